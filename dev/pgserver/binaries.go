@@ -1,0 +1,116 @@
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
+)
+
+// findBinaries gives the directory that holds postgres and initdb: that of a
+// local installation, the newest first, or one they are downloaded to.
+func findBinaries(ctx context.Context, logger *slog.Logger) (string, error) {
+	for _, dir := range installed(ctx) {
+		if hasBinaries(dir) {
+			return dir, nil
+		}
+	}
+	return download(ctx, logger)
+}
+
+func installed(ctx context.Context) []string {
+	var dirs []string
+	if path, err := exec.LookPath("postgres"); err == nil {
+		dirs = append(dirs, filepath.Dir(path))
+	}
+	// Debian, Red Hat and Homebrew keep each major version apart.
+	var versioned []string
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin"} {
+		found, _ := filepath.Glob(pattern) // the patterns are well-formed
+		versioned = append(versioned, found...)
+	}
+	slices.SortFunc(versioned, func(a, b string) int { return majorVersion(b) - majorVersion(a) })
+	dirs = append(dirs, versioned...)
+	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
+		dirs = append(dirs, strings.TrimSpace(string(out)))
+	}
+	return dirs
+}
+
+func majorVersion(dir string) int {
+	digits := strings.FieldsFunc(dir, func(r rune) bool { return r < '0' || r > '9' })
+	if len(digits) == 0 {
+		return 0
+	}
+	n, _ := strconv.Atoi(digits[0]) // digits only
+	return n
+}
+
+func hasBinaries(dir string) bool {
+	for _, name := range []string{"postgres", "initdb"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// download has embedded-postgres fetch its programs once. It also runs them
+// for a moment, which fails as root; only the programs are of interest.
+func download(ctx context.Context, logger *slog.Logger) (string, error) {
+	cache, err := binariesDir()
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(cache, "bin")
+	if hasBinaries(bin) {
+		return bin, nil
+	}
+	logger.InfoContext(ctx, "no Postgres is installed: downloading one, once", "to", cache)
+	scratch, err := os.MkdirTemp("", "souk-postgres-download-")
+	if err != nil {
+		return "", fmt.Errorf("making a directory to download postgres to: %w", err)
+	}
+	defer os.RemoveAll(scratch)
+	port, err := freePort(ctx)
+	if err != nil {
+		return "", err
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return "", fmt.Errorf("reading the port %q: %w", port, err)
+	}
+	server := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
+		Port(uint32(number)).BinariesPath(cache).CachePath(filepath.Join(scratch, "cache")).
+		RuntimePath(filepath.Join(scratch, "run")).DataPath(filepath.Join(scratch, "data")).Logger(io.Discard))
+	started := server.Start()
+	if started == nil {
+		started = server.Stop()
+	}
+	if !hasBinaries(bin) {
+		return "", fmt.Errorf("no Postgres is installed and none can be downloaded: install one (Debian: apt-get install postgresql) or set DATABASE_URL: %w",
+			errors.Join(started, ctx.Err()))
+	}
+	return bin, nil
+}
+
+// binariesDir is a directory that the server's owner can read.
+func binariesDir() (string, error) {
+	if os.Geteuid() == 0 {
+		return "/var/tmp/souk-postgres", nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("finding a place to keep the programs of postgres: %w", err)
+	}
+	return filepath.Join(cache, "souk-postgres"), nil
+}

@@ -1,0 +1,13 @@
+package pgserver
+
+import "syscall"
+
+// attributes detach the server from the terminal's Ctrl-C, so that it outlives
+// the services that drain; end it when souk dies; and change its user.
+func (o *owner) attributes() *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGINT}
+	if o != nil {
+		attr.Credential = &syscall.Credential{Uid: uint32(o.uid), Gid: uint32(o.gid)}
+	}
+	return attr
+}
