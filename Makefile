@@ -1,0 +1,68 @@
+# Everything a person or CI does with Souk. `make` alone lists it.
+
+GO            ?= go
+STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME      ?= 30s
+BENCHTIME     ?= 1s
+BENCHCOUNT    ?= 1
+IMAGE         ?= souk:latest
+VERSION       := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD         := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+
+.PHONY: help
+help: ## list what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+.PHONY: run
+run: ## start the whole store on this machine: http://localhost:8080
+	@$(GO) run . dev
+
+.PHONY: test
+test: check ## run every test
+	$(GO) test ./...
+
+.PHONY: race
+race: ## run every test under the race detector
+	$(GO) test -race ./...
+
+.PHONY: check
+check: ## formatting, vet, and that the generated files are current
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
+	$(GO) vet ./...
+	$(GO) run . compose --check
+
+.PHONY: lint
+lint: check ## the linters
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(GOLANGCI_LINT) run ./...
+
+.PHONY: generate
+generate: ## write the generated code anew: gqlgen, genqlient, the supergraph
+	$(GO) generate ./...
+	$(GO) run . compose
+
+.PHONY: compose
+compose: ## schema/*.graphqls -> schema/supergraph.graphql
+	$(GO) run . compose
+
+.PHONY: bench
+bench: ## Go benchmarks, as benchstat reads them
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(BENCHCOUNT) ./router/...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each
+	@for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+.PHONY: build
+build: ## bin/souk, static and reproducible
+	$(BUILD) -o bin/souk .
+
+.PHONY: image
+image: ## the container image
+	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
