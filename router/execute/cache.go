@@ -72,6 +72,10 @@ type CacheLookup struct {
 	Fetched [][]byte
 	// Control is the subgraph's word on Fetched.
 	Control CacheControl
+	// State is the cache's own: what Lookup leaves here Store finds, such as
+	// the generations that were current before the fetch. The executor sets
+	// it to nil before Lookup and leaves it alone.
+	State any
 }
 
 // Found is an answer from the cache.
