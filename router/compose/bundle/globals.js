@@ -1,0 +1,15 @@
+// What composition uses of a host, for an engine that has none: the little of the
+// WHATWG URL class that it reads @link URLs with, and a console that says nothing.
+class MinimalURL {
+  constructor(text) {
+    const parts = /^([a-z][a-z0-9+.-]*:)\/\/([^/?#]*)([^?#]*)/i.exec(String(text));
+    if (!parts) throw new TypeError(`Invalid URL: ${text}`);
+    this.protocol = parts[1].toLowerCase();
+    this.host = parts[2].toLowerCase();
+    this.pathname = parts[3] || '/';
+    this.origin = `${this.protocol}//${this.host}`;
+  }
+}
+
+globalThis.URL ??= MinimalURL;
+globalThis.console ??= { debug() {}, log() {}, warn() {}, error() {} };

@@ -1,0 +1,119 @@
+package compose_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"souk/router/compose"
+)
+
+var update = flag.Bool("update", false, "compose the committed supergraph, rewrite golden files")
+
+const storeConfig = "../../schema/supergraph.yaml"
+
+func TestCommittedSupergraphIsCurrent(t *testing.T) {
+	command := compose.Command{Config: storeConfig, Output: "../../schema/supergraph.graphql", Check: !*update}
+	if err := command.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCheckFindsStaleFile(t *testing.T) {
+	output := filepath.Join(t.TempDir(), "supergraph.graphql")
+	command := compose.Command{Config: storeConfig, Output: output}
+	if err := command.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	command.Check = true
+	if err := command.Run(t.Context()); err != nil {
+		t.Fatalf("just composed: %v", err)
+	}
+	text, err := os.ReadFile(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := bytes.Replace(text, []byte("query: Query"), []byte("query: Inquiry"), 1)
+	if err := os.WriteFile(output, edited, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = command.Run(t.Context())
+	if !errors.Is(err, compose.ErrStale) {
+		t.Fatalf("edited: %v, want ErrStale", err)
+	}
+	for _, want := range []string{"query: Inquiry", "query: Query", "souk compose --config"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error does not say %q: %v", want, err)
+		}
+	}
+	if err := os.Remove(output); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Run(t.Context()); !errors.Is(err, compose.ErrStale) || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("removed: %v, want ErrStale and ErrNotExist", err)
+	}
+}
+
+func TestConfigurationErrors(t *testing.T) {
+	cases := map[string]struct{ yaml, want string }{
+		"unknown key":      {"subgraphs:\n  a:\n    routing_uri: http://a\n", `unknown field "routing_uri"`},
+		"no subgraphs":     {"", "no subgraphs"},
+		"no url":           {"subgraphs:\n  a:\n    schema: {file: a.graphqls}\n", "subgraphs.a has no routing_url"},
+		"no source":        {"subgraphs:\n  a:\n    routing_url: http://a\n", "exactly one of file, files, subgraph_url"},
+		"two sources":      {"subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a.graphqls, subgraph_url: 'http://a'}\n", "names 2 sources"},
+		"missing file":     {"subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: nowhere.graphqls}\n", "schema of subgraph a"},
+		"federation 1":     {"federation_version: =1.0\nsubgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a}\n", "only Federation 2"},
+		"not even mapping": {"- a\n", "supergraph.yaml"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "supergraph.yaml")
+			if err := os.WriteFile(path, []byte(c.yaml), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			err := compose.Command{Config: path, Stdout: &bytes.Buffer{}}.Run(t.Context())
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want it to say %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestSchemaOfRunningSubgraph(t *testing.T) {
+	subgraph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"data":{"_service":{"sdl":"type Query { greeting: String }"}}}`))
+	}))
+	defer subgraph.Close()
+	path := filepath.Join(t.TempDir(), "supergraph.yaml")
+	config := "subgraphs:\n  hello:\n    schema: {subgraph_url: '" + subgraph.URL + "'}\n"
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := (compose.Command{Config: path, Stdout: &out, Client: subgraph.Client()}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"greeting: String", `@join__graph(name: "hello", url: "` + subgraph.URL + `")`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("supergraph has no %q", want)
+		}
+	}
+}
+
+func TestComposeEndsWithContext(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reason := errors.New("shutting down")
+	cancel(reason)
+	_, err := compose.Compose(ctx, []compose.Subgraph{{Name: "a", URL: "http://a", SDL: "type Query { a: Int }"}})
+	if !errors.Is(err, reason) {
+		t.Errorf("got %v, want %v", err, reason)
+	}
+}

@@ -1,0 +1,165 @@
+package compose
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Config is a composition's configuration file. It has the shape of rover's
+// supergraph.yaml, with several files a subgraph allowed.
+type Config struct {
+	// FederationVersion is accepted so that rover's files can be read, and must
+	// be of Federation 2; the version is otherwise what the SDLs link to.
+	FederationVersion string `yaml:"federation_version,omitempty"`
+	// Subgraphs by name.
+	Subgraphs map[string]SubgraphConfig `yaml:"subgraphs"`
+}
+
+// SubgraphConfig says where a subgraph is and where its SDL comes from.
+type SubgraphConfig struct {
+	RoutingURL string       `yaml:"routing_url"`
+	Schema     SchemaConfig `yaml:"schema"`
+}
+
+// SchemaConfig names the source of an SDL, exactly one of the three.
+type SchemaConfig struct {
+	File        string   `yaml:"file,omitempty"`         // relative to the configuration file
+	Files       []string `yaml:"files,omitempty"`        // one SDL in several files, put together in order
+	SubgraphURL string   `yaml:"subgraph_url,omitempty"` // a running subgraph, asked for _service { sdl }
+}
+
+// ReadConfig reads a configuration file. Unknown keys are an error, with their
+// line.
+func ReadConfig(path string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the composition's configuration: %w", err)
+	}
+	var config Config
+	decoder := yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField())
+	if err := decoder.Decode(&config); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := config.validate(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &config, nil
+}
+
+func (c *Config) validate() error {
+	if v := strings.TrimPrefix(c.FederationVersion, "="); v != "" && v != "2" && !strings.HasPrefix(v, "2.") {
+		return fmt.Errorf("federation_version is %q; only Federation 2 is composed, such as =2.9.0", c.FederationVersion)
+	}
+	if len(c.Subgraphs) == 0 {
+		return errors.New("no subgraphs; name at least one, with its routing_url and schema.file")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Subgraphs)) {
+		subgraph := c.Subgraphs[name]
+		if subgraph.RoutingURL == "" && subgraph.Schema.SubgraphURL == "" {
+			return fmt.Errorf("subgraphs.%s has no routing_url; it is where the router sends the subgraph's requests", name)
+		}
+		sources := 0
+		for _, given := range []bool{subgraph.Schema.File != "", len(subgraph.Schema.Files) > 0, subgraph.Schema.SubgraphURL != ""} {
+			if given {
+				sources++
+			}
+		}
+		if sources != 1 {
+			return fmt.Errorf("subgraphs.%s.schema names %d sources; it needs exactly one of file, files, subgraph_url", name, sources)
+		}
+	}
+	return nil
+}
+
+// Load gives the configured subgraphs with their SDLs, sorted by name. Files
+// are relative to dir. client asks running subgraphs.
+func (c *Config) Load(ctx context.Context, dir string, client *http.Client) ([]Subgraph, error) {
+	var subgraphs []Subgraph
+	for _, name := range slices.Sorted(maps.Keys(c.Subgraphs)) {
+		config := c.Subgraphs[name]
+		sdl, err := config.Schema.load(ctx, dir, client)
+		if err != nil {
+			return nil, fmt.Errorf("loading the schema of subgraph %s: %w", name, err)
+		}
+		url := config.RoutingURL
+		if url == "" {
+			url = config.Schema.SubgraphURL
+		}
+		subgraphs = append(subgraphs, Subgraph{Name: name, URL: url, SDL: sdl})
+	}
+	return subgraphs, nil
+}
+
+func (s SchemaConfig) load(ctx context.Context, dir string, client *http.Client) (string, error) {
+	if s.SubgraphURL != "" {
+		return fetchSDL(ctx, client, s.SubgraphURL)
+	}
+	files := s.Files
+	if s.File != "" {
+		files = []string{s.File}
+	}
+	var sdl strings.Builder
+	for _, file := range files {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(dir, file)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		sdl.Write(text)
+		sdl.WriteByte('\n')
+	}
+	return sdl.String(), nil
+}
+
+// maxSDLAnswer bounds what a subgraph may answer when asked for its SDL.
+const maxSDLAnswer = 32 << 20
+
+// fetchSDL asks a running subgraph for its SDL (Federation's _service field).
+func fetchSDL(ctx context.Context, client *http.Client, url string) (string, error) {
+	body := strings.NewReader(`{"query":"{ _service { sdl } }"}`)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "application/json")
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	var answer struct {
+		Data struct {
+			Service struct {
+				SDL string `json:"sdl"`
+			} `json:"_service"`
+		} `json:"data"`
+		Errors []struct {
+			Message string `json:"message"`
+		} `json:"errors"`
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxSDLAnswer)).Decode(&answer); err != nil {
+		return "", fmt.Errorf("%s answered %s, and not with GraphQL's JSON: %w", url, response.Status, err)
+	}
+	if len(answer.Errors) > 0 {
+		return "", fmt.Errorf("%s answered: %s", url, answer.Errors[0].Message)
+	}
+	if answer.Data.Service.SDL == "" {
+		return "", fmt.Errorf("%s has no _service { sdl }; is it a Federation subgraph?", url)
+	}
+	return answer.Data.Service.SDL, nil
+}
