@@ -1,0 +1,141 @@
+package operation
+
+import (
+	"sync"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// A Document is one operation of a valid document, before the values of
+// variables are known. It is safe for use by many goroutines.
+type Document struct {
+	schema *Schema
+	source *ast.OperationDefinition
+	kind   Kind
+	// definitions are compiled for coercion.
+	definitions []variable
+	// conditions are the variables that @skip, @include and @defer use; the
+	// bit vector of their values chooses the operation.
+	conditions []string
+	defers     bool
+
+	mu         sync.RWMutex
+	operations map[specialisation]*Operation
+}
+
+// A specialisation names one of the operations a document gives.
+type specialisation struct {
+	bits      uint64
+	deferring bool
+}
+
+const (
+	maxConditions = 64
+	// maxOperations bounds what is kept for one document. A document with
+	// more combinations in use loses the oldest ones at random.
+	maxOperations = 64
+)
+
+func newDocument(s *Schema, op *ast.OperationDefinition) *Document {
+	d := &Document{schema: s, source: op, operations: map[specialisation]*Operation{}}
+	switch op.Operation {
+	case ast.Mutation:
+		d.kind = Mutation
+	case ast.Subscription:
+		d.kind = Subscription
+	}
+	for _, v := range op.VariableDefinitions {
+		d.definitions = append(d.definitions, newVariable(v))
+	}
+	d.findConditions()
+	return d
+}
+
+// Kind gives the kind of the operation.
+func (d *Document) Kind() Kind { return d.kind }
+
+// Name gives the operation's name, empty for an anonymous one.
+func (d *Document) Name() string { return d.source.Name }
+
+// Defers says whether the operation uses @defer at all.
+func (d *Document) Defers() bool { return d.defers }
+
+// Operation gives the operation for these variables: of them only those in
+// @skip, @include and @defer matter. Variables must be what the document's
+// Variables gave.
+func (d *Document) Operation(vars Variables) *Operation { return d.operation(vars, true) }
+
+// Undeferred is Operation for a client that takes no incremental delivery:
+// as if there were no @defer.
+func (d *Document) Undeferred(vars Variables) *Operation { return d.operation(vars, false) }
+
+func (d *Document) operation(vars Variables, deferring bool) *Operation {
+	key := specialisation{deferring: deferring && d.defers}
+	if len(d.conditions) > maxConditions {
+		return d.specialise(vars, key.deferring)
+	}
+	for i, name := range d.conditions {
+		if string(vars.Get(name)) == "true" {
+			key.bits |= 1 << i
+		}
+	}
+	d.mu.RLock()
+	op := d.operations[key]
+	d.mu.RUnlock()
+	if op != nil {
+		return op
+	}
+	op = d.specialise(vars, key.deferring)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if first := d.operations[key]; first != nil {
+		return first // one pointer for one operation
+	}
+	if len(d.operations) >= maxOperations {
+		for k := range d.operations {
+			delete(d.operations, k)
+			break
+		}
+	}
+	d.operations[key] = op
+	return op
+}
+
+// findConditions fills conditions and defers.
+func (d *Document) findConditions() {
+	seen := map[string]bool{}
+	fragments := map[string]bool{}
+	add := func(list ast.DirectiveList) {
+		for _, dir := range list {
+			if dir.Name == "defer" {
+				d.defers = true
+			} else if dir.Name != "skip" && dir.Name != "include" {
+				continue
+			}
+			if a := dir.Arguments.ForName("if"); a != nil && a.Value.Kind == ast.Variable && !seen[a.Value.Raw] {
+				seen[a.Value.Raw] = true
+				d.conditions = append(d.conditions, a.Value.Raw)
+			}
+		}
+	}
+	var visit func(ast.SelectionSet)
+	visit = func(set ast.SelectionSet) {
+		for _, sel := range set {
+			switch sel := sel.(type) {
+			case *ast.Field:
+				add(sel.Directives)
+				visit(sel.SelectionSet)
+			case *ast.InlineFragment:
+				add(sel.Directives)
+				visit(sel.SelectionSet)
+			case *ast.FragmentSpread:
+				add(sel.Directives)
+				if !fragments[sel.Name] {
+					fragments[sel.Name] = true
+					visit(sel.Definition.SelectionSet)
+				}
+			}
+		}
+	}
+	visit(d.source.SelectionSet)
+}

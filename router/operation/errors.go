@@ -1,0 +1,105 @@
+package operation
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// The values of extensions.code that this package gives.
+const (
+	CodeParseFailed      = "GRAPHQL_PARSE_FAILED"
+	CodeValidationFailed = "GRAPHQL_VALIDATION_FAILED"
+	// CodeOperationUnknown says that operationName does not name one
+	// operation of the document.
+	CodeOperationUnknown = "OPERATION_RESOLUTION_FAILURE"
+	// CodeBadVariables says that a variable's value does not fit its type.
+	CodeBadVariables = "BAD_USER_INPUT"
+
+	CodeMaxTokens     = "MAX_TOKENS_LIMIT"
+	CodeMaxDepth      = "MAX_DEPTH_LIMIT"
+	CodeMaxAliases    = "MAX_ALIASES_LIMIT"
+	CodeMaxRootFields = "MAX_ROOT_FIELDS_LIMIT"
+	CodeMaxDirectives = "MAX_DIRECTIVES_LIMIT"
+	CodeMaxFields     = "MAX_FIELDS_LIMIT"
+)
+
+// A Location is a place in a document's text. Both count from 1.
+type Location struct {
+	Line   int `json:"line"`
+	Column int `json:"column"`
+}
+
+// An Error is one request error: nothing is executed because of it.
+type Error struct {
+	Message   string
+	Locations []Location
+	// Code is the value of extensions.code.
+	Code string
+}
+
+// Error gives the message.
+func (e *Error) Error() string { return e.Message }
+
+// MarshalJSON gives the error as the spec's response format has it.
+func (e *Error) MarshalJSON() ([]byte, error) {
+	type extensions struct {
+		Code string `json:"code"`
+	}
+	return json.Marshal(struct {
+		Message    string     `json:"message"`
+		Locations  []Location `json:"locations,omitempty"`
+		Extensions extensions `json:"extensions"`
+	}{e.Message, e.Locations, extensions{e.Code}})
+}
+
+// Errors are all errors found in one request; never empty.
+type Errors []*Error
+
+// Error gives all messages, one a line.
+func (e Errors) Error() string {
+	messages := make([]string, len(e))
+	for i := range e {
+		messages[i] = e[i].Message
+	}
+	return strings.Join(messages, "\n")
+}
+
+// Unwrap gives the errors one by one.
+func (e Errors) Unwrap() []error {
+	list := make([]error, len(e))
+	for i := range e {
+		list[i] = e[i]
+	}
+	return list
+}
+
+// fromParser gives the parser's error a code.
+func fromParser(err error, code string) Errors {
+	var one *gqlerror.Error
+	if errors.As(err, &one) {
+		return fromValidator(gqlerror.List{one}, code)
+	}
+	return Errors{{Message: err.Error(), Code: code}}
+}
+
+// maxErrors bounds what a hostile document can make the gateway write.
+const maxErrors = 20
+
+func fromValidator(list gqlerror.List, code string) Errors {
+	if len(list) > maxErrors {
+		list = list[:maxErrors]
+	}
+	out := make(Errors, len(list))
+	for i, e := range list {
+		out[i] = &Error{Message: e.Message, Code: code}
+		for _, l := range e.Locations {
+			if l.Line > 0 {
+				out[i].Locations = append(out[i].Locations, Location(l))
+			}
+		}
+	}
+	return out
+}

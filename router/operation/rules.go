@@ -1,0 +1,177 @@
+package operation
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/core"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+)
+
+// specRules are the validator's rules, with stricter ones where its own let
+// through what the spec forbids, and the rules of @defer.
+func specRules() *rules.Rules {
+	r := rules.NewDefaultRules()
+	r.RemoveRule(rules.SingleFieldSubscriptionsRule.Name)
+	r.AddRule("SingleRootField", singleRootField)
+	r.AddRule("BuiltInScalars", builtInScalars)
+	r.AddRule("DeferLabels", deferLabels)
+	r.AddRule("DeferOnRoot", deferOnRoot)
+	return r
+}
+
+// singleRootField is the spec's rule 5.2.4.1: a subscription has one root
+// field by response key, which is not __typename or introspection, and whether
+// it is there does not depend on variables.
+func singleRootField(on *core.Events, report core.AddErrFunc) {
+	on.OnOperation(func(w *core.Walker, op *ast.OperationDefinition) {
+		if op.Operation != ast.Subscription {
+			return
+		}
+		name := "Anonymous Subscription"
+		if op.Name != "" {
+			name = "Subscription " + strconv.Quote(op.Name)
+		}
+		key := ""
+		seen := map[*ast.FragmentDefinition]bool{}
+		var visit func(ast.SelectionSet)
+		conditional := func(list ast.DirectiveList) {
+			for _, d := range list {
+				if d.Name == "skip" || d.Name == "include" {
+					report(core.Message("%s must not use @%s in the top level selection.", name, d.Name), core.At(d.Position))
+				}
+			}
+		}
+		visit = func(set ast.SelectionSet) {
+			for _, sel := range set {
+				switch sel := sel.(type) {
+				case *ast.Field:
+					conditional(sel.Directives)
+					if strings.HasPrefix(sel.Name, "__") {
+						report(core.Message("%s must not select an introspection top level field.", name), core.At(sel.Position))
+					}
+					if key != "" && key != sel.Alias {
+						report(core.Message("%s must select only one top level field.", name), core.At(sel.Position))
+					}
+					key = sel.Alias
+				case *ast.InlineFragment:
+					conditional(sel.Directives)
+					visit(sel.SelectionSet)
+				case *ast.FragmentSpread:
+					conditional(sel.Directives)
+					if f := sel.Definition; f != nil && !seen[f] {
+						seen[f] = true
+						visit(f.SelectionSet)
+					}
+				}
+			}
+		}
+		visit(op.SelectionSet)
+	})
+}
+
+// builtInScalars finds the literals that rule 5.6.1 forbids and the
+// validator's own form of it accepts: integers out of range, and objects
+// where a scalar is expected.
+func builtInScalars(on *core.Events, report core.AddErrFunc) {
+	on.OnValue(func(_ *core.Walker, v *ast.Value) {
+		if v.Definition == nil || v.ExpectedType == nil {
+			return
+		}
+		switch {
+		case v.Kind == ast.IntValue && v.Definition.Name == "Int":
+			_, err := strconv.ParseInt(v.Raw, 10, 32)
+			if _, wide := strconv.ParseInt(v.Raw, 10, 64); err != nil && wide == nil {
+				report(core.Message("Int cannot represent non 32-bit signed integer value: %s", v.Raw), core.At(v.Position))
+			}
+		case v.Kind == ast.ObjectValue && len(v.Children) == 0 && v.Definition.Kind != ast.InputObject && isBuiltIn(v.Definition):
+			report(core.Message("Expected value of type %q, found {}.", v.ExpectedType.String()), core.At(v.Position))
+		}
+	})
+}
+
+func isBuiltIn(def *ast.Definition) bool {
+	return def.Kind == ast.Enum || def.OneOf("Int", "Float", "String", "Boolean", "ID")
+}
+
+// deferLabels is the rule Defer And Stream Directive Labels Are Unique of the
+// incremental delivery proposal.
+func deferLabels(on *core.Events, report core.AddErrFunc) {
+	labels := map[string]*ast.Directive{}
+	on.OnDirective(func(_ *core.Walker, d *ast.Directive) {
+		label := deferArgument(d, "label")
+		if label == nil || label.Kind == ast.NullValue {
+			return
+		}
+		if label.Kind == ast.Variable {
+			report(core.Message("Argument \"label\" of @defer must be a static string."), core.At(d.Position))
+			return
+		}
+		if first := labels[label.Raw]; first != nil && *first.Position != *d.Position {
+			report(core.Message("@defer label %q must be unique.", label.Raw), core.At(first.Position), core.At(d.Position))
+			return
+		}
+		labels[label.Raw] = d
+	})
+}
+
+// deferOnRoot is the rule Defer And Stream Directives Are Used On Valid Root
+// Field of the proposal, and its rule for operations of subscriptions.
+func deferOnRoot(on *core.Events, report core.AddErrFunc) {
+	on.OnOperation(func(w *core.Walker, op *ast.OperationDefinition) {
+		if op.Operation == ast.Query || op.Operation == "" {
+			return
+		}
+		whole := op.Operation == ast.Subscription
+		seen := map[*ast.FragmentDefinition]bool{}
+		check := func(list ast.DirectiveList) {
+			for _, d := range list {
+				if d.Name == "defer" && !never(d) {
+					where := "the root fields of a " + string(op.Operation)
+					if whole {
+						where = "a subscription"
+					}
+					report(core.Message("@defer cannot be used on %s.", where), core.At(d.Position))
+				}
+			}
+		}
+		var visit func(ast.SelectionSet)
+		visit = func(set ast.SelectionSet) {
+			for _, sel := range set {
+				switch sel := sel.(type) {
+				case *ast.Field:
+					if whole {
+						visit(sel.SelectionSet)
+					}
+				case *ast.InlineFragment:
+					check(sel.Directives)
+					visit(sel.SelectionSet)
+				case *ast.FragmentSpread:
+					check(sel.Directives)
+					if f := sel.Definition; f != nil && !seen[f] {
+						seen[f] = true
+						visit(f.SelectionSet)
+					}
+				}
+			}
+		}
+		visit(op.SelectionSet)
+	})
+}
+
+func deferArgument(d *ast.Directive, name string) *ast.Value {
+	if d.Name != "defer" {
+		return nil
+	}
+	if a := d.Arguments.ForName(name); a != nil {
+		return a.Value
+	}
+	return nil
+}
+
+// never says that a @defer carries `if: false`, or a variable that may be.
+func never(d *ast.Directive) bool {
+	v := deferArgument(d, "if")
+	return v != nil && (v.Kind == ast.Variable || v.Kind == ast.BooleanValue && v.Raw == "false")
+}

@@ -1,0 +1,140 @@
+package operation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+)
+
+// A Schema is an API schema: what clients see. It is safe for use by many
+// goroutines.
+type Schema struct {
+	// Limits for documents. Set them before the first Parse.
+	Limits Limits
+
+	schema *ast.Schema
+	rules  *rules.Rules
+	// possible has the names of the object types of every composite type.
+	possible map[string]map[string]bool
+}
+
+// NewSchema reads an API schema's SDL and gives it DefaultLimits.
+func NewSchema(apiSDL string) (*Schema, error) {
+	s, err := validator.LoadSchema(validator.Prelude, &ast.Source{Name: "schema", Input: apiSDL})
+	if err != nil {
+		return nil, fmt.Errorf("reading the API schema: %w", err)
+	}
+	if s.Query == nil {
+		return nil, errors.New("reading the API schema: it has no query type")
+	}
+	schema := &Schema{Limits: DefaultLimits(), schema: s, rules: specRules(), possible: map[string]map[string]bool{}}
+	for name, def := range s.Types {
+		if !def.IsCompositeType() {
+			continue
+		}
+		objects := map[string]bool{}
+		for _, p := range s.GetPossibleTypes(def) {
+			if p.Kind == ast.Object {
+				objects[p.Name] = true
+			}
+		}
+		schema.possible[name] = objects
+	}
+	return schema, nil
+}
+
+// Definitions gives the schema's types and directives. They must not be changed.
+func (s *Schema) Definitions() *ast.Schema { return s.schema }
+
+// Parse reads a document, validates it by all rules of the spec's section 5
+// and takes the operation of that name out of it; the name may be empty if
+// there is only one. The error is an [Errors].
+func (s *Schema) Parse(text, operationName string) (*Document, error) {
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, s.Limits.Tokens)
+	if err != nil {
+		code := CodeParseFailed
+		if strings.Contains(err.Error(), "exceeded token limit") {
+			code = CodeMaxTokens
+		}
+		return nil, fromParser(err, code)
+	}
+	if errs := s.Limits.check(doc); errs != nil {
+		return nil, errs
+	}
+	if errs := validator.ValidateWithRules(s.schema, doc, s.rules); len(errs) > 0 {
+		return nil, fromValidator(errs, CodeValidationFailed)
+	}
+	op, err := choose(doc, operationName)
+	if err != nil {
+		return nil, err
+	}
+	return newDocument(s, op), nil
+}
+
+// choose finds the operation to run (spec, section 6.1, GetOperation).
+func choose(doc *ast.QueryDocument, name string) (*ast.OperationDefinition, error) {
+	if name == "" && len(doc.Operations) == 1 {
+		return doc.Operations[0], nil
+	}
+	names := make([]string, 0, len(doc.Operations))
+	for _, op := range doc.Operations {
+		if name != "" && op.Name == name {
+			return op, nil
+		}
+		names = append(names, op.Name)
+	}
+	slices.Sort(names)
+	message := "The document has several operations: operationName must be one of " + strings.Join(names, ", ") + "."
+	switch {
+	case len(doc.Operations) == 0:
+		message = "The document has no operation."
+	case name != "":
+		message = fmt.Sprintf("The document has no operation named %q.", name)
+		if strings.Join(names, "") != "" {
+			message += " It has " + strings.Join(names, ", ") + "."
+		}
+	}
+	return nil, Errors{{Message: message, Code: CodeOperationUnknown}}
+}
+
+// root gives the type an operation starts at.
+func (s *Schema) root(k Kind) *ast.Definition {
+	switch k {
+	case Mutation:
+		return s.schema.Mutation
+	case Subscription:
+		return s.schema.Subscription
+	}
+	return s.schema.Query
+}
+
+// applies says whether a fragment on the condition's type takes in all
+// objects of the parent type, and its fields can stand among the parent's own.
+func (s *Schema) applies(parent *ast.Definition, condition string) bool {
+	if condition == "" || condition == parent.Name {
+		return true
+	}
+	switch parent.Kind {
+	case ast.Object:
+		return s.possible[condition][parent.Name]
+	case ast.Interface:
+		return slices.Contains(parent.Interfaces, condition)
+	}
+	return false
+}
+
+// overlaps says whether any object is of both types.
+func (s *Schema) overlaps(a, b string) bool {
+	for name := range s.possible[a] {
+		if s.possible[b][name] {
+			return true
+		}
+	}
+	return false
+}

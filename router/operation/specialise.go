@@ -1,0 +1,260 @@
+package operation
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// specialise makes the operation for one combination of condition values, by
+// the spec's CollectFields (section 6.3.2) as far as it can be told without
+// knowing the objects: selections that hold for every object of a type are
+// merged, the others stay in fragments.
+func (d *Document) specialise(vars Variables, deferring bool) *Operation {
+	s := specialiser{schema: d.schema, vars: vars, deferring: deferring, used: map[string]bool{}}
+	root := d.schema.root(d.kind)
+	op := &Operation{
+		Kind:       d.kind,
+		Name:       d.source.Name,
+		RootType:   root.Name,
+		Selections: s.selections(root, []ast.SelectionSet{d.source.SelectionSet}),
+	}
+	for _, v := range d.source.VariableDefinitions {
+		if s.used[v.Variable] {
+			def := VariableDefinition{Name: v.Variable, Type: v.Type.String()}
+			if v.DefaultValue != nil {
+				def.Default = printValue(v.DefaultValue, nil)
+			}
+			op.Variables = append(op.Variables, def)
+		}
+	}
+	return op
+}
+
+type specialiser struct {
+	schema    *Schema
+	vars      Variables
+	deferring bool
+	used      map[string]bool
+	defers    int
+}
+
+// A scope collects the selections on the objects of one type.
+type scope struct {
+	parent *ast.Definition
+	out    []Selection
+	fields map[string]*pending
+	// spread are the fragments that are already in, here or further out.
+	spread map[string]bool
+	// inner is the scope of the fragment at the end of out, if there is one
+	// that may be added to.
+	inner *scope
+	order []*pending
+	scope []*fragmentScope
+}
+
+// A pending field waits until all selection sets it merges are known.
+type pending struct {
+	field *Field
+	typ   *ast.Definition
+	sets  []ast.SelectionSet
+}
+
+type fragmentScope struct {
+	fragment *InlineFragment
+	scope    *scope
+}
+
+func (s *specialiser) selections(parent *ast.Definition, sets []ast.SelectionSet) []Selection {
+	sc := newScope(parent, nil)
+	for _, set := range sets {
+		s.collect(sc, set)
+	}
+	return s.finish(sc)
+}
+
+func newScope(parent *ast.Definition, outer map[string]bool) *scope {
+	return &scope{parent: parent, fields: map[string]*pending{}, spread: maps.Clone(outer)}
+}
+
+func (s *specialiser) collect(sc *scope, set ast.SelectionSet) {
+	for _, sel := range set {
+		switch sel := sel.(type) {
+		case *ast.Field:
+			if s.included(sel.Directives) {
+				s.field(sc, sel)
+			}
+		case *ast.InlineFragment:
+			if s.included(sel.Directives) {
+				s.fragment(sc, sel.TypeCondition, sel.Directives, sel.SelectionSet)
+			}
+		case *ast.FragmentSpread:
+			if sc.spread[sel.Name] || !s.included(sel.Directives) {
+				continue
+			}
+			if !s.deferred(sel.Directives) {
+				if sc.spread == nil {
+					sc.spread = map[string]bool{}
+				}
+				sc.spread[sel.Name] = true
+			}
+			s.fragment(sc, sel.Definition.TypeCondition, sel.Directives, sel.Definition.SelectionSet)
+		}
+	}
+}
+
+func (s *specialiser) field(sc *scope, f *ast.Field) {
+	if p := sc.fields[f.Alias]; p != nil {
+		if len(f.SelectionSet) > 0 {
+			p.sets = append(p.sets, f.SelectionSet)
+		}
+		return
+	}
+	p := &pending{field: &Field{Alias: f.Alias, Name: f.Name, Line: f.Position.Line, Column: f.Position.Column}}
+	for _, a := range f.Arguments {
+		arg := Argument{Name: a.Name}
+		arg.Value = printValue(a.Value, func(name string) {
+			if !slices.Contains(arg.Variables, name) {
+				arg.Variables = append(arg.Variables, name)
+				s.used[name] = true
+			}
+		})
+		p.field.Arguments = append(p.field.Arguments, arg)
+	}
+	if len(f.SelectionSet) > 0 {
+		def := sc.parent.Fields.ForName(f.Name)
+		if def == nil {
+			def = f.Definition
+		}
+		p.typ = s.schema.schema.Types[def.Type.Name()]
+		p.sets = append(p.sets, f.SelectionSet)
+	}
+	sc.fields[f.Alias] = p
+	sc.order = append(sc.order, p)
+	sc.out = append(sc.out, p.field)
+	sc.inner = nil
+}
+
+func (s *specialiser) fragment(sc *scope, condition string, directives ast.DirectiveList, set ast.SelectionSet) {
+	if condition != "" && !s.schema.overlaps(sc.parent.Name, condition) {
+		return
+	}
+	applies := s.schema.applies(sc.parent, condition)
+	if s.deferred(directives) {
+		s.defers++
+		f := &InlineFragment{Defer: &Defer{ID: s.defers, Label: label(directives)}}
+		inner := newScope(sc.parent, sc.spread)
+		if !applies {
+			f.TypeCondition = condition
+			inner.parent = s.schema.schema.Types[condition]
+		}
+		sc.out = append(sc.out, f)
+		sc.scope = append(sc.scope, &fragmentScope{f, inner})
+		sc.inner = nil
+		s.collect(inner, set)
+		return
+	}
+	if applies {
+		s.collect(sc, set)
+		return
+	}
+	if sc.inner == nil || sc.inner.parent.Name != condition {
+		f := &InlineFragment{TypeCondition: condition}
+		inner := newScope(s.schema.schema.Types[condition], sc.spread)
+		sc.out = append(sc.out, f)
+		sc.scope = append(sc.scope, &fragmentScope{f, inner})
+		sc.inner = inner
+	}
+	// Keep it in hand: collecting may open further fragments beside it.
+	s.collect(sc.inner, set)
+}
+
+// finish fills in the fields' and fragments' own selections, and leaves out
+// fragments in which nothing is left.
+func (s *specialiser) finish(sc *scope) []Selection {
+	for _, p := range sc.order {
+		if p.typ != nil {
+			p.field.Selections = s.selections(p.typ, p.sets)
+		}
+	}
+	empty := map[Selection]bool{}
+	for _, f := range sc.scope {
+		f.fragment.Selections = s.finish(f.scope)
+		if len(f.fragment.Selections) == 0 {
+			empty[f.fragment] = true
+		}
+	}
+	if len(empty) == 0 {
+		return sc.out
+	}
+	return slices.DeleteFunc(sc.out, func(sel Selection) bool { return empty[sel] })
+}
+
+// included evaluates @skip and @include (spec, sections 3.13.1 and 3.13.2).
+func (s *specialiser) included(list ast.DirectiveList) bool {
+	for _, d := range list {
+		switch d.Name {
+		case "skip":
+			if s.condition(d) {
+				return false
+			}
+		case "include":
+			if !s.condition(d) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// condition evaluates the `if` of a directive; without one it is true.
+func (s *specialiser) condition(d *ast.Directive) bool {
+	a := d.Arguments.ForName("if")
+	switch {
+	case a == nil:
+		return true
+	case a.Value.Kind == ast.Variable:
+		return string(s.vars.Get(a.Value.Raw)) == "true"
+	}
+	return a.Value.Raw == "true"
+}
+
+func (s *specialiser) deferred(list ast.DirectiveList) bool {
+	d := list.ForName("defer")
+	return s.deferring && d != nil && s.condition(d)
+}
+
+func label(list ast.DirectiveList) string {
+	if v := deferArgument(list.ForName("defer"), "label"); v != nil && v.Kind != ast.NullValue {
+		return v.Raw
+	}
+	return ""
+}
+
+// printValue gives a literal's canonical text: fields of input objects in the
+// order of their names, one space after colons and commas. It reports the
+// variables inside.
+func printValue(v *ast.Value, variable func(name string)) string {
+	switch v.Kind {
+	case ast.Variable:
+		variable(v.Raw)
+		return "$" + v.Raw
+	case ast.ListValue:
+		items := make([]string, len(v.Children))
+		for i, c := range v.Children {
+			items[i] = printValue(c.Value, variable)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case ast.ObjectValue:
+		children := slices.Clone(v.Children)
+		slices.SortFunc(children, func(a, b *ast.ChildValue) int { return strings.Compare(a.Name, b.Name) })
+		items := make([]string, len(children))
+		for i, c := range children {
+			items[i] = c.Name + ": " + printValue(c.Value, variable)
+		}
+		return "{" + strings.Join(items, ", ") + "}"
+	}
+	return v.String()
+}

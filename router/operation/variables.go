@@ -1,0 +1,352 @@
+package operation
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/core"
+)
+
+// variable is a variable's definition, ready for coercion.
+type variable struct {
+	name     string
+	typ      *ast.Type
+	fallback json.RawMessage // the default as JSON; nil without one
+	at       []Location
+}
+
+func newVariable(v *ast.VariableDefinition) variable {
+	out := variable{name: v.Variable, typ: v.Type, at: locations(v.Position)}
+	if v.DefaultValue != nil {
+		out.fallback = appendJSON(nil, v.DefaultValue)
+	}
+	return out
+}
+
+// Variables checks a JSON object against the definitions of the operation's
+// variables (spec, section 6.1.2, CoerceVariableValues) and completes it by
+// the defaults. Values keep their bytes: subgraphs coerce them again, with the
+// same types, so nothing is rewritten. Empty and null stand for {}; what is
+// not defined is left out. The error is an [Errors] with all that is wrong.
+func (d *Document) Variables(raw json.RawMessage) (Variables, error) {
+	if len(d.definitions) == 0 && len(raw) == 0 {
+		return nil, nil
+	}
+	given, err := d.split(raw)
+	if err != nil {
+		return nil, Errors{{Message: "variables: " + err.Error() + ".", Code: CodeBadVariables}}
+	}
+	var errs Errors
+	out := given[:0]
+	for i := range d.definitions {
+		v := &d.definitions[i]
+		value := given[i].Value
+		if value == nil {
+			if value = v.fallback; value == nil {
+				if v.typ.NonNull {
+					errs = append(errs, v.wrong("Variable \"$%s\" of required type %q was not provided.", v.name, v.typ.String()))
+				}
+				continue
+			}
+		} else if errs = d.check(v, value, errs); len(errs) >= maxErrors {
+			break
+		}
+		out = append(out, Variable{Name: v.name, Value: value})
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return out, nil
+}
+
+// split finds the value of each definition, in the order of definitions.
+func (d *Document) split(raw json.RawMessage) (Variables, error) {
+	given := make(Variables, len(d.definitions))
+	c := cursor{data: raw}
+	switch c.peek() {
+	case 0:
+		return given, nil
+	case 'n':
+		if err := c.word(); err != nil {
+			return nil, err
+		}
+	case '{':
+		err := c.object(func(key string) error {
+			value, err := c.value()
+			if err != nil {
+				return err
+			}
+			for i := range d.definitions {
+				if d.definitions[i].name == key {
+					if given[i].Value != nil {
+						return fmt.Errorf("%q is given twice", key)
+					}
+					given[i].Value = value
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	default:
+		return nil, c.fail("an object")
+	}
+	if c.peek() != 0 {
+		return nil, c.fail("the end")
+	}
+	return given, nil
+}
+
+func (v *variable) wrong(format string, args ...any) *Error {
+	return &Error{Message: fmt.Sprintf(format, args...), Locations: v.at, Code: CodeBadVariables}
+}
+
+func (d *Document) check(v *variable, value json.RawMessage, errs Errors) Errors {
+	if string(value) == "null" {
+		if v.typ.NonNull || slices.Contains(d.conditions, v.name) {
+			return append(errs, v.wrong("Variable \"$%s\" of non-null type %q must not be null.", v.name, strings.TrimSuffix(v.typ.String(), "!")+"!"))
+		}
+		return errs
+	}
+	k := checker{schema: d.schema.schema, cursor: cursor{data: value}}
+	k.report = func(at *place, message string) {
+		if len(errs) >= maxErrors {
+			return
+		}
+		where := ""
+		if at != nil {
+			where = fmt.Sprintf(" at %q", v.name+at.String())
+		}
+		k.cursor.at = min(k.cursor.at, len(value))
+		errs = append(errs, v.wrong("Variable \"$%s\" got invalid value %s%s; %s", v.name, excerpt(k.found), where, message))
+	}
+	if err := k.value(v.typ, nil); err != nil {
+		errs = append(errs, v.wrong("Variable \"$%s\" got an invalid value: %s.", v.name, err))
+	}
+	return errs
+}
+
+// excerpt shows a value in a message, shortened.
+func excerpt(raw []byte) string {
+	const most = 80
+	if s := strings.ToValidUTF8(string(raw[:min(len(raw), most)]), ""); len(raw) > most {
+		return s + "…"
+	} else {
+		return s
+	}
+}
+
+// A place is a way into a variable's value.
+type place struct {
+	outer *place
+	key   string
+	index int
+}
+
+func (p *place) String() string {
+	if p == nil {
+		return ""
+	}
+	if p.key != "" {
+		return p.outer.String() + "." + p.key
+	}
+	return p.outer.String() + "[" + strconv.Itoa(p.index) + "]"
+}
+
+// A checker walks a variable's value along its type.
+type checker struct {
+	schema *ast.Schema
+	cursor cursor
+	// found is the value the next report is about.
+	found  []byte
+	report func(at *place, message string)
+}
+
+func (k *checker) wrong(value []byte, at *place, format string, args ...any) {
+	k.found = value
+	k.report(at, fmt.Sprintf(format, args...))
+}
+
+// value checks the value at the cursor and moves behind it. The error is one
+// of JSON; what does not fit the type is reported.
+func (k *checker) value(t *ast.Type, at *place) error {
+	first := k.cursor.peek()
+	if first == 'n' {
+		value, err := k.cursor.value()
+		if err == nil && t.NonNull {
+			k.wrong(value, at, "Expected non-nullable type %q not to be null.", t.String())
+		}
+		return err
+	}
+	if t.Elem != nil {
+		if first == '[' {
+			return k.cursor.array(func(i int) error { return k.value(t.Elem, &place{outer: at, index: i}) })
+		}
+		return k.value(t.Elem, at) // one value stands for a list of it
+	}
+	def := k.schema.Types[t.NamedType]
+	if def.Kind == ast.InputObject && first == '{' {
+		return k.object(def, at)
+	}
+	value, err := k.cursor.value()
+	if err != nil {
+		return err
+	}
+	switch def.Kind {
+	case ast.InputObject:
+		k.wrong(value, at, "Expected type %q to be an object.", def.Name)
+	case ast.Enum:
+		k.enum(def, value, at)
+	default:
+		if message := scalar(def.Name, value); message != "" {
+			k.wrong(value, at, "%s", message+excerpt(value))
+		}
+	}
+	return nil
+}
+
+func (k *checker) object(def *ast.Definition, at *place) error {
+	start := k.cursor.at
+	seen := make([]bool, len(def.Fields))
+	oneOf := def.Directives.ForName("oneOf") != nil
+	given, nulls := 0, 0
+	err := k.cursor.object(func(key string) error {
+		i := slices.IndexFunc(def.Fields, func(f *ast.FieldDefinition) bool { return f.Name == key })
+		if i < 0 {
+			value, err := k.cursor.value()
+			k.wrong(value, at, "Field %q is not defined by type %q.%s", key, def.Name, suggest(key, fieldNames(def)))
+			return err
+		}
+		if given++; k.cursor.peek() == 'n' {
+			nulls++
+		}
+		inner := &place{outer: at, key: key}
+		if seen[i] {
+			value, err := k.cursor.value()
+			k.wrong(value, inner, "Field %q is given twice.", key)
+			return err
+		}
+		seen[i] = true
+		return k.value(def.Fields[i].Type, inner)
+	})
+	if err != nil {
+		return err
+	}
+	value := k.cursor.data[start:k.cursor.at]
+	for i, f := range def.Fields {
+		if !seen[i] && f.Type.NonNull && f.DefaultValue == nil {
+			k.wrong(value, at, "Field %q of required type %q was not provided.", f.Name, f.Type.String())
+		}
+	}
+	if oneOf && (given != 1 || nulls > 0) {
+		k.wrong(value, at, "Exactly one key must be specified for OneOf type %q, and it must not be null.", def.Name)
+	}
+	return nil
+}
+
+func (k *checker) enum(def *ast.Definition, value []byte, at *place) {
+	var name string
+	if value[0] != '"' || json.Unmarshal(value, &name) != nil {
+		k.wrong(value, at, "Enum %q cannot represent non-string value: %s.", def.Name, excerpt(value))
+		return
+	}
+	if def.EnumValues.ForName(name) == nil {
+		names := make([]string, len(def.EnumValues))
+		for i, v := range def.EnumValues {
+			names[i] = v.Name
+		}
+		k.wrong(value, at, "Value %q does not exist in %q enum.%s", name, def.Name, suggest(name, names))
+	}
+}
+
+// scalar checks a value of a built-in scalar (spec, section 3.5). It gives
+// the beginning of a message that ends with the value, or nothing. Scalars of
+// the schema's own take any value.
+func scalar(name string, value []byte) string {
+	first := value[0]
+	number := first == '-' || first >= '0' && first <= '9'
+	switch name {
+	case "Int":
+		n, err := strconv.ParseInt(string(value), 10, 64)
+		switch {
+		case !number || err != nil && !rangeError(err):
+			return "Int cannot represent non-integer value: "
+		case err != nil || n < math.MinInt32 || n > math.MaxInt32:
+			return "Int cannot represent non 32-bit signed integer value: "
+		}
+	case "Float":
+		if f, err := strconv.ParseFloat(string(value), 64); !number || err != nil || math.IsInf(f, 0) {
+			return "Float cannot represent non numeric value: "
+		}
+	case "String":
+		if first != '"' {
+			return "String cannot represent a non string value: "
+		}
+	case "Boolean":
+		if first != 't' && first != 'f' {
+			return "Boolean cannot represent a non boolean value: "
+		}
+	case "ID":
+		if first != '"' && (!number || strings.ContainsAny(string(value), ".eE")) {
+			return "ID cannot represent value: "
+		}
+	}
+	return ""
+}
+
+func rangeError(err error) bool { return strings.HasSuffix(err.Error(), strconv.ErrRange.Error()) }
+
+func fieldNames(def *ast.Definition) []string {
+	names := make([]string, len(def.Fields))
+	for i, f := range def.Fields {
+		names[i] = f.Name
+	}
+	return names
+}
+
+func suggest(name string, known []string) string {
+	if near := core.SuggestionList(name, known); len(near) > 0 {
+		return " Did you mean " + core.QuotedOrList(near...) + "?"
+	}
+	return ""
+}
+
+// appendJSON writes a constant literal as JSON.
+func appendJSON(b []byte, v *ast.Value) []byte {
+	switch v.Kind {
+	case ast.ListValue:
+		b = append(b, '[')
+		for i, c := range v.Children {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendJSON(b, c.Value)
+		}
+		return append(b, ']')
+	case ast.ObjectValue:
+		b = append(b, '{')
+		for i, c := range v.Children {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, '"')
+			b = append(b, c.Name...)
+			b = append(b, '"', ':')
+			b = appendJSON(b, c.Value)
+		}
+		return append(b, '}')
+	case ast.StringValue, ast.BlockValue, ast.EnumValue:
+		quoted, err := json.Marshal(v.Raw)
+		if err != nil { // not reached: strings always have a JSON form
+			panic(err)
+		}
+		return append(b, quoted...)
+	}
+	return append(b, v.Raw...)
+}
