@@ -1,0 +1,94 @@
+// Command generate writes the gqlgen code of the subgraphs named, or of all
+// five: `go run ./subgraphs/internal/generate [name…]`. It exists because gqlgen.yml is one for all and gqlgen puts no
+// variables into it.
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/99designs/gqlgen/api"
+	"github.com/99designs/gqlgen/codegen/config"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+const placeholder = "SUBGRAPH"
+
+var names = []string{"user", "product", "inventory", "order", "notification"}
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "generate:", err)
+		os.Exit(1)
+	}
+}
+
+func run(chosen []string) error {
+	if len(chosen) == 0 {
+		chosen = names
+	}
+	for _, name := range chosen {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("there is no subgraph %q; the subgraphs are %s", name, strings.Join(names, ", "))
+		}
+	}
+	if err := enterTop(); err != nil {
+		return err
+	}
+	template, err := os.ReadFile("gqlgen.yml")
+	if err != nil {
+		return err
+	}
+	if err := writeMembers(names); err != nil {
+		return fmt.Errorf("writing the union members: %w", err)
+	}
+	for _, name := range chosen {
+		if err := generate(template, name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// enterTop goes up to the directory that gqlgen.yml lies in: go generate runs
+// commands in the directory of the package.
+func enterTop() error {
+	start, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "gqlgen.yml")); err == nil {
+			return os.Chdir(dir)
+		}
+		if dir == filepath.Dir(dir) {
+			return fmt.Errorf("no gqlgen.yml in %s or above it", start)
+		}
+	}
+}
+
+func generate(template []byte, name string) error {
+	text := bytes.ReplaceAll(template, []byte(placeholder), []byte(name))
+	cfg, err := config.ReadConfig(bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	return api.Generate(cfg, api.AddPlugin(costDirectives{}))
+}
+
+// costDirectives makes the federation directives known that gqlgen does not
+// know. They are built in, so `_service` does not repeat them.
+type costDirectives struct{}
+
+func (costDirectives) Name() string { return "cost-directives" }
+
+func (costDirectives) InjectSourcesEarly() ([]*ast.Source, error) {
+	return []*ast.Source{{Name: "cost.graphqls", BuiltIn: true, Input: `
+directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
+directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION
+`}}, nil
+}

@@ -1,0 +1,116 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/shopspring/decimal"
+)
+
+// MarshalDateTime writes an instant as RFC 3339, in UTC.
+func MarshalDateTime(t time.Time) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) {
+		io.WriteString(w, strconv.Quote(t.UTC().Format(time.RFC3339Nano)))
+	})
+}
+
+// UnmarshalDateTime reads an instant written as RFC 3339.
+func UnmarshalDateTime(v any) (time.Time, error) {
+	s, ok := v.(string)
+	if !ok {
+		return time.Time{}, fmt.Errorf("a DateTime is a string such as %q", time.RFC3339)
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is not an RFC 3339 instant such as %q", s, "2026-11-24T09:30:00Z")
+	}
+	return t.UTC(), nil
+}
+
+// MarshalLong writes a 64-bit integer as a JSON number.
+func MarshalLong(n int64) graphql.Marshaler { return graphql.MarshalInt64(n) }
+
+// UnmarshalLong reads a 64-bit integer from a number without a fraction.
+func UnmarshalLong(v any) (int64, error) {
+	switch v := v.(type) {
+	case int:
+		return int64(v), nil
+	case int64:
+		return v, nil
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+			return int64(v), nil
+		}
+	case json.Number:
+		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("%v is not a 64-bit integer", v)
+}
+
+// MarshalDecimal writes an exact decimal as a JSON number.
+func MarshalDecimal(d decimal.Decimal) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) { io.WriteString(w, d.String()) })
+}
+
+// maxDecimalExponent bounds what UnmarshalDecimal takes, since 1e999999999 is
+// a short number that makes a long one.
+const maxDecimalExponent = 30
+
+// UnmarshalDecimal reads a decimal from a JSON number or a GraphQL literal.
+func UnmarshalDecimal(v any) (decimal.Decimal, error) {
+	var d decimal.Decimal
+	switch v := v.(type) {
+	case int:
+		return decimal.NewFromInt(int64(v)), nil
+	case int64:
+		return decimal.NewFromInt(v), nil
+	case float64:
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			return d, errors.New("a Decimal is a finite number such as 999.99")
+		}
+		d = decimal.NewFromFloat(v)
+	case json.Number:
+		parsed, err := decimal.NewFromString(v.String())
+		if err != nil {
+			return d, fmt.Errorf("%q is not a decimal number such as 999.99", v)
+		}
+		d = parsed
+	default:
+		return d, errors.New("a Decimal is a number such as 999.99")
+	}
+	if e := d.Exponent(); e > maxDecimalExponent || e < -maxDecimalExponent {
+		return decimal.Decimal{}, errors.New("a Decimal has at most 30 digits before or after its point")
+	}
+	return d, nil
+}
+
+// JSON is any JSON value, as its text.
+type JSON json.RawMessage
+
+// MarshalGQL writes the value as it is.
+func (j JSON) MarshalGQL(w io.Writer) {
+	if len(j) == 0 {
+		io.WriteString(w, "null")
+		return
+	}
+	w.Write(j)
+}
+
+// UnmarshalGQL takes any value.
+func (j *JSON) UnmarshalGQL(v any) error {
+	var b bytes.Buffer
+	if err := json.NewEncoder(&b).Encode(v); err != nil {
+		return fmt.Errorf("reading a JSON value: %w", err)
+	}
+	*j = bytes.TrimSpace(b.Bytes())
+	return nil
+}
