@@ -1,0 +1,146 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+
+	"souk/telemetry"
+)
+
+// What AuthMode may be.
+const (
+	// Tutorial lets callers without a token do what administrators may.
+	Tutorial = "tutorial"
+	// Enforced lets callers without a token see and do only what is public.
+	Enforced = "enforced"
+)
+
+// Environment is what a service is given from outside.
+type Environment struct {
+	Name string // product
+	// Addr is where to listen, such as ":8080"; Listener, if given, is used instead.
+	Addr     string
+	Listener net.Listener
+
+	DatabaseURL  string
+	RedisURL     string
+	AuthMode     string // Tutorial or Enforced
+	ServiceToken string // what services show each other; empty: none is accepted
+	// Services are the base URLs of the others: "inventory" -> "http://inventory-service:8080".
+	Services map[string]string
+
+	// DrainDelay is how long to go on serving after the end was asked for, so
+	// that load balancers notice; DrainTimeout is how long requests then have.
+	DrainDelay   time.Duration
+	DrainTimeout time.Duration
+
+	// Lookup gives variables that only one service knows. Never nil in Run.
+	Lookup func(key string) (string, bool)
+	// Logger and Telemetry are made from OpenTelemetry's variables when nil.
+	Logger    *slog.Logger
+	Telemetry *telemetry.Telemetry
+	Now       func() time.Time
+}
+
+// serviceNames are the services that others call.
+var serviceNames = []string{"user", "product", "inventory", "order", "notification"}
+
+// FromOS reads a service's environment from variables, as os.LookupEnv gives
+// them. Its errors say which variable to set to what.
+func FromOS(name string, lookup func(string) (string, bool)) (Environment, error) {
+	get := func(key, otherwise string) string {
+		if v, ok := lookup(key); ok && v != "" {
+			return v
+		}
+		return otherwise
+	}
+	env := Environment{
+		Name:         name,
+		DatabaseURL:  get("DATABASE_URL", ""),
+		RedisURL:     get("REDIS_URL", "redis://redis-service:6379"),
+		AuthMode:     get("AUTH_MODE", Enforced),
+		ServiceToken: get("SERVICE_TOKEN", ""),
+		Services:     map[string]string{},
+		Lookup:       lookup,
+	}
+	port := get("PORT", "8080")
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return env, fmt.Errorf("PORT is %q; set it to a port number, such as 8080", port)
+	}
+	env.Addr = ":" + port
+	for _, service := range serviceNames {
+		key := strings.ToUpper(service) + "_SERVICE_URL"
+		env.Services[service] = get(key, "http://"+service+"-service:8080")
+	}
+	var err error
+	if env.DrainDelay, err = duration(get, "DRAIN_DELAY", "0s"); err != nil {
+		return env, err
+	}
+	if env.DrainTimeout, err = duration(get, "DRAIN_TIMEOUT", "20s"); err != nil {
+		return env, err
+	}
+	return env, env.check()
+}
+
+func duration(get func(string, string) string, key, otherwise string) (time.Duration, error) {
+	text := get(key, otherwise)
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("%s is %q; set it to a duration, such as 5s", key, text)
+	}
+	return d, nil
+}
+
+// check says what is wrong in the terms of the variables.
+func (e *Environment) check() error {
+	if e.DatabaseURL == "" {
+		return fmt.Errorf("DATABASE_URL is not set; give the %s service a database of its own, such as postgres://souk:secret@localhost:5432/%[1]s", e.Name)
+	}
+	if _, err := pgxpool.ParseConfig(e.DatabaseURL); err != nil {
+		return fmt.Errorf("DATABASE_URL cannot be read: %w; it looks like postgres://souk:secret@localhost:5432/%s", err, e.Name)
+	}
+	if _, err := redis.ParseURL(e.RedisURL); err != nil {
+		return fmt.Errorf("REDIS_URL cannot be read: %w; it looks like redis://localhost:6379", err)
+	}
+	if e.AuthMode != Tutorial && e.AuthMode != Enforced {
+		return fmt.Errorf("AUTH_MODE is %q; set it to %s or %s", e.AuthMode, Tutorial, Enforced)
+	}
+	for name, base := range e.Services {
+		if u, err := url.Parse(base); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return fmt.Errorf("%s_SERVICE_URL is %q; set it to a base URL, such as http://%s-service:8080", strings.ToUpper(name), base, name)
+		}
+	}
+	return nil
+}
+
+// complete fills in what has a sensible default and checks the rest.
+func (e *Environment) complete() error {
+	if e.Name == "" {
+		return errors.New("server: the environment has no service name")
+	}
+	if e.Addr == "" {
+		e.Addr = ":8080"
+	}
+	if e.AuthMode == "" {
+		e.AuthMode = Enforced
+	}
+	if e.DrainTimeout == 0 {
+		e.DrainTimeout = 20 * time.Second
+	}
+	if e.Lookup == nil {
+		e.Lookup = func(string) (string, bool) { return "", false }
+	}
+	if e.Now == nil {
+		e.Now = time.Now
+	}
+	return e.check()
+}

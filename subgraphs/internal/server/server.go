@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"souk/telemetry"
+)
+
+// Service is what a Builder makes of the resources.
+type Service struct {
+	// Handler serves /graphql and the service's own pages.
+	Handler http.Handler
+	// Workers run beside it until their context ends. One that fails ends the
+	// service: a worker waits out what may pass, so its error is final.
+	Workers []func(context.Context) error
+	// Close frees what the Builder opened; it may be nil.
+	Close func()
+}
+
+// Builder builds a service. Its context ends when the service does.
+type Builder func(ctx context.Context, r Resources) (*Service, error)
+
+// Run runs a service until ctx ends, then drains it. A nil error means that it
+// ended because it was told to.
+func Run(ctx context.Context, env Environment, migrations fs.FS, build Builder) error {
+	if err := env.complete(); err != nil {
+		return err
+	}
+	stop, err := report(ctx, &env)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	resources, err := open(ctx, env, migrations)
+	if err != nil {
+		return err
+	}
+	defer resources.close()
+
+	// Workers and streams outlive ctx: they stop after the last request.
+	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	service, err := build(inner, *resources)
+	if err != nil {
+		return fmt.Errorf("building the %s service: %w", env.Name, err)
+	}
+	if service.Close != nil {
+		defer service.Close()
+	}
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	defer cancel(nil)
+	for _, work := range service.Workers {
+		workers.Go(func() {
+			if err := work(inner); err != nil && inner.Err() == nil {
+				cancel(fmt.Errorf("a worker of the %s service failed: %w", env.Name, err))
+			}
+		})
+	}
+	return serve(ctx, inner, resources, service)
+}
+
+// report makes the telemetry that env does not bring.
+func report(ctx context.Context, env *Environment) (stop func(), err error) {
+	stop = func() {}
+	if env.Telemetry == nil {
+		level, _ := env.Lookup("LOG_LEVEL")
+		format, _ := env.Lookup("LOG_FORMAT")
+		env.Telemetry, err = telemetry.Setup(ctx, telemetry.Options{
+			ServiceName: "souk-" + env.Name, LogLevel: level, LogFormat: format,
+		})
+		if err != nil {
+			return stop, fmt.Errorf("setting up telemetry: %w", err)
+		}
+		stop = func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			if err := env.Telemetry.Shutdown(ctx); err != nil {
+				env.Logger.Warn("sending the last telemetry", "error", err)
+			}
+		}
+	}
+	if env.Logger == nil {
+		env.Logger = env.Telemetry.Logger
+	}
+	env.Logger = env.Logger.With("service", env.Name)
+	return stop, nil
+}
+
+// serve answers requests until ctx ends or inner fails.
+func serve(ctx, inner context.Context, r *Resources, service *Service) error {
+	listener := r.Listener
+	if listener == nil {
+		var err error
+		if listener, err = new(net.ListenConfig).Listen(ctx, "tcp", r.Addr); err != nil {
+			return fmt.Errorf("cannot listen on %s: %w; set PORT to a free port", r.Addr, err)
+		}
+	}
+	state := &health{resources: r}
+	streams, endStreams := context.WithCancel(inner)
+	defer endStreams()
+	server := &http.Server{
+		Handler:           routes(r, state, service.Handler, streams),
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	r.Logger.InfoContext(ctx, "listening", "address", listener.Addr().String())
+
+	select {
+	case err := <-done:
+		return fmt.Errorf("serving: %w", err)
+	case <-inner.Done():
+		_ = server.Close()
+		<-done
+		return context.Cause(inner)
+	case <-ctx.Done():
+	}
+	r.Logger.Info("draining")
+	state.draining.Store(true)
+	wait(inner, r.DrainDelay)
+	endStreams()
+	limit, cancel := context.WithTimeout(inner, r.DrainTimeout)
+	defer cancel()
+	if err := server.Shutdown(limit); err != nil {
+		r.Logger.Warn("requests were cut off", "after", r.DrainTimeout)
+		_ = server.Close()
+	}
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	r.Logger.Info("stopped")
+	return nil
+}
+
+func routes(r *Resources, state *health, service http.Handler, streams context.Context) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", state.live)
+	mux.HandleFunc("GET /readyz", state.ready)
+	mux.Handle("GET /metrics", r.Telemetry.Handler())
+	mux.Handle("/", r.Telemetry.Middleware(nil)(endWith(streams, service)))
+	return mux
+}
+
+// endWith ends the requests that end on no account of their own, event streams
+// and websockets, when streams does.
+func endWith(streams context.Context, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") && r.Header.Get("Upgrade") == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(streams, cancel)()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
