@@ -1,0 +1,182 @@
+package telemetry
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Middleware measures the requests of a server, and puts a span around each
+// (OpenTelemetry semantic conventions for HTTP) that continues the caller's
+// trace. The route names a request after it was served; it must be one of a
+// few ("/api/users/{id}", never the path). A nil route is the pattern of
+// http.ServeMux.
+func (t *Telemetry) Middleware(route func(*http.Request) string) func(http.Handler) http.Handler {
+	if route == nil {
+		route = patternRoute
+	}
+	return func(next http.Handler) http.Handler {
+		return &measuredHandler{t: t, route: route, next: next}
+	}
+}
+
+// patternRoute is the path of the ServeMux pattern that matched, if any.
+func patternRoute(r *http.Request) string {
+	if _, path, ok := strings.Cut(r.Pattern, " "); ok {
+		return path
+	}
+	return r.Pattern
+}
+
+type measuredHandler struct {
+	t     *Telemetry
+	route func(*http.Request) string
+	next  http.Handler
+}
+
+// ServeHTTP implements http.Handler.
+func (h *measuredHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	method := knownMethod(r.Method)
+	active := h.t.server.active.Get(method)
+	active.Inc()
+
+	ctx := h.t.Extract(r.Context(), r.Header)
+	var span trace.Span
+	if h.t.traces {
+		ctx, span = h.t.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer),
+			trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method), semconv.URLPath(r.URL.Path)))
+	}
+	if ctx != r.Context() {
+		r = r.WithContext(ctx)
+	}
+	rec := recorders.Get().(*recorder)
+	rec.ResponseWriter, rec.status = w, 0
+	completed := false
+	// Deferred, so that a handler that panics is counted too.
+	defer func() {
+		active.Dec()
+		status := rec.status
+		rec.ResponseWriter = nil
+		recorders.Put(rec)
+		if status == 0 {
+			status = http.StatusOK
+			if !completed {
+				status = http.StatusInternalServerError
+			}
+		}
+		route := h.route(r)
+		observe(h.t.server.duration.Get(serverKey{method, route, status}), time.Since(start), span)
+		if span != nil {
+			endServerSpan(span, method, route, status)
+		}
+	}()
+	h.next.ServeHTTP(rec, r)
+	completed = true
+}
+
+func endServerSpan(span trace.Span, method, route string, status int) {
+	if route != "" {
+		span.SetName(method + " " + route)
+		span.SetAttributes(semconv.HTTPRoute(route))
+	}
+	span.SetAttributes(semconv.HTTPResponseStatusCode(status))
+	if status >= 500 {
+		span.SetStatus(codes.Error, "")
+	}
+	span.End()
+}
+
+// Extract puts the trace context and baggage of h into ctx. It costs two
+// look-ups when there are none.
+func (t *Telemetry) Extract(ctx context.Context, h http.Header) context.Context {
+	if h["Traceparent"] == nil && h["Baggage"] == nil {
+		return ctx
+	}
+	return t.Propagator.Extract(ctx, propagation.HeaderCarrier(h))
+}
+
+// knownMethod keeps a client from making up metric series.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodHead, http.MethodOptions, http.MethodConnect, http.MethodTrace, "QUERY":
+		return method
+	}
+	return "_OTHER"
+}
+
+// A recorder notes the status that is written.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+var recorders = sync.Pool{New: func() any { return new(recorder) }}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *recorder) WriteHeader(status int) {
+	// Informational answers (1xx) come before the one that counts.
+	if r.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements io.Writer.
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(b)
+}
+
+// Flush implements http.Flusher.
+func (r *recorder) Flush() {
+	_ = http.NewResponseController(r.ResponseWriter).Flush()
+}
+
+// Unwrap is for http.ResponseController.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+type serverKey struct {
+	method, route string
+	status        int
+}
+
+type serverMetrics struct {
+	duration *Bound[serverKey, prometheus.Observer]
+	active   *Bound[string, prometheus.Gauge]
+}
+
+func newServerMetrics(r prometheus.Registerer) *serverMetrics {
+	duration, active := serverDuration.NewHistogram(r), serverActive.NewGauge(r)
+	return &serverMetrics{
+		duration: Bind(func(k serverKey) prometheus.Observer {
+			return duration.WithLabelValues(k.method, k.route, strconv.Itoa(k.status))
+		}),
+		active: Bind(func(method string) prometheus.Gauge { return active.WithLabelValues(method) }),
+	}
+}
+
+// observe records a duration, with the trace as its exemplar if it is sampled.
+func observe(o prometheus.Observer, d time.Duration, span trace.Span) {
+	if span != nil {
+		if sc := span.SpanContext(); sc.IsSampled() {
+			if e, ok := o.(prometheus.ExemplarObserver); ok {
+				e.ObserveWithExemplar(d.Seconds(), prometheus.Labels{"trace_id": sc.TraceID().String()})
+				return
+			}
+		}
+	}
+	o.Observe(d.Seconds())
+}
