@@ -1,0 +1,126 @@
+package supergraph
+
+import (
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/formatter"
+)
+
+// apiSchema prints what clients see of the supergraph.
+func (r *reader) apiSchema() string {
+	doc := &ast.SchemaDocument{}
+	doc.Schema = ast.SchemaDefinitionList{r.apiRoots()}
+	for _, d := range r.doc.Directives {
+		if executable(d) && !r.machinery(d.Name) && r.federated(d.Name) == "" {
+			doc.Directives = append(doc.Directives, d)
+		}
+	}
+	for _, def := range r.doc.Definitions {
+		if r.visible(def.Name) {
+			doc.Definitions = append(doc.Definitions, r.apiDefinition(def))
+		}
+	}
+	var b strings.Builder
+	formatter.NewFormatter(&b, formatter.WithIndent("  ")).FormatSchemaDocument(doc)
+	return b.String()
+}
+
+// visible says whether clients see a type.
+func (r *reader) visible(name string) bool {
+	t := r.types[name]
+	return t != nil && !t.Inaccessible
+}
+
+func (r *reader) apiRoots() *ast.SchemaDefinition {
+	roots := &ast.SchemaDefinition{}
+	for _, schema := range r.doc.Schema {
+		roots.Description = schema.Description
+	}
+	add := func(op ast.Operation, t *Type) {
+		if t != nil && !t.Inaccessible && r.hasVisibleField(t) {
+			roots.OperationTypes = append(roots.OperationTypes, &ast.OperationTypeDefinition{Operation: op, Type: t.Name})
+		}
+	}
+	add(ast.Query, r.model.Query)
+	add(ast.Mutation, r.model.Mutation)
+	add(ast.Subscription, r.model.Subscription)
+	return roots
+}
+
+func (r *reader) hasVisibleField(t *Type) bool {
+	for _, f := range t.Fields {
+		if !f.Inaccessible && !f.Named.Inaccessible {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reader) apiDefinition(def *ast.Definition) *ast.Definition {
+	api := *def
+	api.Directives = apiDirectives(def.Directives)
+	api.Interfaces, api.Types, api.TypePositions, api.Fields, api.EnumValues = nil, nil, nil, nil, nil
+	for _, name := range def.Interfaces {
+		if r.visible(name) {
+			api.Interfaces = append(api.Interfaces, name)
+		}
+	}
+	for _, name := range def.Types {
+		if r.visible(name) {
+			api.Types = append(api.Types, name)
+		}
+	}
+	for _, v := range def.EnumValues {
+		if r.directive(v.Directives, "inaccessible") == nil {
+			value := *v
+			value.Directives = apiDirectives(v.Directives)
+			api.EnumValues = append(api.EnumValues, &value)
+		}
+	}
+	for _, f := range def.Fields {
+		if r.directive(f.Directives, "inaccessible") == nil && r.visible(f.Type.Name()) {
+			api.Fields = append(api.Fields, r.apiField(f))
+		}
+	}
+	return &api
+}
+
+func (r *reader) apiField(f *ast.FieldDefinition) *ast.FieldDefinition {
+	field := *f
+	field.Directives = apiDirectives(f.Directives)
+	field.Arguments = nil
+	for _, a := range f.Arguments {
+		if r.directive(a.Directives, "inaccessible") == nil && r.visible(a.Type.Name()) {
+			argument := *a
+			argument.Directives = apiDirectives(a.Directives)
+			field.Arguments = append(field.Arguments, &argument)
+		}
+	}
+	return &field
+}
+
+// apiDirectives keeps the uses of the directives that every schema has: the
+// others speak to the gateway, not to its clients.
+func apiDirectives(list ast.DirectiveList) ast.DirectiveList {
+	var kept ast.DirectiveList
+	for _, d := range list {
+		switch d.Name {
+		case "deprecated", "specifiedBy", "oneOf":
+			kept = append(kept, d)
+		}
+	}
+	return kept
+}
+
+// executable says whether a directive may stand in an operation.
+func executable(d *ast.DirectiveDefinition) bool {
+	for _, l := range d.Locations {
+		switch l {
+		case ast.LocationQuery, ast.LocationMutation, ast.LocationSubscription, ast.LocationField,
+			ast.LocationFragmentDefinition, ast.LocationFragmentSpread, ast.LocationInlineFragment, ast.LocationVariableDefinition:
+			return true
+		}
+	}
+	return false
+}

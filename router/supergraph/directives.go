@@ -1,0 +1,84 @@
+package supergraph
+
+import (
+	"slices"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/operation"
+)
+
+func (r *reader) authorization(list ast.DirectiveList) Authorization {
+	a := Authorization{Authenticated: r.directive(list, "authenticated") != nil}
+	alternatives := func(directive, argument string) (all [][]string) {
+		d := r.directive(list, directive)
+		if d == nil || d.Arguments.ForName(argument) == nil {
+			return nil
+		}
+		for _, c := range d.Arguments.ForName(argument).Value.Children {
+			all = append(all, stringsOf(c.Value))
+		}
+		return all
+	}
+	a.Scopes = alternatives("requiresScopes", "scopes")
+	a.Policies = alternatives("policy", "policies")
+	return a
+}
+
+func (r *reader) cost(list ast.DirectiveList) *int {
+	if d := r.directive(list, "cost"); d != nil {
+		return intArgument(d, "weight")
+	}
+	return nil
+}
+
+func (r *reader) listSize(list ast.DirectiveList) *ListSize {
+	d := r.directive(list, "listSize")
+	if d == nil {
+		return nil
+	}
+	size := &ListSize{AssumedSize: intArgument(d, "assumedSize"), RequireOneSlicingArgument: boolArgument(d, "requireOneSlicingArgument", true)}
+	if a := d.Arguments.ForName("slicingArguments"); a != nil {
+		size.SlicingArguments = stringsOf(a.Value)
+	}
+	if a := d.Arguments.ForName("sizedFields"); a != nil {
+		size.SizedFields = stringsOf(a.Value)
+	}
+	return size
+}
+
+// applied gives the directives that federation itself has no use for, be they
+// composed as they are or wrapped in join__directive (join v0.5).
+func (r *reader) applied(list ast.DirectiveList) []Directive {
+	var out []Directive
+	for _, d := range list {
+		switch {
+		case r.federated(d.Name) == "join__directive":
+			out = append(out, r.joined(d))
+		case r.federated(d.Name) == "" && !r.machinery(d.Name):
+			applied := Directive{Name: d.Name}
+			for _, a := range d.Arguments {
+				applied.Arguments = append(applied.Arguments, operation.Argument{Name: a.Name, Value: literal(a.Value)})
+			}
+			out = append(out, applied)
+		}
+	}
+	return out
+}
+
+func (r *reader) joined(d *ast.Directive) Directive {
+	applied := Directive{Name: stringArgument(d, "name")}
+	if graphs := d.Arguments.ForName("graphs"); graphs != nil {
+		for _, name := range stringsOf(graphs.Value) {
+			if g := r.graphs[name]; g != nil && !slices.Contains(applied.Graphs, g) {
+				applied.Graphs = append(applied.Graphs, g)
+			}
+		}
+	}
+	if args := d.Arguments.ForName("args"); args != nil {
+		for _, c := range args.Value.Children {
+			applied.Arguments = append(applied.Arguments, operation.Argument{Name: c.Name, Value: literal(c.Value)})
+		}
+	}
+	return applied
+}

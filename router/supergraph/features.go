@@ -1,0 +1,169 @@
+package supergraph
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// features are the specifications a supergraph links to (link specification
+// v1.0, or core v0.1 and v0.2 in Federation 1).
+type features struct {
+	// prefixes are the names that a feature's definitions begin with.
+	prefixes map[string]bool
+	// names maps a directive's name here to the one its specification gives.
+	names map[string]string
+	// join is the prefix of the join specification's names, version its minor
+	// version.
+	join    string
+	version int
+}
+
+// known are the features whose meaning this package, or a stage that reads
+// the model, takes care of; tag has none.
+var known = map[string]bool{
+	"link": true, "core": true, "join": true, "tag": true, "inaccessible": true, "cost": true,
+	"authenticated": true, "requiresScopes": true, "policy": true, "context": true, "cacheTag": true,
+}
+
+func readFeatures(doc *ast.SchemaDocument) (*features, error) {
+	f := &features{prefixes: map[string]bool{}, names: map[string]string{}}
+	for _, schema := range append(doc.Schema, doc.SchemaExtension...) {
+		for _, d := range schema.Directives {
+			if d.Name != "link" && d.Name != "core" {
+				continue
+			}
+			if err := f.add(d); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if f.join == "" {
+		return nil, fmt.Errorf(`the schema has no @link or @core to https://specs.apollo.dev/join: this is not a supergraph`)
+	}
+	return f, nil
+}
+
+func (f *features) add(d *ast.Directive) error {
+	url := stringArgument(d, "url")
+	if url == "" {
+		url = stringArgument(d, "feature") // core v0.1
+	}
+	base, version := path.Split(strings.TrimSuffix(url, "/"))
+	name := path.Base(base)
+	if !strings.HasPrefix(version, "v") { // a URL need not end in a version
+		name, version = path.Base(url), ""
+	}
+	known := known[name] && strings.HasPrefix(url, "https://specs.apollo.dev/")
+	purpose := stringArgument(d, "for")
+	if !known && purpose != "" {
+		return place(d.Position, "the feature %s is for %s, and is not known here", url, purpose)
+	}
+	prefix := name
+	if as := stringArgument(d, "as"); as != "" {
+		prefix = as
+	}
+	f.prefixes[prefix] = true
+	if known && name == "join" {
+		minor, err := strconv.Atoi(strings.TrimPrefix(version, "v0."))
+		if err != nil || minor < 1 || minor > 5 {
+			return place(d.Position, "join %s is not known here; v0.1 to v0.5 are", version)
+		}
+		f.join, f.version = prefix, minor
+	}
+	if known {
+		f.names[prefix] = name
+	}
+	if imports := d.Arguments.ForName("import"); imports != nil {
+		for _, c := range imports.Value.Children {
+			original, local := c.Value.Raw, c.Value.Raw
+			if c.Value.Kind == ast.ObjectValue {
+				original = childString(c.Value, "name")
+				if local = childString(c.Value, "as"); local == "" {
+					local = original
+				}
+			}
+			if known && strings.HasPrefix(local, "@") {
+				f.names[local[1:]] = strings.TrimPrefix(original, "@")
+			}
+		}
+	}
+	return nil
+}
+
+// federated gives the name that a directive's specification knows it by, and
+// "" for a directive of no known feature. Names that are not imported carry
+// their feature's prefix.
+func (f *features) federated(directive string) string {
+	if name, ok := f.names[directive]; ok {
+		return name
+	}
+	prefix, rest, ok := strings.Cut(directive, "__")
+	if !ok || !f.prefixes[prefix] {
+		return ""
+	}
+	if prefix == f.join {
+		return "join__" + rest
+	}
+	return rest
+}
+
+// machinery says whether a definition belongs to a feature and not to the
+// graph: link__Purpose, join__Graph.
+func (f *features) machinery(name string) bool {
+	prefix, _, ok := strings.Cut(name, "__")
+	return ok && f.prefixes[prefix]
+}
+
+func childString(v *ast.Value, name string) string {
+	if c := v.Children.ForName(name); c != nil {
+		return c.Raw
+	}
+	return ""
+}
+
+func stringArgument(d *ast.Directive, name string) string {
+	if a := d.Arguments.ForName(name); a != nil && a.Value.Kind != ast.NullValue {
+		return a.Value.Raw
+	}
+	return ""
+}
+
+func boolArgument(d *ast.Directive, name string, otherwise bool) bool {
+	if a := d.Arguments.ForName(name); a != nil && a.Value.Kind == ast.BooleanValue {
+		return a.Value.Raw == "true"
+	}
+	return otherwise
+}
+
+func intArgument(d *ast.Directive, name string) *int {
+	a := d.Arguments.ForName(name)
+	if a == nil {
+		return nil
+	}
+	n, err := strconv.Atoi(a.Value.Raw)
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
+func stringsOf(v *ast.Value) []string {
+	var list []string
+	for _, c := range v.Children {
+		list = append(list, c.Value.Raw)
+	}
+	return list
+}
+
+// place says where in the text an error is.
+func place(p *ast.Position, format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	if p == nil {
+		return err
+	}
+	return fmt.Errorf("line %d, column %d: %w", p.Line, p.Column, err)
+}

@@ -1,0 +1,192 @@
+package supergraph
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/operation"
+)
+
+func (r *reader) readFields() error {
+	for _, def := range r.doc.Definitions {
+		if r.machinery(def.Name) {
+			continue
+		}
+		t := r.types[def.Name]
+		for _, fd := range def.Fields {
+			f, err := r.readField(t, fd)
+			if err != nil {
+				return err
+			}
+			if t.fields[f.Name] != nil {
+				return place(fd.Position, "the field %s.%s is defined twice", t.Name, f.Name)
+			}
+			t.Fields = append(t.Fields, f)
+			t.fields[f.Name] = f
+		}
+	}
+	return nil
+}
+
+func (r *reader) readField(t *Type, fd *ast.FieldDefinition) (*Field, error) {
+	f := &Field{
+		Parent:        t,
+		Name:          fd.Name,
+		Type:          fd.Type.String(),
+		Named:         r.types[fd.Type.Name()],
+		Inaccessible:  r.directive(fd.Directives, "inaccessible") != nil,
+		Authorization: r.authorization(fd.Directives),
+		Cost:          r.cost(fd.Directives),
+		ListSize:      r.listSize(fd.Directives),
+		Directives:    r.applied(fd.Directives),
+	}
+	if f.Named == nil {
+		return nil, place(fd.Position, "the field %s.%s is of the type %s, which is not defined", t.Name, f.Name, fd.Type.Name())
+	}
+	if input := f.Named.Kind == InputObject; input != (t.Kind == InputObject) && f.Named.Kind != Scalar && f.Named.Kind != Enum {
+		return nil, place(fd.Position, "the field %s.%s is of the type %s, which mixes input and output", t.Name, f.Name, f.Named.Name)
+	}
+	for _, a := range fd.Arguments {
+		named := r.types[a.Type.Name()]
+		if named == nil {
+			return nil, place(a.Position, "the argument %s of %s.%s is of the type %s, which is not defined", a.Name, t.Name, f.Name, a.Type.Name())
+		}
+		f.Arguments = append(f.Arguments, &Argument{
+			Name: a.Name, Type: a.Type.String(), Named: named,
+			Inaccessible: r.directive(a.Directives, "inaccessible") != nil,
+			Cost:         r.cost(a.Directives),
+		})
+	}
+	return f, r.readFieldIn(f, fd)
+}
+
+// readFieldIn finds the subgraphs of a field: those its join__field
+// directives name, or all that know the type when there are none.
+func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
+	in, told := map[*Graph]*FieldIn{}, false
+	overrides := map[*FieldIn]*ast.Directive{}
+	used := map[*Graph]bool{}
+	for _, d := range fd.Directives {
+		if r.federated(d.Name) != "join__field" {
+			continue
+		}
+		told = true
+		g, err := r.graph(d)
+		if err != nil {
+			return err
+		}
+		if g == nil {
+			continue
+		}
+		if f.Parent.InGraph(g) == nil {
+			return place(d.Position, "%s.%s is in the subgraph %s, which does not know %s", f.Parent.Name, f.Name, g.Name, f.Parent.Name)
+		}
+		fi := &FieldIn{Graph: g, Type: f.Type, Named: f.Named, External: boolArgument(d, "external", false)}
+		in[g] = fi
+		if err := r.readJoinField(f, fi, d); err != nil {
+			return err
+		}
+		if stringArgument(d, "override") != "" {
+			overrides[fi] = d
+		}
+		used[g] = boolArgument(d, "usedOverridden", false)
+	}
+	if !told {
+		for _, t := range f.Parent.In {
+			in[t.Graph] = &FieldIn{Graph: t.Graph, Type: f.Type, Named: f.Named}
+		}
+	}
+	for fi, d := range overrides {
+		from := r.model.Graph(stringArgument(d, "override"))
+		if from == nil {
+			continue // a subgraph that does not exist (any more)
+		}
+		fi.Override = &Override{From: from, To: fi.Graph, Label: stringArgument(d, "overrideLabel")}
+		if in[from] != nil {
+			in[from].Overridden = fi.Override
+		}
+	}
+	for g, fi := range in {
+		if used[g] && fi.Overridden == nil {
+			fi.External = true // taken over from it, by whom is not told
+		}
+	}
+	f.In = slices.SortedFunc(maps.Values(in), func(a, b *FieldIn) int { return a.Graph.Index - b.Graph.Index })
+	return nil
+}
+
+func (r *reader) readJoinField(f *Field, fi *FieldIn, d *ast.Directive) error {
+	if text := stringArgument(d, "type"); text != "" {
+		named, err := r.namedIn(text)
+		if err != nil {
+			return place(d.Position, "%s.%s: %w", f.Parent.Name, f.Name, err)
+		}
+		fi.Type, fi.Named = text, named
+	}
+	set := func(argument string, on *Type, to **FieldSet) {
+		text := stringArgument(d, argument)
+		if text == "" {
+			return
+		}
+		r.later = append(r.later, func() (err error) {
+			if *to, err = r.fieldSet(text, on); err != nil {
+				return place(d.Position, "what %s.%s %s in %s: %w", f.Parent.Name, f.Name, argument, fi.Graph.Name, err)
+			}
+			return nil
+		})
+	}
+	set("requires", f.Parent, &fi.Requires)
+	set("provides", fi.Named, &fi.Provides)
+	if contexts := d.Arguments.ForName("contextArguments"); contexts != nil {
+		for _, c := range contexts.Value.Children {
+			fi.Contexts = append(fi.Contexts, ContextArgument{
+				Name: childString(c.Value, "name"), Type: childString(c.Value, "type"),
+				Context: childString(c.Value, "context"), Selection: childString(c.Value, "selection"),
+			})
+		}
+	}
+	return nil
+}
+
+// namedIn finds the named type in a type's text.
+func (r *reader) namedIn(text string) (*Type, error) {
+	doc, err := parser.ParseSchema(&ast.Source{Input: "type T{f:" + text + "}"})
+	if err != nil || len(doc.Definitions) != 1 || len(doc.Definitions[0].Fields) != 1 {
+		return nil, place(nil, "%q is not a type", text)
+	}
+	name := doc.Definitions[0].Fields[0].Type.Name()
+	if r.types[name] == nil {
+		return nil, place(nil, "the type %s is not defined", name)
+	}
+	return r.types[name], nil
+}
+
+// addKeyFields puts the fields of keys into the subgraphs whose keys they
+// are: join v0.1 names only the owner's.
+func (r *reader) addKeyFields() {
+	var add func(t *Type, g *Graph, selections []operation.Selection)
+	add = func(t *Type, g *Graph, selections []operation.Selection) {
+		for _, sel := range selections {
+			field, ok := sel.(*operation.Field)
+			if !ok {
+				continue
+			}
+			f := t.Field(field.Name)
+			if f.InGraph(g) == nil {
+				f.In = append(f.In, &FieldIn{Graph: g, Type: f.Type, Named: f.Named})
+				slices.SortFunc(f.In, func(a, b *FieldIn) int { return a.Graph.Index - b.Graph.Index })
+			}
+			add(f.Named, g, field.Selections)
+		}
+	}
+	for _, t := range r.types {
+		for _, in := range t.In {
+			for _, key := range in.Keys {
+				add(t, in.Graph, key.Fields.Selections)
+			}
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package supergraph
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/operation"
+)
+
+// fieldSet reads a field set and checks it against the type it is for.
+func (r *reader) fieldSet(text string, on *Type) (*FieldSet, error) {
+	doc, err := parser.ParseQuery(&ast.Source{Input: "{" + text + "}"})
+	if err != nil || len(doc.Operations) != 1 {
+		return nil, fmt.Errorf("%q is not a field set", text)
+	}
+	selections, err := r.fieldSelections(doc.Operations[0].SelectionSet, on)
+	if err != nil {
+		return nil, fmt.Errorf("in the field set %q: %w", text, err)
+	}
+	return &FieldSet{Text: text, Selections: selections}, nil
+}
+
+func (r *reader) fieldSelections(set ast.SelectionSet, on *Type) ([]operation.Selection, error) {
+	var list []operation.Selection
+	for _, sel := range set {
+		switch sel := sel.(type) {
+		case *ast.Field:
+			if sel.Alias != sel.Name {
+				return nil, fmt.Errorf("a field set may have no alias: %s", sel.Alias)
+			}
+			if sel.Name == "__typename" {
+				continue
+			}
+			f := on.Field(sel.Name)
+			if f == nil {
+				return nil, fmt.Errorf("%s has no field %s", on.Name, sel.Name)
+			}
+			if f.Named.Composite() != (len(sel.SelectionSet) > 0) {
+				return nil, fmt.Errorf("%s.%s is a %s: it needs a selection set exactly if it is composite", on.Name, sel.Name, f.Type)
+			}
+			below, err := r.fieldSelections(sel.SelectionSet, f.Named)
+			if err != nil {
+				return nil, err
+			}
+			field := &operation.Field{Alias: sel.Name, Name: sel.Name, Selections: below}
+			for _, a := range sel.Arguments {
+				field.Arguments = append(field.Arguments, operation.Argument{Name: a.Name, Value: literal(a.Value)})
+			}
+			list = append(list, field)
+		case *ast.InlineFragment:
+			condition := on
+			if sel.TypeCondition != "" {
+				if condition = r.types[sel.TypeCondition]; condition == nil || !condition.Composite() {
+					return nil, fmt.Errorf("there is no composite type %s", sel.TypeCondition)
+				}
+			}
+			below, err := r.fieldSelections(sel.SelectionSet, condition)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, &operation.InlineFragment{TypeCondition: condition.Name, Selections: below})
+		default:
+			return nil, fmt.Errorf("a field set may have no named fragments")
+		}
+	}
+	return list, nil
+}
+
+// literal prints a constant value as operation.Argument has it.
+func literal(v *ast.Value) string {
+	switch v.Kind {
+	case ast.ListValue:
+		items := make([]string, len(v.Children))
+		for i, c := range v.Children {
+			items[i] = literal(c.Value)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case ast.ObjectValue:
+		items := make([]string, len(v.Children))
+		for i, c := range v.Children {
+			items[i] = c.Name + ": " + literal(c.Value)
+		}
+		slices.Sort(items)
+		return "{" + strings.Join(items, ", ") + "}"
+	}
+	return v.String()
+}

@@ -1,0 +1,377 @@
+package supergraph
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+)
+
+// Parse reads a supergraph's SDL. The error says what is wrong, and where in
+// the text.
+func Parse(sdl string) (*Model, error) {
+	doc, err := parser.ParseSchema(&ast.Source{Name: "supergraph", Input: sdl})
+	if err != nil {
+		return nil, fmt.Errorf("reading the supergraph: %w", located(err))
+	}
+	f, err := readFeatures(doc)
+	if err != nil {
+		return nil, fmt.Errorf("reading the supergraph: %w", err)
+	}
+	r := &reader{features: f, doc: doc, types: map[string]*Type{}, graphs: map[string]*Graph{}}
+	for _, read := range []func() error{r.readGraphs, r.readTypes, r.readImplements, r.readFields, r.readPossible, r.readFieldSets, r.readRoots} {
+		if err := read(); err != nil {
+			return nil, fmt.Errorf("reading the supergraph: %w", err)
+		}
+	}
+	r.model.types = r.types
+	r.model.Labels = r.labels()
+	r.model.APISchema = r.apiSchema()
+	return &r.model, nil
+}
+
+// located turns a parser's error into one with its place.
+func located(err error) error {
+	var e *gqlerror.Error
+	if errors.As(err, &e) && len(e.Locations) > 0 {
+		return fmt.Errorf("line %d, column %d: %s", e.Locations[0].Line, e.Locations[0].Column, e.Message)
+	}
+	return err
+}
+
+// A reader builds a model in passes, each of which needs those before.
+type reader struct {
+	*features
+	doc    *ast.SchemaDocument
+	model  Model
+	types  map[string]*Type
+	graphs map[string]*Graph // by join__Graph value
+	// implements are the interfaces of each type by subgraph, in v0.1
+	// supergraphs under nil.
+	implements map[*Type][]implementation
+	// later are the field sets that can be read when all fields are known.
+	later []func() error
+}
+
+type implementation struct {
+	graph *Graph // nil for all
+	of    *Type
+}
+
+func (r *reader) readGraphs() error {
+	def := r.doc.Definitions.ForName(r.join + "__Graph")
+	if def == nil {
+		return fmt.Errorf("there is no enum %s__Graph", r.join)
+	}
+	for _, v := range def.EnumValues {
+		d := r.directive(v.Directives, "join__graph")
+		if d == nil {
+			return place(v.Position, "%s has no @%s__graph", v.Name, r.join)
+		}
+		g := &Graph{Index: len(r.model.Graphs), Name: stringArgument(d, "name"), URL: stringArgument(d, "url")}
+		if g.Name == "" {
+			return place(d.Position, "%s has no name", v.Name)
+		}
+		if r.model.Graph(g.Name) != nil {
+			return place(d.Position, "there are two subgraphs %q", g.Name)
+		}
+		r.graphs[v.Name] = g
+		r.model.Graphs = append(r.model.Graphs, g)
+	}
+	return nil
+}
+
+// directive finds the first use of a federated directive.
+func (r *reader) directive(list ast.DirectiveList, name string) *ast.Directive {
+	for _, d := range list {
+		if r.federated(d.Name) == name {
+			return d
+		}
+	}
+	return nil
+}
+
+// graph gives the subgraph a directive names, nil when it names none.
+func (r *reader) graph(d *ast.Directive) (*Graph, error) {
+	name := stringArgument(d, "graph")
+	if name == "" {
+		return nil, nil
+	}
+	g := r.graphs[name]
+	if g == nil {
+		return nil, place(d.Position, "@%s names a subgraph %s that %s__Graph has not", d.Name, name, r.join)
+	}
+	return g, nil
+}
+
+var kinds = map[ast.DefinitionKind]Kind{
+	ast.Scalar: Scalar, ast.Enum: Enum, ast.Object: Object, ast.Interface: Interface, ast.Union: Union, ast.InputObject: InputObject,
+}
+
+func (r *reader) readTypes() error {
+	for _, name := range []string{"Int", "Float", "String", "Boolean", "ID"} {
+		r.types[name] = &Type{Name: name}
+	}
+	for _, def := range r.doc.Definitions {
+		if r.machinery(def.Name) {
+			continue
+		}
+		if r.types[def.Name] != nil {
+			return place(def.Position, "the type %s is defined twice", def.Name)
+		}
+		t := &Type{Name: def.Name, Kind: kinds[def.Kind], fields: map[string]*Field{}}
+		r.types[def.Name] = t
+		t.Inaccessible = r.directive(def.Directives, "inaccessible") != nil
+		t.Authorization = r.authorization(def.Directives)
+		t.Cost = r.cost(def.Directives)
+		t.Directives = r.applied(def.Directives)
+		if err := r.readTypeIn(t, def); err != nil {
+			return err
+		}
+		for _, v := range def.EnumValues {
+			value := &EnumValue{Name: v.Name, Inaccessible: r.directive(v.Directives, "inaccessible") != nil}
+			for _, d := range v.Directives {
+				if r.federated(d.Name) == "join__enumValue" {
+					g, err := r.graph(d)
+					if err != nil {
+						return err
+					}
+					value.In = append(value.In, g)
+				}
+			}
+			t.EnumValues = append(t.EnumValues, value)
+		}
+	}
+	return nil
+}
+
+func (r *reader) readTypeIn(t *Type, def *ast.Definition) error {
+	in := map[*Graph]*TypeIn{}
+	for _, d := range def.Directives {
+		if r.federated(d.Name) != "join__type" {
+			continue
+		}
+		g, err := r.graph(d)
+		if err != nil {
+			return err
+		}
+		if g == nil {
+			return place(d.Position, "@%s of %s names no subgraph", d.Name, t.Name)
+		}
+		if in[g] == nil {
+			in[g] = &TypeIn{Graph: g}
+		}
+		if boolArgument(d, "isInterfaceObject", false) {
+			in[g].InterfaceObject = true
+		}
+		if text := stringArgument(d, "key"); text != "" {
+			key := &Key{Resolvable: boolArgument(d, "resolvable", true)}
+			in[g].Keys = append(in[g].Keys, key)
+			r.later = append(r.later, func() error {
+				set, err := r.fieldSet(text, t)
+				if err != nil {
+					return place(d.Position, "the key of %s: %w", t.Name, err)
+				}
+				key.Fields = set
+				return nil
+			})
+		}
+	}
+	if len(in) == 0 && r.version == 1 { // a value type, or a root type: known to all
+		for _, g := range r.model.Graphs {
+			in[g] = &TypeIn{Graph: g}
+		}
+	}
+	t.In = slices.SortedFunc(maps.Values(in), func(a, b *TypeIn) int { return a.Graph.Index - b.Graph.Index })
+	return nil
+}
+
+func (r *reader) readImplements() error {
+	r.implements = map[*Type][]implementation{}
+	for _, def := range r.doc.Definitions {
+		t := r.types[def.Name]
+		if t == nil || r.machinery(def.Name) {
+			continue
+		}
+		for _, name := range def.Interfaces {
+			i := r.types[name]
+			if i == nil || i.Kind != Interface {
+				return place(def.Position, "%s implements %s, which is no interface", t.Name, name)
+			}
+			t.Interfaces = append(t.Interfaces, i)
+		}
+		slices.SortFunc(t.Interfaces, byName)
+		told := false
+		for _, d := range def.Directives {
+			if r.federated(d.Name) != "join__implements" {
+				continue
+			}
+			g, err := r.graph(d)
+			if err != nil {
+				return err
+			}
+			i := r.types[stringArgument(d, "interface")]
+			if i == nil {
+				return place(d.Position, "%s implements %q, which is no interface", t.Name, stringArgument(d, "interface"))
+			}
+			r.implements[t] = append(r.implements[t], implementation{g, i})
+			told = true
+		}
+		if !told { // as in join v0.1 and v0.2's interfaces of value types
+			for _, i := range t.Interfaces {
+				r.implements[t] = append(r.implements[t], implementation{nil, i})
+			}
+		}
+	}
+	return nil
+}
+
+func byName(a, b *Type) int { return strings.Compare(a.Name, b.Name) }
+
+// readPossible finds the object types of each composite type.
+func (r *reader) readPossible() error {
+	for _, def := range r.doc.Definitions {
+		t := r.types[def.Name]
+		if r.machinery(def.Name) || !t.Composite() {
+			continue
+		}
+		switch t.Kind {
+		case Object:
+			t.Possible = []*Type{t}
+			for _, in := range t.In {
+				in.Possible = t.Possible
+			}
+			for _, impl := range r.implements[t] {
+				for _, in := range impl.of.In {
+					if (impl.graph == nil || impl.graph == in.Graph) && t.InGraph(in.Graph) != nil && !in.InterfaceObject {
+						in.Possible = append(in.Possible, t)
+					}
+				}
+			}
+			for _, i := range t.Interfaces {
+				i.Possible = append(i.Possible, t)
+			}
+		case Union:
+			if err := r.readMembers(t, def); err != nil {
+				return err
+			}
+		}
+	}
+	for _, t := range r.types {
+		if !t.Abstract() {
+			continue
+		}
+		slices.SortFunc(t.Possible, byName)
+		t.Possible = slices.Compact(t.Possible)
+		for _, in := range t.In {
+			if in.InterfaceObject {
+				in.Possible = t.Possible
+			}
+			slices.SortFunc(in.Possible, byName)
+			in.Possible = slices.Compact(in.Possible)
+		}
+	}
+	return nil
+}
+
+func (r *reader) readMembers(t *Type, def *ast.Definition) error {
+	for _, name := range def.Types {
+		m := r.types[name]
+		if m == nil || m.Kind != Object {
+			return place(def.Position, "%s has a member %s, which is no object type", t.Name, name)
+		}
+		t.Possible = append(t.Possible, m)
+	}
+	told := false
+	for _, d := range def.Directives {
+		if r.federated(d.Name) != "join__unionMember" {
+			continue
+		}
+		g, err := r.graph(d)
+		if err != nil {
+			return err
+		}
+		m := r.types[stringArgument(d, "member")]
+		if g == nil || m == nil || t.InGraph(g) == nil {
+			return place(d.Position, "@%s of %s names no member or no subgraph that knows %s", d.Name, t.Name, t.Name)
+		}
+		t.InGraph(g).Possible = append(t.InGraph(g).Possible, m)
+		told = true
+	}
+	if told {
+		return nil
+	}
+	for _, in := range t.In { // join v0.1 and v0.2
+		for _, m := range t.Possible {
+			if m.InGraph(in.Graph) != nil {
+				in.Possible = append(in.Possible, m)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *reader) readFieldSets() error {
+	for _, read := range r.later {
+		if err := read(); err != nil {
+			return err
+		}
+	}
+	if r.version == 1 {
+		r.addKeyFields()
+	}
+	return nil
+}
+
+func (r *reader) readRoots() error {
+	names := map[ast.Operation]string{ast.Query: "Query", ast.Mutation: "Mutation", ast.Subscription: "Subscription"}
+	for _, schema := range append(r.doc.Schema, r.doc.SchemaExtension...) {
+		for _, op := range schema.OperationTypes {
+			names[op.Operation] = op.Type
+			if r.types[op.Type] == nil {
+				return place(op.Position, "the %s type %s is not defined", op.Operation, op.Type)
+			}
+		}
+	}
+	r.model.Query, r.model.Mutation, r.model.Subscription = r.types[names[ast.Query]], r.types[names[ast.Mutation]], r.types[names[ast.Subscription]]
+	if r.model.Query == nil {
+		return errors.New("there is no query type")
+	}
+	for _, t := range []*Type{r.model.Query, r.model.Mutation, r.model.Subscription} {
+		if t != nil && t.Kind != Object {
+			return fmt.Errorf("the root type %s is no object type", t.Name)
+		}
+	}
+	return nil
+}
+
+// labels collects the labels of progressive overrides.
+func (r *reader) labels() []Label {
+	found := map[string]bool{}
+	for _, t := range r.types {
+		for _, f := range t.Fields {
+			for _, in := range f.In {
+				if in.Override != nil && in.Override.Label != "" {
+					found[in.Override.Label] = true
+				}
+			}
+		}
+	}
+	var labels []Label
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		l := Label{Name: name, Percent: -1}
+		if inner, ok := strings.CutPrefix(name, "percent("); ok {
+			if x, err := strconv.ParseFloat(strings.TrimSuffix(inner, ")"), 64); err == nil {
+				l.Percent = x
+			}
+		}
+		labels = append(labels, l)
+	}
+	return labels
+}
