@@ -71,9 +71,15 @@ func Bind[K comparable, S any](bind func(K) S) *Bound[K, S] {
 	return b
 }
 
+// Lookup gives the series of a key that was used before.
+func (b *Bound[K, S]) Lookup(key K) (S, bool) {
+	s, ok := (*b.series.Load())[key]
+	return s, ok
+}
+
 // Get gives the series of a key.
 func (b *Bound[K, S]) Get(key K) S {
-	if s, ok := (*b.series.Load())[key]; ok {
+	if s, ok := b.Lookup(key); ok {
 		return s
 	}
 	b.mu.Lock()

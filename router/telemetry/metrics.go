@@ -1,0 +1,240 @@
+package telemetry
+
+import (
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	base "souk/telemetry"
+)
+
+// Metrics are the router's instruments.
+type Metrics struct {
+	// InFlight counts operations being answered.
+	InFlight prometheus.Gauge
+	// Subscriptions counts open subscriptions.
+	Subscriptions prometheus.Gauge
+	// PlanDuration is in seconds.
+	PlanDuration prometheus.Observer
+	// LoadsOK and LoadsFailed count supergraphs taken into use or refused.
+	LoadsOK, LoadsFailed prometheus.Counter
+	Document, Plan       *Cache
+	EntityCache          *EntityCache
+	Limits               *Limits
+	DeniedFields         prometheus.Counter
+
+	operations     *base.Bound[operationKey, prometheus.Observer]
+	errors         *base.Bound[string, prometheus.Counter]
+	errorCodes     atomic.Int32
+	subgraphs      *base.Bound[string, *Subgraph]
+	redis          *base.Bound[string, *Redis]
+	authentication *base.Bound[string, prometheus.Counter]
+}
+
+type operationKey struct{ kind, outcome string }
+
+// New registers the router's metrics; a nil registerer makes instruments that
+// nobody reads, for tests.
+func New(r prometheus.Registerer) *Metrics {
+	if r == nil {
+		r = prometheus.NewRegistry()
+	}
+	caches := newCaches(r)
+	loads := supergraphLoads.NewCounter(r)
+	operations := operationDuration.NewHistogram(r)
+	errors := graphqlErrors.NewCounter(r)
+	results := authentication.NewCounter(r)
+	m := &Metrics{
+		InFlight:      operationsInFlight.NewGauge(r).WithLabelValues(),
+		Subscriptions: subscriptionsActive.NewGauge(r).WithLabelValues(),
+		PlanDuration:  planDuration.NewHistogram(r).WithLabelValues(),
+		LoadsOK:       loads.WithLabelValues("ok"),
+		LoadsFailed:   loads.WithLabelValues("failed"),
+		Document:      caches("document"),
+		Plan:          caches("plan"),
+		EntityCache:   newEntityCache(r),
+		Limits:        newLimits(r),
+		DeniedFields:  deniedFields.NewCounter(r).WithLabelValues(),
+		operations: base.Bind(func(k operationKey) prometheus.Observer {
+			return operations.WithLabelValues(k.kind, k.outcome)
+		}),
+		errors:         base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(code) }),
+		subgraphs:      base.Bind(newSubgraphs(r)),
+		redis:          base.Bind(newRedis(r)),
+		authentication: base.Bind(func(result string) prometheus.Counter { return results.WithLabelValues(result) }),
+	}
+	return m
+}
+
+// Operation is the duration, in seconds, of operations of a kind ("query")
+// that ended with data, partial data or errors only.
+func (m *Metrics) Operation(kind, outcome string) prometheus.Observer {
+	return m.operations.Get(operationKey{kind, outcome})
+}
+
+// maxErrorCodes bounds the series of GraphQLError: codes come from subgraphs.
+const maxErrorCodes = 100
+
+// GraphQLError counts errors in answers, by extensions.code.
+func (m *Metrics) GraphQLError(code string) prometheus.Counter {
+	if c, ok := m.errors.Lookup(code); ok {
+		return c
+	}
+	if m.errorCodes.Add(1) > maxErrorCodes {
+		m.errorCodes.Store(maxErrorCodes)
+		code = "_OTHER"
+	}
+	return m.errors.Get(code)
+}
+
+// Subgraph gives the instruments for requests to a subgraph of the supergraph.
+func (m *Metrics) Subgraph(name string) *Subgraph { return m.subgraphs.Get(name) }
+
+// Redis gives the instruments for what Redis is asked.
+func (m *Metrics) Redis(operation string) *Redis { return m.redis.Get(operation) }
+
+// Authentication counts requests by what came of their token; the result is
+// one of a few words.
+func (m *Metrics) Authentication(result string) prometheus.Counter {
+	return m.authentication.Get(result)
+}
+
+// A Cache counts what happens to an in-process cache.
+type Cache struct {
+	Hits, Misses, Evictions prometheus.Counter
+	Entries                 prometheus.Gauge
+}
+
+func newCaches(r prometheus.Registerer) func(string) *Cache {
+	requests, evictions, entries := cacheRequests.NewCounter(r), cacheEvictions.NewCounter(r), cacheEntries.NewGauge(r)
+	return func(name string) *Cache {
+		return &Cache{
+			Hits:      requests.WithLabelValues(name, "hit"),
+			Misses:    requests.WithLabelValues(name, "miss"),
+			Evictions: evictions.WithLabelValues(name),
+			Entries:   entries.WithLabelValues(name),
+		}
+	}
+}
+
+// A Subgraph counts and times the requests to one subgraph.
+type Subgraph struct {
+	// Duration is in seconds.
+	Duration prometheus.Observer
+	InFlight prometheus.Gauge
+	Retries  prometheus.Counter
+	// Shared counts requests answered by an equal one in flight.
+	Shared prometheus.Counter
+	// Breaker is 0 when closed, 1 half open, 2 open.
+	Breaker prometheus.Gauge
+
+	errors *base.Bound[string, prometheus.Counter]
+}
+
+// Error counts requests that failed as a whole, by the router's own code.
+func (s *Subgraph) Error(code string) prometheus.Counter { return s.errors.Get(code) }
+
+func newSubgraphs(r prometheus.Registerer) func(string) *Subgraph {
+	duration, inFlight := subgraphDuration.NewHistogram(r), subgraphInFlight.NewGauge(r)
+	retries, shared := subgraphRetries.NewCounter(r), subgraphShared.NewCounter(r)
+	breaker, errors := subgraphBreaker.NewGauge(r), subgraphErrors.NewCounter(r)
+	return func(name string) *Subgraph {
+		return &Subgraph{
+			Duration: duration.WithLabelValues(name),
+			InFlight: inFlight.WithLabelValues(name),
+			Retries:  retries.WithLabelValues(name),
+			Shared:   shared.WithLabelValues(name),
+			Breaker:  breaker.WithLabelValues(name),
+			errors:   base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(name, code) }),
+		}
+	}
+}
+
+// A Redis counts and times one kind of what Redis is asked.
+type Redis struct {
+	// Duration is in seconds.
+	Duration prometheus.Observer
+	Errors   prometheus.Counter
+}
+
+func newRedis(r prometheus.Registerer) func(string) *Redis {
+	duration, errors := redisDuration.NewHistogram(r), redisErrors.NewCounter(r)
+	return func(operation string) *Redis {
+		return &Redis{Duration: duration.WithLabelValues(operation), Errors: errors.WithLabelValues(operation)}
+	}
+}
+
+// An EntityCache counts what the entity cache does.
+type EntityCache struct {
+	// Epochs counts the times all of Redis' content was given up.
+	Epochs     prometheus.Counter
+	LocalBytes prometheus.Gauge
+	// Available is 1 while Redis is in use.
+	Available prometheus.Gauge
+
+	types         *base.Bound[entityKey, *EntityType]
+	invalidations *base.Bound[invalidationKey, prometheus.Counter]
+}
+
+type (
+	entityKey       struct{ subgraph, typ string }
+	invalidationKey struct{ typ, source string }
+)
+
+// Type gives the counters for a type of a subgraph ("Query" for root fetches).
+func (e *EntityCache) Type(subgraph, typ string) *EntityType {
+	return e.types.Get(entityKey{subgraph, typ})
+}
+
+// Invalidated counts what was declared out of date, by "event" or "api".
+func (e *EntityCache) Invalidated(typ, source string) prometheus.Counter {
+	return e.invalidations.Get(invalidationKey{typ, source})
+}
+
+// An EntityType counts look-ups and stores of one type of one subgraph.
+type EntityType struct {
+	Local, Redis, Miss, Stale, Corrupt, Unavailable prometheus.Counter
+	Stores                                          prometheus.Counter
+}
+
+func newEntityCache(r prometheus.Registerer) *EntityCache {
+	lookups, stores, invalidations := entityLookups.NewCounter(r), entityStores.NewCounter(r), entityInvalidations.NewCounter(r)
+	return &EntityCache{
+		Epochs:     entityEpochs.NewCounter(r).WithLabelValues(),
+		LocalBytes: entityLocalBytes.NewGauge(r).WithLabelValues(),
+		Available:  entityAvailable.NewGauge(r).WithLabelValues(),
+		types: base.Bind(func(k entityKey) *EntityType {
+			lookup := func(result string) prometheus.Counter { return lookups.WithLabelValues(k.subgraph, k.typ, result) }
+			return &EntityType{
+				Local: lookup("local"), Redis: lookup("redis"), Miss: lookup("miss"), Stale: lookup("stale"),
+				Corrupt: lookup("corrupt"), Unavailable: lookup("unavailable"),
+				Stores: stores.WithLabelValues(k.subgraph, k.typ),
+			}
+		}),
+		invalidations: base.Bind(func(k invalidationKey) prometheus.Counter {
+			return invalidations.WithLabelValues(k.typ, k.source)
+		}),
+	}
+}
+
+// Limits count what was refused.
+type Limits struct {
+	// Allowed and Limited are decisions taken by Redis, LocalAllowed and
+	// LocalLimited those taken without it.
+	Allowed, Limited, LocalAllowed, LocalLimited prometheus.Counter
+	Shed, CostRejected                           prometheus.Counter
+	Cost                                         prometheus.Observer
+}
+
+func newLimits(r prometheus.Registerer) *Limits {
+	decisions := rateLimit.NewCounter(r)
+	return &Limits{
+		Allowed:      decisions.WithLabelValues("allowed", "redis"),
+		Limited:      decisions.WithLabelValues("limited", "redis"),
+		LocalAllowed: decisions.WithLabelValues("allowed", "local"),
+		LocalLimited: decisions.WithLabelValues("limited", "local"),
+		Shed:         shed.NewCounter(r).WithLabelValues(),
+		CostRejected: costRejected.NewCounter(r).WithLabelValues(),
+		Cost:         costEstimated.NewHistogram(r).WithLabelValues(),
+	}
+}
