@@ -1,0 +1,194 @@
+package config
+
+import "time"
+
+// A Config is the whole configuration. Names are those of the field's
+// gateways where they have one.
+type Config struct {
+	Version    string     `yaml:"version" desc:"The version of this file's format." enum:"1"`
+	Listen     string     `yaml:"listen" desc:"Address the router listens on."`
+	Path       string     `yaml:"path" desc:"Path of the GraphQL endpoint."`
+	Dev        bool       `yaml:"dev" desc:"Show subgraphs' errors, add figures to each response's extensions, serve the playground."`
+	Supergraph Supergraph `yaml:"supergraph" desc:"The graph to serve."`
+	Admin      Admin      `yaml:"admin" desc:"A second port for metrics, health and administration."`
+	Health     Health     `yaml:"health_check" desc:"Liveness and readiness."`
+	Playground Playground `yaml:"playground" desc:"GraphiQL, served to browsers."`
+	Log        Log        `yaml:"log" desc:"What is logged."`
+
+	TrafficShaping       TrafficShaping     `yaml:"traffic_shaping" desc:"Timeouts, retries and sharing of requests."`
+	Headers              Headers            `yaml:"headers" desc:"Client headers handed on to subgraphs."`
+	CORS                 CORS               `yaml:"cors" desc:"Which web pages may call the router."`
+	CSRF                 CSRF               `yaml:"csrf" desc:"Protection against requests forged by other sites."`
+	Limits               Limits             `yaml:"limits" desc:"What a request may ask for."`
+	HTTP                 HTTP               `yaml:"http" desc:"The GraphQL over HTTP protocol."`
+	PersistedDocuments   PersistedDocuments `yaml:"persisted_documents" desc:"Documents known by their hash."`
+	Subscriptions        Subscriptions      `yaml:"subscriptions" desc:"Subscriptions of clients."`
+	Introspection        bool               `yaml:"introspection" desc:"Answer __schema and __type."`
+	Caches               Caches             `yaml:"caches" desc:"Sizes of the caches of documents and plans."`
+	IncludeErrors        IncludeErrors      `yaml:"include_subgraph_errors" desc:"Whether clients see subgraphs' own error messages."`
+	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"URLs that replace those of the supergraph, by subgraph."`
+
+	Authentication Authentication `yaml:"authentication" desc:"Who the caller is."`
+	Authorization  Authorization  `yaml:"authorization" desc:"What callers may see."`
+	RateLimit      RateLimit      `yaml:"rate_limit" desc:"How often callers may ask."`
+	DemandControl  DemandControl  `yaml:"demand_control" desc:"How costly an operation may be."`
+	ResponseCache  ResponseCache  `yaml:"response_cache" desc:"Entities kept in Redis."`
+	Telemetry      Telemetry      `yaml:"telemetry" desc:"Traces and metrics."`
+}
+
+// Supergraph says where the graph comes from.
+type Supergraph struct {
+	Path         string        `yaml:"path" desc:"File with the supergraph's SDL."`
+	HotReload    bool          `yaml:"hot_reload" desc:"Load the file again when it changes."`
+	PollInterval time.Duration `yaml:"poll_interval" desc:"How often to look whether it has changed."`
+}
+
+// Admin is the second port.
+type Admin struct {
+	Listen string `yaml:"listen" desc:"Address of the admin port; empty for none."`
+}
+
+// Health says where health is told.
+type Health struct {
+	Enabled bool `yaml:"enabled" desc:"Serve /health, /readiness, /healthz and /readyz."`
+}
+
+// Playground is the page for people.
+type Playground struct {
+	Enabled bool   `yaml:"enabled" desc:"Serve the playground; dev does, too."`
+	Path    string `yaml:"path" desc:"Where; a browser that opens the GraphQL endpoint is sent there."`
+}
+
+// Log is what is logged.
+type Log struct {
+	Level  string `yaml:"level" desc:"The least level that is logged." enum:"debug,info,warn,error"`
+	Format string `yaml:"format" desc:"How." enum:"json,text"`
+}
+
+// TrafficShaping has one part for clients' requests and one for subgraphs'.
+type TrafficShaping struct {
+	Router    RouterTraffic              `yaml:"router" desc:"Requests of clients."`
+	All       SubgraphTraffic            `yaml:"all" desc:"Requests to subgraphs."`
+	Subgraphs map[string]SubgraphTraffic `yaml:"subgraphs" desc:"Requests to single subgraphs; a value left out is taken from all."`
+}
+
+// RouterTraffic shapes clients' requests.
+type RouterTraffic struct {
+	Timeout         time.Duration `yaml:"timeout" desc:"Longest time for a request; not for subscriptions."`
+	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" desc:"Longest time requests are given to end when the router stops."`
+	Deduplicate     bool          `yaml:"deduplicate" desc:"Answer equal queries of callers with equal headers, in flight at the same time, once."`
+	DeduplicateBy   []string      `yaml:"deduplicate_headers" desc:"Headers that must be equal, beside Authorization, Cookie and those handed on to subgraphs."`
+	MaxInFlight     int           `yaml:"max_in_flight" desc:"Requests worked on at the same time; further ones get 503. 0 for no limit."`
+}
+
+// SubgraphTraffic shapes the requests to a subgraph. Zero values are taken
+// from All, and in All mean the default.
+type SubgraphTraffic struct {
+	Timeout            time.Duration  `yaml:"timeout" desc:"Longest time for one request."`
+	DeduplicateQuery   *bool          `yaml:"deduplicate_query" desc:"Send equal queries, in flight at the same time, once."`
+	MaxConnections     int            `yaml:"max_connections" desc:"Connections to one host."`
+	MaxIdleConnections int            `yaml:"max_idle_connections" desc:"Idle connections kept to one host."`
+	IdleTimeout        time.Duration  `yaml:"idle_timeout" desc:"How long an idle connection is kept."`
+	MaxResponseBytes   int            `yaml:"max_response_bytes" desc:"Largest response accepted."`
+	Retry              Retry          `yaml:"retry" desc:"Retries of queries that failed on the way."`
+	CircuitBreaker     CircuitBreaker `yaml:"circuit_breaker" desc:"Stops asking a subgraph that keeps failing."`
+	HTTP2              bool           `yaml:"http2" desc:"Speak HTTP/2 without TLS to http URLs."`
+}
+
+// Retry says how often a query is tried again.
+type Retry struct {
+	MaxAttempts int           `yaml:"max_attempts" desc:"Tries in all; 1 for no retry."`
+	Interval    time.Duration `yaml:"interval" desc:"Wait before the first retry; doubled, with jitter, for each further one."`
+	Budget      float64       `yaml:"budget" desc:"Retries as a part of requests, at most: 0.1 for a tenth."`
+}
+
+// CircuitBreaker says when a subgraph is given a rest.
+type CircuitBreaker struct {
+	Enabled        bool          `yaml:"enabled" desc:"Whether it is used."`
+	ErrorThreshold float64       `yaml:"error_threshold" desc:"The part of requests that must fail: 0.5 for a half."`
+	MinRequests    int           `yaml:"min_requests" desc:"How many requests must have been made."`
+	Window         time.Duration `yaml:"window" desc:"The time they are counted in."`
+	Rest           time.Duration `yaml:"rest" desc:"How long the subgraph is left alone."`
+}
+
+// Headers says which headers go to subgraphs.
+type Headers struct {
+	All       HeaderRules            `yaml:"all" desc:"For all subgraphs."`
+	Subgraphs map[string]HeaderRules `yaml:"subgraphs" desc:"For single subgraphs, after those for all."`
+}
+
+// HeaderRules are applied in this order.
+type HeaderRules struct {
+	Propagate []string          `yaml:"propagate" desc:"Names of client headers handed on as they are."`
+	Remove    []string          `yaml:"remove" desc:"Names not handed on after all."`
+	Set       map[string]string `yaml:"set" desc:"Headers with a fixed value."`
+}
+
+// CORS is by the Fetch standard.
+type CORS struct {
+	AllowOrigins     []string      `yaml:"allow_origins" desc:"Origins, such as https://shop.example; * for any without credentials."`
+	AllowCredentials bool          `yaml:"allow_credentials" desc:"Let pages send cookies."`
+	AllowHeaders     []string      `yaml:"allow_headers" desc:"Request headers pages may set; empty for those they ask for."`
+	ExposeHeaders    []string      `yaml:"expose_headers" desc:"Response headers pages may read."`
+	MaxAge           time.Duration `yaml:"max_age" desc:"How long a browser keeps the answer to a preflight request."`
+}
+
+// CSRF is about requests that browsers send without a preflight request.
+type CSRF struct {
+	Enabled         bool     `yaml:"enabled" desc:"Refuse such requests."`
+	RequiredHeaders []string `yaml:"required_headers" desc:"Headers of which one, by being there, shows that a request was not such a one."`
+}
+
+// Limits bound requests. Zero means no limit.
+type Limits struct {
+	MaxBodyBytes  int `yaml:"http_max_request_bytes" desc:"Length of a request's body."`
+	MaxURLBytes   int `yaml:"http_max_url_bytes" desc:"Length of a request's URL."`
+	MaxTokens     int `yaml:"parser_max_tokens" desc:"Tokens in a document."`
+	MaxDepth      int `yaml:"max_depth" desc:"Levels of fields."`
+	MaxAliases    int `yaml:"max_aliases" desc:"Aliases."`
+	MaxRootFields int `yaml:"max_root_fields" desc:"Root fields."`
+	MaxDirectives int `yaml:"max_directives" desc:"Directives."`
+	MaxFields     int `yaml:"max_fields" desc:"Fields, fragments spread out."`
+}
+
+// HTTP has the protocol's switches.
+type HTTP struct {
+	PartialSuccessStatus bool     `yaml:"partial_success_status" desc:"Answer 294 instead of 200 if there are data and errors, to clients that accept application/graphql-response+json."`
+	Batching             Batching `yaml:"batching" desc:"Several requests in one, as a JSON array."`
+	Compression          bool     `yaml:"compression" desc:"Compress responses by zstd, br or gzip, whichever the client prefers."`
+	CompressionMinBytes  int      `yaml:"compression_min_bytes" desc:"Shortest response that is compressed."`
+}
+
+// Batching is off unless enabled.
+type Batching struct {
+	Enabled bool `yaml:"enabled" desc:"Accept batches."`
+	MaxSize int  `yaml:"max_size" desc:"Requests in one."`
+}
+
+// PersistedDocuments are documents known by their hash.
+type PersistedDocuments struct {
+	Automatic bool   `yaml:"automatic" desc:"Keep documents clients register (APQ)."`
+	Path      string `yaml:"path" desc:"File of trusted documents: a JSON object of hash and text, or a manifest with a list of operations."`
+	Require   bool   `yaml:"require" desc:"Run trusted documents only."`
+}
+
+// Subscriptions of clients.
+type Subscriptions struct {
+	Enabled        bool          `yaml:"enabled" desc:"Accept subscriptions, by server-sent events and WebSocket."`
+	MaxConnections int           `yaml:"max_connections" desc:"Open streams and sockets; 0 for no limit."`
+	InitTimeout    time.Duration `yaml:"init_timeout" desc:"How long a WebSocket client may take to send connection_init."`
+	Heartbeat      time.Duration `yaml:"heartbeat" desc:"How often a sign of life is sent on a quiet connection."`
+}
+
+// Caches have sizes in entries.
+type Caches struct {
+	Documents int `yaml:"documents" desc:"Parsed documents kept."`
+	Plans     int `yaml:"plans" desc:"Query plans kept."`
+	WarmUp    int `yaml:"warm_up" desc:"Documents planned in advance, most used first, before a new supergraph is put in place."`
+}
+
+// IncludeErrors says what clients see of subgraphs' errors.
+type IncludeErrors struct {
+	All       bool            `yaml:"all" desc:"For all subgraphs."`
+	Subgraphs map[string]bool `yaml:"subgraphs" desc:"For single ones."`
+}

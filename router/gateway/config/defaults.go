@@ -1,0 +1,78 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Default gives the configuration of an empty file.
+func Default() Config {
+	return Config{
+		Version:    "1",
+		Listen:     "127.0.0.1:4000",
+		Path:       "/graphql",
+		Supergraph: Supergraph{Path: "supergraph.graphql", HotReload: true, PollInterval: time.Second},
+		Admin:      Admin{Listen: "127.0.0.1:9090"},
+		Health:     Health{Enabled: true},
+		Playground: Playground{Path: "/playground"},
+		Log:        Log{Level: "info", Format: "json"},
+		TrafficShaping: TrafficShaping{
+			Router: RouterTraffic{Timeout: 30 * time.Second, ShutdownTimeout: 20 * time.Second},
+			All: SubgraphTraffic{
+				Timeout: 10 * time.Second, MaxConnections: 512, MaxIdleConnections: 128, IdleTimeout: 90 * time.Second,
+				MaxResponseBytes: 64 << 20,
+				Retry:            Retry{MaxAttempts: 2, Interval: 50 * time.Millisecond, Budget: 0.1},
+				CircuitBreaker:   CircuitBreaker{Enabled: true, ErrorThreshold: 0.5, MinRequests: 20, Window: 10 * time.Second, Rest: 5 * time.Second},
+			},
+		},
+		Headers: Headers{All: HeaderRules{Propagate: []string{"Authorization"}}},
+		CORS:    CORS{MaxAge: 10 * time.Minute},
+		CSRF: CSRF{Enabled: true, RequiredHeaders: []string{
+			"GraphQL-Require-Preflight", "Apollo-Require-Preflight", "X-Apollo-Operation-Name"}},
+		Limits: Limits{
+			MaxBodyBytes: 2 << 20, MaxURLBytes: 8 << 10, MaxTokens: 15000, MaxDepth: 100,
+			MaxAliases: 1000, MaxRootFields: 200, MaxDirectives: 500, MaxFields: 10000},
+		HTTP:               HTTP{Batching: Batching{MaxSize: 10}, Compression: true, CompressionMinBytes: 1024},
+		PersistedDocuments: PersistedDocuments{Automatic: true},
+		Subscriptions:      Subscriptions{Enabled: true, InitTimeout: 5 * time.Second, Heartbeat: 15 * time.Second},
+		Introspection:      true,
+		Caches:             Caches{Documents: 1024, Plans: 1024, WarmUp: 200},
+		Authentication:     Authentication{JWT: JWT{Header: "Authorization", Scheme: "Bearer", Leeway: 30 * time.Second}},
+		Authorization:      Authorization{Enabled: true},
+		RateLimit:          RateLimit{Requests: 100, Interval: time.Second, By: "ip"},
+		DemandControl:      DemandControl{Max: 10000, ListSize: 10},
+		ResponseCache: ResponseCache{
+			LocalEntries: 10000,
+			Redis:        Redis{Timeout: 150 * time.Millisecond},
+			Subgraph:     SubgraphCaches{All: SubgraphCache{TTL: time.Minute, PrivateID: "sub"}},
+		},
+		Telemetry: Telemetry{ServiceName: "souk-router", Traces: true, Metrics: true},
+	}
+}
+
+// ApplyEnvironment takes over the variables that stand for single keys:
+// ROUTER_LISTEN, SUPERGRAPH_FILE_PATH, LOG_LEVEL, REDIS_URL and PORT.
+func (c *Config) ApplyEnvironment(lookup func(string) (string, bool)) error {
+	for name, target := range map[string]*string{
+		"ROUTER_LISTEN":        &c.Listen,
+		"ROUTER_ADMIN_LISTEN":  &c.Admin.Listen,
+		"SUPERGRAPH_FILE_PATH": &c.Supergraph.Path,
+		"LOG_LEVEL":            &c.Log.Level,
+		"REDIS_URL":            &c.ResponseCache.Redis.URL,
+	} {
+		if v, ok := lookup(name); ok && v != "" {
+			*target = v
+		}
+	}
+	if _, given := lookup("ROUTER_LISTEN"); given {
+		return nil
+	}
+	if v, ok := lookup("PORT"); ok && v != "" {
+		if n, err := strconv.Atoi(v); err != nil || n < 0 || n > 65535 {
+			return fmt.Errorf("the environment's PORT is %q; it must be a number from 0 to 65535", v)
+		}
+		c.Listen = ":" + v
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package config
+
+import "time"
+
+// Authentication says how callers are known.
+type Authentication struct {
+	JWT JWT `yaml:"jwt" desc:"Bearer tokens (RFC 7519)."`
+}
+
+// JWT says whose tokens are trusted.
+type JWT struct {
+	JWKS     []JWKS        `yaml:"jwks" desc:"Key sets; a token is good if a key of one of them signed it."`
+	Header   string        `yaml:"header" desc:"The header tokens come in."`
+	Scheme   string        `yaml:"scheme" desc:"The word before the token."`
+	Leeway   time.Duration `yaml:"leeway" desc:"How far clocks may be apart."`
+	Required bool          `yaml:"required" desc:"Refuse requests without a token."`
+}
+
+// JWKS is one key set (RFC 7517).
+type JWKS struct {
+	URL       string        `yaml:"url" desc:"Where it is."`
+	Refresh   time.Duration `yaml:"refresh" desc:"How often it is read again."`
+	Issuer    string        `yaml:"issuer" desc:"The iss claim its tokens must have."`
+	Audiences []string      `yaml:"audiences" desc:"Of which the aud claim must name one."`
+}
+
+// Authorization is about @authenticated, @requiresScopes and @policy.
+type Authorization struct {
+	Enabled            bool `yaml:"enabled" desc:"Heed the directives."`
+	RejectUnauthorized bool `yaml:"reject_unauthorized" desc:"Refuse an operation that has a field the caller may not see, instead of answering null for it."`
+}
+
+// RateLimit counts requests of each caller.
+type RateLimit struct {
+	Enabled  bool          `yaml:"enabled" desc:"Whether requests are counted."`
+	Requests int           `yaml:"requests" desc:"Requests in an interval."`
+	Interval time.Duration `yaml:"interval" desc:"The interval."`
+	By       string        `yaml:"by" desc:"What tells callers apart." enum:"ip,subject,header"`
+	Header   string        `yaml:"header" desc:"The header, for header."`
+	RedisURL string        `yaml:"redis_url" desc:"Where routers count together; each for itself without it or while it is away."`
+}
+
+// DemandControl estimates what an operation costs before it is run.
+type DemandControl struct {
+	Enabled  bool    `yaml:"enabled" desc:"Whether costs are estimated."`
+	Max      float64 `yaml:"max" desc:"The highest cost that is run."`
+	ListSize int     `yaml:"list_size" desc:"The length assumed of lists without @listSize."`
+	Measure  bool    `yaml:"measure" desc:"Only measure; refuse nothing."`
+}
+
+// ResponseCache keeps what subgraphs answered.
+type ResponseCache struct {
+	Enabled      bool              `yaml:"enabled" desc:"Whether it is used."`
+	Redis        Redis             `yaml:"redis" desc:"Where it is kept."`
+	Subgraph     SubgraphCaches    `yaml:"subgraph" desc:"What is kept."`
+	Invalidation CacheInvalidation `yaml:"invalidation" desc:"How it is taken back."`
+	LocalEntries int               `yaml:"local_entries" desc:"Entries kept in the process, before Redis."`
+}
+
+// Redis is a connection to Redis.
+type Redis struct {
+	URL     string        `yaml:"url" desc:"redis://host:port/db."`
+	Timeout time.Duration `yaml:"timeout" desc:"Longest time for one command; after it the cache is passed by."`
+}
+
+// SubgraphCaches has settings for all and for single subgraphs.
+type SubgraphCaches struct {
+	All       SubgraphCache            `yaml:"all" desc:"For all subgraphs."`
+	Subgraphs map[string]SubgraphCache `yaml:"subgraphs" desc:"For single ones."`
+}
+
+// SubgraphCache says what of a subgraph is kept.
+type SubgraphCache struct {
+	Enabled   *bool         `yaml:"enabled" desc:"Whether anything is."`
+	TTL       time.Duration `yaml:"ttl" desc:"How long, if the subgraph does not say."`
+	PrivateID string        `yaml:"private_id" desc:"The claim that tells apart callers for whom answers are private."`
+	Types     []string      `yaml:"types" desc:"Entity types that are kept; empty for all."`
+}
+
+// CacheInvalidation says how entries are taken back.
+type CacheInvalidation struct {
+	Stream string            `yaml:"stream" desc:"A Redis stream of CloudEvents that tell of changes."`
+	Events map[string]string `yaml:"events" desc:"The entity type each type of event is about."`
+	Token  string            `yaml:"token" desc:"Shared secret for the invalidation API on the admin port; none without it."`
+}
+
+// Telemetry is beside the standard OTEL_ environment variables.
+type Telemetry struct {
+	ServiceName string `yaml:"service_name" desc:"service.name of traces and metrics."`
+	Traces      bool   `yaml:"traces" desc:"Send traces by OTLP, as the OTEL_ environment variables say."`
+	Metrics     bool   `yaml:"metrics" desc:"Serve Prometheus metrics at /metrics."`
+}
