@@ -3,7 +3,6 @@ package schema
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -13,6 +12,19 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/shopspring/decimal"
 )
+
+// ScalarError says that a value is not one of its scalar's.
+type ScalarError struct{ message string }
+
+// Error implements error.
+func (e *ScalarError) Error() string { return e.message }
+
+// Code is for extensions.code.
+func (e *ScalarError) Code() string { return "BAD_USER_INPUT" }
+
+func scalarErrorf(format string, args ...any) *ScalarError {
+	return &ScalarError{fmt.Sprintf(format, args...)}
+}
 
 // MarshalDateTime writes an instant as RFC 3339, in UTC.
 func MarshalDateTime(t time.Time) graphql.Marshaler {
@@ -25,11 +37,11 @@ func MarshalDateTime(t time.Time) graphql.Marshaler {
 func UnmarshalDateTime(v any) (time.Time, error) {
 	s, ok := v.(string)
 	if !ok {
-		return time.Time{}, fmt.Errorf("a DateTime is a string such as %q", time.RFC3339)
+		return time.Time{}, scalarErrorf("a DateTime is a string such as %q", time.RFC3339)
 	}
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is not an RFC 3339 instant such as %q", s, "2026-11-24T09:30:00Z")
+		return time.Time{}, scalarErrorf("%q is not an RFC 3339 instant such as %q", s, "2026-11-24T09:30:00Z")
 	}
 	return t.UTC(), nil
 }
@@ -53,7 +65,7 @@ func UnmarshalLong(v any) (int64, error) {
 			return n, nil
 		}
 	}
-	return 0, fmt.Errorf("%v is not a 64-bit integer", v)
+	return 0, scalarErrorf("%v is not a 64-bit integer", v)
 }
 
 // MarshalDecimal writes an exact decimal as a JSON number.
@@ -75,20 +87,20 @@ func UnmarshalDecimal(v any) (decimal.Decimal, error) {
 		return decimal.NewFromInt(v), nil
 	case float64:
 		if math.IsInf(v, 0) || math.IsNaN(v) {
-			return d, errors.New("a Decimal is a finite number such as 999.99")
+			return d, scalarErrorf("a Decimal is a finite number such as 999.99")
 		}
 		d = decimal.NewFromFloat(v)
 	case json.Number:
 		parsed, err := decimal.NewFromString(v.String())
 		if err != nil {
-			return d, fmt.Errorf("%q is not a decimal number such as 999.99", v)
+			return d, scalarErrorf("%q is not a decimal number such as 999.99", v)
 		}
 		d = parsed
 	default:
-		return d, errors.New("a Decimal is a number such as 999.99")
+		return d, scalarErrorf("a Decimal is a number such as 999.99")
 	}
 	if e := d.Exponent(); e > maxDecimalExponent || e < -maxDecimalExponent {
-		return decimal.Decimal{}, errors.New("a Decimal has at most 30 digits before or after its point")
+		return decimal.Decimal{}, scalarErrorf("a Decimal has at most 30 digits before or after its point")
 	}
 	return d, nil
 }
@@ -109,7 +121,7 @@ func (j JSON) MarshalGQL(w io.Writer) {
 func (j *JSON) UnmarshalGQL(v any) error {
 	var b bytes.Buffer
 	if err := json.NewEncoder(&b).Encode(v); err != nil {
-		return fmt.Errorf("reading a JSON value: %w", err)
+		return scalarErrorf("not a JSON value: %v", err)
 	}
 	*j = bytes.TrimSpace(b.Bytes())
 	return nil

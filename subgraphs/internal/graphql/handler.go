@@ -1,0 +1,109 @@
+package graphql
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/subgraphs/internal/identity"
+	"souk/subgraphs/internal/server"
+)
+
+// Limits of one request. The router sends the largest ones: hundreds of
+// entities as variables of an operation that merges several.
+const (
+	maxBody       = 8 << 20 // bytes
+	maxTokens     = 50_000
+	maxComplexity = 10_000 // fields
+	maxDocuments  = 1_000  // parsed documents kept
+)
+
+// keepAlive is how often a subscription says that it is still there.
+const keepAlive = 15 * time.Second
+
+// New makes the handler of a service's schema. The Authenticator finds out who
+// calls; see Authenticator.
+func New(r server.Resources, schema graphql.ExecutableSchema, who *identity.Authenticator) http.Handler {
+	h := handler.New(schema)
+	h.AddTransport(transport.Websocket{
+		KeepAlivePingInterval: keepAlive,
+		InitFunc:              initWebsocket(who),
+	})
+	h.AddTransport(transport.SSE{KeepAlivePingInterval: keepAlive})
+	h.AddTransport(transport.Options{})
+	h.AddTransport(transport.GET{})
+	h.AddTransport(transport.POST{})
+	h.SetQueryCache(lru.New[*ast.QueryDocument](maxDocuments))
+	h.SetParserTokenLimit(maxTokens)
+	h.Use(extension.Introspection{})
+	h.Use(extension.FixedComplexityLimit(maxComplexity))
+	if r.Telemetry.Traces() {
+		h.Use(tracing{r.Telemetry.TracerProvider.Tracer("souk/subgraphs/internal/graphql")})
+	}
+	h.SetErrorPresenter(presenter(r.Logger))
+	h.SetRecoverFunc(func(_ context.Context, value any) error {
+		return fmt.Errorf("panic: %v\n%s", value, debug.Stack())
+	})
+	return limitBody(who.Middleware(h))
+}
+
+// Authenticator is the one a service other than the user service needs: it
+// takes the keys from the user service.
+func Authenticator(r server.Resources) *identity.Authenticator {
+	return AuthenticatorWith(r, &identity.JWKS{
+		URL:    r.Services["user"] + identity.JWKSPath,
+		Client: &http.Client{Transport: r.Telemetry.Transport(nil)},
+		Now:    r.Now,
+	})
+}
+
+// AuthenticatorWith takes the keys from elsewhere.
+func AuthenticatorWith(r server.Resources, keys identity.KeySource) *identity.Authenticator {
+	return &identity.Authenticator{
+		Keys:         keys,
+		ServiceToken: r.ServiceToken,
+		Tutorial:     r.AuthMode == server.Tutorial,
+		Now:          r.Now,
+		Logger:       r.Logger,
+	}
+}
+
+// Requested says whether the operation asks for a field of what the current
+// resolver returns, so that work nobody asked for can be left out.
+func Requested(ctx context.Context, field string) bool {
+	for _, f := range graphql.CollectFieldsCtx(ctx, nil) {
+		if f.Name == field {
+			return true
+		}
+	}
+	return false
+}
+
+// initWebsocket takes the caller from the message that opens a connection,
+// where browsers have to put it: they cannot set headers.
+func initWebsocket(who *identity.Authenticator) transport.WebsocketInitFunc {
+	return func(ctx context.Context, payload transport.InitPayload) (context.Context, *transport.InitPayload, error) {
+		if token := payload.Authorization(); token != "" {
+			ctx = identity.With(ctx, who.Caller(ctx, http.Header{"Authorization": {token}}))
+		}
+		return ctx, nil, nil
+	}
+}
+
+func limitBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body != nil {
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
