@@ -1,0 +1,70 @@
+// A customer signs up, logs in, orders, and waits for the e-mail.
+import { sleep } from 'k6';
+import { Counter, Trend } from 'k6/metrics';
+import exec from 'k6/execution';
+import { graphql, must } from './graphql.js';
+import { productIds } from './product.js';
+import { pick, ramp } from './shape.js';
+
+export const options = ramp('buy');
+export { handleSummary } from './summary.js';
+
+const accepted = new Counter('orders_accepted');
+const soldOut = new Counter('orders_out_of_stock');
+const notified = new Trend('order_to_notification', true);
+
+const SIGN_UP = `mutation SignUp($input: SignUpInput!) {
+  signUp(input: $input) {
+    __typename
+    ... on Session { accessToken user { id email } }
+    ... on Error { code message }
+  }
+}`;
+
+const PLACE = `mutation PlaceOrder($input: PlaceOrderInput!) {
+  placeOrder(input: $input) {
+    __typename
+    ... on OrderPayload { order { id status total { minorUnits } lines { quantity product { id name } unitPrice { minorUnits } } } }
+    ... on OutOfStock { shortages { productId requested available } }
+    ... on Error { code message }
+  }
+}`;
+
+const ORDER = `query OrderNotifications($id: ID!) {
+  order(id: $id) { id status notifications { id status __typename } }
+}`;
+
+export function setup() {
+  return { ids: productIds() };
+}
+
+export function buy(data) {
+  const name = `k6-${exec.scenario.name}-${Date.now().toString(36)}-${exec.vu.idInTest}-${exec.scenario.iterationInTest}`;
+  const session = graphql('SignUp', SIGN_UP, { input: { username: name, email: `${name}@example.com`, password: 'correct horse battery' } });
+  must(session && session.signUp.__typename === 'Session' && session.signUp.user.email === `${name}@example.com`, 'signing up gives a session');
+  const params = { headers: { Authorization: `Bearer ${session.signUp.accessToken}` } };
+
+  const lines = [{ productId: pick(data.ids), quantity: 1 }];
+  const placed = Date.now();
+  const answer = graphql('PlaceOrder', PLACE, { input: { userId: session.signUp.user.id, lines, idempotencyKey: name } }, params);
+  must(answer && ['OrderPayload', 'OutOfStock'].includes(answer.placeOrder.__typename), 'an order is taken or out of stock');
+  if (answer.placeOrder.__typename === 'OutOfStock') {
+    soldOut.add(1);
+    return;
+  }
+  const order = answer.placeOrder.order;
+  must(order.total.minorUnits === order.lines.reduce((sum, l) => sum + l.quantity * l.unitPrice.minorUnits, 0), 'the total is the sum of the lines');
+  accepted.add(1);
+
+  for (let tries = 0; tries < 50; tries++) {
+    const state = graphql('OrderNotifications', ORDER, { id: order.id }, params);
+    if (state && state.order.notifications.some((n) => n.status === 'SENT')) {
+      notified.add(Date.now() - placed);
+      return;
+    }
+    sleep(0.2);
+  }
+  must(false, 'the customer is notified within 10 s');
+}
+
+export default buy;

@@ -1,0 +1,63 @@
+// Sends GraphQL operations and REST calls, and checks what comes back: data,
+// not only status.
+import http from 'k6/http';
+import { check, fail } from 'k6';
+import { Rate, Trend } from 'k6/metrics';
+
+export const gateway = (__ENV.GATEWAY_URL || 'http://127.0.0.1:8080').replace(/\/$/, '');
+
+// graphql_errors is the share of operations that answered with errors;
+// operation_duration the time of each, in ms, by operation name.
+const graphqlErrors = new Rate('graphql_errors');
+const operationDuration = new Trend('operation_duration', true);
+
+/** Runs an operation; gives its data, or null after a failed check. */
+export function graphql(operationName, query, variables = {}, params = {}) {
+  const res = http.post(`${gateway}/graphql`, JSON.stringify({ operationName, query, variables }), {
+    headers: { 'Content-Type': 'application/json', Accept: 'application/graphql-response+json', ...params.headers },
+    tags: { name: operationName },
+  });
+  operationDuration.add(res.timings.duration, { operation: operationName });
+  const body = parse(res);
+  const good = check(
+    res,
+    {
+      'status is 200': (r) => r.status === 200,
+      'no GraphQL errors': () => body !== null && !body.errors,
+      'has data': () => body !== null && body.data !== null && body.data !== undefined,
+    },
+    { operation: operationName },
+  );
+  graphqlErrors.add(!good, { operation: operationName });
+  if (!good) {
+    console.error(`${operationName}: ${res.status} ${String(res.body).slice(0, 300)}`);
+    return null;
+  }
+  return body.data;
+}
+
+/** Calls the REST form; gives the response with its body parsed as `data`. */
+export function rest(method, path, body, expected, params = {}) {
+  const res = http.request(method, `${gateway}${path}`, body === null ? null : JSON.stringify(body), {
+    headers: { ...(body === null ? {} : { 'Content-Type': 'application/json' }), ...params.headers },
+    tags: { name: `${method} ${params.route || path}` },
+    responseCallback: http.expectedStatuses(expected),
+  });
+  check(res, { [`${method} ${params.route || path} answers ${expected}`]: (r) => r.status === expected });
+  return { status: res.status, headers: res.headers, data: parse(res) };
+}
+
+/** Fails the iteration unless the condition holds. */
+export function must(condition, what) {
+  if (!check(condition, { [what]: (c) => Boolean(c) })) {
+    fail(what);
+  }
+}
+
+function parse(res) {
+  try {
+    return JSON.parse(res.body);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,25 @@
+// What a shop sees: many look, some search, few buy. RATE is the number of
+// visits a second at the peak, DURATION how long the peak lasts.
+import { browse } from './browse.js';
+import { buy } from './buy.js';
+import { product, productIds } from './product.js';
+import { search } from './search.js';
+import { arrivals, summaryTrendStats, thresholds } from './shape.js';
+
+export { handleSummary } from './summary.js';
+export { browse, buy, product, search };
+
+export const options = {
+  scenarios: {
+    product: arrivals('product', 0.5),
+    browse: arrivals('browse', 0.3),
+    search: arrivals('search', 0.15),
+    buy: arrivals('buy', 0.05),
+  },
+  summaryTrendStats,
+  thresholds,
+};
+
+export function setup() {
+  return { ids: productIds() };
+}

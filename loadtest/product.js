@@ -1,0 +1,39 @@
+// A visitor opens product pages: one operation over product and inventory.
+import { graphql, must } from './graphql.js';
+import { pick, ramp, popular } from './shape.js';
+
+export const options = ramp('product');
+export { handleSummary } from './summary.js';
+
+const PAGE = `query ProductPage($id: ID!) {
+  product(id: $id) {
+    id name description weight tags
+    price { decimal currency minorUnits }
+    inStock available shippingEstimate { decimal currency }
+    stock { onHand reserved available }
+    category { name products(first: 4) { nodes { id name inStock price { decimal } } } }
+  }
+}`;
+
+const IDS = `query ProductIds { products(sort: NAME, first: 100) { nodes { id } } }`;
+
+/** The ids of products, for scenarios that need some. */
+export function productIds() {
+  const data = graphql('ProductIds', IDS);
+  must(data && data.products.nodes.length > 0, 'the store has products');
+  return data.products.nodes.map((p) => p.id);
+}
+
+export function setup() {
+  return { ids: productIds() };
+}
+
+export function product(data) {
+  const id = popular(data.ids);
+  const page = graphql('ProductPage', PAGE, { id });
+  must(page && page.product && page.product.id === id, 'the page is of the product asked for');
+  must(page.product.stock === null || page.product.stock.available === page.product.available, 'both ways to the stock agree');
+  must(page.product.category.products.nodes.length > 0 && pick(page.product.category.products.nodes).name, 'neighbours have names');
+}
+
+export default product;

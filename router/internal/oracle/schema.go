@@ -1,0 +1,240 @@
+package oracle
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+)
+
+// The questions about the schemas that data depends on. They look at all
+// subgraphs, so that every subgraph gives the same answer.
+
+// definition finds a type where it is declared, the API schema first.
+func (w *World) definition(name string) *ast.Definition {
+	if d := w.api.Types[name]; d != nil {
+		return d
+	}
+	for _, s := range w.names {
+		if d := w.subgraphs[s].schema.Types[name]; d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+// declaration finds a field, and the type its data belongs to: an
+// @interfaceObject's field belongs to the interface, whatever implements it.
+func (w *World) declaration(typename, field string) (*ast.FieldDefinition, string) {
+	for _, name := range w.names {
+		s := w.subgraphs[name]
+		for _, iface := range w.interfacesOf(typename) {
+			d := s.schema.Types[iface]
+			if d != nil && d.Kind == ast.Object && d.Fields.ForName(field) != nil && !w.isKey(typename, field) {
+				return d.Fields.ForName(field), iface
+			}
+		}
+	}
+	if d := w.api.Types[typename]; d != nil && d.Fields.ForName(field) != nil {
+		return d.Fields.ForName(field), typename
+	}
+	for _, name := range w.names {
+		if d := w.subgraphs[name].schema.Types[typename]; d != nil && d.Fields.ForName(field) != nil {
+			return d.Fields.ForName(field), typename
+		}
+	}
+	return nil, typename
+}
+
+// interfacesOf are the interfaces a type implements anywhere, and the name
+// itself if it is an @interfaceObject somewhere.
+func (w *World) interfacesOf(typename string) []string {
+	var out []string
+	if w.isInterfaceObject(typename) {
+		out = append(out, typename)
+	}
+	for _, name := range w.names {
+		if d := w.subgraphs[name].schema.Types[typename]; d != nil {
+			for _, i := range d.Interfaces {
+				if !slices.Contains(out, i) {
+					out = append(out, i)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (w *World) isInterfaceObject(name string) bool {
+	return slices.ContainsFunc(w.names, func(s string) bool {
+		d := w.subgraphs[s].schema.Types[name]
+		return d != nil && d.Directives.ForName("interfaceObject") != nil
+	})
+}
+
+func (w *World) isEntity(typename string) bool {
+	return slices.ContainsFunc(w.names, func(s string) bool {
+		d := w.subgraphs[s].schema.Types[typename]
+		return d != nil && d.Directives.ForName("key") != nil
+	})
+}
+
+// keys are the field sets of all @keys of a type, or of interfaces of it.
+func (w *World) keys(typename string) []ast.SelectionSet {
+	var out []ast.SelectionSet
+	for _, s := range w.names {
+		for _, name := range append([]string{typename}, w.interfacesOf(typename)...) {
+			if d := w.subgraphs[s].schema.Types[name]; d != nil {
+				for _, key := range d.Directives.ForNames("key") {
+					out = append(out, fieldSet(key.Arguments.ForName("fields").Value.Raw))
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (w *World) isKey(typename, field string) bool {
+	return slices.ContainsFunc(w.keys(typename), func(set ast.SelectionSet) bool {
+		return selected(set, field) != nil
+	})
+}
+
+func (w *World) isLeafKey(typename, field string) bool {
+	return slices.ContainsFunc(w.keys(typename), func(set ast.SelectionSet) bool {
+		f := selected(set, field)
+		return f != nil && f.SelectionSet == nil
+	})
+}
+
+// requires is the field set of a field's @requires, in whichever subgraph.
+func (w *World) requires(typename, field string) ast.SelectionSet {
+	for _, s := range w.names {
+		if set := w.subgraphs[s].fieldSetOf(typename, field, "requires"); set != nil {
+			return set
+		}
+	}
+	return nil
+}
+
+// candidates are the object types that a field of an abstract type can have:
+// those that every subgraph knows that resolves the field.
+func (w *World) candidates(owner, field, abstract string) []string {
+	var out []string
+	first := true
+	for _, name := range w.names {
+		s := w.subgraphs[name]
+		if !s.resolves(owner, field) {
+			continue
+		}
+		known := s.possible(abstract)
+		if s.schema.Types[abstract] != nil && s.schema.Types[abstract].Kind == ast.Object {
+			known = w.implementers(abstract)
+		}
+		if first {
+			out, first = known, false
+			continue
+		}
+		out = slices.DeleteFunc(out, func(t string) bool { return !slices.Contains(known, t) })
+	}
+	if w.isInterfaceObject(abstract) {
+		return w.implementers(abstract)
+	}
+	return out
+}
+
+// implementers are the object types that implement an interface anywhere.
+func (w *World) implementers(iface string) []string {
+	var out []string
+	for _, s := range w.names {
+		for _, t := range w.subgraphs[s].possible(iface) {
+			if t != iface && !slices.Contains(out, t) {
+				out = append(out, t)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// enumValues are the values that every client and subgraph knows.
+func (w *World) enumValues(name string) []string {
+	var out []string
+	for _, v := range w.api.Types[name].EnumValues {
+		everywhere := !slices.ContainsFunc(w.names, func(s string) bool {
+			d := w.subgraphs[s].schema.Types[name]
+			return d != nil && d.EnumValues.ForName(v.Name) == nil
+		})
+		if everywhere {
+			out = append(out, v.Name)
+		}
+	}
+	return out
+}
+
+// fieldSet parses the `fields` of @key, @requires and @provides.
+func fieldSet(text string) ast.SelectionSet {
+	text = strings.TrimSpace(text)
+	if !strings.HasPrefix(text, "{") {
+		text = "{" + text + "}"
+	}
+	document, err := parser.ParseQuery(&ast.Source{Input: text})
+	if err != nil {
+		panic(err) // composition has accepted it
+	}
+	return document.Operations[0].SelectionSet
+}
+
+func selected(set ast.SelectionSet, name string) *ast.Field {
+	for _, s := range set {
+		if f, ok := s.(*ast.Field); ok && f.Name == name {
+			return f
+		}
+	}
+	return nil
+}
+
+// required is what an object has in a field set, as a router would send it.
+func (w *World) required(obj *object, set ast.SelectionSet) string {
+	return canonical(w.selectedData(obj, set))
+}
+
+func (w *World) selectedData(obj *object, set ast.SelectionSet) map[string]any {
+	out := map[string]any{}
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			if s.Name == "__typename" {
+				continue
+			}
+			s.Definition, _ = w.declaration(obj.typename, s.Name)
+			value, err := w.monolithField(obj, s, s.ArgumentMap(nil))
+			if err != nil {
+				value = nil
+			}
+			out[s.Name] = w.reduced(value, s.SelectionSet)
+		case *ast.InlineFragment:
+			if s.TypeCondition == obj.typename || slices.Contains(w.interfacesOf(obj.typename), s.TypeCondition) {
+				for k, v := range w.selectedData(obj, s.SelectionSet) {
+					out[k] = v
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (w *World) reduced(value any, set ast.SelectionSet) any {
+	switch v := value.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = w.reduced(v[i], set)
+		}
+		return out
+	case *object:
+		return w.selectedData(v, set)
+	}
+	return value
+}

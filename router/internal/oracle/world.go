@@ -1,0 +1,216 @@
+package oracle
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+	"github.com/vektah/gqlparser/v2/validator"
+)
+
+// A World is a federated graph with data.
+type World struct {
+	seed      uint64
+	faults    bool
+	api       *ast.Schema
+	subgraphs map[string]*subgraph
+	names     []string
+}
+
+// Options make a World.
+type Options struct {
+	// Seed decides all data.
+	Seed uint64
+	// Faults has some nullable fields answered by errors.
+	Faults bool
+	// API is the API schema of the composed graph.
+	API string
+	// Subgraphs are the subgraphs' SDLs by name.
+	Subgraphs map[string]string
+}
+
+// New makes a world of subgraphs.
+func New(opts Options) (*World, error) {
+	api, err := gqlparser.LoadSchema(&ast.Source{Name: "api.graphql", Input: opts.API})
+	if err != nil {
+		return nil, fmt.Errorf("loading the API schema: %w", err)
+	}
+	w := &World{seed: opts.Seed, faults: opts.Faults, api: api, subgraphs: map[string]*subgraph{}}
+	for name, sdl := range opts.Subgraphs {
+		if w.subgraphs[name], err = newSubgraph(w, name, sdl); err != nil {
+			return nil, fmt.Errorf("loading subgraph %s: %w", name, err)
+		}
+		w.names = append(w.names, name)
+	}
+	slices.Sort(w.names)
+	return w, nil
+}
+
+// Monolith answers an operation from the data, without any federation.
+func (w *World) Monolith(query string, variables map[string]any) (Result, error) {
+	document, values, err := load(w.api, query, variables)
+	if err != nil {
+		return Result{}, err
+	}
+	e := &execution{schema: w.api, document: document, variables: values}
+	e.resolve = w.monolithField
+	return e.run(), nil
+}
+
+func load(schema *ast.Schema, query string, variables map[string]any) (*ast.QueryDocument, map[string]any, error) {
+	document, err := parser.ParseQuery(&ast.Source{Input: query})
+	if err != nil {
+		return nil, nil, err
+	}
+	if list := validator.ValidateWithRules(schema, document, nil); len(list) > 0 {
+		return nil, nil, list
+	}
+	values, err := validator.VariableValues(schema, document.Operations[0], variables)
+	return document, values, err
+}
+
+func (w *World) monolithField(parent *object, field *ast.Field, args map[string]any) (any, error) {
+	inputs := []any{canonical(args)}
+	if requires := w.requires(parent.typename, field.Name); requires != nil {
+		inputs = append(inputs, w.required(parent, requires))
+	}
+	return w.value(parent, field.Name, inputs)
+}
+
+// value computes a field of an object. Inputs are what it depends on besides.
+func (w *World) value(parent *object, field string, inputs []any) (any, error) {
+	declared, owner := w.declaration(parent.typename, field)
+	if declared == nil {
+		panic(fmt.Sprintf("no field %s.%s in any subgraph", parent.typename, field))
+	}
+	if w.isLeafKey(parent.typename, field) {
+		return keyValue(declared.Type, field, parent.id), nil
+	}
+	h := w.hash(owner, parent.id, field, fmt.Sprint(inputs...))
+	if w.faults && !declared.Type.NonNull && h%23 == 7 {
+		return nil, errors.New("the data has an error here")
+	}
+	return w.ofType(declared.Type, parent.typename, field, h), nil
+}
+
+func (w *World) ofType(t *ast.Type, owner, field string, h uint64) any {
+	if !t.NonNull && h%9 == 3 {
+		return nil
+	}
+	if t.Elem != nil {
+		list := make([]any, h>>8%4)
+		for i := range list {
+			list[i] = w.ofType(t.Elem, owner, field, w.hash(strconv.FormatUint(h, 36), strconv.Itoa(i)))
+		}
+		return list
+	}
+	definition := w.definition(t.NamedType)
+	switch definition.Kind {
+	case ast.Object:
+		return w.instance(definition.Name, h)
+	case ast.Interface, ast.Union:
+		candidates := w.candidates(owner, field, definition.Name)
+		if len(candidates) == 0 {
+			return nil
+		}
+		id := h >> 16 % entities
+		choice := h >> 32
+		if w.isInterfaceObject(definition.Name) {
+			choice = w.hash(definition.Name, strconv.FormatUint(id, 10))
+		}
+		return w.instanceOf(candidates[choice%uint64(len(candidates))], h, id)
+	case ast.Enum:
+		values := w.enumValues(definition.Name)
+		return values[h>>8%uint64(len(values))]
+	}
+	return leaf(t.NamedType, h)
+}
+
+// entities is how many there are of each entity type: few, so that the same
+// are met again and again.
+const entities = 5
+
+func (w *World) instance(typename string, h uint64) *object {
+	return w.instanceOf(typename, h, h>>16%entities)
+}
+
+func (w *World) instanceOf(typename string, h, id uint64) *object {
+	if w.isEntity(typename) {
+		return &object{typename: typename, id: strconv.FormatUint(id, 10)}
+	}
+	return &object{typename: typename, id: "v" + strconv.FormatUint(h, 36)}
+}
+
+func leaf(scalar string, h uint64) any {
+	switch scalar {
+	case "Int":
+		return int(h>>8%2000) - 1000
+	case "Float":
+		return float64(h>>8%4000)/8 - 200
+	case "Boolean":
+		return h>>8%2 == 0
+	}
+	return scalar + "-" + strconv.FormatUint(h>>8%1000, 36) + []string{"", "é", "\"", "\\", "\n", "日本"}[h>>40%6]
+}
+
+// keyValue is the value of a key field; identity undoes it.
+func keyValue(t *ast.Type, field, id string) any {
+	if t.Name() == "Int" {
+		n, err := strconv.Atoi(id)
+		if err != nil {
+			panic(err) // entities have numbers
+		}
+		return n
+	}
+	return field + "-" + id
+}
+
+// identity finds an entity's id in a representation.
+func (w *World) identity(typename string, representation map[string]any) (string, error) {
+	for field, value := range representation {
+		if !w.isLeafKey(typename, field) {
+			continue
+		}
+		if s, ok := value.(string); ok {
+			if id, found := strings.CutPrefix(s, field+"-"); found {
+				return id, nil
+			}
+			return "", fmt.Errorf("%s.%s cannot be %q", typename, field, s)
+		}
+		return fmt.Sprint(value), nil
+	}
+	return "", fmt.Errorf("a representation of %s without any key: %v", typename, representation)
+}
+
+func (w *World) hash(parts ...string) uint64 {
+	h := fnv.New64a()
+	var seed [8]byte
+	binary.LittleEndian.PutUint64(seed[:], w.seed)
+	h.Write(seed[:])
+	for _, part := range parts {
+		h.Write([]byte(part))
+		h.Write([]byte{0})
+	}
+	// FNV's low bits are weak for short inputs: mix (splitmix64's finaliser).
+	x := h.Sum64()
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// canonical gives equal texts for equal values.
+func canonical(v any) string {
+	text, err := json.Marshal(v) // sorts the keys of maps
+	if err != nil {
+		panic(err) // values come from JSON
+	}
+	return string(text)
+}
