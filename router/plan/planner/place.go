@@ -1,0 +1,229 @@
+package planner
+
+import (
+	"slices"
+
+	"souk/router/operation"
+	"souk/router/plan"
+	"souk/router/supergraph"
+)
+
+// A step is a request in the making.
+type step struct {
+	kind  plan.StepKind
+	op    operation.Kind
+	graph *supergraph.Graph
+	// at is where a fetch's data belongs; fetches are those of an entity step.
+	at      *spot
+	sel     *selection
+	fetches []*fetch
+	after   []*step
+	// level is the number of steps that have to be made before, one after the
+	// other.
+	level int
+	// order counts steps as they are made.
+	order int
+}
+
+// A fetch is an _entities field in the making.
+type fetch struct {
+	// key is the key that its representations carry.
+	key     *supergraph.Key
+	targets []plan.Target
+	parts   []part
+}
+
+// A part is what is selected on entities of one type.
+type part struct {
+	on  *supergraph.Type
+	sel *selection
+}
+
+// A selection is a selection set in the making, on objects of a type as the
+// step's subgraph knows it.
+type selection struct {
+	typ       *supergraph.Type
+	fields    []*selected
+	fragments []part
+	typename  bool
+}
+
+// A selected field is one of a selection.
+type selected struct {
+	slot  *slot
+	field *operation.Field
+	in    *supergraph.FieldIn
+	sel   *selection // nil for a leaf
+}
+
+func (s *selection) field(m *move) *selection {
+	for _, f := range s.fields {
+		if f.slot == m.at.slot {
+			return f.sel
+		}
+	}
+	f := &selected{slot: m.at.slot, field: m.field, in: m.in}
+	if m.typ.Composite() {
+		f.sel = &selection{typ: m.typ}
+	}
+	s.fields = append(s.fields, f)
+	return f.sel
+}
+
+func (s *selection) fragment(on *supergraph.Type) *selection {
+	for _, f := range s.fragments {
+		if f.on == on {
+			return f.sel
+		}
+	}
+	f := part{on, &selection{typ: on}}
+	s.fragments = append(s.fragments, f)
+	return f.sel
+}
+
+// A placement is where a taken move is carried out.
+type placement struct {
+	step *step
+	sel  *selection
+	// ready are the steps after which what the move stands on is known.
+	ready []*step
+}
+
+// A placer turns the moves taken into steps.
+type placer struct {
+	model *supergraph.Model
+	op    operation.Kind
+	steps []*step
+	// phase are the root steps that a move from the root may join: all of a
+	// query's, and for a mutation only that of the field before.
+	phase []*step
+}
+
+func (p *placer) place(m *move) *placement {
+	if m.placed != nil {
+		return m.placed
+	}
+	switch m.kind {
+	case root:
+		m.placed = p.placeRoot(m)
+	case enter:
+		m.placed = p.placeEnter(m)
+	default:
+		from := p.place(m.from)
+		to := &placement{step: from.step, sel: from.sel, ready: p.needs(m, from.ready)}
+		switch {
+		case m.kind == field:
+			to.sel = from.sel.field(m)
+		case m.kind == typename:
+			from.sel.typename = true
+		case m.typ != m.from.typ:
+			to.sel = from.sel.fragment(m.typ)
+		}
+		m.placed = to
+	}
+	return m.placed
+}
+
+// needs places what a move needs, and adds the steps that do to others.
+func (p *placer) needs(m *move, after []*step) []*step {
+	after = slices.Clone(after)
+	for _, n := range m.needs {
+		for _, s := range p.place(n.chosen).ready {
+			if !slices.Contains(after, s) {
+				after = append(after, s)
+			}
+		}
+	}
+	return after
+}
+
+func (p *placer) placeRoot(m *move) *placement {
+	for _, s := range p.phase {
+		if s.graph == m.graph && s.at == m.at {
+			return &placement{step: s, sel: s.sel, ready: []*step{s}}
+		}
+	}
+	s := p.add(&step{kind: plan.Fetch, op: p.op, graph: m.graph, at: m.at, sel: &selection{typ: m.typ}, after: p.needs(m, nil)})
+	switch {
+	case m.at.parent != nil:
+		s.op = operation.Query
+	case p.op == operation.Subscription:
+		s.kind = plan.Subscribe
+	case p.op == operation.Mutation:
+		s.after = slices.Clone(p.steps[:len(p.steps)-1])
+		p.phase = nil
+	}
+	p.phase = append(p.phase, s)
+	return &placement{step: s, sel: s.sel, ready: []*step{s}}
+}
+
+func (p *placer) placeEnter(m *move) *placement {
+	s := &step{kind: plan.Entities, op: operation.Query, graph: m.graph, after: p.needs(m, nil)}
+	representation := plan.Representation{Typename: m.typ.Name}
+	representation.Fields = p.represent(nil, m.at.slot, m.key.Fields.Selections, nil)
+	if m.only != nil {
+		representation.Fields = p.represent(representation.Fields, m.at.slot, m.only.Requires.Selections, nil)
+	}
+	sel := &selection{typ: m.typ}
+	s.fetches = []*fetch{{
+		key:     m.key,
+		targets: []plan.Target{{Path: m.at.path(), Representations: []plan.Representation{representation}}},
+		parts:   []part{{m.typ, sel}},
+	}}
+	p.add(s)
+	return &placement{step: s, sel: sel, ready: []*step{s}}
+}
+
+func (p *placer) add(s *step) *step {
+	s.order = len(p.steps)
+	p.steps = append(p.steps, s)
+	return s
+}
+
+// represent adds the fields of a key or requirement to a representation.
+func (p *placer) represent(to []plan.RepresentationField, at *slot, selections []operation.Selection, on []string) []plan.RepresentationField {
+	for _, sel := range selections {
+		switch sel := sel.(type) {
+		case *operation.Field:
+			c := at.child(sel)
+			f := plan.RepresentationField{Name: sel.Name, Key: c.storageKey(), On: on}
+			if len(sel.Selections) > 0 {
+				f.Fields = p.represent(nil, c, sel.Selections, nil)
+			}
+			to = addField(to, f)
+		case *operation.InlineFragment:
+			to = p.represent(to, at, sel.Selections, typeNames(p.model.Type(sel.TypeCondition).Possible))
+		}
+	}
+	return to
+}
+
+// addField adds a field to a representation, merging it with one that is
+// there already.
+func addField(to []plan.RepresentationField, f plan.RepresentationField) []plan.RepresentationField {
+	for i, have := range to {
+		if have.Name != f.Name || have.Key != f.Key || have.On != nil && !slices.Equal(have.On, f.On) {
+			continue
+		}
+		for _, below := range f.Fields {
+			to[i].Fields = addField(to[i].Fields, below)
+		}
+		return to
+	}
+	return append(to, f)
+}
+
+func typeNames(types []*supergraph.Type) []string {
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = t.Name
+	}
+	return names
+}
+
+// placeAll places the ways chosen to goals.
+func (p *placer) placeAll(goals []*goal) {
+	for _, g := range goals {
+		p.place(g.chosen)
+	}
+}

@@ -1,0 +1,119 @@
+package planner_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"souk/router/operation"
+	"souk/router/plan"
+	"souk/router/plan/planner"
+	"souk/router/supergraph"
+)
+
+var update = flag.Bool("update", false, "write the plans that are got into testdata")
+
+// TestGolden plans the operations of each case. A case has a supergraph, in
+// supergraph.graphql or, by a path, in supergraph, and perhaps the subgraphs
+// it is composed of; then operations NAME.graphql, each followed by NAME.plan,
+// its plan or error. NAME.labels are the labels of overrides that are on.
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("../testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no cases", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := open(t, archive)
+			out := txtar.Archive{Comment: archive.Comment}
+			for _, f := range archive.Files {
+				if strings.HasSuffix(f.Name, ".plan") {
+					continue
+				}
+				out.Files = append(out.Files, f)
+				name, ok := strings.CutSuffix(f.Name, ".graphql")
+				if !ok || name == "supergraph" {
+					continue
+				}
+				got := c.plan(t, name, string(f.Data))
+				out.Files = append(out.Files, txtar.File{Name: name + ".plan", Data: []byte(got)})
+				if want := c.files[name+".plan"]; !*update && got != want {
+					t.Errorf("%s: got\n%swant\n%s", name, got, want)
+				}
+			}
+			if *update {
+				if err := os.WriteFile(file, txtar.Format(&out), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// A testCase is one file of testdata.
+type testCase struct {
+	files   map[string]string
+	sdl     string
+	model   *supergraph.Model
+	schema  *operation.Schema
+	planner *planner.Planner
+}
+
+func open(t testing.TB, archive *txtar.Archive) *testCase {
+	t.Helper()
+	c := &testCase{files: map[string]string{}}
+	for _, f := range archive.Files {
+		c.files[f.Name] = string(f.Data)
+	}
+	c.sdl = c.files["supergraph.graphql"]
+	if path := strings.TrimSpace(c.files["supergraph"]); path != "" {
+		data, err := os.ReadFile(filepath.Join("../testdata", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.sdl = string(data)
+	}
+	var err error
+	if c.model, err = supergraph.Parse(c.sdl); err != nil {
+		t.Fatal(err)
+	}
+	if c.schema, err = operation.NewSchema(c.model.APISchema); err != nil {
+		t.Fatal(err)
+	}
+	c.planner = planner.New(c.model, planner.Options{})
+	return c
+}
+
+// operation reads an operation; its variables are all absent.
+func (c *testCase) operation(t testing.TB, text string) *operation.Operation {
+	t.Helper()
+	doc, err := c.schema.Parse(text, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc.Operation(nil)
+}
+
+func (c *testCase) plan(t testing.TB, name, text string) string {
+	t.Helper()
+	op := c.operation(t, text)
+	p, err := c.planner.Plan(op, strings.Fields(c.files[name+".labels"])...)
+	if err != nil {
+		return "error: " + err.Error() + "\n"
+	}
+	check(t, c, op, p)
+	var b bytes.Buffer
+	if err := plan.Print(&b, p); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}

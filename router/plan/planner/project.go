@@ -1,0 +1,179 @@
+package planner
+
+import (
+	"slices"
+
+	"souk/router/operation"
+	"souk/router/plan"
+	"souk/router/supergraph"
+)
+
+// A projector lays out the client's answer.
+type projector struct {
+	model *supergraph.Model
+	plan  *plan.Plan
+}
+
+// A selectedOn is a field of the operation with the object types it is
+// selected on.
+type selectedOn struct {
+	field *operation.Field
+	types []*supergraph.Type
+}
+
+// fields gives the entries of the answer for selections on one type: each
+// object type gets, in their order, those the spec's CollectFields gives it.
+func (p *projector) fields(t *supergraph.Type, at *slot, selections []operation.Selection) []*plan.Field {
+	possible := visible(t.Possible)
+	if t.Composite() && p.plan.PossibleTypes[t.Name] == nil {
+		p.plan.PossibleTypes[t.Name] = typeNames(possible)
+	}
+	var all []selectedOn
+	p.collect(&all, possible, selections)
+	var names []string
+	entries := map[string][]selectedOn{}
+	for _, e := range all {
+		if entries[e.field.Alias] == nil {
+			names = append(names, e.field.Alias)
+		}
+		entries[e.field.Alias] = append(entries[e.field.Alias], e)
+	}
+	var out []*plan.Field
+	for _, name := range names {
+		out = append(out, p.entry(t, possible, at, entries[name])...)
+	}
+	return out
+}
+
+func visible(types []*supergraph.Type) []*supergraph.Type {
+	return slices.DeleteFunc(slices.Clone(types), func(t *supergraph.Type) bool { return t.Inaccessible })
+}
+
+// collect flattens fragments.
+func (p *projector) collect(to *[]selectedOn, types []*supergraph.Type, selections []operation.Selection) {
+	for _, sel := range selections {
+		switch sel := sel.(type) {
+		case *operation.Field:
+			*to = append(*to, selectedOn{sel, types})
+		case *operation.InlineFragment:
+			inner := types
+			if sel.TypeCondition != "" {
+				condition := p.model.Type(sel.TypeCondition)
+				inner = slices.DeleteFunc(slices.Clone(types), func(o *supergraph.Type) bool { return !slices.Contains(condition.Possible, o) })
+			}
+			p.collect(to, inner, sel.Selections)
+		}
+	}
+}
+
+// entry gives the fields for one response key: one for each set of object
+// types that have the same selections merged under it.
+func (p *projector) entry(t *supergraph.Type, possible []*supergraph.Type, at *slot, selected []selectedOn) []*plan.Field {
+	type group struct {
+		merged []*operation.Field
+		typ    string
+		types  []*supergraph.Type
+	}
+	var groups []*group
+	for _, o := range possible {
+		var merged []*operation.Field
+		for _, s := range selected {
+			if slices.Contains(s.types, o) {
+				merged = append(merged, s.field)
+			}
+		}
+		if merged == nil {
+			continue
+		}
+		typ := ""
+		if def := o.Field(merged[0].Name); def != nil {
+			typ = def.Type
+		}
+		i := slices.IndexFunc(groups, func(g *group) bool { return g.typ == typ && slices.Equal(g.merged, merged) })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, &group{merged: merged, typ: typ})
+		}
+		groups[i].types = append(groups[i].types, o)
+	}
+	if len(possible) == 0 { // an interface that nothing implements
+		for _, s := range selected {
+			groups = append(groups, &group{merged: []*operation.Field{s.field}})
+			break
+		}
+	}
+	var out []*plan.Field
+	for _, g := range groups {
+		f := p.field(t, g.types, at, g.merged)
+		if len(g.types) < len(possible) {
+			f.On = typeNames(g.types)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// field gives one entry of the answer, for fields that merge.
+func (p *projector) field(t *supergraph.Type, types []*supergraph.Type, at *slot, merged []*operation.Field) *plan.Field {
+	first := merged[0]
+	out := &plan.Field{Name: first.Alias}
+	switch first.Name {
+	case "__typename":
+		out.Source, out.Type, out.Kind = plan.Typename, "String!", plan.String
+		return out
+	case "__schema", "__type":
+		out.Source, out.Selection, out.Kind = plan.Introspection, first, plan.Object
+		out.Type = map[string]string{"__schema": "__Schema!", "__type": "__Type"}[first.Name]
+		return out
+	}
+	def := t.Field(first.Name)
+	if len(types) > 0 {
+		def = types[0].Field(first.Name)
+	}
+	out.Type, out.Kind = def.Type, kindOf(def.Named)
+	if first.Denied != nil {
+		out.Source, out.Selection = plan.Denied, first
+		return out
+	}
+	c := at.child(first)
+	out.Key = c.storageKey()
+	if def.Named.Kind == supergraph.Enum && p.plan.EnumValues[def.Named.Name] == nil {
+		p.plan.EnumValues[def.Named.Name] = enumValues(def.Named)
+	}
+	if def.Named.Composite() {
+		var selections []operation.Selection
+		for _, f := range merged {
+			selections = append(selections, f.Selections...)
+		}
+		out.Fields = p.fields(def.Named, c, selections)
+	}
+	return out
+}
+
+func enumValues(t *supergraph.Type) []string {
+	values := []string{}
+	for _, v := range t.EnumValues {
+		if !v.Inaccessible {
+			values = append(values, v.Name)
+		}
+	}
+	return values
+}
+
+func kindOf(t *supergraph.Type) plan.TypeKind {
+	switch t.Kind {
+	case supergraph.Enum:
+		return plan.Enum
+	case supergraph.Object:
+		return plan.Object
+	case supergraph.Interface:
+		return plan.Interface
+	case supergraph.Union:
+		return plan.Union
+	}
+	switch t.Name {
+	case "Int", "Float", "String", "Boolean", "ID":
+		return plan.TypeKind(t.Name)
+	}
+	return plan.Scalar
+}

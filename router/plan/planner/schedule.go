@@ -1,0 +1,195 @@
+package planner
+
+import (
+	"cmp"
+	"slices"
+
+	"souk/router/plan"
+	"souk/router/supergraph"
+)
+
+// schedule makes as few requests as it can of the steps without putting more
+// of them one after another: entity steps to one subgraph on one level become
+// one request, and a step that nothing waits for joins a later one.
+func schedule(steps []*step) []*step {
+	for _, s := range steps {
+		for _, a := range s.after {
+			s.level = max(s.level, a.level+1)
+		}
+	}
+	delay(steps)
+	steps = batch(steps)
+	slices.SortStableFunc(steps, func(a, b *step) int { return cmp.Or(cmp.Compare(a.level, b.level), cmp.Compare(a.order, b.order)) })
+	for _, s := range steps {
+		s.after = direct(s.after)
+	}
+	return steps
+}
+
+// A lane is where entity steps to one subgraph can become one request.
+type lane struct {
+	graph *supergraph.Graph
+	level int
+}
+
+func lanes(steps []*step) map[lane][]*step {
+	m := map[lane][]*step{}
+	for _, s := range steps {
+		if s.kind == plan.Entities {
+			l := lane{s.graph, s.level}
+			m[l] = append(m[l], s)
+		}
+	}
+	return m
+}
+
+// delay moves the steps of a lane to the next one of their subgraph when
+// nothing has to wait for it.
+func delay(steps []*step) {
+	last := 0
+	dependents := map[*step][]*step{}
+	for _, s := range steps {
+		last = max(last, s.level)
+		for _, a := range s.after {
+			dependents[a] = append(dependents[a], s)
+		}
+	}
+	in := lanes(steps)
+	for level := last; level >= 0; level-- {
+		for _, s := range steps {
+			l := lane{s.graph, level}
+			if s.level != level || s.kind != plan.Entities || in[l] == nil {
+				continue
+			}
+			latest := last
+			for _, other := range in[l] {
+				for _, d := range dependents[other] {
+					latest = min(latest, d.level-1)
+				}
+			}
+			for to := level + 1; to <= latest; to++ {
+				if later := (lane{s.graph, to}); in[later] != nil {
+					for _, moved := range in[l] {
+						moved.level = to
+					}
+					in[later] = append(in[later], in[l]...)
+					delete(in, l)
+					break
+				}
+			}
+		}
+	}
+}
+
+// batch makes one step of all in a lane.
+func batch(steps []*step) []*step {
+	into := map[*step]*step{}
+	for _, list := range lanes(steps) {
+		slices.SortFunc(list, func(a, b *step) int { return a.order - b.order })
+		for _, s := range list[1:] {
+			into[s] = list[0]
+		}
+	}
+	kept := slices.DeleteFunc(slices.Clone(steps), func(s *step) bool { return into[s] != nil })
+	for _, s := range steps {
+		if to := into[s]; to != nil {
+			to.after = append(to.after, s.after...)
+			to.fetches = append(to.fetches, s.fetches...)
+		}
+	}
+	for _, s := range kept {
+		for i, a := range s.after {
+			if to := into[a]; to != nil {
+				s.after[i] = to
+			}
+		}
+		slices.SortFunc(s.after, func(a, b *step) int { return a.order - b.order })
+		s.after = slices.Compact(s.after)
+		s.fetches = combine(s.fetches)
+	}
+	return kept
+}
+
+// direct drops those that others of the list come after anyway.
+func direct(after []*step) []*step {
+	return slices.DeleteFunc(slices.Clone(after), func(a *step) bool {
+		return slices.ContainsFunc(after, func(b *step) bool { return b != a && comesAfter(b, a) })
+	})
+}
+
+func comesAfter(s, a *step) bool {
+	if s.level <= a.level {
+		return false
+	}
+	return slices.ContainsFunc(s.after, func(x *step) bool { return x == a || comesAfter(x, a) })
+}
+
+// combine merges fetches of the same objects.
+func combine(fetches []*fetch) []*fetch {
+	var out []*fetch
+	for _, f := range fetches {
+		if !slices.ContainsFunc(out, func(to *fetch) bool { return to.join(f) }) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// join takes another fetch of the same objects in, unless a representation
+// would then need two values under one name.
+func (f *fetch) join(other *fetch) bool {
+	to, from := &f.targets[0], &other.targets[0]
+	if f.parts[0].on != other.parts[0].on || f.key != other.key || !samePath(to.Path, from.Path) {
+		return false
+	}
+	fields, ok := union(to.Representations[0].Fields, from.Representations[0].Fields)
+	if !ok {
+		return false
+	}
+	to.Representations[0].Fields = fields
+	f.parts[0].sel.merge(other.parts[0].sel)
+	return true
+}
+
+func samePath(a, b []plan.Segment) bool {
+	return slices.EqualFunc(a, b, func(a, b plan.Segment) bool { return a.Key == b.Key && slices.Equal(a.Types, b.Types) })
+}
+
+// union unites the fields of two representations, unless one name would
+// stand for two values.
+func union(a, b []plan.RepresentationField) ([]plan.RepresentationField, bool) {
+	out := slices.Clone(a)
+	for _, f := range b {
+		i := slices.IndexFunc(out, func(have plan.RepresentationField) bool { return have.Name == f.Name })
+		if i < 0 {
+			out = append(out, f)
+			continue
+		}
+		if out[i].Key != f.Key || !slices.Equal(out[i].On, f.On) {
+			return nil, false
+		}
+		below, ok := union(out[i].Fields, f.Fields)
+		if !ok {
+			return nil, false
+		}
+		out[i].Fields = below
+	}
+	return out, true
+}
+
+// merge adds another selection on the same objects.
+func (s *selection) merge(other *selection) {
+	s.typename = s.typename || other.typename
+	for _, f := range other.fields {
+		i := slices.IndexFunc(s.fields, func(have *selected) bool { return have.slot == f.slot })
+		switch {
+		case i < 0:
+			s.fields = append(s.fields, f)
+		case f.sel != nil:
+			s.fields[i].sel.merge(f.sel)
+		}
+	}
+	for _, f := range other.fragments {
+		s.fragment(f.on).merge(f.sel)
+	}
+}

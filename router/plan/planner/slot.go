@@ -1,0 +1,186 @@
+package planner
+
+import (
+	"fmt"
+	"strings"
+
+	"souk/router/operation"
+	"souk/router/plan"
+	"souk/router/supergraph"
+)
+
+// A slot is a place in the tree of stored objects: the value of one field
+// with one set of arguments. All objects along a path share their slots,
+// whatever their types are, so that a storage key never has two meanings.
+type slot struct {
+	parent *slot
+	// alias is the client's response key, empty where only keys and
+	// requirements use the slot.
+	alias     string
+	name      string
+	arguments string
+	key       string // given by storageKey
+	children  []*slot
+}
+
+// register adds the slots of a client's selections.
+func (s *slot) register(selections []operation.Selection) {
+	for _, sel := range selections {
+		switch sel := sel.(type) {
+		case *operation.Field:
+			if sel.Name == "__typename" || sel.Denied != nil {
+				continue
+			}
+			c := s.find(sel.Alias, sel.Name, argumentText(sel.Arguments))
+			if c == nil {
+				c = s.add(sel.Alias, sel)
+			}
+			c.register(sel.Selections)
+		case *operation.InlineFragment:
+			s.register(sel.Selections)
+		}
+	}
+}
+
+// child gives the slot of a field: the client's own, or for an internal need
+// any that holds the same value, or else a new one.
+func (s *slot) child(f *operation.Field) *slot {
+	arguments := argumentText(f.Arguments)
+	if c := s.find(f.Alias, f.Name, arguments); c != nil {
+		return c
+	}
+	for _, c := range s.children {
+		if c.name == f.Name && c.arguments == arguments {
+			return c
+		}
+	}
+	return s.add("", f)
+}
+
+func (s *slot) find(alias, name, arguments string) *slot {
+	for _, c := range s.children {
+		if c.alias == alias && c.name == name && c.arguments == arguments {
+			return c
+		}
+	}
+	return nil
+}
+
+func (s *slot) add(alias string, f *operation.Field) *slot {
+	c := &slot{parent: s, alias: alias, name: f.Name, arguments: argumentText(f.Arguments)}
+	s.children = append(s.children, c)
+	return c
+}
+
+// storageKey names the slot when it is first used: as the client does, or by
+// the field's name, unless that stands for something else among its siblings.
+func (s *slot) storageKey() string {
+	if s.key != "" {
+		return s.key
+	}
+	wanted := s.alias
+	if wanted == "" {
+		wanted = s.name
+	}
+	for i := 0; s.parent.taken(wanted, s); i++ {
+		wanted = fmt.Sprintf("_i%d", i)
+	}
+	s.key = wanted
+	return s.key
+}
+
+// taken says whether a storage key is another child's, or will be.
+func (s *slot) taken(key string, except *slot) bool {
+	if key == "__typename" {
+		return true
+	}
+	for _, c := range s.children {
+		if c == except {
+			break // slots that come later give way
+		}
+		if c.key == key || c.key == "" && c.alias == key {
+			return true
+		}
+	}
+	for _, c := range s.children {
+		if c.key == key && c != except {
+			return true
+		}
+	}
+	return false
+}
+
+func argumentText(arguments []operation.Argument) string {
+	if len(arguments) == 0 {
+		return ""
+	}
+	parts := make([]string, len(arguments))
+	for i, a := range arguments {
+		parts[i] = a.Name + ": " + a.Value
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
+}
+
+// A spot is a slot as seen from objects of certain types: where in the
+// operation a selection set stands.
+type spot struct {
+	slot *slot
+	// parent is the spot of the object whose field this is, or the wider spot
+	// that this narrows to objects of the type on.
+	parent *spot
+	on     *supergraph.Type
+	inner  []*spot
+	// entered counts the taken moves into each subgraph at this spot.
+	entered map[*supergraph.Graph]int
+}
+
+func (s *spot) field(c *slot) *spot {
+	for _, in := range s.inner {
+		if in.slot == c && in.on == nil {
+			return in
+		}
+	}
+	in := &spot{slot: c, parent: s}
+	s.inner = append(s.inner, in)
+	return in
+}
+
+func (s *spot) narrow(on *supergraph.Type) *spot {
+	if s.on == on {
+		return s
+	}
+	for _, in := range s.inner {
+		if in.on == on {
+			return in
+		}
+	}
+	in := &spot{slot: s.slot, parent: s, on: on}
+	s.inner = append(s.inner, in)
+	return in
+}
+
+// path leads from the root to the spot's objects.
+func (s *spot) path() []plan.Segment {
+	if s.parent == nil {
+		return nil
+	}
+	path := s.parent.path()
+	if s.on == nil {
+		return append(path, plan.Segment{Key: s.slot.storageKey()})
+	}
+	if len(path) > 0 {
+		path[len(path)-1].Types = []string{s.on.Name}
+	}
+	return path
+}
+
+// responsePath is the path as an error has it.
+func (s *spot) responsePath() string {
+	var keys []string
+	for ; s.parent != nil; s = s.parent {
+		if s.on == nil {
+			keys = append([]string{s.slot.storageKey()}, keys...)
+		}
+	}
+	return strings.Join(keys, ".")
+}

@@ -1,0 +1,266 @@
+package planner
+
+import (
+	"slices"
+
+	"souk/router/operation"
+	"souk/router/supergraph"
+)
+
+// A walker goes through an operation and finds, for everything it selects,
+// the ways it can be had.
+type walker struct {
+	model  *supergraph.Model
+	labels func(string) bool
+	kind   operation.Kind
+	// left is how many more moves may be made.
+	left int
+	// entering are the keys and requirements being looked at, further out,
+	// so that none needs itself.
+	entering map[entrance]bool
+}
+
+// A stand is a place in the operation: the objects at a spot, of a static
+// type, with the moves that stand on them.
+type stand struct {
+	at  *spot
+	typ *supergraph.Type
+	// moves that come from the parent; each has the objects, or for an
+	// abstract type those that its subgraph knows.
+	moves []*move
+	// entered are those that enter further subgraphs from here, once looked
+	// for. They are not looked for where closed is set: there, the stand is
+	// looked at from one of them.
+	entered []*move
+	open    bool
+	closed  bool
+	// common, unless nil, are the only members of a union that may be
+	// selected.
+	common   []*supergraph.Type
+	branches map[*supergraph.Type]*stand
+	name     *goal
+	named    bool
+}
+
+// add completes a move and hangs it on the one it comes from.
+func (w *walker) add(m *move) *move {
+	w.left--
+	m.settle()
+	if m.from != nil {
+		m.from.next = append(m.from.next, m)
+	}
+	return m
+}
+
+// walk finds the ways to all selections; the error is *unreachable or
+// errTooLarge.
+func (w *walker) walk(s *stand, selections []operation.Selection) ([]*goal, error) {
+	var goals []*goal
+	for _, sel := range selections {
+		if w.left < 0 {
+			return nil, errTooLarge
+		}
+		var more []*goal
+		var err error
+		switch sel := sel.(type) {
+		case *operation.Field:
+			more, err = w.selectField(s, sel)
+		case *operation.InlineFragment:
+			more, err = w.selectFragment(s, sel)
+		}
+		if err != nil {
+			return nil, err
+		}
+		goals = append(goals, more...)
+	}
+	return goals, nil
+}
+
+func (w *walker) selectField(s *stand, f *operation.Field) ([]*goal, error) {
+	switch {
+	case f.Denied != nil, f.Name == "__schema", f.Name == "__type":
+		return nil, nil
+	case f.Name == "__typename":
+		if s.at.parent == nil {
+			return nil, nil
+		}
+		if g := w.typename(s); g != nil {
+			return []*goal{g}, nil
+		}
+		return nil, &unreachable{s, f}
+	}
+	goals, err := w.field(s, f)
+	if err == nil || s.typ.Kind != supergraph.Interface || err == errTooLarge {
+		return goals, err
+	}
+	// No subgraph has the field for all objects of the interface: ask for it
+	// type by type.
+	expanded, reached := w.expand(s, s.typ.Possible, []operation.Selection{f})
+	if reached != nil {
+		return nil, reached
+	}
+	if len(expanded) == 0 {
+		return nil, err
+	}
+	return expanded, nil
+}
+
+func (w *walker) selectFragment(s *stand, f *operation.InlineFragment) ([]*goal, error) {
+	condition := s.typ
+	if f.TypeCondition != "" {
+		condition = w.model.Type(f.TypeCondition)
+	}
+	if s.typ.Is(condition) {
+		return w.walk(s, f.Selections)
+	}
+	return w.expand(s, condition.Possible, f.Selections)
+}
+
+// expand selects on each of the object types that is possible at the stand.
+// Types that no subgraph gives there are passed over.
+func (w *walker) expand(s *stand, types []*supergraph.Type, selections []operation.Selection) ([]*goal, error) {
+	var goals []*goal
+	if g := w.typename(s); g != nil {
+		goals = append(goals, g)
+	}
+	reached := false
+	for _, o := range types {
+		b := w.branch(s, o)
+		if b == nil {
+			continue
+		}
+		reached = true
+		more, err := w.walk(b, selections)
+		if err != nil {
+			return nil, err
+		}
+		goals = append(goals, more...)
+	}
+	if !reached && s.closed {
+		return nil, &unreachable{s: s}
+	}
+	return goals, nil
+}
+
+// branch narrows a stand to one object type; nil when no subgraph gives it.
+func (w *walker) branch(s *stand, o *supergraph.Type) *stand {
+	if s.typ == o {
+		return s
+	}
+	if !slices.Contains(s.typ.Possible, o) || s.common != nil && !slices.Contains(s.common, o) {
+		return nil
+	}
+	if b, ok := s.branches[o]; ok {
+		return b
+	}
+	b := &stand{at: s.at.narrow(o), typ: o, closed: s.closed}
+	for _, m := range w.all(s) {
+		if n := w.narrowMove(m, s, b.at); n != nil {
+			b.moves = append(b.moves, n)
+		}
+	}
+	if len(b.moves) == 0 {
+		b = nil
+	}
+	if s.branches == nil {
+		s.branches = map[*supergraph.Type]*stand{}
+	}
+	s.branches[o] = b
+	return b
+}
+
+// typename finds the ways to know the types of the objects; nil if none.
+func (w *walker) typename(s *stand) *goal {
+	if s.named {
+		return s.name
+	}
+	s.named = true
+	var ways []*move
+	for _, m := range s.moves {
+		if n := w.typenameMove(m, s.at); n != nil {
+			ways = append(ways, n)
+		}
+	}
+	if len(ways) == 0 {
+		for _, m := range w.all(s) {
+			if n := w.typenameMove(m, s.at); n != nil {
+				ways = append(ways, n)
+			}
+		}
+	}
+	if len(ways) > 0 {
+		s.name = &goal{ways: ways}
+	}
+	return s.name
+}
+
+// field finds the ways to a field and to all below it.
+func (w *walker) field(s *stand, f *operation.Field) ([]*goal, error) {
+	def := s.typ.Field(f.Name)
+	if def == nil {
+		return nil, &unreachable{s, f}
+	}
+	ways := w.fieldMoves(s, s.moves, f)
+	if len(ways) == 0 || def.Named.Composite() {
+		ways = w.fieldMoves(s, w.all(s), f)
+	}
+	if len(ways) == 0 {
+		return nil, &unreachable{s, f}
+	}
+	if !def.Named.Composite() {
+		return []*goal{{ways: ways}}, nil
+	}
+	child := &stand{at: ways[0].at, typ: def.Named, moves: cheapest(ways)}
+	if def.Named.Kind == supergraph.Union {
+		child.common = commonMembers(child.moves)
+	}
+	goals, err := w.walk(child, f.Selections)
+	if err == nil && len(goals) == 0 {
+		goals = []*goal{{ways: child.moves}}
+	}
+	return goals, err
+}
+
+func (w *walker) fieldMoves(s *stand, from []*move, f *operation.Field) []*move {
+	var ways []*move
+	for _, m := range from {
+		if n := w.fieldMove(m, s.at, f); n != nil {
+			ways = append(ways, n)
+		}
+	}
+	return ways
+}
+
+// cheapest keeps, of the ways into each subgraph, the two that cost least.
+func cheapest(ways []*move) []*move {
+	kept := slices.Clone(ways)
+	slices.SortStableFunc(kept, func(a, b *move) int { return a.cost - b.cost })
+	count := map[*supergraph.Graph]int{}
+	return slices.DeleteFunc(kept, func(m *move) bool {
+		count[m.graph]++
+		return count[m.graph] > 2
+	})
+}
+
+// commonMembers are the members of a union that all subgraphs know which
+// could give it; nil, for no limit, when it is but one. Any of them may be
+// asked, so a client cannot tell which members of the others it will see.
+func commonMembers(ways []*move) []*supergraph.Type {
+	common := ways[0].typ.InGraph(ways[0].graph).Possible
+	several := false
+	for _, m := range ways[1:] {
+		if m.graph == ways[0].graph {
+			continue
+		}
+		several = true
+		possible := m.typ.InGraph(m.graph).Possible
+		common = slices.DeleteFunc(slices.Clone(common), func(t *supergraph.Type) bool { return !slices.Contains(possible, t) })
+	}
+	if !several {
+		return nil
+	}
+	if common == nil {
+		common = []*supergraph.Type{}
+	}
+	return common
+}
