@@ -1,0 +1,234 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// response is what goes back, held whole so that it can be kept for a repeated
+// Idempotency-Key.
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (r *response) writeTo(w http.ResponseWriter, head bool) {
+	for name, values := range r.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(r.status)
+	if !head {
+		_, _ = w.Write(r.body) // the client is gone; there is nobody to tell
+	}
+}
+
+// answer makes the response of the graph's answer.
+func (q *request) answer(answer *Answer) (*response, *problem) {
+	data, err := parseJSON(answer.Data)
+	if len(answer.Data) == 0 {
+		data, err = value{}, nil
+	}
+	if err != nil {
+		return nil, internal()
+	}
+	found, p := q.result(&data)
+	if p != nil {
+		return nil, p
+	}
+	if found.isNull() {
+		if len(answer.Errors) > 0 {
+			return nil, graphProblem(answer.Errors)
+		}
+		return nil, &problem{status: http.StatusNotFound, name: "not-found", code: "NOT_FOUND", detail: "there is nothing at " + q.http.URL.Path}
+	}
+	if len(answer.Errors) > 0 && !q.route.reads() {
+		return nil, graphProblem(answer.Errors)
+	}
+	return q.success(&data, found, answer), nil
+}
+
+// result walks to the value that becomes the body. A typed error on the way is
+// a problem.
+func (q *request) result(data *value) (*value, *problem) {
+	at, shape := data, q.route.data
+	path := q.route.result
+	if len(path) == 0 {
+		path = []string{q.route.body.key}
+	}
+	for _, key := range path {
+		field := shape.field(key)
+		at, _ = at.member(key)
+		if at.isNull() {
+			return nil, nil
+		}
+		shape = field.object
+		if name, ok := at.member("__typename"); ok {
+			if typed := q.route.problems[name.text]; typed != nil {
+				return nil, q.typedProblem(typed, shape, at)
+			}
+		}
+	}
+	return at, nil
+}
+
+func (q *request) success(data, found *value, answer *Answer) *response {
+	header := http.Header{}
+	for name, values := range answer.Header {
+		header[http.CanonicalHeaderKey(name)] = values
+	}
+	res := &response{status: q.route.status, header: header}
+	if q.route.location != "" {
+		header.Set("Location", q.expand(q.route.location, found))
+	}
+	if q.route.page != nil {
+		q.route.page.headers(q.http, data, header)
+	}
+	if q.route.status == http.StatusNoContent {
+		return res
+	}
+	header.Set("Content-Type", "application/json")
+	res.body = append(q.route.body.write(nil, found), '\n')
+	if len(answer.Errors) > 0 { // a part is missing for now: not to be kept
+		header.Set("Cache-Control", "no-store")
+		return res
+	}
+	version := ""
+	if q.route.version != "" {
+		version, _ = q.route.body.object.scalar(found, q.route.version)
+	}
+	if q.route.reads() || version != "" {
+		header.Set("ETag", entityTag(version, res.body))
+	}
+	return res
+}
+
+// expand fills a template's names with members of the result.
+func (q *request) expand(template string, found *value) string {
+	for _, name := range templateNames(template) {
+		text, _ := q.route.body.object.scalar(found, name)
+		template = strings.ReplaceAll(template, "{"+name+"}", url.PathEscape(text))
+	}
+	return template
+}
+
+// typedProblem makes a problem of a typed error.
+func (q *request) typedProblem(typed *problemType, s *shape, v *value) *problem {
+	name := typed.definition.Name
+	p := &problem{status: typed.status, name: kebab(name), title: titleOf(name)}
+	if q.ifMatch {
+		p.status = typed.ifMatch
+	}
+	for i := range v.members {
+		m := &v.members[i]
+		field := s.field(m.name)
+		if field == nil || m.name == "__typename" {
+			continue
+		}
+		switch {
+		case m.name == "message":
+			p.detail = m.value.scalarText()
+		case m.name == "code":
+			p.code = m.value.scalarText()
+		case field.violations:
+			p.errors = q.violationsOf(&m.value)
+		case field.header != "":
+			if !m.value.isNull() {
+				p.withHeader(field.header, m.value.scalarText())
+			}
+		default:
+			p.extra = append(p.extra, member{m.name, value{raw: field.write(nil, &m.value)}})
+		}
+	}
+	return p
+}
+
+func (q *request) violationsOf(list *value) []violation {
+	var all []violation
+	for i := range list.items {
+		item := &list.items[i]
+		text := func(name string) string {
+			v, _ := item.member(name)
+			if v.isNull() {
+				return ""
+			}
+			return v.scalarText()
+		}
+		all = append(all, q.placeOf(text("path")).violation(text("message"), text("hint")))
+	}
+	return all
+}
+
+// retryAfter is what a client is told to wait, in seconds, when something is out
+// of reach and does not itself say for how long.
+const retryAfter = "2"
+
+// graphProblem makes a problem of the errors of a GraphQL response: the first
+// one that says most about whose fault it is.
+func graphProblem(all []Error) *problem {
+	best, status := &all[0], 0
+	for i := range all {
+		if s := graphStatus(all[i].code()); status == 0 || s < status {
+			best, status = &all[i], s
+		}
+	}
+	p := &problem{status: status, name: kebabCode(best.code()), code: best.code(), detail: best.Message}
+	switch status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		wait := retryAfter
+		if given, ok := best.Extensions["retryAfter"]; ok {
+			wait = fmt.Sprint(given)
+		}
+		p.withHeader("Retry-After", wait)
+	case http.StatusUnauthorized:
+		p.withHeader("WWW-Authenticate", "Bearer")
+	case http.StatusInternalServerError:
+		p.name = "internal-error"
+	}
+	return p
+}
+
+// graphStatus gives the status for a code of a GraphQL error.
+func graphStatus(code string) int {
+	switch code {
+	case "UNAUTHENTICATED":
+		return http.StatusUnauthorized
+	case "FORBIDDEN", "UNAUTHORIZED_FIELD_OR_TYPE":
+		return http.StatusForbidden
+	case "NOT_FOUND":
+		return http.StatusNotFound
+	case "CONFLICT":
+		return http.StatusConflict
+	case "BAD_USER_INPUT", "INVALID_INPUT", "INVALID_CURSOR", "COST_ESTIMATED_TOO_EXPENSIVE":
+		return http.StatusUnprocessableEntity
+	case "RATE_LIMIT_EXCEEDED":
+		return http.StatusTooManyRequests
+	case "SUBREQUEST_HTTP_ERROR", "SUBREQUEST_TIMEOUT", "SUBREQUEST_MALFORMED_RESPONSE", "DOWNSTREAM_SERVICE_ERROR",
+		"CIRCUIT_BREAKER_OPEN", "GATEWAY_TIMEOUT", "REQUEST_TIMEOUT", "UNAVAILABLE", "SERVICE_UNAVAILABLE":
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+func kebabCode(code string) string {
+	return strings.ReplaceAll(strings.ToLower(code), "_", "-")
+}
+
+// graphFailure makes a problem of there being no answer at all.
+func graphFailure(ctx context.Context, err error) *problem {
+	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		return (&problem{status: http.StatusServiceUnavailable, name: "request-timeout", code: "REQUEST_TIMEOUT",
+			detail: "the answer took too long"}).withHeader("Retry-After", retryAfter)
+	}
+	return internal()
+}
+
+func internal() *problem {
+	return &problem{status: http.StatusInternalServerError, name: "internal-error", code: "INTERNAL_SERVER_ERROR",
+		detail: "something went wrong here; the request may have been fine"}
+}

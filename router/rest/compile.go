@@ -1,0 +1,262 @@
+package rest
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// integerIDs says that values of type ID are JSON integers outside.
+type integerIDs bool
+
+// compiler makes a route of an operation that is valid against the schema.
+type compiler struct {
+	schema    *ast.Schema
+	fragments ast.FragmentDefinitionList
+	ids       integerIDs
+	errs      []error
+}
+
+func (c *compiler) fail(at *ast.Position, format string, arguments ...any) {
+	c.errs = append(c.errs, errorfAt(at, format, arguments...))
+}
+
+func (c *compiler) route(operation *ast.OperationDefinition) (*route, error) {
+	directive := operation.Directives.ForName("rest")
+	if directive == nil {
+		return nil, errorfAt(operation.Position,
+			`operation %s has no @rest; give it one, such as @rest(method: GET, path: "/api/things")`, operation.Name)
+	}
+	arguments := directive.ArgumentMap(nil)
+	r := &route{
+		operation: operation,
+		method:    stringOf(arguments["method"]),
+		path:      stringOf(arguments["path"]),
+		status:    intOf(arguments["status"]),
+		location:  stringOf(arguments["location"]),
+		version:   stringOf(arguments["version"]),
+		tag:       stringOf(arguments["tag"]),
+	}
+	r.summary, r.description, _ = strings.Cut(operation.Description, "\n")
+	r.summary, r.description = strings.TrimSuffix(strings.TrimSpace(r.summary), "."), strings.TrimSpace(r.description)
+
+	if (operation.Operation == ast.Query) != r.reads() {
+		c.fail(directive.Position, "a %s answers GET, a mutation anything else; this is a %s for %s",
+			ast.Query, operation.Operation, r.method)
+	}
+	if r.status < 200 || r.status > 299 {
+		c.fail(directive.Position, "status is %d; the status of success is one of 200 to 299", r.status)
+	}
+	c.segments(r, directive)
+	c.variables(r, arguments, directive)
+	c.inputPlaces(r)
+	c.answer(r, arguments, directive)
+	return r, errors.Join(c.errs...)
+}
+
+func (c *compiler) segments(r *route, directive *ast.Directive) {
+	rest, rooted := strings.CutPrefix(r.path, "/")
+	if !rooted {
+		c.fail(directive.Position, "path %q does not begin with a slash", r.path)
+	}
+	for _, part := range strings.Split(rest, "/") {
+		name, opened := strings.CutPrefix(part, "{")
+		name, closed := strings.CutSuffix(name, "}")
+		switch {
+		case part == "" || opened != closed || strings.ContainsAny(name, "{}"):
+			c.fail(directive.Position, "path %q has the part %q; a part is a word or one {variable}", r.path, part)
+		case opened && r.operation.VariableDefinitions.ForName(name) == nil:
+			c.fail(directive.Position, "path %q names {%s}, but the operation has no variable $%s", r.path, name, name)
+		}
+		r.segments = append(r.segments, segment{text: name, variable: opened})
+	}
+}
+
+func (c *compiler) variables(r *route, arguments map[string]any, directive *ast.Directive) {
+	if connection := stringOf(arguments["page"]); connection != "" {
+		r.page = &paging{
+			connection: strings.Split(connection, "."),
+			size:       intOf(arguments["pageSize"]),
+			maxSize:    intOf(arguments["maxPageSize"]),
+			backward:   r.operation.VariableDefinitions.ForName("before") != nil,
+		}
+		for _, name := range r.page.variables() {
+			if r.operation.VariableDefinitions.ForName(name) == nil {
+				c.fail(directive.Position, "a page needs the variable $%s; take $first and $after, and $last and $before to read backwards", name)
+			}
+		}
+	}
+	names := map[string]*variable{}
+	for _, definition := range r.operation.VariableDefinitions {
+		v := c.variable(r, definition)
+		r.variables = append(r.variables, v)
+		if v.place != inBody && v.place != inQuery {
+			continue
+		}
+		for _, name := range append([]string{v.outer}, v.aliases...) {
+			if names[name] != nil {
+				c.fail(definition.Position, "variables $%s and $%s are both called %q outside", names[name].name, v.name, name)
+			}
+			names[name] = v
+		}
+		if r.page != nil && v.place == inQuery && slices.Contains(r.page.parameters(), v.outer) {
+			c.fail(definition.Position, "the parameter %q is taken by the page", v.outer)
+		}
+	}
+}
+
+func (c *compiler) variable(r *route, definition *ast.VariableDefinition) *variable {
+	v := &variable{
+		name:        definition.Variable,
+		outer:       definition.Variable,
+		typ:         definition.Type,
+		required:    definition.Type.NonNull && definition.DefaultValue == nil,
+		description: definition.Description,
+		initial:     definition.DefaultValue,
+	}
+	v.place = c.place(r, definition)
+	for _, d := range definition.Directives {
+		arguments := d.ArgumentMap(nil)
+		switch d.Name {
+		case "query", "header", "body":
+			if name := stringOf(arguments["name"]); name != "" {
+				v.outer = name
+			}
+			aliases, _ := arguments["aliases"].([]any)
+			for _, alias := range aliases {
+				v.aliases = append(v.aliases, stringOf(alias))
+			}
+		case "wrap":
+			c.wrap(v, definition, stringOf(arguments["field"]))
+		case "shorthand":
+			element := c.schema.Types[definition.Type.Name()]
+			if definition.Type.Elem == nil || element.Kind != ast.InputObject || v.place != inBody {
+				c.fail(d.Position, "@shorthand is for a list of input objects in the body; $%s is a %s", v.name, definition.Type)
+				continue
+			}
+			v.shorthand = element
+		case "example":
+			v.example = d.Arguments.ForName("value").Value
+		}
+	}
+	return v
+}
+
+// place finds where a variable comes from: what a directive says, else the path
+// when it names the variable, else the query or the body.
+func (c *compiler) place(r *route, definition *ast.VariableDefinition) place {
+	if slices.Contains(r.segments, segment{definition.Variable, true}) {
+		if !definition.Type.NonNull {
+			c.fail(definition.Position, "$%s is in the path, so it is always there: make its type %s!", definition.Variable, definition.Type)
+		}
+		return inPath
+	}
+	if r.page != nil && slices.Contains(r.page.variables(), definition.Variable) {
+		return inPage
+	}
+	for name, place := range map[string]place{
+		"query": inQuery, "header": inHeader, "body": inBody, "ifMatch": inIfMatch, "idempotencyKey": inIdempotencyKey,
+	} {
+		if definition.Directives.ForName(name) != nil {
+			if place == inBody && (r.method == http.MethodGet || r.method == http.MethodDelete) {
+				c.fail(definition.Position, "a %s has no body to take $%s from", r.method, definition.Variable)
+			}
+			return place
+		}
+	}
+	if r.method == http.MethodGet || r.method == http.MethodDelete {
+		return inQuery
+	}
+	return inBody
+}
+
+// wrap makes the type of one field of v's input object the type outside.
+func (c *compiler) wrap(v *variable, definition *ast.VariableDefinition, field string) {
+	wrapper := c.schema.Types[definition.Type.Name()]
+	if definition.Type.Elem != nil || wrapper.Kind != ast.InputObject {
+		c.fail(definition.Position, "@wrap is for an input object; $%s is a %s", v.name, definition.Type)
+		return
+	}
+	inner := wrapper.Fields.ForName(field)
+	if inner == nil {
+		c.fail(definition.Position, "%s has no field %q; %s", wrapper.Name, field, suggest(field, fieldNames(wrapper)))
+		return
+	}
+	outer := *inner.Type
+	outer.NonNull = definition.Type.NonNull
+	v.wrap, v.typ = field, &outer
+	if v.description == "" {
+		v.description = inner.Description
+	}
+}
+
+// inputPlaces notes which variable fills which part of the operation's input,
+// and takes the schema's descriptions for variables that have none.
+func (c *compiler) inputPlaces(r *route) {
+	r.inputPlaces = map[string]*variable{}
+	var walk func(path []string, v *ast.Value, description string)
+	walk = func(path []string, v *ast.Value, description string) {
+		switch v.Kind {
+		case ast.Variable:
+			for _, variable := range r.variables {
+				if variable.name != v.Raw {
+					continue
+				}
+				r.inputPlaces[strings.Join(path, ".")] = variable
+				if variable.description == "" {
+					variable.description = description
+				}
+			}
+		case ast.ObjectValue:
+			for _, child := range v.Children {
+				description := ""
+				if v.Definition != nil {
+					if field := v.Definition.Fields.ForName(child.Name); field != nil {
+						description = field.Description
+					}
+				}
+				walk(append(slices.Clone(path), child.Name), child.Value, description)
+			}
+		}
+	}
+	for _, selection := range r.operation.SelectionSet {
+		field, ok := selection.(*ast.Field)
+		if !ok || field.Definition == nil {
+			continue
+		}
+		for _, argument := range field.Arguments {
+			description := ""
+			if definition := field.Definition.Arguments.ForName(argument.Name); definition != nil {
+				description = definition.Description
+			}
+			// Paths of typed errors go into the argument `input` when there is one.
+			if argument.Name == "input" {
+				walk(nil, argument.Value, description)
+			} else {
+				walk([]string{argument.Name}, argument.Value, description)
+			}
+		}
+	}
+}
+
+func fieldNames(definition *ast.Definition) []string {
+	names := make([]string, len(definition.Fields))
+	for i, field := range definition.Fields {
+		names[i] = field.Name
+	}
+	return names
+}
+
+// stringOf and intOf read what ArgumentMap gives; what is not there is zero.
+func stringOf(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+func intOf(v any) int {
+	n, _ := v.(int64)
+	return int(n)
+}

@@ -1,0 +1,205 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+const (
+	healthPath  = "/api/health"
+	openAPIPath = "/api/openapi.json"
+)
+
+// Options says what a Handler is made of. Documents, SchemaSDL and Graph are
+// needed.
+type Options struct {
+	Documents fs.FS  // the .graphql files with the operations, at its top
+	SchemaSDL string // the API schema: the graph's types without the supergraph's directives
+	Graph     Graph
+
+	// Health says what is wrong with the gateway, nil for nothing.
+	Health func(context.Context) error
+	// Redis keeps the responses of POSTs with an Idempotency-Key. Without it the
+	// key only reaches operations that take it themselves.
+	Redis redis.UniversalClient
+	// Caller tells callers apart, for idempotency records: a subject, or whatever
+	// stays the same while the caller does. Nil takes the Authorization header.
+	Caller func(*http.Request) string
+	Logger *slog.Logger
+
+	MaxBody           int64         // of a request, in bytes; 1 MiB when zero
+	RecordLifetime    time.Duration // of an idempotency record; a day when zero
+	TextIDs           bool          // ids are strings outside too, not integers
+	Title, APIVersion string        // of the OpenAPI description
+}
+
+// Handler answers the routes, and /api/health, /api/openapi.json and /api/docs.
+type Handler struct {
+	routes  []*route
+	schema  *ast.Schema
+	ids     integerIDs
+	graph   Graph
+	health  func(context.Context) error
+	records *records
+	caller  func(*http.Request) string
+	logger  *slog.Logger
+	maxBody int64
+	openAPI []byte
+}
+
+// New compiles the operations. Its error tells all that is wrong with them, as
+// DocumentErrors.
+func New(o Options) (*Handler, error) {
+	if o.Documents == nil || o.Graph == nil {
+		return nil, errors.New("rest: documents and a graph are needed")
+	}
+	schema, err := loadSchema(o.SchemaSDL)
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{
+		schema: schema, ids: integerIDs(!o.TextIDs), graph: o.Graph, health: o.Health,
+		caller: o.Caller, logger: o.Logger, maxBody: o.MaxBody,
+	}
+	if h.routes, err = loadRoutes(o.Documents, schema, h.ids); err != nil {
+		return nil, err
+	}
+	if h.maxBody == 0 {
+		h.maxBody = 1 << 20
+	}
+	if h.logger == nil {
+		h.logger = slog.New(slog.DiscardHandler)
+	}
+	if h.caller == nil {
+		h.caller = func(r *http.Request) string { return r.Header.Get("Authorization") }
+	}
+	if o.Redis != nil {
+		h.records = &records{redis: o.Redis, lifetime: o.RecordLifetime}
+		if o.RecordLifetime == 0 {
+			h.records.lifetime = 24 * time.Hour
+		}
+	}
+	h.openAPI, err = describe(h, o.Title, o.APIVersion)
+	return h, err
+}
+
+// ServeHTTP answers a request. It sets r.Pattern to the route's method and path,
+// for whoever names metrics and spans after it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	head := r.Method == http.MethodHead
+	if own := h.ownPage(r.URL.Path); own != nil {
+		r.Pattern = r.URL.Path
+		h.serveOwn(w, r, own)
+		return
+	}
+	byMethod, variables := match(h.routes, r.URL.EscapedPath())
+	if len(byMethod) == 0 {
+		h.unknownPath(r.URL.Path).response(r).writeTo(w, head)
+		return
+	}
+	method := r.Method
+	if head {
+		method = http.MethodGet
+	}
+	route := byMethod[method]
+	if route == nil {
+		h.otherMethod(w, r, allow(byMethod))
+		return
+	}
+	r.Pattern = route.method + " " + route.path
+	res, p := h.answer(w, r, route, variables[route])
+	if p != nil {
+		res = p.response(r)
+	}
+	if tag := res.header.Get("ETag"); route.reads() && tag != "" && notModified(r, tag) {
+		res = &response{status: http.StatusNotModified, header: res.header}
+		res.header.Del("Content-Type")
+	}
+	res.writeTo(w, head)
+}
+
+// otherMethod answers OPTIONS and methods that a path does not have.
+func (h *Handler) otherMethod(w http.ResponseWriter, r *http.Request, allowed string) {
+	if r.Method == http.MethodOptions {
+		w.Header().Set("Allow", allowed)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	p := &problem{status: http.StatusMethodNotAllowed, name: "method-not-allowed", code: "METHOD_NOT_ALLOWED",
+		detail: r.URL.Path + " does not know " + r.Method + "; it knows " + allowed}
+	p.withHeader("Allow", allowed).response(r).writeTo(w, r.Method == http.MethodHead)
+}
+
+// answer carries a request of a route out.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, route *route, path map[string]string) (*response, *problem) {
+	if !acceptsJSON(r) {
+		return nil, notAcceptable(r)
+	}
+	q := newRequest(r, route, h.schema, h.ids)
+	if route.method == http.MethodPost {
+		var p *problem
+		if q.idempotencyKey, p = readIdempotencyKey(r); p != nil {
+			return nil, p
+		}
+	}
+	if p := q.read(w, path, h.maxBody); p != nil {
+		return nil, p
+	}
+	if q.idempotencyKey == "" || h.records == nil {
+		return h.execute(q)
+	}
+	return h.executeOnce(q)
+}
+
+// execute runs the operation.
+func (h *Handler) execute(q *request) (*response, *problem) {
+	ctx := q.http.Context()
+	answer, err := h.graph.Execute(ctx, q.http, q.route.document, q.route.operation.Name, q.variables())
+	if err != nil {
+		h.logger.ErrorContext(ctx, "REST operation failed", "operation", q.route.operation.Name, "error", err)
+		return nil, graphFailure(ctx, err)
+	}
+	return q.answer(answer)
+}
+
+// executeOnce runs the operation unless its idempotency key was seen before.
+func (h *Handler) executeOnce(q *request) (res *response, p *problem) {
+	ctx := q.http.Context()
+	key := recordKey(q.route, h.caller(q.http), q.idempotencyKey)
+	fingerprint := digest(q.http.URL.RawQuery, string(q.variables()))
+	replay, p, err := h.records.begin(ctx, key, fingerprint)
+	if err != nil {
+		h.logger.WarnContext(ctx, "idempotency records are out of reach", "error", err)
+		if q.route.takes(inIdempotencyKey) != nil { // the operation keeps the promise by itself
+			return h.execute(q)
+		}
+		return nil, (&problem{status: http.StatusServiceUnavailable, name: "unavailable", code: "UNAVAILABLE",
+			detail: "it cannot be said now whether this Idempotency-Key was used before"}).withHeader("Retry-After", retryAfter)
+	}
+	if replay != nil || p != nil {
+		return replay, p
+	}
+	finished := false
+	defer func() { // also when the operation panics
+		kept := res
+		if p != nil {
+			kept = p.response(q.http)
+		}
+		if !finished {
+			kept = nil
+		}
+		if err := h.records.finish(ctx, key, fingerprint, kept); err != nil {
+			h.logger.WarnContext(ctx, "keeping an idempotency record failed", "error", err)
+		}
+	}()
+	res, p = h.execute(q)
+	finished = true
+	return res, p
+}

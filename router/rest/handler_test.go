@@ -1,0 +1,398 @@
+package rest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"souk/router/rest"
+)
+
+// store is a small store behind the REST operations.
+func store() thing {
+	money := func(decimal string) thing {
+		return thing{"minorUnits": 0, "currency": "USD", "decimal": json.Number(decimal)}
+	}
+	product := func(id int, name, price string, stock any) thing {
+		return thing{
+			"id": strconv.Itoa(id), "sku": strings.ToUpper(name), "name": name, "description": "", "category": thing{"slug": "general", "name": "General"},
+			"price": money(price), "stock": stock, "weight": 0, "tags": []any{}, "retired": false,
+			"createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z", "version": 3,
+		}
+	}
+	user := func(id int, name string) thing {
+		return thing{"id": strconv.Itoa(id), "username": name, "displayName": name, "email": name + "@example.com",
+			"roles": []any{"CUSTOMER"}, "createdAt": "2026-01-01T00:00:00Z", "version": 1}
+	}
+	order := func(id string, lines []any) thing {
+		var made []any
+		for _, each := range lines {
+			line := each.(map[string]any)
+			id, _ := strconv.Atoi(line["productId"].(string))
+			made = append(made, thing{"product": product(id, "Laptop", "999.99", nil), "quantity": line["quantity"], "unitPrice": money("999.99"), "total": money("1999.98")})
+		}
+		return thing{"id": id, "user": user(1, "testuser"), "status": "CONFIRMED", "lines": made, "total": money("1999.98"),
+			"placedAt": "2026-01-01T00:00:00Z", "version": 2}
+	}
+	typed := func(name, code string, more thing) thing {
+		e := thing{"__typename": name, "message": "no: " + code, "code": code}
+		for k, v := range more {
+			e[k] = v
+		}
+		return e
+	}
+	return thing{
+		"product": resolver(func(a map[string]any) any {
+			switch a["id"] {
+			case "1":
+				return product(1, "Laptop", "999.99", thing{"available": 8})
+			case "2":
+				return product(2, "Phone", "10", coded{errors.New("inventory is away"), "SUBREQUEST_HTTP_ERROR"})
+			case "500":
+				return coded{errors.New("product is away"), "SUBREQUEST_HTTP_ERROR"}
+			case "401":
+				return coded{errors.New("who are you"), "UNAUTHENTICATED"}
+			}
+			return nil
+		}),
+		"products": resolver(func(a map[string]any) any {
+			var nodes []any
+			for i := range 3 {
+				nodes = append(nodes, product(i+1, "Laptop", "999.99", nil))
+			}
+			return thing{"nodes": nodes, "totalCount": 12, "pageInfo": thing{"hasNextPage": true, "hasPreviousPage": a["after"] != nil, "startCursor": "c1", "endCursor": "c3+"}}
+		}),
+		"user":  resolver(func(map[string]any) any { return nil }),
+		"stock": resolver(func(map[string]any) any { return nil }),
+		"signUp": resolver(func(a map[string]any) any {
+			input := a["input"].(map[string]any)
+			if input["username"] == "taken" {
+				return typed("Conflict", "USERNAME_TAKEN", nil)
+			}
+			return thing{"__typename": "UserPayload", "user": user(7, input["username"].(string))}
+		}),
+		"createProduct": resolver(func(a map[string]any) any {
+			input := a["input"].(map[string]any)
+			price := input["price"].(map[string]any)["decimal"].(json.Number).String()
+			if strings.HasPrefix(price, "-") {
+				return typed("InvalidInput", "INVALID_INPUT", thing{"fields": []any{thing{"path": "price.decimal", "message": "must not be negative", "hint": "0 is free"}}})
+			}
+			return thing{"__typename": "ProductPayload", "product": product(9, input["name"].(string), price, thing{"available": input["stock"]})}
+		}),
+		"updateProduct": resolver(func(a map[string]any) any {
+			input := a["input"].(map[string]any)
+			if v := input["expectedVersion"]; v != nil && v != int64(3) && v != json.Number("3") {
+				return typed("Conflict", "STALE_VERSION", nil)
+			}
+			return thing{"__typename": "ProductPayload", "product": product(1, "Laptop", "999.99", thing{"available": 8})}
+		}),
+		"retireProduct": resolver(func(map[string]any) any { return typed("NotFound", "NOT_FOUND", nil) }),
+		"placeOrder": resolver(func(a map[string]any) any {
+			lines := a["input"].(map[string]any)["lines"].([]any)
+			switch lines[0].(map[string]any)["productId"] {
+			case "50":
+				return typed("OutOfStock", "OUT_OF_STOCK", thing{"shortages": []any{thing{"productId": "50", "requested": 2, "available": 1}}})
+			case "51":
+				return typed("Unavailable", "UNAVAILABLE", thing{"retryAfter": 7})
+			case "52":
+				return typed("InvalidInput", "INVALID_INPUT", thing{"fields": []any{thing{"path": "lines[0].quantity", "message": "is too many"}}})
+			}
+			return thing{"__typename": "OrderPayload", "order": order("11", lines)}
+		}),
+		"logIn":  resolver(func(map[string]any) any { return typed("InvalidCredentials", "INVALID_CREDENTIALS", nil) }),
+		"logOut": resolver(func(map[string]any) any { return true }),
+		"notifications": resolver(func(map[string]any) any {
+			n := thing{"id": "5", "user": user(1, "testuser"), "template": "order-created", "status": "SENT", "attempts": 1, "body": "hello", "createdAt": "2026-01-01T00:00:00Z"}
+			mail := thing{"__typename": "EmailNotification", "subject": "Your order", "to": "a@example.com"}
+			sms := thing{"__typename": "SmsNotification", "phone": "+491234"}
+			for k, v := range n {
+				mail[k], sms[k] = v, v
+			}
+			return thing{"nodes": []any{mail, sms}, "totalCount": 2, "pageInfo": thing{"hasNextPage": false, "hasPreviousPage": false}}
+		}),
+	}
+}
+
+func newHandler(t testing.TB, change func(*rest.Options)) (*rest.Handler, *graph) {
+	t.Helper()
+	g := newGraph(t, store())
+	options := rest.Options{Documents: os.DirFS("../../schema/rest"), SchemaSDL: storeSDL(), Graph: g}
+	if change != nil {
+		change(&options)
+	}
+	h, err := rest.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, g
+}
+
+// exchange is one request and what has to come back.
+type exchange struct {
+	name    string
+	request string // "METHOD target"
+	header  map[string]string
+	body    string
+
+	status     int
+	wantHeader map[string]string // a prefix of each
+	want       string            // JSON that the body must contain, member by member
+	variables  string            // that the operation got
+}
+
+func (e exchange) run(t *testing.T, h http.Handler, g *graph) *httptest.ResponseRecorder {
+	t.Helper()
+	method, target, _ := strings.Cut(e.request, " ")
+	r := httptest.NewRequest(method, target, strings.NewReader(e.body))
+	if e.body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for name, value := range e.header {
+		r.Header.Set(name, value)
+	}
+	g.variables = nil
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != e.status {
+		t.Errorf("status %d, want %d: %s", w.Code, e.status, w.Body)
+	}
+	for name, want := range e.wantHeader {
+		if got := w.Header().Get(name); !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if w.Code >= 400 {
+		checkProblem(t, w)
+	}
+	if e.want != "" {
+		var got, want any
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatalf("body %q: %v", w.Body, err)
+		}
+		if err := json.Unmarshal([]byte(e.want), &want); err != nil {
+			t.Fatal(err)
+		}
+		if !contains(got, want) {
+			t.Errorf("body %s\nwant %s", w.Body, e.want)
+		}
+	}
+	if e.variables != "" {
+		if len(g.variables) != 1 || string(g.variables[0]) != e.variables {
+			t.Errorf("variables %s, want %s", g.variables, e.variables)
+		}
+	}
+	return w
+}
+
+// checkProblem looks at what every problem document has.
+func checkProblem(t testing.TB, w *httptest.ResponseRecorder) {
+	t.Helper()
+	if w.Body.Len() == 0 {
+		return // to HEAD
+	}
+	var p struct {
+		Type, Title, Instance, Detail string
+		Status                        int
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
+		t.Fatalf("problem %q: %v", w.Body, err)
+	}
+	if got := w.Header().Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("a problem of type %q", got)
+	}
+	if p.Type == "" || p.Title == "" || p.Instance == "" || p.Detail == "" || p.Status != w.Code {
+		t.Errorf("problem lacks a member: %s", w.Body)
+	}
+}
+
+// contains tells whether got has all that want has, objects member by member.
+func contains(got, want any) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		object, ok := got.(map[string]any)
+		for name, w := range want {
+			g, there := object[name]
+			ok = ok && there && contains(g, w)
+		}
+		return ok
+	case []any:
+		items, ok := got.([]any)
+		return ok && len(items) == len(want) && !slices.ContainsFunc(want, func(w any) bool {
+			return !slices.ContainsFunc(items, func(g any) bool { return contains(g, w) })
+		})
+	default:
+		return got == want
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	exchanges := []exchange{
+		{name: "health", request: "GET /api/health", status: 200, want: `{"status":"ok"}`},
+		{name: "the documented sign-up", request: "POST /api/users", body: `{"username":"testuser","email":"test@example.com"}`,
+			status: 201, wantHeader: map[string]string{"Location": "/api/users/7", "Content-Type": "application/json", "ETag": `"1.`},
+			want:      `{"id":7,"username":"testuser","email":"testuser@example.com","roles":["CUSTOMER"]}`,
+			variables: `{"username":"testuser","email":"test@example.com"}`},
+		{name: "the documented product", request: "POST /api/products", body: `{"name":"Laptop","price":999.99,"stock":10}`,
+			status: 201, wantHeader: map[string]string{"Location": "/api/products/9"},
+			want:      `{"id":9,"name":"Laptop","price":999.99,"currency":"USD","stock":10,"category":"general"}`,
+			variables: `{"name":"Laptop","price":{"decimal":999.99},"stock":10}`},
+		{name: "the documented order", request: "POST /api/orders", body: `{"userId":1,"productId":1,"quantity":2}`,
+			status: 201, wantHeader: map[string]string{"Location": "/api/orders/11"},
+			want:      `{"id":11,"userId":1,"status":"CONFIRMED","total":1999.98,"lines":[{"productId":1,"name":"Laptop","quantity":2,"unitPrice":999.99}]}`,
+			variables: `{"userId":"1","lines":[{"productId":"1","quantity":2}]}`},
+		{name: "an order of several lines", request: "POST /api/orders", body: `{"userId":1,"lines":[{"productId":1,"quantity":2},{"productId":3,"quantity":1}]}`,
+			status: 201, variables: `{"userId":"1","lines":[{"productId":"1","quantity":2},{"productId":"3","quantity":1}]}`},
+		{name: "the idempotency key reaches the order", request: "POST /api/orders", header: map[string]string{"Idempotency-Key": `"k-1"`},
+			body: `{"productId":1,"quantity":2}`, status: 201, variables: `{"lines":[{"productId":"1","quantity":2}],"idempotencyKey":"k-1"}`},
+		{name: "one product", request: "GET /api/products/1", status: 200, wantHeader: map[string]string{"ETag": `"3.`}, want: `{"id":1,"price":999.99,"stock":8}`, variables: `{"id":"1"}`},
+		{name: "digits of a price are kept", request: "POST /api/products", body: `{"name":"Gold","price":12345678901234567.89}`, status: 201,
+			variables: `{"name":"Gold","price":{"decimal":12345678901234567.89}}`},
+		{name: "a null is passed on", request: "PATCH /api/products/1", body: `{"description":null,"price":null}`, status: 200, variables: `{"id":"1","price":null,"description":null}`},
+		{name: "an alias of a member", request: "POST /api/login", body: `{"email":"a@example.com","password":"x"}`, status: 401,
+			want: `{"code":"INVALID_CREDENTIALS","type":"/api/docs#problem-invalid-credentials"}`, variables: `{"login":"a@example.com","password":"x"}`},
+		{name: "no content", request: "POST /api/logout", body: `{"refreshToken":"x"}`, status: 204, wantHeader: map[string]string{"Content-Type": ""}},
+		{name: "types of an interface", request: "GET /api/notifications?userId=1", status: 200, wantHeader: map[string]string{"X-Total-Count": "2"},
+			want:      `[{"id":5,"type":"EmailNotification","subject":"Your order","userId":1,"orderId":null},{"type":"SmsNotification","phone":"+491234"}]`,
+			variables: `{"userId":"1","first":20}`},
+		{name: "HEAD", request: "HEAD /api/products/1", status: 200, wantHeader: map[string]string{"ETag": `"3.`}},
+		{name: "OPTIONS", request: "OPTIONS /api/products/1", status: 204, wantHeader: map[string]string{"Allow": "DELETE, GET, HEAD, OPTIONS, PATCH"}},
+		{name: "a part out of reach", request: "GET /api/products/2", status: 200, wantHeader: map[string]string{"Cache-Control": "no-store", "ETag": ""}, want: `{"id":2,"stock":null}`},
+	}
+	h, g := newHandler(t, nil)
+	for _, e := range exchanges {
+		t.Run(e.name, func(t *testing.T) {
+			w := e.run(t, h, g)
+			if strings.HasPrefix(e.request, "HEAD") && w.Body.Len() > 0 {
+				t.Errorf("HEAD got a body: %s", w.Body)
+			}
+		})
+	}
+}
+
+func TestProblems(t *testing.T) {
+	json422 := func(pointer string) string {
+		return `{"status":422,"errors":[{"in":"body","pointer":"` + pointer + `"}]}`
+	}
+	exchanges := []exchange{
+		{name: "broken JSON", request: "POST /api/users", body: "{\"username\":\n  \"a\",,}", status: 400, want: `{"line":2,"column":7}`},
+		{name: "cut-off JSON", request: "POST /api/users", body: `{"username":`, status: 400, want: `{"line":1,"column":13}`},
+		{name: "a member twice", request: "POST /api/users", body: `{"username":"a","username":"b"}`, status: 400, want: `{"line":1,"column":17}`},
+		{name: "not UTF-8", request: "POST /api/users", body: "{\"username\":\"\xff\"}", status: 400, want: `{"column":14}`},
+		{name: "no body", request: "POST /api/users", header: map[string]string{"Content-Type": "application/json"}, status: 400},
+		{name: "an array", request: "POST /api/users", body: `[]`, status: 422, want: json422("#")},
+		{name: "a missing member", request: "POST /api/users", body: `{"username":"a"}`, status: 422, want: json422("#/email")},
+		{name: "a wrong type", request: "POST /api/users", body: `{"username":1,"email":"a@example.com"}`, status: 422, want: json422("#/username")},
+		{name: "an unknown member", request: "POST /api/users", body: `{"usrname":"a","username":"b","email":"c"}`, status: 422,
+			want: `{"errors":[{"pointer":"#/usrname","detail":"is not known","hint":"did you mean \"username\"?"}]}`},
+		{name: "two wrong values", request: "POST /api/products", body: `{"name":5,"price":"9","stock":1.5}`, status: 422,
+			want: `{"errors":[{"pointer":"#/name"},{"pointer":"#/price"},{"pointer":"#/stock"}]}`},
+		{name: "an id that is none", request: "POST /api/orders", body: `{"userId":"one","productId":1,"quantity":2}`, status: 422, want: json422("#/userId")},
+		{name: "a line's wrong value", request: "POST /api/orders", body: `{"lines":[{"productId":1,"quantity":2},{"productId":2,"quantity":"3"}]}`, status: 422, want: json422("#/lines/1/quantity")},
+		{name: "the short form's wrong value", request: "POST /api/orders", body: `{"productId":1,"quantity":"3"}`, status: 422, want: json422("#/quantity")},
+		{name: "the short form's missing value", request: "POST /api/orders", body: `{"productId":1}`, status: 422, want: json422("#/quantity")},
+		{name: "both forms", request: "POST /api/orders", body: `{"productId":1,"lines":[]}`, status: 422, want: json422("#/productId")},
+		{name: "an order of nothing", request: "POST /api/orders", body: `{"userId":1}`, status: 422, want: json422("#/lines")},
+		{name: "a typed error's place", request: "POST /api/products", body: `{"name":"a","price":-1}`, status: 422,
+			want: `{"code":"INVALID_INPUT","errors":[{"in":"body","pointer":"#/price","detail":"must not be negative","hint":"0 is free"}]}`},
+		{name: "a typed error's place in the short form", request: "POST /api/orders", body: `{"productId":52,"quantity":2}`, status: 422, want: json422("#/quantity")},
+		{name: "a typed error's place in a list", request: "POST /api/orders", body: `{"lines":[{"productId":52,"quantity":2}]}`, status: 422, want: json422("#/lines/0/quantity")},
+		{name: "a conflict", request: "POST /api/users", body: `{"username":"taken","email":"a@example.com"}`, status: 409, want: `{"code":"USERNAME_TAKEN","title":"Conflict","detail":"no: USERNAME_TAKEN"}`},
+		{name: "out of stock", request: "POST /api/orders", body: `{"userId":1,"productId":50,"quantity":2}`, status: 409,
+			want: `{"title":"Out of stock","code":"OUT_OF_STOCK","shortages":[{"productId":50,"requested":2,"available":1}]}`},
+		{name: "unavailable", request: "POST /api/orders", body: `{"userId":1,"productId":51,"quantity":2}`, status: 503, wantHeader: map[string]string{"Retry-After": "7"}},
+		{name: "null is not found", request: "GET /api/products/99", status: 404, want: `{"instance":"/api/products/99"}`},
+		{name: "null on the way is not found", request: "GET /api/users/99/orders", status: 404},
+		{name: "a path that names no id", request: "GET /api/products/abc", status: 404},
+		{name: "not found, typed", request: "DELETE /api/products/99", status: 404, want: `{"code":"NOT_FOUND"}`},
+		{name: "a service is away", request: "GET /api/products/500", status: 503, wantHeader: map[string]string{"Retry-After": "2"}, want: `{"code":"SUBREQUEST_HTTP_ERROR"}`},
+		{name: "unauthenticated", request: "GET /api/products/401", status: 401, wantHeader: map[string]string{"WWW-Authenticate": "Bearer"}},
+		{name: "an unknown path", request: "GET /api/product/1", status: 404, want: `{"detail":"nothing is at /api/product/1; did you mean /api/products/1?"}`},
+		{name: "a method it has not", request: "PUT /api/products", body: `{}`, status: 405, wantHeader: map[string]string{"Allow": "GET, HEAD, OPTIONS, POST"}},
+		{name: "a media type it cannot give", request: "GET /api/products", header: map[string]string{"Accept": "text/html, application/json;q=0"}, status: 406},
+		{name: "a media type it cannot read", request: "POST /api/users", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, body: `{}`, status: 415, wantHeader: map[string]string{"Accept-Post": "application/json"}},
+		{name: "another charset", request: "POST /api/users", header: map[string]string{"Content-Type": "application/json; charset=latin1"}, body: `{}`, status: 415},
+		{name: "too large a body", request: "POST /api/users", body: `{"username":"` + strings.Repeat("a", 2<<20) + `"}`, status: 413},
+		{name: "an unknown parameter", request: "GET /api/products?serch=x", status: 422, want: `{"errors":[{"in":"query","name":"serch","hint":"did you mean \"search\"?"}]}`},
+		{name: "a parameter's wrong type", request: "GET /api/products?minPrice=cheap", status: 422, want: `{"errors":[{"in":"query","name":"minPrice"}]}`},
+		{name: "a parameter's wrong value", request: "GET /api/products?sort=CHEAP", status: 422, want: `{"errors":[{"in":"query","name":"sort"}]}`},
+		{name: "a parameter twice", request: "GET /api/products?search=a&search=b", status: 422},
+		{name: "too large a page", request: "GET /api/products?limit=1000", status: 422, want: `{"errors":[{"in":"query","name":"limit"}]}`},
+		{name: "both directions", request: "GET /api/products?after=a&before=b", status: 422},
+		{name: "a broken query", request: "GET /api/products?a=%zz", status: 400},
+		{name: "a broken key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `""`}, body: `{}`, status: 400},
+		{name: "a stale version", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"2.abc"`}, body: `{"name":"a"}`, status: 412, want: `{"code":"STALE_VERSION"}`},
+		{name: "a weak tag", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `W/"3"`}, body: `{"name":"a"}`, status: 412},
+		{name: "a tag without quotes", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `3`}, body: `{"name":"a"}`, status: 400},
+		{name: "a tag where nothing has one", request: "POST /api/users", header: map[string]string{"If-Match": `"3"`}, body: `{"username":"a","email":"b"}`, status: 412},
+	}
+	h, g := newHandler(t, nil)
+	for _, e := range exchanges {
+		t.Run(e.name, func(t *testing.T) { e.run(t, h, g) })
+	}
+}
+
+func TestGraphFailure(t *testing.T) {
+	h, g := newHandler(t, nil)
+	g.fail = errors.New("secret inner workings")
+	w := exchange{request: "GET /api/products/1", status: 500}.run(t, h, g)
+	if strings.Contains(w.Body.String(), "secret") {
+		t.Errorf("the problem tells of the inside: %s", w.Body)
+	}
+	g.fail = http.ErrHandlerTimeout
+	exchange{request: "GET /api/products/1", status: 500}.run(t, h, g)
+}
+
+func TestConditionalRequests(t *testing.T) {
+	h, g := newHandler(t, nil)
+	first := exchange{request: "GET /api/products/1", status: 200}.run(t, h, g)
+	tag := first.Header().Get("ETag")
+	again := exchange{request: "GET /api/products/1", header: map[string]string{"If-None-Match": `"other", W/` + tag}, status: 304, wantHeader: map[string]string{"ETag": tag}}.run(t, h, g)
+	if again.Body.Len() > 0 {
+		t.Errorf("304 with a body: %s", again.Body)
+	}
+	exchange{request: "GET /api/products/1", header: map[string]string{"If-None-Match": `"other"`}, status: 200}.run(t, h, g)
+	exchange{request: "PATCH /api/products/1", header: map[string]string{"If-Match": tag}, body: `{"name":"a"}`, status: 200,
+		wantHeader: map[string]string{"ETag": tag}, variables: `{"id":"1","name":"a","expectedVersion":3}`}.run(t, h, g)
+	exchange{request: "PATCH /api/products/1", header: map[string]string{"If-Match": "*"}, body: `{"name":"a"}`, status: 200, variables: `{"id":"1","name":"a"}`}.run(t, h, g)
+
+	g.root["product"] = resolver(func(a map[string]any) any {
+		p := store()["product"].(resolver)(a).(thing)
+		p["stock"] = thing{"available": 7}
+		return p
+	})
+	exchange{request: "GET /api/products/1", header: map[string]string{"If-None-Match": tag}, status: 200}.run(t, h, g)
+}
+
+func TestPages(t *testing.T) {
+	h, g := newHandler(t, nil)
+	w := exchange{request: "GET /api/products?limit=3&search=lap+top", status: 200, wantHeader: map[string]string{"X-Total-Count": "12"},
+		variables: `{"search":"lap top","first":3}`}.run(t, h, g)
+	want := `</api/products?after=c3%2B&limit=3&search=lap+top>; rel="next", </api/products?limit=3&search=lap+top>; rel="first"`
+	if got := w.Header().Get("Link"); got != want {
+		t.Errorf("Link: %s\nwant  %s", got, want)
+	}
+	w = exchange{request: "GET /api/products?limit=3&after=c3%2B", status: 200, variables: `{"first":3,"after":"c3+"}`}.run(t, h, g)
+	if got := w.Header().Get("Link"); !strings.Contains(got, `</api/products?before=c1&limit=3>; rel="prev"`) {
+		t.Errorf("Link: %s, want one to the page before", got)
+	}
+	exchange{request: "GET /api/products?limit=3&before=c1", status: 200, variables: `{"last":3,"before":"c1"}`}.run(t, h, g)
+}
+
+func TestAnswerHeaders(t *testing.T) {
+	h, g := newHandler(t, nil)
+	g.header = http.Header{"Age": {"12"}, "Cache-Control": {"max-age=60"}}
+	exchange{request: "GET /api/products/1", status: 200, wantHeader: map[string]string{"Age": "12", "Cache-Control": "max-age=60"}}.run(t, h, g)
+}
+
+func TestHealthTellsWhatIsWrong(t *testing.T) {
+	sick := errors.New("no supergraph yet")
+	h, g := newHandler(t, func(o *rest.Options) { o.Health = func(context.Context) error { return sick } })
+	exchange{request: "GET /api/health", status: 503, want: `{"detail":"no supergraph yet"}`}.run(t, h, g)
+}

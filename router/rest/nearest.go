@@ -1,0 +1,35 @@
+package rest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// nearest gives the candidate most like name, false when none is near enough to
+// have been meant.
+func nearest(name string, candidates []string) (string, bool) {
+	best, distance := "", max(2, len(name)/3)+1
+	for _, candidate := range candidates {
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(candidate)); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	return best, best != ""
+}
+
+// suggest says which candidate was meant, or which there are.
+func suggest(name string, candidates []string) string {
+	if best, ok := nearest(name, candidates); ok {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	switch len(candidates) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("the only one known is %q", candidates[0])
+	default:
+		return "known are " + strings.Join(candidates, ", ")
+	}
+}

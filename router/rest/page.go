@@ -1,0 +1,108 @@
+package rest
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// A page of a connection is chosen by limit, and after or before with a cursor
+// from a Link header. Reading on asks the connection for the first ones after a
+// cursor, reading back for the last ones before it.
+
+const (
+	limitParameter  = "limit"
+	afterParameter  = "after"
+	beforeParameter = "before"
+)
+
+// variables names the operation's variables that choose the page.
+func (p *paging) variables() []string {
+	if p.backward {
+		return []string{"first", "after", "last", "before"}
+	}
+	return []string{"first", "after"}
+}
+
+// parameters names what a caller gives instead.
+func (p *paging) parameters() []string {
+	if p.backward {
+		return []string{limitParameter, afterParameter, beforeParameter}
+	}
+	return []string{limitParameter, afterParameter}
+}
+
+// pageParameters turns limit, after and before into the connection's arguments.
+func (q *request) pageParameters(query url.Values) {
+	p := q.route.page
+	limit := p.size
+	if given := query.Get(limitParameter); query.Has(limitParameter) {
+		n, err := strconv.Atoi(given)
+		if err != nil || n < 1 || n > p.maxSize {
+			q.refuse(violation{In: "query", Name: limitParameter, Detail: fmt.Sprintf("must be an integer from 1 to %d, is %q", p.maxSize, given)})
+			return
+		}
+		limit = n
+	}
+	after, before := query.Get(afterParameter), query.Get(beforeParameter)
+	count, cursor, at := "first", "after", after
+	if before != "" && p.backward {
+		if after != "" {
+			q.refuse(violation{In: "query", Name: beforeParameter, Detail: "cannot be given together with after", Hint: "give one of them"})
+			return
+		}
+		count, cursor, at = "last", "before", before
+	}
+	q.set(count, strconv.AppendInt(nil, int64(limit), 10))
+	if at != "" {
+		q.set(cursor, quote(nil, at))
+	}
+}
+
+// headers gives the Link header (RFC 8288) to the pages around this one, and
+// how many there are in all.
+func (p *paging) headers(r *http.Request, data *value, header http.Header) {
+	connection := data
+	for _, key := range p.connection {
+		connection, _ = connection.member(key)
+		if connection.isNull() {
+			return
+		}
+	}
+	if total, ok := connection.member("totalCount"); ok && !total.isNull() {
+		header.Set("X-Total-Count", total.scalarText())
+	}
+	info, _ := connection.member("pageInfo")
+	if info.isNull() {
+		return
+	}
+	var links []string
+	link := func(relation, parameter, cursor string) {
+		query := r.URL.Query()
+		query.Del(afterParameter)
+		query.Del(beforeParameter)
+		if parameter != "" {
+			query.Set(parameter, cursor)
+		}
+		target := r.URL.EscapedPath()
+		if encoded := query.Encode(); encoded != "" {
+			target += "?" + encoded
+		}
+		links = append(links, fmt.Sprintf("<%s>; rel=%q", target, relation))
+	}
+	towards := func(relation, has, cursor, parameter string) {
+		more, _ := info.member(has)
+		at, _ := info.member(cursor)
+		if !more.isNull() && string(more.raw) == "true" && !at.isNull() {
+			link(relation, parameter, at.text)
+		}
+	}
+	towards("next", "hasNextPage", "endCursor", afterParameter)
+	if p.backward {
+		towards("prev", "hasPreviousPage", "startCursor", beforeParameter)
+	}
+	link("first", "", "")
+	header.Set("Link", strings.Join(links, ", "))
+}

@@ -1,0 +1,120 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// problem is a response that is not a success: RFC 9457's members, code (the
+// UPPER_SNAKE_CASE of the graph's errors), errors (one for each value that is not
+// acceptable), trace_id, and what a typed error carries besides.
+type problem struct {
+	status  int
+	name    string // kebab-case; the fragment of the type's URI
+	title   string // empty for the status's own
+	detail  string
+	code    string
+	errors  []violation
+	extra   []member    // of a typed error, in its order
+	headers http.Header // such as Retry-After, Allow
+}
+
+// violation is one value of a request that is not acceptable.
+type violation struct {
+	In      string `json:"in"`                // body, path, query or header
+	Pointer string `json:"pointer,omitempty"` // of the body: a JSON pointer as a URI fragment, #/lines/0/quantity
+	Name    string `json:"name,omitempty"`    // of a parameter
+	Detail  string `json:"detail"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// docsPath is where the page is that explains the routes and the problems.
+const docsPath = "/api/docs"
+
+func (p *problem) withHeader(name, value string) *problem {
+	if p.headers == nil {
+		p.headers = http.Header{}
+	}
+	p.headers.Set(name, value)
+	return p
+}
+
+// response renders the problem for a request.
+func (p *problem) response(r *http.Request) *response {
+	title := p.title
+	if title == "" {
+		title = http.StatusText(p.status)
+	}
+	var b bytes.Buffer
+	b.WriteByte('{')
+	put := func(name string, v any) {
+		if b.Len() > 1 {
+			b.WriteByte(',')
+		}
+		b.Write(quote(nil, name))
+		b.WriteByte(':')
+		encoded, err := json.Marshal(v)
+		if err != nil { // only raw JSON can be wrong, and it was parsed before
+			encoded = []byte("null")
+		}
+		b.Write(encoded)
+	}
+	put("type", docsPath+"#problem-"+p.name)
+	put("title", title)
+	put("status", p.status)
+	if p.detail != "" {
+		put("detail", p.detail)
+	}
+	put("instance", r.URL.Path)
+	if p.code != "" {
+		put("code", p.code)
+	}
+	if len(p.errors) > 0 {
+		put("errors", p.errors)
+	}
+	for _, m := range p.extra {
+		put(m.name, json.RawMessage(m.value.raw))
+	}
+	if id := traceID(r.Context()); id != "" {
+		put("trace_id", id)
+	}
+	b.WriteString("}\n")
+	header := http.Header{"Content-Type": {"application/problem+json"}, "Cache-Control": {"no-store"}}
+	for name, values := range p.headers {
+		header[name] = values
+	}
+	return &response{status: p.status, header: header, body: b.Bytes()}
+}
+
+func traceID(ctx context.Context) string {
+	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
+		return span.TraceID().String()
+	}
+	return ""
+}
+
+// kebab turns a type's name into a problem's: OutOfStock, out-of-stock.
+func kebab(name string) string {
+	var b strings.Builder
+	for i, c := range name {
+		if c >= 'A' && c <= 'Z' {
+			if i > 0 {
+				b.WriteByte('-')
+			}
+			c += 'a' - 'A'
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+// titleOf turns a type's name into words: OutOfStock, Out of stock.
+func titleOf(name string) string {
+	words := strings.ReplaceAll(kebab(name), "-", " ")
+	return strings.ToUpper(words[:1]) + words[1:]
+}

@@ -1,0 +1,353 @@
+package rest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// request is one request on its way to the operation's variables.
+type request struct {
+	*coercer
+	http           *http.Request
+	route          *route
+	given          map[string][]byte // variables by name, as JSON
+	outer          map[*variable]string
+	short          map[*variable]bool // given by @shorthand
+	ifMatch        bool
+	idempotencyKey string
+	body           []byte
+}
+
+func (q *request) set(variable string, value []byte) { q.given[variable] = value }
+
+func (q *request) refuse(v violation) { q.violations = append(q.violations, v) }
+
+// variables gives the operation's variables as a JSON object.
+func (q *request) variables() []byte {
+	to := []byte{'{'}
+	for _, v := range q.route.variables {
+		value, given := q.given[v.name]
+		if !given {
+			continue
+		}
+		if len(to) > 1 {
+			to = append(to, ',')
+		}
+		to = append(append(quote(to, v.name), ':'), value...)
+	}
+	return append(to, '}')
+}
+
+// read takes the variables from all parts of the request.
+func (q *request) read(w http.ResponseWriter, path map[string]string, maxBody int64) *problem {
+	if p := q.readPath(path); p != nil {
+		return p
+	}
+	if p := q.readQuery(); p != nil {
+		return p
+	}
+	if p := q.readHeaders(); p != nil {
+		return p
+	}
+	if p := q.readBody(w, maxBody); p != nil {
+		return p
+	}
+	if len(q.violations) > 0 {
+		return invalidInput(q.violations)
+	}
+	return nil
+}
+
+func invalidInput(violations []violation) *problem {
+	detail := fmt.Sprintf("%d values of the request are not acceptable", len(violations))
+	if len(violations) == 1 {
+		v := violations[0]
+		what := v.Name
+		if v.In == "body" {
+			what = strings.TrimPrefix(strings.TrimPrefix(v.Pointer, "#"), "/")
+			if what == "" {
+				what = "the body"
+			}
+		}
+		detail = what + " " + v.Detail
+		if v.Hint != "" {
+			detail += "; " + v.Hint
+		}
+	}
+	return &problem{status: http.StatusUnprocessableEntity, name: "invalid-input", title: "Invalid input", code: "INVALID_INPUT", detail: detail, errors: violations}
+}
+
+// readPath takes the path's variables. One that cannot be is a path at which
+// nothing is.
+func (q *request) readPath(path map[string]string) *problem {
+	for _, v := range q.route.variables {
+		if v.place != inPath {
+			continue
+		}
+		at := spot{in: "path", name: v.name}
+		before := len(q.violations)
+		q.give(v, parameterValue(path[v.name], v.typ), at)
+		if len(q.violations) > before {
+			wrong := q.violations[before]
+			return &problem{status: http.StatusNotFound, name: "not-found", code: "NOT_FOUND",
+				detail: fmt.Sprintf("nothing can be at this path: %s %s", v.name, wrong.Detail), errors: q.violations}
+		}
+	}
+	return nil
+}
+
+// give coerces what the request has for a variable.
+func (q *request) give(v *variable, from *value, at spot) {
+	q.outer[v] = at.name
+	coerced := q.coerce(nil, from, v.typ, at)
+	if v.wrap != "" && !from.isNull() {
+		coerced = append(append(quote([]byte{'{'}, v.wrap), ':'), append(coerced, '}')...)
+	}
+	q.set(v.name, coerced)
+}
+
+func (q *request) readQuery() *problem {
+	query, err := url.ParseQuery(q.http.URL.RawQuery)
+	if err != nil {
+		return &problem{status: http.StatusBadRequest, name: "broken-query", title: "Broken query", code: "BAD_REQUEST",
+			detail: "the query cannot be read: " + err.Error()}
+	}
+	var known []string
+	if q.route.page != nil {
+		known = q.route.page.parameters()
+	}
+	for _, v := range q.route.variables {
+		if v.place != inQuery {
+			continue
+		}
+		known = append(known, v.outer)
+		if texts, given := query[v.outer]; given {
+			q.readParameter(v, texts)
+		} else if v.required {
+			q.refuse(violation{In: "query", Name: v.outer, Detail: "is required"})
+		}
+	}
+	names := make([]string, 0, len(query))
+	for name := range query {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			q.refuse(violation{In: "query", Name: name, Detail: "is not known", Hint: suggest(name, known)})
+		} else if q.route.page != nil && len(query[name]) > 1 && slices.Contains(q.route.page.parameters(), name) {
+			q.refuse(violation{In: "query", Name: name, Detail: "is given more than once"})
+		}
+	}
+	if q.route.page != nil {
+		q.pageParameters(query)
+	}
+	return nil
+}
+
+func (q *request) readParameter(v *variable, texts []string) {
+	at := spot{in: "query", name: v.outer}
+	if v.typ.Elem != nil {
+		all := &value{kind: list}
+		for _, s := range texts {
+			all.items = append(all.items, *parameterValue(s, v.typ.Elem))
+		}
+		q.give(v, all, at)
+		return
+	}
+	if len(texts) > 1 {
+		q.coercer.refuse(at, "", "is given more than once")
+		return
+	}
+	q.give(v, parameterValue(texts[0], v.typ), at)
+}
+
+func (q *request) readHeaders() *problem {
+	for _, v := range q.route.variables {
+		switch v.place {
+		case inHeader:
+			if text := q.http.Header.Get(v.outer); text != "" {
+				q.give(v, parameterValue(text, v.typ), spot{in: "header", name: v.outer})
+			} else if v.required {
+				q.refuse(violation{In: "header", Name: v.outer, Detail: "is required"})
+			}
+		case inIdempotencyKey:
+			if q.idempotencyKey != "" {
+				q.set(v.name, quote(nil, q.idempotencyKey))
+			}
+		}
+	}
+	return q.readIfMatch()
+}
+
+// readBody reads the body's JSON into the variables that come from it.
+func (q *request) readBody(w http.ResponseWriter, maxBody int64) *problem {
+	variables := q.route.bodyVariables()
+	if q.route.method == http.MethodGet || q.route.method == http.MethodDelete {
+		return nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, q.http.Body, maxBody))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return &problem{status: http.StatusRequestEntityTooLarge, name: "content-too-large", title: "Content too large", code: "CONTENT_TOO_LARGE",
+				detail: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit)}
+		}
+		return &problem{status: http.StatusBadRequest, name: "broken-body", title: "Broken body", code: "BAD_REQUEST",
+			detail: "the body could not be read to its end"}
+	}
+	q.body = body
+	if len(strings.TrimSpace(string(body))) == 0 {
+		return q.emptyBody(variables)
+	}
+	if p := checkContentType(q.http); p != nil {
+		return p
+	}
+	whole, err := parseJSON(body)
+	if err != nil {
+		p := &problem{status: http.StatusBadRequest, name: "broken-json", title: "Broken JSON", code: "BAD_REQUEST", detail: "the body is not JSON: " + err.Error()}
+		var broken *jsonError
+		if errors.As(err, &broken) {
+			p.extra = []member{intMember("line", broken.line), intMember("column", broken.column)}
+		}
+		return p
+	}
+	if whole.kind != object {
+		q.coercer.refuse(spot{in: "body"}, "", "must be an object, is %s", whole.kind)
+		return nil
+	}
+	q.readMembers(&whole, variables)
+	return nil
+}
+
+func (q *request) emptyBody(variables []*variable) *problem {
+	for _, v := range variables {
+		if v.required {
+			return &problem{status: http.StatusBadRequest, name: "broken-json", title: "Broken JSON", code: "BAD_REQUEST",
+				detail: "the body is empty; it must be a JSON object with the member " + v.outer}
+		}
+	}
+	return nil
+}
+
+// readMembers takes the variables from the body's members.
+func (q *request) readMembers(whole *value, variables []*variable) {
+	taken := map[string]bool{}
+	var known []string
+	for _, v := range variables {
+		known = append(known, v.outer)
+		found := ""
+		for _, name := range append([]string{v.outer}, v.aliases...) {
+			from, given := whole.member(name)
+			if !given {
+				continue
+			}
+			taken[name] = true
+			if found != "" {
+				q.refuse(spot{in: "body", name: name}.violation("says the same as "+found, "give one of them"))
+				continue
+			}
+			found = name
+			q.give(v, from, spot{in: "body", name: name})
+		}
+		if v.shorthand != nil {
+			known = append(known, fieldNames(v.shorthand)...)
+			if q.readShorthand(whole, v, found, taken) {
+				found = v.outer
+			}
+		}
+		if found == "" && v.required {
+			hint := ""
+			if v.shorthand != nil {
+				hint = "or give " + strings.Join(fieldNames(v.shorthand), ", ")
+			}
+			q.refuse(spot{in: "body", name: v.outer}.violation("is required", hint))
+		}
+	}
+	for i := range whole.members {
+		if name := whole.members[i].name; !taken[name] {
+			q.refuse(spot{in: "body", name: name}.violation("is not known", suggest(name, known)))
+		}
+	}
+}
+
+// readShorthand takes the fields of a list's only element from the body itself,
+// false when there are none of them.
+func (q *request) readShorthand(whole *value, v *variable, found string, taken map[string]bool) bool {
+	only := &value{kind: object}
+	for _, name := range fieldNames(v.shorthand) {
+		if field, given := whole.member(name); given {
+			taken[name] = true
+			only.members = append(only.members, member{name, *field})
+		}
+	}
+	if len(only.members) == 0 {
+		return false
+	}
+	if found != "" {
+		q.refuse(spot{in: "body", name: only.members[0].name}.violation("is for a list of one; "+found+" is there too", "give one of them"))
+		return true
+	}
+	q.short[v] = true
+	element := q.object(nil, only, v.shorthand, spot{in: "body"})
+	q.set(v.name, append(append([]byte{'['}, element...), ']'))
+	return true
+}
+
+// placeOf tells where in the request a path into the operation's input points,
+// such as price.decimal or lines[0].quantity.
+func (q *request) placeOf(path string) spot {
+	parts := strings.FieldsFunc(path, func(c rune) bool { return c == '.' || c == '[' || c == ']' || c == '/' })
+	if len(parts) > 0 && parts[0] == "input" {
+		parts = parts[1:]
+	}
+	for n := len(parts); n > 0; n-- {
+		v := q.route.inputPlaces[strings.Join(parts[:n], ".")]
+		if v == nil {
+			continue
+		}
+		rest := parts[n:]
+		if v.wrap != "" && len(rest) > 0 && rest[0] == v.wrap {
+			rest = rest[1:]
+		}
+		name := v.outer
+		if used := q.outer[v]; used != "" {
+			name = used
+		}
+		if q.short[v] && len(rest) > 0 {
+			name, rest = "", rest[1:]
+		}
+		in := [...]string{inPath: "path", inQuery: "query", inHeader: "header", inBody: "body", inIfMatch: "header", inIdempotencyKey: "header", inPage: "query"}[v.place]
+		switch v.place {
+		case inIfMatch:
+			name = "If-Match"
+		case inIdempotencyKey:
+			name = "Idempotency-Key"
+		}
+		return spot{in: in, name: name, pointer: rest}
+	}
+	return spot{in: "body", pointer: parts}
+}
+
+// newRequest begins to read a request of a route.
+func newRequest(r *http.Request, route *route, schema *ast.Schema, ids integerIDs) *request {
+	return &request{
+		coercer: &coercer{schema: schema, ids: ids},
+		http:    r,
+		route:   route,
+		given:   map[string][]byte{},
+		outer:   map[*variable]string{},
+		short:   map[*variable]bool{},
+	}
+}
+
+func intMember(name string, n int) member {
+	return member{name, value{kind: number, raw: fmt.Appendf(nil, "%d", n)}}
+}

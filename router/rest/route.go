@@ -1,0 +1,159 @@
+package rest
+
+import (
+	"bytes"
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/formatter"
+)
+
+// route is one operation, compiled.
+type route struct {
+	operation *ast.OperationDefinition
+	document  string // the operation and its fragments, as the graph gets it
+
+	method      string
+	path        string
+	segments    []segment
+	summary     string // the description's first line
+	description string // the rest of it
+	tag         string
+
+	variables   []*variable
+	inputPlaces map[string]*variable // a path into the operation's input → what is put there
+
+	status   int
+	result   []string // response keys from the data to the body's value
+	data     *shape   // of the whole data
+	body     *fieldShape
+	problems map[string]*problemType // by the name of a type on the way to the result
+	location string
+	version  string
+	page     *paging
+}
+
+// segment is a part of a path between slashes.
+type segment struct {
+	text     string // the literal, or the variable's name
+	variable bool
+}
+
+// place is where in a request a variable comes from.
+type place uint8
+
+const (
+	inPath place = iota
+	inQuery
+	inHeader
+	inBody
+	inIfMatch
+	inIdempotencyKey
+	inPage // set from limit, after and before
+)
+
+// variable is one of an operation's variables, seen from outside.
+type variable struct {
+	name        string   // in the operation
+	outer       string   // in the request
+	aliases     []string // other names that do, in a body
+	place       place
+	typ         *ast.Type // of what the request gives
+	required    bool
+	wrap        string // the field of the input object to put the value in
+	shorthand   *ast.Definition
+	description string
+	example     *ast.Value
+	initial     *ast.Value // the default
+}
+
+// problemType is a type of the schema that answers as a problem.
+type problemType struct {
+	definition *ast.Definition
+	status     int
+	ifMatch    int // the status when the request has If-Match
+	shape      *shape
+}
+
+// paging is how a route gives a connection's pages.
+type paging struct {
+	connection   []string // response keys from the data to the connection
+	size         int
+	maxSize      int
+	backward     bool // the operation has $last and $before
+	totalCounted bool
+}
+
+// reads tells whether the route only reads.
+func (r *route) reads() bool { return r.method == http.MethodGet }
+
+// bodyVariables gives the variables that come from the body.
+func (r *route) bodyVariables() []*variable {
+	var in []*variable
+	for _, v := range r.variables {
+		if v.place == inBody {
+			in = append(in, v)
+		}
+	}
+	return in
+}
+
+// takes gives the variable that comes from a place of which there is only one,
+// nil when the operation has none.
+func (r *route) takes(from place) *variable {
+	for _, v := range r.variables {
+		if v.place == from {
+			return v
+		}
+	}
+	return nil
+}
+
+// compareRoutes orders routes by path, literals before variables, then method.
+func compareRoutes(a, b *route) int {
+	bySegments := slices.CompareFunc(a.segments, b.segments, func(a, b segment) int {
+		if a.variable != b.variable {
+			if a.variable {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(a.text, b.text)
+	})
+	order := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+	return cmp.Or(bySegments, cmp.Compare(slices.Index(order, a.method), slices.Index(order, b.method)))
+}
+
+// printOperation gives an operation and the fragments it uses as a document.
+func printOperation(document *ast.QueryDocument, operation *ast.OperationDefinition) string {
+	alone := &ast.QueryDocument{Operations: ast.OperationList{operation}}
+	used := map[string]bool{}
+	var walk func(set ast.SelectionSet)
+	walk = func(set ast.SelectionSet) {
+		for _, selection := range set {
+			switch selection := selection.(type) {
+			case *ast.Field:
+				walk(selection.SelectionSet)
+			case *ast.InlineFragment:
+				walk(selection.SelectionSet)
+			case *ast.FragmentSpread:
+				if !used[selection.Name] {
+					used[selection.Name] = true
+					walk(selection.Definition.SelectionSet)
+				}
+			}
+		}
+	}
+	walk(operation.SelectionSet)
+	for _, fragment := range document.Fragments {
+		if used[fragment.Name] {
+			alone.Fragments = append(alone.Fragments, fragment)
+		}
+	}
+	var b bytes.Buffer
+	formatter.NewFormatter(&b).FormatQueryDocument(alone)
+	return strings.TrimSpace(b.String())
+}

@@ -1,0 +1,179 @@
+package rest
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// shape is how an object of the graph's answer is written outside: what a
+// selection set says of it, all fragments taken together.
+type shape struct {
+	definition *ast.Definition
+	fields     []*fieldShape
+	fragment   *ast.FragmentDefinition // the only selection, when that is a named fragment
+}
+
+// fieldShape is how one field is written.
+type fieldShape struct {
+	key        string // the response key, and the member's name
+	definition *ast.FieldDefinition
+	on         *ast.Definition // the type the field is selected on
+	unwrap     bool
+	violations bool
+	header     string
+	integer    bool   // of type ID, written as an integer where it is one
+	object     *shape // nil for a scalar
+}
+
+func (s *shape) field(key string) *fieldShape {
+	if s == nil {
+		return nil
+	}
+	for _, f := range s.fields {
+		if f.key == key {
+			return f
+		}
+	}
+	return nil
+}
+
+// shape compiles a selection set on a type.
+func (c *compiler) shape(set ast.SelectionSet, on *ast.Definition) *shape {
+	s := &shape{definition: on}
+	if len(set) == 1 {
+		if spread, ok := set[0].(*ast.FragmentSpread); ok {
+			s.fragment = spread.Definition
+		}
+	}
+	c.addSelections(s, set, on)
+	return s
+}
+
+func (c *compiler) addSelections(s *shape, set ast.SelectionSet, on *ast.Definition) {
+	for _, selection := range set {
+		switch selection := selection.(type) {
+		case *ast.Field:
+			c.addField(s, selection, on)
+		case *ast.InlineFragment:
+			condition := on
+			if selection.TypeCondition != "" {
+				condition = c.schema.Types[selection.TypeCondition]
+			}
+			c.addSelections(s, selection.SelectionSet, condition)
+		case *ast.FragmentSpread:
+			c.addSelections(s, selection.Definition.SelectionSet, c.schema.Types[selection.Definition.TypeCondition])
+		}
+	}
+}
+
+func (c *compiler) addField(s *shape, field *ast.Field, on *ast.Definition) {
+	f := &fieldShape{
+		key:        field.Alias,
+		definition: field.Definition,
+		on:         on,
+		unwrap:     field.Directives.ForName("unwrap") != nil,
+		violations: field.Directives.ForName("violations") != nil,
+		integer:    bool(c.ids) && field.Definition.Type.Name() == "ID",
+	}
+	if d := field.Directives.ForName("header"); d != nil {
+		f.header = stringOf(d.ArgumentMap(nil)["name"])
+	}
+	if len(field.SelectionSet) > 0 {
+		f.object = c.shape(field.SelectionSet, c.schema.Types[field.Definition.Type.Name()])
+	}
+	if f.unwrap && (f.object == nil || len(f.object.fields) != 1) {
+		c.fail(field.Position, "@unwrap puts the value of an object's only field in its stead; %s does not select exactly one", f.key)
+	}
+	present := s.field(f.key)
+	if present == nil {
+		s.fields = append(s.fields, f)
+		return
+	}
+	if present.unwrap != f.unwrap || present.violations != f.violations || present.header != f.header || present.integer != f.integer {
+		c.fail(field.Position, "%s is selected twice, written differently; give one of them an alias", f.key)
+	}
+	if present.object == nil || f.object == nil {
+		return
+	}
+	merged := &shape{definition: present.object.definition, fields: slices.Clone(present.object.fields)}
+	for _, inner := range f.object.fields {
+		if merged.field(inner.key) == nil {
+			merged.fields = append(merged.fields, inner)
+		}
+	}
+	present.object = merged
+}
+
+// write appends a value as it is outside.
+func (f *fieldShape) write(to []byte, v *value) []byte {
+	switch {
+	case v.isNull():
+		return append(to, "null"...)
+	case v.kind == list:
+		to = append(to, '[')
+		for i := range v.items {
+			if i > 0 {
+				to = append(to, ',')
+			}
+			to = f.write(to, &v.items[i])
+		}
+		return append(to, ']')
+	case f.object != nil && f.unwrap:
+		only := f.object.fields[0]
+		inner, _ := v.member(only.key)
+		return only.write(to, inner)
+	case f.object != nil:
+		return f.object.write(to, v)
+	case f.integer && v.kind == text && isInteger(v.text):
+		return append(to, v.text...)
+	default:
+		return append(to, v.raw...)
+	}
+}
+
+// write appends an object as it is outside: the members that were selected, in
+// the graph's order.
+func (s *shape) write(to []byte, v *value) []byte {
+	if v.kind != object { // a scalar that happens to be selected into: pass it on
+		return append(to, v.raw...)
+	}
+	to = append(to, '{')
+	first := true
+	for i := range v.members {
+		f := s.field(v.members[i].name)
+		if f == nil || f.key == "__typename" || f.header != "" || f.violations {
+			continue
+		}
+		if !first {
+			to = append(to, ',')
+		}
+		first = false
+		to = append(quote(to, f.key), ':')
+		to = f.write(to, &v.members[i].value)
+	}
+	return append(to, '}')
+}
+
+// scalar gives the text of a member of v that is a scalar outside, false when
+// it is not there or null.
+func (s *shape) scalar(v *value, key string) (string, bool) {
+	f := s.field(key)
+	inner, _ := v.member(key)
+	for f != nil && f.unwrap && !inner.isNull() {
+		f = f.object.fields[0]
+		inner, _ = inner.member(f.key)
+	}
+	if f == nil || f.object != nil || inner.isNull() {
+		return "", false
+	}
+	return inner.scalarText(), true
+}
+
+// isInteger tells whether an id's text is an integer that JSON readers keep
+// exactly, written in the only way that gives the same text back.
+func isInteger(s string) bool {
+	n, err := strconv.ParseInt(s, 10, 64)
+	return err == nil && n >= 0 && n <= 1<<53 && strconv.FormatInt(n, 10) == s
+}
