@@ -7,15 +7,32 @@ package graph
 
 import (
 	"context"
-	"fmt"
 )
 
 func (r *entityResolver) FindProduct(ctx context.Context, reps []*ProductRepresentation) ([]*Product, error) {
-	panic(fmt.Errorf("not implemented: FindProduct - findProduct"))
+	ids := make([]string, len(reps))
+	for i, rep := range reps {
+		ids[i] = *rep.ID
+	}
+	levels, err := r.levels(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	products := make([]*Product, len(reps))
+	for i, rep := range reps {
+		if id, ok := parseID(ids[i]); ok {
+			products[i] = newProduct(levels, id, rep.Weight)
+		}
+	}
+	return products, nil
 }
 
 func (r *entityResolver) FindStockLevel(ctx context.Context, reps []*StockLevelRepresentation) ([]*StockLevel, error) {
-	panic(fmt.Errorf("not implemented: FindStockLevel - findStockLevel"))
+	ids := make([]string, len(reps))
+	for i, rep := range reps {
+		ids[i] = *rep.ProductID
+	}
+	return r.stockLevels(ctx, ids)
 }
 
 func (r *Resolver) Entity() EntityResolver { return &entityResolver{r} }

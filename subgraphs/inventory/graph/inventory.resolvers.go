@@ -8,38 +8,96 @@ package graph
 import (
 	"context"
 	"fmt"
+	"time"
+
+	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/inventory/stock"
 )
 
 func (r *mutationResolver) SetStock(ctx context.Context, productID string, onHand int, expectedVersion *int) (SetStockResult, error) {
-	panic(fmt.Errorf("not implemented: SetStock - setStock"))
+	if err := mayCount(ctx); err != nil {
+		return schema.Result[SetStockResult](err)
+	}
+	id, err := readProductID("productId", productID)
+	if err != nil {
+		return schema.Result[SetStockResult](err)
+	}
+	return supplied(r.Warehouse.SetStock(ctx, id, onHand, expectedVersion))
 }
 
 func (r *mutationResolver) Restock(ctx context.Context, productID string, quantity int, idempotencyKey *string) (SetStockResult, error) {
-	panic(fmt.Errorf("not implemented: Restock - restock"))
+	if err := mayCount(ctx); err != nil {
+		return schema.Result[SetStockResult](err)
+	}
+	id, err := readProductID("productId", productID)
+	if err != nil {
+		return schema.Result[SetStockResult](err)
+	}
+	key := ""
+	if idempotencyKey != nil {
+		key = *idempotencyKey
+	}
+	return supplied(r.Warehouse.Restock(ctx, id, quantity, key))
 }
 
 func (r *mutationResolver) ReserveStock(ctx context.Context, orderID string, lines []*ReservationLineInput, ttlSeconds *int) (ReserveResult, error) {
-	panic(fmt.Errorf("not implemented: ReserveStock - reserveStock"))
+	if err := mayReserve(ctx); err != nil {
+		return nil, err
+	}
+	wanted := make([]stock.Line, len(lines))
+	for i, line := range lines {
+		id, err := readProductID(fmt.Sprintf("lines.%d.productId", i), line.ProductID)
+		if err != nil {
+			return schema.Result[ReserveResult](err)
+		}
+		wanted[i] = stock.Line{ProductID: id, Quantity: line.Quantity}
+	}
+	ttl := stock.DefaultHold
+	if ttlSeconds != nil {
+		ttl = time.Duration(*ttlSeconds) * time.Second
+	}
+	reservation, err := r.Warehouse.Reserve(ctx, orderID, wanted, ttl)
+	if err != nil {
+		return schema.Result[ReserveResult](err)
+	}
+	return newReservation(reservation), nil
 }
 
 func (r *mutationResolver) CommitReservation(ctx context.Context, orderID string) (SettleReservationResult, error) {
-	panic(fmt.Errorf("not implemented: CommitReservation - commitReservation"))
+	if err := mayReserve(ctx); err != nil {
+		return nil, err
+	}
+	return settled(r.Warehouse.Commit(ctx, orderID))
 }
 
 func (r *mutationResolver) ReleaseReservation(ctx context.Context, orderID string) (SettleReservationResult, error) {
-	panic(fmt.Errorf("not implemented: ReleaseReservation - releaseReservation"))
+	if err := mayReserve(ctx); err != nil {
+		return nil, err
+	}
+	return settled(r.Warehouse.Release(ctx, orderID))
 }
 
 func (r *queryResolver) Stock(ctx context.Context, productID string) (*StockLevel, error) {
-	panic(fmt.Errorf("not implemented: Stock - stock"))
+	levels, err := r.stockLevels(ctx, []string{productID})
+	if err != nil {
+		return nil, err
+	}
+	return levels[0], nil
 }
 
 func (r *queryResolver) Stocks(ctx context.Context, productIds []string) ([]*StockLevel, error) {
-	panic(fmt.Errorf("not implemented: Stocks - stocks"))
+	return r.stockLevels(ctx, productIds)
 }
 
 func (r *queryResolver) Reservation(ctx context.Context, orderID string) (*Reservation, error) {
-	panic(fmt.Errorf("not implemented: Reservation - reservation"))
+	if err := mayReserve(ctx); err != nil {
+		return nil, err
+	}
+	reservation, ok, err := r.Warehouse.Reservation(ctx, orderID)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return newReservation(reservation), nil
 }
 
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }

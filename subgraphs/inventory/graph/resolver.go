@@ -1,8 +1,138 @@
+// Package graph answers the inventory subgraph's GraphQL: its resolvers check
+// what the caller may do, read ids, and hand everything else to package stock.
+// The rest of the package is made by souk/subgraphs/internal/generate.
 package graph
 
-// This file will not be regenerated automatically.
-//
-// It serves as dependency injection for your app, add any dependencies you require
-// here.
+import (
+	"context"
+	"strconv"
 
-type Resolver struct{}
+	"souk/subgraphs/internal/identity"
+	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/inventory/shipping"
+	"souk/subgraphs/inventory/stock"
+)
+
+// Resolver is the root of the resolvers.
+type Resolver struct {
+	Warehouse *stock.Warehouse
+}
+
+// mayCount says whether the caller may set and add stock.
+func mayCount(ctx context.Context) error {
+	if identity.From(ctx).IsAdmin() {
+		return nil
+	}
+	return schema.NewForbidden("Only administrators may change stock.")
+}
+
+// mayReserve says whether the caller may hold and settle stock for orders.
+func mayReserve(ctx context.Context) error {
+	if caller := identity.From(ctx); caller.Service || caller.Tutorial {
+		return nil
+	}
+	return schema.NewForbidden("Only the store's services may reserve stock.")
+}
+
+// readProductID reads a product's id; path is where it stands in the input.
+func readProductID(path, id string) (int64, error) {
+	n, ok := parseID(id)
+	if !ok {
+		return 0, schema.Invalid(path, "is not a product's id", "a positive integer such as 17")
+	}
+	return n, nil
+}
+
+func parseID(id string) (int64, bool) {
+	n, err := strconv.ParseInt(id, 10, 64)
+	return n, err == nil && n > 0 && strconv.FormatInt(n, 10) == id
+}
+
+// levels reads the levels of the ids that can be a product's.
+func (r *Resolver) levels(ctx context.Context, ids []string) (map[int64]stock.Level, error) {
+	products := make([]int64, 0, len(ids))
+	for _, id := range ids {
+		if n, ok := parseID(id); ok {
+			products = append(products, n)
+		}
+	}
+	return r.Warehouse.Levels(ctx, products)
+}
+
+// stockLevels gives a level, or nil, for each of the ids.
+func (r *Resolver) stockLevels(ctx context.Context, ids []string) ([]*StockLevel, error) {
+	levels, err := r.levels(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*StockLevel, len(ids))
+	for i, id := range ids {
+		if n, ok := parseID(id); ok {
+			list[i] = newStockLevel(levels, n)
+		}
+	}
+	return list, nil
+}
+
+func newStockLevel(levels map[int64]stock.Level, product int64) *StockLevel {
+	l, ok := levels[product]
+	if !ok {
+		return nil
+	}
+	return &StockLevel{
+		ProductID: strconv.FormatInt(l.ProductID, 10),
+		OnHand:    l.OnHand,
+		Reserved:  l.Reserved,
+		Available: l.Available(),
+		Sold:      l.Sold,
+		UpdatedAt: l.UpdatedAt,
+		Version:   l.Version,
+	}
+}
+
+// newProduct is what inventory says of a product. The weight is there when
+// the answer needs it.
+func newProduct(levels map[int64]stock.Level, id int64, weight *int) *Product {
+	p := &Product{
+		ID:        strconv.FormatInt(id, 10),
+		Available: levels[id].Available(),
+		Stock:     newStockLevel(levels, id),
+	}
+	p.InStock = p.Available > 0
+	if weight != nil {
+		p.Weight = *weight
+		cost := shipping.Estimate(*weight)
+		p.ShippingEstimate = &cost
+	}
+	return p
+}
+
+// supplied turns a changed level or an error into a result.
+func supplied(l stock.Level, err error) (SetStockResult, error) {
+	if err != nil {
+		return schema.Result[SetStockResult](err)
+	}
+	return &StockPayload{newStockLevel(map[int64]stock.Level{l.ProductID: l}, l.ProductID)}, nil
+}
+
+func newReservation(r stock.Reservation) *Reservation {
+	lines := make([]*ReservationLine, len(r.Lines))
+	for i, line := range r.Lines {
+		lines[i] = &ReservationLine{ProductID: strconv.FormatInt(line.ProductID, 10), Quantity: line.Quantity}
+	}
+	return &Reservation{
+		ID:        strconv.FormatInt(r.ID, 10),
+		OrderID:   r.OrderID,
+		Status:    ReservationStatus(r.Status),
+		Lines:     lines,
+		ExpiresAt: r.ExpiresAt,
+	}
+}
+
+// settled turns a settled reservation or an error into a result.
+func settled(r stock.Reservation, err error) (SettleReservationResult, error) {
+	if err != nil {
+		return schema.Result[SettleReservationResult](err)
+	}
+	return newReservation(r), nil
+}

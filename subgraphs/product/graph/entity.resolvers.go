@@ -7,15 +7,58 @@ package graph
 
 import (
 	"context"
-	"fmt"
+
+	"souk/subgraphs/product/catalogue"
 )
 
 func (r *entityResolver) FindCategory(ctx context.Context, reps []*CategoryRepresentation) ([]*Category, error) {
-	panic(fmt.Errorf("not implemented: FindCategory - findCategory"))
+	slugs := make([]string, len(reps))
+	for i, rep := range reps {
+		slugs[i] = *rep.Slug
+	}
+	list, err := r.Catalogue.Categories(ctx, slugs)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]*Category, len(list))
+	for _, category := range list {
+		found[category.Slug] = newCategory(category)
+	}
+	categories := make([]*Category, len(reps))
+	for i, slug := range slugs {
+		categories[i] = found[slug]
+	}
+	return categories, nil
 }
 
 func (r *entityResolver) FindProduct(ctx context.Context, reps []*ProductRepresentation) ([]*Product, error) {
-	panic(fmt.Errorf("not implemented: FindProduct - findProduct"))
+	ids, skus := make([]string, 0, len(reps)), make([]string, 0, len(reps))
+	for _, rep := range reps {
+		switch rep.MatchedKey {
+		case ProductMatchedKeyID:
+			ids = append(ids, *rep.ID)
+		case ProductMatchedKeySku:
+			skus = append(skus, *rep.Sku)
+		}
+	}
+	found, err := r.find(ctx, ids, skus)
+	if err != nil {
+		return nil, err
+	}
+	products := make([]*Product, len(reps))
+	for i, rep := range reps {
+		var p catalogue.Product
+		var ok bool
+		if rep.MatchedKey == ProductMatchedKeySku {
+			p, ok = found.BySKU[*rep.Sku]
+		} else if id, valid := parseID(*rep.ID); valid {
+			p, ok = found.ByID[id]
+		}
+		if ok {
+			products[i] = r.newProduct(p)
+		}
+	}
+	return products, nil
 }
 
 func (r *Resolver) Entity() EntityResolver { return &entityResolver{r} }

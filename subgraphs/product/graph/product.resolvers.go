@@ -7,39 +7,112 @@ package graph
 
 import (
 	"context"
-	"fmt"
+	"strings"
+
+	"souk/subgraphs/internal/connection"
+	"souk/subgraphs/internal/graphql"
+	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/product/catalogue"
 )
 
 func (r *categoryResolver) Products(ctx context.Context, objs []*Category, first *int, after *string) ([]*ProductConnection, error) {
-	panic(fmt.Errorf("not implemented: Products - products"))
+	slugs := make([]string, len(objs))
+	for i, category := range objs {
+		slugs[i] = category.Slug
+	}
+	shelves, err := r.Catalogue.Shelves(ctx, slugs, connection.Arguments{First: first, After: after}, graphql.Requested(ctx, "totalCount"))
+	if err != nil {
+		return nil, err
+	}
+	connections := make([]*ProductConnection, len(objs))
+	for i, slug := range slugs {
+		connections[i] = r.newConnection(shelves[slug])
+	}
+	return connections, nil
 }
 
 func (r *mutationResolver) CreateProduct(ctx context.Context, input CreateProductInput) (CreateProductResult, error) {
-	panic(fmt.Errorf("not implemented: CreateProduct - createProduct"))
+	if err := mayChange(ctx); err != nil {
+		return schema.Result[CreateProductResult](err)
+	}
+	product, err := r.Catalogue.Create(ctx, readDraft(input))
+	if err != nil {
+		return schema.Result[CreateProductResult](err)
+	}
+	return &ProductPayload{r.newProduct(product)}, nil
 }
 
 func (r *mutationResolver) UpdateProduct(ctx context.Context, input UpdateProductInput) (UpdateProductResult, error) {
-	panic(fmt.Errorf("not implemented: UpdateProduct - updateProduct"))
+	if err := mayChange(ctx); err != nil {
+		return schema.Result[UpdateProductResult](err)
+	}
+	id, ok := parseID(input.ID)
+	if !ok {
+		return schema.NewNotFound("product", input.ID), nil
+	}
+	return r.changed(r.Catalogue.Update(ctx, readPatch(id, input)))
 }
 
 func (r *mutationResolver) RetireProduct(ctx context.Context, id string, expectedVersion *int) (UpdateProductResult, error) {
-	panic(fmt.Errorf("not implemented: RetireProduct - retireProduct"))
+	if err := mayChange(ctx); err != nil {
+		return schema.Result[UpdateProductResult](err)
+	}
+	number, ok := parseID(id)
+	if !ok {
+		return schema.NewNotFound("product", id), nil
+	}
+	return r.changed(r.Catalogue.Retire(ctx, number, expectedVersion))
 }
 
 func (r *queryResolver) Product(ctx context.Context, id *string, sku *string) (*Product, error) {
-	panic(fmt.Errorf("not implemented: Product - product"))
+	if err := oneKey(id, sku); err != nil {
+		return nil, err
+	}
+	if sku != nil {
+		code := strings.ToUpper(*sku)
+		found, err := r.find(ctx, nil, []string{code})
+		if p, ok := found.BySKU[code]; ok {
+			return r.newProduct(p), nil
+		}
+		return nil, err
+	}
+	found, err := r.find(ctx, []string{*id}, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range found.ByID {
+		return r.newProduct(p), nil
+	}
+	return nil, nil
 }
 
 func (r *queryResolver) Products(ctx context.Context, filter *ProductFilter, sort *ProductSort, first *int, after *string, last *int, before *string) (*ProductConnection, error) {
-	panic(fmt.Errorf("not implemented: Products - products"))
+	arguments := connection.Arguments{First: first, After: after, Last: last, Before: before}
+	order := catalogue.Relevance
+	if sort != nil {
+		order = catalogue.Sort(*sort)
+	}
+	listing, err := r.Catalogue.List(ctx, readFilter(filter), order, arguments, graphql.Requested(ctx, "totalCount"))
+	if err != nil {
+		return nil, err
+	}
+	return r.newConnection(listing), nil
 }
 
 func (r *queryResolver) Categories(ctx context.Context) ([]*Category, error) {
-	panic(fmt.Errorf("not implemented: Categories - categories"))
+	list, err := r.Catalogue.Categories(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	return newCategories(list), nil
 }
 
 func (r *queryResolver) Category(ctx context.Context, slug string) (*Category, error) {
-	panic(fmt.Errorf("not implemented: Category - category"))
+	list, err := r.Catalogue.Categories(ctx, []string{slug})
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return newCategory(list[0]), nil
 }
 
 func (r *Resolver) Category() CategoryResolver { return &categoryResolver{r} }

@@ -1,8 +1,156 @@
+// Package graph answers the product subgraph's GraphQL: its resolvers check
+// what the caller may do, read ids and inputs, and hand everything else to
+// package catalogue. The rest of the package is made by
+// souk/subgraphs/internal/generate.
 package graph
 
-// This file will not be regenerated automatically.
-//
-// It serves as dependency injection for your app, add any dependencies you require
-// here.
+import (
+	"context"
+	"strconv"
+	"strings"
 
-type Resolver struct{}
+	"souk/subgraphs/internal/connection"
+	"souk/subgraphs/internal/identity"
+	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/product/catalogue"
+)
+
+// Resolver is the root of the resolvers.
+type Resolver struct {
+	Catalogue *catalogue.Catalogue
+	// Images is the base URL put before an image's address that is a path.
+	Images string
+}
+
+// mayChange says whether the caller may change the catalogue.
+func mayChange(ctx context.Context) error {
+	if identity.From(ctx).IsAdmin() {
+		return nil
+	}
+	return schema.NewForbidden("Only administrators may change the catalogue.")
+}
+
+func parseID(id string) (int64, bool) {
+	n, err := strconv.ParseInt(id, 10, 64)
+	return n, err == nil && n > 0 && strconv.FormatInt(n, 10) == id
+}
+
+// find reads products by ids and article codes; ids that cannot be a
+// product's are left out.
+func (r *Resolver) find(ctx context.Context, ids, skus []string) (catalogue.Found, error) {
+	numbers := make([]int64, 0, len(ids))
+	for _, id := range ids {
+		if n, ok := parseID(id); ok {
+			numbers = append(numbers, n)
+		}
+	}
+	return r.Catalogue.Find(ctx, numbers, skus)
+}
+
+func (r *Resolver) newProduct(p catalogue.Product) *Product {
+	image := p.ImageURL
+	if image != nil && strings.HasPrefix(*image, "/") {
+		absolute := r.Images + *image
+		image = &absolute
+	}
+	return &Product{
+		ID:          strconv.FormatInt(p.ID, 10),
+		Sku:         p.SKU,
+		Name:        p.Name,
+		Description: p.Description,
+		Category:    newCategory(p.Category),
+		Price:       &p.Price,
+		Weight:      p.Weight,
+		ImageURL:    image,
+		Tags:        p.Tags,
+		Retired:     p.Retired,
+		CreatedAt:   p.CreatedAt,
+		UpdatedAt:   p.UpdatedAt,
+		Version:     p.Version,
+	}
+}
+
+func newCategory(c catalogue.Category) *Category {
+	return &Category{Slug: c.Slug, Name: c.Name}
+}
+
+func newCategories(list []catalogue.Category) []*Category {
+	categories := make([]*Category, len(list))
+	for i, c := range list {
+		categories[i] = newCategory(c)
+	}
+	return categories
+}
+
+func (r *Resolver) newConnection(l catalogue.Listing) *ProductConnection {
+	c := &ProductConnection{
+		Edges:      make([]*ProductEdge, len(l.Nodes)),
+		Nodes:      make([]*Product, len(l.Nodes)),
+		PageInfo:   l.Info,
+		TotalCount: l.Total,
+	}
+	for i, p := range l.Nodes {
+		c.Nodes[i] = r.newProduct(p)
+		c.Edges[i] = &ProductEdge{Cursor: l.Cursors[i], Node: c.Nodes[i]}
+	}
+	return c
+}
+
+func readPrice(in *MoneyInput) *catalogue.Price {
+	if in == nil {
+		return nil
+	}
+	price := &catalogue.Price{MinorUnits: in.MinorUnits, Decimal: in.Decimal, Currency: "USD"}
+	if in.Currency != nil {
+		price.Currency = *in.Currency
+	}
+	return price
+}
+
+func readFilter(in *ProductFilter) catalogue.Filter {
+	if in == nil {
+		return catalogue.Filter{}
+	}
+	f := catalogue.Filter{
+		Category: in.Category, Tag: in.Tag,
+		MinPrice: readPrice(in.MinPrice), MaxPrice: readPrice(in.MaxPrice),
+	}
+	if in.Search != nil {
+		f.Search = *in.Search
+	}
+	if in.IncludeRetired != nil {
+		f.IncludeRetired = *in.IncludeRetired
+	}
+	return f
+}
+
+func readDraft(in CreateProductInput) catalogue.Draft {
+	return catalogue.Draft{
+		Name: in.Name, Price: *readPrice(in.Price), SKU: in.Sku, Description: in.Description, Category: in.Category,
+		Weight: in.Weight, ImageURL: in.ImageURL, Tags: in.Tags, Stock: in.Stock,
+	}
+}
+
+func readPatch(id int64, in UpdateProductInput) catalogue.Patch {
+	image, given := in.ImageURL.ValueOK()
+	return catalogue.Patch{
+		ID: id, Name: in.Name, Price: readPrice(in.Price), Description: in.Description, Category: in.Category,
+		Weight: in.Weight, ImageURL: image, NoImage: given && image == nil, Tags: in.Tags, Expected: in.ExpectedVersion,
+	}
+}
+
+// changed turns a changed product or an error into a result.
+func (r *Resolver) changed(p catalogue.Product, err error) (UpdateProductResult, error) {
+	if err != nil {
+		return schema.Result[UpdateProductResult](err)
+	}
+	return &ProductPayload{r.newProduct(p)}, nil
+}
+
+// oneKey says that a product is asked for by exactly one of its keys.
+func oneKey(id, sku *string) error {
+	if (id == nil) == (sku == nil) {
+		return &connection.ArgumentError{Argument: "id and sku", Problem: "must not be both missing or both given; give one of them"}
+	}
+	return nil
+}

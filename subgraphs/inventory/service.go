@@ -1,0 +1,45 @@
+package inventory
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"net/http"
+
+	"souk/subgraphs/internal/events"
+	"souk/subgraphs/internal/graphql"
+	"souk/subgraphs/internal/server"
+	"souk/subgraphs/inventory/graph"
+	"souk/subgraphs/inventory/stock"
+)
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// Migrations are the service's tables, as tern reads migrations.
+func Migrations() fs.FS {
+	files, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		panic(err) // the pattern above embeds the directory
+	}
+	return files
+}
+
+// Run runs the service until the context ends.
+func Run(ctx context.Context, env server.Environment) error {
+	return server.Run(ctx, env, Migrations(), build)
+}
+
+func build(_ context.Context, r server.Resources) (*server.Service, error) {
+	warehouse := stock.NewWarehouse(r.DB, r.Now)
+	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Warehouse: warehouse}})
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", graphql.New(r, schema, graphql.Authenticator(r)))
+	return &server.Service{
+		Handler: mux,
+		Workers: []func(context.Context) error{
+			events.New(r.Name, r.DB, r.Redis, r.Telemetry, r.Logger).Relay,
+			func(ctx context.Context) error { return warehouse.Sweep(ctx, r.Logger) },
+		},
+	}, nil
+}

@@ -1,0 +1,104 @@
+package stock
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	sweepEvery = time.Second
+	sweepBatch = 100
+)
+
+// Expire ends the holds whose time is over and frees their units. It says how
+// many it ended. Several processes may do it at once: each takes others' holds.
+func (w *Warehouse) Expire(ctx context.Context) (int, error) {
+	total := 0
+	for {
+		n, err := w.expireSome(ctx)
+		total += n
+		if err != nil || n < sweepBatch {
+			return total, err
+		}
+	}
+}
+
+func (w *Warehouse) expireSome(ctx context.Context) (n int, err error) {
+	err = pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
+		due, err := w.due(ctx, tx)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		ids := make([]int64, len(due))
+		sum := make(map[int64]int)
+		for i, r := range due {
+			ids[i] = r.ID
+			for _, line := range r.Lines {
+				sum[line.ProductID] += line.Quantity
+			}
+		}
+		lines := sorted(sum)
+		if _, err := lockLevels(ctx, tx, lines); err != nil {
+			return err
+		}
+		if err := w.apply(ctx, tx, lines, free); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE reservations SET status = $2, updated_at = $3 WHERE id = ANY($1)`,
+			ids, Expired, w.now()); err != nil {
+			return fmt.Errorf("marking reservations expired: %w", err)
+		}
+		n = len(due)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("expiring holds: %w", err)
+	}
+	return n, nil
+}
+
+// due locks some of the holds whose time is over. Those that are being settled
+// or swept elsewhere are passed over, so it waits for nobody.
+func (w *Warehouse) due(ctx context.Context, tx pgx.Tx) ([]Reservation, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT r.id, r.order_id, r.status, r.expires_at,
+			ARRAY(SELECT product_id FROM reservation_lines WHERE reservation_id = r.id ORDER BY product_id),
+			ARRAY(SELECT quantity FROM reservation_lines WHERE reservation_id = r.id ORDER BY product_id)
+		FROM reservations r WHERE r.status = 'HELD' AND r.expires_at <= $1
+		ORDER BY r.expires_at LIMIT $2 FOR UPDATE OF r SKIP LOCKED`, w.now(), sweepBatch)
+	if err != nil {
+		return nil, fmt.Errorf("reading holds that are over: %w", err)
+	}
+	due, err := pgx.CollectRows(rows, scanReservation)
+	if err != nil {
+		return nil, fmt.Errorf("reading holds that are over: %w", err)
+	}
+	return due, nil
+}
+
+// Sweep expires holds until the context ends. A failure is logged and tried
+// again: the holds stay due.
+func (w *Warehouse) Sweep(ctx context.Context, logger *slog.Logger) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		n, err := w.Expire(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			logger.ErrorContext(ctx, "expiring holds failed", "error", err)
+		case n > 0:
+			logger.InfoContext(ctx, "expired holds", "count", n)
+		}
+	}
+}

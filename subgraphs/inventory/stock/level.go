@@ -1,0 +1,102 @@
+package stock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"souk/subgraphs/internal/events"
+)
+
+// Level is how much there is of a product.
+type Level struct {
+	ProductID int64
+	OnHand    int // in the warehouse, the reserved ones among them
+	Reserved  int
+	Sold      int64
+	Version   int // raised by one at every change
+	UpdatedAt time.Time
+}
+
+// Available is what can be ordered now.
+func (l Level) Available() int { return l.OnHand - l.Reserved }
+
+// Change is the data of an inventory.updated event, whose subject is the
+// product's id: the level after the change.
+type Change struct {
+	ProductID string `json:"productId"`
+	OnHand    int    `json:"onHand"`
+	Reserved  int    `json:"reserved"`
+	Available int    `json:"available"`
+	Version   int    `json:"version"`
+}
+
+// Warehouse keeps the levels and reservations in Postgres.
+type Warehouse struct {
+	db  *pgxpool.Pool
+	now func() time.Time
+}
+
+// NewWarehouse gives the warehouse in a migrated database; now is the clock
+// that holds expire by.
+func NewWarehouse(db *pgxpool.Pool, now func() time.Time) *Warehouse {
+	return &Warehouse{db: db, now: now}
+}
+
+const levelColumns = `product_id, on_hand, reserved, sold, version, updated_at`
+
+func scanLevel(row pgx.CollectableRow) (Level, error) {
+	var l Level
+	err := row.Scan(&l.ProductID, &l.OnHand, &l.Reserved, &l.Sold, &l.Version, &l.UpdatedAt)
+	return l, err
+}
+
+// Levels reads the levels of many products in one query. A product that never
+// had stock is not in the map.
+func (w *Warehouse) Levels(ctx context.Context, products []int64) (map[int64]Level, error) {
+	rows, err := w.db.Query(ctx, `SELECT `+levelColumns+` FROM stock_levels WHERE product_id = ANY($1)`, products)
+	if err != nil {
+		return nil, fmt.Errorf("reading stock levels: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanLevel)
+	if err != nil {
+		return nil, fmt.Errorf("reading stock levels: %w", err)
+	}
+	levels := make(map[int64]Level, len(list))
+	for _, l := range list {
+		levels[l.ProductID] = l
+	}
+	return levels, nil
+}
+
+// lock reads a product's level and keeps it from changing until the
+// transaction ends; ok is false for a product that never had stock.
+func lock(ctx context.Context, tx pgx.Tx, product int64) (level Level, ok bool, err error) {
+	rows, err := tx.Query(ctx, `SELECT `+levelColumns+` FROM stock_levels WHERE product_id = $1 FOR UPDATE`, product)
+	if err != nil {
+		return Level{}, false, fmt.Errorf("locking a stock level: %w", err)
+	}
+	level, err = pgx.CollectExactlyOneRow(rows, scanLevel)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Level{}, false, nil
+	}
+	if err != nil {
+		return Level{}, false, fmt.Errorf("locking a stock level: %w", err)
+	}
+	return level, true, nil
+}
+
+// announce writes the event of a changed level with the change.
+func announce(ctx context.Context, tx pgx.Tx, l Level) error {
+	id := strconv.FormatInt(l.ProductID, 10)
+	return events.Append(ctx, tx, events.Event{
+		Type:    events.InventoryUpdated,
+		Subject: id,
+		Data:    Change{ProductID: id, OnHand: l.OnHand, Reserved: l.Reserved, Available: l.Available(), Version: l.Version},
+	})
+}

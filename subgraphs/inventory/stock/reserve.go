@@ -1,0 +1,133 @@
+package stock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"souk/subgraphs/internal/schema"
+)
+
+// Reserve holds all the lines for an order, or none, until ttl has passed.
+// Repeating it for the order gives the reservation that there is, held or
+// committed; one that expired is held anew. It is a Conflict with other lines,
+// or when the reservation was released: the order was given up.
+func (w *Warehouse) Reserve(ctx context.Context, order string, lines []Line, ttl time.Duration) (Reservation, error) {
+	lines, err := checkReserve(order, lines, ttl)
+	if err != nil {
+		return Reservation{}, err
+	}
+	r, err := w.reserve(ctx, order, lines, ttl)
+	var short *schema.OutOfStock
+	if errors.As(err, &short) {
+		// Holds that are over may stand in the way, if the sweeper is late.
+		if freed, sweepErr := w.Expire(ctx); sweepErr != nil {
+			return Reservation{}, sweepErr
+		} else if freed > 0 {
+			r, err = w.reserve(ctx, order, lines, ttl)
+		}
+	}
+	if err != nil {
+		return Reservation{}, changing(err, "reserving stock")
+	}
+	return r, nil
+}
+
+func checkReserve(order string, lines []Line, ttl time.Duration) ([]Line, error) {
+	lines, err := normalize(lines)
+	var invalid *schema.InvalidInput
+	if !errors.As(err, &invalid) {
+		invalid = &schema.InvalidInput{}
+	}
+	invalid.Message = ""
+	if order == "" || len(order) > maxKey {
+		invalid.Add("orderId", "is not an order's id", fmt.Sprintf("1 to %d bytes", maxKey))
+	}
+	if ttl < time.Second || ttl > maxHold {
+		invalid.Add("ttlSeconds", "is not a time to hold stock for", fmt.Sprintf("between 1 and %d", int(maxHold.Seconds())))
+	}
+	return lines, invalid.Err()
+}
+
+func (w *Warehouse) reserve(ctx context.Context, order string, lines []Line, ttl time.Duration) (r Reservation, err error) {
+	err = pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
+		r = Reservation{OrderID: order, Status: Held, Lines: lines, ExpiresAt: w.now().Add(ttl)}
+		fresh, err := w.insert(ctx, tx, &r)
+		if err != nil {
+			return err
+		}
+		if !fresh {
+			r, _, err = find(ctx, tx, order, forUpdate)
+			if err != nil {
+				return err
+			}
+			if done, err := answered(r, lines); done || err != nil {
+				return err
+			}
+			r.ExpiresAt = w.now().Add(ttl)
+			if err := w.mark(ctx, tx, &r, Held); err != nil {
+				return err
+			}
+		}
+		levels, err := lockLevels(ctx, tx, lines)
+		if err != nil {
+			return err
+		}
+		if err := shortages(lines, levels); err != nil {
+			return err
+		}
+		if fresh {
+			if err := insertLines(ctx, tx, r); err != nil {
+				return err
+			}
+		}
+		return w.apply(ctx, tx, lines, hold)
+	})
+	return r, err
+}
+
+// answered says whether a reservation that is there already answers a call
+// with these lines, and when it forbids it.
+func answered(r Reservation, lines []Line) (bool, error) {
+	if !slices.Equal(r.Lines, lines) {
+		return false, schema.NewConflict("Order %q has a reservation of other units.", r.OrderID)
+	}
+	switch r.Status {
+	case Held, Committed:
+		return true, nil
+	case Released:
+		return false, schema.NewConflict("The reservation of order %q was released.", r.OrderID)
+	}
+	return false, nil
+}
+
+// insert writes a new hold; fresh is false when the order has one already.
+func (w *Warehouse) insert(ctx context.Context, tx pgx.Tx, r *Reservation) (fresh bool, err error) {
+	err = tx.QueryRow(ctx, `
+		INSERT INTO reservations (order_id, status, expires_at, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $4) ON CONFLICT (order_id) DO NOTHING
+		RETURNING id, expires_at`, r.OrderID, r.Status, r.ExpiresAt, w.now()).Scan(&r.ID, &r.ExpiresAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("writing the reservation: %w", err)
+	}
+	return true, nil
+}
+
+func insertLines(ctx context.Context, tx pgx.Tx, r Reservation) error {
+	products, quantities := split(r.Lines)
+	_, err := tx.Exec(ctx, `
+		INSERT INTO reservation_lines (reservation_id, product_id, quantity)
+		SELECT $1, product, quantity FROM unnest($2::bigint[], $3::integer[]) AS line (product, quantity)`,
+		r.ID, products, quantities)
+	if err != nil {
+		return fmt.Errorf("writing the reservation's lines: %w", err)
+	}
+	return nil
+}

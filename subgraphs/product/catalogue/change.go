@@ -1,0 +1,260 @@
+package catalogue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"souk/subgraphs/internal/events"
+	"souk/subgraphs/internal/schema"
+)
+
+// Change is the data of a product.updated event, whose subject is the
+// product's id: the product after it was added, changed or retired.
+type Change struct {
+	ProductID string      `json:"productId"`
+	SKU       string      `json:"sku"`
+	Name      string      `json:"name"`
+	Category  string      `json:"category"`
+	Price     ChangePrice `json:"price"`
+	Retired   bool        `json:"retired"`
+	Version   int         `json:"version"` // 1 for a new product
+}
+
+// ChangePrice is an amount of money in an event.
+type ChangePrice struct {
+	MinorUnits int64  `json:"minorUnits"`
+	Currency   string `json:"currency"`
+}
+
+func announce(ctx context.Context, tx pgx.Tx, p Product) error {
+	id := strconv.FormatInt(p.ID, 10)
+	return events.Append(ctx, tx, events.Event{
+		Type:    events.ProductUpdated,
+		Subject: id,
+		Data: Change{
+			ProductID: id, SKU: p.SKU, Name: p.Name, Category: p.Category.Slug,
+			Price:   ChangePrice{p.Price.MinorUnits, p.Price.Currency},
+			Retired: p.Retired, Version: p.Version,
+		},
+	})
+}
+
+// Draft is a product to create. What is nil takes its default.
+type Draft struct {
+	Name        string
+	Price       Price
+	SKU         *string // made from the name
+	Description *string
+	Category    *string // general
+	Weight      *int    // grams; 0
+	ImageURL    *string
+	Tags        []string
+	Stock       *int // units on hand; not set
+}
+
+const defaultCategory = "general"
+
+// Create adds a product, and sets its stock before it is there for anybody to
+// see: without the stock there is no product.
+func (c *Catalogue) Create(ctx context.Context, d Draft) (Product, error) {
+	var p Product
+	err := pgx.BeginFunc(ctx, c.db, func(tx pgx.Tx) error {
+		var err error
+		if p, err = c.read(ctx, tx, d); err != nil {
+			return err
+		}
+		if err := insert(ctx, tx, &p, d.SKU == nil); err != nil {
+			return err
+		}
+		if err := announce(ctx, tx, p); err != nil {
+			return err
+		}
+		if d.Stock == nil {
+			return nil
+		}
+		return c.stock(ctx, p.ID, *d.Stock)
+	})
+	if err != nil {
+		return Product{}, changing(err, "creating the product")
+	}
+	return p, nil
+}
+
+// read checks a draft and makes the product of it, all but its id.
+func (c *Catalogue) read(ctx context.Context, q querier, d Draft) (p Product, err error) {
+	var check checker
+	now := c.now()
+	p = Product{Name: check.name(d.Name), Price: check.price("price", d.Price), Tags: check.tags(d.Tags), Version: 1, CreatedAt: now, UpdatedAt: now}
+	if d.SKU != nil {
+		p.SKU = check.sku(*d.SKU)
+	}
+	if d.Description != nil {
+		p.Description = check.description(*d.Description)
+	}
+	if d.Weight != nil {
+		p.Weight = check.weight(*d.Weight)
+	}
+	if d.ImageURL != nil {
+		url := check.imageURL(*d.ImageURL)
+		p.ImageURL = &url
+	}
+	if d.Stock != nil {
+		check.stock(*d.Stock)
+	}
+	slug := defaultCategory
+	if d.Category != nil {
+		slug = *d.Category
+	}
+	if p.Category, err = check.category(ctx, q, slug); err != nil {
+		return p, err
+	}
+	return p, check.Err()
+}
+
+// insert writes a new product and gives it its id and, with makeSKU, its code.
+func insert(ctx context.Context, tx pgx.Tx, p *Product, makeSKU bool) error {
+	err := tx.QueryRow(ctx, `SELECT nextval(pg_get_serial_sequence('products', 'id'))`).Scan(&p.ID)
+	if err != nil {
+		return fmt.Errorf("taking an id: %w", err)
+	}
+	if makeSKU {
+		p.SKU = madeSKU(p.Name, p.ID)
+	}
+	err = tx.QueryRow(ctx, `
+		INSERT INTO products (id, sku, name, sort_name, description, category, price_minor, currency,
+			weight, image_url, tags, version, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
+		RETURNING created_at, updated_at`,
+		p.ID, p.SKU, p.Name, sortName(p.Name), p.Description, p.Category.Slug, p.Price.MinorUnits, p.Price.Currency,
+		p.Weight, p.ImageURL, p.Tags, p.Version, p.CreatedAt).Scan(&p.CreatedAt, &p.UpdatedAt)
+	if failure := (*pgconn.PgError)(nil); errors.As(err, &failure) && failure.ConstraintName == "products_sku_key" {
+		return schema.NewConflict("The article code %q is taken.", p.SKU)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the product: %w", err)
+	}
+	return nil
+}
+
+// Patch says what to change about a product. What is nil stays as it is.
+type Patch struct {
+	ID          int64
+	Name        *string
+	Price       *Price
+	Description *string
+	Category    *string
+	Weight      *int
+	ImageURL    *string
+	NoImage     bool     // takes the image away
+	Tags        []string // an empty list takes all away
+	Expected    *int     // the version to change, and no other
+}
+
+// Update changes a product. A patch that changes nothing leaves its version.
+func (c *Catalogue) Update(ctx context.Context, patch Patch) (Product, error) {
+	return c.change(ctx, patch.ID, patch.Expected, func(tx pgx.Tx, p *Product) (err error) {
+		var check checker
+		if patch.Name != nil {
+			p.Name = check.name(*patch.Name)
+		}
+		if patch.Price != nil {
+			p.Price = check.price("price", *patch.Price)
+		}
+		if patch.Description != nil {
+			p.Description = check.description(*patch.Description)
+		}
+		if patch.Weight != nil {
+			p.Weight = check.weight(*patch.Weight)
+		}
+		if patch.NoImage {
+			p.ImageURL = nil
+		}
+		if patch.ImageURL != nil {
+			url := check.imageURL(*patch.ImageURL)
+			p.ImageURL = &url
+		}
+		if patch.Tags != nil {
+			p.Tags = check.tags(patch.Tags)
+		}
+		if patch.Category != nil {
+			if p.Category, err = check.category(ctx, tx, *patch.Category); err != nil {
+				return err
+			}
+		}
+		return check.Err()
+	})
+}
+
+// Retire takes a product off sale; repeating it changes nothing.
+func (c *Catalogue) Retire(ctx context.Context, id int64, expected *int) (Product, error) {
+	return c.change(ctx, id, expected, func(_ pgx.Tx, p *Product) error {
+		p.Retired = true
+		return nil
+	})
+}
+
+// change edits a locked product, and writes and announces it if it is another
+// one then.
+func (c *Catalogue) change(ctx context.Context, id int64, expected *int, edit func(pgx.Tx, *Product) error) (p Product, err error) {
+	err = pgx.BeginFunc(ctx, c.db, func(tx pgx.Tx) error {
+		if p, err = lock(ctx, tx, id, expected); err != nil {
+			return err
+		}
+		before := p
+		if err := edit(tx, &p); err != nil {
+			return err
+		}
+		if same(before, p) {
+			return nil
+		}
+		p.Version++
+		if err := c.update(ctx, tx, &p); err != nil {
+			return err
+		}
+		return announce(ctx, tx, p)
+	})
+	if err != nil {
+		return Product{}, changing(err, "changing the product")
+	}
+	return p, nil
+}
+
+func (c *Catalogue) update(ctx context.Context, tx pgx.Tx, p *Product) error {
+	err := tx.QueryRow(ctx, `
+		UPDATE products SET name = $2, sort_name = $3, description = $4, category = $5, price_minor = $6, currency = $7,
+			weight = $8, image_url = $9, tags = $10, retired = $11, version = $12, updated_at = $13
+		WHERE id = $1 RETURNING updated_at`,
+		p.ID, p.Name, sortName(p.Name), p.Description, p.Category.Slug, p.Price.MinorUnits, p.Price.Currency,
+		p.Weight, p.ImageURL, p.Tags, p.Retired, p.Version, c.now()).Scan(&p.UpdatedAt)
+	if err != nil {
+		return fmt.Errorf("writing the product: %w", err)
+	}
+	return nil
+}
+
+// same says whether two states of a product differ in nothing.
+func same(a, b Product) bool {
+	image := func(p Product) string {
+		if p.ImageURL == nil {
+			return ""
+		}
+		return *p.ImageURL
+	}
+	return a.Name == b.Name && a.Description == b.Description && a.Category == b.Category && a.Price == b.Price &&
+		a.Weight == b.Weight && image(a) == image(b) && slices.Equal(a.Tags, b.Tags) && a.Retired == b.Retired
+}
+
+// changing says what was being done, unless the error is an answer.
+func changing(err error, doing string) error {
+	var answer schema.Error
+	if errors.As(err, &answer) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

@@ -1,0 +1,92 @@
+package catalogue
+
+import (
+	"strings"
+	"time"
+)
+
+// Sort is an order of products.
+type Sort string
+
+// The orders. Prices in different currencies cannot be compared: those of one
+// currency follow each other.
+const (
+	Relevance Sort = "RELEVANCE" // best match first; without a search, as Newest
+	Newest    Sort = "NEWEST"
+	Name      Sort = "NAME"
+	PriceAsc  Sort = "PRICE_ASC"
+	PriceDesc Sort = "PRICE_DESC"
+)
+
+// position is where a product lies in an order: what of it the order looks at,
+// and its id, which decides between equals.
+type position struct {
+	Score    int64     `json:"s,omitempty"`
+	Created  time.Time `json:"c,omitzero"`
+	Name     string    `json:"n,omitempty"`
+	Currency string    `json:"u,omitempty"`
+	Price    int64     `json:"p,omitempty"`
+	ID       int64     `json:"i"`
+}
+
+// order is how SQL sorts: by columns that all go in one direction, so that a
+// position is passed in one comparison of rows, which an index answers.
+type order struct {
+	name       string
+	columns    []string
+	descending bool
+	// values are a position's, for the columns but the id.
+	values func(position) []any
+	// keep is a position without what the order does not look at.
+	keep func(position) position
+}
+
+func (s Sort) order(searching bool) order {
+	switch {
+	case s == Name:
+		return order{
+			"name", []string{"p.sort_name", "p.id"}, false,
+			func(p position) []any { return []any{p.Name} },
+			func(p position) position { return position{Name: p.Name, ID: p.ID} },
+		}
+	case s == PriceAsc || s == PriceDesc:
+		return order{
+			strings.ToLower(string(s)), []string{"p.currency", "p.price_minor", "p.id"}, s == PriceDesc,
+			func(p position) []any { return []any{p.Currency, p.Price} },
+			func(p position) position { return position{Currency: p.Currency, Price: p.Price, ID: p.ID} },
+		}
+	case s != Newest && searching:
+		return order{
+			"relevance", []string{"found.score", "p.id"}, true,
+			func(p position) []any { return []any{p.Score} },
+			func(p position) position { return position{Score: p.Score, ID: p.ID} },
+		}
+	}
+	return order{
+		"newest", []string{"p.created_at", "p.id"}, true,
+		func(p position) []any { return []any{p.Created} },
+		func(p position) position { return position{Created: p.Created, ID: p.ID} },
+	}
+}
+
+// by is the ORDER BY list.
+func (o order) by(backward bool) string {
+	direction := ""
+	if o.descending != backward {
+		direction = " DESC"
+	}
+	return strings.Join(o.columns, direction+", ") + direction
+}
+
+// beyond is the condition that a row comes after a position, or before it.
+func (o order) beyond(q *query, p position, before bool) string {
+	operator := " > "
+	if o.descending != before {
+		operator = " < "
+	}
+	var values []string
+	for _, value := range append(o.values(p), p.ID) {
+		values = append(values, q.arg(value))
+	}
+	return "(" + strings.Join(o.columns, ", ") + ")" + operator + "(" + strings.Join(values, ", ") + ")"
+}

@@ -1,0 +1,54 @@
+package product
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"net/http"
+	"strings"
+
+	"souk/subgraphs/internal/events"
+	"souk/subgraphs/internal/graphql"
+	"souk/subgraphs/internal/server"
+	"souk/subgraphs/product/catalogue"
+	"souk/subgraphs/product/graph"
+	"souk/subgraphs/product/inventoryclient"
+)
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// Migrations are the service's tables, as tern reads migrations.
+func Migrations() fs.FS {
+	files, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		panic(err) // the pattern above embeds the directory
+	}
+	return files
+}
+
+// imagesVariable names the base URL under which clients reach this service's
+// pictures. Without it an image's address is a path on the server asked.
+const imagesVariable = "IMAGE_BASE_URL"
+
+// Run runs the service until the context ends.
+func Run(ctx context.Context, env server.Environment) error {
+	return server.Run(ctx, env, Migrations(), build)
+}
+
+func build(_ context.Context, r server.Resources) (*server.Service, error) {
+	inventory := inventoryclient.New(r.Services["inventory"], r.ServiceToken, r.Telemetry.Transport(nil))
+	products := catalogue.New(r.DB, inventory.SetStock, r.Now)
+	images, _ := r.Lookup(imagesVariable)
+	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{
+		Catalogue: products,
+		Images:    strings.TrimSuffix(images, "/"),
+	}})
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", graphql.New(r, schema, graphql.Authenticator(r)))
+	mux.Handle("GET "+imagePath, pictures(products, r.Logger))
+	return &server.Service{
+		Handler: mux,
+		Workers: []func(context.Context) error{events.New(r.Name, r.DB, r.Redis, r.Telemetry, r.Logger).Relay},
+	}, nil
+}
