@@ -1,0 +1,126 @@
+package execute
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"souk/router/operation"
+)
+
+// Options configure an Executor.
+type Options struct {
+	// Transport carries the requests; it must be set.
+	Transport Transport
+	// Cache is asked before each request to a subgraph, unless it is nil.
+	Cache EntityCache
+	// Introspect answers a __schema or __type field, as JSON.
+	Introspect func(f *operation.Field, vars operation.Variables) (json.RawMessage, error)
+	// Observe is told of every fetch, unless it is nil.
+	Observe Observer
+	// HideErrors says for which subgraphs the client is told only that there
+	// was an error, and its code; nil hides nothing that a subgraph says.
+	HideErrors func(subgraph string) bool
+	// Now is time.Now unless set.
+	Now func() time.Time
+}
+
+// An Executor runs programs. It is safe for concurrent use.
+type Executor struct {
+	options Options
+	seed    maphash.Seed
+	runs    sync.Pool
+}
+
+// New makes an Executor.
+func New(o Options) *Executor {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Executor{options: o, seed: maphash.MakeSeed()}
+}
+
+// A Request is one execution of a program.
+type Request struct {
+	Program *Program
+	// Variables are the coerced values of the operation's variables.
+	Variables operation.Variables
+	// Caller says for whom: its Header is what transports propagate from.
+	Caller Caller
+	// Internals shows the client what is otherwise for logs alone: which
+	// address failed how, and what hidden subgraphs said. For development.
+	Internals bool
+	// Extensions, unless nil, gives a JSON object for the response's
+	// "extensions", or nil for none.
+	Extensions func([]FetchStatistics) []byte
+}
+
+// A Response is what the client is answered. It and all it holds are invalid
+// after Release.
+type Response struct {
+	// Body is a GraphQL response (GraphQL, section 7) as JSON:
+	// {"data":…,"errors":[…],"extensions":{…}}.
+	Body []byte
+	// Errors is the number of errors in Body.
+	Errors int
+	// DataNull says that "data" is null.
+	DataNull bool
+	// Control says how long the answer may be kept: the least that any
+	// subgraph said. It is not Set if one of them said nothing, if there are
+	// errors, and for anything but queries.
+	Control CacheControl
+	// Fetches has one entry for each request to a subgraph, or to the cache
+	// instead of one, in the order they ended.
+	Fetches []FetchStatistics
+
+	buffer *Buffer
+	run    *run
+}
+
+// Release gives the response's memory back.
+func (r *Response) Release() {
+	if r.run == nil {
+		return
+	}
+	r.buffer.Release()
+	done := r.run
+	*r = Response{Fetches: r.Fetches[:0]}
+	clear(r.Fetches[:cap(r.Fetches)])
+	done.executor.runs.Put(done)
+}
+
+// Execute answers a query or a mutation. All that goes wrong is in the
+// response's errors. It returns when all requests that it sent have ended, and
+// ends them if ctx is done.
+func (e *Executor) Execute(ctx context.Context, req *Request) *Response {
+	r := e.start(req)
+	r.schedule(ctx)
+	return r.respond()
+}
+
+// Subscribe answers a subscription: emit is given a response for each event,
+// which it releases. It returns when the stream has ended (nil), ctx is done,
+// emit has failed, or the stream could not be had or was lost.
+func (e *Executor) Subscribe(ctx context.Context, req *Request, emit func(*Response) error) error {
+	p := req.Program
+	if len(p.steps) == 0 || !p.steps[0].stream {
+		return errors.New("execute: the operation is not a subscription")
+	}
+	open := e.start(req)
+	request := open.request(p.steps[0])
+	defer request.Body.Release()
+	open.finish()
+	e.runs.Put(open)
+	// From here on the request body is all that is left of it.
+	return e.options.Transport.Subscribe(ctx, &request, func(event *SubgraphResponse) error {
+		r := e.start(req)
+		r.steps[0].response = event
+		r.merge(ctx, p.steps[0])
+		r.done(p.steps[0])
+		r.schedule(ctx)
+		return emit(r.respond())
+	})
+}

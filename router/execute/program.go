@@ -1,0 +1,205 @@
+package execute
+
+import (
+	"sync/atomic"
+
+	"souk/router/operation"
+)
+
+// A Program is a plan made ready to run. It is safe for concurrent use.
+type Program struct {
+	kind     operation.Kind
+	rootType typeID
+	rootSize uint32
+
+	// types are the type names the plan knows, by ID; typeIDs is its inverse.
+	types   []string
+	quoted  [][]byte // types as JSON
+	typeIDs map[string]typeID
+	// interfaceObjects are the types that stand for @interfaceObjects.
+	interfaceObjects typeset
+
+	steps      []*step
+	projection *selection
+	deferred   []*deferredPart
+
+	// values and bytes are how large the largest tree and answer have been,
+	// so that the next has room from the beginning.
+	values, bytes atomic.Int64
+}
+
+// typeID is a number for a type's name within a program.
+type typeID uint16
+
+const (
+	// noType: nothing is known of the object's type.
+	noType typeID = iota
+	// unknownType: the object has a type that the plan does not know.
+	unknownType
+	firstType
+)
+
+// A typeset is a set of types; nil holds all.
+type typeset []uint64
+
+func (s typeset) has(t typeID) bool {
+	return s == nil || int(t>>6) < len(s) && s[t>>6]>>(t&63)&1 != 0
+}
+
+// only gives the single type of a set, or noType.
+func (s typeset) only(types int) typeID {
+	found := noType
+	for t := firstType; s != nil && int(t) < types; t++ {
+		if s.has(t) {
+			if found != noType {
+				return noType
+			}
+			found = t
+		}
+	}
+	return found
+}
+
+// A step is a plan's step.
+type step struct {
+	id        int
+	subgraph  string
+	kind      operation.Kind
+	stream    bool
+	after     []int
+	dependent []int // the steps that come after this one
+	deferred  int
+
+	// prefix is the request's body up to its variables: {"query":"…"
+	prefix    []byte
+	variables []variable
+
+	path  []segment
+	shape *shape
+	cache *CacheSelection
+	uses  []string // the names of variables, in order
+
+	entities []*entityFetch
+	// place is the path, by storage keys, to what the step is for.
+	place []string
+}
+
+// A variable is one of the client's variables that a request uses.
+type variable struct {
+	name string
+	key  []byte // "name":
+}
+
+// An entityFetch is one _entities field of a step.
+type entityFetch struct {
+	wire    []byte // "_e0"
+	key     []byte // "r0":
+	targets []*target
+	shape   *shape
+	cache   *CacheSelection
+	uses    []string // the variables its selection uses
+}
+
+// A target is one set of objects that representations are built from.
+type target struct {
+	path            []segment
+	representations []*representation
+}
+
+// A segment leads to the objects in one slot.
+type segment struct {
+	key   string
+	slot  int
+	types typeset
+}
+
+// A representation says how to build one.
+type representation struct {
+	on     typeset
+	prefix []byte // {"__typename":"T"
+	fields []representationField
+}
+
+type representationField struct {
+	name   []byte // ,"name":
+	slot   int
+	on     typeset
+	nested bool
+	fields []representationField
+}
+
+// A shape is the selection set of a subgraph's request, with the layout of
+// the objects that its answer is stored in.
+type shape struct {
+	size   uint32
+	fields []shapeField
+}
+
+type shapeField struct {
+	wire  []byte // "name"
+	key   string // the storage key
+	slot  int
+	child *shape // nil for a leaf
+}
+
+// A selection is a selection set of the client's operation.
+type selection struct {
+	id       int // unique in the program
+	typeName string
+	fields   []field
+}
+
+// A field is one entry of an object of the answer.
+type field struct {
+	name   []byte // ,"name":
+	key    string // the response key
+	store  string // the storage key
+	slot   int
+	source source
+	on     typeset
+	// nonNull says for each list level, from the outside, and at last for
+	// the named type, whether it may not be null.
+	nonNull  []bool
+	kind     valueKind
+	typeName string
+	// declared is the type, if it is an object type.
+	declared typeID
+	// possible are the object types a value may have.
+	possible typeset
+	enum     []string
+	sel      *selection
+	// operation is the field in the client's operation.
+	operation *operation.Field
+	deferred  int
+}
+
+// valueKind tells how the value of a field is checked and written.
+type valueKind uint8
+
+const (
+	anyValue valueKind = iota
+	intValue
+	floatValue
+	stringValue
+	booleanValue
+	idValue
+	enumValue
+	compositeValue
+)
+
+type source uint8
+
+const (
+	storedSource source = iota
+	typenameSource
+	introspectionSource
+	deniedSource
+)
+
+// A deferredPart is a part of the answer that is delivered later.
+type deferredPart struct {
+	id, parent int
+	label      string
+	path       []string
+	steps      []int
+}

@@ -1,0 +1,303 @@
+package execute
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"souk/router/execute/jsonscan"
+)
+
+// A writer writes the client's answer from the tree. Its methods that write a
+// value give false if that would have to be null where null may not be: what
+// they have written is then cut off by the caller.
+type writer struct {
+	*run
+	out  []byte
+	path []pathElement
+}
+
+func (w *writer) reset() {
+	w.run, w.out = nil, nil
+	clear(w.path[:cap(w.path)])
+	w.path = w.path[:0]
+}
+
+// object writes an object of the given type, or of noType.
+func (w *writer) object(object uint32, sel *selection, typ typeID) bool {
+	w.out = append(w.out, '{')
+	start := len(w.out)
+	for i := range sel.fields {
+		f := &sel.fields[i]
+		if f.on != nil && (typ == noType || !f.on.has(typ)) {
+			continue
+		}
+		name := f.name
+		if len(w.out) == start {
+			name = name[1:]
+		}
+		w.out = append(w.out, name...)
+		if !w.field(object, f, sel, typ) {
+			return false
+		}
+	}
+	w.out = append(w.out, '}')
+	return true
+}
+
+func (w *writer) field(object uint32, f *field, sel *selection, typ typeID) bool {
+	if f.source != storedSource {
+		return w.other(f, sel, typ)
+	}
+	var v value
+	if f.slot > headerSlot {
+		v = w.tree.values[object+uint32(f.slot)]
+	}
+	if f.sel == nil && len(f.nonNull) == 1 {
+		if w.leaf(v, f) {
+			return true
+		}
+		w.path = append(w.path, pathElement{key: f.key})
+		ok := w.bad(v, f, f.nonNull[0], sel, typ)
+		w.path = w.path[:len(w.path)-1]
+		return ok
+	}
+	w.path = append(w.path, pathElement{key: f.key})
+	ok := w.value(v, f, 0, sel, typ)
+	w.path = w.path[:len(w.path)-1]
+	return ok
+}
+
+// other writes what is not stored.
+func (w *writer) other(f *field, sel *selection, typ typeID) bool {
+	e := responseError{step: projectionStep}
+	switch f.source {
+	case typenameSource:
+		if typ != noType {
+			w.out = append(w.out, w.program.quoted[typ]...)
+			return true
+		}
+		e.code, e.message = CodeInvalidValue, fmt.Sprintf("The type of this %s is not known.", sel.typeName)
+	case introspectionSource:
+		if w.executor.options.Introspect == nil {
+			e.code, e.message = "INTROSPECTION_DISABLED", "Introspection is not available."
+			break
+		}
+		text, err := w.executor.options.Introspect(f.operation, w.req.Variables)
+		if err == nil {
+			w.out = append(w.out, text...)
+			return true
+		}
+		e.code, e.message = CodeInternal, err.Error()
+	case deniedSource:
+		e.code, e.message = "UNAUTHORIZED_FIELD_OR_TYPE", "Not allowed."
+		if d := f.operation.Denied; d != nil {
+			e.code, e.message = d.Code, d.Message
+		}
+	}
+	e.path = append(slices.Clone(w.path), pathElement{key: f.key})
+	w.add(e)
+	return w.null(f.nonNull[0])
+}
+
+// value writes a value at a level of its type: a list for all levels but the
+// last.
+func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID) bool {
+	mark := len(w.out)
+	ok := false
+	switch {
+	case level < len(f.nonNull)-1:
+		switch {
+		case v.kind == arrayKind:
+			ok = w.list(v, f, level+1, sel, typ)
+		case v.kind == rawKind && f.sel == nil && w.tree.text(v)[0] == '[':
+			ok = w.rawList(v, f, level+1, sel, typ)
+		default:
+			return w.bad(v, f, f.nonNull[level], sel, typ)
+		}
+	case f.sel == nil:
+		return w.leaf(v, f) || w.bad(v, f, f.nonNull[level], sel, typ)
+	case v.kind == objectKind:
+		of, known := w.typeOf(v, f)
+		if !known {
+			return w.bad(v, f, f.nonNull[level], sel, typ)
+		}
+		ok = w.object(v.a, f.sel, of)
+	default:
+		return w.bad(v, f, f.nonNull[level], sel, typ)
+	}
+	if ok {
+		return true
+	}
+	w.out = w.out[:mark]
+	return w.null(f.nonNull[level])
+}
+
+// typeOf gives the type of an object, noType if the plan has not asked for it,
+// and false if it is one that may not be here.
+func (w *writer) typeOf(v value, f *field) (typeID, bool) {
+	t := w.tree.values[v.a].typ
+	switch {
+	case t == noType || w.program.interfaceObjects.has(t) && !f.possible.has(t):
+		return f.declared, true
+	case t == unknownType || !f.possible.has(t):
+		return noType, false
+	default:
+		return t, true
+	}
+}
+
+func (w *writer) null(nonNull bool) bool {
+	if nonNull {
+		return false
+	}
+	w.out = append(w.out, "null"...)
+	return true
+}
+
+// bad writes null for a value that is missing or not valid, with an error if
+// there must be one and there is none yet.
+func (w *writer) bad(v value, f *field, nonNull bool, sel *selection, typ typeID) bool {
+	if v.missing() && !nonNull {
+		return w.null(false)
+	}
+	if !v.missing() || v.flags&explainedFlag == 0 {
+		parent := sel.typeName
+		if typ != noType {
+			parent = w.program.types[typ]
+		}
+		e := responseError{step: projectionStep, path: slices.Clone(w.path), code: CodeInvalidValue}
+		if v.missing() {
+			e.message = fmt.Sprintf("Cannot return null for non-nullable field %s.%s.", parent, f.key)
+		} else {
+			e.message = fmt.Sprintf("The value of %s.%s is not a valid %s.", parent, f.key, f.typeName)
+		}
+		w.add(e)
+	}
+	return w.null(nonNull)
+}
+
+func (w *writer) list(v value, f *field, level int, sel *selection, typ typeID) bool {
+	w.out = append(w.out, '[')
+	w.path = append(w.path, pathElement{})
+	top := len(w.path) - 1
+	ok := true
+	for i := uint32(0); i < v.b && ok; i++ {
+		if i > 0 {
+			w.out = append(w.out, ',')
+		}
+		w.path[top].index = int(i)
+		ok = w.value(w.tree.values[v.a+i], f, level, sel, typ)
+	}
+	w.path = w.path[:top]
+	w.out = append(w.out, ']')
+	return ok
+}
+
+// rawList writes a list of leaves.
+func (w *writer) rawList(v value, f *field, level int, sel *selection, typ typeID) bool {
+	w.out = append(w.out, '[')
+	w.path = append(w.path, pathElement{})
+	top := len(w.path) - 1
+	b := w.tree.bodies[v.body]
+	ok := true
+	i, more := first(b, int(v.a), ']')
+	for n := 0; more && ok; n++ {
+		if n > 0 {
+			w.out = append(w.out, ',')
+		}
+		w.path[top].index = n
+		end := jsonscan.Value(b, i)
+		item := value{a: uint32(i), b: uint32(end - i), body: v.body, kind: kindOfText(b[i])}
+		ok = w.value(item, f, level, sel, typ)
+		i, more = jsonscan.Next(b, end, ']')
+	}
+	w.path = w.path[:top]
+	w.out = append(w.out, ']')
+	return ok
+}
+
+func kindOfText(c byte) kind {
+	switch c {
+	case '"':
+		return stringKind
+	case '{', '[':
+		return rawKind
+	case 't':
+		return trueKind
+	case 'f':
+		return falseKind
+	case 'n':
+		return nullKind
+	default:
+		return numberKind
+	}
+}
+
+// leaf writes a leaf, and gives false, without a trace, if it is missing or
+// not valid.
+func (w *writer) leaf(v value, f *field) bool {
+	if v.missing() || v.composite() {
+		return false
+	}
+	text := w.tree.text(v)
+	ok := false
+	switch f.kind {
+	case stringValue:
+		ok = v.kind == stringKind
+	case intValue:
+		ok = v.kind == numberKind && isInt(text)
+	case floatValue:
+		ok = v.kind == numberKind
+	case booleanValue:
+		ok = v.kind == trueKind || v.kind == falseKind
+	case idValue:
+		if v.kind == numberKind && isInteger(text) {
+			// An ID is always written as a string (GraphQL, section 3.5.5).
+			w.out = append(append(append(w.out, '"'), text...), '"')
+			return true
+		}
+		ok = v.kind == stringKind
+	case enumValue:
+		ok = v.kind == stringKind && isEnum(text, f.enum)
+	case anyValue:
+		ok = true
+	}
+	if ok {
+		w.out = append(w.out, text...)
+	}
+	return ok
+}
+
+// isInteger says whether a number has neither fraction nor exponent.
+func isInteger(text []byte) bool { return !bytes.ContainsAny(text, ".eE") }
+
+// isInt says whether a number is a 32-bit integer.
+func isInt(text []byte) bool {
+	negative := text[0] == '-'
+	if negative {
+		text = text[1:]
+	}
+	if len(text) > 10 {
+		return false
+	}
+	n := int64(0)
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return false
+		}
+		n = 10*n + int64(c-'0')
+	}
+	return n <= 1<<31-1 || negative && n == 1<<31
+}
+
+func isEnum(text []byte, values []string) bool {
+	text = plain(text)
+	text = text[1 : len(text)-1]
+	for _, v := range values {
+		if string(text) == v {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,76 @@
+package execute
+
+// A value is one value of the tree of answers, in one of three forms.
+//
+//   - A leaf is a span of a subgraph's body, in the subgraph's own bytes: body
+//     number, offset a and length b.
+//   - An object is the index a of its header in the tree; its slots follow.
+//   - An array is the index a of its first element and their number b.
+//
+// It has no pointers, so the garbage collector does not look at it.
+type value struct {
+	a, b uint32
+	body uint16
+	// typ is the object's type, in a header only. The header's span is then
+	// the __typename as it was answered.
+	typ   typeID
+	kind  kind
+	flags uint8
+}
+
+type kind uint8
+
+const (
+	absentKind kind = iota
+	nullKind
+	falseKind
+	trueKind
+	numberKind
+	stringKind
+	rawKind // an array or object of a custom scalar
+	objectKind
+	arrayKind
+)
+
+const (
+	// sharedFlag marks a reference to an object or array that has others:
+	// whoever would change it from here makes a copy first.
+	sharedFlag = 1 << iota
+	// explainedFlag marks a null, or an absent value, for which there is an
+	// error already.
+	explainedFlag
+)
+
+// missing says whether there is no value, or null.
+func (v value) missing() bool { return v.kind <= nullKind }
+
+func (v value) composite() bool { return v.kind >= objectKind }
+
+// A tree holds the answers of a request's subgraphs. The root object is at 0.
+type tree struct {
+	values []value
+	bodies [][]byte
+}
+
+func (t *tree) reset(root uint32) {
+	t.values = t.values[:0]
+	clear(t.bodies)
+	t.bodies = t.bodies[:0]
+	t.alloc(root)
+}
+
+// alloc appends n absent values and gives the index of the first.
+func (t *tree) alloc(n uint32) uint32 {
+	base := uint32(len(t.values))
+	need := len(t.values) + int(n)
+	if need > cap(t.values) {
+		grown := make([]value, len(t.values), max(2*cap(t.values), need, 1024))
+		copy(grown, t.values)
+		t.values = grown
+	}
+	t.values = t.values[:need]
+	clear(t.values[base:])
+	return base
+}
+
+func (t *tree) text(v value) []byte { return t.bodies[v.body][v.a : v.a+v.b] }
