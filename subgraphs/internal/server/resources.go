@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/exaring/otelpgx"
@@ -12,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/extra/redisotel/v9"
 	"github.com/redis/go-redis/v9"
+
+	"souk/subgraphs/internal/events"
 )
 
 // Resources are what a service is built from.
@@ -19,11 +22,17 @@ type Resources struct {
 	Environment
 	DB    *pgxpool.Pool
 	Redis redis.UniversalClient
+	// Events brings this service's events to the others and theirs here. Its
+	// Relay is run for every service.
+	Events *events.Bus
 }
 
 // startPatience is how long a service waits at its start for a database that
 // is not there yet.
 const startPatience = 30 * time.Second
+
+// maxConnections is the pool's size unless DATABASE_URL has pool_max_conns.
+const maxConnections = 12
 
 // open connects to Postgres, waiting for it if need be, and migrates it. Redis
 // may be away: nothing is asked of it here.
@@ -43,8 +52,11 @@ func open(ctx context.Context, env Environment, migrations fs.FS) (r *Resources,
 	if err := Migrate(ctx, r.DB, migrations, env.Logger); err != nil {
 		return r, err
 	}
-	r.Redis, err = openRedis(env)
-	return r, err
+	if r.Redis, err = openRedis(env); err != nil {
+		return r, err
+	}
+	r.Events = events.New(env.Name, r.DB, r.Redis, env.Telemetry, env.Logger)
+	return r, nil
 }
 
 func openDB(ctx context.Context, env Environment) (*pgxpool.Pool, error) {
@@ -56,6 +68,9 @@ func openDB(ctx context.Context, env Environment) (*pgxpool.Pool, error) {
 		config.ConnConfig.Tracer = otelpgx.NewTracer(
 			otelpgx.WithTracerProvider(env.Telemetry.TracerProvider),
 			otelpgx.WithTrimSQLInSpanName())
+	}
+	if !strings.Contains(env.DatabaseURL, "pool_max_conns") {
+		config.MaxConns = maxConnections
 	}
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "souk-" + env.Name

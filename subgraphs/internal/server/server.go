@@ -18,7 +18,8 @@ import (
 type Service struct {
 	// Handler serves /graphql and the service's own pages.
 	Handler http.Handler
-	// Workers run beside it until their context ends. One that fails ends the
+	// Workers run beside it, and beside the relay of events, until their
+	// context ends. One that fails ends the
 	// service: a worker waits out what may pass, so its error is final.
 	Workers []func(context.Context) error
 	// Close frees what the Builder opened; it may be nil.
@@ -58,7 +59,7 @@ func Run(ctx context.Context, env Environment, migrations fs.FS, build Builder) 
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer cancel(nil)
-	for _, work := range service.Workers {
+	for _, work := range append(service.Workers, resources.Events.Relay) {
 		workers.Go(func() {
 			if err := work(inner); err != nil && inner.Err() == nil {
 				cancel(fmt.Errorf("a worker of the %s service failed: %w", env.Name, err))

@@ -1,21 +1,25 @@
--- Events of this service, in the order they were committed for their subject.
+-- Events of this service. Events of one subject are in the order they were
+-- committed in, as long as a change locks its subject before it appends.
 create table event_outbox (
     position     bigint generated always as identity primary key,
     id           uuid        not null unique,
     type         text        not null,
     subject      text        not null,
-    envelope     text        not null, -- CloudEvents 1.0 JSON
-    created_at   timestamptz not null default now(),
-    published_at timestamptz
+    time         timestamptz not null,
+    traceparent  text        not null,
+    tracestate   text        not null,
+    data         json        not null,
+    published_at timestamptz,
+    stream_id    text        -- of the entry in the Redis stream, once published
 );
 
 create index event_outbox_waiting on event_outbox (position) where published_at is null;
 create index event_outbox_published on event_outbox (published_at) where published_at is not null;
 
--- Events of other services whose effects this one has.
+-- Events whose effects this service has.
 create table processed_events (
-    consumer     text        not null,
-    event_id     uuid        not null,
+    consumer     text        not null, -- its group
+    event_id     text        not null,
     processed_at timestamptz not null default now(),
     primary key (consumer, event_id)
 );

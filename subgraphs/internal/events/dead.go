@@ -1,0 +1,77 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/redis/go-redis/v9"
+)
+
+// Fields of an entry of the dead-letter stream, besides the event's own.
+const (
+	fieldGroup    = "group"
+	fieldError    = "error"
+	fieldAttempts = "attempts"
+)
+
+// maxDead is how many dead letters are kept.
+const maxDead = 100_000
+
+// DeadLetter is an event that a consumer group could not handle.
+type DeadLetter struct {
+	ID       string // in the dead-letter stream
+	Group    string
+	Event    Event
+	Error    string // of the last try
+	Attempts int
+}
+
+// DeadLetters reads up to count dead letters, the oldest first.
+func (b *Bus) DeadLetters(ctx context.Context, count int64) ([]DeadLetter, error) {
+	messages, err := b.redis.XRangeN(ctx, DeadStream, "-", "+", count).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading the dead letters: %w", err)
+	}
+	letters := make([]DeadLetter, len(messages))
+	for i, message := range messages {
+		text := func(field string) string { s, _ := message.Values[field].(string); return s }
+		letters[i] = DeadLetter{ID: message.ID, Group: text(fieldGroup), Error: text(fieldError)}
+		letters[i].Attempts, _ = strconv.Atoi(text(fieldAttempts))
+		if envelope, err := parseEnvelope(text(fieldEvent)); err == nil {
+			letters[i].Event = envelope.event()
+		}
+	}
+	return letters, nil
+}
+
+// Revive sends a dead letter's event again. Groups that have had its effects
+// ignore it.
+func (b *Bus) Revive(ctx context.Context, id string) error {
+	messages, err := b.redis.XRangeN(ctx, DeadStream, id, id, 1).Result()
+	if err != nil {
+		return fmt.Errorf("reading the dead letter %s: %w", id, err)
+	}
+	if len(messages) == 0 {
+		return fmt.Errorf("there is no dead letter %s", id)
+	}
+	_, err = b.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.XAdd(ctx, &redis.XAddArgs{Stream: Stream, Values: []any{
+			fieldType, messages[0].Values[fieldType], fieldEvent, messages[0].Values[fieldEvent],
+		}})
+		p.XDel(ctx, DeadStream, id)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("sending the dead letter %s again: %w", id, err)
+	}
+	return nil
+}
+
+// isRefusal says whether Postgres answered, with a no.
+func isRefusal(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused)
+}

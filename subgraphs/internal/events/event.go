@@ -1,0 +1,86 @@
+package events
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Types of the store's events.
+const (
+	OrderCreated     = "order.created"
+	OrderCancelled   = "order.cancelled"
+	InventoryUpdated = "inventory.updated"
+	ProductUpdated   = "product.updated"
+	NotificationSent = "notification.sent"
+)
+
+const (
+	// Stream is the Redis stream of all events. It is one stream, so that
+	// events of different types about one subject keep their order.
+	Stream = "souk:events"
+	// DeadStream is where an event goes that a consumer could not handle.
+	DeadStream = "souk:events:dead"
+
+	// fieldEvent is the field of a stream entry that holds the CloudEvent;
+	// fieldType repeats its type, so that readers need not parse what they
+	// do not want.
+	fieldEvent = "event"
+	fieldType  = "type"
+)
+
+// Event is something that happened in a service.
+type Event struct {
+	Type    string
+	Subject string // id of what it happened to
+	// Data is anything JSON can hold when the event is appended, and a
+	// json.RawMessage when it is handled.
+	Data any
+
+	// These are filled in when the event is appended.
+	ID     string // UUID; the same however often the event is delivered
+	Source string // such as /souk/product
+	Time   time.Time
+}
+
+// Decode reads the data of an event that is handled.
+func (e Event) Decode(into any) error {
+	raw, ok := e.Data.(json.RawMessage)
+	if !ok {
+		return fmt.Errorf("the event %s was not received: its data is a %T", e.ID, e.Data)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("reading the data of %s %s: %w", e.Type, e.ID, err)
+	}
+	return nil
+}
+
+// envelope is a CloudEvent 1.0 in its JSON format, with the distributed
+// tracing extension.
+type envelope struct {
+	SpecVersion     string          `json:"specversion"`
+	ID              string          `json:"id"`
+	Source          string          `json:"source"`
+	Type            string          `json:"type"`
+	Subject         string          `json:"subject"`
+	Time            time.Time       `json:"time"`
+	DataContentType string          `json:"datacontenttype"`
+	TraceParent     string          `json:"traceparent,omitempty"`
+	TraceState      string          `json:"tracestate,omitempty"`
+	Data            json.RawMessage `json:"data"`
+}
+
+func parseEnvelope(text string) (envelope, error) {
+	var e envelope
+	if err := json.Unmarshal([]byte(text), &e); err != nil {
+		return e, fmt.Errorf("reading a CloudEvent: %w", err)
+	}
+	if e.SpecVersion != "1.0" || e.ID == "" || e.Source == "" || e.Type == "" {
+		return e, fmt.Errorf("not a CloudEvent 1.0 with id, source and type: %.200s", text)
+	}
+	return e, nil
+}
+
+func (e envelope) event() Event {
+	return Event{Type: e.Type, Subject: e.Subject, Data: e.Data, ID: e.ID, Source: e.Source, Time: e.Time}
+}

@@ -1,0 +1,143 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Results in the metrics.
+const (
+	resultHandled  = "handled"
+	resultRepeated = "repeated"
+	resultDead     = "dead"
+)
+
+// finish handles an event and acknowledges it. It is not done when the event
+// is to be tried again. The error is that of Postgres or Redis.
+func (r *reader) finish(ctx context.Context, d *delivery) (done bool, err error) {
+	if d.broken != nil {
+		return true, r.bury(ctx, d, d.broken)
+	}
+	if !slices.Contains(r.consumer.Types, d.envelope.Type) {
+		return true, r.acknowledge(ctx, d)
+	}
+	if d.failures >= r.consumer.MaxAttempts {
+		return true, r.bury(ctx, d, errors.New("tried too often, last by a process that died of it"))
+	}
+	result, failure, err := r.handle(ctx, d)
+	if err != nil {
+		return false, err
+	}
+	if failure == nil {
+		r.count(d, result)
+		return true, r.acknowledge(ctx, d)
+	}
+	d.failures++
+	r.bus.metrics.failed.WithLabelValues(r.consumer.Group, d.envelope.Type).Inc()
+	if permanent := (permanentError{}); errors.As(failure, &permanent) || d.failures >= r.consumer.MaxAttempts {
+		return true, r.bury(ctx, d, failure)
+	}
+	r.bus.logger.WarnContext(ctx, "an event could not be handled; it is tried again",
+		"group", r.consumer.Group, "type", d.envelope.Type, "event", d.envelope.ID, "attempt", d.failures, "error", failure)
+	return false, nil
+}
+
+// handle has the event's effects in one transaction with the note that it had
+// them, in the trace of what caused the event. The failure is the handler's.
+func (r *reader) handle(ctx context.Context, d *delivery) (result string, failure, err error) {
+	ctx = traceContext.Extract(ctx, propagation.MapCarrier{
+		"traceparent": d.envelope.TraceParent, "tracestate": d.envelope.TraceState,
+	})
+	ctx, span := r.bus.tracer.Start(ctx, "process "+d.envelope.Type,
+		trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(
+			attribute.String("messaging.system", "redis"),
+			attribute.String("messaging.operation.type", "process"),
+			attribute.String("messaging.destination.name", Stream),
+			attribute.String("messaging.consumer.group.name", r.consumer.Group),
+			attribute.String("messaging.message.id", d.envelope.ID)))
+	defer span.End()
+
+	tx, err := r.bus.db.Begin(ctx)
+	if err != nil {
+		return "", nil, fmt.Errorf("beginning a transaction: %w", err)
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	noted, err := tx.Exec(ctx, `
+		insert into processed_events (consumer, event_id) values ($1, $2) on conflict do nothing`,
+		r.consumer.Group, d.envelope.ID)
+	if err != nil {
+		return "", nil, fmt.Errorf("noting an event as processed: %w", err)
+	}
+	if noted.RowsAffected() == 0 {
+		return resultRepeated, nil, nil
+	}
+	if failure := r.call(ctx, tx, d); failure != nil {
+		span.SetStatus(codes.Error, failure.Error())
+		// Not the event's fault when Postgres is gone or this is the end.
+		if tx.Conn().IsClosed() {
+			return "", nil, fmt.Errorf("losing Postgres: %w", failure)
+		}
+		return "", failure, ctx.Err()
+	}
+	if err := tx.Commit(ctx); err != nil {
+		// A constraint that is checked at the end is the handler's doing; a
+		// broken connection is not, and it is not known what became of it.
+		if isRefusal(err) {
+			return "", err, nil
+		}
+		return "", nil, fmt.Errorf("committing an event's effects: %w", err)
+	}
+	return resultHandled, nil, nil
+}
+
+// call calls the handler and makes an error of its panic.
+func (r *reader) call(ctx context.Context, tx pgx.Tx, d *delivery) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("panic: %v\n%s", value, debug.Stack())
+		}
+	}()
+	return r.consumer.Handler(ctx, tx, d.envelope.event())
+}
+
+func (r *reader) acknowledge(ctx context.Context, d *delivery) error {
+	if err := r.bus.redis.XAck(ctx, Stream, r.consumer.Group, d.streamID).Err(); err != nil {
+		return fmt.Errorf("acknowledging an event: %w", err)
+	}
+	return nil
+}
+
+// bury puts an event into the dead-letter stream and acknowledges it.
+func (r *reader) bury(ctx context.Context, d *delivery, why error) error {
+	_, err := r.bus.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.XAdd(ctx, &redis.XAddArgs{Stream: DeadStream, MaxLen: maxDead, Approx: true, Values: []any{
+			fieldType, d.envelope.Type, fieldEvent, d.text, fieldGroup, r.consumer.Group,
+			fieldError, why.Error(), fieldAttempts, strconv.Itoa(d.failures),
+		}})
+		p.XAck(ctx, Stream, r.consumer.Group, d.streamID)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("putting an event into the dead-letter stream: %w", err)
+	}
+	r.count(d, resultDead)
+	r.bus.logger.ErrorContext(ctx, "an event went to the dead-letter stream",
+		"group", r.consumer.Group, "type", d.envelope.Type, "event", d.envelope.ID, "attempts", d.failures, "error", why)
+	return nil
+}
+
+func (r *reader) count(d *delivery, result string) {
+	r.bus.metrics.handled.WithLabelValues(r.consumer.Group, d.envelope.Type, result).Inc()
+}

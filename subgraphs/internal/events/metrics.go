@@ -1,0 +1,67 @@
+package events
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"souk/telemetry"
+)
+
+var (
+	metricPublished = telemetry.Metric{
+		Name: "souk_events_published_total", Kind: telemetry.Counter,
+		Help:   "Events moved from the outbox to the stream.",
+		Labels: []string{"type"},
+	}
+	metricHandled = telemetry.Metric{
+		Name: "souk_events_handled_total", Kind: telemetry.Counter,
+		Help:   "Events a consumer group finished with: handled, repeated (had its effects before), dead.",
+		Labels: []string{"group", "type", "result"},
+	}
+	metricFailed = telemetry.Metric{
+		Name: "souk_event_failures_total", Kind: telemetry.Counter,
+		Help:   "Tries to handle an event that failed.",
+		Labels: []string{"group", "type"},
+	}
+	metricOutboxWaiting = telemetry.Metric{
+		Name: "souk_event_outbox_waiting", Kind: telemetry.Gauge,
+		Help: "Events in the outbox that are not in the stream yet.",
+	}
+	metricOutboxAge = telemetry.Metric{
+		Name: "souk_event_outbox_age_seconds", Kind: telemetry.Gauge,
+		Help: "Age of the oldest event in the outbox that is not in the stream yet.",
+	}
+	metricPending = telemetry.Metric{
+		Name: "souk_event_retries_waiting", Kind: telemetry.Gauge,
+		Help:   "Events a consumer group has read and will try again, or that wait behind such a one.",
+		Labels: []string{"group"},
+	}
+	metricLag = telemetry.Metric{
+		Name: "souk_event_stream_lag", Kind: telemetry.Gauge,
+		Help:   "Entries of the stream a consumer group has not read yet.",
+		Labels: []string{"group"},
+	}
+)
+
+// Metrics are the definitions of what this package measures.
+func Metrics() []telemetry.Metric {
+	return []telemetry.Metric{
+		metricPublished, metricHandled, metricFailed, metricOutboxWaiting, metricOutboxAge, metricPending, metricLag,
+	}
+}
+
+type metrics struct {
+	published, handled, failed               *prometheus.CounterVec
+	outboxWaiting, outboxAge, retrying, lags *prometheus.GaugeVec
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	return &metrics{
+		published:     metricPublished.NewCounter(r),
+		handled:       metricHandled.NewCounter(r),
+		failed:        metricFailed.NewCounter(r),
+		outboxWaiting: metricOutboxWaiting.NewGauge(r),
+		outboxAge:     metricOutboxAge.NewGauge(r),
+		retrying:      metricPending.NewGauge(r),
+		lags:          metricLag.NewGauge(r),
+	}
+}

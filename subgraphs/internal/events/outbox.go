@@ -1,0 +1,45 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/propagation"
+)
+
+// traceContext reads and writes W3C trace context.
+var traceContext propagation.TraceContext
+
+// Append notes an event in the transaction of the change it tells of. A change
+// must lock what it changes before it appends: that keeps the events of a
+// subject in order.
+func Append(ctx context.Context, tx pgx.Tx, e Event) error {
+	data, err := json.Marshal(e.Data)
+	if err != nil {
+		return fmt.Errorf("writing the data of a %s event: %w", e.Type, err)
+	}
+	if e.ID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("making an event's id: %w", err)
+		}
+		e.ID = id.String()
+	}
+	trace := propagation.MapCarrier{}
+	traceContext.Inject(ctx, trace)
+	var time any = e.Time
+	if e.Time.IsZero() {
+		time = nil
+	}
+	_, err = tx.Exec(ctx, `
+		insert into event_outbox (id, type, subject, time, traceparent, tracestate, data)
+		values ($1, $2, $3, coalesce($4, now()), $5, $6, $7)`,
+		e.ID, e.Type, e.Subject, time, trace["traceparent"], trace["tracestate"], data)
+	if err != nil {
+		return fmt.Errorf("appending a %s event to the outbox: %w", e.Type, err)
+	}
+	return nil
+}

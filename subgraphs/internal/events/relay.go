@@ -1,0 +1,217 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	relayPoll  = 50 * time.Millisecond // how often to look for new events
+	relayBatch = 200
+	// retention is how long published events stay in the outbox and in the
+	// stream: how old an event may be that is sent anew after Redis lost it.
+	retention = 72 * time.Hour
+	// memory is how long a consumer knows an event it has handled. It must
+	// exceed retention.
+	memory   = 30 * 24 * time.Hour
+	tidyTime = time.Minute
+)
+
+// errStandby says that another process does this work now.
+var errStandby = errors.New("another process does this work")
+
+// Relay moves the service's outbox to the stream until ctx ends. Several
+// processes may run it: one works at a time, so order is kept.
+//
+// An event whose change was committed gets into the stream: it stays in the
+// outbox until Redis has it, and for 72 hours more. Before every batch the
+// relay looks whether the batch before is still in the stream; if Redis lost
+// it (a restart without persistence, a failover), all events of that time
+// that are missing are sent anew. Consumers have each event's effects once.
+func (b *Bus) Relay(ctx context.Context) error {
+	return b.retry(untraced(ctx), "the relay of events", b.relay)
+}
+
+func (b *Bus) relay(ctx context.Context) error {
+	var tidied time.Time
+	for ctx.Err() == nil {
+		moved, err := b.relayBatch(ctx)
+		if err != nil {
+			return err
+		}
+		if moved < relayBatch {
+			if time.Since(tidied) > tidyTime {
+				tidied = time.Now()
+				if err := b.tidy(ctx); err != nil {
+					return err
+				}
+			}
+			sleep(ctx, relayPoll)
+		}
+	}
+	return nil
+}
+
+// outboxRow is an event that is to be published.
+type outboxRow struct {
+	Position    int64
+	ID          string
+	Type        string
+	Subject     string
+	Time        time.Time
+	TraceParent string
+	TraceState  string
+	Data        json.RawMessage
+}
+
+// relayBatch publishes the oldest waiting events. The transaction's lock makes
+// this process the only one at it.
+func (b *Bus) relayBatch(ctx context.Context) (moved int, err error) {
+	err = pgx.BeginFunc(ctx, b.db, func(tx pgx.Tx) error {
+		var alone bool
+		if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", lockNumber("relay")).Scan(&alone); err != nil {
+			return fmt.Errorf("locking the outbox: %w", err)
+		}
+		if !alone {
+			return errStandby
+		}
+		rows, err := waiting(ctx, tx)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		lost, err := b.lostPrevious(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if lost {
+			return b.unpublishLost(ctx, tx) // the next batch begins with them
+		}
+		moved = len(rows)
+		return b.publish(ctx, tx, rows)
+	})
+	return moved, err
+}
+
+func waiting(ctx context.Context, tx pgx.Tx) ([]outboxRow, error) {
+	rows, err := tx.Query(ctx, `
+		select position, id::text, type, subject, time, traceparent, tracestate, data
+		from event_outbox where published_at is null order by position limit $1`, relayBatch)
+	if err != nil {
+		return nil, fmt.Errorf("reading the outbox: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[outboxRow])
+	if err != nil {
+		return nil, fmt.Errorf("reading the outbox: %w", err)
+	}
+	return found, nil
+}
+
+// publish adds the rows to the stream, in order, and notes that it did. When
+// the note is lost they are published again, with the same ids.
+func (b *Bus) publish(ctx context.Context, tx pgx.Tx, rows []outboxRow) error {
+	pipeline := b.redis.Pipeline()
+	added := make([]*redis.StringCmd, len(rows))
+	positions, streamIDs := make([]int64, len(rows)), make([]string, len(rows))
+	for i, row := range rows {
+		event, err := json.Marshal(envelope{
+			SpecVersion: "1.0", ID: row.ID, Source: b.source, Type: row.Type, Subject: row.Subject,
+			Time: row.Time.UTC(), DataContentType: "application/json",
+			TraceParent: row.TraceParent, TraceState: row.TraceState, Data: row.Data,
+		})
+		if err != nil {
+			return fmt.Errorf("writing the event %s: %w", row.ID, err)
+		}
+		added[i] = pipeline.XAdd(ctx, &redis.XAddArgs{
+			Stream: Stream, Values: []any{fieldType, row.Type, fieldEvent, string(event)},
+		})
+		positions[i] = row.Position
+	}
+	if _, err := pipeline.Exec(ctx); err != nil {
+		return fmt.Errorf("adding events to the stream: %w", err)
+	}
+	for i, command := range added {
+		streamIDs[i] = command.Val()
+	}
+	_, err := tx.Exec(ctx, `
+		update event_outbox o set published_at = now(), stream_id = p.stream_id
+		from unnest($1::bigint[], $2::text[]) p(position, stream_id)
+		where o.position = p.position`, positions, streamIDs)
+	if err != nil {
+		return fmt.Errorf("noting the events as published: %w", err)
+	}
+	for _, row := range rows {
+		b.metrics.published.WithLabelValues(row.Type).Inc()
+	}
+	return nil
+}
+
+// lostPrevious says whether the entry published last is no longer in the
+// stream. The stream is only trimmed of old entries.
+func (b *Bus) lostPrevious(ctx context.Context, tx pgx.Tx) (bool, error) {
+	var id string
+	err := tx.QueryRow(ctx, `
+		select stream_id from event_outbox
+		where published_at > now() - $1::interval / 2
+		order by published_at desc, position desc limit 1`, retention).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking up the last published event: %w", err)
+	}
+	found, err := b.redis.XRangeN(ctx, Stream, id, id, 1).Result()
+	if err != nil {
+		return false, fmt.Errorf("looking for the last published event in the stream: %w", err)
+	}
+	return len(found) == 0, nil
+}
+
+// unpublishLost has every event sent anew that ought to be in the stream and
+// is not.
+func (b *Bus) unpublishLost(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, `
+		select position, stream_id from event_outbox
+		where published_at > now() - $1::interval / 2`, retention)
+	if err != nil {
+		return fmt.Errorf("reading the published events: %w", err)
+	}
+	type published struct {
+		Position int64
+		StreamID string
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[published])
+	if err != nil {
+		return fmt.Errorf("reading the published events: %w", err)
+	}
+	var lost []int64
+	for len(all) > 0 {
+		part := all[:min(len(all), relayBatch)]
+		all = all[len(part):]
+		pipeline := b.redis.Pipeline()
+		looked := make([]*redis.XMessageSliceCmd, len(part))
+		for i, p := range part {
+			looked[i] = pipeline.XRangeN(ctx, Stream, p.StreamID, p.StreamID, 1)
+		}
+		if _, err := pipeline.Exec(ctx); err != nil {
+			return fmt.Errorf("looking for published events in the stream: %w", err)
+		}
+		for i, p := range part {
+			if len(looked[i].Val()) == 0 {
+				lost = append(lost, p.Position)
+			}
+		}
+	}
+	b.logger.WarnContext(ctx, "Redis lost events; they are sent anew", "count", len(lost))
+	_, err = tx.Exec(ctx, `
+		update event_outbox set published_at = null, stream_id = null where position = any($1)`, lost)
+	if err != nil {
+		return fmt.Errorf("having lost events sent anew: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package peer_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+
+	"github.com/Khan/genqlient/graphql"
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+
+	"souk/subgraphs/internal/identity"
+	"souk/subgraphs/internal/peer"
+)
+
+// serve answers with the statuses one after the other, the last one for ever.
+func serve(t *testing.T, statuses ...int) (client *peer.Client, tries *atomic.Int32) {
+	t.Helper()
+	tries = new(atomic.Int32)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := int(tries.Add(1))
+		if r.URL.Path != "/graphql" || r.Header.Get(identity.ServiceTokenHeader) != "secret" {
+			t.Errorf("asked %s with the token %q", r.URL.Path, r.Header.Get(identity.ServiceTokenHeader))
+		}
+		status := statuses[min(n, len(statuses))-1]
+		w.WriteHeader(status)
+		switch status {
+		case http.StatusOK:
+			w.Write([]byte(`{"data": {"answer": 42}}`))
+		case http.StatusUnprocessableEntity:
+			w.Write([]byte(`{"errors": [{"message": "no such field"}]}`))
+		}
+	}))
+	t.Cleanup(s.Close)
+	return peer.New("oracle", s.URL, "secret", nil), tries
+}
+
+func ask(t *testing.T, c *peer.Client) (int, error) {
+	t.Helper()
+	var data struct{ Answer int }
+	err := c.MakeRequest(t.Context(), &graphql.Request{OpName: "Ask", Query: "query Ask { answer }"}, &graphql.Response{Data: &data})
+	return data.Answer, err
+}
+
+func TestRetries(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		statuses []int
+		tries    int32
+		answer   int
+	}{
+		{"at once", []int{200}, 1, 42},
+		{"after two failures", []int{503, 500, 200}, 3, 42},
+		{"not more than two", []int{502}, 3, 0},
+		{"not what was answered", []int{422}, 1, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, tries := serve(t, test.statuses...)
+			answer, err := ask(t, c)
+			if answer != test.answer || tries.Load() != test.tries {
+				t.Errorf("%d after %d tries, not %d after %d: %v", answer, tries.Load(), test.answer, test.tries, err)
+			}
+			var failure *peer.Error
+			if test.answer == 0 && (!errors.As(err, &failure) || failure.Service != "oracle" || failure.RetryAfter < 1) {
+				t.Errorf("the error is %v", err)
+			}
+		})
+	}
+}
+
+func TestBreakerOpens(t *testing.T) {
+	c, tries := serve(t, 503)
+	for range 4 {
+		if _, err := ask(t, c); err == nil {
+			t.Fatal("no error")
+		}
+	}
+	before := tries.Load()
+	_, err := ask(t, c)
+	if !errors.Is(err, circuitbreaker.ErrOpen) || tries.Load() != before {
+		t.Errorf("with the breaker open: %d more tries, %v", tries.Load()-before, err)
+	}
+	if err := c.Ready(); !errors.Is(err, circuitbreaker.ErrOpen) {
+		t.Errorf("Ready: %v", err)
+	}
+}
+
+func TestAnswersDoNotOpenTheBreaker(t *testing.T) {
+	c, _ := serve(t, 422)
+	for range 20 {
+		_, _ = ask(t, c)
+	}
+	if err := c.Ready(); err != nil {
+		t.Error(err)
+	}
+}
