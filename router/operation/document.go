@@ -139,3 +139,15 @@ func (d *Document) findConditions() {
 	}
 	visit(d.source.SelectionSet)
 }
+
+// Conditions gives those of the variables that Operation depends on, for
+// making the same operation from a document of the same text again.
+func (d *Document) Conditions(vars Variables) Variables {
+	var out Variables
+	for _, name := range d.conditions {
+		if value := vars.Get(name); value != nil {
+			out = append(out, Variable{Name: name, Value: append([]byte(nil), value...)})
+		}
+	}
+	return out
+}

@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"souk/router/execute/jsonscan"
+	"souk/router/operation"
+)
+
+// serveBatch answers several requests in one, in their order, at the same
+// time. Each has its own answer, so the status is 200 once the batch as such
+// is accepted.
+func (x *exchange) serveBatch(body []byte) {
+	if !x.config.HTTP.Batching.Enabled {
+		x.fail(shape("Batching is not enabled here: a request must be one JSON object."))
+		return
+	}
+	list, err := split(body)
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	if most := x.config.HTTP.Batching.MaxSize; len(list) == 0 || len(list) > most {
+		x.fail(shape("A batch may have 1 to %d requests; this one has %d.", most, len(list)))
+		return
+	}
+	answers := make([][]byte, len(list))
+	var all sync.WaitGroup
+	for i := range list {
+		all.Go(func() { answers[i] = x.batched(list[i]) })
+	}
+	all.Wait()
+	out := []byte{'['}
+	for i, a := range answers {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, a...)
+	}
+	x.w.Header().Set("Cache-Control", "no-store")
+	x.write(http.StatusOK, append(out, ']'))
+}
+
+// split finds the members of a JSON array.
+func split(body []byte) (list [][]byte, err error) {
+	end := jsonscan.Value(body, 0)
+	if end < 0 {
+		return nil, notJSON(^end)
+	}
+	if rest := jsonscan.Space(body, end); rest != len(body) {
+		return nil, notJSON(rest)
+	}
+	i := jsonscan.Space(body, 1)
+	for more := body[i] != ']'; more; {
+		end := jsonscan.Value(body, i)
+		list = append(list, body[i:end])
+		i, more = jsonscan.Next(body, end, ']')
+	}
+	return list, nil
+}
+
+// batched answers one request of a batch.
+func (x *exchange) batched(value []byte) []byte {
+	start := time.Now()
+	var req request
+	err := req.parse(value)
+	var p *prepared
+	if err == nil {
+		p, err = x.prepare(x.r.Context(), &req)
+	}
+	if err == nil && p.op.Kind == operation.Subscription {
+		err = shape("A subscription cannot be part of a batch.")
+	}
+	if err != nil {
+		return describe(err).body()
+	}
+	ctx, cancel := x.deadline(x.r.Context())
+	defer cancel()
+	response := x.run(ctx, p, start)
+	defer response.Release()
+	return append([]byte(nil), response.Body...)
+}

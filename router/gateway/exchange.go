@@ -1,0 +1,289 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"souk/router/execute"
+	"souk/router/operation"
+)
+
+// An exchange is one HTTP request and its response.
+type exchange struct {
+	*Gateway
+	gen    *generation
+	w      http.ResponseWriter
+	r      *http.Request
+	accept accepted
+}
+
+// A prepared operation is one that has come through all stages before the
+// executor.
+type prepared struct {
+	document             *document
+	op                   *operation.Operation
+	program              *execute.Program
+	vars                 operation.Variables
+	documentHit, planHit bool
+}
+
+func (x *exchange) serveGet() {
+	req, err := parseQuery(x.r.URL.Query())
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	x.serve(&req)
+}
+
+func (x *exchange) servePost() {
+	body, p := readBody(x.w, x.r, x.config.Limits.MaxBodyBytes)
+	if p != nil {
+		p.write(x.w)
+		return
+	}
+	defer releaseBody(body)
+	if list := bytes.TrimLeft(body.Bytes(), " \t\r\n"); len(list) > 0 && list[0] == '[' {
+		x.serveBatch(list)
+		return
+	}
+	req, err := parseBody(body.Bytes())
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	x.serve(&req)
+}
+
+// serve answers one request with one response or a stream.
+func (x *exchange) serve(req *request) {
+	start := time.Now()
+	p, err := x.prepare(x.r.Context(), req)
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	switch {
+	case p.op.Kind == operation.Subscription:
+		x.serveEvents(p)
+	case x.accept.single == noMediaType && x.accept.events:
+		x.serveEvents(p)
+	case x.shares(p):
+		x.serveShared(p, start)
+	default:
+		ctx, cancel := x.deadline(x.r.Context())
+		defer cancel()
+		response := x.run(ctx, p, start)
+		x.respond(p, response.Body, response)
+		response.Release()
+	}
+}
+
+func (x *exchange) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if d := x.config.TrafficShaping.Router.Timeout; d > 0 {
+		return context.WithTimeout(ctx, d)
+	}
+	return ctx, func() {}
+}
+
+// prepare takes a request through the stages before the executor.
+func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error) {
+	if err := x.trusted.resolve(req); err != nil {
+		return nil, err
+	}
+	if req.document == nil {
+		return nil, shape("The request has no query.")
+	}
+	scratch := bodies.Get().(*bytes.Buffer)
+	defer releaseBody(scratch)
+	scratch.Grow(len(req.document) + len(req.operationName) + 1)
+	d, hit, err := x.gen.document(x.metrics, scratch.Bytes(), req.document, req.operationName)
+	if err != nil {
+		return nil, err
+	}
+	p := &prepared{document: d, documentHit: hit}
+	if req.safe && d.Kind() == operation.Mutation {
+		return nil, &Refusal{Status: http.StatusMethodNotAllowed, Header: http.Header{"Allow": {"POST"}},
+			Err: &operation.Error{Message: "A mutation cannot be sent by GET; use POST.", Code: codeMethod}}
+	}
+	if p.vars, err = d.Variables(req.variables); err != nil {
+		return nil, err
+	}
+	p.op = d.Undeferred(p.vars)
+	return p, x.admit(ctx, p)
+}
+
+// admit asks the stages that may refuse an operation, and plans it.
+func (x *exchange) admit(ctx context.Context, p *prepared) error {
+	if !x.config.Introspection && !x.config.Dev && introspects(p.op) {
+		return &operation.Error{Message: "Introspection is not allowed here.", Code: "INTROSPECTION_DISABLED"}
+	}
+	annotate(ctx, p)
+	var err error
+	if x.options.Authorize != nil {
+		if p.op, err = x.options.Authorize(ctx, x.gen.schema, p.op); err != nil {
+			return err
+		}
+	}
+	if x.options.Admit != nil {
+		if err := x.options.Admit(ctx, x.r, p.op, p.vars); err != nil {
+			return err
+		}
+	}
+	p.program, p.planHit, err = x.gen.program(ctx, x.metrics, p.document, p.op, p.vars)
+	if err != nil {
+		return &unplannable{err}
+	}
+	return nil
+}
+
+// An unplannable operation is valid, but no subgraphs together can answer it.
+type unplannable struct{ err error }
+
+func (u *unplannable) Error() string { return u.err.Error() }
+func (u *unplannable) Unwrap() error { return u.err }
+
+func introspects(op *operation.Operation) bool {
+	for _, sel := range op.Selections {
+		if f, ok := sel.(*operation.Field); ok && strings.HasPrefix(f.Name, "__") && f.Name != "__typename" {
+			return true
+		}
+	}
+	return false
+}
+
+// annotate tells the request's span what is asked, by the semantic
+// conventions for GraphQL.
+func annotate(ctx context.Context, p *prepared) {
+	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(
+		attribute.String("graphql.operation.type", p.op.Kind.String()),
+		attribute.String("graphql.operation.name", p.op.Name),
+		attribute.String("graphql.document.hash", p.document.hash),
+	)
+}
+
+// run executes a prepared operation. The response is the caller's to release.
+func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execute.Response {
+	x.metrics.InFlight.Inc()
+	response := x.gen.executor.Execute(ctx, x.executeRequest(p))
+	x.metrics.InFlight.Dec()
+	outcome := "data"
+	switch {
+	case response.Errors > 0 && response.DataNull:
+		outcome = "errors"
+	case response.Errors > 0:
+		outcome = "partial"
+	}
+	x.metrics.Operation(p.op.Kind.String(), outcome).Observe(time.Since(start).Seconds())
+	return response
+}
+
+func (x *exchange) executeRequest(p *prepared) *execute.Request {
+	req := &execute.Request{Program: p.program, Variables: p.vars, Internals: x.config.Dev}
+	if x.options.Caller != nil {
+		req.Caller = x.options.Caller(x.r)
+	} else {
+		req.Caller.Header = x.r.Header
+	}
+	if x.config.Dev {
+		req.Extensions = p.figures
+	}
+	return req
+}
+
+// figures are the response's extensions in development.
+func (p *prepared) figures(fetches []execute.FetchStatistics) []byte {
+	type fetch struct {
+		Subgraph string  `json:"subgraph"`
+		Millis   float64 `json:"ms"`
+		Bytes    int     `json:"bytes"`
+		Entities int     `json:"entities,omitempty"`
+		Cached   int     `json:"cached,omitempty"`
+	}
+	type figures struct {
+		DocumentCache string  `json:"documentCache"`
+		PlanCache     string  `json:"planCache"`
+		Fetches       []fetch `json:"fetches"`
+		CacheHits     int     `json:"entityCacheHits"`
+		CacheMisses   int     `json:"entityCacheMisses"`
+	}
+	word := map[bool]string{true: "hit", false: "miss"}
+	f := figures{DocumentCache: word[p.documentHit], PlanCache: word[p.planHit], Fetches: []fetch{}}
+	for _, s := range fetches {
+		f.Fetches = append(f.Fetches, fetch{s.Subgraph, float64(s.Duration.Microseconds()) / 1000, s.Received, s.Representations, s.Found})
+		f.CacheHits += s.Found
+		f.CacheMisses += max(s.Representations, 1) - s.Found
+	}
+	out, err := json.Marshal(map[string]any{"souk": f})
+	if err != nil { // not reached: all parts have a JSON form
+		return nil
+	}
+	return out
+}
+
+// failure is what a request is answered that is not executed.
+type failure struct {
+	status int
+	header http.Header
+	errors []*operation.Error
+	// data says that there is "data": null beside the errors.
+	data bool
+}
+
+// describe finds status and errors for what prepare gave.
+func describe(err error) failure {
+	var (
+		list    operation.Errors
+		one     *operation.Error
+		refusal *Refusal
+		bad     *malformed
+		plan    *unplannable
+	)
+	switch {
+	case errors.As(err, &refusal):
+		return failure{status: refusal.Status, header: refusal.Header, errors: operation.Errors{refusal.Err}}
+	case errors.As(err, &list):
+		status := http.StatusUnprocessableEntity
+		if list[0].Code == operation.CodeParseFailed {
+			status = http.StatusBadRequest
+		}
+		return failure{status: status, errors: list}
+	case errors.As(err, &one):
+		return failure{status: http.StatusUnprocessableEntity, errors: operation.Errors{one}}
+	case errors.As(err, &bad):
+		return failure{status: bad.status, errors: operation.Errors{{Message: bad.detail, Code: codeBadRequest}}}
+	case errors.As(err, &plan):
+		return failure{status: http.StatusOK, data: true, errors: operation.Errors{{
+			Message: "The subgraphs cannot answer this operation: " + plan.Error(), Code: "QUERY_PLANNING_FAILED"}}}
+	}
+	return failure{status: http.StatusInternalServerError, errors: operation.Errors{{Message: "Internal error.", Code: execute.CodeInternal}}}
+}
+
+// body gives the failure as a GraphQL response.
+func (f failure) body() []byte {
+	var data *json.RawMessage
+	if f.data {
+		null := json.RawMessage("null")
+		data = &null
+	}
+	out, err := json.Marshal(struct {
+		Errors []*operation.Error `json:"errors"`
+		Data   *json.RawMessage   `json:"data,omitempty"`
+	}{f.errors, data})
+	if err != nil { // not reached: all parts have a JSON form
+		panic(err)
+	}
+	return out
+}

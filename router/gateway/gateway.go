@@ -1,0 +1,158 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"souk/router/execute"
+	"souk/router/gateway/config"
+	"souk/router/gateway/playground"
+	"souk/router/operation"
+	"souk/router/supergraph"
+	"souk/router/telemetry"
+)
+
+// Options are what a gateway is made of beside its configuration.
+type Options struct {
+	// Supergraph is the SDL to serve; if it is empty the configuration's file
+	// is read, and watched if hot_reload is set.
+	Supergraph string
+	// Transport makes what carries requests to the subgraphs of a supergraph,
+	// and what closes it; it must be set.
+	Transport func(*supergraph.Model) (execute.Transport, func(), error)
+	// EntityCache is asked before subgraphs are; nil for none.
+	EntityCache execute.EntityCache
+	// Observe is told of each request to a subgraph; nil for nobody.
+	Observe execute.Observer
+	// Authorize takes from an operation what the caller may not have, by
+	// marking fields as Denied in a copy. An error refuses the operation. Nil
+	// allows everything.
+	Authorize func(ctx context.Context, schema *operation.Schema, op *operation.Operation) (*operation.Operation, error)
+	// Admit decides, by rate and cost, whether an operation is run. The error
+	// refuses it: an [*operation.Error], or a [*Refusal] for a status of its
+	// own. Nil admits everything.
+	Admit func(ctx context.Context, r *http.Request, op *operation.Operation, vars operation.Variables) error
+	// Caller tells callers apart for the entity cache; nil for all alike.
+	Caller func(r *http.Request) execute.Caller
+	// Middleware is put around the GraphQL endpoint: authentication, traces.
+	Middleware []func(http.Handler) http.Handler
+	// Mount are further handlers on the public port, by pattern, such as the
+	// REST routes under "/api/".
+	Mount map[string]http.Handler
+	// Admin are handlers on the admin port, by pattern, such as "/metrics".
+	Admin map[string]http.Handler
+	// Examples are the tabs of the playground.
+	Examples []playground.Example
+	Metrics  *telemetry.Metrics
+	Logger   *slog.Logger
+}
+
+// A Refusal is an error that Admit or Authorize answers a request with.
+type Refusal struct {
+	Status int
+	// Header is added to the response: Retry-After, RateLimit.
+	Header http.Header
+	Err    *operation.Error
+}
+
+// Error gives the message.
+func (r *Refusal) Error() string { return r.Err.Message }
+
+// A Gateway answers GraphQL over HTTP. It is safe for use by many goroutines.
+type Gateway struct {
+	config  config.Config
+	options Options
+	logger  *slog.Logger
+	metrics *metrics
+	coders  coders
+	trusted *trusted
+	flights flights
+
+	current               atomic.Pointer[generation]
+	loading               sync.Mutex
+	draining              atomic.Bool
+	inFlight, openStreams atomic.Int64
+	handler               http.Handler
+	// streams ends when open subscriptions must.
+	streams    context.Context
+	endStreams context.CancelFunc
+	watch      sync.WaitGroup
+}
+
+// New makes a gateway and loads its supergraph. It watches the supergraph's
+// file until ctx ends or Close is called.
+func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
+	if o.Transport == nil {
+		return nil, errors.New("gateway: Options.Transport must be set")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics), coders: newCoders()}
+	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))
+	var err error
+	if gw.trusted, err = loadTrusted(c.PersistedDocuments); err != nil {
+		return nil, err
+	}
+	sdl := o.Supergraph
+	if sdl == "" {
+		data, err := os.ReadFile(c.Supergraph.Path)
+		if err != nil {
+			return nil, fmt.Errorf("reading the supergraph: %w; `souk compose` makes it from the subgraphs' schemas", err)
+		}
+		sdl = string(data)
+	}
+	if err := gw.SetSupergraph(sdl); err != nil {
+		return nil, err
+	}
+	gw.handler = gw.routes()
+	if o.Supergraph == "" && c.Supergraph.HotReload {
+		gw.watch.Add(1)
+		go func() {
+			defer gw.watch.Done()
+			gw.watchSupergraph(ctx, sdl)
+		}()
+	}
+	return gw, nil
+}
+
+// Handler serves everything on the public port.
+func (gw *Gateway) Handler() http.Handler { return gw.handler }
+
+// Close ends open subscriptions and lets go of the supergraph. Requests under
+// way end with it undisturbed.
+func (gw *Gateway) Close() {
+	gw.draining.Store(true)
+	gw.endStreams()
+	gw.watch.Wait()
+	if g := gw.current.Swap(nil); g != nil {
+		g.release()
+	}
+}
+
+// acquire gives the current generation, for release when the request has
+// ended; nil after Close.
+func (gw *Gateway) acquire() *generation {
+	for {
+		g := gw.current.Load()
+		if g == nil || g.retain() {
+			return g
+		}
+	}
+}
+
+func (gw *Gateway) hidesErrors(subgraph string) bool {
+	if gw.config.Dev {
+		return false
+	}
+	if shown, ok := gw.config.IncludeErrors.Subgraphs[subgraph]; ok {
+		return !shown
+	}
+	return !gw.config.IncludeErrors.All
+}

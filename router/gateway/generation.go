@@ -1,0 +1,200 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"souk/router/execute"
+	"souk/router/gateway/config"
+	"souk/router/introspect"
+	"souk/router/operation"
+	"souk/router/plan/planner"
+	"souk/router/supergraph"
+)
+
+// A generation is everything made from one supergraph. It is given up as a
+// whole when there is a new one and its last request has ended.
+type generation struct {
+	id       string // hash of the SDL
+	model    *supergraph.Model
+	schema   *operation.Schema
+	planner  *planner.Planner
+	executor *execute.Executor
+	close    func()
+
+	documents *cache[*document]
+	plans     *cache[*execute.Program]
+	planning  singleflight.Group
+
+	// holders are the requests under way, and one more while it is current.
+	holders atomic.Int64
+}
+
+// A document is what is kept of a text and an operation's name.
+type document struct {
+	*operation.Document
+	text, name string
+	// hash is the text's SHA-256 in hex.
+	hash string
+	// programs are those of the operations the document has given so far.
+	programs atomic.Pointer[[]specialised]
+}
+
+type specialised struct {
+	op      *operation.Operation
+	program *execute.Program
+	// conditions are variables that give the operation.
+	conditions operation.Variables
+}
+
+func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
+	model, err := supergraph.Parse(sdl)
+	if err != nil {
+		return nil, fmt.Errorf("reading the supergraph: %w", err)
+	}
+	schema, err := operation.NewSchema(model.APISchema)
+	if err != nil {
+		return nil, err
+	}
+	schema.Limits = limits(gw.config.Limits)
+	transport, closeTransport, err := gw.options.Transport(model)
+	if err != nil {
+		return nil, fmt.Errorf("preparing requests to subgraphs: %w", err)
+	}
+	sum := sha256.Sum256([]byte(sdl))
+	g := &generation{
+		id:        hex.EncodeToString(sum[:8]),
+		model:     model,
+		schema:    schema,
+		planner:   planner.New(model, planner.Options{}),
+		close:     closeTransport,
+		documents: newCache[*document](gw.config.Caches.Documents),
+		plans:     newCache[*execute.Program](gw.config.Caches.Plans),
+	}
+	g.executor = execute.New(execute.Options{
+		Transport:  transport,
+		Cache:      gw.options.EntityCache,
+		Introspect: introspect.New(schema).Answer,
+		Observe:    gw.options.Observe,
+		HideErrors: gw.hidesErrors,
+	})
+	g.holders.Store(1)
+	return g, nil
+}
+
+func limits(c config.Limits) operation.Limits {
+	return operation.Limits{
+		Tokens: c.MaxTokens, Depth: c.MaxDepth, Aliases: c.MaxAliases,
+		RootFields: c.MaxRootFields, Directives: c.MaxDirectives, Fields: c.MaxFields,
+	}
+}
+
+// retain adds a holder, unless the generation has been given up.
+func (g *generation) retain() bool {
+	for {
+		n := g.holders.Load()
+		if n == 0 {
+			return false
+		}
+		if g.holders.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+func (g *generation) release() {
+	if g.holders.Add(-1) == 0 {
+		g.close()
+	}
+}
+
+// document finds or makes the document of a request. key is scratch space.
+func (g *generation) document(m *metrics, key, text, name []byte) (*document, bool, error) {
+	key = append(append(append(key[:0], text...), 0), name...)
+	if d, ok := g.documents.get(key); ok {
+		m.documentHits.Inc()
+		return d, true, nil
+	}
+	m.documentMisses.Inc()
+	parsed, err := g.schema.Parse(string(text), string(name))
+	if err != nil {
+		return nil, false, err
+	}
+	sum := sha256.Sum256(text)
+	d := &document{Document: parsed, text: string(text), name: string(name), hash: hex.EncodeToString(sum[:])}
+	return g.documents.put(string(key), d), false, nil
+}
+
+// program finds or makes the program of an operation. Several requests for
+// the same one wait for a single planning.
+func (g *generation) program(ctx context.Context, m *metrics, d *document, op *operation.Operation, vars operation.Variables) (*execute.Program, bool, error) {
+	if known := d.programs.Load(); known != nil {
+		for i := range *known {
+			if (*known)[i].op == op {
+				m.planHits.Inc()
+				return (*known)[i].program, true, nil
+			}
+		}
+	}
+	key := op.Key()
+	p, hit := g.plans.get([]byte(key))
+	if !hit {
+		m.planMisses.Inc()
+		made, err, _ := g.planning.Do(key, func() (any, error) {
+			if p, ok := g.plans.get([]byte(key)); ok {
+				return p, nil
+			}
+			start := time.Now()
+			p, err := g.compile(op)
+			m.planDuration.Observe(time.Since(start).Seconds())
+			if err != nil {
+				return nil, err
+			}
+			return g.plans.put(key, p), nil
+		})
+		if err != nil {
+			return nil, false, err
+		}
+		p = made.(*execute.Program)
+	} else {
+		m.planHits.Inc()
+	}
+	d.keep(specialised{op, p, d.Conditions(vars)})
+	return p, hit, ctx.Err()
+}
+
+func (g *generation) compile(op *operation.Operation) (*execute.Program, error) {
+	p, err := g.planner.Plan(op)
+	if err != nil {
+		return nil, err
+	}
+	program, err := execute.Compile(p)
+	if err != nil {
+		return nil, fmt.Errorf("compiling a plan: %w", err)
+	}
+	return program, nil
+}
+
+// maxSpecialised bounds what a document keeps of its own; the plan cache
+// still has the rest.
+const maxSpecialised = 16
+
+func (d *document) keep(s specialised) {
+	for {
+		known := d.programs.Load()
+		var list []specialised
+		if known != nil && len(*known) < maxSpecialised {
+			list = append(list, *known...)
+		}
+		list = append(list, s)
+		if d.programs.CompareAndSwap(known, &list) {
+			return
+		}
+	}
+}

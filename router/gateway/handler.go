@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"souk/router/gateway/playground"
+)
+
+// routes makes the public port's handler.
+func (gw *Gateway) routes() http.Handler {
+	var graphql http.Handler = http.HandlerFunc(gw.serveGraphQL)
+	for i := len(gw.options.Middleware) - 1; i >= 0; i-- {
+		graphql = gw.options.Middleware[i](graphql)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(gw.config.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isWebSocket(r) {
+			gw.serveWebSocket(w, r)
+			return
+		}
+		graphql.ServeHTTP(w, r)
+	}))
+	for pattern, h := range gw.options.Mount {
+		mux.Handle(pattern, h)
+	}
+	if gw.config.Health.Enabled {
+		gw.mountHealth(mux)
+	}
+	if gw.playground() {
+		page := playground.New(playground.Options{Endpoint: gw.config.Path, Path: gw.config.Playground.Path, Examples: gw.options.Examples})
+		mux.Handle(strings.TrimSuffix(gw.config.Playground.Path, "/")+"/", page)
+		if _, taken := gw.options.Mount["/"]; !taken && gw.config.Path != "/" {
+			mux.Handle("GET /{$}", http.RedirectHandler(strings.TrimSuffix(gw.config.Playground.Path, "/")+"/", http.StatusFound))
+		}
+	}
+	return mux
+}
+
+func (gw *Gateway) playground() bool { return gw.config.Playground.Enabled || gw.config.Dev }
+
+func (gw *Gateway) mountHealth(mux *http.ServeMux) {
+	alive := func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, true) }
+	ready := func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, gw.Ready()) }
+	mux.HandleFunc("GET /health", alive)
+	mux.HandleFunc("GET /healthz", alive)
+	mux.HandleFunc("GET /readiness", ready)
+	mux.HandleFunc("GET /readyz", ready)
+}
+
+// Ready says whether the gateway wants requests: it has a supergraph and is
+// not about to stop.
+func (gw *Gateway) Ready() bool { return gw.current.Load() != nil && !gw.draining.Load() }
+
+func writeHealth(w http.ResponseWriter, up bool) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	body := `{"status":"UP"}` + "\n"
+	if !up {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		body = `{"status":"DOWN"}` + "\n"
+	}
+	_, _ = w.Write([]byte(body))
+}
+
+// serveGraphQL is the GraphQL endpoint.
+func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
+	if cors(gw.config.CORS, w, r) {
+		return
+	}
+	accept := negotiate(r.Header["Accept"])
+	if gw.playground() && accept.wantsPage(r) {
+		http.Redirect(w, r, strings.TrimSuffix(gw.config.Playground.Path, "/")+"/", http.StatusFound)
+		return
+	}
+	if p := gw.check(r, accept); p != nil {
+		p.write(w)
+		return
+	}
+	if max := gw.config.TrafficShaping.Router.MaxInFlight; max > 0 {
+		defer gw.inFlight.Add(-1)
+		if gw.inFlight.Add(1) > int64(max) {
+			w.Header().Set("Retry-After", "1")
+			(&problem{status: http.StatusServiceUnavailable, code: "OVERLOADED", detail: "The router has as many requests to work on as it may; try again soon."}).write(w)
+			return
+		}
+	}
+	gen := gw.acquire()
+	if gen == nil {
+		(&problem{status: http.StatusServiceUnavailable, code: "SHUTTING_DOWN", detail: "The router is about to stop."}).write(w)
+		return
+	}
+	defer gen.release()
+	x := exchange{Gateway: gw, gen: gen, w: w, r: r, accept: accept}
+	if r.Method == http.MethodGet {
+		x.serveGet()
+	} else {
+		x.servePost()
+	}
+}
+
+// check refuses what is no GraphQL request by its method and headers alone.
+func (gw *Gateway) check(r *http.Request, accept accepted) *problem {
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodPost:
+		return &problem{status: http.StatusMethodNotAllowed, code: codeMethod, allow: "GET, POST",
+			detail: fmt.Sprintf("Method %s is not allowed here; use POST or GET.", r.Method)}
+	case accept.single == noMediaType && !accept.events && !accept.parts:
+		return &problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
+			detail: "None of the types in Accept can be given; known are application/graphql-response+json, application/json, and text/event-stream for streams."}
+	case r.Method == http.MethodGet && gw.config.Limits.MaxURLBytes > 0 && len(r.URL.RawQuery) > gw.config.Limits.MaxURLBytes:
+		return &problem{status: http.StatusRequestURITooLong, code: codeTooLarge,
+			detail: fmt.Sprintf("The URL's query is longer than %d bytes; use POST.", gw.config.Limits.MaxURLBytes)}
+	}
+	return checkForgery(gw.config.CSRF, r.Header)
+}

@@ -1,0 +1,125 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+
+	"souk/router/gateway/config"
+	"souk/router/operation"
+)
+
+// trusted are the documents known by their hash.
+type trusted struct {
+	config config.PersistedDocuments
+	// listed are from the file: hex SHA-256 or the manifest's own id to text.
+	listed map[string][]byte
+	texts  map[string]bool
+	// registered are from clients (automatic persisted queries).
+	registered *cache[[]byte]
+}
+
+// registeredDocuments bounds what clients can register.
+const registeredDocuments = 4096
+
+func loadTrusted(c config.PersistedDocuments) (*trusted, error) {
+	t := &trusted{config: c, listed: map[string][]byte{}, texts: map[string]bool{}, registered: newCache[[]byte](registeredDocuments)}
+	if c.Path == "" {
+		return t, nil
+	}
+	data, err := os.ReadFile(c.Path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the persisted documents: %w", err)
+	}
+	var manifest struct {
+		Operations []struct{ ID, Body string }
+	}
+	plain := map[string]string{}
+	if json.Unmarshal(data, &manifest) == nil && manifest.Operations != nil {
+		for _, o := range manifest.Operations {
+			plain[o.ID] = o.Body
+		}
+	} else if err := json.Unmarshal(data, &plain); err != nil {
+		return nil, fmt.Errorf("reading the persisted documents in %s: %w; expected an object of hash and text, or a manifest with operations", c.Path, err)
+	}
+	for id, text := range plain {
+		t.listed[strings.TrimPrefix(id, "sha256:")] = []byte(text)
+		t.texts[text] = true
+	}
+	return t, nil
+}
+
+const codePersistedNotFound = "PERSISTED_QUERY_NOT_FOUND"
+
+// resolve fills in the document of a request that gives a hash, and keeps one
+// that gives both.
+func (t *trusted) resolve(r *request) error {
+	hash, err := t.hash(r)
+	if err != nil {
+		return err
+	}
+	switch {
+	case hash == "" && t.config.Require && !t.texts[string(r.document)]:
+		return refused("PERSISTED_QUERY_REQUIRED", "Only trusted documents are run here; this one is not among them.")
+	case hash == "":
+		return nil
+	case r.document == nil:
+		if text, ok := t.listed[hash]; ok {
+			r.document = text
+			return nil
+		}
+		if text, ok := t.registered.get([]byte(hash)); ok && !t.config.Require {
+			r.document = text
+			return nil
+		}
+		return refused(codePersistedNotFound, "PersistedQueryNotFound")
+	}
+	sum := sha256.Sum256(r.document)
+	if hex.EncodeToString(sum[:]) != hash {
+		return refused(codeBadRequest, "The document's SHA-256 is not the hash that is given.")
+	}
+	if t.config.Require && t.listed[hash] == nil {
+		return refused("PERSISTED_QUERY_REQUIRED", "Only trusted documents are run here; this one is not among them.")
+	}
+	if t.config.Automatic && t.listed[hash] == nil {
+		t.registered.put(hash, append([]byte(nil), r.document...))
+	}
+	return nil
+}
+
+// hash reads documentId or extensions.persistedQuery.
+func (t *trusted) hash(r *request) (string, error) {
+	if r.id != "" {
+		return strings.TrimPrefix(r.id, "sha256:"), nil
+	}
+	if len(r.extensions) == 0 {
+		return "", nil
+	}
+	var extensions struct {
+		PersistedQuery *struct {
+			Version    int
+			Sha256Hash string
+		}
+	}
+	if err := json.Unmarshal(r.extensions, &extensions); err != nil {
+		return "", shape("extensions.persistedQuery should be {\"version\":1,\"sha256Hash\":\"…\"}: %v.", err)
+	}
+	p := extensions.PersistedQuery
+	switch {
+	case p == nil:
+		return "", nil
+	case !t.config.Automatic && len(t.listed) == 0:
+		return "", refused("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
+	case p.Version != 1:
+		return "", shape("extensions.persistedQuery.version is %d; only 1 is known.", p.Version)
+	}
+	return strings.ToLower(p.Sha256Hash), nil
+}
+
+func refused(code, message string) error {
+	return &Refusal{Status: http.StatusUnprocessableEntity, Err: &operation.Error{Message: message, Code: code}}
+}

@@ -1,0 +1,49 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// A problem is why there is no GraphQL response at all: the request never got
+// so far as to be one. It is answered as RFC 9457 says; errors repeats it in
+// GraphQL's shape for clients that look for nothing else.
+type problem struct {
+	status int
+	code   string
+	detail string
+	// allow is the Allow header, for 405.
+	allow string
+}
+
+// Error gives the detail.
+func (p *problem) Error() string { return p.detail }
+
+func (p *problem) write(w http.ResponseWriter) {
+	type graphQLError struct {
+		Message    string            `json:"message"`
+		Extensions map[string]string `json:"extensions"`
+	}
+	body, err := json.Marshal(struct {
+		Type   string         `json:"type"`
+		Title  string         `json:"title"`
+		Status int            `json:"status"`
+		Detail string         `json:"detail"`
+		Code   string         `json:"code"`
+		Errors []graphQLError `json:"errors"`
+	}{"about:blank", http.StatusText(p.status), p.status, p.detail, p.code,
+		[]graphQLError{{p.detail, map[string]string{"code": p.code}}}})
+	if err != nil { // not reached: all parts have a JSON form
+		panic(err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	if p.allow != "" {
+		h.Set("Allow", p.allow)
+	}
+	w.WriteHeader(p.status)
+	_, _ = w.Write(body) // the client may be gone; nobody is left to tell
+}

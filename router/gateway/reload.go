@@ -1,0 +1,99 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"slices"
+	"time"
+)
+
+// SetSupergraph puts another supergraph in the place of the current one. The
+// documents that were used most are planned for it first. On an error the
+// current one stays.
+func (gw *Gateway) SetSupergraph(sdl string) error {
+	gw.loading.Lock()
+	defer gw.loading.Unlock()
+	next, err := gw.newGeneration(sdl)
+	if err != nil {
+		gw.metrics.LoadsFailed.Inc()
+		return err
+	}
+	if old := gw.current.Load(); old != nil {
+		gw.warm(next, old)
+	}
+	old := gw.current.Swap(next)
+	gw.metrics.LoadsOK.Inc()
+	gw.logger.Info("supergraph loaded", "supergraph", next.id, "subgraphs", len(next.model.Graphs), "warm_plans", next.plans.len())
+	if old != nil {
+		old.release()
+	}
+	return nil
+}
+
+// warm plans the operations that the old generation was asked most for. What
+// is not valid any more is left out.
+func (gw *Gateway) warm(next, old *generation) {
+	type use struct {
+		d    *document
+		uses uint64
+	}
+	var list []use
+	old.documents.used(func(_ string, d *document, uses uint64) { list = append(list, use{d, uses}) })
+	slices.SortFunc(list, func(a, b use) int { return cmp.Compare(b.uses, a.uses) })
+	quiet := newMetrics(nil) // what is warmed is neither a hit nor a miss
+	for _, u := range list[:min(len(list), gw.config.Caches.WarmUp)] {
+		d, _, err := next.document(quiet, nil, []byte(u.d.text), []byte(u.d.name))
+		if err != nil {
+			continue
+		}
+		known := u.d.programs.Load()
+		if known == nil {
+			continue
+		}
+		for _, s := range *known {
+			op := d.Operation(s.conditions)
+			if _, _, err := next.program(context.Background(), quiet, d, op, s.conditions); err != nil {
+				gw.logger.Warn("an operation in use cannot be planned for the new supergraph", "operation", u.d.name, "hash", u.d.hash, "error", err)
+			}
+		}
+	}
+}
+
+// watchSupergraph loads the supergraph's file whenever its contents change.
+// Looking at the contents works where files are replaced by moving links, as
+// Kubernetes does, and where clocks are coarse.
+func (gw *Gateway) watchSupergraph(ctx context.Context, loaded string) {
+	seen := sha256.Sum256([]byte(loaded))
+	ticker := time.NewTicker(max(gw.config.Supergraph.PollInterval, 10*time.Millisecond))
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-gw.streams.Done():
+			return
+		case <-ticker.C:
+		}
+		data, err := os.ReadFile(gw.config.Supergraph.Path)
+		if err != nil {
+			if !failing {
+				gw.logger.Error("the supergraph's file cannot be read; the loaded one stays", "error", err)
+			}
+			failing = true
+			continue
+		}
+		failing = false
+		sum := sha256.Sum256(data)
+		if sum == seen {
+			continue
+		}
+		seen = sum
+		if err := gw.SetSupergraph(string(data)); err != nil {
+			gw.logger.Error("the new supergraph is refused; the loaded one stays", "supergraph", hex.EncodeToString(sum[:8]), "error", err)
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"souk/router/execute"
+	"souk/router/operation"
+)
+
+// flights are the queries being answered that others may wait for.
+type flights struct {
+	mu   sync.Mutex
+	open map[string]*flight
+}
+
+// A flight is one execution with those who wait for it.
+type flight struct {
+	done    chan struct{}
+	body    []byte
+	outcome execute.Response // without its memory
+}
+
+// shares says whether a request may be answered by what an equal one gets.
+func (x *exchange) shares(p *prepared) bool {
+	return x.config.TrafficShaping.Router.Deduplicate && p.op.Kind == operation.Query
+}
+
+// shareKey is all that an answer depends on: the operation by its program,
+// variables, and each header that a subgraph or the gateway may look at.
+func (x *exchange) shareKey(p *prepared) string {
+	var b strings.Builder
+	part := func(s string) {
+		b.WriteString(s)
+		b.WriteByte(0)
+	}
+	part(x.gen.id)
+	part(p.document.text)
+	part(p.document.name)
+	part(p.op.Key())
+	for _, v := range p.vars {
+		part(v.Name)
+		part(string(v.Value))
+	}
+	for _, name := range x.sharedHeaders() {
+		part(name)
+		for _, value := range x.r.Header[name] {
+			part(value)
+		}
+		part("")
+	}
+	return b.String()
+}
+
+func (x *exchange) sharedHeaders() []string {
+	names := []string{"Authorization", "Cookie"}
+	names = append(names, x.config.TrafficShaping.Router.DeduplicateBy...)
+	names = append(names, x.config.Headers.All.Propagate...)
+	for _, rules := range x.config.Headers.Subgraphs {
+		names = append(names, rules.Propagate...)
+	}
+	for i := range names {
+		names[i] = http.CanonicalHeaderKey(names[i])
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// serveShared waits for an equal query under way, or answers for all that
+// come while it is. An execution does not end with the client that began it.
+func (x *exchange) serveShared(p *prepared, start time.Time) {
+	key := x.shareKey(p)
+	x.flights.mu.Lock()
+	f := x.flights.open[key]
+	if f == nil {
+		f = &flight{done: make(chan struct{})}
+		if x.flights.open == nil {
+			x.flights.open = map[string]*flight{}
+		}
+		x.flights.open[key] = f
+		x.flights.mu.Unlock()
+		x.fly(f, key, p, start)
+	} else {
+		x.flights.mu.Unlock()
+		select {
+		case <-f.done:
+		case <-x.r.Context().Done():
+			return
+		}
+	}
+	x.respond(p, f.body, &f.outcome)
+}
+
+func (x *exchange) fly(f *flight, key string, p *prepared, start time.Time) {
+	defer close(f.done)
+	defer func() {
+		x.flights.mu.Lock()
+		delete(x.flights.open, key)
+		x.flights.mu.Unlock()
+	}()
+	ctx, cancel := x.deadline(context.WithoutCancel(x.r.Context()))
+	defer cancel()
+	response := x.run(ctx, p, start)
+	f.body = append([]byte(nil), response.Body...)
+	f.outcome = execute.Response{Errors: response.Errors, DataNull: response.DataNull, Control: response.Control}
+	response.Release()
+}

@@ -1,0 +1,225 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"souk/router/execute"
+	"souk/router/gateway/config"
+	"souk/router/operation"
+	"souk/router/subscribe"
+)
+
+func isWebSocket(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// openStream counts a stream in, unless there are too many. The result takes
+// it out again.
+func (gw *Gateway) openStream() (func(), *problem) {
+	refuse := func(code, detail string) (func(), *problem) {
+		return nil, &problem{status: http.StatusServiceUnavailable, code: code, detail: detail}
+	}
+	switch {
+	case !gw.config.Subscriptions.Enabled:
+		return nil, &problem{status: http.StatusNotAcceptable, code: "SUBSCRIPTIONS_DISABLED", detail: "Streams are not enabled here."}
+	case gw.draining.Load():
+		return refuse("SHUTTING_DOWN", "The router is about to stop.")
+	}
+	if most := gw.config.Subscriptions.MaxConnections; gw.openStreams.Add(1) > int64(most) && most > 0 {
+		gw.openStreams.Add(-1)
+		return refuse("TOO_MANY_STREAMS", "There are as many open streams as there may be; try again later.")
+	}
+	var once atomic.Bool
+	return func() {
+		if !once.Swap(true) {
+			gw.openStreams.Add(-1)
+		}
+	}, nil
+}
+
+// serveEvents answers by server-sent events.
+func (x *exchange) serveEvents(p *prepared) {
+	if !x.accept.events {
+		(&problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
+			detail: "A subscription is answered as a stream: send Accept: text/event-stream, or use WebSocket with " + subscribe.Protocol + "."}).write(x.w)
+		return
+	}
+	done, refused := x.openStream()
+	if refused != nil {
+		refused.write(x.w)
+		return
+	}
+	defer done()
+	ctx, stop := x.untilStopped(x.r.Context())
+	defer stop()
+	err := subscribe.ServeEvents(ctx, x.w, x.config.Subscriptions.Heartbeat, func(ctx context.Context, emit func([]byte) error) error {
+		return x.stream(ctx, p, emit)
+	})
+	if err != nil && x.r.Context().Err() == nil {
+		x.logger.DebugContext(ctx, "event stream ended", "error", err)
+	}
+}
+
+// untilStopped gives a context that ends when open streams must.
+func (gw *Gateway) untilStopped(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(gw.streams, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// stream runs an operation of any kind and hands on its responses.
+func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) error) error {
+	if p.op.Kind != operation.Subscription {
+		ctx, cancel := x.deadline(ctx)
+		defer cancel()
+		response := x.run(ctx, p, time.Now())
+		defer response.Release()
+		return emit(response.Body)
+	}
+	x.metrics.Subscriptions.Inc()
+	defer x.metrics.Subscriptions.Dec()
+	err := x.gen.executor.Subscribe(ctx, x.executeRequest(p), func(response *execute.Response) error {
+		defer response.Release()
+		return emit(response.Body)
+	})
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	x.logger.WarnContext(ctx, "subscription lost", "operation", p.document.name, "error", err)
+	return emit(x.lost(err))
+}
+
+// lost is the last response of a stream that could not be had or kept.
+func (x *exchange) lost(err error) []byte {
+	e := &operation.Error{Message: "The subscription was lost.", Code: execute.CodeInternal}
+	var t *execute.TransportError
+	if errors.As(err, &t) {
+		e.Message, e.Code = t.Message, t.Code
+	}
+	if x.config.Dev {
+		e.Message = err.Error()
+	}
+	return failure{errors: []*operation.Error{e}}.body()
+}
+
+// serveWebSocket answers by graphql-transport-ws. The middleware around the
+// endpoint sees the request when the client has sent connection_init, since
+// only there can a browser give a token.
+func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
+	done, refused := gw.openStream()
+	if refused != nil {
+		refused.write(w)
+		return
+	}
+	defer done()
+	ctx, stop := gw.untilStopped(r.Context())
+	defer stop()
+	var initialised *http.Request
+	sockets := subscribe.Sockets{
+		Origins:     origins(gw.config.CORS),
+		InitTimeout: gw.config.Subscriptions.InitTimeout,
+		Heartbeat:   gw.config.Subscriptions.Heartbeat,
+		MaxMessage:  int64(gw.config.Limits.MaxBodyBytes),
+		// As many as one HTTP/2 connection would carry.
+		MaxOperations: 100,
+		Init: func(r *http.Request, payload json.RawMessage) (context.Context, error) {
+			var err error
+			initialised, err = gw.initialise(r, payload)
+			if err != nil {
+				return nil, err
+			}
+			return initialised.Context(), nil
+		},
+		Run: func(ctx context.Context, payload json.RawMessage, emit func([]byte) error) json.RawMessage {
+			return gw.runMessage(initialised.WithContext(ctx), payload, emit)
+		},
+	}
+	sockets.Serve(ctx, w, r)
+}
+
+// origins turns CORS origins into the patterns of hosts that the WebSocket
+// library takes.
+func origins(c config.CORS) []string {
+	var hosts []string
+	for _, o := range c.AllowOrigins {
+		if _, host, ok := strings.Cut(o, "://"); ok {
+			o = host
+		}
+		hosts = append(hosts, o)
+	}
+	return hosts
+}
+
+var errUnauthorized = errors.New("Forbidden")
+
+// initialise sends the request through the middleware, with the strings of
+// the payload (or of "headers" in it) as headers, and gives what comes out.
+func (gw *Gateway) initialise(r *http.Request, payload json.RawMessage) (*http.Request, error) {
+	r = r.Clone(r.Context())
+	var given map[string]json.RawMessage
+	if json.Unmarshal(payload, &given) == nil {
+		var inner map[string]json.RawMessage
+		if json.Unmarshal(given["headers"], &inner) == nil {
+			given = inner
+		}
+		for name, value := range given {
+			var text string
+			if json.Unmarshal(value, &text) == nil && text != "" {
+				r.Header.Set(name, text)
+			}
+		}
+	}
+	var through *http.Request
+	var chain http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { through = r })
+	for i := len(gw.options.Middleware) - 1; i >= 0; i-- {
+		chain = gw.options.Middleware[i](chain)
+	}
+	chain.ServeHTTP(&discard{header: http.Header{}}, r)
+	if through == nil {
+		return nil, errUnauthorized
+	}
+	return through, nil
+}
+
+// discard is where the middleware writes its refusal.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(int)             {}
+
+// runMessage runs the operation of a subscribe message.
+func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit func([]byte) error) json.RawMessage {
+	gen := gw.acquire()
+	if gen == nil {
+		return errorList(&Refusal{Err: &operation.Error{Message: "The router is about to stop.", Code: "SHUTTING_DOWN"}})
+	}
+	defer gen.release()
+	x := exchange{Gateway: gw, gen: gen, r: r}
+	var req request
+	err := req.parse(payload)
+	var p *prepared
+	if err == nil {
+		p, err = x.prepare(r.Context(), &req)
+	}
+	if err != nil {
+		return errorList(err)
+	}
+	// If it fails the client is gone, or has been told.
+	_ = x.stream(r.Context(), p, emit)
+	return nil
+}
+
+func errorList(err error) json.RawMessage {
+	out, err := json.Marshal(describe(err).errors)
+	if err != nil { // not reached: all parts have a JSON form
+		panic(err)
+	}
+	return out
+}

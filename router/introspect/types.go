@@ -1,0 +1,235 @@
+package introspect
+
+import (
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/operation"
+)
+
+func (w *writer) schemaObject(list []operation.Selection) {
+	w.object("__Schema", list, func(f *operation.Field) {
+		switch f.Name {
+		case "description":
+			w.optional(w.schema.Description)
+		case "types":
+			each(w, w.types, nil, func(def *ast.Definition) { w.definition(def, f.Selections) })
+		case "queryType":
+			w.definition(w.schema.Query, f.Selections)
+		case "mutationType":
+			w.definition(w.schema.Mutation, f.Selections)
+		case "subscriptionType":
+			w.definition(w.schema.Subscription, f.Selections)
+		case "directives":
+			each(w, w.directives, nil, func(d *ast.DirectiveDefinition) { w.directive(d, f.Selections) })
+		default:
+			w.null()
+		}
+	})
+}
+
+// definition writes the __Type of a named type.
+func (w *writer) definition(def *ast.Definition, list []operation.Selection) {
+	if def == nil {
+		w.null()
+		return
+	}
+	w.object("__Type", list, func(f *operation.Field) {
+		switch f.Name {
+		case "kind":
+			w.string(string(def.Kind))
+		case "name":
+			w.string(def.Name)
+		case "description":
+			w.optional(def.Description)
+		case "specifiedByURL":
+			w.optional(directiveArgument(def.Directives, "specifiedBy", "url"))
+		case "isOneOf":
+			if def.Kind != ast.InputObject {
+				w.null()
+				return
+			}
+			w.bool(def.Directives.ForName("oneOf") != nil)
+		default:
+			w.parts(def, f)
+		}
+	})
+}
+
+// parts writes the lists a type may consist of; null for kinds without them.
+func (w *writer) parts(def *ast.Definition, f *operation.Field) {
+	output := def.Kind == ast.Object || def.Kind == ast.Interface
+	all := w.deprecatedToo(f)
+	switch {
+	case f.Name == "fields" && output:
+		each(w, def.Fields, func(x *ast.FieldDefinition) bool {
+			return !strings.HasPrefix(x.Name, "__") && (all || !deprecated(x.Directives))
+		}, func(x *ast.FieldDefinition) { w.field(x, f.Selections) })
+	case f.Name == "interfaces" && output:
+		each(w, def.Interfaces, nil, func(name string) { w.definition(w.schema.Types[name], f.Selections) })
+	case f.Name == "possibleTypes" && def.IsAbstractType():
+		each(w, w.schema.GetPossibleTypes(def), func(x *ast.Definition) bool { return x.Kind == ast.Object },
+			func(x *ast.Definition) { w.definition(x, f.Selections) })
+	case f.Name == "enumValues" && def.Kind == ast.Enum:
+		each(w, def.EnumValues, func(x *ast.EnumValueDefinition) bool { return all || !deprecated(x.Directives) },
+			func(x *ast.EnumValueDefinition) { w.enumValue(x, f.Selections) })
+	case f.Name == "inputFields" && def.Kind == ast.InputObject:
+		each(w, def.Fields, func(x *ast.FieldDefinition) bool { return all || !deprecated(x.Directives) },
+			func(x *ast.FieldDefinition) {
+				w.inputValue(x.Name, x.Description, x.Type, x.DefaultValue, x.Directives, f.Selections)
+			})
+	default:
+		w.null()
+	}
+}
+
+// reference writes the __Type of a type with its wrappers.
+func (w *writer) reference(t *ast.Type, list []operation.Selection) {
+	kind, inner := "LIST", t.Elem
+	switch {
+	case t.NonNull:
+		nullable := *t
+		nullable.NonNull = false
+		kind, inner = "NON_NULL", &nullable
+	case t.Elem == nil:
+		w.definition(w.schema.Types[t.NamedType], list)
+		return
+	}
+	w.object("__Type", list, func(f *operation.Field) {
+		switch f.Name {
+		case "kind":
+			w.string(kind)
+		case "ofType":
+			w.reference(inner, f.Selections)
+		default:
+			w.null()
+		}
+	})
+}
+
+func (w *writer) field(def *ast.FieldDefinition, list []operation.Selection) {
+	w.object("__Field", list, func(f *operation.Field) {
+		switch f.Name {
+		case "name":
+			w.string(def.Name)
+		case "description":
+			w.optional(def.Description)
+		case "args":
+			w.arguments(def.Arguments, f)
+		case "type":
+			w.reference(def.Type, f.Selections)
+		default:
+			w.deprecation(def.Directives, f)
+		}
+	})
+}
+
+func (w *writer) arguments(list ast.ArgumentDefinitionList, f *operation.Field) {
+	all := w.deprecatedToo(f)
+	each(w, list, func(x *ast.ArgumentDefinition) bool { return all || !deprecated(x.Directives) },
+		func(x *ast.ArgumentDefinition) {
+			w.inputValue(x.Name, x.Description, x.Type, x.DefaultValue, x.Directives, f.Selections)
+		})
+}
+
+func (w *writer) inputValue(name, description string, t *ast.Type, value *ast.Value, dirs ast.DirectiveList, list []operation.Selection) {
+	w.object("__InputValue", list, func(f *operation.Field) {
+		switch f.Name {
+		case "name":
+			w.string(name)
+		case "description":
+			w.optional(description)
+		case "type":
+			w.reference(t, f.Selections)
+		case "defaultValue":
+			if value == nil {
+				w.null()
+				return
+			}
+			w.string(literal(value))
+		default:
+			w.deprecation(dirs, f)
+		}
+	})
+}
+
+func (w *writer) enumValue(def *ast.EnumValueDefinition, list []operation.Selection) {
+	w.object("__EnumValue", list, func(f *operation.Field) {
+		switch f.Name {
+		case "name":
+			w.string(def.Name)
+		case "description":
+			w.optional(def.Description)
+		default:
+			w.deprecation(def.Directives, f)
+		}
+	})
+}
+
+func (w *writer) directive(def *ast.DirectiveDefinition, list []operation.Selection) {
+	w.object("__Directive", list, func(f *operation.Field) {
+		switch f.Name {
+		case "name":
+			w.string(def.Name)
+		case "description":
+			w.optional(def.Description)
+		case "isRepeatable":
+			w.bool(def.IsRepeatable)
+		case "locations":
+			each(w, def.Locations, nil, func(l ast.DirectiveLocation) { w.string(string(l)) })
+		case "args":
+			w.arguments(def.Arguments, f)
+		default:
+			w.deprecation(def.Directives, f)
+		}
+	})
+}
+
+func (w *writer) deprecation(dirs ast.DirectiveList, f *operation.Field) {
+	switch f.Name {
+	case "isDeprecated":
+		w.bool(deprecated(dirs))
+	case "deprecationReason":
+		if !deprecated(dirs) {
+			w.null()
+			return
+		}
+		reason := directiveArgument(dirs, "deprecated", "reason")
+		if reason == "" {
+			reason = "No longer supported"
+		}
+		w.string(reason)
+	default:
+		w.null()
+	}
+}
+
+func deprecated(dirs ast.DirectiveList) bool { return dirs.ForName("deprecated") != nil }
+
+func directiveArgument(dirs ast.DirectiveList, directive, argument string) string {
+	if d := dirs.ForName(directive); d != nil {
+		if a := d.Arguments.ForName(argument); a != nil {
+			return a.Value.Raw
+		}
+	}
+	return ""
+}
+
+// literal prints a default value as graphql-js does.
+func literal(v *ast.Value) string {
+	items := make([]string, len(v.Children))
+	switch v.Kind {
+	case ast.ListValue:
+		for i, c := range v.Children {
+			items[i] = literal(c.Value)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case ast.ObjectValue:
+		for i, c := range v.Children {
+			items[i] = c.Name + ": " + literal(c.Value)
+		}
+		return "{" + strings.Join(items, ", ") + "}"
+	}
+	return v.String()
+}

@@ -1,0 +1,285 @@
+package subscribe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// Protocol is the WebSocket subprotocol.
+const Protocol = "graphql-transport-ws"
+
+// Sockets serves WebSocket connections.
+type Sockets struct {
+	// Init is given the payload of connection_init (nil without one). Its
+	// context is that of the connection's operations. An error closes the
+	// connection as forbidden, with its text as the reason.
+	Init func(r *http.Request, payload json.RawMessage) (context.Context, error)
+	// Run runs one operation of a subscribe message's payload. The result,
+	// unless nil, is a JSON list of the errors because of which the operation
+	// was not executed.
+	Run func(ctx context.Context, payload json.RawMessage, emit func(response []byte) error) (refused json.RawMessage)
+	// Origins are those pages may come from, beside the host's own; * for any.
+	Origins []string
+	// InitTimeout is how long connection_init may take.
+	InitTimeout time.Duration
+	// Heartbeat is how often the connection is pinged; 0 for never.
+	Heartbeat time.Duration
+	// MaxMessage is the largest message taken, in bytes.
+	MaxMessage int64
+	// MaxOperations is how many operations may run on one connection.
+	MaxOperations int
+}
+
+// Close codes of the protocol.
+const (
+	closeBadRequest    websocket.StatusCode = 4400
+	closeUnauthorized  websocket.StatusCode = 4401
+	closeForbidden     websocket.StatusCode = 4403
+	closeNotAcceptable websocket.StatusCode = 4406
+	closeInitTimeout   websocket.StatusCode = 4408
+	closeDuplicate     websocket.StatusCode = 4409
+	closeTooManyInits  websocket.StatusCode = 4429
+)
+
+// patience is how long a write to a client may take.
+const patience = 10 * time.Second
+
+// Serve takes over a request to upgrade and serves the connection until the
+// client closes it, or ctx is done.
+func (s *Sockets) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+	options := &websocket.AcceptOptions{Subprotocols: []string{Protocol}, OriginPatterns: s.Origins}
+	conn, err := websocket.Accept(w, r, options)
+	if err != nil {
+		return // Accept has answered
+	}
+	defer conn.CloseNow()
+	if conn.Subprotocol() != Protocol {
+		_ = conn.Close(closeNotAcceptable, "Subprotocol not acceptable; use "+Protocol)
+		return
+	}
+	if s.MaxMessage > 0 {
+		conn.SetReadLimit(s.MaxMessage)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	c := &connection{Sockets: s, conn: conn, request: r, operations: map[string]context.CancelFunc{}}
+	err = c.serve(ctx)
+	stopped := ctx.Err() != nil
+	cancel()
+	c.running.Wait()
+	var closing *closeError
+	switch {
+	case errors.As(err, &closing):
+		_ = conn.Close(closing.code, closing.reason)
+	case stopped:
+		_ = conn.Close(websocket.StatusGoingAway, "Going away")
+	}
+}
+
+// A closeError ends a connection with a code.
+type closeError struct {
+	code   websocket.StatusCode
+	reason string
+}
+
+func (e *closeError) Error() string { return e.reason }
+
+func closing(code websocket.StatusCode, format string, args ...any) error {
+	reason := fmt.Sprintf(format, args...)
+	return &closeError{code, reason[:min(len(reason), 120)]} // a close frame holds 123 bytes
+}
+
+type connection struct {
+	*Sockets
+	conn    *websocket.Conn
+	request *http.Request
+	running sync.WaitGroup
+
+	mu         sync.Mutex
+	operations map[string]context.CancelFunc
+}
+
+type message struct {
+	ID      string          `json:"id,omitempty"`
+	Type    string          `json:"type"`
+	Payload json.RawMessage `json:"payload,omitempty"`
+}
+
+// serve reads messages. Reading has a deadline only until the connection is
+// initialised; reads are then ended by ctx.
+func (c *connection) serve(ctx context.Context) error {
+	ctx, err := c.initialise(ctx)
+	if err != nil {
+		return err
+	}
+	if c.Heartbeat > 0 {
+		c.running.Go(func() { c.beat(ctx) })
+	}
+	for {
+		m, err := c.read(ctx)
+		if err != nil {
+			return err
+		}
+		if err := c.handle(ctx, m); err != nil {
+			return err
+		}
+	}
+}
+
+// initialise waits for connection_init; pings are answered before it, too.
+func (c *connection) initialise(ctx context.Context) (context.Context, error) {
+	// The deadline is a close of its own: a read that is cancelled takes the
+	// connection down before a reason can be sent.
+	late := time.AfterFunc(max(c.InitTimeout, time.Millisecond), func() {
+		_ = c.conn.Close(closeInitTimeout, "Connection initialisation timeout")
+	})
+	defer late.Stop()
+	for {
+		m, err := c.read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		switch m.Type {
+		case "connection_init":
+			initialised, err := c.Init(c.request, m.Payload)
+			if err != nil {
+				return nil, closing(closeForbidden, "%s", err)
+			}
+			// Values of the one, end of the other.
+			joined := &joinedContext{Context: ctx, values: initialised}
+			return joined, c.write(ctx, message{Type: "connection_ack"})
+		case "ping", "pong":
+			if err := c.handle(ctx, m); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, closing(closeUnauthorized, "Unauthorized: send connection_init first")
+		}
+	}
+}
+
+// A joinedContext ends with one context and has the values of another.
+type joinedContext struct {
+	context.Context
+	values context.Context
+}
+
+func (j *joinedContext) Value(key any) any {
+	if v := j.values.Value(key); v != nil {
+		return v
+	}
+	return j.Context.Value(key)
+}
+
+func (c *connection) read(ctx context.Context) (m message, err error) {
+	kind, data, err := c.conn.Read(ctx)
+	if err != nil {
+		return m, err
+	}
+	if kind != websocket.MessageText {
+		return m, closing(closeBadRequest, "Messages must be text")
+	}
+	if err := json.Unmarshal(data, &m); err != nil {
+		return m, closing(closeBadRequest, "Message is not valid: %s", err)
+	}
+	return m, nil
+}
+
+func (c *connection) write(ctx context.Context, m message) error {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("writing a message: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return c.conn.Write(ctx, websocket.MessageText, data)
+}
+
+func (c *connection) handle(ctx context.Context, m message) error {
+	switch m.Type {
+	case "ping":
+		return c.write(ctx, message{Type: "pong", Payload: m.Payload})
+	case "pong":
+		return nil
+	case "connection_init":
+		return closing(closeTooManyInits, "Too many initialisation requests")
+	case "complete":
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if cancel := c.operations[m.ID]; cancel != nil {
+			cancel()
+			delete(c.operations, m.ID)
+		}
+		return nil
+	case "subscribe":
+		return c.subscribe(ctx, m)
+	}
+	return closing(closeBadRequest, "Message type %q is not known", m.Type)
+}
+
+func (c *connection) subscribe(ctx context.Context, m message) error {
+	if m.ID == "" || len(m.Payload) == 0 {
+		return closing(closeBadRequest, "A subscribe message needs an id and a payload")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.operations[m.ID] != nil {
+		return closing(closeDuplicate, "Subscriber for %s already exists", m.ID)
+	}
+	if c.MaxOperations > 0 && len(c.operations) >= c.MaxOperations {
+		refused := json.RawMessage(fmt.Sprintf(`[{"message":"This connection runs %d operations; no more are allowed.","extensions":{"code":"TOO_MANY_OPERATIONS"}}]`, c.MaxOperations))
+		return c.write(ctx, message{ID: m.ID, Type: "error", Payload: refused})
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	c.operations[m.ID] = cancel
+	c.running.Go(func() {
+		defer cancel()
+		c.run(ctx, m)
+	})
+	return nil
+}
+
+func (c *connection) run(ctx context.Context, m message) {
+	refused := c.Run(ctx, m.Payload, func(response []byte) error {
+		return c.write(ctx, message{ID: m.ID, Type: "next", Payload: response})
+	})
+	c.mu.Lock()
+	delete(c.operations, m.ID) // the id is free again from the end on
+	c.mu.Unlock()
+	if ctx.Err() != nil {
+		return // the client ended it, or is gone
+	}
+	end := message{ID: m.ID, Type: "complete"}
+	if refused != nil {
+		end = message{ID: m.ID, Type: "error", Payload: refused}
+	}
+	_ = c.write(ctx, end) // if it fails, reading fails, too
+}
+
+// beat finds out whether the client is still there.
+func (c *connection) beat(ctx context.Context) {
+	ticker := time.NewTicker(c.Heartbeat)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		ping, cancel := context.WithTimeout(ctx, patience)
+		err := c.conn.Ping(ping)
+		cancel()
+		if err != nil {
+			if ctx.Err() == nil {
+				_ = c.conn.CloseNow()
+			}
+			return
+		}
+	}
+}
