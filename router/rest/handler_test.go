@@ -171,6 +171,7 @@ func (e exchange) run(t *testing.T, h http.Handler, g *graph) *httptest.Response
 	if w.Code >= 400 {
 		checkProblem(t, w)
 	}
+	checkDescribed(t, h, r.Pattern, e.body, w)
 	if e.want != "" {
 		var got, want any
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {

@@ -1,0 +1,210 @@
+package rest
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// schemas makes JSON schemas (2020-12, as OpenAPI 3.1 has them) of the API
+// schema's types as they are outside. Those with a name are kept under it and
+// referred to.
+type schemas struct {
+	schema *ast.Schema
+	ids    integerIDs
+	named  map[string]ordered
+}
+
+func reference(name string) ordered { return ordered{}.with("$ref", "#/components/schemas/"+name) }
+
+// name keeps a schema under a name, made only once.
+func (s *schemas) name(name string, make func() ordered) ordered {
+	if _, known := s.named[name]; !known {
+		s.named[name] = nil // ends a recursion
+		s.named[name] = make()
+	}
+	return reference(name)
+}
+
+// nullable allows null besides.
+func nullable(o ordered) ordered {
+	if kind, ok := o.get("type").(string); ok && o.get("enum") == nil {
+		return slices.Clone(o).set("type", []string{kind, "null"})
+	}
+	if len(o) == 0 { // anything goes already
+		return o
+	}
+	return ordered{}.with("anyOf", []ordered{o, ordered{}.with("type", "null")})
+}
+
+// described adds a description, beside a reference too.
+func described(o ordered, description string) ordered {
+	if description == "" {
+		return o
+	}
+	return slices.Clone(o).set("description", description)
+}
+
+// input gives the schema of values that a request may have for a type.
+func (s *schemas) input(t *ast.Type) ordered {
+	if !t.NonNull {
+		required := *t
+		required.NonNull = true
+		return nullable(s.input(&required))
+	}
+	if t.Elem != nil {
+		return ordered{}.with("type", "array").with("items", s.input(t.Elem))
+	}
+	definition := s.schema.Types[t.NamedType]
+	if definition.Kind != ast.InputObject {
+		return s.leaf(definition)
+	}
+	return s.name(definition.Name, func() ordered {
+		properties, required := ordered{}, []string{}
+		for _, field := range definition.Fields {
+			properties = properties.with(field.Name, described(s.input(field.Type), field.Description))
+			if field.Type.NonNull && field.DefaultValue == nil {
+				required = append(required, field.Name)
+			}
+		}
+		o := ordered{}.with("type", "object").maybe("description", definition.Description).with("properties", properties)
+		if len(required) > 0 {
+			o = o.with("required", required)
+		}
+		return o.with("additionalProperties", false)
+	})
+}
+
+// leaf gives the schema of a scalar or an enum.
+func (s *schemas) leaf(definition *ast.Definition) ordered {
+	if definition.Kind == ast.Enum {
+		return s.name(definition.Name, func() ordered { return enumSchema(definition) })
+	}
+	o := ordered{}
+	switch definition.Name {
+	case "Int":
+		return o.with("type", "integer").with("format", "int32")
+	case "Long":
+		return o.with("type", "integer").with("format", "int64")
+	case "Float", "Decimal":
+		return o.with("type", "number")
+	case "String":
+		return o.with("type", "string")
+	case "Boolean":
+		return o.with("type", "boolean")
+	case "DateTime":
+		return o.with("type", "string").with("format", "date-time")
+	case "ID":
+		if s.ids {
+			return o.with("type", "integer").with("format", "int64").with("minimum", 0)
+		}
+		return o.with("type", "string")
+	default:
+		return o
+	}
+}
+
+func enumSchema(definition *ast.Definition) ordered {
+	var names, lines []string
+	for _, value := range definition.EnumValues {
+		names = append(names, value.Name)
+		if value.Description != "" {
+			lines = append(lines, "- `"+value.Name+"`: "+value.Description)
+		}
+	}
+	description := strings.TrimSpace(definition.Description + "\n\n" + strings.Join(lines, "\n"))
+	return ordered{}.with("type", "string").maybe("description", description).with("enum", names)
+}
+
+// output gives the schema of what a field's value is in a response, null where
+// the graph may have none.
+func (s *schemas) output(f *fieldShape) ordered { return s.outputType(f, f.definition.Type) }
+
+func (s *schemas) outputType(f *fieldShape, t *ast.Type) ordered {
+	if !t.NonNull {
+		required := *t
+		required.NonNull = true
+		return nullable(s.outputType(f, &required))
+	}
+	switch {
+	case t.Elem != nil:
+		return ordered{}.with("type", "array").with("items", s.outputType(f, t.Elem))
+	case f.object != nil && f.unwrap:
+		return s.output(f.object.fields[0])
+	case f.object != nil && f.object.fragment != nil:
+		return s.name(f.object.fragment.Name, func() ordered { return s.object(f.object) })
+	case f.object != nil:
+		return s.object(f.object)
+	default:
+		return s.leaf(s.schema.Types[t.NamedType])
+	}
+}
+
+// object gives the schema of an object as it is written.
+func (s *schemas) object(shape *shape) ordered {
+	properties, required := ordered{}, []string{}
+	for _, f := range shape.fields {
+		if f.key == "__typename" || f.header != "" || f.violations {
+			continue
+		}
+		description := f.definition.Description
+		if s.narrower(f.on, shape.definition) {
+			description = strings.TrimSpace("Only of " + f.on.Name + ". " + description)
+		} else {
+			required = append(required, f.key)
+		}
+		properties = properties.with(f.key, described(s.output(f), description))
+	}
+	o := ordered{}.with("type", "object").maybe("description", shape.definition.Description).with("properties", properties)
+	if len(required) > 0 {
+		o = o.with("required", required)
+	}
+	return o
+}
+
+// narrower tells whether not every object of type whole is one of type part.
+func (s *schemas) narrower(part, whole *ast.Definition) bool {
+	parts := s.schema.GetPossibleTypes(part)
+	for _, possible := range s.schema.GetPossibleTypes(whole) {
+		if !slices.ContainsFunc(parts, func(d *ast.Definition) bool { return d.Name == possible.Name }) {
+			return true
+		}
+	}
+	return false
+}
+
+// literal gives a GraphQL literal as JSON.
+func literal(v *ast.Value) any {
+	switch v.Kind {
+	case ast.IntValue:
+		if n, err := strconv.ParseInt(v.Raw, 10, 64); err == nil {
+			return n
+		}
+		return v.Raw
+	case ast.FloatValue:
+		if n, err := strconv.ParseFloat(v.Raw, 64); err == nil {
+			return n
+		}
+		return v.Raw
+	case ast.BooleanValue:
+		return v.Raw == "true"
+	case ast.NullValue:
+		return nil
+	case ast.ListValue:
+		items := []any{}
+		for _, child := range v.Children {
+			items = append(items, literal(child.Value))
+		}
+		return items
+	case ast.ObjectValue:
+		o := ordered{}
+		for _, child := range v.Children {
+			o = o.with(child.Name, literal(child.Value))
+		}
+		return o
+	default:
+		return v.Raw
+	}
+}

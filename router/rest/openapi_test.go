@@ -1,0 +1,132 @@
+package rest_test
+
+import (
+	"bytes"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// openAPI gives the served description.
+func openAPI(t testing.TB, h http.Handler) []byte {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/openapi.json", nil))
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {
+		t.Fatalf("GET /api/openapi.json: %d %s", w.Code, w.Header())
+	}
+	return w.Body.Bytes()
+}
+
+// TestOpenAPIIsValid checks the description against the OpenAPI Initiative's own
+// schema of OpenAPI 3.1 (testdata/openapi-3.1.schema.json, Apache-2.0).
+func TestOpenAPIIsValid(t *testing.T) {
+	h, _ := newHandler(t, nil)
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(openAPI(t, h)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := jsonschema.NewCompiler().Compile("testdata/openapi-3.1.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(document); err != nil {
+		t.Error(err)
+	}
+	root := document.(map[string]any)
+	schemas := root["components"].(map[string]any)["schemas"].(map[string]any)
+	c := compilerOf(t, h)
+	for name := range schemas {
+		if _, err := c.Compile("openapi.json#/components/schemas/" + name); err != nil {
+			t.Errorf("schema %s: %v", name, err)
+		}
+	}
+	for path, item := range root["paths"].(map[string]any) {
+		for method, operation := range item.(map[string]any) {
+			o := operation.(map[string]any)
+			if o["summary"] == nil || o["operationId"] == nil || o["tags"] == nil {
+				t.Errorf("%s %s lacks summary, operationId or tags", method, path)
+			}
+		}
+	}
+}
+
+func TestOpenAPIGolden(t *testing.T) {
+	h, _ := newHandler(t, nil)
+	got := openAPI(t, h)
+	const file = "testdata/openapi.json"
+	if *update {
+		if err := os.WriteFile(file, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("the description is not that of %s; look at the difference with go test -update", file)
+	}
+}
+
+func compilerOf(t testing.TB, h http.Handler) *jsonschema.Compiler {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(openAPI(t, h)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("openapi.json", document); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// checkDescribed holds an exchange against the description of its route: every
+// answer has a body of the schema it is described with, and a body that was
+// taken is of the schema it is asked for with.
+func checkDescribed(t testing.TB, h http.Handler, pattern, requestBody string, w *httptest.ResponseRecorder) {
+	t.Helper()
+	method, path, isRoute := strings.Cut(pattern, " ")
+	if !isRoute {
+		return
+	}
+	c := compilerOf(t, h)
+	operation := "openapi.json#/paths/" + strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(path) + "/" + strings.ToLower(method)
+	check := func(location, body string) {
+		t.Helper()
+		schema, err := c.Compile(operation + location)
+		if err != nil {
+			t.Fatalf("%s: not described: %v", location, err)
+		}
+		instance, err := jsonschema.UnmarshalJSON(strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(instance); err != nil {
+			t.Errorf("body is not as described: %v\n%s", err, body)
+		}
+	}
+	if w.Code < 300 && requestBody != "" {
+		check("/requestBody/content/application~1json/schema", requestBody)
+	}
+	if w.Body.Len() == 0 {
+		return
+	}
+	status, kind := strconv.Itoa(w.Code), "application~1json"
+	if w.Code >= 400 {
+		kind = "application~1problem+json"
+		if _, err := c.Compile(operation + "/responses/" + status + "/content/" + kind + "/schema"); err != nil {
+			status = "default"
+		}
+	}
+	check("/responses/"+status+"/content/"+kind+"/schema", w.Body.String())
+}
