@@ -9,6 +9,7 @@ import (
 
 	"souk/subgraphs/internal/events"
 	"souk/subgraphs/internal/graphql"
+	"souk/subgraphs/internal/peer"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/product/catalogue"
 	"souk/subgraphs/product/graph"
@@ -37,7 +38,7 @@ func Run(ctx context.Context, env server.Environment) error {
 }
 
 func build(_ context.Context, r server.Resources) (*server.Service, error) {
-	inventory := inventoryclient.New(r.Services["inventory"], r.ServiceToken, r.Telemetry.Transport(nil))
+	inventory := inventoryclient.New(peer.New("inventory", r.Services["inventory"], r.ServiceToken, r.Telemetry.Transport(nil)))
 	products := catalogue.New(r.DB, inventory.SetStock, r.Now)
 	images, _ := r.Lookup(imagesVariable)
 	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{

@@ -281,10 +281,13 @@ func TestUnacceptableInput(t *testing.T) {
 		do   func() error
 		path string
 	}{
-		"no lines":        {func() error { _, err := w.Reserve(ctx, "a", nil, time.Minute); return err }, "lines"},
-		"too many lines":  {func() error { _, err := w.Reserve(ctx, "a", huge, time.Minute); return err }, "lines"},
-		"no units":        {func() error { _, err := w.Reserve(ctx, "a", one(1, 0), time.Minute); return err }, "lines.0.quantity"},
-		"too many units":  {func() error { _, err := w.Reserve(ctx, "a", []stock.Line{{1, stock.Most}, {1, 1}}, time.Minute); return err }, "lines"},
+		"no lines":       {func() error { _, err := w.Reserve(ctx, "a", nil, time.Minute); return err }, "lines"},
+		"too many lines": {func() error { _, err := w.Reserve(ctx, "a", huge, time.Minute); return err }, "lines"},
+		"no units":       {func() error { _, err := w.Reserve(ctx, "a", one(1, 0), time.Minute); return err }, "lines.0.quantity"},
+		"too many units": {func() error {
+			_, err := w.Reserve(ctx, "a", []stock.Line{{1, stock.Most}, {1, 1}}, time.Minute)
+			return err
+		}, "lines"},
 		"no order":        {func() error { _, err := w.Reserve(ctx, "", one(1, 1), time.Minute); return err }, "orderId"},
 		"no time":         {func() error { _, err := w.Reserve(ctx, "a", one(1, 1), 0); return err }, "ttlSeconds"},
 		"negative count":  {func() error { _, err := w.SetStock(ctx, 1, -1, nil); return err }, "onHand"},
