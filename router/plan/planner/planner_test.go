@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vektah/gqlparser/v2/ast"
 	"golang.org/x/tools/txtar"
 
 	"souk/router/operation"
@@ -66,6 +67,10 @@ type testCase struct {
 	model   *supergraph.Model
 	schema  *operation.Schema
 	planner *planner.Planner
+	// labels are those on for the operation at hand.
+	labels []string
+	// subgraphs are the schemas by subgraph, made when first needed.
+	subgraphs map[string]*ast.Schema
 }
 
 func open(t testing.TB, archive *txtar.Archive) *testCase {
@@ -106,11 +111,12 @@ func (c *testCase) operation(t testing.TB, text string) *operation.Operation {
 func (c *testCase) plan(t testing.TB, name, text string) string {
 	t.Helper()
 	op := c.operation(t, text)
-	p, err := c.planner.Plan(op, strings.Fields(c.files[name+".labels"])...)
+	c.labels = strings.Fields(c.files[name+".labels"])
+	p, err := c.planner.Plan(op, c.labels...)
 	if err != nil {
 		return "error: " + err.Error() + "\n"
 	}
-	check(t, c, op, p)
+	check(t, c, p)
 	var b bytes.Buffer
 	if err := plan.Print(&b, p); err != nil {
 		t.Fatal(err)

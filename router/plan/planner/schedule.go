@@ -22,6 +22,14 @@ func schedule(steps []*step) []*step {
 	slices.SortStableFunc(steps, func(a, b *step) int { return cmp.Or(cmp.Compare(a.level, b.level), cmp.Compare(a.order, b.order)) })
 	for _, s := range steps {
 		s.after = direct(s.after)
+		if s.sel != nil {
+			s.sel.tidy()
+		}
+		for _, f := range s.fetches {
+			for _, p := range f.parts {
+				p.sel.tidy()
+			}
+		}
 	}
 	return steps
 }
@@ -124,11 +132,17 @@ func comesAfter(s, a *step) bool {
 	return slices.ContainsFunc(s.after, func(x *step) bool { return x == a || comesAfter(x, a) })
 }
 
-// combine merges fetches of the same objects.
+// combine merges fetches of the same objects, and those of objects of
+// different types at one place.
 func combine(fetches []*fetch) []*fetch {
-	var out []*fetch
+	var same, out []*fetch
 	for _, f := range fetches {
-		if !slices.ContainsFunc(out, func(to *fetch) bool { return to.join(f) }) {
+		if !slices.ContainsFunc(same, func(to *fetch) bool { return to.join(f) }) {
+			same = append(same, f)
+		}
+	}
+	for _, f := range same {
+		if !slices.ContainsFunc(out, func(to *fetch) bool { return to.widen(f) }) {
 			out = append(out, f)
 		}
 	}
@@ -148,6 +162,28 @@ func (f *fetch) join(other *fetch) bool {
 	}
 	to.Representations[0].Fields = fields
 	f.parts[0].sel.merge(other.parts[0].sel)
+	return true
+}
+
+// widen takes another fetch in whose objects are found at the same place but
+// are of another object type.
+func (f *fetch) widen(other *fetch) bool {
+	to, from := &f.targets[0], &other.targets[0]
+	last := len(to.Path) - 1
+	if last < 0 || last != len(from.Path)-1 || !samePath(to.Path[:last], from.Path[:last]) || to.Path[last].Key != from.Path[last].Key {
+		return false
+	}
+	types, more := to.Path[last].Types, from.Path[last].Types
+	if types == nil || more == nil || slices.Contains(types, more[0]) || slices.ContainsFunc(f.parts, func(p part) bool { return p.on == other.parts[0].on }) {
+		return false
+	}
+	if len(types) == 1 {
+		to.Representations[0].On = types
+	}
+	from.Representations[0].On = more
+	to.Path[last].Types = append(types, more...)
+	to.Representations = append(to.Representations, from.Representations...)
+	f.parts = append(f.parts, other.parts...)
 	return true
 }
 
@@ -192,4 +228,20 @@ func (s *selection) merge(other *selection) {
 	for _, f := range other.fragments {
 		s.fragment(f.on).merge(f.sel)
 	}
+}
+
+// tidy drops from fragments what is selected around them anyway.
+func (s *selection) tidy() {
+	for _, f := range s.fields {
+		if f.sel != nil {
+			f.sel.tidy()
+		}
+	}
+	s.fragments = slices.DeleteFunc(s.fragments, func(f part) bool {
+		f.sel.fields = slices.DeleteFunc(f.sel.fields, func(inner *selected) bool {
+			return inner.sel == nil && slices.ContainsFunc(s.fields, func(outer *selected) bool { return outer.slot == inner.slot })
+		})
+		f.sel.tidy()
+		return len(f.sel.fields) == 0 && len(f.sel.fragments) == 0
+	})
 }

@@ -95,14 +95,11 @@ func (w *walker) selectField(s *stand, f *operation.Field) ([]*goal, error) {
 	}
 	// No subgraph has the field for all objects of the interface: ask for it
 	// type by type.
-	expanded, reached := w.expand(s, s.typ.Possible, []operation.Selection{f})
-	if reached != nil {
-		return nil, reached
+	expanded, reached, typeErr := w.expand(s, s.typ.Possible, []operation.Selection{f})
+	if typeErr == nil && !reached {
+		typeErr = err
 	}
-	if len(expanded) == 0 {
-		return nil, err
-	}
-	return expanded, nil
+	return expanded, typeErr
 }
 
 func (w *walker) selectFragment(s *stand, f *operation.InlineFragment) ([]*goal, error) {
@@ -113,17 +110,22 @@ func (w *walker) selectFragment(s *stand, f *operation.InlineFragment) ([]*goal,
 	if s.typ.Is(condition) {
 		return w.walk(s, f.Selections)
 	}
-	return w.expand(s, condition.Possible, f.Selections)
+	goals, reached, err := w.expand(s, condition.Possible, f.Selections)
+	if err == nil && !reached && s.closed {
+		err = &unreachable{s: s}
+	}
+	return goals, err
 }
 
-// expand selects on each of the object types that is possible at the stand.
-// Types that no subgraph gives there are passed over.
-func (w *walker) expand(s *stand, types []*supergraph.Type, selections []operation.Selection) ([]*goal, error) {
-	var goals []*goal
-	if g := w.typename(s); g != nil {
-		goals = append(goals, g)
+// expand selects on each of the object types that is possible at the stand,
+// and says whether there is one. Types that no subgraph gives there are passed
+// over.
+func (w *walker) expand(s *stand, types []*supergraph.Type, selections []operation.Selection) (goals []*goal, reached bool, err error) {
+	if s.typ.Abstract() { // the answer tells types apart
+		if g := w.typename(s); g != nil {
+			goals = append(goals, g)
+		}
 	}
-	reached := false
 	for _, o := range types {
 		b := w.branch(s, o)
 		if b == nil {
@@ -132,14 +134,11 @@ func (w *walker) expand(s *stand, types []*supergraph.Type, selections []operati
 		reached = true
 		more, err := w.walk(b, selections)
 		if err != nil {
-			return nil, err
+			return nil, true, err
 		}
 		goals = append(goals, more...)
 	}
-	if !reached && s.closed {
-		return nil, &unreachable{s: s}
-	}
-	return goals, nil
+	return goals, reached, nil
 }
 
 // branch narrows a stand to one object type; nil when no subgraph gives it.
