@@ -1,0 +1,440 @@
+package cache
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"souk/router/execute"
+	"souk/router/operation"
+)
+
+// want runs a request whose fetch would answer with answer.
+func (r *router) want(what string, q request, answer, want string) {
+	r.t.Helper()
+	if got := r.run(q, always(answer)); got != want {
+		r.t.Errorf("%s: got %s, want %s", what, got, want)
+	}
+}
+
+func TestEntitiesAreFoundByAnotherRouter(t *testing.T) {
+	f := newFixture(t)
+	a, b := f.router(), f.router()
+	a.want("first", request{selection: productName, reps: product(1, 2)}, `{"name":"x"}`, `{"name":"x"} {"name":"x"}`)
+	a.want("local", request{selection: productName, reps: product(2)}, `no`, `{"name":"x"}*`)
+	fetched := 0
+	got := b.run(request{selection: productName, reps: product(1, 3, 2)}, func(string) string {
+		fetched++
+		return `{"name":"y"}`
+	})
+	if want := `{"name":"x"}* {"name":"y"} {"name":"x"}*`; got != want || fetched != 1 {
+		t.Errorf("partial: got %s with %d fetched, want %s", got, fetched, want)
+	}
+}
+
+// TestWhatAnAnswerDependsOn stores an answer for one request and looks whether
+// others get it.
+func TestWhatAnAnswerDependsOn(t *testing.T) {
+	price := selection("shop", "{... on Product{price(currency:$c)}}", "Product")
+	mine := selection("shop", "{... on Product{mine}}", "Product")
+	euro := operation.Variables{{Name: "c", Value: []byte(`"EUR"`)}}
+	dollar := operation.Variables{{Name: "c", Value: []byte(`"USD"`)}}
+	alice, bob := execute.Caller{Scope: "user:alice"}, execute.Caller{Scope: "user:bob"}
+	french := execute.Caller{Header: http.Header{"Accept-Language": {"fr"}}}
+	german := execute.Caller{Header: http.Header{"Accept-Language": {"de"}}}
+	tests := []struct {
+		name   string
+		stored request
+		asked  request
+		found  bool
+	}{
+		{"the same", request{selection: price, variables: euro, reps: product(1)}, request{selection: price, variables: euro, reps: product(1)}, true},
+		{"another variable", request{selection: price, variables: euro, reps: product(1)}, request{selection: price, variables: dollar, reps: product(1)}, false},
+		{"no variable", request{selection: price, variables: euro, reps: product(1)}, request{selection: price, reps: product(1)}, false},
+		{"another entity", request{selection: productName, reps: product(1)}, request{selection: productName, reps: product(2)}, false},
+		{"another key", request{selection: productName, reps: product(1)}, request{selection: productName, reps: []string{`{"__typename":"Product","sku":"1"}`}}, false},
+		{"another selection", request{selection: productName, reps: product(1)}, request{selection: price, reps: product(1)}, false},
+		{"another subgraph", request{selection: productName, reps: product(1)}, request{selection: selection("stock", "{... on Product{name}}", "Product"), reps: product(1)}, false},
+		{"public, another caller", request{selection: productName, caller: alice, reps: product(1)}, request{selection: productName, caller: bob, reps: product(1)}, true},
+		{"private, the same caller", request{selection: mine, caller: alice, reps: product(1)}, request{selection: mine, caller: alice, reps: product(1)}, true},
+		{"private, another caller", request{selection: mine, caller: alice, reps: product(1)}, request{selection: mine, caller: bob, reps: product(1)}, false},
+		{"private, nobody", request{selection: mine, reps: product(1)}, request{selection: mine, reps: product(1)}, false},
+		{"a header that is not named", request{selection: productName, caller: french, reps: product(1)}, request{selection: productName, caller: german, reps: product(1)}, true},
+		{"a private answer to a public question", request{selection: productName, caller: alice, control: execute.CacheControl{Set: true, MaxAge: time.Hour, Private: true}, reps: product(1)}, request{selection: productName, caller: alice, reps: product(1)}, false},
+		{"no-store", request{selection: productName, control: execute.CacheControl{Set: true}, reps: product(1)}, request{selection: productName, reps: product(1)}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			want := `{"a":2}`
+			if tt.found {
+				want = `{"a":1}*`
+			}
+			f := newFixture(t)
+			a, b := f.router(), f.router()
+			a.run(tt.stored, always(`{"a":1}`))
+			b.want("in Redis", tt.asked, `{"a":2}`, want)
+			f = newFixture(t)
+			a = f.router()
+			a.run(tt.stored, always(`{"a":1}`))
+			a.want("in the process", tt.asked, `{"a":2}`, want)
+		})
+	}
+	t.Run("a header that is named", func(t *testing.T) {
+		f := newFixture(t)
+		a := f.router(func(o *Options) {
+			o.Subgraphs["shop"].Types["Product"] = Rule{TTL: time.Minute, Vary: []string{"accept-language"}}
+		})
+		a.want("french", request{selection: productName, caller: french, reps: product(1)}, `"fr"`, `"fr"`)
+		a.want("german", request{selection: productName, caller: german, reps: product(1)}, `"de"`, `"de"`)
+		a.want("french again", request{selection: productName, caller: french, reps: product(1)}, `"no"`, `"fr"*`)
+	})
+	t.Run("private by configuration", func(t *testing.T) {
+		f := newFixture(t)
+		a := f.router(func(o *Options) { o.Subgraphs["shop"].Types["Product"] = Rule{TTL: time.Minute, Private: true} })
+		a.want("alice", request{selection: productName, caller: alice, reps: product(1)}, `"a"`, `"a"`)
+		a.want("bob", request{selection: productName, caller: bob, reps: product(1)}, `"b"`, `"b"`)
+		a.want("alice again", request{selection: productName, caller: alice, reps: product(1)}, `"no"`, `"a"*`)
+	})
+}
+
+func TestNegativeAndLargeAnswersAreNotKept(t *testing.T) {
+	f := newFixture(t)
+	r := f.router(func(o *Options) { o.MaxValueBytes = 10 })
+	r.want("null", request{selection: productName, reps: product(1)}, `null`, `null`)
+	r.want("after null", request{selection: productName, reps: product(1)}, `{"a":1}`, `{"a":1}`)
+	r.want("after one that fits", request{selection: productName, reps: product(1)}, `no`, `{"a":1}*`)
+	large := `"` + strings.Repeat("x", 20) + `"`
+	r.want("large", request{selection: productName, reps: product(2)}, large, large)
+	r.want("after large", request{selection: productName, reps: product(2)}, `2`, `2`)
+}
+
+func TestLifetimes(t *testing.T) {
+	inStock := selection("stock", "{... on Product{inStock}}", "Product")
+	list := rootSelection("shop", "{products{nodes{id name}}}", "products")
+	header := execute.CacheControl{Set: true, MaxAge: 2 * time.Second}
+	tests := []struct {
+		name string
+		q    request
+		max  time.Duration
+	}{
+		{"the type's hint", request{selection: productName, reps: product(1)}, time.Minute},
+		{"the field's hint", request{selection: inStock, reps: product(1)}, 5 * time.Second},
+		{"the root field's hint", request{selection: list}, 10 * time.Second},
+		{"the subgraph's header", request{selection: productName, control: header, reps: product(1)}, 2 * time.Second},
+		{"configuration alone", request{selection: selection("shop", "{... on Category{name}}", "Category"), reps: []string{`{"__typename":"Category","slug":"a"}`}}, time.Hour},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t)
+			r := f.router(func(o *Options) { o.LocalBytes = -1 })
+			r.run(tt.q, always(`1`))
+			early := time.Duration(float64(tt.max) * (1 - jitter) * .99)
+			pass := func(d time.Duration) { // with the lease kept
+				for d > 0 {
+					part := min(d, time.Second)
+					f.advance(part)
+					r.step()
+					d -= part
+				}
+			}
+			pass(early)
+			l := tt.q.lookup()
+			r.view.Lookup(context.Background(), tt.q.caller, []*execute.CacheLookup{l})
+			if l.Found[0].JSON == nil {
+				t.Fatalf("gone before %s", early)
+			}
+			if ttl := l.Found[0].TTL; ttl <= 0 || ttl > tt.max-early {
+				t.Errorf("after %s it may be kept for another %s", early, ttl)
+			}
+			pass(tt.max - early)
+			r.want("at the end", tt.q, `2`, `2`)
+		})
+	}
+}
+
+func TestInvalidation(t *testing.T) {
+	bySKU := request{selection: productName, reps: []string{`{"__typename":"Product","sku":"s"}`}}
+	byID := request{selection: productName, reps: product(1)}
+	byNumber := request{selection: productName, reps: []string{`{"__typename":"Product","id":1}`}}
+	other := request{selection: productName, reps: product(2)}
+	asItem := request{selection: selection("shop", "{... on Item{name}}", "Item"), reps: []string{`{"__typename":"Item","id":"1"}`}}
+	withCategory := request{selection: selection("shop", "{... on Product{category{name}}}", "Product"), reps: product(1)}
+	categoryKey := request{selection: selection("shop", "{... on Product{category{slug}}}", "Product"), reps: product(1)}
+	list := request{selection: rootSelection("shop", "{products{nodes{id name}}}", "products")}
+	total := request{selection: rootSelection("shop", "{products{total}}", "products")}
+	productEvent := func(f *fixture, _ *router) { f.event("product.updated", "1") }
+	categoryEvent := func(f *fixture, _ *router) { f.event("category.updated", "a") }
+	api := func(typ string, keys ...string) func(*fixture, *router) {
+		return func(f *fixture, r *router) {
+			if err := r.cache.Invalidate(context.Background(), typ, keys...); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+	}
+	tests := []struct {
+		name   string
+		q      request
+		happen func(*fixture, *router)
+		gone   bool
+	}{
+		{"its event", byID, productEvent, true},
+		{"a number for its key", byNumber, productEvent, true},
+		{"another's event", other, productEvent, false},
+		{"another type's event", byID, categoryEvent, false},
+		{"an event of no interest", byID, func(f *fixture, _ *router) { f.event("order.created", "1") }, false},
+		{"something that is no event", byID, func(f *fixture, _ *router) { _, _ = f.redis.XAdd("events", "*", []string{"a", "b"}) }, false},
+		{"an event without subject", other, func(f *fixture, _ *router) { f.event("product.updated", "") }, true},
+		{"by another key", bySKU, productEvent, true},
+		{"as its interface", asItem, productEvent, true},
+		{"what is nested in it", withCategory, categoryEvent, true},
+		{"only the key of what is nested in it", categoryKey, categoryEvent, false},
+		{"a list", list, productEvent, true},
+		{"a count", total, productEvent, true},
+		{"a list of another type", list, categoryEvent, false},
+		{"by API", byID, api("Product", "1"), true},
+		{"another by API", byID, api("Product", "2", "3"), false},
+		{"all of its type by API", byID, api("Product"), true},
+		{"a list by API", list, api("Product", "9"), true},
+		{"all of a list's type by API", list, api("Product"), true},
+		{"all of a nested type by API", withCategory, api("Category"), true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t)
+			a, b := f.router(), f.router()
+			a.run(tt.q, always(`1`))
+			b.want("before", tt.q, `no`, `1*`)
+			tt.happen(f, a)
+			a.step()
+			b.step()
+			want := `1*`
+			if tt.gone {
+				want = `2`
+			}
+			a.want("at once", tt.q, `2`, want)
+			if tt.gone {
+				want = `2*`
+			}
+			b.want("at another router", tt.q, `2`, want)
+		})
+	}
+}
+
+func TestFetchDuringInvalidationIsNotKept(t *testing.T) {
+	for _, warm := range []bool{false, true} {
+		f := newFixture(t)
+		a, b := f.router(), f.router()
+		q := request{selection: productName, reps: product(1)}
+		if warm { // tokens are there
+			a.run(request{selection: productName, reps: product(1), control: execute.CacheControl{Set: true, MaxAge: time.Millisecond}}, always(`0`))
+			f.advance(time.Second / 2)
+			a.step()
+		}
+		l := q.lookup()
+		a.view.Lookup(context.Background(), q.caller, []*execute.CacheLookup{l})
+		f.event("product.updated", "1")
+		a.step()
+		b.step()
+		a.finish(q, l, always(`"old"`))
+		b.want("at another router", q, `"new"`, `"new"`)
+		a.want("here", q, `no`, `"new"*`)
+	}
+}
+
+func TestStoredBeforeAnotherRoutersOutageDoesNotCount(t *testing.T) {
+	tests := []struct {
+		name   string
+		outage func(*fixture, *router)
+	}{
+		{"back as it was", func(f *fixture, r *router) {
+			f.redis.Close()
+			r.step() // notices
+			if err := f.redis.Restart(); err != nil {
+				f.t.Fatal(err)
+			}
+		}},
+		{"empty", func(f *fixture, _ *router) { f.redis.FlushAll() }},
+		{"lost the epoch alone", func(f *fixture, r *router) { f.redis.Del(r.cache.options.Prefix + epochKey) }},
+		{"nobody followed", func(f *fixture, _ *router) { f.advance(lease + time.Second) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t)
+			r := f.router(func(o *Options) { o.LocalBytes = -1 })
+			q := request{selection: productName, reps: product(1)}
+			r.run(q, always(`"old"`))
+			r.want("before", q, `no`, `"old"*`)
+			tt.outage(f, r)
+			r.want("after", q, `"new"`, `"new"`)
+			f.advance(tick)
+			r.step()
+			r.step()
+			r.want("after, followed", q, `"new"`, `"new"`)
+			r.want("again", q, `no`, `"new"*`)
+		})
+	}
+}
+
+// TestRestoredFromACopy has Redis come back with what it held a moment ago,
+// the lost invalidation's generation among it, without a connection breaking.
+func TestRestoredFromACopy(t *testing.T) {
+	f := newFixture(t)
+	r := f.router(func(o *Options) { o.LocalBytes = -1 })
+	q := request{selection: productName, reps: product(1)}
+	r.run(q, always(`"old"`))
+	restore := f.copyRedis()
+	f.event("product.updated", "1")
+	r.step()
+	restore()
+	f.advance(tick)
+	r.step() // sees that its pulse is lost
+	r.step()
+	r.want("after", q, `"new"`, `"new"`)
+}
+
+func TestRedisAwayNeverFails(t *testing.T) {
+	f := newFixture(t)
+	r := f.router(func(o *Options) { o.Timeout = time.Second })
+	f.redis.Close()
+	q := request{selection: productName, reps: product(1)}
+	for range 2 * breakerFailures {
+		r.forgetLocal()
+		r.want("away", q, `1`, `1`)
+	}
+	r.want("still in the process", q, `no`, `1*`)
+	f.clock.advance(500 * time.Millisecond)
+	r.want("not for long", q, `2`, `2`)
+	if err := r.cache.Invalidate(context.Background(), "Product", "1"); err == nil {
+		t.Error("an invalidation that did not reach Redis is not reported")
+	}
+	r.want("invalidated here all the same", q, `3`, `3`)
+}
+
+func TestWithoutRedis(t *testing.T) {
+	f := newFixture(t)
+	r := f.router(func(o *Options) { o.Redis = nil })
+	q := request{selection: productName, reps: product(1)}
+	r.want("first", q, `1`, `1`)
+	r.want("second", q, `no`, `1*`)
+	if err := r.cache.Invalidate(context.Background(), "Product", "1"); err != nil {
+		t.Fatal(err)
+	}
+	r.want("invalidated", q, `2`, `2`)
+	f.clock.advance(500 * time.Millisecond)
+	r.want("expired", q, `3`, `3`)
+}
+
+func TestCorruptValuesDoNotCount(t *testing.T) {
+	f := newFixture(t)
+	r := f.router(func(o *Options) { o.LocalBytes = -1 })
+	q := request{selection: productName, reps: product(1)}
+	other := request{selection: productName, reps: product(2)}
+	r.run(q, always(`{"name":"one"}`))
+	r.run(other, always(`{"name":"two"}`))
+	var values []string
+	for _, key := range f.redis.Keys() {
+		if strings.HasPrefix(key, r.cache.options.Prefix+valueKey) {
+			values = append(values, key)
+		}
+	}
+	first, _ := f.redis.Get(values[0])
+	second, _ := f.redis.Get(values[1])
+	// A value under another's key is as wrong as one that was damaged.
+	_ = f.redis.Set(values[0], second)
+	_ = f.redis.Set(values[1], first[:len(first)-2]+`!}`)
+	r.want("moved", q, `1`, `1`)
+	r.want("damaged", other, `2`, `2`)
+}
+
+func TestConfigurationIsChecked(t *testing.T) {
+	f := newFixture(t)
+	o := f.options()
+	o.Subgraphs["shop"].Types["Product"] = Rule{}
+	o.Events["stock.updated"] = []Entity{{Type: "Product", Key: "sku"}}
+	_, err := New(o)
+	for _, want := range []string{
+		"subgraph shop, type Product: ttl is 0s, must be more than 0",
+		"Product by ",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v lacks %q", err, want)
+		}
+	}
+	o = f.options()
+	o.Subgraphs["shop"].Types["Produkt"] = Rule{TTL: 1}
+	o.Subgraphs["shop"].Root["prices"] = Rule{TTL: 1}
+	o.Subgraphs["depot"] = Subgraph{}
+	c, err := newCache(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = c.View(f.model)
+	for _, want := range []string{
+		"the supergraph has no subgraph depot; it has shop, stock",
+		"subgraph shop has no entity type Produkt; it has Category, Item, Product",
+		"subgraph shop has no root field prices; it has products, time",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v lacks %q", err, want)
+		}
+	}
+}
+
+func TestCovers(t *testing.T) {
+	v := newFixture(t).router().view
+	tests := []struct {
+		s    *execute.CacheSelection
+		want bool
+	}{
+		{productName, true},
+		{selection("stock", "{... on Category{name}}", "Category"), false},
+		{selection("shop", "{... on Product{name} ... on Shelf{name}}", "Product", "Shelf"), false},
+		{selection("depot", "{... on Product{name}}", "Product"), false},
+		{rootSelection("shop", "{products{total}}", "products"), true},
+		{rootSelection("shop", "{products{total} time}", "products", "time"), false},
+		{rootSelection("shop", "{__typename}"), false},
+	}
+	for _, tt := range tests {
+		if got := v.Covers(tt.s); got != tt.want {
+			t.Errorf("%s %s: %v", tt.s.Subgraph, tt.s.Selection, got)
+		}
+	}
+}
+
+func TestLocalLayerIsBounded(t *testing.T) {
+	f := newFixture(t)
+	r := f.router(func(o *Options) { o.LocalBytes = localShards * 2000; o.Redis = nil })
+	for i := range 1000 {
+		r.run(request{selection: productName, reps: product(i)}, always(`{"name":"0123456789"}`))
+	}
+	var bytes int64
+	for i := range r.cache.local.shards {
+		s := &r.cache.local.shards[i]
+		bytes += s.bytes
+		if len(s.entries) == 0 {
+			t.Errorf("shard %d is empty", i)
+		}
+	}
+	if bytes > localShards*2000 {
+		t.Errorf("%d bytes are held", bytes)
+	}
+}
+
+// TestLocalHitDoesNotAllocateMuch guards what most look-ups cost.
+func TestLocalHitDoesNotAllocateMuch(t *testing.T) {
+	f := newFixture(t)
+	r := f.router()
+	q := request{selection: productName, reps: product(1)}
+	r.run(q, always(`1`))
+	l := q.lookup()
+	all := []*execute.CacheLookup{l}
+	if n := testing.AllocsPerRun(100, func() { r.view.Lookup(context.Background(), q.caller, all) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if l.Found[0].JSON == nil {
+		t.Error("not found")
+	}
+}

@@ -1,0 +1,256 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// lease is how long an epoch lives without being renewed.
+	lease = 3 * time.Second
+	// tick is how long the follower waits for events before it renews.
+	tick = 250 * time.Millisecond
+	// silence is how long the follower may have heard nothing before Redis is
+	// not used any more: what it holds may have been invalidated unheard.
+	silence = 750 * time.Millisecond
+	// maxEvents bounds the entries of a stream that are read at a time.
+	maxEvents = 500
+	// retryPause is the wait before Redis is tried again.
+	retryPause = 100 * time.Millisecond
+)
+
+// A follower applies the events of Redis streams to the cache and renews the
+// epoch while it can.
+type follower struct {
+	cache   *Cache
+	store   *store
+	streams []string
+	pulse   *pulse
+
+	// Of the loop alone.
+	epoch     string
+	positions map[string]string
+	renewed   time.Time
+
+	// For requests.
+	usable  atomic.Bool
+	known   atomic.Pointer[string] // the epoch
+	heard   atomic.Int64           // when the loop last had an answer, Unix nanoseconds
+	suspect atomic.Bool            // an invalidation did not get through
+}
+
+func newFollower(c *Cache) *follower {
+	streams := append(slices.Clone(c.options.Streams), c.options.Prefix+invalidationsKey)
+	return &follower{cache: c, store: c.store, streams: streams, pulse: newPulse(c.store)}
+}
+
+// current is the epoch, or false while Redis is not to be used.
+func (f *follower) current() (string, bool) {
+	if !f.usable.Load() || f.suspect.Load() {
+		return "", false
+	}
+	if f.cache.options.Now().UnixNano()-f.heard.Load() > int64(silence) {
+		return "", false
+	}
+	return *f.known.Load(), true
+}
+
+// run follows until ctx ends.
+func (f *follower) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := f.step(ctx, tick); err != nil && ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(retryPause):
+			}
+		}
+	}
+}
+
+// step does one round: it takes up Redis if it is not in use, or waits for
+// events, applies them and renews the epoch. After an error Redis is not in use.
+func (f *follower) step(ctx context.Context, wait time.Duration) error {
+	var err error
+	if !f.usable.Load() || f.suspect.Load() {
+		err = f.resume(ctx)
+	} else {
+		err = f.follow(ctx, wait)
+	}
+	if err != nil {
+		f.leave(ctx, err)
+	}
+	return err
+}
+
+// leave takes Redis out of use.
+func (f *follower) leave(ctx context.Context, err error) {
+	if f.usable.Swap(false) {
+		f.cache.options.Metrics.EntityCache.Available.Set(0)
+		if ctx.Err() == nil {
+			f.cache.options.Logger.WarnContext(ctx, "entity cache: going on without Redis", "error", err)
+		}
+	}
+}
+
+// resume takes Redis into use: in the epoch that others have kept up, or else
+// in a new one.
+func (f *follower) resume(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*f.store.timeout)
+	defer cancel()
+	f.suspect.Store(false)
+	// The ends of the streams come first: what is added after them will be
+	// read, what was before is void with the old epoch.
+	ends, err := f.ends(ctx)
+	if err != nil {
+		return err
+	}
+	var (
+		epoch     *redis.StringCmd
+		positions *redis.MapStringStringCmd
+	)
+	err = f.pulse.run(ctx, func(p redis.Pipeliner) {
+		epoch = p.Get(ctx, f.store.prefix+epochKey)
+		positions = p.HGetAll(ctx, f.store.prefix+positionsKey)
+	})
+	lost := errors.Is(err, errLost)
+	if err != nil && !lost {
+		return fmt.Errorf("read the cache's epoch: %w", err)
+	}
+	token := epoch.Val()
+	// The epoch last known may have gone on while this router, and perhaps
+	// all, could not follow. Another one was begun by a router that could.
+	if token == "" || token == f.epoch || lost {
+		return f.begin(ctx, ends)
+	}
+	maps.Copy(ends, positions.Val()) // that router has applied events this far
+	f.use(token, ends)
+	return nil
+}
+
+// ends are the ids of the streams' last entries.
+func (f *follower) ends(ctx context.Context) (map[string]string, error) {
+	last := make([]*redis.XMessageSliceCmd, len(f.streams))
+	if _, err := f.store.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, stream := range f.streams {
+			last[i] = p.XRevRangeN(ctx, stream, "+", "-", 1)
+		}
+		return nil
+	}); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("find the ends of the event streams: %w", err)
+	}
+	ends := make(map[string]string, len(f.streams))
+	for i, stream := range f.streams {
+		ends[stream] = "0-0"
+		if messages := last[i].Val(); len(messages) > 0 {
+			ends[stream] = messages[0].ID
+		}
+	}
+	return ends, nil
+}
+
+// begin starts a new epoch: everything in Redis is void.
+func (f *follower) begin(ctx context.Context, positions map[string]string) error {
+	epoch := newToken()
+	if _, err := f.store.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		f.savePositions(ctx, p, positions)
+		p.Set(ctx, f.store.prefix+epochKey, epoch, lease)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("begin an epoch of the cache: %w", err)
+	}
+	f.pulse.reset()
+	f.cache.options.Metrics.EntityCache.Epochs.Inc()
+	f.use(epoch, positions)
+	return nil
+}
+
+func (f *follower) savePositions(ctx context.Context, p redis.Pipeliner, positions map[string]string) {
+	fields := make([]any, 0, 2*len(positions))
+	for stream, id := range positions {
+		fields = append(fields, stream, id)
+	}
+	p.HSet(ctx, f.store.prefix+positionsKey, fields...)
+}
+
+// use puts Redis into use.
+func (f *follower) use(epoch string, positions map[string]string) {
+	f.epoch, f.positions = epoch, positions
+	f.cache.generations.bumpAll()
+	f.known.Store(&epoch)
+	f.renewed = f.cache.options.Now()
+	f.heard.Store(f.renewed.UnixNano())
+	f.cache.options.Metrics.EntityCache.Available.Set(1)
+	if !f.usable.Swap(true) {
+		f.cache.options.Logger.Info("entity cache: Redis is in use")
+	}
+}
+
+// follow waits for events and applies them, and renews the epoch.
+func (f *follower) follow(ctx context.Context, wait time.Duration) error {
+	if err := f.events(ctx, wait); err != nil {
+		return err
+	}
+	if f.cache.options.Now().Sub(f.renewed) < tick {
+		f.heard.Store(f.cache.options.Now().UnixNano())
+		return nil
+	}
+	return f.renew(ctx)
+}
+
+// events reads the streams once; a negative wait does not wait.
+func (f *follower) events(ctx context.Context, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, max(wait, 0)+2*f.store.timeout)
+	defer cancel()
+	streams := slices.Clone(f.streams)
+	for _, stream := range f.streams {
+		streams = append(streams, f.positions[stream])
+	}
+	read, err := f.store.client.XRead(ctx, &redis.XReadArgs{Streams: streams, Count: maxEvents, Block: wait}).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read events: %w", err)
+	}
+	for _, stream := range read {
+		if len(stream.Messages) == 0 {
+			continue
+		}
+		var tags []string
+		for _, message := range stream.Messages {
+			tags = append(tags, f.cache.tagsOf(stream.Stream, message.Values)...)
+		}
+		if err := f.cache.apply(ctx, tags); err != nil {
+			return err
+		}
+		f.positions[stream.Stream] = stream.Messages[len(stream.Messages)-1].ID
+	}
+	return nil
+}
+
+// renew extends the lease, and looks whether Redis is the one it was.
+func (f *follower) renew(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, f.store.timeout)
+	defer cancel()
+	var epoch *redis.StringCmd
+	if err := f.pulse.run(ctx, func(p redis.Pipeliner) {
+		epoch = p.Get(ctx, f.store.prefix+epochKey)
+		p.PExpire(ctx, f.store.prefix+epochKey, lease)
+		f.savePositions(ctx, p, f.positions)
+	}); err != nil {
+		return fmt.Errorf("renew the cache's epoch: %w", err)
+	}
+	if epoch.Val() != f.epoch {
+		return errors.New("the cache's epoch is over: Redis lost it, or another router began one")
+	}
+	f.renewed = f.cache.options.Now()
+	f.heard.Store(f.renewed.UnixNano())
+	return nil
+}

@@ -1,0 +1,255 @@
+package cache
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"souk/router/execute"
+)
+
+// digest identifies a value: all that an answer depends on.
+type digest [sha256.Size]byte
+
+// An item is one representation that is looked up.
+type item struct {
+	lookup *execute.CacheLookup
+	index  int
+	policy *policy
+	typ    *typePolicy
+	key    digest
+	// entity is the tag of the entity's own generation, or empty.
+	entity string
+	// local and stamp cover the generations before the fetch; a zero stamp
+	// is unknown, and such a value is not stored in Redis.
+	local, stamp uint64
+}
+
+// pending is what Lookup leaves for Store.
+type pending struct {
+	started time.Time
+	items   []item
+}
+
+// Lookup implements execute.EntityCache.
+func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*execute.CacheLookup) {
+	c := v.cache
+	now := c.options.Now()
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	var missing []item
+	for _, l := range lookups {
+		l.State = nil
+		p := v.policy(l.CacheSelection)
+		if p == nil || p.ttl <= 0 || p.private && caller.Scope == "" {
+			continue
+		}
+		for i, representation := range l.Representations {
+			typ := p.types[""]
+			if typ == nil {
+				typ = p.types[string(typename(representation))]
+			}
+			if typ == nil {
+				continue
+			}
+			it := item{lookup: l, index: i, policy: p, typ: typ}
+			it.key = p.digest(scratch, l, caller, representation)
+			it.local = c.localStamp(scratch, typ, representation)
+			if e := c.local.get(it.key, it.local, now); e != nil {
+				l.Found[i] = execute.Found{JSON: e.json, TTL: e.expires.Sub(now), Private: e.private}
+				typ.metrics.Local.Inc()
+				continue
+			}
+			missing = append(missing, it)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	if missing = c.fromRedis(ctx, now, missing); len(missing) > 0 {
+		leave(now, missing)
+	}
+}
+
+// leave gives each lookup its part of the items, for Store.
+func leave(now time.Time, items []item) {
+	for first := 0; first < len(items); {
+		l, end := items[first].lookup, first+1
+		for end < len(items) && items[end].lookup == l {
+			end++
+		}
+		l.State = &pending{started: now, items: items[first:end]}
+		first = end
+	}
+}
+
+// fromRedis finds what Redis has and gives back the rest, with its stamps.
+func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []item {
+	if c.store == nil {
+		count(items, func(t *typePolicy) { t.metrics.Miss.Inc() })
+		return items
+	}
+	r, err := c.newReading(items)
+	if err == nil {
+		err = r.read(ctx)
+	}
+	if err != nil {
+		count(items, func(t *typePolicy) { t.metrics.Unavailable.Inc() })
+		return items
+	}
+	rest := items[:0]
+	for i := range items {
+		if !c.take(&items[i], r.stamp(&items[i]), r.found[i], now) {
+			rest = append(rest, items[i])
+		}
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	// Tokens that are missing must be there before anything is fetched.
+	if r.mint(ctx, rest) == nil {
+		for i := range rest {
+			rest[i].stamp = r.stamp(&rest[i])
+		}
+	}
+	return rest
+}
+
+// take uses a value from Redis if it counts.
+func (c *Cache) take(it *item, stamp uint64, raw string, now time.Time) bool {
+	metrics := it.typ.metrics
+	if raw == "" {
+		metrics.Miss.Inc()
+		return false
+	}
+	v, err := decodeValue(it.key, []byte(raw))
+	if err != nil {
+		metrics.Corrupt.Inc()
+		return false
+	}
+	// Clocks of routers differ: a value from the future has just been stored.
+	left := v.ttl - max(now.Sub(v.stored), 0)
+	if stamp == 0 || v.stamp != stamp || left <= 0 {
+		metrics.Stale.Inc()
+		return false
+	}
+	metrics.Redis.Inc()
+	it.lookup.Found[it.index] = execute.Found{JSON: v.json, TTL: left, Private: v.private}
+	c.local.put(&localEntry{key: it.key, json: v.json, private: v.private, stamp: it.local, expires: now.Add(left)}, now, c.options.Now())
+	return true
+}
+
+// Store implements execute.EntityCache.
+func (v *View) Store(_ context.Context, _ execute.Caller, lookups []*execute.CacheLookup) {
+	c := v.cache
+	now := c.options.Now()
+	var writes []write
+	for _, l := range lookups {
+		state, ok := l.State.(*pending)
+		if !ok {
+			continue
+		}
+		for i := range state.items {
+			it := &state.items[i]
+			json := l.Fetched[it.index]
+			ttl := it.policy.lifetime(l.Control)
+			if json == nil || ttl <= 0 || len(json) > c.options.MaxValueBytes {
+				continue
+			}
+			// One copy serves both layers: the header stands before it.
+			private := it.policy.private
+			encoded := encodeValue(it.key, value{stored: now, ttl: ttl, stamp: it.stamp, private: private, json: json})
+			c.local.put(&localEntry{key: it.key, json: encoded[headerSize:], private: private, stamp: it.local, expires: now.Add(ttl)}, state.started, now)
+			if c.store != nil && it.stamp != 0 {
+				writes = append(writes, write{key: string(it.key[:]), value: encoded, ttl: ttl, stored: it.typ.metrics.Stores})
+			}
+		}
+	}
+	if len(writes) > 0 {
+		c.store.enqueue(writes)
+	}
+}
+
+// jitter is the part of a lifetime that is left to chance, so that values
+// stored together do not expire together.
+const jitter = 0.1
+
+// lifetime is how long an answer may be kept; 0 for not at all.
+func (p *policy) lifetime(control execute.CacheControl) time.Duration {
+	ttl := p.ttl
+	if control.Set {
+		// An answer that is private after all was looked up for everybody.
+		if control.Private && !p.private {
+			return 0
+		}
+		ttl = min(ttl, control.MaxAge)
+	}
+	ttl -= time.Duration(rand.Float64() * jitter * float64(ttl))
+	return ttl.Truncate(time.Millisecond) // as Redis counts
+}
+
+// digest hashes all that an answer depends on, each part with its length.
+func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.Caller, representation []byte) digest {
+	b := append((*scratch)[:0], l.Key[:]...)
+	if p.private {
+		b = appendPart(append(b, 'p'), caller.Scope)
+	}
+	for _, name := range p.vary {
+		values := caller.Header.Values(name)
+		b = binary.AppendUvarint(appendPart(append(b, 'h'), name), uint64(len(values)))
+		for _, value := range values {
+			b = appendPart(b, value)
+		}
+	}
+	for _, variable := range l.Variables {
+		b = appendPart(append(b, 'v'), variable.Name)
+		b = appendPart(b, variable.Value)
+	}
+	b = appendPart(append(b, 'r'), representation)
+	*scratch = b
+	return sha256.Sum256(b)
+}
+
+func appendPart[T ~string | ~[]byte](b []byte, part T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
+}
+
+// localStamp is the sum of the local generations an answer depends on.
+func (c *Cache) localStamp(scratch *[]byte, t *typePolicy, representation []byte) uint64 {
+	var sum uint64
+	for _, s := range t.slots {
+		sum += c.generations[s].Load()
+	}
+	if t.key == "" {
+		return sum
+	}
+	tag, ok := appendEntityTag((*scratch)[:0], t.name, t.key, representation)
+	*scratch = tag
+	if !ok {
+		return sum + c.generations[t.fallbackSlot].Load()
+	}
+	return sum + c.generations[slot(tag)].Load()
+}
+
+// entityTag is the tag of the representation's own generation; empty if its
+// type's tags are all it has.
+func (it *item) entityTag() string {
+	if it.typ.key == "" {
+		return ""
+	}
+	if tag, ok := appendEntityTag(nil, it.typ.name, it.typ.key, it.lookup.Representations[it.index]); ok {
+		return string(tag)
+	}
+	return it.typ.fallback
+}
+
+func count(items []item, inc func(*typePolicy)) {
+	for i := range items {
+		inc(items[i].typ)
+	}
+}
+
+var scratches = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}

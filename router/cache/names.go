@@ -1,0 +1,50 @@
+package cache
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"souk/router/supergraph"
+)
+
+// unknown is the error for a configured name that the supergraph does not have.
+func unknown(what, name, subgraph string, known []string) error {
+	in := "the supergraph"
+	if subgraph != "" {
+		in = "subgraph " + subgraph
+	}
+	if len(known) == 0 {
+		return fmt.Errorf("entity cache: %s has no %s %s, nor any other", in, what, name)
+	}
+	slices.Sort(known)
+	return fmt.Errorf("entity cache: %s has no %s %s; it has %s", in, what, name, strings.Join(known, ", "))
+}
+
+func graphNames(m *supergraph.Model) (names []string) {
+	for _, g := range m.Graphs {
+		names = append(names, g.Name)
+	}
+	return names
+}
+
+func entityNames(m *supergraph.Model, g *supergraph.Graph) (names []string) {
+	for _, t := range m.Types() {
+		if in := t.InGraph(g); in != nil && len(in.Keys) > 0 {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+func rootNames(m *supergraph.Model, g *supergraph.Graph) (names []string) {
+	if m.Query == nil {
+		return nil
+	}
+	for _, f := range m.Query.Fields {
+		if f.InGraph(g) != nil {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,254 @@
+package cache
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+
+	"souk/router/execute"
+	"souk/router/operation"
+	"souk/router/supergraph"
+	"souk/router/telemetry"
+)
+
+// A policy is what is decided once for a selection: whether and how long its
+// answers are kept, and on which generations they depend.
+type policy struct {
+	ttl     time.Duration
+	private bool
+	vary    []string
+	// types are the policies for representations by their __typename; that
+	// of a root fetch is under "".
+	types map[string]*typePolicy
+}
+
+type typePolicy struct {
+	name string
+	// key is the field whose value names the entity's own generation, or
+	// empty if its generations are all in tags.
+	key string
+	// tags are the generations all answers depend on, slots their places in
+	// the local table. If the key is missing in a representation, fallback
+	// and fallbackSlot take the place of the entity's own generation.
+	tags         []string
+	slots        []uint32
+	fallback     string
+	fallbackSlot uint32
+	metrics      *telemetry.EntityType
+}
+
+// newPolicy reads a selection; it fails only for text that is not GraphQL or
+// does not fit the supergraph, which is a defect of the caller.
+func (v *View) newPolicy(s *execute.CacheSelection) (*policy, error) {
+	doc, err := parser.ParseQuery(&ast.Source{Input: s.Selection})
+	if err != nil {
+		return nil, fmt.Errorf("read selection %s: %w", s.Selection, err)
+	}
+	if len(doc.Operations) != 1 {
+		return nil, fmt.Errorf("selection %s has %d operations", s.Selection, len(doc.Operations))
+	}
+	o := v.cache.options
+	config := o.Subgraphs[s.Subgraph]
+	reader := &selectionReader{model: v.model, graph: v.model.Graph(s.Subgraph), fragments: doc.Fragments, any: map[string]bool{}}
+	p := &policy{ttl: o.longestTTL(), types: map[string]*typePolicy{}}
+	if len(s.Types) == 0 {
+		for _, name := range s.Root {
+			p.apply(config.Root[name])
+		}
+		reader.selections(v.model.Query, doc.Operations[0].SelectionSet)
+		p.types[""] = v.typePolicy(s.Subgraph, "Query", "", nil, reader.tags())
+	} else {
+		for _, name := range s.Types {
+			p.apply(config.Types[name])
+			reader.hints(v.model.Type(name))
+		}
+		reader.selections(nil, doc.Operations[0].SelectionSet)
+		for _, name := range s.Types {
+			p.types[name] = v.entityPolicy(s.Subgraph, name, reader.tags())
+		}
+	}
+	if reader.maxAge != nil {
+		p.ttl = min(p.ttl, *reader.maxAge)
+	}
+	p.private = p.private || reader.private
+	slices.Sort(p.vary)
+	p.vary = slices.Compact(p.vary)
+	return p, nil
+}
+
+func (p *policy) apply(r Rule) {
+	p.ttl = min(p.ttl, r.TTL)
+	p.private = p.private || r.Private
+	p.vary = append(p.vary, r.Vary...)
+}
+
+// entityPolicy depends on the entity's own generation, if its type is an
+// object type. An interface's key may stand for an object of any of its types,
+// under whose name it is invalidated.
+func (v *View) entityPolicy(subgraph, name string, nested []string) *typePolicy {
+	tags := []string{wholeTag(name)}
+	t := v.model.Type(name)
+	if t == nil || !t.Abstract() {
+		return v.typePolicy(subgraph, name, v.cache.options.keyField(name), tags, nested)
+	}
+	for _, possible := range t.Possible {
+		tags = append(tags, anyTag(possible.Name))
+	}
+	return v.typePolicy(subgraph, name, "", tags, nested)
+}
+
+func (v *View) typePolicy(subgraph, name, key string, tags, nested []string) *typePolicy {
+	tags = append(slices.Clone(tags), nested...)
+	p := &typePolicy{name: name, key: key, tags: tags, metrics: v.cache.options.Metrics.EntityCache.Type(subgraph, name)}
+	for _, tag := range tags {
+		p.slots = append(p.slots, slotString(tag))
+	}
+	if key != "" {
+		p.fallback = anyTag(name)
+		p.fallbackSlot = slotString(p.fallback)
+	}
+	return p
+}
+
+// A selectionReader gathers @cacheControl and the types of entities from a
+// selection as a subgraph sees it.
+type selectionReader struct {
+	model     *supergraph.Model
+	graph     *supergraph.Graph
+	fragments ast.FragmentDefinitionList
+	maxAge    *time.Duration // the shortest of all hints
+	private   bool
+	any       map[string]bool // entity types that answers hold or depend on
+}
+
+func (r *selectionReader) tags() []string {
+	tags := make([]string, 0, len(r.any))
+	for name := range r.any {
+		tags = append(tags, anyTag(name))
+	}
+	slices.Sort(tags)
+	return tags
+}
+
+// selections reads a selection set on a type, nil where only fragments say.
+func (r *selectionReader) selections(t *supergraph.Type, set ast.SelectionSet) {
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			r.field(t, s)
+		case *ast.InlineFragment:
+			r.fragment(t, s.TypeCondition, s.SelectionSet)
+		case *ast.FragmentSpread:
+			if f := r.fragments.ForName(s.Name); f != nil {
+				r.fragment(t, f.TypeCondition, f.SelectionSet)
+			}
+		}
+	}
+}
+
+func (r *selectionReader) fragment(t *supergraph.Type, condition string, set ast.SelectionSet) {
+	if condition != "" {
+		t = r.model.Type(condition)
+		r.hints(t)
+	}
+	r.selections(t, set)
+}
+
+func (r *selectionReader) field(t *supergraph.Type, s *ast.Field) {
+	if t == nil || s.Name == "__typename" {
+		return
+	}
+	f := t.Field(s.Name)
+	if f == nil {
+		return
+	}
+	r.directives(f.Directives)
+	if f.Named == nil || !f.Named.Composite() {
+		return
+	}
+	r.hints(f.Named)
+	if !r.onlyKeys(f.Named, s.SelectionSet) {
+		r.dependsOn(f.Named, map[*supergraph.Type]bool{})
+	}
+	r.selections(f.Named, s.SelectionSet)
+}
+
+// onlyKeys says whether nothing but an entity's identity is selected, which
+// does not change with the entity.
+func (r *selectionReader) onlyKeys(t *supergraph.Type, set ast.SelectionSet) bool {
+	for _, selection := range set {
+		f, ok := selection.(*ast.Field)
+		if !ok || f.Name != "__typename" && !r.isKey(t, f.Name) {
+			return false
+		}
+	}
+	return true
+}
+
+// isKey says whether a leaf is part of a key of its type.
+func (r *selectionReader) isKey(t *supergraph.Type, field string) bool {
+	for _, in := range t.In {
+		for _, key := range in.Keys {
+			for _, s := range key.Fields.Selections {
+				if f, ok := s.(*operation.Field); ok && f.Name == field && len(f.Selections) == 0 {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// dependsOn notes the entities that a value of a composite type holds, or, if
+// it is no entity itself, may tell of: the count of a connection changes with
+// what it connects.
+func (r *selectionReader) dependsOn(t *supergraph.Type, seen map[*supergraph.Type]bool) {
+	if seen[t] {
+		return
+	}
+	seen[t] = true
+	if t.Abstract() {
+		for _, possible := range t.Possible {
+			r.dependsOn(possible, seen)
+		}
+	}
+	if isEntity(t) {
+		r.any[t.Name] = true
+		return
+	}
+	for _, f := range t.Fields {
+		if f.Named != nil && f.Named.Composite() && (r.graph == nil || f.InGraph(r.graph) != nil) {
+			r.dependsOn(f.Named, seen)
+		}
+	}
+}
+
+func isEntity(t *supergraph.Type) bool {
+	return slices.ContainsFunc(t.In, func(in *supergraph.TypeIn) bool { return len(in.Keys) > 0 })
+}
+
+// hints reads @cacheControl on a type.
+func (r *selectionReader) hints(t *supergraph.Type) {
+	if t != nil {
+		r.directives(t.Directives)
+	}
+}
+
+func (r *selectionReader) directives(list []supergraph.Directive) {
+	for _, d := range list {
+		if d.Name != "cacheControl" || d.Graphs != nil && !slices.Contains(d.Graphs, r.graph) {
+			continue
+		}
+		if seconds, err := strconv.Atoi(d.Argument("maxAge")); err == nil {
+			age := time.Duration(max(seconds, 0)) * time.Second
+			if r.maxAge == nil || age < *r.maxAge {
+				r.maxAge = &age
+			}
+		}
+		r.private = r.private || d.Argument("scope") == "PRIVATE"
+	}
+}

@@ -1,0 +1,298 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"souk/router/execute"
+	"souk/router/operation"
+)
+
+// world is the truth that answers are held against: a few products, whose
+// versions services raise, telling of it by events that Redis may be away for.
+type world struct {
+	*fixture
+	t       *rapid.T
+	routers []*router
+	// versions holds when each version of a product began.
+	versions map[int][]time.Time
+	outbox   []int
+	down     bool
+	// back is when Redis last came back, or forgot something.
+	back   time.Time
+	open   []openRead
+	copied func()
+	// told is the version of each product that routers have been told of,
+	// and when.
+	told map[int][]telling
+}
+
+type telling struct {
+	at      time.Time
+	version int
+}
+
+type openRead struct {
+	router  *router
+	lookup  *execute.CacheLookup
+	request request
+	before  []string // the answer as it was when the fetch began
+	started time.Time
+}
+
+const products = 3
+
+var callers = []execute.Caller{{Scope: "user:a"}, {Scope: "user:b"}}
+
+// answer is what the subgraph says now; it names all that it depends on.
+func (w *world) answer(rep string, q request) string {
+	var id int
+	if _, err := fmt.Sscanf(rep, `{"__typename":"Product","id":"%d"}`, &id); err != nil {
+		w.t.Fatal(err)
+	}
+	scope := ""
+	if q.selection == secretSelection {
+		scope = q.caller.Scope
+	}
+	return fmt.Sprintf("v%d of %d by %x for %q with %s", len(w.versions[id])-1, id, q.selection.Key[:2], scope, q.variables.Get("c"))
+}
+
+var (
+	priceSelection  = selection("shop", "{... on Product{price(currency:$c)}}", "Product")
+	secretSelection = selection("shop", "{... on Product{mine}}", "Product")
+)
+
+func (w *world) request() request {
+	q := request{
+		selection: rapid.SampledFrom([]*execute.CacheSelection{priceSelection, secretSelection, productName}).Draw(w.t, "selection"),
+		caller:    rapid.SampledFrom(callers).Draw(w.t, "caller"),
+	}
+	if q.selection == priceSelection {
+		c := rapid.SampledFrom([]string{`"USD"`, `"EUR"`}).Draw(w.t, "currency")
+		q.variables = append(q.variables, variable("c", c))
+	}
+	for _, id := range rapid.SliceOfNDistinct(rapid.IntRange(0, products-1), 1, products, rapid.ID[int]).Draw(w.t, "ids") {
+		q.reps = append(q.reps, product(id)...)
+	}
+	return q
+}
+
+func (w *world) anyRouter() *router { return rapid.SampledFrom(w.routers).Draw(w.t, "router") }
+
+// begin is the first half of a read: until the subgraph has made its answer.
+func (w *world) begin() openRead {
+	o := openRead{router: w.anyRouter(), request: w.request(), started: w.clock.Now()}
+	o.lookup = o.request.lookup()
+	o.router.view.Lookup(context.Background(), o.request.caller, []*execute.CacheLookup{o.lookup})
+	for i, rep := range o.request.reps {
+		o.before = append(o.before, w.answer(rep, o.request))
+		if found := o.lookup.Found[i]; found.JSON != nil {
+			w.check(rep, o, string(found.JSON))
+		}
+	}
+	return o
+}
+
+// end is the second half.
+func (w *world) end(o openRead) {
+	i := 0
+	o.router.finish(o.request, o.lookup, func(rep string) string {
+		for o.request.reps[i] != rep {
+			i++
+		}
+		return o.before[i]
+	})
+}
+
+// check looks whether an answer from the cache may be given.
+func (w *world) check(rep string, o openRead, got string) {
+	var id, version int
+	if _, err := fmt.Sscanf(got, "v%d of %d", &version, &id); err != nil {
+		w.t.Fatalf("%s: %v", got, err)
+	}
+	// Another entity, selection, variable or scope would show here.
+	current := len(w.versions[id]) - 1
+	want := w.answer(rep, o.request)
+	if got != "v"+strconv.Itoa(version)+want[len("v"+strconv.Itoa(current)):] {
+		w.t.Fatalf("%s: got %q, want %q", rep, got, want)
+	}
+	if version < w.oldest(id) {
+		w.t.Fatalf("%s: got %q, but version %d is the oldest that may be given", rep, got, w.oldest(id))
+	}
+}
+
+// oldest is the oldest version that may be given: that of which an event told
+// a second ago, and that which was current when Redis came back, unless the
+// in-process layer may still have what it had shortly before.
+func (w *world) oldest(id int) int {
+	now := w.clock.Now()
+	oldest := 0
+	for _, told := range w.told[id] {
+		if now.Sub(told.at) >= time.Second {
+			oldest = max(oldest, told.version)
+		}
+	}
+	if !w.back.IsZero() && now.Sub(w.back) >= 500*time.Millisecond {
+		for version, began := range w.versions[id] {
+			if !began.After(w.back) {
+				oldest = max(oldest, version)
+			}
+		}
+	}
+	return oldest
+}
+
+func (w *world) change(id int) {
+	w.versions[id] = append(w.versions[id], w.clock.Now())
+	w.outbox = append(w.outbox, id)
+}
+
+// relay tells of what happened, if Redis is there.
+func (w *world) relay() {
+	if w.down {
+		return
+	}
+	for _, id := range w.outbox {
+		w.event("product.updated", strconv.Itoa(id))
+		w.told[id] = append(w.told[id], telling{w.clock.Now(), len(w.versions[id]) - 1})
+	}
+	w.outbox = nil
+}
+
+// pass lets time go by, in which routers follow as they would.
+func (w *world) pass(d time.Duration) {
+	for d > 0 {
+		part := min(d, tick)
+		w.advance(part)
+		d -= part
+		for _, r := range w.routers {
+			if w.down {
+				_ = r.cache.follower.step(context.Background(), -1)
+				continue
+			}
+			r.step()
+		}
+	}
+}
+
+// TestNeverOldNeverAnothers lets reads, changes, invalidations, and whatever
+// can happen to Redis come in any order, and looks at each answer from a cache.
+func TestNeverOldNeverAnothers(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		f := newFixture(t)
+		w := &world{fixture: f, t: rt, versions: map[int][]time.Time{}, told: map[int][]telling{}}
+		defer func() {
+			for _, r := range w.routers {
+				_ = r.cache.Close()
+			}
+			f.redis.Close()
+		}()
+		for range 2 {
+			w.routers = append(w.routers, f.router())
+		}
+		for id := range products {
+			w.versions[id] = []time.Time{f.clock.Now()}
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"read": func(*rapid.T) { w.end(w.begin()) },
+			"begin a read": func(*rapid.T) {
+				if len(w.open) < 4 {
+					w.open = append(w.open, w.begin())
+				}
+			},
+			"end a read": func(rt *rapid.T) {
+				if len(w.open) == 0 {
+					rt.Skip("none is open")
+				}
+				i := rapid.IntRange(0, len(w.open)-1).Draw(rt, "open")
+				w.end(w.open[i])
+				w.open = append(w.open[:i], w.open[i+1:]...)
+			},
+			"change":            func(rt *rapid.T) { w.change(rapid.IntRange(0, products-1).Draw(rt, "id")) },
+			"relay":             func(*rapid.T) { w.relay() },
+			"change and relay":  func(rt *rapid.T) { w.change(rapid.IntRange(0, products-1).Draw(rt, "id")); w.relay() },
+			"follow":            func(*rapid.T) { w.pass(0); w.anyRouter().step() },
+			"time passes":       func(rt *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 2000).Draw(rt, "ms")) * time.Millisecond) },
+			"a second passes":   func(*rapid.T) { w.relay(); w.pass(time.Second) },
+			"Redis goes":        func(rt *rapid.T) { w.stop(rt) },
+			"Redis comes":       func(rt *rapid.T) { w.restart(rt) },
+			"Redis blinks":      func(rt *rapid.T) { w.stop(rt); w.restart(rt) },
+			"Redis forgets all": func(rt *rapid.T) { w.forget(rt) },
+			"Redis is copied":   func(rt *rapid.T) { w.copy(rt) },
+			"Redis is restored": func(rt *rapid.T) { w.restore(rt) },
+			"Redis evicts":      func(rt *rapid.T) { w.evict(rt) },
+			"invalidate": func(rt *rapid.T) {
+				id := rapid.IntRange(0, products-1).Draw(rt, "id")
+				if err := w.anyRouter().cache.Invalidate(context.Background(), "Product", strconv.Itoa(id)); err == nil {
+					w.told[id] = append(w.told[id], telling{w.clock.Now(), len(w.versions[id]) - 1})
+				}
+			},
+		})
+	})
+}
+
+func (w *world) stop(rt *rapid.T) {
+	if w.down {
+		rt.Skip("it is away")
+	}
+	w.redis.Close()
+	w.down = true
+}
+
+func (w *world) restart(rt *rapid.T) {
+	if !w.down {
+		rt.Skip("it is there")
+	}
+	if err := w.redis.Restart(); err != nil {
+		rt.Fatal(err)
+	}
+	w.down = false
+	w.back = w.clock.Now()
+}
+
+func (w *world) forget(rt *rapid.T) {
+	if w.down {
+		rt.Skip("it is away")
+	}
+	w.redis.FlushAll()
+	w.back = w.clock.Now()
+}
+
+func (w *world) copy(rt *rapid.T) {
+	if w.down {
+		rt.Skip("it is away")
+	}
+	w.copied = w.copyRedis()
+}
+
+// restore brings an old state back, after which routers that follow are given
+// one round to notice: there is no connection that breaks.
+func (w *world) restore(rt *rapid.T) {
+	if w.down || w.copied == nil {
+		rt.Skip("there is no copy, or nothing to restore it to")
+	}
+	w.relay() // what was told before and is lost with the state
+	w.copied()
+	w.pass(tick)
+	w.back = w.clock.Now()
+}
+
+func (w *world) evict(rt *rapid.T) {
+	keys := w.redis.Keys()
+	if w.down || len(keys) == 0 {
+		rt.Skip("there is nothing to evict")
+	}
+	key := rapid.SampledFrom(keys).Draw(rt, "key")
+	if key != "events" && key != w.routers[0].cache.options.Prefix+invalidationsKey {
+		w.redis.Del(key)
+	}
+}
+
+func variable(name, value string) operation.Variable {
+	return operation.Variable{Name: name, Value: []byte(value)}
+}

@@ -1,0 +1,110 @@
+package cache
+
+import (
+	"context"
+	"errors"
+)
+
+// A reading is what one request learns from Redis: an epoch, the tokens of the
+// generations its items depend on, and their values.
+type reading struct {
+	store  *store
+	epoch  string // the one the follower knows
+	items  []item
+	tags   []string
+	index  map[string]int // of tags
+	tokens []string
+	found  []string
+
+	scratch []string
+}
+
+// errUnusable says that Redis cannot be relied on now.
+var errUnusable = errors.New("redis is not in use")
+
+func (c *Cache) newReading(items []item) (*reading, error) {
+	epoch, ok := c.follower.current()
+	if !ok {
+		return nil, errUnusable
+	}
+	r := &reading{store: c.store, epoch: epoch, items: items, index: make(map[string]int, len(items)+4)}
+	for i := range items {
+		it := &items[i]
+		it.entity = it.entityTag()
+		if it.entity != "" {
+			r.add(it.entity)
+		}
+		for _, tag := range it.typ.tags {
+			r.add(tag)
+		}
+	}
+	return r, nil
+}
+
+func (r *reading) add(tag string) {
+	if _, ok := r.index[tag]; !ok {
+		r.index[tag] = len(r.tags)
+		r.tags = append(r.tags, tag)
+	}
+}
+
+func (r *reading) read(ctx context.Context) error {
+	values := make([]string, len(r.items))
+	for i := range r.items {
+		values[i] = string(r.items[i].key[:])
+	}
+	epoch, tokens, found, err := r.store.read(ctx, r.tags, values)
+	if err != nil {
+		return err
+	}
+	// Another epoch than the follower knows is a new one that it will soon
+	// know of, or an old one that a restarted Redis remembers.
+	if epoch != r.epoch {
+		return errUnusable
+	}
+	r.tokens, r.found = tokens, found
+	return nil
+}
+
+// stamp is the stamp of an item's generations as read; 0 if one has no token.
+func (r *reading) stamp(it *item) uint64 {
+	tokens := r.scratch[:0]
+	for _, tag := range it.typ.tags {
+		tokens = append(tokens, r.tokens[r.index[tag]])
+	}
+	if it.entity != "" {
+		tokens = append(tokens, r.tokens[r.index[it.entity]])
+	}
+	r.scratch = tokens
+	return stampOf(r.epoch, tokens)
+}
+
+// mint completes the tokens that items need.
+func (r *reading) mint(ctx context.Context, items []item) error {
+	var missing []string
+	need := func(tag string) {
+		if i := r.index[tag]; r.tokens[i] == "" {
+			missing = append(missing, tag)
+			r.tokens[i] = "…" // asked for once
+		}
+	}
+	for i := range items {
+		if items[i].entity != "" {
+			need(items[i].entity)
+		}
+		for _, tag := range items[i].typ.tags {
+			need(tag)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	tokens, err := r.store.mint(ctx, missing)
+	if err != nil {
+		return err
+	}
+	for i, tag := range missing {
+		r.tokens[r.index[tag]] = tokens[i]
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package cache
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// A value in Redis is a header and the JSON as the subgraph sent it:
+//
+//	0   version (1)
+//	1   flags: 1 private
+//	2   stored at, Unix milliseconds (8 bytes, little-endian like all)
+//	10  lifetime in milliseconds (4)
+//	14  stamp of its generations (8)
+//	22  xxHash64 of key, header up to here, and JSON (8)
+//	30  JSON
+//
+// The checksum covers the key, so a value under a wrong key does not count.
+const (
+	valueVersion = 1
+	headerSize   = 30
+	flagPrivate  = 1
+)
+
+type value struct {
+	stored  time.Time
+	ttl     time.Duration
+	stamp   uint64
+	private bool
+	json    []byte
+}
+
+var errCorrupt = errors.New("not a cached value")
+
+func encodeValue(key digest, v value) []byte {
+	b := make([]byte, headerSize, headerSize+len(v.json))
+	b[0] = valueVersion
+	if v.private {
+		b[1] |= flagPrivate
+	}
+	binary.LittleEndian.PutUint64(b[2:], uint64(v.stored.UnixMilli()))
+	binary.LittleEndian.PutUint32(b[10:], uint32(min(v.ttl.Milliseconds(), 1<<32-1)))
+	binary.LittleEndian.PutUint64(b[14:], v.stamp)
+	binary.LittleEndian.PutUint64(b[22:], checksum(key, b[:22], v.json))
+	return append(b, v.json...)
+}
+
+// decodeValue refuses what encodeValue did not write for this key. The JSON is
+// part of b.
+func decodeValue(key digest, b []byte) (value, error) {
+	if len(b) < headerSize || b[0] != valueVersion {
+		return value{}, errCorrupt
+	}
+	json := b[headerSize:]
+	if binary.LittleEndian.Uint64(b[22:]) != checksum(key, b[:22], json) {
+		return value{}, errCorrupt
+	}
+	return value{
+		stored:  time.UnixMilli(int64(binary.LittleEndian.Uint64(b[2:]))),
+		ttl:     time.Duration(binary.LittleEndian.Uint32(b[10:])) * time.Millisecond,
+		stamp:   binary.LittleEndian.Uint64(b[14:]),
+		private: b[1]&flagPrivate != 0,
+		json:    json,
+	}, nil
+}
+
+func checksum(key digest, header, json []byte) uint64 {
+	var h xxhash.Digest
+	h.Reset()
+	_, _ = h.Write(key[:])
+	_, _ = h.Write(header)
+	_, _ = h.Write(json)
+	return h.Sum64()
+}
+
+// stampOf is the stamp of an epoch and generations; 0 if any is unknown, which
+// no value carries.
+func stampOf(epoch string, tokens []string) uint64 {
+	if epoch == "" {
+		return 0
+	}
+	var h xxhash.Digest
+	h.Reset()
+	_, _ = h.WriteString(epoch)
+	for _, t := range tokens {
+		if t == "" {
+			return 0
+		}
+		// Tokens are of one length, so no separator is needed.
+		_, _ = h.WriteString(t)
+	}
+	return max(h.Sum64(), 1)
+}
