@@ -31,7 +31,7 @@ const (
 const (
 	failureRate   = 0.5
 	failureWindow = 10 * time.Second
-	minTries      = 6
+	minTries      = 10
 	openFor       = 2 * time.Second
 )
 

@@ -1,0 +1,491 @@
+package checkout_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"souk/dev/pgserver/pgtest"
+	"souk/subgraphs/internal/identity"
+	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/internal/server"
+	"souk/subgraphs/order/checkout"
+	"souk/subgraphs/order/internal/standin"
+	"souk/subgraphs/order/inventoryclient"
+	"souk/subgraphs/order/ledger"
+	"souk/subgraphs/order/productclient"
+	"souk/subgraphs/order/userclient"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// store is a desk with everything around it.
+type store struct {
+	*checkout.Desk
+	t         *testing.T
+	db        *pgxpool.Pool
+	users     *standin.Users
+	products  *standin.Products
+	inventory *standin.Inventory
+	clock     time.Time
+}
+
+func open(t *testing.T) *store {
+	t.Helper()
+	db, err := pgxpool.New(t.Context(), pgtest.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	logger := slog.New(slog.DiscardHandler)
+	if err := server.Migrate(t.Context(), db, os.DirFS("../migrations"), logger); err != nil {
+		t.Fatal(err)
+	}
+	s := &store{
+		t: t, db: db, clock: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC),
+		users: standin.NewUsers(t, "1", "2"),
+		products: standin.NewProducts(t, map[string]standin.Product{
+			"1": {Name: "Laptop", Price: 99999, Currency: "USD"},
+			"2": {Name: "Mouse", Price: 1950, Currency: "USD"},
+			"3": {Name: "Walkman", Price: 1, Currency: "USD", Retired: true},
+			"4": {Name: "Kaffee", Price: 700, Currency: "EUR"},
+			"5": {Name: "Moon", Price: 1 << 60, Currency: "USD"},
+		}),
+		inventory: standin.NewInventory(t, map[string]int{"1": 5, "2": 100, "4": 1, "5": 1000}),
+	}
+	now := func() time.Time { return s.clock }
+	s.Desk = &checkout.Desk{
+		Book: ledger.New(db, now), Now: now, Logger: logger,
+		Inventory: inventoryclient.New(s.inventory.URL, "", nil),
+		Products:  productclient.New(s.products.URL, "", nil),
+		Users:     userclient.New(s.users.URL, "", nil),
+	}
+	return s
+}
+
+var (
+	anna     = identity.Caller{UserID: "1"}
+	admin    = identity.Caller{UserID: "9", Roles: []string{identity.RoleAdmin}}
+	tutorial = identity.Caller{Anonymous: true, Tutorial: true}
+)
+
+func lines(pairs ...any) (lines []checkout.RequestLine) {
+	for i := 0; i < len(pairs); i += 2 {
+		lines = append(lines, checkout.RequestLine{ProductID: pairs[i].(string), Quantity: pairs[i+1].(int)})
+	}
+	return lines
+}
+
+func (s *store) place(r checkout.Request) ledger.Order {
+	s.t.Helper()
+	o, err := s.Place(s.t.Context(), anna, r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return o
+}
+
+func (s *store) status(id int64) ledger.Status {
+	s.t.Helper()
+	o, err := s.Book.Order(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return o.Status
+}
+
+// count counts the rows of a query.
+func (s *store) count(query string) (n int) {
+	s.t.Helper()
+	if err := s.db.QueryRow(s.t.Context(), "SELECT count(*) FROM "+query).Scan(&n); err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
+
+func TestPlace(t *testing.T) {
+	s := open(t)
+	o := s.place(checkout.Request{Lines: lines("2", 1, "1", 1, "2", 2)})
+	if o.Status != ledger.StatusConfirmed || o.Version != 2 || o.UserID != 1 || o.Currency != "USD" || o.Total != 3*1950+99999 {
+		t.Errorf("%+v", o)
+	}
+	want := []ledger.Line{{ProductID: 2, Name: "Mouse", Quantity: 3, UnitPrice: 1950}, {ProductID: 1, Name: "Laptop", Quantity: 1, UnitPrice: 99999}}
+	if !slices.Equal(o.Lines, want) {
+		t.Errorf("lines %+v", o.Lines)
+	}
+	if s.inventory.Free("1") != 4 || s.inventory.Free("2") != 97 || s.inventory.Status(id(o)) != "COMMITTED" {
+		t.Errorf("inventory: %d, %d, %s", s.inventory.Free("1"), s.inventory.Free("2"), s.inventory.Status(id(o)))
+	}
+	if n := s.count("event_outbox WHERE type = 'order.created'"); n != 1 {
+		t.Errorf("%d order.created, not 1", n)
+	}
+}
+
+func id(o ledger.Order) string { return strconv.FormatInt(o.ID, 10) }
+
+func TestRefusals(t *testing.T) {
+	s := open(t)
+	many := make([]checkout.RequestLine, 101)
+	for i := range many {
+		many[i] = checkout.RequestLine{ProductID: strconv.Itoa(i + 1), Quantity: 1}
+	}
+	empty := ""
+	for _, test := range []struct {
+		name   string
+		caller identity.Caller
+		checkout.Request
+		want error
+		says string
+	}{
+		{"no lines", anna, checkout.Request{}, &schema.InvalidInput{}, "lines has 0"},
+		{"many lines", anna, checkout.Request{Lines: many}, &schema.InvalidInput{}, "lines has 101"},
+		{"no units", anna, checkout.Request{Lines: lines("1", 0)}, &schema.InvalidInput{}, "lines.0.quantity is 0"},
+		{"many units", anna, checkout.Request{Lines: lines("1", 600, "1", 401)}, &schema.InvalidInput{}, "lines.1.quantity makes 1001"},
+		{"empty key", anna, checkout.Request{Lines: lines("1", 1), Key: &empty}, &schema.InvalidInput{}, "idempotencyKey"},
+		{"nobody's", tutorial, checkout.Request{Lines: lines("1", 1)}, &schema.InvalidInput{}, "userId is missing"},
+		{"unknown user", tutorial, checkout.Request{UserID: "77", Lines: lines("1", 1)}, &schema.NotFound{}, `user "77"`},
+		{"no id", tutorial, checkout.Request{UserID: "x", Lines: lines("1", 1)}, &schema.NotFound{}, `user "x"`},
+		{"unknown product", anna, checkout.Request{Lines: lines("1", 1, "99", 1)}, &schema.NotFound{}, `product "99"`},
+		{"retired product", anna, checkout.Request{Lines: lines("1", 1, "3", 1)}, &schema.InvalidInput{}, `lines.1.productId is "Walkman"`},
+		{"two currencies", anna, checkout.Request{Lines: lines("1", 1, "4", 1)}, &schema.InvalidInput{}, "lines.1.productId is sold in EUR"},
+		{"too dear", anna, checkout.Request{Lines: lines("5", 100)}, &schema.InvalidInput{}, "too large"},
+		{"for another", anna, checkout.Request{UserID: "2", Lines: lines("1", 1)}, &schema.Forbidden{}, "oneself"},
+		{"not logged in", identity.Caller{Anonymous: true}, checkout.Request{Lines: lines("1", 1)}, &schema.Forbidden{}, "Log in"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := s.Place(t.Context(), test.caller, test.Request)
+			if fmt.Sprintf("%T", err) != fmt.Sprintf("%T", test.want) || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("%T: %v", err, err)
+			}
+		})
+	}
+	if s.count("order_events") != 0 || len(s.inventory.Calls()) != 0 {
+		t.Error("a refused request left something behind")
+	}
+	if o, err := s.Place(t.Context(), admin, checkout.Request{UserID: "2", Lines: lines("1", 1)}); err != nil || o.UserID != 2 {
+		t.Errorf("an administrator for another: %v", err)
+	}
+}
+
+func TestOutOfStock(t *testing.T) {
+	s := open(t)
+	key := "k"
+	for range 2 { // the second time from memory
+		_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 6, "2", 1), Key: &key})
+		var short *schema.OutOfStock
+		if !errors.As(err, &short) || len(short.Shortages) != 1 || *short.Shortages[0] != (schema.Shortage{ProductID: "1", Requested: 6, Available: 5}) {
+			t.Fatalf("%T %v", err, err)
+		}
+	}
+	if s.status(1) != ledger.StatusRejected || s.inventory.Free("1") != 5 || s.count("event_outbox") != 0 || s.count("orders") != 1 {
+		t.Errorf("left behind: %s, %d free", s.status(1), s.inventory.Free("1"))
+	}
+}
+
+func TestSameKeyAtOnce(t *testing.T) {
+	s := open(t)
+	key := "k"
+	ids := make([]int64, 12)
+	var wg sync.WaitGroup
+	for i := range ids {
+		wg.Go(func() {
+			o, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 2), Key: &key})
+			if err != nil {
+				t.Error(err)
+			}
+			ids[i] = o.ID
+		})
+	}
+	wg.Wait()
+	if slices.Min(ids) != slices.Max(ids) || s.inventory.Free("1") != 3 || s.count("event_outbox") != 1 {
+		t.Errorf("orders %v, %d free", ids, s.inventory.Free("1"))
+	}
+	_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1), Key: &key})
+	var conflict *schema.Conflict
+	if !errors.As(err, &conflict) {
+		t.Errorf("the key for other lines: %T %v", err, err)
+	}
+}
+
+// Whatever step inventory fails at, nothing is ordered, nothing stays
+// reserved, and the same request succeeds when inventory is back.
+func TestInventoryFails(t *testing.T) {
+	for _, test := range []struct {
+		operation string
+		failure   standin.Failure
+	}{
+		{"ReserveStock", standin.Away}, {"ReserveStock", standin.Mute},
+		{"CommitReservation", standin.Away}, {"CommitReservation", standin.Mute},
+	} {
+		t.Run(fmt.Sprintf("%s %d", test.operation, test.failure), func(t *testing.T) {
+			s := open(t)
+			key := "k"
+			s.inventory.Fail(func(operation string) standin.Failure {
+				if operation == test.operation {
+					return test.failure
+				}
+				return standin.Answer
+			})
+			request := checkout.Request{Lines: lines("1", 2), Key: &key}
+			_, err := s.Place(t.Context(), anna, request)
+			var away *schema.Unavailable
+			if !errors.As(err, &away) || away.RetryAfter < 1 {
+				t.Fatalf("%T %v", err, err)
+			}
+			if s.status(1) != ledger.StatusRejected || s.count("event_outbox") != 0 {
+				t.Errorf("the order is %s", s.status(1))
+			}
+			s.inventory.Fail(nil)
+			if err := s.Release(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if s.inventory.Free("1") != 5 {
+				t.Errorf("%d units are free, not 5", s.inventory.Free("1"))
+			}
+			if o := s.place(request); o.ID != 2 || o.Status != ledger.StatusConfirmed || s.inventory.Free("1") != 3 {
+				t.Errorf("afterwards: order %d is %s, %d units free", o.ID, o.Status, s.inventory.Free("1"))
+			}
+		})
+	}
+}
+
+func TestBreakerRefusesBeforeAnythingIsRecorded(t *testing.T) {
+	s := open(t)
+	s.inventory.Fail(func(string) standin.Failure { return standin.Away })
+	var recorded int
+	for s.Inventory.Ready() == nil {
+		if recorded++; recorded > 20 {
+			t.Fatal("the breaker does not open")
+		}
+		if _, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1)}); err == nil {
+			t.Fatal("no error")
+		}
+	}
+	_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1)})
+	var away *schema.Unavailable
+	if !errors.As(err, &away) || s.count("orders") != recorded {
+		t.Errorf("%T %v, %d orders after %d", err, err, s.count("orders"), recorded)
+	}
+}
+
+func TestOthersAway(t *testing.T) {
+	s := open(t)
+	s.users.Fail(func(string) standin.Failure { return standin.Away })
+	_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1)})
+	var away *schema.Unavailable
+	if !errors.As(err, &away) || !strings.Contains(away.Message, "user service") || s.count("orders") != 0 {
+		t.Errorf("%T %v", err, err)
+	}
+}
+
+// The states that a crash after each step of placing leaves behind, as the
+// package's table lists them.
+func TestCrashes(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		before func(s *store, o ledger.Order)
+		after  ledger.Status
+		free   int
+		keep   bool // the key still leads to the order
+	}{
+		{"after it was recorded", func(*store, ledger.Order) {}, ledger.StatusRejected, 5, false},
+		{"after the reservation", func(s *store, o ledger.Order) { s.reserve(o) }, ledger.StatusConfirmed, 3, true},
+		{"after the commit", func(s *store, o ledger.Order) { s.reserve(o); s.commit(o) }, ledger.StatusConfirmed, 3, true},
+		{"and the hold expired", func(s *store, o ledger.Order) { s.reserve(o); s.inventory.Expire(id(o)) }, ledger.StatusRejected, 5, false},
+	} {
+		for _, how := range []string{"recovery", "repeated call"} {
+			t.Run(test.name+", "+how, func(t *testing.T) {
+				s := open(t)
+				key := "k"
+				request := checkout.Request{Lines: lines("1", 2), Key: &key}
+				o := s.record(request)
+				test.before(s, o)
+				if how == "repeated call" { // whoever calls again gets the order
+					if got := s.place(request); got.ID != o.ID || got.Status != ledger.StatusConfirmed || s.inventory.Free("1") != 3 {
+						t.Errorf("order %d is %s, %d free", got.ID, got.Status, s.inventory.Free("1"))
+					}
+					return
+				}
+				s.recover()
+				if s.status(o.ID) != ledger.StatusPending {
+					t.Fatal("a fresh order was taken for one left behind")
+				}
+				s.clock = s.clock.Add(30 * time.Second)
+				s.recover()
+				s.recover() // once more changes nothing
+				if s.status(o.ID) != test.after || s.inventory.Free("1") != test.free {
+					t.Errorf("%s with %d free, not %s with %d", s.status(o.ID), s.inventory.Free("1"), test.after, test.free)
+				}
+				created := map[bool]int{true: 1}[test.after == ledger.StatusConfirmed]
+				if n := s.count("event_outbox WHERE type = 'order.created'"); n != created {
+					t.Errorf("%d order.created", n)
+				}
+				if got := s.place(request); (got.ID == o.ID) != test.keep {
+					t.Errorf("the same call afterwards gives order %d after %d", got.ID, o.ID)
+				}
+			})
+		}
+	}
+}
+
+// record does step 1 only: what is in the database when the process dies then.
+func (s *store) record(r checkout.Request) ledger.Order {
+	s.t.Helper()
+	// A key is recorded with a hash that only the desk makes; so the desk makes
+	// the order, and everything after step 1 is taken back.
+	o := s.place(r)
+	var caller string
+	var hash []byte
+	if err := s.db.QueryRow(s.t.Context(), `SELECT caller, request FROM order_keys`).Scan(&caller, &hash); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, statement := range []string{
+		`ALTER TABLE order_events DISABLE TRIGGER USER`, `DELETE FROM order_events`, `ALTER TABLE order_events ENABLE TRIGGER USER`,
+		`DELETE FROM orders`, `DELETE FROM order_keys`, `DELETE FROM event_outbox`, `DELETE FROM stock_releases`,
+	} {
+		if _, err := s.db.Exec(s.t.Context(), statement); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	if err := s.Inventory.Release(s.t.Context(), o.ID); err != nil {
+		s.t.Fatal(err)
+	}
+	pending, _, err := s.Book.Place(s.t.Context(), "1", &ledger.Key{Caller: caller, Value: *r.Key, Request: hash},
+		ledger.Placed{UserID: o.UserID, Currency: o.Currency, Lines: o.Lines})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return pending
+}
+
+func (s *store) reserve(o ledger.Order) {
+	s.t.Helper()
+	var wanted []inventoryclient.ReservationLineInput
+	for _, line := range o.Lines {
+		wanted = append(wanted, inventoryclient.ReservationLineInput{ProductId: strconv.FormatInt(line.ProductID, 10), Quantity: line.Quantity})
+	}
+	if err := s.Inventory.Reserve(s.t.Context(), o.ID, wanted, time.Minute); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *store) commit(o ledger.Order) {
+	s.t.Helper()
+	if err := s.Inventory.Commit(s.t.Context(), o.ID); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *store) recover() {
+	s.t.Helper()
+	if err := s.Recover(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.Release(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestRecoveryWaitsForInventory(t *testing.T) {
+	s := open(t)
+	key := "k"
+	o := s.record(checkout.Request{Lines: lines("1", 2), Key: &key})
+	s.reserve(o)
+	s.clock = s.clock.Add(30 * time.Second)
+	s.inventory.Fail(func(string) standin.Failure { return standin.Away })
+	if err := s.Recover(t.Context()); err == nil || s.status(o.ID) != ledger.StatusPending {
+		t.Errorf("without inventory: %s, %v", s.status(o.ID), err)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	s := open(t)
+	o := s.place(checkout.Request{Lines: lines("1", 2)})
+	two, three, nine := 2, 3, 9
+	cancel := func(caller identity.Caller, id string, version *int) (ledger.Order, error) {
+		return s.Cancel(t.Context(), caller, checkout.Cancellation{ID: id, Reason: "too big", ExpectedVersion: version})
+	}
+	for _, test := range []struct {
+		name    string
+		caller  identity.Caller
+		id      string
+		version *int
+		want    error // nil: it is cancelled
+	}{
+		{"unknown", anna, "99", nil, &schema.NotFound{}},
+		{"no id", anna, "abc", nil, &schema.NotFound{}},
+		{"another's", identity.Caller{UserID: "2"}, id(o), nil, &schema.NotFound{}},
+		{"stale", anna, id(o), &nine, &schema.Conflict{}},
+		{"right", anna, id(o), &two, nil},
+		{"repeated", anna, id(o), &two, nil},
+		{"repeated later", anna, id(o), &three, nil},
+		{"repeated stale", anna, id(o), &nine, &schema.Conflict{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := cancel(test.caller, test.id, test.version)
+			if test.want != nil {
+				if fmt.Sprintf("%T", err) != fmt.Sprintf("%T", test.want) {
+					t.Errorf("%T %v", err, err)
+				}
+				return
+			}
+			if err != nil || got.Status != ledger.StatusCancelled || got.Version != 3 || *got.CancelReason != "too big" {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+	}
+	if s.inventory.Free("1") != 5 || s.count("stock_releases") != 0 || s.count("event_outbox WHERE type = 'order.cancelled'") != 1 {
+		t.Errorf("%d free, %d releases left", s.inventory.Free("1"), s.count("stock_releases"))
+	}
+}
+
+func TestCancelWithoutInventory(t *testing.T) {
+	s := open(t)
+	o := s.place(checkout.Request{Lines: lines("1", 2)})
+	s.inventory.Fail(func(string) standin.Failure { return standin.Away })
+	if got, err := s.Cancel(t.Context(), anna, checkout.Cancellation{ID: id(o)}); err != nil || got.Status != ledger.StatusCancelled {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if s.inventory.Free("1") != 3 {
+		t.Fatal("inventory was not away")
+	}
+	s.inventory.Fail(nil)
+	s.clock = s.clock.Add(time.Hour) // the next try is due
+	if err := s.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.inventory.Free("1") != 5 || s.count("stock_releases") != 0 {
+		t.Errorf("%d free, %d releases left", s.inventory.Free("1"), s.count("stock_releases"))
+	}
+}
+
+// A reservation may arrive after the release of its order was tried.
+func TestReleaseOutlastsLateReservation(t *testing.T) {
+	s := open(t)
+	o, _, err := s.Book.Place(t.Context(), "1", nil, ledger.Placed{UserID: 1, Currency: "USD", Lines: []ledger.Line{{ProductID: 1, Name: "Laptop", Quantity: 2, UnitPrice: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.clock = s.clock.Add(30 * time.Second)
+	s.recover()
+	if s.status(o.ID) != ledger.StatusRejected || s.count("stock_releases") != 1 {
+		t.Fatalf("%s, %d releases", s.status(o.ID), s.count("stock_releases"))
+	}
+	s.reserve(o)
+	s.clock = s.clock.Add(30 * time.Second)
+	s.recover()
+	if s.inventory.Free("1") != 5 || s.count("stock_releases") != 0 {
+		t.Errorf("%d free, %d releases left", s.inventory.Free("1"), s.count("stock_releases"))
+	}
+	s.clock = s.clock.Add(2 * time.Minute)
+	s.recover()
+}

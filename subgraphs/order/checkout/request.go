@@ -1,0 +1,172 @@
+package checkout
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/bits"
+	"strconv"
+
+	"souk/subgraphs/internal/identity"
+	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/order/ledger"
+	"souk/subgraphs/order/productclient"
+)
+
+// Request asks for an order.
+type Request struct {
+	UserID string // empty: the caller
+	Lines  []RequestLine
+	Key    *string // idempotency key
+}
+
+// RequestLine is so many units of a product.
+type RequestLine struct {
+	ProductID string
+	Quantity  int
+}
+
+const (
+	maxLines    = 100
+	maxQuantity = 1000
+	maxKey      = 255 // bytes
+)
+
+// wish is a request that was checked: the lines are in the order they came,
+// those of one product added up.
+type wish struct {
+	user  int64
+	lines []wishLine
+	key   *ledger.Key
+}
+
+type wishLine struct {
+	product  int64
+	quantity int
+	at       int // its place in the request
+}
+
+// check finds everything wrong that the request itself shows.
+func check(caller identity.Caller, r Request) (wish, error) {
+	user, err := owner(caller, r.UserID)
+	if err != nil {
+		return wish{}, err
+	}
+	w := wish{user: user}
+	invalid := &schema.InvalidInput{}
+	if n := len(r.Lines); n < 1 || n > maxLines {
+		invalid.Add("lines", fmt.Sprintf("has %d entries", n), fmt.Sprintf("from 1 to %d", maxLines))
+	}
+	if r.Key != nil && (*r.Key == "" || len(*r.Key) > maxKey) {
+		invalid.Add("idempotencyKey", fmt.Sprintf("is %d bytes long", len(*r.Key)), fmt.Sprintf("from 1 to %d", maxKey))
+	}
+	if err := w.merge(r.Lines, invalid); err != nil {
+		return w, err
+	}
+	if err := invalid.Err(); err != nil {
+		return w, err
+	}
+	if r.Key != nil {
+		w.key = &ledger.Key{Caller: caller.Actor(), Value: *r.Key, Request: w.hash()}
+	}
+	return w, nil
+}
+
+// owner is whose order it will be.
+func owner(caller identity.Caller, user string) (int64, error) {
+	if user == "" {
+		user = caller.UserID
+	}
+	if user == "" {
+		if caller.Anonymous && !caller.Tutorial {
+			return 0, schema.NewForbidden("Log in to order.")
+		}
+		return 0, schema.Invalid("userId", "is missing", "the id of the user who orders")
+	}
+	if !caller.MaySee(user) {
+		return 0, schema.NewForbidden("Orders can be placed for oneself only.")
+	}
+	id, ok := ParseID(user)
+	if !ok {
+		return 0, schema.NewNotFound("user", user)
+	}
+	return id, nil
+}
+
+func (w *wish) merge(lines []RequestLine, invalid *schema.InvalidInput) error {
+	const hint = "from 1 to 1000"
+	places := map[int64]int{}
+	for i, line := range lines {
+		id, ok := ParseID(line.ProductID)
+		if !ok {
+			return schema.NewNotFound("product", line.ProductID)
+		}
+		if line.Quantity < 1 || line.Quantity > maxQuantity {
+			invalid.Add(fmt.Sprintf("lines.%d.quantity", i), fmt.Sprintf("is %d", line.Quantity), hint)
+			continue
+		}
+		place, again := places[id]
+		if !again {
+			places[id] = len(w.lines)
+			w.lines = append(w.lines, wishLine{id, line.Quantity, i})
+			continue
+		}
+		if w.lines[place].quantity += line.Quantity; w.lines[place].quantity > maxQuantity {
+			invalid.Add(fmt.Sprintf("lines.%d.quantity", i), fmt.Sprintf("makes %d of one product", w.lines[place].quantity), hint)
+		}
+	}
+	return nil
+}
+
+// hash tells one wish from another.
+func (w wish) hash() []byte {
+	h := sha256.New()
+	buffer := binary.AppendVarint(nil, w.user)
+	for _, line := range w.lines {
+		buffer = binary.AppendVarint(binary.AppendVarint(buffer, line.product), int64(line.quantity))
+	}
+	h.Write(buffer)
+	return h.Sum(nil)
+}
+
+func (w wish) products() []int64 {
+	ids := make([]int64, len(w.lines))
+	for i, line := range w.lines {
+		ids[i] = line.product
+	}
+	return ids
+}
+
+// price makes the order's first event of the wish and what its products are.
+func (w wish) price(products map[int64]productclient.Product) (ledger.Placed, error) {
+	placed := ledger.Placed{UserID: w.user}
+	invalid := &schema.InvalidInput{}
+	var total uint64
+	for _, line := range w.lines {
+		p, ok := products[line.product]
+		path := fmt.Sprintf("lines.%d.productId", line.at)
+		switch {
+		case !ok:
+			return placed, schema.NewNotFound("product", strconv.FormatInt(line.product, 10))
+		case p.Retired:
+			invalid.Add(path, fmt.Sprintf("is %q, which is not sold any more", p.Name), "")
+		case placed.Currency != "" && p.Currency != placed.Currency:
+			invalid.Add(path, fmt.Sprintf("is sold in %s, the lines before it in %s", p.Currency, placed.Currency), "order products of one currency")
+		default:
+			placed.Currency = p.Currency
+		}
+		high, low := bits.Mul64(uint64(p.Price), uint64(line.quantity))
+		if total += low; p.Price < 0 || high > 0 || low > math.MaxInt64 || total > math.MaxInt64 {
+			return placed, schema.Invalid(path, "makes the order's total too large", "")
+		}
+		placed.Lines = append(placed.Lines, ledger.Line{ProductID: line.product, Name: p.Name, Quantity: line.quantity, UnitPrice: p.Price})
+	}
+	return placed, invalid.Err()
+}
+
+// ParseID reads the id of an order, a user or a product; all are positive.
+func ParseID(text string) (int64, bool) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	return id, err == nil && id > 0 && strconv.FormatInt(id, 10) == text
+}
