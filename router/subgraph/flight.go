@@ -1,0 +1,118 @@
+package subgraph
+
+import (
+	"bytes"
+	"context"
+	"hash/maphash"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+
+	"souk/router/execute"
+)
+
+// flights are the queries to one subgraph that are under way. Two are the same
+// only if all bytes of their bodies and all of their headers are.
+type flights struct {
+	once sync.Once
+	seed maphash.Seed
+	mu   sync.Mutex
+	by   map[uint64][]*flight
+}
+
+// A flight is one query under way.
+type flight struct {
+	header http.Header
+	body   *execute.Buffer
+	done   chan struct{}
+	// followers, in addition to the leader, wait for the answer; guarded by
+	// flights.mu until the flight is over.
+	followers int
+	response  *execute.SubgraphResponse
+	err       error
+	// abandoned says that the leader's client went away: somebody else
+	// must ask.
+	abandoned bool
+}
+
+// do answers a query by send, or by the answer of an equal one under way; then
+// it calls shared.
+func (f *flights) do(ctx context.Context, header http.Header, body *execute.Buffer, send func() (*execute.SubgraphResponse, error), shared func()) (*execute.SubgraphResponse, error) {
+	f.once.Do(func() { f.seed, f.by = maphash.MakeSeed(), make(map[uint64][]*flight) })
+	hash := maphash.Bytes(f.seed, body.B)
+	for {
+		one, leads := f.join(hash, header, body)
+		if leads {
+			return f.lead(ctx, hash, one, send)
+		}
+		select {
+		case <-one.done:
+		case <-ctx.Done():
+			f.leave(one)
+			return nil, ctx.Err()
+		}
+		if one.abandoned {
+			continue
+		}
+		shared()
+		if one.response == nil {
+			return nil, one.err
+		}
+		response := *one.response
+		return &response, one.err
+	}
+}
+
+// join finds the flight of an equal query, or starts one that the caller is
+// to lead.
+func (f *flights) join(hash uint64, header http.Header, body *execute.Buffer) (one *flight, leads bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, one := range f.by[hash] {
+		if bytes.Equal(one.body.B, body.B) && maps.EqualFunc(one.header, header, slices.Equal) {
+			one.followers++
+			return one, false
+		}
+	}
+	one = &flight{header: header, body: body, done: make(chan struct{})}
+	f.by[hash] = append(f.by[hash], one)
+	return one, true
+}
+
+// leave takes a follower off that has not waited for the answer.
+func (f *flights) leave(one *flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	select {
+	case <-one.done:
+		// The answer has been counted out to it.
+		if one.response != nil {
+			one.response.Body.Release()
+		}
+	default:
+		one.followers--
+	}
+}
+
+func (f *flights) lead(ctx context.Context, hash uint64, one *flight, send func() (*execute.SubgraphResponse, error)) (*execute.SubgraphResponse, error) {
+	response, err := send()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rest := slices.DeleteFunc(f.by[hash], func(other *flight) bool { return other == one })
+	if len(rest) == 0 {
+		delete(f.by, hash)
+	} else {
+		f.by[hash] = rest
+	}
+	one.body = nil
+	one.response, one.err = response, err
+	one.abandoned = err != nil && ctx.Err() != nil
+	if response != nil {
+		for range one.followers {
+			response.Body.Retain()
+		}
+	}
+	close(one.done)
+	return response, err
+}

@@ -1,0 +1,440 @@
+package subgraph_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"souk/router/execute"
+	"souk/router/operation"
+	"souk/router/subgraph"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// transport makes a Transport with one subgraph "a" that is served by a
+// handler.
+func transport(t *testing.T, s subgraph.Subgraph, hooks subgraph.Hooks, handler http.HandlerFunc) *subgraph.Transport {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	if s.URL == "" {
+		s.URL = server.URL + "/graphql"
+	}
+	tr, err := subgraph.New(subgraph.Options{
+		Subgraphs: map[string]subgraph.Subgraph{"a": s}, Hooks: hooks,
+		Logger: slog.New(slog.DiscardHandler), Jitter: func() float64 { return 0 },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tr.Close)
+	return tr
+}
+
+func request(kind operation.Kind, body string) *execute.SubgraphRequest {
+	b := execute.NewBuffer(len(body))
+	b.B = append(b.B, body...)
+	return &execute.SubgraphRequest{Subgraph: "a", Kind: kind, Body: b, Header: http.Header{}}
+}
+
+func answer(w http.ResponseWriter, status int, contentType, body string) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+}
+
+func TestSend(t *testing.T) {
+	var header http.Header
+	tr := transport(t, subgraph.Subgraph{Headers: []subgraph.HeaderRules{{
+		Propagate: []subgraph.Propagation{{From: "authorization"}, {From: "X-Old", To: "X-New"}, {From: "X-Absent", Default: "none"}, {From: "X-Gone"}, {From: "Connection"}},
+		Remove:    []string{"x-gone"},
+		Set:       map[string]string{"x-fixed": "1"},
+	}}}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
+		header = r.Header
+		body, _ := io.ReadAll(r.Body)
+		answer(w, 200, "application/graphql-response+json; charset=utf-8", string(body))
+	})
+	for _, size := range []int{0, 10, 100_000} {
+		want := `{"query":"` + strings.Repeat("x", size) + `"}`
+		r := request(operation.Query, want)
+		r.Header = http.Header{"Authorization": {"secret"}, "X-Old": {"old"}, "X-Gone": {"1"}, "X-Other": {"1"}, "Connection": {"close"}}
+		resp, err := tr.Send(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.Status != 200 || string(resp.Body.B) != want {
+			t.Errorf("status %d, %d bytes, want 200, %d", resp.Status, len(resp.Body.B), len(want))
+		}
+		resp.Body.Release()
+	}
+	for name, want := range map[string]string{
+		"Authorization": "secret", "X-Old": "", "X-New": "old", "X-Absent": "none", "X-Gone": "", "X-Other": "",
+		"X-Fixed": "1", "Connection": "", "Content-Type": "application/json", "Accept-Encoding": "",
+	} {
+		if got := header.Get(name); got != want {
+			t.Errorf("header %s = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestSendErrors(t *testing.T) {
+	tests := []struct {
+		name    string
+		limit   int
+		handler http.HandlerFunc
+		code    string
+		message string
+	}{
+		{"redirect", 0, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, execute.CodeHTTP, "answered with a redirect (status 307), which is not followed"},
+		{"page", 0, func(w http.ResponseWriter, r *http.Request) { answer(w, 200, "text/html", "<p>") }, execute.CodeMalformed, `answered with "text/html" instead of JSON`},
+		{"status", 0, func(w http.ResponseWriter, r *http.Request) { answer(w, 500, "text/plain", "no") }, execute.CodeHTTP, "answered with status 500"},
+		{"cut", 0, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			answer(w, 200, "application/json", `{"data":`)
+		}, execute.CodeHTTP, "cut its answer short after 8 bytes"},
+		{"cut chunked", 0, func(w http.ResponseWriter, r *http.Request) {
+			answer(w, 200, "application/json", `{"data":`)
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}, execute.CodeHTTP, "cut its answer short after 8 bytes"},
+		{"large", 10, func(w http.ResponseWriter, r *http.Request) { answer(w, 200, "application/json", `{"data":null}`) }, execute.CodeHTTP, "answered more than 10 bytes"},
+		{"large chunked", 10, func(w http.ResponseWriter, r *http.Request) {
+			answer(w, 200, "application/json", `{"data":`)
+			_ = http.NewResponseController(w).Flush()
+			_, _ = io.WriteString(w, `null}`)
+		}, execute.CodeHTTP, "answered more than 10 bytes"},
+		{"closed", 0, func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, execute.CodeHTTP, "could not be reached"},
+		{"slow", 0, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done()
+		}, execute.CodeTimeout, "did not answer within 50ms"},
+		{"slow body", 0, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			answer(w, 200, "application/json", `{"data":`)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}, execute.CodeTimeout, "did not answer within 50ms"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := subgraph.Subgraph{MaxResponseBytes: test.limit}
+			if strings.HasPrefix(test.name, "slow") {
+				s.Timeout = 50 * time.Millisecond
+			}
+			tr := transport(t, s, subgraph.Hooks{}, test.handler)
+			resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+			var got *execute.TransportError
+			if resp != nil || !errors.As(err, &got) || got.Code != test.code || got.Message != test.message {
+				t.Errorf("got %+v, %v; want %s %q", resp, err, test.code, test.message)
+			}
+		})
+	}
+}
+
+func TestStatusWithGraphQLBody(t *testing.T) {
+	const body = `{"errors":[{"message":"no"}]}`
+	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) { answer(w, 400, "application/json", body) })
+	resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+	if err != nil || resp.Status != 400 || string(resp.Body.B) != body {
+		t.Errorf("got %+v, %v", resp, err)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	arrived, gone := make(chan struct{}), make(chan struct{})
+	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		close(arrived)
+		<-r.Context().Done()
+		close(gone)
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	if _, err := tr.Send(ctx, request(operation.Query, `{}`)); !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v", err)
+	}
+	<-gone
+}
+
+func TestRetry(t *testing.T) {
+	tests := []struct {
+		kind  operation.Kind
+		fails int // how often the subgraph answers 503
+		calls int
+		ok    bool
+	}{
+		{operation.Query, 0, 1, true},
+		{operation.Query, 2, 3, true},
+		{operation.Query, 3, 3, false},
+		{operation.Mutation, 1, 1, false},
+	}
+	for _, test := range tests {
+		t.Run(fmt.Sprint(test.kind, test.fails), func(t *testing.T) {
+			var calls, retried atomic.Int32
+			tr := transport(t, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 3, Interval: time.Microsecond}},
+				subgraph.Hooks{Retried: func(string) { retried.Add(1) }},
+				func(w http.ResponseWriter, r *http.Request) {
+					if int(calls.Add(1)) <= test.fails {
+						answer(w, 503, "text/plain", "")
+						return
+					}
+					body, _ := io.ReadAll(r.Body)
+					answer(w, 200, "application/json", string(body))
+				})
+			resp, err := tr.Send(t.Context(), request(test.kind, `{"query":"q"}`))
+			if test.ok != (err == nil) || int(calls.Load()) != test.calls || int(retried.Load()) != test.calls-1 {
+				t.Errorf("%d calls, %d retried, err %v; want %d", calls.Load(), retried.Load(), err, test.calls)
+			}
+			if err == nil && string(resp.Body.B) != `{"query":"q"}` {
+				t.Errorf("sent %s", resp.Body.B)
+			}
+		})
+	}
+}
+
+func TestRetryBudget(t *testing.T) {
+	var calls atomic.Int32
+	tr := transport(t, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 2, Interval: time.Microsecond, Budget: 0.1}}, subgraph.Hooks{},
+		func(w http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			answer(w, 503, "text/plain", "")
+		})
+	for range 100 {
+		if _, err := tr.Send(t.Context(), request(operation.Query, `{}`)); err == nil {
+			t.Fatal("no error")
+		}
+	}
+	// Ten were saved up, and a hundred requests earn ten more.
+	if got := calls.Load() - 100; got < 19 || got > 21 {
+		t.Errorf("%d retries for 100 requests", got)
+	}
+}
+
+func TestBreaker(t *testing.T) {
+	var calls atomic.Int32
+	var well atomic.Bool
+	var mu sync.Mutex
+	var states []int
+	rest := 20 * time.Millisecond
+	tr := transport(t, subgraph.Subgraph{Breaker: subgraph.Breaker{Enabled: true, MinRequests: 4, Rest: rest}},
+		subgraph.Hooks{Breaker: func(_ string, state int) {
+			mu.Lock()
+			defer mu.Unlock()
+			states = append(states, state)
+		}},
+		func(w http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			if well.Load() {
+				answer(w, 200, "application/json", `{"data":null}`)
+				return
+			}
+			answer(w, 503, "text/plain", "")
+		})
+	send := func() string {
+		resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+		var e *execute.TransportError
+		if errors.As(err, &e) {
+			return e.Code
+		}
+		resp.Body.Release()
+		return ""
+	}
+	for range 4 {
+		if code := send(); code != execute.CodeHTTP {
+			t.Fatalf("code %q", code)
+		}
+	}
+	if code := send(); code != execute.CodeCircuitOpen || calls.Load() != 4 {
+		t.Errorf("code %q after %d calls, want the circuit open", code, calls.Load())
+	}
+	well.Store(true)
+	deadline := time.Now().Add(5 * time.Second)
+	for send() != "" {
+		if time.Now().After(deadline) {
+			t.Fatal("the circuit never closed")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if fmt.Sprint(states) != "[2 1 0]" {
+		t.Errorf("states %v", states)
+	}
+}
+
+func TestDeduplicate(t *testing.T) {
+	const followers = 5
+	var calls, shared atomic.Int32
+	release := make(chan struct{})
+	tr := transport(t, subgraph.Subgraph{Deduplicate: true, Headers: []subgraph.HeaderRules{{Propagate: []subgraph.Propagation{{From: "Authorization"}}}}},
+		subgraph.Hooks{Shared: func(string) { shared.Add(1) }},
+		func(w http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			<-release
+			answer(w, 200, "application/json", `{"data":"`+r.Header.Get("Authorization")+`"}`)
+		})
+	send := func(kind operation.Kind, user string) error {
+		r := request(kind, `{"query":"q"}`)
+		r.Header.Set("Authorization", user)
+		resp, err := tr.Send(t.Context(), r)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Release()
+		if want := `{"data":"` + user + `"}`; string(resp.Body.B) != want {
+			return fmt.Errorf("got %s, want %s", resp.Body.B, want)
+		}
+		return nil
+	}
+	var wg sync.WaitGroup
+	for range followers {
+		wg.Go(func() {
+			if err := send(operation.Query, "ada"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for _, kind := range []operation.Kind{operation.Query, operation.Mutation, operation.Mutation} {
+		wg.Go(func() {
+			if err := send(kind, "bob"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	// One for ada, one query for bob, and his mutations each.
+	deadline := time.Now().Add(5 * time.Second)
+	for calls.Load() < 4 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	close(release)
+	wg.Wait()
+	// A follower that came late asked on its own, which is right as well.
+	if got := calls.Load() + shared.Load(); got != followers+3 {
+		t.Errorf("%d calls and %d shared for %d requests", calls.Load(), shared.Load(), followers+3)
+	}
+}
+
+// A follower whose leader's client goes away asks on its own.
+func TestDeduplicateLeaderLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		listener := newPipeListener()
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			if calls.Add(1) == 1 {
+				<-r.Context().Done()
+				return
+			}
+			answer(w, 200, "application/json", `{"data":1}`)
+		})}
+		go func() { _ = server.Serve(listener) }()
+		tr, err := subgraph.New(subgraph.Options{
+			Subgraphs: map[string]subgraph.Subgraph{"a": {URL: "http://a/", Deduplicate: true, Dial: listener.dial}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			if _, err := tr.Send(ctx, request(operation.Query, `{}`)); !errors.Is(err, context.Canceled) {
+				t.Errorf("leader: %v", err)
+			}
+		}()
+		synctest.Wait()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+			if err != nil || string(resp.Body.B) != `{"data":1}` {
+				t.Errorf("follower: %v", err)
+			}
+		}()
+		synctest.Wait()
+		cancel()
+		<-done
+		if calls.Load() != 2 {
+			t.Errorf("%d calls", calls.Load())
+		}
+		tr.Close()
+		_ = server.Close()
+	})
+}
+
+// pipeListener serves connections that are pipes.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (l *pipeListener) dial(context.Context, string, string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case l.conns <- server:
+		return client, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+func TestHTTP2(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer(w, 200, "application/json", `{"data":"`+r.Proto+`"}`)
+	}))
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
+	defer server.Close()
+	tr := transport(t, subgraph.Subgraph{URL: server.URL, HTTP2: true}, subgraph.Hooks{}, nil)
+	resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+	if err != nil || string(resp.Body.B) != `{"data":"HTTP/2.0"}` {
+		t.Errorf("got %v, %v", resp, err)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for _, s := range []subgraph.Subgraph{
+		{URL: ""}, {URL: "localhost:80"}, {URL: "ftp://a/"}, {URL: "http://a/", Subscriptions: subgraph.Subscriptions{Protocol: "carrier-pigeon"}},
+	} {
+		if _, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": s}}); err == nil {
+			t.Errorf("%+v is accepted", s)
+		}
+	}
+}
