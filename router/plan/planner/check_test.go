@@ -3,7 +3,6 @@ package planner_test
 import (
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
@@ -13,15 +12,19 @@ import (
 	"souk/router/supergraph"
 )
 
+// An errorer is a *testing.T or a *rapid.T.
+type errorer interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // check finds out whether a plan is sound: its steps' operations are valid
 // in their subgraphs and ask for nothing that is external there; a step comes
 // after those that store what its representations are made of; and what the
 // client asked for of all objects is stored.
-func check(t testing.TB, c *testCase, p *plan.Plan) {
+func check(t errorer, c *testCase, p *plan.Plan) {
 	t.Helper()
-	if c.subgraphs == nil {
-		c.subgraphs = subgraphs(t, c.sdl, c.model)
-	}
 	stored := make([]map[string]bool, len(p.Steps)) // by each step and those before it
 	all := map[string]bool{"": true}
 	for i, s := range p.Steps {
@@ -79,7 +82,7 @@ func store(paths map[string]bool, at string, shape []*plan.ShapeField) {
 	}
 }
 
-func checkPath(t testing.TB, s *plan.Step, before map[string]bool, path []plan.Segment) {
+func checkPath(t errorer, s *plan.Step, before map[string]bool, path []plan.Segment) {
 	t.Helper()
 	for i := range path {
 		at := keyPath(path[:i+1])
@@ -92,7 +95,7 @@ func checkPath(t testing.TB, s *plan.Step, before map[string]bool, path []plan.S
 	}
 }
 
-func checkRepresentation(t testing.TB, s *plan.Step, before map[string]bool, at string, fields []plan.RepresentationField) {
+func checkRepresentation(t errorer, s *plan.Step, before map[string]bool, at string, fields []plan.RepresentationField) {
 	t.Helper()
 	for i, f := range fields {
 		if !before[at+"."+f.Key] {
@@ -105,7 +108,7 @@ func checkRepresentation(t testing.TB, s *plan.Step, before map[string]bool, at 
 	}
 }
 
-func checkProjection(t testing.TB, stored map[string]bool, at string, fields []*plan.Field) {
+func checkProjection(t errorer, stored map[string]bool, at string, fields []*plan.Field) {
 	t.Helper()
 	for _, f := range fields {
 		if f.On != nil || f.Source != plan.Stored {
@@ -118,7 +121,7 @@ func checkProjection(t testing.TB, stored map[string]bool, at string, fields []*
 	}
 }
 
-func checkQuery(t testing.TB, c *testCase, s *plan.Step) {
+func checkQuery(t errorer, c *testCase, s *plan.Step) {
 	t.Helper()
 	doc, err := parser.ParseQuery(&ast.Source{Input: s.Query})
 	if err != nil {
@@ -136,7 +139,7 @@ func checkQuery(t testing.TB, c *testCase, s *plan.Step) {
 	checkExternal(t, c, s, c.model.Graph(s.Subgraph), op.SelectionSet, false)
 }
 
-func checkExternal(t testing.TB, c *testCase, s *plan.Step, g *supergraph.Graph, set ast.SelectionSet, provided bool) {
+func checkExternal(t errorer, c *testCase, s *plan.Step, g *supergraph.Graph, set ast.SelectionSet, provided bool) {
 	t.Helper()
 	for _, sel := range set {
 		switch sel := sel.(type) {

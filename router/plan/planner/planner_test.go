@@ -116,6 +116,9 @@ func (c *testCase) plan(t testing.TB, name, text string) string {
 	if err != nil {
 		return "error: " + err.Error() + "\n"
 	}
+	if c.subgraphs == nil {
+		c.subgraphs = subgraphs(t, c.sdl, c.model)
+	}
 	check(t, c, p)
 	var b bytes.Buffer
 	if err := plan.Print(&b, p); err != nil {

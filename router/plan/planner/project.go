@@ -31,16 +31,32 @@ func (p *projector) fields(t *supergraph.Type, at *slot, selections []operation.
 	var all []selectedOn
 	p.collect(&all, possible, selections)
 	var names []string
-	entries := map[string][]selectedOn{}
-	for _, e := range all {
-		if entries[e.field.Alias] == nil {
-			names = append(names, e.field.Alias)
+	selected := map[string][]selectedOn{}
+	for _, s := range all {
+		if selected[s.field.Alias] == nil {
+			names = append(names, s.field.Alias)
 		}
-		entries[e.field.Alias] = append(entries[e.field.Alias], e)
+		selected[s.field.Alias] = append(selected[s.field.Alias], s)
 	}
-	var out []*plan.Field
+	var entries []*entry
 	for _, name := range names {
-		out = append(out, p.entry(t, possible, at, entries[name])...)
+		entries = append(entries, entriesOf(possible, selected[name])...)
+	}
+	// A field selected on some types early and on others late has its place
+	// with each of them.
+	place := func(e *entry) int {
+		return slices.IndexFunc(all, func(s selectedOn) bool {
+			return s.field == e.merged[0] && (len(e.types) == 0 || slices.Contains(s.types, e.types[0]))
+		})
+	}
+	slices.SortStableFunc(entries, func(a, b *entry) int { return place(a) - place(b) })
+	var out []*plan.Field
+	for _, e := range entries {
+		f := p.field(t, e.types, at, e.merged)
+		if len(e.types) < len(possible) {
+			f.On = typeNames(e.types)
+		}
+		out = append(out, f)
 	}
 	return out
 }
@@ -66,15 +82,20 @@ func (p *projector) collect(to *[]selectedOn, types []*supergraph.Type, selectio
 	}
 }
 
-// entry gives the fields for one response key: one for each set of object
-// types that have the same selections merged under it.
-func (p *projector) entry(t *supergraph.Type, possible []*supergraph.Type, at *slot, selected []selectedOn) []*plan.Field {
-	type group struct {
-		merged []*operation.Field
-		typ    string
-		types  []*supergraph.Type
+// An entry is a response key as some object types have it: those for which
+// the same selections merge under it.
+type entry struct {
+	merged []*operation.Field
+	typ    string
+	types  []*supergraph.Type
+}
+
+// entriesOf gives the entries of one response key.
+func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*entry {
+	if len(possible) == 0 { // an interface that nothing implements
+		return []*entry{{merged: []*operation.Field{selected[0].field}}}
 	}
-	var groups []*group
+	var out []*entry
 	for _, o := range possible {
 		var merged []*operation.Field
 		for _, s := range selected {
@@ -89,26 +110,12 @@ func (p *projector) entry(t *supergraph.Type, possible []*supergraph.Type, at *s
 		if def := o.Field(merged[0].Name); def != nil {
 			typ = def.Type
 		}
-		i := slices.IndexFunc(groups, func(g *group) bool { return g.typ == typ && slices.Equal(g.merged, merged) })
+		i := slices.IndexFunc(out, func(e *entry) bool { return e.typ == typ && slices.Equal(e.merged, merged) })
 		if i < 0 {
-			i = len(groups)
-			groups = append(groups, &group{merged: merged, typ: typ})
+			i = len(out)
+			out = append(out, &entry{merged: merged, typ: typ})
 		}
-		groups[i].types = append(groups[i].types, o)
-	}
-	if len(possible) == 0 { // an interface that nothing implements
-		for _, s := range selected {
-			groups = append(groups, &group{merged: []*operation.Field{s.field}})
-			break
-		}
-	}
-	var out []*plan.Field
-	for _, g := range groups {
-		f := p.field(t, g.types, at, g.merged)
-		if len(g.types) < len(possible) {
-			f.On = typeNames(g.types)
-		}
-		out = append(out, f)
+		out[i].types = append(out[i].types, o)
 	}
 	return out
 }

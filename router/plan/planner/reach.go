@@ -53,7 +53,7 @@ func (w *walker) entrances(s *stand) [][]entrance {
 	var list [][]entrance
 	for _, t := range append([]*supergraph.Type{s.typ}, s.typ.Interfaces...) {
 		for _, in := range t.In {
-			if t != s.typ && !in.InterfaceObject {
+			if t != s.typ && !in.InterfaceObject || len(in.Possible) == 0 {
 				continue
 			}
 			var keys []*supergraph.Key

@@ -200,7 +200,7 @@ func (w *walker) field(s *stand, f *operation.Field) ([]*goal, error) {
 		return nil, &unreachable{s, f}
 	}
 	ways := w.fieldMoves(s, s.moves, f)
-	if len(ways) == 0 || def.Named.Composite() {
+	if len(ways) == 0 || def.Named.Composite() || least(ways) >= least(s.moves)+requestCost {
 		ways = w.fieldMoves(s, w.all(s), f)
 	}
 	if len(ways) == 0 {
@@ -228,6 +228,11 @@ func (w *walker) fieldMoves(s *stand, from []*move, f *operation.Field) []*move 
 		}
 	}
 	return ways
+}
+
+// least is the cost of the cheapest of some ways.
+func least(ways []*move) int {
+	return slices.MinFunc(ways, func(a, b *move) int { return a.cost - b.cost }).cost
 }
 
 // cheapest keeps, of the ways into each subgraph, the two that cost least.
