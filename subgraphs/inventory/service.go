@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net/http"
 
-	"souk/subgraphs/internal/events"
 	"souk/subgraphs/internal/graphql"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/inventory/graph"
@@ -38,7 +37,6 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	return &server.Service{
 		Handler: mux,
 		Workers: []func(context.Context) error{
-			events.New(r.Name, r.DB, r.Redis, r.Telemetry, r.Logger).Relay,
 			func(ctx context.Context) error { return warehouse.Sweep(ctx, r.Logger) },
 		},
 	}, nil

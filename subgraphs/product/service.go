@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	"souk/subgraphs/internal/events"
 	"souk/subgraphs/internal/graphql"
 	"souk/subgraphs/internal/peer"
 	"souk/subgraphs/internal/server"
@@ -48,8 +47,5 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", graphql.New(r, schema, graphql.Authenticator(r)))
 	mux.Handle("GET "+imagePath, pictures(products, r.Logger))
-	return &server.Service{
-		Handler: mux,
-		Workers: []func(context.Context) error{events.New(r.Name, r.DB, r.Redis, r.Telemetry, r.Logger).Relay},
-	}, nil
+	return &server.Service{Handler: mux}, nil
 }

@@ -1,0 +1,171 @@
+// Package servicetest runs a whole service inside a test, as its process does:
+// on a real Postgres database, with Redis's protocol spoken by miniredis, and
+// asked over HTTP. The test's package needs pgtest.Main.
+package servicetest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"souk/dev/pgserver/pgtest"
+	"souk/subgraphs/internal/identity"
+	"souk/subgraphs/internal/server"
+)
+
+// ServiceToken is what the services under test show each other.
+const ServiceToken = "the token of services under test"
+
+// patience is how long a service may take to start and to stop.
+const patience = 30 * time.Second
+
+// Service is a service that runs.
+type Service struct {
+	URL   string // http://127.0.0.1:40123
+	DB    *pgxpool.Pool
+	Redis *miniredis.Miniredis
+
+	stop func()
+}
+
+// Start runs a service until the test ends or Stop is called, in tutorial mode
+// unless an option sets another. It returns when the service is ready.
+func Start(t testing.TB, run func(context.Context, server.Environment) error, options ...func(*server.Environment)) *Service {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Service{URL: "http://" + listener.Addr().String(), Redis: miniredis.RunT(t)}
+	env := server.Environment{
+		Name:         "service",
+		Listener:     listener,
+		DatabaseURL:  pgtest.Database(t),
+		RedisURL:     "redis://" + s.Redis.Addr(),
+		AuthMode:     server.Tutorial,
+		ServiceToken: ServiceToken,
+		Services:     map[string]string{},
+		Logger:       slog.New(slog.DiscardHandler),
+		Now:          time.Now,
+	}
+	for _, option := range options {
+		option(&env)
+	}
+	if s.DB, err = pgxpool.New(t.Context(), env.DatabaseURL); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.DB.Close)
+
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, env) }()
+	ended := false
+	s.stop = func() {
+		cancel()
+		if ended {
+			return
+		}
+		ended = true
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("the service ended with: %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("the service does not stop")
+		}
+	}
+	t.Cleanup(s.stop)
+	s.await(t, done)
+	return s
+}
+
+// Stop ends the service; its database and Redis stay.
+func (s *Service) Stop() { s.stop() }
+
+// await polls until the service is ready.
+func (s *Service) await(t testing.TB, done <-chan error) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		select {
+		case err := <-done:
+			t.Fatalf("the service did not start: %v", err)
+		default:
+		}
+		response, err := http.Get(s.URL + "/readyz")
+		if err == nil {
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the service is not ready: %v", err)
+		}
+	}
+}
+
+// Answer is a GraphQL response.
+type Answer struct {
+	Data   json.RawMessage `json:"data"`
+	Errors []struct {
+		Message    string         `json:"message"`
+		Path       []any          `json:"path"`
+		Extensions map[string]any `json:"extensions"`
+	} `json:"errors"`
+}
+
+// AsService sends a request as another service of the store.
+func AsService(h http.Header) { h.Set(identity.ServiceTokenHeader, ServiceToken) }
+
+// Ask sends an operation and gives the answer, errors and all.
+func (s *Service) Ask(t testing.TB, operation string, variables map[string]any, headers ...func(http.Header)) Answer {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"query": operation, "variables": variables})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	for _, set := range headers {
+		set(request.Header)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer Answer
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&answer); err != nil {
+		t.Fatalf("the answer is no JSON: %s", text)
+	}
+	return answer
+}
+
+// Data sends an operation that must succeed and gives its data as compact JSON.
+func (s *Service) Data(t testing.TB, operation string, variables map[string]any, headers ...func(http.Header)) string {
+	t.Helper()
+	answer := s.Ask(t, operation, variables, headers...)
+	if len(answer.Errors) > 0 {
+		t.Fatalf("%s answered errors: %+v", operation, answer.Errors)
+	}
+	return string(answer.Data)
+}

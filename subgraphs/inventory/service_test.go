@@ -1,0 +1,146 @@
+package inventory_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"souk/dev/pgserver/pgtest"
+	"souk/subgraphs/internal/events"
+	"souk/subgraphs/internal/server"
+	"souk/subgraphs/internal/servicetest"
+	"souk/subgraphs/inventory"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+const level = `{ productId onHand reserved available sold version }`
+
+func TestStockByGraphQL(t *testing.T) {
+	s := servicetest.Start(t, inventory.Run)
+	for _, step := range []struct{ ask, want string }{
+		{`{ stock(productId: "1") ` + level + ` }`, `{"stock":null}`},
+		{
+			`mutation { setStock(productId: "1", onHand: 10) { ... on StockPayload { stock ` + level + ` } } }`,
+			`{"setStock":{"stock":{"productId":"1","onHand":10,"reserved":0,"available":10,"sold":0,"version":1}}}`,
+		},
+		{
+			`mutation { restock(productId: "1", quantity: 5, idempotencyKey: "x") { ... on StockPayload { stock { onHand } } } }`,
+			`{"restock":{"stock":{"onHand":15}}}`,
+		},
+		{
+			`mutation { reserveStock(orderId: "o", lines: [{productId: "1", quantity: 4}]) { ... on Reservation { orderId status lines { productId quantity } } } }`,
+			`{"reserveStock":{"orderId":"o","status":"HELD","lines":[{"productId":"1","quantity":4}]}}`,
+		},
+		{
+			`mutation { reserveStock(orderId: "p", lines: [{productId: "1", quantity: 12}, {productId: "2", quantity: 1}]) {
+				... on OutOfStock { code message shortages { productId requested available } } } }`,
+			`{"reserveStock":{"code":"OUT_OF_STOCK","message":"There are only 11 units of product \"1\", not 12. 1 more products fall short.",
+				"shortages":[{"productId":"1","requested":12,"available":11},{"productId":"2","requested":1,"available":0}]}}`,
+		},
+		{`mutation { commitReservation(orderId: "o") { ... on Reservation { status } } }`, `{"commitReservation":{"status":"COMMITTED"}}`},
+		{`mutation { commitReservation(orderId: "x") { __typename } }`, `{"commitReservation":{"__typename":"NotFound"}}`},
+		{`{ reservation(orderId: "o") { status } none: reservation(orderId: "x") { status } }`, `{"reservation":{"status":"COMMITTED"},"none":null}`},
+		{`mutation { releaseReservation(orderId: "o") { ... on Reservation { status } } }`, `{"releaseReservation":{"status":"RELEASED"}}`},
+		{
+			`{ stocks(productIds: ["2", "1", "nonsense", "1"]) { productId onHand sold } }`,
+			`{"stocks":[null,{"productId":"1","onHand":15,"sold":0},null,{"productId":"1","onHand":15,"sold":0}]}`,
+		},
+		{
+			`mutation { setStock(productId: "01", onHand: 1) { ... on InvalidInput { code fields { path message hint } } } }`,
+			`{"setStock":{"code":"INVALID_INPUT","fields":[{"path":"productId","message":"is not a product's id","hint":"a positive integer such as 17"}]}}`,
+		},
+		{
+			`mutation { setStock(productId: "1", onHand: 1, expectedVersion: 7) { ... on Conflict { code } } }`,
+			`{"setStock":{"code":"CONFLICT"}}`,
+		},
+	} {
+		same(t, step.ask, s.Data(t, step.ask, nil), step.want)
+	}
+}
+
+// same compares JSON texts.
+func same(t *testing.T, ask, got, want string) {
+	t.Helper()
+	var a, b any
+	if err := json.Unmarshal([]byte(got), &a); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(want), &b); err != nil {
+		t.Fatal(err)
+	}
+	if x, y := fmt.Sprint(a), fmt.Sprint(b); x != y {
+		t.Errorf("%s\n answered %s\n     not %s", ask, x, y)
+	}
+}
+
+func TestEntitiesOfProducts(t *testing.T) {
+	s := servicetest.Start(t, inventory.Run)
+	s.Data(t, `mutation { setStock(productId: "1", onHand: 3) { __typename } }`, nil)
+	got := s.Data(t, `query ($r: [_Any!]!) { _entities(representations: $r) {
+		... on Product { id inStock available shippingEstimate { minorUnits currency decimal } stock { onHand } }
+		... on StockLevel { productId onHand } } }`, map[string]any{"r": []any{
+		map[string]any{"__typename": "Product", "id": "2", "weight": 40_000},
+		map[string]any{"__typename": "StockLevel", "productId": "1"},
+		map[string]any{"__typename": "Product", "id": "1", "weight": 900},
+		map[string]any{"__typename": "StockLevel", "productId": "2"},
+	}})
+	same(t, "_entities", got, `{"_entities":[
+		{"id":"2","inStock":false,"available":0,"shippingEstimate":{"minorUnits":5440,"currency":"USD","decimal":54.4},"stock":null},
+		{"productId":"1","onHand":3},
+		{"id":"1","inStock":true,"available":3,"shippingEstimate":{"minorUnits":490,"currency":"USD","decimal":4.9},"stock":{"onHand":3}},
+		null]}`)
+}
+
+func TestEnforcedMode(t *testing.T) {
+	s := servicetest.Start(t, inventory.Run, func(e *server.Environment) { e.AuthMode = server.Enforced })
+	const set = `mutation { setStock(productId: "1", onHand: 10) { __typename } }`
+	const reserve = `mutation { reserveStock(orderId: "o", lines: [{productId: "1", quantity: 4}]) { __typename } }`
+	same(t, "anybody", s.Data(t, set, nil), `{"setStock":{"__typename":"Forbidden"}}`)
+	if answer := s.Ask(t, reserve, nil); len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "FORBIDDEN" {
+		t.Errorf("anybody may reserve: %+v", answer)
+	}
+	same(t, "a service", s.Data(t, set, nil, servicetest.AsService), `{"setStock":{"__typename":"StockPayload"}}`)
+	same(t, "a service", s.Data(t, reserve, nil, servicetest.AsService), `{"reserveStock":{"__typename":"Reservation"}}`)
+	same(t, "anybody", s.Data(t, `{ stock(productId: "1") { available } }`, nil), `{"stock":{"available":6}}`)
+}
+
+func TestHoldsEndByThemselvesAndAreTold(t *testing.T) {
+	s := servicetest.Start(t, inventory.Run)
+	s.Data(t, `mutation { setStock(productId: "1", onHand: 10) { __typename } }`, nil)
+	s.Data(t, `mutation { reserveStock(orderId: "o", lines: [{productId: "1", quantity: 4}], ttlSeconds: 1) { __typename } }`, nil)
+	var told []string
+	for deadline := time.Now().Add(20 * time.Second); len(told) < 3; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("only these events were published: %s", told)
+		}
+		entries, _ := s.Redis.Stream(events.Stream) // an error means: not there yet
+		told = nil
+		for _, entry := range entries {
+			told = append(told, strings.Join(entry.Values, " "))
+		}
+	}
+	for i, available := range []int{10, 6, 10} {
+		if !strings.Contains(told[i], fmt.Sprintf(`"available":%d`, available)) || !strings.Contains(told[i], "inventory.updated") {
+			t.Errorf("event %d is %s; want one that tells of %d available", i, told[i], available)
+		}
+	}
+	same(t, "the reservation", s.Data(t, `{ reservation(orderId: "o") { status } }`, nil), `{"reservation":{"status":"EXPIRED"}}`)
+}
+
+func TestSeedOnlyOnce(t *testing.T) {
+	s := servicetest.Start(t, inventory.Run)
+	for range 2 {
+		if err := inventory.Seed(t.Context(), s.DB); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "the first product", s.Data(t, `{ stock(productId: "1") { onHand version } }`, nil), `{"stock":{"onHand":250,"version":1}}`)
+		s.Data(t, `mutation { reserveStock(orderId: "o", lines: [{productId: "1", quantity: 2}]) { __typename } }`, nil)
+		s.Data(t, `mutation { releaseReservation(orderId: "o") { __typename } }`, nil)
+		if _, err := s.DB.Exec(t.Context(), `UPDATE stock_levels SET version = 1`); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
