@@ -107,10 +107,15 @@ func (s *specialiser) collect(sc *scope, set ast.SelectionSet) {
 
 func (s *specialiser) field(sc *scope, f *ast.Field) {
 	if p := sc.fields[f.Alias]; p != nil {
-		if len(f.SelectionSet) > 0 {
-			p.sets = append(p.sets, f.SelectionSet)
+		if len(f.SelectionSet) == 0 {
+			return
 		}
-		return
+		// What a fragment in between selects under the same key comes before
+		// what this adds.
+		if !sc.narrowed(f.Alias) {
+			p.sets = append(p.sets, f.SelectionSet)
+			return
+		}
 	}
 	p := &pending{field: &Field{Alias: f.Alias, Name: f.Name, Line: f.Position.Line, Column: f.Position.Column}}
 	for _, a := range f.Arguments {
@@ -135,6 +140,13 @@ func (s *specialiser) field(sc *scope, f *ast.Field) {
 	sc.order = append(sc.order, p)
 	sc.out = append(sc.out, p.field)
 	sc.inner = nil
+}
+
+// narrowed says whether a fragment of the scope has a field of this key.
+func (sc *scope) narrowed(key string) bool {
+	return slices.ContainsFunc(sc.scope, func(f *fragmentScope) bool {
+		return f.scope.fields[key] != nil || f.scope.narrowed(key)
+	})
 }
 
 func (s *specialiser) fragment(sc *scope, condition string, directives ast.DirectiveList, set ast.SelectionSet) {

@@ -28,6 +28,9 @@ type object struct {
 type Result struct {
 	Data   json.RawMessage
 	Errors []FieldError
+	// RequiredFaults is how often a field that was answered needed, by
+	// @requires, one that has an error.
+	RequiredFaults int
 }
 
 // A FieldError is one error of an answer.
@@ -43,6 +46,8 @@ type execution struct {
 	variables map[string]any
 	resolve   resolver
 	errors    []FieldError
+	// requiredFaults are counted by the resolver.
+	requiredFaults int
 }
 
 // run executes the document's only operation.
@@ -57,7 +62,7 @@ func (e *execution) run() Result {
 		out.Reset()
 		out.WriteString("null")
 	}
-	return Result{Data: out.Bytes(), Errors: e.errors}
+	return Result{Data: out.Bytes(), Errors: e.errors, RequiredFaults: e.requiredFaults}
 }
 
 // group is the fields of one response key.

@@ -80,15 +80,22 @@ func (w *World) isEntity(typename string) bool {
 	})
 }
 
-// keys are the field sets of all @keys of a type, or of interfaces of it.
+// keys are the field sets of all @keys of a type and of interfaces of it.
 func (w *World) keys(typename string) []ast.SelectionSet {
+	out := w.keysOf(typename)
+	for _, iface := range w.interfacesOf(typename) {
+		out = append(out, w.keysOf(iface)...)
+	}
+	return out
+}
+
+// keysOf are the field sets of all @keys that stand on a type.
+func (w *World) keysOf(typename string) []ast.SelectionSet {
 	var out []ast.SelectionSet
 	for _, s := range w.names {
-		for _, name := range append([]string{typename}, w.interfacesOf(typename)...) {
-			if d := w.subgraphs[s].schema.Types[name]; d != nil {
-				for _, key := range d.Directives.ForNames("key") {
-					out = append(out, fieldSet(key.Arguments.ForName("fields").Value.Raw))
-				}
+		if d := w.subgraphs[s].schema.Types[typename]; d != nil {
+			for _, key := range d.Directives.ForNames("key") {
+				out = append(out, fieldSet(key.Arguments.ForName("fields").Value.Raw))
 			}
 		}
 	}
@@ -195,12 +202,13 @@ func selected(set ast.SelectionSet, name string) *ast.Field {
 	return nil
 }
 
-// required is what an object has in a field set, as a router would send it.
-func (w *World) required(obj *object, set ast.SelectionSet) string {
-	return canonical(w.selectedData(obj, set))
+// required is what an object has in a field set, as a router would send it;
+// faults in it are nulls, and counted.
+func (w *World) required(obj *object, set ast.SelectionSet, faults *int) string {
+	return canonical(w.selectedData(obj, set, faults))
 }
 
-func (w *World) selectedData(obj *object, set ast.SelectionSet) map[string]any {
+func (w *World) selectedData(obj *object, set ast.SelectionSet, faults *int) map[string]any {
 	out := map[string]any{}
 	for _, selection := range set {
 		switch s := selection.(type) {
@@ -209,14 +217,15 @@ func (w *World) selectedData(obj *object, set ast.SelectionSet) map[string]any {
 				continue
 			}
 			s.Definition, _ = w.declaration(obj.typename, s.Name)
-			value, err := w.monolithField(obj, s, s.ArgumentMap(nil))
+			value, err := w.monolithField(obj, s, s.ArgumentMap(nil), faults)
 			if err != nil {
 				value = nil
+				*faults++
 			}
-			out[s.Name] = w.reduced(value, s.SelectionSet)
+			out[s.Name] = w.reduced(value, s.SelectionSet, faults)
 		case *ast.InlineFragment:
 			if s.TypeCondition == obj.typename || slices.Contains(w.interfacesOf(obj.typename), s.TypeCondition) {
-				for k, v := range w.selectedData(obj, s.SelectionSet) {
+				for k, v := range w.selectedData(obj, s.SelectionSet, faults) {
 					out[k] = v
 				}
 			}
@@ -225,16 +234,16 @@ func (w *World) selectedData(obj *object, set ast.SelectionSet) map[string]any {
 	return out
 }
 
-func (w *World) reduced(value any, set ast.SelectionSet) any {
+func (w *World) reduced(value any, set ast.SelectionSet, faults *int) any {
 	switch v := value.(type) {
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
-			out[i] = w.reduced(v[i], set)
+			out[i] = w.reduced(v[i], set, faults)
 		}
 		return out
 	case *object:
-		return w.selectedData(v, set)
+		return w.selectedData(v, set, faults)
 	}
 	return value
 }

@@ -147,7 +147,7 @@ func (s *subgraph) field(parent *object, field *ast.Field, args map[string]any) 
 	if requires := s.fieldSetOf(parent.typename, field.Name, "requires"); requires != nil {
 		inputs = append(inputs, canonical(s.sent(parent.typename, parent.representation, requires)))
 	} else if requires := s.world.requires(parent.typename, field.Name); requires != nil {
-		inputs = append(inputs, s.world.required(parent, requires))
+		inputs = append(inputs, s.world.required(parent, requires, new(int)))
 	}
 	var below ast.SelectionSet
 	if s.isExternal(parent.typename, field.Name) {
@@ -201,15 +201,17 @@ func (s *subgraph) entitiesOf(representations []any) (any, error) {
 		if definition == nil || definition.Directives.ForName("key") == nil {
 			return nil, fmt.Errorf("%s has no entity %q", s.name, typename)
 		}
-		if definition.Kind == ast.Interface {
-			return nil, fmt.Errorf("%s cannot tell what %s is", s.name, typename)
-		}
 		if !s.fitsKey(definition, representation) {
 			return nil, fmt.Errorf("%s has no resolvable @key of %s for %v", s.name, typename, representation)
 		}
 		id, err := s.world.identity(typename, representation)
 		if err != nil {
 			return nil, err
+		}
+		if definition.Kind == ast.Interface {
+			if typename, err = s.world.runtimeType(typename, id); err != nil {
+				return nil, err
+			}
 		}
 		out[i] = &object{typename: typename, id: id, representation: representation}
 	}

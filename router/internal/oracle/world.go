@@ -61,7 +61,9 @@ func (w *World) Monolith(query string, variables map[string]any) (Result, error)
 		return Result{}, err
 	}
 	e := &execution{schema: w.api, document: document, variables: values}
-	e.resolve = w.monolithField
+	e.resolve = func(parent *object, field *ast.Field, args map[string]any) (any, error) {
+		return w.monolithField(parent, field, args, &e.requiredFaults)
+	}
 	return e.run(), nil
 }
 
@@ -77,10 +79,11 @@ func load(schema *ast.Schema, query string, variables map[string]any) (*ast.Quer
 	return document, values, err
 }
 
-func (w *World) monolithField(parent *object, field *ast.Field, args map[string]any) (any, error) {
+// monolithField gives a field's value, and counts the faults in what it requires.
+func (w *World) monolithField(parent *object, field *ast.Field, args map[string]any, faults *int) (any, error) {
 	inputs := []any{canonical(args)}
 	if requires := w.requires(parent.typename, field.Name); requires != nil {
-		inputs = append(inputs, w.required(parent, requires))
+		inputs = append(inputs, w.required(parent, requires, faults))
 	}
 	return w.value(parent, field.Name, inputs)
 }
@@ -121,12 +124,7 @@ func (w *World) ofType(t *ast.Type, owner, field string, h uint64) any {
 		if len(candidates) == 0 {
 			return nil
 		}
-		id := h >> 16 % entities
-		choice := h >> 32
-		if w.isInterfaceObject(definition.Name) {
-			choice = w.hash(definition.Name, strconv.FormatUint(id, 10))
-		}
-		return w.instanceOf(candidates[choice%uint64(len(candidates))], h, id)
+		return w.instance(candidates[h>>32%uint64(len(candidates))], h)
 	case ast.Enum:
 		values := w.enumValues(definition.Name)
 		return values[h>>8%uint64(len(values))]
@@ -138,15 +136,31 @@ func (w *World) ofType(t *ast.Type, owner, field string, h uint64) any {
 // are met again and again.
 const entities = 5
 
+// instance is one of the objects of a type, by chance. Types that share an
+// interface with a key share its ids, so that an id tells the type.
 func (w *World) instance(typename string, h uint64) *object {
-	return w.instanceOf(typename, h, h>>16%entities)
+	if !w.isEntity(typename) {
+		return &object{typename: typename, id: "v" + strconv.FormatUint(h, 36)}
+	}
+	id := h >> 16 % entities
+	for _, iface := range w.interfacesOf(typename) {
+		if len(w.keysOf(iface)) > 0 {
+			implementers := w.implementers(iface)
+			id = id*uint64(len(implementers)) + uint64(slices.Index(implementers, typename))
+		}
+	}
+	return &object{typename: typename, id: strconv.FormatUint(id, 10)}
 }
 
-func (w *World) instanceOf(typename string, h, id uint64) *object {
-	if w.isEntity(typename) {
-		return &object{typename: typename, id: strconv.FormatUint(id, 10)}
+// runtimeType is what an object is that some subgraph knows by its interface
+// and id alone.
+func (w *World) runtimeType(iface, id string) (string, error) {
+	implementers := w.implementers(iface)
+	n, err := strconv.ParseUint(id, 10, 64)
+	if err != nil {
+		return "", fmt.Errorf("%s has no object %q", iface, id)
 	}
-	return &object{typename: typename, id: "v" + strconv.FormatUint(h, 36)}
+	return implementers[n%uint64(len(implementers))], nil
 }
 
 func leaf(scalar string, h uint64) any {

@@ -1,0 +1,176 @@
+package oracle_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"souk/router/compose"
+	"souk/router/execute"
+	"souk/router/internal/oracle"
+	"souk/router/introspect"
+	"souk/router/operation"
+	"souk/router/plan"
+	"souk/router/plan/planner"
+	"souk/router/supergraph"
+)
+
+var (
+	firstSeed  = flag.Uint64("oracle.seed", 0, "the first world's seed")
+	worlds     = flag.Uint64("oracle.worlds", 12, "how many worlds are made")
+	operations = flag.Uint64("oracle.operations", 120, "how many operations are sent to each world")
+)
+
+// Whatever is asked of whatever graph, the router answers what one executable
+// schema would.
+func TestRouterAnswersAsOneSchemaWould(t *testing.T) {
+	for seed := *firstSeed; seed < *firstSeed+*worlds; seed++ {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			subgraphs := oracle.Split(seed)
+			r := newRouter(t, subgraphs, seed)
+			if r == nil {
+				t.Skip("the subgraphs do not fit together")
+			}
+			rng := rand.New(rand.NewPCG(seed, 1))
+			failures := 0
+			for range *operations {
+				if op := r.world.Generate(rng.IntN); !r.check(t, op) {
+					if failures++; failures == 3 {
+						t.Fatal("enough")
+					}
+				}
+			}
+		})
+	}
+}
+
+// router is the stages of a request without HTTP in front, over a world.
+type router struct {
+	world    *oracle.World
+	schema   *operation.Schema
+	planner  *planner.Planner
+	executor *execute.Executor
+}
+
+func newRouter(t *testing.T, subgraphs map[string]string, seed uint64) *router {
+	t.Helper()
+	var list []compose.Subgraph
+	for name, sdl := range subgraphs {
+		list = append(list, compose.Subgraph{Name: name, URL: "http://" + name, SDL: sdl})
+	}
+	sdl, err := compose.Compose(t.Context(), list)
+	if err != nil {
+		t.Log(err)
+		return nil
+	}
+	model, err := supergraph.Parse(sdl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	world, err := oracle.New(oracle.Options{Seed: seed, Faults: seed%2 == 1, API: model.APISchema, Subgraphs: subgraphs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := operation.NewSchema(model.APISchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &router{
+		world: world, schema: schema, planner: planner.New(model, planner.Options{}),
+		executor: execute.New(execute.Options{
+			Transport:  transport{world},
+			Introspect: introspect.New(schema).Answer,
+		}),
+	}
+}
+
+// check compares the two answers to an operation.
+func (r *router) check(t *testing.T, op oracle.Operation) bool {
+	t.Helper()
+	document, err := r.schema.Parse(op.Query, "")
+	if err != nil {
+		t.Logf("not valid, left out: %v: %s", err, op.Query)
+		return true
+	}
+	variables, err := document.Variables(op.Variables)
+	if err != nil {
+		t.Errorf("variables %s of %s: %v", op.Variables, op.Query, err)
+		return false
+	}
+	want, err := r.world.Monolith(op.Query, op.Values())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := r.planner.Plan(document.Operation(variables))
+	if err != nil {
+		t.Errorf("no plan: %v\n%s", err, op.Query)
+		return false
+	}
+	program, err := execute.Compile(p)
+	if err != nil {
+		t.Errorf("no program: %v\n%s\n%s", err, op.Query, explain(p))
+		return false
+	}
+	response := r.executor.Execute(t.Context(), &execute.Request{Program: program, Variables: variables, Internals: true})
+	defer response.Release()
+	var got struct {
+		Data   json.RawMessage   `json:"data"`
+		Errors []json.RawMessage `json:"errors"`
+	}
+	if err := json.Unmarshal(response.Body, &got); err != nil {
+		t.Errorf("the answer is not JSON: %v: %s", err, response.Body)
+		return false
+	}
+	failed := len(want.Errors) > 0 || want.RequiredFaults > 0
+	if same(t, got.Data, want.Data) && (len(got.Errors) > 0) == failed {
+		return true
+	}
+	t.Errorf("operation %s\nvariables %s\n\n%s\ngot  %s\nwant %s\nerrors, got  %s\nerrors, want %v",
+		op.Query, op.Variables, explain(p), got.Data, want.Data, got.Errors, want.Errors)
+	return false
+}
+
+// same compares two JSON texts, the order of fields included.
+func same(t *testing.T, a, b []byte) bool {
+	t.Helper()
+	var x, y bytes.Buffer
+	if err := json.Compact(&x, a); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Compact(&y, b); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Equal(x.Bytes(), y.Bytes())
+}
+
+func explain(p *plan.Plan) string {
+	var out strings.Builder
+	if err := plan.Print(&out, p); err != nil {
+		return err.Error()
+	}
+	return out.String()
+}
+
+// transport brings requests to the world's subgraphs.
+type transport struct{ world *oracle.World }
+
+func (t transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/graphql", bytes.NewReader(r.Body.B))
+	recorder := httptest.NewRecorder()
+	t.world.Subgraph(r.Subgraph).ServeHTTP(recorder, req)
+	body := execute.NewBuffer(recorder.Body.Len())
+	body.B = append(body.B, recorder.Body.Bytes()...)
+	return &execute.SubgraphResponse{Status: recorder.Code, Header: recorder.Header(), Body: body}, nil
+}
+
+func (transport) Subscribe(context.Context, *execute.SubgraphRequest, func(*execute.SubgraphResponse) error) error {
+	panic("the worlds have no subscriptions")
+}
