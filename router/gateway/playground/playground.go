@@ -1,11 +1,147 @@
 package playground
 
-import "net/http"
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
 
-type Example struct{ Name, Document string }
+	"github.com/andybalholm/brotli"
+)
+
+//go:embed static
+var static embed.FS
+
+//go:embed page.html
+var pageText string
+
+// Options say what a playground is for.
 type Options struct {
-	Endpoint, Path string
-	Examples       []Example
+	// Endpoint is the URL or path of the GraphQL endpoint.
+	Endpoint string
+	// Path is where the playground is mounted.
+	Path string
+	// Examples are its first tabs.
+	Examples []Example
 }
 
-func New(o Options) http.Handler { return http.NotFoundHandler() }
+// An Example is an operation to begin with.
+type Example struct {
+	Query string `json:"query"`
+	// Variables is a JSON object, or empty.
+	Variables string `json:"variables,omitempty"`
+}
+
+// Examples reads the .graphql files at the top of a directory, in the order
+// of their names. A file NAME.json beside NAME.graphql has its variables.
+func Examples(dir fs.FS) ([]Example, error) {
+	names, err := fs.Glob(dir, "*.graphql")
+	if err != nil {
+		return nil, err
+	}
+	var list []Example
+	for _, name := range names {
+		query, err := fs.ReadFile(dir, name)
+		if err != nil {
+			return nil, fmt.Errorf("reading an example: %w", err)
+		}
+		e := Example{Query: string(query)}
+		if variables, err := fs.ReadFile(dir, strings.TrimSuffix(name, ".graphql")+".json"); err == nil {
+			e.Variables = string(variables)
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+type handler struct {
+	base string
+	page []byte
+}
+
+// New gives the handler for everything at and below Path.
+func New(o Options) http.Handler {
+	if o.Examples == nil {
+		o.Examples = []Example{}
+	}
+	h := &handler{base: strings.TrimSuffix(o.Path, "/") + "/"}
+	configuration, err := json.Marshal(struct {
+		Endpoint string    `json:"endpoint"`
+		Examples []Example `json:"examples"`
+	}{o.Endpoint, o.Examples})
+	if err != nil { // not reached: all parts have a JSON form
+		panic(err)
+	}
+	var page bytes.Buffer
+	// json.Marshal escapes <, > and &: the JSON cannot leave its element.
+	err = template.Must(template.New("page").Parse(pageText)).Execute(&page, map[string]any{
+		"Base": h.base, "Configuration": template.JS(configuration)})
+	if err != nil { // not reached: the template is constant
+		panic(err)
+	}
+	h.page = page.Bytes()
+	return h
+}
+
+// policy lets the page load what is its own, and nothing else.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; " +
+	"img-src 'self' data:; worker-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// ServeHTTP serves the page at the path itself and its files below.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "The playground is read by GET.", http.StatusMethodNotAllowed)
+		return
+	}
+	header := w.Header()
+	header.Set("X-Content-Type-Options", "nosniff")
+	name := strings.TrimPrefix(r.URL.Path, h.base)
+	if name == "" || r.URL.Path+"/" == h.base {
+		header.Set("Content-Type", "text/html; charset=utf-8")
+		header.Set("Content-Security-Policy", policy)
+		header.Set("Cache-Control", "no-cache")
+		_, _ = w.Write(h.page) // the client may be gone; nobody is left to tell
+		return
+	}
+	body, err := static.ReadFile(path.Join("static", path.Clean("/"+name)+".br"))
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	serveFile(w, r, name, body)
+}
+
+// serveFile sends a compressed file as it is, or opened for clients that
+// cannot.
+func serveFile(w http.ResponseWriter, r *http.Request, name string, body []byte) {
+	sum := sha256.Sum256(body)
+	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
+	header := w.Header()
+	header.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+	header.Set("Vary", "Accept-Encoding")
+	header.Set("ETag", tag)
+	header.Set("Cache-Control", "no-cache")
+	if strings.HasPrefix(name, "chunk-") { // the name has a hash of the contents
+		header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "br") {
+		header.Set("Content-Encoding", "br")
+		_, _ = w.Write(body)
+		return
+	}
+	_, _ = io.Copy(w, brotli.NewReader(bytes.NewReader(body)))
+}

@@ -1,0 +1,151 @@
+package playground_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"souk/router/gateway/playground"
+)
+
+var screenshot = flag.String("screenshot", "", "keep the browser's picture of the playground in this file")
+
+func TestServesItsFiles(t *testing.T) {
+	server := httptest.NewServer(playground.New(playground.Options{Endpoint: "/graphql", Path: "/playground", Examples: []playground.Example{{Query: "{ a } # </script>"}}}))
+	defer server.Close()
+	get := func(path, encoding string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept-Encoding", encoding)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { response.Body.Close() })
+		return response
+	}
+	page := new(bytes.Buffer)
+	if _, err := page.ReadFrom(get("/playground/", "identity").Body); err != nil {
+		t.Fatal(err)
+	}
+	configuration := regexp.MustCompile(`(?s)id="configuration">(.*?)</script>`).FindSubmatch(page.Bytes())
+	var got struct{ Examples []playground.Example }
+	if len(configuration) < 2 || json.Unmarshal(configuration[1], &got) != nil || got.Examples[0].Query != "{ a } # </script>" {
+		t.Fatalf("the page has no configuration: %s", page)
+	}
+	for _, file := range []string{"playground.js", "playground.css", "editor.worker.js", "json.worker.js", "graphql.worker.js"} {
+		for _, encoding := range []string{"br", "identity"} {
+			response := get("/playground/"+file, encoding)
+			want := map[bool]string{true: "br"}[encoding == "br"]
+			if response.StatusCode != 200 || response.Header.Get("Content-Encoding") != want {
+				t.Errorf("%s (%s): %d, %q", file, encoding, response.StatusCode, response.Header.Get("Content-Encoding"))
+			}
+		}
+	}
+	if status := get("/playground/../playground.go", "br").StatusCode; status != 404 {
+		t.Errorf("a file outside was answered with %d", status)
+	}
+}
+
+func TestReadsExamples(t *testing.T) {
+	got, err := playground.Examples(fstest.MapFS{
+		"2.graphql": {Data: []byte("{ b }")}, "1.graphql": {Data: []byte("{ a }")}, "1.json": {Data: []byte("{}")}, "x.md": {},
+	})
+	if err != nil || len(got) != 2 || got[0] != (playground.Example{Query: "{ a }", Variables: "{}"}) || got[1].Query != "{ b }" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestInBrowser opens the page in a browser that can reach nothing but the
+// server, and sees that the editor is there, that it asked for the schema, and
+// that nothing went wrong on the way.
+func TestInBrowser(t *testing.T) {
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("chromium is not installed (Debian package chromium)")
+	}
+	asked := make(chan string, 100)
+	var loaded sync.Map
+	mux := http.NewServeMux()
+	page := playground.New(playground.Options{Endpoint: "/graphql", Path: "/playground", Examples: []playground.Example{
+		{Query: "query Products {\n  products {\n    name\n  }\n}\n"}, {Query: "query Orders {\n  products {\n    name\n  }\n}\n"}}})
+	mux.HandleFunc("/playground/", func(w http.ResponseWriter, r *http.Request) {
+		loaded.Store(r.URL.Path, true)
+		page.ServeHTTP(w, r)
+	})
+	mux.HandleFunc("/graphql", func(w http.ResponseWriter, r *http.Request) {
+		var body struct{ Query string }
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		asked <- body.Query
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(schemaAnswer)
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	picture := *screenshot
+	if picture == "" {
+		picture = filepath.Join(t.TempDir(), "playground.png")
+	}
+	run := func(arguments ...string) (string, string) {
+		t.Helper()
+		var out, log bytes.Buffer
+		c := exec.CommandContext(t.Context(), chromium, append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+			"--user-data-dir=" + t.TempDir(), "--window-size=1400,900", "--enable-logging=stderr", "--v=0",
+			"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--virtual-time-budget=20000"}, append(arguments, server.URL+"/playground/")...)...)
+		c.Stdout, c.Stderr = &out, &log
+		c.WaitDelay = time.Minute
+		if err := c.Run(); err != nil {
+			t.Fatalf("%v\n%s", err, &log)
+		}
+		return out.String(), log.String()
+	}
+	dom, log := run("--dump-dom")
+	for _, want := range []string{"monaco-editor", "view-line", "Products", "Orders"} {
+		if !strings.Contains(dom, want) {
+			t.Errorf("the page has no %q", want)
+		}
+	}
+	for line := range strings.SplitSeq(log, "\n") {
+		if strings.Contains(line, "CONSOLE") && (strings.Contains(line, "Error") || strings.Contains(line, "Refused") || strings.Contains(line, "worker")) {
+			t.Errorf("the browser says: %s", line)
+		}
+	}
+	for _, worker := range []string{"editor", "graphql"} {
+		if _, ok := loaded.Load("/playground/" + worker + ".worker.js"); !ok {
+			t.Errorf("the page did not start its %s worker", worker)
+		}
+	}
+	select {
+	case query := <-asked:
+		if !strings.Contains(query, "__schema") {
+			t.Errorf("the page asked %s", query)
+		}
+	default:
+		t.Error("the page did not ask for the schema")
+	}
+	run("--screenshot=" + picture)
+	if info, err := os.Stat(picture); err != nil || info.Size() < 20_000 {
+		t.Errorf("no picture was taken: %v", err)
+	}
+}
+
+var schemaAnswer = []byte(`{"data":{"__schema":{"queryType":{"name":"Query","kind":"OBJECT"},"mutationType":null,"subscriptionType":null,"types":[
+{"kind":"OBJECT","name":"Query","fields":[{"name":"products","args":[],"type":{"kind":"LIST","ofType":{"kind":"OBJECT","name":"Product"}},"isDeprecated":false}],"interfaces":[]},
+{"kind":"OBJECT","name":"Product","fields":[{"name":"name","args":[],"type":{"kind":"SCALAR","name":"String"},"isDeprecated":false}],"interfaces":[]},
+{"kind":"SCALAR","name":"String"},{"kind":"SCALAR","name":"Boolean"}],"directives":[]}}}`)
