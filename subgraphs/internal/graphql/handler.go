@@ -14,6 +14,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"souk/subgraphs/internal/connection"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/server"
 )
@@ -77,16 +78,8 @@ func AuthenticatorWith(r server.Resources, keys identity.KeySource) *identity.Au
 	}
 }
 
-// Requested says whether the operation asks for a field of what the current
-// resolver returns, so that work nobody asked for can be left out.
-func Requested(ctx context.Context, field string) bool {
-	for _, f := range graphql.CollectFieldsCtx(ctx, nil) {
-		if f.Name == field {
-			return true
-		}
-	}
-	return false
-}
+// Requested is connection.Requested.
+func Requested(ctx context.Context, field string) bool { return connection.Requested(ctx, field) }
 
 // initWebsocket takes the caller from the message that opens a connection,
 // where browsers have to put it: they cannot set headers.

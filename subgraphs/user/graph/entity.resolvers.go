@@ -7,11 +7,29 @@ package graph
 
 import (
 	"context"
-	"fmt"
 )
 
 func (r *entityResolver) FindUser(ctx context.Context, reps []*UserRepresentation) ([]*User, error) {
-	panic(fmt.Errorf("not implemented: FindUser - findUser"))
+	ids := make([]string, 0, len(reps))
+	for _, rep := range reps {
+		if rep.ID != nil {
+			ids = append(ids, *rep.ID)
+		}
+	}
+	found, err := r.Accounts.Get(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	users := make([]*User, len(reps))
+	for i, rep := range reps {
+		if rep.ID == nil {
+			continue
+		}
+		if u, ok := found[*rep.ID]; ok {
+			users[i] = show(ctx, u)
+		}
+	}
+	return users, nil
 }
 
 func (r *Resolver) Entity() EntityResolver { return &entityResolver{r} }

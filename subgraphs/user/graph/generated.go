@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/user/account"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -1787,7 +1788,7 @@ func (ec *executionContext) fieldContext_Forbidden_code(_ context.Context, field
 	return graphql.NewScalarFieldContext("Forbidden", field, true, false, "String")
 }
 
-func (ec *executionContext) _InvalidCredentials_message(ctx context.Context, field graphql.CollectedField, obj *InvalidCredentials) (ret graphql.Marshaler) {
+func (ec *executionContext) _InvalidCredentials_message(ctx context.Context, field graphql.CollectedField, obj *account.InvalidCredentials) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1810,7 +1811,7 @@ func (ec *executionContext) fieldContext_InvalidCredentials_message(_ context.Co
 	return graphql.NewScalarFieldContext("InvalidCredentials", field, false, false, "String")
 }
 
-func (ec *executionContext) _InvalidCredentials_code(ctx context.Context, field graphql.CollectedField, obj *InvalidCredentials) (ret graphql.Marshaler) {
+func (ec *executionContext) _InvalidCredentials_code(ctx context.Context, field graphql.CollectedField, obj *account.InvalidCredentials) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1819,7 +1820,7 @@ func (ec *executionContext) _InvalidCredentials_code(ctx context.Context, field 
 			return ec.fieldContext_InvalidCredentials_code(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Code, nil
+			return obj.Code(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1830,7 +1831,7 @@ func (ec *executionContext) _InvalidCredentials_code(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_InvalidCredentials_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("InvalidCredentials", field, false, false, "String")
+	return graphql.NewScalarFieldContext("InvalidCredentials", field, true, false, "String")
 }
 
 func (ec *executionContext) _InvalidField_path(ctx context.Context, field graphql.CollectedField, obj *schema.InvalidField) (ret graphql.Marshaler) {
@@ -4779,9 +4780,7 @@ func (ec *executionContext) _ChangePasswordResult(ctx context.Context, sel ast.S
 			return graphql.Null
 		}
 		return ec._InvalidInput(ctx, sel, obj)
-	case InvalidCredentials:
-		return ec._InvalidCredentials(ctx, sel, &obj)
-	case *InvalidCredentials:
+	case *account.InvalidCredentials:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -4826,9 +4825,7 @@ func (ec *executionContext) _Error(ctx context.Context, sel ast.SelectionSet, ob
 			return graphql.Null
 		}
 		return ec._InvalidInput(ctx, sel, obj)
-	case InvalidCredentials:
-		return ec._InvalidCredentials(ctx, sel, &obj)
-	case *InvalidCredentials:
+	case *account.InvalidCredentials:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -4856,9 +4853,7 @@ func (ec *executionContext) _LogInResult(ctx context.Context, sel ast.SelectionS
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
-	case InvalidCredentials:
-		return ec._InvalidCredentials(ctx, sel, &obj)
-	case *InvalidCredentials:
+	case *account.InvalidCredentials:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -4883,9 +4878,7 @@ func (ec *executionContext) _RefreshResult(ctx context.Context, sel ast.Selectio
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
-	case InvalidCredentials:
-		return ec._InvalidCredentials(ctx, sel, &obj)
-	case *InvalidCredentials:
+	case *account.InvalidCredentials:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -5175,7 +5168,7 @@ func (ec *executionContext) _Forbidden(ctx context.Context, sel ast.SelectionSet
 
 var invalidCredentialsImplementors = []string{"InvalidCredentials", "Error", "LogInResult", "RefreshResult", "ChangePasswordResult"}
 
-func (ec *executionContext) _InvalidCredentials(ctx context.Context, sel ast.SelectionSet, obj *InvalidCredentials) graphql.Marshaler {
+func (ec *executionContext) _InvalidCredentials(ctx context.Context, sel ast.SelectionSet, obj *account.InvalidCredentials) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invalidCredentialsImplementors)
 
 	out := graphql.NewFieldSet(fields)

@@ -48,20 +48,6 @@ type Contact struct {
 	Phone       *string `json:"phone,omitempty"`
 }
 
-// Name or password are wrong, or a refresh token is spent, unknown or expired.
-type InvalidCredentials struct {
-	Message string `json:"message"`
-	Code    string `json:"code"`
-}
-
-func (InvalidCredentials) IsError() {}
-
-func (InvalidCredentials) IsLogInResult() {}
-
-func (InvalidCredentials) IsRefreshResult() {}
-
-func (InvalidCredentials) IsChangePasswordResult() {}
-
 type LogInInput struct {
 	// The username or the e-mail address.
 	Login    string `json:"login"`

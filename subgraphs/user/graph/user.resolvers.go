@@ -7,51 +7,145 @@ package graph
 
 import (
 	"context"
-	"fmt"
+	"souk/subgraphs/internal/connection"
+	"souk/subgraphs/internal/identity"
+	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/user/account"
 )
 
 func (r *mutationResolver) SignUp(ctx context.Context, input SignUpInput) (SignUpResult, error) {
-	panic(fmt.Errorf("not implemented: SignUp - signUp"))
+	user, err := r.Accounts.SignUp(ctx, account.Draft{
+		Username: input.Username, Email: input.Email, Password: input.Password,
+		DisplayName: input.DisplayName, Phone: input.Phone,
+	})
+	if err != nil {
+		return schema.Result[SignUpResult](err)
+	}
+	if input.Password == nil {
+		return &UserPayload{User: present(user, true)}, nil
+	}
+	begun, err := r.Accounts.Begin(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return session(begun), nil
 }
 
 func (r *mutationResolver) LogIn(ctx context.Context, input LogInInput) (LogInResult, error) {
-	panic(fmt.Errorf("not implemented: LogIn - logIn"))
+	begun, err := r.Accounts.LogIn(ctx, input.Login, input.Password)
+	if err != nil {
+		return schema.Result[LogInResult](err)
+	}
+	return session(begun), nil
 }
 
 func (r *mutationResolver) RefreshSession(ctx context.Context, refreshToken string) (RefreshResult, error) {
-	panic(fmt.Errorf("not implemented: RefreshSession - refreshSession"))
+	begun, err := r.Accounts.Refresh(ctx, refreshToken)
+	if err != nil {
+		return schema.Result[RefreshResult](err)
+	}
+	return session(begun), nil
 }
 
 func (r *mutationResolver) LogOut(ctx context.Context, refreshToken string) (bool, error) {
-	panic(fmt.Errorf("not implemented: LogOut - logOut"))
+	return r.Accounts.LogOut(ctx, refreshToken)
 }
 
 func (r *mutationResolver) UpdateUser(ctx context.Context, input UpdateUserInput) (UpdateUserResult, error) {
-	panic(fmt.Errorf("not implemented: UpdateUser - updateUser"))
+	if err := ownerOnly(ctx, input.ID); err != nil {
+		return schema.Result[UpdateUserResult](err)
+	}
+	phone, setPhone := input.Phone.ValueOK()
+	user, err := r.Accounts.Update(ctx, input.ID, account.Change{
+		Username: input.Username, Email: input.Email, DisplayName: input.DisplayName,
+		SetPhone: setPhone, Phone: phone, ExpectedVersion: input.ExpectedVersion,
+	})
+	if err != nil {
+		return schema.Result[UpdateUserResult](err)
+	}
+	return &UserPayload{User: show(ctx, user)}, nil
 }
 
 func (r *mutationResolver) ChangePassword(ctx context.Context, input ChangePasswordInput) (ChangePasswordResult, error) {
-	panic(fmt.Errorf("not implemented: ChangePassword - changePassword"))
+	if err := ownerOnly(ctx, input.ID); err != nil {
+		return schema.Result[ChangePasswordResult](err)
+	}
+	user, err := r.Accounts.SetPassword(ctx, input.ID, input.CurrentPassword, input.NewPassword, identity.From(ctx).IsAdmin())
+	if err != nil {
+		return schema.Result[ChangePasswordResult](err)
+	}
+	return &UserPayload{User: show(ctx, user)}, nil
 }
 
 func (r *mutationResolver) SetRoles(ctx context.Context, id string, roles []Role) (UpdateUserResult, error) {
-	panic(fmt.Errorf("not implemented: SetRoles - setRoles"))
+	if !identity.From(ctx).IsAdmin() {
+		return schema.NewForbidden("Only administrators may change roles."), nil
+	}
+	names := make([]string, len(roles))
+	for i, role := range roles {
+		names[i] = string(role)
+	}
+	user, err := r.Accounts.SetRoles(ctx, id, names)
+	if err != nil {
+		return schema.Result[UpdateUserResult](err)
+	}
+	return &UserPayload{User: show(ctx, user)}, nil
 }
 
 func (r *queryResolver) Me(ctx context.Context) (*User, error) {
-	panic(fmt.Errorf("not implemented: Me - me"))
+	caller := identity.From(ctx)
+	if caller.UserID == "" {
+		return nil, nil
+	}
+	return r.User(ctx, caller.UserID)
 }
 
 func (r *queryResolver) User(ctx context.Context, id string) (*User, error) {
-	panic(fmt.Errorf("not implemented: User - user"))
+	found, err := r.Accounts.Get(ctx, []string{id})
+	if err != nil {
+		return nil, err
+	}
+	user, ok := found[id]
+	if !ok {
+		return nil, nil
+	}
+	return show(ctx, user), nil
 }
 
 func (r *queryResolver) Users(ctx context.Context, first *int, after *string, last *int, before *string) (*UserConnection, error) {
-	panic(fmt.Errorf("not implemented: Users - users"))
+	page, err := connection.Parse[int64](order, connection.Arguments{First: first, After: after, Last: last, Before: before})
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.Accounts.List(ctx, page)
+	if err != nil {
+		return nil, err
+	}
+	result, err := r.page(ctx, page, rows)
+	if err == nil && connection.Requested(ctx, "totalCount") {
+		result.TotalCount, err = r.Accounts.Count(ctx)
+	}
+	return result, err
 }
 
 func (r *queryResolver) Contacts(ctx context.Context, userIds []string) ([]*Contact, error) {
-	panic(fmt.Errorf("not implemented: Contacts - contacts"))
+	if !identity.From(ctx).Service {
+		return nil, schema.NewForbidden("Only other services may ask for contacts.")
+	}
+	if len(userIds) > maxContacts {
+		return nil, schema.Invalid("userIds", "are too many", "at most 1000")
+	}
+	found, err := r.Accounts.Get(ctx, userIds)
+	if err != nil {
+		return nil, err
+	}
+	contacts := make([]*Contact, len(userIds))
+	for i, id := range userIds {
+		if u, ok := found[id]; ok {
+			contacts[i] = &Contact{UserID: id, DisplayName: u.DisplayName, Email: u.Email, Phone: u.Phone}
+		}
+	}
+	return contacts, nil
 }
 
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }

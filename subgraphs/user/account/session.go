@@ -1,0 +1,302 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"souk/subgraphs/internal/schema"
+)
+
+const (
+	// AccessTTL is how long an access token is good: how long roles that were
+	// taken away still work.
+	AccessTTL = 15 * time.Minute
+	// RefreshTTL is how long a session lasts without being refreshed.
+	RefreshTTL = 30 * 24 * time.Hour
+)
+
+// InvalidCredentials says that somebody is not let in, and nothing of why
+// beyond what anybody may know.
+type InvalidCredentials struct {
+	Message string
+	code    string
+}
+
+// Error implements error.
+func (e *InvalidCredentials) Error() string { return e.Message }
+
+// Code is for programs.
+func (e *InvalidCredentials) Code() string { return e.code }
+
+// The unions it is a member of, as gqlgen looks for them.
+func (*InvalidCredentials) IsError()                {}
+func (*InvalidCredentials) IsLogInResult()          {}
+func (*InvalidCredentials) IsRefreshResult()        {}
+func (*InvalidCredentials) IsChangePasswordResult() {}
+
+var (
+	errWrongLogin   = &InvalidCredentials{"The name or the password is wrong.", "INVALID_CREDENTIALS"}
+	errWrongRefresh = &InvalidCredentials{"The refresh token is spent, unknown or expired. Log in again.", "INVALID_REFRESH_TOKEN"}
+)
+
+// Session is somebody logged in.
+type Session struct {
+	AccessToken  string
+	ExpiresAt    time.Time // of the access token
+	RefreshToken string
+	User         User
+}
+
+// LogIn begins a session for the account of a username or e-mail address.
+func (a *Accounts) LogIn(ctx context.Context, login, password string) (Session, error) {
+	key := fold(login)
+	if len(key) > maxEmail || strings.ContainsRune(key, 0) {
+		return Session{}, errWrongLogin // nobody can be called that
+	}
+	if err := a.countAttempt(ctx, key); err != nil {
+		return Session{}, err
+	}
+	user, hash, err := a.find(ctx, key)
+	if err != nil {
+		return Session{}, err
+	}
+	fits, outdated, err := a.Hasher.Check(ctx, hash, password)
+	if err != nil {
+		return Session{}, fmt.Errorf("checking a password: %w", err)
+	}
+	if !fits {
+		return Session{}, errWrongLogin
+	}
+	if err := a.clearAttempts(ctx, key); err != nil {
+		return Session{}, err
+	}
+	if outdated {
+		if err := a.rehash(ctx, user.ID, hash, password); err != nil {
+			return Session{}, err
+		}
+	}
+	return a.Begin(ctx, user)
+}
+
+// find gives an account and its hash; both are empty if there is none.
+func (a *Accounts) find(ctx context.Context, key string) (user User, hash string, err error) {
+	err = a.DB.QueryRow(ctx, `
+		select `+columns+`, coalesce(password_hash, '') from users
+		where username_key = $1 or email_key = $1
+		order by username_key = $1 desc limit 1`, key).
+		Scan(&user.ID, &user.Username, &user.Email, &user.DisplayName, &user.Phone, &user.Roles, &user.CreatedAt, &user.Version, &hash)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return User{}, "", fmt.Errorf("looking up a login: %w", err)
+	}
+	return user, hash, nil
+}
+
+// rehash brings a hash to the present cost, unless the password was changed
+// meanwhile.
+func (a *Accounts) rehash(ctx context.Context, id int64, old, password string) error {
+	hash, err := a.Hasher.Hash(ctx, password)
+	if err != nil {
+		return fmt.Errorf("hashing a password: %w", err)
+	}
+	_, err = a.DB.Exec(ctx, `update users set password_hash = $3 where id = $1 and password_hash = $2`, id, old, hash)
+	if err != nil {
+		return fmt.Errorf("writing a password's new hash: %w", err)
+	}
+	return nil
+}
+
+// Begin begins a session for an account.
+func (a *Accounts) Begin(ctx context.Context, user User) (Session, error) {
+	var session Session
+	err := pgx.BeginFunc(ctx, a.DB, func(tx pgx.Tx) error {
+		id, now := uuid.New(), a.Now()
+		_, err := tx.Exec(ctx, `insert into sessions (id, user_id, created_at, expires_at) values ($1, $2, $3, $4)`,
+			id, user.ID, now, now.Add(RefreshTTL))
+		if err != nil {
+			return fmt.Errorf("beginning a session: %w", err)
+		}
+		session, err = a.issue(ctx, tx, id, user)
+		return err
+	})
+	return session, err
+}
+
+// issue makes a session's next pair of tokens.
+func (a *Accounts) issue(ctx context.Context, tx pgx.Tx, session uuid.UUID, user User) (Session, error) {
+	now := a.Now()
+	refresh := rand.Text() + rand.Text() // 256 bits
+	hash := hashToken(refresh)
+	_, err := tx.Exec(ctx, `insert into refresh_tokens (hash, session_id, created_at) values ($1, $2, $3)`, hash, session, now)
+	if err != nil {
+		return Session{}, fmt.Errorf("writing a refresh token: %w", err)
+	}
+	access, err := a.Keys.Sign(ctx, Claims{
+		Subject: FormatID(user.ID), Roles: user.Roles, Session: session.String(), IssuedAt: now, ExpiresAt: now.Add(AccessTTL),
+	})
+	if err != nil {
+		return Session{}, err
+	}
+	return Session{AccessToken: access, ExpiresAt: now.Add(AccessTTL), RefreshToken: refresh, User: user}, nil
+}
+
+// Refresh trades a refresh token for a new session's tokens. A token that was
+// spent before was stolen, from us or by us: its session ends.
+func (a *Accounts) Refresh(ctx context.Context, token string) (Session, error) {
+	var session Session
+	var refused error
+	err := pgx.BeginFunc(ctx, a.DB, func(tx pgx.Tx) error {
+		t, err := a.lockToken(ctx, tx, token)
+		if err != nil {
+			return err
+		}
+		now := a.Now()
+		switch {
+		case !t.known || t.ended || !now.Before(t.expiresAt):
+			refused = errWrongRefresh
+			return nil
+		case t.spent:
+			refused = errWrongRefresh
+			return a.end(ctx, tx, "id = $3", t.session, "reuse")
+		}
+		if _, err := tx.Exec(ctx, `update refresh_tokens set spent_at = $2 where hash = $1`, hashToken(token), now); err != nil {
+			return fmt.Errorf("spending a refresh token: %w", err)
+		}
+		if _, err := tx.Exec(ctx, `update sessions set expires_at = $2 where id = $1`, t.session, now.Add(RefreshTTL)); err != nil {
+			return fmt.Errorf("extending a session: %w", err)
+		}
+		user, err := lock(ctx, tx, FormatID(t.user))
+		if err != nil {
+			return err
+		}
+		session, err = a.issue(ctx, tx, t.session, user)
+		return err
+	})
+	if err == nil {
+		err = refused
+	}
+	return session, err
+}
+
+// LogOut ends a refresh token's session. It says whether there was one.
+func (a *Accounts) LogOut(ctx context.Context, token string) (bool, error) {
+	there := false
+	err := pgx.BeginFunc(ctx, a.DB, func(tx pgx.Tx) error {
+		t, err := a.lockToken(ctx, tx, token)
+		if err != nil || !t.known || t.ended {
+			return err
+		}
+		there = a.Now().Before(t.expiresAt)
+		return a.end(ctx, tx, "id = $3", t.session, "logout")
+	})
+	return there, err
+}
+
+// SetPassword changes an account's password and ends its sessions. Without
+// trusted the current one must be given, if there is one.
+func (a *Accounts) SetPassword(ctx context.Context, id string, current *string, next string, trusted bool) (User, error) {
+	found, err := a.Get(ctx, []string{id})
+	if err != nil {
+		return User{}, err
+	}
+	user, ok := found[id]
+	if !ok {
+		return User{}, schema.NewNotFound("user", id)
+	}
+	var wrong schema.InvalidInput
+	checkPassword(&wrong, "newPassword", next, user.Username, user.Email)
+	if err := wrong.Err(); err != nil {
+		return User{}, err
+	}
+	old, err := a.checkCurrent(ctx, user, current, trusted)
+	if err != nil {
+		return User{}, err
+	}
+	hash, err := a.Hasher.Hash(ctx, next)
+	if err != nil {
+		return User{}, fmt.Errorf("hashing a password: %w", err)
+	}
+	err = pgx.BeginFunc(ctx, a.DB, func(tx pgx.Tx) error {
+		changed, err := tx.Exec(ctx, `
+			update users set password_hash = $3, updated_at = $4, version = version + 1
+			where id = $1 and (coalesce(password_hash, '') = $2 or $5)`, user.ID, old, hash, a.Now(), trusted)
+		if err != nil {
+			return fmt.Errorf("changing a password: %w", err)
+		}
+		if changed.RowsAffected() == 0 {
+			return errWrongLogin // somebody changed it meanwhile
+		}
+		return a.end(ctx, tx, "user_id = $3", user.ID, "password")
+	})
+	if err != nil {
+		return User{}, err
+	}
+	user.Version++
+	return user, nil
+}
+
+// checkCurrent gives the present hash if the caller may replace it.
+func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string, trusted bool) (string, error) {
+	_, hash, err := a.find(ctx, fold(user.Username))
+	if err != nil || trusted || hash == "" {
+		return hash, err
+	}
+	key := fold(user.Username)
+	if err := a.countAttempt(ctx, key); err != nil {
+		return "", err
+	}
+	if current == nil {
+		current = new(string)
+	}
+	fits, _, err := a.Hasher.Check(ctx, hash, *current)
+	if err != nil {
+		return "", fmt.Errorf("checking a password: %w", err)
+	}
+	if !fits {
+		return "", errWrongLogin
+	}
+	return hash, a.clearAttempts(ctx, key)
+}
+
+type storedToken struct {
+	known, spent, ended bool
+	session             uuid.UUID
+	user                int64
+	expiresAt           time.Time
+}
+
+// lockToken reads a refresh token so that nobody else can spend it meanwhile.
+func (a *Accounts) lockToken(ctx context.Context, tx pgx.Tx, token string) (storedToken, error) {
+	var t storedToken
+	err := tx.QueryRow(ctx, `
+		select true, t.spent_at is not null, s.ended_at is not null, s.id, s.user_id, s.expires_at
+		from refresh_tokens t join sessions s on s.id = t.session_id
+		where t.hash = $1 for update`, hashToken(token)).
+		Scan(&t.known, &t.spent, &t.ended, &t.session, &t.user, &t.expiresAt)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return t, fmt.Errorf("looking up a refresh token: %w", err)
+	}
+	return t, nil
+}
+
+// end ends the sessions that a condition on $3 names.
+func (a *Accounts) end(ctx context.Context, tx pgx.Tx, condition string, value any, why string) error {
+	_, err := tx.Exec(ctx, `update sessions set ended_at = $1, ended_by = $2 where ended_at is null and `+condition,
+		a.Now(), why, value)
+	if err != nil {
+		return fmt.Errorf("ending sessions: %w", err)
+	}
+	return nil
+}
+
+func hashToken(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
