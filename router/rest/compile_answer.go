@@ -54,6 +54,10 @@ func (c *compiler) follow(r *route, directive *ast.Directive) *fieldShape {
 			return nil
 		}
 		last = f
+		if i+1 < len(path) && f.definition.Type.Elem != nil {
+			c.fail(directive.Position, "result %q: %q is a list, and what of it is the body cannot be said", strings.Join(path, "."), key)
+			return nil
+		}
 		if f.object != nil && f.object.definition.IsAbstractType() && f.definition.Type.Elem == nil {
 			next := ""
 			if i+1 < len(path) {

@@ -1,0 +1,62 @@
+package rest_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// FuzzBody holds that any body gets a success or a problem of the client's, and
+// that what reaches the graph fits the operation.
+func FuzzBody(f *testing.F) {
+	for _, seed := range []string{
+		`{"userId":1,"productId":1,"quantity":2}`, `{"userId":1,"lines":[{"productId":1,"quantity":2}]}`,
+		`{"userId":null,"lines":[null]}`, `{"lines":[[]]}`, `{"lines":{"productId":1}}`, `{"quantity":1e9,"productId":-0}`,
+		`{"productId":"1","quantity":99999999999}`, `{"a":{"a":{"a":1}}}`, "{\"\\ud800\":1}", `{"":0}`, `[`, "\xff", "\u2028", `""`, `{"lines":[],"lines":[]}`,
+	} {
+		f.Add("/api/orders", seed)
+	}
+	f.Add("/api/products", `{"name":"\u0000","price":1e400,"tags":["a",null]}`)
+	f.Add("/api/users", `{"username":"a","email":"b","phone":null}`)
+	h, g := newHandler(f, nil)
+	f.Fuzz(func(t *testing.T, path, body string) {
+		if path != "/api/orders" && path != "/api/products" && path != "/api/users" {
+			path = "/api/orders"
+		}
+		g.executed, g.variables = nil, nil
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code >= 500 && w.Code != http.StatusServiceUnavailable {
+			t.Errorf("%s gave %d: %s (variables %s)", body, w.Code, w.Body, g.variables)
+		}
+		if w.Code >= 400 {
+			checkProblem(t, w)
+		}
+		checkDescribed(t, h, r.Pattern, "", w)
+	})
+}
+
+// FuzzTarget holds the same of any path and query.
+func FuzzTarget(f *testing.F) {
+	f.Add("/api/products/1", "limit=3&after=a")
+	f.Add("/api/users/%2f/orders", "a=%zz&&;=")
+	f.Add("/api//", "minPrice=1e9&sort=NAME&search=%00")
+	h, _ := newHandler(f, nil)
+	f.Fuzz(func(t *testing.T, path, query string) {
+		r, err := http.NewRequest(http.MethodGet, "http://store/"+strings.TrimPrefix(path, "/")+"?"+query, nil)
+		if err != nil {
+			t.Skip()
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code >= 500 && w.Code != http.StatusServiceUnavailable {
+			t.Errorf("%s gave %d: %s", r.URL, w.Code, w.Body)
+		}
+		if w.Code >= 400 {
+			checkProblem(t, w)
+		}
+	})
+}

@@ -1,0 +1,69 @@
+package rest_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"souk/router/rest"
+)
+
+const smallSchema = `
+type Query { thing(id: ID!): Thing, things(first: Int, after: String): ThingConnection! }
+type Mutation { make(input: MakeInput!): MakeResult!, drop(id: ID!): Boolean! }
+type Thing { id: ID!, name: String!, price: Price!, version: Int! }
+type Price { amount: Float!, currency: String! }
+type ThingConnection { nodes: [Thing!]!, pageInfo: PageInfo! }
+type PageInfo { hasNextPage: Boolean!, endCursor: String }
+input MakeInput { name: String!, price: PriceInput }
+input PriceInput { amount: Float! }
+type Made { thing: Thing! }
+type Taken { message: String!, code: String! }
+union MakeResult = Made | Taken
+`
+
+func TestLoadErrors(t *testing.T) {
+	const makeField = `make(input: {name: $name}) { ... on Made { thing { id } } ... on Taken @problem(status: 409) { code } }`
+	cases := map[string]struct{ operation, want string }{
+		"syntax": {"query a {", "a.graphql:1:10: Expected Name, found <EOF>"},
+		"unknown field": {`query a @rest(method: GET, path: "/a", result: "thing") { thing(id: 1) { nam } }`,
+			`Cannot query field "nam" on type "Thing". Did you mean "name"?`},
+		"unknown directive argument":  {`query a @rest(methd: GET, path: "/a", result: "thing") { thing(id: 1) { id } }`, `Unknown argument "methd"`},
+		"no @rest":                    {`query a { thing(id: 1) { id } }`, "a.graphql:1:1: operation a has no @rest; give it one"},
+		"mutation by GET":             {`mutation a($name: String!) @rest(method: GET, path: "/a", result: "make.thing") { ` + makeField + ` }`, "this is a mutation for GET"},
+		"query by POST":               {`query a @rest(method: POST, path: "/a", result: "thing") { thing(id: 1) { id } }`, "this is a query for POST"},
+		"a path variable of none":     {`query a @rest(method: GET, path: "/a/{id}", result: "thing") { thing(id: 1) { id } }`, "the operation has no variable $id"},
+		"a path variable of null":     {`query a($id: ID) @rest(method: GET, path: "/a/{id}", result: "thing") { thing(id: 1) { name } again: thing(id: $id) { id } }`, "Variable"},
+		"a path of nothing":           {`query a @rest(method: GET, path: "/a//b", result: "thing") { thing(id: 1) { id } }`, `has the part ""`},
+		"a path without slash":        {`query a @rest(method: GET, path: "a", result: "thing") { thing(id: 1) { id } }`, "does not begin with a slash"},
+		"no result":                   {`query a @rest(method: GET, path: "/a") { thing(id: 1) { id } }`, "no result is named"},
+		"a result not selected":       {`query a @rest(method: GET, path: "/a", result: "thng") { thing(id: 1) { id } }`, `selects no "thng" there; did you mean "thing"?`},
+		"a result behind a list":      {`query a @rest(method: GET, path: "/a", result: "things.nodes.id") { things { nodes { id } } }`, `"nodes" is a list`},
+		"an error without status":     {`mutation a($name: String!) @rest(method: POST, path: "/a", result: "make.thing") { make(input: {name: $name}) { ... on Made { thing { id } } } }`, "make may answer Taken, which has no thing and is no problem"},
+		"a status that is no problem": {`mutation a($name: String!) @rest(method: POST, path: "/a", result: "make.thing") { make(input: {name: $name}) { ... on Made { thing { id } } ... on Taken @problem(status: 200) { code } } }`, "status 200 is not a problem's"},
+		"a location of nothing":       {`mutation a($name: String!) @rest(method: POST, path: "/a", result: "make.thing", location: "/a/{nme}") { ` + makeField + ` }`, `no scalar "nme"`},
+		"unwrap of two":               {`query a @rest(method: GET, path: "/a", result: "thing") { thing(id: 1) { price @unwrap { amount currency } } }`, "does not select exactly one"},
+		"wrap of a scalar":            {`mutation a($name: String! @wrap(field: "x")) @rest(method: POST, path: "/a", result: "make.thing") { ` + makeField + ` }`, "@wrap is for an input object"},
+		"wrap of an unknown field":    {`mutation a($name: String!, $price: PriceInput @wrap(field: "amout")) @rest(method: POST, path: "/a", result: "make.thing") { make(input: {name: $name, price: $price}) { ... on Made { thing { id } } ... on Taken @problem(status: 409) { code } } }`, `did you mean "amount"?`},
+		"shorthand of no list":        {`mutation a($name: String! @shorthand) @rest(method: POST, path: "/a", result: "make.thing") { ` + makeField + ` }`, "@shorthand is for a list of input objects"},
+		"a body of GET":               {`query a($id: ID! @body) @rest(method: GET, path: "/a", result: "thing") { thing(id: $id) { id } }`, "a GET has no body"},
+		"a page without variables":    {`query a @rest(method: GET, path: "/a", result: "things.nodes", page: "things") { things { nodes { id } pageInfo { hasNextPage endCursor } } }`, "a page needs the variable $first"},
+		"a page without links":        {`query a($first: Int, $after: String) @rest(method: GET, path: "/a", result: "things.nodes", page: "things") { things(first: $first, after: $after) { nodes { id } } }`, "pageInfo { hasNextPage endCursor }"},
+		"one route twice": {`query a($id: ID!) @rest(method: GET, path: "/a/{id}", result: "thing") { thing(id: $id) { id } }
+			query b($x: ID!) @rest(method: GET, path: "/a/{x}", result: "thing") { thing(id: $x) { id } }`, "operation b answers GET /a/{x}, as a does already"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			documents := fstest.MapFS{"a.graphql": {Data: []byte(c.operation)}}
+			_, err := rest.New(rest.Options{Documents: documents, SchemaSDL: smallSchema, Graph: &graph{}})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("got %v\nwant %s", err, c.want)
+			}
+			var at *rest.DocumentError
+			if !errors.As(err, &at) || at.File != "a.graphql" || at.Line == 0 {
+				t.Errorf("the error does not say where: %#v", at)
+			}
+		})
+	}
+}
