@@ -3,13 +3,11 @@ package planner
 import (
 	"cmp"
 	"slices"
-
-	"souk/router/supergraph"
 )
 
 // A chooser takes, for each goal, the way that costs least when what has
 // been taken already is free. Goals with few ways go first, so that those
-// with many find something to share.
+// with many find something to share; what is deferred comes last.
 type chooser struct {
 	// round changes whenever a move is taken: prices of earlier rounds are
 	// out of date.
@@ -18,7 +16,9 @@ type chooser struct {
 
 func (c *chooser) choose(goals []*goal) {
 	order := slices.Clone(goals)
-	slices.SortStableFunc(order, func(a, b *goal) int { return cmp.Compare(len(a.ways), len(b.ways)) })
+	slices.SortStableFunc(order, func(a, b *goal) int {
+		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(len(a.ways), len(b.ways)))
+	})
 	for _, g := range order {
 		c.reach(g)
 	}
@@ -43,9 +43,9 @@ func (c *chooser) take(m *move) {
 	c.round++
 	if m.kind == enter {
 		if m.at.entered == nil {
-			m.at.entered = map[*supergraph.Graph]int{}
+			m.at.entered = map[lane]bool{}
 		}
-		m.at.entered[m.graph]++
+		m.at.entered[lane{graph: m.graph, part: m.part}] = true
 	}
 	c.take(m.from)
 	for _, n := range m.needs {

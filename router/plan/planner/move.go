@@ -34,6 +34,9 @@ type move struct {
 	// one whose requirements it sends.
 	only *supergraph.FieldIn
 
+	// part is the part of the answer that a request is made for.
+	part int
+
 	// cost estimates the way's cost alone, depth is the number of requests
 	// that have to follow each other.
 	cost, depth int
@@ -58,7 +61,9 @@ const (
 
 // A goal is something the operation needs, with the moves that each reach it.
 type goal struct {
-	ways   []*move
+	ways []*move
+	// part is the part of the answer it belongs to.
+	part   int
 	chosen *move
 }
 
@@ -74,7 +79,7 @@ func (m *move) own() int {
 	case root:
 		return requestCost
 	case enter:
-		if m.at.entered[m.graph] > 0 {
+		if m.at.entered[lane{graph: m.graph, part: m.part}] {
 			return joinCost
 		}
 		return requestCost

@@ -18,6 +18,8 @@ type step struct {
 	sel     *selection
 	fetches []*fetch
 	after   []*step
+	// part is the part of the answer it is made for.
+	part int
 	// level is the number of steps that have to be made before, one after the
 	// other.
 	level int
@@ -139,11 +141,11 @@ func (p *placer) needs(m *move, after []*step) []*step {
 
 func (p *placer) placeRoot(m *move) *placement {
 	for _, s := range p.phase {
-		if s.graph == m.graph && s.at == m.at {
+		if s.graph == m.graph && s.at == m.at && s.part == m.part {
 			return &placement{step: s, sel: s.sel, ready: []*step{s}}
 		}
 	}
-	s := p.add(&step{kind: plan.Fetch, op: p.op, graph: m.graph, at: m.at, sel: &selection{typ: m.typ}, after: p.needs(m, nil)})
+	s := p.add(&step{kind: plan.Fetch, op: p.op, graph: m.graph, at: m.at, sel: &selection{typ: m.typ}, after: p.needs(m, nil), part: m.part})
 	switch {
 	case m.at.parent != nil:
 		s.op = operation.Query
@@ -158,7 +160,7 @@ func (p *placer) placeRoot(m *move) *placement {
 }
 
 func (p *placer) placeEnter(m *move) *placement {
-	s := &step{kind: plan.Entities, op: operation.Query, graph: m.graph, after: p.needs(m, nil)}
+	s := &step{kind: plan.Entities, op: operation.Query, graph: m.graph, after: p.needs(m, nil), part: m.part}
 	representation := plan.Representation{Typename: m.typ.Name}
 	representation.Fields = p.represent(nil, m.at.slot, m.key.Fields.Selections, nil)
 	if m.only != nil {

@@ -50,12 +50,11 @@ func (p *Planner) Plan(op *operation.Operation, labels ...string) (*plan.Plan, e
 	w := &walker{
 		model:    p.model,
 		labels:   func(label string) bool { return slices.Contains(labels, label) },
-		kind:     op.Kind,
 		left:     p.options.MaxMoves,
 		entering: map[entrance]bool{},
 	}
 	top := &slot{}
-	top.register(op.Selections)
+	top.register(op.Selections, 0)
 	placer := &placer{model: p.model, op: op.Kind}
 	if err := p.find(w, placer, op, &spot{slot: top}); err != nil {
 		return nil, p.explain(w, err)
@@ -76,7 +75,8 @@ func (p *Planner) Plan(op *operation.Operation, labels ...string) (*plan.Plan, e
 		out.Steps = append(out.Steps, made)
 	}
 	projector := &projector{model: p.model, plan: out}
-	out.Projection = projector.fields(p.model.Root(op.Kind), top, op.Selections)
+	out.Projection = projector.fields(p.model.Root(op.Kind), top, []partial{{op.Selections, 0}})
+	out.Deferred = deferred(nil, 0, nil, op.Selections)
 	return out, nil
 }
 

@@ -14,22 +14,32 @@ type projector struct {
 	plan  *plan.Plan
 }
 
+// A partial is a selection set with the part of the answer, 0 or the ID of a
+// @defer, that it belongs to.
+type partial struct {
+	selections []operation.Selection
+	part       int
+}
+
 // A selectedOn is a field of the operation with the object types it is
 // selected on.
 type selectedOn struct {
 	field *operation.Field
 	types []*supergraph.Type
+	part  int
 }
 
 // fields gives the entries of the answer for selections on one type: each
 // object type gets, in their order, those the spec's CollectFields gives it.
-func (p *projector) fields(t *supergraph.Type, at *slot, selections []operation.Selection) []*plan.Field {
+func (p *projector) fields(t *supergraph.Type, at *slot, selections []partial) []*plan.Field {
 	possible := visible(t.Possible)
-	if t.Composite() && p.plan.PossibleTypes[t.Name] == nil {
+	if p.plan.PossibleTypes[t.Name] == nil {
 		p.plan.PossibleTypes[t.Name] = typeNames(possible)
 	}
 	var all []selectedOn
-	p.collect(&all, possible, selections)
+	for _, s := range selections {
+		p.collect(&all, possible, s)
+	}
 	var names []string
 	selected := map[string][]selectedOn{}
 	for _, s := range all {
@@ -46,13 +56,13 @@ func (p *projector) fields(t *supergraph.Type, at *slot, selections []operation.
 	// with each of them.
 	place := func(e *entry) int {
 		return slices.IndexFunc(all, func(s selectedOn) bool {
-			return s.field == e.merged[0] && (len(e.types) == 0 || slices.Contains(s.types, e.types[0]))
+			return s.field == e.merged[0].field && (len(e.types) == 0 || slices.Contains(s.types, e.types[0]))
 		})
 	}
 	slices.SortStableFunc(entries, func(a, b *entry) int { return place(a) - place(b) })
 	var out []*plan.Field
 	for _, e := range entries {
-		f := p.field(t, e.types, at, e.merged)
+		f := p.field(t, at, e)
 		if len(e.types) < len(possible) {
 			f.On = typeNames(e.types)
 		}
@@ -66,18 +76,18 @@ func visible(types []*supergraph.Type) []*supergraph.Type {
 }
 
 // collect flattens fragments.
-func (p *projector) collect(to *[]selectedOn, types []*supergraph.Type, selections []operation.Selection) {
-	for _, sel := range selections {
+func (p *projector) collect(to *[]selectedOn, types []*supergraph.Type, s partial) {
+	for _, sel := range s.selections {
 		switch sel := sel.(type) {
 		case *operation.Field:
-			*to = append(*to, selectedOn{sel, types})
+			*to = append(*to, selectedOn{sel, types, s.part})
 		case *operation.InlineFragment:
 			inner := types
 			if sel.TypeCondition != "" {
 				condition := p.model.Type(sel.TypeCondition)
 				inner = slices.DeleteFunc(slices.Clone(types), func(o *supergraph.Type) bool { return !slices.Contains(condition.Possible, o) })
 			}
-			p.collect(to, inner, sel.Selections)
+			p.collect(to, inner, partial{sel.Selections, partOf(sel, s.part)})
 		}
 	}
 }
@@ -85,7 +95,7 @@ func (p *projector) collect(to *[]selectedOn, types []*supergraph.Type, selectio
 // An entry is a response key as some object types have it: those for which
 // the same selections merge under it.
 type entry struct {
-	merged []*operation.Field
+	merged []selectedOn
 	typ    string
 	types  []*supergraph.Type
 }
@@ -93,24 +103,25 @@ type entry struct {
 // entriesOf gives the entries of one response key.
 func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*entry {
 	if len(possible) == 0 { // an interface that nothing implements
-		return []*entry{{merged: []*operation.Field{selected[0].field}}}
+		return []*entry{{merged: selected[:1]}}
 	}
 	var out []*entry
 	for _, o := range possible {
-		var merged []*operation.Field
+		var merged []selectedOn
 		for _, s := range selected {
 			if slices.Contains(s.types, o) {
-				merged = append(merged, s.field)
+				merged = append(merged, s)
 			}
 		}
 		if merged == nil {
 			continue
 		}
 		typ := ""
-		if def := o.Field(merged[0].Name); def != nil {
+		if def := o.Field(merged[0].field.Name); def != nil {
 			typ = def.Type
 		}
-		i := slices.IndexFunc(out, func(e *entry) bool { return e.typ == typ && slices.Equal(e.merged, merged) })
+		same := func(a, b selectedOn) bool { return a.field == b.field && a.part == b.part }
+		i := slices.IndexFunc(out, func(e *entry) bool { return e.typ == typ && slices.EqualFunc(e.merged, merged, same) })
 		if i < 0 {
 			i = len(out)
 			out = append(out, &entry{merged: merged, typ: typ})
@@ -120,10 +131,13 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*entry {
 	return out
 }
 
-// field gives one entry of the answer, for fields that merge.
-func (p *projector) field(t *supergraph.Type, types []*supergraph.Type, at *slot, merged []*operation.Field) *plan.Field {
-	first := merged[0]
-	out := &plan.Field{Name: first.Alias}
+// field gives one entry of the answer.
+func (p *projector) field(t *supergraph.Type, at *slot, e *entry) *plan.Field {
+	first := e.merged[0].field
+	out := &plan.Field{Name: first.Alias, Defer: e.merged[0].part}
+	for _, s := range e.merged {
+		out.Defer = min(out.Defer, s.part)
+	}
 	switch first.Name {
 	case "__typename":
 		out.Source, out.Type, out.Kind = plan.Typename, "String!", plan.String
@@ -134,8 +148,8 @@ func (p *projector) field(t *supergraph.Type, types []*supergraph.Type, at *slot
 		return out
 	}
 	def := t.Field(first.Name)
-	if len(types) > 0 {
-		def = types[0].Field(first.Name)
+	if len(e.types) > 0 {
+		def = e.types[0].Field(first.Name)
 	}
 	out.Type, out.Kind = def.Type, kindOf(def.Named)
 	if first.Denied != nil {
@@ -148,13 +162,29 @@ func (p *projector) field(t *supergraph.Type, types []*supergraph.Type, at *slot
 		p.plan.EnumValues[def.Named.Name] = enumValues(def.Named)
 	}
 	if def.Named.Composite() {
-		var selections []operation.Selection
-		for _, f := range merged {
-			selections = append(selections, f.Selections...)
+		var below []partial
+		for _, s := range e.merged {
+			below = append(below, partial{s.field.Selections, s.part})
 		}
-		out.Fields = p.fields(def.Named, c, selections)
+		out.Fields = p.fields(def.Named, c, below)
 	}
 	return out
+}
+
+// deferred lists the parts of the answer that are delivered later.
+func deferred(list []*plan.Deferred, outer int, path []string, selections []operation.Selection) []*plan.Deferred {
+	for _, sel := range selections {
+		switch sel := sel.(type) {
+		case *operation.Field:
+			list = deferred(list, outer, append(path[:len(path):len(path)], sel.Alias), sel.Selections)
+		case *operation.InlineFragment:
+			if sel.Defer != nil {
+				list = append(list, &plan.Deferred{ID: sel.Defer.ID, Parent: outer, Label: sel.Defer.Label, Path: path})
+			}
+			list = deferred(list, partOf(sel, outer), path, sel.Selections)
+		}
+	}
+	return list
 }
 
 func enumValues(t *supergraph.Type) []string {

@@ -65,7 +65,7 @@ func (w *walker) entrances(s *stand) [][]entrance {
 			if len(keys) == 0 {
 				continue
 			}
-			if !slices.ContainsFunc(s.moves, func(m *move) bool { return m.graph == in.Graph && m.typ == t }) {
+			if s.deferred || !slices.ContainsFunc(s.moves, func(m *move) bool { return m.graph == in.Graph && m.typ == t }) {
 				list = w.offer(list, t, in.Graph, keys, nil)
 			}
 			for _, f := range t.Fields {
@@ -116,7 +116,7 @@ func (w *walker) enter(from *stand, e entrance) *move {
 	if err != nil || len(needs) == 0 {
 		return nil
 	}
-	return w.add(&move{kind: enter, needs: needs, graph: e.graph, typ: e.typ, at: from.at, key: e.key, only: e.requires})
+	return w.add(&move{kind: enter, needs: needs, graph: e.graph, typ: e.typ, at: from.at, key: e.key, only: e.requires, part: w.part})
 }
 
 // enterRoots goes to the query types of all subgraphs that have one, from
@@ -124,10 +124,10 @@ func (w *walker) enter(from *stand, e entrance) *move {
 func (w *walker) enterRoots(s *stand) []*move {
 	var entered []*move
 	for _, in := range s.typ.In {
-		if slices.ContainsFunc(s.moves, func(m *move) bool { return m.graph == in.Graph }) {
+		if !s.deferred && slices.ContainsFunc(s.moves, func(m *move) bool { return m.graph == in.Graph }) {
 			continue
 		}
-		m := &move{kind: root, graph: in.Graph, typ: s.typ, at: s.at}
+		m := &move{kind: root, graph: in.Graph, typ: s.typ, at: s.at, part: w.part}
 		if s.at.parent != nil {
 			m.needs = []*goal{{ways: s.moves}}
 		}

@@ -25,7 +25,7 @@ type request struct {
 // requestOf writes a step's operation and says where its answer is stored.
 func requestOf(s *step, op *operation.Operation) *plan.Step {
 	r := &request{op: op, graph: s.graph, wires: map[*selected]string{}, variables: map[string]bool{}}
-	out := &plan.Step{Kind: s.kind, Subgraph: s.graph.Name, OperationKind: s.op}
+	out := &plan.Step{Kind: s.kind, Subgraph: s.graph.Name, OperationKind: s.op, Defer: s.part}
 	if s.kind == plan.Entities {
 		r.entities(s, out)
 	} else {

@@ -37,6 +37,7 @@ func schedule(steps []*step) []*step {
 // A lane is where entity steps to one subgraph can become one request.
 type lane struct {
 	graph *supergraph.Graph
+	part  int
 	level int
 }
 
@@ -44,7 +45,7 @@ func lanes(steps []*step) map[lane][]*step {
 	m := map[lane][]*step{}
 	for _, s := range steps {
 		if s.kind == plan.Entities {
-			l := lane{s.graph, s.level}
+			l := lane{s.graph, s.part, s.level}
 			m[l] = append(m[l], s)
 		}
 	}
@@ -65,7 +66,7 @@ func delay(steps []*step) {
 	in := lanes(steps)
 	for level := last; level >= 0; level-- {
 		for _, s := range steps {
-			l := lane{s.graph, level}
+			l := lane{s.graph, s.part, level}
 			if s.level != level || s.kind != plan.Entities || in[l] == nil {
 				continue
 			}
@@ -76,7 +77,7 @@ func delay(steps []*step) {
 				}
 			}
 			for to := level + 1; to <= latest; to++ {
-				if later := (lane{s.graph, to}); in[later] != nil {
+				if later := (lane{s.graph, s.part, to}); in[later] != nil {
 					for _, moved := range in[l] {
 						moved.level = to
 					}

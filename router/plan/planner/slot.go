@@ -20,11 +20,14 @@ type slot struct {
 	name      string
 	arguments string
 	key       string // given by storageKey
-	children  []*slot
+	// part is the first part of the answer (0, or the ID of a @defer) that a
+	// client's selection of it belongs to.
+	part     int
+	children []*slot
 }
 
 // register adds the slots of a client's selections.
-func (s *slot) register(selections []operation.Selection) {
+func (s *slot) register(selections []operation.Selection, part int) {
 	for _, sel := range selections {
 		switch sel := sel.(type) {
 		case *operation.Field:
@@ -34,12 +37,22 @@ func (s *slot) register(selections []operation.Selection) {
 			c := s.find(sel.Alias, sel.Name, argumentText(sel.Arguments))
 			if c == nil {
 				c = s.add(sel.Alias, sel)
+				c.part = part
 			}
-			c.register(sel.Selections)
+			c.part = min(c.part, part)
+			c.register(sel.Selections, part)
 		case *operation.InlineFragment:
-			s.register(sel.Selections)
+			s.register(sel.Selections, partOf(sel, part))
 		}
 	}
+}
+
+// partOf is the part of the answer that a fragment's selections belong to.
+func partOf(f *operation.InlineFragment, outer int) int {
+	if f.Defer != nil {
+		return f.Defer.ID
+	}
+	return outer
 }
 
 // child gives the slot of a field: the client's own, or for an internal need
@@ -130,8 +143,10 @@ type spot struct {
 	parent *spot
 	on     *supergraph.Type
 	inner  []*spot
-	// entered counts the taken moves into each subgraph at this spot.
-	entered map[*supergraph.Graph]int
+	// first is the stand of the first part of the answer that selects here.
+	first *stand
+	// entered are the requests that taken moves make at this spot.
+	entered map[lane]bool
 }
 
 func (s *spot) field(c *slot) *spot {

@@ -12,7 +12,9 @@ import (
 type walker struct {
 	model  *supergraph.Model
 	labels func(string) bool
-	kind   operation.Kind
+	// part is the part of the answer that is walked through: 0, or the ID of
+	// a @defer.
+	part int
 	// left is how many more moves may be made.
 	left int
 	// entering are the keys and requirements being looked at, further out,
@@ -34,12 +36,27 @@ type stand struct {
 	entered []*move
 	open    bool
 	closed  bool
+	// deferred says that the moves were made for an earlier part of the
+	// answer than what is selected here. That part shall not wait for more.
+	deferred bool
 	// common, unless nil, are the only members of a union that may be
 	// selected.
 	common   []*supergraph.Type
 	branches map[*supergraph.Type]*stand
 	name     *goal
 	named    bool
+}
+
+// stand completes a stand: where an earlier part of the answer selects at the
+// same spot, what it enters there can be gone on from.
+func (w *walker) stand(s *stand) *stand {
+	switch {
+	case s.deferred && s.at.first != nil:
+		s.moves = append(s.moves[:len(s.moves):len(s.moves)], s.at.first.entered...)
+	case s.at.first == nil && len(w.entering) == 0:
+		s.at.first = s
+	}
+	return s
 }
 
 // add completes a move and hangs it on the one it comes from.
@@ -56,7 +73,7 @@ func (w *walker) add(m *move) *move {
 // errTooLarge.
 func (w *walker) walk(s *stand, selections []operation.Selection) ([]*goal, error) {
 	var goals []*goal
-	for _, sel := range selections {
+	for _, sel := range deferLast(selections) {
 		if w.left < 0 {
 			return nil, errTooLarge
 		}
@@ -74,6 +91,19 @@ func (w *walker) walk(s *stand, selections []operation.Selection) ([]*goal, erro
 		goals = append(goals, more...)
 	}
 	return goals, nil
+}
+
+// deferLast puts deferred fragments after all else, whose moves they share.
+func deferLast(selections []operation.Selection) []operation.Selection {
+	deferred := func(sel operation.Selection) bool {
+		f, ok := sel.(*operation.InlineFragment)
+		return ok && f.Defer != nil
+	}
+	if !slices.ContainsFunc(selections, deferred) {
+		return selections
+	}
+	rest := slices.DeleteFunc(slices.Clone(selections), deferred)
+	return append(rest, slices.DeleteFunc(slices.Clone(selections), func(sel operation.Selection) bool { return !deferred(sel) })...)
 }
 
 func (w *walker) selectField(s *stand, f *operation.Field) ([]*goal, error) {
@@ -103,6 +133,11 @@ func (w *walker) selectField(s *stand, f *operation.Field) ([]*goal, error) {
 }
 
 func (w *walker) selectFragment(s *stand, f *operation.InlineFragment) ([]*goal, error) {
+	if f.Defer != nil {
+		defer func(outer int) { w.part = outer }(w.part)
+		w.part = f.Defer.ID
+		s = &stand{at: s.at, typ: s.typ, moves: append(s.moves[:len(s.moves):len(s.moves)], s.entered...), deferred: true, common: s.common}
+	}
 	condition := s.typ
 	if f.TypeCondition != "" {
 		condition = w.model.Type(f.TypeCondition)
@@ -152,14 +187,20 @@ func (w *walker) branch(s *stand, o *supergraph.Type) *stand {
 	if b, ok := s.branches[o]; ok {
 		return b
 	}
-	b := &stand{at: s.at.narrow(o), typ: o, closed: s.closed}
-	for _, m := range w.all(s) {
+	b := &stand{at: s.at.narrow(o), typ: o, closed: s.closed, deferred: s.deferred}
+	from := s.moves
+	if !s.deferred {
+		from = w.all(s)
+	}
+	for _, m := range from {
 		if n := w.narrowMove(m, s, b.at); n != nil {
 			b.moves = append(b.moves, n)
 		}
 	}
 	if len(b.moves) == 0 {
 		b = nil
+	} else {
+		b = w.stand(b)
 	}
 	if s.branches == nil {
 		s.branches = map[*supergraph.Type]*stand{}
@@ -188,7 +229,7 @@ func (w *walker) typename(s *stand) *goal {
 		}
 	}
 	if len(ways) > 0 {
-		s.name = &goal{ways: ways}
+		s.name = &goal{ways: ways, part: w.part}
 	}
 	return s.name
 }
@@ -199,25 +240,42 @@ func (w *walker) field(s *stand, f *operation.Field) ([]*goal, error) {
 	if def == nil {
 		return nil, &unreachable{s, f}
 	}
-	ways := w.fieldMoves(s, s.moves, f)
-	if len(ways) == 0 || def.Named.Composite() || least(ways) >= least(s.moves)+requestCost {
-		ways = w.fieldMoves(s, w.all(s), f)
-	}
+	ways, deferred := w.ways(s, f, def)
 	if len(ways) == 0 {
 		return nil, &unreachable{s, f}
 	}
 	if !def.Named.Composite() {
-		return []*goal{{ways: ways}}, nil
+		return []*goal{{ways: ways, part: w.part}}, nil
 	}
-	child := &stand{at: ways[0].at, typ: def.Named, moves: cheapest(ways)}
+	child := w.stand(&stand{at: ways[0].at, typ: def.Named, moves: cheapest(ways), deferred: deferred})
 	if def.Named.Kind == supergraph.Union {
 		child.common = commonMembers(child.moves)
 	}
 	goals, err := w.walk(child, f.Selections)
 	if err == nil && len(goals) == 0 {
-		goals = []*goal{{ways: child.moves}}
+		goals = []*goal{{ways: child.moves, part: w.part}}
 	}
 	return goals, err
+}
+
+// ways finds the moves to a field, and says whether they are made for an
+// earlier part of the answer.
+func (w *walker) ways(s *stand, f *operation.Field, def *supergraph.Field) (ways []*move, deferred bool) {
+	if s.deferred {
+		if s.at.slot.child(f).part < w.part { // the earlier part has it, too
+			if ways = w.fieldMoves(s, s.moves, f); len(ways) > 0 {
+				return ways, true
+			}
+		}
+		if ways = w.fieldMoves(s, w.all(s)[len(s.moves):], f); len(ways) > 0 {
+			return ways, false
+		}
+	}
+	ways = w.fieldMoves(s, s.moves, f)
+	if len(ways) == 0 || def.Named.Composite() || least(ways) >= least(s.moves)+requestCost {
+		ways = w.fieldMoves(s, w.all(s), f)
+	}
+	return ways, false
 }
 
 func (w *walker) fieldMoves(s *stand, from []*move, f *operation.Field) []*move {
