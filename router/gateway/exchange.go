@@ -96,8 +96,10 @@ func (x *exchange) deadline(ctx context.Context) (context.Context, context.Cance
 
 // prepare takes a request through the stages before the executor.
 func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error) {
-	if err := x.trusted.resolve(req); err != nil {
-		return nil, err
+	if !req.own {
+		if err := x.trusted.resolve(req); err != nil {
+			return nil, err
+		}
 	}
 	if req.document == nil {
 		return nil, shape("The request has no query.")

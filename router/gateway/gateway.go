@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,10 +9,14 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
+
 	"souk/router/execute"
 	"souk/router/gateway/config"
 	"souk/router/gateway/playground"
 	"souk/router/operation"
+	"souk/router/rest"
 	"souk/router/supergraph"
 	"souk/router/telemetry"
 )
@@ -26,8 +29,9 @@ type Options struct {
 	// Transport makes what carries requests to the subgraphs of a supergraph,
 	// and what closes it; it must be set.
 	Transport func(*supergraph.Model) (execute.Transport, func(), error)
-	// EntityCache is asked before subgraphs are; nil for none.
-	EntityCache execute.EntityCache
+	// EntityCache gives what is asked before the subgraphs of a supergraph
+	// are; nil for none.
+	EntityCache func(*supergraph.Model) (execute.EntityCache, error)
 	// Observe is told of each request to a subgraph; nil for nobody.
 	Observe execute.Observer
 	// Authorize takes from an operation what the caller may not have, by
@@ -40,10 +44,10 @@ type Options struct {
 	Admit func(ctx context.Context, r *http.Request, op *operation.Operation, vars operation.Variables) error
 	// Caller tells callers apart for the entity cache; nil for all alike.
 	Caller func(r *http.Request) execute.Caller
-	// Middleware is put around the GraphQL endpoint: authentication, traces.
+	// Middleware is put around the GraphQL endpoint and the REST routes, the
+	// first outermost: traces, authentication.
 	Middleware []func(http.Handler) http.Handler
-	// Mount are further handlers on the public port, by pattern, such as the
-	// REST routes under "/api/".
+	// Mount are further handlers on the public port, by pattern.
 	Mount map[string]http.Handler
 	// Admin are handlers on the admin port, by pattern, such as "/metrics".
 	Admin map[string]http.Handler
@@ -73,6 +77,7 @@ type Gateway struct {
 	coders  coders
 	trusted *trusted
 	flights flights
+	tracer  trace.Tracer
 
 	current               atomic.Pointer[generation]
 	loading               sync.Mutex
@@ -88,13 +93,14 @@ type Gateway struct {
 // New makes a gateway and loads its supergraph. It watches the supergraph's
 // file until ctx ends or Close is called.
 func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
-	if o.Transport == nil {
-		return nil, errors.New("gateway: Options.Transport must be set")
-	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics), coders: newCoders()}
+	if gw.options.Transport == nil {
+		gw.options.Transport = gw.newTransport
+	}
+	gw.tracer = otel.Tracer("souk/router/gateway")
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
 	if gw.trusted, err = loadTrusted(c.PersistedDocuments); err != nil {

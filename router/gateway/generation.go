@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,7 @@ type generation struct {
 	planner  *planner.Planner
 	executor *execute.Executor
 	close    func()
+	rest     http.Handler
 
 	documents *cache[*document]
 	plans     *cache[*execute.Program]
@@ -63,9 +65,21 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 		return nil, err
 	}
 	schema.Limits = limits(gw.config.Limits)
+	var entities execute.EntityCache
+	if gw.options.EntityCache != nil {
+		if entities, err = gw.options.EntityCache(model); err != nil {
+			return nil, fmt.Errorf("preparing the entity cache: %w", err)
+		}
+	}
 	transport, closeTransport, err := gw.options.Transport(model)
 	if err != nil {
 		return nil, fmt.Errorf("preparing requests to subgraphs: %w", err)
+	}
+	var entities execute.EntityCache
+	if gw.options.EntityCache != nil {
+		if entities, err = gw.options.EntityCache(model); err != nil {
+			return nil, fmt.Errorf("preparing the entity cache: %w", err)
+		}
 	}
 	sum := sha256.Sum256([]byte(sdl))
 	g := &generation{
@@ -79,12 +93,17 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 	}
 	g.executor = execute.New(execute.Options{
 		Transport:  transport,
-		Cache:      gw.options.EntityCache,
+		Cache:      entities,
 		Introspect: introspect.New(schema).Answer,
-		Observe:    gw.options.Observe,
+		Observe:    gw.observe,
 		HideErrors: gw.hidesErrors,
 	})
 	g.holders.Store(1)
+	if gw.options.REST != nil {
+		if g.rest, err = gw.options.REST(model.APISchema, &graph{gw, g}); err != nil {
+			return nil, fmt.Errorf("preparing the REST routes: %w", err)
+		}
+	}
 	return g, nil
 }
 

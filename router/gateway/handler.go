@@ -10,11 +10,11 @@ import (
 
 // routes makes the public port's handler.
 func (gw *Gateway) routes() http.Handler {
-	var graphql http.Handler = http.HandlerFunc(gw.serveGraphQL)
-	for i := len(gw.options.Middleware) - 1; i >= 0; i-- {
-		graphql = gw.options.Middleware[i](graphql)
-	}
+	graphql := gw.wrap(gw.serveGraphQL)
 	mux := http.NewServeMux()
+	if gw.options.REST != nil {
+		mux.Handle("/api/", gw.wrap(gw.serveREST))
+	}
 	mux.Handle(gw.config.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isWebSocket(r) {
 			gw.serveWebSocket(w, r)
@@ -36,6 +36,15 @@ func (gw *Gateway) routes() http.Handler {
 		}
 	}
 	return mux
+}
+
+// wrap puts the middleware around a handler.
+func (gw *Gateway) wrap(f http.HandlerFunc) http.Handler {
+	var h http.Handler = f
+	for i := len(gw.options.Middleware) - 1; i >= 0; i-- {
+		h = gw.options.Middleware[i](h)
+	}
+	return h
 }
 
 func (gw *Gateway) playground() bool { return gw.config.Playground.Enabled || gw.config.Dev }

@@ -25,6 +25,9 @@ type request struct {
 	extensions    json.RawMessage
 	// id is documentId, the proposal's way to name a persisted document.
 	id string
+	// own says that the document is the gateway's, not a client's: it need not
+	// be a trusted one.
+	own bool
 	// safe says that the HTTP method is: no mutations.
 	safe bool
 }

@@ -59,10 +59,7 @@ func (x *exchange) shareKey(p *prepared) string {
 func (x *exchange) sharedHeaders() []string {
 	names := []string{"Authorization", "Cookie"}
 	names = append(names, x.config.TrafficShaping.Router.DeduplicateBy...)
-	names = append(names, x.config.Headers.All.Propagate...)
-	for _, rules := range x.config.Headers.Subgraphs {
-		names = append(names, rules.Propagate...)
-	}
+	names = append(names, propagated(x.config.Headers)...)
 	for i := range names {
 		names[i] = http.CanonicalHeaderKey(names[i])
 	}

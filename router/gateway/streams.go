@@ -97,11 +97,7 @@ func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) er
 
 // lost is the last response of a stream that could not be had or kept.
 func (x *exchange) lost(err error) []byte {
-	e := &operation.Error{Message: "The subscription was lost.", Code: execute.CodeInternal}
-	var t *execute.TransportError
-	if errors.As(err, &t) {
-		e.Message, e.Code = t.Message, t.Code
-	}
+	e := &operation.Error{Message: "The subscription was lost.", Code: errorCode(err)}
 	if x.config.Dev {
 		e.Message = err.Error()
 	}
@@ -176,11 +172,7 @@ func (gw *Gateway) initialise(r *http.Request, payload json.RawMessage) (*http.R
 		}
 	}
 	var through *http.Request
-	var chain http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { through = r })
-	for i := len(gw.options.Middleware) - 1; i >= 0; i-- {
-		chain = gw.options.Middleware[i](chain)
-	}
-	chain.ServeHTTP(&discard{header: http.Header{}}, r)
+	gw.wrap(func(_ http.ResponseWriter, r *http.Request) { through = r }).ServeHTTP(&discard{header: http.Header{}}, r)
 	if through == nil {
 		return nil, errUnauthorized
 	}
@@ -222,4 +214,16 @@ func errorList(err error) json.RawMessage {
 		panic(err)
 	}
 	return out
+}
+
+// errorCode gives the extensions.code for what a transport gave.
+func errorCode(err error) string {
+	var t *execute.TransportError
+	switch {
+	case errors.As(err, &t):
+		return t.Code
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return execute.CodeCancelled
+	}
+	return execute.CodeInternal
 }

@@ -95,6 +95,29 @@ type SubgraphTraffic struct {
 	HTTP2              bool           `yaml:"http2" desc:"Speak HTTP/2 without TLS to http URLs."`
 }
 
+// Of gives the settings for one subgraph: its own, and those for all where it
+// has none.
+func (t TrafficShaping) Of(subgraph string) SubgraphTraffic {
+	s := t.Subgraphs[subgraph]
+	fill(&s.Timeout, t.All.Timeout)
+	fill(&s.DeduplicateQuery, t.All.DeduplicateQuery)
+	fill(&s.MaxConnections, t.All.MaxConnections)
+	fill(&s.MaxIdleConnections, t.All.MaxIdleConnections)
+	fill(&s.IdleTimeout, t.All.IdleTimeout)
+	fill(&s.MaxResponseBytes, t.All.MaxResponseBytes)
+	fill(&s.Retry, t.All.Retry)
+	fill(&s.CircuitBreaker, t.All.CircuitBreaker)
+	fill(&s.HTTP2, t.All.HTTP2)
+	return s
+}
+
+func fill[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
+}
+
 // Retry says how often a query is tried again.
 type Retry struct {
 	MaxAttempts int           `yaml:"max_attempts" desc:"Tries in all; 1 for no retry."`
@@ -174,10 +197,17 @@ type PersistedDocuments struct {
 
 // Subscriptions of clients.
 type Subscriptions struct {
-	Enabled        bool          `yaml:"enabled" desc:"Accept subscriptions, by server-sent events and WebSocket."`
-	MaxConnections int           `yaml:"max_connections" desc:"Open streams and sockets; 0 for no limit."`
-	InitTimeout    time.Duration `yaml:"init_timeout" desc:"How long a WebSocket client may take to send connection_init."`
-	Heartbeat      time.Duration `yaml:"heartbeat" desc:"How often a sign of life is sent on a quiet connection."`
+	Enabled        bool                      `yaml:"enabled" desc:"Accept subscriptions, by server-sent events and WebSocket."`
+	MaxConnections int                       `yaml:"max_connections" desc:"Open streams and sockets; 0 for no limit."`
+	InitTimeout    time.Duration             `yaml:"init_timeout" desc:"How long a WebSocket client may take to send connection_init."`
+	Subgraphs      map[string]SubgraphStream `yaml:"subgraphs" desc:"How streams from single subgraphs are opened."`
+	Heartbeat      time.Duration             `yaml:"heartbeat" desc:"How often a sign of life is sent on a quiet connection."`
+}
+
+// SubgraphStream says how streams from a subgraph are opened.
+type SubgraphStream struct {
+	Protocol string `yaml:"protocol" desc:"ws (graphql-transport-ws) or sse (GraphQL over server-sent events)."`
+	URL      string `yaml:"url" desc:"Where, if not at the subgraph's URL."`
 }
 
 // Caches have sizes in entries.
