@@ -93,15 +93,17 @@ func Start(t testing.TB, run func(context.Context, server.Environment) error, op
 func (s *Service) Stop() { s.stop() }
 
 // await polls until the service is ready.
-func (s *Service) await(t testing.TB, done <-chan error) {
+func (s *Service) await(t testing.TB, done chan error) {
 	t.Helper()
+	client := &http.Client{Timeout: time.Second}
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		select {
 		case err := <-done:
+			done <- nil // told already
 			t.Fatalf("the service did not start: %v", err)
 		default:
 		}
-		response, err := http.Get(s.URL + "/readyz")
+		response, err := client.Get(s.URL + "/readyz")
 		if err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
