@@ -7,19 +7,38 @@ package graph
 
 import (
 	"context"
-	"fmt"
 )
 
 func (r *entityResolver) FindOrder(ctx context.Context, reps []*OrderRepresentation) ([]*Order, error) {
-	panic(fmt.Errorf("not implemented: FindOrder - findOrder"))
+	ids := make([]string, len(reps))
+	for i, rep := range reps {
+		ids[i] = *rep.ID
+	}
+	shown, err := r.visible(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	orders := make([]*Order, len(reps))
+	for i, id := range ids {
+		orders[i] = shown[id]
+	}
+	return orders, nil
 }
 
 func (r *entityResolver) FindProduct(ctx context.Context, reps []*ProductRepresentation) ([]*Product, error) {
-	panic(fmt.Errorf("not implemented: FindProduct - findProduct"))
+	products := make([]*Product, len(reps))
+	for i, rep := range reps {
+		products[i] = &Product{ID: *rep.ID}
+	}
+	return products, nil
 }
 
 func (r *entityResolver) FindUser(ctx context.Context, reps []*UserRepresentation) ([]*User, error) {
-	panic(fmt.Errorf("not implemented: FindUser - findUser"))
+	users := make([]*User, len(reps))
+	for i, rep := range reps {
+		users[i] = &User{ID: *rep.ID}
+	}
+	return users, nil
 }
 
 func (r *Resolver) Entity() EntityResolver { return &entityResolver{r} }

@@ -7,39 +7,124 @@ package graph
 
 import (
 	"context"
-	"fmt"
+
+	"souk/subgraphs/internal/connection"
+	"souk/subgraphs/internal/graphql"
+	"souk/subgraphs/internal/identity"
+	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/order/checkout"
+	"souk/subgraphs/order/ledger"
 )
 
 func (r *mutationResolver) PlaceOrder(ctx context.Context, input PlaceOrderInput) (PlaceOrderResult, error) {
-	panic(fmt.Errorf("not implemented: PlaceOrder - placeOrder"))
+	request := checkout.Request{Key: input.IdempotencyKey}
+	if input.UserID != nil {
+		request.UserID = *input.UserID
+	}
+	for _, line := range input.Lines {
+		request.Lines = append(request.Lines, checkout.RequestLine{ProductID: line.ProductID, Quantity: line.Quantity})
+	}
+	o, err := r.Desk.Place(ctx, identity.From(ctx), request)
+	if err != nil {
+		return schema.Result[PlaceOrderResult](err)
+	}
+	return &OrderPayload{newOrder(o)}, nil
 }
 
 func (r *mutationResolver) CancelOrder(ctx context.Context, input CancelOrderInput) (CancelOrderResult, error) {
-	panic(fmt.Errorf("not implemented: CancelOrder - cancelOrder"))
+	request := checkout.Cancellation{ID: input.ID, ExpectedVersion: input.ExpectedVersion}
+	if input.Reason != nil {
+		request.Reason = *input.Reason
+	}
+	o, err := r.Desk.Cancel(ctx, identity.From(ctx), request)
+	if err != nil {
+		return schema.Result[CancelOrderResult](err)
+	}
+	return &OrderPayload{newOrder(o)}, nil
 }
 
 func (r *orderResolver) History(ctx context.Context, objs []*Order) ([][]*OrderEvent, error) {
-	panic(fmt.Errorf("not implemented: History - history"))
+	ids := make([]int64, len(objs))
+	for i, o := range objs {
+		ids[i], _ = checkout.ParseID(o.ID) // they are ours
+	}
+	records, err := r.Book.History(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	histories := make([][]*OrderEvent, len(objs))
+	for i, id := range ids {
+		histories[i] = newHistory(records[id])
+	}
+	return histories, nil
 }
 
 func (r *queryResolver) Order(ctx context.Context, id string) (*Order, error) {
-	panic(fmt.Errorf("not implemented: Order - order"))
+	shown, err := r.visible(ctx, []string{id})
+	return shown[id], err
 }
 
 func (r *queryResolver) Orders(ctx context.Context, userID *string, status *OrderStatus, first *int, after *string, last *int, before *string) (*OrderConnection, error) {
-	panic(fmt.Errorf("not implemented: Orders - orders"))
+	page, err := connection.Parse[int64](ledger.Sorting, connection.Arguments{First: first, After: after, Last: last, Before: before})
+	if err != nil {
+		return nil, err
+	}
+	f, ok := filter(ctx, userID, status)
+	if !ok {
+		return emptyPage(), nil
+	}
+	orders, err := r.Book.Page(ctx, f, page)
+	if err != nil {
+		return nil, err
+	}
+	total := 0
+	if graphql.Requested(ctx, "totalCount") {
+		if total, err = r.Book.Count(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	return newConnection(page, orders, total)
 }
 
 func (r *queryResolver) OrderHistory(ctx context.Context, id string) ([]*OrderEvent, error) {
-	panic(fmt.Errorf("not implemented: OrderHistory - orderHistory"))
+	shown, err := r.visible(ctx, []string{id})
+	if err != nil || shown[id] == nil {
+		return nil, err
+	}
+	number, _ := checkout.ParseID(id) // it was found
+	records, err := r.Book.History(ctx, []int64{number})
+	if err != nil {
+		return nil, err
+	}
+	return newHistory(records[number]), nil
 }
 
 func (r *subscriptionResolver) OrderUpdated(ctx context.Context, id string) (<-chan *Order, error) {
-	panic(fmt.Errorf("not implemented: OrderUpdated - orderUpdated"))
+	number, _ := checkout.ParseID(id)
+	changed, stop := r.Watcher.Watch(number) // before reading, so that nothing is missed
+	shown, err := r.visible(ctx, []string{id})
+	if err == nil && shown[id] == nil {
+		err = schema.NewNotFound("order", id)
+	}
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	updates := make(chan *Order)
+	go func() {
+		defer close(updates)
+		defer stop()
+		r.follow(ctx, shown[id], changed, updates)
+	}()
+	return updates, nil
 }
 
 func (r *userResolver) Orders(ctx context.Context, objs []*User, first *int, after *string, last *int, before *string, status *OrderStatus) ([]*OrderConnection, error) {
-	panic(fmt.Errorf("not implemented: Orders - orders"))
+	page, err := connection.Parse[int64](ledger.Sorting, connection.Arguments{First: first, After: after, Last: last, Before: before})
+	if err != nil {
+		return nil, err
+	}
+	return r.userOrders(ctx, objs, page, status)
 }
 
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }

@@ -1,0 +1,84 @@
+package order
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"souk/subgraphs/internal/sample"
+	"souk/subgraphs/order/ledger"
+)
+
+// How much the sample shop has sold, to whom, since when.
+const (
+	seedOrders = 160
+	seedUsers  = 20 // ids from 1
+	seedDays   = 60
+)
+
+// Seed fills an empty, migrated database with what the sample shop sold so
+// far; one that has orders is left as it is. Inventory's numbers are those
+// after these sales, so nothing is reserved, and nobody is told.
+func Seed(ctx context.Context, db *pgxpool.Pool) error {
+	shop, err := sample.Load()
+	if err != nil {
+		return err
+	}
+	_, err = ledger.Import(ctx, db, pastOrders(shop.Products, time.Now()))
+	return err
+}
+
+// pastOrders makes orders up, the same at every call but for their times.
+func pastOrders(products []sample.Product, now time.Time) []ledger.Past {
+	random := rand.New(rand.NewPCG(2026, 11))
+	step := seedDays * 24 * time.Hour / seedOrders
+	orders := make([]ledger.Past, 0, seedOrders)
+	for i := range seedOrders {
+		age := time.Duration(seedOrders-i)*step - time.Duration(random.Int64N(int64(step/2)))
+		user := 1 + random.Int64N(seedUsers)
+		placed := ledger.Placed{UserID: user, Currency: sample.Currency, Lines: pastLines(random, products, age)}
+		if len(placed.Lines) == 0 {
+			continue
+		}
+		at := now.Add(-age)
+		past := ledger.Past{Actor: strconv.FormatInt(user, 10), Events: []ledger.Event{placed}, Times: []time.Time{at}}
+		add := func(e ledger.Event, after time.Duration) {
+			past.Events, past.Times = append(past.Events, e), append(past.Times, at.Add(after))
+		}
+		switch n := random.IntN(100); {
+		case n < 4:
+			line := placed.Lines[0]
+			add(ledger.Rejected{
+				Reason:    ledger.OutOfStock,
+				Message:   fmt.Sprintf("Product %q is out of stock.", strconv.FormatInt(line.ProductID, 10)),
+				Shortages: []ledger.Shortage{{ProductID: strconv.FormatInt(line.ProductID, 10), Requested: line.Quantity}},
+			}, 80*time.Millisecond)
+		case n < 14:
+			add(ledger.Confirmed{}, 90*time.Millisecond)
+			reasons := []string{"", "Ordered by mistake", "Found it elsewhere", "Takes too long"}
+			add(ledger.Cancelled{Reason: reasons[random.IntN(len(reasons))]}, min(age/2, time.Duration(1+random.IntN(40))*time.Hour))
+		default:
+			add(ledger.Confirmed{}, 90*time.Millisecond)
+		}
+		orders = append(orders, past)
+	}
+	return orders
+}
+
+// pastLines picks one to four products that were on sale that long ago.
+func pastLines(random *rand.Rand, products []sample.Product, age time.Duration) []ledger.Line {
+	var lines []ledger.Line
+	picked := map[int]bool{}
+	for range 1 + random.IntN(4) {
+		i := random.IntN(len(products))
+		if p := products[i]; p.Age > age && !picked[i] {
+			picked[i] = true
+			lines = append(lines, ledger.Line{ProductID: p.ID, Name: p.Name, Quantity: 1 + random.IntN(3)*random.IntN(2), UnitPrice: p.Cents})
+		}
+	}
+	return lines
+}

@@ -1,0 +1,62 @@
+package order
+
+import (
+	"context"
+	"embed"
+	"io"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"souk/subgraphs/internal/graphql"
+	"souk/subgraphs/internal/server"
+	"souk/subgraphs/order/checkout"
+	"souk/subgraphs/order/graph"
+	"souk/subgraphs/order/inventoryclient"
+	"souk/subgraphs/order/ledger"
+	"souk/subgraphs/order/productclient"
+	"souk/subgraphs/order/userclient"
+)
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// Migrations are the service's tables, as tern reads migrations.
+func Migrations() fs.FS {
+	files, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		panic(err) // the pattern above embeds the directory
+	}
+	return files
+}
+
+// Run runs the service until the context ends.
+func Run(ctx context.Context, env server.Environment) error {
+	return server.Run(ctx, env, Migrations(), build)
+}
+
+func build(_ context.Context, r server.Resources) (*server.Service, error) {
+	transport := r.Telemetry.Transport(nil)
+	book := ledger.New(r.DB, r.Now)
+	watcher := ledger.NewWatcher(r.DB, r.Logger)
+	desk := &checkout.Desk{
+		Book:      book,
+		Inventory: inventoryclient.New(r.Services["inventory"], r.ServiceToken, transport),
+		Products:  productclient.New(r.Services["product"], r.ServiceToken, transport),
+		Users:     userclient.New(r.Services["user"], r.ServiceToken, transport),
+		Now:       r.Now,
+		Logger:    r.Logger,
+	}
+	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Book: book, Desk: desk, Watcher: watcher}})
+	return &server.Service{
+		Handler: graphql.New(r, schema, graphql.Authenticator(r)),
+		Workers: []func(context.Context) error{watcher.Run, desk.Work},
+	}, nil
+}
+
+// Replay rebuilds all orders from their events beside the table that reads
+// use, writes every difference to w, and gives their number. It changes
+// nothing.
+func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
+	return ledger.Replay(ctx, db, w)
+}

@@ -1,0 +1,250 @@
+package order_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"souk/dev/pgserver/pgtest"
+	"souk/subgraphs/internal/events"
+	"souk/subgraphs/internal/server"
+	"souk/subgraphs/internal/servicetest"
+	"souk/subgraphs/order"
+	"souk/subgraphs/order/internal/standin"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// start runs the service among stand-ins of the others.
+func start(t *testing.T, options ...func(*server.Environment)) (*servicetest.Service, *standin.Inventory) {
+	t.Helper()
+	inventory := standin.NewInventory(t, map[string]int{"1": 5, "2": 100})
+	others := map[string]string{
+		"user":      standin.NewUsers(t, "1", "2").URL,
+		"inventory": inventory.URL,
+		"product": standin.NewProducts(t, map[string]standin.Product{
+			"1": {Name: "Laptop", Price: 99999, Currency: "USD"},
+			"2": {Name: "Mouse", Price: 1950, Currency: "USD"},
+		}).URL,
+	}
+	return servicetest.Start(t, order.Run, append(options, func(e *server.Environment) { e.Services = others })...), inventory
+}
+
+// same compares JSON texts.
+func same(t *testing.T, ask, got, want string) {
+	t.Helper()
+	var a, b any
+	if err := json.Unmarshal([]byte(got), &a); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(want), &b); err != nil {
+		t.Fatal(err)
+	}
+	if x, y := fmt.Sprint(a), fmt.Sprint(b); x != y {
+		t.Errorf("%s\n answered %s\n     not %s", ask, x, y)
+	}
+}
+
+const place = `mutation ($user: ID!, $product: ID!, $quantity: Int!) {
+	placeOrder(input: {userId: $user, lines: [{productId: $product, quantity: $quantity}]}) {
+		__typename
+		... on OrderPayload { order { id } }
+		... on Error { code message }
+		... on OutOfStock { shortages { productId requested available } }
+		... on Unavailable { retryAfter }
+	} }`
+
+func buy(user, product string, quantity int) map[string]any {
+	return map[string]any{"user": user, "product": product, "quantity": quantity}
+}
+
+func TestOrderByGraphQL(t *testing.T) {
+	s, _ := start(t)
+	same(t, "placeOrder", s.Data(t, place, buy("1", "1", 2)), `{"placeOrder": {"__typename": "OrderPayload", "order": {"id": "1"}}}`)
+	for _, step := range []struct{ ask, want string }{
+		{
+			`{ order(id: "1") { user { id } status total { minorUnits currency decimal } version cancelledAt
+				lines { product { id name } quantity unitPrice { decimal } total { decimal } } } }`,
+			`{"order": {"user": {"id": "1"}, "status": "CONFIRMED", "total": {"minorUnits": 199998, "currency": "USD", "decimal": 1999.98}, "version": 2, "cancelledAt": null,
+				"lines": [{"product": {"id": "1", "name": "Laptop"}, "quantity": 2, "unitPrice": {"decimal": 999.99}, "total": {"decimal": 1999.98}}]}}`,
+		},
+		{
+			`{ orderHistory(id: "1") { version type actor data } }`,
+			`{"orderHistory": [
+				{"version": 1, "type": "OrderPlaced", "actor": "anonymous", "data": {"userId": "1", "currency": "USD", "lines": [{"productId": "1", "name": "Laptop", "quantity": 2, "unitPrice": 99999}]}},
+				{"version": 2, "type": "OrderConfirmed", "actor": "system", "data": {}}]}`,
+		},
+		{
+			`mutation { cancelOrder(input: {id: "1", expectedVersion: 1}) { ... on Conflict { code } } }`,
+			`{"cancelOrder": {"code": "CONFLICT"}}`,
+		},
+		{
+			`mutation { cancelOrder(input: {id: "1", reason: "too heavy", expectedVersion: 2}) { ... on OrderPayload { order { status cancelReason history { type } } } } }`,
+			`{"cancelOrder": {"order": {"status": "CANCELLED", "cancelReason": "too heavy", "history": [{"type": "OrderPlaced"}, {"type": "OrderConfirmed"}, {"type": "OrderCancelled"}]}}}`,
+		},
+		{`{ order(id: "7") { id } orderHistory(id: "7") { type } }`, `{"order": null, "orderHistory": null}`},
+		{
+			`mutation { cancelOrder(input: {id: "7"}) { ... on NotFound { code message } } }`,
+			`{"cancelOrder": {"code": "NOT_FOUND", "message": "There is no order \"7\"."}}`,
+		},
+	} {
+		same(t, step.ask, s.Data(t, step.ask, nil), step.want)
+	}
+	same(t, "too many", s.Data(t, place, buy("1", "1", 9)),
+		`{"placeOrder": {"__typename": "OutOfStock", "code": "OUT_OF_STOCK", "message": "not enough", "shortages": [{"productId": "1", "requested": 9, "available": 5}]}}`)
+}
+
+func TestConnections(t *testing.T) {
+	s, _ := start(t)
+	for i := range 5 {
+		s.Data(t, place, buy(fmt.Sprint(1+i%2), "2", 1))
+	}
+	const nodes = `{ nodes { id } totalCount pageInfo { hasNextPage hasPreviousPage } }`
+	for _, step := range []struct{ ask, want string }{
+		{`{ orders(first: 2) ` + nodes + ` }`, `{"orders": {"nodes": [{"id": "5"}, {"id": "4"}], "totalCount": 5, "pageInfo": {"hasNextPage": true, "hasPreviousPage": false}}}`},
+		{`{ orders(last: 2) ` + nodes + ` }`, `{"orders": {"nodes": [{"id": "2"}, {"id": "1"}], "totalCount": 5, "pageInfo": {"hasNextPage": false, "hasPreviousPage": true}}}`},
+		{`{ orders(userId: "2") ` + nodes + ` }`, `{"orders": {"nodes": [{"id": "4"}, {"id": "2"}], "totalCount": 2, "pageInfo": {"hasNextPage": false, "hasPreviousPage": false}}}`},
+		{`{ orders(status: REJECTED) ` + nodes + ` }`, `{"orders": {"nodes": [], "totalCount": 0, "pageInfo": {"hasNextPage": false, "hasPreviousPage": false}}}`},
+	} {
+		same(t, step.ask, s.Data(t, step.ask, nil), step.want)
+	}
+	var page struct {
+		Orders struct{ PageInfo struct{ EndCursor string } }
+	}
+	if err := json.Unmarshal([]byte(s.Data(t, `{ orders(first: 2) { pageInfo { endCursor } } }`, nil)), &page); err != nil {
+		t.Fatal(err)
+	}
+	next := `query ($after: String!) { orders(first: 2, after: $after) ` + nodes + ` }`
+	same(t, next, s.Data(t, next, map[string]any{"after": page.Orders.PageInfo.EndCursor}),
+		`{"orders": {"nodes": [{"id": "3"}, {"id": "2"}], "totalCount": 5, "pageInfo": {"hasNextPage": true, "hasPreviousPage": true}}}`)
+	if answer := s.Ask(t, `{ orders(first: 101) { nodes { id } } }`, nil); len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "BAD_USER_INPUT" {
+		t.Errorf("a page that is too large: %+v", answer.Errors)
+	}
+}
+
+func TestEntities(t *testing.T) {
+	s, _ := start(t)
+	for i := range 4 {
+		s.Data(t, place, buy(fmt.Sprint(1+i%2), "2", 1))
+	}
+	got := s.Data(t, `query ($r: [_Any!]!) { _entities(representations: $r) {
+		... on Order { id status }
+		... on Product { id }
+		... on User { id orders(first: 1) { nodes { id } totalCount } } } }`, map[string]any{"r": []any{
+		map[string]any{"__typename": "Order", "id": "2"},
+		map[string]any{"__typename": "User", "id": "2"},
+		map[string]any{"__typename": "Order", "id": "nonsense"},
+		map[string]any{"__typename": "User", "id": "1"},
+		map[string]any{"__typename": "Product", "id": "5"},
+		map[string]any{"__typename": "Order", "id": "1"},
+		map[string]any{"__typename": "User", "id": "3"},
+	}})
+	same(t, "_entities", got, `{"_entities": [
+		{"id": "2", "status": "CONFIRMED"}, {"id": "2", "orders": {"nodes": [{"id": "4"}], "totalCount": 2}}, null,
+		{"id": "1", "orders": {"nodes": [{"id": "3"}], "totalCount": 2}}, {"id": "5"}, {"id": "1", "status": "CONFIRMED"},
+		{"id": "3", "orders": {"nodes": [], "totalCount": 0}}]}`)
+}
+
+func TestVisibility(t *testing.T) {
+	s, _ := start(t, func(e *server.Environment) { e.AuthMode = server.Enforced })
+	same(t, "a service", s.Data(t, place, buy("1", "2", 1), servicetest.AsService), `{"placeOrder": {"__typename": "OrderPayload", "order": {"id": "1"}}}`)
+	same(t, "anybody", s.Data(t, place, buy("1", "2", 1)), `{"placeOrder": {"__typename": "Forbidden", "code": "FORBIDDEN", "message": "Orders can be placed for oneself only."}}`)
+	same(t, "anybody", s.Data(t, `{ order(id: "1") { id } orderHistory(id: "1") { type } orders { nodes { id } totalCount }
+		mine: orders(userId: "1") { nodes { id } totalCount } _entities(representations: [{__typename: "Order", id: "1"}, {__typename: "User", id: "1"}]) {
+			... on Order { id } ... on User { orders { nodes { id } totalCount } } } }`, nil),
+		`{"order": null, "orderHistory": null, "orders": {"nodes": [], "totalCount": 0}, "mine": {"nodes": [], "totalCount": 0},
+			"_entities": [null, {"orders": {"nodes": [], "totalCount": 0}}]}`)
+	same(t, "anybody", s.Data(t, `mutation { cancelOrder(input: {id: "1"}) { __typename } }`, nil), `{"cancelOrder": {"__typename": "NotFound"}}`)
+}
+
+func TestEventsAreTold(t *testing.T) {
+	s, _ := start(t)
+	s.Data(t, place, buy("1", "1", 2))
+	s.Data(t, `mutation { cancelOrder(input: {id: "1", reason: "x"}) { __typename } }`, nil)
+	var told []string
+	for deadline := time.Now().Add(20 * time.Second); len(told) < 2; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("only these events were published: %s", told)
+		}
+		entries, _ := s.Redis.Stream(events.Stream) // an error means: not there yet
+		told = nil
+		for _, entry := range entries {
+			told = append(told, strings.Join(entry.Values, " "))
+		}
+	}
+	for i, want := range []string{"order.created", "order.cancelled"} {
+		if !strings.Contains(told[i], want) || !strings.Contains(told[i], `"name":"Laptop"`) || !strings.Contains(told[i], `"total":199998`) {
+			t.Errorf("event %d is %s", i, told[i])
+		}
+	}
+}
+
+func TestOrderUpdated(t *testing.T) {
+	s, _ := start(t)
+	s.Data(t, place, buy("1", "1", 1))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	body := []byte(`{"query": "subscription { orderUpdated(id: \"1\") { status version } }"}`)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "text/event-stream")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var got []string
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		data, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if !ok || data == "" {
+			continue
+		}
+		if got = append(got, data); len(got) == 1 {
+			s.Data(t, `mutation { cancelOrder(input: {id: "1"}) { __typename } }`, nil)
+		}
+	} // the stream ends with the order
+	want := []string{
+		`{"data":{"orderUpdated":{"status":"CONFIRMED","version":2}}}`,
+		`{"data":{"orderUpdated":{"status":"CANCELLED","version":3}}}`,
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s\nnot %s", got, want)
+	}
+}
+
+func TestInventoryAway(t *testing.T) {
+	s, inventory := start(t)
+	inventory.Fail(func(string) standin.Failure { return standin.Away })
+	answer := s.Data(t, place, buy("1", "1", 2))
+	if !strings.Contains(answer, `"code":"UNAVAILABLE"`) || !strings.Contains(answer, `"retryAfter":`) {
+		t.Errorf("without inventory: %s", answer)
+	}
+	same(t, "order", s.Data(t, `{ order(id: "1") { status } }`, nil), `{"order": {"status": "REJECTED"}}`)
+}
+
+func TestSeed(t *testing.T) {
+	s, _ := start(t)
+	for range 2 { // the second time changes nothing
+		if err := order.Seed(t.Context(), s.DB); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	if n, err := order.Replay(t.Context(), s.DB, &out); n != 0 || err != nil || strings.HasPrefix(out.String(), "0 ") {
+		t.Errorf("%d differences, %v: %s", n, err, &out)
+	}
+	var statuses, waiting int
+	err := s.DB.QueryRow(t.Context(), `SELECT count(DISTINCT status), (SELECT count(*) FROM event_outbox) + (SELECT count(*) FROM stock_releases) FROM orders`).Scan(&statuses, &waiting)
+	if err != nil || statuses != 3 || waiting != 0 {
+		t.Errorf("%d statuses, %d events and releases: %v", statuses, waiting, err)
+	}
+}
