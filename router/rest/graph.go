@@ -16,9 +16,9 @@ type Graph interface {
 
 // Answer is a GraphQL response.
 type Answer struct {
-	Data   json.RawMessage // null or empty when the operation failed as a whole
-	Errors []Error
-	Header http.Header // facts about the answer for the response, such as Age and Cache-Control
+	Data   json.RawMessage `json:"data"` // null or empty when the operation failed as a whole
+	Errors []Error         `json:"errors"`
+	Header http.Header     `json:"-"` // facts about the answer for the response, such as Age and Cache-Control
 }
 
 // Error is an error of a GraphQL response.
