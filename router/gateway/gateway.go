@@ -2,15 +2,13 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
-
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/trace"
 
 	"souk/router/execute"
 	"souk/router/gateway/config"
@@ -47,6 +45,10 @@ type Options struct {
 	// Middleware is put around the GraphQL endpoint and the REST routes, the
 	// first outermost: traces, authentication.
 	Middleware []func(http.Handler) http.Handler
+	// REST makes the routes under /api/ for the API schema of a supergraph; the
+	// graph they are given belongs to it. A supergraph for which it fails is
+	// refused. Nil for no routes.
+	REST func(apiSchema string, graph rest.Graph) (http.Handler, error)
 	// Mount are further handlers on the public port, by pattern.
 	Mount map[string]http.Handler
 	// Admin are handlers on the admin port, by pattern, such as "/metrics".
@@ -77,7 +79,6 @@ type Gateway struct {
 	coders  coders
 	trusted *trusted
 	flights flights
-	tracer  trace.Tracer
 
 	current               atomic.Pointer[generation]
 	loading               sync.Mutex
@@ -93,14 +94,13 @@ type Gateway struct {
 // New makes a gateway and loads its supergraph. It watches the supergraph's
 // file until ctx ends or Close is called.
 func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
+	if o.Transport == nil {
+		return nil, errors.New("gateway: Options.Transport must be set")
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics), coders: newCoders()}
-	if gw.options.Transport == nil {
-		gw.options.Transport = gw.newTransport
-	}
-	gw.tracer = otel.Tracer("souk/router/gateway")
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
 	if gw.trusted, err = loadTrusted(c.PersistedDocuments); err != nil {
@@ -131,11 +131,29 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 // Handler serves everything on the public port.
 func (gw *Gateway) Handler() http.Handler { return gw.handler }
 
-// Close ends open subscriptions and lets go of the supergraph. Requests under
-// way end with it undisturbed.
-func (gw *Gateway) Close() {
+// APISchema is the SDL of what clients see of the current supergraph; empty
+// after Close.
+func (gw *Gateway) APISchema() string {
+	g := gw.acquire()
+	if g == nil {
+		return ""
+	}
+	defer g.release()
+	return g.model.APISchema
+}
+
+// Drain makes ready for the end: the gateway is not Ready any more, takes no
+// new subscriptions and ends those that are open. Other requests are still
+// answered, until Close.
+func (gw *Gateway) Drain() {
 	gw.draining.Store(true)
 	gw.endStreams()
+}
+
+// Close lets go of the supergraph, after Drain. Requests under way end with it
+// undisturbed; later ones are answered with 503.
+func (gw *Gateway) Close() {
+	gw.Drain()
 	gw.watch.Wait()
 	if g := gw.current.Swap(nil); g != nil {
 		g.release()

@@ -65,12 +65,6 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 		return nil, err
 	}
 	schema.Limits = limits(gw.config.Limits)
-	var entities execute.EntityCache
-	if gw.options.EntityCache != nil {
-		if entities, err = gw.options.EntityCache(model); err != nil {
-			return nil, fmt.Errorf("preparing the entity cache: %w", err)
-		}
-	}
 	transport, closeTransport, err := gw.options.Transport(model)
 	if err != nil {
 		return nil, fmt.Errorf("preparing requests to subgraphs: %w", err)
@@ -95,7 +89,7 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 		Transport:  transport,
 		Cache:      entities,
 		Introspect: introspect.New(schema).Answer,
-		Observe:    gw.observe,
+		Observe:    gw.options.Observe,
 		HideErrors: gw.hidesErrors,
 	})
 	g.holders.Store(1)

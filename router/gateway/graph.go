@@ -3,11 +3,11 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
-	"souk/router/operation"
 	"souk/router/rest"
 )
 
@@ -32,14 +32,11 @@ func (g *graph) Execute(ctx context.Context, r *http.Request, document, operatio
 	response := x.run(ctx, p, start)
 	defer response.Release()
 	// Decoding copies what it gives, so that the response can go.
-	var answer struct {
-		Data   json.RawMessage
-		Errors []rest.Error
+	out := &rest.Answer{}
+	if err := json.Unmarshal(response.Body, out); err != nil {
+		return nil, fmt.Errorf("reading the answer of %s: %w", operationName, err)
 	}
-	if err := json.Unmarshal(response.Body, &answer); err != nil {
-		return nil, fmt.Errorf("reading the graph's answer: %w", err)
-	}
-	out := &rest.Answer{Data: answer.Data, Errors: answer.Errors, Header: http.Header{}}
+	out.Header = http.Header{}
 	if response.Control.Set && response.Errors == 0 {
 		out.Header.Set("Cache-Control", cacheControl(response.Control))
 	}
@@ -67,25 +64,13 @@ func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
 	gen.rest.ServeHTTP(w, r)
 }
 
-// Execute answers one operation, given as text, as if it had come over HTTP
-// from a caller with r's headers: for programs that have a gateway inside. The
-// result is a GraphQL response as JSON.
-func (gw *Gateway) Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) ([]byte, error) {
-	start := time.Now()
+// Execute makes the gateway a [rest.Graph]: that of whatever supergraph is
+// current. What the caller may have is decided as for any other operation.
+func (gw *Gateway) Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Answer, error) {
 	gen := gw.acquire()
 	if gen == nil {
-		return nil, fmt.Errorf("the gateway is closed")
+		return nil, errors.New("the router is about to stop")
 	}
 	defer gen.release()
-	x := exchange{Gateway: gw, gen: gen, r: r}
-	p, err := x.prepare(ctx, &request{document: []byte(document), operationName: []byte(operationName), variables: variables, own: true})
-	if err != nil {
-		return describe(err).body(), nil
-	}
-	if p.op.Kind == operation.Subscription {
-		return nil, fmt.Errorf("a subscription has no single answer")
-	}
-	response := x.run(ctx, p, start)
-	defer response.Release()
-	return append([]byte(nil), response.Body...), nil
+	return (&graph{gw, gen}).Execute(ctx, r, document, operationName, variables)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"souk/router/execute"
+	"souk/router/gateway/config"
 	"souk/router/operation"
 )
 
@@ -105,4 +106,13 @@ func (x *exchange) fly(f *flight, key string, p *prepared, start time.Time) {
 	f.body = append([]byte(nil), response.Body...)
 	f.outcome = execute.Response{Errors: response.Errors, DataNull: response.DataNull, Control: response.Control}
 	response.Release()
+}
+
+// propagated are the names of all client headers that any subgraph is sent.
+func propagated(c config.Headers) []string {
+	names := slices.Clone(c.All.Propagate)
+	for _, rules := range c.Subgraphs {
+		names = append(names, rules.Propagate...)
+	}
+	return names
 }
