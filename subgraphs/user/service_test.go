@@ -1,0 +1,509 @@
+package user_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+
+	"souk/dev/pgserver/pgtest"
+	"souk/subgraphs/internal/server"
+	"souk/subgraphs/internal/servicetest"
+	"souk/subgraphs/user"
+	"souk/subgraphs/user/account"
+	"souk/subgraphs/user/graph"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func bearer(token string) func(http.Header) {
+	return func(h http.Header) { h.Set("Authorization", "Bearer "+token) }
+}
+
+func enforced(env *server.Environment) { env.AuthMode = server.Enforced }
+
+// clock is a time that tests set.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.now }
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func with(c *clock) func(*server.Environment) {
+	return func(env *server.Environment) { env.Now = c.Now }
+}
+
+// step is an operation and the data it must give.
+type step struct {
+	ask, want string
+	as        func(http.Header)
+}
+
+func run(t *testing.T, s *servicetest.Service, steps []step) {
+	t.Helper()
+	for _, step := range steps {
+		var headers []func(http.Header)
+		if step.as != nil {
+			headers = append(headers, step.as)
+		}
+		if got := s.Data(t, step.ask, nil, headers...); got != step.want {
+			t.Errorf("%s\n answered %s\n     not %s", step.ask, got, step.want)
+		}
+	}
+}
+
+// tokens are the session that a mutation gave.
+type tokens struct {
+	Typename                  string `json:"__typename"`
+	AccessToken, RefreshToken string
+	Code                      string
+	User                      struct{ ID, Email string }
+}
+
+const sessionFields = `__typename ... on Session { accessToken refreshToken user { id email } } ... on Error { code }`
+
+func begin(t *testing.T, s *servicetest.Service, mutation string) tokens {
+	t.Helper()
+	var data map[string]tokens
+	if err := json.Unmarshal([]byte(s.Data(t, "mutation { "+mutation+" { "+sessionFields+" } }", nil)), &data); err != nil {
+		t.Fatal(err)
+	}
+	for _, session := range data {
+		return session
+	}
+	return tokens{}
+}
+
+func signUp(t *testing.T, s *servicetest.Service, name string) tokens {
+	t.Helper()
+	return begin(t, s, fmt.Sprintf(`signUp(input: {username: %q, email: "%[1]s@example.com", password: "secret of %[1]s"})`, name))
+}
+
+func logIn(t *testing.T, s *servicetest.Service, login, password string) tokens {
+	t.Helper()
+	return begin(t, s, fmt.Sprintf(`logIn(input: {login: %q, password: %q})`, login, password))
+}
+
+func refresh(t *testing.T, s *servicetest.Service, token string) tokens {
+	t.Helper()
+	return begin(t, s, fmt.Sprintf(`refreshSession(refreshToken: %q)`, token))
+}
+
+func TestSignUp(t *testing.T) {
+	s := servicetest.Start(t, user.Run)
+	run(t, s, []step{
+		{
+			ask:  `mutation { signUp(input: {username: "testuser", email: "test@example.com", phone: "+49 (30) 123-456"}) { ... on UserPayload { user { id username displayName email phone roles version } } } }`,
+			want: `{"signUp":{"user":{"id":"1","username":"testuser","displayName":"testuser","email":"test@example.com","phone":"+4930123456","roles":["CUSTOMER"],"version":1}}}`,
+		},
+		{
+			ask:  `mutation { signUp(input: {username: "TestUser", email: "other@example.com"}) { ... on Conflict { code message } } }`,
+			want: `{"signUp":{"code":"CONFLICT","message":"The username is taken."}}`,
+		},
+		{
+			ask:  `mutation { signUp(input: {username: "other", email: "TEST@Example.com"}) { ... on Conflict { message } } }`,
+			want: `{"signUp":{"message":"There is an account with this e-mail address."}}`,
+		},
+		{
+			ask:  `mutation { signUp(input: {username: "-", email: "nowhere", password: "short", displayName: " ", phone: "030"}) { ... on InvalidInput { code fields { path } } } }`,
+			want: `{"signUp":{"code":"INVALID_INPUT","fields":[{"path":"username"},{"path":"email"},{"path":"displayName"},{"path":"phone"},{"path":"password"}]}}`,
+		},
+		{
+			ask:  `mutation { signUp(input: {username: "abcdefgh", email: "a@example.com", password: "ABCDEFGH"}) { ... on InvalidInput { fields { path message hint } } } }`,
+			want: `{"signUp":{"fields":[{"path":"password","message":"is the name of the account","hint":"something others cannot guess"}]}}`,
+		},
+	})
+}
+
+func TestUpdate(t *testing.T) {
+	s := servicetest.Start(t, user.Run)
+	const fields = `{ __typename ... on UserPayload { user { username email phone version } } ... on Error { message } }`
+	run(t, s, []step{
+		{ask: `mutation { signUp(input: {username: "ada", email: "ada@example.com", phone: "+4930123456"}) { __typename } }`, want: `{"signUp":{"__typename":"UserPayload"}}`},
+		{ask: `mutation { signUp(input: {username: "bob", email: "bob@example.com"}) { __typename } }`, want: `{"signUp":{"__typename":"UserPayload"}}`},
+		{
+			ask:  `mutation { updateUser(input: {id: "1", username: "Ada", expectedVersion: 1}) ` + fields + ` }`,
+			want: `{"updateUser":{"__typename":"UserPayload","user":{"username":"Ada","email":"ada@example.com","phone":"+4930123456","version":2}}}`,
+		},
+		{
+			ask:  `mutation { updateUser(input: {id: "1", username: "Ada"}) ` + fields + ` }`,
+			want: `{"updateUser":{"__typename":"UserPayload","user":{"username":"Ada","email":"ada@example.com","phone":"+4930123456","version":2}}}`,
+		},
+		{
+			ask:  `mutation { updateUser(input: {id: "1", phone: null}) ` + fields + ` }`,
+			want: `{"updateUser":{"__typename":"UserPayload","user":{"username":"Ada","email":"ada@example.com","phone":null,"version":3}}}`,
+		},
+		{
+			ask:  `mutation { updateUser(input: {id: "1", username: "x", expectedVersion: 1}) ` + fields + ` }`,
+			want: `{"updateUser":{"__typename":"InvalidInput","message":"The input is not acceptable: username is not a username."}}`,
+		},
+		{
+			ask:  `mutation { updateUser(input: {id: "1", displayName: "A", expectedVersion: 1}) ` + fields + ` }`,
+			want: `{"updateUser":{"__typename":"Conflict","message":"The user \"1\" is at version 3 by now, not 1. Read it again and repeat the change."}}`,
+		},
+		{
+			ask:  `mutation { updateUser(input: {id: "1", email: "BOB@example.com"}) ` + fields + ` }`,
+			want: `{"updateUser":{"__typename":"Conflict","message":"There is an account with this e-mail address."}}`,
+		},
+		{
+			ask:  `mutation { updateUser(input: {id: "9", username: "nobody"}) ` + fields + ` }`,
+			want: `{"updateUser":{"__typename":"NotFound","message":"There is no user \"9\"."}}`,
+		},
+	})
+}
+
+// What is private stays so, for every way to a user.
+func TestPrivacy(t *testing.T) {
+	for _, mode := range []string{server.Tutorial, server.Enforced} {
+		t.Run(mode, func(t *testing.T) {
+			s := servicetest.Start(t, user.Run, func(env *server.Environment) { env.AuthMode = mode })
+			ada, bob := signUp(t, s, "ada"), signUp(t, s, "bob")
+			anonymous := `null`
+			if mode == server.Tutorial {
+				anonymous = `"ada@example.com"`
+			}
+			const entity = `{ _entities(representations: [{__typename: "User", id: "1"}, {__typename: "User", id: "77"}]) { ... on User { username email } } }`
+			run(t, s, []step{
+				{ask: `{ user(id: "1") { email } }`, want: `{"user":{"email":` + anonymous + `}}`},
+				{ask: `{ user(id: "1") { email } }`, want: `{"user":{"email":"ada@example.com"}}`, as: bearer(ada.AccessToken)},
+				{ask: `{ user(id: "1") { username email phone } }`, want: `{"user":{"username":"ada","email":null,"phone":null}}`, as: bearer(bob.AccessToken)},
+				{ask: `{ user(id: "1") { email } }`, want: `{"user":{"email":null}}`, as: bearer("made.up.token")},
+				{ask: `{ user(id: "1") { email } }`, want: `{"user":{"email":null}}`, as: func(h http.Header) { h.Set("Souk-Service-Token", "guess") }},
+				{ask: `{ users { nodes { email } } }`, want: `{"users":{"nodes":[{"email":null},{"email":"bob@example.com"}]}}`, as: bearer(bob.AccessToken)},
+				{ask: entity, want: `{"_entities":[{"username":"ada","email":null},null]}`, as: bearer(bob.AccessToken)},
+				{ask: entity, want: `{"_entities":[{"username":"ada","email":"ada@example.com"},null]}`, as: servicetest.AsService},
+				{ask: `{ me { email } }`, want: `{"me":{"email":"bob@example.com"}}`, as: bearer(bob.AccessToken)},
+				{ask: `{ me { email } }`, want: `{"me":null}`},
+				{ask: `mutation { updateUser(input: {id: "1", username: "mine"}) { ... on Error { code } } }`, want: `{"updateUser":{"code":"FORBIDDEN"}}`, as: bearer(bob.AccessToken)},
+				{ask: `mutation { changePassword(input: {id: "1", newPassword: "long enough"}) { ... on Error { code } } }`, want: `{"changePassword":{"code":"FORBIDDEN"}}`, as: bearer(bob.AccessToken)},
+				{ask: `mutation { setRoles(id: "2", roles: [ADMIN]) { ... on Error { code } } }`, want: `{"setRoles":{"code":"FORBIDDEN"}}`, as: bearer(bob.AccessToken)},
+				{ask: `{ contacts(userIds: ["1", "77"]) { email } }`, want: `{"contacts":[{"email":"ada@example.com"},null]}`, as: servicetest.AsService},
+			})
+			for who, header := range map[string]func(http.Header){"ada": bearer(ada.AccessToken), "nobody": func(http.Header) {}} {
+				answer := s.Ask(t, `{ contacts(userIds: ["1"]) { email } }`, nil, header)
+				if len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "FORBIDDEN" {
+					t.Errorf("contacts for %s: %s %v", who, answer.Data, answer.Errors)
+				}
+			}
+		})
+	}
+}
+
+func TestLogIn(t *testing.T) {
+	s := servicetest.Start(t, user.Run, enforced)
+	signUp(t, s, "Ada")
+	for _, login := range []string{"ada", "ADA", "Ada@Example.com"} {
+		if got := logIn(t, s, login, "secret of Ada"); got.User.Email != "Ada@example.com" || got.AccessToken == "" {
+			t.Errorf("log-in as %s: %+v", login, got)
+		}
+	}
+	for login, password := range map[string]string{"ada": "secret of ada", "nobody": "secret of Ada", "": ""} {
+		if got := logIn(t, s, login, password); got.Code != "INVALID_CREDENTIALS" {
+			t.Errorf("log-in as %q: %+v", login, got)
+		}
+	}
+	run(t, s, []step{
+		{ask: `mutation { signUp(input: {username: "silent", email: "silent@example.com"}) { __typename } }`, want: `{"signUp":{"__typename":"UserPayload"}}`},
+	})
+	if got := logIn(t, s, "silent", ""); got.Code != "INVALID_CREDENTIALS" {
+		t.Errorf("log-in without a password set: %+v", got)
+	}
+}
+
+// Guessing is bounded for each name, whether somebody has it or not, and also
+// when all guesses come at once.
+func TestGuessing(t *testing.T) {
+	now := &clock{now: time.Now()}
+	s := servicetest.Start(t, user.Run, enforced, with(now))
+	signUp(t, s, "ada")
+	for _, login := range []string{"ada", "nobody"} {
+		var tried sync.Map
+		var all sync.WaitGroup
+		for i := range 30 {
+			all.Go(func() { tried.Store(i, logIn(t, s, login, fmt.Sprint("guess ", i)).Code) })
+		}
+		all.Wait()
+		count := map[any]int{}
+		tried.Range(func(_, code any) bool { count[code]++; return true })
+		if count["INVALID_CREDENTIALS"] != 6 || count["TOO_MANY_ATTEMPTS"] != 24 {
+			t.Errorf("guesses for %s: %v", login, count)
+		}
+	}
+	if got := logIn(t, s, "ada", "secret of ada"); got.Code != "TOO_MANY_ATTEMPTS" {
+		t.Errorf("the right password at a blocked name: %+v", got)
+	}
+	now.pass(31 * time.Second)
+	if got := logIn(t, s, "ada", "wrong"); got.Code != "INVALID_CREDENTIALS" {
+		t.Errorf("one more try after the wait: %+v", got)
+	}
+	now.pass(31 * time.Second) // it doubled
+	if got := logIn(t, s, "ada", "secret of ada"); got.Code != "TOO_MANY_ATTEMPTS" {
+		t.Errorf("too early: %+v", got)
+	}
+	now.pass(31 * time.Second)
+	if got := logIn(t, s, "ada", "secret of ada"); got.AccessToken == "" {
+		t.Errorf("the right password after the wait: %+v", got)
+	}
+}
+
+func TestRefresh(t *testing.T) {
+	now := &clock{now: time.Now()}
+	s := servicetest.Start(t, user.Run, enforced, with(now))
+	first := signUp(t, s, "ada")
+	me := func(session tokens, want string) {
+		t.Helper()
+		run(t, s, []step{{ask: `{ me { id } }`, want: want, as: bearer(session.AccessToken)}})
+	}
+	me(first, `{"me":{"id":"1"}}`)
+	now.pass(16 * time.Minute)
+	me(first, `{"me":null}`)
+	second := refresh(t, s, first.RefreshToken)
+	me(second, `{"me":{"id":"1"}}`)
+	third := refresh(t, s, second.RefreshToken)
+	if third.RefreshToken == "" {
+		t.Fatalf("second refresh: %+v", third)
+	}
+
+	other := logIn(t, s, "ada", "secret of ada")
+	if got := refresh(t, s, first.RefreshToken); got.Code != "INVALID_REFRESH_TOKEN" {
+		t.Errorf("a spent token: %+v", got)
+	}
+	if got := refresh(t, s, third.RefreshToken); got.Code != "INVALID_REFRESH_TOKEN" {
+		t.Errorf("the session of a token used twice: %+v", got)
+	}
+	other = refresh(t, s, other.RefreshToken)
+	if other.RefreshToken == "" {
+		t.Errorf("another session ended with it: %+v", other)
+	}
+	run(t, s, []step{
+		{ask: fmt.Sprintf(`mutation { logOut(refreshToken: %q) }`, other.RefreshToken), want: `{"logOut":true}`},
+		{ask: fmt.Sprintf(`mutation { logOut(refreshToken: %q) }`, other.RefreshToken), want: `{"logOut":false}`},
+		{ask: `mutation { logOut(refreshToken: "unknown") }`, want: `{"logOut":false}`},
+	})
+	if got := refresh(t, s, other.RefreshToken); got.Code != "INVALID_REFRESH_TOKEN" {
+		t.Errorf("after logging out: %+v", got)
+	}
+
+	late := logIn(t, s, "ada", "secret of ada")
+	now.pass(31 * 24 * time.Hour)
+	if got := refresh(t, s, late.RefreshToken); got.Code != "INVALID_REFRESH_TOKEN" {
+		t.Errorf("an expired session: %+v", got)
+	}
+}
+
+// Of two who use a token at once, one wins, and the session ends.
+func TestRefreshRace(t *testing.T) {
+	s := servicetest.Start(t, user.Run, enforced)
+	first := signUp(t, s, "ada")
+	results := make(chan tokens, 8)
+	for range cap(results) {
+		go func() { results <- refresh(t, s, first.RefreshToken) }()
+	}
+	var won []tokens
+	for range cap(results) {
+		if got := <-results; got.RefreshToken != "" {
+			won = append(won, got)
+		}
+	}
+	if len(won) != 1 {
+		t.Fatalf("%d refreshes of one token succeeded", len(won))
+	}
+	if got := refresh(t, s, won[0].RefreshToken); got.Code != "INVALID_REFRESH_TOKEN" {
+		t.Errorf("the session goes on: %+v", got)
+	}
+}
+
+func TestChangePassword(t *testing.T) {
+	s := servicetest.Start(t, user.Run, enforced, func(env *server.Environment) {
+		env.Lookup = func(key string) (string, bool) {
+			if key == "ADMIN_PASSWORD" {
+				return "rule the souk", true
+			}
+			return "", false
+		}
+	})
+	admin := logIn(t, s, "admin", "rule the souk")
+	ada := signUp(t, s, "ada")
+	const fields = `{ __typename ... on Error { code } }`
+	change := func(arguments string) string {
+		return fmt.Sprintf(`mutation { changePassword(input: {id: %q, %s}) %s }`, ada.User.ID, arguments, fields)
+	}
+	own := bearer(ada.AccessToken)
+	run(t, s, []step{
+		{ask: change(`newPassword: "another secret"`), want: `{"changePassword":{"__typename":"InvalidCredentials","code":"INVALID_CREDENTIALS"}}`, as: own},
+		{ask: change(`currentPassword: "secret of ada", newPassword: "short"`), want: `{"changePassword":{"__typename":"InvalidInput","code":"INVALID_INPUT"}}`, as: own},
+		{ask: change(`currentPassword: "secret of ada", newPassword: "another secret"`), want: `{"changePassword":{"__typename":"UserPayload"}}`, as: own},
+	})
+	if got := refresh(t, s, ada.RefreshToken); got.Code != "INVALID_REFRESH_TOKEN" {
+		t.Errorf("a session outlived the password: %+v", got)
+	}
+	if got := logIn(t, s, "ada", "secret of ada"); got.Code != "INVALID_CREDENTIALS" {
+		t.Errorf("the old password: %+v", got)
+	}
+	run(t, s, []step{
+		{ask: change(`newPassword: "the admin's choice"`), want: `{"changePassword":{"__typename":"UserPayload"}}`, as: bearer(admin.AccessToken)},
+		{ask: change(`newPassword: "nobody's choice"`), want: `{"changePassword":{"__typename":"Forbidden","code":"FORBIDDEN"}}`},
+	})
+	if got := logIn(t, s, "ada", "the admin's choice"); got.AccessToken == "" {
+		t.Errorf("the new password: %+v", got)
+	}
+}
+
+func TestRoles(t *testing.T) {
+	s := servicetest.Start(t, user.Run, enforced, func(env *server.Environment) {
+		env.Lookup = func(key string) (string, bool) {
+			v, ok := map[string]string{"ADMIN_USERNAME": "root", "ADMIN_PASSWORD": "rule the souk"}[key]
+			return v, ok
+		}
+	})
+	root := logIn(t, s, "root", "rule the souk")
+	ada := signUp(t, s, "ada")
+	as := bearer(root.AccessToken)
+	run(t, s, []step{
+		{ask: `mutation { setRoles(id: "1", roles: [CUSTOMER]) { ... on Error { message } } }`, want: `{"setRoles":{"message":"This is the last administrator; make another one first."}}`, as: as},
+		{ask: `mutation { setRoles(id: "1", roles: []) { ... on Error { code } } }`, want: `{"setRoles":{"code":"INVALID_INPUT"}}`, as: as},
+		{ask: `mutation { setRoles(id: "2", roles: [ADMIN, CUSTOMER, ADMIN]) { ... on UserPayload { user { roles } } } }`, want: `{"setRoles":{"user":{"roles":["ADMIN","CUSTOMER"]}}}`, as: as},
+		{ask: `{ user(id: "1") { email } }`, want: `{"user":{"email":null}}`, as: bearer(ada.AccessToken)},
+	})
+	run(t, s, []step{{ask: `{ user(id: "1") { email } }`, want: `{"user":{"email":"admin@souk.example"}}`, as: bearer(refresh(t, s, ada.RefreshToken).AccessToken)}})
+}
+
+func TestUsersArePaged(t *testing.T) {
+	s := servicetest.Start(t, user.Run)
+	for i := range 5 {
+		signUp(t, s, fmt.Sprint("user", i))
+	}
+	type page struct {
+		Users struct {
+			Nodes    []struct{ ID string }
+			PageInfo struct {
+				HasNextPage, HasPreviousPage bool
+				StartCursor, EndCursor       string
+			}
+			TotalCount int
+		}
+	}
+	ask := func(arguments string) (ids string, p page) {
+		t.Helper()
+		data := s.Data(t, `{ users`+arguments+` { nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } totalCount } }`, nil)
+		if err := json.Unmarshal([]byte(data), &p); err != nil {
+			t.Fatal(err)
+		}
+		for _, node := range p.Users.Nodes {
+			ids += node.ID
+		}
+		return ids, p
+	}
+	all, p := ask("")
+	if all != "12345" || p.Users.TotalCount != 5 || p.Users.PageInfo.HasNextPage || p.Users.PageInfo.HasPreviousPage {
+		t.Errorf("all: %s %+v", all, p)
+	}
+	var forward []string
+	for arguments := "(first: 2)"; ; {
+		ids, p := ask(arguments)
+		forward = append(forward, ids)
+		if !p.Users.PageInfo.HasNextPage {
+			break
+		}
+		arguments = fmt.Sprintf("(first: 2, after: %q)", p.Users.PageInfo.EndCursor)
+	}
+	if got := strings.Join(forward, " "); got != "12 34 5" {
+		t.Errorf("forward: %s", got)
+	}
+	var back []string
+	for arguments := "(last: 2)"; ; {
+		ids, p := ask(arguments)
+		back = append(back, ids)
+		if !p.Users.PageInfo.HasPreviousPage {
+			break
+		}
+		arguments = fmt.Sprintf("(last: 2, before: %q)", p.Users.PageInfo.StartCursor)
+	}
+	if got := strings.Join(back, " "); got != "45 23 1" {
+		t.Errorf("backward: %s", got)
+	}
+	for _, arguments := range []string{"(first: 101)", "(first: -1)", "(first: 1, last: 1)", `(after: "nonsense")`} {
+		answer := s.Ask(t, "{ users"+arguments+" { totalCount } }", nil)
+		if len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "BAD_USER_INPUT" {
+			t.Errorf("users%s: %s %v", arguments, answer.Data, answer.Errors)
+		}
+	}
+}
+
+// However many users one call asks for, it takes one query.
+func TestEntitiesTakeOneQuery(t *testing.T) {
+	s := servicetest.Start(t, user.Run)
+	var representations []any
+	for i := range 20 {
+		signUp(t, s, fmt.Sprint("user", i))
+		representations = append(representations, map[string]any{"__typename": "User", "id": fmt.Sprint(20 - i)})
+	}
+	pool, queries := s.CountingPool(t)
+	h := handler.New(graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Accounts: &account.Accounts{DB: pool}}}))
+	h.AddTransport(transport.POST{})
+	counted := httptest.NewServer(h)
+	t.Cleanup(counted.Close)
+	s.URL = counted.URL
+	answer := s.Data(t, `query($r: [_Any!]!) { _entities(representations: $r) { ... on User { username } } }`, map[string]any{"r": representations})
+	if !strings.HasPrefix(answer, `{"_entities":[{"username":"user19"},{"username":"user18"}`) {
+		t.Errorf("entities %s", answer)
+	}
+	if n := queries.Load(); n != 1 {
+		t.Errorf("20 users took %d queries", n)
+	}
+}
+
+// Tokens outlive the process: the key is in the database.
+func TestKeysAreKept(t *testing.T) {
+	s := servicetest.Start(t, user.Run, enforced)
+	ada := signUp(t, s, "ada")
+	response, err := http.Get(s.URL + "/.well-known/jwks.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set struct{ Keys []map[string]any }
+	if err := json.Unmarshal(body, &set); err != nil || len(set.Keys) != 1 {
+		t.Fatalf("JWKS %s: %v", body, err)
+	}
+	if set.Keys[0]["d"] != nil || set.Keys[0]["kid"] == nil || set.Keys[0]["alg"] != "EdDSA" {
+		t.Errorf("JWKS %s", body)
+	}
+	if got := response.Header.Get("Cache-Control"); got != "public, max-age=300" {
+		t.Errorf("Cache-Control: %s", got)
+	}
+	s.Stop()
+	again := servicetest.Start(t, user.Run, enforced, func(env *server.Environment) { env.DatabaseURL = s.DB.Config().ConnString() })
+	run(t, again, []step{{ask: `{ me { username } }`, want: `{"me":{"username":"ada"}}`, as: bearer(ada.AccessToken)}})
+}
+
+func TestSeed(t *testing.T) {
+	s := servicetest.Start(t, user.Run)
+	for range 2 { // the second time there is nothing to do
+		if err := user.Seed(t.Context(), s.DB); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, s, []step{{ask: `{ user(id: "1") { displayName } users { totalCount } }`, want: `{"user":{"displayName":"Ada Lovelace"},"users":{"totalCount":57}}`}})
+	if got := logIn(t, s, "admin", "tutorial-admin"); got.AccessToken == "" {
+		t.Errorf("the example administrator: %+v", got)
+	}
+}
