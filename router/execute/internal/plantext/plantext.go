@@ -266,11 +266,16 @@ func (r *reader) projection() []*plan.Field {
 	for !r.accept("}") {
 		f := &plan.Field{On: r.types("<", ">"), Name: r.next()}
 		f.Key = f.Name
+		source := ""
 		if r.accept("=") {
-			f.Key = r.next()
+			if r.accept("!") {
+				source = r.next()
+			} else {
+				f.Key = r.next()
+			}
 		}
-		if r.accept("!") {
-			f.Source, f.Key = plan.FieldSource(r.next()), ""
+		if source != "" {
+			f.Source, f.Key = plan.FieldSource(source), ""
 			f.Selection = &operation.Field{Name: f.Name, Alias: f.Name}
 			if f.Source == plan.Denied {
 				f.Selection.Denied = &operation.Denial{Code: "UNAUTHORIZED_FIELD_OR_TYPE", Message: "You may not see " + f.Name + "."}
