@@ -73,7 +73,7 @@ func cut(page connection.Page[position], rows []row) (connection.Slice[Product],
 // query is SQL under way: what follows FROM, and its arguments.
 type query struct {
 	tables     string
-	score      string // the search's score, as an expression
+	distance   string // how far a product is from the search, as an expression
 	conditions []string
 	args       []any
 }
@@ -94,10 +94,10 @@ func (q *query) from() string {
 }
 
 func (f Filter) query() (query, error) {
-	q := query{tables: productTables, score: "0::bigint"}
+	q := query{tables: productTables, distance: "0::bigint"}
 	if f.Search != "" {
 		q.tables += " JOIN matching_products(" + q.arg(f.Search) + ") found ON found.id = p.id"
-		q.score = "found.score"
+		q.distance = "found.distance"
 	}
 	if f.Category != nil {
 		q.where("p.category = " + q.arg(*f.Category))
@@ -144,7 +144,7 @@ func (c *Catalogue) page(ctx context.Context, q query, o order, page connection.
 	if page.Before != nil {
 		q.where(o.beyond(&q, *page.Before, true))
 	}
-	rows, err := c.db.Query(ctx, `SELECT `+productColumns+`, p.sort_name, `+q.score+` FROM `+q.from()+
+	rows, err := c.db.Query(ctx, `SELECT `+productColumns+`, p.sort_name, `+q.distance+` FROM `+q.from()+
 		` ORDER BY `+o.by(page.Backward)+` LIMIT `+q.arg(page.Limit()), q.args...)
 	if err != nil {
 		return nil, fmt.Errorf("listing products: %w", err)
@@ -156,11 +156,11 @@ func (c *Catalogue) page(ctx context.Context, q query, o order, page connection.
 	return list, nil
 }
 
-// scan reads productColumns, sort_name and the score.
+// scan reads productColumns, sort_name and the distance.
 func (o order) scan(line pgx.CollectableRow) (row, error) {
 	var r row
 	var at position
-	if err := line.Scan(append(r.targets(), &at.Name, &at.Score)...); err != nil {
+	if err := line.Scan(append(r.targets(), &at.Name, &at.Distance)...); err != nil {
 		return r, err
 	}
 	at.ID, at.Currency, at.Price, at.Created = r.ID, r.Price.Currency, r.Price.MinorUnits, r.CreatedAt

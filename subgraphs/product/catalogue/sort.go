@@ -21,7 +21,7 @@ const (
 // position is where a product lies in an order: what of it the order looks at,
 // and its id, which decides between equals.
 type position struct {
-	Score    int64     `json:"s,omitempty"`
+	Distance int64     `json:"d,omitempty"` // from the search
 	Created  time.Time `json:"c,omitzero"`
 	Name     string    `json:"n,omitempty"`
 	Currency string    `json:"u,omitempty"`
@@ -57,9 +57,9 @@ func (s Sort) order(searching bool) order {
 		}
 	case s != Newest && searching:
 		return order{
-			"relevance", []string{"found.score", "p.id"}, true,
-			func(p position) []any { return []any{p.Score} },
-			func(p position) position { return position{Score: p.Score, ID: p.ID} },
+			"relevance", []string{"found.distance", "p.id"}, false,
+			func(p position) []any { return []any{p.Distance} },
+			func(p position) position { return position{Distance: p.Distance, ID: p.ID} },
 		}
 	}
 	return order{

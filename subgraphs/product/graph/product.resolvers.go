@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"souk/subgraphs/internal/connection"
-	"souk/subgraphs/internal/graphql"
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/product/catalogue"
 )
@@ -20,7 +19,7 @@ func (r *categoryResolver) Products(ctx context.Context, objs []*Category, first
 	for i, category := range objs {
 		slugs[i] = category.Slug
 	}
-	shelves, err := r.Catalogue.Shelves(ctx, slugs, connection.Arguments{First: first, After: after}, graphql.Requested(ctx, "totalCount"))
+	shelves, err := r.Catalogue.Shelves(ctx, slugs, connection.Arguments{First: first, After: after}, connection.Requested(ctx, "totalCount"))
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +91,7 @@ func (r *queryResolver) Products(ctx context.Context, filter *ProductFilter, sor
 	if sort != nil {
 		order = catalogue.Sort(*sort)
 	}
-	listing, err := r.Catalogue.List(ctx, readFilter(filter), order, arguments, graphql.Requested(ctx, "totalCount"))
+	listing, err := r.Catalogue.List(ctx, readFilter(filter), order, arguments, connection.Requested(ctx, "totalCount"))
 	if err != nil {
 		return nil, err
 	}

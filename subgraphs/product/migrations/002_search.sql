@@ -1,48 +1,65 @@
 -- matching_products(query) gives the products in which every word of the query
--- is found, with a score: higher is better. A word is found where it or a word
--- that begins with it is. A word that is nowhere in the catalogue is taken for
--- a typing error and found where a name or tag has one much like it, which
--- needs pg_trgm. Any owner of a database may create that extension where the
--- server has it; where it does not, misspelt words find nothing.
+-- is found, and how far from it they are: 0 or more, less is better. A word is
+-- found where it or a word that begins with it is. A word that is nowhere in
+-- the catalogue is taken for a typing error: for one with two letters swapped,
+-- if one so spelt is there, else for any that a name or tag has one much like.
+-- The latter needs pg_trgm. Any owner of a database may create that extension
+-- where the server has it; where it does not, only swapped letters are forgiven.
+
+-- A word as the prefix of lexemes; null for a stop word ("the") and for none.
+CREATE FUNCTION prefix(word text) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT (nullif(plainto_tsquery('english', word)::text, '') || ':*')::tsquery $$;
+
+CREATE FUNCTION on_sale(lexemes tsquery) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$ SELECT EXISTS (SELECT FROM products WHERE document @@ lexemes AND NOT retired) $$;
+
+-- A word with each two neighbouring letters swapped, as far as that is on sale.
+CREATE FUNCTION unswapped(word text) RETURNS tsquery
+    LANGUAGE sql STABLE AS $$
+        SELECT string_agg('(' || lexemes::text || ')', ' | ')::tsquery
+        FROM generate_series(1, length(word) - 1) AS i,
+            prefix(overlay(word PLACING substr(word, i + 1, 1) || substr(word, i, 1) FROM i)) AS lexemes
+        WHERE on_sale(lexemes)
+    $$;
+
+-- The words of a query. Those unknown are in no product on sale.
+CREATE FUNCTION search_words(query text) RETURNS TABLE (word text, lexemes tsquery, unknown boolean)
+    LANGUAGE sql STABLE AS $$
+        SELECT word, coalesce(corrected, asked), NOT known AND corrected IS NULL AND length(word) > 3
+        FROM (SELECT DISTINCT word FROM regexp_split_to_table(lower(query), '\s+') AS word) AS split
+        CROSS JOIN prefix(word) AS asked
+        CROSS JOIN on_sale(asked) AS known
+        LEFT JOIN unswapped(word) AS corrected ON NOT known
+        WHERE asked IS NOT NULL
+    $$;
+
 DO $migration$
 BEGIN
     BEGIN
         CREATE EXTENSION IF NOT EXISTS pg_trgm;
     EXCEPTION WHEN undefined_file OR feature_not_supported OR insufficient_privilege THEN
-        RAISE WARNING 'pg_trgm cannot be created (%): searches will not forgive typing errors', SQLERRM;
+        RAISE WARNING 'pg_trgm cannot be created (%): searches forgive few typing errors', SQLERRM;
     END;
-
-    -- The words of a query as prefix queries. Stop words ("the") say nothing.
-    CREATE FUNCTION search_words(query text) RETURNS TABLE (word text, lexemes tsquery)
-        LANGUAGE sql STABLE AS $$
-            SELECT word, (plainto_tsquery('english', word)::text || ':*')::tsquery
-            FROM (SELECT DISTINCT word FROM regexp_split_to_table(lower(query), '\s+') AS word) AS split
-            WHERE numnode(plainto_tsquery('english', word)) > 0
-        $$;
 
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
         CREATE INDEX products_words ON products USING gin (words gin_trgm_ops);
 
-        -- 0.4 is near enough for two letters swapped in a word of six.
-        CREATE FUNCTION matching_products(query text) RETURNS TABLE (id bigint, score bigint)
-            LANGUAGE sql STABLE SET pg_trgm.word_similarity_threshold = 0.4 AS $$
-                WITH asked AS MATERIALIZED (
-                    SELECT word, lexemes, NOT EXISTS (
-                        SELECT FROM products p WHERE p.document @@ lexemes AND NOT p.retired
-                    ) AND length(word) > 3 AS misspelt
-                    FROM search_words(query)
-                )
+        CREATE FUNCTION matching_products(query text) RETURNS TABLE (id bigint, distance bigint)
+            LANGUAGE sql STABLE SET pg_trgm.word_similarity_threshold = 0.39 AS $$
+                WITH asked AS MATERIALIZED (SELECT * FROM search_words(query))
                 SELECT p.id, (1000000 * sum(
-                    ts_rank(p.document, lexemes) + 0.5 * word_similarity(word, p.words)
+                    2 - ts_rank(p.document, lexemes) - 0.5 * word_similarity(word, p.words)
                 ))::bigint
-                FROM asked JOIN products p ON p.document @@ lexemes OR (misspelt AND word <% p.words)
+                FROM asked JOIN products p ON p.document @@ lexemes OR (unknown AND word <% p.words)
                 GROUP BY p.id HAVING count(*) = (SELECT count(*) FROM asked)
             $$;
     ELSE
-        CREATE FUNCTION matching_products(query text) RETURNS TABLE (id bigint, score bigint)
+        CREATE FUNCTION matching_products(query text) RETURNS TABLE (id bigint, distance bigint)
             LANGUAGE sql STABLE AS $$
-                WITH asked AS MATERIALIZED (SELECT word, lexemes FROM search_words(query))
-                SELECT p.id, (1000000 * sum(ts_rank(p.document, lexemes)))::bigint
+                WITH asked AS MATERIALIZED (SELECT * FROM search_words(query))
+                SELECT p.id, (1000000 * sum(2 - ts_rank(p.document, lexemes)))::bigint
                 FROM asked JOIN products p ON p.document @@ lexemes
                 GROUP BY p.id HAVING count(*) = (SELECT count(*) FROM asked)
             $$;
@@ -52,6 +69,5 @@ $migration$;
 
 ---- create above / drop below ----
 
-DROP FUNCTION matching_products;
-DROP FUNCTION search_words;
+DROP FUNCTION matching_products, search_words, unswapped, on_sale, prefix;
 DROP INDEX IF EXISTS products_words;

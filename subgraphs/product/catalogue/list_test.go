@@ -1,0 +1,233 @@
+package catalogue_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/shopspring/decimal"
+	"pgregory.net/rapid"
+
+	"souk/dev/pgserver/pgtest"
+	"souk/subgraphs/internal/connection"
+	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/internal/server"
+	"souk/subgraphs/product"
+	"souk/subgraphs/product/catalogue"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func open(t testing.TB) (*catalogue.Catalogue, *pgxpool.Pool) {
+	t.Helper()
+	db, err := pgxpool.New(t.Context(), pgtest.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	if err := server.Migrate(t.Context(), db, product.Migrations(), slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	return catalogue.New(db, nil, time.Now), db
+}
+
+func seeded(t testing.TB) *catalogue.Catalogue {
+	t.Helper()
+	c, db := open(t)
+	if err := product.Seed(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func list(t testing.TB, c *catalogue.Catalogue, f catalogue.Filter, s catalogue.Sort, first int) catalogue.Listing {
+	t.Helper()
+	l, err := c.List(t.Context(), f, s, connection.Arguments{First: &first}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func names(l catalogue.Listing) []string {
+	var names []string
+	for _, p := range l.Nodes {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+func TestSearch(t *testing.T) {
+	c := seeded(t)
+	for _, test := range []struct {
+		search string
+		first  string // what the first name begins with
+		all    string // what every name has in it, if something
+		total  int
+	}{
+		{"laptop", "Alder 14 Laptop, 16 GB", "", 9},
+		{"LAPTOPS", "Alder 14 Laptop, 16 GB", "", 9}, // stemmed
+		{"lapt", "Alder 14 Laptop", "", 9},           // begun
+		{"latpop", "Alder 14 Laptop", "", 9},         // letters swapped
+		{"labtop", "Alder 14 Laptop", "Laptop", 7},   // another letter
+		{"laptopp", "Alder 14 Laptop", "Laptop", 7},  // one too many
+		{"hedphones", "Wren", "Headphones", -1},      // one too few
+		{"keybord", "Tern Mechanical Keyboard", "Keyboard", 2},
+		{"cofee", "", "", -1},
+		{"wireless headphones", "Wren Headphones", "Headphones", 3}, // all words
+		{"wirless hedphones", "Wren Headphones", "Headphones", 3},
+		{"the fountain pen", "Quill Fountain Pen", "", -1}, // a stop word
+		{"usb-c", "", "", -1},
+		{"fair trade", "Meadow Filter Coffee", "Meadow", 2}, // a tag
+		{"bergamot", "Meadow Filter Coffee", "Meadow", 2},   // the description
+		{"zzzzqqqq", "", "", 0},
+		{"'; DROP TABLE products; --", "", "", 0},
+		{"laptop & | ! :* ( <-> \\", "Alder 14 Laptop", "", 9},
+		{"the", "", "", 0},
+	} {
+		t.Run(test.search, func(t *testing.T) {
+			l := list(t, c, catalogue.Filter{Search: test.search}, catalogue.Relevance, 50)
+			if test.total >= 0 && l.Total != test.total || test.total < 0 && l.Total == 0 {
+				t.Errorf("found %d, want %d: %q", l.Total, test.total, names(l))
+			}
+			if len(l.Nodes) > 0 && !strings.HasPrefix(l.Nodes[0].Name, test.first) {
+				t.Errorf("the first is %q; want %q", l.Nodes[0].Name, test.first)
+			}
+			for _, name := range names(l) {
+				if !strings.Contains(name, test.all) {
+					t.Errorf("found %q, which has no %q", name, test.all)
+				}
+			}
+		})
+	}
+}
+
+func TestFilter(t *testing.T) {
+	c := seeded(t)
+	books, tag, cents := "books", "Novel", int64(2000)
+	most := &catalogue.Price{MinorUnits: &cents, Currency: "USD"}
+	ten := decimal.NewFromInt(10)
+	least := &catalogue.Price{Decimal: &ten, Currency: "usd"}
+	l := list(t, c, catalogue.Filter{Category: &books, Tag: &tag, MaxPrice: most, MinPrice: least}, catalogue.PriceAsc, 10)
+	if got := fmt.Sprint(names(l)); got != "[The Night Ferry, Paperback The Salt Road, Paperback The Night Ferry, Large Print]" {
+		t.Errorf("cheap novels are %s", got)
+	}
+	yen := &catalogue.Price{MinorUnits: &cents, Currency: "JPY"}
+	if l := list(t, c, catalogue.Filter{MaxPrice: yen}, catalogue.PriceAsc, 10); l.Total != 0 {
+		t.Errorf("%d dollar prices were compared with yen", l.Total)
+	}
+	_, err := c.List(t.Context(), catalogue.Filter{MinPrice: &catalogue.Price{Currency: "USD"}}, catalogue.Newest, connection.Arguments{}, false)
+	var invalid *schema.InvalidInput
+	if !errors.As(err, &invalid) || invalid.Fields[0].Path != "filter.minPrice" {
+		t.Errorf("a price without an amount gave %v", err)
+	}
+}
+
+func TestSorts(t *testing.T) {
+	c := seeded(t)
+	for sort, before := range map[catalogue.Sort]func(a, b catalogue.Product) bool{
+		catalogue.Name:      func(a, b catalogue.Product) bool { return strings.ToLower(a.Name) <= strings.ToLower(b.Name) },
+		catalogue.PriceAsc:  func(a, b catalogue.Product) bool { return a.Price.MinorUnits <= b.Price.MinorUnits },
+		catalogue.PriceDesc: func(a, b catalogue.Product) bool { return a.Price.MinorUnits >= b.Price.MinorUnits },
+		catalogue.Newest:    func(a, b catalogue.Product) bool { return !a.CreatedAt.Before(b.CreatedAt) },
+		catalogue.Relevance: func(a, b catalogue.Product) bool { return !a.CreatedAt.Before(b.CreatedAt) },
+	} {
+		l := list(t, c, catalogue.Filter{}, sort, 100)
+		for i := range l.Nodes[1:] {
+			if !before(l.Nodes[i], l.Nodes[i+1]) {
+				t.Errorf("%s: %q comes before %q", sort, l.Nodes[i].Name, l.Nodes[i+1].Name)
+			}
+		}
+	}
+}
+
+// Pages of any size, in any order and direction, give every product once and
+// in the same sequence.
+func TestPagesAreOneList(t *testing.T) {
+	c := seeded(t)
+	ctx := t.Context()
+	category := "audio"
+	filters := []catalogue.Filter{{Category: &category}, {Search: "wool"}, {Search: "wirless"}}
+	sorts := []catalogue.Sort{catalogue.Relevance, catalogue.Newest, catalogue.Name, catalogue.PriceAsc, catalogue.PriceDesc}
+	rapid.Check(t, func(t *rapid.T) {
+		f, s := rapid.SampledFrom(filters).Draw(t, "filter"), rapid.SampledFrom(sorts).Draw(t, "sort")
+		size, backward := rapid.IntRange(1, 7).Draw(t, "size"), rapid.Bool().Draw(t, "backward")
+		most := 100
+		whole, err := c.List(ctx, f, s, connection.Arguments{First: &most}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(whole.Nodes) != whole.Total || whole.Total < 2 {
+			t.Fatalf("%d products listed and %d counted", len(whole.Nodes), whole.Total)
+		}
+		var pages []string
+		a := connection.Arguments{}
+		for more := true; more; {
+			if backward {
+				a.Last = &size
+			} else {
+				a.First = &size
+			}
+			l, err := c.List(ctx, f, s, a, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if backward {
+				pages = append(names(l), pages...)
+				more, a.Before = l.Info.HasPreviousPage, l.Info.StartCursor
+			} else {
+				pages = append(pages, names(l)...)
+				more, a.After = l.Info.HasNextPage, l.Info.EndCursor
+			}
+		}
+		if want := names(whole); !slices.Equal(pages, want) {
+			t.Fatalf("the pages give\n%q\nnot\n%q", pages, want)
+		}
+	})
+}
+
+func TestCursorOfAnotherOrderIsRefused(t *testing.T) {
+	c := seeded(t)
+	l := list(t, c, catalogue.Filter{}, catalogue.Name, 1)
+	_, err := c.List(t.Context(), catalogue.Filter{}, catalogue.PriceAsc, connection.Arguments{After: l.Info.EndCursor}, false)
+	var wrong *connection.ArgumentError
+	if !errors.As(err, &wrong) || wrong.Argument != "after" {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// A server without pg_trgm gives a store whose search takes words as they are.
+func TestSearchWithoutTrigrams(t *testing.T) {
+	c, db := open(t)
+	if err := product.Seed(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	down, up := withoutTrigrams(t)
+	if _, err := db.Exec(t.Context(), down+up); err != nil {
+		t.Fatal(err)
+	}
+	if l := list(t, c, catalogue.Filter{Search: "wireless headphones"}, catalogue.Relevance, 50); l.Total != 3 {
+		t.Errorf("found %q", names(l))
+	}
+	if l := list(t, c, catalogue.Filter{Search: "labtop"}, catalogue.Relevance, 50); l.Total != 0 {
+		t.Errorf("found %q", names(l))
+	}
+}
+
+// withoutTrigrams takes the search migration back and makes it again as on a
+// server that has no such extension.
+func withoutTrigrams(t testing.TB) (down, up string) {
+	t.Helper()
+	text, err := fs.ReadFile(product.Migrations(), "002_search.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, down, _ = strings.Cut(string(text), "---- create above / drop below ----")
+	return down + "DROP EXTENSION pg_trgm;", strings.Replace(up, "EXTENSION IF NOT EXISTS pg_trgm", "EXTENSION nothing_like_this", 1)
+}
