@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"souk/subgraphs/internal/schema"
-	"souk/subgraphs/user/account"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -20,6 +18,9 @@ import (
 	"github.com/shopspring/decimal"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/user/account"
 )
 
 // region    ***************************** api!.gotpl *****************************

@@ -6,11 +6,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"souk/subgraphs/internal/schema"
 	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+
+	"souk/subgraphs/internal/schema"
 )
 
 type ChangePasswordResult interface {

@@ -7,6 +7,7 @@ package graph
 
 import (
 	"context"
+
 	"souk/subgraphs/internal/connection"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
