@@ -47,12 +47,12 @@ BEGIN
         CREATE INDEX products_words ON products USING gin (words gin_trgm_ops);
 
         CREATE FUNCTION matching_products(query text) RETURNS TABLE (id bigint, distance bigint)
-            LANGUAGE sql STABLE SET pg_trgm.word_similarity_threshold = 0.39 AS $$
+            LANGUAGE sql STABLE SET pg_trgm.strict_word_similarity_threshold = 0.38 AS $$
                 WITH asked AS MATERIALIZED (SELECT * FROM search_words(query))
                 SELECT p.id, (1000000 * sum(
-                    2 - ts_rank(p.document, lexemes) - 0.5 * word_similarity(word, p.words)
+                    2 - ts_rank(p.document, lexemes) - 0.5 * strict_word_similarity(word, p.words)
                 ))::bigint
-                FROM asked JOIN products p ON p.document @@ lexemes OR (unknown AND word <% p.words)
+                FROM asked JOIN products p ON p.document @@ lexemes OR (unknown AND word <<% p.words)
                 GROUP BY p.id HAVING count(*) = (SELECT count(*) FROM asked)
             $$;
     ELSE
