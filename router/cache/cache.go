@@ -70,7 +70,7 @@ func (c *Cache) Close() error {
 		c.cancel()
 	}
 	c.running.Wait()
-	return c.store.client.Close()
+	return errors.Join(c.follower.client.Close(), c.store.client.Close())
 }
 
 // A View is a Cache as one supergraph sees it.

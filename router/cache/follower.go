@@ -33,11 +33,17 @@ type follower struct {
 	store   *store
 	streams []string
 	pulse   *pulse
+	// client is used by one command at a time, so it has one connection, which
+	// waits for events nearly always. made counts its connections: another
+	// one than before says that something may have been missed.
+	client redis.UniversalClient
+	made   atomic.Int64
 
 	// Of the loop alone.
-	epoch     string
-	positions map[string]string
-	renewed   time.Time
+	connection int64
+	epoch      string
+	positions  map[string]string
+	renewed    time.Time
 
 	// For requests.
 	usable  atomic.Bool
@@ -48,7 +54,19 @@ type follower struct {
 
 func newFollower(c *Cache) *follower {
 	streams := append(slices.Clone(c.options.Streams), c.options.Prefix+invalidationsKey)
-	return &follower{cache: c, store: c.store, streams: streams, pulse: newPulse(c.store)}
+	f := &follower{cache: c, store: c.store, streams: streams, pulse: newPulse(c.store)}
+	s := settings(c.options)
+	s.MinIdleConns, s.PipelinePoolSize = 0, -1
+	onConnect := s.OnConnect
+	s.OnConnect = func(ctx context.Context, connection *redis.Conn) error {
+		f.made.Add(1)
+		if onConnect != nil {
+			return onConnect(ctx, connection)
+		}
+		return nil
+	}
+	f.client = redis.NewUniversalClient(s)
+	return f
 }
 
 // current is the epoch, or false while Redis is not to be used.
@@ -111,11 +129,12 @@ func (f *follower) resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	f.connection = f.made.Load()
 	var (
 		epoch     *redis.StringCmd
 		positions *redis.MapStringStringCmd
 	)
-	err = f.pulse.run(ctx, func(p redis.Pipeliner) {
+	err = f.pulse.run(ctx, f.client, func(p redis.Pipeliner) {
 		epoch = p.Get(ctx, f.store.prefix+epochKey)
 		positions = p.HGetAll(ctx, f.store.prefix+positionsKey)
 	})
@@ -137,7 +156,7 @@ func (f *follower) resume(ctx context.Context) error {
 // ends are the ids of the streams' last entries.
 func (f *follower) ends(ctx context.Context) (map[string]string, error) {
 	last := make([]*redis.XMessageSliceCmd, len(f.streams))
-	if _, err := f.store.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+	if _, err := f.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, stream := range f.streams {
 			last[i] = p.XRevRangeN(ctx, stream, "+", "-", 1)
 		}
@@ -158,7 +177,7 @@ func (f *follower) ends(ctx context.Context) (map[string]string, error) {
 // begin starts a new epoch: everything in Redis is void.
 func (f *follower) begin(ctx context.Context, positions map[string]string) error {
 	epoch := newToken()
-	if _, err := f.store.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+	if _, err := f.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		f.savePositions(ctx, p, positions)
 		p.Set(ctx, f.store.prefix+epochKey, epoch, lease)
 		return nil
@@ -197,6 +216,9 @@ func (f *follower) follow(ctx context.Context, wait time.Duration) error {
 	if err := f.events(ctx, wait); err != nil {
 		return err
 	}
+	if f.made.Load() != f.connection {
+		return errors.New("the connection was lost and made again")
+	}
 	if f.cache.options.Now().Sub(f.renewed) < tick {
 		f.heard.Store(f.cache.options.Now().UnixNano())
 		return nil
@@ -212,7 +234,7 @@ func (f *follower) events(ctx context.Context, wait time.Duration) error {
 	for _, stream := range f.streams {
 		streams = append(streams, f.positions[stream])
 	}
-	read, err := f.store.client.XRead(ctx, &redis.XReadArgs{Streams: streams, Count: maxEvents, Block: wait}).Result()
+	read, err := f.client.XRead(ctx, &redis.XReadArgs{Streams: streams, Count: maxEvents, Block: wait}).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil
 	}
@@ -227,7 +249,7 @@ func (f *follower) events(ctx context.Context, wait time.Duration) error {
 		for _, message := range stream.Messages {
 			tags = append(tags, f.cache.tagsOf(stream.Stream, message.Values)...)
 		}
-		if err := f.cache.apply(ctx, tags); err != nil {
+		if err := f.cache.apply(ctx, f.client, tags); err != nil {
 			return err
 		}
 		f.positions[stream.Stream] = stream.Messages[len(stream.Messages)-1].ID
@@ -240,7 +262,7 @@ func (f *follower) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, f.store.timeout)
 	defer cancel()
 	var epoch *redis.StringCmd
-	if err := f.pulse.run(ctx, func(p redis.Pipeliner) {
+	if err := f.pulse.run(ctx, f.client, func(p redis.Pipeliner) {
 		epoch = p.Get(ctx, f.store.prefix+epochKey)
 		p.PExpire(ctx, f.store.prefix+epochKey, lease)
 		f.savePositions(ctx, p, f.positions)

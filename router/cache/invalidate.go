@@ -34,7 +34,7 @@ func (c *Cache) Invalidate(ctx context.Context, typ string, keys ...string) erro
 	}
 	// A client that goes away in the middle leaves nothing half done.
 	ctx = context.WithoutCancel(ctx)
-	err = c.apply(ctx, tags)
+	err = c.apply(ctx, c.store.client, tags)
 	if err == nil {
 		bounded, cancel := context.WithTimeout(ctx, c.store.timeout)
 		defer cancel()
@@ -70,7 +70,7 @@ func tagsFor(typ string, keys []string) []string {
 
 // apply ends generations, in Redis first: were it the other way round, a
 // request in between could take the old value from Redis into the process.
-func (c *Cache) apply(ctx context.Context, tags []string) error {
+func (c *Cache) apply(ctx context.Context, client redis.UniversalClient, tags []string) error {
 	if len(tags) == 0 {
 		return nil
 	}
@@ -81,7 +81,7 @@ func (c *Cache) apply(ctx context.Context, tags []string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.store.timeout)
 	defer cancel()
-	if err := c.follower.pulse.run(ctx, func(p redis.Pipeliner) { p.Unlink(ctx, keys...) }); err != nil {
+	if err := c.follower.pulse.run(ctx, client, func(p redis.Pipeliner) { p.Unlink(ctx, keys...) }); err != nil {
 		return fmt.Errorf("delete generations: %w", err)
 	}
 	return nil

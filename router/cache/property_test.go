@@ -88,14 +88,18 @@ func (w *world) anyRouter() *router { return rapid.SampledFrom(w.routers).Draw(w
 func (w *world) begin() openRead {
 	o := openRead{router: w.anyRouter(), request: w.request(), started: w.clock.Now()}
 	o.lookup = o.request.lookup()
+	w.read(&o)
+	return o
+}
+
+func (w *world) read(o *openRead) {
 	o.router.view.Lookup(context.Background(), o.request.caller, []*execute.CacheLookup{o.lookup})
 	for i, rep := range o.request.reps {
 		o.before = append(o.before, w.answer(rep, o.request))
 		if found := o.lookup.Found[i]; found.JSON != nil {
-			w.check(rep, o, string(found.JSON))
+			w.check(rep, *o, string(found.JSON))
 		}
 	}
-	return o
 }
 
 // end is the second half.
@@ -226,6 +230,9 @@ func TestNeverOldNeverAnothers(t *testing.T) {
 			"Redis is copied":   func(rt *rapid.T) { w.copy(rt) },
 			"Redis is restored": func(rt *rapid.T) { w.restore(rt) },
 			"Redis evicts":      func(rt *rapid.T) { w.evict(rt) },
+			// What chance alone would seldom bring together.
+			"change while Redis is away":   func(rt *rapid.T) { w.changeWhile(rt, w.stop, w.restart) },
+			"change between copy and copy": func(rt *rapid.T) { w.changeWhile(rt, w.copy, w.restore) },
 			"invalidate": func(rt *rapid.T) {
 				id := rapid.IntRange(0, products-1).Draw(rt, "id")
 				if err := w.anyRouter().cache.Invalidate(context.Background(), "Product", strconv.Itoa(id)); err == nil {
@@ -234,6 +241,29 @@ func TestNeverOldNeverAnothers(t *testing.T) {
 			},
 		})
 	})
+}
+
+// changeWhile has a product that is in the cache change between two turns of
+// Redis, and asks for it again when no process has it any more.
+func (w *world) changeWhile(rt *rapid.T, before, after func(*rapid.T)) {
+	if w.down {
+		rt.Skip("it is away")
+	}
+	o := w.begin()
+	w.end(o)
+	before(rt)
+	for id := range products {
+		w.change(id)
+	}
+	if rapid.Bool().Draw(rt, "told") {
+		w.relay()
+	}
+	w.pass(time.Duration(rapid.IntRange(0, 2000).Draw(rt, "away")) * time.Millisecond)
+	after(rt)
+	w.pass(time.Duration(rapid.IntRange(0, 2000).Draw(rt, "back")) * time.Millisecond)
+	o.started, o.before, o.lookup = w.clock.Now(), nil, o.request.lookup()
+	w.read(&o)
+	w.end(o)
 }
 
 func (w *world) stop(rt *rapid.T) {
@@ -270,13 +300,15 @@ func (w *world) copy(rt *rapid.T) {
 	w.copied = w.copyRedis()
 }
 
-// restore brings an old state back, after which routers that follow are given
+// restore brings an old state back. Routers have heard of what is lost with it
+// (an event that is lost before anybody read it is beyond any reader), and get
 // one round to notice: there is no connection that breaks.
 func (w *world) restore(rt *rapid.T) {
 	if w.down || w.copied == nil {
 		rt.Skip("there is no copy, or nothing to restore it to")
 	}
-	w.relay() // what was told before and is lost with the state
+	w.relay()
+	w.pass(tick)
 	w.copied()
 	w.pass(tick)
 	w.back = w.clock.Now()

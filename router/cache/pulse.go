@@ -15,8 +15,7 @@ import (
 // change (it was restored from a copy, or a replica that lagged behind took
 // over), and so perhaps invalidations.
 type pulse struct {
-	client redis.UniversalClient
-	key    string
+	key string
 
 	mu   sync.Mutex // held for a whole round trip: order is what counts
 	seen int64
@@ -30,16 +29,16 @@ const pulseTTL = time.Hour
 var errLost = errors.New("redis has lost what it held")
 
 func newPulse(s *store) *pulse {
-	return &pulse{client: s.client, key: s.prefix + pulseKey + hex.EncodeToString([]byte(newToken()))}
+	return &pulse{key: s.prefix + pulseKey + hex.EncodeToString([]byte(newToken()))}
 }
 
 // run sends commands and raises the counter in one transaction. With errLost,
 // which stays until reset, the commands have run.
-func (p *pulse) run(ctx context.Context, commands func(redis.Pipeliner)) error {
+func (p *pulse) run(ctx context.Context, client redis.UniversalClient, commands func(redis.Pipeliner)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var beat *redis.IntCmd
-	_, err := p.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+	_, err := client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 		commands(pipe)
 		beat = pipe.Incr(ctx, p.key)
 		pipe.PExpire(ctx, p.key, pulseTTL)

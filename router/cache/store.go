@@ -49,15 +49,8 @@ const (
 )
 
 func newStore(o Options) *store {
-	settings := *o.Redis
-	// What does not come in time is of no use, and trying again is for the
-	// next request. The follower must see every failure itself.
-	settings.DialTimeout, settings.ReadTimeout, settings.WriteTimeout, settings.PoolTimeout = o.Timeout, o.Timeout, o.Timeout, o.Timeout
-	settings.MaxRetries = -1
-	settings.DialerRetries = 1
-	settings.ContextTimeoutEnabled = true
 	return &store{
-		client:        redis.NewUniversalClient(&settings),
+		client:        redis.NewUniversalClient(settings(o)),
 		prefix:        o.Prefix,
 		timeout:       o.Timeout,
 		generationTTL: max(time.Hour, 2*o.longestTTL()),
@@ -68,6 +61,17 @@ func newStore(o Options) *store {
 		save:          o.Metrics.Redis("store"),
 		logger:        o.Logger,
 	}
+}
+
+// settings are those of a client. What does not come in time is of no use, and
+// trying again is for the next request.
+func settings(o Options) *redis.UniversalOptions {
+	s := *o.Redis
+	s.DialTimeout, s.ReadTimeout, s.WriteTimeout, s.PoolTimeout = o.Timeout, o.Timeout, o.Timeout, o.Timeout
+	s.MaxRetries = -1
+	s.DialerRetries = 1
+	s.ContextTimeoutEnabled = true
+	return &s
 }
 
 const (
