@@ -112,6 +112,24 @@ func (m *move) settle() *move {
 	return m
 }
 
+// loose says that the subgraph, taking an @interfaceObject for the type, will
+// give what is selected for all objects, not for those of one type only. That
+// is good for keys; anything else might fail for objects that nobody asked
+// about.
+func (m *move) loose() bool {
+	return m.kind == narrow && m.typ.InGraph(m.graph).InterfaceObject
+}
+
+// isKey says whether a field is part of a key in the subgraph.
+func (m *move) isKey(f *operation.Field) bool {
+	return slices.ContainsFunc(m.typ.InGraph(m.graph).Keys, func(k *supergraph.Key) bool {
+		return slices.ContainsFunc(k.Fields.Selections, func(sel operation.Selection) bool {
+			in, ok := sel.(*operation.Field)
+			return ok && in.Name == f.Name
+		})
+	})
+}
+
 // resolves finds out whether a subgraph can resolve a field of a type by
 // itself, given what is provided: it gives the field there and what is
 // provided below it.

@@ -65,7 +65,7 @@ func (w *walker) entrances(s *stand) [][]entrance {
 			if len(keys) == 0 {
 				continue
 			}
-			if s.deferred || !slices.ContainsFunc(s.moves, func(m *move) bool { return m.graph == in.Graph && m.typ == t }) {
+			if s.deferred || !slices.ContainsFunc(s.moves, func(m *move) bool { return m.graph == in.Graph && m.typ == t && !m.loose() }) {
 				list = w.offer(list, t, in.Graph, keys, nil)
 			}
 			for _, f := range t.Fields {

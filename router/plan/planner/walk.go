@@ -263,24 +263,30 @@ func (w *walker) field(s *stand, f *operation.Field) ([]*goal, error) {
 func (w *walker) ways(s *stand, f *operation.Field, def *supergraph.Field) (ways []*move, deferred bool) {
 	if s.deferred {
 		if s.at.slot.child(f).part < w.part { // the earlier part has it, too
-			if ways = w.fieldMoves(s, s.moves, f); len(ways) > 0 {
+			if ways = w.fieldMoves(s, s.moves, f, false); len(ways) > 0 {
 				return ways, true
 			}
 		}
-		if ways = w.fieldMoves(s, w.all(s)[len(s.moves):], f); len(ways) > 0 {
+		if ways = w.fieldMoves(s, w.all(s)[len(s.moves):], f, false); len(ways) > 0 {
 			return ways, false
 		}
 	}
-	ways = w.fieldMoves(s, s.moves, f)
+	ways = w.fieldMoves(s, s.moves, f, false)
 	if len(ways) == 0 || def.Named.Composite() || least(ways) >= least(s.moves)+requestCost {
-		ways = w.fieldMoves(s, w.all(s), f)
+		ways = w.fieldMoves(s, w.all(s), f, false)
+	}
+	if len(ways) == 0 && !s.closed {
+		ways = w.fieldMoves(s, s.moves, f, true)
 	}
 	return ways, false
 }
 
-func (w *walker) fieldMoves(s *stand, from []*move, f *operation.Field) []*move {
+func (w *walker) fieldMoves(s *stand, from []*move, f *operation.Field, loosely bool) []*move {
 	var ways []*move
 	for _, m := range from {
+		if m.loose() && !loosely && !m.isKey(f) {
+			continue
+		}
 		if n := w.fieldMove(m, s.at, f); n != nil {
 			ways = append(ways, n)
 		}
