@@ -77,6 +77,9 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 // URL of the server's maintenance database.
 func (s *Server) URL() string { return s.base.String() }
 
+// Address is the server's host and port.
+func (s *Server) Address() string { return s.base.Host }
+
 func connect(ctx context.Context, rawURL string) (*Server, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {

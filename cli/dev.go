@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"souk/dev"
+)
+
+func newDev() *cobra.Command {
+	opts := dev.Options{}
+	logFile := ""
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Run the whole store on this machine, with data to play with",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts.DatabaseURL, opts.RedisURL = os.Getenv("DATABASE_URL"), os.Getenv("REDIS_URL")
+			opts.Progress = cmd.OutOrStdout()
+			return runDev(cmd.Context(), cmd.OutOrStdout(), opts, logFile)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.Listen, "listen", ":8080", "the router's address; the services take the ports after it, 0 any free ones")
+	flags.StringVar(&opts.Dir, "dir", ".souk", "where the data is kept between starts")
+	flags.StringVar(&opts.AuthMode, "auth", "tutorial", "tutorial: a request without a token may do everything; enforced: it may do little")
+	flags.StringVar(&opts.LogLevel, "log-level", "info", "the least level that is logged: debug, info, warn or error")
+	flags.StringVar(&logFile, "log", "", "the file for the log of all parts; DIR/souk.log when empty")
+	return cmd
+}
+
+func runDev(ctx context.Context, out io.Writer, opts dev.Options, logFile string) (err error) {
+	log, err := openLog(opts.Dir, logFile)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	opts.Log = log
+	fmt.Fprintln(out, "Souk starts; its log is", log.Name())
+	system, err := dev.Start(ctx, opts)
+	if err != nil {
+		return err
+	}
+	system.Welcome(out)
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(out, "\nSouk stops.")
+	case err = <-system.Failed():
+	}
+	if stopErr := system.Stop(); err == nil {
+		err = stopErr
+	}
+	return err
+}
+
+func openLog(dir, file string) (*os.File, error) {
+	if file == "" {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("making the directory for data and log: %w", err)
+		}
+		file = dir + "/souk.log"
+	}
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("opening the log: %w", err)
+	}
+	return f, nil
+}

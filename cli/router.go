@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"souk/router"
+	"souk/router/gateway/config"
+	"souk/telemetry"
+)
+
+// routerFlags are those given on the command line; they win over environment
+// and file.
+type routerFlags struct {
+	config, supergraph, listen, routes string
+	noDedupe, dev                      bool
+}
+
+func newRouter(version string) *cobra.Command {
+	var f routerFlags
+	cmd := &cobra.Command{
+		Use:   "router",
+		Short: "Run the gateway, for any Federation supergraph",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runRouter(cmd.Context(), f, version)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&f.config, "config", "c", "", "the configuration file (YAML)")
+	flags.StringVarP(&f.supergraph, "supergraph", "s", "", "the supergraph's SDL")
+	flags.StringVar(&f.listen, "listen", "", "the address to listen on")
+	flags.StringVar(&f.routes, "routes", "", "the directory with the REST routes' documents")
+	flags.BoolVar(&f.noDedupe, "no-dedupe", false, "send every request to subgraphs, even if an equal one is under way")
+	flags.BoolVar(&f.dev, "dev", false, "show subgraphs' errors, serve the playground, add figures to responses")
+	return cmd
+}
+
+// settings are those of the file, the environment and the flags, in this order.
+func (f routerFlags) settings() (config.Config, error) {
+	c := config.Default()
+	if f.config != "" {
+		var err error
+		if c, err = config.Load(f.config, os.LookupEnv); err != nil {
+			return c, err
+		}
+	}
+	if err := c.ApplyEnvironment(os.LookupEnv); err != nil {
+		return c, fmt.Errorf("reading the environment: %w", err)
+	}
+	if f.supergraph != "" {
+		c.Supergraph.Path = f.supergraph
+	}
+	if f.listen != "" {
+		c.Listen = f.listen
+	}
+	if f.noDedupe {
+		no := false
+		c.TrafficShaping.All.DeduplicateQuery = &no
+		c.TrafficShaping.Router.Deduplicate = false
+	}
+	c.Dev = c.Dev || f.dev
+	return c, nil
+}
+
+func runRouter(ctx context.Context, f routerFlags, version string) error {
+	c, err := f.settings()
+	if err != nil {
+		return err
+	}
+	tel, err := telemetry.Setup(ctx, telemetry.Options{
+		ServiceName: c.Telemetry.ServiceName, ServiceVersion: version, LogLevel: c.Log.Level, LogFormat: c.Log.Format,
+	})
+	if err != nil {
+		return fmt.Errorf("setting up telemetry: %w", err)
+	}
+	var routes fs.FS
+	if f.routes != "" {
+		routes = os.DirFS(f.routes)
+	}
+	r, err := router.New(ctx, c, router.Options{Routes: routes, Telemetry: tel, Version: version})
+	if err != nil {
+		return err
+	}
+	err = errors.Join(r.Serve(ctx), r.Close())
+	limit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return errors.Join(err, tel.Shutdown(limit))
+}

@@ -1,0 +1,84 @@
+package dev
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	pingTimeout = 3 * time.Second
+	// expiryTick is how often keys of the Redis in this process age: it has
+	// no clock of its own.
+	expiryTick = 100 * time.Millisecond
+)
+
+// A redisServer is a Redis that answers.
+type redisServer struct {
+	url         string
+	description string
+	own         *miniredis.Miniredis
+	cancel      context.CancelFunc
+	done        chan struct{}
+}
+
+// startRedis gives the Redis at a URL, or else one in this process.
+func startRedis(ctx context.Context, url string) (*redisServer, error) {
+	if url != "" {
+		return connectRedis(ctx, url)
+	}
+	server, err := miniredis.Run()
+	if err != nil {
+		return nil, fmt.Errorf("starting a Redis in this process: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	r := &redisServer{
+		url: "redis://" + server.Addr(), description: server.Addr() + ", in this process",
+		own: server, cancel: cancel, done: make(chan struct{}),
+	}
+	go r.age(ctx)
+	return r, nil
+}
+
+func connectRedis(ctx context.Context, url string) (*redisServer, error) {
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, fmt.Errorf("REDIS_URL %q: %w; give one like redis://localhost:6379", url, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	client := redis.NewClient(options)
+	defer client.Close()
+	if err := client.Ping(ctx).Err(); err != nil {
+		return nil, fmt.Errorf("no Redis answers at %s: start it, or unset REDIS_URL to have one in this process: %w", options.Addr, err)
+	}
+	return &redisServer{url: url, description: options.Addr}, nil
+}
+
+func (r *redisServer) age(ctx context.Context) {
+	defer close(r.done)
+	tick := time.NewTicker(expiryTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			r.own.SetTime(now)
+			r.own.FastForward(expiryTick)
+		}
+	}
+}
+
+func (r *redisServer) stop() error {
+	if r.own == nil {
+		return nil
+	}
+	r.cancel()
+	<-r.done
+	r.own.Close()
+	return nil
+}

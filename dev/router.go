@@ -1,0 +1,78 @@
+package dev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"souk/router"
+	"souk/router/gateway/config"
+	"souk/router/gateway/playground"
+	"souk/schema"
+	"souk/subgraphs"
+)
+
+// eventStream is the Redis stream on which the services' events travel.
+const eventStream = "souk:events"
+
+// startRouter starts the router over the services.
+func (s *System) startRouter(ctx context.Context) (string, error) {
+	tel, err := s.telemetry(ctx, routerName)
+	if err != nil {
+		return "", err
+	}
+	routes, err := fs.Sub(schema.Routes, "rest")
+	if err != nil {
+		return "", fmt.Errorf("reading the REST routes: %w", err)
+	}
+	files, err := fs.Sub(schema.Examples, "examples")
+	if err != nil {
+		return "", fmt.Errorf("reading the examples: %w", err)
+	}
+	examples, err := playground.Examples(files)
+	if err != nil {
+		return "", err
+	}
+	r, err := router.New(ctx, s.routerConfig(), router.Options{
+		Supergraph: schema.Supergraph, Routes: routes, Examples: examples, Telemetry: tel, Version: "dev",
+	})
+	if err != nil {
+		return "", err
+	}
+	s.router = launch(ctx, "the router", s.failed, func(ctx context.Context) error {
+		return errors.Join(r.Serve(ctx), r.Close(), shutdown(tel))
+	})
+	return s.URL(routerName), s.router.awaitReady(ctx, s.URL(routerName)+"/readyz")
+}
+
+// routerConfig is what manifests/ configures for a cluster, for this process.
+func (s *System) routerConfig() config.Config {
+	c := config.Default()
+	c.Dev = true
+	c.Listen, c.Admin.Listen = s.addresses[routerName], s.addresses[adminName]
+	c.OverrideSubgraphURLs = map[string]string{}
+	for _, name := range subgraphs.Names() {
+		c.OverrideSubgraphURLs[name] = s.URL(name) + "/graphql"
+	}
+	c.Authentication.JWT.JWKS = []config.JWKS{{URL: s.URL("user") + "/.well-known/jwks.json"}}
+	c.ResponseCache = config.ResponseCache{
+		Enabled: true,
+		Redis:   config.Redis{URL: s.redis.url, Timeout: 150 * time.Millisecond},
+		Subgraph: config.SubgraphCaches{
+			All: config.SubgraphCache{TTL: time.Minute, PrivateID: "sub"},
+			Subgraphs: map[string]config.SubgraphCache{
+				"product":   {Types: []string{"Product"}},
+				"inventory": {Types: []string{"Product"}},
+			},
+		},
+		Invalidation: config.CacheInvalidation{
+			Stream: eventStream,
+			Events: map[string]string{"product.updated": "Product", "inventory.updated": "Product"},
+			Token:  s.token,
+		},
+		LocalEntries: 10_000,
+	}
+	return c
+}

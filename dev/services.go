@@ -1,0 +1,99 @@
+package dev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"souk/subgraphs"
+	"souk/subgraphs/notification/inbox"
+)
+
+// StartService starts a service that does not run and waits until it is ready.
+func (s *System) StartService(ctx context.Context, name string) error {
+	variables := s.Variables(name)
+	env, err := subgraphs.EnvironmentFrom(name, func(key string) (string, bool) {
+		value, ok := variables[key]
+		return value, ok
+	})
+	if err != nil {
+		return fmt.Errorf("reading the environment of %s: %w", name, err)
+	}
+	env.Addr = s.addresses[name]
+	if env.Telemetry, err = s.telemetry(ctx, name); err != nil {
+		return err
+	}
+	c := launch(ctx, name, s.failed, func(ctx context.Context) error {
+		return errors.Join(subgraphs.Run(ctx, name, env), shutdown(env.Telemetry))
+	})
+	s.services[name] = c
+	return c.awaitReady(ctx, s.URL(name)+"/readyz")
+}
+
+// StopService ends a service after the requests in progress. The others go on.
+func (s *System) StopService(name string) error {
+	c := s.services[name]
+	delete(s.services, name)
+	return c.stop()
+}
+
+// Variables is the environment of a service, for `souk NAME` to run in a
+// process of its own in place of the one that StopService ended.
+func (s *System) Variables(name string) map[string]string {
+	_, port, _ := strings.Cut(s.addresses[name], ":")
+	variables := map[string]string{
+		"PORT":            port,
+		"DATABASE_URL":    s.databases[name],
+		"REDIS_URL":       s.redis.url,
+		"AUTH_MODE":       s.opts.AuthMode,
+		"SERVICE_TOKEN":   s.token,
+		"SMTP_URL":        "smtp://" + s.addresses[smtpName],
+		"SMS_WEBHOOK_URL": s.URL(inboxName) + "/sms",
+		"MAIL_FROM":       "Souk <shop@souk.example>",
+	}
+	for _, other := range subgraphs.Names() {
+		variables[strings.ToUpper(other)+"_SERVICE_URL"] = s.URL(other)
+	}
+	return variables
+}
+
+// seed fills the services' databases with a shop, unless they have data.
+func (s *System) seed(ctx context.Context) (string, error) {
+	for _, name := range subgraphs.Names() {
+		if err := s.withPool(ctx, name, func(db *pgxpool.Pool) error { return subgraphs.Seed(ctx, name, db) }); err != nil {
+			return "", fmt.Errorf("filling the database of %s: %w", name, err)
+		}
+	}
+	return "products, users, stock, orders", nil
+}
+
+// ReplayOrders folds every order's events anew, writes where the projection
+// differs, and gives the number of differences.
+func (s *System) ReplayOrders(ctx context.Context, w io.Writer) (differences int, err error) {
+	err = s.withPool(ctx, "order", func(db *pgxpool.Pool) error {
+		differences, err = subgraphs.ReplayOrders(ctx, db, w)
+		return err
+	})
+	return differences, err
+}
+
+func (s *System) withPool(ctx context.Context, name string, do func(*pgxpool.Pool) error) error {
+	db, err := pgxpool.New(ctx, s.databases[name])
+	if err != nil {
+		return fmt.Errorf("opening the database of %s: %w", name, err)
+	}
+	defer db.Close()
+	return do(db)
+}
+
+// startInbox starts what takes the place of people's mailboxes and telephones.
+func (s *System) startInbox(ctx context.Context) (string, error) {
+	s.inbox = launch(ctx, "the inbox", s.failed, func(ctx context.Context) error {
+		return inbox.Run(ctx, s.addresses[smtpName], s.addresses[inboxName])
+	})
+	return s.URL(inboxName), s.inbox.awaitReady(ctx, s.URL(inboxName)+"/api/messages")
+}

@@ -1,0 +1,332 @@
+package dev_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"souk/dev"
+)
+
+// The whole store, as `souk dev` runs it, used as a newcomer uses it.
+func TestStore(t *testing.T) {
+	redis := miniredis.RunT(t)
+	store := open(t, dev.Options{RedisURL: "redis://" + redis.Addr()})
+
+	t.Run("the first commands work one after the other", store.firstCommands)
+	t.Run("an order by GraphQL is told by e-mail", store.orderIsToldByMail)
+	t.Run("a changed price shows within a second", store.changedPriceShows)
+	t.Run("without inventory orders are refused, and taken again after it", store.withoutInventory)
+	t.Run("without Redis nothing fails and nothing is lost", func(t *testing.T) { store.withoutRedis(t, redis) })
+	t.Run("the projection of orders is what their events say", store.replayFindsNoDifference)
+}
+
+// store is a running system and a client of it.
+type store struct {
+	*dev.System
+}
+
+func open(t *testing.T, opts dev.Options) *store {
+	t.Helper()
+	opts.Listen, opts.AuthMode = "127.0.0.1:0", "tutorial"
+	opts.Log, opts.LogLevel = logWriter{t}, "warn"
+	system, err := dev.Start(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := system.Stop(); err != nil {
+			t.Error(err)
+		}
+		http.DefaultClient.CloseIdleConnections()
+	})
+	return &store{system}
+}
+
+// logWriter shows what the system warns of beside the test that caused it.
+type logWriter struct{ t *testing.T }
+
+func (w logWriter) Write(p []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// answer is what came back from a call.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// call sends a request to the router. It is fit for goroutines: a call that
+// cannot be made has status 0.
+func (s *store) call(ctx context.Context, method, path, body string) answer {
+	req, err := http.NewRequestWithContext(ctx, method, s.URL("router")+path, strings.NewReader(body))
+	if err != nil {
+		return answer{body: []byte(err.Error())}
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return answer{body: []byte(err.Error())}
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		return answer{body: []byte(err.Error())}
+	}
+	return answer{status: res.StatusCode, header: res.Header, body: data}
+}
+
+// expect is call with a status that must come back; it gives the parsed body.
+func (s *store) expect(t *testing.T, status int, method, path, body string) (map[string]any, http.Header) {
+	t.Helper()
+	got := s.call(t.Context(), method, path, body)
+	if got.status != status {
+		t.Fatalf("%s %s: status %d, want %d: %s", method, path, got.status, status, got.body)
+	}
+	out := map[string]any{}
+	if bytes.HasPrefix(got.body, []byte("{")) {
+		if err := json.Unmarshal(got.body, &out); err != nil {
+			t.Fatalf("%s %s: %v: %s", method, path, err, got.body)
+		}
+	}
+	return out, got.header
+}
+
+// graphql runs an operation that must have no errors.
+func (s *store) graphql(t *testing.T, query string, variables map[string]any) map[string]any {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _ := s.expect(t, http.StatusOK, http.MethodPost, "/graphql", string(body))
+	if out["errors"] != nil {
+		t.Fatalf("%s: errors: %v", query, out["errors"])
+	}
+	return out["data"].(map[string]any)
+}
+
+// eventually waits for a condition that other processes bring about.
+func eventually(t *testing.T, within time.Duration, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("within %s: not %s", within, what)
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *store) firstCommands(t *testing.T) {
+	s.expect(t, http.StatusOK, http.MethodGet, "/api/health", "")
+	user, header := s.expect(t, http.StatusCreated, http.MethodPost, "/api/users", `{"username":"testuser","email":"test@example.com"}`)
+	if want := fmt.Sprintf("/api/users/%v", user["id"]); header.Get("Location") != want || user["email"] != "test@example.com" {
+		t.Errorf("a new user is at %q, want %q: %v", header.Get("Location"), want, user)
+	}
+	product, _ := s.expect(t, http.StatusCreated, http.MethodPost, "/api/products", `{"name":"Laptop","price":999.99,"stock":10}`)
+	if product["price"] != 999.99 || product["stock"] != 10.0 {
+		t.Errorf("a new product is not as it was given: %v", product)
+	}
+	order, _ := s.expect(t, http.StatusCreated, http.MethodPost, "/api/orders", `{"userId":1,"productId":1,"quantity":2}`)
+	if order["status"] != "CONFIRMED" || order["userId"] != 1.0 {
+		t.Errorf("a new order is not confirmed: %v", order)
+	}
+	for range 20 {
+		s.expect(t, http.StatusOK, http.MethodGet, "/api/products", "")
+	}
+	// The stock of a new product can be had at once, all of it and no more.
+	wish := func(quantity int) string {
+		return fmt.Sprintf(`{"userId":1,"productId":%v,"quantity":%d}`, product["id"], quantity)
+	}
+	s.expect(t, http.StatusConflict, http.MethodPost, "/api/orders", wish(11))
+	s.expect(t, http.StatusCreated, http.MethodPost, "/api/orders", wish(10))
+	s.expect(t, http.StatusConflict, http.MethodPost, "/api/orders", wish(1))
+}
+
+const placeOrder = `mutation PlaceOrder($input: PlaceOrderInput!) {
+  placeOrder(input: $input) {
+    __typename
+    ... on OrderPayload { order { id status user { id username } lines { quantity product { id name inStock } } total { decimal } } }
+    ... on Error { code message }
+  }
+}`
+
+// order places an order for the user with this e-mail address and gives its id.
+func (s *store) order(t *testing.T, user, product string) string {
+	t.Helper()
+	data := s.graphql(t, placeOrder, map[string]any{"input": map[string]any{
+		"userId": user, "lines": []any{map[string]any{"productId": product, "quantity": 1}},
+	}})
+	result := data["placeOrder"].(map[string]any)
+	if result["__typename"] != "OrderPayload" {
+		t.Fatalf("the order was not taken: %v", result)
+	}
+	order := result["order"].(map[string]any)
+	if order["user"].(map[string]any)["username"] == "" || order["lines"].([]any)[0].(map[string]any)["product"].(map[string]any)["inStock"] == nil {
+		t.Errorf("the order does not reach into the other services: %v", order)
+	}
+	return order["id"].(string)
+}
+
+func (s *store) newUser(t *testing.T, name string) string {
+	t.Helper()
+	user, _ := s.expect(t, http.StatusCreated, http.MethodPost, "/api/users", fmt.Sprintf(`{"username":%q,"email":"%s@example.com"}`, name, name))
+	return fmt.Sprint(user["id"])
+}
+
+func (s *store) newProduct(t *testing.T, name string, stock int) string {
+	t.Helper()
+	product, _ := s.expect(t, http.StatusCreated, http.MethodPost, "/api/products", fmt.Sprintf(`{"name":%q,"price":10,"stock":%d}`, name, stock))
+	return fmt.Sprint(product["id"])
+}
+
+// mails are the subjects of the e-mails that came for an address, one for each
+// time they came.
+func (s *store) mails(t *testing.T, to string) []string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL("inbox")+"/api/messages", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var messages []struct {
+		Channel    string `json:"channel"`
+		To         string `json:"to"`
+		Subject    string `json:"subject"`
+		Deliveries int    `json:"deliveries"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&messages); err != nil {
+		t.Fatal(err)
+	}
+	var subjects []string
+	for _, m := range messages {
+		if m.Channel == "email" && m.To == to {
+			for range m.Deliveries {
+				subjects = append(subjects, m.Subject)
+			}
+		}
+	}
+	return subjects
+}
+
+func (s *store) orderIsToldByMail(t *testing.T) {
+	user, product := s.newUser(t, "reader"), s.newProduct(t, "A told product", 5)
+	id := s.order(t, user, product)
+	eventually(t, 15*time.Second, "one e-mail about order "+id, func() bool { return len(s.mails(t, "reader@example.com")) == 1 })
+	const query = `query($id: ID!) { order(id: $id) { notifications { __typename status } history { type } } }`
+	eventually(t, 15*time.Second, "a record of it", func() bool {
+		order := s.graphql(t, query, map[string]any{"id": id})["order"].(map[string]any)
+		n := order["notifications"].([]any)
+		return len(n) == 1 && n[0].(map[string]any)["status"] == "SENT"
+	})
+}
+
+func (s *store) changedPriceShows(t *testing.T) {
+	user, product := s.newUser(t, "watcher"), s.newProduct(t, "A watched product", 50)
+	id := s.order(t, user, product)
+	// The product of an order's line is an entity, which the router caches.
+	const query = `query($id: ID!) { order(id: $id) { lines { product { price { decimal } available } } } }`
+	seen := func() string {
+		order := s.graphql(t, query, map[string]any{"id": id})["order"].(map[string]any)
+		p := order["lines"].([]any)[0].(map[string]any)["product"].(map[string]any)
+		return fmt.Sprintf("%v, %v available", p["price"].(map[string]any)["decimal"], p["available"])
+	}
+	for range 3 {
+		if got := seen(); got != "10, 49 available" {
+			t.Fatalf("before the change: %s", got)
+		}
+	}
+	s.expect(t, http.StatusOK, http.MethodPatch, "/api/products/"+product, `{"price":12.5}`)
+	s.expect(t, http.StatusOK, http.MethodPut, "/api/inventory/"+product, `{"onHand":80}`)
+	eventually(t, time.Second, "the new price and stock seen", func() bool { return seen() == "12.5, 80 available" })
+}
+
+func (s *store) withoutInventory(t *testing.T) {
+	user, product := s.newUser(t, "patient"), s.newProduct(t, "A scarce product", 1)
+	wish := fmt.Sprintf(`{"userId":%s,"productId":%s,"quantity":1}`, user, product)
+	if err := s.StopService("inventory"); err != nil {
+		t.Fatal(err)
+	}
+	problem, header := s.expect(t, http.StatusServiceUnavailable, http.MethodPost, "/api/orders", wish)
+	if header.Get("Content-Type") != "application/problem+json" || header.Get("Retry-After") == "" || problem["title"] == nil {
+		t.Errorf("refused by %v with %v", header, problem)
+	}
+	if err := s.StartService(t.Context(), "inventory"); err != nil {
+		t.Fatal(err)
+	}
+	// The circuit breaker lets a try through again after its pause, and
+	// nothing of the refused order holds the only unit.
+	eventually(t, 20*time.Second, "an order taken again", func() bool {
+		return s.call(t.Context(), http.MethodPost, "/api/orders", wish).status == http.StatusCreated
+	})
+	s.expect(t, http.StatusConflict, http.MethodPost, "/api/orders", wish)
+}
+
+func (s *store) withoutRedis(t *testing.T, redis *miniredis.Miniredis) {
+	user, product := s.newUser(t, "steady"), s.newProduct(t, "A steady product", 100)
+	ctx, stop := context.WithCancel(t.Context())
+	results := make(chan answer)
+	for range 4 {
+		go func() {
+			for ctx.Err() == nil {
+				got := s.call(ctx, http.MethodGet, "/api/products/"+product, "")
+				if ctx.Err() == nil {
+					select {
+					case results <- got:
+					case <-ctx.Done():
+					}
+				}
+			}
+		}()
+	}
+	defer stop()
+	drain := func(n int) {
+		t.Helper()
+		for range n {
+			if got := <-results; got.status != http.StatusOK {
+				t.Fatalf("status %d: %s", got.status, got.body)
+			}
+		}
+	}
+	drain(50)
+	redis.Close()
+	drain(50)
+	id := s.order(t, user, product)
+	drain(50)
+	if err := redis.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	drain(50)
+	eventually(t, 30*time.Second, "the e-mail about order "+id+", placed without Redis", func() bool {
+		return len(s.mails(t, "steady@example.com")) == 1
+	})
+}
+
+func (s *store) replayFindsNoDifference(t *testing.T) {
+	var out bytes.Buffer
+	differences, err := s.ReplayOrders(t.Context(), &out)
+	if err != nil || differences != 0 {
+		t.Errorf("%d differences, error %v:\n%s", differences, err, out.String())
+	}
+}

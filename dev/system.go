@@ -1,0 +1,185 @@
+package dev
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"souk/dev/pgserver"
+	"souk/subgraphs"
+)
+
+// Options say what Start runs, and where.
+type Options struct {
+	// Listen is the router's address; the services, the inbox and the
+	// router's admin pages take the ports after it on the same host. With
+	// port 0 each takes a free port.
+	Listen string
+	// Dir keeps the data between starts; empty for data that goes with the system.
+	Dir string
+	// DatabaseURL names a running Postgres to use instead of an own one.
+	DatabaseURL string
+	// RedisURL names a running Redis to use instead of one in this process.
+	RedisURL string
+	// AuthMode is "tutorial" (a request without a token may do everything) or "enforced".
+	AuthMode string
+	// Progress is told, for people, what has started; nil for nobody.
+	Progress io.Writer
+	// Log takes the logs of all parts as JSON, a line a record; nil for nobody.
+	Log io.Writer
+	// LogLevel is debug, info, warn or error; info when empty.
+	LogLevel string
+}
+
+// A System is a running store.
+type System struct {
+	opts      Options
+	addresses map[string]string
+	databases map[string]string
+	postgres  *pgserver.Server
+	redis     *redisServer
+	inbox     *component
+	services  map[string]*component
+	router    *component
+	token     string
+	failed    chan error
+}
+
+// Start runs the store and returns when it answers. The context bounds the
+// start and carries values; Stop ends the system.
+func Start(ctx context.Context, opts Options) (*System, error) {
+	if opts.Log == nil {
+		opts.Log = io.Discard
+	}
+	s := &System{opts: opts, token: rand.Text(), services: map[string]*component{}, databases: map[string]string{}, failed: make(chan error, 16)}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+func (s *System) start(ctx context.Context) error {
+	report := newProgress(s.opts.Progress)
+	var err error
+	if s.addresses, err = reserve(ctx, s.opts.Listen, s.componentNames()); err != nil {
+		return err
+	}
+	if err := report.step("Postgres", func() (string, error) { return s.startPostgres(ctx) }); err != nil {
+		return err
+	}
+	if err := report.step("Redis", func() (string, error) { return s.startRedis(ctx) }); err != nil {
+		return err
+	}
+	if err := report.step("inbox", func() (string, error) { return s.startInbox(ctx) }); err != nil {
+		return err
+	}
+	for _, name := range subgraphs.Names() {
+		if err := report.step(name, func() (string, error) { return s.URL(name), s.StartService(ctx, name) }); err != nil {
+			return err
+		}
+	}
+	if err := report.step("seed data", func() (string, error) { return s.seed(ctx) }); err != nil {
+		return err
+	}
+	return report.step("router", func() (string, error) { return s.startRouter(ctx) })
+}
+
+const (
+	routerName = "router"
+	adminName  = "admin"
+	inboxName  = "inbox"
+	smtpName   = "smtp"
+)
+
+// componentNames are what listens, in the order of their ports.
+func (s *System) componentNames() []string {
+	return slices.Concat([]string{routerName}, subgraphs.Names(), []string{inboxName, adminName, smtpName})
+}
+
+// URL is the base URL of the router, a service, the "inbox" or the "admin" pages.
+func (s *System) URL(name string) string { return "http://" + s.addresses[name] }
+
+// Failed gives the error of a part that ended although nobody stopped it.
+func (s *System) Failed() <-chan error { return s.failed }
+
+// Stop ends the router, then the services, then what they stand on, each
+// after the work in progress.
+func (s *System) Stop() error {
+	err := s.router.stop()
+	for _, name := range slices.Backward(subgraphs.Names()) {
+		err = errors.Join(err, s.StopService(name))
+	}
+	err = errors.Join(err, s.inbox.stop())
+	if s.redis != nil {
+		err = errors.Join(err, s.redis.stop())
+	}
+	if s.postgres != nil {
+		err = errors.Join(err, s.postgres.Stop())
+	}
+	return err
+}
+
+func (s *System) startPostgres(ctx context.Context) (string, error) {
+	options := pgserver.Options{URL: s.opts.DatabaseURL, Logger: slog.New(slog.NewJSONHandler(s.opts.Log, nil))}
+	if s.opts.Dir != "" {
+		options.Dir = filepath.Join(s.opts.Dir, "postgres")
+	}
+	var err error
+	if s.postgres, err = pgserver.Start(ctx, options); err != nil {
+		return "", err
+	}
+	for _, name := range subgraphs.Names() {
+		if s.databases[name], err = s.postgres.Database(ctx, "souk_"+name); err != nil {
+			return "", err
+		}
+	}
+	return s.postgres.Address(), nil
+}
+
+func (s *System) startRedis(ctx context.Context) (string, error) {
+	var err error
+	if s.redis, err = startRedis(ctx, s.opts.RedisURL); err != nil {
+		return "", err
+	}
+	return s.redis.description, nil
+}
+
+// reserve gives each name an address: ports in a row from that of first, or
+// free ones when that is 0. It fails when a port is taken.
+func reserve(ctx context.Context, first string, names []string) (map[string]string, error) {
+	host, portText, err := net.SplitHostPort(first)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not an address to listen on; give one like :8080 or 127.0.0.1:8080", first)
+	}
+	port, err := strconv.Atoi(portText)
+	if err != nil || port < 0 || port+len(names) > 65535 {
+		return nil, fmt.Errorf("%q is not a port to listen on; give a number below %d", portText, 65535-len(names))
+	}
+	addresses := make(map[string]string, len(names))
+	for i, name := range names {
+		// Only the router is for others than this machine.
+		listenHost := "127.0.0.1"
+		if name == routerName && host != "" {
+			listenHost = host
+		}
+		number := port
+		if port != 0 {
+			number += i
+		}
+		address := net.JoinHostPort(listenHost, strconv.Itoa(number))
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+		if err != nil {
+			return nil, fmt.Errorf("port %d, for the %s, is taken: stop what uses it, or choose others with --listen :9080", number, name)
+		}
+		defer l.Close() // held until all are found, so that no free port is given twice
+		addresses[name] = l.Addr().String()
+	}
+	return addresses, nil
+}

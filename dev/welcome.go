@@ -1,0 +1,26 @@
+package dev
+
+import (
+	"fmt"
+	"io"
+)
+
+// Welcome tells a person where everything is and what to try.
+func (s *System) Welcome(w io.Writer) {
+	url := s.URL(routerName)
+	fmt.Fprintf(w, `
+Souk runs. Open
+
+  %[1]s/            the playground
+  %[1]s/api/docs    the REST form
+  %[2]s/            the inbox: what the store has sent
+
+and try
+
+  curl %[1]s/api/products
+  curl -X POST %[1]s/api/orders -H 'Content-Type: application/json' -d '{"userId":1,"productId":1,"quantity":2}'
+  curl %[1]s/graphql -H 'Content-Type: application/json' -d '{"query":"{ orders(first: 1) { nodes { status user { username } lines { product { name available } } notifications { status } } } }"}'
+
+Ctrl-C stops it.
+`, url, s.URL(inboxName))
+}

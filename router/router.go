@@ -1,0 +1,195 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"souk/router/cache"
+	"souk/router/gateway"
+	"souk/router/gateway/config"
+	"souk/router/gateway/playground"
+	"souk/router/rest"
+	routertelemetry "souk/router/telemetry"
+	"souk/telemetry"
+)
+
+// Options are what a router is given beside its configuration.
+type Options struct {
+	// Supergraph is the SDL; the configuration's file is read when it is empty.
+	Supergraph string
+	// Routes are the REST routes' documents; nil for none.
+	Routes fs.FS
+	// Examples are the playground's tabs.
+	Examples []playground.Example
+	// Telemetry must be set.
+	Telemetry *telemetry.Telemetry
+	// Version of the program, for the OpenAPI description.
+	Version string
+}
+
+// A Router is a gateway with everything around it.
+type Router struct {
+	config  config.Config
+	options Options
+	metrics *routertelemetry.Metrics
+	gateway *gateway.Gateway
+	cache   *cache.Cache
+	records redis.UniversalClient // for idempotency keys; nil without Redis
+	public  http.Handler
+	admin   http.Handler
+	closers []func() error
+}
+
+// New makes a router and loads its supergraph. The context bounds nothing but
+// the start; Close ends what runs beside requests.
+func New(ctx context.Context, c config.Config, o Options) (*Router, error) {
+	r := &Router{config: c, options: o, metrics: routertelemetry.New(o.Telemetry.Registry)}
+	if err := r.build(ctx); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (r *Router) build(ctx context.Context) error {
+	options := gateway.Options{
+		Supergraph: r.options.Supergraph,
+		Transport:  r.transport,
+		Observe:    r.observe(),
+		Examples:   r.options.Examples,
+		Metrics:    r.metrics,
+		Logger:     r.options.Telemetry.Logger,
+	}
+	if err := r.addCache(&options); err != nil {
+		return err
+	}
+	if err := r.addCallers(ctx, &options); err != nil {
+		return err
+	}
+	var err error
+	if r.options.Routes != nil {
+		if r.records, err = r.redis(); err != nil {
+			return err
+		}
+		options.REST = r.routes
+	}
+	if r.gateway, err = gateway.New(context.WithoutCancel(ctx), r.config, options); err != nil {
+		return err
+	}
+	r.closers = append(r.closers, func() error { r.gateway.Close(); return nil })
+	r.public = r.options.Telemetry.Middleware(nil)(r.gateway.Handler())
+	r.admin = r.adminHandler()
+	return nil
+}
+
+// routes are the REST routes over a graph.
+func (r *Router) routes(apiSchema string, graph rest.Graph) (http.Handler, error) {
+	return rest.New(rest.Options{
+		Documents:  r.options.Routes,
+		SchemaSDL:  apiSchema,
+		Graph:      graph,
+		Health:     r.health,
+		Redis:      r.records,
+		Logger:     r.options.Telemetry.Logger,
+		MaxBody:    int64(r.config.Limits.MaxBodyBytes),
+		Title:      "Souk",
+		APIVersion: r.options.Version,
+	})
+}
+
+func (r *Router) health(context.Context) error {
+	if !r.gateway.Ready() {
+		return errors.New("the router has no supergraph or is about to stop")
+	}
+	return nil
+}
+
+// Handler serves everything on the public port.
+func (r *Router) Handler() http.Handler { return r.public }
+
+// Admin serves metrics, health and the cache's invalidation.
+func (r *Router) Admin() http.Handler { return r.admin }
+
+func (r *Router) adminHandler() http.Handler {
+	mux := http.NewServeMux()
+	if r.config.Telemetry.Metrics {
+		mux.Handle("GET /metrics", r.options.Telemetry.Handler())
+	}
+	for _, path := range []string{"/health", "/healthz", "/readiness", "/readyz"} {
+		mux.Handle("GET "+path, r.gateway.Handler())
+	}
+	if r.cache != nil && r.config.ResponseCache.Invalidation.Token != "" {
+		mux.Handle("POST /invalidation", bearer(r.config.ResponseCache.Invalidation.Token, http.HandlerFunc(r.invalidate)))
+	}
+	return mux
+}
+
+// Serve answers requests on the configured addresses until ctx ends, then
+// gives those under way the time they are granted.
+func (r *Router) Serve(ctx context.Context) error {
+	public, err := listen(ctx, r.config.Listen, "--listen or `listen`")
+	if err != nil {
+		return err
+	}
+	servers := []*http.Server{{Handler: r.public, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}}
+	listeners := []net.Listener{public}
+	if r.config.Admin.Listen != "" {
+		admin, err := listen(ctx, r.config.Admin.Listen, "`admin.listen`")
+		if err != nil {
+			return errors.Join(err, public.Close())
+		}
+		servers = append(servers, &http.Server{Handler: r.admin, ReadHeaderTimeout: 10 * time.Second})
+		listeners = append(listeners, admin)
+	}
+	ended := make(chan error, len(servers))
+	for i, server := range servers {
+		go func() { ended <- server.Serve(listeners[i]) }()
+	}
+	r.options.Telemetry.Logger.InfoContext(ctx, "the router listens", "address", public.Addr().String())
+	select {
+	case err = <-ended:
+		err = fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+	}
+	return errors.Join(err, r.drain(servers))
+}
+
+// drain lets requests end, the public ones first: the admin port tells that
+// the router is not ready any more.
+func (r *Router) drain(servers []*http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), r.config.TrafficShaping.Router.ShutdownTimeout)
+	defer cancel()
+	r.gateway.Close()
+	var err error
+	for _, server := range servers {
+		if e := server.Shutdown(ctx); e != nil {
+			err = errors.Join(err, fmt.Errorf("waiting for requests to end: %w", e), server.Close())
+		}
+	}
+	return err
+}
+
+func listen(ctx context.Context, address, setting string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address by %s", address, err, setting)
+	}
+	return l, nil
+}
+
+// Close ends what runs beside requests, and lets go of Redis.
+func (r *Router) Close() error {
+	var err error
+	for len(r.closers) > 0 {
+		last := len(r.closers) - 1
+		err = errors.Join(err, r.closers[last]())
+		r.closers = r.closers[:last]
+	}
+	return err
+}

@@ -1,0 +1,116 @@
+package router
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"souk/router/execute"
+	"souk/router/gateway/config"
+	"souk/router/subgraph"
+	"souk/router/supergraph"
+)
+
+// transport makes what carries requests to the subgraphs of a supergraph.
+func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), error) {
+	traffic := r.config.TrafficShaping
+	for name := range r.config.OverrideSubgraphURLs {
+		if m.Graph(name) == nil {
+			return nil, nil, fmt.Errorf("override_subgraph_urls names %q, which the supergraph does not have", name)
+		}
+	}
+	options := subgraph.Options{
+		Subgraphs:  map[string]subgraph.Subgraph{},
+		Propagator: r.options.Telemetry.Propagator,
+		Logger:     r.options.Telemetry.Logger,
+		Hooks: subgraph.Hooks{
+			Retried: func(name string) { r.metrics.Subgraph(name).Retries.Inc() },
+			Shared:  func(name string) { r.metrics.Subgraph(name).Shared.Inc() },
+			Breaker: func(name string, state int) { r.metrics.Subgraph(name).Breaker.Set(float64(state)) },
+		},
+	}
+	for _, g := range m.Graphs {
+		t := over(traffic.All, traffic.Subgraphs[g.Name])
+		url := cmp.Or(r.config.OverrideSubgraphURLs[g.Name], g.URL)
+		options.Subgraphs[g.Name] = subgraph.Subgraph{
+			URL:                url,
+			Timeout:            t.Timeout,
+			MaxConnections:     t.MaxConnections,
+			MaxIdleConnections: t.MaxIdleConnections,
+			IdleTimeout:        t.IdleTimeout,
+			MaxResponseBytes:   t.MaxResponseBytes,
+			HTTP2:              t.HTTP2,
+			Deduplicate:        t.DeduplicateQuery == nil || *t.DeduplicateQuery,
+			Retry:              subgraph.Retry(t.Retry),
+			Breaker:            subgraph.Breaker(t.CircuitBreaker),
+			Headers:            []subgraph.HeaderRules{headers(r.config.Headers.All), headers(r.config.Headers.Subgraphs[g.Name])},
+			Subscriptions:      subgraph.Subscriptions{Protocol: "sse"},
+		}
+	}
+	t, err := subgraph.New(options)
+	if err != nil {
+		return nil, nil, err
+	}
+	return t, t.Close, nil
+}
+
+// over gives the settings for one subgraph over those for all.
+func over(all, one config.SubgraphTraffic) config.SubgraphTraffic {
+	return config.SubgraphTraffic{
+		Timeout:            cmp.Or(one.Timeout, all.Timeout),
+		DeduplicateQuery:   cmp.Or(one.DeduplicateQuery, all.DeduplicateQuery),
+		MaxConnections:     cmp.Or(one.MaxConnections, all.MaxConnections),
+		MaxIdleConnections: cmp.Or(one.MaxIdleConnections, all.MaxIdleConnections),
+		IdleTimeout:        cmp.Or(one.IdleTimeout, all.IdleTimeout),
+		MaxResponseBytes:   cmp.Or(one.MaxResponseBytes, all.MaxResponseBytes),
+		Retry:              cmp.Or(one.Retry, all.Retry),
+		CircuitBreaker:     cmp.Or(one.CircuitBreaker, all.CircuitBreaker),
+		HTTP2:              one.HTTP2 || all.HTTP2,
+	}
+}
+
+func headers(rules config.HeaderRules) subgraph.HeaderRules {
+	out := subgraph.HeaderRules{Remove: rules.Remove, Set: rules.Set}
+	for _, name := range rules.Propagate {
+		out.Propagate = append(out.Propagate, subgraph.Propagation{From: name})
+	}
+	return out
+}
+
+// observe measures each request to a subgraph, and puts a span around it when
+// traces are on.
+func (r *Router) observe() execute.Observer {
+	tracer := r.options.Telemetry.TracerProvider.Tracer("souk/router")
+	traces := r.options.Telemetry.Traces()
+	return func(ctx context.Context, req *execute.SubgraphRequest, info execute.FetchInfo) (context.Context, func(*execute.FetchStatistics)) {
+		metrics := r.metrics.Subgraph(req.Subgraph)
+		metrics.InFlight.Inc()
+		var span trace.Span
+		if traces {
+			ctx, span = tracer.Start(ctx, "graphql.subgraph.operation", trace.WithSpanKind(trace.SpanKindInternal), trace.WithAttributes(
+				attribute.String("graphql.subgraph.name", req.Subgraph),
+				attribute.String("graphql.operation.type", req.Kind.String()),
+				attribute.Int("graphql.subgraph.representations", info.Representations),
+			))
+		}
+		return ctx, func(f *execute.FetchStatistics) {
+			metrics.InFlight.Dec()
+			metrics.Duration.Observe(f.Duration.Seconds())
+			var failed *execute.TransportError
+			if errors.As(f.Err, &failed) {
+				metrics.Error(failed.Code).Inc()
+			}
+			if span != nil {
+				if f.Err != nil {
+					span.SetStatus(codes.Error, f.Err.Error())
+				}
+				span.End()
+			}
+		}
+	}
+}
