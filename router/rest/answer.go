@@ -42,12 +42,9 @@ func (q *request) answer(answer *Answer) (*response, *problem) {
 	}
 	if found.isNull() {
 		if len(answer.Errors) > 0 {
-			return nil, graphProblem(answer.Errors)
+			return nil, graphProblem(answer)
 		}
-		return nil, &problem{status: http.StatusNotFound, name: "not-found", code: "NOT_FOUND", detail: "there is nothing at " + q.http.URL.Path}
-	}
-	if len(answer.Errors) > 0 && !q.route.reads() {
-		return nil, graphProblem(answer.Errors)
+		return nil, &problem{problemKind: notFound, detail: "there is nothing at " + q.http.URL.Path}
 	}
 	return q.success(&data, found, answer), nil
 }
@@ -118,10 +115,12 @@ func (q *request) expand(template string, found *value) string {
 
 // typedProblem makes a problem of a typed error.
 func (q *request) typedProblem(typed *problemType, s *shape, v *value) *problem {
-	name := typed.definition.Name
-	p := &problem{status: typed.status, name: kebab(name), title: titleOf(name)}
+	p := &problem{problemKind: typed.kind()}
 	if q.ifMatch {
 		p.status = typed.ifMatch
+	}
+	if p.status == http.StatusUnauthorized { // RFC 9110, section 11.6.1, asks for a challenge
+		p.withHeader("WWW-Authenticate", "Bearer")
 	}
 	for i := range v.members {
 		m := &v.members[i]
@@ -167,68 +166,69 @@ func (q *request) violationsOf(list *value) []violation {
 // of reach and does not itself say for how long.
 const retryAfter = "2"
 
-// graphProblem makes a problem of the errors of a GraphQL response: the first
-// one that says most about whose fault it is.
-func graphProblem(all []Error) *problem {
-	best, status := &all[0], 0
-	for i := range all {
-		if s := graphStatus(all[i].code()); status == 0 || s < status {
-			best, status = &all[i], s
+// graphProblem makes a problem of the errors of a GraphQL response: of the first
+// one that says most about whose fault it is. What the graph has to say in
+// headers, such as Retry-After, is said.
+func graphProblem(answer *Answer) *problem {
+	best, kind := &answer.Errors[0], graphKind(answer.Errors[0].code())
+	for i := range answer.Errors {
+		if k := graphKind(answer.Errors[i].code()); k.status < kind.status {
+			best, kind = &answer.Errors[i], k
 		}
 	}
-	p := &problem{status: status, name: kebabCode(best.code()), code: best.code(), detail: best.Message}
-	switch status {
+	p := &problem{problemKind: kind, detail: best.Message, headers: answer.Header.Clone()}
+	p.headers.Del("Cache-Control")
+	if best.code() != "" {
+		p.code = best.code()
+	}
+	switch kind.status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		wait := retryAfter
 		if given, ok := best.Extensions["retryAfter"]; ok {
-			wait = fmt.Sprint(given)
+			p.withHeader("Retry-After", fmt.Sprint(given))
+		} else if p.headers.Get("Retry-After") == "" {
+			p.withHeader("Retry-After", retryAfter)
 		}
-		p.withHeader("Retry-After", wait)
 	case http.StatusUnauthorized:
-		p.withHeader("WWW-Authenticate", "Bearer")
-	case http.StatusInternalServerError:
-		p.name = "internal-error"
+		if p.headers.Get("WWW-Authenticate") == "" {
+			p.withHeader("WWW-Authenticate", "Bearer")
+		}
 	}
 	return p
 }
 
-// graphStatus gives the status for a code of a GraphQL error.
-func graphStatus(code string) int {
+// graphKind gives the kind of problem that a GraphQL error's code stands for.
+func graphKind(code string) problemKind {
 	switch code {
 	case "UNAUTHENTICATED":
-		return http.StatusUnauthorized
+		return unauthenticated
 	case "FORBIDDEN", "UNAUTHORIZED_FIELD_OR_TYPE":
-		return http.StatusForbidden
+		return forbidden
 	case "NOT_FOUND":
-		return http.StatusNotFound
+		return notFound
 	case "CONFLICT":
-		return http.StatusConflict
-	case "BAD_USER_INPUT", "INVALID_INPUT", "INVALID_CURSOR", "COST_ESTIMATED_TOO_EXPENSIVE":
-		return http.StatusUnprocessableEntity
+		return conflict
+	case "BAD_USER_INPUT", "INVALID_INPUT", "COST_ESTIMATED_TOO_EXPENSIVE":
+		return invalidValues
 	case "RATE_LIMIT_EXCEEDED":
-		return http.StatusTooManyRequests
-	case "SUBREQUEST_HTTP_ERROR", "SUBREQUEST_TIMEOUT", "SUBREQUEST_MALFORMED_RESPONSE", "DOWNSTREAM_SERVICE_ERROR",
-		"CIRCUIT_BREAKER_OPEN", "GATEWAY_TIMEOUT", "REQUEST_TIMEOUT", "UNAVAILABLE", "SERVICE_UNAVAILABLE":
-		return http.StatusServiceUnavailable
+		return tooManyRequests
+	case "SUBREQUEST_HTTP_ERROR", "SUBREQUEST_MALFORMED_RESPONSE", "DOWNSTREAM_SERVICE_ERROR", "CIRCUIT_BREAKER_OPEN",
+		"UNAVAILABLE", "SERVICE_UNAVAILABLE", "SHUTTING_DOWN":
+		return unavailable
+	case "SUBREQUEST_TIMEOUT", "GATEWAY_TIMEOUT", "REQUEST_TIMEOUT", "REQUEST_CANCELLED", "REQUEST_CANCELED":
+		return requestTimeout
 	default:
-		return http.StatusInternalServerError
+		return internalError
 	}
-}
-
-func kebabCode(code string) string {
-	return strings.ReplaceAll(strings.ToLower(code), "_", "-")
 }
 
 // graphFailure makes a problem of there being no answer at all.
 func graphFailure(ctx context.Context, err error) *problem {
 	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-		return (&problem{status: http.StatusServiceUnavailable, name: "request-timeout", code: "REQUEST_TIMEOUT",
-			detail: "the answer took too long"}).withHeader("Retry-After", retryAfter)
+		return (&problem{problemKind: requestTimeout, detail: "the answer took too long"}).withHeader("Retry-After", retryAfter)
 	}
 	return internal()
 }
 
 func internal() *problem {
-	return &problem{status: http.StatusInternalServerError, name: "internal-error", code: "INTERNAL_SERVER_ERROR",
-		detail: "something went wrong here; the request may have been fine"}
+	return &problem{problemKind: internalError, detail: "something went wrong here; the request may have been fine"}
 }

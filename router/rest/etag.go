@@ -46,8 +46,7 @@ func (q *request) readIfMatch() *problem {
 	}
 	v := q.route.takes(inIfMatch)
 	failed := func(format string, arguments ...any) *problem {
-		return &problem{status: http.StatusPreconditionFailed, name: "precondition-failed", code: "PRECONDITION_FAILED",
-			detail: fmt.Sprintf(format, arguments...)}
+		return &problem{problemKind: preconditionFailed, detail: fmt.Sprintf(format, arguments...)}
 	}
 	if v == nil {
 		return failed("%s %s changes nothing that has an entity tag; leave If-Match out", q.route.method, q.route.path)
@@ -59,8 +58,7 @@ func (q *request) readIfMatch() *problem {
 	case strings.HasPrefix(given, "W/"):
 		return failed("If-Match compares strongly, and %s is a weak entity tag", given)
 	case len(given) < 2 || given[0] != '"' || given[len(given)-1] != '"' || strings.Contains(given[1:len(given)-1], `"`):
-		return &problem{status: http.StatusBadRequest, name: "broken-header", title: "Broken header", code: "BAD_REQUEST",
-			detail: fmt.Sprintf(`If-Match is %s; give one entity tag as an ETag header gave it, such as "7.Rr0mLYNo", or *`, given),
+		return &problem{problemKind: brokenHeader, detail: fmt.Sprintf(`If-Match is %s; give one entity tag as an ETag header gave it, such as "7.Rr0mLYNo", or *`, given),
 			errors: []violation{{In: "header", Name: "If-Match", Detail: "must be one entity tag in double quotes, or *"}}}
 	}
 	version, _, _ := strings.Cut(strings.Trim(given, `"`), ".")

@@ -35,7 +35,9 @@ func FuzzBody(f *testing.F) {
 		if w.Code >= 400 {
 			checkProblem(t, w)
 		}
-		checkDescribed(t, h, r.Pattern, "", w)
+		if w.Code < 300 { // compiling the description is slow
+			checkDescribed(t, h, r.Pattern, body, w)
+		}
 	})
 }
 

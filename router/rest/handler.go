@@ -132,8 +132,7 @@ func (h *Handler) otherMethod(w http.ResponseWriter, r *http.Request, allowed st
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	p := &problem{status: http.StatusMethodNotAllowed, name: "method-not-allowed", code: "METHOD_NOT_ALLOWED",
-		detail: r.URL.Path + " does not know " + r.Method + "; it knows " + allowed}
+	p := &problem{problemKind: methodNotAllowed, detail: r.URL.Path + " does not know " + r.Method + "; it knows " + allowed}
 	p.withHeader("Allow", allowed).response(r).writeTo(w, r.Method == http.MethodHead)
 }
 
@@ -180,8 +179,7 @@ func (h *Handler) executeOnce(q *request) (res *response, p *problem) {
 		if q.route.takes(inIdempotencyKey) != nil { // the operation keeps the promise by itself
 			return h.execute(q)
 		}
-		return nil, (&problem{status: http.StatusServiceUnavailable, name: "unavailable", code: "UNAVAILABLE",
-			detail: "it cannot be said now whether this Idempotency-Key was used before"}).withHeader("Retry-After", retryAfter)
+		return nil, (&problem{problemKind: unavailable, detail: "it cannot be said now whether this Idempotency-Key was used before"}).withHeader("Retry-After", retryAfter)
 	}
 	if replay != nil || p != nil {
 		return replay, p

@@ -334,9 +334,27 @@ func TestProblems(t *testing.T) {
 		{name: "a tag where nothing has one", request: "POST /api/users", header: map[string]string{"If-Match": `"3"`}, body: `{"username":"a","email":"b"}`, status: 412},
 	}
 	h, g := newHandler(t, nil)
+	documented := documentedProblems(t, h)
 	for _, e := range exchanges {
-		t.Run(e.name, func(t *testing.T) { e.run(t, h, g) })
+		t.Run(e.name, func(t *testing.T) {
+			w := e.run(t, h, g)
+			var p struct{ Type string }
+			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || !slices.Contains(documented, p.Type) {
+				t.Errorf("the page does not explain %q (%v)", p.Type, err)
+			}
+		})
 	}
+}
+
+// TestChangeOfWhichAPartIsAway holds that a change that was made is not told as
+// one that failed.
+func TestChangeOfWhichAPartIsAway(t *testing.T) {
+	h, g := newHandler(t, nil)
+	g.root["createProduct"] = resolver(func(map[string]any) any {
+		return thing{"__typename": "ProductPayload", "product": g.root["product"].(resolver)(map[string]any{"id": "2"})}
+	})
+	exchange{request: "POST /api/products", body: `{"name":"Phone","price":10}`, status: 201,
+		wantHeader: map[string]string{"Location": "/api/products/2", "Cache-Control": "no-store"}, want: `{"id":2,"stock":null}`}.run(t, h, g)
 }
 
 func TestGraphFailure(t *testing.T) {

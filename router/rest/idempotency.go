@@ -78,8 +78,7 @@ func readRecord(stored []byte, fingerprint string) (*response, *problem, error) 
 	}
 	switch {
 	case r.Fingerprint != fingerprint:
-		return nil, &problem{status: http.StatusUnprocessableEntity, name: "idempotency-key-reused", title: "Idempotency key reused",
-			code: "IDEMPOTENCY_KEY_REUSED", detail: "this Idempotency-Key was used for another request; a new request needs a new key",
+		return nil, &problem{problemKind: keyReused, detail: "this Idempotency-Key was used for another request; a new request needs a new key",
 			errors: []violation{{In: "header", Name: idempotencyHeader, Detail: "was used for another request"}}}, nil
 	case r.Status == 0:
 		return nil, inProgress(), nil
@@ -89,8 +88,7 @@ func readRecord(stored []byte, fingerprint string) (*response, *problem, error) 
 }
 
 func inProgress() *problem {
-	return (&problem{status: http.StatusConflict, name: "request-in-progress", title: "Request in progress", code: "REQUEST_IN_PROGRESS",
-		detail: "the first request with this Idempotency-Key is still being answered"}).withHeader("Retry-After", "1")
+	return (&problem{problemKind: keyInProgress, detail: "the first request with this Idempotency-Key is still being answered"}).withHeader("Retry-After", "1")
 }
 
 // finish keeps a response, or forgets the key when trying again may help.
@@ -126,8 +124,7 @@ func readIdempotencyKey(r *http.Request) (string, *problem) {
 	}
 	printable := !strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' })
 	if len(given) > 1 || key == "" || len(key) > maxKeyLength || !printable {
-		return "", &problem{status: http.StatusBadRequest, name: "broken-header", title: "Broken header", code: "BAD_REQUEST",
-			detail: fmt.Sprintf("Idempotency-Key must be one string of 1 to %d printable ASCII characters, such as a UUID", maxKeyLength),
+		return "", &problem{problemKind: brokenHeader, detail: fmt.Sprintf("Idempotency-Key must be one string of 1 to %d printable ASCII characters, such as a UUID", maxKeyLength),
 			errors: []violation{{In: "header", Name: idempotencyHeader, Detail: "is not a key"}}}
 	}
 	return key, nil

@@ -150,6 +150,9 @@ func (s *schemas) object(shape *shape) ordered {
 			continue
 		}
 		description := f.definition.Description
+		if f.unwrap { // what stands there is the inner value
+			description = f.object.fields[0].definition.Description
+		}
 		if s.narrower(f.on, shape.definition) {
 			description = strings.TrimSpace("Only of " + f.on.Name + ". " + description)
 		} else {

@@ -85,5 +85,5 @@ func (h *Handler) unknownPath(path string) *problem {
 	} else {
 		detail += "; " + docsPath + " lists what there is"
 	}
-	return &problem{status: http.StatusNotFound, name: "not-found", code: "NOT_FOUND", detail: detail}
+	return &problem{problemKind: notFound, detail: detail}
 }

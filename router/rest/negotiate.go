@@ -42,8 +42,7 @@ func acceptsJSON(r *http.Request) bool {
 }
 
 func notAcceptable(r *http.Request) *problem {
-	return &problem{status: http.StatusNotAcceptable, name: "not-acceptable", code: "NOT_ACCEPTABLE",
-		detail: fmt.Sprintf("the answer is application/json, which Accept %q does not allow", r.Header.Get("Accept"))}
+	return &problem{problemKind: unacceptable, detail: fmt.Sprintf("the answer is application/json, which Accept %q does not allow", r.Header.Get("Accept"))}
 }
 
 // checkContentType refuses a body that is not said to be JSON.
@@ -63,6 +62,6 @@ func checkContentType(r *http.Request) *problem {
 	case encoding != "" && !strings.EqualFold(encoding, "identity"):
 		detail = fmt.Sprintf("the body must not be encoded; Content-Encoding is %q", encoding)
 	}
-	return (&problem{status: http.StatusUnsupportedMediaType, name: "unsupported-media-type", code: "UNSUPPORTED_MEDIA_TYPE", detail: detail}).
+	return (&problem{problemKind: unsupportedMediaType, detail: detail}).
 		withHeader("Accept-Post", "application/json")
 }

@@ -35,6 +35,7 @@ func describe(h *Handler, title, version string) ([]byte, error) {
 		with("paths", paths).
 		with("components", ordered{}.with("schemas", components).
 			with("securitySchemes", ordered{}.with("bearer", ordered{}.with("type", "http").with("scheme", "bearer").with("bearerFormat", "JWT"))))
+	document = document.with("x-problems", documentedKinds(h.routes))
 	compact, err := json.Marshal(document)
 	if err != nil {
 		return nil, fmt.Errorf("rest: describing the routes: %w", err)
@@ -300,6 +301,27 @@ func problemSchema() ordered {
 			with("errors", property("array", "The values that are not acceptable.").with("items", violation)).
 			with("trace_id", property("string", "Names the request in logs and traces."))).
 		with("required", []string{"type", "title", "status"})
+}
+
+// documentedKinds lists every kind of problem, by status, for the page.
+func documentedKinds(routes []*route) []ordered {
+	kinds := map[string]problemKind{}
+	for _, kind := range problemKinds {
+		kinds[kind.name] = kind
+	}
+	for _, r := range routes {
+		for _, typed := range r.problems {
+			kinds[typed.kind().name] = typed.kind()
+		}
+	}
+	sorted := slices.SortedFunc(maps.Values(kinds), func(a, b problemKind) int {
+		return cmp.Or(cmp.Compare(a.status, b.status), cmp.Compare(a.name, b.name))
+	})
+	var all []ordered
+	for _, kind := range sorted {
+		all = append(all, ordered{}.with("name", kind.name).with("status", kind.status).with("title", kind.title).maybe("description", kind.about))
+	}
+	return all
 }
 
 func healthOperation() ordered {

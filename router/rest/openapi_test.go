@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"net/http"
 	"net/http/httptest"
@@ -129,4 +130,37 @@ func checkDescribed(t testing.TB, h http.Handler, pattern, requestBody string, w
 		}
 	}
 	check("/responses/"+status+"/content/"+kind+"/schema", w.Body.String())
+}
+
+// documentedProblems gives the types of problems that the page explains.
+func documentedProblems(t testing.TB, h http.Handler) []string {
+	t.Helper()
+	var document struct {
+		Problems []struct{ Name string } `json:"x-problems"`
+	}
+	if err := json.Unmarshal(openAPI(t, h), &document); err != nil {
+		t.Fatal(err)
+	}
+	var types []string
+	for _, p := range document.Problems {
+		types = append(types, "/api/docs#problem-"+p.Name)
+	}
+	return types
+}
+
+func TestDocsPageNeedsNothingElse(t *testing.T) {
+	h, _ := newHandler(t, nil)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/docs", nil))
+	if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+		t.Fatalf("%d %s", w.Code, w.Header())
+	}
+	for _, from := range []string{"http://", "https://", "src=", "@import"} {
+		if strings.Contains(w.Body.String(), from) {
+			t.Errorf("the page loads something: %s", from)
+		}
+	}
+	if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") {
+		t.Errorf("Content-Security-Policy: %s", csp)
+	}
 }

@@ -41,7 +41,7 @@ func (h *Handler) serveOwn(w http.ResponseWriter, r *http.Request, page func(*ht
 func (h *Handler) healthResponse(r *http.Request) *response {
 	if h.health != nil {
 		if err := h.health(r.Context()); err != nil {
-			return (&problem{status: http.StatusServiceUnavailable, name: "unavailable", code: "UNAVAILABLE", detail: err.Error()}).
+			return (&problem{problemKind: unavailable, detail: err.Error()}).
 				withHeader("Retry-After", retryAfter).response(r)
 		}
 	}

@@ -14,11 +14,8 @@ import (
 // UPPER_SNAKE_CASE of the graph's errors), errors (one for each value that is not
 // acceptable), trace_id, and what a typed error carries besides.
 type problem struct {
-	status  int
-	name    string // kebab-case; the fragment of the type's URI
-	title   string // empty for the status's own
+	problemKind
 	detail  string
-	code    string
 	errors  []violation
 	extra   []member    // of a typed error, in its order
 	headers http.Header // such as Retry-After, Allow
@@ -46,10 +43,6 @@ func (p *problem) withHeader(name, value string) *problem {
 
 // response renders the problem for a request.
 func (p *problem) response(r *http.Request) *response {
-	title := p.title
-	if title == "" {
-		title = http.StatusText(p.status)
-	}
 	var b bytes.Buffer
 	b.WriteByte('{')
 	put := func(name string, v any) {
@@ -65,7 +58,7 @@ func (p *problem) response(r *http.Request) *response {
 		b.Write(encoded)
 	}
 	put("type", docsPath+"#problem-"+p.name)
-	put("title", title)
+	put("title", p.title)
 	put("status", p.status)
 	if p.detail != "" {
 		put("detail", p.detail)
@@ -96,6 +89,11 @@ func traceID(ctx context.Context) string {
 		return span.TraceID().String()
 	}
 	return ""
+}
+
+// kind gives the kind of a typed error: its type's name in other letters.
+func (t *problemType) kind() problemKind {
+	return problemKind{status: t.status, name: kebab(t.definition.Name), title: titleOf(t.definition.Name), about: t.definition.Description}
 }
 
 // kebab turns a type's name into a problem's: OutOfStock, out-of-stock.

@@ -81,7 +81,7 @@ func invalidInput(violations []violation) *problem {
 			detail += "; " + v.Hint
 		}
 	}
-	return &problem{status: http.StatusUnprocessableEntity, name: "invalid-input", title: "Invalid input", code: "INVALID_INPUT", detail: detail, errors: violations}
+	return &problem{problemKind: invalidValues, detail: detail, errors: violations}
 }
 
 // readPath takes the path's variables. One that cannot be is a path at which
@@ -96,8 +96,7 @@ func (q *request) readPath(path map[string]string) *problem {
 		q.give(v, parameterValue(path[v.name], v.typ), at)
 		if len(q.violations) > before {
 			wrong := q.violations[before]
-			return &problem{status: http.StatusNotFound, name: "not-found", code: "NOT_FOUND",
-				detail: fmt.Sprintf("nothing can be at this path: %s %s", v.name, wrong.Detail), errors: q.violations}
+			return &problem{problemKind: notFound, detail: fmt.Sprintf("nothing can be at this path: %s %s", v.name, wrong.Detail), errors: q.violations}
 		}
 	}
 	return nil
@@ -116,8 +115,7 @@ func (q *request) give(v *variable, from *value, at spot) {
 func (q *request) readQuery() *problem {
 	query, err := url.ParseQuery(q.http.URL.RawQuery)
 	if err != nil {
-		return &problem{status: http.StatusBadRequest, name: "broken-query", title: "Broken query", code: "BAD_REQUEST",
-			detail: "the query cannot be read: " + err.Error()}
+		return &problem{problemKind: brokenQuery, detail: "the query cannot be read: " + err.Error()}
 	}
 	var known []string
 	if q.route.page != nil {
@@ -197,11 +195,9 @@ func (q *request) readBody(w http.ResponseWriter, maxBody int64) *problem {
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			return &problem{status: http.StatusRequestEntityTooLarge, name: "content-too-large", title: "Content too large", code: "CONTENT_TOO_LARGE",
-				detail: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit)}
+			return &problem{problemKind: contentTooLarge, detail: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit)}
 		}
-		return &problem{status: http.StatusBadRequest, name: "broken-body", title: "Broken body", code: "BAD_REQUEST",
-			detail: "the body could not be read to its end"}
+		return &problem{problemKind: brokenBody, detail: "the body could not be read to its end"}
 	}
 	q.body = body
 	if len(strings.TrimSpace(string(body))) == 0 {
@@ -212,7 +208,7 @@ func (q *request) readBody(w http.ResponseWriter, maxBody int64) *problem {
 	}
 	whole, err := parseJSON(body)
 	if err != nil {
-		p := &problem{status: http.StatusBadRequest, name: "broken-json", title: "Broken JSON", code: "BAD_REQUEST", detail: "the body is not JSON: " + err.Error()}
+		p := &problem{problemKind: brokenJSON, detail: "the body is not JSON: " + err.Error()}
 		var broken *jsonError
 		if errors.As(err, &broken) {
 			p.extra = []member{intMember("line", broken.line), intMember("column", broken.column)}
@@ -230,8 +226,7 @@ func (q *request) readBody(w http.ResponseWriter, maxBody int64) *problem {
 func (q *request) emptyBody(variables []*variable) *problem {
 	for _, v := range variables {
 		if v.required {
-			return &problem{status: http.StatusBadRequest, name: "broken-json", title: "Broken JSON", code: "BAD_REQUEST",
-				detail: "the body is empty; it must be a JSON object with the member " + v.outer}
+			return &problem{problemKind: brokenJSON, detail: "the body is empty; it must be a JSON object with the member " + v.outer}
 		}
 	}
 	return nil

@@ -1,0 +1,64 @@
+package rest
+
+import "net/http"
+
+// problemKind is what all problems of a type have in common.
+type problemKind struct {
+	status int
+	name   string // kebab-case; the fragment of the type's URI
+	title  string
+	code   string // for programs
+	about  string // for the documentation
+}
+
+// The kinds of problems that this package finds by itself. Those of typed errors
+// are made of the schema.
+var (
+	brokenJSON = problemKind{http.StatusBadRequest, "broken-json", "Broken JSON", "BAD_REQUEST",
+		"The body is not one JSON value, or an object in it has a member twice. line and column say where."}
+	brokenBody = problemKind{http.StatusBadRequest, "broken-body", "Broken body", "BAD_REQUEST",
+		"The body ended before it was all there."}
+	brokenQuery = problemKind{http.StatusBadRequest, "broken-query", "Broken query", "BAD_REQUEST",
+		"What follows the question mark is not percent-encoded as it should be."}
+	brokenHeader = problemKind{http.StatusBadRequest, "broken-header", "Broken header", "BAD_REQUEST",
+		"A header is not of the form it must have."}
+	unauthenticated = problemKind{http.StatusUnauthorized, "unauthenticated", "Unauthenticated", "UNAUTHENTICATED",
+		"The request needs a valid access token."}
+	forbidden = problemKind{http.StatusForbidden, "forbidden", "Forbidden", "FORBIDDEN",
+		"The caller may not do this."}
+	notFound = problemKind{http.StatusNotFound, "not-found", "Not found", "NOT_FOUND",
+		"There is no such path, or nothing is at it that the caller may see."}
+	methodNotAllowed = problemKind{http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed", "METHOD_NOT_ALLOWED",
+		"The path does not know the method; the Allow header says which it knows."}
+	unacceptable = problemKind{http.StatusNotAcceptable, "not-acceptable", "Not acceptable", "NOT_ACCEPTABLE",
+		"Accept does not allow application/json, and there is nothing else."}
+	conflict = problemKind{http.StatusConflict, "conflict", "Conflict", "CONFLICT",
+		"The change does not fit the present state."}
+	keyInProgress = problemKind{http.StatusConflict, "request-in-progress", "Request in progress", "REQUEST_IN_PROGRESS",
+		"The first request with this Idempotency-Key is still being answered."}
+	preconditionFailed = problemKind{http.StatusPreconditionFailed, "precondition-failed", "Precondition failed", "PRECONDITION_FAILED",
+		"If-Match names no present version."}
+	contentTooLarge = problemKind{http.StatusRequestEntityTooLarge, "content-too-large", "Content too large", "CONTENT_TOO_LARGE",
+		"The body is larger than is read."}
+	unsupportedMediaType = problemKind{http.StatusUnsupportedMediaType, "unsupported-media-type", "Unsupported media type", "UNSUPPORTED_MEDIA_TYPE",
+		"The body is not said to be application/json."}
+	invalidValues = problemKind{http.StatusUnprocessableEntity, "invalid-input", "Invalid input", "INVALID_INPUT",
+		"Values of the request are not acceptable; errors names each."}
+	keyReused = problemKind{http.StatusUnprocessableEntity, "idempotency-key-reused", "Idempotency key reused", "IDEMPOTENCY_KEY_REUSED",
+		"The Idempotency-Key was used for another request before."}
+	tooManyRequests = problemKind{http.StatusTooManyRequests, "too-many-requests", "Too many requests", "RATE_LIMIT_EXCEEDED",
+		"The caller asks too often; Retry-After says when to try again."}
+	internalError = problemKind{http.StatusInternalServerError, "internal-error", "Internal error", "INTERNAL_SERVER_ERROR",
+		"Something went wrong that the request is not to blame for."}
+	unavailable = problemKind{http.StatusServiceUnavailable, "unavailable", "Unavailable", "UNAVAILABLE",
+		"Something the answer needs is out of reach; Retry-After says when to try again."}
+	requestTimeout = problemKind{http.StatusServiceUnavailable, "request-timeout", "Request timeout", "REQUEST_TIMEOUT",
+		"The answer took too long; Retry-After says when to try again."}
+)
+
+// problemKinds is all of them, by status.
+var problemKinds = []problemKind{
+	brokenJSON, brokenBody, brokenQuery, brokenHeader, unauthenticated, forbidden, notFound, methodNotAllowed, unacceptable,
+	conflict, keyInProgress, preconditionFailed, contentTooLarge, unsupportedMediaType, invalidValues, keyReused,
+	tooManyRequests, internalError, unavailable, requestTimeout,
+}
