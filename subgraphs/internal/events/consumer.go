@@ -125,8 +125,8 @@ func (r *reader) takeOver(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("taking over events: %w", err)
 		}
-		for _, message := range claimed {
-			r.enqueue(message, tries[message.ID])
+		if err := r.take(ctx, claimed, tries); err != nil {
+			return err
 		}
 		if next == "0-0" || next == "" {
 			break
@@ -192,8 +192,8 @@ func (r *reader) turn(ctx context.Context) error {
 		return fmt.Errorf("reading the stream: %w", err) // NOGROUP too: the next lead makes it anew
 	}
 	for _, stream := range streams {
-		for _, message := range stream.Messages {
-			r.enqueue(message, 0)
+		if err := r.take(ctx, stream.Messages, nil); err != nil {
+			return err
 		}
 	}
 	return r.work(ctx)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -29,9 +28,6 @@ func (r *reader) finish(ctx context.Context, d *delivery) (done bool, err error)
 	if d.broken != nil {
 		return true, r.bury(ctx, d, d.broken)
 	}
-	if !slices.Contains(r.consumer.Types, d.envelope.Type) {
-		return true, r.acknowledge(ctx, d)
-	}
 	if d.failures >= r.consumer.MaxAttempts {
 		return true, r.bury(ctx, d, errors.New("tried too often, last by a process that died of it"))
 	}
@@ -41,7 +37,7 @@ func (r *reader) finish(ctx context.Context, d *delivery) (done bool, err error)
 	}
 	if failure == nil {
 		r.count(d, result)
-		return true, r.acknowledge(ctx, d)
+		return true, r.acknowledge(ctx, d.streamID)
 	}
 	d.failures++
 	r.bus.metrics.failed.WithLabelValues(r.consumer.Group, d.envelope.Type).Inc()
@@ -112,9 +108,12 @@ func (r *reader) call(ctx context.Context, tx pgx.Tx, d *delivery) (err error) {
 	return r.consumer.Handler(ctx, tx, d.envelope.event())
 }
 
-func (r *reader) acknowledge(ctx context.Context, d *delivery) error {
-	if err := r.bus.redis.XAck(ctx, Stream, r.consumer.Group, d.streamID).Err(); err != nil {
-		return fmt.Errorf("acknowledging an event: %w", err)
+func (r *reader) acknowledge(ctx context.Context, streamIDs ...string) error {
+	if len(streamIDs) == 0 {
+		return nil
+	}
+	if err := r.bus.redis.XAck(ctx, Stream, r.consumer.Group, streamIDs...).Err(); err != nil {
+		return fmt.Errorf("acknowledging events: %w", err)
 	}
 	return nil
 }

@@ -36,23 +36,29 @@ type delivery struct {
 	failures int
 }
 
-// enqueue puts an entry behind the others of its subject.
+// take puts entries behind the others of their subjects, and acknowledges those
+// that nobody here wants.
+func (r *reader) take(ctx context.Context, messages []redis.XMessage, tries map[string]int) error {
+	var unwanted []string
+	for _, message := range messages {
+		kind, _ := message.Values[fieldType].(string)
+		if kind != "" && !slices.Contains(r.consumer.Types, kind) {
+			unwanted = append(unwanted, message.ID)
+			continue
+		}
+		r.enqueue(message, tries[message.ID])
+	}
+	return r.acknowledge(ctx, unwanted...)
+}
+
 func (r *reader) enqueue(message redis.XMessage, failures int) {
 	d := &delivery{streamID: message.ID, failures: failures}
 	d.text, _ = message.Values[fieldEvent].(string)
-	kind, _ := message.Values[fieldType].(string)
-	subject := ""
-	// What nobody here wants is only acknowledged.
-	if kind == "" || slices.Contains(r.consumer.Types, kind) {
-		d.envelope, d.broken = parseEnvelope(d.text)
-		subject = d.envelope.Subject
-	} else {
-		d.envelope.Type = kind
-	}
-	q := r.queues[subject]
+	d.envelope, d.broken = parseEnvelope(d.text)
+	q := r.queues[d.envelope.Subject]
 	if q == nil {
 		q = &queue{}
-		r.queues[subject] = q
+		r.queues[d.envelope.Subject] = q
 	}
 	q.deliveries = append(q.deliveries, d)
 	r.waiting++

@@ -9,10 +9,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
-	relayPoll  = 50 * time.Millisecond // how often to look for new events
+	relayPoll  = 100 * time.Millisecond // how often to look for new events
 	relayBatch = 200
 	// retention is how long published events stay in the outbox and in the
 	// stream: how old an event may be that is sent anew after Redis lost it.
@@ -41,21 +44,41 @@ func (b *Bus) Relay(ctx context.Context) error {
 func (b *Bus) relay(ctx context.Context) error {
 	var tidied time.Time
 	for ctx.Err() == nil {
-		moved, err := b.relayBatch(ctx)
+		// Most times there is nothing, and looking costs one query.
+		waiting, age, err := b.measureOutbox(ctx)
 		if err != nil {
 			return err
 		}
-		if moved < relayBatch {
-			if time.Since(tidied) > tidyTime {
-				tidied = time.Now()
-				if err := b.tidy(ctx); err != nil {
-					return err
-				}
+		b.metrics.outboxWaiting.WithLabelValues().Set(waiting)
+		b.metrics.outboxAge.WithLabelValues().Set(age)
+		if waiting > 0 {
+			if err := b.relayBatch(ctx); err != nil {
+				return err
 			}
-			sleep(ctx, relayPoll)
+			continue
 		}
+		if time.Since(tidied) > tidyTime {
+			tidied = time.Now()
+			if err := b.tidy(ctx); err != nil {
+				return err
+			}
+		}
+		sleep(ctx, relayPoll)
 	}
 	return nil
+}
+
+// measureOutbox says how many events wait, or that it is very many, and for how
+// many seconds the first one has.
+func (b *Bus) measureOutbox(ctx context.Context) (waiting, age float64, err error) {
+	err = b.db.QueryRow(ctx, `
+		select count(*), greatest(0, coalesce(extract(epoch from now() - min(time)), 0)::float8)
+		from (select time from event_outbox where published_at is null order by position limit 10000) w`).
+		Scan(&waiting, &age)
+	if err != nil {
+		return 0, 0, fmt.Errorf("measuring the outbox: %w", err)
+	}
+	return waiting, age, nil
 }
 
 // outboxRow is an event that is to be published.
@@ -72,8 +95,8 @@ type outboxRow struct {
 
 // relayBatch publishes the oldest waiting events. The transaction's lock makes
 // this process the only one at it.
-func (b *Bus) relayBatch(ctx context.Context) (moved int, err error) {
-	err = pgx.BeginFunc(ctx, b.db, func(tx pgx.Tx) error {
+func (b *Bus) relayBatch(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, b.db, func(tx pgx.Tx) error {
 		var alone bool
 		if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", lockNumber("relay")).Scan(&alone); err != nil {
 			return fmt.Errorf("locking the outbox: %w", err)
@@ -92,10 +115,8 @@ func (b *Bus) relayBatch(ctx context.Context) (moved int, err error) {
 		if lost {
 			return b.unpublishLost(ctx, tx) // the next batch begins with them
 		}
-		moved = len(rows)
 		return b.publish(ctx, tx, rows)
 	})
-	return moved, err
 }
 
 func waiting(ctx context.Context, tx pgx.Tx) ([]outboxRow, error) {
@@ -132,6 +153,7 @@ func (b *Bus) publish(ctx context.Context, tx pgx.Tx, rows []outboxRow) error {
 		})
 		positions[i] = row.Position
 	}
+	defer b.trace(ctx, rows)()
 	if _, err := pipeline.Exec(ctx); err != nil {
 		return fmt.Errorf("adding events to the stream: %w", err)
 	}
@@ -149,6 +171,26 @@ func (b *Bus) publish(ctx context.Context, tx pgx.Tx, rows []outboxRow) error {
 		b.metrics.published.WithLabelValues(row.Type).Inc()
 	}
 	return nil
+}
+
+// trace puts a span of the publishing into the trace of each event.
+func (b *Bus) trace(ctx context.Context, rows []outboxRow) (end func()) {
+	spans := make([]trace.Span, len(rows))
+	for i, row := range rows {
+		ctx := traceContext.Extract(ctx, propagation.MapCarrier{"traceparent": row.TraceParent, "tracestate": row.TraceState})
+		_, spans[i] = b.tracer.Start(ctx, "send "+row.Type,
+			trace.WithSpanKind(trace.SpanKindProducer),
+			trace.WithAttributes(
+				attribute.String("messaging.system", "redis"),
+				attribute.String("messaging.operation.type", "send"),
+				attribute.String("messaging.destination.name", Stream),
+				attribute.String("messaging.message.id", row.ID)))
+	}
+	return func() {
+		for _, span := range spans {
+			span.End()
+		}
+	}
 }
 
 // lostPrevious says whether the entry published last is no longer in the

@@ -1,0 +1,190 @@
+package events_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"souk/subgraphs/internal/events"
+)
+
+// victims opens a second pool on a database, whose connections are killed.
+func victims(t *testing.T, db *pgxpool.Pool) (pool *pgxpool.Pool, kill func()) {
+	t.Helper()
+	address, err := url.Parse(db.Config().ConnString())
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := address.Query()
+	query.Set("application_name", "victim")
+	address.RawQuery = query.Encode()
+	if pool, err = pgxpool.New(t.Context(), address.String()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool, func() {
+		_, err := db.Exec(t.Context(), `
+			select pg_terminate_backend(pid) from pg_stat_activity
+			where datname = current_database() and application_name = 'victim'`)
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Two relays and two consumers lose Postgres, Redis and their lives again and
+// again, at any moment; every event has its effects once, in order.
+func TestNothingIsLostOrRepeated(t *testing.T) {
+	const subjects, each = 4, 60
+	db, mini := store(t), miniredis.RunT(t)
+	hit, kill := victims(t, db)
+	first, second := bus(t, hit, mini.Addr()), bus(t, hit, mini.Addr())
+	fragile := func(ctx context.Context, tx pgx.Tx, e events.Event) error {
+		if rand.N(20) == 0 {
+			return fmt.Errorf("bad luck")
+		}
+		return record(ctx, tx, e)
+	}
+	consumer := events.Consumer{
+		Group: "g", Types: []string{events.OrderCreated}, Handler: fragile,
+		MaxAttempts: 1000, FirstRetry: time.Millisecond,
+	}
+	workers := []func(context.Context) error{first.Relay, second.Relay, first.Consume(consumer), second.Consume(consumer)}
+	stops := make([]func(), len(workers))
+	for i, work := range workers {
+		stops[i] = start(t, work)
+	}
+	var writers sync.WaitGroup
+	for subject := range subjects {
+		writers.Go(func() { appendEvents(t, db, events.OrderCreated, fmt.Sprint("subject", subject), 0, each) })
+	}
+	done := func() bool {
+		for subject := range subjects {
+			if len(effects(t, db, fmt.Sprint("subject", subject))) < each {
+				return false
+			}
+		}
+		return true
+	}
+	written := make(chan struct{})
+	go func() { writers.Wait(); close(written) }()
+	trouble := []func(){
+		kill,
+		func() { mini.SetError("LOADING Redis is loading the dataset in memory") },
+		func() { mini.SetError("") },
+		func() {
+			i := rand.N(len(workers))
+			stops[i]()
+			stops[i] = start(t, workers[i])
+		},
+	}
+	for round := 0; round < 40; round++ {
+		trouble[rand.N(len(trouble))]()
+		select {
+		case <-written:
+		case <-time.After(50 * time.Millisecond): // let them get somewhere
+		}
+	}
+	mini.SetError("")
+	<-written
+	eventually(t, "all events had their effects", done)
+	for subject := range subjects {
+		name := fmt.Sprint("subject", subject)
+		if got := effects(t, db, name); !slices.Equal(got, numbers(0, each)) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// The trace of a change goes on in what its event causes.
+func TestTraceGoesWithTheEvent(t *testing.T) {
+	db, mini := store(t), miniredis.RunT(t)
+	b := bus(t, db, mini.Addr())
+	traces := make(chan trace.TraceID, 2)
+	handler := func(ctx context.Context, tx pgx.Tx, e events.Event) error {
+		traces <- trace.SpanContextFromContext(ctx).TraceID()
+		if e.Type == events.NotificationSent {
+			return nil
+		}
+		return events.Append(ctx, tx, events.Event{Type: events.NotificationSent, Subject: e.Subject})
+	}
+	start(t, b.Relay)
+	start(t, b.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated, events.NotificationSent}, Handler: handler}))
+	ctx := propagation.TraceContext{}.Extract(t.Context(), propagation.MapCarrier{
+		"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+	})
+	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		return events.Append(ctx, tx, events.Event{Type: events.OrderCreated, Subject: "a"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got := (<-traces).String(); got != "0af7651916cd43dd8448eb211c80319c" {
+			t.Errorf("the trace is %s", got)
+		}
+	}
+}
+
+// What is in the stream is a CloudEvent that others can read.
+func TestCloudEvent(t *testing.T) {
+	db, mini := store(t), miniredis.RunT(t)
+	b := bus(t, db, mini.Addr())
+	start(t, b.Relay)
+	at := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
+	const id = "01890a5d-ac96-774b-bcce-b302099a8057"
+	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
+		return events.Append(t.Context(), tx, events.Event{
+			Type: events.ProductUpdated, Subject: "7", ID: id, Time: at, Data: map[string]any{"productId": "7"},
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entries []miniredis.StreamEntry
+	eventually(t, "the event is in the stream", func() bool {
+		entries, err = mini.Stream(events.Stream)
+		return err == nil && len(entries) == 1
+	})
+	want := []string{"type", "product.updated", "event",
+		`{"specversion":"1.0","id":"` + id + `","source":"/souk/test","type":"product.updated","subject":"7",` +
+			`"time":"2026-11-24T03:00:00Z","datacontenttype":"application/json","data":{"productId":"7"}}`}
+	if !slices.Equal(entries[0].Values, want) {
+		t.Errorf("the entry is\n%q\nnot\n%q", entries[0].Values, want)
+	}
+}
+
+// Entries that are no events do not stop a consumer.
+func TestForeignEntries(t *testing.T) {
+	db, mini := store(t), miniredis.RunT(t)
+	b := bus(t, db, mini.Addr())
+	for _, values := range [][]string{
+		{"type", events.OrderCreated, "event", "{"},
+		{"type", events.OrderCreated, "event", `{"specversion":"0.3","id":"1","source":"x","type":"order.created"}`},
+		{"anything", "else"},
+		{"type", "unheard.of"},
+	} {
+		if _, err := mini.XAdd(events.Stream, "*", values); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start(t, b.Relay)
+	start(t, b.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated}, Handler: record}))
+	appendEvents(t, db, events.OrderCreated, "a", 0, 1)
+	eventually(t, "the event arrived", func() bool { return len(effects(t, db, "a")) == 1 })
+	letters, err := b.DeadLetters(t.Context(), 10)
+	if err != nil || len(letters) != 3 {
+		t.Errorf("dead letters %+v, %v", letters, err)
+	}
+}
