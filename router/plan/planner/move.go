@@ -40,7 +40,8 @@ type move struct {
 	// cost estimates the way's cost alone, depth is the number of requests
 	// that have to follow each other.
 	cost, depth int
-	next        []*move
+	next        map[*spot]*move // fields and narrow moves
+	name        *move           // the typename move
 
 	taken bool
 	price int // in the chooser's present round
@@ -189,6 +190,7 @@ func named(t *supergraph.Type, condition string) bool {
 // fieldMove goes from where m stands to a field; nil if the subgraph cannot.
 // On an interface it can if it can on all object types it may stand on.
 func (w *walker) fieldMove(m *move, at *spot, f *operation.Field) *move {
+	w.left--
 	in, below, ok := w.resolves(m.typ, m, f.Name)
 	if in == nil || m.only != nil && in != m.only {
 		return nil
@@ -204,10 +206,8 @@ func (w *walker) fieldMove(m *move, at *spot, f *operation.Field) *move {
 		return nil
 	}
 	c := at.field(at.slot.child(f))
-	for _, n := range m.next {
-		if n.kind == field && n.at == c {
-			return n
-		}
+	if n := m.next[c]; n != nil {
+		return n
 	}
 	return w.add(&move{kind: field, from: m, graph: m.graph, typ: in.Named, at: c, provided: below, field: f, in: in})
 }
@@ -218,12 +218,10 @@ func (w *walker) typenameMove(m *move, at *spot) *move {
 	if m.only != nil || m.typ.InGraph(m.graph).InterfaceObject {
 		return nil
 	}
-	for _, n := range m.next {
-		if n.kind == typename {
-			return n
-		}
+	if m.name == nil {
+		m.name = w.add(&move{kind: typename, from: m, graph: m.graph, at: at})
 	}
-	return w.add(&move{kind: typename, from: m, graph: m.graph, at: at})
+	return m.name
 }
 
 // narrowMove goes on with the objects of one type only; nil if the subgraph
@@ -242,17 +240,13 @@ func (w *walker) narrowMove(m *move, s *stand, at *spot) *move {
 		if known == nil {
 			return nil
 		}
-		for _, n := range m.next {
-			if n.kind == narrow && n.at == at {
-				return n
-			}
+		if n := m.next[at]; n != nil {
+			return n
 		}
 		return w.add(&move{kind: narrow, from: m, needs: []*goal{known}, graph: m.graph, typ: m.typ, at: at, provided: m.provided})
 	}
-	for _, n := range m.next {
-		if n.kind == narrow && n.at == at {
-			return n
-		}
+	if n := m.next[at]; n != nil {
+		return n
 	}
 	return w.add(&move{kind: narrow, from: m, graph: m.graph, typ: o, at: at, provided: m.provided})
 }

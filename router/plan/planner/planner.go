@@ -14,7 +14,8 @@ import (
 // Options bound a planner's work.
 type Options struct {
 	// MaxMoves is how many moves between types of subgraphs may be looked at
-	// for one operation; 0 stands for 200,000.
+	// for one operation; 0 stands for 500,000, for which it takes less than a
+	// second to give up.
 	MaxMoves int
 }
 
@@ -29,7 +30,7 @@ type Planner struct {
 // New gives a planner for a supergraph.
 func New(m *supergraph.Model, o Options) *Planner {
 	if o.MaxMoves == 0 {
-		o.MaxMoves = 200_000
+		o.MaxMoves = 500_000
 	}
 	p := &Planner{model: m, options: o}
 	for _, t := range m.Types() {
@@ -158,7 +159,7 @@ type UnreachableError struct {
 	// Path of the object whose field it is, by response keys.
 	Path string
 	// Tried are the subgraphs that have or can be given the object, and Have
-	// those that could resolve the field.
+	// those that could resolve the field, with what it requires.
 	Tried, Have []string
 }
 
@@ -169,7 +170,7 @@ func (e *UnreachableError) Error() string {
 	}
 	have := "no subgraph resolves it"
 	if len(e.Have) > 0 {
-		have = "it is in " + strings.Join(e.Have, ", ") + ", which cannot be entered from there"
+		have = "it is resolved by " + strings.Join(e.Have, ", ") + ", which cannot be entered from there"
 	}
 	tried := "no subgraph"
 	if len(e.Tried) > 0 {
@@ -216,7 +217,11 @@ func (p *Planner) explain(w *walker, err error) error {
 	}
 	if f := u.s.typ.Field(u.f.Name); f != nil {
 		for _, in := range f.In {
-			if in.Resolves(w.labels) {
+			switch {
+			case !in.Resolves(w.labels):
+			case in.Requires != nil:
+				out.Have = append(out.Have, fmt.Sprintf("%s (given %q)", in.Graph.Name, in.Requires.Text))
+			default:
 				out.Have = append(out.Have, in.Graph.Name)
 			}
 		}

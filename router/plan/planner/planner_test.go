@@ -3,6 +3,7 @@ package planner_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +23,9 @@ var update = flag.Bool("update", false, "write the plans that are got into testd
 // TestGolden plans the operations of each case. A case has a supergraph, in
 // supergraph.graphql or, by a path, in supergraph, and perhaps the subgraphs
 // it is composed of; then operations NAME.graphql, each followed by NAME.plan,
-// its plan or error. NAME.labels are the labels of overrides that are on.
+// its plan or error. NAME.labels are the labels of overrides that are on,
+// NAME.denied the fields that the caller may not have. If there is a
+// NAME.answer, it is compared with how the plan lays out the answer.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("../testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -37,7 +40,7 @@ func TestGolden(t *testing.T) {
 			c := open(t, archive)
 			out := txtar.Archive{Comment: archive.Comment}
 			for _, f := range archive.Files {
-				if strings.HasSuffix(f.Name, ".plan") {
+				if strings.HasSuffix(f.Name, ".plan") || strings.HasSuffix(f.Name, ".answer") {
 					continue
 				}
 				out.Files = append(out.Files, f)
@@ -45,10 +48,16 @@ func TestGolden(t *testing.T) {
 				if !ok || name == "supergraph" {
 					continue
 				}
-				got := c.plan(t, name, string(f.Data))
-				out.Files = append(out.Files, txtar.File{Name: name + ".plan", Data: []byte(got)})
-				if want := c.files[name+".plan"]; !*update && got != want {
-					t.Errorf("%s: got\n%swant\n%s", name, got, want)
+				got, answer := c.plan(t, name, string(f.Data))
+				compare := func(name, got string) {
+					out.Files = append(out.Files, txtar.File{Name: name, Data: []byte(got)})
+					if want := c.files[name]; !*update && got != want {
+						t.Errorf("%s: got\n%swant\n%s", name, got, want)
+					}
+				}
+				compare(name+".plan", got)
+				if _, ok := c.files[name+".answer"]; ok {
+					compare(name+".answer", answer)
 				}
 			}
 			if *update {
@@ -108,13 +117,31 @@ func (c *testCase) operation(t testing.TB, text string) *operation.Operation {
 	return doc.Operation(nil)
 }
 
-func (c *testCase) plan(t testing.TB, name, text string) string {
+// deny marks the fields of that name.
+func deny(selections []operation.Selection, name string) {
+	for _, sel := range selections {
+		switch sel := sel.(type) {
+		case *operation.Field:
+			if sel.Name == name {
+				sel.Denied = &operation.Denial{Code: "FORBIDDEN", Message: "no"}
+			}
+			deny(sel.Selections, name)
+		case *operation.InlineFragment:
+			deny(sel.Selections, name)
+		}
+	}
+}
+
+func (c *testCase) plan(t testing.TB, name, text string) (steps, answer string) {
 	t.Helper()
 	op := c.operation(t, text)
+	for _, denied := range strings.Fields(c.files[name+".denied"]) {
+		deny(op.Selections, denied)
+	}
 	c.labels = strings.Fields(c.files[name+".labels"])
 	p, err := c.planner.Plan(op, c.labels...)
 	if err != nil {
-		return "error: " + err.Error() + "\n"
+		return "error: " + err.Error() + "\n", ""
 	}
 	if c.subgraphs == nil {
 		c.subgraphs = subgraphs(t, c.sdl, c.model)
@@ -123,6 +150,28 @@ func (c *testCase) plan(t testing.TB, name, text string) string {
 	var b bytes.Buffer
 	if err := plan.Print(&b, p); err != nil {
 		t.Fatal(err)
+	}
+	return b.String(), layout(p.Projection, "")
+}
+
+// layout prints how an answer is laid out.
+func layout(fields []*plan.Field, indent string) string {
+	var b strings.Builder
+	for _, f := range fields {
+		fmt.Fprintf(&b, "%s%s: %s", indent, f.Name, f.Type)
+		if f.Key != f.Name && f.Key != "" {
+			b.WriteString(" from " + f.Key)
+		}
+		if f.Source != plan.Stored {
+			fmt.Fprintf(&b, " %s", f.Source)
+		}
+		if f.On != nil {
+			b.WriteString(" on " + strings.Join(f.On, "|"))
+		}
+		if f.Defer != 0 {
+			fmt.Fprintf(&b, " deferred %d", f.Defer)
+		}
+		b.WriteString("\n" + layout(f.Fields, indent+"  "))
 	}
 	return b.String()
 }

@@ -54,12 +54,11 @@ func (p *projector) fields(t *supergraph.Type, at *slot, selections []partial) [
 	}
 	// A field selected on some types early and on others late has its place
 	// with each of them.
-	place := func(e *entry) int {
-		return slices.IndexFunc(all, func(s selectedOn) bool {
-			return s.field == e.merged[0].field && (len(e.types) == 0 || slices.Contains(s.types, e.types[0]))
-		})
+	place := map[*operation.Field]int{}
+	for i, s := range all {
+		place[s.field] = i
 	}
-	slices.SortStableFunc(entries, func(a, b *entry) int { return place(a) - place(b) })
+	slices.SortStableFunc(entries, func(a, b *entry) int { return place[a.merged[0].field] - place[b.merged[0].field] })
 	var out []*plan.Field
 	for _, e := range entries {
 		f := p.field(t, at, e)
@@ -109,7 +108,11 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*entry {
 	for _, o := range possible {
 		var merged []selectedOn
 		for _, s := range selected {
-			if slices.Contains(s.types, o) {
+			switch {
+			case !slices.Contains(s.types, o):
+			case merged != nil && len(s.field.Selections) == 0: // a leaf is had once
+				merged[0].part = min(merged[0].part, s.part)
+			default:
 				merged = append(merged, s)
 			}
 		}

@@ -2,7 +2,6 @@ package planner
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -66,7 +65,8 @@ func (r *request) head(s *plan.Step) string {
 
 // entities writes the _entities fields; those that select the same share one.
 func (r *request) entities(s *step, out *plan.Step) {
-	var texts []string
+	texts := map[*plan.EntityFetch]string{}
+	same := map[string]*plan.EntityFetch{}
 	for _, f := range s.fetches {
 		e := &plan.EntityFetch{Targets: f.targets}
 		selections := make([]*selection, len(f.parts))
@@ -75,13 +75,13 @@ func (r *request) entities(s *step, out *plan.Step) {
 		}
 		e.Shape = r.shape(selections)
 		text := r.parts(f.parts)
-		same := slices.IndexFunc(out.Entities, func(have *plan.EntityFetch) bool { return reflect.DeepEqual(have.Shape, e.Shape) })
-		if same >= 0 && texts[same] == text {
-			out.Entities[same].Targets = append(out.Entities[same].Targets, e.Targets...)
+		key := text + renamed(nil, e.Shape)
+		if have := same[key]; have != nil {
+			have.Targets = append(have.Targets, e.Targets...)
 			continue
 		}
+		same[key], texts[e] = e, text
 		out.Entities = append(out.Entities, e)
-		texts = append(texts, text)
 	}
 	r.text.WriteByte('{')
 	for i, e := range out.Entities {
@@ -94,9 +94,22 @@ func (r *request) entities(s *step, out *plan.Step) {
 		if i > 0 {
 			r.text.WriteByte(' ')
 		}
-		fmt.Fprintf(&r.text, "%s_entities(representations:$%s)%s", prefix, e.Variable, texts[i])
+		fmt.Fprintf(&r.text, "%s_entities(representations:$%s)%s", prefix, e.Variable, texts[e])
 	}
 	r.text.WriteByte('}')
+}
+
+// renamed tells what of a shape is stored under another name than its own.
+func renamed(path []string, shape []*plan.ShapeField) string {
+	var b strings.Builder
+	for _, f := range shape {
+		at := append(path[:len(path):len(path)], f.Wire)
+		if f.Wire != f.Key {
+			b.WriteString(" " + strings.Join(at, ".") + "=" + f.Key)
+		}
+		b.WriteString(renamed(at, f.Fields))
+	}
+	return b.String()
 }
 
 // unused gives a name that is not one of the client's variables.

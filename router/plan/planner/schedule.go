@@ -2,6 +2,7 @@ package planner
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"souk/router/plan"
@@ -20,8 +21,17 @@ func schedule(steps []*step) []*step {
 	delay(steps)
 	steps = batch(steps)
 	slices.SortStableFunc(steps, func(a, b *step) int { return cmp.Or(cmp.Compare(a.level, b.level), cmp.Compare(a.order, b.order)) })
+	before := map[*step]map[*step]bool{}
 	for _, s := range steps {
-		s.after = direct(s.after)
+		before[s] = map[*step]bool{}
+		for _, a := range s.after {
+			before[s][a] = true
+			maps.Copy(before[s], before[a])
+		}
+		all := slices.Clone(s.after)
+		s.after = slices.DeleteFunc(s.after, func(a *step) bool { // others come after it
+			return slices.ContainsFunc(all, func(b *step) bool { return before[b][a] })
+		})
 		if s.sel != nil {
 			s.sel.tidy()
 		}
@@ -117,20 +127,6 @@ func batch(steps []*step) []*step {
 		s.fetches = combine(s.fetches)
 	}
 	return kept
-}
-
-// direct drops those that others of the list come after anyway.
-func direct(after []*step) []*step {
-	return slices.DeleteFunc(slices.Clone(after), func(a *step) bool {
-		return slices.ContainsFunc(after, func(b *step) bool { return b != a && comesAfter(b, a) })
-	})
-}
-
-func comesAfter(s, a *step) bool {
-	if s.level <= a.level {
-		return false
-	}
-	return slices.ContainsFunc(s.after, func(x *step) bool { return x == a || comesAfter(x, a) })
 }
 
 // combine merges fetches of the same objects, and those of objects of

@@ -24,7 +24,13 @@ type slot struct {
 	// client's selection of it belongs to.
 	part     int
 	children []*slot
+	index    map[slotName]*slot
+	// owners are the children that have a storage key, or will have it for
+	// being the first whom a client calls so.
+	owners map[string]*slot
 }
+
+type slotName struct{ alias, name, arguments string }
 
 // register adds the slots of a client's selections.
 func (s *slot) register(selections []operation.Selection, part int) {
@@ -34,7 +40,7 @@ func (s *slot) register(selections []operation.Selection, part int) {
 			if sel.Name == "__typename" || sel.Denied != nil {
 				continue
 			}
-			c := s.find(sel.Alias, sel.Name, argumentText(sel.Arguments))
+			c := s.index[slotName{sel.Alias, sel.Name, argumentText(sel.Arguments)}]
 			if c == nil {
 				c = s.add(sel.Alias, sel)
 				c.part = part
@@ -59,7 +65,7 @@ func partOf(f *operation.InlineFragment, outer int) int {
 // any that holds the same value, or else a new one.
 func (s *slot) child(f *operation.Field) *slot {
 	arguments := argumentText(f.Arguments)
-	if c := s.find(f.Alias, f.Name, arguments); c != nil {
+	if c := s.index[slotName{f.Alias, f.Name, arguments}]; c != nil {
 		return c
 	}
 	for _, c := range s.children {
@@ -70,18 +76,16 @@ func (s *slot) child(f *operation.Field) *slot {
 	return s.add("", f)
 }
 
-func (s *slot) find(alias, name, arguments string) *slot {
-	for _, c := range s.children {
-		if c.alias == alias && c.name == name && c.arguments == arguments {
-			return c
-		}
-	}
-	return nil
-}
-
 func (s *slot) add(alias string, f *operation.Field) *slot {
 	c := &slot{parent: s, alias: alias, name: f.Name, arguments: argumentText(f.Arguments)}
 	s.children = append(s.children, c)
+	if s.index == nil {
+		s.index, s.owners = map[slotName]*slot{}, map[string]*slot{}
+	}
+	if alias != "" && s.owners[alias] == nil {
+		s.owners[alias] = c
+	}
+	s.index[slotName{alias, c.name, c.arguments}] = c
 	return c
 }
 
@@ -95,32 +99,12 @@ func (s *slot) storageKey() string {
 	if wanted == "" {
 		wanted = s.name
 	}
-	for i := 0; s.parent.taken(wanted, s); i++ {
+	for i := 0; wanted == "__typename" || s.parent.owners[wanted] != nil && s.parent.owners[wanted] != s; i++ {
 		wanted = fmt.Sprintf("_i%d", i)
 	}
 	s.key = wanted
+	s.parent.owners[wanted] = s
 	return s.key
-}
-
-// taken says whether a storage key is another child's, or will be.
-func (s *slot) taken(key string, except *slot) bool {
-	if key == "__typename" {
-		return true
-	}
-	for _, c := range s.children {
-		if c == except {
-			break // slots that come later give way
-		}
-		if c.key == key || c.key == "" && c.alias == key {
-			return true
-		}
-	}
-	for _, c := range s.children {
-		if c.key == key && c != except {
-			return true
-		}
-	}
-	return false
 }
 
 func argumentText(arguments []operation.Argument) string {
@@ -142,35 +126,40 @@ type spot struct {
 	// that this narrows to objects of the type on.
 	parent *spot
 	on     *supergraph.Type
-	inner  []*spot
+	fields map[*slot]*spot
+	narrow map[*supergraph.Type]*spot
 	// first is the stand of the first part of the answer that selects here.
 	first *stand
 	// entered are the requests that taken moves make at this spot.
 	entered map[lane]bool
 }
 
+// field is the spot of one of the object's fields.
 func (s *spot) field(c *slot) *spot {
-	for _, in := range s.inner {
-		if in.slot == c && in.on == nil {
-			return in
+	in := s.fields[c]
+	if in == nil {
+		in = &spot{slot: c, parent: s}
+		if s.fields == nil {
+			s.fields = map[*slot]*spot{}
 		}
+		s.fields[c] = in
 	}
-	in := &spot{slot: c, parent: s}
-	s.inner = append(s.inner, in)
 	return in
 }
 
-func (s *spot) narrow(on *supergraph.Type) *spot {
+// narrowed is the spot of the objects of one type.
+func (s *spot) narrowed(on *supergraph.Type) *spot {
 	if s.on == on {
 		return s
 	}
-	for _, in := range s.inner {
-		if in.on == on {
-			return in
+	in := s.narrow[on]
+	if in == nil {
+		in = &spot{slot: s.slot, parent: s, on: on}
+		if s.narrow == nil {
+			s.narrow = map[*supergraph.Type]*spot{}
 		}
+		s.narrow[on] = in
 	}
-	in := &spot{slot: s.slot, parent: s, on: on}
-	s.inner = append(s.inner, in)
 	return in
 }
 

@@ -15,7 +15,7 @@ type walker struct {
 	// part is the part of the answer that is walked through: 0, or the ID of
 	// a @defer.
 	part int
-	// left is how many more moves may be made.
+	// left is how many more moves may be looked at.
 	left int
 	// entering are the keys and requirements being looked at, further out,
 	// so that none needs itself.
@@ -63,8 +63,11 @@ func (w *walker) stand(s *stand) *stand {
 func (w *walker) add(m *move) *move {
 	w.left--
 	m.settle()
-	if m.from != nil {
-		m.from.next = append(m.from.next, m)
+	if m.kind == field || m.kind == narrow {
+		if m.from.next == nil {
+			m.from.next = map[*spot]*move{}
+		}
+		m.from.next[m.at] = m
 	}
 	return m
 }
@@ -187,7 +190,7 @@ func (w *walker) branch(s *stand, o *supergraph.Type) *stand {
 	if b, ok := s.branches[o]; ok {
 		return b
 	}
-	b := &stand{at: s.at.narrow(o), typ: o, closed: s.closed, deferred: s.deferred}
+	b := &stand{at: s.at.narrowed(o), typ: o, closed: s.closed, deferred: s.deferred}
 	from := s.moves
 	if !s.deferred {
 		from = w.all(s)
