@@ -67,18 +67,18 @@ func (s *Sockets) Serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if s.MaxMessage > 0 {
 		conn.SetReadLimit(s.MaxMessage)
 	}
+	// The library closes a connection whose read or write is cancelled, before
+	// a reason can be sent: so neither is given a context that may be.
+	c := &connection{Sockets: s, conn: conn, request: r, whole: context.WithoutCancel(ctx), operations: map[string]context.CancelFunc{}}
+	goingAway := context.AfterFunc(ctx, func() { _ = conn.Close(websocket.StatusGoingAway, "Going away") })
+	defer goingAway()
 	ctx, cancel := context.WithCancel(ctx)
-	c := &connection{Sockets: s, conn: conn, request: r, operations: map[string]context.CancelFunc{}}
 	err = c.serve(ctx)
-	stopped := ctx.Err() != nil
 	cancel()
 	c.running.Wait()
 	var closing *closeError
-	switch {
-	case errors.As(err, &closing):
+	if errors.As(err, &closing) {
 		_ = conn.Close(closing.code, closing.reason)
-	case stopped:
-		_ = conn.Close(websocket.StatusGoingAway, "Going away")
 	}
 }
 
@@ -99,6 +99,8 @@ type connection struct {
 	*Sockets
 	conn    *websocket.Conn
 	request *http.Request
+	// whole is never cancelled.
+	whole   context.Context
 	running sync.WaitGroup
 
 	mu         sync.Mutex
@@ -111,8 +113,8 @@ type message struct {
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
-// serve reads messages. Reading has a deadline only until the connection is
-// initialised; reads are then ended by ctx.
+// serve reads messages until the connection is closed. The operations' context
+// is made from ctx.
 func (c *connection) serve(ctx context.Context) error {
 	ctx, err := c.initialise(ctx)
 	if err != nil {
@@ -122,7 +124,7 @@ func (c *connection) serve(ctx context.Context) error {
 		c.running.Go(func() { c.beat(ctx) })
 	}
 	for {
-		m, err := c.read(ctx)
+		m, err := c.read()
 		if err != nil {
 			return err
 		}
@@ -134,14 +136,12 @@ func (c *connection) serve(ctx context.Context) error {
 
 // initialise waits for connection_init; pings are answered before it, too.
 func (c *connection) initialise(ctx context.Context) (context.Context, error) {
-	// The deadline is a close of its own: a read that is cancelled takes the
-	// connection down before a reason can be sent.
 	late := time.AfterFunc(max(c.InitTimeout, time.Millisecond), func() {
 		_ = c.conn.Close(closeInitTimeout, "Connection initialisation timeout")
 	})
 	defer late.Stop()
 	for {
-		m, err := c.read(ctx)
+		m, err := c.read()
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +153,7 @@ func (c *connection) initialise(ctx context.Context) (context.Context, error) {
 			}
 			// Values of the one, end of the other.
 			joined := &joinedContext{Context: ctx, values: initialised}
-			return joined, c.write(ctx, message{Type: "connection_ack"})
+			return joined, c.write(message{Type: "connection_ack"})
 		case "ping", "pong":
 			if err := c.handle(ctx, m); err != nil {
 				return nil, err
@@ -177,8 +177,8 @@ func (j *joinedContext) Value(key any) any {
 	return j.Context.Value(key)
 }
 
-func (c *connection) read(ctx context.Context) (m message, err error) {
-	kind, data, err := c.conn.Read(ctx)
+func (c *connection) read() (m message, err error) {
+	kind, data, err := c.conn.Read(c.whole)
 	if err != nil {
 		return m, err
 	}
@@ -191,12 +191,12 @@ func (c *connection) read(ctx context.Context) (m message, err error) {
 	return m, nil
 }
 
-func (c *connection) write(ctx context.Context, m message) error {
+func (c *connection) write(m message) error {
 	data, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("writing a message: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(c.whole, patience)
 	defer cancel()
 	return c.conn.Write(ctx, websocket.MessageText, data)
 }
@@ -204,7 +204,7 @@ func (c *connection) write(ctx context.Context, m message) error {
 func (c *connection) handle(ctx context.Context, m message) error {
 	switch m.Type {
 	case "ping":
-		return c.write(ctx, message{Type: "pong", Payload: m.Payload})
+		return c.write(message{Type: "pong", Payload: m.Payload})
 	case "pong":
 		return nil
 	case "connection_init":
@@ -234,7 +234,7 @@ func (c *connection) subscribe(ctx context.Context, m message) error {
 	}
 	if c.MaxOperations > 0 && len(c.operations) >= c.MaxOperations {
 		refused := json.RawMessage(fmt.Sprintf(`[{"message":"This connection runs %d operations; no more are allowed.","extensions":{"code":"TOO_MANY_OPERATIONS"}}]`, c.MaxOperations))
-		return c.write(ctx, message{ID: m.ID, Type: "error", Payload: refused})
+		return c.write(message{ID: m.ID, Type: "error", Payload: refused})
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	c.operations[m.ID] = cancel
@@ -247,7 +247,10 @@ func (c *connection) subscribe(ctx context.Context, m message) error {
 
 func (c *connection) run(ctx context.Context, m message) {
 	refused := c.Run(ctx, m.Payload, func(response []byte) error {
-		return c.write(ctx, message{ID: m.ID, Type: "next", Payload: response})
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return c.write(message{ID: m.ID, Type: "next", Payload: response})
 	})
 	c.mu.Lock()
 	delete(c.operations, m.ID) // the id is free again from the end on
@@ -259,7 +262,7 @@ func (c *connection) run(ctx context.Context, m message) {
 	if refused != nil {
 		end = message{ID: m.ID, Type: "error", Payload: refused}
 	}
-	_ = c.write(ctx, end) // if it fails, reading fails, too
+	_ = c.write(end) // if it fails, reading fails, too
 }
 
 // beat finds out whether the client is still there.
@@ -272,7 +275,7 @@ func (c *connection) beat(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		ping, cancel := context.WithTimeout(ctx, patience)
+		ping, cancel := context.WithTimeout(c.whole, patience)
 		err := c.conn.Ping(ping)
 		cancel()
 		if err != nil {

@@ -1,0 +1,277 @@
+package gateway_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"go.uber.org/goleak"
+
+	"souk/router/gateway"
+	"souk/router/gateway/config"
+)
+
+func TestMain(m *testing.M) {
+	// Clients' idle connections end a moment after their tests.
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { http.DefaultTransport.(*http.Transport).CloseIdleConnections() }),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
+
+// eventually waits until something is so.
+func eventually(t *testing.T, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !so(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it did not come to pass")
+		}
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func (b *lockedBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
+
+const subscription = `{"query":"subscription { count(to: 3) }"}`
+
+func TestServerSentEvents(t *testing.T) {
+	_, url := start(t, &subgraph{}, nil)
+	got := send(t, "POST", url+"/graphql", subscription, "Accept: text/event-stream")
+	want := ":\n\n"
+	for _, n := range []string{"1", "2", "3"} {
+		want += "event: next\ndata: {\"data\":{\"count\":" + n + "}}\n\n"
+	}
+	want += "event: complete\ndata:\n\n"
+	if got.status != 200 || got.header.Get("Content-Type") != "text/event-stream" || got.body != want {
+		t.Errorf("%d %s\n%s", got.status, got.header.Get("Content-Type"), got.body)
+	}
+	got = send(t, "POST", url+"/graphql", query, "Accept: text/event-stream")
+	if !strings.Contains(got.body, "event: next\ndata: {\"data\":{\"hello\":\"hi\"}}\n\nevent: complete") {
+		t.Errorf("a query as a stream: %s", got.body)
+	}
+	got = send(t, "POST", url+"/graphql", `{"query":"subscription { nope }"}`, "Accept: text/event-stream")
+	if got.status != 422 || !strings.HasPrefix(got.header.Get("Content-Type"), "application/graphql-response+json") {
+		t.Errorf("an invalid subscription: %d %s", got.status, got.body)
+	}
+}
+
+func TestDrainEndsStreams(t *testing.T) {
+	s := &subgraph{hold: make(chan struct{})}
+	gw, url := start(t, s, func(c *config.Config, _ *gateway.Options) {
+		c.Subscriptions.MaxConnections = 1
+		c.Subscriptions.Heartbeat = time.Millisecond
+	})
+	r, err := http.NewRequestWithContext(t.Context(), "POST", url+"/graphql", strings.NewReader(subscription))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "text/event-stream")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	beats := 0
+	for beats < 3 && lines.Scan() {
+		if lines.Text() == ":" {
+			beats++
+		}
+	}
+	if beats < 3 {
+		t.Error("the connection ended without a sign of life")
+	}
+	if got := send(t, "POST", url+"/graphql", subscription, "Accept: text/event-stream"); got.status != 503 {
+		t.Errorf("a stream too many got %d", got.status)
+	}
+	gw.Drain()
+	last := ""
+	for lines.Scan() {
+		if lines.Text() != "" && lines.Text() != ":" {
+			last = lines.Text()
+		}
+	}
+	if lines.Err() != nil || last != "data:" {
+		t.Errorf("the stream ended with %q, %v", last, lines.Err())
+	}
+}
+
+// A socket is a client of graphql-transport-ws.
+type socket struct {
+	*testing.T
+	conn *websocket.Conn
+}
+
+func dial(t *testing.T, url string, protocols ...string) *socket {
+	t.Helper()
+	conn, response, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{Subprotocols: protocols})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.Body != nil {
+		t.Cleanup(func() { response.Body.Close() })
+	}
+	t.Cleanup(func() { conn.CloseNow() })
+	return &socket{t, conn}
+}
+
+func (s *socket) send(text string) {
+	s.Helper()
+	if err := s.conn.Write(s.Context(), websocket.MessageText, []byte(text)); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *socket) want(text string) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), 10*time.Second)
+	defer cancel()
+	_, got, err := s.conn.Read(ctx)
+	if err != nil || string(got) != text {
+		s.Errorf("got %s, %v; want %s", got, err, text)
+	}
+}
+
+func (s *socket) wantClose(code int) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), 10*time.Second)
+	defer cancel()
+	for {
+		_, _, err := s.conn.Read(ctx)
+		var closed websocket.CloseError
+		if errors.As(err, &closed) {
+			if int(closed.Code) != code {
+				s.Errorf("closed with %d %s, want %d", closed.Code, closed.Reason, code)
+			}
+			return
+		}
+		if err != nil {
+			s.Errorf("closed with %v, want %d", err, code)
+			return
+		}
+	}
+}
+
+const protocol = "graphql-transport-ws"
+
+func TestWebSocket(t *testing.T) {
+	_, url := start(t, &subgraph{}, nil)
+	s := dial(t, url+"/graphql", protocol)
+	s.send(`{"type":"ping"}`)
+	s.want(`{"type":"pong"}`)
+	s.send(`{"type":"connection_init"}`)
+	s.want(`{"type":"connection_ack"}`)
+	s.send(`{"id":"1","type":"subscribe","payload":` + subscription + `}`)
+	for _, n := range []string{"1", "2", "3"} {
+		s.want(`{"id":"1","type":"next","payload":{"data":{"count":` + n + `}}}`)
+	}
+	s.want(`{"id":"1","type":"complete"}`)
+	s.send(`{"id":"1","type":"subscribe","payload":` + query + `}`)
+	s.want(`{"id":"1","type":"next","payload":{"data":{"hello":"hi"}}}`)
+	s.want(`{"id":"1","type":"complete"}`)
+	s.send(`{"id":"2","type":"subscribe","payload":{"query":"{ nope }"}}`)
+	s.want(`{"id":"2","type":"error","payload":[{"message":"Cannot query field \"nope\" on type \"Query\".","locations":[{"line":1,"column":3}],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+	s.send(`{"id":"3","type":"complete"}`)
+	s.send(`{"type":"ping","payload":{"a":1}}`)
+	s.want(`{"type":"pong","payload":{"a":1}}`)
+}
+
+func TestWebSocketClosesOnWhatTheProtocolForbids(t *testing.T) {
+	_, url := start(t, &subgraph{hold: make(chan struct{})}, nil)
+	const start, subscribe = `{"type":"connection_init"}`, `{"id":"1","type":"subscribe","payload":` + subscription + `}`
+	for name, c := range map[string]struct {
+		messages []string
+		code     int
+	}{
+		"not JSON":        {[]string{`{`}, 4400},
+		"unknown type":    {[]string{start, `{"type":"start"}`}, 4400},
+		"no id":           {[]string{start, `{"type":"subscribe","payload":{}}`}, 4400},
+		"not initialised": {[]string{subscribe}, 4401},
+		"twice the id":    {[]string{start, subscribe, subscribe}, 4409},
+		"twice init":      {[]string{start, start}, 4429},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := dial(t, url+"/graphql", protocol)
+			for _, m := range c.messages {
+				s.send(m)
+			}
+			s.wantClose(c.code)
+		})
+	}
+	dial(t, url+"/graphql", "graphql-ws").wantClose(4406)
+	dial(t, url+"/graphql").wantClose(4406)
+}
+
+func TestWebSocketInitTimeout(t *testing.T) {
+	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) { c.Subscriptions.InitTimeout = time.Millisecond })
+	dial(t, url+"/graphql", protocol).wantClose(4408)
+}
+
+func TestWebSocketIsClosedByDraining(t *testing.T) {
+	gw, url := start(t, &subgraph{hold: make(chan struct{})}, nil)
+	s := dial(t, url+"/graphql", protocol)
+	s.send(`{"type":"connection_init"}`)
+	s.want(`{"type":"connection_ack"}`)
+	s.send(`{"id":"1","type":"subscribe","payload":` + subscription + `}`)
+	s.want(`{"id":"1","type":"next","payload":{"data":{"count":1}}}`)
+	gw.Drain()
+	s.wantClose(1001)
+}
+
+// TestWebSocketGoesThroughTheMiddleware: what the client says when it
+// initialises the connection reaches authentication as headers.
+func TestWebSocketGoesThroughTheMiddleware(t *testing.T) {
+	_, url := start(t, &subgraph{}, func(_ *config.Config, o *gateway.Options) {
+		o.Middleware = append(o.Middleware, func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Authorization") != "Bearer good" {
+					w.WriteHeader(http.StatusUnauthorized)
+					return
+				}
+				next.ServeHTTP(w, r)
+			})
+		})
+	})
+	for payload, ok := range map[string]bool{
+		`{"Authorization":"Bearer good"}`:             true,
+		`{"headers":{"authorization":"Bearer good"}}`: true,
+		`{"Authorization":"Bearer bad"}`:              false,
+		`null`:                                        false,
+	} {
+		s := dial(t, url+"/graphql", protocol)
+		message, err := json.Marshal(map[string]any{"type": "connection_init", "payload": json.RawMessage(payload)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.send(string(message))
+		if ok {
+			s.want(`{"type":"connection_ack"}`)
+		} else {
+			s.wantClose(4403)
+		}
+	}
+}
