@@ -3,15 +3,21 @@ package inventory_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
 
 	"souk/dev/pgserver/pgtest"
 	"souk/subgraphs/internal/events"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/internal/servicetest"
 	"souk/subgraphs/inventory"
+	"souk/subgraphs/inventory/graph"
+	"souk/subgraphs/inventory/stock"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -79,6 +85,12 @@ func same(t *testing.T, ask, got, want string) {
 func TestEntitiesOfProducts(t *testing.T) {
 	s := servicetest.Start(t, inventory.Run)
 	s.Data(t, `mutation { setStock(productId: "1", onHand: 3) { __typename } }`, nil)
+	pool, queries := s.CountingPool(t)
+	h := handler.New(graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Warehouse: stock.NewWarehouse(pool, time.Now)}}))
+	h.AddTransport(transport.POST{})
+	counted := httptest.NewServer(h)
+	t.Cleanup(counted.Close)
+	s.URL = counted.URL
 	got := s.Data(t, `query ($r: [_Any!]!) { _entities(representations: $r) {
 		... on Product { id inStock available shippingEstimate { minorUnits currency decimal } stock { onHand } }
 		... on StockLevel { productId onHand } } }`, map[string]any{"r": []any{
@@ -92,6 +104,9 @@ func TestEntitiesOfProducts(t *testing.T) {
 		{"productId":"1","onHand":3},
 		{"id":"1","inStock":true,"available":3,"shippingEstimate":{"minorUnits":490,"currency":"USD","decimal":4.9},"stock":{"onHand":3}},
 		null]}`)
+	if n := queries.Load(); n != 2 {
+		t.Errorf("_entities took %d queries, not one for each type", n)
+	}
 }
 
 func TestEnforcedMode(t *testing.T) {

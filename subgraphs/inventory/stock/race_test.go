@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/inventory/stock"
 )
@@ -84,6 +86,57 @@ func TestEverythingAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
+	balance(t, w, db, products, units)
+}
+
+// Connections are cut at any point of any move; what was under way then is
+// whole or absent.
+func TestConnectionsDie(t *testing.T) {
+	const products, units, workers, rounds = 3, 60, 20, 15
+	w, db, clock := warehouse(t)
+	for p := range products {
+		mustSet(t, w, int64(p+1), units)
+	}
+	var failed atomic.Int64
+	var group sync.WaitGroup
+	for worker := range workers {
+		group.Go(func() {
+			random := rand.New(rand.NewPCG(2, uint64(worker)))
+			for round := range rounds {
+				if err := disturb(t.Context(), w, clock, random, fmt.Sprintf("order %d/%d", worker, round), products); err != nil {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	ended := make(chan struct{})
+	go func() { group.Wait(); close(ended) }()
+	killer := database(t) // on another database: it does not cut itself
+	for cutting := true; cutting; {
+		select {
+		case <-ended:
+			cutting = false
+		default:
+			_, err := killer.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+				WHERE datname = $1 AND state <> 'idle' ORDER BY random() LIMIT 1`, db.Config().ConnConfig.Database)
+			if err != nil {
+				t.Error(err)
+				cutting = false
+			}
+		}
+	}
+	<-ended
+	if failed.Load() == 0 {
+		t.Error("no connection was cut while it was used")
+	}
+	db.Reset()
+	balance(t, w, db, products, units)
+}
+
+// balance checks that every unit is on hand or sold, and that what is reserved
+// and sold is what the reservations say.
+func balance(t *testing.T, w *stock.Warehouse, db *pgxpool.Pool, products, units int) {
+	t.Helper()
 	for p := range products {
 		var held, committed int
 		err := db.QueryRow(t.Context(), `
