@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,6 +41,11 @@ func (c *cursor) peek() byte {
 	return c.data[c.at]
 }
 
+func (c *cursor) end() bool {
+	c.space()
+	return c.at >= len(c.data)
+}
+
 func (c *cursor) take(b byte) bool {
 	if c.peek() != b {
 		return false
@@ -63,7 +69,7 @@ func (c *cursor) value() (json.RawMessage, error) {
 	var err error
 	switch {
 	case first == '{':
-		err = c.object(func(string) error { _, err := c.value(); return err })
+		err = c.object(func([]byte) error { _, err := c.value(); return err })
 	case first == '[':
 		err = c.array(func(int) error { _, err := c.value(); return err })
 	case first == '"':
@@ -95,7 +101,7 @@ func (c *cursor) enter() error {
 }
 
 // object reads an object; field must read the value of the key it is given.
-func (c *cursor) object(field func(key string) error) error {
+func (c *cursor) object(field func(key []byte) error) error {
 	if err := c.enter(); err != nil {
 		return err
 	}
@@ -202,20 +208,17 @@ func (c *cursor) escape() error {
 }
 
 // text reads a string and gives what it says.
-func (c *cursor) text() (string, error) {
+func (c *cursor) text() ([]byte, error) {
 	raw, err := c.rawString()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	inside := raw[1 : len(raw)-1]
-	for _, b := range inside {
-		if b == '\\' {
-			var s string
-			err := json.Unmarshal(raw, &s)
-			return s, err
-		}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1], nil
 	}
-	return string(inside), nil
+	var s string
+	err = json.Unmarshal(raw, &s)
+	return []byte(s), err
 }
 
 func (c *cursor) digits() bool {

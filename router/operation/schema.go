@@ -3,6 +3,7 @@ package operation
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -58,23 +59,34 @@ func (s *Schema) Definitions() *ast.Schema { return s.schema }
 func (s *Schema) Parse(text, operationName string) (*Document, error) {
 	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, s.Limits.Tokens)
 	if err != nil {
-		code := CodeParseFailed
 		if strings.Contains(err.Error(), "exceeded token limit") {
-			code = CodeMaxTokens
+			return nil, Errors{{Message: fmt.Sprintf("The document has more than %d tokens.", s.Limits.Tokens), Code: CodeMaxTokens}}
 		}
-		return nil, fromParser(err, code)
+		return nil, fromParser(err, CodeParseFailed)
 	}
 	if errs := s.Limits.check(doc); errs != nil {
 		return nil, errs
 	}
 	if errs := validator.ValidateWithRules(s.schema, doc, s.rules); len(errs) > 0 {
-		return nil, fromValidator(errs, CodeValidationFailed)
+		return nil, s.suggestTypes(fromValidator(errs, CodeValidationFailed))
 	}
 	op, err := choose(doc, operationName)
 	if err != nil {
 		return nil, err
 	}
 	return newDocument(s, op), nil
+}
+
+// suggestTypes adds the nearest names to errors about unknown types, where the
+// validator gives none.
+func (s *Schema) suggestTypes(errs Errors) Errors {
+	for _, e := range errs {
+		name, ok := strings.CutPrefix(e.Message, `Unknown type "`)
+		if name, ok = strings.CutSuffix(name, `".`); ok {
+			e.Message += suggest(name, slices.Sorted(maps.Keys(s.schema.Types)))
+		}
+	}
+	return errs
 }
 
 // choose finds the operation to run (spec, section 6.1, GetOperation).

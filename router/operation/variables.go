@@ -16,12 +16,14 @@ import (
 type variable struct {
 	name     string
 	typ      *ast.Type
+	scalar   bool            // the type is a scalar, not a list
 	fallback json.RawMessage // the default as JSON; nil without one
 	at       []Location
 }
 
 func newVariable(v *ast.VariableDefinition) variable {
 	out := variable{name: v.Variable, typ: v.Type, at: locations(v.Position)}
+	out.scalar = v.Definition.Kind == ast.Scalar && v.Type.Elem == nil
 	if v.DefaultValue != nil {
 		out.fallback = appendJSON(nil, v.DefaultValue)
 	}
@@ -68,21 +70,22 @@ func (d *Document) Variables(raw json.RawMessage) (Variables, error) {
 func (d *Document) split(raw json.RawMessage) (Variables, error) {
 	given := make(Variables, len(d.definitions))
 	c := cursor{data: raw}
-	switch c.peek() {
-	case 0:
+	if c.end() {
 		return given, nil
+	}
+	switch c.peek() {
 	case 'n':
 		if err := c.word(); err != nil {
 			return nil, err
 		}
 	case '{':
-		err := c.object(func(key string) error {
+		err := c.object(func(key []byte) error {
 			value, err := c.value()
 			if err != nil {
 				return err
 			}
 			for i := range d.definitions {
-				if d.definitions[i].name == key {
+				if d.definitions[i].name == string(key) {
 					if given[i].Value != nil {
 						return fmt.Errorf("%q is given twice", key)
 					}
@@ -97,7 +100,7 @@ func (d *Document) split(raw json.RawMessage) (Variables, error) {
 	default:
 		return nil, c.fail("an object")
 	}
-	if c.peek() != 0 {
+	if !c.end() {
 		return nil, c.fail("the end")
 	}
 	return given, nil
@@ -114,6 +117,14 @@ func (d *Document) check(v *variable, value json.RawMessage, errs Errors) Errors
 		}
 		return errs
 	}
+	if v.scalar && scalar(v.typ.NamedType, value) == "" {
+		return errs
+	}
+	return d.walk(v, value, errs)
+}
+
+// walk checks a value part by part.
+func (d *Document) walk(v *variable, value json.RawMessage, errs Errors) Errors {
 	k := checker{schema: d.schema.schema, cursor: cursor{data: value}}
 	k.report = func(at *place, message string) {
 		if len(errs) >= maxErrors {
@@ -123,7 +134,6 @@ func (d *Document) check(v *variable, value json.RawMessage, errs Errors) Errors
 		if at != nil {
 			where = fmt.Sprintf(" at %q", v.name+at.String())
 		}
-		k.cursor.at = min(k.cursor.at, len(value))
 		errs = append(errs, v.wrong("Variable \"$%s\" got invalid value %s%s; %s", v.name, excerpt(k.found), where, message))
 	}
 	if err := k.value(v.typ, nil); err != nil {
@@ -135,11 +145,10 @@ func (d *Document) check(v *variable, value json.RawMessage, errs Errors) Errors
 // excerpt shows a value in a message, shortened.
 func excerpt(raw []byte) string {
 	const most = 80
-	if s := strings.ToValidUTF8(string(raw[:min(len(raw), most)]), ""); len(raw) > most {
-		return s + "…"
-	} else {
-		return s
+	if len(raw) > most {
+		return strings.ToValidUTF8(string(raw[:most]), "") + "…"
 	}
+	return string(raw)
 }
 
 // A place is a way into a variable's value.
@@ -216,17 +225,17 @@ func (k *checker) object(def *ast.Definition, at *place) error {
 	seen := make([]bool, len(def.Fields))
 	oneOf := def.Directives.ForName("oneOf") != nil
 	given, nulls := 0, 0
-	err := k.cursor.object(func(key string) error {
-		i := slices.IndexFunc(def.Fields, func(f *ast.FieldDefinition) bool { return f.Name == key })
+	err := k.cursor.object(func(key []byte) error {
+		i := slices.IndexFunc(def.Fields, func(f *ast.FieldDefinition) bool { return f.Name == string(key) })
 		if i < 0 {
 			value, err := k.cursor.value()
-			k.wrong(value, at, "Field %q is not defined by type %q.%s", key, def.Name, suggest(key, fieldNames(def)))
+			k.wrong(value, at, "Field %q is not defined by type %q.%s", key, def.Name, suggest(string(key), fieldNames(def)))
 			return err
 		}
 		if given++; k.cursor.peek() == 'n' {
 			nulls++
 		}
-		inner := &place{outer: at, key: key}
+		inner := &place{outer: at, key: def.Fields[i].Name}
 		if seen[i] {
 			value, err := k.cursor.value()
 			k.wrong(value, inner, "Field %q is given twice.", key)
