@@ -310,11 +310,15 @@ func (s *store) withoutRedis(t *testing.T, redis *miniredis.Miniredis) {
 		}
 	}
 	drain(50)
+	address := redis.Addr()
 	redis.Close()
 	drain(50)
 	id := s.order(t, user, product)
 	drain(50)
-	if err := redis.Restart(); err != nil {
+	// What comes back knows nothing of what was before.
+	empty := miniredis.NewMiniRedis()
+	t.Cleanup(empty.Close)
+	if err := empty.StartAddr(address); err != nil {
 		t.Fatal(err)
 	}
 	drain(50)
