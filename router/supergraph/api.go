@@ -1,6 +1,7 @@
 package supergraph
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -26,10 +27,14 @@ func (r *reader) apiSchema() string {
 	return b.String()
 }
 
-// visible says whether clients see a type.
+// visible says whether clients see a type. One of which they would see no
+// field is hidden as well, for there are no empty types.
 func (r *reader) visible(name string) bool {
 	t := r.types[name]
-	return t != nil && !t.Inaccessible
+	if t == nil || t.Inaccessible {
+		return false
+	}
+	return len(t.Fields) == 0 || slices.ContainsFunc(t.Fields, func(f *Field) bool { return !f.Inaccessible })
 }
 
 func (r *reader) apiRoots() *ast.SchemaDefinition {
@@ -38,7 +43,7 @@ func (r *reader) apiRoots() *ast.SchemaDefinition {
 		roots.Description = schema.Description
 	}
 	add := func(op ast.Operation, t *Type) {
-		if t != nil && !t.Inaccessible && r.hasVisibleField(t) {
+		if t != nil && r.visible(t.Name) {
 			roots.OperationTypes = append(roots.OperationTypes, &ast.OperationTypeDefinition{Operation: op, Type: t.Name})
 		}
 	}
@@ -46,15 +51,6 @@ func (r *reader) apiRoots() *ast.SchemaDefinition {
 	add(ast.Mutation, r.model.Mutation)
 	add(ast.Subscription, r.model.Subscription)
 	return roots
-}
-
-func (r *reader) hasVisibleField(t *Type) bool {
-	for _, f := range t.Fields {
-		if !f.Inaccessible && !f.Named.Inaccessible {
-			return true
-		}
-	}
-	return false
 }
 
 func (r *reader) apiDefinition(def *ast.Definition) *ast.Definition {

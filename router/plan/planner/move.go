@@ -148,7 +148,7 @@ func (w *walker) resolves(t *supergraph.Type, m *move, name string) (in *supergr
 	if inner, provided := providedField(m.provided, t, name); provided {
 		return in, append(below[:len(below):len(below)], inner...), true
 	}
-	if !in.Resolves(w.labels) || in.Requires != nil && m.only != in {
+	if !in.Resolves(w.labels) || in.Contexts != nil || in.Requires != nil && m.only != in {
 		return nil, nil, false
 	}
 	return in, below, true

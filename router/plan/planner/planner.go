@@ -219,6 +219,8 @@ func (p *Planner) explain(w *walker, err error) error {
 		for _, in := range f.In {
 			switch {
 			case !in.Resolves(w.labels):
+			case in.Contexts != nil:
+				out.Have = append(out.Have, in.Graph.Name+" (given an argument from a context, which is not supported)")
 			case in.Requires != nil:
 				out.Have = append(out.Have, fmt.Sprintf("%s (given %q)", in.Graph.Name, in.Requires.Text))
 			default:

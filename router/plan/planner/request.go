@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -77,7 +78,9 @@ func (r *request) entities(s *step, out *plan.Step) {
 		text := r.parts(f.parts)
 		key := text + renamed(nil, e.Shape)
 		if have := same[key]; have != nil {
-			have.Targets = append(have.Targets, e.Targets...)
+			for _, t := range e.Targets {
+				have.Targets = addTarget(have.Targets, t)
+			}
 			continue
 		}
 		same[key], texts[e] = e, text
@@ -97,6 +100,33 @@ func (r *request) entities(s *step, out *plan.Step) {
 		fmt.Fprintf(&r.text, "%s_entities(representations:$%s)%s", prefix, e.Variable, texts[e])
 	}
 	r.text.WriteByte('}')
+}
+
+// addTarget adds a target, to another one if they differ but in the types of
+// one segment.
+func addTarget(to []plan.Target, t plan.Target) []plan.Target {
+	for _, have := range to {
+		if len(have.Path) != len(t.Path) || !reflect.DeepEqual(have.Representations, t.Representations) {
+			continue
+		}
+		var apart []int
+		for i, s := range t.Path {
+			if have.Path[i].Key != s.Key {
+				apart = nil
+				break
+			}
+			if !slices.Equal(have.Path[i].Types, s.Types) {
+				apart = append(apart, i)
+			}
+		}
+		if len(apart) != 1 || have.Path[apart[0]].Types == nil || t.Path[apart[0]].Types == nil {
+			continue
+		}
+		s := &have.Path[apart[0]]
+		s.Types = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(s.Types), t.Path[apart[0]].Types...))))
+		return to
+	}
+	return append(to, t)
 }
 
 // renamed tells what of a shape is stored under another name than its own.
