@@ -18,6 +18,7 @@ type answer struct {
 	changed []change
 	stack   []value
 	targets []targetObject // of the entity being read
+	sources []targetObject // those that have exactly what was answered
 }
 
 type change struct {
@@ -277,6 +278,26 @@ func (a *answer) own(at uint32, size uint32) value {
 		a.values[v.a+i] = child
 	}
 	return v
+}
+
+// fresh says whether an object has nothing yet of what a shape may bring.
+func (a *answer) fresh(object uint32, s *shape) bool {
+	for i := range s.fields {
+		if slot := s.fields[i].slot; slot != headerSlot && a.values[object+uint32(slot)].kind != absentKind {
+			return false
+		}
+	}
+	return true
+}
+
+// shareAny gives an object what one of the sources has, if one can be shared.
+func (a *answer) shareAny(to targetObject, s *shape) bool {
+	for _, from := range a.sources {
+		if from.types == to.types && (from.object == to.object || a.share(from.object, to.object, s)) {
+			return true
+		}
+	}
+	return false
 }
 
 // share writes the fields of a shape from one object to another, so that both

@@ -266,18 +266,16 @@ func (r *run) entity(i int, fetch *entityFetch, e *entityRun, number int) int {
 func (r *run) spread(i int, objects []targetObject, s *shape) int {
 	a := &r.answer
 	end := 0
-	for n, to := range objects {
-		read := false
-		for _, from := range objects[:n] {
-			if from.types == to.types && (from.object == to.object || a.share(from.object, to.object, s)) {
-				read = true
-				break
-			}
+	a.sources = a.sources[:0]
+	for _, to := range objects {
+		if a.shareAny(to, s) {
+			continue
 		}
-		if !read {
-			if end = a.object(i, to.object, s); end < 0 {
-				return end
-			}
+		if a.fresh(to.object, s) {
+			a.sources = append(a.sources, to)
+		}
+		if end = a.object(i, to.object, s); end < 0 {
+			return end
 		}
 	}
 	return end

@@ -1,0 +1,421 @@
+package execute_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"souk/router/execute"
+	"souk/router/execute/internal/reference"
+	"souk/router/plan"
+)
+
+// A node is a place in a random response tree.
+type node struct {
+	key, wire string
+	typ       string // the type with its lists and non-nulls
+	named     string
+	kind      plan.TypeKind
+	children  []*node
+}
+
+// world makes random plans over one random response tree, and answers their
+// requests with random data: equal requests are answered equally.
+type world struct {
+	t    *rapid.T
+	root *node
+	plan *plan.Plan
+	seed uint64
+	// shapes are what each step asks for, by entity alias or "" for its data.
+	shapes map[int]map[string][]*plan.ShapeField
+}
+
+var possible = map[string][]string{"I": {"T0", "T1"}}
+
+func (w *world) chance(percent int, label string) bool {
+	return rapid.IntRange(0, 99).Draw(w.t, label) < percent
+}
+
+func newWorld(t *rapid.T) *world {
+	w := &world{t: t, seed: rapid.Uint64().Draw(t, "seed"), shapes: map[int]map[string][]*plan.ShapeField{}}
+	w.root = &node{named: "Query", kind: plan.Object, children: w.children(3)}
+	if w.chance(30, "twins") {
+		// Two places of equal form, for fetches with several targets.
+		twin := *w.root.children[0]
+		twin.key, twin.wire = "twin", "twin"
+		w.root.children = append(w.root.children, &twin)
+	}
+	w.plan = &plan.Plan{
+		RootType: "Query", PossibleTypes: possible, InterfaceObjects: []string{"I"},
+		EnumValues: map[string][]string{"E": {"A", "B"}}, Projection: w.projection(w.root),
+	}
+	for range rapid.IntRange(1, 2).Draw(t, "fetches") {
+		s := w.step(plan.Fetch)
+		s.Shape = w.shape(w.root, 70)
+		w.shapes[s.ID] = map[string][]*plan.ShapeField{"": s.Shape}
+	}
+	for range rapid.IntRange(0, 4).Draw(t, "entity steps") {
+		w.entityStep()
+	}
+	return w
+}
+
+func (w *world) children(depth int) []*node {
+	var list []*node
+	for _, key := range []string{"a", "b", "c", "d"}[:rapid.IntRange(1, 4).Draw(w.t, "children")] {
+		n := &node{key: key, wire: key}
+		if w.chance(30, "alias") {
+			n.wire = "w_" + key
+		}
+		if depth > 0 && w.chance(50, "composite") {
+			n.named = rapid.SampledFrom([]string{"T0", "T1", "I"}).Draw(w.t, "type")
+			n.kind = plan.Object
+			if n.named == "I" {
+				n.kind = plan.Interface
+			}
+			n.children = w.children(depth - 1)
+		} else {
+			n.kind = rapid.SampledFrom([]plan.TypeKind{plan.Int, plan.String, plan.ID, plan.Boolean, plan.Float, plan.Enum, plan.Scalar}).Draw(w.t, "kind")
+			n.named = string(n.kind)
+			switch n.kind {
+			case plan.Enum:
+				n.named = "E"
+			case plan.Scalar:
+				n.named = "JSON"
+			}
+		}
+		n.typ = n.named
+		if w.chance(20, "non-null") {
+			n.typ += "!"
+		}
+		for range rapid.SampledFrom([]int{0, 0, 1, 1, 2}).Draw(w.t, "lists") {
+			n.typ = "[" + n.typ + "]"
+			if w.chance(20, "non-null list") {
+				n.typ += "!"
+			}
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+func (w *world) projection(n *node) []*plan.Field {
+	var fields []*plan.Field
+	for _, c := range n.children {
+		f := &plan.Field{Name: "r_" + c.key, Key: c.key, Type: c.typ, Kind: c.kind}
+		if c.children != nil {
+			f.Fields = w.projection(c)
+		}
+		if n.named == "I" && w.chance(30, "on") {
+			f.On = []string{"T1"}
+		}
+		fields = append(fields, f)
+	}
+	if w.chance(30, "typename") {
+		fields = append(fields, &plan.Field{Name: "t", Source: plan.Typename, Type: "String!", Kind: plan.String})
+	}
+	return fields
+}
+
+func (w *world) step(kind plan.StepKind) *plan.Step {
+	s := &plan.Step{ID: len(w.plan.Steps), Kind: kind, Subgraph: "s", Query: fmt.Sprintf("{step%d }", len(w.plan.Steps))}
+	if s.ID > 0 {
+		// One after the other: where two answers disagree, the last counts.
+		s.After = []int{s.ID - 1}
+	}
+	w.plan.Steps = append(w.plan.Steps, s)
+	return s
+}
+
+// shape selects some of a node's fields, always with the __typename that
+// tells objects of an interface apart.
+func (w *world) shape(n *node, percent int) []*plan.ShapeField {
+	shape := []*plan.ShapeField{}
+	if n.named == "I" || w.chance(20, "ask typename") {
+		shape = append(shape, &plan.ShapeField{Wire: "__typename", Key: "__typename"})
+	}
+	for _, c := range n.children {
+		if !w.chance(percent, "select") {
+			continue
+		}
+		f := &plan.ShapeField{Wire: c.wire, Key: c.key}
+		if c.children != nil {
+			f.Fields = w.shape(c, percent)
+		}
+		shape = append(shape, f)
+	}
+	return shape
+}
+
+func (w *world) entityStep() {
+	s := w.step(plan.Entities)
+	w.shapes[s.ID] = map[string][]*plan.ShapeField{}
+	for i := range rapid.IntRange(1, 2).Draw(w.t, "entity fetches") {
+		n, path := w.place()
+		if n == nil {
+			w.plan.Steps = w.plan.Steps[:s.ID]
+			return
+		}
+		e := &plan.EntityFetch{Alias: "_e" + strconv.Itoa(i), Variable: "r" + strconv.Itoa(i), Shape: w.shape(n, 60)}
+		e.Targets = []plan.Target{{Path: path, Representations: w.representations(n)}}
+		if twin := w.root.children[len(w.root.children)-1]; twin.key == "twin" && path[0].Key == w.root.children[0].key {
+			other := slices.Clone(path)
+			other[0].Key = "twin"
+			e.Targets = append(e.Targets, plan.Target{Path: other, Representations: e.Targets[0].Representations})
+		}
+		s.Entities = append(s.Entities, e)
+		w.shapes[s.ID][e.Alias] = e.Shape
+	}
+}
+
+// place chooses a composite place of the tree.
+func (w *world) place() (*node, []plan.Segment) {
+	var at *node
+	var path []plan.Segment
+	for n := w.root; ; {
+		var composite []*node
+		for _, c := range n.children {
+			if c.children != nil && c.key != "twin" {
+				composite = append(composite, c)
+			}
+		}
+		if len(composite) == 0 || at != nil && w.chance(40, "here") {
+			return at, path
+		}
+		n = rapid.SampledFrom(composite).Draw(w.t, "way")
+		segment := plan.Segment{Key: n.key}
+		if n.named == "I" && w.chance(40, "types") {
+			segment.Types = []string{rapid.SampledFrom(possible["I"]).Draw(w.t, "only")}
+		}
+		at, path = n, append(path, segment)
+	}
+}
+
+func (w *world) representations(n *node) []plan.Representation {
+	var list []plan.Representation
+	for range rapid.IntRange(1, 2).Draw(w.t, "representations") {
+		r := plan.Representation{Typename: n.named, Fields: w.representation(n)}
+		if w.chance(30, "representation on") {
+			r.On = []string{"T0"}
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+func (w *world) representation(n *node) []plan.RepresentationField {
+	fields := []plan.RepresentationField{}
+	for _, c := range n.children {
+		if !w.chance(40, "represent") {
+			continue
+		}
+		f := plan.RepresentationField{Name: "f_" + c.key, Key: c.key}
+		if c.children != nil {
+			f.Fields = w.representation(c)
+		}
+		if w.chance(10, "field on") {
+			f.On = []string{"T1"}
+		}
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+// answer makes up an object for a shape.
+func (w *world) answer(r *rand.Rand, n *node, shape []*plan.ShapeField) string {
+	var members []string
+	for _, f := range shape {
+		if f.Key == "__typename" {
+			t := n.named
+			if t == "I" {
+				t = []string{"T0", "T0", "T1", "T1", "T1", "I", "Weird"}[r.IntN(7)]
+			}
+			members = append(members, `"__typename":`+strconv.Quote(t))
+			continue
+		}
+		c := n.children[slices.IndexFunc(n.children, func(c *node) bool { return c.key == f.Key })]
+		if r.IntN(30) == 0 {
+			continue
+		}
+		members = append(members, strconv.Quote(f.Wire)+" :"+w.value(r, c, c.typ, f.Fields))
+	}
+	if r.IntN(5) == 0 {
+		members = append(members, `"extra":{"a":[1,{}]}`)
+		r.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
+	}
+	return "{" + strings.Join(members, ", ") + "}"
+}
+
+func (w *world) value(r *rand.Rand, n *node, typ string, shape []*plan.ShapeField) string {
+	typ, nonNull := strings.CutSuffix(typ, "!")
+	switch k := r.IntN(100); {
+	case k < 12 && (!nonNull || k < 2):
+		return "null"
+	case k == 12:
+		return []string{`"wrong"`, `-1.5e3`, `[null]`, `{"x":1}`, `true`}[r.IntN(5)]
+	}
+	if item, ok := strings.CutPrefix(typ, "["); ok {
+		items := make([]string, r.IntN(4))
+		for i := range items {
+			items[i] = w.value(r, n, item[:len(item)-1], shape)
+		}
+		return "[" + strings.Join(items, ",") + "]"
+	}
+	pick := func(list ...string) string { return list[r.IntN(len(list))] }
+	switch n.kind {
+	case plan.Int:
+		return pick("0", "7", "-2147483648")
+	case plan.Float:
+		return pick("0.5", "1", "1e9")
+	case plan.Boolean:
+		return pick("true", "false")
+	case plan.ID:
+		return pick(`"1"`, `"2"`, "3")
+	case plan.Enum:
+		return pick(`"A"`, `"B"`, `"\u0041"`, `"SECRET"`)
+	case plan.Scalar:
+		return pick(`{"x":[1.0]}`, `"s"`, "5")
+	case plan.String:
+		return pick(`"é"`, `"\n"`, `""`)
+	default:
+		return w.answer(r, n, shape)
+	}
+}
+
+// respond answers a step's request.
+func (w *world) respond(s *plan.Step, representations map[string][]string) string {
+	random := func(text string) *rand.Rand {
+		h := fnv.New64a()
+		_, _ = fmt.Fprint(h, s.ID, text)
+		return rand.New(rand.NewPCG(w.seed, h.Sum64()))
+	}
+	if s.Kind == plan.Fetch {
+		return w.answer(random(""), w.root, s.Shape)
+	}
+	var members []string
+	for _, e := range s.Entities {
+		n := w.root
+		for _, segment := range e.Targets[0].Path {
+			n = n.children[slices.IndexFunc(n.children, func(c *node) bool { return c.key == segment.Key })]
+		}
+		items := []string{}
+		for _, text := range representations[e.Alias] {
+			r := random(e.Alias + text)
+			if r.IntN(12) == 0 {
+				items = append(items, "null")
+			} else {
+				items = append(items, w.answer(r, n, e.Shape))
+			}
+		}
+		members = append(members, strconv.Quote(e.Alias)+":["+strings.Join(items, ",")+"]")
+	}
+	return "{" + strings.Join(members, ",") + "}"
+}
+
+// fails says whether a step fails altogether.
+func (w *world) fails(s *plan.Step) bool { return (w.seed>>s.ID)%16 == 0 }
+
+// Send is the world as a Transport.
+func (w *world) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	id, _ := strconv.Atoi(step(r.Body.B))
+	s := w.plan.Steps[id]
+	if w.fails(s) {
+		return respond(`{"data":{"cut`)
+	}
+	var request struct{ Variables map[string][]json.RawMessage }
+	if err := json.Unmarshal(r.Body.B, &request); err != nil {
+		return nil, err
+	}
+	representations := map[string][]string{}
+	for _, e := range s.Entities {
+		for _, text := range request.Variables[e.Variable] {
+			representations[e.Alias] = append(representations[e.Alias], string(text))
+		}
+	}
+	return respond(`{"data":` + w.respond(s, representations) + `}`)
+}
+
+func (w *world) Subscribe(context.Context, *execute.SubgraphRequest, func(*execute.SubgraphResponse) error) error {
+	return nil
+}
+
+// TestReference compares the executor with the obvious one, over random plans
+// and data.
+func TestReference(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		want := reference.Data(w.plan, func(s *plan.Step, representations map[string][]string) (json.RawMessage, bool) {
+			return json.RawMessage(w.respond(s, representations)), !w.fails(s)
+		})
+		program, err := execute.Compile(w.plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		executor := execute.New(execute.Options{Transport: w})
+		for range 2 { // the second with what the first has left in the pools
+			response := executor.Execute(context.Background(), &execute.Request{Program: program})
+			var got struct {
+				Data   json.RawMessage
+				Errors []responseError
+			}
+			if err := json.Unmarshal(response.Body, &got); err != nil {
+				t.Fatalf("%v: %s", err, response.Body)
+			}
+			if string(got.Data) != want {
+				text, _ := json.Marshal(w.plan)
+				t.Fatalf("got  %s\nwant %s\nplan %s", got.Data, want, text)
+			}
+			checkErrors(t, got.Data, got.Errors)
+			response.Release()
+		}
+	})
+}
+
+type responseError struct {
+	Message    string
+	Path       []any
+	Extensions struct{ Code string }
+}
+
+// checkErrors holds errors found in values to their paths: each has a null at
+// it or above it, and no two are the same.
+func checkErrors(t *rapid.T, data json.RawMessage, errs []responseError) {
+	var tree any
+	if err := json.Unmarshal(data, &tree); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, e := range errs {
+		if e.Extensions.Code != execute.CodeInvalidValue {
+			continue
+		}
+		text := fmt.Sprint(e.Path)
+		if seen[text] {
+			t.Fatalf("two errors at %v", e.Path)
+		}
+		seen[text] = true
+		at := tree
+		for _, p := range e.Path {
+			switch v := at.(type) {
+			case map[string]any:
+				at = v[p.(string)]
+			case []any:
+				at = v[int(p.(float64))]
+			}
+			if at == nil {
+				break
+			}
+		}
+		if at != nil {
+			t.Fatalf("%q at %v, where there is %v", e.Message, e.Path, at)
+		}
+	}
+}
