@@ -156,7 +156,7 @@ func (r *reader) earlierTries(ctx context.Context) (map[string]int, error) {
 		if len(pending) < readBatch {
 			return tries, nil
 		}
-		start = "(" + pending[len(pending)-1].ID
+		start = pending[len(pending)-1].ID // read again: not every server knows "("
 	}
 }
 

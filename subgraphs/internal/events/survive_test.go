@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
@@ -105,6 +107,32 @@ func TestNothingIsLostOrRepeated(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+}
+
+// A reader that died with more than one batch unfinished is taken over too.
+func TestTakeOverOfMany(t *testing.T) {
+	db, mini := store(t), miniredis.RunT(t)
+	b := bus(t, db, mini.Addr())
+	start(t, b.Relay)
+	failing := events.Consumer{
+		Group: "g", Types: []string{events.OrderCreated}, FirstRetry: time.Hour,
+		Handler: func(context.Context, pgx.Tx, events.Event) error { return errors.New("never") },
+	}
+	kill := start(t, bus(t, db, mini.Addr()).Consume(failing))
+	appendEvents(t, db, events.OrderCreated, "a", 0, 200)
+	eventually(t, "all events were read", func() bool {
+		pending, err := client(t, mini).XPending(t.Context(), events.Stream, "g").Result()
+		return err == nil && pending.Count == 200
+	})
+	kill()
+	start(t, b.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated}, Handler: record}))
+	eventually(t, "all events had their effects", func() bool { return slices.Equal(effects(t, db, "a"), numbers(0, 200)) })
+}
+
+func client(t *testing.T, mini *miniredis.Miniredis) *redis.Client {
+	c := redis.NewClient(&redis.Options{Addr: mini.Addr()})
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
 // The trace of a change goes on in what its event causes.
