@@ -147,7 +147,7 @@ func (w *writer) inputValue(name, description string, t *ast.Type, value *ast.Va
 				w.null()
 				return
 			}
-			w.string(literal(value))
+			w.string(w.literal(value, t))
 		default:
 			w.deprecation(dirs, f)
 		}
@@ -216,18 +216,31 @@ func directiveArgument(dirs ast.DirectiveList, directive, argument string) strin
 	return ""
 }
 
-// literal prints a default value as graphql-js does.
-func literal(v *ast.Value) string {
-	items := make([]string, len(v.Children))
-	switch v.Kind {
-	case ast.ListValue:
-		for i, c := range v.Children {
-			items[i] = literal(c.Value)
+// literal prints a default value as graphql-js does: coerced to its type, that
+// is, a single value for a list as a list, and input objects with the defaults
+// of the fields that are not given.
+func (w *writer) literal(v *ast.Value, t *ast.Type) string {
+	def := w.schema.Types[t.Name()]
+	var items []string
+	switch {
+	case v.Kind == ast.NullValue:
+	case t.Elem != nil:
+		if v.Kind != ast.ListValue {
+			return "[" + w.literal(v, t.Elem) + "]"
+		}
+		for _, c := range v.Children {
+			items = append(items, w.literal(c.Value, t.Elem))
 		}
 		return "[" + strings.Join(items, ", ") + "]"
-	case ast.ObjectValue:
-		for i, c := range v.Children {
-			items[i] = c.Name + ": " + literal(c.Value)
+	case v.Kind == ast.ObjectValue && def != nil && def.Kind == ast.InputObject:
+		for _, f := range def.Fields {
+			value := v.Children.ForName(f.Name)
+			if value == nil {
+				value = f.DefaultValue
+			}
+			if value != nil {
+				items = append(items, f.Name+": "+w.literal(value, f.Type))
+			}
 		}
 		return "{" + strings.Join(items, ", ") + "}"
 	}

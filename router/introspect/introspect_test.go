@@ -1,0 +1,189 @@
+package introspect_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"souk/router/introspect"
+	"souk/router/operation"
+)
+
+var update = flag.Bool("update", false, "write the reference from graphql-js (npm ci in router/gateway/playground/bundle brings it)")
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// answer executes the introspection fields of a query.
+func answer(t *testing.T, i *introspect.Introspector, s *operation.Schema, query, variables string) map[string]any {
+	t.Helper()
+	d, err := s.Parse(query, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vars, err := d.Variables(json.RawMessage(variables))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]any{}
+	for _, sel := range d.Operation(vars).Selections {
+		f := sel.(*operation.Field)
+		raw, err := i.Answer(f, vars)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var value any
+		if err := json.Unmarshal(raw, &value); err != nil {
+			t.Fatalf("%v\n%s", err, raw)
+		}
+		out[f.Alias] = value
+	}
+	return out
+}
+
+// TestAsReference compares the answers with those of graphql-js. Lists of types
+// and directives have no order; what is built in may be described in other
+// words, and @defer is known here only.
+func TestAsReference(t *testing.T) {
+	refresh(t)
+	var reference struct{ Data map[string]any }
+	if err := json.Unmarshal([]byte(read(t, "reference.json")), &reference); err != nil {
+		t.Fatal(err)
+	}
+	s, err := operation.NewSchema(read(t, "schema.graphql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := introspect.New(s)
+	for range 2 { // the second answer is a kept one
+		got := answer(t, i, s, read(t, "query.graphql"), `{"name":"Root"}`)
+		compare(t, "", sorted(got), sorted(reference.Data))
+	}
+}
+
+func refresh(t *testing.T) {
+	t.Helper()
+	graphql := "../gateway/playground/bundle/node_modules/graphql"
+	node, err := exec.LookPath("node")
+	if _, missing := os.Stat(graphql); err != nil || missing != nil {
+		return // the reference on file was written by it
+	}
+	now, err := exec.CommandContext(t.Context(), node, "testdata/reference.mjs", graphql).Output()
+	if err != nil {
+		t.Fatalf("asking graphql-js: %v", err)
+	}
+	if *update {
+		if err := os.WriteFile("testdata/reference.json", now, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(now, []byte(read(t, "reference.json"))) {
+		t.Error("graphql-js answers otherwise than on file; run the test with -update")
+	}
+}
+
+// sorted puts types and directives in the order of their names and takes out
+// what is described elsewhere.
+func sorted(data map[string]any) map[string]any {
+	schema := data["__schema"].(map[string]any)
+	for _, key := range []string{"types", "directives"} {
+		list := slices.DeleteFunc(schema[key].([]any), func(x any) bool { return name(x) == "defer" })
+		slices.SortFunc(list, func(a, b any) int { return strings.Compare(name(a), name(b)) })
+		for _, x := range list {
+			n := name(x)
+			if strings.HasPrefix(n, "__") { // drafts differ in which fields these have
+				maps.DeleteFunc(x.(map[string]any), func(key string, _ any) bool { return key != "kind" && key != "name" })
+			}
+			if slices.Contains([]string{"Int", "Float", "String", "Boolean", "ID", "skip", "include", "deprecated", "specifiedBy", "oneOf"}, n) {
+				withoutWords(x)
+			}
+		}
+		schema[key] = list
+	}
+	return data
+}
+
+func name(x any) string { return x.(map[string]any)["name"].(string) }
+
+func withoutWords(x any) {
+	switch x := x.(type) {
+	case map[string]any:
+		delete(x, "description")
+		for _, v := range x {
+			withoutWords(v)
+		}
+	case []any:
+		for _, v := range x {
+			withoutWords(v)
+		}
+	}
+}
+
+func compare(t *testing.T, path string, got, want any) {
+	t.Helper()
+	if reflect.DeepEqual(got, want) {
+		return
+	}
+	switch want := want.(type) {
+	case map[string]any:
+		if got, ok := got.(map[string]any); ok && len(got) == len(want) {
+			for key := range want {
+				compare(t, path+"."+key, got[key], want[key])
+			}
+			return
+		}
+	case []any:
+		if got, ok := got.([]any); ok && len(got) == len(want) {
+			for i := range want {
+				label := path + "[]"
+				if m, ok := want[i].(map[string]any); ok && m["name"] != nil {
+					label = path + "[" + m["name"].(string) + "]"
+				}
+				compare(t, label, got[i], want[i])
+			}
+			return
+		}
+	}
+	t.Errorf("%s\ngot  %v\nwant %v", path, got, want)
+}
+
+func TestRefusesOtherFields(t *testing.T) {
+	s, err := operation.NewSchema("type Query { a: Int }")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := introspect.New(s).Answer(&operation.Field{Name: "a"}, nil); err == nil {
+		t.Error("a field of the graph was answered")
+	}
+}
+
+// TestKeepsOnlySomeAnswers: asking in ever new ways does not fill memory, and
+// answers stay right.
+func TestKeepsOnlySomeAnswers(t *testing.T) {
+	s, err := operation.NewSchema("type Query { a: Int }")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := introspect.New(s)
+	for n := range 100 {
+		alias := "a" + strings.Repeat("x", n)
+		got := answer(t, i, s, "{ __type(name: \"Query\") { "+alias+": name } }", "")
+		if got["__type"].(map[string]any)[alias] != "Query" {
+			t.Fatalf("got %v", got)
+		}
+	}
+}
