@@ -7,27 +7,41 @@ package graph
 
 import (
 	"context"
-	"fmt"
+
+	"souk/subgraphs/notification/mailroom"
 )
 
 func (r *entityResolver) FindEmailNotification(ctx context.Context, reps []*EmailNotificationRepresentation) ([]*EmailNotification, error) {
-	panic(fmt.Errorf("not implemented: FindEmailNotification - findEmailNotification"))
+	return entities(ctx, r.Resolver, reps, func(rep *EmailNotificationRepresentation) *string { return rep.ID },
+		func(n mailroom.Notification) (*EmailNotification, bool) {
+			return newEmail(n), n.Channel == mailroom.Email
+		})
 }
 
 func (r *entityResolver) FindNotification(ctx context.Context, reps []*NotificationRepresentation) ([]Notification, error) {
-	panic(fmt.Errorf("not implemented: FindNotification - findNotification"))
+	return entities(ctx, r.Resolver, reps, func(rep *NotificationRepresentation) *string { return rep.ID },
+		func(n mailroom.Notification) (Notification, bool) { return newNotification(n), true })
 }
 
 func (r *entityResolver) FindOrder(ctx context.Context, reps []*OrderRepresentation) ([]*Order, error) {
-	panic(fmt.Errorf("not implemented: FindOrder - findOrder"))
+	orders := make([]*Order, len(reps))
+	for i, rep := range reps {
+		orders[i] = &Order{ID: *rep.ID}
+	}
+	return orders, nil
 }
 
 func (r *entityResolver) FindSmsNotification(ctx context.Context, reps []*SmsNotificationRepresentation) ([]*SmsNotification, error) {
-	panic(fmt.Errorf("not implemented: FindSmsNotification - findSmsNotification"))
+	return entities(ctx, r.Resolver, reps, func(rep *SmsNotificationRepresentation) *string { return rep.ID },
+		func(n mailroom.Notification) (*SmsNotification, bool) { return newSMS(n), n.Channel == mailroom.SMS })
 }
 
 func (r *entityResolver) FindUser(ctx context.Context, reps []*UserRepresentation) ([]*User, error) {
-	panic(fmt.Errorf("not implemented: FindUser - findUser"))
+	users := make([]*User, len(reps))
+	for i, rep := range reps {
+		users[i] = &User{ID: *rep.ID}
+	}
+	return users, nil
 }
 
 func (r *Resolver) Entity() EntityResolver { return &entityResolver{r} }

@@ -7,27 +7,96 @@ package graph
 
 import (
 	"context"
-	"fmt"
+	"errors"
+
+	"souk/subgraphs/internal/connection"
+	"souk/subgraphs/internal/graphql"
+	"souk/subgraphs/internal/identity"
+	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/notification/mailroom"
 )
 
 func (r *mutationResolver) RetryNotification(ctx context.Context, id string) (RetryNotificationResult, error) {
-	panic(fmt.Errorf("not implemented: RetryNotification - retryNotification"))
+	if !identity.From(ctx).IsAdmin() {
+		return schema.Result[RetryNotificationResult](schema.NewForbidden("Only administrators may have notifications tried again."))
+	}
+	number, ok := parseID(id)
+	if !ok {
+		return schema.Result[RetryNotificationResult](schema.NewNotFound("notification", id))
+	}
+	n, err := r.Room.Retry(ctx, number)
+	switch {
+	case errors.Is(err, mailroom.ErrNotFound):
+		return schema.Result[RetryNotificationResult](schema.NewNotFound("notification", id))
+	case errors.Is(err, mailroom.ErrNotDead):
+		return schema.Result[RetryNotificationResult](schema.NewConflict("The notification %s is %s, so it is not on the dead-letter list.", id, n.Status))
+	case err != nil:
+		return nil, err
+	}
+	return &NotificationPayload{newNotification(n)}, nil
 }
 
 func (r *orderResolver) Notifications(ctx context.Context, objs []*Order) ([][]Notification, error) {
-	panic(fmt.Errorf("not implemented: Notifications - notifications"))
+	caller := identity.From(ctx)
+	ids := make([]int64, 0, len(objs))
+	for _, o := range objs {
+		if id, ok := parseID(o.ID); ok {
+			ids = append(ids, id)
+		}
+	}
+	found, err := r.Room.ByOrder(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	lists := make([][]Notification, len(objs))
+	for i, o := range objs {
+		lists[i] = []Notification{}
+		id, _ := parseID(o.ID) // 0 has none
+		for _, n := range found[id] {
+			if caller.MaySee(formatID(n.UserID)) {
+				lists[i] = append(lists[i], newNotification(n))
+			}
+		}
+	}
+	return lists, nil
 }
 
 func (r *queryResolver) Notification(ctx context.Context, id string) (Notification, error) {
-	panic(fmt.Errorf("not implemented: Notification - notification"))
+	shown, err := r.visible(ctx, []string{id})
+	if n, ok := shown[id]; ok {
+		return newNotification(n), nil
+	}
+	return nil, err
 }
 
 func (r *queryResolver) Notifications(ctx context.Context, userID *string, orderID *string, status *NotificationStatus, first *int, after *string, last *int, before *string) (*NotificationConnection, error) {
-	panic(fmt.Errorf("not implemented: Notifications - notifications"))
+	page, err := connection.Parse[int64](mailroom.Sorting, connection.Arguments{First: first, After: after, Last: last, Before: before})
+	if err != nil {
+		return nil, err
+	}
+	f, ok := filter(ctx, userID, orderID, status)
+	if !ok {
+		return emptyPage(), nil
+	}
+	list, err := r.Room.Page(ctx, f, page)
+	if err != nil {
+		return nil, err
+	}
+	total := 0
+	if graphql.Requested(ctx, "totalCount") {
+		if total, err = r.Room.Count(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	return newConnection(page, list, total)
 }
 
 func (r *userResolver) Notifications(ctx context.Context, objs []*User, first *int, after *string) ([]*NotificationConnection, error) {
-	panic(fmt.Errorf("not implemented: Notifications - notifications"))
+	page, err := connection.Parse[int64](mailroom.Sorting, connection.Arguments{First: first, After: after})
+	if err != nil {
+		return nil, err
+	}
+	return r.userPages(ctx, objs, page)
 }
 
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }

@@ -1,8 +1,183 @@
+// Package graph answers the notification subgraph's GraphQL: its resolvers
+// decide what the caller may see, read ids, and hand everything else to
+// package mailroom. The rest of the package is made by
+// souk/subgraphs/internal/generate.
 package graph
 
-// This file will not be regenerated automatically.
-//
-// It serves as dependency injection for your app, add any dependencies you require
-// here.
+import (
+	"context"
+	"strconv"
 
-type Resolver struct{}
+	"souk/subgraphs/internal/connection"
+	"souk/subgraphs/internal/graphql"
+	"souk/subgraphs/internal/identity"
+	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/notification/mailroom"
+)
+
+// Resolver is the root of the resolvers.
+type Resolver struct {
+	Room *mailroom.Room
+}
+
+func formatID(id int64) string { return strconv.FormatInt(id, 10) }
+
+// parseID reads an id; all are positive.
+func parseID(text string) (int64, bool) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	return id, err == nil && id > 0 && formatID(id) == text
+}
+
+// visible gives those of the notifications with these ids that exist and that
+// the caller may see.
+func (r *Resolver) visible(ctx context.Context, ids []string) (map[string]mailroom.Notification, error) {
+	caller := identity.From(ctx)
+	numbers := make([]int64, 0, len(ids))
+	for _, id := range ids {
+		if n, ok := parseID(id); ok {
+			numbers = append(numbers, n)
+		}
+	}
+	found, err := r.Room.ByID(ctx, numbers)
+	if err != nil {
+		return nil, err
+	}
+	shown := make(map[string]mailroom.Notification, len(found))
+	for id, n := range found {
+		if caller.MaySee(formatID(n.UserID)) {
+			shown[formatID(id)] = n
+		}
+	}
+	return shown, nil
+}
+
+func newNotification(n mailroom.Notification) Notification {
+	if n.Channel == mailroom.SMS {
+		return newSMS(n)
+	}
+	return newEmail(n)
+}
+
+func newEmail(n mailroom.Notification) *EmailNotification {
+	return &EmailNotification{
+		ID: formatID(n.ID), User: &User{ID: formatID(n.UserID)}, Order: newOrder(n.OrderID), Template: n.Template,
+		Status: NotificationStatus(n.Status), Attempts: n.Attempts, LastError: n.LastError, Body: n.Body,
+		CreatedAt: n.CreatedAt, SentAt: n.SentAt, Subject: n.Subject, To: n.Recipient,
+	}
+}
+
+func newSMS(n mailroom.Notification) *SmsNotification {
+	return &SmsNotification{
+		ID: formatID(n.ID), User: &User{ID: formatID(n.UserID)}, Order: newOrder(n.OrderID), Template: n.Template,
+		Status: NotificationStatus(n.Status), Attempts: n.Attempts, LastError: n.LastError, Body: n.Body,
+		CreatedAt: n.CreatedAt, SentAt: n.SentAt, Phone: n.Recipient,
+	}
+}
+
+func newOrder(id *int64) *Order {
+	if id == nil {
+		return nil
+	}
+	return &Order{ID: formatID(*id)}
+}
+
+func newConnection(page connection.Page[int64], list []mailroom.Notification, total int) (*NotificationConnection, error) {
+	cut, err := connection.Cut(page, list, func(n mailroom.Notification) int64 { return n.ID })
+	if err != nil {
+		return nil, err
+	}
+	c := &NotificationConnection{
+		Edges:      make([]*NotificationEdge, len(cut.Nodes)),
+		Nodes:      make([]Notification, len(cut.Nodes)),
+		PageInfo:   cut.Info,
+		TotalCount: total,
+	}
+	for i, n := range cut.Nodes {
+		c.Nodes[i] = newNotification(n)
+		c.Edges[i] = &NotificationEdge{Cursor: cut.Cursors[i], Node: c.Nodes[i]}
+	}
+	return c, nil
+}
+
+// filter chooses the notifications of a list that the caller may see; ok is
+// false when that is none.
+func filter(ctx context.Context, userID, orderID *string, status *NotificationStatus) (f mailroom.Filter, ok bool) {
+	caller := identity.From(ctx)
+	if userID == nil && !caller.IsAdmin() {
+		userID = &caller.UserID
+	}
+	if userID != nil {
+		id, valid := parseID(*userID)
+		if !valid || !caller.MaySee(*userID) {
+			return f, false
+		}
+		f.UserID = &id
+	}
+	if orderID != nil {
+		id, valid := parseID(*orderID)
+		if !valid {
+			return f, false
+		}
+		f.OrderID = &id
+	}
+	f.Status = (*mailroom.Status)(status)
+	return f, true
+}
+
+// emptyPage is what a caller sees who may see nothing.
+func emptyPage() *NotificationConnection {
+	return &NotificationConnection{Edges: []*NotificationEdge{}, Nodes: []Notification{}, PageInfo: &schema.PageInfo{}}
+}
+
+// userPages reads the same page of several users' notifications, by one
+// statement, and a second one if the totals are asked for.
+func (r *Resolver) userPages(ctx context.Context, users []*User, page connection.Page[int64]) ([]*NotificationConnection, error) {
+	caller := identity.From(ctx)
+	numbers := make([]int64, len(users)) // 0: the caller sees none
+	var seen []int64
+	for i, user := range users {
+		if id, ok := parseID(user.ID); ok && caller.MaySee(user.ID) {
+			numbers[i] = id
+			seen = append(seen, id)
+		}
+	}
+	pages, err := r.Room.UserPages(ctx, seen, page)
+	if err != nil {
+		return nil, err
+	}
+	var counts map[int64]int
+	if graphql.Requested(ctx, "totalCount") {
+		if counts, err = r.Room.UserCounts(ctx, seen); err != nil {
+			return nil, err
+		}
+	}
+	connections := make([]*NotificationConnection, len(users))
+	for i, id := range numbers {
+		if connections[i], err = newConnection(page, pages[id], counts[id]); err != nil {
+			return nil, err
+		}
+	}
+	return connections, nil
+}
+
+// entities looks up what each representation's id names; those the caller may
+// not see, or of another channel, stay nil.
+func entities[R, E any](ctx context.Context, r *Resolver, reps []R, id func(R) *string, entity func(mailroom.Notification) (E, bool)) ([]E, error) {
+	ids := make([]string, len(reps))
+	for i, rep := range reps {
+		ids[i] = *id(rep)
+	}
+	shown, err := r.visible(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]E, len(reps))
+	for i := range reps {
+		if n, ok := shown[ids[i]]; ok {
+			if e, right := entity(n); right {
+				found[i] = e
+			}
+		}
+	}
+	return found, nil
+}

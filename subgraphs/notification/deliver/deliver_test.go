@@ -1,0 +1,126 @@
+package deliver_test
+
+import (
+	"context"
+	"encoding/base64"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"souk/subgraphs/notification/deliver"
+	"souk/subgraphs/notification/inbox"
+)
+
+func TestTexter(t *testing.T) {
+	status := http.StatusOK
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		if string(body) != `{"to":"+4930123456","text":"Hello"}` {
+			t.Errorf("the body is %s", body)
+		}
+		want := deliver.Signature([]byte("secret"), "id-1", "1700000000", body)
+		for header, value := range map[string]string{
+			"Webhook-Id": "id-1", "Webhook-Timestamp": "1700000000", "Webhook-Signature": want, "Idempotency-Key": `"id-1"`,
+		} {
+			if got := r.Header.Get(header); got != value {
+				t.Errorf("%s is %q, not %q", header, got, value)
+			}
+		}
+		w.WriteHeader(status)
+	}))
+	defer s.Close()
+	texter, err := deliver.NewTexter(s.URL, "secret", nil, func() time.Time { return time.Unix(1700000000, 0) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		status        int
+		ok, permanent bool
+	}{{200, true, false}, {202, true, false}, {400, false, true}, {429, false, false}, {500, false, false}, {503, false, false}} {
+		status = test.status
+		err := texter.Send(t.Context(), deliver.Message{ID: "id-1", To: "+4930123456", Body: "Hello"})
+		if (err == nil) != test.ok || deliver.IsPermanent(err) != test.permanent {
+			t.Errorf("status %d: %v", test.status, err)
+		}
+	}
+}
+
+// The example of the Standard Webhooks specification's libraries.
+func TestSignature(t *testing.T) {
+	secret, err := base64.StdEncoding.DecodeString("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := deliver.Signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", []byte(`{"test": 2432232314}`))
+	if want := "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; got != want {
+		t.Errorf("the signature is %q, not %q", got, want)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	for _, test := range []struct{ server, from, says string }{
+		{"smtp://localhost:25", "nobody", "address such as"},
+		{"localhost:25", "a@b.example", "URL such as"},
+		{"http://localhost", "a@b.example", "URL such as"},
+		{"smtp://localhost?tls=maybe", "a@b.example", "tls=maybe"},
+		{"smtp://user:password@localhost:587?tls=required", "Souk <a@b.example>", ""},
+		{"smtps://localhost", "a@b.example", ""},
+	} {
+		_, err := deliver.NewMailer(test.server, test.from)
+		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s from %s: %v", test.server, test.from, err)
+		}
+	}
+	if _, err := deliver.NewTexter("sms.example", "", nil, time.Now); err == nil {
+		t.Error("a webhook that is no URL was accepted")
+	}
+}
+
+func TestMailer(t *testing.T) {
+	var box inbox.Inbox
+	mail, page := listen(t), listen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- box.Serve(ctx, mail, page) }()
+	mailer, err := deliver.NewMailer("smtp://"+mail.Addr().String(), "Größe <shop@test.example>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := deliver.Message{ID: "id-1", To: "anna@example.com", Subject: "Grüße", Body: "Hällo\n" + strings.Repeat("long ", 100), HTML: "<p>Hällo</p>"}
+	for range 2 {
+		if err := mailer.Send(t.Context(), message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := box.Messages()
+	if len(got) != 1 || got[0].ID != "id-1@test.example" || got[0].Deliveries != 2 || got[0].Subject != "Grüße" ||
+		strings.ReplaceAll(got[0].Text, "\r\n", "\n") != message.Body || got[0].HTML != message.HTML || !strings.Contains(got[0].From, "Größe") {
+		t.Errorf("%+v", got)
+	}
+	if err := mailer.Send(t.Context(), deliver.Message{ID: "x", To: "no address", Body: "x"}); !deliver.IsPermanent(err) {
+		t.Errorf("to no address: %v", err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := mailer.Send(t.Context(), message); err == nil || deliver.IsPermanent(err) {
+		t.Errorf("without a server: %v", err)
+	}
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}

@@ -1,0 +1,101 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	stdmail "net/mail"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail"
+)
+
+// smtpTimeout bounds one e-mail, from dialling on.
+const smtpTimeout = 10 * time.Second
+
+// Mailer sends e-mails by SMTP.
+type Mailer struct {
+	client *mail.Client
+	from   *stdmail.Address
+	domain string // of the sender
+}
+
+// NewMailer makes a Mailer for a server such as smtp://user:password@host:587
+// (STARTTLS if the server offers it; ?tls=required insists) or
+// smtps://host:465 (TLS from the start), and a sender such as
+// "Souk <shop@souk.example>".
+func NewMailer(server, from string) (*Mailer, error) {
+	sender, err := stdmail.ParseAddress(from)
+	if err != nil {
+		return nil, fmt.Errorf("the sender %q is not an address such as Souk <shop@souk.example>: %w", from, err)
+	}
+	host, options, err := readSMTP(server)
+	if err != nil {
+		return nil, err
+	}
+	client, err := mail.NewClient(host, options...)
+	if err != nil {
+		return nil, fmt.Errorf("preparing SMTP to %s: %w", host, err)
+	}
+	_, domain, _ := strings.Cut(sender.Address, "@")
+	return &Mailer{client, sender, domain}, nil
+}
+
+func readSMTP(server string) (host string, options []mail.Option, err error) {
+	u, err := url.Parse(server)
+	if err != nil || u.Hostname() == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
+		return "", nil, errors.New("the SMTP server is not a URL such as smtp://user:password@mail.example:587")
+	}
+	options = []mail.Option{mail.WithTimeout(smtpTimeout)}
+	port := 25
+	switch tls := u.Query().Get("tls"); {
+	case u.Scheme == "smtps":
+		port = 465
+		options = append(options, mail.WithSSL())
+	case tls == "required":
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
+	case tls == "":
+		options = append(options, mail.WithTLSPolicy(mail.TLSOpportunistic))
+	default:
+		return "", nil, fmt.Errorf("the SMTP server's URL has tls=%s; it may be required, or be left out", tls)
+	}
+	if text := u.Port(); text != "" {
+		if port, err = strconv.Atoi(text); err != nil {
+			return "", nil, fmt.Errorf("the SMTP server's port %q: %w", text, err)
+		}
+	}
+	options = append(options, mail.WithPort(port))
+	if u.User != nil {
+		password, _ := u.User.Password()
+		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(u.User.Username()), mail.WithPassword(password))
+	}
+	return u.Hostname(), options, nil
+}
+
+// Send sends an e-mail.
+func (m *Mailer) Send(ctx context.Context, message Message) error {
+	msg := mail.NewMsg()
+	msg.FromMailAddress(m.from)
+	if err := msg.To(message.To); err != nil {
+		return permanentError{fmt.Errorf("the address %q: %w", message.To, err)}
+	}
+	msg.Subject(message.Subject)
+	msg.SetDate()
+	msg.SetMessageIDWithValue(message.ID + "@" + m.domain)
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no auto-replies, please
+	msg.SetBodyString(mail.TypeTextPlain, message.Body)
+	if message.HTML != "" {
+		msg.AddAlternativeString(mail.TypeTextHTML, message.HTML)
+	}
+	err := m.client.DialAndSendWithContext(ctx, msg)
+	if err == nil {
+		return nil
+	}
+	if refused := (*mail.SendError)(nil); errors.As(err, &refused) && refused.ErrorCode() >= 500 {
+		return permanentError{fmt.Errorf("the SMTP server refuses the e-mail: %w", err)}
+	}
+	return fmt.Errorf("sending an e-mail: %w", err)
+}

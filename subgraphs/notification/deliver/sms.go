@@ -1,0 +1,82 @@
+package deliver
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// smsTimeout bounds one call of the webhook.
+const smsTimeout = 10 * time.Second
+
+// Texter sends SMS by a webhook: it POSTs {"to": "+49…", "text": "…"} with the
+// headers of Standard Webhooks (webhook-id, webhook-timestamp and, with a
+// secret, webhook-signature) and an Idempotency-Key.
+type Texter struct {
+	url    string
+	secret []byte
+	client *http.Client
+	now    func() time.Time
+}
+
+// NewTexter makes a Texter for a webhook. Without a secret it does not sign.
+func NewTexter(webhook, secret string, transport http.RoundTripper, now func() time.Time) (*Texter, error) {
+	if u, err := url.Parse(webhook); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("the SMS webhook %q is not a URL such as https://sms.example/send", webhook)
+	}
+	return &Texter{webhook, []byte(secret), &http.Client{Transport: transport, Timeout: smsTimeout}, now}, nil
+}
+
+// Send sends an SMS.
+func (t *Texter) Send(ctx context.Context, message Message) error {
+	body, err := json.Marshal(struct {
+		To   string `json:"to"`
+		Text string `json:"text"`
+	}{message.To, message.Body})
+	if err != nil {
+		return permanentError{fmt.Errorf("writing an SMS: %w", err)}
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("sending an SMS: %w", err)
+	}
+	timestamp := strconv.FormatInt(t.now().Unix(), 10)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Idempotency-Key", strconv.Quote(message.ID)) // a structured string
+	request.Header.Set("Webhook-Id", message.ID)
+	request.Header.Set("Webhook-Timestamp", timestamp)
+	if len(t.secret) > 0 {
+		request.Header.Set("Webhook-Signature", Signature(t.secret, message.ID, timestamp, body))
+	}
+	response, err := t.client.Do(request)
+	if err != nil {
+		return fmt.Errorf("sending an SMS: %w", err)
+	}
+	defer response.Body.Close()
+	answer, _ := io.ReadAll(io.LimitReader(response.Body, 200)) // it only explains a failure
+	switch status := response.StatusCode; {
+	case status < 300:
+		return nil
+	case status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests:
+		return permanentError{fmt.Errorf("the webhook refuses the SMS: %s: %q", response.Status, answer)}
+	default:
+		return fmt.Errorf("sending an SMS: the webhook answers %s: %q", response.Status, answer)
+	}
+}
+
+// Signature is the webhook-signature of a body: version 1 of Standard
+// Webhooks, a SHA-256 HMAC over id, time (Unix seconds) and body.
+func Signature(secret []byte, id, timestamp string, body []byte) string {
+	mac := hmac.New(sha256.New, secret)
+	fmt.Fprintf(mac, "%s.%s.%s", id, timestamp, body)
+	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}

@@ -1,0 +1,114 @@
+package inbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+)
+
+const (
+	// kept is how many messages are remembered, the newest.
+	kept = 1000
+	// maxMessage is how large a message may be, in bytes.
+	maxMessage = 1 << 20
+	ioTimeout  = 10 * time.Second
+)
+
+// Message is what somebody was sent.
+type Message struct {
+	ID         string    `json:"id"`
+	Channel    string    `json:"channel"` // email or sms
+	From       string    `json:"from,omitempty"`
+	To         string    `json:"to"` // an address or a telephone number
+	Subject    string    `json:"subject,omitempty"`
+	Text       string    `json:"text"`
+	HTML       string    `json:"html,omitempty"`
+	ReceivedAt time.Time `json:"receivedAt"` // for the first time
+	Deliveries int       `json:"deliveries"` // more than 1 if it was sent again
+}
+
+// Inbox keeps messages. The zero Inbox is empty and ready.
+type Inbox struct {
+	mu       sync.Mutex
+	messages []Message // the oldest first
+}
+
+// Messages are those kept, the newest first.
+func (b *Inbox) Messages() []Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	messages := make([]Message, len(b.messages))
+	for i, m := range b.messages {
+		messages[len(messages)-1-i] = m
+	}
+	return messages
+}
+
+// add takes a message in, once.
+func (b *Inbox) add(m Message) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.messages {
+		if known := &b.messages[i]; known.ID == m.ID && known.Channel == m.Channel && known.To == m.To {
+			known.Deliveries++
+			return
+		}
+	}
+	m.Deliveries, m.ReceivedAt = 1, time.Now().UTC()
+	if len(b.messages) == kept {
+		b.messages = append(b.messages[:0], b.messages[1:]...)
+	}
+	b.messages = append(b.messages, m)
+}
+
+func (b *Inbox) clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.messages = nil
+}
+
+// Run serves SMTP and HTTP at the addresses until ctx ends. They should be on
+// the loopback interface: whoever reaches them may read everything.
+func Run(ctx context.Context, smtpAddr, httpAddr string) error {
+	var config net.ListenConfig
+	mail, err := config.Listen(ctx, "tcp", smtpAddr)
+	if err != nil {
+		return fmt.Errorf("the inbox cannot listen on %s: %w", smtpAddr, err)
+	}
+	page, err := config.Listen(ctx, "tcp", httpAddr)
+	if err != nil {
+		return errors.Join(fmt.Errorf("the inbox cannot listen on %s: %w", httpAddr, err), mail.Close())
+	}
+	return new(Inbox).Serve(ctx, mail, page)
+}
+
+// Serve serves SMTP and HTTP until ctx ends; it closes the listeners.
+func (b *Inbox) Serve(ctx context.Context, mail, page net.Listener) error {
+	receiver := b.newSMTPServer()
+	web := &http.Server{Handler: b.Handler(), ReadHeaderTimeout: ioTimeout}
+	ended := make(chan error, 2)
+	go func() { ended <- receiver.Serve(mail) }()
+	go func() { ended <- web.Serve(page) }()
+	var err error
+	waiting := 2
+	select {
+	case <-ctx.Done():
+	case err = <-ended:
+		waiting--
+	}
+	_ = receiver.Close()
+	_ = web.Close()
+	for range waiting {
+		<-ended
+	}
+	if errors.Is(err, smtp.ErrServerClosed) || errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}

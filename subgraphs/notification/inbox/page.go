@@ -1,0 +1,70 @@
+package inbox
+
+import (
+	_ "embed"
+	"encoding/json"
+	"html/template"
+	"io"
+	"net/http"
+	"strings"
+)
+
+//go:embed page.html
+var pageText string
+
+var page = template.Must(template.New("page").Parse(pageText))
+
+// Handler serves the page, the messages as JSON (GET /api/messages, newest
+// first; DELETE empties the inbox), an e-mail's HTML (GET /api/messages/ID/html)
+// and the SMS webhook (POST /sms).
+func (b *Inbox) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", b.showPage)
+	mux.HandleFunc("GET /api/messages", b.showMessages)
+	mux.HandleFunc("DELETE /api/messages", func(w http.ResponseWriter, _ *http.Request) {
+		b.clear()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("GET /api/messages/{id}/html", b.showHTML)
+	mux.HandleFunc("POST /sms", b.takeSMS)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	return mux
+}
+
+func (b *Inbox) showPage(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'self'; style-src 'unsafe-inline'")
+	_ = page.Execute(w, b.Messages()) // an error means that the reader is gone
+}
+
+func (b *Inbox) showMessages(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(b.Messages()) // as above
+}
+
+// showHTML shows an e-mail as its reader sees it, but lets it do nothing.
+func (b *Inbox) showHTML(w http.ResponseWriter, r *http.Request) {
+	for _, m := range b.Messages() {
+		if m.ID == r.PathValue("id") && m.HTML != "" {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'")
+			_, _ = io.WriteString(w, m.HTML) // as above
+			return
+		}
+	}
+	http.Error(w, "There is no such message, or it has no HTML.", http.StatusNotFound)
+}
+
+// takeSMS takes what package deliver sends: {"to": "+49…", "text": "…"} with
+// the message's id in webhook-id (Standard Webhooks).
+func (b *Inbox) takeSMS(w http.ResponseWriter, r *http.Request) {
+	var sms struct{ To, Text string }
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxMessage)).Decode(&sms)
+	id := r.Header.Get("Webhook-Id")
+	if err != nil || !strings.HasPrefix(sms.To, "+") || sms.Text == "" || id == "" {
+		http.Error(w, `Send JSON such as {"to": "+4930123456", "text": "…"} and a webhook-id header.`, http.StatusBadRequest)
+		return
+	}
+	b.add(Message{ID: id, Channel: "sms", To: sms.To, Text: sms.Text})
+	w.WriteHeader(http.StatusAccepted)
+}

@@ -1,0 +1,116 @@
+package message
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	htmltemplate "html/template"
+	"io/fs"
+	"strings"
+	texttemplate "text/template"
+	"time"
+
+	"souk/subgraphs/internal/schema"
+)
+
+// The templates' names.
+const (
+	OrderCreated   = "order-created"
+	OrderCancelled = "order-cancelled"
+)
+
+// Order is what the templates know of an order.
+type Order struct {
+	OrderID  int64     `json:"orderId,string"`
+	UserID   int64     `json:"userId,string"`
+	Currency string    `json:"currency"` // ISO 4217
+	Total    int64     `json:"total"`    // minor units
+	Lines    []Line    `json:"lines"`
+	PlacedAt time.Time `json:"placedAt"`
+	Reason   string    `json:"reason"` // of a cancellation
+}
+
+// Line is so many units of a product.
+type Line struct {
+	Name      string `json:"name"`
+	Quantity  int    `json:"quantity"`
+	UnitPrice int64  `json:"unitPrice"` // minor units
+}
+
+// Text is a message, ready to send.
+type Text struct {
+	Subject string // empty in an SMS
+	Body    string
+	HTML    string // empty in an SMS
+}
+
+// Writer writes messages.
+type Writer struct {
+	text *texttemplate.Template
+	html *htmltemplate.Template
+}
+
+//go:embed templates
+var embedded embed.FS
+
+// NewWriter reads the templates.
+func NewWriter() (*Writer, error) {
+	files, err := fs.Sub(embedded, "templates")
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{}
+	if w.text, err = texttemplate.New("").ParseFS(files, "*.txt", "*.sms"); err != nil {
+		return nil, fmt.Errorf("reading the text templates: %w", err)
+	}
+	if w.html, err = htmltemplate.New("").ParseFS(files, "*.html"); err != nil {
+		return nil, fmt.Errorf("reading the HTML templates: %w", err)
+	}
+	return w, nil
+}
+
+// view is what a template is given.
+type view struct {
+	Order
+	Name string // of the reader
+}
+
+// Price writes an amount: 1999.98 USD.
+func (v view) Price(minorUnits int64) string {
+	amount := schema.Money{MinorUnits: minorUnits, Currency: v.Currency}.Decimal()
+	return amount.StringFixed(-amount.Exponent()) + " " + v.Currency
+}
+
+// LineTotal is what a line's units cost together.
+func (v view) LineTotal(l Line) string { return v.Price(l.UnitPrice * int64(l.Quantity)) }
+
+// Email writes the e-mail of a template to a person.
+func (w *Writer) Email(template, name string, o Order) (Text, error) {
+	text, err := w.run(template+".txt", name, o)
+	if err != nil {
+		return Text{}, err
+	}
+	subject, body, ok := strings.Cut(text, "\n")
+	if !ok {
+		return Text{}, fmt.Errorf("the template %s.txt has no body below its subject", template)
+	}
+	var html bytes.Buffer
+	if err := w.html.ExecuteTemplate(&html, template+".html", view{o, name}); err != nil {
+		return Text{}, fmt.Errorf("writing %s.html: %w", template, err)
+	}
+	return Text{Subject: strings.TrimSpace(subject), Body: strings.TrimSpace(body) + "\n", HTML: html.String()}, nil
+}
+
+// SMS writes the SMS of a template to a person.
+func (w *Writer) SMS(template, name string, o Order) (Text, error) {
+	text, err := w.run(template+".sms", name, o)
+	return Text{Body: strings.TrimSpace(text)}, err
+}
+
+func (w *Writer) run(file, name string, o Order) (string, error) {
+	var text strings.Builder
+	if err := w.text.ExecuteTemplate(&text, file, view{o, name}); err != nil {
+		return "", fmt.Errorf("writing %s: %w", file, err)
+	}
+	return text.String(), nil
+}

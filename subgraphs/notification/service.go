@@ -1,0 +1,99 @@
+package notification
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"souk/subgraphs/internal/events"
+	"souk/subgraphs/internal/graphql"
+	"souk/subgraphs/internal/server"
+	"souk/subgraphs/notification/deliver"
+	"souk/subgraphs/notification/graph"
+	"souk/subgraphs/notification/mailroom"
+	"souk/subgraphs/notification/message"
+	"souk/subgraphs/notification/userclient"
+)
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// Migrations are the service's tables, as tern reads migrations.
+func Migrations() fs.FS {
+	files, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		panic(err) // the pattern above embeds the directory
+	}
+	return files
+}
+
+const (
+	group         = "notification"
+	defaultSender = "Souk <shop@souk.example>"
+	// patience is how often an event is tried, at last once a minute, before
+	// it is a dead letter: an event waits out hours without the user service.
+	patience = 500
+)
+
+// Run runs the service until the context ends.
+func Run(ctx context.Context, env server.Environment) error {
+	return server.Run(ctx, env, Migrations(), build)
+}
+
+func build(_ context.Context, r server.Resources) (*server.Service, error) {
+	channels, err := channels(r)
+	if err != nil {
+		return nil, err
+	}
+	writer, err := message.NewWriter()
+	if err != nil {
+		return nil, err
+	}
+	room := &mailroom.Room{
+		DB:       r.DB,
+		Writer:   writer,
+		Users:    userclient.New(r.Services["user"], r.ServiceToken, r.Telemetry.Transport(nil)),
+		Channels: channels,
+		Tracer:   r.Telemetry.TracerProvider.Tracer("souk/subgraphs/notification/mailroom"),
+		Now:      r.Now,
+		Logger:   r.Logger,
+	}
+	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Room: room}})
+	return &server.Service{
+		Handler: graphql.New(r, schema, graphql.Authenticator(r)),
+		Workers: []func(context.Context) error{
+			r.Events.Consume(events.Consumer{Group: group, Types: mailroom.Types(), Handler: room.Handle, MaxAttempts: patience}),
+			room.Work,
+		},
+	}, nil
+}
+
+// channels are those the environment sets up.
+func channels(r server.Resources) (map[mailroom.Channel]mailroom.Sender, error) {
+	channels := map[mailroom.Channel]mailroom.Sender{}
+	get := func(key string) string { value, _ := r.Lookup(key); return value }
+	if url := get("SMTP_URL"); url != "" {
+		from := get("MAIL_FROM")
+		if from == "" {
+			from = defaultSender
+		}
+		mailer, err := deliver.NewMailer(url, from)
+		if err != nil {
+			return nil, fmt.Errorf("SMTP_URL and MAIL_FROM: %w", err)
+		}
+		channels[mailroom.Email] = mailer
+	} else {
+		r.Logger.Warn("no e-mail is sent; set SMTP_URL, such as smtp://user:password@mail.example:587")
+	}
+	if url := get("SMS_WEBHOOK_URL"); url != "" {
+		texter, err := deliver.NewTexter(url, get("SMS_WEBHOOK_SECRET"), r.Telemetry.Transport(nil), r.Now)
+		if err != nil {
+			return nil, fmt.Errorf("SMS_WEBHOOK_URL: %w", err)
+		}
+		channels[mailroom.SMS] = texter
+	} else {
+		r.Logger.Warn("no SMS is sent; set SMS_WEBHOOK_URL, such as https://sms.example/send")
+	}
+	return channels, nil
+}

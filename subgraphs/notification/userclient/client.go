@@ -1,0 +1,43 @@
+// Package userclient is how the notification service asks the user service
+// where a person can be reached: GraphQL over HTTP, typed by genqlient from the
+// user's schema, as package peer calls.
+package userclient
+
+//go:generate go run github.com/Khan/genqlient genqlient.yaml
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"souk/subgraphs/internal/peer"
+)
+
+// Client calls the user service.
+type Client struct{ peer *peer.Client }
+
+// New makes a client of the service at a base URL.
+func New(baseURL, token string, transport http.RoundTripper) *Client {
+	return &Client{peer.New("user", baseURL, token, transport)}
+}
+
+// Contact is where a person can be reached.
+type Contact struct {
+	Name  string
+	Email string
+	Phone string // E.164; empty for none
+}
+
+// Contact gives a user's; ok is false when there is no such user.
+func (c *Client) Contact(ctx context.Context, user int64) (contact Contact, ok bool, err error) {
+	response, err := Contacts(ctx, c.peer, []string{strconv.FormatInt(user, 10)})
+	if err != nil || len(response.Contacts) == 0 || response.Contacts[0] == nil {
+		return Contact{}, false, err
+	}
+	found := response.Contacts[0]
+	contact = Contact{Name: found.DisplayName, Email: found.Email}
+	if found.Phone != nil {
+		contact.Phone = *found.Phone
+	}
+	return contact, true, nil
+}
