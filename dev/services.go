@@ -54,6 +54,7 @@ func (s *System) Variables(name string) map[string]string {
 		"SMTP_URL":        "smtp://" + s.addresses[smtpName],
 		"SMS_WEBHOOK_URL": s.URL(inboxName) + "/sms",
 		"MAIL_FROM":       "Souk <shop@souk.example>",
+		"IMAGE_BASE_URL":  s.URL("product"),
 	}
 	for _, other := range subgraphs.Names() {
 		variables[strings.ToUpper(other)+"_SERVICE_URL"] = s.URL(other)

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -46,6 +47,35 @@ func TestRouterAnswersAsOneSchemaWould(t *testing.T) {
 					if failures++; failures == 3 {
 						t.Fatal("enough")
 					}
+				}
+			}
+		})
+	}
+}
+
+// The same over the store's own graph.
+func TestStoreAnswersAsOneSchemaWould(t *testing.T) {
+	subgraphs := map[string]string{}
+	for _, name := range []string{"user", "product", "inventory", "order", "notification"} {
+		for _, file := range []string{"shared", name} {
+			sdl, err := os.ReadFile("../../../schema/" + file + ".graphqls")
+			if err != nil {
+				t.Fatal(err)
+			}
+			subgraphs[name] += string(sdl)
+		}
+	}
+	for seed := *firstSeed; seed < *firstSeed+4; seed++ {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			r := newRouter(t, subgraphs, seed)
+			if r == nil {
+				t.Fatal("the store's subgraphs do not fit together")
+			}
+			rng := rand.New(rand.NewPCG(seed, 2))
+			for range *operations {
+				if !r.check(t, r.world.Generate(rng.IntN)) {
+					t.FailNow()
 				}
 			}
 		})
