@@ -39,6 +39,9 @@ func check(t errorer, c *testCase, p *plan.Plan) {
 			for path := range stored[a] {
 				before[path] = true
 			}
+			if s.Defer == 0 && p.Steps[a].Defer != 0 {
+				t.Errorf("step %d comes after %d, which is deferred", i, a)
+			}
 		}
 		checkQuery(t, c, s)
 		checkPath(t, s, before, s.Path)

@@ -152,7 +152,8 @@ func (p *placer) placeRoot(m *move) *placement {
 	case p.op == operation.Subscription:
 		s.kind = plan.Subscribe
 	case p.op == operation.Mutation:
-		s.after = slices.Clone(p.steps[:len(p.steps)-1])
+		// Later parts of the answer are not waited for.
+		s.after = slices.DeleteFunc(slices.Clone(p.steps), func(a *step) bool { return a == s || a.part > 0 })
 		p.phase = nil
 	}
 	p.phase = append(p.phase, s)

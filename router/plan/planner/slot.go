@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"souk/router/operation"
@@ -107,6 +108,7 @@ func (s *slot) storageKey() string {
 	return s.key
 }
 
+// argumentText tells arguments apart; their order does not matter.
 func argumentText(arguments []operation.Argument) string {
 	if len(arguments) == 0 {
 		return ""
@@ -115,6 +117,7 @@ func argumentText(arguments []operation.Argument) string {
 	for i, a := range arguments {
 		parts[i] = a.Name + ": " + a.Value
 	}
+	slices.Sort(parts)
 	return "(" + strings.Join(parts, ", ") + ")"
 }
 
