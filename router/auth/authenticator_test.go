@@ -1,0 +1,320 @@
+package auth_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jwk"
+	"github.com/lestrrat-go/jwx/v3/jws"
+	"github.com/lestrrat-go/jwx/v3/jwt"
+
+	"souk/router/auth"
+)
+
+// issuer is a server with signing keys.
+type issuer struct {
+	*httptest.Server
+	t testing.TB
+
+	mu      sync.Mutex
+	public  jwk.Set
+	private map[string]jwk.Key
+	fetches int
+	down    bool
+}
+
+func newIssuer(t testing.TB) *issuer {
+	i := &issuer{t: t, public: jwk.NewSet(), private: map[string]jwk.Key{}}
+	i.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.fetches++
+		if i.down {
+			http.Error(w, "down", http.StatusBadGateway)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(i.public)
+	}))
+	t.Cleanup(i.Close)
+	return i
+}
+
+func (i *issuer) add(id string, raw any, algorithm jwa.SignatureAlgorithm) {
+	i.t.Helper()
+	key, err := jwk.Import(raw)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	_ = key.Set(jwk.KeyIDKey, id)
+	_ = key.Set(jwk.AlgorithmKey, algorithm)
+	public, err := jwk.PublicKeyOf(key)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.private[id] = key
+	_ = i.public.AddKey(public)
+}
+
+var start = time.Unix(1_800_000_000, 0)
+
+// token signs claims with a key; the defaults are good ones.
+func (i *issuer) token(id string, change func(*jwt.Builder) *jwt.Builder) string {
+	i.t.Helper()
+	b := jwt.NewBuilder().Issuer("https://id.example").Audience([]string{"shop"}).Subject("42").Expiration(start.Add(time.Hour)).
+		Claim("scope", "read write").Claim("roles", []string{"ADMIN"})
+	if change != nil {
+		b = change(b)
+	}
+	token, err := b.Build()
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	key := i.private[id]
+	algorithm, _ := key.Algorithm()
+	signed, err := jwt.Sign(token, jwt.WithKey(algorithm, key))
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	return string(signed)
+}
+
+func keys(t testing.TB, i *issuer) {
+	t.Helper()
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.add("ed", ed, jwa.EdDSA())
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.add("ec", ec, jwa.ES256())
+	r, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.add("rsa", r, jwa.RS256())
+}
+
+type fixture struct {
+	*issuer
+	authenticator *auth.Authenticator
+	now           time.Time
+	mu            sync.Mutex
+}
+
+func newFixture(t testing.TB, change func(*auth.Options)) *fixture {
+	t.Helper()
+	f := &fixture{issuer: newIssuer(t), now: start}
+	keys(t, f.issuer)
+	o := auth.Options{
+		Sources: []auth.Source{{URL: f.URL, Issuer: "https://id.example", Audiences: []string{"shop", "other"}}},
+		Leeway:  30 * time.Second,
+		Now: func() time.Time {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return f.now
+		},
+	}
+	if change != nil {
+		change(&o)
+	}
+	a, err := auth.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.authenticator = a
+	return f
+}
+
+func (f *fixture) advance(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(d)
+}
+
+// call asks a server behind the middleware, and gives the status, the caller
+// it saw and the body otherwise.
+func (f *fixture) call(header http.Header) (*httptest.ResponseRecorder, *auth.Caller) {
+	var seen *auth.Caller
+	h := f.authenticator.Middleware(nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = auth.From(r.Context()) }))
+	w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/graphql", nil)
+	r.Header = header
+	h.ServeHTTP(w, r)
+	return w, seen
+}
+
+func bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
+
+func TestTokens(t *testing.T) {
+	f := newFixture(t, nil)
+	other := newIssuer(t)
+	keys(t, other)
+	good := f.token("ed", nil)
+	parts := strings.Split(good, ".")
+	claims := func(change func(*jwt.Builder) *jwt.Builder) http.Header { return bearer(f.token("ed", change)) }
+	unsigned, err := jwt.Sign(jwt.New(), jwt.WithInsecureNoSignature())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A token signed with the public key as if it were a shared secret.
+	public, _ := f.public.LookupKeyID("rsa")
+	pem, err := jwk.Pem(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	confused := jws.NewHeaders()
+	_ = confused.Set(jws.KeyIDKey, "rsa")
+	hmac, err := jwt.Sign(jwt.New(), jwt.WithKey(jwa.HS256(), pem, jws.WithProtectedHeaders(confused)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name   string
+		header http.Header
+		want   string // "ok", "nobody", or a part of the message
+	}{
+		{"EdDSA", bearer(good), "ok"},
+		{"ES256", bearer(f.token("ec", nil)), "ok"},
+		{"RS256", bearer(f.token("rsa", nil)), "ok"},
+		{"scheme in small letters", http.Header{"Authorization": {"bearer " + good}}, "ok"},
+		{"within the leeway", claims(func(b *jwt.Builder) *jwt.Builder { return b.Expiration(start.Add(-20 * time.Second)) }), "ok"},
+		{"none", http.Header{}, "nobody"},
+		{"another scheme", http.Header{"Authorization": {"Basic YTpi"}}, "it must come as Authorization: Bearer <token>"},
+		{"two", http.Header{"Authorization": {"Bearer " + good, "Bearer " + good}}, "there are several"},
+		{"expired", claims(func(b *jwt.Builder) *jwt.Builder { return b.Expiration(start.Add(-time.Minute)) }), "it has expired (exp)"},
+		{"without an end", claims(func(b *jwt.Builder) *jwt.Builder { return jwt.NewBuilder().Issuer("https://id.example").Subject("42") }), "it has no end (exp)"},
+		{"not yet", claims(func(b *jwt.Builder) *jwt.Builder { return b.NotBefore(start.Add(time.Minute)) }), "it is not valid yet (nbf)"},
+		{"another issuer", claims(func(b *jwt.Builder) *jwt.Builder { return b.Issuer("https://evil.example") }), "its issuer is not trusted (iss)"},
+		{"another audience", claims(func(b *jwt.Builder) *jwt.Builder { return b.Audience([]string{"bank"}) }), "it is for somebody else (aud)"},
+		{"another's key of the same id", bearer(other.token("ed", nil)), "its signature is wrong"},
+		{"changed claims", bearer(parts[0] + "." + parts[1][:len(parts[1])-2] + "AA." + parts[2]), "its signature is wrong"},
+		{"unsigned", bearer(string(unsigned)), "its signature's algorithm is not accepted"},
+		{"the public key as a secret", bearer(string(hmac)), "its signature's algorithm is not accepted"},
+		{"no JWT", bearer("hello"), "it is not a signed JWT"},
+		{"empty", bearer(""), "it is not a signed JWT"},
+		{"huge", bearer(strings.Repeat("x", 20_000)), "it is longer than 16384 bytes"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w, caller := f.call(tt.header)
+			switch tt.want {
+			case "ok":
+				if w.Code != 200 || caller == nil || caller.Subject != "42" {
+					t.Errorf("%d %v %s", w.Code, caller, w.Body)
+				}
+			case "nobody":
+				if w.Code != 200 || caller != nil {
+					t.Errorf("%d %v %s", w.Code, caller, w.Body)
+				}
+			default:
+				if w.Code != 401 || !strings.Contains(w.Body.String(), auth.CodeUnauthenticated) || !strings.Contains(unescape(w.Body.String()), tt.want) {
+					t.Errorf("%d %s", w.Code, w.Body)
+				}
+				if got := w.Header().Get("WWW-Authenticate"); got != `Bearer error="invalid_token"` {
+					t.Errorf("WWW-Authenticate: %s", got)
+				}
+			}
+		})
+	}
+}
+
+func unescape(s string) string { return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(s) }
+
+func TestCaller(t *testing.T) {
+	f := newFixture(t, nil)
+	_, c := f.call(bearer(f.token("ed", nil)))
+	if c == nil || strings.Join(c.Scopes, " ") != "read write" || strings.Join(c.Roles, " ") != "ADMIN" || c.Issuer != "https://id.example" || c.Claims["sub"] != "42" {
+		t.Errorf("%+v", c)
+	}
+	if c.Scope() == "" || (*auth.Caller)(nil).Scope() != "" || (&auth.Caller{Issuer: "a", Subject: "42"}).Scope() == c.Scope() {
+		t.Error("scopes do not tell callers apart")
+	}
+	again, err := f.authenticator.Authenticate(t.Context(), bearer(f.token("ed", nil)))
+	if err != nil || again != c {
+		t.Errorf("a token that held is verified again: %v", err)
+	}
+	f.advance(2 * time.Hour)
+	if _, err := f.authenticator.Authenticate(t.Context(), bearer(f.token("ed", nil))); err == nil {
+		t.Error("a token that held is believed for ever")
+	}
+}
+
+func TestRequired(t *testing.T) {
+	f := newFixture(t, func(o *auth.Options) { o.Required = true })
+	w, _ := f.call(http.Header{"Accept": {"application/graphql-response+json"}})
+	if w.Code != 401 || w.Header().Get("WWW-Authenticate") != "Bearer" || !strings.HasPrefix(w.Header().Get("Content-Type"), "application/graphql-response+json") {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+}
+
+func TestUnknownKeysAreFetchedSeldom(t *testing.T) {
+	f := newFixture(t, nil)
+	f.call(bearer(f.token("ed", nil)))
+	_, ed, _ := ed25519.GenerateKey(rand.Reader)
+	f.add("new", ed, jwa.EdDSA())
+	token := f.token("new", nil)
+	for range 5 {
+		if w, _ := f.call(bearer(token)); w.Code != 401 {
+			t.Errorf("status %d at once", w.Code)
+		}
+	}
+	if f.fetches != 1 {
+		t.Errorf("%d fetches, want 1", f.fetches)
+	}
+	f.advance(10 * time.Second)
+	if w, _ := f.call(bearer(token)); w.Code != 200 {
+		t.Errorf("status %d after a while", w.Code)
+	}
+	if f.fetches != 2 {
+		t.Errorf("%d fetches, want 2", f.fetches)
+	}
+}
+
+func TestKeysOutOfReach(t *testing.T) {
+	f := newFixture(t, nil)
+	token := f.token("ed", nil)
+	f.down = true
+	w, _ := f.call(bearer(token))
+	if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), auth.CodeUnavailable) {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+	f.down = false
+	f.advance(time.Second)
+	if w, _ := f.call(bearer(token)); w.Code != 200 {
+		t.Errorf("status %d when the keys are back", w.Code)
+	}
+	f.down = true
+	f.advance(20 * time.Minute)
+	if w, _ := f.call(bearer(token)); w.Code != 200 {
+		t.Errorf("status %d with old keys", w.Code)
+	}
+}
+
+func TestConfiguration(t *testing.T) {
+	for want, o := range map[string]auth.Options{
+		"no JWKS is configured":          {},
+		"a JWKS has no url":              {Sources: []auth.Source{{}}},
+		`"HS256" is not a public key`:    {Sources: []auth.Source{{URL: "http://x"}}, Algorithms: []string{"HS256"}},
+		`"none" is not a public key`:     {Sources: []auth.Source{{URL: "http://x"}}, Algorithms: []string{"none"}},
+		`"ROT13" is not a public key si`: {Sources: []auth.Source{{URL: "http://x"}}, Algorithms: []string{"ROT13"}},
+	} {
+		if _, err := auth.New(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}

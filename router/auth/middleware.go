@@ -1,0 +1,72 @@
+package auth
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// The values of extensions.code for requests that are refused.
+const (
+	CodeUnauthenticated = "UNAUTHENTICATED"
+	CodeUnavailable     = "AUTHENTICATION_UNAVAILABLE"
+	// CodeUnauthorized is for fields, or operations, that a caller may not have.
+	CodeUnauthorized = "UNAUTHORIZED_FIELD_OR_TYPE"
+)
+
+// Middleware puts the caller into each request's context, and answers requests
+// whose token does not hold: 401, or 503 while tokens cannot be verified. The
+// reject function writes that answer; nil for a GraphQL response.
+func (a *Authenticator) Middleware(reject func(w http.ResponseWriter, r *http.Request, status int, code, message string)) func(http.Handler) http.Handler {
+	if reject == nil {
+		reject = rejectGraphQL
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			caller, err := a.Authenticate(r.Context(), r.Header)
+			switch {
+			case errors.Is(err, ErrInvalidToken):
+				a.options.Metrics.Authentication("refused").Inc()
+				w.Header().Set("WWW-Authenticate", a.challenge(r))
+				reject(w, r, http.StatusUnauthorized, CodeUnauthenticated, err.Error())
+			case err != nil:
+				a.options.Metrics.Authentication("unavailable").Inc()
+				w.Header().Set("Retry-After", "1")
+				reject(w, r, http.StatusServiceUnavailable, CodeUnavailable, "Tokens cannot be verified at the moment.")
+			case caller == nil:
+				a.options.Metrics.Authentication("anonymous").Inc()
+				next.ServeHTTP(w, r)
+			default:
+				a.options.Metrics.Authentication("ok").Inc()
+				next.ServeHTTP(w, r.WithContext(With(r.Context(), caller)))
+			}
+		})
+	}
+}
+
+// challenge is the WWW-Authenticate header (RFC 6750, section 3): without an
+// error if there was no token at all.
+func (a *Authenticator) challenge(r *http.Request) string {
+	scheme := a.options.Scheme
+	if scheme == "" {
+		scheme = "Bearer"
+	}
+	if r.Header.Get(a.options.Header) == "" {
+		return scheme
+	}
+	return scheme + ` error="invalid_token"`
+}
+
+func rejectGraphQL(w http.ResponseWriter, r *http.Request, status int, code, message string) {
+	media := "application/json"
+	if strings.Contains(r.Header.Get("Accept"), "application/graphql-response+json") {
+		media = "application/graphql-response+json"
+	}
+	w.Header().Set("Content-Type", media+"; charset=utf-8")
+	w.WriteHeader(status)
+	// A client that is gone is told nothing.
+	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{
+		"message": message, "extensions": map[string]string{"code": code},
+	}}})
+}

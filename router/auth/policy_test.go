@@ -1,0 +1,180 @@
+package auth_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"souk/router/auth"
+	"souk/router/operation"
+	"souk/router/supergraph"
+)
+
+const head = `
+schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION)
+  @link(url: "https://specs.apollo.dev/authenticated/v0.1", for: SECURITY) @link(url: "https://specs.apollo.dev/requiresScopes/v0.1", for: SECURITY) @link(url: "https://specs.apollo.dev/policy/v0.1", for: SECURITY) { query: Query }
+directive @join__field(graph: join__Graph requires: join__FieldSet provides: join__FieldSet type: String external: Boolean override: String usedOverridden: Boolean) repeatable on FIELD_DEFINITION | INPUT_FIELD_DEFINITION
+directive @join__graph(name: String!, url: String!) on ENUM_VALUE
+directive @join__implements(graph: join__Graph! interface: String!) repeatable on OBJECT | INTERFACE
+directive @join__type(graph: join__Graph! key: join__FieldSet extension: Boolean! = false resolvable: Boolean! = true isInterfaceObject: Boolean! = false) repeatable on OBJECT | INTERFACE | UNION | ENUM | INPUT_OBJECT | SCALAR
+directive @link(url: String as: String for: link__Purpose import: [link__Import]) repeatable on SCHEMA
+directive @authenticated on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
+directive @requiresScopes(scopes: [[requiresScopes__Scope!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
+directive @policy(policies: [[policy__Policy!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
+scalar join__FieldSet
+scalar link__Import
+scalar requiresScopes__Scope
+scalar policy__Policy
+enum join__Graph { A @join__graph(name: "a", url: "http://a") }
+enum link__Purpose { SECURITY EXECUTION }
+`
+
+const guarded = head + `
+interface Node @join__type(graph: A) { id: ID! owner: String }
+type Post implements Node @join__implements(graph: A, interface: "Node") @join__type(graph: A) { id: ID! owner: String @requiresScopes(scopes: [["read:owner", "read:post"], ["admin"]]) title: String! }
+type Draft implements Node @join__implements(graph: A, interface: "Node") @join__type(graph: A) @authenticated { id: ID! owner: String }
+type Page implements Node @join__implements(graph: A, interface: "Node") @join__type(graph: A) { id: ID! owner: String }
+scalar Secret @join__type(graph: A) @policy(policies: [["vault"]])
+type User @join__type(graph: A) { name: String! email: String @authenticated key: Secret friends: [User!]! }
+type Query @join__type(graph: A) { me: User @authenticated user(id: ID): User node: Node draft: Draft post: Post }
+`
+
+func model(t testing.TB, sdl string) (*supergraph.Model, *operation.Schema) {
+	t.Helper()
+	m, err := supergraph.Parse(sdl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := operation.NewSchema(m.APISchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, s
+}
+
+func parse(t testing.TB, s *operation.Schema, text string) *operation.Operation {
+	t.Helper()
+	d, err := s.Parse(text, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Operation(nil)
+}
+
+func TestFilter(t *testing.T) {
+	m, schema := model(t, guarded)
+	policy := auth.NewPolicy(m, nil)
+	signedIn := &auth.Caller{Subject: "1"}
+	scoped := func(scopes ...string) *auth.Caller { return &auth.Caller{Subject: "1", Scopes: scopes} }
+	tests := []struct {
+		name   string
+		query  string
+		caller *auth.Caller
+		denied string
+		key    string // the operation in one line, # after what is denied
+	}{
+		{"nothing guarded", `{ user { name friends { name } } }`, nil, "", ""},
+		{"a field, nobody", `{ user { name email } }`, nil, "User.email", `{user{name email#}}`},
+		{"a field, somebody", `{ user { name email } }`, signedIn, "", ""},
+		{"what is below a denied field is not looked at", `{ me { email } }`, nil, "Query.me", `{me{email}#}`},
+		{"under an alias, deep", `{ user { friends { friends { mail: email } } } }`, nil, "User.email", `{user{friends{friends{mail:email#}}}}`},
+		{"a type", `{ draft { id } }`, nil, "Query.draft", `{draft{id}#}`},
+		{"a type in a fragment", `{ node { ... on Draft { id } ... on Post { id } } }`, nil, "Draft.id", `{node{...on Draft{id#}...on Post{id}}}`},
+		{"a type behind an interface", `{ node { id } }`, nil, "Draft.id", `{node{...on Draft{id#}...on Page{id}...on Post{id}}}`},
+		{"a type behind an interface, somebody", `{ node { id } }`, signedIn, "", ""},
+		{"the typename is not guarded", `{ node { __typename } }`, nil, "", ""},
+		{"one of two alternatives", `{ post { owner } }`, scoped("admin"), "", ""},
+		{"all of one alternative", `{ post { owner } }`, scoped("read:post", "read:owner"), "", ""},
+		{"half of one alternative", `{ post { owner title } }`, scoped("read:post"), "Post.owner", `{post{owner# title}}`},
+		{"scopes, nobody", `{ post { owner } }`, nil, "Post.owner", `{post{owner#}}`},
+		{"a scalar", `{ user { key } }`, signedIn, "User.key", `{user{key#}}`},
+		{"a policy by role", `{ user { key } }`, &auth.Caller{Roles: []string{"vault"}}, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			op := parse(t, schema, tt.query)
+			before := op.Key()
+			got, denied := policy.Filter(context.Background(), op, tt.caller)
+			var names []string
+			for _, d := range denied {
+				names = append(names, d.Field)
+				if d.Line != 1 || d.Column < 1 {
+					t.Errorf("%s stands at %d:%d", d.Field, d.Line, d.Column)
+				}
+			}
+			if s := strings.Join(names, " "); s != tt.denied {
+				t.Errorf("denied %q, want %q", s, tt.denied)
+			}
+			if tt.key == "" && got != op {
+				t.Errorf("the operation was changed to %s", got.Key())
+			}
+			if s := text(got.Selections); tt.key != "" && s != tt.key {
+				t.Errorf("got %s, want %s", s, tt.key)
+			}
+			if op.Key() != before {
+				t.Error("the operation given was changed")
+			}
+			if again, _ := policy.Filter(context.Background(), op, tt.caller); again != got {
+				t.Error("the same rights give another pointer")
+			}
+		})
+	}
+}
+
+// text writes selections in one line, # after what is denied.
+func text(list []operation.Selection) string {
+	if len(list) == 0 {
+		return ""
+	}
+	out := "{"
+	for i, s := range list {
+		switch s := s.(type) {
+		case *operation.Field:
+			if i > 0 {
+				out += " "
+			}
+			if s.Alias != s.Name {
+				out += s.Alias + ":"
+			}
+			out += s.Name + text(s.Selections)
+			if s.Denied != nil {
+				out += "#"
+			}
+		case *operation.InlineFragment:
+			out += "...on " + s.TypeCondition + text(s.Selections)
+		}
+	}
+	return out + "}"
+}
+
+func TestPolicyFunction(t *testing.T) {
+	m, schema := model(t, guarded)
+	var asked []string
+	policy := auth.NewPolicy(m, func(_ context.Context, c *auth.Caller, name string) bool {
+		asked = append(asked, name)
+		return c != nil && c.Subject == "boss"
+	})
+	op := parse(t, schema, `{ user { key } }`)
+	if _, denied := policy.Filter(context.Background(), op, &auth.Caller{Subject: "boss"}); denied != nil {
+		t.Errorf("denied %v", denied)
+	}
+	if _, denied := policy.Filter(context.Background(), op, nil); len(denied) != 1 {
+		t.Errorf("denied %v", denied)
+	}
+	if strings.Join(asked, " ") != "vault vault" {
+		t.Errorf("asked for %v", asked)
+	}
+}
+
+func TestUnguardedSupergraphCostsNothing(t *testing.T) {
+	m, schema := model(t, head+`type Query @join__type(graph: A) { a: Int }`)
+	policy := auth.NewPolicy(m, nil)
+	op := parse(t, schema, `{ a }`)
+	if n := testing.AllocsPerRun(100, func() {
+		if got, _ := policy.Filter(context.Background(), op, nil); got != op {
+			t.Error("the operation was changed")
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
