@@ -1,0 +1,168 @@
+package execute
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"souk/router/execute/internal/plantext"
+)
+
+// sizes are numbers of entities; a thousand make about 100 KB.
+var sizes = []int{10, 100, 1_000, 10_000, 100_000}
+
+const benchPlan = `
+query Query
+fetch a : { products { __typename upc name price inStock tags } }
+entities b after 0
+  _entities r @products Product{upc} : { reviews { id body author { __typename id } } }
+answer { products:[Product!]! { upc:ID! name:String! price:Int inStock:Boolean tags:[String!]! reviews:[Review] { id:ID! body:String author:User { id:ID! } } } }`
+
+// benchAnswers are the answers of benchPlan's steps for n products, of which
+// each comes twice if twice is set.
+func benchAnswers(n int, twice bool) [2]string {
+	var products, entities []string
+	for i := range n {
+		id := i
+		if twice {
+			id = i / 2
+		}
+		products = append(products, fmt.Sprintf(`{"__typename":"Product","upc":"%d","name":"Product number %d","price":%d,"inStock":true,"tags":["a","b"]}`, id, id, 100+id))
+		if id == len(entities) {
+			entities = append(entities, fmt.Sprintf(`{"reviews":[{"id":"r%d","body":"It does what it should, and that well.","author":{"__typename":"User","id":"u%d"}}]}`, id, id%7))
+		}
+	}
+	return [2]string{
+		`{"data":{"products":[` + strings.Join(products, ",") + `]}}`,
+		`{"data":{"_entities":[` + strings.Join(entities, ",") + `]}}`,
+	}
+}
+
+type replay [2]string
+
+func (t replay) Send(_ context.Context, r *SubgraphRequest) (*SubgraphResponse, error) {
+	text := t[0]
+	if strings.Contains(string(r.Body.B[:20]), "step1") {
+		text = t[1]
+	}
+	b := NewBuffer(len(text))
+	b.B = append(b.B, text...)
+	return &SubgraphResponse{Status: 200, Body: b}, nil
+}
+
+func (t replay) Subscribe(context.Context, *SubgraphRequest, func(*SubgraphResponse) error) error {
+	return nil
+}
+
+func benchProgram(b testing.TB) *Program {
+	p, err := plantext.Parse(benchPlan)
+	if err != nil {
+		b.Fatal(err)
+	}
+	program, err := Compile(p)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return program
+}
+
+// stage runs f for each size, with a run that has been brought as far as to
+// step and back to the same state after each time.
+func stage(b *testing.B, bytes func(answers [2]string) int, f func(b *testing.B, r *run, answers [2]string)) {
+	for _, n := range sizes {
+		answers := benchAnswers(n, false)
+		b.Run(fmt.Sprintf("entities=%d", n), func(b *testing.B) {
+			b.SetBytes(int64(bytes(answers)))
+			b.ReportAllocs()
+			e := New(Options{Transport: replay(answers)})
+			f(b, e.start(&Request{Program: benchProgram(b)}), answers)
+		})
+	}
+}
+
+// run brings a step to its end, or up to its answer.
+func (r *run) advance(step int, answer bool) {
+	s := r.program.steps[step]
+	r.prepare(s)
+	r.fetch(context.Background(), s)
+	if answer {
+		r.merge(context.Background(), s)
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	stage(b, func(a [2]string) int { return len(a[0]) }, func(b *testing.B, r *run, answers [2]string) {
+		r.advance(0, false)
+		s := r.program.steps[0]
+		for b.Loop() {
+			r.tree.reset(r.program.rootSize)
+			r.answer.begin(&r.tree, r.program, r.steps[0].response.Body.B)
+			if _, err := r.read(s, &r.steps[0]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkRepresent(b *testing.B) {
+	stage(b, func(a [2]string) int { return len(a[0]) }, func(b *testing.B, r *run, answers [2]string) {
+		r.advance(0, true)
+		s := r.program.steps[1]
+		for b.Loop() {
+			r.steps[1].reset()
+			r.prepare(s)
+		}
+	})
+}
+
+func BenchmarkMerge(b *testing.B) {
+	stage(b, func(a [2]string) int { return len(a[1]) }, func(b *testing.B, r *run, answers [2]string) {
+		r.advance(0, true)
+		r.advance(1, false)
+		s := r.program.steps[1]
+		for b.Loop() {
+			r.answer.begin(&r.tree, r.program, r.steps[1].response.Body.B)
+			if _, err := r.read(s, &r.steps[1]); err != nil {
+				b.Fatal(err)
+			}
+			r.answer.undo()
+			r.tree.bodies = r.tree.bodies[:1]
+		}
+	})
+}
+
+func BenchmarkProject(b *testing.B) {
+	stage(b, func(a [2]string) int { return len(a[0]) + len(a[1]) }, func(b *testing.B, r *run, answers [2]string) {
+		r.advance(0, true)
+		r.advance(1, true)
+		out := make([]byte, 0, 2*(len(answers[0])+len(answers[1])))
+		for b.Loop() {
+			r.writer.run, r.writer.out = r, out[:0]
+			if !r.writer.object(0, r.program.projection, r.program.rootType) {
+				b.Fatal("null")
+			}
+		}
+	})
+}
+
+func BenchmarkExecute(b *testing.B) {
+	for _, twice := range []bool{false, true} {
+		for _, n := range sizes {
+			b.Run(fmt.Sprintf("entities=%d/twice=%t", n, twice), func(b *testing.B) {
+				answers := benchAnswers(n, twice)
+				b.SetBytes(int64(len(answers[0]) + len(answers[1])))
+				b.ReportAllocs()
+				e := New(Options{Transport: replay(answers)})
+				request := &Request{Program: benchProgram(b)}
+				for b.Loop() {
+					response := e.Execute(context.Background(), request)
+					if response.Errors > 0 {
+						b.Fatal(string(response.Body))
+					}
+					response.Release()
+				}
+			})
+		}
+	}
+}
