@@ -18,16 +18,16 @@ import (
 func Parse(sdl string) (*Model, error) {
 	doc, err := parser.ParseSchema(&ast.Source{Name: "supergraph", Input: sdl})
 	if err != nil {
-		return nil, fmt.Errorf("reading the supergraph: %w", located(err))
+		return nil, located(err)
 	}
 	f, err := readFeatures(doc)
 	if err != nil {
-		return nil, fmt.Errorf("reading the supergraph: %w", err)
+		return nil, err
 	}
 	r := &reader{features: f, doc: doc, types: map[string]*Type{}, graphs: map[string]*Graph{}}
 	for _, read := range []func() error{r.readGraphs, r.readTypes, r.readImplements, r.readFields, r.readPossible, r.readFieldSets, r.readRoots} {
 		if err := read(); err != nil {
-			return nil, fmt.Errorf("reading the supergraph: %w", err)
+			return nil, err
 		}
 	}
 	r.model.types = r.types

@@ -7,6 +7,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"souk/router/plan"
 	"souk/router/supergraph"
@@ -131,7 +132,7 @@ func checkQuery(t errorer, c *testCase, s *plan.Step) {
 		t.Errorf("step %d: %v in %s", s.ID, err, s.Query)
 		return
 	}
-	if err := validator.Validate(c.subgraphs[s.Subgraph], doc); err != nil {
+	if err := validator.ValidateWithRules(c.subgraphs[s.Subgraph], doc, rules.NewDefaultRules()); err != nil {
 		t.Errorf("step %d is not valid in %s: %v\n%s", s.ID, s.Subgraph, err, plan.Indent(s.Query, "    "))
 		return
 	}

@@ -117,9 +117,7 @@ func (g generator) overlapping(t *ast.Definition) []*ast.Definition {
 			continue
 		}
 		list = append(list, o)
-		for _, i := range g.schema.GetImplements(o) {
-			list = append(list, i)
-		}
+		list = append(list, g.schema.GetImplements(o)...)
 	}
 	return list
 }
