@@ -57,12 +57,10 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int) (*bytes.Buffer,
 	if p := checkContentType(r.Header); p != nil {
 		return nil, p
 	}
-	tooLarge := &problem{status: http.StatusRequestEntityTooLarge, code: codeTooLarge,
-		detail: fmt.Sprintf("The request's body is longer than %d bytes.", limit)}
-	if limit > 0 {
-		if r.ContentLength > int64(limit) {
-			return nil, tooLarge
-		}
+	switch {
+	case limit > 0 && r.ContentLength > int64(limit):
+		return nil, tooLarge(limit)
+	case limit > 0 && r.ContentLength < 0: // net/http holds a body to the length it gives
 		r.Body = http.MaxBytesReader(w, r.Body, int64(limit))
 	}
 	b := bodies.Get().(*bytes.Buffer)
@@ -73,7 +71,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int) (*bytes.Buffer,
 		releaseBody(b)
 		var over *http.MaxBytesError
 		if errors.As(err, &over) {
-			return nil, tooLarge
+			return nil, tooLarge(limit)
 		}
 		status := http.StatusBadRequest
 		if errors.Is(err, io.ErrUnexpectedEOF) || r.Context().Err() != nil {
@@ -82,6 +80,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int) (*bytes.Buffer,
 		return nil, &problem{status: status, code: codeBadRequest, detail: "The request's body could not be read to its end."}
 	}
 	return b, nil
+}
+
+func tooLarge(limit int) *problem {
+	return &problem{status: http.StatusRequestEntityTooLarge, code: codeTooLarge,
+		detail: fmt.Sprintf("The request's body is longer than %d bytes.", limit)}
 }
 
 func checkContentType(h http.Header) *problem {
