@@ -1,0 +1,88 @@
+package inbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func post(b *Inbox, id, body string) int {
+	request := httptest.NewRequest(http.MethodPost, "/sms", strings.NewReader(body))
+	if id != "" {
+		request.Header.Set("Webhook-Id", id)
+	}
+	recorder := httptest.NewRecorder()
+	b.Handler().ServeHTTP(recorder, request)
+	return recorder.Code
+}
+
+func get(b *Inbox, path string) *httptest.ResponseRecorder {
+	recorder := httptest.NewRecorder()
+	b.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, http.NoBody))
+	return recorder
+}
+
+func TestWebhook(t *testing.T) {
+	var b Inbox
+	const sms = `{"to": "+4930123456", "text": "Hello"}`
+	for _, test := range []struct {
+		id, body string
+		status   int
+	}{{"1", sms, 202}, {"1", sms, 202}, {"", sms, 400}, {"2", `{"to": "030", "text": "Hello"}`, 400}, {"2", `{"to": "+1"}`, 400}, {"2", `{`, 400}} {
+		if status := post(&b, test.id, test.body); status != test.status {
+			t.Errorf("%q %s: status %d, not %d", test.id, test.body, status, test.status)
+		}
+	}
+	if m := b.Messages(); len(m) != 1 || m[0].Deliveries != 2 || m[0].To != "+4930123456" || m[0].Text != "Hello" {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestKeepsTheNewest(t *testing.T) {
+	var b Inbox
+	for i := range kept + 5 {
+		b.add(Message{ID: fmt.Sprint(i), Channel: "sms", To: "+1"})
+	}
+	if m := b.Messages(); len(m) != kept || m[0].ID != fmt.Sprint(kept+4) || m[kept-1].ID != "5" {
+		t.Errorf("%d messages from %s to %s", len(m), m[0].ID, m[len(m)-1].ID)
+	}
+}
+
+func TestPages(t *testing.T) {
+	var b Inbox
+	if page := get(&b, "/").Body.String(); !strings.Contains(page, "Nothing has been sent yet") {
+		t.Errorf("the empty page is %s", page)
+	}
+	if list := strings.TrimSpace(get(&b, "/api/messages").Body.String()); list != "[]" {
+		t.Errorf("the empty list is %s", list)
+	}
+	b.add(Message{ID: "a@b", Channel: "email", To: "anna@example.com", Subject: "<script>", Text: "Hello", HTML: "<p>Hello</p>"})
+	if page := get(&b, "/").Body.String(); !strings.Contains(page, "&lt;script&gt;") || strings.Contains(page, "<script>") {
+		t.Errorf("the page is %s", page)
+	}
+	var list []Message
+	if err := json.Unmarshal(get(&b, "/api/messages").Body.Bytes(), &list); err != nil || len(list) != 1 || list[0].Channel != "email" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	html := get(&b, "/api/messages/a@b/html")
+	if html.Body.String() != "<p>Hello</p>" || !strings.HasPrefix(html.Header().Get("Content-Security-Policy"), "sandbox") {
+		t.Errorf("%s, %v", html.Body, html.Header())
+	}
+	if status := get(&b, "/api/messages/x/html").Code; status != http.StatusNotFound {
+		t.Errorf("no such message: %d", status)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("Message-ID: <1@x>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nContent-Type: text/plain\r\n\r\nHello"))
+	f.Add([]byte("Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\nSGVsbG8=\r\n--b--\r\n"))
+	f.Add([]byte("Content-Type: multipart/mixed; boundary=\"\"\r\n\r\n--\r\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if m, err := parse(raw); err == nil && m.ID == "" {
+			t.Errorf("a message without an id: %+v", m)
+		}
+	})
+}
