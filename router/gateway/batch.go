@@ -26,6 +26,7 @@ func (x *exchange) serveBatch(body []byte) {
 		x.fail(shape("A batch may have 1 to %d requests; this one has %d.", most, len(list)))
 		return
 	}
+	x.batch = true
 	answers := make([][]byte, len(list))
 	var all sync.WaitGroup
 	for i := range list {

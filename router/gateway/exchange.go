@@ -23,6 +23,7 @@ type exchange struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	accept accepted
+	batch  bool
 }
 
 // A prepared operation is one that has come through all stages before the
@@ -130,13 +131,13 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 	}
 	annotate(ctx, p)
 	var err error
-	if x.options.Authorize != nil {
-		if p.op, err = x.options.Authorize(ctx, x.gen.schema, p.op); err != nil {
+	if x.gen.authorize != nil {
+		if p.op, err = x.gen.authorize(ctx, p.op); err != nil {
 			return err
 		}
 	}
-	if x.options.Admit != nil {
-		if err := x.options.Admit(ctx, x.r, p.op, p.vars); err != nil {
+	if x.gen.admit != nil {
+		if err := x.gen.admit(ctx, x.r, x.header(), p.op, p.vars); err != nil {
 			return err
 		}
 	}
@@ -145,6 +146,15 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 		return &unplannable{err}
 	}
 	return nil
+}
+
+// header is the response's, or one that nobody reads where there is no HTTP
+// response of the operation's own.
+func (x *exchange) header() http.Header {
+	if x.w == nil || x.batch {
+		return http.Header{}
+	}
+	return x.w.Header()
 }
 
 // An unplannable operation is valid, but no subgraphs together can answer it.

@@ -32,14 +32,12 @@ type Options struct {
 	EntityCache func(*supergraph.Model) (execute.EntityCache, error)
 	// Observe is told of each request to a subgraph; nil for nobody.
 	Observe execute.Observer
-	// Authorize takes from an operation what the caller may not have, by
-	// marking fields as Denied in a copy. An error refuses the operation. Nil
-	// allows everything.
-	Authorize func(ctx context.Context, schema *operation.Schema, op *operation.Operation) (*operation.Operation, error)
-	// Admit decides, by rate and cost, whether an operation is run. The error
-	// refuses it: an [*operation.Error], or a [*Refusal] for a status of its
-	// own. Nil admits everything.
-	Admit func(ctx context.Context, r *http.Request, op *operation.Operation, vars operation.Variables) error
+	// Authorize makes what decides, for a supergraph, which fields callers may
+	// have; nil allows everything.
+	Authorize func(*supergraph.Model) Authorizer
+	// Admit makes what decides, for a supergraph, by rate and cost, whether
+	// an operation is run; nil admits everything.
+	Admit func(*supergraph.Model) Admitter
 	// Caller tells callers apart for the entity cache; nil for all alike.
 	Caller func(r *http.Request) execute.Caller
 	// Middleware is put around the GraphQL endpoint and the REST routes, the
@@ -59,7 +57,17 @@ type Options struct {
 	Logger   *slog.Logger
 }
 
-// A Refusal is an error that Admit or Authorize answers a request with.
+// An Authorizer takes from an operation what the caller may not have, by
+// marking fields as Denied in a copy; it gives back the operation itself when
+// that is nothing. An error, an [*operation.Error] or a [*Refusal], refuses the
+// operation as a whole.
+type Authorizer func(ctx context.Context, op *operation.Operation) (*operation.Operation, error)
+
+// An Admitter refuses an operation by an error, an [*operation.Error] or a
+// [*Refusal]. It may add to the header of the response.
+type Admitter func(ctx context.Context, r *http.Request, header http.Header, op *operation.Operation, vars operation.Variables) error
+
+// A Refusal is an error with a status of its own.
 type Refusal struct {
 	Status int
 	// Header is added to the response: Retry-After, RateLimit.

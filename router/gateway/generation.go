@@ -29,6 +29,9 @@ type generation struct {
 	executor *execute.Executor
 	close    func()
 	rest     http.Handler
+	// authorize and admit may be nil.
+	authorize Authorizer
+	admit     Admitter
 
 	documents *cache[*document]
 	plans     *cache[*execute.Program]
@@ -92,6 +95,12 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 		Observe:    gw.options.Observe,
 		HideErrors: gw.hidesErrors,
 	})
+	if gw.options.Authorize != nil {
+		g.authorize = gw.options.Authorize(model)
+	}
+	if gw.options.Admit != nil {
+		g.admit = gw.options.Admit(model)
+	}
 	g.holders.Store(1)
 	if gw.options.REST != nil {
 		if g.rest, err = gw.options.REST(model.APISchema, &graph{gw, g}); err != nil {
@@ -146,6 +155,9 @@ func (g *generation) document(m *metrics, key, text, name []byte) (*document, bo
 
 // program finds or makes the program of an operation. Several requests for
 // the same one wait for a single planning.
+//
+// An operation that is not one of the document's own, but was made for a
+// caller, is found by its text every time.
 func (g *generation) program(ctx context.Context, m *metrics, d *document, op *operation.Operation, vars operation.Variables) (*execute.Program, bool, error) {
 	if known := d.programs.Load(); known != nil {
 		for i := range *known {
@@ -178,7 +190,9 @@ func (g *generation) program(ctx context.Context, m *metrics, d *document, op *o
 	} else {
 		m.planHits.Inc()
 	}
-	d.keep(specialised{op, p, d.Conditions(vars)})
+	if op == d.Undeferred(vars) {
+		d.keep(specialised{op, p, d.Conditions(vars)})
+	}
 	return p, hit, ctx.Err()
 }
 

@@ -12,8 +12,6 @@ const (
 	noMediaType mediaType = iota
 	graphQLResponse
 	plainJSON
-	eventStream
-	multipartMixed
 )
 
 const (
@@ -21,12 +19,13 @@ const (
 	jsonType            = "application/json; charset=utf-8"
 )
 
-// accepted is what a client takes: the best single response, and the streams.
+// accepted is what a client takes: the best type of a single response, a
+// stream, a page.
 type accepted struct {
 	single mediaType
-	// events is text/event-stream, parts is multipart/mixed.
-	events, parts bool
-	html          bool
+	// events is text/event-stream.
+	events bool
+	html   bool
 }
 
 // negotiate reads the Accept header (RFC 9110, section 12.5.1). Of the types
@@ -56,8 +55,6 @@ func negotiate(header []string) accepted {
 			plain = weight
 		case "text/event-stream":
 			out.events = weight > 0
-		case "multipart/mixed":
-			out.parts = weight > 0
 		case "text/html":
 			out.html = weight > 0
 		}

@@ -83,6 +83,4 @@ var contentTypes = [...][]string{
 	noMediaType:     {jsonType},
 	graphQLResponse: {graphQLResponseType},
 	plainJSON:       {jsonType},
-	eventStream:     {"text/event-stream"},
-	multipartMixed:  {"multipart/mixed"},
 }

@@ -1,0 +1,59 @@
+package gateway_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"souk/router/gateway"
+	"souk/router/gateway/config"
+	"souk/router/operation"
+	"souk/router/supergraph"
+)
+
+// TestStages: what authorization takes away is null with an error and is not
+// fetched; what admission refuses has the status it says.
+func TestStages(t *testing.T) {
+	s := &subgraph{}
+	_, url := start(t, s, func(_ *config.Config, o *gateway.Options) {
+		o.Authorize = func(m *supergraph.Model) gateway.Authorizer {
+			return func(_ context.Context, op *operation.Operation) (*operation.Operation, error) {
+				copied := *op
+				copied.Selections = nil
+				for _, sel := range op.Selections {
+					f := *sel.(*operation.Field)
+					if f.Name == "long" {
+						f.Denied = &operation.Denial{Code: "UNAUTHORIZED_FIELD_OR_TYPE", Message: "Not for you."}
+					}
+					copied.Selections = append(copied.Selections, &f)
+				}
+				return &copied, nil
+			}
+		}
+		o.Admit = func(*supergraph.Model) gateway.Admitter {
+			return func(_ context.Context, r *http.Request, header http.Header, op *operation.Operation, _ operation.Variables) error {
+				header.Set("RateLimit", "x")
+				if op.Kind == operation.Mutation {
+					return &gateway.Refusal{Status: 429, Header: http.Header{"Retry-After": {"3"}}, Err: &operation.Error{Message: "Slowly.", Code: "RATE_LIMIT_EXCEEDED"}}
+				}
+				return nil
+			}
+		}
+	})
+	for range 2 {
+		got := send(t, "POST", url+"/graphql", `{"query":"{ hello long }"}`)
+		if !strings.Contains(got.body, `"data":{"hello":"hi","long":null}`) || !strings.Contains(got.body, `"code":"UNAUTHORIZED_FIELD_OR_TYPE"`) || got.header.Get("RateLimit") != "x" {
+			t.Errorf("%s", got.body)
+		}
+	}
+	for _, asked := range s.asked {
+		if strings.Contains(asked, "long") {
+			t.Errorf("the subgraph was asked %s", asked)
+		}
+	}
+	got := send(t, "POST", url+"/graphql", `{"query":"mutation { add(n: 1) }"}`)
+	if got.status != 429 || got.header.Get("Retry-After") != "3" || !strings.Contains(got.body, "RATE_LIMIT_EXCEEDED") {
+		t.Errorf("%d %v %s", got.status, got.header, got.body)
+	}
+}
