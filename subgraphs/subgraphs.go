@@ -13,6 +13,7 @@ import (
 
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/inventory"
+	"souk/subgraphs/notification"
 	"souk/subgraphs/order"
 	"souk/subgraphs/product"
 	"souk/subgraphs/user"
@@ -36,6 +37,7 @@ var services = [...]service{
 	{"inventory", inventory.Run, inventory.Seed},
 	{"product", product.Run, product.Seed},
 	{"order", order.Run, order.Seed},
+	{"notification", notification.Run, nil},
 }
 
 // Names are the services, each after those it calls.
