@@ -2,6 +2,7 @@ package planner_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -151,7 +152,27 @@ func (c *testCase) plan(t testing.TB, name, text string) (steps, answer string) 
 	if err := plan.Print(&b, p); err != nil {
 		t.Fatal(err)
 	}
+	checkJSON(t, p, b.String())
 	return b.String(), layout(p.Projection, "")
+}
+
+// checkJSON finds out whether a plan is the same after a way through JSON.
+func checkJSON(t testing.TB, p *plan.Plan, printed string) {
+	t.Helper()
+	var data, again bytes.Buffer
+	if err := plan.PrintJSON(&data, p); err != nil {
+		t.Fatal(err)
+	}
+	var read plan.Plan
+	if err := json.Unmarshal(data.Bytes(), &read); err != nil {
+		t.Fatal(err)
+	}
+	if err := plan.Print(&again, &read); err != nil {
+		t.Fatal(err)
+	}
+	if again.String() != printed {
+		t.Errorf("read from JSON, the plan is\n%s", again.String())
+	}
 }
 
 // layout prints how an answer is laid out.

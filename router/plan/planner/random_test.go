@@ -2,6 +2,7 @@ package planner_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -132,4 +133,29 @@ func (g generator) value(t *ast.Type) string {
 		return rapid.SampledFrom([]string{`"USD"`, `"EUR"`}).Draw(g.T, "string")
 	}
 	return "null"
+}
+
+// FuzzPlan plans whatever validates: the plan is sound, or there is an error.
+func FuzzPlan(f *testing.F) {
+	data, err := os.ReadFile("../testdata/interface_object.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	archive := txtar.Parse(data)
+	c := open(f, archive)
+	c.subgraphs = subgraphs(f, c.sdl, c.model)
+	for _, file := range archive.Files {
+		if name, ok := strings.CutSuffix(file.Name, ".graphql"); ok && name != "supergraph" {
+			f.Add(string(file.Data))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		doc, err := c.schema.Parse(text, "")
+		if err != nil {
+			return
+		}
+		if p, err := c.planner.Plan(doc.Operation(nil)); err == nil {
+			check(t, c, p)
+		}
+	})
 }
