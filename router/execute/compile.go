@@ -23,10 +23,9 @@ func Compile(p *plan.Plan) (*Program, error) {
 }
 
 type compiler struct {
-	plan       *plan.Plan
-	program    *Program
-	root       *position
-	selections int
+	plan    *plan.Plan
+	program *Program
+	root    *position
 }
 
 func (c *compiler) compile() error {
@@ -56,7 +55,73 @@ func (c *compiler) compile() error {
 	}
 	sel, err := c.selection(c.plan.RootType, c.plan.Projection, c.root)
 	p.projection = sel
-	return err
+	if err != nil {
+		return err
+	}
+	return c.parts()
+}
+
+// parts places the deferred parts in the selections they stand in.
+func (c *compiler) parts() error {
+	p := c.program
+	for i, d := range c.plan.Deferred {
+		if d.ID != i+1 || d.Parent < 0 || d.Parent >= d.ID {
+			return fmt.Errorf("deferred part %d has the ID %d and the parent %d", i+1, d.ID, d.Parent)
+		}
+		made := &part{id: d.ID, label: d.Label}
+		if d.Parent > 0 {
+			made.parent = p.parts[d.Parent-1]
+		}
+		p.parts = append(p.parts, made)
+		p.projection.start(made, d.Path)
+	}
+	if len(p.parts) > 0 {
+		return p.projection.contain(p.parts)
+	}
+	return nil
+}
+
+// start notes a part with the selections at the end of a path of response
+// keys: there may be several, for different types.
+func (s *selection) start(d *part, path []string) {
+	if s == nil {
+		return
+	}
+	if len(path) == 0 {
+		s.starts = append(s.starts, d)
+		return
+	}
+	for i := range s.fields {
+		if s.fields[i].key == path[0] {
+			s.fields[i].sel.start(d, path[1:])
+		}
+	}
+}
+
+// contain notes with each field the parts below it, and with each part those
+// it comes after.
+func (s *selection) contain(parts []*part) error {
+	for i := range s.fields {
+		f := &s.fields[i]
+		if f.part < 0 || f.part > len(parts) {
+			return fmt.Errorf("field %q is in the deferred part %d, which there is not", f.key, f.part)
+		}
+		if f.sel != nil {
+			if err := f.sel.contain(parts); err != nil {
+				return err
+			}
+			for j := range f.sel.fields {
+				f.parts.addAll(f.sel.fields[j].parts)
+			}
+		}
+		for _, d := range parts {
+			if f.part > 0 && d.id != f.part && f.parts.has(d.id) && !slices.Contains(d.after, parts[f.part-1]) {
+				d.after = append(d.after, parts[f.part-1])
+			}
+		}
+		f.parts.add(f.part)
+	}
+	return nil
 }
 
 // types numbers all type names of the plan, in their order.
@@ -173,7 +238,10 @@ func (c *compiler) follow(path []plan.Segment) *position {
 func (c *compiler) step(s *plan.Step) (*step, error) {
 	compiled := &step{
 		id: s.ID, subgraph: s.Subgraph, kind: s.OperationKind, stream: s.Kind == plan.Subscribe,
-		after: s.After, deferred: s.Defer, prefix: appendString([]byte(`{"query":`), s.Query),
+		after: s.After, part: s.Defer, prefix: appendString([]byte(`{"query":`), s.Query),
+	}
+	if s.Defer < 0 || s.Defer > len(c.plan.Deferred) {
+		return nil, fmt.Errorf("serves the deferred part %d, which there is not", s.Defer)
 	}
 	for _, before := range s.After {
 		if before < 0 || before >= s.ID {
@@ -284,15 +352,14 @@ func (c *compiler) representation(fields []plan.RepresentationField, at *positio
 }
 
 func (c *compiler) selection(typeName string, fields []*plan.Field, at *position) (*selection, error) {
-	sel := &selection{id: c.selections, typeName: typeName, fields: make([]field, len(fields))}
-	c.selections++
+	sel := &selection{typeName: typeName, fields: make([]field, len(fields))}
 	for i, f := range fields {
 		compiled := &sel.fields[i]
 		slot, below := at.slot(f.Key)
 		*compiled = field{
 			name: appendKey([]byte{','}, f.Name), key: f.Name, store: f.Key, slot: slot, on: c.set(f.On),
 			nonNull: nonNull(f.Type), typeName: namedType(f.Type),
-			operation: f.Selection, deferred: f.Defer,
+			operation: f.Selection, part: f.Defer,
 		}
 		var err error
 		if compiled.source, err = sourceOf(f); err != nil {

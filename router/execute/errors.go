@@ -15,7 +15,9 @@ import (
 type responseError struct {
 	// step orders errors: those of a step's subgraph by the step's ID, those
 	// found while writing the answer after all of them.
-	step       int
+	step int
+	// part is the deferred part it is delivered with, or 0.
+	part       int
 	message    string
 	path       []pathElement
 	code       string
@@ -53,7 +55,7 @@ func (r *run) fail(s *step, err error) {
 
 // report adds an error about a whole step.
 func (r *run) report(s *step, err error) {
-	e := responseError{step: s.id, path: r.clientPlace(s), service: s.subgraph, code: CodeHTTP}
+	e := responseError{step: s.id, part: s.part, path: r.clientPlace(s), service: s.subgraph, code: CodeHTTP}
 	what := "could not be asked"
 	var t *TransportError
 	switch {
@@ -130,7 +132,7 @@ func (r *run) subgraphErrors(s *step, run *stepRun, text []byte) (bool, error) {
 
 // translate makes a subgraph's error one for the client, yet without a path.
 func (r *run) translate(s *step, sent subgraphError) responseError {
-	e := responseError{step: s.id, message: sent.Message, service: s.subgraph, extensions: sent.Extensions, code: CodeDownstream}
+	e := responseError{step: s.id, part: s.part, message: sent.Message, service: s.subgraph, extensions: sent.Extensions, code: CodeDownstream}
 	var code string
 	if json.Unmarshal(sent.Extensions["code"], &code) == nil && code != "" {
 		e.code = code
@@ -340,20 +342,25 @@ func (s *selection) byStore(key string) *field {
 	return nil
 }
 
-// appendErrors writes the list of errors, in the order of the plan's steps.
-func (r *run) appendErrors(b []byte) []byte {
+// sortErrors brings the errors into the order of the plan's steps.
+func (r *run) sortErrors() {
 	slices.SortStableFunc(r.errors, func(x, y responseError) int { return cmp.Compare(x.step, y.step) })
 	if r.dropped > 0 {
 		r.errors = append(r.errors, responseError{
 			code: CodeInternal, message: fmt.Sprintf("%d more errors are left out.", r.dropped),
 		})
+		r.dropped = 0
 	}
+}
+
+// appendErrors writes a list of errors.
+func appendErrors(b []byte, errors []responseError) []byte {
 	b = append(b, '[')
-	for i := range r.errors {
+	for i := range errors {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = r.errors[i].append(b)
+		b = errors[i].append(b)
 	}
 	return append(b, ']')
 }
@@ -361,18 +368,7 @@ func (r *run) appendErrors(b []byte) []byte {
 func (e *responseError) append(b []byte) []byte {
 	b = appendString(append(b, `{"message":`...), e.message)
 	if len(e.path) > 0 {
-		b = append(b, `,"path":[`...)
-		for i, element := range e.path {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if element.key != "" {
-				b = appendString(b, element.key)
-			} else {
-				b = strconv.AppendInt(b, int64(element.index), 10)
-			}
-		}
-		b = append(b, ']')
+		b = appendPath(append(b, `,"path":`...), e.path)
 	}
 	b = appendString(append(b, `,"extensions":{"code":`...), e.code)
 	names := make([]string, 0, len(e.extensions))
@@ -389,4 +385,19 @@ func (e *responseError) append(b []byte) []byte {
 		b = appendString(append(b, `,"service":`...), e.service)
 	}
 	return append(b, "}}"...)
+}
+
+func appendPath(b []byte, path []pathElement) []byte {
+	b = append(b, '[')
+	for i, element := range path {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if element.key != "" {
+			b = appendString(b, element.key)
+		} else {
+			b = strconv.AppendInt(b, int64(element.index), 10)
+		}
+	}
+	return append(b, ']')
 }

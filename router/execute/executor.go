@@ -68,6 +68,8 @@ type Response struct {
 	Errors int
 	// DataNull says that "data" is null.
 	DataNull bool
+	// More says that further responses follow this one (see Deliver).
+	More bool
 	// Control says how long the answer may be kept: the least that any
 	// subgraph said. It is not Set if one of them said nothing, if there are
 	// errors, and for anything but queries.
@@ -82,10 +84,11 @@ type Response struct {
 
 // Release gives the response's memory back.
 func (r *Response) Release() {
+	r.buffer.Release()
+	r.buffer, r.Body = nil, nil
 	if r.run == nil {
 		return
 	}
-	r.buffer.Release()
 	done := r.run
 	*r = Response{Fetches: r.Fetches[:0]}
 	clear(r.Fetches[:cap(r.Fetches)])
@@ -97,7 +100,7 @@ func (r *Response) Release() {
 // ends them if ctx is done.
 func (e *Executor) Execute(ctx context.Context, req *Request) *Response {
 	r := e.start(req)
-	r.schedule(ctx)
+	r.schedule(ctx, nil)
 	return r.respond()
 }
 
@@ -120,7 +123,7 @@ func (e *Executor) Subscribe(ctx context.Context, req *Request, emit func(*Respo
 		r.steps[0].response = event
 		r.merge(ctx, p.steps[0])
 		r.done(p.steps[0])
-		r.schedule(ctx)
+		r.schedule(ctx, nil)
 		return emit(r.respond())
 	})
 }

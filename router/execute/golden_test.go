@@ -181,8 +181,13 @@ func TestGolden(t *testing.T) {
 					t.Error(err)
 				}
 			} else {
-				_ = show(executor.Execute(t.Context(), request))
-				got.WriteByte('\n')
+				err := executor.Deliver(t.Context(), request, func(r *execute.Response) error {
+					defer got.WriteByte('\n')
+					return show(r)
+				})
+				if err != nil {
+					t.Error(err)
+				}
 			}
 			slices.Sort(transport.requests)
 			check(t, archive, name, "requests", strings.Join(append(transport.requests, ""), "\n"))

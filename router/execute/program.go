@@ -21,7 +21,7 @@ type Program struct {
 
 	steps      []*step
 	projection *selection
-	deferred   []*deferredPart
+	parts      []*part // by their IDs, from 1
 
 	// values and bytes are how large the largest tree and answer have been,
 	// so that the next has room from the beginning.
@@ -68,7 +68,7 @@ type step struct {
 	stream    bool
 	after     []int
 	dependent []int // the steps that come after this one
-	deferred  int
+	part      int   // the deferred part it serves, or 0
 
 	// prefix is the request's body up to its variables: {"query":"…"
 	prefix    []byte
@@ -144,9 +144,10 @@ type shapeField struct {
 
 // A selection is a selection set of the client's operation.
 type selection struct {
-	id       int // unique in the program
 	typeName string
 	fields   []field
+	// starts are the deferred parts whose fragment stands here.
+	starts []*part
 }
 
 // A field is one entry of an object of the answer.
@@ -170,7 +171,10 @@ type field struct {
 	sel      *selection
 	// operation is the field in the client's operation.
 	operation *operation.Field
-	deferred  int
+	// part is the deferred part the field belongs to, or 0; parts are those of
+	// it and of all below.
+	part  int
+	parts partset
 }
 
 // valueKind tells how the value of a field is checked and written.
@@ -196,10 +200,32 @@ const (
 	deniedSource
 )
 
-// A deferredPart is a part of the answer that is delivered later.
-type deferredPart struct {
-	id, parent int
-	label      string
-	path       []string
-	steps      []int
+// A part is a part of the answer that is delivered later: one use of @defer.
+type part struct {
+	id     int
+	parent *part // the part it is nested in, or nil
+	label  string
+	// after are parts that hold fields which fields of this one stand in.
+	after []*part
+}
+
+// A partset is a set of the IDs of parts.
+type partset []uint64
+
+func (s partset) has(id int) bool { return id>>6 < len(s) && s[id>>6]>>(id&63)&1 != 0 }
+
+func (s *partset) add(id int) {
+	for id>>6 >= len(*s) {
+		*s = append(*s, 0)
+	}
+	(*s)[id>>6] |= 1 << (id & 63)
+}
+
+func (s *partset) addAll(t partset) {
+	for len(*s) < len(t) {
+		*s = append(*s, 0)
+	}
+	for i := range t {
+		(*s)[i] |= t[i]
+	}
 }

@@ -15,10 +15,14 @@ type writer struct {
 	*run
 	out  []byte
 	path []pathElement
+	// delivery is set where the answer is delivered in parts; then only the
+	// fields of part are written.
+	delivery *delivery
+	part     int
 }
 
 func (w *writer) reset() {
-	w.run, w.out = nil, nil
+	w.run, w.out, w.delivery, w.part = nil, nil, nil, 0
 	clear(w.path[:cap(w.path)])
 	w.path = w.path[:0]
 }
@@ -29,7 +33,7 @@ func (w *writer) object(object uint32, sel *selection, typ typeID) bool {
 	start := len(w.out)
 	for i := range sel.fields {
 		f := &sel.fields[i]
-		if f.on != nil && (typ == noType || !f.on.has(typ)) {
+		if !f.has(typ) || w.delivery != nil && f.part != w.part {
 			continue
 		}
 		name := f.name
@@ -44,6 +48,9 @@ func (w *writer) object(object uint32, sel *selection, typ typeID) bool {
 	w.out = append(w.out, '}')
 	return true
 }
+
+// has says whether an object of a type has the field.
+func (f *field) has(typ typeID) bool { return f.on == nil || typ != noType && f.on.has(typ) }
 
 func (w *writer) field(object uint32, f *field, sel *selection, typ typeID) bool {
 	if f.source != storedSource {
@@ -70,7 +77,7 @@ func (w *writer) field(object uint32, f *field, sel *selection, typ typeID) bool
 
 // other writes what is not stored.
 func (w *writer) other(f *field, sel *selection, typ typeID) bool {
-	e := responseError{step: projectionStep}
+	e := responseError{step: projectionStep, part: w.part}
 	switch f.source {
 	case typenameSource:
 		if typ != noType {
@@ -104,6 +111,7 @@ func (w *writer) other(f *field, sel *selection, typ typeID) bool {
 // last.
 func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID) bool {
 	mark := len(w.out)
+	started := w.delivery.mark()
 	ok := false
 	switch {
 	case level < len(f.nonNull)-1:
@@ -122,6 +130,9 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 		if !known {
 			return w.bad(v, f, f.nonNull[level], sel, typ)
 		}
+		if w.delivery != nil {
+			w.delivery.start(w.path, v.a, f.sel, of)
+		}
 		ok = w.object(v.a, f.sel, of)
 	default:
 		return w.bad(v, f, f.nonNull[level], sel, typ)
@@ -130,6 +141,7 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 		return true
 	}
 	w.out = w.out[:mark]
+	w.delivery.cut(started, w.path)
 	return w.null(f.nonNull[level])
 }
 
@@ -166,7 +178,7 @@ func (w *writer) bad(v value, f *field, nonNull bool, sel *selection, typ typeID
 		if typ != noType {
 			parent = w.program.types[typ]
 		}
-		e := responseError{step: projectionStep, path: slices.Clone(w.path), code: CodeInvalidValue}
+		e := responseError{step: projectionStep, part: w.part, path: slices.Clone(w.path), code: CodeInvalidValue}
 		if v.missing() {
 			e.message = fmt.Sprintf("Cannot return null for non-nullable field %s.%s.", parent, f.key)
 		} else {

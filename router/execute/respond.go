@@ -19,7 +19,8 @@ func (r *run) respond() *Response {
 	}
 	out := w.out
 	if len(r.errors) > 0 {
-		out = r.appendErrors(append(out, `,"errors":`...))
+		r.sortErrors()
+		out = appendErrors(append(out, `,"errors":`...), r.errors)
 	}
 	if r.req.Extensions != nil {
 		if text := r.req.Extensions(r.response.Fetches); text != nil {

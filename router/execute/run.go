@@ -19,6 +19,7 @@ type run struct {
 
 	steps   []stepRun
 	waiting []int32 // for how many others each step waits
+	left    []int32 // how many steps of each part are not done
 	ready   []*step
 	results chan *step
 	running int
@@ -72,7 +73,9 @@ func (e *Executor) start(req *Request) *run {
 		r.steps = append(r.steps, stepRun{})
 	}
 	r.waiting = r.waiting[:0]
+	r.left = append(r.left[:0], make([]int32, len(p.parts)+1)...)
 	for _, s := range p.steps {
+		r.left[s.part]++
 		r.waiting = append(r.waiting, int32(len(s.after)))
 		if len(s.after) == 0 && !s.stream {
 			r.ready = append(r.ready, s)
@@ -120,8 +123,9 @@ func (s *stepRun) reset() {
 	s.lookups, s.root, s.cachedRoot = s.lookups[:0], CacheLookup{}, span{}
 }
 
-// schedule runs all steps, each as soon as those before it are done.
-func (r *run) schedule(ctx context.Context) {
+// schedule runs all steps, each as soon as those before it are done. Between
+// them it asks whether to go on, if on is not nil.
+func (r *run) schedule(ctx context.Context, on func() bool) {
 	for {
 		var alone *step
 		for len(r.ready) > 0 {
@@ -135,6 +139,9 @@ func (r *run) schedule(ctx context.Context) {
 				r.launch(ctx, alone)
 			}
 			alone = s
+		}
+		if on != nil && !on() {
+			return
 		}
 		if alone != nil && r.running == 0 {
 			// Nothing else can happen meanwhile: no goroutine is needed.
@@ -164,8 +171,16 @@ func (r *run) launch(ctx context.Context, s *step) {
 	}()
 }
 
+// drain waits for the fetches that are still under way.
+func (r *run) drain() {
+	for ; r.running > 0; r.running-- {
+		<-r.results
+	}
+}
+
 // done makes ready the steps that waited only for s.
 func (r *run) done(s *step) {
+	r.left[s.part]--
 	for _, id := range s.dependent {
 		if r.waiting[id]--; r.waiting[id] == 0 {
 			r.ready = append(r.ready, r.program.steps[id])

@@ -92,8 +92,8 @@ func (r *reader) statement() {
 		if r.accept("in") {
 			d.Parent = r.int()
 		}
-		for r.accept("@") || r.accept(".") {
-			d.Path = append(d.Path, r.next())
+		for _, segment := range r.path() {
+			d.Path = append(d.Path, segment.Key)
 		}
 		r.plan.Deferred = append(r.plan.Deferred, d)
 	case "answer":
