@@ -1,0 +1,42 @@
+package limit
+
+import (
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+)
+
+// literal reads a value in GraphQL's syntax, or what is at a path inside an
+// input object. The evaluation, unless nil, gives the variables in it.
+func literal(text, path string, e *evaluation) (float64, bool) {
+	if path == "" {
+		return parseSize(text)
+	}
+	doc, err := parser.ParseQuery(&ast.Source{Input: "{f(a:" + text + ")}"})
+	if err != nil {
+		return 0, false
+	}
+	value := doc.Operations[0].SelectionSet[0].(*ast.Field).Arguments[0].Value
+	for path != "" {
+		if value.Kind == ast.Variable {
+			break
+		}
+		var name string
+		name, path, _ = strings.Cut(path, ".")
+		if value = value.Children.ForName(name); value == nil {
+			return 0, false
+		}
+	}
+	if value.Kind != ast.Variable {
+		return parseSize(value.Raw)
+	}
+	if e == nil {
+		return 0, false
+	}
+	e.varying = true
+	if raw := e.vars.Get(value.Raw); raw != nil {
+		return number(raw, path)
+	}
+	return literal(e.defaults[value.Raw], path, nil)
+}

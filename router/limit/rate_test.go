@@ -1,0 +1,192 @@
+package limit_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"pgregory.net/rapid"
+
+	"souk/router/auth"
+	"souk/router/limit"
+)
+
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
+func TestMain(m *testing.M) {
+	redis.SetLogger(quiet{}) // these tests take Redis away on purpose
+	m.Run()
+}
+
+// fixture is a rate limit in Redis and in the process, on one time.
+type fixture struct {
+	redis  *miniredis.Miniredis
+	mu     sync.Mutex
+	now    time.Time
+	shared *limit.Rate
+	local  *limit.Rate
+}
+
+func newFixture(t testing.TB, requests int, interval time.Duration) *fixture {
+	t.Helper()
+	f := &fixture{redis: miniredis.RunT(t), now: time.Unix(1_800_000_000, 0)}
+	f.redis.SetTime(f.now)
+	client := redis.NewClient(&redis.Options{Addr: f.redis.Addr(), MaxRetries: -1})
+	t.Cleanup(func() { _ = client.Close() })
+	now := func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.now }
+	var err error
+	if f.shared, err = limit.NewRate(limit.RateOptions{Requests: requests, Interval: interval, Redis: client, Timeout: 10 * time.Second, Now: now}); err != nil {
+		t.Fatal(err)
+	}
+	if f.local, err = limit.NewRate(limit.RateOptions{Requests: requests, Interval: interval, Now: now}); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f *fixture) advance(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(d)
+	f.redis.SetTime(f.now)
+	f.redis.FastForward(d)
+}
+
+func TestRate(t *testing.T) {
+	f := newFixture(t, 3, 3*time.Second)
+	for name, r := range map[string]*limit.Rate{"shared": f.shared, "local": f.local} {
+		t.Run(name, func(t *testing.T) {
+			for i := range 3 {
+				if d := r.Allow(t.Context(), name); !d.Allowed || d.Remaining != 2-i || d.Reset != time.Duration(i+1)*time.Second {
+					t.Errorf("request %d: %+v", i, d)
+				}
+			}
+			if d := r.Allow(t.Context(), name); d.Allowed || d.Remaining != 0 || d.RetryAfter != time.Second {
+				t.Errorf("one too many: %+v", d)
+			}
+			if d := r.Allow(t.Context(), name+"'s neighbour"); !d.Allowed {
+				t.Errorf("another caller: %+v", d)
+			}
+			f.advance(time.Second)
+			if d := r.Allow(t.Context(), name); !d.Allowed {
+				t.Errorf("a second later: %+v", d)
+			}
+			if d := r.Allow(t.Context(), name); d.Allowed {
+				t.Errorf("and again: %+v", d)
+			}
+		})
+	}
+}
+
+// TestRateProperties holds both ways of counting to each other, and to what
+// the limit promises for any time span.
+func TestRateProperties(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		requests := rapid.IntRange(1, 5).Draw(rt, "requests")
+		interval := time.Duration(rapid.IntRange(1, 5).Draw(rt, "seconds")) * time.Second
+		f := newFixture(t, requests, interval)
+		defer f.redis.Close()
+		var passed []time.Time
+		for range rapid.IntRange(1, 30).Draw(rt, "n") {
+			f.advance(time.Duration(rapid.IntRange(0, 3000).Draw(rt, "ms")) * time.Millisecond)
+			a, b := f.shared.Allow(context.Background(), "x"), f.local.Allow(context.Background(), "x")
+			if a != b {
+				rt.Fatalf("Redis says %+v, the process %+v", a, b)
+			}
+			if !a.Allowed {
+				continue
+			}
+			passed = append(passed, f.now)
+			within := 0
+			for _, at := range passed {
+				if f.now.Sub(at) < interval {
+					within++
+				}
+			}
+			// A bucket that was full may be used up and filled again meanwhile.
+			if within > 2*requests {
+				rt.Fatalf("%d of %d requests passed within %s", within, requests, interval)
+			}
+		}
+	})
+}
+
+func TestRedisAwayCountsInTheProcess(t *testing.T) {
+	f := newFixture(t, 2, time.Minute)
+	f.redis.Close()
+	var got []bool
+	for range 8 {
+		got = append(got, f.shared.Allow(t.Context(), "x").Allowed)
+	}
+	if s := fmt.Sprint(got); s != "[true true false false false false false false]" {
+		t.Errorf("got %s", s)
+	}
+}
+
+func TestRateMiddleware(t *testing.T) {
+	f := newFixture(t, 2, 90*time.Second)
+	h := f.shared.Middleware(limit.ByAddress, nil)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	call := func(address string) *httptest.ResponseRecorder {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/graphql", nil)
+		r.RemoteAddr = address
+		h.ServeHTTP(w, r)
+		return w
+	}
+	w := call("192.0.2.1:1")
+	if w.Code != 204 || w.Header().Get("RateLimit-Policy") != `"default";q=2;w=90` || w.Header().Get("RateLimit") != `"default";r=1;t=45` {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+	call("192.0.2.1:2")
+	w = call("192.0.2.1:3")
+	if w.Code != 429 || w.Header().Get("Retry-After") != "45" || w.Header().Get("RateLimit") != `"default";r=0;t=90` || !strings.Contains(w.Body.String(), limit.CodeRateLimited) {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+}
+
+func TestCallerKeys(t *testing.T) {
+	request := func(address string, caller *auth.Caller, key string) *http.Request {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = address
+		r.Header.Set("X-Key", key)
+		return r.WithContext(auth.With(r.Context(), caller))
+	}
+	subject := &auth.Caller{Subject: "1", Issuer: "a"}
+	same := []struct {
+		name string
+		key  func(*http.Request) string
+		a, b *http.Request
+		same bool
+	}{
+		{"ports of an address", limit.ByAddress, request("192.0.2.1:1", nil, ""), request("192.0.2.1:2", nil, ""), true},
+		{"addresses", limit.ByAddress, request("192.0.2.1:1", nil, ""), request("192.0.2.2:1", nil, ""), false},
+		{"addresses of an IPv6 network", limit.ByAddress, request("[2001:db8::1]:1", nil, ""), request("[2001:db8::2]:1", nil, ""), true},
+		{"IPv6 networks", limit.ByAddress, request("[2001:db8::1]:1", nil, ""), request("[2001:db8:0:1::1]:1", nil, ""), false},
+		{"IPv4 in IPv6", limit.ByAddress, request("[::ffff:192.0.2.1]:1", nil, ""), request("192.0.2.1:1", nil, ""), true},
+		{"a subject at two addresses", limit.BySubject, request("192.0.2.1:1", subject, ""), request("192.0.2.2:1", subject, ""), true},
+		{"two subjects at an address", limit.BySubject, request("192.0.2.1:1", subject, ""), request("192.0.2.1:1", &auth.Caller{Subject: "2", Issuer: "a"}, ""), false},
+		{"nobody at two addresses", limit.BySubject, request("192.0.2.1:1", nil, ""), request("192.0.2.2:1", nil, ""), false},
+		{"two keys at an address", limit.ByHeader("X-Key"), request("192.0.2.1:1", nil, "a"), request("192.0.2.1:1", nil, "b"), false},
+	}
+	for _, tt := range same {
+		if got := tt.key(tt.a) == tt.key(tt.b); got != tt.same {
+			t.Errorf("%s: %q and %q", tt.name, tt.key(tt.a), tt.key(tt.b))
+		}
+	}
+}
+
+func TestRateConfiguration(t *testing.T) {
+	for _, o := range []limit.RateOptions{{Interval: 1}, {Requests: 1}, {Requests: 1000, Interval: time.Microsecond}} {
+		if _, err := limit.NewRate(o); err == nil {
+			t.Errorf("%+v is accepted", o)
+		}
+	}
+}
