@@ -28,7 +28,7 @@ func Compose(ctx context.Context, subgraphs []Subgraph) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if problems := checkProvidedSharing(sorted); len(problems) > 0 {
+	if problems := check(sorted); len(problems) > 0 {
 		return "", problems
 	}
 	return sdl, nil

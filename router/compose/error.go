@@ -5,13 +5,19 @@ import (
 	"strings"
 )
 
-// Codes that Compose gives by itself. All others are those of the composition
-// specification, such as INVALID_FIELD_SHARING or KEY_INVALID_FIELDS, see
+// Codes that Compose gives by itself. They and all others are those of the
+// composition specification, such as INVALID_FIELD_SHARING or KEY_INVALID_FIELDS, see
 // https://www.apollographql.com/docs/federation/errors.
 const (
 	CodeInvalidGraphQL      = "INVALID_GRAPHQL"       // an SDL does not parse or is not valid
 	CodeInvalidSubgraphName = "INVALID_SUBGRAPH_NAME" // a missing, repeated or reserved name
 	CodeInvalidFieldSharing = "INVALID_FIELD_SHARING" // several subgraphs resolve a field that not all share
+
+	CodeMismatchedRuntimeTypes  = "SHAREABLE_HAS_MISMATCHED_RUNTIME_TYPES"
+	CodeKeySelectsInvalidType   = "KEY_FIELDS_SELECT_INVALID_TYPE"
+	CodeExternalOnInterface     = "EXTERNAL_ON_INTERFACE"
+	CodeInterfaceObjectUsage    = "INTERFACE_OBJECT_USAGE_ERROR"
+	CodeInterfaceKeyMissingType = "INTERFACE_KEY_MISSING_IMPLEMENTATION_TYPE"
 )
 
 // Error is one reason why subgraphs do not compose.

@@ -1,0 +1,101 @@
+package compose_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"souk/router/compose"
+)
+
+func TestCompositions(t *testing.T) {
+	for _, c := range compositions {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			sdl, err := compose.Compose(t.Context(), c.list())
+			if got := codesOf(err); !sameCodes(got, c.codes) {
+				t.Errorf("codes %v (%v), want %v", got, err, c.codes)
+			}
+			if (err == nil) != (sdl != "") {
+				t.Error("either a supergraph or an error")
+			}
+		})
+	}
+}
+
+func TestOrderDoesNotMatter(t *testing.T) {
+	subgraphs := storeSubgraphs(t)
+	one, err := compose.Compose(t.Context(), subgraphs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(subgraphs)
+	other, err := compose.Compose(t.Context(), subgraphs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one != other {
+		t.Error("the supergraph depends on the order of the subgraphs")
+	}
+}
+
+func TestErrorsSayWhere(t *testing.T) {
+	cases := []struct {
+		name string
+		sdl  string
+		want string // how the error begins
+	}{
+		{"broken", "type Query {\n  a: Int\n  b Int\n}", "reviews:3:5: INVALID_GRAPHQL: "},
+		{"unfinished", "type Query {", "reviews:1:13: INVALID_GRAPHQL: "},
+		{"unknown directive", "type Query {\n  a: Int @nope\n}", "reviews:2:10: INVALID_GRAPHQL: "},
+		{"bad key", federation + "type Query { t: T }\ntype T @key(fields: \"x\") { id: ID! }", "reviews:3:8: KEY_INVALID_FIELDS: "},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := compose.Compose(t.Context(), []compose.Subgraph{{Name: "reviews", URL: "http://r", SDL: c.sdl}, {Name: "users", URL: "http://u", SDL: "type Query { u: Int }"}})
+			if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+				t.Errorf("got %v, want it to begin with %q", err, c.want)
+			}
+			var e *compose.Error
+			if !errors.As(err, &e) || e.Subgraph != "reviews" {
+				t.Errorf("the error does not name the subgraph: %#v", e)
+			}
+		})
+	}
+}
+
+func TestNames(t *testing.T) {
+	sdl := "type Query { a: Int }"
+	cases := map[string][]compose.Subgraph{
+		"none":      {},
+		"no name":   {{URL: "http://a", SDL: sdl}},
+		"two alike": {{Name: "a", URL: "http://a", SDL: sdl}, {Name: "a", URL: "http://b", SDL: sdl}},
+		"reserved":  {{Name: "_", URL: "http://a", SDL: sdl}},
+	}
+	for name, subgraphs := range cases {
+		if _, err := compose.Compose(t.Context(), subgraphs); err == nil {
+			t.Errorf("%s: composed", name)
+		}
+	}
+}
+
+// FuzzCompose holds that no SDL brings composition down: it gives a supergraph
+// or Errors.
+func FuzzCompose(f *testing.F) {
+	for i := 0; i < len(compositions); i += 10 { // some; all of them are composed above
+		f.Add(compositions[i].subgraphs["a"])
+	}
+	f.Add(strings.Repeat("type A { a(b: [", 50))
+	f.Add("type Query { a: " + strings.Repeat("[", 3000) + "Int" + strings.Repeat("]", 3000) + " }")
+	f.Fuzz(func(t *testing.T, sdl string) {
+		_, err := compose.Compose(t.Context(), []compose.Subgraph{
+			{Name: "a", URL: "http://a", SDL: federation + sdl},
+			{Name: "b", URL: "http://b", SDL: federation + `type Query { b: Int } type T @key(fields: "id") { id: ID! n: Int }`},
+		})
+		var problems compose.Errors
+		if err != nil && !errors.As(err, &problems) {
+			t.Errorf("%q: %v", sdl, err)
+		}
+	})
+}
