@@ -27,7 +27,8 @@ func TestBuyersRaceForStock(t *testing.T) {
 	if err := store.StopService("order"); err != nil {
 		t.Fatal(err)
 	}
-	process := startOrders(t, store)
+	binary := buildSouk(t)
+	process := startOrders(t, store, binary)
 
 	outcomes := make(chan string, buyers)
 	var done sync.WaitGroup
@@ -39,7 +40,7 @@ func TestBuyersRaceForStock(t *testing.T) {
 		decided[<-outcomes]++
 		if i == 20 || i == 60 {
 			process.kill(t)
-			process = startOrders(t, store)
+			process = startOrders(t, store, binary)
 		}
 	}
 	done.Wait()
@@ -155,9 +156,9 @@ func (s *store) checkOrdersAreWhole(t *testing.T, product string, units int) {
 // orderProcess is the order service in a process of its own.
 type orderProcess struct{ cmd *exec.Cmd }
 
-func startOrders(t *testing.T, s *store) *orderProcess {
+func startOrders(t *testing.T, s *store, binary string) *orderProcess {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), buildSouk(t), "order")
+	cmd := exec.CommandContext(t.Context(), binary, "order")
 	cmd.Env = os.Environ()
 	for key, value := range s.Variables("order") {
 		cmd.Env = append(cmd.Env, key+"="+value)
@@ -188,10 +189,10 @@ func (p *orderProcess) kill(t *testing.T) {
 	_ = p.cmd.Wait() // killed
 }
 
-// buildSouk builds the program once for a test.
+// buildSouk builds the program and gives its path.
 func buildSouk(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(os.TempDir(), "souk-race-test", "souk")
+	path := filepath.Join(t.TempDir(), "souk")
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "souk").CombinedOutput()
 	if err != nil {
 		t.Fatalf("building souk: %v: %s", err, out)
