@@ -88,6 +88,8 @@ type Gateway struct {
 	trusted *trusted
 	flights flights
 
+	following following
+
 	current               atomic.Pointer[generation]
 	loading               sync.Mutex
 	draining              atomic.Bool

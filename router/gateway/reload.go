@@ -28,6 +28,7 @@ func (gw *Gateway) SetSupergraph(sdl string) error {
 	gw.metrics.LoadsOK.Inc()
 	gw.logger.Info("supergraph loaded", "supergraph", next.id, "subgraphs", len(next.model.Graphs), "warm_plans", next.plans.len())
 	if old != nil {
+		gw.endStale(next)
 		old.release()
 	}
 	return nil

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -84,11 +86,17 @@ func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) er
 	}
 	x.metrics.Subscriptions.Inc()
 	defer x.metrics.Subscriptions.Dec()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	defer x.follow(p, end)()
 	err := x.gen.executor.Subscribe(ctx, x.executeRequest(p), func(response *execute.Response) error {
 		defer response.Release()
 		return emit(response.Body)
 	})
-	if err == nil || ctx.Err() != nil {
+	switch {
+	case errors.Is(context.Cause(ctx), errReloaded):
+		return emit(failure{errors: []*operation.Error{{Message: errReloaded.Error(), Code: "SUBSCRIPTION_SCHEMA_RELOAD"}}}.body())
+	case err == nil || ctx.Err() != nil:
 		return nil
 	}
 	x.logger.WarnContext(ctx, "subscription lost", "operation", p.document.name, "error", err)
@@ -102,6 +110,54 @@ func (x *exchange) lost(err error) []byte {
 		e.Message = err.Error()
 	}
 	return failure{errors: []*operation.Error{e}}.body()
+}
+
+var errReloaded = errors.New("The schema has changed, and the subscription does not fit it any more.")
+
+// following are the subscriptions that are open, with what ends them.
+type following struct {
+	mu   sync.Mutex
+	open map[*prepared]context.CancelCauseFunc
+}
+
+// follow makes a subscription known; the result makes it forgotten.
+func (gw *Gateway) follow(p *prepared, end context.CancelCauseFunc) func() {
+	f := &gw.following
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.open == nil {
+		f.open = map[*prepared]context.CancelCauseFunc{}
+	}
+	f.open[p] = end
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.open, p)
+	}
+}
+
+// endStale ends the subscriptions that a new supergraph has no place for, not
+// all at once: their clients will come again. The others go on with the
+// supergraph they began with.
+func (gw *Gateway) endStale(next *generation) {
+	gw.following.mu.Lock()
+	defer gw.following.mu.Unlock()
+	quiet := newMetrics(nil)
+	for p, end := range gw.following.open {
+		if _, err := gw.adopt(next, quiet, p); err != nil {
+			time.AfterFunc(rand.N(max(gw.config.Subscriptions.ReloadJitter, 1)), func() { end(errReloaded) })
+		}
+	}
+}
+
+// adopt plans an operation that is under way for another generation.
+func (gw *Gateway) adopt(next *generation, m *metrics, p *prepared) (*execute.Program, error) {
+	d, _, err := next.document(m, nil, []byte(p.document.text), []byte(p.document.name))
+	if err != nil {
+		return nil, err
+	}
+	program, _, err := next.program(context.Background(), m, d, d.Undeferred(p.vars), p.vars)
+	return program, err
 }
 
 // serveWebSocket answers by graphql-transport-ws. The middleware around the

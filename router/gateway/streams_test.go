@@ -242,6 +242,30 @@ func TestWebSocketIsClosedByDraining(t *testing.T) {
 	s.wantClose(1001)
 }
 
+// TestReloadEndsOnlyStaleSubscriptions: one that still fits goes on.
+func TestReloadEndsOnlyStaleSubscriptions(t *testing.T) {
+	gw, url := start(t, &subgraph{hold: make(chan struct{})}, func(c *config.Config, _ *gateway.Options) { c.Subscriptions.ReloadJitter = time.Millisecond })
+	s := dial(t, url+"/graphql", protocol)
+	s.send(`{"type":"connection_init"}`)
+	s.want(`{"type":"connection_ack"}`)
+	s.send(`{"id":"1","type":"subscribe","payload":` + subscription + `}`)
+	for _, n := range []string{"1", "2", "3"} {
+		s.want(`{"id":"1","type":"next","payload":{"data":{"count":` + n + `}}}`)
+	}
+	set := func(sdl string) {
+		t.Helper()
+		if err := gw.SetSupergraph(sdl); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(strings.Replace(sdl, "long: String", "long: String fresh: Int", 1))
+	s.send(`{"type":"ping"}`)
+	s.want(`{"type":"pong"}`)
+	set(strings.Replace(sdl, "count(to: Int!)", "count(from: Int)", 1))
+	s.want(`{"id":"1","type":"next","payload":{"errors":[{"message":"The schema has changed, and the subscription does not fit it any more.","extensions":{"code":"SUBSCRIPTION_SCHEMA_RELOAD"}}]}}`)
+	s.want(`{"id":"1","type":"complete"}`)
+}
+
 // TestWebSocketGoesThroughTheMiddleware: what the client says when it
 // initialises the connection reaches authentication as headers.
 func TestWebSocketGoesThroughTheMiddleware(t *testing.T) {

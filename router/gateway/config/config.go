@@ -202,6 +202,7 @@ type Subscriptions struct {
 	InitTimeout    time.Duration             `yaml:"init_timeout" desc:"How long a WebSocket client may take to send connection_init."`
 	Subgraphs      map[string]SubgraphStream `yaml:"subgraphs" desc:"How streams from single subgraphs are opened."`
 	Heartbeat      time.Duration             `yaml:"heartbeat" desc:"How often a sign of life is sent on a quiet connection."`
+	ReloadJitter   time.Duration             `yaml:"reload_jitter" desc:"Time over which subscriptions are ended that do not fit a new supergraph."`
 }
 
 // SubgraphStream says how streams from a subgraph are opened.

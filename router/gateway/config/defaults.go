@@ -35,7 +35,7 @@ func Default() Config {
 			MaxAliases: 1000, MaxRootFields: 200, MaxDirectives: 500, MaxFields: 10000},
 		HTTP:               HTTP{Batching: Batching{MaxSize: 10}, Compression: true, CompressionMinBytes: 1024},
 		PersistedDocuments: PersistedDocuments{Automatic: true},
-		Subscriptions:      Subscriptions{Enabled: true, InitTimeout: 5 * time.Second, Heartbeat: 15 * time.Second},
+		Subscriptions:      Subscriptions{Enabled: true, InitTimeout: 5 * time.Second, Heartbeat: 15 * time.Second, ReloadJitter: 5 * time.Second},
 		Introspection:      true,
 		Caches:             Caches{Documents: 1024, Plans: 1024, WarmUp: 200},
 		Authentication:     Authentication{JWT: JWT{Header: "Authorization", Scheme: "Bearer", Leeway: 30 * time.Second}},
