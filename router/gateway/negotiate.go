@@ -116,13 +116,6 @@ func parseWeight(s string) int {
 	return min(weight, 1000)
 }
 
-func (m mediaType) contentType() string {
-	if m == graphQLResponse {
-		return graphQLResponseType
-	}
-	return jsonType
-}
-
 // wantsPage says whether a request comes from a browser's address bar.
 func (a accepted) wantsPage(r *http.Request) bool {
 	return r.Method == http.MethodGet && a.html && !r.URL.Query().Has("query")

@@ -95,7 +95,7 @@ func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) er
 	})
 	switch {
 	case errors.Is(context.Cause(ctx), errReloaded):
-		return emit(failure{errors: []*operation.Error{{Message: errReloaded.Error(), Code: "SUBSCRIPTION_SCHEMA_RELOAD"}}}.body())
+		return emit(failure{errors: []*operation.Error{{Message: "The schema has changed, and the subscription does not fit it any more.", Code: "SUBSCRIPTION_SCHEMA_RELOAD"}}}.body())
 	case err == nil || ctx.Err() != nil:
 		return nil
 	}
@@ -112,7 +112,7 @@ func (x *exchange) lost(err error) []byte {
 	return failure{errors: []*operation.Error{e}}.body()
 }
 
-var errReloaded = errors.New("The schema has changed, and the subscription does not fit it any more.")
+var errReloaded = errors.New("the subscription does not fit the new schema")
 
 // following are the subscriptions that are open, with what ends them.
 type following struct {

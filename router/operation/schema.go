@@ -81,9 +81,8 @@ func (s *Schema) Parse(text, operationName string) (*Document, error) {
 // validator gives none.
 func (s *Schema) suggestTypes(errs Errors) Errors {
 	for _, e := range errs {
-		name, ok := strings.CutPrefix(e.Message, `Unknown type "`)
-		if name, ok = strings.CutSuffix(name, `".`); ok {
-			e.Message += suggest(name, slices.Sorted(maps.Keys(s.schema.Types)))
+		if rest, ok := strings.CutPrefix(e.Message, `Unknown type "`); ok {
+			e.Message += suggest(strings.TrimSuffix(rest, `".`), slices.Sorted(maps.Keys(s.schema.Types)))
 		}
 	}
 	return errs
