@@ -163,10 +163,11 @@ func (p *placer) placeRoot(m *move) *placement {
 func (p *placer) placeEnter(m *move) *placement {
 	s := &step{kind: plan.Entities, op: operation.Query, graph: m.graph, after: p.needs(m, nil), part: m.part}
 	representation := plan.Representation{Typename: m.typ.Name}
-	representation.Fields = p.represent(nil, m.at.slot, m.key.Fields.Selections, nil)
+	sent := m.key.Fields.Selections
 	if m.only != nil {
-		representation.Fields = p.represent(representation.Fields, m.at.slot, m.only.Requires.Selections, nil)
+		sent = append(sent[:len(sent):len(sent)], m.only.Requires.Selections...)
 	}
+	representation.Fields = p.represent(nil, m.at.slot, m.typ, m.typ.Possible, m.typ.Possible, sent)
 	sel := &selection{typ: m.typ}
 	s.fetches = []*fetch{{
 		key:     m.key,
@@ -184,18 +185,26 @@ func (p *placer) add(s *step) *step {
 }
 
 // represent adds the fields of a key or requirement to a representation.
-func (p *placer) represent(to []plan.RepresentationField, at *slot, selections []operation.Selection, on []string) []plan.RepresentationField {
+// Selections are on the type t, for objects of the types on; those that are
+// possible there at all are in possible.
+func (p *placer) represent(to []plan.RepresentationField, at *slot, t *supergraph.Type, possible, on []*supergraph.Type, selections []operation.Selection) []plan.RepresentationField {
 	for _, sel := range selections {
 		switch sel := sel.(type) {
 		case *operation.Field:
 			c := at.child(sel)
-			f := plan.RepresentationField{Name: sel.Name, Key: c.storageKey(), On: on}
+			f := plan.RepresentationField{Name: sel.Name, Key: c.storageKey()}
+			if len(on) < len(possible) {
+				f.On = typeNames(on)
+			}
 			if len(sel.Selections) > 0 {
-				f.Fields = p.represent(nil, c, sel.Selections, nil)
+				value := t.Field(sel.Name).Named
+				f.Fields = p.represent(nil, c, value, value.Possible, value.Possible, sel.Selections)
 			}
 			to = addField(to, f)
 		case *operation.InlineFragment:
-			to = p.represent(to, at, sel.Selections, typeNames(p.model.Type(sel.TypeCondition).Possible))
+			condition := p.model.Type(sel.TypeCondition)
+			both := slices.DeleteFunc(slices.Clone(on), func(o *supergraph.Type) bool { return !slices.Contains(condition.Possible, o) })
+			to = p.represent(to, at, condition, possible, both, sel.Selections)
 		}
 	}
 	return to
