@@ -34,16 +34,17 @@ func (*NotFound) IsSettleReservationResult() {}
 func (*Conflict) IsSettleReservationResult() {}
 
 // The unions of schema/order.graphqls.
-func (*InvalidInput) IsPlaceOrderResult() {}
-func (*OutOfStock) IsPlaceOrderResult()   {}
-func (*NotFound) IsPlaceOrderResult()     {}
-func (*Conflict) IsPlaceOrderResult()     {}
-func (*Forbidden) IsPlaceOrderResult()    {}
-func (*Unavailable) IsPlaceOrderResult()  {}
-func (*NotFound) IsCancelOrderResult()    {}
-func (*Conflict) IsCancelOrderResult()    {}
-func (*Forbidden) IsCancelOrderResult()   {}
-func (*Unavailable) IsCancelOrderResult() {}
+func (*InvalidInput) IsPlaceOrderResult()  {}
+func (*OutOfStock) IsPlaceOrderResult()    {}
+func (*NotFound) IsPlaceOrderResult()      {}
+func (*Conflict) IsPlaceOrderResult()      {}
+func (*Forbidden) IsPlaceOrderResult()     {}
+func (*Unavailable) IsPlaceOrderResult()   {}
+func (*InvalidInput) IsCancelOrderResult() {}
+func (*NotFound) IsCancelOrderResult()     {}
+func (*Conflict) IsCancelOrderResult()     {}
+func (*Forbidden) IsCancelOrderResult()    {}
+func (*Unavailable) IsCancelOrderResult()  {}
 
 // The unions of schema/notification.graphqls.
 func (*NotFound) IsRetryNotificationResult()  {}

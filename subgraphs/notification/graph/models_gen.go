@@ -6,9 +6,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"souk/subgraphs/internal/schema"
 	"strconv"
 	"time"
+
+	"souk/subgraphs/internal/schema"
 )
 
 // One message to one person by one channel.

@@ -10,7 +10,6 @@ import (
 	"errors"
 
 	"souk/subgraphs/internal/connection"
-	"souk/subgraphs/internal/graphql"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/notification/mailroom"
@@ -83,7 +82,7 @@ func (r *queryResolver) Notifications(ctx context.Context, userID *string, order
 		return nil, err
 	}
 	total := 0
-	if graphql.Requested(ctx, "totalCount") {
+	if connection.Requested(ctx, "totalCount") {
 		if total, err = r.Room.Count(ctx, f); err != nil {
 			return nil, err
 		}

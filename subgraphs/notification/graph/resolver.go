@@ -9,7 +9,6 @@ import (
 	"strconv"
 
 	"souk/subgraphs/internal/connection"
-	"souk/subgraphs/internal/graphql"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/notification/mailroom"
@@ -146,7 +145,7 @@ func (r *Resolver) userPages(ctx context.Context, users []*User, page connection
 		return nil, err
 	}
 	var counts map[int64]int
-	if graphql.Requested(ctx, "totalCount") {
+	if connection.Requested(ctx, "totalCount") {
 		if counts, err = r.Room.UserCounts(ctx, seen); err != nil {
 			return nil, err
 		}

@@ -32,8 +32,8 @@ func (d *Desk) Cancel(ctx context.Context, caller identity.Caller, c Cancellatio
 	if !ok {
 		return ledger.Order{}, schema.NewNotFound("order", c.ID)
 	}
-	if utf8.RuneCountInString(c.Reason) > maxReason {
-		return ledger.Order{}, schema.NewConflict("The reason is longer than %d characters.", maxReason)
+	if n := utf8.RuneCountInString(c.Reason); n > maxReason {
+		return ledger.Order{}, schema.Invalid("reason", fmt.Sprintf("has %d characters", n), fmt.Sprintf("at most %d", maxReason))
 	}
 	changed := false
 	o, err := d.Book.Change(ctx, id, caller.Actor(), func(o ledger.Order) (ledger.Event, error) {

@@ -443,6 +443,10 @@ func TestCancel(t *testing.T) {
 			}
 		})
 	}
+	var invalid *schema.InvalidInput
+	if _, err := s.Cancel(t.Context(), anna, checkout.Cancellation{ID: id(o), Reason: strings.Repeat("x", 501)}); !errors.As(err, &invalid) {
+		t.Errorf("an endless reason: %T %v", err, err)
+	}
 	if s.inventory.Free("1") != 5 || s.count("stock_releases") != 0 || s.count("event_outbox WHERE type = 'order.cancelled'") != 1 {
 		t.Errorf("%d free, %d releases left", s.inventory.Free("1"), s.count("stock_releases"))
 	}

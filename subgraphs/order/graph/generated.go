@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"souk/subgraphs/internal/schema"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -19,6 +18,8 @@ import (
 	"github.com/shopspring/decimal"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/subgraphs/internal/schema"
 )
 
 // region    ***************************** api!.gotpl *****************************
@@ -999,7 +1000,7 @@ type OrderEvent {
   version: Int!
   type: String!
   at: DateTime!
-  "Who caused it: a user's id, or ` + "`" + `system` + "`" + `."
+  "Who caused it: a user's id, ` + "`" + `system` + "`" + `, or ` + "`" + `anonymous` + "`" + `."
   actor: String!
   data: JSON!
 }
@@ -1057,7 +1058,7 @@ input CancelOrderInput {
 }
 
 union PlaceOrderResult = OrderPayload | InvalidInput | OutOfStock | NotFound | Conflict | Forbidden | Unavailable
-union CancelOrderResult = OrderPayload | NotFound | Conflict | Forbidden | Unavailable
+union CancelOrderResult = OrderPayload | InvalidInput | NotFound | Conflict | Forbidden | Unavailable
 
 type Query {
   order(id: ID!): Order
@@ -5235,6 +5236,11 @@ func (ec *executionContext) _CancelOrderResult(ctx context.Context, sel ast.Sele
 			return graphql.Null
 		}
 		return ec._NotFound(ctx, sel, obj)
+	case *schema.InvalidInput:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._InvalidInput(ctx, sel, obj)
 	case *schema.Forbidden:
 		if obj == nil {
 			return graphql.Null
@@ -5565,7 +5571,7 @@ func (ec *executionContext) _InvalidField(ctx context.Context, sel ast.Selection
 	return out
 }
 
-var invalidInputImplementors = []string{"InvalidInput", "Error", "PlaceOrderResult"}
+var invalidInputImplementors = []string{"InvalidInput", "Error", "PlaceOrderResult", "CancelOrderResult"}
 
 func (ec *executionContext) _InvalidInput(ctx context.Context, sel ast.SelectionSet, obj *schema.InvalidInput) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invalidInputImplementors)

@@ -6,9 +6,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"souk/subgraphs/internal/schema"
 	"strconv"
 	"time"
+
+	"souk/subgraphs/internal/schema"
 )
 
 type CancelOrderResult interface {
@@ -64,7 +65,7 @@ type OrderEvent struct {
 	Version int       `json:"version"`
 	Type    string    `json:"type"`
 	At      time.Time `json:"at"`
-	// Who caused it: a user's id, or `system`.
+	// Who caused it: a user's id, `system`, or `anonymous`.
 	Actor string      `json:"actor"`
 	Data  schema.JSON `json:"data"`
 }

@@ -9,7 +9,6 @@ import (
 	"context"
 
 	"souk/subgraphs/internal/connection"
-	"souk/subgraphs/internal/graphql"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/order/checkout"
@@ -78,7 +77,7 @@ func (r *queryResolver) Orders(ctx context.Context, userID *string, status *Orde
 		return nil, err
 	}
 	total := 0
-	if graphql.Requested(ctx, "totalCount") {
+	if connection.Requested(ctx, "totalCount") {
 		if total, err = r.Book.Count(ctx, f); err != nil {
 			return nil, err
 		}

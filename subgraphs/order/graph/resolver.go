@@ -9,7 +9,6 @@ import (
 	"strconv"
 
 	"souk/subgraphs/internal/connection"
-	"souk/subgraphs/internal/graphql"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/order/checkout"
@@ -137,7 +136,7 @@ func (r *Resolver) userOrders(ctx context.Context, users []*User, page connectio
 		return nil, err
 	}
 	var counts map[int64]int
-	if graphql.Requested(ctx, "totalCount") {
+	if connection.Requested(ctx, "totalCount") {
 		if counts, err = r.Book.UserCounts(ctx, seen, (*ledger.Status)(status)); err != nil {
 			return nil, err
 		}

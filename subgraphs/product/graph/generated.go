@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"souk/subgraphs/internal/schema"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -19,6 +18,8 @@ import (
 	"github.com/shopspring/decimal"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/subgraphs/internal/schema"
 )
 
 // region    ***************************** api!.gotpl *****************************

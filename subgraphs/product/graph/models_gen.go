@@ -6,12 +6,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"souk/subgraphs/internal/schema"
 	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/shopspring/decimal"
+
+	"souk/subgraphs/internal/schema"
 )
 
 type CreateProductResult interface {
