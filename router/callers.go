@@ -2,12 +2,122 @@ package router
 
 import (
 	"context"
+	"net/http"
+	"strings"
 
+	"souk/router/auth"
+	"souk/router/execute"
 	"souk/router/gateway"
+	"souk/router/gateway/config"
+	"souk/router/limit"
+	"souk/router/operation"
+	"souk/router/rest"
+	"souk/router/supergraph"
 )
 
-// addCallers puts what knows callers, and how often they may ask, before the
-// graph.
-func (r *Router) addCallers(context.Context, *gateway.Options) error {
+// addCallers puts what knows callers, what they may see and how often they
+// may ask, before the graph.
+func (r *Router) addCallers(to *gateway.Options) error {
+	to.Caller = func(req *http.Request) execute.Caller {
+		return execute.Caller{Scope: auth.From(req.Context()).Scope(), Header: req.Header}
+	}
+	if err := r.addAuthentication(to); err != nil {
+		return err
+	}
+	if err := r.addRateLimit(to); err != nil {
+		return err
+	}
+	if c := r.config.Authorization; c.Enabled {
+		to.Authorize = r.authorizer
+	}
+	if r.config.DemandControl.Enabled {
+		to.Admit = r.admitter
+	}
 	return nil
+}
+
+func (r *Router) addAuthentication(to *gateway.Options) error {
+	c := r.config.Authentication.JWT
+	if len(c.JWKS) == 0 {
+		return nil
+	}
+	options := auth.Options{Header: c.Header, Scheme: c.Scheme, Leeway: c.Leeway, Required: c.Required, Metrics: r.metrics}
+	for _, s := range c.JWKS {
+		options.Sources = append(options.Sources, auth.Source(s))
+	}
+	a, err := auth.New(options)
+	if err != nil {
+		return err
+	}
+	to.Middleware = append(to.Middleware, a.Middleware(reject))
+	return nil
+}
+
+func (r *Router) addRateLimit(to *gateway.Options) error {
+	c := r.config.RateLimit
+	if !c.Enabled {
+		return nil
+	}
+	client, err := r.redis(c.RedisURL)
+	if err != nil {
+		return err
+	}
+	options := limit.RateOptions{Requests: c.Requests, Interval: c.Interval, Metrics: r.metrics}
+	if client != nil {
+		options.Redis = client
+	}
+	rate, err := limit.NewRate(options)
+	if err != nil {
+		return err
+	}
+	to.Middleware = append(to.Middleware, rate.Middleware(callerKey(c), reject))
+	return nil
+}
+
+// reject answers what is refused before the graph, in the form of the route.
+func reject(w http.ResponseWriter, r *http.Request, status int, code, message string) {
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		rest.Reject(w, r, code, message)
+		return
+	}
+	auth.RejectGraphQL(w, r, status, code, message)
+}
+
+func callerKey(c config.RateLimit) func(*http.Request) string {
+	switch c.By {
+	case "subject":
+		return limit.BySubject
+	case "header":
+		return limit.ByHeader(c.Header)
+	}
+	return limit.ByAddress
+}
+
+// authorizer decides by the supergraph's @authenticated, @requiresScopes and
+// @policy; a policy holds if the token's claim "policies" names it.
+func (r *Router) authorizer(m *supergraph.Model) gateway.Authorizer {
+	policy := auth.NewPolicy(m, nil)
+	return func(ctx context.Context, op *operation.Operation) (*operation.Operation, error) {
+		filtered, denied := policy.Filter(ctx, op, auth.From(ctx))
+		if len(denied) == 0 {
+			return filtered, nil
+		}
+		r.metrics.DeniedFields.Add(float64(len(denied)))
+		if r.config.Authorization.RejectUnauthorized {
+			return nil, &gateway.Refusal{Status: http.StatusForbidden, Err: &operation.Error{
+				Message: "The operation asks for what the caller may not have: " + denied[0].Message, Code: auth.CodeUnauthorized,
+			}}
+		}
+		return filtered, nil
+	}
+}
+
+// admitter refuses operations that cost too much.
+func (r *Router) admitter(m *supergraph.Model) gateway.Admitter {
+	c := r.config.DemandControl
+	estimator := limit.NewEstimator(m, limit.CostOptions{Max: c.Max, ListSize: c.ListSize, Measure: c.Measure, Metrics: r.metrics})
+	return func(_ context.Context, _ *http.Request, _ http.Header, op *operation.Operation, vars operation.Variables) error {
+		_, err := estimator.Check(op, vars)
+		return err
+	}
 }

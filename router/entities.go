@@ -68,8 +68,8 @@ func kept(s, all config.SubgraphCache) cache.Subgraph {
 
 // redis is a client for what is not the entity cache; nil without a URL. Close
 // closes it.
-func (r *Router) redis() (redis.UniversalClient, error) {
-	options, err := redisOptions(r.config.ResponseCache.Redis.URL)
+func (r *Router) redis(url string) (redis.UniversalClient, error) {
+	options, err := redisOptions(url)
 	if err != nil || options == nil {
 		return nil, err
 	}

@@ -69,12 +69,12 @@ func (r *Router) build(ctx context.Context) error {
 	if err := r.addCache(&options); err != nil {
 		return err
 	}
-	if err := r.addCallers(ctx, &options); err != nil {
+	if err := r.addCallers(&options); err != nil {
 		return err
 	}
 	var err error
 	if r.options.Routes != nil {
-		if r.records, err = r.redis(); err != nil {
+		if r.records, err = r.redis(r.config.ResponseCache.Redis.URL); err != nil {
 			return err
 		}
 		options.REST = r.routes

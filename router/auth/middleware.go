@@ -20,7 +20,7 @@ const (
 // reject function writes that answer; nil for a GraphQL response.
 func (a *Authenticator) Middleware(reject func(w http.ResponseWriter, r *http.Request, status int, code, message string)) func(http.Handler) http.Handler {
 	if reject == nil {
-		reject = rejectGraphQL
+		reject = RejectGraphQL
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +58,8 @@ func (a *Authenticator) challenge(r *http.Request) string {
 	return scheme + ` error="invalid_token"`
 }
 
-func rejectGraphQL(w http.ResponseWriter, r *http.Request, status int, code, message string) {
+// RejectGraphQL answers with a GraphQL response that has one error and no data.
+func RejectGraphQL(w http.ResponseWriter, r *http.Request, status int, code, message string) {
 	media := "application/json"
 	if strings.Contains(r.Header.Get("Accept"), "application/graphql-response+json") {
 		media = "application/graphql-response+json"

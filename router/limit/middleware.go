@@ -1,14 +1,12 @@
 package limit
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"souk/router/auth"
@@ -29,7 +27,7 @@ type Reject func(w http.ResponseWriter, r *http.Request, status int, code, messa
 // those that ask too often.
 func (r *Rate) Middleware(key func(*http.Request) string, reject Reject) func(http.Handler) http.Handler {
 	if reject == nil {
-		reject = rejectGraphQL
+		reject = auth.RejectGraphQL
 	}
 	policy := fmt.Sprintf("%q;q=%d;w=%d", r.options.Name, r.options.Requests, seconds(r.options.Interval))
 	return func(next http.Handler) http.Handler {
@@ -88,17 +86,4 @@ func ByHeader(name string) func(*http.Request) string {
 		}
 		return ByAddress(r)
 	}
-}
-
-func rejectGraphQL(w http.ResponseWriter, r *http.Request, status int, code, message string) {
-	media := "application/json"
-	if strings.Contains(r.Header.Get("Accept"), "application/graphql-response+json") {
-		media = "application/graphql-response+json"
-	}
-	w.Header().Set("Content-Type", media+"; charset=utf-8")
-	w.WriteHeader(status)
-	// A client that is gone is told nothing.
-	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{
-		"message": message, "extensions": map[string]string{"code": code},
-	}}})
 }
