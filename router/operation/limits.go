@@ -19,7 +19,7 @@ type Limits struct {
 	RootFields int
 	// Directives in the whole document.
 	Directives int
-	// Fields of an operation, counted each time a fragment is spread.
+	// Fields of all operations, counted each time a fragment is spread.
 	Fields int
 }
 
@@ -48,6 +48,7 @@ func (l Limits) check(doc *ast.QueryDocument) Errors {
 		m.directives += len(f.Directives)
 	}
 	var errs Errors
+	fields := 0
 	over := func(limit, found int, code, what string, at *ast.Position) {
 		if limit > 0 && found > limit {
 			errs = append(errs, &Error{
@@ -62,7 +63,10 @@ func (l Limits) check(doc *ast.QueryDocument) Errors {
 		over(l.Depth, s.depth, CodeMaxDepth, "levels of fields", op.Position)
 		over(l.Aliases, s.aliases, CodeMaxAliases, "aliases", op.Position)
 		over(l.RootFields, s.roots, CodeMaxRootFields, "root fields", op.Position)
-		over(l.Fields, s.fields, CodeMaxFields, "fields", op.Position)
+		fields = add(fields, s.fields)
+	}
+	if len(doc.Operations) > 0 {
+		over(l.Fields, fields, CodeMaxFields, "fields", doc.Operations[0].Position)
 	}
 	for _, f := range doc.Fragments {
 		m.fragment(f.Name) // unused ones count for their directives

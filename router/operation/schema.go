@@ -70,6 +70,9 @@ func (s *Schema) Parse(text, operationName string) (*Document, error) {
 	if errs := validator.ValidateWithRules(s.schema, doc, s.rules); len(errs) > 0 {
 		return nil, s.suggestTypes(fromValidator(errs, CodeValidationFailed))
 	}
+	if errs := checkMerging(doc); errs != nil {
+		return nil, errs
+	}
 	op, err := choose(doc, operationName)
 	if err != nil {
 		return nil, err
