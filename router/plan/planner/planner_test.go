@@ -7,23 +7,30 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/formatter"
+	"github.com/vektah/gqlparser/v2/parser"
 	"golang.org/x/tools/txtar"
 
+	"souk/router/compose"
 	"souk/router/operation"
 	"souk/router/plan"
 	"souk/router/plan/planner"
 	"souk/router/supergraph"
 )
 
-var update = flag.Bool("update", false, "write the plans that are got into testdata")
+var (
+	update = flag.Bool("update", false, "write the plans that are got into testdata")
+	again  = flag.Bool("compose", false, "write the supergraphs that testdata's subgraphs compose to into testdata")
+)
 
 // TestGolden plans the operations of each case. A case has a supergraph, in
 // supergraph.graphql or, by a path, in supergraph, and perhaps the subgraphs
-// it is composed of; then operations NAME.graphql, each followed by NAME.plan,
+// it is composed of, NAME.graphqls; then operations NAME.graphql, each with NAME.plan,
 // its plan or error. NAME.labels are the labels of overrides that are on,
 // NAME.denied the fields that the caller may not have. If there is a
 // NAME.answer, it is compared with how the plan lays out the answer.
@@ -37,6 +44,9 @@ func TestGolden(t *testing.T) {
 			archive, err := txtar.ParseFile(file)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if *again {
+				recompose(t, archive)
 			}
 			c := open(t, archive)
 			out := txtar.Archive{Comment: archive.Comment}
@@ -61,12 +71,46 @@ func TestGolden(t *testing.T) {
 					compare(name+".answer", answer)
 				}
 			}
-			if *update {
+			if *update || *again {
 				if err := os.WriteFile(file, txtar.Format(&out), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
 		})
+	}
+}
+
+// recompose composes a case's subgraphs, if it has any. Of the supergraph, the
+// definitions that all supergraphs have alike are left away.
+func recompose(t *testing.T, archive *txtar.Archive) {
+	var parts []compose.Subgraph
+	for _, f := range archive.Files {
+		if name, ok := strings.CutSuffix(f.Name, ".graphqls"); ok {
+			parts = append(parts, compose.Subgraph{Name: name, URL: "http://" + name, SDL: string(f.Data)})
+		}
+	}
+	if parts == nil {
+		return
+	}
+	sdl, err := compose.Compose(t.Context(), parts)
+	if err != nil {
+		t.Logf("composed by other means: %v", err)
+		return
+	}
+	doc, err := parser.ParseSchema(&ast.Source{Input: sdl})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc.Directives = nil
+	doc.Definitions = slices.DeleteFunc(doc.Definitions, func(d *ast.Definition) bool {
+		return d.Name != "join__Graph" && (strings.HasPrefix(d.Name, "join__") || strings.HasPrefix(d.Name, "link__"))
+	})
+	var b bytes.Buffer
+	formatter.NewFormatter(&b, formatter.WithIndent("  ")).FormatSchemaDocument(doc)
+	for i := range archive.Files {
+		if archive.Files[i].Name == "supergraph.graphql" {
+			archive.Files[i].Data = b.Bytes()
+		}
 	}
 }
 
