@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
-	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -29,12 +27,18 @@ type Transport struct {
 
 var _ execute.Transport = (*Transport)(nil)
 
+// A client sends one request to a subgraph and reads the answer.
+type client interface {
+	roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header) (*execute.SubgraphResponse, error)
+	// close closes what is idle.
+	close()
+}
+
 // A subgraph is one of them, ready for requests.
 type subgraph struct {
 	Subgraph
 	name    string
-	url     *url.URL
-	client  *http.Transport
+	client  client
 	streams *http.Transport // for subscriptions
 	header  http.Header     // what every request has
 	rules   []headerRule
@@ -75,35 +79,22 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 		return nil, fmt.Errorf("subscription protocol %q is neither ws nor sse", p)
 	}
 	made := &subgraph{
-		Subgraph: s, name: name, url: u, rules: compileHeaders(s.Headers),
-		client: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         s.Dial,
-			TLSHandshakeTimeout: 10 * time.Second,
-			MaxConnsPerHost:     s.MaxConnections,
-			MaxIdleConns:        s.MaxIdleConnections,
-			MaxIdleConnsPerHost: s.MaxIdleConnections,
-			IdleConnTimeout:     s.IdleTimeout,
-			DisableCompression:  true,
-			ForceAttemptHTTP2:   true,
-			ReadBufferSize:      16 << 10,
-			WriteBufferSize:     16 << 10,
-		},
+		Subgraph: s, name: name, rules: compileHeaders(s.Headers),
 		header: http.Header{
 			"Content-Type": {"application/json"},
 			"Accept":       {"application/graphql-response+json, application/json;q=0.9"},
 			"User-Agent":   {"souk"},
 		},
 	}
-	if s.HTTP2 {
-		made.client.Protocols = new(http.Protocols)
-		made.client.Protocols.SetHTTP2(true)
-		made.client.Protocols.SetUnencryptedHTTP2(true)
+	made.client = newStandard(u, &s)
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u})
+	if err == nil && proxy == nil && u.Scheme == "http" && !s.HTTP2 {
+		made.client = newDirect(u, &s, made.header)
 	}
 	made.streams = &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         s.Dial,
-		TLSHandshakeTimeout: made.client.TLSHandshakeTimeout,
+		TLSHandshakeTimeout: 10 * time.Second,
 		DisableCompression:  true,
 		// An idle one serves nothing: each stream has its own connection.
 		DisableKeepAlives: true,
@@ -119,7 +110,7 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 // requests.
 func (t *Transport) Close() {
 	for _, s := range t.subgraphs {
-		s.client.CloseIdleConnections()
+		s.client.close()
 	}
 }
 
@@ -174,21 +165,21 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 		header = header.Clone()
 		t.options.Propagator.Inject(ctx, propagation.HeaderCarrier(header))
 	}
-	limited, cancel := context.WithTimeout(ctx, s.Timeout)
-	defer cancel()
+	deadline := time.Now().Add(s.Timeout)
 	wait := s.Retry.Interval
 	s.budget.earn()
 	for attempt := 1; ; attempt++ {
 		if s.breaker != nil && !s.breaker.TryAcquirePermit() {
 			return nil, &execute.TransportError{Code: execute.CodeCircuitOpen, Message: "is not asked for now: it failed too often"}
 		}
-		resp, err := s.attempt(limited, r.Body, header)
+		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, header)
 		failed := err != nil && retriable(err)
 		s.record(ctx, failed)
-		if !failed || r.Kind != operation.Query || attempt >= s.Retry.MaxAttempts || limited.Err() != nil || !s.budget.spend() {
+		if !failed || r.Kind != operation.Query || attempt >= s.Retry.MaxAttempts || ctx.Err() != nil || !s.budget.spend() {
 			return resp, s.explain(ctx, err)
 		}
-		if !sleep(limited, wait/2+time.Duration(t.options.Jitter()*float64(wait/2))) {
+		pause := wait/2 + time.Duration(t.options.Jitter()*float64(wait/2))
+		if time.Until(deadline) < pause || !sleep(ctx, pause) {
 			return nil, s.explain(ctx, err)
 		}
 		wait *= 2
@@ -243,93 +234,5 @@ func retriable(err error) bool {
 		return true
 	default:
 		return t.Status == 0
-	}
-}
-
-// attempt sends a request once.
-func (s *subgraph) attempt(ctx context.Context, body *execute.Buffer, header http.Header) (*execute.SubgraphResponse, error) {
-	request := (&http.Request{
-		Method: http.MethodPost, URL: s.url, Host: s.url.Host, Header: header,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: newRequestBody(body), ContentLength: int64(len(body.B)),
-		GetBody: func() (io.ReadCloser, error) { return newRequestBody(body), nil },
-	}).WithContext(ctx)
-	response, err := s.client.RoundTrip(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	if err := s.acceptable(response); err != nil {
-		// What little is left to read lets the connection be used again.
-		_, _ = io.CopyN(io.Discard, response.Body, 4<<10)
-		return nil, err
-	}
-	read, err := s.read(response)
-	if err != nil {
-		return nil, err
-	}
-	return &execute.SubgraphResponse{Status: response.StatusCode, Header: response.Header, Body: read}, nil
-}
-
-// acceptable says what is wrong with a response that cannot be a GraphQL one.
-func (s *subgraph) acceptable(r *http.Response) error {
-	e := &execute.TransportError{Code: execute.CodeHTTP, Status: r.StatusCode}
-	if r.StatusCode >= 300 && r.StatusCode <= 399 {
-		e.Message = fmt.Sprintf("answered with a redirect (status %d), which is not followed", r.StatusCode)
-		e.Err = fmt.Errorf("redirect to %q", r.Header.Get("Location"))
-		return e
-	}
-	contentType := r.Header.Get("Content-Type")
-	switch contentType {
-	case "application/json", "application/graphql-response+json", "":
-		return nil
-	}
-	media, _, err := mime.ParseMediaType(contentType)
-	if err == nil && (media == "application/json" || media == "application/graphql-response+json") {
-		return nil
-	}
-	if r.StatusCode >= 200 && r.StatusCode <= 299 {
-		e.Code, e.Message = execute.CodeMalformed, fmt.Sprintf("answered with %q instead of JSON", contentType)
-	} else {
-		e.Message = fmt.Sprintf("answered with status %d", r.StatusCode)
-	}
-	return e
-}
-
-// read reads a response's body.
-func (s *subgraph) read(r *http.Response) (*execute.Buffer, error) {
-	limit := s.MaxResponseBytes
-	tooLarge := &execute.TransportError{
-		Code: execute.CodeHTTP, Message: fmt.Sprintf("answered more than %d bytes", limit), Status: r.StatusCode,
-	}
-	if r.ContentLength > int64(limit) {
-		return nil, tooLarge
-	}
-	b := execute.NewBuffer(max(int(r.ContentLength)+1, 512))
-	for {
-		if len(b.B) == cap(b.B) {
-			larger := execute.NewBuffer(2 * cap(b.B))
-			larger.B = append(larger.B, b.B...)
-			b.Release()
-			b = larger
-		}
-		n, err := r.Body.Read(b.B[len(b.B):cap(b.B)])
-		b.B = b.B[:len(b.B)+n]
-		switch {
-		case len(b.B) > limit:
-			b.Release()
-			return nil, tooLarge
-		case errors.Is(err, io.EOF):
-			return b, nil
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			received := len(b.B)
-			b.Release()
-			return nil, &execute.TransportError{
-				Code: execute.CodeHTTP, Message: fmt.Sprintf("cut its answer short after %d bytes", received), Err: err,
-			}
-		case err != nil:
-			b.Release()
-			return nil, err
-		}
 	}
 }

@@ -1,0 +1,256 @@
+package subgraph_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"souk/router/execute"
+	"souk/router/operation"
+	"souk/router/subgraph"
+)
+
+// wire is a server that reads whole requests and answers each connection's
+// with the given bytes, in turn; it closes a connection that it has nothing
+// more for.
+func wire(t testing.TB, s subgraph.Subgraph, answers ...string) (*subgraph.Transport, *atomic.Int32) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var connections atomic.Int32
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			connections.Add(1)
+			wg.Go(func() {
+				defer conn.Close()
+				r := bufio.NewReader(conn)
+				for _, answer := range answers {
+					request, err := http.ReadRequest(r)
+					if err != nil {
+						return
+					}
+					_, _ = io.Copy(io.Discard, request.Body)
+					_, _ = io.WriteString(conn, answer)
+				}
+			})
+		}
+	})
+	s.URL = "http://" + listener.Addr().String() + "/graphql?x=1"
+	tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": s}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		tr.Close()
+		_ = listener.Close()
+		wg.Wait()
+	})
+	return tr, &connections
+}
+
+const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+func TestWire(t *testing.T) {
+	tests := []struct {
+		name, answer, want, failure string
+	}{
+		{"length", ok, "{}", ""},
+		{"bare line feeds", "HTTP/1.1 200 OK\nContent-Length: 2\n\n{}", "{}", ""},
+		{"early hints", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + ok, "{}", ""},
+		{"to the end", "HTTP/1.0 200 OK\r\n\r\n{\"data\":1}", `{"data":1}`, ""},
+		{"chunks", "HTTP/1.1 200\r\ntransfer-encoding: Chunked\r\n\r\n1;x=y\r\n{\r\n1\r\n}\r\n0\r\nTrailer: x\r\n\r\n", "{}", ""},
+		{"no content", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", "", ""},
+		{"equal lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\n{}", "{}", ""},
+		{"other lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "", "did not answer in HTTP"},
+		{"negative length", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}", "", "did not answer in HTTP"},
+		{"length and chunks", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}", "", "did not answer in HTTP"},
+		{"other encoding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n{}", "", "did not answer in HTTP"},
+		{"folded", "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n", "", "did not answer in HTTP"},
+		{"upgrade", "HTTP/1.1 101 Switching Protocols\r\n\r\n", "", "did not answer in HTTP"},
+		{"not HTTP", "SSH-2.0-OpenSSH_9.2\r\n", "", "did not answer in HTTP"},
+		{"HTTP/2", "HTTP/2.0 200 OK\r\n\r\n", "", "did not answer in HTTP"},
+		{"endless head", "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-Filler: 0123456789\r\n", 4000), "", "did not answer in HTTP"},
+		{"long line", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 20_000), "", "did not answer in HTTP"},
+		{"cut head", "HTTP/1.1 200 OK\r\nContent-Le", "", "cut its answer short after 0 bytes"},
+		{"cut chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a", "", "cut its answer short after 3 bytes"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			tr, _ := wire(t, subgraph.Subgraph{}, test.answer)
+			resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+			var e *execute.TransportError
+			switch {
+			case test.failure == "" && err != nil:
+				t.Error(err)
+			case test.failure == "" && string(resp.Body.B) != test.want:
+				t.Errorf("got %q", resp.Body.B)
+			case test.failure != "" && (!errors.As(err, &e) || e.Message != test.failure):
+				t.Errorf("got %v, %v; want %q", resp, err, test.failure)
+			}
+		})
+	}
+}
+
+// A connection is used again, unless the subgraph wants it closed; one that
+// the subgraph has closed meanwhile costs no request.
+func TestConnectionReuse(t *testing.T) {
+	tests := []struct {
+		name        string
+		kind        operation.Kind
+		answers     []string
+		connections int32
+	}{
+		{"kept", operation.Query, []string{ok, ok, ok, ok}, 1},
+		{"closed by a header", operation.Query, []string{strings.Replace(ok, "Content-Type", "Connection: Close\r\nContent-Type", 1), ok}, 4},
+		{"closed while idle", operation.Query, []string{ok, ok}, 2},
+		{"closed while idle", operation.Mutation, []string{ok, ok}, 2},
+		{"more than asked for", operation.Query, []string{ok + "HTTP/1.1 200 OK\r\n\r\n", ok}, 4},
+	}
+	for _, test := range tests {
+		t.Run(test.name+" "+test.kind.String(), func(t *testing.T) {
+			tr, connections := wire(t, subgraph.Subgraph{}, test.answers...)
+			for range 4 {
+				resp, err := tr.Send(t.Context(), request(test.kind, `{}`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Release()
+				if test.kind == operation.Mutation {
+					// Let the closing arrive: what comes over the wire cannot be waited for.
+					time.Sleep(5 * time.Millisecond)
+				}
+			}
+			if got := connections.Load(); got != test.connections {
+				t.Errorf("%d connections, want %d", got, test.connections)
+			}
+		})
+	}
+}
+
+// A mutation that got no answer is not sent again.
+func TestMutationSentOnce(t *testing.T) {
+	tr, connections := wire(t, subgraph.Subgraph{}, "")
+	if _, err := tr.Send(t.Context(), request(operation.Mutation, `{}`)); err == nil || connections.Load() != 1 {
+		t.Errorf("%d connections, err %v", connections.Load(), err)
+	}
+}
+
+func TestMaxConnections(t *testing.T) {
+	var now, most atomic.Int32
+	release := make(chan struct{})
+	tr := transport(t, subgraph.Subgraph{MaxConnections: 2}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		<-release
+		now.Add(-1)
+		answer(w, 200, "application/json", "{}")
+	})
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp.Body.Release()
+		})
+	}
+	deadline := time.Now().Add(5 * time.Second)
+	for now.Load() < 2 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	// One that gives up waiting takes no place away.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := tr.Send(ctx, request(operation.Query, `{}`)); !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v", err)
+	}
+	close(release)
+	wg.Wait()
+	if most.Load() != 2 {
+		t.Errorf("%d at once", most.Load())
+	}
+}
+
+func TestHeaderInjection(t *testing.T) {
+	tr, _ := wire(t, subgraph.Subgraph{Headers: []subgraph.HeaderRules{{Propagate: []subgraph.Propagation{{From: "X"}}}}}, ok)
+	r := request(operation.Query, `{}`)
+	r.Header = http.Header{"X": {"a\r\nAuthorization: b"}}
+	if resp, err := tr.Send(t.Context(), r); err == nil {
+		t.Errorf("got %v", resp)
+	}
+}
+
+func TestCacheControlHeader(t *testing.T) {
+	tr, _ := wire(t, subgraph.Subgraph{}, strings.Replace(ok, "Content-Type", "cache-control: max-age=60\r\nAGE: 7\r\nContent-Type", 1))
+	resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Header.Get("Cache-Control") != "max-age=60" || resp.Header.Get("Age") != "7" {
+		t.Errorf("header %v", resp.Header)
+	}
+}
+
+// FuzzWire gives the client any bytes for an answer: it neither panics nor
+// waits for more than is announced.
+func FuzzWire(f *testing.F) {
+	f.Add([]byte(ok))
+	f.Add([]byte("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n\r\n"))
+	f.Add([]byte("HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, bytes []byte) {
+		tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": {
+			URL: "http://a/", MaxResponseBytes: 1 << 10, Timeout: 5 * time.Second,
+			Dial: func(context.Context, string, string) (net.Conn, error) { return &scripted{in: bytes}, nil },
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tr.Close()
+		for range 2 {
+			resp, err := tr.Send(context.Background(), request(operation.Query, `{}`))
+			if err == nil {
+				resp.Body.Release()
+			} else if errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// scripted is a connection that gives bytes and then ends.
+type scripted struct {
+	net.Conn
+	in []byte
+}
+
+func (c *scripted) Read(b []byte) (int, error) {
+	if len(c.in) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, c.in)
+	c.in = c.in[n:]
+	return n, nil
+}
+
+func (c *scripted) Write(b []byte) (int, error)   { return len(b), nil }
+func (c *scripted) Close() error                  { return nil }
+func (c *scripted) SetDeadline(t time.Time) error { return nil }
