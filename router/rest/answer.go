@@ -119,9 +119,6 @@ func (q *request) typedProblem(typed *problemType, s *shape, v *value) *problem 
 	if q.ifMatch {
 		p.status = typed.ifMatch
 	}
-	if p.status == http.StatusUnauthorized { // RFC 9110, section 11.6.1, asks for a challenge
-		p.withHeader("WWW-Authenticate", "Bearer")
-	}
 	for i := range v.members {
 		m := &v.members[i]
 		field := s.field(m.name)
@@ -143,7 +140,7 @@ func (q *request) typedProblem(typed *problemType, s *shape, v *value) *problem 
 			p.extra = append(p.extra, member{m.name, value{raw: field.write(nil, &m.value)}})
 		}
 	}
-	return p
+	return p.withUsualHeaders()
 }
 
 func (q *request) violationsOf(list *value) []violation {
@@ -162,10 +159,6 @@ func (q *request) violationsOf(list *value) []violation {
 	return all
 }
 
-// retryAfter is what a client is told to wait, in seconds, when something is out
-// of reach and does not itself say for how long.
-const retryAfter = "2"
-
 // graphProblem makes a problem of the errors of a GraphQL response: of the first
 // one that says most about whose fault it is. What the graph has to say in
 // headers, such as Retry-After, is said.
@@ -181,19 +174,10 @@ func graphProblem(answer *Answer) *problem {
 	if best.code() != "" {
 		p.code = best.code()
 	}
-	switch kind.status {
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		if given, ok := best.Extensions["retryAfter"]; ok {
-			p.withHeader("Retry-After", fmt.Sprint(given))
-		} else if p.headers.Get("Retry-After") == "" {
-			p.withHeader("Retry-After", retryAfter)
-		}
-	case http.StatusUnauthorized:
-		if p.headers.Get("WWW-Authenticate") == "" {
-			p.withHeader("WWW-Authenticate", "Bearer")
-		}
+	if given, ok := best.Extensions["retryAfter"]; ok {
+		p.withHeader("Retry-After", fmt.Sprint(given))
 	}
-	return p
+	return p.withUsualHeaders()
 }
 
 // graphKind gives the kind of problem that a GraphQL error's code stands for.

@@ -10,8 +10,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"souk/router/rest"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -60,10 +63,17 @@ func TestOpenAPIIsValid(t *testing.T) {
 	}
 }
 
+// TestOpenAPIGolden shows a whole description, of a small graph.
 func TestOpenAPIGolden(t *testing.T) {
-	h, _ := newHandler(t, nil)
+	h, err := rest.New(rest.Options{
+		Documents: fstest.MapFS{"things.graphql": {Data: []byte(smallRoutes)}}, SchemaSDL: smallSchema, Graph: &graph{},
+		Title: "Things", APIVersion: "2",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	got := openAPI(t, h)
-	const file = "testdata/openapi.json"
+	const file = "testdata/things.openapi.json"
 	if *update {
 		if err := os.WriteFile(file, got, 0o600); err != nil {
 			t.Fatal(err)
@@ -77,6 +87,28 @@ func TestOpenAPIGolden(t *testing.T) {
 		t.Errorf("the description is not that of %s; look at the difference with go test -update", file)
 	}
 }
+
+const smallRoutes = `
+"""
+Make a thing
+It is there at once.
+"""
+mutation makeThing("What it is called." $name: String! @example(value: "lamp"), $price: PriceInput @wrap(field: "amount"))
+@rest(method: POST, path: "/v1/things", status: 201, result: "make.thing", location: "/v1/things/{id}", version: "version", tag: "Things") {
+  make(input: {name: $name, price: $price}) {
+    ... on Made { thing { ...Thing } }
+    ... on Taken @problem(status: 409) { message code }
+  }
+}
+
+"List things"
+query listThings($first: Int, $after: String)
+@rest(method: GET, path: "/v1/things", result: "things.nodes", page: "things", pageSize: 5, tag: "Things") {
+  things(first: $first, after: $after) { nodes { ...Thing } pageInfo { hasNextPage endCursor } }
+}
+
+fragment Thing on Thing { id name price @unwrap { amount } version }
+`
 
 func compilerOf(t testing.TB, h http.Handler) *jsonschema.Compiler {
 	t.Helper()

@@ -41,6 +41,26 @@ func (p *problem) withHeader(name, value string) *problem {
 	return p
 }
 
+// retryAfter is what a client is told to wait, in seconds, when something is out
+// of reach and does not itself say for how long.
+const retryAfter = "2"
+
+// withUsualHeaders adds what the problem's status asks for, where it is not said
+// already: a challenge (RFC 9110, section 11.6.1), or when to try again.
+func (p *problem) withUsualHeaders() *problem {
+	switch p.status {
+	case http.StatusUnauthorized:
+		if p.headers.Get("WWW-Authenticate") == "" {
+			p.withHeader("WWW-Authenticate", "Bearer")
+		}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		if p.headers.Get("Retry-After") == "" {
+			p.withHeader("Retry-After", retryAfter)
+		}
+	}
+	return p
+}
+
 // response renders the problem for a request.
 func (p *problem) response(r *http.Request) *response {
 	var b bytes.Buffer
