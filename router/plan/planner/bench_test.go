@@ -146,3 +146,30 @@ func TestLimit(t *testing.T) {
 		})
 	}
 }
+
+// TestLongChain plans a chain through all subgraphs, the key of each of which
+// needs the one before, also for a neighbour that has the same keys. Looked
+// at naively that would double with each subgraph.
+func TestLongChain(t *testing.T) {
+	const graphs = 16
+	var b strings.Builder
+	b.WriteString("schema @link(url: \"https://specs.apollo.dev/join/v0.3\", for: EXECUTION) { query: Query }\nenum join__Graph {\n")
+	var query, node, fields string
+	for g := range graphs {
+		fmt.Fprintf(&b, "  G%d @join__graph(name: \"g%d\", url: \"\")\n", g, g)
+		query += fmt.Sprintf(" @join__type(graph: G%d)", g)
+		node += fmt.Sprintf(" @join__type(graph: G%d, key: \"k%d next { k%d }\")", g, g, g)
+		fields += fmt.Sprintf("  k%d: ID @join__field(graph: G%d) @join__field(graph: G%d, external: true)\n", g, (g+graphs-1)%graphs, g)
+	}
+	fmt.Fprintf(&b, "}\ntype Query%s { node: Node @join__field(graph: G0) }\ntype Node%s {\n%s  last: Int @join__field(graph: G%d)\n  next: Node\n}\n", query, node, fields, graphs-1)
+	c := open(t, &txtar.Archive{Files: []txtar.File{{Name: "supergraph.graphql", Data: []byte(b.String())}}})
+	p, err := planner.New(c.model, planner.Options{MaxMoves: 20_000}).Plan(c.operation(t, "{ node { last } }"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.subgraphs = subgraphs(t, c.sdl, c.model)
+	check(t, c, p)
+	if len(p.Steps) != graphs {
+		t.Errorf("%d steps", len(p.Steps))
+	}
+}

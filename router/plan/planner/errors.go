@@ -59,7 +59,7 @@ var errTooLarge = errors.New("too large")
 
 // explain makes the error that callers see.
 func (p *Planner) explain(w *walker, err error) error {
-	if err == errTooLarge {
+	if w.left < 0 {
 		return &LimitError{Limit: "MaxMoves", Value: p.options.MaxMoves}
 	}
 	var u *unreachable

@@ -243,10 +243,24 @@ func (w *walker) field(s *stand, f *operation.Field) ([]*goal, error) {
 	if def == nil {
 		return nil, &unreachable{s, f}
 	}
+	if len(w.entering) > 0 {
+		// What keys are made of is mostly where the rest of them is.
+		if ways := w.fieldMoves(s, s.moves, f, false); len(ways) > 0 {
+			if goals, err := w.below(ways, def, f, false); err == nil || s.closed {
+				return goals, err
+			}
+		}
+	}
 	ways, deferred := w.ways(s, f, def)
 	if len(ways) == 0 {
 		return nil, &unreachable{s, f}
 	}
+	return w.below(ways, def, f, deferred)
+}
+
+// below finds the ways to all that is selected below a field, given those to
+// the field.
+func (w *walker) below(ways []*move, def *supergraph.Field, f *operation.Field, deferred bool) ([]*goal, error) {
 	if !def.Named.Composite() {
 		return []*goal{{ways: ways, part: w.part}}, nil
 	}
