@@ -55,7 +55,7 @@ type metrics struct {
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
-	return &metrics{
+	m := &metrics{
 		published:     metricPublished.NewCounter(r),
 		handled:       metricHandled.NewCounter(r),
 		failed:        metricFailed.NewCounter(r),
@@ -64,4 +64,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		retrying:      metricPending.NewGauge(r),
 		lags:          metricLag.NewGauge(r),
 	}
+	// They are there from the beginning: nothing waits.
+	m.outboxWaiting.WithLabelValues().Set(0)
+	m.outboxAge.WithLabelValues().Set(0)
+	return m
 }

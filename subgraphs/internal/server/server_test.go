@@ -1,0 +1,289 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"souk/dev/pgserver/pgtest"
+	"souk/subgraphs/internal/server"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// process is a service that runs in the background.
+type process struct {
+	url  string
+	env  server.Environment
+	stop context.CancelFunc
+	done chan error
+}
+
+func environment(t *testing.T) server.Environment {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server.Environment{
+		Name: "test", Listener: listener, DatabaseURL: pgtest.Database(t),
+		RedisURL: "redis://" + miniredis.RunT(t).Addr(), Logger: quiet,
+	}
+}
+
+func launch(t *testing.T, env server.Environment, migrations fstest.MapFS, build server.Builder) *process {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	p := &process{url: "http://" + env.Listener.Addr().String(), env: env, stop: stop, done: make(chan error, 1)}
+	t.Cleanup(stop)
+	go func() {
+		if migrations == nil {
+			p.done <- server.Run(ctx, env, nil, build)
+			return
+		}
+		p.done <- server.Run(ctx, env, migrations, build)
+	}()
+	await(t, "the service is ready", func() bool {
+		status, _ := get(t, p.url+"/readyz")
+		return status == http.StatusOK
+	})
+	return p
+}
+
+func (p *process) end(t *testing.T) error {
+	t.Helper()
+	p.stop()
+	select {
+	case err := <-p.done:
+		return err
+	case <-time.After(20 * time.Second):
+		t.Fatal("the service does not stop")
+		return nil
+	}
+}
+
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("it never came about that %s", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return response.StatusCode, string(text)
+}
+
+func serving(h http.HandlerFunc) server.Builder {
+	return func(context.Context, server.Resources) (*server.Service, error) {
+		return &server.Service{Handler: h}, nil
+	}
+}
+
+func TestProbes(t *testing.T) {
+	env := environment(t)
+	redis := miniredis.RunT(t)
+	env.RedisURL = "redis://" + redis.Addr() + "?max_retries=-1&dial_timeout=200ms"
+	p := launch(t, env, nil, serving(http.NotFound))
+	if status, body := get(t, p.url+"/healthz"); status != 200 || !strings.Contains(body, `"ok"`) {
+		t.Errorf("/healthz: %d %s", status, body)
+	}
+	if status, body := get(t, p.url+"/metrics"); status != 200 || !strings.Contains(body, "souk_event_outbox_age_seconds") {
+		t.Errorf("/metrics: %d %s", status, body)
+	}
+	redis.Close()
+	status, body := get(t, p.url+"/readyz")
+	var answer struct {
+		Status string
+		Checks map[string]string
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if status != 200 || answer.Status != "ready" || answer.Checks["postgres"] != "ok" || answer.Checks["redis"] == "ok" {
+		t.Errorf("/readyz without Redis: %d %s", status, body)
+	}
+	if err := p.end(t); err != nil {
+		t.Error(err)
+	}
+}
+
+// A request in progress is finished, a stream is ended, and workers stop last.
+func TestDrain(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	var streamEnded, workerEnded atomic.Bool
+	p := launch(t, environment(t), nil, func(context.Context, server.Resources) (*server.Service, error) {
+		mux := http.NewServeMux()
+		mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
+			close(entered)
+			<-leave
+			if err := r.Context().Err(); err != nil || workerEnded.Load() {
+				t.Errorf("a request in progress lost its ground: %v", err)
+			}
+			io.WriteString(w, "done")
+		})
+		mux.HandleFunc("/stream", func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			streamEnded.Store(true)
+		})
+		worker := func(ctx context.Context) error {
+			<-ctx.Done()
+			workerEnded.Store(true)
+			return nil
+		}
+		return &server.Service{Handler: mux, Workers: []func(context.Context) error{worker}}, nil
+	})
+	slow, stream := make(chan string, 1), make(chan error, 1)
+	go func() {
+		_, body := get(t, p.url+"/slow")
+		slow <- body
+	}()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept", "text/event-stream")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	go func() {
+		_, err := io.ReadAll(response.Body)
+		stream <- err
+	}()
+	<-entered
+	p.stop()
+	if err := <-stream; err != nil {
+		t.Errorf("the stream was cut off: %v", err)
+	}
+	close(leave)
+	if got := <-slow; got != "done" {
+		t.Errorf("the request in progress got %q", got)
+	}
+	if err := p.end(t); err != nil {
+		t.Error(err)
+	}
+	if !streamEnded.Load() || !workerEnded.Load() {
+		t.Errorf("stream ended %t, worker ended %t", streamEnded.Load(), workerEnded.Load())
+	}
+	if status, _ := get(t, p.url+"/healthz"); status != 0 {
+		t.Errorf("still answering: %d", status)
+	}
+}
+
+func TestFailedWorkerEndsTheService(t *testing.T) {
+	broken := errors.New("broken for good")
+	fail := make(chan struct{})
+	p := launch(t, environment(t), nil, func(context.Context, server.Resources) (*server.Service, error) {
+		worker := func(context.Context) error { <-fail; return broken }
+		return &server.Service{Handler: http.NotFoundHandler(), Workers: []func(context.Context) error{worker}}, nil
+	})
+	close(fail)
+	if err := <-p.done; !errors.Is(err, broken) {
+		t.Errorf("the service ended with %v", err)
+	}
+}
+
+func TestMigrations(t *testing.T) {
+	first := fstest.MapFS{"001_a.sql": {Data: []byte(`create table a (n int);`)}}
+	second := fstest.MapFS{
+		"001_a.sql": first["001_a.sql"],
+		"002_b.sql": {Data: []byte("alter table a add m int;\n---- create above / drop below ----\nalter table a drop m;")},
+	}
+	env := environment(t)
+	for _, migrations := range []fstest.MapFS{first, second, second, first /* an older release, still there */} {
+		p := launch(t, env, migrations, serving(http.NotFound))
+		if err := p.end(t); err != nil {
+			t.Fatal(err)
+		}
+		again, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		env.Listener = again
+	}
+	p := launch(t, env, second, func(ctx context.Context, r server.Resources) (*server.Service, error) {
+		_, err := r.DB.Exec(ctx, `select m from a`)
+		return &server.Service{Handler: http.NotFoundHandler()}, err
+	})
+	if err := p.end(t); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is wrong with the environment is told in one line that names the
+// variable.
+func TestEnvironmentErrors(t *testing.T) {
+	good := map[string]string{"DATABASE_URL": "postgres://localhost/product"}
+	for _, c := range []struct{ key, value, want string }{
+		{"DATABASE_URL", "", "DATABASE_URL is not set; give the product service a database of its own, such as postgres://souk:secret@localhost:5432/product"},
+		{"DATABASE_URL", "mysql:/x", "DATABASE_URL cannot be read"},
+		{"REDIS_URL", "localhost:6379", "REDIS_URL cannot be read"},
+		{"PORT", "http", `PORT is "http"; set it to a port number, such as 8080`},
+		{"AUTH_MODE", "off", `AUTH_MODE is "off"; set it to tutorial or enforced`},
+		{"INVENTORY_SERVICE_URL", "inventory:8080", `INVENTORY_SERVICE_URL is "inventory:8080"; set it to a base URL, such as http://inventory-service:8080`},
+		{"DRAIN_TIMEOUT", "20", `DRAIN_TIMEOUT is "20"; set it to a duration, such as 5s`},
+	} {
+		_, err := server.FromOS("product", func(key string) (string, bool) {
+			if key == c.key {
+				return c.value, true
+			}
+			v, ok := good[key]
+			return v, ok
+		})
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s=%s: %v", c.key, c.value, err)
+		}
+	}
+	env, err := server.FromOS("product", func(key string) (string, bool) { v, ok := good[key]; return v, ok })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if env.Addr != ":8080" || env.RedisURL != "redis://redis-service:6379" || env.Services["inventory"] != "http://inventory-service:8080" || env.AuthMode != server.Enforced {
+		t.Errorf("defaults %+v", env)
+	}
+}
+
+func TestWhatCannotStart(t *testing.T) {
+	env := environment(t)
+	other := env.Listener
+	defer other.Close()
+	taken := other.Addr().String()
+	env.Listener, env.Addr = nil, taken
+	err := server.Run(t.Context(), env, nil, serving(http.NotFound))
+	if err == nil || !strings.Contains(err.Error(), "cannot listen on "+taken) || !strings.Contains(err.Error(), "set PORT to a free port") {
+		t.Errorf("a taken port: %v", err)
+	}
+	env.DatabaseURL = strings.Replace(env.DatabaseURL, "/test_", "/no_such_", 1)
+	err = server.Run(t.Context(), env, nil, serving(http.NotFound))
+	if err == nil || !strings.Contains(err.Error(), "cannot use the Postgres database") || !strings.Contains(err.Error(), "set DATABASE_URL") {
+		t.Errorf("no such database: %v", err)
+	}
+}
