@@ -32,11 +32,15 @@ func TestStore(t *testing.T) {
 // store is a running system and a client of it.
 type store struct {
 	*dev.System
+	token string // sent with each call, unless empty
 }
 
 func open(t *testing.T, opts dev.Options) *store {
 	t.Helper()
-	opts.Listen, opts.AuthMode = "127.0.0.1:0", "tutorial"
+	opts.Listen = "127.0.0.1:0"
+	if opts.AuthMode == "" {
+		opts.AuthMode = "tutorial"
+	}
 	opts.Log, opts.LogLevel = logWriter{t}, "warn"
 	system, err := dev.Start(t.Context(), opts)
 	if err != nil {
@@ -48,7 +52,7 @@ func open(t *testing.T, opts dev.Options) *store {
 		}
 		http.DefaultClient.CloseIdleConnections()
 	})
-	return &store{system}
+	return &store{System: system}
 }
 
 // logWriter shows what the system warns of beside the test that caused it.
@@ -75,6 +79,9 @@ func (s *store) call(ctx context.Context, method, path, body string) answer {
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if s.token != "" {
+		req.Header.Set("Authorization", "Bearer "+s.token)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {

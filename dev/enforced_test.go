@@ -1,0 +1,72 @@
+package dev_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"souk/dev"
+)
+
+// With authentication enforced, each sees and does what is theirs.
+func TestEnforced(t *testing.T) {
+	anyone := open(t, dev.Options{AuthMode: "enforced"})
+	ada, grace, admin := anyone.logIn(t, "ada", "tutorial-ada"), anyone.logIn(t, "grace", "tutorial-grace"), anyone.logIn(t, "admin", "tutorial-admin")
+
+	order := ada.order(t, "1", "1")
+	for name, who := range map[string]*store{"owner": ada, "administrator": admin} {
+		if got := who.seenOrder(t, order); !strings.Contains(got, `"email":"ada.lovelace@example.com"`) {
+			t.Errorf("the %s does not see the order and its buyer: %s", name, got)
+		}
+	}
+	for name, who := range map[string]*store{"another customer": grace, "a stranger": anyone} {
+		if got := who.seenOrder(t, order); got != `{"order":null,"user":{"email":null,"orders":{"totalCount":0},"username":"ada"}}` {
+			t.Errorf("%s sees too much: %s", name, got)
+		}
+		who.expect(t, http.StatusNotFound, http.MethodGet, "/api/orders/"+order, "")
+	}
+
+	const product = `{"name":"Contraband","price":1,"stock":1}`
+	anyone.expect(t, http.StatusForbidden, http.MethodPost, "/api/products", product)
+	ada.expect(t, http.StatusForbidden, http.MethodPost, "/api/products", product)
+	ada.expect(t, http.StatusForbidden, http.MethodPut, "/api/inventory/1", `{"onHand":1000}`)
+	admin.expect(t, http.StatusCreated, http.MethodPost, "/api/products", product)
+	grace.expect(t, http.StatusForbidden, http.MethodPost, "/api/orders", `{"userId":1,"productId":1,"quantity":1}`)
+
+	forged := &store{System: anyone.System, token: ada.token[:len(ada.token)-6] + "AAAAAA"}
+	problem, header := forged.expect(t, http.StatusUnauthorized, http.MethodGet, "/api/products", "")
+	if header.Get("WWW-Authenticate") == "" || problem["code"] != "UNAUTHENTICATED" {
+		t.Errorf("a forged token is refused by %v with %v", problem, header)
+	}
+	body, _ := forged.expect(t, http.StatusUnauthorized, http.MethodPost, "/graphql", `{"query":"{__typename}"}`)
+	if body["errors"] == nil {
+		t.Errorf("a forged token is refused by GraphQL without errors: %v", body)
+	}
+}
+
+// logIn gives the store as one of the example's people uses it.
+func (s *store) logIn(t *testing.T, login, password string) *store {
+	t.Helper()
+	session, _ := s.expect(t, http.StatusOK, http.MethodPost, "/api/login", fmt.Sprintf(`{"login":%q,"password":%q}`, login, password))
+	token, _ := session["accessToken"].(string)
+	if token == "" {
+		t.Fatalf("no access token for %s: %v", login, session)
+	}
+	return &store{System: s.System, token: token}
+}
+
+// seenOrder is what a caller sees of ada's order and of ada, as canonical JSON.
+func (s *store) seenOrder(t *testing.T, id string) string {
+	t.Helper()
+	data := s.graphql(t, `query($id: ID!) {
+	  order(id: $id) { id user { username } }
+	  user(id: "1") { username email orders(first: 0) { totalCount } }
+	}`, map[string]any{"id": id})
+	out, err := json.Marshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
