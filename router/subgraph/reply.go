@@ -11,11 +11,11 @@ import (
 
 // acceptable says what is wrong with a response that cannot be a GraphQL one.
 func acceptable(status int, contentType, location string) error {
-	e := &execute.TransportError{Code: execute.CodeHTTP, Status: status}
 	if status >= 300 && status <= 399 {
-		e.Message = fmt.Sprintf("answered with a redirect (status %d), which is not followed", status)
-		e.Err = fmt.Errorf("redirect to %q", location)
-		return e
+		return &execute.TransportError{
+			Code: execute.CodeHTTP, Message: fmt.Sprintf("answered with a redirect (status %d), which is not followed", status),
+			Status: status, Err: fmt.Errorf("redirect to %q", location),
+		}
 	}
 	switch contentType {
 	case "application/json", "application/graphql-response+json", "application/json; charset=utf-8", "":
@@ -25,6 +25,7 @@ func acceptable(status int, contentType, location string) error {
 	if err == nil && (media == "application/json" || media == "application/graphql-response+json") {
 		return nil
 	}
+	e := &execute.TransportError{Code: execute.CodeHTTP, Status: status}
 	if status >= 200 && status <= 299 {
 		e.Code, e.Message = execute.CodeMalformed, fmt.Sprintf("answered with %q instead of JSON", contentType)
 	} else {

@@ -99,7 +99,9 @@ func TestSendErrors(t *testing.T) {
 		code    string
 		message string
 	}{
-		{"redirect", 0, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, execute.CodeHTTP, "answered with a redirect (status 307), which is not followed"},
+		{"redirect", 0, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, execute.CodeHTTP, "answered with a redirect (status 307), which is not followed"},
 		{"page", 0, func(w http.ResponseWriter, r *http.Request) { answer(w, 200, "text/html", "<p>") }, execute.CodeMalformed, `answered with "text/html" instead of JSON`},
 		{"status", 0, func(w http.ResponseWriter, r *http.Request) { answer(w, 500, "text/plain", "no") }, execute.CodeHTTP, "answered with status 500"},
 		{"cut", 0, func(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,199 @@
+package execute_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"souk/router/execute"
+	"souk/router/operation"
+)
+
+// memory is an EntityCache that keeps everything in a map, and tells what it
+// was asked.
+type memory struct {
+	covers func(*execute.CacheSelection) bool
+
+	mu      sync.Mutex
+	kept    map[string]execute.Found
+	lookups []string
+}
+
+func (m *memory) Covers(s *execute.CacheSelection) bool { return m.covers == nil || m.covers(s) }
+
+func key(l *execute.CacheLookup, i int) string {
+	return fmt.Sprintf("%x %s %s", l.Key, l.Variables, l.Representations[i])
+}
+
+func (m *memory) Lookup(_ context.Context, _ execute.Caller, lookups []*execute.CacheLookup) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range lookups {
+		for i, r := range l.Representations {
+			l.Found[i] = m.kept[key(l, i)]
+			m.lookups = append(m.lookups, fmt.Sprintf("%s %v%v %s %t", l.Subgraph, l.Types, l.Root, r, l.Found[i].JSON != nil))
+		}
+	}
+}
+
+func (m *memory) Store(_ context.Context, _ execute.Caller, lookups []*execute.CacheLookup) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range lookups {
+		for i, text := range l.Fetched {
+			if text != nil && l.Control.MaxAge > 0 {
+				m.kept[key(l, i)] = execute.Found{JSON: slices.Clone(text), TTL: l.Control.MaxAge, Private: l.Control.Private}
+			}
+		}
+	}
+}
+
+func (m *memory) texts() string {
+	var list []string
+	for k, f := range m.kept {
+		_, k, _ = strings.Cut(k, " ")
+		list = append(list, k+" = "+string(f.JSON))
+	}
+	slices.Sort(list)
+	return strings.Join(list, "\n")
+}
+
+const cachePlan = `
+query Query
+fetch a : { all { __typename id } }
+entities b after 0 vars v
+  _entities r @all P{id} : { name }
+answer { all:[P] { id:ID name:String } }`
+
+func TestCache(t *testing.T) {
+	cache := &memory{kept: map[string]execute.Found{}, covers: func(s *execute.CacheSelection) bool { return s.Root == nil }}
+	transport := &canned{t: t, answers: map[string]string{
+		"0": `{"data":{"all":[{"__typename":"P","id":"1"},{"__typename":"P","id":"2"},{"__typename":"P","id":"3"},{"__typename":"P","id":"1"}]}}`,
+		"1": "Cache-Control: private, max-age=60\nAge: 20\n" +
+			`{"data":{"_entities":[{"name":"one"},null,{"name":null}]},"errors":[{"message":"no","path":["_entities",2,"name"]}]}`,
+	}}
+	executor := execute.New(execute.Options{Transport: transport, Cache: cache})
+	program := compile(t, cachePlan)
+	run := func(vars operation.Variables, want string) *execute.Response {
+		t.Helper()
+		response := executor.Execute(t.Context(), &execute.Request{Program: program, Variables: vars})
+		var got struct{ Data json.RawMessage }
+		if err := json.Unmarshal(response.Body, &got); err != nil || string(got.Data) != want {
+			t.Errorf("got %s\nwant %s", response.Body, want)
+		}
+		return response
+	}
+	const answer = `{"all":[{"id":"1","name":"one"},{"id":"2","name":null},{"id":"3","name":null},{"id":"1","name":"one"}]}`
+	run(nil, answer).Release()
+	// Neither null nor what has an error is kept.
+	if got, want := cache.texts(), `[] {"__typename":"P","id":"1"} = {"name":"one"}`; got != want {
+		t.Errorf("kept %s, want %s", got, want)
+	}
+
+	// What is missing is fetched alone.
+	transport.requests = nil
+	transport.answers["1"] = "Cache-Control: max-age=100\n" + `{"data":{"_entities":[{"name":"two"},{"name":"three"}]}}`
+	response := run(nil, `{"all":[{"id":"1","name":"one"},{"id":"2","name":"two"},{"id":"3","name":"three"},{"id":"1","name":"one"}]}`)
+	if got := transport.requests[1]; got != `1 b {"r":[{"__typename":"P","id":"2"},{"__typename":"P","id":"3"}]}` {
+		t.Errorf("sent %s", got)
+	}
+	if f := response.Fetches[1]; f.Found != 1 || f.Representations != 3 {
+		t.Errorf("statistics %+v", f)
+	}
+	if response.Control.Set {
+		t.Error("an answer of which a part has no Cache-Control has one")
+	}
+	response.Release()
+
+	// Nothing is missing: nothing is sent.
+	transport.requests = nil
+	transport.answers["0"] = "Cache-Control: max-age=50\n" + transport.answers["0"]
+	response = run(nil, `{"all":[{"id":"1","name":"one"},{"id":"2","name":"two"},{"id":"3","name":"three"},{"id":"1","name":"one"}]}`)
+	if len(transport.requests) != 1 {
+		t.Errorf("sent %v", transport.requests)
+	}
+	if want := (execute.CacheControl{Set: true, MaxAge: 40 * time.Second, Private: true}); response.Control != want {
+		t.Errorf("control %+v, want %+v", response.Control, want)
+	}
+	response.Release()
+
+	// What a cache has that is not JSON is as if it had nothing.
+	for k, f := range cache.kept {
+		f.JSON = f.JSON[:len(f.JSON)-1]
+		cache.kept[k] = f
+	}
+	transport.answers["1"] = `{"data":{"_entities":[{"name":"1"},{"name":"2"},{"name":"3"}]}}`
+	run(nil, `{"all":[{"id":"1","name":"1"},{"id":"2","name":"2"},{"id":"3","name":"3"},{"id":"1","name":"1"}]}`).Release()
+}
+
+func TestCacheRoot(t *testing.T) {
+	cache := &memory{kept: map[string]execute.Found{}}
+	transport := &canned{t: t, answers: map[string]string{"0": "Cache-Control: s-maxage=9, max-age=5\n" + `{"data":{"a":1}}`}}
+	executor := execute.New(execute.Options{Transport: transport, Cache: cache})
+	program := compile(t, "query Query fetch s vars v : { a } answer { a:Int }")
+	for i, test := range []struct {
+		vars string
+		sent int
+	}{{`{"v":1}`, 1}, {`{"v":1}`, 1}, {`{"v":2}`, 2}, {`{"v":2,"other":1}`, 2}} {
+		response := executor.Execute(t.Context(), &execute.Request{Program: program, Variables: variables(t, test.vars)})
+		if string(response.Body) != `{"data":{"a":1}}` || len(transport.requests) != test.sent {
+			t.Errorf("%d: %s after %d requests, want %d", i, response.Body, len(transport.requests), test.sent)
+		}
+		if want := (execute.CacheControl{Set: true, MaxAge: 9 * time.Second}); response.Control != want {
+			t.Errorf("control %+v", response.Control)
+		}
+		response.Release()
+	}
+	if got := cache.lookups[0]; got != "s [][a]  false" {
+		t.Errorf("asked %q", got)
+	}
+	// An answer with an error is not kept, and one to a mutation not looked up.
+	transport.answers["0"] = "Cache-Control: max-age=5\n" + `{"data":{"a":null},"errors":[{"message":"no"}]}`
+	executor.Execute(t.Context(), &execute.Request{Program: program, Variables: variables(t, `{"v":3}`)}).Release()
+	if len(cache.kept) != 2 {
+		t.Errorf("kept %s", cache.texts())
+	}
+	asked := len(cache.lookups)
+	transport.answers["0"] = `{"data":{"a":1}}`
+	executor.Execute(t.Context(), &execute.Request{Program: compile(t, "mutation Mutation mutate s : { a } answer { a:Int }")}).Release()
+	if len(cache.lookups) != asked {
+		t.Error("the cache was asked for a mutation")
+	}
+}
+
+// The same selection of an entity is the same, whatever query it is in.
+func TestCacheSelections(t *testing.T) {
+	var mu sync.Mutex
+	var selections []*execute.CacheSelection
+	cache := &memory{kept: map[string]execute.Found{}, covers: func(s *execute.CacheSelection) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if s.Root == nil {
+			selections = append(selections, s)
+		}
+		return true
+	}}
+	transport := &canned{t: t, answers: map[string]string{
+		"0": `{"data":{"x":{"id":1},"y":{"id":2}}}`,
+		"1": `{"data":{"_e0":[{"name":"x"}],"_e1":[{"name":"y"}]}}`,
+	}}
+	executor := execute.New(execute.Options{Transport: transport, Cache: cache})
+	executor.Execute(t.Context(), &execute.Request{Program: compile(t, `
+query Query
+fetch a : { x { id } y { id } }
+entities b after 0
+  _e0 r0 @x P{id} : { name }
+  _e1 r1 @y P{id} : { name }
+answer { x:P { name:String } y:P { name:String } }`)}).Release()
+	if len(selections) != 2 || selections[0].Key != selections[1].Key || selections[0].Selection != selections[1].Selection {
+		t.Errorf("selections %+v", selections)
+	}
+	if got := strings.Join(selections[0].Types, " "); got != "P" {
+		t.Errorf("types %s", got)
+	}
+}

@@ -1,0 +1,201 @@
+package execute_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"souk/router/execute"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// gated is a Transport that answers a step only when it is told to.
+type gated struct {
+	answers map[string]string
+	arrived chan string
+	gates   map[string]chan struct{}
+}
+
+func newGated(answers map[string]string) *gated {
+	g := &gated{answers: answers, arrived: make(chan string, 10), gates: map[string]chan struct{}{}}
+	for n := range answers {
+		g.gates[n] = make(chan struct{})
+	}
+	return g
+}
+
+func (g *gated) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	n := step(r.Body.B)
+	g.arrived <- n
+	select {
+	case <-g.gates[n]:
+		return respond(g.answers[n])
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (g *gated) Subscribe(context.Context, *execute.SubgraphRequest, func(*execute.SubgraphResponse) error) error {
+	return nil
+}
+
+// A step starts when those before it are done, whatever else is under way.
+func TestScheduleByDependency(t *testing.T) {
+	g := newGated(map[string]string{
+		"0": `{"data":{"a":{"id":1}}}`, "1": `{"data":{"b":{"id":2}}}`,
+		"2": `{"data":{"_entities":[{"x":1}]}}`, "3": `{"data":{"_entities":[{"y":2}]}}`,
+	})
+	executor := execute.New(execute.Options{Transport: g})
+	program := compile(t, `
+query Query
+fetch s : { a { id } }
+fetch s : { b { id } }
+entities s after 0
+  _entities r @a A{id} : { x }
+entities s after 1, 2
+  _entities r @b B{id} : { y }
+answer { a:A { x:Int } b:B { y:Int } }`)
+	done := make(chan string)
+	go func() {
+		response := executor.Execute(context.Background(), &execute.Request{Program: program})
+		defer response.Release()
+		done <- string(response.Body)
+	}()
+	first := []string{<-g.arrived, <-g.arrived}
+	if got := strings.Join(first, ""); got != "01" && got != "10" {
+		t.Fatalf("started %s", got)
+	}
+	close(g.gates["0"])
+	if got := <-g.arrived; got != "2" {
+		t.Fatalf("after step 0 came %s, not step 2", got)
+	}
+	close(g.gates["2"])
+	close(g.gates["1"])
+	if got := <-g.arrived; got != "3" {
+		t.Fatalf("last came %s", got)
+	}
+	close(g.gates["3"])
+	if got := <-done; got != `{"data":{"a":{"x":1},"b":{"y":2}}}` {
+		t.Error(got)
+	}
+}
+
+// A client that goes away ends all requests.
+func TestCancel(t *testing.T) {
+	g := newGated(map[string]string{"0": "", "1": ""})
+	executor := execute.New(execute.Options{Transport: g})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan string)
+	go func() {
+		response := executor.Execute(ctx, &execute.Request{Program: compile(t, "query Query fetch a : { a } fetch b : { b } answer { a:Int! b:Int! }")})
+		defer response.Release()
+		done <- string(response.Body)
+	}()
+	<-g.arrived
+	<-g.arrived
+	cancel()
+	if got := <-done; strings.Count(got, execute.CodeCancelled) != 2 || !strings.HasPrefix(got, `{"data":null,`) {
+		t.Error(got)
+	}
+}
+
+// A delivery whose client is gone ends what is under way.
+func TestDeliverGone(t *testing.T) {
+	g := newGated(map[string]string{"0": `{"data":{"a":1}}`, "1": ""})
+	close(g.gates["0"])
+	executor := execute.New(execute.Options{Transport: g})
+	gone := errors.New("gone")
+	program := compile(t, "query Query fetch a : { a } fetch b defer 1 : { b } defer 1 late @\nanswer { a:Int b:Int defer 1 }")
+	err := executor.Deliver(context.Background(), &execute.Request{Program: program}, func(r *execute.Response) error {
+		defer r.Release()
+		if !r.More {
+			t.Errorf("first response %s", r.Body)
+		}
+		return gone
+	})
+	if !errors.Is(err, gone) {
+		t.Error(err)
+	}
+}
+
+func TestObserve(t *testing.T) {
+	type contextKey struct{}
+	var info execute.FetchInfo
+	var seen execute.FetchStatistics
+	answer := `{"data":{"_entities":[{"x":1}]}}`
+	transport := observing{&canned{t: t, answers: map[string]string{"0": `{"data":{"a":{"id":1}}}`, "1": answer}}, func(ctx context.Context) {
+		if ctx.Value(contextKey{}) == nil {
+			t.Error("the observer's context is not used")
+		}
+	}}
+	executor := execute.New(execute.Options{Transport: transport, Observe: func(ctx context.Context, r *execute.SubgraphRequest, f execute.FetchInfo) (context.Context, func(*execute.FetchStatistics)) {
+		info = f
+		return context.WithValue(ctx, contextKey{}, 1), func(s *execute.FetchStatistics) { seen = *s }
+	}})
+	program := compile(t, "query Query fetch s : { a { id } } entities s after 0 _entities r @a A{id} : { x } answer { a:A { x:Int } }")
+	response := executor.Execute(t.Context(), &execute.Request{Program: program, Extensions: func(f []execute.FetchStatistics) []byte {
+		return []byte(`{"fetches":` + string(rune('0'+len(f))) + `}`)
+	}})
+	defer response.Release()
+	if got := string(response.Body); got != `{"data":{"a":{"x":1}},"extensions":{"fetches":2}}` {
+		t.Error(got)
+	}
+	if info != (execute.FetchInfo{Step: 1, Representations: 1}) {
+		t.Errorf("info %+v", info)
+	}
+	if seen.Subgraph != "s" || seen.Status != 200 || seen.Received != len(answer) || seen.Sent == 0 || seen.Duration < 0 {
+		t.Errorf("statistics %+v", seen)
+	}
+}
+
+type observing struct {
+	*canned
+	check func(context.Context)
+}
+
+func (o observing) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	o.check(ctx)
+	return o.canned.Send(ctx, r)
+}
+
+// Requests at the same time, with the same program, do not mix.
+func TestConcurrent(t *testing.T) {
+	executor := execute.New(execute.Options{Transport: echo{}})
+	program := compile(t, "query Query fetch s vars v : { a { id } } entities s after 0 _entities r @a A{id} : { x } answer { a:[A] { id:Int x:Int } }")
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			text := string(rune('0' + i))
+			for range 200 {
+				response := executor.Execute(context.Background(), &execute.Request{Program: program, Variables: variables(t, `{"v":`+text+`}`)})
+				want := `{"data":{"a":[{"id":` + text + `,"x":` + text + `},{"id":` + text + `,"x":` + text + `}]}}`
+				if string(response.Body) != want {
+					t.Errorf("got %s, want %s", response.Body, want)
+				}
+				response.Release()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// echo answers with the digit that the request's variables have.
+type echo struct{}
+
+func (echo) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	_, vars, _ := strings.Cut(string(r.Body.B), `"variables":`)
+	digit := vars[strings.IndexAny(vars, "0123456789"):][:1]
+	if step(r.Body.B) == "0" {
+		return respond(`{"data":{"a":[{"id":` + digit + `},{"id":` + digit + `}]}}`)
+	}
+	return respond(`{"data":{"_entities":[{"x":` + digit + `}]}}`)
+}
+
+func (echo) Subscribe(context.Context, *execute.SubgraphRequest, func(*execute.SubgraphResponse) error) error {
+	return nil
+}
