@@ -1,0 +1,22 @@
+//go:build !race
+
+package execute
+
+import (
+	"context"
+	"testing"
+)
+
+// A warm request costs few allocations, however large its answer is (the
+// race detector empties pools at random).
+func TestAllocations(t *testing.T) {
+	for _, n := range []int{10, 1000} {
+		e := New(Options{Transport: replay(benchAnswers(n, true))})
+		request := &Request{Program: benchProgram(t)}
+		execute := func() { e.Execute(context.Background(), request).Release() }
+		execute()
+		if got := testing.AllocsPerRun(20, execute); got > 15 {
+			t.Errorf("%v allocations for a request with %d entities", got, n)
+		}
+	}
+}
