@@ -44,7 +44,11 @@ func (q *request) answer(answer *Answer) (*response, *problem) {
 		if len(answer.Errors) > 0 {
 			return nil, graphProblem(answer)
 		}
-		return nil, &problem{problemKind: notFound, detail: "there is nothing at " + q.http.URL.Path}
+		missing := &problem{problemKind: q.route.missing, detail: "there is nothing at " + q.http.URL.Path}
+		if missing.status != http.StatusNotFound {
+			missing.detail = missing.about
+		}
+		return nil, missing.withUsualHeaders()
 	}
 	return q.success(&data, found, answer), nil
 }
@@ -130,6 +134,9 @@ func (q *request) typedProblem(typed *problemType, s *shape, v *value) *problem 
 			p.detail = m.value.scalarText()
 		case m.name == "code":
 			p.code = m.value.scalarText()
+			if status, ok := typed.byCode[p.code]; ok {
+				p.status = status
+			}
 		case field.violations:
 			p.errors = q.violationsOf(&m.value)
 		case field.header != "":
@@ -139,6 +146,9 @@ func (q *request) typedProblem(typed *problemType, s *shape, v *value) *problem 
 		default:
 			p.extra = append(p.extra, member{m.name, value{raw: field.write(nil, &m.value)}})
 		}
+	}
+	if len(p.errors) > 0 { // the message names paths into the input, which nobody sees here
+		p.detail = summary(p.errors)
 	}
 	return p.withUsualHeaders()
 }

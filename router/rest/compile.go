@@ -50,6 +50,16 @@ func (c *compiler) route(operation *ast.OperationDefinition) (*route, error) {
 	if r.status < 200 || r.status > 299 {
 		c.fail(directive.Position, "status is %d; the status of success is one of 200 to 299", r.status)
 	}
+	switch missing := intOf(arguments["missing"]); missing {
+	case http.StatusUnauthorized:
+		r.missing = unauthenticated
+	case http.StatusForbidden:
+		r.missing = forbidden
+	case http.StatusNotFound:
+		r.missing = notFound
+	default:
+		c.fail(directive.Position, "missing is %d; a null result is a 401, 403 or 404", missing)
+	}
 	c.segments(r, directive)
 	c.variables(r, arguments, directive)
 	c.inputPlaces(r)

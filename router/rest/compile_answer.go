@@ -102,8 +102,15 @@ func (c *compiler) problemOf(set ast.SelectionSet, on *ast.Definition) *problemT
 	c.eachFragment(set, on, func(directives ast.DirectiveList, inner ast.SelectionSet) {
 		if d := directives.ForName("problem"); d != nil {
 			arguments := d.ArgumentMap(nil)
-			found = &problemType{definition: on, status: intOf(arguments["status"]), ifMatch: intOf(arguments["ifMatch"]), shape: selected}
-			for _, status := range []int{found.status, found.ifMatch} {
+			found = &problemType{definition: on, status: intOf(arguments["status"]), ifMatch: intOf(arguments["ifMatch"]), byCode: map[string]int{}, shape: selected}
+			statuses := []int{found.status, found.ifMatch}
+			byCode, _ := arguments["byCode"].([]any)
+			for _, each := range byCode {
+				pair, _ := each.(map[string]any)
+				found.byCode[stringOf(pair["code"])] = intOf(pair["status"])
+				statuses = append(statuses, intOf(pair["status"]))
+			}
+			for _, status := range statuses {
 				if status != 0 && (status < 400 || status > 599) {
 					c.fail(d.Position, "status %d is not a problem's; those are 400 to 599", status)
 				}

@@ -106,7 +106,12 @@ func store() thing {
 			}
 			return thing{"__typename": "OrderPayload", "order": order("11", lines)}
 		}),
-		"logIn":  resolver(func(map[string]any) any { return typed("InvalidCredentials", "INVALID_CREDENTIALS", nil) }),
+		"logIn": resolver(func(a map[string]any) any {
+			if a["input"].(map[string]any)["login"] == "guesser" {
+				return typed("InvalidCredentials", "TOO_MANY_ATTEMPTS", nil)
+			}
+			return typed("InvalidCredentials", "INVALID_CREDENTIALS", nil)
+		}),
 		"logOut": resolver(func(map[string]any) any { return true }),
 		"notifications": resolver(func(map[string]any) any {
 			n := thing{"id": "5", "user": user(1, "testuser"), "template": "order-created", "status": "SENT", "attempts": 1, "body": "hello", "createdAt": "2026-01-01T00:00:00Z"}
@@ -301,7 +306,7 @@ func TestProblems(t *testing.T) {
 		{name: "both forms", request: "POST /api/orders", body: `{"productId":1,"lines":[]}`, status: 422, want: json422("#/productId")},
 		{name: "an order of nothing", request: "POST /api/orders", body: `{"userId":1}`, status: 422, want: json422("#/lines")},
 		{name: "a typed error's place", request: "POST /api/products", body: `{"name":"a","price":-1}`, status: 422,
-			want: `{"code":"INVALID_INPUT","errors":[{"in":"body","pointer":"#/price","detail":"must not be negative","hint":"0 is free"}]}`},
+			want: `{"code":"INVALID_INPUT","detail":"price must not be negative (0 is free)","errors":[{"in":"body","pointer":"#/price","detail":"must not be negative","hint":"0 is free"}]}`},
 		{name: "a typed error's place in the short form", request: "POST /api/orders", body: `{"productId":52,"quantity":2}`, status: 422, want: json422("#/quantity")},
 		{name: "a typed error's place in a list", request: "POST /api/orders", body: `{"lines":[{"productId":52,"quantity":2}]}`, status: 422, want: json422("#/lines/0/quantity")},
 		{name: "a conflict", request: "POST /api/users", body: `{"username":"taken","email":"a@example.com"}`, status: 409, want: `{"code":"USERNAME_TAKEN","title":"Conflict","detail":"no: USERNAME_TAKEN"}`},
@@ -314,6 +319,9 @@ func TestProblems(t *testing.T) {
 		{name: "not found, typed", request: "DELETE /api/products/99", status: 404, want: `{"code":"NOT_FOUND"}`},
 		{name: "a service is away", request: "GET /api/products/500", status: 503, wantHeader: map[string]string{"Retry-After": "2"}, want: `{"code":"SUBREQUEST_HTTP_ERROR"}`},
 		{name: "unauthenticated", request: "GET /api/products/401", status: 401, wantHeader: map[string]string{"WWW-Authenticate": "Bearer"}},
+		{name: "a null that means something else", request: "GET /api/me", status: 401, wantHeader: map[string]string{"WWW-Authenticate": "Bearer"}},
+		{name: "a status by code", request: "POST /api/login", body: `{"login":"guesser","password":"x"}`, status: 429,
+			wantHeader: map[string]string{"Retry-After": "2"}, want: `{"code":"TOO_MANY_ATTEMPTS"}`},
 		{name: "an unknown path", request: "GET /api/product/1", status: 404, want: `{"detail":"nothing is at /api/product/1; did you mean /api/products/1?"}`},
 		{name: "a method it has not", request: "PUT /api/products", body: `{}`, status: 405, wantHeader: map[string]string{"Allow": "GET, HEAD, OPTIONS, POST"}},
 		{name: "a media type it cannot give", request: "GET /api/products", header: map[string]string{"Accept": "text/html, application/json;q=0"}, status: 406},

@@ -42,6 +42,7 @@ func TestLoadErrors(t *testing.T) {
 		"a result behind a list":      {`query a @rest(method: GET, path: "/a", result: "things.nodes.id") { things { nodes { id } } }`, `"nodes" is a list`},
 		"an error without status":     {`mutation a($name: String!) @rest(method: POST, path: "/a", result: "make.thing") { make(input: {name: $name}) { ... on Made { thing { id } } } }`, "make may answer Taken, which has no thing and is no problem"},
 		"a status that is no problem": {`mutation a($name: String!) @rest(method: POST, path: "/a", result: "make.thing") { make(input: {name: $name}) { ... on Made { thing { id } } ... on Taken @problem(status: 200) { code } } }`, "status 200 is not a problem's"},
+		"a missing that is a success": {`query a @rest(method: GET, path: "/a", result: "thing", missing: 200) { thing(id: 1) { id } }`, "missing is 200"},
 		"a location of nothing":       {`mutation a($name: String!) @rest(method: POST, path: "/a", result: "make.thing", location: "/a/{nme}") { ` + makeField + ` }`, `no scalar "nme"`},
 		"unwrap of two":               {`query a @rest(method: GET, path: "/a", result: "thing") { thing(id: 1) { price @unwrap { amount currency } } }`, "does not select exactly one"},
 		"wrap of a scalar":            {`mutation a($name: String! @wrap(field: "x")) @rest(method: POST, path: "/a", result: "make.thing") { ` + makeField + ` }`, "@wrap is for an input object"},

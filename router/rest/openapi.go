@@ -241,6 +241,9 @@ func (s *schemas) problems(r *route) []*documentedProblem {
 	for _, name := range slices.Sorted(maps.Keys(r.problems)) {
 		typed := r.problems[name]
 		schema := s.typedProblem(typed)
+		for _, code := range slices.Sorted(maps.Keys(typed.byCode)) {
+			add(typed.byCode[code], titleOf(name)+", "+code, schema)
+		}
 		add(typed.status, titleOf(name), schema)
 		if typed.ifMatch != typed.status && r.takes(inIfMatch) != nil {
 			add(typed.ifMatch, titleOf(name)+", with If-Match", schema)
@@ -254,8 +257,11 @@ func (s *schemas) problems(r *route) []*documentedProblem {
 		add(http.StatusRequestEntityTooLarge, "Content too large", nil)
 		add(http.StatusUnsupportedMediaType, "Unsupported media type", nil)
 	}
-	if slices.ContainsFunc(r.segments, func(s segment) bool { return s.variable }) || r.reads() && !r.body.definition.Type.NonNull {
+	if slices.ContainsFunc(r.segments, func(s segment) bool { return s.variable }) || r.reads() && !r.body.definition.Type.NonNull && r.missing.status == http.StatusNotFound {
 		add(http.StatusNotFound, "Not found", nil)
+	}
+	if r.missing.status != http.StatusNotFound {
+		add(r.missing.status, r.missing.title, nil)
 	}
 	add(http.StatusServiceUnavailable, "A service is out of reach; Retry-After says when to try again", nil)
 	return slices.SortedFunc(maps.Values(found), func(a, b *documentedProblem) int { return cmp.Compare(a.status, b.status) })

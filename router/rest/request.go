@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -66,22 +67,31 @@ func (q *request) read(w http.ResponseWriter, path map[string]string, maxBody in
 }
 
 func invalidInput(violations []violation) *problem {
-	detail := fmt.Sprintf("%d values of the request are not acceptable", len(violations))
-	if len(violations) == 1 {
-		v := violations[0]
+	return &problem{problemKind: invalidValues, detail: summary(violations), errors: violations}
+}
+
+// mostSummed is how many violations a problem's detail tells; errors has all.
+const mostSummed = 5
+
+// summary says what is wrong with the values in one line.
+func summary(violations []violation) string {
+	var parts []string
+	for i, v := range violations {
+		if i == mostSummed {
+			parts = append(parts, fmt.Sprintf("and %d more", len(violations)-i))
+			break
+		}
 		what := v.Name
 		if v.In == "body" {
-			what = strings.TrimPrefix(strings.TrimPrefix(v.Pointer, "#"), "/")
-			if what == "" {
-				what = "the body"
-			}
+			what = cmp.Or(strings.TrimPrefix(strings.TrimPrefix(v.Pointer, "#"), "/"), "the body")
 		}
-		detail = what + " " + v.Detail
+		part := what + " " + v.Detail
 		if v.Hint != "" {
-			detail += "; " + v.Hint
+			part += " (" + v.Hint + ")"
 		}
+		parts = append(parts, part)
 	}
-	return &problem{problemKind: invalidValues, detail: detail, errors: violations}
+	return strings.Join(parts, "; ")
 }
 
 // readPath takes the path's variables. One that cannot be is a path at which

@@ -27,8 +27,9 @@ type route struct {
 	inputPlaces map[string]*variable // a path into the operation's input → what is put there
 
 	status   int
-	result   []string // response keys from the data to the body's value
-	data     *shape   // of the whole data
+	missing  problemKind // what a null result is
+	result   []string    // response keys from the data to the body's value
+	data     *shape      // of the whole data
 	body     *fieldShape
 	problems map[string]*problemType // by the name of a type on the way to the result
 	location string
@@ -74,7 +75,8 @@ type variable struct {
 type problemType struct {
 	definition *ast.Definition
 	status     int
-	ifMatch    int // the status when the request has If-Match
+	ifMatch    int            // the status when the request has If-Match
+	byCode     map[string]int // statuses of codes that have their own
 	shape      *shape
 }
 
