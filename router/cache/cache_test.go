@@ -438,3 +438,22 @@ func TestLocalHitDoesNotAllocateMuch(t *testing.T) {
 		t.Error("not found")
 	}
 }
+
+// TestRestoredFromACopyOfAnEarlierEpoch has it come back so far that the epoch
+// is another one, which shows at once.
+func TestRestoredFromACopyOfAnEarlierEpoch(t *testing.T) {
+	f := newFixture(t)
+	r := f.router(func(o *Options) { o.LocalBytes = -1 })
+	q := request{selection: productName, reps: product(1)}
+	r.run(q, always(`"old"`))
+	restore := f.copyRedis()
+	f.redis.Close()
+	r.step()
+	if err := f.redis.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	r.step() // begins another epoch
+	r.want("in the new epoch", q, `null`, `null`)
+	restore()
+	r.want("in the old one", q, `"new"`, `"new"`)
+}
