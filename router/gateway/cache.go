@@ -19,7 +19,8 @@ type cache[V any] struct {
 type cached[V any] struct {
 	key   string
 	value V
-	// uses counts look-ups; idle is set when the hand passes.
+	// uses counts look-ups; idle says that there was none since the hand
+	// passed, or at all.
 	uses atomic.Uint64
 	idle atomic.Bool
 }
@@ -51,6 +52,7 @@ func (c *cache[V]) put(key string, value V) V {
 		return e.value
 	}
 	e := &cached[V]{key: key, value: value}
+	e.idle.Store(true) // what is asked for once does not drive out what is in use
 	c.entries[key] = e
 	if len(c.ring) < c.size {
 		c.ring = append(c.ring, e)
