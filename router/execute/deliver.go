@@ -174,7 +174,7 @@ func (d *delivery) first() error {
 	} else {
 		out = append(out[:len(out)-1], '}')
 	}
-	keepMax(&d.program.bytes, int64(len(out)))
+	adapt(&d.program.bytes, int64(len(out)))
 	buffer.B = out
 	response.buffer, response.Body = buffer, out
 	return d.emit(response)

@@ -23,8 +23,8 @@ type Program struct {
 	projection *selection
 	parts      []*part // by their IDs, from 1
 
-	// values and bytes are how large the largest tree and answer have been,
-	// so that the next has room from the beginning.
+	// values and bytes are how large trees and answers have been of late, so
+	// that the next has room from the beginning.
 	values, bytes atomic.Int64
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,8 @@ type world struct {
 	root *node
 	plan *plan.Plan
 	seed uint64
+	// nullable leaves all types without a "!".
+	nullable bool
 	// shapes are what each step asks for, by entity alias or "" for its data.
 	shapes map[int]map[string][]*plan.ShapeField
 }
@@ -44,8 +47,8 @@ func (w *world) chance(percent int, label string) bool {
 	return rapid.IntRange(0, 99).Draw(w.t, label) < percent
 }
 
-func newWorld(t *rapid.T) *world {
-	w := &world{t: t, seed: rapid.Uint64().Draw(t, "seed"), shapes: map[int]map[string][]*plan.ShapeField{}}
+func newWorld(t *rapid.T, nullable bool) *world {
+	w := &world{t: t, nullable: nullable, seed: rapid.Uint64().Draw(t, "seed"), shapes: map[int]map[string][]*plan.ShapeField{}}
 	w.root = &node{named: "Query", kind: plan.Object, children: w.children(3)}
 	if w.chance(30, "twins") {
 		// Two places of equal form, for fetches with several targets.
@@ -93,12 +96,12 @@ func (w *world) children(depth int) []*node {
 			}
 		}
 		n.typ = n.named
-		if w.chance(20, "non-null") {
+		if !w.nullable && w.chance(20, "non-null") {
 			n.typ += "!"
 		}
 		for range rapid.SampledFrom([]int{0, 0, 1, 1, 2}).Draw(w.t, "lists") {
 			n.typ = "[" + n.typ + "]"
-			if w.chance(20, "non-null list") {
+			if !w.nullable && w.chance(20, "non-null list") {
 				n.typ += "!"
 			}
 		}
@@ -119,7 +122,7 @@ func (w *world) projection(n *node) []*plan.Field {
 		}
 		fields = append(fields, f)
 	}
-	if w.chance(30, "typename") {
+	if !w.nullable && w.chance(30, "typename") {
 		fields = append(fields, &plan.Field{Name: "t", Source: plan.Typename, Type: "String!", Kind: plan.String})
 	}
 	return fields
@@ -351,7 +354,7 @@ func (w *world) Subscribe(context.Context, *execute.SubgraphRequest, func(*execu
 // and data.
 func TestReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t)
+		w := newWorld(t, false)
 		want := reference.Data(w.plan, func(s *plan.Step, representations map[string][]string) (json.RawMessage, bool) {
 			return json.RawMessage(w.respond(s, representations)), !w.fails(s)
 		})
@@ -418,4 +421,131 @@ func checkErrors(t *rapid.T, data json.RawMessage, errs []responseError) {
 			t.Fatalf("%q at %v, where there is %v", e.Message, e.Path, at)
 		}
 	}
+}
+
+// deferParts puts random fields into parts of their own, nested ones too.
+func (w *world) deferParts(fields []*plan.Field, path []string, in int) {
+	id := 0
+	for _, f := range fields {
+		f.Defer = in
+		if len(w.plan.Deferred) < 70 && w.chance(25, "defer") {
+			if id == 0 {
+				id = len(w.plan.Deferred) + 1
+				w.plan.Deferred = append(w.plan.Deferred, &plan.Deferred{ID: id, Parent: in, Path: path})
+			}
+			f.Defer = id
+		}
+		w.deferParts(f.Fields, append(path[:len(path):len(path)], f.Name), f.Defer)
+	}
+}
+
+// TestDeliverAll puts together what is delivered in parts: it is what is
+// answered at once.
+func TestDeliverAll(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t, true)
+		w.deferParts(w.plan.Projection, nil, 0)
+		program, err := execute.Compile(w.plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		executor := execute.New(execute.Options{Transport: w})
+		request := &execute.Request{Program: program}
+		whole := executor.Execute(context.Background(), request)
+		var want struct{ Data any }
+		if err := json.Unmarshal(whole.Body, &want); err != nil {
+			t.Fatal(err)
+		}
+		whole.Release()
+		client := &incrementalClient{t: t}
+		err = executor.Deliver(context.Background(), request, func(r *execute.Response) error {
+			defer r.Release()
+			client.receive(r.Body)
+			if r.More != client.more {
+				t.Fatalf("More is %t for %s", r.More, r.Body)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(client.pending) > 0 || client.more {
+			t.Fatalf("still pending: %v", client.pending)
+		}
+		if !reflect.DeepEqual(client.data, want.Data) {
+			t.Fatalf("got  %v\nwant %v", client.data, want.Data)
+		}
+	})
+}
+
+// An incrementalClient puts an answer together by the incremental delivery
+// draft.
+type incrementalClient struct {
+	t       *rapid.T
+	data    any
+	pending map[string][]any
+	more    bool
+}
+
+func (c *incrementalClient) receive(body []byte) {
+	var r struct {
+		Data    any
+		Pending []struct {
+			ID   string
+			Path []any
+		}
+		Incremental []struct {
+			ID      string
+			SubPath []any
+			Data    map[string]any
+		}
+		Completed []struct {
+			ID     string
+			Errors []any
+		}
+		HasNext bool
+	}
+	if err := json.Unmarshal(body, &r); err != nil {
+		c.t.Fatalf("%v: %s", err, body)
+	}
+	if c.pending == nil {
+		c.data, c.pending = r.Data, map[string][]any{}
+	} else if !c.more {
+		c.t.Fatalf("more after the end: %s", body)
+	}
+	for _, p := range r.Pending {
+		c.pending[p.ID] = p.Path
+	}
+	for _, i := range r.Incremental {
+		path, ok := c.pending[i.ID]
+		if !ok {
+			c.t.Fatalf("data for %s, which is not pending: %s", i.ID, body)
+		}
+		at := c.data
+		for _, p := range append(path[:len(path):len(path)], i.SubPath...) {
+			switch v := at.(type) {
+			case map[string]any:
+				at = v[p.(string)]
+			case []any:
+				at = v[int(p.(float64))]
+			}
+		}
+		into, ok := at.(map[string]any)
+		if !ok {
+			c.t.Fatalf("data for %v %v, where there is %v", path, i.SubPath, at)
+		}
+		for key, v := range i.Data {
+			if _, twice := into[key]; twice {
+				c.t.Fatalf("%s is delivered twice: %s", key, body)
+			}
+			into[key] = v
+		}
+	}
+	for _, done := range r.Completed {
+		if _, ok := c.pending[done.ID]; !ok {
+			c.t.Fatalf("%s is completed, which is not pending: %s", done.ID, body)
+		}
+		delete(c.pending, done.ID)
+	}
+	c.more = r.HasNext
 }

@@ -58,8 +58,8 @@ type entityRun struct {
 	// text holds the distinct representations, spans where each is.
 	text  []byte
 	spans []span
-	// first is the last-found target of each representation, from which next leads to
-	// the others.
+	// first is the target of each representation that was found last, from
+	// which next leads to the others.
 	first   []int32
 	targets []targetObject
 	// table finds a representation's number, plus one, by its hash.
@@ -74,10 +74,6 @@ type entityRun struct {
 	fetched []span
 }
 
-// maxKeptTable is the size of the largest hash table kept for the next
-// request, which clears it.
-const maxKeptTable = 1 << 12
-
 type span struct{ start, end uint32 }
 
 // A targetObject is an object that a representation was built from.
@@ -89,8 +85,8 @@ type targetObject struct {
 
 func (e *entityRun) reset() {
 	e.text, e.spans, e.first, e.targets = e.text[:0], e.spans[:0], e.first[:0], e.targets[:0]
-	if len(e.table) > maxKeptTable {
-		e.table = nil
+	if len(e.table) > maxKeptTable || cap(e.text) > maxKeptText {
+		*e = entityRun{}
 	}
 	clear(e.table)
 	e.lookup = CacheLookup{}

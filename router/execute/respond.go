@@ -28,7 +28,7 @@ func (r *run) respond() *Response {
 		}
 	}
 	buffer.B = append(out, '}')
-	keepMax(&p.bytes, int64(len(buffer.B)))
+	adapt(&p.bytes, int64(len(buffer.B)))
 
 	r.response = Response{
 		Body: buffer.B, Errors: len(r.errors), DataNull: null, Fetches: r.response.Fetches,
@@ -41,12 +41,15 @@ func (r *run) respond() *Response {
 	return &r.response
 }
 
-// keepMax raises a to n, if it is less.
-func keepMax(a *atomic.Int64, n int64) {
-	for {
-		was := a.Load()
-		if n <= was || a.CompareAndSwap(was, n) {
-			return
-		}
+// adapt moves an expected size towards one that was met: at once if that is
+// larger, by and by if it is smaller.
+func adapt(expected *atomic.Int64, met int64) {
+	// Two at the same time may lose one's word, which does no harm.
+	was := expected.Load()
+	if met < was {
+		met = was - (was-met+15)/16
+	}
+	if met != was {
+		expected.Store(met)
 	}
 }

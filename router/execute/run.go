@@ -61,7 +61,7 @@ func (e *Executor) start(req *Request) *run {
 	}
 	p := req.Program
 	r.req, r.program = req, p
-	if n := int(p.values.Load()); cap(r.tree.values) < n {
+	if n := min(int(p.values.Load()), maxKeptValues); cap(r.tree.values) < n {
 		r.tree.values = make([]value, 0, n+n/8)
 	}
 	r.tree.reset(p.rootSize)
@@ -88,7 +88,7 @@ func (e *Executor) start(req *Request) *run {
 // finish lets go of all that the request held, but for the response.
 func (r *run) finish() {
 	p := r.program
-	keepMax(&p.values, int64(len(r.tree.values)))
+	adapt(&p.values, int64(len(r.tree.values)))
 	for i := range p.steps {
 		r.steps[i].reset()
 	}
@@ -105,8 +105,12 @@ func (r *run) finish() {
 	r.req, r.program = nil, nil
 }
 
-// maxKeptValues is the size of the largest tree kept for another request.
-const maxKeptValues = 1 << 20
+// What is larger than this is not kept for another request.
+const (
+	maxKeptValues = 1 << 18
+	maxKeptTable  = 1 << 14
+	maxKeptText   = 1 << 20
+)
 
 func (s *stepRun) reset() {
 	s.objects = s.objects[:0]
