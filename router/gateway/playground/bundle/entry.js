@@ -21,3 +21,14 @@ createRoot(document.getElementById('playground')).render(
     defaultEditorToolsVisibility: true,
   }),
 );
+
+// With ?run in its address the page runs the first example by itself, as soon
+// as the editor is there: for links that show something, and for pictures.
+if (new URLSearchParams(location.search).has('run')) {
+  const timer = setInterval(() => {
+    const button = document.querySelector('button.graphiql-execute-button');
+    if (!button || !document.querySelector('.graphiql-query-editor .view-line')) return;
+    clearInterval(timer);
+    setTimeout(() => button.click(), 500); // GraphiQL reads the editor a moment after it changes
+  }, 100);
+}
