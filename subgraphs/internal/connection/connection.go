@@ -113,7 +113,7 @@ func decode[K any](order, name string, text *string) (*K, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	var c cursor[K]
-	if err := decoder.Decode(&c); err != nil {
+	if err := decoder.Decode(&c); err != nil || c.Order == "" {
 		return nil, wrong
 	}
 	if c.Order != order {

@@ -14,7 +14,6 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/vektah/gqlparser/v2/ast"
 
-	"souk/subgraphs/internal/connection"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/server"
 )
@@ -77,9 +76,6 @@ func AuthenticatorWith(r server.Resources, keys identity.KeySource) *identity.Au
 		Logger:       r.Logger,
 	}
 }
-
-// Requested is connection.Requested.
-func Requested(ctx context.Context, field string) bool { return connection.Requested(ctx, field) }
 
 // initWebsocket takes the caller from the message that opens a connection,
 // where browsers have to put it: they cannot set headers.

@@ -65,9 +65,7 @@ func openDB(ctx context.Context, env Environment) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("DATABASE_URL cannot be read: %w", err)
 	}
 	if env.Telemetry.Traces() {
-		config.ConnConfig.Tracer = otelpgx.NewTracer(
-			otelpgx.WithTracerProvider(env.Telemetry.TracerProvider),
-			otelpgx.WithTrimSQLInSpanName())
+		config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(env.Telemetry.TracerProvider))
 	}
 	if !strings.Contains(env.DatabaseURL, "pool_max_conns") {
 		config.MaxConns = maxConnections

@@ -1,0 +1,212 @@
+package identity_test
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jwk"
+	"github.com/lestrrat-go/jwx/v3/jwt"
+
+	"souk/subgraphs/internal/identity"
+)
+
+// issuer is a user service: its keys by URL, and tokens signed with them.
+type issuer struct {
+	t       *testing.T
+	keys    map[string]jwk.Key
+	down    atomic.Bool
+	fetches atomic.Int64
+	url     string
+}
+
+func newIssuer(t *testing.T) *issuer {
+	t.Helper()
+	i := &issuer{t: t, keys: map[string]jwk.Key{}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		i.fetches.Add(1)
+		if i.down.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		set := jwk.NewSet()
+		for _, key := range i.keys {
+			public, err := key.PublicKey()
+			if err != nil {
+				t.Error(err)
+			}
+			if err := set.AddKey(public); err != nil {
+				t.Error(err)
+			}
+		}
+		_ = json.NewEncoder(w).Encode(set)
+	}))
+	t.Cleanup(server.Close)
+	i.url = server.URL
+	return i
+}
+
+func (i *issuer) add(id string, raw any, algorithm jwa.SignatureAlgorithm) {
+	i.t.Helper()
+	key, err := jwk.Import(raw)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	for name, value := range map[string]any{jwk.KeyIDKey: id, jwk.AlgorithmKey: algorithm} {
+		if err := key.Set(name, value); err != nil {
+			i.t.Fatal(err)
+		}
+	}
+	i.keys[id] = key
+}
+
+func (i *issuer) addEd25519(id string) {
+	i.t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	i.add(id, private, jwa.EdDSA())
+}
+
+// sign makes a token; edit changes what it claims.
+func (i *issuer) sign(id string, now time.Time, edit func(*jwt.Builder)) string {
+	i.t.Helper()
+	builder := jwt.NewBuilder().Issuer("souk").Audience([]string{"souk"}).Subject("7").
+		IssuedAt(now).Expiration(now.Add(time.Minute)).Claim("roles", []string{"CUSTOMER"})
+	if edit != nil {
+		edit(builder)
+	}
+	token, err := builder.Build()
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	algorithm, _ := i.keys[id].Algorithm()
+	signed, err := jwt.Sign(token, jwt.WithKey(algorithm, i.keys[id]))
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	return string(signed)
+}
+
+func header(name, value string) http.Header {
+	h := http.Header{}
+	if name != "" {
+		h.Set(name, value)
+	}
+	return h
+}
+
+func TestCaller(t *testing.T) {
+	now := time.Date(2026, 11, 24, 4, 0, 0, 0, time.UTC)
+	i := newIssuer(t)
+	i.addEd25519("ed")
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.add("rsa", rsaKey, jwa.RS256())
+	i.add("hmac", []byte("a secret that was published by mistake"), jwa.HS256())
+	other := newIssuer(t)
+	other.addEd25519("ed") // another key of the same name
+
+	clock := func() time.Time { return now }
+	someone, admin := identity.Caller{UserID: "7", Roles: []string{"CUSTOMER"}}, identity.Caller{UserID: "7", Roles: []string{"ADMIN"}}
+	nobody := identity.Caller{Anonymous: true}
+	for _, c := range []struct {
+		name string
+		h    http.Header
+		want identity.Caller
+	}{
+		{"no token", header("", ""), identity.Caller{Anonymous: true, Tutorial: true}},
+		{"a good token", header("Authorization", "Bearer "+i.sign("ed", now, nil)), someone},
+		{"of an RSA key", header("Authorization", "bearer "+i.sign("rsa", now, nil)), someone},
+		{"an administrator's", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Claim("roles", []string{"ADMIN"}) })), admin},
+		{"an expired one", header("Authorization", "Bearer "+i.sign("ed", now.Add(-2*time.Minute), nil)), nobody},
+		{"a future one", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.NotBefore(now.Add(time.Hour)) })), nobody},
+		{"of another issuer", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Issuer("bazaar") })), nobody},
+		{"for another audience", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Audience([]string{"bazaar"}) })), nobody},
+		{"without a subject", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Subject("") })), nobody},
+		{"signed by somebody else", header("Authorization", "Bearer "+other.sign("ed", now, nil)), nobody},
+		{"signed with a shared secret", header("Authorization", "Bearer "+i.sign("hmac", now, nil)), nobody},
+		{"no token at all", header("Authorization", "Bearer "), nobody},
+		{"another scheme", header("Authorization", "Basic YTpi"), nobody},
+		{"a service", header("Souk-Service-Token", "let me in"), identity.Caller{Service: true}},
+		{"no service", header("Souk-Service-Token", "let me"), nobody},
+	} {
+		a := &identity.Authenticator{
+			Keys: &identity.JWKS{URL: i.url, Now: clock}, ServiceToken: "let me in",
+			Tutorial: true, Now: clock, Logger: slog.New(slog.DiscardHandler),
+		}
+		if got := a.Caller(t.Context(), c.h); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, not %+v", c.name, got, c.want)
+		}
+	}
+	closed := &identity.Authenticator{Logger: slog.New(slog.DiscardHandler)}
+	if got := closed.Caller(t.Context(), header("Souk-Service-Token", "")); got.Service || got.Tutorial {
+		t.Errorf("without a service token: %+v", got)
+	}
+}
+
+func TestRights(t *testing.T) {
+	for _, c := range []struct {
+		caller           identity.Caller
+		own, other, rule bool
+	}{
+		{identity.Caller{UserID: "7"}, true, false, false},
+		{identity.Caller{UserID: "7", Roles: []string{"ADMIN"}}, true, true, true},
+		{identity.Caller{Anonymous: true}, false, false, false},
+		{identity.Caller{Anonymous: true, Tutorial: true}, true, true, true},
+		{identity.System(), true, true, true},
+		{identity.Caller{}, false, false, false},
+	} {
+		if own, other, rule := c.caller.MaySee("7"), c.caller.MaySee("8"), c.caller.IsAdmin(); own != c.own || other != c.other || rule != c.rule {
+			t.Errorf("%+v: own %t, other %t, rule %t", c.caller, own, other, rule)
+		}
+	}
+	if (identity.Caller{}).MaySee("") {
+		t.Error("nobody may see what belongs to nobody")
+	}
+}
+
+// Keys are fetched when they are needed, kept when the URL is out of reach,
+// and not asked for at every made-up name.
+func TestJWKS(t *testing.T) {
+	now := time.Date(2026, 11, 24, 4, 0, 0, 0, time.UTC)
+	i := newIssuer(t)
+	i.addEd25519("first")
+	keys := &identity.JWKS{URL: i.url, Now: func() time.Time { return now }}
+	key := func(id string, want bool, fetches int64) {
+		t.Helper()
+		_, err := keys.Key(t.Context(), id)
+		if (err == nil) != want || i.fetches.Load() != fetches {
+			t.Errorf("%s after %d fetches: %v", id, i.fetches.Load(), err)
+		}
+	}
+	key("first", true, 1)
+	key("first", true, 1)
+	for range 5 {
+		key("made up", false, 1)
+	}
+	now = now.Add(10 * time.Second)
+	i.addEd25519("second")
+	key("second", true, 2)
+
+	delete(i.keys, "first")
+	now = now.Add(6 * time.Minute)
+	i.down.Store(true)
+	key("second", true, 3) // old, but there is nothing newer
+	key("second", true, 3)
+	i.down.Store(false)
+	now = now.Add(10 * time.Second)
+	key("first", false, 4)
+}

@@ -1,0 +1,177 @@
+package account_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"souk/dev/pgserver/pgtest"
+	"souk/subgraphs/internal/identity"
+	"souk/subgraphs/internal/server"
+	"souk/subgraphs/user/account"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func database(t *testing.T) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), pgtest.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	migrations, err := fs.Sub(os.DirFS(".."), "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Migrate(t.Context(), pool, migrations, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	return pool
+}
+
+func keyring(t *testing.T, db *pgxpool.Pool, private string, now func() time.Time) *account.Keyring {
+	t.Helper()
+	keys, err := account.NewKeyring(db, private, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// checker believes the tokens of a keyring.
+func checker(keys *account.Keyring, now func() time.Time) *identity.Authenticator {
+	return &identity.Authenticator{Keys: keys, Now: now, Logger: slog.New(slog.DiscardHandler)}
+}
+
+func sign(t *testing.T, keys *account.Keyring, now time.Time) string {
+	t.Helper()
+	token, err := keys.Sign(t.Context(), account.Claims{Subject: "7", Roles: []string{account.Customer}, IssuedAt: now, ExpiresAt: now.Add(account.AccessTTL)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func holds(t *testing.T, a *identity.Authenticator, token string) bool {
+	t.Helper()
+	return a.Caller(t.Context(), map[string][]string{"Authorization": {"Bearer " + token}}).UserID == "7"
+}
+
+func published(t *testing.T, keys *account.Keyring) int {
+	t.Helper()
+	set, err := keys.Public(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set.Len()
+}
+
+// A new key is published before it signs, and an old one after it did, so at
+// no time does a good token fail.
+func TestRotation(t *testing.T) {
+	now := time.Now()
+	clock := func() time.Time { return now }
+	db := database(t)
+	replicas := []*account.Keyring{keyring(t, db, "", clock), keyring(t, db, "", clock), keyring(t, db, "", clock)}
+	var all sync.WaitGroup
+	for _, keys := range replicas {
+		all.Go(func() {
+			if err := keys.Rotate(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	keys, other := replicas[0], replicas[1]
+	if n := published(t, keys); n != 1 {
+		t.Fatalf("three replicas made %d keys", n)
+	}
+	step := func(pass time.Duration, want int) {
+		t.Helper()
+		before := sign(t, keys, now)
+		now = now.Add(pass)
+		if err := keys.Rotate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := published(t, keys); n != want {
+			t.Errorf("%d keys are published, not %d", n, want)
+		}
+		if pass < account.AccessTTL && !holds(t, checker(other, clock), before) {
+			t.Error("a token from before does not hold")
+		}
+		if !holds(t, checker(other, clock), sign(t, keys, now)) {
+			t.Error("a new token does not hold at another replica")
+		}
+	}
+	step(10*time.Minute, 1)
+	step(91*24*time.Hour, 2) // announced
+	step(59*time.Minute, 2)
+	step(2*time.Minute, 2) // signs
+	step(10*time.Minute, 2)
+	step(25*time.Hour, 1) // the old one is gone
+}
+
+func TestGivenKey(t *testing.T) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	db := database(t)
+	first, second := keyring(t, db, text, time.Now), keyring(t, db, text, time.Now)
+	if !holds(t, checker(second, time.Now), sign(t, first, time.Now())) {
+		t.Error("the token of a given key does not hold")
+	}
+	for _, wrong := range []string{"-----BEGIN NONSENSE-----", "{}", "secret", `{"kty":"oct","k":"AAAA"}`} {
+		if _, err := account.NewKeyring(db, wrong, time.Now); err == nil {
+			t.Errorf("%q passes for a private key", wrong)
+		}
+	}
+}
+
+func TestPasswords(t *testing.T) {
+	weak := account.NewHasher(account.Cost{Memory: 64, Time: 1, Threads: 1})
+	strong := account.NewHasher(account.Cost{Memory: 128, Time: 1, Threads: 1})
+	hash, err := weak.Hash(t.Context(), "open sesame")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := weak.Hash(t.Context(), "open sesame")
+	if err != nil || again == hash {
+		t.Errorf("the same password hashes to the same: %v", err)
+	}
+	for _, c := range []struct {
+		hasher         *account.Hasher
+		hash, password string
+		fits, outdated bool
+	}{
+		{weak, hash, "open sesame", true, false},
+		{strong, hash, "open sesame", true, true},
+		{strong, hash, "Open Sesame", false, false},
+		{weak, "", "", false, false},
+		{weak, "", "open sesame", false, false},
+	} {
+		fits, outdated, err := c.hasher.Check(t.Context(), c.hash, c.password)
+		if err != nil || fits != c.fits || outdated != c.outdated {
+			t.Errorf("%q with %q: fits %t, outdated %t, %v", c.password, c.hash, fits, outdated, err)
+		}
+	}
+	if _, _, err := weak.Check(t.Context(), "$2a$10$abc", "x"); err == nil {
+		t.Error("a hash of another kind passes")
+	}
+}
