@@ -129,7 +129,7 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 	if !x.config.Introspection && !x.config.Dev && introspects(p.op) {
 		return &operation.Error{Message: "Introspection is not allowed here.", Code: "INTROSPECTION_DISABLED"}
 	}
-	annotate(ctx, p)
+	x.annotate(ctx, p)
 	var err error
 	if x.gen.authorize != nil {
 		if p.op, err = x.gen.authorize(ctx, p.op); err != nil {
@@ -174,7 +174,7 @@ func introspects(op *operation.Operation) bool {
 
 // annotate tells the request's span what is asked, by the semantic
 // conventions for GraphQL.
-func annotate(ctx context.Context, p *prepared) {
+func (x *exchange) annotate(ctx context.Context, p *prepared) {
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() {
 		return
@@ -184,6 +184,9 @@ func annotate(ctx context.Context, p *prepared) {
 		attribute.String("graphql.operation.name", p.op.Name),
 		attribute.String("graphql.document.hash", p.document.hash),
 	)
+	if x.config.Telemetry.Document {
+		span.SetAttributes(attribute.String("graphql.document", x.gen.redacted(p.document)))
+	}
 }
 
 // run executes a prepared operation. The response is the caller's to release.

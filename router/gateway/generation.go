@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ type generation struct {
 	model    *supergraph.Model
 	schema   *operation.Schema
 	planner  *planner.Planner
+	redactor func() (*operation.Redactor, error)
 	executor *execute.Executor
 	close    func()
 	rest     http.Handler
@@ -47,6 +49,8 @@ type document struct {
 	text, name string
 	// hash is the text's SHA-256 in hex.
 	hash string
+	// redacted is the text without values, once it was asked for.
+	redacted atomic.Pointer[string]
 	// programs are those of the operations the document has given so far.
 	programs atomic.Pointer[[]specialised]
 }
@@ -84,6 +88,7 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 		model:     model,
 		schema:    schema,
 		planner:   planner.New(model, planner.Options{}),
+		redactor:  sync.OnceValues(func() (*operation.Redactor, error) { return operation.NewRedactor(model.APISchema) }),
 		close:     closeTransport,
 		documents: newCache[*document](gw.config.Caches.Documents),
 		plans:     newCache[*execute.Program](gw.config.Caches.Plans),

@@ -88,5 +88,6 @@ type CacheInvalidation struct {
 type Telemetry struct {
 	ServiceName string `yaml:"service_name" desc:"service.name of traces and metrics."`
 	Traces      bool   `yaml:"traces" desc:"Send traces by OTLP, as the OTEL_ environment variables say."`
+	Document    bool   `yaml:"document" desc:"Put the text of operations into traces, with the values of arguments taken out."`
 	Metrics     bool   `yaml:"metrics" desc:"Serve Prometheus metrics at /metrics."`
 }
