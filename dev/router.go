@@ -61,7 +61,7 @@ func (s *System) routerConfig() config.Config {
 		Enabled: true,
 		Redis:   config.Redis{URL: s.redis.url, Timeout: 150 * time.Millisecond},
 		Subgraph: config.SubgraphCaches{
-			All: config.SubgraphCache{TTL: time.Minute, PrivateID: "sub"},
+			All: config.SubgraphCache{TTL: time.Minute},
 			Subgraphs: map[string]config.SubgraphCache{
 				"product":   {Types: []string{"Product"}},
 				"inventory": {Types: []string{"Product"}},
@@ -69,10 +69,9 @@ func (s *System) routerConfig() config.Config {
 		},
 		Invalidation: config.CacheInvalidation{
 			Stream: eventStream,
-			Events: map[string]string{"product.updated": "Product", "inventory.updated": "Product"},
+			Events: map[string][]string{"product.updated": {"Product"}, "inventory.updated": {"Product", "StockLevel.productId"}},
 			Token:  s.token,
 		},
-		LocalEntries: 10_000,
 	}
 	return c
 }

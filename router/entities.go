@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -25,19 +26,22 @@ func (r *Router) addCache(to *gateway.Options) error {
 		return nil
 	}
 	options := cache.Options{
-		Timeout:   c.Redis.Timeout,
-		Subgraphs: map[string]cache.Subgraph{},
-		Events:    map[string][]cache.Entity{},
-		Metrics:   r.metrics,
-		Logger:    r.options.Telemetry.Logger,
+		Timeout:    c.Redis.Timeout,
+		LocalBytes: int64(c.LocalBytes),
+		Subgraphs:  map[string]cache.Subgraph{},
+		Events:     map[string][]cache.Entity{},
+		Metrics:    r.metrics,
+		Logger:     r.options.Telemetry.Logger,
 	}
 	for name, s := range c.Subgraph.Subgraphs {
 		if s.Enabled == nil || *s.Enabled {
 			options.Subgraphs[name] = kept(s, c.Subgraph.All)
 		}
 	}
-	for event, entity := range c.Invalidation.Events {
-		options.Events[event] = []cache.Entity{{Type: entity, Key: cache.DefaultKey}}
+	for event, entities := range c.Invalidation.Events {
+		for _, e := range entities {
+			options.Events[event] = append(options.Events[event], entityOf(e))
+		}
 	}
 	if c.Invalidation.Stream != "" {
 		options.Streams = []string{c.Invalidation.Stream}
@@ -55,15 +59,23 @@ func (r *Router) addCache(to *gateway.Options) error {
 }
 
 func kept(s, all config.SubgraphCache) cache.Subgraph {
-	ttl := s.TTL
-	if ttl == 0 {
-		ttl = all.TTL
-	}
-	out := cache.Subgraph{Types: map[string]cache.Rule{}}
+	rule := cache.Rule{TTL: cmp.Or(s.TTL, all.TTL), Private: s.Private, Vary: s.Vary}
+	out := cache.Subgraph{Types: map[string]cache.Rule{}, Root: map[string]cache.Rule{}}
 	for _, name := range s.Types {
-		out.Types[name] = cache.Rule{TTL: ttl}
+		out.Types[name] = rule
+	}
+	for _, name := range s.Root {
+		out.Root[name] = rule
 	}
 	return out
+}
+
+// entityOf reads "Type" or "Type.key".
+func entityOf(text string) cache.Entity {
+	if name, key, ok := strings.Cut(text, "."); ok {
+		return cache.Entity{Type: name, Key: key}
+	}
+	return cache.Entity{Type: text, Key: cache.DefaultKey}
 }
 
 // redis is a client for what is not the entity cache; nil without a URL. Close

@@ -43,9 +43,9 @@ func Default() Config {
 		RateLimit:          RateLimit{Requests: 100, Interval: time.Second, By: "ip"},
 		DemandControl:      DemandControl{Max: 10000, ListSize: 10},
 		ResponseCache: ResponseCache{
-			LocalEntries: 10000,
-			Redis:        Redis{Timeout: 150 * time.Millisecond},
-			Subgraph:     SubgraphCaches{All: SubgraphCache{TTL: time.Minute, PrivateID: "sub"}},
+			LocalBytes: 32 << 20,
+			Redis:      Redis{Timeout: 150 * time.Millisecond},
+			Subgraph:   SubgraphCaches{All: SubgraphCache{TTL: time.Minute}},
 		},
 		Telemetry: Telemetry{ServiceName: "souk-router", Traces: true, Metrics: true},
 	}

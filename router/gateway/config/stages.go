@@ -54,7 +54,7 @@ type ResponseCache struct {
 	Redis        Redis             `yaml:"redis" desc:"Where it is kept."`
 	Subgraph     SubgraphCaches    `yaml:"subgraph" desc:"What is kept."`
 	Invalidation CacheInvalidation `yaml:"invalidation" desc:"How it is taken back."`
-	LocalEntries int               `yaml:"local_entries" desc:"Entries kept in the process, before Redis."`
+	LocalBytes   int               `yaml:"local_bytes" desc:"Size of what is kept in the process, before Redis; negative for nothing."`
 }
 
 // Redis is a connection to Redis.
@@ -71,17 +71,19 @@ type SubgraphCaches struct {
 
 // SubgraphCache says what of a subgraph is kept.
 type SubgraphCache struct {
-	Enabled   *bool         `yaml:"enabled" desc:"Whether anything is."`
-	TTL       time.Duration `yaml:"ttl" desc:"How long, if the subgraph does not say."`
-	PrivateID string        `yaml:"private_id" desc:"The claim that tells apart callers for whom answers are private."`
-	Types     []string      `yaml:"types" desc:"Entity types that are kept; empty for all."`
+	Enabled *bool         `yaml:"enabled" desc:"Whether anything is."`
+	TTL     time.Duration `yaml:"ttl" desc:"How long, if the subgraph does not say."`
+	Types   []string      `yaml:"types" desc:"Entity types that are kept."`
+	Root    []string      `yaml:"root" desc:"Fields of Query that are kept; a request is, if all its fields are named."`
+	Private bool          `yaml:"private" desc:"Keep answers apart by caller, even if @cacheControl does not say so."`
+	Vary    []string      `yaml:"vary" desc:"Request headers that answers depend on."`
 }
 
 // CacheInvalidation says how entries are taken back.
 type CacheInvalidation struct {
-	Stream string            `yaml:"stream" desc:"A Redis stream of CloudEvents that tell of changes."`
-	Events map[string]string `yaml:"events" desc:"The entity type each type of event is about."`
-	Token  string            `yaml:"token" desc:"Shared secret for the invalidation API on the admin port; none without it."`
+	Stream string              `yaml:"stream" desc:"A Redis stream of CloudEvents that tell of changes."`
+	Events map[string][]string `yaml:"events" desc:"The entity types each type of event is about: those whose key is its subject. Type, or Type.key if the key is not id."`
+	Token  string              `yaml:"token" desc:"Shared secret for the invalidation API on the admin port; none without it."`
 }
 
 // Telemetry is beside the standard OTEL_ environment variables.
