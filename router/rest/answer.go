@@ -100,7 +100,7 @@ func (q *request) success(data, found *value, answer *Answer) *response {
 	}
 	version := ""
 	if q.route.version != "" {
-		version, _ = q.route.body.object.scalar(found, q.route.version)
+		version = q.route.body.object.scalar(found, q.route.version)
 	}
 	if q.route.reads() || version != "" {
 		header.Set("ETag", entityTag(version, res.body))
@@ -111,7 +111,7 @@ func (q *request) success(data, found *value, answer *Answer) *response {
 // expand fills a template's names with members of the result.
 func (q *request) expand(template string, found *value) string {
 	for _, name := range templateNames(template) {
-		text, _ := q.route.body.object.scalar(found, name)
+		text := q.route.body.object.scalar(found, name)
 		template = strings.ReplaceAll(template, "{"+name+"}", url.PathEscape(text))
 	}
 	return template

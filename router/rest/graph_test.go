@@ -68,7 +68,7 @@ func (g *graph) Execute(_ context.Context, _ *http.Request, document, name strin
 	if g.fail != nil {
 		return nil, g.fail
 	}
-	query, errs := gqlparser.LoadQuery(g.schema, document)
+	query, errs := gqlparser.LoadQueryWithRules(g.schema, document, nil)
 	if errs != nil {
 		return nil, fmt.Errorf("the document is not valid: %w", errs)
 	}

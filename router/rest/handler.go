@@ -114,7 +114,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Pattern = route.method + " " + route.path
-	res, p := h.answer(w, r, route, variables[route])
+	res, p := h.answer(r.Context(), w, r, route, variables[route])
 	if p != nil {
 		res = p.response(r)
 	}
@@ -137,7 +137,7 @@ func (h *Handler) otherMethod(w http.ResponseWriter, r *http.Request, allowed st
 }
 
 // answer carries a request of a route out.
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, route *route, path map[string]string) (*response, *problem) {
+func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, route *route, path map[string]string) (*response, *problem) {
 	if !acceptsJSON(r) {
 		return nil, notAcceptable(r)
 	}
@@ -152,14 +152,13 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, route *route, p
 		return nil, p
 	}
 	if q.idempotencyKey == "" || h.records == nil {
-		return h.execute(q)
+		return h.execute(ctx, q)
 	}
-	return h.executeOnce(q)
+	return h.executeOnce(ctx, q)
 }
 
 // execute runs the operation.
-func (h *Handler) execute(q *request) (*response, *problem) {
-	ctx := q.http.Context()
+func (h *Handler) execute(ctx context.Context, q *request) (*response, *problem) {
 	answer, err := h.graph.Execute(ctx, q.http, q.route.document, q.route.operation.Name, q.variables())
 	if err != nil {
 		h.logger.ErrorContext(ctx, "REST operation failed", "operation", q.route.operation.Name, "error", err)
@@ -169,15 +168,14 @@ func (h *Handler) execute(q *request) (*response, *problem) {
 }
 
 // executeOnce runs the operation unless its idempotency key was seen before.
-func (h *Handler) executeOnce(q *request) (res *response, p *problem) {
-	ctx := q.http.Context()
+func (h *Handler) executeOnce(ctx context.Context, q *request) (res *response, p *problem) {
 	key := recordKey(q.route, h.caller(q.http), q.idempotencyKey)
 	fingerprint := digest(q.http.URL.RawQuery, string(q.variables()))
 	replay, p, err := h.records.begin(ctx, key, fingerprint)
 	if err != nil {
 		h.logger.WarnContext(ctx, "idempotency records are out of reach", "error", err)
 		if q.route.takes(inIdempotencyKey) != nil { // the operation keeps the promise by itself
-			return h.execute(q)
+			return h.execute(ctx, q)
 		}
 		return nil, (&problem{problemKind: unavailable, detail: "it cannot be said now whether this Idempotency-Key was used before"}).withHeader("Retry-After", retryAfter)
 	}
@@ -197,7 +195,7 @@ func (h *Handler) executeOnce(q *request) (res *response, p *problem) {
 			h.logger.WarnContext(ctx, "keeping an idempotency record failed", "error", err)
 		}
 	}()
-	res, p = h.execute(q)
+	res, p = h.execute(ctx, q)
 	finished = true
 	return res, p
 }

@@ -49,7 +49,7 @@ func store() thing {
 		return e
 	}
 	return thing{
-		"product": resolver(func(a map[string]any) any {
+		"product": func(a map[string]any) any {
 			switch a["id"] {
 			case "1":
 				return product(1, "Laptop", "999.99", thing{"available": 8})
@@ -61,40 +61,40 @@ func store() thing {
 				return coded{errors.New("who are you"), "UNAUTHENTICATED"}
 			}
 			return nil
-		}),
-		"products": resolver(func(a map[string]any) any {
+		},
+		"products": func(a map[string]any) any {
 			var nodes []any
 			for i := range 3 {
 				nodes = append(nodes, product(i+1, "Laptop", "999.99", nil))
 			}
 			return thing{"nodes": nodes, "totalCount": 12, "pageInfo": thing{"hasNextPage": true, "hasPreviousPage": a["after"] != nil, "startCursor": "c1", "endCursor": "c3+"}}
-		}),
-		"user":  resolver(func(map[string]any) any { return nil }),
-		"stock": resolver(func(map[string]any) any { return nil }),
-		"signUp": resolver(func(a map[string]any) any {
+		},
+		"user":  func(map[string]any) any { return nil },
+		"stock": func(map[string]any) any { return nil },
+		"signUp": func(a map[string]any) any {
 			input := a["input"].(map[string]any)
 			if input["username"] == "taken" {
 				return typed("Conflict", "USERNAME_TAKEN", nil)
 			}
 			return thing{"__typename": "UserPayload", "user": user(7, input["username"].(string))}
-		}),
-		"createProduct": resolver(func(a map[string]any) any {
+		},
+		"createProduct": func(a map[string]any) any {
 			input := a["input"].(map[string]any)
 			price := input["price"].(map[string]any)["decimal"].(json.Number).String()
 			if strings.HasPrefix(price, "-") {
 				return typed("InvalidInput", "INVALID_INPUT", thing{"fields": []any{thing{"path": "price.decimal", "message": "must not be negative", "hint": "0 is free"}}})
 			}
 			return thing{"__typename": "ProductPayload", "product": product(9, input["name"].(string), price, thing{"available": input["stock"]})}
-		}),
-		"updateProduct": resolver(func(a map[string]any) any {
+		},
+		"updateProduct": func(a map[string]any) any {
 			input := a["input"].(map[string]any)
 			if v := input["expectedVersion"]; v != nil && v != int64(3) && v != json.Number("3") {
 				return typed("Conflict", "STALE_VERSION", nil)
 			}
 			return thing{"__typename": "ProductPayload", "product": product(1, "Laptop", "999.99", thing{"available": 8})}
-		}),
-		"retireProduct": resolver(func(map[string]any) any { return typed("NotFound", "NOT_FOUND", nil) }),
-		"placeOrder": resolver(func(a map[string]any) any {
+		},
+		"retireProduct": func(map[string]any) any { return typed("NotFound", "NOT_FOUND", nil) },
+		"placeOrder": func(a map[string]any) any {
 			lines := a["input"].(map[string]any)["lines"].([]any)
 			switch lines[0].(map[string]any)["productId"] {
 			case "50":
@@ -105,15 +105,15 @@ func store() thing {
 				return typed("InvalidInput", "INVALID_INPUT", thing{"fields": []any{thing{"path": "lines[0].quantity", "message": "is too many"}}})
 			}
 			return thing{"__typename": "OrderPayload", "order": order("11", lines)}
-		}),
-		"logIn": resolver(func(a map[string]any) any {
+		},
+		"logIn": func(a map[string]any) any {
 			if a["input"].(map[string]any)["login"] == "guesser" {
 				return typed("InvalidCredentials", "TOO_MANY_ATTEMPTS", nil)
 			}
 			return typed("InvalidCredentials", "INVALID_CREDENTIALS", nil)
-		}),
-		"logOut": resolver(func(map[string]any) any { return true }),
-		"notifications": resolver(func(map[string]any) any {
+		},
+		"logOut": func(map[string]any) any { return true },
+		"notifications": func(map[string]any) any {
 			n := thing{"id": "5", "user": user(1, "testuser"), "template": "order-created", "status": "SENT", "attempts": 1, "body": "hello", "createdAt": "2026-01-01T00:00:00Z"}
 			mail := thing{"__typename": "EmailNotification", "subject": "Your order", "to": "a@example.com"}
 			sms := thing{"__typename": "SmsNotification", "phone": "+491234"}
@@ -121,7 +121,7 @@ func store() thing {
 				mail[k], sms[k] = v, v
 			}
 			return thing{"nodes": []any{mail, sms}, "totalCount": 2, "pageInfo": thing{"hasNextPage": false, "hasPreviousPage": false}}
-		}),
+		},
 	}
 }
 
@@ -358,9 +358,9 @@ func TestProblems(t *testing.T) {
 // one that failed.
 func TestChangeOfWhichAPartIsAway(t *testing.T) {
 	h, g := newHandler(t, nil)
-	g.root["createProduct"] = resolver(func(map[string]any) any {
+	g.root["createProduct"] = func(map[string]any) any {
 		return thing{"__typename": "ProductPayload", "product": g.root["product"].(resolver)(map[string]any{"id": "2"})}
-	})
+	}
 	exchange{request: "POST /api/products", body: `{"name":"Phone","price":10}`, status: 201,
 		wantHeader: map[string]string{"Location": "/api/products/2", "Cache-Control": "no-store"}, want: `{"id":2,"stock":null}`}.run(t, h, g)
 }
@@ -389,11 +389,11 @@ func TestConditionalRequests(t *testing.T) {
 		wantHeader: map[string]string{"ETag": tag}, variables: `{"id":"1","name":"a","expectedVersion":3}`}.run(t, h, g)
 	exchange{request: "PATCH /api/products/1", header: map[string]string{"If-Match": "*"}, body: `{"name":"a"}`, status: 200, variables: `{"id":"1","name":"a"}`}.run(t, h, g)
 
-	g.root["product"] = resolver(func(a map[string]any) any {
+	g.root["product"] = func(a map[string]any) any {
 		p := store()["product"].(resolver)(a).(thing)
 		p["stock"] = thing{"available": 7}
 		return p
-	})
+	}
 	exchange{request: "GET /api/products/1", header: map[string]string{"If-None-Match": tag}, status: 200}.run(t, h, g)
 }
 

@@ -70,11 +70,11 @@ func TestIdempotencyKeyInProgress(t *testing.T) {
 	h, g, _ := withRedis(t)
 	begun, release := make(chan struct{}), make(chan struct{})
 	create := g.root["createProduct"].(resolver)
-	g.root["createProduct"] = resolver(func(a map[string]any) any {
+	g.root["createProduct"] = func(a map[string]any) any {
 		close(begun)
 		<-release
 		return create(a)
-	})
+	}
 	request := exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`, status: 201}
 	var wait sync.WaitGroup
 	wait.Go(func() {
@@ -104,7 +104,7 @@ func TestIdempotencyKeyInProgress(t *testing.T) {
 func TestIdempotencyRecordOfAPanic(t *testing.T) {
 	h, g, _ := withRedis(t)
 	create := g.root["createProduct"].(resolver)
-	g.root["createProduct"] = resolver(func(map[string]any) any { panic("boom") })
+	g.root["createProduct"] = func(map[string]any) any { panic("boom") }
 	request := exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`, status: 201}
 	func() {
 		defer func() {

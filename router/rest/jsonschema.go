@@ -20,10 +20,10 @@ type schemas struct {
 func reference(name string) ordered { return ordered{}.with("$ref", "#/components/schemas/"+name) }
 
 // name keeps a schema under a name, made only once.
-func (s *schemas) name(name string, make func() ordered) ordered {
+func (s *schemas) name(name string, build func() ordered) ordered {
 	if _, known := s.named[name]; !known {
 		s.named[name] = nil // ends a recursion
-		s.named[name] = make()
+		s.named[name] = build()
 	}
 	return reference(name)
 }

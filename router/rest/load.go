@@ -64,7 +64,7 @@ func loadRoutes(documents fs.FS, schema *ast.Schema, ids integerIDs) ([]*route, 
 	if err != nil {
 		return nil, err
 	}
-	if problems := validator.Validate(schema, document); len(problems) > 0 {
+	if problems := validator.ValidateWithRules(schema, document, nil); len(problems) > 0 {
 		return nil, joinErrors(problems)
 	}
 	var routes []*route

@@ -156,9 +156,9 @@ func (s *shape) write(to []byte, v *value) []byte {
 	return append(to, '}')
 }
 
-// scalar gives the text of a member of v that is a scalar outside, false when
-// it is not there or null.
-func (s *shape) scalar(v *value, key string) (string, bool) {
+// scalar gives the text of a member of v that is a scalar outside, empty when it
+// is not there or null.
+func (s *shape) scalar(v *value, key string) string {
 	f := s.field(key)
 	inner, _ := v.member(key)
 	for f != nil && f.unwrap && !inner.isNull() {
@@ -166,9 +166,9 @@ func (s *shape) scalar(v *value, key string) (string, bool) {
 		inner, _ = inner.member(f.key)
 	}
 	if f == nil || f.object != nil || inner.isNull() {
-		return "", false
+		return ""
 	}
-	return inner.scalarText(), true
+	return inner.scalarText()
 }
 
 // isInteger tells whether an id's text is an integer that JSON readers keep

@@ -1,0 +1,59 @@
+package compose_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestBundleIsWhatTheLockFileGives builds the bundle again from the packages
+// that package-lock.json names, by version and hash.
+func TestBundleIsWhatTheLockFileGives(t *testing.T) {
+	if testing.Short() {
+		t.Skip("installs npm packages")
+	}
+	for _, program := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("building the bundle needs %s", program)
+		}
+	}
+	dir := t.TempDir()
+	for _, source := range []string{"package.json", "package-lock.json", "build.mjs", "entry.js", "globals.js"} {
+		content, err := os.ReadFile(filepath.Join("bundle", source))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, source), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	npm := func(arguments ...string) ([]byte, error) {
+		command := exec.CommandContext(ctx, "npm", arguments...)
+		command.Dir = dir
+		return command.CombinedOutput()
+	}
+	if out, err := npm("ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"); err != nil {
+		t.Skipf("the packages cannot be installed: %v\n%s", err, out)
+	}
+	if out, err := npm("run", "build"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, made := range []string{"composition.js", "LICENSES"} {
+		committed, err := os.ReadFile(filepath.Join("bundle", made))
+		if err != nil {
+			t.Fatal(err)
+		}
+		built, err := os.ReadFile(filepath.Join(dir, made))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(committed) != string(built) {
+			t.Errorf("bundle/%s is not what its sources give; run go generate", made)
+		}
+	}
+}
