@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+func TestFilesAreCurrent(t *testing.T) {
+	if err := run(root, true); err != nil {
+		t.Error(err)
+	}
+}
+
+// A source that changes makes the check fail, and generating makes it pass.
+func TestCheckNoticesChanges(t *testing.T) {
+	dir := t.TempDir()
+	write := func(path, text string) {
+		t.Helper()
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("schema/a.graphql", "type Query { a: ID }\n")
+	f := file{path: "out.yaml", maps: []configMap{{name: "a", namespace: "n", app: "a", patterns: []string{"schema/*.graphql"}}}}
+	if err := f.bring(dir, true); err == nil {
+		t.Error("a file that is not there counts as current")
+	}
+	if err := f.bring(dir, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.bring(dir, true); err != nil {
+		t.Error(err)
+	}
+	write("schema/a.graphql", "type Query { b: ID }\n")
+	if err := f.bring(dir, true); err == nil || !strings.Contains(err.Error(), "go generate") {
+		t.Errorf("a changed source gives %v", err)
+	}
+	f.maps[0].patterns = []string{"nothing/*"}
+	if err := f.bring(dir, false); err == nil {
+		t.Error("a pattern without files is accepted")
+	}
+}

@@ -1,0 +1,53 @@
+// Command configmaps writes the ConfigMaps that hold files of this repository,
+// so that each file has one source: `go generate ./manifests/configmaps`, or
+// with -check to say which are not current.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+//go:generate go run . -root ../..
+
+func main() {
+	root := flag.String("root", ".", "the repository's top directory")
+	check := flag.Bool("check", false, "write nothing; fail if a file is not current")
+	flag.Parse()
+	if err := run(*root, *check); err != nil {
+		fmt.Fprintln(os.Stderr, "configmaps:", err)
+		os.Exit(1)
+	}
+}
+
+func run(root string, check bool) error {
+	var err error
+	for _, f := range files {
+		err = errors.Join(err, f.bring(root, check))
+	}
+	return err
+}
+
+// bring makes the file current, or says that it is not.
+func (f file) bring(root string, check bool) error {
+	want, err := f.render(root)
+	if err != nil {
+		return fmt.Errorf("making %s: %w", f.path, err)
+	}
+	path := filepath.Join(root, f.path)
+	got, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if bytes.Equal(got, want) {
+		return nil
+	}
+	if check {
+		return fmt.Errorf("%s is not current; run `go generate ./manifests/configmaps`", f.path)
+	}
+	return os.WriteFile(path, want, 0o644)
+}

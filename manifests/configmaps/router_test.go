@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"souk/router/gateway/config"
+)
+
+// The router must accept the configuration it is given in the cluster, and it
+// must be the one its Deployment and Services speak of.
+func TestRouterTakesItsConfiguration(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "manifests/08-api-gateway.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "router.yaml")
+	for decoder := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		var o object
+		if err := decoder.Decode(&o); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if o.Kind == "ConfigMap" {
+			if err := os.WriteFile(path, []byte(o.Data["router.yaml"]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c, err := config.Load(path, func(name string) (string, bool) { return "secret", name == "INVALIDATION_TOKEN" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "0.0.0.0:8080" || c.Admin.Listen != "0.0.0.0:9090" {
+		t.Errorf("it listens on %s and %s; the Service leads to ports 8080 and 9090", c.Listen, c.Admin.Listen)
+	}
+	if c.Supergraph.Path != "/etc/souk/graph/supergraph.graphql" || !c.Supergraph.HotReload {
+		t.Errorf("the supergraph is %+v; it is mounted in /etc/souk/graph and changes there", c.Supergraph)
+	}
+	if c.ResponseCache.Invalidation.Token != "secret" {
+		t.Error("the invalidation API's token is not that of the Secret")
+	}
+	if len(c.Authentication.JWT.JWKS) != 1 || c.Authentication.JWT.JWKS[0].Issuer != "souk" {
+		t.Errorf("tokens are checked by %+v; the user service's issuer is souk", c.Authentication.JWT.JWKS)
+	}
+}
