@@ -34,6 +34,8 @@ type prepared struct {
 	program              *execute.Program
 	vars                 operation.Variables
 	documentHit, planHit bool
+	// deferring says that what is under @defer may be delivered later.
+	deferring bool
 }
 
 func (x *exchange) serveGet() {
@@ -75,8 +77,10 @@ func (x *exchange) serve(req *request) {
 	switch {
 	case p.op.Kind == operation.Subscription:
 		x.serveEvents(p)
-	case x.accept.single == noMediaType && x.accept.events:
+	case x.accept.single == noMediaType && !x.accept.parts && x.accept.events:
 		x.serveEvents(p)
+	case x.accept.parts && (p.deferring || x.accept.single == noMediaType):
+		x.serveParts(p, start)
 	case x.shares(p):
 		x.serveShared(p, start)
 	default:
@@ -120,7 +124,8 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	if p.vars, err = d.Variables(req.variables); err != nil {
 		return nil, err
 	}
-	p.op = d.Undeferred(p.vars)
+	p.deferring = d.Defers() && x.takesParts()
+	p.op = d.choose(p.vars, p.deferring)
 	return p, x.admit(ctx, p)
 }
 
@@ -141,7 +146,7 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 			return err
 		}
 	}
-	p.program, p.planHit, err = x.gen.program(ctx, x.metrics, p.document, p.op, p.vars)
+	p.program, p.planHit, err = x.gen.program(ctx, x.metrics, p)
 	if err != nil {
 		return &unplannable{err}
 	}
@@ -194,15 +199,20 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 	x.metrics.InFlight.Inc()
 	response := x.gen.executor.Execute(ctx, x.executeRequest(p))
 	x.metrics.InFlight.Dec()
+	x.measure(p, start, response.Errors > 0, response.DataNull)
+	return response
+}
+
+// measure tells how an operation ended.
+func (x *exchange) measure(p *prepared, start time.Time, failed, null bool) {
 	outcome := "data"
 	switch {
-	case response.Errors > 0 && response.DataNull:
+	case failed && null:
 		outcome = "errors"
-	case response.Errors > 0:
+	case failed:
 		outcome = "partial"
 	}
 	x.metrics.Operation(p.op.Kind.String(), outcome).Observe(time.Since(start).Seconds())
-	return response
 }
 
 func (x *exchange) executeRequest(p *prepared) *execute.Request {

@@ -60,6 +60,16 @@ type specialised struct {
 	program *execute.Program
 	// conditions are variables that give the operation.
 	conditions operation.Variables
+	deferring  bool
+}
+
+// choose gives the document's operation for a client that takes what is under
+// @defer later, or one that does not.
+func (d *document) choose(vars operation.Variables, deferring bool) *operation.Operation {
+	if deferring {
+		return d.Operation(vars)
+	}
+	return d.Undeferred(vars)
 }
 
 func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
@@ -163,7 +173,8 @@ func (g *generation) document(m *metrics, key, text, name []byte) (*document, bo
 //
 // An operation that is not one of the document's own, but was made for a
 // caller, is found by its text every time.
-func (g *generation) program(ctx context.Context, m *metrics, d *document, op *operation.Operation, vars operation.Variables) (*execute.Program, bool, error) {
+func (g *generation) program(ctx context.Context, m *metrics, of *prepared) (*execute.Program, bool, error) {
+	d, op := of.document, of.op
 	if known := d.programs.Load(); known != nil {
 		for i := range *known {
 			if (*known)[i].op == op {
@@ -195,8 +206,8 @@ func (g *generation) program(ctx context.Context, m *metrics, d *document, op *o
 	} else {
 		m.planHits.Inc()
 	}
-	if op == d.Undeferred(vars) {
-		d.keep(specialised{op, p, d.Conditions(vars)})
+	if op == d.choose(of.vars, of.deferring) {
+		d.keep(specialised{op, p, d.Conditions(of.vars), of.deferring})
 	}
 	return p, hit, ctx.Err()
 }

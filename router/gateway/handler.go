@@ -115,9 +115,9 @@ func (gw *Gateway) check(r *http.Request, accept accepted) *problem {
 	case r.Method != http.MethodGet && r.Method != http.MethodPost:
 		return &problem{status: http.StatusMethodNotAllowed, code: codeMethod, allow: "GET, POST",
 			detail: fmt.Sprintf("Method %s is not allowed here; use POST or GET.", r.Method)}
-	case accept.single == noMediaType && !accept.events:
+	case accept.single == noMediaType && !accept.parts && !accept.events:
 		return &problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
-			detail: "None of the types in Accept can be given; known are application/graphql-response+json, application/json, and text/event-stream for streams."}
+			detail: "None of the types in Accept can be given; known are application/graphql-response+json, application/json, multipart/mixed, and text/event-stream for streams."}
 	case r.Method == http.MethodGet && gw.config.Limits.MaxURLBytes > 0 && len(r.URL.RawQuery) > gw.config.Limits.MaxURLBytes:
 		return &problem{status: http.StatusRequestURITooLong, code: codeTooLarge,
 			detail: fmt.Sprintf("The URL's query is longer than %d bytes; use POST.", gw.config.Limits.MaxURLBytes)}

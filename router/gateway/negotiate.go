@@ -20,9 +20,13 @@ const (
 )
 
 // accepted is what a client takes: the best type of a single response, a
-// stream, a page.
+// response in parts, a stream, a page.
 type accepted struct {
 	single mediaType
+	// parts is multipart/mixed in the form of the incremental delivery draft;
+	// parameter is what the client called that form, if it did.
+	parts     bool
+	parameter string
 	// events is text/event-stream.
 	events bool
 	html   bool
@@ -46,9 +50,13 @@ func negotiate(header []string) accepted {
 		}
 	}
 	var out accepted
-	graphql, plain := -1, -1
-	eachWeighted(header, func(name string, weight int) {
+	graphql, plain, parts := -1, -1, -1
+	eachMember(header, func(name, parameters string, weight int) {
 		switch name {
+		case "multipart/mixed":
+			if form, ok := incrementalForm(parameters); ok && weight > parts {
+				parts, out.parameter = weight, form
+			}
 		case "application/graphql-response+json":
 			graphql = weight
 		case "application/json":
@@ -75,12 +83,43 @@ func negotiate(header []string) accepted {
 	case plain > 0:
 		out.single = plainJSON
 	}
+	out.parts = parts > 0 && parts >= max(graphql, plain)
 	return out
 }
+
+// incrementalForm says whether a multipart/mixed with these parameters asks for
+// responses in the form of the current draft: as it stands, or with the name
+// that Apollo's clients have for it. Clients that ask for an earlier form
+// (deferSpec), which has no pending and completed, or for subscriptions
+// (subscriptionSpec), are given whatever else they accept: complete responses.
+func incrementalForm(parameters string) (parameter string, ok bool) {
+	for p := range strings.SplitSeq(parameters, ";") {
+		key, value, _ := strings.Cut(p, "=")
+		value = strings.Trim(strings.TrimSpace(value), `"`)
+		switch strings.ToLower(strings.TrimSpace(key)) {
+		case "deferspec", "subscriptionspec":
+			return "", false
+		case "incrementalspec":
+			if value != incrementalSpec {
+				return "", false
+			}
+			parameter = "incrementalSpec=" + value
+		}
+	}
+	return parameter, true
+}
+
+// incrementalSpec is what Apollo's clients call the form of the draft with
+// pending, incremental and completed.
+const incrementalSpec = "v0.2"
 
 // eachWeighted visits the members of a header that is a list of names with
 // weights from 0 to 1000.
 func eachWeighted(header []string, visit func(name string, weight int)) {
+	eachMember(header, func(name, _ string, weight int) { visit(name, weight) })
+}
+
+func eachMember(header []string, visit func(name, parameters string, weight int)) {
 	for _, line := range header {
 		for member := range strings.SplitSeq(line, ",") {
 			name, parameters, _ := strings.Cut(member, ";")
@@ -93,7 +132,7 @@ func eachWeighted(header []string, visit func(name string, weight int)) {
 				}
 			}
 			if name != "" {
-				visit(name, weight)
+				visit(name, parameters, weight)
 			}
 		}
 	}

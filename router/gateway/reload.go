@@ -55,8 +55,8 @@ func (gw *Gateway) warm(next, old *generation) {
 			continue
 		}
 		for _, s := range *known {
-			op := d.Operation(s.conditions)
-			if _, _, err := next.program(context.Background(), quiet, d, op, s.conditions); err != nil {
+			p := &prepared{document: d, op: d.choose(s.conditions, s.deferring), vars: s.conditions, deferring: s.deferring}
+			if _, _, err := next.program(context.Background(), quiet, p); err != nil {
 				gw.logger.Warn("an operation in use cannot be planned for the new supergraph", "operation", u.d.name, "hash", u.d.hash, "error", err)
 			}
 		}

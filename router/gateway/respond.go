@@ -51,7 +51,7 @@ func (x *exchange) fail(err error) {
 		x.w.Header()[name] = values
 	}
 	x.w.Header().Set("Cache-Control", "no-store")
-	if x.accept.single == noMediaType && x.accept.events {
+	if x.accept.single == noMediaType && (x.accept.parts || x.accept.events) {
 		x.accept.single = graphQLResponse
 	}
 	x.write(f.status, f.body())

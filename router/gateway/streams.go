@@ -78,11 +78,7 @@ func (gw *Gateway) untilStopped(ctx context.Context) (context.Context, func()) {
 // stream runs an operation of any kind and hands on its responses.
 func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) error) error {
 	if p.op.Kind != operation.Subscription {
-		ctx, cancel := x.deadline(ctx)
-		defer cancel()
-		response := x.run(ctx, p, time.Now())
-		defer response.Release()
-		return emit(response.Body)
+		return x.deliver(ctx, p, time.Now(), func(response *execute.Response) error { return emit(response.Body) })
 	}
 	x.metrics.Subscriptions.Inc()
 	defer x.metrics.Subscriptions.Dec()
@@ -156,7 +152,7 @@ func (gw *Gateway) adopt(next *generation, m *metrics, p *prepared) (*execute.Pr
 	if err != nil {
 		return nil, err
 	}
-	program, _, err := next.program(context.Background(), m, d, d.Undeferred(p.vars), p.vars)
+	program, _, err := next.program(context.Background(), m, &prepared{document: d, op: d.Undeferred(p.vars), vars: p.vars})
 	return program, err
 }
 
@@ -249,7 +245,7 @@ func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit fun
 		return errorList(&Refusal{Err: &operation.Error{Message: "The router is about to stop.", Code: "SHUTTING_DOWN"}})
 	}
 	defer gen.release()
-	x := exchange{Gateway: gw, gen: gen, r: r}
+	x := exchange{Gateway: gw, gen: gen, r: r, accept: accepted{events: true}}
 	var req request
 	err := req.parse(payload)
 	var p *prepared

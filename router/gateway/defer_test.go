@@ -1,0 +1,319 @@
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+
+	"souk/router/execute"
+	"souk/router/gateway"
+	"souk/router/gateway/config"
+	"souk/router/supergraph"
+)
+
+// deferSDL has a subgraph with users, and others that know more of them.
+var deferSDL = strings.NewReplacer(
+	`enum join__Graph { A @join__graph(name: "a", url: "http://a.invalid/graphql") }`, `enum join__Graph {
+  A @join__graph(name: "a", url: "http://a.invalid/graphql")
+  B @join__graph(name: "b", url: "http://b.invalid/graphql")
+  C @join__graph(name: "c", url: "http://c.invalid/graphql")
+}
+type User @join__type(graph: A, key: "id") @join__type(graph: B, key: "id") @join__type(graph: C, key: "id") {
+  id: ID!
+  name: String @join__field(graph: A)
+  mood: String @join__field(graph: B)
+  rank: Int! @join__field(graph: C)
+}`,
+	`hello(name: String = "world"): String`, `hello(name: String = "world"): String me: User`,
+).Replace(sdl)
+
+// A heldTransport answers each request to a subgraph with what the test sends
+// on the subgraph's channel.
+type heldTransport struct {
+	answers map[string]chan string
+	gone    chan string // subgraphs whose request was given up
+}
+
+func (h *heldTransport) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	select {
+	case text := <-h.answers[r.Subgraph]:
+		return response(text), nil
+	case <-ctx.Done():
+		h.gone <- r.Subgraph
+		return nil, ctx.Err()
+	}
+}
+
+func (h *heldTransport) Subscribe(context.Context, *execute.SubgraphRequest, func(*execute.SubgraphResponse) error) error {
+	return io.EOF
+}
+
+const (
+	answerA    = `{"data":{"me":{"__typename":"User","id":"1","name":"Ada"}}}`
+	answerB    = `{"data":{"_entities":[{"mood":"fine"}]}}`
+	answerC    = `{"data":{"_entities":[{"rank":7}]}}`
+	deferQuery = `{ me { name ... @defer(label: \"m\") { mood } ... @defer(label: \"r\") { rank } } }`
+)
+
+func startHeld(t *testing.T, configure func(*config.Config)) (*heldTransport, string) {
+	t.Helper()
+	h := &heldTransport{gone: make(chan string, 8), answers: map[string]chan string{"a": make(chan string), "b": make(chan string), "c": make(chan string)}}
+	_, url := start(t, nil, func(c *config.Config, o *gateway.Options) {
+		if configure != nil {
+			configure(c)
+		}
+		o.Supergraph = deferSDL
+		o.Transport = func(*supergraph.Model) (execute.Transport, func(), error) { return h, func() {}, nil }
+	})
+	return h, url + "/graphql"
+}
+
+// open sends a request and gives the response as soon as it begins.
+func open(t *testing.T, url, body string, headers ...string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "POST", url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { response.Body.Close() })
+	return response
+}
+
+// A partReader reads a response in parts, each as it comes.
+type partReader struct {
+	*testing.T
+	response *http.Response
+	parts    *multipart.Reader
+}
+
+func readParts(t *testing.T, r *http.Response) *partReader {
+	t.Helper()
+	media, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "multipart/mixed" || r.StatusCode != http.StatusOK {
+		t.Fatalf("got %d, %s, %v", r.StatusCode, media, err)
+	}
+	return &partReader{t, r, multipart.NewReader(r.Body, parameters["boundary"])}
+}
+
+func (p *partReader) want(text string) {
+	p.Helper()
+	part, err := p.parts.NextRawPart()
+	if err != nil {
+		p.Fatalf("instead of %s: %v", text, err)
+	}
+	got, err := io.ReadAll(part)
+	if err != nil || string(got) != text {
+		p.Errorf("got  %s, %v\nwant %s", got, err, text)
+	}
+	if t := part.Header.Get("Content-Type"); t != "application/json; charset=utf-8" {
+		p.Errorf("a part is %s", t)
+	}
+}
+
+func (p *partReader) wantEnd() {
+	p.Helper()
+	if part, err := p.parts.NextRawPart(); err != io.EOF {
+		p.Errorf("got %v, %v after the last part", part, err)
+	}
+}
+
+const incremental = "Accept: application/json, multipart/mixed"
+
+// TestDeferredPartsComeAsTheyAreReady: no part waits for a slower one.
+func TestDeferredPartsComeAsTheyAreReady(t *testing.T) {
+	h, url := startHeld(t, nil)
+	go func() { h.answers["a"] <- answerA }()
+	r := open(t, url, `{"query":"`+deferQuery+`"}`, incremental, "Accept-Encoding: gzip")
+	if r.Header.Get("Content-Encoding") != "" || r.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("the header is %v", r.Header)
+	}
+	p := readParts(t, r)
+	p.want(`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"],"label":"m"},{"id":"1","path":["me"],"label":"r"}],"hasNext":true}`)
+	h.answers["c"] <- answerC
+	p.want(`{"incremental":[{"id":"1","data":{"rank":7}}],"completed":[{"id":"1"}],"hasNext":true}`)
+	h.answers["b"] <- answerB
+	p.want(`{"incremental":[{"id":"0","data":{"mood":"fine"}}],"completed":[{"id":"0"}],"hasNext":false}`)
+	p.wantEnd()
+}
+
+func TestDeferred(t *testing.T) {
+	const noMood = `{"data":{"_entities":[{"mood":null}]},"errors":[{"message":"no mood","path":["_entities",0,"mood"],"extensions":{"code":"MOODLESS"}}]}`
+	for _, c := range []struct {
+		name, body, answerB, answerC string
+		want                         []string
+	}{
+		{"error in a part", `{"query":"{ me { name ... @defer { mood } } }"}`, noMood, "", []string{
+			`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`,
+			`{"incremental":[{"id":"0","data":{"mood":null},"errors":[{"message":"A subgraph reported an error.","path":["me","mood"],"extensions":{"code":"MOODLESS"}}]}],"completed":[{"id":"0"}],"hasNext":false}`,
+		}},
+		{"null goes up to the part", `{"query":"{ me { name ... @defer { rank } } }"}`, "", `{"data":{"_entities":[{"rank":null}]}}`, []string{
+			`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`,
+			`{"completed":[{"id":"0","errors":[{"message":"Cannot return null for non-nullable field User.rank.","path":["me","rank"],"extensions":{"code":"RESPONSE_VALIDATION_FAILED"}}]}],"hasNext":false}`,
+		}},
+		{"condition", `{"query":"query($d: Boolean!) { me { name ... @defer(if: $d) { mood } } }","variables":{"d":true}}`, answerB, "", []string{
+			`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`,
+			`{"incremental":[{"id":"0","data":{"mood":"fine"}}],"completed":[{"id":"0"}],"hasNext":false}`,
+		}},
+		{"fragment", `{"query":"{ me { name ...M @defer } } fragment M on User { mood }"}`, answerB, "", []string{
+			`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`,
+			`{"incremental":[{"id":"0","data":{"mood":"fine"}}],"completed":[{"id":"0"}],"hasNext":false}`,
+		}},
+		{"root", `{"query":"{ __typename ... @defer { me { name } } }"}`, "", "", []string{
+			`{"data":{"__typename":"Query"},"pending":[{"id":"0","path":[]}],"hasNext":true}`,
+			`{"incremental":[{"id":"0","data":{"me":{"name":"Ada"}}}],"completed":[{"id":"0"}],"hasNext":false}`,
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h, url := startHeld(t, nil)
+			go func() {
+				h.answers["a"] <- answerA
+				for name, text := range map[string]string{"b": c.answerB, "c": c.answerC} {
+					if text != "" {
+						h.answers[name] <- text
+					}
+				}
+			}()
+			p := readParts(t, open(t, url, c.body, incremental))
+			for _, want := range c.want {
+				p.want(want)
+			}
+			p.wantEnd()
+		})
+	}
+}
+
+func TestDeferredInDeferred(t *testing.T) {
+	h, url := startHeld(t, nil)
+	go func() { h.answers["a"] <- answerA }()
+	p := readParts(t, open(t, url, `{"query":"{ me { name ... @defer(label: \"outer\") { mood ... @defer(label: \"inner\") { rank } } } }"}`, incremental))
+	p.want(`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"],"label":"outer"}],"hasNext":true}`)
+	h.answers["c"] <- answerC // but what is around it is not there
+	h.answers["b"] <- answerB
+	var rest bytes.Buffer
+	for {
+		part, err := p.parts.NextRawPart()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(&rest, part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	outer, inner := strings.Index(rest.String(), `{"mood":"fine"}`), strings.Index(rest.String(), `{"rank":7}`)
+	if outer < 0 || inner < outer || !strings.HasSuffix(rest.String(), `"hasNext":false}`) {
+		t.Errorf("got %s", rest.String())
+	}
+}
+
+// TestCompleteAnswers: clients that do not take parts, and operations without
+// any, get one complete response.
+func TestCompleteAnswers(t *testing.T) {
+	const whole = `{"data":{"me":{"name":"Ada","mood":"fine","rank":7}}}`
+	for _, c := range []struct{ name, accept, query, want string }{
+		{"JSON", "application/json", deferQuery, whole},
+		{"any", "*/*", deferQuery, whole},
+		{"an earlier form", "multipart/mixed;deferSpec=20220824,application/graphql-response+json,application/json;q=0.9", deferQuery, whole},
+		{"a form to come", `multipart/mixed;incrementalSpec="v9", application/json`, deferQuery, whole},
+		{"JSON liked better", "multipart/mixed;q=0.5, application/json", deferQuery, whole},
+		{"switched off", "multipart/mixed, application/json", `{ me { name ... @defer(if: false) { mood rank } } }`, whole},
+		{"nothing deferred", "multipart/mixed, application/json", `{ me { name mood rank } }`, whole},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h, url := startHeld(t, nil)
+			go func() { h.answers["a"] <- answerA }()
+			go func() { h.answers["b"] <- answerB }()
+			go func() { h.answers["c"] <- answerC }()
+			got := send(t, "POST", url, `{"query":"`+c.query+`"}`, "Accept: "+c.accept)
+			if got.body != c.want || got.status != 200 {
+				t.Errorf("got %d %s", got.status, got.body)
+			}
+		})
+	}
+}
+
+func TestOnlyPartsAreAccepted(t *testing.T) {
+	h, url := startHeld(t, nil)
+	go func() { h.answers["a"] <- answerA }()
+	r := open(t, url, `{"query":"{ me { name } }"}`, "Accept: multipart/mixed;incrementalSpec=v0.2")
+	if !strings.Contains(r.Header.Get("Content-Type"), "incrementalSpec=v0.2") {
+		t.Errorf("got %s", r.Header.Get("Content-Type"))
+	}
+	p := readParts(t, r)
+	p.want(`{"data":{"me":{"name":"Ada"}}}`)
+	p.wantEnd()
+	if got := send(t, "POST", url, `{"query":"{ nope }"}`, "Accept: multipart/mixed"); got.status != 422 || !strings.Contains(got.header.Get("Content-Type"), "graphql-response+json") {
+		t.Errorf("an invalid query: %d %s", got.status, got.header)
+	}
+	if got := send(t, "POST", url, `{"query":"{ nope }"}`, "Accept: multipart/mixed;deferSpec=20220824"); got.status != 406 {
+		t.Errorf("the earlier form alone: %d", got.status)
+	}
+}
+
+// TestClientGone: with the client its fetches end.
+func TestClientGone(t *testing.T) {
+	h, url := startHeld(t, nil)
+	go func() { h.answers["a"] <- answerA }()
+	r := open(t, url, `{"query":"`+deferQuery+`"}`, incremental)
+	readParts(t, r).want(`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"],"label":"m"},{"id":"1","path":["me"],"label":"r"}],"hasNext":true}`)
+	r.Body.Close()
+	if first, second := <-h.gone, <-h.gone; first == second {
+		t.Errorf("%s was given up twice", first)
+	}
+}
+
+func TestDeferredIsNotShared(t *testing.T) {
+	h, url := startHeld(t, func(c *config.Config) { c.TrafficShaping.Router.Deduplicate = true })
+	const body = `{"query":"{ me { name ... @defer { mood } } }"}`
+	for range 2 {
+		go func() { h.answers["a"] <- answerA }()
+		p := readParts(t, open(t, url, body, incremental))
+		p.want(`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`)
+		h.answers["b"] <- answerB
+		p.want(`{"incremental":[{"id":"0","data":{"mood":"fine"}}],"completed":[{"id":"0"}],"hasNext":false}`)
+		go func() { h.answers["a"] <- answerA; h.answers["b"] <- answerB }()
+		if got := send(t, "POST", url, body); got.body != `{"data":{"me":{"name":"Ada","mood":"fine"}}}` {
+			t.Errorf("got %s", got.body)
+		}
+	}
+}
+
+func TestDeferredAsStream(t *testing.T) {
+	const (
+		body   = `{"query":"{ me { name ... @defer { mood } } }"}`
+		first  = `{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`
+		second = `{"incremental":[{"id":"0","data":{"mood":"fine"}}],"completed":[{"id":"0"}],"hasNext":false}`
+	)
+	h, url := startHeld(t, nil)
+	go func() { h.answers["a"] <- answerA; h.answers["b"] <- answerB }()
+	got := send(t, "POST", url, body, "Accept: text/event-stream")
+	if want := fmt.Sprintf(":\n\nevent: next\ndata: %s\n\nevent: next\ndata: %s\n\nevent: complete\ndata:\n\n", first, second); got.body != want {
+		t.Errorf("got %s", got.body)
+	}
+	s := dial(t, url, protocol)
+	s.send(`{"type":"connection_init"}`)
+	s.want(`{"type":"connection_ack"}`)
+	s.send(`{"id":"1","type":"subscribe","payload":` + body + `}`)
+	h.answers["a"] <- answerA
+	s.want(`{"id":"1","type":"next","payload":` + first + `}`)
+	h.answers["b"] <- answerB
+	s.want(`{"id":"1","type":"next","payload":` + second + `}`)
+	s.want(`{"id":"1","type":"complete"}`)
+}

@@ -1,0 +1,61 @@
+package subscribe
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Parts writes the responses of one incremental delivery as the parts of a
+// multipart/mixed message (GraphQL over HTTP's proposal for incremental
+// delivery; RFC 2046, section 5.1).
+type Parts struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	out     bytes.Buffer
+	begun   bool
+}
+
+// NewParts begins a message with a status; parameter, unless empty, is one
+// more parameter of its content type.
+func NewParts(w http.ResponseWriter, status int, parameter string) *Parts {
+	contentType := `multipart/mixed; boundary="-"`
+	if parameter != "" {
+		contentType += "; " + parameter
+	}
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("X-Accel-Buffering", "no") // or nginx keeps parts back
+	w.WriteHeader(status)
+	return &Parts{w: w, control: http.NewResponseController(w)}
+}
+
+// Send writes one response, a JSON text, so that the client has it at once:
+// with the delimiter after it, since only there clients know that a part has
+// ended. The last one ends the message. A client that does not read for too
+// long is given up, with an error.
+func (p *Parts) Send(response []byte, last bool) error {
+	p.out.Reset()
+	if !p.begun {
+		p.begun = true
+		p.out.WriteString("\r\n---\r\n")
+	}
+	p.out.WriteString("Content-Type: application/json; charset=utf-8\r\n\r\n")
+	p.out.Write(response)
+	p.out.WriteString("\r\n---")
+	if last {
+		p.out.WriteString("--")
+	}
+	p.out.WriteString("\r\n")
+	// Not every writer knows deadlines; those that do not have no slow clients.
+	_ = p.control.SetWriteDeadline(time.Now().Add(patience))
+	_, err := p.w.Write(p.out.Bytes())
+	if err == nil {
+		err = p.control.Flush()
+	}
+	if err != nil {
+		return fmt.Errorf("writing a part: %w", err)
+	}
+	return nil
+}
