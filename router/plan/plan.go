@@ -118,7 +118,8 @@ type Representation struct {
 type RepresentationField struct {
 	// Name is the field's name in the representation.
 	Name string
-	// Key is the storage key the value is taken from.
+	// Key is the storage key the value is taken from; "__typename" for the name
+	// of the object's type.
 	Key string
 	// On, unless nil, are the types of the object for which the field is sent.
 	On []string `json:",omitempty"`

@@ -89,9 +89,13 @@ func (s *splitter) placeEntity(e string) {
 	graphs := slices.Clone(s.graphs)
 	s.rng.Shuffle(len(graphs), func(i, j int) { graphs[i], graphs[j] = graphs[j], graphs[i] })
 	two := s.chance(30)
+	nested := s.chance(20)
 	for i, g := range graphs[:1+s.rng.IntN(len(graphs))] {
 		keys := []string{"id"}
-		if two {
+		switch {
+		case nested:
+			keys = [][]string{{"id", "org { id }"}, {"id"}, {"org { id }"}, {"org { id } id"}}[min(i, 1)*s.rng.IntN(4)]
+		case two:
 			keys = [][]string{{"id", "code"}, {"id"}, {"code"}, {"id code"}}[min(i, 1)*s.rng.IntN(4)]
 		}
 		s.entityIn(g, e, keys)
@@ -107,10 +111,15 @@ func (s *splitter) entityIn(graph, e string, keys []string) *typeText {
 		head += fmt.Sprintf(" @key(fields: %q)", k)
 	}
 	t := s.declare(graph, e, head)
-	if strings.Contains(strings.Join(keys, " "), "id") {
+	all := strings.Join(keys, " ")
+	if strings.Contains(all, "org") {
+		t.add("org", "org: Org!")
+		s.declare(graph, "Org", `type Org @key(fields: "id")`).add("id", "id: ID!")
+	}
+	if strings.Contains(strings.ReplaceAll(all, "org { id }", ""), "id") {
 		t.add("id", "id: ID!")
 	}
-	if strings.Contains(strings.Join(keys, " "), "code") {
+	if strings.Contains(all, "code") {
 		t.add("code", "code: String!")
 	}
 	return t
@@ -189,12 +198,14 @@ func (s *splitter) addField(e, name string, graphs []string) {
 
 // fieldType makes up a type, and declares in the graph what it names.
 func (s *splitter) fieldType(graph string) string {
-	named := choose(s, []string{"Int", "String", "String", "Int", "Color", "Value", "Boolean", "Float", "entity", "entity", "entity", "Node", "Any"})
+	named := choose(s, []string{"Int", "String", "String", "Int", "Color", "Value", "Boolean", "Float", "entity", "entity", "entity", "Node", "Any", "Shape", "Figure"})
 	switch named {
 	case "Color":
 		s.declareColor(graph)
 	case "Value":
 		s.declareValue(graph)
+	case "Shape", "Figure":
+		s.declareShapes(graph)
 	case "entity":
 		named = choose(s, s.entities)
 		s.entityIn(graph, named, []string{"id"})
@@ -232,6 +243,19 @@ func (s *splitter) declareValue(graph string) {
 	s.declareColor(graph)
 }
 
+// declareShapes declares an interface and a union of value types.
+func (s *splitter) declareShapes(graph string) {
+	s.declare(graph, "Shape", "interface Shape").add("area", "area: Int")
+	s.declare(graph, "Figure", "union Figure = Circle | Square")
+	c := s.declare(graph, "Circle", "type Circle implements Shape @shareable")
+	c.add("area", "area: Int")
+	c.add("radius", "radius: String!")
+	q := s.declare(graph, "Square", "type Square implements Shape @shareable")
+	q.add("area", "area: Int")
+	q.add("value", "value: Value")
+	s.declareValue(graph)
+}
+
 // placeRequires adds fields that need another graph's field.
 func (s *splitter) placeRequires() {
 	for _, f := range slices.Clone(s.owned) {
@@ -250,6 +274,17 @@ func (s *splitter) placeRequires() {
 		case "Value":
 			s.declareValue(g)
 			set = f.name + choose(s, []string{" { x }", " { x y }", " { deep { z } y }", " { deep { z(n: 2) list } }"})
+		case "Shape":
+			s.declareShapes(g)
+			set = f.name + choose(s, []string{" { area }", " { area ... on Circle { radius } }", " { ... on Square { value { x deep { z } } area } ... on Circle { radius } }"})
+		case "Figure":
+			s.declareShapes(g)
+			set = f.name + choose(s, []string{" { ... on Circle { radius } }", " { ... on Shape { area } ... on Square { value { y } } }"})
+		case "Node", "Any":
+			if !slices.Contains(s.interfaceGraphs, g) {
+				continue
+			}
+			set = f.name + " { " + s.requiredOfMembers(g) + " }"
 		default:
 			continue
 		}
@@ -257,6 +292,22 @@ func (s *splitter) placeRequires() {
 		name := "req_" + f.name + "_" + g
 		t.add(name, fmt.Sprintf("%s: String @requires(fields: %q)", name, set))
 	}
+}
+
+// requiredOfMembers is a field set on Node or Any, with fields of the members
+// that another graph answers.
+func (s *splitter) requiredOfMembers(g string) string {
+	set := "... on Node { id }"
+	for _, f := range s.owned {
+		t := s.types[g][f.entity]
+		leaf := f.fieldType == "Int" || f.fieldType == "String" || f.fieldType == "[String]"
+		if !slices.Contains(s.members, f.entity) || f.graph == g || t.names[f.name] || !leaf || f.arguments != "" || s.chance(50) {
+			continue
+		}
+		t.add(f.name, fmt.Sprintf("%s: %s @external", f.name, f.fieldType))
+		set += fmt.Sprintf(" ... on %s { %s }", f.entity, f.name)
+	}
+	return set
 }
 
 // placeProvides adds fields that bring another graph's field with them.

@@ -97,6 +97,9 @@ func (w *World) value(parent *object, field string, inputs []any) (any, error) {
 	if w.isLeafKey(parent.typename, field) {
 		return keyValue(declared.Type, field, parent.id), nil
 	}
+	if w.isKey(parent.typename, field) { // a part of a key that has parts
+		return &object{typename: declared.Type.Name(), id: parent.id}, nil
+	}
 	h := w.hash(owner, parent.id, field, fmt.Sprint(inputs...))
 	if w.faults && !declared.Type.NonNull && h%23 == 7 {
 		return nil, errors.New("the data has an error here")
@@ -190,8 +193,12 @@ func keyValue(t *ast.Type, field, id string) any {
 // identity finds an entity's id in a representation.
 func (w *World) identity(typename string, representation map[string]any) (string, error) {
 	for field, value := range representation {
-		if !w.isLeafKey(typename, field) {
+		if !w.isKey(typename, field) {
 			continue
+		}
+		if part, ok := value.(map[string]any); ok {
+			declared, _ := w.declaration(typename, field)
+			return w.identity(declared.Type.Name(), part)
 		}
 		if s, ok := value.(string); ok {
 			if id, found := strings.CutPrefix(s, field+"-"); found {

@@ -167,7 +167,7 @@ func (p *placer) placeEnter(m *move) *placement {
 	if m.only != nil {
 		sent = append(sent[:len(sent):len(sent)], m.only.Requires.Selections...)
 	}
-	representation.Fields = p.represent(nil, m.at.slot, m.typ, m.typ.Possible, m.typ.Possible, sent)
+	representation.Fields = p.represent(nil, m.graph, m.at.slot, m.typ, m.typ.Possible, m.typ.Possible, sent)
 	sel := &selection{typ: m.typ}
 	s.fetches = []*fetch{{
 		key:     m.key,
@@ -184,10 +184,11 @@ func (p *placer) add(s *step) *step {
 	return s
 }
 
-// represent adds the fields of a key or requirement to a representation.
+// represent adds the fields of a key or requirement of a subgraph to a
+// representation.
 // Selections are on the type t, for objects of the types on; those that are
 // possible there at all are in possible.
-func (p *placer) represent(to []plan.RepresentationField, at *slot, t *supergraph.Type, possible, on []*supergraph.Type, selections []operation.Selection) []plan.RepresentationField {
+func (p *placer) represent(to []plan.RepresentationField, g *supergraph.Graph, at *slot, t *supergraph.Type, possible, on []*supergraph.Type, selections []operation.Selection) []plan.RepresentationField {
 	for _, sel := range selections {
 		switch sel := sel.(type) {
 		case *operation.Field:
@@ -197,14 +198,17 @@ func (p *placer) represent(to []plan.RepresentationField, at *slot, t *supergrap
 				f.On = typeNames(on)
 			}
 			if len(sel.Selections) > 0 {
-				value := t.Field(sel.Name).Named
-				f.Fields = p.represent(nil, c, value, value.Possible, value.Possible, sel.Selections)
+				def := t.Field(sel.Name)
+				if tellsTypes(def, g) {
+					f.Fields = []plan.RepresentationField{{Name: "__typename", Key: "__typename"}}
+				}
+				f.Fields = p.represent(f.Fields, g, c, def.Named, def.Named.Possible, def.Named.Possible, sel.Selections)
 			}
 			to = addField(to, f)
 		case *operation.InlineFragment:
 			condition := p.model.Type(sel.TypeCondition)
 			both := slices.DeleteFunc(slices.Clone(on), func(o *supergraph.Type) bool { return !slices.Contains(condition.Possible, o) })
-			to = p.represent(to, at, condition, possible, both, sel.Selections)
+			to = p.represent(to, g, at, condition, possible, both, sel.Selections)
 		}
 	}
 	return to

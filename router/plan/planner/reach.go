@@ -105,8 +105,9 @@ func (w *walker) enterBest(from *stand, options []entrance) *move {
 // enter makes the move through an entrance; nil if what it needs cannot be
 // had from the stand.
 func (w *walker) enter(from *stand, e entrance) *move {
-	w.entering[e] = true
-	defer delete(w.entering, e)
+	outer := w.into
+	w.entering[e], w.into = true, e.graph
+	defer func() { delete(w.entering, e); w.into = outer }()
 	needs, err := w.walk(from, e.key.Fields.Selections)
 	if err == nil && e.requires != nil {
 		var more []*goal
@@ -134,4 +135,15 @@ func (w *walker) enterRoots(s *stand) []*move {
 		entered = append(entered, w.add(m))
 	}
 	return entered
+}
+
+// tellsTypes says whether the values of a field are told apart by their types
+// in a subgraph, so that a representation has to name the type of each.
+func tellsTypes(f *supergraph.Field, g *supergraph.Graph) bool {
+	value := f.Named
+	if in := f.InGraph(g); in != nil {
+		value = in.Named
+	}
+	in := value.InGraph(g)
+	return value.Abstract() && in != nil && !in.InterfaceObject
 }

@@ -20,6 +20,8 @@ type walker struct {
 	// entering are the keys and requirements being looked at, further out,
 	// so that none needs itself.
 	entering map[entrance]bool
+	// into is the subgraph whose key or requirement is looked at innermost.
+	into *supergraph.Graph
 }
 
 // A stand is a place in the operation: the objects at a spot, of a static
@@ -269,6 +271,13 @@ func (w *walker) below(ways []*move, def *supergraph.Field, f *operation.Field, 
 		child.common = commonMembers(child.moves)
 	}
 	goals, err := w.walk(child, f.Selections)
+	if err == nil && w.into != nil && tellsTypes(def, w.into) {
+		name := w.typename(child)
+		if name == nil {
+			return nil, &unreachable{child, &operation.Field{Name: "__typename", Alias: "__typename"}}
+		}
+		goals = append(goals, name)
+	}
 	if err == nil && len(goals) == 0 {
 		goals = []*goal{{ways: child.moves, part: w.part}}
 	}
