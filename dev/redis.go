@@ -30,11 +30,16 @@ func startRedis(ctx context.Context, url string) (*redisServer, error) {
 	if url != "" {
 		return connectRedis(ctx, url)
 	}
-	server, err := miniredis.Run()
-	if err != nil {
+	return runRedis("127.0.0.1:0")
+}
+
+// runRedis runs an empty Redis in this process.
+func runRedis(address string) (*redisServer, error) {
+	server := miniredis.NewMiniRedis()
+	if err := server.StartAddr(address); err != nil {
 		return nil, fmt.Errorf("starting a Redis in this process: %w", err)
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithCancel(context.Background())
 	r := &redisServer{
 		url: "redis://" + server.Addr(), description: server.Addr() + ", in this process",
 		own: server, cancel: cancel, done: make(chan struct{}),

@@ -4,7 +4,7 @@ import { Counter, Trend } from 'k6/metrics';
 import exec from 'k6/execution';
 import { graphql, must } from './graphql.js';
 import { productIds } from './product.js';
-import { pick, ramp } from './shape.js';
+import { chaos, pick, ramp } from './shape.js';
 
 export const options = ramp('buy');
 export { handleSummary } from './summary.js';
@@ -30,6 +30,9 @@ const PLACE = `mutation PlaceOrder($input: PlaceOrderInput!) {
   }
 }`;
 
+// JOURNAL has every accepted order written to the log, for an audit.
+const journal = Boolean(__ENV.JOURNAL);
+
 const ORDER = `query OrderNotifications($id: ID!) {
   order(id: $id) { id status notifications { id status __typename } }
 }`;
@@ -46,7 +49,7 @@ export function buy(data) {
 
   const lines = [{ productId: pick(data.ids), quantity: 1 }];
   const placed = Date.now();
-  const answer = graphql('PlaceOrder', PLACE, { input: { userId: session.signUp.user.id, lines, idempotencyKey: name } }, params);
+  const answer = insist(() => graphql('PlaceOrder', PLACE, { input: { userId: session.signUp.user.id, lines, idempotencyKey: name } }, params));
   must(answer && ['OrderPayload', 'OutOfStock'].includes(answer.placeOrder.__typename), 'an order is taken or out of stock');
   if (answer.placeOrder.__typename === 'OutOfStock') {
     soldOut.add(1);
@@ -55,6 +58,12 @@ export function buy(data) {
   const order = answer.placeOrder.order;
   must(order.total.minorUnits === order.lines.reduce((sum, l) => sum + l.quantity * l.unitPrice.minorUnits, 0), 'the total is the sum of the lines');
   accepted.add(1);
+  if (journal) {
+    console.log(`ACCEPTED ${JSON.stringify({ order: order.id, product: lines[0].productId, email: session.signUp.user.email })}`);
+  }
+  if (chaos) {
+    return; // the e-mail may take as long as an outage; the audit looks for it
+  }
 
   for (let tries = 0; tries < 50; tries++) {
     const state = graphql('OrderNotifications', ORDER, { id: order.id }, params);
@@ -65,6 +74,17 @@ export function buy(data) {
     sleep(0.2);
   }
   must(false, 'the customer is notified within 10 s');
+}
+
+// insist asks again while there is no answer, as long as an outage may last.
+// The idempotency key makes it one order.
+function insist(ask) {
+  let answer = ask();
+  for (let tries = 0; chaos && answer === null && tries < 40; tries++) {
+    sleep(0.5);
+    answer = ask();
+  }
+  return answer;
 }
 
 export default buy;
