@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-const readyTimeout = 30 * time.Second
+const readyTimeout = time.Minute
 
 // A component is a part of the system that runs in a goroutine of its own. A
 // nil component is one that does not run.

@@ -50,6 +50,9 @@ func TestBuyersRaceForStock(t *testing.T) {
 	store.checkOrdersAreWhole(t, product, units)
 }
 
+// mostTries ends a test whose store does not come back, after ten minutes.
+const mostTries = 6000
+
 // buyUntilAnswered repeats one purchase, by its idempotency key, until the
 // store says what became of it.
 func (s *store) buyUntilAnswered(t *testing.T, user, product string) string {
@@ -62,7 +65,7 @@ func (s *store) buyUntilAnswered(t *testing.T, user, product string) string {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	var last string
-	for range 600 {
+	for range mostTries {
 		got := s.call(t.Context(), http.MethodPost, "/graphql", string(body))
 		last = string(got.body)
 		var out struct {
@@ -105,7 +108,7 @@ func (s *store) checkOrdersAreWhole(t *testing.T, product string, units int) {
 		Notifications []struct{ ID, Status string }
 	}
 	var confirmed []order
-	eventually(t, 60*time.Second, "every order settled and told", func() bool {
+	eventually(t, 3*time.Minute, "every order settled and told", func() bool {
 		confirmed = nil
 		settled := true
 		for after, more := any(nil), true; more; {
@@ -170,7 +173,7 @@ func startOrders(t *testing.T, s *store, binary string) *orderProcess {
 		_ = cmd.Process.Kill() // it may have ended
 		_ = cmd.Wait()
 	})
-	eventually(t, 30*time.Second, "the order process ready", func() bool {
+	eventually(t, 2*time.Minute, "the order process ready", func() bool {
 		res, err := http.Get(s.URL("order") + "/readyz")
 		if err != nil {
 			return false

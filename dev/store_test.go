@@ -240,9 +240,9 @@ func (s *store) mails(t *testing.T, to string) []string {
 func (s *store) orderIsToldByMail(t *testing.T) {
 	user, product := s.newUser(t, "reader"), s.newProduct(t, "A told product", 5)
 	id := s.order(t, user, product)
-	eventually(t, 15*time.Second, "one e-mail about order "+id, func() bool { return len(s.mails(t, "reader@example.com")) == 1 })
+	eventually(t, time.Minute, "one e-mail about order "+id, func() bool { return len(s.mails(t, "reader@example.com")) == 1 })
 	const query = `query($id: ID!) { order(id: $id) { notifications { __typename status } history { type } } }`
-	eventually(t, 15*time.Second, "a record of it", func() bool {
+	eventually(t, time.Minute, "a record of it", func() bool {
 		order := s.graphql(t, query, map[string]any{"id": id})["order"].(map[string]any)
 		n := order["notifications"].([]any)
 		return len(n) == 1 && n[0].(map[string]any)["status"] == "SENT"
@@ -284,7 +284,7 @@ func (s *store) withoutInventory(t *testing.T) {
 	}
 	// The circuit breaker lets a try through again after its pause, and
 	// nothing of the refused order holds the only unit.
-	eventually(t, 20*time.Second, "an order taken again", func() bool {
+	eventually(t, time.Minute, "an order taken again", func() bool {
 		return s.call(t.Context(), http.MethodPost, "/api/orders", wish).status == http.StatusCreated
 	})
 	s.expect(t, http.StatusConflict, http.MethodPost, "/api/orders", wish)
@@ -329,7 +329,7 @@ func (s *store) withoutRedis(t *testing.T, redis *miniredis.Miniredis) {
 		t.Fatal(err)
 	}
 	drain(50)
-	eventually(t, 30*time.Second, "the e-mail about order "+id+", placed without Redis", func() bool {
+	eventually(t, time.Minute, "the e-mail about order "+id+", placed without Redis", func() bool {
 		return len(s.mails(t, "steady@example.com")) == 1
 	})
 }
