@@ -266,7 +266,7 @@ func (s *store) changedPriceShows(t *testing.T) {
 	}
 	s.expect(t, http.StatusOK, http.MethodPatch, "/api/products/"+product, `{"price":12.5}`)
 	s.expect(t, http.StatusOK, http.MethodPut, "/api/inventory/"+product, `{"onHand":80}`)
-	eventually(t, time.Second, "the new price and stock seen", func() bool { return seen() == "12.5, 80 available" })
+	eventually(t, 20*time.Second, "the new price and stock seen, long before the TTL ends", func() bool { return seen() == "12.5, 80 available" })
 }
 
 func (s *store) withoutInventory(t *testing.T) {
