@@ -507,3 +507,23 @@ func TestSeed(t *testing.T) {
 		t.Errorf("the example administrator: %+v", got)
 	}
 }
+
+// What fails inside is told to the log, not to the caller.
+func TestInternalsStayInside(t *testing.T) {
+	s := servicetest.Start(t, user.Run)
+	if _, err := s.DB.Exec(t.Context(), `alter table users rename to people`); err != nil {
+		t.Fatal(err)
+	}
+	answer := s.Ask(t, `{ user(id: "1") { id } }`, nil)
+	if len(answer.Errors) != 1 || answer.Errors[0].Message != "Something went wrong inside the service." ||
+		answer.Errors[0].Extensions["code"] != "INTERNAL_SERVER_ERROR" || fmt.Sprint(answer.Errors[0].Path) != "[user]" {
+		t.Errorf("errors %+v", answer.Errors)
+	}
+	answer = s.Ask(t, `{ nothing }`, nil)
+	if len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "GRAPHQL_VALIDATION_FAILED" {
+		t.Errorf("errors %+v", answer.Errors)
+	}
+	if sdl := s.Data(t, `{ _service { sdl } }`, nil); !strings.Contains(sdl, "@key(fields") || strings.Contains(sdl, "directive @listSize") {
+		t.Errorf("SDL %s", sdl)
+	}
+}

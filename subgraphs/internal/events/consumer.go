@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,6 +40,9 @@ const (
 	lagEvery   = 5 * time.Second
 )
 
+// errReplaced says that another process has begun to read for the group.
+var errReplaced = errors.New("another reader has begun")
+
 // permanentError is a failure that no further try will mend.
 type permanentError struct{ error }
 
@@ -65,7 +69,10 @@ func (b *Bus) Consume(c Consumer) func(context.Context) error {
 
 // lead works as the group's only reader. Order needs one reader; which process
 // it is, a Postgres lock decides, that a dead process loses with its
-// connection.
+// connection. One that lost it without knowing cannot read any more, since the
+// next has put its own name into Redis (read), and may well go on with what it
+// has read: the next one begins with that, and of two who handle an event one
+// waits for the other and then finds it done.
 func (b *Bus) lead(ctx context.Context, c Consumer) error {
 	lock, err := pgx.ConnectConfig(ctx, b.db.Config().ConnConfig)
 	if err != nil {
@@ -80,10 +87,10 @@ func (b *Bus) lead(ctx context.Context, c Consumer) error {
 	if !leader {
 		return errStandby
 	}
-	if err := b.ensureGroup(ctx, c.Group); err != nil {
+	r := &reader{bus: b, consumer: c, token: b.name + "/" + rand.Text(), queues: map[string]*queue{}}
+	if err := r.begin(ctx); err != nil {
 		return err
 	}
-	r := &reader{bus: b, consumer: c, queues: map[string]*queue{}}
 	if err := r.takeOver(ctx); err != nil {
 		return err
 	}
@@ -103,14 +110,31 @@ func (b *Bus) lead(ctx context.Context, c Consumer) error {
 	return nil
 }
 
-// ensureGroup makes the group, from the beginning of the stream.
-func (b *Bus) ensureGroup(ctx context.Context, group string) error {
-	err := b.redis.XGroupCreateMkStream(ctx, Stream, group, "0").Err()
+// begin makes the group, from the beginning of the stream, and keeps earlier
+// readers from reading on.
+func (r *reader) begin(ctx context.Context) error {
+	err := r.bus.redis.XGroupCreateMkStream(ctx, Stream, r.consumer.Group, "0").Err()
 	if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
 		return fmt.Errorf("making the consumer group: %w", err)
 	}
+	if err := r.bus.redis.Set(ctx, r.readerKey(), r.token, 0).Err(); err != nil {
+		return fmt.Errorf("naming the group's reader: %w", err)
+	}
+	groups, err := r.bus.redis.XInfoGroups(ctx, Stream).Result()
+	if err != nil {
+		return fmt.Errorf("finding the group's place in the stream: %w", err)
+	}
+	r.last = "0-0"
+	if i := slices.IndexFunc(groups, r.isOwn); i >= 0 {
+		r.last = groups[i].LastDeliveredID
+	}
 	return nil
 }
+
+func (r *reader) isOwn(g redis.XInfoGroup) bool { return g.Name == r.consumer.Group }
+
+// readerKey is where Redis has the name of the group's reader.
+func (r *reader) readerKey() string { return "souk:events:reader:" + r.consumer.Group }
 
 // takeOver claims what earlier readers of the group left unfinished, in order.
 func (r *reader) takeOver(ctx context.Context) error {
@@ -183,20 +207,65 @@ func (r *reader) turn(ctx context.Context) error {
 		sleep(ctx, min(readBlock, r.untilDue()))
 		return r.work(ctx)
 	}
-	streams, err := r.bus.redis.XReadGroup(ctx, &redis.XReadGroupArgs{
-		Group: r.consumer.Group, Consumer: r.bus.name,
-		Streams: []string{Stream, ">"}, Count: readBatch,
-		Block: max(time.Millisecond, min(readBlock, r.untilDue())),
-	}).Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return fmt.Errorf("reading the stream: %w", err) // NOGROUP too: the next lead makes it anew
+	messages, err := r.read(ctx)
+	if err != nil {
+		return err
 	}
-	for _, stream := range streams {
-		if err := r.take(ctx, stream.Messages, nil); err != nil {
-			return err
-		}
+	if len(messages) == 0 {
+		return errors.Join(r.await(ctx), r.work(ctx))
+	}
+	r.last = messages[len(messages)-1].ID
+	if err := r.take(ctx, messages, nil); err != nil {
+		return err
 	}
 	return r.work(ctx)
+}
+
+// read gives the next events, unless another reader has begun.
+func (r *reader) read(ctx context.Context) (messages []redis.XMessage, err error) {
+	var reading *redis.XStreamSliceCmd
+	err = r.bus.redis.Watch(ctx, func(tx *redis.Tx) error {
+		name, err := tx.Get(ctx, r.readerKey()).Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return err
+		}
+		if name != r.token {
+			return redis.TxFailedErr
+		}
+		_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			reading = p.XReadGroup(ctx, &redis.XReadGroupArgs{
+				Group: r.consumer.Group, Consumer: r.bus.name,
+				Streams: []string{Stream, ">"}, Count: readBatch, Block: -1,
+			})
+			return nil
+		})
+		return err
+	}, r.readerKey())
+	switch {
+	case errors.Is(err, redis.Nil):
+		return nil, nil
+	case errors.Is(err, redis.TxFailedErr):
+		return nil, errReplaced
+	case err != nil:
+		return nil, fmt.Errorf("reading the stream: %w", err) // NOGROUP too: the next lead makes it anew
+	}
+	for _, stream := range reading.Val() {
+		messages = append(messages, stream.Messages...)
+	}
+	return messages, nil
+}
+
+// await waits until there may be something to do. It reads outside the group,
+// so what it sees is not taken from anybody.
+func (r *reader) await(ctx context.Context) error {
+	err := r.bus.redis.XRead(ctx, &redis.XReadArgs{
+		Streams: []string{Stream, r.last}, Count: 1,
+		Block: max(time.Millisecond, min(readBlock, r.untilDue())),
+	}).Err()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("waiting for events: %w", err)
+	}
+	return nil
 }
 
 // measure reports how far the group is behind.
@@ -205,8 +274,7 @@ func (r *reader) measure(ctx context.Context) {
 	if err != nil {
 		return // a server without it still works
 	}
-	i := slices.IndexFunc(groups, func(g redis.XInfoGroup) bool { return g.Name == r.consumer.Group })
-	if i >= 0 {
+	if i := slices.IndexFunc(groups, r.isOwn); i >= 0 {
 		r.bus.metrics.lags.WithLabelValues(r.consumer.Group).Set(float64(max(0, groups[i].Lag)))
 	}
 	r.bus.metrics.retrying.WithLabelValues(r.consumer.Group).Set(float64(r.waiting))

@@ -18,6 +18,8 @@ const parallel = 4
 type reader struct {
 	bus      *Bus
 	consumer Consumer
+	token    string // of this reader, and of no other
+	last     string // id of the last entry read
 	queues   map[string]*queue
 	waiting  int // events in all queues
 }

@@ -136,7 +136,9 @@ func waiting(ctx context.Context, tx pgx.Tx) ([]outboxRow, error) {
 // publish adds the rows to the stream, in order, and notes that it did. When
 // the note is lost they are published again, with the same ids.
 func (b *Bus) publish(ctx context.Context, tx pgx.Tx, rows []outboxRow) error {
-	pipeline := b.redis.Pipeline()
+	// All or none: a server that begins to refuse or to accept in the middle
+	// would leave a later event before an earlier one.
+	pipeline := b.redis.TxPipeline()
 	added := make([]*redis.StringCmd, len(rows))
 	positions, streamIDs := make([]int64, len(rows)), make([]string, len(rows))
 	for i, row := range rows {
