@@ -161,11 +161,13 @@ func (r *Router) Serve(ctx context.Context) error {
 }
 
 // drain lets requests end, the public ones first: the admin port tells that
-// the router is not ready any more.
+// the router is not ready any more. Those that come on open connections
+// meanwhile are still answered; only then is the supergraph let go of.
 func (r *Router) drain(servers []*http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), r.config.TrafficShaping.Router.ShutdownTimeout)
 	defer cancel()
-	r.gateway.Close()
+	defer r.gateway.Close()
+	r.gateway.Drain()
 	var err error
 	for _, server := range servers {
 		if e := server.Shutdown(ctx); e != nil {

@@ -18,10 +18,14 @@ import (
 
 // transport makes what carries requests to the subgraphs of a supergraph.
 func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), error) {
-	traffic := r.config.TrafficShaping
 	for name := range r.config.OverrideSubgraphURLs {
 		if m.Graph(name) == nil {
 			return nil, nil, fmt.Errorf("override_subgraph_urls names %q, which the supergraph does not have", name)
+		}
+	}
+	for name := range r.config.Subscriptions.Subgraphs {
+		if m.Graph(name) == nil {
+			return nil, nil, fmt.Errorf("subscriptions.subgraphs names %q, which the supergraph does not have", name)
 		}
 	}
 	options := subgraph.Options{
@@ -35,7 +39,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 		},
 	}
 	for _, g := range m.Graphs {
-		t := over(traffic.All, traffic.Subgraphs[g.Name])
+		t := r.config.TrafficShaping.Of(g.Name)
 		url := cmp.Or(r.config.OverrideSubgraphURLs[g.Name], g.URL)
 		options.Subgraphs[g.Name] = subgraph.Subgraph{
 			URL:                url,
@@ -49,7 +53,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 			Retry:              subgraph.Retry(t.Retry),
 			Breaker:            subgraph.Breaker(t.CircuitBreaker),
 			Headers:            []subgraph.HeaderRules{headers(r.config.Headers.All), headers(r.config.Headers.Subgraphs[g.Name])},
-			Subscriptions:      subgraph.Subscriptions{Protocol: "sse"},
+			Subscriptions:      stream(r.config.Subscriptions.Subgraphs[g.Name]),
 		}
 	}
 	t, err := subgraph.New(options)
@@ -59,19 +63,8 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 	return t, t.Close, nil
 }
 
-// over gives the settings for one subgraph over those for all.
-func over(all, one config.SubgraphTraffic) config.SubgraphTraffic {
-	return config.SubgraphTraffic{
-		Timeout:            cmp.Or(one.Timeout, all.Timeout),
-		DeduplicateQuery:   cmp.Or(one.DeduplicateQuery, all.DeduplicateQuery),
-		MaxConnections:     cmp.Or(one.MaxConnections, all.MaxConnections),
-		MaxIdleConnections: cmp.Or(one.MaxIdleConnections, all.MaxIdleConnections),
-		IdleTimeout:        cmp.Or(one.IdleTimeout, all.IdleTimeout),
-		MaxResponseBytes:   cmp.Or(one.MaxResponseBytes, all.MaxResponseBytes),
-		Retry:              cmp.Or(one.Retry, all.Retry),
-		CircuitBreaker:     cmp.Or(one.CircuitBreaker, all.CircuitBreaker),
-		HTTP2:              one.HTTP2 || all.HTTP2,
-	}
+func stream(s config.SubgraphStream) subgraph.Subscriptions {
+	return subgraph.Subscriptions{Protocol: s.Protocol, URL: s.URL}
 }
 
 func headers(rules config.HeaderRules) subgraph.HeaderRules {

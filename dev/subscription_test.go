@@ -1,0 +1,134 @@
+package dev_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
+
+	"souk/dev"
+)
+
+// TestSubscriptions follows an order by event stream and by WebSocket: the
+// router has its changes from the order service, and what it says of the
+// products from others.
+func TestSubscriptions(t *testing.T) {
+	store := open(t, dev.Options{})
+	for name, follow := range map[string]func(*testing.T, string) func() map[string]any{
+		"event stream": store.followByEvents,
+		"WebSocket":    store.followBySocket,
+	} {
+		t.Run(name, func(t *testing.T) {
+			id := store.order(t, "1", "1")
+			next := follow(t, id)
+			if got := next(); got["status"] != "CONFIRMED" {
+				t.Fatalf("at first the order is %v", got)
+			}
+			store.graphql(t, `mutation($id: ID!) { cancelOrder(input: {id: $id}) { __typename } }`, map[string]any{"id": id})
+			got := next()
+			if got["status"] != "CANCELLED" {
+				t.Fatalf("then the order is %v", got)
+			}
+			product := got["lines"].([]any)[0].(map[string]any)["product"].(map[string]any)
+			if product["name"] == "" || product["inStock"] == nil {
+				t.Errorf("the event does not reach into the other services: %v", product)
+			}
+		})
+	}
+}
+
+const followOrder = `subscription($id: ID!) { orderUpdated(id: $id) { id status lines { product { name inStock } } } }`
+
+func followRequest(t *testing.T, id string) []byte {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"query": followOrder, "variables": map[string]any{"id": id}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// event takes the order out of a response.
+func event(t *testing.T, response []byte) map[string]any {
+	t.Helper()
+	var out struct {
+		Data   struct{ OrderUpdated map[string]any }
+		Errors []any
+	}
+	if err := json.Unmarshal(response, &out); err != nil || out.Errors != nil {
+		t.Fatalf("the event %s: %v", response, err)
+	}
+	return out.Data.OrderUpdated
+}
+
+// followByEvents gives what waits for the next event of a server-sent stream.
+func (s *store) followByEvents(t *testing.T, id string) func() map[string]any {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL("router")+"/graphql", strings.NewReader(string(followRequest(t, id))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "text/event-stream")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { res.Body.Close() })
+	lines := bufio.NewScanner(res.Body)
+	return func() map[string]any {
+		for lines.Scan() {
+			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				return event(t, []byte(data))
+			}
+		}
+		t.Fatalf("the stream ended: %v", lines.Err())
+		return nil
+	}
+}
+
+// followBySocket does the same by graphql-transport-ws.
+func (s *store) followBySocket(t *testing.T, id string) func() map[string]any {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	conn, res, err := websocket.Dial(ctx, s.URL("router")+"/graphql", &websocket.DialOptions{Subprotocols: []string{"graphql-transport-ws"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Body != nil {
+		t.Cleanup(func() { res.Body.Close() })
+	}
+	t.Cleanup(func() { conn.CloseNow() })
+	for _, message := range []any{
+		map[string]any{"type": "connection_init"},
+		map[string]any{"type": "subscribe", "id": "1", "payload": json.RawMessage(followRequest(t, id))},
+	} {
+		if err := wsjson.Write(ctx, conn, message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() map[string]any {
+		for {
+			var message struct {
+				Type    string
+				Payload json.RawMessage
+			}
+			if err := wsjson.Read(ctx, conn, &message); err != nil {
+				t.Fatal(err)
+			}
+			switch message.Type {
+			case "next":
+				return event(t, message.Payload)
+			case "error", "complete":
+				t.Fatalf("the subscription ended: %s %s", message.Type, message.Payload)
+			}
+		}
+	}
+}
