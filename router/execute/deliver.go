@@ -159,7 +159,7 @@ func (d *delivery) first() error {
 	if len(errors) > 0 {
 		out = appendErrors(append(out, `,"errors":`...), errors)
 	}
-	response := &Response{Errors: len(errors), DataNull: null, Fetches: slices.Clone(d.response.Fetches)}
+	response := &Response{Errors: len(errors), Codes: codes(errors), DataNull: null, Fetches: slices.Clone(d.response.Fetches)}
 	if d.program.kind == operation.Query && len(errors) == 0 {
 		response.Control = d.control
 	}
@@ -356,6 +356,7 @@ func (d *delivery) further(done []*instance) error {
 		}
 		out = append(out, '}')
 		response.Errors += len(i.errors)
+		response.Codes = append(response.Codes, codes(i.errors)...)
 	}
 	response.More = d.outstanding()
 	out = strconv.AppendBool(append(out, `],"hasNext":`...), response.More)

@@ -353,6 +353,15 @@ func (r *run) sortErrors() {
 	}
 }
 
+// codes gives the errors' codes.
+func codes(errors []responseError) []string {
+	var list []string
+	for i := range errors {
+		list = append(list, errors[i].code)
+	}
+	return list
+}
+
 // appendErrors writes a list of errors.
 func appendErrors(b []byte, errors []responseError) []byte {
 	b = append(b, '[')

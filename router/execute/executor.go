@@ -64,8 +64,10 @@ type Response struct {
 	// Body is a GraphQL response (GraphQL, section 7) as JSON:
 	// {"data":…,"errors":[…],"extensions":{…}}.
 	Body []byte
-	// Errors is the number of errors in Body.
+	// Errors is the number of errors in Body, Codes what their extensions.code
+	// say.
 	Errors int
+	Codes  []string
 	// DataNull says that "data" is null.
 	DataNull bool
 	// More says that further responses follow this one (see Deliver).

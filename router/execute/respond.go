@@ -31,7 +31,7 @@ func (r *run) respond() *Response {
 	adapt(&p.bytes, int64(len(buffer.B)))
 
 	r.response = Response{
-		Body: buffer.B, Errors: len(r.errors), DataNull: null, Fetches: r.response.Fetches,
+		Body: buffer.B, Errors: len(r.errors), Codes: codes(r.errors), DataNull: null, Fetches: r.response.Fetches,
 		buffer: buffer, run: r,
 	}
 	if p.kind == operation.Query && len(r.errors) == 0 {

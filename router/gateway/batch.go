@@ -75,7 +75,7 @@ func (x *exchange) batched(value []byte) []byte {
 		err = shape("A subscription cannot be part of a batch.")
 	}
 	if err != nil {
-		return describe(err).body()
+		return x.refuse(err).body()
 	}
 	ctx, cancel := x.deadline(x.r.Context())
 	defer cancel()

@@ -3,6 +3,8 @@ package gateway
 import (
 	"sync"
 	"sync/atomic"
+
+	"souk/router/telemetry"
 )
 
 // A cache holds a bounded number of values by text. A look-up takes a shared
@@ -14,6 +16,7 @@ type cache[V any] struct {
 	ring    []*cached[V]
 	hand    int
 	size    int
+	metrics *telemetry.Cache
 }
 
 type cached[V any] struct {
@@ -25,8 +28,10 @@ type cached[V any] struct {
 	idle atomic.Bool
 }
 
-func newCache[V any](size int) *cache[V] {
-	return &cache[V]{entries: map[string]*cached[V]{}, size: max(size, 1)}
+// newCache makes a cache; what comes and goes is counted in m, unless that is
+// nil.
+func newCache[V any](size int, m *telemetry.Cache) *cache[V] {
+	return &cache[V]{entries: map[string]*cached[V]{}, size: max(size, 1), metrics: m}
 }
 
 // get finds the value of a key.
@@ -56,7 +61,13 @@ func (c *cache[V]) put(key string, value V) V {
 	c.entries[key] = e
 	if len(c.ring) < c.size {
 		c.ring = append(c.ring, e)
+		if c.metrics != nil {
+			c.metrics.Entries.Inc()
+		}
 		return value
+	}
+	if c.metrics != nil {
+		c.metrics.Evictions.Inc()
 	}
 	for !c.ring[c.hand].idle.Swap(true) {
 		c.hand = (c.hand + 1) % len(c.ring)
@@ -65,6 +76,13 @@ func (c *cache[V]) put(key string, value V) V {
 	c.ring[c.hand] = e
 	c.hand = (c.hand + 1) % len(c.ring)
 	return value
+}
+
+// giveUp takes the entries out of the count.
+func (c *cache[V]) giveUp() {
+	if c.metrics != nil {
+		c.metrics.Entries.Sub(float64(c.len()))
+	}
 }
 
 // len says how many values there are.

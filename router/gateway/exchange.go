@@ -199,8 +199,15 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 	x.metrics.InFlight.Inc()
 	response := x.gen.executor.Execute(ctx, x.executeRequest(p))
 	x.metrics.InFlight.Dec()
+	x.metrics.countErrors(response.Codes)
 	x.measure(p, start, response.Errors > 0, response.DataNull)
 	return response
+}
+
+func (m *metrics) countErrors(codes []string) {
+	for _, code := range codes {
+		m.GraphQLError(code).Inc()
+	}
 }
 
 // measure tells how an operation ended.
@@ -294,6 +301,15 @@ func describe(err error) failure {
 			Message: "The subgraphs cannot answer this operation: " + plan.Error(), Code: "QUERY_PLANNING_FAILED"}}}
 	}
 	return failure{status: http.StatusInternalServerError, errors: operation.Errors{{Message: "Internal error.", Code: execute.CodeInternal}}}
+}
+
+// refuse is describe for what a client is told: it counts the errors.
+func (gw *Gateway) refuse(err error) failure {
+	f := describe(err)
+	for _, e := range f.errors {
+		gw.metrics.GraphQLError(e.Code).Inc()
+	}
+	return f
 }
 
 // body gives the failure as a GraphQL response.

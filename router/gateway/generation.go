@@ -100,8 +100,8 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 		planner:   planner.New(model, planner.Options{}),
 		redactor:  sync.OnceValues(func() (*operation.Redactor, error) { return operation.NewRedactor(model.APISchema) }),
 		close:     closeTransport,
-		documents: newCache[*document](gw.config.Caches.Documents),
-		plans:     newCache[*execute.Program](gw.config.Caches.Plans),
+		documents: newCache[*document](gw.config.Caches.Documents, gw.metrics.Document),
+		plans:     newCache[*execute.Program](gw.config.Caches.Plans, gw.metrics.Plan),
 	}
 	g.executor = execute.New(execute.Options{
 		Transport:  transport,
@@ -147,6 +147,8 @@ func (g *generation) retain() bool {
 
 func (g *generation) release() {
 	if g.holders.Add(-1) == 0 {
+		g.documents.giveUp()
+		g.plans.giveUp()
 		g.close()
 	}
 }

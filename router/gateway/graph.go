@@ -25,7 +25,7 @@ func (g *graph) Execute(ctx context.Context, r *http.Request, document, operatio
 	req := request{document: []byte(document), operationName: []byte(operationName), variables: variables, own: true}
 	p, err := x.prepare(ctx, &req)
 	if err != nil {
-		return refusedAnswer(err), nil
+		return refusedAnswer(x.refuse(err)), nil
 	}
 	ctx, cancel := x.deadline(ctx)
 	defer cancel()
@@ -44,8 +44,7 @@ func (g *graph) Execute(ctx context.Context, r *http.Request, document, operatio
 }
 
 // refusedAnswer gives the errors of an operation that was not executed.
-func refusedAnswer(err error) *rest.Answer {
-	f := describe(err)
+func refusedAnswer(f failure) *rest.Answer {
 	out := &rest.Answer{Header: f.header}
 	for _, e := range f.errors {
 		out.Errors = append(out.Errors, rest.Error{Message: e.Message, Extensions: map[string]any{"code": e.Code}})

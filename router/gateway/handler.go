@@ -90,6 +90,7 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	if max := gw.config.TrafficShaping.Router.MaxInFlight; max > 0 {
 		defer gw.inFlight.Add(-1)
 		if gw.inFlight.Add(1) > int64(max) {
+			gw.metrics.Limits.Shed.Inc()
 			w.Header().Set("Retry-After", "1")
 			(&problem{status: http.StatusServiceUnavailable, code: "OVERLOADED", detail: "The router has as many requests to work on as it may; try again soon."}).write(w)
 			return

@@ -34,6 +34,7 @@ func (x *exchange) deliver(ctx context.Context, p *prepared, start time.Time, em
 		defer response.Release()
 		failed = failed || response.Errors > 0
 		null = null || response.DataNull
+		x.metrics.countErrors(response.Codes)
 		return emit(response)
 	})
 }

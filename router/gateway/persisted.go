@@ -27,7 +27,7 @@ type trusted struct {
 const registeredDocuments = 4096
 
 func loadTrusted(c config.PersistedDocuments) (*trusted, error) {
-	t := &trusted{config: c, listed: map[string][]byte{}, texts: map[string]bool{}, registered: newCache[[]byte](registeredDocuments)}
+	t := &trusted{config: c, listed: map[string][]byte{}, texts: map[string]bool{}, registered: newCache[[]byte](registeredDocuments, nil)}
 	if c.Path == "" {
 		return t, nil
 	}

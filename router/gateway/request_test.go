@@ -45,7 +45,7 @@ func FuzzParseBody(f *testing.F) {
 
 // TestCacheKeepsWhatIsUsed: the clock's hand passes over what was looked up.
 func TestCacheKeepsWhatIsUsed(t *testing.T) {
-	c := newCache[int](4)
+	c := newCache[int](4, nil)
 	for i, key := range []string{"a", "b", "c", "d"} {
 		c.put(key, i)
 	}

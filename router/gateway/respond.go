@@ -40,10 +40,7 @@ func cacheControl(c execute.CacheControl) string {
 
 // fail answers a request that is not executed.
 func (x *exchange) fail(err error) {
-	f := describe(err)
-	for _, e := range f.errors {
-		x.metrics.GraphQLError(e.Code).Inc()
-	}
+	f := x.refuse(err)
 	if f.status >= http.StatusInternalServerError {
 		x.logger.ErrorContext(x.r.Context(), "request failed", "error", err)
 	}

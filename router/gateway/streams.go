@@ -87,11 +87,12 @@ func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) er
 	defer x.follow(p, end)()
 	err := x.gen.executor.Subscribe(ctx, x.executeRequest(p), func(response *execute.Response) error {
 		defer response.Release()
+		x.metrics.countErrors(response.Codes)
 		return emit(response.Body)
 	})
 	switch {
 	case errors.Is(context.Cause(ctx), errReloaded):
-		return emit(failure{errors: []*operation.Error{{Message: "The schema has changed, and the subscription does not fit it any more.", Code: "SUBSCRIPTION_SCHEMA_RELOAD"}}}.body())
+		return emit(x.refuse(&operation.Error{Message: "The schema has changed, and the subscription does not fit it any more.", Code: "SUBSCRIPTION_SCHEMA_RELOAD"}).body())
 	case err == nil || ctx.Err() != nil:
 		return nil
 	}
@@ -105,7 +106,7 @@ func (x *exchange) lost(err error) []byte {
 	if x.config.Dev {
 		e.Message = err.Error()
 	}
-	return failure{errors: []*operation.Error{e}}.body()
+	return x.refuse(e).body()
 }
 
 var errReloaded = errors.New("the subscription does not fit the new schema")
@@ -242,7 +243,7 @@ func (d *discard) WriteHeader(int)             {}
 func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit func([]byte) error) json.RawMessage {
 	gen := gw.acquire()
 	if gen == nil {
-		return errorList(&Refusal{Err: &operation.Error{Message: "The router is about to stop.", Code: "SHUTTING_DOWN"}})
+		return errorList(gw.refuse(&Refusal{Err: &operation.Error{Message: "The router is about to stop.", Code: "SHUTTING_DOWN"}}))
 	}
 	defer gen.release()
 	x := exchange{Gateway: gw, gen: gen, r: r, accept: accepted{events: true}}
@@ -253,15 +254,15 @@ func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit fun
 		p, err = x.prepare(r.Context(), &req)
 	}
 	if err != nil {
-		return errorList(err)
+		return errorList(gw.refuse(err))
 	}
 	// If it fails the client is gone, or has been told.
 	_ = x.stream(r.Context(), p, emit)
 	return nil
 }
 
-func errorList(err error) json.RawMessage {
-	out, err := json.Marshal(describe(err).errors)
+func errorList(f failure) json.RawMessage {
+	out, err := json.Marshal(f.errors)
 	if err != nil { // not reached: all parts have a JSON form
 		panic(err)
 	}

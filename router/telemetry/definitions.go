@@ -109,7 +109,7 @@ var (
 	redisDuration = base.Metric{
 		Name: "souk_router_redis_duration_seconds", Kind: base.Histogram,
 		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .15, .25, .5},
-		Help:    "How long Redis took, by what it was asked: lookup, begin, store, invalidate, limit.",
+		Help:    "How long Redis took, by what it was asked: lookup, begin, store, limit.",
 		Labels:  []string{"operation"},
 	}
 	redisErrors = base.Metric{

@@ -1,0 +1,103 @@
+package gateway_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"souk/router/gateway"
+	"souk/router/gateway/config"
+	"souk/router/telemetry"
+)
+
+// figures are the values of all counters and gauges, by name{label values},
+// and of histograms how much was observed.
+func figures(t *testing.T, r prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			var labels []string
+			for _, l := range m.Label {
+				labels = append(labels, l.GetValue())
+			}
+			out[strings.TrimPrefix(f.GetName(), "souk_router_")+"{"+strings.Join(labels, ",")+"}"] =
+				m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return out
+}
+
+func TestMetrics(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	gw, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
+		o.Metrics = telemetry.New(registry)
+		c.Caches = config.Caches{Documents: 2, Plans: 2}
+		c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 2}
+		c.TrafficShaping.Router.MaxInFlight = 1
+	})
+	ask := func(body string, headers ...string) { send(t, "POST", url+"/graphql", body, headers...) }
+	ask(query)
+	ask(query)
+	ask(`{"query":"{ hello fail }"}`)
+	ask(`{"query":"{ fail }"}`)
+	ask(`{"query":"{ nope }"}`)
+	ask(`[{"query":"{ nope }"},{"query":"{ fail }"}]`)
+	ask(subscription, "Accept: text/event-stream")
+	got := figures(t, registry)
+	for name, want := range map[string]float64{
+		"graphql_errors_total{DOWNSTREAM_SERVICE_ERROR}":  3,
+		"graphql_errors_total{GRAPHQL_VALIDATION_FAILED}": 2,
+		"operation_duration_seconds{query,data}":          2,
+		"operation_duration_seconds{query,partial}":       3,
+		"operations_in_flight{}":                          0,
+		"subscriptions_active{}":                          0,
+		"supergraph_loads_total{ok}":                      1,
+		"cache_entries{document}":                         2,
+		"cache_entries{plan}":                             2,
+		"cache_evictions_total{document}":                 2,
+		"cache_evictions_total{plan}":                     2,
+		"cache_requests_total{document,hit}":              2,
+		"plan_duration_seconds{}":                         4,
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+	if err := gw.SetSupergraph("type"); err == nil {
+		t.Error("a broken supergraph was taken")
+	}
+	if err := gw.SetSupergraph(sdl); err != nil {
+		t.Error(err)
+	}
+	got = figures(t, registry)
+	if got["supergraph_loads_total{failed}"] != 1 || got["supergraph_loads_total{ok}"] != 2 || got["cache_entries{document}"] != 0 {
+		t.Errorf("after reloads: %v", got)
+	}
+}
+
+func TestShedIsCounted(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	s := &subgraph{hold: make(chan struct{})}
+	_, url := start(t, s, func(c *config.Config, o *gateway.Options) {
+		o.Metrics = telemetry.New(registry)
+		c.TrafficShaping.Router.MaxInFlight = 1
+	})
+	first := make(chan reply)
+	go func() { first <- send(t, "POST", url+"/graphql", query) }()
+	eventually(t, func() bool { return s.count() == 1 })
+	if got := send(t, "POST", url+"/graphql", query); got.status != http.StatusServiceUnavailable {
+		t.Errorf("got %d", got.status)
+	}
+	close(s.hold)
+	<-first
+	if got := figures(t, registry)["shed_total{}"]; got != 1 {
+		t.Errorf("counted %v", got)
+	}
+}
