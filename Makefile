@@ -20,11 +20,11 @@ run: ## start the whole store on this machine: http://localhost:8080
 
 .PHONY: test
 test: check ## run every test
-	$(GO) test ./...
+	$(GO) test -timeout 20m ./...
 
 .PHONY: race
 race: ## run every test under the race detector
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 40m ./...
 
 .PHONY: check
 check: ## formatting, vet, and that the generated files are current

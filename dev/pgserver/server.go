@@ -87,7 +87,8 @@ func connect(ctx context.Context, rawURL string) (*Server, error) {
 	}
 	conn, err := pgx.Connect(ctx, rawURL)
 	if err != nil {
-		return nil, fmt.Errorf("no Postgres answers at %s: start it, or unset DATABASE_URL to have one run for you: %w", u.Redacted(), err)
+		cause := strings.Join(strings.Fields(err.Error()), " ") // pgx says it in several lines
+		return nil, fmt.Errorf("no Postgres answers at %s: start it, or unset DATABASE_URL to have one run for you: %s", u.Redacted(), cause)
 	}
 	return &Server{base: u}, conn.Close(ctx)
 }
