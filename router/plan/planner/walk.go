@@ -134,7 +134,48 @@ func (w *walker) selectField(s *stand, f *operation.Field) ([]*goal, error) {
 	if typeErr == nil && !reached {
 		typeErr = err
 	}
+	if typeErr == nil {
+		typeErr = w.whole(s, f)
+	}
 	return expanded, typeErr
+}
+
+// whole finds, of the subgraphs that give the objects of an interface, one
+// from which a field can be had whatever their type; the error is *unreachable
+// when there is none. A value would otherwise be put together from several
+// subgraphs although none of them can tell what another has returned.
+func (w *walker) whole(s *stand, f *operation.Field) (err error) {
+	byGraph := map[*supergraph.Graph][]*move{}
+	var graphs []*supergraph.Graph
+	for _, m := range s.moves {
+		if byGraph[m.graph] == nil {
+			graphs = append(graphs, m.graph)
+		}
+		byGraph[m.graph] = append(byGraph[m.graph], m)
+	}
+	if len(graphs) < 2 || s.deferred {
+		return nil
+	}
+	for _, g := range graphs {
+		alone := &stand{at: s.at, typ: s.typ, moves: byGraph[g], closed: s.closed}
+		if err = w.forAllTypes(alone, f); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func (w *walker) forAllTypes(s *stand, f *operation.Field) error {
+	for _, o := range s.typ.Possible {
+		b := w.branch(s, o)
+		if b == nil {
+			continue
+		}
+		if ways, _ := w.ways(b, f, o.Field(f.Name)); len(ways) == 0 {
+			return &unreachable{b, f}
+		}
+	}
+	return nil
 }
 
 func (w *walker) selectFragment(s *stand, f *operation.InlineFragment) ([]*goal, error) {
