@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"souk/dev/pgserver"
 	"souk/subgraphs"
@@ -104,7 +105,12 @@ func (s *System) componentNames() []string {
 }
 
 // URL is the base URL of the router, a service, the "inbox" or the "admin" pages.
-func (s *System) URL(name string) string { return "http://" + s.addresses[name] }
+func (s *System) URL(name string) string {
+	if address := s.addresses[name]; !strings.HasPrefix(address, ":") {
+		return "http://" + address
+	}
+	return "http://localhost" + s.addresses[name] // it listens on all interfaces
+}
 
 // Failed gives the error of a part that ended although nobody stopped it.
 func (s *System) Failed() <-chan error { return s.failed }
@@ -166,7 +172,7 @@ func reserve(ctx context.Context, first string, names []string) (map[string]stri
 	for i, name := range names {
 		// Only the router is for others than this machine.
 		listenHost := "127.0.0.1"
-		if name == routerName && host != "" {
+		if name == routerName {
 			listenHost = host
 		}
 		number := port
@@ -179,7 +185,7 @@ func reserve(ctx context.Context, first string, names []string) (map[string]stri
 			return nil, fmt.Errorf("port %d, for the %s, is taken: stop what uses it, or choose others with --listen :9080", number, name)
 		}
 		defer l.Close() // held until all are found, so that no free port is given twice
-		addresses[name] = l.Addr().String()
+		addresses[name] = net.JoinHostPort(listenHost, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 	}
 	return addresses, nil
 }
