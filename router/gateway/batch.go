@@ -67,6 +67,7 @@ func (x *exchange) batched(value []byte) []byte {
 	start := time.Now()
 	var req request
 	err := req.parse(value)
+	req.safe = x.r.Method == methodQuery
 	var p *prepared
 	if err == nil {
 		p, err = x.prepare(x.r.Context(), &req)

@@ -48,7 +48,7 @@ func (x *exchange) serveGet() {
 }
 
 func (x *exchange) servePost() {
-	body, p := readBody(x.w, x.r, x.config.Limits.MaxBodyBytes)
+	body, p := readBody(x.w, x.r, x.config.Limits)
 	if p != nil {
 		p.write(x.w)
 		return
@@ -63,6 +63,7 @@ func (x *exchange) servePost() {
 		x.fail(err)
 		return
 	}
+	req.safe = x.r.Method == methodQuery
 	x.serve(&req)
 }
 
@@ -119,7 +120,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	p := &prepared{document: d, documentHit: hit}
 	if req.safe && d.Kind() == operation.Mutation {
 		return nil, &Refusal{Status: http.StatusMethodNotAllowed, Header: http.Header{"Allow": {"POST"}},
-			Err: &operation.Error{Message: "A mutation cannot be sent by GET; use POST.", Code: codeMethod}}
+			Err: &operation.Error{Message: "A mutation cannot be sent by " + x.r.Method + "; use POST.", Code: codeMethod}}
 	}
 	if p.vars, err = d.Variables(req.variables); err != nil {
 		return nil, err

@@ -46,7 +46,7 @@ type subgraph struct {
 	hold chan struct{}
 }
 
-func (s *subgraph) answer(query string, variables map[string]any) string {
+func (s *subgraph) answer(query string, _ map[string]any) string {
 	s.mu.Lock()
 	s.asked = append(s.asked, query)
 	s.mu.Unlock()
@@ -72,7 +72,7 @@ func (s *subgraph) count() int {
 	return len(s.asked)
 }
 
-func (s *subgraph) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+func (s *subgraph) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
 	var body struct {
 		Query     string
 		Variables map[string]any
@@ -83,7 +83,7 @@ func (s *subgraph) Send(ctx context.Context, r *execute.SubgraphRequest) (*execu
 	return response(s.answer(body.Query, body.Variables)), nil
 }
 
-func (s *subgraph) Subscribe(ctx context.Context, r *execute.SubgraphRequest, event func(*execute.SubgraphResponse) error) error {
+func (s *subgraph) Subscribe(ctx context.Context, _ *execute.SubgraphRequest, event func(*execute.SubgraphResponse) error) error {
 	for _, n := range []string{"1", "2", "3"} {
 		if err := event(response(`{"data":{"count":` + n + `}}`)); err != nil {
 			return err

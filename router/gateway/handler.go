@@ -75,7 +75,10 @@ func writeHealth(w http.ResponseWriter, up bool) {
 
 // serveGraphQL is the GraphQL endpoint.
 func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
-	if cors(gw.config.CORS, w, r) {
+	if gw.config.HTTP.QueryMethod {
+		w.Header()["Accept-Query"] = acceptQuery
+	}
+	if cors(gw.config.CORS, gw.methods(), w, r) {
 		return
 	}
 	accept := negotiate(r.Header["Accept"])
@@ -110,11 +113,25 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// methodQuery is safe and has a body (RFC 10008).
+const methodQuery = "QUERY"
+
+// acceptQuery is the value of Accept-Query (RFC 10008, section 3).
+var acceptQuery = []string{"application/json"}
+
+// methods are those of the GraphQL endpoint.
+func (gw *Gateway) methods() string {
+	if gw.config.HTTP.QueryMethod {
+		return "GET, POST, " + methodQuery
+	}
+	return "GET, POST"
+}
+
 // check refuses what is no GraphQL request by its method and headers alone.
 func (gw *Gateway) check(r *http.Request, accept accepted) *problem {
 	switch {
-	case r.Method != http.MethodGet && r.Method != http.MethodPost:
-		return &problem{status: http.StatusMethodNotAllowed, code: codeMethod, allow: "GET, POST",
+	case r.Method != http.MethodGet && r.Method != http.MethodPost && (r.Method != methodQuery || !gw.config.HTTP.QueryMethod):
+		return &problem{status: http.StatusMethodNotAllowed, code: codeMethod, allow: gw.methods(),
 			detail: fmt.Sprintf("Method %s is not allowed here; use POST or GET.", r.Method)}
 	case accept.single == noMediaType && !accept.parts && !accept.events:
 		return &problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",

@@ -9,10 +9,13 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"souk/router/execute/jsonscan"
+	"souk/router/gateway/config"
 )
 
 // A request is one GraphQL request, however it came. Its parts point into the
@@ -38,6 +41,7 @@ const (
 	codeMediaType  = "UNSUPPORTED_MEDIA_TYPE"
 	codeTooLarge   = "REQUEST_TOO_LARGE"
 	codeMethod     = "METHOD_NOT_ALLOWED"
+	codeTimeout    = "REQUEST_TIMEOUT"
 )
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -53,7 +57,8 @@ func releaseBody(b *bytes.Buffer) {
 }
 
 // readBody checks the headers of a POST and reads its body.
-func readBody(w http.ResponseWriter, r *http.Request, limit int) (*bytes.Buffer, *problem) {
+func readBody(w http.ResponseWriter, r *http.Request, limits config.Limits) (*bytes.Buffer, *problem) {
+	limit := limits.MaxBodyBytes
 	if p := checkContentType(r.Header); p != nil {
 		return nil, p
 	}
@@ -62,6 +67,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int) (*bytes.Buffer,
 		return nil, tooLarge(limit)
 	case limit > 0 && r.ContentLength < 0: // net/http holds a body to the length it gives
 		r.Body = http.MaxBytesReader(w, r.Body, int64(limit))
+	}
+	if limits.BodyTimeout > 0 && r.ContentLength != 0 {
+		// Where there are no deadlines there are no slow clients. net/http lifts
+		// it at the body's end.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(limits.BodyTimeout))
 	}
 	b := bodies.Get().(*bytes.Buffer)
 	if r.ContentLength > 0 {
@@ -72,6 +82,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int) (*bytes.Buffer,
 		var over *http.MaxBytesError
 		if errors.As(err, &over) {
 			return nil, tooLarge(limit)
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			w.Header().Set("Connection", "close") // what comes late is no request
+			return nil, &problem{status: http.StatusRequestTimeout, code: codeTimeout,
+				detail: fmt.Sprintf("The request's body did not arrive within %s.", limits.BodyTimeout)}
 		}
 		status := http.StatusBadRequest
 		if errors.Is(err, io.ErrUnexpectedEOF) || r.Context().Err() != nil {

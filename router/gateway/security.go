@@ -38,8 +38,9 @@ func checkForgery(c config.CSRF, h http.Header) *problem {
 }
 
 // cors adds the response headers that let a page read the response, and
-// answers preflight requests; true means that nothing is left to do.
-func cors(c config.CORS, w http.ResponseWriter, r *http.Request) bool {
+// answers preflight requests, with the methods there are; true means that
+// nothing is left to do.
+func cors(c config.CORS, methods string, w http.ResponseWriter, r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 	if origin == "" {
@@ -70,7 +71,7 @@ func cors(c config.CORS, w http.ResponseWriter, r *http.Request) bool {
 		}
 		return false
 	}
-	h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+	h.Set("Access-Control-Allow-Methods", methods+", OPTIONS")
 	if len(c.AllowHeaders) > 0 {
 		h.Set("Access-Control-Allow-Headers", strings.Join(c.AllowHeaders, ", "))
 	} else if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {

@@ -17,7 +17,7 @@ import (
 func TestStages(t *testing.T) {
 	s := &subgraph{}
 	_, url := start(t, s, func(_ *config.Config, o *gateway.Options) {
-		o.Authorize = func(m *supergraph.Model) gateway.Authorizer {
+		o.Authorize = func(_ *supergraph.Model) gateway.Authorizer {
 			return func(_ context.Context, op *operation.Operation) (*operation.Operation, error) {
 				copied := *op
 				copied.Selections = nil
@@ -32,7 +32,7 @@ func TestStages(t *testing.T) {
 			}
 		}
 		o.Admit = func(*supergraph.Model) gateway.Admitter {
-			return func(_ context.Context, r *http.Request, header http.Header, op *operation.Operation, _ operation.Variables) error {
+			return func(_ context.Context, _ *http.Request, header http.Header, op *operation.Operation, _ operation.Variables) error {
 				header.Set("RateLimit", "x")
 				if op.Kind == operation.Mutation {
 					return &gateway.Refusal{Status: 429, Header: http.Header{"Retry-After": {"3"}}, Err: &operation.Error{Message: "Slowly.", Code: "RATE_LIMIT_EXCEEDED"}}

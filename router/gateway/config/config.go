@@ -164,19 +164,21 @@ type CSRF struct {
 
 // Limits bound requests. Zero means no limit.
 type Limits struct {
-	MaxBodyBytes  int `yaml:"http_max_request_bytes" desc:"Length of a request's body."`
-	MaxURLBytes   int `yaml:"http_max_url_bytes" desc:"Length of a request's URL."`
-	MaxTokens     int `yaml:"parser_max_tokens" desc:"Tokens in a document."`
-	MaxDepth      int `yaml:"max_depth" desc:"Levels of fields."`
-	MaxAliases    int `yaml:"max_aliases" desc:"Aliases."`
-	MaxRootFields int `yaml:"max_root_fields" desc:"Root fields."`
-	MaxDirectives int `yaml:"max_directives" desc:"Directives."`
-	MaxFields     int `yaml:"max_fields" desc:"Fields, fragments spread out."`
+	MaxBodyBytes  int           `yaml:"http_max_request_bytes" desc:"Length of a request's body."`
+	MaxURLBytes   int           `yaml:"http_max_url_bytes" desc:"Length of a request's URL."`
+	BodyTimeout   time.Duration `yaml:"http_body_timeout" desc:"How long a request's body may take to arrive."`
+	MaxTokens     int           `yaml:"parser_max_tokens" desc:"Tokens in a document."`
+	MaxDepth      int           `yaml:"max_depth" desc:"Levels of fields."`
+	MaxAliases    int           `yaml:"max_aliases" desc:"Aliases."`
+	MaxRootFields int           `yaml:"max_root_fields" desc:"Root fields."`
+	MaxDirectives int           `yaml:"max_directives" desc:"Directives."`
+	MaxFields     int           `yaml:"max_fields" desc:"Fields, fragments spread out."`
 }
 
 // HTTP has the protocol's switches.
 type HTTP struct {
 	PartialSuccessStatus bool     `yaml:"partial_success_status" desc:"Answer 294 instead of 200 if there are data and errors, to clients that accept application/graphql-response+json."`
+	QueryMethod          bool     `yaml:"query_method" desc:"Answer the HTTP method QUERY (RFC 10008), for queries like POST."`
 	Batching             Batching `yaml:"batching" desc:"Several requests in one, as a JSON array."`
 	Compression          bool     `yaml:"compression" desc:"Compress responses by zstd, br or gzip, whichever the client prefers."`
 	CompressionMinBytes  int      `yaml:"compression_min_bytes" desc:"Shortest response that is compressed."`

@@ -31,7 +31,7 @@ func Default() Config {
 		CSRF: CSRF{Enabled: true, RequiredHeaders: []string{
 			"GraphQL-Require-Preflight", "Apollo-Require-Preflight", "X-Apollo-Operation-Name"}},
 		Limits: Limits{
-			MaxBodyBytes: 2 << 20, MaxURLBytes: 8 << 10, MaxTokens: 15000, MaxDepth: 100,
+			MaxBodyBytes: 2 << 20, MaxURLBytes: 8 << 10, BodyTimeout: 10 * time.Second, MaxTokens: 15000, MaxDepth: 100,
 			MaxAliases: 1000, MaxRootFields: 200, MaxDirectives: 500, MaxFields: 10000},
 		HTTP:               HTTP{Batching: Batching{MaxSize: 10}, Compression: true, CompressionMinBytes: 1024},
 		PersistedDocuments: PersistedDocuments{Automatic: true},

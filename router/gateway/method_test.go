@@ -1,0 +1,90 @@
+package gateway_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"souk/router/gateway"
+	"souk/router/gateway/config"
+)
+
+func TestQueryMethod(t *testing.T) {
+	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) {
+		c.HTTP.QueryMethod = true
+		c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 2}
+		c.CORS.AllowOrigins = []string{"*"}
+	})
+	const json = "Content-Type: application/json"
+	for _, c := range []struct {
+		method, body string
+		status       int
+		contains     string
+	}{
+		{"QUERY", query, 200, `{"data":{"hello":"hi"}}`},
+		{"QUERY", `{"query":"mutation { add(n: 1) }"}`, 405, "cannot be sent by QUERY"},
+		{"QUERY", `[{"query":"mutation { add(n: 1) }"}]`, 200, "cannot be sent by QUERY"},
+		{"PUT", query, 405, "Method PUT"},
+	} {
+		got := send(t, c.method, url+"/graphql", c.body, json)
+		if got.status != c.status || !strings.Contains(got.body, c.contains) || got.header.Get("Accept-Query") != "application/json" {
+			t.Errorf("%s %s: %d %v %s", c.method, c.body, got.status, got.header, got.body)
+		}
+	}
+	if got := send(t, "PUT", url+"/graphql", query); got.header.Get("Allow") != "GET, POST, QUERY" {
+		t.Errorf("Allow is %q", got.header.Get("Allow"))
+	}
+	if got := send(t, "QUERY", url+"/graphql", "{ hello }", "Content-Type: application/graphql"); got.status != 415 {
+		t.Errorf("another type got %d", got.status)
+	}
+	preflight := send(t, "OPTIONS", url+"/graphql", "", "Origin: https://a.example", "Access-Control-Request-Method: QUERY")
+	if got := preflight.header.Get("Access-Control-Allow-Methods"); got != "GET, POST, QUERY, OPTIONS" {
+		t.Errorf("pages may use %q", got)
+	}
+	_, url = start(t, &subgraph{}, nil)
+	if got := send(t, "QUERY", url+"/graphql", query, json); got.status != 405 || got.header.Get("Accept-Query") != "" {
+		t.Errorf("without being enabled: %d", got.status)
+	}
+}
+
+func TestSlowBodyIsGivenUp(t *testing.T) {
+	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) { c.Limits.BodyTimeout = 10 * time.Millisecond })
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	answer := bufio.NewReader(conn)
+	response, err := http.ReadResponse(answer, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusRequestTimeout || !response.Close || !strings.Contains(string(body), "within 10ms") {
+		t.Errorf("got %d %s, %v", response.StatusCode, body, err)
+	}
+	if _, err := answer.ReadByte(); err == nil {
+		t.Error("the connection goes on")
+	}
+}
+
+// TestBodyTimeoutIsForTheBodyAlone: neither a slow answer nor a second request
+// on the same connection is cut off by it.
+func TestBodyTimeoutIsForTheBodyAlone(t *testing.T) {
+	const timeout = 20 * time.Millisecond
+	s := &subgraph{hold: make(chan struct{}, 1)}
+	_, url := start(t, s, func(c *config.Config, _ *gateway.Options) { c.Limits.BodyTimeout = timeout })
+	for range 2 {
+		time.AfterFunc(2*timeout, func() { s.hold <- struct{}{} })
+		if got := send(t, "POST", url+"/graphql", query); got.status != 200 || !strings.Contains(got.body, "hi") {
+			t.Errorf("got %d %s", got.status, got.body)
+		}
+	}
+}
