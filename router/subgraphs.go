@@ -85,7 +85,7 @@ func (r *Router) observe() execute.Observer {
 		metrics.InFlight.Inc()
 		var span trace.Span
 		if traces {
-			ctx, span = tracer.Start(ctx, "graphql.subgraph.operation", trace.WithSpanKind(trace.SpanKindInternal), trace.WithAttributes(
+			ctx, span = tracer.Start(ctx, "graphql.subgraph.operation", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 				attribute.String("graphql.subgraph.name", req.Subgraph),
 				attribute.String("graphql.operation.type", req.Kind.String()),
 				attribute.Int("graphql.subgraph.representations", info.Representations),

@@ -1,0 +1,88 @@
+package observability_test
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// program finds a program by an environment variable, on PATH, or where
+// `make jaeger` puts it, and skips the test if it cannot be had.
+func program(t *testing.T, variable, name, how string) string {
+	t.Helper()
+	if path := os.Getenv(variable); path != "" {
+		return path
+	}
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		if path := filepath.Join(cache, "souk", name); exec.Command(path, "version").Run() == nil {
+			return path
+		}
+	}
+	t.Skipf("there is no %s here: %s, or set %s to its path", name, how, variable)
+	return ""
+}
+
+// run runs a program until the test ends.
+func run(t *testing.T, path string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(path, args...)
+	var log strings.Builder
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // an error means that it has ended
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s wrote %s", filepath.Base(path), log.String()[max(0, log.Len()-3000):])
+		}
+	})
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// get reads JSON. It is false when there is none yet.
+func get(ctx context.Context, url string, answer any) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return false
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close()
+	return res.StatusCode == http.StatusOK && json.NewDecoder(res.Body).Decode(answer) == nil
+}
+
+// eventually polls a condition.
+func eventually(t *testing.T, limit time.Duration, what string, condition func() bool) {
+	t.Helper()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(limit); time.Now().Before(end); <-tick.C {
+		if condition() {
+			return
+		}
+	}
+	t.Errorf("not within %s: %s", limit, what)
+}

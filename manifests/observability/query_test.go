@@ -1,0 +1,139 @@
+package observability_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// elsewhere are the metrics of programs that do not run here: Istio's proxies,
+// redis_exporter and postgres_exporter.
+var elsewhere = []string{
+	"istio_requests_total", "istio_request_duration_milliseconds_bucket",
+	"redis_up", "redis_memory_used_bytes", "redis_memory_max_bytes", "redis_connected_clients", "redis_commands_processed_total",
+	"redis_commands_total", "redis_db_keys", "redis_keyspace_hits_total", "redis_keyspace_misses_total", "redis_expired_keys_total", "redis_evicted_keys_total",
+	"pg_up", "pg_stat_activity_count", "pg_settings_max_connections", "pg_stat_database_xact_commit", "pg_stat_database_xact_rollback",
+	"pg_database_size_bytes", "pg_stat_database_blks_hit", "pg_stat_database_blks_read", "pg_stat_database_deadlocks",
+}
+
+// unseen are metrics of the store with no series before what they count happens.
+var unseen = []string{
+	"souk_router_graphql_errors_total", "souk_router_subgraph_errors_total", "souk_router_rate_limit_total",
+	"souk_router_supergraph_loads_total", "souk_event_stream_lag", "souk_event_retries_waiting",
+}
+
+// queries are all expressions of dashboards and rules, and the names that rules
+// record.
+func queries(t *testing.T) (expressions, recorded []string) {
+	t.Helper()
+	files, err := filepath.Glob("dashboards/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("there are no dashboards", err)
+	}
+	for _, file := range files {
+		var dashboard struct {
+			UID    string
+			Panels []struct {
+				Title   string
+				Targets []struct{ Expr string }
+			}
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, &dashboard); err != nil || dashboard.UID != strings.TrimSuffix(filepath.Base(file), ".json") {
+			t.Fatalf("%s: uid %q: %v", file, dashboard.UID, err)
+		}
+		for _, panel := range dashboard.Panels {
+			if panel.Title == "" || len(panel.Targets) == 0 {
+				t.Errorf("%s: panel %q shows nothing", file, panel.Title)
+			}
+			for _, target := range panel.Targets {
+				expressions = append(expressions, target.Expr)
+			}
+		}
+	}
+	var rules struct {
+		Groups []struct {
+			Rules []struct{ Record, Expr string }
+		}
+	}
+	text, err := os.ReadFile("rules/souk.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &rules); err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range rules.Groups {
+		for _, rule := range group.Rules {
+			expressions = append(expressions, rule.Expr)
+			if rule.Record != "" {
+				recorded = append(recorded, rule.Record)
+			}
+		}
+	}
+	return expressions, recorded
+}
+
+var (
+	beside = regexp.MustCompile(`\{[^}]*\}|\[[^\]]*\]|"[^"]*"|\b(by|on|without|ignoring) \([^)]*\)`)
+	word   = regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*\s*\(?`)
+)
+
+// names are the metrics in an expression.
+func names(expression string) (found []string) {
+	for _, w := range word.FindAllString(beside.ReplaceAllString(expression, " "), -1) {
+		name := strings.TrimSpace(w)
+		if strings.HasSuffix(name, "(") || slices.Contains([]string{"or", "and", "unless", "by", "on"}, name) {
+			continue
+		}
+		found = append(found, name)
+	}
+	return found
+}
+
+func TestNames(t *testing.T) {
+	got := names(`sum by (app, le) (rate(a_total{x="b_total"}[5m])) / on () c:d or 0 * vector(0) > 14.4 * e`)
+	if want := []string{"a_total", "c:d", "e"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// checkQueries has Prometheus parse every query, and looks each metric up among
+// those it has.
+func checkQueries(t *testing.T, prometheus string) {
+	expressions, recorded := queries(t)
+	for _, expression := range expressions {
+		if !get(t.Context(), prometheus+"/api/v1/format_query?query="+url.QueryEscape(expression), new(any)) {
+			t.Errorf("Prometheus does not parse %s", expression)
+		}
+	}
+	var unknown []string
+	eventually(t, 20*time.Second, "every metric is there", func() bool {
+		var answer struct{ Data []string }
+		get(t.Context(), prometheus+"/api/v1/label/__name__/values", &answer)
+		known := slices.Concat(answer.Data, recorded, elsewhere, unseen)
+		unknown = nil
+		for _, expression := range expressions {
+			for _, name := range names(expression) {
+				if !slices.Contains(known, name) {
+					unknown = append(unknown, name)
+				}
+			}
+		}
+		return len(unknown) == 0
+	})
+	if unknown != nil {
+		t.Errorf("nothing exports %q", unknown)
+	}
+}

@@ -1,0 +1,286 @@
+package observability_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"souk/dev"
+	"souk/subgraphs"
+)
+
+// The store is watched by a real Jaeger and a real Prometheus with the rules of
+// the manifests, and used a little.
+func TestStoreIsWatched(t *testing.T) {
+	jaeger := program(t, "JAEGER", "jaeger", "make jaeger")
+	prometheus := program(t, "PROMETHEUS", "prometheus", "install Debian's package prometheus")
+	otlp, traces := freeAddress(t), freeAddress(t)
+	t.Setenv("SPAN_STORAGE_TYPE", "memory")
+	run(t, jaeger, "--collector.otlp.enabled=true", "--collector.otlp.http.host-port="+otlp, "--query.http-server.host-port="+traces,
+		"--collector.otlp.grpc.host-port="+freeAddress(t), "--query.grpc-server.host-port="+freeAddress(t), "--admin.http.host-port="+freeAddress(t),
+		"--collector.grpc-server.host-port="+freeAddress(t), "--collector.http-server.host-port="+freeAddress(t))
+	eventually(t, 30*time.Second, "Jaeger answers", func() bool { return get(t.Context(), "http://"+traces+"/api/services", new(any)) })
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+otlp)
+	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+	store, err := dev.Start(t.Context(), dev.Options{Listen: "127.0.0.1:" + strconv.Itoa(20_000+rand.N(10_000)), AuthMode: "tutorial"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	metrics := watch(t, prometheus, store)
+
+	trace := order(t, store)
+	t.Run("one trace from the REST call to the e-mail", func(t *testing.T) { checkTrace(t, traces, trace) })
+	t.Run("who calls whom", func(t *testing.T) { checkDependencies(t, traces) })
+	t.Run("rules have values", func(t *testing.T) { checkRules(t, metrics, store) })
+	t.Run("queries parse and name metrics that are there", func(t *testing.T) { checkQueries(t, metrics) })
+}
+
+// order makes a user and a product and orders it, the order in a trace whose
+// id it gives.
+func order(t *testing.T, store *dev.System) string {
+	t.Helper()
+	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	post(t, store, "", "/api/users", `{"username":"watched","email":"watched@example.com"}`)
+	product := post(t, store, "", "/api/products", `{"name":"Watch","price":10,"stock":5}`)
+	user := post(t, store, "", "/api/users", `{"username":"buyer","email":"buyer@example.com"}`)
+	post(t, store, trace, "/api/orders", fmt.Sprintf(`{"userId":%v,"productId":%v,"quantity":1}`, user["id"], product["id"]))
+	return trace
+}
+
+func post(t *testing.T, store *dev.System, trace, path, body string) map[string]any {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, store.URL("router")+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if trace != "" {
+		req.Header.Set("Traceparent", "00-"+trace+"-00f067aa0ba902b7-01")
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	answer := map[string]any{}
+	if err != nil || res.StatusCode != http.StatusCreated || json.Unmarshal(text, &answer) != nil {
+		t.Fatalf("%s: status %d: %s %v", path, res.StatusCode, text, err)
+	}
+	return answer
+}
+
+// span is one of Jaeger's.
+type span struct {
+	SpanID, OperationName, ProcessID string
+	References                       []struct{ RefType, SpanID string }
+	Tags                             []struct {
+		Key   string
+		Value any
+	}
+}
+
+// name is that of the span, and a statement of SQL.
+func (s span) name() string {
+	name := s.OperationName
+	for _, tag := range s.Tags {
+		if tag.Key == "db.query.text" || tag.Key == "db.statement" {
+			name = fmt.Sprintf("%s %.200s", name, tag.Value)
+		}
+	}
+	return strings.Join(strings.Fields(name), " ")
+}
+
+// steps are what an order's trace must have, each below the one before it.
+var steps = []string{
+	`souk-router: POST /api/orders`,
+	`souk-router: graphql\.subgraph\.operation`,
+	`souk-order: POST`,
+	`souk-order: mutation`,
+	`souk-order: Mutation\.placeOrder`,
+}
+
+// branches are what must be somewhere below the last of the steps.
+var branches = []string{
+	`souk-order: (?i).*insert into order_events`,
+	`souk-order: (?i).*insert into event_outbox`,
+	`souk-inventory: POST`,
+	`souk-inventory: (?i).*reservations`,
+	`souk-order: send order\.created`,
+	`souk-notification: process order\.created`,
+	`souk-notification: (?i).*insert into notifications`,
+	`souk-notification: send email`,
+	`souk-notification: send notification\.sent`,
+}
+
+func checkTrace(t *testing.T, jaeger, trace string) {
+	var missing []string
+	var paths []string
+	eventually(t, 30*time.Second, "the whole trace is in Jaeger", func() bool {
+		paths = readTrace(t, jaeger, trace)
+		missing = nil
+		for _, branch := range branches {
+			pattern := regexp.MustCompile("(?s)" + strings.Join(append(slices.Clone(steps), branch), ".*\n"))
+			if !slices.ContainsFunc(paths, pattern.MatchString) {
+				missing = append(missing, branch)
+			}
+		}
+		return missing == nil
+	})
+	if missing != nil {
+		t.Errorf("nothing below placeOrder is like %q; the spans are\n%s", missing, strings.Join(paths, "\n\n"))
+	}
+}
+
+// readTrace gives for each span of a trace the lines of its path from the root.
+func readTrace(t *testing.T, jaeger, trace string) []string {
+	var answer struct {
+		Data []struct {
+			Spans     []span
+			Processes map[string]struct{ ServiceName string }
+		}
+	}
+	if !get(t.Context(), "http://"+jaeger+"/api/traces/"+trace, &answer) || len(answer.Data) != 1 {
+		return nil
+	}
+	found := answer.Data[0]
+	byID := map[string]span{}
+	for _, s := range found.Spans {
+		byID[s.SpanID] = s
+	}
+	var paths []string
+	for _, s := range found.Spans {
+		var path []string
+		for current, ok := s, true; ok && len(path) < 100; {
+			path = append(path, found.Processes[current.ProcessID].ServiceName+": "+current.name())
+			if len(current.References) == 0 {
+				break
+			}
+			current, ok = byID[current.References[0].SpanID]
+		}
+		slices.Reverse(path)
+		paths = append(paths, strings.Join(path, "\n"))
+	}
+	return paths
+}
+
+func checkDependencies(t *testing.T, jaeger string) {
+	wanted := [][2]string{
+		{"souk-router", "souk-order"}, {"souk-router", "souk-user"}, {"souk-router", "souk-product"},
+		{"souk-order", "souk-inventory"}, {"souk-order", "souk-product"}, {"souk-order", "souk-user"},
+		{"souk-order", "souk-notification"}, {"souk-notification", "souk-user"},
+	}
+	var missing [][2]string
+	eventually(t, 20*time.Second, "every dependency is seen", func() bool {
+		var answer struct {
+			Data []struct{ Parent, Child string }
+		}
+		get(t.Context(), fmt.Sprintf("http://%s/api/dependencies?lookback=3600000&endTs=%d", jaeger, time.Now().UnixMilli()), &answer)
+		missing = slices.DeleteFunc(slices.Clone(wanted), func(edge [2]string) bool {
+			return slices.ContainsFunc(answer.Data, func(d struct{ Parent, Child string }) bool { return d.Parent == edge[0] && d.Child == edge[1] })
+		})
+		return len(missing) == 0
+	})
+	if len(missing) > 0 {
+		t.Errorf("not seen: %v", missing)
+	}
+}
+
+// watch starts Prometheus over the store, with the rules of the manifests.
+func watch(t *testing.T, prometheus string, store *dev.System) (url string) {
+	t.Helper()
+	rules, err := filepath.Abs("rules/souk.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config bytes.Buffer
+	fmt.Fprintf(&config, "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs:\n", rules)
+	target := func(app, url string) {
+		fmt.Fprintf(&config, "  - job_name: %s\n    static_configs: [{targets: [%q], labels: {app: %s}}]\n", app, strings.TrimPrefix(url, "http://"), app)
+	}
+	target("api-gateway", store.URL("admin"))
+	for _, name := range subgraphs.Names() {
+		target(name+"-service", store.URL(name))
+	}
+	file := filepath.Join(t.TempDir(), "prometheus.yml")
+	if err := os.WriteFile(file, config.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	address := freeAddress(t)
+	run(t, prometheus, "--config.file="+file, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+address)
+	url = "http://" + address
+	eventually(t, 30*time.Second, "Prometheus answers", func() bool { return get(t.Context(), url+"/api/v1/status/buildinfo", new(any)) })
+	return url
+}
+
+// query gives the values of a query by the label app.
+func query(t *testing.T, prometheus, expression string) map[string]float64 {
+	var answer struct {
+		Data struct {
+			Result []struct {
+				Metric map[string]string
+				Value  [2]any
+			}
+		}
+	}
+	get(t.Context(), prometheus+"/api/v1/query?query="+url.QueryEscape(expression), &answer)
+	values := map[string]float64{}
+	for _, r := range answer.Data.Result {
+		text, _ := r.Value[1].(string)
+		if value, err := strconv.ParseFloat(text, 64); err == nil {
+			values[r.Metric["app"]] = value
+		}
+	}
+	return values
+}
+
+func checkRules(t *testing.T, prometheus string, store *dev.System) {
+	body := `{"query":"{ products(first: 20) { nodes { id name inStock } } }"}`
+	ask := func() {
+		res, err := http.Post(store.URL("router")+"/graphql", "application/json", strings.NewReader(body)) //nolint:noctx // bounded by the test
+		if err == nil {
+			_ = res.Body.Close()
+		}
+	}
+	for _, rule := range []struct {
+		expression, app string
+		low, high       float64
+	}{
+		{"up", "notification-service", 1, 1},
+		{"app:http_requests:rate5m", "api-gateway", 0.01, 1000},
+		{"app:http_requests:rate5m", "product-service", 0.001, 1000},
+		{"app:http_errors:ratio_rate5m", "api-gateway", 0, 0},
+		{"app:http_request_duration_seconds:p95_5m", "api-gateway", 0.0001, 10},
+		{"router:operation_duration_seconds:p99_5m", "", 0.0001, 10},
+		{"router:entity_cache:hit_ratio_rate5m", "", 0.2, 1},
+		{"slo:unanswered:ratio_rate5m", "", 0, 0},
+		{"app:event_outbox_age_seconds:max", "order-service", 0, 5},
+		{"app:open_files:ratio", "api-gateway", 0.00001, 0.9},
+	} {
+		eventually(t, 40*time.Second, fmt.Sprintf("%s of %q is from %v to %v", rule.expression, rule.app, rule.low, rule.high), func() bool {
+			ask()
+			value, ok := query(t, prometheus, rule.expression)[rule.app]
+			return ok && value >= rule.low && value <= rule.high
+		})
+	}
+	if firing := query(t, prometheus, `ALERTS{alertstate="firing"}`); len(firing) > 0 {
+		t.Errorf("alerts fire: %v", firing)
+	}
+}
