@@ -36,6 +36,7 @@ type prepared struct {
 	documentHit, planHit bool
 	// deferring says that what is under @defer may be delivered later.
 	deferring bool
+	labels    labelSet
 }
 
 func (x *exchange) serveGet() {
@@ -147,6 +148,7 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 			return err
 		}
 	}
+	p.labels = x.labels()
 	p.program, p.planHit, err = x.gen.program(ctx, x.metrics, p)
 	if err != nil {
 		return &unplannable{err}

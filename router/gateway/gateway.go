@@ -40,6 +40,12 @@ type Options struct {
 	Admit func(*supergraph.Model) Admitter
 	// Caller tells callers apart for the entity cache; nil for all alike.
 	Caller func(r *http.Request) execute.Caller
+	// Labels gives the labels of progressive overrides that are on for a
+	// request, beside those the configuration names; nil for none.
+	Labels func(r *http.Request) []string
+	// Random gives numbers from 0 to 1, without 1, that decide on overrides by
+	// percentage; nil for true randomness.
+	Random func() float64
 	// Middleware is put around the GraphQL endpoint and the REST routes, the
 	// first outermost: traces, authentication.
 	Middleware []func(http.Handler) http.Handler

@@ -61,6 +61,7 @@ type specialised struct {
 	// conditions are variables that give the operation.
 	conditions operation.Variables
 	deferring  bool
+	labels     labelSet
 }
 
 // choose gives the document's operation for a client that takes what is under
@@ -179,13 +180,16 @@ func (g *generation) program(ctx context.Context, m *metrics, of *prepared) (*ex
 	d, op := of.document, of.op
 	if known := d.programs.Load(); known != nil {
 		for i := range *known {
-			if (*known)[i].op == op {
+			if (*known)[i].op == op && (*known)[i].labels == of.labels {
 				m.planHits.Inc()
 				return (*known)[i].program, true, nil
 			}
 		}
 	}
 	key := op.Key()
+	if of.labels != "" {
+		key += "\x00" + string(of.labels)
+	}
 	p, hit := g.plans.get([]byte(key))
 	if !hit {
 		m.planMisses.Inc()
@@ -194,7 +198,7 @@ func (g *generation) program(ctx context.Context, m *metrics, of *prepared) (*ex
 				return p, nil
 			}
 			start := time.Now()
-			p, err := g.compile(op)
+			p, err := g.compile(op, of.labels)
 			m.planDuration.Observe(time.Since(start).Seconds())
 			if err != nil {
 				return nil, err
@@ -209,13 +213,13 @@ func (g *generation) program(ctx context.Context, m *metrics, of *prepared) (*ex
 		m.planHits.Inc()
 	}
 	if op == d.choose(of.vars, of.deferring) {
-		d.keep(specialised{op, p, d.Conditions(of.vars), of.deferring})
+		d.keep(specialised{op, p, d.Conditions(of.vars), of.deferring, of.labels})
 	}
 	return p, hit, ctx.Err()
 }
 
-func (g *generation) compile(op *operation.Operation) (*execute.Program, error) {
-	p, err := g.planner.Plan(op)
+func (g *generation) compile(op *operation.Operation, labels labelSet) (*execute.Program, error) {
+	p, err := g.planner.Plan(op, labels.names(g.model)...)
 	if err != nil {
 		return nil, err
 	}

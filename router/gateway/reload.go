@@ -55,7 +55,8 @@ func (gw *Gateway) warm(next, old *generation) {
 			continue
 		}
 		for _, s := range *known {
-			p := &prepared{document: d, op: d.choose(s.conditions, s.deferring), vars: s.conditions, deferring: s.deferring}
+			p := &prepared{document: d, op: d.choose(s.conditions, s.deferring), vars: s.conditions, deferring: s.deferring,
+				labels: s.labels.in(old.model, next.model)}
 			if _, _, err := next.program(context.Background(), quiet, p); err != nil {
 				gw.logger.Warn("an operation in use cannot be planned for the new supergraph", "operation", u.d.name, "hash", u.d.hash, "error", err)
 			}

@@ -43,6 +43,7 @@ func (x *exchange) shareKey(p *prepared) string {
 	part(p.document.text)
 	part(p.document.name)
 	part(p.op.Key())
+	part(string(p.labels))
 	for _, v := range p.vars {
 		part(v.Name)
 		part(string(v.Value))

@@ -26,6 +26,7 @@ type Config struct {
 	Introspection        bool               `yaml:"introspection" desc:"Answer __schema and __type."`
 	Caches               Caches             `yaml:"caches" desc:"Sizes of the caches of documents and plans."`
 	IncludeErrors        IncludeErrors      `yaml:"include_subgraph_errors" desc:"Whether clients see subgraphs' own error messages."`
+	OverrideLabels       OverrideLabels     `yaml:"override_labels" desc:"Which labels of progressive overrides are on, beside those with a percentage."`
 	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"URLs that replace those of the supergraph, by subgraph."`
 
 	Authentication Authentication `yaml:"authentication" desc:"Who the caller is."`

@@ -1,0 +1,116 @@
+package gateway_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"souk/router/execute"
+	"souk/router/gateway"
+	"souk/router/gateway/config"
+	"souk/router/supergraph"
+)
+
+// labelled is a supergraph whose subgraph b takes fields over from a: one for
+// a part of the requests, one by name.
+var labelled = strings.NewReplacer(
+	`override: String,`, `override: String, overrideLabel: String,`,
+	`enum join__Graph { A @join__graph(name: "a", url: "http://a.invalid/graphql") }`,
+	`enum join__Graph { A @join__graph(name: "a", url: "http://a.invalid/graphql") B @join__graph(name: "b", url: "http://b.invalid/graphql") }`,
+	`type Query @join__type(graph: A) {`, `type Query @join__type(graph: A) @join__type(graph: B) {
+  part: String @join__field(graph: A) @join__field(graph: B, override: "a", overrideLabel: "percent(5)")
+  small: String @join__field(graph: A) @join__field(graph: B, override: "a", overrideLabel: "percent(0.5)")
+  named: String @join__field(graph: A) @join__field(graph: B, override: "a", overrideLabel: "next")`,
+	`name: String = "world"): String  fail: String  long: String }`, `name: String = "world"): String @join__field(graph: A) }`,
+).Replace(sdl)
+
+// sources answers each field with the name of the subgraph that was asked.
+type sources struct{}
+
+func (sources) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	var fields []string
+	for _, f := range []string{"part", "small", "named"} {
+		if strings.Contains(string(r.Body.B), f) {
+			fields = append(fields, `"`+f+`":"`+r.Subgraph+`"`)
+		}
+	}
+	return response(`{"data":{` + strings.Join(fields, ",") + `}}`), nil
+}
+
+func (sources) Subscribe(context.Context, *execute.SubgraphRequest, func(*execute.SubgraphResponse) error) error {
+	return nil
+}
+
+func TestOverrideLabels(t *testing.T) {
+	at, drawn := 0.0, 0
+	var mu sync.Mutex
+	gw, url := start(t, nil, func(c *config.Config, o *gateway.Options) {
+		c.OverrideLabels.Header = "X-Labels"
+		o.Supergraph = labelled
+		o.Transport = func(*supergraph.Model) (execute.Transport, func(), error) { return sources{}, func() {}, nil }
+		o.Labels = func(r *http.Request) []string { return r.Header["X-Cohort"] }
+		o.Random = func() float64 { mu.Lock(); defer mu.Unlock(); drawn++; return at }
+	})
+	const query = `{"query":"{part small named}"}`
+	ask := func(random float64, headers ...string) string {
+		t.Helper()
+		mu.Lock()
+		at = random
+		mu.Unlock()
+		r := send(t, "POST", url+"/graphql", query, headers...)
+		return strings.NewReplacer(`{"data":{"part":"`, "", `","small":"`, "", `","named":"`, "", `"}}`, "").Replace(r.body)
+	}
+	check := func() {
+		t.Helper()
+		for range 2 { // the second time, all plans are known
+			for _, c := range []struct {
+				random  float64
+				headers []string
+				want    string
+			}{
+				{0, nil, "bba"},
+				{0.00499, nil, "bba"},
+				{0.005, nil, "baa"},
+				{0.0499, nil, "baa"},
+				{0.05, nil, "aaa"},
+				{0.999, nil, "aaa"},
+				{0.999, []string{"X-Labels: other, next"}, "aab"},
+				{0, []string{"X-Cohort: next"}, "bbb"},
+				{0.999, []string{"X-Labels: percent(5)"}, "aaa"}, // chance alone decides
+			} {
+				if got := ask(c.random, c.headers...); got != c.want {
+					t.Errorf("at %v with %v: part, small and named are from %s, want %s", c.random, c.headers, got, c.want)
+				}
+			}
+		}
+	}
+	check()
+	if err := gw.SetSupergraph(labelled + "\n# again\n"); err != nil {
+		t.Fatal(err)
+	}
+	check()
+	if err := gw.SetSupergraph(sdl); err != nil {
+		t.Fatal(err)
+	}
+	before := drawn
+	if r := send(t, "POST", url+"/graphql", `{"query":"{hello}"}`); r.status != http.StatusOK || drawn != before {
+		t.Errorf("without labels: status %d, %d random numbers", r.status, drawn-before)
+	}
+}
+
+func TestActiveLabels(t *testing.T) {
+	_, url := start(t, nil, func(c *config.Config, o *gateway.Options) {
+		c.OverrideLabels.Active = []string{"next"}
+		c.TrafficShaping.Router.Deduplicate = true
+		o.Supergraph = labelled
+		o.Transport = func(*supergraph.Model) (execute.Transport, func(), error) { return sources{}, func() {}, nil }
+	})
+	// The header is a client's: without leave it says nothing.
+	for _, header := range []string{"X-Labels: percent(5)", "X-Labels: next"} {
+		if r := send(t, "POST", url+"/graphql", `{"query":"{named}"}`, header); r.body != `{"data":{"named":"b"}}` {
+			t.Errorf("with %s: %s", header, r.body)
+		}
+	}
+}
