@@ -73,12 +73,3 @@ func BenchmarkWarmRequest(b *testing.B) {
 		send()
 	}
 }
-
-// TestWarmRequestAllocatesLittle: all of a request but the network, from its
-// headers to its answer.
-func TestWarmRequestAllocatesLittle(t *testing.T) {
-	send := warm(t, `{"query":"query Hello($name: String) { hello(name: $name) }","variables":{"name":"x"}}`)
-	if n := testing.AllocsPerRun(200, func() { send() }); n > 20 {
-		t.Errorf("%v allocations", n)
-	}
-}
