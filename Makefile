@@ -66,3 +66,25 @@ build: ## bin/souk, static and reproducible
 .PHONY: image
 image: ## the container image
 	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+
+.PHONY: load
+load: ## the store under load, with figures: RATE, DURATION
+	@$(GO) run ./loadtest/run
+
+.PHONY: chaos
+chaos: ## load while every part is killed in turn, and an audit after it
+	@$(GO) run ./loadtest/run -chaos
+
+JAEGER_DIR := $${XDG_CACHE_HOME:-$$HOME/.cache}/souk
+
+.PHONY: jaeger
+jaeger: ## build Jaeger, for verify
+	@test -x $(JAEGER_DIR)/jaeger || { echo 'building Jaeger once; this takes minutes' && \
+		dir=$$($(GO) mod download -json github.com/jaegertracing/jaeger@v1.76.0 | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
+		mkdir -p $(JAEGER_DIR) && $(GO) build -C "$$dir" -o $(JAEGER_DIR)/jaeger ./cmd/all-in-one; }
+
+.PHONY: verify
+verify: jaeger ## what runs on a cluster, by the real programs: manifests, rules, dashboards, traces
+	promtool check rules manifests/observability/rules/souk.yml
+	promtool test rules manifests/observability/rules/souk_test.yml
+	$(GO) test -count=1 ./manifests/...

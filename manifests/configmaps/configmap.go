@@ -29,6 +29,13 @@ var files = []file{
 		{name: "api-gateway-graph", namespace: "ecommerce", app: "api-gateway", patterns: []string{"schema/supergraph.graphql"}},
 		{name: "api-gateway-rest", namespace: "ecommerce", app: "api-gateway", patterns: []string{"schema/rest/*.graphql"}},
 	}},
+	{path: "manifests/11-observability-config.yaml", maps: []configMap{
+		{name: "prometheus", namespace: "istio-system", app: "prometheus", patterns: []string{"manifests/observability/config/prometheus.yml"}},
+		{name: "prometheus-rules", namespace: "istio-system", app: "prometheus", patterns: []string{"manifests/observability/rules/souk.yml"}},
+		{name: "otel-collector", namespace: "istio-system", app: "otel-collector", patterns: []string{"manifests/observability/config/collector.yaml"}},
+		{name: "grafana", namespace: "istio-system", app: "grafana", patterns: []string{"manifests/observability/config/datasources.yaml", "manifests/observability/config/dashboards.yaml"}},
+		{name: "grafana-dashboards", namespace: "istio-system", app: "grafana", patterns: []string{"manifests/observability/dashboards/*.json"}},
+	}},
 	{path: "manifests/12-load-test-config.yaml", maps: []configMap{
 		{name: "load-test", namespace: "ecommerce", app: "load-test", patterns: []string{"loadtest/*.js"}},
 	}},
