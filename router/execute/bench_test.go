@@ -117,7 +117,7 @@ func BenchmarkRepresent(b *testing.B) {
 }
 
 func BenchmarkMerge(b *testing.B) {
-	stage(b, func(a [2]string) int { return len(a[1]) }, func(b *testing.B, r *run, answers [2]string) {
+	stage(b, func(a [2]string) int { return len(a[1]) }, func(b *testing.B, r *run, _ [2]string) {
 		r.advance(0, true)
 		r.advance(1, false)
 		s := r.program.steps[1]

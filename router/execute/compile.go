@@ -46,6 +46,13 @@ func (c *compiler) compile() error {
 		if err != nil {
 			return fmt.Errorf("step %d: %w", s.ID, err)
 		}
+		if s.Rest != nil {
+			if s.Kind != plan.Entities || !slices.Contains(s.After, *s.Rest) || c.plan.Steps[*s.Rest].Kind != plan.Entities {
+				return fmt.Errorf("step %d cannot be for what step %d lacked", s.ID, *s.Rest)
+			}
+			compiled.rest = p.steps[*s.Rest]
+			compiled.rest.hasRest = true
+		}
 		p.steps = append(p.steps, compiled)
 	}
 	for _, s := range p.steps {

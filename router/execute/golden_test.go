@@ -43,7 +43,7 @@ func step(body []byte) string {
 	return rest[:strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })]
 }
 
-func (c *canned) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+func (c *canned) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
 	n := step(r.Body.B)
 	var request struct{ Variables json.RawMessage }
 	if err := json.Unmarshal(r.Body.B, &request); err != nil {
@@ -82,7 +82,7 @@ func respond(answer string) (*execute.SubgraphResponse, error) {
 	return resp, nil
 }
 
-func (c *canned) Subscribe(ctx context.Context, r *execute.SubgraphRequest, event func(*execute.SubgraphResponse) error) error {
+func (c *canned) Subscribe(_ context.Context, r *execute.SubgraphRequest, event func(*execute.SubgraphResponse) error) error {
 	for i := 0; ; i++ {
 		answer, ok := c.answers["event "+strconv.Itoa(i)]
 		if !ok {

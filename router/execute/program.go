@@ -69,6 +69,10 @@ type step struct {
 	after     []int
 	dependent []int // the steps that come after this one
 	part      int   // the deferred part it serves, or 0
+	// rest is the step whose lacking objects this one is for, or nil; hasRest
+	// says that there is such a one for this step.
+	rest    *step
+	hasRest bool
 
 	// prefix is the request's body up to its variables: {"query":"…"
 	prefix    []byte

@@ -37,6 +37,9 @@ type stepRun struct {
 	// objects are those a root fetch is merged into.
 	objects  []targetObject
 	entities []entityRun
+	// lacking are the objects for which no representation could be built; noted
+	// only if there is a step for them.
+	lacking  map[uint32]struct{}
 	response *SubgraphResponse
 	err      error
 	sent     bool
@@ -114,6 +117,7 @@ const (
 
 func (s *stepRun) reset() {
 	s.objects = s.objects[:0]
+	clear(s.lacking)
 	for i := range s.entities {
 		s.entities[i].reset()
 	}
@@ -125,6 +129,13 @@ func (s *stepRun) reset() {
 	s.stats, s.found, s.tainted = FetchStatistics{}, CacheControl{}, false
 	clear(s.lookups)
 	s.lookups, s.root, s.cachedRoot = s.lookups[:0], CacheLookup{}, span{}
+}
+
+func (s *stepRun) lack(object uint32) {
+	if s.lacking == nil {
+		s.lacking = make(map[uint32]struct{})
+	}
+	s.lacking[object] = struct{}{}
 }
 
 // schedule runs all steps, each as soon as those before it are done. Between
@@ -209,6 +220,9 @@ func (r *run) prepare(s *step) bool {
 		w.from(0, s.path, 0)
 		return len(run.objects) > 0
 	}
+	if s.rest != nil && len(r.steps[s.rest.id].lacking) == 0 {
+		return false
+	}
 	for len(run.entities) < len(s.entities) {
 		run.entities = append(run.entities, entityRun{})
 	}
@@ -220,7 +234,16 @@ func (r *run) prepare(s *step) bool {
 		for j, t := range e.targets {
 			clear(w.visited)
 			w.visit = func(object uint32, types uint64) {
-				if b.add(t, object, types) == explained {
+				if s.rest != nil {
+					if _, lacked := r.steps[s.rest.id].lacking[object]; !lacked {
+						return
+					}
+				}
+				built := b.add(t, object, types)
+				if built != present && s.hasRest {
+					run.lack(object)
+				}
+				if built == explained {
 					r.tree.explain(object, e.shape)
 				}
 			}

@@ -133,7 +133,7 @@ func TestObserve(t *testing.T) {
 			t.Error("the observer's context is not used")
 		}
 	}}
-	executor := execute.New(execute.Options{Transport: transport, Observe: func(ctx context.Context, r *execute.SubgraphRequest, f execute.FetchInfo) (context.Context, func(*execute.FetchStatistics)) {
+	executor := execute.New(execute.Options{Transport: transport, Observe: func(ctx context.Context, _ *execute.SubgraphRequest, f execute.FetchInfo) (context.Context, func(*execute.FetchStatistics)) {
 		info = f
 		return context.WithValue(ctx, contextKey{}, 1), func(s *execute.FetchStatistics) { seen = *s }
 	}})

@@ -68,6 +68,11 @@ type Step struct {
 	Shape []*ShapeField `json:",omitempty"`
 	// Entities are the _entities fields of Query, at least one for Entities.
 	Entities []*EntityFetch `json:",omitempty"`
+	// Rest, unless nil, is the ID of a step before. That one asks for several
+	// things together that need different values to be sent; this one asks,
+	// for the objects that lacked a value there, for what can be had without.
+	// It concerns no others, so that mostly there is nothing to send.
+	Rest *int `json:",omitempty"`
 	// Defer is the ID of the deferred part this step serves, or 0.
 	Defer int `json:",omitempty"`
 }

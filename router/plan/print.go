@@ -35,6 +35,9 @@ func (s *Step) print(b *strings.Builder) {
 	for i, a := range s.After {
 		fmt.Fprintf(b, "%s%d", [2]string{" after ", ", "}[min(i, 1)], a)
 	}
+	if s.Rest != nil {
+		fmt.Fprintf(b, " for what %d lacked", *s.Rest)
+	}
 	if s.Defer != 0 {
 		fmt.Fprintf(b, " deferred %d", s.Defer)
 	}

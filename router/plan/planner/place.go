@@ -25,6 +25,8 @@ type step struct {
 	level int
 	// order counts steps as they are made.
 	order int
+	// rest is the step whose lacking objects this one is for, or nil.
+	rest *step
 }
 
 // A fetch is an _entities field in the making.
@@ -33,6 +35,11 @@ type fetch struct {
 	key     *supergraph.Key
 	targets []plan.Target
 	parts   []part
+	// needs are the steps that its representations are made of.
+	needs []*step
+	// alone are the fetches that were joined to this one although they need
+	// other steps, as they were before.
+	alone []*fetch
 }
 
 // A part is what is selected on entities of one type.

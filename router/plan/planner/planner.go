@@ -71,6 +71,10 @@ func (p *Planner) Plan(op *operation.Operation, labels ...string) (*plan.Plan, e
 			made.After = append(made.After, slices.Index(steps, a))
 		}
 		slices.Sort(made.After)
+		if s.rest != nil {
+			of := slices.Index(steps, s.rest)
+			made.Rest = &of
+		}
 		out.Steps = append(out.Steps, made)
 	}
 	projector := &projector{model: p.model, plan: out}

@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 
@@ -19,8 +18,8 @@ func schedule(steps []*step) []*step {
 		}
 	}
 	delay(steps)
-	steps = batch(steps)
-	slices.SortStableFunc(steps, func(a, b *step) int { return cmp.Or(cmp.Compare(a.level, b.level), cmp.Compare(a.order, b.order)) })
+	steps = addRests(batch(steps))
+	slices.SortStableFunc(steps, inOrder)
 	before := map[*step]map[*step]bool{}
 	for _, s := range steps {
 		before[s] = map[*step]bool{}
@@ -111,22 +110,33 @@ func batch(steps []*step) []*step {
 	}
 	kept := slices.DeleteFunc(slices.Clone(steps), func(s *step) bool { return into[s] != nil })
 	for _, s := range steps {
+		for _, f := range s.fetches {
+			f.needs = batched(s.after, into)
+		}
+	}
+	for _, s := range steps {
 		if to := into[s]; to != nil {
 			to.after = append(to.after, s.after...)
 			to.fetches = append(to.fetches, s.fetches...)
 		}
 	}
 	for _, s := range kept {
-		for i, a := range s.after {
-			if to := into[a]; to != nil {
-				s.after[i] = to
-			}
-		}
-		slices.SortFunc(s.after, func(a, b *step) int { return a.order - b.order })
-		s.after = slices.Compact(s.after)
+		s.after = batched(s.after, into)
 		s.fetches = combine(s.fetches)
 	}
 	return kept
+}
+
+// batched gives the steps that some steps have become a part of.
+func batched(steps []*step, into map[*step]*step) []*step {
+	out := slices.Clone(steps)
+	for i, a := range out {
+		if to := into[a]; to != nil {
+			out[i] = to
+		}
+	}
+	slices.SortFunc(out, func(a, b *step) int { return a.order - b.order })
+	return slices.Compact(out)
 }
 
 // combine merges fetches of the same objects, and those of objects of
@@ -157,6 +167,9 @@ func (f *fetch) join(other *fetch) bool {
 	if !ok {
 		return false
 	}
+	if !slices.Equal(f.needs, other.needs) {
+		f.remember(other)
+	}
 	to.Representations[0].Fields = fields
 	f.parts[0].sel.merge(other.parts[0].sel)
 	return true
@@ -181,6 +194,7 @@ func (f *fetch) widen(other *fetch) bool {
 	to.Path[last].Types = append(types, more...)
 	to.Representations = append(to.Representations, from.Representations...)
 	f.parts = append(f.parts, other.parts...)
+	f.alone = append(f.alone, other.alone...)
 	return true
 }
 

@@ -6,6 +6,7 @@ package reference
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ type Send func(step *plan.Step, representations map[string][]string) (data json.
 
 // Data executes a plan.
 func Data(p *plan.Plan, send Send) string {
-	e := &executor{plan: p, root: object{typenameKey: p.RootType}}
+	e := &executor{plan: p, root: object{typenameKey: p.RootType}, lacking: map[int][]object{}}
 	for _, s := range p.Steps {
 		e.step(s, send)
 	}
@@ -42,6 +43,8 @@ const typenameKey = "__typename"
 type executor struct {
 	plan *plan.Plan
 	root object
+	// lacking are, by step, the objects without a representation.
+	lacking map[int][]object
 }
 
 func (e *executor) step(s *plan.Step, send Send) {
@@ -69,8 +72,12 @@ func (e *executor) entities(s *plan.Step, send Send) {
 		objects[f.Alias] = map[string][]object{}
 		for _, t := range f.Targets {
 			for _, o := range e.find(e.root, t.Path) {
+				if s.Rest != nil && !slices.ContainsFunc(e.lacking[*s.Rest], func(l object) bool { return same(l, o) }) {
+					continue
+				}
 				text, ok := e.represent(o, t.Representations)
 				if !ok {
+					e.lacking[s.ID] = append(e.lacking[s.ID], o)
 					continue
 				}
 				if objects[f.Alias][text] == nil {
@@ -102,6 +109,9 @@ func (e *executor) entities(s *plan.Step, send Send) {
 		}
 	}
 }
+
+// same says whether two objects are one.
+func same(a, b object) bool { return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer() }
 
 // find gives the objects at the end of a path.
 func (e *executor) find(o object, path []plan.Segment) []object {
