@@ -54,13 +54,13 @@ func TestMiddlewareCountsByRouteAndStatus(t *testing.T) {
 	clearEnvironment(t)
 	tel := setup(t, telemetry.Options{ServiceName: "shop"})
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /things/{id}", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /things/{id}", func(w http.ResponseWriter, _ *http.Request) {
 		if !strings.Contains(metrics(t, tel), `http_server_active_requests{http_request_method="GET"} 1`) {
 			t.Error("the request under way is not counted as active")
 		}
 		w.WriteHeader(http.StatusTeapot)
 	})
-	mux.HandleFunc("POST /things", func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "made") })
+	mux.HandleFunc("POST /things", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "made") })
 	mux.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	server := httptest.NewServer(tel.Middleware(nil)(mux))
 	defer server.Close()
@@ -95,7 +95,7 @@ func TestMiddlewareStreams(t *testing.T) {
 	clearEnvironment(t)
 	tel := setup(t, telemetry.Options{ServiceName: "shop"})
 	sent := make(chan struct{})
-	server := httptest.NewServer(tel.Middleware(nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(tel.Middleware(nil)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "first")
 		w.(http.Flusher).Flush()
 		<-sent // only given when the client has seen the first part
@@ -121,7 +121,7 @@ func TestTracesOffHandsContextOn(t *testing.T) {
 	back := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Clone() }))
 	defer back.Close()
 	client := &http.Client{Transport: tel.Transport(nil)}
-	front := tel.Middleware(nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	front := tel.Middleware(nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		tel.Logger.InfoContext(r.Context(), "asking")
 		req, _ := http.NewRequestWithContext(r.Context(), "GET", back.URL, nil)
 		res, err := client.Do(req)
@@ -164,7 +164,7 @@ type exporter struct {
 
 func newExporter(t *testing.T) *exporter {
 	e := new(exporter)
-	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	e.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		var request collector.ExportTraceServiceRequest
 		if err := proto.Unmarshal(body, &request); err != nil {

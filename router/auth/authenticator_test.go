@@ -197,7 +197,7 @@ func TestTokens(t *testing.T) {
 		{"another scheme", http.Header{"Authorization": {"Basic YTpi"}}, "it must come as Authorization: Bearer <token>"},
 		{"two", http.Header{"Authorization": {"Bearer " + good, "Bearer " + good}}, "there are several"},
 		{"expired", claims(func(b *jwt.Builder) *jwt.Builder { return b.Expiration(start.Add(-time.Minute)) }), "it has expired (exp)"},
-		{"without an end", claims(func(b *jwt.Builder) *jwt.Builder { return jwt.NewBuilder().Issuer("https://id.example").Subject("42") }), "it has no end (exp)"},
+		{"without an end", claims(func(_ *jwt.Builder) *jwt.Builder { return jwt.NewBuilder().Issuer("https://id.example").Subject("42") }), "it has no end (exp)"},
 		{"not yet", claims(func(b *jwt.Builder) *jwt.Builder { return b.NotBefore(start.Add(time.Minute)) }), "it is not valid yet (nbf)"},
 		{"another issuer", claims(func(b *jwt.Builder) *jwt.Builder { return b.Issuer("https://evil.example") }), "its issuer is not trusted (iss)"},
 		{"another audience", claims(func(b *jwt.Builder) *jwt.Builder { return b.Audience([]string{"bank"}) }), "it is for somebody else (aud)"},

@@ -154,7 +154,7 @@ func TestMutationSentOnce(t *testing.T) {
 func TestMaxConnections(t *testing.T) {
 	var now, most atomic.Int32
 	release := make(chan struct{})
-	tr := transport(t, subgraph.Subgraph{MaxConnections: 2}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
+	tr := transport(t, subgraph.Subgraph{MaxConnections: 2}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
 		if n := now.Add(1); n > most.Load() {
 			most.Store(n)
 		}
@@ -253,4 +253,4 @@ func (c *scripted) Read(b []byte) (int, error) {
 
 func (c *scripted) Write(b []byte) (int, error)   { return len(b), nil }
 func (c *scripted) Close() error                  { return nil }
-func (c *scripted) SetDeadline(t time.Time) error { return nil }
+func (c *scripted) SetDeadline(_ time.Time) error { return nil }

@@ -123,7 +123,7 @@ func TestWebSocketCancel(t *testing.T) {
 func TestWebSocketSilence(t *testing.T) {
 	var pings, streams atomic.Int32
 	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{PingInterval: 5 * time.Millisecond, MaxReconnects: 1, Interval: time.Millisecond}}
-	tr := transport(t, s, subgraph.Hooks{}, serveSocket(t, func(ctx context.Context, conn *websocket.Conn, _ string, send func(string)) {
+	tr := transport(t, s, subgraph.Hooks{}, serveSocket(t, func(ctx context.Context, conn *websocket.Conn, _ string, _ func(string)) {
 		streams.Add(1)
 		for {
 			_, text, err := conn.Read(ctx)
@@ -148,7 +148,7 @@ func TestWebSocketSilence(t *testing.T) {
 func TestReconnect(t *testing.T) {
 	var streams, reconnected atomic.Int32
 	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Interval: time.Millisecond}}
-	tr := transport(t, s, subgraph.Hooks{Reconnected: func(string) { reconnected.Add(1) }}, serveSocket(t, func(ctx context.Context, conn *websocket.Conn, _ string, send func(string)) {
+	tr := transport(t, s, subgraph.Hooks{Reconnected: func(string) { reconnected.Add(1) }}, serveSocket(t, func(_ context.Context, conn *websocket.Conn, _ string, send func(string)) {
 		if streams.Add(1) < 3 {
 			send(`{"id":"1","type":"next","payload":{"data":1}}`)
 			_ = conn.CloseNow()
@@ -167,7 +167,7 @@ func TestReconnect(t *testing.T) {
 
 func TestSubscribeRefused(t *testing.T) {
 	for _, protocol := range []string{"ws", "sse"} {
-		tr := transport(t, subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: protocol}}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
+		tr := transport(t, subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: protocol}}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 403, "text/plain", "no")
 		})
 		err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), nil)
@@ -179,7 +179,7 @@ func TestSubscribeRefused(t *testing.T) {
 }
 
 func TestWebSocketCloseCode(t *testing.T) {
-	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, serveSocket(t, func(_ context.Context, conn *websocket.Conn, _ string, send func(string)) {
+	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, serveSocket(t, func(_ context.Context, conn *websocket.Conn, _ string, _ func(string)) {
 		_ = conn.Close(4403, "forbidden")
 	}))
 	err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), nil)

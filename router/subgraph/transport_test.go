@@ -102,25 +102,25 @@ func TestSendErrors(t *testing.T) {
 		{"redirect", 0, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 		}, execute.CodeHTTP, "answered with a redirect (status 307), which is not followed"},
-		{"page", 0, func(w http.ResponseWriter, r *http.Request) { answer(w, 200, "text/html", "<p>") }, execute.CodeMalformed, `answered with "text/html" instead of JSON`},
-		{"status", 0, func(w http.ResponseWriter, r *http.Request) { answer(w, 500, "text/plain", "no") }, execute.CodeHTTP, "answered with status 500"},
-		{"cut", 0, func(w http.ResponseWriter, r *http.Request) {
+		{"page", 0, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "text/html", "<p>") }, execute.CodeMalformed, `answered with "text/html" instead of JSON`},
+		{"status", 0, func(w http.ResponseWriter, _ *http.Request) { answer(w, 500, "text/plain", "no") }, execute.CodeHTTP, "answered with status 500"},
+		{"cut", 0, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			answer(w, 200, "application/json", `{"data":`)
 		}, execute.CodeHTTP, "cut its answer short after 8 bytes"},
-		{"cut chunked", 0, func(w http.ResponseWriter, r *http.Request) {
+		{"cut chunked", 0, func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 200, "application/json", `{"data":`)
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
 		}, execute.CodeHTTP, "cut its answer short after 8 bytes"},
-		{"large", 10, func(w http.ResponseWriter, r *http.Request) { answer(w, 200, "application/json", `{"data":null}`) }, execute.CodeHTTP, "answered more than 10 bytes"},
-		{"large chunked", 10, func(w http.ResponseWriter, r *http.Request) {
+		{"large", 10, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "application/json", `{"data":null}`) }, execute.CodeHTTP, "answered more than 10 bytes"},
+		{"large chunked", 10, func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 200, "application/json", `{"data":`)
 			_ = http.NewResponseController(w).Flush()
 			_, _ = io.WriteString(w, `null}`)
 		}, execute.CodeHTTP, "answered more than 10 bytes"},
-		{"closed", 0, func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, execute.CodeHTTP, "could not be reached"},
-		{"slow", 0, func(w http.ResponseWriter, r *http.Request) {
+		{"closed", 0, func(_ http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, execute.CodeHTTP, "could not be reached"},
+		{"slow", 0, func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
 		}, execute.CodeTimeout, "did not answer within 50ms"},
@@ -149,7 +149,7 @@ func TestSendErrors(t *testing.T) {
 
 func TestStatusWithGraphQLBody(t *testing.T) {
 	const body = `{"errors":[{"message":"no"}]}`
-	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) { answer(w, 400, "application/json", body) })
+	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) { answer(w, 400, "application/json", body) })
 	resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 	if err != nil || resp.Status != 400 || string(resp.Body.B) != body {
 		t.Errorf("got %+v, %v", resp, err)
@@ -158,7 +158,7 @@ func TestStatusWithGraphQLBody(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	arrived, gone := make(chan struct{}), make(chan struct{})
-	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
+	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		close(arrived)
 		<-r.Context().Done()

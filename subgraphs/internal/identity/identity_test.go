@@ -32,7 +32,7 @@ type issuer struct {
 func newIssuer(t *testing.T) *issuer {
 	t.Helper()
 	i := &issuer{t: t, keys: map[string]jwk.Key{}}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		i.fetches.Add(1)
 		if i.down.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
