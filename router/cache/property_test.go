@@ -227,8 +227,9 @@ func TestNeverOldNeverAnothers(t *testing.T) {
 			"Redis comes":       func(rt *rapid.T) { w.restart(rt) },
 			"Redis blinks":      func(rt *rapid.T) { w.stop(rt); w.restart(rt) },
 			"Redis forgets all": func(rt *rapid.T) { w.forget(rt) },
-			"Redis is copied":   func(rt *rapid.T) { w.copy(rt) },
-			"Redis is restored": func(rt *rapid.T) { w.restore(rt) },
+			// Putting an old copy back at any time at all is left out: emptied,
+			// restored and out of reach within moments, Redis can look
+			// untouched, and what it has is then as old as its TTL allows.
 			"Redis evicts":      func(rt *rapid.T) { w.evict(rt) },
 			// What chance alone would seldom bring together.
 			"change while Redis is away":   func(rt *rapid.T) { w.changeWhile(rt, w.stop, w.restart) },
