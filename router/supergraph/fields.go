@@ -190,3 +190,39 @@ func (r *reader) addKeyFields() {
 		}
 	}
 }
+
+// markRequired takes what a field of an @interfaceObject requires for external
+// to its subgraph: not every composition says so of an interface's fields.
+func (r *reader) markRequired() {
+	for _, t := range r.types {
+		for _, f := range t.Fields {
+			for _, in := range f.In {
+				if known := t.InGraph(in.Graph); in.Requires != nil && known.InterfaceObject {
+					markLeaves(t, known, in.Requires)
+				}
+			}
+		}
+	}
+}
+
+func markLeaves(t *Type, known *TypeIn, required *FieldSet) {
+	for _, sel := range required.Selections {
+		leaf, ok := sel.(*operation.Field)
+		if !ok || len(leaf.Selections) > 0 || known.hasInKey(leaf.Name) {
+			continue
+		}
+		if in := t.Field(leaf.Name).InGraph(known.Graph); in != nil && in.Requires == nil {
+			in.External = true
+		}
+	}
+}
+
+// hasInKey says whether a field is part of a key, on the outermost level.
+func (t *TypeIn) hasInKey(name string) bool {
+	return slices.ContainsFunc(t.Keys, func(k *Key) bool {
+		return slices.ContainsFunc(k.Fields.Selections, func(sel operation.Selection) bool {
+			f, ok := sel.(*operation.Field)
+			return ok && f.Name == name
+		})
+	})
+}

@@ -326,6 +326,7 @@ func (r *reader) readFieldSets() error {
 	if r.version == 1 {
 		r.addKeyFields()
 	}
+	r.markRequired()
 	return nil
 }
 
