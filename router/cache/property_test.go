@@ -230,7 +230,7 @@ func TestNeverOldNeverAnothers(t *testing.T) {
 			// Putting an old copy back at any time at all is left out: emptied,
 			// restored and out of reach within moments, Redis can look
 			// untouched, and what it has is then as old as its TTL allows.
-			"Redis evicts":      func(rt *rapid.T) { w.evict(rt) },
+			"Redis evicts": func(rt *rapid.T) { w.evict(rt) },
 			// What chance alone would seldom bring together.
 			"change while Redis is away":   func(rt *rapid.T) { w.changeWhile(rt, w.stop, w.restart) },
 			"change between copy and copy": func(rt *rapid.T) { w.changeWhile(rt, w.copy, w.restore) },
