@@ -1,0 +1,188 @@
+package verify
+
+import (
+	"fmt"
+	"testing"
+
+	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	route "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcm "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/yaml"
+
+	"istio.io/istio/pilot/pkg/model"
+	"istio.io/istio/pilot/test/xds"
+)
+
+// A mesh is Istio's discovery over the manifests. It answers what a proxy in
+// a pod of the store, or the gateway's, would be told.
+type mesh struct {
+	t      testing.TB
+	server *xds.FakeDiscoveryServer
+	pods   map[string]*corev1.Pod // by label app
+}
+
+// gatewayApp is the label app of Istio's own gateway.
+const gatewayApp = "istio-ingressgateway"
+
+func newMesh(t testing.TB, documents Documents) *mesh {
+	t.Helper()
+	m := &mesh{t: t, pods: map[string]*corev1.Pod{}}
+	pods, err := documents.Pods()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pods = append(pods, gatewayPod())
+	objects := []runtime.Object{gatewayService()}
+	for _, pod := range pods {
+		m.pods[pod.Labels["app"]] = pod
+		objects = append(objects, pod)
+	}
+	var configs string
+	for _, document := range documents {
+		switch document.GroupVersionKind().Group {
+		case "networking.istio.io", "security.istio.io", "telemetry.istio.io":
+			text, err := yaml.Marshal(document.Object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			configs += "---\n" + string(text)
+		}
+	}
+	for _, document := range documents.OfKind("Service") {
+		service := new(corev1.Service)
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, service); err != nil {
+			t.Fatal(err)
+		}
+		if service.Spec.ClusterIP == "" {
+			service.Spec.ClusterIP = fmt.Sprintf("10.0.0.%d", len(objects)+1)
+		}
+		objects = append(objects, service)
+	}
+	for _, document := range documents.OfKind("Namespace") {
+		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: document.GetName(), Labels: document.GetLabels()}})
+	}
+	m.server = xds.NewFakeDiscoveryServer(t, xds.FakeOptions{KubernetesObjects: objects, ConfigString: configs})
+	return m
+}
+
+func gatewayPod() *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: gatewayApp, Namespace: "istio-system", Labels: map[string]string{"app": gatewayApp, "istio": "ingressgateway"}},
+		Spec:       corev1.PodSpec{ServiceAccountName: ingress},
+		Status:     corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.2.0.1", PodIPs: []corev1.PodIP{{IP: "10.2.0.1"}}},
+	}
+}
+
+func gatewayService() *corev1.Service {
+	return &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: gatewayApp, Namespace: "istio-system"},
+		Spec: corev1.ServiceSpec{
+			ClusterIP: "10.0.1.1",
+			Selector:  map[string]string{"istio": "ingressgateway"},
+			Ports: []corev1.ServicePort{
+				{Name: "http2", Port: 80, TargetPort: intstr.FromInt32(8080)},
+				{Name: "https", Port: 443, TargetPort: intstr.FromInt32(8443)},
+			},
+		},
+	}
+}
+
+// proxy is the proxy of a pod, by the pod's label app.
+func (m *mesh) proxy(app string) *model.Proxy {
+	m.t.Helper()
+	pod := m.pods[app]
+	if pod == nil {
+		m.t.Fatalf("no pod has the label app: %s", app)
+	}
+	kind := model.SidecarProxy
+	if app == gatewayApp {
+		kind = model.Router
+	}
+	return m.server.SetupProxy(&model.Proxy{
+		Type: kind, ID: pod.Name + "." + pod.Namespace, ConfigNamespace: pod.Namespace,
+		IPAddresses: []string{pod.Status.PodIP}, Labels: pod.Labels,
+		Metadata: &model.NodeMetadata{Namespace: pod.Namespace, Labels: pod.Labels, ServiceAccount: pod.Spec.ServiceAccountName, IstioVersion: "1.31.0"},
+	})
+}
+
+// gatewayRoutes are the routes for requests that come in by HTTP, in order.
+func (m *mesh) gatewayRoutes() []*route.Route {
+	var routes []*route.Route
+	for _, configuration := range m.server.Routes(m.proxy(gatewayApp)) {
+		if configuration.GetName() != "http.80" && configuration.GetName() != "http.8080" {
+			continue
+		}
+		for _, host := range configuration.GetVirtualHosts() {
+			routes = append(routes, host.GetRoutes()...)
+		}
+	}
+	return routes
+}
+
+// cluster is what a pod's proxy knows of a service of the store.
+func (m *mesh) cluster(from, service string) *cluster.Cluster {
+	m.t.Helper()
+	name := "outbound|8080||" + service + ".ecommerce.svc.cluster.local"
+	for _, c := range m.server.Clusters(m.proxy(from)) {
+		if c.GetName() == name {
+			return c
+		}
+	}
+	m.t.Fatalf("%s knows no %s", from, name)
+	return nil
+}
+
+// inbound are the ways into a pod that its proxy guards.
+func (m *mesh) inbound(app string) []*listener.FilterChain {
+	var chains []*listener.FilterChain
+	for _, l := range m.server.Listeners(m.proxy(app)) {
+		if l.GetName() == "virtualInbound" {
+			for _, chain := range append(l.GetFilterChains(), l.GetDefaultFilterChain()) {
+				if chain != nil && chain.GetName() != "virtualInbound-blackhole" {
+					chains = append(chains, chain)
+				}
+			}
+		}
+	}
+	return chains
+}
+
+// A filter of a chain; either of its connection or of its HTTP requests.
+type filter struct {
+	name, text string // text is the configuration as JSON
+}
+
+// filters are all of a chain, in order.
+func filters(t testing.TB, chain *listener.FilterChain) []filter {
+	t.Helper()
+	var all []filter
+	for _, f := range chain.GetFilters() {
+		all = append(all, filter{f.GetName(), text(t, f.GetTypedConfig())})
+		manager := new(hcm.HttpConnectionManager)
+		if f.GetTypedConfig().MessageIs(manager) {
+			if err := f.GetTypedConfig().UnmarshalTo(manager); err != nil {
+				t.Fatal(err)
+			}
+			for _, h := range manager.GetHttpFilters() {
+				all = append(all, filter{h.GetName(), text(t, h.GetTypedConfig())})
+			}
+		}
+	}
+	return all
+}
+
+func text(t testing.TB, m proto.Message) string {
+	t.Helper()
+	out, err := protojson.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}

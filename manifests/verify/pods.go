@@ -1,0 +1,48 @@
+package verify
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Pods are one pod of each Deployment, StatefulSet and Job, as its controller
+// would make it, with an address.
+func (d Documents) Pods() ([]*corev1.Pod, error) {
+	var pods []*corev1.Pod
+	for i, document := range d.OfKind("Deployment", "StatefulSet", "Job") {
+		raw, _, err := unstructured.NestedMap(document.Object, "spec", "template")
+		if err != nil {
+			return nil, err
+		}
+		var template corev1.PodTemplateSpec
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(raw, &template, true); err != nil {
+			return nil, fmt.Errorf("%s: %s %s: %w", document.File, document.GetKind(), document.GetName(), err)
+		}
+		pods = append(pods, &corev1.Pod{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+			ObjectMeta: metav1.ObjectMeta{
+				Name: document.GetName() + "-0", Namespace: document.GetNamespace(),
+				Labels: template.Labels, Annotations: template.Annotations,
+			},
+			Spec:   withVolumes(document, template.Spec),
+			Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: fmt.Sprintf("10.1.0.%d", i+1), PodIPs: []corev1.PodIP{{IP: fmt.Sprintf("10.1.0.%d", i+1)}}},
+		})
+	}
+	return pods, nil
+}
+
+// withVolumes adds the volumes a StatefulSet's controller would.
+func withVolumes(document Document, spec corev1.PodSpec) corev1.PodSpec {
+	claims, _, _ := unstructured.NestedSlice(document.Object, "spec", "volumeClaimTemplates")
+	for _, claim := range claims {
+		name, _, _ := unstructured.NestedString(claim.(map[string]any), "metadata", "name")
+		spec.Volumes = append(spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
+			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name + "-" + document.GetName() + "-0"},
+		}})
+	}
+	return spec
+}
