@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
 
+	"istio.io/istio/pilot/pkg/config/kube/crd"
 	"istio.io/istio/pilot/pkg/model"
 	"istio.io/istio/pilot/test/xds"
 )
@@ -68,7 +69,14 @@ func newMesh(t testing.TB, documents Documents) *mesh {
 	for _, document := range documents.OfKind("Namespace") {
 		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: document.GetName(), Labels: document.GetLabels()}})
 	}
-	m.server = xds.NewFakeDiscoveryServer(t, xds.FakeOptions{KubernetesObjects: objects, ConfigString: configs})
+	parsed, _, err := crd.ParseInputs(configs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range parsed {
+		parsed[i].Domain = "cluster.local" // short host names are resolved in it
+	}
+	m.server = xds.NewFakeDiscoveryServer(t, xds.FakeOptions{KubernetesObjects: objects, Configs: parsed})
 	return m
 }
 

@@ -39,12 +39,13 @@ func analyze(t *testing.T, documents Documents) []string {
 	t.Helper()
 	analyzer := local.NewIstiodAnalyzer(analyzers.AllCombined(), "ecommerce", resource.Namespace("istio-system"), nil)
 	var sources []local.ReaderSource
-	for _, document := range documents {
+	for i, document := range documents {
 		text, err := yaml.Marshal(document.Object)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sources = append(sources, local.ReaderSource{Name: document.File, Reader: strings.NewReader(string(text))})
+		// A source replaces an earlier one of the same name.
+		sources = append(sources, local.ReaderSource{Name: fmt.Sprint(document.File, "#", i), Reader: strings.NewReader(string(text))})
 	}
 	if err := analyzer.AddReaderKubeSource(sources); err != nil {
 		return []string{err.Error()}

@@ -1,0 +1,281 @@
+package verify
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+)
+
+// An apiServer is a real kube-apiserver with etcd behind it, and nothing else:
+// no controller and no node.
+type apiServer struct {
+	client dynamic.Interface
+	mapper *restmapper.DeferredDiscoveryRESTMapper
+}
+
+// startAPIServer builds and starts one, with Istio's types known to it.
+func startAPIServer(t *testing.T) *apiServer {
+	t.Helper()
+	etcd, err := exec.LookPath("etcd")
+	if err != nil {
+		t.Skip("etcd is not installed; on Debian it is the package etcd-server")
+	}
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "kube-apiserver")
+	build := exec.CommandContext(t.Context(), "go", "build", "-C", "apiserver", "-o", binary, "k8s.io/kubernetes/cmd/kube-apiserver")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building kube-apiserver: %v\n%s", err, out)
+	}
+	store := "http://" + freeAddress(t)
+	start(t, dir, "etcd", etcd, "--data-dir", filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
+		"--listen-client-urls", store, "--advertise-client-urls", store, "--listen-peer-urls", "http://"+freeAddress(t))
+	key := filepath.Join(dir, "sa.key")
+	writeKey(t, key)
+	token := rand.Text()
+	tokens := filepath.Join(dir, "tokens.csv")
+	if err := os.WriteFile(tokens, []byte(token+",admin,admin,system:masters\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := freeAddress(t)
+	_, port, _ := net.SplitHostPort(address)
+	start(t, dir, "kube-apiserver", binary, "--etcd-servers="+store, "--secure-port="+port, "--bind-address=127.0.0.1",
+		"--cert-dir="+filepath.Join(dir, "certs"), "--service-account-key-file="+key, "--service-account-signing-key-file="+key,
+		"--service-account-issuer=https://kubernetes.default.svc", "--authorization-mode=RBAC",
+		"--token-auth-file="+tokens, "--service-cluster-ip-range=10.0.0.0/24")
+	config := &rest.Config{
+		Host: "https://" + address, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{Insecure: true},
+		QPS: 200, Burst: 400, WarningHandler: rest.NoWarnings{},
+	}
+	awaitReady(t, config, filepath.Join(dir, "kube-apiserver.log"))
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &apiServer{client: client, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(known))}
+	s.installIstio(t)
+	return s
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// start runs a program until the test ends, with its output in a file.
+func start(t *testing.T, dir, name, binary string, arguments ...string) {
+	t.Helper()
+	log, err := os.Create(filepath.Join(dir, name+".log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	command := exec.CommandContext(ctx, binary, arguments...)
+	command.Stdout, command.Stderr = log, log
+	if err := command.Start(); err != nil {
+		t.Fatalf("starting %s: %v", name, err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = command.Wait() // it was killed
+		_ = log.Close()
+	})
+}
+
+func writeKey(t *testing.T, path string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func awaitReady(t *testing.T, config *rest.Config, log string) {
+	t.Helper()
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, func() bool {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, config.Host+"/readyz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	}, func() string {
+		text, _ := os.ReadFile(log)
+		return "the API server is not ready: " + string(text[max(0, len(text)-2000):])
+	})
+}
+
+func await(t *testing.T, condition func() bool, otherwise func() string) {
+	t.Helper()
+	for deadline := time.Now().Add(3 * time.Minute); !condition(); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(otherwise())
+		}
+	}
+}
+
+// installIstio makes Istio's types known.
+func (s *apiServer) installIstio(t *testing.T) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "istio.io/istio").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(strings.TrimSpace(string(out)), "manifests/charts/base/files/crd-all.gen.yaml")
+	crds, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents, err := decode("crd-all.gen.yaml", crds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range documents {
+		if err := s.apply(t.Context(), document.Unstructured, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, func() bool {
+		s.mapper.Reset()
+		for _, document := range documents {
+			group, _, _ := unstructured.NestedString(document.Object, "spec", "group")
+			kind, _, _ := unstructured.NestedString(document.Object, "spec", "names", "kind")
+			if _, err := s.mapper.RESTMapping(schema.GroupKind{Group: group, Kind: kind}); err != nil {
+				return false
+			}
+		}
+		return true
+	}, func() string { return "the API server does not know Istio's types" })
+}
+
+// apply applies an object as `kubectl apply --server-side` does; dry says that
+// it is only tried. Fields that are unknown or there twice are errors.
+func (s *apiServer) apply(ctx context.Context, object *unstructured.Unstructured, dry bool) error {
+	kind := object.GroupVersionKind()
+	mapping, err := s.mapper.RESTMapping(kind.GroupKind(), kind.Version)
+	if err != nil {
+		return err
+	}
+	text, err := object.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	var resources dynamic.ResourceInterface = s.client.Resource(mapping.Resource)
+	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
+		resources = s.client.Resource(mapping.Resource).Namespace(object.GetNamespace())
+	}
+	force := true
+	options := metav1.PatchOptions{FieldManager: "verify", Force: &force, FieldValidation: metav1.FieldValidationStrict}
+	if dry {
+		options.DryRun = []string{metav1.DryRunAll}
+	}
+	if _, err := resources.Patch(ctx, object.GetName(), types.ApplyPatchType, text, options); err != nil {
+		return fmt.Errorf("%s %s: %w", object.GetKind(), object.GetName(), err)
+	}
+	return nil
+}
+
+// try applies everything. What others refer to is really made; the rest, and a
+// pod of each template, which pod security then judges, is only tried.
+func (s *apiServer) try(ctx context.Context, documents Documents) error {
+	var failed error
+	for _, document := range documents {
+		dry := document.GetKind() != "Namespace" && document.GetKind() != "ServiceAccount"
+		if err := s.apply(ctx, document.Unstructured, dry); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", document.File, err))
+		}
+	}
+	pods, err := documents.Pods()
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	for _, pod := range pods {
+		object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(pod)
+		if err != nil {
+			return err
+		}
+		delete(object, "status")
+		if err := s.apply(ctx, &unstructured.Unstructured{Object: object}, true); err != nil {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}
+
+// A namespace that the files do not make, since Istio's installation does.
+func istioSystem() Documents {
+	return Documents{{Unstructured: &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "istio-system"},
+	}}}}
+}
+
+func TestAPIServerTakesEverything(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds kube-apiserver")
+	}
+	server := startAPIServer(t)
+	if err := server.try(t.Context(), append(istioSystem(), read(t)...)); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]Change{
+		"field":            {"03", "revisionHistoryLimit:", "revisionsLimit:"},
+		"field of Istio's": {"10", "consecutive5xxErrors:", "consecutiveErrors:"},
+		"port":             {"08", "port: 9090,", "port: 90900,"},
+		"quantity":         {"02", "storage: 4Gi", "storage: 4Gigs"},
+		"selector":         {"04", "matchLabels: {app: product-service, version: v1}", "matchLabels: {app: products}"},
+		"root user":        {"05", "runAsNonRoot: true", "runAsNonRoot: false"},
+		"privilege":        {"06", "allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true"},
+		"capability":       {"12", "drop: [ALL]", "drop: [NET_RAW]"},
+		"seccomp profile":  {"08", "type: RuntimeDefault", "type: Unconfined"},
+		"kind":             {"07", "kind: HorizontalPodAutoscaler", "kind: PodAutoscaler"},
+		"mode of TLS":      {"09", "mode: STRICT", "mode: STRONG"},
+	} {
+		if err := server.try(t.Context(), read(t, change)); err == nil {
+			t.Errorf("a wrong %s is not noticed", name)
+		}
+	}
+}
