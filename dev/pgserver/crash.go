@@ -33,7 +33,7 @@ func (s *Server) Recover(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	crashed, log := s.process, new(tail)
-	cmd := exec.Command(crashed.Path, crashed.Args[1:]...)
+	cmd := exec.Command(crashed.Path, crashed.Args[1:]...) //nolint:noctx // ctx bounds the start, Stop ends it
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = crashed.Dir, log, log, crashed.SysProcAttr
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting postgres again: %w", err)

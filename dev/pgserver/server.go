@@ -153,7 +153,7 @@ func (s *Server) run(ctx context.Context, bin string, owner *owner, opts Options
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 	}
 	log := new(tail)
-	cmd := exec.Command(filepath.Join(bin, "postgres"), args...)
+	cmd := exec.Command(filepath.Join(bin, "postgres"), args...) //nolint:noctx // ctx bounds the start, Stop ends it
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = data, log, log, owner.attributes()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting postgres: %w", err)

@@ -31,10 +31,10 @@ func main() {
 	flag.Parse()
 	logging.Disable() // go-redis writes a line for every dial that an outage fails
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Stdout, *chaos); err != nil {
+	err := run(ctx, os.Stdout, *chaos)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		stop()
 		os.Exit(1)
 	}
 }

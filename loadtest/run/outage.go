@@ -94,7 +94,7 @@ type serviceProcess struct {
 }
 
 func (s *serviceProcess) start(ctx context.Context) error {
-	s.cmd = exec.Command(s.binary, s.name)
+	s.cmd = exec.Command(s.binary, s.name) //nolint:noctx // ctx bounds the start only; see stop
 	s.cmd.Env = append(os.Environ(), "LOG_LEVEL=error")
 	for key, value := range s.store.Variables(s.name) {
 		s.cmd.Env = append(s.cmd.Env, key+"="+value)

@@ -22,7 +22,7 @@ type redisProcess struct {
 func startRedis(ctx context.Context, dir string) (*redisProcess, error) {
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
-		return nil, nil //nolint:nilnil // a nil process is one that does not run
+		return nil, nil //nolint:nilerr // a nil process is one that does not run
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -40,7 +40,7 @@ func startRedis(ctx context.Context, dir string) (*redisProcess, error) {
 
 func (r *redisProcess) start(ctx context.Context) error {
 	_, port, _ := net.SplitHostPort(r.address)
-	r.cmd = exec.Command(r.path, "--bind", "127.0.0.1", "--port", port, "--dir", r.dir, "--appendonly", "yes", "--save", "")
+	r.cmd = exec.Command(r.path, "--bind", "127.0.0.1", "--port", port, "--dir", r.dir, "--appendonly", "yes", "--save", "") //nolint:noctx // it is stopped by its process, with a signal of the outage's choice
 	if err := r.cmd.Start(); err != nil {
 		return fmt.Errorf("starting Redis: %w", err)
 	}

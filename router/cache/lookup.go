@@ -193,7 +193,8 @@ func (p *policy) lifetime(control execute.CacheControl) time.Duration {
 
 // digest hashes all that an answer depends on, each part with its length.
 func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.Caller, representation []byte) digest {
-	b := append((*scratch)[:0], l.Key[:]...)
+	b := (*scratch)[:0]
+	b = append(b, l.Key[:]...)
 	if p.private {
 		b = appendPart(append(b, 'p'), caller.Scope)
 	}

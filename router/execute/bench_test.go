@@ -92,7 +92,7 @@ func (r *run) advance(step int, answer bool) {
 }
 
 func BenchmarkParse(b *testing.B) {
-	stage(b, func(a [2]string) int { return len(a[0]) }, func(b *testing.B, r *run, answers [2]string) {
+	stage(b, func(a [2]string) int { return len(a[0]) }, func(b *testing.B, r *run, _ [2]string) {
 		r.advance(0, false)
 		s := r.program.steps[0]
 		for b.Loop() {
@@ -106,7 +106,7 @@ func BenchmarkParse(b *testing.B) {
 }
 
 func BenchmarkRepresent(b *testing.B) {
-	stage(b, func(a [2]string) int { return len(a[0]) }, func(b *testing.B, r *run, answers [2]string) {
+	stage(b, func(a [2]string) int { return len(a[0]) }, func(b *testing.B, r *run, _ [2]string) {
 		r.advance(0, true)
 		s := r.program.steps[1]
 		for b.Loop() {

@@ -93,15 +93,15 @@ func (r *run) found(s *step, run *stepRun) bool {
 	complete := true
 	for i := range s.entities {
 		e := &run.entities[i]
-		any := false
+		found := false
 		for n := range e.lookup.Found {
 			at, ok := keep(e.lookup.Found[n])
 			e.cached = append(e.cached, at)
-			if any = any || ok; !ok {
+			if found = found || ok; !ok {
 				e.sent = append(e.sent, uint32(n))
 			}
 		}
-		if !any {
+		if !found {
 			e.cached, e.sent = e.cached[:0], e.sent[:0]
 		}
 		complete = complete && e.asked() == 0

@@ -146,7 +146,8 @@ func (d *delivery) first() error {
 	w := &d.writer
 	w.part = 0
 	buffer := NewBuffer(int(d.program.bytes.Load()) + 256)
-	w.out = append(buffer.B, `{"data":`...)
+	w.out = buffer.B
+	w.out = append(w.out, `{"data":`...)
 	start := len(w.out)
 	d.start(nil, 0, d.program.projection, d.program.rootType)
 	null := !w.object(0, d.program.projection, d.program.rootType)
@@ -360,7 +361,8 @@ func (d *delivery) further(done []*instance) error {
 	}
 	response.More = d.outstanding()
 	out = strconv.AppendBool(append(out, `],"hasNext":`...), response.More)
-	buffer.B = append(out, '}')
-	response.buffer, response.Body = buffer, buffer.B
+	out = append(out, '}')
+	buffer.B = out
+	response.buffer, response.Body = buffer, out
 	return d.emit(response)
 }

@@ -82,11 +82,9 @@ type subgraphError struct {
 
 // UnmarshalJSON takes what has the form it should have, and leaves the rest.
 func (e *subgraphError) UnmarshalJSON(text []byte) error {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(text, &members) != nil {
-		return nil
-	}
 	// What does not fit stays empty.
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(text, &members)
 	_ = json.Unmarshal(members["message"], &e.Message)
 	_ = json.Unmarshal(members["extensions"], &e.Extensions)
 	var path []json.RawMessage
@@ -98,7 +96,7 @@ func (e *subgraphError) UnmarshalJSON(text []byte) error {
 		}
 		e.Path = append(e.Path, element)
 	}
-	return nil
+	return nil //nolint:nilerr // the rest of a path of another form is left out
 }
 
 // subgraphErrors maps the errors of a step's answer to the client's paths. It

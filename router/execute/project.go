@@ -112,7 +112,7 @@ func (w *writer) other(f *field, sel *selection, typ typeID) bool {
 func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID) bool {
 	mark := len(w.out)
 	started := w.delivery.mark()
-	ok := false
+	var ok bool
 	switch {
 	case level < len(f.nonNull)-1:
 		switch {

@@ -11,7 +11,8 @@ func (r *run) respond() *Response {
 	p := r.program
 	buffer := NewBuffer(int(p.bytes.Load()) + 256)
 	w := &r.writer
-	w.run, w.out = r, append(buffer.B, `{"data":`...)
+	w.run, w.out = r, buffer.B
+	w.out = append(w.out, `{"data":`...)
 	start := len(w.out)
 	null := !w.object(0, p.projection, p.rootType)
 	if null {
@@ -27,7 +28,8 @@ func (r *run) respond() *Response {
 			out = append(append(out, `,"extensions":`...), text...)
 		}
 	}
-	buffer.B = append(out, '}')
+	out = append(out, '}')
+	buffer.B = out
 	adapt(&p.bytes, int64(len(buffer.B)))
 
 	r.response = Response{

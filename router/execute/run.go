@@ -307,7 +307,8 @@ func (r *run) body(s *step, run *stepRun) *Buffer {
 		size += len(v.key) + len(r.req.Variables.Get(v.name)) + 1
 	}
 	buffer := NewBuffer(size)
-	b := append(buffer.B, s.prefix...)
+	b := buffer.B
+	b = append(b, s.prefix...)
 	if len(s.variables) > 0 || len(s.entities) > 0 {
 		b = append(b, `,"variables":{`...)
 		start := len(b)
@@ -331,7 +332,8 @@ func (r *run) body(s *step, run *stepRun) *Buffer {
 		}
 		b = append(b, '}')
 	}
-	buffer.B = append(b, '}')
+	b = append(b, '}')
+	buffer.B = b
 	return buffer
 }
 

@@ -89,7 +89,7 @@ func (x *exchange) serve(req *request) {
 		ctx, cancel := x.deadline(x.r.Context())
 		defer cancel()
 		response := x.run(ctx, p, start)
-		x.respond(p, response.Body, response)
+		x.respond(response.Body, response)
 		response.Release()
 	}
 }

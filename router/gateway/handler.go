@@ -90,9 +90,9 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 		p.write(w)
 		return
 	}
-	if max := gw.config.TrafficShaping.Router.MaxInFlight; max > 0 {
+	if limit := gw.config.TrafficShaping.Router.MaxInFlight; limit > 0 {
 		defer gw.inFlight.Add(-1)
-		if gw.inFlight.Add(1) > int64(max) {
+		if gw.inFlight.Add(1) > int64(limit) {
 			gw.metrics.Limits.Shed.Inc()
 			w.Header().Set("Retry-After", "1")
 			(&problem{status: http.StatusServiceUnavailable, code: "OVERLOADED", detail: "The router has as many requests to work on as it may; try again soon."}).write(w)

@@ -16,7 +16,7 @@ var varyAccept = []string{"Accept, Accept-Encoding"}
 const statusPartial = 294
 
 // respond writes what the executor answered.
-func (x *exchange) respond(_ *prepared, body []byte, response *execute.Response) {
+func (x *exchange) respond(body []byte, response *execute.Response) {
 	status := http.StatusOK
 	if response.Errors > 0 && x.config.HTTP.PartialSuccessStatus && x.accept.single == graphQLResponse {
 		status = statusPartial

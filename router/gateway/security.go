@@ -47,8 +47,8 @@ func cors(c config.CORS, methods string, w http.ResponseWriter, r *http.Request)
 		return false
 	}
 	h := w.Header()
-	allowed, any := originAllowed(c, origin), slices.Contains(c.AllowOrigins, "*")
-	if !any {
+	allowed, everyone := originAllowed(c, origin), slices.Contains(c.AllowOrigins, "*")
+	if !everyone {
 		h.Add("Vary", "Origin")
 	}
 	if !allowed {
@@ -57,7 +57,7 @@ func cors(c config.CORS, methods string, w http.ResponseWriter, r *http.Request)
 		}
 		return preflight
 	}
-	if any {
+	if everyone {
 		h.Set("Access-Control-Allow-Origin", "*")
 	} else {
 		h.Set("Access-Control-Allow-Origin", origin)

@@ -91,7 +91,7 @@ func (x *exchange) serveShared(p *prepared, start time.Time) {
 			return
 		}
 	}
-	x.respond(p, f.body, &f.outcome)
+	x.respond(f.body, &f.outcome)
 }
 
 func (x *exchange) fly(f *flight, key string, p *prepared, start time.Time) {

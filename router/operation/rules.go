@@ -28,7 +28,7 @@ func specRules() *rules.Rules {
 // field by response key, which is not __typename or introspection, and whether
 // it is there does not depend on variables.
 func singleRootField(on *core.Events, report core.AddErrFunc) {
-	on.OnOperation(func(w *core.Walker, op *ast.OperationDefinition) {
+	on.OnOperation(func(_ *core.Walker, op *ast.OperationDefinition) {
 		if op.Operation != ast.Subscription {
 			return
 		}
@@ -122,7 +122,7 @@ func deferLabels(on *core.Events, report core.AddErrFunc) {
 // deferOnRoot is the rule Defer And Stream Directives Are Used On Valid Root
 // Field of the proposal, and its rule for operations of subscriptions.
 func deferOnRoot(on *core.Events, report core.AddErrFunc) {
-	on.OnOperation(func(w *core.Walker, op *ast.OperationDefinition) {
+	on.OnOperation(func(_ *core.Walker, op *ast.OperationDefinition) {
 		if op.Operation == ast.Query || op.Operation == "" {
 			return
 		}

@@ -119,7 +119,8 @@ func (d *direct) converse(c *conn, body *execute.Buffer, header http.Header) (re
 func (d *direct) write(c *conn, body []byte, header http.Header) error {
 	request := execute.NewBuffer(len(d.head) + len(body) + 256)
 	defer request.Release()
-	b := append(request.B, d.head...)
+	b := request.B
+	b = append(b, d.head...)
 	for name, values := range header {
 		if _, fixed := d.fixed[name]; fixed {
 			continue

@@ -64,7 +64,7 @@ func (s *subgraph) dial(ctx context.Context, header http.Header) (*websocket.Con
 	header = header.Clone()
 	header.Del("Content-Type")
 	header.Del("Accept")
-	conn, response, err := websocket.Dial(ctx, s.Subscriptions.URL, &websocket.DialOptions{
+	conn, response, err := websocket.Dial(ctx, s.Subscriptions.URL, &websocket.DialOptions{ //nolint:bodyclose // the library closes it, or has read it into memory
 		HTTPClient: &http.Client{Transport: s.streams}, HTTPHeader: header, Subprotocols: []string{subprotocol},
 	})
 	switch {

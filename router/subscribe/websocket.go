@@ -59,7 +59,7 @@ func (s *Sockets) Serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return // Accept has answered
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	if conn.Subprotocol() != Protocol {
 		_ = conn.Close(closeNotAcceptable, "Subprotocol not acceptable; use "+Protocol)
 		return

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -66,7 +67,7 @@ func Parse(data []byte, lookup func(string) (string, bool)) (Config, error) {
 }
 
 func located(err error) error {
-	if y, ok := err.(yaml.Error); ok {
+	if y := yaml.Error(nil); errors.As(err, &y) {
 		e := &Error{1, 1, y.GetMessage()}
 		if t := y.GetToken(); t != nil {
 			e.Line, e.Column = t.Position.Line, t.Position.Column
@@ -120,7 +121,7 @@ func (w *walker) pair(pair *ast.MappingValueNode, t reflect.Type, path string, s
 	case reflect.Struct:
 		field, known := fieldNamed(t, key)
 		if field == nil {
-			hint := ""
+			var hint string
 			if near := core.SuggestionList(key, known); len(near) > 0 {
 				hint = fmt.Sprintf("; did you mean %q?", near[0])
 			} else {

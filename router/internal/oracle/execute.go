@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -86,7 +87,7 @@ func (e *execution) selection(out *bytes.Buffer, obj *object, sets []ast.Selecti
 		}
 		fmt.Fprintf(out, "%q:", g.key)
 		field := g.fields[0]
-		at := append(path[:len(path):len(path)], g.key)
+		at := append(slices.Clip(path), g.key)
 		if field.Name == "__typename" {
 			fmt.Fprintf(out, "%q", obj.typename)
 			continue

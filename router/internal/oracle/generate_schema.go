@@ -132,7 +132,7 @@ func (s *splitter) placeInterface() {
 	}
 	s.members = s.entities[:2+s.rng.IntN(len(s.entities)-1)]
 	for _, g := range s.graphs {
-		if s.chance(50) && !(len(s.interfaceGraphs) == 0 && g == s.graphs[len(s.graphs)-1]) {
+		if s.chance(50) && (len(s.interfaceGraphs) > 0 || g != s.graphs[len(s.graphs)-1]) {
 			continue
 		}
 		s.interfaceGraphs = append(s.interfaceGraphs, g)
@@ -264,7 +264,7 @@ func (s *splitter) placeRequires() {
 		if t == nil || g == f.graph || t.names[f.name] || strings.Contains(f.arguments, "Input") || !s.chance(40) {
 			continue
 		}
-		set := ""
+		var set string
 		switch strings.Trim(f.fieldType, "[]!") {
 		case "Int", "String", "Boolean", "Float":
 			set = f.name

@@ -71,7 +71,7 @@ func newSubgraph(w *World, name, sdl string) (*subgraph, error) {
 // withoutLinks takes `extend schema @link(…)` out of the text, whose directive
 // no schema declares.
 func withoutLinks(document *ast.SchemaDocument, sdl string) string {
-	for _, extension := range document.SchemaExtension {
+	for _, extension := range slices.Backward(document.SchemaExtension) {
 		start := extension.Position.Start
 		end := start
 		for _, d := range extension.Directives {
@@ -91,7 +91,7 @@ func withoutLinks(document *ast.SchemaDocument, sdl string) string {
 			}
 		}
 		begin := strings.LastIndex(sdl[:min(len(sdl), start+6)], "extend")
-		return sdl[:begin] + sdl[end:]
+		sdl = sdl[:begin] + sdl[end:]
 	}
 	return sdl
 }

@@ -30,7 +30,6 @@ func (w *walker) all(s *stand) []*move {
 	}
 	waiting := w.entrances(s)
 	for progress := true; progress && w.left >= 0; {
-		progress = false
 		from := &stand{at: s.at, typ: s.typ, moves: append(s.moves[:len(s.moves):len(s.moves)], s.entered...), closed: true, common: s.common}
 		var entered []*move
 		waiting = slices.DeleteFunc(waiting, func(options []entrance) bool {

@@ -133,7 +133,7 @@ func addTarget(to []plan.Target, t plan.Target) []plan.Target {
 func renamed(path []string, shape []*plan.ShapeField) string {
 	var b strings.Builder
 	for _, f := range shape {
-		at := append(path[:len(path):len(path)], f.Wire)
+		at := append(slices.Clip(path), f.Wire)
 		if f.Wire != f.Key {
 			b.WriteString(" " + strings.Join(at, ".") + "=" + f.Key)
 		}

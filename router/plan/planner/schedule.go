@@ -191,7 +191,7 @@ func (f *fetch) widen(other *fetch) bool {
 		to.Representations[0].On = types
 	}
 	from.Representations[0].On = more
-	to.Path[last].Types = append(types, more...)
+	to.Path[last].Types = slices.Concat(types, more)
 	to.Representations = append(to.Representations, from.Representations...)
 	f.parts = append(f.parts, other.parts...)
 	f.alone = append(f.alone, other.alone...)

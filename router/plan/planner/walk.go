@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"errors"
 	"slices"
 
 	"souk/router/operation"
@@ -125,7 +126,7 @@ func (w *walker) selectField(s *stand, f *operation.Field) ([]*goal, error) {
 		return nil, &unreachable{s, f}
 	}
 	goals, err := w.field(s, f)
-	if err == nil || s.typ.Kind != supergraph.Interface || err == errTooLarge {
+	if err == nil || s.typ.Kind != supergraph.Interface || errors.Is(err, errTooLarge) {
 		return goals, err
 	}
 	// No subgraph has the field for all objects of the interface: ask for it

@@ -69,7 +69,7 @@ func (r *reader) handle(ctx context.Context, d *delivery) (result string, failur
 	if err != nil {
 		return "", nil, fmt.Errorf("beginning a transaction: %w", err)
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx))
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	noted, err := tx.Exec(ctx, `
 		insert into processed_events (consumer, event_id) values ($1, $2) on conflict do nothing`,
 		r.consumer.Group, d.envelope.ID)

@@ -103,7 +103,7 @@ type costDirectives struct{}
 
 func (costDirectives) Name() string { return "cost-directives" }
 
-func (costDirectives) InjectSourcesEarly() ([]*ast.Source, error) {
+func (costDirectives) InjectSourcesEarly() ([]*ast.Source, error) { //nolint:unparam // gqlgen's plugin.EarlySourcesInjector
 	return []*ast.Source{{Name: "cost.graphqls", BuiltIn: true, Input: `
 directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
 directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION

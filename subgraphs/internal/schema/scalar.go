@@ -29,7 +29,7 @@ func scalarErrorf(format string, args ...any) *ScalarError {
 // MarshalDateTime writes an instant as RFC 3339, in UTC.
 func MarshalDateTime(t time.Time) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) {
-		io.WriteString(w, strconv.Quote(t.UTC().Format(time.RFC3339Nano)))
+		_, _ = io.WriteString(w, strconv.Quote(t.UTC().Format(time.RFC3339Nano)))
 	})
 }
 
@@ -70,7 +70,7 @@ func UnmarshalLong(v any) (int64, error) {
 
 // MarshalDecimal writes an exact decimal as a JSON number.
 func MarshalDecimal(d decimal.Decimal) graphql.Marshaler {
-	return graphql.WriterFunc(func(w io.Writer) { io.WriteString(w, d.String()) })
+	return graphql.WriterFunc(func(w io.Writer) { _, _ = io.WriteString(w, d.String()) })
 }
 
 // maxDecimalExponent bounds what UnmarshalDecimal takes, since 1e999999999 is
@@ -111,10 +111,10 @@ type JSON json.RawMessage
 // MarshalGQL writes the value as it is.
 func (j JSON) MarshalGQL(w io.Writer) {
 	if len(j) == 0 {
-		io.WriteString(w, "null")
+		_, _ = io.WriteString(w, "null")
 		return
 	}
-	w.Write(j)
+	_, _ = w.Write(j)
 }
 
 // UnmarshalGQL takes any value.

@@ -109,7 +109,7 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 	streams, endStreams := context.WithCancel(inner)
 	defer endStreams()
 	server := &http.Server{
-		Handler:           routes(r, state, service.Handler, streams),
+		Handler:           routes(streams, r, state, service.Handler),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}
@@ -122,7 +122,7 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 		return fmt.Errorf("serving: %w", err)
 	case <-inner.Done():
 		_ = server.Close()
-		<-done
+		_ = <-done // it was closed on purpose
 		return context.Cause(inner)
 	case <-ctx.Done():
 	}
@@ -143,7 +143,7 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 	return nil
 }
 
-func routes(r *Resources, state *health, service http.Handler, streams context.Context) http.Handler {
+func routes(streams context.Context, r *Resources, state *health, service http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", state.live)
 	mux.HandleFunc("GET /readyz", state.ready)

@@ -65,7 +65,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	for {
 		err := w.listen(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was told to end
 		}
 		w.logger.WarnContext(ctx, "listening for changed orders", "error", err)
 		select {

@@ -209,7 +209,7 @@ func (e *executor) merge(into object, answer json.RawMessage, shape []*plan.Shap
 		if f.Key == typenameKey {
 			var name string
 			_, stored := into[typenameKey]
-			if json.Unmarshal(text, &name) == nil && text[0] == '"' && !(stored && slices.Contains(e.plan.InterfaceObjects, name)) {
+			if json.Unmarshal(text, &name) == nil && text[0] == '"' && (!stored || !slices.Contains(e.plan.InterfaceObjects, name)) {
 				into[typenameKey] = name
 			}
 			continue
