@@ -154,6 +154,26 @@ func (w *walker) resolves(t *supergraph.Type, m *move, name string) (in *supergr
 	return in, below, true
 }
 
+// resolvesForAll says whether a subgraph can resolve an interface's field for
+// objects of all its types.
+func (w *walker) resolvesForAll(tin *supergraph.TypeIn, m *move, name string) bool {
+	alike := m.provided == nil && m.only == nil
+	key := interfaceField{tin, name}
+	if ok, known := w.forAll[key]; known && alike {
+		return ok
+	}
+	ok := true
+	for _, o := range tin.Possible {
+		w.left--
+		_, _, can := w.resolves(o, m, name)
+		ok = ok && can
+	}
+	if alike {
+		w.forAll[key] = ok
+	}
+	return ok
+}
+
 // providedField looks a field up in what is provided for objects of a type.
 func providedField(provided []operation.Selection, t *supergraph.Type, name string) (below []operation.Selection, ok bool) {
 	for _, sel := range provided {
@@ -196,11 +216,7 @@ func (w *walker) fieldMove(m *move, at *spot, f *operation.Field) *move {
 		return nil
 	}
 	if tin := m.typ.InGraph(m.graph); m.typ.Kind == supergraph.Interface && !tin.InterfaceObject {
-		ok = true
-		for _, o := range tin.Possible {
-			_, _, can := w.resolves(o, m, f.Name)
-			ok = ok && can
-		}
+		ok = w.resolvesForAll(tin, m, f.Name)
 	}
 	if !ok {
 		return nil
@@ -233,7 +249,7 @@ func (w *walker) narrowMove(m *move, s *stand, at *spot) *move {
 		return nil
 	case m.typ == o:
 		return m
-	case !m.typ.Abstract() || !slices.Contains(tin.Possible, o):
+	case !m.typ.Abstract() || !has(tin.Possible, o):
 		return nil
 	case tin.InterfaceObject:
 		known := w.typename(s)

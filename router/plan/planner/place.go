@@ -214,8 +214,7 @@ func (p *placer) represent(to []plan.RepresentationField, g *supergraph.Graph, a
 			to = addField(to, f)
 		case *operation.InlineFragment:
 			condition := p.model.Type(sel.TypeCondition)
-			both := slices.DeleteFunc(slices.Clone(on), func(o *supergraph.Type) bool { return !slices.Contains(condition.Possible, o) })
-			to = p.represent(to, g, at, condition, possible, both, sel.Selections)
+			to = p.represent(to, g, at, condition, possible, shared(on, condition.Possible), sel.Selections)
 		}
 	}
 	return to
@@ -234,14 +233,6 @@ func addField(to []plan.RepresentationField, f plan.RepresentationField) []plan.
 		return to
 	}
 	return append(to, f)
-}
-
-func typeNames(types []*supergraph.Type) []string {
-	names := make([]string, len(types))
-	for i, t := range types {
-		names[i] = t.Name
-	}
-	return names
 }
 
 // placeAll places the ways chosen to goals.

@@ -12,7 +12,7 @@ import (
 // Options bound a planner's work.
 type Options struct {
 	// MaxMoves is how many moves between types of subgraphs may be looked at
-	// for one operation; 0 stands for 500,000, for which it takes less than a
+	// for one operation; 0 stands for 200,000, for which it takes less than a
 	// second to give up.
 	MaxMoves int
 }
@@ -28,7 +28,7 @@ type Planner struct {
 // New gives a planner for a supergraph.
 func New(m *supergraph.Model, o Options) *Planner {
 	if o.MaxMoves == 0 {
-		o.MaxMoves = 500_000
+		o.MaxMoves = 200_000
 	}
 	p := &Planner{model: m, options: o}
 	for _, t := range m.Types() {
@@ -51,6 +51,7 @@ func (p *Planner) Plan(op *operation.Operation, labels ...string) (*plan.Plan, e
 		labels:   func(label string) bool { return slices.Contains(labels, label) },
 		left:     p.options.MaxMoves,
 		entering: map[entrance]bool{},
+		forAll:   map[interfaceField]bool{},
 	}
 	top := &slot{}
 	top.register(op.Selections, 0)

@@ -83,8 +83,7 @@ func (p *projector) collect(to *[]selectedOn, types []*supergraph.Type, s partia
 		case *operation.InlineFragment:
 			inner := types
 			if sel.TypeCondition != "" {
-				condition := p.model.Type(sel.TypeCondition)
-				inner = slices.DeleteFunc(slices.Clone(types), func(o *supergraph.Type) bool { return !slices.Contains(condition.Possible, o) })
+				inner = shared(types, p.model.Type(sel.TypeCondition).Possible)
 			}
 			p.collect(to, inner, partial{sel.Selections, partOf(sel, s.part)})
 		}
@@ -105,18 +104,19 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*entry {
 		return []*entry{{merged: selected[:1]}}
 	}
 	var out []*entry
+	var merged []selectedOn
 	for _, o := range possible {
-		var merged []selectedOn
+		merged = merged[:0]
 		for _, s := range selected {
 			switch {
-			case !slices.Contains(s.types, o):
-			case merged != nil && len(s.field.Selections) == 0: // a leaf is had once
+			case len(s.types) < len(possible) && !has(s.types, o):
+			case len(merged) > 0 && len(s.field.Selections) == 0: // a leaf is had once
 				merged[0].part = min(merged[0].part, s.part)
 			default:
 				merged = append(merged, s)
 			}
 		}
-		if merged == nil {
+		if len(merged) == 0 {
 			continue
 		}
 		typ := ""
@@ -127,7 +127,7 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*entry {
 		i := slices.IndexFunc(out, func(e *entry) bool { return e.typ == typ && slices.EqualFunc(e.merged, merged, same) })
 		if i < 0 {
 			i = len(out)
-			out = append(out, &entry{merged: merged, typ: typ})
+			out = append(out, &entry{merged: slices.Clone(merged), typ: typ})
 		}
 		out[i].types = append(out[i].types, o)
 	}

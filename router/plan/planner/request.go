@@ -106,7 +106,7 @@ func (r *request) entities(s *step, out *plan.Step) {
 // one segment.
 func addTarget(to []plan.Target, t plan.Target) []plan.Target {
 	for _, have := range to {
-		if len(have.Path) != len(t.Path) || !reflect.DeepEqual(have.Representations, t.Representations) {
+		if len(have.Path) != len(t.Path) {
 			continue
 		}
 		var apart []int
@@ -119,7 +119,7 @@ func addTarget(to []plan.Target, t plan.Target) []plan.Target {
 				apart = append(apart, i)
 			}
 		}
-		if len(apart) != 1 || have.Path[apart[0]].Types == nil || t.Path[apart[0]].Types == nil {
+		if len(apart) != 1 || have.Path[apart[0]].Types == nil || t.Path[apart[0]].Types == nil || !reflect.DeepEqual(have.Representations, t.Representations) {
 			continue
 		}
 		s := &have.Path[apart[0]]

@@ -3,6 +3,7 @@ package planner
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"souk/router/plan"
 	"souk/router/supergraph"
@@ -74,11 +75,13 @@ func delay(steps []*step) {
 	}
 	in := lanes(steps)
 	for level := last; level >= 0; level-- {
+		looked := map[lane]bool{}
 		for _, s := range steps {
 			l := lane{s.graph, s.part, level}
-			if s.level != level || s.kind != plan.Entities || in[l] == nil {
+			if s.level != level || s.kind != plan.Entities || looked[l] {
 				continue
 			}
+			looked[l] = true
 			latest := last
 			for _, other := range in[l] {
 				for _, d := range dependents[other] {
@@ -142,19 +145,43 @@ func batched(steps []*step, into map[*step]*step) []*step {
 // combine merges fetches of the same objects, and those of objects of
 // different types at one place.
 func combine(fetches []*fetch) []*fetch {
-	var same, out []*fetch
+	same := collect(fetches, (*fetch).objects, (*fetch).join)
+	return collect(same, (*fetch).place, (*fetch).widen)
+}
+
+// collect has fetches take others in; only those alike can. A fetch that none
+// takes in stays.
+func collect(fetches []*fetch, alike func(*fetch) string, takeIn func(to, f *fetch) bool) []*fetch {
+	var out []*fetch
+	by := map[string][]*fetch{}
 	for _, f := range fetches {
-		if !slices.ContainsFunc(same, func(to *fetch) bool { return to.join(f) }) {
-			same = append(same, f)
-		}
-	}
-	for _, f := range same {
-		if !slices.ContainsFunc(out, func(to *fetch) bool { return to.widen(f) }) {
+		key := alike(f)
+		if !slices.ContainsFunc(by[key], func(to *fetch) bool { return takeIn(to, f) }) {
+			by[key] = append(by[key], f)
 			out = append(out, f)
 		}
 	}
 	return out
 }
+
+// place tells where a fetch's objects are found, whatever their types.
+func (f *fetch) place() string {
+	path := f.targets[0].Path
+	var b strings.Builder
+	for i, s := range path {
+		b.WriteString(s.Key)
+		for _, t := range s.Types {
+			if i < len(path)-1 {
+				b.WriteString("|" + t)
+			}
+		}
+		b.WriteByte('.')
+	}
+	return b.String()
+}
+
+// objects tells the place and the type of a fetch's objects.
+func (f *fetch) objects() string { return f.place() + f.parts[0].on.Name }
 
 // join takes another fetch of the same objects in, unless a representation
 // would then need two values under one name.

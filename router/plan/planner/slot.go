@@ -23,9 +23,10 @@ type slot struct {
 	key       string // given by storageKey
 	// part is the first part of the answer (0, or the ID of a @defer) that a
 	// client's selection of it belongs to.
-	part     int
-	children []*slot
-	index    map[slotName]*slot
+	part int
+	// index has the children by their names, and the first that holds a value
+	// also without its alias.
+	index map[slotName]*slot
 	// owners are the children that have a storage key, or will have it for
 	// being the first whom a client calls so.
 	owners map[string]*slot
@@ -69,17 +70,14 @@ func (s *slot) child(f *operation.Field) *slot {
 	if c := s.index[slotName{f.Alias, f.Name, arguments}]; c != nil {
 		return c
 	}
-	for _, c := range s.children {
-		if c.name == f.Name && c.arguments == arguments {
-			return c
-		}
+	if c := s.index[slotName{"", f.Name, arguments}]; c != nil {
+		return c
 	}
 	return s.add("", f)
 }
 
 func (s *slot) add(alias string, f *operation.Field) *slot {
 	c := &slot{parent: s, alias: alias, name: f.Name, arguments: argumentText(f.Arguments)}
-	s.children = append(s.children, c)
 	if s.index == nil {
 		s.index, s.owners = map[slotName]*slot{}, map[string]*slot{}
 	}
@@ -87,6 +85,9 @@ func (s *slot) add(alias string, f *operation.Field) *slot {
 		s.owners[alias] = c
 	}
 	s.index[slotName{alias, c.name, c.arguments}] = c
+	if value := (slotName{"", c.name, c.arguments}); s.index[value] == nil {
+		s.index[value] = c
+	}
 	return c
 }
 

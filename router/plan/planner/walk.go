@@ -21,8 +21,17 @@ type walker struct {
 	// entering are the keys and requirements being looked at, further out,
 	// so that none needs itself.
 	entering map[entrance]bool
+	// forAll remembers which fields of interfaces a subgraph resolves for all
+	// objects by itself.
+	forAll map[interfaceField]bool
 	// into is the subgraph whose key or requirement is looked at innermost.
 	into *supergraph.Graph
+}
+
+// An interfaceField is a field of an interface as a subgraph knows it.
+type interfaceField struct {
+	typ  *supergraph.TypeIn
+	name string
 }
 
 // A stand is a place in the operation: the objects at a spot, of a static
@@ -228,11 +237,12 @@ func (w *walker) branch(s *stand, o *supergraph.Type) *stand {
 	if s.typ == o {
 		return s
 	}
-	if !slices.Contains(s.typ.Possible, o) || s.common != nil && !slices.Contains(s.common, o) {
-		return nil
-	}
+	w.left--
 	if b, ok := s.branches[o]; ok {
 		return b
+	}
+	if !has(s.typ.Possible, o) || s.common != nil && !has(s.common, o) {
+		return nil
 	}
 	b := &stand{at: s.at.narrowed(o), typ: o, closed: s.closed, deferred: s.deferred}
 	from := s.moves
@@ -389,14 +399,10 @@ func commonMembers(ways []*move) []*supergraph.Type {
 			continue
 		}
 		several = true
-		possible := m.typ.InGraph(m.graph).Possible
-		common = slices.DeleteFunc(slices.Clone(common), func(t *supergraph.Type) bool { return !slices.Contains(possible, t) })
+		common = shared(common, m.typ.InGraph(m.graph).Possible)
 	}
 	if !several {
 		return nil
-	}
-	if common == nil {
-		common = []*supergraph.Type{}
 	}
 	return common
 }

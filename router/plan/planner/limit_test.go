@@ -1,0 +1,178 @@
+package planner_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"souk/router/operation"
+	"souk/router/plan/planner"
+)
+
+// dense gives a supergraph where one entity is in all of n subgraphs, each
+// of which has a field of its own and a way back to the entity.
+func dense(n int) string {
+	var b strings.Builder
+	b.WriteString("schema @link(url: \"https://specs.apollo.dev/link/v1.0\") @link(url: \"https://specs.apollo.dev/join/v0.3\", for: EXECUTION) { query: Query }\nenum join__Graph {\n")
+	var types, entity string
+	for g := range n {
+		fmt.Fprintf(&b, "  G%d @join__graph(name: \"g%d\", url: \"http://g%d\")\n", g, g, g)
+		types += fmt.Sprintf(" @join__type(graph: G%d)", g)
+		entity += fmt.Sprintf(" @join__type(graph: G%d, key: \"id\")", g)
+	}
+	fmt.Fprintf(&b, "}\ntype Query%s { node: Node }\nunion Any%s = Node\ntype Node%s {\n  id: ID!\n  next: [Node]\n", types, types, entity)
+	for g := range n {
+		fmt.Fprintf(&b, "  f%d: Int @join__field(graph: G%d)\n", g, g)
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// abstract gives a supergraph with an interface and a union of n types, each
+// an entity of all subgraphs. Which of them has a field is different from type
+// to type, so that with more than one nothing can be asked for on the interface.
+func abstract(n, graphs int) string {
+	var b strings.Builder
+	b.WriteString("schema @link(url: \"https://specs.apollo.dev/link/v1.0\") @link(url: \"https://specs.apollo.dev/join/v0.3\", for: EXECUTION) { query: Query }\nenum join__Graph {\n")
+	var in, entity, members string
+	for g := range graphs {
+		fmt.Fprintf(&b, "  G%d @join__graph(name: \"g%d\", url: \"http://g%d\")\n", g, g, g)
+		in += fmt.Sprintf(" @join__type(graph: G%d)", g)
+		entity += fmt.Sprintf(" @join__type(graph: G%d, key: \"id\") @join__implements(graph: G%d, interface: \"Node\")", g, g)
+		for i := range n {
+			members += fmt.Sprintf(" @join__unionMember(graph: G%d, member: \"T%d\")", g, i)
+		}
+	}
+	fmt.Fprintf(&b, "}\ntype Query%s { node: Node }\n", in)
+	fmt.Fprintf(&b, "interface Node%s { id: ID! next: Node any: Any f0(a: Int): Int f1: Int f2: Int }\n", in)
+	fmt.Fprintf(&b, "union Any%s%s = T0", in, members)
+	for i := range n - 1 {
+		fmt.Fprintf(&b, " | T%d", i+1)
+	}
+	for i := range n {
+		fmt.Fprintf(&b, "\ntype T%d implements Node%s { id: ID! next: Node @join__field(graph: G%d) any: Any @join__field(graph: G%d) f0(a: Int): Int @join__field(graph: G%d) f1: Int @join__field(graph: G%d) f2: Int @join__field(graph: G%d) }",
+			i, entity, i%graphs, (i+1)%graphs, (i+2)%graphs, (i+3)%graphs, (i+4)%graphs)
+	}
+	return b.String()
+}
+
+// hostile are operations on the supergraph of abstract that grow with n, up to
+// about what a gateway's limits for operations let pass.
+var hostile = []struct {
+	name string
+	most int
+	text func(n int) string
+}{
+	{"deep", 90, func(n int) string {
+		return "{ node" + strings.Repeat("{ f1 f2 next ", n) + "{ id }" + strings.Repeat(" }", n+1)
+	}},
+	{"deep union", 40, func(n int) string {
+		return "{ node" + strings.Repeat("{ f1 any { ... on Node { f2 next ", n) + "{ id }" + strings.Repeat(" }}}", n) + "}"
+	}},
+	{"wide", 900, func(n int) string { return "{ node {" + times(n, " a%[1]d: f0(a: %[1]d)") + "} }" }},
+	{"roots", 180, func(n int) string {
+		return "{" + times(n, " a%d: node { f1 next { f2 any { ... on Node { f1 } } } }") + "}"
+	}},
+	{"conditions", 150, func(n int) string {
+		return "{ node {" + times(n, " ... on Node { ... on T%d { next { ... on T1 { any { ... on T2 { f1 next { f2 } } } } } } }") + "} }"
+	}},
+	{"parts", 400, func(n int) string { return "{ node {" + times(n, " ... @defer { a%[1]d: f0(a: %[1]d) }") + "} }" }},
+}
+
+func times(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
+
+// TestManyTypes plans operations on interfaces and unions with many types: as
+// they grow, there comes a size from which on they are refused by the limit
+// that says its name, and never anything else.
+func TestManyTypes(t *testing.T) {
+	for _, s := range []struct{ types, graphs int }{{160, 4}, {1000, 1}} {
+		c := open(t, &txtar.Archive{Files: []txtar.File{{Name: "supergraph.graphql", Data: []byte(abstract(s.types, s.graphs))}}})
+		for _, h := range hostile {
+			t.Run(fmt.Sprintf("%d types in %d subgraphs, %s", s.types, s.graphs, h.name), func(t *testing.T) {
+				refused := false
+				for n := 1; n <= h.most; n *= 3 {
+					_, err := c.planner.Plan(c.operation(t, h.text(n)))
+					var limit *planner.LimitError
+					switch {
+					case err != nil && !errors.As(err, &limit):
+						t.Fatal(err)
+					case err != nil && !strings.Contains(err.Error(), "MaxMoves"):
+						t.Errorf("the limit does not name itself: %v", err)
+					case err == nil && refused:
+						t.Errorf("%d are planned, though fewer were refused", n)
+					}
+					refused = err != nil
+				}
+			})
+		}
+	}
+}
+
+// TestLimit plans operations that are meant to be expensive. They are planned
+// or refused by a limit that says its name.
+func TestLimit(t *testing.T) {
+	c := open(t, &txtar.Archive{Files: []txtar.File{{Name: "supergraph.graphql", Data: []byte(dense(60))}}})
+	c.schema.Limits = operation.Limits{Tokens: 1_000_000, Depth: 1000, Aliases: 10_000, RootFields: 10_000, Fields: 1_000_000}
+	wide := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "a%d: node { f%d next { f%d next { f%d } } } ", i, i%60, i*7%60, i*11%60)
+		}
+		return "{" + b.String() + "}"
+	}
+	for _, test := range []struct {
+		name, text string
+		refused    bool
+	}{
+		{"deep", "{ node" + strings.Repeat("{ f1 f59 next ", 40) + "{ id }" + strings.Repeat(" }", 41), false},
+		{"wide", wide(20), false},
+		{"too wide", wide(2000), true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := c.planner.Plan(c.operation(t, test.text))
+			var limit *planner.LimitError
+			if refused := errors.As(err, &limit); refused != test.refused || !refused && err != nil {
+				t.Errorf("refused is %t, the error %v", refused, err)
+			}
+			if test.refused && !strings.Contains(fmt.Sprint(err), "MaxMoves") {
+				t.Errorf("the limit does not name itself: %v", err)
+			}
+		})
+	}
+}
+
+// TestLongChain plans a chain through all subgraphs, the key of each of which
+// needs the one before, also for a neighbour that has the same keys. Looked
+// at naively that would double with each subgraph.
+func TestLongChain(t *testing.T) {
+	const graphs = 16
+	var b strings.Builder
+	b.WriteString("schema @link(url: \"https://specs.apollo.dev/join/v0.3\", for: EXECUTION) { query: Query }\nenum join__Graph {\n")
+	var query, node, fields string
+	for g := range graphs {
+		fmt.Fprintf(&b, "  G%d @join__graph(name: \"g%d\", url: \"\")\n", g, g)
+		query += fmt.Sprintf(" @join__type(graph: G%d)", g)
+		node += fmt.Sprintf(" @join__type(graph: G%d, key: \"k%d next { k%d }\")", g, g, g)
+		fields += fmt.Sprintf("  k%d: ID @join__field(graph: G%d) @join__field(graph: G%d, external: true)\n", g, (g+graphs-1)%graphs, g)
+	}
+	fmt.Fprintf(&b, "}\ntype Query%s { node: Node @join__field(graph: G0) }\ntype Node%s {\n%s  last: Int @join__field(graph: G%d)\n  next: Node\n}\n", query, node, fields, graphs-1)
+	c := open(t, &txtar.Archive{Files: []txtar.File{{Name: "supergraph.graphql", Data: []byte(b.String())}}})
+	p, err := planner.New(c.model, planner.Options{MaxMoves: 20_000}).Plan(c.operation(t, "{ node { last } }"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.subgraphs = subgraphs(t, c.sdl, c.model)
+	check(t, c, p)
+	if len(p.Steps) != graphs {
+		t.Errorf("%d steps", len(p.Steps))
+	}
+}
