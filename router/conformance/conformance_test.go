@@ -25,7 +25,7 @@ import (
 var update = flag.Bool("update", false, "write what is got into testdata")
 
 // federation begins the SDL of subgraphs that do not begin with a comment.
-const federation = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject"])
+const federation = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@context", "@fromContext"])
 `
 
 func TestConformance(t *testing.T) {

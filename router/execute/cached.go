@@ -37,7 +37,7 @@ func (r *run) lookup(ctx context.Context, s *step, run *stepRun) bool {
 		if e.cache == nil || len(to.spans) == 0 || !cache.Covers(e.cache) {
 			continue
 		}
-		to.lookup = CacheLookup{CacheSelection: e.cache, Variables: pick(r.req.Variables, e.uses)}
+		to.lookup = CacheLookup{CacheSelection: e.cache, Variables: e.withValues(pick(r.req.Variables, e.uses))}
 		for _, at := range to.spans {
 			to.lookup.Representations = append(to.lookup.Representations, to.text[at.start:at.end:at.end])
 		}

@@ -160,6 +160,12 @@ func (c *compiler) types() error {
 					representation(r.Fields)
 				}
 			}
+			for _, a := range e.Arguments {
+				for _, from := range a.Sources {
+					names = append(names, from.On...)
+					representation(from.Fields)
+				}
+			}
 		}
 	}
 	var projection func(fields []*plan.Field)
@@ -312,7 +318,7 @@ func (c *compiler) entities(s *plan.Step, into *step) error {
 		fetch.cache, fetch.uses = entitySelection(s, e, selections[e.Alias])
 		into.entities = append(into.entities, fetch)
 	}
-	return nil
+	return c.contextual(s, into)
 }
 
 func storageKeys(path []plan.Segment) []string {

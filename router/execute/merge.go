@@ -268,7 +268,7 @@ func (r *run) spread(i int, objects []targetObject, s *shape) int {
 	end := 0
 	a.sources = a.sources[:0]
 	for _, to := range objects {
-		if a.shareAny(to, s) {
+		if !r.program.separate && a.shareAny(to, s) {
 			continue
 		}
 		if a.fresh(to.object, s) {

@@ -21,7 +21,10 @@ type Program struct {
 
 	steps      []*step
 	projection *selection
-	parts      []*part // by their IDs, from 1
+	// separate says that equal entities may have to be told apart by where
+	// they are, since steps need values from above them.
+	separate bool
+	parts    []*part // by their IDs, from 1
 
 	// values and bytes are how large trees and answers have been of late, so
 	// that the next has room from the beginning.
@@ -84,6 +87,12 @@ type step struct {
 	uses  []string // the names of variables, in order
 
 	entities []*entityFetch
+	// contextual says that entities need values from above their objects; then
+	// definitions are those of the client's variables, and prefixes begin the
+	// names of others.
+	contextual  bool
+	definitions string
+	reserved    string
 	// place is the path, by storage keys, to what the step is for.
 	place []string
 }
@@ -102,6 +111,10 @@ type entityFetch struct {
 	shape   *shape
 	cache   *CacheSelection
 	uses    []string // the variables its selection uses
+	// context, unless nil, is what its selection needs from above each object;
+	// values are those of one request, for the objects that share them.
+	context *contextual
+	values  []contextValue
 }
 
 // A target is one set of objects that representations are built from.

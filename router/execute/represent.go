@@ -9,13 +9,23 @@ import (
 // shared is entered once: what is below is the same again.
 type walk struct {
 	*tree
+	length int // of the path
+	// trail are the objects on the way to the one visited, that one included.
+	trail   []uint32
 	visited map[uint32]struct{}
 	visit   func(object uint32, types uint64)
+}
+
+// walk begins at the root.
+func (w *walk) walk(path []segment, types uint64) {
+	w.length = len(path)
+	w.from(0, path, types)
 }
 
 // from goes on from an object; types tells the types of the objects passed.
 func (w *walk) from(object uint32, path []segment, types uint64) {
 	types = mix(types, w.values[object].typ)
+	w.trail = append(w.trail[:w.length-len(path)], object)
 	if len(path) == 0 {
 		w.visit(object, types)
 		return

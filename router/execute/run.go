@@ -131,6 +131,13 @@ func (s *stepRun) reset() {
 	s.lookups, s.root, s.cachedRoot = s.lookups[:0], CacheLookup{}, span{}
 }
 
+// room makes room for some entity fetches.
+func (s *stepRun) room(fetches int) {
+	for len(s.entities) < fetches {
+		s.entities = append(s.entities, entityRun{})
+	}
+}
+
 func (s *stepRun) lack(object uint32) {
 	if s.lacking == nil {
 		s.lacking = make(map[uint32]struct{})
@@ -146,14 +153,15 @@ func (r *run) schedule(ctx context.Context, on func() bool) {
 		for len(r.ready) > 0 {
 			s := r.ready[len(r.ready)-1]
 			r.ready = r.ready[:len(r.ready)-1]
-			if !r.prepare(s) {
+			prepared := r.prepare(s)
+			if prepared == nil {
 				r.done(s)
 				continue
 			}
 			if alone != nil {
 				r.launch(ctx, alone)
 			}
-			alone = s
+			alone = prepared
 		}
 		if on != nil && !on() {
 			return
@@ -204,8 +212,8 @@ func (r *run) done(s *step) {
 }
 
 // prepare finds the objects that a step is for, and builds their
-// representations. It gives false if there are none.
-func (r *run) prepare(s *step) bool {
+// representations. It gives the step to go on with, nil if there are none.
+func (r *run) prepare(s *step) *step {
 	w := &r.walk
 	w.tree = &r.tree
 	if w.visited == nil {
@@ -217,41 +225,62 @@ func (r *run) prepare(s *step) bool {
 		w.visit = func(object uint32, types uint64) {
 			run.objects = append(run.objects, targetObject{object, -1, types})
 		}
-		w.from(0, s.path, 0)
-		return len(run.objects) > 0
+		w.walk(s.path, 0)
+		if len(run.objects) == 0 {
+			return nil
+		}
+		return s
 	}
 	if s.rest != nil && len(r.steps[s.rest.id].lacking) == 0 {
-		return false
-	}
-	for len(run.entities) < len(s.entities) {
-		run.entities = append(run.entities, entityRun{})
+		return nil
 	}
 	b := &r.builder
 	b.tree, b.program, b.seed = &r.tree, r.program, r.executor.seed
+	if s.contextual {
+		return r.prepareContextual(s)
+	}
+	run.room(len(s.entities))
 	found := false
 	for i, e := range s.entities {
 		b.into = &run.entities[i]
-		for j, t := range e.targets {
-			clear(w.visited)
-			w.visit = func(object uint32, types uint64) {
-				if s.rest != nil {
-					if _, lacked := r.steps[s.rest.id].lacking[object]; !lacked {
-						return
-					}
-				}
-				built := b.add(t, object, types)
-				if built != present && s.hasRest {
-					run.lack(object)
-				}
-				if built == explained {
-					r.tree.explain(object, e.shape)
-				}
-			}
-			w.from(0, t.path, uint64(j))
-		}
+		r.represent(s, e, nil)
 		found = found || len(b.into.spans) > 0
 	}
-	return found
+	if !found {
+		return nil
+	}
+	return s
+}
+
+// represent builds the representations of a fetch's objects, in a grouping if
+// that is not nil.
+func (r *run) represent(s *step, e *entityFetch, g *grouping) {
+	w, b := &r.walk, &r.builder
+	run := &r.steps[s.id]
+	for j, t := range e.targets {
+		clear(w.visited)
+		w.visit = func(object uint32, types uint64) {
+			if s.rest != nil {
+				if _, lacked := r.steps[s.rest.id].lacking[object]; !lacked {
+					return
+				}
+			}
+			built := present
+			if g != nil {
+				built = g.choose(e)
+			}
+			if built == present {
+				built = b.add(t, object, types)
+			}
+			if built != present && s.hasRest {
+				run.lack(object)
+			}
+			if built == explained {
+				r.tree.explain(object, e.shape)
+			}
+		}
+		w.walk(t.path, uint64(j))
+	}
 }
 
 // request makes the request of a step.
@@ -329,6 +358,9 @@ func (r *run) body(s *step, run *stepRun) *Buffer {
 			b = append(append(b, e.key...), '[')
 			b = run.entities[i].representations(b)
 			b = append(b, ']')
+			for _, v := range e.values {
+				b = append(append(append(b, ','), v.key...), v.text...)
+			}
 		}
 		b = append(b, '}')
 	}

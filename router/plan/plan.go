@@ -89,6 +89,31 @@ type EntityFetch struct {
 	Targets []Target
 	// Shape is what each entity holds.
 	Shape []*ShapeField
+	// Arguments are further variables of the query, whose values are found
+	// above each object. Those that have different values cannot be asked for
+	// together: the field is sent once for all that have the same, with an
+	// alias and variables of its own. A fetch with arguments has one target.
+	Arguments []ContextArgument `json:",omitempty"`
+}
+
+// A ContextArgument is a variable with a value from an object on the way to
+// those that an entity fetch is for (@fromContext).
+type ContextArgument struct {
+	// Variable is the variable's name, Type its type: "String!".
+	Variable, Type string
+	// Sources are tried in order; the first whose object is of the right type
+	// has the value.
+	Sources []ContextSource
+}
+
+// A ContextSource is an object that may have the value of a ContextArgument.
+type ContextSource struct {
+	// Depth says how many segments of the target's path lead to it.
+	Depth int
+	// On, unless nil, are the types it must be of.
+	On []string `json:",omitempty"`
+	// Fields lead to the value: of several, those for the object's type do.
+	Fields []RepresentationField
 }
 
 // A Target is a set of stored objects.

@@ -53,6 +53,9 @@ func (s *Step) print(b *strings.Builder) {
 				b.WriteString(fieldsText(r.Fields))
 			}
 			b.WriteByte('\n')
+			for _, a := range e.Arguments {
+				a.print(b, t.Path)
+			}
 		}
 	}
 	b.WriteString(Indent(s.Query, "    "))
@@ -60,6 +63,18 @@ func (s *Step) print(b *strings.Builder) {
 	for _, e := range s.Entities {
 		printAliases(b, e.Shape)
 	}
+}
+
+func (a *ContextArgument) print(b *strings.Builder, path []Segment) {
+	fmt.Fprintf(b, "    $%s from", a.Variable)
+	for i, s := range a.Sources {
+		fmt.Fprintf(b, "%s %s", [2]string{"", " or"}[min(i, 1)], pathText(path[:s.Depth]))
+		if s.On != nil {
+			b.WriteString("(" + strings.Join(s.On, "|") + ")")
+		}
+		b.WriteString(fieldsText(s.Fields))
+	}
+	b.WriteByte('\n')
 }
 
 // printAliases names the fields that are stored under another key than the

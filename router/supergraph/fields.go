@@ -142,10 +142,7 @@ func (r *reader) readJoinField(f *Field, fi *FieldIn, d *ast.Directive) error {
 	set("provides", fi.Named, &fi.Provides)
 	if contexts := d.Arguments.ForName("contextArguments"); contexts != nil {
 		for _, c := range contexts.Value.Children {
-			fi.Contexts = append(fi.Contexts, ContextArgument{
-				Name: childString(c.Value, "name"), Type: childString(c.Value, "type"),
-				Context: childString(c.Value, "context"), Selection: childString(c.Value, "selection"),
-			})
+			fi.Contexts = append(fi.Contexts, r.readContextArgument(f, c.Value))
 		}
 	}
 	return nil

@@ -203,7 +203,7 @@ type FieldIn struct {
 	// Overridden where another takes it over from this one.
 	Override, Overridden *Override
 	// Contexts are the arguments filled in from objects further up.
-	Contexts []ContextArgument
+	Contexts []*ContextArgument
 }
 
 // Resolves says whether the subgraph resolves the field, given which labels
@@ -233,18 +233,6 @@ type Label struct {
 	// Percent is x for a label percent(x), and -1 for others, which are
 	// turned on by name.
 	Percent float64
-}
-
-// A ContextArgument is an argument of a field in a subgraph that takes its
-// value from an object further up (@fromContext).
-type ContextArgument struct {
-	// Name of the argument, and its type: "String!".
-	Name, Type string
-	// Context is the name of the context.
-	Context string
-	// Selection is the value's place in an object of the context, a field
-	// selection in braces, perhaps with type conditions.
-	Selection string
 }
 
 // An Argument is an argument of a field.

@@ -24,7 +24,7 @@ func Parse(sdl string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{features: f, doc: doc, types: map[string]*Type{}, graphs: map[string]*Graph{}}
+	r := &reader{features: f, doc: doc, types: map[string]*Type{}, graphs: map[string]*Graph{}, contexts: map[string][]*Type{}}
 	for _, read := range []func() error{r.readGraphs, r.readTypes, r.readImplements, r.readFields, r.readPossible, r.readFieldSets, r.readRoots} {
 		if err := read(); err != nil {
 			return nil, err
@@ -55,6 +55,8 @@ type reader struct {
 	// implements are the interfaces of each type by subgraph, in v0.1
 	// supergraphs under nil.
 	implements map[*Type][]implementation
+	// contexts are the types that set each context.
+	contexts map[string][]*Type
 	// later are the field sets that can be read when all fields are known.
 	later []func() error
 }
@@ -131,6 +133,7 @@ func (r *reader) readTypes() error {
 		t.Authorization = r.authorization(def.Directives)
 		t.Cost = r.cost(def.Directives)
 		t.Directives = r.applied(def.Directives)
+		r.readContexts(t, def.Directives)
 		if err := r.readTypeIn(t, def); err != nil {
 			return err
 		}

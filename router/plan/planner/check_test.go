@@ -54,6 +54,11 @@ func check(t errorer, c *testCase, p *plan.Plan) {
 				for _, r := range target.Representations {
 					checkRepresentation(t, s, before, keyPath(target.Path), r.Fields)
 				}
+				for _, a := range e.Arguments {
+					for _, from := range a.Sources {
+						checkRepresentation(t, s, before, keyPath(target.Path[:from.Depth]), from.Fields)
+					}
+				}
 			}
 		}
 		for _, e := range s.Entities {
@@ -137,10 +142,19 @@ func checkQuery(t errorer, c *testCase, s *plan.Step) {
 		return
 	}
 	op := doc.Operations[0]
-	if len(op.VariableDefinitions) != len(s.Variables)+len(s.Entities) {
+	if len(op.VariableDefinitions) != len(s.Variables)+variables(s.Entities) {
 		t.Errorf("step %d: variables of the query and of the step differ: %s", s.ID, s.Query)
 	}
 	checkExternal(t, c, s, c.model.Graph(s.Subgraph), op.SelectionSet, false)
+}
+
+// variables counts those that entity fetches need.
+func variables(fetches []*plan.EntityFetch) int {
+	n := len(fetches)
+	for _, e := range fetches {
+		n += len(e.Arguments)
+	}
+	return n
 }
 
 func checkExternal(t errorer, c *testCase, s *plan.Step, g *supergraph.Graph, set ast.SelectionSet, provided bool) {

@@ -77,7 +77,7 @@ func (p *Planner) explain(w *walker, err error) error {
 			switch {
 			case !in.Resolves(w.labels):
 			case in.Contexts != nil:
-				out.Have = append(out.Have, in.Graph.Name+" (given an argument from a context, which is not supported)")
+				out.Have = append(out.Have, fmt.Sprintf("%s (given %s of the context %q)", in.Graph.Name, in.Contexts[0].Selection, in.Contexts[0].Context))
 			case in.Requires != nil:
 				out.Have = append(out.Have, fmt.Sprintf("%s (given %q)", in.Graph.Name, in.Requires.Text))
 			default:

@@ -28,10 +28,11 @@ type move struct {
 	field *operation.Field
 	in    *supergraph.FieldIn
 
-	// Of an enter: the key and requirements that are sent.
-	key *supergraph.Key
+	// Of an enter: the key and requirements that are sent, and the arguments.
+	key      *supergraph.Key
+	contexts []*contextValue
 	// only, unless nil, is the one field that may be had by this enter, the
-	// one whose requirements it sends.
+	// one whose requirements or arguments it sends.
 	only *supergraph.FieldIn
 
 	// part is the part of the answer that a request is made for.
@@ -148,7 +149,7 @@ func (w *walker) resolves(t *supergraph.Type, m *move, name string) (in *supergr
 	if inner, provided := providedField(m.provided, t, name); provided {
 		return in, append(below[:len(below):len(below)], inner...), true
 	}
-	if !in.Resolves(w.labels) || in.Contexts != nil || in.Requires != nil && m.only != in {
+	if !in.Resolves(w.labels) || (in.Requires != nil || in.Contexts != nil) && m.only != in {
 		return nil, nil, false
 	}
 	return in, below, true

@@ -35,6 +35,8 @@ type fetch struct {
 	key     *supergraph.Key
 	targets []plan.Target
 	parts   []part
+	// arguments are those of the selection that have values from above.
+	arguments []*contextArgument
 	// needs are the steps that its representations are made of.
 	needs []*step
 	// alone are the fetches that were joined to this one although they need
@@ -171,7 +173,7 @@ func (p *placer) placeEnter(m *move) *placement {
 	s := &step{kind: plan.Entities, op: operation.Query, graph: m.graph, after: p.needs(m, nil), part: m.part}
 	representation := plan.Representation{Typename: m.typ.Name}
 	sent := m.key.Fields.Selections
-	if m.only != nil {
+	if m.only != nil && m.only.Requires != nil {
 		sent = append(sent[:len(sent):len(sent)], m.only.Requires.Selections...)
 	}
 	representation.Fields = p.represent(nil, m.graph, m.at.slot, m.typ, m.typ.Possible, m.typ.Possible, sent)
@@ -180,6 +182,8 @@ func (p *placer) placeEnter(m *move) *placement {
 		key:     m.key,
 		targets: []plan.Target{{Path: m.at.path(), Representations: []plan.Representation{representation}}},
 		parts:   []part{{m.typ, sel}},
+
+		arguments: p.contextArguments(m),
 	}}
 	p.add(s)
 	return &placement{step: s, sel: sel, ready: []*step{s}}

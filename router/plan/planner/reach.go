@@ -7,7 +7,7 @@ import (
 )
 
 // An entrance is a way into a subgraph at a stand: by a key, and perhaps with
-// what one field requires.
+// what one field requires, be it of the object or of those above.
 type entrance struct {
 	typ      *supergraph.Type
 	graph    *supergraph.Graph
@@ -30,7 +30,7 @@ func (w *walker) all(s *stand) []*move {
 	}
 	waiting := w.entrances(s)
 	for progress := true; progress && w.left >= 0; {
-		from := &stand{at: s.at, typ: s.typ, moves: append(s.moves[:len(s.moves):len(s.moves)], s.entered...), closed: true, common: s.common}
+		from := &stand{at: s.at, typ: s.typ, above: s.above, moves: append(s.moves[:len(s.moves):len(s.moves)], s.entered...), closed: true, common: s.common}
 		var entered []*move
 		waiting = slices.DeleteFunc(waiting, func(options []entrance) bool {
 			best := w.enterBest(from, options)
@@ -68,7 +68,7 @@ func (w *walker) entrances(s *stand) [][]entrance {
 				list = w.offer(list, t, in.Graph, keys, nil)
 			}
 			for _, f := range t.Fields {
-				if fi := f.InGraph(in.Graph); fi != nil && fi.Requires != nil && fi.Resolves(w.labels) {
+				if fi := f.InGraph(in.Graph); fi != nil && (fi.Requires != nil || fi.Contexts != nil) && fi.Resolves(w.labels) {
 					list = w.offer(list, t, in.Graph, keys, fi)
 				}
 			}
@@ -108,15 +108,21 @@ func (w *walker) enter(from *stand, e entrance) *move {
 	w.entering[e], w.into = true, e.graph
 	defer func() { delete(w.entering, e); w.into = outer }()
 	needs, err := w.walk(from, e.key.Fields.Selections)
-	if err == nil && e.requires != nil {
+	if err == nil && e.requires != nil && e.requires.Requires != nil {
 		var more []*goal
 		more, err = w.walk(from, e.requires.Requires.Selections)
+		needs = append(needs, more...)
+	}
+	var contexts []*contextValue
+	if err == nil && e.requires != nil {
+		var more []*goal
+		contexts, more, err = w.contextValues(from, e.requires)
 		needs = append(needs, more...)
 	}
 	if err != nil || len(needs) == 0 {
 		return nil
 	}
-	return w.add(&move{kind: enter, needs: needs, graph: e.graph, typ: e.typ, at: from.at, key: e.key, only: e.requires, part: w.part})
+	return w.add(&move{kind: enter, needs: needs, graph: e.graph, typ: e.typ, at: from.at, key: e.key, contexts: contexts, only: e.requires, part: w.part})
 }
 
 // enterRoots goes to the query types of all subgraphs that have one, from

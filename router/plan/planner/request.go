@@ -15,6 +15,9 @@ import (
 type request struct {
 	op    *operation.Operation
 	graph *supergraph.Graph
+	// contexts are the variables of arguments from above, in the fetch at hand.
+	contexts     map[*supergraph.ContextArgument]string
+	contextCount int
 	// wires are the response keys of the fields, where they are not their
 	// storage keys.
 	wires     map[*selected]string
@@ -47,6 +50,9 @@ func (r *request) head(s *plan.Step) string {
 	var list []string
 	for _, f := range s.Entities {
 		list = append(list, "$"+f.Variable+":[_Any!]!")
+		for _, a := range f.Arguments {
+			list = append(list, "$"+a.Variable+":"+a.Type)
+		}
 	}
 	for _, v := range s.Variables {
 		definition := "$" + v.Name + ":" + v.Type
@@ -75,6 +81,7 @@ func (r *request) entities(s *step, out *plan.Step) {
 			selections[i] = p.sel
 		}
 		e.Shape = r.shape(selections)
+		r.arguments(f, e)
 		text := r.parts(f.parts)
 		key := text + renamed(nil, e.Shape)
 		if have := same[key]; have != nil {
@@ -100,6 +107,17 @@ func (r *request) entities(s *step, out *plan.Step) {
 		fmt.Fprintf(&r.text, "%s_entities(representations:$%s)%s", prefix, e.Variable, texts[e])
 	}
 	r.text.WriteByte('}')
+}
+
+// arguments names the variables of a fetch's arguments from above.
+func (r *request) arguments(f *fetch, e *plan.EntityFetch) {
+	r.contexts = map[*supergraph.ContextArgument]string{}
+	for _, a := range f.arguments {
+		variable := r.unused(fmt.Sprintf("_c%d", r.contextCount))
+		r.contextCount++
+		r.contexts[a.argument] = variable
+		e.Arguments = append(e.Arguments, plan.ContextArgument{Variable: variable, Type: a.argument.Type, Sources: a.sources})
+	}
 }
 
 // addTarget adds a target, to another one if they differ but in the types of
@@ -247,13 +265,19 @@ func (r *request) selection(s *selection) {
 			r.text.WriteString(wire + ":")
 		}
 		r.text.WriteString(f.field.Name)
-		for i, a := range f.field.Arguments {
-			r.text.WriteString([2]string{"(", ","}[min(i, 1)] + a.Name + ":" + a.Value)
+		before := "("
+		for _, a := range f.field.Arguments {
+			r.text.WriteString(before + a.Name + ":" + a.Value)
+			before = ","
 			for _, v := range a.Variables {
 				r.variables[v] = true
 			}
 		}
-		if len(f.field.Arguments) > 0 {
+		for _, a := range f.in.Contexts {
+			r.text.WriteString(before + a.Name + ":$" + r.contexts[a])
+			before = ","
+		}
+		if before == "," {
 			r.text.WriteByte(')')
 		}
 		if f.sel != nil {

@@ -30,7 +30,7 @@ func (f *fetch) clone() *fetch {
 	target.Path = slices.Clone(target.Path)
 	target.Representations = slices.Clone(target.Representations)
 	return &fetch{
-		key: f.key, needs: f.needs,
+		key: f.key, needs: f.needs, arguments: f.arguments,
 		targets: []plan.Target{target},
 		parts:   []part{{f.parts[0].on, f.parts[0].sel.clone()}},
 	}

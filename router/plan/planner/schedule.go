@@ -187,7 +187,7 @@ func (f *fetch) objects() string { return f.place() + f.parts[0].on.Name }
 // would then need two values under one name.
 func (f *fetch) join(other *fetch) bool {
 	to, from := &f.targets[0], &other.targets[0]
-	if f.parts[0].on != other.parts[0].on || f.key != other.key || !samePath(to.Path, from.Path) {
+	if f.parts[0].on != other.parts[0].on || f.key != other.key || !samePath(to.Path, from.Path) || !sameArguments(f.arguments, other.arguments) {
 		return false
 	}
 	fields, ok := union(to.Representations[0].Fields, from.Representations[0].Fields)
@@ -198,6 +198,7 @@ func (f *fetch) join(other *fetch) bool {
 		f.remember(other)
 	}
 	to.Representations[0].Fields = fields
+	f.arguments = addArguments(f.arguments, other.arguments)
 	f.parts[0].sel.merge(other.parts[0].sel)
 	return true
 }
@@ -207,6 +208,9 @@ func (f *fetch) join(other *fetch) bool {
 func (f *fetch) widen(other *fetch) bool {
 	to, from := &f.targets[0], &other.targets[0]
 	last := len(to.Path) - 1
+	if f.arguments != nil || other.arguments != nil {
+		return false // each object type would need all
+	}
 	if last < 0 || last != len(from.Path)-1 || !samePath(to.Path[:last], from.Path[:last]) || to.Path[last].Key != from.Path[last].Key {
 		return false
 	}

@@ -67,7 +67,11 @@ func subgraph(doc *ast.SchemaDocument, m *supergraph.Model, g *supergraph.Graph,
 		}
 		for _, f := range def.Fields {
 			if fi := t.Field(f.Name).InGraph(g); fi != nil {
-				d.Fields = append(d.Fields, &ast.FieldDefinition{Name: f.Name, Type: parseType(fi.Type), Arguments: plain(f.Arguments)})
+				arguments := plain(f.Arguments)
+				for _, a := range fi.Contexts {
+					arguments = append(arguments, &ast.ArgumentDefinition{Name: a.Name, Type: parseType(a.Type)})
+				}
+				d.Fields = append(d.Fields, &ast.FieldDefinition{Name: f.Name, Type: parseType(fi.Type), Arguments: arguments})
 			}
 		}
 		if t == m.Query {

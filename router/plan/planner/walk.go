@@ -39,6 +39,8 @@ type interfaceField struct {
 type stand struct {
 	at  *spot
 	typ *supergraph.Type
+	// above is the stand of the objects whose field this is; nil at the root.
+	above *stand
 	// moves that come from the parent; each has the objects, or for an
 	// abstract type those that its subgraph knows.
 	moves []*move
@@ -167,7 +169,7 @@ func (w *walker) whole(s *stand, f *operation.Field) (err error) {
 		return nil
 	}
 	for _, g := range graphs {
-		alone := &stand{at: s.at, typ: s.typ, moves: byGraph[g], closed: s.closed}
+		alone := &stand{at: s.at, typ: s.typ, above: s.above, moves: byGraph[g], closed: s.closed}
 		if err = w.forAllTypes(alone, f); err == nil {
 			return nil
 		}
@@ -192,7 +194,7 @@ func (w *walker) selectFragment(s *stand, f *operation.InlineFragment) ([]*goal,
 	if f.Defer != nil {
 		defer func(outer int) { w.part = outer }(w.part)
 		w.part = f.Defer.ID
-		s = &stand{at: s.at, typ: s.typ, moves: append(s.moves[:len(s.moves):len(s.moves)], s.entered...), deferred: true, common: s.common}
+		s = &stand{at: s.at, typ: s.typ, above: s.above, moves: append(s.moves[:len(s.moves):len(s.moves)], s.entered...), deferred: true, common: s.common}
 	}
 	condition := s.typ
 	if f.TypeCondition != "" {
@@ -244,7 +246,7 @@ func (w *walker) branch(s *stand, o *supergraph.Type) *stand {
 	if !has(s.typ.Possible, o) || s.common != nil && !has(s.common, o) {
 		return nil
 	}
-	b := &stand{at: s.at.narrowed(o), typ: o, closed: s.closed, deferred: s.deferred}
+	b := &stand{at: s.at.narrowed(o), typ: o, above: s.above, closed: s.closed, deferred: s.deferred}
 	from := s.moves
 	if !s.deferred {
 		from = w.all(s)
@@ -300,7 +302,7 @@ func (w *walker) field(s *stand, f *operation.Field) ([]*goal, error) {
 	if len(w.entering) > 0 {
 		// What keys are made of is mostly where the rest of them is.
 		if ways := w.fieldMoves(s, s.moves, f, false); len(ways) > 0 {
-			if goals, err := w.below(ways, def, f, false); err == nil || s.closed {
+			if goals, err := w.below(s, ways, def, f, false); err == nil || s.closed {
 				return goals, err
 			}
 		}
@@ -309,16 +311,16 @@ func (w *walker) field(s *stand, f *operation.Field) ([]*goal, error) {
 	if len(ways) == 0 {
 		return nil, &unreachable{s, f}
 	}
-	return w.below(ways, def, f, deferred)
+	return w.below(s, ways, def, f, deferred)
 }
 
 // below finds the ways to all that is selected below a field, given those to
 // the field.
-func (w *walker) below(ways []*move, def *supergraph.Field, f *operation.Field, deferred bool) ([]*goal, error) {
+func (w *walker) below(s *stand, ways []*move, def *supergraph.Field, f *operation.Field, deferred bool) ([]*goal, error) {
 	if !def.Named.Composite() {
 		return []*goal{{ways: ways, part: w.part}}, nil
 	}
-	child := w.stand(&stand{at: ways[0].at, typ: def.Named, moves: cheapest(ways), deferred: deferred})
+	child := w.stand(&stand{at: ways[0].at, typ: def.Named, above: s, moves: cheapest(ways), deferred: deferred})
 	if def.Named.Kind == supergraph.Union {
 		child.common = commonMembers(child.moves)
 	}

@@ -1,0 +1,139 @@
+package execute_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"souk/router/execute"
+	"souk/router/operation"
+	"souk/router/plan"
+)
+
+// contextPlan asks a for objects of two types, each with a price whose
+// currency is that of the object around it.
+func contextPlan(currency string) *plan.Plan {
+	id := []plan.RepresentationField{{Name: "id", Key: "id"}}
+	shape := func(fields ...*plan.ShapeField) []*plan.ShapeField { return fields }
+	leaf := func(name string) *plan.ShapeField { return &plan.ShapeField{Wire: name, Key: name} }
+	return &plan.Plan{
+		RootType: "Query",
+		Steps: []*plan.Step{
+			{ID: 0, Kind: plan.Fetch, Subgraph: "a", Query: "{all{currency p{id}} step0}", Shape: shape(
+				&plan.ShapeField{Wire: "all", Key: "all", Fields: shape(leaf("currency"), &plan.ShapeField{Wire: "p", Key: "p", Fields: shape(leaf("id"))})})},
+			{ID: 1, Kind: plan.Entities, Subgraph: "b", After: []int{0}, Query: "query($r:[_Any!]!,$c:" + currency + "){_entities(representations:$r){...on P{step1(label:\"é $c\",in:$c)}}}",
+				Entities: []*plan.EntityFetch{{
+					Alias: "_entities", Variable: "r", Shape: shape(leaf("step1")),
+					Targets: []plan.Target{{Path: []plan.Segment{{Key: "all"}, {Key: "p"}}, Representations: []plan.Representation{{Typename: "P", Fields: id}}}},
+					Arguments: []plan.ContextArgument{{Variable: "c", Type: currency, Sources: []plan.ContextSource{
+						{Depth: 1, Fields: []plan.RepresentationField{{Name: "currency", Key: "currency"}}}}}},
+				}}},
+		},
+		Projection: []*plan.Field{{Name: "all", Key: "all", Type: "[A]", Kind: plan.Object, Fields: []*plan.Field{
+			{Name: "p", Key: "p", Type: "P", Kind: plan.Object, Fields: []*plan.Field{{Name: "price", Key: "step1", Type: "Int", Kind: plan.Int}}}}}},
+		PossibleTypes: map[string][]string{"A": {"A"}, "P": {"P"}, "Query": {"Query"}},
+	}
+}
+
+func contextProgram(t *testing.T, currency string) *execute.Program {
+	t.Helper()
+	program, err := execute.Compile(contextPlan(currency))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+// What is asked for with a value from above is kept for that value only.
+func TestContextIsPartOfWhatIsCached(t *testing.T) {
+	cache := &memory{kept: map[string]execute.Found{}, covers: func(s *execute.CacheSelection) bool { return s.Root == nil }}
+	transport := &canned{t: t, answers: map[string]string{
+		"0": `{"data":{"all":[{"currency":"EUR","p":{"id":1}},{"currency":"USD","p":{"id":1}},{"currency":"EUR","p":{"id":1}}]}}`,
+		"1": "Cache-Control: max-age=60\n" + `{"data":{"_e0":[{"step1":1}],"_e1":[{"step1":2}]}}`,
+	}}
+	executor := execute.New(execute.Options{Transport: transport, Cache: cache})
+	program := contextProgram(t, "String")
+	for round, requests := range []int{2, 1} {
+		transport.requests = nil
+		response := executor.Execute(t.Context(), &execute.Request{Program: program})
+		if want := `{"data":{"all":[{"p":{"price":1}},{"p":{"price":2}},{"p":{"price":1}}]}}`; string(response.Body) != want {
+			t.Errorf("round %d: got %s, want %s", round, response.Body, want)
+		}
+		if len(transport.requests) != requests {
+			t.Errorf("round %d: asked %q", round, transport.requests)
+		}
+		response.Release()
+	}
+	if want := "[{c \"EUR\"}] {\"__typename\":\"P\",\"id\":1} = {\"step1\":1}"; !strings.Contains(plainText(cache.texts()), want) {
+		t.Errorf("kept %s, want %s", plainText(cache.texts()), want)
+	}
+}
+
+// plainText prints the bytes of variables as text.
+func plainText(s string) string {
+	for _, currency := range []string{`"EUR"`, `"USD"`} {
+		var numbers []string
+		for _, b := range []byte(currency) {
+			text, _ := json.Marshal(b)
+			numbers = append(numbers, string(text))
+		}
+		s = strings.ReplaceAll(s, "["+strings.Join(numbers, " ")+"]", currency)
+	}
+	return s
+}
+
+// A value that is missing, or null where it must not be, leaves the objects
+// below it out; a null that may be is sent.
+func TestContextValues(t *testing.T) {
+	for name, c := range map[string]struct {
+		currency, first, request, price string
+	}{
+		"null":             {"String", `{"currency":null,"p":{"id":1}}`, `1 b {"r":[{"__typename":"P","id":1}],"c":null}`, "7"},
+		"null, not to be":  {"String!", `{"currency":null,"p":{"id":1}}`, "", "null"},
+		"absent":           {"String", `{"p":{"id":1}}`, "", "null"},
+		"escaped":          {"String!", `{"currency":"\"\u20ac","p":{"id":1}}`, `1 b {"r":[{"__typename":"P","id":1}],"c":"\"\u20ac"}`, "7"},
+		"of another form":  {"String!", `{"currency":{"a":1},"p":{"id":1}}`, `1 b {"r":[{"__typename":"P","id":1}],"c":{"a":1}}`, "7"},
+		"no object at all": {"String!", `{"currency":"EUR","p":null}`, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport := &canned{t: t, answers: map[string]string{"0": `{"data":{"all":[` + c.first + `]}}`, "1": `{"data":{"_entities":[{"step1":7}]}}`}}
+			response := execute.New(execute.Options{Transport: transport}).Execute(t.Context(), &execute.Request{Program: contextProgram(t, c.currency)})
+			defer response.Release()
+			want := `{"p":{"price":` + c.price + `}}`
+			if c.price == "" {
+				want = `{"p":null}`
+			}
+			if got := string(response.Body); !strings.HasPrefix(got, `{"data":{"all":[`+want+`]}`) {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			sent := slices.DeleteFunc(transport.requests, func(r string) bool { return strings.HasPrefix(r, "0") })
+			if got := strings.Join(sent, "\n"); got != c.request {
+				t.Errorf("sent %s, want %s", got, c.request)
+			}
+		})
+	}
+}
+
+// The client's variables go with what is sent anew for each value.
+func TestContextBesideVariables(t *testing.T) {
+	p := contextPlan("String")
+	p.Steps[1].Query = "query($r:[_Any!]!,$c:String,$_v:Int=3){_entities(representations:$r){...on P{step1(in:$c,by:$_v)}}}"
+	p.Steps[1].Variables = []operation.VariableDefinition{{Name: "_v", Type: "Int", Default: "3"}}
+	program, err := execute.Compile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &canned{t: t, answers: map[string]string{
+		"0": `{"data":{"all":[{"currency":"EUR","p":{"id":1}},{"currency":"USD","p":{"id":2}}]}}`,
+		"1": `{"data":{"_e0":[{"step1":1}],"_e1":[null]},"errors":[{"message":"no dollars","path":["_e1",0,"step1"]}]}`,
+	}}
+	response := execute.New(execute.Options{Transport: transport}).Execute(t.Context(), &execute.Request{Program: program, Variables: variables(t, `{"_v": 5}`)})
+	defer response.Release()
+	if want := `1 b {"_v":5,"__v0":[{"__typename":"P","id":1}],"__v1":"EUR","__v2":[{"__typename":"P","id":2}],"__v3":"USD"}`; transport.requests[1] != want {
+		t.Errorf("sent %s, want %s", transport.requests[1], want)
+	}
+	if got := string(response.Body); !strings.Contains(got, `"path":["all",1,"p","price"]`) || !strings.Contains(got, `[{"p":{"price":1}},{"p":{"price":null}}]`) {
+		t.Errorf("got %s", got)
+	}
+}
