@@ -45,7 +45,7 @@ func TestReloadsKeepNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			for j := range 3 {
-				body := fmt.Sprintf(`{"query":"query Q%d { hello(name: \"%d\") }"}`, (i+j)%10, i)
+				body := fmt.Sprintf(`{"query":"query Q%d { hello }"}`, (i+j)%10)
 				r := httptest.NewRequestWithContext(t.Context(), "POST", "/graphql", strings.NewReader(body))
 				r.Header.Set("Content-Type", "application/json")
 				w := httptest.NewRecorder()
