@@ -2,11 +2,13 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -46,7 +48,9 @@ type record = map[string]any
 // `price(currency:"EUR")`. The value {"$": "text {a.b}"} is a text made of what
 // the object has, or the representation that the router sent for it: so a case
 // shows that a required field was sent. The value {"$error": "text"} fails. What
-// has no value fails, too: no router may ask for it.
+// has no value fails, too: no router may ask for it. The value {"$header": "Name"}
+// is the request's header, {"$http": {…}} makes the whole answer something else; see misbehaviour. The values of a
+// subscription's field are events.
 type server struct {
 	name   string
 	schema *ast.Schema
@@ -118,7 +122,17 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		line += " " + text(request.Variables)
 	}
 	s.log.add(line)
-	answer := s.answer(request.Query, request.Variables)
+	e := s.execution(request.Query, request.Variables)
+	e.header = r.Header
+	if e.errors == nil && e.document.Operations[0].Operation == ast.Subscription {
+		e.stream(w)
+		return
+	}
+	answer := e.answer()
+	if e.misbehaviour != nil {
+		e.misbehaviour.serve(w, r)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if _, err := w.Write(answer); err != nil {
 		panic(http.ErrAbortHandler)
@@ -130,9 +144,8 @@ type fieldError struct {
 	Path    []any  `json:"path,omitempty"`
 }
 
-func (s *server) answer(query string, variables record) []byte {
+func (s *server) execution(query string, variables record) *execution {
 	e := &execution{server: s}
-	var data any
 	var err error
 	if e.document, err = parser.ParseQuery(&ast.Source{Input: query}); err == nil {
 		if list := validator.ValidateWithRules(s.schema, e.document, nil); len(list) > 0 {
@@ -143,20 +156,72 @@ func (s *server) answer(query string, variables record) []byte {
 	}
 	if err != nil {
 		e.errors = append(e.errors, fieldError{Message: err.Error()})
-	} else {
-		operation := e.document.Operations[0]
-		root := s.schema.Query
-		if operation.Operation == ast.Mutation {
-			root = s.schema.Mutation
-		}
-		object, _ := s.data[root.Name].(record)
-		data, _ = e.object(root.Name, object, operation.SelectionSet, nil)
 	}
+	return e
+}
+
+// answer gives the whole answer.
+func (e *execution) answer() []byte {
+	if e.errors != nil {
+		return []byte(text(record{"data": nil, "errors": e.errors}))
+	}
+	operation := e.document.Operations[0]
+	root := e.schema.Query
+	if operation.Operation == ast.Mutation {
+		root = e.schema.Mutation
+	}
+	object, _ := e.data[root.Name].(record)
+	return e.answerOn(root.Name, object)
+}
+
+func (e *execution) answerOn(root string, object record) []byte {
+	data, _ := e.object(root, object, e.document.Operations[0].SelectionSet, nil)
 	out := record{"data": data}
 	if e.errors != nil {
 		out["errors"] = e.errors
 	}
 	return []byte(text(out))
+}
+
+// stream answers a subscription by server-sent events.
+func (e *execution) stream(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	root := e.schema.Subscription.Name
+	field := e.document.Operations[0].SelectionSet[0].(*ast.Field)
+	events, _ := e.data[root].(record)[field.Name].([]any)
+	for _, value := range events {
+		e.errors = nil
+		fmt.Fprintf(w, "event: next\ndata: %s\n\n", e.answerOn(root, record{field.Name: value}))
+	}
+	fmt.Fprint(w, "event: complete\ndata:\n\n")
+}
+
+// A misbehaviour is an answer of HTTP that GraphQL does not have.
+type misbehaviour struct {
+	Status   int    // 200 unless given
+	Type     string // application/json unless given
+	Body     string
+	Location string
+	// Cut ends the connection before the body's end, Hang answers nothing.
+	Cut, Hang bool
+}
+
+func (m *misbehaviour) serve(w http.ResponseWriter, r *http.Request) {
+	if m.Hang {
+		<-r.Context().Done()
+		return
+	}
+	w.Header().Set("Content-Type", cmp.Or(m.Type, "application/json"))
+	if m.Location != "" {
+		w.Header().Set("Location", m.Location)
+	}
+	if m.Cut {
+		w.Header().Set("Content-Length", strconv.Itoa(len(m.Body)+1))
+	}
+	w.WriteHeader(cmp.Or(m.Status, http.StatusOK))
+	if _, err := w.Write([]byte(m.Body)); err != nil {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 func text(value any) string {
@@ -173,6 +238,9 @@ type execution struct {
 	document  *ast.QueryDocument
 	variables record
 	errors    []fieldError
+	header    http.Header
+	// misbehaviour, if set, is answered instead of all else.
+	misbehaviour *misbehaviour
 }
 
 // object gives an object's answer; false means that it has to be null.
@@ -267,6 +335,12 @@ func (e *execution) value(typename string, of record, f *ast.Field) (any, error)
 		}
 		if template, ok := special["$"].(string); ok {
 			return fill(template, of)
+		}
+		if name, ok := special["$header"].(string); ok {
+			return e.header.Get(name), nil
+		}
+		if answer, ok := special["$http"]; ok {
+			return nil, json.Unmarshal([]byte(text(answer)), &e.misbehaviour)
 		}
 	}
 	return value, nil
