@@ -8,8 +8,9 @@ import (
 )
 
 // Split makes up a graph and splits it among two to six subgraphs: keys, value
-// types, @shareable, @requires, @provides, @override, interfaces, unions,
-// @interfaceObject and @inaccessible. Most, not all, of what it makes composes.
+// types, @shareable, @requires (in chains and circles, too), @provides,
+// @override, interfaces, unions, @interfaceObject and @inaccessible. Most, not
+// all, of what it makes composes.
 func Split(seed uint64) map[string]string {
 	s := &splitter{rng: rand.New(rand.NewPCG(seed, 0x50c)), types: map[string]map[string]*typeText{}}
 	s.graphs = []string{"a", "b", "c", "d", "e", "f"}[:2+s.rng.IntN(5)]
@@ -26,6 +27,7 @@ func Split(seed uint64) map[string]string {
 	s.placeRequires()
 	s.placeProvides()
 	s.placeInterfaceObject()
+	s.filled = true
 	s.placeRoots("Query", 3)
 	s.placeRoots("Mutation", 1)
 	out := map[string]string{}
@@ -43,8 +45,12 @@ type splitter struct {
 	members []string
 	// interfaceGraphs are those that declare Node.
 	interfaceGraphs []string
-	types           map[string]map[string]*typeText // by graph, by type
-	owned           []ownedField
+	// labelGraphs are those of them where Node has the field label.
+	labelGraphs []string
+	types       map[string]map[string]*typeText // by graph, by type
+	owned       []ownedField
+	// filled says that entities get no further fields.
+	filled bool
 }
 
 // typeText is the text of a type in one graph.
@@ -108,7 +114,11 @@ func (s *splitter) entityIn(graph, e string, keys []string) *typeText {
 	}
 	head := "type " + e
 	for _, k := range keys {
-		head += fmt.Sprintf(" @key(fields: %q)", k)
+		head += fmt.Sprintf(" @key(fields: %q", k)
+		if s.filled && s.chance(40) { // it is but a reference
+			head += ", resolvable: false"
+		}
+		head += ")"
 	}
 	t := s.declare(graph, e, head)
 	all := strings.Join(keys, " ")
@@ -136,7 +146,12 @@ func (s *splitter) placeInterface() {
 			continue
 		}
 		s.interfaceGraphs = append(s.interfaceGraphs, g)
-		s.declare(g, "Node", `interface Node @key(fields: "id")`).add("id", "id: ID!")
+		node := s.declare(g, "Node", `interface Node @key(fields: "id")`)
+		node.add("id", "id: ID!")
+		if s.chance(60) {
+			node.add("label", "label: String")
+			s.labelGraphs = append(s.labelGraphs, g)
+		}
 		s.declare(g, "Any", "union Any = "+strings.Join(s.members, " | "))
 		for _, m := range s.members {
 			t := s.entityIn(g, m, []string{"id"})
@@ -160,11 +175,30 @@ func (s *splitter) fillEntity(e string) {
 		s.addField(e, fmt.Sprintf("%s_f%d", strings.ToLower(e), i), graphs)
 	}
 	if slices.Contains(s.members, e) {
-		// Every implementer has this one, each from a graph of its own choice.
-		g := choose(s, graphs)
-		s.types[g][e].add("label", "label: String")
-		s.owned = append(s.owned, ownedField{entity: e, graph: g, name: "label", fieldType: "String"})
+		s.addLabel(e, graphs)
 	}
+}
+
+// addLabel gives an entity the field that every implementer of Node has, each
+// from a graph of its own choice. Where Node itself has it, the others know it.
+func (s *splitter) addLabel(e string, graphs []string) {
+	g := choose(s, graphs)
+	shared := s.chance(40)
+	for _, other := range s.labelGraphs {
+		switch {
+		case other == g:
+		case shared:
+			s.types[other][e].add("label", "label: String @shareable")
+		default:
+			s.types[other][e].add("label", "label: String @external")
+		}
+	}
+	if shared {
+		s.types[g][e].add("label", "label: String @shareable")
+		return
+	}
+	s.types[g][e].add("label", "label: String")
+	s.owned = append(s.owned, ownedField{entity: e, graph: g, name: "label", fieldType: "String"})
 }
 
 func (s *splitter) addField(e, name string, graphs []string) {
@@ -256,9 +290,13 @@ func (s *splitter) declareShapes(graph string) {
 	s.declareValue(graph)
 }
 
-// placeRequires adds fields that need another graph's field.
+// placeRequires adds fields that need another graph's field, which may itself
+// be one that does.
 func (s *splitter) placeRequires() {
-	for _, f := range slices.Clone(s.owned) {
+	fields := slices.Clone(s.owned)
+	for len(fields) > 0 {
+		f := fields[0]
+		fields = fields[1:]
 		g := choose(s, s.graphs)
 		t := s.types[g][f.entity]
 		if t == nil || g == f.graph || t.names[f.name] || strings.Contains(f.arguments, "Input") || !s.chance(40) {
@@ -291,6 +329,11 @@ func (s *splitter) placeRequires() {
 		t.add(f.name, fmt.Sprintf("%s%s: %s @external", f.name, f.arguments, f.fieldType))
 		name := "req_" + f.name + "_" + g
 		t.add(name, fmt.Sprintf("%s: String @requires(fields: %q)", name, set))
+		fields = append(fields, ownedField{entity: f.entity, graph: g, name: name, fieldType: "String"})
+		if strings.HasPrefix(f.arguments, "(n: Int =") && s.chance(60) { // the same, with another argument
+			name := "also_" + f.name + "_" + g
+			t.add(name, fmt.Sprintf("%s: String @requires(fields: %q)", name, fmt.Sprintf("%s(n: %d)", f.name, 4+s.rng.IntN(4))))
+		}
 	}
 }
 
@@ -329,6 +372,10 @@ func (s *splitter) placeProvides() {
 		}
 		target.add(f.name, fmt.Sprintf("%s: %s @external", f.name, f.fieldType))
 		name := "prov_" + f.name + "_" + g
+		if slices.Contains(s.members, f.entity) && slices.Contains(s.interfaceGraphs, g) && s.chance(50) {
+			parent.add(name, fmt.Sprintf("%s: %s @provides(fields: \"... on %s { %s }\")", name, choose(s, []string{"Node", "[Any]"}), f.entity, f.name))
+			continue
+		}
 		parent.add(name, fmt.Sprintf("%s: %s @provides(fields: %q)", name, choose(s, []string{f.entity, "[" + f.entity + "]"}), f.name))
 	}
 }
@@ -346,6 +393,10 @@ func (s *splitter) placeInterfaceObject() {
 	t.add("extraArg", "extraArg(n: Int = 2): String")
 	s.declareValue(g)
 	t.add("extraValue", "extraValue: Value")
+	if len(s.labelGraphs) > 0 && s.chance(60) {
+		t.add("label", "label: String @external")
+		t.add("extraOfLabel", `extraOfLabel: String @requires(fields: "label")`)
+	}
 }
 
 func (s *splitter) placeRoots(root string, most int) {

@@ -115,11 +115,14 @@ func (w *World) isLeafKey(typename, field string) bool {
 	})
 }
 
-// requires is the field set of a field's @requires, in whichever subgraph.
+// requires is the field set of a field's @requires, in whichever subgraph, also
+// one that lends the field to the type as an @interfaceObject.
 func (w *World) requires(typename, field string) ast.SelectionSet {
-	for _, s := range w.names {
-		if set := w.subgraphs[s].fieldSetOf(typename, field, "requires"); set != nil {
-			return set
+	for _, name := range append([]string{typename}, w.interfacesOf(typename)...) {
+		for _, s := range w.names {
+			if set := w.subgraphs[s].fieldSetOf(name, field, "requires"); set != nil {
+				return set
+			}
 		}
 	}
 	return nil
