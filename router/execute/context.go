@@ -23,6 +23,8 @@ type contextual struct {
 	// representations, i+1 for arguments[i].
 	pieces []string
 	names  []int
+	// uses are the client's variables that it names.
+	uses []string
 }
 
 // entitiesField is the field that gives entities (Federation subgraph
@@ -58,10 +60,11 @@ func (c *compiler) contextual(s *plan.Step, into *step) error {
 		into.reserved = "_" + into.reserved
 	}
 	for _, v := range s.Variables {
-		into.definitions += ",$" + v.Name + ":" + v.Type
+		definition := "$" + v.Name + ":" + v.Type
 		if v.Default != "" {
-			into.definitions += "=" + v.Default
+			definition += "=" + v.Default
 		}
+		into.definitions = append(into.definitions, definition)
 	}
 	for i, e := range s.Entities {
 		var err error
@@ -119,7 +122,9 @@ func (c *contextual) cut(query, alias string, variables []string) error {
 		case !found:
 		case depth == 1 && token.Value == entitiesField:
 			begin = token.Pos.Start // the alias is left away
-		case last.Kind == lexer.Dollar && slices.Contains(variables, token.Value):
+		case last.Kind == lexer.Dollar && !slices.Contains(variables, token.Value):
+			c.uses = append(c.uses, token.Value)
+		case last.Kind == lexer.Dollar:
 			c.pieces, c.names = append(c.pieces, string(text[begin:last.Pos.Start])), append(c.names, slices.Index(variables, token.Value))
 			begin = token.Pos.End
 		}
@@ -271,7 +276,12 @@ func (s *step) rename() {
 		fetches[i] = &made
 		fields = append(fields, alias+":"+e.context.text(names))
 	}
-	query := "query(" + strings.Join(definitions, ",") + s.definitions + "){" + strings.Join(fields, " ") + "}"
+	for i, v := range s.variables {
+		if slices.ContainsFunc(fetches, func(e *entityFetch) bool { return slices.Contains(e.context.uses, v.name) }) {
+			definitions = append(definitions, s.definitions[i])
+		}
+	}
+	query := "query(" + strings.Join(definitions, ",") + "){" + strings.Join(fields, " ") + "}"
 	s.entities, s.prefix = fetches, appendString([]byte(`{"query":`), query)
 }
 

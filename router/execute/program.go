@@ -88,10 +88,10 @@ type step struct {
 
 	entities []*entityFetch
 	// contextual says that entities need values from above their objects; then
-	// definitions are those of the client's variables, and prefixes begin the
-	// names of others.
+	// definitions are those of variables, and no name of these begins with
+	// reserved.
 	contextual  bool
-	definitions string
+	definitions []string
 	reserved    string
 	// place is the path, by storage keys, to what the step is for.
 	place []string

@@ -22,6 +22,8 @@ type object struct {
 	provided ast.SelectionSet
 	// representation is what the router sent, for an entity it asked for.
 	representation map[string]any
+	// above is the object whose field this is, in the answer of the monolith.
+	above *object
 }
 
 // A Result is an answer: its data as JSON, in the order of the operation, and

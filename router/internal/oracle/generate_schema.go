@@ -9,8 +9,8 @@ import (
 
 // Split makes up a graph and splits it among two to six subgraphs: keys, value
 // types, @shareable, @requires (in chains and circles, too), @provides,
-// @override, interfaces, unions, @interfaceObject and @inaccessible. Most, not
-// all, of what it makes composes.
+// @override, interfaces, unions, @interfaceObject, @inaccessible and
+// @fromContext. Most, not all, of what it makes composes.
 func Split(seed uint64) map[string]string {
 	s := &splitter{rng: rand.New(rand.NewPCG(seed, 0x50c)), types: map[string]map[string]*typeText{}}
 	s.graphs = []string{"a", "b", "c", "d", "e", "f"}[:2+s.rng.IntN(5)]
@@ -30,6 +30,7 @@ func Split(seed uint64) map[string]string {
 	s.filled = true
 	s.placeRoots("Query", 3)
 	s.placeRoots("Mutation", 1)
+	s.placeContexts()
 	out := map[string]string{}
 	for _, g := range s.graphs {
 		out[g] = s.print(g)
@@ -434,7 +435,7 @@ func (s *splitter) rootEntity(g string) string {
 
 func (s *splitter) print(graph string) string {
 	var out strings.Builder
-	out.WriteString(`extend schema @link(url: "https://specs.apollo.dev/federation/v2.5", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@override", "@inaccessible", "@interfaceObject"])` + "\n")
+	out.WriteString(`extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@override", "@inaccessible", "@interfaceObject", "@context", "@fromContext"])` + "\n")
 	names := make([]string, 0, len(s.types[graph]))
 	for name := range s.types[graph] {
 		names = append(names, name)

@@ -113,6 +113,13 @@ func (r *request) entities(s *step, out *plan.Step) {
 func (r *request) arguments(f *fetch, e *plan.EntityFetch) {
 	r.contexts = map[*supergraph.ContextArgument]string{}
 	for _, a := range f.arguments {
+		same := slices.IndexFunc(e.Arguments, func(have plan.ContextArgument) bool {
+			return have.Type == a.argument.Type && slices.EqualFunc(have.Sources, a.sources, sameSource)
+		})
+		if same >= 0 {
+			r.contexts[a.argument] = e.Arguments[same].Variable
+			continue
+		}
 		variable := r.unused(fmt.Sprintf("_c%d", r.contextCount))
 		r.contextCount++
 		r.contexts[a.argument] = variable
