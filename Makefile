@@ -75,6 +75,10 @@ load: ## the store under load, with figures: RATE, DURATION
 chaos: ## load while every part is killed in turn, and an audit after it
 	@$(GO) run ./loadtest/run -chaos
 
+.PHONY: k6
+k6: ## build k6, for the tests of its scripts; it says where it is
+	@$(GO) run ./loadtest/run -k6
+
 JAEGER_DIR := $${XDG_CACHE_HOME:-$$HOME/.cache}/souk
 
 .PHONY: jaeger

@@ -24,7 +24,7 @@ const SIGN_UP = `mutation SignUp($input: SignUpInput!) {
 const PLACE = `mutation PlaceOrder($input: PlaceOrderInput!) {
   placeOrder(input: $input) {
     __typename
-    ... on OrderPayload { order { id status total { minorUnits } lines { quantity product { id name } unitPrice { minorUnits } } } }
+    ... on OrderPayload { order { id status total { minorUnits } lines { quantity product { id name price { minorUnits } } unitPrice { minorUnits } } } }
     ... on OutOfStock { shortages { productId requested available } }
     ... on Error { code message }
   }

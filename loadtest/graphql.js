@@ -6,6 +6,9 @@ import { Rate, Trend } from 'k6/metrics';
 
 export const gateway = (__ENV.GATEWAY_URL || 'http://127.0.0.1:8080').replace(/\/$/, '');
 
+// TOKEN is who calls, unless a script logs in itself.
+const caller = __ENV.TOKEN ? { Authorization: `Bearer ${__ENV.TOKEN}` } : {};
+
 // graphql_errors is the share of operations that answered with errors;
 // operation_duration the time of each, in ms, by operation name.
 const graphqlErrors = new Rate('graphql_errors');
@@ -14,7 +17,7 @@ const operationDuration = new Trend('operation_duration', true);
 /** Runs an operation; gives its data, or null after a failed check. */
 export function graphql(operationName, query, variables = {}, params = {}) {
   const res = http.post(`${gateway}/graphql`, JSON.stringify({ operationName, query, variables }), {
-    headers: { 'Content-Type': 'application/json', Accept: 'application/graphql-response+json', ...params.headers },
+    headers: { 'Content-Type': 'application/json', Accept: 'application/graphql-response+json', ...caller, ...params.headers },
     tags: { name: operationName },
   });
   operationDuration.add(res.timings.duration, { operation: operationName });
@@ -39,7 +42,7 @@ export function graphql(operationName, query, variables = {}, params = {}) {
 /** Calls the REST form; gives the response with its body parsed as `data`. */
 export function rest(method, path, body, expected, params = {}) {
   const res = http.request(method, `${gateway}${path}`, body === null ? null : JSON.stringify(body), {
-    headers: { ...(body === null ? {} : { 'Content-Type': 'application/json' }), ...params.headers },
+    headers: { ...(body === null ? {} : { 'Content-Type': 'application/json' }), ...caller, ...params.headers },
     tags: { name: `${method} ${params.route || path}` },
     responseCallback: http.expectedStatuses(expected),
   });

@@ -1,13 +1,15 @@
 // What a shop sees: many look, some search, few buy. RATE is the number of
-// visits a second at the peak, DURATION how long the peak lasts.
+// visits a second at the peak, DURATION how long the peak lasts. When the store
+// is audited afterwards, prices change too.
 import { browse } from './browse.js';
 import { buy } from './buy.js';
 import { product, productIds } from './product.js';
 import { search } from './search.js';
-import { arrivals, summaryTrendStats, thresholds } from './shape.js';
+import { arrivals, chaos, summaryTrendStats, thresholds } from './shape.js';
+import { shopkeeper } from './shopkeeper.js';
 
 export { handleSummary } from './summary.js';
-export { browse, buy, product, search };
+export { browse, buy, product, search, shopkeeper };
 
 export const options = {
   scenarios: {
@@ -15,6 +17,7 @@ export const options = {
     browse: arrivals('browse', 0.3),
     search: arrivals('search', 0.15),
     buy: arrivals('buy', 0.05),
+    ...(chaos ? { shopkeeper: arrivals('shopkeeper', 0.05) } : {}),
   },
   summaryTrendStats,
   thresholds,

@@ -19,9 +19,9 @@ type cacheCount struct{ hits, lookups float64 }
 func (c cacheCount) since(before cacheCount) string {
 	hits, lookups := c.hits-before.hits, c.lookups-before.lookups
 	if lookups == 0 {
-		return "entity cache: nothing was looked up"
+		return "nothing was looked up"
 	}
-	return fmt.Sprintf("entity cache hit rate    %12.2f %% of %.0f", 100*hits/lookups, lookups)
+	return fmt.Sprintf("%12.2f %% of %.0f look-ups", 100*hits/lookups, lookups)
 }
 
 // readCache reads the router's metrics.

@@ -4,63 +4,83 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
-
-	"souk/dev"
 )
 
 // module is k6 as a Go program, for machines without it.
 const module = "go.k6.io/k6@v1.8.1"
 
-// findK6 gives the path of a k6 program.
+// findK6 gives the path of a k6 program, which it builds when there is none.
 func findK6(ctx context.Context, out io.Writer) (string, error) {
-	if path := os.Getenv("K6"); path != "" {
-		return path, nil
+	path, err := builtK6()
+	if path != "" || err != nil {
+		return path, err
 	}
-	if path, err := exec.LookPath("k6"); err == nil {
-		return path, nil
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("finding a place for k6: %w", err)
-	}
-	bin := filepath.Join(cache, "souk", module)
-	path := filepath.Join(bin, "k6")
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
+	if path, err = cachedK6(); err != nil {
+		return "", err
 	}
 	fmt.Fprintln(out, "Building", module, "once; this takes a few minutes.")
 	cmd := exec.CommandContext(ctx, "go", "install", module)
-	cmd.Env = append(os.Environ(), "GOBIN="+bin, "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "GOBIN="+filepath.Dir(path), "GOFLAGS=")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building k6: %w: %s; install k6 or set K6 to its path", err, text)
 	}
 	return path, nil
 }
 
-func journalFile() string { return filepath.Join(results, "k6.log") }
+// builtK6 gives the path of a k6 program that is there, or "".
+func builtK6() (string, error) {
+	if path := os.Getenv("K6"); path != "" {
+		return path, nil
+	}
+	if path, err := exec.LookPath("k6"); err == nil {
+		return path, nil
+	}
+	path, err := cachedK6()
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return path, nil
+}
 
-// runK6 runs the mixed script. That a threshold was not kept is an error.
-func runK6(ctx context.Context, out io.Writer, k6 string, store *dev.System, env ...string) error {
-	if err := os.RemoveAll(journalFile()); err != nil {
+func cachedK6() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("finding a place for k6: %w", err)
+	}
+	return filepath.Join(cache, "souk", module, "k6"), nil
+}
+
+// journal is where scripts write what they tell.
+func (t *trial) journal() string { return filepath.Join(t.results, "k6.log") }
+
+// load runs a script with variables. That a threshold was not kept is an error.
+func (t *trial) load(ctx context.Context, script string, variables []string, flags ...string) error {
+	if err := os.RemoveAll(t.journal()); err != nil {
 		return fmt.Errorf("removing the last journal: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, k6, "run", "--quiet", "--no-usage-report", "--log-format", "json", "--console-output", journalFile(), "loadtest/mixed.js")
+	args := append([]string{"run", "--quiet", "--no-usage-report", "--log-format", "json", "--console-output", t.journal()}, flags...)
+	cmd := exec.CommandContext(ctx, t.k6, append(args, filepath.Join(t.top, "loadtest", script+".js"))...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // it still writes its summary
 	cmd.WaitDelay = 20 * time.Second
-	cmd.Env = append(append(os.Environ(), "GATEWAY_URL="+store.URL("router"), "RESULTS="+results, "K6_NO_COLOR=true"), env...)
-	cmd.Stdout = out
+	cmd.Env = append(append(os.Environ(), "GATEWAY_URL="+t.store.URL("router"), "RESULTS="+t.results, "K6_NO_COLOR=true"), variables...)
+	cmd.Stdout = t.out
 	log := new(strings.Builder)
 	cmd.Stderr = log
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("k6: %w: %s", err, tailOf(log.String()))
+		return fmt.Errorf("k6 run %s.js: %w: %s", script, err, tailOf(log.String()))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"souk/dev"
@@ -29,36 +30,50 @@ type outage struct {
 
 type outages []outage
 
-// newOutages puts every service into a process of its own, so that it can be
-// killed, and says what can be taken away.
-func newOutages(ctx context.Context, store *dev.System, redis *redisProcess, dir string) (outages, func(), error) {
-	binary := filepath.Join(dir, "souk")
-	if text, err := exec.CommandContext(ctx, "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+// everyPart is what can be taken away, in the order in which it is.
+var everyPart = slices.Concat([]string{redisPart}, subgraphs.Names(), []string{postgresPart})
+
+const redisPart, postgresPart = "Redis", "Postgres"
+
+// outages says how to take the parts away. A service among them is put into a
+// process of its own, so that it can be killed; stop ends these.
+func (t *trial) outages(ctx context.Context, parts []string) (list outages, stop func(), err error) {
+	binary := filepath.Join(t.dir, "souk")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
+	build.Dir = t.top
+	if text, err := build.CombinedOutput(); err != nil {
 		return nil, nil, fmt.Errorf("building souk: %w: %s", err, text)
 	}
-	list := outages{{"Redis", func() error { redis.kill(); return nil }, redis.start}}
-	if redis == nil {
-		list = outages{{"Redis", store.StopRedis, store.StartRedis}}
-	}
 	var services []*serviceProcess
-	stop := func() {
+	stop = func() {
 		for _, s := range services {
 			_ = s.kill()
 		}
 	}
-	for _, name := range subgraphs.Names() {
-		s := &serviceProcess{name: name, binary: binary, store: store}
-		if err := store.StopService(name); err != nil {
-			return nil, nil, err
+	for _, name := range parts {
+		switch name {
+		case redisPart:
+			list = append(list, t.redisOutage())
+		case postgresPart:
+			list = append(list, outage{name, t.store.StopPostgres, t.store.StartPostgres})
+		default:
+			s := &serviceProcess{name: name, binary: binary, log: filepath.Join(t.results, name+".log"), store: t.store}
+			if err := errors.Join(t.store.StopService(name), s.start(ctx)); err != nil {
+				stop()
+				return nil, nil, err
+			}
+			services = append(services, s)
+			list = append(list, outage{name, s.kill, s.start})
 		}
-		if err := s.start(ctx); err != nil {
-			stop()
-			return nil, nil, err
-		}
-		services = append(services, s)
-		list = append(list, outage{name, s.kill, s.start})
 	}
-	return append(list, outage{"Postgres", store.StopPostgres, store.StartPostgres}), stop, nil
+	return list, stop, nil
+}
+
+func (t *trial) redisOutage() outage {
+	if t.redis == nil {
+		return outage{redisPart, t.store.StopRedis, t.store.StartRedis}
+	}
+	return outage{redisPart, func() error { t.redis.kill(); return nil }, t.redis.start}
 }
 
 // run takes one part away after the other.
@@ -88,9 +103,9 @@ func wait(ctx context.Context, d time.Duration) {
 
 // serviceProcess is `souk NAME` where the store's own service was.
 type serviceProcess struct {
-	name, binary string
-	store        *dev.System
-	cmd          *exec.Cmd
+	name, binary, log string
+	store             *dev.System
+	cmd               *exec.Cmd
 }
 
 func (s *serviceProcess) start(ctx context.Context) error {
@@ -99,7 +114,7 @@ func (s *serviceProcess) start(ctx context.Context) error {
 	for key, value := range s.store.Variables(s.name) {
 		s.cmd.Env = append(s.cmd.Env, key+"="+value)
 	}
-	log, err := os.OpenFile(filepath.Join(results, s.name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("opening the log of %s: %w", s.name, err)
 	}

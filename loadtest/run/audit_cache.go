@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// following bounds how long after the load the cache may still be behind. It is
+// much shorter than what the cache keeps for, a minute.
+const following = 15 * time.Second
+
+// follows reads the products of accepted orders as the customers' own requests
+// did, which left them in the cache, and compares their prices, which were
+// changed meanwhile.
+func (a *auditor) follows(ctx context.Context, orders []int64) (string, error) {
+	before, err := readCache(ctx, a.store)
+	if err != nil {
+		return "", err
+	}
+	began := time.Now()
+	err = poll(ctx, following, func() error {
+		for _, id := range orders {
+			if err := a.orderedPrices(ctx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	after, err := readCache(ctx, a.store)
+	return fmt.Sprintf("prices in %d orders, after %.1f s; it had %s", len(orders), time.Since(began).Seconds(), strings.TrimSpace(after.since(before))), err
+}
+
+// orderedPrices compares the prices of an order's products with the database.
+func (a *auditor) orderedPrices(ctx context.Context, order int64) error {
+	var data struct {
+		Order struct {
+			Lines []struct {
+				Product struct {
+					ID    int64 `json:"id,string"`
+					Name  string
+					Price struct{ MinorUnits int64 }
+				}
+			}
+		}
+	}
+	err := a.graphql(ctx, fmt.Sprintf(`{ order(id: %d) { lines { product { id name price { minorUnits } } } } }`, order), &data)
+	if err != nil {
+		return err
+	}
+	for _, l := range data.Order.Lines {
+		price, err := a.price(ctx, l.Product.ID)
+		if err != nil {
+			return err
+		}
+		if l.Product.Price.MinorUnits != price {
+			return fmt.Errorf("product %d: the router says it costs %d, the database %d", l.Product.ID, l.Product.Price.MinorUnits, price)
+		}
+	}
+	return nil
+}
+
+// router reads every product through the router, twice so that the second time
+// is from its cache, and compares.
+func (a *auditor) router(ctx context.Context) (string, error) {
+	levels, err := a.stock(ctx)
+	if err != nil {
+		return "", err
+	}
+	compared := 0
+	for id, level := range levels {
+		price, err := a.price(ctx, id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		for range 2 {
+			var data struct {
+				Product struct {
+					Price     struct{ MinorUnits int64 }
+					Available int64
+					Stock     struct{ Sold int64 }
+				}
+			}
+			if err := a.graphql(ctx, fmt.Sprintf(`{ product(id: %d) { price { minorUnits } available stock { sold } } }`, id), &data); err != nil {
+				return "", err
+			}
+			if got := data.Product; got.Price.MinorUnits != price || got.Available != level.OnHand-level.Reserved || got.Stock.Sold != level.Sold {
+				return "", fmt.Errorf("product %d: the router says %+v, the databases price %d and %+v", id, got, price, level)
+			}
+			compared++
+		}
+	}
+	return fmt.Sprintf("%d answers compared", compared), nil
+}
+
+func (a *auditor) price(ctx context.Context, product int64) (price int64, err error) {
+	if err := a.databases["product"].QueryRow(ctx, `select price_minor from products where id = $1`, product).Scan(&price); err != nil {
+		return 0, fmt.Errorf("reading product %d: %w", product, err)
+	}
+	return price, nil
+}
+
+// graphql asks the router, whose answer must have no errors.
+func (a *auditor) graphql(ctx context.Context, query string, data any) error {
+	body, err := json.Marshal(map[string]string{"query": query})
+	if err != nil {
+		return fmt.Errorf("asking the router: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.store.URL("router")+"/graphql", strings.NewReader(string(body)))
+	if err != nil {
+		return fmt.Errorf("asking the router: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	answer := struct {
+		Data   any
+		Errors json.RawMessage
+	}{Data: data}
+	if err := fetch(req, &answer); err != nil {
+		return err
+	}
+	if answer.Errors != nil {
+		return fmt.Errorf("asking the router %s: %s", query, answer.Errors)
+	}
+	return nil
+}

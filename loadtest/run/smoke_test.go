@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9/logging"
+)
+
+const top = "../.."
+
+func TestMain(m *testing.M) {
+	logging.Disable() // as main does
+	os.Exit(m.Run())
+}
+
+// Each script, a few times over, against a store that asks for tokens as the
+// one in the cluster does. How long things take is not looked at here.
+func TestScripts(t *testing.T) {
+	s := beginTest(t, "enforced")
+	administrator := "TOKEN=" + logIn(t, s, "admin", "tutorial-admin")
+	for script, variables := range map[string][]string{
+		"browse": nil, "search": nil, "product": nil, "buy": nil,
+		"rest": {administrator}, "shopkeeper": {administrator},
+	} {
+		t.Run(script, func(t *testing.T) {
+			if err := s.load(t.Context(), script, variables, "--no-thresholds", "--vus", "1", "--iterations", "3"); err != nil {
+				t.Fatal(err)
+			}
+			checkSummary(t, s, 3)
+		})
+	}
+	t.Run("mixed", func(t *testing.T) {
+		if err := s.load(t.Context(), "mixed", []string{"RATE=6", "DURATION=1s"}, "--no-thresholds"); err != nil {
+			t.Fatal(err)
+		}
+		checkSummary(t, s, 4)
+	})
+	// The thresholds are such that a store which fails does not keep them.
+	t.Run("failures", func(t *testing.T) {
+		if err := s.store.StopService("inventory"); err != nil {
+			t.Fatal(err)
+		}
+		err := s.load(t.Context(), "product", nil, "--vus", "1", "--iterations", "3")
+		if err == nil || !slices.Contains(readSummary(t, s).Failed, "graphql_errors: rate<0.001") {
+			t.Errorf("without inventory the load ends with %v", err)
+		}
+	})
+}
+
+// A short form of `make chaos`, with parts that leave nothing for a minute.
+func TestChaos(t *testing.T) {
+	s := beginTest(t, "")
+	if err := s.underChaos(t.Context(), []string{redisPart, "product"}, "16s"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// beginTest starts a store to put under load. Only where k6 is at hand: it takes
+// minutes to build.
+func beginTest(t *testing.T, auth string) *trial {
+	t.Helper()
+	k6, err := builtK6()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k6 == "" {
+		t.Skip("there is no k6: `make k6` builds it, or name one in K6")
+	}
+	s, err := begin(t.Context(), trial{k6: k6, top: top, results: t.TempDir(), auth: auth, out: testOutput{t}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+		http.DefaultClient.CloseIdleConnections()
+	})
+	return s
+}
+
+type testOutput struct{ t *testing.T }
+
+func (o testOutput) Write(p []byte) (int, error) {
+	o.t.Log(strings.TrimRight(string(p), "\n"))
+	return len(p), nil
+}
+
+type summary struct {
+	Failed  []string // thresholds
+	Metrics map[string]struct {
+		Values map[string]float64
+	}
+}
+
+func readSummary(t *testing.T, s *trial) (all summary) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.results, "summary.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// checkSummary looks for at least that many iterations without a failure.
+func checkSummary(t *testing.T, s *trial, iterations float64) {
+	t.Helper()
+	metrics := readSummary(t, s).Metrics
+	if metrics["checks"].Values["rate"] != 1 || metrics["http_req_failed"].Values["rate"] != 0 || metrics["graphql_errors"].Values["rate"] != 0 {
+		log, _ := os.ReadFile(s.journal())
+		t.Errorf("something failed: %s", tailOf(string(log)))
+	}
+	if n := metrics["iterations"].Values["count"]; n < iterations {
+		t.Errorf("%v iterations, want %v", n, iterations)
+	}
+	page, err := os.ReadFile(filepath.Join(s.results, "summary.html"))
+	if err != nil || !bytes.Contains(page, []byte("http_req_duration")) {
+		t.Errorf("the page does not show durations: %v", err)
+	}
+}
+
+func logIn(t *testing.T, s *trial, login, password string) string {
+	t.Helper()
+	var session struct{ AccessToken string }
+	body, err := json.Marshal(map[string]string{"login": login, "password": password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := post(t.Context(), s.store.URL("router")+"/api/login", bytes.NewReader(body), &session); err != nil || session.AccessToken == "" {
+		t.Fatalf("logging in as %s: %v", login, err)
+	}
+	return session.AccessToken
+}
+
+func post(ctx context.Context, url string, body io.Reader, answer any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	return fetch(req, answer)
+}
