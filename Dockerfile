@@ -1,16 +1,22 @@
 # One image for the router and every service: the subcommand says which.
-FROM golang:1.26-bookworm AS build
+FROM docker.io/library/golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION}" -o /souk .
+RUN make build VERSION="${VERSION}"
 
+# No shell and no package manager: certificates, time zones and a user.
 FROM gcr.io/distroless/static-debian12:nonroot
-COPY --from=build /souk /souk
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="souk" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /src/bin/souk /souk
 COPY schema/supergraph.graphql /etc/souk/supergraph.graphql
+COPY schema/rest /etc/souk/rest
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/souk"]
-CMD ["router", "--supergraph", "/etc/souk/supergraph.graphql", "--listen", ":8080"]
+CMD ["router", "--supergraph", "/etc/souk/supergraph.graphql", "--routes", "/etc/souk/rest", "--listen", ":8080"]

@@ -6,8 +6,12 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME      ?= 30s
 BENCHTIME     ?= 1s
 BENCHCOUNT    ?= 1
-IMAGE         ?= souk:latest
+CYCLONEDX     := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+# What builds images: the first of these that works.
+ENGINE        ?= $(shell for e in docker podman buildah; do $$e info >/dev/null 2>&1 && { echo $$e; break; }; done)
 VERSION       := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+IMAGE         ?= souk:$(VERSION)
+OUT           ?= bin/souk
 BUILD         := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
 
 .PHONY: help
@@ -61,11 +65,16 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 .PHONY: build
 build: ## bin/souk, static and reproducible
-	$(BUILD) -o bin/souk .
+	$(BUILD) -o $(OUT) .
 
 .PHONY: image
-image: ## the container image
-	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+image: ## the container image IMAGE, by Docker, Podman or Buildah: ENGINE
+	@engine='$(ENGINE)'; test -n "$$engine" || { echo 'install Docker, Podman or Buildah'; exit 1; }; \
+	set -x; $$engine build $(IMAGEFLAGS) --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+
+.PHONY: sbom
+sbom: build ## OUT.cdx.json, the bill of materials of what build made
+	$(GO) run $(CYCLONEDX) bin -json -licenses -std -noserial -notimestamp -version $(VERSION) -output $(OUT).cdx.json $(OUT)
 
 .PHONY: load
 load: ## the store under load, with figures: RATE, DURATION

@@ -15,6 +15,7 @@ import (
 // The audit passes a store that served its customers, and notices each kind of
 // harm that it is for.
 func TestAuditNotices(t *testing.T) {
+	t.Parallel()
 	store, err := dev.Start(t.Context(), dev.Options{Listen: "127.0.0.1:0", AuthMode: "tutorial"})
 	if err != nil {
 		t.Fatal(err)

@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 // Each script, a few times over, against a store that asks for tokens as the
 // one in the cluster does. How long things take is not looked at here.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	s := beginTest(t, "enforced")
 	administrator := "TOKEN=" + logIn(t, s, "admin", "tutorial-admin")
 	for script, variables := range map[string][]string{
@@ -58,6 +59,7 @@ func TestScripts(t *testing.T) {
 
 // A short form of `make chaos`, with parts that leave nothing for a minute.
 func TestChaos(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	s := beginTest(t, "")
 	if err := s.underChaos(t.Context(), []string{redisPart, "product"}, "16s"); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,358 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"souk/dev/pgserver"
+)
+
+// The same sources give the same bytes wherever they are, with the version in
+// them.
+func TestBuildIsReproducible(t *testing.T) {
+	elsewhere := filepath.Join(t.TempDir(), "a", "longer", "path")
+	copySources(t, elsewhere)
+	here, there := buildIn(t, "."), buildIn(t, elsewhere)
+	a, err := os.ReadFile(here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(there)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(a, b) {
+		t.Errorf("built in two directories, the program has %d and %d bytes that differ", len(a), len(b))
+	}
+	out, err := exec.CommandContext(t.Context(), here, "--version").Output()
+	if err != nil || !strings.Contains(string(out), "9.8.7") {
+		t.Errorf("its version is %q, error %v", out, err)
+	}
+}
+
+// What the Dockerfile puts into the image is all that the program needs: it
+// runs in a root directory with nothing else in it and nothing to write to, as
+// the image's user and without any privilege.
+func TestImageNeedsNothingElse(t *testing.T) {
+	if runtime.GOOS != "linux" || os.Getuid() != 0 {
+		t.Skip("a root directory of one's own needs root on Linux")
+	}
+	for _, program := range []string{"unshare", "setpriv", "chroot", "mount"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skip("a root directory of one's own needs the program", program)
+		}
+	}
+	image := readDockerfile(t)
+	root := image.unpack(t, buildIn(t, "."))
+
+	t.Run("router", func(t *testing.T) {
+		address, admin := freeAddress(t), freeAddress(t)
+		p := image.run(t, root, nil, append(image.command, "--listen", address, "--config", routerConfig(t, root, admin))...)
+		p.serves(t, "http://"+address, "http://"+admin)
+	})
+	t.Run("user service", func(t *testing.T) {
+		postgres, err := pgserver.Start(t.Context(), pgserver.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := postgres.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+		database, err := postgres.Database(t.Context(), "souk_user")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := freeAddress(t)
+		_, port, _ := net.SplitHostPort(address)
+		environment := []string{"PORT=" + port, "DATABASE_URL=" + database, "REDIS_URL=redis://" + miniredis.RunT(t).Addr()}
+		p := image.run(t, root, environment, "user")
+		p.serves(t, "http://"+address, "http://"+address)
+	})
+}
+
+// image is what the last stage of the Dockerfile says.
+type image struct {
+	copies     [][2]string // from the sources to the image
+	user       string
+	entrypoint string
+	command    []string
+}
+
+func readDockerfile(t *testing.T) (i image) {
+	t.Helper()
+	text, err := os.ReadFile("Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stage, _ := strings.Cut(string(text), "\nFROM gcr.io/distroless/static")
+	for line := range strings.Lines(stage) {
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		var list []string
+		if strings.HasPrefix(rest, "[") {
+			if err := json.Unmarshal([]byte(rest), &list); err != nil {
+				t.Fatal(err)
+			}
+		}
+		switch word {
+		case "COPY":
+			if paths := strings.Fields(rest); len(paths) == 2 {
+				i.copies = append(i.copies, [2]string{paths[0], paths[1]})
+			}
+		case "USER":
+			i.user = rest
+		case "ENTRYPOINT":
+			i.entrypoint = list[0]
+		case "CMD":
+			i.command = list
+		}
+	}
+	if len(i.copies) == 0 || i.user != "65532:65532" || i.entrypoint == "" || len(i.command) == 0 {
+		t.Fatalf("the Dockerfile is understood as %+v", i)
+	}
+	return i
+}
+
+// unpack makes a root directory with the image's files.
+func (i image) unpack(t *testing.T, program string) string {
+	t.Helper()
+	root, err := os.MkdirTemp("", "souk-image-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	if err := os.Chmod(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	copyFile(t, program, filepath.Join(root, i.entrypoint), 0o755)
+	for _, c := range i.copies {
+		err := filepath.WalkDir(c[0], func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			copyFile(t, path, filepath.Join(root, c[1], strings.TrimPrefix(path, c[0])), 0o644)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// routerConfig puts a configuration beside the image's files, as a ConfigMap
+// does; the default's admin port may be taken here.
+func routerConfig(t *testing.T, root, admin string) string {
+	t.Helper()
+	const path = "/etc/souk/router.yaml"
+	text := fmt.Sprintf("version: \"1\"\nadmin: {listen: %q}\n", admin)
+	if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A container is the program in its root directory.
+type container struct {
+	*exec.Cmd
+	log *bytes.Buffer
+}
+
+// run starts the image's program as a container engine does by the manifests:
+// the root is read-only, the user is nobody, and no privilege can be had.
+func (i image) run(t *testing.T, root string, environment []string, args ...string) *container {
+	t.Helper()
+	script := `mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" &&
+		exec setpriv --no-new-privs chroot --userspec="$1" --groups= "$0" "${@:2}"`
+	all := append([]string{"--mount", "--", "bash", "-c", script, root, i.user, i.entrypoint}, args...)
+	c := &container{exec.CommandContext(t.Context(), "unshare", all...), new(bytes.Buffer)}
+	c.Env, c.Stdout, c.Stderr = environment, c.log, c.log
+	c.Env = append(c.Env, "PATH="+os.Getenv("PATH"))
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if c.ProcessState == nil {
+			_ = c.Process.Kill() // a test that failed
+			_ = c.Wait()
+		}
+		if t.Failed() {
+			t.Log(c.log)
+		}
+	})
+	return c
+}
+
+// serves sees that it is healthy and confined, and that it answers a request
+// that is under way when it is told to end.
+func (c *container) serves(t *testing.T, url, metrics string) {
+	t.Helper()
+	await(t, "healthy", func() bool { status, _ := get(t, url+"/healthz"); return status == http.StatusOK })
+	status := c.proc(t, "status")
+	for _, line := range []string{"Uid:\t65532\t65532\t65532\t65532\n", "Groups:\t \n", "CapEff:\t0000000000000000\n", "NoNewPrivs:\t1\n"} {
+		if !strings.Contains(status, line) {
+			t.Errorf("the process has not %q:\n%s", line, status)
+		}
+	}
+	readOnly := false
+	for line := range strings.Lines(c.proc(t, "mountinfo")) {
+		if fields := strings.Fields(line); fields[4] == "/" {
+			readOnly = strings.HasPrefix(fields[5], "ro,")
+		}
+	}
+	if !readOnly {
+		t.Error("its root can be written to")
+	}
+	body, send := io.Pipe()
+	answered := make(chan int, 1)
+	go func() { answered <- postSlowly(t.Context(), url+"/graphql", body) }()
+	if _, err := send.Write([]byte(`{"query":`)); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "a request under way", func() bool {
+		_, text := get(t, metrics+"/metrics")
+		return strings.Contains(text, "\nhttp_server_active_requests{http_request_method=\"POST\"} 1\n")
+	})
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "no more requests taken", func() bool { status, _ := get(t, url+"/readyz"); return status != http.StatusOK })
+	if _, err := send.Write([]byte(`"{__typename}"}`)); err != nil {
+		t.Fatal(err)
+	}
+	_ = send.Close() // a pipe's never fails
+	if status := <-answered; status != http.StatusOK {
+		t.Errorf("the request under way got status %d", status)
+	}
+	if err := c.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func (c *container) proc(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", c.Process.Pid, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// postSlowly sends a body as it comes and gives the answer's status, or 0.
+func postSlowly(ctx context.Context, url string, body io.Reader) int {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
+	if err != nil {
+		return 0
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0
+	}
+	defer res.Body.Close()
+	return res.StatusCode
+}
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		return 0, ""
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return 0, ""
+	}
+	return res.StatusCode, string(text)
+}
+
+// await waits for what another process brings about.
+func await(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(time.Minute)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("after a minute it is not %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// buildIn builds the program as the image does and gives its path.
+func buildIn(t *testing.T, dir string) string {
+	t.Helper()
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("there is no make to build with")
+	}
+	path := filepath.Join(t.TempDir(), "souk")
+	out, err := exec.CommandContext(t.Context(), "make", "-s", "-C", dir, "build", "VERSION=9.8.7", "OUT="+path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("building in %s: %v: %s", dir, err, out)
+	}
+	return path
+}
+
+// copySources copies the files that a build needs.
+func copySources(t *testing.T, to string) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || path == "bin" || d.Name() == "results" || d.Name() == "node_modules"):
+			return filepath.SkipDir
+		case d.Type().IsRegular():
+			copyFile(t, path, filepath.Join(to, path), 0o644)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func copyFile(t *testing.T, from, to string, mode fs.FileMode) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, text, mode); err != nil {
+		t.Fatal(err)
+	}
+}
