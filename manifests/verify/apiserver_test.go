@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,13 +29,16 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // An apiServer is a real kube-apiserver with etcd behind it, and nothing else:
 // no controller and no node.
 type apiServer struct {
-	client dynamic.Interface
-	mapper *restmapper.DeferredDiscoveryRESTMapper
+	client     dynamic.Interface
+	mapper     *restmapper.DeferredDiscoveryRESTMapper
+	kubeconfig string // the path of a file that leads to it
 }
 
 // startAPIServer builds and starts one, with Istio's types known to it.
@@ -45,11 +49,7 @@ func startAPIServer(t *testing.T) *apiServer {
 		t.Skip("etcd is not installed; on Debian it is the package etcd-server")
 	}
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "kube-apiserver")
-	build := exec.CommandContext(t.Context(), "go", "build", "-C", "apiserver", "-o", binary, "k8s.io/kubernetes/cmd/kube-apiserver")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building kube-apiserver: %v\n%s", err, out)
-	}
+	binary := buildAPIServer(t)
 	store := "http://" + freeAddress(t)
 	start(t, dir, "etcd", etcd, "--data-dir", filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
 		"--listen-client-urls", store, "--advertise-client-urls", store, "--listen-peer-urls", "http://"+freeAddress(t))
@@ -79,9 +79,41 @@ func startAPIServer(t *testing.T) *apiServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &apiServer{client: client, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(known))}
+	s := &apiServer{
+		client: client, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(known)),
+		kubeconfig: writeKubeconfig(t, dir, config),
+	}
 	s.installIstio(t)
 	return s
+}
+
+// buildAPIServer gives the path of the binary, which Go keeps in its cache.
+func buildAPIServer(t *testing.T) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", "tool", "-C", "apiserver", "-n", "kube-apiserver")
+	var log strings.Builder
+	command.Stderr = &log
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("building kube-apiserver: %v\n%s", err, log.String())
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// writeKubeconfig tells kubectl what the configuration says.
+func writeKubeconfig(t *testing.T, dir string, config *rest.Config) string {
+	t.Helper()
+	path := filepath.Join(dir, "kubeconfig")
+	err := clientcmd.WriteToFile(clientcmdapi.Config{
+		CurrentContext: "test",
+		Contexts:       map[string]*clientcmdapi.Context{"test": {Cluster: "test", AuthInfo: "admin"}},
+		Clusters:       map[string]*clientcmdapi.Cluster{"test": {Server: config.Host, InsecureSkipTLSVerify: true}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"admin": {Token: config.BearerToken}},
+	}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func freeAddress(t *testing.T) string {
@@ -161,11 +193,7 @@ func await(t *testing.T, condition func() bool, otherwise func() string) {
 // installIstio makes Istio's types known.
 func (s *apiServer) installIstio(t *testing.T) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "istio.io/istio").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(strings.TrimSpace(string(out)), "manifests/charts/base/files/crd-all.gen.yaml")
+	file := filepath.Join(istioModule(t), "manifests/charts/base/files/crd-all.gen.yaml")
 	crds, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -219,19 +247,15 @@ func (s *apiServer) apply(ctx context.Context, object *unstructured.Unstructured
 	return nil
 }
 
-// try applies everything. What others refer to is really made; the rest, and a
-// pod of each template, which pod security then judges, is only tried.
-func (s *apiServer) try(ctx context.Context, documents Documents) error {
+// try applies everything. What others refer to is really made; the rest, and
+// pods, which pod security then judges, is only tried.
+func (s *apiServer) try(ctx context.Context, documents Documents, pods []*corev1.Pod) error {
 	var failed error
 	for _, document := range documents {
 		dry := document.GetKind() != "Namespace" && document.GetKind() != "ServiceAccount"
 		if err := s.apply(ctx, document.Unstructured, dry); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", document.File, err))
 		}
-	}
-	pods, err := documents.Pods()
-	if err != nil {
-		return errors.Join(failed, err)
 	}
 	for _, pod := range pods {
 		object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(pod)
@@ -258,24 +282,88 @@ func TestAPIServerTakesEverything(t *testing.T) {
 		t.Skip("it builds kube-apiserver")
 	}
 	server := startAPIServer(t)
-	if err := server.try(t.Context(), append(istioSystem(), read(t)...)); err != nil {
+	if err := server.try(t.Context(), istioSystem(), nil); err != nil {
 		t.Fatal(err)
 	}
-	for name, change := range map[string]Change{
-		"field":            {"03", "revisionHistoryLimit:", "revisionsLimit:"},
-		"field of Istio's": {"10", "consecutive5xxErrors:", "consecutiveErrors:"},
-		"port":             {"08", "port: 9090,", "port: 90900,"},
-		"quantity":         {"02", "storage: 4Gi", "storage: 4Gigs"},
-		"selector":         {"04", "matchLabels: {app: product-service, version: v1}", "matchLabels: {app: products}"},
-		"root user":        {"05", "runAsNonRoot: true", "runAsNonRoot: false"},
-		"privilege":        {"06", "allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true"},
-		"capability":       {"12", "drop: [ALL]", "drop: [NET_RAW]"},
-		"seccomp profile":  {"08", "type: RuntimeDefault", "type: Unconfined"},
-		"kind":             {"07", "kind: HorizontalPodAutoscaler", "kind: PodAutoscaler"},
-		"mode of TLS":      {"09", "mode: STRICT", "mode: STRONG"},
+	// First, while there is nothing but Istio.
+	t.Run("kubectl", func(t *testing.T) { checkKubectl(t, server.kubeconfig) })
+	if err := server.try(t.Context(), read(t), injected(t, read(t))); err != nil {
+		t.Fatal(err)
+	}
+	for name, wrong := range map[string]fault{
+		"field":            {"03", "revisionHistoryLimit:", "revisionsLimit:", ".spec.revisionsLimit: field not declared in schema"},
+		"field of Istio's": {"10", "consecutive5xxErrors:", "consecutive5xxErrs:", ".spec.trafficPolicy.outlierDetection.consecutive5xxErrs: field not declared in schema"},
+		"port":             {"08", "port: 9090,", "port: 90900,", ".port: Invalid value: 90900: must be between 1 and 65535"},
+		"quantity":         {"02", "storage: 4Gi", "storage: 4Gigs", "quantities must match"},
+		"selector":         {"04", "matchLabels: {app: product-service, version: v1}", "matchLabels: {app: products}", "`selector` does not match template `labels`"},
+		"root user":        {"05", "runAsNonRoot: true", "runAsNonRoot: false", "runAsNonRoot != true"},
+		"privilege":        {"06", "allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true", "allowPrivilegeEscalation != false"},
+		"capability":       {"12", "drop: [ALL]", "drop: [NET_RAW]", "unrestricted capabilities"},
+		"seccomp profile":  {"08", "type: RuntimeDefault", "type: Unconfined", "seccompProfile"},
+		"kind":             {"07", "kind: HorizontalPodAutoscaler", "kind: PodAutoscaler", `no matches for kind "PodAutoscaler"`},
+		"mode of TLS":      {"09", "mode: STRICT", "mode: STRONG", `Unsupported value: "STRONG"`},
 	} {
-		if err := server.try(t.Context(), read(t, change)); err == nil {
-			t.Errorf("a wrong %s is not noticed", name)
+		changed := wrong.read(t)
+		wrong.noticed(t, name, server.try(t.Context(), changed, injected(t, changed)))
+	}
+}
+
+// checkKubectl applies the files as docs/operations.md says, in their order to
+// a cluster that has nothing of them, and then as a kustomization, which must
+// leave everything as it is.
+func checkKubectl(t *testing.T, kubeconfig string) {
+	kubectl, err := exec.LookPath("kubectl")
+	if err != nil {
+		t.Skip("kubectl is not installed; on Debian it is in the package kubernetes-client")
+	}
+	run := func(arguments ...string) (string, error) {
+		command := exec.CommandContext(t.Context(), kubectl, append([]string{"--kubeconfig", kubeconfig}, arguments...)...)
+		command.Env = append(os.Environ(), "HOME="+filepath.Dir(kubeconfig)) // where it keeps what it has discovered
+		out, err := command.CombinedOutput()
+		return string(out), err
+	}
+	for _, step := range []struct {
+		arguments []string
+		each      string // is in each line of the answer
+	}{
+		{[]string{"apply", "-f", dir}, " created"},
+		{[]string{"apply", "--dry-run=server", "-f", dir}, " (server dry run)"},
+		{[]string{"apply", "-k", dir}, "/"},
+	} {
+		out, err := run(step.arguments...)
+		if err != nil {
+			t.Fatalf("kubectl %q: %v\n%s", step.arguments, err, out)
 		}
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		if want := len(read(t)); len(lines) != want {
+			t.Errorf("kubectl %q speaks of %d objects; there are %d", step.arguments, len(lines), want)
+		}
+		for _, line := range lines {
+			if !strings.Contains(line, step.each) {
+				t.Errorf("kubectl %q says %q", step.arguments, line)
+			}
+		}
+	}
+	generations, err := run("get", "deployments,statefulsets,jobs,services,poddisruptionbudgets", "--all-namespaces", "-o",
+		`jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.generation}{"\n"}{end}`)
+	if err != nil || !strings.Contains(generations, "Deployment/api-gateway 1\n") {
+		t.Fatalf("kubectl get: %v\n%s", err, generations)
+	}
+	for line := range strings.Lines(generations) {
+		if generation := strings.Fields(line); len(generation) > 1 && generation[1] != "1" {
+			t.Errorf("%s was changed by being applied again", generation[0])
+		}
+	}
+	wrong := t.TempDir()
+	text, err := os.ReadFile(filepath.Join(dir, "03-user-service.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(wrong, "03-user-service.yaml")
+	if err := os.WriteFile(file, []byte(strings.Replace(string(text), "replicas: 2", "replica: 2", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run("apply", "--dry-run=server", "-f", wrong); err == nil || !strings.Contains(out, `unknown field "spec.replica"`) {
+		t.Errorf("kubectl takes a wrong field: %v\n%s", err, out)
 	}
 }

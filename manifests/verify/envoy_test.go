@@ -16,9 +16,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
 
+	meshconfig "istio.io/api/mesh/v1alpha1"
 	"istio.io/istio/pilot/pkg/config/kube/crd"
 	"istio.io/istio/pilot/pkg/model"
 	"istio.io/istio/pilot/test/xds"
+	meshdefaults "istio.io/istio/pkg/config/mesh"
 )
 
 // A mesh is Istio's discovery over the manifests. It answers what a proxy in
@@ -76,8 +78,20 @@ func newMesh(t testing.TB, documents Documents) *mesh {
 	for i := range parsed {
 		parsed[i].Domain = "cluster.local" // short host names are resolved in it
 	}
-	m.server = xds.NewFakeDiscoveryServer(t, xds.FakeOptions{KubernetesObjects: objects, Configs: parsed})
+	m.server = xds.NewFakeDiscoveryServer(t, xds.FakeOptions{KubernetesObjects: objects, Configs: parsed, MeshConfig: meshOptions()})
 	return m
+}
+
+// meshOptions are those that 11-observability.yaml asks for.
+func meshOptions() *meshconfig.MeshConfig {
+	options := meshdefaults.DefaultMeshConfig()
+	options.ExtensionProviders = append(options.ExtensionProviders, &meshconfig.MeshConfig_ExtensionProvider{
+		Name: "souk-traces",
+		Provider: &meshconfig.MeshConfig_ExtensionProvider_Opentelemetry{Opentelemetry: &meshconfig.MeshConfig_ExtensionProvider_OpenTelemetryTracingProvider{
+			Service: "otel-collector.istio-system.svc.cluster.local", Port: 4317,
+		}},
+	})
+	return options
 }
 
 func gatewayPod() *corev1.Pod {

@@ -1,15 +1,28 @@
 package verify
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	route "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	rbachttp "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	hcm "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	upstreams "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"istio.io/istio/pilot/pkg/features"
 	"istio.io/istio/pkg/config/analysis/analyzers"
@@ -19,36 +32,50 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Istio's analyzers, those of `istioctl analyze`, have nothing to say.
+// Istio's analyzers, those of `istioctl analyze` on a cluster with everything
+// applied, have nothing to say.
 func TestAnalyzersFindNothing(t *testing.T) {
-	if messages := analyze(t, read(t)); len(messages) > 0 {
-		t.Fatal(strings.Join(messages, "\n"))
+	if err := analyze(t, read(t)); err != nil {
+		t.Fatal(err)
 	}
-	for name, change := range map[string]Change{
-		"host":    {"10", "destination: {host: order-service,", "destination: {host: orders-service,"},
-		"gateway": {"10", "gateways: [souk-gateway]", "gateways: [gateway]"},
-		"subset":  {"10", "subset: v2", "subset: v3"},
+	for name, wrong := range map[string]fault{
+		"host":             {"10", "destination: {host: order-service,", "destination: {host: orders-service,", `host not found: "orders-service"`},
+		"port":             {"10", "destination: {host: user-service, port: {number: 8080}}", "destination: {host: user-service, port: {number: 8081}}", `host:port not found: "user-service:8081"`},
+		"gateway":          {"10", "gateways: [souk-gateway]", "gateways: [gateway]", `gateway not found: "gateway"`},
+		"subset":           {"10", "subset: v2", "subset: v3", `"product-service+v3"`},
+		"version's labels": {"10", "{name: v1, labels: {version: v1}}", "{name: v1, labels: {version: v0}}", "Subset v1 defined"},
+		"policy's pods":    {"10", "matchLabels: {app: order-service}", "matchLabels: {app: orders}", "No matching workloads"},
+		"gateway's pods":   {"09", "  selector:\n    istio: ingressgateway", "  selector:\n    istio: gateway", `"istio=gateway"`},
+		"certificate":      {"09", "credentialName: souk-tls", "credentialName: tls", `credentialName not found: "tls"`},
+		"injection":        {"01", "istio-injection: enabled", "istio-injection: disabled", "No matching workloads for this resource with the following labels: app=api-gateway"},
 	} {
-		if len(analyze(t, read(t, change))) == 0 {
-			t.Errorf("a wrong %s is not noticed", name)
-		}
+		wrong.noticed(t, name, analyze(t, wrong.read(t)))
 	}
 }
 
-func analyze(t *testing.T, documents Documents) []string {
+func analyze(t *testing.T, documents Documents) error {
 	t.Helper()
 	analyzer := local.NewIstiodAnalyzer(analyzers.AllCombined(), "ecommerce", resource.Namespace("istio-system"), nil)
 	var sources []local.ReaderSource
-	for i, document := range documents {
-		text, err := yaml.Marshal(document.Object)
+	add := func(name string, object any) {
+		text, err := yaml.Marshal(object)
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A source replaces an earlier one of the same name.
-		sources = append(sources, local.ReaderSource{Name: fmt.Sprint(document.File, "#", i), Reader: strings.NewReader(string(text))})
+		sources = append(sources, local.ReaderSource{Name: name, Reader: strings.NewReader(string(text))})
 	}
-	if err := analyzer.AddReaderKubeSource(sources); err != nil {
-		return []string{err.Error()}
+	for i, document := range documents {
+		// A source replaces an earlier one of the same name.
+		add(fmt.Sprint(document.File, "#", i), document.Object)
+	}
+	for _, object := range around(t, documents) {
+		add("cluster", object)
+		sources[len(sources)-1].Name = fmt.Sprint("cluster#", len(sources))
+	}
+	// The one that takes pods, Services and Secrets, too: analyzers that need
+	// what is not there are silently left out.
+	if err := analyzer.AddTestReaderKubeSource(sources); err != nil {
+		return err
 	}
 	if err := analyzer.AddDefaultResources(); err != nil {
 		t.Fatal(err)
@@ -57,13 +84,65 @@ func analyze(t *testing.T, documents Documents) []string {
 	defer close(stop)
 	result, err := analyzer.Analyze(stop)
 	if err != nil {
-		return []string{err.Error()}
+		return err
 	}
-	var messages []string
+	if len(result.SkippedAnalyzers) > 0 {
+		t.Fatalf("these analyzers did not run: %v", result.SkippedAnalyzers)
+	}
 	for _, m := range result.Messages {
-		messages = append(messages, m.String())
+		err = errors.Join(err, errors.New(m.String()))
 	}
-	return messages
+	return err
+}
+
+// around is what a cluster has beside the files: pods of the store, one of the
+// second version of the product service, which waits for its canary, and
+// Istio's gateway with a certificate.
+func around(t *testing.T, documents Documents) []any {
+	t.Helper()
+	var objects []any
+	pods := injected(t, documents)
+	if len(pods) == 0 { // injection is off: pods as they are
+		var err error
+		if pods, err = documents.Pods(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, pod := range pods {
+		objects = append(objects, pod)
+		if pod.Labels["app"] == "product-service" {
+			canary := pod.DeepCopy()
+			canary.Name, canary.Labels["version"] = "product-service-v2", "v2"
+			objects = append(objects, canary)
+		}
+	}
+	gateway, service := gatewayPod(), gatewayService()
+	gateway.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
+	service.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}
+	certificate, key := selfSigned(t)
+	return append(objects, gateway, service, &corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Name: "souk-tls", Namespace: "istio-system"},
+		Data:       map[string][]byte{"tls.crt": certificate, "tls.key": key},
+	})
+}
+
+func selfSigned(t *testing.T) (certificate, key []byte) {
+	t.Helper()
+	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"souk.example"}, NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour)}
+	signed, err := x509.CreateCertificate(rand.Reader, &template, &template, secret.Public(), secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})
 }
 
 // What Istio makes of the files for Envoy is what they promise; and it is not
@@ -75,39 +154,73 @@ func TestEnvoyConfiguration(t *testing.T) {
 
 	whole := newMesh(t, read(t))
 	for name, claim := range map[string]struct {
-		holds   func(*mesh) error
-		changes []Change
+		holds  func(*mesh) error
+		faults []fault
 	}{
-		"products have their time and tries": {products, []Change{
-			{"10", "timeout: 30s\n      retries: {attempts: 3,", "timeout: 20s\n      retries: {attempts: 3,"},
-			{"10", "retries: {attempts: 3,", "retries: {attempts: 2,"},
-			{"10", "perTryTimeout: 10s", "perTryTimeout: 5s"},
-			{"10", "delegate: {name: product-service,", "delegate: {name: products,"},
+		"products have their time and tries": {products, []fault{
+			{"10", "timeout: 30s\n      retries: {attempts: 3,", "timeout: 20s\n      retries: {attempts: 3,", "gateway.ecommerce.svc.cluster.local 20s 3 10s;"},
+			{"10", "retries: {attempts: 3,", "retries: {attempts: 2,", " 30s 2 10s;"},
+			{"10", "perTryTimeout: 10s", "perTryTimeout: 5s", " 30s 3 5s;"},
+			{"10", "delegate: {name: product-service,", "delegate: {name: products,", "the first route for /api/products is /api/ "},
 		}},
-		"pictures come from the product service":            {pictures, []Change{{"10", "prefix: /images/", "prefix: /pictures/"}}},
-		"streams are not cut":                               {streams, []Change{{"10", "- name: graphql\n", "- name: graphql\n      timeout: 15s\n"}}},
-		"failing inventory pods are left alone":             {ejection, []Change{{"10", "consecutive5xxErrors: 3\n", "consecutive5xxErrors: 4\n"}, {"10", "interval: 30s\n", "interval: 10s\n"}, {"10", "baseEjectionTime: 30s\n", "baseEjectionTime: 20s\n"}}},
-		"connections to the router are bounded":             {pool, []Change{{"10", "maxConnections: 100", "maxConnections: 200"}, {"10", "http1MaxPendingRequests: 50", "http1MaxPendingRequests: 60"}, {"10", "maxRequestsPerConnection: 10", "maxRequestsPerConnection: 20"}}},
-		"order and the router reach inventory, no one else": {inventory, []Change{{"10", "sa/order-service\n      to:\n        - operation: {methods: [GET, POST]", "sa/user-service\n      to:\n        - operation: {methods: [GET, POST]"}, {"10", "  name: inventory-access\n  namespace: ecommerce", "  name: inventory-access\n  namespace: default"}, {"10", "methods: [GET, POST], paths", "methods: [GET, POST, DELETE], paths"}}},
-		"nothing comes in without a certificate":            {strict, []Change{{"09", "mode: STRICT", "mode: PERMISSIVE"}}},
-		"everything is refused by default":                  {denied, []Change{{"10", "name: deny-by-default\n  namespace: ecommerce", "name: deny-by-default\n  namespace: default"}}},
-		"tokens are checked by the gateway itself":          {tokens, []Change{{"09", "issuer: souk", "issuer: other"}, {"09", "user-service.ecommerce", "order-service.ecommerce"}, {"09", "istio: ingressgateway}\n  jwtRules", "istio: egressgateway}\n  jwtRules"}}},
-		"the gateway bounds the rate":                       {rate, []Change{{"09", "tokens_per_fill: 200", "tokens_per_fill: 300"}, {"09", "context: GATEWAY", "context: SIDECAR_INBOUND"}}},
+		"pictures come from the product service": {pictures, []fault{
+			{"10", "prefix: /images/", "prefix: /pictures/", "no route is for /images/"},
+			{"10", "destination: {host: product-service, subset: v1, port: {number: 8080}}\n      timeout: 10s", "destination: {host: api-gateway, port: {number: 8080}}\n      timeout: 10s", "pictures come from outbound|8080||api-gateway"},
+		}},
+		"streams are not cut": {streams, []fault{
+			{"10", "- name: graphql\n", "- name: graphql\n      timeout: 15s\n", "/graphql ends after 15s"},
+			{"10", "tcp: {maxConnections: 100,", "tcp: {maxConnectionDuration: 60s, maxConnections: 100,", "connections to the router end after 1m0s"},
+		}},
+		"failing inventory pods are left alone": {ejection, []fault{
+			{"10", "consecutive5xxErrors: 3\n", "consecutive5xxErrors: 4\n", "4 30s 30s;"},
+			{"10", "interval: 30s\n", "interval: 10s\n", "3 10s 30s;"},
+			{"10", "baseEjectionTime: 30s\n", "baseEjectionTime: 20s\n", "3 30s 20s;"},
+		}},
+		"connections to the router are bounded": {pool, []fault{
+			{"10", "maxConnections: 100", "maxConnections: 200", "200 50 10;"},
+			{"10", "http1MaxPendingRequests: 50", "http1MaxPendingRequests: 60", "100 60 10;"},
+			{"10", "maxRequestsPerConnection: 10", "maxRequestsPerConnection: 20", "100 50 20;"},
+		}},
+		"order and the router reach inventory, no one else": {inventory, []fault{
+			{"10", "sa/order-service\n      to:\n        - operation: {methods: [GET, POST]", "sa/user-service\n      to:\n        - operation: {methods: [GET, POST]", "sa/user-service"},
+			{"10", "  name: inventory-access\n  namespace: ecommerce", "  name: inventory-access\n  namespace: default", "there is no rule inventory-access]-rule["},
+			{"10", "methods: [GET, POST], paths", "methods: [GET, POST, DELETE], paths", `"DELETE"`},
+		}},
+		"nothing comes in without a certificate": {strict, []fault{{"09", "mode: STRICT", "mode: PERMISSIVE", "asks for no certificate"}}},
+		"everything is refused by default": {denied, []fault{
+			{"10", "name: deny-by-default\n  namespace: ecommerce", "name: deny-by-default\n  namespace: default", "lets everybody in on"},
+		}},
+		"tokens are checked by the gateway itself": {tokens, []fault{
+			{"09", "issuer: souk", "issuer: other", `not checked by "issuer":"souk"`},
+			{"09", "user-service.ecommerce", "order-service.ecommerce", `not checked by "cluster":"outbound|8080||user-service`},
+			{"09", "istio: ingressgateway}\n  jwtRules", "istio: egressgateway}\n  jwtRules", "tokens are not checked"},
+		}},
+		"the gateway bounds the rate": {rate, []fault{
+			{"09", "tokens_per_fill: 200", "tokens_per_fill: 300", `"tokensPerFill":300`},
+			{"09", "max_tokens: 400", "max_tokens: 500", `"maxTokens":500`},
+			{"09", "context: GATEWAY", "context: SIDECAR_INBOUND", "the rate is not limited"},
+		}},
+		"one trace in ten goes to the collector": {sampled, []fault{
+			{"11", "randomSamplingPercentage: 10", "randomSamplingPercentage: 100", "100 of a hundred traces"},
+			{"11", "providers: [{name: souk-traces}]", "providers: [{name: traces}]", "traces go nowhere"},
+			{"11", "grpc-otlp, port: 4317, targetPort: grpc-otlp}\n    - {name: http-otlp, port: 4318, targetPort: http-otlp}\n---\napiVersion: apps", "grpc-otlp, port: 4316, targetPort: grpc-otlp}\n    - {name: http-otlp, port: 4318, targetPort: http-otlp}\n---\napiVersion: apps", "knows no outbound|4317||otel-collector"},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := claim.holds(whole); err != nil {
 				t.Fatal(err)
 			}
-			for _, change := range claim.changes {
-				if claim.holds(newMesh(t, read(t, change))) == nil {
-					t.Errorf("it still holds with %q in place of %q", change.New, change.Old)
-				}
+			for _, wrong := range claim.faults {
+				wrong.noticed(t, wrong.new, claim.holds(newMesh(t, wrong.read(t))))
 			}
 		})
 	}
 }
 
-const router = "outbound|8080||api-gateway.ecommerce.svc.cluster.local"
+const (
+	router    = "outbound|8080||api-gateway.ecommerce.svc.cluster.local"
+	collector = "outbound|4317||otel-collector.istio-system.svc.cluster.local"
+)
 
 func products(m *mesh) error {
 	for _, r := range m.gatewayRoutes() {
@@ -119,8 +232,8 @@ func products(m *mesh) error {
 			continue
 		}
 		a, retry := r.GetRoute(), r.GetRoute().GetRetryPolicy()
-		got := fmt.Sprint(prefix, " ", a.GetCluster(), " ", a.GetTimeout().AsDuration(), " ", retry.GetNumRetries().GetValue(), " ", retry.GetPerTryTimeout().AsDuration())
-		if want := "/api/products " + router + " 30s 3 10s"; got != want {
+		got := fmt.Sprint(prefix, " ", a.GetCluster(), " ", a.GetTimeout().AsDuration(), " ", retry.GetNumRetries().GetValue(), " ", retry.GetPerTryTimeout().AsDuration(), ";")
+		if want := "/api/products " + router + " 30s 3 10s;"; got != want {
 			return fmt.Errorf("the first route for /api/products is %s; want %s", got, want)
 		}
 		return nil
@@ -140,44 +253,88 @@ func pictures(m *mesh) error {
 	return errors.New("no route is for /images/")
 }
 
-// streams wants the route for /graphql to have no time limit, and the
-// connection manager to upgrade connections to WebSocket.
+// streams wants the route for /graphql to have no time limit, and each proxy on
+// the way to end nothing for being long or quiet, and to let connections become
+// WebSockets.
 func streams(m *mesh) error {
-	found := false
-	for _, r := range m.gatewayRoutes() {
-		if r.GetMatch().GetPath() == "/graphql" {
-			found = true
-			if limit := r.GetRoute().GetTimeout(); limit == nil || limit.AsDuration() != 0 {
-				return fmt.Errorf("/graphql ends after %v", limit)
-			}
-		}
-	}
-	if !found {
+	i := slices.IndexFunc(m.gatewayRoutes(), func(r *route.Route) bool { return r.GetMatch().GetPath() == "/graphql" })
+	if i < 0 {
 		return errors.New("no route is for /graphql")
 	}
+	if err := endless(m.gatewayRoutes()[i]); err != nil {
+		return fmt.Errorf("/graphql %w", err)
+	}
+	options := new(upstreams.HttpProtocolOptions)
+	for _, extension := range m.cluster(gatewayApp, "api-gateway").GetTypedExtensionProtocolOptions() {
+		if err := extension.UnmarshalTo(options); err != nil {
+			return err
+		}
+	}
+	if limit := options.GetCommonHttpProtocolOptions().GetMaxConnectionDuration(); limit != nil {
+		return fmt.Errorf("connections to the router end after %s", limit.AsDuration())
+	}
+	way, err := m.way("api-gateway", 8080)
+	if err != nil {
+		return err
+	}
+	chains := []*listener.FilterChain{way}
 	for _, l := range m.server.Listeners(m.proxy(gatewayApp)) {
-		for _, chain := range l.GetFilterChains() {
-			for _, f := range chain.GetFilters() {
-				manager := new(hcm.HttpConnectionManager)
-				if !f.GetTypedConfig().MessageIs(manager) {
-					continue
-				}
-				if err := f.GetTypedConfig().UnmarshalTo(manager); err != nil {
+		chains = append(chains, l.GetFilterChains()...)
+	}
+	for _, chain := range chains {
+		if err := passesStreams(chain); err != nil {
+			return fmt.Errorf("%s: %w", chain.GetName(), err)
+		}
+	}
+	return nil
+}
+
+func passesStreams(chain *listener.FilterChain) error {
+	for _, f := range chain.GetFilters() {
+		manager := new(hcm.HttpConnectionManager)
+		if !f.GetTypedConfig().MessageIs(manager) {
+			continue
+		}
+		if err := f.GetTypedConfig().UnmarshalTo(manager); err != nil {
+			return err
+		}
+		if idle := manager.GetStreamIdleTimeout(); idle == nil || idle.AsDuration() != 0 {
+			return fmt.Errorf("quiet streams end after %v", idle)
+		}
+		if limit := manager.GetCommonHttpProtocolOptions().GetMaxStreamDuration(); limit != nil {
+			return fmt.Errorf("streams end after %v", limit)
+		}
+		if !slices.ContainsFunc(manager.GetUpgradeConfigs(), func(u *hcm.HttpConnectionManager_UpgradeConfig) bool { return u.GetUpgradeType() == "websocket" }) {
+			return errors.New("no connection becomes a WebSocket")
+		}
+		for _, host := range manager.GetRouteConfig().GetVirtualHosts() {
+			for _, r := range host.GetRoutes() {
+				if err := endless(r); err != nil {
 					return err
-				}
-				if !slices.ContainsFunc(manager.GetUpgradeConfigs(), func(u *hcm.HttpConnectionManager_UpgradeConfig) bool { return u.GetUpgradeType() == "websocket" }) {
-					return fmt.Errorf("%s upgrades no connection to WebSocket", l.GetName())
 				}
 			}
 		}
+		return nil
+	}
+	return errors.New("it does not take HTTP")
+}
+
+// endless wants a route without limits to the time of a request.
+func endless(r *route.Route) error {
+	if limit := r.GetRoute().GetTimeout(); limit == nil || limit.AsDuration() != 0 {
+		return fmt.Errorf("ends after %s", limit.AsDuration())
+	}
+	if limit := r.GetRoute().GetMaxStreamDuration().GetMaxStreamDuration(); limit.AsDuration() != 0 {
+		return fmt.Errorf("ends after %s", limit.AsDuration())
 	}
 	return nil
 }
 
 func ejection(m *mesh) error {
 	o := m.cluster("order-service", "inventory-service").GetOutlierDetection()
-	if o.GetConsecutive_5Xx().GetValue() != 3 || o.GetInterval().AsDuration() != 30*time.Second || o.GetBaseEjectionTime().AsDuration() != 30*time.Second {
-		return fmt.Errorf("outlier detection is %v", o)
+	got := fmt.Sprint(o.GetConsecutive_5Xx().GetValue(), " ", o.GetInterval().AsDuration(), " ", o.GetBaseEjectionTime().AsDuration(), ";")
+	if want := "3 30s 30s;"; got != want {
+		return fmt.Errorf("errors, interval and time of ejection are %s want %s", got, want)
 	}
 	return nil
 }
@@ -185,11 +342,54 @@ func ejection(m *mesh) error {
 func pool(m *mesh) error {
 	c := m.cluster(gatewayApp, "api-gateway")
 	thresholds := c.GetCircuitBreakers().GetThresholds()
-	if len(thresholds) != 1 || thresholds[0].GetMaxConnections().GetValue() != 100 || thresholds[0].GetMaxPendingRequests().GetValue() != 50 {
+	if len(thresholds) != 1 {
 		return fmt.Errorf("circuit breakers are %v", thresholds)
 	}
-	if options := text(m.t, c); !strings.Contains(options, `"maxRequestsPerConnection":10`) {
-		return fmt.Errorf("requests for a connection are not bounded by 10: %s", options)
+	options := new(upstreams.HttpProtocolOptions)
+	for _, extension := range c.GetTypedExtensionProtocolOptions() {
+		if err := extension.UnmarshalTo(options); err != nil {
+			return err
+		}
+	}
+	got := fmt.Sprint(thresholds[0].GetMaxConnections().GetValue(), " ", thresholds[0].GetMaxPendingRequests().GetValue(), " ",
+		options.GetCommonHttpProtocolOptions().GetMaxRequestsPerConnection().GetValue(), ";")
+	if want := "100 50 10;"; got != want {
+		return fmt.Errorf("connections, waiting requests and requests for a connection are %s want %s", got, want)
+	}
+	return nil
+}
+
+// sampled wants each proxy that takes requests to begin a trace for one in ten
+// that are in none, and to hand it to the collector.
+func sampled(m *mesh) error {
+	for _, app := range []string{gatewayApp, "api-gateway", "order-service"} {
+		chains := m.inbound(app)
+		if app == gatewayApp {
+			chains = m.server.Listeners(m.proxy(app))[0].GetFilterChains()
+		}
+		seen := false
+		for _, chain := range chains {
+			for _, f := range chain.GetFilters() {
+				manager := new(hcm.HttpConnectionManager)
+				if !f.GetTypedConfig().MessageIs(manager) || f.GetTypedConfig().UnmarshalTo(manager) != nil {
+					continue
+				}
+				seen = true
+				tracing := manager.GetTracing()
+				if !strings.Contains(text(m.t, tracing.GetProvider()), collector) {
+					return fmt.Errorf("%s's traces go nowhere: %s", app, text(m.t, tracing))
+				}
+				if part := tracing.GetRandomSampling().GetValue(); part != 10 {
+					return fmt.Errorf("%s samples %v of a hundred traces", app, part)
+				}
+			}
+		}
+		if !seen {
+			return fmt.Errorf("%s takes no requests", app)
+		}
+		if !slices.ContainsFunc(m.server.Clusters(m.proxy(app)), func(c *cluster.Cluster) bool { return c.GetName() == collector }) {
+			return fmt.Errorf("%s knows no %s", app, collector)
+		}
 	}
 	return nil
 }

@@ -1,0 +1,242 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// allowed is every request that some pod of the store lets in, of those that
+// everybody could make: who, to which port of what, by which methods to where.
+var allowed = []string{
+	"ecommerce/api-gateway > inventory-service:8080 GET /graphql",
+	"ecommerce/api-gateway > inventory-service:8080 POST /graphql",
+	"ecommerce/api-gateway > notification-service:8080 GET /graphql",
+	"ecommerce/api-gateway > notification-service:8080 POST /graphql",
+	"ecommerce/api-gateway > order-service:8080 GET /graphql",
+	"ecommerce/api-gateway > order-service:8080 POST /graphql",
+	"ecommerce/api-gateway > product-service:8080 GET /graphql",
+	"ecommerce/api-gateway > product-service:8080 POST /graphql",
+	"ecommerce/api-gateway > redis:6379",
+	"ecommerce/api-gateway > user-service:8080 GET /.well-known/jwks.json",
+	"ecommerce/api-gateway > user-service:8080 GET /graphql",
+	"ecommerce/api-gateway > user-service:8080 POST /graphql",
+	"ecommerce/inventory-service > inventory-postgres:5432",
+	"ecommerce/inventory-service > redis:6379",
+	"ecommerce/inventory-service > user-service:8080 GET /.well-known/jwks.json",
+	"ecommerce/load-test > api-gateway:8080 *",
+	"ecommerce/notification-service > notification-postgres:5432",
+	"ecommerce/notification-service > redis:6379",
+	"ecommerce/notification-service > user-service:8080 GET /.well-known/jwks.json",
+	"ecommerce/notification-service > user-service:8080 POST /graphql",
+	"ecommerce/order-service > inventory-service:8080 GET /graphql",
+	"ecommerce/order-service > inventory-service:8080 POST /graphql",
+	"ecommerce/order-service > order-postgres:5432",
+	"ecommerce/order-service > product-service:8080 POST /graphql",
+	"ecommerce/order-service > redis:6379",
+	"ecommerce/order-service > user-service:8080 GET /.well-known/jwks.json",
+	"ecommerce/order-service > user-service:8080 POST /graphql",
+	"ecommerce/product-service > inventory-service:8080 POST /graphql",
+	"ecommerce/product-service > product-postgres:5432",
+	"ecommerce/product-service > redis:6379",
+	"ecommerce/product-service > user-service:8080 GET /.well-known/jwks.json",
+	"ecommerce/user-service > redis:6379",
+	"ecommerce/user-service > user-postgres:5432",
+	"istio-system/istio-ingressgateway-service-account > api-gateway:8080 *",
+	"istio-system/istio-ingressgateway-service-account > product-service:8080 GET /images/1.svg",
+	"istio-system/istio-ingressgateway-service-account > product-service:8080 HEAD /images/1.svg",
+	"istio-system/istio-ingressgateway-service-account > user-service:8080 GET /.well-known/jwks.json",
+}
+
+var (
+	methods = []string{"GET", "HEAD", "POST", "PUT", "DELETE"}
+	paths   = []string{"/", "/graphql", "/graphql/x", "/api/products", "/images/1.svg", "/.well-known/jwks.json", "/metrics", "/readyz", "/invalidation"}
+)
+
+// The policies let in what is needed and nothing else: every account of the
+// files, Istio's gateway and strangers try every port of every pod by every
+// method and path, and Envoy's rules decide.
+func TestOnlyWhatIsNeededIsLetIn(t *testing.T) {
+	if err := difference(letIn(t, read(t))); err != nil {
+		t.Error(err)
+	}
+	for name, wrong := range map[string]fault{
+		"principal": {"10", "sa/order-service\n      to:\n        - operation: {methods: [GET, POST]", "sa/user-service\n      to:\n        - operation: {methods: [GET, POST]", "not let in: ecommerce/order-service > inventory-service:8080 GET /graphql"},
+		"method":    {"10", "methods: [POST], paths", "methods: [POST, PUT], paths", "let in: ecommerce/product-service > inventory-service:8080 PUT /graphql"},
+		"path":      {"10", `methods: [GET, POST], paths: ["/graphql"]`, `methods: [GET, POST], paths: ["/*"]`, "let in: ecommerce/api-gateway > order-service:8080 POST /graphql/x"},
+		"port":      {"10", `operation: {ports: ["8080"]}`, `operation: {ports: ["8080", "9090"]}`, "let in: ecommerce/load-test > api-gateway:9090 *"},
+		"database":  {"10", "matchLabels: {app: user-postgres}", "matchLabels: {app: order-postgres}", "not let in: ecommerce/user-service > user-postgres:5432"},
+		"default":   {"10", "name: deny-by-default\n  namespace: ecommerce\n  labels: {app.kubernetes.io/part-of: souk}\nspec: {}", "name: deny-by-default\n  namespace: ecommerce\n  labels: {app.kubernetes.io/part-of: souk}\nspec: {rules: [{}]}", "let in: default/order-service > order-service:8080 *"},
+	} {
+		wrong.noticed(t, name, difference(letIn(t, wrong.read(t))))
+	}
+}
+
+// difference is an error unless exactly what is allowed is let in.
+func difference(got []string) error {
+	var err error
+	for _, request := range got {
+		if !slices.Contains(allowed, request) {
+			err = errors.Join(err, fmt.Errorf("let in: %s", request))
+		}
+	}
+	for _, request := range allowed {
+		if !slices.Contains(got, request) {
+			err = errors.Join(err, fmt.Errorf("not let in: %s", request))
+		}
+	}
+	return err
+}
+
+func letIn(t *testing.T, documents Documents) []string {
+	t.Helper()
+	m := newMesh(t, documents)
+	accounts := []string{"istio-system/" + ingress, "istio-system/prometheus", "ecommerce/default", "default/order-service"}
+	for _, account := range documents.OfKind("ServiceAccount") {
+		if account.GetNamespace() == "ecommerce" {
+			accounts = append(accounts, "ecommerce/"+account.GetName())
+		}
+	}
+	var found []string
+	for _, app := range append(storeApps, "load-test") {
+		for _, port := range podPorts(m.pods[app]) {
+			chain, err := m.way(app, port)
+			if err != nil {
+				continue // no Service leads there: the pod's other chains, which TestEnvoyConfiguration looks at
+			}
+			for _, account := range accounts {
+				found = append(found, tries(t, fmt.Sprintf("%s > %s:%d", account, app, port), func(method, path string) bool {
+					ok, err := allows(chain, request{account, port, method, path})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return ok
+				}, port)...)
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// tries makes all requests of one account to one port, and gives those that are
+// let in, as one if all are.
+func tries(t *testing.T, name string, let func(method, path string) bool, port uint32) []string {
+	t.Helper()
+	if port == 6379 || port == 5432 { // not HTTP
+		if let("", "") {
+			return []string{name}
+		}
+		return nil
+	}
+	var found []string
+	for _, method := range methods {
+		for _, path := range paths {
+			if let(method, path) {
+				found = append(found, name+" "+method+" "+path)
+			}
+		}
+	}
+	if len(found) == len(methods)*len(paths) {
+		return []string{name + " *"}
+	}
+	return found
+}
+
+func podPorts(pod *corev1.Pod) []uint32 {
+	var found []uint32
+	for _, c := range pod.Spec.Containers {
+		for _, p := range c.Ports {
+			found = append(found, uint32(p.ContainerPort))
+		}
+	}
+	return found
+}
+
+// What programs are configured to call they may call, by the policies of the
+// mesh and by those of the network below it.
+func TestCallsGetThrough(t *testing.T) {
+	if err := getThrough(t, read(t)); err != nil {
+		t.Fatal(err)
+	}
+	for name, wrong := range map[string]fault{
+		"service of the environment":  {"04", "http://user-service:8080", "http://order-service:8080", "product-service-0 calls order-service:8080: no policy lets"},
+		"database of the Secret":      {"06", "@order-postgres:5432", "@user-postgres:5432", "order-service-0 calls user-postgres:5432: no policy lets"},
+		"service of the supergraph":   {"08", "http://order-service:8080", "http://orders-service:8080", "there is no Service orders-service in ecommerce"},
+		"Redis of the configuration":  {"08", "redis://redis-service:6379", "redis://redis:6379", "there is no Service redis in ecommerce"},
+		"port of the collector":       {"03", "otel-collector.istio-system:4318", "otel-collector.istio-system:4319", "the Service otel-collector has no port 4319"},
+		"exporter's database":         {"03", "localhost:5432/user", "postgres://user-postgres:5432/user", "user-postgres-0 calls user-postgres:5432: no policy lets"},
+		"egress to the collector":     {"10", "- {protocol: TCP, port: 4318}", "- {protocol: UDP, port: 4318}", "calls otel-collector.istio-system:4318: no NetworkPolicy"},
+		"egress to mail":              {"10", "kubernetes.io/metadata.name: ecommerce-mail", "kubernetes.io/metadata.name: mail", "calls mail.ecommerce-mail.svc.cluster.local:25: no NetworkPolicy"},
+		"ingress from the store":      {"10", "        - podSelector: {}\n  egress:", "  egress:", "calls redis-service:6379: no NetworkPolicy lets it pass (Ingress"},
+		"ingress from the gateway":    {"10", "    - from:\n        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio-system}}", "    - from:\n        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio}}", "from istio-system: no NetworkPolicy lets it pass (Ingress"},
+		"egress to the store":         {"10", "  egress:\n    - to:\n        - podSelector: {}\n", "  egress:\n", "calls redis-service:6379: no NetworkPolicy lets it pass (Egress"},
+		"names":                       {"10", "- {protocol: UDP, port: 53}", "- {protocol: UDP, port: 54}", "names by UDP: no NetworkPolicy"},
+		"way to istiod":               {"10", "- {protocol: TCP, port: 15012}", "- {protocol: TCP, port: 15013}", "to istiod: no NetworkPolicy"},
+		"wall around the store":       {"10", "    - from:\n        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio-system}}", "    - from:\n        - namespaceSelector: {}", "can be reached at port 6379 from the namespace \"default\""},
+		"wall around what is outside": {"10", "  egress:\n    - to:\n        - podSelector: {}\n", "  egress:\n    - {}\n", "can reach port 443 of the namespace \"\""},
+	} {
+		wrong.noticed(t, name, getThrough(t, wrong.read(t)))
+	}
+}
+
+func getThrough(t *testing.T, documents Documents) error {
+	t.Helper()
+	pods, err := documents.Pods()
+	if err != nil {
+		return err
+	}
+	store := slices.DeleteFunc(pods, func(p *corev1.Pod) bool { return p.Namespace != "ecommerce" })
+	calls, err := documents.Calls(store)
+	if err != nil {
+		return err
+	}
+	if len(calls) < 20 {
+		return fmt.Errorf("the store is configured to make %d calls only", len(calls))
+	}
+	walls, err := documents.Walls()
+	if err != nil {
+		return err
+	}
+	for _, call := range calls {
+		if call.Host == "localhost" || call.Host == "127.0.0.1" {
+			continue
+		}
+		if err := reaches(documents, walls, call); err != nil {
+			return fmt.Errorf("%s calls %s:%s: %w", call.From.Name, call.Host, call.Port, err)
+		}
+	}
+	return walls.check(store)
+}
+
+// reaches wants both policies to let the call pass.
+func reaches(documents Documents, walls Walls, call Call) error {
+	name, rest, _ := strings.Cut(call.Host, ".")
+	namespace, _, _ := strings.Cut(rest, ".")
+	if namespace == "" {
+		namespace = "ecommerce"
+	}
+	if namespace == "ecommerce-mail" { // not of these files
+		return walls.Leaves(call.From, place{namespace: namespace}, call.Port)
+	}
+	target, port, err := documents.behind(namespace, name, call.Port)
+	if err != nil {
+		return err
+	}
+	to := place{namespace: namespace, labels: target.Labels}
+	if err := walls.Leaves(call.From, to, port); err != nil || namespace != "ecommerce" {
+		return err
+	}
+	if err := walls.Enters(target, place{namespace: "ecommerce", labels: call.From.Labels}, port); err != nil {
+		return err
+	}
+	want := fmt.Sprintf("ecommerce/%s > %s:%s", call.From.Spec.ServiceAccountName, target.Labels["app"], port)
+	if !slices.ContainsFunc(allowed, func(a string) bool { return a == want || strings.HasPrefix(a, want+" ") }) {
+		return fmt.Errorf("no policy lets %q in", want)
+	}
+	return nil
+}
