@@ -4,6 +4,7 @@ GO            ?= go
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME      ?= 30s
+FUZZGRAPHS    ?= 100
 BENCHTIME     ?= 1s
 BENCHCOUNT    ?= 1
 CYCLONEDX     := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
@@ -55,13 +56,12 @@ bench: ## Go benchmarks, as benchstat reads them
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(BENCHCOUNT) ./router/...
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME each
-	@for package in $$($(GO) list ./...); do \
-		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
-			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
-		done; \
+fuzz: ## every fuzz target for FUZZTIME each, then FUZZGRAPHS random graphs
+	@git grep -o '^func Fuzz[A-Za-z]*' -- '*_test.go' | sed 's/:func / /' | while read -r file target; do \
+		echo "$$file $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$(dirname $$file)" || exit 1; \
 	done
+	@test $(FUZZGRAPHS) = 0 || $(GO) test -count=1 -timeout 2h ./router/internal/oracle -oracle.graphs $(FUZZGRAPHS) -oracle.seed $$(date +%s)
 
 .PHONY: build
 build: ## bin/souk, static and reproducible

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/tools/txtar"
+
+	"souk/router/gateway/config"
 )
 
 var update = flag.Bool("update", false, "write what is got into testdata")
@@ -79,4 +81,18 @@ func (c *testCase) requests(operation []byte) []byte {
 		out = append(append(out, line...), '\n')
 	}
 	return out
+}
+
+// TestUnknownFeatures: a router does not start with a supergraph that asks for
+// what it does not know to keep it safe or to execute it.
+func TestUnknownFeatures(t *testing.T) {
+	for _, purpose := range []string{"SECURITY", "EXECUTION"} {
+		const feature = "https://example.com/guard/v0.1"
+		sdl := `schema @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) @link(url: "` + feature + `", for: ` + purpose + `) { query: Query }
+enum join__Graph { A @join__graph(name: "a", url: "http://a.invalid") }
+type Query @join__type(graph: A) { a: Int }`
+		if _, err := open(t, config.Default(), sdl); err == nil || !strings.Contains(err.Error(), feature) {
+			t.Errorf("for %s: %v", purpose, err)
+		}
+	}
 }

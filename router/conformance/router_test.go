@@ -77,14 +77,18 @@ func start(t *testing.T, archive *txtar.Archive) *testCase {
 	return c
 }
 
-func serve(t *testing.T, configuration config.Config, sdl string) string {
+func open(t *testing.T, configuration config.Config, sdl string) (*router.Router, error) {
 	t.Helper()
-	var log bytes.Buffer
-	watch, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: &log})
+	watch, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := router.New(t.Context(), configuration, router.Options{Supergraph: sdl, Telemetry: watch})
+	return router.New(t.Context(), configuration, router.Options{Supergraph: sdl, Telemetry: watch})
+}
+
+func serve(t *testing.T, configuration config.Config, sdl string) string {
+	t.Helper()
+	r, err := open(t, configuration, sdl)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,24 @@
+package config_test
+
+import (
+	"errors"
+	"testing"
+
+	"souk/router/gateway/config"
+)
+
+// FuzzParse reads any text as a configuration: what is wrong with it is said
+// with a place.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("version: \"1\"\nlisten: 127.0.0.1:${env.PORT}\nlimits: {max_depth: 7}\n"))
+	f.Add([]byte("version: \"1\"\ntraffic_shaping:\n  subgraphs:\n    a: {timeout: 2s, retry: {max_attempts: x}}\n"))
+	f.Add([]byte("version: '2'\n---\nunknown: [${env.NAME:-a}]\n"))
+	f.Add(config.Document())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, err := config.Parse(data, environment)
+		var placed *config.Error
+		if err != nil && (!errors.As(err, &placed) || placed.Line < 1 || placed.Message == "") {
+			t.Errorf("an error without a place: %#v", err)
+		}
+	})
+}
