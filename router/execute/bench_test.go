@@ -9,7 +9,7 @@ import (
 	"souk/router/execute/internal/plantext"
 )
 
-// sizes are numbers of entities; a thousand make about 100 KB.
+// sizes are numbers of entities: a hundred make about 20 KB, 100,000 about 20 MB.
 var sizes = []int{10, 100, 1_000, 10_000, 100_000}
 
 const benchPlan = `
@@ -73,12 +73,22 @@ func stage(b *testing.B, bytes func(answers [2]string) int, f func(b *testing.B,
 	for _, n := range sizes {
 		answers := benchAnswers(n, false)
 		b.Run(fmt.Sprintf("entities=%d", n), func(b *testing.B) {
-			b.SetBytes(int64(bytes(answers)))
 			b.ReportAllocs()
 			e := New(Options{Transport: replay(answers)})
 			f(b, e.start(&Request{Program: benchProgram(b)}), answers)
+			perUnit(b, n, bytes(answers))
 		})
 	}
+}
+
+// perUnit reports the time for each entity and for each byte. Both stay the
+// same from size to size where the cost grows linearly.
+func perUnit(b *testing.B, entities, bytes int) {
+	b.Helper()
+	b.SetBytes(int64(bytes))
+	each := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
+	b.ReportMetric(each/float64(entities), "ns/entity")
+	b.ReportMetric(each/float64(bytes), "ns/byte")
 }
 
 // run brings a step to its end, or up to its answer.
@@ -151,7 +161,6 @@ func BenchmarkExecute(b *testing.B) {
 		for _, n := range sizes {
 			b.Run(fmt.Sprintf("entities=%d/twice=%t", n, twice), func(b *testing.B) {
 				answers := benchAnswers(n, twice)
-				b.SetBytes(int64(len(answers[0]) + len(answers[1])))
 				b.ReportAllocs()
 				e := New(Options{Transport: replay(answers)})
 				request := &Request{Program: benchProgram(b)}
@@ -162,6 +171,7 @@ func BenchmarkExecute(b *testing.B) {
 					}
 					response.Release()
 				}
+				perUnit(b, n, len(answers[0])+len(answers[1]))
 			})
 		}
 	}
