@@ -4,6 +4,7 @@ GO            ?= go
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME      ?= 30s
+FUZZIN        ?= '*_test.go'
 FUZZGRAPHS    ?= 100
 BENCHTIME     ?= 1s
 BENCHCOUNT    ?= 1
@@ -57,7 +58,7 @@ bench: ## Go benchmarks, as benchstat reads them
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each, then FUZZGRAPHS random graphs
-	@git grep -o '^func Fuzz[A-Za-z]*' -- '*_test.go' | sed 's/:func / /' | while read -r file target; do \
+	@git grep -o '^func Fuzz[A-Za-z]*' -- $(FUZZIN) | sed 's/:func / /' | while read -r file target; do \
 		echo "$$file $$target"; \
 		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$(dirname $$file)" || exit 1; \
 	done

@@ -45,36 +45,6 @@ func TestRouterAnswersAsOneSchemaWould(t *testing.T) {
 	}
 }
 
-// FuzzRouterAnswersAsOneSchemaWould does the same with graphs, data and
-// operations by any seeds.
-func FuzzRouterAnswersAsOneSchemaWould(f *testing.F) {
-	f.Add(uint64(1), uint64(1), uint64(1), false)
-	f.Add(uint64(2), uint64(2), uint64(2), true)
-	// Composing takes much longer than answering.
-	type composed struct {
-		subgraphs map[string]string
-		sdl       string
-	}
-	known := map[uint64]composed{}
-	f.Fuzz(func(t *testing.T, graph, data, operations uint64, faults bool) {
-		graph %= 1000
-		c, ok := known[graph]
-		if !ok {
-			c.subgraphs = oracle.Split(graph)
-			c.sdl, _ = supergraphOf(t.Context(), c.subgraphs)
-			known[graph] = c
-		}
-		if c.sdl == "" {
-			t.Skip("the subgraphs do not fit together")
-		}
-		r := newRouter(t, c.sdl, oracle.Options{Seed: data, Faults: faults, Subgraphs: c.subgraphs})
-		rng := rand.New(rand.NewPCG(operations, 3))
-		for range 20 {
-			r.check(t, r.world.Generate(rng.IntN))
-		}
-	})
-}
-
 // answersAsOneSchema asks a graph's router for data with faults and without.
 func answersAsOneSchema(t *testing.T, sdl string, subgraphs map[string]string, seed uint64) {
 	t.Helper()
