@@ -250,7 +250,7 @@ func directivesOf(list ast.DirectiveList) string {
 		for _, a := range d.Arguments {
 			value := valueOf(a.Value)
 			if slices.Contains([]string{"key", "requires", "provides"}, a.Name) {
-				value = strings.Join(strings.FieldsFunc(value, func(c rune) bool { return strings.ContainsRune(" {}:,", c) }), " ")
+				value = strings.Join(strings.FieldsFunc(strings.ReplaceAll(value, "...", " ... "), func(c rune) bool { return strings.ContainsRune(" {}:,", c) }), " ")
 			}
 			arguments = append(arguments, a.Name+":"+value)
 		}

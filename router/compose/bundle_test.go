@@ -21,7 +21,7 @@ func TestBundleIsWhatTheLockFileGives(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	for _, source := range []string{"package.json", "package-lock.json", "build.mjs", "entry.js", "globals.js"} {
+	for _, source := range []string{"package.json", "package-lock.json", "build.mjs", "corrections.js", "entry.js", "globals.js"} {
 		content, err := os.ReadFile(filepath.Join("bundle", source))
 		if err != nil {
 			t.Fatal(err)

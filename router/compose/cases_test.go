@@ -284,6 +284,25 @@ var compositions = []composition{
 	{"a union member that one subgraph lacks", nil, sdls{
 		"a": `type Query { u: U } union U = A type A @key(fields: "id") { id: ID! }`,
 		"b": `type Query { v: U } union U = A | B type A @key(fields: "id") { id: ID! n: Int } type B { b: Int }`}},
+	{"a field of a union and of its member", nil, sdls{
+		"a": `type Query { best: Prize @shareable box: Box @shareable } type Box @shareable { won: Prize } type Prize @key(fields: "id") { id: ID! } union Win = Prize | Lot type Lot @key(fields: "id") { id: ID! } type Mutation { draw: Win }`,
+		"b": `type Query { best: Win @shareable box: Box @shareable } type Box @shareable { won: Win } type Prize @key(fields: "id") { id: ID! } union Win = Prize`}},
+	{"a field of an interface and of a type of it, in lists", nil, sdls{
+		"a": `type Query { c: Cage @shareable } type Cage @shareable { pets: [Dog!]! } interface Pet { name: String } type Dog implements Pet @shareable { name: String }`,
+		"b": `type Query { c: Cage @shareable } type Cage @shareable { pets: [Pet!] } interface Pet { name: String } type Dog implements Pet @shareable { name: String }`}},
+	{"a root field that is null in one", nil, sdls{
+		"a": `type Query { n: Int! @shareable }`,
+		"b": `type Query { n: Int @shareable }`}},
+	{"a root field of all that one provides for", nil, sdls{
+		"a": `type Query { t: T @shareable @provides(fields: "n") } type T @key(fields: "id") { id: ID! n: Int @external }`,
+		"b": `type Query { t: T @shareable } type T @key(fields: "id") { id: ID! n: Int @shareable }`}},
+	{"requires by fragments on interfaces", nil, sdls{
+		"a": `type Query { t: T } type T @key(fields: "id") { id: ID! of: Top } interface Top { x: Int } interface Mid implements Top { x: Int y: Int } type One implements Top & Mid @shareable { x: Int y: Int one: Int } type Two implements Top & Mid @shareable { x: Int y: Int two: Int } type Far implements Top @shareable { x: Int }`,
+		"b": `type T @key(fields: "id") { id: ID! of: Top @external sum: Int @requires(fields: "of { x ... on Mid { y ... on One { one } ... on Two { two } } }") } interface Top { x: Int } interface Mid implements Top { x: Int y: Int } type One implements Top & Mid @shareable { x: Int y: Int one: Int } type Two implements Top & Mid @shareable { x: Int y: Int two: Int }`}},
+	{"requires by a fragment on an interface what cannot be had", []string{"SATISFIABILITY_ERROR"}, sdls{
+		"a": `type Query { t: T } type T @key(fields: "id") { id: ID! of: Top } interface Top { x: Int } interface Mid implements Top { x: Int } type One implements Top & Mid @shareable { x: Int }`,
+		"b": `type T @key(fields: "id") { id: ID! of: Top @external sum: Int @requires(fields: "of { ... on Mid { y } }") } interface Top { x: Int } interface Mid implements Top { x: Int y: Int } type One implements Top & Mid { x: Int @shareable y: Int @external }`,
+		"c": `type Query { one: One } type One @shareable { x: Int y: Int }`}},
 	{"a mutation that returns an entity", nil, sdls{
 		"a": `type Query { a: Int } type Mutation { m: T } type T @key(fields: "id") { id: ID! }`,
 		"b": `type T @key(fields: "id") { id: ID! n: Int }`}},
