@@ -82,7 +82,7 @@ func respond(answer string) (*execute.SubgraphResponse, error) {
 	return resp, nil
 }
 
-func (c *canned) Subscribe(_ context.Context, r *execute.SubgraphRequest, event func(*execute.SubgraphResponse) error) error {
+func (c *canned) Subscribe(_ context.Context, _ *execute.SubgraphRequest, event func(*execute.SubgraphResponse) error) error {
 	for i := 0; ; i++ {
 		answer, ok := c.answers["event "+strconv.Itoa(i)]
 		if !ok {

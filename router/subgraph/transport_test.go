@@ -119,7 +119,7 @@ func TestSendErrors(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			_, _ = io.WriteString(w, `null}`)
 		}, execute.CodeHTTP, "answered more than 10 bytes"},
-		{"closed", 0, func(_ http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, execute.CodeHTTP, "could not be reached"},
+		{"closed", 0, func(_ http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, execute.CodeHTTP, "could not be reached"},
 		{"slow", 0, func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
@@ -214,7 +214,7 @@ func TestRetry(t *testing.T) {
 func TestRetryBudget(t *testing.T) {
 	var calls atomic.Int32
 	tr := transport(t, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 2, Interval: time.Microsecond, Budget: 0.1}}, subgraph.Hooks{},
-		func(w http.ResponseWriter, r *http.Request) {
+		func(w http.ResponseWriter, _ *http.Request) {
 			calls.Add(1)
 			answer(w, 503, "text/plain", "")
 		})

@@ -88,7 +88,8 @@ func (p *placer) contextArguments(m *move) []*contextArgument {
 				Fields: p.represent(nil, m.graph, s.at.slot, s.typ, s.typ.Possible, s.typ.Possible, s.fields),
 			}
 			on := []string{s.typ.Name}
-			if s.at.on != nil && !(source.Depth > 0 && slices.Equal(path[source.Depth-1].Types, on)) {
+			told := source.Depth > 0 && slices.Equal(path[source.Depth-1].Types, on) // by the path
+			if s.at.on != nil && !told {
 				source.On = on
 			}
 			a.sources = append(a.sources, source)
