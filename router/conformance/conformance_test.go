@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
 	"golang.org/x/tools/txtar"
 
 	"souk/router/gateway/config"
@@ -19,6 +20,13 @@ var update = flag.Bool("update", false, "write what is got into testdata")
 // federation begins the SDL of subgraphs that do not begin with a comment.
 const federation = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@authenticated", "@requiresScopes", "@policy", "@context", "@fromContext"])
 `
+
+// TestMain finds out whether routers leave anything running when they close.
+func TestMain(m *testing.M) {
+	// Clients' idle connections end when their server is gone.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
 
 func TestConformance(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")

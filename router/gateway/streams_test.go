@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// Clients' idle connections end a moment after their tests.
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(_ int) { http.DefaultTransport.(*http.Transport).CloseIdleConnections() }),
+	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
