@@ -64,6 +64,7 @@ func (p *Planner) Plan(op *operation.Operation, labels ...string) (*plan.Plan, e
 		PossibleTypes: map[string][]string{}, EnumValues: map[string][]string{},
 		InterfaceObjects: p.interfaceObjects,
 	}
+	postpone(placer.steps)
 	steps := schedule(placer.steps)
 	for i, s := range steps {
 		made := requestOf(s, op)
