@@ -173,7 +173,7 @@ func startOrders(t *testing.T, s *store, binary string) *orderProcess {
 		_ = cmd.Process.Kill() // it may have ended
 		_ = cmd.Wait()
 	})
-	eventually(t, 2*time.Minute, "the order process ready", func() bool {
+	eventually(t, readyWithin, "the order process ready", func() bool {
 		res, err := http.Get(s.URL("order") + "/readyz")
 		if err != nil {
 			return false

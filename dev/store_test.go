@@ -125,6 +125,9 @@ func (s *store) graphql(t *testing.T, query string, variables map[string]any) ma
 	return out["data"].(map[string]any)
 }
 
+// readyWithin bounds how long a process may take to start on a busy machine.
+const readyWithin = 2 * time.Minute
+
 // eventually waits for a condition that other processes bring about.
 func eventually(t *testing.T, within time.Duration, what string, condition func() bool) {
 	t.Helper()
