@@ -11,7 +11,8 @@ import (
 )
 
 func newReplay() *cobra.Command {
-	return &cobra.Command{
+	write := false
+	cmd := &cobra.Command{
 		Use:   "replay",
 		Short: "Fold every order's events anew and report where the read side differs",
 		Args:  cobra.NoArgs,
@@ -25,6 +26,10 @@ func newReplay() *cobra.Command {
 				return fmt.Errorf("opening the order service's database: %w", err)
 			}
 			defer db.Close()
+			if write {
+				_, err := subgraphs.RebuildOrders(cmd.Context(), db, cmd.OutOrStdout())
+				return err
+			}
 			differences, err := subgraphs.ReplayOrders(cmd.Context(), db, cmd.OutOrStdout())
 			if err != nil {
 				return err
@@ -35,4 +40,6 @@ func newReplay() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&write, "write", false, "make the read side what the events say")
+	return cmd
 }

@@ -72,8 +72,8 @@ func (s *System) seed(ctx context.Context) (string, error) {
 	return "products, users, stock, orders", nil
 }
 
-// ReplayOrders folds every order's events anew, writes where the projection
-// differs, and gives the number of differences.
+// ReplayOrders folds every order's events anew, reports to w where the
+// projection differs, and gives the number of differences.
 func (s *System) ReplayOrders(ctx context.Context, w io.Writer) (differences int, err error) {
 	err = s.withPool(ctx, "order", func(db *pgxpool.Pool) error {
 		differences, err = subgraphs.ReplayOrders(ctx, db, w)

@@ -96,3 +96,9 @@ func EnvironmentFrom(name string, lookup func(key string) (string, bool)) (Envir
 func ReplayOrders(ctx context.Context, orders *pgxpool.Pool, w io.Writer) (differences int, err error) {
 	return order.Replay(ctx, orders, w)
 }
+
+// RebuildOrders is ReplayOrders, and then makes the projection what the events
+// say.
+func RebuildOrders(ctx context.Context, orders *pgxpool.Pool, w io.Writer) (differences int, err error) {
+	return order.Rebuild(ctx, orders, w)
+}

@@ -60,3 +60,8 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
 	return ledger.Replay(ctx, db, w)
 }
+
+// Rebuild is Replay, and then makes the table that reads use what the events say.
+func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
+	return ledger.Rebuild(ctx, db, w)
+}

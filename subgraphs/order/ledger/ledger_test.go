@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -339,6 +340,55 @@ func TestReplay(t *testing.T) {
 	if n != 8 || rows(t, db, "orders") != 12 {
 		t.Errorf("%d differences, not 8; or the replay changed something:\n%s", n, out)
 	}
+}
+
+// A projection that is wrong, or gone, is made from the events; an order whose
+// events make no sense is left alone.
+func TestRebuild(t *testing.T) {
+	b, db := open(t)
+	for i := range 6 {
+		o := place(t, b, two)
+		if i%2 == 0 {
+			change(t, b, o.ID, ledger.Confirmed{})
+		}
+	}
+	before := shownOrders(t, db)
+	rebuild := func(want int) {
+		t.Helper()
+		if n, err := ledger.Rebuild(t.Context(), db, io.Discard); err != nil || n != want {
+			t.Errorf("%d differences, want %d; error %v", n, want, err)
+		}
+		if got := shownOrders(t, db); got != before {
+			t.Errorf("the orders were\n%s\nand are\n%s", before, got)
+		}
+	}
+	for _, damage := range []string{
+		`UPDATE orders SET status = 'REJECTED', total = 1, lines = '[]' WHERE id = 1`,
+		`DELETE FROM orders WHERE id = 3`,
+		`INSERT INTO orders SELECT 99, user_id, status, currency, total, lines, placed_at, cancelled_at, cancel_reason, rejection, version FROM orders WHERE id = 4`,
+	} {
+		if _, err := db.Exec(t.Context(), damage); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rebuild(5)
+	rebuild(0)
+	if _, err := db.Exec(t.Context(), `DELETE FROM orders`); err != nil {
+		t.Fatal(err)
+	}
+	rebuild(6)
+	if _, err := db.Exec(t.Context(), `INSERT INTO order_events VALUES (4, 7, 'OrderConfirmed', '{}', now(), 'system')`); err != nil {
+		t.Fatal(err)
+	}
+	rebuild(2)
+}
+
+func shownOrders(t *testing.T, db *pgxpool.Pool) (all string) {
+	t.Helper()
+	if err := db.QueryRow(t.Context(), `SELECT string_agg(o::text, E'\n' ORDER BY id) FROM orders o`).Scan(&all); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 func replay(t *testing.T, db *pgxpool.Pool) (string, int) {

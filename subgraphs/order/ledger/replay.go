@@ -15,9 +15,30 @@ import (
 // for each difference and one for the result. It changes nothing and may run
 // beside a live service.
 func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
+	return transact(ctx, db, w, (*replay).run)
+}
+
+// Rebuild is Replay, and then makes the table orders what the events say. An
+// order whose events make no sense stays as it is. Beside a live service, what
+// changes orders waits meanwhile.
+func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
+	return transact(ctx, db, w, func(r *replay, ctx context.Context) error {
+		// Taken before the transaction's snapshot, so that this has every event
+		// of the orders it writes.
+		if _, err := r.tx.Exec(ctx, `LOCK TABLE orders IN EXCLUSIVE MODE`); err != nil {
+			return fmt.Errorf("locking the orders: %w", err)
+		}
+		if err := r.run(ctx); err != nil {
+			return err
+		}
+		return r.write(ctx)
+	})
+}
+
+func transact(ctx context.Context, db *pgxpool.Pool, w io.Writer, do func(*replay, context.Context) error) (differences int, err error) {
 	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
 		r := replay{tx: tx, out: w}
-		if err := r.run(ctx); err != nil {
+		if err := do(&r, ctx); err != nil {
 			return err
 		}
 		differences = r.differences
@@ -145,6 +166,26 @@ func (r *replay) compare(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("comparing: %w", err)
+	}
+	return nil
+}
+
+// write makes the table orders like its shadow.
+func (r *replay) write(ctx context.Context) error {
+	_, err := r.tx.Exec(ctx, `
+		DELETE FROM orders o WHERE NOT EXISTS (SELECT FROM order_events e WHERE e.order_id = o.id)`)
+	if err != nil {
+		return fmt.Errorf("removing orders that have no events: %w", err)
+	}
+	_, err = r.tx.Exec(ctx, `
+		DELETE FROM orders o USING replayed s WHERE o.id = s.id AND to_jsonb(o) IS DISTINCT FROM to_jsonb(s)`)
+	if err != nil {
+		return fmt.Errorf("removing orders that differ: %w", err)
+	}
+	_, err = r.tx.Exec(ctx, `
+		INSERT INTO orders (`+columns+`) SELECT `+columns+` FROM replayed ON CONFLICT (id) DO NOTHING`)
+	if err != nil {
+		return fmt.Errorf("writing orders anew: %w", err)
 	}
 	return nil
 }
