@@ -1,0 +1,275 @@
+package docs_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// top is the repository's top directory, where the guide's commands run.
+const top = ".."
+
+// What the guide's commands name is there: files, objects, containers, ports,
+// and the places that patches change.
+func TestOperationsGuide(t *testing.T) {
+	text, err := os.ReadFile("operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cluster{readObjects(t, "manifests/*.yaml", "docs/experiments/*.yaml")}
+	checked := 0
+	for _, words := range kubectl(string(text)) {
+		checked++
+		if err := c.check(words); err != nil {
+			t.Errorf("kubectl %s: %v", strings.Join(words, " "), err)
+		}
+	}
+	if checked < 50 {
+		t.Errorf("only %d commands were found", checked)
+	}
+	for _, target := range regexp.MustCompile("(?m)^make ([a-z0-9-]+)|`make ([a-z0-9-]+)").FindAllStringSubmatch(string(text), -1) {
+		makefile, err := os.ReadFile(filepath.Join(top, "Makefile"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name := target[1] + target[2]; !strings.Contains(string(makefile), "\n"+name+":") {
+			t.Errorf("there is no make %s", name)
+		}
+	}
+	for _, alert := range regexp.MustCompile("`([A-Z][a-z]+[A-Z][A-Za-z]+)`").FindAllStringSubmatch(alertTable(string(text)), -1) {
+		rules, err := os.ReadFile(filepath.Join(top, "manifests/observability/rules/souk.yml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(rules), "- alert: "+alert[1]+"\n") {
+			t.Errorf("there is no alert %s", alert[1])
+		}
+	}
+	for _, test := range regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(string(text), -1) {
+		if !declared(t, test[1]) {
+			t.Errorf("there is no test %s", test[1])
+		}
+	}
+}
+
+// The check notices what is not there.
+func TestWrongCommandsAreNoticed(t *testing.T) {
+	c := cluster{readObjects(t, "manifests/*.yaml")}
+	for _, wrong := range []string{
+		"kubectl -n ecommerce scale deployment/inventory --replicas=0",
+		"kubectl -n shop scale deployment/inventory-service --replicas=0",
+		"kubectl scale deployment/inventory-service --replicas=0",
+		"kubectl -n ecommerce delete pod redis-1",
+		"kubectl -n ecommerce exec statefulset/redis -c cache -- redis-cli flushall",
+		"kubectl -n istio-system port-forward svc/grafana 3001",
+		"kubectl -n ecommerce set image deployment/product-service product=souk:2",
+		"kubectl -n ecommerce patch secret service-token --type=merge -p '{\"stringData\":{\"TOKEN\":\"new\"}}'",
+		"kubectl -n ecommerce patch virtualservice product-service-versions --type=json -p '[{\"op\":\"replace\",\"path\":\"/spec/http/0/route/2/weight\",\"value\":50}]'",
+		"kubectl apply -f manifests/13-more.yaml",
+		"for s in user billing; do\n  kubectl -n ecommerce scale deployment/$s-service --replicas=0\ndone",
+		"echo x | kubectl -n ecommerce exec -i statefulset/orders-postgres -c postgres -- psql",
+	} {
+		var err error
+		for _, words := range kubectl("```sh\n" + wrong + "\n```\n") {
+			err = errors.Join(err, c.check(words))
+		}
+		if err == nil {
+			t.Errorf("not noticed: %s", wrong)
+		}
+	}
+}
+
+func alertTable(text string) string {
+	_, table, _ := strings.Cut(text, "| alert |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var first strings.Builder // the column of names
+	for row := range strings.Lines(table) {
+		if cells := strings.Split(row, "|"); len(cells) > 1 {
+			first.WriteString(cells[1])
+		}
+	}
+	return first.String()
+}
+
+func declared(t *testing.T, test string) bool {
+	t.Helper()
+	for _, pattern := range []string{"*_test.go", "*/*_test.go", "*/*/*_test.go", "*/*/*/*_test.go"} {
+		paths, err := filepath.Glob(filepath.Join(top, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(text), "\nfunc "+test+"(") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// cluster is what the guide's commands work on.
+type cluster struct{ objects []object }
+
+// What Istio brings, and what the guide itself makes.
+var others = []string{
+	"istio-system/Service/kiali", "istio-system/Deployment/istio-ingressgateway",
+	"istio-system/Secret/souk-tls", "ecommerce/Secret/first-admin",
+}
+
+// kinds are the kinds by the names that kubectl takes for them.
+var kinds = map[string]string{
+	"deployment": "Deployment", "statefulset": "StatefulSet", "svc": "Service", "job": "Job",
+	"secret": "Secret", "virtualservice": "VirtualService", "pod": "StatefulSet",
+}
+
+// check looks up everything that a command names.
+func (c cluster) check(words []string) (err error) {
+	a := parse(words)
+	for _, path := range a.files {
+		if _, missing := os.Stat(filepath.Join(top, path)); missing != nil {
+			err = errors.Join(err, missing)
+		}
+	}
+	if a.namespace != "" && !slices.ContainsFunc(c.objects, func(o object) bool { return o.Metadata.Namespace == a.namespace }) {
+		err = errors.Join(err, fmt.Errorf("nothing is in namespace %s", a.namespace))
+	}
+	for _, named := range a.named {
+		o, found := c.find(a.namespace, named[0], named[1])
+		if !found {
+			err = errors.Join(err, fmt.Errorf("there is no %s %s in namespace %q", named[0], named[1], a.namespace))
+			continue
+		}
+		if o.Kind != "" {
+			err = errors.Join(err, a.fits(o))
+		}
+	}
+	return err
+}
+
+// find gives an object; one of the others is found without anything in it.
+func (c cluster) find(namespace, kind, name string) (object, bool) {
+	if kind == "pod" {
+		var ordinal string
+		name, ordinal, _ = cutLast(name, "-")
+		if ordinal != "0" {
+			return object{}, false
+		}
+	}
+	for _, o := range c.objects {
+		if o.Metadata.Namespace == namespace && o.Kind == kinds[kind] && o.Metadata.Name == name {
+			return o, true
+		}
+	}
+	return object{}, slices.Contains(others, namespace+"/"+kinds[kind]+"/"+name)
+}
+
+func cutLast(s, separator string) (before, after string, found bool) {
+	i := strings.LastIndex(s, separator)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(separator):], true
+}
+
+// fits says whether an object has what the command asks of it.
+func (a arguments) fits(o object) (err error) {
+	for _, container := range a.containers {
+		if !slices.Contains(o.containers(), container) {
+			err = errors.Join(err, fmt.Errorf("%s %s has no container %s", o.Kind, o.Metadata.Name, container))
+		}
+	}
+	for _, port := range a.ports {
+		if !slices.Contains(o.ports(), port) {
+			err = errors.Join(err, fmt.Errorf("%s %s has no port %d", o.Kind, o.Metadata.Name, port))
+		}
+	}
+	switch a.patchType {
+	case "json":
+		err = errors.Join(err, a.jsonPatchFits(o))
+	case "merge":
+		var patch struct{ StringData map[string]string }
+		if err := json.Unmarshal([]byte(a.patch), &patch); err != nil {
+			return err
+		}
+		for key := range patch.StringData {
+			if _, found := o.at("stringData", key); !found {
+				err = errors.Join(err, fmt.Errorf("%s %s has no key %s", o.Kind, o.Metadata.Name, key))
+			}
+		}
+	}
+	return err
+}
+
+func (a arguments) jsonPatchFits(o object) (err error) {
+	var patch []struct{ Op, Path string }
+	if err := json.Unmarshal([]byte(a.patch), &patch); err != nil {
+		return err
+	}
+	for _, p := range patch {
+		if _, found := o.at(strings.Split(strings.TrimPrefix(p.Path, "/"), "/")...); p.Op != "replace" || !found {
+			err = errors.Join(err, fmt.Errorf("%s %s has nothing to %s at %s", o.Kind, o.Metadata.Name, p.Op, p.Path))
+		}
+	}
+	return err
+}
+
+// arguments are what a kubectl command names.
+type arguments struct {
+	namespace         string
+	files, containers []string
+	named             [][2]string // kind and name
+	ports             []int
+	patchType, patch  string
+}
+
+func parse(words []string) (a arguments) {
+	verb := ""
+	for i := 0; i < len(words) && words[i] != "--"; i++ {
+		word, next := words[i], ""
+		if i+1 < len(words) {
+			next = words[i+1]
+		}
+		kind, name, slashed := strings.Cut(word, "/")
+		port, notPort := strconv.Atoi(word)
+		switch {
+		case word == "-n":
+			a.namespace, i = next, i+1
+		case word == "-f" && verb != "logs": // there it is another
+			a.files, i = append(a.files, next), i+1
+		case word == "-k":
+			a.files, i = append(a.files, next), i+1
+		case word == "-c":
+			a.containers, i = append(a.containers, next), i+1
+		case word == "-p":
+			a.patch, i = next, i+1
+		case word == "-l":
+			i++
+		case strings.HasPrefix(word, "--type="):
+			a.patchType = strings.TrimPrefix(word, "--type=")
+		case strings.HasPrefix(word, "-"):
+		case slashed && kinds[kind] != "":
+			a.named = append(a.named, [2]string{kind, name})
+		case kinds[word] != "" && verb != "create" && next != "" && !strings.HasPrefix(next, "-"):
+			a.named, i = append(a.named, [2]string{word, next}), i+1
+		case verb == "port-forward" && notPort == nil:
+			a.ports = append(a.ports, port)
+		case verb == "set" && strings.Contains(word, "=") && slices.Contains(words, "image"):
+			container, _, _ := strings.Cut(word, "=")
+			a.containers = append(a.containers, container)
+		case verb == "":
+			verb = word
+		}
+	}
+	return a
+}

@@ -1,0 +1,129 @@
+package verify
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	istiomesh "istio.io/istio/pkg/config/mesh"
+	"sigs.k8s.io/yaml"
+)
+
+const guide = "../../docs"
+
+// Each experiment of docs/operations.md, applied over the manifests, is good
+// and does what the guide says.
+func TestExperiments(t *testing.T) {
+	for file, want := range map[string]struct{ service, says string }{
+		"canary.yaml": {"product-service", "weightedClusters:{clusters:[{name:outbound|8080|v1|product-service.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|v2|product-service.ecommerce.svc.cluster.local,weight:10}]}"},
+		"delay.yaml":  {"inventory-service", "delay:{fixedDelay:3s,percentage:{numerator:500000,denominator:MILLION}}"},
+		"abort.yaml":  {"inventory-service", "abort:{httpStatus:503,percentage:{numerator:330000,denominator:MILLION}}"},
+	} {
+		text, err := os.ReadFile(filepath.Join(guide, "experiments", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed, err := decode(file, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := read(t)
+		documents := plain.with(changed)
+		if err := documents.CheckReferences(); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		if err := analyze(t, documents); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		if got := newMesh(t, documents).routesTo(want.service); !strings.Contains(got, want.says) {
+			t.Errorf("%s: the routes to %s do not say %s:\n%s", file, want.service, want.says, got)
+		}
+		if got := newMesh(t, plain).routesTo(want.service); strings.Contains(got, want.says) {
+			t.Errorf("%s: the routes to %s say so without it", file, want.service)
+		}
+	}
+}
+
+// with gives the documents with those of the same names replaced.
+func (d Documents) with(changed Documents) Documents {
+	var all Documents
+	for _, document := range d {
+		if !changed.Has(document.GetKind(), document.GetNamespace(), document.GetName()) {
+			all = append(all, document)
+		}
+	}
+	return append(all, changed...)
+}
+
+// routesTo is what the router's proxy does with requests for a service, as
+// text without quotes and spaces.
+func (m *mesh) routesTo(service string) string {
+	var all strings.Builder
+	for _, configuration := range m.server.Routes(m.proxy("api-gateway")) {
+		for _, host := range configuration.GetVirtualHosts() {
+			if strings.HasPrefix(host.GetName(), service+".") {
+				all.WriteString(text(m.t, host))
+			}
+		}
+	}
+	return strings.NewReplacer(`"`, "", " ", "").Replace(all.String()) // protojson varies its spaces
+}
+
+// The canary is the product service but for its version and image.
+func TestCanaryIsTheService(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(guide, "experiments", "canary.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := strings.NewReplacer("name: product-service-v2", "name: product-service", "version: v2", "version: v1", "souk:1.1.0", "souk:1.0.0", "replicas: 1", "replicas: 2")
+	canary, err := decode("canary.yaml", []byte(same.Replace(string(text))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := canary.OfKind("Deployment")[0]
+	for _, want := range read(t).OfKind("Deployment") {
+		if want.GetName() == got.GetName() && !reflect.DeepEqual(got.Object, want.Object) {
+			t.Errorf("docs/experiments/canary.yaml is not like the Deployment in manifests/%s", want.File)
+		}
+	}
+}
+
+// The mesh that the guide installs is the one these tests assume.
+func TestGuideInstallsTheMesh(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(guide, "istio.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var operator struct {
+		Spec struct {
+			MeshConfig map[string]any
+			Components map[string]struct{ Enabled bool }
+			Values     struct {
+				Pilot struct{ Env map[string]string }
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &operator); err != nil {
+		t.Fatal(err)
+	}
+	options, err := yaml.Marshal(operator.Spec.MeshConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := istiomesh.ApplyMeshConfigDefaults(string(options))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := meshOptions(); !proto.Equal(got, want) {
+		t.Errorf("the mesh's options are\n%v\nand should be\n%v", got, want)
+	}
+	if !operator.Spec.Components["cni"].Enabled {
+		t.Error("the CNI plugin is not installed")
+	}
+	if operator.Spec.Values.Pilot.Env["PILOT_JWT_ENABLE_REMOTE_JWKS"] != "envoy" {
+		t.Error("the gateway's proxy does not fetch the keys")
+	}
+}
