@@ -14,7 +14,7 @@ import (
 )
 
 // program finds a program by an environment variable, on PATH, or where
-// `make jaeger` puts it, and skips the test if it cannot be had.
+// `make verify` puts it, and skips the test if it cannot be had.
 func program(t *testing.T, variable, name, how string) string {
 	t.Helper()
 	if path := os.Getenv(variable); path != "" {
@@ -24,7 +24,7 @@ func program(t *testing.T, variable, name, how string) string {
 		return path
 	}
 	if cache, err := os.UserCacheDir(); err == nil {
-		if path := filepath.Join(cache, "souk", name); exec.Command(path, "version").Run() == nil {
+		if path, err := exec.LookPath(filepath.Join(cache, "souk", name)); err == nil {
 			return path
 		}
 	}

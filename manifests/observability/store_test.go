@@ -21,18 +21,20 @@ import (
 	"souk/subgraphs"
 )
 
-// The store is watched by a real Jaeger and a real Prometheus with the rules of
-// the manifests, and used a little.
+// The store is watched by a real OpenTelemetry Collector, with the configuration
+// of the manifests, that hands traces to a real Jaeger, and by a real Prometheus
+// with the rules of the manifests; and used a little.
 func TestStoreIsWatched(t *testing.T) {
 	jaeger := program(t, "JAEGER", "jaeger", "make jaeger")
+	collector := program(t, "COLLECTOR", "otel-collector", "make collector")
 	prometheus := program(t, "PROMETHEUS", "prometheus", "install Debian's package prometheus")
-	otlp, traces := freeAddress(t), freeAddress(t)
+	stored, traces := freeAddress(t), freeAddress(t)
 	t.Setenv("SPAN_STORAGE_TYPE", "memory")
-	run(t, jaeger, "--collector.otlp.enabled=true", "--collector.otlp.http.host-port="+otlp, "--query.http-server.host-port="+traces,
-		"--collector.otlp.grpc.host-port="+freeAddress(t), "--query.grpc-server.host-port="+freeAddress(t), "--admin.http.host-port="+freeAddress(t),
+	run(t, jaeger, "--collector.otlp.enabled=true", "--collector.otlp.grpc.host-port="+stored, "--query.http-server.host-port="+traces,
+		"--collector.otlp.http.host-port="+freeAddress(t), "--query.grpc-server.host-port="+freeAddress(t), "--admin.http.host-port="+freeAddress(t),
 		"--collector.grpc-server.host-port="+freeAddress(t), "--collector.http-server.host-port="+freeAddress(t))
 	eventually(t, 30*time.Second, "Jaeger answers", func() bool { return get(t.Context(), "http://"+traces+"/api/services", new(any)) })
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+otlp)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+collect(t, collector, stored))
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
 	store, err := dev.Start(t.Context(), dev.Options{Listen: "127.0.0.1:" + strconv.Itoa(20_000+rand.N(10_000)), AuthMode: "tutorial"})
 	if err != nil {
@@ -50,6 +52,18 @@ func TestStoreIsWatched(t *testing.T) {
 	t.Run("who calls whom", func(t *testing.T) { checkDependencies(t, traces) })
 	t.Run("rules have values", func(t *testing.T) { checkRules(t, metrics, store) })
 	t.Run("queries parse and name metrics that are there", func(t *testing.T) { checkQueries(t, metrics) })
+}
+
+// collect starts the collector in front of what stores traces, and gives the
+// address it takes them at. Only addresses differ from those in the cluster.
+func collect(t *testing.T, collector, stored string) (address string) {
+	t.Helper()
+	address, health := freeAddress(t), freeAddress(t)
+	run(t, collector, "--config=config/collector.yaml", "--set=exporters.otlp_grpc/jaeger.endpoint="+stored,
+		"--set=receivers.otlp.protocols.http.endpoint="+address, "--set=receivers.otlp.protocols.grpc.endpoint="+freeAddress(t),
+		"--set=extensions.health_check.endpoint="+health)
+	eventually(t, 30*time.Second, "the collector answers", func() bool { return get(t.Context(), "http://"+health, new(any)) })
+	return address
 }
 
 // order makes a user and a product and orders it, the order in a trace whose

@@ -1,0 +1,133 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/config"
+	_ "github.com/prometheus/prometheus/discovery/kubernetes" // its part of the configuration
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/relabel"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Prometheus's own code reads its configuration, and finds with it every pod of
+// the store, once, where the agent of the pod's proxy serves metrics.
+func TestPrometheusFindsEveryPod(t *testing.T) {
+	if err := scraped(t, read(t)); err != nil {
+		t.Fatal(err)
+	}
+	for name, wrong := range map[string]fault{
+		"key":          {"11", "scrape_interval: 15s", "scrape_intervals: 15s", "field scrape_intervals not found"},
+		"discovery":    {"11", "- role: pod", "- role: pods", "unknown Kubernetes SD role"},
+		"port's name":  {"11", "regex: http-envoy-prom", "regex: http-envoy", "has 0 targets"},
+		"address":      {"11", "$1:15020", "$1:15021", "instead of"},
+		"app":          {"11", "__meta_kubernetes_pod_label_app]", "__meta_kubernetes_pod_label_name]", "is said to be"},
+		"metrics path": {"11", "metrics_path: /stats/prometheus", "metrics_path: /metrics", "/metrics instead of"},
+		"files":        {"11", "rule_files: [/etc/prometheus-rules/*.yml]", "rule_files: [/etc/prometheus/rules/*.yml]", "no rules are mounted"},
+	} {
+		wrong.noticed(t, name, scraped(t, wrong.read(t)))
+	}
+}
+
+func scraped(t *testing.T, documents Documents) error {
+	t.Helper()
+	texts := documents.values("ConfigMap", "istio-system", "prometheus", "prometheus.yml")
+	if len(texts) != 1 {
+		return errors.New("Prometheus has no configuration")
+	}
+	c, err := config.Load(texts[0], slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	for _, pod := range injected(t, documents) {
+		if pod.Labels["app"] == "load-test" {
+			continue
+		}
+		if err := foundOnce(c, pod); err != nil {
+			return fmt.Errorf("pod %s: %w", pod.Name, err)
+		}
+	}
+	return rulesAreMounted(documents, c)
+}
+
+// foundOnce wants one target of one job for a pod.
+func foundOnce(c *config.Config, pod *corev1.Pod) error {
+	var found []labels.Labels
+	for _, job := range c.ScrapeConfigs {
+		if job.JobName != "pods" {
+			continue
+		}
+		for _, target := range discovered(pod) {
+			target.Set("__metrics_path__", job.MetricsPath)
+			if relabel.ProcessBuilder(target, job.RelabelConfigs...) {
+				found = append(found, target.Labels())
+			}
+		}
+	}
+	if len(found) != 1 {
+		return fmt.Errorf("it has %d targets", len(found))
+	}
+	got := found[0].Get("__address__") + found[0].Get("__metrics_path__")
+	if want := pod.Status.PodIP + ":15020/stats/prometheus"; got != want {
+		return fmt.Errorf("it is scraped at %s instead of %s", got, want)
+	}
+	if app, version := found[0].Get("app"), found[0].Get("version"); app != pod.Labels["app"] || version != pod.Labels["version"] {
+		return fmt.Errorf("it is said to be %q of %q", version, app)
+	}
+	return nil
+}
+
+// discovered are the targets that Prometheus's discovery gives for a pod: one
+// for each port.
+func discovered(pod *corev1.Pod) []*labels.Builder {
+	var targets []*labels.Builder
+	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		for _, port := range container.Ports {
+			target := labels.NewBuilder(labels.EmptyLabels())
+			target.Set("__address__", pod.Status.PodIP+":"+strconv.Itoa(int(port.ContainerPort)))
+			target.Set("__meta_kubernetes_namespace", pod.Namespace)
+			target.Set("__meta_kubernetes_pod_name", pod.Name)
+			target.Set("__meta_kubernetes_pod_ip", pod.Status.PodIP)
+			target.Set("__meta_kubernetes_pod_phase", string(corev1.PodRunning))
+			target.Set("__meta_kubernetes_pod_container_name", container.Name)
+			target.Set("__meta_kubernetes_pod_container_port_name", port.Name)
+			for name, value := range pod.Labels {
+				target.Set("__meta_kubernetes_pod_label_"+sanitized(name), value)
+			}
+			for name, value := range pod.Annotations {
+				target.Set("__meta_kubernetes_pod_annotation_"+sanitized(name), value)
+			}
+			targets = append(targets, target)
+		}
+	}
+	return targets
+}
+
+func sanitized(name string) string {
+	return strings.NewReplacer(".", "_", "/", "_", "-", "_").Replace(name)
+}
+
+// rulesAreMounted wants the rules to be where the configuration looks for them.
+func rulesAreMounted(documents Documents, c *config.Config) error {
+	pods, err := documents.Pods()
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods {
+		if pod.Labels["app"] != "prometheus" {
+			continue
+		}
+		for _, mount := range pod.Spec.Containers[0].VolumeMounts {
+			if mount.Name == "rules" && slices.Contains(c.RuleFiles, mount.MountPath+"/*.yml") && len(documents.values("ConfigMap", pod.Namespace, "prometheus-rules", "souk.yml")) == 1 {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("no rules are mounted where %q are looked for", c.RuleFiles)
+}
