@@ -49,7 +49,7 @@ func startAPIServer(t *testing.T) *apiServer {
 		t.Skip("etcd is not installed; on Debian it is the package etcd-server")
 	}
 	dir := t.TempDir()
-	binary := buildAPIServer(t)
+	binary := kubernetes(t, "kube-apiserver")
 	store := "http://" + freeAddress(t)
 	start(t, dir, "etcd", etcd, "--data-dir", filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
 		"--listen-client-urls", store, "--advertise-client-urls", store, "--listen-peer-urls", "http://"+freeAddress(t))
@@ -87,15 +87,16 @@ func startAPIServer(t *testing.T) *apiServer {
 	return s
 }
 
-// buildAPIServer gives the path of the binary, which Go keeps in its cache.
-func buildAPIServer(t *testing.T) string {
+// kubernetes gives the path of one of its programs, which Go builds and keeps in
+// its cache.
+func kubernetes(t *testing.T, name string) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "go", "tool", "-C", "apiserver", "-n", "kube-apiserver")
+	command := exec.CommandContext(t.Context(), "go", "tool", "-C", "apiserver", "-n", name)
 	var log strings.Builder
 	command.Stderr = &log
 	out, err := command.Output()
 	if err != nil {
-		t.Fatalf("building kube-apiserver: %v\n%s", err, log.String())
+		t.Fatalf("building %s: %v\n%s", name, err, log.String())
 	}
 	return strings.TrimSpace(string(out))
 }
@@ -312,10 +313,7 @@ func TestAPIServerTakesEverything(t *testing.T) {
 // a cluster that has nothing of them, and then as a kustomization, which must
 // leave everything as it is.
 func checkKubectl(t *testing.T, kubeconfig string) {
-	kubectl, err := exec.LookPath("kubectl")
-	if err != nil {
-		t.Skip("kubectl is not installed; on Debian it is in the package kubernetes-client")
-	}
+	kubectl := kubernetes(t, "kubectl")
 	run := func(arguments ...string) (string, error) {
 		command := exec.CommandContext(t.Context(), kubectl, append([]string{"--kubeconfig", kubeconfig}, arguments...)...)
 		command.Env = append(os.Environ(), "HOME="+filepath.Dir(kubeconfig)) // where it keeps what it has discovered
