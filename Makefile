@@ -25,8 +25,9 @@ run: ## start the whole store on this machine: http://localhost:8080
 	@$(GO) run . dev
 
 .PHONY: test
-test: check ## run every test
+test: check ## run every test but those of verify that take long to build
 	$(GO) test -timeout 20m ./...
+	$(GO) test -C manifests/verify -timeout 20m -count=1 -short ./...
 
 .PHONY: race
 race: ## run every test under the race detector
@@ -42,6 +43,8 @@ check: ## formatting, vet, and that the generated files are current
 lint: check ## the linters
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(GOLANGCI_LINT) run ./...
+	cd manifests/verify && $(GO) vet ./... && $(GO) run $(GOLANGCI_LINT) run ./...
+	cd manifests/observability/collector && $(GO) vet ./...
 
 .PHONY: generate
 generate: ## write the generated code anew: gqlgen, genqlient, the supergraph
@@ -89,16 +92,22 @@ chaos: ## load while every part is killed in turn, and an audit after it
 k6: ## build k6, for the tests of its scripts; it says where it is
 	@$(GO) run ./loadtest/run -k6
 
-JAEGER_DIR := $${XDG_CACHE_HOME:-$$HOME/.cache}/souk
+# Where programs are put that the tests of manifests/ run.
+PROGRAMS := $${XDG_CACHE_HOME:-$$HOME/.cache}/souk
 
 .PHONY: jaeger
 jaeger: ## build Jaeger, for verify
-	@test -x $(JAEGER_DIR)/jaeger || { echo 'building Jaeger once; this takes minutes' && \
+	@test -x $(PROGRAMS)/jaeger || { echo 'building Jaeger once; this takes minutes' && \
 		dir=$$($(GO) mod download -json github.com/jaegertracing/jaeger@v1.76.0 | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
-		mkdir -p $(JAEGER_DIR) && $(GO) build -C "$$dir" -o $(JAEGER_DIR)/jaeger ./cmd/all-in-one; }
+		mkdir -p $(PROGRAMS) && $(GO) build -C "$$dir" -o $(PROGRAMS)/jaeger ./cmd/all-in-one; }
+
+.PHONY: collector
+collector: ## build an OpenTelemetry Collector, for verify
+	@mkdir -p $(PROGRAMS) && $(GO) build -C manifests/observability/collector -o $(PROGRAMS)/otel-collector .
 
 .PHONY: verify
-verify: jaeger ## what runs on a cluster, by the real programs: manifests, rules, dashboards, traces
+verify: jaeger collector ## what runs on a cluster, by the real programs: manifests, rules, dashboards, traces
 	promtool check rules manifests/observability/rules/souk.yml
 	promtool test rules manifests/observability/rules/souk_test.yml
 	$(GO) test -count=1 ./manifests/...
+	$(GO) test -C manifests/verify -timeout 40m -count=1 ./...
