@@ -290,6 +290,21 @@ var compositions = []composition{
 	{"a field of an interface and of a type of it, in lists", nil, sdls{
 		"a": `type Query { c: Cage @shareable } type Cage @shareable { pets: [Dog!]! } interface Pet { name: String } type Dog implements Pet @shareable { name: String }`,
 		"b": `type Query { c: Cage @shareable } type Cage @shareable { pets: [Pet!] } interface Pet { name: String } type Dog implements Pet @shareable { name: String }`}},
+	{"a field of an interface that another implements", nil, sdls{
+		"a": `type Query { z: Zoo @shareable } type Zoo @shareable { of: Pet } interface Pet { name: String } interface Beast { name: String } type Dog implements Pet & Beast @shareable { name: String }`,
+		"b": `type Query { z: Zoo @shareable } type Zoo @shareable { of: Beast } interface Beast { name: String } interface Pet implements Beast { name: String } type Dog implements Pet & Beast @shareable { name: String }`}},
+	{"a field of a list, and not, of a union and its member", []string{"FIELD_TYPE_MISMATCH"}, sdls{
+		"a": `type Query { z: Zoo @shareable } type Zoo @shareable { of: [Dog] } type Dog @shareable { name: String } union Pet = Dog`,
+		"b": `type Query { z: Zoo @shareable } type Zoo @shareable { of: Pet } type Dog @shareable { name: String } union Pet = Dog`}},
+	{"an interface's field of a union and of its member", nil, sdls{
+		"a": `type Query { i: I @shareable } interface I { won: Prize } type T implements I @shareable { won: Prize } type Prize @key(fields: "id") { id: ID! } union Win = Prize`,
+		"b": `type Query { i: I @shareable } interface I { won: Win } type T implements I @shareable { won: Win } type Prize @key(fields: "id") { id: ID! } union Win = Prize | Lot type Lot { x: Int }`}},
+	{"an interface's field that is null in one", nil, sdls{
+		"a": `type Query { i: I @shareable } interface I { n: Int! } type T implements I @shareable { n: Int! }`,
+		"b": `type Query { i: I @shareable } interface I { n: Int } type T implements I @shareable { n: Int }`}},
+	{"an interface object that requires", nil, sdls{
+		"a": `type Query { i: I } interface I @key(fields: "id") { id: ID! n: Int } type X implements I @key(fields: "id") { id: ID! n: Int }`,
+		"b": `type I @key(fields: "id") @interfaceObject { id: ID! n: Int @external twice: Int @requires(fields: "n") }`}},
 	{"a root field that is null in one", nil, sdls{
 		"a": `type Query { n: Int! @shareable }`,
 		"b": `type Query { n: Int @shareable }`}},

@@ -10,8 +10,18 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 // Where the library's code is changed: each text is replaced where it stands
 // once in the file. What the functions are for stands in corrections.js.
 const changes = {
+  'supergraph/state.js': {
+    'composeSupergraphState() {': '$& corrections.widen(state);',
+  },
+  'rules/fields-of-the-same-type-rule.js': {
+    'export function FieldsOfTheSameTypeRule(context) {': 'export function FieldsOfTheSameTypeRule(context, state) {',
+    'if (typeNameToPossibleTypeNames.size === 1) {': 'if (corrections.widest(fieldState, state)) return; if (false) {',
+  },
+  'composition/interface-type.js': {
+    'field.byGraph.size !== interfaceType.byGraph.size': '$& || corrections.differs(field)',
+    'type: meta.type === field.type ? undefined : meta.type': 'type: corrections.typesDiffer(field) ? meta.type : undefined',
+  },
   'composition/object-type.js': {
-    'composeSupergraphState(objectType, _graphs, { supergraphState }) {': '$& corrections.widen(objectType, supergraphState);',
     // Fields of Query have their types and what they provide told in all subgraphs, too.
     'graphs.size > 1 && !isDefinedEverywhere': 'graphs.size > 1 && (!isDefinedEverywhere || differencesBetweenGraphs.type || differencesBetweenGraphs.provides)',
     'provides: differencesBetweenGraphs.provides': 'type: hasDifferentOutputType ? meta.type : undefined, $&',

@@ -3,8 +3,10 @@
 
 const named = (type) => type.replace(/[![\]]/g, '');
 
-// covers tells whether values of one named type can be all that values of another can.
+// covers tells whether values of one type can be all that values of another can.
 function covers(wide, narrow, state) {
+  if (narrow.endsWith('!')) return covers(wide.replace(/!$/, ''), narrow.slice(0, -1), state);
+  if (wide.startsWith('[') && narrow.startsWith('[')) return covers(wide.slice(1, -1), narrow.slice(1, -1), state);
   return (
     wide === narrow ||
     state.unionTypes.get(wide)?.members.has(narrow) ||
@@ -13,15 +15,29 @@ function covers(wide, narrow, state) {
   );
 }
 
-// widen gives the fields of a type that are of different types in different
-// subgraphs the one of these types that covers the others: the abstract one, of
-// which the others are members.
-export function widen(type, state) {
-  for (const field of type.fields.values()) {
-    const all = [...field.byGraph.values()].filter((meta) => !meta.external).map((meta) => named(meta.type));
-    const widest = all.find((wide) => all.every((narrow) => covers(wide, narrow, state)));
-    if (widest) field.type = field.type.replace(named(field.type), widest);
+// widest gives, of the different types that a field has in different subgraphs,
+// the one that covers the others: an abstract type, of which they are members.
+export function widest(field, state) {
+  const types = [...field.byGraph.values()].filter((meta) => !meta.external).map((meta) => meta.type);
+  if (new Set(types.map(named)).size < 2) return undefined;
+  return types.find((wide) => types.every((narrow) => covers(wide, narrow, state)));
+}
+
+// widen gives fields of objects and interfaces their widest types.
+export function widen(state) {
+  for (const type of [...state.objectTypes.values(), ...state.interfaceTypes.values()]) {
+    for (const field of type.fields.values()) field.type = widest(field, state) ?? field.type;
   }
+}
+
+// typesDiffer tells whether a field is not of the same type in all subgraphs that
+// have it, differs whether there is anything to say of one of them.
+export function typesDiffer(field) {
+  return [...field.byGraph.values()].some((meta) => meta.type !== field.type);
+}
+
+export function differs(field) {
+  return typesDiffer(field) || [...field.byGraph.values()].some((meta) => meta.override || meta.provides || meta.requires || meta.external);
 }
 
 // narrow gives what a selection selects on values that are of one object type.
