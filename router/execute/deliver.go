@@ -50,12 +50,17 @@ type delivery struct {
 
 // An instance is a part as it applies to one object of the answer.
 type instance struct {
-	part   *part
+	part *part
+	// outer is the one it stands in; nil if none is around it that adds
+	// anything to the answer.
+	outer  *instance
 	id     string // empty until the client is told of it
 	path   []pathElement
-	object uint32
-	sel    *selection
-	typ    typeID
+	object value
+	// in is the field that has the object; nil for the root.
+	in  *field
+	sel *selection
+	typ typeID
 	// failed says that null went up to the object.
 	failed bool
 	errors []responseError
@@ -83,16 +88,30 @@ func (d *delivery) cut(mark int, path []pathElement) {
 	}
 }
 
-// start notes the parts that begin at an object.
-func (d *delivery) start(path []pathElement, object uint32, sel *selection, typ typeID) {
+// start notes the parts that begin at an object: those that have fields for its
+// type, or any where only a later step will tell the type.
+func (d *delivery) start(path []pathElement, object value, in *field, sel *selection, typ typeID) {
+	unknown := in != nil && !in.possible.has(typ)
 	for _, p := range sel.starts {
 		for i := range sel.fields {
-			if f := &sel.fields[i]; f.parts.has(p.id) && f.has(typ) {
-				d.instances = append(d.instances, &instance{part: p, path: slices.Clone(path), object: object, sel: sel, typ: typ})
+			if f := &sel.fields[i]; f.parts.has(p.id) && (unknown || f.has(typ)) {
+				d.instances = append(d.instances, &instance{part: p, outer: d.outer(p, path), path: slices.Clone(path), object: object, in: in, sel: sel, typ: typ})
 				break
 			}
 		}
 	}
+}
+
+// outer finds the instance that one of a part stands in.
+func (d *delivery) outer(p *part, path []pathElement) *instance {
+	for q := p.parent; q != nil; q = q.parent {
+		for _, i := range slices.Backward(d.instances) {
+			if i.part == q && hasPath(path, i.path) {
+				return i
+			}
+		}
+	}
+	return nil
 }
 
 // next emits what can be emitted, and gives false when nothing is left to do.
@@ -149,7 +168,7 @@ func (d *delivery) first() error {
 	w.out = buffer.B
 	w.out = append(w.out, `{"data":`...)
 	start := len(w.out)
-	d.start(nil, 0, d.program.projection, d.program.rootType)
+	d.start(nil, value{kind: objectKind}, nil, d.program.projection, d.program.rootType)
 	null := !w.object(0, d.program.projection, d.program.rootType)
 	if null {
 		w.out = append(w.out[:start], "null"...)
@@ -200,7 +219,7 @@ func (d *delivery) takeErrors(of func(*responseError) bool) []responseError {
 func (d *delivery) appendPending(b []byte, done []*instance) []byte {
 	start := len(b)
 	for _, i := range d.instances {
-		if i.id != "" || i.part.parent != nil && !d.within(i, done) {
+		if i.id != "" || i.outer != nil && (i.outer.failed || !slices.Contains(done, i.outer)) {
 			continue
 		}
 		i.id = strconv.Itoa(d.ids)
@@ -222,13 +241,6 @@ func (d *delivery) appendPending(b []byte, done []*instance) []byte {
 	return b
 }
 
-// within says whether an instance stands in one of those done.
-func (d *delivery) within(i *instance, done []*instance) bool {
-	return slices.ContainsFunc(done, func(outer *instance) bool {
-		return outer.part == i.part.parent && !outer.failed && hasPath(i.path, outer.path)
-	})
-}
-
 // hasPath says whether a path begins with another.
 func hasPath(path, prefix []pathElement) bool {
 	return len(path) >= len(prefix) && slices.Equal(path[:len(prefix)], prefix)
@@ -239,10 +251,16 @@ func (d *delivery) deliver(p *part) []*instance {
 	var done []*instance
 	for _, i := range slices.Clone(d.instances) {
 		// One in a part that is delivered only now is told of and done at once.
-		if i.part != p || i.failed || p.parent != nil && i.id == "" && !d.within(i, d.completed()) {
+		if i.part != p || i.failed || i.outer != nil && i.id == "" && (i.outer.failed || !d.delivered[i.outer.part.id]) {
 			continue
 		}
-		d.collect(i, i.object, i.sel, i.typ, slices.Clone(i.path))
+		typ, ok := i.typ, true
+		if i.in != nil {
+			typ, ok = d.writer.typeOf(i.object, i.in)
+		}
+		if ok {
+			d.collect(i, i.object.a, i.sel, typ, slices.Clone(i.path))
+		}
 		done = append(done, i)
 	}
 	if len(done) == 0 {
@@ -258,17 +276,6 @@ func (d *delivery) deliver(p *part) []*instance {
 		to.errors = append(to.errors, e)
 	}
 	return done
-}
-
-// completed are the instances that are done.
-func (d *delivery) completed() []*instance {
-	var list []*instance
-	for _, i := range d.instances {
-		if d.delivered[i.part.id] {
-			list = append(list, i)
-		}
-	}
-	return list
 }
 
 // collect writes what a part adds to an object, and to those below it that

@@ -295,19 +295,30 @@ func (r *run) places(path []segment, want func(object uint32) bool) []place {
 // clientPath translates storage keys to response keys, as far as the client
 // has asked for what is there.
 func (r *run) clientPath(stored []pathElement) []pathElement {
-	var path []pathElement
-	sel := r.program.projection
-	for _, element := range stored {
-		if element.key != "" {
-			f := sel.byStore(element.key)
-			if f == nil {
-				break
-			}
-			element.key, sel = f.key, f.sel
-		}
-		path = append(path, element)
+	return r.program.projection.clientPath(stored)
+}
+
+// clientPath gives the longest translation: what is selected of a field may be
+// different for each type of object, and types may not be known yet.
+func (s *selection) clientPath(stored []pathElement) []pathElement {
+	if len(stored) == 0 {
+		return nil
 	}
-	return path
+	if stored[0].key == "" {
+		return append([]pathElement{stored[0]}, s.clientPath(stored[1:])...)
+	}
+	if s == nil {
+		return nil
+	}
+	var longest []pathElement
+	for i := range s.fields {
+		if f := &s.fields[i]; f.source == storedSource && f.store == stored[0].key && len(longest) < len(stored) {
+			if path := f.sel.clientPath(stored[1:]); len(path) >= len(longest) {
+				longest = append([]pathElement{{key: f.key}}, path...)
+			}
+		}
+	}
+	return longest
 }
 
 // clientPlace is the client's path to what a step is for, up to the first

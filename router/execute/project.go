@@ -131,7 +131,7 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 			return w.bad(v, f, f.nonNull[level], sel, typ)
 		}
 		if w.delivery != nil {
-			w.delivery.start(w.path, v.a, f.sel, of)
+			w.delivery.start(w.path, v, f, f.sel, of)
 		}
 		ok = w.object(v.a, f.sel, of)
 	default:

@@ -21,6 +21,7 @@ func (d *Document) specialise(vars Variables, deferring bool) *Operation {
 		RootType:   root.Name,
 		Selections: s.selections(root, []ast.SelectionSet{d.source.SelectionSet}),
 	}
+	number(op.Selections, 0)
 	for _, v := range d.source.VariableDefinitions {
 		if s.used[v.Variable] {
 			def := VariableDefinition{Name: v.Variable, Type: v.Type.String()}
@@ -38,7 +39,24 @@ type specialiser struct {
 	vars      Variables
 	deferring bool
 	used      map[string]bool
-	defers    int
+}
+
+// number counts the uses of @defer that are left, in their order, outer ones
+// before those inside.
+func number(selections []Selection, last int) int {
+	for _, sel := range selections {
+		switch sel := sel.(type) {
+		case *Field:
+			last = number(sel.Selections, last)
+		case *InlineFragment:
+			if sel.Defer != nil {
+				last++
+				sel.Defer.ID = last
+			}
+			last = number(sel.Selections, last)
+		}
+	}
+	return last
 }
 
 // A scope collects the selections on the objects of one type.
@@ -155,8 +173,7 @@ func (s *specialiser) fragment(sc *scope, condition string, directives ast.Direc
 	}
 	applies := s.schema.applies(sc.parent, condition)
 	if s.deferred(directives) {
-		s.defers++
-		f := &InlineFragment{Defer: &Defer{ID: s.defers, Label: label(directives)}}
+		f := &InlineFragment{Defer: &Defer{Label: label(directives)}}
 		inner := newScope(sc.parent, sc.spread)
 		if !applies {
 			f.TypeCondition = condition

@@ -28,7 +28,7 @@ func (o Operation) Values() map[string]any {
 // number from 0 to below its argument. Most, not all, operations are valid:
 // fields of one name on different types may not merge.
 func (w *World) Generate(draw func(n int) int) Operation {
-	g := &generator{schema: w.api, draw: draw, variables: map[string]any{}}
+	g := &generator{schema: w.api, draw: draw, variables: map[string]any{}, defers: draw(4) == 0}
 	root, keyword := w.api.Query, "query"
 	if w.api.Mutation != nil && draw(8) == 0 {
 		root, keyword = w.api.Mutation, "mutation"
@@ -52,6 +52,8 @@ type generator struct {
 	variables map[string]any
 	fragments []string
 	size      int
+	// defers says that the operation may use @defer.
+	defers bool
 }
 
 const (
@@ -217,9 +219,23 @@ func (g *generator) fragment(t *ast.Definition, depth int) string {
 	}
 	body := g.selection(on, depth+1)
 	if g.draw(3) > 0 {
-		return "... on " + on.Name + g.condition() + " " + body
+		return "... on " + on.Name + g.condition() + g.deferral() + " " + body
 	}
 	name := fmt.Sprintf("F%d", len(g.fragments))
 	g.fragments = append(g.fragments, fmt.Sprintf("\nfragment %s on %s %s", name, on.Name, body))
-	return "..." + name + g.condition()
+	return "..." + name + g.condition() + g.deferral()
+}
+
+// deferral is sometimes @defer, in one operation of a few.
+func (g *generator) deferral() string {
+	if !g.defers || g.draw(3) > 0 {
+		return ""
+	}
+	if g.draw(4) > 0 {
+		return " @defer"
+	}
+	name := fmt.Sprintf("v%d", len(g.declared))
+	g.declared = append(g.declared, "$"+name+": Boolean!")
+	g.variables[name] = g.draw(2) == 0
+	return fmt.Sprintf(" @defer(if: $%s)", name)
 }

@@ -156,7 +156,17 @@ func (r *router) check(t *testing.T, op oracle.Operation) bool {
 		t.Errorf("no program: %v\n%s\n%s", err, op.Query, explain(p))
 		return false
 	}
-	response := r.executor.Execute(t.Context(), &execute.Request{Program: program, Variables: variables, Internals: true})
+	request := &execute.Request{Program: program, Variables: variables, Internals: true}
+	if len(p.Deferred) > 0 {
+		got := r.deliver(t, request)
+		if got.is(t, want.Data) && sameErrors(got.errors, want) {
+			return true
+		}
+		t.Errorf("operation %s\nvariables %s\n\n%s\ngot  %v\nwant %s\nerrors, got  %s\nerrors, want %v",
+			op.Query, op.Variables, explain(p), got.data, want.Data, got.errors, want.Errors)
+		return false
+	}
+	response := r.executor.Execute(t.Context(), request)
 	defer response.Release()
 	var got struct {
 		Data   json.RawMessage     `json:"data"`

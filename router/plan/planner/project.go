@@ -181,7 +181,9 @@ func deferred(list []*plan.Deferred, outer int, path []string, selections []oper
 		case *operation.Field:
 			list = deferred(list, outer, append(path[:len(path):len(path)], sel.Alias), sel.Selections)
 		case *operation.InlineFragment:
-			if sel.Defer != nil {
+			// A field that some types are denied stands there for each of them.
+			known := func(d *plan.Deferred) bool { return d.ID == sel.Defer.ID }
+			if sel.Defer != nil && !slices.ContainsFunc(list, known) {
 				list = append(list, &plan.Deferred{ID: sel.Defer.ID, Parent: outer, Label: sel.Defer.Label, Path: path})
 			}
 			list = deferred(list, partOf(sel, outer), path, sel.Selections)

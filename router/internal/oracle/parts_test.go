@@ -1,0 +1,130 @@
+package oracle_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"souk/router/execute"
+	"souk/router/internal/oracle"
+)
+
+// parts puts together what is delivered in parts, by the draft of incremental
+// delivery.
+type parts struct {
+	data    any
+	errors  []oracle.FieldError
+	pending map[string][]any
+}
+
+// deliver gives the answer to a request that defers.
+func (r *router) deliver(t *testing.T, request *execute.Request) *parts {
+	t.Helper()
+	p := &parts{pending: map[string][]any{}}
+	more := true
+	err := r.executor.Deliver(t.Context(), request, func(response *execute.Response) error {
+		defer response.Release()
+		if !more {
+			return fmt.Errorf("more after the end: %s", response.Body)
+		}
+		more = response.More
+		if err := p.receive(response.Body); err != nil {
+			return fmt.Errorf("%w: %s", err, response.Body)
+		}
+		return nil
+	})
+	if err == nil && (more || len(p.pending) > 0) {
+		err = fmt.Errorf("%v did not come", p.pending)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	return p
+}
+
+func (p *parts) receive(body []byte) error {
+	var response struct {
+		Data    any
+		Errors  []oracle.FieldError
+		Pending []struct {
+			ID   string
+			Path []any
+		}
+		Incremental []struct {
+			ID      string
+			SubPath []any
+			Data    map[string]any
+			Errors  []oracle.FieldError
+		}
+		Completed []struct {
+			ID     string
+			Errors []oracle.FieldError
+		}
+	}
+	if err := decode(body, &response); err != nil {
+		return err
+	}
+	if p.data == nil {
+		p.data = response.Data
+	}
+	p.errors = append(p.errors, response.Errors...)
+	for _, pending := range response.Pending {
+		p.pending[pending.ID] = pending.Path
+	}
+	for _, i := range response.Incremental {
+		path, ok := p.pending[i.ID]
+		if !ok {
+			return fmt.Errorf("data for %s, which is not pending", i.ID)
+		}
+		into, ok := at(p.data, append(path[:len(path):len(path)], i.SubPath...)).(map[string]any)
+		if !ok {
+			return fmt.Errorf("data for %v %v, where there is no object", path, i.SubPath)
+		}
+		for key, value := range i.Data {
+			if _, twice := into[key]; twice {
+				return fmt.Errorf("%s comes twice", key)
+			}
+			into[key] = value
+		}
+		p.errors = append(p.errors, i.Errors...)
+	}
+	for _, done := range response.Completed {
+		p.errors = append(p.errors, done.Errors...)
+		delete(p.pending, done.ID)
+	}
+	return nil
+}
+
+// at follows a path of keys and indices.
+func at(value any, path []any) any {
+	for _, element := range path {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[element.(string)]
+		case []any:
+			index, _ := element.(json.Number).Int64()
+			value = v[index]
+		}
+	}
+	return value
+}
+
+// is says whether what came in parts is the same as a whole answer, but for
+// the order of fields.
+func (p *parts) is(t *testing.T, whole []byte) bool {
+	t.Helper()
+	var want any
+	if err := decode(whole, &want); err != nil {
+		t.Fatal(err)
+	}
+	return reflect.DeepEqual(p.data, want)
+}
+
+// decode keeps numbers as they are written.
+func decode(text []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return d.Decode(into)
+}
