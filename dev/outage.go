@@ -1,9 +1,12 @@
 package dev
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // StopPostgres ends the system's own Postgres as a crash would. The services
-// go on without it.
+// go on without it. Only with Options.Dir does it keep all that it committed.
 func (s *System) StopPostgres() error { return s.postgres.Crash() }
 
 // StartPostgres starts it again, with its data, where it was.
@@ -13,10 +16,15 @@ func (s *System) StartPostgres(ctx context.Context) error { return s.postgres.Re
 func (s *System) StopRedis() error { return s.redis.stop() }
 
 // StartRedis starts an empty one where it was.
-func (s *System) StartRedis(context.Context) (err error) {
+func (s *System) StartRedis(context.Context) error {
 	if s.redis.own == nil {
 		return nil // somebody else's, who starts it
 	}
-	s.redis, err = runRedis(s.redis.own.Addr())
-	return err
+	// A closed one does not know its address any more.
+	restarted, err := runRedis(strings.TrimPrefix(s.redis.url, "redis://"))
+	if err != nil {
+		return err
+	}
+	s.redis = restarted
+	return nil
 }

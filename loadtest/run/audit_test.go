@@ -31,6 +31,7 @@ func TestAuditNotices(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.close)
+	a.hasty = true
 	var accepted []acceptedOrder
 	for i := range 6 {
 		accepted = append(accepted, buy(t, store, fmt.Sprintf("buyer%d", i), int64(i+1)))

@@ -21,6 +21,7 @@ type trial struct {
 	results string    // where figures and logs are written
 	auth    string    // as in dev.Options; tutorial when empty
 	out     io.Writer // is told the figures
+	hasty   bool      // as in auditor
 
 	dir   string // the store's data
 	log   *os.File
@@ -111,6 +112,7 @@ func (t *trial) underChaos(ctx context.Context, parts []string, duration string)
 		return err
 	}
 	defer auditor.close()
+	auditor.hasty = t.hasty
 	before, err := readCache(ctx, t.store)
 	if err != nil {
 		return err

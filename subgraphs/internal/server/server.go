@@ -92,7 +92,6 @@ func report(ctx context.Context, env *Environment) (stop func(), err error) {
 	if env.Logger == nil {
 		env.Logger = env.Telemetry.Logger
 	}
-	env.Logger = env.Logger.With("service", env.Name)
 	return stop, nil
 }
 

@@ -108,7 +108,7 @@ func (d *Desk) recover(ctx context.Context, o ledger.Order) error {
 func (d *Desk) Release(ctx context.Context) error {
 	for {
 		if d.Inventory.Ready() != nil {
-			return nil // it is known to be away, and each release stays due
+			return nil //nolint:nilerr // it is known to be away, and each release stays due
 		}
 		if more, err := d.release(ctx, nil); err != nil || !more {
 			return err
