@@ -331,7 +331,7 @@ func (s *splitter) placeRequires() {
 		name := "req_" + f.name + "_" + g
 		t.add(name, fmt.Sprintf("%s: String @requires(fields: %q)", name, set))
 		fields = append(fields, ownedField{entity: f.entity, graph: g, name: name, fieldType: "String"})
-		if strings.HasPrefix(f.arguments, "(n: Int =") && s.chance(60) { // the same, with another argument
+		if strings.HasPrefix(f.arguments, "(n: Int =") && !strings.Contains(set, "{") && s.chance(60) { // the same, with another argument
 			name := "also_" + f.name + "_" + g
 			t.add(name, fmt.Sprintf("%s: String @requires(fields: %q)", name, fmt.Sprintf("%s(n: %d)", f.name, 4+s.rng.IntN(4))))
 		}

@@ -107,10 +107,12 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*entry {
 	var merged []selectedOn
 	for _, o := range possible {
 		merged = merged[:0]
+		def := o.Field(selected[0].field.Name)
+		leaf := def == nil || !def.Named.Composite()
 		for _, s := range selected {
 			switch {
 			case len(s.types) < len(possible) && !has(s.types, o):
-			case len(merged) > 0 && len(s.field.Selections) == 0: // a leaf is had once
+			case leaf && len(merged) > 0: // it is had once
 				merged[0].part = min(merged[0].part, s.part)
 			default:
 				merged = append(merged, s)
