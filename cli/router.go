@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,6 +71,10 @@ func (f routerFlags) settings() (config.Config, error) {
 }
 
 func runRouter(ctx context.Context, f routerFlags, version string) error {
+	loaded, err := f.fingerprint()
+	if err != nil {
+		return fmt.Errorf("reading the configuration: %w", err)
+	}
 	c, err := f.settings()
 	if err != nil {
 		return err
@@ -84,9 +89,14 @@ func runRouter(ctx context.Context, f routerFlags, version string) error {
 	if f.routes != "" {
 		routes = os.DirFS(f.routes)
 	}
-	r, err := router.New(ctx, c, router.Options{Routes: routes, Telemetry: tel, Version: version})
+	r, err := router.NewLive(ctx, c, router.Options{Routes: routes, Telemetry: tel, Version: version})
 	if err != nil {
 		return err
+	}
+	if c.Supergraph.HotReload {
+		var following sync.WaitGroup
+		following.Go(func() { f.follow(ctx, r, loaded, c.Supergraph.PollInterval, tel.Logger) })
+		defer following.Wait()
 	}
 	err = errors.Join(r.Serve(ctx), r.Close())
 	limit, cancel := context.WithTimeout(context.Background(), 5*time.Second)

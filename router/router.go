@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -50,7 +51,11 @@ type Router struct {
 // New makes a router and loads its supergraph. The context bounds nothing but
 // the start; Close ends what runs beside requests.
 func New(ctx context.Context, c config.Config, o Options) (*Router, error) {
-	r := &Router{config: c, options: o, metrics: routertelemetry.New(o.Telemetry.Registry)}
+	return newRouter(ctx, c, o, routertelemetry.New(o.Telemetry.Registry))
+}
+
+func newRouter(ctx context.Context, c config.Config, o Options, m *routertelemetry.Metrics) (*Router, error) {
+	r := &Router{config: c, options: o, metrics: m}
 	if err := r.build(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -133,31 +138,35 @@ func (r *Router) adminHandler() http.Handler {
 // Serve answers requests on the configured addresses until ctx ends, then
 // gives those under way the time they are granted.
 func (r *Router) Serve(ctx context.Context) error {
-	public, err := listen(ctx, r.config.Listen, "--listen or `listen`")
+	return serve(ctx, r.config, r.options.Telemetry.Logger, r.public, r.admin, r.drain)
+}
+
+func serve(ctx context.Context, c config.Config, logger *slog.Logger, publicHandler, adminHandler http.Handler, drain func([]*http.Server) error) error {
+	public, err := listen(ctx, c.Listen, "--listen or `listen`")
 	if err != nil {
 		return err
 	}
-	servers := []*http.Server{{Handler: r.public, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}}
+	servers := []*http.Server{{Handler: publicHandler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}}
 	listeners := []net.Listener{public}
-	if r.config.Admin.Listen != "" {
-		admin, err := listen(ctx, r.config.Admin.Listen, "`admin.listen`")
+	if c.Admin.Listen != "" {
+		admin, err := listen(ctx, c.Admin.Listen, "`admin.listen`")
 		if err != nil {
 			return errors.Join(err, public.Close())
 		}
-		servers = append(servers, &http.Server{Handler: r.admin, ReadHeaderTimeout: 10 * time.Second})
+		servers = append(servers, &http.Server{Handler: adminHandler, ReadHeaderTimeout: 10 * time.Second})
 		listeners = append(listeners, admin)
 	}
 	ended := make(chan error, len(servers))
 	for i, server := range servers {
 		go func() { ended <- server.Serve(listeners[i]) }()
 	}
-	r.options.Telemetry.Logger.InfoContext(ctx, "the router listens", "address", public.Addr().String())
+	logger.InfoContext(ctx, "the router listens", "address", public.Addr().String())
 	select {
 	case err = <-ended:
 		err = fmt.Errorf("serving: %w", err)
 	case <-ctx.Done():
 	}
-	return errors.Join(err, r.drain(servers))
+	return errors.Join(err, drain(servers))
 }
 
 // drain lets requests end, the public ones first: the admin port tells that

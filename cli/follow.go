@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"souk/router"
+)
+
+// follow brings the router to its configuration file and its REST routes
+// whenever their contents change; the gateway itself follows the supergraph.
+// Contents are looked at, and not what is written when, since Kubernetes
+// replaces files by moving links.
+func (f routerFlags) follow(ctx context.Context, r *router.Live, seen [sha256.Size]byte, every time.Duration, logger *slog.Logger) {
+	ticker := time.NewTicker(max(every, 10*time.Millisecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now, err := f.fingerprint()
+		if err != nil || now == seen {
+			continue // what cannot be read for a moment is no configuration
+		}
+		seen = now
+		c, err := f.settings()
+		if err == nil {
+			err = r.Reconfigure(ctx, c)
+		}
+		if err != nil {
+			logger.ErrorContext(ctx, "the new configuration is refused; the one in use stays", "error", err)
+			continue
+		}
+		logger.InfoContext(ctx, "configuration loaded")
+	}
+}
+
+// fingerprint is a hash of what is followed.
+func (f routerFlags) fingerprint() ([sha256.Size]byte, error) {
+	files := []string{f.config}
+	if f.routes != "" {
+		routes, err := filepath.Glob(filepath.Join(f.routes, "*.graphql"))
+		if err != nil {
+			return [sha256.Size]byte{}, err
+		}
+		files = append(files, routes...)
+	}
+	hash := sha256.New()
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil && !(file == "" && errors.Is(err, fs.ErrNotExist)) {
+			return [sha256.Size]byte{}, err
+		}
+		sum := sha256.Sum256(text)
+		hash.Write([]byte(file))
+		hash.Write(sum[:])
+	}
+	return [sha256.Size]byte(hash.Sum(nil)), nil
+}

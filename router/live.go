@@ -1,0 +1,108 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+
+	"souk/router/gateway/config"
+	routertelemetry "souk/router/telemetry"
+)
+
+// A Live is a router whose configuration may change while it serves. It is safe
+// for use by many goroutines.
+type Live struct {
+	options Options
+	metrics *routertelemetry.Metrics
+
+	changing sync.Mutex // one change after the other
+	ended    bool
+	mu       sync.RWMutex
+	current  *inUse
+	leaving  sync.WaitGroup // routers that still answer requests they had begun
+}
+
+// inUse is a router and the requests it answers.
+type inUse struct {
+	*Router
+	requests sync.WaitGroup
+}
+
+// NewLive makes one with its first configuration.
+func NewLive(ctx context.Context, c config.Config, o Options) (*Live, error) {
+	l := &Live{options: o, metrics: routertelemetry.New(o.Telemetry.Registry)}
+	r, err := newRouter(ctx, c, o, l.metrics)
+	if err != nil {
+		return nil, err
+	}
+	l.current = &inUse{Router: r}
+	return l, nil
+}
+
+// Reconfigure puts a router of another configuration in the place of the current
+// one, which ends its subscriptions, for clients to begin them anew, and answers
+// the requests it has begun. On an error the current one stays.
+func (l *Live) Reconfigure(ctx context.Context, c config.Config) error {
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	if l.ended {
+		return errors.New("the router is about to stop")
+	}
+	// Nobody else changes it.
+	if old := l.current.config; c.Listen != old.Listen || c.Admin.Listen != old.Admin.Listen {
+		return errors.New("the addresses to listen on cannot change without a restart")
+	}
+	next, err := newRouter(ctx, c, l.options, l.metrics)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	old := l.current
+	l.current = &inUse{Router: next}
+	l.mu.Unlock()
+	old.gateway.Drain()
+	l.leaving.Go(func() {
+		old.requests.Wait()
+		if err := old.Close(); err != nil {
+			l.options.Telemetry.Logger.Error("letting go of the former configuration", "error", err)
+		}
+	})
+	return nil
+}
+
+// Serve answers requests on the configured addresses until ctx ends, then
+// gives those under way the time they are granted.
+func (l *Live) Serve(ctx context.Context) error {
+	l.mu.RLock()
+	c := l.current.config // of which the addresses never change
+	l.mu.RUnlock()
+	return serve(ctx, c, l.options.Telemetry.Logger, l.Handler(), l.handler((*Router).Admin), func(servers []*http.Server) error {
+		l.changing.Lock()
+		defer l.changing.Unlock()
+		l.ended = true
+		return l.current.drain(servers)
+	})
+}
+
+// Handler serves everything on the public port.
+func (l *Live) Handler() http.Handler { return l.handler((*Router).Handler) }
+
+// handler hands each request to the router that is current when it comes.
+func (l *Live) handler(of func(*Router) http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		l.mu.RLock()
+		r := l.current
+		r.requests.Add(1)
+		l.mu.RUnlock()
+		defer r.requests.Done()
+		of(r.Router).ServeHTTP(w, req)
+	})
+}
+
+// Close waits for routers that are not current any more and ends the one that
+// is.
+func (l *Live) Close() error {
+	l.leaving.Wait()
+	return l.current.Close()
+}
