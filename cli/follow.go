@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -45,7 +43,10 @@ func (f routerFlags) follow(ctx context.Context, r *router.Live, seen [sha256.Si
 
 // fingerprint is a hash of what is followed.
 func (f routerFlags) fingerprint() ([sha256.Size]byte, error) {
-	files := []string{f.config}
+	var files []string
+	if f.config != "" {
+		files = append(files, f.config)
+	}
 	if f.routes != "" {
 		routes, err := filepath.Glob(filepath.Join(f.routes, "*.graphql"))
 		if err != nil {
@@ -56,7 +57,7 @@ func (f routerFlags) fingerprint() ([sha256.Size]byte, error) {
 	hash := sha256.New()
 	for _, file := range files {
 		text, err := os.ReadFile(file)
-		if err != nil && !(file == "" && errors.Is(err, fs.ErrNotExist)) {
+		if err != nil {
 			return [sha256.Size]byte{}, err
 		}
 		sum := sha256.Sum256(text)
