@@ -16,6 +16,8 @@ type walker struct {
 	// part is the part of the answer that is walked through: 0, or the ID of
 	// a @defer.
 	part int
+	// around are the parts that it stands in.
+	around []int
 	// left is how many more moves may be looked at.
 	left int
 	// entering are the keys and requirements being looked at, further out,
@@ -53,6 +55,8 @@ type stand struct {
 	// deferred says that the moves were made for an earlier part of the
 	// answer than what is selected here. That part shall not wait for more.
 	deferred bool
+	// part is the part of the answer that it was made for.
+	part int
 	// common, unless nil, are the only members of a union that may be
 	// selected.
 	common   []*supergraph.Type
@@ -61,10 +65,13 @@ type stand struct {
 	named    bool
 }
 
-// stand completes a stand: where an earlier part of the answer selects at the
-// same spot, what it enters there can be gone on from.
+// stand completes a stand: where a part of the answer that this one stands in
+// selects at the same spot, what it enters there can be gone on from. Parts
+// beside this one may come later.
 func (w *walker) stand(s *stand) *stand {
+	s.part = w.part
 	switch {
+	case s.deferred && s.at.first != nil && s.at.first.part != w.part && !slices.Contains(w.around, s.at.first.part):
 	case s.deferred && s.at.first != nil:
 		s.moves = append(s.moves[:len(s.moves):len(s.moves)], s.at.first.entered...)
 	case s.at.first == nil && len(w.entering) == 0:
@@ -192,7 +199,8 @@ func (w *walker) forAllTypes(s *stand, f *operation.Field) error {
 
 func (w *walker) selectFragment(s *stand, f *operation.InlineFragment) ([]*goal, error) {
 	if f.Defer != nil {
-		defer func(outer int) { w.part = outer }(w.part)
+		defer func(outer int, around []int) { w.part, w.around = outer, around }(w.part, w.around)
+		w.around = append(w.around[:len(w.around):len(w.around)], w.part)
 		w.part = f.Defer.ID
 		s = &stand{at: s.at, typ: s.typ, above: s.above, moves: append(s.moves[:len(s.moves):len(s.moves)], s.entered...), deferred: true, common: s.common}
 	}
