@@ -30,10 +30,34 @@ var unseen = []string{
 	"souk_router_supergraph_loads_total", "souk_event_stream_lag", "souk_event_retries_waiting",
 }
 
-// queries are all expressions of dashboards and rules, and the names that rules
-// record.
+// documented are the queries in the guides, a line each.
+func documented(t *testing.T) (expressions []string) {
+	t.Helper()
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range strings.Split(string(text), "```promql\n")[1:] {
+			block, _, _ = strings.Cut(block, "```")
+			expressions = append(expressions, strings.Split(strings.TrimSpace(block), "\n")...)
+		}
+	}
+	if len(expressions) == 0 {
+		t.Error("no guide has a query")
+	}
+	return expressions
+}
+
+// queries are all expressions of dashboards, rules and guides, and the names
+// that rules record.
 func queries(t *testing.T) (expressions, recorded []string) {
 	t.Helper()
+	expressions = documented(t)
 	files, err := filepath.Glob("dashboards/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatal("there are no dashboards", err)

@@ -32,13 +32,9 @@ func (d Documents) Calls(pods []*corev1.Pod) ([]Call, error) {
 	for _, pod := range pods {
 		for _, text := range d.configuration(pod) {
 			for _, found := range address.FindAllString(text, -1) {
-				u, err := url.Parse(found)
+				call, err := parseCall(pod, found)
 				if err != nil {
-					return nil, fmt.Errorf("pod %s: %w", pod.Name, err)
-				}
-				call := Call{From: pod, Host: u.Hostname(), Port: u.Port()}
-				if call.Port == "" {
-					call.Port = ports[u.Scheme]
+					return nil, err
 				}
 				if !slices.Contains(calls, call) {
 					calls = append(calls, call)
@@ -47,6 +43,18 @@ func (d Documents) Calls(pods []*corev1.Pod) ([]Call, error) {
 		}
 	}
 	return calls, nil
+}
+
+func parseCall(from *corev1.Pod, to string) (Call, error) {
+	u, err := url.Parse(to)
+	if err != nil {
+		return Call{}, fmt.Errorf("pod %s: %w", from.Name, err)
+	}
+	call := Call{From: from, Host: u.Hostname(), Port: u.Port()}
+	if call.Port == "" {
+		call.Port = ports[u.Scheme]
+	}
+	return call, nil
 }
 
 // configuration are the texts a pod's programs are configured with.

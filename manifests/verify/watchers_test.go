@@ -1,0 +1,66 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Those who watch the store find each other, and people find them where
+// docs/operations.md says.
+func TestWatchersFindEachOther(t *testing.T) {
+	if err := watchers(read(t)); err != nil {
+		t.Fatal(err)
+	}
+	for name, wrong := range map[string]fault{
+		"port of Jaeger's pages":  {"11", "- {name: http-query, port: 16686,", "- {name: http-query, port: 16687,", "the Service jaeger has no port 16686"},
+		"Jaeger's pods":           {"11", "name: jaeger-collector\n  namespace: istio-system\n  labels: {app: jaeger, app.kubernetes.io/part-of: souk}\nspec:\n  selector: {app: jaeger}", "name: jaeger-collector\n  namespace: istio-system\n  labels: {app: jaeger, app.kubernetes.io/part-of: souk}\nspec:\n  selector: {app: grafana}", "the Service jaeger-collector has no port 4317 that leads somewhere"},
+		"collector's destination": {"11", "endpoint: jaeger-collector.istio-system:4317", "endpoint: jaeger.istio-system:4317", "the collector hands traces to something else"},
+		"source of dashboards":    {"11", "http://prometheus.istio-system:9090", "http://prometheus.istio-system:9091", "grafana-0: the Service prometheus has no port 9091"},
+		"source of traces":        {"11", "http://tracing.istio-system/", "http://tempo.istio-system/", "grafana-0: there is no Service tempo"},
+	} {
+		wrong.noticed(t, name, watchers(wrong.read(t)))
+	}
+}
+
+func watchers(documents Documents) error {
+	for _, at := range []struct{ service, port, app string }{
+		{"jaeger", "16686", "jaeger"}, {"tracing", "80", "jaeger"}, {"jaeger-collector", "4317", "jaeger"},
+		{"otel-collector", "4317", "otel-collector"}, {"otel-collector", "4318", "otel-collector"},
+		{"prometheus", "9090", "prometheus"}, {"grafana", "3000", "grafana"},
+	} {
+		pod, _, err := documents.behind("istio-system", at.service, at.port)
+		if err != nil {
+			return err
+		}
+		if pod.Labels["app"] != at.app {
+			return fmt.Errorf("behind the Service %s is %s", at.service, pod.Labels["app"])
+		}
+	}
+	collector := documents.values("ConfigMap", "istio-system", "otel-collector", "collector.yaml")
+	if len(collector) != 1 || !strings.Contains(collector[0], "endpoint: jaeger-collector.istio-system:4317\n") {
+		return errors.New("the collector hands traces to something else")
+	}
+	pods, err := documents.Pods()
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods {
+		if pod.Labels["app"] != "grafana" {
+			continue
+		}
+		// Grafana mounts keys of its ConfigMap one by one.
+		for _, found := range address.FindAllString(strings.Join(documents.values("ConfigMap", "istio-system", "grafana", "datasources.yaml"), ""), -1) {
+			call, err := parseCall(pod, found)
+			if err != nil {
+				return err
+			}
+			name, _, _ := strings.Cut(call.Host, ".")
+			if _, _, err := documents.behind("istio-system", name, call.Port); err != nil {
+				return fmt.Errorf("%s: %w", pod.Name, err)
+			}
+		}
+	}
+	return nil
+}
