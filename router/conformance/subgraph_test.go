@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -247,7 +248,7 @@ type execution struct {
 func (e *execution) object(typename string, of record, set ast.SelectionSet, path []any) (any, bool) {
 	out := record{}
 	for _, f := range e.collect(nil, typename, set) {
-		at := append(path[:len(path):len(path)], f.Alias)
+		at := append(slices.Clip(path), f.Alias)
 		if f.Name == "__typename" {
 			out[f.Alias] = typename
 			continue
@@ -274,7 +275,7 @@ func (e *execution) collect(fields []*ast.Field, typename string, set ast.Select
 			for i, f := range fields {
 				if f.Alias == sel.Alias {
 					both := *f
-					both.SelectionSet = append(f.SelectionSet[:len(f.SelectionSet):len(f.SelectionSet)], sel.SelectionSet...)
+					both.SelectionSet = slices.Concat(f.SelectionSet, sel.SelectionSet)
 					fields[i], merged = &both, true
 				}
 			}

@@ -112,8 +112,10 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*entry {
 		for _, s := range selected {
 			switch {
 			case len(s.types) < len(possible) && !has(s.types, o):
-			case leaf && len(merged) > 0: // it is had once
-				merged[0].part = min(merged[0].part, s.part)
+			case leaf && len(merged) > 0: // it is had once, where it is wanted first
+				if s.part < merged[0].part {
+					merged[0] = s
+				}
 			default:
 				merged = append(merged, s)
 			}
