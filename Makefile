@@ -106,8 +106,8 @@ collector: ## build an OpenTelemetry Collector, for verify
 	@mkdir -p $(PROGRAMS) && $(GO) build -C manifests/observability/collector -o $(PROGRAMS)/otel-collector .
 
 .PHONY: verify
-verify: jaeger collector ## what runs on a cluster, by the real programs: manifests, rules, dashboards, traces
+verify: jaeger collector k6 ## what runs on a cluster, by the real programs: manifests, rules, dashboards, traces
 	promtool check rules manifests/observability/rules/souk.yml
 	promtool test rules manifests/observability/rules/souk_test.yml
-	$(GO) test -count=1 ./manifests/...
+	$(GO) test -count=1 ./manifests/... ./loadtest/...
 	$(GO) test -C manifests/verify -timeout 40m -count=1 ./...

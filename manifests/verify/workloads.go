@@ -181,8 +181,32 @@ func (d Documents) checkDatabases() error {
 			}
 			seen[part] = name
 		}
+		if err := d.checkConnections(name, address.Hostname()); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	return nil
+}
+
+// connections is how many a replica of a service opens to its database: those
+// of its pool, and a few more to lead, to listen and to migrate.
+const connections = 16
+
+// checkConnections wants a service's database to take the connections of as
+// many replicas as there may be, and of one more during an update.
+func (d Documents) checkConnections(service, database string) error {
+	var scaler autoscalingv2.HorizontalPodAutoscaler
+	var set appsv1.StatefulSet
+	if err := errors.Join(d.find("HorizontalPodAutoscaler", service, &scaler), d.find("StatefulSet", database, &set)); err != nil {
+		return err
+	}
+	need, most := connections*int(scaler.Spec.MaxReplicas+1), 0
+	for _, argument := range set.Spec.Template.Spec.Containers[0].Args {
+		if n, err := fmt.Sscanf(argument, "max_connections=%d", &most); n == 1 && err == nil && most >= need {
+			return nil
+		}
+	}
+	return fmt.Errorf("its database takes %d connections, and its replicas open up to %d", most, need)
 }
 
 func (d Documents) database(deployment *appsv1.Deployment) (*url.URL, error) {

@@ -27,6 +27,7 @@ func TestProgramsStayUp(t *testing.T) {
 		"name in traces":      {"08", "OTEL_SERVICE_NAME, value: api-gateway", "OTEL_SERVICE_NAME, value: router", "OTEL_SERVICE_NAME is not api-gateway"},
 		"database":            {"06", "@order-postgres:5432/order", "@user-postgres:5432/order", "user-service and order-service share the host user-postgres"},
 		"password":            {"06", "change-me-order", "change-me-user", "user-service and order-service share the password"},
+		"connections":         {"05", "max_connections=200", "max_connections=100", "inventory-service: its database takes 100 connections, and its replicas open up to 176"},
 		"Secret's name":       {"05", "secretKeyRef: {name: inventory-database, key: DATABASE_URL}", "secretKeyRef: {name: user-database, key: DATABASE_URL}", "user-service and inventory-service share"},
 		"place of the secret": {"05", "- name: DATABASE_URL\n              valueFrom: {secretKeyRef: {name: inventory-database, key: DATABASE_URL}}", "- {name: DATABASE_URL, value: \"postgres://inventory-postgres\"}", "inventory-service: it has no DATABASE_URL from a Secret"},
 	} {
