@@ -241,7 +241,7 @@ func TestBreaker(t *testing.T) {
 			defer mu.Unlock()
 			states = append(states, state)
 		}},
-		func(w http.ResponseWriter, r *http.Request) {
+		func(w http.ResponseWriter, _ *http.Request) {
 			calls.Add(1)
 			if well.Load() {
 				answer(w, 200, "application/json", `{"data":null}`)

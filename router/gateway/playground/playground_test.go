@@ -38,7 +38,7 @@ func TestServesItsFiles(t *testing.T) {
 		return response
 	}
 	page := new(bytes.Buffer)
-	if _, err := page.ReadFrom(get("/playground/", "identity").Body); err != nil {
+	if _, err := page.ReadFrom(get("/playground/", "identity").Body); err != nil { //nolint:bodyclose // get closes it
 		t.Fatal(err)
 	}
 	configuration := regexp.MustCompile(`(?s)id="configuration">(.*?)</script>`).FindSubmatch(page.Bytes())
@@ -55,7 +55,7 @@ func TestServesItsFiles(t *testing.T) {
 			}
 		}
 	}
-	if status := get("/playground/../playground.go", "br").StatusCode; status != 404 {
+	if status := get("/playground/../playground.go", "br").StatusCode; status != 404 { //nolint:bodyclose // get closes it
 		t.Errorf("a file outside was answered with %d", status)
 	}
 }

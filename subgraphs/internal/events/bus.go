@@ -105,5 +105,5 @@ func (b *Bus) retry(ctx context.Context, what string, work func(context.Context)
 			break
 		}
 	}
-	return nil
+	return nil //nolint:nilerr // it was told to end
 }

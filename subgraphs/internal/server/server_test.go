@@ -169,7 +169,7 @@ func TestDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	request.Header.Set("Accept", "text/event-stream")
-	response, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request) //nolint:bodyclose // it is closed below
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,11 @@ func (s *Service) await(t testing.TB, done chan error) {
 			t.Fatalf("the service did not start: %v", err)
 		default:
 		}
-		response, err := client.Get(s.URL + "/readyz")
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/readyz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(request)
 		if err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
