@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"souk/dev/loopback"
+
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 )
@@ -30,7 +32,11 @@ func startRedis(ctx context.Context, url string) (*redisServer, error) {
 	if url != "" {
 		return connectRedis(ctx, url)
 	}
-	return runRedis("127.0.0.1:0")
+	address, err := loopback.Address(ctx) // it may be stopped, and shall come back where it was
+	if err != nil {
+		return nil, err
+	}
+	return runRedis(address)
 }
 
 // runRedis runs an empty Redis in this process.

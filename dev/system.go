@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"souk/dev/loopback"
 	"souk/dev/pgserver"
 	"souk/subgraphs"
 )
@@ -175,14 +176,13 @@ func reserve(ctx context.Context, first string, names []string) (map[string]stri
 		if name == routerName {
 			listenHost = host
 		}
-		number := port
-		if port != 0 {
-			number += i
-		}
-		address := net.JoinHostPort(listenHost, strconv.Itoa(number))
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-		if err != nil {
-			return nil, fmt.Errorf("port %d, for the %s, is taken: stop what uses it, or choose others with --listen :9080", number, name)
+		var l net.Listener
+		if port == 0 {
+			if l, err = loopback.Listen(ctx, listenHost); err != nil {
+				return nil, err
+			}
+		} else if l, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(listenHost, strconv.Itoa(port+i))); err != nil {
+			return nil, fmt.Errorf("port %d, for the %s, is taken: stop what uses it, or choose others with --listen :9080", port+i, name)
 		}
 		defer l.Close() // held until all are found, so that no free port is given twice
 		addresses[name] = net.JoinHostPort(listenHost, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))

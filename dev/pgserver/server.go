@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"souk/dev/loopback"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -249,11 +251,10 @@ func (s *Server) awaitReady(ctx context.Context, dir string, log *tail) error {
 }
 
 func freePort(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	address, err := loopback.Address(ctx)
 	if err != nil {
-		return "", fmt.Errorf("finding a free port for postgres: %w", err)
+		return "", fmt.Errorf("finding a port for postgres: %w", err)
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
+	_, port, err := net.SplitHostPort(address)
 	return port, err
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"souk/dev/loopback"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -24,14 +26,11 @@ func startRedis(ctx context.Context, dir string) (*redisProcess, error) {
 	if err != nil {
 		return nil, nil //nolint:nilerr // a nil process is one that does not run
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	address, err := loopback.Address(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("finding a port for Redis: %w", err)
 	}
-	r := &redisProcess{path: path, dir: filepath.Join(dir, "redis"), address: l.Addr().String()}
-	if err := l.Close(); err != nil {
-		return nil, fmt.Errorf("finding a port for Redis: %w", err)
-	}
+	r := &redisProcess{path: path, dir: filepath.Join(dir, "redis"), address: address}
 	if err := os.Mkdir(r.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making a directory for Redis: %w", err)
 	}

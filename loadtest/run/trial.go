@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"souk/dev"
@@ -28,10 +26,6 @@ type trial struct {
 	redis *redisProcess
 	store *dev.System
 }
-
-// The store takes ports in a row from one of these on: below those that systems
-// give to outgoing connections, of which a load makes many.
-const firstPort, ports = 20_000, 10_000
 
 // begin starts the store.
 func begin(ctx context.Context, t trial) (*trial, error) {
@@ -63,7 +57,7 @@ func (t *trial) start(ctx context.Context) (err error) {
 		t.auth = "tutorial"
 	}
 	t.store, err = dev.Start(ctx, dev.Options{
-		Listen: "127.0.0.1:" + strconv.Itoa(firstPort+rand.N(ports)), Dir: t.dir, RedisURL: t.redis.url(), AuthMode: t.auth, Log: t.log, LogLevel: "warn",
+		Listen: "127.0.0.1:0", Dir: t.dir, RedisURL: t.redis.url(), AuthMode: t.auth, Log: t.log, LogLevel: "warn",
 	})
 	return err
 }

@@ -3,7 +3,6 @@ package observability_test
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"souk/dev/loopback"
 )
 
 // program finds a program by an environment variable, on PATH, or where
@@ -52,12 +53,11 @@ func run(t *testing.T, path string, args ...string) {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	address, err := loopback.Address(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // get reads JSON. It is false when there is none yet.

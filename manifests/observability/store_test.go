@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -36,7 +35,7 @@ func TestStoreIsWatched(t *testing.T) {
 	eventually(t, 30*time.Second, "Jaeger answers", func() bool { return get(t.Context(), "http://"+traces+"/api/services", new(any)) })
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+collect(t, collector, stored))
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
-	store, err := dev.Start(t.Context(), dev.Options{Listen: "127.0.0.1:" + strconv.Itoa(20_000+rand.N(10_000)), AuthMode: "tutorial"})
+	store, err := dev.Start(t.Context(), dev.Options{Listen: "127.0.0.1:0", AuthMode: "tutorial"})
 	if err != nil {
 		t.Fatal(err)
 	}
