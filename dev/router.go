@@ -41,6 +41,7 @@ func (s *System) startRouter(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	s.release(routerName, adminName)
 	s.router = launch(ctx, "the router", s.failed, func(ctx context.Context) error {
 		return errors.Join(r.Serve(ctx), r.Close(), shutdown(tel))
 	})

@@ -27,6 +27,7 @@ func (s *System) StartService(ctx context.Context, name string) error {
 	if env.Telemetry, err = s.telemetry(ctx, name); err != nil {
 		return err
 	}
+	s.release(name)
 	c := launch(ctx, name, s.failed, func(ctx context.Context) error {
 		return errors.Join(subgraphs.Run(ctx, name, env), shutdown(env.Telemetry))
 	})
@@ -93,6 +94,7 @@ func (s *System) withPool(ctx context.Context, name string, do func(*pgxpool.Poo
 
 // startInbox starts what takes the place of people's mailboxes and telephones.
 func (s *System) startInbox(ctx context.Context) (string, error) {
+	s.release(inboxName, smtpName)
 	s.inbox = launch(ctx, "the inbox", s.failed, func(ctx context.Context) error {
 		return inbox.Run(ctx, s.addresses[smtpName], s.addresses[inboxName])
 	})

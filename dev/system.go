@@ -44,6 +44,8 @@ type Options struct {
 type System struct {
 	opts      Options
 	addresses map[string]string
+	// held keeps the addresses of what has not been started yet.
+	held      map[string]net.Listener
 	databases map[string]string
 	postgres  *pgserver.Server
 	redis     *redisServer
@@ -70,7 +72,7 @@ func Start(ctx context.Context, opts Options) (*System, error) {
 func (s *System) start(ctx context.Context) error {
 	report := newProgress(s.opts.Progress)
 	var err error
-	if s.addresses, err = reserve(ctx, s.opts.Listen, s.componentNames()); err != nil {
+	if err = s.reserve(ctx); err != nil {
 		return err
 	}
 	if err := report.step("Postgres", func() (string, error) { return s.startPostgres(ctx) }); err != nil {
@@ -124,6 +126,7 @@ func (s *System) Stop() error {
 		err = errors.Join(err, s.StopService(name))
 	}
 	err = errors.Join(err, s.inbox.stop())
+	s.release(s.componentNames()...)
 	if s.redis != nil {
 		err = errors.Join(err, s.redis.stop())
 	}
@@ -158,18 +161,20 @@ func (s *System) startRedis(ctx context.Context) (string, error) {
 	return s.redis.description, nil
 }
 
-// reserve gives each name an address: ports in a row from that of first, or
-// free ones when that is 0. It fails when a port is taken.
-func reserve(ctx context.Context, first string, names []string) (map[string]string, error) {
-	host, portText, err := net.SplitHostPort(first)
+// reserve gives each part an address: ports in a row from that of
+// Options.Listen, or free ones when that is 0. It fails when a port is taken.
+// Each is held until its part is started, so that nobody else can take it.
+func (s *System) reserve(ctx context.Context) error {
+	names := s.componentNames()
+	host, portText, err := net.SplitHostPort(s.opts.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not an address to listen on; give one like :8080 or 127.0.0.1:8080", first)
+		return fmt.Errorf("%q is not an address to listen on; give one like :8080 or 127.0.0.1:8080", s.opts.Listen)
 	}
 	port, err := strconv.Atoi(portText)
 	if err != nil || port < 0 || port+len(names) > 65535 {
-		return nil, fmt.Errorf("%q is not a port to listen on; give a number below %d", portText, 65535-len(names))
+		return fmt.Errorf("%q is not a port to listen on; give a number below %d", portText, 65535-len(names))
 	}
-	addresses := make(map[string]string, len(names))
+	s.addresses, s.held = make(map[string]string, len(names)), make(map[string]net.Listener, len(names))
 	for i, name := range names {
 		// Only the router is for others than this machine.
 		listenHost := "127.0.0.1"
@@ -179,13 +184,23 @@ func reserve(ctx context.Context, first string, names []string) (map[string]stri
 		var l net.Listener
 		if port == 0 {
 			if l, err = loopback.Listen(ctx, listenHost); err != nil {
-				return nil, err
+				return err
 			}
 		} else if l, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(listenHost, strconv.Itoa(port+i))); err != nil {
-			return nil, fmt.Errorf("port %d, for the %s, is taken: stop what uses it, or choose others with --listen :9080", port+i, name)
+			return fmt.Errorf("port %d, for the %s, is taken: stop what uses it, or choose others with --listen :9080", port+i, name)
 		}
-		defer l.Close() // held until all are found, so that no free port is given twice
-		addresses[name] = net.JoinHostPort(listenHost, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+		s.held[name] = l
+		s.addresses[name] = net.JoinHostPort(listenHost, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 	}
-	return addresses, nil
+	return nil
+}
+
+// release gives up the hold on the addresses of parts that are to be started.
+func (s *System) release(names ...string) {
+	for _, name := range names {
+		if l := s.held[name]; l != nil {
+			_ = l.Close() // nothing was written to it
+			delete(s.held, name)
+		}
+	}
 }
