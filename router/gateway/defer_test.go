@@ -138,7 +138,7 @@ const incremental = "Accept: application/json, multipart/mixed"
 func TestDeferredPartsComeAsTheyAreReady(t *testing.T) {
 	h, url := startHeld(t, nil)
 	go func() { h.answers["a"] <- answerA }()
-	r := open(t, url, `{"query":"`+deferQuery+`"}`, incremental, "Accept-Encoding: gzip")
+	r := open(t, url, `{"query":"`+deferQuery+`"}`, incremental, "Accept-Encoding: gzip") //nolint:bodyclose // open closes it
 	if r.Header.Get("Content-Encoding") != "" || r.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("the header is %v", r.Header)
 	}
@@ -188,7 +188,7 @@ func TestDeferred(t *testing.T) {
 					}
 				}
 			}()
-			p := readParts(t, open(t, url, c.body, incremental))
+			p := readParts(t, open(t, url, c.body, incremental)) //nolint:bodyclose // open closes it
 			for _, want := range c.want {
 				p.want(want)
 			}
@@ -200,7 +200,7 @@ func TestDeferred(t *testing.T) {
 func TestDeferredInDeferred(t *testing.T) {
 	h, url := startHeld(t, nil)
 	go func() { h.answers["a"] <- answerA }()
-	p := readParts(t, open(t, url, `{"query":"{ me { name ... @defer(label: \"outer\") { mood ... @defer(label: \"inner\") { rank } } } }"}`, incremental))
+	p := readParts(t, open(t, url, `{"query":"{ me { name ... @defer(label: \"outer\") { mood ... @defer(label: \"inner\") { rank } } } }"}`, incremental)) //nolint:bodyclose // open closes it
 	p.want(`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"],"label":"outer"}],"hasNext":true}`)
 	h.answers["c"] <- answerC // but what is around it is not there
 	h.answers["b"] <- answerB
@@ -252,7 +252,7 @@ func TestCompleteAnswers(t *testing.T) {
 func TestOnlyPartsAreAccepted(t *testing.T) {
 	h, url := startHeld(t, nil)
 	go func() { h.answers["a"] <- answerA }()
-	r := open(t, url, `{"query":"{ me { name } }"}`, "Accept: multipart/mixed;incrementalSpec=v0.2")
+	r := open(t, url, `{"query":"{ me { name } }"}`, "Accept: multipart/mixed;incrementalSpec=v0.2") //nolint:bodyclose // open closes it
 	if !strings.Contains(r.Header.Get("Content-Type"), "incrementalSpec=v0.2") {
 		t.Errorf("got %s", r.Header.Get("Content-Type"))
 	}
@@ -284,7 +284,7 @@ func TestDeferredIsNotShared(t *testing.T) {
 	const body = `{"query":"{ me { name ... @defer { mood } } }"}`
 	for range 2 {
 		go func() { h.answers["a"] <- answerA }()
-		p := readParts(t, open(t, url, body, incremental))
+		p := readParts(t, open(t, url, body, incremental)) //nolint:bodyclose // open closes it
 		p.want(`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`)
 		h.answers["b"] <- answerB
 		p.want(`{"incremental":[{"id":"0","data":{"mood":"fine"}}],"completed":[{"id":"0"}],"hasNext":false}`)

@@ -48,7 +48,7 @@ func TestServesItsFiles(t *testing.T) {
 	}
 	for _, file := range []string{"playground.js", "playground.css", "editor.worker.js", "json.worker.js", "graphql.worker.js"} {
 		for _, encoding := range []string{"br", "identity"} {
-			response := get("/playground/"+file, encoding)
+			response := get("/playground/"+file, encoding) //nolint:bodyclose // get closes it
 			want := map[bool]string{true: "br"}[encoding == "br"]
 			if response.StatusCode != 200 || response.Header.Get("Content-Encoding") != want {
 				t.Errorf("%s (%s): %d, %q", file, encoding, response.StatusCode, response.Header.Get("Content-Encoding"))

@@ -121,7 +121,7 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 		return fmt.Errorf("serving: %w", err)
 	case <-inner.Done():
 		_ = server.Close()
-		<-done // it was closed on purpose
+		<-done //nolint:errcheck // it was closed on purpose
 		return context.Cause(inner)
 	case <-ctx.Done():
 	}

@@ -105,7 +105,7 @@ func (b *Inbox) Serve(ctx context.Context, mail, page net.Listener) error {
 	_ = receiver.Close()
 	_ = web.Close()
 	for range waiting {
-		<-ended // the other one's end is told, this one was closed on purpose
+		<-ended //nolint:errcheck // the other one's end is told, this one was closed on purpose
 	}
 	if errors.Is(err, smtp.ErrServerClosed) || errors.Is(err, http.ErrServerClosed) {
 		return nil
