@@ -39,6 +39,7 @@ func (c *compiler) compile() error {
 		c.place(s)
 	}
 	p := c.program
+	p.separate = c.filledTwice()
 	p.rootSize = c.root.size()
 	p.rootType = p.typeIDs[c.plan.RootType]
 	for _, s := range c.plan.Steps {
@@ -238,6 +239,46 @@ func placeShape(at *position, fields []*plan.ShapeField) {
 			placeShape(at.field(f.Key), f.Fields)
 		}
 	}
+}
+
+// filledTwice says whether two steps store objects or arrays at one place. What
+// equal entities have there cannot be shared: the second would have to part it
+// while a third may already be asking for what is below.
+func (c *compiler) filledTwice() bool {
+	by := make(map[*position]int)
+	var filled func(at *position, fields []*plan.ShapeField, step int) bool
+	filled = func(at *position, fields []*plan.ShapeField, step int) bool {
+		for _, f := range fields {
+			if f.Key == typenameKey || f.Fields == nil {
+				continue
+			}
+			below := at.field(f.Key).find()
+			if first, ok := by[below]; ok && first != step {
+				return true
+			}
+			by[below] = step
+			if filled(below, f.Fields, step) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, s := range c.plan.Steps {
+		switch {
+		case s.Rest != nil: // for objects that have nothing yet
+		case s.Kind != plan.Entities:
+			if filled(c.follow(s.Path), s.Shape, s.ID) {
+				return true
+			}
+		default:
+			for _, e := range s.Entities {
+				if len(e.Targets) > 0 && filled(c.follow(e.Targets[0].Path), e.Shape, s.ID) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 func (c *compiler) follow(path []plan.Segment) *position {

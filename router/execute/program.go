@@ -21,8 +21,9 @@ type Program struct {
 
 	steps      []*step
 	projection *selection
-	// separate says that equal entities may have to be told apart by where
-	// they are, since steps need values from above them.
+	// separate says that equal entities do not share what is below them: they
+	// may have to be told apart by where they are, since steps need values from
+	// above them, or several steps store something at one place.
 	separate bool
 	parts    []*part // by their IDs, from 1
 

@@ -1,0 +1,67 @@
+package execute_test
+
+import (
+	"context"
+	"testing"
+
+	"souk/router/execute"
+)
+
+// ordered is a transport that holds the answers of some steps until others
+// have been asked for.
+type ordered struct {
+	canned
+	asked map[string]chan struct{}
+	after map[string]string
+}
+
+func (o *ordered) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
+	n := step(r.Body.B)
+	close(o.asked[n])
+	if before, ok := o.after[n]; ok {
+		<-o.asked[before]
+	}
+	return o.canned.Send(ctx, r)
+}
+
+// Two steps store parts of one object, which is there twice. What a third asks
+// for below, meanwhile, arrives at both places, whatever comes first.
+func TestObjectsInPartsAreNotLost(t *testing.T) {
+	const text = `
+query Query
+fetch a : { all { __typename id } }
+entities b after 0
+  _entities r @all P{id} : { c { id } }
+entities d after 0
+  _entities r @all P{id} : { c { x } }
+entities e after 1
+  _entities r @all.c C{id} : { y }
+entities f after 2
+  _entities r @all.c C{x} : { z }
+answer { all:[P] { c:C { x:Int y:Int z:Int } } }`
+	for name, after := range map[string]map[string]string{
+		"the second part while the third is under way": {"2": "3", "3": "4"},
+		"the first part while the fourth is under way": {"1": "4", "4": "3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport := &ordered{
+				canned: canned{t: t, answers: map[string]string{
+					"0": `{"data":{"all":[{"__typename":"P","id":"1"},{"__typename":"P","id":"1"}]}}`,
+					"1": `{"data":{"_entities":[{"c":{"id":"9"}}]}}`,
+					"2": `{"data":{"_entities":[{"c":{"x":1}}]}}`,
+					"3": `{"data":{"_entities":[{"y":2}]}}`,
+					"4": `{"data":{"_entities":[{"z":3}]}}`,
+				}},
+				asked: map[string]chan struct{}{}, after: after,
+			}
+			for _, n := range []string{"0", "1", "2", "3", "4"} {
+				transport.asked[n] = make(chan struct{})
+			}
+			response := execute.New(execute.Options{Transport: transport}).Execute(t.Context(), &execute.Request{Program: compile(t, text)})
+			defer response.Release()
+			if want := `{"data":{"all":[{"c":{"x":1,"y":2,"z":3}},{"c":{"x":1,"y":2,"z":3}}]}}`; string(response.Body) != want {
+				t.Errorf("got %s\nwant %s", response.Body, want)
+			}
+		})
+	}
+}
