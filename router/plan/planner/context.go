@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"reflect"
 	"slices"
 
 	"souk/router/operation"
@@ -111,20 +112,12 @@ type contextArgument struct {
 func sameArguments(a, b []*contextArgument) bool {
 	for _, x := range a {
 		for _, y := range b {
-			if x.argument == y.argument && !slices.EqualFunc(x.sources, y.sources, sameSource) {
+			if x.argument == y.argument && !reflect.DeepEqual(x.sources, y.sources) {
 				return false
 			}
 		}
 	}
 	return true
-}
-
-func sameSource(a, b plan.ContextSource) bool {
-	return a.Depth == b.Depth && slices.Equal(a.On, b.On) && slices.EqualFunc(a.Fields, b.Fields, sameField)
-}
-
-func sameField(a, b plan.RepresentationField) bool {
-	return a.Name == b.Name && a.Key == b.Key && slices.Equal(a.On, b.On) && slices.EqualFunc(a.Fields, b.Fields, sameField)
 }
 
 // addArguments adds those of another fetch that are not there yet.

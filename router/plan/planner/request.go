@@ -114,7 +114,7 @@ func (r *request) arguments(f *fetch, e *plan.EntityFetch) {
 	r.contexts = map[*supergraph.ContextArgument]string{}
 	for _, a := range f.arguments {
 		same := slices.IndexFunc(e.Arguments, func(have plan.ContextArgument) bool {
-			return have.Type == a.argument.Type && slices.EqualFunc(have.Sources, a.sources, sameSource)
+			return have.Type == a.argument.Type && reflect.DeepEqual(have.Sources, a.sources)
 		})
 		if same >= 0 {
 			r.contexts[a.argument] = e.Arguments[same].Variable
