@@ -3,7 +3,6 @@ package router
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"souk/router/auth"
 	"souk/router/execute"
@@ -11,7 +10,6 @@ import (
 	"souk/router/gateway/config"
 	"souk/router/limit"
 	"souk/router/operation"
-	"souk/router/rest"
 	"souk/router/supergraph"
 )
 
@@ -50,6 +48,13 @@ func (r *Router) addAuthentication(to *gateway.Options) error {
 		return err
 	}
 	to.Middleware = append(to.Middleware, a.Middleware(reject))
+	to.Admission = append(to.Admission, func(req *http.Request, _ http.Header) *gateway.Refusal {
+		if !a.Expired(auth.From(req.Context())) {
+			return nil
+		}
+		return &gateway.Refusal{Status: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": {a.Challenge(auth.ChallengeInvalidToken)}},
+			Err: &operation.Error{Message: "The access token has expired.", Code: auth.CodeUnauthenticated}}
+	})
 	return nil
 }
 
@@ -70,17 +75,23 @@ func (r *Router) addRateLimit(to *gateway.Options) error {
 	if err != nil {
 		return err
 	}
-	to.Middleware = append(to.Middleware, rate.Middleware(callerKey(c), reject))
+	key := callerKey(c)
+	to.Admission = append(to.Admission, func(req *http.Request, header http.Header) *gateway.Refusal {
+		d := rate.Allow(req.Context(), key(req))
+		rate.Describe(header, d)
+		if d.Allowed {
+			return nil
+		}
+		message, retryAfter := rate.Refusal(d)
+		return &gateway.Refusal{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {retryAfter}},
+			Err: &operation.Error{Message: message, Code: limit.CodeRateLimited}}
+	})
 	return nil
 }
 
-// reject answers what is refused before the graph, in the form of the route.
+// reject answers a request whose token is refused.
 func reject(w http.ResponseWriter, r *http.Request, status int, code, message string) {
-	if strings.HasPrefix(r.URL.Path, "/api/") {
-		rest.Reject(w, r, code, message)
-		return
-	}
-	auth.RejectGraphQL(w, r, status, code, message)
+	gateway.Reject(w, r, &gateway.Refusal{Status: status, Err: &operation.Error{Message: message, Code: code}})
 }
 
 func callerKey(c config.RateLimit) func(*http.Request) string {

@@ -94,7 +94,7 @@ func (r *Router) build(ctx context.Context) error {
 }
 
 // routes are the REST routes over a graph.
-func (r *Router) routes(apiSchema string, graph rest.Graph) (http.Handler, error) {
+func (r *Router) routes(apiSchema string, graph rest.Graph) (gateway.RESTHandler, error) {
 	return rest.New(rest.Options{
 		Documents:  r.options.Routes,
 		SchemaSDL:  apiSchema,

@@ -28,7 +28,11 @@ func (a *Authenticator) Middleware(reject func(w http.ResponseWriter, r *http.Re
 			switch {
 			case errors.Is(err, ErrInvalidToken):
 				a.options.Metrics.Authentication("refused").Inc()
-				w.Header().Set("WWW-Authenticate", a.challenge(r))
+				code := ChallengeInvalidToken
+				if r.Header.Get(a.options.Header) == "" {
+					code = ""
+				}
+				w.Header().Set("WWW-Authenticate", a.Challenge(code))
 				reject(w, r, http.StatusUnauthorized, CodeUnauthenticated, err.Error())
 			case err != nil:
 				a.options.Metrics.Authentication("unavailable").Inc()
@@ -45,17 +49,33 @@ func (a *Authenticator) Middleware(reject func(w http.ResponseWriter, r *http.Re
 	}
 }
 
-// challenge is the WWW-Authenticate header (RFC 6750, section 3): without an
-// error if there was no token at all.
-func (a *Authenticator) challenge(r *http.Request) string {
-	scheme := a.options.Scheme
+// The values of error in a challenge (RFC 6750, section 3.1).
+const (
+	ChallengeInvalidToken      = "invalid_token"
+	ChallengeInsufficientScope = "insufficient_scope"
+)
+
+// Challenge gives the value of WWW-Authenticate for an answer that refuses
+// access (RFC 6750, section 3). The scheme is Bearer if empty; code is empty
+// where the request had no credentials at all.
+func Challenge(scheme, code string) string {
 	if scheme == "" {
 		scheme = "Bearer"
 	}
-	if r.Header.Get(a.options.Header) == "" {
+	if code == "" {
 		return scheme
 	}
-	return scheme + ` error="invalid_token"`
+	return scheme + ` error="` + code + `"`
+}
+
+// Challenge gives the value of WWW-Authenticate, in the configured scheme.
+func (a *Authenticator) Challenge(code string) string { return Challenge(a.options.Scheme, code) }
+
+// Expired says whether a caller's token has ended since it was verified: an
+// operation on a connection may come long after the token did. Nobody (nil)
+// does not expire.
+func (a *Authenticator) Expired(c *Caller) bool {
+	return c != nil && !a.options.Now().Before(c.Expires.Add(a.options.Leeway))
 }
 
 // RejectGraphQL answers with a GraphQL response that has one error and no data.

@@ -30,8 +30,21 @@ func (x *exchange) serveBatch(body []byte) {
 	answers := make([][]byte, len(list))
 	var all sync.WaitGroup
 	for i := range list {
-		all.Go(func() { answers[i] = x.batched(list[i]) })
+		// The request was admitted as one operation: the first.
+		place, refused := x.place, (*Refusal)(nil)
+		if i > 0 {
+			place, refused = x.enter(x.r, x.w.Header())
+		}
+		if refused != nil {
+			answers[i] = x.refuse(refused).body()
+			continue
+		}
+		all.Go(func() {
+			defer place.leave()
+			answers[i] = x.batched(list[i])
+		})
 	}
+	x.place = place{}
 	all.Wait()
 	out := []byte{'['}
 	for i, a := range answers {

@@ -24,6 +24,8 @@ type exchange struct {
 	r      *http.Request
 	accept accepted
 	batch  bool
+	// place is the operation's among those in flight.
+	place place
 }
 
 // A prepared operation is one that has come through all stages before the

@@ -35,8 +35,10 @@ type Options struct {
 	// Authorize makes what decides, for a supergraph, which fields callers may
 	// have; nil allows everything.
 	Authorize func(*supergraph.Model) Authorizer
-	// Admit makes what decides, for a supergraph, by rate and cost, whether
-	// an operation is run; nil admits everything.
+	// Admission are asked in turn, for each operation, whether it may run.
+	Admission []AdmissionCheck
+	// Admit makes what decides, for a supergraph, by an operation's cost,
+	// whether it is run; nil admits everything.
 	Admit func(*supergraph.Model) Admitter
 	// Caller tells callers apart for the entity cache; nil for all alike.
 	Caller func(r *http.Request) execute.Caller
@@ -52,7 +54,7 @@ type Options struct {
 	// REST makes the routes under /api/ for the API schema of a supergraph; the
 	// graph they are given belongs to it. A supergraph for which it fails is
 	// refused. Nil for no routes.
-	REST func(apiSchema string, graph rest.Graph) (http.Handler, error)
+	REST func(apiSchema string, graph rest.Graph) (RESTHandler, error)
 	// Mount are further handlers on the public port, by pattern.
 	Mount map[string]http.Handler
 	// Admin are handlers on the admin port, by pattern, such as "/metrics".

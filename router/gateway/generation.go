@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +29,7 @@ type generation struct {
 	redactor func() (*operation.Redactor, error)
 	executor *execute.Executor
 	close    func()
-	rest     http.Handler
+	rest     RESTHandler
 	// authorize and admit may be nil.
 	authorize Authorizer
 	admit     Admitter

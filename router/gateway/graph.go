@@ -18,7 +18,8 @@ type graph struct {
 	gen     *generation
 }
 
-// Execute takes an operation through all stages but HTTP. See [rest.Graph].
+// Execute takes an operation that was admitted through all further stages. See
+// [rest.Graph].
 func (g *graph) Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Answer, error) {
 	start := time.Now()
 	x := exchange{Gateway: g.gateway, gen: g.gen, r: r}
@@ -60,6 +61,15 @@ func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer gen.release()
+	if gen.rest.RunsOperation(r) {
+		place, refused := gw.enter(r, w.Header())
+		if refused != nil {
+			gw.metrics.GraphQLError(refused.Err.Code).Inc()
+			Reject(w, r, refused)
+			return
+		}
+		defer place.leave()
+	}
 	gen.rest.ServeHTTP(w, r)
 }
 
@@ -71,5 +81,10 @@ func (gw *Gateway) Execute(ctx context.Context, r *http.Request, document, opera
 		return nil, errors.New("the router is about to stop")
 	}
 	defer gen.release()
+	place, refused := gw.enter(r, http.Header{})
+	if refused != nil {
+		return refusedAnswer(gw.refuse(refused)), nil
+	}
+	defer place.leave()
 	return (&graph{gw, gen}).Execute(ctx, r, document, operationName, variables)
 }

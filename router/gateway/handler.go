@@ -13,7 +13,7 @@ func (gw *Gateway) routes() http.Handler {
 	graphql := gw.wrap(gw.serveGraphQL)
 	mux := http.NewServeMux()
 	if gw.options.REST != nil {
-		mux.Handle("/api/", gw.wrap(gw.serveREST))
+		mux.Handle(restPrefix, gw.wrap(gw.serveREST))
 	}
 	mux.Handle(gw.config.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isWebSocket(r) {
@@ -90,15 +90,6 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 		p.write(w)
 		return
 	}
-	if limit := gw.config.TrafficShaping.Router.MaxInFlight; limit > 0 {
-		defer gw.inFlight.Add(-1)
-		if gw.inFlight.Add(1) > int64(limit) {
-			gw.metrics.Limits.Shed.Inc()
-			w.Header().Set("Retry-After", "1")
-			(&problem{status: http.StatusServiceUnavailable, code: "OVERLOADED", detail: "The router has as many requests to work on as it may; try again soon."}).write(w)
-			return
-		}
-	}
 	gen := gw.acquire()
 	if gen == nil {
 		(&problem{status: http.StatusServiceUnavailable, code: "SHUTTING_DOWN", detail: "The router is about to stop."}).write(w)
@@ -106,6 +97,13 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	}
 	defer gen.release()
 	x := exchange{Gateway: gw, gen: gen, w: w, r: r, accept: accept}
+	// Before the body is read: what is refused costs little memory.
+	var refused *Refusal
+	if x.place, refused = gw.enter(r, w.Header()); refused != nil {
+		x.fail(refused)
+		return
+	}
+	defer x.place.leave()
 	if r.Method == http.MethodGet {
 		x.serveGet()
 	} else {

@@ -40,7 +40,7 @@ func TestMetrics(t *testing.T) {
 		o.Metrics = telemetry.New(registry)
 		c.Caches = config.Caches{Documents: 2, Plans: 2}
 		c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 2}
-		c.TrafficShaping.Router.MaxInFlight = 1
+		c.TrafficShaping.Router.MaxInFlight = 2 // each operation of a batch takes a place
 	})
 	ask := func(body string, headers ...string) { send(t, "POST", url+"/graphql", body, headers...) }
 	ask(query)

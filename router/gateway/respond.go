@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -41,7 +42,8 @@ func cacheControl(c execute.CacheControl) string {
 // fail answers a request that is not executed.
 func (x *exchange) fail(err error) {
 	f := x.refuse(err)
-	if f.status >= http.StatusInternalServerError {
+	var refused *Refusal
+	if f.status >= http.StatusInternalServerError && !errors.As(err, &refused) {
 		x.logger.ErrorContext(x.r.Context(), "request failed", "error", err)
 	}
 	for name, values := range f.header {

@@ -80,6 +80,7 @@ func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) er
 	if p.op.Kind != operation.Subscription {
 		return x.deliver(ctx, p, time.Now(), func(response *execute.Response) error { return emit(response.Body) })
 	}
+	x.place.leave() // subscriptions.max_connections bounds those that are open
 	x.metrics.Subscriptions.Inc()
 	defer x.metrics.Subscriptions.Dec()
 	ctx, end := context.WithCancelCause(ctx)
@@ -247,6 +248,11 @@ func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit fun
 	}
 	defer gen.release()
 	x := exchange{Gateway: gw, gen: gen, r: r, accept: accepted{events: true}}
+	var refused *Refusal
+	if x.place, refused = gw.enter(r, http.Header{}); refused != nil {
+		return errorList(gw.refuse(refused))
+	}
+	defer x.place.leave()
 	var req request
 	err := req.parse(payload)
 	var p *prepared

@@ -18,32 +18,18 @@ const (
 	CodeTooCostly   = "COST_ESTIMATED_TOO_EXPENSIVE"
 )
 
-// A Reject writes the answer to a request that is refused; nil stands for one
-// that writes a GraphQL response.
-type Reject func(w http.ResponseWriter, r *http.Request, status int, code, message string)
+// Describe tells the caller, in the response's header, what is left after a
+// decision (draft-ietf-httpapi-ratelimit-headers-11).
+func (r *Rate) Describe(header http.Header, d Decision) {
+	header["Ratelimit-Policy"] = r.policy
+	header["Ratelimit"] = []string{fmt.Sprintf("%q;r=%d;t=%d", r.options.Name, d.Remaining, seconds(d.Reset))}
+}
 
-// Middleware counts each request of the caller that key names, tells callers
-// what is left (draft-ietf-httpapi-ratelimit-headers-11), and answers 429 to
-// those that ask too often.
-func (r *Rate) Middleware(key func(*http.Request) string, reject Reject) func(http.Handler) http.Handler {
-	if reject == nil {
-		reject = auth.RejectGraphQL
-	}
-	policy := fmt.Sprintf("%q;q=%d;w=%d", r.options.Name, r.options.Requests, seconds(r.options.Interval))
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			d := r.Allow(req.Context(), key(req))
-			w.Header()["Ratelimit-Policy"] = []string{policy}
-			w.Header()["Ratelimit"] = []string{fmt.Sprintf("%q;r=%d;t=%d", r.options.Name, d.Remaining, seconds(d.Reset))}
-			if d.Allowed {
-				next.ServeHTTP(w, req)
-				return
-			}
-			w.Header().Set("Retry-After", strconv.Itoa(seconds(d.RetryAfter)))
-			reject(w, req, http.StatusTooManyRequests, CodeRateLimited,
-				fmt.Sprintf("Too many requests: %d in %s are allowed. Try again in %d s.", r.options.Requests, r.options.Interval, seconds(d.RetryAfter)))
-		})
-	}
+// Refusal says, for the client, why a decision refuses an operation, and gives
+// the value of Retry-After.
+func (r *Rate) Refusal(d Decision) (message, retryAfter string) {
+	wait := seconds(d.RetryAfter)
+	return fmt.Sprintf("Too many requests: %d per %s are allowed. Try again in %d s.", r.options.Requests, r.options.Interval, wait), strconv.Itoa(wait)
 }
 
 // seconds rounds up: what is told must be enough.

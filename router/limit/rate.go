@@ -39,6 +39,7 @@ type Rate struct {
 	local    *buckets
 	breaker  circuitbreaker.CircuitBreaker[any]
 	redis    *telemetry.Redis
+	policy   []string // the value of RateLimit-Policy
 }
 
 // A Decision says whether a request may go on.
@@ -85,6 +86,7 @@ func NewRate(o RateOptions) (*Rate, error) {
 		local:    newBuckets(),
 		breaker:  circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerFailures).WithDelay(breakerDelay).Build(),
 		redis:    o.Metrics.Redis("limit"),
+		policy:   []string{fmt.Sprintf("%q;q=%d;w=%d", o.Name, o.Requests, seconds(o.Interval))},
 	}, nil
 }
 

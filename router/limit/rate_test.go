@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -132,23 +131,21 @@ func TestRedisAwayCountsInTheProcess(t *testing.T) {
 	}
 }
 
-func TestRateMiddleware(t *testing.T) {
+func TestDecisionsAreDescribed(t *testing.T) {
 	f := newFixture(t, 2, 90*time.Second)
-	h := f.shared.Middleware(limit.ByAddress, nil)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
-	call := func(address string) *httptest.ResponseRecorder {
-		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/graphql", nil)
-		r.RemoteAddr = address
-		h.ServeHTTP(w, r)
-		return w
-	}
-	w := call("192.0.2.1:1")
-	if w.Code != 204 || w.Header().Get("RateLimit-Policy") != `"default";q=2;w=90` || w.Header().Get("RateLimit") != `"default";r=1;t=45` {
-		t.Errorf("%d %v", w.Code, w.Header())
-	}
-	call("192.0.2.1:2")
-	w = call("192.0.2.1:3")
-	if w.Code != 429 || w.Header().Get("Retry-After") != "45" || w.Header().Get("RateLimit") != `"default";r=0;t=90` || !strings.Contains(w.Body.String(), limit.CodeRateLimited) {
-		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	for i, want := range []string{`"default";r=1;t=45`, `"default";r=0;t=90`, `"default";r=0;t=90`} {
+		d := f.shared.Allow(t.Context(), "x")
+		header := http.Header{}
+		f.shared.Describe(header, d)
+		if header.Get("RateLimit-Policy") != `"default";q=2;w=90` || header.Get("RateLimit") != want {
+			t.Errorf("request %d: %v, want %s", i, header, want)
+		}
+		if d.Allowed != (i < 2) {
+			t.Errorf("request %d: %+v", i, d)
+		}
+		if message, wait := f.shared.Refusal(d); i == 2 && (wait != "45" || message != "Too many requests: 2 per 1m30s are allowed. Try again in 45 s.") {
+			t.Errorf("refused with %q, Retry-After %s", message, wait)
+		}
 	}
 }
 

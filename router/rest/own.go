@@ -24,6 +24,12 @@ func (h *Handler) ownPage(path string) func(r *http.Request) *response {
 	return nil
 }
 
+// RunsOperation says whether a request is for an operation of the graph: for
+// neither a page of the handler's own nor what OPTIONS tells.
+func (h *Handler) RunsOperation(r *http.Request) bool {
+	return r.Method != http.MethodOptions && h.ownPage(r.URL.Path) == nil
+}
+
 func (h *Handler) serveOwn(w http.ResponseWriter, r *http.Request, page func(*http.Request) *response) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:

@@ -79,7 +79,7 @@ type RouterTraffic struct {
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" desc:"Longest time requests are given to end when the router stops."`
 	Deduplicate     bool          `yaml:"deduplicate" desc:"Answer equal queries of callers with equal headers, in flight at the same time, once."`
 	DeduplicateBy   []string      `yaml:"deduplicate_headers" desc:"Headers that must be equal, beside Authorization, Cookie and those handed on to subgraphs."`
-	MaxInFlight     int           `yaml:"max_in_flight" desc:"Requests worked on at the same time; further ones get 503. 0 for no limit."`
+	MaxInFlight     int           `yaml:"max_in_flight" desc:"Operations in flight at the same time: those over HTTP, each one in a batch, REST calls and those on sockets. Further ones are refused with 503. A subscription counts until it has started. 0 for no limit."`
 }
 
 // SubgraphTraffic shapes the requests to a subgraph. Zero values are taken

@@ -1,0 +1,229 @@
+package gateway_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"souk/router/gateway"
+	"souk/router/gateway/config"
+	"souk/router/operation"
+	"souk/router/rest"
+)
+
+// restRoutes run one operation for each request but those of /api/docs.
+type restRoutes struct{ graph rest.Graph }
+
+func (h restRoutes) RunsOperation(r *http.Request) bool { return r.URL.Path != "/api/docs" }
+
+func (h restRoutes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !h.RunsOperation(r) {
+		fmt.Fprint(w, `{"docs":true}`)
+		return
+	}
+	answer, err := h.graph.Execute(r.Context(), r, "{ hello }", "", nil)
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// Ways to send operations, with the number of operations that each sends.
+var carriers = []struct {
+	name       string
+	operations int
+	// send gives the status, the header and the body of the answer: those of
+	// the handshake and of the first answer to the operation for a WebSocket.
+	send func(t *testing.T, url string) reply
+}{
+	{"POST", 1, func(t *testing.T, url string) reply { return send(t, "POST", url+"/graphql", query) }},
+	{"GET", 1, func(t *testing.T, address string) reply {
+		return send(t, "GET", address+"/graphql?query="+url.QueryEscape("{ hello }"), "", "GraphQL-Require-Preflight: 1")
+	}},
+	{"QUERY", 1, func(t *testing.T, url string) reply {
+		return send(t, "QUERY", url+"/graphql", query, "Content-Type: application/json")
+	}},
+	{"batch", 3, func(t *testing.T, url string) reply {
+		return send(t, "POST", url+"/graphql", "["+query+","+query+","+query+"]")
+	}},
+	{"server-sent events", 1, func(t *testing.T, url string) reply {
+		return send(t, "POST", url+"/graphql", query, "Accept: text/event-stream")
+	}},
+	{"multipart", 1, func(t *testing.T, url string) reply {
+		return send(t, "POST", url+"/graphql", query, "Accept: multipart/mixed")
+	}},
+	{"WebSocket", 1, func(t *testing.T, url string) reply {
+		s := dial(t, url+"/graphql", protocol)
+		s.send(`{"type":"connection_init"}`)
+		s.want(`{"type":"connection_ack"}`)
+		s.send(`{"id":"1","type":"subscribe","payload":` + query + `}`)
+		_, got, err := s.conn.Read(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		return reply{body: string(got)}
+	}},
+	{"REST", 1, func(t *testing.T, url string) reply { return send(t, "GET", url+"/api/hello", "") }},
+}
+
+func withEveryCarrier(c *config.Config, o *gateway.Options) {
+	c.HTTP.QueryMethod = true
+	c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 10}
+	o.REST = func(_ string, graph rest.Graph) (gateway.RESTHandler, error) { return restRoutes{graph}, nil }
+}
+
+func TestEveryOperationIsAdmittedOnce(t *testing.T) {
+	var admitted atomic.Int64
+	_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
+		withEveryCarrier(c, o)
+		o.Admission = []gateway.AdmissionCheck{func(_ *http.Request, header http.Header) *gateway.Refusal {
+			header.Set("RateLimit", fmt.Sprint(admitted.Add(1)))
+			return nil
+		}}
+	})
+	for _, c := range carriers {
+		t.Run(c.name, func(t *testing.T) {
+			admitted.Store(0)
+			got := c.send(t, url)
+			if strings.Count(got.body, `"hello":"hi"`) != c.operations {
+				t.Errorf("answered %d %s", got.status, got.body)
+			}
+			if n := admitted.Load(); n != int64(c.operations) {
+				t.Errorf("admitted %d operations, want %d", n, c.operations)
+			}
+			if want := fmt.Sprint(c.operations); got.header != nil && got.header.Get("RateLimit") != want {
+				t.Errorf("RateLimit is %q, want %q", got.header.Get("RateLimit"), want)
+			}
+		})
+	}
+	admitted.Store(0)
+	if got := send(t, "GET", url+"/api/docs", ""); got.status != 200 || admitted.Load() != 0 {
+		t.Errorf("a page of the REST handler's own: %d, admitted %d", got.status, admitted.Load())
+	}
+}
+
+// refusals are in the form that each carrier's protocol has for errors; their
+// status, code, message and headers are the same.
+func TestRefusalsSayTheSameOverEveryCarrier(t *testing.T) {
+	for _, status := range []int{401, 403, 429, 503} {
+		_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
+			withEveryCarrier(c, o)
+			o.Admission = []gateway.AdmissionCheck{func(*http.Request, http.Header) *gateway.Refusal {
+				code := map[int]string{401: "UNAUTHENTICATED", 403: "FORBIDDEN", 429: "RATE_LIMIT_EXCEEDED", 503: "OVERLOADED"}[status]
+				return &gateway.Refusal{Status: status, Header: http.Header{"Retry-After": {"7"}, "Www-Authenticate": {"Bearer"}},
+					Err: &operation.Error{Message: "Not now.", Code: code}}
+			}}
+		})
+		for _, c := range carriers {
+			t.Run(fmt.Sprint(status, " ", c.name), func(t *testing.T) {
+				checkRefusal(t, c.name, c.send(t, url), status, "Not now.")
+			})
+		}
+	}
+}
+
+// checkRefusal checks the form of one refusal.
+func checkRefusal(t *testing.T, carrier string, got reply, status int, message string) {
+	t.Helper()
+	if !strings.Contains(got.body, message) || strings.Contains(got.body, `"hi"`) {
+		t.Errorf("answered %d %s", got.status, got.body)
+	}
+	if carrier == "WebSocket" {
+		if !strings.HasPrefix(got.body, `{"id":"1","type":"error","payload":[{"message":`) {
+			t.Errorf("the message is %s", got.body)
+		}
+		return
+	}
+	if got.status != status || got.header.Get("Retry-After") == "" || got.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("answered %d %v", got.status, got.header)
+	}
+	media := "application/json"
+	switch carrier {
+	case "REST":
+		media = "application/problem+json"
+	case "server-sent events", "multipart":
+		media = "application/graphql-response+json"
+	}
+	if !strings.HasPrefix(got.header.Get("Content-Type"), media) {
+		t.Errorf("the type is %s, want %s", got.header.Get("Content-Type"), media)
+	}
+}
+
+func TestOperationsInFlightAreBoundedOverEveryCarrier(t *testing.T) {
+	s := &subgraph{hold: make(chan struct{})}
+	_, url := start(t, s, func(c *config.Config, o *gateway.Options) {
+		withEveryCarrier(c, o)
+		c.TrafficShaping.Router.MaxInFlight = 2
+	})
+	first := make(chan reply, 2)
+	for range 2 {
+		go func() { first <- send(t, "POST", url+"/graphql", query) }()
+	}
+	eventually(t, func() bool { return s.count() == 2 })
+	for _, c := range carriers {
+		t.Run(c.name, func(t *testing.T) {
+			checkRefusal(t, c.name, c.send(t, url), http.StatusServiceUnavailable, "The router is handling as many operations as it may.")
+		})
+	}
+	close(s.hold)
+	for range 2 {
+		if got := <-first; got.status != 200 {
+			t.Errorf("an operation in flight got %d", got.status)
+		}
+	}
+	// Every place was given back, also those of refused operations.
+	for range 3 {
+		for _, c := range carriers {
+			if c.operations > 2 {
+				continue
+			}
+			eventually(t, func() bool { return strings.Contains(c.send(t, url).body, `"hi"`) })
+		}
+	}
+}
+
+// A batch runs as many of its operations as there are places, and refuses each
+// of the others.
+func TestBatchTakesAPlaceForEachOperation(t *testing.T) {
+	_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
+		withEveryCarrier(c, o)
+		left := 2
+		o.Admission = []gateway.AdmissionCheck{func(*http.Request, http.Header) *gateway.Refusal {
+			if left--; left >= 0 {
+				return nil
+			}
+			return &gateway.Refusal{Status: 429, Err: &operation.Error{Message: "Too many.", Code: "RATE_LIMIT_EXCEEDED"}}
+		}}
+	})
+	got := send(t, "POST", url+"/graphql", "["+query+","+query+","+query+"]")
+	want := `[{"data":{"hello":"hi"}},{"data":{"hello":"hi"}},{"errors":[{"message":"Too many.","extensions":{"code":"RATE_LIMIT_EXCEEDED"}}]}]`
+	if got.status != 200 || got.body != want {
+		t.Errorf("answered %d %s", got.status, got.body)
+	}
+}
+
+// Open subscriptions are bounded by subscriptions.max_connections; in flight is
+// only what starts them.
+func TestSubscriptionHoldsNoPlaceInFlight(t *testing.T) {
+	s := &subgraph{hold: make(chan struct{})}
+	_, url := start(t, s, func(c *config.Config, o *gateway.Options) { c.TrafficShaping.Router.MaxInFlight = 1 })
+	socket := dial(t, url+"/graphql", protocol)
+	socket.send(`{"type":"connection_init"}`)
+	socket.want(`{"type":"connection_ack"}`)
+	for _, id := range []string{"1", "2"} {
+		socket.send(`{"id":"` + id + `","type":"subscribe","payload":` + subscription + `}`)
+		for _, n := range []string{"1", "2", "3"} {
+			socket.want(`{"id":"` + id + `","type":"next","payload":{"data":{"count":` + n + `}}}`)
+		}
+	}
+	close(s.hold)
+	if got := send(t, "POST", url+"/graphql", query); got.status != 200 {
+		t.Errorf("beside two subscriptions a query got %d %s", got.status, got.body)
+	}
+}
