@@ -27,6 +27,7 @@ run: ## start the whole store on this machine: http://localhost:8080
 .PHONY: test
 test: check ## run every test but those of verify that take long to build
 	$(GO) test -timeout 20m ./...
+	@$(GO) test -timeout 20m -v ./router/internal/clients | grep -A 3 -e '--- SKIP' || true
 	$(GO) test -C manifests/verify -timeout 20m -count=1 -short ./...
 
 .PHONY: race

@@ -1,0 +1,11 @@
+import assert from 'node:assert/strict'
+import { createClient } from 'graphql-ws'
+import { WebSocket } from 'ws'
+
+export async function subscribe(router) {
+  const client = createClient({ url: router.wsURL, webSocketImpl: WebSocket, retryAttempts: 0 })
+  const got = []
+  for await (const { data } of client.iterate({ query: 'subscription { count(to: 3) }' })) got.push(data.count)
+  assert.deepEqual(got, [1, 2, 3])
+  await client.dispose()
+}
