@@ -73,7 +73,7 @@ func BenchmarkPlan(b *testing.B) {
 			b.Run(fmt.Sprintf("hostile/types=%d/subgraphs=%d/%s", s.types, s.graphs, h.name), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := c.planner.Plan(op); err != nil && !strings.Contains(err.Error(), "MaxMoves") {
+					if _, err := c.planner.Plan(op); err != nil && !strings.Contains(err.Error(), "MaxEdges") {
 						b.Fatal(err)
 					}
 				}

@@ -5,77 +5,121 @@ import (
 	"slices"
 )
 
-// A chooser takes, for each goal, the way that costs least when what has
-// been taken already is free. Goals with few ways go first, so that those
-// with many find something to share; what is deferred comes last.
+// A chooser picks one candidate path for each leaf, so that the chosen edges
+// together cost little.
+//
+// The problem is a Steiner arborescence in the graph of edges, which is
+// NP-hard, so the chooser is greedy: leaf after leaf, it takes the candidate
+// that adds least to what has been chosen. Leaves with few candidates go
+// first, because they leave no choice; those with many then find edges to
+// share. Deferred leaves come last, since they may reuse earlier requests but
+// not the other way round. Ties are broken by depth, then by the order of
+// subgraphs in the supergraph. The result is minimal for each leaf in turn,
+// not for all of them together.
+//
+// Prices are computed on demand and kept until the next edge is chosen. With n
+// edges and l leaves that takes O(n·l) time at worst; sharing keeps it near
+// linear for operations that people write.
 type chooser struct {
-	// round changes whenever a move is taken: prices of earlier rounds are
+	edges  []edgeChoice // by edge.id
+	chosen []*edge      // by leaf.id; nil while there is no choice
+	// jumps are the chosen entity jumps, by where they start and what they can
+	// be merged with.
+	jumps map[jumpTarget]bool
+	// round changes whenever an edge is chosen: prices of earlier rounds are
 	// out of date.
 	round int
 }
 
-func (c *chooser) choose(goals []*goal) {
-	order := slices.Clone(goals)
-	slices.SortStableFunc(order, func(a, b *goal) int {
-		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(len(a.ways), len(b.ways)))
+// edgeChoice is what the chooser knows of an edge.
+type edgeChoice struct {
+	taken bool
+	price int // valid in the round it was computed in
+	round int
+}
+
+// A jumpTarget tells which entity jumps can become one request.
+type jumpTarget struct {
+	position *position
+	group    mergeGroup
+}
+
+func newChooser() *chooser { return &chooser{round: 1, jumps: map[jumpTarget]bool{}} }
+
+// choose picks a path for each leaf that the walker has found so far.
+func (c *chooser) choose(w *walker, leaves []*leaf) {
+	c.edges = append(c.edges, make([]edgeChoice, w.edges-len(c.edges))...)
+	c.chosen = append(c.chosen, make([]*edge, w.leaves-len(c.chosen))...)
+	order := slices.Clone(leaves)
+	slices.SortStableFunc(order, func(a, b *leaf) int {
+		return cmp.Or(cmp.Compare(a.deferID, b.deferID), cmp.Compare(len(a.candidates), len(b.candidates)))
 	})
-	for _, g := range order {
-		c.reach(g)
+	for _, l := range order {
+		c.satisfy(l)
 	}
 }
 
-// reach takes a way to a goal.
-func (c *chooser) reach(g *goal) {
-	if g.chosen != nil {
+// satisfy picks a path for a leaf.
+func (c *chooser) satisfy(l *leaf) {
+	if c.chosen[l.id] != nil {
 		return
 	}
-	g.chosen = slices.MinFunc(g.ways, func(a, b *move) int {
-		return cmp.Or(cmp.Compare(c.price(a), c.price(b)), cmp.Compare(a.depth, b.depth), cmp.Compare(a.graph.Index, b.graph.Index))
+	best := slices.MinFunc(l.candidates, func(a, b *edge) int {
+		return cmp.Or(cmp.Compare(c.price(a), c.price(b)), cmp.Compare(a.depth, b.depth), cmp.Compare(a.subgraph.Index, b.subgraph.Index))
 	})
-	c.take(g.chosen)
+	c.chosen[l.id] = best
+	c.take(best)
 }
 
-func (c *chooser) take(m *move) {
-	if m == nil || m.taken {
+// take chooses an edge with the path before it.
+func (c *chooser) take(e *edge) {
+	if e == nil || c.edges[e.id].taken {
 		return
 	}
-	m.taken = true
+	c.edges[e.id].taken = true
 	c.round++
-	if m.kind == enter {
-		if m.at.entered == nil {
-			m.at.entered = map[lane]bool{}
-		}
-		m.at.entered[lane{graph: m.graph, part: m.part}] = true
+	if e.kind == keyEdge {
+		c.jumps[targetOf(e)] = true
 	}
-	c.take(m.from)
-	for _, n := range m.needs {
-		c.reach(n)
+	c.take(e.tail)
+	for _, condition := range e.conditions {
+		c.satisfy(condition)
 	}
 }
 
-// price is what a move adds to the plan, with all it needs.
-func (c *chooser) price(m *move) int {
-	if m == nil || m.taken {
-		return 0
-	}
-	if m.round == c.round && m.price > 0 {
-		return m.price
-	}
-	price := m.own() + c.price(m.from)
-	for _, n := range m.needs {
-		price += c.priceOf(n)
-	}
-	m.round, m.price = c.round, max(price, 1)
-	return m.price
+func targetOf(e *edge) jumpTarget {
+	return jumpTarget{e.position, mergeGroup{subgraph: e.subgraph, deferID: e.deferID}}
 }
 
-func (c *chooser) priceOf(g *goal) int {
-	if g.chosen != nil {
+// price is what an edge adds to the cost of what has been chosen, with the
+// path before it and its conditions.
+func (c *chooser) price(e *edge) int {
+	if e == nil || c.edges[e.id].taken {
 		return 0
 	}
-	least := c.price(g.ways[0])
-	for _, m := range g.ways[1:] {
-		least = min(least, c.price(m))
+	if known := &c.edges[e.id]; known.round == c.round && known.price > 0 {
+		return known.price
+	}
+	price := e.ownCost()
+	if e.kind == keyEdge && c.jumps[targetOf(e)] {
+		price = mergeableCost
+	}
+	price += c.price(e.tail)
+	for _, condition := range e.conditions {
+		price += c.leafPrice(condition)
+	}
+	price = max(price, 1)
+	c.edges[e.id].round, c.edges[e.id].price = c.round, price
+	return price
+}
+
+func (c *chooser) leafPrice(l *leaf) int {
+	if c.chosen[l.id] != nil {
+		return 0
+	}
+	least := c.price(l.candidates[0])
+	for _, e := range l.candidates[1:] {
+		least = min(least, c.price(e))
 	}
 	return least
 }

@@ -9,88 +9,88 @@ import (
 	"souk/router/supergraph"
 )
 
-// A contextValue is the value of an argument that is found in the objects
-// above those whose field has the argument (@fromContext).
+// A contextValue is the value of an argument that is taken from an ancestor of
+// the object whose field has the argument (@fromContext).
 type contextValue struct {
 	argument *supergraph.ContextArgument
-	// sources are tried in their order, the nearest objects first.
+	// sources are tried in order, the nearest ancestors first.
 	sources []contextSource
 }
 
-// A contextSource are objects of a type that have the value. The last of
-// several is for objects of any type that comes there.
+// A contextSource is an ancestor that has the value if it is of the type typ.
 type contextSource struct {
-	at     *spot
-	typ    *supergraph.Type
-	fields []operation.Selection
+	position *position
+	typ      *supergraph.Type
+	fields   []operation.Selection
 }
 
-// contextValues finds what the arguments of a field of the objects at a stand
-// take their values from, and the ways to that.
-func (w *walker) contextValues(s *stand, in *supergraph.FieldIn) (values []*contextValue, needs []*goal, err error) {
+// contextValues finds the sources of the context arguments of a field, and the
+// leaves of their values.
+func (w *walker) contextValues(b *branch, in *supergraph.FieldIn) (values []*contextValue, leaves []*leaf, err error) {
 	for _, a := range in.Contexts {
 		v := &contextValue{argument: a}
-		goals, err := w.findContext(s, v)
+		more, err := w.findContext(b, v)
 		if err != nil {
 			return nil, nil, err
 		}
-		values, needs = append(values, v), append(needs, goals...)
+		values, leaves = append(values, v), append(leaves, more...)
 	}
-	return values, needs, nil
+	return values, leaves, nil
 }
 
-// findContext looks for the nearest objects above that set a context. Where
-// only some of the types that may stand there do, it depends on the object, and
-// it goes on further up for the others.
-func (w *walker) findContext(from *stand, v *contextValue) ([]*goal, error) {
-	var needs []*goal
-	for s := from.above; s != nil; s = s.above {
-		if fields := v.argument.Value(s.typ); fields != nil {
-			goals, err := w.walk(s, fields.Selections)
-			v.sources = append(v.sources, contextSource{s.at, s.typ, fields.Selections})
-			return append(needs, goals...), err
+// findContext looks for the nearest ancestor that sets a context. Where only
+// some of the types that an ancestor may have set it, the search continues
+// further up for objects of the others.
+func (w *walker) findContext(from *branch, v *contextValue) ([]*leaf, error) {
+	var leaves []*leaf
+	for b := from.parent; b != nil; b = b.parent {
+		if fields := v.argument.Value(b.typ); fields != nil {
+			more, err := w.walk(b, fields.Selections)
+			v.sources = append(v.sources, contextSource{b.position, b.typ, fields.Selections})
+			return append(leaves, more...), err
 		}
 		all := true
-		for _, o := range s.typ.Possible {
-			fields, b := v.argument.Value(o), (*stand)(nil)
+		for _, o := range b.typ.Possible {
+			fields, d := v.argument.Value(o), (*branch)(nil)
 			if fields != nil {
-				b = w.branch(s, o)
+				d = w.downcast(b, o)
 			}
-			if b == nil {
-				all = all && fields != nil // what no subgraph gives needs no value
+			if d == nil {
+				all = all && fields != nil // a type that no subgraph returns needs no value
 				continue
 			}
-			goals, err := w.walk(b, fields.Selections)
+			more, err := w.walk(d, fields.Selections)
 			if err != nil {
 				return nil, err
 			}
-			if name := w.typename(s); name != nil {
-				goals = append(goals, name)
+			if name := w.typenameLeaf(b); name != nil {
+				more = append(more, name)
 			}
-			v.sources = append(v.sources, contextSource{b.at, o, fields.Selections})
-			needs = append(needs, goals...)
+			v.sources = append(v.sources, contextSource{d.position, o, fields.Selections})
+			leaves = append(leaves, more...)
 		}
 		if all && len(v.sources) > 0 {
-			return needs, nil
+			return leaves, nil
 		}
 	}
-	return nil, &unreachable{s: from}
+	return nil, &unreachable{b: from}
 }
 
-// contextArguments describes the values that a fetch takes from above.
-func (p *placer) contextArguments(m *move) []*contextArgument {
-	path := m.at.path()
+// contextArguments gives the context arguments of a key edge, with the places
+// of their values.
+func (p *placer) contextArguments(e *edge) []*contextArgument {
+	path := e.position.path()
 	var list []*contextArgument
-	for _, v := range m.contexts {
+	for _, v := range e.contexts {
 		a := &contextArgument{argument: v.argument}
 		for _, s := range v.sources {
 			source := plan.ContextSource{
-				Depth:  len(s.at.path()),
-				Fields: p.represent(nil, m.graph, s.at.slot, s.typ, s.typ.Possible, s.typ.Possible, s.fields),
+				Depth:  len(s.position.path()),
+				Fields: p.represent(nil, e.subgraph, s.position.slot, s.typ, s.typ.Possible, s.typ.Possible, s.fields),
 			}
 			on := []string{s.typ.Name}
-			told := source.Depth > 0 && slices.Equal(path[source.Depth-1].Types, on) // by the path
-			if s.at.on != nil && !told {
+			impliedByPath := source.Depth > 0 && slices.Equal(path[source.Depth-1].Types, on)
+			if s.position.on != nil && !impliedByPath {
 				source.On = on
 			}
 			a.sources = append(a.sources, source)
@@ -100,15 +100,16 @@ func (p *placer) contextArguments(m *move) []*contextArgument {
 	return list
 }
 
-// A contextArgument is a contextValue as a fetch has it.
+// A contextArgument is a contextValue with the places its sources have in the
+// tree of stored objects.
 type contextArgument struct {
 	argument *supergraph.ContextArgument
 	sources  []plan.ContextSource
 }
 
-// sameArguments says whether two fetches take all values that both need from
-// the same objects: fetches of objects at one place do, unless one of them was
-// reached as an interface and the other by its types.
+// sameArguments reports whether two entity fetches take the arguments they
+// share from the same ancestors. Those of the same objects do, unless one was
+// reached through an interface and the other by its types.
 func sameArguments(a, b []*contextArgument) bool {
 	for _, x := range a {
 		for _, y := range b {
@@ -120,7 +121,7 @@ func sameArguments(a, b []*contextArgument) bool {
 	return true
 }
 
-// addArguments adds those of another fetch that are not there yet.
+// addArguments adds the arguments of another entity fetch.
 func addArguments(to, more []*contextArgument) []*contextArgument {
 	to = slices.Clip(to)
 	for _, m := range more {

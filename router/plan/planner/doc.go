@@ -1,19 +1,49 @@
-// Package planner finds out how an operation can be answered by a
-// supergraph's subgraphs with few requests, and makes a plan of it.
+// Package planner plans operations: it finds the requests to subgraphs that
+// answer an operation, and keeps them few.
 //
-// It takes an operation.Operation and a supergraph.Model and gives a
-// plan.Plan, in five stages:
+// It takes an [operation.Operation] and a [supergraph.Model] and gives a
+// [plan.Plan]. In a request's way it stands after validation and
+// authorisation and before execution; the gateway caches its results. The hub
+// is planner.go: [Planner.Plan] runs the stages one after another.
 //
-//	walk      what is selected, and the moves by which each can be reached  walk.go, move.go, reach.go
-//	choose    of these, those that together cost least                      choose.go
-//	place     the moves taken become steps with selections                  place.go, slot.go
-//	schedule  steps become as few requests as possible                      schedule.go
-//	print     requests become text, and answers get their shape             request.go, project.go
+//	walk      candidate paths to every leaf          walk.go, candidates.go
+//	            edges of the query graph             edge.go, resolve.go
+//	            entity jumps                         jump.go
+//	            values for @fromContext              context.go
+//	choose    one path for each leaf                 choose.go
+//	place     paths become fetches                   place.go, fetch.go
+//	schedule  fetches are merged into few requests   defer.go, schedule.go, merge.go, fallback.go
+//	print     fetches become GraphQL operations      print.go, shape.go
+//	project   the layout of the client's response    project.go
 //
-// The graph of types and subgraphs is never built: a move knows from the
-// model where it can lead. Places are slots: every field of the operation,
-// and every field that keys and requirements need, has one place in the tree
-// of stored answers, whichever request fills it. Requests, representations
-// and the client's answer refer to slots, so that names are given once, at
-// the end, and never rewritten.
+// What all stages share is in slot.go and position.go (where values are
+// stored) and in types.go (sets of types). errors.go explains what cannot be
+// planned.
+//
+// # Paths
+//
+// The query graph has a node for each type of each subgraph, and edges by
+// which an object at one node leads to another: to a field's value, to an
+// object type of an interface or union, to the same entity in another subgraph
+// (by @key), to a subgraph's root type. A path to a leaf of the operation is a
+// way to fetch it. For
+//
+//	{ product { name reviews { stars } } }
+//
+// where subgraph a has product and name, and b has reviews, the only path to
+// stars is
+//
+//	Query/a ─product→ Product/a ─@key(id)→ Product/b ─reviews→ Review/b ─stars→ ·
+//
+// and its jump into b has a condition: a path to id in a. With several
+// subgraphs to choose from, the walker keeps all paths that can matter, and the
+// chooser picks those that together cost least.
+//
+// # Slots
+//
+// Every field of the operation, and every field that a key or a requirement
+// needs, has one storage slot in the tree of stored objects, whichever fetch
+// fills it. Queries, representations and the client's response refer to slots.
+// So names are assigned once, at the end, and nothing is ever renamed: a
+// conflict between response keys cannot arise in the middle of planning.
 package planner

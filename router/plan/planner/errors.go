@@ -9,14 +9,14 @@ import (
 	"souk/router/operation"
 )
 
-// An UnreachableError says that no subgraph can be brought to resolve a
-// field.
+// An UnreachableError reports a field that no subgraph can resolve for the
+// objects at a response position.
 type UnreachableError struct {
 	Type, Field string
-	// Path of the object whose field it is, by response keys.
+	// Path is the response path of the object.
 	Path string
-	// Tried are the subgraphs that have or can be given the object, and Have
-	// those that could resolve the field, with what it requires.
+	// Tried are the subgraphs that can be given the object. Have are those
+	// that resolve the field, with what the field requires.
 	Tried, Have []string
 }
 
@@ -36,9 +36,10 @@ func (e *UnreachableError) Error() string {
 	return fmt.Sprintf("%s.%s%s cannot be planned: the object is known to %s; %s", e.Type, e.Field, where, tried, have)
 }
 
-// A LimitError says that an operation takes more planning than is allowed.
+// A LimitError reports an operation that takes more planning than Options
+// allow.
 type LimitError struct {
-	// Limit is the option's name: MaxMoves.
+	// Limit is the name of the option: MaxEdges.
 	Limit string
 	Value int
 }
@@ -47,32 +48,33 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("the operation is too complex to plan: it exceeds the planner's limit %s of %d", e.Limit, e.Value)
 }
 
-// unreachable is how a walk fails; in many cases for good, and nobody asks why.
+// unreachable is the error of a walk that finds no path. Most are expected: the
+// walker then tries another way. So it is only explained when it is returned.
 type unreachable struct {
-	s *stand
-	f *operation.Field
+	b *branch
+	f *operation.Field // nil if it is not a field that is unreachable
 }
 
 func (e *unreachable) Error() string { return "unreachable" }
 
-var errTooLarge = errors.New("too large")
+var errTooLarge = errors.New("planning takes too many steps")
 
-// explain makes the error that callers see.
+// explain turns the error of a walk into the one that Plan returns.
 func (p *Planner) explain(w *walker, err error) error {
-	if w.left < 0 {
-		return &LimitError{Limit: "MaxMoves", Value: p.options.MaxMoves}
+	if w.budget < 0 {
+		return &LimitError{Limit: "MaxEdges", Value: p.options.MaxEdges}
 	}
 	var u *unreachable
 	if !errors.As(err, &u) || u.f == nil {
 		return err
 	}
-	out := &UnreachableError{Type: u.s.typ.Name, Field: u.f.Name, Path: u.s.at.responsePath()}
-	for _, m := range w.all(u.s) {
-		if m.only == nil && !slices.Contains(out.Tried, m.graph.Name) {
-			out.Tried = append(out.Tried, m.graph.Name)
+	out := &UnreachableError{Type: u.b.typ.Name, Field: u.f.Name, Path: u.b.position.responsePath()}
+	for _, e := range w.withJumps(u.b) {
+		if e.onlyField == nil && !slices.Contains(out.Tried, e.subgraph.Name) {
+			out.Tried = append(out.Tried, e.subgraph.Name)
 		}
 	}
-	if f := u.s.typ.Field(u.f.Name); f != nil {
+	if f := u.b.typ.Field(u.f.Name); f != nil {
 		for _, in := range f.In {
 			switch {
 			case !in.Resolves(w.labels):

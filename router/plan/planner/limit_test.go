@@ -105,7 +105,7 @@ func TestManyTypes(t *testing.T) {
 					switch {
 					case err != nil && !errors.As(err, &limit):
 						t.Fatal(err)
-					case err != nil && !strings.Contains(err.Error(), "MaxMoves"):
+					case err != nil && !strings.Contains(err.Error(), "MaxEdges"):
 						t.Errorf("the limit does not name itself: %v", err)
 					case err == nil && refused:
 						t.Errorf("%d are planned, though fewer were refused", n)
@@ -143,7 +143,7 @@ func TestLimit(t *testing.T) {
 			if refused := errors.As(err, &limit); refused != test.refused || !refused && err != nil {
 				t.Errorf("refused is %t, the error %v", refused, err)
 			}
-			if test.refused && !strings.Contains(fmt.Sprint(err), "MaxMoves") {
+			if test.refused && !strings.Contains(fmt.Sprint(err), "MaxEdges") {
 				t.Errorf("the limit does not name itself: %v", err)
 			}
 		})
@@ -166,7 +166,7 @@ func TestLongChain(t *testing.T) {
 	}
 	fmt.Fprintf(&b, "}\ntype Query%s { node: Node @join__field(graph: G0) }\ntype Node%s {\n%s  last: Int @join__field(graph: G%d)\n  next: Node\n}\n", query, node, fields, graphs-1)
 	c := open(t, &txtar.Archive{Files: []txtar.File{{Name: "supergraph.graphql", Data: []byte(b.String())}}})
-	p, err := planner.New(c.model, planner.Options{MaxMoves: 20_000}).Plan(c.operation(t, "{ node { last } }"))
+	p, err := planner.New(c.model, planner.Options{MaxEdges: 20_000}).Plan(c.operation(t, "{ node { last } }"))
 	if err != nil {
 		t.Fatal(err)
 	}

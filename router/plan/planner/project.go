@@ -8,30 +8,30 @@ import (
 	"souk/router/supergraph"
 )
 
-// A projector lays out the client's answer.
+// A projector lays out the client's response.
 type projector struct {
 	model *supergraph.Model
 	plan  *plan.Plan
 }
 
-// A partial is a selection set with the part of the answer, 0 or the ID of a
-// @defer, that it belongs to.
-type partial struct {
+// A deferrable is a selection set with the payload it belongs to.
+type deferrable struct {
 	selections []operation.Selection
-	part       int
+	deferID    int
 }
 
 // A selectedOn is a field of the operation with the object types it is
 // selected on.
 type selectedOn struct {
-	field *operation.Field
-	types []*supergraph.Type
-	part  int
+	field   *operation.Field
+	types   []*supergraph.Type
+	deferID int
 }
 
-// fields gives the entries of the answer for selections on one type: each
-// object type gets, in their order, those the spec's CollectFields gives it.
-func (p *projector) fields(t *supergraph.Type, at *slot, selections []partial) []*plan.Field {
+// fields gives the entries of the response for selections on one type. Each
+// object type gets those that CollectFields (GraphQL, section 6.3.2) gives it,
+// in that order.
+func (p *projector) fields(t *supergraph.Type, at *slot, selections []deferrable) []*plan.Field {
 	possible := visible(t.Possible)
 	if p.plan.PossibleTypes[t.Name] == nil {
 		p.plan.PossibleTypes[t.Name] = typeNames(possible)
@@ -48,17 +48,17 @@ func (p *projector) fields(t *supergraph.Type, at *slot, selections []partial) [
 		}
 		selected[s.field.Alias] = append(selected[s.field.Alias], s)
 	}
-	var entries []*entry
+	var entries []*responseEntry
 	for _, name := range names {
 		entries = append(entries, entriesOf(possible, selected[name])...)
 	}
-	// A field selected on some types early and on others late has its place
-	// with each of them.
+	// CollectFields orders by the first selection. For a field that some types
+	// select early and others late, that is a place of its own for each.
 	place := map[*operation.Field]int{}
 	for i, s := range all {
 		place[s.field] = i
 	}
-	slices.SortStableFunc(entries, func(a, b *entry) int { return place[a.merged[0].field] - place[b.merged[0].field] })
+	slices.SortStableFunc(entries, func(a, b *responseEntry) int { return place[a.merged[0].field] - place[b.merged[0].field] })
 	var out []*plan.Field
 	for _, e := range entries {
 		f := p.field(t, at, e)
@@ -75,35 +75,35 @@ func visible(types []*supergraph.Type) []*supergraph.Type {
 }
 
 // collect flattens fragments.
-func (p *projector) collect(to *[]selectedOn, types []*supergraph.Type, s partial) {
+func (p *projector) collect(to *[]selectedOn, types []*supergraph.Type, s deferrable) {
 	for _, sel := range s.selections {
 		switch sel := sel.(type) {
 		case *operation.Field:
-			*to = append(*to, selectedOn{sel, types, s.part})
+			*to = append(*to, selectedOn{sel, types, s.deferID})
 		case *operation.InlineFragment:
 			inner := types
 			if sel.TypeCondition != "" {
-				inner = shared(types, p.model.Type(sel.TypeCondition).Possible)
+				inner = intersect(types, p.model.Type(sel.TypeCondition).Possible)
 			}
-			p.collect(to, inner, partial{sel.Selections, partOf(sel, s.part)})
+			p.collect(to, inner, deferrable{sel.Selections, deferIDOf(sel, s.deferID)})
 		}
 	}
 }
 
-// An entry is a response key as some object types have it: those for which
-// the same selections merge under it.
-type entry struct {
+// A responseEntry is a response key for the object types for which the same
+// selections are merged under it.
+type responseEntry struct {
 	merged []selectedOn
 	typ    string
 	types  []*supergraph.Type
 }
 
-// entriesOf gives the entries of one response key.
-func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*entry {
-	if len(possible) == 0 { // an interface that nothing implements
-		return []*entry{{merged: selected[:1]}}
+// entriesOf gives the entries for one response key.
+func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*responseEntry {
+	if len(possible) == 0 { // an interface without implementations
+		return []*responseEntry{{merged: selected[:1]}}
 	}
-	var out []*entry
+	var out []*responseEntry
 	var merged []selectedOn
 	for _, o := range possible {
 		merged = merged[:0]
@@ -112,8 +112,8 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*entry {
 		for _, s := range selected {
 			switch {
 			case len(s.types) < len(possible) && !has(s.types, o):
-			case leaf && len(merged) > 0: // it is had once, where it is wanted first
-				if s.part < merged[0].part {
+			case leaf && len(merged) > 0: // a leaf is delivered once, in the earliest payload
+				if s.deferID < merged[0].deferID {
 					merged[0] = s
 				}
 			default:
@@ -127,23 +127,23 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*entry {
 		if def := o.Field(merged[0].field.Name); def != nil {
 			typ = def.Type
 		}
-		same := func(a, b selectedOn) bool { return a.field == b.field && a.part == b.part }
-		i := slices.IndexFunc(out, func(e *entry) bool { return e.typ == typ && slices.EqualFunc(e.merged, merged, same) })
+		same := func(a, b selectedOn) bool { return a.field == b.field && a.deferID == b.deferID }
+		i := slices.IndexFunc(out, func(e *responseEntry) bool { return e.typ == typ && slices.EqualFunc(e.merged, merged, same) })
 		if i < 0 {
 			i = len(out)
-			out = append(out, &entry{merged: slices.Clone(merged), typ: typ})
+			out = append(out, &responseEntry{merged: slices.Clone(merged), typ: typ})
 		}
 		out[i].types = append(out[i].types, o)
 	}
 	return out
 }
 
-// field gives one entry of the answer.
-func (p *projector) field(t *supergraph.Type, at *slot, e *entry) *plan.Field {
+// field gives one entry of the response.
+func (p *projector) field(t *supergraph.Type, at *slot, e *responseEntry) *plan.Field {
 	first := e.merged[0].field
-	out := &plan.Field{Name: first.Alias, Defer: e.merged[0].part}
+	out := &plan.Field{Name: first.Alias, Defer: e.merged[0].deferID}
 	for _, s := range e.merged {
-		out.Defer = min(out.Defer, s.part)
+		out.Defer = min(out.Defer, s.deferID)
 	}
 	switch first.Name {
 	case "__typename":
@@ -169,28 +169,29 @@ func (p *projector) field(t *supergraph.Type, at *slot, e *entry) *plan.Field {
 		p.plan.EnumValues[def.Named.Name] = enumValues(def.Named)
 	}
 	if def.Named.Composite() {
-		var below []partial
+		var below []deferrable
 		for _, s := range e.merged {
-			below = append(below, partial{s.field.Selections, s.part})
+			below = append(below, deferrable{s.field.Selections, s.deferID})
 		}
 		out.Fields = p.fields(def.Named, c, below)
 	}
 	return out
 }
 
-// deferred lists the parts of the answer that are delivered later.
-func deferred(list []*plan.Deferred, outer int, path []string, selections []operation.Selection) []*plan.Deferred {
+// deferredPayloads lists the payloads that are delivered later.
+func deferredPayloads(list []*plan.Deferred, outer int, path []string, selections []operation.Selection) []*plan.Deferred {
 	for _, sel := range selections {
 		switch sel := sel.(type) {
 		case *operation.Field:
-			list = deferred(list, outer, append(path[:len(path):len(path)], sel.Alias), sel.Selections)
+			list = deferredPayloads(list, outer, append(path[:len(path):len(path)], sel.Alias), sel.Selections)
 		case *operation.InlineFragment:
-			// A field that some types are denied stands there for each of them.
+			// A fragment is visited once for each type where authorisation
+			// rewrote the operation type by type.
 			known := func(d *plan.Deferred) bool { return d.ID == sel.Defer.ID }
 			if sel.Defer != nil && !slices.ContainsFunc(list, known) {
 				list = append(list, &plan.Deferred{ID: sel.Defer.ID, Parent: outer, Label: sel.Defer.Label, Path: path})
 			}
-			list = deferred(list, partOf(sel, outer), path, sel.Selections)
+			list = deferredPayloads(list, deferIDOf(sel, outer), path, sel.Selections)
 		}
 	}
 	return list

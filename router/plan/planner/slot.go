@@ -6,110 +6,111 @@ import (
 	"strings"
 
 	"souk/router/operation"
-	"souk/router/plan"
-	"souk/router/supergraph"
 )
 
-// A slot is a place in the tree of stored objects: the value of one field
-// with one set of arguments. All objects along a path share their slots,
-// whatever their types are, so that a storage key never has two meanings.
+// A slot is a storage slot: the place of one field, with one set of arguments,
+// in the tree of stored objects. All objects at a response position share
+// their slots, whatever their types, so that a storage key never has two
+// meanings there.
 type slot struct {
 	parent *slot
-	// alias is the client's response key, empty where only keys and
-	// requirements use the slot.
-	alias     string
-	name      string
-	arguments string
-	key       string // given by storageKey
-	// part is the first part of the answer (0, or the ID of a @defer) that a
-	// client's selection of it belongs to.
-	part int
-	// index has the children by their names, and the first that holds a value
-	// also without its alias.
-	index map[slotName]*slot
-	// owners are the children that have a storage key, or will have it for
-	// being the first whom a client calls so.
-	owners map[string]*slot
+	// responseKey is the client's; empty where only keys and required fields
+	// use the slot.
+	responseKey string
+	field       string
+	arguments   string
+	// key is the storage key once storageKey has assigned it.
+	key string
+	// deferID is the earliest payload whose selections include the slot: 0 for
+	// the initial one, or the ID of a @defer.
+	deferID int
+	// index has the children by all their parts and, for the first child with
+	// some field and arguments, also without the response key.
+	index map[slotKey]*slot
+	// keyOwners are the children by storage key: those that have it, and those
+	// that will because they are the first that a client calls so.
+	keyOwners map[string]*slot
 }
 
-type slotName struct{ alias, name, arguments string }
+type slotKey struct{ responseKey, field, arguments string }
 
 // register adds the slots of a client's selections.
-func (s *slot) register(selections []operation.Selection, part int) {
+func (s *slot) register(selections []operation.Selection, deferID int) {
 	for _, sel := range selections {
 		switch sel := sel.(type) {
 		case *operation.Field:
 			if sel.Name == "__typename" || sel.Denied != nil {
 				continue
 			}
-			c := s.index[slotName{sel.Alias, sel.Name, argumentText(sel.Arguments)}]
+			c := s.index[slotKey{sel.Alias, sel.Name, argumentText(sel.Arguments)}]
 			if c == nil {
 				c = s.add(sel.Alias, sel)
-				c.part = part
+				c.deferID = deferID
 			}
-			c.part = min(c.part, part)
-			c.register(sel.Selections, part)
+			c.deferID = min(c.deferID, deferID)
+			c.register(sel.Selections, deferID)
 		case *operation.InlineFragment:
-			s.register(sel.Selections, partOf(sel, part))
+			s.register(sel.Selections, deferIDOf(sel, deferID))
 		}
 	}
 }
 
-// partOf is the part of the answer that a fragment's selections belong to.
-func partOf(f *operation.InlineFragment, outer int) int {
+// deferIDOf is the payload that a fragment's selections belong to.
+func deferIDOf(f *operation.InlineFragment, enclosing int) int {
 	if f.Defer != nil {
 		return f.Defer.ID
 	}
-	return outer
+	return enclosing
 }
 
-// child gives the slot of a field: the client's own, or for an internal need
-// any that holds the same value, or else a new one.
+// child gives the slot of a field. For a field of a key or a requirement, any
+// slot with the same value will do, so that it is not fetched twice.
 func (s *slot) child(f *operation.Field) *slot {
 	arguments := argumentText(f.Arguments)
-	if c := s.index[slotName{f.Alias, f.Name, arguments}]; c != nil {
+	if c := s.index[slotKey{f.Alias, f.Name, arguments}]; c != nil {
 		return c
 	}
-	if c := s.index[slotName{"", f.Name, arguments}]; c != nil {
+	if c := s.index[slotKey{"", f.Name, arguments}]; c != nil {
 		return c
 	}
 	return s.add("", f)
 }
 
-func (s *slot) add(alias string, f *operation.Field) *slot {
-	c := &slot{parent: s, alias: alias, name: f.Name, arguments: argumentText(f.Arguments)}
+func (s *slot) add(responseKey string, f *operation.Field) *slot {
+	c := &slot{parent: s, responseKey: responseKey, field: f.Name, arguments: argumentText(f.Arguments)}
 	if s.index == nil {
-		s.index, s.owners = map[slotName]*slot{}, map[string]*slot{}
+		s.index, s.keyOwners = map[slotKey]*slot{}, map[string]*slot{}
 	}
-	if alias != "" && s.owners[alias] == nil {
-		s.owners[alias] = c
+	if responseKey != "" && s.keyOwners[responseKey] == nil {
+		s.keyOwners[responseKey] = c
 	}
-	s.index[slotName{alias, c.name, c.arguments}] = c
-	if value := (slotName{"", c.name, c.arguments}); s.index[value] == nil {
+	s.index[slotKey{responseKey, c.field, c.arguments}] = c
+	if value := (slotKey{"", c.field, c.arguments}); s.index[value] == nil {
 		s.index[value] = c
 	}
 	return c
 }
 
-// storageKey names the slot when it is first used: as the client does, or by
-// the field's name, unless that stands for something else among its siblings.
+// storageKey assigns the slot's key when it is first used: the client's
+// response key or the field's name, unless a sibling has that key. Internal
+// keys are _i0, _i1 and so on.
 func (s *slot) storageKey() string {
 	if s.key != "" {
 		return s.key
 	}
-	wanted := s.alias
+	wanted := s.responseKey
 	if wanted == "" {
-		wanted = s.name
+		wanted = s.field
 	}
-	for i := 0; wanted == "__typename" || s.parent.owners[wanted] != nil && s.parent.owners[wanted] != s; i++ {
+	for i := 0; wanted == "__typename" || s.parent.keyOwners[wanted] != nil && s.parent.keyOwners[wanted] != s; i++ {
 		wanted = fmt.Sprintf("_i%d", i)
 	}
 	s.key = wanted
-	s.parent.owners[wanted] = s
+	s.parent.keyOwners[wanted] = s
 	return s.key
 }
 
-// argumentText tells arguments apart; their order does not matter.
+// argumentText is equal for equal arguments, whatever their order.
 func argumentText(arguments []operation.Argument) string {
 	if len(arguments) == 0 {
 		return ""
@@ -120,75 +121,4 @@ func argumentText(arguments []operation.Argument) string {
 	}
 	slices.Sort(parts)
 	return "(" + strings.Join(parts, ", ") + ")"
-}
-
-// A spot is a slot as seen from objects of certain types: where in the
-// operation a selection set stands.
-type spot struct {
-	slot *slot
-	// parent is the spot of the object whose field this is, or the wider spot
-	// that this narrows to objects of the type on.
-	parent *spot
-	on     *supergraph.Type
-	fields map[*slot]*spot
-	narrow map[*supergraph.Type]*spot
-	// first is the stand of the first part of the answer that selects here.
-	first *stand
-	// entered are the requests that taken moves make at this spot.
-	entered map[lane]bool
-}
-
-// field is the spot of one of the object's fields.
-func (s *spot) field(c *slot) *spot {
-	in := s.fields[c]
-	if in == nil {
-		in = &spot{slot: c, parent: s}
-		if s.fields == nil {
-			s.fields = map[*slot]*spot{}
-		}
-		s.fields[c] = in
-	}
-	return in
-}
-
-// narrowed is the spot of the objects of one type.
-func (s *spot) narrowed(on *supergraph.Type) *spot {
-	if s.on == on {
-		return s
-	}
-	in := s.narrow[on]
-	if in == nil {
-		in = &spot{slot: s.slot, parent: s, on: on}
-		if s.narrow == nil {
-			s.narrow = map[*supergraph.Type]*spot{}
-		}
-		s.narrow[on] = in
-	}
-	return in
-}
-
-// path leads from the root to the spot's objects.
-func (s *spot) path() []plan.Segment {
-	if s.parent == nil {
-		return nil
-	}
-	path := s.parent.path()
-	if s.on == nil {
-		return append(path, plan.Segment{Key: s.slot.storageKey()})
-	}
-	if len(path) > 0 {
-		path[len(path)-1].Types = []string{s.on.Name}
-	}
-	return path
-}
-
-// responsePath is the path as an error has it.
-func (s *spot) responsePath() string {
-	var keys []string
-	for ; s.parent != nil; s = s.parent {
-		if s.on == nil {
-			keys = append([]string{s.slot.storageKey()}, keys...)
-		}
-	}
-	return strings.Join(keys, ".")
 }

@@ -7,20 +7,19 @@ import (
 	"souk/router/supergraph"
 )
 
-// Sets of object types are slices sorted by name, as the model has them. There
-// may be thousands of types in one, so nothing here looks at all of one set for
-// each of another.
+// Sets of object types are slices sorted by name, as in the model. A set may
+// have thousands of types, so all operations on them take linear time at most.
 
 func byName(a, b *supergraph.Type) int { return strings.Compare(a.Name, b.Name) }
 
-// has says whether a type is in a set.
+// has reports whether a type is in a set.
 func has(types []*supergraph.Type, t *supergraph.Type) bool {
 	_, found := slices.BinarySearchFunc(types, t, byName)
 	return found
 }
 
-// shared gives the types that are in both sets; never nil.
-func shared(a, b []*supergraph.Type) []*supergraph.Type {
+// intersect gives the types that are in both sets. The result is never nil.
+func intersect(a, b []*supergraph.Type) []*supergraph.Type {
 	out := make([]*supergraph.Type, 0, min(len(a), len(b)))
 	for len(a) > 0 && len(b) > 0 {
 		switch c := byName(a[0], b[0]); {

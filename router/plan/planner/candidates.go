@@ -1,0 +1,173 @@
+package planner
+
+import (
+	"slices"
+
+	"souk/router/operation"
+	"souk/router/supergraph"
+)
+
+// fieldLeaves finds the leaves of a field and of everything below it.
+func (w *walker) fieldLeaves(b *branch, f *operation.Field) ([]*leaf, error) {
+	def := b.typ.Field(f.Name)
+	if def == nil {
+		return nil, &unreachable{b, f}
+	}
+	if len(w.jumping) > 0 {
+		// The fields of a key are usually in the subgraph that has the rest of
+		// the key. Try that before exploring further jumps.
+		if candidates := w.fieldEdges(b, b.paths, f, false); len(candidates) > 0 {
+			if leaves, err := w.leavesBelow(b, candidates, def, f, false); err == nil || b.noEntityJumps {
+				return leaves, err
+			}
+		}
+	}
+	candidates, earlier := w.candidates(b, f, def)
+	if len(candidates) == 0 {
+		return nil, &unreachable{b, f}
+	}
+	return w.leavesBelow(b, candidates, def, f, earlier)
+}
+
+// leavesBelow finds the leaves below a field, given the paths to the field.
+func (w *walker) leavesBelow(b *branch, paths []*edge, def *supergraph.Field, f *operation.Field, fromEarlierPayload bool) ([]*leaf, error) {
+	if !def.Named.Composite() {
+		return []*leaf{w.newLeaf(paths)}, nil
+	}
+	child := w.register(&branch{
+		position: paths[0].position, typ: def.Named, parent: b,
+		paths: cheapestPerSubgraph(paths), fromEarlierPayload: fromEarlierPayload,
+	})
+	if def.Named.Kind == supergraph.Union {
+		child.commonMembers = intersectMembers(child.paths)
+	}
+	leaves, err := w.walk(child, f.Selections)
+	if err == nil && w.target != nil && needsTypename(def, w.target) {
+		name := w.typenameLeaf(child)
+		if name == nil {
+			return nil, &unreachable{child, &operation.Field{Name: "__typename", Alias: "__typename"}}
+		}
+		leaves = append(leaves, name)
+	}
+	if err == nil && len(leaves) == 0 {
+		leaves = []*leaf{w.newLeaf(child.paths)} // whether the object is null
+	}
+	return leaves, err
+}
+
+// candidates finds the paths to a field, and reports whether they belong to an
+// earlier payload than the one that is visited.
+//
+// Entity jumps are explored only where they can matter: where no path of the
+// branch leads to the field, where the field has selections of its own, which
+// another subgraph may serve better, and where the cheapest candidate costs a
+// request more than the cheapest path of the branch.
+func (w *walker) candidates(b *branch, f *operation.Field, def *supergraph.Field) (candidates []*edge, earlier bool) {
+	if b.fromEarlierPayload {
+		if b.position.slot.child(f).deferID < w.deferID { // the earlier payload selects it, too
+			if candidates = w.fieldEdges(b, b.paths, f, false); len(candidates) > 0 {
+				return candidates, true
+			}
+		}
+		if candidates = w.fieldEdges(b, w.withJumps(b)[len(b.paths):], f, false); len(candidates) > 0 {
+			return candidates, false
+		}
+	}
+	candidates = w.fieldEdges(b, b.paths, f, false)
+	if len(candidates) == 0 || def.Named.Composite() || lowestCost(candidates) >= lowestCost(b.paths)+requestCost {
+		candidates = w.fieldEdges(b, w.withJumps(b), f, false)
+	}
+	if len(candidates) == 0 && !b.noEntityJumps {
+		candidates = w.fieldEdges(b, b.paths, f, true)
+	}
+	return candidates, false
+}
+
+// fieldEdges follows paths to a field. Behind an @interfaceObject only key
+// fields are followed, unless anyField is set: see edge.viaInterfaceObject.
+func (w *walker) fieldEdges(b *branch, paths []*edge, f *operation.Field, anyField bool) []*edge {
+	var candidates []*edge
+	for _, e := range paths {
+		if e.viaInterfaceObject() && !anyField && !e.isKey(f) {
+			continue
+		}
+		if out := w.fieldFrom(e, b.position, f); out != nil {
+			candidates = append(candidates, out)
+		}
+	}
+	return candidates
+}
+
+func lowestCost(paths []*edge) int { return slices.MinFunc(paths, byCost).cost }
+
+// cheapestPerSubgraph keeps the two cheapest paths into each subgraph. Paths
+// into other subgraphs are never dropped for their cost: what is selected
+// below may be available there only. Two of each, because the second can be
+// the one whose requests are made anyway.
+func cheapestPerSubgraph(paths []*edge) []*edge {
+	kept := slices.Clone(paths)
+	slices.SortStableFunc(kept, byCost)
+	count := map[*supergraph.Graph]int{}
+	return slices.DeleteFunc(kept, func(e *edge) bool {
+		count[e.subgraph]++
+		return count[e.subgraph] > 2
+	})
+}
+
+// intersectMembers gives the members of a union that every subgraph knows that
+// could return it; nil, for no restriction, if it is only one subgraph. Which
+// subgraph is asked must not change which members a client sees.
+func intersectMembers(paths []*edge) []*supergraph.Type {
+	common := paths[0].typ.InGraph(paths[0].subgraph).Possible
+	several := false
+	for _, e := range paths[1:] {
+		if e.subgraph == paths[0].subgraph {
+			continue
+		}
+		several = true
+		common = intersect(common, e.typ.InGraph(e.subgraph).Possible)
+	}
+	if !several {
+		return nil
+	}
+	return common
+}
+
+// oneSubgraphForAllTypes checks, for a field that is selected type by type on
+// an interface, that at least one of the subgraphs that return the objects
+// leads to the field for every type. Otherwise the value would be assembled
+// from several subgraphs that each return an object of their own choice. The
+// error is *unreachable.
+func (w *walker) oneSubgraphForAllTypes(b *branch, f *operation.Field) (err error) {
+	paths := map[*supergraph.Graph][]*edge{}
+	var subgraphs []*supergraph.Graph
+	for _, e := range b.paths {
+		if paths[e.subgraph] == nil {
+			subgraphs = append(subgraphs, e.subgraph)
+		}
+		paths[e.subgraph] = append(paths[e.subgraph], e)
+	}
+	if len(subgraphs) < 2 || b.fromEarlierPayload {
+		return nil
+	}
+	for _, g := range subgraphs {
+		single := &branch{position: b.position, typ: b.typ, parent: b.parent, paths: paths[g], noEntityJumps: b.noEntityJumps}
+		if err = w.reachesForAllTypes(single, f); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func (w *walker) reachesForAllTypes(b *branch, f *operation.Field) error {
+	for _, o := range b.typ.Possible {
+		d := w.downcast(b, o)
+		if d == nil {
+			continue
+		}
+		if candidates, _ := w.candidates(d, f, o.Field(f.Name)); len(candidates) == 0 {
+			return &unreachable{d, f}
+		}
+	}
+	return nil
+}

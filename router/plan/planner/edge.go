@@ -1,0 +1,220 @@
+package planner
+
+import (
+	"slices"
+
+	"souk/router/operation"
+	"souk/router/supergraph"
+)
+
+// An edge is the last edge of a path through the query graph: it arrives at
+// an object, or a leaf, as one subgraph gives it. The rest of the path is the
+// tail, or, for an edge that enters a subgraph, the paths to its conditions.
+// Edges are shared: two paths that begin alike begin with the same edges, so
+// together the paths form a directed acyclic graph.
+//
+// The query graph itself is never built. Its nodes are pairs of a type and a
+// subgraph, and the supergraph model tells which edges leave a node.
+//
+// Only the walker creates edges. It never changes one once it is complete;
+// what the chooser and the placer know of an edge they keep by its id.
+type edge struct {
+	id   int // counts from 0 within one planning
+	kind edgeKind
+	// tail is the path before this edge; nil for edges that enter a subgraph.
+	tail *edge
+	// conditions must be fetched before the edge can be followed: the key and
+	// the required fields of a keyEdge, the type name for a downcast below an
+	// @interfaceObject.
+	conditions []*leaf
+	subgraph   *supergraph.Graph
+	// typ is the type arrived at, as the subgraph knows it.
+	typ *supergraph.Type
+	// position is where the object, or leaf, is stored.
+	position *position
+	// provided is what @provides lets the subgraph resolve below typ, beyond
+	// the fields it always resolves.
+	provided []operation.Selection
+
+	// field and fieldIn are set for a fieldEdge: the field as the operation
+	// selects it, and as the subgraph declares it.
+	field   *operation.Field
+	fieldIn *supergraph.FieldIn
+
+	// key is the key a keyEdge sends, contexts the values of its arguments.
+	key      *supergraph.Key
+	contexts []*contextValue
+	// onlyField, if set, is the one field that can be selected behind this
+	// keyEdge: the edge sends what that field requires.
+	onlyField *supergraph.FieldIn
+
+	// deferID is the payload that a request made by this edge belongs to.
+	deferID int
+
+	// cost estimates the whole path on its own, depth counts the requests on
+	// it that wait for each other.
+	cost, depth int
+
+	// out and typename are the edges that have been created from here.
+	out      map[*position]*edge // by a field or a downcast
+	typename *edge
+}
+
+type edgeKind uint8
+
+const (
+	rootEdge     edgeKind = iota // to a root type of a subgraph
+	fieldEdge                    // from an object to one of its fields
+	downcastEdge                 // from an abstract type to one of its object types
+	typenameEdge                 // from an object to its __typename
+	keyEdge                      // into a subgraph, by an entity's representation
+)
+
+// A leaf is something that has to be fetched, with the candidate paths to it.
+// The chooser picks one of them.
+type leaf struct {
+	id         int // counts from 0 within one planning
+	candidates []*edge
+	// deferID is the payload it belongs to.
+	deferID int
+}
+
+// Costs are in units of one selected field. A request outweighs any selection,
+// so that the chooser first of all saves requests.
+const (
+	requestCost = 1000
+	// mergeableCost is the cost of an entity jump that can be merged with one
+	// that has been chosen already.
+	mergeableCost = 10
+	fieldCost     = 1
+)
+
+// ownCost is the cost of the edge without the path before it, if nothing has
+// been chosen yet.
+func (e *edge) ownCost() int {
+	switch e.kind {
+	case rootEdge, keyEdge:
+		return requestCost
+	case fieldEdge:
+		return fieldCost
+	}
+	return 0
+}
+
+// computeCost sets cost and depth from the path before the edge.
+func (e *edge) computeCost() {
+	e.cost = e.ownCost()
+	if e.tail != nil {
+		e.cost += e.tail.cost
+		e.depth = e.tail.depth
+	}
+	for _, c := range e.conditions {
+		best := slices.MinFunc(c.candidates, byCost)
+		e.cost += best.cost
+		e.depth = max(e.depth, best.depth)
+	}
+	if e.kind == keyEdge {
+		e.depth++
+	}
+}
+
+func byCost(a, b *edge) int { return a.cost - b.cost }
+
+// viaInterfaceObject reports whether the edge narrows an @interfaceObject to
+// one type. The subgraph does not know that type, so it returns what is
+// selected for objects of every type. This is safe for key fields. For any
+// other field it may return errors for objects the client did not select.
+func (e *edge) viaInterfaceObject() bool {
+	return e.kind == downcastEdge && e.typ.InGraph(e.subgraph).InterfaceObject
+}
+
+// isKey reports whether a field is part of a key of the type in the subgraph.
+func (e *edge) isKey(f *operation.Field) bool {
+	return slices.ContainsFunc(e.typ.InGraph(e.subgraph).Keys, func(k *supergraph.Key) bool {
+		return slices.ContainsFunc(k.Fields.Selections, func(sel operation.Selection) bool {
+			in, ok := sel.(*operation.Field)
+			return ok && in.Name == f.Name
+		})
+	})
+}
+
+// newEdge completes an edge and adds it to its tail.
+func (w *walker) newEdge(e *edge) *edge {
+	w.budget--
+	e.id = w.edges
+	w.edges++
+	e.computeCost()
+	if e.kind == fieldEdge || e.kind == downcastEdge {
+		if e.tail.out == nil {
+			e.tail.out = map[*position]*edge{}
+		}
+		e.tail.out[e.position] = e
+	}
+	return e
+}
+
+// newLeaf gives a leaf of the current payload.
+func (w *walker) newLeaf(candidates []*edge) *leaf {
+	l := &leaf{id: w.leaves, candidates: candidates, deferID: w.deferID}
+	w.leaves++
+	return l
+}
+
+// fieldFrom follows a path to a field; nil if the subgraph cannot resolve it.
+// A field of an interface can be followed if the subgraph resolves it on every
+// object type that the interface may stand for.
+func (w *walker) fieldFrom(e *edge, at *position, f *operation.Field) *edge {
+	w.budget--
+	in, provided, ok := w.resolves(e.typ, e, f.Name)
+	if in == nil || e.onlyField != nil && in != e.onlyField {
+		return nil
+	}
+	if tin := e.typ.InGraph(e.subgraph); e.typ.Kind == supergraph.Interface && !tin.InterfaceObject {
+		ok = w.resolvesForAllTypes(tin, e, f.Name)
+	}
+	if !ok {
+		return nil
+	}
+	child := at.field(at.slot.child(f))
+	if out := e.out[child]; out != nil {
+		return out
+	}
+	return w.newEdge(&edge{kind: fieldEdge, tail: e, subgraph: e.subgraph, typ: in.Named, position: child, provided: provided, field: f, fieldIn: in})
+}
+
+// typenameFrom follows a path to __typename; nil for an @interfaceObject,
+// whose subgraph does not know the object's type.
+func (w *walker) typenameFrom(e *edge, at *position) *edge {
+	if e.onlyField != nil || e.typ.InGraph(e.subgraph).InterfaceObject {
+		return nil
+	}
+	if e.typename == nil {
+		e.typename = w.newEdge(&edge{kind: typenameEdge, tail: e, subgraph: e.subgraph, position: at})
+	}
+	return e.typename
+}
+
+// downcastFrom follows a path to the objects of one type, that of the position
+// at; nil if the subgraph has none of them here.
+func (w *walker) downcastFrom(e *edge, b *branch, at *position) *edge {
+	var conditions []*leaf
+	to := at.on
+	switch tin := e.typ.InGraph(e.subgraph); {
+	case e.onlyField != nil:
+		return nil
+	case e.typ == to:
+		return e
+	case !e.typ.Abstract() || !has(tin.Possible, to):
+		return nil
+	case tin.InterfaceObject:
+		known := w.typenameLeaf(b)
+		if known == nil {
+			return nil
+		}
+		conditions, to = []*leaf{known}, e.typ
+	}
+	if out := e.out[at]; out != nil {
+		return out
+	}
+	return w.newEdge(&edge{kind: downcastEdge, tail: e, conditions: conditions, subgraph: e.subgraph, typ: to, position: at, provided: e.provided})
+}

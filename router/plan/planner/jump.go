@@ -1,0 +1,173 @@
+package planner
+
+import (
+	"slices"
+
+	"souk/router/supergraph"
+)
+
+// An entityJump enters a subgraph by one of an entity's keys. If requires is
+// set, it also sends what that field requires, and only that field can be
+// selected behind it.
+type entityJump struct {
+	typ      *supergraph.Type
+	subgraph *supergraph.Graph
+	key      *supergraph.Key
+	requires *supergraph.FieldIn
+}
+
+// withJumps gives the paths of a branch together with those that go on from
+// them by entity jumps.
+//
+// Jumps are explored in rounds. A round makes the jumps whose keys and
+// required fields can be fetched over the paths of the rounds before it. So
+// the conditions of a jump never depend on the jump itself, even if the keys
+// of several subgraphs refer to each other, and the number of rounds is at
+// most the number of possible jumps.
+func (w *walker) withJumps(b *branch) []*edge {
+	if !b.noEntityJumps && !b.entitiesExplored {
+		b.entitiesExplored = true
+		w.explore(b)
+	}
+	return append(b.paths[:len(b.paths):len(b.paths)], b.jumps...)
+}
+
+func (w *walker) explore(b *branch) {
+	if b.typ == w.model.Query {
+		b.jumps = w.rootJumps(b)
+		return
+	}
+	waiting := w.possibleJumps(b)
+	for progress := true; progress && w.budget >= 0; {
+		from := &branch{
+			position: b.position, typ: b.typ, parent: b.parent,
+			paths:         append(b.paths[:len(b.paths):len(b.paths)], b.jumps...),
+			noEntityJumps: true, commonMembers: b.commonMembers,
+		}
+		var round []*edge
+		waiting = slices.DeleteFunc(waiting, func(options []entityJump) bool {
+			best := w.cheapestJump(from, options)
+			if best == nil {
+				return false
+			}
+			round = append(round, best)
+			return true
+		})
+		b.jumps = append(b.jumps, round...)
+		progress = len(round) > 0
+	}
+}
+
+// possibleJumps lists the jumps from a branch, without looking at whether
+// their keys can be fetched. Each item has the alternatives for one subgraph,
+// or for one field of it that requires something: they differ in the key.
+func (w *walker) possibleJumps(b *branch) [][]entityJump {
+	var list [][]entityJump
+	for _, t := range append([]*supergraph.Type{b.typ}, b.typ.Interfaces...) {
+		for _, in := range t.In {
+			if t != b.typ && !in.InterfaceObject || len(in.Possible) == 0 {
+				continue
+			}
+			var keys []*supergraph.Key
+			for _, k := range in.Keys {
+				if k.Resolvable {
+					keys = append(keys, k)
+				}
+			}
+			if len(keys) == 0 {
+				continue
+			}
+			if b.fromEarlierPayload || !slices.ContainsFunc(b.paths, func(e *edge) bool {
+				return e.subgraph == in.Graph && e.typ == t && !e.viaInterfaceObject()
+			}) {
+				list = w.appendJumps(list, t, in.Graph, keys, nil)
+			}
+			for _, f := range t.Fields {
+				if fi := f.InGraph(in.Graph); fi != nil && (fi.Requires != nil || fi.Contexts != nil) && fi.Resolves(w.labels) {
+					list = w.appendJumps(list, t, in.Graph, keys, fi)
+				}
+			}
+		}
+	}
+	return list
+}
+
+func (w *walker) appendJumps(list [][]entityJump, t *supergraph.Type, g *supergraph.Graph, keys []*supergraph.Key, requires *supergraph.FieldIn) [][]entityJump {
+	var options []entityJump
+	for _, k := range keys {
+		if j := (entityJump{t, g, k, requires}); !w.jumping[j] {
+			options = append(options, j)
+		}
+	}
+	if options == nil {
+		return list
+	}
+	return append(list, options)
+}
+
+// cheapestJump makes the cheapest of some jumps; nil if none can be made.
+func (w *walker) cheapestJump(from *branch, options []entityJump) *edge {
+	var best *edge
+	for _, j := range options {
+		if e := w.jump(from, j); e != nil && (best == nil || e.cost < best.cost) {
+			best = e
+		}
+	}
+	return best
+}
+
+// jump makes the edge of an entity jump; nil if its key, or what it requires,
+// cannot be fetched over the paths of the branch.
+func (w *walker) jump(from *branch, j entityJump) *edge {
+	outer := w.target
+	w.jumping[j], w.target = true, j.subgraph
+	defer func() { delete(w.jumping, j); w.target = outer }()
+	conditions, err := w.walk(from, j.key.Fields.Selections)
+	if err == nil && j.requires != nil && j.requires.Requires != nil {
+		var more []*leaf
+		more, err = w.walk(from, j.requires.Requires.Selections)
+		conditions = append(conditions, more...)
+	}
+	var contexts []*contextValue
+	if err == nil && j.requires != nil {
+		var more []*leaf
+		contexts, more, err = w.contextValues(from, j.requires)
+		conditions = append(conditions, more...)
+	}
+	if err != nil || len(conditions) == 0 {
+		return nil
+	}
+	return w.newEdge(&edge{
+		kind: keyEdge, conditions: conditions, subgraph: j.subgraph, typ: j.typ, position: from.position,
+		key: j.key, contexts: contexts, onlyField: j.requires, deferID: w.deferID,
+	})
+}
+
+// rootJumps goes to the query types of all subgraphs that have one: from the
+// operation's root, or from an object whose field leads back to Query. No key
+// is needed for that.
+func (w *walker) rootJumps(b *branch) []*edge {
+	var jumps []*edge
+	for _, in := range b.typ.In {
+		if !b.fromEarlierPayload && slices.ContainsFunc(b.paths, func(e *edge) bool { return e.subgraph == in.Graph }) {
+			continue
+		}
+		e := &edge{kind: rootEdge, subgraph: in.Graph, typ: b.typ, position: b.position, deferID: w.deferID}
+		if b.position.parent != nil {
+			e.conditions = []*leaf{w.newLeaf(b.paths)}
+		}
+		jumps = append(jumps, w.newEdge(e))
+	}
+	return jumps
+}
+
+// needsTypename reports whether a representation has to name the type of a
+// field's value: the subgraph knows the field as an interface or a union.
+func needsTypename(f *supergraph.Field, g *supergraph.Graph) bool {
+	value := f.Named
+	if in := f.InGraph(g); in != nil {
+		value = in.Named
+	}
+	in := value.InGraph(g)
+	return value.Abstract() && in != nil && !in.InterfaceObject
+}

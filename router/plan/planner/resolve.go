@@ -1,0 +1,90 @@
+package planner
+
+import (
+	"souk/router/operation"
+	"souk/router/supergraph"
+)
+
+// resolves reports whether a subgraph resolves a field of a type by itself at
+// the end of a path. It gives the field as the subgraph declares it, and what
+// @provides adds below the field.
+func (w *walker) resolves(t *supergraph.Type, e *edge, name string) (in *supergraph.FieldIn, provided []operation.Selection, ok bool) {
+	f := t.Field(name)
+	if f == nil {
+		return nil, nil, false
+	}
+	if in = f.InGraph(e.subgraph); in == nil {
+		return nil, nil, false
+	}
+	if in.Provides != nil {
+		provided = in.Provides.Selections
+	}
+	if inner, found := providedField(e.provided, t, name); found {
+		return in, append(provided[:len(provided):len(provided)], inner...), true
+	}
+	if !in.Resolves(w.labels) || (in.Requires != nil || in.Contexts != nil) && e.onlyField != in {
+		return nil, nil, false
+	}
+	return in, provided, true
+}
+
+// An interfaceField is a field of an interface as a subgraph knows it.
+type interfaceField struct {
+	typ  *supergraph.TypeIn
+	name string
+}
+
+// resolvesForAllTypes reports whether a subgraph resolves an interface's field
+// for objects of each of its types. The result is remembered unless it depends
+// on the path, because an interface can have thousands of types.
+func (w *walker) resolvesForAllTypes(tin *supergraph.TypeIn, e *edge, name string) bool {
+	independent := e.provided == nil && e.onlyField == nil
+	key := interfaceField{tin, name}
+	if ok, known := w.resolvedForAllTypes[key]; known && independent {
+		return ok
+	}
+	ok := true
+	for _, o := range tin.Possible {
+		w.budget--
+		_, _, can := w.resolves(o, e, name)
+		ok = ok && can
+	}
+	if independent {
+		w.resolvedForAllTypes[key] = ok
+	}
+	return ok
+}
+
+// providedField looks for a field among the selections of @provides that apply
+// to objects of a type, and gives what is provided below it.
+func providedField(provided []operation.Selection, t *supergraph.Type, name string) (below []operation.Selection, ok bool) {
+	for _, sel := range provided {
+		switch sel := sel.(type) {
+		case *operation.Field:
+			if sel.Name == name {
+				below, ok = append(below, sel.Selections...), true
+			}
+		case *operation.InlineFragment:
+			if !isA(t, sel.TypeCondition) {
+				continue
+			}
+			if inner, found := providedField(sel.Selections, t, name); found {
+				below, ok = append(below, inner...), true
+			}
+		}
+	}
+	return below, ok
+}
+
+// isA reports whether every object of a type also has the named type.
+func isA(t *supergraph.Type, name string) bool {
+	if t.Name == name {
+		return true
+	}
+	for _, i := range t.Interfaces {
+		if i.Name == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,74 @@
+package planner
+
+import (
+	"fmt"
+	"strings"
+
+	"souk/router/plan"
+	"souk/router/supergraph"
+)
+
+// shape tells where the fields of the selection sets at one response position
+// are stored, and assigns their response keys. That is the storage key, except
+// for fields that share a storage key but whose types must not share a response
+// key (GraphQL, section 5.3.2, SameResponseShape): all but the first get an
+// alias such as _1_name.
+func (p *printer) shape(selections []*selectionSet) []*plan.ShapeField {
+	var fields []*plan.ShapeField
+	var flat []*selectedField
+	typename := false
+	var flatten func(s *selectionSet)
+	flatten = func(s *selectionSet) {
+		typename = typename || p.selectsTypename(s)
+		flat = append(flat, s.fields...)
+		for _, f := range s.fragments {
+			flatten(f.selection)
+		}
+	}
+	for _, s := range selections {
+		flatten(s)
+	}
+	if typename {
+		fields = append(fields, &plan.ShapeField{Wire: "__typename", Key: "__typename"})
+	}
+	var keys []string
+	same := map[string][]*selectedField{}
+	for _, f := range flat {
+		storageKey := f.slot.storageKey()
+		responseKey := storageKey
+		for i := 1; len(same[responseKey]) > 0 && (same[responseKey][0].slot.storageKey() != storageKey || !sameShape(same[responseKey][0].fieldIn, f.fieldIn)); i++ {
+			responseKey = fmt.Sprintf("_%d_%s", i, storageKey)
+		}
+		if len(same[responseKey]) == 0 {
+			keys = append(keys, responseKey)
+		}
+		same[responseKey] = append(same[responseKey], f)
+		p.responseKeys[f] = responseKey
+	}
+	for _, responseKey := range keys {
+		var below []*selectionSet
+		for _, f := range same[responseKey] {
+			if f.selection != nil {
+				below = append(below, f.selection)
+			}
+		}
+		field := &plan.ShapeField{Wire: responseKey, Key: same[responseKey][0].slot.storageKey()}
+		if below != nil {
+			field.Fields = p.shape(below)
+		}
+		fields = append(fields, field)
+	}
+	return fields
+}
+
+// sameShape reports whether two fields may share a response key on objects of
+// different types, without regard to what is selected below them.
+func sameShape(a, b *supergraph.FieldIn) bool {
+	if a.Named.Composite() != b.Named.Composite() {
+		return false
+	}
+	if !a.Named.Composite() {
+		return a.Type == b.Type
+	}
+	return strings.Replace(a.Type, a.Named.Name, "", 1) == strings.Replace(b.Type, b.Named.Name, "", 1)
+}
