@@ -85,6 +85,7 @@ func RejectGraphQL(w http.ResponseWriter, r *http.Request, status int, code, mes
 		media = "application/graphql-response+json"
 	}
 	w.Header().Set("Content-Type", media+"; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	// A client that is gone is told nothing.
 	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{

@@ -3,7 +3,8 @@
 //
 // A request's way, and the file it is in:
 //
-//	security.go     CORS, forged requests
+//	cors.go         what pages of other origins may read
+//	security.go     requests forged by pages of other origins
 //	negotiate.go    which media type the client takes
 //	request.go      method, headers and body to a GraphQL request
 //	persisted.go    a hash to a document

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/rs/cors"
+
 	"souk/router/execute"
 	"souk/router/gateway/config"
 	"souk/router/gateway/playground"
@@ -95,6 +97,10 @@ type Gateway struct {
 	coders  coders
 	trusted *trusted
 	flights flights
+	// pages knows the origins whose pages may read answers; nil for none.
+	// anyPage says that these are all.
+	pages   *cors.Cors
+	anyPage bool
 
 	following following
 
@@ -119,6 +125,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics), coders: newCoders()}
+	gw.pages, gw.anyPage = newCORS(c.CORS, gw.graphQLMethods()...), anyPage(c.CORS)
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
 	if gw.trusted, err = loadTrusted(c.PersistedDocuments); err != nil {

@@ -61,6 +61,10 @@ func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer gen.release()
+	if p := gw.checkRESTForgery(r); p != nil {
+		rest.Reject(w, r, p.code, p.detail)
+		return
+	}
 	if gen.rest.RunsOperation(r) {
 		place, refused := gw.enter(r, w.Header())
 		if refused != nil {

@@ -13,15 +13,15 @@ func (gw *Gateway) routes() http.Handler {
 	graphql := gw.wrap(gw.serveGraphQL)
 	mux := http.NewServeMux()
 	if gw.options.REST != nil {
-		mux.Handle(restPrefix, gw.wrap(gw.serveREST))
+		mux.Handle(restPrefix, withCORS(newCORS(gw.config.CORS, restMethods...), gw.wrap(gw.serveREST)))
 	}
-	mux.Handle(gw.config.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle(gw.config.Path, withCORS(gw.pages, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isWebSocket(r) {
 			gw.serveWebSocket(w, r)
 			return
 		}
 		graphql.ServeHTTP(w, r)
-	}))
+	})))
 	for pattern, h := range gw.options.Mount {
 		mux.Handle(pattern, h)
 	}
@@ -77,9 +77,6 @@ func writeHealth(w http.ResponseWriter, up bool) {
 func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	if gw.config.HTTP.QueryMethod {
 		w.Header()["Accept-Query"] = acceptQuery
-	}
-	if cors(gw.config.CORS, gw.methods(), w, r) {
-		return
 	}
 	accept := negotiate(r.Header["Accept"])
 	if gw.playground() && accept.wantsPage(r) {
@@ -138,5 +135,5 @@ func (gw *Gateway) check(r *http.Request, accept accepted) *problem {
 		return &problem{status: http.StatusRequestURITooLong, code: codeTooLarge,
 			detail: fmt.Sprintf("The URL's query is longer than %d bytes; use POST.", gw.config.Limits.MaxURLBytes)}
 	}
-	return checkForgery(gw.config.CSRF, r.Header)
+	return gw.checkForgery(r)
 }

@@ -195,7 +195,7 @@ func graphKind(code string) problemKind {
 	switch code {
 	case "UNAUTHENTICATED":
 		return unauthenticated
-	case "FORBIDDEN", "UNAUTHORIZED_FIELD_OR_TYPE":
+	case "FORBIDDEN", "UNAUTHORIZED_FIELD_OR_TYPE", "CSRF_PREVENTION":
 		return forbidden
 	case "NOT_FOUND":
 		return notFound

@@ -150,17 +150,17 @@ type HeaderRules struct {
 
 // CORS is by the Fetch standard.
 type CORS struct {
-	AllowOrigins     []string      `yaml:"allow_origins" desc:"Origins, such as https://shop.example; * for any without credentials."`
-	AllowCredentials bool          `yaml:"allow_credentials" desc:"Let pages send cookies."`
-	AllowHeaders     []string      `yaml:"allow_headers" desc:"Request headers pages may set; empty for those they ask for."`
+	AllowOrigins     []string      `yaml:"allow_origins" desc:"Origins whose pages may call the router: https://shop.example, https://*.shop.example for all subdomains, http://localhost:* for all ports, or * for every origin, without credentials."`
+	AllowCredentials bool          `yaml:"allow_credentials" desc:"Let pages of these origins send cookies."`
+	AllowHeaders     []string      `yaml:"allow_headers" desc:"Request headers pages may set; empty allows every header they ask for."`
 	ExposeHeaders    []string      `yaml:"expose_headers" desc:"Response headers pages may read."`
-	MaxAge           time.Duration `yaml:"max_age" desc:"How long a browser keeps the answer to a preflight request."`
+	MaxAge           time.Duration `yaml:"max_age" desc:"How long a browser may keep the answer to a preflight request."`
 }
 
 // CSRF is about requests that browsers send without a preflight request.
 type CSRF struct {
-	Enabled         bool     `yaml:"enabled" desc:"Refuse such requests."`
-	RequiredHeaders []string `yaml:"required_headers" desc:"Headers of which one, by being there, shows that a request was not such a one."`
+	Enabled         bool     `yaml:"enabled" desc:"Refuse requests that a page of another site could have made a browser send: those without a preflight request, unless Sec-Fetch-Site or Origin shows that they come from the router's own origin or from one in cors.allow_origins."`
+	RequiredHeaders []string `yaml:"required_headers" desc:"A request that carries one of these headers is accepted: another site cannot set it without a preflight request."`
 }
 
 // Limits bound requests. Zero means no limit.

@@ -31,7 +31,8 @@ traffic_shaping:
   subgraphs:
     product: {deduplicate_query: false, timeout: 2s}
 cors:
-  allow_origins: ["${env.NAME}", "${env.EMPTY:-b}"]
+  allow_origins: ["${env.EMPTY:-https://b}"]
+  allow_headers: ["${env.NAME}"]
 override_subgraph_urls:
   product: http://localhost:${env.PORT}/graphql
 `), environment)
@@ -42,7 +43,7 @@ override_subgraph_urls:
 	if c.Listen != "127.0.0.1:5000" || !c.Dev || c.TrafficShaping.Router.Timeout != 7*time.Second ||
 		c.TrafficShaping.Router.ShutdownTimeout != 20*time.Second ||
 		all.CircuitBreaker.MinRequests != 5000 || all.CircuitBreaker.ErrorThreshold != 0.25 || !all.CircuitBreaker.Enabled ||
-		all.Timeout != 10*time.Second || c.CORS.AllowOrigins[0] != "x: y" || c.CORS.AllowOrigins[1] != "b" || c.CORS.MaxAge == 0 ||
+		all.Timeout != 10*time.Second || c.CORS.AllowHeaders[0] != "x: y" || c.CORS.AllowOrigins[0] != "https://b" || c.CORS.MaxAge == 0 ||
 		*c.TrafficShaping.Subgraphs["product"].DeduplicateQuery || c.OverrideSubgraphURLs["product"] != "http://localhost:5000/graphql" {
 		t.Errorf("%+v", c)
 	}

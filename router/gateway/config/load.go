@@ -227,8 +227,8 @@ func (c *Config) check() error {
 			return bad("%s is %q; it should begin with /", path.key, path.value)
 		}
 	}
-	if c.CORS.AllowCredentials && slices.Contains(c.CORS.AllowOrigins, "*") {
-		return bad("cors.allow_credentials cannot go with the origin *; name the origins")
+	if p := c.CORS.problem(); p != "" {
+		return bad("%s", p)
 	}
 	if c.PersistedDocuments.Require && c.PersistedDocuments.Path == "" {
 		return bad("persisted_documents.require needs persisted_documents.path")

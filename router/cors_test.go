@@ -1,0 +1,191 @@
+package router_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"souk/router"
+	"souk/router/gateway/config"
+	"souk/telemetry"
+)
+
+// smallRoutes are a REST form of smallSDL.
+var smallRoutes = fstest.MapFS{"hello.graphql": {Data: []byte(`query hello @rest(method: GET, path: "/api/hello", result: "hello") { hello }`)}}
+
+// serveRouter serves a router over a subgraph.
+func serveRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.HandlerFunc, configure func(*config.Config)) string {
+	t.Helper()
+	upstream := httptest.NewServer(subgraph)
+	t.Cleanup(upstream.Close)
+	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default()
+	c.OverrideSubgraphURLs = map[string]string{"a": upstream.URL}
+	if configure != nil {
+		configure(&c)
+	}
+	r, err := router.New(t.Context(), c, router.Options{Supergraph: sdl, Routes: routes, Telemetry: tel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(r.Handler())
+	t.Cleanup(func() {
+		server.Close()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server.URL
+}
+
+func hello(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprint(w, `{"data":{"hello":"hi"}}`)
+}
+
+// ask makes one request; headers are given as "Name: value".
+func ask(t *testing.T, method, url, body string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Add(name, value)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(text)
+}
+
+// varies reports whether a response names a header in Vary.
+func varies(r *http.Response, name string) bool {
+	for _, line := range r.Header.Values("Vary") {
+		for each := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(each), name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+const (
+	shop  = "Origin: https://shop.example"
+	posts = "Content-Type: application/json"
+)
+
+// A preflight request carries no token and must not be counted against the
+// caller's rate.
+func TestPreflightNeedsNoTokenAndCountsForNothing(t *testing.T) {
+	url := serveRouter(t, smallSDL, smallRoutes, hello, func(c *config.Config) {
+		c.CORS.AllowOrigins = []string{"https://shop.example"}
+		c.Authentication.JWT.JWKS = []config.JWKS{{URL: "http://127.0.0.1:1/jwks.json"}}
+		c.Authentication.JWT.Required = true
+		c.RateLimit.Enabled, c.RateLimit.Requests, c.RateLimit.Interval = true, 1, 1<<40
+	})
+	for path, methods := range map[string][]string{
+		"/graphql":   {"GET", "POST"},
+		"/api/hello": {"GET", "POST", "PUT", "PATCH", "DELETE"},
+		"/api/lost":  {"DELETE"},
+	} {
+		for _, method := range slices.Concat(methods, methods) {
+			const wanted = "authorization,content-type,idempotency-key,if-match,traceparent"
+			r, _ := ask(t, "OPTIONS", url+path, "", shop, "Access-Control-Request-Method: "+method, "Access-Control-Request-Headers: "+wanted)
+			h := r.Header
+			if r.StatusCode != 204 || h.Get("Access-Control-Allow-Origin") != "https://shop.example" ||
+				!strings.Contains(h.Get("Access-Control-Allow-Methods"), method) || h.Get("Access-Control-Allow-Headers") != wanted ||
+				h.Get("Access-Control-Max-Age") != "600" || !varies(r, "Origin") {
+				t.Errorf("%s %s: %d %v", method, path, r.StatusCode, h)
+			}
+		}
+		r, _ := ask(t, "OPTIONS", url+path, "", "Origin: https://evil.example", "Access-Control-Request-Method: POST")
+		if r.Header.Get("Access-Control-Allow-Origin") != "" || !varies(r, "Origin") {
+			t.Errorf("%s: a stranger got %v", path, r.Header)
+		}
+	}
+}
+
+// Every answer of an endpoint tells caches that it depends on Origin, and
+// pages can read why they were refused.
+func TestEveryAnswerVariesByOrigin(t *testing.T) {
+	url := serveRouter(t, smallSDL, smallRoutes, hello, func(c *config.Config) {
+		c.CORS.AllowOrigins = []string{"https://*.example"}
+		c.Authentication.JWT.JWKS = []config.JWKS{{URL: "http://127.0.0.1:1/jwks.json"}}
+		c.Limits.MaxBodyBytes = 100
+		c.RateLimit.Enabled, c.RateLimit.Requests, c.RateLimit.Interval = true, 50, 1<<50
+	})
+	const query = `{"query":"{ hello }"}`
+	long := strings.Repeat(" ", 200)
+	for _, c := range []struct {
+		method, path, body string
+		headers            []string
+		status             int
+	}{
+		{"POST", "/graphql", query, []string{posts}, 200},
+		{"POST", "/graphql", `{"query":"{ lost }"}`, []string{posts}, 422},
+		{"POST", "/graphql", query, []string{posts, "Authorization: Bearer x"}, 401},
+		{"POST", "/graphql", query + long, []string{posts}, 413},
+		{"GET", "/graphql?query=%7Bhello%7D", "", nil, 403},
+		{"PUT", "/graphql", query, []string{posts}, 405},
+		{"GET", "/api/hello", "", nil, 200},
+		{"GET", "/api/hello", "", []string{"Authorization: Bearer x"}, 401},
+		{"GET", "/api/lost", "", nil, 404},
+		{"POST", "/api/hello", query, []string{posts}, 405},
+		{"GET", "/api/openapi.json", "", nil, 200},
+	} {
+		for _, origin := range []string{"", shop} {
+			headers := c.headers
+			if origin != "" {
+				headers = append(slices.Clone(headers), origin)
+			}
+			r, body := ask(t, c.method, url+c.path, c.body, headers...)
+			if r.StatusCode != c.status && (c.status != 403 || origin == "") { // a listed origin is no forger
+				t.Errorf("%s %s: %d %s, want %d", c.method, c.path, r.StatusCode, body, c.status)
+			}
+			if !varies(r, "Origin") {
+				t.Errorf("%s %s %q: %d with Vary %q", c.method, c.path, origin, r.StatusCode, r.Header.Values("Vary"))
+			}
+			if readable := r.Header.Get("Access-Control-Allow-Origin") == "https://shop.example"; readable != (origin != "" && c.method != "PUT") {
+				t.Errorf("%s %s %q: %d, and a page may read it: %v", c.method, c.path, origin, r.StatusCode, readable)
+			}
+		}
+	}
+	// What is left of the rate is used up, and the refusal can be read.
+	for range 60 {
+		r, _ := ask(t, "GET", url+"/api/hello", "", shop)
+		if r.StatusCode == 429 {
+			if r.Header.Get("Access-Control-Allow-Origin") == "" || !strings.Contains(r.Header.Get("Access-Control-Expose-Headers"), "Retry-After") || r.Header.Get("Retry-After") == "" {
+				t.Errorf("429 with %v", r.Header)
+			}
+			return
+		}
+	}
+	t.Error("the rate limit never refused a request")
+}
+
+func TestNoCORSHeadersWithoutOrigins(t *testing.T) {
+	url := serveRouter(t, smallSDL, smallRoutes, hello, nil)
+	for _, path := range []string{"/graphql", "/api/hello"} {
+		r, _ := ask(t, "OPTIONS", url+path, "", shop, "Access-Control-Request-Method: POST")
+		if r.Header.Get("Access-Control-Allow-Origin") != "" || varies(r, "Origin") {
+			t.Errorf("%s: %v", path, r.Header)
+		}
+	}
+}
