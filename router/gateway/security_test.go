@@ -17,7 +17,9 @@ type accepting struct{}
 
 func (accepting) RunsOperation(*http.Request) bool { return true }
 
-func (accepting) ServeHTTP(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) }
+func (accepting) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusAccepted)
+}
 
 func routes(string, rest.Graph) (gateway.RESTHandler, error) { return accepting{}, nil }
 
