@@ -3,11 +3,14 @@ package gateway
 import (
 	"bytes"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"souk/router/internal/accept"
 )
 
 // A coder compresses whole bodies by one content coding. Levels are those at
@@ -22,18 +25,13 @@ type encoder interface {
 	Reset(io.Writer)
 }
 
-// coders are in the order of preference for equal weights.
+// coders are in the order of preference for equal weights. zstd comes last:
+// some clients accept it by name and then fail to decode it, such as Node.js
+// libraries on versions of Node.js without zstd.
 type coders []*coder
 
 func newCoders() coders {
 	return coders{
-		{name: "zstd", pool: sync.Pool{New: func() any {
-			e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
-			if err != nil { // not reached: the options are constant
-				panic(err)
-			}
-			return e
-		}}},
 		{name: "br", pool: sync.Pool{New: func() any { return brotli.NewWriterLevel(nil, 3) }}},
 		{name: "gzip", pool: sync.Pool{New: func() any {
 			e, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
@@ -42,47 +40,107 @@ func newCoders() coders {
 			}
 			return e
 		}}},
+		{name: "zstd", pool: sync.Pool{New: func() any {
+			e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
+			if err != nil { // not reached: the options are constant
+				panic(err)
+			}
+			return e
+		}}},
 	}
 }
 
-// choose reads the Accept-Encoding header (RFC 9110, section 12.5.3); nil
-// stands for no compression.
-func (c coders) choose(header []string) *coder {
-	if len(header) == 0 {
-		return nil
-	}
-	weights := [4]int{-1, -1, -1, -1} // zstd, br, gzip, identity
-	rest := -1
-	eachWeighted(header, func(name string, weight int) {
+// acceptedCodings are the weights in an Accept-Encoding header (RFC 9110,
+// section 12.5.3); -1 for a coding that is not named.
+type acceptedCodings struct {
+	named    [3]int // in the order of newCoders
+	identity int
+	wildcard int
+}
+
+func (c coders) read(header []string) acceptedCodings {
+	a := acceptedCodings{named: [3]int{-1, -1, -1}, identity: -1, wildcard: -1}
+	accept.Each(header, func(name, _ string, weight int) {
 		switch name {
-		case "x-gzip":
-			name = "gzip"
 		case "identity":
-			weights[3] = weight
+			a.identity = max(a.identity, weight)
+			return
 		case "*":
-			rest = weight
+			a.wildcard = max(a.wildcard, weight)
+			return
+		case "x-gzip": // RFC 9110, section 8.4.1.3
+			name = "gzip"
 		}
 		for i := range c {
 			if c[i].name == name {
-				weights[i] = weight
+				a.named[i] = max(a.named[i], weight)
 			}
 		}
 	})
+	return a
+}
+
+// refusesIdentity says whether the client does not take an uncompressed
+// response: only identity;q=0 does that, or *;q=0 where identity is not named.
+func (a *acceptedCodings) refusesIdentity() bool {
+	return a.identity == 0 || a.identity < 0 && a.wildcard == 0
+}
+
+// best gives the coding with the highest weight; nil stands for no
+// compression. A named coding goes before one that only the wildcard covers,
+// of which gzip is the one that most clients decode.
+func (c coders) best(a *acceptedCodings) *coder {
 	var best *coder
 	most := 0
 	for i := range c {
-		w := weights[i]
-		if w < 0 {
-			w = max(rest, 0)
-		}
-		if w > most {
-			best, most = c[i], w
+		if a.named[i] > most {
+			best, most = c[i], a.named[i]
 		}
 	}
-	if weights[3] > most {
+	if a.wildcard > most {
+		for _, i := range [...]int{1, 0, 2} {
+			if a.named[i] < 0 {
+				best, most = c[i], a.wildcard
+				break
+			}
+		}
+	}
+	if a.identity > most {
 		return nil
 	}
 	return best
+}
+
+// choose gives the coding for a response, and nil for none. A response that
+// need not be compressed is only if the client refuses it otherwise.
+func (c coders) choose(header []string, wanted bool) *coder {
+	if len(header) == 0 || !wanted && !mayRefuse(header) {
+		return nil
+	}
+	a := c.read(header)
+	if !wanted && !a.refusesIdentity() {
+		return nil
+	}
+	return c.best(&a)
+}
+
+// acceptable says whether there is a coding, or none, that the client takes.
+func (c coders) acceptable(header []string) bool {
+	if !mayRefuse(header) {
+		return true
+	}
+	a := c.read(header)
+	return !a.refusesIdentity() || c.best(&a) != nil
+}
+
+// mayRefuse is false for headers that refuse nothing, without reading them.
+func mayRefuse(header []string) bool {
+	for _, line := range header {
+		if strings.Contains(line, "=") {
+			return true
+		}
+	}
+	return false
 }
 
 // compress appends the compressed body to out.

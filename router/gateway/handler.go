@@ -130,7 +130,10 @@ func (gw *Gateway) check(r *http.Request, accept accepted) *problem {
 			detail: fmt.Sprintf("Method %s is not allowed here; use POST or GET.", r.Method)}
 	case accept.single == noMediaType && !accept.parts && !accept.events:
 		return &problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
-			detail: "None of the types in Accept can be given; known are application/graphql-response+json, application/json, multipart/mixed, and text/event-stream for streams."}
+			detail: "No media type in Accept is available. Available are application/graphql-response+json, application/json, multipart/mixed for @defer, and text/event-stream for streams."}
+	case !gw.coders.acceptable(r.Header["Accept-Encoding"]):
+		return &problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
+			detail: "Accept-Encoding refuses every available coding. Available are identity, br, gzip and zstd."}
 	case r.Method == http.MethodGet && gw.config.Limits.MaxURLBytes > 0 && len(r.URL.RawQuery) > gw.config.Limits.MaxURLBytes:
 		return &problem{status: http.StatusRequestURITooLong, code: codeTooLarge,
 			detail: fmt.Sprintf("The URL's query is longer than %d bytes; use POST.", gw.config.Limits.MaxURLBytes)}

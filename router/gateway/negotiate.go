@@ -3,6 +3,8 @@ package gateway
 import (
 	"net/http"
 	"strings"
+
+	"souk/router/internal/accept"
 )
 
 // A mediaType is a way to answer.
@@ -32,59 +34,95 @@ type accepted struct {
 	html   bool
 }
 
-// negotiate reads the Accept header (RFC 9110, section 12.5.1). Of the types
-// for single responses the one with the highest weight is taken, of equal ones
-// application/graphql-response+json; without a header it is application/json,
-// which is what clients get who do not know better (GraphQL over HTTP, section
-// 6.4.1 as of its watershed).
+// negotiate reads the Accept header (RFC 9110, section 12.5.1). For each type
+// of a single response the most specific range that matches decides. The type
+// with the higher weight is taken. Of equal weights, the type that the client
+// names goes before one that only a wildcard covers: application/json for
+// `application/json, */*`. Where both are named, the client knows
+// application/graphql-response+json, so it gets that; where neither is, or
+// there is no header, it gets application/json, which every client reads
+// (GraphQL over HTTP, section Accept).
 func negotiate(header []string) accepted {
 	if len(header) == 0 {
 		return accepted{single: plainJSON}
 	}
 	if len(header) == 1 {
 		switch header[0] {
-		case "application/json", "":
+		case "application/json", "*/*", "":
 			return accepted{single: plainJSON}
-		case "*/*", "application/graphql-response+json":
+		case "application/graphql-response+json":
 			return accepted{single: graphQLResponse}
 		}
 	}
 	var out accepted
-	graphql, plain, parts := -1, -1, -1
-	eachMember(header, func(name, parameters string, weight int) {
+	var graphql, plain match
+	parts, members := 0, 0
+	accept.Each(header, func(name, parameters string, weight int) {
+		members++
 		switch name {
 		case "multipart/mixed":
 			if form, ok := incrementalForm(parameters); ok && weight > parts {
 				parts, out.parameter = weight, form
 			}
 		case "application/graphql-response+json":
-			graphql = weight
+			graphql.exactly(parameters, weight)
 		case "application/json":
-			plain = weight
+			plain.exactly(parameters, weight)
+		case "application/*":
+			graphql.by(typeWildcard, weight)
+			plain.by(typeWildcard, weight)
+		case "*/*", "*": // the latter is what old Java versions send
+			graphql.by(wildcard, weight)
+			plain.by(wildcard, weight)
 		case "text/event-stream":
-			out.events = weight > 0
+			out.events = out.events || weight > 0
 		case "text/html":
-			out.html = weight > 0
-		}
-	})
-	eachWeighted(header, func(name string, weight int) {
-		if name == "*/*" || name == "application/*" {
-			if graphql < 0 {
-				graphql = weight
-			}
-			if plain < 0 {
-				plain = weight
-			}
+			out.html = out.html || weight > 0
 		}
 	})
 	switch {
-	case graphql > 0 && graphql >= plain:
+	case members == 0:
+		out.single = plainJSON
+	case graphql.weight > plain.weight, graphql.weight > 0 && graphql.weight == plain.weight && graphql.how >= named:
 		out.single = graphQLResponse
-	case plain > 0:
+	case plain.weight > 0:
 		out.single = plainJSON
 	}
-	out.parts = parts > 0 && parts >= max(graphql, plain)
+	out.parts = parts > 0 && parts >= max(graphql.weight, plain.weight)
 	return out
+}
+
+// A match is how the ranges of an Accept header cover one type, by the most
+// specific of them.
+type match struct {
+	how    specificity
+	weight int
+}
+
+type specificity uint8
+
+const (
+	noMatch specificity = iota
+	wildcard
+	typeWildcard
+	named
+	namedWithCharset
+)
+
+func (m *match) by(how specificity, weight int) {
+	if how > m.how || how == m.how && weight > m.weight {
+		*m = match{how, weight}
+	}
+}
+
+// exactly is by for a range that names the type. Responses are in UTF-8 only.
+func (m *match) exactly(parameters string, weight int) {
+	switch charset, ok := accept.Parameter(parameters, "charset"); {
+	case !ok:
+		m.by(named, weight)
+	case strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8"):
+		m.by(namedWithCharset, weight)
+	}
 }
 
 // incrementalForm says whether a multipart/mixed with these parameters asks for
@@ -112,48 +150,6 @@ func incrementalForm(parameters string) (parameter string, ok bool) {
 // incrementalSpec is what Apollo's clients call the form of the draft with
 // pending, incremental and completed.
 const incrementalSpec = "v0.2"
-
-// eachWeighted visits the members of a header that is a list of names with
-// weights from 0 to 1000.
-func eachWeighted(header []string, visit func(name string, weight int)) {
-	eachMember(header, func(name, _ string, weight int) { visit(name, weight) })
-}
-
-func eachMember(header []string, visit func(name, parameters string, weight int)) {
-	for _, line := range header {
-		for member := range strings.SplitSeq(line, ",") {
-			name, parameters, _ := strings.Cut(member, ";")
-			name = strings.ToLower(strings.TrimSpace(name))
-			weight := 1000
-			for p := range strings.SplitSeq(parameters, ";") {
-				key, value, _ := strings.Cut(p, "=")
-				if strings.EqualFold(strings.TrimSpace(key), "q") {
-					weight = parseWeight(strings.TrimSpace(value))
-				}
-			}
-			if name != "" {
-				visit(name, parameters, weight)
-			}
-		}
-	}
-}
-
-// parseWeight reads a qvalue (RFC 9110, section 12.4.2); what is not one
-// counts as 0.
-func parseWeight(s string) int {
-	whole, fraction, _ := strings.Cut(s, ".")
-	if (whole != "0" && whole != "1") || len(fraction) > 3 {
-		return 0
-	}
-	weight := int(whole[0]-'0') * 1000
-	for i, unit := 0, 100; i < len(fraction); i, unit = i+1, unit/10 {
-		if fraction[i] < '0' || fraction[i] > '9' {
-			return 0
-		}
-		weight += int(fraction[i]-'0') * unit
-	}
-	return min(weight, 1000)
-}
 
 // wantsPage says whether a request comes from a browser's address bar.
 func (a accepted) wantsPage(r *http.Request) bool {

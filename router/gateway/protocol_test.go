@@ -48,9 +48,10 @@ func TestCompression(t *testing.T) {
 		"":     func(r io.Reader) (io.Reader, error) { return r, nil },
 	}
 	for accept, want := range map[string]string{
-		"gzip": "gzip", "br": "br", "zstd": "zstd", "gzip, br": "br", "gzip, br, zstd": "zstd", "*": "zstd",
+		"gzip": "gzip", "br": "br", "zstd": "zstd", "gzip, br": "br", "gzip, br, zstd": "br", "gzip, deflate, zstd": "gzip", "*": "gzip",
 		"gzip;q=1, br;q=0.5": "gzip", "identity": "", "gzip;q=0": "", "deflate": "", "gzip;q=0.1, identity": "", "x-gzip": "gzip",
-		"zstd;q=0, *": "br", "gzip;q=banana": "",
+		"gzip;q=0, *": "br", "gzip;q=0, br;q=0, *;q=0.1": "zstd", "zstd, *;q=0.5": "zstd", "zstd;q=0.5, *": "gzip", "gzip;q=banana": "",
+		"zstd, gzip;q=0.9": "zstd", "GZIP": "gzip", "gzip, *;q=0": "gzip", "identity;q=0, zstd;q=0.1": "zstd", "*;q=0, identity;q=0.1": "",
 	} {
 		got := send(t, "POST", url+"/graphql", `{"query":"{ long }"}`, "Accept-Encoding: "+accept)
 		if got.header.Get("Content-Encoding") != want {
@@ -71,6 +72,9 @@ func TestCompression(t *testing.T) {
 	}
 	if got := send(t, "POST", url+"/graphql", query, "Accept-Encoding: gzip"); got.header.Get("Content-Encoding") != "" {
 		t.Error("a short answer was compressed")
+	}
+	if got := send(t, "POST", url+"/graphql", query, "Accept-Encoding: gzip, identity;q=0"); got.header.Get("Content-Encoding") != "gzip" {
+		t.Error("a short answer was not compressed for a client that refuses it otherwise")
 	}
 }
 

@@ -69,26 +69,49 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 }
 
 func TestNegotiate(t *testing.T) {
-	for accept, want := range map[string]mediaType{
-		"application/graphql-response+json; charset=utf-8, application/json; charset=utf-8": graphQLResponse,
-		"application/json, application/graphql-response+json":                               graphQLResponse,
-		"application/json;q=1, application/graphql-response+json;q=0.9":                     plainJSON,
-		"application/*":                              graphQLResponse,
-		"text/html, */*;q=0.1":                       graphQLResponse,
-		"application/graphql-response+json;q=0, */*": plainJSON,
-		"application/json;q=0":                       noMediaType,
-		"application/json;q=1.5":                     plainJSON,
-		"application/json;q=x":                       noMediaType,
-		"text/event-stream":                          noMediaType,
-		"APPLICATION/JSON":                           plainJSON,
-		"":                                           plainJSON,
+	const recommended = "application/graphql-response+json; charset=utf-8, application/json; charset=utf-8"
+	for _, c := range []struct {
+		name   string
+		accept []string
+		want   mediaType
+	}{
+		{name: "no header", accept: nil, want: plainJSON},
+		{name: "empty", accept: []string{""}, want: plainJSON},
+		{name: "empty members", accept: []string{" , "}, want: plainJSON},
+		{name: "as recommended", accept: []string{recommended}, want: graphQLResponse},
+		{name: "order of equal weights", accept: []string{"application/json, application/graphql-response+json"}, want: graphQLResponse},
+		{name: "weights", accept: []string{"application/json;q=1, application/graphql-response+json;q=0.9"}, want: plainJSON},
+		{name: "several lines", accept: []string{"application/json;q=0.5", "application/graphql-response+json"}, want: graphQLResponse},
+		{name: "upper case", accept: []string{"APPLICATION/JSON"}, want: plainJSON},
+
+		{name: "anything", accept: []string{"*/*"}, want: plainJSON},
+		{name: "any application", accept: []string{"application/*"}, want: plainJSON},
+		{name: "axios", accept: []string{"application/json, text/plain, */*"}, want: plainJSON},
+		{name: "browser", accept: []string{"text/html, */*;q=0.1"}, want: plainJSON},
+		{name: "old Java", accept: []string{"text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}, want: plainJSON},
+		{name: "named before wildcard", accept: []string{"*/*, application/graphql-response+json"}, want: graphQLResponse},
+		{name: "wildcard preferred", accept: []string{"*/*, application/graphql-response+json;q=0.5"}, want: plainJSON},
+		{name: "wildcard for the rest", accept: []string{"application/json;q=0, */*"}, want: graphQLResponse},
+		{name: "wildcard but one", accept: []string{"application/graphql-response+json;q=0, */*"}, want: plainJSON},
+		{name: "narrow before wide", accept: []string{"application/*;q=0, */*"}, want: noMediaType},
+		{name: "named before narrow", accept: []string{"application/*;q=0, application/json;q=0.1, */*"}, want: plainJSON},
+		{name: "specific in any order", accept: []string{"*/*;q=0.9, application/json;q=0.1, application/graphql-response+json;q=0.2"}, want: graphQLResponse},
+
+		{name: "refused", accept: []string{"application/json;q=0"}, want: noMediaType},
+		{name: "weight too high", accept: []string{"application/json;q=1.5"}, want: plainJSON},
+		{name: "no weight", accept: []string{"application/json;q=x"}, want: noMediaType},
+		{name: "charset", accept: []string{"application/json;charset=\"UTF-8\""}, want: plainJSON},
+		{name: "charset is more specific", accept: []string{"application/json;charset=utf-8;q=0.1, application/json, application/graphql-response+json;q=0.5"}, want: graphQLResponse},
+		{name: "other charset", accept: []string{"application/json;charset=utf-16"}, want: noMediaType},
+		{name: "comma in quotes", accept: []string{`text/x;y="a, application/graphql-response+json", application/json`}, want: plainJSON},
+		{name: "stream only", accept: []string{"text/event-stream"}, want: noMediaType},
+		{name: "image only", accept: []string{"image/*"}, want: noMediaType},
 	} {
-		if got := negotiate([]string{accept}); got.single != want {
-			t.Errorf("%q: got %d, want %d", accept, got.single, want)
-		}
-	}
-	if got := negotiate(nil); got.single != plainJSON {
-		t.Errorf("no header: got %d", got.single)
+		t.Run(c.name, func(t *testing.T) {
+			if got := negotiate(c.accept); got.single != c.want {
+				t.Errorf("%q: got %d, want %d", c.accept, got.single, c.want)
+			}
+		})
 	}
 	if got := negotiate([]string{"text/html", "text/event-stream;q=0.2"}); !got.events || !got.html {
 		t.Errorf("got %+v", got)

@@ -56,16 +56,14 @@ func (x *exchange) fail(err error) {
 	x.write(f.status, f.body())
 }
 
-// write sends a body in one piece, compressed if the client likes it.
+// write sends a body in one piece, compressed if the client accepts that and
+// it is worthwhile.
 func (x *exchange) write(status int, body []byte) {
 	h := x.w.Header()
 	h["Content-Type"] = contentTypes[x.accept.single]
 	h["Vary"] = append(h["Vary"], varyAccept...)
-	var coder *coder
-	if x.config.HTTP.Compression && len(body) >= x.config.HTTP.CompressionMinBytes {
-		coder = x.coders.choose(x.r.Header["Accept-Encoding"])
-	}
-	if coder != nil {
+	worthwhile := x.config.HTTP.Compression && len(body) >= x.config.HTTP.CompressionMinBytes
+	if coder := x.coders.choose(x.r.Header["Accept-Encoding"], worthwhile); coder != nil {
 		out := bodies.Get().(*bytes.Buffer)
 		defer releaseBody(out)
 		if err := coder.compress(out, body); err == nil {

@@ -4,45 +4,42 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
+
+	"souk/router/internal/accept"
 )
 
-// acceptsJSON tells whether an Accept header allows application/json (RFC 9110,
-// section 12.5.1): the most specific range that matches decides.
+// acceptsJSON tells whether an Accept header allows application/json in UTF-8
+// (RFC 9110, section 12.5.1): the most specific range that matches decides,
+// and of equal ones that with the highest weight.
 func acceptsJSON(r *http.Request) bool {
-	lines := r.Header.Values("Accept")
-	if len(lines) == 0 {
-		return true
-	}
-	specificity, quality := -1, 0.0
-	for _, each := range strings.Split(strings.Join(lines, ","), ",") {
-		kind, parameters, err := mime.ParseMediaType(each)
-		if err != nil {
-			continue
-		}
+	specificity, best, members := -1, 0, 0
+	accept.Each(r.Header.Values("Accept"), func(name, parameters string, weight int) {
+		members++
 		how := -1
-		switch kind {
+		switch name {
 		case "application/json":
-			how = 2
+			charset, given := accept.Parameter(parameters, "charset")
+			switch {
+			case !given:
+				how = 2
+			case strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8"):
+				how = 3
+			}
 		case "application/*":
 			how = 1
-		case "*/*":
+		case "*/*", "*":
 			how = 0
 		}
-		if how <= specificity {
-			continue
+		if how > specificity || how == specificity && how >= 0 && weight > best {
+			specificity, best = how, weight
 		}
-		specificity, quality = how, 1
-		if q, err := strconv.ParseFloat(parameters["q"], 64); err == nil {
-			quality = q
-		}
-	}
-	return quality > 0
+	})
+	return members == 0 || best > 0
 }
 
 func notAcceptable(r *http.Request) *problem {
-	return &problem{problemKind: unacceptable, detail: fmt.Sprintf("the answer is application/json, which Accept %q does not allow", r.Header.Get("Accept"))}
+	return &problem{problemKind: unacceptable, detail: fmt.Sprintf("The response is application/json, which Accept %q does not allow.", strings.Join(r.Header.Values("Accept"), ", "))}
 }
 
 // checkContentType refuses a body that is not said to be JSON.

@@ -181,7 +181,7 @@ type HTTP struct {
 	PartialSuccessStatus bool     `yaml:"partial_success_status" desc:"Answer 294 instead of 200 if there are data and errors, to clients that accept application/graphql-response+json."`
 	QueryMethod          bool     `yaml:"query_method" desc:"Answer the HTTP method QUERY (RFC 10008), for queries like POST."`
 	Batching             Batching `yaml:"batching" desc:"Several requests in one, as a JSON array."`
-	Compression          bool     `yaml:"compression" desc:"Compress responses by zstd, br or gzip, whichever the client prefers."`
+	Compression          bool     `yaml:"compression" desc:"Compress responses with br, gzip or zstd, in this order unless the client prefers another."`
 	CompressionMinBytes  int      `yaml:"compression_min_bytes" desc:"Shortest response that is compressed."`
 }
 
