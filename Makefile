@@ -47,6 +47,11 @@ lint: check ## the linters
 	cd manifests/verify && $(GO) vet ./... && $(GO) run $(GOLANGCI_LINT) run ./...
 	cd manifests/observability/collector && $(GO) vet ./...
 
+.PHONY: pre-commit
+pre-commit: check ## check, and the linters on packages with uncommitted changes
+	@packages=$$(git diff --name-only HEAD -- '*.go' ':!manifests/verify' ':!manifests/observability/collector' | xargs -r -n1 dirname | sort -u | sed 's|^|./|'); \
+		test -z "$$packages" || $(GO) run $(STATICCHECK) $$packages
+
 .PHONY: generate
 generate: ## write the generated code anew: gqlgen, genqlient, the supergraph
 	$(GO) generate ./...
