@@ -59,6 +59,8 @@ type Authenticator struct {
 
 	mu       sync.RWMutex
 	verified map[[sha256.Size]byte]verified
+	// verifiedBytes is about what they take.
+	verifiedBytes int
 }
 
 type source struct {
@@ -76,7 +78,9 @@ const (
 	// verifiedFor is how long a token that held is not verified again: how
 	// long a withdrawn key may still be believed. It also ends with the token.
 	verifiedFor = time.Minute
-	maxVerified = 10_000
+	// maxVerifiedBytes bounds the tokens that need not be verified again. A
+	// token is kept with its claims, which take about three times its length.
+	maxVerifiedBytes = 8 << 20
 	// maxToken bounds what is even looked at.
 	maxToken = 16 << 10
 )
@@ -181,8 +185,12 @@ func (a *Authenticator) verify(ctx context.Context, token string) (*Caller, erro
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.verified) >= maxVerified {
+	if a.verifiedBytes >= maxVerifiedBytes {
 		clear(a.verified)
+		a.verifiedBytes = 0
+	}
+	if _, again := a.verified[key]; !again {
+		a.verifiedBytes += 4*len(token) + 1<<10
 	}
 	a.verified[key] = v
 	return caller, nil

@@ -3,8 +3,9 @@ package auth
 import (
 	"context"
 	"slices"
-	"sync"
 
+	"souk/internal/bytecache"
+	"souk/internal/heapsize"
 	"souk/router/operation"
 	"souk/router/supergraph"
 )
@@ -16,17 +17,16 @@ type Policy struct {
 	evaluate func(ctx context.Context, c *Caller, policy string) bool
 	empty    bool
 
-	mu       sync.RWMutex
-	compiled map[*operation.Operation]*compiled
+	// needs are the different authorizations met in an operation.
+	needs    *bytecache.Cache[*operation.Operation, []*supergraph.Authorization]
+	variants *bytecache.Cache[variantKey, variant]
 }
 
-// compiled is what an operation asks for, and what was made of it so far.
-type compiled struct {
-	// needs are the different authorizations met in the operation.
-	needs []*supergraph.Authorization
-
-	mu       sync.RWMutex
-	variants map[string]variant // by which needs are met: a byte for each
+// A variantKey names what was made of an operation for callers who meet the same
+// of its needs.
+type variantKey struct {
+	operation *operation.Operation
+	met       string // a byte for each need
 }
 
 type variant struct {
@@ -44,9 +44,9 @@ type Denied struct {
 }
 
 const (
-	// These bound what is remembered; what is beyond is made anew.
-	maxCompiled = 4096
-	maxVariants = 64
+	// These bound what is remembered, with the operations it keeps alive.
+	maxNeedsBytes   = 4 << 20
+	maxVariantBytes = 8 << 20
 )
 
 // NewPolicy reads the authorization directives of a supergraph. The evaluate
@@ -56,7 +56,10 @@ func NewPolicy(m *supergraph.Model, evaluate func(ctx context.Context, c *Caller
 	if evaluate == nil {
 		evaluate = byClaims
 	}
-	return &Policy{model: m, evaluate: evaluate, empty: !protects(m), compiled: map[*operation.Operation]*compiled{}}
+	return &Policy{model: m, evaluate: evaluate, empty: !protects(m),
+		needs:    bytecache.New[*operation.Operation, []*supergraph.Authorization](maxNeedsBytes, bytecache.Observer{}),
+		variants: bytecache.New[variantKey, variant](maxVariantBytes, bytecache.Observer{}),
+	}
 }
 
 func byClaims(_ context.Context, c *Caller, policy string) bool {
@@ -85,13 +88,13 @@ func (p *Policy) Filter(ctx context.Context, op *operation.Operation, c *Caller)
 	if p.empty {
 		return op, nil
 	}
-	known := p.compile(op)
-	if len(known.needs) == 0 {
+	needs := p.needed(op)
+	if len(needs) == 0 {
 		return op, nil
 	}
-	met := make([]byte, len(known.needs))
+	met := make([]byte, len(needs))
 	all := true
-	for i, need := range known.needs {
+	for i, need := range needs {
 		if p.meets(ctx, c, need) {
 			met[i] = 1
 		} else {
@@ -101,54 +104,36 @@ func (p *Policy) Filter(ctx context.Context, op *operation.Operation, c *Caller)
 	if all {
 		return op, nil
 	}
-	known.mu.RLock()
-	v, ok := known.variants[string(met)]
-	known.mu.RUnlock()
-	if ok {
+	key := variantKey{op, string(met)}
+	if v, ok := p.variants.Get(key); ok {
 		return v.operation, v.denied
 	}
 	f := &filter{model: p.model, allowed: func(a *supergraph.Authorization) bool {
-		return met[slices.Index(known.needs, a)] == 1
+		return met[slices.Index(needs, a)] == 1
 	}}
-	v = variant{f.operation(op), f.denied}
-	known.mu.Lock()
-	defer known.mu.Unlock()
-	if other, ok := known.variants[string(met)]; ok {
-		return other.operation, other.denied
-	}
-	if len(known.variants) < maxVariants {
-		known.variants[string(met)] = v
-	}
+	v := variant{f.operation(op), f.denied}
+	v = p.variants.Put(key, v, variantSize.Of(op, v.operation, v.denied, key.met))
 	return v.operation, v.denied
 }
 
-// compile finds out what an operation needs.
-func (p *Policy) compile(op *operation.Operation) *compiled {
-	p.mu.RLock()
-	known, ok := p.compiled[op]
-	p.mu.RUnlock()
-	if ok {
-		return known
+// variantSize sizes what is remembered of an operation.
+var variantSize = heapsize.NewSizer((*supergraph.Authorization)(nil))
+
+// needed finds out what an operation needs.
+func (p *Policy) needed(op *operation.Operation) []*supergraph.Authorization {
+	if needs, ok := p.needs.Get(op); ok {
+		return needs
 	}
-	known = &compiled{variants: map[string]variant{}}
+	var needs []*supergraph.Authorization
 	// The filter asks for every authorization there is in the operation.
 	f := &filter{model: p.model, allowed: func(a *supergraph.Authorization) bool {
-		if !slices.Contains(known.needs, a) {
-			known.needs = append(known.needs, a)
+		if !slices.Contains(needs, a) {
+			needs = append(needs, a)
 		}
 		return true
 	}}
 	f.operation(op)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if other, ok := p.compiled[op]; ok {
-		return other
-	}
-	if len(p.compiled) >= maxCompiled {
-		clear(p.compiled)
-	}
-	p.compiled[op] = known
-	return known
+	return p.needs.Put(op, needs, variantSize.Of(op, needs))
 }
 
 // meets says whether a caller has what a type or field asks for; each of the

@@ -6,8 +6,11 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"souk/internal/bytecache"
+	"souk/internal/heapsize"
 	"souk/router/execute"
 	"souk/router/supergraph"
+	"souk/router/telemetry"
 )
 
 // A Cache outlives supergraphs: each gets its own View of it.
@@ -78,8 +81,7 @@ type View struct {
 	cache *Cache
 	model *supergraph.Model
 
-	mu       sync.RWMutex
-	policies map[[16]byte]*policy
+	policies *bytecache.Cache[[16]byte, *policy]
 }
 
 var _ execute.EntityCache = (*View)(nil)
@@ -90,7 +92,7 @@ func (c *Cache) View(m *supergraph.Model) (*View, error) {
 	if err := c.checkNames(m); err != nil {
 		return nil, err
 	}
-	return &View{cache: c, model: m, policies: map[[16]byte]*policy{}}, nil
+	return &View{cache: c, model: m, policies: bytecache.New[[16]byte, *policy](maxPolicyBytes, bytecache.Observer{})}, nil
 }
 
 func (c *Cache) checkNames(m *supergraph.Model) error {
@@ -116,29 +118,23 @@ func (c *Cache) checkNames(m *supergraph.Model) error {
 	return errors.Join(errs...)
 }
 
-// maxPolicies bounds the policies remembered; more than that many selections
-// at a time would be strange.
-const maxPolicies = 10_000
+// maxPolicyBytes bounds the policies remembered. Selections are made of what
+// clients ask for, so there may be any number of them.
+const maxPolicyBytes = 4 << 20
+
+// policySize sizes a policy without the metrics it counts in.
+var policySize = heapsize.NewSizer((*telemetry.EntityType)(nil))
 
 // policy finds or makes the policy of a selection; nil if it cannot be read.
 func (v *View) policy(s *execute.CacheSelection) *policy {
-	v.mu.RLock()
-	p, ok := v.policies[s.Key]
-	v.mu.RUnlock()
-	if ok {
+	if p, ok := v.policies.Get(s.Key); ok {
 		return p
 	}
 	p, err := v.newPolicy(s)
 	if err != nil {
 		v.cache.options.Logger.Error("entity cache: a selection is not cached", "subgraph", s.Subgraph, "error", err)
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if len(v.policies) >= maxPolicies {
-		clear(v.policies)
-	}
-	v.policies[s.Key] = p
-	return p
+	return v.policies.Put(s.Key, p, policySize.Of(p))
 }
 
 // Covers implements execute.EntityCache.

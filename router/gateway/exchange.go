@@ -116,7 +116,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	scratch := bodies.Get().(*bytes.Buffer)
 	defer releaseBody(scratch)
 	scratch.Grow(len(req.document) + len(req.operationName) + 1)
-	d, hit, err := x.gen.document(x.metrics, scratch.Bytes(), req.document, req.operationName)
+	d, hit, err := x.gen.document(ctx, x.metrics, scratch.Bytes(), req.document, req.operationName)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +130,10 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	}
 	p.deferring = d.Defers() && x.takesParts()
 	p.op = d.choose(p.vars, p.deferring)
+	x.gen.reweigh(d)
+	if req.register != "" {
+		x.trusted.register(req.register, d)
+	}
 	return p, x.admit(ctx, p)
 }
 

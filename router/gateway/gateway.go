@@ -101,6 +101,7 @@ type Gateway struct {
 	// anyPage says that these are all.
 	pages   *cors.Cors
 	anyPage bool
+	cold    coldWork
 
 	following following
 
@@ -124,11 +125,11 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics), coders: newCoders()}
+	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics), coders: newCoders(), cold: newColdWork()}
 	gw.pages, gw.anyPage = newCORS(c.CORS, gw.graphQLMethods()...), anyPage(c.CORS)
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
-	if gw.trusted, err = loadTrusted(c.PersistedDocuments); err != nil {
+	if gw.trusted, err = loadTrusted(c.PersistedDocuments, c.Caches.Persisted, gw.metrics.Persisted); err != nil {
 		return nil, err
 	}
 	sdl := o.Supergraph

@@ -8,9 +8,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sync/singleflight"
 
+	"souk/internal/bytecache"
+	"souk/internal/heapsize"
 	"souk/router/execute"
 	"souk/router/gateway/config"
 	"souk/router/introspect"
@@ -34,9 +37,10 @@ type generation struct {
 	authorize Authorizer
 	admit     Admitter
 
-	documents *cache[*document]
-	plans     *cache[*execute.Program]
+	documents *bytecache.Cache[string, *document]
+	plans     *bytecache.Cache[string, planned]
 	planning  singleflight.Group
+	cold      coldWork
 
 	// holders are the requests under way, and one more while it is current.
 	holders atomic.Int64
@@ -45,7 +49,13 @@ type generation struct {
 // A document is what is kept of a text and an operation's name.
 type document struct {
 	*operation.Document
-	text, name string
+	// key is that of the document cache; text is a part of it.
+	key, text, name string
+	// base is what it weighed at first, in bytes; weighed is what the cache was
+	// last told that it has grown by.
+	base     int
+	weighing sync.Mutex
+	weighed  atomic.Int64
 	// hash is the text's SHA-256 in hex.
 	hash string
 	// redacted is the text without values, once it was asked for.
@@ -61,6 +71,21 @@ type specialised struct {
 	conditions operation.Variables
 	deferring  bool
 	labels     labelSet
+	weight     int // of the program, in bytes
+}
+
+// grown is how many bytes the document's operations and programs take by now.
+func (d *document) grown() int64 {
+	grown := int64(d.Retained())
+	if redacted := d.redacted.Load(); redacted != nil {
+		grown += int64(len(*redacted))
+	}
+	if known := d.programs.Load(); known != nil {
+		for i := range *known {
+			grown += int64((*known)[i].weight)
+		}
+	}
+	return grown
 }
 
 // choose gives the document's operation for a client that takes what is under
@@ -100,8 +125,9 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 		planner:   planner.New(model, planner.Options{}),
 		redactor:  sync.OnceValues(func() (*operation.Redactor, error) { return operation.NewRedactor(model.APISchema) }),
 		close:     closeTransport,
-		documents: newCache[*document](gw.config.Caches.Documents, gw.metrics.Document),
-		plans:     newCache[*execute.Program](gw.config.Caches.Plans, gw.metrics.Plan),
+		documents: bytecache.New[string, *document](gw.config.Caches.Documents, observer(gw.metrics.Document)),
+		plans:     bytecache.New[string, planned](gw.config.Caches.Plans, observer(gw.metrics.Plan)),
+		cold:      gw.cold,
 	}
 	g.executor = execute.New(execute.Options{
 		Transport:  transport,
@@ -147,28 +173,61 @@ func (g *generation) retain() bool {
 
 func (g *generation) release() {
 	if g.holders.Add(-1) == 0 {
-		g.documents.giveUp()
-		g.plans.giveUp()
+		g.documents.Clear()
+		g.plans.Clear()
 		g.close()
 	}
 }
 
 // document finds or makes the document of a request. key is scratch space.
-func (g *generation) document(m *metrics, key, text, name []byte) (*document, bool, error) {
+func (g *generation) document(ctx context.Context, m *metrics, key, text, name []byte) (*document, bool, error) {
 	key = append(append(append(key[:0], text...), 0), name...)
-	if d, ok := g.documents.get(key); ok {
+	if d, ok := g.documents.Get(view(key)); ok {
 		m.documentHits.Inc()
 		return d, true, nil
 	}
 	m.documentMisses.Inc()
-	parsed, err := g.schema.Parse(string(text), string(name))
+	done, err := g.cold.begin(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer done()
+	whole := string(key)
+	kept := whole[:len(text)]
+	parsed, err := g.schema.Parse(kept, string(name))
 	if err != nil {
 		return nil, false, err
 	}
 	sum := sha256.Sum256(text)
-	d := &document{Document: parsed, text: string(text), name: string(name), hash: hex.EncodeToString(sum[:])}
-	return g.documents.put(string(key), d), false, nil
+	d := &document{Document: parsed, key: whole, text: kept, name: string(name), hash: hex.EncodeToString(sum[:])}
+	d.base = parsed.Size() + len(name) // the text is among it
+	return g.documents.Put(whole, d, d.base), false, nil
 }
+
+// view is the text of bytes for a look-up, which keeps nothing of it. Converting
+// would copy: only for a plain map does the compiler see that it need not.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// reweigh tells the cache what a document has come to weigh.
+func (g *generation) reweigh(d *document) {
+	if d.weighed.Load() == d.grown() {
+		return
+	}
+	d.weighing.Lock()
+	defer d.weighing.Unlock()
+	grown := d.grown()
+	d.weighed.Store(grown)
+	g.documents.Reweigh(d.key, d.base+int(grown))
+}
+
+// A planned program is kept with its weight in bytes.
+type planned struct {
+	*execute.Program
+	weight int
+}
+
+// programSize sizes a program with what it keeps alive of its operation.
+var programSize = heapsize.NewSizer((*supergraph.Model)(nil), (*supergraph.Type)(nil), (*supergraph.Field)(nil), (*supergraph.Graph)(nil))
 
 // program finds or makes the program of an operation. Several requests for
 // the same one wait for a single planning.
@@ -189,32 +248,43 @@ func (g *generation) program(ctx context.Context, m *metrics, of *prepared) (*ex
 	if of.labels != "" {
 		key += "\x00" + string(of.labels)
 	}
-	p, hit := g.plans.get([]byte(key))
+	p, hit := g.plans.Get(key)
 	if !hit {
 		m.planMisses.Inc()
-		made, err, _ := g.planning.Do(key, func() (any, error) {
-			if p, ok := g.plans.get([]byte(key)); ok {
-				return p, nil
-			}
-			start := time.Now()
-			p, err := g.compile(op, of.labels)
-			m.planDuration.Observe(time.Since(start).Seconds())
-			if err != nil {
-				return nil, err
-			}
-			return g.plans.put(key, p), nil
-		})
+		made, err, _ := g.planning.Do(key, func() (any, error) { return g.plan(ctx, m, key, of) })
 		if err != nil {
 			return nil, false, err
 		}
-		p = made.(*execute.Program)
+		p = made.(planned)
 	} else {
 		m.planHits.Inc()
 	}
-	if op == d.choose(of.vars, of.deferring) {
-		d.keep(specialised{op, p, d.Conditions(of.vars), of.deferring, of.labels})
+	if op == d.choose(of.vars, of.deferring) && p.weight <= maxSpecialisedBytes {
+		d.keep(specialised{op, p.Program, d.Conditions(of.vars), of.deferring, of.labels, p.weight})
+		g.reweigh(d)
 	}
-	return p, hit, ctx.Err()
+	return p.Program, hit, ctx.Err()
+}
+
+// plan makes a program and keeps it.
+func (g *generation) plan(ctx context.Context, m *metrics, key string, of *prepared) (planned, error) {
+	if p, ok := g.plans.Get(key); ok {
+		return p, nil
+	}
+	// Others wait for this too, so it does not end with the request that began it.
+	done, err := g.cold.begin(context.WithoutCancel(ctx))
+	if err != nil {
+		return planned{}, err
+	}
+	defer done()
+	start := time.Now()
+	program, err := g.compile(of.op, of.labels)
+	m.planDuration.Observe(time.Since(start).Seconds())
+	if err != nil {
+		return planned{}, err
+	}
+	p := planned{program, len(key) + programSize.Of(program)}
+	return g.plans.Put(key, p, p.weight), nil
 }
 
 func (g *generation) compile(op *operation.Operation, labels labelSet) (*execute.Program, error) {
@@ -229,16 +299,25 @@ func (g *generation) compile(op *operation.Operation, labels labelSet) (*execute
 	return program, nil
 }
 
-// maxSpecialised bounds what a document keeps of its own; the plan cache
-// still has the rest.
-const maxSpecialised = 16
+// These bound what a document keeps of its own; the plan cache still has the
+// rest.
+const (
+	maxSpecialised      = 16
+	maxSpecialisedBytes = 1 << 20
+)
 
 func (d *document) keep(s specialised) {
 	for {
 		known := d.programs.Load()
 		var list []specialised
 		if known != nil && len(*known) < maxSpecialised {
-			list = append(list, *known...)
+			bytes := s.weight
+			for _, k := range *known {
+				bytes += k.weight
+			}
+			if bytes <= maxSpecialisedBytes {
+				list = append(list, *known...)
+			}
 		}
 		list = append(list, s)
 		if d.programs.CompareAndSwap(known, &list) {

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -34,11 +35,35 @@ func figures(t *testing.T, r prometheus.Gatherer) map[string]float64 {
 	return out
 }
 
+// TestCacheMetricsFollowTheCaches: what was evicted counts, and bytes and entries
+// are those that are left.
+func TestCacheMetricsFollowTheCaches(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	gw, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
+		o.Metrics = telemetry.New(registry)
+		c.Caches = config.Caches{Documents: 64 << 10, Plans: 64 << 10}
+	})
+	for i := range 100 {
+		send(t, "POST", url+"/graphql", fmt.Sprintf(`{"query":"{ a%d: hello }"}`, i))
+	}
+	got := figures(t, registry)
+	for _, cache := range []string{"{document}", "{plan}"} {
+		entries, evictions, bytes := got["cache_entries"+cache], got["cache_evictions_total"+cache], got["cache_bytes"+cache]
+		if entries == 0 || evictions == 0 || entries+evictions != 100 || bytes < 32<<10 || bytes > 64<<10 {
+			t.Errorf("%s has %v entries of %v bytes after %v evictions", cache, entries, bytes, evictions)
+		}
+	}
+	gw.Close()
+	if got := figures(t, registry); got["cache_entries{document}"] != 0 || got["cache_bytes{plan}"] != 0 {
+		t.Errorf("%v after the end", got)
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	gw, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
 		o.Metrics = telemetry.New(registry)
-		c.Caches = config.Caches{Documents: 2, Plans: 2}
+		c.Caches.WarmUp = 0
 		c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 2}
 		c.TrafficShaping.Router.MaxInFlight = 2 // each operation of a batch takes a place
 	})
@@ -59,10 +84,10 @@ func TestMetrics(t *testing.T) {
 		"operations_in_flight{}":                          0,
 		"subscriptions_active{}":                          0,
 		"supergraph_loads_total{ok}":                      1,
-		"cache_entries{document}":                         2,
-		"cache_entries{plan}":                             2,
-		"cache_evictions_total{document}":                 2,
-		"cache_evictions_total{plan}":                     2,
+		"cache_entries{document}":                         4,
+		"cache_entries{plan}":                             4,
+		"cache_evictions_total{document}":                 0,
+		"cache_evictions_total{plan}":                     0,
 		"cache_requests_total{document,hit}":              2,
 		"plan_duration_seconds{}":                         4,
 	} {

@@ -9,8 +9,10 @@ import (
 	"os"
 	"strings"
 
+	"souk/internal/bytecache"
 	"souk/router/gateway/config"
 	"souk/router/operation"
+	"souk/router/telemetry"
 )
 
 // trusted are the documents known by their hash.
@@ -20,14 +22,13 @@ type trusted struct {
 	listed map[string][]byte
 	texts  map[string]bool
 	// registered are from clients (automatic persisted queries).
-	registered *cache[[]byte]
+	registered *bytecache.Cache[string, []byte]
 }
 
-// registeredDocuments bounds what clients can register.
-const registeredDocuments = 4096
-
-func loadTrusted(c config.PersistedDocuments) (*trusted, error) {
-	t := &trusted{config: c, listed: map[string][]byte{}, texts: map[string]bool{}, registered: newCache[[]byte](registeredDocuments, nil)}
+// loadTrusted reads the file of trusted documents; clients may register others
+// until these take up registeredBytes.
+func loadTrusted(c config.PersistedDocuments, registeredBytes int, m *telemetry.Cache) (*trusted, error) {
+	t := &trusted{config: c, listed: map[string][]byte{}, texts: map[string]bool{}, registered: bytecache.New[string, []byte](registeredBytes, observer(m))}
 	if c.Path == "" {
 		return t, nil
 	}
@@ -55,8 +56,17 @@ func loadTrusted(c config.PersistedDocuments) (*trusted, error) {
 
 const codePersistedNotFound = "PERSISTED_QUERY_NOT_FOUND"
 
-// resolve fills in the document of a request that gives a hash, and keeps one
-// that gives both.
+// register keeps a document for clients that send only its hash. It is called
+// when the document has been parsed and validated: what nobody can run is not
+// worth keeping.
+func (t *trusted) register(hash string, d *document) {
+	if _, known := t.registered.Get(hash); !known {
+		t.registered.Put(hash, []byte(d.text), len(hash)+len(d.text))
+	}
+}
+
+// resolve fills in the document of a request that gives a hash, and checks the
+// hash of one that gives both.
 func (t *trusted) resolve(r *request) error {
 	hash, err := t.hash(r)
 	if err != nil {
@@ -72,7 +82,7 @@ func (t *trusted) resolve(r *request) error {
 			r.document = text
 			return nil
 		}
-		if text, ok := t.registered.get([]byte(hash)); ok && !t.config.Require {
+		if text, ok := t.registered.Get(hash); ok && !t.config.Require {
 			r.document = text
 			return nil
 		}
@@ -86,7 +96,7 @@ func (t *trusted) resolve(r *request) error {
 		return refused("PERSISTED_QUERY_REQUIRED", "Only trusted documents are run here; this one is not among them.")
 	}
 	if t.config.Automatic && t.listed[hash] == nil {
-		t.registered.put(hash, append([]byte(nil), r.document...))
+		r.register = hash
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func (gw *Gateway) SetSupergraph(sdl string) error {
 	}
 	old := gw.current.Swap(next)
 	gw.metrics.LoadsOK.Inc()
-	gw.logger.Info("supergraph loaded", "supergraph", next.id, "subgraphs", len(next.model.Graphs), "warm_plans", next.plans.len())
+	gw.logger.Info("supergraph loaded", "supergraph", next.id, "subgraphs", len(next.model.Graphs), "warm_plans", next.plans.Len())
 	if old != nil {
 		gw.endStale(next)
 		old.release()
@@ -42,11 +42,11 @@ func (gw *Gateway) warm(next, old *generation) {
 		uses uint64
 	}
 	var list []use
-	old.documents.used(func(_ string, d *document, uses uint64) { list = append(list, use{d, uses}) })
+	old.documents.Used(func(_ string, d *document, uses uint64) { list = append(list, use{d, uses}) })
 	slices.SortFunc(list, func(a, b use) int { return cmp.Compare(b.uses, a.uses) })
 	quiet := newMetrics(nil) // what is warmed is neither a hit nor a miss
 	for _, u := range list[:min(len(list), gw.config.Caches.WarmUp)] {
-		d, _, err := next.document(quiet, nil, []byte(u.d.text), []byte(u.d.name))
+		d, _, err := next.document(context.Background(), quiet, nil, []byte(u.d.text), []byte(u.d.name))
 		if err != nil {
 			continue
 		}

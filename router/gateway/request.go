@@ -26,6 +26,8 @@ type request struct {
 	operationName []byte
 	variables     json.RawMessage
 	extensions    json.RawMessage
+	// register is the hash to keep the document by, once it has proved valid.
+	register string
 	// id is documentId, the proposal's way to name a persisted document.
 	id string
 	// own says that the document is the gateway's, not a client's: it need not

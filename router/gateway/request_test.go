@@ -43,31 +43,6 @@ func FuzzParseBody(f *testing.F) {
 	})
 }
 
-// TestCacheKeepsWhatIsUsed: the clock's hand passes over what was looked up.
-func TestCacheKeepsWhatIsUsed(t *testing.T) {
-	c := newCache[int](4, nil)
-	for i, key := range []string{"a", "b", "c", "d"} {
-		c.put(key, i)
-	}
-	c.put("e", 4) // all were new: one of them goes
-	if c.len() != 4 {
-		t.Fatalf("%d entries", c.len())
-	}
-	kept := func(key string) bool { _, ok := c.get([]byte(key)); return ok }
-	for i := range 100 {
-		if !kept("d") {
-			t.Fatalf("what is used was dropped in round %d", i)
-		}
-		c.put("new"+strings.Repeat("x", i), i)
-	}
-	if c.len() != 4 {
-		t.Errorf("%d entries", c.len())
-	}
-	if got := c.put("d", 100); got != 3 {
-		t.Errorf("what is there was replaced: %d", got)
-	}
-}
-
 func TestNegotiate(t *testing.T) {
 	const recommended = "application/graphql-response+json; charset=utf-8, application/json; charset=utf-8"
 	for _, c := range []struct {

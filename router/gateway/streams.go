@@ -149,7 +149,7 @@ func (gw *Gateway) endStale(next *generation) {
 
 // adopt plans an operation that is under way for another generation.
 func (gw *Gateway) adopt(next *generation, m *metrics, p *prepared) (*execute.Program, error) {
-	d, _, err := next.document(m, nil, []byte(p.document.text), []byte(p.document.name))
+	d, _, err := next.document(context.Background(), m, nil, []byte(p.document.text), []byte(p.document.name))
 	if err != nil {
 		return nil, err
 	}

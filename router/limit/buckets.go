@@ -1,38 +1,43 @@
 package limit
 
 import (
-	"hash/maphash"
+	"crypto/sha256"
 	"sync"
 	"time"
 )
 
 // buckets count in the process.
 type buckets struct {
-	seed   maphash.Seed
 	shards [16]bucketShard
 }
 
 type bucketShard struct {
 	mu sync.Mutex
 	// until is the time up to which a caller's requests take up its bucket.
-	until map[string]time.Time
+	until map[bucketKey]time.Time
 }
 
-// maxBuckets bounds the callers remembered in a shard.
+// A bucketKey is a hash of what tells a caller apart, which may be a header as
+// long as the caller likes.
+type bucketKey [16]byte
+
+// maxBuckets bounds the callers remembered in a shard: about 10 MB in all.
 const maxBuckets = 8192
 
 func newBuckets() *buckets {
-	b := &buckets{seed: maphash.MakeSeed()}
+	b := &buckets{}
 	for i := range b.shards {
-		b.shards[i].until = map[string]time.Time{}
+		b.shards[i].until = map[bucketKey]time.Time{}
 	}
 	return b
 }
 
 // take counts a request that takes up its bucket for emission. It gives for
 // how long the bucket is taken up, and how long a refused request has to wait.
-func (b *buckets) take(caller string, now time.Time, emission, interval time.Duration) (taken, wait time.Duration) {
-	s := &b.shards[maphash.String(b.seed, caller)%uint64(len(b.shards))]
+func (b *buckets) take(name string, now time.Time, emission, interval time.Duration) (taken, wait time.Duration) {
+	sum := sha256.Sum256([]byte(name))
+	caller := bucketKey(sum[:16])
+	s := &b.shards[caller[0]%uint8(len(b.shards))]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	until, known := s.until[caller]

@@ -2,8 +2,9 @@ package limit
 
 import (
 	"fmt"
-	"sync"
 
+	"souk/internal/bytecache"
+	"souk/internal/heapsize"
 	"souk/router/operation"
 	"souk/router/supergraph"
 	"souk/router/telemetry"
@@ -32,8 +33,7 @@ type Estimator struct {
 	model   *supergraph.Model
 	options CostOptions
 
-	mu       sync.RWMutex
-	formulas map[*operation.Operation]*formula
+	formulas *bytecache.Cache[*operation.Operation, *formula]
 }
 
 // Cost is what answers tell of it, under extensions.cost.
@@ -46,8 +46,13 @@ type Cost struct {
 const (
 	defaultListSize = 10
 	mutationCost    = 10
-	maxFormulas     = 4096
+	// maxFormulaBytes bounds the formulas kept, with the operations they keep
+	// alive.
+	maxFormulaBytes = 8 << 20
 )
+
+// formulaSize sizes a formula with the operation it belongs to.
+var formulaSize = heapsize.NewSizer()
 
 // NewEstimator makes an Estimator.
 func NewEstimator(m *supergraph.Model, o CostOptions) *Estimator {
@@ -57,7 +62,7 @@ func NewEstimator(m *supergraph.Model, o CostOptions) *Estimator {
 	if o.Metrics == nil {
 		o.Metrics = telemetry.New(nil)
 	}
-	return &Estimator{model: m, options: o, formulas: map[*operation.Operation]*formula{}}
+	return &Estimator{model: m, options: o, formulas: bytecache.New[*operation.Operation, *formula](maxFormulaBytes, bytecache.Observer{})}
 }
 
 // Check estimates an operation. The error is an *operation.Error for one that
@@ -85,18 +90,9 @@ func (e *Estimator) Check(op *operation.Operation, vars operation.Variables) (Co
 
 // formula finds or makes the formula of an operation.
 func (e *Estimator) formula(op *operation.Operation) *formula {
-	e.mu.RLock()
-	f, ok := e.formulas[op]
-	e.mu.RUnlock()
-	if ok {
+	if f, ok := e.formulas.Get(op); ok {
 		return f
 	}
-	f = e.compile(op)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.formulas) >= maxFormulas {
-		clear(e.formulas)
-	}
-	e.formulas[op] = f
-	return f
+	f := e.compile(op)
+	return e.formulas.Put(op, f, formulaSize.Of(op, f))
 }

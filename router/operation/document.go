@@ -2,8 +2,11 @@ package operation
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/internal/heapsize"
 )
 
 // A Document is one operation of a valid document, before the values of
@@ -21,6 +24,7 @@ type Document struct {
 
 	mu         sync.RWMutex
 	operations map[specialisation]*Operation
+	retained   atomic.Int64 // bytes of operations; written under mu
 }
 
 // A specialisation names one of the operations a document gives.
@@ -31,10 +35,26 @@ type specialisation struct {
 
 const (
 	maxConditions = 64
-	// maxOperations bounds what is kept for one document. A document with
-	// more combinations in use loses the oldest ones at random.
-	maxOperations = 64
+	// maxOperations and maxOperationBytes bound what is kept for one document:
+	// n conditions make up to 2^n operations of it. The latest one is kept
+	// however large it is; when there are too many, the others are dropped.
+	maxOperations     = 16
+	maxOperationBytes = 1 << 20
 )
+
+// ownedSize sizes what belongs to documents and operations, but not the schema.
+var ownedSize = heapsize.NewSizer((*Schema)(nil), (*ast.Schema)(nil), (*ast.Definition)(nil), (*ast.FieldDefinition)(nil), (*ast.DirectiveDefinition)(nil))
+
+// Size estimates how many bytes of memory the document takes as it was parsed.
+// Retained has the operations made of it since.
+func (d *Document) Size() int { return ownedSize.Of(d.source, d.definitions, d.conditions) }
+
+// Retained is how many bytes the operations kept by the document take. It grows
+// when Operation or Undeferred is called with other conditions.
+func (d *Document) Retained() int { return int(d.retained.Load()) }
+
+// Size estimates how many bytes of memory the operation takes.
+func (o *Operation) Size() int { return ownedSize.Of(o) }
 
 func newDocument(s *Schema, op *ast.OperationDefinition) *Document {
 	d := &Document{schema: s, source: op, operations: map[specialisation]*Operation{}}
@@ -86,18 +106,18 @@ func (d *Document) operation(vars Variables, deferring bool) *Operation {
 		return op
 	}
 	op = d.specialise(vars, key.deferring)
+	size := int64(op.Size())
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if first := d.operations[key]; first != nil {
 		return first // one pointer for one operation
 	}
-	if len(d.operations) >= maxOperations {
-		for k := range d.operations {
-			delete(d.operations, k)
-			break
-		}
+	if len(d.operations) >= maxOperations || d.retained.Load()+size > maxOperationBytes {
+		clear(d.operations)
+		d.retained.Store(0)
 	}
 	d.operations[key] = op
+	d.retained.Add(size)
 	return op
 }
 

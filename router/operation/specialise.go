@@ -31,6 +31,7 @@ func (d *Document) specialise(vars Variables, deferring bool) *Operation {
 			op.Variables = append(op.Variables, def)
 		}
 	}
+	detach(op)
 	return op
 }
 

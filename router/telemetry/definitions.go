@@ -34,12 +34,17 @@ var (
 	}
 	cacheRequests = base.Metric{
 		Name: "souk_router_cache_requests_total", Kind: base.Counter,
-		Help:   "Look-ups in the in-process caches (document, plan), by result: hit or miss.",
+		Help:   "Look-ups in the in-process caches (document, plan, persisted_document), by result: hit or miss.",
 		Labels: []string{"cache", "result"},
 	}
 	cacheEvictions = base.Metric{
 		Name: "souk_router_cache_evictions_total", Kind: base.Counter,
 		Help:   "Entries dropped from an in-process cache to keep it within bounds.",
+		Labels: []string{"cache"},
+	}
+	cacheBytes = base.Metric{
+		Name: "souk_router_cache_bytes", Kind: base.Gauge,
+		Help:   "Estimated memory of the entries of an in-process cache.",
 		Labels: []string{"cache"},
 	}
 	cacheEntries = base.Metric{
@@ -151,7 +156,7 @@ var (
 func Definitions() []base.Metric {
 	return []base.Metric{
 		operationDuration, operationsInFlight, graphqlErrors, subscriptionsActive, supergraphLoads,
-		planDuration, cacheRequests, cacheEvictions, cacheEntries,
+		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes,
 		subgraphDuration, subgraphErrors, subgraphInFlight, subgraphRetries, subgraphShared, subgraphBreaker,
 		entityLookups, entityStores, entityInvalidations, entityLocalBytes, entityAvailable, entityEpochs,
 		redisDuration, redisErrors,

@@ -19,6 +19,7 @@ type Metrics struct {
 	// LoadsOK and LoadsFailed count supergraphs taken into use or refused.
 	LoadsOK, LoadsFailed prometheus.Counter
 	Document, Plan       *Cache
+	Persisted            *Cache
 	EntityCache          *EntityCache
 	Limits               *Limits
 	DeniedFields         prometheus.Counter
@@ -52,6 +53,7 @@ func New(r prometheus.Registerer) *Metrics {
 		LoadsFailed:   loads.WithLabelValues("failed"),
 		Document:      caches("document"),
 		Plan:          caches("plan"),
+		Persisted:     caches("persisted_document"),
 		EntityCache:   newEntityCache(r),
 		Limits:        newLimits(r),
 		DeniedFields:  deniedFields.NewCounter(r).WithLabelValues(),
@@ -102,17 +104,19 @@ func (m *Metrics) Authentication(result string) prometheus.Counter {
 // A Cache counts what happens to an in-process cache.
 type Cache struct {
 	Hits, Misses, Evictions prometheus.Counter
-	Entries                 prometheus.Gauge
+	Entries, Bytes          prometheus.Gauge
 }
 
 func newCaches(r prometheus.Registerer) func(string) *Cache {
-	requests, evictions, entries := cacheRequests.NewCounter(r), cacheEvictions.NewCounter(r), cacheEntries.NewGauge(r)
+	requests, evictions := cacheRequests.NewCounter(r), cacheEvictions.NewCounter(r)
+	entries, bytes := cacheEntries.NewGauge(r), cacheBytes.NewGauge(r)
 	return func(name string) *Cache {
 		return &Cache{
 			Hits:      requests.WithLabelValues(name, "hit"),
 			Misses:    requests.WithLabelValues(name, "miss"),
 			Evictions: evictions.WithLabelValues(name),
 			Entries:   entries.WithLabelValues(name),
+			Bytes:     bytes.WithLabelValues(name),
 		}
 	}
 }

@@ -24,7 +24,7 @@ type Config struct {
 	PersistedDocuments   PersistedDocuments `yaml:"persisted_documents" desc:"Documents known by their hash."`
 	Subscriptions        Subscriptions      `yaml:"subscriptions" desc:"Subscriptions of clients."`
 	Introspection        bool               `yaml:"introspection" desc:"Answer __schema and __type."`
-	Caches               Caches             `yaml:"caches" desc:"Sizes of the caches of documents and plans."`
+	Caches               Caches             `yaml:"caches" desc:"Memory for the caches of documents and plans, in bytes. An entry larger than an eighth of its cache is not kept."`
 	IncludeErrors        IncludeErrors      `yaml:"include_subgraph_errors" desc:"Whether clients see subgraphs' own error messages."`
 	OverrideLabels       OverrideLabels     `yaml:"override_labels" desc:"Which labels of progressive overrides are on, beside those with a percentage."`
 	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"URLs that replace those of the supergraph, by subgraph."`
@@ -214,10 +214,11 @@ type SubgraphStream struct {
 	URL      string `yaml:"url" desc:"Where, if not at the subgraph's URL."`
 }
 
-// Caches have sizes in entries.
+// Caches are bounded by the memory that their entries take.
 type Caches struct {
-	Documents int `yaml:"documents" desc:"Parsed documents kept."`
-	Plans     int `yaml:"plans" desc:"Query plans kept."`
+	Documents int `yaml:"documents_bytes" desc:"Memory for parsed documents and the operations made of them; 0 keeps none."`
+	Plans     int `yaml:"plans_bytes" desc:"Memory for query plans; 0 keeps none."`
+	Persisted int `yaml:"persisted_documents_bytes" desc:"Memory for documents that clients registered (APQ); 0 keeps none."`
 	WarmUp    int `yaml:"warm_up" desc:"Documents planned in advance, most used first, before a new supergraph is put in place."`
 }
 

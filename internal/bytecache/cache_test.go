@@ -1,0 +1,62 @@
+package bytecache_test
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"souk/internal/bytecache"
+)
+
+func TestWhatIsUsedStays(t *testing.T) {
+	c := bytecache.New[string, int](100_000, bytecache.Observer{})
+	c.Put("used", 1, 1000)
+	for i := range 1000 {
+		c.Put(fmt.Sprint(i), i, 1000)
+		if _, ok := c.Get("used"); !ok {
+			t.Fatalf("evicted after %d others, though each time in use", i)
+		}
+	}
+}
+
+func TestHeavyValuesAreReturnedButNotKept(t *testing.T) {
+	c := bytecache.New[string, int](100_000, bytecache.Observer{})
+	if got := c.Put("heavy", 7, 50_000); got != 7 || c.Len() != 0 {
+		t.Errorf("got %d, %d kept", got, c.Len())
+	}
+	c.Put("light", 8, 100)
+	c.Reweigh("light", 50_000)
+	if c.Len() != 0 || c.Bytes() != 0 {
+		t.Errorf("%d kept with %d bytes after growing too heavy", c.Len(), c.Bytes())
+	}
+}
+
+// TestBoundHolds: whatever is put, looked up and reweighed, the weight never
+// exceeds the limit, and the observer's count is the cache's.
+func TestBoundHolds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.IntRange(0, 20_000).Draw(t, "limit")
+		entries, bytes := 0, 0
+		c := bytecache.New[int, int](limit, bytecache.Observer{Changed: func(e, b int) { entries += e; bytes += b }})
+		for range rapid.IntRange(1, 300).Draw(t, "steps") {
+			key, weight := rapid.IntRange(0, 30).Draw(t, "key"), rapid.IntRange(0, 3000).Draw(t, "weight")
+			switch rapid.IntRange(0, 2).Draw(t, "step") {
+			case 0:
+				c.Put(key, key, weight)
+			case 1:
+				c.Reweigh(key, weight)
+			case 2:
+				if v, ok := c.Get(key); ok && v != key {
+					t.Fatalf("key %d gave %d", key, v)
+				}
+			}
+			if c.Bytes() > limit || c.Bytes() != bytes || c.Len() != entries {
+				t.Fatalf("%d of %d bytes in %d entries; the observer was told %d in %d", c.Bytes(), limit, c.Len(), bytes, entries)
+			}
+		}
+		if c.Clear(); bytes != 0 || entries != 0 || c.Bytes() != 0 {
+			t.Fatalf("%d bytes in %d entries after Clear", bytes, entries)
+		}
+	})
+}

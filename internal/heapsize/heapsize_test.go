@@ -1,0 +1,64 @@
+package heapsize_test
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+
+	"souk/internal/heapsize"
+)
+
+type node struct {
+	name     string
+	children []*node
+	extra    map[string]any
+	owner    *owner
+}
+
+type owner struct{ payload [1 << 20]byte }
+
+func tree(depth int, o *owner) *node {
+	n := &node{name: strings.Repeat("x", 10+depth), extra: map[string]any{"depth": depth, "list": make([]int, depth)}, owner: o}
+	if depth > 0 {
+		n.children = append(n.children, tree(depth-1, o), tree(depth-1, o), tree(depth-1, o))
+	}
+	return n
+}
+
+// TestEstimateIsNearTheHeap compares the estimate with what the runtime says.
+func TestEstimateIsNearTheHeap(t *testing.T) {
+	o := &owner{}
+	before := heap()
+	n := tree(8, o)
+	real := heap() - before
+	estimate := heapsize.NewSizer((*owner)(nil)).Of(n)
+	if ratio := float64(estimate) / float64(real); ratio < 0.75 || ratio > 1.5 {
+		t.Errorf("estimated %d bytes, the heap grew by %d: ratio %.2f", estimate, real, ratio)
+	}
+	runtime.KeepAlive(n)
+}
+
+func TestSharedMemoryCountsOnce(t *testing.T) {
+	s := heapsize.NewSizer((*owner)(nil))
+	text := strings.Repeat("x", 1<<16)
+	one := s.Of(&node{name: text})
+	if two := s.Of(&node{name: text}, &node{name: text}); two >= one+1<<16 {
+		t.Errorf("one value %d bytes, two of the same text %d", one, two)
+	}
+	if with := s.Of(&node{name: text, owner: &owner{}}); with != one {
+		t.Errorf("what is shared counts: %d and %d", with, one)
+	}
+	loop := &node{}
+	loop.children = []*node{loop}
+	if size := s.Of(loop); size > 1<<10 {
+		t.Errorf("a loop of one node has %d bytes", size)
+	}
+}
+
+func heap() int {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
