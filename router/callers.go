@@ -26,7 +26,7 @@ func (r *Router) addCallers(to *gateway.Options) error {
 		return err
 	}
 	if c := r.config.Authorization; c.Enabled {
-		to.Authorize = r.authorizer
+		to.Authorize, to.Protects = r.authorizer, auth.Protects
 	}
 	if r.config.DemandControl.Enabled {
 		to.Admit = r.admitter

@@ -28,7 +28,10 @@ func serveRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.Ha
 		t.Fatal(err)
 	}
 	c := config.Default()
-	c.OverrideSubgraphURLs = map[string]string{"a": upstream.URL}
+	c.OverrideSubgraphURLs = map[string]string{"a": upstream.URL + "/a"}
+	if strings.Contains(sdl, `name: "b"`) {
+		c.OverrideSubgraphURLs["b"] = upstream.URL + "/b"
+	}
 	if configure != nil {
 		configure(&c)
 	}

@@ -62,6 +62,18 @@ func NewPolicy(m *supergraph.Model, evaluate func(ctx context.Context, c *Caller
 	}
 }
 
+// Protects reports whether an operation asks for anything that an
+// authorization directive of the supergraph protects.
+func Protects(m *supergraph.Model, op *operation.Operation) bool {
+	found := false
+	f := &filter{model: m, allowed: func(*supergraph.Authorization) bool {
+		found = true
+		return true
+	}}
+	f.operation(op)
+	return found
+}
+
 func byClaims(_ context.Context, c *Caller, policy string) bool {
 	return c != nil && (slices.Contains(c.Policies, policy) || slices.Contains(c.Roles, policy))
 }

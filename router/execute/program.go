@@ -1,6 +1,7 @@
 package execute
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"souk/router/operation"
@@ -27,9 +28,37 @@ type Program struct {
 	separate bool
 	parts    []*part // by their IDs, from 1
 
+	// Audience is for the maker of the program, who sets it before first use;
+	// executing it does not depend on it.
+	Audience Audience
+
 	// values and bytes are how large trees and answers have been of late, so
 	// that the next has room from the beginning.
 	values, bytes atomic.Int64
+}
+
+// An Audience says who may be given an answer again.
+type Audience struct {
+	// Headers are the names, in canonical form, of the client's headers that
+	// the program's subgraphs are sent.
+	Headers []string
+	// Private says that answers are for the caller alone in any case.
+	Private bool
+	// Vary is the value of the response header of this name (RFC 9110,
+	// section 12.5.5).
+	Vary []string
+}
+
+// Subgraphs gives the names of the subgraphs that the program asks, without
+// repetition.
+func (p *Program) Subgraphs() []string {
+	var names []string
+	for _, s := range p.steps {
+		if !slices.Contains(names, s.subgraph) {
+			names = append(names, s.subgraph)
+		}
+	}
+	return names
 }
 
 // typeID is a number for a type's name within a program.

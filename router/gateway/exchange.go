@@ -23,7 +23,9 @@ type exchange struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	accept accepted
-	batch  bool
+	// vary is the value of Vary, once it is known what the answer depends on.
+	vary  []string
+	batch bool
 	// place is the operation's among those in flight.
 	place place
 }
@@ -91,7 +93,7 @@ func (x *exchange) serve(req *request) {
 		ctx, cancel := x.deadline(x.r.Context())
 		defer cancel()
 		response := x.run(ctx, p, start)
-		x.respond(response.Body, response)
+		x.respond(p, response.Body, response)
 		response.Release()
 	}
 }

@@ -39,6 +39,9 @@ type Options struct {
 	Authorize func(*supergraph.Model) Authorizer
 	// Admission are asked in turn, for each operation, whether it may run.
 	Admission []AdmissionCheck
+	// Protects reports whether an operation asks for anything that only some
+	// callers may have, so that its answers are private; nil for nothing.
+	Protects func(m *supergraph.Model, op *operation.Operation) bool
 	// Admit makes what decides, for a supergraph, by an operation's cost,
 	// whether it is run; nil admits everything.
 	Admit func(*supergraph.Model) Admitter

@@ -25,6 +25,7 @@ import (
 // A generation is everything made from one supergraph. It is given up as a
 // whole when there is a new one and its last request has ended.
 type generation struct {
+	gateway  *Gateway
 	id       string // hash of the SDL
 	model    *supergraph.Model
 	schema   *operation.Schema
@@ -119,6 +120,7 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 	}
 	sum := sha256.Sum256([]byte(sdl))
 	g := &generation{
+		gateway:   gw,
 		id:        hex.EncodeToString(sum[:8]),
 		model:     model,
 		schema:    schema,
@@ -296,6 +298,7 @@ func (g *generation) compile(op *operation.Operation, labels labelSet) (*execute
 	if err != nil {
 		return nil, fmt.Errorf("compiling a plan: %w", err)
 	}
+	program.Audience = g.audience(op, program)
 	return program, nil
 }
 

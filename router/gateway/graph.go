@@ -38,9 +38,10 @@ func (g *graph) Execute(ctx context.Context, r *http.Request, document, operatio
 		return nil, fmt.Errorf("reading the answer of %s: %w", operationName, err)
 	}
 	out.Header = http.Header{}
-	if response.Control.Set && response.Errors == 0 {
-		out.Header.Set("Cache-Control", cacheControl(response.Control))
+	if control := cacheControl(p.program, p.op.Kind, response, r.Header); control != nil {
+		out.Header["Cache-Control"] = control
 	}
+	out.Header["Vary"] = p.program.Audience.Vary
 	return out, nil
 }
 

@@ -47,7 +47,7 @@ func (x *exchange) serveParts(p *prepared, start time.Time) {
 	var parts *subscribe.Parts
 	err := x.deliver(x.r.Context(), p, start, func(response *execute.Response) error {
 		if parts == nil && !response.More && x.accept.single != noMediaType {
-			x.respond(response.Body, response)
+			x.respond(p, response.Body, response)
 			return nil
 		}
 		if parts == nil {

@@ -66,7 +66,7 @@ func TestCompression(t *testing.T) {
 		if err != nil || !strings.HasPrefix(string(body), `{"data":{"long":"abc `) {
 			t.Errorf("%q: %v %.30q", accept, err, body)
 		}
-		if !slices.Contains(got.header.Values("Vary"), "Accept, Accept-Encoding") {
+		if !slices.Contains(got.header.Values("Vary"), "Accept, Accept-Encoding, Authorization") {
 			t.Errorf("Vary is %q", got.header.Values("Vary"))
 		}
 	}

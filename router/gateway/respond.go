@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 
@@ -17,26 +16,16 @@ var varyAccept = []string{"Accept, Accept-Encoding"}
 const statusPartial = 294
 
 // respond writes what the executor answered.
-func (x *exchange) respond(body []byte, response *execute.Response) {
+func (x *exchange) respond(p *prepared, body []byte, response *execute.Response) {
 	status := http.StatusOK
 	if response.Errors > 0 && x.config.HTTP.PartialSuccessStatus && x.accept.single == graphQLResponse {
 		status = statusPartial
 	}
-	if response.Control.Set && response.Errors == 0 {
-		x.w.Header().Set("Cache-Control", cacheControl(response.Control))
+	if control := cacheControl(p.program, p.op.Kind, response, x.r.Header); control != nil {
+		x.w.Header()["Cache-Control"] = control
 	}
+	x.vary = p.program.Audience.Vary
 	x.write(status, body)
-}
-
-func cacheControl(c execute.CacheControl) string {
-	if c.MaxAge <= 0 {
-		return "no-store"
-	}
-	scope := "public"
-	if c.Private {
-		scope = "private"
-	}
-	return fmt.Sprintf("max-age=%d, %s", int(c.MaxAge.Seconds()), scope)
 }
 
 // fail answers a request that is not executed.
@@ -61,7 +50,10 @@ func (x *exchange) fail(err error) {
 func (x *exchange) write(status int, body []byte) {
 	h := x.w.Header()
 	h["Content-Type"] = contentTypes[x.accept.single]
-	h["Vary"] = append(h["Vary"], varyAccept...)
+	if x.vary == nil {
+		x.vary = varyAccept
+	}
+	h["Vary"] = append(h["Vary"], x.vary...)
 	worthwhile := x.config.HTTP.Compression && len(body) >= x.config.HTTP.CompressionMinBytes
 	if coder := x.coders.choose(x.r.Header["Accept-Encoding"], worthwhile); coder != nil {
 		out := bodies.Get().(*bytes.Buffer)

@@ -59,7 +59,7 @@ func (x *exchange) shareKey(p *prepared) string {
 }
 
 func (x *exchange) sharedHeaders() []string {
-	names := []string{"Authorization", "Cookie"}
+	names := []string{"Authorization", "Cookie", x.config.Authentication.JWT.Header}
 	names = append(names, x.config.TrafficShaping.Router.DeduplicateBy...)
 	names = append(names, propagated(x.config.Headers)...)
 	for i := range names {
@@ -91,7 +91,7 @@ func (x *exchange) serveShared(p *prepared, start time.Time) {
 			return
 		}
 	}
-	x.respond(f.body, &f.outcome)
+	x.respond(p, f.body, &f.outcome)
 }
 
 func (x *exchange) fly(f *flight, key string, p *prepared, start time.Time) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -18,8 +19,12 @@ type response struct {
 }
 
 func (r *response) writeTo(w http.ResponseWriter, head bool) {
+	h := w.Header()
 	for name, values := range r.header {
-		w.Header()[name] = values
+		if name == "Vary" { // others add to it, CORS for one
+			values = append(slices.Clone(h["Vary"]), values...)
+		}
+		h[name] = values
 	}
 	w.WriteHeader(r.status)
 	if !head {

@@ -35,7 +35,7 @@ func (h *Handler) serveOwn(w http.ResponseWriter, r *http.Request, page func(*ht
 	case http.MethodGet, http.MethodHead:
 		res := page(r)
 		if tag := res.header.Get("ETag"); tag != "" && notModified(r, tag) {
-			res = &response{status: http.StatusNotModified, header: http.Header{"Etag": {tag}}}
+			res = &response{status: http.StatusNotModified, header: http.Header{"Etag": {tag}, "Cache-Control": res.header["Cache-Control"]}}
 		}
 		res.writeTo(w, r.Method == http.MethodHead)
 	default:

@@ -1,6 +1,11 @@
 package config
 
-import "time"
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+)
 
 // A Config is the whole configuration. Names are those of the field's
 // gateways where they have one.
@@ -146,6 +151,24 @@ type HeaderRules struct {
 	Propagate []string          `yaml:"propagate" desc:"Names of client headers handed on as they are."`
 	Remove    []string          `yaml:"remove" desc:"Names not handed on after all."`
 	Set       map[string]string `yaml:"set" desc:"Headers with a fixed value."`
+}
+
+// PropagatedTo gives the names, in canonical form and in order, of the client's
+// headers that a subgraph is sent.
+func (h Headers) PropagatedTo(subgraph string) []string {
+	sent := map[string]bool{}
+	for _, rules := range []HeaderRules{h.All, h.Subgraphs[subgraph]} {
+		for _, name := range rules.Propagate {
+			sent[http.CanonicalHeaderKey(name)] = true
+		}
+		for _, name := range rules.Remove {
+			delete(sent, http.CanonicalHeaderKey(name))
+		}
+		for name := range rules.Set {
+			delete(sent, http.CanonicalHeaderKey(name))
+		}
+	}
+	return slices.Sorted(maps.Keys(sent))
 }
 
 // CORS is by the Fetch standard.

@@ -1,0 +1,245 @@
+package router_test
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jwk"
+	"github.com/lestrrat-go/jwx/v3/jwt"
+
+	"souk/router/compose"
+	"souk/router/gateway/config"
+)
+
+// issuer serves the key set of an issuer of tokens, and gives one of its
+// tokens for a subject.
+func issuer(t *testing.T) (jwks string, token func(subject string) string) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := jwk.Import(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := jwk.Import(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := jwk.NewSet()
+	for _, err := range []error{key.Set(jwk.KeyIDKey, "k"), key.Set(jwk.AlgorithmKey, jwa.EdDSA()), set.AddKey(key), secret.Set(jwk.KeyIDKey, "k")} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(set) }))
+	t.Cleanup(server.Close)
+	return server.URL, func(subject string) string {
+		made, err := jwt.NewBuilder().Subject(subject).Expiration(time.Now().Add(time.Hour)).Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := jwt.Sign(made, jwt.WithKey(jwa.EdDSA(), secret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(signed)
+	}
+}
+
+// composed makes a supergraph of two subgraphs, "a" and "b".
+func composed(t *testing.T, a, b string) string {
+	t.Helper()
+	const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@authenticated", "@external"])` + "\n"
+	sdl, err := compose.Compose(t.Context(), []compose.Subgraph{
+		{Name: "a", URL: "http://a.invalid", SDL: link + a}, {Name: "b", URL: "http://b.invalid", SDL: link + b},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sdl
+}
+
+// values answers every query with a value for each field of a and b below.
+func values(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	var members []string
+	for field, value := range map[string]string{"me": "1", "open": "2", "silent": "3", "tenant": "4", "node": `{"__typename":"Secret","id":5}`, "broken": "null", "logIn": `"t0ken"`} {
+		if strings.Contains(string(body), field) {
+			members = append(members, fmt.Sprintf("%q:%s", field, value))
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case strings.Contains(string(body), "silent"):
+	case strings.Contains(string(body), "tenant"):
+		w.Header().Set("Cache-Control", "max-age=30, public")
+	default:
+		w.Header().Set("Cache-Control", "max-age=60")
+	}
+	fmt.Fprintf(w, `{"data":{%s}}`, strings.Join(members, ","))
+}
+
+const (
+	valuesA = `type Query { me: Int @authenticated  open: Int  silent: Int  broken: Int!  node: Node }
+		interface Node { id: Int }
+		type Secret implements Node @authenticated { id: Int }
+		type Open implements Node { id: Int }
+		type Mutation { logIn: String }`
+	valuesB = `type Query { tenant: Int }`
+)
+
+var valuesRoutes = fstest.MapFS{"values.graphql": {Data: []byte(`
+	query me @rest(method: GET, path: "/api/me", result: "me") { me }
+	query open @rest(method: GET, path: "/api/open", result: "open") { open }
+	query silent @rest(method: GET, path: "/api/silent", result: "silent") { silent }
+	query tenant @rest(method: GET, path: "/api/tenant", result: "tenant") { tenant }
+	query broken @rest(method: GET, path: "/api/broken", result: "broken") { broken }
+	query both @rest(method: GET, path: "/api/both", result: "tenant") { open tenant }
+	mutation logIn @rest(method: POST, path: "/api/login", result: "logIn") { logIn }
+`)}}
+
+// TestCacheControlTellsForWhomAnswersAre: what the caches between the router
+// and its clients are told, by GraphQL and by REST.
+func TestCacheControlTellsForWhomAnswersAre(t *testing.T) {
+	jwks, token := issuer(t)
+	bearer := "Authorization: Bearer " + token("ada")
+	base := func(c *config.Config) {
+		c.Authentication.JWT.JWKS = []config.JWKS{{URL: jwks}}
+	}
+	propagateNothing := func(c *config.Config) { base(c); c.Headers.All.Propagate = nil }
+	ownHeader := func(c *config.Config) {
+		propagateNothing(c)
+		c.Authentication.JWT.Header, c.Authentication.JWT.Scheme = "X-Token", ""
+	}
+	tenants := func(c *config.Config) {
+		propagateNothing(c)
+		c.Headers.Subgraphs = map[string]config.HeaderRules{"b": {Propagate: []string{"x-tenant"}}}
+	}
+	sdl := composed(t, valuesA, valuesB)
+	const none = "-"
+	for _, c := range []struct {
+		name      string
+		configure func(*config.Config)
+		query     string
+		headers   []string
+		control   string
+		vary      []string // beside Accept and Accept-Encoding
+	}{
+		{"nobody known", base, "open", nil, "max-age=60", []string{"Authorization"}},
+		{"a propagated header", base, "open", []string{bearer}, "private, max-age=60", []string{"Authorization"}},
+		{"a subgraph that says public", base, "tenant", []string{bearer}, "private, max-age=30", []string{"Authorization"}},
+		{"an authorised field", propagateNothing, "me", []string{bearer}, "private, max-age=60", []string{"Authorization"}},
+		{"an authorised field, token in a header of its own", ownHeader, "me", []string{"X-Token: " + token("ada")}, "private, max-age=60", []string{"X-Token"}},
+		{"no authorised field, nothing propagated", propagateNothing, "open", []string{bearer}, "max-age=60", nil},
+		{"a subgraph that says nothing", propagateNothing, "silent", nil, none, nil},
+		{"a subgraph that says nothing to a caller", base, "silent", []string{bearer}, "private, no-cache", []string{"Authorization"}},
+		{"a header that another subgraph is sent", tenants, "open", []string{"X-Tenant: t"}, "max-age=60", nil},
+		{"a header that the subgraph is sent", tenants, "tenant", []string{"X-Tenant: t"}, "private, max-age=30", []string{"X-Tenant"}},
+		{"a header that one of two subgraphs is sent", tenants, "both", []string{"X-Tenant: t"}, "private, max-age=30", []string{"X-Tenant"}},
+		{"without the header that one of two subgraphs is sent", tenants, "both", nil, "max-age=30", []string{"X-Tenant"}},
+		{"an error", base, "broken", nil, "no-store", nil},
+		{"a field that the caller may not have", base, "me", nil, "no-store", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			at := serveRouter(t, sdl, valuesRoutes, values, c.configure)
+			document := "{ " + strings.Replace(c.query, "both", "open tenant", 1) + " }"
+			graphQL := append([]string{"GraphQL-Require-Preflight: 1"}, c.headers...)
+			check := func(way string, r *http.Response) {
+				t.Helper()
+				got := r.Header.Get("Cache-Control")
+				if got == "" {
+					got = none
+				}
+				if got != c.control {
+					t.Errorf("%s: Cache-Control is %q, want %q", way, got, c.control)
+				}
+				for _, name := range c.vary {
+					if r.StatusCode < 400 && !varies(r, name) {
+						t.Errorf("%s: Vary is %q, want %s", way, r.Header.Values("Vary"), name)
+					}
+				}
+				for _, name := range []string{"Authorization", "X-Tenant", "X-Token"} {
+					if varies(r, name) != strings.Contains(strings.Join(c.vary, " "), name) && r.StatusCode < 400 && c.control != "no-store" {
+						t.Errorf("%s: Vary is %q", way, r.Header.Values("Vary"))
+					}
+				}
+			}
+			r, _ := ask(t, "GET", at+"/graphql?query="+url.QueryEscape(document), "", graphQL...)
+			check("GET", r)
+			r, _ = ask(t, "POST", at+"/graphql", `{"query":"`+document+`"}`, append([]string{posts}, c.headers...)...)
+			check("POST", r)
+			r, _ = ask(t, "GET", at+"/api/"+c.query, "", c.headers...)
+			check("REST", r)
+			tag := r.Header.Get("ETag")
+			r, _ = ask(t, "HEAD", at+"/api/"+c.query, "", c.headers...)
+			check("REST HEAD", r)
+			if tag != "" {
+				r, _ = ask(t, "GET", at+"/api/"+c.query, "", append([]string{"If-None-Match: " + tag}, c.headers...)...)
+				if r.StatusCode != http.StatusNotModified {
+					t.Errorf("REST with the tag: %d", r.StatusCode)
+				}
+				check("REST 304", r)
+			}
+		})
+	}
+}
+
+func TestLoginsAndOtherMutationsAreNotStored(t *testing.T) {
+	at := serveRouter(t, composed(t, valuesA, valuesB), valuesRoutes, values, func(c *config.Config) {
+		c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 2}
+	})
+	for _, c := range []struct{ path, body, accept string }{
+		{"/graphql", `{"query":"mutation { logIn }"}`, "application/json"},
+		{"/graphql", `[{"query":"mutation { logIn }"}]`, "application/json"},
+		{"/graphql", `[{"query":"{ open }"}]`, "application/json"},
+		{"/graphql", `{"query":"mutation { logIn }"}`, "text/event-stream"},
+		{"/graphql", `{"query":"{ open ... @defer { tenant } }"}`, "multipart/mixed"},
+		{"/api/login", `{}`, "application/json"},
+	} {
+		r, body := ask(t, "POST", at+c.path, c.body, posts, "Accept: "+c.accept)
+		if r.StatusCode != 200 || r.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%+v: %d %q %s", c, r.StatusCode, r.Header.Get("Cache-Control"), body)
+		}
+	}
+}
+
+// Every answer under authentication.jwt.required is for callers with a token.
+func TestAnswersBehindARequiredTokenArePrivate(t *testing.T) {
+	jwks, token := issuer(t)
+	at := serveRouter(t, composed(t, valuesA, valuesB), valuesRoutes, values, func(c *config.Config) {
+		c.Authentication.JWT.JWKS = []config.JWKS{{URL: jwks}}
+		c.Authentication.JWT.Required = true
+		c.Headers.All.Propagate = nil
+	})
+	r, _ := ask(t, "GET", at+"/api/open", "", "Authorization: Bearer "+token("ada"))
+	if r.Header.Get("Cache-Control") != "private, max-age=60" || !varies(r, "Authorization") {
+		t.Errorf("got %v", r.Header)
+	}
+}
+
+// Callers whose equal queries are answered together are told alike.
+func TestSharedAnswersKeepTheirCacheControl(t *testing.T) {
+	at := serveRouter(t, composed(t, valuesA, valuesB), valuesRoutes, values, func(c *config.Config) { c.TrafficShaping.Router.Deduplicate = true })
+	for header, want := range map[string]string{"": "max-age=60", "Authorization: Bearer x": "private, max-age=60"} {
+		headers := []string{posts}
+		if header != "" {
+			headers = append(headers, header)
+		}
+		r, _ := ask(t, "POST", at+"/graphql", `{"query":"{ open }"}`, headers...)
+		if got := r.Header.Get("Cache-Control"); got != want {
+			t.Errorf("%q: %q, want %q", header, got, want)
+		}
+	}
+}

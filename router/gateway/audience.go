@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"souk/router/execute"
+	"souk/router/operation"
+)
+
+// audience finds out who may be given an answer to an operation again: what
+// caches between the router and its clients have to know (RFC 9111).
+func (g *generation) audience(op *operation.Operation, p *execute.Program) execute.Audience {
+	c := &g.gateway.config
+	var a execute.Audience
+	for _, name := range p.Subgraphs() {
+		a.Headers = append(a.Headers, c.Headers.PropagatedTo(name)...)
+	}
+	slices.Sort(a.Headers)
+	a.Headers = slices.Compact(a.Headers)
+	jwt := c.Authentication.JWT
+	protects := g.gateway.options.Protects
+	a.Private = jwt.Required || protects != nil && protects(g.model, op)
+	vary := slices.Clone(a.Headers)
+	if a.Private && jwt.Header != "" {
+		vary = append(vary, http.CanonicalHeaderKey(jwt.Header))
+	}
+	if c.OverrideLabels.Header != "" && len(g.model.Labels) > 0 {
+		vary = append(vary, http.CanonicalHeaderKey(c.OverrideLabels.Header))
+	}
+	vary = append(vary, "Accept", "Accept-Encoding")
+	slices.Sort(vary)
+	a.Vary = []string{strings.Join(slices.Compact(vary), ", ")}
+	return a
+}
+
+// Values of Cache-Control.
+var (
+	noStore = []string{"no-store"}
+	// privateAnswer is for answers to the caller alone that no subgraph has
+	// said anything about: without a word, a cache may guess how long to keep
+	// an answer (RFC 9111, section 4.2.2).
+	privateAnswer = []string{"private, no-cache"}
+)
+
+// cacheControl gives the value of Cache-Control for an answer; nil for none.
+//
+// It never says public: that would allow caches to keep what they otherwise
+// may not, such as an answer to a request with Authorization (RFC 9111, section
+// 3.5), and the router does not know whether it depended on the caller.
+func cacheControl(p *execute.Program, kind operation.Kind, response *execute.Response, client http.Header) []string {
+	control := response.Control
+	private := control.Private || p.Audience.Private || slices.ContainsFunc(p.Audience.Headers, func(name string) bool { return len(client[name]) > 0 })
+	switch {
+	case kind != operation.Query, response.Errors > 0, control.Set && control.MaxAge <= 0:
+		return noStore
+	case control.Set && private:
+		return []string{fmt.Sprintf("private, max-age=%d", int(control.MaxAge.Seconds()))}
+	case control.Set:
+		return []string{fmt.Sprintf("max-age=%d", int(control.MaxAge.Seconds()))}
+	case private:
+		return privateAnswer
+	}
+	return nil
+}
