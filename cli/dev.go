@@ -42,6 +42,12 @@ func runDev(ctx context.Context, out io.Writer, opts dev.Options, logFile string
 	opts.Log = log
 	fmt.Fprintln(out, "Souk starts; its log is", log.Name())
 	system, err := dev.Start(ctx, opts)
+	if ctx.Err() != nil { // stopped while it started: nothing failed
+		if system != nil {
+			return system.Stop()
+		}
+		return ctx.Err()
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -89,17 +90,24 @@ func runRouter(ctx context.Context, f routerFlags, version string) error {
 	if f.routes != "" {
 		routes = os.DirFS(f.routes)
 	}
-	r, err := router.NewLive(ctx, c, router.Options{Routes: routes, Telemetry: tel, Version: version})
+	err = f.serve(ctx, c, loaded, router.Options{Routes: routes, Telemetry: tel, Version: version})
+	limit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return errors.Join(err, tel.Shutdown(limit))
+}
+
+// serve runs a router until ctx ends or it fails.
+func (f routerFlags) serve(ctx context.Context, c config.Config, loaded [sha256.Size]byte, o router.Options) error {
+	r, err := router.NewLive(ctx, c, o)
 	if err != nil {
 		return err
 	}
 	if c.Supergraph.HotReload {
-		var following sync.WaitGroup
-		following.Go(func() { f.follow(ctx, r, loaded, c.Supergraph.PollInterval, tel.Logger) })
-		defer following.Wait()
+		following, stop := context.WithCancel(ctx)
+		var ended sync.WaitGroup
+		ended.Go(func() { f.follow(following, r, loaded, c.Supergraph.PollInterval, o.Telemetry.Logger) })
+		defer ended.Wait()
+		defer stop() // a router that fails ends before ctx does
 	}
-	err = errors.Join(r.Serve(ctx), r.Close())
-	limit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	return errors.Join(err, tel.Shutdown(limit))
+	return errors.Join(r.Serve(ctx), r.Close())
 }

@@ -137,7 +137,12 @@ func (s *System) Stop() error {
 }
 
 func (s *System) startPostgres(ctx context.Context) (string, error) {
-	options := pgserver.Options{URL: s.opts.DatabaseURL, Logger: slog.New(slog.NewJSONHandler(s.opts.Log, nil))}
+	options := pgserver.Options{URL: s.opts.DatabaseURL, Logger: slog.New(slog.NewJSONHandler(s.opts.Log, nil)), Ended: func(err error) {
+		select {
+		case s.failed <- err:
+		default: // the first failures say enough
+		}
+	}}
 	if s.opts.Dir != "" {
 		options.Dir = filepath.Join(s.opts.Dir, "postgres")
 	}

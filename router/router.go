@@ -189,7 +189,10 @@ func (r *Router) drain(servers []*http.Server) error {
 func listen(ctx context.Context, address, setting string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address by %s", address, err, setting)
+		if op := (*net.OpError)(nil); errors.As(err, &op) {
+			err = op.Err // which does not repeat the address
+		}
+		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address with %s", address, err, setting)
 	}
 	return l, nil
 }

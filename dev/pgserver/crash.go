@@ -17,6 +17,7 @@ func (s *Server) Crash() error {
 	}
 	// SIGQUIT is Postgres's immediate shutdown: its children end with it, so
 	// that none holds the data when it is started again.
+	s.expected.Store(true)
 	if err := s.process.Process.Signal(syscall.SIGQUIT); err != nil {
 		return fmt.Errorf("ending postgres: %w", err)
 	}
@@ -40,9 +41,7 @@ func (s *Server) Recover(ctx context.Context) error {
 	}
 	exited := make(chan struct{})
 	s.process, s.exited = cmd, exited
-	go func() {
-		_ = cmd.Wait() // the reason is in the log
-		close(exited)
-	}()
+	s.expected.Store(false)
+	go s.watch(cmd, exited, log)
 	return s.awaitReady(ctx, cmd.Dir, log)
 }

@@ -2,6 +2,7 @@ package pgserver
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"souk/dev/loopback"
@@ -39,6 +41,9 @@ type Options struct {
 	Dir string
 	// Logger is told what is started and where; nil for nobody.
 	Logger *slog.Logger
+	// Ended is called once a server that Start ran ends although neither Stop
+	// nor Crash ended it; nil for nobody.
+	Ended func(error)
 }
 
 // A Server is a PostgreSQL server that answers.
@@ -47,6 +52,9 @@ type Server struct {
 	process   *exec.Cmd
 	exited    chan struct{}
 	temporary string
+	ended     func(error)
+	// expected is set before the process is ended on purpose.
+	expected atomic.Bool
 }
 
 // Start gives a server that accepts connections. The context bounds the start
@@ -68,7 +76,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{exited: make(chan struct{})}
+	s := &Server{exited: make(chan struct{}), ended: opts.Ended}
 	if err := s.run(ctx, bin, owner, opts); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
@@ -119,6 +127,7 @@ func (s *Server) Database(ctx context.Context, name string) (string, error) {
 func (s *Server) Stop() error {
 	var err error
 	if s.process != nil {
+		s.expected.Store(true)
 		_ = s.process.Process.Signal(os.Interrupt) // fast shutdown; an error means that it has ended
 		select {
 		case <-s.exited:
@@ -161,11 +170,19 @@ func (s *Server) run(ctx context.Context, bin string, owner *owner, opts Options
 		return fmt.Errorf("starting postgres: %w", err)
 	}
 	s.process = cmd
-	go func() {
-		_ = cmd.Wait() // the reason is in the log
-		close(s.exited)
-	}()
+	go s.watch(cmd, s.exited, log)
 	return s.awaitReady(ctx, dir, log)
+}
+
+// watch waits until the process has ended, and tells when it should not have.
+func (s *Server) watch(cmd *exec.Cmd, exited chan<- struct{}, log *tail) {
+	err := cmd.Wait()
+	close(exited)
+	if s.expected.Load() || s.ended == nil {
+		return
+	}
+	lines := strings.Split(log.String(), "\n")
+	s.ended(fmt.Errorf("postgres ended unexpectedly: %w: %s", cmp.Or(err, errors.New("exit status 0")), lines[len(lines)-1]))
 }
 
 func (s *Server) dataDir(opts Options, owner *owner) (string, error) {

@@ -76,13 +76,16 @@ func openDB(ctx context.Context, env Environment) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, config)
 }
 
-func waitForDB(ctx context.Context, db *pgxpool.Pool, env Environment) error {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
+func waitForDB(started context.Context, db *pgxpool.Pool, env Environment) error {
+	ctx, cancel := context.WithTimeout(started, startPatience)
 	defer cancel()
 	for {
 		err := db.Ping(ctx)
 		if err == nil {
 			return nil
+		}
+		if started.Err() != nil { // told to stop: nothing failed
+			return started.Err()
 		}
 		c := db.Config().ConnConfig
 		failure := fmt.Errorf("cannot use the Postgres database %q at %s:%d: %w; start it, or set DATABASE_URL", c.Database, c.Host, c.Port, err)
@@ -93,6 +96,8 @@ func waitForDB(ctx context.Context, db *pgxpool.Pool, env Environment) error {
 		}
 		env.Logger.WarnContext(ctx, "waiting for Postgres", "error", err)
 		select {
+		case <-started.Done():
+			return started.Err()
 		case <-ctx.Done():
 			return failure
 		case <-time.After(time.Second):

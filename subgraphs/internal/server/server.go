@@ -101,6 +101,9 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 	if listener == nil {
 		var err error
 		if listener, err = new(net.ListenConfig).Listen(ctx, "tcp", r.Addr); err != nil {
+			if op := (*net.OpError)(nil); errors.As(err, &op) {
+				err = op.Err // which does not repeat the address
+			}
 			return fmt.Errorf("cannot listen on %s: %w; set PORT to a free port", r.Addr, err)
 		}
 	}

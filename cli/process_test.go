@@ -1,0 +1,311 @@
+package cli_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"souk/cli"
+	"souk/dev/pgserver/pgtest"
+	"souk/subgraphs"
+)
+
+// runMain, in the environment, makes the test's program the souk command.
+const runMain = "SOUK_CLI_TEST_RUN_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runMain) != "" {
+		os.Exit(cli.Main("test"))
+	}
+	pgtest.Main(m)
+}
+
+// patience bounds each wait for a process. It is reached only by one that hangs.
+const patience = 90 * time.Second
+
+// A process is a souk command that runs.
+type process struct {
+	*exec.Cmd
+	stdout, stderr output
+	ended          chan error
+}
+
+// An output keeps what a process writes. It is safe for concurrent use.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// souk starts the command with arguments and variables of the environment.
+func souk(t *testing.T, environment []string, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.CommandContext(t.Context(), os.Args[0], args...), ended: make(chan error, 1)}
+	p.Env = append(append(os.Environ(), runMain+"=1"), environment...)
+	p.Stdout, p.Stderr = &p.stdout, &p.stderr
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.ended <- p.Wait() }()
+	return p
+}
+
+// wait waits until the process has ended and gives its exit status, which is
+// -1 if a signal ended it.
+func (p *process) wait(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		_ = p.Process.Kill()
+		t.Fatalf("the process does not end; it wrote\n%s%s", &p.stdout, &p.stderr)
+	}
+	return p.ProcessState.ExitCode()
+}
+
+// says are the lines it wrote for people to standard error, beside its log.
+func (p *process) says() []string {
+	var lines []string
+	for line := range strings.Lines(p.stderr.String()) {
+		if !strings.HasPrefix(line, "{") {
+			lines = append(lines, strings.TrimSuffix(line, "\n"))
+		}
+	}
+	return lines
+}
+
+// fails waits until the process has failed, and checks that it said so in one
+// line.
+func (p *process) fails(t *testing.T, want string) {
+	t.Helper()
+	if status := p.wait(t); status != 1 {
+		t.Errorf("exit status %d, want 1", status)
+	}
+	if lines := p.says(); len(lines) != 1 || !strings.Contains(lines[0], want) {
+		t.Errorf("it said\n%s\nwant one line with %q", strings.Join(lines, "\n"), want)
+	}
+}
+
+func (p *process) interrupt(t *testing.T) {
+	t.Helper()
+	if err := p.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func await(t *testing.T, p *process, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !condition(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s; the process wrote\n%s%s", what, &p.stdout, &p.stderr)
+		}
+	}
+}
+
+// taken is an address that something listens on already.
+func taken(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l.Addr().String()
+}
+
+// routerFiles writes a supergraph and a configuration, whose path it gives.
+func routerFiles(t *testing.T, listen, admin, more string) string {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	graph := write("supergraph.graphql", supergraph)
+	return write("router.yaml", fmt.Sprintf("listen: %q\nadmin: {listen: %q}\n%s", listen, admin, strings.ReplaceAll(more, "GRAPH", strconv.Quote(graph))))
+}
+
+func TestRouterEndsWhenAPortIsTaken(t *testing.T) {
+	for _, hotReload := range []bool{true, false} {
+		graph := fmt.Sprintf("supergraph: {path: GRAPH, hot_reload: %t}\n", hotReload)
+		t.Run(fmt.Sprintf("public, hot_reload %t", hotReload), func(t *testing.T) {
+			address := taken(t)
+			souk(t, nil, "router", "--config", routerFiles(t, address, "", graph)).fails(t, "cannot listen on "+address+": bind: address already in use; choose another")
+		})
+		t.Run(fmt.Sprintf("admin, hot_reload %t", hotReload), func(t *testing.T) {
+			address := taken(t)
+			souk(t, nil, "router", "--config", routerFiles(t, freeAddress(t), address, graph)).fails(t, "cannot listen on "+address+": bind: address already in use; choose another")
+		})
+	}
+}
+
+func TestServicesEndWhenTheirPortIsTaken(t *testing.T) {
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range subgraphs.Names() {
+		t.Run(name, func(t *testing.T) {
+			environment := []string{"PORT=" + port, "DATABASE_URL=" + pgtest.Database(t), "REDIS_URL=redis://127.0.0.1:1", "MAIL_FROM=shop@souk.example"}
+			souk(t, environment, name).fails(t, "cannot listen on :"+port+": bind: address already in use; set PORT to a free port")
+		})
+	}
+}
+
+func TestCommandsFailInOneLine(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	for _, c := range []struct {
+		name, want  string
+		environment []string
+		args        []string
+	}{
+		{name: "router without a supergraph", args: []string{"router", "--supergraph", missing}, want: missing},
+		{name: "router without its configuration", args: []string{"router", "--config", missing}, want: missing},
+		{name: "service without a database", args: []string{"user"}, environment: []string{"DATABASE_URL="}, want: "DATABASE_URL is not set"},
+		{name: "compose without its file", args: []string{"compose", "--config", missing}, want: missing},
+		{name: "plan without a supergraph", args: []string{"plan", "--supergraph", missing, "-"}, want: missing},
+		{name: "replay without a database", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL="}, want: "DATABASE_URL is not set"},
+		{name: "replay without Postgres", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL=postgres://u:hidden@127.0.0.1:1/order"}, want: "127.0.0.1"},
+		{name: "dev at no address", args: []string{"dev", "--dir", t.TempDir(), "--listen", "nonsense"}, want: "nonsense"},
+		{name: "dev on a taken port", args: []string{"dev", "--dir", t.TempDir(), "--listen", taken(t)}, want: "is taken"},
+		{name: "an unknown command", args: []string{"rooter"}, want: "rooter"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := souk(t, c.environment, c.args...)
+			p.fails(t, c.want)
+			if strings.Contains(p.stderr.String(), "hidden") {
+				t.Errorf("it tells a password: %s", &p.stderr)
+			}
+		})
+	}
+}
+
+func TestInterruptEndsWithStatusZero(t *testing.T) {
+	t.Run("router", func(t *testing.T) {
+		address := freeAddress(t)
+		p := souk(t, nil, "router", "--config", routerFiles(t, address, "", "supergraph: {path: GRAPH}\n"))
+		await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
+		p.interrupt(t)
+		if status := p.wait(t); status != 0 || len(p.says()) > 0 {
+			t.Errorf("exit status %d, and it said %q", status, p.says())
+		}
+	})
+	t.Run("service that waits for its database", func(t *testing.T) {
+		p := souk(t, []string{"DATABASE_URL=postgres://u:p@127.0.0.1:1/user"}, "user")
+		await(t, p, "the service waits for Postgres", func() bool { return strings.Contains(p.stderr.String(), "waiting for Postgres") })
+		p.interrupt(t)
+		if status := p.wait(t); status != 0 || len(p.says()) > 0 {
+			t.Errorf("exit status %d, and it said %q", status, p.says())
+		}
+	})
+	t.Run("dev that starts", func(t *testing.T) {
+		p := souk(t, nil, "dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0")
+		await(t, p, "Postgres has started", func() bool { return strings.Contains(p.stdout.String(), "Postgres") })
+		p.interrupt(t)
+		if status := p.wait(t); status != 0 || len(p.says()) > 0 {
+			t.Errorf("exit status %d, and it said %q", status, p.says())
+		}
+	})
+}
+
+// A request that hangs keeps the router from ending, for as long as it may
+// take; whoever asks a second time does not want to wait.
+func TestSecondInterruptEndsAtOnce(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(asked)
+		<-answer
+	}))
+	defer slow.Close()
+	defer close(answer)
+	address := freeAddress(t)
+	p := souk(t, nil, "router", "--config", routerFiles(t, address, "", fmt.Sprintf(
+		"supergraph: {path: GRAPH}\noverride_subgraph_urls: {a: %q}\ntraffic_shaping: {router: {timeout: 10m, shutdown_timeout: 10m}, all: {timeout: 10m}}\n", slow.URL)))
+	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
+	client := make(chan struct{})
+	go func() {
+		defer close(client)
+		res, err := http.Post("http://"+address+"/graphql", "application/json", strings.NewReader(`{"query":"{ hello }"}`)) //nolint:noctx // the router's end ends it
+		if err == nil {
+			_, _ = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+		}
+	}()
+	<-asked
+	p.interrupt(t)
+	await(t, p, "it takes no connections any more", func() bool { return status(t, "http://"+address+"/readyz") == 0 })
+	p.interrupt(t)
+	if status := p.wait(t); status != 128+int(syscall.SIGINT) {
+		t.Errorf("exit status %d, want that of an interrupt, 130", status)
+	}
+	<-client
+}
+
+// The store does not go on without its database when Postgres dies by itself.
+func TestDevEndsWithItsPostgres(t *testing.T) {
+	p := souk(t, nil, "dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0")
+	await(t, p, "the store runs", func() bool { return strings.Contains(p.stdout.String(), "Ctrl-C stops it") })
+	for _, child := range children(t, p.Process.Pid) {
+		if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.fails(t, "postgres ended unexpectedly: signal: killed")
+}
+
+// children are the processes that a process has started.
+func children(t *testing.T, parent int) []int {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
+	if err != nil || len(tasks) == 0 {
+		t.Skip("the processes another one has started are known on Linux only")
+	}
+	var found []int
+	for _, file := range tasks {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // that thread has ended
+		}
+		for field := range strings.FieldsSeq(string(text)) {
+			var pid int
+			if _, err := fmt.Sscan(field, &pid); err == nil {
+				found = append(found, pid)
+			}
+		}
+	}
+	if len(found) == 0 {
+		t.Fatalf("process %d has started none", parent)
+	}
+	return found
+}
