@@ -123,6 +123,17 @@ var (
 		Labels: []string{"operation"},
 	}
 
+	dependencyUp = base.Metric{
+		Name: "souk_router_dependency_up", Kind: base.Gauge,
+		Help:   "1 while the last use of a dependency succeeded, 0 while it failed; absent before its first use. Kind is subgraph, redis, jwks, supergraph or configuration.",
+		Labels: []string{"kind", "name"},
+	}
+	dependencyFailures = base.Metric{
+		Name: "souk_router_dependency_failures_total", Kind: base.Counter,
+		Help:   "Uses of a dependency that failed.",
+		Labels: []string{"kind", "name"},
+	}
+
 	authentication = base.Metric{
 		Name: "souk_router_authentication_total", Kind: base.Counter,
 		Help:   "Requests by result: ok, anonymous, or why the token was refused.",
@@ -159,7 +170,7 @@ func Definitions() []base.Metric {
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes,
 		subgraphDuration, subgraphErrors, subgraphInFlight, subgraphRetries, subgraphShared, subgraphBreaker,
 		entityLookups, entityStores, entityInvalidations, entityLocalBytes, entityAvailable, entityEpochs,
-		redisDuration, redisErrors,
+		redisDuration, redisErrors, dependencyUp, dependencyFailures,
 		authentication, deniedFields, rateLimit, shed, costEstimated, costRejected,
 	}
 }

@@ -29,6 +29,7 @@ type Metrics struct {
 	errorCodes     atomic.Int32
 	subgraphs      *base.Bound[string, *Subgraph]
 	redis          *base.Bound[string, *Redis]
+	dependencies   func(kind, name string) *Dependency
 	authentication *base.Bound[string, prometheus.Counter]
 }
 
@@ -63,6 +64,7 @@ func New(r prometheus.Registerer) *Metrics {
 		errors:         base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(code) }),
 		subgraphs:      base.Bind(newSubgraphs(r)),
 		redis:          base.Bind(newRedis(r)),
+		dependencies:   newDependencies(r),
 		authentication: base.Bind(func(result string) prometheus.Counter { return results.WithLabelValues(result) }),
 	}
 	return m
@@ -88,6 +90,10 @@ func (m *Metrics) GraphQLError(code string) prometheus.Counter {
 	}
 	return m.errors.Get(code)
 }
+
+// Dependency gives the instruments of a dependency by its kind and name, which
+// must come from a bounded set.
+func (m *Metrics) Dependency(kind, name string) *Dependency { return m.dependencies(kind, name) }
 
 // Subgraph gives the instruments for requests to a subgraph of the supergraph.
 func (m *Metrics) Subgraph(name string) *Subgraph { return m.subgraphs.Get(name) }
@@ -165,6 +171,35 @@ func newRedis(r prometheus.Registerer) func(string) *Redis {
 	duration, errors := redisDuration.NewHistogram(r), redisErrors.NewCounter(r)
 	return func(operation string) *Redis {
 		return &Redis{Duration: duration.WithLabelValues(operation), Errors: errors.WithLabelValues(operation)}
+	}
+}
+
+// A Dependency counts the failures of one dependency and shows its state.
+type Dependency struct {
+	Failures prometheus.Counter
+	// SetUp says whether its last use succeeded.
+	SetUp func(up bool)
+	// Remove ends its series.
+	Remove func()
+}
+
+func newDependencies(r prometheus.Registerer) func(kind, name string) *Dependency {
+	states, failures := dependencyUp.NewGauge(r), dependencyFailures.NewCounter(r)
+	return func(kind, name string) *Dependency {
+		return &Dependency{
+			Failures: failures.WithLabelValues(kind, name),
+			SetUp: func(up bool) {
+				value := 0.0
+				if up {
+					value = 1
+				}
+				states.WithLabelValues(kind, name).Set(value)
+			},
+			Remove: func() {
+				states.DeleteLabelValues(kind, name)
+				failures.DeleteLabelValues(kind, name)
+			},
+		}
 	}
 }
 

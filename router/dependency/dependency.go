@@ -1,0 +1,168 @@
+package dependency
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"souk/router/telemetry"
+)
+
+const (
+	// repeat is the least time between two lines about a failure that lasts.
+	repeat = time.Minute
+	// pause is the least time between two lines about failures with a success
+	// in between, so that a dependency that fails now and then does not fill
+	// the log.
+	pause = 10 * time.Second
+)
+
+// A State is how the last use of a dependency went.
+type State int32
+
+// The states of a dependency.
+const (
+	Unknown State = iota // not used so far
+	Up
+	Down
+)
+
+// String gives UNKNOWN, UP or DOWN.
+func (s State) String() string { return [...]string{"UNKNOWN", "UP", "DOWN"}[s] }
+
+// A Dependency is something outside the router that it needs. It is safe for
+// concurrent use; a nil Dependency ignores what it is told.
+type Dependency struct {
+	set     *Set
+	id      id
+	use     Use
+	metrics *telemetry.Dependency
+	users   int // guarded by set.mu
+
+	state atomic.Int32 // a State; changed with mu held
+
+	mu     sync.Mutex
+	since  time.Time // of the state
+	failed time.Time // the last failure
+	// failures are those since the last success, unlogged those of them since
+	// the last line.
+	failures, unlogged int
+	// logged is when the last line about a failure was written, told whether
+	// there was one since the last success.
+	logged time.Time
+	told   bool
+	closed bool
+}
+
+// Observe reports a use that succeeded, if err is nil, or failed.
+func (d *Dependency) Observe(ctx context.Context, err error) {
+	if err == nil {
+		d.Succeeded(ctx)
+	} else {
+		d.Failed(ctx, err)
+	}
+}
+
+// Succeeded reports a use that succeeded. It costs one atomic load while
+// nothing has failed.
+func (d *Dependency) Succeeded(ctx context.Context) {
+	if d == nil || State(d.state.Load()) == Up {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if State(d.state.Load()) == Up {
+		return
+	}
+	now := d.set.options.Now()
+	if d.failures > 0 && now.Sub(d.failed) < d.use.Settle {
+		return
+	}
+	if d.told {
+		d.set.options.Logger.InfoContext(ctx, "dependency recovered", d.label(), "failures", d.failures, "down_for", now.Sub(d.since).Round(time.Millisecond).String())
+	}
+	d.failures, d.unlogged, d.told = 0, 0, false
+	d.become(Up, now)
+}
+
+// Failed reports a use that failed, and logs it unless that was done lately.
+// What the caller itself gave up ([context.Canceled]) is no failure.
+func (d *Dependency) Failed(ctx context.Context, err error) { d.fail(ctx, err, true) }
+
+// Record is Failed for callers that log the failure themselves.
+func (d *Dependency) Record(err error) { d.fail(context.Background(), err, false) }
+
+func (d *Dependency) fail(ctx context.Context, err error, log bool) {
+	if d == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	d.metrics.Failures.Inc()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.set.options.Now()
+	d.failures++
+	d.unlogged++
+	d.failed = now
+	if State(d.state.Load()) != Down {
+		d.become(Down, now)
+	}
+	if !log || !d.logged.IsZero() && now.Sub(d.logged) < d.quiet() {
+		return
+	}
+	message, attributes := "dependency failed", []any{d.label(), "error", d.set.secrets.redact(err.Error())}
+	if d.told {
+		message = "dependency still fails"
+		attributes = append(attributes, "failures", d.unlogged, "down_for", now.Sub(d.since).Round(time.Millisecond).String())
+	}
+	if d.use.Effect != "" {
+		attributes = append(attributes, "effect", d.use.Effect)
+	}
+	d.set.options.Logger.WarnContext(ctx, message, attributes...)
+	d.logged, d.told, d.unlogged = now, true, 0
+}
+
+// quiet is the least time until the next line about a failure.
+func (d *Dependency) quiet() time.Duration {
+	if d.told {
+		return repeat
+	}
+	return pause
+}
+
+func (d *Dependency) become(s State, now time.Time) {
+	d.state.Store(int32(s))
+	d.since = now
+	if !d.closed {
+		d.metrics.SetUp(s == Up)
+	}
+}
+
+func (d *Dependency) label() slog.Attr {
+	return slog.String("dependency", string(d.id.kind)+"/"+d.id.name)
+}
+
+func (d *Dependency) status() Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return Status{Kind: d.id.kind, Name: d.id.name, State: State(d.state.Load()), Since: d.since}
+}
+
+// Close takes the dependency out of the Set, and its metrics with it, when it
+// was closed as often as it was opened.
+func (d *Dependency) Close() {
+	if d == nil {
+		return
+	}
+	d.set.mu.Lock()
+	defer d.set.mu.Unlock()
+	if d.users--; d.users == 0 {
+		delete(d.set.opened, d.id)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.closed = true
+		d.metrics.Remove()
+	}
+}
