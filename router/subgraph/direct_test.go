@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -22,77 +21,65 @@ import (
 // wire is a server that reads whole requests and answers each connection's
 // with the given bytes, in turn; it closes a connection that it has nothing
 // more for.
-func wire(t testing.TB, s subgraph.Subgraph, answers ...string) (*subgraph.Transport, *atomic.Int32) {
+func (w way) wire(t testing.TB, s subgraph.Subgraph, answers ...string) (*subgraph.Transport, *atomic.Int32) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var connections atomic.Int32
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
+	return w.serve(t, s, func(conn net.Conn, r *bufio.Reader) {
+		connections.Add(1)
+		for _, answer := range answers {
+			if _, _, err := readRequest(r); err != nil {
 				return
 			}
-			connections.Add(1)
-			wg.Go(func() {
-				defer conn.Close()
-				r := bufio.NewReader(conn)
-				for _, answer := range answers {
-					request, err := http.ReadRequest(r)
-					if err != nil {
-						return
-					}
-					_, _ = io.Copy(io.Discard, request.Body)
-					_, _ = io.WriteString(conn, answer)
-				}
-			})
+			_, _ = io.WriteString(conn, answer)
 		}
-	})
-	s.URL = "http://" + listener.Addr().String() + "/graphql?x=1"
-	tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": s}, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		tr.Close()
-		_ = listener.Close()
-		wg.Wait()
-	})
-	return tr, &connections
+	}), &connections
 }
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
-func TestWire(t *testing.T) {
+func TestWire(t *testing.T) { overHTTP1(t, testWire) }
+
+func testWire(t *testing.T, over way) {
+	const notHTTP = "did not answer in HTTP"
 	tests := []struct {
 		name, answer, want, failure string
+		// lenient says that net/http accepts what RFC 9112 lets a client refuse.
+		lenient bool
 	}{
-		{"length", ok, "{}", ""},
-		{"bare line feeds", "HTTP/1.1 200 OK\nContent-Length: 2\n\n{}", "{}", ""},
-		{"early hints", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + ok, "{}", ""},
-		{"to the end", "HTTP/1.0 200 OK\r\n\r\n{\"data\":1}", `{"data":1}`, ""},
-		{"chunks", "HTTP/1.1 200\r\ntransfer-encoding: Chunked\r\n\r\n1;x=y\r\n{\r\n1\r\n}\r\n0\r\nTrailer: x\r\n\r\n", "{}", ""},
-		{"no content", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", "", ""},
-		{"equal lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\n{}", "{}", ""},
-		{"other lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "", "did not answer in HTTP"},
-		{"negative length", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}", "", "did not answer in HTTP"},
-		{"length and chunks", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}", "", "did not answer in HTTP"},
-		{"other encoding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n{}", "", "did not answer in HTTP"},
-		{"folded", "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n", "", "did not answer in HTTP"},
-		{"upgrade", "HTTP/1.1 101 Switching Protocols\r\n\r\n", "", "did not answer in HTTP"},
-		{"not HTTP", "SSH-2.0-OpenSSH_9.2\r\n", "", "did not answer in HTTP"},
-		{"HTTP/2", "HTTP/2.0 200 OK\r\n\r\n", "", "did not answer in HTTP"},
-		{"endless head", "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-Filler: 0123456789\r\n", 4000), "", "did not answer in HTTP"},
-		{"long line", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 20_000), "", "did not answer in HTTP"},
-		{"cut head", "HTTP/1.1 200 OK\r\nContent-Le", "", "cut its answer short after 0 bytes"},
-		{"cut chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a", "", "cut its answer short after 3 bytes"},
+		{name: "length", answer: ok, want: "{}"},
+		{name: "bare line feeds", answer: "HTTP/1.1 200 OK\nContent-Length: 2\n\n{}", want: "{}"},
+		{name: "early hints", answer: "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + ok, want: "{}"},
+		{name: "to the end", answer: "HTTP/1.0 200 OK\r\n\r\n{\"data\":1}", want: `{"data":1}`},
+		{name: "chunks", answer: "HTTP/1.1 200\r\ntransfer-encoding: Chunked\r\n\r\n1;x=y\r\n{\r\n1\r\n}\r\n0\r\nTrailer: x\r\n\r\n", want: "{}"},
+		{name: "no content", answer: "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"},
+		{name: "equal lengths", answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\n{}", want: "{}"},
+		{name: "folded", answer: "HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length:\r\n\t2\r\n\r\n{}", want: "{}"},
+		{name: "long line", answer: "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 100_000) + "\r\n" + ok[len("HTTP/1.1 200 OK\r\n"):], want: "{}"},
+		{name: "long line that counts", answer: "HTTP/1.1 200 OK\r\nContent-Length: " + strings.Repeat(" ", 100_000) + "2\r\n\r\n{}", want: "{}"},
+		{name: "large head", answer: "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-Filler: 0123456789\r\n", 10_000) + "Content-Length: 2\r\n\r\n{}", want: "{}"},
+		{name: "other lengths", answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", failure: notHTTP},
+		{name: "negative length", answer: "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}", failure: notHTTP},
+		{name: "length and chunks", answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", failure: notHTTP, lenient: true},
+		{name: "chunks in HTTP/1.0", answer: "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", failure: notHTTP, lenient: true},
+		{name: "other encoding", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n{}", failure: notHTTP},
+		{name: "tab in a name", answer: "HTTP/1.1 200 OK\r\nContent-Length\t: 2\r\n\r\n{}", failure: notHTTP},
+		{name: "space in a name", answer: "HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\n{}", failure: notHTTP, lenient: true},
+		{name: "control character", answer: "HTTP/1.1 200 OK\r\nX: \x00\r\nContent-Length: 2\r\n\r\n{}", failure: notHTTP},
+		{name: "upgrade", answer: "HTTP/1.1 101 Switching Protocols\r\n\r\n", failure: notHTTP},
+		{name: "not HTTP", answer: "SSH-2.0-OpenSSH_9.2\r\n", failure: notHTTP},
+		{name: "HTTP/2", answer: "HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\n{}", failure: notHTTP, lenient: true},
+		{name: "HTTP/1.x", answer: "HTTP/1.x 200 OK\r\nContent-Length: 2\r\n\r\n{}", failure: notHTTP},
+		{name: "endless head", answer: "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-Filler: 0123456789\r\n", 60_000), failure: notHTTP},
+		{name: "endless line", answer: "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 2<<20), failure: notHTTP},
+		{name: "endless hints", answer: strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 30_000), failure: notHTTP},
+		{name: "cut head", answer: "HTTP/1.1 200 OK\r\nContent-Le", failure: "cut its answer short after 0 bytes"},
+		{name: "cut body", answer: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"a", failure: "cut its answer short after 3 bytes"},
+		{name: "cut chunk", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a", failure: "cut its answer short after 3 bytes"},
+		{name: "cut trailer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA: b\r\n", failure: "cut its answer short after 0 bytes"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			tr, _ := wire(t, subgraph.Subgraph{}, test.answer)
+			tr, _ := over.wire(t, subgraph.Subgraph{}, test.answer)
 			resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 			var e *execute.TransportError
 			switch {
@@ -100,7 +87,8 @@ func TestWire(t *testing.T) {
 				t.Error(err)
 			case test.failure == "" && string(resp.Body.B) != test.want:
 				t.Errorf("got %q", resp.Body.B)
-			case test.failure != "" && (!errors.As(err, &e) || e.Message != test.failure):
+			case test.failure == "", test.lenient && !over.direct():
+			case !errors.As(err, &e) || e.Code != execute.CodeHTTP || over.direct() && e.Message != test.failure:
 				t.Errorf("got %v, %v; want %q", resp, err, test.failure)
 			}
 		})
@@ -109,7 +97,9 @@ func TestWire(t *testing.T) {
 
 // A connection is used again, unless the subgraph wants it closed; one that
 // the subgraph has closed meanwhile costs no request.
-func TestConnectionReuse(t *testing.T) {
+func TestConnectionReuse(t *testing.T) { overHTTP1(t, testConnectionReuse) }
+
+func testConnectionReuse(t *testing.T, over way) {
 	tests := []struct {
 		name        string
 		kind        operation.Kind
@@ -124,7 +114,7 @@ func TestConnectionReuse(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name+" "+test.kind.String(), func(t *testing.T) {
-			tr, connections := wire(t, subgraph.Subgraph{}, test.answers...)
+			tr, connections := over.wire(t, subgraph.Subgraph{}, test.answers...)
 			for range 4 {
 				resp, err := tr.Send(t.Context(), request(test.kind, `{}`))
 				if err != nil {
@@ -144,17 +134,21 @@ func TestConnectionReuse(t *testing.T) {
 }
 
 // A mutation that got no answer is not sent again.
-func TestMutationSentOnce(t *testing.T) {
-	tr, connections := wire(t, subgraph.Subgraph{}, "")
+func TestMutationSentOnce(t *testing.T) { overHTTP1(t, testMutationSentOnce) }
+
+func testMutationSentOnce(t *testing.T, over way) {
+	tr, connections := over.wire(t, subgraph.Subgraph{}, "")
 	if _, err := tr.Send(t.Context(), request(operation.Mutation, `{}`)); err == nil || connections.Load() != 1 {
 		t.Errorf("%d connections, err %v", connections.Load(), err)
 	}
 }
 
-func TestMaxConnections(t *testing.T) {
+func TestMaxConnections(t *testing.T) { overHTTP1(t, testMaxConnections) }
+
+func testMaxConnections(t *testing.T, over way) {
 	var now, most atomic.Int32
 	release := make(chan struct{})
-	tr := transport(t, subgraph.Subgraph{MaxConnections: 2}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
+	tr := over.transport(t, subgraph.Subgraph{MaxConnections: 2}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
 		if n := now.Add(1); n > most.Load() {
 			most.Store(n)
 		}
@@ -190,8 +184,10 @@ func TestMaxConnections(t *testing.T) {
 	}
 }
 
-func TestHeaderInjection(t *testing.T) {
-	tr, _ := wire(t, subgraph.Subgraph{Headers: []subgraph.HeaderRules{{Propagate: []subgraph.Propagation{{From: "X"}}}}}, ok)
+func TestHeaderInjection(t *testing.T) { overHTTP1(t, testHeaderInjection) }
+
+func testHeaderInjection(t *testing.T, over way) {
+	tr, _ := over.wire(t, subgraph.Subgraph{Headers: []subgraph.HeaderRules{{Propagate: []subgraph.Propagation{{From: "X"}}}}}, ok)
 	r := request(operation.Query, `{}`)
 	r.Header = http.Header{"X": {"a\r\nAuthorization: b"}}
 	if resp, err := tr.Send(t.Context(), r); err == nil {
@@ -199,8 +195,10 @@ func TestHeaderInjection(t *testing.T) {
 	}
 }
 
-func TestCacheControlHeader(t *testing.T) {
-	tr, _ := wire(t, subgraph.Subgraph{}, strings.Replace(ok, "Content-Type", "cache-control: max-age=60\r\nAGE: 7\r\nContent-Type", 1))
+func TestCacheControlHeader(t *testing.T) { overHTTP1(t, testCacheControlHeader) }
+
+func testCacheControlHeader(t *testing.T, over way) {
+	tr, _ := over.wire(t, subgraph.Subgraph{}, strings.Replace(ok, "Content-Type", "cache-control: max-age=60\r\nAGE: 7\r\nContent-Type", 1))
 	resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 	if err != nil {
 		t.Fatal(err)
@@ -254,3 +252,5 @@ func (c *scripted) Read(b []byte) (int, error) {
 func (c *scripted) Write(b []byte) (int, error)   { return len(b), nil }
 func (c *scripted) Close() error                  { return nil }
 func (c *scripted) SetDeadline(_ time.Time) error { return nil }
+
+func (c *scripted) SetWriteDeadline(_ time.Time) error { return nil }

@@ -2,9 +2,11 @@ package subgraph
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -21,8 +23,8 @@ type Options struct {
 	Hooks Hooks
 	// Logger is slog.Default() unless set.
 	Logger *slog.Logger
-	// Jitter gives a random number in [0, 1) to spread retries by; unless
-	// set it is math/rand/v2's.
+	// Jitter gives a random number in [0, 1) to spread retries and the ends of
+	// connections by; unless set it is math/rand/v2's.
 	Jitter func() float64
 }
 
@@ -42,7 +44,10 @@ type Hooks struct {
 // A Subgraph says how one subgraph is reached. Zero values mean the defaults
 // given with each field.
 type Subgraph struct {
-	// URL is where its GraphQL endpoint is: http or https.
+	// URL is where its GraphQL endpoint is: http or https. A user name and
+	// password in it are sent as Basic authentication (RFC 7617) in place of a
+	// client's Authorization; a header rule that sets Authorization replaces
+	// them. They are in no error and no log line.
 	URL string
 	// Timeout is the longest time for one request with its retries: 30 s.
 	Timeout time.Duration
@@ -52,11 +57,25 @@ type Subgraph struct {
 	MaxIdleConnections int
 	// IdleTimeout is how long those are kept: 90 s.
 	IdleTimeout time.Duration
-	// MaxResponseBytes bounds an answer's body: 64 MiB.
+	// MaxConnectionAge is how long a connection takes new requests, so that a
+	// change of the host's addresses is noticed. A random part of up to a fifth
+	// is taken off for each, so that they do not all end together. No bound.
+	MaxConnectionAge time.Duration
+	// MaxResponseBytes bounds an answer's body as it is sent, and decoded:
+	// 64 MiB.
 	MaxResponseBytes int
 	// HTTP2 speaks HTTP/2 without TLS to an http URL. With https it is
 	// negotiated.
 	HTTP2 bool
+	// Client selects the HTTP/1.1 client for an http URL: "direct" is the
+	// router's own, "standard" is net/http's. "direct" unless set. All but
+	// HTTP/1.1 without TLS and without a proxy is always net/http's.
+	Client string
+	// TLS configures connections to https URLs; nil for the default.
+	TLS *tls.Config
+	// Proxy gives the proxy for a request, or nil;
+	// http.ProxyFromEnvironment unless set.
+	Proxy func(*http.Request) (*url.URL, error)
 	// Deduplicate sends equal queries that are in flight at the same time,
 	// with equal headers, once.
 	Deduplicate bool
@@ -70,14 +89,20 @@ type Subgraph struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// Retry says how often a query is sent again after the connection failed or
-// the subgraph answered 502, 503 or 504. Mutations are never sent again.
+// Retry says how often a query is sent again after the connection failed, or
+// after an answer that is no GraphQL response and has status 502, 503 or 504
+// (a proxy's, or an overloaded server's), 408, or 429 with Retry-After.
+// Mutations are never sent again.
 type Retry struct {
 	// MaxAttempts counts the first as well; 0 and 1 mean no retry.
 	MaxAttempts int
 	// Interval is the wait before the first retry, doubled for each further
 	// one; half of it is random. 50 ms.
 	Interval time.Duration
+	// MaxRetryAfter is the longest wait that a subgraph may ask for with
+	// Retry-After. The query fails if it asks for more, or for more than the
+	// Timeout leaves. 5 s.
+	MaxRetryAfter time.Duration
 	// Budget bounds retries to a part of the requests: 0.1 for a tenth, of
 	// which up to ten may be saved up. 0.1.
 	Budget float64
@@ -139,12 +164,17 @@ func (s Subgraph) withDefaults() Subgraph {
 	if s.Dial == nil {
 		s.Dial = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	}
+	if s.Proxy == nil {
+		s.Proxy = http.ProxyFromEnvironment
+	}
+	setDefault(&s.Client, "direct")
 	setDefault(&s.Timeout, 30*time.Second)
 	setDefault(&s.MaxIdleConnections, 256)
 	setDefault(&s.IdleTimeout, 90*time.Second)
 	setDefault(&s.MaxResponseBytes, 64<<20)
 	setDefault(&s.Retry.MaxAttempts, 1)
 	setDefault(&s.Retry.Interval, 50*time.Millisecond)
+	setDefault(&s.Retry.MaxRetryAfter, 5*time.Second)
 	setDefault(&s.Retry.Budget, 0.1)
 	setDefault(&s.Breaker.ErrorThreshold, 0.5)
 	setDefault(&s.Breaker.MinRequests, 20)
@@ -164,41 +194,4 @@ func setDefault[T comparable](v *T, value T) {
 	if *v == zero {
 		*v = value
 	}
-}
-
-// hopByHop are the headers of a connection (RFC 9110, section 7.6.1), and
-// those of the body, which are never passed on.
-var hopByHop = map[string]bool{
-	"Connection": true, "Proxy-Connection": true, "Keep-Alive": true, "Te": true, "Trailer": true,
-	"Transfer-Encoding": true, "Upgrade": true, "Content-Length": true, "Content-Type": true,
-	"Content-Encoding": true, "Accept": true, "Accept-Encoding": true, "Host": true,
-}
-
-// headerRule is one thing to do to a request's header.
-type headerRule struct {
-	from, to string // from is empty for a fixed value
-	value    string
-	remove   bool
-}
-
-func compileHeaders(rules []HeaderRules) []headerRule {
-	var compiled []headerRule
-	for _, r := range rules {
-		for _, p := range r.Propagate {
-			from, to := http.CanonicalHeaderKey(p.From), http.CanonicalHeaderKey(p.To)
-			if to == "" {
-				to = from
-			}
-			if !hopByHop[to] {
-				compiled = append(compiled, headerRule{from: from, to: to, value: p.Default})
-			}
-		}
-		for _, name := range r.Remove {
-			compiled = append(compiled, headerRule{to: http.CanonicalHeaderKey(name), remove: true})
-		}
-		for name, value := range r.Set {
-			compiled = append(compiled, headerRule{to: http.CanonicalHeaderKey(name), value: value})
-		}
-	}
-	return compiled
 }

@@ -1,12 +1,9 @@
 package subgraph
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"net"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -15,7 +12,9 @@ type pool struct {
 	address string
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	maxIdle int
-	timeout time.Duration
+	timeout time.Duration // of idle connections
+	// lifetime draws how long a new connection takes requests; 0 for no bound.
+	lifetime func() time.Duration
 	// slots bounds the connections; nil for no bound.
 	slots chan struct{}
 
@@ -25,38 +24,34 @@ type pool struct {
 	closed bool
 }
 
-// A conn is a connection to a subgraph.
-type conn struct {
-	net.Conn
-	r    *bufio.Reader
-	used bool // it has served a request
-	idle time.Time
-}
+// reapInterval is how often idle connections are looked at, at most: one that
+// the subgraph has closed is not kept for much longer.
+const reapInterval = 5 * time.Second
 
-func (p *pool) init(address string, s *Subgraph) {
+func (p *pool) init(address string, s *Subgraph, jitter func() float64) {
 	p.address, p.dial, p.maxIdle, p.timeout = address, s.Dial, s.MaxIdleConnections, s.IdleTimeout
+	p.lifetime = func() time.Duration { return lifetime(s.MaxConnectionAge, jitter) }
 	if s.MaxConnections > 0 {
 		p.slots = make(chan struct{}, s.MaxConnections)
 	}
 }
 
-// get takes an idle connection, or opens one. With sure it makes certain that
-// an idle one was not closed by the other side.
-func (p *pool) get(ctx context.Context, deadline time.Time, sure bool) (*conn, error) {
+// lifetime spreads the ends of connections that were opened together over the
+// last fifth of their age.
+func lifetime(age time.Duration, jitter func() float64) time.Duration {
+	return age - time.Duration(jitter()*float64(age/5))
+}
+
+// get takes an idle connection, or opens one. An idle one may have been closed
+// by the other side: conn.begin tells.
+func (p *pool) get(ctx context.Context, deadline time.Time) (*conn, error) {
 	if p.slots != nil {
 		if err := p.wait(ctx, deadline); err != nil {
 			return nil, err
 		}
 	}
-	for {
-		c := p.take()
-		if c == nil {
-			break
-		}
-		if !sure || c.alive() {
-			return c, nil
-		}
-		_ = c.Close()
+	if c := p.take(); c != nil {
+		return c, nil
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
@@ -65,7 +60,11 @@ func (p *pool) get(ctx context.Context, deadline time.Time, sure bool) (*conn, e
 		p.free()
 		return nil, err
 	}
-	return &conn{Conn: opened, r: bufio.NewReaderSize(opened, 16<<10)}, nil
+	c := newConn(opened)
+	if d := p.lifetime(); d > 0 {
+		c.retires = time.Now().Add(d)
+	}
+	return c, nil
 }
 
 // wait waits until there may be one connection more.
@@ -91,29 +90,34 @@ func (p *pool) free() {
 	}
 }
 
+// take gives the idle connection that was used last, if there is one that has
+// not reached its age.
 func (p *pool) take() *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	last := len(p.idle) - 1
-	if last < 0 {
-		return nil
+	for last := len(p.idle) - 1; last >= 0; last-- {
+		c := p.idle[last]
+		p.idle[last] = nil
+		p.idle = p.idle[:last]
+		if c.retires.IsZero() || time.Now().Before(c.retires) {
+			return c
+		}
+		_ = c.Close()
 	}
-	c := p.idle[last]
-	p.idle[last] = nil
-	p.idle = p.idle[:last]
-	return c
+	return nil
 }
 
 // put gives a connection back that can be used again.
 func (p *pool) put(c *conn) {
 	defer p.free()
-	c.used, c.idle = true, time.Now()
+	now := time.Now()
+	c.used, c.idle = true, now
 	p.mu.Lock()
-	keep := !p.closed && len(p.idle) < p.maxIdle
+	keep := !p.closed && len(p.idle) < p.maxIdle && c.raw != nil && (c.retires.IsZero() || now.Before(c.retires))
 	if keep {
 		p.idle = append(p.idle, c)
 		if p.reaper == nil {
-			p.reaper = time.AfterFunc(p.timeout, p.reap)
+			p.reaper = time.AfterFunc(min(p.timeout, reapInterval), p.reap)
 		}
 	}
 	p.mu.Unlock()
@@ -128,22 +132,25 @@ func (p *pool) drop(c *conn) {
 	p.free()
 }
 
-// reap closes the connections that have been idle for too long: those at the
-// front.
+// reap closes the connections that have been idle for too long, have reached
+// their age, or cannot be used again because something came over them.
 func (p *pool) reap() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	old := 0
-	for old < len(p.idle) && now.Sub(p.idle[old].idle) >= p.timeout {
-		_ = p.idle[old].Close()
-		old++
+	kept := p.idle[:0]
+	for _, c := range p.idle {
+		if now.Sub(c.idle) >= p.timeout || c.stale(now) {
+			_ = c.Close()
+		} else {
+			kept = append(kept, c)
+		}
 	}
-	n := copy(p.idle, p.idle[old:])
-	clear(p.idle[n:])
-	p.idle = p.idle[:n]
-	if p.reaper = nil; n > 0 && !p.closed {
-		p.reaper = time.AfterFunc(p.timeout-now.Sub(p.idle[0].idle), p.reap)
+	clear(p.idle[len(kept):])
+	p.idle = kept
+	if p.reaper = nil; len(kept) > 0 && !p.closed {
+		oldest := p.timeout - now.Sub(kept[0].idle)
+		p.reaper = time.AfterFunc(min(oldest, reapInterval), p.reap)
 	}
 }
 
@@ -159,25 +166,4 @@ func (p *pool) close() {
 	if p.reaper != nil {
 		p.reaper.Stop()
 	}
-}
-
-// alive says whether nothing came over an idle connection: neither its end
-// nor bytes that nobody asked for.
-func (c *conn) alive() bool {
-	raw, ok := c.Conn.(syscall.Conn)
-	if !ok {
-		return true
-	}
-	control, err := raw.SyscallConn()
-	if err != nil {
-		return false
-	}
-	quiet := false
-	err = control.Read(func(fd uintptr) bool {
-		var b [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		quiet = errors.Is(err, syscall.EAGAIN)
-		return true
-	})
-	return err == nil && quiet
 }

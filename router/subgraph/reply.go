@@ -1,54 +1,158 @@
 package subgraph
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
 
 	"souk/router/execute"
 )
 
-// acceptable says what is wrong with a response that cannot be a GraphQL one.
-func acceptable(status int, contentType, location string) error {
-	if status >= 300 && status <= 399 {
+// unacceptable says what is wrong with a response that cannot be a GraphQL
+// one, by its head alone.
+func (h *responseHead) unacceptable() error {
+	if h.status < 200 {
+		return protocolError("status %d was not asked for", h.status)
+	}
+	if h.status >= 300 && h.status <= 399 {
 		return &execute.TransportError{
-			Code: execute.CodeHTTP, Message: fmt.Sprintf("answered with a redirect (status %d), which is not followed", status),
-			Status: status, Err: fmt.Errorf("redirect to %q", location),
+			Code: execute.CodeHTTP, Message: fmt.Sprintf("answered with a redirect (status %d), which is not followed", h.status),
+			Status: h.status, Err: fmt.Errorf("redirect to %q", h.location),
 		}
 	}
-	switch contentType {
+	switch h.contentType {
 	case "application/json", "application/graphql-response+json", "application/json; charset=utf-8", "":
 		return nil
 	}
-	media, _, err := mime.ParseMediaType(contentType)
+	media, _, err := mime.ParseMediaType(h.contentType)
 	if err == nil && (media == "application/json" || media == "application/graphql-response+json") {
 		return nil
 	}
-	e := &execute.TransportError{Code: execute.CodeHTTP, Status: status}
-	if status >= 200 && status <= 299 {
-		e.Code, e.Message = execute.CodeMalformed, fmt.Sprintf("answered with %q instead of JSON", contentType)
-	} else {
-		e.Message = fmt.Sprintf("answered with status %d", status)
+	if h.status >= 200 && h.status <= 299 {
+		return &execute.TransportError{
+			Code: execute.CodeMalformed, Message: fmt.Sprintf("answered with %q instead of JSON", h.contentType), Status: h.status,
+		}
+	}
+	return h.failure()
+}
+
+// failure is the error for a status.
+func (h *responseHead) failure() error {
+	e := &execute.TransportError{Code: execute.CodeHTTP, Message: fmt.Sprintf("answered with status %d", h.status), Status: h.status}
+	if wait := retryAfter(h.retryAfter, time.Now()); wait > 0 {
+		e.Err = retryLater(wait)
 	}
 	return e
 }
 
+// retryLater is the cause of a failure that the subgraph expects to pass.
+type retryLater time.Duration
+
+func (r retryLater) Error() string {
+	return fmt.Sprintf("it asks to be left alone for %v", time.Duration(r))
+}
+
+// retryAfter reads Retry-After (RFC 9110, section 10.2.3), a number of seconds
+// or a date; it gives 0 for anything else.
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return 0
+}
+
+// response makes the answer of a head and its body, which it takes over.
+func (h *responseHead) response(body *execute.Buffer, limit int) (*execute.SubgraphResponse, error) {
+	if h.contentEncoding != "" && len(body.B) > 0 {
+		decoded, err := decode(body, h.contentEncoding, limit, h.status)
+		if err != nil {
+			return nil, err
+		}
+		body = decoded
+	}
+	if bytes.HasPrefix(body.B, byteOrderMark) {
+		// RFC 8259, section 8.1: a parser may ignore it.
+		body.B = body.B[:copy(body.B, body.B[len(byteOrderMark):])]
+	}
+	if temporary(h.status) && !isResponse(body.B) {
+		body.Release()
+		return nil, h.failure()
+	}
+	return &execute.SubgraphResponse{Status: h.status, Header: h.header, Body: body}, nil
+}
+
+var byteOrderMark = []byte("\xEF\xBB\xBF")
+
+// temporary says whether a status is one that proxies and overloaded servers
+// answer with in place of the subgraph. What comes with it counts as the
+// subgraph's answer only if it is a GraphQL response, whatever its
+// Content-Type says.
+func temporary(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// isResponse says whether a body is a GraphQL response: a JSON object that has
+// data or a list of errors.
+func isResponse(body []byte) bool {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil {
+		return false
+	}
+	var errors []json.RawMessage
+	if json.Unmarshal(members["errors"], &errors) == nil && len(errors) > 0 {
+		return true
+	}
+	data, found := members["data"]
+	return found && string(data) != "null"
+}
+
+// errTooLarge says that there is more to read than is allowed.
+var errTooLarge = errors.New("too large")
+
 // readAll reads a body of a length, or up to its end if that is negative.
 func readAll(r io.Reader, length int64, limit, status int) (*execute.Buffer, error) {
-	tooLarge := func() error {
-		return &execute.TransportError{
-			Code: execute.CodeHTTP, Message: fmt.Sprintf("answered more than %d bytes", limit), Status: status,
-		}
+	b, err := fill(r, length, limit)
+	if err == nil {
+		return b, nil
 	}
+	received := len(b.B)
+	b.Release()
+	if errors.Is(err, errTooLarge) {
+		return nil, tooLarge(limit, status)
+	}
+	return nil, cut(err, received)
+}
+
+func tooLarge(limit, status int) error {
+	return &execute.TransportError{
+		Code: execute.CodeHTTP, Message: fmt.Sprintf("answered more than %d bytes", limit), Status: status,
+	}
+}
+
+// fill reads up to length bytes, or to the end if that is negative. It gives
+// what it has read even if it fails.
+func fill(r io.Reader, length int64, limit int) (*execute.Buffer, error) {
 	if length > int64(limit) {
-		return nil, tooLarge()
+		return execute.NewBuffer(0), errTooLarge
 	}
 	b := execute.NewBuffer(max(int(length), 512))
-	for {
-		if int64(len(b.B)) == length {
-			return b, nil
-		}
+	for int64(len(b.B)) != length {
 		if len(b.B) == cap(b.B) {
 			larger := execute.NewBuffer(2 * cap(b.B))
 			larger.B = append(larger.B, b.B...)
@@ -59,21 +163,24 @@ func readAll(r io.Reader, length int64, limit, status int) (*execute.Buffer, err
 		b.B = b.B[:len(b.B)+n]
 		switch {
 		case len(b.B) > limit:
-			b.Release()
-			return nil, tooLarge()
+			return b, errTooLarge
+		case int64(len(b.B)) == length:
+			// A reader may give its end with the last bytes, or after them.
 		case errors.Is(err, io.EOF) && length < 0:
 			return b, nil
 		case err != nil:
-			received := len(b.B)
-			b.Release()
-			return nil, cut(err, received)
+			return b, err
 		}
 	}
+	return b, nil
 }
 
-// cut says that an answer ended before its end.
+// cut says that an answer ended before its end: an error of reading it, other
+// than that the time was up.
 func cut(err error, received int) error {
-	if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+	var t *execute.TransportError
+	var n net.Error
+	if errors.As(err, &t) || errors.As(err, &n) && n.Timeout() || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return &execute.TransportError{

@@ -2,61 +2,128 @@ package subgraph
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
+	"sync"
 	"time"
 
 	"souk/router/execute"
 	"souk/router/operation"
 )
 
-// A standard client is net/http's.
+// A standard client is net/http's. It has no bound for the age of a
+// connection, so the whole transport is replaced by a new one at that age; the
+// old one's connections end with their requests. For that time there may be
+// twice as many connections as MaxConnections says.
 type standard struct {
-	url       *url.URL
-	limit     int
-	transport *http.Transport
+	url    *url.URL
+	limit  int
+	open   func() *http.Transport
+	age    time.Duration // 0 for no bound
+	jitter func() float64
+
+	mu      sync.Mutex
+	current *transportInUse
 }
 
-func newStandard(u *url.URL, s *Subgraph) *standard {
-	t := &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         s.Dial,
-		TLSHandshakeTimeout: 10 * time.Second,
-		MaxConnsPerHost:     s.MaxConnections,
-		MaxIdleConns:        s.MaxIdleConnections,
-		MaxIdleConnsPerHost: s.MaxIdleConnections,
-		IdleConnTimeout:     s.IdleTimeout,
-		DisableCompression:  true,
-		ForceAttemptHTTP2:   true,
-		ReadBufferSize:      16 << 10,
-		WriteBufferSize:     16 << 10,
-	}
-	if s.HTTP2 {
-		t.Protocols = new(http.Protocols)
-		t.Protocols.SetHTTP2(true)
-		t.Protocols.SetUnencryptedHTTP2(true)
-	}
-	return &standard{url: u, limit: s.MaxResponseBytes, transport: t}
+// A transportInUse counts its requests; guarded by standard.mu.
+type transportInUse struct {
+	*http.Transport
+	requests int
+	retires  time.Time
+	retired  bool
 }
 
-func (c *standard) close() { c.transport.CloseIdleConnections() }
+func newStandard(u *url.URL, s *Subgraph, jitter func() float64) *standard {
+	secure := s.TLS.Clone()
+	if secure == nil {
+		secure = new(tls.Config)
+	}
+	if secure.ClientSessionCache == nil {
+		// Connections that replace others resume their sessions.
+		secure.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	}
+	open := func() *http.Transport {
+		t := &http.Transport{
+			Proxy:                  s.Proxy,
+			DialContext:            s.Dial,
+			TLSClientConfig:        secure.Clone(),
+			TLSHandshakeTimeout:    10 * time.Second,
+			MaxConnsPerHost:        s.MaxConnections,
+			MaxIdleConns:           s.MaxIdleConnections,
+			MaxIdleConnsPerHost:    s.MaxIdleConnections,
+			IdleConnTimeout:        s.IdleTimeout,
+			MaxResponseHeaderBytes: maxHead,
+			DisableCompression:     true,
+			ForceAttemptHTTP2:      true,
+			ReadBufferSize:         16 << 10,
+			WriteBufferSize:        16 << 10,
+		}
+		if s.HTTP2 && u.Scheme == "http" {
+			t.Protocols = new(http.Protocols)
+			t.Protocols.SetUnencryptedHTTP2(true)
+		}
+		return t
+	}
+	return &standard{url: u, limit: s.MaxResponseBytes, open: open, age: s.MaxConnectionAge, jitter: jitter}
+}
 
-func (c *standard) roundTrip(ctx context.Context, deadline time.Time, _ operation.Kind, body *execute.Buffer, header http.Header) (*execute.SubgraphResponse, error) {
+// acquire gives the transport for a request, which ends with release.
+func (c *standard) acquire() *transportInUse {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if old := c.current; old != nil && c.age > 0 && !now.Before(old.retires) {
+		old.retired = true
+		// Those in use are closed when their requests end.
+		old.CloseIdleConnections()
+		c.current = nil
+	}
+	if c.current == nil {
+		c.current = &transportInUse{Transport: c.open(), retires: now.Add(lifetime(c.age, c.jitter))}
+	}
+	c.current.requests++
+	return c.current
+}
+
+func (c *standard) release(t *transportInUse) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t.requests--; t.retired && t.requests == 0 {
+		t.CloseIdleConnections()
+	}
+}
+
+func (c *standard) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current != nil {
+		c.current.CloseIdleConnections()
+	}
+}
+
+func (c *standard) roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header) (*execute.SubgraphResponse, error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	request := (&http.Request{
-		Method: http.MethodPost, URL: c.url, Host: c.url.Host, Header: header,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: newRequestBody(body), ContentLength: int64(len(body.B)),
-		GetBody: func() (io.ReadCloser, error) { return newRequestBody(body), nil },
-	}).WithContext(ctx)
-	response, err := c.transport.RoundTrip(request)
+	transport := c.acquire()
+	defer c.release(transport)
+	response, err := transport.RoundTrip(c.request(ctx, kind, body, header))
 	if err != nil {
 		return nil, err
 	}
 	defer response.Body.Close()
-	if err := acceptable(response.StatusCode, response.Header.Get("Content-Type"), response.Header.Get("Location")); err != nil {
+	h := responseHead{
+		status:          response.StatusCode,
+		contentType:     response.Header.Get("Content-Type"),
+		contentEncoding: strings.Join(response.Header["Content-Encoding"], ","),
+		location:        response.Header.Get("Location"),
+		retryAfter:      response.Header.Get("Retry-After"),
+		header:          response.Header,
+	}
+	if err := h.unacceptable(); err != nil {
 		// What little is left to read lets the connection be used again.
 		_, _ = io.CopyN(io.Discard, response.Body, 4<<10)
 		return nil, err
@@ -65,5 +132,29 @@ func (c *standard) roundTrip(ctx context.Context, deadline time.Time, _ operatio
 	if err != nil {
 		return nil, err
 	}
-	return &execute.SubgraphResponse{Status: response.StatusCode, Header: response.Header, Body: read}, nil
+	return h.response(read, c.limit)
+}
+
+func (c *standard) request(ctx context.Context, kind operation.Kind, body *execute.Buffer, header http.Header) *http.Request {
+	header = header.Clone()
+	host := header.Get("Host")
+	if host == "" {
+		host = c.url.Host
+	}
+	delete(header, "Host")
+	if header["User-Agent"] == nil {
+		// A rule removes it: net/http would send its own.
+		header["User-Agent"] = []string{""}
+	}
+	if kind == operation.Query {
+		// Present but empty, it is not sent, and lets net/http send the request
+		// again if an idle connection was closed meanwhile.
+		header["X-Idempotency-Key"] = nil
+	}
+	return (&http.Request{
+		Method: http.MethodPost, URL: c.url, Host: host, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Body: newRequestBody(body), ContentLength: int64(len(body.B)),
+		GetBody: func() (io.ReadCloser, error) { return newRequestBody(body), nil },
+	}).WithContext(ctx)
 }

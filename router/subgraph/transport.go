@@ -2,6 +2,8 @@ package subgraph
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,10 +11,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
-	"go.opentelemetry.io/otel/propagation"
 
 	"souk/router/execute"
 	"souk/router/operation"
@@ -39,8 +42,8 @@ type subgraph struct {
 	Subgraph
 	name    string
 	client  client
-	streams *http.Transport // for subscriptions
-	header  http.Header     // what every request has
+	streams http.RoundTripper // for subscriptions
+	header  http.Header       // what every request has
 	rules   []headerRule
 	breaker circuitbreaker.CircuitBreaker[any]
 	budget  budget
@@ -68,42 +71,84 @@ func New(o Options) (*Transport, error) {
 }
 
 func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
-	u, err := url.Parse(s.URL)
+	u, err := parseURL(s.URL)
 	if err != nil {
-		return nil, fmt.Errorf("URL: %w", err)
-	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("URL %q is not of the form http://host/path or https://host/path", s.URL)
+		return nil, err
 	}
 	if p := s.Subscriptions.Protocol; p != "ws" && p != "sse" {
 		return nil, fmt.Errorf("subscription protocol %q is neither ws nor sse", p)
 	}
+	if s.Client != "direct" && s.Client != "standard" {
+		return nil, fmt.Errorf("HTTP client %q is neither direct nor standard", s.Client)
+	}
+	rules, err := compileHeaders(s.Headers)
+	if err != nil {
+		return nil, err
+	}
 	made := &subgraph{
-		Subgraph: s, name: name, rules: compileHeaders(s.Headers),
+		Subgraph: s, name: name, rules: rules,
 		header: http.Header{
-			"Content-Type": {"application/json"},
-			"Accept":       {"application/graphql-response+json, application/json;q=0.9"},
-			"User-Agent":   {"souk"},
+			"Content-Type":    {"application/json"},
+			"Accept":          {"application/graphql-response+json, application/json;q=0.9"},
+			"Accept-Encoding": {acceptEncoding},
+			"User-Agent":      {"souk"},
 		},
 	}
-	made.client = newStandard(u, &s)
-	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u})
-	if err == nil && proxy == nil && u.Scheme == "http" && !s.HTTP2 {
-		made.client = newDirect(u, &s, made.header)
+	if u.User != nil {
+		made.authenticate(u.User)
+		u.User = nil
 	}
-	made.streams = &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
+	made.client = t.newClient(u, made)
+	made.streams = hostTransport{&http.Transport{
+		Proxy:               s.Proxy,
 		DialContext:         s.Dial,
+		TLSClientConfig:     s.TLS.Clone(),
 		TLSHandshakeTimeout: 10 * time.Second,
 		DisableCompression:  true,
 		// An idle one serves nothing: each stream has its own connection.
 		DisableKeepAlives: true,
-	}
+	}}
 	made.budget.init(s.Retry.Budget)
 	if s.Breaker.Enabled {
 		made.breaker = t.newBreaker(name, s.Breaker)
 	}
 	return made, nil
+}
+
+// parseURL reads a subgraph's URL. Its errors do not show a password, so they
+// show nothing of a URL that cannot be read but may have one.
+func parseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil && strings.Contains(text, "@"):
+		return nil, errors.New("the URL is not valid; it is not shown because it may hold a password, whose special characters must be percent-encoded")
+	case err != nil:
+		return nil, fmt.Errorf("URL: %w", err)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, fmt.Errorf("URL %q is not of the form http://host/path or https://host/path", u.Redacted())
+	}
+	return u, nil
+}
+
+// authenticate makes requests carry the user name and password of the
+// subgraph's URL, whatever a client sends.
+func (s *subgraph) authenticate(user *url.Userinfo) {
+	password, _ := user.Password()
+	credentials := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
+	s.header.Set("Authorization", "Basic "+credentials)
+	s.rules = slices.DeleteFunc(s.rules, func(r headerRule) bool {
+		return r.to == "Authorization" && (r.from != "" || r.remove)
+	})
+}
+
+func (t *Transport) newClient(u *url.URL, s *subgraph) client {
+	proxy, err := s.Proxy(&http.Request{URL: u})
+	if err != nil || proxy != nil || u.Scheme != "http" || s.HTTP2 || s.Client == "standard" {
+		return newStandard(u, &s.Subgraph, t.options.Jitter)
+	}
+	fixed := s.header.Clone()
+	fixed.Set("Host", u.Host)
+	return newDirect(u, &s.Subgraph, fixHeaders(fixed, s.rules), t.options.Jitter)
 }
 
 // Close ends the connections that are idle. Those in use end with their
@@ -120,7 +165,7 @@ func (t *Transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*exec
 	if s == nil {
 		return nil, &execute.TransportError{Code: execute.CodeHTTP, Message: "is not known to the gateway"}
 	}
-	header := s.requestHeader(r.Header)
+	header := s.fetchHeader(r.Header)
 	if s.Deduplicate && r.Kind == operation.Query {
 		return s.flights.do(ctx, header, r.Body, func() (*execute.SubgraphResponse, error) {
 			return t.try(ctx, s, r, header)
@@ -131,62 +176,6 @@ func (t *Transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*exec
 		})
 	}
 	return t.try(ctx, s, r, header)
-}
-
-// requestHeader makes a request's header by the rules.
-func (s *subgraph) requestHeader(client http.Header) http.Header {
-	if len(s.rules) == 0 {
-		return s.header
-	}
-	h := make(http.Header, len(s.header)+len(s.rules)+2)
-	for name, values := range s.header {
-		h[name] = values
-	}
-	for i := range s.rules {
-		switch rule := &s.rules[i]; {
-		case rule.remove:
-			delete(h, rule.to)
-		case rule.from == "":
-			h[rule.to] = []string{rule.value}
-		default:
-			if values := client[rule.from]; len(values) > 0 {
-				h[rule.to] = values
-			} else if rule.value != "" {
-				h[rule.to] = []string{rule.value}
-			}
-		}
-	}
-	return h
-}
-
-// try sends a request, and again as the rules for retries allow.
-func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header) (*execute.SubgraphResponse, error) {
-	if t.options.Propagator != nil {
-		header = header.Clone()
-		t.options.Propagator.Inject(ctx, propagation.HeaderCarrier(header))
-	}
-	deadline := time.Now().Add(s.Timeout)
-	wait := s.Retry.Interval
-	s.budget.earn()
-	for attempt := 1; ; attempt++ {
-		if s.breaker != nil && !s.breaker.TryAcquirePermit() {
-			return nil, &execute.TransportError{Code: execute.CodeCircuitOpen, Message: "is not asked for now: it failed too often"}
-		}
-		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, header)
-		failed := err != nil && retriable(err)
-		s.record(ctx, failed)
-		if !failed || r.Kind != operation.Query || attempt >= s.Retry.MaxAttempts || ctx.Err() != nil || !s.budget.spend() {
-			return resp, s.explain(ctx, err)
-		}
-		pause := wait/2 + time.Duration(t.options.Jitter()*float64(wait/2))
-		if time.Until(deadline) < pause || !sleep(ctx, pause) {
-			return nil, s.explain(ctx, err)
-		}
-		wait *= 2
-		if t.options.Hooks.Retried != nil {
-			t.options.Hooks.Retried(s.name)
-		}
-	}
 }
 
 // explain makes an error the client's: ctx's own if it was ended from outside.
@@ -207,32 +196,8 @@ func (s *subgraph) explain(ctx context.Context, err error) error {
 	if errors.As(err, &t) {
 		return t
 	}
+	if certificate := new(tls.CertificateVerificationError); errors.As(err, &certificate) {
+		return &execute.TransportError{Code: execute.CodeHTTP, Message: "could not be reached: its TLS certificate is not trusted", Err: err}
+	}
 	return &execute.TransportError{Code: execute.CodeHTTP, Message: "could not be reached", Err: err}
-}
-
-// sleep waits, and gives false if ctx is done before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// retriable says whether an error may be gone when the request is sent again,
-// and whether it speaks against the subgraph: the network's, and a gateway's.
-func retriable(err error) bool {
-	var t *execute.TransportError
-	if !errors.As(err, &t) {
-		return true
-	}
-	switch t.Status {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
-	default:
-		return t.Status == 0
-	}
 }

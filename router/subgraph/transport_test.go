@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,23 +24,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // transport makes a Transport with one subgraph "a" that is served by a
-// handler.
+// handler over HTTP/1.1.
 func transport(t *testing.T, s subgraph.Subgraph, hooks subgraph.Hooks, handler http.HandlerFunc) *subgraph.Transport {
 	t.Helper()
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	if s.URL == "" {
-		s.URL = server.URL + "/graphql"
-	}
-	tr, err := subgraph.New(subgraph.Options{
-		Subgraphs: map[string]subgraph.Subgraph{"a": s}, Hooks: hooks,
-		Logger: slog.New(slog.DiscardHandler), Jitter: func() float64 { return 0 },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(tr.Close)
-	return tr
+	return ways[0].transport(t, s, hooks, handler)
 }
 
 func request(kind operation.Kind, body string) *execute.SubgraphRequest {
@@ -57,10 +42,12 @@ func answer(w http.ResponseWriter, status int, contentType, body string) {
 	_, _ = io.WriteString(w, body)
 }
 
-func TestSend(t *testing.T) {
+func TestSend(t *testing.T) { overEachWay(t, testSend) }
+
+func testSend(t *testing.T, over way) {
 	var header http.Header
-	tr := transport(t, subgraph.Subgraph{Headers: []subgraph.HeaderRules{{
-		Propagate: []subgraph.Propagation{{From: "authorization"}, {From: "X-Old", To: "X-New"}, {From: "X-Absent", Default: "none"}, {From: "X-Gone"}, {From: "Connection"}},
+	tr := over.transport(t, subgraph.Subgraph{Headers: []subgraph.HeaderRules{{
+		Propagate: []subgraph.Propagation{{From: "authorization"}, {From: "X-Old", To: "X-New"}, {From: "X-Absent", Default: "none"}, {From: "X-Gone"}},
 		Remove:    []string{"x-gone"},
 		Set:       map[string]string{"x-fixed": "1"},
 	}}}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
@@ -71,7 +58,7 @@ func TestSend(t *testing.T) {
 	for _, size := range []int{0, 10, 100_000} {
 		want := `{"query":"` + strings.Repeat("x", size) + `"}`
 		r := request(operation.Query, want)
-		r.Header = http.Header{"Authorization": {"secret"}, "X-Old": {"old"}, "X-Gone": {"1"}, "X-Other": {"1"}, "Connection": {"close"}}
+		r.Header = http.Header{"Authorization": {"secret"}, "X-Old": {"old"}, "X-Gone": {"1"}, "X-Other": {"1"}, "Connection": {"close"}, "Accept-Encoding": {"deflate"}}
 		resp, err := tr.Send(t.Context(), r)
 		if err != nil {
 			t.Fatal(err)
@@ -83,7 +70,7 @@ func TestSend(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"Authorization": "secret", "X-Old": "", "X-New": "old", "X-Absent": "none", "X-Gone": "", "X-Other": "",
-		"X-Fixed": "1", "Connection": "", "Content-Type": "application/json", "Accept-Encoding": "",
+		"X-Fixed": "1", "Connection": "", "Content-Type": "application/json", "Accept-Encoding": "gzip, br, zstd", "User-Agent": "souk",
 	} {
 		if got := header.Get(name); got != want {
 			t.Errorf("header %s = %q, want %q", name, got, want)
@@ -91,7 +78,9 @@ func TestSend(t *testing.T) {
 	}
 }
 
-func TestSendErrors(t *testing.T) {
+func TestSendErrors(t *testing.T) { overEachWay(t, testSendErrors) }
+
+func testSendErrors(t *testing.T, over way) {
 	tests := []struct {
 		name    string
 		limit   int
@@ -129,6 +118,7 @@ func TestSendErrors(t *testing.T) {
 			answer(w, 200, "application/json", `{"data":`)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
+			panic(http.ErrAbortHandler) // or the answer would be complete
 		}, execute.CodeTimeout, "did not answer within 50ms"},
 	}
 	for _, test := range tests {
@@ -137,7 +127,7 @@ func TestSendErrors(t *testing.T) {
 			if strings.HasPrefix(test.name, "slow") {
 				s.Timeout = 50 * time.Millisecond
 			}
-			tr := transport(t, s, subgraph.Hooks{}, test.handler)
+			tr := over.transport(t, s, subgraph.Hooks{}, test.handler)
 			resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 			var got *execute.TransportError
 			if resp != nil || !errors.As(err, &got) || got.Code != test.code || got.Message != test.message {
@@ -147,18 +137,22 @@ func TestSendErrors(t *testing.T) {
 	}
 }
 
-func TestStatusWithGraphQLBody(t *testing.T) {
+func TestStatusWithGraphQLBody(t *testing.T) { overEachWay(t, testStatusWithGraphQLBody) }
+
+func testStatusWithGraphQLBody(t *testing.T, over way) {
 	const body = `{"errors":[{"message":"no"}]}`
-	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) { answer(w, 400, "application/json", body) })
+	tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) { answer(w, 400, "application/json", body) })
 	resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 	if err != nil || resp.Status != 400 || string(resp.Body.B) != body {
 		t.Errorf("got %+v, %v", resp, err)
 	}
 }
 
-func TestCancel(t *testing.T) {
+func TestCancel(t *testing.T) { overEachWay(t, testCancel) }
+
+func testCancel(t *testing.T, over way) {
 	arrived, gone := make(chan struct{}), make(chan struct{})
-	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(_ http.ResponseWriter, r *http.Request) {
+	tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		close(arrived)
 		<-r.Context().Done()
@@ -175,7 +169,9 @@ func TestCancel(t *testing.T) {
 	<-gone
 }
 
-func TestRetry(t *testing.T) {
+func TestRetry(t *testing.T) { overEachWay(t, testRetry) }
+
+func testRetry(t *testing.T, over way) {
 	tests := []struct {
 		kind  operation.Kind
 		fails int // how often the subgraph answers 503
@@ -190,7 +186,7 @@ func TestRetry(t *testing.T) {
 	for _, test := range tests {
 		t.Run(fmt.Sprint(test.kind, test.fails), func(t *testing.T) {
 			var calls, retried atomic.Int32
-			tr := transport(t, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 3, Interval: time.Microsecond}},
+			tr := over.transport(t, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 3, Interval: time.Microsecond}},
 				subgraph.Hooks{Retried: func(string) { retried.Add(1) }},
 				func(w http.ResponseWriter, r *http.Request) {
 					if int(calls.Add(1)) <= test.fails {
@@ -211,9 +207,11 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-func TestRetryBudget(t *testing.T) {
+func TestRetryBudget(t *testing.T) { overEachWay(t, testRetryBudget) }
+
+func testRetryBudget(t *testing.T, over way) {
 	var calls atomic.Int32
-	tr := transport(t, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 2, Interval: time.Microsecond, Budget: 0.1}}, subgraph.Hooks{},
+	tr := over.transport(t, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 2, Interval: time.Microsecond, Budget: 0.1}}, subgraph.Hooks{},
 		func(w http.ResponseWriter, _ *http.Request) {
 			calls.Add(1)
 			answer(w, 503, "text/plain", "")
@@ -229,13 +227,15 @@ func TestRetryBudget(t *testing.T) {
 	}
 }
 
-func TestBreaker(t *testing.T) {
+func TestBreaker(t *testing.T) { overEachWay(t, testBreaker) }
+
+func testBreaker(t *testing.T, over way) {
 	var calls atomic.Int32
 	var well atomic.Bool
 	var mu sync.Mutex
 	var states []int
 	rest := 20 * time.Millisecond
-	tr := transport(t, subgraph.Subgraph{Breaker: subgraph.Breaker{Enabled: true, MinRequests: 4, Rest: rest}},
+	tr := over.transport(t, subgraph.Subgraph{Breaker: subgraph.Breaker{Enabled: true, MinRequests: 4, Rest: rest}},
 		subgraph.Hooks{Breaker: func(_ string, state int) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -281,11 +281,13 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
-func TestDeduplicate(t *testing.T) {
+func TestDeduplicate(t *testing.T) { overEachWay(t, testDeduplicate) }
+
+func testDeduplicate(t *testing.T, over way) {
 	const followers = 5
 	var calls, shared atomic.Int32
 	release := make(chan struct{})
-	tr := transport(t, subgraph.Subgraph{Deduplicate: true, Headers: []subgraph.HeaderRules{{Propagate: []subgraph.Propagation{{From: "Authorization"}}}}},
+	tr := over.transport(t, subgraph.Subgraph{Deduplicate: true, Headers: []subgraph.HeaderRules{{Propagate: []subgraph.Propagation{{From: "Authorization"}}}}},
 		subgraph.Hooks{Shared: func(string) { shared.Add(1) }},
 		func(w http.ResponseWriter, r *http.Request) {
 			calls.Add(1)
@@ -415,21 +417,6 @@ func (l *pipeListener) Close() error {
 }
 
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
-
-func TestHTTP2(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer(w, 200, "application/json", `{"data":"`+r.Proto+`"}`)
-	}))
-	server.Config.Protocols = new(http.Protocols)
-	server.Config.Protocols.SetUnencryptedHTTP2(true)
-	server.Start()
-	defer server.Close()
-	tr := transport(t, subgraph.Subgraph{URL: server.URL, HTTP2: true}, subgraph.Hooks{}, nil)
-	resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
-	if err != nil || string(resp.Body.B) != `{"data":"HTTP/2.0"}` {
-		t.Errorf("got %v, %v", resp, err)
-	}
-}
 
 func TestNewRefuses(t *testing.T) {
 	for _, s := range []subgraph.Subgraph{

@@ -95,10 +95,12 @@ type SubgraphTraffic struct {
 	MaxConnections     int            `yaml:"max_connections" desc:"Connections to one host."`
 	MaxIdleConnections int            `yaml:"max_idle_connections" desc:"Idle connections kept to one host."`
 	IdleTimeout        time.Duration  `yaml:"idle_timeout" desc:"How long an idle connection is kept."`
-	MaxResponseBytes   int            `yaml:"max_response_bytes" desc:"Largest response accepted."`
-	Retry              Retry          `yaml:"retry" desc:"Retries of queries that failed on the way."`
+	MaxConnectionAge   time.Duration  `yaml:"max_connection_age" desc:"How long a connection takes new requests, less a random part of up to a fifth. Then a new one is opened, which finds new addresses of the host."`
+	MaxResponseBytes   int            `yaml:"max_response_bytes" desc:"Largest response accepted, as it is sent and after it is decompressed."`
+	Retry              Retry          `yaml:"retry" desc:"Retries of queries, after the connection failed or an answer that is no GraphQL response and has status 408, 502, 503 or 504, or 429 with Retry-After."`
 	CircuitBreaker     CircuitBreaker `yaml:"circuit_breaker" desc:"Stops asking a subgraph that keeps failing."`
 	HTTP2              bool           `yaml:"http2" desc:"Speak HTTP/2 without TLS to http URLs."`
+	HTTPClient         string         `yaml:"http_client" desc:"Client for HTTP/1.1 to http URLs: direct (the router's own, which is faster) or standard (Go's net/http). https URLs, HTTP/2 and proxies always use standard." enum:"direct,standard"`
 }
 
 // Of gives the settings for one subgraph: its own, and those for all where it
@@ -110,10 +112,12 @@ func (t TrafficShaping) Of(subgraph string) SubgraphTraffic {
 	fill(&s.MaxConnections, t.All.MaxConnections)
 	fill(&s.MaxIdleConnections, t.All.MaxIdleConnections)
 	fill(&s.IdleTimeout, t.All.IdleTimeout)
+	fill(&s.MaxConnectionAge, t.All.MaxConnectionAge)
 	fill(&s.MaxResponseBytes, t.All.MaxResponseBytes)
 	fill(&s.Retry, t.All.Retry)
 	fill(&s.CircuitBreaker, t.All.CircuitBreaker)
 	fill(&s.HTTP2, t.All.HTTP2)
+	fill(&s.HTTPClient, t.All.HTTPClient)
 	return s
 }
 
@@ -124,11 +128,14 @@ func fill[T comparable](v *T, value T) {
 	}
 }
 
-// Retry says how often a query is tried again.
+// Retry says how often a query is tried again: after the connection failed, or
+// an answer that is no GraphQL response and has status 408, 502, 503 or 504, or
+// 429 with Retry-After.
 type Retry struct {
-	MaxAttempts int           `yaml:"max_attempts" desc:"Tries in all; 1 for no retry."`
-	Interval    time.Duration `yaml:"interval" desc:"Wait before the first retry; doubled, with jitter, for each further one."`
-	Budget      float64       `yaml:"budget" desc:"Retries as a part of requests, at most: 0.1 for a tenth."`
+	MaxAttempts   int           `yaml:"max_attempts" desc:"Tries in all; 1 for no retry."`
+	Interval      time.Duration `yaml:"interval" desc:"Wait before the first retry; doubled, with jitter, for each further one."`
+	MaxRetryAfter time.Duration `yaml:"max_retry_after" desc:"Longest wait that a subgraph may ask for with Retry-After; a query that would have to wait longer fails."`
+	Budget        float64       `yaml:"budget" desc:"Retries as a part of requests, at most: 0.1 for a tenth."`
 }
 
 // CircuitBreaker says when a subgraph is given a rest.
@@ -148,9 +155,9 @@ type Headers struct {
 
 // HeaderRules are applied in this order.
 type HeaderRules struct {
-	Propagate []string          `yaml:"propagate" desc:"Names of client headers handed on as they are."`
-	Remove    []string          `yaml:"remove" desc:"Names not handed on after all."`
-	Set       map[string]string `yaml:"set" desc:"Headers with a fixed value."`
+	Propagate []string          `yaml:"propagate" desc:"Client headers passed on to subgraphs. Those of the connection and of the body, Host and Accept-Encoding cannot be."`
+	Remove    []string          `yaml:"remove" desc:"Headers not passed on after all."`
+	Set       map[string]string `yaml:"set" desc:"Headers with a fixed value, which replaces any other. Host is the name the subgraph is addressed by; Accept-Encoding: identity asks for answers without compression. Those of the connection and of the body cannot be set."`
 }
 
 // PropagatedTo gives the names, in canonical form and in order, of the client's

@@ -227,8 +227,10 @@ func (c *Config) check() error {
 			return bad("%s is %q; it should begin with /", path.key, path.value)
 		}
 	}
-	if p := c.CORS.problem(); p != "" {
-		return bad("%s", p)
+	for _, p := range []string{c.CORS.problem(), c.Headers.problem(), c.TrafficShaping.problem()} {
+		if p != "" {
+			return bad("%s", p)
+		}
 	}
 	if c.PersistedDocuments.Require && c.PersistedDocuments.Path == "" {
 		return bad("persisted_documents.require needs persisted_documents.path")

@@ -1,0 +1,66 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"souk/router/gateway/config"
+)
+
+func none(string) (string, bool) { return "", false }
+
+// Headers that say where a request ends or how it is sent are the HTTP
+// client's: a second one could make the subgraph read another request.
+func TestReservedHeadersAreRefused(t *testing.T) {
+	for _, name := range []string{
+		"Content-Length", "content-length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer",
+		"Upgrade", "HTTP2-Settings", "Expect", "Content-Encoding", "Proxy-Authorization", "not a name",
+	} {
+		for key, text := range map[string]string{
+			"headers.all.set." + name:          "headers: {all: {set: {\"" + name + "\": \"1\"}}}",
+			"headers.subgraphs.a.set." + name:  "headers: {subgraphs: {a: {set: {\"" + name + "\": \"1\"}}}}",
+			"headers.all.propagate[1]":         "headers: {all: {propagate: [X-A, \"" + name + "\"]}}",
+			"headers.subgraphs.b.propagate[0]": "headers: {subgraphs: {a: {}, b: {propagate: [\"" + name + "\"]}}}",
+		} {
+			_, err := config.Parse([]byte(text), none)
+			if err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+	}
+	for _, text := range []string{
+		"headers: {all: {propagate: [Host]}}", "headers: {all: {propagate: [accept-encoding]}}",
+		"headers: {all: {set: {Host: \"a b\"}}}", "headers: {all: {set: {Host: \"\"}}}", "headers: {all: {set: {X-A: \"a\\r\\nB: c\"}}}",
+	} {
+		if _, err := config.Parse([]byte(text), none); err == nil {
+			t.Errorf("%s is accepted", text)
+		}
+	}
+}
+
+func TestOtherHeadersAreAccepted(t *testing.T) {
+	c, err := config.Parse([]byte(`
+headers:
+  all:
+    propagate: [Authorization, User-Agent, Accept, Content-Type, Cookie, traceparent]
+    remove: [Connection]
+    set: {Host: "virtual.example:8080", User-Agent: mine/1, Accept: application/json, Content-Type: application/json, Accept-Encoding: identity, Authorization: Basic eDp5}
+`), none)
+	if err != nil || c.Headers.All.Set["Host"] != "virtual.example:8080" {
+		t.Errorf("%v, %v", c.Headers, err)
+	}
+}
+
+func TestHTTPClientIsOneOfTwo(t *testing.T) {
+	c, err := config.Parse([]byte("traffic_shaping: {all: {http_client: standard}, subgraphs: {a: {timeout: 1s}, b: {http_client: direct}}}"), none)
+	if err != nil || c.TrafficShaping.Of("a").HTTPClient != "standard" || c.TrafficShaping.Of("b").HTTPClient != "direct" {
+		t.Errorf("%+v, %v", c.TrafficShaping, err)
+	}
+	for _, text := range []string{
+		"traffic_shaping: {all: {http_client: curl}}", "traffic_shaping: {subgraphs: {a: {http_client: curl}}}",
+	} {
+		if _, err := config.Parse([]byte(text), none); err == nil || !strings.Contains(err.Error(), "http_client") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
