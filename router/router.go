@@ -96,15 +96,17 @@ func (r *Router) build(ctx context.Context) error {
 // routes are the REST routes over a graph.
 func (r *Router) routes(apiSchema string, graph rest.Graph) (gateway.RESTHandler, error) {
 	return rest.New(rest.Options{
-		Documents:  r.options.Routes,
-		SchemaSDL:  apiSchema,
-		Graph:      graph,
-		Health:     r.health,
-		Redis:      r.records,
-		Logger:     r.options.Telemetry.Logger,
-		MaxBody:    int64(r.config.Limits.MaxBodyBytes),
-		Title:      "Souk",
-		APIVersion: r.options.Version,
+		Documents: r.options.Routes,
+		SchemaSDL: apiSchema,
+		Graph:     graph,
+		Health:    r.health,
+		Redis:     r.records,
+		Logger:    r.options.Telemetry.Logger,
+		MaxBody:   int64(r.config.Limits.MaxBodyBytes),
+
+		BodyTimeout: r.config.Limits.BodyTimeout,
+		Title:       "Souk",
+		APIVersion:  r.options.Version,
 	})
 }
 

@@ -53,7 +53,7 @@ func (x *exchange) serveGet() {
 }
 
 func (x *exchange) servePost() {
-	body, p := readBody(x.w, x.r, x.config.Limits)
+	body, p := x.readBody(x.w, x.r)
 	if p != nil {
 		p.write(x.w)
 		return

@@ -15,6 +15,7 @@ import (
 	"souk/router/execute"
 	"souk/router/gateway/config"
 	"souk/router/gateway/playground"
+	"souk/router/internal/body"
 	"souk/router/operation"
 	"souk/router/rest"
 	"souk/router/supergraph"
@@ -98,6 +99,7 @@ type Gateway struct {
 	logger  *slog.Logger
 	metrics *metrics
 	coders  coders
+	bodies  *body.Reader
 	trusted *trusted
 	flights flights
 	// pages knows the origins whose pages may read answers; nil for none.
@@ -146,7 +148,12 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	if err := gw.SetSupergraph(sdl); err != nil {
 		return nil, err
 	}
-	gw.handler = gw.routes()
+	gw.bodies = body.NewReader(body.Limits{Bytes: c.Limits.MaxBodyBytes, Timeout: c.Limits.BodyTimeout})
+	routes := gw.routes()
+	gw.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		gw.bodies.Arm(w, r)
+		routes.ServeHTTP(w, r)
+	})
 	if o.Supergraph == "" && c.Supergraph.HotReload {
 		gw.watch.Add(1)
 		go func() {

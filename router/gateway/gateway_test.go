@@ -200,7 +200,8 @@ func TestOverHTTP(t *testing.T) {
 		{"form", "POST", url, `query=x`, []string{"Content-Type: application/x-www-form-urlencoded"}, 403, "application/problem+json", `CSRF`},
 		{"form, no browser", "POST", url, `query=x`, []string{"Content-Type: application/x-www-form-urlencoded", preflight}, 415, "application/problem+json", `UNSUPPORTED_MEDIA_TYPE`},
 		{"charset", "POST", url, `{"query":"{ hello }"}`, []string{"Content-Type: application/json; charset=latin1"}, 415, "", `utf-8`},
-		{"compressed", "POST", url, `{"query":"{ hello }"}`, []string{"Content-Encoding: gzip"}, 415, "", `Content-Encoding`},
+		{"not compressed", "POST", url, `{"query":"{ hello }"}`, []string{"Content-Encoding: gzip"}, 400, "application/problem+json", `cannot be decoded as gzip`},
+		{"unknown coding", "POST", url, `{"query":"{ hello }"}`, []string{"Content-Encoding: compress"}, 415, "application/problem+json", `Content-Encoding`},
 		{"too long", "POST", url, `{"query":"{ hello }` + strings.Repeat(" ", 2<<20) + `"}`, nil, 413, "", `longer than 2097152 bytes`},
 		{"url too long", "GET", url + "?query=" + strings.Repeat("x", 9000), "", []string{preflight}, 414, "", `use POST`},
 	} {

@@ -15,6 +15,8 @@ type problem struct {
 	detail string
 	// allow is the Allow header, for 405.
 	allow string
+	// header is for the response, such as Accept-Encoding; nil for none.
+	header http.Header
 }
 
 // Error gives the detail.
@@ -38,6 +40,9 @@ func (p *problem) write(w http.ResponseWriter) {
 		panic(err)
 	}
 	h := w.Header()
+	for name, values := range p.header {
+		h[name] = values
+	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")

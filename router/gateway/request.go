@@ -5,17 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"souk/router/execute/jsonscan"
-	"souk/router/gateway/config"
+	"souk/router/internal/body"
 )
 
 // A request is one GraphQL request, however it came. Its parts point into the
@@ -59,57 +56,35 @@ func releaseBody(b *bytes.Buffer) {
 }
 
 // readBody checks the headers of a POST and reads its body.
-func readBody(w http.ResponseWriter, r *http.Request, limits config.Limits) (*bytes.Buffer, *problem) {
-	limit := limits.MaxBodyBytes
+func (gw *Gateway) readBody(w http.ResponseWriter, r *http.Request) (*bytes.Buffer, *problem) {
 	if p := checkContentType(r.Header); p != nil {
 		return nil, p
 	}
-	switch {
-	case limit > 0 && r.ContentLength > int64(limit):
-		return nil, tooLarge(limit)
-	case limit > 0 && r.ContentLength < 0: // net/http holds a body to the length it gives
-		r.Body = http.MaxBytesReader(w, r.Body, int64(limit))
-	}
-	if limits.BodyTimeout > 0 && r.ContentLength != 0 {
-		// Where there are no deadlines there are no slow clients. net/http lifts
-		// it at the body's end.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(limits.BodyTimeout))
-	}
 	b := bodies.Get().(*bytes.Buffer)
-	if r.ContentLength > 0 {
-		b.Grow(int(r.ContentLength) + bytes.MinRead)
+	err := gw.bodies.Read(w, r, b)
+	if err == nil {
+		return b, nil
 	}
-	if _, err := b.ReadFrom(r.Body); err != nil {
-		releaseBody(b)
-		var over *http.MaxBytesError
-		if errors.As(err, &over) {
-			return nil, tooLarge(limit)
-		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			w.Header().Set("Connection", "close") // what comes late is no request
-			return nil, &problem{status: http.StatusRequestTimeout, code: codeTimeout,
-				detail: fmt.Sprintf("The request's body did not arrive within %s.", limits.BodyTimeout)}
-		}
-		status := http.StatusBadRequest
-		if errors.Is(err, io.ErrUnexpectedEOF) || r.Context().Err() != nil {
-			status = http.StatusRequestTimeout
-		}
-		return nil, &problem{status: status, code: codeBadRequest, detail: "The request's body could not be read to its end."}
+	releaseBody(b)
+	p := &problem{status: http.StatusBadRequest, code: codeBadRequest, detail: err.Error()}
+	var failed *body.Error
+	if errors.As(err, &failed) {
+		p.status, p.header = failed.Status, failed.Header
 	}
-	return b, nil
-}
-
-func tooLarge(limit int) *problem {
-	return &problem{status: http.StatusRequestEntityTooLarge, code: codeTooLarge,
-		detail: fmt.Sprintf("The request's body is longer than %d bytes.", limit)}
+	switch p.status {
+	case http.StatusRequestTimeout:
+		p.code = codeTimeout
+	case http.StatusRequestEntityTooLarge:
+		p.code = codeTooLarge
+	case http.StatusUnsupportedMediaType:
+		p.code = codeMediaType
+	}
+	return nil, p
 }
 
 func checkContentType(h http.Header) *problem {
 	unsupported := func(detail string) *problem {
 		return &problem{status: http.StatusUnsupportedMediaType, code: codeMediaType, detail: detail}
-	}
-	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return unsupported(fmt.Sprintf("Content-Encoding %q is not supported; send the body as it is.", e))
 	}
 	value := h.Get("Content-Type")
 	if value == "application/json" {

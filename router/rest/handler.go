@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/internal/body"
 )
 
 const (
@@ -34,7 +37,8 @@ type Options struct {
 	Caller func(*http.Request) string
 	Logger *slog.Logger
 
-	MaxBody           int64         // of a request, in bytes; 1 MiB when zero
+	MaxBody           int64         // of a request, in bytes, as sent and decoded; 1 MiB when zero
+	BodyTimeout       time.Duration // for a request's body to arrive; the server sets the deadline, for the message only
 	RecordLifetime    time.Duration // of an idempotency record; a day when zero
 	TextIDs           bool          // ids are strings outside too, not integers
 	Title, APIVersion string        // of the OpenAPI description
@@ -50,7 +54,7 @@ type Handler struct {
 	records *records
 	caller  func(*http.Request) string
 	logger  *slog.Logger
-	maxBody int64
+	bodies  *body.Reader
 	openAPI []byte
 }
 
@@ -66,14 +70,12 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		schema: schema, ids: integerIDs(!o.TextIDs), graph: o.Graph, health: o.Health,
-		caller: o.Caller, logger: o.Logger, maxBody: o.MaxBody,
+		caller: o.Caller, logger: o.Logger,
 	}
 	if h.routes, err = loadRoutes(o.Documents, schema, h.ids); err != nil {
 		return nil, err
 	}
-	if h.maxBody == 0 {
-		h.maxBody = 1 << 20
-	}
+	h.bodies = body.NewReader(body.Limits{Bytes: int(cmp.Or(o.MaxBody, 1<<20)), Timeout: o.BodyTimeout})
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
@@ -148,7 +150,7 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Req
 			return nil, p
 		}
 	}
-	if p := q.read(w, path, h.maxBody); p != nil {
+	if p := q.read(w, path, h.bodies); p != nil {
 		return nil, p
 	}
 	if q.idempotencyKey == "" || h.records == nil {

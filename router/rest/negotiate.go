@@ -48,16 +48,12 @@ func checkContentType(r *http.Request) *problem {
 	kind, parameters, err := mime.ParseMediaType(given)
 	charset := parameters["charset"]
 	json := kind == "application/json" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
-	encoding := r.Header.Get("Content-Encoding")
-	if err == nil && json && (charset == "" || strings.EqualFold(charset, "utf-8")) && (encoding == "" || strings.EqualFold(encoding, "identity")) {
+	if err == nil && json && (charset == "" || strings.EqualFold(charset, "utf-8")) {
 		return nil
 	}
-	detail := fmt.Sprintf("the body must be application/json in UTF-8; Content-Type is %q", given)
-	switch {
-	case given == "":
-		detail = "the body must be application/json; there is no Content-Type"
-	case encoding != "" && !strings.EqualFold(encoding, "identity"):
-		detail = fmt.Sprintf("the body must not be encoded; Content-Encoding is %q", encoding)
+	detail := fmt.Sprintf("The body must be application/json in UTF-8, but Content-Type is %q.", given)
+	if given == "" {
+		detail = "Content-Type is missing. It must be application/json."
 	}
 	return (&problem{problemKind: unsupportedMediaType, detail: detail}).
 		withHeader("Accept-Post", "application/json")

@@ -17,7 +17,9 @@ var (
 	brokenJSON = problemKind{http.StatusBadRequest, "broken-json", "Broken JSON", "BAD_REQUEST",
 		"The body is not one JSON value, or an object in it has a member twice. line and column say where."}
 	brokenBody = problemKind{http.StatusBadRequest, "broken-body", "Broken body", "BAD_REQUEST",
-		"The body ended before it was all there."}
+		"The body could not be read, or not be decoded as Content-Encoding says."}
+	bodyTimeout = problemKind{http.StatusRequestTimeout, "body-timeout", "Body timeout", "REQUEST_TIMEOUT",
+		"The body did not arrive in full in the time it has."}
 	brokenQuery = problemKind{http.StatusBadRequest, "broken-query", "Broken query", "BAD_REQUEST",
 		"What follows the question mark is not percent-encoded as it should be."}
 	brokenHeader = problemKind{http.StatusBadRequest, "broken-header", "Broken header", "BAD_REQUEST",
@@ -39,9 +41,9 @@ var (
 	preconditionFailed = problemKind{http.StatusPreconditionFailed, "precondition-failed", "Precondition failed", "PRECONDITION_FAILED",
 		"If-Match names no present version."}
 	contentTooLarge = problemKind{http.StatusRequestEntityTooLarge, "content-too-large", "Content too large", "CONTENT_TOO_LARGE",
-		"The body is larger than is read."}
+		"The body, as sent or decoded, is larger than the router accepts."}
 	unsupportedMediaType = problemKind{http.StatusUnsupportedMediaType, "unsupported-media-type", "Unsupported media type", "UNSUPPORTED_MEDIA_TYPE",
-		"The body is not said to be application/json."}
+		"Content-Type is not application/json, or Content-Encoding is not one of those in the Accept-Encoding header."}
 	invalidValues = problemKind{http.StatusUnprocessableEntity, "invalid-input", "Invalid input", "INVALID_INPUT",
 		"Values of the request are not acceptable; errors names each."}
 	keyReused = problemKind{http.StatusUnprocessableEntity, "idempotency-key-reused", "Idempotency key reused", "IDEMPOTENCY_KEY_REUSED",
@@ -58,7 +60,7 @@ var (
 
 // problemKinds is all of them, by status.
 var problemKinds = []problemKind{
-	brokenJSON, brokenBody, brokenQuery, brokenHeader, unauthenticated, forbidden, notFound, methodNotAllowed, unacceptable,
+	brokenJSON, brokenBody, bodyTimeout, brokenQuery, brokenHeader, unauthenticated, forbidden, notFound, methodNotAllowed, unacceptable,
 	conflict, keyInProgress, preconditionFailed, contentTooLarge, unsupportedMediaType, invalidValues, keyReused,
 	tooManyRequests, internalError, unavailable, requestTimeout,
 }

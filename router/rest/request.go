@@ -1,16 +1,18 @@
 package rest
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/internal/body"
 )
 
 // request is one request on its way to the operation's variables.
@@ -47,7 +49,7 @@ func (q *request) variables() []byte {
 }
 
 // read takes the variables from all parts of the request.
-func (q *request) read(w http.ResponseWriter, path map[string]string, maxBody int64) *problem {
+func (q *request) read(w http.ResponseWriter, path map[string]string, bodies *body.Reader) *problem {
 	if p := q.readPath(path); p != nil {
 		return p
 	}
@@ -57,7 +59,7 @@ func (q *request) read(w http.ResponseWriter, path map[string]string, maxBody in
 	if p := q.readHeaders(); p != nil {
 		return p
 	}
-	if p := q.readBody(w, maxBody); p != nil {
+	if p := q.readBody(w, bodies); p != nil {
 		return p
 	}
 	if len(q.violations) > 0 {
@@ -196,19 +198,16 @@ func (q *request) readHeaders() *problem {
 }
 
 // readBody reads the body's JSON into the variables that come from it.
-func (q *request) readBody(w http.ResponseWriter, maxBody int64) *problem {
+func (q *request) readBody(w http.ResponseWriter, bodies *body.Reader) *problem {
 	variables := q.route.bodyVariables()
 	if q.route.method == http.MethodGet || q.route.method == http.MethodDelete {
 		return nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, q.http.Body, maxBody))
-	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return &problem{problemKind: contentTooLarge, detail: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit)}
-		}
-		return &problem{problemKind: brokenBody, detail: "the body could not be read to its end"}
+	var read bytes.Buffer
+	if err := bodies.Read(w, q.http, &read); err != nil {
+		return unreadable(err)
 	}
+	body := read.Bytes()
 	q.body = body
 	if len(strings.TrimSpace(string(body))) == 0 {
 		return q.emptyBody(variables)
@@ -231,6 +230,25 @@ func (q *request) readBody(w http.ResponseWriter, maxBody int64) *problem {
 	}
 	q.readMembers(&whole, variables)
 	return nil
+}
+
+// unreadable makes a problem of a body that could not be read.
+func unreadable(err error) *problem {
+	p := &problem{problemKind: brokenBody, detail: err.Error()}
+	var failed *body.Error
+	if !errors.As(err, &failed) {
+		return p
+	}
+	p.headers = failed.Header
+	switch failed.Status {
+	case http.StatusRequestTimeout:
+		p.problemKind = bodyTimeout
+	case http.StatusRequestEntityTooLarge:
+		p.problemKind = contentTooLarge
+	case http.StatusUnsupportedMediaType:
+		p.problemKind = unsupportedMediaType
+	}
+	return p
 }
 
 func (q *request) emptyBody(variables []*variable) *problem {

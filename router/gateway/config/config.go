@@ -195,9 +195,9 @@ type CSRF struct {
 
 // Limits bound requests. Zero means no limit.
 type Limits struct {
-	MaxBodyBytes  int           `yaml:"http_max_request_bytes" desc:"Length of a request's body."`
+	MaxBodyBytes  int           `yaml:"http_max_request_bytes" desc:"Size of a request body, as sent and after decompression."`
 	MaxURLBytes   int           `yaml:"http_max_url_bytes" desc:"Length of a request's URL."`
-	BodyTimeout   time.Duration `yaml:"http_body_timeout" desc:"How long a request's body may take to arrive."`
+	BodyTimeout   time.Duration `yaml:"http_body_timeout" desc:"How long a request body may take to arrive."`
 	MaxTokens     int           `yaml:"parser_max_tokens" desc:"Tokens in a document."`
 	MaxDepth      int           `yaml:"max_depth" desc:"Levels of fields."`
 	MaxAliases    int           `yaml:"max_aliases" desc:"Aliases."`

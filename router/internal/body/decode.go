@@ -1,0 +1,123 @@
+package body
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+)
+
+// codings is the Accept-Encoding header of a response that refuses a body for
+// its coding (RFC 9110, section 15.5.16).
+const codings = "gzip, br, zstd, deflate"
+
+// contentCoding gives the coding that a Content-Encoding header names, and the
+// empty string for none.
+func contentCoding(header []string) (string, error) {
+	coding := ""
+	for _, line := range header {
+		for name := range strings.SplitSeq(line, ",") {
+			name = strings.ToLower(strings.TrimSpace(name))
+			switch {
+			case name == "" || name == "identity":
+			case coding != "":
+				return "", unsupported("more than one coding")
+			case name == "x-gzip": // RFC 9110, section 8.4.1.3
+				coding = "gzip"
+			case name == "gzip" || name == "br" || name == "zstd" || name == "deflate":
+				coding = name
+			default:
+				return "", unsupported(fmt.Sprintf("%.40q", name))
+			}
+		}
+	}
+	return coding, nil
+}
+
+func unsupported(what string) error {
+	return &Error{Status: http.StatusUnsupportedMediaType, Header: http.Header{"Accept-Encoding": {codings}},
+		Detail: fmt.Sprintf("Content-Encoding has %s, which is not supported. Send the body uncompressed or with one of: %s.", what, codings)}
+}
+
+// decode appends what an encoded body stands for.
+func (rd *Reader) decode(coding string, sent []byte, into *bytes.Buffer) error {
+	from, err := decoder(coding, sent)
+	if err != nil {
+		return corrupt(coding, err)
+	}
+	defer from.Close()
+	limit, before := rd.limits.Bytes, into.Len()
+	var decoded io.Reader = from
+	if limit > 0 {
+		decoded = io.LimitReader(from, int64(limit)+1)
+	}
+	if _, err := into.ReadFrom(decoded); err != nil {
+		return corrupt(coding, err)
+	}
+	if limit > 0 && into.Len()-before > limit {
+		return &Error{Status: http.StatusRequestEntityTooLarge,
+			Detail: fmt.Sprintf("The decoded request body is longer than %d bytes.", limit)}
+	}
+	return nil
+}
+
+func corrupt(coding string, err error) error {
+	return &Error{Status: http.StatusBadRequest,
+		Detail: fmt.Sprintf("The request body cannot be decoded as %s: %v.", coding, err)}
+}
+
+// maxWindow is the most that a decoder keeps of what it has decoded. RFC 9659
+// has this bound for zstd.
+const maxWindow = 8 << 20
+
+func decoder(coding string, sent []byte) (io.ReadCloser, error) {
+	source := bytes.NewReader(sent)
+	switch coding {
+	case "gzip":
+		return gzip.NewReader(source)
+	case "br":
+		if brotliWindow(sent) > maxWindow {
+			return nil, errors.New("its window is larger than 8 MiB")
+		}
+		return io.NopCloser(brotli.NewReader(source)), nil
+	case "zstd":
+		d, err := zstd.NewReader(source, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	}
+	// deflate is the zlib format (RFC 9110, section 8.4.1.2), but some clients
+	// send the data without it.
+	if len(sent) > 1 && sent[0]&0x0f == 8 && (int(sent[0])<<8|int(sent[1]))%31 == 0 {
+		return zlib.NewReader(source)
+	}
+	return flate.NewReader(source), nil
+}
+
+// brotliWindow reads the window's size from the head of a stream (RFC 7932,
+// section 9.1).
+func brotliWindow(sent []byte) int {
+	if len(sent) == 0 {
+		return 0
+	}
+	bits := 16
+	switch b := sent[0]; {
+	case b&1 == 0:
+	case b>>1&7 != 0:
+		bits = 17 + int(b>>1&7)
+	case b>>4&7 != 0:
+		bits = 8 + int(b>>4&7)
+	default:
+		bits = 17
+	}
+	return 1 << bits
+}
