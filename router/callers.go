@@ -39,7 +39,10 @@ func (r *Router) addAuthentication(to *gateway.Options) error {
 	if len(c.JWKS) == 0 {
 		return nil
 	}
-	options := auth.Options{Header: c.Header, Scheme: c.Scheme, Leeway: c.Leeway, Required: c.Required, Metrics: r.metrics}
+	options := auth.Options{
+		Header: c.Header, Scheme: c.Scheme, Leeway: c.Leeway, Required: c.Required, Algorithms: c.Algorithms,
+		Metrics: r.metrics, Logger: r.options.Telemetry.Logger,
+	}
 	for _, s := range c.JWKS {
 		options.Sources = append(options.Sources, auth.Source(s))
 	}

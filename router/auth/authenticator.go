@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,9 +13,9 @@ import (
 	"time"
 
 	"github.com/lestrrat-go/jwx/v3/jwa"
-	"github.com/lestrrat-go/jwx/v3/jws"
 	"github.com/lestrrat-go/jwx/v3/jwt"
 
+	"souk/jwks"
 	"souk/router/telemetry"
 )
 
@@ -29,12 +30,16 @@ type Options struct {
 	Leeway time.Duration
 	// Required refuses requests without a token. Otherwise they are nobody's.
 	Required bool
-	// Algorithms are the signatures that are accepted: RS256, ES256 and EdDSA
-	// if nil.
+	// Algorithms are the signatures that are accepted, by their names in RFC
+	// 7518, section 3.1: RS256, ES256, EdDSA and Ed25519 if empty.
 	Algorithms []string
-	// Client fetches keys: one with a timeout if nil.
+	// Client fetches keys: http.DefaultClient if nil.
 	Client  *http.Client
 	Metrics *telemetry.Metrics
+	// Logger is told of keys that cannot be had or used; nil for nobody.
+	Logger *slog.Logger
+	// Report, unless nil, is told the outcome of every fetch of a source's keys.
+	Report func(ctx context.Context, url string, err error)
 	// Now is the time: time.Now if nil.
 	Now func() time.Time
 }
@@ -65,7 +70,7 @@ type Authenticator struct {
 
 type source struct {
 	Source
-	keys *keySet
+	keys *jwks.Set
 }
 
 // verified is a token that held.
@@ -81,13 +86,7 @@ const (
 	// maxVerifiedBytes bounds the tokens that need not be verified again. A
 	// token is kept with its claims, which take about three times its length.
 	maxVerifiedBytes = 8 << 20
-	// maxToken bounds what is even looked at.
-	maxToken = 16 << 10
 )
-
-// ErrInvalidToken is the error for a token that does not hold. Its text says
-// why, for the client.
-var ErrInvalidToken = errors.New("the token does not hold")
 
 // New makes an Authenticator. Keys are fetched when a token first needs them.
 func New(o Options) (*Authenticator, error) {
@@ -100,9 +99,6 @@ func New(o Options) (*Authenticator, error) {
 	if o.Scheme == "" && http.CanonicalHeaderKey(o.Header) == "Authorization" {
 		o.Scheme = "Bearer"
 	}
-	if o.Client == nil {
-		o.Client = &http.Client{Timeout: keysTimeout}
-	}
 	if o.Metrics == nil {
 		o.Metrics = telemetry.New(nil)
 	}
@@ -110,50 +106,80 @@ func New(o Options) (*Authenticator, error) {
 		o.Now = time.Now
 	}
 	a := &Authenticator{options: o, verified: map[[sha256.Size]byte]verified{}}
-	if o.Algorithms == nil {
-		a.algorithms = []jwa.SignatureAlgorithm{jwa.RS256(), jwa.ES256(), jwa.EdDSA()}
+	var err error
+	if a.algorithms, err = jwks.Algorithms(o.Algorithms); err != nil {
+		return nil, fmt.Errorf("authentication: %w", err)
 	}
-	for _, name := range o.Algorithms {
-		algorithm, ok := jwa.LookupSignatureAlgorithm(name)
-		if !ok || algorithm.IsSymmetric() || algorithm == jwa.NoSignature() {
-			return nil, fmt.Errorf("authentication: algorithm %q is not a public key signature; RS256, ES256 and EdDSA are", name)
-		}
-		a.algorithms = append(a.algorithms, algorithm)
+	if len(a.algorithms) == 0 {
+		a.algorithms = jwks.DefaultAlgorithms()
 	}
 	for _, s := range o.Sources {
 		if s.URL == "" {
 			return nil, errors.New("authentication: a JWKS has no url")
 		}
-		if s.Refresh == 0 {
-			s.Refresh = 10 * time.Minute
+		var report func(context.Context, error)
+		if o.Report != nil {
+			report = func(ctx context.Context, err error) { o.Report(ctx, s.URL, err) }
 		}
-		a.sources = append(a.sources, source{s, &keySet{url: s.URL, client: o.Client, refresh: s.Refresh, now: o.Now}})
+		a.sources = append(a.sources, source{s, jwks.New(jwks.Options{
+			URL: s.URL, Client: o.Client, Refresh: s.Refresh, Logger: o.Logger, Report: report, Now: o.Now,
+		})})
 	}
 	return a, nil
 }
 
 // Authenticate finds the caller of a request with these headers: nil for
-// nobody, if that is allowed. The error is ErrInvalidToken or ErrUnavailable.
+// nobody, if that is allowed. The error is a [*TokenError], or wraps
+// [jwks.ErrUnavailable] if nobody can say now whether the token is good.
+//
+// Credentials of another scheme, such as Basic, are no token. They may be for a
+// subgraph, so the caller is nobody rather than refused.
 func (a *Authenticator) Authenticate(ctx context.Context, h http.Header) (*Caller, error) {
 	values := h[http.CanonicalHeaderKey(a.options.Header)]
-	if len(values) == 0 {
-		if a.options.Required {
-			return nil, fmt.Errorf("%w: there is none; send %s", ErrInvalidToken, a.example())
-		}
-		return nil, nil
+	if len(values) > 1 { // who reads the first and who the last would not agree
+		return nil, invalid("the request has the header " + a.options.Header + " more than once")
 	}
-	if len(values) > 1 {
-		return nil, fmt.Errorf("%w: there are several", ErrInvalidToken)
+	token, given := "", false
+	if len(values) == 1 {
+		token, given = a.bearer(values[0])
 	}
-	token := values[0]
-	if a.options.Scheme != "" {
-		scheme, rest, _ := strings.Cut(token, " ")
-		if !strings.EqualFold(scheme, a.options.Scheme) {
-			return nil, fmt.Errorf("%w: it must come as %s", ErrInvalidToken, a.example())
-		}
-		token = rest
+	switch {
+	case given && token == "":
+		return nil, invalid("it is empty")
+	case given:
+		return a.verify(ctx, token)
+	case len(values) == 1 && strings.Count(values[0], ".") == 2 && !strings.Contains(values[0], " "):
+		return nil, invalid("send it as " + a.example())
+	case a.options.Required:
+		return nil, &TokenError{Message: "Missing access token. Send " + a.example() + "."}
 	}
-	return a.verify(ctx, strings.TrimSpace(token))
+	return nil, nil
+}
+
+// bearer takes the token from the header's value; false if it has none.
+func (a *Authenticator) bearer(value string) (token string, ok bool) {
+	if a.options.Scheme == "" {
+		value = strings.TrimSpace(value)
+		return value, value != ""
+	}
+	scheme, token, _ := strings.Cut(strings.TrimSpace(value), " ")
+	return strings.TrimSpace(token), strings.EqualFold(scheme, a.options.Scheme)
+}
+
+// A TokenError refuses a request because of its token, or for want of one.
+type TokenError struct {
+	// Message is for the client.
+	Message string
+	// Challenge is the error of the challenge (RFC 6750, section 3.1); empty if
+	// the request had no token.
+	Challenge string
+}
+
+// Error gives the message.
+func (e *TokenError) Error() string { return e.Message }
+
+func invalid(reason string) *TokenError {
+	return &TokenError{Message: "Invalid access token: " + reason + ".", Challenge: ChallengeInvalidToken}
 }
 
 func (a *Authenticator) example() string {
@@ -165,8 +191,8 @@ func (a *Authenticator) example() string {
 
 // verify remembers tokens that held.
 func (a *Authenticator) verify(ctx context.Context, token string) (*Caller, error) {
-	if len(token) > maxToken {
-		return nil, fmt.Errorf("%w: it is longer than %d bytes", ErrInvalidToken, maxToken)
+	if len(token) > jwks.MaxToken {
+		return nil, invalid(jwks.ErrTooLong.Error())
 	}
 	key, now := sha256.Sum256([]byte(token)), a.options.Now()
 	a.mu.RLock()
@@ -205,28 +231,23 @@ func (a *Authenticator) check(ctx context.Context, token string) (*Caller, error
 			return caller, nil
 		}
 		// Why the source that has the key refused it says more than that
-		// another one does not have it.
-		if failure == nil || errors.Is(failure, errUnknownKey) || errors.Is(err, ErrUnavailable) {
+		// another one does not have it. A source that cannot be asked could
+		// have accepted the token.
+		if failure == nil || errors.Is(failure, jwks.ErrUnknownKey) || errors.Is(err, jwks.ErrUnavailable) {
 			failure = err
 		}
 	}
-	if errors.Is(failure, ErrUnavailable) {
-		return nil, ErrUnavailable
-	}
-	if ctx.Err() != nil {
+	switch {
+	case errors.Is(failure, jwks.ErrUnavailable):
+		return nil, failure
+	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	}
-	return nil, fmt.Errorf("%w: %s", ErrInvalidToken, reason(failure))
+	return nil, invalid(reason(failure))
 }
 
 func (a *Authenticator) checkBy(ctx context.Context, s *source, token string) (*Caller, error) {
-	var keyErr error
 	options := []jwt.ParseOption{
-		jwt.WithContext(ctx),
-		jwt.WithKeyProvider(jws.KeyProviderFunc(func(ctx context.Context, sink jws.KeySink, sig *jws.Signature, _ *jws.Message) error {
-			keyErr = a.provide(ctx, s, sink, sig)
-			return keyErr
-		})),
 		jwt.WithRequiredClaim(jwt.ExpirationKey),
 		jwt.WithAcceptableSkew(a.options.Leeway),
 		jwt.WithClock(jwt.ClockFunc(a.options.Now)),
@@ -234,10 +255,7 @@ func (a *Authenticator) checkBy(ctx context.Context, s *source, token string) (*
 	if s.Issuer != "" {
 		options = append(options, jwt.WithIssuer(s.Issuer))
 	}
-	parsed, err := jwt.Parse([]byte(token), options...)
-	if keyErr != nil {
-		return nil, keyErr
-	}
+	parsed, err := jwks.Verify(ctx, token, s.keys, a.algorithms, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -247,33 +265,7 @@ func (a *Authenticator) checkBy(ctx context.Context, s *source, token string) (*
 	return newCaller(token, parsed)
 }
 
-var (
-	errAudience  = errors.New("it is for somebody else (aud)")
-	errAlgorithm = errors.New("its signature's algorithm is not accepted")
-)
-
-// provide gives the key that a token names, for one of the algorithms that are
-// accepted, and only for the one the key itself is meant for.
-func (a *Authenticator) provide(ctx context.Context, s *source, sink jws.KeySink, sig *jws.Signature) error {
-	header := sig.ProtectedHeaders()
-	algorithm, ok := header.Algorithm()
-	if !ok || !slices.Contains(a.algorithms, algorithm) {
-		return errAlgorithm
-	}
-	id, _ := header.KeyID()
-	key, err := s.keys.key(ctx, id)
-	if err != nil {
-		return err
-	}
-	if stated, ok := key.Algorithm(); ok && stated.String() != algorithm.String() {
-		return errAlgorithm
-	}
-	if usage, ok := key.KeyUsage(); ok && usage != "sig" {
-		return errUnknownKey
-	}
-	sink.Key(algorithm, key)
-	return nil
-}
+var errAudience = errors.New("it is for another audience (aud)")
 
 // reason says in few words, without the library's chain of causes, what is
 // wrong with a token.
@@ -284,15 +276,16 @@ func reason(err error) string {
 	case errors.Is(err, jwt.TokenNotYetValidError()):
 		return "it is not valid yet (nbf)"
 	case errors.Is(err, jwt.InvalidIssuedAtError()):
-		return "it comes from the future (iat)"
+		return "it was issued in the future (iat)"
 	case errors.Is(err, jwt.InvalidIssuerError()):
 		return "its issuer is not trusted (iss)"
 	case errors.Is(err, jwt.MissingRequiredClaimError()):
-		return "it has no end (exp)"
-	case errors.Is(err, errUnknownKey), errors.Is(err, errAudience), errors.Is(err, errAlgorithm):
-		return err.Error()
-	case errors.Is(err, jws.VerificationError()):
-		return "its signature is wrong"
+		return "it has no expiry (exp)"
 	}
-	return "it is not a signed JWT"
+	for _, known := range []error{jwks.ErrUnknownKey, jwks.ErrTooLong, jwks.ErrAlgorithm, jwks.ErrCritical, jwks.ErrSignature, errAudience} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return jwks.ErrMalformed.Error()
 }

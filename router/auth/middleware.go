@@ -1,10 +1,8 @@
 package auth
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 )
 
 // The values of extensions.code for requests that are refused.
@@ -15,29 +13,28 @@ const (
 	CodeUnauthorized = "UNAUTHORIZED_FIELD_OR_TYPE"
 )
 
+// retryAfter is how many seconds a client is told to wait while tokens cannot
+// be verified.
+const retryAfter = "1"
+
 // Middleware puts the caller into each request's context, and answers requests
-// whose token does not hold: 401, or 503 while tokens cannot be verified. The
-// reject function writes that answer; nil for a GraphQL response.
+// whose token is refused: 401, or 503 while tokens cannot be verified. The
+// reject function writes that answer; the header of w has the challenge or
+// Retry-After by then.
 func (a *Authenticator) Middleware(reject func(w http.ResponseWriter, r *http.Request, status int, code, message string)) func(http.Handler) http.Handler {
-	if reject == nil {
-		reject = RejectGraphQL
-	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			caller, err := a.Authenticate(r.Context(), r.Header)
+			var refused *TokenError
 			switch {
-			case errors.Is(err, ErrInvalidToken):
+			case errors.As(err, &refused):
 				a.options.Metrics.Authentication("refused").Inc()
-				code := ChallengeInvalidToken
-				if r.Header.Get(a.options.Header) == "" {
-					code = ""
-				}
-				w.Header().Set("WWW-Authenticate", a.Challenge(code))
-				reject(w, r, http.StatusUnauthorized, CodeUnauthenticated, err.Error())
+				w.Header().Set("WWW-Authenticate", a.Challenge(refused.Challenge))
+				reject(w, r, http.StatusUnauthorized, CodeUnauthenticated, refused.Message)
 			case err != nil:
 				a.options.Metrics.Authentication("unavailable").Inc()
-				w.Header().Set("Retry-After", "1")
-				reject(w, r, http.StatusServiceUnavailable, CodeUnavailable, "Tokens cannot be verified at the moment.")
+				w.Header().Set("Retry-After", retryAfter)
+				reject(w, r, http.StatusServiceUnavailable, CodeUnavailable, "Access tokens cannot be verified at the moment. Try again in "+retryAfter+" s.")
 			case caller == nil:
 				a.options.Metrics.Authentication("anonymous").Inc()
 				next.ServeHTTP(w, r)
@@ -76,19 +73,4 @@ func (a *Authenticator) Challenge(code string) string { return Challenge(a.optio
 // does not expire.
 func (a *Authenticator) Expired(c *Caller) bool {
 	return c != nil && !a.options.Now().Before(c.Expires.Add(a.options.Leeway))
-}
-
-// RejectGraphQL answers with a GraphQL response that has one error and no data.
-func RejectGraphQL(w http.ResponseWriter, r *http.Request, status int, code, message string) {
-	media := "application/json"
-	if strings.Contains(r.Header.Get("Accept"), "application/graphql-response+json") {
-		media = "application/graphql-response+json"
-	}
-	w.Header().Set("Content-Type", media+"; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	// A client that is gone is told nothing.
-	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{
-		"message": message, "extensions": map[string]string{"code": code},
-	}}})
 }

@@ -40,7 +40,7 @@ func Default() Config {
 		Subscriptions:      Subscriptions{Enabled: true, InitTimeout: 5 * time.Second, Heartbeat: 15 * time.Second, ReloadJitter: 5 * time.Second},
 		Introspection:      true,
 		Caches:             Caches{Documents: 32 << 20, Plans: 32 << 20, Persisted: 8 << 20, WarmUp: 200},
-		Authentication:     Authentication{JWT: JWT{Header: "Authorization", Scheme: "Bearer", Leeway: 30 * time.Second}},
+		Authentication:     Authentication{JWT: JWT{Header: "Authorization", Scheme: "Bearer", Algorithms: []string{"RS256", "ES256", "EdDSA", "Ed25519"}, Leeway: 30 * time.Second}},
 		Authorization:      Authorization{Enabled: true},
 		RateLimit:          RateLimit{Requests: 100, Interval: time.Second, By: "ip"},
 		DemandControl:      DemandControl{Max: 10000, ListSize: 10},

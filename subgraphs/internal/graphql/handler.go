@@ -14,6 +14,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"souk/jwks"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/server"
 )
@@ -59,15 +60,18 @@ func New(r server.Resources, schema graphql.ExecutableSchema, who *identity.Auth
 // Authenticator is the one a service other than the user service needs: it
 // takes the keys from the user service.
 func Authenticator(r server.Resources) *identity.Authenticator {
-	return AuthenticatorWith(r, &identity.JWKS{
-		URL:    r.Services["user"] + identity.JWKSPath,
-		Client: &http.Client{Transport: r.Telemetry.Transport(nil)},
-		Now:    r.Now,
-	})
+	return AuthenticatorWith(r, jwks.New(jwks.Options{
+		URL:     r.Services["user"] + identity.JWKSPath,
+		Client:  &http.Client{Transport: r.Telemetry.Transport(nil)},
+		Refresh: 5 * time.Minute,
+		Pause:   5 * time.Second,
+		Logger:  r.Logger,
+		Now:     r.Now,
+	}))
 }
 
 // AuthenticatorWith takes the keys from elsewhere.
-func AuthenticatorWith(r server.Resources, keys identity.KeySource) *identity.Authenticator {
+func AuthenticatorWith(r server.Resources, keys jwks.Source) *identity.Authenticator {
 	return &identity.Authenticator{
 		Keys:         keys,
 		ServiceToken: r.ServiceToken,
@@ -82,7 +86,11 @@ func AuthenticatorWith(r server.Resources, keys identity.KeySource) *identity.Au
 func initWebsocket(who *identity.Authenticator) transport.WebsocketInitFunc {
 	return func(ctx context.Context, payload transport.InitPayload) (context.Context, *transport.InitPayload, error) {
 		if token := payload.Authorization(); token != "" {
-			ctx = identity.With(ctx, who.Caller(ctx, http.Header{"Authorization": {token}}))
+			caller, err := who.Caller(ctx, http.Header{"Authorization": {token}})
+			if err != nil {
+				return nil, nil, err
+			}
+			ctx = identity.With(ctx, caller)
 		}
 		return ctx, nil, nil
 	}

@@ -5,16 +5,15 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/lestrrat-go/jwx/v3/jwa"
-	"github.com/lestrrat-go/jwx/v3/jwk"
-	"github.com/lestrrat-go/jwx/v3/jws"
 	"github.com/lestrrat-go/jwx/v3/jwt"
+
+	"souk/jwks"
 )
 
 // ServiceTokenHeader carries what services show each other.
@@ -29,59 +28,78 @@ const (
 // clockSkew is how far the clocks of two machines may be apart.
 const clockSkew = 30 * time.Second
 
-// KeySource gives the public keys that tokens may be signed with.
-type KeySource interface {
-	// Key gives the key of an id (the token's kid header).
-	Key(ctx context.Context, id string) (jwk.Key, error)
-}
+// JWKSPath is where the user service publishes its keys.
+const JWKSPath = "/.well-known/jwks.json"
+
+// CodeUnavailable is the extensions.code of a request whose token cannot be
+// verified now.
+const CodeUnavailable = "AUTHENTICATION_UNAVAILABLE"
 
 // Authenticator finds out who calls.
 type Authenticator struct {
-	Keys         KeySource
+	Keys         jwks.Source
 	ServiceToken string // empty: no service is believed
 	Tutorial     bool
 	Now          func() time.Time
 	Logger       *slog.Logger
 }
 
-// Middleware puts the Caller of each request into its context.
+// unavailable is the answer to a request whose token cannot be verified now: a
+// GraphQL response, so that the router hands its code on.
+const unavailable = `{"errors":[{"message":"Access tokens cannot be verified at the moment. Try again in 1 s.","extensions":{"code":"` + CodeUnavailable + `"}}]}`
+
+// Middleware puts the Caller of each request into its context. A request whose
+// token cannot be verified now is answered with 503: its caller may be anybody,
+// so nothing that depends on who it is may be decided.
 func (a *Authenticator) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		caller := a.Caller(r.Context(), r.Header)
+		caller, err := a.Caller(r.Context(), r.Header)
+		if err != nil {
+			w.Header().Set("Content-Type", "application/json; charset=utf-8")
+			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, unavailable) // the client may be gone
+			return
+		}
 		next.ServeHTTP(w, r.WithContext(With(r.Context(), caller)))
 	})
 }
 
-// Caller finds out who sent a request with these headers. Somebody whose token
-// does not hold is nobody: what they may do is decided where they do it.
-func (a *Authenticator) Caller(ctx context.Context, h http.Header) Caller {
+// Caller finds out who sent a request with these headers. A caller whose token
+// is not valid is anonymous: what they may do is decided where they do it. The
+// error is for a token of which nobody can say now whether it is valid; it wraps
+// [jwks.ErrUnavailable], or is that of the context.
+func (a *Authenticator) Caller(ctx context.Context, h http.Header) (Caller, error) {
 	if token := h.Get(ServiceTokenHeader); token != "" {
 		if a.ServiceToken != "" && equal(token, a.ServiceToken) {
-			return System()
+			return System(), nil
 		}
 		a.Logger.WarnContext(ctx, "a wrong service token was shown")
-		return Caller{Anonymous: true}
+		return Caller{Anonymous: true}, nil
 	}
 	authorization := h.Get("Authorization")
 	if authorization == "" {
-		return Caller{Anonymous: true, Tutorial: a.Tutorial}
+		return Caller{Anonymous: true, Tutorial: a.Tutorial}, nil
 	}
 	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return Caller{Anonymous: true}
+		return Caller{Anonymous: true}, nil
 	}
 	caller, err := a.verify(ctx, strings.TrimSpace(token))
-	if err != nil {
-		a.Logger.InfoContext(ctx, "a bearer token does not hold", "error", err)
-		return Caller{Anonymous: true}
+	switch {
+	case err == nil:
+		return caller, nil
+	case errors.Is(err, jwks.ErrUnavailable) || ctx.Err() != nil:
+		a.Logger.WarnContext(ctx, "a bearer token cannot be verified", "error", err)
+		return Caller{}, err
 	}
-	return caller
+	a.Logger.InfoContext(ctx, "a bearer token is not valid", "error", err)
+	return Caller{Anonymous: true}, nil
 }
 
 func (a *Authenticator) verify(ctx context.Context, token string) (Caller, error) {
-	parsed, err := jwt.Parse([]byte(token),
-		jwt.WithContext(ctx),
-		jwt.WithKeyProvider(jws.KeyProviderFunc(a.provide)),
+	parsed, err := jwks.Verify(ctx, token, a.Keys, jwks.DefaultAlgorithms(),
 		jwt.WithIssuer(Issuer),
 		jwt.WithAudience(Issuer),
 		jwt.WithRequiredClaim(jwt.ExpirationKey),
@@ -104,26 +122,6 @@ func (a *Authenticator) verify(ctx context.Context, token string) (Caller, error
 		}
 	}
 	return caller, nil
-}
-
-// provide gives the key a token names. The algorithm is the key's, never the
-// token's, so that a token cannot choose how it is checked.
-func (a *Authenticator) provide(ctx context.Context, sink jws.KeySink, sig *jws.Signature, _ *jws.Message) error {
-	id, ok := sig.ProtectedHeaders().KeyID()
-	if !ok {
-		return errors.New("the token names no key (kid)")
-	}
-	key, err := a.Keys.Key(ctx, id)
-	if err != nil {
-		return err
-	}
-	stated, _ := key.Algorithm()
-	algorithm, ok := stated.(jwa.SignatureAlgorithm)
-	if !ok || algorithm.IsSymmetric() || algorithm == jwa.NoSignature() {
-		return fmt.Errorf("the key %q is not for public signatures", id)
-	}
-	sink.Key(algorithm, key)
-	return nil
 }
 
 func (a *Authenticator) now() time.Time {

@@ -17,6 +17,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwk"
 	"github.com/lestrrat-go/jwx/v3/jwt"
 
+	"souk/jwks"
 	"souk/subgraphs/internal/identity"
 )
 
@@ -144,15 +145,15 @@ func TestCaller(t *testing.T) {
 		{"no service", header("Souk-Service-Token", "let me"), nobody},
 	} {
 		a := &identity.Authenticator{
-			Keys: &identity.JWKS{URL: i.url, Now: clock}, ServiceToken: "let me in",
+			Keys: jwks.New(jwks.Options{URL: i.url, Now: clock}), ServiceToken: "let me in",
 			Tutorial: true, Now: clock, Logger: slog.New(slog.DiscardHandler),
 		}
-		if got := a.Caller(t.Context(), c.h); !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%s: %+v, not %+v", c.name, got, c.want)
+		if got, err := a.Caller(t.Context(), c.h); err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, %v; want %+v", c.name, got, err, c.want)
 		}
 	}
 	closed := &identity.Authenticator{Logger: slog.New(slog.DiscardHandler)}
-	if got := closed.Caller(t.Context(), header("Souk-Service-Token", "")); got.Service || got.Tutorial {
+	if got, err := closed.Caller(t.Context(), header("Souk-Service-Token", "")); err != nil || got.Service || got.Tutorial {
 		t.Errorf("without a service token: %+v", got)
 	}
 }
@@ -178,35 +179,53 @@ func TestRights(t *testing.T) {
 	}
 }
 
-// Keys are fetched when they are needed, kept when the URL is out of reach,
-// and not asked for at every made-up name.
-func TestJWKS(t *testing.T) {
+// Whoever has a token that cannot be verified now may be anybody: the request
+// is answered with 503 and goes no further, in tutorial mode as well. With the
+// last good keys, callers stay known while the user service is out of reach.
+func TestTokenThatCannotBeVerifiedIsUnavailable(t *testing.T) {
 	now := time.Date(2026, 11, 24, 4, 0, 0, 0, time.UTC)
 	i := newIssuer(t)
-	i.addEd25519("first")
-	keys := &identity.JWKS{URL: i.url, Now: func() time.Time { return now }}
-	key := func(id string, want bool, fetches int64) {
-		t.Helper()
-		_, err := keys.Key(t.Context(), id)
-		if (err == nil) != want || i.fetches.Load() != fetches {
-			t.Errorf("%s after %d fetches: %v", id, i.fetches.Load(), err)
+	i.addEd25519("ed")
+	i.down.Store(true)
+	clock := func() time.Time { return now }
+	a := &identity.Authenticator{
+		Keys:     jwks.New(jwks.Options{URL: i.url, Now: clock}),
+		Tutorial: true, Now: clock, Logger: slog.New(slog.DiscardHandler),
+	}
+	asked := 0
+	h := a.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked++
+		if caller := identity.From(r.Context()); caller.UserID != "7" {
+			t.Errorf("the caller is %+v", caller)
+		}
+	}))
+	call := func() *httptest.ResponseRecorder {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/graphql", nil)
+		r.Header = header("Authorization", "Bearer "+i.sign("ed", now, nil))
+		h.ServeHTTP(w, r)
+		return w
+	}
+	w := call()
+	var body struct {
+		Errors []struct {
+			Message    string
+			Extensions struct{ Code string }
 		}
 	}
-	key("first", true, 1)
-	key("first", true, 1)
-	for range 5 {
-		key("made up", false, 1)
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || len(body.Errors) != 1 || body.Errors[0].Extensions.Code != "AUTHENTICATION_UNAVAILABLE" {
+		t.Errorf("answered %s, %v", w.Body, err)
 	}
-	now = now.Add(10 * time.Second)
-	i.addEd25519("second")
-	key("second", true, 2)
-
-	delete(i.keys, "first")
-	now = now.Add(6 * time.Minute)
-	i.down.Store(true)
-	key("second", true, 3) // old, but there is nothing newer
-	key("second", true, 3)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || asked != 0 {
+		t.Errorf("answered %d %v, asked %d times", w.Code, w.Header(), asked)
+	}
 	i.down.Store(false)
-	now = now.Add(10 * time.Second)
-	key("first", false, 4)
+	now = now.Add(time.Second)
+	if w := call(); w.Code != http.StatusOK || asked != 1 {
+		t.Errorf("with keys: %d %s", w.Code, w.Body)
+	}
+	i.down.Store(true)
+	now = now.Add(time.Hour)
+	if w := call(); w.Code != http.StatusOK || asked != 2 {
+		t.Errorf("with the last good keys: %d %s", w.Code, w.Body)
+	}
 }

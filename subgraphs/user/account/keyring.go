@@ -15,6 +15,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwk"
 	"github.com/lestrrat-go/jwx/v3/jwt"
 
+	"souk/jwks"
 	"souk/subgraphs/internal/identity"
 )
 
@@ -132,17 +133,17 @@ func (k *Keyring) signer(ctx context.Context) (jwk.Key, error) {
 	return nil, fmt.Errorf("none of %d signing keys is in use yet", len(keys))
 }
 
-// Key implements identity.KeySource.
-func (k *Keyring) Key(ctx context.Context, id string) (jwk.Key, error) {
+// Keys implements jwks.Source.
+func (k *Keyring) Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgorithm) ([]jwk.Key, error) {
 	set, err := k.Public(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", jwks.ErrUnavailable, err)
 	}
-	key, ok := set.LookupKeyID(id)
-	if !ok {
-		return nil, fmt.Errorf("%w: %q", identity.ErrUnknownKey, id)
+	keys := jwks.Match(set, id, algorithm)
+	if len(keys) == 0 {
+		return nil, jwks.ErrUnknownKey
 	}
-	return key, nil
+	return keys, nil
 }
 
 // Public gives the keys to check tokens with, as a JWKS (RFC 7517).

@@ -65,7 +65,11 @@ func sign(t *testing.T, keys *account.Keyring, now time.Time) string {
 
 func holds(t *testing.T, a *identity.Authenticator, token string) bool {
 	t.Helper()
-	return a.Caller(t.Context(), map[string][]string{"Authorization": {"Bearer " + token}}).UserID == "7"
+	caller, err := a.Caller(t.Context(), map[string][]string{"Authorization": {"Bearer " + token}})
+	if err != nil {
+		t.Error(err)
+	}
+	return caller.UserID == "7"
 }
 
 func published(t *testing.T, keys *account.Keyring) int {

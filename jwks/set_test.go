@@ -1,0 +1,353 @@
+package jwks_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jwk"
+
+	"souk/jwks"
+)
+
+// publicKey is the JWK of a new key, with more members.
+func publicKey(t testing.TB, private crypto.Signer, members map[string]any) string {
+	t.Helper()
+	key, err := jwk.Import(private.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range members {
+		if err := key.Set(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := json.Marshal(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func newEC(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func newRSA(t testing.TB) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func newEd25519(t testing.TB) ed25519.PrivateKey {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// A server publishes a document that may change.
+type server struct {
+	*httptest.Server
+	document atomic.Pointer[string]
+	fetches  atomic.Int64
+	hold     chan struct{} // received from before an answer, unless nil
+}
+
+func serve(t testing.TB, document string) *server {
+	t.Helper()
+	s := &server{}
+	s.document.Store(&document)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s.fetches.Add(1)
+		if s.hold != nil {
+			<-s.hold
+		}
+		text := *s.document.Load()
+		if text == "" {
+			http.Error(w, "down", http.StatusBadGateway)
+			return
+		}
+		_, _ = w.Write([]byte(text))
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *server) publish(document string) { s.document.Store(&document) }
+
+type log struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *log) lines() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Split(strings.TrimSuffix(l.b.String(), "\n"), "\n")
+}
+
+func (l *log) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+func set(keys ...string) string { return `{"keys":[` + strings.Join(keys, ",") + `]}` }
+
+// A key that is not understood is left out, with a line in the log, and the
+// others serve (RFC 7517, section 5).
+func TestOddKeysAreLeftOut(t *testing.T) {
+	good := publicKey(t, newEC(t, elliptic.P256()), map[string]any{"kid": "good", "alg": "ES256", "use": "sig"})
+	var x struct{ X string }
+	if err := json.Unmarshal([]byte(good), &x); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, key string
+		// logged is a part of the log line, empty for no line.
+		logged string
+	}{
+		{"secp256k1", `{"kty":"EC","crv":"secp256k1","kid":"odd","x":"AA","y":"AA"}`, "odd"},
+		{"ML-DSA", `{"kty":"AKP","kid":"odd","alg":"ML-DSA-65","pub":"AA"}`, "odd"},
+		{"unknown algorithm", `{"kty":"EC","crv":"P-256","kid":"odd","alg":"XY1024","x":"` + x.X + `","y":"` + x.X + `"}`, "odd"},
+		{"algorithm of another type", strings.Replace(good, `"ES256"`, `"RS256"`, 1), "good"},
+		{"RSA without n", `{"kty":"RSA","kid":"odd","e":"AQAB"}`, "odd"},
+		{"RSA too short", `{"kty":"RSA","kid":"odd","e":"AQAB","n":"` + strings.Repeat("A", 86) + `"}`, "odd"},
+		{"point off the curve", `{"kty":"EC","crv":"P-256","kid":"odd","x":"` + x.X + `","y":"` + x.X + `"}`, "odd"},
+		{"Ed25519 too short", `{"kty":"OKP","crv":"Ed25519","kid":"odd","x":"AA"}`, "odd"},
+		{"X25519", `{"kty":"OKP","crv":"X25519","kid":"odd","alg":"EdDSA","x":"` + x.X + `"}`, "odd"},
+		{"shared secret", `{"kty":"oct","kid":"odd","k":"c2VjcmV0"}`, "symmetric"},
+		{"null", `null`, "keys[0]: the key is null"},
+		{"a number", `7`, "keys[0]"},
+		{"a list", `[]`, "keys[0]"},
+		{"no type", `{}`, "keys[0]"},
+		{"key ID is a number", `{"kty":"RSA","kid":7}`, "keys[0]"},
+		{"for encryption", `{"kty":"RSA","kid":"odd","use":"enc","e":"AQAB"}`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, document := range []string{set(c.key, good), set(good, c.key), set(c.key, good, c.key)} {
+				if c.name == "algorithm of another type" { // of the same key ID
+					document = set(c.key, strings.Replace(good, "good", "other", 1))
+				}
+				var l log
+				s := jwks.New(jwks.Options{URL: serve(t, document).URL, Logger: l.logger()})
+				keys, err := s.Keys(t.Context(), "", jwa.ES256())
+				if err != nil || len(keys) != 1 {
+					t.Fatalf("%d keys, %v", len(keys), err)
+				}
+				lines := l.lines()
+				if c.logged == "" {
+					if lines[0] != "" {
+						t.Errorf("logged %q", lines)
+					}
+				} else if len(lines) != 1 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "left out") ||
+					document != set(good, c.key) && !strings.Contains(lines[0], c.logged) {
+					t.Errorf("logged %q, want %s", lines, c.logged)
+				}
+			}
+		})
+	}
+}
+
+// What is no key set, or has no key that can be used, is a failure: nobody can
+// say whether a token is good.
+func TestUnusableSetIsUnavailable(t *testing.T) {
+	for name, document := range map[string]string{
+		"not JSON":        "<html>",
+		"no keys":         `{"key":[]}`,
+		"keys no list":    `{"keys":{}}`,
+		"only odd keys":   set(`{"kty":"AKP","alg":"ML-DSA-65","pub":"AA"}`, "null"),
+		"longer than may": `{"keys":[],"x":"` + strings.Repeat("x", 1<<20) + `"}`,
+		"status":          "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			var l log
+			s := jwks.New(jwks.Options{URL: serve(t, document).URL, Logger: l.logger()})
+			if _, err := s.Keys(t.Context(), "a", jwa.ES256()); !errors.Is(err, jwks.ErrUnavailable) {
+				t.Errorf("error %v", err)
+			}
+			if lines := l.lines(); !strings.Contains(lines[0], "fetching the signing keys failed") || !strings.Contains(lines[0], "error=") {
+				t.Errorf("logged %q", lines)
+			}
+		})
+	}
+	s := jwks.New(jwks.Options{URL: serve(t, set()).URL})
+	if _, err := s.Keys(t.Context(), "a", jwa.ES256()); !errors.Is(err, jwks.ErrUnknownKey) {
+		t.Errorf("an issuer without keys: %v", err)
+	}
+}
+
+func TestSingleKeyIsASetOfOne(t *testing.T) {
+	s := jwks.New(jwks.Options{URL: serve(t, publicKey(t, newEd25519(t), nil)).URL})
+	if keys, err := s.Keys(t.Context(), "", jwa.EdDSA()); err != nil || len(keys) != 1 {
+		t.Errorf("%d keys, %v", len(keys), err)
+	}
+}
+
+type clock struct{ at atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Unix(c.at.Load(), 0) }
+func (c *clock) advance(d time.Duration) { c.at.Add(int64(d.Seconds())) }
+
+// Keys that were fetched stay while the URL is out of reach. A token with
+// another key cannot be judged then, which is not the same as invalid.
+func TestLastGoodKeysStay(t *testing.T) {
+	first, second := publicKey(t, newEd25519(t), map[string]any{"kid": "1"}), publicKey(t, newEd25519(t), map[string]any{"kid": "2"})
+	var (
+		c       clock
+		l       log
+		reports []error
+	)
+	server := serve(t, set(first))
+	s := jwks.New(jwks.Options{URL: server.URL, Now: c.now, Logger: l.logger(), Report: func(_ context.Context, err error) { reports = append(reports, err) }})
+	want := func(id string, want error, fetches int64) {
+		t.Helper()
+		if _, err := s.Keys(t.Context(), id, jwa.EdDSA()); !errors.Is(err, want) {
+			t.Errorf("key %s: error %v, want %v", id, err, want)
+		}
+		if n := server.fetches.Load(); n != fetches {
+			t.Errorf("%d fetches, want %d", n, fetches)
+		}
+	}
+	want("1", nil, 1)
+	want("2", jwks.ErrUnknownKey, 1) // too soon to ask again
+	c.advance(jwks.DefaultPause)
+	server.publish("")
+	want("2", jwks.ErrUnavailable, 2)
+	want("2", jwks.ErrUnavailable, 2)
+	want("1", nil, 2)
+	c.advance(time.Second)
+	want("2", jwks.ErrUnavailable, 3)
+	server.publish(set(first, second))
+	c.advance(time.Second)
+	want("2", nil, 4)
+	want("3", jwks.ErrUnknownKey, 4)
+	lines := l.lines()
+	if len(lines) != 2 || !strings.Contains(lines[0], "fetching the signing keys failed") || !strings.Contains(lines[0], "502 Bad Gateway") || !strings.Contains(lines[1], "fetched again") {
+		t.Errorf("logged %q", lines)
+	}
+	if len(reports) != 4 || reports[0] != nil || reports[1] == nil || reports[3] != nil {
+		t.Errorf("reported %v", reports)
+	}
+}
+
+// Old keys serve while new ones are fetched, and nobody waits for that fetch.
+func TestOldKeysServeWhileNewOnesAreFetched(t *testing.T) {
+	var c clock
+	server := serve(t, set(publicKey(t, newEd25519(t), map[string]any{"kid": "1"})))
+	s := jwks.New(jwks.Options{URL: server.URL, Now: c.now})
+	if _, err := s.Keys(t.Context(), "1", jwa.EdDSA()); err != nil {
+		t.Fatal(err)
+	}
+	c.advance(jwks.DefaultRefresh)
+	server.hold = make(chan struct{})
+	for range 3 {
+		if _, err := s.Keys(t.Context(), "1", jwa.EdDSA()); err != nil {
+			t.Error(err)
+		}
+	}
+	close(server.hold)
+	if _, err := s.Keys(t.Context(), "2", jwa.EdDSA()); !errors.Is(err, jwks.ErrUnknownKey) { // waits for it
+		t.Errorf("error %v", err)
+	}
+	if n := server.fetches.Load(); n != 2 {
+		t.Errorf("%d fetches, want 2", n)
+	}
+}
+
+func TestOneFetchServesAllWhoWait(t *testing.T) {
+	server := serve(t, set(publicKey(t, newEd25519(t), map[string]any{"kid": "1"})))
+	server.hold = make(chan struct{})
+	s := jwks.New(jwks.Options{URL: server.URL})
+	gone, leave := context.WithCancel(t.Context())
+	first := make(chan error)
+	go func() { // the one that begins the fetch leaves before its end
+		_, err := s.Keys(gone, "1", jwa.EdDSA())
+		first <- err
+	}()
+	server.hold <- struct{}{}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if _, err := s.Keys(t.Context(), "1", jwa.EdDSA()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	leave()
+	if err := <-first; err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	all.Wait()
+	if n := server.fetches.Load(); n != 1 {
+		t.Errorf("%d fetches, want 1", n)
+	}
+}
+
+// A key goes with the algorithms of its type, and only with what alg, use and
+// key_ops say that it is for.
+func TestMatch(t *testing.T) {
+	keys := jwk.NewSet()
+	for id, text := range map[string]string{
+		"rsa":     publicKey(t, newRSA(t), map[string]any{"kid": "rsa"}),
+		"rs512":   publicKey(t, newRSA(t), map[string]any{"kid": "rs512", "alg": "RS512"}),
+		"p256":    publicKey(t, newEC(t, elliptic.P256()), map[string]any{"kid": "p256"}),
+		"p384":    publicKey(t, newEC(t, elliptic.P384()), map[string]any{"kid": "p384"}),
+		"ed":      publicKey(t, newEd25519(t), map[string]any{"kid": "ed", "alg": "Ed25519"}),
+		"enc":     publicKey(t, newRSA(t), map[string]any{"kid": "enc", "use": "enc"}),
+		"derives": publicKey(t, newEC(t, elliptic.P256()), map[string]any{"kid": "derives", "key_ops": []string{"deriveKey"}}),
+		"signs":   publicKey(t, newEC(t, elliptic.P256()), map[string]any{"kid": "signs", "key_ops": []string{"verify"}}),
+	} {
+		key, err := jwk.ParseKey([]byte(text))
+		if err != nil {
+			t.Fatal(id, err)
+		}
+		if err := keys.AddKey(key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		id        string
+		algorithm jwa.SignatureAlgorithm
+		want      int
+	}{
+		{"", jwa.RS256(), 1}, {"", jwa.PS256(), 1}, {"", jwa.RS512(), 2},
+		{"", jwa.ES256(), 2}, {"", jwa.ES384(), 1}, {"", jwa.ES512(), 0},
+		{"", jwa.EdDSA(), 1}, {"", jwa.EdDSAEd25519(), 1}, {"", jwa.HS256(), 0}, {"", jwa.NoSignature(), 0},
+		{"rsa", jwa.RS256(), 1}, {"rsa", jwa.ES256(), 0}, {"rsa", jwa.HS256(), 0}, {"rs512", jwa.RS256(), 0},
+		{"enc", jwa.RS256(), 0}, {"derives", jwa.ES256(), 0}, {"signs", jwa.ES256(), 1}, {"nobody", jwa.ES256(), 0},
+	} {
+		if got := len(jwks.Match(keys, c.id, c.algorithm)); got != c.want {
+			t.Errorf("kid %q, alg %s: %d keys, want %d", c.id, c.algorithm, got, c.want)
+		}
+	}
+}
