@@ -39,6 +39,12 @@ func (a *answer) begin(t *tree, p *Program, text []byte) bool {
 	return true
 }
 
+// replace goes on with another text in place of that given to begin.
+func (a *answer) replace(text []byte) {
+	a.text = text
+	a.bodies[a.body] = text
+}
+
 // undo takes back all since begin.
 func (a *answer) undo() {
 	for i := len(a.changed) - 1; i >= 0; i-- {

@@ -43,7 +43,7 @@ type replay [2]string
 
 func (t replay) Send(_ context.Context, r *SubgraphRequest) (*SubgraphResponse, error) {
 	text := t[0]
-	if strings.Contains(string(r.Body.B[:20]), "step1") {
+	if strings.Contains(string(r.Body.B[:21]), "step1") {
 		text = t[1]
 	}
 	b := NewBuffer(len(text))

@@ -399,7 +399,7 @@ func (c *compiler) representation(fields []plan.RepresentationField, at *positio
 		slot, below := at.slot(f.Key)
 		compiled[i] = representationField{
 			name: appendKey([]byte{','}, f.Name), slot: slot, on: c.set(f.On), nested: f.Fields != nil,
-			fields: c.representation(f.Fields, below),
+			kind: inputKind(f.Kind), fields: c.representation(f.Fields, below),
 		}
 	}
 	return compiled
@@ -415,6 +415,7 @@ func (c *compiler) selection(typeName string, fields []*plan.Field, at *position
 			nonNull: nonNull(f.Type), typeName: namedType(f.Type),
 			operation: f.Selection, part: f.Defer,
 		}
+		sel.conditional = sel.conditional || compiled.on != nil
 		var err error
 		if compiled.source, err = sourceOf(f); err != nil {
 			return nil, err

@@ -282,8 +282,13 @@ func (d *delivery) deliver(p *part) []*instance {
 // the client has already.
 func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeID, path []pathElement) {
 	w := &d.writer
-	if slices.ContainsFunc(sel.fields, func(f field) bool { return f.part == i.part.id && f.has(typ) }) {
-		w.part, w.path, w.out = i.part.id, append(w.path[:0], path...), nil
+	w.part = i.part.id
+	if typ == noType && sel.conditional && w.needsType(sel) {
+		w.path = append(w.path[:0], path...)
+		w.untyped(object, true, sel)
+		i.failed = true // the client has the object already
+	} else if slices.ContainsFunc(sel.fields, func(f field) bool { return f.part == i.part.id && f.has(typ) }) {
+		w.path, w.out = append(w.path[:0], path...), nil
 		mark := d.mark()
 		if w.object(object, sel, typ) {
 			i.entries = append(i.entries, entry{slices.Clone(path), w.out})

@@ -158,11 +158,13 @@ func (r *run) entityError(s *step, run *stepRun, e responseError, path []pathEle
 		r.add(e)
 		r.explainStep(s)
 		for i := range run.entities {
+			run.entities[i].blamed = true
 			clear(run.entities[i].fetched)
 		}
 		return
 	}
 	to, from := s.entities[fetch], &run.entities[fetch]
+	from.blamed = true
 	if len(path) < 2 || path[1].key != "" || path[1].index < 0 || path[1].index >= from.asked() {
 		e.path = r.clientPlace(s)
 		r.add(e)
@@ -323,10 +325,12 @@ func (s *selection) clientPath(stored []pathElement) []pathElement {
 
 // clientPlace is the client's path to what a step is for, up to the first
 // list.
-func (r *run) clientPlace(s *step) []pathElement {
+func (r *run) clientPlace(s *step) []pathElement { return r.program.clientPlace(s.place) }
+
+func (p *Program) clientPlace(keys []string) []pathElement {
 	var path []pathElement
-	sel := r.program.projection
-	for _, key := range s.place {
+	sel := p.projection
+	for _, key := range keys {
 		f := sel.byStore(key)
 		if f == nil {
 			break

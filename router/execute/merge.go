@@ -57,6 +57,13 @@ func (r *run) mergeResponse(ctx context.Context, s *step, run *stepRun) (CacheCo
 		return none, malformed("has too many answers")
 	}
 	parts, err := r.read(s, run)
+	if err != nil {
+		if repaired := jsonscan.Repair(a.text); repaired != nil {
+			a.undo()
+			a.replace(repaired)
+			parts, err = r.read(s, run)
+		}
+	}
 	if err == nil && !parts.data.is() && !parts.errors.is() {
 		err = malformed("answered neither data nor errors")
 	}
@@ -83,6 +90,9 @@ func (r *run) mergeResponse(ctx context.Context, s *step, run *stepRun) (CacheCo
 	}
 	if clean && !parts.data.is() {
 		return none, malformed("answered no data")
+	}
+	if parts.data.is() {
+		r.reportLeftOut(s, run)
 	}
 	control := parseCacheControl(run.response.Header)
 	r.store(ctx, s, run, control, parts.data)
@@ -286,7 +296,9 @@ func (r *run) spread(i int, objects []targetObject, s *shape) int {
 func (t *tree) explain(object uint32, s *shape) {
 	for i := range s.fields {
 		f := &s.fields[i]
-		if f.slot != headerSlot {
+		if f.slot == headerSlot {
+			t.values[object].flags |= explainedFlag
+		} else {
 			t.explainValue(object+uint32(f.slot), f.child)
 		}
 	}

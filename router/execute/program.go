@@ -171,6 +171,7 @@ type representationField struct {
 	name   []byte // ,"name":
 	slot   int
 	on     typeset
+	kind   valueKind // of a leaf: intValue, idValue or anyValue
 	nested bool
 	fields []representationField
 }
@@ -193,6 +194,8 @@ type shapeField struct {
 type selection struct {
 	typeName string
 	fields   []field
+	// conditional says that some fields are for some types only.
+	conditional bool
 	// starts are the deferred parts whose fragment stands here.
 	starts []*part
 }

@@ -1,7 +1,6 @@
 package execute
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
@@ -130,6 +129,9 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 		if !known {
 			return w.bad(v, f, f.nonNull[level], sel, typ)
 		}
+		if of == noType && f.sel.conditional && w.needsType(f.sel) {
+			return w.untyped(v.a, f.nonNull[level], f.sel)
+		}
 		if w.delivery != nil {
 			w.delivery.start(w.path, v, f, f.sel, of)
 		}
@@ -157,6 +159,29 @@ func (w *writer) typeOf(v value, f *field) (typeID, bool) {
 	default:
 		return t, true
 	}
+}
+
+// needsType says whether what is to be written of a selection depends on the
+// object's type.
+func (w *writer) needsType(sel *selection) bool {
+	return slices.ContainsFunc(sel.fields, func(f field) bool {
+		return f.on != nil && (w.delivery == nil || f.part == w.part)
+	})
+}
+
+// untyped reports that no subgraph has told the type of an object, unless an
+// error says so already: a subgraph that takes the type for an @interfaceObject
+// does not know it, and the interface's owner may not know the entity. The
+// object is null then (GraphQL, section 6.4.3, ResolveAbstractType): without
+// its fragments it would look like one of another type.
+func (w *writer) untyped(object uint32, nonNull bool, sel *selection) bool {
+	if w.tree.values[object].flags&explainedFlag == 0 {
+		w.add(responseError{
+			step: projectionStep, part: w.part, path: slices.Clone(w.path), code: CodeInvalidValue,
+			message: fmt.Sprintf("The type of this %s is not known.", sel.typeName),
+		})
+	}
+	return w.null(nonNull)
 }
 
 func (w *writer) null(nonNull bool) bool {
@@ -258,16 +283,18 @@ func (w *writer) leaf(v value, f *field) bool {
 	case stringValue:
 		ok = v.kind == stringKind
 	case intValue:
-		ok = v.kind == numberKind && isInt(text)
+		if v.kind == numberKind {
+			w.out, ok = appendInt(w.out, text)
+		}
+		return ok
 	case floatValue:
 		ok = v.kind == numberKind
 	case booleanValue:
 		ok = v.kind == trueKind || v.kind == falseKind
 	case idValue:
-		if v.kind == numberKind && isInteger(text) {
-			// An ID is always written as a string (GraphQL, section 3.5.5).
-			w.out = append(append(append(w.out, '"'), text...), '"')
-			return true
+		if v.kind == numberKind {
+			w.out, ok = appendID(w.out, text)
+			return ok
 		}
 		ok = v.kind == stringKind
 	case enumValue:
@@ -279,28 +306,6 @@ func (w *writer) leaf(v value, f *field) bool {
 		w.out = append(w.out, text...)
 	}
 	return ok
-}
-
-// isInteger says whether a number has neither fraction nor exponent.
-func isInteger(text []byte) bool { return !bytes.ContainsAny(text, ".eE") }
-
-// isInt says whether a number is a 32-bit integer.
-func isInt(text []byte) bool {
-	negative := text[0] == '-'
-	if negative {
-		text = text[1:]
-	}
-	if len(text) > 10 {
-		return false
-	}
-	n := int64(0)
-	for _, c := range text {
-		if c < '0' || c > '9' {
-			return false
-		}
-		n = 10*n + int64(c-'0')
-	}
-	return n <= 1<<31-1 || negative && n == 1<<31
 }
 
 func isEnum(text []byte, values []string) bool {

@@ -239,7 +239,10 @@ func (w *world) answer(r *rand.Rand, n *node, shape []*plan.ShapeField) string {
 		if f.Key == "__typename" {
 			t := n.named
 			if t == "I" {
-				t = []string{"T0", "T0", "T1", "T1", "T1", "I", "Weird"}[r.IntN(7)]
+				t = []string{"T0", "T0", "T1", "T1", "T1", "Weird", "I"}[r.IntN(7)]
+			}
+			if t == "I" && w.nullable {
+				t = "T1" // as in value
 			}
 			members = append(members, `"__typename":`+strconv.Quote(t))
 			continue
@@ -263,7 +266,11 @@ func (w *world) value(r *rand.Rand, n *node, typ string, shape []*plan.ShapeFiel
 	case k < 12 && (!nonNull || k < 2):
 		return "null"
 	case k == 12:
-		return []string{`"wrong"`, `-1.5e3`, `[null]`, `{"x":1}`, `true`}[r.IntN(5)]
+		wrong := []string{`"wrong"`, `-1.5e3`, `[null]`, `true`, `{"x":1}`}
+		if w.nullable { // an object of unknown type is null, but not in parts
+			wrong = wrong[:4]
+		}
+		return wrong[r.IntN(len(wrong))]
 	}
 	if item, ok := strings.CutPrefix(typ, "["); ok {
 		items := make([]string, r.IntN(4))

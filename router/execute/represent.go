@@ -82,6 +82,8 @@ type entityRun struct {
 	cached []span
 	// fetched is where the subgraph's answers are in its body.
 	fetched []span
+	// blamed says that the subgraph reported an error about this fetch.
+	blamed bool
 }
 
 type span struct{ start, end uint32 }
@@ -101,6 +103,7 @@ func (e *entityRun) reset() {
 	clear(e.table)
 	e.lookup = CacheLookup{}
 	e.sent, e.cached, e.fetched = e.sent[:0], e.cached[:0], e.fetched[:0]
+	e.blamed = false
 }
 
 // presence says whether a representation could be built.
@@ -242,7 +245,7 @@ func (b *builder) value(v value, f *representationField) presence {
 		if f.nested {
 			return missing
 		}
-		e.text = append(e.text, b.text(v)...)
+		e.text = appendInput(e.text, b.text(v), f.kind)
 	}
 	return present
 }

@@ -124,6 +124,9 @@ func parseBody(body []byte) (request, error) {
 	start := jsonscan.Space(body, 0)
 	end := jsonscan.Value(body, start)
 	if end < 0 {
+		if jsonscan.Unpaired(body, ^end) {
+			return r, &malformed{http.StatusBadRequest, fmt.Sprintf("The request's body escapes an unpaired surrogate at byte %d.", ^end)}
+		}
 		return r, notJSON(^end)
 	}
 	if rest := jsonscan.Space(body, end); rest != len(body) {

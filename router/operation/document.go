@@ -64,10 +64,15 @@ func newDocument(s *Schema, op *ast.OperationDefinition) *Document {
 	case ast.Subscription:
 		d.kind = Subscription
 	}
-	for _, v := range op.VariableDefinitions {
-		d.definitions = append(d.definitions, newVariable(v))
-	}
 	d.findConditions()
+	for _, v := range op.VariableDefinitions {
+		made := newVariable(v)
+		if v.DefaultValue != nil {
+			// It is valid: the validator has checked it.
+			made.fallback, _ = d.coerce(&made, appendJSON(nil, v.DefaultValue), nil)
+		}
+		d.definitions = append(d.definitions, made)
+	}
 	return d
 }
 

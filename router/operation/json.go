@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"souk/router/execute/jsonscan"
 )
 
 // A cursor reads JSON (RFC 8259) token by token without building anything.
@@ -159,52 +161,16 @@ var errString = errors.New("JSON has a string that is not well-formed")
 // rawString reads a string and gives it with its quotes.
 func (c *cursor) rawString() ([]byte, error) {
 	start := c.at
-	c.at++
-	for c.at < len(c.data) {
-		switch b := c.data[c.at]; {
-		case b == '"':
-			c.at++
-			raw := c.data[start:c.at]
-			if !utf8.Valid(raw) {
-				return nil, errString
-			}
-			return raw, nil
-		case b < ' ':
-			return nil, errString
-		case b == '\\':
-			if err := c.escape(); err != nil {
-				return nil, err
-			}
-		default:
-			c.at++
-		}
+	end := jsonscan.String(c.data, start)
+	switch {
+	case end >= 0:
+		c.at = end
+		return c.data[start:end], nil
+	case ^end >= len(c.data):
+		c.at = len(c.data)
+		return nil, c.fail("the end of a string")
 	}
-	return nil, c.fail("the end of a string")
-}
-
-func (c *cursor) escape() error {
-	rest := c.data[c.at+1:]
-	if len(rest) == 0 {
-		return errString
-	}
-	if rest[0] != 'u' {
-		if strings.IndexByte(`"\/bfnrt`, rest[0]) < 0 {
-			return errString
-		}
-		c.at += 2
-		return nil
-	}
-	if len(rest) < 5 {
-		return errString
-	}
-	for _, h := range rest[1:5] {
-		if h >= '0' && h <= '9' || h >= 'a' && h <= 'f' || h >= 'A' && h <= 'F' {
-			continue
-		}
-		return errString
-	}
-	c.at += 6
-	return nil
+	return nil, errString
 }
 
 // text reads a string and gives what it says.

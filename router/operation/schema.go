@@ -64,6 +64,9 @@ func (s *Schema) Parse(text, operationName string) (*Document, error) {
 		}
 		return nil, fromParser(err, CodeParseFailed)
 	}
+	if errs := checkSurrogates(text); errs != nil {
+		return nil, errs
+	}
 	if errs := s.Limits.check(doc); errs != nil {
 		return nil, errs
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator/core"
+
+	"souk/router/execute/jsonscan"
 )
 
 // variable is a variable's definition, ready for coercion.
@@ -24,17 +26,16 @@ type variable struct {
 func newVariable(v *ast.VariableDefinition) variable {
 	out := variable{name: v.Variable, typ: v.Type, at: locations(v.Position)}
 	out.scalar = v.Definition.Kind == ast.Scalar && v.Type.Elem == nil
-	if v.DefaultValue != nil {
-		out.fallback = appendJSON(nil, v.DefaultValue)
-	}
 	return out
 }
 
 // Variables checks a JSON object against the definitions of the operation's
 // variables (spec, section 6.1.2, CoerceVariableValues) and completes it by
-// the defaults. Values keep their bytes: subgraphs coerce them again, with the
-// same types, so nothing is rewritten. Empty and null stand for {}; what is
-// not defined is left out. The error is an [Errors] with all that is wrong.
+// the defaults. Values keep their bytes, since subgraphs coerce them again with
+// the same types, except for numbers: an Int loses its fraction and exponent
+// (1.0 becomes 1), an ID becomes a string, which no reader rounds. Empty and
+// null stand for {}; what is not defined is left out. The error is an [Errors]
+// with all that is wrong.
 func (d *Document) Variables(raw json.RawMessage) (Variables, error) {
 	if len(d.definitions) == 0 && len(raw) == 0 {
 		return nil, nil
@@ -55,7 +56,7 @@ func (d *Document) Variables(raw json.RawMessage) (Variables, error) {
 				}
 				continue
 			}
-		} else if errs = d.check(v, value, errs); len(errs) >= maxErrors {
+		} else if value, errs = d.coerce(v, value, errs); len(errs) >= maxErrors {
 			break
 		}
 		out = append(out, Variable{Name: v.name, Value: value})
@@ -110,21 +111,22 @@ func (v *variable) wrong(format string, args ...any) *Error {
 	return &Error{Message: fmt.Sprintf(format, args...), Locations: v.at, Code: CodeBadVariables}
 }
 
-func (d *Document) check(v *variable, value json.RawMessage, errs Errors) Errors {
+// coerce checks a value and gives it as it is sent on.
+func (d *Document) coerce(v *variable, value json.RawMessage, errs Errors) (json.RawMessage, Errors) {
 	if string(value) == "null" {
 		if v.typ.NonNull || slices.Contains(d.conditions, v.name) {
-			return append(errs, v.wrong("Variable \"$%s\" of non-null type %q must not be null.", v.name, strings.TrimSuffix(v.typ.String(), "!")+"!"))
+			errs = append(errs, v.wrong("Variable \"$%s\" of non-null type %q must not be null.", v.name, strings.TrimSuffix(v.typ.String(), "!")+"!"))
 		}
-		return errs
+		return value, errs
 	}
 	if v.scalar && scalar(v.typ.NamedType, value) == "" {
-		return errs
+		return canonical(v.typ.NamedType, value), errs
 	}
 	return d.walk(v, value, errs)
 }
 
-// walk checks a value part by part.
-func (d *Document) walk(v *variable, value json.RawMessage, errs Errors) Errors {
+// walk coerces a value part by part.
+func (d *Document) walk(v *variable, value json.RawMessage, errs Errors) (json.RawMessage, Errors) {
 	k := checker{schema: d.schema.schema, cursor: cursor{data: value}}
 	k.report = func(at *place, message string) {
 		if len(errs) >= maxErrors {
@@ -139,7 +141,7 @@ func (d *Document) walk(v *variable, value json.RawMessage, errs Errors) Errors 
 	if err := k.value(v.typ, nil); err != nil {
 		errs = append(errs, v.wrong("Variable \"$%s\" got an invalid value: %s.", v.name, err))
 	}
-	return errs
+	return k.coerced(), errs
 }
 
 // excerpt shows a value in a message, shortened.
@@ -175,6 +177,25 @@ type checker struct {
 	// found is the value the next report is about.
 	found  []byte
 	report func(at *place, message string)
+	// out is the value up to the index copied, with what was rewritten; empty
+	// until something is.
+	out    []byte
+	copied int
+}
+
+// rewrite replaces the value that ends at the cursor.
+func (k *checker) rewrite(value, by []byte) {
+	start := k.cursor.at - len(value)
+	k.out = append(append(k.out, k.cursor.data[k.copied:start]...), by...)
+	k.copied = k.cursor.at
+}
+
+// coerced gives the value with what was rewritten.
+func (k *checker) coerced() []byte {
+	if k.copied == 0 {
+		return k.cursor.data
+	}
+	return append(k.out, k.cursor.data[k.copied:]...)
 }
 
 func (k *checker) wrong(value []byte, at *place, format string, args ...any) {
@@ -215,6 +236,8 @@ func (k *checker) value(t *ast.Type, at *place) error {
 	default:
 		if message := scalar(def.Name, value); message != "" {
 			k.wrong(value, at, "%s", message+excerpt(value))
+		} else if as := canonical(def.Name, value); &as[0] != &value[0] {
+			k.rewrite(value, as)
 		}
 	}
 	return nil
@@ -282,11 +305,11 @@ func scalar(name string, value []byte) string {
 	number := first == '-' || first >= '0' && first <= '9'
 	switch name {
 	case "Int":
-		n, err := strconv.ParseInt(string(value), 10, 64)
-		switch {
-		case !number || err != nil && !rangeError(err):
+		digits, ok := integer(value)
+		if !ok {
 			return "Int cannot represent non-integer value: "
-		case err != nil || n < math.MinInt32 || n > math.MaxInt32:
+		}
+		if n, err := strconv.ParseInt(string(digits), 10, 64); err != nil || n < math.MinInt32 || n > math.MaxInt32 {
 			return "Int cannot represent non 32-bit signed integer value: "
 		}
 	case "Float":
@@ -302,14 +325,38 @@ func scalar(name string, value []byte) string {
 			return "Boolean cannot represent a non boolean value: "
 		}
 	case "ID":
-		if first != '"' && (!number || strings.ContainsAny(string(value), ".eE")) {
+		if _, ok := integer(value); first != '"' && !ok {
 			return "ID cannot represent value: "
 		}
 	}
 	return ""
 }
 
-func rangeError(err error) bool { return strings.HasSuffix(err.Error(), strconv.ErrRange.Error()) }
+// integer gives the digits of a JSON value that is an integer.
+func integer(value []byte) ([]byte, bool) {
+	if first := value[0]; first != '-' && (first < '0' || first > '9') {
+		return nil, false
+	}
+	return jsonscan.Integer(value)
+}
+
+// canonical gives a value that scalar has passed as every reader understands it
+// alike: the value itself, unless it is a number for an ID or an Int with a
+// fraction or exponent.
+func canonical(name string, value []byte) []byte {
+	if name != "Int" && name != "ID" {
+		return value
+	}
+	digits, ok := integer(value)
+	if !ok {
+		return value
+	}
+	if name == "ID" {
+		quoted := make([]byte, 0, len(digits)+2)
+		return append(append(append(quoted, '"'), digits...), '"')
+	}
+	return digits
+}
 
 func fieldNames(def *ast.Definition) []string {
 	names := make([]string, len(def.Fields))

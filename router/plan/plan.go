@@ -153,6 +153,8 @@ type RepresentationField struct {
 	Key string
 	// On, unless nil, are the types of the object for which the field is sent.
 	On []string `json:",omitempty"`
+	// Kind is the kind of a leaf's type, empty if any value is sent as it is.
+	Kind TypeKind `json:",omitempty"`
 	// Fields are the parts of a composite value, nil for a leaf.
 	Fields []RepresentationField `json:",omitempty"`
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/execute/jsonscan"
 )
 
 // spot is where in a request a value stands.
@@ -136,14 +138,14 @@ func (c *coercer) scalar(to []byte, v *value, name string, at spot) []byte {
 		return append(to, "null"...)
 	}
 	switch name {
-	case "Int":
-		if _, err := strconv.ParseInt(string(v.raw), 10, 32); v.kind != number || err != nil {
-			return wrong("an integer of 32 bits")
+	case "Int", "Long":
+		size := map[string]int{"Int": 32, "Long": 64}[name]
+		if digits, ok := v.integer(); ok {
+			if _, err := strconv.ParseInt(string(digits), 10, size); err == nil {
+				return append(to, digits...)
+			}
 		}
-	case "Long":
-		if _, err := strconv.ParseInt(string(v.raw), 10, 64); v.kind != number || err != nil {
-			return wrong("an integer of 64 bits")
-		}
+		return wrong(fmt.Sprintf("an integer of %d bits", size))
 	case "Float", "Decimal":
 		if v.kind != number {
 			return wrong("a number")
@@ -169,10 +171,20 @@ func (c *coercer) scalar(to []byte, v *value, name string, at spot) []byte {
 	return append(to, v.raw...)
 }
 
+// integer gives the digits of a number that is an integer: of 1.0 as of 1.
+func (v *value) integer() ([]byte, bool) {
+	if v.kind != number {
+		return nil, false
+	}
+	return jsonscan.Integer(v.raw)
+}
+
+// id appends an ID as a string, with all digits of a number.
 func (c *coercer) id(to []byte, v *value, at spot) []byte {
+	digits, ok := v.integer()
 	switch {
-	case v.kind == number && isInteger(string(v.raw)):
-		return quote(to, string(v.raw))
+	case ok && (!bool(c.ids) || isInteger(string(digits))):
+		return quote(to, string(digits))
 	case v.kind == text && !bool(c.ids):
 		return append(to, v.raw...)
 	case bool(c.ids):
@@ -200,6 +212,12 @@ func (v *value) shown() string {
 // number where one is wanted and the text is one, else a string.
 func parameterValue(s string, t *ast.Type) *value {
 	asText := &value{kind: text, text: s, raw: quote(nil, s)}
+	switch t.Name() {
+	case "Int", "Long", "ID":
+		if strings.ContainsAny(s, ".eE") { // 1e2 is 100 in JSON, but not in a URL
+			return asText
+		}
+	}
 	switch t.Name() {
 	case "Int", "Long", "Float", "Decimal", "ID", "Boolean":
 		v, err := parseJSON([]byte(s))

@@ -257,6 +257,10 @@ func TestRoutes(t *testing.T) {
 			status: 201, variables: `{"userId":"1","lines":[{"productId":"1","quantity":2},{"productId":"3","quantity":1}]}`},
 		{name: "the idempotency key reaches the order", request: "POST /api/orders", header: map[string]string{"Idempotency-Key": `"k-1"`},
 			body: `{"productId":1,"quantity":2}`, status: 201, variables: `{"lines":[{"productId":"1","quantity":2}],"idempotencyKey":"k-1"}`},
+		{name: "numbers as other serializers write them", request: "POST /api/orders", body: `{"userId":1.0,"productId":9007199254740991,"quantity":2.0}`,
+			status: 201, variables: `{"userId":"1","lines":[{"productId":"9007199254740991","quantity":2}]}`},
+		{name: "an unpaired surrogate", request: "POST /api/users", body: `{"username":"a\ud800","email":"test@example.com"}`, status: 400},
+		{name: "a pair of surrogates", request: "POST /api/users", body: `{"username":"a\ud83d\ude00","email":"test@example.com"}`, status: 201},
 		{name: "one product", request: "GET /api/products/1", status: 200, wantHeader: map[string]string{"ETag": `"3.`}, want: `{"id":1,"price":999.99,"stock":8}`, variables: `{"id":"1"}`},
 		{name: "digits of a price are kept", request: "POST /api/products", body: `{"name":"Gold","price":12345678901234567.89}`, status: 201,
 			variables: `{"name":"Gold","price":{"decimal":12345678901234567.89}}`},
@@ -422,4 +426,25 @@ func TestHealthTellsWhatIsWrong(t *testing.T) {
 	sick := errors.New("no supergraph yet")
 	h, g := newHandler(t, func(o *rest.Options) { o.Health = func(context.Context) error { return sick } })
 	exchange{request: "GET /api/health", status: 503, want: `{"detail":"no supergraph yet"}`}.run(t, h, g)
+}
+
+// TestTextIDsKeepEveryDigit: where IDs are strings, a number stands for its
+// digits, and a parameter is the text it is.
+func TestTextIDsKeepEveryDigit(t *testing.T) {
+	h, g := newHandler(t, func(o *rest.Options) { o.TextIDs = true })
+	for _, c := range []struct{ request, body, want string }{
+		{"GET /api/products/9007199254740993", "", `{"id":"9007199254740993"}`},
+		{"GET /api/products/1e2", "", `{"id":"1e2"}`},
+		{"POST /api/orders", `{"userId":9007199254740993,"productId":1.0,"quantity":2}`,
+			`{"userId":"9007199254740993","lines":[{"productId":"1","quantity":2}]}`},
+	} {
+		method, target, _ := strings.Cut(c.request, " ")
+		r := httptest.NewRequest(method, target, strings.NewReader(c.body))
+		r.Header.Set("Content-Type", "application/json")
+		g.variables = nil
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if len(g.variables) != 1 || string(g.variables[0]) != c.want {
+			t.Errorf("%s %s: variables %s, want %s", c.request, c.body, g.variables, c.want)
+		}
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"souk/router/execute/jsonscan"
 )
 
 // kind is the type of a JSON value.
@@ -101,6 +103,10 @@ func parseJSON(data []byte) (value, error) {
 			return value{}, errorAt(data, offset, syntax.Error())
 		}
 		return value{}, err
+	}
+	if end := jsonscan.Value(data, jsonscan.Space(data, 0)); end < 0 {
+		// What jsonscan refuses and encoding/json does not (both bound the depth).
+		return value{}, errorAt(data, ^end, "the string escapes a surrogate that is not half of a pair")
 	}
 	r := jsonReader{data: data}
 	return r.value()

@@ -192,7 +192,8 @@ func String(b []byte, i int) int {
 	}
 }
 
-// escape scans the escape sequence whose backslash is at i.
+// escape scans the escape sequence whose backslash is at i; both of a pair of
+// surrogates.
 func escape(b []byte, i int) int {
 	if i+1 >= len(b) {
 		return ^len(b)
@@ -206,7 +207,13 @@ func escape(b []byte, i int) int {
 				return ^min(j, len(b))
 			}
 		}
-		return i + 6
+		if b[i+2]|0x20 != 'd' || b[i+3] < '8' {
+			return i + 6 // no surrogate
+		}
+		if r, _ := unit(b, i); !paired(b, i, r) {
+			return ^i
+		}
+		return i + 12
 	default:
 		return ^(i + 1)
 	}

@@ -139,8 +139,10 @@ func (p *placer) represent(to []plan.RepresentationField, g *supergraph.Graph, a
 			if len(on) < len(possible) {
 				f.On = typeNames(on)
 			}
-			if len(sel.Selections) > 0 {
-				def := t.Field(sel.Name)
+			def := t.Field(sel.Name)
+			if len(sel.Selections) == 0 {
+				f.Kind = kindOf(def.Named)
+			} else {
 				if needsTypename(def, g) {
 					f.Fields = []plan.RepresentationField{{Name: "__typename", Key: "__typename"}}
 				}

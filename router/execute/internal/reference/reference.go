@@ -6,6 +6,7 @@ package reference
 import (
 	"bytes"
 	"encoding/json"
+	"math/big"
 	"reflect"
 	"slices"
 	"strconv"
@@ -338,6 +339,9 @@ func (e *executor) nullable(out *bytes.Buffer, v any, f *plan.Field, t string) b
 			return false
 		}
 		name, ok := e.typeOf(o, f, t)
+		if name == "" && slices.ContainsFunc(f.Fields, func(f *plan.Field) bool { return f.On != nil }) {
+			return false
+		}
 		return ok && e.object(out, o, f.Fields, name)
 	}
 	raw, ok := v.(json.RawMessage)
@@ -371,8 +375,8 @@ func (e *executor) leaf(raw json.RawMessage, f *plan.Field, t string) (string, b
 	isNumber := raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9'
 	switch f.Kind {
 	case plan.Int:
-		_, err := strconv.ParseInt(text, 10, 32)
-		return text, isNumber && err == nil
+		n, ok := integer(text)
+		return n.String(), isNumber && ok && n.IsInt64() && n.Int64() == int64(int32(n.Int64()))
 	case plan.Float:
 		return text, isNumber
 	case plan.String:
@@ -380,8 +384,8 @@ func (e *executor) leaf(raw json.RawMessage, f *plan.Field, t string) (string, b
 	case plan.Boolean:
 		return text, text == "true" || text == "false"
 	case plan.ID:
-		if isNumber && !strings.ContainsAny(text, ".eE") {
-			return strconv.Quote(text), true
+		if n, ok := integer(text); isNumber && ok {
+			return strconv.Quote(n.String()), true
 		}
 		return text, isString
 	case plan.Enum:
@@ -389,4 +393,13 @@ func (e *executor) leaf(raw json.RawMessage, f *plan.Field, t string) (string, b
 	default:
 		return text, true
 	}
+}
+
+// integer gives the value of a number that is an integer.
+func integer(text string) (*big.Int, bool) {
+	r, ok := new(big.Rat).SetString(text)
+	if !ok || !r.IsInt() {
+		return new(big.Int), false
+	}
+	return r.Num(), true
 }
