@@ -19,6 +19,7 @@ func (r *Router) addCallers(to *gateway.Options) error {
 	to.Caller = func(req *http.Request) execute.Caller {
 		return execute.Caller{Scope: auth.From(req.Context()).Scope(), Header: req.Header}
 	}
+	to.Lifetime = lifetime
 	if err := r.addAuthentication(to); err != nil {
 		return err
 	}
@@ -59,6 +60,17 @@ func (r *Router) addAuthentication(to *gateway.Options) error {
 			Err: &operation.Error{Message: "The access token has expired.", Code: auth.CodeUnauthenticated}}
 	})
 	return nil
+}
+
+// lifetime ends when a request's token expires, without the leeway that clocks
+// are given when the token is checked.
+func lifetime(req *http.Request) (context.Context, context.CancelFunc) {
+	ctx := context.WithoutCancel(req.Context())
+	caller := auth.From(ctx)
+	if caller == nil || caller.Expires.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, caller.Expires)
 }
 
 func (r *Router) addRateLimit(to *gateway.Options) error {

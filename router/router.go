@@ -185,6 +185,7 @@ func (r *Router) drain(servers []*http.Server) error {
 			err = errors.Join(err, fmt.Errorf("waiting for requests to end: %w", e), server.Close())
 		}
 	}
+	r.gateway.AwaitStreams(ctx) // sockets, which servers do not wait for
 	return err
 }
 

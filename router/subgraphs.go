@@ -33,9 +33,10 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 		Propagator: r.options.Telemetry.Propagator,
 		Logger:     r.options.Telemetry.Logger,
 		Hooks: subgraph.Hooks{
-			Retried: func(name string) { r.metrics.Subgraph(name).Retries.Inc() },
-			Shared:  func(name string) { r.metrics.Subgraph(name).Shared.Inc() },
-			Breaker: func(name string, state int) { r.metrics.Subgraph(name).Breaker.Set(float64(state)) },
+			Retried:     func(name string) { r.metrics.Subgraph(name).Retries.Inc() },
+			Reconnected: func(name string) { r.metrics.Subgraph(name).Reconnects.Inc() },
+			Shared:      func(name string) { r.metrics.Subgraph(name).Shared.Inc() },
+			Breaker:     func(name string, state int) { r.metrics.Subgraph(name).Breaker.Set(float64(state)) },
 		},
 	}
 	for _, g := range m.Graphs {
@@ -55,7 +56,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 			Retry:              subgraph.Retry(t.Retry),
 			Breaker:            subgraph.Breaker(t.CircuitBreaker),
 			Headers:            []subgraph.HeaderRules{headers(r.config.Headers.All), headers(r.config.Headers.Subgraphs[g.Name])},
-			Subscriptions:      stream(r.config.Subscriptions.Subgraphs[g.Name]),
+			Subscriptions:      stream(r.config.Subscriptions.Of(g.Name)),
 		}
 	}
 	t, err := subgraph.New(options)
@@ -66,7 +67,12 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 }
 
 func stream(s config.SubgraphStream) subgraph.Subscriptions {
-	return subgraph.Subscriptions{Protocol: s.Protocol, URL: s.URL}
+	return subgraph.Subscriptions{
+		Protocol: s.Protocol, URL: s.URL,
+		ConnectTimeout: s.ConnectTimeout, ConnectAttempts: s.ConnectAttempts,
+		Resume: s.Resume != nil && *s.Resume, MaxReconnects: s.MaxReconnects,
+		Interval: s.Interval, MaxInterval: s.MaxInterval, PingInterval: s.PingInterval,
+	}
 }
 
 func headers(rules config.HeaderRules) subgraph.HeaderRules {

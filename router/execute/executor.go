@@ -3,7 +3,6 @@ package execute
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"hash/maphash"
 	"sync"
 	"time"
@@ -104,28 +103,4 @@ func (e *Executor) Execute(ctx context.Context, req *Request) *Response {
 	r := e.start(req)
 	r.schedule(ctx, nil)
 	return r.respond()
-}
-
-// Subscribe answers a subscription: emit is given a response for each event,
-// which it releases. It returns when the stream has ended (nil), ctx is done,
-// emit has failed, or the stream could not be had or was lost.
-func (e *Executor) Subscribe(ctx context.Context, req *Request, emit func(*Response) error) error {
-	p := req.Program
-	if len(p.steps) == 0 || !p.steps[0].stream {
-		return errors.New("execute: the operation is not a subscription")
-	}
-	open := e.start(req)
-	request := open.request(p.steps[0])
-	defer request.Body.Release()
-	open.finish()
-	e.runs.Put(open)
-	// From here on the request body is all that is left of it.
-	return e.options.Transport.Subscribe(ctx, &request, func(event *SubgraphResponse) error {
-		r := e.start(req)
-		r.steps[0].response = event
-		r.merge(ctx, p.steps[0])
-		r.done(p.steps[0])
-		r.schedule(ctx, nil)
-		return emit(r.respond())
-	})
 }

@@ -16,8 +16,9 @@ type Transport interface {
 	Send(ctx context.Context, r *SubgraphRequest) (*SubgraphResponse, error)
 	// Subscribe opens a stream and calls event for each message, in order,
 	// until the subgraph ends the stream (nil), ctx is done, event fails, or
-	// the stream is lost for good. It has let go of the stream when it
-	// returns. The response given to event is released by event.
+	// the stream is lost for good. A subgraph that refuses the subscription
+	// with GraphQL errors gives a *RequestError. Subscribe has let go of the
+	// stream when it returns. The response given to event is released by event.
 	Subscribe(ctx context.Context, r *SubgraphRequest, event func(*SubgraphResponse) error) error
 }
 

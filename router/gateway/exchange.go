@@ -82,9 +82,9 @@ func (x *exchange) serve(req *request) {
 	}
 	switch {
 	case p.op.Kind == operation.Subscription:
-		x.serveEvents(p)
+		x.serveStream(p)
 	case x.accept.single == noMediaType && !x.accept.parts && x.accept.events:
-		x.serveEvents(p)
+		x.serveStream(p)
 	case x.accept.parts && (p.deferring || x.accept.single == noMediaType):
 		x.serveParts(p, start)
 	case x.shares(p):
@@ -234,16 +234,18 @@ func (x *exchange) measure(p *prepared, start time.Time, failed, null bool) {
 }
 
 func (x *exchange) executeRequest(p *prepared) *execute.Request {
-	req := &execute.Request{Program: p.program, Variables: p.vars, Internals: x.config.Dev}
-	if x.options.Caller != nil {
-		req.Caller = x.options.Caller(x.r)
-	} else {
-		req.Caller.Header = x.r.Header
-	}
+	req := &execute.Request{Program: p.program, Variables: p.vars, Internals: x.config.Dev, Caller: x.caller()}
 	if x.config.Dev {
 		req.Extensions = p.figures
 	}
 	return req
+}
+
+func (x *exchange) caller() execute.Caller {
+	if x.options.Caller != nil {
+		return x.options.Caller(x.r)
+	}
+	return execute.Caller{Header: x.r.Header}
 }
 
 // figures are the response's extensions in development.

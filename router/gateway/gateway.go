@@ -48,6 +48,11 @@ type Options struct {
 	Admit func(*supergraph.Model) Admitter
 	// Caller tells callers apart for the entity cache; nil for all alike.
 	Caller func(r *http.Request) execute.Caller
+	// Lifetime gives a context that ends when the identity of a request's
+	// caller does, which is when the access token expires; it does not end with
+	// the request. It bounds subscriptions and sockets. The function releases
+	// it. Nil for identities without end.
+	Lifetime func(r *http.Request) (context.Context, context.CancelFunc)
 	// Labels gives the labels of progressive overrides that are on for a
 	// request, beside those the configuration names; nil for none.
 	Labels func(r *http.Request) []string
@@ -109,16 +114,18 @@ type Gateway struct {
 	cold    coldWork
 
 	following following
+	shared    sharedStreams
 
-	current               atomic.Pointer[generation]
-	loading               sync.Mutex
-	draining              atomic.Bool
-	inFlight, openStreams atomic.Int64
-	handler               http.Handler
-	// streams ends when open subscriptions must.
-	streams    context.Context
-	endStreams context.CancelFunc
-	watch      sync.WaitGroup
+	current  atomic.Pointer[generation]
+	loading  sync.Mutex
+	draining atomic.Bool
+	inFlight atomic.Int64
+	open     openStreams
+	handler  http.Handler
+	// drain ends when open streams begin to end, streams when all must have.
+	drain, streams         context.Context
+	beginDrain, endStreams context.CancelFunc
+	watch                  sync.WaitGroup
 }
 
 // New makes a gateway and loads its supergraph. It watches the supergraph's
@@ -132,6 +139,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	}
 	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics), coders: newCoders(), cold: newColdWork()}
 	gw.pages, gw.anyPage = newCORS(c.CORS, gw.graphQLMethods()...), anyPage(c.CORS)
+	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
 	if gw.trusted, err = loadTrusted(c.PersistedDocuments, c.Caches.Persisted, gw.metrics.Persisted); err != nil {
@@ -179,17 +187,29 @@ func (gw *Gateway) APISchema() string {
 }
 
 // Drain makes ready for the end: the gateway is not Ready any more, takes no
-// new subscriptions and ends those that are open. Other requests are still
+// new subscriptions, and ends those that are open within the drain period,
+// so that clients open them again elsewhere. Other requests are still
 // answered, until Close.
 func (gw *Gateway) Drain() {
 	gw.draining.Store(true)
-	gw.endStreams()
+	gw.beginDrain()
 }
 
-// Close lets go of the supergraph, after Drain. Requests under way end with it
-// undisturbed; later ones are answered with 503.
+// AwaitStreams waits, after Drain, until no stream or socket is open or ctx
+// ends.
+func (gw *Gateway) AwaitStreams(ctx context.Context) {
+	select {
+	case <-gw.open.idle():
+	case <-ctx.Done():
+	}
+}
+
+// Close lets go of the supergraph, after Drain, and ends the streams that are
+// left. Requests under way end with it undisturbed; later ones are answered
+// with 503.
 func (gw *Gateway) Close() {
 	gw.Drain()
+	gw.endStreams()
 	gw.watch.Wait()
 	if g := gw.current.Swap(nil); g != nil {
 		g.release()

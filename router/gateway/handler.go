@@ -128,7 +128,7 @@ func (gw *Gateway) check(r *http.Request, accept accepted) *problem {
 	case r.Method != http.MethodGet && r.Method != http.MethodPost && (r.Method != methodQuery || !gw.config.HTTP.QueryMethod):
 		return &problem{status: http.StatusMethodNotAllowed, code: codeMethod, allow: gw.methods(),
 			detail: fmt.Sprintf("Method %s is not allowed here; use POST or GET.", r.Method)}
-	case accept.single == noMediaType && !accept.parts && !accept.events:
+	case accept.single == noMediaType && !accept.parts && !accept.events && !accept.subscription:
 		return &problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
 			detail: "No media type in Accept is available. Available are application/graphql-response+json, application/json, multipart/mixed for @defer, and text/event-stream for streams."}
 	case !gw.coders.acceptable(r.Header["Accept-Encoding"]):

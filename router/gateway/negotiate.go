@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"souk/router/internal/accept"
+	"souk/router/subscribe"
 )
 
 // A mediaType is a way to answer.
@@ -32,6 +33,9 @@ type accepted struct {
 	// events is text/event-stream.
 	events bool
 	html   bool
+	// subscription is multipart/mixed in the form of Apollo's protocol for
+	// subscriptions.
+	subscription bool
 }
 
 // negotiate reads the Accept header (RFC 9110, section 12.5.1). For each type
@@ -61,6 +65,9 @@ func negotiate(header []string) accepted {
 		members++
 		switch name {
 		case "multipart/mixed":
+			if weight > 0 && subscriptionForm(parameters) {
+				out.subscription = true
+			}
 			if form, ok := incrementalForm(parameters); ok && weight > parts {
 				parts, out.parameter = weight, form
 			}
@@ -145,6 +152,18 @@ func incrementalForm(parameters string) (parameter string, ok bool) {
 		}
 	}
 	return parameter, true
+}
+
+// subscriptionForm says whether a multipart/mixed with these parameters asks for
+// Apollo's protocol for subscriptions.
+func subscriptionForm(parameters string) bool {
+	for p := range strings.SplitSeq(parameters, ";") {
+		key, value, _ := strings.Cut(p, "=")
+		if strings.EqualFold(strings.TrimSpace(key), "subscriptionspec") {
+			return strings.Trim(strings.TrimSpace(value), `"`) == subscribe.SubscriptionSpec
+		}
+	}
+	return false
 }
 
 // incrementalSpec is what Apollo's clients call the form of the draft with

@@ -76,7 +76,7 @@ func (gw *Gateway) watchSupergraph(ctx context.Context, loaded string) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-gw.streams.Done():
+		case <-gw.drain.Done():
 			return
 		case <-ticker.C:
 		}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,6 +35,23 @@ func (x *exchange) shares(p *prepared) bool {
 // shareKey is all that an answer depends on: the operation by its program,
 // variables, and each header that a subgraph or the gateway may look at.
 func (x *exchange) shareKey(p *prepared) string {
+	return x.equalityKey(p, x.sharedHeaders())
+}
+
+// streamKey is all that the events of a subscription depend on: the operation
+// on one supergraph, the caller, and what a subgraph is told of the request.
+func (x *exchange) streamKey(p *prepared) string {
+	names := propagated(x.config.Headers)
+	for i := range names {
+		names[i] = http.CanonicalHeaderKey(names[i])
+	}
+	slices.Sort(names)
+	return fmt.Sprintf("%p\x00%s\x00%s", x.gen, x.caller().Scope, x.equalityKey(p, slices.Compact(names)))
+}
+
+// equalityKey is equal for requests with equal operations and equal values of
+// the named headers.
+func (x *exchange) equalityKey(p *prepared, headers []string) string {
 	var b strings.Builder
 	part := func(s string) {
 		b.WriteString(s)
@@ -48,7 +66,7 @@ func (x *exchange) shareKey(p *prepared) string {
 		part(v.Name)
 		part(string(v.Value))
 	}
-	for _, name := range x.sharedHeaders() {
+	for _, name := range headers {
 		part(name)
 		for _, value := range x.r.Header[name] {
 			part(value)

@@ -8,8 +8,9 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"souk/router/execute"
 	"souk/router/operation"
@@ -18,6 +19,48 @@ import (
 
 func isWebSocket(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// openStreams counts streams and sockets. Its zero value is ready for use.
+type openStreams struct {
+	mu      sync.Mutex
+	count   int
+	waiting chan struct{} // closed when there are none; nil unless waited for
+}
+
+// add counts one in, unless that makes more than most (0 for any number).
+func (o *openStreams) add(most int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if most > 0 && o.count >= most {
+		return false
+	}
+	o.count++
+	return true
+}
+
+func (o *openStreams) done() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.count--; o.count == 0 && o.waiting != nil {
+		close(o.waiting)
+		o.waiting = nil
+	}
+}
+
+// idle gives a channel that is closed when there are none.
+func (o *openStreams) idle() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.waiting == nil {
+		o.waiting = make(chan struct{})
+	}
+	idle := o.waiting
+	if o.count == 0 {
+		close(idle)
+		o.waiting = nil
+	}
+	return idle
 }
 
 // openStream counts a stream in, unless there are too many. The result takes
@@ -31,22 +74,16 @@ func (gw *Gateway) openStream() (func(), *problem) {
 		return nil, &problem{status: http.StatusNotAcceptable, code: "SUBSCRIPTIONS_DISABLED", detail: "Streams are not enabled here."}
 	case gw.draining.Load():
 		return refuse("SHUTTING_DOWN", "The router is about to stop.")
-	}
-	if most := gw.config.Subscriptions.MaxConnections; gw.openStreams.Add(1) > int64(most) && most > 0 {
-		gw.openStreams.Add(-1)
+	case !gw.open.add(gw.config.Subscriptions.MaxConnections):
 		return refuse("TOO_MANY_STREAMS", "There are as many open streams as there may be; try again later.")
 	}
-	var once atomic.Bool
-	return func() {
-		if !once.Swap(true) {
-			gw.openStreams.Add(-1)
-		}
-	}, nil
+	return sync.OnceFunc(gw.open.done), nil
 }
 
-// serveEvents answers by server-sent events.
-func (x *exchange) serveEvents(p *prepared) {
-	if !x.accept.events {
+// serveStream answers a subscription, or an operation whose client takes
+// nothing but a stream.
+func (x *exchange) serveStream(p *prepared) {
+	if !x.accept.events && !x.accept.subscription {
 		(&problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
 			detail: "A subscription is answered as a stream: send Accept: text/event-stream, or use WebSocket with " + subscribe.Protocol + "."}).write(x.w)
 		return
@@ -59,54 +96,120 @@ func (x *exchange) serveEvents(p *prepared) {
 	defer done()
 	ctx, stop := x.untilStopped(x.r.Context())
 	defer stop()
-	err := subscribe.ServeEvents(ctx, x.w, x.config.Subscriptions.Heartbeat, func(ctx context.Context, emit func([]byte) error) error {
+	serve := subscribe.ServeEvents
+	if x.accept.subscription && p.op.Kind == operation.Subscription {
+		serve = subscribe.ServeSubscriptionParts
+	}
+	err := serve(ctx, x.w, x.config.Subscriptions.Heartbeat, func(ctx context.Context, emit func([]byte) error) error {
 		return x.stream(ctx, p, emit)
 	})
 	if err != nil && x.r.Context().Err() == nil {
-		x.logger.DebugContext(ctx, "event stream ended", "error", err)
+		x.logger.DebugContext(ctx, "stream ended", "error", err)
 	}
 }
 
-// untilStopped gives a context that ends when open streams must.
+// untilStopped gives a context for a stream. While the gateway drains, streams
+// end at random moments in the second half of the drain period: their clients
+// do not all come back at once, and not before others know that this router is
+// going away.
 func (gw *Gateway) untilStopped(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(gw.streams, cancel)
-	return ctx, func() { stop(); cancel() }
+	ctx, cancel := context.WithCancelCause(ctx)
+	cut := func() { cancel(subscribe.ErrCut) }
+	unwatch := context.AfterFunc(gw.streams, cut)
+	undrain := context.AfterFunc(gw.drain, func() {
+		// Streams must have ended before the server is closed.
+		half := min(gw.config.Subscriptions.DrainPeriod, gw.config.TrafficShaping.Router.ShutdownTimeout/2) / 2
+		timer := time.AfterFunc(half+rand.N(max(half, 1)), cut)
+		context.AfterFunc(ctx, func() { timer.Stop() })
+	})
+	return ctx, func() { unwatch(); undrain(); cancel(nil) }
 }
 
-// stream runs an operation of any kind and hands on its responses.
+// stream runs an operation of any kind for as long as its caller's identity
+// holds.
 func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) error) error {
-	if p.op.Kind != operation.Subscription {
-		return x.deliver(ctx, p, time.Now(), func(response *execute.Response) error { return emit(response.Body) })
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	if x.options.Lifetime != nil {
+		life, release := x.options.Lifetime(x.r)
+		defer release()
+		if life.Err() != nil {
+			end(subscribe.ErrExpired)
+			return x.ended(ctx, p, subscribe.ErrExpired)
+		}
+		defer context.AfterFunc(life, func() { end(subscribe.ErrExpired) })()
 	}
+	var err error
+	if p.op.Kind == operation.Subscription {
+		err = x.subscribe(ctx, end, p, emit)
+	} else {
+		err = x.deliver(ctx, p, time.Now(), func(response *execute.Response) error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return emit(response.Body)
+		})
+	}
+	if err == nil {
+		return nil
+	}
+	return x.ended(ctx, p, err)
+}
+
+func (x *exchange) subscribe(ctx context.Context, end context.CancelCauseFunc, p *prepared, emit func([]byte) error) error {
 	x.place.leave() // subscriptions.max_connections bounds those that are open
 	x.metrics.Subscriptions.Inc()
 	defer x.metrics.Subscriptions.Dec()
-	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
 	defer x.follow(p, end)()
-	err := x.gen.executor.Subscribe(ctx, x.executeRequest(p), func(response *execute.Response) error {
+	if !x.config.Subscriptions.Deduplicate {
+		return x.upstream(ctx, p, emit)
+	}
+	return x.shared.follow(ctx, x, p, emit)
+}
+
+// upstream opens a subscription to the subgraph and hands on its responses.
+func (x *exchange) upstream(ctx context.Context, p *prepared, emit func([]byte) error) error {
+	x.metrics.SubscriptionUpstreams.Inc()
+	defer x.metrics.SubscriptionUpstreams.Dec()
+	return x.gen.executor.Subscribe(ctx, x.executeRequest(p), func(response *execute.Response) error {
 		defer response.Release()
 		x.metrics.countErrors(response.Codes)
 		return emit(response.Body)
 	})
-	switch {
-	case errors.Is(context.Cause(ctx), errReloaded):
-		return emit(x.refuse(&operation.Error{Message: "The schema has changed, and the subscription does not fit it any more.", Code: "SUBSCRIPTION_SCHEMA_RELOAD"}).body())
-	case err == nil || ctx.Err() != nil:
-		return nil
-	}
-	x.logger.WarnContext(ctx, "subscription lost", "operation", p.document.name, "error", err)
-	return emit(x.lost(err))
 }
 
-// lost is the last response of a stream that could not be had or kept.
-func (x *exchange) lost(err error) []byte {
-	e := &operation.Error{Message: "The subscription was lost.", Code: errorCode(err)}
-	if x.config.Dev {
-		e.Message = err.Error()
+// The values of extensions.code with which subscriptions end.
+const (
+	codeSchemaReload = "SUBSCRIPTION_SCHEMA_RELOAD"
+	codeExpired      = "SUBSCRIPTION_JWT_EXPIRED"
+	codeSlowClient   = "SUBSCRIPTION_SLOW_CLIENT"
+)
+
+// ended says how a stream ended that did not come to its own end.
+func (x *exchange) ended(ctx context.Context, p *prepared, err error) error {
+	var refused *execute.RequestError
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errReloaded):
+		return x.failure(codeSchemaReload, "The schema has changed, and the subscription does not fit it any more.")
+	case errors.Is(cause, subscribe.ErrExpired):
+		return x.failure(codeExpired, "The access token has expired. Subscribe again with a new one.")
+	case cause != nil:
+		return cause // the client is gone, or is to go elsewhere
+	case errors.Is(err, errSlowClient):
+		x.metrics.SubscriptionsDropped.Inc()
+		return x.failure(codeSlowClient, "The client reads events more slowly than they come.")
+	case errors.As(err, &refused):
+		if refused.Err != nil {
+			x.logger.WarnContext(ctx, "subscription failed", "operation", p.document.name, "error", refused.Err)
+		}
+		x.metrics.countErrors(refused.Codes)
+		return &subscribe.Failure{Errors: refused.Errors, Transport: refused.Err != nil}
 	}
-	return x.refuse(e).body()
+	return err
+}
+
+func (x *exchange) failure(code, message string) error {
+	return &subscribe.Failure{Errors: errorList(x.refuse(&operation.Error{Message: message, Code: code})), Transport: true}
 }
 
 var errReloaded = errors.New("the subscription does not fit the new schema")
@@ -181,13 +284,13 @@ func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		MaxMessage:  int64(gw.config.Limits.MaxBodyBytes),
 		// As many as one HTTP/2 connection would carry.
 		MaxOperations: 100,
-		Init: func(r *http.Request, payload json.RawMessage) (context.Context, error) {
+		Init: func(r *http.Request, payload json.RawMessage) (*subscribe.Session, error) {
 			var err error
 			initialised, err = gw.initialise(r, payload)
 			if err != nil {
 				return nil, err
 			}
-			return initialised.Context(), nil
+			return gw.session(initialised), nil
 		},
 		Run: func(ctx context.Context, payload json.RawMessage, emit func([]byte) error) json.RawMessage {
 			return gw.runMessage(initialised.WithContext(ctx), payload, emit)
@@ -198,29 +301,54 @@ func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 
 var errUnauthorized = errors.New("Forbidden")
 
-// initialise sends the request through the middleware, with the strings of
-// the payload (or of "headers" in it) as headers, and gives what comes out.
+func (gw *Gateway) session(r *http.Request) *subscribe.Session {
+	s := &subscribe.Session{Values: r.Context()}
+	if gw.options.Lifetime != nil {
+		s.Identity, s.Release = gw.options.Lifetime(r)
+	}
+	return s
+}
+
+// initialise sends the request through the middleware, with the headers that
+// the payload of connection_init gives, and returns what comes out.
 func (gw *Gateway) initialise(r *http.Request, payload json.RawMessage) (*http.Request, error) {
 	r = r.Clone(r.Context())
-	var given map[string]json.RawMessage
-	if json.Unmarshal(payload, &given) == nil {
-		var inner map[string]json.RawMessage
-		if json.Unmarshal(given["headers"], &inner) == nil {
-			given = inner
-		}
-		for name, value := range given {
-			var text string
-			if json.Unmarshal(value, &text) == nil && text != "" {
-				r.Header.Set(name, text)
-			}
-		}
-	}
+	gw.initHeaders(r.Header, payload)
 	var through *http.Request
 	gw.wrap(func(_ http.ResponseWriter, r *http.Request) { through = r }).ServeHTTP(&discard{header: http.Header{}}, r)
 	if through == nil {
 		return nil, errUnauthorized
 	}
 	return through, nil
+}
+
+// initHeaders sets the headers that clients may give in the payload of
+// connection_init, or in its member "headers": only a name on the list, and
+// not one that the handshake has unless that is configured. What stands between
+// the client and the router, such as an ingress, may have set it.
+func (gw *Gateway) initHeaders(h http.Header, payload json.RawMessage) {
+	var given map[string]json.RawMessage
+	if json.Unmarshal(payload, &given) != nil {
+		return
+	}
+	var inner map[string]json.RawMessage
+	if json.Unmarshal(given["headers"], &inner) == nil && inner != nil {
+		given = inner
+	}
+	set := map[string]string{}
+	for name, value := range given {
+		var text string
+		if json.Unmarshal(value, &text) == nil && text != "" && httpguts.ValidHeaderFieldValue(text) {
+			set[http.CanonicalHeaderKey(name)] = text
+		}
+	}
+	for _, name := range gw.config.Subscriptions.InitHeaders {
+		name = http.CanonicalHeaderKey(name)
+		_, taken := h[name]
+		if text := set[name]; text != "" && (!taken || gw.config.Subscriptions.InitOverrides) {
+			h.Set(name, text)
+		}
+	}
 }
 
 // discard is where the middleware writes its refusal.
@@ -252,8 +380,10 @@ func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit fun
 	if err != nil {
 		return errorList(gw.refuse(err))
 	}
-	// If it fails the client is gone, or has been told.
-	_ = x.stream(r.Context(), p, emit)
+	var failure *subscribe.Failure
+	if errors.As(x.stream(r.Context(), p, emit), &failure) {
+		return failure.Errors
+	}
 	return nil
 }
 
@@ -263,16 +393,4 @@ func errorList(f failure) json.RawMessage {
 		panic(err)
 	}
 	return out
-}
-
-// errorCode gives the extensions.code for what a transport gave.
-func errorCode(err error) string {
-	var t *execute.TransportError
-	switch {
-	case errors.As(err, &t):
-		return t.Code
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return execute.CodeCancelled
-	}
-	return execute.CodeInternal
 }

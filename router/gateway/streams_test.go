@@ -6,8 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +86,7 @@ func TestDrainEndsStreams(t *testing.T) {
 	gw, url := start(t, s, func(c *config.Config, _ *gateway.Options) {
 		c.Subscriptions.MaxConnections = 1
 		c.Subscriptions.Heartbeat = time.Millisecond
+		c.Subscriptions.DrainPeriod = time.Millisecond
 	})
 	r, err := http.NewRequestWithContext(t.Context(), "POST", url+"/graphql", strings.NewReader(subscription))
 	if err != nil {
@@ -97,9 +101,12 @@ func TestDrainEndsStreams(t *testing.T) {
 	defer response.Body.Close()
 	lines := bufio.NewScanner(response.Body)
 	beats := 0
+	last := ""
 	for beats < 3 && lines.Scan() {
 		if lines.Text() == ":" {
 			beats++
+		} else if lines.Text() != "" {
+			last = lines.Text()
 		}
 	}
 	if beats < 3 {
@@ -109,13 +116,13 @@ func TestDrainEndsStreams(t *testing.T) {
 		t.Errorf("a stream too many got %d", got.status)
 	}
 	gw.Drain()
-	last := ""
 	for lines.Scan() {
 		if lines.Text() != "" && lines.Text() != ":" {
 			last = lines.Text()
 		}
 	}
-	if lines.Err() != nil || last != "data:" {
+	// Without complete, which would tell the client not to come back.
+	if lines.Err() != nil || last != `data: {"data":{"count":3}}` {
 		t.Errorf("the stream ended with %q, %v", last, lines.Err())
 	}
 }
@@ -128,7 +135,12 @@ type socket struct {
 
 func dial(t *testing.T, url string, protocols ...string) *socket {
 	t.Helper()
-	conn, response, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{Subprotocols: protocols})
+	return dialWith(t, url, nil, protocols...)
+}
+
+func dialWith(t *testing.T, url string, header http.Header, protocols ...string) *socket {
+	t.Helper()
+	conn, response, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{Subprotocols: protocols, HTTPHeader: header})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,6 +212,28 @@ func TestWebSocket(t *testing.T) {
 	s.want(`{"type":"pong","payload":{"a":1}}`)
 }
 
+// RFC 6455 spells it so, and there are clients that compare names by case.
+func TestHandshakeSpellsItsHeaders(t *testing.T) {
+	_, url := start(t, &subgraph{}, nil)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /graphql HTTP/1.1\r\nHost: souk\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	var head []string
+	for lines := bufio.NewScanner(conn); lines.Scan() && lines.Text() != ""; {
+		head = append(head, lines.Text())
+	}
+	all := strings.Join(head, "\n")
+	if !slices.Contains(head, "Sec-WebSocket-Protocol: graphql-transport-ws") || !strings.Contains(all, "\nSec-WebSocket-Accept: ") || strings.Contains(all, "Sec-Websocket") {
+		t.Errorf("the handshake is answered with\n%s", all)
+	}
+}
+
 func TestWebSocketClosesOnWhatTheProtocolForbids(t *testing.T) {
 	_, url := start(t, &subgraph{hold: make(chan struct{})}, nil)
 	const start, subscribe = `{"type":"connection_init"}`, `{"id":"1","type":"subscribe","payload":` + subscription + `}`
@@ -232,7 +266,7 @@ func TestWebSocketInitTimeout(t *testing.T) {
 }
 
 func TestWebSocketIsClosedByDraining(t *testing.T) {
-	gw, url := start(t, &subgraph{hold: make(chan struct{})}, nil)
+	gw, url := start(t, &subgraph{hold: make(chan struct{})}, func(c *config.Config, _ *gateway.Options) { c.Subscriptions.DrainPeriod = time.Millisecond })
 	s := dial(t, url+"/graphql", protocol)
 	s.send(`{"type":"connection_init"}`)
 	s.want(`{"type":"connection_ack"}`)
@@ -262,8 +296,7 @@ func TestReloadEndsOnlyStaleSubscriptions(t *testing.T) {
 	s.send(`{"type":"ping"}`)
 	s.want(`{"type":"pong"}`)
 	set(strings.Replace(sdl, "count(to: Int!)", "count(from: Int)", 1))
-	s.want(`{"id":"1","type":"next","payload":{"errors":[{"message":"The schema has changed, and the subscription does not fit it any more.","extensions":{"code":"SUBSCRIPTION_SCHEMA_RELOAD"}}]}}`)
-	s.want(`{"id":"1","type":"complete"}`)
+	s.want(`{"id":"1","type":"error","payload":[{"message":"The schema has changed, and the subscription does not fit it any more.","extensions":{"code":"SUBSCRIPTION_SCHEMA_RELOAD"}}]}`)
 }
 
 // TestWebSocketGoesThroughTheMiddleware: what the client says when it

@@ -147,14 +147,19 @@ type Subscriptions struct {
 	Protocol string
 	// URL is the Subgraph's unless set; ws and wss are http and https.
 	URL string
-	// MaxReconnects is how often in a row a lost stream is opened again; the
-	// count starts anew with each event. 5; negative for never.
+	// ConnectTimeout is the longest time for a stream to be accepted: 5 s.
+	ConnectTimeout time.Duration
+	// ConnectAttempts is how often it is tried to open a stream before the
+	// client is told that there is none: 2.
+	ConnectAttempts int
+	// Resume opens a stream again whose connection broke.
+	Resume bool
+	// MaxReconnects is how often in a row; the count starts anew when a
+	// connection has lasted for MaxInterval. 10.
 	MaxReconnects int
 	// Interval is the wait before the first time, doubled for each further
-	// one up to 30 s, half of it random. 500 ms.
-	Interval time.Duration
-	// InitTimeout is the longest time for the stream to be accepted: 10 s.
-	InitTimeout time.Duration
+	// one up to MaxInterval, half of it random. 500 ms and 30 s.
+	Interval, MaxInterval time.Duration
 	// PingInterval is how often a silent websocket is asked for a sign of
 	// life; it is lost if there is none within another. 15 s.
 	PingInterval time.Duration
@@ -182,9 +187,11 @@ func (s Subgraph) withDefaults() Subgraph {
 	setDefault(&s.Breaker.Rest, 5*time.Second)
 	setDefault(&s.Subscriptions.Protocol, "ws")
 	setDefault(&s.Subscriptions.URL, s.URL)
-	setDefault(&s.Subscriptions.MaxReconnects, 5)
+	setDefault(&s.Subscriptions.MaxReconnects, 10)
 	setDefault(&s.Subscriptions.Interval, 500*time.Millisecond)
-	setDefault(&s.Subscriptions.InitTimeout, 10*time.Second)
+	setDefault(&s.Subscriptions.MaxInterval, 30*time.Second)
+	setDefault(&s.Subscriptions.ConnectTimeout, 5*time.Second)
+	setDefault(&s.Subscriptions.ConnectAttempts, 2)
 	setDefault(&s.Subscriptions.PingInterval, 15*time.Second)
 	return s
 }

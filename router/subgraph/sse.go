@@ -9,7 +9,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"souk/router/execute"
 )
@@ -17,73 +19,133 @@ import (
 // overSSE runs one stream of server-sent events (HTML standard, section 9.2)
 // in the distinct connections mode of GraphQL over SSE: "next" events carry
 // responses, "complete" ends the stream.
-func (s *subgraph) overSSE(ctx context.Context, body []byte, header http.Header, event func([]byte) error) error {
-	// The connection is ended with the stream.
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, httpURL(s.Subscriptions.URL), bytes.NewReader(body))
+func (st *stream) overSSE(ctx context.Context) error {
+	// The connection ends with the stream.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, httpURL(st.s.Subscriptions.URL), bytes.NewReader(st.body))
 	if err != nil {
 		return &execute.TransportError{Code: execute.CodeHTTP, Message: "has no usable URL for subscriptions", Err: err}
 	}
-	request.Header = header.Clone()
+	request.Header = st.header.Clone()
 	request.Header.Set("Accept", "text/event-stream")
-	response, err := s.streams.RoundTrip(request)
+	if st.lastEventID != "" {
+		request.Header.Set("Last-Event-ID", st.lastEventID)
+	}
+	late := time.AfterFunc(st.s.Subscriptions.ConnectTimeout, func() { cancel(context.DeadlineExceeded) })
+	defer late.Stop()
+	response, err := st.s.streams.RoundTrip(request)
 	if err != nil {
-		return lost(err)
+		return lost(errors.Join(err, context.Cause(ctx)))
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return refusedStream(response)
+	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	switch {
+	case response.StatusCode == http.StatusNoContent && st.established:
+		return nil // there is nothing more (HTML standard, section 9.2.3)
+	case response.StatusCode != http.StatusOK || media != "text/event-stream":
+		return st.refusedStream(response)
 	}
-	if media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); media != "text/event-stream" {
-		return &execute.TransportError{
-			Code: execute.CodeMalformed, Message: fmt.Sprintf("answered a subscription with %q instead of text/event-stream", media),
-		}
-	}
-	return s.readSSE(response.Body, event)
+	late.Stop()
+	st.accepted = time.Now()
+	return st.readSSE(response.Body)
 }
 
-func (s *subgraph) readSSE(r io.Reader, event func([]byte) error) error {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, s.MaxResponseBytes)
-	var name string
-	var data []byte
-	for lines.Scan() {
-		line := lines.Bytes()
-		if len(line) > 0 {
-			field, value, _ := bytes.Cut(line, []byte(":"))
-			value = bytes.TrimPrefix(value, []byte(" "))
-			switch string(field) {
-			case "event":
-				name = string(value)
-			case "data":
-				if len(data) > 0 {
-					data = append(data, '\n')
-				}
-				data = append(data, value...)
-			}
-			if len(data) > s.MaxResponseBytes {
-				return &execute.TransportError{Code: execute.CodeHTTP, Message: fmt.Sprintf("sent an event of more than %d bytes", s.MaxResponseBytes)}
-			}
-			continue
+// An eventReader takes server-sent events apart.
+type eventReader struct {
+	lines *bufio.Scanner
+	limit int
+	name  string
+	data  []byte
+	id    string
+	retry time.Duration
+	// pending says that a part of an event was read.
+	pending bool
+}
+
+// next reads up to the end of an event. It gives false at the end of the
+// stream, and then an error unless the stream ended between two events.
+func (r *eventReader) next() (bool, error) {
+	r.name, r.data, r.pending = "", r.data[:0], false
+	for r.lines.Scan() {
+		line := r.lines.Bytes()
+		if len(line) == 0 {
+			return true, nil
 		}
+		r.field(line)
+		if len(r.data) > r.limit {
+			return false, r.tooLong()
+		}
+	}
+	err := r.lines.Err()
+	switch {
+	case errors.Is(err, bufio.ErrTooLong):
+		return false, r.tooLong()
+	case err != nil:
+		return false, lost(err)
+	case r.pending:
+		return false, lost(io.ErrUnexpectedEOF)
+	}
+	return false, nil
+}
+
+func (r *eventReader) field(line []byte) {
+	field, value, _ := bytes.Cut(line, []byte(":"))
+	value = bytes.TrimPrefix(value, []byte(" "))
+	switch string(field) {
+	case "event":
+		r.name, r.pending = string(value), true
+	case "data":
+		if len(r.data) > 0 {
+			r.data = append(r.data, '\n')
+		}
+		r.data, r.pending = append(r.data, value...), true
+	case "id":
+		if len(value) <= maxEventID && !bytes.ContainsRune(value, 0) {
+			r.id = string(value)
+		}
+	case "retry":
+		if ms, err := strconv.ParseUint(string(value), 10, 31); err == nil {
+			r.retry = time.Duration(ms) * time.Millisecond
+		}
+	}
+}
+
+// maxEventID bounds what is sent back as Last-Event-ID.
+const maxEventID = 1024
+
+func (r *eventReader) tooLong() error {
+	return &execute.TransportError{Code: execute.CodeHTTP, Message: fmt.Sprintf("sent an event of more than %d bytes", r.limit)}
+}
+
+// readSSE hands on what comes until the stream is complete. A response that
+// ends properly without a complete event was ended by the subgraph: opening it
+// again could repeat all of its events, unless they are numbered.
+func (st *stream) readSSE(body io.Reader) error {
+	r := eventReader{lines: bufio.NewScanner(body), limit: st.s.MaxResponseBytes, id: st.lastEventID}
+	r.lines.Buffer(nil, st.s.MaxResponseBytes)
+	for {
+		more, err := r.next()
+		if err != nil {
+			return err
+		}
+		if !more {
+			if st.lastEventID != "" {
+				return lost(io.ErrUnexpectedEOF)
+			}
+			return &execute.TransportError{Code: execute.CodeHTTP, Message: "ended the subscription without completing it"}
+		}
+		st.retryAfter = min(r.retry, st.s.Subscriptions.MaxInterval)
 		switch {
-		case name == "complete":
+		case r.name == "complete":
 			return nil
-		case len(data) > 0 && (name == "next" || name == "" || name == "message"):
-			if err := event(data); err != nil {
+		case len(r.data) > 0 && (r.name == "next" || r.name == "" || r.name == "message"):
+			if err := st.receive(r.data); err != nil {
 				return err
 			}
 		}
-		name, data = "", data[:0]
+		st.lastEventID = r.id
 	}
-	if err := lines.Err(); err != nil {
-		if errors.Is(err, bufio.ErrTooLong) {
-			return &execute.TransportError{Code: execute.CodeHTTP, Message: fmt.Sprintf("sent an event of more than %d bytes", s.MaxResponseBytes)}
-		}
-		return lost(err)
-	}
-	return lost(io.ErrUnexpectedEOF)
 }
 
 // httpURL gives the http form of a ws URL.

@@ -2,85 +2,214 @@ package subgraph
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"souk/router/execute"
 )
 
-// maxReconnectWait bounds the wait before a lost stream is opened again.
-const maxReconnectWait = 30 * time.Second
-
-// errLost says that a stream ended without having been completed: it is worth
-// opening again.
+// errLost marks errors after which opening the stream again may help: the
+// connection could not be made, or it broke. The subgraph has neither ended
+// the subscription nor refused it.
 var errLost = errors.New("the stream was lost")
 
-// A failedEvent wraps the error of the receiver of a stream.
-type failedEvent struct{ error }
+func lost(err error) error { return fmt.Errorf("%w: %w", errLost, err) }
 
-func (e failedEvent) Unwrap() error { return e.error }
+// An endedByReceiver wraps the error of the receiver of a stream.
+type endedByReceiver struct{ error }
 
-// Subscribe opens a stream. See execute.Transport. A stream that is lost is
-// opened again after a while; what the subgraph sent meanwhile is missed.
+func (e endedByReceiver) Unwrap() error { return e.error }
+
+// A stream is one subscription with its connections, of which there is one at
+// a time.
+type stream struct {
+	*Transport
+	s      *subgraph
+	body   []byte
+	header http.Header
+	event  func(*execute.SubgraphResponse) error
+
+	// established says that the subgraph has sent an event, or kept a
+	// connection for as long as it had to accept one: it serves this
+	// subscription, and what happens later is a loss.
+	established bool
+	// accepted is when the subgraph took the current connection for a stream;
+	// zero if it has not.
+	accepted time.Time
+	// lastEventID is that of the last server-sent event with an id.
+	lastEventID string
+	// retryAfter is the least wait that the subgraph has asked for.
+	retryAfter time.Duration
+}
+
+// Subscribe opens a stream. See execute.Transport.
+//
+// Until the stream is established, it is tried ConnectAttempts times. After
+// that it is opened again, up to MaxReconnects times in a row, if the
+// connection breaks and Resume is set; events sent meanwhile are missed unless
+// the subgraph numbers its server-sent events. A stream that the subgraph ends
+// itself, properly or not, is never opened again.
 func (t *Transport) Subscribe(ctx context.Context, r *execute.SubgraphRequest, event func(*execute.SubgraphResponse) error) error {
 	s := t.subgraphs[r.Subgraph]
 	if s == nil {
 		return &execute.TransportError{Code: execute.CodeHTTP, Message: "is not known to the gateway"}
 	}
-	open := s.overWebSocket
+	st := &stream{Transport: t, s: s, body: r.Body.B, header: s.requestHeader(r.Header).Clone(), event: event}
+	open := st.overWebSocket
 	if s.Subscriptions.Protocol == "sse" {
-		open = s.overSSE
+		open = st.overSSE
 	}
-	header := s.requestHeader(r.Header).Clone()
-	losses, wait := 0, s.Subscriptions.Interval
+	return st.keepOpen(ctx, open)
+}
+
+func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error) error {
+	config := st.s.Subscriptions
+	failures, wait := 0, config.Interval
 	for {
-		err := open(ctx, r.Body.B, header, func(payload []byte) error {
-			losses, wait = 0, s.Subscriptions.Interval
-			body := execute.NewBuffer(len(payload))
-			body.B = append(body.B, payload...)
-			if err := event(&execute.SubgraphResponse{Status: http.StatusOK, Body: body}); err != nil {
-				return failedEvent{err}
-			}
-			return nil
-		})
-		var failed failedEvent
+		st.accepted = time.Time{}
+		err := open(ctx)
+		up := st.up()
+		st.established = st.established || up >= config.ConnectTimeout
 		switch {
-		case err == nil:
-			return nil
-		case errors.As(err, &failed):
-			return failed.error
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case !errors.Is(err, errLost):
-			return err
+		case err == nil || !errors.Is(err, errLost):
+			return st.final(err)
+		case up >= config.MaxInterval:
+			failures, wait = 0, config.Interval // it had recovered from earlier failures
 		}
-		if losses++; losses > s.Subscriptions.MaxReconnects {
-			return &execute.TransportError{Code: execute.CodeHTTP, Message: "lost the subscription", Err: err}
+		if failures++; !st.mayReopen(failures) {
+			return st.final(err)
 		}
-		t.options.Logger.WarnContext(ctx, "subscription to subgraph lost", "subgraph", s.name, "error", err, "retry_in", wait)
-		if !sleep(ctx, wait/2+time.Duration(t.options.Jitter()*float64(wait/2))) {
+		pause := max(wait/2+time.Duration(st.options.Jitter()*float64(wait/2)), st.retryAfter)
+		st.options.Logger.WarnContext(ctx, "reopening a subscription", "subgraph", st.s.name, "error", err, "established", st.established, "retry_in", pause)
+		if !sleep(ctx, pause) {
 			return ctx.Err()
 		}
-		if wait *= 2; wait > maxReconnectWait {
-			wait = maxReconnectWait
-		}
-		if t.options.Hooks.Reconnected != nil {
-			t.options.Hooks.Reconnected(s.name)
+		wait = min(2*wait, config.MaxInterval)
+		if st.options.Hooks.Reconnected != nil {
+			st.options.Hooks.Reconnected(st.s.name)
 		}
 	}
 }
 
-func lost(err error) error { return fmt.Errorf("%w: %w", errLost, err) }
-
-// refusedStream is what is wrong with the answer to a request for a stream.
-// Only what may pass is worth another try.
-func refusedStream(r *http.Response) error {
-	err := &execute.TransportError{
-		Code: execute.CodeHTTP, Message: fmt.Sprintf("refused the subscription with status %d", r.StatusCode), Status: r.StatusCode,
+// up is for how long the last connection carried the stream.
+func (st *stream) up() time.Duration {
+	if st.accepted.IsZero() {
+		return 0
 	}
-	if r.StatusCode >= 500 || r.StatusCode == http.StatusTooManyRequests {
+	return time.Since(st.accepted)
+}
+
+func (st *stream) mayReopen(failures int) bool {
+	config := st.s.Subscriptions
+	if !st.established {
+		return failures < config.ConnectAttempts
+	}
+	return config.Resume && failures <= config.MaxReconnects
+}
+
+// final makes an error that which the receiver is given.
+func (st *stream) final(err error) error {
+	var (
+		receiver endedByReceiver
+		refused  *execute.RequestError
+		failed   *execute.TransportError
+	)
+	switch {
+	case errors.As(err, &receiver):
+		return receiver.error
+	case errors.As(err, &refused):
+		return refused
+	case errors.As(err, &failed):
+		return failed
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return &execute.TransportError{Code: execute.CodeTimeout,
+			Message: fmt.Sprintf("did not accept the subscription within %v", st.s.Subscriptions.ConnectTimeout), Err: err}
+	case st.established:
+		return &execute.TransportError{Code: execute.CodeHTTP, Message: "lost the subscription", Err: err}
+	}
+	return &execute.TransportError{Code: execute.CodeHTTP, Message: "could not be reached for a subscription", Err: err}
+}
+
+// receive hands on one event's payload.
+func (st *stream) receive(payload []byte) error {
+	if list := requestErrors(payload, st.established); list != nil {
+		return &execute.RequestError{Errors: list}
+	}
+	st.established = true
+	body := execute.NewBuffer(len(payload))
+	body.B = append(body.B, payload...)
+	if err := st.event(&execute.SubgraphResponse{Status: http.StatusOK, Body: body}); err != nil {
+		return endedByReceiver{err}
+	}
+	return nil
+}
+
+// requestErrors gives the errors of a response that is a request error: errors
+// without data (GraphQL, section 7.1). Servers also write those with "data":
+// null; at the beginning of a stream that is taken for the same unless an
+// error has a path, which only the execution of an event gives.
+func requestErrors(response []byte, later bool) json.RawMessage {
+	var r struct {
+		Data   json.RawMessage   `json:"data"`
+		Errors []json.RawMessage `json:"errors"`
+	}
+	if json.Unmarshal(response, &r) != nil || len(r.Errors) == 0 {
+		return nil
+	}
+	if r.Data != nil {
+		if string(r.Data) != "null" || later {
+			return nil
+		}
+		for _, e := range r.Errors {
+			var placed struct{ Path []json.RawMessage }
+			if json.Unmarshal(e, &placed) != nil || len(placed.Path) > 0 {
+				return nil
+			}
+		}
+	}
+	return errorList(r.Errors)
+}
+
+func errorList(errors []json.RawMessage) json.RawMessage {
+	list, err := json.Marshal(errors)
+	if err != nil { // not reached: each was read as JSON
+		return nil
+	}
+	return list
+}
+
+// maxReason bounds what is read of an answer that is not a stream.
+const maxReason = 1 << 20
+
+// refusedStream says what is wrong with an answer that is not a stream: the
+// errors of its GraphQL response if it is one. Statuses that may pass are worth
+// another try.
+func (st *stream) refusedStream(r *http.Response) error {
+	err := error(&execute.TransportError{
+		Code: execute.CodeHTTP, Message: fmt.Sprintf("refused the subscription with status %d", r.StatusCode), Status: r.StatusCode,
+	})
+	if r.StatusCode/100 == 2 {
+		media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+		err = &execute.TransportError{Code: execute.CodeMalformed, Message: fmt.Sprintf("answered a subscription with %.100q instead of text/event-stream", media)}
+	}
+	// What cannot be read gives no reason; the status still does.
+	if body, readErr := io.ReadAll(io.LimitReader(r.Body, maxReason)); readErr == nil {
+		var response struct{ Errors []json.RawMessage }
+		if json.Unmarshal(body, &response) == nil && len(response.Errors) > 0 {
+			err = &execute.RequestError{Errors: errorList(response.Errors)}
+		}
+	}
+	switch r.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return lost(err)
 	}
 	return err

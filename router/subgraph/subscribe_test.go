@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,16 +84,85 @@ func TestWebSocket(t *testing.T) {
 	}
 }
 
-func TestWebSocketError(t *testing.T) {
+// A refusal is a request error, with the subgraph's reasons (GraphQL, section
+// 6.2.3.1), however it is told.
+func TestSubscriptionIsRefusedWithReasons(t *testing.T) {
+	socket := func(messages ...string) http.HandlerFunc {
+		return serveSocket(t, func(_ context.Context, _ *websocket.Conn, _ string, send func(string)) {
+			for _, m := range messages {
+				send(m)
+			}
+		})
+	}
+	over := func(status int, media, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { answer(w, status, media, body) }
+	}
+	const reasons = `{"errors":[{"message":"no"}]}`
+	for name, c := range map[string]struct {
+		protocol string
+		handler  http.HandlerFunc
+	}{
+		"error message":                {"ws", socket(`{"id":"1","type":"error","payload":[{"message":"no"}]}`)},
+		"next without data":            {"ws", socket(`{"id":"1","type":"next","payload":`+reasons+`}`, `{"id":"1","type":"complete"}`)},
+		"next with null":               {"ws", socket(`{"id":"1","type":"next","payload":{"errors":[{"message":"no"}],"data":null}}`)},
+		"handshake answered with 400":  {"ws", over(400, "application/json", reasons)},
+		"400":                          {"sse", over(400, "application/json", reasons)},
+		"200 with JSON":                {"sse", over(200, "application/json", reasons)},
+		"200 with null":                {"sse", over(200, "application/graphql-response+json; charset=utf-8", `{"data":null,"errors":[{"message":"no"}]}`)},
+		"503 with reasons":             {"sse", over(503, "application/json", reasons)},
+		"event without data":           {"sse", over(200, "text/event-stream", "event: next\ndata: "+reasons+"\n\nevent: complete\ndata:\n\n")},
+		"event with reasons, no event": {"sse", over(200, "text/event-stream", "data: "+reasons+"\n\n")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: c.protocol, Interval: time.Millisecond}}
+			tr := transport(t, s, subgraph.Hooks{}, c.handler)
+			err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), func(*execute.SubgraphResponse) error {
+				t.Error("the refusal came as an event")
+				return nil
+			})
+			var refused *execute.RequestError
+			if !errors.As(err, &refused) || string(refused.Errors) != `[{"message":"no"}]` {
+				t.Errorf("err = %v", err)
+			}
+		})
+	}
+}
+
+// An event that fails on the way to the root is still an event.
+func TestEventWithNullDataIsNoRefusal(t *testing.T) {
+	const failed = `{"data":null,"errors":[{"message":"no","path":["a"]}]}`
 	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, serveSocket(t, func(_ context.Context, _ *websocket.Conn, _ string, send func(string)) {
-		send(`{"id":"1","type":"error","payload":[{"message":"no"}]}`)
+		send(`{"id":"1","type":"next","payload":` + failed + `}`)
+		send(`{"id":"1","type":"next","payload":{"data":{"a":1}}}`)
+		send(`{"id":"1","type":"complete"}`)
 	}))
 	var events []string
 	if err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), collect(&events)); err != nil {
 		t.Error(err)
 	}
-	if got := strings.Join(events, " "); got != `{"errors":[{"message":"no"}]}` {
+	if got := strings.Join(events, " "); got != failed+` {"data":{"a":1}}` {
 		t.Error(got)
+	}
+}
+
+// A subgraph's messages for an operation that the connection does not have are
+// not this subscriber's.
+func TestWebSocketMessageOfAnotherOperation(t *testing.T) {
+	for _, message := range []string{
+		`{"id":"2","type":"next","payload":{"data":{"a":"somebody else's"}}}`,
+		`{"type":"next","payload":{"data":{"a":1}}}`,
+		`{"id":"2","type":"error","payload":[{"message":"no"}]}`,
+		`{"id":"2","type":"complete"}`,
+	} {
+		tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, serveSocket(t, func(_ context.Context, _ *websocket.Conn, _ string, send func(string)) {
+			send(message)
+		}))
+		var events []string
+		err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), collect(&events))
+		var e *execute.TransportError
+		if !errors.As(err, &e) || e.Code != execute.CodeMalformed || len(events) != 0 {
+			t.Errorf("%s: %v, events %v", message, err, events)
+		}
 	}
 }
 
@@ -122,7 +192,7 @@ func TestWebSocketCancel(t *testing.T) {
 // A silent subgraph is asked for a sign of life, and given up without one.
 func TestWebSocketSilence(t *testing.T) {
 	var pings, streams atomic.Int32
-	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{PingInterval: 5 * time.Millisecond, MaxReconnects: 1, Interval: time.Millisecond}}
+	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{PingInterval: 5 * time.Millisecond, ConnectAttempts: 2, Interval: time.Millisecond}}
 	tr := transport(t, s, subgraph.Hooks{}, serveSocket(t, func(ctx context.Context, conn *websocket.Conn, _ string, _ func(string)) {
 		streams.Add(1)
 		for {
@@ -137,7 +207,7 @@ func TestWebSocketSilence(t *testing.T) {
 	}))
 	err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), nil)
 	var e *execute.TransportError
-	if !errors.As(err, &e) || e.Message != "lost the subscription" {
+	if !errors.As(err, &e) || e.Message != "could not be reached for a subscription" {
 		t.Errorf("err = %v", err)
 	}
 	if pings.Load() < 2 || streams.Load() != 2 {
@@ -147,7 +217,7 @@ func TestWebSocketSilence(t *testing.T) {
 
 func TestReconnect(t *testing.T) {
 	var streams, reconnected atomic.Int32
-	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Interval: time.Millisecond}}
+	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Interval: time.Millisecond, Resume: true}}
 	tr := transport(t, s, subgraph.Hooks{Reconnected: func(string) { reconnected.Add(1) }}, serveSocket(t, func(_ context.Context, conn *websocket.Conn, _ string, send func(string)) {
 		if streams.Add(1) < 3 {
 			send(`{"id":"1","type":"next","payload":{"data":1}}`)
@@ -190,7 +260,7 @@ func TestWebSocketCloseCode(t *testing.T) {
 }
 
 func TestSSE(t *testing.T) {
-	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: "sse", Interval: time.Millisecond}}
+	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: "sse", Interval: time.Millisecond, Resume: true}}
 	var streams atomic.Int32
 	tr := transport(t, s, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -209,6 +279,115 @@ func TestSSE(t *testing.T) {
 	}
 	if got := strings.Join(events, " "); got != "{\"data\":1} {\"data\":\n2}" {
 		t.Errorf("%q", got)
+	}
+}
+
+// A stream that the subgraph ends itself is not opened again: it would repeat
+// its events.
+func TestEndedStreamIsNotReopened(t *testing.T) {
+	for name, c := range map[string]struct {
+		protocol string
+		handler  func(streams *atomic.Int32) http.HandlerFunc
+	}{
+		"event stream without complete": {"sse", func(streams *atomic.Int32) http.HandlerFunc {
+			return func(w http.ResponseWriter, _ *http.Request) {
+				streams.Add(1)
+				answer(w, 200, "text/event-stream", "event: next\ndata: {\"data\":1}\n\n")
+			}
+		}},
+		"WebSocket closed normally": {"ws", func(streams *atomic.Int32) http.HandlerFunc {
+			return serveSocket(t, func(_ context.Context, conn *websocket.Conn, _ string, send func(string)) {
+				streams.Add(1)
+				send(`{"id":"1","type":"next","payload":{"data":1}}`)
+				_ = conn.Close(websocket.StatusNormalClosure, "")
+			})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var streams atomic.Int32
+			s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: c.protocol, Interval: time.Millisecond, Resume: true}}
+			var events []string
+			err := transport(t, s, subgraph.Hooks{}, c.handler(&streams)).Subscribe(t.Context(), request(operation.Subscription, subscribeBody), collect(&events))
+			var e *execute.TransportError
+			if !errors.As(err, &e) || e.Message != "ended the subscription without completing it" {
+				t.Error(err)
+			}
+			if streams.Load() != 1 || len(events) != 1 {
+				t.Errorf("%d streams, events %v", streams.Load(), events)
+			}
+		})
+	}
+}
+
+// A stream that breaks after each event does not go on for ever, and is not
+// resumed at all unless that is wanted.
+func TestBrokenStreamIsReopenedSoOften(t *testing.T) {
+	for _, c := range []struct {
+		resume bool
+		want   int32
+	}{{resume: true, want: 4}, {resume: false, want: 1}} {
+		var streams atomic.Int32
+		s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Interval: time.Millisecond, MaxReconnects: 3, Resume: c.resume}}
+		tr := transport(t, s, subgraph.Hooks{}, serveSocket(t, func(_ context.Context, conn *websocket.Conn, _ string, send func(string)) {
+			streams.Add(1)
+			send(`{"id":"1","type":"next","payload":{"data":1}}`)
+			_ = conn.CloseNow()
+		}))
+		var events []string
+		err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), collect(&events))
+		var e *execute.TransportError
+		if !errors.As(err, &e) || e.Message != "lost the subscription" || streams.Load() != c.want {
+			t.Errorf("resume %t: %v, %d streams", c.resume, err, streams.Load())
+		}
+	}
+}
+
+// Numbered events let a subgraph go on where it was.
+func TestNumberedEventsAreResumed(t *testing.T) {
+	var mu sync.Mutex
+	var ids []string
+	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: "sse", Interval: time.Millisecond, Resume: true}}
+	tr := transport(t, s, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		ids = append(ids, r.Header.Get("Last-Event-ID"))
+		if len(ids) == 1 {
+			answer(w, 200, "text/event-stream", "retry: 1\n\nid: 7\nevent: next\ndata: {\"data\":1}\n\n")
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	var events []string
+	if err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), collect(&events)); err != nil {
+		t.Error(err)
+	}
+	if len(ids) != 2 || ids[0] != "" || ids[1] != "7" || len(events) != 1 {
+		t.Errorf("Last-Event-ID %q, events %v", ids, events)
+	}
+}
+
+// A subgraph that accepts connections and says nothing is given up in time, and
+// so is one that cannot be reached.
+func TestSubgraphThatDoesNotAcceptIsGivenUp(t *testing.T) {
+	for _, protocol := range []string{"sse", "ws"} {
+		t.Run(protocol, func(t *testing.T) {
+			var asked atomic.Int32
+			s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{
+				Protocol: protocol, ConnectTimeout: 20 * time.Millisecond, ConnectAttempts: 2, Interval: time.Millisecond}}
+			tr := transport(t, s, subgraph.Hooks{}, func(_ http.ResponseWriter, r *http.Request) {
+				asked.Add(1)
+				_, _ = io.Copy(io.Discard, r.Body)
+				<-r.Context().Done()
+			})
+			err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), nil)
+			var e *execute.TransportError
+			if !errors.As(err, &e) || e.Code != execute.CodeTimeout || e.Message != "did not accept the subscription within 20ms" {
+				t.Error(err)
+			}
+			if asked.Load() > 2 {
+				t.Errorf("%d attempts", asked.Load())
+			}
+		})
 	}
 }
 

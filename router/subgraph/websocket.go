@@ -33,15 +33,18 @@ type socket struct {
 	heard atomic.Int64
 }
 
+// operationID is that of the only subscription of a connection.
+const operationID = "1"
+
 // overWebSocket runs one subscription over a connection of its own.
-func (s *subgraph) overWebSocket(ctx context.Context, body []byte, header http.Header, event func([]byte) error) error {
-	conn, err := s.dial(ctx, header)
+func (st *stream) overWebSocket(ctx context.Context) error {
+	conn, err := st.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.CloseNow() }()
 	c := &socket{conn: conn}
-	if err := c.init(ctx, s, header); err != nil {
+	if err := c.init(ctx, st.s, st.header); err != nil {
 		return err
 	}
 	// Reading must not end with ctx, or the subgraph could not be told: the
@@ -50,32 +53,35 @@ func (s *subgraph) overWebSocket(ctx context.Context, body []byte, header http.H
 	var guard sync.WaitGroup
 	defer guard.Wait()
 	defer cancel()
-	if err := c.write(detached, message{ID: "1", Type: "subscribe", Payload: body}); err != nil {
+	if err := c.write(detached, message{ID: operationID, Type: "subscribe", Payload: st.body}); err != nil {
 		return lost(err)
 	}
-	c.heard.Store(time.Now().UnixNano())
-	guard.Go(func() { c.guard(ctx, detached, s.Subscriptions.PingInterval) })
-	return c.receive(detached, event)
+	st.accepted = time.Now()
+	c.heard.Store(st.accepted.UnixNano())
+	guard.Go(func() { c.guard(ctx, detached, st.s.Subscriptions.PingInterval) })
+	return c.receive(detached, st.receive)
 }
 
-func (s *subgraph) dial(ctx context.Context, header http.Header) (*websocket.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.Subscriptions.InitTimeout)
+func (st *stream) dial(ctx context.Context) (*websocket.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, st.s.Subscriptions.ConnectTimeout)
 	defer cancel()
-	header = header.Clone()
+	header := st.header.Clone()
 	header.Del("Content-Type")
 	header.Del("Accept")
-	conn, response, err := websocket.Dial(ctx, s.Subscriptions.URL, &websocket.DialOptions{ //nolint:bodyclose // the library closes it, or has read it into memory
-		HTTPClient: &http.Client{Transport: s.streams}, HTTPHeader: header, Subprotocols: []string{subprotocol},
+	conn, response, err := websocket.Dial(ctx, st.s.Subscriptions.URL, &websocket.DialOptions{ //nolint:bodyclose // the library closes it, or has read it into memory
+		HTTPClient: &http.Client{Transport: st.s.streams}, HTTPHeader: header, Subprotocols: []string{subprotocol},
 	})
 	switch {
 	case err == nil && conn.Subprotocol() != subprotocol:
 		_ = conn.CloseNow()
 		return nil, &execute.TransportError{Code: execute.CodeMalformed, Message: "does not speak " + subprotocol}
 	case err == nil:
-		conn.SetReadLimit(int64(s.MaxResponseBytes))
+		conn.SetReadLimit(int64(st.s.MaxResponseBytes))
 		return conn, nil
+	case response != nil && response.StatusCode/100 == 2:
+		return nil, &execute.TransportError{Code: execute.CodeMalformed, Message: "does not speak WebSocket", Status: response.StatusCode, Err: err}
 	case response != nil && response.StatusCode != http.StatusSwitchingProtocols:
-		return nil, refusedStream(response)
+		return nil, st.refusedStream(response)
 	default:
 		return nil, lost(err)
 	}
@@ -84,7 +90,7 @@ func (s *subgraph) dial(ctx context.Context, header http.Header) (*websocket.Con
 // init opens the protocol. The headers are sent as its parameters, too, for
 // subgraphs that look for a token only there.
 func (c *socket) init(ctx context.Context, s *subgraph, header http.Header) error {
-	ctx, cancel := context.WithTimeout(ctx, s.Subscriptions.InitTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.Subscriptions.ConnectTimeout)
 	defer cancel()
 	parameters := make(map[string]string)
 	for name := range header {
@@ -122,24 +128,37 @@ func (c *socket) receive(ctx context.Context, event func([]byte) error) error {
 		}
 		c.heard.Store(0)
 		switch m.Type {
-		case "next":
-			err = event(m.Payload)
-		case "error":
-			// The operation as a whole has failed: its errors are all there is.
-			return event(append(append([]byte(`{"errors":`), m.Payload...), '}'))
-		case "complete":
-			return nil
-		case "ping":
-			err = c.write(ctx, message{Type: "pong"})
-		}
-		if err != nil {
-			if failed := (failedEvent{}); errors.As(err, &failed) {
+		case "next", "error", "complete":
+			if m.ID != operationID {
+				return &execute.TransportError{Code: execute.CodeMalformed, Message: fmt.Sprintf("sent a message for operation %.50q, which this connection does not have", m.ID)}
+			}
+			if more, err := operationMessage(m, event); !more {
 				return err
 			}
-			return lost(err)
+		case "ping":
+			if err := c.write(ctx, message{Type: "pong", Payload: m.Payload}); err != nil {
+				return lost(err)
+			}
 		}
 		c.heard.Store(time.Now().UnixNano())
 	}
+}
+
+// operationMessage handles a message of the subscription, and says whether
+// more may follow.
+func operationMessage(m message, event func([]byte) error) (more bool, err error) {
+	switch m.Type {
+	case "next":
+		err := event(m.Payload)
+		return err == nil, err
+	case "error":
+		var list []json.RawMessage
+		if json.Unmarshal(m.Payload, &list) != nil || len(list) == 0 {
+			return false, &execute.TransportError{Code: execute.CodeMalformed, Message: "sent an error message without a list of errors"}
+		}
+		return false, &execute.RequestError{Errors: m.Payload}
+	}
+	return false, nil
 }
 
 // guard ends the subscription when ctx is done, and closes the connection if
@@ -155,7 +174,7 @@ func (c *socket) guard(ctx, stream context.Context, interval time.Duration) {
 			brief, cancel := context.WithTimeout(stream, time.Second)
 			defer cancel()
 			// Whether or not it can be told: the connection goes.
-			_ = c.write(brief, message{ID: "1", Type: "complete"})
+			_ = c.write(brief, message{ID: operationID, Type: "complete"})
 			_ = c.conn.CloseNow()
 			return
 		case now := <-tick.C:
@@ -191,17 +210,28 @@ func (c *socket) read(ctx context.Context) (message, error) {
 	return m, nil
 }
 
-// closed tells whether a connection was lost, or closed for a reason that will
-// not pass: codes from 4400 to 4499 are the protocol's words for that.
+// closed tells whether a connection was lost, or closed by the subgraph for a
+// reason that opening it again does not change. Without a close frame, and with
+// the codes for a server that restarts or fails, it was lost.
 func closed(err error) error {
 	var t *execute.TransportError
-	if errors.As(err, &t) {
+	switch {
+	case errors.As(err, &t):
 		return err
+	case errors.Is(err, websocket.ErrMessageTooBig):
+		return &execute.TransportError{Code: execute.CodeHTTP, Message: "sent a message that is too long", Err: err}
 	}
-	if code := websocket.CloseStatus(err); code >= 4400 && code < 4500 {
-		return &execute.TransportError{
-			Code: execute.CodeHTTP, Message: fmt.Sprintf("closed the subscription with code %d", code), Err: err,
-		}
+	switch code := websocket.CloseStatus(err); code {
+	case -1, websocket.StatusGoingAway, websocket.StatusInternalError, websocket.StatusServiceRestart,
+		websocket.StatusTryAgainLater, websocket.StatusBadGateway, closeServerError:
+		return lost(err)
+	case websocket.StatusNormalClosure, websocket.StatusNoStatusRcvd:
+		return &execute.TransportError{Code: execute.CodeHTTP, Message: "ended the subscription without completing it", Err: err}
+	default:
+		return &execute.TransportError{Code: execute.CodeHTTP, Message: fmt.Sprintf("closed the subscription with code %d", code), Err: err}
 	}
-	return lost(err)
 }
+
+// closeServerError is what servers of the graphql-ws library send when they
+// fail.
+const closeServerError websocket.StatusCode = 4500

@@ -17,10 +17,9 @@ const Protocol = "graphql-transport-ws"
 
 // Sockets serves WebSocket connections.
 type Sockets struct {
-	// Init is given the payload of connection_init (nil without one). Its
-	// context is that of the connection's operations. An error closes the
-	// connection as forbidden, with its text as the reason.
-	Init func(r *http.Request, payload json.RawMessage) (context.Context, error)
+	// Init is given the payload of connection_init (nil without one). An error
+	// closes the connection as forbidden, with its text as the reason.
+	Init func(r *http.Request, payload json.RawMessage) (*Session, error)
 	// Run runs one operation of a subscribe message's payload. The result,
 	// unless nil, is a JSON list of the errors because of which the operation
 	// was not executed.
@@ -36,6 +35,22 @@ type Sockets struct {
 	// MaxOperations is how many operations may run on one connection.
 	MaxOperations int
 }
+
+// A Session is what holds for a connection from connection_init on.
+type Session struct {
+	// Values are the values of the contexts of the connection's operations.
+	Values context.Context
+	// Identity, unless nil, ends when the client's identity does. The
+	// connection's operations then end with the cause [ErrExpired], and it is
+	// closed as forbidden: the protocol has no second connection_init.
+	Identity context.Context
+	// Release, unless nil, is called when the connection has ended.
+	Release func()
+}
+
+func (s *Session) expired() bool { return s.Identity != nil && s.Identity.Err() != nil }
+
+const reasonExpired = "The access token has expired"
 
 // Close codes of the protocol.
 const (
@@ -55,7 +70,7 @@ const patience = 10 * time.Second
 // client closes it, or ctx is done.
 func (s *Sockets) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	options := &websocket.AcceptOptions{Subprotocols: []string{Protocol}, OriginPatterns: s.Origins}
-	conn, err := websocket.Accept(w, r, options)
+	conn, err := websocket.Accept(&handshake{ResponseWriter: w}, r, options)
 	if err != nil {
 		return // Accept has answered
 	}
@@ -69,13 +84,17 @@ func (s *Sockets) Serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 	// The library closes a connection whose read or write is cancelled, before
 	// a reason can be sent: so neither is given a context that may be.
-	c := &connection{Sockets: s, conn: conn, request: r, whole: context.WithoutCancel(ctx), operations: map[string]context.CancelFunc{}}
+	c := &connection{Sockets: s, conn: conn, request: r, whole: context.WithoutCancel(ctx), operations: map[string]context.CancelCauseFunc{}}
 	goingAway := context.AfterFunc(ctx, func() { _ = conn.Close(websocket.StatusGoingAway, "Going away") })
 	defer goingAway()
 	ctx, cancel := context.WithCancel(ctx)
 	err = c.serve(ctx)
 	cancel()
 	c.running.Wait()
+	c.watching.Wait()
+	if c.session != nil && c.session.Release != nil {
+		c.session.Release()
+	}
 	var closing *closeError
 	if errors.As(err, &closing) {
 		_ = conn.Close(closing.code, closing.reason)
@@ -100,11 +119,13 @@ type connection struct {
 	conn    *websocket.Conn
 	request *http.Request
 	// whole is never cancelled.
-	whole   context.Context
-	running sync.WaitGroup
+	whole    context.Context
+	session  *Session
+	running  sync.WaitGroup // operations
+	watching sync.WaitGroup // what pings the client, and ends the session
 
 	mu         sync.Mutex
-	operations map[string]context.CancelFunc
+	operations map[string]context.CancelCauseFunc
 }
 
 type message struct {
@@ -121,7 +142,10 @@ func (c *connection) serve(ctx context.Context) error {
 		return err
 	}
 	if c.Heartbeat > 0 {
-		c.running.Go(func() { c.beat(ctx) })
+		c.watching.Go(func() { c.beat(ctx) })
+	}
+	if c.session.Identity != nil {
+		c.watching.Go(func() { c.expire(ctx) })
 	}
 	for {
 		m, err := c.read()
@@ -147,12 +171,14 @@ func (c *connection) initialise(ctx context.Context) (context.Context, error) {
 		}
 		switch m.Type {
 		case "connection_init":
-			initialised, err := c.Init(c.request, m.Payload)
-			if err != nil {
+			if c.session, err = c.Init(c.request, m.Payload); err != nil {
 				return nil, closing(closeForbidden, "%s", err)
 			}
+			if c.session.expired() {
+				return nil, closing(closeForbidden, reasonExpired)
+			}
 			// Values of the one, end of the other.
-			joined := &joinedContext{Context: ctx, values: initialised}
+			joined := &joinedContext{Context: ctx, values: c.session.Values}
 			return joined, c.write(message{Type: "connection_ack"})
 		case "ping", "pong":
 			if err := c.handle(ctx, m); err != nil {
@@ -213,7 +239,7 @@ func (c *connection) handle(ctx context.Context, m message) error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if cancel := c.operations[m.ID]; cancel != nil {
-			cancel()
+			cancel(nil)
 			delete(c.operations, m.ID)
 		}
 		return nil
@@ -229,6 +255,9 @@ func (c *connection) subscribe(ctx context.Context, m message) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.session.expired() {
+		return nil // the connection is about to be closed
+	}
 	if c.operations[m.ID] != nil {
 		return closing(closeDuplicate, "Subscriber for %s already exists", m.ID)
 	}
@@ -236,10 +265,10 @@ func (c *connection) subscribe(ctx context.Context, m message) error {
 		refused := json.RawMessage(fmt.Sprintf(`[{"message":"This connection runs %d operations; no more are allowed.","extensions":{"code":"TOO_MANY_OPERATIONS"}}]`, c.MaxOperations))
 		return c.write(message{ID: m.ID, Type: "error", Payload: refused})
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	c.operations[m.ID] = cancel
 	c.running.Go(func() {
-		defer cancel()
+		defer cancel(nil)
 		c.run(ctx, m)
 	})
 	return nil
@@ -255,7 +284,7 @@ func (c *connection) run(ctx context.Context, m message) {
 	c.mu.Lock()
 	delete(c.operations, m.ID) // the id is free again from the end on
 	c.mu.Unlock()
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrExpired) {
 		return // the client ended it, or is gone
 	}
 	end := message{ID: m.ID, Type: "complete"}
@@ -263,6 +292,33 @@ func (c *connection) run(ctx context.Context, m message) {
 		end = message{ID: m.ID, Type: "error", Payload: refused}
 	}
 	_ = c.write(end) // if it fails, reading fails, too
+}
+
+// expire ends the connection when the client's identity ends: its operations
+// first, so that each is told why.
+func (c *connection) expire(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-c.session.Identity.Done():
+	}
+	c.mu.Lock() // from here on there are no new operations
+	for _, cancel := range c.operations {
+		cancel(ErrExpired)
+	}
+	c.mu.Unlock()
+	told := make(chan struct{})
+	c.watching.Go(func() {
+		defer close(told)
+		c.running.Wait()
+	})
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-told:
+	case <-timer.C:
+	}
+	_ = c.conn.Close(closeForbidden, reasonExpired)
 }
 
 // beat finds out whether the client is still there.

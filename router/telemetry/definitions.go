@@ -21,6 +21,18 @@ var (
 		Name: "souk_router_subscriptions_active", Kind: base.Gauge,
 		Help: "Open subscriptions of clients.",
 	}
+	subscriptionUpstreams = base.Metric{
+		Name: "souk_router_subscription_upstreams_active", Kind: base.Gauge,
+		Help: "Subscriptions open to subgraphs. Equal subscriptions of equal callers share one.",
+	}
+	subscriptionsJoined = base.Metric{
+		Name: "souk_router_subscriptions_joined_total", Kind: base.Counter,
+		Help: "Subscriptions of clients that joined one already open to the subgraph.",
+	}
+	subscriptionsDropped = base.Metric{
+		Name: "souk_router_subscriptions_dropped_total", Kind: base.Counter,
+		Help: "Subscriptions ended because the client read too slowly.",
+	}
 	supergraphLoads = base.Metric{
 		Name: "souk_router_supergraph_loads_total", Kind: base.Counter,
 		Help:   "Supergraphs taken into use (ok) or refused (failed).",
@@ -71,6 +83,11 @@ var (
 	subgraphRetries = base.Metric{
 		Name: "souk_router_subgraph_retries_total", Kind: base.Counter,
 		Help:   "Requests sent to a subgraph again after a failure.",
+		Labels: []string{"subgraph"},
+	}
+	subgraphReconnects = base.Metric{
+		Name: "souk_router_subgraph_reconnects_total", Kind: base.Counter,
+		Help:   "Attempts to open a subscription to a subgraph again after a failure.",
 		Labels: []string{"subgraph"},
 	}
 	subgraphShared = base.Metric{
@@ -167,8 +184,9 @@ var (
 func Definitions() []base.Metric {
 	return []base.Metric{
 		operationDuration, operationsInFlight, graphqlErrors, subscriptionsActive, supergraphLoads,
+		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped,
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes,
-		subgraphDuration, subgraphErrors, subgraphInFlight, subgraphRetries, subgraphShared, subgraphBreaker,
+		subgraphDuration, subgraphErrors, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,
 		entityLookups, entityStores, entityInvalidations, entityLocalBytes, entityAvailable, entityEpochs,
 		redisDuration, redisErrors, dependencyUp, dependencyFailures,
 		authentication, deniedFields, rateLimit, shed, costEstimated, costRejected,

@@ -14,6 +14,11 @@ type Metrics struct {
 	InFlight prometheus.Gauge
 	// Subscriptions counts open subscriptions.
 	Subscriptions prometheus.Gauge
+	// SubscriptionUpstreams counts subscriptions open to subgraphs.
+	SubscriptionUpstreams prometheus.Gauge
+	// SubscriptionsJoined counts subscriptions that joined an open one,
+	// SubscriptionsDropped those of clients that read too slowly.
+	SubscriptionsJoined, SubscriptionsDropped prometheus.Counter
 	// PlanDuration is in seconds.
 	PlanDuration prometheus.Observer
 	// LoadsOK and LoadsFailed count supergraphs taken into use or refused.
@@ -58,6 +63,11 @@ func New(r prometheus.Registerer) *Metrics {
 		EntityCache:   newEntityCache(r),
 		Limits:        newLimits(r),
 		DeniedFields:  deniedFields.NewCounter(r).WithLabelValues(),
+
+		SubscriptionUpstreams: subscriptionUpstreams.NewGauge(r).WithLabelValues(),
+		SubscriptionsJoined:   subscriptionsJoined.NewCounter(r).WithLabelValues(),
+		SubscriptionsDropped:  subscriptionsDropped.NewCounter(r).WithLabelValues(),
+
 		operations: base.Bind(func(k operationKey) prometheus.Observer {
 			return operations.WithLabelValues(k.kind, k.outcome)
 		}),
@@ -133,6 +143,8 @@ type Subgraph struct {
 	Duration prometheus.Observer
 	InFlight prometheus.Gauge
 	Retries  prometheus.Counter
+	// Reconnects counts attempts to open a subscription again.
+	Reconnects prometheus.Counter
 	// Shared counts requests answered by an equal one in flight.
 	Shared prometheus.Counter
 	// Breaker is 0 when closed, 1 half open, 2 open.
@@ -147,15 +159,17 @@ func (s *Subgraph) Error(code string) prometheus.Counter { return s.errors.Get(c
 func newSubgraphs(r prometheus.Registerer) func(string) *Subgraph {
 	duration, inFlight := subgraphDuration.NewHistogram(r), subgraphInFlight.NewGauge(r)
 	retries, shared := subgraphRetries.NewCounter(r), subgraphShared.NewCounter(r)
+	reconnects := subgraphReconnects.NewCounter(r)
 	breaker, errors := subgraphBreaker.NewGauge(r), subgraphErrors.NewCounter(r)
 	return func(name string) *Subgraph {
 		return &Subgraph{
-			Duration: duration.WithLabelValues(name),
-			InFlight: inFlight.WithLabelValues(name),
-			Retries:  retries.WithLabelValues(name),
-			Shared:   shared.WithLabelValues(name),
-			Breaker:  breaker.WithLabelValues(name),
-			errors:   base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(name, code) }),
+			Duration:   duration.WithLabelValues(name),
+			InFlight:   inFlight.WithLabelValues(name),
+			Retries:    retries.WithLabelValues(name),
+			Reconnects: reconnects.WithLabelValues(name),
+			Shared:     shared.WithLabelValues(name),
+			Breaker:    breaker.WithLabelValues(name),
+			errors:     base.Bind(func(code string) prometheus.Counter { return errors.WithLabelValues(name, code) }),
 		}
 	}
 }

@@ -230,18 +230,58 @@ type PersistedDocuments struct {
 
 // Subscriptions of clients.
 type Subscriptions struct {
-	Enabled        bool                      `yaml:"enabled" desc:"Accept subscriptions, by server-sent events and WebSocket."`
-	MaxConnections int                       `yaml:"max_connections" desc:"Open streams and sockets; 0 for no limit."`
-	InitTimeout    time.Duration             `yaml:"init_timeout" desc:"How long a WebSocket client may take to send connection_init."`
-	Subgraphs      map[string]SubgraphStream `yaml:"subgraphs" desc:"How streams from single subgraphs are opened."`
-	Heartbeat      time.Duration             `yaml:"heartbeat" desc:"How often a sign of life is sent on a quiet connection."`
-	ReloadJitter   time.Duration             `yaml:"reload_jitter" desc:"Time over which subscriptions are ended that do not fit a new supergraph."`
+	Enabled           bool                      `yaml:"enabled" desc:"Accept subscriptions over server-sent events, multipart HTTP and WebSocket."`
+	MaxConnections    int                       `yaml:"max_connections" desc:"Open streams and sockets; 0 for no limit."`
+	InitTimeout       time.Duration             `yaml:"init_timeout" desc:"Longest time for a WebSocket client to send connection_init."`
+	InitHeaders       []string                  `yaml:"init_headers" desc:"Headers that the payload of connection_init may set. All others are ignored."`
+	InitOverrides     bool                      `yaml:"init_overrides_handshake" desc:"Let the payload of connection_init replace these headers if the handshake carried them, too."`
+	SingleConnection  SingleConnection          `yaml:"single_connection" desc:"The single connection mode of GraphQL over server-sent events: several operations on one stream."`
+	Heartbeat         time.Duration             `yaml:"heartbeat" desc:"How often a quiet connection is sent a sign of life."`
+	ReloadJitter      time.Duration             `yaml:"reload_jitter" desc:"Time over which subscriptions end that do not fit a new supergraph."`
+	DrainPeriod       time.Duration             `yaml:"drain_period" desc:"How long open streams go on when the router stops or its configuration changes. They end in the second half of this time, for clients to reconnect."`
+	Deduplicate       bool                      `yaml:"deduplicate" desc:"Let equal subscriptions of equal callers share one subscription to the subgraph."`
+	QueueEvents       int                       `yaml:"queue_events" desc:"Events that wait for a client that shares a subscription."`
+	QueueBytes        int                       `yaml:"queue_bytes" desc:"Total size of those events."`
+	SlowClientTimeout time.Duration             `yaml:"slow_client_timeout" desc:"How long, in all, others wait for a client whose queue is full until it is dropped."`
+	All               SubgraphStream            `yaml:"all" desc:"Streams from subgraphs."`
+	Subgraphs         map[string]SubgraphStream `yaml:"subgraphs" desc:"Streams from single subgraphs; a value left out is taken from all."`
 }
 
-// SubgraphStream says how streams from a subgraph are opened.
+// SingleConnection bounds the single connection mode.
+type SingleConnection struct {
+	Enabled         bool          `yaml:"enabled" desc:"Accept reservations by PUT."`
+	MaxReservations int           `yaml:"max_reservations" desc:"Reservations at the same time; further ones get 503."`
+	Timeout         time.Duration `yaml:"timeout" desc:"How long a reservation is kept for a stream that does not come."`
+}
+
+// SubgraphStream says how streams from a subgraph are opened, and opened again.
 type SubgraphStream struct {
-	Protocol string `yaml:"protocol" desc:"ws (graphql-transport-ws) or sse (GraphQL over server-sent events)."`
-	URL      string `yaml:"url" desc:"Where, if not at the subgraph's URL."`
+	Protocol        string        `yaml:"protocol" desc:"ws (graphql-transport-ws) or sse (GraphQL over server-sent events)."`
+	URL             string        `yaml:"url" desc:"Where, if not at the subgraph's URL; for single subgraphs only."`
+	ConnectTimeout  time.Duration `yaml:"connect_timeout" desc:"Longest time for the subgraph to accept a stream."`
+	ConnectAttempts int           `yaml:"connect_attempts" desc:"Attempts to open a stream before the client gets an error."`
+	Resume          *bool         `yaml:"resume" desc:"Open a stream again if its connection breaks. Events sent meanwhile are missed. A stream that the subgraph ends is never opened again."`
+	MaxReconnects   int           `yaml:"max_reconnects" desc:"Times in a row that a broken stream is opened again."`
+	Interval        time.Duration `yaml:"interval" desc:"Wait before the next attempt; doubled, with jitter, for each further one."`
+	MaxInterval     time.Duration `yaml:"max_interval" desc:"Longest wait between two attempts."`
+	PingInterval    time.Duration `yaml:"ping_interval" desc:"How often a silent WebSocket to the subgraph is pinged. It is lost without an answer in this time."`
+	ReplayLatest    *bool         `yaml:"replay_latest" desc:"Send the latest response to a client that joins a shared subscription. Set it for a subgraph that sends the current state first."`
+}
+
+// Of gives the settings for one subgraph: its own, and those for all where it
+// has none.
+func (s Subscriptions) Of(subgraph string) SubgraphStream {
+	out := s.Subgraphs[subgraph]
+	fill(&out.Protocol, s.All.Protocol)
+	fill(&out.ConnectTimeout, s.All.ConnectTimeout)
+	fill(&out.ConnectAttempts, s.All.ConnectAttempts)
+	fill(&out.Resume, s.All.Resume)
+	fill(&out.MaxReconnects, s.All.MaxReconnects)
+	fill(&out.Interval, s.All.Interval)
+	fill(&out.MaxInterval, s.All.MaxInterval)
+	fill(&out.PingInterval, s.All.PingInterval)
+	fill(&out.ReplayLatest, s.All.ReplayLatest)
+	return out
 }
 
 // Caches are bounded by the memory that their entries take.

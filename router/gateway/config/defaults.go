@@ -37,7 +37,7 @@ func Default() Config {
 			MaxAliases: 1000, MaxRootFields: 200, MaxDirectives: 500, MaxFields: 10000},
 		HTTP:               HTTP{Batching: Batching{MaxSize: 10}, Compression: true, CompressionMinBytes: 1024},
 		PersistedDocuments: PersistedDocuments{Automatic: true},
-		Subscriptions:      Subscriptions{Enabled: true, InitTimeout: 5 * time.Second, Heartbeat: 15 * time.Second, ReloadJitter: 5 * time.Second},
+		Subscriptions:      subscriptions(),
 		Introspection:      true,
 		Caches:             Caches{Documents: 32 << 20, Plans: 32 << 20, Persisted: 8 << 20, WarmUp: 200},
 		Authentication:     Authentication{JWT: JWT{Header: "Authorization", Scheme: "Bearer", Algorithms: []string{"RS256", "ES256", "EdDSA", "Ed25519"}, Leeway: 30 * time.Second}},
@@ -50,6 +50,20 @@ func Default() Config {
 			Subgraph:   SubgraphCaches{All: SubgraphCache{TTL: time.Minute}},
 		},
 		Telemetry: Telemetry{ServiceName: "souk-router", Traces: true, Metrics: true},
+	}
+}
+
+func subscriptions() Subscriptions {
+	resume := true
+	return Subscriptions{
+		Enabled: true, InitTimeout: 5 * time.Second, InitHeaders: []string{"Authorization"},
+		SingleConnection: SingleConnection{Enabled: true, MaxReservations: 1000, Timeout: 10 * time.Second},
+		Heartbeat:        15 * time.Second, ReloadJitter: 5 * time.Second, DrainPeriod: 5 * time.Second,
+		Deduplicate: true, QueueEvents: 128, QueueBytes: 4 << 20, SlowClientTimeout: time.Second,
+		All: SubgraphStream{
+			Protocol: "ws", ConnectTimeout: 5 * time.Second, ConnectAttempts: 2, Resume: &resume, MaxReconnects: 10,
+			Interval: 500 * time.Millisecond, MaxInterval: 30 * time.Second, PingInterval: 15 * time.Second,
+		},
 	}
 }
 

@@ -1,0 +1,229 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"souk/router/execute"
+	"souk/router/gateway"
+	"souk/router/gateway/config"
+)
+
+// identities end when a test says so.
+func identities(end <-chan struct{}) func(*config.Config, *gateway.Options) {
+	return func(_ *config.Config, o *gateway.Options) {
+		o.Lifetime = func(*http.Request) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(context.Background())
+			select {
+			case <-end:
+				cancel()
+			default:
+			}
+			go func() {
+				select {
+				case <-end:
+					cancel()
+				case <-ctx.Done():
+				}
+			}()
+			return ctx, cancel
+		}
+	}
+}
+
+const expired = `[{"message":"The access token has expired. Subscribe again with a new one.","extensions":{"code":"SUBSCRIPTION_JWT_EXPIRED"}}]`
+
+func TestSocketEndsWithTheToken(t *testing.T) {
+	end := make(chan struct{})
+	f, _, url := startFeed(t, identities(end))
+	s := initialised(t, url, `null`)
+	s.subscribe("1")
+	f.upstream(t, 0).send(t, "1")
+	s.want(`{"id":"1","type":"next","payload":{"data":{"count":1}}}`)
+	close(end)
+	s.want(`{"id":"1","type":"error","payload":` + expired + `}`)
+	s.wantClose(4403)
+	<-f.upstream(t, 0).closed
+}
+
+func TestExpiredIdentityRunsNothing(t *testing.T) {
+	end := make(chan struct{})
+	close(end)
+	f, _, url := startFeed(t, identities(end))
+	dialed := dial(t, url, protocol)
+	dialed.send(`{"type":"connection_init"}`)
+	dialed.wantClose(4403)
+	const mutation = `{"query":"mutation { add(n: 1) }"}`
+	s := openStream(t, url, mutation)
+	s.want("event: next", `data: {"errors":`+expired+`}`, "event: complete", "data:")
+	if f.count() > 0 {
+		t.Error("a mutation ran for a caller whose token had expired")
+	}
+}
+
+// A message that comes in the very moment in which the token expires begins
+// nothing.
+func TestSocketBeginsNothingAfterTheToken(t *testing.T) {
+	var mu sync.Mutex
+	var cancels []context.CancelFunc
+	f, _, url := startFeed(t, func(_ *config.Config, o *gateway.Options) {
+		o.Lifetime = func(*http.Request) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(context.Background())
+			mu.Lock()
+			defer mu.Unlock()
+			cancels = append(cancels, cancel)
+			return ctx, cancel
+		}
+	})
+	s := initialised(t, url, `null`)
+	mu.Lock()
+	cancels[0]()
+	mu.Unlock()
+	// The connection may be closed already.
+	_ = s.conn.Write(t.Context(), websocket.MessageText, []byte(`{"id":"1","type":"subscribe","payload":{"query":"mutation { add(n: 1) }"}}`))
+	s.wantClose(4403)
+	if f.count() > 0 {
+		t.Error("a mutation ran for a caller whose token had expired")
+	}
+}
+
+func TestEventStreamEndsWithTheToken(t *testing.T) {
+	end := make(chan struct{})
+	f, _, url := startFeed(t, identities(end))
+	s := openStream(t, url, subscription)
+	f.upstream(t, 0).send(t, "1")
+	s.want("event: next", `data: {"data":{"count":1}}`)
+	close(end)
+	s.want("event: next", `data: {"errors":`+expired+`}`, "event: complete", "data:")
+	s.wantEnd()
+	<-f.upstream(t, 0).closed
+}
+
+func TestSubscriptionPartsEndWithTheToken(t *testing.T) {
+	end := make(chan struct{})
+	f, _, url := startFeed(t, identities(end))
+	s := openStream(t, url, subscription, acceptParts)
+	f.upstream(t, 0).send(t, "1")
+	s.want("--graphql", partType, `{"payload":{"data":{"count":1}}}`)
+	close(end)
+	s.want("--graphql", partType, `{"payload":null,"errors":`+expired+`}`, "--graphql--")
+	s.wantEnd()
+}
+
+const (
+	acceptParts = `Accept: multipart/mixed;boundary="graphql";subscriptionSpec=1.0,application/json`
+	partType    = "Content-Type: application/json; charset=utf-8"
+)
+
+// A subscription that the subgraph refuses has a request error: errors and no
+// data (GraphQL, section 6.2.3.1).
+func TestRefusedSubscription(t *testing.T) {
+	reasons := &execute.RequestError{Errors: []byte(`[{"message":"not yours","extensions":{"code":"FORBIDDEN"}}]`)}
+	const want = `[{"message":"not yours","extensions":{"code":"FORBIDDEN","service":"a"}}]`
+	f, _, url := startFeed(t, func(c *config.Config, _ *gateway.Options) { c.IncludeErrors.All = true })
+	s := initialised(t, url, `null`)
+	s.subscribe("1")
+	f.upstream(t, 0).end <- reasons
+	s.want(`{"id":"1","type":"error","payload":` + want + `}`)
+
+	events := openStream(t, url, subscription)
+	f.upstream(t, 1).end <- reasons
+	events.want("event: next", `data: {"errors":`+want+`}`, "event: complete", "data:")
+	events.wantEnd()
+
+	parts := openStream(t, url, subscription, acceptParts)
+	f.upstream(t, 2).end <- reasons
+	parts.want("--graphql", partType, `{"payload":{"errors":`+want+`}}`, "--graphql--")
+	parts.wantEnd()
+}
+
+// What a subgraph says is hidden as it is for queries; the code is not.
+func TestRefusedSubscriptionHidesTheSubgraph(t *testing.T) {
+	f, _, url := startFeed(t, nil)
+	s := initialised(t, url, `null`)
+	s.subscribe("1")
+	f.upstream(t, 0).end <- &execute.RequestError{Errors: []byte(`[{"message":"secret","extensions":{"code":"FORBIDDEN","stack":"secret"}}]`)}
+	s.want(`{"id":"1","type":"error","payload":[{"message":"A subgraph reported an error.","extensions":{"code":"FORBIDDEN"}}]}`)
+}
+
+func TestLostSubscription(t *testing.T) {
+	lost := &execute.TransportError{Code: execute.CodeHTTP, Message: "lost the subscription", Err: errors.New("secret address")}
+	const want = `[{"message":"Subgraph \"a\" lost the subscription.","extensions":{"code":"SUBREQUEST_HTTP_ERROR","service":"a"}}]`
+	f, _, url := startFeed(t, nil)
+	s := initialised(t, url, `null`)
+	s.subscribe("1")
+	f.upstream(t, 0).end <- lost
+	s.want(`{"id":"1","type":"error","payload":` + want + `}`)
+
+	parts := openStream(t, url, subscription, acceptParts)
+	f.upstream(t, 1).end <- lost
+	parts.want("--graphql", partType, `{"payload":null,"errors":`+want+`}`, "--graphql--")
+	parts.wantEnd()
+}
+
+// The payload of connection_init may set the headers on the list, and none
+// that the handshake carried.
+func TestInitPayloadHeaders(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		configure func(*config.Config)
+		handshake http.Header
+		payload   string
+		want      map[string]string
+	}{
+		{
+			name: "only what is on the list", payload: `{"Authorization":"Bearer a","X-Forwarded-For":"1.2.3.4","X-User":"admin"}`,
+			want: map[string]string{"Authorization": "Bearer a", "X-Forwarded-For": "", "X-User": ""},
+		},
+		{
+			name: "names by any case, in headers", payload: `{"headers":{"aUTHORIZATION":"Bearer a","x-user":"admin"}}`,
+			want: map[string]string{"Authorization": "Bearer a", "X-User": ""},
+		},
+		{
+			name: "the handshake's stays", handshake: http.Header{"Authorization": {"Bearer ingress"}}, payload: `{"Authorization":"Bearer a"}`,
+			want: map[string]string{"Authorization": "Bearer ingress"},
+		},
+		{
+			name: "an empty one of the handshake stays", handshake: http.Header{"Authorization": {""}}, payload: `{"Authorization":"Bearer a"}`,
+			want: map[string]string{"Authorization": ""},
+		},
+		{
+			name: "unless configured", configure: func(c *config.Config) { c.Subscriptions.InitOverrides = true },
+			handshake: http.Header{"Authorization": {"Bearer ingress"}}, payload: `{"Authorization":"Bearer a"}`,
+			want: map[string]string{"Authorization": "Bearer a"},
+		},
+		{
+			name: "a list of another", configure: func(c *config.Config) { c.Subscriptions.InitHeaders = []string{"x-user"} },
+			payload: `{"Authorization":"Bearer a","X-User":"u"}`,
+			want:    map[string]string{"Authorization": "", "X-User": "u"},
+		},
+		{
+			name: "values that no header can have", payload: `{"Authorization":"Bearer a\r\nX-User: admin"}`,
+			want: map[string]string{"Authorization": ""},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, _, url := startFeed(t, func(into *config.Config, _ *gateway.Options) {
+				if c.configure != nil {
+					c.configure(into)
+				}
+			})
+			s := dialWith(t, url, c.handshake, protocol)
+			s.send(`{"type":"connection_init","payload":` + c.payload + `}`)
+			s.want(`{"type":"connection_ack"}`)
+			s.subscribe("1")
+			got := f.upstream(t, 0).request.Header
+			for name, want := range c.want {
+				if strings.Join(got[name], ",") != want {
+					t.Errorf("%s is %q, want %q", name, got[name], want)
+				}
+			}
+		})
+	}
+}
