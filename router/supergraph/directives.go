@@ -8,23 +8,6 @@ import (
 	"souk/router/operation"
 )
 
-func (r *reader) authorization(list ast.DirectiveList) Authorization {
-	a := Authorization{Authenticated: r.directive(list, "authenticated") != nil}
-	alternatives := func(directive, argument string) (all [][]string) {
-		d := r.directive(list, directive)
-		if d == nil || d.Arguments.ForName(argument) == nil {
-			return nil
-		}
-		for _, c := range d.Arguments.ForName(argument).Value.Children {
-			all = append(all, stringsOf(c.Value))
-		}
-		return all
-	}
-	a.Scopes = alternatives("requiresScopes", "scopes")
-	a.Policies = alternatives("policy", "policies")
-	return a
-}
-
 func (r *reader) cost(list ast.DirectiveList) *int {
 	if d := r.directive(list, "cost"); d != nil {
 		return intArgument(d, "weight")

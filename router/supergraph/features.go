@@ -14,6 +14,9 @@ import (
 type features struct {
 	// prefixes are the names that a feature's definitions begin with.
 	prefixes map[string]bool
+	// linked has the directives that any feature defines, known or not, by
+	// their names here: those that are imported, and those named as the feature.
+	linked map[string]bool
 	// names maps a directive's name here to the one its specification gives.
 	names map[string]string
 	// join is the prefix of the join specification's names, version its minor
@@ -30,7 +33,7 @@ var known = map[string]bool{
 }
 
 func readFeatures(doc *ast.SchemaDocument) (*features, error) {
-	f := &features{prefixes: map[string]bool{}, names: map[string]string{}}
+	f := &features{prefixes: map[string]bool{}, linked: map[string]bool{}, names: map[string]string{}}
 	for _, schema := range append(doc.Schema, doc.SchemaExtension...) {
 		for _, d := range schema.Directives {
 			if d.Name != "link" && d.Name != "core" {
@@ -66,7 +69,7 @@ func (f *features) add(d *ast.Directive) error {
 	if as := stringArgument(d, "as"); as != "" {
 		prefix = as
 	}
-	f.prefixes[prefix] = true
+	f.prefixes[prefix], f.linked[prefix] = true, true
 	if known && name == "join" {
 		minor, err := strconv.Atoi(strings.TrimPrefix(version, "v0."))
 		if err != nil || minor < 1 || minor > 5 {
@@ -86,6 +89,7 @@ func (f *features) add(d *ast.Directive) error {
 					local = original
 				}
 			}
+			f.linked[strings.TrimPrefix(local, "@")] = true
 			if known && strings.HasPrefix(local, "@") {
 				f.names[local[1:]] = strings.TrimPrefix(original, "@")
 			}

@@ -33,15 +33,18 @@ func (r *reader) readFields() error {
 
 func (r *reader) readField(t *Type, fd *ast.FieldDefinition) (*Field, error) {
 	f := &Field{
-		Parent:        t,
-		Name:          fd.Name,
-		Type:          fd.Type.String(),
-		Named:         r.types[fd.Type.Name()],
-		Inaccessible:  r.directive(fd.Directives, "inaccessible") != nil,
-		Authorization: r.authorization(fd.Directives),
-		Cost:          r.cost(fd.Directives),
-		ListSize:      r.listSize(fd.Directives),
-		Directives:    r.applied(fd.Directives),
+		Parent:       t,
+		Name:         fd.Name,
+		Type:         fd.Type.String(),
+		Named:        r.types[fd.Type.Name()],
+		Inaccessible: r.directive(fd.Directives, "inaccessible") != nil,
+		Cost:         r.cost(fd.Directives),
+		ListSize:     r.listSize(fd.Directives),
+		Directives:   r.applied(fd.Directives),
+	}
+	var err error
+	if f.Authorization, err = r.authorization(t.Name+"."+f.Name, fd.Directives); err != nil {
+		return nil, err
 	}
 	if f.Named == nil {
 		return nil, place(fd.Position, "the field %s.%s is of the type %s, which is not defined", t.Name, f.Name, fd.Type.Name())

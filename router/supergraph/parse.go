@@ -130,7 +130,10 @@ func (r *reader) readTypes() error {
 		t := &Type{Name: def.Name, Kind: kinds[def.Kind], fields: map[string]*Field{}}
 		r.types[def.Name] = t
 		t.Inaccessible = r.directive(def.Directives, "inaccessible") != nil
-		t.Authorization = r.authorization(def.Directives)
+		var err error
+		if t.Authorization, err = r.authorization("the type "+t.Name, def.Directives); err != nil {
+			return err
+		}
 		t.Cost = r.cost(def.Directives)
 		t.Directives = r.applied(def.Directives)
 		r.readContexts(t, def.Directives)

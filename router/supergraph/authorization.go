@@ -1,0 +1,79 @@
+package supergraph
+
+import (
+	"slices"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// authorization reads @authenticated, @requiresScopes and @policy of a type or
+// field; of names it for errors. What cannot be read as the specifications have
+// it is an error, for the alternative is to protect nothing there.
+func (r *reader) authorization(of string, list ast.DirectiveList) (a Authorization, err error) {
+	count := map[string]int{}
+	for _, d := range list {
+		name := r.federated(d.Name)
+		switch {
+		case !slices.Contains(authorizing, name):
+			if slices.Contains(authorizing, d.Name) && !r.linked[d.Name] {
+				return a, place(d.Position, "@%s is used on %s, but the schema has no @link to https://specs.apollo.dev/%[1]s that says what it means", d.Name, of)
+			}
+			continue
+		case count[name] > 0:
+			return a, place(d.Position, "@%s is used twice on %s", d.Name, of)
+		case name == "authenticated":
+			a.Authenticated = true
+		case name == "requiresScopes":
+			a.Scopes, err = alternatives(of, d, "scopes")
+		case name == "policy":
+			a.Policies, err = alternatives(of, d, "policies")
+		}
+		if err != nil {
+			return a, err
+		}
+		count[name]++
+	}
+	return a, nil
+}
+
+// authorizing are the directives of authorization.
+var authorizing = []string{"authenticated", "requiresScopes", "policy"}
+
+// alternatives reads an argument of the type [[String!]!]!: lists of names, of
+// which all names of one list are needed. The type's own rules would let a
+// single name stand for a list; composition never writes that, so what has
+// another form was not meant for this reader.
+func alternatives(of string, d *ast.Directive, argument string) ([][]string, error) {
+	bad := func(p *ast.Position, what string) error {
+		if p == nil {
+			p = d.Position
+		}
+		return place(p, "@%s on %s: %s", d.Name, of, what)
+	}
+	form := argument + ` must be a list of lists of strings, such as [["a", "b"], ["c"]]`
+	value := d.Arguments.ForName(argument)
+	if value == nil {
+		return nil, bad(d.Position, "it has no argument "+argument)
+	}
+	if value.Value.Kind != ast.ListValue {
+		return nil, bad(value.Position, form)
+	}
+	if len(value.Value.Children) == 0 {
+		return nil, bad(value.Position, argument+" is empty, so that nobody could pass")
+	}
+	all := make([][]string, 0, len(value.Value.Children))
+	for _, inner := range value.Value.Children {
+		if inner.Value.Kind != ast.ListValue {
+			return nil, bad(inner.Position, form)
+		}
+		names := make([]string, 0, len(inner.Value.Children))
+		for _, name := range inner.Value.Children {
+			if name.Value.Kind != ast.StringValue && name.Value.Kind != ast.BlockValue {
+				return nil, bad(name.Position, form)
+			}
+			names = append(names, name.Value.Raw)
+		}
+		all = append(all, names)
+	}
+	return all, nil
+}

@@ -1,0 +1,107 @@
+package supergraph_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"souk/router/supergraph"
+)
+
+// protectedSDL is a supergraph with directives on the field Query.secret and on
+// the type Vault, and further links.
+func protectedSDL(onField, onType, links string) string {
+	return fmt.Sprintf(`
+schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) %s { query: Query }
+directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
+directive @join__graph(name: String!, url: String!) on ENUM_VALUE
+directive @join__type(graph: join__Graph!, key: join__FieldSet, extension: Boolean! = false, resolvable: Boolean! = true, isInterfaceObject: Boolean! = false) repeatable on OBJECT | INTERFACE | UNION | ENUM | INPUT_OBJECT | SCALAR
+scalar join__FieldSet
+scalar link__Import
+enum link__Purpose { SECURITY EXECUTION }
+enum join__Graph { A @join__graph(name: "a", url: "http://a.invalid/graphql") }
+type Query @join__type(graph: A) { secret: String %s vault: Vault }
+type Vault @join__type(graph: A) %s { content: String }
+`, links, onField, onType)
+}
+
+const securityLinks = `@link(url: "https://specs.apollo.dev/authenticated/v0.1", for: SECURITY) @link(url: "https://specs.apollo.dev/requiresScopes/v0.1", for: SECURITY) @link(url: "https://specs.apollo.dev/policy/v0.1", for: SECURITY)`
+
+func TestAuthorizationArguments(t *testing.T) {
+	for _, c := range []struct {
+		argument string
+		want     [][]string
+	}{
+		{`[["a"]]`, [][]string{{"a"}}},
+		{`[["a", "b"], ["c"]]`, [][]string{{"a", "b"}, {"c"}}},
+		{`[["""a"""]]`, [][]string{{"a"}}},
+		{`[[]]`, [][]string{{}}},
+	} {
+		for _, directive := range []string{"@requiresScopes(scopes: %s)", "@policy(policies: %s)"} {
+			applied := fmt.Sprintf(directive, c.argument)
+			m, err := supergraph.Parse(protectedSDL(applied, applied, securityLinks))
+			if err != nil {
+				t.Errorf("%s: %v", applied, err)
+				continue
+			}
+			for _, a := range []supergraph.Authorization{m.Type("Query").Field("secret").Authorization, m.Type("Vault").Authorization} {
+				got := a.Scopes
+				if strings.HasPrefix(applied, "@policy") {
+					got = a.Policies
+				}
+				if !reflect.DeepEqual(got, c.want) {
+					t.Errorf("%s is read as %v", applied, got)
+				}
+			}
+		}
+	}
+}
+
+// A supergraph whose protection cannot be read is refused: the error names what
+// would otherwise be open.
+func TestUnreadableAuthorizationIsRefused(t *testing.T) {
+	const form = `must be a list of lists of strings, such as [["a", "b"], ["c"]]`
+	for _, c := range []struct{ field, typ, links, want string }{
+		{field: `@requiresScopes(scopes: "a")`, want: `@requiresScopes on Query.secret: scopes ` + form},
+		{field: `@requiresScopes(scopes: ["a"])`, want: `@requiresScopes on Query.secret: scopes ` + form},
+		{field: `@requiresScopes(scopes: [["a"], "b"])`, want: form},
+		{field: `@requiresScopes(scopes: [[["a"]]])`, want: form},
+		{field: `@requiresScopes(scopes: [[a]])`, want: form},
+		{field: `@requiresScopes(scopes: [[1]])`, want: form},
+		{field: `@requiresScopes(scopes: [[null]])`, want: form},
+		{field: `@requiresScopes(scopes: [null])`, want: form},
+		{field: `@requiresScopes(scopes: null)`, want: form},
+		{field: `@requiresScopes(scopes: {a: "b"})`, want: form},
+		{field: `@requiresScopes(scopes: [])`, want: `scopes is empty`},
+		{field: `@requiresScopes`, want: `@requiresScopes on Query.secret: it has no argument scopes`},
+		{field: `@requiresScopes(policies: [["a"]])`, want: `no argument scopes`},
+		{field: `@policy(policies: "a")`, want: `@policy on Query.secret: policies ` + form},
+		{field: `@policy(policies: ["a"])`, want: form},
+		{field: `@policy(policies: [])`, want: `policies is empty`},
+		{field: `@policy`, want: `no argument policies`},
+		{typ: `@policy(policies: ["a"])`, want: `@policy on the type Vault: policies ` + form},
+		{field: `@policy(policies: [["a"]]) @policy(policies: [["b"]])`, want: `@policy is used twice on Query.secret`},
+		{field: `@authenticated`, links: " ", want: `@authenticated is used on Query.secret, but the schema has no @link to https://specs.apollo.dev/authenticated`},
+		{typ: `@policy(policies: [["a"]])`, links: " ", want: `@policy is used on the type Vault, but the schema has no @link`},
+	} {
+		links := c.links
+		if links == "" {
+			links = securityLinks
+		}
+		_, err := supergraph.Parse(protectedSDL(c.field, c.typ, links))
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "line ") {
+			t.Errorf("%s%s: error %v, want %s", c.field, c.typ, err, c.want)
+		}
+	}
+	// A directive of that name may be somebody else's.
+	for _, links := range []string{
+		`@link(url: "https://example.com/policy/v1.0")`,
+		`@link(url: "https://example.com/rules/v1.0", import: ["@policy"])`,
+	} {
+		m, err := supergraph.Parse(protectedSDL(`@policy(name: "a")`, "", links))
+		if err != nil || m.Type("Query").Field("secret").Authorization.Policies != nil {
+			t.Errorf("%s: %v", links, err)
+		}
+	}
+}
