@@ -104,9 +104,10 @@ func (r *Router) routes(apiSchema string, graph rest.Graph) (gateway.RESTHandler
 		Logger:    r.options.Telemetry.Logger,
 		MaxBody:   int64(r.config.Limits.MaxBodyBytes),
 
-		BodyTimeout: r.config.Limits.BodyTimeout,
-		Title:       "Souk",
-		APIVersion:  r.options.Version,
+		BodyTimeout:     r.config.Limits.BodyTimeout,
+		HideSuggestions: !r.config.Introspection && !r.config.Dev,
+		Title:           "Souk",
+		APIVersion:      r.options.Version,
 	})
 }
 

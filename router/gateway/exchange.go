@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"souk/router/execute"
+	"souk/router/internal/echo"
 	"souk/router/operation"
 )
 
@@ -319,10 +321,29 @@ func describe(err error) failure {
 // refuse is describe for what a client is told: it counts the errors.
 func (gw *Gateway) refuse(err error) failure {
 	f := describe(err)
+	f.bound()
 	for _, e := range f.errors {
 		gw.metrics.GraphQLError(e.Code).Inc()
 	}
 	return f
+}
+
+// bound shortens what messages repeat of the request. The errors may be in use
+// by others, so it changes copies.
+func (f *failure) bound() {
+	copied := false
+	for i, e := range f.errors {
+		short := echo.Shorten(e.Message)
+		if short == e.Message {
+			continue
+		}
+		if !copied {
+			f.errors, copied = slices.Clone(f.errors), true
+		}
+		bounded := *e
+		bounded.Message = short
+		f.errors[i] = &bounded
+	}
 }
 
 // body gives the failure as a GraphQL response.

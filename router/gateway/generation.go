@@ -107,6 +107,9 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !gw.config.Introspection && !gw.config.Dev {
+		schema.HideSuggestions()
+	}
 	schema.Limits = limits(gw.config.Limits)
 	transport, closeTransport, err := gw.options.Transport(model)
 	if err != nil {

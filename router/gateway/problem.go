@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+
+	"souk/router/internal/echo"
 )
 
 // A problem is why there is no GraphQL response at all: the request never got
@@ -23,6 +25,7 @@ type problem struct {
 func (p *problem) Error() string { return p.detail }
 
 func (p *problem) write(w http.ResponseWriter) {
+	detail := echo.Shorten(p.detail)
 	type graphQLError struct {
 		Message    string            `json:"message"`
 		Extensions map[string]string `json:"extensions"`
@@ -34,8 +37,8 @@ func (p *problem) write(w http.ResponseWriter) {
 		Detail string         `json:"detail"`
 		Code   string         `json:"code"`
 		Errors []graphQLError `json:"errors"`
-	}{"about:blank", http.StatusText(p.status), p.status, p.detail, p.code,
-		[]graphQLError{{p.detail, map[string]string{"code": p.code}}}})
+	}{"about:blank", http.StatusText(p.status), p.status, detail, p.code,
+		[]graphQLError{{detail, map[string]string{"code": p.code}}}})
 	if err != nil { // not reached: all parts have a JSON form
 		panic(err)
 	}

@@ -9,12 +9,11 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
-// specRules are the validator's rules, with stricter ones where its own let
+// specRules gives the validator's rules r, with stricter ones where its own let
 // through what the spec forbids, and the rules of @defer. The rule about
 // merging fields is left out: it takes seconds for some documents within the
 // limits, so there is one of our own (merging.go).
-func specRules() *rules.Rules {
-	r := rules.NewDefaultRules()
+func specRules(r *rules.Rules) *rules.Rules {
 	r.RemoveRule(rules.SingleFieldSubscriptionsRule.Name)
 	r.RemoveRule(rules.OverlappingFieldsCanBeMergedRule.Name)
 	r.AddRule("SingleRootField", singleRootField)

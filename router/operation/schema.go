@@ -10,6 +10,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/core"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
@@ -21,6 +22,8 @@ type Schema struct {
 
 	schema *ast.Schema
 	rules  *rules.Rules
+	// quiet says that errors suggest no names of the schema.
+	quiet bool
 	// possible has the names of the object types of every composite type.
 	possible map[string]map[string]bool
 }
@@ -34,7 +37,7 @@ func NewSchema(apiSDL string) (*Schema, error) {
 	if s.Query == nil {
 		return nil, errors.New("reading the API schema: it has no query type")
 	}
-	schema := &Schema{Limits: DefaultLimits(), schema: s, rules: specRules(), possible: map[string]map[string]bool{}}
+	schema := &Schema{Limits: DefaultLimits(), schema: s, rules: specRules(rules.NewDefaultRules()), possible: map[string]map[string]bool{}}
 	for name, def := range s.Types {
 		if !def.IsCompositeType() {
 			continue
@@ -48,6 +51,24 @@ func NewSchema(apiSDL string) (*Schema, error) {
 		schema.possible[name] = objects
 	}
 	return schema, nil
+}
+
+// HideSuggestions keeps errors from naming what of the schema is like a name that
+// is not known, which would tell it to those who may not introspect it. Call it
+// before the first Parse.
+func (s *Schema) HideSuggestions() {
+	r := rules.NewDefaultRules()
+	for _, pair := range []struct{ with, without core.Rule }{
+		{rules.FieldsOnCorrectTypeRule, rules.FieldsOnCorrectTypeRuleWithoutSuggestions},
+		{rules.KnownArgumentNamesRule, rules.KnownArgumentNamesRuleWithoutSuggestions},
+		{rules.KnownTypeNamesRule, rules.KnownTypeNamesRuleWithoutSuggestions},
+		{rules.ScalarLeafsRule, rules.ScalarLeafsRuleWithoutSuggestions},
+		{rules.ValuesOfCorrectTypeRule, rules.ValuesOfCorrectTypeRuleWithoutSuggestions},
+	} {
+		r.RemoveRule(pair.with.Name)
+		r.AddRule(pair.without.Name, pair.without.RuleFunc)
+	}
+	s.rules, s.quiet = specRules(r), true
 }
 
 // Definitions gives the schema's types and directives. They must not be changed.
@@ -86,6 +107,9 @@ func (s *Schema) Parse(text, operationName string) (*Document, error) {
 // suggestTypes adds the nearest names to errors about unknown types, where the
 // validator gives none.
 func (s *Schema) suggestTypes(errs Errors) Errors {
+	if s.quiet {
+		return errs
+	}
 	for _, e := range errs {
 		if rest, ok := strings.CutPrefix(e.Message, `Unknown type "`); ok {
 			e.Message += suggest(strings.TrimSuffix(rest, `".`), slices.Sorted(maps.Keys(s.schema.Types)))

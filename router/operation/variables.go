@@ -127,7 +127,7 @@ func (d *Document) coerce(v *variable, value json.RawMessage, errs Errors) (json
 
 // walk coerces a value part by part.
 func (d *Document) walk(v *variable, value json.RawMessage, errs Errors) (json.RawMessage, Errors) {
-	k := checker{schema: d.schema.schema, cursor: cursor{data: value}}
+	k := checker{schema: d.schema.schema, quiet: d.schema.quiet, cursor: cursor{data: value}}
 	k.report = func(at *place, message string) {
 		if len(errs) >= maxErrors {
 			return
@@ -172,6 +172,7 @@ func (p *place) String() string {
 
 // A checker walks a variable's value along its type.
 type checker struct {
+	quiet  bool // errors suggest no names
 	schema *ast.Schema
 	cursor cursor
 	// found is the value the next report is about.
@@ -252,7 +253,7 @@ func (k *checker) object(def *ast.Definition, at *place) error {
 		i := slices.IndexFunc(def.Fields, func(f *ast.FieldDefinition) bool { return f.Name == string(key) })
 		if i < 0 {
 			value, err := k.cursor.value()
-			k.wrong(value, at, "Field %q is not defined by type %q.%s", key, def.Name, suggest(string(key), fieldNames(def)))
+			k.wrong(value, at, "Field %q is not defined by type %q.%s", key, def.Name, k.suggest(string(key), fieldNames(def)))
 			return err
 		}
 		if given++; k.cursor.peek() == 'n' {
@@ -293,7 +294,7 @@ func (k *checker) enum(def *ast.Definition, value []byte, at *place) {
 		for i, v := range def.EnumValues {
 			names[i] = v.Name
 		}
-		k.wrong(value, at, "Value %q does not exist in %q enum.%s", name, def.Name, suggest(name, names))
+		k.wrong(value, at, "Value %q does not exist in %q enum.%s", name, def.Name, k.suggest(name, names))
 	}
 }
 
@@ -364,6 +365,14 @@ func fieldNames(def *ast.Definition) []string {
 		names[i] = f.Name
 	}
 	return names
+}
+
+// suggest is suggest unless the schema's names are hidden.
+func (k *checker) suggest(name string, known []string) string {
+	if k.quiet {
+		return ""
+	}
+	return suggest(name, known)
 }
 
 func suggest(name string, known []string) string {

@@ -124,7 +124,7 @@ func (q *request) expand(template string, found *value) string {
 
 // typedProblem makes a problem of a typed error.
 func (q *request) typedProblem(typed *problemType, s *shape, v *value) *problem {
-	p := &problem{problemKind: typed.kind()}
+	p := &problem{problemKind: typed.kind(), typed: true}
 	if q.ifMatch {
 		p.status = typed.ifMatch
 	}

@@ -50,6 +50,16 @@ type coercer struct {
 	schema     *ast.Schema
 	ids        integerIDs
 	violations []violation
+	// quiet says that violations name nothing of the schema.
+	quiet bool
+}
+
+// hint says which candidate was meant, or which there are.
+func (c *coercer) hint(name string, candidates []string) string {
+	if c.quiet {
+		return ""
+	}
+	return suggest(name, candidates)
 }
 
 func (c *coercer) refuse(at spot, hint, format string, arguments ...any) {
@@ -100,7 +110,7 @@ func (c *coercer) object(to []byte, v *value, definition *ast.Definition, at spo
 		m := &v.members[i]
 		field := definition.Fields.ForName(m.name)
 		if field == nil {
-			c.refuse(at.below(m.name), suggest(m.name, fieldNames(definition)), "is not known")
+			c.refuse(at.below(m.name), c.hint(m.name, fieldNames(definition)), "is not known")
 			continue
 		}
 		if !first {
@@ -126,7 +136,11 @@ func (c *coercer) enum(to []byte, v *value, definition *ast.Definition, at spot)
 	for i, value := range definition.EnumValues {
 		names[i] = value.Name
 	}
-	c.refuse(at, suggest(v.scalarText(), names), "must be one of %s", strings.Join(names, ", "))
+	if c.quiet {
+		c.refuse(at, "", "is not one of the values it may have")
+	} else {
+		c.refuse(at, c.hint(v.scalarText(), names), "must be one of %s", strings.Join(names, ", "))
+	}
 	return append(to, "null"...)
 }
 

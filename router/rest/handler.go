@@ -41,6 +41,7 @@ type Options struct {
 	BodyTimeout       time.Duration // for a request's body to arrive; the server sets the deadline, for the message only
 	RecordLifetime    time.Duration // of an idempotency record; a day when zero
 	TextIDs           bool          // ids are strings outside too, not integers
+	HideSuggestions   bool          // problems do not name what is like a name that is not known
 	Title, APIVersion string        // of the OpenAPI description
 }
 
@@ -49,6 +50,7 @@ type Handler struct {
 	routes  []*route
 	schema  *ast.Schema
 	ids     integerIDs
+	quiet   bool // HideSuggestions
 	graph   Graph
 	health  func(context.Context) error
 	records *records
@@ -69,7 +71,7 @@ func New(o Options) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{
-		schema: schema, ids: integerIDs(!o.TextIDs), graph: o.Graph, health: o.Health,
+		schema: schema, ids: integerIDs(!o.TextIDs), quiet: o.HideSuggestions, graph: o.Graph, health: o.Health,
 		caller: o.Caller, logger: o.Logger,
 	}
 	if h.routes, err = loadRoutes(o.Documents, schema, h.ids); err != nil {
@@ -144,6 +146,7 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return nil, notAcceptable(r)
 	}
 	q := newRequest(r, route, h.schema, h.ids)
+	q.quiet = h.quiet
 	if route.method == http.MethodPost {
 		var p *problem
 		if q.idempotencyKey, p = readIdempotencyKey(r); p != nil {

@@ -80,7 +80,7 @@ func (h *Handler) unknownPath(path string) *problem {
 		paths = append(paths, strings.Join(parts, "/"))
 	}
 	detail := "nothing is at " + path
-	if near, ok := nearest(path, append(paths, healthPath, openAPIPath, docsPath)); ok {
+	if near, ok := nearest(path, append(paths, healthPath, openAPIPath, docsPath)); ok && !h.quiet {
 		detail += "; did you mean " + near + "?"
 	} else {
 		detail += "; " + docsPath + " lists what there is"

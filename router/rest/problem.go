@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"souk/router/internal/echo"
 )
 
 // problem is a response that is not a success: RFC 9457's members, code (the
@@ -16,6 +19,7 @@ import (
 type problem struct {
 	problemKind
 	detail  string
+	typed   bool // the detail is a message of the graph's own
 	errors  []violation
 	extra   []member    // of a typed error, in its order
 	headers http.Header // such as Retry-After, Allow
@@ -80,15 +84,21 @@ func (p *problem) response(r *http.Request) *response {
 	put("type", docsPath+"#problem-"+p.name)
 	put("title", p.title)
 	put("status", p.status)
-	if p.detail != "" {
-		put("detail", p.detail)
+	detail := p.detail
+	if !p.typed {
+		detail = echo.Shorten(detail)
 	}
-	put("instance", r.URL.Path)
+	if detail != "" {
+		put("detail", detail)
+	}
+	if len(r.URL.Path) <= echo.MaxMessage {
+		put("instance", r.URL.Path)
+	}
 	if p.code != "" {
 		put("code", p.code)
 	}
 	if len(p.errors) > 0 {
-		put("errors", p.errors)
+		put("errors", bounded(p.errors))
 	}
 	for _, m := range p.extra {
 		put(m.name, json.RawMessage(m.value.raw))
@@ -103,6 +113,20 @@ func (p *problem) response(r *http.Request) *response {
 	}
 	return &response{status: p.status, header: header, body: b.Bytes()}
 }
+
+// bounded gives violations with no more of the request in them than messages
+// may repeat.
+func bounded(violations []violation) []violation {
+	out := slices.Clone(violations[:min(len(violations), maxViolations)])
+	for i := range out {
+		v := &out[i]
+		v.Pointer, v.Name, v.Detail, v.Hint = echo.Shorten(v.Pointer), echo.Shorten(v.Name), echo.Shorten(v.Detail), echo.Shorten(v.Hint)
+	}
+	return out
+}
+
+// maxViolations bounds the violations that a problem names.
+const maxViolations = 50
 
 func traceID(ctx context.Context) string {
 	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {

@@ -151,7 +151,7 @@ func (q *request) readQuery() *problem {
 	slices.Sort(names)
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			q.refuse(violation{In: "query", Name: name, Detail: "is not known", Hint: suggest(name, known)})
+			q.refuse(violation{In: "query", Name: name, Detail: "is not known", Hint: q.hint(name, known)})
 		} else if q.route.page != nil && len(query[name]) > 1 && slices.Contains(q.route.page.parameters(), name) {
 			q.refuse(violation{In: "query", Name: name, Detail: "is given more than once"})
 		}
@@ -296,7 +296,7 @@ func (q *request) readMembers(whole *value, variables []*variable) {
 	}
 	for i := range whole.members {
 		if name := whole.members[i].name; !taken[name] {
-			q.refuse(spot{in: "body", name: name}.violation("is not known", suggest(name, known)))
+			q.refuse(spot{in: "body", name: name}.violation("is not known", q.hint(name, known)))
 		}
 	}
 }

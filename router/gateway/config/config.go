@@ -28,7 +28,7 @@ type Config struct {
 	HTTP                 HTTP               `yaml:"http" desc:"The GraphQL over HTTP protocol."`
 	PersistedDocuments   PersistedDocuments `yaml:"persisted_documents" desc:"Documents known by their hash."`
 	Subscriptions        Subscriptions      `yaml:"subscriptions" desc:"Subscriptions of clients."`
-	Introspection        bool               `yaml:"introspection" desc:"Answer __schema and __type."`
+	Introspection        bool               `yaml:"introspection" desc:"Answer introspection queries. Without it, validation errors and REST problems suggest no names of the schema."`
 	Caches               Caches             `yaml:"caches" desc:"Memory for the caches of documents and plans, in bytes. An entry larger than an eighth of its cache is not kept."`
 	IncludeErrors        IncludeErrors      `yaml:"include_subgraph_errors" desc:"Whether clients see subgraphs' own error messages."`
 	OverrideLabels       OverrideLabels     `yaml:"override_labels" desc:"Which labels of progressive overrides are on, beside those with a percentage."`

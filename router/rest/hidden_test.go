@@ -1,0 +1,88 @@
+package rest_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"souk/router/rest"
+)
+
+// ask sends a request, with a body of JSON unless it is empty.
+func ask(h http.Handler, method, target, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// With HideSuggestions problems name nothing of the schema that the request did
+// not name.
+func TestHiddenSuggestions(t *testing.T) {
+	for _, c := range []struct{ method, target, body, hint string }{
+		{"POST", "/api/users", `{"usrname":"a","email":"a@example.com"}`, "did you mean"},
+		{"POST", "/api/orders", `{"userId":1,"lines":[{"productId":1,"quantty":2}]}`, "did you mean"},
+		{"GET", "/api/products?serch=x", "", "did you mean"},
+		{"GET", "/api/notifications?status=LOST", "", "must be one of"},
+		{"GET", "/api/product/1", "", "did you mean"},
+	} {
+		for _, hide := range []bool{false, true} {
+			h, _ := newHandler(t, func(o *rest.Options) { o.HideSuggestions = hide })
+			w := ask(h, c.method, c.target, c.body)
+			if w.Code/100 != 4 {
+				t.Errorf("%s %s: %d %s", c.method, c.target, w.Code, w.Body)
+			}
+			if hinted := strings.Contains(w.Body.String(), c.hint); hinted == hide {
+				t.Errorf("%s %s, hidden %t: %s", c.method, c.target, hide, w.Body)
+			}
+		}
+	}
+}
+
+// A problem repeats a bounded part of the request.
+func TestProblemsAreBounded(t *testing.T) {
+	h, _ := newHandler(t, func(*rest.Options) {})
+	long := strings.Repeat("x", 100_000)
+	var many strings.Builder
+	for i := range 2000 {
+		many.WriteString(`,"` + strings.Repeat("y", 1+i%90) + string(rune('a'+i%26)) + long[:i%7] + `":1`)
+	}
+	for name, w := range map[string]*httptest.ResponseRecorder{
+		"path":      ask(h, "GET", "/api/"+long, ""),
+		"parameter": ask(h, "GET", "/api/products?"+long+"=1", ""),
+		"value":     ask(h, "GET", "/api/products/"+long, ""),
+		"member":    ask(h, "POST", "/api/users", `{"`+long+`":1}`),
+		"text":      ask(h, "POST", "/api/products", `{"name":"Laptop","price":"`+long+`"}`),
+		"method":    ask(h, long, "/api/products", ""),
+		"accept": func() *httptest.ResponseRecorder {
+			r, w := httptest.NewRequest("GET", "/api/products", nil), httptest.NewRecorder()
+			r.Header.Set("Accept", "text/"+long)
+			h.ServeHTTP(w, r)
+			return w
+		}(),
+		"type": func() *httptest.ResponseRecorder {
+			r, w := httptest.NewRequest("POST", "/api/users", strings.NewReader("{}")), httptest.NewRecorder()
+			r.Header.Set("Content-Type", "text/"+long)
+			h.ServeHTTP(w, r)
+			return w
+		}(),
+		"key": func() *httptest.ResponseRecorder {
+			r, w := httptest.NewRequest("POST", "/api/users", strings.NewReader("{}")), httptest.NewRecorder()
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Idempotency-Key", long)
+			h.ServeHTTP(w, r)
+			return w
+		}(),
+	} {
+		if w.Code/100 != 4 || w.Body.Len() > 4096 {
+			t.Errorf("%s: %d with %d bytes: %.300s", name, w.Code, w.Body.Len(), w.Body)
+		}
+	}
+	if w := ask(h, "POST", "/api/users", `{"username":"a"`+many.String()+`}`); w.Code/100 != 4 || w.Body.Len() > 20_000 {
+		t.Errorf("many members: %d with %d bytes", w.Code, w.Body.Len())
+	}
+}
