@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"souk/internal/memory"
 	"souk/router"
 	"souk/router/gateway/config"
 	"souk/telemetry"
@@ -98,16 +99,19 @@ func runRouter(ctx context.Context, f routerFlags, version string) error {
 
 // serve runs a router until ctx ends or it fails.
 func (f routerFlags) serve(ctx context.Context, c config.Config, loaded [sha256.Size]byte, o router.Options) error {
+	var stop func()
+	o.Guard, stop = memory.Protect(ctx, o.Telemetry.Logger)
+	defer stop()
 	r, err := router.NewLive(ctx, c, o)
 	if err != nil {
 		return err
 	}
 	if c.Supergraph.HotReload {
-		following, stop := context.WithCancel(ctx)
+		following, end := context.WithCancel(ctx)
 		var ended sync.WaitGroup
 		ended.Go(func() { f.follow(following, r, loaded, c.Supergraph.PollInterval, o.Telemetry.Logger) })
 		defer ended.Wait()
-		defer stop() // a router that fails ends before ctx does
+		defer end() // a router that fails ends before ctx does
 	}
 	return errors.Join(r.Serve(ctx), r.Close())
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 
+	"souk/internal/netlimit"
 	"souk/router/gateway/config"
 	routertelemetry "souk/router/telemetry"
 )
@@ -20,7 +21,8 @@ type Live struct {
 	ended    bool
 	mu       sync.RWMutex
 	current  *inUse
-	leaving  sync.WaitGroup // routers that still answer requests they had begun
+	listener *netlimit.Listener // once it serves
+	leaving  sync.WaitGroup     // routers that still answer requests they had begun
 }
 
 // inUse is a router and the requests it answers.
@@ -58,6 +60,9 @@ func (l *Live) Reconfigure(ctx context.Context, c config.Config) error {
 		return err
 	}
 	l.mu.Lock()
+	if l.listener != nil {
+		next.listening(l.listener)
+	}
 	old := l.current
 	l.current = &inUse{Router: next}
 	l.mu.Unlock()
@@ -77,12 +82,23 @@ func (l *Live) Serve(ctx context.Context) error {
 	l.mu.RLock()
 	c := l.current.config // of which the addresses never change
 	l.mu.RUnlock()
-	return serve(ctx, c, l.options.Telemetry.Logger, l.Handler(), l.handler((*Router).Admin), func(servers []*http.Server) error {
-		l.changing.Lock()
-		defer l.changing.Unlock()
-		l.ended = true
-		return l.current.drain(servers)
+	return serve(ctx, server{
+		config: c, logger: l.options.Telemetry.Logger, metrics: l.metrics,
+		public: l.Handler(), admin: l.handler((*Router).Admin), listening: l.listening,
+		drain: func(servers []*http.Server) error {
+			l.changing.Lock()
+			defer l.changing.Unlock()
+			l.ended = true
+			return l.current.drain(servers)
+		},
 	})
+}
+
+func (l *Live) listening(listener *netlimit.Listener) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.listener = listener
+	l.current.listening(listener)
 }
 
 // Handler serves everything on the public port.

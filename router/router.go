@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"souk/internal/memory"
 	"souk/router/cache"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
@@ -31,6 +30,9 @@ type Options struct {
 	Examples []playground.Example
 	// Telemetry must be set.
 	Telemetry *telemetry.Telemetry
+	// Guard says when memory is nearly full and operations are refused; nil for
+	// never.
+	Guard *memory.Guard
 	// Version of the program, for the OpenAPI description.
 	Version string
 }
@@ -40,6 +42,7 @@ type Router struct {
 	config  config.Config
 	options Options
 	metrics *routertelemetry.Metrics
+	memory  *memory.Budget
 	gateway *gateway.Gateway
 	cache   *cache.Cache
 	records redis.UniversalClient // for idempotency keys; nil without Redis
@@ -63,13 +66,18 @@ func newRouter(ctx context.Context, c config.Config, o Options, m *routertelemet
 }
 
 func (r *Router) build(ctx context.Context) error {
+	r.memory = memory.NewBudget(r.config.Limits.MaxInFlightBytes)
 	options := gateway.Options{
+		Memory:     r.memory,
 		Supergraph: r.options.Supergraph,
 		Transport:  r.transport,
 		Observe:    r.observe(),
 		Examples:   r.options.Examples,
 		Metrics:    r.metrics,
 		Logger:     r.options.Telemetry.Logger,
+	}
+	if r.options.Guard != nil {
+		options.Admission = append(options.Admission, r.roomInMemory)
 	}
 	if err := r.addCache(&options); err != nil {
 		return err
@@ -141,35 +149,10 @@ func (r *Router) adminHandler() http.Handler {
 // Serve answers requests on the configured addresses until ctx ends, then
 // gives those under way the time they are granted.
 func (r *Router) Serve(ctx context.Context) error {
-	return serve(ctx, r.config, r.options.Telemetry.Logger, r.public, r.admin, r.drain)
-}
-
-func serve(ctx context.Context, c config.Config, logger *slog.Logger, publicHandler, adminHandler http.Handler, drain func([]*http.Server) error) error {
-	public, err := listen(ctx, c.Listen, "--listen or `listen`")
-	if err != nil {
-		return err
-	}
-	servers := []*http.Server{{Handler: publicHandler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}}
-	listeners := []net.Listener{public}
-	if c.Admin.Listen != "" {
-		admin, err := listen(ctx, c.Admin.Listen, "`admin.listen`")
-		if err != nil {
-			return errors.Join(err, public.Close())
-		}
-		servers = append(servers, &http.Server{Handler: adminHandler, ReadHeaderTimeout: 10 * time.Second})
-		listeners = append(listeners, admin)
-	}
-	ended := make(chan error, len(servers))
-	for i, server := range servers {
-		go func() { ended <- server.Serve(listeners[i]) }()
-	}
-	logger.InfoContext(ctx, "the router listens", "address", public.Addr().String())
-	select {
-	case err = <-ended:
-		err = fmt.Errorf("serving: %w", err)
-	case <-ctx.Done():
-	}
-	return errors.Join(err, drain(servers))
+	return serve(ctx, server{
+		config: r.config, logger: r.options.Telemetry.Logger, metrics: r.metrics,
+		public: r.public, admin: r.admin, listening: r.listening, drain: r.drain,
+	})
 }
 
 // drain lets requests end, the public ones first: the admin port tells that

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"souk/router/operation"
 	"souk/router/plan"
@@ -291,7 +292,8 @@ func (c *compiler) follow(path []plan.Segment) *position {
 
 func (c *compiler) step(s *plan.Step) (*step, error) {
 	compiled := &step{
-		id: s.ID, subgraph: s.Subgraph, kind: s.OperationKind, stream: s.Kind == plan.Subscribe,
+		received: new(atomic.Int64),
+		id:       s.ID, subgraph: s.Subgraph, kind: s.OperationKind, stream: s.Kind == plan.Subscribe,
 		after: s.After, part: s.Defer, prefix: appendString([]byte(`{"query":`), s.Query),
 	}
 	if s.Defer < 0 || s.Defer > len(c.plan.Deferred) {

@@ -27,6 +27,7 @@ func (e *Executor) Deliver(ctx context.Context, req *Request, emit func(*Respons
 	r.drain()
 	r.response.Fetches = r.response.Fetches[:0]
 	r.finish()
+	r.lease.Release()
 	e.runs.Put(r)
 	return d.err
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"souk/internal/memory"
 	"souk/router/operation"
 )
 
@@ -23,6 +24,9 @@ type Options struct {
 	// HideErrors says for which subgraphs the client is told only that there
 	// was an error, and its code; nil hides nothing that a subgraph says.
 	HideErrors func(subgraph string) bool
+	// Memory bounds what all requests in progress hold: the subgraphs' answers,
+	// then the response until it is released. Nil for no bound.
+	Memory *memory.Budget
 	// Now is time.Now unless set.
 	Now func() time.Time
 }
@@ -91,6 +95,7 @@ func (r *Response) Release() {
 		return
 	}
 	done := r.run
+	done.lease.Release()
 	*r = Response{Fetches: r.Fetches[:0]}
 	clear(r.Fetches[:cap(r.Fetches)])
 	done.executor.runs.Put(done)

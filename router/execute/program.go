@@ -110,6 +110,8 @@ type step struct {
 	// prefix is the request's body up to its variables: {"query":"…"
 	prefix    []byte
 	variables []variable
+	// received is how large answers have been of late, in bytes.
+	received *atomic.Int64
 
 	path  []segment
 	shape *shape

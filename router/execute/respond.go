@@ -31,6 +31,7 @@ func (r *run) respond() *Response {
 	out = append(out, '}')
 	buffer.B = out
 	adapt(&p.bytes, int64(len(buffer.B)))
+	defer r.lease.Resize(cap(buffer.B))
 
 	r.response = Response{
 		Body: buffer.B, Errors: len(r.errors), Codes: codes(r.errors), DataNull: null, Fetches: r.response.Fetches,

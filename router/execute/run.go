@@ -3,6 +3,8 @@ package execute
 import (
 	"context"
 	"time"
+
+	"souk/internal/memory"
 )
 
 // A run is one execution. One goroutine owns it; fetches run in others and
@@ -30,6 +32,8 @@ type run struct {
 	asked   bool // control is set
 
 	response Response
+	// lease is for the subgraphs' answers, and then for the response.
+	lease memory.Lease
 }
 
 // A stepRun is a step within a run.
@@ -61,6 +65,7 @@ func (e *Executor) start(req *Request) *run {
 	r, _ := e.runs.Get().(*run)
 	if r == nil {
 		r = &run{executor: e}
+		r.lease.Of(e.options.Memory)
 	}
 	p := req.Program
 	r.req, r.program = req, p
@@ -317,13 +322,30 @@ func (r *run) send(ctx context.Context, s *step, run *stepRun) {
 			ended(&run.stats)
 		}()
 	}
-	run.response, run.err = r.executor.options.Transport.Send(ctx, &request)
+	if run.err = r.reserve(ctx, s); run.err == nil {
+		run.response, run.err = r.executor.options.Transport.Send(ctx, &request)
+	}
 	request.Body.Release()
 	run.stats.Err = run.err
 	if run.response != nil {
 		run.stats.Status = run.response.Status
 		run.stats.Received = len(run.response.Body.B)
+		r.lease.Add(footprint * (run.stats.Received - int(s.received.Load())))
+		adapt(s.received, int64(run.stats.Received))
 	}
+}
+
+// footprint is how many bytes are held for each byte of a subgraph's answer: the
+// answer itself and the values read from it.
+const footprint = 2
+
+// reserve makes sure that there is room for a step's answer, if it is as large as
+// those before. It waits for others a little.
+func (r *run) reserve(ctx context.Context, s *step) error {
+	if err := r.lease.Grow(ctx, footprint*max(int(s.received.Load()), 1<<minBuffer)); err != nil {
+		return &TransportError{Code: CodeOverloaded, Message: "was not asked: the router is answering as much as its memory allows", Err: err}
+	}
+	return nil
 }
 
 // body writes a request's body: {"query":"…","variables":{…}}.

@@ -83,6 +83,8 @@ const (
 	CodeDownstream = "DOWNSTREAM_SERVICE_ERROR"
 	// CodeInvalidValue: a value does not have the type the schema says.
 	CodeInvalidValue = "RESPONSE_VALIDATION_FAILED"
+	// CodeOverloaded: the router has no memory left for the answer.
+	CodeOverloaded = "OVERLOADED"
 	// CodeCancelled: the client went away or its time was over.
 	CodeCancelled = "REQUEST_CANCELLED"
 	// CodeInternal: the gateway itself failed.

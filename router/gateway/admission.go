@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"souk/router/execute"
 	"souk/router/operation"
 	"souk/router/rest"
 )
@@ -17,8 +18,8 @@ import (
 // header of its own, so nobody sees it there.
 type AdmissionCheck func(r *http.Request, header http.Header) *Refusal
 
-// codeOverloaded is the code of an operation that max_in_flight refuses.
-const codeOverloaded = "OVERLOADED"
+// codeOverloaded is the code of an operation that is refused for want of room.
+const codeOverloaded = execute.CodeOverloaded
 
 // A place is an operation's share of max_in_flight. The zero place holds none.
 type place struct{ gateway *Gateway }

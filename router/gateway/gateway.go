@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/cors"
 
+	"souk/internal/memory"
 	"souk/router/execute"
 	"souk/router/gateway/config"
 	"souk/router/gateway/playground"
@@ -72,8 +73,10 @@ type Options struct {
 	Admin map[string]http.Handler
 	// Examples are the tabs of the playground.
 	Examples []playground.Example
-	Metrics  *telemetry.Metrics
-	Logger   *slog.Logger
+	// Memory bounds the bytes that requests in progress hold; nil for no bound.
+	Memory  *memory.Budget
+	Metrics *telemetry.Metrics
+	Logger  *slog.Logger
 }
 
 // An Authorizer takes from an operation what the caller may not have, by

@@ -140,6 +140,7 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 		Introspect: introspect.New(schema).Answer,
 		Observe:    gw.options.Observe,
 		HideErrors: gw.hidesErrors,
+		Memory:     gw.options.Memory,
 	})
 	if gw.options.Authorize != nil {
 		g.authorize = gw.options.Authorize(model)

@@ -54,6 +54,11 @@ var (
 		Help:   "Entries dropped from an in-process cache to keep it within bounds.",
 		Labels: []string{"cache"},
 	}
+	connectionsClosed = base.Metric{
+		Name: "souk_router_connections_closed_total", Kind: base.Counter,
+		Help:   "Connections of clients closed to keep a bound: idle (made room for another), refused (all others were busy), slow (a response was not read).",
+		Labels: []string{"reason"},
+	}
 	cacheBytes = base.Metric{
 		Name: "souk_router_cache_bytes", Kind: base.Gauge,
 		Help:   "Estimated memory of the entries of an in-process cache.",
@@ -185,7 +190,7 @@ func Definitions() []base.Metric {
 	return []base.Metric{
 		operationDuration, operationsInFlight, graphqlErrors, subscriptionsActive, supergraphLoads,
 		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped,
-		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes,
+		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
 		subgraphDuration, subgraphErrors, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,
 		entityLookups, entityStores, entityInvalidations, entityLocalBytes, entityAvailable, entityEpochs,
 		redisDuration, redisErrors, dependencyUp, dependencyFailures,

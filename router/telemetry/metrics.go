@@ -36,6 +36,7 @@ type Metrics struct {
 	redis          *base.Bound[string, *Redis]
 	dependencies   func(kind, name string) *Dependency
 	authentication *base.Bound[string, prometheus.Counter]
+	closed         *base.Bound[string, prometheus.Counter]
 }
 
 type operationKey struct{ kind, outcome string }
@@ -51,6 +52,7 @@ func New(r prometheus.Registerer) *Metrics {
 	operations := operationDuration.NewHistogram(r)
 	errors := graphqlErrors.NewCounter(r)
 	results := authentication.NewCounter(r)
+	closed := connectionsClosed.NewCounter(r)
 	m := &Metrics{
 		InFlight:      operationsInFlight.NewGauge(r).WithLabelValues(),
 		Subscriptions: subscriptionsActive.NewGauge(r).WithLabelValues(),
@@ -76,6 +78,7 @@ func New(r prometheus.Registerer) *Metrics {
 		redis:          base.Bind(newRedis(r)),
 		dependencies:   newDependencies(r),
 		authentication: base.Bind(func(result string) prometheus.Counter { return results.WithLabelValues(result) }),
+		closed:         base.Bind(func(reason string) prometheus.Counter { return closed.WithLabelValues(reason) }),
 	}
 	return m
 }
@@ -116,6 +119,10 @@ func (m *Metrics) Redis(operation string) *Redis { return m.redis.Get(operation)
 func (m *Metrics) Authentication(result string) prometheus.Counter {
 	return m.authentication.Get(result)
 }
+
+// ConnectionClosed counts connections of clients that were closed to keep a
+// bound, by a reason of package netlimit.
+func (m *Metrics) ConnectionClosed(reason string) prometheus.Counter { return m.closed.Get(reason) }
 
 // A Cache counts what happens to an in-process cache.
 type Cache struct {

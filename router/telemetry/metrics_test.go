@@ -86,6 +86,7 @@ func TestDefinitionsAreRegistered(t *testing.T) {
 
 // touch uses every family that has labels.
 func touch(m *telemetry.Metrics) {
+	m.ConnectionClosed("idle").Inc()
 	m.Operation("query", "data").Observe(1)
 	m.GraphQLError("A").Inc()
 	m.Subgraph("s").Error("A").Inc()

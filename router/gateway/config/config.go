@@ -195,15 +195,21 @@ type CSRF struct {
 
 // Limits bound requests. Zero means no limit.
 type Limits struct {
-	MaxBodyBytes  int           `yaml:"http_max_request_bytes" desc:"Size of a request body, as sent and after decompression."`
-	MaxURLBytes   int           `yaml:"http_max_url_bytes" desc:"Length of a request's URL."`
-	BodyTimeout   time.Duration `yaml:"http_body_timeout" desc:"How long a request body may take to arrive."`
-	MaxTokens     int           `yaml:"parser_max_tokens" desc:"Tokens in a document."`
-	MaxDepth      int           `yaml:"max_depth" desc:"Levels of fields."`
-	MaxAliases    int           `yaml:"max_aliases" desc:"Aliases."`
-	MaxRootFields int           `yaml:"max_root_fields" desc:"Root fields."`
-	MaxDirectives int           `yaml:"max_directives" desc:"Directives."`
-	MaxFields     int           `yaml:"max_fields" desc:"Fields, fragments spread out."`
+	MaxBodyBytes     int           `yaml:"http_max_request_bytes" desc:"Size of a request body, as sent and after decompression."`
+	MaxURLBytes      int           `yaml:"http_max_url_bytes" desc:"Length of a request's URL."`
+	MaxHeaderBytes   int           `yaml:"http_max_header_bytes" desc:"Length of a request's header."`
+	HeaderTimeout    time.Duration `yaml:"http_header_timeout" desc:"How long a request's header may take to arrive."`
+	BodyTimeout      time.Duration `yaml:"http_body_timeout" desc:"How long a request body may take to arrive."`
+	WriteTimeout     time.Duration `yaml:"http_write_timeout" desc:"How long a client may take to accept the next 64 KiB of a response. It is disconnected after that."`
+	IdleTimeout      time.Duration `yaml:"http_idle_timeout" desc:"How long a connection may wait for its next request."`
+	MaxConnections   int           `yaml:"http_max_connections" desc:"Open connections of clients. When there are more, the one that has been idle longest is closed."`
+	MaxInFlightBytes int           `yaml:"max_in_flight_bytes" desc:"Memory for request bodies, answers of subgraphs and responses in progress. When it is used up the slowest client is disconnected, and further operations are answered with OVERLOADED."`
+	MaxTokens        int           `yaml:"parser_max_tokens" desc:"Tokens in a document."`
+	MaxDepth         int           `yaml:"max_depth" desc:"Levels of fields."`
+	MaxAliases       int           `yaml:"max_aliases" desc:"Aliases."`
+	MaxRootFields    int           `yaml:"max_root_fields" desc:"Root fields."`
+	MaxDirectives    int           `yaml:"max_directives" desc:"Directives."`
+	MaxFields        int           `yaml:"max_fields" desc:"Fields, fragments spread out."`
 }
 
 // HTTP has the protocol's switches.

@@ -33,7 +33,8 @@ func Default() Config {
 		CSRF: CSRF{Enabled: true, RequiredHeaders: []string{
 			"GraphQL-Require-Preflight", "Apollo-Require-Preflight", "X-Apollo-Operation-Name"}},
 		Limits: Limits{
-			MaxBodyBytes: 2 << 20, MaxURLBytes: 8 << 10, BodyTimeout: 10 * time.Second, MaxTokens: 15000, MaxDepth: 100,
+			MaxBodyBytes: 2 << 20, MaxURLBytes: 8 << 10, MaxHeaderBytes: 32 << 10, HeaderTimeout: 10 * time.Second, BodyTimeout: 10 * time.Second,
+			WriteTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxConnections: 4096, MaxInFlightBytes: 64 << 20, MaxTokens: 15000, MaxDepth: 100,
 			MaxAliases: 1000, MaxRootFields: 200, MaxDirectives: 500, MaxFields: 10000},
 		HTTP:               HTTP{Batching: Batching{MaxSize: 10}, Compression: true, CompressionMinBytes: 1024},
 		PersistedDocuments: PersistedDocuments{Automatic: true},
@@ -56,7 +57,7 @@ func Default() Config {
 func subscriptions() Subscriptions {
 	resume := true
 	return Subscriptions{
-		Enabled: true, InitTimeout: 5 * time.Second, InitHeaders: []string{"Authorization"},
+		Enabled: true, MaxConnections: 2048, InitTimeout: 5 * time.Second, InitHeaders: []string{"Authorization"},
 		SingleConnection: SingleConnection{Enabled: true, MaxReservations: 1000, Timeout: 10 * time.Second},
 		Heartbeat:        15 * time.Second, ReloadJitter: 5 * time.Second, DrainPeriod: 5 * time.Second,
 		Deduplicate: true, QueueEvents: 128, QueueBytes: 4 << 20, SlowClientTimeout: time.Second,

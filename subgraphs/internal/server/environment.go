@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
+	"souk/internal/memory"
 	"souk/telemetry"
 )
 
@@ -49,6 +50,9 @@ type Environment struct {
 	Logger    *slog.Logger
 	Telemetry *telemetry.Telemetry
 	Now       func() time.Time
+	// Guard watches the memory of the process; when nil, the service sets the
+	// soft memory limit and watches it itself.
+	Guard *memory.Guard
 }
 
 // serviceNames are the services that others call.

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"souk/internal/memory"
+	"souk/internal/netlimit"
 	"souk/telemetry"
 )
 
@@ -40,6 +42,11 @@ func Run(ctx context.Context, env Environment, migrations fs.FS, build Builder) 
 		return err
 	}
 	defer stop()
+	if env.Guard == nil {
+		var stop func()
+		env.Guard, stop = memory.Protect(ctx, env.Logger)
+		defer stop()
+	}
 	resources, err := open(ctx, env, migrations)
 	if err != nil {
 		return err
@@ -107,16 +114,19 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 			return fmt.Errorf("cannot listen on %s: %w; set PORT to a free port", r.Addr, err)
 		}
 	}
+	bounded := netlimit.Wrap(listener, netlimit.Options{MaxConnections: maxClients, WriteTimeout: writeTimeout})
 	state := &health{resources: r}
 	streams, endStreams := context.WithCancel(inner)
 	defer endStreams()
 	server := &http.Server{
 		Handler:           routes(streams, r, state, service.Handler),
+		ConnState:         bounded.ConnState,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeaderBytes,
 	}
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
+	go func() { done <- server.Serve(bounded) }()
 	r.Logger.InfoContext(ctx, "listening", "address", listener.Addr().String())
 
 	select {
@@ -145,13 +155,40 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 	return nil
 }
 
+// Bounds on what clients can hold of a service. They are fixed: its clients are
+// the routers and services of one store.
+const (
+	maxClients     = 2048
+	maxHeaderBytes = 32 << 10
+	// writeTimeout is how long a client may take to accept the next 64 KiB.
+	writeTimeout = 10 * time.Second
+	// bodyTimeout is how long a request's body may take to arrive.
+	bodyTimeout = 10 * time.Second
+)
+
 func routes(streams context.Context, r *Resources, state *health, service http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", state.live)
 	mux.HandleFunc("GET /readyz", state.ready)
 	mux.Handle("GET /metrics", r.Telemetry.Handler())
-	mux.Handle("/", r.Telemetry.Middleware(nil)(endWith(streams, service)))
+	mux.Handle("/", r.Telemetry.Middleware(nil)(bounded(r.Guard, endWith(streams, service))))
 	return mux
+}
+
+// bounded refuses requests while memory is nearly full, and bodies that take too
+// long to arrive.
+func bounded(guard *memory.Guard, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if guard.Full() {
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "The service is short of memory. Try again in 1 s.", http.StatusServiceUnavailable)
+			return
+		}
+		if r.ContentLength != 0 && r.Body != nil {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // endWith ends the requests that end on no account of their own, event streams

@@ -1,0 +1,47 @@
+// Package memory keeps a process within the memory it is granted.
+//
+// SetLimit takes Go's soft memory limit from the cgroup. A Budget bounds the
+// bytes that requests hold while they are answered. A Guard tells when the heap
+// that is in use nears the limit, for new work to be refused in time.
+package memory
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"runtime/debug"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+)
+
+// share is the part of the cgroup's memory that the Go heap may use. The rest is
+// for the program's own pages, the kernel's socket buffers, and for what a burst
+// allocates before the collector catches up.
+const share = 0.7
+
+// SetLimit makes the garbage collector keep to the memory that the container is
+// granted, and logs the limit. GOMEMLIMIT, if it is set, is kept.
+func SetLimit(logger *slog.Logger) {
+	if given := os.Getenv("GOMEMLIMIT"); given != "" {
+		logger.Info("soft memory limit", "bytes", Limit(), "source", "GOMEMLIMIT")
+		return
+	}
+	// The library sets nothing if there is no cgroup, or none with a limit.
+	limit, err := memlimit.Set(
+		memlimit.WithRatio(share), memlimit.WithProvider(memlimit.FromCgroup), memlimit.WithLogger(slog.New(slog.DiscardHandler)))
+	if err != nil || limit <= 0 {
+		logger.Info("no soft memory limit: the cgroup grants any amount; GOMEMLIMIT sets one")
+		return
+	}
+	logger.Info("soft memory limit", "bytes", Limit(), "source", fmt.Sprintf("%.0f %% of the cgroup's limit", share*100))
+}
+
+// Limit is the soft memory limit in bytes; 0 for none.
+func Limit() int64 {
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return 0
+	}
+	return limit
+}

@@ -1,0 +1,173 @@
+package netlimit_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"souk/internal/netlimit"
+)
+
+// serve runs a server behind a Listener.
+func serve(t *testing.T, o netlimit.Options, h http.HandlerFunc) *netlimit.Listener {
+	t.Helper()
+	inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := netlimit.Wrap(inner, o)
+	server := &http.Server{Handler: h, ConnState: l.ConnState, ReadHeaderTimeout: time.Minute}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close(); <-done })
+	return l
+}
+
+func dial(t *testing.T, l net.Listener) net.Conn {
+	t.Helper()
+	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func get(t *testing.T, c net.Conn) (string, error) {
+	t.Helper()
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		return "", err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return string(body), err
+}
+
+// TestIdleConnectionsMakeRoom: whoever is silent is closed, longest silent first,
+// so that a new client is always served.
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	reasons := make(chan netlimit.Reason, 100)
+	l := serve(t, netlimit.Options{MaxConnections: 3, Closed: func(r netlimit.Reason) { reasons <- r }},
+		func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
+	for range 20 {
+		dial(t, l) // never sends anything
+	}
+	for i := range 10 {
+		if body, err := get(t, dial(t, l)); body != "ok" {
+			t.Fatalf("client %d: %q, %v", i, body, err)
+		}
+	}
+	if n := l.Len(); n != 3 {
+		t.Errorf("%d connections are open", n)
+	}
+	if r := <-reasons; r != netlimit.Idle {
+		t.Errorf("closed as %s", r)
+	}
+}
+
+func TestBusyConnectionsAreNotClosed(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	busy := make(chan struct{})
+	l := serve(t, netlimit.Options{MaxConnections: 2}, func(w http.ResponseWriter, _ *http.Request) {
+		busy <- struct{}{}
+		<-ctx.Done()
+		_, _ = io.WriteString(w, "late")
+	})
+	answers := make(chan string, 2)
+	for range 2 {
+		c := dial(t, l)
+		go func() {
+			body, err := get(t, c)
+			answers <- fmt.Sprint(body, err)
+		}()
+		<-busy
+	}
+	if body, err := get(t, dial(t, l)); err == nil {
+		t.Errorf("a third client is answered %q", body)
+	}
+	end()
+	for range 2 {
+		if got := <-answers; got != "late<nil>" {
+			t.Errorf("a busy connection got %s", got)
+		}
+	}
+}
+
+// TestWriteFailsWithoutProgress: the client accepts nothing more.
+func TestWriteFailsWithoutProgress(t *testing.T) {
+	failed := make(chan error, 1)
+	l := serve(t, netlimit.Options{WriteTimeout: 100 * time.Millisecond}, func(w http.ResponseWriter, _ *http.Request) {
+		_, err := w.Write(make([]byte, 64<<20))
+		failed <- err
+	})
+	c := dial(t, l)
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the write ended with %v", err)
+	}
+}
+
+// TestProgressRenewsTheDeadline: the response as a whole takes many times the
+// timeout, but the client never pauses for as long.
+func TestProgressRenewsTheDeadline(t *testing.T) {
+	const size, timeout = 16 << 20, 2 * time.Second
+	begun := time.Now()
+	l := serve(t, netlimit.Options{WriteTimeout: timeout}, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, size)) })
+	c := dial(t, l)
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	read := int64(0)
+	for read < size {
+		n, err := io.CopyN(io.Discard, response.Body, min(1<<20, size-read))
+		if read += n; err != nil {
+			t.Fatalf("cut after %d bytes and %s: %v", read, time.Since(begun), err)
+		}
+		time.Sleep(timeout / 10) // the client's pace, not a wait for anything
+	}
+}
+
+func TestCloseSlowestFreesItsWrite(t *testing.T) {
+	failed := make(chan error, 1)
+	l := serve(t, netlimit.Options{WriteTimeout: time.Minute}, func(w http.ResponseWriter, _ *http.Request) {
+		_, err := w.Write(make([]byte, 64<<20))
+		failed <- err
+	})
+	if l.CloseSlowest() {
+		t.Error("a connection was closed though none writes")
+	}
+	c := dial(t, l)
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); !l.CloseSlowest(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no connection counts as slow")
+		}
+	}
+	if err := <-failed; err == nil {
+		t.Error("the write succeeded")
+	}
+}
