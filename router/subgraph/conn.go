@@ -44,7 +44,10 @@ func newConn(opened net.Conn) *conn {
 			c.raw = raw
 		}
 	}
-	c.first.run = c.checkAndWrite
+	c.first.run = func(fd uintptr) bool {
+		c.first.checked(fd)
+		return true
+	}
 	return c
 }
 
@@ -79,10 +82,10 @@ func (c *conn) begin(b []byte) (int, error) {
 	return c.first.n, err
 }
 
-func (c *conn) checkAndWrite(fd uintptr) bool {
-	f := &c.first
+// checked is one write of what the socket takes, if nothing can be read.
+func (f *firstWrite) checked(fd uintptr) {
 	if f.err = quiet(fd); f.err != nil {
-		return true
+		return
 	}
 	for {
 		n, err := syscall.Write(int(fd), f.b)
@@ -94,7 +97,7 @@ func (c *conn) checkAndWrite(fd uintptr) bool {
 		case !errors.Is(err, syscall.EAGAIN):
 			f.err = fmt.Errorf("%w: %w", errStale, err)
 		}
-		return true
+		return
 	}
 }
 

@@ -27,12 +27,12 @@ import (
 // http URLs without HTTP/2 and proxies is left to net/http.
 type direct struct {
 	limit int // of a body, in bytes
-	// head is the part of a request's head that is always the same, and fixed
-	// the header fields in it.
-	head  []byte
-	fixed http.Header
-	host  string
-	pool  pool
+	// line is the request line, host the name the subgraph is addressed by
+	// unless a request has a Host field, and head the fields that are always
+	// the same: those of fixed.
+	line, host, head []byte
+	fixed            http.Header
+	pool             pool
 }
 
 // newDirect makes a client for u. The fields of fixed are the same in every
@@ -42,16 +42,13 @@ func newDirect(u *url.URL, s *Subgraph, fixed http.Header, jitter func() float64
 	if u.Port() == "" {
 		address = net.JoinHostPort(u.Hostname(), "80")
 	}
-	// RFC 9110, section 7.2: Host comes first. One that is not fixed comes
-	// with the other fields.
 	var head bytes.Buffer
-	fmt.Fprintf(&head, "POST %s HTTP/1.1\r\n", u.RequestURI())
-	if host := fixed.Get("Host"); host != "" {
-		fmt.Fprintf(&head, "Host: %s\r\n", host)
-	}
 	// The error is impossible: a bytes.Buffer takes everything.
-	_ = fixed.WriteSubset(&head, map[string]bool{"Host": true})
-	d := &direct{limit: s.MaxResponseBytes, head: head.Bytes(), fixed: fixed, host: u.Host}
+	_ = fixed.Write(&head)
+	d := &direct{
+		limit: s.MaxResponseBytes, fixed: fixed,
+		line: []byte("POST " + u.RequestURI() + " HTTP/1.1\r\n"), host: []byte(u.Host), head: head.Bytes(),
+	}
 	d.pool.init(address, s, jitter)
 	return d
 }
@@ -155,7 +152,7 @@ const firstPart = 32 << 10
 // because it streams.
 func (d *direct) write(c *conn, body []byte, header http.Header) (*remainder, error) {
 	part := body[:min(len(body), firstPart)]
-	request := execute.NewBuffer(len(d.head) + len(part) + 256)
+	request := execute.NewBuffer(len(d.line) + len(d.host) + len(d.head) + len(part) + 256)
 	b, err := d.appendHead(request.B, header, len(body))
 	if err != nil {
 		request.Release()
@@ -184,12 +181,16 @@ func (d *direct) write(c *conn, body []byte, header http.Header) (*remainder, er
 var errInvalidHeader = errors.New("a header field is not valid")
 
 func (d *direct) appendHead(b []byte, header http.Header, length int) ([]byte, error) {
-	b = append(b, d.head...)
-	if d.fixed["Host"] == nil && header["Host"] == nil {
-		b = append(append(append(b, "Host: "...), d.host...), "\r\n"...)
+	// RFC 9110, section 7.2: Host comes first.
+	b = append(append(b, d.line...), "Host: "...)
+	if host := header["Host"]; len(host) > 0 {
+		b = append(b, host[0]...)
+	} else {
+		b = append(b, d.host...)
 	}
+	b = append(append(b, "\r\n"...), d.head...)
 	for name, values := range header {
-		if _, fixed := d.fixed[name]; fixed {
+		if _, fixed := d.fixed[name]; fixed || name == "Host" {
 			continue
 		}
 		for _, value := range values {

@@ -208,30 +208,47 @@ func testCacheControlHeader(t *testing.T, over way) {
 	}
 }
 
-// FuzzWire gives the client any bytes for an answer: it neither panics nor
-// waits for more than is announced.
+// FuzzWire gives the client any bytes for a response. It agrees with net/http
+// on what they say, neither panics, nor waits for more than is announced.
 func FuzzWire(f *testing.F) {
 	f.Add([]byte(ok))
 	f.Add([]byte("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n\r\n"))
+	f.Add([]byte("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\n{}\r\n0\r\nA: b\r\n\r\n"))
 	f.Add([]byte("HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n"))
+	f.Add([]byte("HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nAge: 1\r\nPragma: no-cache\r\nX: a\r\n b\r\nContent-Type: application/json\r\n\r\n{}"))
+	f.Add([]byte("HTTP/1.0 204 No Content\nConnection: close\nCache-Control: max-age=1\nCache-Control: private\n\n"))
+	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length\t: 2\r\n\r\n{}"))
 	f.Fuzz(func(t *testing.T, bytes []byte) {
-		tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": {
-			URL: "http://a/", MaxResponseBytes: 1 << 10, Timeout: 5 * time.Second,
-			Dial: func(context.Context, string, string) (net.Conn, error) { return &scripted{in: bytes}, nil },
-		}}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		tr := scriptedTransport(t, bytes)
 		defer tr.Close()
+		want := oracle(bytes)
 		for range 2 {
-			resp, err := tr.Send(context.Background(), request(operation.Query, `{}`))
-			if err == nil {
-				resp.Body.Release()
-			} else if errors.Is(err, context.DeadlineExceeded) {
+			got, err := tr.Send(context.Background(), request(operation.Query, `{}`))
+			if errors.Is(err, context.DeadlineExceeded) {
 				t.Error(err)
+			}
+			want.compare(t, got, err)
+			if err == nil {
+				got.Body.Release()
 			}
 		}
 	})
+}
+
+// scriptedLimit bounds the bodies that a scriptedTransport accepts.
+const scriptedLimit = 1 << 10
+
+// scriptedTransport makes a Transport to a subgraph that sends the same bytes
+// over each connection.
+func scriptedTransport(t testing.TB, bytes []byte) *subgraph.Transport {
+	tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": {
+		URL: "http://a/", MaxResponseBytes: scriptedLimit, Timeout: 5 * time.Second,
+		Dial: func(context.Context, string, string) (net.Conn, error) { return &scripted{in: bytes}, nil },
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
 }
 
 // scripted is a connection that gives bytes and then ends.

@@ -143,14 +143,23 @@ func applyRules(rules []headerRule, header, client http.Header) http.Header {
 	return h
 }
 
-// A hostTransport sends the Host that a header rule sets, which net/http takes
-// from Request.Host only.
-type hostTransport struct{ next http.RoundTripper }
+// A streamTransport does for subscriptions what the clients of queries do by
+// themselves: it sends the Host that a header rule sets, which net/http takes
+// from Request.Host only, and the credentials in a URL.
+type streamTransport struct{ next http.RoundTripper }
 
-func (t hostTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if host := r.Header.Get("Host"); host != "" {
-		r = r.Clone(r.Context())
+func (t streamTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	host, user := r.Header.Get("Host"), r.URL.User
+	if host == "" && user == nil {
+		return t.next.RoundTrip(r)
+	}
+	r = r.Clone(r.Context())
+	if host != "" {
 		r.Host = host
+	}
+	if user != nil && r.Header.Get("Authorization") == "" {
+		password, _ := user.Password()
+		r.SetBasicAuth(user.Username(), password)
 	}
 	return t.next.RoundTrip(r)
 }

@@ -63,7 +63,8 @@ func (r retryLater) Error() string {
 // retryAfter reads Retry-After (RFC 9110, section 10.2.3), a number of seconds
 // or a date; it gives 0 for anything else.
 func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+	// A number out of range becomes the greatest one.
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(seconds) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {

@@ -3,7 +3,9 @@ package subgraph
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -46,10 +48,20 @@ func newStandard(u *url.URL, s *Subgraph, jitter func() float64) *standard {
 		// Connections that replace others resume their sessions.
 		secure.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	}
+	dial := s.Dial
+	if !s.HTTP2 || u.Scheme != "http" {
+		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := s.Dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return watch(conn), nil
+		}
+	}
 	open := func() *http.Transport {
 		t := &http.Transport{
 			Proxy:                  s.Proxy,
-			DialContext:            s.Dial,
+			DialContext:            dial,
 			TLSClientConfig:        secure.Clone(),
 			TLSHandshakeTimeout:    10 * time.Second,
 			MaxConnsPerHost:        s.MaxConnections,
@@ -108,11 +120,27 @@ func (c *standard) close() {
 func (c *standard) roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header) (*execute.SubgraphResponse, error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
+	for {
+		response, err := c.exchange(ctx, kind, body, header)
+		// Nothing was sent: any request can be sent again, over another
+		// connection. Each idle one is tried only once.
+		if !errors.Is(err, errStale) || ctx.Err() != nil {
+			return response, err
+		}
+	}
+}
+
+func (c *standard) exchange(ctx context.Context, kind operation.Kind, body *execute.Buffer, header http.Header) (*execute.SubgraphResponse, error) {
 	transport := c.acquire()
 	defer c.release(transport)
-	response, err := transport.RoundTrip(c.request(ctx, kind, body, header))
+	var watched watchedRequest
+	response, err := transport.RoundTrip(c.request(watched.trace(ctx), kind, body, header))
 	if err != nil {
 		return nil, err
+	}
+	if !watched.answers() {
+		_ = response.Body.Close()
+		return nil, errUnasked
 	}
 	defer response.Body.Close()
 	h := responseHead{

@@ -99,7 +99,7 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 		u.User = nil
 	}
 	made.client = t.newClient(u, made)
-	made.streams = hostTransport{&http.Transport{
+	made.streams = streamTransport{&http.Transport{
 		Proxy:               s.Proxy,
 		DialContext:         s.Dial,
 		TLSClientConfig:     s.TLS.Clone(),
@@ -119,15 +119,16 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 // show nothing of a URL that cannot be read but may have one.
 func parseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
-	switch {
-	case err != nil && strings.Contains(text, "@"):
-		return nil, errors.New("the URL is not valid; it is not shown because it may hold a password, whose special characters must be percent-encoded")
-	case err != nil:
-		return nil, fmt.Errorf("URL: %w", err)
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return nil, fmt.Errorf("URL %q is not of the form http://host/path or https://host/path", u.Redacted())
+	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
+		return u, nil
 	}
-	return u, nil
+	if strings.Contains(text, "@") {
+		return nil, errors.New("the URL is not of the form https://user:password@host/path; it is not shown because it may hold a password, in which special characters must be percent-encoded")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("URL: %w", err)
+	}
+	return nil, fmt.Errorf("URL %q is not of the form http://host/path or https://host/path", text)
 }
 
 // authenticate makes requests carry the user name and password of the
@@ -146,9 +147,7 @@ func (t *Transport) newClient(u *url.URL, s *subgraph) client {
 	if err != nil || proxy != nil || u.Scheme != "http" || s.HTTP2 || s.Client == "standard" {
 		return newStandard(u, &s.Subgraph, t.options.Jitter)
 	}
-	fixed := s.header.Clone()
-	fixed.Set("Host", u.Host)
-	return newDirect(u, &s.Subgraph, fixHeaders(fixed, s.rules), t.options.Jitter)
+	return newDirect(u, &s.Subgraph, fixHeaders(s.header, s.rules), t.options.Jitter)
 }
 
 // Close ends the connections that are idle. Those in use end with their

@@ -157,6 +157,7 @@ func testCancel(t *testing.T, over way) {
 		close(arrived)
 		<-r.Context().Done()
 		close(gone)
+		panic(http.ErrAbortHandler) // or it would be an answer
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {

@@ -58,20 +58,34 @@ func overHTTP1(t *testing.T, test func(*testing.T, way)) {
 // handler.
 func (w way) transport(t testing.TB, s subgraph.Subgraph, hooks subgraph.Hooks, handler http.HandlerFunc) *subgraph.Transport {
 	t.Helper()
+	return w.dial(t, s, hooks, w.listen(t, handler))
+}
+
+// listen serves a handler until the test ends.
+func (w way) listen(t testing.TB, handler http.HandlerFunc) (address string) {
 	server := httptest.NewUnstartedServer(handler)
+	w.configure(server)
+	w.start(server)
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// configure lets a server speak the protocol of the way, and no other.
+func (w way) configure(server *httptest.Server) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.Config.Protocols = new(http.Protocols)
 	server.Config.Protocols.SetHTTP1(!w.h2)
 	server.Config.Protocols.SetHTTP2(w.h2)
 	server.Config.Protocols.SetUnencryptedHTTP2(w.h2)
+	server.EnableHTTP2 = w.tls && w.h2
+}
+
+func (w way) start(server *httptest.Server) {
 	if w.tls {
-		server.EnableHTTP2 = w.h2
 		server.StartTLS()
 	} else {
 		server.Start()
 	}
-	t.Cleanup(server.Close)
-	return w.dial(t, s, hooks, server.Listener.Addr().String())
 }
 
 // dial makes a Transport to what listens on an address.
@@ -95,7 +109,7 @@ func (w way) subgraph(t testing.TB, s subgraph.Subgraph, address string) subgrap
 	}
 	if w.tls {
 		u.Scheme = "https"
-		_, roots := certificate(t)
+		_, roots := certificate()
 		s.TLS = &tls.Config{RootCAs: roots}
 	}
 	s.HTTP2 = w.h2 && !w.tls
@@ -135,7 +149,7 @@ func (w way) serve(t testing.TB, s subgraph.Subgraph, talk func(net.Conn, *bufio
 	}
 	address := listener.Addr().String()
 	if w.tls {
-		certificate, _ := certificate(t)
+		certificate, _ := certificate()
 		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}})
 	}
 	accept(t, listener, func(conn net.Conn) { talk(conn, bufio.NewReader(conn)) })
@@ -174,16 +188,13 @@ func accept(t testing.TB, listener net.Listener, serve func(net.Conn)) {
 }
 
 // certificate gives a certificate for 127.0.0.1, and who vouches for it.
-func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
+var certificate = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
 	server := httptest.NewTLSServer(nil)
 	defer server.Close()
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	if len(server.TLS.Certificates) == 0 {
-		t.Fatal("no certificate")
-	}
 	return server.TLS.Certificates[0], roots
-}
+})
 
 // connectProxy is a proxy for CONNECT (RFC 9110, section 9.3.6).
 func connectProxy(t testing.TB) (address string) {

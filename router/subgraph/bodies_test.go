@@ -1,0 +1,121 @@
+package subgraph_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"souk/router/execute"
+	"souk/router/operation"
+	"souk/router/subgraph"
+)
+
+// A framing is a way to say where a body ends.
+type framing struct {
+	name string
+	// write sends an answer of the body, or only its first part bytes.
+	write func(w http.ResponseWriter, body string, part int)
+}
+
+var framings = []framing{
+	{"length", func(w http.ResponseWriter, body string, part int) {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		answer(w, 200, "application/json", body[:part])
+	}},
+	{"chunked", func(w http.ResponseWriter, body string, part int) {
+		answer(w, 200, "application/json", body[:part/2])
+		_ = http.NewResponseController(w).Flush()
+		_, _ = io.WriteString(w, body[part/2:part])
+	}},
+	{"to the end of the connection", func(w http.ResponseWriter, body string, part int) {
+		// HTTP/2 has no such thing: there the stream ends.
+		w.Header().Set("Connection", "close")
+		w.Header().Set("Transfer-Encoding", "identity")
+		answer(w, 200, "application/json", body[:part])
+	}},
+	{"informational responses", func(w http.ResponseWriter, body string, part int) {
+		w.Header().Set("Link", "</style.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.WriteHeader(http.StatusProcessing)
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		answer(w, 200, "application/json", body[:part])
+	}},
+	{"trailers", func(w http.ResponseWriter, body string, part int) {
+		w.Header().Set("Trailer", "Server-Timing")
+		answer(w, 200, "application/json", body[:part])
+		_ = http.NewResponseController(w).Flush()
+		w.Header().Set("Server-Timing", "total;dur=1")
+		w.Header().Set(http.TrailerPrefix+"X-Checksum", "1")
+	}},
+}
+
+// A whole answer is taken as it is, once, whatever says where it ends; the
+// connection can be used again.
+func TestBodies(t *testing.T) {
+	overEachWay(t, func(t *testing.T, over way) {
+		for _, f := range framings {
+			t.Run(f.name, func(t *testing.T) {
+				var requests atomic.Int32
+				tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
+					requests.Add(1)
+					size, _ := io.ReadAll(r.Body)
+					n, _ := strconv.Atoi(string(size))
+					f.write(w, strings.Repeat("x", n), n)
+				})
+				sent := int32(0)
+				for _, size := range []int{0, 18, 511, 512, 513, 16 << 10, 200_000} {
+					for _, kind := range []operation.Kind{operation.Query, operation.Query, operation.Mutation, operation.Mutation} {
+						resp, err := tr.Send(t.Context(), request(kind, strconv.Itoa(size)))
+						if err != nil {
+							t.Fatalf("%d bytes: %v", size, err)
+						}
+						if string(resp.Body.B) != strings.Repeat("x", size) {
+							t.Errorf("got %d bytes, want %d", len(resp.Body.B), size)
+						}
+						resp.Body.Release()
+						if sent++; requests.Load() != sent {
+							t.Errorf("%d requests for %d answers", requests.Load(), sent)
+						}
+					}
+				}
+			})
+		}
+	})
+}
+
+// An answer that breaks off is an error. A mutation is not sent again.
+func TestTruncatedBodies(t *testing.T) {
+	overEachWay(t, func(t *testing.T, over way) {
+		for _, f := range framings {
+			if f.name == "to the end of the connection" {
+				continue // nothing tells that it was to go on; the JSON is not whole
+			}
+			t.Run(f.name, func(t *testing.T) {
+				var requests atomic.Int32
+				tr := over.transport(t, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 3}}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
+					requests.Add(1)
+					part, _ := io.ReadAll(r.Body)
+					n, _ := strconv.Atoi(string(part))
+					f.write(w, strings.Repeat("x", 18), n)
+					_ = http.NewResponseController(w).Flush()
+					panic(http.ErrAbortHandler)
+				})
+				for i, part := range []int{0, 1, 17} {
+					resp, err := tr.Send(t.Context(), request(operation.Mutation, strconv.Itoa(part)))
+					var e *execute.TransportError
+					if want := fmt.Sprintf("cut its answer short after %d bytes", part); !errors.As(err, &e) || e.Code != execute.CodeHTTP || e.Message != want {
+						t.Errorf("got %+v, %v; want %q", resp, err, want)
+					}
+					if n := int(requests.Load()); n != i+1 {
+						t.Errorf("%d requests for %d mutations", n, i+1)
+					}
+				}
+			})
+		}
+	})
+}

@@ -1,0 +1,109 @@
+package subgraph_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"souk/router/execute"
+	"souk/router/operation"
+	"souk/router/subgraph"
+)
+
+// large is a request that no socket takes without being read from.
+var large = `{"query":"` + strings.Repeat("x", 8<<20) + `"}`
+
+// A subgraph may refuse a request that it has not read. Its status is not lost.
+func TestEarlyRefusalKeepsItsStatus(t *testing.T) {
+	overEachWay(t, func(t *testing.T, over way) {
+		for _, body := range []string{"", "too large", `{"message":"too large"}`} {
+			tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
+				answer(w, http.StatusRequestEntityTooLarge, "text/plain", body)
+			})
+			resp, err := tr.Send(t.Context(), request(operation.Mutation, large))
+			var e *execute.TransportError
+			if !errors.As(err, &e) || e.Status != http.StatusRequestEntityTooLarge || e.Message != "answered with status 413" {
+				t.Errorf("got %+v, %v", resp, err)
+			}
+		}
+	})
+}
+
+// The same if the subgraph closes the connection at once, with a reset since
+// it has not read what was sent.
+func TestRefusalBeforeReset(t *testing.T) {
+	tr := ways[0].serve(t, subgraph.Subgraph{}, func(conn net.Conn, r *bufio.Reader) {
+		_, _ = r.Peek(1)
+		_, _ = io.WriteString(conn, "HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"errors\":[{\"message\":\"no\"}]}")
+	})
+	resp, err := tr.Send(t.Context(), request(operation.Mutation, large))
+	var e *execute.TransportError
+	switch {
+	case err == nil:
+		if resp.Status != http.StatusRequestEntityTooLarge {
+			t.Errorf("status %d", resp.Status)
+		}
+	// The body has no length, so the reset may be what ends it.
+	case !errors.As(err, &e) || !strings.HasPrefix(e.Message, "cut its answer short"):
+		t.Error(err)
+	}
+}
+
+// A subgraph may stream its answer while it reads: neither side waits for the
+// other to end.
+func TestAnswerWhileRequestIsSent(t *testing.T) {
+	overEachWay(t, func(t *testing.T, over way) {
+		tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
+			control := http.NewResponseController(w)
+			if err := control.EnableFullDuplex(); err != nil && r.ProtoMajor == 1 {
+				t.Error(err)
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_ = control.Flush()
+			_, _ = io.Copy(w, r.Body)
+		})
+		for _, kind := range []operation.Kind{operation.Query, operation.Mutation} {
+			ask(t, tr, kind, large)
+			ask(t, tr, kind, `{"query":"small"}`)
+		}
+	})
+}
+
+// A whole answer to a request that was not read is an answer. Its connection
+// is not used again: the rest of the request would be taken for another.
+func TestAnswerToUnreadRequest(t *testing.T) {
+	done := make(chan struct{})
+	defer close(done)
+	tr := ways[0].serve(t, subgraph.Subgraph{}, func(conn net.Conn, r *bufio.Reader) {
+		_, _ = r.Peek(1)
+		_, _ = io.WriteString(conn, own(`{"data":"early"}`))
+		<-done
+	})
+	for range 2 {
+		resp, err := tr.Send(t.Context(), request(operation.Mutation, large))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(resp.Body.B) != `{"data":"early"}` {
+			t.Errorf("got %s", resp.Body.B)
+		}
+		resp.Body.Release()
+	}
+}
+
+// A subgraph that reads nothing and answers nothing is given up in time.
+func TestUnreadRequestTimesOut(t *testing.T) {
+	done := make(chan struct{})
+	defer close(done)
+	tr := ways[0].serve(t, subgraph.Subgraph{Timeout: 50 * time.Millisecond}, func(net.Conn, *bufio.Reader) { <-done })
+	_, err := tr.Send(t.Context(), request(operation.Query, large))
+	var e *execute.TransportError
+	if !errors.As(err, &e) || e.Code != execute.CodeTimeout {
+		t.Errorf("err = %v", err)
+	}
+}

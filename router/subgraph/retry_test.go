@@ -1,0 +1,203 @@
+package subgraph_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"souk/router/execute"
+	"souk/router/operation"
+	"souk/router/subgraph"
+)
+
+// What is no GraphQL response and comes with a status of proxies and
+// overloaded servers is a failure of the way, whatever its Content-Type:
+// queries are retried, mutations are not, and the breaker counts it.
+func TestUnavailableIsATransportFailure(t *testing.T) {
+	bodies := []struct{ contentType, body string }{
+		{"", ""},
+		{"text/plain", "Service Unavailable"},
+		{"text/html", "<html>"},
+		{"application/json", ""},
+		{"application/json", `{"message":"Service Unavailable"}`},
+		{"application/json", `{"data":null}`},
+		{"application/json", `{"errors":[]}`},
+		{"application/json", `{"errors":{"message":"no"}}`},
+		{"application/json", `[{"data":{}}]`},
+		{"application/json", `"data"`},
+		{"application/graphql-response+json", `{`},
+	}
+	overEachWay(t, func(t *testing.T, over way) {
+		var calls, answers atomic.Int32
+		address := over.listen(t, func(w http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			_, _ = io.Copy(io.Discard, r.Body)
+			n := int(answers.Load())
+			b := bodies[n/3]
+			w.Header()["Content-Type"] = nil
+			if b.contentType != "" {
+				w.Header().Set("Content-Type", b.contentType)
+			}
+			w.WriteHeader(502 + n%3)
+			_, _ = io.WriteString(w, b.body)
+		})
+		s := subgraph.Subgraph{
+			Retry:   subgraph.Retry{MaxAttempts: 2, Interval: time.Microsecond},
+			Breaker: subgraph.Breaker{Enabled: true, MinRequests: 4},
+		}
+		for n := range 3 * len(bodies) {
+			answers.Store(int32(n))
+			for kind, attempts := range map[operation.Kind]int32{operation.Query: 2, operation.Mutation: 1} {
+				status, name := 502+n%3, fmt.Sprint(502+n%3, bodies[n/3], kind)
+				tr := over.dial(t, s, subgraph.Hooks{}, address)
+				calls.Store(0)
+				_, err := tr.Send(t.Context(), request(kind, `{}`))
+				var e *execute.TransportError
+				if !errors.As(err, &e) || e.Status != status || e.Code != execute.CodeHTTP || e.Message != fmt.Sprint("answered with status ", status) {
+					t.Errorf("%s: %v", name, err)
+				}
+				if calls.Load() != attempts {
+					t.Errorf("%s: sent %d times, want %d", name, calls.Load(), attempts)
+				}
+				for calls.Load() < 4 && err != nil {
+					_, err = tr.Send(t.Context(), request(kind, `{}`))
+				}
+				if _, err = tr.Send(t.Context(), request(kind, `{}`)); !errors.As(err, &e) || e.Code != execute.CodeCircuitOpen {
+					t.Errorf("%s: the circuit is not open after %d failures: %v", name, calls.Load(), err)
+				}
+				tr.Close()
+			}
+		}
+	})
+}
+
+// A subgraph's own errors are its answer, also with such a status.
+func TestGraphQLResponseWithUnavailable(t *testing.T) {
+	overEachWay(t, func(t *testing.T, over way) {
+		for _, status := range []int{400, 408, 429, 500, 502, 503, 504} {
+			for _, body := range []string{`{"errors":[{"message":"no"}]}`, ` {"data":{"a":1},"errors":[{"message":"no"}]}`, `{"data":{}}`} {
+				var calls atomic.Int32
+				tr := over.transport(t, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 3, Interval: time.Microsecond}}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
+					calls.Add(1)
+					answer(w, status, "application/json", body)
+				})
+				resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+				if err != nil || resp.Status != status || string(resp.Body.B) != body || calls.Load() != 1 {
+					t.Errorf("%d %s: %+v, %v, sent %d times", status, body, resp, err, calls.Load())
+				}
+			}
+		}
+	})
+}
+
+// When a query is sent again, and when that is. Time is synthetic.
+func TestRetryAfter(t *testing.T) {
+	tests := []struct {
+		name       string
+		status     int
+		retryAfter string
+		again      bool
+		pause      time.Duration
+	}{
+		{name: "503 without it", status: 503, again: true, pause: 50 * time.Millisecond},
+		{name: "503 in seconds", status: 503, retryAfter: "2", again: true, pause: 2*time.Second + 50*time.Millisecond},
+		{name: "503 at a date", status: 503, retryAfter: "Sat, 01 Jan 2000 00:00:03 GMT", again: true, pause: 3*time.Second + 50*time.Millisecond},
+		{name: "503 at a date that has passed", status: 503, retryAfter: "Mon, 01 Jan 1990 00:00:03 GMT", again: true, pause: 50 * time.Millisecond},
+		{name: "503 with nonsense", status: 503, retryAfter: "-1 soon", again: true, pause: 50 * time.Millisecond},
+		{name: "503 for longer than is waited", status: 503, retryAfter: "6"},
+		{name: "503 for ever", status: 503, retryAfter: "99999999999999999999"},
+		{name: "408", status: 408, again: true, pause: 50 * time.Millisecond},
+		{name: "429 without it", status: 429},
+		{name: "429 in seconds", status: 429, retryAfter: "1", again: true, pause: time.Second + 50*time.Millisecond},
+		{name: "429 for longer than is waited", status: 429, retryAfter: "3600"},
+		{name: "500", status: 500, retryAfter: "1"},
+		{name: "404", status: 404},
+	}
+	for _, client := range []string{"direct", "standard"} {
+		for _, test := range tests {
+			t.Run(client+" "+test.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var at []time.Time
+					tr := overPipes(t, subgraph.Subgraph{Client: client, Retry: subgraph.Retry{MaxAttempts: 2, Interval: 100 * time.Millisecond}},
+						func(w http.ResponseWriter, r *http.Request) {
+							_, _ = io.Copy(io.Discard, r.Body)
+							at = append(at, time.Now())
+							if test.retryAfter != "" {
+								w.Header().Set("Retry-After", test.retryAfter)
+							}
+							answer(w, test.status, "application/json", `{"message":"no"}`)
+						})
+					resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+					if err == nil {
+						resp.Body.Release()
+					}
+					switch {
+					case !test.again && len(at) != 1, test.again && len(at) != 2:
+						t.Errorf("sent %d times", len(at))
+					case test.again && at[1].Sub(at[0]) != test.pause:
+						t.Errorf("sent again after %v, want %v", at[1].Sub(at[0]), test.pause)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A wait that the timeout does not leave is not begun.
+func TestRetryAfterBeyondTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		tr := overPipes(t, subgraph.Subgraph{Timeout: time.Second, Retry: subgraph.Retry{MaxAttempts: 2}}, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.Header().Set("Retry-After", "2")
+			answer(w, 503, "text/plain", "")
+		})
+		_, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+		var e *execute.TransportError
+		if !errors.As(err, &e) || e.Status != 503 || time.Since(began) != 0 {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
+}
+
+// 408 and 429 come from a subgraph that is there: the breaker does not count
+// them.
+func TestBreakerIgnoresStatusesOfTheCaller(t *testing.T) {
+	for _, status := range []int{400, 404, 408, 429} {
+		tr := ways[0].transport(t, subgraph.Subgraph{Breaker: subgraph.Breaker{Enabled: true, MinRequests: 2}}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, status, "text/plain", "")
+		})
+		for range 10 {
+			_, err := tr.Send(t.Context(), request(operation.Query, `{}`))
+			var e *execute.TransportError
+			if !errors.As(err, &e) || e.Status != status {
+				t.Errorf("%d: %v", status, err)
+			}
+		}
+	}
+}
+
+// overPipes makes a Transport to a server over pipes, for synthetic time. Its
+// random numbers are all 0.
+func overPipes(t *testing.T, s subgraph.Subgraph, handler http.HandlerFunc) *subgraph.Transport {
+	t.Helper()
+	listener := newPipeListener()
+	server := &http.Server{Handler: handler}
+	go func() { _ = server.Serve(listener) }()
+	s.URL, s.Dial = "http://a/", listener.dial
+	tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": s}, Jitter: func() float64 { return 0 }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		tr.Close()
+		_ = server.Shutdown(context.Background())
+	})
+	return tr
+}
