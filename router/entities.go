@@ -33,9 +33,16 @@ func (r *Router) addCache(to *gateway.Options) error {
 		Metrics:    r.metrics,
 		Logger:     r.options.Telemetry.Logger,
 	}
+	if all := c.Subgraph.All; len(all.Types)+len(all.Root)+len(all.SharedTypes)+len(all.SharedRoot) > 0 {
+		return errors.New("response_cache.subgraph.all cannot name types or fields; name them for each subgraph, under response_cache.subgraph.subgraphs")
+	}
+	var err error
 	for name, s := range c.Subgraph.Subgraphs {
-		if s.Enabled == nil || *s.Enabled {
-			options.Subgraphs[name] = kept(s, c.Subgraph.All)
+		if enabled := cmp.Or(s.Enabled, c.Subgraph.All.Enabled); enabled != nil && !*enabled {
+			continue
+		}
+		if options.Subgraphs[name], err = kept(name, r.config); err != nil {
+			return err
 		}
 	}
 	for event, entities := range c.Invalidation.Events {
@@ -46,7 +53,6 @@ func (r *Router) addCache(to *gateway.Options) error {
 	if c.Invalidation.Stream != "" {
 		options.Streams = []string{c.Invalidation.Stream}
 	}
-	var err error
 	if options.Redis, err = redisOptions(c.Redis.URL); err != nil {
 		return err
 	}
@@ -58,16 +64,35 @@ func (r *Router) addCache(to *gateway.Options) error {
 	return nil
 }
 
-func kept(s, all config.SubgraphCache) cache.Subgraph {
-	rule := cache.Rule{TTL: cmp.Or(s.TTL, all.TTL), Private: s.Private, Vary: s.Vary}
-	out := cache.Subgraph{Types: map[string]cache.Rule{}, Root: map[string]cache.Rule{}}
-	for _, name := range s.Types {
-		out.Types[name] = rule
+// kept says what is kept of a subgraph's answers. What is set for all subgraphs
+// holds for this one, too.
+func kept(name string, c config.Config) (cache.Subgraph, error) {
+	all, s := c.ResponseCache.Subgraph.All, c.ResponseCache.Subgraph.Subgraphs[name]
+	out := cache.Subgraph{Types: map[string]cache.Rule{}, Root: map[string]cache.Rule{}, Propagated: c.Headers.PropagatedTo(name)}
+	rule := cache.Rule{
+		TTL:     cmp.Or(s.TTL, all.TTL),
+		Private: s.Private || all.Private,
+		Shared:  s.Shared || all.Shared,
+		Vary:    slices.Concat(all.Vary, s.Vary),
 	}
-	for _, name := range s.Root {
-		out.Root[name] = rule
+	for _, list := range []struct {
+		key           string
+		names, shared []string
+		rules         map[string]cache.Rule
+	}{{"types", s.Types, s.SharedTypes, out.Types}, {"root", s.Root, s.SharedRoot, out.Root}} {
+		for _, n := range list.names {
+			list.rules[n] = rule
+		}
+		for _, n := range list.shared {
+			r, ok := list.rules[n]
+			if !ok {
+				return out, fmt.Errorf("response_cache.subgraph.subgraphs.%s.shared_%s has %s, which is not one of %s", name, list.key, n, list.key)
+			}
+			r.Shared = true
+			list.rules[n] = r
+		}
 	}
-	return out
+	return out, nil
 }
 
 // entityOf reads "Type" or "Type.key".

@@ -43,6 +43,7 @@ func newCache(o Options) (*Cache, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.warn()
 	c := &Cache{options: o, local: newLocal(o.LocalBytes, o.LocalTTL, o.Metrics.EntityCache.LocalBytes)}
 	if o.Redis == nil {
 		return c, nil

@@ -6,9 +6,15 @@
 // # What is kept under which key
 //
 // A value is found under a SHA-256 of all that the answer depends on: subgraph
-// and selection, the values of the variables used, the representation, chosen
-// request headers, and the caller's scope where anything selected is private.
-// Nothing is kept unless configuration names its type (or root field).
+// and selection, the values of the variables used, the representation, the
+// client's headers that the subgraph is sent, and the caller's scope where
+// anything selected is private. Nothing is kept unless configuration names its
+// type (or root field).
+//
+// The headers are left out if configuration declares the type shared. They are
+// also left out for an answer that the subgraph says is public (RFC 9111,
+// section 3.5), unless its Vary names one of them: such an answer has a key of
+// its own, and a lookup asks for both.
 //
 // # How it is known to be fresh
 //

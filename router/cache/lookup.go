@@ -5,6 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +24,10 @@ type item struct {
 	policy *policy
 	typ    *typePolicy
 	key    digest
+	// public is where an answer is that the subgraph says is public, if callers
+	// are kept apart otherwise.
+	public    digest
+	hasPublic bool
 	// entity is the tag of the entity's own generation, or empty.
 	entity string
 	// local and stamp cover the generations before the fetch; a zero stamp
@@ -44,6 +51,7 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 	for _, l := range lookups {
 		l.State = nil
 		p := v.policy(l.CacheSelection)
+		l.Private = p != nil && p.private
 		if p == nil || p.ttl <= 0 || p.private && caller.Scope == "" {
 			continue
 		}
@@ -56,9 +64,16 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 				continue
 			}
 			it := item{lookup: l, index: i, policy: p, typ: typ}
-			it.key = p.digest(scratch, l, caller, representation)
+			it.key = p.digest(scratch, l, caller, representation, p.callers)
+			if it.hasPublic = len(p.callers) > 0 && !p.private; it.hasPublic {
+				it.public = p.digest(scratch, l, caller, representation, nil)
+			}
 			it.local = c.localStamp(scratch, typ, representation)
-			if e := c.local.get(it.key, it.local, now); e != nil {
+			e := c.local.get(it.key, it.local, now)
+			if e == nil && it.hasPublic {
+				e = c.local.get(it.public, it.local, now)
+			}
+			if e != nil {
 				l.Found[i] = execute.Found{JSON: e.json, TTL: e.expires.Sub(now), Private: e.private}
 				typ.metrics.Local.Inc()
 				continue
@@ -102,7 +117,7 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 	}
 	rest := items[:0]
 	for i := range items {
-		if !c.take(&items[i], r.stamp(&items[i]), r.found[i], now) {
+		if !c.take(&items[i], r.stamp(&items[i]), r.values(i), now) {
 			rest = append(rest, items[i])
 		}
 	}
@@ -118,28 +133,36 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 	return rest
 }
 
-// take uses a value from Redis if it counts.
-func (c *Cache) take(it *item, stamp uint64, raw string, now time.Time) bool {
+// take uses the first of an item's values from Redis that counts.
+func (c *Cache) take(it *item, stamp uint64, values []string, now time.Time) bool {
 	metrics := it.typ.metrics
-	if raw == "" {
-		metrics.Miss.Inc()
-		return false
+	outcome := metrics.Miss
+	for i, raw := range values {
+		if raw == "" {
+			continue
+		}
+		key := it.key
+		if i > 0 {
+			key = it.public
+		}
+		v, err := decodeValue(key, []byte(raw))
+		if err != nil {
+			outcome = metrics.Corrupt
+			continue
+		}
+		// Clocks of routers differ: a value from the future has just been stored.
+		left := v.ttl - max(now.Sub(v.stored), 0)
+		if stamp == 0 || v.stamp != stamp || left <= 0 {
+			outcome = metrics.Stale
+			continue
+		}
+		metrics.Redis.Inc()
+		it.lookup.Found[it.index] = execute.Found{JSON: v.json, TTL: left, Private: v.private}
+		c.local.put(&localEntry{key: key, json: v.json, private: v.private, stamp: it.local, expires: now.Add(left)}, now, c.options.Now())
+		return true
 	}
-	v, err := decodeValue(it.key, []byte(raw))
-	if err != nil {
-		metrics.Corrupt.Inc()
-		return false
-	}
-	// Clocks of routers differ: a value from the future has just been stored.
-	left := v.ttl - max(now.Sub(v.stored), 0)
-	if stamp == 0 || v.stamp != stamp || left <= 0 {
-		metrics.Stale.Inc()
-		return false
-	}
-	metrics.Redis.Inc()
-	it.lookup.Found[it.index] = execute.Found{JSON: v.json, TTL: left, Private: v.private}
-	c.local.put(&localEntry{key: it.key, json: v.json, private: v.private, stamp: it.local, expires: now.Add(left)}, now, c.options.Now())
-	return true
+	outcome.Inc()
+	return false
 }
 
 // Store implements execute.EntityCache.
@@ -159,18 +182,59 @@ func (v *View) Store(_ context.Context, _ execute.Caller, lookups []*execute.Cac
 			if json == nil || ttl <= 0 || len(json) > c.options.MaxValueBytes {
 				continue
 			}
+			key := it.key
+			switch varies := v.variation(it.policy, l); {
+			case varies == variesAlways, varies == variesByCaller && len(it.policy.callers) < len(it.policy.propagated):
+				continue
+			case varies == variesNever && it.hasPublic && l.Control.Public:
+				key = it.public
+			}
 			// One copy serves both layers: the header stands before it.
 			private := it.policy.private
-			encoded := encodeValue(it.key, value{stored: now, ttl: ttl, stamp: it.stamp, private: private, json: json})
-			c.local.put(&localEntry{key: it.key, json: encoded[headerSize:], private: private, stamp: it.local, expires: now.Add(ttl)}, state.started, now)
+			encoded := encodeValue(key, value{stored: now, ttl: ttl, stamp: it.stamp, private: private, json: json})
+			c.local.put(&localEntry{key: key, json: encoded[headerSize:], private: private, stamp: it.local, expires: now.Add(ttl)}, state.started, now)
 			if c.store != nil && it.stamp != 0 {
-				writes = append(writes, write{key: string(it.key[:]), value: encoded, ttl: ttl, stored: it.typ.metrics.Stores})
+				writes = append(writes, write{key: string(key[:]), value: encoded, ttl: ttl, stored: it.typ.metrics.Stores})
 			}
 		}
 	}
 	if len(writes) > 0 {
 		c.store.enqueue(writes)
 	}
+}
+
+// A variation says on what an answer depends by its Vary header (RFC 9110,
+// section 12.5.5).
+type variation uint8
+
+const (
+	variesNever    variation = iota
+	variesByCaller           // on a header of the client that the subgraph is sent
+	variesAlways             // on more than headers: *
+)
+
+// variation reads a subgraph's Vary. Headers that the router does not take
+// from the client are the same in all its requests to the subgraph.
+func (v *View) variation(p *policy, l *execute.CacheLookup) variation {
+	for _, line := range l.Vary {
+		for name := range strings.SplitSeq(line, ",") {
+			name = http.CanonicalHeaderKey(strings.TrimSpace(name))
+			if name == "*" {
+				return variesAlways
+			}
+			if !slices.Contains(p.propagated, name) {
+				continue
+			}
+			if len(p.callers) < len(p.propagated) {
+				p.contradicted.Do(func() {
+					v.cache.options.Logger.Warn("entity cache: answers that are configured as shared are not cached, since the subgraph's Vary says that they depend on the caller",
+						"subgraph", l.Subgraph, "types", l.Types, "fields", l.Root, "vary", line)
+				})
+			}
+			return variesByCaller
+		}
+	}
+	return variesNever
 }
 
 // jitter is the part of a lifetime that is left to chance, so that values
@@ -191,20 +255,20 @@ func (p *policy) lifetime(control execute.CacheControl) time.Duration {
 	return ttl.Truncate(time.Millisecond) // as Redis counts
 }
 
-// digest hashes all that an answer depends on, each part with its length.
-func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.Caller, representation []byte) digest {
+// digest hashes all that an answer depends on, each part with its length: the
+// headers of callers among it, or, if that is nil where callers are kept apart,
+// that the answer is public.
+func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.Caller, representation []byte, callers []string) digest {
 	b := (*scratch)[:0]
 	b = append(b, l.Key[:]...)
 	if p.private {
 		b = appendPart(append(b, 'p'), caller.Scope)
 	}
-	for _, name := range p.vary {
-		values := caller.Header.Values(name)
-		b = binary.AppendUvarint(appendPart(append(b, 'h'), name), uint64(len(values)))
-		for _, value := range values {
-			b = appendPart(b, value)
-		}
+	if len(callers) == 0 && len(p.callers) > 0 {
+		b = append(b, 'a') // for all
 	}
+	b = appendHeaders(b, 'h', p.vary, caller.Header)
+	b = appendHeaders(b, 'c', callers, caller.Header)
 	for _, variable := range l.Variables {
 		b = appendPart(append(b, 'v'), variable.Name)
 		b = appendPart(b, variable.Value)
@@ -212,6 +276,18 @@ func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.
 	b = appendPart(append(b, 'r'), representation)
 	*scratch = b
 	return sha256.Sum256(b)
+}
+
+// appendHeaders appends the values of headers, whose names are in canonical form.
+func appendHeaders(b []byte, mark byte, names []string, h http.Header) []byte {
+	for _, name := range names {
+		values := h[name]
+		b = binary.AppendUvarint(appendPart(append(b, mark), name), uint64(len(values)))
+		for _, value := range values {
+			b = appendPart(b, value)
+		}
+	}
+	return b
 }
 
 func appendPart[T ~string | ~[]byte](b []byte, part T) []byte {

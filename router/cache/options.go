@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -49,6 +52,9 @@ type Subgraph struct {
 	// Root are the root fields of queries to keep. A root fetch is kept if
 	// all of its fields are named.
 	Root map[string]Rule
+	// Propagated are the names of the client's headers that the subgraph is
+	// sent. Its answers may depend on them.
+	Propagated []string
 }
 
 // Rule says how answers are kept.
@@ -58,7 +64,11 @@ type Rule struct {
 	TTL time.Duration
 	// Private keeps answers apart by caller even if the schema does not say so.
 	Private bool
-	// Vary names request headers on which answers depend.
+	// Shared says that answers are the same for all callers although the
+	// subgraph is sent headers of theirs. Otherwise an answer is kept for
+	// requests with equal headers, unless the subgraph says that it is public.
+	Shared bool
+	// Vary names request headers on which answers depend in any case.
 	Vary []string
 }
 
@@ -103,6 +113,11 @@ func (o Options) withDefaults() (Options, error) {
 func (o Options) check() error {
 	var errs []error
 	for name, s := range o.Subgraphs {
+		for what, r := range s.rules {
+			if r.Shared && r.Private {
+				errs = append(errs, fmt.Errorf("entity cache: subgraph %s, %s: answers cannot be both private and shared", name, what))
+			}
+		}
 		for typ, r := range s.Types {
 			if r.TTL <= 0 {
 				errs = append(errs, fmt.Errorf("entity cache: subgraph %s, type %s: ttl is %s, must be more than 0", name, typ, r.TTL))
@@ -139,6 +154,55 @@ func (o Options) keyField(typ string) string {
 		}
 	}
 	return DefaultKey
+}
+
+// rules goes through the rules of a subgraph, by what they are for.
+func (s Subgraph) rules(yield func(string, Rule) bool) {
+	for _, typ := range slices.Sorted(maps.Keys(s.Types)) {
+		if !yield(typ, s.Types[typ]) {
+			return
+		}
+	}
+	for _, field := range slices.Sorted(maps.Keys(s.Root)) {
+		if !yield("Query."+field, s.Root[field]) {
+			return
+		}
+	}
+}
+
+// warn tells of answers that are kept for each caller apart only because the
+// subgraph is sent headers of the client: that is safe, but finds little.
+func (o Options) warn() {
+	for _, name := range slices.Sorted(maps.Keys(o.Subgraphs)) {
+		s := o.Subgraphs[name]
+		var apart []string
+		for what, r := range s.rules {
+			if !r.Private && len(s.callers(r)) > 0 {
+				apart = append(apart, what)
+			}
+		}
+		if len(apart) > 0 {
+			o.Logger.Warn("entity cache: cached answers are kept apart by caller, since the subgraph is sent client headers. If they are the same for every caller, set shared: true for the subgraph, or list them in shared_types and shared_root, under response_cache.subgraph.subgraphs",
+				"subgraph", name, "types", apart, "headers", s.Propagated)
+		}
+	}
+}
+
+// callers are the headers, in canonical form and in order, by which a rule
+// keeps callers apart.
+func (s Subgraph) callers(r Rule) []string {
+	if r.Shared {
+		return nil
+	}
+	var names []string
+	for _, name := range s.Propagated {
+		name = http.CanonicalHeaderKey(name)
+		if !slices.ContainsFunc(r.Vary, func(v string) bool { return http.CanonicalHeaderKey(v) == name }) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // longestTTL is the longest that any value may be kept.

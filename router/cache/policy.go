@@ -2,8 +2,10 @@ package cache
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -21,6 +23,11 @@ type policy struct {
 	ttl     time.Duration
 	private bool
 	vary    []string
+	// callers are the headers that keep callers apart, beside vary; propagated
+	// are all that the subgraph is sent beside vary.
+	callers, propagated []string
+	// contradicted tells once that a subgraph's Vary contradicts the rule.
+	contradicted sync.Once
 	// types are the policies for representations by their __typename; that
 	// of a root fetch is under "".
 	types map[string]*typePolicy
@@ -57,13 +64,13 @@ func (v *View) newPolicy(s *execute.CacheSelection) (*policy, error) {
 	p := &policy{ttl: o.longestTTL(), types: map[string]*typePolicy{}}
 	if len(s.Types) == 0 {
 		for _, name := range s.Root {
-			p.apply(config.Root[name])
+			p.apply(config, config.Root[name])
 		}
 		reader.selections(v.model.Query, doc.Operations[0].SelectionSet)
 		p.types[""] = v.typePolicy(s.Subgraph, "Query", "", nil, reader.tags())
 	} else {
 		for _, name := range s.Types {
-			p.apply(config.Types[name])
+			p.apply(config, config.Types[name])
 			reader.hints(v.model.Type(name))
 		}
 		reader.selections(nil, doc.Operations[0].SelectionSet)
@@ -75,15 +82,22 @@ func (v *View) newPolicy(s *execute.CacheSelection) (*policy, error) {
 		p.ttl = min(p.ttl, *reader.maxAge)
 	}
 	p.private = p.private || reader.private
-	slices.Sort(p.vary)
-	p.vary = slices.Compact(p.vary)
+	for _, names := range []*[]string{&p.vary, &p.callers, &p.propagated} {
+		slices.Sort(*names)
+		*names = slices.Compact(*names)
+	}
 	return p, nil
 }
 
-func (p *policy) apply(r Rule) {
+func (p *policy) apply(s Subgraph, r Rule) {
+	p.callers = append(p.callers, s.callers(r)...)
+	r.Shared = false
+	p.propagated = append(p.propagated, s.callers(r)...)
 	p.ttl = min(p.ttl, r.TTL)
 	p.private = p.private || r.Private
-	p.vary = append(p.vary, r.Vary...)
+	for _, name := range r.Vary {
+		p.vary = append(p.vary, http.CanonicalHeaderKey(name))
+	}
 }
 
 // entityPolicy depends on the entity's own generation, if its type is an

@@ -15,6 +15,8 @@ type reading struct {
 	index  map[string]int // of tags
 	tokens []string
 	found  []string
+	// first is where the values of each item begin in found.
+	first []int
 
 	scratch []string
 }
@@ -49,10 +51,17 @@ func (r *reading) add(tag string) {
 }
 
 func (r *reading) read(ctx context.Context) error {
-	values := make([]string, len(r.items))
+	values := make([]string, 0, len(r.items))
+	r.first = make([]int, 0, len(r.items)+1)
 	for i := range r.items {
-		values[i] = string(r.items[i].key[:])
+		it := &r.items[i]
+		r.first = append(r.first, len(values))
+		values = append(values, string(it.key[:]))
+		if it.hasPublic {
+			values = append(values, string(it.public[:]))
+		}
 	}
+	r.first = append(r.first, len(values))
 	epoch, tokens, found, err := r.store.read(ctx, r.tags, values)
 	if err != nil {
 		return err
@@ -65,6 +74,10 @@ func (r *reading) read(ctx context.Context) error {
 	r.tokens, r.found = tokens, found
 	return nil
 }
+
+// values are what was found for an item: under its own key, and then as public
+// if it may be there. What is not there is empty.
+func (r *reading) values(i int) []string { return r.found[r.first[i]:r.first[i+1]] }
 
 // stamp is the stamp of an item's generations as read; 0 if one has no token.
 func (r *reading) stamp(it *item) uint64 {

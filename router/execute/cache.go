@@ -70,8 +70,13 @@ type CacheLookup struct {
 	// subgraph answered them; nil for what was found, and for what must not
 	// be stored: null, or with an error anywhere inside.
 	Fetched [][]byte
-	// Control is the subgraph's word on Fetched.
+	// Control is what the subgraph's Cache-Control says of Fetched, and Vary
+	// its Vary header.
 	Control CacheControl
+	Vary    []string
+	// Private is filled in by Lookup: it says that answers to the selection
+	// are for the caller alone, whatever the subgraph says.
+	Private bool
 	// State is the cache's own: what Lookup leaves here Store finds, such as
 	// the generations that were current before the fetch. The executor sets
 	// it to nil before Lookup and leaves it alone.
@@ -109,4 +114,8 @@ type CacheControl struct {
 	MaxAge time.Duration
 	// Private says that it is for the caller alone.
 	Private bool
+	// Public says that it may be given to others although the request had
+	// credentials: the subgraph says public or s-maxage (RFC 9111, section
+	// 3.5), and not private. Only Store is told.
+	Public bool
 }

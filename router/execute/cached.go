@@ -138,7 +138,7 @@ func (r *run) store(ctx context.Context, s *step, run *stepRun, control CacheCon
 		if run.tainted || !data.is() {
 			return
 		}
-		run.root.Control = control
+		run.root.Control, run.root.Vary = control, run.response.Header["Vary"]
 		run.root.Fetched = [][]byte{text[data.start:data.end:data.end]}
 		store = true
 	}
@@ -147,7 +147,7 @@ func (r *run) store(ctx context.Context, s *step, run *stepRun, control CacheCon
 		if e.lookup.CacheSelection == nil {
 			continue
 		}
-		e.lookup.Control = control
+		e.lookup.Control, e.lookup.Vary = control, run.response.Header["Vary"]
 		e.lookup.Fetched = make([][]byte, len(e.spans))
 		for n, at := range e.fetched {
 			if at.is() {
@@ -173,6 +173,8 @@ func parseCacheControl(h http.Header) CacheControl {
 			switch strings.ToLower(name) {
 			case "private":
 				c.Private = true
+			case "public":
+				c.Public = true
 			case "no-store", "no-cache":
 				stop = true
 			case "max-age":
@@ -183,8 +185,9 @@ func parseCacheControl(h http.Header) CacheControl {
 		}
 	}
 	if shared >= 0 {
-		age = shared
+		age, c.Public = shared, true
 	}
+	c.Public = c.Public && !c.Private
 	if stop || age < 0 {
 		return c
 	}

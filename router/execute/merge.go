@@ -96,6 +96,10 @@ func (r *run) mergeResponse(ctx context.Context, s *step, run *stepRun) (CacheCo
 	}
 	control := parseCacheControl(run.response.Header)
 	r.store(ctx, s, run, control, parts.data)
+	control.Public = false
+	for _, l := range run.lookups {
+		control.Private = control.Private || l.Private
+	}
 	return control, nil
 }
 

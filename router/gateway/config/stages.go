@@ -77,7 +77,11 @@ type SubgraphCache struct {
 	Types   []string      `yaml:"types" desc:"Entity types that are kept."`
 	Root    []string      `yaml:"root" desc:"Fields of Query that are kept; a request is, if all its fields are named."`
 	Private bool          `yaml:"private" desc:"Keep answers apart by caller, even if @cacheControl does not say so."`
-	Vary    []string      `yaml:"vary" desc:"Request headers that answers depend on."`
+	Vary    []string      `yaml:"vary" desc:"Client headers that answers depend on in any case."`
+
+	Shared      bool     `yaml:"shared" desc:"Answers are the same for all callers, although the subgraph is sent client headers (headers.*.propagate). Otherwise an answer is given only to requests with equal headers, unless the subgraph says public or s-maxage in Cache-Control."`
+	SharedTypes []string `yaml:"shared_types" desc:"Those of types that are shared, if not all are."`
+	SharedRoot  []string `yaml:"shared_root" desc:"Those of root that are shared, if not all are."`
 }
 
 // CacheInvalidation says how entries are taken back.
