@@ -7,19 +7,21 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// Limits bound what a document may ask for. Zero means no limit.
+// Limits bound what a request may ask for. Tokens is about the whole document;
+// the others are about the operation that is run, with the fragments that it
+// uses. Zero means no limit.
 type Limits struct {
-	// Tokens of the text, by GraphQL's lexical grammar.
+	// Tokens of the document's text, by GraphQL's lexical grammar.
 	Tokens int
 	// Depth of nested fields, fragments looked through.
 	Depth int
-	// Aliases in an operation, counted each time a fragment is spread.
+	// Aliases, counted each time a fragment is spread.
 	Aliases int
-	// RootFields of an operation, fragments looked through.
+	// RootFields, fragments looked through.
 	RootFields int
-	// Directives in the whole document.
+	// Directives, those of a fragment counted once.
 	Directives int
-	// Fields of all operations, counted each time a fragment is spread.
+	// Fields, counted each time a fragment is spread.
 	Fields int
 }
 
@@ -41,37 +43,77 @@ type measurer struct {
 	directives int
 }
 
-func (l Limits) check(doc *ast.QueryDocument) Errors {
+// maxSelections bounds the selections of all operations of a document, each
+// fragment counted once for each operation: what validation visits, which looks
+// at the operations that are not run, too.
+const maxSelections = 100_000
+
+func checkOperations(doc *ast.QueryDocument) Errors {
+	if len(doc.Operations) < 2 {
+		return nil // the tokens are the bound
+	}
+	fragments := map[string]*ast.FragmentDefinition{}
+	for _, f := range doc.Fragments {
+		fragments[f.Name] = f
+	}
+	left := maxSelections
+	for _, op := range doc.Operations {
+		seen := map[string]bool{}
+		var visit func(ast.SelectionSet)
+		visit = func(set ast.SelectionSet) {
+			for _, sel := range set {
+				if left--; left < 0 {
+					return
+				}
+				switch sel := sel.(type) {
+				case *ast.Field:
+					visit(sel.SelectionSet)
+				case *ast.InlineFragment:
+					visit(sel.SelectionSet)
+				case *ast.FragmentSpread:
+					if f := fragments[sel.Name]; f != nil && !seen[sel.Name] {
+						seen[sel.Name] = true
+						visit(f.SelectionSet)
+					}
+				}
+			}
+		}
+		visit(op.SelectionSet)
+	}
+	if left < 0 {
+		return Errors{{
+			Message:   fmt.Sprintf("The document's operations have more than %d selections in all. Send fewer operations in one document.", maxSelections),
+			Locations: locations(doc.Operations[0].Position), Code: CodeMaxFields,
+		}}
+	}
+	return nil
+}
+
+// check measures one operation of a document.
+func (l Limits) check(doc *ast.QueryDocument, op *ast.OperationDefinition) Errors {
 	m := measurer{fragments: map[string]*ast.FragmentDefinition{}, sizes: map[string]size{}}
 	for _, f := range doc.Fragments {
 		m.fragments[f.Name] = f
-		m.directives += len(f.Directives)
 	}
 	var errs Errors
-	fields := 0
-	over := func(limit, found int, code, what string, at *ast.Position) {
+	over := func(limit, found int, code, what string) {
 		if limit > 0 && found > limit {
 			errs = append(errs, &Error{
 				Message:   fmt.Sprintf("The operation has %s %s; the limit is %d.", count(found), what, limit),
-				Locations: locations(at), Code: code,
+				Locations: locations(op.Position), Code: code,
 			})
 		}
 	}
-	for _, op := range doc.Operations {
-		m.directives += len(op.Directives)
-		s := m.set(op.SelectionSet)
-		over(l.Depth, s.depth, CodeMaxDepth, "levels of fields", op.Position)
-		over(l.Aliases, s.aliases, CodeMaxAliases, "aliases", op.Position)
-		over(l.RootFields, s.roots, CodeMaxRootFields, "root fields", op.Position)
-		fields = add(fields, s.fields)
+	m.directives = len(op.Directives)
+	for _, v := range op.VariableDefinitions {
+		m.directives += len(v.Directives)
 	}
-	if len(doc.Operations) > 0 {
-		over(l.Fields, fields, CodeMaxFields, "fields", doc.Operations[0].Position)
-	}
-	for _, f := range doc.Fragments {
-		m.fragment(f.Name) // unused ones count for their directives
-	}
-	over(l.Directives, m.directives, CodeMaxDirectives, "directives", doc.Position)
+	s := m.set(op.SelectionSet)
+	over(l.Depth, s.depth, CodeMaxDepth, "levels of fields")
+	over(l.Aliases, s.aliases, CodeMaxAliases, "aliases")
+	over(l.RootFields, s.roots, CodeMaxRootFields, "root fields")
+	over(l.Fields, s.fields, CodeMaxFields, "fields")
+	over(l.Directives, m.directives, CodeMaxDirectives, "directives")
 	return errs
 }
 
@@ -114,6 +156,7 @@ func (m *measurer) fragment(name string) size {
 		return size{}
 	}
 	m.sizes[name] = size{}
+	m.directives += len(f.Directives)
 	s := m.set(f.SelectionSet)
 	m.sizes[name] = s
 	return s

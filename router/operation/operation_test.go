@@ -162,6 +162,7 @@ func TestParseRefuses(t *testing.T) {
 		"query($a: ID) { products(one: {id: $a}) { id } }":                    "GRAPHQL_VALIDATION_FAILED 1:7 1:36 Variable \"$a\" is of type \"ID\" but must be non-nullable to be used for OneOf Input Object \"Choice\".",
 
 		// Incremental delivery.
+		"{ me { ... @defer(if: null) { id } } }":                                     "GRAPHQL_VALIDATION_FAILED 1:23 Expected value of type \"Boolean!\", found null.",
 		"{ me { ... @defer(label: \"a\") { id } ... @defer(label: \"a\") { id } } }": "GRAPHQL_VALIDATION_FAILED 1:13 1:43 @defer label \"a\" must be unique.",
 		"query($l: String) { me { ... @defer(label: $l) { id } } }":                  "GRAPHQL_VALIDATION_FAILED 1:31 Argument \"label\" of @defer must be a static string.",
 		"mutation { ... @defer { add(n: 1) } }":                                      "GRAPHQL_VALIDATION_FAILED 1:17 @defer cannot be used on the root fields of a mutation.",
@@ -181,6 +182,36 @@ func TestParseRefuses(t *testing.T) {
 		}
 	}
 	if _, err := s.Parse("query A { me { id } }", "B"); describe(err) != `OPERATION_RESOLUTION_FAILURE The document has no operation named "B". It has A.` {
+		t.Errorf("got %s", describe(err))
+	}
+}
+
+// TestLimitsCountWhatIsRun: what the operation does not use is not counted, but
+// for the bound on what validation has to look at.
+func TestLimitsCountWhatIsRun(t *testing.T) {
+	s := testSchema(t)
+	s.Limits = operation.Limits{Tokens: 100_000, Depth: 3, Aliases: 2, RootFields: 2, Directives: 2, Fields: 5}
+	document := `query Small { me { ...Used } }
+query Large { a: me { id } b: me { id } c: me { best { best { id } } } ...Extra @include(if: true) ... @include(if: true) { ...Extra @skip(if: false) } }
+fragment Used on User { id }
+fragment Extra on Query { d: me { id name } e: me { id } }`
+	if _, err := s.Parse(document, "Small"); err != nil {
+		t.Errorf("the small operation: %v", describe(err))
+	}
+	want := `MAX_ALIASES_LIMIT 2:1 The operation has 7 aliases; the limit is 2.
+MAX_DEPTH_LIMIT 2:1 The operation has 4 levels of fields; the limit is 3.
+MAX_DIRECTIVES_LIMIT 2:1 The operation has 3 directives; the limit is 2.
+MAX_FIELDS_LIMIT 2:1 The operation has 18 fields; the limit is 5.
+MAX_ROOT_FIELDS_LIMIT 2:1 The operation has 7 root fields; the limit is 2.`
+	if _, err := s.Parse(document, "Large"); describe(err) != want {
+		t.Errorf("got %s", describe(err))
+	}
+	var many strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&many, "query Q%d { ...F0 } fragment F%d on Query { me { id } ...F%d }\n", i, i, i+1)
+	}
+	many.WriteString("fragment F400 on Query { me { id } }")
+	if _, err := s.Parse(many.String(), "Q0"); !strings.Contains(describe(err), "more than 100000 selections in all") {
 		t.Errorf("got %s", describe(err))
 	}
 }

@@ -37,6 +37,7 @@ func NewSchema(apiSDL string) (*Schema, error) {
 	if s.Query == nil {
 		return nil, errors.New("reading the API schema: it has no query type")
 	}
+	correctBuiltIns(s)
 	schema := &Schema{Limits: DefaultLimits(), schema: s, rules: specRules(rules.NewDefaultRules()), possible: map[string]map[string]bool{}}
 	for name, def := range s.Types {
 		if !def.IsCompositeType() {
@@ -76,7 +77,7 @@ func (s *Schema) Definitions() *ast.Schema { return s.schema }
 
 // Parse reads a document, validates it by all rules of the spec's section 5
 // and takes the operation of that name out of it; the name may be empty if
-// there is only one. The error is an [Errors].
+// there is only one. Limits are about that operation. The error is an [Errors].
 func (s *Schema) Parse(text, operationName string) (*Document, error) {
 	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, s.Limits.Tokens)
 	if err != nil {
@@ -88,8 +89,14 @@ func (s *Schema) Parse(text, operationName string) (*Document, error) {
 	if errs := checkSurrogates(text); errs != nil {
 		return nil, errs
 	}
-	if errs := s.Limits.check(doc); errs != nil {
+	if errs := checkOperations(doc); errs != nil {
 		return nil, errs
+	}
+	op, unknown := choose(doc, operationName)
+	if unknown == nil {
+		if errs := s.Limits.check(doc, op); errs != nil {
+			return nil, errs
+		}
 	}
 	if errs := validator.ValidateWithRules(s.schema, doc, s.rules); len(errs) > 0 {
 		return nil, s.suggestTypes(fromValidator(errs, CodeValidationFailed))
@@ -97,9 +104,8 @@ func (s *Schema) Parse(text, operationName string) (*Document, error) {
 	if errs := checkMerging(doc); errs != nil {
 		return nil, errs
 	}
-	op, err := choose(doc, operationName)
-	if err != nil {
-		return nil, err
+	if unknown != nil { // what is wrong with the document comes first
+		return nil, unknown
 	}
 	return newDocument(s, op), nil
 }
