@@ -370,7 +370,8 @@ func (s *server) entity(representation record) any {
 	typename := representation["__typename"].(string)
 	entities, _ := s.data[typename].([]any)
 	for _, candidate := range entities {
-		found, matches := record{"__typename": typename}, false
+		// A representation may be nothing but a type.
+		found, matches := record{"__typename": typename}, len(representation) == 1
 		for name, value := range candidate.(record) {
 			found[name] = value
 			if sent, ok := representation[name]; ok && name != "__typename" && fits(value, sent) {

@@ -69,7 +69,7 @@ func (r *reader) readContextValues(c *ContextArgument) error {
 	}
 	set := doc.Operations[0].SelectionSet
 	add := func(t *Type) error {
-		selections, err := r.fieldSelections(onType(set, t, r.types), t)
+		selections, err := r.fieldSelections(onType(set, t, r.types), t, true)
 		if err == nil && len(selections) > 0 {
 			c.values[t] = &FieldSet{Text: c.Selection, Selections: selections}
 		}

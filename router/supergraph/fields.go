@@ -175,6 +175,9 @@ func (r *reader) addKeyFields() {
 				continue
 			}
 			f := t.Field(field.Name)
+			if f == nil {
+				continue // __typename
+			}
 			if f.InGraph(g) == nil {
 				f.In = append(f.In, &FieldIn{Graph: g, Type: f.Type, Named: f.Named})
 				slices.SortFunc(f.In, func(a, b *FieldIn) int { return a.Graph.Index - b.Graph.Index })

@@ -17,14 +17,17 @@ func (r *reader) fieldSet(text string, on *Type) (*FieldSet, error) {
 	if err != nil || len(doc.Operations) != 1 {
 		return nil, fmt.Errorf("%q is not a field set", text)
 	}
-	selections, err := r.fieldSelections(doc.Operations[0].SelectionSet, on)
+	selections, err := r.fieldSelections(doc.Operations[0].SelectionSet, on, true)
 	if err != nil {
 		return nil, fmt.Errorf("in the field set %q: %w", text, err)
 	}
 	return &FieldSet{Text: text, Selections: selections}, nil
 }
 
-func (r *reader) fieldSelections(set ast.SelectionSet, on *Type) ([]operation.Selection, error) {
+// fieldSelections reads the selections on a type. The __typename of the entity
+// itself (top) is in every representation, so it is left out; one further down
+// is a field like any other.
+func (r *reader) fieldSelections(set ast.SelectionSet, on *Type, top bool) ([]operation.Selection, error) {
 	var list []operation.Selection
 	for _, sel := range set {
 		switch sel := sel.(type) {
@@ -33,6 +36,9 @@ func (r *reader) fieldSelections(set ast.SelectionSet, on *Type) ([]operation.Se
 				return nil, fmt.Errorf("a field set may have no alias: %s", sel.Alias)
 			}
 			if sel.Name == "__typename" {
+				if !top {
+					list = append(list, &operation.Field{Alias: sel.Name, Name: sel.Name})
+				}
 				continue
 			}
 			f := on.Field(sel.Name)
@@ -42,7 +48,7 @@ func (r *reader) fieldSelections(set ast.SelectionSet, on *Type) ([]operation.Se
 			if f.Named.Composite() != (len(sel.SelectionSet) > 0) {
 				return nil, fmt.Errorf("%s.%s is a %s: it needs a selection set exactly if it is composite", on.Name, sel.Name, f.Type)
 			}
-			below, err := r.fieldSelections(sel.SelectionSet, f.Named)
+			below, err := r.fieldSelections(sel.SelectionSet, f.Named, false)
 			if err != nil {
 				return nil, err
 			}
@@ -58,9 +64,12 @@ func (r *reader) fieldSelections(set ast.SelectionSet, on *Type) ([]operation.Se
 					return nil, fmt.Errorf("there is no composite type %s", sel.TypeCondition)
 				}
 			}
-			below, err := r.fieldSelections(sel.SelectionSet, condition)
+			below, err := r.fieldSelections(sel.SelectionSet, condition, top)
 			if err != nil {
 				return nil, err
+			}
+			if len(below) == 0 {
+				continue // only the entity's __typename
 			}
 			list = append(list, &operation.InlineFragment{TypeCondition: condition.Name, Selections: below})
 		default:

@@ -304,6 +304,7 @@ type FieldSet struct {
 	// Text as it stands in the supergraph.
 	Text string
 	// Selections are operation.Field and operation.InlineFragment; no field
-	// has an alias.
+	// has an alias. The __typename of the entity itself is left out, since
+	// every representation has it: @key(fields: "__typename") has none.
 	Selections []operation.Selection
 }

@@ -134,6 +134,9 @@ func (w *walker) jump(from *branch, j entityJump) *edge {
 		contexts, more, err = w.contextValues(from, j.requires)
 		conditions = append(conditions, more...)
 	}
+	if err == nil && len(conditions) == 0 { // @key(fields: "__typename")
+		conditions = w.exists(from)
+	}
 	if err != nil || len(conditions) == 0 {
 		return nil
 	}
@@ -141,6 +144,17 @@ func (w *walker) jump(from *branch, j entityJump) *edge {
 		kind: keyEdge, conditions: conditions, subgraph: j.subgraph, typ: j.typ, position: from.position,
 		key: j.key, contexts: contexts, onlyField: j.requires, deferID: w.deferID,
 	})
+}
+
+// exists gives the leaf for the objects of a branch themselves, none if no path
+// leads to them: a jump that sends nothing but a type needs an object that is
+// not null.
+func (w *walker) exists(b *branch) []*leaf {
+	paths := slices.DeleteFunc(slices.Clone(b.paths), func(e *edge) bool { return e.onlyField != nil })
+	if len(paths) == 0 {
+		return nil
+	}
+	return []*leaf{w.newLeaf(paths)}
 }
 
 // rootJumps goes to the query types of all subgraphs that have one: from the

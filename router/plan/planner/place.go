@@ -134,11 +134,17 @@ func (p *placer) represent(to []plan.RepresentationField, g *supergraph.Graph, a
 	for _, sel := range selections {
 		switch sel := sel.(type) {
 		case *operation.Field:
-			child := at.child(sel)
-			f := plan.RepresentationField{Name: sel.Name, Key: child.storageKey()}
+			f := plan.RepresentationField{Name: sel.Name}
 			if len(on) < len(possible) {
 				f.On = typeNames(on)
 			}
+			if sel.Name == "__typename" {
+				f.Key = "__typename"
+				to = addField(to, f)
+				continue
+			}
+			child := at.child(sel)
+			f.Key = child.storageKey()
 			def := t.Field(sel.Name)
 			if len(sel.Selections) == 0 {
 				f.Kind = kindOf(def.Named)
