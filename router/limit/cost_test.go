@@ -40,6 +40,8 @@ type Query @join__type(graph: A) {
   books(first: Int, last: Int): Connection @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20)
   strict(first: Int, last: Int): [Book!] @listSize(slicingArguments: ["first", "last"])
   paged(page: Paging): [Book!] @listSize(slicingArguments: ["page.first"], requireOneSlicingArgument: false)
+  byIds(ids: [ID!]!): [Book] @listSize(assumedSize: 50)
+  unsized(ids: [ID!]!): [Book]
   search(text: String @cost(weight: 5)): Book
 }
 type Mutation @join__type(graph: A) { add: Book }
@@ -84,7 +86,14 @@ func TestCost(t *testing.T) {
 		{"of an interface's types the dearest", `{ media { title ... on Film { cast { name } } ... on Book { author { name } } } }`, ``, 1 + 15, ""},
 		{"what types share counts once", `{ media { cover { url } ... on Film { title } } }`, ``, 2, ""},
 		{"a negative size", `{ books(first: -5) { nodes { title } } }`, ``, 1, ""},
-		{"introspection is free", `{ __schema { types { name } } }`, ``, 0, ""},
+		{"a list of ids", `{ byIds(ids: ["1", "2", "3"]) { title } }`, ``, 50, ""},
+		{"more ids than assumed", `query ($i: [ID!]!) { byIds(ids: $i) { title } }`, `{"i":[` + strings.Repeat(`"1",`, 199_999) + `"1"]}`, 200_000, ""},
+		{"more ids in the document", `{ byIds(ids: [` + strings.Repeat(`1 `, 70) + `]) { title } }`, ``, 70, ""},
+		{"one id for a list", `query ($i: [ID!]!) { byIds(ids: $i) { title } }`, `{"i":["7"]}`, 50, ""},
+		{"more ids than a list without a size", `{ unsized(ids: [` + strings.Repeat(`1 `, 70) + `]) { title } }`, ``, 70, ""},
+		{"introspection, little", `{ __type(name: "Book") { name } }`, ``, 0.02, ""},
+		{"introspection, each alias", `{ a: __type(name: "Book") { name } b: __type(name: "Book") { name } }`, ``, 0.04, ""},
+		{"introspection, lists in lists", `{ __type(name: "Book") { fields { type { fields { type { name } } } } } }`, ``, 0.02 + 0.16*(1+1+8*(1+1)), ""},
 		{"the typename is free", `{ book { __typename } }`, ``, 1, ""},
 	}
 	for _, tt := range tests {
@@ -109,7 +118,7 @@ func TestCost(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got.Estimated != tt.want {
+				if math.Abs(got.Estimated-tt.want) > 1e-9 {
 					t.Errorf("cost %v, want %v", got.Estimated, tt.want)
 				}
 			}

@@ -51,6 +51,9 @@ type costSize struct {
 	slicing    []string
 	requireOne bool
 	otherwise  int
+	// lists are the arguments that are lists: a field that is given a thousand
+	// ids answers with a thousand objects, whatever is assumed.
+	lists []string
 }
 
 type compiler struct {
@@ -127,6 +130,11 @@ func (c *compiler) set(t *supergraph.Type, list []operation.Selection, sized []s
 }
 
 func (c *compiler) field(t *supergraph.Type, s *operation.Field, sized []string, size *costSize) *costField {
+	if introspects(s) {
+		out := &costField{number: c.fields, field: s, weight: c.introspection(s)}
+		c.fields++
+		return out
+	}
 	definition := t.Field(s.Name)
 	if definition == nil || s.Denied != nil {
 		return nil
@@ -145,7 +153,7 @@ func (c *compiler) field(t *supergraph.Type, s *operation.Field, sized []string,
 		out.size = own
 	}
 	if list && out.size == nil {
-		out.size = &costSize{otherwise: c.listSize}
+		out.size = &costSize{field: s, otherwise: c.listSize, lists: listArguments(definition, s)}
 	}
 	if len(s.Selections) > 0 {
 		out.set = c.set(definition.Named, s.Selections, below, own)
@@ -186,7 +194,7 @@ func (c *compiler) size(f *supergraph.Field, s *operation.Field) *costSize {
 	if f.ListSize == nil {
 		return nil
 	}
-	size := &costSize{field: s, slicing: f.ListSize.SlicingArguments, otherwise: c.listSize}
+	size := &costSize{field: s, slicing: f.ListSize.SlicingArguments, otherwise: c.listSize, lists: listArguments(f, s)}
 	if f.ListSize.AssumedSize != nil {
 		size.otherwise = *f.ListSize.AssumedSize
 	}
@@ -277,9 +285,48 @@ func (e *evaluation) size(s *costSize) float64 {
 		}
 	}
 	if given == 0 {
-		return float64(s.otherwise)
+		longest = float64(s.otherwise)
+	}
+	for _, name := range s.lists {
+		longest = max(longest, e.listLength(s.field, name))
 	}
 	return longest
+}
+
+// listLength is how many items a list argument has.
+func (e *evaluation) listLength(f *operation.Field, name string) float64 {
+	for _, a := range f.Arguments {
+		if a.Name != name {
+			continue
+		}
+		variable, ok := strings.CutPrefix(a.Value, "$")
+		if !ok {
+			e.varying = e.varying || len(a.Variables) > 0
+			return literalLength(a.Value)
+		}
+		e.varying = true
+		if raw := e.vars.Get(variable); raw != nil {
+			var items []json.RawMessage
+			if json.Unmarshal(raw, &items) != nil {
+				return 1 // a single value stands for a list of one
+			}
+			return float64(len(items))
+		}
+		return literalLength(e.defaults[variable])
+	}
+	return 0
+}
+
+// listArguments are the arguments given to a field whose types are lists.
+func listArguments(f *supergraph.Field, s *operation.Field) (names []string) {
+	for _, given := range s.Arguments {
+		for _, a := range f.Arguments {
+			if a.Name == given.Name && strings.HasPrefix(a.Type, "[") {
+				names = append(names, a.Name)
+			}
+		}
+	}
+	return names
 }
 
 // argument is the number an argument has, perhaps inside an input object

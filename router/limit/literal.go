@@ -7,6 +7,22 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
+// literalLength is how many items a list in GraphQL's syntax has.
+func literalLength(text string) float64 {
+	if text == "" || text == "null" {
+		return 0
+	}
+	doc, err := parser.ParseQuery(&ast.Source{Input: "{f(a:" + text + ")}"})
+	if err != nil {
+		return 0
+	}
+	value := doc.Operations[0].SelectionSet[0].(*ast.Field).Arguments[0].Value
+	if value.Kind != ast.ListValue {
+		return 1
+	}
+	return float64(len(value.Children))
+}
+
 // literal reads a value in GraphQL's syntax, or what is at a path inside an
 // input object. The evaluation, unless nil, gives the variables in it.
 func literal(text, path string, e *evaluation) (float64, bool) {

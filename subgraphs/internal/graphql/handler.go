@@ -10,9 +10,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
-	"github.com/vektah/gqlparser/v2/ast"
 
 	"souk/jwks"
 	"souk/subgraphs/internal/identity"
@@ -24,8 +22,13 @@ import (
 const (
 	maxBody       = 8 << 20 // bytes
 	maxTokens     = 50_000
-	maxComplexity = 10_000 // fields
-	maxDocuments  = 1_000  // parsed documents kept
+	maxComplexity = 250_000  // fields, with the lengths of lists
+	maxDocuments  = 16 << 20 // bytes of parsed documents kept
+	maxDepth      = 110      // levels of fields: the router allows 100
+	// maxListItems bounds lists that clients give as arguments, maxEntities
+	// those of representations, of which the router sends the most.
+	maxListItems = 1_000
+	maxEntities  = 20_000
 )
 
 // keepAlive is how often a subscription says that it is still there.
@@ -34,7 +37,7 @@ const keepAlive = 15 * time.Second
 // New makes the handler of a service's schema. The Authenticator finds out who
 // calls; see Authenticator.
 func New(r server.Resources, schema graphql.ExecutableSchema, who *identity.Authenticator) http.Handler {
-	h := handler.New(schema)
+	h := handler.New(measured{schema})
 	h.AddTransport(transport.Websocket{
 		KeepAlivePingInterval: keepAlive,
 		InitFunc:              initWebsocket(who),
@@ -43,9 +46,10 @@ func New(r server.Resources, schema graphql.ExecutableSchema, who *identity.Auth
 	h.AddTransport(transport.Options{})
 	h.AddTransport(transport.GET{})
 	h.AddTransport(transport.POST{})
-	h.SetQueryCache(lru.New[*ast.QueryDocument](maxDocuments))
+	h.SetQueryCache(newDocuments(maxDocuments))
 	h.SetParserTokenLimit(maxTokens)
 	h.Use(extension.Introspection{})
+	h.Use(bounds{})
 	h.Use(extension.FixedComplexityLimit(maxComplexity))
 	if r.Telemetry.Traces() {
 		h.Use(tracing{r.Telemetry.TracerProvider.Tracer("souk/subgraphs/internal/graphql")})

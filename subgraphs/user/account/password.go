@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -25,10 +26,15 @@ var DefaultCost = Cost{Memory: 19 * 1024, Time: 2, Threads: 1}
 const (
 	saltLength = 16
 	hashLength = 32
+	// maxHashing bounds the passwords hashed at a time, hashingWait how long
+	// one more waits for its turn.
+	maxHashing  = 4
+	hashingWait = 3 * time.Second
 )
 
 // Hasher hashes and checks passwords. At most as many at once as there are
-// processors, so that a rush of log-ins does not take all memory.
+// processors, and never more than maxHashing, so that a rush of log-ins does not
+// take all memory: four hashes take 76 MiB of the pod's 256.
 type Hasher struct {
 	cost  Cost
 	slots chan struct{}
@@ -37,7 +43,7 @@ type Hasher struct {
 
 // NewHasher makes a hasher of a cost.
 func NewHasher(cost Cost) *Hasher {
-	h := &Hasher{cost: cost, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	h := &Hasher{cost: cost, slots: make(chan struct{}, min(runtime.GOMAXPROCS(0), maxHashing))}
 	h.dummy = h.encode([]byte(rand.Text()))
 	return h
 }
@@ -98,10 +104,28 @@ func parseHash(phc string) (cost Cost, salt, hash []byte, err error) {
 	return cost, salt, hash, nil
 }
 
+// Busy says that too many passwords are being hashed.
+type Busy struct{}
+
+// Error says it for the client.
+func (Busy) Error() string { return "Too many people are logging in. Try again in a few seconds." }
+
+// Code is the error's extensions.code.
+func (Busy) Code() string { return "OVERLOADED" }
+
 func (h *Hasher) enter(ctx context.Context) error {
 	select {
 	case h.slots <- struct{}{}:
 		return nil
+	default:
+	}
+	late := time.NewTimer(hashingWait)
+	defer late.Stop()
+	select {
+	case h.slots <- struct{}{}:
+		return nil
+	case <-late.C:
+		return Busy{}
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -966,14 +966,15 @@ type Query {
 }
 
 type Mutation {
-  signUp(input: SignUpInput!): SignUpResult!
-  logIn(input: LogInInput!): LogInResult!
+  "Hashing a password takes 20 MB for 50 ms, which is what the cost stands for."
+  signUp(input: SignUpInput!): SignUpResult! @cost(weight: 2000)
+  logIn(input: LogInInput!): LogInResult! @cost(weight: 2000)
   "Trades a refresh token for a new session; the old token is spent."
   refreshSession(refreshToken: String!): RefreshResult!
   "Ends the session the refresh token belongs to. True when there was one."
   logOut(refreshToken: String!): Boolean!
   updateUser(input: UpdateUserInput!): UpdateUserResult!
-  changePassword(input: ChangePasswordInput!): ChangePasswordResult!
+  changePassword(input: ChangePasswordInput!): ChangePasswordResult! @cost(weight: 2000)
   "Replaces the roles of a user; for administrators."
   setRoles(id: ID!, roles: [Role!]!): UpdateUserResult!
 }

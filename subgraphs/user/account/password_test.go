@@ -1,0 +1,40 @@
+package account_test
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"souk/subgraphs/user/account"
+)
+
+// TestRushOfLogInsIsBounded: those that would wait too long are refused by a code,
+// and whatever was refused leaves room for others.
+func TestRushOfLogInsIsBounded(t *testing.T) {
+	h := account.NewHasher(account.Cost{Memory: 8 * 1024, Time: 200, Threads: 1}) // a second or so
+	var refused, done atomic.Int32
+	var all sync.WaitGroup
+	for range 40 * runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			_, _, err := h.Check(t.Context(), "", "secret")
+			var busy account.Busy
+			switch {
+			case errors.As(err, &busy) && busy.Code() == "OVERLOADED":
+				refused.Add(1)
+			case err == nil:
+				done.Add(1)
+			default:
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	all.Wait()
+	if refused.Load() == 0 || done.Load() == 0 {
+		t.Errorf("%d are refused, %d done", refused.Load(), done.Load())
+	}
+	if _, _, err := h.Check(t.Context(), "", "secret"); err != nil {
+		t.Errorf("after the rush: %v", err)
+	}
+}
