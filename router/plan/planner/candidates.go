@@ -36,7 +36,7 @@ func (w *walker) leavesBelow(b *branch, paths []*edge, def *supergraph.Field, f 
 	}
 	child := w.register(&branch{
 		position: paths[0].position, typ: def.Named, parent: b,
-		paths: cheapestPerSubgraph(paths), fromEarlierPayload: fromEarlierPayload,
+		paths: w.cheapestPerSubgraph(paths), fromEarlierPayload: fromEarlierPayload,
 	})
 	if def.Named.Kind == supergraph.Union {
 		child.commonMembers = intersectMembers(child.paths)
@@ -61,7 +61,9 @@ func (w *walker) leavesBelow(b *branch, paths []*edge, def *supergraph.Field, f 
 // Entity jumps are explored only where they can matter: where no path of the
 // branch leads to the field, where the field has selections of its own, which
 // another subgraph may serve better, and where the cheapest candidate costs a
-// request more than the cheapest path of the branch.
+// request more than the cheapest path of the branch. A thorough walk also
+// explores them where a path of the branch lacks the field: that path may be
+// needed anyway, and a jump from it less than another path.
 func (w *walker) candidates(b *branch, f *operation.Field, def *supergraph.Field) (candidates []*edge, earlier bool) {
 	if b.fromEarlierPayload {
 		if b.position.slot.child(f).deferID < w.deferID { // the earlier payload selects it, too
@@ -74,7 +76,7 @@ func (w *walker) candidates(b *branch, f *operation.Field, def *supergraph.Field
 		}
 	}
 	candidates = w.fieldEdges(b, b.paths, f, false)
-	if len(candidates) == 0 || def.Named.Composite() || lowestCost(candidates) >= lowestCost(b.paths)+requestCost {
+	if len(candidates) == 0 || def.Named.Composite() || lowestCost(candidates) >= lowestCost(b.paths)+requestCost || w.thorough && len(candidates) < len(b.paths) {
 		candidates = w.fieldEdges(b, w.withJumps(b), f, false)
 	}
 	if len(candidates) == 0 && !b.noEntityJumps {
@@ -100,17 +102,21 @@ func (w *walker) fieldEdges(b *branch, paths []*edge, f *operation.Field, anyFie
 
 func lowestCost(paths []*edge) int { return slices.MinFunc(paths, byCost).cost }
 
-// cheapestPerSubgraph keeps the two cheapest paths into each subgraph. Paths
-// into other subgraphs are never dropped for their cost: what is selected
-// below may be available there only. Two of each, because the second can be
-// the one whose requests are made anyway.
-func cheapestPerSubgraph(paths []*edge) []*edge {
+// cheapestPerSubgraph keeps the cheapest paths into each subgraph: two, or six
+// on a thorough walk. The cheapest for itself need not be the one whose
+// requests are made anyway. Paths into other subgraphs are never dropped for
+// their cost: what is selected below may be available there only.
+func (w *walker) cheapestPerSubgraph(paths []*edge) []*edge {
+	most := 2
+	if w.thorough {
+		most = 6
+	}
 	kept := slices.Clone(paths)
 	slices.SortStableFunc(kept, byCost)
 	count := map[*supergraph.Graph]int{}
 	return slices.DeleteFunc(kept, func(e *edge) bool {
 		count[e.subgraph]++
-		return count[e.subgraph] > 2
+		return count[e.subgraph] > most
 	})
 }
 

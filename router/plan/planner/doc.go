@@ -11,6 +11,8 @@
 //	            entity jumps                         jump.go
 //	            values for @fromContext              context.go
 //	choose    one path for each leaf                 choose.go
+//	improve   a search where a better choice may exist
+//	                                                 improve.go, bound.go, cost.go, optimise.go
 //	place     paths become fetches                   place.go, fetch.go
 //	schedule  fetches are merged into few requests   defer.go, schedule.go, merge.go, fallback.go
 //	print     fetches become GraphQL operations      print.go, shape.go
@@ -36,8 +38,10 @@
 //	Query/a ─product→ Product/a ─@key(id)→ Product/b ─reviews→ Review/b ─stars→ ·
 //
 // and its jump into b has a condition: a path to id in a. With several
-// subgraphs to choose from, the walker keeps all paths that can matter, and the
-// chooser picks those that together cost least.
+// subgraphs to choose from, the walker keeps the paths that look cheap, and the
+// chooser picks from them greedily. Where the result may not be the best plan,
+// the operation is walked again for every path that can matter, and searched by
+// branch and bound.
 //
 // # Slots
 //

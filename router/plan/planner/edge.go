@@ -52,8 +52,9 @@ type edge struct {
 	deferID int
 
 	// cost estimates the whole path on its own, depth counts the requests on
-	// it that wait for each other.
-	cost, depth int
+	// it that wait for each other, and minLevel is the first level of requests
+	// after which what it arrives at can be known, counted from 1.
+	cost, depth, minLevel int
 
 	// out and typename are the edges that have been created from here.
 	out      map[*position]*edge // by a field or a downcast
@@ -77,6 +78,8 @@ type leaf struct {
 	candidates []*edge
 	// deferID is the payload it belongs to.
 	deferID int
+	// conditionOf is the edge that the leaf is a condition of, or nil.
+	conditionOf *edge
 }
 
 // Costs are in units of one selected field. A request outweighs any selection,
@@ -101,22 +104,30 @@ func (e *edge) ownCost() int {
 	return 0
 }
 
-// computeCost sets cost and depth from the path before the edge.
+// computeCost sets cost, depth and minLevel from the path before the edge.
 func (e *edge) computeCost() {
 	e.cost = e.ownCost()
 	if e.tail != nil {
 		e.cost += e.tail.cost
-		e.depth = e.tail.depth
+		e.depth, e.minLevel = e.tail.depth, e.tail.minLevel
 	}
 	for _, c := range e.conditions {
+		c.conditionOf = e
 		best := slices.MinFunc(c.candidates, byCost)
 		e.cost += best.cost
 		e.depth = max(e.depth, best.depth)
+		e.minLevel = max(e.minLevel, slices.MinFunc(c.candidates, byMinLevel).minLevel)
 	}
-	if e.kind == keyEdge {
+	switch e.kind {
+	case keyEdge:
 		e.depth++
+		e.minLevel++
+	case rootEdge:
+		e.minLevel++
 	}
 }
+
+func byMinLevel(a, b *edge) int { return a.minLevel - b.minLevel }
 
 func byCost(a, b *edge) int { return a.cost - b.cost }
 

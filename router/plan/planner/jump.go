@@ -38,12 +38,12 @@ func (w *walker) explore(b *branch) {
 		return
 	}
 	waiting := w.possibleJumps(b)
+	if w.thorough {
+		w.exploreThoroughly(b, waiting)
+		return
+	}
 	for progress := true; progress && w.budget >= 0; {
-		from := &branch{
-			position: b.position, typ: b.typ, parent: b.parent,
-			paths:         append(b.paths[:len(b.paths):len(b.paths)], b.jumps...),
-			noEntityJumps: true, commonMembers: b.commonMembers,
-		}
+		from := b.withoutJumps(b.jumps)
 		var round []*edge
 		waiting = slices.DeleteFunc(waiting, func(options []entityJump) bool {
 			best := w.cheapestJump(from, options)
@@ -55,6 +55,43 @@ func (w *walker) explore(b *branch) {
 		})
 		b.jumps = append(b.jumps, round...)
 		progress = len(round) > 0
+	}
+}
+
+// exploreThoroughly makes every jump in every round, since a key that can be
+// fetched in one round may be cheaper to fetch over the jumps of a later one.
+// Of each jump the last is kept, whose conditions have all candidates.
+func (w *walker) exploreThoroughly(b *branch, waiting [][]entityJump) {
+	made := map[entityJump]*edge{}
+	for range len(w.model.Graphs) {
+		from := b.withoutJumps(b.jumps)
+		next, progress := map[entityJump]*edge{}, false
+		var jumps []*edge
+		for _, options := range waiting {
+			for _, j := range options {
+				e := w.jump(from, j)
+				if e == nil || w.budget < 0 {
+					continue
+				}
+				progress = progress || made[j] == nil
+				next[j] = e
+				jumps = append(jumps, e)
+			}
+		}
+		made, b.jumps = next, jumps
+		if !progress {
+			return
+		}
+	}
+}
+
+// withoutJumps gives a branch of the same objects for visiting the conditions
+// of jumps: its paths are those of the branch and the given jumps.
+func (b *branch) withoutJumps(jumps []*edge) *branch {
+	return &branch{
+		position: b.position, typ: b.typ, parent: b.parent,
+		paths:         append(b.paths[:len(b.paths):len(b.paths)], jumps...),
+		noEntityJumps: true, commonMembers: b.commonMembers,
 	}
 }
 
@@ -77,7 +114,7 @@ func (w *walker) possibleJumps(b *branch) [][]entityJump {
 			if len(keys) == 0 {
 				continue
 			}
-			if b.fromEarlierPayload || !slices.ContainsFunc(b.paths, func(e *edge) bool {
+			if w.thorough || b.fromEarlierPayload || !slices.ContainsFunc(b.paths, func(e *edge) bool {
 				return e.subgraph == in.Graph && e.typ == t && !e.viaInterfaceObject()
 			}) {
 				list = w.appendJumps(list, t, in.Graph, keys, nil)

@@ -44,18 +44,19 @@ func New(m *supergraph.Model, o Options) *Planner {
 // It returns an *UnreachableError for a selection that no subgraph can
 // resolve, and a *LimitError for an operation that exceeds Options.
 func (p *Planner) Plan(op *operation.Operation, labels ...string) (*plan.Plan, error) {
-	w := &walker{
-		model:               p.model,
-		labels:              func(label string) bool { return slices.Contains(labels, label) },
-		budget:              p.options.MaxEdges,
-		jumping:             map[entityJump]bool{},
-		resolvedForAllTypes: map[interfaceField]bool{},
-	}
+	made, _, err := p.Explain(op, labels...)
+	return made, err
+}
+
+// Explain plans an operation and tells how the plan was found.
+func (p *Planner) Explain(op *operation.Operation, labels ...string) (*plan.Plan, Explanation, error) {
+	w := p.newWalker(func(label string) bool { return slices.Contains(labels, label) }, p.options.MaxEdges)
 	root := &slot{}
 	root.register(op.Selections, 0)
 	placer := &placer{model: p.model, operationKind: op.Kind, chooser: newChooser(), placed: map[*edge]*placement{}}
-	if err := p.placeOperation(w, placer, op, &position{slot: root}); err != nil {
-		return nil, p.explain(w, err)
+	explanation := Explanation{Search: NotSearched}
+	if err := p.placeOperation(w, placer, op, &position{slot: root}, &explanation); err != nil {
+		return nil, explanation, p.explain(w, err)
 	}
 	deferRootFetches(placer.fetches)
 	out := &plan.Plan{
@@ -67,14 +68,18 @@ func (p *Planner) Plan(op *operation.Operation, labels ...string) (*plan.Plan, e
 	projector := &projector{model: p.model, plan: out}
 	out.Projection = projector.fields(p.model.Root(op.Kind), root, []deferrable{{op.Selections, 0}})
 	out.Deferred = deferredPayloads(nil, 0, nil, op.Selections)
-	return out, nil
+	return out, explanation, nil
+}
+
+func (p *Planner) newWalker(labels func(string) bool, budget int) *walker {
+	return &walker{model: p.model, labels: labels, budget: budget, jumping: map[entityJump]bool{}, resolvedForAllTypes: map[interfaceField]bool{}}
 }
 
 // placeOperation chooses paths to everything an operation selects, and places
 // them. All selections of a query are considered together. The root fields of
 // other operations have effects, so each is fetched on its own, in order, from
 // one subgraph.
-func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation, at *position) error {
+func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation, at *position, explanation *Explanation) error {
 	typ := p.model.Root(op.Kind)
 	if op.Kind == operation.Query {
 		leaves, err := w.walk(&branch{position: at, typ: typ}, op.Selections)
@@ -82,6 +87,7 @@ func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation,
 			return err
 		}
 		to.chooser.choose(w, leaves)
+		leaves = p.improve(w, to.chooser, op, at.slot, leaves, explanation)
 		to.placeAll(leaves)
 		return nil
 	}

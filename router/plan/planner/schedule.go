@@ -20,11 +20,7 @@ import (
 // becomes one request to product and one to inventory. Fetches are returned in
 // an order in which each comes after those it depends on.
 func schedule(fetches []*fetch) []*fetch {
-	for _, f := range fetches {
-		for _, d := range f.dependsOn {
-			f.level = max(f.level, d.level+1)
-		}
-	}
+	setLevels(fetches)
 	delayToMerge(fetches)
 	fetches = addFallbacks(mergeFetches(fetches))
 	slices.SortStableFunc(fetches, byDependency)
@@ -40,6 +36,16 @@ func schedule(fetches []*fetch) []*fetch {
 		}
 	}
 	return fetches
+}
+
+// setLevels sets the level of each fetch. Fetches must come after those they
+// depend on.
+func setLevels(fetches []*fetch) {
+	for _, f := range fetches {
+		for _, d := range f.dependsOn {
+			f.level = max(f.level, d.level+1)
+		}
+	}
 }
 
 // byDependency orders fetches so that each comes after those it depends on.

@@ -33,6 +33,9 @@ type walker struct {
 	target  *supergraph.Graph
 	// resolvedForAllTypes remembers results of the method of that name.
 	resolvedForAllTypes map[interfaceField]bool
+	// thorough makes the walker find every path that the best plan may need,
+	// for the optimiser, and not only those that look cheap for themselves.
+	thorough bool
 }
 
 // A branch is a visit to a selection set: the objects at a response position,

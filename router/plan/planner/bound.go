@@ -1,0 +1,100 @@
+package planner
+
+import (
+	"souk/router/operation"
+	"souk/router/supergraph"
+)
+
+// lowerBound gives requests and levels that no plan for some selections can do
+// with less. It only looks at which subgraphs resolve which field, so it costs
+// little, and for most operations it already proves that the greedy choice is
+// best.
+func (w *walker) lowerBound(root *supergraph.Type, selections []operation.Selection) Cost {
+	b := bounder{walker: w, levels: 1}
+	b.visit(root, selections, nil)
+	// Fields that one subgraph resolves need a request to it. Of the others,
+	// those whose subgraphs are disjoint need a request each.
+	used := map[*supergraph.Graph]bool{}
+	for _, g := range b.only {
+		used[g] = true
+	}
+	requests := len(used)
+	for _, any := range b.anyOf {
+		disjoint := true
+		for _, g := range any {
+			disjoint = disjoint && !used[g]
+		}
+		if disjoint {
+			requests++
+			for _, g := range any {
+				used[g] = true
+			}
+		}
+	}
+	return Cost{Requests: requests, Levels: b.levels}
+}
+
+type bounder struct {
+	*walker
+	only   []*supergraph.Graph   // those that a field needs
+	anyOf  [][]*supergraph.Graph // those of which a field needs one
+	levels int
+}
+
+// visit adds what a selection set needs. The subgraphs in level1 may resolve
+// its object in the first request; nil stands for all.
+func (b *bounder) visit(t *supergraph.Type, selections []operation.Selection, level1 []*supergraph.Graph) {
+	for _, sel := range selections {
+		switch sel := sel.(type) {
+		case *operation.InlineFragment:
+			// Which types a subgraph returns is left out of account.
+			inner := t
+			if sel.TypeCondition != "" {
+				inner = b.model.Type(sel.TypeCondition)
+			}
+			b.visit(inner, sel.Selections, level1)
+		case *operation.Field:
+			f := t.Field(sel.Name)
+			if f == nil || sel.Denied != nil || t.Kind != supergraph.Object {
+				continue
+			}
+			b.field(f, sel, level1)
+		}
+	}
+}
+
+func (b *bounder) field(f *supergraph.Field, sel *operation.Field, level1 []*supergraph.Graph) {
+	var resolving, first []*supergraph.Graph
+	for _, in := range f.In {
+		// An external field may be provided.
+		if !in.Resolves(b.labels) && !in.External {
+			continue
+		}
+		resolving = append(resolving, in.Graph)
+		if in.Requires == nil && in.Contexts == nil && (level1 == nil || containsGraph(level1, in.Graph)) {
+			first = append(first, in.Graph)
+		}
+	}
+	switch len(resolving) {
+	case 0:
+		return // an @interfaceObject resolves it
+	case 1:
+		b.only = append(b.only, resolving[0])
+	default:
+		b.anyOf = append(b.anyOf, resolving)
+	}
+	if first == nil {
+		b.levels = 2
+		first = []*supergraph.Graph{}
+	}
+	b.visit(f.Named, sel.Selections, first)
+}
+
+func containsGraph(list []*supergraph.Graph, g *supergraph.Graph) bool {
+	for _, have := range list {
+		if have == g {
+			return true
+		}
+	}
+	return false
+}
