@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -46,7 +47,7 @@ func issuer(t *testing.T) (jwks string, token func(subject string) string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(set) }))
 	t.Cleanup(server.Close)
 	return server.URL, func(subject string) string {
-		made, err := jwt.NewBuilder().Subject(subject).Expiration(time.Now().Add(time.Hour)).Build()
+		made, err := jwt.NewBuilder().JwtID(rand.Text()).Subject(subject).Expiration(time.Now().Add(time.Hour)).Build()
 		if err != nil {
 			t.Fatal(err)
 		}

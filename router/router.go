@@ -103,14 +103,20 @@ func (r *Router) build(ctx context.Context) error {
 
 // routes are the REST routes over a graph.
 func (r *Router) routes(apiSchema string, graph rest.Graph) (gateway.RESTHandler, error) {
+	records := r.config.Idempotency
 	return rest.New(rest.Options{
 		Documents: r.options.Routes,
 		SchemaSDL: apiSchema,
 		Graph:     graph,
 		Health:    r.health,
 		Redis:     r.records,
-		Logger:    r.options.Telemetry.Logger,
-		MaxBody:   int64(r.config.Limits.MaxBodyBytes),
+		Caller:    recordOwner(r.config),
+		Records: rest.Records{
+			Secret: records.Secret, Lifetime: records.TTL, Lease: records.Lease,
+			MaxResponseBytes: records.MaxResponseBytes, MaxBytes: records.MaxBytes,
+		},
+		Logger:  r.options.Telemetry.Logger,
+		MaxBody: int64(r.config.Limits.MaxBodyBytes),
 
 		BodyTimeout:     r.config.Limits.BodyTimeout,
 		HideSuggestions: !r.config.Introspection && !r.config.Dev,

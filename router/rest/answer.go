@@ -99,6 +99,10 @@ func (q *request) success(data, found *value, answer *Answer) *response {
 	}
 	header.Set("Content-Type", "application/json")
 	res.body = append(q.route.body.write(nil, found), '\n')
+	if q.route.secret {
+		header.Set("Cache-Control", "no-store")
+		return res
+	}
 	if len(answer.Errors) > 0 { // a part is missing for now: not to be kept
 		header.Set("Cache-Control", "no-store")
 		return res

@@ -40,6 +40,7 @@ func (c *compiler) route(operation *ast.OperationDefinition) (*route, error) {
 		version:   stringOf(arguments["version"]),
 		tag:       stringOf(arguments["tag"]),
 	}
+	r.secret, _ = arguments["secret"].(bool)
 	r.summary, r.description, _ = strings.Cut(operation.Description, "\n")
 	r.summary, r.description = strings.TrimSuffix(strings.TrimSpace(r.summary), "."), strings.TrimSpace(r.description)
 

@@ -33,13 +33,14 @@ type Options struct {
 	// key only reaches operations that take it themselves.
 	Redis redis.UniversalClient
 	// Caller tells callers apart, for idempotency records: a subject, or whatever
-	// stays the same while the caller does. Nil takes the Authorization header.
+	// stays the same while the caller does. Redis sees an HMAC of it. Nil takes
+	// the Authorization header.
 	Caller func(*http.Request) string
 	Logger *slog.Logger
 
 	MaxBody           int64         // of a request, in bytes, as sent and decoded; 1 MiB when zero
 	BodyTimeout       time.Duration // for a request's body to arrive; the server sets the deadline, for the message only
-	RecordLifetime    time.Duration // of an idempotency record; a day when zero
+	Records           Records       // how responses are kept for a repeated Idempotency-Key
 	TextIDs           bool          // ids are strings outside too, not integers
 	HideSuggestions   bool          // problems do not name what is like a name that is not known
 	Title, APIVersion string        // of the OpenAPI description
@@ -85,10 +86,7 @@ func New(o Options) (*Handler, error) {
 		h.caller = func(r *http.Request) string { return r.Header.Get("Authorization") }
 	}
 	if o.Redis != nil {
-		h.records = &records{redis: o.Redis, lifetime: o.RecordLifetime}
-		if o.RecordLifetime == 0 {
-			h.records.lifetime = 24 * time.Hour
-		}
+		h.records = newRecords(o.Redis, o.Records)
 	}
 	h.openAPI, err = describe(h, o.Title, o.APIVersion)
 	return h, err
@@ -156,7 +154,7 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if p := q.read(w, path, h.bodies); p != nil {
 		return nil, p
 	}
-	if q.idempotencyKey == "" || h.records == nil {
+	if q.idempotencyKey == "" || h.records == nil || route.secret {
 		return h.execute(ctx, q)
 	}
 	return h.executeOnce(ctx, q)
@@ -170,37 +168,4 @@ func (h *Handler) execute(ctx context.Context, q *request) (*response, *problem)
 		return nil, graphFailure(ctx, err)
 	}
 	return q.answer(answer)
-}
-
-// executeOnce runs the operation unless its idempotency key was seen before.
-func (h *Handler) executeOnce(ctx context.Context, q *request) (res *response, p *problem) {
-	key := recordKey(q.route, h.caller(q.http), q.idempotencyKey)
-	fingerprint := digest(q.http.URL.RawQuery, string(q.variables()))
-	replay, p, err := h.records.begin(ctx, key, fingerprint)
-	if err != nil {
-		h.logger.WarnContext(ctx, "idempotency records are out of reach", "error", err)
-		if q.route.takes(inIdempotencyKey) != nil { // the operation keeps the promise by itself
-			return h.execute(ctx, q)
-		}
-		return nil, (&problem{problemKind: unavailable, detail: "it cannot be said now whether this Idempotency-Key was used before"}).withHeader("Retry-After", retryAfter)
-	}
-	if replay != nil || p != nil {
-		return replay, p
-	}
-	finished := false
-	defer func() { // also when the operation panics
-		kept := res
-		if p != nil {
-			kept = p.response(q.http)
-		}
-		if !finished {
-			kept = nil
-		}
-		if err := h.records.finish(ctx, key, fingerprint, kept); err != nil {
-			h.logger.WarnContext(ctx, "keeping an idempotency record failed", "error", err)
-		}
-	}()
-	res, p = h.execute(ctx, q)
-	finished = true
-	return res, p
 }

@@ -2,23 +2,17 @@ package rest
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // A POST with an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) is
-// carried out once. The first request of a key leaves a record in Redis that it
-// has begun, then its response; a repeated one gets that response, a different
-// one under the same key 422, one that comes too early 409. Responses of 500 and
-// above are not kept: trying again has to be possible.
+// carried out once. A repeated request gets the response of the first one, a
+// different one under the same key 422, one that comes too early 409. A
+// response that does not settle the request is not kept, and nothing is kept
+// of routes whose answers hold secrets.
 //
 // A record belongs to a caller and a route, so that nobody gets another's
 // response by guessing keys.
@@ -27,83 +21,65 @@ const (
 	idempotencyHeader = "Idempotency-Key"
 	replayedHeader    = "Idempotency-Replayed"
 	maxKeyLength      = 255
-	begunLifetime     = 2 * time.Minute // longer than any request is let run
-	storeTimeout      = 500 * time.Millisecond
 )
 
-// record is what Redis keeps of a key.
-type record struct {
-	Fingerprint string      `json:"fingerprint"` // of what was asked
-	Status      int         `json:"status"`      // 0 while it is being answered
-	Header      http.Header `json:"header,omitempty"`
-	Body        []byte      `json:"body,omitempty"`
-}
-
-// records keeps responses by idempotency key.
-type records struct {
-	redis    redis.UniversalClient
-	lifetime time.Duration
-}
-
-// begin claims a key for a request. It gives the response to replay when there
-// is one, or the problem that the key is taken.
-func (s *records) begin(ctx context.Context, key, fingerprint string) (*response, *problem, error) {
-	begun, err := json.Marshal(record{Fingerprint: fingerprint})
+// executeOnce runs the operation unless its idempotency key was seen before.
+func (h *Handler) executeOnce(ctx context.Context, q *request) (res *response, p *problem) {
+	owner := []string{q.route.method, q.route.path, h.caller(q.http), q.idempotencyKey}
+	claim, before, err := h.records.claim(ctx, owner, []string{q.http.URL.RawQuery, string(q.variables())})
 	if err != nil {
-		return nil, nil, err
+		h.logger.WarnContext(ctx, "idempotency records are out of reach", "error", err)
+		if q.route.takes(inIdempotencyKey) != nil { // the operation keeps the promise by itself
+			return h.execute(ctx, q)
+		}
+		return nil, (&problem{problemKind: unavailable, detail: "it cannot be said now whether this Idempotency-Key was used before"}).withHeader("Retry-After", retryAfter)
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	for range 2 { // a record may end between the two commands
-		claimed, err := s.redis.SetNX(ctx, key, begun, begunLifetime).Result()
-		if err != nil || claimed {
-			return nil, nil, err
-		}
-		stored, err := s.redis.Get(ctx, key).Bytes()
-		if errors.Is(err, redis.Nil) {
-			continue
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		return readRecord(stored, fingerprint)
+	if before != nil {
+		return h.repeat(ctx, claim, before)
 	}
-	return nil, inProgress(), nil
+	// A client that goes away comes back for the response.
+	ctx = context.WithoutCancel(ctx)
+	release := claim.hold(ctx)
+	finished := false
+	defer func() { // also when the operation panics
+		kept := res
+		if p != nil {
+			kept = p.response(q.http)
+		}
+		if !finished {
+			kept = nil
+		}
+		release()
+		if err := claim.finish(ctx, kept); err != nil {
+			h.logger.WarnContext(ctx, "keeping an idempotency record failed", "error", err)
+		}
+	}()
+	res, p = h.execute(ctx, q)
+	finished = true
+	return res, p
 }
 
-func readRecord(stored []byte, fingerprint string) (*response, *problem, error) {
-	var r record
-	if err := json.Unmarshal(stored, &r); err != nil {
-		return nil, nil, fmt.Errorf("reading an idempotency record: %w", err)
-	}
+// repeat answers a request whose key was used before.
+func (h *Handler) repeat(ctx context.Context, c *claim, before *found) (*response, *problem) {
 	switch {
-	case r.Fingerprint != fingerprint:
+	case before.fingerprint != c.fingerprint:
 		return nil, &problem{problemKind: keyReused, detail: "this Idempotency-Key was used for another request; a new request needs a new key",
-			errors: []violation{{In: "header", Name: idempotencyHeader, Detail: "was used for another request"}}}, nil
-	case r.Status == 0:
-		return nil, inProgress(), nil
+			errors: []violation{{In: "header", Name: idempotencyHeader, Detail: "was used for another request"}}}
+	case before.status == 0:
+		return nil, (&problem{problemKind: keyInProgress, detail: "the first request with this Idempotency-Key is still being answered"}).withHeader("Retry-After", "1")
+	case before.response == "":
+		return nil, &problem{problemKind: responseNotKept, detail: fmt.Sprintf("the first request with this Idempotency-Key was answered with %d; the response was too large to be kept", before.status)}
 	}
-	r.Header.Set(replayedHeader, "true")
-	return &response{status: r.Status, header: r.Header, body: r.Body}, nil, nil
-}
-
-func inProgress() *problem {
-	return (&problem{problemKind: keyInProgress, detail: "the first request with this Idempotency-Key is still being answered"}).withHeader("Retry-After", "1")
-}
-
-// finish keeps a response, or forgets the key when trying again may help.
-func (s *records) finish(ctx context.Context, key, fingerprint string, res *response) error {
-	// The answer is made; keeping it must not fail because the client went away.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	if res == nil || res.status >= http.StatusInternalServerError || res.status == http.StatusUnauthorized || res.status == http.StatusTooManyRequests {
-		return s.redis.Del(ctx, key).Err()
+	var kept stored
+	if err := json.Unmarshal([]byte(before.response), &kept); err != nil {
+		h.logger.ErrorContext(ctx, "an idempotency record cannot be read", "error", err)
+		return nil, internal()
 	}
-	kept, err := json.Marshal(record{Fingerprint: fingerprint, Status: res.status, Header: res.header, Body: res.body})
-	if err != nil {
-		return err
+	if kept.Header == nil {
+		kept.Header = http.Header{}
 	}
-	return s.redis.Set(ctx, key, kept, s.lifetime).Err()
+	kept.Header.Set(replayedHeader, "true")
+	return &response{status: before.status, header: kept.Header, body: kept.Body}, nil
 }
 
 // readIdempotencyKey takes the key from the header, which is a structured
@@ -128,18 +104,4 @@ func readIdempotencyKey(r *http.Request) (string, *problem) {
 			errors: []violation{{In: "header", Name: idempotencyHeader, Detail: "is not a key"}}}
 	}
 	return key, nil
-}
-
-// recordKey names the record of a caller's key for a route.
-func recordKey(route *route, caller, key string) string {
-	return "souk:idempotency:" + digest(route.method, route.path, caller, key)
-}
-
-// digest hashes parts so that no two lists of parts give the same.
-func digest(parts ...string) string {
-	hash := sha256.New()
-	for _, part := range parts {
-		fmt.Fprintf(hash, "%d:%s", len(part), part)
-	}
-	return hex.EncodeToString(hash.Sum(nil))
 }

@@ -1,15 +1,24 @@
 package rest_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/rest"
 )
@@ -127,4 +136,298 @@ func TestIdempotencyKeyWithoutRedis(t *testing.T) {
 	exchange{request: "POST /api/orders", header: keyed("k"), body: `{"productId":1,"quantity":1}`, status: 201}.run(t, h, g)
 	g.fail = errors.New("down")
 	exchange{request: "POST /api/orders", header: keyed("k"), body: `{"productId":1,"quantity":1}`, status: 500}.run(t, h, g)
+}
+
+// keptByRedis is all that Redis holds, as text.
+func keptByRedis(t *testing.T, server *miniredis.Miniredis) string {
+	t.Helper()
+	return server.Dump()
+}
+
+func TestNothingIsKeptOfAnswersWithSecrets(t *testing.T) {
+	h, g, server := withRedis(t)
+	session := thing{"__typename": "Session", "accessToken": "a", "expiresAt": "2026-01-01T00:00:00Z", "refreshToken": "r",
+		"user": thing{"id": "1", "username": "a", "displayName": "a", "email": "a@example.com", "roles": []any{"CUSTOMER"}, "createdAt": "2026-01-01T00:00:00Z", "version": 1}}
+	for _, name := range []string{"logIn", "refreshSession"} {
+		g.root[name] = resolver(func(map[string]any) any { return session })
+	}
+	for _, e := range []exchange{
+		{request: "POST /api/login", header: keyed("k"), body: `{"login":"testuser","password":"correct horse"}`, status: 200},
+		{request: "POST /api/refresh", header: keyed("k"), body: `{"refreshToken":"r"}`, status: 200},
+	} {
+		first := len(g.executed)
+		e.wantHeader = map[string]string{"Cache-Control": "no-store", "Idempotency-Replayed": "", "ETag": ""}
+		e.run(t, h, g)
+		e.run(t, h, g)
+		if n := len(g.executed) - first; n != 2 {
+			t.Errorf("%s: executed %d times, want 2", e.request, n)
+		}
+	}
+	if kept := keptByRedis(t, server); kept != "" {
+		t.Errorf("Redis has %s", kept)
+	}
+}
+
+// Every route whose answer has a member that is named like a secret must be
+// declared to have one.
+func TestRoutesWithSecretsAreDeclared(t *testing.T) {
+	var documents ast.QueryDocument
+	files, err := filepath.Glob("../../schema/rest/*.graphql")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		document, err := parser.ParseQuery(&ast.Source{Name: file, Input: string(text)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents.Operations = append(documents.Operations, document.Operations...)
+		documents.Fragments = append(documents.Fragments, document.Fragments...)
+	}
+	name := regexp.MustCompile(`(?i)token|secret|password|key$`)
+	var reveals func(set ast.SelectionSet) bool
+	reveals = func(set ast.SelectionSet) bool {
+		return slices.ContainsFunc(set, func(s ast.Selection) bool {
+			switch s := s.(type) {
+			case *ast.Field:
+				return len(s.SelectionSet) == 0 && name.MatchString(s.Name) || reveals(s.SelectionSet)
+			case *ast.InlineFragment:
+				return reveals(s.SelectionSet)
+			case *ast.FragmentSpread:
+				return reveals(documents.Fragments.ForName(s.Name).SelectionSet)
+			}
+			return false
+		})
+	}
+	found := 0
+	for _, o := range documents.Operations {
+		argument := o.Directives.ForName("rest").Arguments.ForName("secret")
+		declared := argument != nil && argument.Value.Raw == "true"
+		if reveals(o.SelectionSet) {
+			found++
+			if !declared {
+				t.Errorf("%s answers with a secret and is not declared so: add secret: true to its @rest", o.Name)
+			}
+		}
+	}
+	if found < 2 {
+		t.Errorf("found %d operations with secrets, and not even those that log in", found)
+	}
+}
+
+// What is in Redis neither is nor can be checked against a caller's token, a
+// key or what was asked, without the secret.
+func TestRecordsTellNothingOfCallers(t *testing.T) {
+	for name, secret := range map[string]string{"configured": "s3cret", "generated": ""} {
+		t.Run(name, func(t *testing.T) {
+			kept := map[string]bool{}
+			for range 2 {
+				server := miniredis.RunT(t)
+				client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+				t.Cleanup(func() { _ = client.Close() })
+				h, g := newHandler(t, func(o *rest.Options) { o.Redis, o.Records.Secret = client, secret })
+				header := keyed("order-of-ada")
+				header["Authorization"] = "Bearer ada.token"
+				exchange{request: "POST /api/users", header: header, body: `{"username":"ada","email":"ada@example.com","password":"correct horse"}`, status: 201}.run(t, h, g)
+				text := keptByRedis(t, server)
+				for _, part := range []string{"ada.token", "order-of-ada", "correct horse"} {
+					if strings.Contains(text, part) {
+						t.Errorf("Redis has %q: %s", part, text)
+					}
+				}
+				for _, key := range server.Keys() {
+					if strings.Count(key, ":") == 2 && !strings.HasSuffix(key, ":index") && !strings.HasSuffix(key, ":bytes") && !strings.HasSuffix(key, ":secret") {
+						kept[key] = true
+					}
+				}
+			}
+			if want := map[string]int{"configured": 1, "generated": 2}[name]; len(kept) != want {
+				t.Errorf("two stores named the record in %d ways, want %d: %v", len(kept), want, kept)
+			}
+		})
+	}
+}
+
+// Routers share the secret, also after Redis has lost it.
+func TestRoutersAgreeOnRecords(t *testing.T) {
+	server := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+	t.Cleanup(func() { _ = client.Close() })
+	open := func() (http.Handler, *graph) { return newHandler(t, func(o *rest.Options) { o.Redis = client }) }
+	create := func(key string) exchange {
+		return exchange{request: "POST /api/products", header: keyed(key), body: `{"name":"Laptop","price":1}`, status: 201}
+	}
+	a, ga := open()
+	b, gb := open()
+	create("1").run(t, a, ga)
+	create("1").run(t, b, gb)
+	server.FlushAll()
+	c, gc := open() // makes another secret, which the others take over
+	create("2").run(t, c, gc)
+	create("2").run(t, a, ga)
+	create("2").run(t, b, gb)
+	if len(ga.executed) != 1 || len(gb.executed) != 0 || len(gc.executed) != 1 {
+		t.Errorf("executed %d, %d, %d times, want 1, 0, 1", len(ga.executed), len(gb.executed), len(gc.executed))
+	}
+}
+
+// A response that does not settle the request frees its key.
+func TestUnsettledResponsesAreNotKept(t *testing.T) {
+	for code, status := range map[string]int{
+		"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "RATE_LIMIT_EXCEEDED": 429,
+		"INTERNAL_SERVER_ERROR": 500, "SUBREQUEST_HTTP_ERROR": 503, "SUBREQUEST_TIMEOUT": 503,
+	} {
+		h, g, _ := withRedis(t)
+		create := g.root["createProduct"].(resolver)
+		g.root["createProduct"] = func(map[string]any) any { return coded{errors.New("no"), code} }
+		request := exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`, status: status}
+		request.run(t, h, g)
+		g.root["createProduct"] = create
+		request.status = 201
+		request.run(t, h, g)
+	}
+}
+
+// begin sends a request whose operation waits, and gives what ends the wait and
+// what waits for the response.
+func begin(t *testing.T, h http.Handler, g *graph, ctx context.Context) (release func(), wait func() *httptest.ResponseRecorder) {
+	t.Helper()
+	begun, going := make(chan struct{}), make(chan struct{})
+	create := g.root["createProduct"].(resolver)
+	g.root["createProduct"] = func(a map[string]any) any {
+		close(begun)
+		<-going
+		return create(a)
+	}
+	w := httptest.NewRecorder()
+	var answered sync.WaitGroup
+	answered.Go(func() {
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/api/products", strings.NewReader(`{"name":"a","price":1}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Idempotency-Key", "k")
+		h.ServeHTTP(w, r)
+	})
+	<-begun
+	g.root["createProduct"] = create
+	return func() { close(going) }, func() *httptest.ResponseRecorder { answered.Wait(); return w }
+}
+
+var createA = exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`}
+
+// The key of a router that was killed is free when its lease ends, and if that
+// router was only stopped for a while, its late response replaces nothing.
+func TestLostLeaseFreesTheKeyAndFencesOff(t *testing.T) {
+	server := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+	t.Cleanup(func() { _ = client.Close() })
+	stopped, stoppedGraph := newHandler(t, func(o *rest.Options) { o.Redis, o.Records.Lease = client, time.Hour }) // never renews
+	h, g := newHandler(t, func(o *rest.Options) { o.Redis = client })
+	g.root["createProduct"] = resolver(func(map[string]any) any { return coded{errors.New("no"), "CONFLICT"} })
+	release, wait := begin(t, stopped, stoppedGraph, t.Context())
+	taken := createA
+	taken.status = 409
+	taken.want = `{"code":"REQUEST_IN_PROGRESS"}`
+	taken.run(t, h, g)
+	server.FastForward(time.Hour + time.Millisecond)
+	second := createA
+	second.status, second.want = 409, `{"code":"CONFLICT"}`
+	answer := second.run(t, h, g)
+	release()
+	if w := wait(); w.Code != http.StatusCreated || w.Body.String() == answer.Body.String() {
+		t.Fatalf("the first was answered %d %s, like the second", w.Code, w.Body)
+	}
+	third := second.run(t, h, g)
+	if third.Header().Get("Idempotency-Replayed") != "true" || third.Body.String() != answer.Body.String() {
+		t.Errorf("the late response took the place of %s: %s", answer.Body, third.Body)
+	}
+}
+
+func TestLeaseIsRenewedWhileWorking(t *testing.T) {
+	server := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+	t.Cleanup(func() { _ = client.Close() })
+	const lease = 30 * time.Millisecond
+	h, g := newHandler(t, func(o *rest.Options) { o.Redis, o.Records.Lease = client, lease })
+	release, wait := begin(t, h, g, t.Context())
+	record := ""
+	for _, key := range server.Keys() {
+		if !strings.HasSuffix(key, ":secret") {
+			record = key
+		}
+	}
+	if ttl := server.TTL(record); ttl <= 0 || ttl > lease {
+		t.Fatalf("%s is taken for %v", record, ttl)
+	}
+	// miniredis' time stands still but for these steps.
+	for range 3 {
+		server.FastForward(lease / 2)
+		for end := time.Now().Add(10 * time.Second); server.TTL(record) <= lease/2; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the lease was not renewed: %v are left", server.TTL(record))
+			}
+		}
+	}
+	release()
+	if w := wait(); w.Code != http.StatusCreated {
+		t.Errorf("got %d", w.Code)
+	}
+	if ttl := server.TTL(record); ttl < time.Hour {
+		t.Errorf("the response is kept for %v", ttl)
+	}
+}
+
+// A client that goes away, as on a bad connection, finds the response when it
+// comes back.
+func TestResponseIsKeptForAClientThatWentAway(t *testing.T) {
+	h, g, _ := withRedis(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	release, wait := begin(t, h, g, ctx)
+	cancel()
+	release()
+	wait()
+	again := createA
+	again.status, again.wantHeader = 201, map[string]string{"Idempotency-Replayed": "true"}
+	again.run(t, h, g)
+	if len(g.executed) != 1 {
+		t.Errorf("executed %d times", len(g.executed))
+	}
+}
+
+func TestRecordsAreBounded(t *testing.T) {
+	server := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+	t.Cleanup(func() { _ = client.Close() })
+	h, g := newHandler(t, func(o *rest.Options) { o.Redis, o.Records.MaxBytes, o.Records.MaxResponseBytes = client, 10_000, 1500 })
+	create := func(key, name string) exchange {
+		return exchange{request: "POST /api/products", header: keyed(key), body: `{"name":"` + name + `","price":1}`, status: 201}
+	}
+	for n := range 40 {
+		create(strconv.Itoa(n), "a").run(t, h, g)
+	}
+	if size := len(server.Dump()); size > 20_000 {
+		t.Errorf("Redis has %d bytes", size)
+	}
+	replayed := map[string]string{"Idempotency-Replayed": "true"}
+	last := create("39", "a")
+	last.wantHeader = replayed
+	last.run(t, h, g)
+	executed := len(g.executed)
+	create("0", "a").run(t, h, g) // made room
+	if len(g.executed) != executed+1 {
+		t.Error("the oldest response was still there")
+	}
+	// What is too large is not carried out again, either.
+	large := create("large", strings.Repeat("x", 2000))
+	large.run(t, h, g)
+	large.status, large.want = 409, `{"code":"RESPONSE_NOT_KEPT"}`
+	large.run(t, h, g)
+	// Records that have expired give their room back.
+	server.FastForward(25 * time.Hour)
+	if keys := server.Keys(); len(keys) != 1 {
+		t.Errorf("after a day Redis has %v", keys)
+	}
 }

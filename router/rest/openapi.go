@@ -106,7 +106,7 @@ func (s *schemas) parameters(r *route) []ordered {
 	if r.takes(inIfMatch) != nil {
 		add("If-Match", "header", "An ETag; the change is made only if its version is still current.", false, text, nil)
 	}
-	if r.method == http.MethodPost {
+	if r.method == http.MethodPost && !r.secret {
 		add(idempotencyHeader, "header", "Any string of the client's; a repeated request with the same one is carried out once.", false, text, nil)
 	}
 	return all

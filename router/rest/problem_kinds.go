@@ -38,6 +38,8 @@ var (
 		"The change does not fit the present state."}
 	keyInProgress = problemKind{http.StatusConflict, "request-in-progress", "Request in progress", "REQUEST_IN_PROGRESS",
 		"The first request with this Idempotency-Key is still being answered."}
+	responseNotKept = problemKind{http.StatusConflict, "response-not-kept", "Response not kept", "RESPONSE_NOT_KEPT",
+		"The first request with this Idempotency-Key was carried out. Its response was too large to be kept; read the resource instead."}
 	preconditionFailed = problemKind{http.StatusPreconditionFailed, "precondition-failed", "Precondition failed", "PRECONDITION_FAILED",
 		"If-Match names no present version."}
 	contentTooLarge = problemKind{http.StatusRequestEntityTooLarge, "content-too-large", "Content too large", "CONTENT_TOO_LARGE",

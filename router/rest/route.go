@@ -35,6 +35,8 @@ type route struct {
 	location string
 	version  string
 	page     *paging
+	// secret says that the answer holds secrets: nothing of it is kept.
+	secret bool
 }
 
 // segment is a part of a path between slashes.

@@ -39,6 +39,7 @@ type Config struct {
 	RateLimit      RateLimit      `yaml:"rate_limit" desc:"How often callers may ask."`
 	DemandControl  DemandControl  `yaml:"demand_control" desc:"How costly an operation may be."`
 	ResponseCache  ResponseCache  `yaml:"response_cache" desc:"Entities kept in Redis."`
+	Idempotency    Idempotency    `yaml:"idempotency" desc:"Responses kept for REST requests with an Idempotency-Key, in the Redis of response_cache."`
 	Telemetry      Telemetry      `yaml:"telemetry" desc:"Traces and metrics."`
 }
 

@@ -50,7 +50,8 @@ func Default() Config {
 			Redis:      Redis{Timeout: 150 * time.Millisecond},
 			Subgraph:   SubgraphCaches{All: SubgraphCache{TTL: time.Minute}},
 		},
-		Telemetry: Telemetry{ServiceName: "souk-router", Traces: true, Metrics: true},
+		Idempotency: Idempotency{TTL: 24 * time.Hour, Lease: 10 * time.Second, MaxResponseBytes: 64 << 10, MaxBytes: 64 << 20},
+		Telemetry:   Telemetry{ServiceName: "souk-router", Traces: true, Metrics: true},
 	}
 }
 

@@ -84,6 +84,16 @@ type SubgraphCache struct {
 	SharedRoot  []string `yaml:"shared_root" desc:"Those of root that are shared, if not all are."`
 }
 
+// Idempotency says how the responses of REST requests with an Idempotency-Key
+// are kept.
+type Idempotency struct {
+	Secret           string        `yaml:"secret" desc:"Key of the HMAC by which Redis sees callers and requests, the same for all routers. Without one the first router makes it and all share it by Redis."`
+	TTL              time.Duration `yaml:"ttl" desc:"How long a response is kept for a repeated request."`
+	Lease            time.Duration `yaml:"lease" desc:"How long a key stays taken when the router that answers its request is killed."`
+	MaxResponseBytes int           `yaml:"max_response_bytes" desc:"Largest response that is kept. A repeated request with a larger one is refused with 409 and not carried out again."`
+	MaxBytes         int           `yaml:"max_bytes" desc:"Size of all responses in Redis; the oldest make room for others."`
+}
+
 // CacheInvalidation says how entries are taken back.
 type CacheInvalidation struct {
 	Stream string              `yaml:"stream" desc:"A Redis stream of CloudEvents that tell of changes."`

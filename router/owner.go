@@ -1,0 +1,46 @@
+package router
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"souk/router/auth"
+	"souk/router/gateway/config"
+)
+
+// perRequest are headers that differ from one attempt of a request to the next.
+var perRequest = []string{"Baggage", "Idempotency-Key", "Traceparent", "Tracestate", "X-Correlation-Id", "X-Request-Id"}
+
+// recordOwner makes what tells callers apart for idempotency records: by the
+// subject of their token, which stays the same when the token is renewed, or
+// else by the token, and by whatever other headers subgraphs are sent, since an
+// answer may depend on them.
+func recordOwner(c config.Config) func(*http.Request) string {
+	sent := map[string]bool{}
+	for _, subgraph := range append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "") {
+		for _, name := range c.Headers.PropagatedTo(subgraph) {
+			sent[name] = true
+		}
+	}
+	for _, name := range perRequest {
+		delete(sent, name)
+	}
+	token := http.CanonicalHeaderKey(c.Authentication.JWT.Header)
+	names := slices.Sorted(maps.Keys(sent))
+	names = slices.DeleteFunc(names, func(name string) bool { return name == token || name == "Authorization" })
+	return func(r *http.Request) string {
+		var b strings.Builder
+		scope := auth.From(r.Context()).Scope()
+		fmt.Fprintf(&b, "%q", scope)
+		if scope == "" {
+			fmt.Fprintf(&b, " %q %q", r.Header["Authorization"], r.Header[token])
+		}
+		for _, name := range names {
+			fmt.Fprintf(&b, " %s=%q", name, r.Header[name])
+		}
+		return b.String()
+	}
+}

@@ -1,0 +1,37 @@
+package router_test
+
+import (
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"souk/router/gateway/config"
+)
+
+// A repeated request gets the first response from whoever has a token of the
+// same subject, and from nobody else.
+func TestIdempotencyRecordsBelongToTheSubject(t *testing.T) {
+	jwks, token := issuer(t)
+	at := serveRouter(t, composed(t, valuesA, valuesB), valuesRoutes, values, func(c *config.Config) {
+		c.Authentication.JWT.JWKS = []config.JWKS{{URL: jwks}}
+		c.ResponseCache.Redis.URL = "redis://" + miniredis.RunT(t).Addr()
+		c.Headers.All.Propagate = []string{"Authorization", "X-Tenant", "X-Request-Id"}
+	})
+	for _, c := range []struct {
+		name     string
+		headers  []string
+		repeated bool
+	}{
+		{"the first", []string{"Authorization: Bearer " + token("ada"), "X-Request-Id: 1"}, false},
+		{"the same with another token", []string{"Authorization: Bearer " + token("ada"), "X-Request-Id: 2"}, true},
+		{"another subject", []string{"Authorization: Bearer " + token("bob")}, false},
+		{"the subject for another tenant", []string{"Authorization: Bearer " + token("ada"), "X-Tenant: t"}, false},
+		{"nobody", nil, false},
+		{"nobody again", nil, true},
+	} {
+		r, body := ask(t, "POST", at+"/api/login", "{}", append([]string{posts, "Idempotency-Key: k"}, c.headers...)...)
+		if repeated := r.Header.Get("Idempotency-Replayed") != ""; r.StatusCode != 200 || repeated != c.repeated {
+			t.Errorf("%s: %d %s, repeated: %v", c.name, r.StatusCode, body, repeated)
+		}
+	}
+}
