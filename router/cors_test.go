@@ -21,6 +21,14 @@ var smallRoutes = fstest.MapFS{"hello.graphql": {Data: []byte(`query hello @rest
 // serveRouter serves a router over a subgraph.
 func serveRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.HandlerFunc, configure func(*config.Config)) string {
 	t.Helper()
+	server := httptest.NewServer(openRouter(t, sdl, routes, subgraph, configure))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// openRouter gives the handler of a router over a subgraph.
+func openRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.HandlerFunc, configure func(*config.Config)) http.Handler {
+	t.Helper()
 	upstream := httptest.NewServer(subgraph)
 	t.Cleanup(upstream.Close)
 	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
@@ -39,14 +47,12 @@ func serveRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.Ha
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(r.Handler())
 	t.Cleanup(func() {
-		server.Close()
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return server.URL
+	return r.Handler()
 }
 
 func hello(w http.ResponseWriter, _ *http.Request) {

@@ -1,0 +1,110 @@
+package router_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"souk/router/gateway/config"
+)
+
+// page runs checks in the browser, tells its own server what came of them, and
+// goes on to the next page.
+const page = `<!doctype html><script type="module">
+const router = %q, next = %q
+const plain = {method: 'POST', headers: {'Content-Type': 'text/plain'}, body: JSON.stringify({query: '{ hello }'})}
+const status = async (path, options) => { try { return String((await fetch(router + path, options)).status) } catch (e) { return 'unreadable' } }
+const events = () => new Promise(done => {
+	const source = new EventSource(router + '/graphql?query=%%7Bhello%%7D')
+	source.addEventListener('next', e => { source.close(); done(e.data) })
+	source.onerror = () => { source.close(); done('refused') }
+})
+const socket = () => new Promise(done => {
+	const s = new WebSocket(router.replace('http', 'ws') + '/graphql', 'graphql-transport-ws')
+	s.onopen = () => { s.close(); done('open') }
+	s.onerror = () => done('refused')
+})
+const denied = async () => {
+	try {
+		const r = await fetch(router + '/graphql', {method: 'POST', headers: {'Content-Type': 'application/json', 'Authorization': 'Bearer x'}, body: '{}'})
+		return r.status + ' ' + (await r.json()).errors[0].extensions.code + ' ' + (r.headers.get('WWW-Authenticate') !== null)
+	} catch (e) { return 'unreadable' }
+}
+const lines = [
+	'get ' + await status('/graphql?query=%%7Bhello%%7D'),
+	'rest ' + await status('/api/hello'),
+	'delete ' + await status('/api/hello', {method: 'DELETE', headers: {'If-Match': '"1"', 'Idempotency-Key': 'k'}}),
+	'denied ' + await denied(),
+	'events ' + await events(),
+	'socket ' + await socket(),
+	'form ' + await status('/graphql', {...plain, mode: 'no-cors'}),
+]
+await fetch('/result', {method: 'POST', body: lines.join('\n')})
+if (next) location = next
+</script>`
+
+// TestInBrowser tries what pages of the router's own origin, of one that is
+// listed and of one that is not can do, in a browser.
+func TestInBrowser(t *testing.T) {
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("chromium is not installed (Debian package chromium)")
+	}
+	results := make(chan string, 10)
+	var asked atomic.Int64
+	counting := func(w http.ResponseWriter, r *http.Request) { asked.Add(1); hello(w, r) }
+	var own, listed, unlisted *httptest.Server
+	serve := func(next func() string, rest http.Handler) *httptest.Server {
+		mux := http.NewServeMux()
+		mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			fmt.Fprintf(w, page, own.URL, next())
+		})
+		mux.HandleFunc("/result", func(_ http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			results <- fmt.Sprintf("%s\nasked %d", body, asked.Swap(0))
+		})
+		if rest != nil {
+			mux.Handle("/", rest)
+		}
+		server := httptest.NewServer(mux)
+		t.Cleanup(server.Close)
+		return server
+	}
+	unlisted = serve(func() string { return "" }, nil)
+	listed = serve(func() string { return unlisted.URL + "/page" }, nil)
+	own = serve(func() string { return listed.URL + "/page" }, openRouter(t, smallSDL, smallRoutes, counting, func(c *config.Config) {
+		c.CORS.AllowOrigins = []string{listed.URL}
+		c.Authentication.JWT.JWKS = []config.JWKS{{URL: "http://127.0.0.1:1/jwks.json"}}
+	}))
+	browser := exec.CommandContext(t.Context(), chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+		"--user-data-dir="+t.TempDir(), "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0", own.URL+"/page")
+	browser.WaitDelay = time.Minute
+	if err := browser.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = browser.Process.Kill(); _ = browser.Wait() })
+	const data = `{"data":{"hello":"hi"}}`
+	for _, want := range []struct{ page, result string }{
+		// Text is no GraphQL request, but not refused as forged: that is for a page of another origin.
+		{"the router's own", "get 200\nrest 200\ndelete 405\ndenied 401 UNAUTHENTICATED true\nevents " + data + "\nsocket open\nform 415\nasked 3"},
+		{"a listed origin's", "get 200\nrest 200\ndelete 405\ndenied 401 UNAUTHENTICATED true\nevents " + data + "\nsocket open\nform 0\nasked 3"},
+		// REST is asked, as for every GET, but the page cannot read the answer.
+		{"an unlisted origin's", "get unreadable\nrest unreadable\ndelete unreadable\ndenied unreadable\nevents refused\nsocket refused\nform 0\nasked 1"},
+	} {
+		select {
+		case got := <-results:
+			if strings.TrimSpace(got) != want.result {
+				t.Errorf("%s page:\n%s\nwant:\n%s", want.page, got, want.result)
+			}
+		case <-time.After(3 * time.Minute):
+			t.Fatalf("%s page has no result", want.page)
+		}
+	}
+}
