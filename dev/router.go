@@ -64,8 +64,9 @@ func (s *System) routerConfig() config.Config {
 		Subgraph: config.SubgraphCaches{
 			All: config.SubgraphCache{TTL: time.Minute},
 			Subgraphs: map[string]config.SubgraphCache{
-				"product":   {Types: []string{"Product"}},
-				"inventory": {Types: []string{"Product"}},
+				// Every caller is told the same of products.
+				"product":   {Types: []string{"Product"}, Shared: true},
+				"inventory": {Types: []string{"Product"}, Shared: true},
 			},
 		},
 		Invalidation: config.CacheInvalidation{
