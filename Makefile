@@ -86,6 +86,10 @@ image: ## the container image IMAGE, by Docker, Podman or Buildah: ENGINE
 sbom: build ## OUT.cdx.json, the bill of materials of what build made
 	$(GO) run $(CYCLONEDX) bin -json -licenses -std -noserial -notimestamp -version $(VERSION) -output $(OUT).cdx.json $(OUT)
 
+.PHONY: hostile
+hostile: ## attack a real router in the memory of a small pod
+	SOUK_HOSTILE=full $(GO) test -count=1 -timeout 20m -v ./hostile
+
 .PHONY: load
 load: ## the store under load, with figures: RATE, DURATION
 	@$(GO) run ./loadtest/run

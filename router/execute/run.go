@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"souk/internal/memory"
+	"souk/router/operation"
 )
 
 // A run is one execution. One goroutine owns it; fetches run in others and
@@ -330,22 +331,41 @@ func (r *run) send(ctx context.Context, s *step, run *stepRun) {
 	if run.response != nil {
 		run.stats.Status = run.response.Status
 		run.stats.Received = len(run.response.Body.B)
-		r.lease.Add(footprint * (run.stats.Received - int(s.received.Load())))
-		adapt(s.received, int64(run.stats.Received))
+		r.received(ctx, s, run)
+	}
+}
+
+// received makes room for what an answer has more than was expected. Of queries
+// it is given up if there is none: what is made of it takes more memory yet.
+func (r *run) received(ctx context.Context, s *step, run *stepRun) {
+	more := footprint * (run.stats.Received - max(int(s.received.Load()), 1<<minBuffer))
+	adapt(s.received, int64(run.stats.Received))
+	if s.kind != operation.Query {
+		r.lease.Add(more)
+		return
+	}
+	if err := r.lease.Grow(ctx, more); err != nil {
+		run.response.Body.Release()
+		run.response, run.err = nil, overloaded(err)
+		run.stats.Err = run.err
 	}
 }
 
 // footprint is how many bytes are held for each byte of a subgraph's answer: the
-// answer itself and the values read from it.
-const footprint = 2
+// answer itself, the values read from it and the response made of them.
+const footprint = 4
 
 // reserve makes sure that there is room for a step's answer, if it is as large as
 // those before. It waits for others a little.
 func (r *run) reserve(ctx context.Context, s *step) error {
 	if err := r.lease.Grow(ctx, footprint*max(int(s.received.Load()), 1<<minBuffer)); err != nil {
-		return &TransportError{Code: CodeOverloaded, Message: "was not asked: the router is answering as much as its memory allows", Err: err}
+		return overloaded(err)
 	}
 	return nil
+}
+
+func overloaded(err error) error {
+	return &TransportError{Code: CodeOverloaded, Message: "could not be asked: the router is answering as much as its memory allows", Err: err}
 }
 
 // body writes a request's body: {"query":"…","variables":{…}}.
