@@ -36,7 +36,7 @@ func (s *System) startRouter(ctx context.Context) (string, error) {
 		return "", err
 	}
 	r, err := router.New(ctx, s.routerConfig(), router.Options{
-		Supergraph: schema.Supergraph, Routes: routes, Examples: examples, Telemetry: tel, Version: "dev",
+		Supergraph: schema.Supergraph, Routes: routes, Examples: examples, Telemetry: tel, Guard: s.guard, Version: "dev",
 	})
 	if err != nil {
 		return "", err
@@ -57,6 +57,7 @@ func (s *System) routerConfig() config.Config {
 	for _, name := range subgraphs.Names() {
 		c.OverrideSubgraphURLs[name] = s.URL(name) + "/graphql"
 	}
+	c.DemandControl.Enabled, c.DemandControl.Max = true, 10_000
 	c.Authentication.JWT.JWKS = []config.JWKS{{URL: s.URL("user") + "/.well-known/jwks.json"}}
 	c.ResponseCache = config.ResponseCache{
 		Enabled: true,

@@ -23,7 +23,7 @@ func (s *System) StartService(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("reading the environment of %s: %w", name, err)
 	}
-	env.Addr = s.addresses[name]
+	env.Addr, env.Guard = s.addresses[name], s.guard
 	if env.Telemetry, err = s.telemetry(ctx, name); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"souk/dev/loopback"
 	"souk/dev/pgserver"
+	"souk/internal/memory"
 	"souk/subgraphs"
 )
 
@@ -54,6 +55,9 @@ type System struct {
 	router    *component
 	token     string
 	failed    chan error
+	// guard watches the memory of the process.
+	guard     *memory.Guard
+	stopGuard func()
 }
 
 // Start runs the store and returns when it answers. The context bounds the
@@ -63,6 +67,7 @@ func Start(ctx context.Context, opts Options) (*System, error) {
 		opts.Log = io.Discard
 	}
 	s := &System{opts: opts, token: rand.Text(), services: map[string]*component{}, databases: map[string]string{}, failed: make(chan error, 16)}
+	s.guard, s.stopGuard = memory.Protect(ctx, slog.New(slog.NewJSONHandler(opts.Log, nil)))
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
@@ -133,6 +138,7 @@ func (s *System) Stop() error {
 	if s.postgres != nil {
 		err = errors.Join(err, s.postgres.Stop())
 	}
+	s.stopGuard()
 	return err
 }
 
