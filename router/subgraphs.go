@@ -54,7 +54,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 			Client:             t.HTTPClient,
 			Deduplicate:        t.DeduplicateQuery == nil || *t.DeduplicateQuery,
 			Retry:              subgraph.Retry(t.Retry),
-			Breaker:            subgraph.Breaker(t.CircuitBreaker),
+			Breaker:            breaker(t.CircuitBreaker),
 			Headers:            []subgraph.HeaderRules{headers(r.config.Headers.All), headers(r.config.Headers.Subgraphs[g.Name])},
 			Subscriptions:      stream(r.config.Subscriptions.Of(g.Name)),
 		}
@@ -64,6 +64,13 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 		return nil, nil, err
 	}
 	return t, t.Close, nil
+}
+
+// breaker is on unless it is turned off.
+func breaker(c config.CircuitBreaker) subgraph.Breaker {
+	return subgraph.Breaker{
+		Enabled: c.Enabled == nil || *c.Enabled, ErrorThreshold: c.ErrorThreshold, MinRequests: c.MinRequests, Window: c.Window, Rest: c.Rest,
+	}
 }
 
 func stream(s config.SubgraphStream) subgraph.Subscriptions {

@@ -115,8 +115,8 @@ func (t TrafficShaping) Of(subgraph string) SubgraphTraffic {
 	fill(&s.IdleTimeout, t.All.IdleTimeout)
 	fill(&s.MaxConnectionAge, t.All.MaxConnectionAge)
 	fill(&s.MaxResponseBytes, t.All.MaxResponseBytes)
-	fill(&s.Retry, t.All.Retry)
-	fill(&s.CircuitBreaker, t.All.CircuitBreaker)
+	s.Retry.fillFrom(t.All.Retry)
+	s.CircuitBreaker.fillFrom(t.All.CircuitBreaker)
 	fill(&s.HTTP2, t.All.HTTP2)
 	fill(&s.HTTPClient, t.All.HTTPClient)
 	return s
@@ -141,11 +141,26 @@ type Retry struct {
 
 // CircuitBreaker says when a subgraph is given a rest.
 type CircuitBreaker struct {
-	Enabled        bool          `yaml:"enabled" desc:"Whether it is used."`
+	Enabled        *bool         `yaml:"enabled" desc:"Whether it is used."`
 	ErrorThreshold float64       `yaml:"error_threshold" desc:"The part of requests that must fail: 0.5 for a half."`
 	MinRequests    int           `yaml:"min_requests" desc:"How many requests must have been made."`
 	Window         time.Duration `yaml:"window" desc:"The time they are counted in."`
 	Rest           time.Duration `yaml:"rest" desc:"How long the subgraph is left alone."`
+}
+
+func (r *Retry) fillFrom(all Retry) {
+	fill(&r.MaxAttempts, all.MaxAttempts)
+	fill(&r.Interval, all.Interval)
+	fill(&r.MaxRetryAfter, all.MaxRetryAfter)
+	fill(&r.Budget, all.Budget)
+}
+
+func (c *CircuitBreaker) fillFrom(all CircuitBreaker) {
+	fill(&c.Enabled, all.Enabled)
+	fill(&c.ErrorThreshold, all.ErrorThreshold)
+	fill(&c.MinRequests, all.MinRequests)
+	fill(&c.Window, all.Window)
+	fill(&c.Rest, all.Rest)
 }
 
 // Headers says which headers go to subgraphs.

@@ -3,6 +3,7 @@ package config_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"souk/router/gateway/config"
 )
@@ -62,5 +63,32 @@ func TestHTTPClientIsOneOfTwo(t *testing.T) {
 		if _, err := config.Parse([]byte(text), none); err == nil || !strings.Contains(err.Error(), "http_client") {
 			t.Errorf("%s: %v", text, err)
 		}
+	}
+}
+
+// A value that a subgraph leaves out is taken from all, also inside of retry
+// and circuit_breaker.
+func TestSubgraphTrafficIsFilledFieldByField(t *testing.T) {
+	c, err := config.Parse([]byte(`
+traffic_shaping:
+  all:
+    retry: {max_attempts: 4, interval: 1s, max_retry_after: 7s, budget: 0.3}
+    circuit_breaker: {min_requests: 9, window: 3s}
+  subgraphs:
+    a: {retry: {max_attempts: 1}, circuit_breaker: {rest: 1m}}
+    b: {circuit_breaker: {enabled: false}}
+`), none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := c.TrafficShaping.Of("a"), c.TrafficShaping.Of("b")
+	if a.Retry != (config.Retry{MaxAttempts: 1, Interval: time.Second, MaxRetryAfter: 7 * time.Second, Budget: 0.3}) {
+		t.Errorf("%+v", a.Retry)
+	}
+	if a.CircuitBreaker.Enabled != nil || a.CircuitBreaker.MinRequests != 9 || a.CircuitBreaker.Window != 3*time.Second || a.CircuitBreaker.Rest != time.Minute || a.CircuitBreaker.ErrorThreshold != 0.5 {
+		t.Errorf("%+v", a.CircuitBreaker)
+	}
+	if b.CircuitBreaker.Enabled == nil || *b.CircuitBreaker.Enabled || b.CircuitBreaker.MinRequests != 9 {
+		t.Errorf("%+v", b.CircuitBreaker)
 	}
 }
