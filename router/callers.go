@@ -2,12 +2,18 @@ package router
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/netip"
+
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 
 	"souk/router/auth"
 	"souk/router/execute"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
+	"souk/router/internal/clientaddr"
 	"souk/router/limit"
 	"souk/router/operation"
 	"souk/router/supergraph"
@@ -20,6 +26,10 @@ func (r *Router) addCallers(to *gateway.Options) error {
 		return execute.Caller{Scope: auth.From(req.Context()).Scope(), Header: req.Header}
 	}
 	to.Lifetime = lifetime
+	var err error
+	if r.addresses, err = clientaddr.New(r.config.ClientAddress.TrustedProxies, r.config.ClientAddress.Header); err != nil {
+		return fmt.Errorf("client_address: %w", err)
+	}
 	if err := r.addAuthentication(to); err != nil {
 		return err
 	}
@@ -51,13 +61,13 @@ func (r *Router) addAuthentication(to *gateway.Options) error {
 	if err != nil {
 		return err
 	}
-	to.Middleware = append(to.Middleware, a.Middleware(reject))
+	to.Middleware = append(to.Middleware, a.Middleware(r.reject))
 	to.Admission = append(to.Admission, func(req *http.Request, _ http.Header) *gateway.Refusal {
 		if !a.Expired(auth.From(req.Context())) {
 			return nil
 		}
-		return &gateway.Refusal{Status: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": {a.Challenge(auth.ChallengeInvalidToken)}},
-			Err: &operation.Error{Message: "The access token has expired.", Code: auth.CodeUnauthenticated}}
+		return r.refuse(req, http.StatusUnauthorized, auth.CodeUnauthenticated, "Invalid access token: it has expired (exp).",
+			http.Header{"Www-Authenticate": {a.Challenge(auth.ChallengeInvalidToken)}})
 	})
 	return nil
 }
@@ -90,7 +100,7 @@ func (r *Router) addRateLimit(to *gateway.Options) error {
 	if err != nil {
 		return err
 	}
-	key := callerKey(c)
+	key := callerKey(c, r.addresses.Of)
 	to.Admission = append(to.Admission, func(req *http.Request, header http.Header) *gateway.Refusal {
 		d := rate.Allow(req.Context(), key(req))
 		rate.Describe(header, d)
@@ -98,25 +108,44 @@ func (r *Router) addRateLimit(to *gateway.Options) error {
 			return nil
 		}
 		message, retryAfter := rate.Refusal(d)
-		return &gateway.Refusal{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {retryAfter}},
-			Err: &operation.Error{Message: message, Code: limit.CodeRateLimited}}
+		return r.refuse(req, http.StatusTooManyRequests, limit.CodeRateLimited, message, http.Header{"Retry-After": {retryAfter}})
 	})
 	return nil
 }
 
-// reject answers a request whose token is refused.
-func reject(w http.ResponseWriter, r *http.Request, status int, code, message string) {
-	gateway.Reject(w, r, &gateway.Refusal{Status: status, Err: &operation.Error{Message: message, Code: code}})
+// reject answers a request because of its token.
+func (r *Router) reject(w http.ResponseWriter, req *http.Request, status int, code, message string) {
+	gateway.Reject(w, req, r.refuse(req, status, code, message, nil))
 }
 
-func callerKey(c config.RateLimit) func(*http.Request) string {
+// refuse makes the refusal of a request. It is logged for those who look for it
+// only: clients cause as many as they like.
+func (r *Router) refuse(req *http.Request, status int, code, message string, header http.Header) *gateway.Refusal {
+	r.options.Telemetry.Logger.DebugContext(req.Context(), "a request is refused",
+		"client", r.addresses.Of(req), "code", code, "reason", message)
+	return &gateway.Refusal{Status: status, Header: header, Err: &operation.Error{Message: message, Code: code}}
+}
+
+// withClientAddress puts the client's address into the request's span.
+func (r *Router) withClientAddress(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if span := trace.SpanFromContext(req.Context()); span.IsRecording() {
+			if address := r.addresses.Of(req); address.IsValid() {
+				span.SetAttributes(semconv.ClientAddress(address.String()))
+			}
+		}
+		next.ServeHTTP(w, req)
+	})
+}
+
+func callerKey(c config.RateLimit, address func(*http.Request) netip.Addr) func(*http.Request) string {
 	switch c.By {
 	case "subject":
-		return limit.BySubject
+		return limit.BySubject(address)
 	case "header":
-		return limit.ByHeader(c.Header)
+		return limit.ByHeader(c.Header, address)
 	}
-	return limit.ByAddress
+	return limit.ByAddress(address)
 }
 
 // authorizer decides by the supergraph's @authenticated, @requiresScopes and

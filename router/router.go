@@ -15,6 +15,7 @@ import (
 	"souk/router/gateway"
 	"souk/router/gateway/config"
 	"souk/router/gateway/playground"
+	"souk/router/internal/clientaddr"
 	"souk/router/rest"
 	routertelemetry "souk/router/telemetry"
 	"souk/telemetry"
@@ -45,10 +46,12 @@ type Router struct {
 	memory  *memory.Budget
 	gateway *gateway.Gateway
 	cache   *cache.Cache
-	records redis.UniversalClient // for idempotency keys; nil without Redis
-	public  http.Handler
-	admin   http.Handler
-	closers []func() error
+	// addresses finds out where clients are.
+	addresses *clientaddr.Resolver
+	records   redis.UniversalClient // for idempotency keys; nil without Redis
+	public    http.Handler
+	admin     http.Handler
+	closers   []func() error
 }
 
 // New makes a router and loads its supergraph. The context bounds nothing but
@@ -96,7 +99,7 @@ func (r *Router) build(ctx context.Context) error {
 		return err
 	}
 	r.closers = append(r.closers, func() error { r.gateway.Close(); return nil })
-	r.public = r.options.Telemetry.Middleware(nil)(r.gateway.Handler())
+	r.public = r.options.Telemetry.Middleware(nil)(r.withClientAddress(r.gateway.Handler()))
 	r.admin = r.adminHandler()
 	return nil
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -315,9 +316,10 @@ func (gw *Gateway) initialise(r *http.Request, payload json.RawMessage) (*http.R
 	r = r.Clone(r.Context())
 	gw.initHeaders(r.Header, payload)
 	var through *http.Request
-	gw.wrap(func(_ http.ResponseWriter, r *http.Request) { through = r }).ServeHTTP(&discard{header: http.Header{}}, r)
+	w := &refusedInit{header: http.Header{}}
+	gw.wrap(func(_ http.ResponseWriter, r *http.Request) { through = r }).ServeHTTP(w, r)
 	if through == nil {
-		return nil, errUnauthorized
+		return nil, w.reason()
 	}
 	return through, nil
 }
@@ -351,12 +353,34 @@ func (gw *Gateway) initHeaders(h http.Header, payload json.RawMessage) {
 	}
 }
 
-// discard is where the middleware writes its refusal.
-type discard struct{ header http.Header }
+// refusedInit is where the middleware writes its refusal, a GraphQL response.
+type refusedInit struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
 
-func (d *discard) Header() http.Header         { return d.header }
-func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
-func (d *discard) WriteHeader(int)             {}
+// Header implements http.ResponseWriter.
+func (w *refusedInit) Header() http.Header { return w.header }
+
+// Write implements http.ResponseWriter.
+func (w *refusedInit) Write(b []byte) (int, error) { return w.body.Write(b) }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *refusedInit) WriteHeader(status int) { w.status = status }
+
+// reason turns the refusal into what closes the connection.
+func (w *refusedInit) reason() error {
+	var response struct{ Errors []struct{ Message string } }
+	if json.Unmarshal(w.body.Bytes(), &response) != nil || len(response.Errors) == 0 {
+		return errUnauthorized
+	}
+	message := response.Errors[0].Message
+	if w.status == http.StatusServiceUnavailable {
+		return subscribe.TryAgainLater(message)
+	}
+	return errors.New(message)
+}
 
 // runMessage runs the operation of a subscribe message.
 func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit func([]byte) error) json.RawMessage {

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"souk/router/auth"
+	"souk/router/internal/clientaddr"
 	"souk/router/limit"
 )
 
@@ -157,21 +158,24 @@ func TestCallerKeys(t *testing.T) {
 		return r.WithContext(auth.With(r.Context(), caller))
 	}
 	subject := &auth.Caller{Subject: "1", Issuer: "a"}
+	of := new(clientaddr.Resolver).Of
+	address := limit.ByAddress(of)
 	same := []struct {
 		name string
 		key  func(*http.Request) string
 		a, b *http.Request
 		same bool
 	}{
-		{"ports of an address", limit.ByAddress, request("192.0.2.1:1", nil, ""), request("192.0.2.1:2", nil, ""), true},
-		{"addresses", limit.ByAddress, request("192.0.2.1:1", nil, ""), request("192.0.2.2:1", nil, ""), false},
-		{"addresses of an IPv6 network", limit.ByAddress, request("[2001:db8::1]:1", nil, ""), request("[2001:db8::2]:1", nil, ""), true},
-		{"IPv6 networks", limit.ByAddress, request("[2001:db8::1]:1", nil, ""), request("[2001:db8:0:1::1]:1", nil, ""), false},
-		{"IPv4 in IPv6", limit.ByAddress, request("[::ffff:192.0.2.1]:1", nil, ""), request("192.0.2.1:1", nil, ""), true},
-		{"a subject at two addresses", limit.BySubject, request("192.0.2.1:1", subject, ""), request("192.0.2.2:1", subject, ""), true},
-		{"two subjects at an address", limit.BySubject, request("192.0.2.1:1", subject, ""), request("192.0.2.1:1", &auth.Caller{Subject: "2", Issuer: "a"}, ""), false},
-		{"nobody at two addresses", limit.BySubject, request("192.0.2.1:1", nil, ""), request("192.0.2.2:1", nil, ""), false},
-		{"two keys at an address", limit.ByHeader("X-Key"), request("192.0.2.1:1", nil, "a"), request("192.0.2.1:1", nil, "b"), false},
+		{"ports of an address", address, request("192.0.2.1:1", nil, ""), request("192.0.2.1:2", nil, ""), true},
+		{"addresses", address, request("192.0.2.1:1", nil, ""), request("192.0.2.2:1", nil, ""), false},
+		{"addresses of an IPv6 network", address, request("[2001:db8::1]:1", nil, ""), request("[2001:db8::2]:1", nil, ""), true},
+		{"IPv6 networks", address, request("[2001:db8::1]:1", nil, ""), request("[2001:db8:0:1::1]:1", nil, ""), false},
+		{"Unix sockets", address, request("@", nil, ""), request("@", nil, ""), true},
+		{"IPv4 in IPv6", address, request("[::ffff:192.0.2.1]:1", nil, ""), request("192.0.2.1:1", nil, ""), true},
+		{"a subject at two addresses", limit.BySubject(of), request("192.0.2.1:1", subject, ""), request("192.0.2.2:1", subject, ""), true},
+		{"two subjects at an address", limit.BySubject(of), request("192.0.2.1:1", subject, ""), request("192.0.2.1:1", &auth.Caller{Subject: "2", Issuer: "a"}, ""), false},
+		{"nobody at two addresses", limit.BySubject(of), request("192.0.2.1:1", nil, ""), request("192.0.2.2:1", nil, ""), false},
+		{"two keys at an address", limit.ByHeader("X-Key", of), request("192.0.2.1:1", nil, "a"), request("192.0.2.1:1", nil, "b"), false},
 	}
 	for _, tt := range same {
 		if got := tt.key(tt.a) == tt.key(tt.b); got != tt.same {

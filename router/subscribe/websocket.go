@@ -114,6 +114,10 @@ func closing(code websocket.StatusCode, format string, args ...any) error {
 	return &closeError{code, reason[:min(len(reason), 120)]} // a close frame holds 123 bytes
 }
 
+// TryAgainLater is an error for Init that closes the connection with the code
+// 1013, for clients to connect again: 4403 tells them that it would not help.
+func TryAgainLater(reason string) error { return closing(websocket.StatusTryAgainLater, "%s", reason) }
+
 type connection struct {
 	*Sockets
 	conn    *websocket.Conn
@@ -172,6 +176,10 @@ func (c *connection) initialise(ctx context.Context) (context.Context, error) {
 		switch m.Type {
 		case "connection_init":
 			if c.session, err = c.Init(c.request, m.Payload); err != nil {
+				var own *closeError
+				if errors.As(err, &own) {
+					return nil, own
+				}
 				return nil, closing(closeForbidden, "%s", err)
 			}
 			if c.session.expired() {

@@ -34,6 +34,7 @@ type Config struct {
 	OverrideLabels       OverrideLabels     `yaml:"override_labels" desc:"Which labels of progressive overrides are on, beside those with a percentage."`
 	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"URLs that replace those of the supergraph, by subgraph."`
 
+	ClientAddress  ClientAddress  `yaml:"client_address" desc:"The network address of clients."`
 	Authentication Authentication `yaml:"authentication" desc:"Who the caller is."`
 	Authorization  Authorization  `yaml:"authorization" desc:"What callers may see."`
 	RateLimit      RateLimit      `yaml:"rate_limit" desc:"How often callers may ask."`

@@ -15,6 +15,8 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 	"github.com/vektah/gqlparser/v2/validator/core"
+
+	"souk/router/internal/clientaddr"
 )
 
 // Load reads a file over the defaults. lookup gives the environment's
@@ -237,6 +239,9 @@ func (c *Config) check() error {
 	}
 	if c.CSRF.Enabled && len(c.CSRF.RequiredHeaders) == 0 {
 		return bad("csrf.required_headers is empty; name a header or set csrf.enabled to false")
+	}
+	if _, err := clientaddr.New(c.ClientAddress.TrustedProxies, c.ClientAddress.Header); err != nil {
+		return bad("client_address.trusted_proxies: %s", err)
 	}
 	return checkEnums(reflect.ValueOf(*c), "")
 }

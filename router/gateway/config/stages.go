@@ -31,12 +31,18 @@ type Authorization struct {
 	RejectUnauthorized bool `yaml:"reject_unauthorized" desc:"Refuse an operation that has a field the caller may not see, instead of answering null for it."`
 }
 
-// RateLimit counts requests of each caller.
+// ClientAddress says how the address of a client behind proxies is known.
+type ClientAddress struct {
+	TrustedProxies []string `yaml:"trusted_proxies" desc:"Networks, such as 10.0.0.0/8, or addresses of the proxies in front of the router. They are believed about the client's address; any other peer is the client."`
+	Header         string   `yaml:"header" desc:"The header in which those proxies append the address of their peer. No other is read, since proxies hand on what the client sent in it." enum:"X-Forwarded-For,Forwarded"`
+}
+
+// RateLimit counts operations of each caller.
 type RateLimit struct {
-	Enabled  bool          `yaml:"enabled" desc:"Whether requests are counted."`
-	Requests int           `yaml:"requests" desc:"Requests in an interval."`
+	Enabled  bool          `yaml:"enabled" desc:"Whether operations are counted: each over HTTP, in a batch, by REST and on a socket. A subscription counts once."`
+	Requests int           `yaml:"requests" desc:"Operations in an interval."`
 	Interval time.Duration `yaml:"interval" desc:"The interval."`
-	By       string        `yaml:"by" desc:"What tells callers apart." enum:"ip,subject,header"`
+	By       string        `yaml:"by" desc:"What tells callers apart: their address (see client_address; of IPv6, the first 64 bits), the subject of their token, or a header. Without a subject or the header it is the address." enum:"ip,subject,header"`
 	Header   string        `yaml:"header" desc:"The header, for header."`
 	RedisURL string        `yaml:"redis_url" desc:"Where routers count together; each for itself without it or while it is away."`
 }

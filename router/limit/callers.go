@@ -3,7 +3,6 @@ package limit
 import (
 	"fmt"
 	"math"
-	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -35,41 +34,43 @@ func (r *Rate) Refusal(d Decision) (message, retryAfter string) {
 // seconds rounds up: what is told must be enough.
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 
-// ByAddress tells callers apart by their network address. An IPv6 network is
-// one caller, for it has more addresses than can be counted.
-func ByAddress(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return "ip:" + host
-	}
-	if address = address.Unmap().WithZone(""); address.Is6() {
-		if network, err := address.Prefix(64); err == nil {
-			return "ip:" + network.String()
+// ByAddress tells callers apart by their network address, which of gives. An
+// IPv6 network is one caller, for it has more addresses than can be counted.
+func ByAddress(of func(*http.Request) netip.Addr) func(*http.Request) string {
+	return func(r *http.Request) string {
+		address := of(r)
+		if !address.IsValid() { // no IP: all that the server knows of the peer
+			return "ip:" + r.RemoteAddr
 		}
+		if address.Is6() {
+			if network, err := address.Prefix(64); err == nil {
+				return "ip:" + network.String()
+			}
+		}
+		return "ip:" + address.String()
 	}
-	return "ip:" + address.String()
 }
 
 // BySubject tells callers apart by their token's subject, and those without
 // one by their address.
-func BySubject(r *http.Request) string {
-	if scope := auth.From(r.Context()).Scope(); scope != "" {
-		return "subject:" + scope
+func BySubject(of func(*http.Request) netip.Addr) func(*http.Request) string {
+	address := ByAddress(of)
+	return func(r *http.Request) string {
+		if scope := auth.From(r.Context()).Scope(); scope != "" {
+			return "subject:" + scope
+		}
+		return address(r)
 	}
-	return ByAddress(r)
 }
 
 // ByHeader tells callers apart by a header, and those without it by their
 // address.
-func ByHeader(name string) func(*http.Request) string {
+func ByHeader(name string, of func(*http.Request) netip.Addr) func(*http.Request) string {
+	address := ByAddress(of)
 	return func(r *http.Request) string {
 		if value := r.Header.Get(name); value != "" {
 			return "header:" + value
 		}
-		return ByAddress(r)
+		return address(r)
 	}
 }

@@ -1,0 +1,399 @@
+package router_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jwk"
+	"github.com/lestrrat-go/jwx/v3/jwt"
+
+	"souk/router"
+	"souk/router/gateway/config"
+	"souk/telemetry"
+)
+
+// tokenIssuer publishes a key, and signs with it.
+type tokenIssuer struct {
+	*httptest.Server
+	private jwk.Key
+	down    atomic.Bool
+}
+
+func newTokenIssuer(t *testing.T) *tokenIssuer {
+	t.Helper()
+	_, raw, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &tokenIssuer{}
+	if i.private, err = jwk.Import(raw); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.private.Set(jwk.KeyIDKey, "1"); err != nil {
+		t.Fatal(err)
+	}
+	public, err := i.private.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := json.Marshal(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if i.down.Load() {
+			http.Error(w, "down", http.StatusBadGateway)
+			return
+		}
+		fmt.Fprintf(w, `{"keys":[{"kty":"AKP","kid":"pq","alg":"ML-DSA-65","pub":"AA"},null,%s]}`, good)
+	}))
+	t.Cleanup(i.Close)
+	return i
+}
+
+func (i *tokenIssuer) token(t *testing.T, lifetime time.Duration) string {
+	t.Helper()
+	token, err := jwt.NewBuilder().Subject("42").Expiration(time.Now().Add(lifetime)).Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := jwt.Sign(token, jwt.WithKey(jwa.EdDSA(), i.private))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(signed)
+}
+
+var helloRoutes = fstest.MapFS{"hello.graphql": {Data: []byte(`"Say hello" query hello @rest(method: GET, path: "/api/hello", result: "hello") { hello }`)}}
+
+// serveHello serves a router over a subgraph that says hello.
+func serveHello(t *testing.T, log io.Writer, change func(*config.Config)) string {
+	t.Helper()
+	sub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"data":{"hello":"hi"}}`)
+	}))
+	t.Cleanup(sub.Close)
+	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: log, LogLevel: "debug"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default()
+	c.OverrideSubgraphURLs = map[string]string{"a": sub.URL}
+	change(&c)
+	r, err := router.New(t.Context(), c, router.Options{Supergraph: smallSDL, Routes: helloRoutes, Telemetry: tel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(r.Handler())
+	t.Cleanup(func() {
+		server.Close()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server.URL
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// call sends an operation by GraphQL or REST; headers are "Name: value".
+func call(t *testing.T, url, path string, headers ...string) answer {
+	t.Helper()
+	method, body := http.MethodGet, ""
+	if path == "/graphql" {
+		method, body = http.MethodPost, `{"query":"{ hello }"}`
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Add(name, value)
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, string(text)}
+}
+
+// refusal gives the code and the message of an answer, whatever form it has.
+func (a answer) refusal(t *testing.T) (code, message string) {
+	t.Helper()
+	var body struct {
+		Code, Detail string
+		Errors       []struct {
+			Message    string
+			Extensions struct{ Code string }
+		}
+	}
+	if err := json.Unmarshal([]byte(a.body), &body); err != nil {
+		t.Fatalf("%v: %s", err, a.body)
+	}
+	if a.header.Get("Content-Type") == "application/problem+json" {
+		return body.Code, body.Detail
+	}
+	if len(body.Errors) != 1 {
+		t.Fatalf("answered %s", a.body)
+	}
+	return body.Errors[0].Extensions.Code, body.Errors[0].Message
+}
+
+// GraphQL and REST refuse a token alike: status, code, message and headers.
+func TestTokensAreRefusedAlike(t *testing.T) {
+	i := newTokenIssuer(t)
+	required := serveHello(t, io.Discard, func(c *config.Config) {
+		c.Authentication.JWT.JWKS = []config.JWKS{{URL: i.URL}}
+		c.Authentication.JWT.Required = true
+	})
+	optional := serveHello(t, io.Discard, func(c *config.Config) { c.Authentication.JWT.JWKS = []config.JWKS{{URL: i.URL}} })
+	good := "Authorization: Bearer " + i.token(t, time.Hour)
+	const missing, none, bad = "Missing access token. Send Authorization: Bearer <token>.", "Bearer", `Bearer error="invalid_token"`
+	for _, path := range []string{"/graphql", "/api/hello"} {
+		for _, c := range []struct {
+			name, url          string
+			headers            []string
+			message, challenge string // empty for an answer
+		}{
+			{"a good token", required, []string{good}, "", ""},
+			{"no token", required, nil, missing, none},
+			{"Basic", required, []string{"Authorization: Basic YTpi"}, missing, none},
+			{"no token where none is required", optional, nil, "", ""},
+			{"Basic where no token is required", optional, []string{"Authorization: Basic YTpi"}, "", ""},
+			{"an expired token", optional, []string{"Authorization: Bearer " + i.token(t, -time.Hour)}, "Invalid access token: it has expired (exp).", bad},
+			{"no JWT", optional, []string{"Authorization: Bearer x"}, "Invalid access token: it is not a signed JWT.", bad},
+			{"two", optional, []string{good, "Authorization: Basic YTpi"}, "Invalid access token: the request has the header Authorization more than once.", bad},
+		} {
+			got := call(t, c.url, path, c.headers...)
+			if c.message == "" {
+				if got.status != 200 || !strings.Contains(got.body, "hi") {
+					t.Errorf("%s, %s: %d %s", path, c.name, got.status, got.body)
+				}
+				continue
+			}
+			code, message := got.refusal(t)
+			if got.status != 401 || code != "UNAUTHENTICATED" || message != c.message || got.header.Get("WWW-Authenticate") != c.challenge || got.header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%s, %s: %d %v %s", path, c.name, got.status, got.header, got.body)
+			}
+		}
+	}
+}
+
+// A token that cannot be verified is neither invalid nor anonymous.
+func TestKeysOutOfReachAreUnavailable(t *testing.T) {
+	i := newTokenIssuer(t)
+	i.down.Store(true)
+	var log lockedBuffer
+	url := serveHello(t, &log, func(c *config.Config) { c.Authentication.JWT.JWKS = []config.JWKS{{URL: i.URL}} })
+	token := "Authorization: Bearer " + i.token(t, time.Hour)
+	for _, path := range []string{"/graphql", "/api/hello"} {
+		got := call(t, url, path, token)
+		code, message := got.refusal(t)
+		if got.status != 503 || code != "AUTHENTICATION_UNAVAILABLE" || message != "Access tokens cannot be verified at the moment. Try again in 1 s." || got.header.Get("Retry-After") != "1" {
+			t.Errorf("%s: %d %v %s", path, got.status, got.header, got.body)
+		}
+	}
+	if !strings.Contains(log.String(), "fetching the signing keys failed") || !strings.Contains(log.String(), "502 Bad Gateway") {
+		t.Errorf("the cause is not logged: %s", log.String())
+	}
+	i.down.Store(false)
+	eventually(t, func() bool { return call(t, url, "/graphql", token).status == 200 })
+	for _, left := range []string{"signing keys that cannot be used are left out", `kid \"pq\"`, "the key is null"} {
+		if !strings.Contains(strings.ReplaceAll(log.String(), `\\`, `\`), left) {
+			t.Errorf("the log has no %s: %s", left, log.String())
+		}
+	}
+}
+
+// A socket whose token is refused is closed with the reason, and with a code
+// that says whether it helps to connect again.
+func TestSocketsAreRefusedForTheirToken(t *testing.T) {
+	i := newTokenIssuer(t)
+	url := serveHello(t, io.Discard, func(c *config.Config) { c.Authentication.JWT.JWKS = []config.JWKS{{URL: i.URL}} })
+	refused := func(authorization string, code websocket.StatusCode, reason string) {
+		t.Helper()
+		s := openSocket(t, url)
+		s.write(`{"type":"connection_init","payload":{"Authorization":"` + authorization + `"}}`)
+		_, _, err := s.conn.Read(t.Context())
+		var closed websocket.CloseError
+		if !errors.As(err, &closed) || closed.Code != code || closed.Reason != reason {
+			t.Errorf("closed with %v, want %d %s", err, code, reason)
+		}
+	}
+	i.down.Store(true)
+	refused("Bearer "+i.token(t, time.Hour), websocket.StatusTryAgainLater, "Access tokens cannot be verified at the moment. Try again in 1 s.")
+	refused("Bearer x", 4403, "Invalid access token: it is not a signed JWT.")
+}
+
+// The rate limit counts each operation of a caller, whatever carries it.
+func TestRateLimitCountsEveryOperation(t *testing.T) {
+	url := serveHello(t, io.Discard, func(c *config.Config) {
+		c.RateLimit = config.RateLimit{Enabled: true, Requests: 4, Interval: time.Hour, By: "ip"}
+		c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 10}
+	})
+	if got := call(t, url, "/graphql"); got.status != 200 || got.header.Get("RateLimit-Policy") != `"default";q=4;w=3600` || !strings.HasPrefix(got.header.Get("RateLimit"), `"default";r=3;`) {
+		t.Fatalf("%d %v %s", got.status, got.header, got.body)
+	}
+	if got := call(t, url, "/api/hello"); got.status != 200 || !strings.HasPrefix(got.header.Get("RateLimit"), `"default";r=2;`) {
+		t.Fatalf("%d %v %s", got.status, got.header, got.body)
+	}
+	socket := dialRouter(t, url)
+	if got := socket.ask("1"); !strings.Contains(got, `"type":"next"`) {
+		t.Fatalf("the socket got %s", got)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/graphql", strings.NewReader(`[{"query":"{ hello }"},{"query":"{ hello }"}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	batch, err := io.ReadAll(res.Body)
+	if err != nil || strings.Count(string(batch), `"hi"`) != 1 || strings.Count(string(batch), "RATE_LIMIT_EXCEEDED") != 1 {
+		t.Errorf("the batch got %s, %v", batch, err)
+	}
+	var messages []string
+	for _, path := range []string{"/graphql", "/api/hello"} {
+		got := call(t, url, path)
+		code, message := got.refusal(t)
+		if got.status != 429 || code != "RATE_LIMIT_EXCEEDED" || got.header.Get("Retry-After") == "" || !strings.HasPrefix(got.header.Get("RateLimit"), `"default";r=0;`) {
+			t.Errorf("%s: %d %v %s", path, got.status, got.header, got.body)
+		}
+		messages = append(messages, message)
+	}
+	if got := socket.ask("2"); !strings.Contains(got, `"type":"error"`) || !strings.Contains(got, "RATE_LIMIT_EXCEEDED") {
+		t.Errorf("the socket got %s", got)
+	} else {
+		messages = append(messages, got)
+	}
+	for _, message := range messages {
+		if !strings.Contains(message, "Too many requests: 4 per 1h0m0s are allowed. Try again in ") {
+			t.Errorf("the message is %s", message)
+		}
+	}
+	if got := call(t, url, "/api/health"); got.status != 200 {
+		t.Errorf("health got %d", got.status)
+	}
+}
+
+// Behind a trusted proxy callers are told apart by the addresses it adds;
+// nobody else is believed.
+func TestRateLimitBehindProxies(t *testing.T) {
+	var log lockedBuffer
+	limited := config.RateLimit{Enabled: true, Requests: 1, Interval: time.Hour, By: "ip"}
+	trusting := serveHello(t, &log, func(c *config.Config) {
+		c.RateLimit = limited
+		c.ClientAddress.TrustedProxies = []string{"127.0.0.0/8", "::1"}
+	})
+	for _, c := range []struct {
+		forwarded string
+		status    int
+	}{
+		{"198.51.100.1", 200},
+		{"198.51.100.1", 429},
+		{"198.51.100.2", 200},
+		{"203.0.113.9, 198.51.100.2", 429}, // the client invented the first
+		{"2001:db8::1", 200},
+		{"[2001:db8::2]:443", 429}, // of the same network
+		{"2001:db8:0:1::1", 200},
+	} {
+		if got := call(t, trusting, "/graphql", "X-Forwarded-For: "+c.forwarded); got.status != c.status {
+			t.Errorf("%s: %d, want %d", c.forwarded, got.status, c.status)
+		}
+	}
+	if !strings.Contains(log.String(), `"client":"198.51.100.1"`) {
+		t.Errorf("the client's address is not logged: %s", log.String())
+	}
+	direct := serveHello(t, io.Discard, func(c *config.Config) { c.RateLimit = limited })
+	for i, want := range []int{200, 429} {
+		if got := call(t, direct, "/graphql", fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", i), fmt.Sprintf("Forwarded: for=198.51.100.%d", i)); got.status != want {
+			t.Errorf("from an untrusted peer: %d, want %d", got.status, want)
+		}
+	}
+}
+
+// socket speaks graphql-transport-ws.
+type socket struct {
+	*testing.T
+	conn *websocket.Conn
+}
+
+func openSocket(t *testing.T, url string) *socket {
+	t.Helper()
+	conn, res, err := websocket.Dial(t.Context(), url+"/graphql", &websocket.DialOptions{Subprotocols: []string{"graphql-transport-ws"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Body != nil {
+		t.Cleanup(func() { res.Body.Close() })
+	}
+	t.Cleanup(func() { _ = conn.CloseNow() })
+	return &socket{t, conn}
+}
+
+func dialRouter(t *testing.T, url string) *socket {
+	t.Helper()
+	s := openSocket(t, url)
+	s.write(`{"type":"connection_init"}`)
+	if got := s.read(); !strings.Contains(got, "connection_ack") {
+		t.Fatalf("the socket got %s", got)
+	}
+	return s
+}
+
+// ask gives the first answer to an operation.
+func (s *socket) ask(id string) string {
+	s.write(`{"id":"` + id + `","type":"subscribe","payload":{"query":"{ hello }"}}`)
+	for {
+		if got := s.read(); strings.Contains(got, `"id":"`+id+`"`) {
+			return got
+		}
+	}
+}
+
+func (s *socket) write(text string) {
+	s.Helper()
+	if err := s.conn.Write(s.Context(), websocket.MessageText, []byte(text)); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *socket) read() string {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
+	defer cancel()
+	_, got, err := s.conn.Read(ctx)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return string(got)
+}
