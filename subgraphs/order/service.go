@@ -10,6 +10,7 @@ import (
 
 	"souk/subgraphs/internal/graphql"
 	"souk/subgraphs/internal/server"
+	"souk/subgraphs/internal/session"
 	"souk/subgraphs/order/checkout"
 	"souk/subgraphs/order/graph"
 	"souk/subgraphs/order/inventoryclient"
@@ -39,18 +40,20 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	transport := r.Telemetry.Transport(nil)
 	book := ledger.New(r.DB, r.Now)
 	watcher := ledger.NewWatcher(r.DB, r.Logger)
+	users := userclient.New(r.Services["user"], r.ServiceToken, transport)
+	sessions := session.New(users.SessionStates, r.Logger)
 	desk := &checkout.Desk{
 		Book:      book,
 		Inventory: inventoryclient.New(r.Services["inventory"], r.ServiceToken, transport),
 		Products:  productclient.New(r.Services["product"], r.ServiceToken, transport),
-		Users:     userclient.New(r.Services["user"], r.ServiceToken, transport),
+		Users:     users,
 		Now:       r.Now,
 		Logger:    r.Logger,
 	}
-	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Book: book, Desk: desk, Watcher: watcher}})
+	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Book: book, Desk: desk, Watcher: watcher, Sessions: sessions}})
 	return &server.Service{
 		Handler: graphql.New(r, schema, graphql.Authenticator(r)),
-		Workers: []func(context.Context) error{watcher.Run, desk.Work},
+		Workers: []func(context.Context) error{watcher.Run, sessions.Run, desk.Work},
 	}, nil
 }
 

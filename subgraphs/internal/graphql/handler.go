@@ -50,6 +50,7 @@ func New(r server.Resources, schema graphql.ExecutableSchema, who *identity.Auth
 	h.SetParserTokenLimit(maxTokens)
 	h.Use(extension.Introspection{})
 	h.Use(bounds{})
+	h.Use(refusals{})
 	h.Use(extension.FixedComplexityLimit(maxComplexity))
 	if r.Telemetry.Traces() {
 		h.Use(tracing{r.Telemetry.TracerProvider.Tracer("souk/subgraphs/internal/graphql")})
@@ -89,6 +90,7 @@ func AuthenticatorWith(r server.Resources, keys jwks.Source) *identity.Authentic
 // where browsers have to put it: they cannot set headers.
 func initWebsocket(who *identity.Authenticator) transport.WebsocketInitFunc {
 	return func(ctx context.Context, payload transport.InitPayload) (context.Context, *transport.InitPayload, error) {
+		ctx = overSocket(ctx)
 		if token := payload.Authorization(); token != "" {
 			caller, err := who.Caller(ctx, http.Header{"Authorization": {token}})
 			if err != nil {

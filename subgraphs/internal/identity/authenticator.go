@@ -23,6 +23,8 @@ const ServiceTokenHeader = "Souk-Service-Token"
 const (
 	Issuer     = "souk"
 	RolesClaim = "roles"
+	// SessionClaim names the session that a token belongs to.
+	SessionClaim = "sid"
 )
 
 // clockSkew is how far the clocks of two machines may be apart.
@@ -121,6 +123,9 @@ func (a *Authenticator) verify(ctx context.Context, token string) (Caller, error
 			}
 		}
 	}
+	// A token of another issuer has no session to follow.
+	_ = parsed.Get(SessionClaim, &caller.Session)
+	caller.Expires, _ = parsed.Expiration()
 	return caller, nil
 }
 

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // RoleAdmin is the role of those who may see and change everything.
@@ -13,9 +14,11 @@ const RoleAdmin = "ADMIN"
 type Caller struct {
 	UserID    string // empty unless a person's token was valid
 	Roles     []string
-	Service   bool // another service of the store
-	Anonymous bool // no valid token
-	Tutorial  bool // no token at all, in tutorial mode
+	Session   string    // id of the session that the token belongs to; empty for none
+	Expires   time.Time // when the token does; zero without one
+	Service   bool      // another service of the store
+	Anonymous bool      // no valid token
+	Tutorial  bool      // no token at all, in tutorial mode
 }
 
 // System is the Caller of what a service does on its own account.

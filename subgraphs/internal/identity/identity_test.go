@@ -121,7 +121,10 @@ func TestCaller(t *testing.T) {
 	other.addEd25519("ed") // another key of the same name
 
 	clock := func() time.Time { return now }
-	someone, admin := identity.Caller{UserID: "7", Roles: []string{"CUSTOMER"}}, identity.Caller{UserID: "7", Roles: []string{"ADMIN"}}
+	expires := now.Add(time.Minute)
+	someone := identity.Caller{UserID: "7", Roles: []string{"CUSTOMER"}, Expires: expires}
+	admin := identity.Caller{UserID: "7", Roles: []string{"ADMIN"}, Expires: expires}
+	ofSession := identity.Caller{UserID: "7", Roles: []string{"CUSTOMER"}, Session: "s1", Expires: expires}
 	nobody := identity.Caller{Anonymous: true}
 	for _, c := range []struct {
 		name string
@@ -132,6 +135,7 @@ func TestCaller(t *testing.T) {
 		{"a good token", header("Authorization", "Bearer "+i.sign("ed", now, nil)), someone},
 		{"of an RSA key", header("Authorization", "bearer "+i.sign("rsa", now, nil)), someone},
 		{"an administrator's", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Claim("roles", []string{"ADMIN"}) })), admin},
+		{"of a session", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Claim("sid", "s1") })), ofSession},
 		{"an expired one", header("Authorization", "Bearer "+i.sign("ed", now.Add(-2*time.Minute), nil)), nobody},
 		{"a future one", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.NotBefore(now.Add(time.Hour)) })), nobody},
 		{"of another issuer", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Issuer("bazaar") })), nobody},

@@ -9,6 +9,7 @@ import (
 	"context"
 
 	"souk/subgraphs/internal/connection"
+	"souk/subgraphs/internal/graphql"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/order/checkout"
@@ -110,10 +111,13 @@ func (r *subscriptionResolver) OrderUpdated(ctx context.Context, id string) (<-c
 		return nil, err
 	}
 	updates := make(chan *Order)
+	following, release := r.Sessions.Follow(ctx, identity.From(ctx))
 	go func() {
 		defer close(updates)
 		defer stop()
-		r.follow(ctx, shown[id], changed, updates)
+		defer release()
+		r.follow(following, shown[id], changed, updates)
+		graphql.EndSubscription(ctx, context.Cause(following))
 	}()
 	return updates, nil
 }

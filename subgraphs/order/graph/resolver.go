@@ -11,6 +11,7 @@ import (
 	"souk/subgraphs/internal/connection"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/internal/session"
 	"souk/subgraphs/order/checkout"
 	"souk/subgraphs/order/ledger"
 )
@@ -20,6 +21,8 @@ type Resolver struct {
 	Book    *ledger.Book
 	Desk    *checkout.Desk
 	Watcher *ledger.Watcher
+	// Sessions ends subscriptions of those who may not have them any more.
+	Sessions *session.Watcher
 }
 
 func formatID(id int64) string { return strconv.FormatInt(id, 10) }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"souk/subgraphs/internal/peer"
+	"souk/subgraphs/internal/session"
 )
 
 // Client calls the user service.
@@ -28,4 +29,25 @@ func (c *Client) Exists(ctx context.Context, id int64) (bool, error) {
 		return false, err
 	}
 	return response.User != nil, nil
+}
+
+// SessionStates gives the states of those of the sessions that are known, by
+// their ids.
+func (c *Client) SessionStates(ctx context.Context, ids []string) (map[string]session.State, error) {
+	response, err := SessionStates(ctx, c.peer, ids)
+	if err != nil {
+		return nil, err
+	}
+	states := make(map[string]session.State, len(ids))
+	for _, s := range response.SessionStates {
+		if s == nil {
+			continue
+		}
+		state := session.State{Active: s.Active}
+		for _, role := range s.Roles {
+			state.Roles = append(state.Roles, string(role))
+		}
+		states[s.Id] = state
+	}
+	return states, nil
 }

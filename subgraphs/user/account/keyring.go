@@ -103,7 +103,7 @@ func (k *Keyring) Sign(ctx context.Context, c Claims) (string, error) {
 	token, err := jwt.NewBuilder().
 		Issuer(identity.Issuer).Audience([]string{identity.Issuer}).
 		Subject(c.Subject).IssuedAt(c.IssuedAt).Expiration(c.ExpiresAt).
-		Claim(identity.RolesClaim, c.Roles).Claim("sid", c.Session).Build()
+		Claim(identity.RolesClaim, c.Roles).Claim(identity.SessionClaim, c.Session).Build()
 	if err != nil {
 		return "", fmt.Errorf("making an access token: %w", err)
 	}

@@ -111,6 +111,7 @@ type ComplexityRoot struct {
 	Query struct {
 		Contacts           func(childComplexity int, userIds []string) int
 		Me                 func(childComplexity int) int
+		SessionStates      func(childComplexity int, ids []string) int
 		User               func(childComplexity int, id string) int
 		Users              func(childComplexity int, first *int, after *string, last *int, before *string) int
 		__resolve__service func(childComplexity int) int
@@ -122,6 +123,12 @@ type ComplexityRoot struct {
 		ExpiresAt    func(childComplexity int) int
 		RefreshToken func(childComplexity int) int
 		User         func(childComplexity int) int
+	}
+
+	SessionState struct {
+		Active func(childComplexity int) int
+		ID     func(childComplexity int) int
+		Roles  func(childComplexity int) int
 	}
 
 	Unavailable struct {
@@ -183,6 +190,7 @@ type QueryResolver interface {
 	User(ctx context.Context, id string) (*User, error)
 	Users(ctx context.Context, first *int, after *string, last *int, before *string) (*UserConnection, error)
 	Contacts(ctx context.Context, userIds []string) ([]*Contact, error)
+	SessionStates(ctx context.Context, ids []string) ([]*SessionState, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -470,6 +478,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Me(childComplexity), true
+	case "Query.sessionStates":
+		if e.ComplexityRoot.Query.SessionStates == nil {
+			break
+		}
+
+		args, err := ec.field_Query_sessionStates_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.SessionStates(childComplexity, args["ids"].([]string)), true
 	case "Query.user":
 		if e.ComplexityRoot.Query.User == nil {
 			break
@@ -534,6 +553,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.User(childComplexity), true
+
+	case "SessionState.active":
+		if e.ComplexityRoot.SessionState.Active == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionState.Active(childComplexity), true
+	case "SessionState.id":
+		if e.ComplexityRoot.SessionState.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionState.ID(childComplexity), true
+	case "SessionState.roles":
+		if e.ComplexityRoot.SessionState.Roles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionState.Roles(childComplexity), true
 
 	case "Unavailable.code":
 		if e.ComplexityRoot.Unavailable.Code == nil {
@@ -915,6 +953,15 @@ type Contact @inaccessible {
   phone: String
 }
 
+"How a session stands; for other services only."
+type SessionState @inaccessible {
+  id: ID!
+  "False once the session has ended: by log-out, a stolen refresh token, a new password or its age."
+  active: Boolean!
+  "The roles its user has now."
+  roles: [Role!]!
+}
+
 type UserPayload {
   user: User!
 }
@@ -963,6 +1010,8 @@ type Query {
   user(id: ID!): User
   users(first: Int, after: String, last: Int, before: String): UserConnection! @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20)
   contacts(userIds: [ID!]!): [Contact]! @inaccessible
+  "How sessions stand, in the order of their ids (an access token's sid); null for one that is unknown."
+  sessionStates(ids: [ID!]!): [SessionState]! @inaccessible
 }
 
 type Mutation {
@@ -1102,6 +1151,18 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_SessionState(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_SessionState_id(ctx, field)
+	case "active":
+		return ec.fieldContext_SessionState_active(ctx, field)
+	case "roles":
+		return ec.fieldContext_SessionState_roles(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SessionState", field.Name)
 }
 
 func (ec *executionContext) childFields_User(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1433,6 +1494,20 @@ func (ec *executionContext) field_Query_contacts_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["userIds"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_sessionStates_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "ids",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ids"] = arg0
 	return args, nil
 }
 
@@ -2662,6 +2737,50 @@ func (ec *executionContext) fieldContext_Query_contacts(ctx context.Context, fie
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_sessionStates(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_sessionStates(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().SessionStates(ctx, fc.Args["ids"].([]string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*SessionState) graphql.Marshaler {
+			return ec.marshalNSessionState2ᚕᚖsoukᚋsubgraphsᚋuserᚋgraphᚐSessionState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_sessionStates(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SessionState(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_sessionStates_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query__entities(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2913,6 +3032,75 @@ func (ec *executionContext) fieldContext_Session_user(_ context.Context, field g
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _SessionState_id(ctx context.Context, field graphql.CollectedField, obj *SessionState) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionState_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionState_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionState", field, false, false, "ID")
+}
+
+func (ec *executionContext) _SessionState_active(ctx context.Context, field graphql.CollectedField, obj *SessionState) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionState_active(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Active, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionState_active(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionState", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _SessionState_roles(ctx context.Context, field graphql.CollectedField, obj *SessionState) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionState_roles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Roles, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []Role) graphql.Marshaler {
+			return ec.marshalNRole2ᚕsoukᚋsubgraphsᚋuserᚋgraphᚐRoleᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionState_roles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionState", field, false, false, "Role")
 }
 
 func (ec *executionContext) _Unavailable_message(ctx context.Context, field graphql.CollectedField, obj *schema.Unavailable) (ret graphql.Marshaler) {
@@ -5549,6 +5737,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_contacts(ctx, field)
 				})
+		case "sessionStates":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_sessionStates(ctx, field)
+				})
 		case "_entities":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, true,
@@ -5620,6 +5814,49 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "user":
 			out.Values[i] = ec._Session_user(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var sessionStateImplementors = []string{"SessionState"}
+
+func (ec *executionContext) _SessionState(ctx context.Context, sel ast.SelectionSet, obj *SessionState) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sessionStateImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SessionState")
+		case "id":
+			out.Values[i] = ec._SessionState_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "active":
+			out.Values[i] = ec._SessionState_active(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "roles":
+			out.Values[i] = ec._SessionState_roles(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -6508,6 +6745,16 @@ func (ec *executionContext) marshalNRole2ᚕsoukᚋsubgraphsᚋuserᚋgraphᚐRo
 	return ret
 }
 
+func (ec *executionContext) marshalNSessionState2ᚕᚖsoukᚋsubgraphsᚋuserᚋgraphᚐSessionState(ctx context.Context, sel ast.SelectionSet, v []*SessionState) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalOSessionState2ᚖsoukᚋsubgraphsᚋuserᚋgraphᚐSessionState(ctx, sel, v[i])
+	})
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNSignUpInput2soukᚋsubgraphsᚋuserᚋgraphᚐSignUpInput(ctx context.Context, v any) (SignUpInput, error) {
 	res, err := ec.unmarshalInputSignUpInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -7057,6 +7304,13 @@ func (ec *executionContext) marshalOInt2ᚖint(ctx context.Context, sel ast.Sele
 	_ = ctx
 	res := graphql.MarshalInt(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOSessionState2ᚖsoukᚋsubgraphsᚋuserᚋgraphᚐSessionState(ctx context.Context, sel ast.SelectionSet, v *SessionState) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SessionState(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOString2string(ctx context.Context, v any) (string, error) {

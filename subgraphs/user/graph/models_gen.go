@@ -78,6 +78,15 @@ func (Session) IsLogInResult() {}
 
 func (Session) IsRefreshResult() {}
 
+// How a session stands; for other services only.
+type SessionState struct {
+	ID string `json:"id"`
+	// False once the session has ended: by log-out, a stolen refresh token, a new password or its age.
+	Active bool `json:"active"`
+	// The roles its user has now.
+	Roles []Role `json:"roles"`
+}
+
 type SignUpInput struct {
 	Username string `json:"username"`
 	Email    string `json:"email"`

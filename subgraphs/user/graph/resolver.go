@@ -33,17 +33,22 @@ func present(u account.User, all bool) *User {
 		ID:          account.FormatID(u.ID),
 		Username:    u.Username,
 		DisplayName: u.DisplayName,
-		Roles:       make([]Role, len(u.Roles)),
+		Roles:       roles(u.Roles),
 		CreatedAt:   u.CreatedAt,
 		Version:     u.Version,
-	}
-	for i, role := range u.Roles {
-		shown.Roles[i] = Role(role)
 	}
 	if all {
 		shown.Email, shown.Phone = &u.Email, u.Phone
 	}
 	return shown
+}
+
+func roles(names []string) []Role {
+	list := make([]Role, len(names))
+	for i, name := range names {
+		list[i] = Role(name)
+	}
+	return list
 }
 
 // session shows a session, to the one who just began it.

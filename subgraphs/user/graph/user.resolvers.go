@@ -149,6 +149,26 @@ func (r *queryResolver) Contacts(ctx context.Context, userIds []string) ([]*Cont
 	return contacts, nil
 }
 
+func (r *queryResolver) SessionStates(ctx context.Context, ids []string) ([]*SessionState, error) {
+	if !identity.From(ctx).Service {
+		return nil, schema.NewForbidden("Only other services may ask for sessions.")
+	}
+	if len(ids) > maxContacts {
+		return nil, schema.Invalid("ids", "are too many", "at most 1000")
+	}
+	found, err := r.Accounts.SessionStates(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]*SessionState, len(ids))
+	for i, id := range ids {
+		if s, ok := found[id]; ok {
+			states[i] = &SessionState{ID: id, Active: s.Active, Roles: roles(s.Roles)}
+		}
+	}
+	return states, nil
+}
+
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }
 
 func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
