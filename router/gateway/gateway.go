@@ -118,6 +118,8 @@ type Gateway struct {
 
 	following following
 	shared    sharedStreams
+	// reservations are those of the single connection mode.
+	reservations reservations
 
 	current  atomic.Pointer[generation]
 	loading  sync.Mutex
@@ -213,6 +215,7 @@ func (gw *Gateway) AwaitStreams(ctx context.Context) {
 func (gw *Gateway) Close() {
 	gw.Drain()
 	gw.endStreams()
+	gw.reservations.running.Wait()
 	gw.watch.Wait()
 	if g := gw.current.Swap(nil); g != nil {
 		g.release()

@@ -194,7 +194,7 @@ func TestOverHTTP(t *testing.T) {
 		{"get a mutation", "GET", url + "?query=mutation%7Badd(n:1)%7D", "", []string{preflight}, 405, "", `use POST`},
 		{"get a bad variable", "GET", url + "?query=%7Bhello%7D&variables=%7B", "", []string{preflight}, 400, "", `variables is not JSON`},
 		{"get without header", "GET", url + "?query=%7Bhello%7D", "", nil, 403, "application/problem+json", `CSRF_PREVENTION`},
-		{"put", "PUT", url, `{"query":"{ hello }"}`, nil, 405, "application/problem+json", `Method PUT`},
+		{"patch", "PATCH", url, `{"query":"{ hello }"}`, nil, 405, "application/problem+json", `Method PATCH`},
 		{"accept", "POST", url, `{"query":"{ hello }"}`, []string{"Accept: image/png"}, 406, "application/problem+json", `NOT_ACCEPTABLE`},
 		{"subscription without stream", "POST", url, `{"query":"subscription { count(to: 3) }"}`, nil, 406, "application/problem+json", `text/event-stream`},
 		{"form", "POST", url, `query=x`, []string{"Content-Type: application/x-www-form-urlencoded"}, 403, "application/problem+json", `CSRF`},

@@ -83,6 +83,9 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, strings.TrimSuffix(gw.config.Playground.Path, "/")+"/", http.StatusFound)
 		return
 	}
+	if gw.serveSingleConnection(w, r, accept) {
+		return
+	}
 	if p := gw.check(r, accept); p != nil {
 		p.write(w)
 		return
@@ -100,10 +103,13 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 		x.fail(refused)
 		return
 	}
-	defer x.place.leave()
-	if r.Method == http.MethodGet {
+	defer func() { x.place.leave() }() // it may have become another's
+	switch token := streamToken(r); {
+	case token != "" && gw.singleConnection():
+		x.serveReserved(token)
+	case r.Method == http.MethodGet:
 		x.serveGet()
-	} else {
+	default:
 		x.servePost()
 	}
 }
@@ -116,10 +122,14 @@ var acceptQuery = []string{"application/json"}
 
 // methods are those of the GraphQL endpoint.
 func (gw *Gateway) methods() string {
-	if gw.config.HTTP.QueryMethod {
-		return "GET, POST, " + methodQuery
+	methods := "GET, POST"
+	if gw.singleConnection() {
+		methods += ", PUT, DELETE"
 	}
-	return "GET, POST"
+	if gw.config.HTTP.QueryMethod {
+		methods += ", " + methodQuery
+	}
+	return methods
 }
 
 // check refuses what is no GraphQL request by its method and headers alone.

@@ -29,14 +29,14 @@ func TestQueryMethod(t *testing.T) {
 		{"QUERY", query, 200, `{"data":{"hello":"hi"}}`},
 		{"QUERY", `{"query":"mutation { add(n: 1) }"}`, 405, "cannot be sent by QUERY"},
 		{"QUERY", `[{"query":"mutation { add(n: 1) }"}]`, 200, "cannot be sent by QUERY"},
-		{"PUT", query, 405, "Method PUT"},
+		{"PATCH", query, 405, "Method PATCH"},
 	} {
 		got := send(t, c.method, url+"/graphql", c.body, json)
 		if got.status != c.status || !strings.Contains(got.body, c.contains) || got.header.Get("Accept-Query") != "application/json" {
 			t.Errorf("%s %s: %d %v %s", c.method, c.body, got.status, got.header, got.body)
 		}
 	}
-	if got := send(t, "PUT", url+"/graphql", query); got.header.Get("Allow") != "GET, POST, QUERY" {
+	if got := send(t, "PATCH", url+"/graphql", query); got.header.Get("Allow") != "GET, POST, PUT, DELETE, QUERY" {
 		t.Errorf("Allow is %q", got.header.Get("Allow"))
 	}
 	if got := send(t, "QUERY", url+"/graphql", "{ hello }", "Content-Type: application/graphql"); got.status != 415 {

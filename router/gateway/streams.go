@@ -279,12 +279,11 @@ func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	defer stop()
 	var initialised *http.Request
 	sockets := subscribe.Sockets{
-		Origins:     []string{"*"}, // checked above, with their schemes
-		InitTimeout: gw.config.Subscriptions.InitTimeout,
-		Heartbeat:   gw.config.Subscriptions.Heartbeat,
-		MaxMessage:  int64(gw.config.Limits.MaxBodyBytes),
-		// As many as one HTTP/2 connection would carry.
-		MaxOperations: 100,
+		Origins:       []string{"*"}, // checked above, with their schemes
+		InitTimeout:   gw.config.Subscriptions.InitTimeout,
+		Heartbeat:     gw.config.Subscriptions.Heartbeat,
+		MaxMessage:    int64(gw.config.Limits.MaxBodyBytes),
+		MaxOperations: maxOperations,
 		Init: func(r *http.Request, payload json.RawMessage) (*subscribe.Session, error) {
 			var err error
 			initialised, err = gw.initialise(r, payload)

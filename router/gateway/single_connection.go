@@ -1,0 +1,350 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"souk/router/subscribe"
+)
+
+// The single connection mode of GraphQL over server-sent events: a client makes
+// a reservation by PUT, opens its event stream with the token it is given, and
+// sends operations in requests of their own, whose responses come on the stream.
+
+const (
+	// tokenHeader and tokenParameter carry the token of a reservation.
+	tokenHeader    = "X-Graphql-Event-Stream-Token"
+	tokenParameter = "token"
+	// tokenPrefix tells our tokens from other uses of the parameter.
+	tokenPrefix = "es_"
+	// maxOperations bounds the operations on one stream or socket: as many as
+	// one HTTP/2 connection would carry.
+	maxOperations = 100
+)
+
+// reservations are the event streams that clients have reserved or opened, by
+// their tokens. The zero value is ready for use.
+type reservations struct {
+	mu      sync.Mutex
+	byToken map[string]*reservation
+	running sync.WaitGroup // operations
+}
+
+// A reservation is one event stream and its operations.
+type reservation struct {
+	token string
+	owner string          // whose it is
+	life  context.Context // ends with the reservation
+	end   func()
+
+	connected chan struct{} // closed when the stream is there
+	mu        sync.Mutex
+	stream    *subscribe.Multiplex
+	taken     bool // a stream has come
+	// operations has those under way.
+	operations map[string]context.CancelFunc
+	running    sync.WaitGroup
+}
+
+// streamToken is the token of a reservation that a request carries, if any.
+func streamToken(r *http.Request) string {
+	token := r.Header.Get(tokenHeader)
+	if token == "" && strings.Contains(r.URL.RawQuery, tokenPrefix) {
+		token = r.URL.Query().Get(tokenParameter)
+	}
+	if !strings.HasPrefix(token, tokenPrefix) {
+		return ""
+	}
+	return token
+}
+
+func (gw *Gateway) singleConnection() bool {
+	return gw.config.Subscriptions.Enabled && gw.config.Subscriptions.SingleConnection.Enabled
+}
+
+// serveSingleConnection answers what belongs to the single connection mode and
+// is no operation. It reports false for all other requests.
+func (gw *Gateway) serveSingleConnection(w http.ResponseWriter, r *http.Request, accept accepted) bool {
+	if !gw.singleConnection() {
+		return false
+	}
+	token := streamToken(r)
+	switch {
+	case r.Method == http.MethodPut:
+		gw.reserve(w, r)
+	case token == "":
+		return false
+	case r.Method == http.MethodDelete:
+		gw.stopOperation(w, r, token)
+	case accept.events && (r.Method == http.MethodGet && !r.URL.Query().Has("query") || r.Method == http.MethodPost && r.ContentLength == 0):
+		gw.openReserved(w, r, token)
+	default:
+		return false
+	}
+	return true
+}
+
+func (gw *Gateway) reserve(w http.ResponseWriter, r *http.Request) {
+	place, refused := gw.enter(r, w.Header())
+	if refused != nil {
+		Reject(w, r, refused)
+		return
+	}
+	place.leave()
+	c := gw.config.Subscriptions.SingleConnection
+	s := &gw.reservations
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if gw.draining.Load() || len(s.byToken) >= c.MaxReservations {
+		w.Header().Set("Retry-After", "1")
+		(&problem{status: http.StatusServiceUnavailable, code: "TOO_MANY_STREAMS", detail: "No more event streams can be reserved now. Try again in 1 s."}).write(w)
+		return
+	}
+	res := &reservation{token: tokenPrefix + rand.Text(), owner: gw.owner(r), connected: make(chan struct{}), operations: map[string]context.CancelFunc{}}
+	res.life, res.end = gw.untilStopped(context.Background())
+	timer := time.AfterFunc(c.Timeout, func() {
+		if res.take() {
+			res.end()
+		}
+	})
+	context.AfterFunc(res.life, func() {
+		timer.Stop()
+		s.forget(res)
+	})
+	if s.byToken == nil {
+		s.byToken = map[string]*reservation{}
+	}
+	s.byToken[res.token] = res
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusCreated)
+	_, _ = w.Write([]byte(res.token)) // the client may be gone
+}
+
+func (s *reservations) forget(res *reservation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.byToken, res.token)
+}
+
+// owner names the caller of a request: nobody else may use its reservation.
+// What tells callers apart is their identity or, where the router knows none,
+// their credentials.
+func (gw *Gateway) owner(r *http.Request) string {
+	x := exchange{Gateway: gw, r: r}
+	if scope := x.caller().Scope; scope != "" {
+		return "scope\n" + scope
+	}
+	return "header\n" + strings.Join(r.Header["Authorization"], "\n")
+}
+
+// find gives the caller's reservation of a token; the problem is the same for
+// one of somebody else and for none.
+func (gw *Gateway) findReservation(r *http.Request, token string) (*reservation, *problem) {
+	gw.reservations.mu.Lock()
+	res := gw.reservations.byToken[token]
+	gw.reservations.mu.Unlock()
+	if res == nil || res.owner != gw.owner(r) {
+		return nil, &problem{status: http.StatusNotFound, code: "STREAM_NOT_FOUND", detail: "There is no such event stream. Reserve one by PUT."}
+	}
+	return res, nil
+}
+
+// take makes the reservation the caller's stream's, or its timeout's: it is
+// true once.
+func (res *reservation) take() bool {
+	res.mu.Lock()
+	defer res.mu.Unlock()
+	was := res.taken
+	res.taken = true
+	return !was
+}
+
+// openReserved serves the event stream of a reservation until the client or the
+// router ends it.
+func (gw *Gateway) openReserved(w http.ResponseWriter, r *http.Request, token string) {
+	res, p := gw.findReservation(r, token)
+	if p == nil && !res.take() {
+		p = &problem{status: http.StatusConflict, code: "STREAM_ALREADY_OPEN", detail: "This event stream is open already. Reserve another one by PUT."}
+	}
+	if p != nil {
+		p.write(w)
+		return
+	}
+	defer res.end()
+	done, p := gw.openStream()
+	if p != nil {
+		p.write(w)
+		return
+	}
+	defer done()
+	ctx, cancel := context.WithCancel(res.life)
+	defer cancel()
+	defer context.AfterFunc(r.Context(), cancel)()
+	err := subscribe.ServeMultiplex(ctx, w, gw.config.Subscriptions.Heartbeat, func(m *subscribe.Multiplex) func() {
+		res.stream = m
+		close(res.connected)
+		return func() { // operations write to the response no longer
+			res.end()
+			res.running.Wait()
+		}
+	})
+	if err != nil && r.Context().Err() == nil {
+		gw.logger.DebugContext(ctx, "event stream ended", "error", err)
+	}
+}
+
+func (gw *Gateway) stopOperation(w http.ResponseWriter, r *http.Request, token string) {
+	res, p := gw.findReservation(r, token)
+	id := r.URL.Query().Get("operationId")
+	if p == nil && id == "" {
+		p = &problem{status: http.StatusBadRequest, code: codeBadRequest, detail: "The parameter operationId is missing."}
+	}
+	if p != nil {
+		p.write(w)
+		return
+	}
+	res.mu.Lock()
+	cancel := res.operations[id]
+	res.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// serveReserved accepts an operation for the event stream of a reservation.
+func (x *exchange) serveReserved(token string) {
+	res, p := x.findReservation(x.r, token)
+	if p != nil {
+		p.write(x.w)
+		return
+	}
+	req, p, err := x.readReserved()
+	if p != nil {
+		p.write(x.w)
+		return
+	}
+	x.accept = accepted{events: true}
+	var prepared *prepared
+	if err == nil {
+		prepared, err = x.prepare(x.r.Context(), &req)
+	}
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	if p := x.begin(res, operationID(req.extensions), prepared); p != nil {
+		p.write(x.w)
+		return
+	}
+	x.w.Header().Set("Cache-Control", "no-store")
+	x.w.WriteHeader(http.StatusAccepted)
+}
+
+// readReserved reads an operation, of which nothing is in memory that is used
+// again when the request has been answered.
+func (x *exchange) readReserved() (req request, p *problem, err error) {
+	if x.r.Method == http.MethodGet {
+		req, err = parseQuery(x.r.URL.Query())
+		return req, nil, err
+	}
+	body, p := x.readBody(x.w, x.r)
+	if p != nil {
+		return req, p, nil
+	}
+	text := bytes.Clone(body.Bytes())
+	releaseBody(body)
+	req, err = parseBody(text)
+	req.safe = x.r.Method == methodQuery
+	return req, nil, err
+}
+
+// operationID is what the client calls an operation; empty if it does not.
+func operationID(extensions json.RawMessage) string {
+	var e struct {
+		OperationID string `json:"operationId"`
+	}
+	if json.Unmarshal(extensions, &e) != nil {
+		return ""
+	}
+	return e.OperationID
+}
+
+// begin runs an operation whose responses go to the stream of a reservation.
+// It holds its own place among the operations in flight, and the supergraph.
+func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
+	ctx, cancel := context.WithCancel(res.life)
+	if problem := res.add(id, cancel); problem != nil {
+		cancel()
+		return problem
+	}
+	own := &exchange{Gateway: x.Gateway, gen: x.gen, accept: x.accept, place: x.place}
+	own.r = x.r.WithContext(&joined{Context: ctx, values: x.r.Context()})
+	x.place = place{}
+	x.gen.retain() // which this request still holds
+	x.reservations.running.Go(func() {
+		defer own.gen.release()
+		defer own.place.leave()
+		defer res.running.Done()
+		defer cancel()
+		select {
+		case <-res.connected:
+		case <-ctx.Done():
+			res.remove(id)
+			return
+		}
+		res.stream.Run(own.r.Context(), id, func(ctx context.Context, emit func([]byte) error) error {
+			defer res.remove(id) // the id is free again when the client reads complete
+			return own.stream(ctx, p, emit)
+		})
+	})
+	return nil
+}
+
+// joined ends with one context and has the values of another.
+type joined struct {
+	context.Context
+	values context.Context
+}
+
+func (j *joined) Value(key any) any {
+	if v := j.Context.Value(key); v != nil {
+		return v
+	}
+	return j.values.Value(key)
+}
+
+// add counts an operation in.
+func (res *reservation) add(id string, cancel context.CancelFunc) *problem {
+	res.mu.Lock()
+	defer res.mu.Unlock()
+	switch {
+	case id == "":
+		return &problem{status: http.StatusBadRequest, code: codeBadRequest, detail: "extensions.operationId is missing: it tells the operations of an event stream apart."}
+	case res.life.Err() != nil:
+		return &problem{status: http.StatusNotFound, code: "STREAM_NOT_FOUND", detail: "The event stream has ended. Reserve another one by PUT."}
+	case res.operations[id] != nil:
+		return &problem{status: http.StatusConflict, code: "OPERATION_EXISTS", detail: "The event stream carries an operation of this operationId already."}
+	case len(res.operations) >= maxOperations:
+		return &problem{status: http.StatusTooManyRequests, code: "TOO_MANY_OPERATIONS",
+			detail: fmt.Sprintf("The event stream carries %d operations; no more are allowed.", maxOperations)}
+	}
+	res.operations[id] = cancel
+	res.running.Add(1)
+	return nil
+}
+
+func (res *reservation) remove(id string) {
+	res.mu.Lock()
+	defer res.mu.Unlock()
+	delete(res.operations, id)
+}
