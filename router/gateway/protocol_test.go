@@ -109,6 +109,9 @@ func TestAutomaticPersistedDocuments(t *testing.T) {
 		{"wrong hash", `{"query":"{ hello }",` + extension(strings.Repeat("0", 64)) + `}`, 422, "SHA-256"},
 		{"register", `{"query":"{ hello }",` + extension(hash) + `}`, 200, `"hello":"hi"`},
 		{"known", `{` + extension(hash) + `}`, 200, `"hello":"hi"`},
+		{"empty query", `{"query":"",` + extension(hash) + `}`, 200, `"hello":"hi"`},
+		{"empty query, unknown", `{"query":"",` + extension(strings.Repeat("0", 64)) + `}`, 422, `"message":"PersistedQueryNotFound"`},
+		{"empty query, no hash", `{"query":""}`, 422, "The document has no operation."},
 		{"known by id", `{"documentId":"sha256:` + hash + `"}`, 200, `"hello":"hi"`},
 		{"version", `{"extensions":{"persistedQuery":{"version":2,"sha256Hash":"x"}}}`, 422, "only 1 is known"},
 	} {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -135,13 +136,22 @@ func parseBody(body []byte) (request, error) {
 	return r, r.parse(body[start:end])
 }
 
-// parse reads valid JSON.
+// parse reads valid JSON. A member that counts may not be given twice: what
+// stands before the router may have looked at the other one.
 func (r *request) parse(value []byte) error {
 	if value[0] != '{' {
 		return shape("A GraphQL request must be a JSON object with a query, not %s.", kindOf(value))
 	}
+	var seen [5]bool
 	return members(value, func(key, member []byte) error {
 		null := member[0] == 'n'
+		once := func(i int) error {
+			if seen[i] {
+				return &malformed{http.StatusBadRequest, fmt.Sprintf("The request has the member %s twice.", key)}
+			}
+			seen[i] = true
+			return nil
+		}
 		text := func(into *[]byte) error {
 			if null {
 				return nil
@@ -165,25 +175,25 @@ func (r *request) parse(value []byte) error {
 		}
 		switch string(key) {
 		case "query":
-			return text(&r.document)
+			return cmp.Or(once(0), text(&r.document))
 		case "operationName":
-			return text(&r.operationName)
+			return cmp.Or(once(1), text(&r.operationName))
 		case "documentId":
 			var id []byte
-			err := text(&id)
+			err := cmp.Or(once(2), text(&id))
 			r.id = string(id)
 			return err
 		case "variables":
-			return object(&r.variables)
+			return cmp.Or(once(3), object(&r.variables))
 		case "extensions":
-			return object(&r.extensions)
+			return cmp.Or(once(4), object(&r.extensions))
 		}
 		return nil
 	})
 }
 
-// members visits the members of an object that is valid JSON. Keys with
-// escapes are given as they stand: none of those looked for has any.
+// members visits the members of an object that is valid JSON. Keys are given
+// without escapes.
 func members(object []byte, visit func(key, value []byte) error) error {
 	i := jsonscan.Space(object, 1)
 	if object[i] == '}' {
@@ -192,6 +202,12 @@ func members(object []byte, visit func(key, value []byte) error) error {
 	for more := true; more; {
 		end := jsonscan.String(object, i)
 		key := object[i+1 : end-1]
+		if bytes.IndexByte(key, '\\') >= 0 {
+			var err error
+			if key, err = unquote(bytes.Clone(object[i:end])); err != nil {
+				return err
+			}
+		}
 		i = jsonscan.Colon(object, end)
 		end = jsonscan.Value(object, i)
 		if err := visit(key, object[i:end]); err != nil {
