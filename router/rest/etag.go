@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,48 +25,96 @@ func entityTag(version string, body []byte) string {
 	return `"` + hash + `"`
 }
 
-// notModified tells whether If-None-Match names the tag (weak comparison, RFC
-// 9110, section 13.1.2).
-func notModified(r *http.Request, tag string) bool {
-	for _, line := range r.Header.Values("If-None-Match") {
-		for _, each := range strings.Split(line, ",") {
-			each = strings.TrimSpace(each)
-			if each == "*" || strings.TrimPrefix(each, "W/") == tag {
-				return true
-			}
-		}
-	}
-	return false
+// A tag is one member of If-Match or If-None-Match.
+type tag struct {
+	opaque string // with its quotes
+	weak   bool
 }
 
-// readIfMatch turns If-Match into the version the operation expects.
+// parseTags reads If-Match or If-None-Match (RFC 9110, sections 13.1.1 and
+// 13.1.2), given as its lines: a list of entity tags, or *, which is any. It
+// gives false for what is neither. A tag may have a comma inside its quotes.
+func parseTags(lines []string) (tags []tag, anyTag, ok bool) {
+	rest := strings.Join(lines, ",")
+	for {
+		rest = strings.TrimLeft(rest, " \t,")
+		if rest == "" {
+			return tags, anyTag, !anyTag || len(tags) == 0
+		}
+		if after, found := strings.CutPrefix(rest, "*"); found {
+			anyTag, rest = true, after
+		} else {
+			opaque, weak := strings.CutPrefix(rest, "W/")
+			end := -1
+			if strings.HasPrefix(opaque, `"`) {
+				end = strings.IndexByte(opaque[1:], '"')
+			}
+			if end < 0 {
+				return nil, false, false
+			}
+			tags = append(tags, tag{opaque[:end+2], weak})
+			rest = opaque[end+2:]
+		}
+		rest = strings.TrimLeft(rest, " \t")
+		if rest != "" && rest[0] != ',' {
+			return nil, false, false
+		}
+	}
+}
+
+// notModified tells whether If-None-Match names the tag by weak comparison.
+func notModified(r *http.Request, current string) bool {
+	tags, anyTag, ok := parseTags(r.Header.Values("If-None-Match"))
+	return ok && (anyTag || slices.ContainsFunc(tags, func(t tag) bool { return t.opaque == current }))
+}
+
+// maxVersions bounds the entity tags of one If-Match header: each is a version
+// that the operation may have to be tried with.
+const maxVersions = 10
+
+// readIfMatch turns If-Match into the versions the operation may expect.
 func (q *request) readIfMatch() *problem {
-	given := strings.TrimSpace(strings.Join(q.http.Header.Values("If-Match"), ","))
+	lines := q.http.Header.Values("If-Match")
+	given := strings.TrimSpace(strings.Join(lines, ", "))
 	if given == "" || q.route.reads() {
 		return nil
 	}
-	v := q.route.takes(inIfMatch)
 	failed := func(format string, arguments ...any) *problem {
 		return &problem{problemKind: preconditionFailed, detail: fmt.Sprintf(format, arguments...)}
 	}
-	if v == nil {
-		return failed("%s %s changes nothing that has an entity tag; leave If-Match out", q.route.method, q.route.path)
+	if q.route.takes(inIfMatch) == nil {
+		return failed("%s %s changes nothing that has an entity tag. Leave If-Match out.", q.route.method, q.route.path)
 	}
 	q.ifMatch = true
+	tags, anyTag, ok := parseTags(lines)
 	switch {
-	case given == "*": // any present version will do
+	case !ok:
+		return &problem{problemKind: brokenHeader, detail: fmt.Sprintf(`If-Match is %s. Give entity tags as ETag headers gave them, such as "7.Rr0mLYNo", separated by commas, or *.`, given),
+			errors: []violation{{In: "header", Name: "If-Match", Detail: "must be a list of entity tags in double quotes, or *"}}}
+	case anyTag: // any present version will do
 		return nil
-	case strings.HasPrefix(given, "W/"):
-		return failed("If-Match compares strongly, and %s is a weak entity tag", given)
-	case len(given) < 2 || given[0] != '"' || given[len(given)-1] != '"' || strings.Contains(given[1:len(given)-1], `"`):
-		return &problem{problemKind: brokenHeader, detail: fmt.Sprintf(`If-Match is %s; give one entity tag as an ETag header gave it, such as "7.Rr0mLYNo", or *`, given),
-			errors: []violation{{In: "header", Name: "If-Match", Detail: "must be one entity tag in double quotes, or *"}}}
 	}
-	version, _, _ := strings.Cut(strings.Trim(given, `"`), ".")
-	n, err := strconv.ParseInt(version, 10, 32)
-	if err != nil {
-		return failed("%s is no entity tag of this resource's", given)
+	for _, t := range tags {
+		version, _, _ := strings.Cut(strings.Trim(t.opaque, `"`), ".")
+		n, err := strconv.ParseInt(version, 10, 32)
+		if !t.weak && err == nil && !slices.Contains(q.versions, n) {
+			q.versions = append(q.versions, n)
+		}
 	}
-	q.set(v.name, strconv.AppendInt(nil, n, 10))
+	switch {
+	case len(q.versions) > maxVersions:
+		return &problem{problemKind: brokenHeader, detail: fmt.Sprintf("If-Match names %d versions, at most %d are allowed.", len(q.versions), maxVersions),
+			errors: []violation{{In: "header", Name: "If-Match", Detail: fmt.Sprintf("must not name more than %d versions", maxVersions)}}}
+	case len(q.versions) == 0 && slices.ContainsFunc(tags, func(t tag) bool { return t.weak }):
+		return failed("If-Match compares strongly, so that the weak entity tag in %s never matches.", given)
+	case len(q.versions) == 0:
+		return failed("%s names no entity tag of this resource.", given)
+	}
+	q.expect(q.versions[0])
 	return nil
+}
+
+// expect makes the operation depend on a version.
+func (q *request) expect(version int64) {
+	q.set(q.route.takes(inIfMatch).name, strconv.AppendInt(nil, version, 10))
 }

@@ -36,7 +36,11 @@ type Options struct {
 	// stays the same while the caller does. Redis sees an HMAC of it. Nil takes
 	// the Authorization header.
 	Caller func(*http.Request) string
-	Logger *slog.Logger
+	// Anonymous tells whether a request carries no credentials: what such a
+	// caller may not do is answered with 401, not with 403. Nil takes those
+	// without an Authorization header.
+	Anonymous func(*http.Request) bool
+	Logger    *slog.Logger
 
 	MaxBody           int64         // of a request, in bytes, as sent and decoded; 1 MiB when zero
 	BodyTimeout       time.Duration // for a request's body to arrive; the server sets the deadline, for the message only
@@ -56,9 +60,11 @@ type Handler struct {
 	health  func(context.Context) error
 	records *records
 	caller  func(*http.Request) string
-	logger  *slog.Logger
-	bodies  *body.Reader
-	openAPI []byte
+	// anonymous is never nil.
+	anonymous func(*http.Request) bool
+	logger    *slog.Logger
+	bodies    *body.Reader
+	openAPI   []byte
 }
 
 // New compiles the operations. Its error tells all that is wrong with them, as
@@ -73,7 +79,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		schema: schema, ids: integerIDs(!o.TextIDs), quiet: o.HideSuggestions, graph: o.Graph, health: o.Health,
-		caller: o.Caller, logger: o.Logger,
+		caller: o.Caller, anonymous: o.Anonymous, logger: o.Logger,
 	}
 	if h.routes, err = loadRoutes(o.Documents, schema, h.ids); err != nil {
 		return nil, err
@@ -84,6 +90,9 @@ func New(o Options) (*Handler, error) {
 	}
 	if h.caller == nil {
 		h.caller = func(r *http.Request) string { return r.Header.Get("Authorization") }
+	}
+	if h.anonymous == nil {
+		h.anonymous = func(r *http.Request) bool { return r.Header.Get("Authorization") == "" }
 	}
 	if o.Redis != nil {
 		h.records = newRecords(o.Redis, o.Records)
@@ -160,12 +169,27 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Req
 	return h.executeOnce(ctx, q)
 }
 
-// execute runs the operation.
+// execute runs the operation. An operation expects one version: where If-Match
+// names several, it is tried with one after the other until one is the present
+// version. Those before have changed nothing.
 func (h *Handler) execute(ctx context.Context, q *request) (*response, *problem) {
+	res, p := h.executeOperation(ctx, q)
+	for i := 1; i < len(q.versions) && p != nil && p.status == http.StatusPreconditionFailed; i++ {
+		q.expect(q.versions[i])
+		res, p = h.executeOperation(ctx, q)
+	}
+	return res, p
+}
+
+func (h *Handler) executeOperation(ctx context.Context, q *request) (*response, *problem) {
 	answer, err := h.graph.Execute(ctx, q.http, q.route.document, q.route.operation.Name, q.variables())
 	if err != nil {
 		h.logger.ErrorContext(ctx, "REST operation failed", "operation", q.route.operation.Name, "error", err)
 		return nil, graphFailure(ctx, err)
 	}
-	return q.answer(answer)
+	res, p := q.answer(answer)
+	if p != nil && p.status == http.StatusForbidden && h.anonymous(q.http) {
+		p = p.needsToken()
+	}
+	return res, p
 }

@@ -341,6 +341,13 @@ func TestProblems(t *testing.T) {
 		{name: "a broken query", request: "GET /api/products?a=%zz", status: 400},
 		{name: "a broken key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `""`}, body: `{}`, status: 400},
 		{name: "a stale version", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"2.abc"`}, body: `{"name":"a"}`, status: 412, want: `{"code":"STALE_VERSION"}`},
+		{name: "stale versions", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"2.abc", "1"`}, body: `{"name":"a"}`, status: 412, want: `{"code":"STALE_VERSION"}`},
+		{name: "weak tags and foreign ones", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `W/"3", "a,b"`}, body: `{"name":"a"}`, status: 412},
+		{name: "any and a tag", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `*, "3"`}, body: `{"name":"a"}`, status: 400},
+		{name: "tags without a comma", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"3" "4"`}, body: `{"name":"a"}`, status: 400},
+		{name: "an open tag", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"3", "4`}, body: `{"name":"a"}`, status: 400},
+		{name: "many versions", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"10","11","12","13","14","15","16","17","18","19","20"`}, body: `{"name":"a"}`, status: 400},
+		{name: "a path to encode", request: "GET /api/products/%22a%20b%22%C3%A9", status: 404, want: `{"instance":"/api/products/%22a%20b%22%C3%A9"}`},
 		{name: "a weak tag", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `W/"3"`}, body: `{"name":"a"}`, status: 412},
 		{name: "a tag without quotes", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `3`}, body: `{"name":"a"}`, status: 400},
 		{name: "a tag where nothing has one", request: "POST /api/users", header: map[string]string{"If-Match": `"3"`}, body: `{"username":"a","email":"b"}`, status: 412},
@@ -355,6 +362,27 @@ func TestProblems(t *testing.T) {
 				t.Errorf("the page does not explain %q (%v)", p.Type, err)
 			}
 		})
+	}
+}
+
+// TestAnonymousWrites: a caller without a token is told to send one; one with a
+// token, that it may not.
+func TestAnonymousWrites(t *testing.T) {
+	h, g := newHandler(t, nil)
+	g.root["updateProduct"] = func(map[string]any) any {
+		return thing{"__typename": "Forbidden", "message": "Only administrators may change the catalogue.", "code": "FORBIDDEN"}
+	}
+	g.root["products"] = func(map[string]any) any { return coded{errors.New("Not allowed."), "UNAUTHORIZED_FIELD_OR_TYPE"} }
+	const change = `{"name":"a"}`
+	token := map[string]string{"Authorization": "Bearer x"}
+	for _, e := range []exchange{
+		{name: "typed error", request: "PATCH /api/products/1", body: change, status: 401, wantHeader: map[string]string{"WWW-Authenticate": "Bearer"},
+			want: `{"code":"UNAUTHENTICATED","type":"/api/docs#problem-unauthenticated","detail":"Only administrators may change the catalogue. Missing access token. Send Authorization: Bearer <token>."}`},
+		{name: "typed error with a token", request: "PATCH /api/products/1", header: token, body: change, status: 403, want: `{"code":"FORBIDDEN"}`},
+		{name: "graph error", request: "GET /api/products", status: 401, wantHeader: map[string]string{"WWW-Authenticate": "Bearer"}},
+		{name: "graph error with a token", request: "GET /api/products", header: token, status: 403, wantHeader: map[string]string{"WWW-Authenticate": ""}},
+	} {
+		t.Run(e.name, func(t *testing.T) { e.run(t, h, g) })
 	}
 }
 
@@ -391,6 +419,12 @@ func TestConditionalRequests(t *testing.T) {
 	exchange{request: "GET /api/products/1", header: map[string]string{"If-None-Match": `"other"`}, status: 200}.run(t, h, g)
 	exchange{request: "PATCH /api/products/1", header: map[string]string{"If-Match": tag}, body: `{"name":"a"}`, status: 200,
 		wantHeader: map[string]string{"ETag": tag}, variables: `{"id":"1","name":"a","expectedVersion":3}`}.run(t, h, g)
+	for _, list := range []string{`"2", "3.x"`, `W/"1", "2", , "4.y","3"`, `"a,3", "3"`, `"3", "2"`} {
+		exchange{request: "PATCH /api/products/1", header: map[string]string{"If-Match": list}, body: `{"name":"a"}`, status: 200, wantHeader: map[string]string{"ETag": tag}}.run(t, h, g)
+		if last := string(g.variables[len(g.variables)-1]); last != `{"id":"1","name":"a","expectedVersion":3}` {
+			t.Errorf("%s: the operation got %s", list, last)
+		}
+	}
 	exchange{request: "PATCH /api/products/1", header: map[string]string{"If-Match": "*"}, body: `{"name":"a"}`, status: 200, variables: `{"id":"1","name":"a"}`}.run(t, h, g)
 
 	g.root["product"] = func(a map[string]any) any {

@@ -26,7 +26,7 @@ const (
 // executeOnce runs the operation unless its idempotency key was seen before.
 func (h *Handler) executeOnce(ctx context.Context, q *request) (res *response, p *problem) {
 	owner := []string{q.route.method, q.route.path, h.caller(q.http), q.idempotencyKey}
-	claim, before, err := h.records.claim(ctx, owner, []string{q.http.URL.RawQuery, string(q.variables())})
+	claim, before, err := h.records.claim(ctx, owner, []string{q.http.URL.RawQuery, string(q.variables()), fmt.Sprint(q.versions)})
 	if err != nil {
 		h.logger.WarnContext(ctx, "idempotency records are out of reach", "error", err)
 		if q.route.takes(inIdempotencyKey) != nil { // the operation keeps the promise by itself

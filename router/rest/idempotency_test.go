@@ -284,7 +284,9 @@ func TestUnsettledResponsesAreNotKept(t *testing.T) {
 		h, g, _ := withRedis(t)
 		create := g.root["createProduct"].(resolver)
 		g.root["createProduct"] = func(map[string]any) any { return coded{errors.New("no"), code} }
-		request := exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`, status: status}
+		header := keyed("k")
+		header["Authorization"] = "Bearer x" // without it 403 is 401
+		request := exchange{request: "POST /api/products", header: header, body: `{"name":"a","price":1}`, status: status}
 		request.run(t, h, g)
 		g.root["createProduct"] = create
 		request.status = 201

@@ -245,6 +245,9 @@ func (s *schemas) problems(r *route) []*documentedProblem {
 			add(typed.byCode[code], titleOf(name)+", "+code, schema)
 		}
 		add(typed.status, titleOf(name), schema)
+		if typed.status == http.StatusForbidden {
+			add(http.StatusUnauthorized, titleOf(name)+", without an access token", nil)
+		}
 		if typed.ifMatch != typed.status && r.takes(inIfMatch) != nil {
 			add(typed.ifMatch, titleOf(name)+", with If-Match", schema)
 		}

@@ -65,8 +65,19 @@ func (p *problem) withUsualHeaders() *problem {
 	return p
 }
 
+// needsToken makes 401 of a 403 for a caller without credentials: with some, it
+// may be allowed what it asks for (RFC 9110, section 15.5.2).
+func (p *problem) needsToken() *problem {
+	detail := "Missing access token. Send Authorization: Bearer <token>."
+	if p.detail != "" {
+		detail = p.detail + " " + detail
+	}
+	return &problem{problemKind: unauthenticated, detail: detail, headers: p.headers}
+}
+
 // response renders the problem for a request.
 func (p *problem) response(r *http.Request) *response {
+	p.withUsualHeaders()
 	var b bytes.Buffer
 	b.WriteByte('{')
 	put := func(name string, v any) {
@@ -91,8 +102,8 @@ func (p *problem) response(r *http.Request) *response {
 	if detail != "" {
 		put("detail", detail)
 	}
-	if len(r.URL.Path) <= echo.MaxMessage {
-		put("instance", r.URL.Path)
+	if instance := r.URL.EscapedPath(); len(instance) <= echo.MaxMessage {
+		put("instance", instance)
 	}
 	if p.code != "" {
 		put("code", p.code)

@@ -24,6 +24,7 @@ type request struct {
 	outer          map[*variable]string
 	short          map[*variable]bool // given by @shorthand
 	ifMatch        bool
+	versions       []int64 // that If-Match names; none for *
 	idempotencyKey string
 	body           []byte
 }
