@@ -125,6 +125,7 @@ func (r *Router) routes(apiSchema string, graph rest.Graph) (gateway.RESTHandler
 		HideSuggestions: !r.config.Introspection && !r.config.Dev,
 		Title:           "Souk",
 		APIVersion:      r.options.Version,
+		Anonymous:       func(req *http.Request) bool { return req.Header.Get(r.config.Authentication.JWT.Header) == "" },
 	})
 }
 

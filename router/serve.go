@@ -38,6 +38,7 @@ func serve(ctx context.Context, s server) error {
 	public := s.limit(inner)
 	s.listening(public)
 	servers := []*http.Server{s.server(s.public, public)}
+	speakHTTP2(servers[0], s.config.HTTP)
 	listeners := []net.Listener{public}
 	if s.config.Admin.Listen != "" {
 		inner, err := listen(ctx, s.config.Admin.Listen, "`admin.listen`")

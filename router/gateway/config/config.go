@@ -234,6 +234,8 @@ type HTTP struct {
 	PartialSuccessStatus bool     `yaml:"partial_success_status" desc:"Answer 294 instead of 200 if there are data and errors, to clients that accept application/graphql-response+json."`
 	QueryMethod          bool     `yaml:"query_method" desc:"Answer the HTTP method QUERY (RFC 10008), for queries like POST."`
 	Batching             Batching `yaml:"batching" desc:"Several requests in one, as a JSON array."`
+	HTTP2                bool     `yaml:"http2" desc:"Accept HTTP/2 without TLS from clients that know the router speaks it (h2c with prior knowledge), beside HTTP/1.1."`
+	HTTP2Streams         int      `yaml:"http2_max_concurrent_streams" desc:"Requests in progress on one HTTP/2 connection."`
 	Compression          bool     `yaml:"compression" desc:"Compress responses with br, gzip or zstd, in this order unless the client prefers another."`
 	CompressionMinBytes  int      `yaml:"compression_min_bytes" desc:"Shortest response that is compressed."`
 }
