@@ -107,8 +107,18 @@ func (s *selection) start(d *part, path []string) {
 	}
 }
 
+// fragmentsOf gives the parts whose fragments select a field; nil for none.
+func fragmentsOf(f *plan.Field) (set partset) {
+	for _, id := range append(f.Also[:len(f.Also):len(f.Also)], f.Defer) {
+		if id > 0 {
+			set.add(id)
+		}
+	}
+	return set
+}
+
 // contain notes with each field the parts below it, and with each part those
-// it comes after.
+// it comes after and those that share fields with it.
 func (s *selection) contain(parts []*part) error {
 	for i := range s.fields {
 		f := &s.fields[i]
@@ -126,6 +136,9 @@ func (s *selection) contain(parts []*part) error {
 		for _, d := range parts {
 			if f.part > 0 && d.id != f.part && f.parts.has(d.id) && !slices.Contains(d.after, parts[f.part-1]) {
 				d.after = append(d.after, parts[f.part-1])
+			}
+			if f.part > 0 && d.id != f.part && f.fragments.has(d.id) && !slices.Contains(d.shared, parts[f.part-1]) {
+				d.shared = append(d.shared, parts[f.part-1])
 			}
 		}
 		f.parts.add(f.part)
@@ -415,7 +428,7 @@ func (c *compiler) selection(typeName string, fields []*plan.Field, at *position
 		*compiled = field{
 			name: appendKey([]byte{','}, f.Name), key: f.Name, store: f.Key, slot: slot, on: c.set(f.On),
 			nonNull: nonNull(f.Type), typeName: namedType(f.Type),
-			operation: f.Selection, part: f.Defer,
+			operation: f.Selection, part: f.Defer, fragments: fragmentsOf(f),
 		}
 		sel.conditional = sel.conditional || compiled.on != nil
 		var err error

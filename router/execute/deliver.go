@@ -8,11 +8,24 @@ import (
 	"souk/router/operation"
 )
 
+// Incremental is a form of the responses that deliver what is under @defer.
+type Incremental uint8
+
+const (
+	// Pending is the form of the incremental delivery draft: pending,
+	// incremental, completed and hasNext. No field is delivered twice.
+	Pending Incremental = iota
+	// Fragments is the form of the draft of August 2022, which Apollo calls
+	// deferSpec=20220824 and incrementalSpec=v0.1: incremental, with data, path
+	// and label of each fragment, and hasNext. The data is the whole fragment,
+	// also where it shares fields with others.
+	Fragments
+)
+
 // Deliver answers like Execute, but for what is under @defer: emit is given a
 // first response without that, and then further ones as their data is there,
-// in the form of the incremental delivery draft (pending, incremental,
-// completed, hasNext). It releases each. Deliver returns when all is
-// delivered, or with emit's error.
+// in the form that the request wants. It releases each. Deliver returns when
+// all is delivered, or with emit's error.
 func (e *Executor) Deliver(ctx context.Context, req *Request, emit func(*Response) error) error {
 	if len(req.Program.parts) == 0 {
 		return emit(e.Execute(ctx, req))
@@ -20,6 +33,9 @@ func (e *Executor) Deliver(ctx context.Context, req *Request, emit func(*Respons
 	ctx, cancel := context.WithCancel(ctx)
 	r := e.start(req)
 	d := &delivery{run: r, emit: emit, delivered: make([]bool, len(req.Program.parts)+1), nulled: make(map[string]bool)}
+	if req.Incremental == Fragments {
+		d.started = make(map[string]bool)
+	}
 	r.writer.run, r.writer.delivery = r, d
 	r.schedule(ctx, d.next)
 	// What is left is for parts that are not to be had any more.
@@ -47,6 +63,9 @@ type delivery struct {
 	// nulled are the paths at which null was written for an object that the
 	// tree has: nothing can be delivered there any more.
 	nulled map[string]bool
+	// started are the parts and paths of the instances, in the form Fragments;
+	// nil in the form Pending.
+	started map[string]bool
 }
 
 // An instance is a part as it applies to one object of the answer.
@@ -65,8 +84,12 @@ type instance struct {
 	// failed says that null went up to the object.
 	failed bool
 	errors []responseError
-	// entries are where the data is that it adds to objects at or below path.
+	// entries are where the data is that it adds to objects at or below path; in
+	// the form Fragments, all data of the fragment, at path.
 	entries []entry
+	// dropped says that the object became null for the client by what another
+	// part delivered, in the form Fragments.
+	dropped bool
 }
 
 type entry struct {
@@ -83,19 +106,44 @@ func (d *delivery) mark() int {
 }
 
 func (d *delivery) cut(mark int, path []pathElement) {
-	if d != nil {
-		d.instances = d.instances[:mark]
-		d.nulled[string(appendPath(nil, path))] = true
+	if d == nil {
+		return
+	}
+	d.forget(mark)
+	d.nulled[string(appendPath(nil, path))] = true
+	if d.started != nil {
+		d.drop(path)
 	}
 }
+
+func (d *delivery) forget(mark int) {
+	for _, i := range d.instances[mark:] {
+		delete(d.started, instanceKey(i.part, i.path))
+	}
+	d.instances = d.instances[:mark]
+}
+
+// gone says whether the client was given null for a value.
+func (d *delivery) gone(path []pathElement) bool { return d.nulled[string(appendPath(nil, path))] }
 
 // start notes the parts that begin at an object: those that have fields for its
 // type, or any where only a later step will tell the type.
 func (d *delivery) start(path []pathElement, object value, in *field, sel *selection, typ typeID) {
 	unknown := in != nil && !in.possible.has(typ)
 	for _, p := range sel.starts {
+		if d.started[instanceKey(p, path)] {
+			continue
+		}
 		for i := range sel.fields {
-			if f := &sel.fields[i]; f.parts.has(p.id) && (unknown || f.has(typ)) {
+			f := &sel.fields[i]
+			parts := f.parts
+			if d.started != nil {
+				parts = f.fragments
+			}
+			if parts.has(p.id) && (unknown || f.has(typ)) {
+				if d.started != nil {
+					d.started[instanceKey(p, path)] = true
+				}
 				d.instances = append(d.instances, &instance{part: p, outer: d.outer(p, path), path: slices.Clone(path), object: object, in: in, sel: sel, typ: typ})
 				break
 			}
@@ -153,6 +201,9 @@ func (d *delivery) can(p *part) bool {
 			return false
 		}
 	}
+	if d.started != nil {
+		return !slices.ContainsFunc(p.shared, func(q *part) bool { return d.left[q.id] > 0 })
+	}
 	return !slices.ContainsFunc(p.after, func(q *part) bool { return !d.delivered[q.id] })
 }
 
@@ -189,7 +240,7 @@ func (d *delivery) first() error {
 			out = append(append(out, `,"extensions":`...), text...)
 		}
 	}
-	if out = d.appendPending(append(out, ','), nil); d.outstanding() {
+	if out = d.announce(append(out, ','), nil); d.outstanding() {
 		out = append(out, `"hasNext":true}`...)
 		response.More = true
 	} else {
@@ -215,9 +266,10 @@ func (d *delivery) takeErrors(of func(*responseError) bool) []responseError {
 	return taken
 }
 
-// appendPending tells the client of the parts it can now expect: those that
-// stand in nothing that is itself outstanding. It ends with a comma.
-func (d *delivery) appendPending(b []byte, done []*instance) []byte {
+// announce notes the parts that the client can now expect: those that stand in
+// nothing that is itself outstanding. In the form Pending it tells the client
+// of them, in text that ends with a comma.
+func (d *delivery) announce(b []byte, done []*instance) []byte {
 	start := len(b)
 	for _, i := range d.instances {
 		if i.id != "" || i.outer != nil && (i.outer.failed || !slices.Contains(done, i.outer)) {
@@ -225,9 +277,12 @@ func (d *delivery) appendPending(b []byte, done []*instance) []byte {
 		}
 		i.id = strconv.Itoa(d.ids)
 		d.ids++
-		if len(b) == start {
+		switch {
+		case d.started != nil:
+			continue
+		case len(b) == start:
 			b = append(b, `"pending":[`...)
-		} else {
+		default:
 			b = append(b, ',')
 		}
 		b = appendPath(append(append(append(b, `{"id":"`...), i.id...), `","path":`...), i.path)
@@ -252,14 +307,18 @@ func (d *delivery) deliver(p *part) []*instance {
 	var done []*instance
 	for _, i := range slices.Clone(d.instances) {
 		// One in a part that is delivered only now is told of and done at once.
-		if i.part != p || i.failed || i.outer != nil && i.id == "" && (i.outer.failed || !d.delivered[i.outer.part.id]) {
+		if i.part != p || i.failed && !i.dropped || i.outer != nil && i.id == "" && (i.outer.failed || !d.delivered[i.outer.part.id]) {
 			continue
 		}
 		typ, ok := i.typ, true
 		if i.in != nil {
 			typ, ok = d.writer.typeOf(i.object, i.in)
 		}
-		if ok {
+		switch {
+		case !ok || i.dropped:
+		case d.started != nil:
+			d.collectFragment(i, typ)
+		default:
 			d.collect(i, i.object.a, i.sel, typ, slices.Clone(i.path))
 		}
 		done = append(done, i)
@@ -295,7 +354,7 @@ func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeI
 			i.entries = append(i.entries, entry{slices.Clone(path), w.out})
 		} else {
 			i.failed = true
-			d.instances = d.instances[:mark]
+			d.forget(mark)
 		}
 		w.out = nil
 	}
@@ -331,8 +390,11 @@ func (d *delivery) below(i *instance, v value, f *field, path []pathElement) {
 
 // further emits the response that delivers some instances.
 func (d *delivery) further(done []*instance) error {
+	if d.started != nil {
+		return d.furtherFragments(done)
+	}
 	buffer := NewBuffer(1 << minBuffer)
-	out := d.appendPending(append(buffer.B, '{'), done)
+	out := d.announce(append(buffer.B, '{'), done)
 	response := new(Response)
 	start := len(out)
 	for _, i := range done {

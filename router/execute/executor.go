@@ -56,6 +56,8 @@ type Request struct {
 	// Internals shows the client what is otherwise for logs alone: which
 	// address failed how, and what hidden subgraphs said. For development.
 	Internals bool
+	// Incremental is the form in which Deliver answers.
+	Incremental Incremental
 	// Extensions, unless nil, gives a JSON object for the response's
 	// "extensions", or nil for none.
 	Extensions func([]FetchStatistics) []byte

@@ -227,6 +227,9 @@ type field struct {
 	// it and of all below.
 	part  int
 	parts partset
+	// fragments are the deferred parts whose fragments select the field, also
+	// where an earlier part delivers it.
+	fragments partset
 }
 
 // valueKind tells how the value of a field is checked and written.
@@ -259,6 +262,8 @@ type part struct {
 	label  string
 	// after are parts that hold fields which fields of this one stand in.
 	after []*part
+	// shared are other parts that hold fields of this one's fragment.
+	shared []*part
 }
 
 // A partset is a set of the IDs of parts.

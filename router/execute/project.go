@@ -18,10 +18,13 @@ type writer struct {
 	// fields of part are written.
 	delivery *delivery
 	part     int
+	// fragment, unless 0, is the part whose whole fragment is written instead,
+	// with those of its fields that other parts deliver too.
+	fragment int
 }
 
 func (w *writer) reset() {
-	w.run, w.out, w.delivery, w.part = nil, nil, nil, 0
+	w.run, w.out, w.delivery, w.part, w.fragment = nil, nil, nil, 0, 0
 	clear(w.path[:cap(w.path)])
 	w.path = w.path[:0]
 }
@@ -32,7 +35,7 @@ func (w *writer) object(object uint32, sel *selection, typ typeID) bool {
 	start := len(w.out)
 	for i := range sel.fields {
 		f := &sel.fields[i]
-		if !f.has(typ) || w.delivery != nil && f.part != w.part {
+		if !f.has(typ) || w.delivery != nil && !w.includes(f) {
 			continue
 		}
 		name := f.name
@@ -46,6 +49,14 @@ func (w *writer) object(object uint32, sel *selection, typ typeID) bool {
 	}
 	w.out = append(w.out, '}')
 	return true
+}
+
+// includes says whether the field is in what is written of a response in parts.
+func (w *writer) includes(f *field) bool {
+	if w.fragment > 0 {
+		return f.fragments.has(w.fragment)
+	}
+	return f.part == w.part
 }
 
 // has says whether an object of a type has the field.
@@ -132,6 +143,9 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 		if of == noType && f.sel.conditional && w.needsType(f.sel) {
 			return w.untyped(v.a, f.nonNull[level], f.sel)
 		}
+		if w.fragment > 0 && w.delivery.gone(w.path) {
+			return w.null(f.nonNull[level])
+		}
 		if w.delivery != nil {
 			w.delivery.start(w.path, v, f, f.sel, of)
 		}
@@ -165,7 +179,7 @@ func (w *writer) typeOf(v value, f *field) (typeID, bool) {
 // object's type.
 func (w *writer) needsType(sel *selection) bool {
 	return slices.ContainsFunc(sel.fields, func(f field) bool {
-		return f.on != nil && (w.delivery == nil || f.part == w.part)
+		return f.on != nil && (w.delivery == nil || w.includes(&f))
 	})
 }
 

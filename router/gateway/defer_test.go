@@ -120,7 +120,7 @@ func (p *partReader) want(text string) {
 	if err != nil || string(got) != text {
 		p.Errorf("got  %s, %v\nwant %s", got, err, text)
 	}
-	if t := part.Header.Get("Content-Type"); t != "application/json; charset=utf-8" {
+	if t := part.Header.Get("Content-Type"); t != "application/json" {
 		p.Errorf("a part is %s", t)
 	}
 }
@@ -223,6 +223,145 @@ func TestDeferredInDeferred(t *testing.T) {
 	}
 }
 
+// TestDeferredFragments: the form of August 2022 has the whole of each fragment,
+// with its path and label.
+func TestDeferredFragments(t *testing.T) {
+	const noMood = `{"data":{"_entities":[{"mood":null}]},"errors":[{"message":"no mood","path":["_entities",0,"mood"],"extensions":{"code":"MOODLESS"}}]}`
+	const nullRank = `{"data":{"_entities":[{"rank":null}]}}`
+	first := `{"data":{"me":{"name":"Ada"}},"hasNext":true}`
+	for _, c := range []struct {
+		name, query      string
+		answerB, answerC string // empty where the subgraph is not asked
+		want             []string
+	}{
+		{name: "one by one", query: deferQuery, answerB: answerB, answerC: answerC, want: []string{first,
+			`{"incremental":[{"data":{"mood":"fine"},"path":["me"],"label":"m"}],"hasNext":true}`,
+			`{"incremental":[{"data":{"rank":7},"path":["me"],"label":"r"}],"hasNext":false}`}},
+		{name: "without a label", query: `{ me { name ... @defer { mood } } }`, answerB: answerB, want: []string{first,
+			`{"incremental":[{"data":{"mood":"fine"},"path":["me"]}],"hasNext":false}`}},
+		{name: "fields of the first response again", query: `{ me { name ... @defer(label: \"f\") { name mood } } }`, answerB: answerB, want: []string{first,
+			`{"incremental":[{"data":{"name":"Ada","mood":"fine"},"path":["me"],"label":"f"}],"hasNext":false}`}},
+		{name: "nothing else", query: `{ me { name ... @defer(label: \"f\") { name } } }`, want: []string{first,
+			`{"incremental":[{"data":{"name":"Ada"},"path":["me"],"label":"f"}],"hasNext":false}`}},
+		{name: "one in another", query: `{ me { name ... @defer(label: \"o\") { mood ... @defer(label: \"i\") { rank mood } } } }`, answerB: answerB, answerC: answerC, want: []string{first,
+			`{"incremental":[{"data":{"mood":"fine"},"path":["me"],"label":"o"}],"hasNext":true}`,
+			`{"incremental":[{"data":{"mood":"fine","rank":7},"path":["me"],"label":"i"}],"hasNext":false}`}},
+		{name: "at the root", query: `{ __typename ... @defer(label: \"q\") { me { name } } }`, want: []string{
+			`{"data":{"__typename":"Query"},"hasNext":true}`,
+			`{"incremental":[{"data":{"me":{"name":"Ada"}},"path":[],"label":"q"}],"hasNext":false}`}},
+		{name: "below an object of the first response", query: `{ me { name } ... @defer(label: \"q\") { me { mood } } }`, answerB: answerB, want: []string{first,
+			`{"incremental":[{"data":{"me":{"mood":"fine"}},"path":[],"label":"q"}],"hasNext":false}`}},
+		{name: "error", query: `{ me { name ... @defer { mood } } }`, answerB: noMood, want: []string{first,
+			`{"incremental":[{"data":{"mood":null},"path":["me"],"errors":[{"message":"A subgraph reported an error.","path":["me","mood"],"extensions":{"code":"MOODLESS"}}]}],"hasNext":false}`}},
+		{name: "null of the fragment", query: `{ me { name ... @defer(label: \"r\") { rank } } }`, answerC: nullRank, want: []string{first,
+			`{"incremental":[{"data":null,"path":["me"],"label":"r","errors":[{"message":"Cannot return null for non-nullable field User.rank.","path":["me","rank"],"extensions":{"code":"RESPONSE_VALIDATION_FAILED"}}]}],"hasNext":false}`}},
+		{name: "null inside the fragment", query: `{ me { name ... @defer(label: \"m\") { mood } } ... @defer(label: \"q\") { me { rank } } }`, answerB: answerB, answerC: nullRank, want: nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h, url := startHeld(t, nil)
+			go func() {
+				h.answers["a"] <- answerA
+				// The later answer waits until the client has the earlier one.
+				if c.answerB != "" {
+					h.answers["b"] <- c.answerB
+				}
+			}()
+			p := readParts(t, open(t, url, `{"query":"`+c.query+`"}`, "Accept: multipart/mixed;deferSpec=20220824, application/json")) //nolint:bodyclose // open closes it
+			if got := p.response.Header.Get("Content-Type"); got != `multipart/mixed;boundary="-";deferSpec=20220824` {
+				t.Errorf("Content-Type is %s", got)
+			}
+			if c.want == nil {
+				go func() { h.answers["c"] <- c.answerC }()
+				p.wantNullOf("me")
+				return
+			}
+			for i, want := range c.want {
+				if i == len(c.want)-1 && c.answerC != "" {
+					h.answers["c"] <- c.answerC
+				}
+				p.want(want)
+			}
+			p.wantEnd()
+		})
+	}
+}
+
+// TestDeferredFragmentsShareFields: each fragment has the field that both
+// select.
+func TestDeferredFragmentsShareFields(t *testing.T) {
+	h, url := startHeld(t, nil)
+	go func() {
+		h.answers["a"] <- answerA
+		for { // once for each fragment, if they are not asked for together
+			select {
+			case h.answers["b"] <- answerB:
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	r := open(t, url, `{"query":"{ me { name ... @defer(label: \"x\") { mood } ... @defer(label: \"y\") { mood } } }"}`, "Accept: multipart/mixed;deferSpec=20220824")
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, label := range []string{"x", "y"} {
+		if want := `{"data":{"mood":"fine"},"path":["me"],"label":"` + label + `"}`; strings.Count(string(text), want) != 1 {
+			t.Errorf("%s is not there once: %s", want, text)
+		}
+	}
+}
+
+// wantNullOf reads all parts. One of them must have null for a field of the
+// root, and no later one may have data below it.
+func (p *partReader) wantNullOf(field string) {
+	p.Helper()
+	null, last := false, ""
+	for {
+		part, err := p.parts.NextRawPart()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			p.Fatal(err)
+		}
+		text, err := io.ReadAll(part)
+		if err != nil {
+			p.Fatal(err)
+		}
+		last = string(text)
+		if null && strings.Contains(last, `"path":["`+field+`"],"label"`) {
+			p.Errorf("data below null: %s", last)
+		}
+		null = null || strings.Contains(last, `"data":{"`+field+`":null}`)
+	}
+	if !null || !strings.HasSuffix(last, `"hasNext":false}`) {
+		p.Errorf("null: %v, the last part is %s", null, last)
+	}
+}
+
+func TestFormsOfDefer(t *testing.T) {
+	for accept, want := range map[string]string{
+		"multipart/mixed;deferSpec=20220824, application/json":                           `multipart/mixed;boundary="-";deferSpec=20220824`,
+		`multipart/mixed; deferSpec="20220824"`:                                          `multipart/mixed;boundary="-";deferSpec=20220824`,
+		"multipart/mixed;incrementalSpec=v0.1, application/json":                         `multipart/mixed;boundary="-";incrementalSpec=v0.1`,
+		"multipart/mixed;incrementalSpec=v0.2, application/json":                         `multipart/mixed;boundary="-";incrementalSpec=v0.2`,
+		"multipart/mixed;incrementalSpec=v0.2, multipart/mixed;deferSpec=20220824":       `multipart/mixed;boundary="-";incrementalSpec=v0.2`,
+		"multipart/mixed;incrementalSpec=v0.2;q=0.5, multipart/mixed;deferSpec=20220824": `multipart/mixed;boundary="-";deferSpec=20220824`,
+	} {
+		h, url := startHeld(t, nil)
+		go func() { h.answers["a"] <- answerA; h.answers["b"] <- answerB }()
+		r := open(t, url, `{"query":"{ me { name ... @defer { mood } } }"}`, "Accept: "+accept)
+		text, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Header.Get("Content-Type"); got != want || strings.Contains(string(text), "pending") != strings.HasSuffix(want, "v0.2") {
+			t.Errorf("%s: got %s %s", accept, got, text)
+		}
+	}
+}
+
 // TestCompleteAnswers: clients that do not take parts, and operations without
 // any, get one complete response.
 func TestCompleteAnswers(t *testing.T) {
@@ -230,7 +369,9 @@ func TestCompleteAnswers(t *testing.T) {
 	for _, c := range []struct{ name, accept, query, want string }{
 		{"JSON", "application/json", deferQuery, whole},
 		{"any", "*/*", deferQuery, whole},
-		{"an earlier form", "multipart/mixed;deferSpec=20220824,application/graphql-response+json,application/json;q=0.9", deferQuery, whole},
+		{"an unknown form", "multipart/mixed;deferSpec=20200101,application/graphql-response+json,application/json;q=0.9", deferQuery, whole},
+		{"the earlier form liked less", "multipart/mixed;deferSpec=20220824;q=0.5, application/json", deferQuery, whole},
+		{"the earlier form, nothing deferred", "multipart/mixed;deferSpec=20220824, application/json", `{ me { name mood rank } }`, whole},
 		{"a form to come", `multipart/mixed;incrementalSpec="v9", application/json`, deferQuery, whole},
 		{"JSON liked better", "multipart/mixed;q=0.5, application/json", deferQuery, whole},
 		{"switched off", "multipart/mixed, application/json", `{ me { name ... @defer(if: false) { mood rank } } }`, whole},
@@ -262,8 +403,8 @@ func TestOnlyPartsAreAccepted(t *testing.T) {
 	if got := send(t, "POST", url, `{"query":"{ nope }"}`, "Accept: multipart/mixed"); got.status != 422 || !strings.Contains(got.header.Get("Content-Type"), "graphql-response+json") {
 		t.Errorf("an invalid query: %d %s", got.status, got.header)
 	}
-	if got := send(t, "POST", url, `{"query":"{ nope }"}`, "Accept: multipart/mixed;deferSpec=20220824"); got.status != 406 {
-		t.Errorf("the earlier form alone: %d", got.status)
+	if got := send(t, "POST", url, `{"query":"{ nope }"}`, "Accept: multipart/mixed;deferSpec=20200101"); got.status != 406 {
+		t.Errorf("an unknown form alone: %d", got.status)
 	}
 }
 

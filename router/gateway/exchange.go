@@ -236,7 +236,7 @@ func (x *exchange) measure(p *prepared, start time.Time, failed, null bool) {
 }
 
 func (x *exchange) executeRequest(p *prepared) *execute.Request {
-	req := &execute.Request{Program: p.program, Variables: p.vars, Internals: x.config.Dev, Caller: x.caller()}
+	req := &execute.Request{Program: p.program, Variables: p.vars, Internals: x.config.Dev, Incremental: x.accept.form, Caller: x.caller()}
 	if x.config.Dev {
 		req.Extensions = p.figures
 	}

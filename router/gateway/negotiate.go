@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"souk/router/execute"
 	"souk/router/internal/accept"
 	"souk/router/subscribe"
 )
@@ -26,9 +27,10 @@ const (
 // response in parts, a stream, a page.
 type accepted struct {
 	single mediaType
-	// parts is multipart/mixed in the form of the incremental delivery draft;
-	// parameter is what the client called that form, if it did.
+	// parts is multipart/mixed for @defer, in this form; parameter is what the
+	// client called the form, if it did.
 	parts     bool
+	form      execute.Incremental
 	parameter string
 	// events is text/event-stream.
 	events bool
@@ -68,8 +70,8 @@ func negotiate(header []string) accepted {
 			if weight > 0 && subscriptionForm(parameters) {
 				out.subscription = true
 			}
-			if form, ok := incrementalForm(parameters); ok && weight > parts {
-				parts, out.parameter = weight, form
+			if form, parameter, ok := incrementalForm(parameters); ok && weight > parts {
+				parts, out.form, out.parameter = weight, form, parameter
 			}
 		case "application/graphql-response+json":
 			graphql.exactly(parameters, weight)
@@ -132,43 +134,39 @@ func (m *match) exactly(parameters string, weight int) {
 	}
 }
 
-// incrementalForm says whether a multipart/mixed with these parameters asks for
-// responses in the form of the current draft: as it stands, or with the name
-// that Apollo's clients have for it. Clients that ask for an earlier form
-// (deferSpec), which has no pending and completed, or for subscriptions
-// (subscriptionSpec), are given whatever else they accept: complete responses.
-func incrementalForm(parameters string) (parameter string, ok bool) {
-	for p := range strings.SplitSeq(parameters, ";") {
-		key, value, _ := strings.Cut(p, "=")
-		value = strings.Trim(strings.TrimSpace(value), `"`)
-		switch strings.ToLower(strings.TrimSpace(key)) {
-		case "deferspec", "subscriptionspec":
-			return "", false
-		case "incrementalspec":
-			if value != incrementalSpec {
-				return "", false
-			}
-			parameter = "incrementalSpec=" + value
-		}
+// incrementalForm says which form of responses to @defer a multipart/mixed with
+// these parameters asks for: that of the current draft as it stands or as
+// incrementalSpec=v0.2, that of August 2022 as deferSpec=20220824 (Apollo Client
+// 3, Apollo Kotlin and Apollo iOS) or incrementalSpec=v0.1. Clients that ask for
+// another form, or for subscriptions (subscriptionSpec), are given whatever else
+// they accept.
+func incrementalForm(parameters string) (form execute.Incremental, parameter string, ok bool) {
+	if _, other := accept.Parameter(parameters, "subscriptionspec"); other {
+		return 0, "", false
 	}
-	return parameter, true
+	if spec, given := accept.Parameter(parameters, "deferspec"); given {
+		return execute.Fragments, "deferSpec=" + spec, spec == deferSpec
+	}
+	switch spec, given := accept.Parameter(parameters, "incrementalspec"); {
+	case !given:
+		return execute.Pending, "", true
+	case spec == "v0.2":
+		return execute.Pending, "incrementalSpec=v0.2", true
+	case spec == "v0.1":
+		return execute.Fragments, "incrementalSpec=v0.1", true
+	}
+	return 0, "", false
 }
+
+// deferSpec is what Apollo's clients call the form of August 2022.
+const deferSpec = "20220824"
 
 // subscriptionForm says whether a multipart/mixed with these parameters asks for
 // Apollo's protocol for subscriptions.
 func subscriptionForm(parameters string) bool {
-	for p := range strings.SplitSeq(parameters, ";") {
-		key, value, _ := strings.Cut(p, "=")
-		if strings.EqualFold(strings.TrimSpace(key), "subscriptionspec") {
-			return strings.Trim(strings.TrimSpace(value), `"`) == subscribe.SubscriptionSpec
-		}
-	}
-	return false
+	spec, given := accept.Parameter(parameters, "subscriptionspec")
+	return given && spec == subscribe.SubscriptionSpec
 }
-
-// incrementalSpec is what Apollo's clients call the form of the draft with
-// pending, incremental and completed.
-const incrementalSpec = "v0.2"
 
 // wantsPage says whether a request comes from a browser's address bar.
 func (a accepted) wantsPage(r *http.Request) bool {

@@ -208,6 +208,9 @@ type Field struct {
 	Selection *operation.Field `json:"-"`
 	// Defer is the ID of the deferred part the field belongs to, or 0.
 	Defer int `json:",omitempty"`
+	// Also are the IDs of the other deferred parts whose fragments select the
+	// field, ascending.
+	Also []int `json:",omitempty"`
 }
 
 // TypeKind is the kind of a named type, the built-in scalars told apart.

@@ -20,9 +20,9 @@ type Parts struct {
 // NewParts begins a message with a status; parameter, unless empty, is one
 // more parameter of its content type.
 func NewParts(w http.ResponseWriter, status int, parameter string) *Parts {
-	contentType := `multipart/mixed; boundary="-"`
+	contentType := `multipart/mixed;boundary="-"`
 	if parameter != "" {
-		contentType += "; " + parameter
+		contentType += ";" + parameter
 	}
 	h := w.Header()
 	h.Set("Content-Type", contentType)
@@ -41,7 +41,8 @@ func (p *Parts) Send(response []byte, last bool) error {
 		p.begun = true
 		p.out.WriteString("\r\n---\r\n")
 	}
-	p.out.WriteString("Content-Type: application/json; charset=utf-8\r\n\r\n")
+	// Spelt so, since earlier versions of Apollo iOS compare it as a text.
+	p.out.WriteString("content-type: application/json\r\n\r\n")
 	p.out.Write(response)
 	p.out.WriteString("\r\n---")
 	if last {

@@ -12,7 +12,7 @@ import (
 func TestPartsAreDelimitedAtOnce(t *testing.T) {
 	w := httptest.NewRecorder()
 	p := subscribe.NewParts(w, 200, "incrementalSpec=v0.2")
-	const header = "Content-Type: application/json; charset=utf-8\r\n\r\n"
+	const header = "content-type: application/json\r\n\r\n"
 	for _, step := range []struct {
 		text string
 		last bool
@@ -26,7 +26,7 @@ func TestPartsAreDelimitedAtOnce(t *testing.T) {
 			t.Errorf("got %q, %v; want %q", w.Body, err, step.want)
 		}
 	}
-	if got := w.Header().Get("Content-Type"); got != `multipart/mixed; boundary="-"; incrementalSpec=v0.2` || !w.Flushed {
+	if got := w.Header().Get("Content-Type"); got != `multipart/mixed;boundary="-";incrementalSpec=v0.2` || !w.Flushed {
 		t.Errorf("Content-Type %q, flushed %t", got, w.Flushed)
 	}
 	gone := subscribe.NewParts(&goneClient{ResponseRecorder: httptest.NewRecorder(), writes: 1}, 200, "")

@@ -160,7 +160,7 @@ func (r *router) check(t *testing.T, op oracle.Operation) bool {
 	if len(p.Deferred) > 0 {
 		got := r.deliver(t, request)
 		if got.is(t, want.Data) && sameErrors(got.errors, want) {
-			return true
+			return r.checkFragments(t, op, *request, want)
 		}
 		t.Errorf("operation %s\nvariables %s\n\n%s\ngot  %v\nwant %s\nerrors, got  %s\nerrors, want %v",
 			op.Query, op.Variables, explain(p), got.data, want.Data, got.errors, want.Errors)

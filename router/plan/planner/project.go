@@ -96,6 +96,8 @@ type responseEntry struct {
 	merged []selectedOn
 	typ    string
 	types  []*supergraph.Type
+	// payloads are the deferIDs of all selections, ascending.
+	payloads []int
 }
 
 // entriesOf gives the entries for one response key.
@@ -105,13 +107,19 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*responseEn
 	}
 	var out []*responseEntry
 	var merged []selectedOn
+	var payloads []int
 	for _, o := range possible {
-		merged = merged[:0]
+		merged, payloads = merged[:0], payloads[:0]
 		def := o.Field(selected[0].field.Name)
 		leaf := def == nil || !def.Named.Composite()
 		for _, s := range selected {
+			if len(s.types) < len(possible) && !has(s.types, o) {
+				continue
+			}
+			if i, found := slices.BinarySearch(payloads, s.deferID); !found {
+				payloads = slices.Insert(payloads, i, s.deferID)
+			}
 			switch {
-			case len(s.types) < len(possible) && !has(s.types, o):
 			case leaf && len(merged) > 0: // a leaf is delivered once, in the earliest payload
 				if s.deferID < merged[0].deferID {
 					merged[0] = s
@@ -128,10 +136,12 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*responseEn
 			typ = def.Type
 		}
 		same := func(a, b selectedOn) bool { return a.field == b.field && a.deferID == b.deferID }
-		i := slices.IndexFunc(out, func(e *responseEntry) bool { return e.typ == typ && slices.EqualFunc(e.merged, merged, same) })
+		i := slices.IndexFunc(out, func(e *responseEntry) bool {
+			return e.typ == typ && slices.EqualFunc(e.merged, merged, same) && slices.Equal(e.payloads, payloads)
+		})
 		if i < 0 {
 			i = len(out)
-			out = append(out, &responseEntry{merged: slices.Clone(merged), typ: typ})
+			out = append(out, &responseEntry{merged: slices.Clone(merged), typ: typ, payloads: slices.Clone(payloads)})
 		}
 		out[i].types = append(out[i].types, o)
 	}
@@ -142,8 +152,11 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*responseEn
 func (p *projector) field(t *supergraph.Type, at *slot, e *responseEntry) *plan.Field {
 	first := e.merged[0].field
 	out := &plan.Field{Name: first.Alias, Defer: e.merged[0].deferID}
-	for _, s := range e.merged {
-		out.Defer = min(out.Defer, s.deferID)
+	if len(e.payloads) > 0 {
+		out.Defer = e.payloads[0]
+	}
+	if len(e.payloads) > 1 {
+		out.Also = e.payloads[1:]
 	}
 	switch first.Name {
 	case "__typename":

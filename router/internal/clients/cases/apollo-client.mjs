@@ -1,15 +1,68 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import * as current from '@apollo/client/core'
+import { Defer20220824Handler, GraphQL17Alpha9Handler } from '@apollo/client/incremental'
 
 const version3 = createRequire(import.meta.url)('apollo-client-3/core')
 
-async function query({ ApolloClient, HttpLink, InMemoryCache, gql }, router) {
-  const client = new ApolloClient({ link: new HttpLink({ uri: router.url }), cache: new InMemoryCache() })
-  const { data } = await client.query({ query: gql`query($n: String) { greeting(name: $n) }`, variables: { n: 'Ada' } })
+function newClient({ ApolloClient, HttpLink, InMemoryCache }, router, options) {
+  return new ApolloClient({ link: new HttpLink({ uri: router.url }), cache: new InMemoryCache(), ...options })
+}
+
+async function query(version, router) {
+  const client = newClient(version, router)
+  const { data } = await client.query({
+    query: version.gql`query($n: String) { greeting(name: $n) }`,
+    variables: { n: 'Ada' },
+  })
   assert.equal(data.greeting, 'Hello, Ada!')
+  client.stop()
+}
+
+// The deferred field can only be answered after the client has shown the first
+// response.
+async function defer(version, router, options) {
+  const client = newClient(version, router, options)
+  const key = router.key()
+  const results = client.watchQuery({
+    query: version.gql`
+      query($after: String) {
+        me { id name ...Mood @defer(label: "mood") }
+      }
+      fragment Mood on User { mood(after: $after) rank }
+    `,
+    variables: { after: key },
+    notifyOnNetworkStatusChange: false,
+  })
+  await new Promise((resolve, reject) => {
+    let released = false
+    results.subscribe({
+      error: reject,
+      next: ({ data, error }) => {
+        if (error) reject(error)
+        if (!data?.me) return
+        try {
+          assert.equal(data.me.name, 'Ada')
+          if (data.me.mood === undefined) {
+            if (!released) router.release(key).catch(reject)
+            released = true
+            return
+          }
+          assert.ok(released, 'the deferred field came with the first response')
+          assert.deepEqual([data.me.mood, data.me.rank], ['fine', 7])
+          resolve()
+        } catch (e) {
+          reject(e)
+        }
+      },
+    })
+  })
   client.stop()
 }
 
 export const query4 = (router) => query(current, router)
 export const query3 = (router) => query(version3, router)
+
+export const defer3 = (router) => defer(version3, router)
+export const defer4By2022 = (router) => defer(current, router, { incrementalHandler: new Defer20220824Handler() })
+export const defer4ByDraft = (router) => defer(current, router, { incrementalHandler: new GraphQL17Alpha9Handler() })

@@ -1,0 +1,98 @@
+package execute
+
+import (
+	"slices"
+	"strconv"
+)
+
+// This file has what is particular to the form Fragments: each instance of a
+// part is delivered with all that its fragment selects. Fields that several
+// fragments select are written again for each, so that one fragment need not
+// wait until another is delivered, only until its data is there.
+
+// instanceKey tells the instances of a delivery apart.
+func instanceKey(p *part, path []pathElement) string {
+	return string(appendPath(append(strconv.AppendInt(nil, int64(p.id), 10), ' '), path))
+}
+
+// drop gives up the instances at and below an object that became null for the
+// client.
+func (d *delivery) drop(path []pathElement) {
+	for _, i := range d.instances {
+		if !d.delivered[i.part.id] && hasPath(i.path, path) {
+			i.failed, i.dropped = true, true
+		}
+	}
+}
+
+// collectFragment writes all that an instance's fragment selects.
+func (d *delivery) collectFragment(i *instance, typ typeID) {
+	w := &d.writer
+	w.part, w.fragment = i.part.id, i.part.id
+	w.path, w.out = append(w.path[:0], i.path...), nil
+	defer func() { w.fragment, w.out = 0, nil }()
+	if typ == noType && i.sel.conditional && w.needsType(i.sel) {
+		w.untyped(i.object.a, true, i.sel)
+		i.failed = true // the client has the object already
+		return
+	}
+	if !slices.ContainsFunc(i.sel.fields, func(f field) bool { return w.includes(&f) && f.has(typ) }) {
+		return // the fragment is for another type
+	}
+	mark := d.mark()
+	if w.object(i.object.a, i.sel, typ) {
+		i.entries = append(i.entries, entry{i.path, w.out})
+		return
+	}
+	i.failed = true
+	d.forget(mark)
+}
+
+// furtherFragments emits the response that delivers some instances. Without
+// any data, there is one only to say that it is the last.
+func (d *delivery) furtherFragments(done []*instance) error {
+	d.announce(nil, done)
+	buffer := NewBuffer(1 << minBuffer)
+	out := append(buffer.B, '{')
+	response := new(Response)
+	start := len(out)
+	for _, i := range done {
+		if i.dropped || len(i.entries) == 0 && !i.failed {
+			continue
+		}
+		if len(out) == start {
+			out = append(out, `"incremental":[`...)
+		} else {
+			out = append(out, ',')
+		}
+		out = append(out, `{"data":`...)
+		if i.failed {
+			out = append(out, "null"...)
+		} else {
+			out = append(out, i.entries[0].data...)
+		}
+		out = appendPath(append(out, `,"path":`...), i.path)
+		if i.part.label != "" {
+			out = appendString(append(out, `,"label":`...), i.part.label)
+		}
+		if len(i.errors) > 0 {
+			out = appendErrors(append(out, `,"errors":`...), i.errors)
+		}
+		out = append(out, '}')
+		response.Errors += len(i.errors)
+		response.Codes = append(response.Codes, codes(i.errors)...)
+	}
+	empty := len(out) == start
+	if !empty {
+		out = append(out, `],`...)
+	}
+	response.More = d.outstanding()
+	out = append(strconv.AppendBool(append(out, `"hasNext":`...), response.More), '}')
+	buffer.B = out
+	response.buffer, response.Body = buffer, out
+	if empty && response.More {
+		response.Release()
+		return nil
+	}
+	return d.emit(response)
+}
