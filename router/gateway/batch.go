@@ -14,7 +14,7 @@ import (
 // is accepted.
 func (x *exchange) serveBatch(body []byte) {
 	if !x.config.HTTP.Batching.Enabled {
-		x.fail(shape("Batching is not enabled here: a request must be one JSON object."))
+		x.fail(shape("Batching is disabled. Send one request, as a JSON object."))
 		return
 	}
 	list, err := split(body)
@@ -23,7 +23,7 @@ func (x *exchange) serveBatch(body []byte) {
 		return
 	}
 	if most := x.config.HTTP.Batching.MaxSize; len(list) == 0 || len(list) > most {
-		x.fail(shape("A batch may have 1 to %d requests; this one has %d.", most, len(list)))
+		x.fail(shape("A batch must have 1 to %d requests, but this one has %d.", most, len(list)))
 		return
 	}
 	x.batch = true

@@ -127,7 +127,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	p := &prepared{document: d, documentHit: hit}
 	if req.safe && d.Kind() == operation.Mutation {
 		return nil, &Refusal{Status: http.StatusMethodNotAllowed, Header: http.Header{"Allow": {"POST"}},
-			Err: &operation.Error{Message: "A mutation cannot be sent by " + x.r.Method + "; use POST.", Code: codeMethod}}
+			Err: &operation.Error{Message: "Mutations cannot be sent with " + x.r.Method + ". Use POST.", Code: codeMethod}}
 	}
 	if p.vars, err = d.Variables(req.variables); err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 // admit asks the stages that may refuse an operation, and plans it.
 func (x *exchange) admit(ctx context.Context, p *prepared) error {
 	if !x.config.Introspection && !x.config.Dev && introspects(p.op) {
-		return &operation.Error{Message: "Introspection is not allowed here.", Code: "INTROSPECTION_DISABLED"}
+		return &operation.Error{Message: "Introspection is disabled.", Code: "INTROSPECTION_DISABLED"}
 	}
 	x.annotate(ctx, p)
 	var err error

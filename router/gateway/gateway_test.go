@@ -190,13 +190,13 @@ func TestOverHTTP(t *testing.T) {
 		{"syntax", "POST", url, `{"query":"{ hello"}`, nil, 400, "", `"code":"GRAPHQL_PARSE_FAILED"`},
 		{"validation", "POST", url, `{"query":"{ helo }"}`, nil, 422, "", `Did you mean \"hello\"?","locations":[{"line":1,"column":3}],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}`},
 		{"no query", "POST", url, `{}`, nil, 422, "", `no query`},
-		{"list", "POST", url, `[{"query":"{ hello }"}]`, nil, 422, "", `Batching is not enabled`},
+		{"list", "POST", url, `[{"query":"{ hello }"}]`, nil, 422, "", `Batching is disabled`},
 		{"string", "POST", url, `"{ hello }"`, nil, 422, "", `must be a JSON object with a query, not a string`},
 		{"query is a number", "POST", url, `{"query":1}`, nil, 422, "", `query must be a string, not a number`},
 		{"variables are a list", "POST", url, `{"query":"{ hello }","variables":[]}`, nil, 422, "", `variables must be an object, not a list`},
 		{"coercion", "POST", url, `{"query":"query($n: String!){ hello(name: $n) }","variables":{"n":5}}`, nil, 422, "", `"code":"BAD_USER_INPUT"`},
 		{"operation unknown", "POST", url, `{"query":"query A { hello }","operationName":"B"}`, nil, 422, "", `"code":"OPERATION_RESOLUTION_FAILURE"`},
-		{"get a mutation", "GET", url + "?query=mutation%7Badd(n:1)%7D", "", []string{preflight}, 405, "", `use POST`},
+		{"get a mutation", "GET", url + "?query=mutation%7Badd(n:1)%7D", "", []string{preflight}, 405, "", `Use POST`},
 		{"get a bad variable", "GET", url + "?query=%7Bhello%7D&variables=%7B", "", []string{preflight}, 400, "", `variables is not JSON`},
 		{"get without header", "GET", url + "?query=%7Bhello%7D", "", nil, 403, "application/problem+json", `CSRF_PREVENTION`},
 		{"patch", "PATCH", url, `{"query":"{ hello }"}`, nil, 405, "application/problem+json", `Method PATCH`},
@@ -208,7 +208,7 @@ func TestOverHTTP(t *testing.T) {
 		{"not compressed", "POST", url, `{"query":"{ hello }"}`, []string{"Content-Encoding: gzip"}, 400, "application/problem+json", `cannot be decoded as gzip`},
 		{"unknown coding", "POST", url, `{"query":"{ hello }"}`, []string{"Content-Encoding: compress"}, 415, "application/problem+json", `Content-Encoding`},
 		{"too long", "POST", url, `{"query":"{ hello }` + strings.Repeat(" ", 2<<20) + `"}`, nil, 413, "", `longer than 2097152 bytes`},
-		{"url too long", "GET", url + "?query=" + strings.Repeat("x", 9000), "", []string{preflight}, 414, "", `use POST`},
+		{"url too long", "GET", url + "?query=" + strings.Repeat("x", 9000), "", []string{preflight}, 414, "", `Use POST`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := send(t, c.method, c.url, c.body, c.headers...)

@@ -58,7 +58,7 @@ func refusedAnswer(f failure) *rest.Answer {
 func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
 	gen := gw.acquire()
 	if gen == nil {
-		(&problem{status: http.StatusServiceUnavailable, code: "SHUTTING_DOWN", detail: "The router is about to stop."}).write(w)
+		(&problem{status: http.StatusServiceUnavailable, code: "SHUTTING_DOWN", detail: "The router is shutting down."}).write(w)
 		return
 	}
 	defer gen.release()

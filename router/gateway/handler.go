@@ -92,7 +92,7 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	}
 	gen := gw.acquire()
 	if gen == nil {
-		(&problem{status: http.StatusServiceUnavailable, code: "SHUTTING_DOWN", detail: "The router is about to stop."}).write(w)
+		(&problem{status: http.StatusServiceUnavailable, code: "SHUTTING_DOWN", detail: "The router is shutting down."}).write(w)
 		return
 	}
 	defer gen.release()
@@ -137,7 +137,7 @@ func (gw *Gateway) check(r *http.Request, accept accepted) *problem {
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodPost && (r.Method != methodQuery || !gw.config.HTTP.QueryMethod):
 		return &problem{status: http.StatusMethodNotAllowed, code: codeMethod, allow: gw.methods(),
-			detail: fmt.Sprintf("Method %s is not allowed here; use POST or GET.", r.Method)}
+			detail: fmt.Sprintf("Method %s is not allowed. Use POST or GET.", r.Method)}
 	case accept.single == noMediaType && !accept.parts && !accept.events && !accept.subscription:
 		return &problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
 			detail: "No media type in Accept is available. Available are application/graphql-response+json, application/json, multipart/mixed for @defer, and text/event-stream for streams."}
@@ -146,7 +146,7 @@ func (gw *Gateway) check(r *http.Request, accept accepted) *problem {
 			detail: "Accept-Encoding refuses every available coding. Available are identity, br, gzip and zstd."}
 	case r.Method == http.MethodGet && gw.config.Limits.MaxURLBytes > 0 && len(r.URL.RawQuery) > gw.config.Limits.MaxURLBytes:
 		return &problem{status: http.StatusRequestURITooLong, code: codeTooLarge,
-			detail: fmt.Sprintf("The URL's query is longer than %d bytes; use POST.", gw.config.Limits.MaxURLBytes)}
+			detail: fmt.Sprintf("The query string is longer than %d bytes. Use POST.", gw.config.Limits.MaxURLBytes)}
 	}
 	return gw.checkForgery(r)
 }

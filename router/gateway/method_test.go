@@ -27,8 +27,8 @@ func TestQueryMethod(t *testing.T) {
 		contains     string
 	}{
 		{"QUERY", query, 200, `{"data":{"hello":"hi"}}`},
-		{"QUERY", `{"query":"mutation { add(n: 1) }"}`, 405, "cannot be sent by QUERY"},
-		{"QUERY", `[{"query":"mutation { add(n: 1) }"}]`, 200, "cannot be sent by QUERY"},
+		{"QUERY", `{"query":"mutation { add(n: 1) }"}`, 405, "cannot be sent with QUERY"},
+		{"QUERY", `[{"query":"mutation { add(n: 1) }"}]`, 200, "cannot be sent with QUERY"},
 		{"PATCH", query, 405, "Method PATCH"},
 	} {
 		got := send(t, c.method, url+"/graphql", c.body, json)

@@ -74,7 +74,7 @@ func (t *trusted) resolve(r *request) error {
 	}
 	switch {
 	case hash == "" && t.config.Require && !t.texts[string(r.document)]:
-		return refused("PERSISTED_QUERY_REQUIRED", "Only trusted documents are run here; this one is not among them.")
+		return refused("PERSISTED_QUERY_REQUIRED", "Only trusted documents are allowed, and this document is not one of them.")
 	case hash == "":
 		return nil
 	case len(r.document) == 0: // some clients send an empty query with the hash
@@ -90,10 +90,10 @@ func (t *trusted) resolve(r *request) error {
 	}
 	sum := sha256.Sum256(r.document)
 	if hex.EncodeToString(sum[:]) != hash {
-		return refused(codeBadRequest, "The document's SHA-256 is not the hash that is given.")
+		return refused(codeBadRequest, "The hash is not the SHA-256 of the document.")
 	}
 	if t.config.Require && t.listed[hash] == nil {
-		return refused("PERSISTED_QUERY_REQUIRED", "Only trusted documents are run here; this one is not among them.")
+		return refused("PERSISTED_QUERY_REQUIRED", "Only trusted documents are allowed, and this document is not one of them.")
 	}
 	if t.config.Automatic && t.listed[hash] == nil {
 		r.register = hash
@@ -125,7 +125,7 @@ func (t *trusted) hash(r *request) (string, error) {
 	case !t.config.Automatic && len(t.listed) == 0:
 		return "", refused("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
 	case p.Version != 1:
-		return "", shape("extensions.persistedQuery.version is %d; only 1 is known.", p.Version)
+		return "", shape("extensions.persistedQuery.version is %d, but only 1 is supported.", p.Version)
 	}
 	return strings.ToLower(p.Sha256Hash), nil
 }

@@ -113,7 +113,7 @@ func TestAutomaticPersistedDocuments(t *testing.T) {
 		{"empty query, unknown", `{"query":"",` + extension(strings.Repeat("0", 64)) + `}`, 422, `"message":"PersistedQueryNotFound"`},
 		{"empty query, no hash", `{"query":""}`, 422, "The document has no operation."},
 		{"known by id", `{"documentId":"sha256:` + hash + `"}`, 200, `"hello":"hi"`},
-		{"version", `{"extensions":{"persistedQuery":{"version":2,"sha256Hash":"x"}}}`, 422, "only 1 is known"},
+		{"version", `{"extensions":{"persistedQuery":{"version":2,"sha256Hash":"x"}}}`, 422, "only 1 is supported"},
 	} {
 		if got := send(t, "POST", url+"/graphql", c.body); got.status != c.status || !strings.Contains(got.body, c.contains) {
 			t.Errorf("%s: %d %s", c.name, got.status, got.body)

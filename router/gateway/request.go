@@ -262,7 +262,7 @@ func unquote(quoted []byte) ([]byte, error) {
 func unquoteSlowly(done, rest []byte) ([]byte, error) {
 	var s string
 	if err := json.Unmarshal([]byte(`"`+string(rest)+`"`), &s); err != nil {
-		return nil, shape("A string of the request is not well-formed: %v.", err)
+		return nil, shape("A string in the request is malformed: %v.", err)
 	}
 	return append(bytes.Clone(done), s...), nil
 }

@@ -72,9 +72,9 @@ func (gw *Gateway) openStream() (func(), *problem) {
 	}
 	switch {
 	case !gw.config.Subscriptions.Enabled:
-		return nil, &problem{status: http.StatusNotAcceptable, code: "SUBSCRIPTIONS_DISABLED", detail: "Streams are not enabled here."}
+		return nil, &problem{status: http.StatusNotAcceptable, code: "SUBSCRIPTIONS_DISABLED", detail: "Subscriptions are disabled."}
 	case gw.draining.Load():
-		return refuse("SHUTTING_DOWN", "The router is about to stop.")
+		return refuse("SHUTTING_DOWN", "The router is shutting down.")
 	case !gw.open.add(gw.config.Subscriptions.MaxConnections):
 		return refuse("TOO_MANY_STREAMS", "There are as many open streams as there may be; try again later.")
 	}
@@ -385,7 +385,7 @@ func (w *refusedInit) reason() error {
 func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit func([]byte) error) json.RawMessage {
 	gen := gw.acquire()
 	if gen == nil {
-		return errorList(gw.refuse(&Refusal{Err: &operation.Error{Message: "The router is about to stop.", Code: "SHUTTING_DOWN"}}))
+		return errorList(gw.refuse(&Refusal{Err: &operation.Error{Message: "The router is shutting down.", Code: "SHUTTING_DOWN"}}))
 	}
 	defer gen.release()
 	x := exchange{Gateway: gw, gen: gen, r: r, accept: accepted{events: true}}

@@ -49,7 +49,7 @@ func (q *request) answer(answer *Answer) (*response, *problem) {
 		if len(answer.Errors) > 0 {
 			return nil, graphProblem(answer)
 		}
-		missing := &problem{problemKind: q.route.missing, detail: "there is nothing at " + q.http.URL.Path}
+		missing := &problem{problemKind: q.route.missing, detail: "Nothing exists at " + q.http.URL.Path + "."}
 		if missing.status != http.StatusNotFound {
 			missing.detail = missing.about
 		}
@@ -227,11 +227,11 @@ func graphKind(code string) problemKind {
 // graphFailure makes a problem of there being no answer at all.
 func graphFailure(ctx context.Context, err error) *problem {
 	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-		return (&problem{problemKind: requestTimeout, detail: "the answer took too long"}).withHeader("Retry-After", retryAfter)
+		return (&problem{problemKind: requestTimeout, detail: "The response took too long."}).withHeader("Retry-After", retryAfter)
 	}
 	return internal()
 }
 
 func internal() *problem {
-	return &problem{problemKind: internalError, detail: "something went wrong here; the request may have been fine"}
+	return &problem{problemKind: internalError, detail: "Internal error. The request itself may be valid."}
 }

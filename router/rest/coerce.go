@@ -76,7 +76,7 @@ func (c *coercer) coerce(to []byte, v *value, t *ast.Type, at spot) []byte {
 	}
 	if t.Elem != nil {
 		if v.kind != list {
-			c.refuse(at, "", "must be an array, is %s", v.kind)
+			c.refuse(at, "", "must be an array, not %s", v.kind)
 			return append(to, "null"...)
 		}
 		to = append(to, '[')
@@ -101,7 +101,7 @@ func (c *coercer) coerce(to []byte, v *value, t *ast.Type, at spot) []byte {
 
 func (c *coercer) object(to []byte, v *value, definition *ast.Definition, at spot) []byte {
 	if v.kind != object {
-		c.refuse(at, "", "must be an object, is %s", v.kind)
+		c.refuse(at, "", "must be an object, not %s", v.kind)
 		return append(to, "null"...)
 	}
 	to = append(to, '{')
@@ -137,7 +137,7 @@ func (c *coercer) enum(to []byte, v *value, definition *ast.Definition, at spot)
 		names[i] = value.Name
 	}
 	if c.quiet {
-		c.refuse(at, "", "is not one of the values it may have")
+		c.refuse(at, "", "is not an allowed value")
 	} else {
 		c.refuse(at, c.hint(v.scalarText(), names), "must be one of %s", strings.Join(names, ", "))
 	}
@@ -148,7 +148,7 @@ func (c *coercer) enum(to []byte, v *value, definition *ast.Definition, at spot)
 // goes for the types of a schema that this package does not know.
 func (c *coercer) scalar(to []byte, v *value, name string, at spot) []byte {
 	wrong := func(want string) []byte {
-		c.refuse(at, "", "must be %s, is %s", want, v.shown())
+		c.refuse(at, "", "must be %s, not %s", want, v.shown())
 		return append(to, "null"...)
 	}
 	switch name {
@@ -202,9 +202,9 @@ func (c *coercer) id(to []byte, v *value, at spot) []byte {
 	case v.kind == text && !bool(c.ids):
 		return append(to, v.raw...)
 	case bool(c.ids):
-		c.refuse(at, "", "must be an id, a non-negative integer; is %s", v.shown())
+		c.refuse(at, "", "must be an ID (a non-negative integer), not %s", v.shown())
 	default:
-		c.refuse(at, "", "must be an id, a string; is %s", v.shown())
+		c.refuse(at, "", "must be an ID (a string), not %s", v.shown())
 	}
 	return append(to, "null"...)
 }

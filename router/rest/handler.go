@@ -143,7 +143,7 @@ func (h *Handler) otherMethod(w http.ResponseWriter, r *http.Request, allowed st
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	p := &problem{problemKind: methodNotAllowed, detail: r.URL.Path + " does not know " + r.Method + "; it knows " + allowed}
+	p := &problem{problemKind: methodNotAllowed, detail: r.Method + " is not allowed on " + r.URL.Path + ". Allowed: " + allowed + "."}
 	p.withHeader("Allow", allowed).response(r).writeTo(w, r.Method == http.MethodHead)
 }
 

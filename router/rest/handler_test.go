@@ -326,7 +326,7 @@ func TestProblems(t *testing.T) {
 		{name: "a null that means something else", request: "GET /api/me", status: 401, wantHeader: map[string]string{"WWW-Authenticate": "Bearer"}},
 		{name: "a status by code", request: "POST /api/login", body: `{"login":"guesser","password":"x"}`, status: 429,
 			wantHeader: map[string]string{"Retry-After": "2"}, want: `{"code":"TOO_MANY_ATTEMPTS"}`},
-		{name: "an unknown path", request: "GET /api/product/1", status: 404, want: `{"detail":"nothing is at /api/product/1; did you mean /api/products/1?"}`},
+		{name: "an unknown path", request: "GET /api/product/1", status: 404, want: `{"detail":"Nothing exists at /api/product/1; did you mean /api/products/1?"}`},
 		{name: "a method it has not", request: "PUT /api/products", body: `{}`, status: 405, wantHeader: map[string]string{"Allow": "GET, HEAD, OPTIONS, POST"}},
 		{name: "a media type it cannot give", request: "GET /api/products", header: map[string]string{"Accept": "text/html, application/json;q=0"}, status: 406},
 		{name: "a media type it cannot read", request: "POST /api/users", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, body: `{}`, status: 415, wantHeader: map[string]string{"Accept-Post": "application/json"}},

@@ -32,7 +32,7 @@ func (h *Handler) executeOnce(ctx context.Context, q *request) (res *response, p
 		if q.route.takes(inIdempotencyKey) != nil { // the operation keeps the promise by itself
 			return h.execute(ctx, q)
 		}
-		return nil, (&problem{problemKind: unavailable, detail: "it cannot be said now whether this Idempotency-Key was used before"}).withHeader("Retry-After", retryAfter)
+		return nil, (&problem{problemKind: unavailable, detail: "Idempotency records are unavailable, so the router cannot tell whether this key was used before."}).withHeader("Retry-After", retryAfter)
 	}
 	if before != nil {
 		return h.repeat(ctx, claim, before)
@@ -63,10 +63,10 @@ func (h *Handler) executeOnce(ctx context.Context, q *request) (res *response, p
 func (h *Handler) repeat(ctx context.Context, c *claim, before *found) (*response, *problem) {
 	switch {
 	case before.fingerprint != c.fingerprint:
-		return nil, &problem{problemKind: keyReused, detail: "this Idempotency-Key was used for another request; a new request needs a new key",
+		return nil, &problem{problemKind: keyReused, detail: "This Idempotency-Key was already used for a different request. Use a new key.",
 			errors: []violation{{In: "header", Name: idempotencyHeader, Detail: "was used for another request"}}}
 	case before.status == 0:
-		return nil, (&problem{problemKind: keyInProgress, detail: "the first request with this Idempotency-Key is still being answered"}).withHeader("Retry-After", "1")
+		return nil, (&problem{problemKind: keyInProgress, detail: "The first request with this Idempotency-Key is still in progress."}).withHeader("Retry-After", "1")
 	case before.response == "":
 		return nil, &problem{problemKind: responseNotKept, detail: fmt.Sprintf("the first request with this Idempotency-Key was answered with %d; the response was too large to be kept", before.status)}
 	}
@@ -100,8 +100,8 @@ func readIdempotencyKey(r *http.Request) (string, *problem) {
 	}
 	printable := !strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' })
 	if len(given) > 1 || key == "" || len(key) > maxKeyLength || !printable {
-		return "", &problem{problemKind: brokenHeader, detail: fmt.Sprintf("Idempotency-Key must be one string of 1 to %d printable ASCII characters, such as a UUID", maxKeyLength),
-			errors: []violation{{In: "header", Name: idempotencyHeader, Detail: "is not a key"}}}
+		return "", &problem{problemKind: brokenHeader, detail: fmt.Sprintf("Idempotency-Key must be one string of 1 to %d printable ASCII characters, such as a UUID.", maxKeyLength),
+			errors: []violation{{In: "header", Name: idempotencyHeader, Detail: "is not a valid key"}}}
 	}
 	return key, nil
 }

@@ -79,7 +79,7 @@ func (h *Handler) unknownPath(path string) *problem {
 		}
 		paths = append(paths, strings.Join(parts, "/"))
 	}
-	detail := "nothing is at " + path
+	detail := "Nothing exists at " + path
 	if near, ok := nearest(path, append(paths, healthPath, openAPIPath, docsPath)); ok && !h.quiet {
 		detail += "; did you mean " + near + "?"
 	} else {

@@ -266,7 +266,7 @@ func (s *schemas) problems(r *route) []*documentedProblem {
 	if r.missing.status != http.StatusNotFound {
 		add(r.missing.status, r.missing.title, nil)
 	}
-	add(http.StatusServiceUnavailable, "A service is out of reach; Retry-After says when to try again", nil)
+	add(http.StatusServiceUnavailable, "A service is unavailable. Retry-After says when to try again", nil)
 	return slices.SortedFunc(maps.Values(found), func(a, b *documentedProblem) int { return cmp.Compare(a.status, b.status) })
 }
 

@@ -41,7 +41,7 @@ func (q *request) pageParameters(query url.Values) {
 	if given := query.Get(limitParameter); query.Has(limitParameter) {
 		n, err := strconv.Atoi(given)
 		if err != nil || n < 1 || n > p.maxSize {
-			q.refuse(violation{In: "query", Name: limitParameter, Detail: fmt.Sprintf("must be an integer from 1 to %d, is %q", p.maxSize, given)})
+			q.refuse(violation{In: "query", Name: limitParameter, Detail: fmt.Sprintf("must be an integer from 1 to %d, not %q", p.maxSize, given)})
 			return
 		}
 		limit = n

@@ -15,49 +15,49 @@ type problemKind struct {
 // are made of the schema.
 var (
 	brokenJSON = problemKind{http.StatusBadRequest, "broken-json", "Broken JSON", "BAD_REQUEST",
-		"The body is not one JSON value, or an object in it has a member twice. line and column say where."}
+		"The body is not a single JSON value, or an object in it has a duplicate member. line and column give the position."}
 	brokenBody = problemKind{http.StatusBadRequest, "broken-body", "Broken body", "BAD_REQUEST",
-		"The body could not be read, or not be decoded as Content-Encoding says."}
+		"The body could not be read to its end, or could not be decoded as Content-Encoding states."}
 	bodyTimeout = problemKind{http.StatusRequestTimeout, "body-timeout", "Body timeout", "REQUEST_TIMEOUT",
-		"The body did not arrive in full in the time it has."}
+		"The body did not arrive in time."}
 	brokenQuery = problemKind{http.StatusBadRequest, "broken-query", "Broken query", "BAD_REQUEST",
-		"What follows the question mark is not percent-encoded as it should be."}
+		"The query string is not correctly percent-encoded."}
 	brokenHeader = problemKind{http.StatusBadRequest, "broken-header", "Broken header", "BAD_REQUEST",
-		"A header is not of the form it must have."}
+		"A header is malformed."}
 	unauthenticated = problemKind{http.StatusUnauthorized, "unauthenticated", "Unauthenticated", "UNAUTHENTICATED",
 		"The request needs a valid access token."}
 	forbidden = problemKind{http.StatusForbidden, "forbidden", "Forbidden", "FORBIDDEN",
 		"The caller may not do this."}
 	notFound = problemKind{http.StatusNotFound, "not-found", "Not found", "NOT_FOUND",
-		"There is no such path, or nothing is at it that the caller may see."}
+		"The path does not exist, or the caller may not see what is there."}
 	methodNotAllowed = problemKind{http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed", "METHOD_NOT_ALLOWED",
-		"The path does not know the method; the Allow header says which it knows."}
+		"The method is not allowed on this path. The Allow header lists those that are."}
 	unacceptable = problemKind{http.StatusNotAcceptable, "not-acceptable", "Not acceptable", "NOT_ACCEPTABLE",
-		"Accept does not allow application/json, and there is nothing else."}
+		"Accept does not allow application/json, the only media type available."}
 	conflict = problemKind{http.StatusConflict, "conflict", "Conflict", "CONFLICT",
-		"The change does not fit the present state."}
+		"The change conflicts with the current state."}
 	keyInProgress = problemKind{http.StatusConflict, "request-in-progress", "Request in progress", "REQUEST_IN_PROGRESS",
-		"The first request with this Idempotency-Key is still being answered."}
+		"The first request with this Idempotency-Key is still in progress."}
 	responseNotKept = problemKind{http.StatusConflict, "response-not-kept", "Response not kept", "RESPONSE_NOT_KEPT",
 		"The first request with this Idempotency-Key was carried out. Its response was too large to be kept; read the resource instead."}
 	preconditionFailed = problemKind{http.StatusPreconditionFailed, "precondition-failed", "Precondition failed", "PRECONDITION_FAILED",
-		"If-Match names no present version."}
+		"If-Match does not name the current version."}
 	contentTooLarge = problemKind{http.StatusRequestEntityTooLarge, "content-too-large", "Content too large", "CONTENT_TOO_LARGE",
 		"The body, as sent or decoded, is larger than the router accepts."}
 	unsupportedMediaType = problemKind{http.StatusUnsupportedMediaType, "unsupported-media-type", "Unsupported media type", "UNSUPPORTED_MEDIA_TYPE",
 		"Content-Type is not application/json, or Content-Encoding is not one of those in the Accept-Encoding header."}
 	invalidValues = problemKind{http.StatusUnprocessableEntity, "invalid-input", "Invalid input", "INVALID_INPUT",
-		"Values of the request are not acceptable; errors names each."}
+		"Values in the request are invalid. errors lists each."}
 	keyReused = problemKind{http.StatusUnprocessableEntity, "idempotency-key-reused", "Idempotency key reused", "IDEMPOTENCY_KEY_REUSED",
-		"The Idempotency-Key was used for another request before."}
+		"The Idempotency-Key was already used for a different request."}
 	tooManyRequests = problemKind{http.StatusTooManyRequests, "too-many-requests", "Too many requests", "RATE_LIMIT_EXCEEDED",
-		"The caller asks too often; Retry-After says when to try again."}
+		"The caller sends requests too often. Retry-After says when to try again."}
 	internalError = problemKind{http.StatusInternalServerError, "internal-error", "Internal error", "INTERNAL_SERVER_ERROR",
-		"Something went wrong that the request is not to blame for."}
+		"An unexpected error occurred. The request itself may be valid."}
 	unavailable = problemKind{http.StatusServiceUnavailable, "unavailable", "Unavailable", "UNAVAILABLE",
-		"Something the answer needs is out of reach; Retry-After says when to try again."}
+		"A service that the response needs is unavailable. Retry-After says when to try again."}
 	requestTimeout = problemKind{http.StatusServiceUnavailable, "request-timeout", "Request timeout", "REQUEST_TIMEOUT",
-		"The answer took too long; Retry-After says when to try again."}
+		"The response took too long. Retry-After says when to try again."}
 )
 
 // problemKinds is all of them, by status.

@@ -109,7 +109,7 @@ func (q *request) readPath(path map[string]string) *problem {
 		q.give(v, parameterValue(path[v.name], v.typ), at)
 		if len(q.violations) > before {
 			wrong := q.violations[before]
-			return &problem{problemKind: notFound, detail: fmt.Sprintf("nothing can be at this path: %s %s", v.name, wrong.Detail), errors: q.violations}
+			return &problem{problemKind: notFound, detail: fmt.Sprintf("Nothing exists at this path: %s %s.", v.name, wrong.Detail), errors: q.violations}
 		}
 	}
 	return nil
@@ -128,7 +128,7 @@ func (q *request) give(v *variable, from *value, at spot) {
 func (q *request) readQuery() *problem {
 	query, err := url.ParseQuery(q.http.URL.RawQuery)
 	if err != nil {
-		return &problem{problemKind: brokenQuery, detail: "the query cannot be read: " + err.Error()}
+		return &problem{problemKind: brokenQuery, detail: "The query string is malformed: " + err.Error()}
 	}
 	var known []string
 	if q.route.page != nil {
@@ -218,7 +218,7 @@ func (q *request) readBody(w http.ResponseWriter, bodies *body.Reader) *problem 
 	}
 	whole, err := parseJSON(body)
 	if err != nil {
-		p := &problem{problemKind: brokenJSON, detail: "the body is not JSON: " + err.Error()}
+		p := &problem{problemKind: brokenJSON, detail: "The body is not valid JSON: " + err.Error()}
 		var broken *jsonError
 		if errors.As(err, &broken) {
 			p.extra = []member{intMember("line", broken.line), intMember("column", broken.column)}
@@ -226,7 +226,7 @@ func (q *request) readBody(w http.ResponseWriter, bodies *body.Reader) *problem 
 		return p
 	}
 	if whole.kind != object {
-		q.coercer.refuse(spot{in: "body"}, "", "must be an object, is %s", whole.kind)
+		q.coercer.refuse(spot{in: "body"}, "", "must be an object, not %s", whole.kind)
 		return nil
 	}
 	q.readMembers(&whole, variables)
@@ -255,7 +255,7 @@ func unreadable(err error) *problem {
 func (q *request) emptyBody(variables []*variable) *problem {
 	for _, v := range variables {
 		if v.required {
-			return &problem{problemKind: brokenJSON, detail: "the body is empty; it must be a JSON object with the member " + v.outer}
+			return &problem{problemKind: brokenJSON, detail: "The body is empty. It must be a JSON object with the member " + v.outer + "."}
 		}
 	}
 	return nil
@@ -275,7 +275,7 @@ func (q *request) readMembers(whole *value, variables []*variable) {
 			}
 			taken[name] = true
 			if found != "" {
-				q.refuse(spot{in: "body", name: name}.violation("says the same as "+found, "give one of them"))
+				q.refuse(spot{in: "body", name: name}.violation("duplicates "+found, "give one of them"))
 				continue
 			}
 			found = name
@@ -316,7 +316,7 @@ func (q *request) readShorthand(whole *value, v *variable, found string, taken m
 		return false
 	}
 	if found != "" {
-		q.refuse(spot{in: "body", name: only.members[0].name}.violation("is for a list of one; "+found+" is there too", "give one of them"))
+		q.refuse(spot{in: "body", name: only.members[0].name}.violation("cannot be combined with "+found, "give one of them"))
 		return true
 	}
 	q.short[v] = true
