@@ -118,7 +118,7 @@ func TestSubscriptionPartsEndWithTheToken(t *testing.T) {
 
 const (
 	acceptParts = `Accept: multipart/mixed;boundary="graphql";subscriptionSpec=1.0,application/json`
-	partType    = "Content-Type: application/json; charset=utf-8"
+	partType    = "content-type: application/json"
 )
 
 // A subscription that the subgraph refuses has a request error: errors and no

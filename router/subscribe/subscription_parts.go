@@ -15,7 +15,7 @@ const SubscriptionSpec = "1.0"
 
 const (
 	partDelimiter = "\r\n--graphql"
-	partHeader    = "\r\nContent-Type: application/json; charset=utf-8\r\n\r\n"
+	partHeader    = "\r\ncontent-type: application/json\r\n\r\n" // spelt so for Apollo iOS, see Parts.Send
 	// emptyPart is a heartbeat: an empty object, and the delimiter after it.
 	emptyPart = partHeader + "{}" + partDelimiter
 )
@@ -32,7 +32,7 @@ func ServeSubscriptionParts(ctx context.Context, w http.ResponseWriter, heartbea
 	defer cancel()
 	f := newFlusher(w, heartbeat, cancel)
 	h := w.Header()
-	h.Set("Content-Type", `multipart/mixed; boundary="graphql"; subscriptionSpec=`+SubscriptionSpec)
+	h.Set("Content-Type", `multipart/mixed;boundary="graphql";subscriptionSpec=`+SubscriptionSpec)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // or nginx keeps parts back
 	w.WriteHeader(http.StatusOK)

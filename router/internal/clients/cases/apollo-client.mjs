@@ -66,3 +66,19 @@ export const query3 = (router) => query(version3, router)
 export const defer3 = (router) => defer(version3, router)
 export const defer4By2022 = (router) => defer(current, router, { incrementalHandler: new Defer20220824Handler() })
 export const defer4ByDraft = (router) => defer(current, router, { incrementalHandler: new GraphQL17Alpha9Handler() })
+
+// Subscriptions over multipart HTTP, which HttpLink uses by default.
+async function subscribe(version, router) {
+  const client = newClient(version, router)
+  const got = []
+  await new Promise((resolve, reject) =>
+    client
+      .subscribe({ query: version.gql`subscription { count(to: 3) }` })
+      .subscribe({ next: ({ data, error }) => (error ? reject(error) : got.push(data.count)), error: reject, complete: resolve }),
+  )
+  assert.deepEqual(got, [1, 2, 3])
+  client.stop()
+}
+
+export const subscribe3 = (router) => subscribe(version3, router)
+export const subscribe4 = (router) => subscribe(current, router)
