@@ -290,7 +290,7 @@ type SubgraphStream struct {
 	Interval        time.Duration `yaml:"interval" desc:"Wait before the next attempt; doubled, with jitter, for each further one."`
 	MaxInterval     time.Duration `yaml:"max_interval" desc:"Longest wait between two attempts."`
 	PingInterval    time.Duration `yaml:"ping_interval" desc:"How often a silent WebSocket to the subgraph is pinged. It is lost without an answer in this time."`
-	ReplayLatest    *bool         `yaml:"replay_latest" desc:"Send the latest response to a client that joins a shared subscription. Set it for a subgraph that sends the current state first."`
+	ReplayLatest    *bool         `yaml:"replay_latest" desc:"Send the latest response to a client that joins a shared subscription, as a subgraph does that begins with the current state. Turn it off where each event stands for itself."`
 }
 
 // Of gives the settings for one subgraph: its own, and those for all where it

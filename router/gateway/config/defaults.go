@@ -57,14 +57,14 @@ func Default() Config {
 }
 
 func subscriptions() Subscriptions {
-	resume := true
+	yes := true
 	return Subscriptions{
 		Enabled: true, MaxConnections: 2048, InitTimeout: 5 * time.Second, InitHeaders: []string{"Authorization"},
 		SingleConnection: SingleConnection{Enabled: true, MaxReservations: 1000, Timeout: 10 * time.Second},
 		Heartbeat:        15 * time.Second, ReloadJitter: 5 * time.Second, DrainPeriod: 5 * time.Second,
 		Deduplicate: true, QueueEvents: 128, QueueBytes: 4 << 20, SlowClientTimeout: time.Second,
 		All: SubgraphStream{
-			Protocol: "ws", ConnectTimeout: 5 * time.Second, ConnectAttempts: 2, Resume: &resume, MaxReconnects: 10,
+			Protocol: "ws", ConnectTimeout: 5 * time.Second, ConnectAttempts: 2, Resume: &yes, MaxReconnects: 10, ReplayLatest: &yes,
 			Interval: 500 * time.Millisecond, MaxInterval: 30 * time.Second, PingInterval: 15 * time.Second,
 		},
 	}
