@@ -23,6 +23,8 @@ type conn struct {
 	// retires is when the connection takes no more requests; zero for never.
 	retires time.Time
 	first   firstWrite
+	// trailer is set while a trailer section is read.
+	trailer bool
 }
 
 // A firstWrite is the state of conn.begin. It is kept with the connection so

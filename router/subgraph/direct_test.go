@@ -75,6 +75,7 @@ func testWire(t *testing.T, over way) {
 		{name: "cut head", answer: "HTTP/1.1 200 OK\r\nContent-Le", failure: "cut its answer short after 0 bytes"},
 		{name: "cut body", answer: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"a", failure: "cut its answer short after 3 bytes"},
 		{name: "cut chunk", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a", failure: "cut its answer short after 3 bytes"},
+		{name: "bare line feed for a trailer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\n", failure: notHTTP},
 		{name: "cut trailer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA: b\r\n", failure: "cut its answer short after 0 bytes"},
 	}
 	for _, test := range tests {

@@ -126,6 +126,9 @@ func (c *conn) line(left *int) ([]byte, error) {
 	if *left -= len(line); *left < 0 {
 		return nil, protocolError("the head is larger than %d bytes", maxHead)
 	}
+	if c.trailer && !bytes.HasSuffix(line, []byte("\r\n")) {
+		return nil, protocolError("a line of the trailer ends without CR")
+	}
 	return bytes.TrimSuffix(line[:len(line)-1], []byte("\r")), nil
 }
 
@@ -171,9 +174,15 @@ func (c *conn) field(left *int) ([]byte, error) {
 	}
 }
 
-// skipTrailer reads the trailer section after the last chunk.
+// skipTrailer reads the trailer section after the last chunk. It is a part of
+// the chunked coding, where a line feed alone does not end a line.
 func (c *conn) skipTrailer() error {
 	left := maxHead
+	c.trailer = true
+	defer func() { c.trailer = false }()
+	if next, err := c.r.Peek(1); err == nil && blank(next[0]) {
+		return protocolError("a trailer field begins with a space")
+	}
 	for {
 		line, err := c.field(&left)
 		if err != nil || len(line) == 0 {

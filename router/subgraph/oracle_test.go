@@ -68,6 +68,10 @@ func strictness(text []byte) bool {
 			if lengths["chunks"] = true; bytes.Contains(text, []byte("HTTP/1.0")) {
 				return true
 			}
+			// A line feed alone in a trailer.
+			if strings.Contains(strings.ReplaceAll(string(text), "\r\n", ""), "\n") {
+				return true
+			}
 		}
 	}
 	return len(lengths) > 1
