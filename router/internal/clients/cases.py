@@ -14,6 +14,7 @@ from gql import Client, gql
 from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.requests import RequestsHTTPTransport
+from gql.transport.websockets import WebsocketsTransport
 
 CASE_TIMEOUT = 60
 GREETING = gql("query($name: String) { greeting(name: $name) }")
@@ -40,6 +41,13 @@ async def case_requests(url):
             return session.execute(greet({"name": "Ada"}))
 
     assert await asyncio.to_thread(run) == {"greeting": "Hello, Ada!"}
+
+
+async def case_websockets(url):
+    transport = WebsocketsTransport(url=url.replace("http", "ws", 1), subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL])
+    async with Client(transport=transport) as session:
+        got = [r["count"] async for r in session.subscribe(gql("subscription { count(to: 3) }"))]
+    assert got == [1, 2, 3]
 
 
 async def main(url, filter=""):
