@@ -16,6 +16,9 @@ import (
 // Contents are looked at, and not what is written when, since Kubernetes
 // replaces files by moving links.
 func (f routerFlags) follow(ctx context.Context, r *router.Live, seen [sha256.Size]byte, every time.Duration, logger *slog.Logger) {
+	file := r.Follow()
+	defer file.Close()
+	refused := false
 	ticker := time.NewTicker(max(every, 10*time.Millisecond))
 	defer ticker.Stop()
 	for {
@@ -25,18 +28,27 @@ func (f routerFlags) follow(ctx context.Context, r *router.Live, seen [sha256.Si
 		case <-ticker.C:
 		}
 		now, err := f.fingerprint()
-		if err != nil || now == seen {
-			continue // what cannot be read for a moment is no configuration
+		if err != nil {
+			file.Failed(ctx, err)
+			continue
+		}
+		if now == seen {
+			if !refused { // it may have been out of reach
+				file.Succeeded(ctx)
+			}
+			continue
 		}
 		seen = now
 		c, err := f.settings()
 		if err == nil {
 			err = r.Reconfigure(ctx, c)
 		}
-		if err != nil {
+		if refused = err != nil; refused {
 			logger.ErrorContext(ctx, "the new configuration is refused; the one in use stays", "error", err)
+			file.Record(err)
 			continue
 		}
+		file.Succeeded(ctx)
 		logger.InfoContext(ctx, "configuration loaded")
 	}
 }

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -88,11 +89,13 @@ func (r *Router) addRateLimit(to *gateway.Options) error {
 	if !c.Enabled {
 		return nil
 	}
-	client, err := r.redis(c.RedisURL)
+	shared := c.Redis
+	shared.URL = cmp.Or(c.RedisURL, shared.URL)
+	client, err := r.redis("rate_limit", withoutSharedLimit, shared, shared.Timeout)
 	if err != nil {
-		return err
+		return redisError("rate_limit.redis", err)
 	}
-	options := limit.RateOptions{Requests: c.Requests, Interval: c.Interval, Metrics: r.metrics}
+	options := limit.RateOptions{Requests: c.Requests, Interval: c.Interval, Timeout: shared.Timeout, Metrics: r.metrics}
 	if client != nil {
 		options.Redis = client
 	}

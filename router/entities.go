@@ -5,14 +5,12 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/redis/go-redis/v9"
-
 	"souk/router/cache"
+	"souk/router/dependency"
 	"souk/router/execute"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
@@ -53,8 +51,14 @@ func (r *Router) addCache(to *gateway.Options) error {
 	if c.Invalidation.Stream != "" {
 		options.Streams = []string{c.Invalidation.Stream}
 	}
-	if options.Redis, err = redisOptions(c.Redis.URL); err != nil {
-		return err
+	if options.Redis, err = c.Redis.Options(); err != nil {
+		return redisError("response_cache.redis", err)
+	}
+	r.dependencies.Hide(c.Redis.Secrets()...)
+	r.dependencies.Hide(c.Invalidation.Token)
+	if options.Redis != nil {
+		options.Dependency = r.dependencies.Open(dependency.Redis, "response_cache", dependency.Use{Effect: withoutCache, Settle: cache.Settle})
+		r.closers = append(r.closers, func() error { options.Dependency.Close(); return nil })
 	}
 	if r.cache, err = cache.New(options); err != nil {
 		return err
@@ -101,31 +105,6 @@ func entityOf(text string) cache.Entity {
 		return cache.Entity{Type: name, Key: key}
 	}
 	return cache.Entity{Type: text, Key: cache.DefaultKey}
-}
-
-// redis is a client for what is not the entity cache; nil without a URL. Close
-// closes it.
-func (r *Router) redis(url string) (redis.UniversalClient, error) {
-	options, err := redisOptions(url)
-	if err != nil || options == nil {
-		return nil, err
-	}
-	client := redis.NewUniversalClient(options)
-	r.closers = append(r.closers, client.Close)
-	return client, nil
-}
-
-func redisOptions(url string) (*redis.UniversalOptions, error) {
-	if url == "" {
-		return nil, nil
-	}
-	one, err := redis.ParseURL(url)
-	if err != nil {
-		return nil, fmt.Errorf("the URL of Redis %q: %w; it looks like redis://localhost:6379", url, err)
-	}
-	return &redis.UniversalOptions{
-		Addrs: []string{one.Addr}, DB: one.DB, Username: one.Username, Password: one.Password, TLSConfig: one.TLSConfig,
-	}, nil
 }
 
 // bearer lets only those through who know a secret.

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"souk/internal/netlimit"
+	"souk/router/dependency"
 	"souk/router/gateway/config"
 	routertelemetry "souk/router/telemetry"
 )
@@ -14,8 +15,9 @@ import (
 // A Live is a router whose configuration may change while it serves. It is safe
 // for use by many goroutines.
 type Live struct {
-	options Options
-	metrics *routertelemetry.Metrics
+	options      Options
+	metrics      *routertelemetry.Metrics
+	dependencies *dependency.Set
 
 	changing sync.Mutex // one change after the other
 	ended    bool
@@ -34,12 +36,21 @@ type inUse struct {
 // NewLive makes one with its first configuration.
 func NewLive(ctx context.Context, c config.Config, o Options) (*Live, error) {
 	l := &Live{options: o, metrics: routertelemetry.New(o.Telemetry.Registry)}
-	r, err := newRouter(ctx, c, o, l.metrics)
+	l.dependencies = newDependencies(o, l.metrics)
+	r, err := newRouter(ctx, c, o, l.metrics, l.dependencies)
 	if err != nil {
 		return nil, err
 	}
 	l.current = &inUse{Router: r}
 	return l, nil
+}
+
+// Follow is for whoever brings the router to its configuration's file: it gives
+// the dependency to report to, and to close in the end.
+func (l *Live) Follow() *dependency.Dependency {
+	d := l.dependencies.Open(dependency.Configuration, "file", dependency.Use{Effect: withoutConfiguration})
+	d.Succeeded(context.Background())
+	return d
 }
 
 // Reconfigure puts a router of another configuration in the place of the current
@@ -55,7 +66,7 @@ func (l *Live) Reconfigure(ctx context.Context, c config.Config) error {
 	if old := l.current.config; c.Listen != old.Listen || c.Admin.Listen != old.Admin.Listen {
 		return errors.New("the addresses to listen on cannot change without a restart")
 	}
-	next, err := newRouter(ctx, c, l.options, l.metrics)
+	next, err := newRouter(ctx, c, l.options, l.metrics, l.dependencies)
 	if err != nil {
 		return err
 	}

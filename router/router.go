@@ -12,6 +12,7 @@ import (
 
 	"souk/internal/memory"
 	"souk/router/cache"
+	"souk/router/dependency"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
 	"souk/router/gateway/playground"
@@ -44,6 +45,9 @@ type Router struct {
 	options Options
 	metrics *routertelemetry.Metrics
 	memory  *memory.Budget
+	// dependencies outlive a change of configuration.
+	dependencies *dependency.Set
+
 	gateway *gateway.Gateway
 	cache   *cache.Cache
 	// addresses finds out where clients are.
@@ -57,11 +61,16 @@ type Router struct {
 // New makes a router and loads its supergraph. The context bounds nothing but
 // the start; Close ends what runs beside requests.
 func New(ctx context.Context, c config.Config, o Options) (*Router, error) {
-	return newRouter(ctx, c, o, routertelemetry.New(o.Telemetry.Registry))
+	m := routertelemetry.New(o.Telemetry.Registry)
+	return newRouter(ctx, c, o, m, newDependencies(o, m))
 }
 
-func newRouter(ctx context.Context, c config.Config, o Options, m *routertelemetry.Metrics) (*Router, error) {
-	r := &Router{config: c, options: o, metrics: m}
+func newDependencies(o Options, m *routertelemetry.Metrics) *dependency.Set {
+	return dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m})
+}
+
+func newRouter(ctx context.Context, c config.Config, o Options, m *routertelemetry.Metrics, d *dependency.Set) (*Router, error) {
+	r := &Router{config: c, options: o, metrics: m, dependencies: d}
 	if err := r.build(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -78,6 +87,8 @@ func (r *Router) build(ctx context.Context) error {
 		Examples:   r.options.Examples,
 		Metrics:    r.metrics,
 		Logger:     r.options.Telemetry.Logger,
+
+		Dependencies: r.dependencies,
 	}
 	if r.options.Guard != nil {
 		options.Admission = append(options.Admission, r.roomInMemory)
@@ -90,8 +101,8 @@ func (r *Router) build(ctx context.Context) error {
 	}
 	var err error
 	if r.options.Routes != nil {
-		if r.records, err = r.redis(r.config.ResponseCache.Redis.URL); err != nil {
-			return err
+		if r.records, err = r.redis("idempotency", withoutRecords, r.config.ResponseCache.Redis, idempotencyTimeout); err != nil {
+			return redisError("response_cache.redis", err)
 		}
 		options.REST = r.routes
 	}
@@ -147,8 +158,8 @@ func (r *Router) adminHandler() http.Handler {
 	if r.config.Telemetry.Metrics {
 		mux.Handle("GET /metrics", r.options.Telemetry.Handler())
 	}
-	for _, path := range []string{"/health", "/healthz", "/readiness", "/readyz"} {
-		mux.Handle("GET "+path, r.gateway.Handler())
+	if r.config.Health.Enabled {
+		r.gateway.MountHealth(mux, true)
 	}
 	if r.cache != nil && r.config.ResponseCache.Invalidation.Token != "" {
 		mux.Handle("POST /invalidation", bearer(r.config.ResponseCache.Invalidation.Token, http.HandlerFunc(r.invalidate)))

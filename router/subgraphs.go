@@ -63,7 +63,8 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 	if err != nil {
 		return nil, nil, err
 	}
-	return t, t.Close, nil
+	watched, unwatch := r.watchSubgraphs(m, t)
+	return watched, func() { t.Close(); unwatch() }, nil
 }
 
 // breaker is on unless it is turned off.

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"souk/router/dependency"
 )
 
 const (
@@ -32,7 +35,10 @@ type follower struct {
 	cache   *Cache
 	store   *store
 	streams []string
-	pulse   *pulse
+	// groups are the streams that one command may read: all, but in a Redis
+	// Cluster only those whose names have the same hash tag.
+	groups [][]string
+	pulse  *pulse
 	// client is used by one command at a time, so it has one connection, which
 	// waits for events nearly always. made counts its connections: another
 	// one than before says that something may have been missed.
@@ -65,8 +71,43 @@ func newFollower(c *Cache) *follower {
 		}
 		return nil
 	}
+	f.groups = [][]string{streams}
+	if _, cluster := c.store.client.(*redis.ClusterClient); cluster {
+		f.groups = byHashTag(streams)
+		// The client of a cluster asks its nodes for the cluster's state now
+		// and then. It must not make connections for that, since another
+		// connection means that something may have been missed.
+		s.PoolSize, s.ConnMaxIdleTime = 1, -1
+	}
 	f.client = redis.NewUniversalClient(s)
 	return f
+}
+
+// byHashTag puts keys together that are sure to be in the same slot of a Redis
+// Cluster.
+func byHashTag(keys []string) [][]string {
+	var groups [][]string
+	index := map[string]int{}
+	for _, key := range keys {
+		tag := hashTag(key)
+		if _, ok := index[tag]; !ok {
+			index[tag] = len(groups)
+			groups = append(groups, nil)
+		}
+		groups[index[tag]] = append(groups[index[tag]], key)
+	}
+	return groups
+}
+
+// hashTag is the part of a key that decides about its slot: what is between its
+// first braces, unless that is nothing, or the whole key.
+func hashTag(key string) string {
+	if _, after, ok := strings.Cut(key, "{"); ok {
+		if tag, _, ok := strings.Cut(after, "}"); ok && tag != "" {
+			return tag
+		}
+	}
+	return key
 }
 
 // current is the epoch, or false while Redis is not to be used.
@@ -104,6 +145,9 @@ func (f *follower) step(ctx context.Context, wait time.Duration) error {
 	if err != nil {
 		f.leave(ctx, err)
 	}
+	if ctx.Err() == nil {
+		f.cache.options.Dependency.Observe(ctx, dependency.RedisFailure(err))
+	}
 	return err
 }
 
@@ -111,8 +155,8 @@ func (f *follower) step(ctx context.Context, wait time.Duration) error {
 func (f *follower) leave(ctx context.Context, err error) {
 	if f.usable.Swap(false) {
 		f.cache.options.Metrics.EntityCache.Available.Set(0)
-		if ctx.Err() == nil {
-			f.cache.options.Logger.WarnContext(ctx, "entity cache: going on without Redis", "error", err)
+		if ctx.Err() == nil { // the dependency tells causes that last
+			f.cache.options.Logger.DebugContext(ctx, "entity cache: going on without Redis", "error", err)
 		}
 	}
 }
@@ -123,6 +167,11 @@ func (f *follower) resume(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*f.store.timeout)
 	defer cancel()
 	f.suspect.Store(false)
+	if cluster, ok := f.client.(*redis.ClusterClient); ok {
+		// The connections to all nodes are made now. A node that is away
+		// matters only if it has the keys, which the next command tells.
+		_ = cluster.ForEachShard(ctx, func(ctx context.Context, node *redis.Client) error { return node.Ping(ctx).Err() })
+	}
 	// The ends of the streams come first: what is added after them will be
 	// read, what was before is void with the old epoch.
 	ends, err := f.ends(ctx)
@@ -161,7 +210,7 @@ func (f *follower) ends(ctx context.Context) (map[string]string, error) {
 			last[i] = p.XRevRangeN(ctx, stream, "+", "-", 1)
 		}
 		return nil
-	}); err != nil && !errors.Is(err, redis.Nil) {
+	}); err != nil && err != redis.Nil { //nolint:errorlint // a wrapped one is a failure
 		return nil, fmt.Errorf("find the ends of the event streams: %w", err)
 	}
 	ends := make(map[string]string, len(f.streams))
@@ -177,10 +226,9 @@ func (f *follower) ends(ctx context.Context) (map[string]string, error) {
 // begin starts a new epoch: everything in Redis is void.
 func (f *follower) begin(ctx context.Context, positions map[string]string) error {
 	epoch := newToken()
-	if _, err := f.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+	if err := transact(ctx, f.client, func(p redis.Pipeliner) {
 		f.savePositions(ctx, p, positions)
 		p.Set(ctx, f.store.prefix+epochKey, epoch, lease)
-		return nil
 	}); err != nil {
 		return fmt.Errorf("begin an epoch of the cache: %w", err)
 	}
@@ -207,7 +255,7 @@ func (f *follower) use(epoch string, positions map[string]string) {
 	f.heard.Store(f.renewed.UnixNano())
 	f.cache.options.Metrics.EntityCache.Available.Set(1)
 	if !f.usable.Swap(true) {
-		f.cache.options.Logger.Info("entity cache: Redis is in use")
+		f.cache.options.Logger.Debug("entity cache: Redis is in use")
 	}
 }
 
@@ -228,14 +276,24 @@ func (f *follower) follow(ctx context.Context, wait time.Duration) error {
 
 // events reads the streams once; a negative wait does not wait.
 func (f *follower) events(ctx context.Context, wait time.Duration) error {
+	for _, streams := range f.groups {
+		if err := f.read(ctx, streams, wait/time.Duration(len(f.groups))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads streams of one group and applies their events.
+func (f *follower) read(ctx context.Context, streams []string, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, max(wait, 0)+2*f.store.timeout)
 	defer cancel()
-	streams := slices.Clone(f.streams)
-	for _, stream := range f.streams {
-		streams = append(streams, f.positions[stream])
+	arguments := slices.Clone(streams)
+	for _, stream := range streams {
+		arguments = append(arguments, f.positions[stream])
 	}
-	read, err := f.client.XRead(ctx, &redis.XReadArgs{Streams: streams, Count: maxEvents, Block: wait}).Result()
-	if errors.Is(err, redis.Nil) {
+	read, err := f.client.XRead(ctx, &redis.XReadArgs{Streams: arguments, Count: maxEvents, Block: wait}).Result()
+	if err == redis.Nil { //nolint:errorlint // a wrapped one is a failure
 		return nil
 	}
 	if err != nil {

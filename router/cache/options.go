@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"souk/router/dependency"
 	"souk/router/telemetry"
 )
 
@@ -33,11 +34,14 @@ type Options struct {
 	// Subgraphs says what is kept, by the subgraphs' names.
 	Subgraphs map[string]Subgraph
 	// Streams are the Redis streams of CloudEvents to follow. In a Redis
-	// Cluster they have to be in Prefix's slot.
+	// Cluster they may be in any slot.
 	Streams []string
 	// Events says, by event type, which entities an event is about: those
 	// whose key is the event's subject.
 	Events map[string][]Entity
+
+	// Dependency is told how Redis serves; nil for nobody.
+	Dependency *dependency.Dependency
 
 	Metrics *telemetry.Metrics
 	Logger  *slog.Logger
@@ -77,6 +81,10 @@ type Entity struct {
 	// Type is an object type, and Key the field that holds the subject.
 	Type, Key string
 }
+
+// Settle is for the Dependency: the follower tells several times a second that
+// Redis serves, while look-ups may fail.
+const Settle = 5 * time.Second
 
 // DefaultKey is the key field by which entities of a type are invalidated if
 // no event names one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -38,13 +39,11 @@ func (p *pulse) run(ctx context.Context, client redis.UniversalClient, commands 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var beat *redis.IntCmd
-	_, err := client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+	if err := transact(ctx, client, func(pipe redis.Pipeliner) {
 		commands(pipe)
 		beat = pipe.Incr(ctx, p.key)
 		pipe.PExpire(ctx, p.key, pulseTTL)
-		return nil
-	})
-	if err != nil && !errors.Is(err, redis.Nil) {
+	}); err != nil {
 		return err
 	}
 	p.lost = p.lost || beat.Val() <= p.seen
@@ -60,4 +59,25 @@ func (p *pulse) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lost = false
+}
+
+// transact runs commands in one transaction. A key that is not there is no
+// error. The error of a transaction that Redis discards is that of the command
+// for which it does.
+func transact(ctx context.Context, client redis.UniversalClient, commands func(redis.Pipeliner)) error {
+	run, err := client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		commands(pipe)
+		return nil
+	})
+	if err == redis.Nil { //nolint:errorlint // a wrapped one is a failure
+		return nil
+	}
+	if redis.HasErrorPrefix(err, "EXECABORT") {
+		for _, cmd := range run {
+			if cause := cmd.Err(); cause != nil && !redis.HasErrorPrefix(cause, "EXECABORT") {
+				return fmt.Errorf("%s: %w", cmd.Name(), cause)
+			}
+		}
+	}
+	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"souk/router/dependency"
 	"souk/router/telemetry"
 )
 
@@ -25,7 +26,7 @@ type store struct {
 	writes        chan []write
 
 	lookup, begin, save *telemetry.Redis
-	logger              interface{ Debug(string, ...any) }
+	dependency          *dependency.Dependency
 }
 
 // A write puts a value under a key.
@@ -59,7 +60,7 @@ func newStore(o Options) *store {
 		lookup:        o.Metrics.Redis("lookup"),
 		begin:         o.Metrics.Redis("begin"),
 		save:          o.Metrics.Redis("store"),
-		logger:        o.Logger,
+		dependency:    o.Dependency,
 	}
 }
 
@@ -160,6 +161,7 @@ func (s *store) get(ctx context.Context, m *telemetry.Redis, run func(context.Co
 	default:
 		m.Errors.Inc()
 		s.breaker.RecordFailure()
+		s.dependency.Failed(ctx, dependency.RedisFailure(err))
 	}
 	return all, err
 }
@@ -207,7 +209,7 @@ func (s *store) put(ctx context.Context, batch []write) {
 	s.save.Duration.Observe(time.Since(start).Seconds())
 	if err != nil {
 		s.save.Errors.Inc()
-		s.logger.Debug("entity cache: values could not be stored", "error", err)
+		s.dependency.Failed(ctx, dependency.RedisFailure(err))
 		return
 	}
 	for _, w := range batch {

@@ -96,7 +96,7 @@ func (d *Dependency) Failed(ctx context.Context, err error) { d.fail(ctx, err, t
 func (d *Dependency) Record(err error) { d.fail(context.Background(), err, false) }
 
 func (d *Dependency) fail(ctx context.Context, err error, log bool) {
-	if d == nil || errors.Is(err, context.Canceled) {
+	if d == nil || err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
 	d.metrics.Failures.Inc()

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/cors"
 
 	"souk/internal/memory"
+	"souk/router/dependency"
 	"souk/router/execute"
 	"souk/router/gateway/config"
 	"souk/router/gateway/playground"
@@ -77,6 +78,8 @@ type Options struct {
 	Memory  *memory.Budget
 	Metrics *telemetry.Metrics
 	Logger  *slog.Logger
+	// Dependencies are named by readiness; nil for none.
+	Dependencies *dependency.Set
 }
 
 // An Authorizer takes from an operation what the caller may not have, by
@@ -168,11 +171,12 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 		routes.ServeHTTP(w, r)
 	})
 	if o.Supergraph == "" && c.Supergraph.HotReload {
-		gw.watch.Add(1)
-		go func() {
-			defer gw.watch.Done()
-			gw.watchSupergraph(ctx, sdl)
-		}()
+		file := o.Dependencies.Open(dependency.Supergraph, "file", dependency.Use{Effect: "the loaded supergraph stays in use"})
+		file.Succeeded(ctx)
+		gw.watch.Go(func() {
+			defer file.Close()
+			gw.watchSupergraph(ctx, sdl, file)
+		})
 	}
 	return gw, nil
 }

@@ -26,7 +26,7 @@ func (gw *Gateway) routes() http.Handler {
 		mux.Handle(pattern, h)
 	}
 	if gw.config.Health.Enabled {
-		gw.mountHealth(mux)
+		gw.MountHealth(mux, gw.config.Health.Details)
 	}
 	if gw.playground() {
 		page := playground.New(playground.Options{Endpoint: gw.config.Path, Path: gw.config.Playground.Path, Examples: gw.options.Examples})
@@ -48,30 +48,6 @@ func (gw *Gateway) wrap(f http.HandlerFunc) http.Handler {
 }
 
 func (gw *Gateway) playground() bool { return gw.config.Playground.Enabled || gw.config.Dev }
-
-func (gw *Gateway) mountHealth(mux *http.ServeMux) {
-	alive := func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, true) }
-	ready := func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, gw.Ready()) }
-	mux.HandleFunc("GET /health", alive)
-	mux.HandleFunc("GET /healthz", alive)
-	mux.HandleFunc("GET /readiness", ready)
-	mux.HandleFunc("GET /readyz", ready)
-}
-
-// Ready says whether the gateway wants requests: it has a supergraph and is
-// not about to stop.
-func (gw *Gateway) Ready() bool { return gw.current.Load() != nil && !gw.draining.Load() }
-
-func writeHealth(w http.ResponseWriter, up bool) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	body := `{"status":"UP"}` + "\n"
-	if !up {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		body = `{"status":"DOWN"}` + "\n"
-	}
-	_, _ = w.Write([]byte(body))
-}
 
 // serveGraphQL is the GraphQL endpoint.
 func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {

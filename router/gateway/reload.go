@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"souk/router/dependency"
 )
 
 // SetSupergraph puts another supergraph in the place of the current one. The
@@ -67,11 +69,11 @@ func (gw *Gateway) warm(next, old *generation) {
 // watchSupergraph loads the supergraph's file whenever its contents change.
 // Looking at the contents works where files are replaced by moving links, as
 // Kubernetes does, and where clocks are coarse.
-func (gw *Gateway) watchSupergraph(ctx context.Context, loaded string) {
+func (gw *Gateway) watchSupergraph(ctx context.Context, loaded string, file *dependency.Dependency) {
 	seen := sha256.Sum256([]byte(loaded))
+	refused := false
 	ticker := time.NewTicker(max(gw.config.Supergraph.PollInterval, 10*time.Millisecond))
 	defer ticker.Stop()
-	failing := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -82,20 +84,23 @@ func (gw *Gateway) watchSupergraph(ctx context.Context, loaded string) {
 		}
 		data, err := os.ReadFile(gw.config.Supergraph.Path)
 		if err != nil {
-			if !failing {
-				gw.logger.Error("the supergraph's file cannot be read; the loaded one stays", "error", err)
-			}
-			failing = true
+			file.Failed(ctx, err)
 			continue
 		}
-		failing = false
 		sum := sha256.Sum256(data)
 		if sum == seen {
+			if !refused { // it may have been out of reach
+				file.Succeeded(ctx)
+			}
 			continue
 		}
 		seen = sum
-		if err := gw.SetSupergraph(string(data)); err != nil {
-			gw.logger.Error("the new supergraph is refused; the loaded one stays", "supergraph", hex.EncodeToString(sum[:8]), "error", err)
+		err = gw.SetSupergraph(string(data))
+		if refused = err != nil; refused {
+			gw.logger.Error("the new supergraph is refused; the loaded one stays", "supergraph", hex.EncodeToString(sum[:8]), "file", gw.config.Supergraph.Path, "error", err)
+			file.Record(err)
+			continue
 		}
+		file.Succeeded(ctx)
 	}
 }

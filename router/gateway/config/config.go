@@ -59,6 +59,7 @@ type Admin struct {
 // Health says where health is told.
 type Health struct {
 	Enabled bool `yaml:"enabled" desc:"Serve /health, /readiness, /healthz and /readyz."`
+	Details bool `yaml:"details" desc:"Name each dependency and its state in the answer of /readyz on the public port; the admin port always does."`
 }
 
 // Playground is the page for people.

@@ -14,7 +14,7 @@ func Default() Config {
 		Path:       "/graphql",
 		Supergraph: Supergraph{Path: "supergraph.graphql", HotReload: true, PollInterval: time.Second},
 		Admin:      Admin{Listen: "127.0.0.1:9090"},
-		Health:     Health{Enabled: true},
+		Health:     Health{Enabled: true, Details: true},
 		Playground: Playground{Path: "/playground"},
 		Log:        Log{Level: "info", Format: "json"},
 		TrafficShaping: TrafficShaping{
@@ -44,7 +44,7 @@ func Default() Config {
 		ClientAddress:      ClientAddress{Header: "X-Forwarded-For"},
 		Authentication:     Authentication{JWT: JWT{Header: "Authorization", Scheme: "Bearer", Algorithms: []string{"RS256", "ES256", "EdDSA", "Ed25519"}, Leeway: 30 * time.Second}},
 		Authorization:      Authorization{Enabled: true},
-		RateLimit:          RateLimit{Requests: 100, Interval: time.Second, By: "ip"},
+		RateLimit:          RateLimit{Requests: 100, Interval: time.Second, By: "ip", Redis: Redis{Timeout: 50 * time.Millisecond}},
 		DemandControl:      DemandControl{Max: 10000, ListSize: 10},
 		ResponseCache: ResponseCache{
 			LocalBytes: 32 << 20,
@@ -82,6 +82,9 @@ func (c *Config) ApplyEnvironment(lookup func(string) (string, bool)) error {
 	} {
 		if v, ok := lookup(name); ok && v != "" {
 			*target = v
+			if name == "REDIS_URL" {
+				c.ResponseCache.Redis.Addresses = nil // which it replaces
+			}
 		}
 	}
 	if _, given := lookup("ROUTER_LISTEN"); given {

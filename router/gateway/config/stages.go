@@ -44,7 +44,8 @@ type RateLimit struct {
 	Interval time.Duration `yaml:"interval" desc:"The interval."`
 	By       string        `yaml:"by" desc:"What tells callers apart: their address (see client_address; of IPv6, the first 64 bits), the subject of their token, or a header. Without a subject or the header it is the address." enum:"ip,subject,header"`
 	Header   string        `yaml:"header" desc:"The header, for header."`
-	RedisURL string        `yaml:"redis_url" desc:"Where routers count together; each for itself without it or while it is away."`
+	Redis    Redis         `yaml:"redis" desc:"Where routers count together; each counts for itself without it and while it is away."`
+	RedisURL string        `yaml:"redis_url" desc:"Short for redis.url."`
 }
 
 // DemandControl estimates what an operation costs before it is run.
@@ -62,12 +63,6 @@ type ResponseCache struct {
 	Subgraph     SubgraphCaches    `yaml:"subgraph" desc:"What is kept."`
 	Invalidation CacheInvalidation `yaml:"invalidation" desc:"How it is taken back."`
 	LocalBytes   int               `yaml:"local_bytes" desc:"Size of what is kept in the process, before Redis; negative for nothing."`
-}
-
-// Redis is a connection to Redis.
-type Redis struct {
-	URL     string        `yaml:"url" desc:"redis://host:port/db."`
-	Timeout time.Duration `yaml:"timeout" desc:"Longest time for one command; after it the cache is passed by."`
 }
 
 // SubgraphCaches has settings for all and for single subgraphs.

@@ -1,0 +1,467 @@
+package router_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"souk/dev/loopback"
+	"souk/router"
+	"souk/router/gateway/config"
+	"souk/router/internal/redistest"
+	"souk/telemetry"
+)
+
+const productSDL = `
+schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) { query: Query }
+directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
+directive @join__graph(name: String!, url: String!) on ENUM_VALUE
+directive @join__type(graph: join__Graph!, key: join__FieldSet, extension: Boolean! = false, resolvable: Boolean! = true, isInterfaceObject: Boolean! = false) repeatable on OBJECT | INTERFACE | UNION | ENUM | INPUT_OBJECT | SCALAR
+scalar join__FieldSet
+scalar link__Import
+enum link__Purpose { SECURITY EXECUTION }
+enum join__Graph { A @join__graph(name: "a", url: "http://a.invalid/graphql") }
+type Query @join__type(graph: A) { product: Product }
+type Product @join__type(graph: A, key: "id") { id: ID! name: String }
+`
+
+// A shop is a router with one subgraph.
+type shop struct {
+	*router.Router
+	log   *lockedBuffer
+	asked atomic.Int64 // requests the subgraph got
+}
+
+func newShop(t *testing.T, change func(*config.Config)) *shop {
+	t.Helper()
+	s := &shop{log: new(lockedBuffer)}
+	subgraph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n := s.asked.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"data":{"product":{"__typename":"Product","id":"1","name":"%d"}}}`, n)
+	}))
+	t.Cleanup(subgraph.Close)
+	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: s.log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default()
+	c.OverrideSubgraphURLs = map[string]string{"a": subgraph.URL}
+	change(&c)
+	routes := fstest.MapFS{"product.graphql": {Data: []byte(`query product @rest(method: GET, path: "/api/product", result: "product") { product { id name } }`)}}
+	s.Router, err = router.New(t.Context(), c, router.Options{Supergraph: productSDL, Routes: routes, Telemetry: tel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// cached turns the response cache on, in Redis alone.
+func cached(r config.Redis) func(*config.Config) {
+	return func(c *config.Config) {
+		c.ResponseCache.Enabled = true
+		c.ResponseCache.LocalBytes = -1
+		r.Timeout = 500 * time.Millisecond // machines that test are busy
+		c.ResponseCache.Redis = r
+		c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"a": {Root: []string{"product"}, Types: []string{"Product"}}}
+		c.ResponseCache.Invalidation.Stream = "shop-events"
+		c.ResponseCache.Invalidation.Events = map[string][]string{"product.updated": {"Product"}}
+	}
+}
+
+func (s *shop) get(path string) (int, string) {
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w.Code, w.Body.String()
+}
+
+func (s *shop) ask() string {
+	r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(`{"query":"{ product { name } }"}`))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	return w.Body.String()
+}
+
+// state is that of a dependency, as readiness tells it. It fails unless the
+// router is ready.
+func (s *shop) state(t *testing.T, name string) string {
+	t.Helper()
+	status, text := s.get("/readyz")
+	var body struct {
+		Status       string
+		Dependencies []struct{ Name, Status string }
+	}
+	if err := json.Unmarshal([]byte(text), &body); err != nil || status != http.StatusOK || body.Status != "UP" {
+		t.Fatalf("/readyz: %d %s", status, text)
+	}
+	for _, d := range body.Dependencies {
+		if d.Name == name {
+			return d.Status
+		}
+	}
+	t.Fatalf("/readyz does not name %s: %s", name, text)
+	return ""
+}
+
+// lines are those of the log about a dependency.
+func (s *shop) lines(dependency string) []string {
+	var list []string
+	for line := range strings.Lines(s.log.String()) {
+		if strings.Contains(line, `"dependency":"`+dependency+`"`) {
+			list = append(list, line)
+		}
+	}
+	return list
+}
+
+// fails waits until a dependency is down, and checks what the log says of it.
+func (s *shop) fails(t *testing.T, name, cause string) {
+	t.Helper()
+	s.becomes(t, name, "DOWN")
+	if lines := s.lines(name); len(lines) != 1 || !strings.Contains(lines[0], `"level":"WARN","msg":"dependency failed"`) || !strings.Contains(lines[0], cause) {
+		t.Errorf("the log says\n%s\nwant one line with %q", strings.Join(lines, ""), cause)
+	}
+}
+
+func (s *shop) becomes(t *testing.T, name, state string) {
+	t.Helper()
+	for end := time.Now().Add(patience); s.state(t, name) != state; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s does not become %s; the log says\n%s", name, state, s.log)
+		}
+	}
+}
+
+const patience = 60 * time.Second
+
+// keeps waits until an answer is kept, and then until an event takes it back.
+func (s *shop) keeps(t *testing.T, events redis.UniversalClient) {
+	t.Helper()
+	until := func(what string, holds func() bool) {
+		t.Helper()
+		for end := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("never: %s; the log says\n%s", what, s.log)
+			}
+		}
+	}
+	var kept string
+	until("an answer is kept", func() bool {
+		before := s.asked.Load()
+		kept = s.ask()
+		return before > 0 && s.asked.Load() == before
+	})
+	if !strings.Contains(kept, `"name"`) {
+		t.Fatalf("the answer is %s", kept)
+	}
+	if err := events.XAdd(t.Context(), &redis.XAddArgs{Stream: "shop-events", Values: []any{"type", "product.updated", "subject", "1"}}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	until("the event takes the answer back", func() bool { return s.ask() != kept })
+}
+
+const password = "correct-horse-battery"
+
+func TestRedisThatFailsIsTold(t *testing.T) {
+	t.Parallel()
+	uses := func(r config.Redis) func(*config.Config) {
+		return func(c *config.Config) {
+			cached(r)(c)
+			c.RateLimit.Enabled, c.RateLimit.Redis = true, r
+			c.RateLimit.Redis.Timeout = 500 * time.Millisecond
+		}
+	}
+	closed, err := loopback.Address(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		redis func(t *testing.T) config.Redis
+		cause string
+	}{
+		"closed port": {
+			redis: func(*testing.T) config.Redis { return config.Redis{URL: "redis://user:" + password + "@" + closed} },
+			cause: "connection refused",
+		},
+		"wrong password": {
+			redis: func(t *testing.T) config.Redis {
+				return config.Redis{URL: "redis://default:" + password + "@" + redistest.Start(t, redistest.Options{Password: "another"}).Addr}
+			},
+			cause: "WRONGPASS invalid username-password pair or user is disabled.: check the username and the password",
+		},
+		"no password": {
+			redis: func(t *testing.T) config.Redis {
+				return config.Redis{URL: "redis://" + redistest.Start(t, redistest.Options{Password: password}).Addr}
+			},
+			cause: "NOAUTH",
+		},
+		"read-only replica": {
+			redis: func(t *testing.T) config.Redis {
+				return config.Redis{URL: "redis://" + redistest.StartReplica(t, redistest.Start(t, redistest.Options{})).Addr}
+			},
+			cause: "this is a replica, which cannot be written to",
+		},
+		"Sentinel taken for a server": {
+			redis: func(t *testing.T) config.Redis {
+				return config.Redis{URL: "redis://" + redistest.StartSentinel(t, "shop", redistest.Start(t, redistest.Options{}), 0).Addr}
+			},
+			cause: "this is a Sentinel",
+		},
+		"Sentinel that does not know the name": {
+			redis: func(t *testing.T) config.Redis {
+				return config.Redis{MasterName: "other", Addresses: []string{redistest.StartSentinel(t, "shop", redistest.Start(t, redistest.Options{}), 0).Addr}}
+			},
+			cause: "check the addresses of the Sentinels and master_name",
+		},
+		"certificate that is not trusted": {
+			redis: func(t *testing.T) config.Redis {
+				return config.Redis{URL: "rediss://" + redistest.Start(t, redistest.Options{TLS: redistest.NewCertificates(t)}).Addr}
+			},
+			cause: "certificate signed by unknown authority",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t, uses(c.redis(t)))
+			for _, use := range []string{"redis/response_cache", "redis/rate_limit", "redis/idempotency"} {
+				s.fails(t, use, c.cause)
+			}
+			if got := s.ask(); !strings.Contains(got, `"name":"1"`) {
+				t.Errorf("without Redis the answer is %s", got)
+			}
+			if log := s.log.String(); strings.Contains(log, password) {
+				t.Errorf("the log tells the password:\n%s", log)
+			}
+			metrics := httptest.NewRecorder()
+			s.Admin().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			if want := `souk_router_dependency_up{kind="redis",name="response_cache"} 0`; !strings.Contains(metrics.Body.String(), want) {
+				t.Errorf("the metrics lack %s", want)
+			}
+		})
+	}
+}
+
+// A node of a cluster serves only its part of the keys, so each use may fail or
+// not; the response cache uses one part.
+func TestClusterNodeTakenForAServerIsTold(t *testing.T) {
+	t.Parallel()
+	nodes := redistest.StartCluster(t, 3)
+	told := 0
+	for _, node := range nodes {
+		s := newShop(t, cached(config.Redis{URL: "redis://" + node.Addr}))
+		for end := time.Now().Add(patience); s.state(t, "redis/response_cache") == "UNKNOWN"; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("it is not used")
+			}
+		}
+		if s.state(t, "redis/response_cache") == "DOWN" {
+			told++
+			s.fails(t, "redis/response_cache", "this is one node of a Redis Cluster: set cluster: true")
+		}
+	}
+	if told < 2 {
+		t.Errorf("%d of 3 nodes do not serve the keys, want 2 or 3", told)
+	}
+}
+
+func TestRedisThatComesBackIsTold(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{})
+	s := newShop(t, cached(config.Redis{URL: "redis://" + server.Addr}))
+	s.keeps(t, server.Client)
+	if lines := s.lines("redis/response_cache"); len(lines) > 0 {
+		t.Errorf("before it failed the log says %s", lines)
+	}
+	server.Kill()
+	s.becomes(t, "redis/response_cache", "DOWN")
+	server.Restart()
+	s.becomes(t, "redis/response_cache", "UP")
+	lines := s.lines("redis/response_cache")
+	if len(lines) != 2 || !strings.Contains(lines[0], "dependency failed") || !strings.Contains(lines[1], `"level":"INFO","msg":"dependency recovered"`) {
+		t.Errorf("the log says\n%s", strings.Join(lines, ""))
+	}
+	s.keeps(t, server.Client)
+}
+
+func TestRedisClusterServes(t *testing.T) {
+	t.Parallel()
+	nodes := redistest.StartCluster(t, 3)
+	all := []string{nodes[0].Addr, nodes[1].Addr, nodes[2].Addr}
+	for name, r := range map[string]config.Redis{
+		"several addresses":           {Addresses: all},
+		"one address and cluster":     {Addresses: all[2:], Cluster: true},
+		"a URL and cluster":           {URL: "redis://" + all[1], Cluster: true},
+		"a URL with several addr":     {URL: "redis://" + all[0] + "?addr=" + all[1] + "&addr=" + all[2]},
+		"a node that is out of reach": {Addresses: []string{"127.0.0.1:1", all[0]}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, func(c *config.Config) {
+				cached(r)(c)
+				c.RateLimit.Enabled, c.RateLimit.Redis, c.RateLimit.Requests = true, r, 1_000_000
+				c.RateLimit.Interval = 10 * time.Second
+				c.RateLimit.Redis.Timeout = 500 * time.Millisecond
+			})
+			events := redis.NewClusterClient(&redis.ClusterOptions{Addrs: all})
+			defer events.Close()
+			s.keeps(t, events)
+			for _, use := range []string{"redis/response_cache", "redis/rate_limit", "redis/idempotency"} {
+				s.becomes(t, use, "UP")
+			}
+			metrics := httptest.NewRecorder()
+			s.Admin().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			if !strings.Contains(metrics.Body.String(), `souk_router_rate_limit_total{by="redis",result="allowed"}`) ||
+				strings.Contains(metrics.Body.String(), `souk_router_rate_limit_total{by="redis",result="allowed"} 0`) {
+				t.Error("the cluster does not count requests")
+			}
+		})
+	}
+}
+
+func TestSentinelFailover(t *testing.T) {
+	t.Parallel()
+	primary := redistest.Start(t, redistest.Options{})
+	replica := redistest.StartReplica(t, primary)
+	sentinel := redistest.StartSentinel(t, "shop", primary, 1)
+	r := config.Redis{MasterName: "shop", Addresses: []string{sentinel.Addr}}
+	s := newShop(t, cached(r))
+	s.keeps(t, primary.Client)
+	primary.Kill()
+	s.becomes(t, "redis/response_cache", "DOWN")
+	s.becomes(t, "redis/response_cache", "UP")
+	s.keeps(t, replica.Client) // which is the primary now
+	byURL := newShop(t, cached(config.Redis{URL: "redis://" + sentinel.Addr + "?master_name=shop"}))
+	byURL.keeps(t, replica.Client)
+}
+
+func TestRedisOverTLS(t *testing.T) {
+	t.Parallel()
+	certificates := redistest.NewCertificates(t)
+	server := redistest.Start(t, redistest.Options{TLS: certificates, Password: password})
+	for name, r := range map[string]config.Redis{
+		"rediss":  {URL: "rediss://default:" + password + "@" + server.Addr, TLS: config.RedisTLS{CAFile: certificates.CA}},
+		"enabled": {Addresses: []string{server.Addr}, Username: "default", Password: password, TLS: config.RedisTLS{Enabled: true, CAFile: certificates.CA}},
+	} {
+		t.Run(name, func(t *testing.T) { newShop(t, cached(r)).keeps(t, server.Client) })
+	}
+}
+
+func TestSubgraphThatFailsIsTold(t *testing.T) {
+	t.Parallel()
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = nil
+	defer secure.Close()
+	overloaded := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	defer overloaded.Close()
+	closed, err := loopback.Address(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ url, cause string }{
+		"certificate that is not trusted": {url: secure.URL, cause: "certificate signed by unknown authority"},
+		"closed port":                     {url: "http://" + closed, cause: "connection refused"},
+		"status 503":                      {url: overloaded.URL, cause: "503"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, func(c2 *config.Config) { c2.OverrideSubgraphURLs["a"] = c.url })
+			if got := s.state(t, "subgraph/a"); got != "UNKNOWN" {
+				t.Errorf("before its first use it is %s", got)
+			}
+			for range 50 {
+				if got := s.ask(); strings.Contains(got, c.cause) && c.cause != "503" {
+					t.Errorf("the client is told %s", got)
+				}
+			}
+			s.fails(t, "subgraph/a", c.cause)
+		})
+	}
+}
+
+func TestSubgraphThatRefusesARequestServes(t *testing.T) {
+	t.Parallel()
+	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	defer refuses.Close()
+	s := newShop(t, func(c *config.Config) { c.OverrideSubgraphURLs["a"] = refuses.URL })
+	s.ask()
+	if got := s.state(t, "subgraph/a"); got != "UP" {
+		t.Errorf("it is %s: a token that is refused speaks against the caller", got)
+	}
+}
+
+func TestReadinessWithoutDetails(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, func(c *config.Config) { c.Health.Details = false })
+	if _, body := s.get("/readyz"); body != `{"status":"UP"}`+"\n" {
+		t.Errorf("the public port says %s", body)
+	}
+	w := httptest.NewRecorder()
+	s.Admin().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	if !strings.Contains(w.Body.String(), `{"name":"subgraph/a","status":"UNKNOWN"}`) {
+		t.Errorf("the admin port says %s", w.Body)
+	}
+	if _, body := s.get("/health"); body != `{"status":"UP"}`+"\n" {
+		t.Errorf("liveness says %s", body)
+	}
+}
+
+// The file of the supergraph is told as a dependency while it cannot be read,
+// or is refused.
+func TestSupergraphFileThatFailsIsTold(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "supergraph.graphql")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file+"~", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(file+"~", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(productSDL)
+	log := new(lockedBuffer)
+	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default()
+	c.Supergraph.Path, c.Supergraph.PollInterval = file, 10*time.Millisecond
+	r, err := router.New(t.Context(), c, router.Options{Telemetry: tel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &shop{Router: r, log: log}
+	defer s.Close()
+	s.becomes(t, "supergraph/file", "UP")
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	s.fails(t, "supergraph/file", "no such file")
+	write("type Query {")
+	s.becomes(t, "supergraph/file", "DOWN")
+	for end := time.Now().Add(patience); !strings.Contains(log.String(), "the new supergraph is refused"); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the log says %s", log)
+		}
+	}
+	if got := s.state(t, "supergraph/file"); got != "DOWN" {
+		t.Errorf("with a supergraph that is refused it is %s", got)
+	}
+	write(productSDL + "\n")
+	s.becomes(t, "supergraph/file", "UP")
+}

@@ -1,0 +1,180 @@
+package config
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Redis says where a Redis is: one server, a Redis Cluster, or a primary that
+// Sentinels watch.
+type Redis struct {
+	URL              string        `yaml:"url" desc:"redis://user:password@host:port/db, rediss:// for TLS, or unix:///path. Parameters: addr (of a further node), master_name, pool_size and others of the go-redis client."`
+	Addresses        []string      `yaml:"addresses" desc:"In place of url: host:port of nodes of a Redis Cluster or, with master_name, of the Sentinels. One address without master_name and cluster is a single server."`
+	MasterName       string        `yaml:"master_name" desc:"Name under which the Sentinels know the primary."`
+	Cluster          bool          `yaml:"cluster" desc:"Use a Redis Cluster of which one address is given; several addresses without master_name always are one."`
+	Username         string        `yaml:"username" desc:"User; replaces that of url."`
+	Password         string        `yaml:"password" desc:"Password; replaces that of url."`
+	SentinelUsername string        `yaml:"sentinel_username" desc:"User at the Sentinels."`
+	SentinelPassword string        `yaml:"sentinel_password" desc:"Password at the Sentinels."`
+	Database         int           `yaml:"database" desc:"Number of the database; a Redis Cluster has 0 only." min:"0"`
+	TLS              RedisTLS      `yaml:"tls" desc:"Encryption; rediss:// enables it, too."`
+	Timeout          time.Duration `yaml:"timeout" desc:"Longest time for one command; after it the request goes on without Redis." min:"1ms"`
+}
+
+// RedisTLS says how connections to Redis are encrypted.
+type RedisTLS struct {
+	Enabled            bool   `yaml:"enabled" desc:"Use TLS."`
+	CAFile             string `yaml:"ca_file" desc:"PEM file with the authorities to trust, in place of the system's."`
+	CertFile           string `yaml:"cert_file" desc:"PEM file with the router's own certificate, for servers that ask for one." required_with:"key_file"`
+	KeyFile            string `yaml:"key_file" desc:"PEM file with its key." required_with:"cert_file"`
+	ServerName         string `yaml:"server_name" desc:"Name that the server's certificate must have, in place of the host's."`
+	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" desc:"Accept any certificate. Not for production."`
+}
+
+// Configured says whether a Redis is named.
+func (r Redis) Configured() bool { return r.URL != "" || len(r.Addresses) > 0 }
+
+// Secrets are the values that must not be logged.
+func (r Redis) Secrets() []string {
+	list := []string{r.Password, r.SentinelPassword}
+	if u, err := url.Parse(r.URL); err == nil {
+		password, _ := u.User.Password()
+		list = append(list, password, url.QueryEscape(password), u.Query().Get("password"), u.Query().Get("sentinel_password"))
+	}
+	return list
+}
+
+// Options are those of a client, as [redis.NewUniversalClient] takes them; nil
+// if no Redis is named. The error repeats no part of the URL.
+func (r Redis) Options() (*redis.UniversalOptions, error) {
+	if !r.Configured() {
+		return nil, nil
+	}
+	if r.URL != "" && len(r.Addresses) > 0 {
+		return nil, errors.New("url and addresses cannot be given together")
+	}
+	o := &redis.UniversalOptions{Addrs: r.Addresses}
+	if r.URL != "" {
+		var err error
+		if o, err = fromURL(r.URL); err != nil {
+			return nil, fmt.Errorf("url: %w; it looks like redis://localhost:6379", err)
+		}
+	}
+	for _, address := range o.Addrs {
+		if _, _, err := net.SplitHostPort(address); err != nil && o.Dialer == nil {
+			return nil, fmt.Errorf("%q is not an address; it looks like localhost:6379", address)
+		}
+	}
+	o.MasterName = cmp.Or(r.MasterName, o.MasterName)
+	o.IsClusterMode = o.IsClusterMode || r.Cluster
+	o.Username, o.Password = cmp.Or(r.Username, o.Username), cmp.Or(r.Password, o.Password)
+	o.SentinelUsername, o.SentinelPassword = cmp.Or(r.SentinelUsername, o.SentinelUsername), cmp.Or(r.SentinelPassword, o.SentinelPassword)
+	o.DB = cmp.Or(r.Database, o.DB)
+	cluster := o.IsClusterMode || len(o.Addrs) > 1 && o.MasterName == ""
+	switch {
+	case o.MasterName != "" && r.Cluster:
+		return nil, errors.New("master_name and cluster cannot be given together: Sentinels watch a single primary")
+	case cluster && o.DB != 0:
+		return nil, errors.New("database must be 0: a Redis Cluster has no other")
+	}
+	// Redis Enterprise alone announces its maintenance; others refuse to be asked.
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	var err error
+	o.TLSConfig, err = r.TLS.apply(o.TLSConfig)
+	return o, err
+}
+
+// fromURL reads the URLs that go-redis does.
+func fromURL(text string) (*redis.UniversalOptions, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("it cannot be read; characters such as @, / and % in a password must be percent-encoded")
+	}
+	switch query := u.Query(); {
+	case u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix":
+		return nil, fmt.Errorf("the scheme is %q; it must be redis, rediss or unix", u.Scheme)
+	case u.Scheme != "unix" && u.Host == "":
+		return nil, errors.New("it has no host")
+	case query.Has("master_name"):
+		s, err := redis.ParseFailoverURL(text)
+		if err != nil {
+			return nil, err
+		}
+		return &redis.UniversalOptions{
+			Addrs: s.SentinelAddrs, MasterName: s.MasterName, DB: s.DB, Username: s.Username, Password: s.Password,
+			SentinelUsername: s.SentinelUsername, SentinelPassword: s.SentinelPassword, TLSConfig: s.TLSConfig,
+			ClientName: s.ClientName, Protocol: s.Protocol, PoolFIFO: s.PoolFIFO, PoolSize: s.PoolSize, MinIdleConns: s.MinIdleConns,
+			MaxIdleConns: s.MaxIdleConns, MaxActiveConns: s.MaxActiveConns, ConnMaxIdleTime: s.ConnMaxIdleTime, ConnMaxLifetime: s.ConnMaxLifetime,
+		}, nil
+	case query.Has("addr"):
+		s, err := redis.ParseClusterURL(text)
+		if err != nil {
+			return nil, err
+		}
+		return &redis.UniversalOptions{
+			Addrs: s.Addrs, IsClusterMode: true, Username: s.Username, Password: s.Password, TLSConfig: s.TLSConfig,
+			ClientName: s.ClientName, Protocol: s.Protocol, PoolFIFO: s.PoolFIFO, PoolSize: s.PoolSize, MinIdleConns: s.MinIdleConns,
+			MaxIdleConns: s.MaxIdleConns, MaxActiveConns: s.MaxActiveConns, ConnMaxIdleTime: s.ConnMaxIdleTime, ConnMaxLifetime: s.ConnMaxLifetime,
+			MaxRedirects: s.MaxRedirects,
+		}, nil
+	}
+	s, err := redis.ParseURL(text)
+	if err != nil {
+		return nil, err
+	}
+	o := &redis.UniversalOptions{
+		Addrs: []string{s.Addr}, DB: s.DB, Username: s.Username, Password: s.Password, TLSConfig: s.TLSConfig,
+		ClientName: s.ClientName, Protocol: s.Protocol, PoolFIFO: s.PoolFIFO, PoolSize: s.PoolSize, MinIdleConns: s.MinIdleConns,
+		MaxIdleConns: s.MaxIdleConns, MaxActiveConns: s.MaxActiveConns, ConnMaxIdleTime: s.ConnMaxIdleTime, ConnMaxLifetime: s.ConnMaxLifetime,
+	}
+	if u.Scheme == "unix" {
+		o.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", s.Addr)
+		}
+	}
+	return o, nil
+}
+
+// apply adds what is configured to the settings that a rediss URL brings, which
+// are nil otherwise.
+func (t RedisTLS) apply(c *tls.Config) (*tls.Config, error) {
+	if t == (RedisTLS{}) {
+		return c, nil
+	}
+	if c == nil {
+		c = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if t.ServerName != "" {
+		c.ServerName = t.ServerName
+	}
+	c.InsecureSkipVerify = c.InsecureSkipVerify || t.InsecureSkipVerify
+	if t.CAFile != "" {
+		pem, err := os.ReadFile(t.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("tls.ca_file: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("tls.ca_file: %s has no certificate in PEM format", t.CAFile)
+		}
+	}
+	if t.CertFile != "" || t.KeyFile != "" {
+		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("tls.cert_file and tls.key_file: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}

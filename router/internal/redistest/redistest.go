@@ -1,0 +1,283 @@
+// Package redistest runs real redis-server processes for tests: single servers,
+// replicas, Redis Clusters and Sentinels. A test is skipped where there is no
+// redis-server.
+package redistest
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"souk/dev/loopback"
+)
+
+// patience bounds each wait for a server. Only one that does not come up
+// reaches it.
+const patience = 60 * time.Second
+
+// A Server is a redis-server process.
+type Server struct {
+	// Addr is host and port.
+	Addr string
+	// Client speaks to this server alone.
+	Client *redis.Client
+
+	t       testing.TB
+	args    []string
+	process *exec.Cmd
+	exited  chan struct{}
+}
+
+// Options change how a server is started.
+type Options struct {
+	// Args are further arguments of redis-server.
+	Args []string
+	// Password is the one that its users need.
+	Password string
+	// TLS has it accept TLS only, with these certificates.
+	TLS *Certificates
+	// Sentinel runs a Sentinel with this configuration.
+	Sentinel string
+}
+
+// Start runs a server and waits until it answers. It ends with the test.
+func Start(t testing.TB, o Options) *Server {
+	t.Helper()
+	s := Prepare(t, o)
+	s.Restart()
+	return s
+}
+
+// Prepare is Start for a server that is not to run yet.
+func Prepare(t testing.TB, o Options) *Server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("there is no redis-server")
+	}
+	address, err := loopback.Address(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{t: t, Addr: address}
+	dir := t.TempDir()
+	client := &redis.Options{Addr: address, Password: o.Password, MaxRetries: -1}
+	if o.Sentinel != "" {
+		file := filepath.Join(dir, "sentinel.conf")
+		if err := os.WriteFile(file, []byte(o.Sentinel), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.args = []string{file, "--sentinel"}
+	}
+	listen := []string{"--port", port}
+	if o.TLS != nil {
+		listen = []string{"--port", "0", "--tls-port", port, "--tls-cert-file", o.TLS.Cert, "--tls-key-file", o.TLS.Key, "--tls-ca-cert-file", o.TLS.CA, "--tls-auth-clients", "no"}
+		client.TLSConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the test's own server
+	}
+	s.args = append(append(s.args, listen...), "--bind", "127.0.0.1", "--dir", dir)
+	if o.Sentinel == "" {
+		s.args = append(s.args, "--save", "", "--appendonly", "no")
+	}
+	if o.Password != "" {
+		s.args = append(s.args, "--requirepass", o.Password)
+	}
+	s.args = append(s.args, o.Args...)
+	s.Client = redis.NewClient(client)
+	t.Cleanup(func() {
+		s.Kill()
+		_ = s.Client.Close()
+	})
+	return s
+}
+
+// Restart runs a server that does not run, and waits until it answers.
+func (s *Server) Restart() {
+	s.t.Helper()
+	process := exec.Command("redis-server", s.args...)
+	var log strings.Builder
+	process.Stdout, process.Stderr = &log, &log
+	if err := process.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	exited := make(chan struct{})
+	s.process, s.exited = process, exited
+	go func() {
+		_ = process.Wait()
+		close(exited)
+	}()
+	s.await("the server answers", func(ctx context.Context) bool {
+		select {
+		case <-exited:
+			s.t.Fatalf("redis-server has ended: %s", &log)
+		default:
+		}
+		return s.Client.Ping(ctx).Err() == nil
+	})
+}
+
+// Kill ends the process as a crash would.
+func (s *Server) Kill() {
+	if s.process != nil {
+		_ = s.process.Process.Kill()
+		<-s.exited
+		s.process = nil
+	}
+}
+
+func (s *Server) await(what string, holds func(context.Context) bool) {
+	s.t.Helper()
+	for end := time.Now().Add(patience); !holds(context.Background()); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("not within %s: %s", patience, what)
+		}
+	}
+}
+
+// do sends a command that must succeed.
+func (s *Server) do(args ...any) {
+	s.t.Helper()
+	if err := s.Client.Do(context.Background(), args...).Err(); err != nil {
+		s.t.Fatalf("%v: %v", args, err)
+	}
+}
+
+// StartReplica runs a replica of a server and waits until it has its data.
+func StartReplica(t testing.TB, of *Server) *Server {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(of.Addr)
+	s := Start(t, Options{Args: []string{"--replicaof", host + " " + port, "--repl-diskless-sync-delay", "0"}})
+	s.await("the replica has its data", func(ctx context.Context) bool {
+		return strings.Contains(s.Client.Info(ctx, "replication").Val(), "master_link_status:up")
+	})
+	return s
+}
+
+// StartCluster runs the nodes of a Redis Cluster, each with a part of the slots,
+// and waits until all know that it is complete.
+func StartCluster(t testing.TB, nodes int) []*Server {
+	t.Helper()
+	const slots = 16384
+	var list []*Server
+	for i := range nodes {
+		bus, err := loopback.Address(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, busPort, _ := net.SplitHostPort(bus)
+		s := Start(t, Options{Args: []string{"--cluster-enabled", "yes", "--cluster-port", busPort, "--cluster-node-timeout", "5000"}})
+		s.do("CLUSTER", "ADDSLOTSRANGE", i*slots/nodes, (i+1)*slots/nodes-1)
+		if i > 0 {
+			host, port, _ := net.SplitHostPort(list[0].Addr)
+			firstBus := list[0].args[indexOf(list[0].args, "--cluster-port")+1]
+			s.do("CLUSTER", "MEET", host, port, firstBus)
+		}
+		list = append(list, s)
+	}
+	for _, s := range list {
+		s.await("the cluster is complete", func(ctx context.Context) bool {
+			info := s.Client.ClusterInfo(ctx).Val()
+			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:"+strconv.Itoa(nodes)+"\r") &&
+				strings.Contains(info, "cluster_slots_assigned:"+strconv.Itoa(slots))
+		})
+	}
+	return list
+}
+
+func indexOf(list []string, what string) int {
+	for i, s := range list {
+		if s == what {
+			return i
+		}
+	}
+	return -1
+}
+
+// StartSentinel runs a Sentinel that alone decides about the primary, and waits
+// until it knows the given number of replicas.
+func StartSentinel(t testing.TB, name string, primary *Server, replicas int) *Server {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(primary.Addr)
+	s := Start(t, Options{Sentinel: fmt.Sprintf(
+		"sentinel monitor %[1]s %[2]s %[3]s 1\nsentinel down-after-milliseconds %[1]s 1000\nsentinel failover-timeout %[1]s 5000\n", name, host, port)})
+	s.await("the Sentinel knows the replicas", func(ctx context.Context) bool {
+		list, err := s.Client.Do(ctx, "SENTINEL", "REPLICAS", name).Slice()
+		return err == nil && len(list) == replicas
+	})
+	return s
+}
+
+// Certificates are files in PEM format: an authority, and a certificate for
+// 127.0.0.1 that it has signed.
+type Certificates struct {
+	CA, Cert, Key string
+}
+
+// NewCertificates makes certificates for one test.
+func NewCertificates(t testing.TB) *Certificates {
+	t.Helper()
+	authority := certificate(t, &x509.Certificate{
+		Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}, nil)
+	server := certificate(t, &x509.Certificate{
+		Subject: pkix.Name{CommonName: "redis"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
+	}, authority)
+	key, err := x509.MarshalECPrivateKey(server.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name, kind string, der []byte) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	return &Certificates{
+		CA: write("ca.pem", "CERTIFICATE", authority.der), Cert: write("cert.pem", "CERTIFICATE", server.der), Key: write("key.pem", "EC PRIVATE KEY", key),
+	}
+}
+
+type signed struct {
+	template *x509.Certificate
+	der      []byte
+	key      *ecdsa.PrivateKey
+}
+
+func certificate(t testing.TB, template *x509.Certificate, by *signed) *signed {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template.SerialNumber = big.NewInt(time.Now().UnixNano())
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	made := &signed{template: template, key: key}
+	if by == nil {
+		by = made
+	}
+	if made.der, err = x509.CreateCertificate(rand.Reader, template, by.template, &key.PublicKey, by.key); err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
