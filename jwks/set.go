@@ -49,10 +49,10 @@ type Options struct {
 	// between two fetches, so that tokens with made-up key IDs do not become
 	// requests to the issuer.
 	Refresh, Pause time.Duration
-	// Logger is told of keys that are left out, of the first of several fetches
-	// that fail, and of the recovery.
+	// Logger is told of keys that are left out and, without Report, of the first
+	// of several fetches that fail and of the recovery.
 	Logger *slog.Logger
-	// Report, unless nil, is told the outcome of every fetch.
+	// Report, unless nil, is told the outcome of every fetch, and logs failures.
 	Report func(ctx context.Context, err error)
 	// Now is the time: time.Now if nil.
 	Now func() time.Time
@@ -165,6 +165,7 @@ func (s *Set) log(ctx context.Context, leftOut []string, err error) {
 	failed, before := s.failure != nil, s.leftOut
 	s.mu.Unlock()
 	switch {
+	case s.o.Report != nil:
 	case err != nil && !failed:
 		s.o.Logger.WarnContext(ctx, "fetching the signing keys failed; the last good ones stay in use", "url", s.name, "error", err)
 	case err == nil && failed:

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"souk/router/auth"
+	"souk/router/dependency"
 	"souk/router/execute"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
@@ -55,9 +57,13 @@ func (r *Router) addAuthentication(to *gateway.Options) error {
 		Header: c.Header, Scheme: c.Scheme, Leeway: c.Leeway, Required: c.Required, Algorithms: c.Algorithms,
 		Metrics: r.metrics, Logger: r.options.Telemetry.Logger,
 	}
+	keys := map[string]*dependency.Dependency{} // by URL
 	for _, s := range c.JWKS {
 		options.Sources = append(options.Sources, auth.Source(s))
+		keys[s.URL] = r.dependencies.Open(dependency.JWKS, keySetName(s), dependency.Use{Effect: withoutKeys})
+		r.closers = append(r.closers, func() error { keys[s.URL].Close(); return nil })
 	}
+	options.Report = func(ctx context.Context, url string, err error) { keys[url].Observe(ctx, err) }
 	a, err := auth.New(options)
 	if err != nil {
 		return err
@@ -82,6 +88,19 @@ func lifetime(req *http.Request) (context.Context, context.CancelFunc) {
 		return context.WithCancel(ctx)
 	}
 	return context.WithDeadline(ctx, caller.Expires)
+}
+
+// keySetName names a key set for readiness and metrics: by its issuer, or else
+// by where it is, without credentials.
+func keySetName(s config.JWKS) string {
+	if s.Issuer != "" {
+		return s.Issuer
+	}
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		return "unnamed"
+	}
+	return u.Host + u.Path
 }
 
 func (r *Router) addRateLimit(to *gateway.Options) error {

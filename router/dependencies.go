@@ -17,6 +17,7 @@ const (
 	withoutCache         = "requests go to the subgraphs, without the response cache"
 	withoutSharedLimit   = "each router counts requests for itself"
 	withoutRecords       = "REST requests with an Idempotency-Key are answered with 503, unless the operation takes the key itself"
+	withoutKeys          = "tokens are verified by the keys known so far; a token that needs another one is answered with 503"
 	withoutConfiguration = "the configuration in use stays"
 )
 

@@ -35,16 +35,16 @@ type Query @join__type(graph: A) { product: Product }
 type Product @join__type(graph: A, key: "id") { id: ID! name: String }
 `
 
-// A shop is a router with one subgraph.
-type shop struct {
+// A store is a router with one subgraph.
+type store struct {
 	*router.Router
 	log   *lockedBuffer
 	asked atomic.Int64 // requests the subgraph got
 }
 
-func newShop(t *testing.T, change func(*config.Config)) *shop {
+func newStore(t *testing.T, change func(*config.Config)) *store {
 	t.Helper()
-	s := &shop{log: new(lockedBuffer)}
+	s := &store{log: new(lockedBuffer)}
 	subgraph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		n := s.asked.Add(1)
 		w.Header().Set("Content-Type", "application/json")
@@ -79,18 +79,18 @@ func cached(r config.Redis) func(*config.Config) {
 		r.Timeout = 500 * time.Millisecond // machines that test are busy
 		c.ResponseCache.Redis = r
 		c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"a": {Root: []string{"product"}, Types: []string{"Product"}}}
-		c.ResponseCache.Invalidation.Stream = "shop-events"
+		c.ResponseCache.Invalidation.Stream = "store-events"
 		c.ResponseCache.Invalidation.Events = map[string][]string{"product.updated": {"Product"}}
 	}
 }
 
-func (s *shop) get(path string) (int, string) {
+func (s *store) get(path string) (int, string) {
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	return w.Code, w.Body.String()
 }
 
-func (s *shop) ask() string {
+func (s *store) ask() string {
 	r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(`{"query":"{ product { name } }"}`))
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
@@ -100,7 +100,7 @@ func (s *shop) ask() string {
 
 // state is that of a dependency, as readiness tells it. It fails unless the
 // router is ready.
-func (s *shop) state(t *testing.T, name string) string {
+func (s *store) state(t *testing.T, name string) string {
 	t.Helper()
 	status, text := s.get("/readyz")
 	var body struct {
@@ -120,7 +120,7 @@ func (s *shop) state(t *testing.T, name string) string {
 }
 
 // lines are those of the log about a dependency.
-func (s *shop) lines(dependency string) []string {
+func (s *store) lines(dependency string) []string {
 	var list []string
 	for line := range strings.Lines(s.log.String()) {
 		if strings.Contains(line, `"dependency":"`+dependency+`"`) {
@@ -131,7 +131,7 @@ func (s *shop) lines(dependency string) []string {
 }
 
 // fails waits until a dependency is down, and checks what the log says of it.
-func (s *shop) fails(t *testing.T, name, cause string) {
+func (s *store) fails(t *testing.T, name, cause string) {
 	t.Helper()
 	s.becomes(t, name, "DOWN")
 	if lines := s.lines(name); len(lines) != 1 || !strings.Contains(lines[0], `"level":"WARN","msg":"dependency failed"`) || !strings.Contains(lines[0], cause) {
@@ -139,7 +139,7 @@ func (s *shop) fails(t *testing.T, name, cause string) {
 	}
 }
 
-func (s *shop) becomes(t *testing.T, name, state string) {
+func (s *store) becomes(t *testing.T, name, state string) {
 	t.Helper()
 	for end := time.Now().Add(patience); s.state(t, name) != state; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -151,7 +151,7 @@ func (s *shop) becomes(t *testing.T, name, state string) {
 const patience = 60 * time.Second
 
 // keeps waits until an answer is kept, and then until an event takes it back.
-func (s *shop) keeps(t *testing.T, events redis.UniversalClient) {
+func (s *store) keeps(t *testing.T, events redis.UniversalClient) {
 	t.Helper()
 	until := func(what string, holds func() bool) {
 		t.Helper()
@@ -170,7 +170,7 @@ func (s *shop) keeps(t *testing.T, events redis.UniversalClient) {
 	if !strings.Contains(kept, `"name"`) {
 		t.Fatalf("the answer is %s", kept)
 	}
-	if err := events.XAdd(t.Context(), &redis.XAddArgs{Stream: "shop-events", Values: []any{"type", "product.updated", "subject", "1"}}).Err(); err != nil {
+	if err := events.XAdd(t.Context(), &redis.XAddArgs{Stream: "store-events", Values: []any{"type", "product.updated", "subject", "1"}}).Err(); err != nil {
 		t.Fatal(err)
 	}
 	until("the event takes the answer back", func() bool { return s.ask() != kept })
@@ -219,13 +219,13 @@ func TestRedisThatFailsIsTold(t *testing.T) {
 		},
 		"Sentinel taken for a server": {
 			redis: func(t *testing.T) config.Redis {
-				return config.Redis{URL: "redis://" + redistest.StartSentinel(t, "shop", redistest.Start(t, redistest.Options{}), 0).Addr}
+				return config.Redis{URL: "redis://" + redistest.StartSentinel(t, "store", redistest.Start(t, redistest.Options{}), 0).Addr}
 			},
 			cause: "this is a Sentinel",
 		},
 		"Sentinel that does not know the name": {
 			redis: func(t *testing.T) config.Redis {
-				return config.Redis{MasterName: "other", Addresses: []string{redistest.StartSentinel(t, "shop", redistest.Start(t, redistest.Options{}), 0).Addr}}
+				return config.Redis{MasterName: "other", Addresses: []string{redistest.StartSentinel(t, "store", redistest.Start(t, redistest.Options{}), 0).Addr}}
 			},
 			cause: "check the addresses of the Sentinels and master_name",
 		},
@@ -238,7 +238,7 @@ func TestRedisThatFailsIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newShop(t, uses(c.redis(t)))
+			s := newStore(t, uses(c.redis(t)))
 			for _, use := range []string{"redis/response_cache", "redis/rate_limit", "redis/idempotency"} {
 				s.fails(t, use, c.cause)
 			}
@@ -264,7 +264,7 @@ func TestClusterNodeTakenForAServerIsTold(t *testing.T) {
 	nodes := redistest.StartCluster(t, 3)
 	told := 0
 	for _, node := range nodes {
-		s := newShop(t, cached(config.Redis{URL: "redis://" + node.Addr}))
+		s := newStore(t, cached(config.Redis{URL: "redis://" + node.Addr}))
 		for end := time.Now().Add(patience); s.state(t, "redis/response_cache") == "UNKNOWN"; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatal("it is not used")
@@ -283,7 +283,7 @@ func TestClusterNodeTakenForAServerIsTold(t *testing.T) {
 func TestRedisThatComesBackIsTold(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
-	s := newShop(t, cached(config.Redis{URL: "redis://" + server.Addr}))
+	s := newStore(t, cached(config.Redis{URL: "redis://" + server.Addr}))
 	s.keeps(t, server.Client)
 	if lines := s.lines("redis/response_cache"); len(lines) > 0 {
 		t.Errorf("before it failed the log says %s", lines)
@@ -311,7 +311,7 @@ func TestRedisClusterServes(t *testing.T) {
 		"a node that is out of reach": {Addresses: []string{"127.0.0.1:1", all[0]}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newShop(t, func(c *config.Config) {
+			s := newStore(t, func(c *config.Config) {
 				cached(r)(c)
 				c.RateLimit.Enabled, c.RateLimit.Redis, c.RateLimit.Requests = true, r, 1_000_000
 				c.RateLimit.Interval = 10 * time.Second
@@ -337,15 +337,15 @@ func TestSentinelFailover(t *testing.T) {
 	t.Parallel()
 	primary := redistest.Start(t, redistest.Options{})
 	replica := redistest.StartReplica(t, primary)
-	sentinel := redistest.StartSentinel(t, "shop", primary, 1)
-	r := config.Redis{MasterName: "shop", Addresses: []string{sentinel.Addr}}
-	s := newShop(t, cached(r))
+	sentinel := redistest.StartSentinel(t, "store", primary, 1)
+	r := config.Redis{MasterName: "store", Addresses: []string{sentinel.Addr}}
+	s := newStore(t, cached(r))
 	s.keeps(t, primary.Client)
 	primary.Kill()
 	s.becomes(t, "redis/response_cache", "DOWN")
 	s.becomes(t, "redis/response_cache", "UP")
 	s.keeps(t, replica.Client) // which is the primary now
-	byURL := newShop(t, cached(config.Redis{URL: "redis://" + sentinel.Addr + "?master_name=shop"}))
+	byURL := newStore(t, cached(config.Redis{URL: "redis://" + sentinel.Addr + "?master_name=store"}))
 	byURL.keeps(t, replica.Client)
 }
 
@@ -357,7 +357,7 @@ func TestRedisOverTLS(t *testing.T) {
 		"rediss":  {URL: "rediss://default:" + password + "@" + server.Addr, TLS: config.RedisTLS{CAFile: certificates.CA}},
 		"enabled": {Addresses: []string{server.Addr}, Username: "default", Password: password, TLS: config.RedisTLS{Enabled: true, CAFile: certificates.CA}},
 	} {
-		t.Run(name, func(t *testing.T) { newShop(t, cached(r)).keeps(t, server.Client) })
+		t.Run(name, func(t *testing.T) { newStore(t, cached(r)).keeps(t, server.Client) })
 	}
 }
 
@@ -378,7 +378,7 @@ func TestSubgraphThatFailsIsTold(t *testing.T) {
 		"status 503":                      {url: overloaded.URL, cause: "503"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newShop(t, func(c2 *config.Config) { c2.OverrideSubgraphURLs["a"] = c.url })
+			s := newStore(t, func(c2 *config.Config) { c2.OverrideSubgraphURLs["a"] = c.url })
 			if got := s.state(t, "subgraph/a"); got != "UNKNOWN" {
 				t.Errorf("before its first use it is %s", got)
 			}
@@ -396,16 +396,55 @@ func TestSubgraphThatRefusesARequestServes(t *testing.T) {
 	t.Parallel()
 	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
 	defer refuses.Close()
-	s := newShop(t, func(c *config.Config) { c.OverrideSubgraphURLs["a"] = refuses.URL })
+	s := newStore(t, func(c *config.Config) { c.OverrideSubgraphURLs["a"] = refuses.URL })
 	s.ask()
 	if got := s.state(t, "subgraph/a"); got != "UP" {
 		t.Errorf("it is %s: a token that is refused speaks against the caller", got)
 	}
 }
 
+func TestKeySetThatFailsIsTold(t *testing.T) {
+	t.Parallel()
+	var broken atomic.Bool
+	broken.Store(true)
+	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if broken.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprint(w, `{"keys":[]}`)
+	}))
+	defer keys.Close()
+	s := newStore(t, func(c *config.Config) {
+		c.Authentication.JWT.JWKS = []config.JWKS{{URL: strings.Replace(keys.URL, "//", "//user:"+password+"@", 1) + "/jwks?token=" + password}}
+	})
+	ask := func() {
+		r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(`{"query":"{ product { name } }"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer eyJhbGciOiJFUzI1NiIsImtpZCI6ImEifQ.eyJzdWIiOiIxIn0."+strings.Repeat("A", 86))
+		s.Handler().ServeHTTP(httptest.NewRecorder(), r)
+	}
+	name := "jwks/" + strings.TrimPrefix(keys.URL, "http://") + "/jwks"
+	ask()
+	s.fails(t, name, "500 Internal Server Error")
+	broken.Store(false)
+	for end := time.Now().Add(patience); s.state(t, name) != "UP"; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it does not recover; the log says\n%s", s.log)
+		}
+		ask()
+	}
+	if log := s.log.String(); strings.Contains(log, password) || strings.Contains(log, "eyJ") {
+		t.Errorf("the log tells a secret:\n%s", log)
+	}
+	if lines := s.lines(name); len(lines) != 2 || !strings.Contains(lines[1], "dependency recovered") || strings.Contains(s.log.String(), "signing keys") {
+		t.Errorf("the log says\n%s", s.log)
+	}
+}
+
 func TestReadinessWithoutDetails(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, func(c *config.Config) { c.Health.Details = false })
+	s := newStore(t, func(c *config.Config) { c.Health.Details = false })
 	if _, body := s.get("/readyz"); body != `{"status":"UP"}`+"\n" {
 		t.Errorf("the public port says %s", body)
 	}
@@ -445,7 +484,7 @@ func TestSupergraphFileThatFailsIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &shop{Router: r, log: log}
+	s := &store{Router: r, log: log}
 	defer s.Close()
 	s.becomes(t, "supergraph/file", "UP")
 	if err := os.Remove(file); err != nil {
