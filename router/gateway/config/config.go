@@ -11,8 +11,8 @@ import (
 // gateways where they have one.
 type Config struct {
 	Version    string     `yaml:"version" desc:"The version of this file's format." enum:"1"`
-	Listen     string     `yaml:"listen" desc:"Address the router listens on."`
-	Path       string     `yaml:"path" desc:"Path of the GraphQL endpoint."`
+	Listen     string     `yaml:"listen" desc:"Address the router listens on." format:"address" empty:"no"`
+	Path       string     `yaml:"path" desc:"Path of the GraphQL endpoint." format:"path" empty:"no"`
 	Dev        bool       `yaml:"dev" desc:"Show subgraphs' errors, add figures to each response's extensions, serve the playground."`
 	Supergraph Supergraph `yaml:"supergraph" desc:"The graph to serve."`
 	Admin      Admin      `yaml:"admin" desc:"A second port for metrics, health and administration."`
@@ -32,7 +32,7 @@ type Config struct {
 	Caches               Caches             `yaml:"caches" desc:"Memory for the caches of documents and plans, in bytes. An entry larger than an eighth of its cache is not kept."`
 	IncludeErrors        IncludeErrors      `yaml:"include_subgraph_errors" desc:"Whether clients see subgraphs' own error messages."`
 	OverrideLabels       OverrideLabels     `yaml:"override_labels" desc:"Which labels of progressive overrides are on, beside those with a percentage."`
-	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"URLs that replace those of the supergraph, by subgraph."`
+	OverrideSubgraphURLs map[string]string  `yaml:"override_subgraph_urls" desc:"URLs that replace those of the supergraph, by subgraph." format:"http" empty:"no"`
 
 	ClientAddress  ClientAddress  `yaml:"client_address" desc:"The network address of clients."`
 	Authentication Authentication `yaml:"authentication" desc:"Who the caller is."`
@@ -46,14 +46,14 @@ type Config struct {
 
 // Supergraph says where the graph comes from.
 type Supergraph struct {
-	Path         string        `yaml:"path" desc:"File with the supergraph's SDL."`
+	Path         string        `yaml:"path" desc:"File with the supergraph's SDL." empty:"no"`
 	HotReload    bool          `yaml:"hot_reload" desc:"Load the file again when it changes."`
-	PollInterval time.Duration `yaml:"poll_interval" desc:"How often to look whether it has changed."`
+	PollInterval time.Duration `yaml:"poll_interval" desc:"How often to look whether it has changed." min:"10ms"`
 }
 
 // Admin is the second port.
 type Admin struct {
-	Listen string `yaml:"listen" desc:"Address of the admin port; empty for none."`
+	Listen string `yaml:"listen" desc:"Address of the admin port; empty for none." format:"address"`
 }
 
 // Health says where health is told.
@@ -65,7 +65,7 @@ type Health struct {
 // Playground is the page for people.
 type Playground struct {
 	Enabled bool   `yaml:"enabled" desc:"Serve the playground; dev does, too."`
-	Path    string `yaml:"path" desc:"Where; a browser that opens the GraphQL endpoint is sent there."`
+	Path    string `yaml:"path" desc:"Where; a browser that opens the GraphQL endpoint is sent there." format:"path" empty:"no"`
 }
 
 // Log is what is logged.
@@ -86,7 +86,7 @@ type RouterTraffic struct {
 	Timeout         time.Duration `yaml:"timeout" desc:"Longest time for a request; not for subscriptions."`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" desc:"Longest time requests are given to end when the router stops."`
 	Deduplicate     bool          `yaml:"deduplicate" desc:"Answer equal queries of callers with equal headers, in flight at the same time, once."`
-	DeduplicateBy   []string      `yaml:"deduplicate_headers" desc:"Headers that must be equal, beside Authorization, Cookie and those handed on to subgraphs."`
+	DeduplicateBy   []string      `yaml:"deduplicate_headers" desc:"Headers that must be equal, beside Authorization, Cookie and those handed on to subgraphs." format:"header"`
 	MaxInFlight     int           `yaml:"max_in_flight" desc:"Operations in flight at the same time: those over HTTP, each one in a batch, REST calls and those on sockets. Further ones are refused with 503. A subscription counts until it has started. 0 for no limit."`
 }
 
@@ -138,13 +138,13 @@ type Retry struct {
 	MaxAttempts   int           `yaml:"max_attempts" desc:"Tries in all; 1 for no retry."`
 	Interval      time.Duration `yaml:"interval" desc:"Wait before the first retry; doubled, with jitter, for each further one."`
 	MaxRetryAfter time.Duration `yaml:"max_retry_after" desc:"Longest wait that a subgraph may ask for with Retry-After; a query that would have to wait longer fails."`
-	Budget        float64       `yaml:"budget" desc:"Retries as a part of requests, at most: 0.1 for a tenth."`
+	Budget        float64       `yaml:"budget" desc:"Retries as a part of requests, at most: 0.1 for a tenth." max:"1"`
 }
 
 // CircuitBreaker says when a subgraph is given a rest.
 type CircuitBreaker struct {
 	Enabled        *bool         `yaml:"enabled" desc:"Whether it is used."`
-	ErrorThreshold float64       `yaml:"error_threshold" desc:"The part of requests that must fail: 0.5 for a half."`
+	ErrorThreshold float64       `yaml:"error_threshold" desc:"The part of requests that must fail: 0.5 for a half." max:"1"`
 	MinRequests    int           `yaml:"min_requests" desc:"How many requests must have been made."`
 	Window         time.Duration `yaml:"window" desc:"The time they are counted in."`
 	Rest           time.Duration `yaml:"rest" desc:"How long the subgraph is left alone."`
@@ -208,7 +208,7 @@ type CORS struct {
 // CSRF is about requests that browsers send without a preflight request.
 type CSRF struct {
 	Enabled         bool     `yaml:"enabled" desc:"Refuse requests that a page of another site could have made a browser send: those without a preflight request, unless Sec-Fetch-Site or Origin shows that they come from the router's own origin or from one in cors.allow_origins."`
-	RequiredHeaders []string `yaml:"required_headers" desc:"A request that carries one of these headers is accepted: another site cannot set it without a preflight request."`
+	RequiredHeaders []string `yaml:"required_headers" desc:"A request that carries one of these headers is accepted: another site cannot set it without a preflight request." format:"header"`
 }
 
 // Limits bound requests. Zero means no limit.
@@ -258,11 +258,11 @@ type PersistedDocuments struct {
 type Subscriptions struct {
 	Enabled           bool                      `yaml:"enabled" desc:"Accept subscriptions over server-sent events, multipart HTTP and WebSocket."`
 	MaxConnections    int                       `yaml:"max_connections" desc:"Open streams and sockets; 0 for no limit."`
-	InitTimeout       time.Duration             `yaml:"init_timeout" desc:"Longest time for a WebSocket client to send connection_init."`
-	InitHeaders       []string                  `yaml:"init_headers" desc:"Headers that the payload of connection_init may set. All others are ignored."`
+	InitTimeout       time.Duration             `yaml:"init_timeout" desc:"Longest time for a WebSocket client to send connection_init." min:"1ms"`
+	InitHeaders       []string                  `yaml:"init_headers" desc:"Headers that the payload of connection_init may set. All others are ignored." format:"header"`
 	InitOverrides     bool                      `yaml:"init_overrides_handshake" desc:"Let the payload of connection_init replace these headers if the handshake carried them, too."`
 	SingleConnection  SingleConnection          `yaml:"single_connection" desc:"The single connection mode of GraphQL over server-sent events: several operations on one stream."`
-	Heartbeat         time.Duration             `yaml:"heartbeat" desc:"How often a quiet connection is sent a sign of life."`
+	Heartbeat         time.Duration             `yaml:"heartbeat" desc:"How often a quiet connection is sent a sign of life." min:"1ms"`
 	ReloadJitter      time.Duration             `yaml:"reload_jitter" desc:"Time over which subscriptions end that do not fit a new supergraph."`
 	DrainPeriod       time.Duration             `yaml:"drain_period" desc:"How long open streams go on when the router stops or its configuration changes. They end in the second half of this time, for clients to reconnect."`
 	Deduplicate       bool                      `yaml:"deduplicate" desc:"Let equal subscriptions of equal callers share one subscription to the subgraph."`
@@ -282,8 +282,8 @@ type SingleConnection struct {
 
 // SubgraphStream says how streams from a subgraph are opened, and opened again.
 type SubgraphStream struct {
-	Protocol        string        `yaml:"protocol" desc:"ws (graphql-transport-ws) or sse (GraphQL over server-sent events)."`
-	URL             string        `yaml:"url" desc:"Where, if not at the subgraph's URL; for single subgraphs only."`
+	Protocol        string        `yaml:"protocol" desc:"ws (graphql-transport-ws) or sse (GraphQL over server-sent events)." enum:"ws,sse"`
+	URL             string        `yaml:"url" desc:"Where, if not at the subgraph's URL; for single subgraphs only." format:"stream"`
 	ConnectTimeout  time.Duration `yaml:"connect_timeout" desc:"Longest time for the subgraph to accept a stream."`
 	ConnectAttempts int           `yaml:"connect_attempts" desc:"Attempts to open a stream before the client gets an error."`
 	Resume          *bool         `yaml:"resume" desc:"Open a stream again if its connection breaks. Events sent meanwhile are missed. A stream that the subgraph ends is never opened again."`

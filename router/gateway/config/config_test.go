@@ -56,13 +56,13 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		"cors:\n  qqqqqqqq: 1":                       `2:3: unknown key "cors.qqqqqqqq"; known are allow_credentials, allow_headers, allow_origins, expose_headers, max_age`,
 		"listen: a\nlisten: b":                       `2:1: mapping key "listen" already defined at [1:1]`,
 		"listen: ${env.NOTHING}":                     `1:9: listen uses the environment variable NOTHING, which is not set; ${env.NOTHING:-default} gives a default`,
-		"\ncsrf:\n  enabled: [1]":                    `3:12: csrf.enabled is a list; it should be true or false`,
-		"dev: {a: 1}":                                `1:7: dev has keys; it should be true or false`,
-		"version: \"2\"":                             `1:1: version is "2"; this router reads version "1"`,
-		"log: {level: loud}":                         `1:1: log.level is "loud"; it should be one of debug, info, warn, error`,
-		"path: graphql":                              `1:1: path is "graphql"; it should begin with /`,
-		"traffic_shaping: {router: {timeout: soon}}": `1:37: traffic_shaping.router.timeout is "soon"; it should be a duration such as 30s`,
-		"dev: yes please":                            `1:6: dev is "yes please"; it should be true or false`,
+		"\ncsrf:\n  enabled: [1]":                    `3:12: csrf.enabled is a list; it must be true or false`,
+		"dev: {a: 1}":                                `1:6: dev is a block of keys; it must be true or false`,
+		"version: \"2\"":                             `1:10: version is "2"; this router reads version "1"`,
+		"log: {level: loud}":                         `1:14: log.level is "loud"; it must be one of debug, info, warn, error`,
+		"path: graphql":                              `1:7: path is "graphql"; it must be a path that begins with /, such as /graphql`,
+		"traffic_shaping: {router: {timeout: soon}}": `1:37: traffic_shaping.router.timeout is "soon"; it must be a duration, such as 30s`,
+		"dev: yes please":                            `1:6: dev is "yes please"; it must be true or false`,
 	} {
 		_, err := config.Parse([]byte(text), environment)
 		if err == nil || err.Error() != want {

@@ -34,13 +34,3 @@ func (r HeaderRules) problem(key string) string {
 	}
 	return ""
 }
-
-// problem says which client is not known, "" for none.
-func (t TrafficShaping) problem() string {
-	for _, name := range slices.Sorted(maps.Keys(t.Subgraphs)) {
-		if c := t.Of(name).HTTPClient; c != "direct" && c != "standard" {
-			return fmt.Sprintf("traffic_shaping.subgraphs.%s.http_client is %q; it should be one of direct, standard", name, c)
-		}
-	}
-	return ""
-}

@@ -5,5 +5,5 @@ package config
 // whatever stands here.
 type OverrideLabels struct {
 	Active []string `yaml:"active" desc:"Labels that are on for all requests."`
-	Header string   `yaml:"header" desc:"Client header that names further labels, with commas between them; empty for none."`
+	Header string   `yaml:"header" desc:"Client header that names further labels, with commas between them; empty for none." format:"header"`
 }

@@ -10,7 +10,7 @@ type Authentication struct {
 // JWT says whose tokens are trusted.
 type JWT struct {
 	JWKS       []JWKS        `yaml:"jwks" desc:"Key sets; a token is good if a key of one of them signed it."`
-	Header     string        `yaml:"header" desc:"The header tokens come in."`
+	Header     string        `yaml:"header" desc:"The header tokens come in." format:"header" empty:"no"`
 	Scheme     string        `yaml:"scheme" desc:"The word before the token."`
 	Algorithms []string      `yaml:"algorithms" desc:"Signature algorithms that are accepted (RFC 7518): RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519."`
 	Leeway     time.Duration `yaml:"leeway" desc:"How far clocks may be apart."`
@@ -19,7 +19,7 @@ type JWT struct {
 
 // JWKS is one key set (RFC 7517).
 type JWKS struct {
-	URL       string        `yaml:"url" desc:"Where it is."`
+	URL       string        `yaml:"url" desc:"Where it is." format:"http"`
 	Refresh   time.Duration `yaml:"refresh" desc:"How often it is read again."`
 	Issuer    string        `yaml:"issuer" desc:"The iss claim its tokens must have."`
 	Audiences []string      `yaml:"audiences" desc:"Of which the aud claim must name one."`
@@ -43,7 +43,7 @@ type RateLimit struct {
 	Requests int           `yaml:"requests" desc:"Operations in an interval."`
 	Interval time.Duration `yaml:"interval" desc:"The interval."`
 	By       string        `yaml:"by" desc:"What tells callers apart: their address (see client_address; of IPv6, the first 64 bits), the subject of their token, or a header. Without a subject or the header it is the address." enum:"ip,subject,header"`
-	Header   string        `yaml:"header" desc:"The header, for header."`
+	Header   string        `yaml:"header" desc:"The header, for header." format:"header"`
 	Redis    Redis         `yaml:"redis" desc:"Where routers count together; each counts for itself without it and while it is away."`
 	RedisURL string        `yaml:"redis_url" desc:"Short for redis.url."`
 }
@@ -62,7 +62,7 @@ type ResponseCache struct {
 	Redis        Redis             `yaml:"redis" desc:"Where it is kept."`
 	Subgraph     SubgraphCaches    `yaml:"subgraph" desc:"What is kept."`
 	Invalidation CacheInvalidation `yaml:"invalidation" desc:"How it is taken back."`
-	LocalBytes   int               `yaml:"local_bytes" desc:"Size of what is kept in the process, before Redis; negative for nothing."`
+	LocalBytes   int               `yaml:"local_bytes" desc:"Size of what is kept in the process, before Redis; -1 for nothing." min:"-1"`
 }
 
 // SubgraphCaches has settings for all and for single subgraphs.
@@ -74,11 +74,11 @@ type SubgraphCaches struct {
 // SubgraphCache says what of a subgraph is kept.
 type SubgraphCache struct {
 	Enabled *bool         `yaml:"enabled" desc:"Whether anything is."`
-	TTL     time.Duration `yaml:"ttl" desc:"How long, if the subgraph does not say."`
+	TTL     time.Duration `yaml:"ttl" desc:"How long, if the subgraph does not say." min:"1ms"`
 	Types   []string      `yaml:"types" desc:"Entity types that are kept."`
 	Root    []string      `yaml:"root" desc:"Fields of Query that are kept; a request is, if all its fields are named."`
 	Private bool          `yaml:"private" desc:"Keep answers apart by caller, even if @cacheControl does not say so."`
-	Vary    []string      `yaml:"vary" desc:"Client headers that answers depend on in any case."`
+	Vary    []string      `yaml:"vary" desc:"Client headers that answers depend on in any case." format:"header"`
 
 	Shared      bool     `yaml:"shared" desc:"Answers are the same for all callers, although the subgraph is sent client headers (headers.*.propagate). Otherwise an answer is given only to requests with equal headers, unless the subgraph says public or s-maxage in Cache-Control."`
 	SharedTypes []string `yaml:"shared_types" desc:"Those of types that are shared, if not all are."`
@@ -104,7 +104,7 @@ type CacheInvalidation struct {
 
 // Telemetry is beside the standard OTEL_ environment variables.
 type Telemetry struct {
-	ServiceName string `yaml:"service_name" desc:"service.name of traces and metrics."`
+	ServiceName string `yaml:"service_name" desc:"service.name of traces and metrics." empty:"no"`
 	Traces      bool   `yaml:"traces" desc:"Send traces by OTLP, as the OTEL_ environment variables say."`
 	Document    bool   `yaml:"document" desc:"Put the text of operations into traces, with the values of arguments taken out."`
 	Metrics     bool   `yaml:"metrics" desc:"Serve Prometheus metrics at /metrics."`

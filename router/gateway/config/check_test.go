@@ -1,0 +1,273 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"souk/router/gateway/config"
+)
+
+// A key is a place in the configuration where a value may stand.
+type key struct {
+	path  []string // "[]" for an item of a list, "name" for an entry of a map
+	typ   reflect.Type
+	value reflect.Value // the default; invalid below lists and maps
+}
+
+// allKeys are the keys of the whole configuration.
+func allKeys() []key {
+	var keys []key
+	var walk func(path []string, t reflect.Type, v reflect.Value)
+	walk = func(path []string, t reflect.Type, v reflect.Value) {
+		if t.Kind() == reflect.Pointer {
+			t, v = t.Elem(), reflect.Value{}
+		}
+		if len(path) > 0 {
+			keys = append(keys, key{path, t, v})
+		}
+		switch t.Kind() {
+		case reflect.Struct:
+			for i := range t.NumField() {
+				var inner reflect.Value
+				if v.IsValid() {
+					inner = v.Field(i)
+				}
+				walk(append(slices.Clone(path), t.Field(i).Tag.Get("yaml")), t.Field(i).Type, inner)
+			}
+		case reflect.Map:
+			walk(append(slices.Clone(path), "name"), t.Elem(), reflect.Value{})
+		case reflect.Slice:
+			walk(append(slices.Clone(path), "[]"), t.Elem(), reflect.Value{})
+		}
+	}
+	walk(nil, reflect.TypeFor[config.Config](), reflect.ValueOf(config.Default()))
+	return keys
+}
+
+// document has a value for the key alone.
+func (k key) document(value string) string {
+	out := value
+	for _, step := range slices.Backward(k.path) {
+		if step == "[]" {
+			out = "[" + out + "]"
+		} else {
+			out = "{" + step + ": " + out + "}"
+		}
+	}
+	return out
+}
+
+func (k key) String() string { return strings.ReplaceAll(strings.Join(k.path, "."), ".[]", "[0]") }
+
+var durationType = reflect.TypeFor[time.Duration]()
+
+// goTypes are words that belong to the program and not to its users.
+var goTypes = regexp.MustCompile(`unmarshal|struct|u?int(8|16|32|64)|float64|\bGo\b|reflect|interface|config\.`)
+
+func refused(t *testing.T, k key, value string) {
+	t.Helper()
+	_, err := config.Parse([]byte(k.document(value)), environment)
+	var problems config.Errors
+	if !errors.As(err, &problems) || len(problems) == 0 {
+		t.Errorf("%s: %s is taken (%v)", k, value, err)
+		return
+	}
+	named := false
+	for _, p := range problems {
+		named = named || strings.Contains(p.Message, k.String())
+		if p.Line != 1 || p.Column < 2 {
+			t.Errorf("%s: %s: the problem is at %d:%d: %s", k, value, p.Line, p.Column, p.Message)
+		}
+		if goTypes.MatchString(p.Message) {
+			t.Errorf("%s: %s: the message has words of the program: %s", k, value, p.Message)
+		}
+	}
+	if !named {
+		t.Errorf("%s: %s: no message names the key: %v", k, value, err)
+	}
+}
+
+func TestEveryKeyRefusesAnotherType(t *testing.T) {
+	for _, k := range allKeys() {
+		values := []string{"abc", "[[abc]]", "{zzz: 1}", "1.5"}
+		switch {
+		case k.typ == durationType:
+			values = append(values, "true", "5", `"5"`)
+		case k.typ.Kind() == reflect.Bool:
+			values = append(values, "1", `"true"`)
+		case k.typ.Kind() == reflect.Int:
+			values = append(values, "true", "1e99", `"5"`)
+		case k.typ.Kind() == reflect.Float64:
+			values = []string{"abc", "[1]", "{zzz: 1}", ".nan", ".inf", `"5"`}
+		case k.typ.Kind() == reflect.String:
+			values = []string{"[abc]", "{zzz: 1}"}
+		case k.typ.Kind() == reflect.Slice:
+			values = []string{"abc", "{zzz: 1}", "true"}
+			if k.typ.Elem().Kind() == reflect.String {
+				values = append(values, "[[abc]]", "[~]")
+			}
+		case k.typ.Kind() == reflect.Map:
+			values = []string{"abc", "[abc]", `{"": ~}`}
+		}
+		for _, v := range values {
+			refused(t, k, v)
+		}
+	}
+}
+
+func TestEveryNumberHasABound(t *testing.T) {
+	for _, k := range allKeys() {
+		switch {
+		case k.typ == durationType:
+			refused(t, k, "-7s")
+		case k.typ.Kind() == reflect.Int, k.typ.Kind() == reflect.Float64:
+			refused(t, k, "-7")
+		}
+	}
+}
+
+// A key without a value keeps its default, as if it were not there.
+func TestEveryKeyWithoutAValueKeepsItsDefault(t *testing.T) {
+	for _, k := range allKeys() {
+		if slices.Contains(k.path, "[]") || slices.Contains(k.path, "name") {
+			continue // there is no default
+		}
+		for _, nothing := range []string{"~", ""} {
+			c, err := config.Parse([]byte(k.document(nothing)), environment)
+			if err != nil || !reflect.DeepEqual(c, config.Default()) {
+				t.Errorf("%s: %q changes the default (%v)", k, nothing, err)
+			}
+		}
+	}
+}
+
+// An empty text is refused, but where it is the default, and so means that
+// there is none, or where the description says what it means.
+func TestEveryKeyRefusesAnEmptyText(t *testing.T) {
+	allowed := map[string]string{
+		"admin.listen":                    "empty for none",
+		"authentication.jwt.scheme":       "tokens come without a word before them",
+		"headers.all.set.name":            "a header may have no value",
+		"headers.subgraphs.name.set.name": "a header may have no value",
+	}
+	for _, k := range allKeys() {
+		optional := k.typ.Kind() == reflect.String && k.path[len(k.path)-1] != "[]" && (!k.value.IsValid() || k.value.String() == "")
+		if k.typ.Kind() == reflect.String && (allowed[k.String()] != "" || optional && k.String() != "override_subgraph_urls.name") {
+			// In blocks of names an enum must be given, or left out.
+			if _, err := config.Parse([]byte(k.document(`""`)), environment); err != nil && !strings.Contains(err.Error(), "must be one of") && !strings.Contains(err.Error(), "has no url") {
+				t.Errorf("%s: %v", k, err)
+			}
+			continue
+		}
+		refused(t, k, `""`)
+	}
+}
+
+func TestCheckFindsWhatCannotBeMeant(t *testing.T) {
+	for text, want := range map[string]string{
+		"rate_limit: {enabled: true, by: header}":                                      `1:33: rate_limit.by is header, which needs rate_limit.header, such as X-API-Key`,
+		"rate_limit: {enabled: true, requests: 0}":                                     `rate_limit.requests is 0; it must be 1 or more`,
+		"rate_limit: {enabled: true, interval: 0s}":                                    `rate_limit.interval is 0s`,
+		"rate_limit: {by: header, header: 'a b'}":                                      `rate_limit.header is "a b"; it must be a header's name`,
+		"rate_limit: {redis: {url: 'http://redis'}}":                                   `rate_limit.redis: url: the scheme is "http"; it must be redis, rediss or unix`,
+		"rate_limit: {redis_url: 'redis://a:hidden#@b/x'}":                             `rate_limit.redis_url: url: `,
+		"response_cache: {enabled: true}":                                              `1:27: response_cache.enabled needs response_cache.redis.url`,
+		"response_cache: {redis: {url: 'redis://:hidden/a@b'}}":                        `response_cache.redis: url: `,
+		"response_cache: {redis: {addresses: [a]}}":                                    `response_cache.redis: "a" is not an address`,
+		"response_cache: {redis: {addresses: ['a:1'], url: 'redis://a'}}":              `url and addresses cannot be given together`,
+		"response_cache: {redis: {addresses: ['a:1'], master_name: m, cluster: true}}": `master_name and cluster cannot be given together`,
+		"response_cache: {redis: {addresses: ['a:1', 'b:1'], database: 2}}":            `database must be 0`,
+		"response_cache: {redis: {addresses: ['a:1'], tls: {ca_file: /nowhere}}}":      `tls.ca_file: open /nowhere`,
+		"response_cache: {redis: {tls: {cert_file: a}}}":                               `response_cache.redis.tls.cert_file needs response_cache.redis.tls.key_file`,
+		"response_cache: {subgraph: {subgraphs: {a: {ttl: 0s}}}}":                      `response_cache.subgraph.subgraphs.a.ttl is 0s; it must be 1ms or more`,
+		"listen: nowhere":                                                  `1:9: listen is "nowhere"; it must be host:port, such as 127.0.0.1:4000 or :4000`,
+		"admin: {listen: '127.0.0.1:99999'}":                               `admin.listen is "127.0.0.1:99999"; it must be host:port`,
+		"override_subgraph_urls: {a: 'ftp://u:hidden@b'}":                  `override_subgraph_urls.a is "ftp://xxxxx@b"; it must be a URL`,
+		"subscriptions: {subgraphs: {a: {protocol: http}}}":                `subscriptions.subgraphs.a.protocol is "http"; it must be one of ws, sse`,
+		"subscriptions: {heartbeat: 0s}":                                   `subscriptions.heartbeat is 0s; it must be 1ms or more`,
+		"supergraph: {poll_interval: 0s}":                                  `supergraph.poll_interval is 0s; it must be 10ms or more`,
+		"traffic_shaping: {all: {circuit_breaker: {error_threshold: 50}}}": `error_threshold is 50; it must be from 0 to 1`,
+		"traffic_shaping: {subgraphs: {a: {retry: {budget: 10}}}}":         `traffic_shaping.subgraphs.a.retry.budget is 10; it must be from 0 to 1`,
+		"authentication: {jwt: {required: true}}":                          `authentication.jwt.required needs a key set`,
+		"authentication: {jwt: {jwks: [{issuer: a}]}}":                     `authentication.jwt.jwks[0] has no url`,
+		"authentication: {jwt: {jwks: [{url: 'file:///a'}]}}":              `authentication.jwt.jwks[0].url is "file:///a"; it must be a URL`,
+		"demand_control: {enabled: true, max: 0}":                          `demand_control.max is 0`,
+		"http: {batching: {enabled: true, max_size: 0}}":                   `http.batching.max_size is 0`,
+		"limits: {max_depth: abc}":                                         `1:21: limits.max_depth is "abc"; it must be a whole number, such as 100`,
+		"cors: *nowhere":                                                   `cors refers to the anchor "nowhere"`,
+	} {
+		file := filepath.Join(t.TempDir(), "router.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, source, err := config.Read(file, environment)
+		if err == nil {
+			err = c.Check(source)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), file+":1:") {
+			t.Errorf("%s:\ngot  %v\nwant %s", text, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hidden") {
+			t.Errorf("%s: the message tells a password: %v", text, err)
+		}
+	}
+}
+
+func TestAllProblemsAreToldAtOnce(t *testing.T) {
+	_, err := config.Parse([]byte("limits:\n  max_depth: abc\n  max_alias: 5\ncors: 7\n"), environment)
+	want := "2:14: limits.max_depth is \"abc\"; it must be a whole number, such as 100\n" +
+		"3:3: unknown key \"limits.max_alias\"; did you mean \"max_aliases\"?\n" +
+		"4:7: cors is \"7\"; it must be a block with the keys "
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+// The environment's Redis counts: a container's file need not name it.
+func TestCheckSeesTheEnvironment(t *testing.T) {
+	c, err := config.Parse([]byte("response_cache: {enabled: true, redis: {addresses: ['a:1']}}"), environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ApplyEnvironment(func(name string) (string, bool) { return "redis://b:1", name == "REDIS_URL" }); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Check(nil); err != nil {
+		t.Error(err)
+	}
+	c.Listen = "nowhere"
+	if err := c.Check(nil); err == nil || err.Error() != `listen is "nowhere"; it must be host:port, such as 127.0.0.1:4000 or :4000` {
+		t.Errorf("an address of the command line: %v", err)
+	}
+}
+
+func TestAnchorsAndMergedBlocks(t *testing.T) {
+	c, err := config.Parse([]byte(`
+traffic_shaping:
+  all: &slow {timeout: 7s, max_connections: 3}
+  subgraphs:
+    a: *slow
+    b: {<<: *slow, max_connections: 4}
+`), environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := c.TrafficShaping.Subgraphs["a"], c.TrafficShaping.Subgraphs["b"]
+	if a.Timeout != 7*time.Second || a.MaxConnections != 3 || b.Timeout != 7*time.Second || b.MaxConnections != 4 {
+		t.Errorf("a is %+v, b is %+v", a, b)
+	}
+	endless := "cors: {allow_origins: &a [*a]}\n"
+	if _, err := config.Parse([]byte(endless), environment); err == nil {
+		t.Error("a list within itself is taken")
+	}
+	if _, err := config.Parse([]byte("cors: &c {<<: *c}\n"), environment); err == nil {
+		t.Error("a block that is merged into itself is taken")
+	}
+}
