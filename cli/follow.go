@@ -39,9 +39,9 @@ func (f routerFlags) follow(ctx context.Context, r *router.Live, seen [sha256.Si
 			continue
 		}
 		seen = now
-		c, err := f.settings()
+		c, source, err := f.settings()
 		if err == nil {
-			err = r.Reconfigure(ctx, c)
+			err = r.Reconfigure(ctx, c, source)
 		}
 		if refused = err != nil; refused {
 			logger.ErrorContext(ctx, "the new configuration is refused; the one in use stays", "error", err)

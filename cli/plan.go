@@ -26,11 +26,11 @@ func newPlan() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			sdl, err := os.ReadFile(file)
+			sdl, err := supergraph.ReadFile(file)
 			if err != nil {
-				return fmt.Errorf("reading the supergraph: %w", err)
+				return err
 			}
-			p, err := makePlan(string(sdl), text, name, variables)
+			p, err := makePlan(file, sdl, text, name, variables)
 			if err != nil {
 				return err
 			}
@@ -63,10 +63,10 @@ func readAll(stdin io.Reader, file string) (string, error) {
 	return string(text), nil
 }
 
-func makePlan(sdl, text, name, variables string) (*plan.Plan, error) {
+func makePlan(file, sdl, text, name, variables string) (*plan.Plan, error) {
 	model, err := supergraph.Parse(sdl)
 	if err != nil {
-		return nil, fmt.Errorf("reading the supergraph: %w", err)
+		return nil, fmt.Errorf("%s: reading the supergraph: %w", file, err)
 	}
 	schema, err := operation.NewSchema(model.APISchema)
 	if err != nil {

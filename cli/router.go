@@ -46,16 +46,18 @@ func newRouter(version string) *cobra.Command {
 }
 
 // settings are those of the file, the environment and the flags, in this order.
-func (f routerFlags) settings() (config.Config, error) {
+// The source tells where in the file they are.
+func (f routerFlags) settings() (config.Config, *config.Source, error) {
 	c := config.Default()
+	var source *config.Source
 	if f.config != "" {
 		var err error
-		if c, err = config.Load(f.config, os.LookupEnv); err != nil {
-			return c, err
+		if c, source, err = config.Read(f.config, os.LookupEnv); err != nil {
+			return c, source, err
 		}
 	}
 	if err := c.ApplyEnvironment(os.LookupEnv); err != nil {
-		return c, fmt.Errorf("reading the environment: %w", err)
+		return c, source, fmt.Errorf("reading the environment: %w", err)
 	}
 	if f.supergraph != "" {
 		c.Supergraph.Path = f.supergraph
@@ -69,7 +71,7 @@ func (f routerFlags) settings() (config.Config, error) {
 		c.TrafficShaping.Router.Deduplicate = false
 	}
 	c.Dev = c.Dev || f.dev
-	return c, nil
+	return c, source, c.Check(source)
 }
 
 func runRouter(ctx context.Context, f routerFlags, version string) error {
@@ -77,7 +79,7 @@ func runRouter(ctx context.Context, f routerFlags, version string) error {
 	if err != nil {
 		return fmt.Errorf("reading the configuration: %w", err)
 	}
-	c, err := f.settings()
+	c, source, err := f.settings()
 	if err != nil {
 		return err
 	}
@@ -91,7 +93,7 @@ func runRouter(ctx context.Context, f routerFlags, version string) error {
 	if f.routes != "" {
 		routes = os.DirFS(f.routes)
 	}
-	err = f.serve(ctx, c, loaded, router.Options{Routes: routes, Telemetry: tel, Version: version})
+	err = f.serve(ctx, c, loaded, router.Options{Routes: routes, Telemetry: tel, Version: version, Source: source})
 	limit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return errors.Join(err, tel.Shutdown(limit))

@@ -65,7 +65,8 @@ func (r *Router) addCache(to *gateway.Options) error {
 		return err
 	}
 	r.closers = append(r.closers, r.cache.Close)
-	to.EntityCache = func(m *supergraph.Model) (execute.EntityCache, error) { return r.cache.View(m) }
+	// The names were looked at before.
+	to.EntityCache = func(m *supergraph.Model) (execute.EntityCache, error) { return r.cache.LenientView(m), nil }
 	return nil
 }
 

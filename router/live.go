@@ -55,8 +55,9 @@ func (l *Live) Follow() *dependency.Dependency {
 
 // Reconfigure puts a router of another configuration in the place of the current
 // one, which ends its subscriptions, for clients to begin them anew, and answers
-// the requests it has begun. On an error the current one stays.
-func (l *Live) Reconfigure(ctx context.Context, c config.Config) error {
+// the requests it has begun. On an error the current one stays. The source may be
+// nil.
+func (l *Live) Reconfigure(ctx context.Context, c config.Config, source *config.Source) error {
 	l.changing.Lock()
 	defer l.changing.Unlock()
 	if l.ended {
@@ -66,7 +67,9 @@ func (l *Live) Reconfigure(ctx context.Context, c config.Config) error {
 	if old := l.current.config; c.Listen != old.Listen || c.Admin.Listen != old.Admin.Listen {
 		return errors.New("the addresses to listen on cannot change without a restart")
 	}
-	next, err := newRouter(ctx, c, l.options, l.metrics, l.dependencies)
+	options := l.options
+	options.Source = source
+	next, err := newRouter(ctx, c, options, l.metrics, l.dependencies)
 	if err != nil {
 		return err
 	}

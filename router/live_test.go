@@ -52,7 +52,7 @@ func TestReconfigureAnswersWhatIsUnderWay(t *testing.T) {
 	<-asked
 
 	c.OverrideSubgraphURLs = map[string]string{"a": other.URL}
-	if err := live.Reconfigure(t.Context(), c); err != nil {
+	if err := live.Reconfigure(t.Context(), c, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := ask(); !strings.Contains(got, `"new"`) {
@@ -65,12 +65,12 @@ func TestReconfigureAnswersWhatIsUnderWay(t *testing.T) {
 
 	wrong := c
 	wrong.OverrideSubgraphURLs = map[string]string{"b": other.URL}
-	if err := live.Reconfigure(t.Context(), wrong); err == nil || !strings.Contains(err.Error(), `names "b"`) {
+	if err := live.Reconfigure(t.Context(), wrong, nil); err == nil || !strings.Contains(err.Error(), `names "b"`) {
 		t.Errorf("a configuration for another supergraph gives %v", err)
 	}
 	wrong = c
 	wrong.Listen = "127.0.0.1:1"
-	if err := live.Reconfigure(t.Context(), wrong); err == nil || !strings.Contains(err.Error(), "restart") {
+	if err := live.Reconfigure(t.Context(), wrong, nil); err == nil || !strings.Contains(err.Error(), "restart") {
 		t.Errorf("another address gives %v", err)
 	}
 	if got := ask(); !strings.Contains(got, `"new"`) {

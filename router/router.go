@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 
@@ -37,6 +38,9 @@ type Options struct {
 	Guard *memory.Guard
 	// Version of the program, for the OpenAPI description.
 	Version string
+	// Source tells where the configuration has its keys, for messages; nil for
+	// nowhere.
+	Source *config.Source
 }
 
 // A Router is a gateway with everything around it.
@@ -56,6 +60,8 @@ type Router struct {
 	public    http.Handler
 	admin     http.Handler
 	closers   []func() error
+	// loaded: the first supergraph is in use.
+	loaded atomic.Bool
 }
 
 // New makes a router and loads its supergraph. The context bounds nothing but
@@ -109,6 +115,7 @@ func (r *Router) build(ctx context.Context) error {
 	if r.gateway, err = gateway.New(context.WithoutCancel(ctx), r.config, options); err != nil {
 		return err
 	}
+	r.loaded.Store(true)
 	r.closers = append(r.closers, func() error { r.gateway.Close(); return nil })
 	r.public = r.options.Telemetry.Middleware(nil)(r.withClientAddress(r.gateway.Handler()))
 	r.admin = r.adminHandler()

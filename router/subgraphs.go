@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -18,15 +17,8 @@ import (
 
 // transport makes what carries requests to the subgraphs of a supergraph.
 func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), error) {
-	for name := range r.config.OverrideSubgraphURLs {
-		if m.Graph(name) == nil {
-			return nil, nil, fmt.Errorf("override_subgraph_urls names %q, which the supergraph does not have", name)
-		}
-	}
-	for name := range r.config.Subscriptions.Subgraphs {
-		if m.Graph(name) == nil {
-			return nil, nil, fmt.Errorf("subscriptions.subgraphs names %q, which the supergraph does not have", name)
-		}
+	if err := r.heedNames(m); err != nil {
+		return nil, nil, err
 	}
 	options := subgraph.Options{
 		Subgraphs:  map[string]subgraph.Subgraph{},

@@ -93,7 +93,13 @@ func (c *Cache) View(m *supergraph.Model) (*View, error) {
 	if err := c.checkNames(m); err != nil {
 		return nil, err
 	}
-	return &View{cache: c, model: m, policies: bytecache.New[[16]byte, *policy](maxPolicyBytes, bytecache.Observer{})}, nil
+	return c.LenientView(m), nil
+}
+
+// LenientView is View without that error: what the supergraph does not have is
+// never asked for.
+func (c *Cache) LenientView(m *supergraph.Model) *View {
+	return &View{cache: c, model: m, policies: bytecache.New[[16]byte, *policy](maxPolicyBytes, bytecache.Observer{})}
 }
 
 func (c *Cache) checkNames(m *supergraph.Model) error {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 
@@ -155,13 +154,14 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	}
 	sdl := o.Supergraph
 	if sdl == "" {
-		data, err := os.ReadFile(c.Supergraph.Path)
-		if err != nil {
-			return nil, fmt.Errorf("reading the supergraph: %w; `souk compose` makes it from the subgraphs' schemas", err)
+		if sdl, err = supergraph.ReadFile(c.Supergraph.Path); err != nil {
+			return nil, err
 		}
-		sdl = string(data)
 	}
 	if err := gw.SetSupergraph(sdl); err != nil {
+		if problems := (config.Errors)(nil); o.Supergraph == "" && !errors.As(err, &problems) {
+			err = fmt.Errorf("%s: %w", c.Supergraph.Path, err)
+		}
 		return nil, err
 	}
 	gw.bodies = body.NewReader(body.Limits{Bytes: c.Limits.MaxBodyBytes, Timeout: c.Limits.BodyTimeout})

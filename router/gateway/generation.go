@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -112,6 +113,9 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 	}
 	schema.Limits = limits(gw.config.Limits)
 	transport, closeTransport, err := gw.options.Transport(model)
+	if problems := (config.Errors)(nil); errors.As(err, &problems) {
+		return nil, problems // which say where they are
+	}
 	if err != nil {
 		return nil, fmt.Errorf("preparing requests to subgraphs: %w", err)
 	}

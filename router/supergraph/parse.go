@@ -14,8 +14,16 @@ import (
 )
 
 // Parse reads a supergraph's SDL. The error says what is wrong, and where in
-// the text.
+// the text, or what the text seems to be if it is no supergraph.
 func Parse(sdl string) (*Model, error) {
+	m, err := parse(sdl)
+	if err != nil {
+		return nil, mistaken(sdl, err)
+	}
+	return m, nil
+}
+
+func parse(sdl string) (*Model, error) {
 	doc, err := parser.ParseSchema(&ast.Source{Name: "supergraph", Input: sdl})
 	if err != nil {
 		return nil, located(err)

@@ -151,9 +151,9 @@ func (d *decoder) names(n ast.Node, v reflect.Value, path string) {
 			continue
 		}
 		inner := path + "." + key
-		d.source.set(inner, pair.Key.GetToken())
 		value := reflect.New(v.Type().Elem()).Elem()
 		d.value(pair.Value, value, inner)
+		d.source.set(inner, pair.Key.GetToken()) // the name is what may be wrong
 		made.SetMapIndex(reflect.ValueOf(key), value)
 	}
 	v.Set(made)

@@ -1,0 +1,142 @@
+package router
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/validator/core"
+
+	"souk/router/gateway/config"
+	"souk/router/supergraph"
+)
+
+// heedNames looks for names in the configuration that the supergraph does not
+// have. At the start they are an error, since they are misspelt. When a new
+// supergraph is loaded they are told in the log: it may no longer have what the
+// configuration is about, and must not be refused for that.
+func (r *Router) heedNames(m *supergraph.Model) error {
+	problems := unknownNames(&r.config, m, r.options.Source)
+	if len(problems) == 0 {
+		return nil
+	}
+	if !r.loaded.Load() {
+		return problems
+	}
+	for _, p := range problems {
+		r.options.Telemetry.Logger.Warn("the configuration has a name that the new supergraph does not have", "problem", p.Error())
+	}
+	return nil
+}
+
+// unknownNames are the subgraphs, types and fields that a configuration names
+// and the supergraph does not have.
+func unknownNames(c *config.Config, m *supergraph.Model, source *config.Source) config.Errors {
+	n := &names{model: m, source: source}
+	n.subgraphs("traffic_shaping.subgraphs", maps.Keys(c.TrafficShaping.Subgraphs))
+	n.subgraphs("headers.subgraphs", maps.Keys(c.Headers.Subgraphs))
+	n.subgraphs("include_subgraph_errors.subgraphs", maps.Keys(c.IncludeErrors.Subgraphs))
+	n.subgraphs("override_subgraph_urls", maps.Keys(c.OverrideSubgraphURLs))
+	n.subgraphs("subscriptions.subgraphs", maps.Keys(c.Subscriptions.Subgraphs))
+	const cached = "response_cache.subgraph.subgraphs"
+	n.subgraphs(cached, maps.Keys(c.ResponseCache.Subgraph.Subgraphs))
+	for _, name := range slices.Sorted(maps.Keys(c.ResponseCache.Subgraph.Subgraphs)) {
+		if g := m.Graph(name); g != nil {
+			n.cached(cached+"."+name, g, c.ResponseCache.Subgraph.Subgraphs[name])
+		}
+	}
+	for _, event := range slices.Sorted(maps.Keys(c.ResponseCache.Invalidation.Events)) {
+		for i, entity := range c.ResponseCache.Invalidation.Events[event] {
+			n.event(fmt.Sprintf("response_cache.invalidation.events.%s[%d]", event, i), entity)
+		}
+	}
+	return n.problems
+}
+
+type names struct {
+	model    *supergraph.Model
+	source   *config.Source
+	problems config.Errors
+}
+
+// unknown adds a problem, with what may have been meant.
+func (n *names) unknown(path, key, name, where, what string, known []string) {
+	hint := ""
+	switch near := core.SuggestionList(name, known); {
+	case len(near) > 0:
+		hint = fmt.Sprintf("; did you mean %q?", near[0])
+	case len(known) > 0 && len(known) <= 20:
+		slices.Sort(known)
+		hint = "; it has " + strings.Join(known, ", ")
+	}
+	n.problems = append(n.problems, n.source.Problem(path, "%s names %q, but %s has no such %s%s", key, name, where, what, hint))
+}
+
+func (n *names) subgraphs(key string, list func(func(string) bool)) {
+	for _, name := range slices.Sorted(list) {
+		if n.model.Graph(name) != nil {
+			continue
+		}
+		var known []string
+		for _, g := range n.model.Graphs {
+			known = append(known, g.Name)
+		}
+		n.unknown(key+"."+name, key, name, "the supergraph", "subgraph", known)
+	}
+}
+
+// cached looks at the types and fields of a subgraph that are to be cached.
+func (n *names) cached(path string, g *supergraph.Graph, c config.SubgraphCache) {
+	where := "the subgraph " + g.Name
+	for i, name := range c.Types {
+		if t := n.model.Type(name); t != nil && t.InGraph(g) != nil && len(t.InGraph(g).Keys) > 0 {
+			continue
+		}
+		var known []string
+		for _, t := range n.model.Types() {
+			if in := t.InGraph(g); in != nil && len(in.Keys) > 0 {
+				known = append(known, t.Name)
+			}
+		}
+		n.unknown(fmt.Sprintf("%s.types[%d]", path, i), path+".types", name, where, "entity type", known)
+	}
+	for i, name := range c.Root {
+		if q := n.model.Query; q != nil && q.Field(name) != nil && q.Field(name).InGraph(g) != nil {
+			continue
+		}
+		var known []string
+		if n.model.Query != nil {
+			for _, f := range n.model.Query.Fields {
+				if f.InGraph(g) != nil {
+					known = append(known, f.Name)
+				}
+			}
+		}
+		n.unknown(fmt.Sprintf("%s.root[%d]", path, i), path+".root", name, where, "field of Query", known)
+	}
+}
+
+// event looks at what an event is about: Type or Type.key.
+func (n *names) event(path, entity string) {
+	e := entityOf(entity)
+	key, _, _ := strings.Cut(path, "[")
+	t := n.model.Type(e.Type)
+	if t == nil || t.Kind != supergraph.Object {
+		var known []string
+		for _, t := range n.model.Types() {
+			if t.Kind == supergraph.Object {
+				known = append(known, t.Name)
+			}
+		}
+		n.unknown(path, key, e.Type, "the supergraph", "object type", known)
+		return
+	}
+	if t.Field(e.Key) == nil {
+		var known []string
+		for _, f := range t.Fields {
+			known = append(known, f.Name)
+		}
+		n.unknown(path, key, e.Key, e.Type, "field", known)
+	}
+}
