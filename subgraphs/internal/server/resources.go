@@ -96,9 +96,10 @@ func waitForDB(started context.Context, db *pgxpool.Pool, env Environment) error
 		}
 		env.Logger.WarnContext(ctx, "waiting for Postgres", "error", err)
 		select {
-		case <-started.Done():
-			return started.Err()
 		case <-ctx.Done():
+			if started.Err() != nil {
+				return started.Err()
+			}
 			return failure
 		case <-time.After(time.Second):
 		}
