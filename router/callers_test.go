@@ -219,7 +219,7 @@ func TestKeysOutOfReachAreUnavailable(t *testing.T) {
 			t.Errorf("%s: %d %v %s", path, got.status, got.header, got.body)
 		}
 	}
-	if !strings.Contains(log.String(), "fetching the signing keys failed") || !strings.Contains(log.String(), "502 Bad Gateway") {
+	if !strings.Contains(log.String(), `"msg":"dependency failed"`) || !strings.Contains(log.String(), "502 Bad Gateway") {
 		t.Errorf("the cause is not logged: %s", log.String())
 	}
 	i.down.Store(false)

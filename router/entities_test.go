@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 
@@ -81,15 +82,21 @@ func TestSharedAndPrivateEntities(t *testing.T) {
 	}
 	start := func(rule config.SubgraphCache) string {
 		fetches = 0
-		return serveRouter(t, sdl, nil, counting, func(c *config.Config) {
+		at := serveRouter(t, sdl, nil, counting, func(c *config.Config) {
 			c.Authentication.JWT.JWKS = []config.JWKS{{URL: jwks}}
 			c.ResponseCache.Enabled = true
 			c.ResponseCache.Redis.URL = "redis://" + miniredis.RunT(t).Addr()
+			c.ResponseCache.Redis.Timeout = 10 * time.Second // the machine may be busy
 			c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"b": rule}
 			if rule.Private {
 				c.Headers.All.Propagate = nil
 			}
 		})
+		eventually(t, func() bool {
+			_, body := ask(t, "GET", at+"/readyz", "")
+			return strings.Contains(body, `"name":"redis/response_cache","status":"UP"`)
+		})
+		return at
 	}
 	const query = `{"query":"{ account { balance } }"}`
 	at := start(config.SubgraphCache{Types: []string{"Account"}, SharedTypes: []string{"Account"}})
