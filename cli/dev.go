@@ -26,6 +26,7 @@ func newDev() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.Listen, "listen", "localhost:8080", "the router's address; the services take the ports after it, 0 any free ones")
+	flags.StringSliceVar(&opts.AllowHosts, "allow-host", nil, "a name that requests may have as their Host, beside localhost and IP addresses; may be repeated")
 	flags.StringVar(&opts.Dir, "dir", ".souk", "where the data is kept between starts")
 	flags.StringVar(&opts.AuthMode, "auth", "tutorial", "tutorial: a request without a token may do everything; enforced: it may do little")
 	flags.StringVar(&opts.LogLevel, "log-level", "info", "the least level that is logged: debug, info, warn or error")

@@ -37,6 +37,7 @@ func (s *System) startRouter(ctx context.Context) (string, error) {
 	}
 	r, err := router.New(ctx, s.routerConfig(), router.Options{
 		Supergraph: schema.Supergraph, Routes: routes, Examples: examples, Telemetry: tel, Guard: s.guard, Version: "dev",
+		Middleware: s.hosts().middleware,
 	})
 	if err != nil {
 		return "", err

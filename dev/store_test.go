@@ -26,7 +26,33 @@ func TestStore(t *testing.T) {
 	t.Run("a changed price shows within a second", store.changedPriceShows)
 	t.Run("without inventory orders are refused, and taken again after it", store.withoutInventory)
 	t.Run("without Redis nothing fails and nothing is lost", func(t *testing.T) { store.withoutRedis(t, redis) })
+	t.Run("every part refuses hosts that are not its own", store.foreignHosts)
 	t.Run("the projection of orders is what their events say", store.replayFindsNoDifference)
+}
+
+// foreignHosts sends what a web page sends whose name was rebound to this
+// machine.
+func (s *store) foreignHosts(t *testing.T) {
+	for name, path := range map[string]string{
+		"router": "/graphql", "admin": "/metrics", "inbox": "/api/messages", "user": "/graphql", "product": "/graphql",
+		"inventory": "/graphql", "order": "/graphql", "notification": "/graphql",
+	} {
+		for host, want := range map[string]bool{"rebound.example": false, "localhost": true} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL(name)+path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = host
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if got := response.StatusCode != http.StatusMisdirectedRequest; got != want {
+				t.Errorf("%s as %s: status %d", name, host, response.StatusCode)
+			}
+		}
+	}
 }
 
 // store is a running system and a client of it.

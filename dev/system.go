@@ -25,6 +25,10 @@ type Options struct {
 	// router's admin pages take the ports after it on the same host. With
 	// port 0 each takes a free port.
 	Listen string
+	// AllowHosts are names that requests may have in their Host header, beside
+	// localhost, IP addresses and the host of Listen. Requests for others are
+	// refused: see hosts.
+	AllowHosts []string
 	// Dir keeps the data between starts; empty for data that goes with the system.
 	Dir string
 	// DatabaseURL names a running Postgres to use instead of an own one.
@@ -198,13 +202,35 @@ func (s *System) reserve(ctx context.Context) error {
 				return err
 			}
 		} else if l, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(listenHost, strconv.Itoa(port+i))); err != nil {
-			return fmt.Errorf("port %d, for the %s, is taken: stop what uses it, or choose others with --listen :9080", port+i, name)
+			return fmt.Errorf("port %d, for the %s, is taken: stop what uses it, or choose others with --listen %s", port+i, name, s.otherAddress(host))
 		}
 		s.held[name] = l
 		s.addresses[name] = net.JoinHostPort(listenHost, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 	}
 	return nil
 }
+
+// otherAddress is an address to listen on instead of one that is taken: another
+// port of the same host.
+func (s *System) otherAddress(host string) string {
+	if host == "" {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, "9080")
+}
+
+// exposed reports whether the router listens for other machines, too.
+func (s *System) exposed() bool {
+	host, _, err := net.SplitHostPort(s.opts.Listen)
+	if err != nil || host == "localhost" {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return ip == nil || !ip.IsLoopback()
+}
+
+// hosts are the names that the parts answer to.
+func (s *System) hosts() hosts { return newHosts(s.opts.Listen, s.opts.AllowHosts) }
 
 // release gives up the hold on the addresses of parts that are to be started.
 func (s *System) release(names ...string) {

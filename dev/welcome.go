@@ -7,6 +7,13 @@ import (
 
 // Welcome tells a person where everything is and what to try.
 func (s *System) Welcome(w io.Writer) {
+	if s.exposed() && s.opts.AuthMode == "tutorial" {
+		fmt.Fprintf(w, `
+Warning: the router listens on %s, so other machines can reach it, and in
+tutorial mode a request without a token may do everything. Use
+--listen localhost:8080 to keep it to this machine, or --auth enforced.
+`, s.opts.Listen)
+	}
 	url := s.URL(routerName)
 	fmt.Fprintf(w, `
 Souk runs. Open

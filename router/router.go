@@ -41,6 +41,9 @@ type Options struct {
 	// Source tells where the configuration has its keys, for messages; nil for
 	// nowhere.
 	Source *config.Source
+	// Middleware stands before everything on the public and the admin port; nil
+	// for nothing.
+	Middleware func(http.Handler) http.Handler
 }
 
 // A Router is a gateway with everything around it.
@@ -119,6 +122,9 @@ func (r *Router) build(ctx context.Context) error {
 	r.closers = append(r.closers, func() error { r.gateway.Close(); return nil })
 	r.public = r.options.Telemetry.Middleware(nil)(r.withClientAddress(r.gateway.Handler()))
 	r.admin = r.adminHandler()
+	if wrap := r.options.Middleware; wrap != nil {
+		r.public, r.admin = wrap(r.public), wrap(r.admin)
+	}
 	return nil
 }
 

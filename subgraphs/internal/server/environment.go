@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -31,6 +32,8 @@ type Environment struct {
 	// Addr is where to listen, such as ":8080"; Listener, if given, is used instead.
 	Addr     string
 	Listener net.Listener
+	// Middleware stands before everything the service answers; nil for nothing.
+	Middleware func(http.Handler) http.Handler
 
 	DatabaseURL  string
 	RedisURL     string

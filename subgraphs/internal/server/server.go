@@ -118,8 +118,12 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 	state := &health{resources: r}
 	streams, endStreams := context.WithCancel(inner)
 	defer endStreams()
+	handler := routes(streams, r, state, service.Handler)
+	if r.Middleware != nil {
+		handler = r.Middleware(handler)
+	}
 	server := &http.Server{
-		Handler:           routes(streams, r, state, service.Handler),
+		Handler:           handler,
 		ConnState:         bounded.ConnState,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,

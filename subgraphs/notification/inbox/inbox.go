@@ -37,6 +37,10 @@ type Message struct {
 type Inbox struct {
 	mu       sync.Mutex
 	messages []Message // the oldest first
+	// changed is closed, and made anew, when messages change; nil if nobody waits.
+	changed chan struct{}
+
+	middleware func(http.Handler) http.Handler
 }
 
 // Messages are those kept, the newest first.
@@ -74,8 +78,9 @@ func (b *Inbox) clear() {
 }
 
 // Run serves SMTP and HTTP at the addresses until ctx ends. They should be on
-// the loopback interface: whoever reaches them may read everything.
-func Run(ctx context.Context, smtpAddr, httpAddr string) error {
+// the loopback interface: whoever reaches them may read everything. The
+// middleware, unless nil, stands before all of HTTP.
+func Run(ctx context.Context, smtpAddr, httpAddr string, middleware func(http.Handler) http.Handler) error {
 	var config net.ListenConfig
 	mail, err := config.Listen(ctx, "tcp", smtpAddr)
 	if err != nil {
@@ -85,13 +90,18 @@ func Run(ctx context.Context, smtpAddr, httpAddr string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("the inbox cannot listen on %s: %w", httpAddr, err), mail.Close())
 	}
-	return new(Inbox).Serve(ctx, mail, page)
+	b := &Inbox{middleware: middleware}
+	return b.Serve(ctx, mail, page)
 }
 
 // Serve serves SMTP and HTTP until ctx ends; it closes the listeners.
 func (b *Inbox) Serve(ctx context.Context, mail, page net.Listener) error {
 	receiver := b.newSMTPServer()
-	web := &http.Server{Handler: b.Handler(), ReadHeaderTimeout: ioTimeout}
+	handler := b.Handler()
+	if b.middleware != nil {
+		handler = b.middleware(handler)
+	}
+	web := &http.Server{Handler: handler, ReadHeaderTimeout: ioTimeout}
 	ended := make(chan error, 2)
 	go func() { ended <- receiver.Serve(mail) }()
 	go func() { ended <- web.Serve(page) }()
