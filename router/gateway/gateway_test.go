@@ -156,6 +156,18 @@ func send(t *testing.T, method, url, body string, headers ...string) reply {
 	return reply{response.StatusCode, response.Header, b.String()}
 }
 
+// TestRedirectsToThePlaygroundKeepTheQuery: /?run is a link to a playground that
+// runs its first example.
+func TestRedirectsToThePlaygroundKeepTheQuery(t *testing.T) {
+	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) { c.Playground.Enabled = true })
+	for _, path := range []string{"/?run&a=%20", "/graphql?run&a=%20"} {
+		got := send(t, "GET", url+path, "", "Accept: text/html")
+		if got.status != 302 || got.header.Get("Location") != "/playground/?run&a=%20" {
+			t.Errorf("%s: %d, %q", path, got.status, got.header.Get("Location"))
+		}
+	}
+}
+
 func TestOverHTTP(t *testing.T) {
 	_, url := start(t, &subgraph{}, nil)
 	url += "/graphql"

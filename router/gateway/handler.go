@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"souk/router/gateway/playground"
@@ -32,10 +33,17 @@ func (gw *Gateway) routes() http.Handler {
 		page := playground.New(playground.Options{Endpoint: gw.config.Path, Path: gw.config.Playground.Path, Examples: gw.options.Examples})
 		mux.Handle(strings.TrimSuffix(gw.config.Playground.Path, "/")+"/", page)
 		if _, taken := gw.options.Mount["/"]; !taken && gw.config.Path != "/" {
-			mux.Handle("GET /{$}", http.RedirectHandler(strings.TrimSuffix(gw.config.Playground.Path, "/")+"/", http.StatusFound))
+			mux.HandleFunc("GET /{$}", gw.redirectToPlayground)
 		}
 	}
 	return mux
+}
+
+// redirectToPlayground keeps the query: /?run is a link to a playground that
+// runs its first example.
+func (gw *Gateway) redirectToPlayground(w http.ResponseWriter, r *http.Request) {
+	to := url.URL{Path: strings.TrimSuffix(gw.config.Playground.Path, "/") + "/", RawQuery: r.URL.RawQuery}
+	http.Redirect(w, r, to.String(), http.StatusFound)
 }
 
 // wrap puts the middleware around a handler.
@@ -56,7 +64,7 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	}
 	accept := negotiate(r.Header["Accept"])
 	if gw.playground() && accept.wantsPage(r) {
-		http.Redirect(w, r, strings.TrimSuffix(gw.config.Playground.Path, "/")+"/", http.StatusFound)
+		gw.redirectToPlayground(w, r)
 		return
 	}
 	if gw.serveSingleConnection(w, r, accept) {

@@ -82,7 +82,7 @@ func TestInBrowser(t *testing.T) {
 	var loaded sync.Map
 	mux := http.NewServeMux()
 	page := playground.New(playground.Options{Endpoint: "/graphql", Path: "/playground", Examples: []playground.Example{
-		{Query: "query Products {\n  products {\n    name\n  }\n}\n"}, {Query: "query Orders {\n  products {\n    name\n  }\n}\n"}}})
+		{Query: "query Products {\n  products {\n    name\n  }\n}\n", Variables: `{"glow": "strong"}`}, {Query: "query Orders {\n  products {\n    name\n  }\n}\n"}}})
 	mux.HandleFunc("/playground/", func(w http.ResponseWriter, r *http.Request) {
 		loaded.Store(r.URL.Path, true)
 		page.ServeHTTP(w, r)
@@ -128,7 +128,7 @@ func TestInBrowser(t *testing.T) {
 	for ; !strings.Contains(dom, answer) && budget < 5*time.Minute; dom, log = run("--dump-dom") {
 		budget *= 2
 	}
-	for _, want := range []string{"monaco-editor", "view-line", "Products", "Orders", answer} {
+	for _, want := range []string{"monaco-editor", "view-line", "Products", "Orders", answer, "glow"} {
 		if !strings.Contains(dom, want) {
 			t.Errorf("the page has no %q", want)
 		}

@@ -18,6 +18,8 @@ const (
 	// maxMessage is how large a message may be, in bytes.
 	maxMessage = 1 << 20
 	ioTimeout  = 10 * time.Second
+	// longPoll is how long the page's request for what is new may wait.
+	longPoll = 25 * time.Second
 )
 
 // Message is what somebody was sent.
@@ -37,7 +39,8 @@ type Message struct {
 type Inbox struct {
 	mu       sync.Mutex
 	messages []Message // the oldest first
-	// changed is closed, and made anew, when messages change; nil if nobody waits.
+	// version counts changes; changed is closed at the next, nil if nobody waits.
+	version int
 	changed chan struct{}
 
 	middleware func(http.Handler) http.Handler
@@ -45,13 +48,19 @@ type Inbox struct {
 
 // Messages are those kept, the newest first.
 func (b *Inbox) Messages() []Message {
+	_, messages := b.snapshot()
+	return messages
+}
+
+// snapshot gives the messages with the version they are of.
+func (b *Inbox) snapshot() (version int, newestFirst []Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	messages := make([]Message, len(b.messages))
 	for i, m := range b.messages {
 		messages[len(messages)-1-i] = m
 	}
-	return messages
+	return b.version, messages
 }
 
 // add takes a message in, once.
@@ -61,6 +70,7 @@ func (b *Inbox) add(m Message) {
 	for i := range b.messages {
 		if known := &b.messages[i]; known.ID == m.ID && known.Channel == m.Channel && known.To == m.To {
 			known.Deliveries++
+			b.change()
 			return
 		}
 	}
@@ -69,12 +79,45 @@ func (b *Inbox) add(m Message) {
 		b.messages = append(b.messages[:0], b.messages[1:]...)
 	}
 	b.messages = append(b.messages, m)
+	b.change()
+}
+
+// change tells those who wait; the caller holds mu.
+func (b *Inbox) change() {
+	b.version++
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
+}
+
+// await waits until the version is another one, ctx ends or some time has
+// passed.
+func (b *Inbox) await(ctx context.Context, version int) {
+	b.mu.Lock()
+	if b.version != version {
+		b.mu.Unlock()
+		return
+	}
+	if b.changed == nil {
+		b.changed = make(chan struct{})
+	}
+	changed := b.changed
+	b.mu.Unlock()
+	timer := time.NewTimer(longPoll)
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }
 
 func (b *Inbox) clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.messages = nil
+	b.change()
 }
 
 // Run serves SMTP and HTTP at the addresses until ctx ends. They should be on

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func post(b *Inbox, id, body string) int {
@@ -60,7 +62,7 @@ func TestPages(t *testing.T) {
 		t.Errorf("the empty list is %s", list)
 	}
 	b.add(Message{ID: "a@b", Channel: "email", To: "anna@example.com", Subject: "<script>", Text: "Hello", HTML: "<p>Hello</p>"})
-	if page := get(&b, "/").Body.String(); !strings.Contains(page, "&lt;script&gt;") || strings.Contains(page, "<script>") {
+	if page := get(&b, "/").Body.String(); !strings.Contains(page, "&lt;script&gt;") || strings.Contains(page, "<script>") || strings.Contains(page, "http-equiv") {
 		t.Errorf("the page is %s", page)
 	}
 	var list []Message
@@ -74,6 +76,30 @@ func TestPages(t *testing.T) {
 	if status := get(&b, "/api/messages/x/html").Code; status != http.StatusNotFound {
 		t.Errorf("no such message: %d", status)
 	}
+}
+
+// TestPageWaitsForWhatIsNew: the page's script asks for what comes after the
+// version that it shows.
+func TestPageWaitsForWhatIsNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b Inbox
+		answered := make(chan string)
+		ask := func() { answered <- get(&b, "/?after=0").Body.String() }
+		go ask()
+		synctest.Wait()
+		b.add(Message{ID: "1", Channel: "sms", To: "+1", Text: "Hello"})
+		if page := <-answered; !strings.Contains(page, "Hello") || !strings.Contains(page, `data-version="1"`) {
+			t.Errorf("the page is %s", page)
+		}
+		if page := get(&b, "/?after=0").Body.String(); !strings.Contains(page, "Hello") {
+			t.Errorf("what is new already is waited for: %s", page)
+		}
+		began := time.Now()
+		get(&b, "/?after=1")
+		if waited := time.Since(began); waited != longPoll {
+			t.Errorf("waited for %s", waited)
+		}
+	})
 }
 
 func FuzzParse(f *testing.F) {

@@ -6,11 +6,15 @@ import (
 	"html/template"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
 //go:embed page.html
 var pageText string
+
+//go:embed page.js
+var script []byte
 
 var page = template.Must(template.New("page").Parse(pageText))
 
@@ -20,6 +24,10 @@ var page = template.Must(template.New("page").Parse(pageText))
 func (b *Inbox) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", b.showPage)
+	mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+		_, _ = w.Write(script) // an error means that the reader is gone
+	})
 	mux.HandleFunc("GET /api/messages", b.showMessages)
 	mux.HandleFunc("DELETE /api/messages", func(w http.ResponseWriter, _ *http.Request) {
 		b.clear()
@@ -31,10 +39,20 @@ func (b *Inbox) Handler() http.Handler {
 	return mux
 }
 
-func (b *Inbox) showPage(w http.ResponseWriter, _ *http.Request) {
+// showPage shows the messages; with after=VERSION only once there is another
+// version than that, or some time has passed.
+func (b *Inbox) showPage(w http.ResponseWriter, r *http.Request) {
+	if after, err := strconv.Atoi(r.URL.Query().Get("after")); err == nil {
+		b.await(r.Context(), after)
+	}
+	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'self'; style-src 'unsafe-inline'")
-	_ = page.Execute(w, b.Messages()) // an error means that the reader is gone
+	w.Header().Set("Content-Security-Policy", "default-src 'self'; img-src data:; style-src 'unsafe-inline'")
+	version, messages := b.snapshot()
+	_ = page.Execute(w, struct {
+		Version  int
+		Messages []Message
+	}{version, messages}) // as above
 }
 
 func (b *Inbox) showMessages(w http.ResponseWriter, _ *http.Request) {
