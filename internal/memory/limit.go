@@ -20,6 +20,10 @@ import (
 // allocates before the collector catches up.
 const share = 0.7
 
+// unlimited is more than any machine has: cgroup v1 tells a number of this size
+// for a group without a limit.
+const unlimited = 1 << 50
+
 // SetLimit makes the garbage collector keep to the memory that the container is
 // granted, and logs the limit. GOMEMLIMIT, if it is set, is kept.
 func SetLimit(logger *slog.Logger) {
@@ -30,7 +34,8 @@ func SetLimit(logger *slog.Logger) {
 	// The library sets nothing if there is no cgroup, or none with a limit.
 	limit, err := memlimit.Set(
 		memlimit.WithRatio(share), memlimit.WithProvider(memlimit.FromCgroup), memlimit.WithLogger(slog.New(slog.DiscardHandler)))
-	if err != nil || limit <= 0 {
+	if err != nil || limit <= 0 || limit > unlimited {
+		debug.SetMemoryLimit(math.MaxInt64)
 		logger.Info("no soft memory limit: the cgroup grants any amount; GOMEMLIMIT sets one")
 		return
 	}
