@@ -217,7 +217,7 @@ func TestNilDependencyIgnoresEverything(t *testing.T) {
 func TestSecretsAreNotLogged(t *testing.T) {
 	const secret = "hunter2-tops3cret"
 	_, badURL := redis.ParseURL("redis://default:" + secret + " with a space@localhost:notaport")
-	_, badHost := url.Parse("https://user:" + secret + "@host\x7f/")
+	_, badHost := url.Parse(fmt.Sprintf("https://user:%s@host%c/", secret, 0x7f))
 	for name, err := range map[string]error{
 		"a URL of Redis that cannot be read": badURL,
 		"a URL that cannot be read":          badHost,
