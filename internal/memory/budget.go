@@ -134,6 +134,18 @@ func (l *Lease) Grow(ctx context.Context, n int) error {
 	return nil
 }
 
+// TryGrow adds n bytes to what is held if there is room for them now.
+func (l *Lease) TryGrow(n int) bool {
+	if l == nil || l.budget == nil || n <= 0 {
+		return true
+	}
+	if !l.budget.take(int64(n)) {
+		return false
+	}
+	l.held.Add(int64(n))
+	return true
+}
+
 // Resize makes n bytes all that is held, whether or not there is room: they are
 // in memory already. Others then have to wait.
 func (l *Lease) Resize(n int) {

@@ -203,7 +203,7 @@ func (g *grouping) choose(e *entityFetch) presence {
 func (g *grouping) add(e *entityFetch) {
 	g.fetches = append(g.fetches, e)
 	run := &g.steps[g.step.id]
-	run.room(len(g.fetches))
+	run.widen(len(g.fetches))
 	g.builder.into = &run.entities[len(g.fetches)-1]
 }
 

@@ -216,9 +216,8 @@ func (d *delivery) outstanding() bool {
 func (d *delivery) first() error {
 	w := &d.writer
 	w.part = 0
-	buffer := NewBuffer(int(d.program.bytes.Load()) + 256)
-	w.out = buffer.B
-	w.out = append(w.out, `{"data":`...)
+	buffer := w.begin()
+	w.out = append(buffer.B, `{"data":`...)
 	start := len(w.out)
 	d.start(nil, value{kind: objectKind}, nil, d.program.projection, d.program.rootType)
 	null := !w.object(0, d.program.projection, d.program.rootType)

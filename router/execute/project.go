@@ -14,6 +14,10 @@ type writer struct {
 	*run
 	out  []byte
 	path []pathElement
+	// most is how long out may become before it is extended; full says that it
+	// could not be.
+	most int
+	full bool
 	// delivery is set where the answer is delivered in parts; then only the
 	// fields of part are written.
 	delivery *delivery
@@ -25,12 +29,16 @@ type writer struct {
 
 func (w *writer) reset() {
 	w.run, w.out, w.delivery, w.part, w.fragment = nil, nil, nil, 0, 0
+	w.most, w.full = 0, false
 	clear(w.path[:cap(w.path)])
 	w.path = w.path[:0]
 }
 
 // object writes an object of the given type, or of noType.
 func (w *writer) object(object uint32, sel *selection, typ typeID) bool {
+	if len(w.out) > w.most && !w.extend() {
+		return false
+	}
 	w.out = append(w.out, '{')
 	start := len(w.out)
 	for i := range sel.fields {
@@ -247,6 +255,9 @@ func (w *writer) list(v value, f *field, level int, sel *selection, typ typeID) 
 
 // rawList writes a list of leaves.
 func (w *writer) rawList(v value, f *field, level int, sel *selection, typ typeID) bool {
+	if len(w.out) > w.most && !w.extend() {
+		return false
+	}
 	w.out = append(w.out, '[')
 	w.path = append(w.path, pathElement{})
 	top := len(w.path) - 1

@@ -1,6 +1,7 @@
 package execute
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"souk/router/operation"
@@ -9,10 +10,10 @@ import (
 // respond writes the answer, and lets go of all else.
 func (r *run) respond() *Response {
 	p := r.program
-	buffer := NewBuffer(int(p.bytes.Load()) + 256)
 	w := &r.writer
-	w.run, w.out = r, buffer.B
-	w.out = append(w.out, `{"data":`...)
+	w.run = r
+	buffer := w.begin()
+	w.out = append(buffer.B, `{"data":`...)
 	start := len(w.out)
 	null := !w.object(0, p.projection, p.rootType)
 	if null {
@@ -42,6 +43,46 @@ func (r *run) respond() *Response {
 	}
 	r.finish()
 	return &r.response
+}
+
+// begin takes a buffer for a response and says how long that may become. Errors
+// of an operation whose responses are large otherwise get a small buffer.
+func (w *writer) begin() *Buffer {
+	read := 0
+	for i := range w.program.steps {
+		step := &w.steps[i]
+		if step.response != nil {
+			read += len(step.response.Body.B)
+		}
+		if step.cached != nil {
+			read += len(step.cached.B)
+		}
+	}
+	w.most, w.full = 2*read+freeBytes, false
+	return NewBuffer(min(int(w.program.bytes.Load()), 2*read) + 256)
+}
+
+// freeBytes is how long a response may be, beyond twice what it is made of,
+// before more is asked of the budget.
+const freeBytes = 64 << 10
+
+// extend makes room for a response that is much longer than what it is made of:
+// it has many references to the same objects. It gives false, and notes the
+// error, if there is none.
+func (w *writer) extend() bool {
+	if w.full {
+		return false
+	}
+	if more := len(w.out); w.lease.TryGrow(2 * more) { // a buffer doubles
+		w.most += more
+		return true
+	}
+	w.full = true
+	w.add(responseError{
+		step: projectionStep, part: w.part, path: slices.Clone(w.path), code: CodeOverloaded,
+		message: "The response was cut here: the router is answering as much as its memory allows.",
+	})
+	return false
 }
 
 // adapt moves an expected size towards one that was met: at once if that is

@@ -49,6 +49,7 @@ type stepRun struct {
 	err      error
 	sent     bool
 	stats    FetchStatistics
+	room     Room // for the answer
 	// tainted says that the answer of a root fetch has errors.
 	tainted bool
 
@@ -133,12 +134,13 @@ func (s *stepRun) reset() {
 	s.cached.Release()
 	s.cached, s.response, s.err, s.sent = nil, nil, nil, false
 	s.stats, s.found, s.tainted = FetchStatistics{}, CacheControl{}, false
+	s.room = Room{}
 	clear(s.lookups)
 	s.lookups, s.root, s.cachedRoot = s.lookups[:0], CacheLookup{}, span{}
 }
 
-// room makes room for some entity fetches.
-func (s *stepRun) room(fetches int) {
+// widen makes place for some entity fetches.
+func (s *stepRun) widen(fetches int) {
 	for len(s.entities) < fetches {
 		s.entities = append(s.entities, entityRun{})
 	}
@@ -245,7 +247,7 @@ func (r *run) prepare(s *step) *step {
 	if s.contextual {
 		return r.prepareContextual(s)
 	}
-	run.room(len(s.entities))
+	run.widen(len(s.entities))
 	found := false
 	for i, e := range s.entities {
 		b.into = &run.entities[i]
@@ -312,6 +314,8 @@ func (r *run) fetch(ctx context.Context, s *step) {
 
 func (r *run) send(ctx context.Context, s *step, run *stepRun) {
 	request := r.request(s)
+	run.room = Room{lease: &r.lease}
+	request.Room = &run.room
 	run.sent = true
 	run.stats.Sent = len(request.Body.B)
 	if observe := r.executor.options.Observe; observe != nil {
@@ -323,7 +327,9 @@ func (r *run) send(ctx context.Context, s *step, run *stepRun) {
 			ended(&run.stats)
 		}()
 	}
-	if run.err = r.reserve(ctx, s); run.err == nil {
+	// Room for an answer as large as those before, before the subgraph is asked.
+	if run.err = run.room.For(ctx, max(int(s.received.Load()), 1<<minBuffer)); run.err == nil {
+		run.room.anyway = s.kind != operation.Query
 		run.response, run.err = r.executor.options.Transport.Send(ctx, &request)
 	}
 	request.Body.Release()
@@ -335,37 +341,14 @@ func (r *run) send(ctx context.Context, s *step, run *stepRun) {
 	}
 }
 
-// received makes room for what an answer has more than was expected. Of queries
-// it is given up if there is none: what is made of it takes more memory yet.
+// received makes room for what is made of an answer that somebody else has read.
+// The answer is given up if there is none.
 func (r *run) received(ctx context.Context, s *step, run *stepRun) {
-	more := footprint * (run.stats.Received - max(int(s.received.Load()), 1<<minBuffer))
 	adapt(s.received, int64(run.stats.Received))
-	if s.kind != operation.Query {
-		r.lease.Add(more)
-		return
-	}
-	if err := r.lease.Grow(ctx, more); err != nil {
+	if err := run.room.For(ctx, run.stats.Received); err != nil {
 		run.response.Body.Release()
-		run.response, run.err = nil, overloaded(err)
-		run.stats.Err = run.err
+		run.response, run.err, run.stats.Err = nil, err, err
 	}
-}
-
-// footprint is how many bytes are held for each byte of a subgraph's answer: the
-// answer itself, the values read from it and the response made of them.
-const footprint = 4
-
-// reserve makes sure that there is room for a step's answer, if it is as large as
-// those before. It waits for others a little.
-func (r *run) reserve(ctx context.Context, s *step) error {
-	if err := r.lease.Grow(ctx, footprint*max(int(s.received.Load()), 1<<minBuffer)); err != nil {
-		return overloaded(err)
-	}
-	return nil
-}
-
-func overloaded(err error) error {
-	return &TransportError{Code: CodeOverloaded, Message: "could not be asked: the router is answering as much as its memory allows", Err: err}
 }
 
 // body writes a request's body: {"query":"…","variables":{…}}.

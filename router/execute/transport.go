@@ -34,6 +34,8 @@ type SubgraphRequest struct {
 	// Header is the client's, of which a transport passes on what its rules
 	// say. It must not be changed.
 	Header http.Header
+	// Room, unless nil, is asked before memory is taken for the answer.
+	Room *Room
 }
 
 // A SubgraphResponse is a subgraph's answer.

@@ -58,14 +58,14 @@ func (d *direct) close() { d.pool.close() }
 // errNoAnswer says that a connection ended before the first byte of an answer.
 var errNoAnswer = errors.New("the connection was closed before an answer came")
 
-func (d *direct) roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header) (*execute.SubgraphResponse, error) {
+func (d *direct) roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.Room) (*execute.SubgraphResponse, error) {
 	for {
 		c, err := d.pool.get(ctx, deadline)
 		if err != nil {
 			return nil, err
 		}
 		reused := c.used
-		response, err := d.exchange(ctx, deadline, c, body, header)
+		response, err := d.exchange(ctx, deadline, c, body, header, room)
 		if err == nil || !reused || ctx.Err() != nil {
 			return response, err
 		}
@@ -80,13 +80,13 @@ func (d *direct) roundTrip(ctx context.Context, deadline time.Time, kind operati
 
 // exchange sends a request over a connection and reads the answer. The
 // connection is back in the pool or closed when it returns.
-func (d *direct) exchange(ctx context.Context, deadline time.Time, c *conn, body *execute.Buffer, header http.Header) (*execute.SubgraphResponse, error) {
+func (d *direct) exchange(ctx context.Context, deadline time.Time, c *conn, body *execute.Buffer, header http.Header, room *execute.Room) (*execute.SubgraphResponse, error) {
 	if err := c.SetDeadline(deadline); err != nil {
 		d.pool.drop(c)
 		return nil, fmt.Errorf("%w: %w", errStale, err)
 	}
 	stop := context.AfterFunc(ctx, c.abort)
-	response, keep, err := d.converse(c, body, header)
+	response, keep, err := d.converse(ctx, c, body, header, room)
 	if !stop() || !keep {
 		d.pool.drop(c)
 	} else {
@@ -100,7 +100,7 @@ func (d *direct) exchange(ctx context.Context, deadline time.Time, c *conn, body
 
 // converse sends the request and reads the answer. It says whether the
 // connection can be used again.
-func (d *direct) converse(c *conn, body *execute.Buffer, header http.Header) (response *execute.SubgraphResponse, keep bool, err error) {
+func (d *direct) converse(ctx context.Context, c *conn, body *execute.Buffer, header http.Header, room *execute.Room) (response *execute.SubgraphResponse, keep bool, err error) {
 	rest, err := d.write(c, body.B, header)
 	if err != nil {
 		if errors.Is(err, errUnasked) && !c.used {
@@ -108,7 +108,7 @@ func (d *direct) converse(c *conn, body *execute.Buffer, header http.Header) (re
 		}
 		return nil, false, err
 	}
-	response, keep, err = d.receive(c)
+	response, keep, err = d.receive(ctx, c, room)
 	if rest != nil {
 		failed := rest.stop(c, err == nil)
 		keep = keep && failed == nil
@@ -120,7 +120,7 @@ func (d *direct) converse(c *conn, body *execute.Buffer, header http.Header) (re
 }
 
 // receive reads a response.
-func (d *direct) receive(c *conn) (response *execute.SubgraphResponse, keep bool, err error) {
+func (d *direct) receive(ctx context.Context, c *conn, room *execute.Room) (response *execute.SubgraphResponse, keep bool, err error) {
 	h, err := c.readHead()
 	if err != nil {
 		return nil, false, err
@@ -134,11 +134,11 @@ func (d *direct) receive(c *conn) (response *execute.SubgraphResponse, keep bool
 		_, _ = c.r.Discard(int(h.length))
 		return nil, h.keep && c.r.Buffered() == 0, err
 	}
-	b, err := d.readBody(c, &h)
+	b, err := d.readBody(ctx, c, &h, room)
 	if err != nil {
 		return nil, false, err
 	}
-	response, err = h.response(b, d.limit)
+	response, err = h.response(ctx, room, b, d.limit)
 	return response, h.keep && c.r.Buffered() == 0, err
 }
 
@@ -239,10 +239,10 @@ func (r *remainder) stop(c *conn, answered bool) error {
 }
 
 // readBody reads the body that a head announces.
-func (d *direct) readBody(c *conn, h *responseHead) (*execute.Buffer, error) {
+func (d *direct) readBody(ctx context.Context, c *conn, h *responseHead, room *execute.Room) (*execute.Buffer, error) {
 	switch {
 	case h.chunked:
-		b, err := readAll(httputil.NewChunkedReader(c.r), -1, d.limit, h.status)
+		b, err := readAll(ctx, room, httputil.NewChunkedReader(c.r), -1, d.limit, h.status)
 		if err != nil {
 			return nil, err
 		}
@@ -252,9 +252,9 @@ func (d *direct) readBody(c *conn, h *responseHead) (*execute.Buffer, error) {
 		}
 		return b, nil
 	case h.length >= 0:
-		return readAll(&io.LimitedReader{R: c.r, N: h.length}, h.length, d.limit, h.status)
+		return readAll(ctx, room, &io.LimitedReader{R: c.r, N: h.length}, h.length, d.limit, h.status)
 	default:
 		h.keep = false
-		return readAll(c.r, -1, d.limit, h.status)
+		return readAll(ctx, room, c.r, -1, d.limit, h.status)
 	}
 }

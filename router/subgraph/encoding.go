@@ -2,6 +2,7 @@ package subgraph
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -51,7 +52,7 @@ var decoders = [...]struct {
 
 // decode undoes the content codings of a body, which it releases. What comes
 // out is bounded by limit, too, so that a small body cannot fill the memory.
-func decode(body *execute.Buffer, codings string, limit, status int) (*execute.Buffer, error) {
+func decode(ctx context.Context, room *execute.Room, body *execute.Buffer, codings string, limit, status int) (*execute.Buffer, error) {
 	names := strings.Split(codings, ",")
 	if len(names) > maxCodings {
 		body.Release()
@@ -63,10 +64,13 @@ func decode(body *execute.Buffer, codings string, limit, status int) (*execute.B
 		if name == "" || name == "identity" {
 			continue
 		}
-		decoded, err := decodeOne(body.B, name, limit)
+		decoded, err := decodeOne(ctx, room, body.B, name, limit)
 		body.Release()
 		if errors.Is(err, errTooLarge) {
 			return nil, tooLarge(limit, status)
+		}
+		if full := (*execute.TransportError)(nil); errors.As(err, &full) {
+			return nil, full
 		}
 		if err != nil {
 			return nil, undecodable(codings, status, err)
@@ -85,7 +89,7 @@ func undecodable(codings string, status int, err error) error {
 
 var errUnknownCoding = errors.New("it was not asked for: " + acceptEncoding + " are accepted")
 
-func decodeOne(b []byte, name string, limit int) (*execute.Buffer, error) {
+func decodeOne(ctx context.Context, room *execute.Room, b []byte, name string, limit int) (*execute.Buffer, error) {
 	for i := range decoders {
 		d := &decoders[i]
 		if name != d.names[0] && name != d.names[1] {
@@ -96,7 +100,7 @@ func decodeOne(b []byte, name string, limit int) (*execute.Buffer, error) {
 		if err := r.Reset(bytes.NewReader(b)); err != nil {
 			return nil, err
 		}
-		decoded, err := fill(r, -1, limit)
+		decoded, err := fill(ctx, room, r, -1, limit)
 		// Let go of the body; there is nothing to read in what takes its place.
 		_ = r.Reset(bytes.NewReader(nil))
 		if err != nil {

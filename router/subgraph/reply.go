@@ -74,9 +74,9 @@ func retryAfter(value string, now time.Time) time.Duration {
 }
 
 // response makes the answer of a head and its body, which it takes over.
-func (h *responseHead) response(body *execute.Buffer, limit int) (*execute.SubgraphResponse, error) {
+func (h *responseHead) response(ctx context.Context, room *execute.Room, body *execute.Buffer, limit int) (*execute.SubgraphResponse, error) {
 	if h.contentEncoding != "" && len(body.B) > 0 {
-		decoded, err := decode(body, h.contentEncoding, limit, h.status)
+		decoded, err := decode(ctx, room, body, h.contentEncoding, limit, h.status)
 		if err != nil {
 			return nil, err
 		}
@@ -127,8 +127,8 @@ func isResponse(body []byte) bool {
 var errTooLarge = errors.New("too large")
 
 // readAll reads a body of a length, or up to its end if that is negative.
-func readAll(r io.Reader, length int64, limit, status int) (*execute.Buffer, error) {
-	b, err := fill(r, length, limit)
+func readAll(ctx context.Context, room *execute.Room, r io.Reader, length int64, limit, status int) (*execute.Buffer, error) {
+	b, err := fill(ctx, room, r, length, limit)
 	if err == nil {
 		return b, nil
 	}
@@ -147,14 +147,20 @@ func tooLarge(limit, status int) error {
 }
 
 // fill reads up to length bytes, or to the end if that is negative. It gives
-// what it has read even if it fails.
-func fill(r io.Reader, length int64, limit int) (*execute.Buffer, error) {
+// what it has read even if it fails, as it does when there is no room.
+func fill(ctx context.Context, room *execute.Room, r io.Reader, length int64, limit int) (*execute.Buffer, error) {
 	if length > int64(limit) {
 		return execute.NewBuffer(0), errTooLarge
+	}
+	if err := room.For(ctx, int(length)); err != nil {
+		return execute.NewBuffer(0), err
 	}
 	b := execute.NewBuffer(max(int(length), 512))
 	for int64(len(b.B)) != length {
 		if len(b.B) == cap(b.B) {
+			if err := room.For(ctx, 2*cap(b.B)); err != nil {
+				return b, err
+			}
 			larger := execute.NewBuffer(2 * cap(b.B))
 			larger.B = append(larger.B, b.B...)
 			b.Release()

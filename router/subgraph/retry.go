@@ -25,7 +25,7 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 		if s.breaker != nil && !s.breaker.TryAcquirePermit() {
 			return nil, &execute.TransportError{Code: execute.CodeCircuitOpen, Message: "is not asked for now: it failed too often"}
 		}
-		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, header)
+		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, header, r.Room)
 		v := judge(err)
 		s.record(ctx, v.failed)
 		pause := v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2))
@@ -65,6 +65,9 @@ func judge(err error) verdict {
 	var later retryLater
 	errors.As(err, &later)
 	after := time.Duration(later)
+	if t.Code == execute.CodeOverloaded {
+		return verdict{} // the router itself has no room for the answer
+	}
 	switch t.Status {
 	case 0, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return verdict{failed: true, again: true, after: after}

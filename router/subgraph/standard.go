@@ -117,11 +117,11 @@ func (c *standard) close() {
 	}
 }
 
-func (c *standard) roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header) (*execute.SubgraphResponse, error) {
+func (c *standard) roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.Room) (*execute.SubgraphResponse, error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	for {
-		response, err := c.exchange(ctx, kind, body, header)
+		response, err := c.exchange(ctx, kind, body, header, room)
 		// Nothing was sent: any request can be sent again, over another
 		// connection. Each idle one is tried only once.
 		if !errors.Is(err, errStale) || ctx.Err() != nil {
@@ -130,7 +130,7 @@ func (c *standard) roundTrip(ctx context.Context, deadline time.Time, kind opera
 	}
 }
 
-func (c *standard) exchange(ctx context.Context, kind operation.Kind, body *execute.Buffer, header http.Header) (*execute.SubgraphResponse, error) {
+func (c *standard) exchange(ctx context.Context, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.Room) (*execute.SubgraphResponse, error) {
 	transport := c.acquire()
 	defer c.release(transport)
 	var watched watchedRequest
@@ -156,11 +156,11 @@ func (c *standard) exchange(ctx context.Context, kind operation.Kind, body *exec
 		_, _ = io.CopyN(io.Discard, response.Body, 4<<10)
 		return nil, err
 	}
-	read, err := readAll(response.Body, response.ContentLength, c.limit, response.StatusCode)
+	read, err := readAll(ctx, room, response.Body, response.ContentLength, c.limit, response.StatusCode)
 	if err != nil {
 		return nil, err
 	}
-	return h.response(read, c.limit)
+	return h.response(ctx, room, read, c.limit)
 }
 
 func (c *standard) request(ctx context.Context, kind operation.Kind, body *execute.Buffer, header http.Header) *http.Request {

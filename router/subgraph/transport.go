@@ -32,7 +32,7 @@ var _ execute.Transport = (*Transport)(nil)
 
 // A client sends one request to a subgraph and reads the answer.
 type client interface {
-	roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header) (*execute.SubgraphResponse, error)
+	roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.Room) (*execute.SubgraphResponse, error)
 	// close closes what is idle.
 	close()
 }

@@ -1,7 +1,7 @@
 package subscribe
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"fmt"
 	"net/http"
@@ -21,34 +21,34 @@ type flusher struct {
 	patience time.Duration
 
 	mu   sync.Mutex
-	out  bytes.Buffer
+	out  *bufio.Writer
 	busy bool // something was written since the last sign of life
 }
 
 func newFlusher(w http.ResponseWriter, heartbeat time.Duration, giveUp context.CancelFunc) *flusher {
-	return &flusher{w: w, control: http.NewResponseController(w), giveUp: giveUp, patience: max(heartbeat, minPatience)}
+	return &flusher{w: w, out: bufio.NewWriterSize(w, smallMessage), control: http.NewResponseController(w), giveUp: giveUp, patience: max(heartbeat, minPatience)}
 }
 
-// send writes what compose puts into a buffer. A client that does not read for
+// smallMessage is up to which size a message is written at once. A larger one
+// is not copied.
+const smallMessage = 2 << 10
+
+// send writes what compose writes. A client that does not read for
 // too long is given up.
-func (f *flusher) send(compose func(*bytes.Buffer)) error {
+func (f *flusher) send(compose func(*bufio.Writer)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.busy = true
 	return f.write(compose)
 }
 
-func (f *flusher) write(compose func(*bytes.Buffer)) error {
-	f.out.Reset()
-	compose(&f.out)
+func (f *flusher) write(compose func(*bufio.Writer)) error {
 	// Not every writer knows deadlines; those that do not have no slow clients.
 	_ = f.control.SetWriteDeadline(time.Now().Add(f.patience))
-	_, err := f.w.Write(f.out.Bytes())
+	compose(f.out) // an error stays until Flush
+	err := f.out.Flush()
 	if err == nil {
 		err = f.control.Flush()
-	}
-	if f.out.Cap() > maxKept {
-		f.out = bytes.Buffer{}
 	}
 	if err != nil {
 		f.giveUp()
@@ -56,9 +56,6 @@ func (f *flusher) write(compose func(*bytes.Buffer)) error {
 	}
 	return nil
 }
-
-// maxKept is the largest buffer that a stream keeps between two messages.
-const maxKept = 64 << 10
 
 // beat sends signs of life until ctx ends or the client is gone.
 func (f *flusher) beat(ctx context.Context, every time.Duration, sign string) {
@@ -84,7 +81,7 @@ func (f *flusher) beatOnce(sign string) error {
 	if busy {
 		return nil
 	}
-	return f.write(func(out *bytes.Buffer) { out.WriteString(sign) })
+	return f.write(func(out *bufio.Writer) { _, _ = out.WriteString(sign) })
 }
 
 // carry runs a stream with signs of life beside it.

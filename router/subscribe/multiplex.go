@@ -1,7 +1,7 @@
 package subscribe
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,10 +46,11 @@ func (m *Multiplex) Run(ctx context.Context, id string, run Stream) {
 }
 
 func (m *Multiplex) event(name, id string, payload []byte) error {
-	// Strings and JSON texts can always be written.
-	data, _ := json.Marshal(struct {
-		ID      string          `json:"id"`
-		Payload json.RawMessage `json:"payload,omitempty"`
-	}{id, payload})
-	return m.f.send(func(out *bytes.Buffer) { writeEvent(out, name, data) })
+	quoted, _ := json.Marshal(id) // a string can always be written
+	pieces := [][]byte{[]byte(`{"id":`), quoted}
+	if payload != nil {
+		pieces = append(pieces, []byte(`,"payload":`), payload)
+	}
+	pieces = append(pieces, []byte("}"))
+	return m.f.send(func(out *bufio.Writer) { writeEvent(out, name, pieces...) })
 }

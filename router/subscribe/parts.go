@@ -1,7 +1,7 @@
 package subscribe
 
 import (
-	"bytes"
+	"bufio"
 	"fmt"
 	"net/http"
 	"time"
@@ -11,9 +11,8 @@ import (
 // multipart/mixed message (GraphQL over HTTP's proposal for incremental
 // delivery; RFC 2046, section 5.1).
 type Parts struct {
-	w       http.ResponseWriter
 	control *http.ResponseController
-	out     bytes.Buffer
+	out     *bufio.Writer
 	begun   bool
 }
 
@@ -28,7 +27,7 @@ func NewParts(w http.ResponseWriter, status int, parameter string) *Parts {
 	h.Set("Content-Type", contentType)
 	h.Set("X-Accel-Buffering", "no") // or nginx keeps parts back
 	w.WriteHeader(status)
-	return &Parts{w: w, control: http.NewResponseController(w)}
+	return &Parts{out: bufio.NewWriterSize(w, smallMessage), control: http.NewResponseController(w)}
 }
 
 // Send writes one response, a JSON text, so that the client has it at once:
@@ -36,22 +35,22 @@ func NewParts(w http.ResponseWriter, status int, parameter string) *Parts {
 // ended. The last one ends the message. A client that does not read for too
 // long is given up, with an error.
 func (p *Parts) Send(response []byte, last bool) error {
-	p.out.Reset()
-	if !p.begun {
-		p.begun = true
-		p.out.WriteString("\r\n---\r\n")
-	}
-	// Spelt so, since earlier versions of Apollo iOS compare it as a text.
-	p.out.WriteString("content-type: application/json\r\n\r\n")
-	p.out.Write(response)
-	p.out.WriteString("\r\n---")
-	if last {
-		p.out.WriteString("--")
-	}
-	p.out.WriteString("\r\n")
 	// Not every writer knows deadlines; those that do not have no slow clients.
 	_ = p.control.SetWriteDeadline(time.Now().Add(patience))
-	_, err := p.w.Write(p.out.Bytes())
+	out := p.out // an error stays until Flush
+	if !p.begun {
+		p.begun = true
+		_, _ = out.WriteString("\r\n---\r\n")
+	}
+	// Spelt so, since earlier versions of Apollo iOS compare it as a text.
+	_, _ = out.WriteString("content-type: application/json\r\n\r\n")
+	_, _ = out.Write(response)
+	_, _ = out.WriteString("\r\n---")
+	if last {
+		_, _ = out.WriteString("--")
+	}
+	_, _ = out.WriteString("\r\n")
+	err := out.Flush()
 	if err == nil {
 		err = p.control.Flush()
 	}

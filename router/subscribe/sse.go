@@ -1,6 +1,7 @@
 package subscribe
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -24,7 +25,7 @@ func ServeEvents(ctx context.Context, w http.ResponseWriter, heartbeat time.Dura
 		return err
 	}
 	next := func(response []byte) error {
-		return f.send(func(out *bytes.Buffer) { writeEvent(out, "next", response) })
+		return f.send(func(out *bufio.Writer) { writeEvent(out, "next", response) })
 	}
 	err := f.carry(ctx, heartbeat, signOfLife, func(ctx context.Context) error { return run(ctx, next) })
 	var failure *Failure
@@ -34,7 +35,7 @@ func ServeEvents(ctx context.Context, w http.ResponseWriter, heartbeat time.Dura
 	if err != nil {
 		return err
 	}
-	return f.send(func(out *bytes.Buffer) { writeEvent(out, "complete", nil) })
+	return f.send(func(out *bufio.Writer) { writeEvent(out, "complete") })
 }
 
 // beginEvents writes the header and a comment, so that the client sees it.
@@ -44,21 +45,31 @@ func (f *flusher) beginEvents() error {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // or nginx keeps events back
 	f.w.WriteHeader(http.StatusOK)
-	return f.send(func(out *bytes.Buffer) { out.WriteString(signOfLife) })
+	return f.send(func(out *bufio.Writer) { _, _ = out.WriteString(signOfLife) })
 }
 
 // writeEvent writes a server-sent event. EventSource ignores those without a
-// data field, so that there always is one.
-func writeEvent(out *bytes.Buffer, name string, data []byte) {
-	out.WriteString("event: " + name + "\n")
-	if len(data) == 0 {
-		out.WriteString("data:\n\n")
-		return
+// data field, so that there always is one. The data is JSON in some pieces, whose
+// line breaks are white space. Errors stay in out.
+func writeEvent(out *bufio.Writer, name string, data ...[]byte) {
+	_, _ = out.WriteString("event: ")
+	_, _ = out.WriteString(name)
+	_, _ = out.WriteString("\ndata:")
+	if len(data) > 0 {
+		_ = out.WriteByte(' ')
 	}
-	for line := range bytes.SplitSeq(data, []byte("\n")) {
-		out.WriteString("data: ")
-		out.Write(bytes.TrimSuffix(line, []byte("\r")))
-		out.WriteByte('\n')
+	for _, piece := range data {
+		for {
+			line, rest, broken := bytes.Cut(piece, lineFeed)
+			_, _ = out.Write(bytes.TrimSuffix(line, carriageReturn))
+			if !broken {
+				break
+			}
+			_, _ = out.WriteString("\ndata: ")
+			piece = rest
+		}
 	}
-	out.WriteByte('\n')
+	_, _ = out.WriteString("\n\n")
 }
+
+var lineFeed, carriageReturn = []byte("\n"), []byte("\r")

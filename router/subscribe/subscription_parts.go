@@ -1,7 +1,7 @@
 package subscribe
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"errors"
 	"net/http"
@@ -38,29 +38,30 @@ func ServeSubscriptionParts(ctx context.Context, w http.ResponseWriter, heartbea
 	w.WriteHeader(http.StatusOK)
 	// A client knows that a part has ended by the delimiter after it. So each
 	// is written with its part, and the first one alone.
-	begin := func(out *bytes.Buffer) { out.WriteString(partDelimiter) }
+	begin := func(out *bufio.Writer) { _, _ = out.WriteString(partDelimiter) }
 	if err := f.send(begin); err != nil {
 		return err
 	}
 	emit := func(response []byte) error {
-		return f.send(func(out *bytes.Buffer) { writePart(out, `{"payload":`, response) })
+		return f.send(func(out *bufio.Writer) { writePart(out, `{"payload":`, response) })
 	}
 	err := f.carry(ctx, heartbeat, emptyPart, func(ctx context.Context) error { return run(ctx, emit) })
 	var failure *Failure
 	switch {
 	case errors.As(err, &failure) && failure.Transport:
-		err = f.send(func(out *bytes.Buffer) { writePart(out, `{"payload":null,"errors":`, failure.Errors) })
+		err = f.send(func(out *bufio.Writer) { writePart(out, `{"payload":null,"errors":`, failure.Errors) })
 	case failure != nil:
 		err = emit(failure.response())
 	}
 	if err != nil {
 		return err
 	}
-	return f.send(func(out *bytes.Buffer) { out.WriteString("--\r\n") })
+	return f.send(func(out *bufio.Writer) { _, _ = out.WriteString("--\r\n") })
 }
 
-func writePart(out *bytes.Buffer, before string, value []byte) {
-	out.WriteString(partHeader + before)
-	out.Write(value)
-	out.WriteString("}" + partDelimiter)
+func writePart(out *bufio.Writer, before string, value []byte) {
+	_, _ = out.WriteString(partHeader)
+	_, _ = out.WriteString(before)
+	_, _ = out.Write(value)
+	_, _ = out.WriteString("}" + partDelimiter)
 }

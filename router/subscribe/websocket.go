@@ -235,6 +235,34 @@ func (c *connection) write(m message) error {
 	return c.conn.Write(ctx, websocket.MessageText, data)
 }
 
+// largeMessage is from which size on a response is sent as several frames of one
+// message rather than copied into one.
+const largeMessage = 64 << 10
+
+// next sends a response.
+func (c *connection) next(id string, response []byte) error {
+	if len(response) < largeMessage {
+		return c.write(message{ID: id, Type: "next", Payload: response})
+	}
+	quoted, err := json.Marshal(id)
+	if err != nil {
+		return fmt.Errorf("writing a message: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(c.whole, patience)
+	defer cancel()
+	w, err := c.conn.Writer(ctx, websocket.MessageText)
+	if err != nil {
+		return fmt.Errorf("writing a message: %w", err)
+	}
+	head := append(append([]byte(`{"id":`), quoted...), `,"type":"next","payload":`...)
+	for _, piece := range [][]byte{head, response, []byte("}")} {
+		if _, err := w.Write(piece); err != nil {
+			return fmt.Errorf("writing a message: %w", err)
+		}
+	}
+	return w.Close()
+}
+
 func (c *connection) handle(ctx context.Context, m message) error {
 	switch m.Type {
 	case "ping":
@@ -287,7 +315,7 @@ func (c *connection) run(ctx context.Context, m message) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return c.write(message{ID: m.ID, Type: "next", Payload: response})
+		return c.next(m.ID, response)
 	})
 	c.mu.Lock()
 	delete(c.operations, m.ID) // the id is free again from the end on
