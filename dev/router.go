@@ -60,6 +60,7 @@ func (s *System) routerConfig() config.Config {
 	}
 	c.DemandControl.Enabled, c.DemandControl.Max = true, 10_000
 	c.Authentication.JWT.JWKS = []config.JWKS{{URL: s.URL("user") + "/.well-known/jwks.json"}}
+	c.Subscriptions.DrainPeriod = 0 // no other router could take over
 	c.ResponseCache = config.ResponseCache{
 		Enabled: true,
 		Redis:   config.Redis{URL: s.redis.url, Timeout: 150 * time.Millisecond},

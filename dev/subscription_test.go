@@ -43,6 +43,72 @@ func TestSubscriptions(t *testing.T) {
 	}
 }
 
+// TestSubscriptionEndsWithTheSession: whoever logs out gets no more events,
+// though the access token still holds.
+func TestSubscriptionEndsWithTheSession(t *testing.T) {
+	anyone := open(t, dev.Options{AuthMode: "enforced"})
+	session, _ := anyone.expect(t, http.StatusOK, http.MethodPost, "/api/login", `{"login":"ada","password":"tutorial-ada"}`)
+	ada := &store{System: anyone.System, token: session["accessToken"].(string)}
+	id := ada.order(t, "1", "1")
+	socket := ada.socket(t, "1", id)
+	if kind, payload := socket(); kind != "next" {
+		t.Fatalf("at first there is %s %s", kind, payload)
+	}
+	ada.graphql(t, `mutation($token: String!) { logOut(refreshToken: $token) }`, map[string]any{"token": session["refreshToken"]})
+	if kind, payload := socket(); kind != "error" || !strings.Contains(string(payload), `"code":"SUBSCRIPTION_SESSION_ENDED"`) {
+		t.Errorf("after logging out there is %s %s", kind, payload)
+	}
+}
+
+// TestSubscriptionIsRefused: an order that the caller may not see is an error
+// of the operation, and no event.
+func TestSubscriptionIsRefused(t *testing.T) {
+	anyone := open(t, dev.Options{AuthMode: "enforced"})
+	grace := anyone.logIn(t, "grace", "tutorial-grace")
+	kind, payload := grace.socket(t, "1", "1")()
+	if kind != "error" || !strings.Contains(string(payload), `"code":"NOT_FOUND"`) || strings.Contains(string(payload), `"data"`) {
+		t.Errorf("there is %s %s", kind, payload)
+	}
+}
+
+// socket follows an order by WebSocket, and gives what waits for the next
+// message of that operation.
+func (s *store) socket(t *testing.T, operation, order string) func() (kind string, payload json.RawMessage) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	t.Cleanup(cancel)
+	conn, res, err := websocket.Dial(ctx, s.URL("router")+"/graphql", &websocket.DialOptions{Subprotocols: []string{"graphql-transport-ws"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Body != nil {
+		t.Cleanup(func() { res.Body.Close() })
+	}
+	t.Cleanup(func() { conn.CloseNow() })
+	for _, message := range []any{
+		map[string]any{"type": "connection_init", "payload": map[string]string{"Authorization": "Bearer " + s.token}},
+		map[string]any{"type": "subscribe", "id": operation, "payload": json.RawMessage(followRequest(t, order))},
+	} {
+		if err := wsjson.Write(ctx, conn, message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() (string, json.RawMessage) {
+		for {
+			var message struct {
+				ID, Type string
+				Payload  json.RawMessage
+			}
+			if err := wsjson.Read(ctx, conn, &message); err != nil {
+				t.Fatal(err)
+			}
+			if message.ID == operation {
+				return message.Type, message.Payload
+			}
+		}
+	}
+}
+
 const followOrder = `subscription($id: ID!) { orderUpdated(id: $id) { id status lines { product { name inStock } } } }`
 
 func followRequest(t *testing.T, id string) []byte {

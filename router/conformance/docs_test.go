@@ -17,7 +17,7 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllSubmatch(page, -1) {
+	for _, link := range regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`).FindAllSubmatch(page, -1) {
 		if _, err := os.Stat(filepath.Join(root, "docs", string(link[1]))); err != nil {
 			t.Error(err)
 		}
