@@ -15,7 +15,7 @@ type node struct {
 	owner    *owner
 }
 
-type owner struct{ payload [1 << 20]byte }
+type owner [1 << 20]byte
 
 func tree(depth int, o *owner) *node {
 	n := &node{name: strings.Repeat("x", 10+depth), extra: map[string]any{"depth": depth, "list": make([]int, depth)}, owner: o}
