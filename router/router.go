@@ -145,6 +145,7 @@ func (r *Router) routes(apiSchema string, graph rest.Graph) (gateway.RESTHandler
 		Logger:  r.options.Telemetry.Logger,
 		MaxBody: int64(r.config.Limits.MaxBodyBytes),
 
+		Memory:          r.memory,
 		BodyTimeout:     r.config.Limits.BodyTimeout,
 		HideSuggestions: !r.config.Introspection && !r.config.Dev,
 		Title:           "Souk",

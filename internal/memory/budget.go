@@ -18,6 +18,8 @@ type Budget struct {
 	used  atomic.Int64
 	// pressure, unless nil, frees something; false if there is nothing to free.
 	pressure atomic.Pointer[func() bool]
+	// relieved is when pressure was called last, in Unix nanoseconds.
+	relieved atomic.Int64
 
 	mu      sync.Mutex
 	waiting int
@@ -54,7 +56,40 @@ const (
 	smallBytes   = 64 << 10
 	// maxWait is how long a request waits for others to give bytes back.
 	maxWait = time.Second
+	// maxWaiting is how many requests wait; further ones are refused at once.
+	maxWaiting = 64
+	// relieveEvery is how often something is freed while requests wait: to find
+	// it takes a look at all connections.
+	relieveEvery = 10 * time.Millisecond
 )
+
+// relieve frees something, unless somebody has just done so.
+func (b *Budget) relieve() {
+	free, now, last := b.pressure.Load(), time.Now().UnixNano(), b.relieved.Load()
+	if free != nil && now-last >= int64(relieveEvery) && b.relieved.CompareAndSwap(last, now) {
+		(*free)()
+	}
+}
+
+// wait gives a channel that is closed when bytes come back; nil if too many wait.
+func (b *Budget) wait() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.waiting >= maxWaiting {
+		return nil
+	}
+	b.waiting++
+	return b.freed
+}
+
+// waited takes back a wait whose channel has not been closed.
+func (b *Budget) waited(freed <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.freed == freed {
+		b.waiting--
+	}
+}
 
 func (b *Budget) take(n int64) bool {
 	limit := b.limit
@@ -88,20 +123,21 @@ func (b *Budget) reserve(ctx context.Context, n int64) error {
 	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 	for {
-		if free := b.pressure.Load(); free != nil {
-			(*free)()
+		b.relieve()
+		freed := b.wait()
+		if freed == nil {
+			return ErrExhausted
 		}
-		b.mu.Lock()
-		b.waiting++
-		freed := b.freed
-		b.mu.Unlock()
 		if b.take(n) { // given back in between
+			b.waited(freed)
 			return nil
 		}
 		select {
 		case <-freed:
 		case <-time.After(maxWait / 10): // others may have become slow meanwhile
+			b.waited(freed)
 		case <-ctx.Done():
+			b.waited(freed)
 			return ErrExhausted
 		}
 		if b.take(n) {
@@ -165,6 +201,12 @@ func (l *Lease) Add(n int) {
 		l.held.Add(int64(n))
 		l.budget.used.Add(int64(n))
 	}
+}
+
+// Take takes over all that another lease of the same budget holds.
+func (l *Lease) Take(from *Lease) {
+	l.budget = from.budget
+	l.held.Add(from.held.Swap(0))
 }
 
 // Release gives everything back.

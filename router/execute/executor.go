@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"souk/internal/memory"
@@ -87,6 +88,40 @@ type Response struct {
 
 	buffer *Buffer
 	run    *run
+}
+
+// A Body is a response's body that several hold, the last of whom gives its
+// memory back.
+type Body struct {
+	// Bytes are valid until Release.
+	Bytes   []byte
+	buffer  *Buffer
+	lease   memory.Lease
+	holders atomic.Int32
+}
+
+// Detach takes the body, with the memory it is charged, out of a response, which
+// is still to be released. There is one holder.
+func (r *Response) Detach() *Body {
+	b := &Body{Bytes: r.Body, buffer: r.buffer}
+	b.holders.Store(1)
+	if r.run != nil {
+		b.lease.Take(&r.run.lease)
+	}
+	r.Body, r.buffer = nil, nil
+	return b
+}
+
+// Retain adds a holder.
+func (b *Body) Retain() { b.holders.Add(1) }
+
+// Release takes a holder away.
+func (b *Body) Release() {
+	if b.holders.Add(-1) == 0 {
+		b.buffer.Release()
+		b.lease.Release()
+		b.Bytes = nil
+	}
 }
 
 // Release gives the response's memory back.

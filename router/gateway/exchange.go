@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
+	"souk/internal/memory"
 	"souk/router/execute"
 	"souk/router/internal/echo"
 	"souk/router/operation"
@@ -30,6 +31,8 @@ type exchange struct {
 	batch bool
 	// place is the operation's among those in flight.
 	place place
+	// memory is for the request's body, and copies of its response.
+	memory memory.Lease
 }
 
 // A prepared operation is one that has come through all stages before the
@@ -55,7 +58,8 @@ func (x *exchange) serveGet() {
 }
 
 func (x *exchange) servePost() {
-	body, p := x.readBody(x.w, x.r)
+	defer x.memory.Release()
+	body, p := x.readBody(x.w, x.r, &x.memory)
 	if p != nil {
 		p.write(x.w)
 		return

@@ -164,7 +164,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 		}
 		return nil, err
 	}
-	gw.bodies = body.NewReader(body.Limits{Bytes: c.Limits.MaxBodyBytes, Timeout: c.Limits.BodyTimeout})
+	gw.bodies = body.NewReader(body.Limits{Bytes: c.Limits.MaxBodyBytes, Timeout: c.Limits.BodyTimeout, Memory: o.Memory})
 	routes := gw.routes()
 	gw.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		gw.bodies.Arm(w, r)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 
+	"souk/internal/memory"
+	"souk/router/execute"
 	"souk/router/execute/jsonscan"
 	"souk/router/internal/body"
 )
@@ -57,12 +59,12 @@ func releaseBody(b *bytes.Buffer) {
 }
 
 // readBody checks the headers of a POST and reads its body.
-func (gw *Gateway) readBody(w http.ResponseWriter, r *http.Request) (*bytes.Buffer, *problem) {
+func (gw *Gateway) readBody(w http.ResponseWriter, r *http.Request, lease *memory.Lease) (*bytes.Buffer, *problem) {
 	if p := checkContentType(r.Header); p != nil {
 		return nil, p
 	}
 	b := bodies.Get().(*bytes.Buffer)
-	err := gw.bodies.Read(w, r, b)
+	err := gw.bodies.Read(w, r, b, lease)
 	if err == nil {
 		return b, nil
 	}
@@ -79,6 +81,8 @@ func (gw *Gateway) readBody(w http.ResponseWriter, r *http.Request) (*bytes.Buff
 		p.code = codeTooLarge
 	case http.StatusUnsupportedMediaType:
 		p.code = codeMediaType
+	case http.StatusServiceUnavailable:
+		p.code = execute.CodeOverloaded
 	}
 	return nil, p
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -23,7 +24,8 @@ type flights struct {
 // A flight is one execution with those who wait for it.
 type flight struct {
 	done    chan struct{}
-	body    []byte
+	body    *execute.Body    // for each who waits
+	waiting int              // guarded by flights.mu
 	outcome execute.Response // without its memory
 }
 
@@ -102,27 +104,55 @@ func (x *exchange) serveShared(p *prepared, start time.Time) {
 		x.flights.mu.Unlock()
 		x.fly(f, key, p, start)
 	} else {
+		f.waiting++
 		x.flights.mu.Unlock()
 		select {
 		case <-f.done:
 		case <-x.r.Context().Done():
+			x.flights.leave(f)
 			return
 		}
 	}
-	x.respond(p, f.body, &f.outcome)
+	if f.body == nil {
+		x.fail(errFlight)
+		return
+	}
+	defer f.body.Release()
+	x.respond(p, f.body.Bytes, &f.outcome)
+}
+
+var errFlight = errors.New("the equal query that was to answer this one failed")
+
+// leave takes one off who does not wait for the answer any longer.
+func (fs *flights) leave(f *flight) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	select {
+	case <-f.done:
+		if f.body != nil {
+			f.body.Release()
+		}
+	default:
+		f.waiting--
+	}
 }
 
 func (x *exchange) fly(f *flight, key string, p *prepared, start time.Time) {
-	defer close(f.done)
 	defer func() {
 		x.flights.mu.Lock()
+		defer x.flights.mu.Unlock()
 		delete(x.flights.open, key)
-		x.flights.mu.Unlock()
+		for range f.waiting {
+			if f.body != nil { // it is nil after a panic
+				f.body.Retain()
+			}
+		}
+		close(f.done)
 	}()
 	ctx, cancel := x.deadline(context.WithoutCancel(x.r.Context()))
 	defer cancel()
 	response := x.run(ctx, p, start)
-	f.body = append([]byte(nil), response.Body...)
+	f.body = response.Detach()
 	f.outcome = execute.Response{Errors: response.Errors, DataNull: response.DataNull, Control: response.Control}
 	response.Release()
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"souk/internal/memory"
 	"souk/router/internal/body"
 )
 
@@ -41,6 +42,7 @@ type Options struct {
 	// without an Authorization header.
 	Anonymous func(*http.Request) bool
 	Logger    *slog.Logger
+	Memory    *memory.Budget // charged for request bodies; nil for no bound
 
 	MaxBody           int64         // of a request, in bytes, as sent and decoded; 1 MiB when zero
 	BodyTimeout       time.Duration // for a request's body to arrive; the server sets the deadline, for the message only
@@ -84,7 +86,7 @@ func New(o Options) (*Handler, error) {
 	if h.routes, err = loadRoutes(o.Documents, schema, h.ids); err != nil {
 		return nil, err
 	}
-	h.bodies = body.NewReader(body.Limits{Bytes: int(cmp.Or(o.MaxBody, 1<<20)), Timeout: o.BodyTimeout})
+	h.bodies = body.NewReader(body.Limits{Bytes: int(cmp.Or(o.MaxBody, 1<<20)), Timeout: o.BodyTimeout, Memory: o.Memory})
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
@@ -160,6 +162,7 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Req
 			return nil, p
 		}
 	}
+	defer q.memory.Release()
 	if p := q.read(w, path, h.bodies); p != nil {
 		return nil, p
 	}

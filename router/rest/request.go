@@ -12,6 +12,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"souk/internal/memory"
 	"souk/router/internal/body"
 )
 
@@ -27,6 +28,7 @@ type request struct {
 	versions       []int64 // that If-Match names; none for *
 	idempotencyKey string
 	body           []byte
+	memory         memory.Lease // what the body is charged
 }
 
 func (q *request) set(variable string, value []byte) { q.given[variable] = value }
@@ -205,7 +207,7 @@ func (q *request) readBody(w http.ResponseWriter, bodies *body.Reader) *problem 
 		return nil
 	}
 	var read bytes.Buffer
-	if err := bodies.Read(w, q.http, &read); err != nil {
+	if err := bodies.Read(w, q.http, &read, &q.memory); err != nil {
 		return unreadable(err)
 	}
 	body := read.Bytes()
@@ -248,6 +250,8 @@ func unreadable(err error) *problem {
 		p.problemKind = contentTooLarge
 	case http.StatusUnsupportedMediaType:
 		p.problemKind = unsupportedMediaType
+	case http.StatusServiceUnavailable:
+		p.problemKind = unavailable
 	}
 	return p
 }

@@ -11,6 +11,8 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"souk/internal/memory"
 )
 
 // Limits bound a body.
@@ -19,11 +21,13 @@ type Limits struct {
 	Bytes int
 	// Timeout is for the whole body to arrive in; 0 for no bound.
 	Timeout time.Duration
+	// Memory is charged for what is held of bodies; nil for no bound.
+	Memory *memory.Budget
 }
 
 // An Error says why a body cannot be used, as a response to the client.
 type Error struct {
-	// Status is 400, 408, 413 or 415.
+	// Status is 400, 408, 413, 415 or 503.
 	Status int
 	// Detail is for people.
 	Detail string
@@ -62,17 +66,21 @@ func (rd *Reader) Arm(w http.ResponseWriter, r *http.Request) {
 const startSize = 64 << 10
 
 // Read appends a request's body to a buffer, decoded as Content-Encoding says
-// (RFC 9110, section 8.4). Errors are of type *Error.
-func (rd *Reader) Read(w http.ResponseWriter, r *http.Request, into *bytes.Buffer) error {
+// (RFC 9110, section 8.4). Errors are of type *Error. What the buffer holds is
+// charged to the lease, which the caller releases when it lets go of the buffer.
+func (rd *Reader) Read(w http.ResponseWriter, r *http.Request, into *bytes.Buffer, lease *memory.Lease) error {
+	if rd.limits.Memory != nil {
+		lease.Of(rd.limits.Memory)
+	}
 	coding, err := contentCoding(r.Header["Content-Encoding"])
 	if err != nil {
 		return err
 	}
 	if coding == "" {
-		return rd.receive(w, r, into)
+		return rd.receive(w, r, into, lease)
 	}
 	var sent bytes.Buffer
-	if err := rd.receive(w, r, &sent); err != nil || sent.Len() == 0 {
+	if err := rd.receive(w, r, &sent, lease); err != nil || sent.Len() == 0 {
 		return err
 	}
 	// All of the body is here: decoding waits for no client.
@@ -82,11 +90,11 @@ func (rd *Reader) Read(w http.ResponseWriter, r *http.Request, into *bytes.Buffe
 	case <-r.Context().Done():
 		return truncated()
 	}
-	return rd.decode(coding, sent.Bytes(), into)
+	return rd.decode(r.Context(), coding, sent.Bytes(), into, lease)
 }
 
 // receive reads a body as it was sent.
-func (rd *Reader) receive(w http.ResponseWriter, r *http.Request, into *bytes.Buffer) error {
+func (rd *Reader) receive(w http.ResponseWriter, r *http.Request, into *bytes.Buffer, lease *memory.Lease) error {
 	limit := int64(rd.limits.Bytes)
 	switch {
 	case limit > 0 && r.ContentLength > limit:
@@ -97,13 +105,16 @@ func (rd *Reader) receive(w http.ResponseWriter, r *http.Request, into *bytes.Bu
 	if r.ContentLength > 0 {
 		into.Grow(int(min(r.ContentLength, startSize)) + bytes.MinRead)
 	}
-	_, err := into.ReadFrom(r.Body)
+	_, err := into.ReadFrom(charge(r.Context(), r.Body, lease))
 	var over *http.MaxBytesError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &over):
 		return rd.tooLarge()
+	case errors.Is(err, memory.ErrExhausted):
+		w.Header().Set("Connection", "close") // the rest is not read
+		return overloaded()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		w.Header().Set("Connection", "close") // what comes late is no request
 		return &Error{Status: http.StatusRequestTimeout,

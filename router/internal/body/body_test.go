@@ -18,6 +18,7 @@ import (
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
 
+	"souk/internal/memory"
 	"souk/router/internal/body"
 )
 
@@ -56,7 +57,7 @@ func read(t testing.TB, limit int, coding string, sent []byte) (string, *body.Er
 		r.Header.Set("Content-Encoding", coding)
 	}
 	var into bytes.Buffer
-	err := body.NewReader(body.Limits{Bytes: limit}).Read(httptest.NewRecorder(), r, &into)
+	err := body.NewReader(body.Limits{Bytes: limit}).Read(httptest.NewRecorder(), r, &into, new(memory.Lease))
 	var failed *body.Error
 	if err != nil && !errors.As(err, &failed) {
 		t.Fatalf("got an error of type %T: %v", err, err)
@@ -148,7 +149,7 @@ func slowServer(t *testing.T, reads bool) (address string, failed chan *body.Err
 			return
 		}
 		var into bytes.Buffer
-		if err := rd.Read(w, r, &into); err != nil {
+		if err := rd.Read(w, r, &into, new(memory.Lease)); err != nil {
 			var e *body.Error
 			if errors.As(err, &e) {
 				w.WriteHeader(e.Status)
@@ -228,7 +229,7 @@ func TestDeadlineEndsWithBody(t *testing.T) {
 			t.Error("the body has no deadline")
 		}
 		var into bytes.Buffer
-		if err := rd.Read(w, r, &into); err != nil {
+		if err := rd.Read(w, r, &into, new(memory.Lease)); err != nil {
 			t.Error(err)
 		}
 		if !listener.deadline.Load().IsZero() {
@@ -257,4 +258,39 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%s: %d bytes", coding, len(got))
 		}
 	})
+}
+
+// Bodies of an ordinary size are read even when large ones hold all memory that
+// is for them, and what is charged comes back with the lease.
+func TestBodiesAreChargedToTheBudget(t *testing.T) {
+	budget := memory.NewBudget(300 << 10)
+	reader := body.NewReader(body.Limits{Bytes: 1 << 20, Memory: budget})
+	send := func(size int, lease *memory.Lease) error {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(strings.Repeat(" ", size)))
+		return reader.Read(w, r, new(bytes.Buffer), lease)
+	}
+	var first, second, small memory.Lease
+	if err := send(120<<10, &first); err != nil {
+		t.Fatal(err)
+	}
+	if budget.Used() < 120<<10 {
+		t.Errorf("%d bytes are charged for a body of 120 KiB", budget.Used())
+	}
+	var failed *body.Error
+	if err := send(120<<10, &second); !errors.As(err, &failed) || failed.Status != http.StatusServiceUnavailable || failed.Header.Get("Retry-After") == "" {
+		t.Errorf("a second large body: %v; want 503", err)
+	}
+	second.Release()
+	if err := send(10<<10, &small); err != nil {
+		t.Errorf("a small body: %v", err)
+	}
+	first.Release()
+	small.Release()
+	if budget.Used() != 0 {
+		t.Errorf("%d bytes are still charged", budget.Used())
+	}
+	if err := send(120<<10, &second); err != nil {
+		t.Errorf("when there is room again: %v", err)
+	}
 }

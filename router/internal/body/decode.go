@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
+
+	"souk/internal/memory"
 )
 
 // codings is the Accept-Encoding header of a response that refuses a body for
@@ -48,7 +51,7 @@ func unsupported(what string) error {
 }
 
 // decode appends what an encoded body stands for.
-func (rd *Reader) decode(coding string, sent []byte, into *bytes.Buffer) error {
+func (rd *Reader) decode(ctx context.Context, coding string, sent []byte, into *bytes.Buffer, lease *memory.Lease) error {
 	from, err := decoder(coding, sent)
 	if err != nil {
 		return corrupt(coding, err)
@@ -59,7 +62,9 @@ func (rd *Reader) decode(coding string, sent []byte, into *bytes.Buffer) error {
 	if limit > 0 {
 		decoded = io.LimitReader(from, int64(limit)+1)
 	}
-	if _, err := into.ReadFrom(decoded); err != nil {
+	if _, err := into.ReadFrom(charge(ctx, decoded, lease)); errors.Is(err, memory.ErrExhausted) {
+		return overloaded()
+	} else if err != nil {
 		return corrupt(coding, err)
 	}
 	if limit > 0 && into.Len()-before > limit {
