@@ -165,6 +165,7 @@ func limits(c config.Limits) operation.Limits {
 	return operation.Limits{
 		Tokens: c.MaxTokens, Depth: c.MaxDepth, Aliases: c.MaxAliases,
 		RootFields: c.MaxRootFields, Directives: c.MaxDirectives, Fields: c.MaxFields,
+		ListItems: c.MaxListItems,
 	}
 }
 

@@ -24,6 +24,7 @@ const (
 	CodeMaxRootFields = "MAX_ROOT_FIELDS_LIMIT"
 	CodeMaxDirectives = "MAX_DIRECTIVES_LIMIT"
 	CodeMaxFields     = "MAX_FIELDS_LIMIT"
+	CodeMaxListItems  = "MAX_LIST_ITEMS_LIMIT"
 )
 
 // A Location is a place in a document's text. Both count from 1.

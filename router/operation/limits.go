@@ -23,12 +23,14 @@ type Limits struct {
 	Directives int
 	// Fields, counted each time a fragment is spread.
 	Fields int
+	// ListItems in one list of an argument or a variable.
+	ListItems int
 }
 
 // DefaultLimits are generous for people's queries and small enough that no
 // document costs more than milliseconds to look at.
 func DefaultLimits() Limits {
-	return Limits{Tokens: 15000, Depth: 100, Aliases: 1000, RootFields: 200, Directives: 500, Fields: 10000}
+	return Limits{Tokens: 15000, Depth: 100, Aliases: 1000, RootFields: 200, Directives: 500, Fields: 10000, ListItems: 10000}
 }
 
 // A size is what an operation or a fragment amounts to with all fragments in
@@ -41,6 +43,7 @@ type measurer struct {
 	fragments  map[string]*ast.FragmentDefinition
 	sizes      map[string]size
 	directives int
+	items      int // of the longest list
 }
 
 // maxSelections bounds the selections of all operations of a document, each
@@ -104,9 +107,10 @@ func (l Limits) check(doc *ast.QueryDocument, op *ast.OperationDefinition) Error
 			})
 		}
 	}
-	m.directives = len(op.Directives)
+	m.annotations(op.Directives)
 	for _, v := range op.VariableDefinitions {
-		m.directives += len(v.Directives)
+		m.annotations(v.Directives)
+		m.items = max(m.items, longest(v.DefaultValue))
 	}
 	s := m.set(op.SelectionSet)
 	over(l.Depth, s.depth, CodeMaxDepth, "levels of fields")
@@ -114,6 +118,9 @@ func (l Limits) check(doc *ast.QueryDocument, op *ast.OperationDefinition) Error
 	over(l.RootFields, s.roots, CodeMaxRootFields, "root fields")
 	over(l.Fields, s.fields, CodeMaxFields, "fields")
 	over(l.Directives, m.directives, CodeMaxDirectives, "directives")
+	if l.ListItems > 0 && m.items > l.ListItems {
+		errs = append(errs, tooLong(l.ListItems, locations(op.Position)))
+	}
 	return errs
 }
 
@@ -122,7 +129,8 @@ func (m *measurer) set(set ast.SelectionSet) (total size) {
 		var s size
 		switch sel := sel.(type) {
 		case *ast.Field:
-			m.directives += len(sel.Directives)
+			m.annotations(sel.Directives)
+			m.arguments(sel.Arguments)
 			s = m.set(sel.SelectionSet)
 			s.depth++
 			s.fields = add(s.fields, 1)
@@ -131,10 +139,10 @@ func (m *measurer) set(set ast.SelectionSet) (total size) {
 				s.aliases = add(s.aliases, 1)
 			}
 		case *ast.InlineFragment:
-			m.directives += len(sel.Directives)
+			m.annotations(sel.Directives)
 			s = m.set(sel.SelectionSet)
 		case *ast.FragmentSpread:
-			m.directives += len(sel.Directives)
+			m.annotations(sel.Directives)
 			s = m.fragment(sel.Name)
 		}
 		total.depth = max(total.depth, s.depth)
@@ -156,7 +164,7 @@ func (m *measurer) fragment(name string) size {
 		return size{}
 	}
 	m.sizes[name] = size{}
-	m.directives += len(f.Directives)
+	m.annotations(f.Directives)
 	s := m.set(f.SelectionSet)
 	m.sizes[name] = s
 	return s

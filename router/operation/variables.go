@@ -40,6 +40,9 @@ func (d *Document) Variables(raw json.RawMessage) (Variables, error) {
 	if len(d.definitions) == 0 && len(raw) == 0 {
 		return nil, nil
 	}
+	if most := d.schema.Limits.ListItems; exceeds(raw, most) {
+		return nil, Errors{tooLong(most, nil)}
+	}
 	given, err := d.split(raw)
 	if err != nil {
 		return nil, Errors{{Message: "variables: " + err.Error() + ".", Code: CodeBadVariables}}

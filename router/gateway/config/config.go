@@ -228,6 +228,7 @@ type Limits struct {
 	MaxRootFields    int           `yaml:"max_root_fields" desc:"Root fields."`
 	MaxDirectives    int           `yaml:"max_directives" desc:"Directives."`
 	MaxFields        int           `yaml:"max_fields" desc:"Fields, fragments spread out."`
+	MaxListItems     int           `yaml:"max_list_items" desc:"Items in one list of an argument or a variable."`
 }
 
 // HTTP has the protocol's switches.
