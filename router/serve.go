@@ -79,18 +79,65 @@ func (s server) server(h http.Handler, l *netlimit.Listener) *http.Server {
 	}
 }
 
-// deadlines bounds the time for a response over HTTP/2. There a client can stop
-// a single stream while its connection makes progress, which the listener cannot
-// see. Streams of events set deadlines of their own for each event.
+// deadlines bounds the time for a part of a response over HTTP/2. There a client
+// can stop a single stream while its connection makes progress, which neither
+// the listener nor HTTP2Config.WriteByteTimeout can see: both watch the
+// connection.
 func (s server) deadlines(next http.Handler) http.Handler {
-	write, whole := s.config.Limits.WriteTimeout, s.config.TrafficShaping.Router.Timeout
+	timeout := s.config.Limits.WriteTimeout
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor == 2 && write > 0 && whole > 0 {
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(whole + write))
+		if r.ProtoMajor == 2 && timeout > 0 {
+			w = &progress{ResponseWriter: w, control: http.NewResponseController(w), timeout: timeout}
 		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+// A progress writer gives a client a time for each part of a response. Streams
+// of events set deadlines of their own, which are kept where they are earlier.
+type progress struct {
+	http.ResponseWriter
+	control  *http.ResponseController
+	timeout  time.Duration
+	explicit time.Time // the deadline that the handler has set, zero for none
+}
+
+// progressChunk is how much a client has to accept within the timeout.
+const progressChunk = 64 << 10
+
+// Write fails when the client does not accept a part of b in time.
+func (p *progress) Write(b []byte) (written int, err error) {
+	for {
+		deadline := time.Now().Add(p.timeout)
+		if !p.explicit.IsZero() && p.explicit.Before(deadline) {
+			deadline = p.explicit
+		}
+		// A writer without deadlines has no slow clients, such as one in a test.
+		_ = p.control.SetWriteDeadline(deadline)
+		n, err := p.ResponseWriter.Write(b[written:min(len(b), written+progressChunk)])
+		written += n
+		if err != nil || written == len(b) {
+			return written, err
+		}
+	}
+}
+
+// FlushError flushes with a new deadline.
+func (p *progress) FlushError() error {
+	if p.explicit.IsZero() {
+		_ = p.control.SetWriteDeadline(time.Now().Add(p.timeout))
+	}
+	return p.control.Flush()
+}
+
+// SetWriteDeadline is for [http.ResponseController].
+func (p *progress) SetWriteDeadline(t time.Time) error {
+	p.explicit = t
+	return p.control.SetWriteDeadline(t)
+}
+
+// Unwrap is for [http.ResponseController].
+func (p *progress) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 // listening lets the budget for requests in progress close slow connections.
 func (r *Router) listening(l *netlimit.Listener) { r.memory.OnPressure(l.CloseSlowest) }
