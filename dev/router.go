@@ -59,6 +59,7 @@ func (s *System) routerConfig() config.Config {
 		c.OverrideSubgraphURLs[name] = s.URL(name) + "/graphql"
 	}
 	c.DemandControl.Enabled, c.DemandControl.Max = true, 10_000
+	c.Idempotency.MaxBytes = 8 << 20 // in the memory of this process, unless REDIS_URL is set
 	c.Authentication.JWT.JWKS = []config.JWKS{{URL: s.URL("user") + "/.well-known/jwks.json"}}
 	c.Subscriptions.DrainPeriod = 0 // no other router could take over
 	c.ResponseCache = config.ResponseCache{

@@ -34,8 +34,12 @@ func (r *Room) For(ctx context.Context, answer int) error {
 	if r.anyway {
 		r.lease.Add(more)
 	} else if err := r.lease.Grow(ctx, more); err != nil {
-		return &TransportError{Code: CodeOverloaded, Message: "could not be asked: the router is answering as much as its memory allows", Err: err}
+		return overloaded(err)
 	}
 	r.bytes += more
 	return nil
+}
+
+func overloaded(err error) error {
+	return &TransportError{Code: CodeOverloaded, Message: "could not be asked: the router is answering as much as its memory allows", Err: err}
 }

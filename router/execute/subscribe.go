@@ -57,6 +57,13 @@ func (e *Executor) Subscribe(ctx context.Context, req *Request, emit func(*Respo
 	// From here on the request body is all that is left of it.
 	err := e.options.Transport.Subscribe(ctx, &request, func(event *SubgraphResponse) error {
 		r := e.start(req)
+		// The event has been read; what is made of it waits for room.
+		if err := r.lease.Grow(ctx, footprint*len(event.Body.B)); err != nil {
+			event.Body.Release()
+			r.finish()
+			e.runs.Put(r)
+			return overloaded(err)
+		}
 		r.steps[0].response = event
 		r.merge(ctx, p.steps[0])
 		r.done(p.steps[0])

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"souk/router/execute"
 	"souk/router/execute/jsonscan"
 	"souk/router/operation"
 )
@@ -95,5 +96,9 @@ func (x *exchange) batched(value []byte) []byte {
 	defer cancel()
 	response := x.run(ctx, p, start)
 	defer response.Release()
+	// Twice: once here, and once in the body of the batch.
+	if err := x.memory.Grow(ctx, 2*len(response.Body)); err != nil {
+		return x.refuse(&operation.Error{Message: "The router is answering as much as its memory allows. Try again in 1 s.", Code: execute.CodeOverloaded}).body()
+	}
 	return append([]byte(nil), response.Body...)
 }

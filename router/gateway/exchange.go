@@ -58,7 +58,6 @@ func (x *exchange) serveGet() {
 }
 
 func (x *exchange) servePost() {
-	defer x.memory.Release()
 	body, p := x.readBody(x.w, x.r, &x.memory)
 	if p != nil {
 		p.write(x.w)

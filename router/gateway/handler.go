@@ -81,6 +81,8 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	}
 	defer gen.release()
 	x := exchange{Gateway: gw, gen: gen, w: w, r: r, accept: accept}
+	x.memory.Of(gw.options.Memory)
+	defer x.memory.Release()
 	// Before the body is read: what is refused costs little memory.
 	var refused *Refusal
 	if x.place, refused = gw.enter(r, w.Header()); refused != nil {

@@ -55,6 +55,9 @@ func (x *exchange) write(status int, body []byte) {
 	}
 	h["Vary"] = append(h["Vary"], x.vary...)
 	worthwhile := x.config.HTTP.Compression && len(body) >= x.config.HTTP.CompressionMinBytes
+	// Compression is left out, if the client allows that, when there is no room
+	// for a second copy.
+	worthwhile = worthwhile && (len(body) < chargedCopy || x.memory.TryGrow(len(body)))
 	if coder := x.coders.choose(x.r.Header["Accept-Encoding"], worthwhile); coder != nil {
 		out := bodies.Get().(*bytes.Buffer)
 		defer releaseBody(out)
@@ -67,6 +70,10 @@ func (x *exchange) write(status int, body []byte) {
 	x.w.WriteHeader(status)
 	_, _ = x.w.Write(body) // the client may be gone; nobody is left to tell
 }
+
+// chargedCopy is from which size on a copy of a response is charged to the
+// budget for requests in progress.
+const chargedCopy = 64 << 10
 
 var contentTypes = [...][]string{
 	noMediaType:     {jsonType},

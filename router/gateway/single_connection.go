@@ -257,7 +257,6 @@ func (x *exchange) readReserved() (req request, p *problem, err error) {
 		req, err = parseQuery(x.r.URL.Query())
 		return req, nil, err
 	}
-	defer x.memory.Release() // what the operation keeps is bounded by maxOperations
 	body, p := x.readBody(x.w, x.r, &x.memory)
 	if p != nil {
 		return req, p, nil
