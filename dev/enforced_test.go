@@ -29,7 +29,9 @@ func TestEnforced(t *testing.T) {
 	}
 
 	const product = `{"name":"Contraband","price":1,"stock":1}`
-	anyone.expect(t, http.StatusForbidden, http.MethodPost, "/api/products", product)
+	if _, header := anyone.expect(t, http.StatusUnauthorized, http.MethodPost, "/api/products", product); header.Get("WWW-Authenticate") == "" {
+		t.Error("an anonymous write is refused without WWW-Authenticate")
+	}
 	ada.expect(t, http.StatusForbidden, http.MethodPost, "/api/products", product)
 	ada.expect(t, http.StatusForbidden, http.MethodPut, "/api/inventory/1", `{"onHand":1000}`)
 	admin.expect(t, http.StatusCreated, http.MethodPost, "/api/products", product)
