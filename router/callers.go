@@ -28,7 +28,7 @@ func (r *Router) addCallers(to *gateway.Options) error {
 	to.Caller = func(req *http.Request) execute.Caller {
 		return execute.Caller{Scope: auth.From(req.Context()).Scope(), Header: req.Header}
 	}
-	to.Lifetime = lifetime
+	to.Lifetime = r.lifetime
 	var err error
 	if r.addresses, err = clientaddr.New(r.config.ClientAddress.TrustedProxies, r.config.ClientAddress.Header); err != nil {
 		return fmt.Errorf("client_address: %w", err)
@@ -79,15 +79,16 @@ func (r *Router) addAuthentication(to *gateway.Options) error {
 	return nil
 }
 
-// lifetime ends when a request's token expires, without the leeway that clocks
-// are given when the token is checked.
-func lifetime(req *http.Request) (context.Context, context.CancelFunc) {
+// lifetime ends when a request's token expires. It allows the same leeway as
+// the check of the token: otherwise a token could open a socket whose
+// operations end at once.
+func (r *Router) lifetime(req *http.Request) (context.Context, context.CancelFunc) {
 	ctx := context.WithoutCancel(req.Context())
 	caller := auth.From(ctx)
 	if caller == nil || caller.Expires.IsZero() {
 		return context.WithCancel(ctx)
 	}
-	return context.WithDeadline(ctx, caller.Expires)
+	return context.WithDeadline(ctx, caller.Expires.Add(r.config.Authentication.JWT.Leeway))
 }
 
 // keySetName names a key set for readiness and metrics: by its issuer, or else
@@ -181,11 +182,26 @@ func (r *Router) authorizer(m *supergraph.Model) gateway.Authorizer {
 		}
 		r.metrics.DeniedFields.Add(float64(len(denied)))
 		if r.config.Authorization.RejectUnauthorized {
-			return nil, &gateway.Refusal{Status: http.StatusForbidden, Err: &operation.Error{
-				Message: "The operation asks for what the caller may not have: " + denied[0].Message, Code: auth.CodeUnauthorized,
-			}}
+			return nil, r.deny(auth.From(ctx), denied[0])
 		}
 		return filtered, nil
+	}
+}
+
+// deny refuses an operation for a field. The challenge tells a caller with a
+// token that it needs another one (RFC 6750, section 3.1), and one without that
+// it needs a token.
+func (r *Router) deny(caller *auth.Caller, denied auth.Denied) *gateway.Refusal {
+	status, challenge := http.StatusForbidden, auth.ChallengeInsufficientScope
+	if caller == nil {
+		status, challenge = http.StatusUnauthorized, ""
+	}
+	return &gateway.Refusal{
+		Status: status,
+		Header: http.Header{"Www-Authenticate": {auth.Challenge(r.config.Authentication.JWT.Scheme, challenge)}},
+		Err: &operation.Error{
+			Message: "The operation asks for what the caller may not have: " + denied.Message, Code: auth.CodeUnauthorized,
+		},
 	}
 }
 

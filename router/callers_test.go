@@ -83,6 +83,11 @@ var helloRoutes = fstest.MapFS{"hello.graphql": {Data: []byte(`"Say hello" query
 // serveHello serves a router over a subgraph that says hello.
 func serveHello(t *testing.T, log io.Writer, change func(*config.Config)) string {
 	t.Helper()
+	return serveSupergraph(t, smallSDL, log, change)
+}
+
+func serveSupergraph(t *testing.T, supergraph string, log io.Writer, change func(*config.Config)) string {
+	t.Helper()
 	sub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, `{"data":{"hello":"hi"}}`)
@@ -95,7 +100,7 @@ func serveHello(t *testing.T, log io.Writer, change func(*config.Config)) string
 	c := config.Default()
 	c.OverrideSubgraphURLs = map[string]string{"a": sub.URL}
 	change(&c)
-	r, err := router.New(t.Context(), c, router.Options{Supergraph: smallSDL, Routes: helloRoutes, Telemetry: tel})
+	r, err := router.New(t.Context(), c, router.Options{Supergraph: supergraph, Routes: helloRoutes, Telemetry: tel})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,6 +255,65 @@ func TestSocketsAreRefusedForTheirToken(t *testing.T) {
 	refused("Bearer "+i.token(t, time.Hour), websocket.StatusTryAgainLater, "Access tokens cannot be verified at the moment. Try again in 1 s.")
 	refused("Bearer x", 4403, "Invalid access token: it is not a signed JWT.")
 }
+
+// A token is good for as long on a socket and a stream as for a request: until
+// it has expired by more than the leeway.
+func TestStreamsAllowTheLeeway(t *testing.T) {
+	i := newTokenIssuer(t)
+	url := serveHello(t, io.Discard, func(c *config.Config) {
+		c.Authentication.JWT.JWKS = []config.JWKS{{URL: i.URL}}
+		c.Authentication.JWT.Leeway = time.Hour
+	})
+	token := "Bearer " + i.token(t, -time.Minute)
+	if got := call(t, url, "/graphql", "Authorization: "+token); got.status != 200 {
+		t.Fatalf("the request got %d %s", got.status, got.body)
+	}
+	s := openSocket(t, url)
+	s.write(`{"type":"connection_init","payload":{"Authorization":"` + token + `"}}`)
+	if got := s.read(); !strings.Contains(got, "connection_ack") {
+		t.Fatalf("the socket got %s", got)
+	}
+	if got := s.ask("1"); !strings.Contains(got, `"hello":"hi"`) {
+		t.Errorf("the socket got %s", got)
+	}
+	if got := call(t, url, "/graphql", "Authorization: "+token, "Accept: text/event-stream"); !strings.Contains(got.body, `"hello":"hi"`) {
+		t.Errorf("the stream got %d %s", got.status, got.body)
+	}
+}
+
+// An operation that is refused for a field says what token it takes
+// (RFC 6750, section 3.1), alike over GraphQL and REST.
+func TestRefusedFieldsAreChallenged(t *testing.T) {
+	i := newTokenIssuer(t)
+	url := serveSupergraph(t, protectedSDL, io.Discard, func(c *config.Config) {
+		c.Authentication.JWT.JWKS = []config.JWKS{{URL: i.URL}}
+		c.Authorization.RejectUnauthorized = true
+	})
+	for _, path := range []string{"/graphql", "/api/hello"} {
+		for _, c := range []struct {
+			name      string
+			headers   []string
+			status    int
+			challenge string
+		}{
+			{name: "no token", status: 401, challenge: "Bearer"},
+			{name: "a token without the scope", headers: []string{"Authorization: Bearer " + i.token(t, time.Hour)}, status: 403, challenge: `Bearer error="insufficient_scope"`},
+		} {
+			got := call(t, url, path, c.headers...)
+			if got.status != c.status || got.header.Get("WWW-Authenticate") != c.challenge {
+				t.Errorf("%s, %s: %d %q %s", path, c.name, got.status, got.header.Get("WWW-Authenticate"), got.body)
+			}
+		}
+	}
+}
+
+// protectedSDL is smallSDL with a field that takes a scope.
+var protectedSDL = strings.NewReplacer(
+	"{ query: Query }", `@link(url: "https://specs.apollo.dev/requiresScopes/v0.1", for: SECURITY) { query: Query }`,
+	"{ hello: String }", `{ hello: String @requiresScopes(scopes: [["read"]]) }
+directive @requiresScopes(scopes: [[requiresScopes__Scope!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
+scalar requiresScopes__Scope`,
+).Replace(smallSDL)
 
 // The rate limit counts each operation of a caller, whatever carries it.
 func TestRateLimitCountsEveryOperation(t *testing.T) {
