@@ -15,9 +15,11 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"souk/router/gateway"
 	"souk/router/gateway/config"
+	"souk/router/telemetry"
 )
 
 const query = `{"query":"{ hello }"}`
@@ -224,7 +226,11 @@ func TestTooManyInFlight(t *testing.T) {
 
 func TestEqualQueriesInFlightAreSharedIfWanted(t *testing.T) {
 	s := &subgraph{hold: make(chan struct{})}
-	_, url := start(t, s, func(c *config.Config, _ *gateway.Options) { c.TrafficShaping.Router.Deduplicate = true })
+	registry := prometheus.NewRegistry()
+	_, url := start(t, s, func(c *config.Config, o *gateway.Options) {
+		o.Metrics = telemetry.New(registry)
+		c.TrafficShaping.Router.Deduplicate = true
+	})
 	answers := make(chan reply, 8)
 	ask := func(body, authorization string) {
 		go func() { answers <- send(t, "POST", url+"/graphql", body, "Authorization: "+authorization) }()
@@ -236,7 +242,8 @@ func TestEqualQueriesInFlightAreSharedIfWanted(t *testing.T) {
 	ask(`{"query":"{ hello(name: \"x\") }"}`, "a")
 	ask(`{"query":"mutation { add(n: 1) }"}`, "a")
 	ask(`{"query":"mutation { add(n: 1) }"}`, "a")
-	eventually(t, func() bool { return s.count() == 5 })
+	// The duplicate has joined before the first query is answered.
+	eventually(t, func() bool { return s.count() == 5 && figures(t, registry)["operations_joined_total{}"] == 1 })
 	close(s.hold)
 	for range 6 {
 		if got := <-answers; got.status != 200 || !strings.Contains(got.body, `"data":{`) {

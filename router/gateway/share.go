@@ -106,6 +106,7 @@ func (x *exchange) serveShared(p *prepared, start time.Time) {
 	} else {
 		f.waiting++
 		x.flights.mu.Unlock()
+		x.metrics.Joined.Inc()
 		select {
 		case <-f.done:
 		case <-x.r.Context().Done():

@@ -174,6 +174,10 @@ var (
 		Name: "souk_router_shed_total", Kind: base.Counter,
 		Help: "Requests refused with 503 because too many were under way.",
 	}
+	operationsJoined = base.Metric{
+		Name: "souk_router_operations_joined_total", Kind: base.Counter,
+		Help: "Queries answered by the execution of an equal one that was under way (traffic_shaping.router.deduplicate).",
+	}
 	costEstimated = base.Metric{
 		Name: "souk_router_cost_estimated", Kind: base.Histogram,
 		Buckets: []float64{1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 100000},
@@ -188,7 +192,7 @@ var (
 // Definitions are the router's metrics.
 func Definitions() []base.Metric {
 	return []base.Metric{
-		operationDuration, operationsInFlight, graphqlErrors, subscriptionsActive, supergraphLoads,
+		operationDuration, operationsInFlight, operationsJoined, graphqlErrors, subscriptionsActive, supergraphLoads,
 		subscriptionUpstreams, subscriptionsJoined, subscriptionsDropped,
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
 		subgraphDuration, subgraphErrors, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,

@@ -12,6 +12,8 @@ import (
 type Metrics struct {
 	// InFlight counts operations being answered.
 	InFlight prometheus.Gauge
+	// Joined counts queries that an equal one under way answered.
+	Joined prometheus.Counter
 	// Subscriptions counts open subscriptions.
 	Subscriptions prometheus.Gauge
 	// SubscriptionUpstreams counts subscriptions open to subgraphs.
@@ -55,6 +57,7 @@ func New(r prometheus.Registerer) *Metrics {
 	closed := connectionsClosed.NewCounter(r)
 	m := &Metrics{
 		InFlight:      operationsInFlight.NewGauge(r).WithLabelValues(),
+		Joined:        operationsJoined.NewCounter(r).WithLabelValues(),
 		Subscriptions: subscriptionsActive.NewGauge(r).WithLabelValues(),
 		PlanDuration:  planDuration.NewHistogram(r).WithLabelValues(),
 		LoadsOK:       loads.WithLabelValues("ok"),
