@@ -68,6 +68,33 @@ func TestCachedAnswersStayWithTheirCaller(t *testing.T) {
 	}
 }
 
+// An answer that is public but depends on the caller, as its Vary says, stays
+// with the caller, whichever client reads the subgraph's response.
+func TestPublicAnswersThatVaryStayWithTheirCaller(t *testing.T) {
+	sdl := composed(t, accountsA, accountsB)
+	for _, client := range []string{"direct", "standard"} {
+		for _, vary := range []string{"Authorization", "Accept, authorization", "*"} {
+			varying := func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Vary", vary)
+				accounts("public, max-age=60")(w, r)
+			}
+			at := serveRouter(t, sdl, nil, varying, func(c *config.Config) {
+				c.TrafficShaping.All.HTTPClient = client
+				c.ResponseCache.Enabled = true
+				c.ResponseCache.Redis.URL = "redis://" + miniredis.RunT(t).Addr()
+				c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"a": {Root: []string{"mine"}}, "b": {Types: []string{"Account"}}}
+			})
+			for _, query := range []string{"{ account { balance } }", "{ mine }"} {
+				for _, caller := range []string{"Bearer A", "Bearer B", "Bearer A"} {
+					if _, body := ask(t, "POST", at+"/graphql", `{"query":"`+query+`"}`, posts, "Authorization: "+caller); !strings.Contains(body, `"of `+caller+`"`) {
+						t.Errorf("client %s, Vary: %s: %q was answered %s", client, vary, caller, body)
+					}
+				}
+			}
+		}
+	}
+}
+
 // What is declared shared is fetched once for all callers; what is declared
 // private is private in the first answer as in those from the cache.
 func TestSharedAndPrivateEntities(t *testing.T) {

@@ -199,12 +199,12 @@ func testHeaderInjection(t *testing.T, over way) {
 func TestCacheControlHeader(t *testing.T) { overHTTP1(t, testCacheControlHeader) }
 
 func testCacheControlHeader(t *testing.T, over way) {
-	tr, _ := over.wire(t, subgraph.Subgraph{}, strings.Replace(ok, "Content-Type", "cache-control: max-age=60\r\nAGE: 7\r\nContent-Type", 1))
+	tr, _ := over.wire(t, subgraph.Subgraph{}, strings.Replace(ok, "Content-Type", "cache-control: max-age=60\r\nAGE: 7\r\nvary: Authorization\r\nContent-Type", 1))
 	resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.Header.Get("Cache-Control") != "max-age=60" || resp.Header.Get("Age") != "7" {
+	if resp.Header.Get("Cache-Control") != "max-age=60" || resp.Header.Get("Age") != "7" || resp.Header.Get("Vary") != "Authorization" {
 		t.Errorf("header %v", resp.Header)
 	}
 }

@@ -28,7 +28,8 @@ type responseHead struct {
 	keep            bool
 	// old is set for HTTP/1.0, and noCache for Pragma: no-cache.
 	old, noCache bool
-	// header has only the fields that say how long the answer holds.
+	// header has only the fields that say how long, and for whom, the answer
+	// holds: Age, Cache-Control, Vary.
 	header http.Header
 }
 
@@ -221,7 +222,7 @@ func (h *responseHead) take(line []byte) error {
 		return err
 	}
 	switch len(name) { // most fields are of no interest
-	case len("Age"), len("Pragma"), len("Location"), len("Connection"), len("Retry-After"), len("Content-Type"),
+	case len("Age"), len("Vary"), len("Pragma"), len("Location"), len("Connection"), len("Retry-After"), len("Content-Type"),
 		len("Cache-Control"), len("Content-Length"), len("Content-Encoding"), len("Transfer-Encoding"):
 	default:
 		return nil
@@ -250,7 +251,7 @@ func (h *responseHead) take(line []byte) error {
 		first(&h.location, string(value))
 	case equal(name, "Retry-After"):
 		first(&h.retryAfter, string(value))
-	case equal(name, "Cache-Control"), equal(name, "Age"):
+	case equal(name, "Cache-Control"), equal(name, "Age"), equal(name, "Vary"):
 		h.addHeader(textproto.CanonicalMIMEHeaderKey(string(name)), string(value))
 	case equal(name, "Pragma"):
 		h.noCache = h.noCache || string(value) == "no-cache"

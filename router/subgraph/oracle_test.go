@@ -107,7 +107,7 @@ func (v *verdict) compare(t *testing.T, got *execute.SubgraphResponse, err error
 	case got.Status != v.status || !bytes.Equal(got.Body.B, bytes.TrimPrefix(v.body, []byte("\uFEFF"))):
 		t.Fatalf("%d %q; net/http: %d %q", got.Status, got.Body.B, v.status, v.body)
 	}
-	for _, name := range []string{"Cache-Control", "Age"} {
+	for _, name := range []string{"Cache-Control", "Age", "Vary"} {
 		if !refused && !slices.Equal(got.Header[name], v.header[name]) {
 			t.Fatalf("%s %q; net/http: %q", name, got.Header[name], v.header[name])
 		}
