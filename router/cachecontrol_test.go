@@ -244,3 +244,23 @@ func TestSharedAnswersKeepTheirCacheControl(t *testing.T) {
 		}
 	}
 }
+
+// An answer of which a part must not be kept is not kept, even if the subgraph
+// of another part says nothing.
+func TestNoStoreOfOneSubgraphHolds(t *testing.T) {
+	sdl := composed(t, `type Query { silent: Int }`, `type Query { secret: Int }`)
+	at := serveRouter(t, sdl, nil, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Path == "/b" {
+			w.Header().Set("Cache-Control", "no-store")
+			fmt.Fprint(w, `{"data":{"secret":1}}`)
+			return
+		}
+		fmt.Fprint(w, `{"data":{"silent":1}}`)
+	}, func(*config.Config) {})
+	for _, query := range []string{"{ secret }", "{ silent secret }", "{ secret silent }"} {
+		if r, body := ask(t, "POST", at+"/graphql", `{"query":"`+query+`"}`, posts); r.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: Cache-Control is %q: %s", query, r.Header.Get("Cache-Control"), body)
+		}
+	}
+}

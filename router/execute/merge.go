@@ -35,8 +35,12 @@ func (r *run) limit(c CacheControl) {
 	r.control = r.control.and(c)
 }
 
-// and gives the control of an answer made of two.
+// and gives the control of an answer made of two. One that must not be kept
+// decides, whether or not the other says anything.
 func (c CacheControl) and(d CacheControl) CacheControl {
+	if c.Set && c.MaxAge == 0 || d.Set && d.MaxAge == 0 {
+		return CacheControl{Set: true, Private: c.Private || d.Private}
+	}
 	return CacheControl{Set: c.Set && d.Set, MaxAge: min(c.MaxAge, d.MaxAge), Private: c.Private || d.Private}
 }
 
