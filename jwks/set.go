@@ -97,12 +97,13 @@ func New(o Options) *Set {
 }
 
 // Keys implements Source. While keys are fetched for the first time, or for a
-// token whose key is not among them, it waits for the fetch.
+// token whose key is not among them, it waits for the fetch, but for no second
+// one: that would have a token wait as long as fetches are slow to fail.
 func (s *Set) Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgorithm) ([]jwk.Key, error) {
-	for {
+	for waited := false; ; waited = true {
 		s.mu.Lock()
 		found := Match(s.keys, id, algorithm)
-		if now := s.o.Now(); s.fetching == nil && s.due(now, len(found) > 0) {
+		if now := s.o.Now(); !waited && s.fetching == nil && s.due(now, len(found) > 0) {
 			s.tried = now
 			s.fetching = make(chan struct{})
 			// Others wait for this fetch too, so it does not end with the
@@ -111,6 +112,9 @@ func (s *Set) Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgori
 		}
 		fetching, failure := s.fetching, s.failure
 		s.mu.Unlock()
+		if waited {
+			fetching = nil
+		}
 		switch {
 		case len(found) > 0: // also while newer ones are fetched
 			return found, nil
@@ -151,6 +155,7 @@ func (s *Set) fetch(ctx context.Context, done chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failure, s.leftOut = err, leftOut
+	s.tried = s.o.Now() // pauses begin when a fetch ends, however long it took
 	if err == nil {
 		s.keys, s.fetched = keys, s.o.Now()
 	}

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v3/jwa"
@@ -333,6 +334,35 @@ func TestOneFetchServesAllWhoWait(t *testing.T) {
 
 // A key goes with the algorithms of its type, and only with what alg, use and
 // key_ops say that it is for.
+// A token waits for one fetch of an issuer that does not answer, and tokens in
+// the second after it do not wait.
+func TestHangingIssuerIsUnavailable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fetches atomic.Int32
+		set := jwks.New(jwks.Options{URL: "http://issuer.invalid/jwks", Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			fetches.Add(1)
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})}})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for i, want := range []time.Duration{5 * time.Second, 0, 0} {
+			start := time.Now()
+			_, err := set.Keys(ctx, "1", jwa.EdDSA())
+			if took := time.Since(start); !errors.Is(err, jwks.ErrUnavailable) || took != want {
+				t.Errorf("token %d: %v after %v, want it unavailable after %v", i, err, took, want)
+			}
+		}
+		if n := fetches.Load(); n != 1 {
+			t.Errorf("%d fetches, want 1", n)
+		}
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestMatch(t *testing.T) {
 	keys := jwk.NewSet()
 	for id, text := range map[string]string{
