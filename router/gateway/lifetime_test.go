@@ -204,6 +204,10 @@ func TestInitPayloadHeaders(t *testing.T) {
 			want:    map[string]string{"Authorization": "", "X-User": "u"},
 		},
 		{
+			name: "a name in two spellings", payload: `{"authorization":"Bearer b","Authorization":"Bearer a"}`,
+			want: map[string]string{"Authorization": "Bearer a,Bearer b"},
+		},
+		{
 			name: "values that no header can have", payload: `{"Authorization":"Bearer a\r\nX-User: admin"}`,
 			want: map[string]string{"Authorization": ""},
 		},

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -336,18 +338,21 @@ func (gw *Gateway) initHeaders(h http.Header, payload json.RawMessage) {
 	if json.Unmarshal(given["headers"], &inner) == nil && inner != nil {
 		given = inner
 	}
-	set := map[string]string{}
-	for name, value := range given {
+	// A name that is given twice, in two spellings, is a header with two values:
+	// which of them holds must not be left to chance.
+	set := map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
 		var text string
-		if json.Unmarshal(value, &text) == nil && text != "" && httpguts.ValidHeaderFieldValue(text) {
-			set[http.CanonicalHeaderKey(name)] = text
+		if json.Unmarshal(given[name], &text) == nil && text != "" && httpguts.ValidHeaderFieldValue(text) {
+			name = http.CanonicalHeaderKey(name)
+			set[name] = append(set[name], text)
 		}
 	}
 	for _, name := range gw.config.Subscriptions.InitHeaders {
 		name = http.CanonicalHeaderKey(name)
 		_, taken := h[name]
-		if text := set[name]; text != "" && (!taken || gw.config.Subscriptions.InitOverrides) {
-			h.Set(name, text)
+		if values := set[name]; len(values) > 0 && (!taken || gw.config.Subscriptions.InitOverrides) {
+			h[name] = values
 		}
 	}
 }
