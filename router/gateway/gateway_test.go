@@ -191,6 +191,8 @@ func TestOverHTTP(t *testing.T) {
 		{"member twice", "POST", url, `{"query":"{ hello }","query":"{ fail }"}`, nil, 400, "", `The request has the member query twice.`},
 		{"member twice, by an escape", "POST", url, `{"query":"{ hello }","qu\u0065ry":"{ fail }"}`, nil, 400, "", `twice`},
 		{"variables twice", "POST", url, `{"query":"{ hello }","variables":null,"variables":{}}`, nil, 400, "", `The request has the member variables twice.`},
+		{"parameter twice", "GET", url + "?query=%7Bhello%7D&query=%7Bfail%7D", "", []string{preflight}, 400, "", `The URL has the parameter query twice.`},
+		{"a hash that is a number", "POST", url, `{"extensions":{"persistedQuery":{"version":1,"sha256Hash":5}}}`, nil, 422, "", `"extensions.persistedQuery must be an object with the number 1 as version and a string as sha256Hash."`},
 		{"unknown member twice", "POST", url, `{"query":"{ hello }","id":1,"id":2}`, nil, 200, "", `hi`},
 		{"variables", "POST", url, `{"query":"query Q($n: String){ hello(name: $n) }","variables":{"n":"x"},"operationName":"Q"}`, nil, 200, "", `hi`},
 		{"get", "GET", url + "?query=%7Bhello%7D", "", []string{preflight}, 200, "", `{"data":{"hello":"hi"}}`},

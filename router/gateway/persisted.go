@@ -115,8 +115,8 @@ func (t *trusted) hash(r *request) (string, error) {
 			Sha256Hash string
 		}
 	}
-	if err := json.Unmarshal(r.extensions, &extensions); err != nil {
-		return "", shape("extensions.persistedQuery should be {\"version\":1,\"sha256Hash\":\"…\"}: %v.", err)
+	if json.Unmarshal(r.extensions, &extensions) != nil {
+		return "", shape(`extensions.persistedQuery must be an object with the number 1 as version and a string as sha256Hash.`)
 	}
 	p := extensions.PersistedQuery
 	switch {

@@ -289,6 +289,11 @@ func kindOf(value []byte) string {
 
 // parseQuery reads the parameters of a GET.
 func parseQuery(q url.Values) (request, error) {
+	for _, name := range [...]string{"query", "operationName", "variables", "extensions", "documentId"} {
+		if len(q[name]) > 1 { // as with members of a body: what checks the one may run the other
+			return request{safe: true}, &malformed{http.StatusBadRequest, fmt.Sprintf("The URL has the parameter %s twice.", name)}
+		}
+	}
 	r := request{safe: true, operationName: []byte(q.Get("operationName")), id: q.Get("documentId")}
 	if q.Has("query") {
 		r.document = []byte(q.Get("query"))
