@@ -152,8 +152,11 @@ func (c *standard) exchange(ctx context.Context, kind operation.Kind, body *exec
 		header:          response.Header,
 	}
 	if err := h.unacceptable(); err != nil {
-		// What little is left to read lets the connection be used again.
-		_, _ = io.CopyN(io.Discard, response.Body, 4<<10)
+		// What little is left to read lets the connection be used again. With
+		// 101 the body is the connection itself, which heeds no deadline.
+		if h.status != http.StatusSwitchingProtocols {
+			_, _ = io.CopyN(io.Discard, response.Body, 4<<10)
+		}
 		return nil, err
 	}
 	read, err := readAll(ctx, room, response.Body, response.ContentLength, c.limit, response.StatusCode)

@@ -201,6 +201,10 @@ func (st *stream) refusedStream(r *http.Response) error {
 		media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 		err = &execute.TransportError{Code: execute.CodeMalformed, Message: fmt.Sprintf("answered a subscription with %.100q instead of text/event-stream", media)}
 	}
+	if r.StatusCode == http.StatusSwitchingProtocols {
+		// The body is the connection itself, which heeds no deadline.
+		return err
+	}
 	// What cannot be read gives no reason; the status still does.
 	if body, readErr := io.ReadAll(io.LimitReader(r.Body, maxReason)); readErr == nil {
 		var response struct{ Errors []json.RawMessage }
