@@ -2,7 +2,25 @@ package graph
 
 import (
 	"context"
+
+	"souk/subgraphs/internal/graphql"
+	"souk/subgraphs/internal/identity"
 )
+
+// updates follows an order until ctx, or the caller's session, ends. It calls
+// stop then, and tells the client why.
+func (r *Resolver) updates(ctx context.Context, o *Order, changed <-chan struct{}, stop func()) <-chan *Order {
+	updates := make(chan *Order)
+	following, release := r.Sessions.Follow(ctx, identity.From(ctx))
+	go func() {
+		defer close(updates)
+		defer stop()
+		defer release()
+		r.follow(following, o, changed, updates)
+		graphql.EndSubscription(ctx, context.Cause(following))
+	}()
+	return updates
+}
 
 // follow sends an order and then each state it gets into, until nothing can
 // happen to it any more or ctx ends.

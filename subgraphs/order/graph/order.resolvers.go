@@ -9,7 +9,6 @@ import (
 	"context"
 
 	"souk/subgraphs/internal/connection"
-	"souk/subgraphs/internal/graphql"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/order/checkout"
@@ -110,16 +109,7 @@ func (r *subscriptionResolver) OrderUpdated(ctx context.Context, id string) (<-c
 		stop()
 		return nil, err
 	}
-	updates := make(chan *Order)
-	following, release := r.Sessions.Follow(ctx, identity.From(ctx))
-	go func() {
-		defer close(updates)
-		defer stop()
-		defer release()
-		r.follow(following, shown[id], changed, updates)
-		graphql.EndSubscription(ctx, context.Cause(following))
-	}()
-	return updates, nil
+	return r.updates(ctx, shown[id], changed, stop), nil
 }
 
 func (r *userResolver) Orders(ctx context.Context, objs []*User, first *int, after *string, last *int, before *string, status *OrderStatus) ([]*OrderConnection, error) {
