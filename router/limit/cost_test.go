@@ -87,7 +87,7 @@ func TestCost(t *testing.T) {
 		{"what types share counts once", `{ media { cover { url } ... on Film { title } } }`, ``, 2, ""},
 		{"a negative size", `{ books(first: -5) { nodes { title } } }`, ``, 1, ""},
 		{"a list of ids", `{ byIds(ids: ["1", "2", "3"]) { title } }`, ``, 50, ""},
-		{"more ids than assumed", `query ($i: [ID!]!) { byIds(ids: $i) { title } }`, `{"i":[` + strings.Repeat(`"1",`, 199_999) + `"1"]}`, 200_000, ""},
+		{"more ids than assumed", `query ($i: [ID!]!) { byIds(ids: $i) { title } }`, `{"i":[` + strings.Repeat(`"1",`, 9_999) + `"1"]}`, 10_000, ""},
 		{"more ids in the document", `{ byIds(ids: [` + strings.Repeat(`1 `, 70) + `]) { title } }`, ``, 70, ""},
 		{"one id for a list", `query ($i: [ID!]!) { byIds(ids: $i) { title } }`, `{"i":["7"]}`, 50, ""},
 		{"more ids than a list without a size", `{ unsized(ids: [` + strings.Repeat(`1 `, 70) + `]) { title } }`, ``, 70, ""},
