@@ -22,16 +22,7 @@ import (
 	"souk/telemetry"
 )
 
-const productSDL = `
-schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) { query: Query }
-directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
-directive @join__graph(name: String!, url: String!) on ENUM_VALUE
-directive @join__type(graph: join__Graph!, key: join__FieldSet, extension: Boolean! = false, resolvable: Boolean! = true, isInterfaceObject: Boolean! = false) repeatable on OBJECT | INTERFACE | UNION | ENUM | INPUT_OBJECT | SCALAR
-scalar join__FieldSet
-scalar link__Import
-enum link__Purpose { SECURITY EXECUTION }
-enum join__Graph { A @join__graph(name: "a", url: "http://a.invalid/graphql") }
-type Query @join__type(graph: A) { product: Product }
+const productSDL = supergraphHead + `type Query @join__type(graph: A) { product: Product }
 type Product @join__type(graph: A, key: "id") { id: ID! name: String }
 `
 

@@ -19,7 +19,8 @@ import (
 	"souk/telemetry"
 )
 
-const smallSDL = `
+// supergraphHead is what a supergraph of one subgraph, a, begins with.
+const supergraphHead = `
 schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) { query: Query }
 directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
 directive @join__graph(name: String!, url: String!) on ENUM_VALUE
@@ -28,7 +29,9 @@ scalar join__FieldSet
 scalar link__Import
 enum link__Purpose { SECURITY EXECUTION }
 enum join__Graph { A @join__graph(name: "a", url: "http://a.invalid/graphql") }
-type Query @join__type(graph: A) { hello: String }
+`
+
+const smallSDL = supergraphHead + `type Query @join__type(graph: A) { hello: String }
 `
 
 type lockedBuffer struct {

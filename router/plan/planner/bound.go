@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"souk/router/operation"
 	"souk/router/supergraph"
 )
@@ -71,7 +73,7 @@ func (b *bounder) field(f *supergraph.Field, sel *operation.Field, level1 []*sup
 			continue
 		}
 		resolving = append(resolving, in.Graph)
-		if in.Requires == nil && in.Contexts == nil && (level1 == nil || containsGraph(level1, in.Graph)) {
+		if in.Requires == nil && in.Contexts == nil && (level1 == nil || slices.Contains(level1, in.Graph)) {
 			first = append(first, in.Graph)
 		}
 	}
@@ -88,13 +90,4 @@ func (b *bounder) field(f *supergraph.Field, sel *operation.Field, level1 []*sup
 		first = []*supergraph.Graph{}
 	}
 	b.visit(f.Named, sel.Selections, first)
-}
-
-func containsGraph(list []*supergraph.Graph, g *supergraph.Graph) bool {
-	for _, have := range list {
-		if have == g {
-			return true
-		}
-	}
-	return false
 }
