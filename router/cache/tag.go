@@ -2,10 +2,10 @@ package cache
 
 import (
 	"bytes"
-	"unsafe"
 
 	"github.com/cespare/xxhash/v2"
-	"github.com/tidwall/gjson"
+
+	"souk/router/internal/jsonscan"
 )
 
 // Tags name generations: they are the part of a token's Redis key after the
@@ -24,18 +24,19 @@ func entityTag(typ, key string) string { return "g:" + typ + ":" + key }
 // appendEntityTag is entityTag of a representation, or false if it does not
 // have the key field as a string or number.
 func appendEntityTag(b []byte, typ, field string, representation []byte) ([]byte, bool) {
-	// gjson.GetBytes would copy the value. The string is gone before the
-	// bytes can change.
-	value := gjson.Get(unsafe.String(unsafe.SliceData(representation), len(representation)), field)
-	switch value.Type {
-	case gjson.String:
-		b = append(append(append(append(b, "g:"...), typ...), ':'), value.Str...)
-	case gjson.Number:
-		b = append(append(append(append(b, "g:"...), typ...), ':'), value.Raw...)
+	value := member(representation, field)
+	if len(value) == 0 {
+		return b, false
+	}
+	switch jsonscan.KindOf(value) {
+	case jsonscan.KindString:
+		value = jsonscan.Text(value)
+	case jsonscan.KindNumber:
 	default:
 		return b, false
 	}
-	return b, true
+	b = append(append(append(b, "g:"...), typ...), ':')
+	return append(b, value...), true
 }
 
 // typename is the __typename of a representation. It stands first in those the
@@ -47,7 +48,27 @@ func typename(representation []byte) []byte {
 			return rest[:end]
 		}
 	}
-	return []byte(gjson.GetBytes(representation, "__typename").Str)
+	if value := member(representation, "__typename"); len(value) > 0 && value[0] == '"' {
+		return jsonscan.Text(value)
+	}
+	return nil
+}
+
+// member is the text of a representation's member, or nil. Nothing is copied.
+func member(representation []byte, name string) []byte {
+	r := jsonscan.NewReader(representation, jsonscan.MaxDepth)
+	var found []byte
+	err := r.Object(func(key []byte) error {
+		value, err := r.Value()
+		if string(key) == name && found == nil {
+			found = value
+		}
+		return err
+	})
+	if err != nil {
+		return nil
+	}
+	return found
 }
 
 // slot is a tag's place in the table of local generations.

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 
-	"souk/router/execute/jsonscan"
+	"souk/router/internal/jsonscan"
 )
 
 // An answer is being written into a tree. What it writes to values that were

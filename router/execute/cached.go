@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"souk/router/execute/jsonscan"
+	"souk/router/internal/jsonscan"
 	"souk/router/operation"
 )
 

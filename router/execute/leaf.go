@@ -1,7 +1,7 @@
 package execute
 
 import (
-	"souk/router/execute/jsonscan"
+	"souk/router/internal/jsonscan"
 	"souk/router/plan"
 )
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"souk/router/execute/jsonscan"
+	"souk/router/internal/jsonscan"
 )
 
 // merge writes what a step was answered into the tree.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"souk/router/execute/jsonscan"
+	"souk/router/internal/jsonscan"
 )
 
 // A writer writes the client's answer from the tree. Its methods that write a

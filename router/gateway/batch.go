@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"souk/router/execute"
-	"souk/router/execute/jsonscan"
+	"souk/router/internal/jsonscan"
 	"souk/router/operation"
 )
 
@@ -58,20 +58,19 @@ func (x *exchange) serveBatch(body []byte) {
 	x.write(http.StatusOK, append(out, ']'))
 }
 
-// split finds the members of a JSON array.
+// split finds the items of a JSON array.
 func split(body []byte) (list [][]byte, err error) {
-	end := jsonscan.Value(body, 0)
-	if end < 0 {
-		return nil, notJSON(^end)
+	r := jsonscan.NewReader(body, jsonscan.MaxDepth)
+	err = r.Array(func(int) error {
+		item, err := r.Value()
+		list = append(list, item)
+		return err
+	})
+	if err == nil {
+		err = r.End()
 	}
-	if rest := jsonscan.Space(body, end); rest != len(body) {
-		return nil, notJSON(rest)
-	}
-	i := jsonscan.Space(body, 1)
-	for more := body[i] != ']'; more; {
-		end := jsonscan.Value(body, i)
-		list = append(list, body[i:end])
-		i, more = jsonscan.Next(body, end, ']')
+	if err != nil {
+		return nil, notJSON(err)
 	}
 	return list, nil
 }

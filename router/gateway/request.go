@@ -14,7 +14,7 @@ import (
 
 	"souk/internal/memory"
 	"souk/router/execute"
-	"souk/router/execute/jsonscan"
+	"souk/router/internal/jsonscan"
 	"souk/router/internal/body"
 )
 
@@ -115,8 +115,8 @@ type malformed struct {
 
 func (m *malformed) Error() string { return m.detail }
 
-func notJSON(at int) error {
-	return &malformed{http.StatusBadRequest, fmt.Sprintf("The request's body is not JSON at byte %d.", at)}
+func notJSON(err error) error {
+	return &malformed{http.StatusBadRequest, fmt.Sprintf("The request body is not valid JSON: %v.", err)}
 }
 
 func shape(format string, args ...any) error {
@@ -126,28 +126,36 @@ func shape(format string, args ...any) error {
 // parseBody reads a body that is one request.
 func parseBody(body []byte) (request, error) {
 	var r request
-	start := jsonscan.Space(body, 0)
-	end := jsonscan.Value(body, start)
-	if end < 0 {
-		if jsonscan.Unpaired(body, ^end) {
-			return r, &malformed{http.StatusBadRequest, fmt.Sprintf("The request's body escapes an unpaired surrogate at byte %d.", ^end)}
-		}
-		return r, notJSON(^end)
+	value, err := onlyValue(body)
+	if err != nil {
+		return r, notJSON(err)
 	}
-	if rest := jsonscan.Space(body, end); rest != len(body) {
-		return r, notJSON(rest)
+	return r, r.parse(value)
+}
+
+// onlyValue returns the one value of a JSON text.
+func onlyValue(text []byte) (json.RawMessage, error) {
+	r := jsonscan.NewReader(text, jsonscan.MaxDepth)
+	value, err := r.Value()
+	if err != nil {
+		return nil, err
 	}
-	return r, r.parse(body[start:end])
+	return value, r.End()
 }
 
 // parse reads valid JSON. A member that counts may not be given twice: what
 // stands before the router may have looked at the other one.
 func (r *request) parse(value []byte) error {
 	if value[0] != '{' {
-		return shape("A GraphQL request must be a JSON object with a query, not %s.", kindOf(value))
+		return shape("A GraphQL request must be a JSON object with a query, not %s.", jsonscan.KindOf(value))
 	}
 	var seen [5]bool
-	return members(value, func(key, member []byte) error {
+	members := jsonscan.NewReader(value, jsonscan.MaxDepth)
+	return members.Object(func(key []byte) error {
+		member, err := members.Value()
+		if err != nil {
+			return err
+		}
 		null := member[0] == 'n'
 		once := func(i int) error {
 			if seen[i] {
@@ -161,18 +169,17 @@ func (r *request) parse(value []byte) error {
 				return nil
 			}
 			if member[0] != '"' {
-				return shape("%s must be a string, not %s.", key, kindOf(member))
+				return shape("%s must be a string, not %s.", key, jsonscan.KindOf(member))
 			}
-			var err error
-			*into, err = unquote(member)
-			return err
+			*into = jsonscan.Unquote(member)
+			return nil
 		}
 		object := func(into *json.RawMessage) error {
 			if null {
 				return nil
 			}
 			if member[0] != '{' {
-				return shape("%s must be an object, not %s.", key, kindOf(member))
+				return shape("%s must be an object, not %s.", key, jsonscan.KindOf(member))
 			}
 			*into = member
 			return nil
@@ -196,97 +203,6 @@ func (r *request) parse(value []byte) error {
 	})
 }
 
-// members visits the members of an object that is valid JSON. Keys are given
-// without escapes.
-func members(object []byte, visit func(key, value []byte) error) error {
-	i := jsonscan.Space(object, 1)
-	if object[i] == '}' {
-		return nil
-	}
-	for more := true; more; {
-		end := jsonscan.String(object, i)
-		key := object[i+1 : end-1]
-		if bytes.IndexByte(key, '\\') >= 0 {
-			var err error
-			if key, err = unquote(bytes.Clone(object[i:end])); err != nil {
-				return err
-			}
-		}
-		i = jsonscan.Colon(object, end)
-		end = jsonscan.Value(object, i)
-		if err := visit(key, object[i:end]); err != nil {
-			return err
-		}
-		i, more = jsonscan.Next(object, end, '}')
-	}
-	return nil
-}
-
-// unquote gives what a valid JSON string says. Without escapes that is a part
-// of it; with escapes they are replaced in place, which never takes more room.
-func unquote(quoted []byte) ([]byte, error) {
-	inside := quoted[1 : len(quoted)-1]
-	at := bytes.IndexByte(inside, '\\')
-	if at < 0 {
-		return inside, nil
-	}
-	out := inside[:at]
-	for at < len(inside) {
-		c := inside[at]
-		if c != '\\' {
-			next := bytes.IndexByte(inside[at:], '\\')
-			if next < 0 {
-				next = len(inside) - at
-			}
-			out = append(out, inside[at:at+next]...)
-			at += next
-			continue
-		}
-		switch c = inside[at+1]; c {
-		case 'n':
-			c = '\n'
-		case 't':
-			c = '\t'
-		case 'r':
-			c = '\r'
-		case 'b':
-			c = '\b'
-		case 'f':
-			c = '\f'
-		case 'u':
-			return unquoteSlowly(out, inside[at:])
-		}
-		out = append(out, c)
-		at += 2
-	}
-	return out, nil
-}
-
-// unquoteSlowly takes care of \u escapes.
-func unquoteSlowly(done, rest []byte) ([]byte, error) {
-	var s string
-	if err := json.Unmarshal([]byte(`"`+string(rest)+`"`), &s); err != nil {
-		return nil, shape("A string in the request is malformed: %v.", err)
-	}
-	return append(bytes.Clone(done), s...), nil
-}
-
-func kindOf(value []byte) string {
-	switch value[0] {
-	case '{':
-		return "an object"
-	case '[':
-		return "a list"
-	case '"':
-		return "a string"
-	case 't', 'f':
-		return "a boolean"
-	case 'n':
-		return "null"
-	}
-	return "a number"
-}
-
 // parseQuery reads the parameters of a GET.
 func parseQuery(q url.Values) (request, error) {
 	for _, name := range [...]string{"query", "operationName", "variables", "extensions", "documentId"} {
@@ -299,15 +215,19 @@ func parseQuery(q url.Values) (request, error) {
 		r.document = []byte(q.Get("query"))
 	}
 	for name, into := range map[string]*json.RawMessage{"variables": &r.variables, "extensions": &r.extensions} {
-		text := strings.TrimSpace(q.Get(name))
+		text := q.Get(name)
+		if strings.TrimSpace(text) == "" {
+			continue
+		}
+		value, err := onlyValue([]byte(text))
 		switch {
-		case text == "" || text == "null":
-		case !jsonscan.Valid([]byte(text)):
-			return r, &malformed{http.StatusBadRequest, fmt.Sprintf("The parameter %s is not JSON.", name)}
-		case text[0] != '{':
-			return r, shape("The parameter %s must be an object, not %s.", name, kindOf([]byte(text)))
+		case err != nil:
+			return r, &malformed{http.StatusBadRequest, fmt.Sprintf("The parameter %s is not valid JSON: %v.", name, err)}
+		case value[0] == 'n':
+		case value[0] != '{':
+			return r, shape("The parameter %s must be an object, not %s.", name, jsonscan.KindOf(value))
 		default:
-			*into = json.RawMessage(text)
+			*into = value
 		}
 	}
 	return r, nil

@@ -6,7 +6,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
-	"souk/router/execute/jsonscan"
+	"souk/router/internal/jsonscan"
 )
 
 // tooLong says that a list has more items than are allowed.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"souk/router/execute/jsonscan"
+	"souk/router/internal/jsonscan"
 )
 
 // checkSurrogates refuses an escape of a surrogate that is not half of a pair:

@@ -11,7 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator/core"
 
-	"souk/router/execute/jsonscan"
+	"souk/router/internal/jsonscan"
 )
 
 // variable is a variable's definition, ready for coercion.
@@ -28,6 +28,9 @@ func newVariable(v *ast.VariableDefinition) variable {
 	out.scalar = v.Definition.Kind == ast.Scalar && v.Type.Elem == nil
 	return out
 }
+
+// maxDepth bounds how deep variables may be nested.
+const maxDepth = 500
 
 // Variables checks a JSON object against the definitions of the operation's
 // variables (spec, section 6.1.2, CoerceVariableValues) and completes it by
@@ -73,41 +76,44 @@ func (d *Document) Variables(raw json.RawMessage) (Variables, error) {
 // split finds the value of each definition, in the order of definitions.
 func (d *Document) split(raw json.RawMessage) (Variables, error) {
 	given := make(Variables, len(d.definitions))
-	c := cursor{data: raw}
-	if c.end() {
-		return given, nil
-	}
-	switch c.peek() {
+	r := jsonscan.NewReader(raw, maxDepth)
+	switch r.Peek() {
+	case 0: // absent
 	case 'n':
-		if err := c.word(); err != nil {
+		if _, err := r.Value(); err != nil {
 			return nil, err
 		}
 	case '{':
-		err := c.object(func(key []byte) error {
-			value, err := c.value()
-			if err != nil {
-				return err
-			}
-			for i := range d.definitions {
-				if d.definitions[i].name == string(key) {
-					if given[i].Value != nil {
-						return fmt.Errorf("%q is given twice", key)
-					}
-					given[i].Value = value
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		if err := d.members(&r, given); err != nil {
 			return nil, err
 		}
 	default:
-		return nil, c.fail("an object")
+		value, err := r.Value()
+		if err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("expected an object, but found %s", jsonscan.KindOf(value))
 	}
-	if !c.end() {
-		return nil, c.fail("the end")
-	}
-	return given, nil
+	return given, r.End()
+}
+
+// members reads an object of variables.
+func (d *Document) members(r *jsonscan.Reader, given Variables) error {
+	return r.Object(func(name []byte) error {
+		value, err := r.Value()
+		if err != nil {
+			return err
+		}
+		for i := range d.definitions {
+			if d.definitions[i].name == string(name) {
+				if given[i].Value != nil {
+					return fmt.Errorf("%q is given twice", name)
+				}
+				given[i].Value = value
+			}
+		}
+		return nil
+	})
 }
 
 func (v *variable) wrong(format string, args ...any) *Error {
@@ -130,7 +136,7 @@ func (d *Document) coerce(v *variable, value json.RawMessage, errs Errors) (json
 
 // walk coerces a value part by part.
 func (d *Document) walk(v *variable, value json.RawMessage, errs Errors) (json.RawMessage, Errors) {
-	k := checker{schema: d.schema.schema, quiet: d.schema.quiet, cursor: cursor{data: value}}
+	k := checker{schema: d.schema.schema, quiet: d.schema.quiet, text: value, reader: jsonscan.NewReader(value, maxDepth)}
 	k.report = func(at *place, message string) {
 		if len(errs) >= maxErrors {
 			return
@@ -177,7 +183,9 @@ func (p *place) String() string {
 type checker struct {
 	quiet  bool // errors suggest no names
 	schema *ast.Schema
-	cursor cursor
+	// text is the value, which reader reads.
+	text   []byte
+	reader jsonscan.Reader
 	// found is the value the next report is about.
 	found  []byte
 	report func(at *place, message string)
@@ -187,19 +195,19 @@ type checker struct {
 	copied int
 }
 
-// rewrite replaces the value that ends at the cursor.
+// rewrite replaces the value that ends that comes next.
 func (k *checker) rewrite(value, by []byte) {
-	start := k.cursor.at - len(value)
-	k.out = append(append(k.out, k.cursor.data[k.copied:start]...), by...)
-	k.copied = k.cursor.at
+	start := k.reader.Offset() - len(value)
+	k.out = append(append(k.out, k.text[k.copied:start]...), by...)
+	k.copied = k.reader.Offset()
 }
 
 // coerced gives the value with what was rewritten.
 func (k *checker) coerced() []byte {
 	if k.copied == 0 {
-		return k.cursor.data
+		return k.text
 	}
-	return append(k.out, k.cursor.data[k.copied:]...)
+	return append(k.out, k.text[k.copied:]...)
 }
 
 func (k *checker) wrong(value []byte, at *place, format string, args ...any) {
@@ -207,12 +215,12 @@ func (k *checker) wrong(value []byte, at *place, format string, args ...any) {
 	k.report(at, fmt.Sprintf(format, args...))
 }
 
-// value checks the value at the cursor and moves behind it. The error is one
+// value checks the value that comes next and moves behind it. The error is one
 // of JSON; what does not fit the type is reported.
 func (k *checker) value(t *ast.Type, at *place) error {
-	first := k.cursor.peek()
+	first := k.reader.Peek()
 	if first == 'n' {
-		value, err := k.cursor.value()
+		value, err := k.reader.Value()
 		if err == nil && t.NonNull {
 			k.wrong(value, at, "Expected non-nullable type %q not to be null.", t.String())
 		}
@@ -220,7 +228,7 @@ func (k *checker) value(t *ast.Type, at *place) error {
 	}
 	if t.Elem != nil {
 		if first == '[' {
-			return k.cursor.array(func(i int) error { return k.value(t.Elem, &place{outer: at, index: i}) })
+			return k.reader.Array(func(i int) error { return k.value(t.Elem, &place{outer: at, index: i}) })
 		}
 		return k.value(t.Elem, at) // one value stands for a list of it
 	}
@@ -228,7 +236,7 @@ func (k *checker) value(t *ast.Type, at *place) error {
 	if def.Kind == ast.InputObject && first == '{' {
 		return k.object(def, at)
 	}
-	value, err := k.cursor.value()
+	value, err := k.reader.Value()
 	if err != nil {
 		return err
 	}
@@ -248,23 +256,23 @@ func (k *checker) value(t *ast.Type, at *place) error {
 }
 
 func (k *checker) object(def *ast.Definition, at *place) error {
-	start := k.cursor.at
+	start := k.reader.Offset()
 	seen := make([]bool, len(def.Fields))
 	oneOf := def.Directives.ForName("oneOf") != nil
 	given, nulls := 0, 0
-	err := k.cursor.object(func(key []byte) error {
+	err := k.reader.Object(func(key []byte) error {
 		i := slices.IndexFunc(def.Fields, func(f *ast.FieldDefinition) bool { return f.Name == string(key) })
 		if i < 0 {
-			value, err := k.cursor.value()
+			value, err := k.reader.Value()
 			k.wrong(value, at, "Field %q is not defined by type %q.%s", key, def.Name, k.suggest(string(key), fieldNames(def)))
 			return err
 		}
-		if given++; k.cursor.peek() == 'n' {
+		if given++; k.reader.Peek() == 'n' {
 			nulls++
 		}
 		inner := &place{outer: at, key: def.Fields[i].Name}
 		if seen[i] {
-			value, err := k.cursor.value()
+			value, err := k.reader.Value()
 			k.wrong(value, inner, "Field %q is given twice.", key)
 			return err
 		}
@@ -274,7 +282,7 @@ func (k *checker) object(def *ast.Definition, at *place) error {
 	if err != nil {
 		return err
 	}
-	value := k.cursor.data[start:k.cursor.at]
+	value := k.text[start:k.reader.Offset()]
 	for i, f := range def.Fields {
 		if !seen[i] && f.Type.NonNull && f.DefaultValue == nil {
 			k.wrong(value, at, "Field %q of required type %q was not provided.", f.Name, f.Type.String())

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"souk/router/internal/jsonscan"
 )
 
 // response is what goes back, held whole so that it can be kept for a repeated
@@ -34,9 +36,9 @@ func (r *response) writeTo(w http.ResponseWriter, head bool) {
 
 // answer makes the response of the graph's answer.
 func (q *request) answer(answer *Answer) (*response, *problem) {
-	data, err := parseJSON(answer.Data)
+	data, err := jsonscan.Parse(answer.Data)
 	if len(answer.Data) == 0 {
-		data, err = value{}, nil
+		data, err = jsonscan.Node{}, nil
 	}
 	if err != nil {
 		return nil, internal()
@@ -45,7 +47,7 @@ func (q *request) answer(answer *Answer) (*response, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	if found.isNull() {
+	if found.IsNull() {
 		if len(answer.Errors) > 0 {
 			return nil, graphProblem(answer)
 		}
@@ -60,7 +62,7 @@ func (q *request) answer(answer *Answer) (*response, *problem) {
 
 // result walks to the value that becomes the body. A typed error on the way is
 // a problem.
-func (q *request) result(data *value) (*value, *problem) {
+func (q *request) result(data *jsonscan.Node) (*jsonscan.Node, *problem) {
 	at, shape := data, q.route.data
 	path := q.route.result
 	if len(path) == 0 {
@@ -68,13 +70,13 @@ func (q *request) result(data *value) (*value, *problem) {
 	}
 	for _, key := range path {
 		field := shape.field(key)
-		at, _ = at.member(key)
-		if at.isNull() {
+		at, _ = at.Member(key)
+		if at.IsNull() {
 			return nil, nil
 		}
 		shape = field.object
-		if name, ok := at.member("__typename"); ok {
-			if typed := q.route.problems[name.text]; typed != nil {
+		if name, ok := at.Member("__typename"); ok {
+			if typed := q.route.problems[name.Text]; typed != nil {
 				return nil, q.typedProblem(typed, shape, at)
 			}
 		}
@@ -82,7 +84,7 @@ func (q *request) result(data *value) (*value, *problem) {
 	return at, nil
 }
 
-func (q *request) success(data, found *value, answer *Answer) *response {
+func (q *request) success(data, found *jsonscan.Node, answer *Answer) *response {
 	header := http.Header{}
 	for name, values := range answer.Header {
 		header[http.CanonicalHeaderKey(name)] = values
@@ -118,7 +120,7 @@ func (q *request) success(data, found *value, answer *Answer) *response {
 }
 
 // expand fills a template's names with members of the result.
-func (q *request) expand(template string, found *value) string {
+func (q *request) expand(template string, found *jsonscan.Node) string {
 	for _, name := range templateNames(template) {
 		text := q.route.body.object.scalar(found, name)
 		template = strings.ReplaceAll(template, "{"+name+"}", url.PathEscape(text))
@@ -127,33 +129,33 @@ func (q *request) expand(template string, found *value) string {
 }
 
 // typedProblem makes a problem of a typed error.
-func (q *request) typedProblem(typed *problemType, s *shape, v *value) *problem {
+func (q *request) typedProblem(typed *problemType, s *shape, v *jsonscan.Node) *problem {
 	p := &problem{problemKind: typed.kind(), typed: true}
 	if q.ifMatch {
 		p.status = typed.ifMatch
 	}
-	for i := range v.members {
-		m := &v.members[i]
-		field := s.field(m.name)
-		if field == nil || m.name == "__typename" {
+	for i := range v.Members {
+		m := &v.Members[i]
+		field := s.field(m.Name)
+		if field == nil || m.Name == "__typename" {
 			continue
 		}
 		switch {
-		case m.name == "message":
-			p.detail = m.value.scalarText()
-		case m.name == "code":
-			p.code = m.value.scalarText()
+		case m.Name == "message":
+			p.detail = m.Value.ScalarText()
+		case m.Name == "code":
+			p.code = m.Value.ScalarText()
 			if status, ok := typed.byCode[p.code]; ok {
 				p.status = status
 			}
 		case field.violations:
-			p.errors = q.violationsOf(&m.value)
+			p.errors = q.violationsOf(&m.Value)
 		case field.header != "":
-			if !m.value.isNull() {
-				p.withHeader(field.header, m.value.scalarText())
+			if !m.Value.IsNull() {
+				p.withHeader(field.header, m.Value.ScalarText())
 			}
 		default:
-			p.extra = append(p.extra, member{m.name, value{raw: field.write(nil, &m.value)}})
+			p.extra = append(p.extra, jsonscan.Member{Name: m.Name, Value: jsonscan.Node{Raw: field.write(nil, &m.Value)}})
 		}
 	}
 	if len(p.errors) > 0 { // the message names paths into the input, which nobody sees here
@@ -162,16 +164,16 @@ func (q *request) typedProblem(typed *problemType, s *shape, v *value) *problem 
 	return p.withUsualHeaders()
 }
 
-func (q *request) violationsOf(list *value) []violation {
+func (q *request) violationsOf(list *jsonscan.Node) []violation {
 	var all []violation
-	for i := range list.items {
-		item := &list.items[i]
+	for i := range list.Items {
+		item := &list.Items[i]
 		text := func(name string) string {
-			v, _ := item.member(name)
-			if v.isNull() {
+			v, _ := item.Member(name)
+			if v.IsNull() {
 				return ""
 			}
-			return v.scalarText()
+			return v.ScalarText()
 		}
 		all = append(all, q.placeOf(text("path")).violation(text("message"), text("hint")))
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
-	"souk/router/execute/jsonscan"
+	"souk/router/internal/jsonscan"
 )
 
 // spot is where in a request a value stands.
@@ -67,24 +67,24 @@ func (c *coercer) refuse(at spot, hint, format string, arguments ...any) {
 }
 
 // coerce appends v as a value of type t.
-func (c *coercer) coerce(to []byte, v *value, t *ast.Type, at spot) []byte {
-	if v.isNull() {
+func (c *coercer) coerce(to []byte, v *jsonscan.Node, t *ast.Type, at spot) []byte {
+	if v.IsNull() {
 		if t.NonNull {
 			c.refuse(at, "", "must not be null")
 		}
 		return append(to, "null"...)
 	}
 	if t.Elem != nil {
-		if v.kind != list {
-			c.refuse(at, "", "must be an array, not %s", v.kind)
+		if v.Kind != jsonscan.KindArray {
+			c.refuse(at, "", "must be an array, not %s", v.Kind)
 			return append(to, "null"...)
 		}
 		to = append(to, '[')
-		for i := range v.items {
+		for i := range v.Items {
 			if i > 0 {
 				to = append(to, ',')
 			}
-			to = c.coerce(to, &v.items[i], t.Elem, at.below(strconv.Itoa(i)))
+			to = c.coerce(to, &v.Items[i], t.Elem, at.below(strconv.Itoa(i)))
 		}
 		return append(to, ']')
 	}
@@ -99,38 +99,38 @@ func (c *coercer) coerce(to []byte, v *value, t *ast.Type, at spot) []byte {
 	}
 }
 
-func (c *coercer) object(to []byte, v *value, definition *ast.Definition, at spot) []byte {
-	if v.kind != object {
-		c.refuse(at, "", "must be an object, not %s", v.kind)
+func (c *coercer) object(to []byte, v *jsonscan.Node, definition *ast.Definition, at spot) []byte {
+	if v.Kind != jsonscan.KindObject {
+		c.refuse(at, "", "must be an object, not %s", v.Kind)
 		return append(to, "null"...)
 	}
 	to = append(to, '{')
 	first := true
-	for i := range v.members {
-		m := &v.members[i]
-		field := definition.Fields.ForName(m.name)
+	for i := range v.Members {
+		m := &v.Members[i]
+		field := definition.Fields.ForName(m.Name)
 		if field == nil {
-			c.refuse(at.below(m.name), c.hint(m.name, fieldNames(definition)), "is not known")
+			c.refuse(at.below(m.Name), c.hint(m.Name, fieldNames(definition)), "is not known")
 			continue
 		}
 		if !first {
 			to = append(to, ',')
 		}
 		first = false
-		to = append(quote(to, m.name), ':')
-		to = c.coerce(to, &m.value, field.Type, at.below(m.name))
+		to = append(quote(to, m.Name), ':')
+		to = c.coerce(to, &m.Value, field.Type, at.below(m.Name))
 	}
 	for _, field := range definition.Fields {
-		if _, given := v.member(field.Name); !given && field.Type.NonNull && field.DefaultValue == nil {
+		if _, given := v.Member(field.Name); !given && field.Type.NonNull && field.DefaultValue == nil {
 			c.refuse(at.below(field.Name), "", "is required")
 		}
 	}
 	return append(to, '}')
 }
 
-func (c *coercer) enum(to []byte, v *value, definition *ast.Definition, at spot) []byte {
-	if v.kind == text && definition.EnumValues.ForName(v.text) != nil {
-		return quote(to, v.text)
+func (c *coercer) enum(to []byte, v *jsonscan.Node, definition *ast.Definition, at spot) []byte {
+	if v.Kind == jsonscan.KindString && definition.EnumValues.ForName(v.Text) != nil {
+		return quote(to, v.Text)
 	}
 	names := make([]string, len(definition.EnumValues))
 	for i, value := range definition.EnumValues {
@@ -139,93 +139,93 @@ func (c *coercer) enum(to []byte, v *value, definition *ast.Definition, at spot)
 	if c.quiet {
 		c.refuse(at, "", "is not an allowed value")
 	} else {
-		c.refuse(at, c.hint(v.scalarText(), names), "must be one of %s", strings.Join(names, ", "))
+		c.refuse(at, c.hint(v.ScalarText(), names), "must be one of %s", strings.Join(names, ", "))
 	}
 	return append(to, "null"...)
 }
 
 // scalar appends a scalar. What is known of a scalar is checked here; any value
 // goes for the types of a schema that this package does not know.
-func (c *coercer) scalar(to []byte, v *value, name string, at spot) []byte {
+func (c *coercer) scalar(to []byte, v *jsonscan.Node, name string, at spot) []byte {
 	wrong := func(want string) []byte {
-		c.refuse(at, "", "must be %s, not %s", want, v.shown())
+		c.refuse(at, "", "must be %s, not %s", want, shown(v))
 		return append(to, "null"...)
 	}
 	switch name {
 	case "Int", "Long":
 		size := map[string]int{"Int": 32, "Long": 64}[name]
-		if digits, ok := v.integer(); ok {
+		if digits, ok := integer(v); ok {
 			if _, err := strconv.ParseInt(string(digits), 10, size); err == nil {
 				return append(to, digits...)
 			}
 		}
 		return wrong(fmt.Sprintf("an integer of %d bits", size))
 	case "Float", "Decimal":
-		if v.kind != number {
+		if v.Kind != jsonscan.KindNumber {
 			return wrong("a number")
 		}
 	case "String":
-		if v.kind != text {
+		if v.Kind != jsonscan.KindString {
 			return wrong("a string")
 		}
 	case "Boolean":
-		if v.kind != boolean {
+		if v.Kind != jsonscan.KindBoolean {
 			return wrong("true or false")
 		}
 	case "ID":
 		return c.id(to, v, at)
 	case "DateTime":
-		if v.kind != text {
+		if v.Kind != jsonscan.KindString {
 			return wrong("a string")
 		}
-		if _, err := time.Parse(time.RFC3339, v.text); err != nil {
+		if _, err := time.Parse(time.RFC3339, v.Text); err != nil {
 			c.refuse(at, "such as 2026-01-31T12:00:00Z", "must be an RFC 3339 date and time")
 		}
 	}
-	return append(to, v.raw...)
+	return append(to, v.Raw...)
 }
 
 // integer gives the digits of a number that is an integer: of 1.0 as of 1.
-func (v *value) integer() ([]byte, bool) {
-	if v.kind != number {
+func integer(v *jsonscan.Node) ([]byte, bool) {
+	if v.Kind != jsonscan.KindNumber {
 		return nil, false
 	}
-	return jsonscan.Integer(v.raw)
+	return jsonscan.Integer(v.Raw)
 }
 
 // id appends an ID as a string, with all digits of a number.
-func (c *coercer) id(to []byte, v *value, at spot) []byte {
-	digits, ok := v.integer()
+func (c *coercer) id(to []byte, v *jsonscan.Node, at spot) []byte {
+	digits, ok := integer(v)
 	switch {
 	case ok && (!bool(c.ids) || isInteger(string(digits))):
 		return quote(to, string(digits))
-	case v.kind == text && !bool(c.ids):
-		return append(to, v.raw...)
+	case v.Kind == jsonscan.KindString && !bool(c.ids):
+		return append(to, v.Raw...)
 	case bool(c.ids):
-		c.refuse(at, "", "must be an ID (a non-negative integer), not %s", v.shown())
+		c.refuse(at, "", "must be an ID (a non-negative integer), not %s", shown(v))
 	default:
-		c.refuse(at, "", "must be an ID (a string), not %s", v.shown())
+		c.refuse(at, "", "must be an ID (a string), not %s", shown(v))
 	}
 	return append(to, "null"...)
 }
 
 // shown names a value in a message: short ones as they are.
-func (v *value) shown() string {
+func shown(v *jsonscan.Node) string {
 	const most = 40
 	switch {
-	case v.kind == list || v.kind == object:
-		return v.kind.String()
-	case len(v.raw) > most:
-		return v.kind.String() + " of " + strconv.Itoa(len(v.raw)) + " bytes"
+	case v.Kind == jsonscan.KindArray || v.Kind == jsonscan.KindObject:
+		return v.Kind.String()
+	case len(v.Raw) > most:
+		return v.Kind.String() + " of " + strconv.Itoa(len(v.Raw)) + " bytes"
 	default:
-		return string(v.raw)
+		return string(v.Raw)
 	}
 }
 
 // parameterValue reads a parameter's text as a value of the type it is for: a
 // number where one is wanted and the text is one, else a string.
-func parameterValue(s string, t *ast.Type) *value {
-	asText := &value{kind: text, text: s, raw: quote(nil, s)}
+func parameterValue(s string, t *ast.Type) *jsonscan.Node {
+	asText := &jsonscan.Node{Kind: jsonscan.KindString, Text: s, Raw: quote(nil, s)}
 	switch t.Name() {
 	case "Int", "Long", "ID":
 		if strings.ContainsAny(s, ".eE") { // 1e2 is 100 in JSON, but not in a URL
@@ -234,8 +234,8 @@ func parameterValue(s string, t *ast.Type) *value {
 	}
 	switch t.Name() {
 	case "Int", "Long", "Float", "Decimal", "ID", "Boolean":
-		v, err := parseJSON([]byte(s))
-		if err == nil && (v.kind == number || v.kind == boolean && t.Name() == "Boolean") && string(v.raw) == s {
+		v, err := jsonscan.Parse([]byte(s))
+		if err == nil && (v.Kind == jsonscan.KindNumber || v.Kind == jsonscan.KindBoolean && t.Name() == "Boolean") && string(v.Raw) == s {
 			return &v
 		}
 	}

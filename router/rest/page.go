@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"souk/router/internal/jsonscan"
 )
 
 // A page of a connection is chosen by limit, and after or before with a cursor
@@ -63,19 +65,19 @@ func (q *request) pageParameters(query url.Values) {
 
 // headers gives the Link header (RFC 8288) to the pages around this one, and
 // how many there are in all.
-func (p *paging) headers(r *http.Request, data *value, header http.Header) {
+func (p *paging) headers(r *http.Request, data *jsonscan.Node, header http.Header) {
 	connection := data
 	for _, key := range p.connection {
-		connection, _ = connection.member(key)
-		if connection.isNull() {
+		connection, _ = connection.Member(key)
+		if connection.IsNull() {
 			return
 		}
 	}
-	if total, ok := connection.member("totalCount"); ok && !total.isNull() {
-		header.Set("X-Total-Count", total.scalarText())
+	if total, ok := connection.Member("totalCount"); ok && !total.IsNull() {
+		header.Set("X-Total-Count", total.ScalarText())
 	}
-	info, _ := connection.member("pageInfo")
-	if info.isNull() {
+	info, _ := connection.Member("pageInfo")
+	if info.IsNull() {
 		return
 	}
 	var links []string
@@ -93,10 +95,10 @@ func (p *paging) headers(r *http.Request, data *value, header http.Header) {
 		links = append(links, fmt.Sprintf("<%s>; rel=%q", target, relation))
 	}
 	towards := func(relation, has, cursor, parameter string) {
-		more, _ := info.member(has)
-		at, _ := info.member(cursor)
-		if !more.isNull() && string(more.raw) == "true" && !at.isNull() {
-			link(relation, parameter, at.text)
+		more, _ := info.Member(has)
+		at, _ := info.Member(cursor)
+		if !more.IsNull() && string(more.Raw) == "true" && !at.IsNull() {
+			link(relation, parameter, at.Text)
 		}
 	}
 	towards("next", "hasNextPage", "endCursor", afterParameter)

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"souk/router/internal/echo"
+	"souk/router/internal/jsonscan"
 )
 
 // problem is a response that is not a success: RFC 9457's members, code (the
@@ -21,8 +22,8 @@ type problem struct {
 	detail  string
 	typed   bool // the detail is a message of the graph's own
 	errors  []violation
-	extra   []member    // of a typed error, in its order
-	headers http.Header // such as Retry-After, Allow
+	extra   []jsonscan.Member // of a typed error, in its order
+	headers http.Header       // such as Retry-After, Allow
 }
 
 // violation is one value of a request that is not acceptable.
@@ -112,7 +113,7 @@ func (p *problem) response(r *http.Request) *response {
 		put("errors", bounded(p.errors))
 	}
 	for _, m := range p.extra {
-		put(m.name, json.RawMessage(m.value.raw))
+		put(m.Name, json.RawMessage(m.Value.Raw))
 	}
 	if id := traceID(r.Context()); id != "" {
 		put("trace_id", id)

@@ -14,6 +14,7 @@ import (
 
 	"souk/internal/memory"
 	"souk/router/internal/body"
+	"souk/router/internal/jsonscan"
 )
 
 // request is one request on its way to the operation's variables.
@@ -118,10 +119,10 @@ func (q *request) readPath(path map[string]string) *problem {
 }
 
 // give coerces what the request has for a variable.
-func (q *request) give(v *variable, from *value, at spot) {
+func (q *request) give(v *variable, from *jsonscan.Node, at spot) {
 	q.outer[v] = at.name
 	coerced := q.coerce(nil, from, v.typ, at)
-	if v.wrap != "" && !from.isNull() {
+	if v.wrap != "" && !from.IsNull() {
 		coerced = append(append(quote([]byte{'{'}, v.wrap), ':'), append(coerced, '}')...)
 	}
 	q.set(v.name, coerced)
@@ -168,9 +169,9 @@ func (q *request) readQuery() *problem {
 func (q *request) readParameter(v *variable, texts []string) {
 	at := spot{in: "query", name: v.outer}
 	if v.typ.Elem != nil {
-		all := &value{kind: list}
+		all := &jsonscan.Node{Kind: jsonscan.KindArray}
 		for _, s := range texts {
-			all.items = append(all.items, *parameterValue(s, v.typ.Elem))
+			all.Items = append(all.Items, *parameterValue(s, v.typ.Elem))
 		}
 		q.give(v, all, at)
 		return
@@ -218,21 +219,28 @@ func (q *request) readBody(w http.ResponseWriter, bodies *body.Reader) *problem 
 	if p := checkContentType(q.http); p != nil {
 		return p
 	}
-	whole, err := parseJSON(body)
+	whole, err := jsonscan.Parse(body)
 	if err != nil {
-		p := &problem{problemKind: brokenJSON, detail: "The body is not valid JSON: " + err.Error()}
-		var broken *jsonError
-		if errors.As(err, &broken) {
-			p.extra = []member{intMember("line", broken.line), intMember("column", broken.column)}
-		}
-		return p
+		return notJSON(body, err)
 	}
-	if whole.kind != object {
-		q.coercer.refuse(spot{in: "body"}, "", "must be an object, not %s", whole.kind)
+	if whole.Kind != jsonscan.KindObject {
+		q.coercer.refuse(spot{in: "body"}, "", "must be an object, not %s", whole.Kind)
 		return nil
 	}
 	q.readMembers(&whole, variables)
 	return nil
+}
+
+// notJSON makes a problem of an error of [jsonscan.Parse].
+func notJSON(body []byte, err error) *problem {
+	p := &problem{problemKind: brokenJSON, detail: fmt.Sprintf("The body is not valid JSON: %v.", err)}
+	var syntax *jsonscan.SyntaxError
+	if errors.As(err, &syntax) {
+		line, column := jsonscan.Position(body, syntax.Offset)
+		p.detail = fmt.Sprintf("The body is not valid JSON: line %d, column %d: %s.", line, column, syntax.Reason)
+		p.extra = []jsonscan.Member{intMember("line", line), intMember("column", column)}
+	}
+	return p
 }
 
 // unreadable makes a problem of a body that could not be read.
@@ -266,14 +274,14 @@ func (q *request) emptyBody(variables []*variable) *problem {
 }
 
 // readMembers takes the variables from the body's members.
-func (q *request) readMembers(whole *value, variables []*variable) {
+func (q *request) readMembers(whole *jsonscan.Node, variables []*variable) {
 	taken := map[string]bool{}
 	var known []string
 	for _, v := range variables {
 		known = append(known, v.outer)
 		found := ""
 		for _, name := range append([]string{v.outer}, v.aliases...) {
-			from, given := whole.member(name)
+			from, given := whole.Member(name)
 			if !given {
 				continue
 			}
@@ -299,8 +307,8 @@ func (q *request) readMembers(whole *value, variables []*variable) {
 			q.refuse(spot{in: "body", name: v.outer}.violation("is required", hint))
 		}
 	}
-	for i := range whole.members {
-		if name := whole.members[i].name; !taken[name] {
+	for i := range whole.Members {
+		if name := whole.Members[i].Name; !taken[name] {
 			q.refuse(spot{in: "body", name: name}.violation("is not known", q.hint(name, known)))
 		}
 	}
@@ -308,19 +316,19 @@ func (q *request) readMembers(whole *value, variables []*variable) {
 
 // readShorthand takes the fields of a list's only element from the body itself,
 // false when there are none of them.
-func (q *request) readShorthand(whole *value, v *variable, found string, taken map[string]bool) bool {
-	only := &value{kind: object}
+func (q *request) readShorthand(whole *jsonscan.Node, v *variable, found string, taken map[string]bool) bool {
+	only := &jsonscan.Node{Kind: jsonscan.KindObject}
 	for _, name := range fieldNames(v.shorthand) {
-		if field, given := whole.member(name); given {
+		if field, given := whole.Member(name); given {
 			taken[name] = true
-			only.members = append(only.members, member{name, *field})
+			only.Members = append(only.Members, jsonscan.Member{Name: name, Value: *field})
 		}
 	}
-	if len(only.members) == 0 {
+	if len(only.Members) == 0 {
 		return false
 	}
 	if found != "" {
-		q.refuse(spot{in: "body", name: only.members[0].name}.violation("cannot be combined with "+found, "give one of them"))
+		q.refuse(spot{in: "body", name: only.Members[0].Name}.violation("cannot be combined with "+found, "give one of them"))
 		return true
 	}
 	q.short[v] = true
@@ -376,6 +384,6 @@ func newRequest(r *http.Request, route *route, schema *ast.Schema, ids integerID
 	}
 }
 
-func intMember(name string, n int) member {
-	return member{name, value{kind: number, raw: fmt.Appendf(nil, "%d", n)}}
+func intMember(name string, n int) jsonscan.Member {
+	return jsonscan.Member{Name: name, Value: jsonscan.Node{Kind: jsonscan.KindNumber, Raw: fmt.Appendf(nil, "%d", n)}}
 }

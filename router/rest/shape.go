@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/internal/jsonscan"
 )
 
 // shape is how an object of the graph's answer is written outside: what a
@@ -107,42 +109,42 @@ func (c *compiler) addField(s *shape, field *ast.Field, on *ast.Definition) {
 }
 
 // write appends a value as it is outside.
-func (f *fieldShape) write(to []byte, v *value) []byte {
+func (f *fieldShape) write(to []byte, v *jsonscan.Node) []byte {
 	switch {
-	case v.isNull():
+	case v.IsNull():
 		return append(to, "null"...)
-	case v.kind == list:
+	case v.Kind == jsonscan.KindArray:
 		to = append(to, '[')
-		for i := range v.items {
+		for i := range v.Items {
 			if i > 0 {
 				to = append(to, ',')
 			}
-			to = f.write(to, &v.items[i])
+			to = f.write(to, &v.Items[i])
 		}
 		return append(to, ']')
 	case f.object != nil && f.unwrap:
 		only := f.object.fields[0]
-		inner, _ := v.member(only.key)
+		inner, _ := v.Member(only.key)
 		return only.write(to, inner)
 	case f.object != nil:
 		return f.object.write(to, v)
-	case f.integer && v.kind == text && isInteger(v.text):
-		return append(to, v.text...)
+	case f.integer && v.Kind == jsonscan.KindString && isInteger(v.Text):
+		return append(to, v.Text...)
 	default:
-		return append(to, v.raw...)
+		return append(to, v.Raw...)
 	}
 }
 
 // write appends an object as it is outside: the members that were selected, in
 // the graph's order.
-func (s *shape) write(to []byte, v *value) []byte {
-	if v.kind != object { // a scalar that happens to be selected into: pass it on
-		return append(to, v.raw...)
+func (s *shape) write(to []byte, v *jsonscan.Node) []byte {
+	if v.Kind != jsonscan.KindObject { // a scalar that happens to be selected into: pass it on
+		return append(to, v.Raw...)
 	}
 	to = append(to, '{')
 	first := true
-	for i := range v.members {
-		f := s.field(v.members[i].name)
+	for i := range v.Members {
+		f := s.field(v.Members[i].Name)
 		if f == nil || f.key == "__typename" || f.header != "" || f.violations {
 			continue
 		}
@@ -151,24 +153,24 @@ func (s *shape) write(to []byte, v *value) []byte {
 		}
 		first = false
 		to = append(quote(to, f.key), ':')
-		to = f.write(to, &v.members[i].value)
+		to = f.write(to, &v.Members[i].Value)
 	}
 	return append(to, '}')
 }
 
 // scalar gives the text of a member of v that is a scalar outside, empty when it
 // is not there or null.
-func (s *shape) scalar(v *value, key string) string {
+func (s *shape) scalar(v *jsonscan.Node, key string) string {
 	f := s.field(key)
-	inner, _ := v.member(key)
-	for f != nil && f.unwrap && !inner.isNull() {
+	inner, _ := v.Member(key)
+	for f != nil && f.unwrap && !inner.IsNull() {
 		f = f.object.fields[0]
-		inner, _ = inner.member(f.key)
+		inner, _ = inner.Member(f.key)
 	}
-	if f == nil || f.object != nil || inner.isNull() {
+	if f == nil || f.object != nil || inner.IsNull() {
 		return ""
 	}
-	return inner.scalarText()
+	return inner.ScalarText()
 }
 
 // isInteger tells whether an id's text is an integer that JSON readers keep

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"souk/router/execute/jsonscan"
+	"souk/router/internal/jsonscan"
 )
 
 var samples = []string{
