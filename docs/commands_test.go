@@ -11,7 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"gopkg.in/yaml.v3"
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 )
 
 // kubectl gives the words of every kubectl command in the shell blocks of a
@@ -83,14 +84,14 @@ func readObjects(t *testing.T, patterns ...string) (objects []object) {
 				t.Fatal(err)
 			}
 			for decoder := yaml.NewDecoder(bytes.NewReader(text)); ; {
-				var node yaml.Node
+				var node ast.Node
 				if err := decoder.Decode(&node); errors.Is(err, io.EOF) {
 					break
 				} else if err != nil {
 					t.Fatalf("%s: %v", path, err)
 				}
 				var o object
-				if err := errors.Join(node.Decode(&o), node.Decode(&o.all)); err != nil {
+				if err := errors.Join(yaml.NodeToValue(node, &o), yaml.NodeToValue(node, &o.all)); err != nil {
 					t.Fatalf("%s: %v", path, err)
 				}
 				objects = append(objects, o)
@@ -141,8 +142,8 @@ func (o object) ports() (numbers []int) {
 	all, _ := list.([]any)
 	for _, p := range all {
 		if port, ok := p.(map[string]any); ok {
-			number, _ := port["port"].(int)
-			numbers = append(numbers, number)
+			number, _ := port["port"].(uint64)
+			numbers = append(numbers, int(number))
 		}
 	}
 	return numbers
