@@ -14,8 +14,8 @@ import (
 
 	"souk/internal/memory"
 	"souk/router/execute"
-	"souk/router/internal/jsonscan"
 	"souk/router/internal/body"
+	"souk/router/internal/jsonscan"
 )
 
 // A request is one GraphQL request, however it came. Its parts point into the
