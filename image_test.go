@@ -20,7 +20,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
-	"souk/dev/pgserver"
+	"souk/internal/pgserver"
 )
 
 // The same sources give the same bytes wherever they are, with the version in

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"souk/cli"
-	"souk/dev/pgserver/pgtest"
+	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs"
 )
 

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"souk/cli"
-	"souk/dev/loopback"
+	"souk/internal/loopback"
 )
 
 const supergraph = `

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"souk/dev/loopback"
+	"souk/internal/loopback"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"

@@ -13,9 +13,9 @@ import (
 	"strconv"
 	"strings"
 
-	"souk/dev/loopback"
-	"souk/dev/pgserver"
+	"souk/internal/loopback"
 	"souk/internal/memory"
+	"souk/internal/pgserver"
 	"souk/subgraphs"
 )
 

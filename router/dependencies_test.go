@@ -15,7 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"souk/dev/loopback"
+	"souk/internal/loopback"
 	"souk/router"
 	"souk/router/gateway/config"
 	"souk/router/internal/redistest"

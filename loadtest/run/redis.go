@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"souk/dev/loopback"
+	"souk/internal/loopback"
 
 	"github.com/redis/go-redis/v9"
 )

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"souk/dev/loopback"
+	"souk/internal/loopback"
 )
 
 // program finds a program by an environment variable, on PATH, or where

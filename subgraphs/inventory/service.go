@@ -30,14 +30,14 @@ func Run(ctx context.Context, env server.Environment) error {
 }
 
 func build(_ context.Context, r server.Resources) (*server.Service, error) {
-	warehouse := stock.NewWarehouse(r.DB, r.Now)
-	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Warehouse: warehouse}})
+	store := stock.NewStore(r.DB, r.Now)
+	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{StockStore: store}})
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", graphql.New(r, schema, graphql.Authenticator(r)))
 	return &server.Service{
 		Handler: mux,
 		Workers: []func(context.Context) error{
-			func(ctx context.Context) error { return warehouse.Sweep(ctx, r.Logger) },
+			func(ctx context.Context) error { return store.Sweep(ctx, r.Logger) },
 		},
 	}, nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 
-	"souk/dev/pgserver/pgtest"
+	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs/internal/events"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/internal/servicetest"
@@ -86,7 +86,7 @@ func TestEntitiesOfProducts(t *testing.T) {
 	s := servicetest.Start(t, inventory.Run)
 	s.Data(t, `mutation { setStock(productId: "1", onHand: 3) { __typename } }`, nil)
 	pool, queries := s.CountingPool(t)
-	h := handler.New(graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Warehouse: stock.NewWarehouse(pool, time.Now)}}))
+	h := handler.New(graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{StockStore: stock.NewStore(pool, time.Now)}}))
 	h.AddTransport(transport.POST{})
 	counted := httptest.NewServer(h)
 	t.Cleanup(counted.Close)

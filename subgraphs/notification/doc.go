@@ -1,12 +1,18 @@
-// Package notification is the notification service: it tells people what
-// happened to their orders, by e-mail and SMS.
+// Package notification is the notification service. It tells customers by
+// e-mail and SMS what happens to their orders.
 //
-// An event (order.created, order.cancelled) goes to mailroom, which writes a
-// message for each channel with package message, sends it by package deliver
-// and keeps what became of it; graph answers questions about that. Where a
-// person can be reached, the user service says. notification.sent goes out
-// through the outbox.
+// An event (order.created, order.cancelled) passes through these packages:
 //
-// SMTP_URL (smtp://user:password@host:587), MAIL_FROM, SMS_WEBHOOK_URL and
-// SMS_WEBHOOK_SECRET say how messages leave; a channel that has no URL is off.
+//	notifier   stores one notification per channel, sends it, records the result
+//	message    renders the text of a notification from templates
+//	deliver    hands the message to an SMTP server or an SMS webhook
+//	graph      answers GraphQL queries about notifications
+//
+// The user service supplies the addresses (package userclient). Each message
+// sent is published as notification.sent through the outbox. Package inbox
+// receives messages during development. service.go is the hub.
+//
+// The environment configures the channels: SMTP_URL
+// (smtp://user:password@host:587) and MAIL_FROM for e-mail; SMS_WEBHOOK_URL
+// and SMS_WEBHOOK_SECRET for SMS. A channel without a URL is disabled.
 package notification

@@ -11,8 +11,8 @@ import (
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/notification/deliver"
 	"souk/subgraphs/notification/graph"
-	"souk/subgraphs/notification/mailroom"
 	"souk/subgraphs/notification/message"
+	"souk/subgraphs/notification/notifier"
 	"souk/subgraphs/notification/userclient"
 )
 
@@ -29,11 +29,11 @@ func Migrations() fs.FS {
 }
 
 const (
-	group         = "notification"
+	consumerGroup = "notification"
 	defaultSender = "Souk <shop@souk.example>"
 	// patience is how often an event is tried, at last once a minute, before
 	// it is a dead letter: an event waits out hours without the user service.
-	patience = 500
+	maxEventAttempts = 500
 )
 
 // Run runs the service until the context ends.
@@ -50,48 +50,48 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	room := &mailroom.Room{
+	service := &notifier.Service{
 		DB:       r.DB,
 		Writer:   writer,
 		Users:    userclient.New(r.Services["user"], r.ServiceToken, r.Telemetry.Transport(nil)),
 		Channels: channels,
-		Tracer:   r.Telemetry.TracerProvider.Tracer("souk/subgraphs/notification/mailroom"),
+		Tracer:   r.Telemetry.TracerProvider.Tracer("souk/subgraphs/notification/notifier"),
 		Now:      r.Now,
 		Logger:   r.Logger,
 	}
-	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Room: room}})
+	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Notifier: service}})
 	return &server.Service{
 		Handler: graphql.New(r, schema, graphql.Authenticator(r)),
 		Workers: []func(context.Context) error{
-			r.Events.Consume(events.Consumer{Group: group, Types: mailroom.Types(), Handler: room.Handle, MaxAttempts: patience}),
-			room.Work,
+			r.Events.Consume(events.Consumer{Group: consumerGroup, Types: notifier.EventTypes(), Handler: service.Handle, MaxAttempts: maxEventAttempts}),
+			service.Work,
 		},
 	}, nil
 }
 
 // channels are those the environment sets up.
-func channels(r server.Resources) (map[mailroom.Channel]mailroom.Sender, error) {
-	channels := map[mailroom.Channel]mailroom.Sender{}
+func channels(r server.Resources) (map[notifier.Channel]notifier.Sender, error) {
+	channels := map[notifier.Channel]notifier.Sender{}
 	get := func(key string) string { value, _ := r.Lookup(key); return value }
 	if url := get("SMTP_URL"); url != "" {
 		from := get("MAIL_FROM")
 		if from == "" {
 			from = defaultSender
 		}
-		mailer, err := deliver.NewMailer(url, from)
+		sender, err := deliver.NewEmailSender(url, from)
 		if err != nil {
 			return nil, fmt.Errorf("SMTP_URL and MAIL_FROM: %w", err)
 		}
-		channels[mailroom.Email] = mailer
+		channels[notifier.Email] = sender
 	} else {
 		r.Logger.Warn("no e-mail is sent; set SMTP_URL, such as smtp://user:password@mail.example:587")
 	}
 	if url := get("SMS_WEBHOOK_URL"); url != "" {
-		texter, err := deliver.NewTexter(url, get("SMS_WEBHOOK_SECRET"), r.Telemetry.Transport(nil), r.Now)
+		sender, err := deliver.NewSMSSender(url, get("SMS_WEBHOOK_SECRET"), r.Telemetry.Transport(nil), r.Now)
 		if err != nil {
 			return nil, fmt.Errorf("SMS_WEBHOOK_URL: %w", err)
 		}
-		channels[mailroom.SMS] = texter
+		channels[notifier.SMS] = sender
 	} else {
 		r.Logger.Warn("no SMS is sent; set SMS_WEBHOOK_URL, such as https://sms.example/send")
 	}

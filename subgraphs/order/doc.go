@@ -1,10 +1,16 @@
-// Package order is the order service: it places and cancels orders, keeps
-// everything that happened to them, and answers the graph's questions about
-// them.
+// Package order is the order service. It places and cancels orders, keeps
+// their full history and answers the graph's queries about them.
 //
-// A request goes through graph (GraphQL and who may see what) to checkout,
-// which decides, asking the user, product and inventory services, and ledger,
-// which keeps orders as events. What crashes at which step leave behind is
-// told in package checkout. order.created and order.cancelled go out through
-// the outbox.
+// A request passes through these packages:
+//
+//	graph       resolvers: parse arguments, decide what the caller may see
+//	checkout    decides: place, cancel, recover; calls the other services
+//	orderstore  stores each order as its events, and the table that reads use
+//
+// The clients of the other services are in userclient, productclient and
+// inventoryclient. service.go is the hub: it wires the packages together.
+//
+// The service publishes order.created and order.cancelled through its outbox
+// (package events). Package checkout lists what a crash at each step leaves
+// behind and how the service recovers from it.
 package order

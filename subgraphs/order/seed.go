@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"souk/subgraphs/internal/sample"
-	"souk/subgraphs/order/ledger"
+	"souk/subgraphs/order/orderstore"
 )
 
 // How much the sample shop has sold, to whom, since when.
@@ -28,41 +28,41 @@ func Seed(ctx context.Context, db *pgxpool.Pool) error {
 	if err != nil {
 		return err
 	}
-	_, err = ledger.Import(ctx, db, pastOrders(shop.Products, time.Now()))
+	_, err = orderstore.Import(ctx, db, pastOrders(shop.Products, time.Now()))
 	return err
 }
 
 // pastOrders makes orders up, the same at every call but for their times.
-func pastOrders(products []sample.Product, now time.Time) []ledger.Past {
+func pastOrders(products []sample.Product, now time.Time) []orderstore.PastOrder {
 	random := rand.New(rand.NewPCG(2026, 11))
 	step := seedDays * 24 * time.Hour / seedOrders
-	orders := make([]ledger.Past, 0, seedOrders)
+	orders := make([]orderstore.PastOrder, 0, seedOrders)
 	for i := range seedOrders {
 		age := time.Duration(seedOrders-i)*step - time.Duration(random.Int64N(int64(step/2)))
 		user := 1 + random.Int64N(seedUsers)
-		placed := ledger.Placed{UserID: user, Currency: sample.Currency, Lines: pastLines(random, products, age)}
+		placed := orderstore.Placed{UserID: user, Currency: sample.Currency, Lines: pastLines(random, products, age)}
 		if len(placed.Lines) == 0 {
 			continue
 		}
 		at := now.Add(-age)
-		past := ledger.Past{Actor: strconv.FormatInt(user, 10), Events: []ledger.Event{placed}, Times: []time.Time{at}}
-		add := func(e ledger.Event, after time.Duration) {
+		past := orderstore.PastOrder{Actor: strconv.FormatInt(user, 10), Events: []orderstore.Event{placed}, Times: []time.Time{at}}
+		add := func(e orderstore.Event, after time.Duration) {
 			past.Events, past.Times = append(past.Events, e), append(past.Times, at.Add(after))
 		}
 		switch n := random.IntN(100); {
 		case n < 4:
 			line := placed.Lines[0]
-			add(ledger.Rejected{
-				Reason:    ledger.OutOfStock,
+			add(orderstore.Rejected{
+				Reason:    orderstore.OutOfStock,
 				Message:   fmt.Sprintf("Product %q is out of stock.", strconv.FormatInt(line.ProductID, 10)),
-				Shortages: []ledger.Shortage{{ProductID: strconv.FormatInt(line.ProductID, 10), Requested: line.Quantity}},
+				Shortages: []orderstore.Shortage{{ProductID: strconv.FormatInt(line.ProductID, 10), Requested: line.Quantity}},
 			}, 80*time.Millisecond)
 		case n < 14:
-			add(ledger.Confirmed{}, 90*time.Millisecond)
+			add(orderstore.Confirmed{}, 90*time.Millisecond)
 			reasons := []string{"", "Ordered by mistake", "Found it elsewhere", "Takes too long"}
-			add(ledger.Cancelled{Reason: reasons[random.IntN(len(reasons))]}, min(age/2, time.Duration(1+random.IntN(40))*time.Hour))
+			add(orderstore.Cancelled{Reason: reasons[random.IntN(len(reasons))]}, min(age/2, time.Duration(1+random.IntN(40))*time.Hour))
 		default:
-			add(ledger.Confirmed{}, 90*time.Millisecond)
+			add(orderstore.Confirmed{}, 90*time.Millisecond)
 		}
 		orders = append(orders, past)
 	}
@@ -70,14 +70,14 @@ func pastOrders(products []sample.Product, now time.Time) []ledger.Past {
 }
 
 // pastLines picks one to four products that were on sale that long ago.
-func pastLines(random *rand.Rand, products []sample.Product, age time.Duration) []ledger.Line {
-	var lines []ledger.Line
+func pastLines(random *rand.Rand, products []sample.Product, age time.Duration) []orderstore.Line {
+	var lines []orderstore.Line
 	picked := map[int]bool{}
 	for range 1 + random.IntN(4) {
 		i := random.IntN(len(products))
 		if p := products[i]; p.Age > age && !picked[i] {
 			picked[i] = true
-			lines = append(lines, ledger.Line{ProductID: p.ID, Name: p.Name, Quantity: 1 + random.IntN(3)*random.IntN(2), UnitPrice: p.Cents})
+			lines = append(lines, orderstore.Line{ProductID: p.ID, Name: p.Name, Quantity: 1 + random.IntN(3)*random.IntN(2), UnitPrice: p.Cents})
 		}
 	}
 	return lines

@@ -14,7 +14,7 @@ import (
 	"souk/subgraphs/order/checkout"
 	"souk/subgraphs/order/graph"
 	"souk/subgraphs/order/inventoryclient"
-	"souk/subgraphs/order/ledger"
+	"souk/subgraphs/order/orderstore"
 	"souk/subgraphs/order/productclient"
 	"souk/subgraphs/order/userclient"
 )
@@ -38,22 +38,22 @@ func Run(ctx context.Context, env server.Environment) error {
 
 func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	transport := r.Telemetry.Transport(nil)
-	book := ledger.New(r.DB, r.Now)
-	watcher := ledger.NewWatcher(r.DB, r.Logger)
+	orders := orderstore.New(r.DB, r.Now)
+	watcher := orderstore.NewWatcher(r.DB, r.Logger)
 	users := userclient.New(r.Services["user"], r.ServiceToken, transport)
 	sessions := session.New(users.SessionStates, r.Logger)
-	desk := &checkout.Desk{
-		Book:      book,
+	service := &checkout.Service{
+		Orders:    orders,
 		Inventory: inventoryclient.New(r.Services["inventory"], r.ServiceToken, transport),
 		Products:  productclient.New(r.Services["product"], r.ServiceToken, transport),
 		Users:     users,
 		Now:       r.Now,
 		Logger:    r.Logger,
 	}
-	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Book: book, Desk: desk, Watcher: watcher, Sessions: sessions}})
+	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{OrderStore: orders, Checkout: service, Watcher: watcher, Sessions: sessions}})
 	return &server.Service{
 		Handler: graphql.New(r, schema, graphql.Authenticator(r)),
-		Workers: []func(context.Context) error{watcher.Run, sessions.Run, desk.Work},
+		Workers: []func(context.Context) error{watcher.Run, sessions.Run, service.Work},
 	}, nil
 }
 
@@ -61,10 +61,10 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 // use, writes every difference to w, and gives their number. It changes
 // nothing.
 func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
-	return ledger.Replay(ctx, db, w)
+	return orderstore.Replay(ctx, db, w)
 }
 
 // Rebuild is Replay, and then makes the table that reads use what the events say.
 func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
-	return ledger.Rebuild(ctx, db, w)
+	return orderstore.Rebuild(ctx, db, w)
 }

@@ -11,24 +11,24 @@ import (
 	"testing"
 	"time"
 
-	"souk/dev/pgserver/pgtest"
+	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs/internal/events"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/internal/servicetest"
 	"souk/subgraphs/order"
-	"souk/subgraphs/order/internal/standin"
+	"souk/subgraphs/order/internal/fake"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // start runs the service among stand-ins of the others.
-func start(t *testing.T, options ...func(*server.Environment)) (*servicetest.Service, *standin.Inventory) {
+func start(t *testing.T, options ...func(*server.Environment)) (*servicetest.Service, *fake.Inventory) {
 	t.Helper()
-	inventory := standin.NewInventory(t, map[string]int{"1": 5, "2": 100})
+	inventory := fake.NewInventory(t, map[string]int{"1": 5, "2": 100})
 	others := map[string]string{
-		"user":      standin.NewUsers(t, "1", "2").URL,
+		"user":      fake.NewUsers(t, "1", "2").URL,
 		"inventory": inventory.URL,
-		"product": standin.NewProducts(t, map[string]standin.Product{
+		"product": fake.NewProducts(t, map[string]fake.Product{
 			"1": {Name: "Laptop", Price: 99999, Currency: "USD"},
 			"2": {Name: "Mouse", Price: 1950, Currency: "USD"},
 		}).URL,
@@ -223,7 +223,7 @@ func TestOrderUpdated(t *testing.T) {
 
 func TestInventoryAway(t *testing.T) {
 	s, inventory := start(t)
-	inventory.Fail(func(string) standin.Failure { return standin.Away })
+	inventory.Fail(func(string) fake.Failure { return fake.Unavailable })
 	answer := s.Data(t, place, buy("1", "1", 2))
 	if !strings.Contains(answer, `"code":"UNAVAILABLE"`) || !strings.Contains(answer, `"retryAfter":`) {
 		t.Errorf("without inventory: %s", answer)

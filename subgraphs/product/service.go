@@ -29,7 +29,7 @@ func Migrations() fs.FS {
 
 // imagesVariable names the base URL under which clients reach this service's
 // pictures. Without it an image's address is a path on the server asked.
-const imagesVariable = "IMAGE_BASE_URL"
+const imageBaseURLVariable = "IMAGE_BASE_URL"
 
 // Run runs the service until the context ends.
 func Run(ctx context.Context, env server.Environment) error {
@@ -39,7 +39,7 @@ func Run(ctx context.Context, env server.Environment) error {
 func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	inventory := inventoryclient.New(peer.New("inventory", r.Services["inventory"], r.ServiceToken, r.Telemetry.Transport(nil)))
 	products := catalogue.New(r.DB, inventory.SetStock, r.Now)
-	images, _ := r.Lookup(imagesVariable)
+	images, _ := r.Lookup(imageBaseURLVariable)
 	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{
 		Catalogue: products,
 		Images:    strings.TrimSuffix(images, "/"),

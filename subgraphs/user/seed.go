@@ -13,7 +13,7 @@ import (
 
 // people are the example store's, by their full names. Those whose password is
 // given can log in; the others have bought things.
-var people = strings.Fields(`
+var fullNames = strings.Fields(`
 	Ada_Lovelace Grace_Hopper Alan_Kay Barbara_Liskov Edsger_Dijkstra Frances_Allen Donald_Knuth Radia_Perlman
 	Tony_Hoare Margaret_Hamilton Dennis_Ritchie Karen_Jones Ken_Thompson Shafi_Goldwasser Leslie_Lamport Adele_Goldberg
 	Robin_Milner Lynn_Conway John_McCarthy Katherine_Johnson Niklaus_Wirth Jean_Bartik Peter_Naur Mary_Shaw
@@ -24,7 +24,7 @@ var people = strings.Fields(`
 `)
 
 // demo are the passwords of the example accounts one can log in with.
-var demo = map[string]string{"ada": "tutorial-ada", "grace": "tutorial-grace"}
+var demoPasswords = map[string]string{"ada": "tutorial-ada", "grace": "tutorial-grace"}
 
 // adminName is the example store's administrator.
 const adminName, adminPassword = "admin", "tutorial-admin"
@@ -32,15 +32,15 @@ const adminName, adminPassword = "admin", "tutorial-admin"
 // Seed fills an empty user database with the example store's people: user 1 is
 // Ada, and the last one an administrator.
 func Seed(ctx context.Context, db *pgxpool.Pool) error {
-	accounts := &account.Accounts{DB: db, Hasher: account.NewHasher(account.DefaultCost), Now: time.Now}
+	accounts := &account.Service{DB: db, Hasher: account.NewHasher(account.DefaultCost), Now: time.Now}
 	if n, err := accounts.Count(ctx); err != nil || n > 0 {
 		return err
 	}
-	for i, person := range people {
+	for i, person := range fullNames {
 		full := strings.ReplaceAll(person, "_", " ")
 		first, last, _ := strings.Cut(strings.ToLower(person), "_")
 		draft := account.Draft{Username: first, Email: first + "." + last + "@example.com", DisplayName: &full}
-		if password, ok := demo[first]; ok {
+		if password, ok := demoPasswords[first]; ok {
 			draft.Password = &password
 		}
 		if i%3 == 0 {

@@ -22,7 +22,7 @@ var migrations embed.FS
 
 // tidyEvery is how often old sessions are deleted and the signing keys looked
 // after.
-const tidyEvery = 10 * time.Minute
+const cleanupInterval = 10 * time.Minute
 
 // Run runs the user service until ctx ends. Besides what every service reads,
 // its environment has JWT_PRIVATE_KEY (PEM or JWK; without it the service makes
@@ -45,8 +45,8 @@ func build(ctx context.Context, r server.Resources) (*server.Service, error) {
 	if err := keys.Rotate(ctx); err != nil {
 		return nil, err
 	}
-	accounts := &account.Accounts{DB: r.DB, Hasher: account.NewHasher(account.DefaultCost), Keys: keys, Now: r.Now}
-	if err := firstAdmin(ctx, r, accounts); err != nil {
+	accounts := &account.Service{DB: r.DB, Hasher: account.NewHasher(account.DefaultCost), Keys: keys, Now: r.Now}
+	if err := ensureFirstAdmin(ctx, r, accounts); err != nil {
 		return nil, err
 	}
 	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Accounts: accounts}})
@@ -55,12 +55,12 @@ func build(ctx context.Context, r server.Resources) (*server.Service, error) {
 	mux.HandleFunc("GET "+identity.JWKSPath, jwks(r, keys))
 	return &server.Service{
 		Handler: mux,
-		Workers: []func(context.Context) error{tidy(r, accounts)},
+		Workers: []func(context.Context) error{cleanup(r, accounts)},
 	}, nil
 }
 
 // firstAdmin makes the account ADMIN_PASSWORD asks for.
-func firstAdmin(ctx context.Context, r server.Resources, accounts *account.Accounts) error {
+func ensureFirstAdmin(ctx context.Context, r server.Resources, accounts *account.Service) error {
 	get := func(key, otherwise string) string {
 		if v, ok := r.Lookup(key); ok && v != "" {
 			return v
@@ -99,12 +99,12 @@ func jwks(r server.Resources, keys *account.Keyring) http.HandlerFunc {
 }
 
 // tidy looks after the tables from time to time.
-func tidy(r server.Resources, accounts *account.Accounts) func(context.Context) error {
+func cleanup(r server.Resources, accounts *account.Service) func(context.Context) error {
 	return func(ctx context.Context) error {
-		ticker := time.NewTicker(tidyEvery)
+		ticker := time.NewTicker(cleanupInterval)
 		defer ticker.Stop()
 		for {
-			if err := errors.Join(accounts.Tidy(ctx), accounts.Keys.Rotate(ctx)); err != nil && ctx.Err() == nil {
+			if err := errors.Join(accounts.DeleteExpired(ctx), accounts.Keys.Rotate(ctx)); err != nil && ctx.Err() == nil {
 				r.Logger.WarnContext(ctx, "tidying the accounts", "error", err)
 			}
 			select {

@@ -14,7 +14,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 
-	"souk/dev/pgserver/pgtest"
+	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/internal/servicetest"
 	"souk/subgraphs/user"
@@ -453,7 +453,7 @@ func TestEntitiesTakeOneQuery(t *testing.T) {
 		representations = append(representations, map[string]any{"__typename": "User", "id": fmt.Sprint(20 - i)})
 	}
 	pool, queries := s.CountingPool(t)
-	h := handler.New(graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Accounts: &account.Accounts{DB: pool}}}))
+	h := handler.New(graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Accounts: &account.Service{DB: pool}}}))
 	h.AddTransport(transport.POST{})
 	counted := httptest.NewServer(h)
 	t.Cleanup(counted.Close)

@@ -25,7 +25,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"souk/dev/loopback"
+	"souk/internal/loopback"
 )
 
 // patience bounds each wait for a server. Only one that does not come up

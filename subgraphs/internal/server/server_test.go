@@ -16,7 +16,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
-	"souk/dev/pgserver/pgtest"
+	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs/internal/server"
 )
 

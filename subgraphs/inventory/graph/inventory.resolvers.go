@@ -15,21 +15,21 @@ import (
 )
 
 func (r *mutationResolver) SetStock(ctx context.Context, productID string, onHand int, expectedVersion *int) (SetStockResult, error) {
-	if err := mayCount(ctx); err != nil {
+	if err := requireAdmin(ctx); err != nil {
 		return schema.Result[SetStockResult](err)
 	}
-	id, err := readProductID("productId", productID)
+	id, err := parseProductID("productId", productID)
 	if err != nil {
 		return schema.Result[SetStockResult](err)
 	}
-	return supplied(r.Warehouse.SetStock(ctx, id, onHand, expectedVersion))
+	return stockResult(r.StockStore.SetStock(ctx, id, onHand, expectedVersion))
 }
 
 func (r *mutationResolver) Restock(ctx context.Context, productID string, quantity int, idempotencyKey *string) (SetStockResult, error) {
-	if err := mayCount(ctx); err != nil {
+	if err := requireAdmin(ctx); err != nil {
 		return schema.Result[SetStockResult](err)
 	}
-	id, err := readProductID("productId", productID)
+	id, err := parseProductID("productId", productID)
 	if err != nil {
 		return schema.Result[SetStockResult](err)
 	}
@@ -37,16 +37,16 @@ func (r *mutationResolver) Restock(ctx context.Context, productID string, quanti
 	if idempotencyKey != nil {
 		key = *idempotencyKey
 	}
-	return supplied(r.Warehouse.Restock(ctx, id, quantity, key))
+	return stockResult(r.StockStore.Restock(ctx, id, quantity, key))
 }
 
 func (r *mutationResolver) ReserveStock(ctx context.Context, orderID string, lines []*ReservationLineInput, ttlSeconds *int) (ReserveResult, error) {
-	if err := mayReserve(ctx); err != nil {
+	if err := requireService(ctx); err != nil {
 		return nil, err
 	}
 	wanted := make([]stock.Line, len(lines))
 	for i, line := range lines {
-		id, err := readProductID(fmt.Sprintf("lines.%d.productId", i), line.ProductID)
+		id, err := parseProductID(fmt.Sprintf("lines.%d.productId", i), line.ProductID)
 		if err != nil {
 			return schema.Result[ReserveResult](err)
 		}
@@ -56,7 +56,7 @@ func (r *mutationResolver) ReserveStock(ctx context.Context, orderID string, lin
 	if ttlSeconds != nil {
 		ttl = time.Duration(*ttlSeconds) * time.Second
 	}
-	reservation, err := r.Warehouse.Reserve(ctx, orderID, wanted, ttl)
+	reservation, err := r.StockStore.Reserve(ctx, orderID, wanted, ttl)
 	if err != nil {
 		return schema.Result[ReserveResult](err)
 	}
@@ -64,17 +64,17 @@ func (r *mutationResolver) ReserveStock(ctx context.Context, orderID string, lin
 }
 
 func (r *mutationResolver) CommitReservation(ctx context.Context, orderID string) (SettleReservationResult, error) {
-	if err := mayReserve(ctx); err != nil {
+	if err := requireService(ctx); err != nil {
 		return nil, err
 	}
-	return settled(r.Warehouse.Commit(ctx, orderID))
+	return reservationResult(r.StockStore.Commit(ctx, orderID))
 }
 
 func (r *mutationResolver) ReleaseReservation(ctx context.Context, orderID string) (SettleReservationResult, error) {
-	if err := mayReserve(ctx); err != nil {
+	if err := requireService(ctx); err != nil {
 		return nil, err
 	}
-	return settled(r.Warehouse.Release(ctx, orderID))
+	return reservationResult(r.StockStore.Release(ctx, orderID))
 }
 
 func (r *queryResolver) Stock(ctx context.Context, productID string) (*StockLevel, error) {
@@ -90,10 +90,10 @@ func (r *queryResolver) Stocks(ctx context.Context, productIds []string) ([]*Sto
 }
 
 func (r *queryResolver) Reservation(ctx context.Context, orderID string) (*Reservation, error) {
-	if err := mayReserve(ctx); err != nil {
+	if err := requireService(ctx); err != nil {
 		return nil, err
 	}
-	reservation, ok, err := r.Warehouse.Reservation(ctx, orderID)
+	reservation, ok, err := r.StockStore.Reservation(ctx, orderID)
 	if err != nil || !ok {
 		return nil, err
 	}

@@ -15,11 +15,11 @@ import (
 
 // Resolver is the root of the resolvers.
 type Resolver struct {
-	Warehouse *stock.Warehouse
+	StockStore *stock.Store
 }
 
 // mayCount says whether the caller may set and add stock.
-func mayCount(ctx context.Context) error {
+func requireAdmin(ctx context.Context) error {
 	if identity.From(ctx).IsAdmin() {
 		return nil
 	}
@@ -27,7 +27,7 @@ func mayCount(ctx context.Context) error {
 }
 
 // mayReserve says whether the caller may hold and settle stock for orders.
-func mayReserve(ctx context.Context) error {
+func requireService(ctx context.Context) error {
 	if caller := identity.From(ctx); caller.Service || caller.Tutorial {
 		return nil
 	}
@@ -35,7 +35,7 @@ func mayReserve(ctx context.Context) error {
 }
 
 // readProductID reads a product's id; path is where it stands in the input.
-func readProductID(path, id string) (int64, error) {
+func parseProductID(path, id string) (int64, error) {
 	n, ok := parseID(id)
 	if !ok {
 		return 0, schema.Invalid(path, "is not a product's id", "a positive integer such as 17")
@@ -56,7 +56,7 @@ func (r *Resolver) levels(ctx context.Context, ids []string) (map[int64]stock.Le
 			products = append(products, n)
 		}
 	}
-	return r.Warehouse.Levels(ctx, products)
+	return r.StockStore.Levels(ctx, products)
 }
 
 // stockLevels gives a level, or nil, for each of the ids.
@@ -108,7 +108,7 @@ func newProduct(levels map[int64]stock.Level, id int64, weight *int) *Product {
 }
 
 // supplied turns a changed level or an error into a result.
-func supplied(l stock.Level, err error) (SetStockResult, error) {
+func stockResult(l stock.Level, err error) (SetStockResult, error) {
 	if err != nil {
 		return schema.Result[SetStockResult](err)
 	}
@@ -130,7 +130,7 @@ func newReservation(r stock.Reservation) *Reservation {
 }
 
 // settled turns a settled reservation or an error into a result.
-func settled(r stock.Reservation, err error) (SettleReservationResult, error) {
+func reservationResult(r stock.Reservation, err error) (SettleReservationResult, error) {
 	if err != nil {
 		return schema.Result[SettleReservationResult](err)
 	}

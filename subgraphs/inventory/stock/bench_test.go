@@ -15,7 +15,7 @@ func BenchmarkReserve(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			w, _, _ := warehouse(b)
 			for p := range products {
-				mustSet(b, w, p+1, stock.Most)
+				mustSet(b, w, p+1, stock.MaxUnits)
 			}
 			var order atomic.Int64
 			b.ResetTimer()

@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	sweepEvery = time.Second
-	sweepBatch = 100
+	sweepInterval  = time.Second
+	sweepBatchSize = 100
 )
 
 // Expire ends the holds whose time is over and frees their units. It says how
 // many it ended. Several processes may do it at once: each takes others' holds.
-func (w *Warehouse) Expire(ctx context.Context) (int, error) {
+func (s *Store) Expire(ctx context.Context) (int, error) {
 	total := 0
 	for {
-		n, err := w.expireSome(ctx)
+		n, err := s.expireSome(ctx)
 		total += n
-		if err != nil || n < sweepBatch {
+		if err != nil || n < sweepBatchSize {
 			return total, err
 		}
 	}
 }
 
-func (w *Warehouse) expireSome(ctx context.Context) (n int, err error) {
-	err = pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
-		due, err := w.due(ctx, tx)
+func (s *Store) expireSome(ctx context.Context) (n int, err error) {
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		due, err := s.lockExpired(ctx, tx)
 		if err != nil || len(due) == 0 {
 			return err
 		}
@@ -45,11 +45,11 @@ func (w *Warehouse) expireSome(ctx context.Context) (n int, err error) {
 		if _, err := lockLevels(ctx, tx, lines); err != nil {
 			return err
 		}
-		if err := w.apply(ctx, tx, lines, free); err != nil {
+		if err := s.apply(ctx, tx, lines, releaseDelta); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `UPDATE reservations SET status = $2, updated_at = $3 WHERE id = ANY($1)`,
-			ids, Expired, w.now()); err != nil {
+			ids, Expired, s.now()); err != nil {
 			return fmt.Errorf("marking reservations expired: %w", err)
 		}
 		n = len(due)
@@ -63,13 +63,13 @@ func (w *Warehouse) expireSome(ctx context.Context) (n int, err error) {
 
 // due locks some of the holds whose time is over. Those that are being settled
 // or swept elsewhere are passed over, so it waits for nobody.
-func (w *Warehouse) due(ctx context.Context, tx pgx.Tx) ([]Reservation, error) {
+func (s *Store) lockExpired(ctx context.Context, tx pgx.Tx) ([]Reservation, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT r.id, r.order_id, r.status, r.expires_at,
 			ARRAY(SELECT product_id FROM reservation_lines WHERE reservation_id = r.id ORDER BY product_id),
 			ARRAY(SELECT quantity FROM reservation_lines WHERE reservation_id = r.id ORDER BY product_id)
 		FROM reservations r WHERE r.status = 'HELD' AND r.expires_at <= $1
-		ORDER BY r.expires_at LIMIT $2 FOR UPDATE OF r SKIP LOCKED`, w.now(), sweepBatch)
+		ORDER BY r.expires_at LIMIT $2 FOR UPDATE OF r SKIP LOCKED`, s.now(), sweepBatchSize)
 	if err != nil {
 		return nil, fmt.Errorf("reading holds that are over: %w", err)
 	}
@@ -82,8 +82,8 @@ func (w *Warehouse) due(ctx context.Context, tx pgx.Tx) ([]Reservation, error) {
 
 // Sweep expires holds until the context ends. A failure is logged and tried
 // again: the holds stay due.
-func (w *Warehouse) Sweep(ctx context.Context, logger *slog.Logger) error {
-	tick := time.NewTicker(sweepEvery)
+func (s *Store) Sweep(ctx context.Context, logger *slog.Logger) error {
+	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -91,7 +91,7 @@ func (w *Warehouse) Sweep(ctx context.Context, logger *slog.Logger) error {
 			return nil
 		case <-tick.C:
 		}
-		n, err := w.Expire(ctx)
+		n, err := s.Expire(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil

@@ -28,7 +28,7 @@ func (l Level) Available() int { return l.OnHand - l.Reserved }
 
 // Change is the data of an inventory.updated event, whose subject is the
 // product's id: the level after the change.
-type Change struct {
+type UpdatedEvent struct {
 	ProductID string `json:"productId"`
 	OnHand    int    `json:"onHand"`
 	Reserved  int    `json:"reserved"`
@@ -37,15 +37,15 @@ type Change struct {
 }
 
 // Warehouse keeps the levels and reservations in Postgres.
-type Warehouse struct {
+type Store struct {
 	db  *pgxpool.Pool
 	now func() time.Time
 }
 
 // NewWarehouse gives the warehouse in a migrated database; now is the clock
 // that holds expire by.
-func NewWarehouse(db *pgxpool.Pool, now func() time.Time) *Warehouse {
-	return &Warehouse{db: db, now: now}
+func NewStore(db *pgxpool.Pool, now func() time.Time) *Store {
+	return &Store{db: db, now: now}
 }
 
 const levelColumns = `product_id, on_hand, reserved, sold, version, updated_at`
@@ -58,8 +58,8 @@ func scanLevel(row pgx.CollectableRow) (Level, error) {
 
 // Levels reads the levels of many products in one query. A product that never
 // had stock is not in the map.
-func (w *Warehouse) Levels(ctx context.Context, products []int64) (map[int64]Level, error) {
-	rows, err := w.db.Query(ctx, `SELECT `+levelColumns+` FROM stock_levels WHERE product_id = ANY($1)`, products)
+func (s *Store) Levels(ctx context.Context, products []int64) (map[int64]Level, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+levelColumns+` FROM stock_levels WHERE product_id = ANY($1)`, products)
 	if err != nil {
 		return nil, fmt.Errorf("reading stock levels: %w", err)
 	}
@@ -92,11 +92,11 @@ func lock(ctx context.Context, tx pgx.Tx, product int64) (level Level, ok bool, 
 }
 
 // announce writes the event of a changed level with the change.
-func announce(ctx context.Context, tx pgx.Tx, l Level) error {
+func publish(ctx context.Context, tx pgx.Tx, l Level) error {
 	id := strconv.FormatInt(l.ProductID, 10)
 	return events.Append(ctx, tx, events.Event{
 		Type:    events.InventoryUpdated,
 		Subject: id,
-		Data:    Change{ProductID: id, OnHand: l.OnHand, Reserved: l.Reserved, Available: l.Available(), Version: l.Version},
+		Data:    UpdatedEvent{ProductID: id, OnHand: l.OnHand, Reserved: l.Reserved, Available: l.Available(), Version: l.Version},
 	})
 }

@@ -197,7 +197,7 @@ func TestWarehouseDoesAsTheModel(t *testing.T) {
 }
 
 // compare checks every number the warehouse keeps against the model's.
-func compare(ctx context.Context, t *rapid.T, w *stock.Warehouse, m *model) {
+func compare(ctx context.Context, t *rapid.T, w *stock.Store, m *model) {
 	levels, err := w.Levels(ctx, []int64{1, 2, 3})
 	if err != nil {
 		t.Fatal(err)

@@ -135,7 +135,7 @@ func TestConnectionsDie(t *testing.T) {
 
 // balance checks that every unit is on hand or sold, and that what is reserved
 // and sold is what the reservations say.
-func balance(t *testing.T, w *stock.Warehouse, db *pgxpool.Pool, products, units int) {
+func balance(t *testing.T, w *stock.Store, db *pgxpool.Pool, products, units int) {
 	t.Helper()
 	for p := range products {
 		var held, committed int
@@ -149,7 +149,7 @@ func balance(t *testing.T, w *stock.Warehouse, db *pgxpool.Pool, products, units
 	}
 }
 
-func disturb(ctx context.Context, w *stock.Warehouse, clock *clock, random *rand.Rand, order string, products int) error {
+func disturb(ctx context.Context, w *stock.Store, clock *clock, random *rand.Rand, order string, products int) error {
 	var lines []stock.Line
 	for _, p := range random.Perm(products)[:1+random.IntN(products)] {
 		lines = append(lines, stock.Line{ProductID: int64(p + 1), Quantity: 1 + random.IntN(3)})

@@ -58,15 +58,15 @@ func normalize(lines []Line) ([]Line, error) {
 	}
 	sum := make(map[int64]int, len(lines))
 	for i, line := range lines {
-		if line.Quantity < 1 || line.Quantity > Most {
-			invalid.Add(fmt.Sprintf("lines.%d.quantity", i), "is not a number of units", fmt.Sprintf("between 1 and %d", Most))
+		if line.Quantity < 1 || line.Quantity > MaxUnits {
+			invalid.Add(fmt.Sprintf("lines.%d.quantity", i), "is not a number of units", fmt.Sprintf("between 1 and %d", MaxUnits))
 		}
 		sum[line.ProductID] += line.Quantity
 	}
 	merged := sorted(sum)
 	for _, line := range merged {
-		if line.Quantity > Most {
-			invalid.Add("lines", fmt.Sprintf("ask for too many units of product %d", line.ProductID), fmt.Sprintf("at most %d", Most))
+		if line.Quantity > MaxUnits {
+			invalid.Add("lines", fmt.Sprintf("ask for too many units of product %d", line.ProductID), fmt.Sprintf("at most %d", MaxUnits))
 		}
 	}
 	return merged, invalid.Err()
@@ -91,8 +91,8 @@ func split(lines []Line) (products []int64, quantities []int) {
 }
 
 // Reservation reads an order's reservation; ok is false when it has none.
-func (w *Warehouse) Reservation(ctx context.Context, order string) (r Reservation, ok bool, err error) {
-	return find(ctx, w.db, order, "")
+func (s *Store) Reservation(ctx context.Context, order string) (r Reservation, ok bool, err error) {
+	return find(ctx, s.db, order, "")
 }
 
 // querier is the pool or a transaction.
@@ -135,9 +135,9 @@ func scanReservation(row pgx.CollectableRow) (Reservation, error) {
 }
 
 // mark writes a reservation's new status and, for a hold, when it ends.
-func (w *Warehouse) mark(ctx context.Context, tx pgx.Tx, r *Reservation, status Status) error {
+func (s *Store) mark(ctx context.Context, tx pgx.Tx, r *Reservation, status Status) error {
 	_, err := tx.Exec(ctx, `UPDATE reservations SET status = $2, expires_at = $3, updated_at = $4 WHERE id = $1`,
-		r.ID, status, r.ExpiresAt, w.now())
+		r.ID, status, r.ExpiresAt, s.now())
 	if err != nil {
 		return fmt.Errorf("marking the reservation %s: %w", status, err)
 	}

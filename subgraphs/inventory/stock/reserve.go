@@ -16,23 +16,23 @@ import (
 // Repeating it for the order gives the reservation that there is, held or
 // committed; one that expired is held anew. It is a Conflict with other lines,
 // or when the reservation was released: the order was given up.
-func (w *Warehouse) Reserve(ctx context.Context, order string, lines []Line, ttl time.Duration) (Reservation, error) {
+func (s *Store) Reserve(ctx context.Context, order string, lines []Line, ttl time.Duration) (Reservation, error) {
 	lines, err := checkReserve(order, lines, ttl)
 	if err != nil {
 		return Reservation{}, err
 	}
-	r, err := w.reserve(ctx, order, lines, ttl)
+	r, err := s.reserve(ctx, order, lines, ttl)
 	var short *schema.OutOfStock
 	if errors.As(err, &short) {
 		// Holds that are over may stand in the way, if the sweeper is late.
-		if freed, sweepErr := w.Expire(ctx); sweepErr != nil {
+		if freed, sweepErr := s.Expire(ctx); sweepErr != nil {
 			return Reservation{}, sweepErr
 		} else if freed > 0 {
-			r, err = w.reserve(ctx, order, lines, ttl)
+			r, err = s.reserve(ctx, order, lines, ttl)
 		}
 	}
 	if err != nil {
-		return Reservation{}, changing(err, "reserving stock")
+		return Reservation{}, wrapInternal(err, "reserving stock")
 	}
 	return r, nil
 }
@@ -44,8 +44,8 @@ func checkReserve(order string, lines []Line, ttl time.Duration) ([]Line, error)
 		invalid = &schema.InvalidInput{}
 	}
 	invalid.Message = ""
-	if order == "" || len(order) > maxKey {
-		invalid.Add("orderId", "is not an order's id", fmt.Sprintf("1 to %d bytes", maxKey))
+	if order == "" || len(order) > maxKeyBytes {
+		invalid.Add("orderId", "is not an order's id", fmt.Sprintf("1 to %d bytes", maxKeyBytes))
 	}
 	if ttl < time.Second || ttl > maxHold {
 		invalid.Add("ttlSeconds", "is not a time to hold stock for", fmt.Sprintf("between 1 and %d", int(maxHold.Seconds())))
@@ -53,10 +53,10 @@ func checkReserve(order string, lines []Line, ttl time.Duration) ([]Line, error)
 	return lines, invalid.Err()
 }
 
-func (w *Warehouse) reserve(ctx context.Context, order string, lines []Line, ttl time.Duration) (r Reservation, err error) {
-	err = pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
-		r = Reservation{OrderID: order, Status: Held, Lines: lines, ExpiresAt: w.now().Add(ttl)}
-		fresh, err := w.insert(ctx, tx, &r)
+func (s *Store) reserve(ctx context.Context, order string, lines []Line, ttl time.Duration) (r Reservation, err error) {
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		r = Reservation{OrderID: order, Status: Held, Lines: lines, ExpiresAt: s.now().Add(ttl)}
+		fresh, err := s.insert(ctx, tx, &r)
 		if err != nil {
 			return err
 		}
@@ -65,11 +65,11 @@ func (w *Warehouse) reserve(ctx context.Context, order string, lines []Line, ttl
 			if err != nil {
 				return err
 			}
-			if done, err := answered(r, lines); done || err != nil {
+			if done, err := checkExisting(r, lines); done || err != nil {
 				return err
 			}
-			r.ExpiresAt = w.now().Add(ttl)
-			if err := w.mark(ctx, tx, &r, Held); err != nil {
+			r.ExpiresAt = s.now().Add(ttl)
+			if err := s.mark(ctx, tx, &r, Held); err != nil {
 				return err
 			}
 		}
@@ -85,14 +85,14 @@ func (w *Warehouse) reserve(ctx context.Context, order string, lines []Line, ttl
 				return err
 			}
 		}
-		return w.apply(ctx, tx, lines, hold)
+		return s.apply(ctx, tx, lines, holdDelta)
 	})
 	return r, err
 }
 
 // answered says whether a reservation that is there already answers a call
 // with these lines, and when it forbids it.
-func answered(r Reservation, lines []Line) (bool, error) {
+func checkExisting(r Reservation, lines []Line) (bool, error) {
 	if !slices.Equal(r.Lines, lines) {
 		return false, schema.NewConflict("Order %q has a reservation of other units.", r.OrderID)
 	}
@@ -106,11 +106,11 @@ func answered(r Reservation, lines []Line) (bool, error) {
 }
 
 // insert writes a new hold; fresh is false when the order has one already.
-func (w *Warehouse) insert(ctx context.Context, tx pgx.Tx, r *Reservation) (fresh bool, err error) {
+func (s *Store) insert(ctx context.Context, tx pgx.Tx, r *Reservation) (fresh bool, err error) {
 	err = tx.QueryRow(ctx, `
 		INSERT INTO reservations (order_id, status, expires_at, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $4) ON CONFLICT (order_id) DO NOTHING
-		RETURNING id, expires_at`, r.OrderID, r.Status, r.ExpiresAt, w.now()).Scan(&r.ID, &r.ExpiresAt)
+		RETURNING id, expires_at`, r.OrderID, r.Status, r.ExpiresAt, s.now()).Scan(&r.ID, &r.ExpiresAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"souk/dev/pgserver/pgtest"
+	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/inventory"
@@ -54,13 +54,13 @@ func database(t testing.TB) *pgxpool.Pool {
 	return db
 }
 
-func warehouse(t testing.TB) (*stock.Warehouse, *pgxpool.Pool, *clock) {
+func warehouse(t testing.TB) (*stock.Store, *pgxpool.Pool, *clock) {
 	t.Helper()
 	db, time := database(t), newClock()
-	return stock.NewWarehouse(db, time.Now), db, time
+	return stock.NewStore(db, time.Now), db, time
 }
 
-func mustSet(t testing.TB, w *stock.Warehouse, product int64, units int) {
+func mustSet(t testing.TB, w *stock.Store, product int64, units int) {
 	t.Helper()
 	if _, err := w.SetStock(t.Context(), product, units, nil); err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func mustSet(t testing.TB, w *stock.Warehouse, product int64, units int) {
 }
 
 // want checks a level's units on hand, reserved and sold.
-func want(t testing.TB, w *stock.Warehouse, product int64, onHand, reserved int, sold int64) stock.Level {
+func want(t testing.TB, w *stock.Store, product int64, onHand, reserved int, sold int64) stock.Level {
 	t.Helper()
 	levels, err := w.Levels(context.WithoutCancel(t.Context()), []int64{product})
 	if err != nil {
@@ -285,7 +285,7 @@ func TestUnacceptableInput(t *testing.T) {
 		"too many lines": {func() error { _, err := w.Reserve(ctx, "a", huge, time.Minute); return err }, "lines"},
 		"no units":       {func() error { _, err := w.Reserve(ctx, "a", one(1, 0), time.Minute); return err }, "lines.0.quantity"},
 		"too many units": {func() error {
-			_, err := w.Reserve(ctx, "a", []stock.Line{{1, stock.Most}, {1, 1}}, time.Minute)
+			_, err := w.Reserve(ctx, "a", []stock.Line{{1, stock.MaxUnits}, {1, 1}}, time.Minute)
 			return err
 		}, "lines"},
 		"no order":        {func() error { _, err := w.Reserve(ctx, "", one(1, 1), time.Minute); return err }, "orderId"},

@@ -36,7 +36,7 @@ func TestTexter(t *testing.T) {
 		w.WriteHeader(status)
 	}))
 	defer s.Close()
-	texter, err := deliver.NewTexter(s.URL, "secret", nil, func() time.Time { return time.Unix(1700000000, 0) })
+	texter, err := deliver.NewSMSSender(s.URL, "secret", nil, func() time.Time { return time.Unix(1700000000, 0) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,12 +73,12 @@ func TestSettings(t *testing.T) {
 		{"smtp://user:password@localhost:587?tls=required", "Souk <a@b.example>", ""},
 		{"smtps://localhost", "a@b.example", ""},
 	} {
-		_, err := deliver.NewMailer(test.server, test.from)
+		_, err := deliver.NewEmailSender(test.server, test.from)
 		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s from %s: %v", test.server, test.from, err)
 		}
 	}
-	if _, err := deliver.NewTexter("sms.example", "", nil, time.Now); err == nil {
+	if _, err := deliver.NewSMSSender("sms.example", "", nil, time.Now); err == nil {
 		t.Error("a webhook that is no URL was accepted")
 	}
 }
@@ -89,7 +89,7 @@ func TestMailer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- box.Serve(ctx, mail, page) }()
-	mailer, err := deliver.NewMailer("smtp://"+mail.Addr().String(), "Größe <shop@test.example>")
+	mailer, err := deliver.NewEmailSender("smtp://"+mail.Addr().String(), "Größe <shop@test.example>")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 const smtpTimeout = 10 * time.Second
 
 // Mailer sends e-mails by SMTP.
-type Mailer struct {
+type EmailSender struct {
 	client *mail.Client
 	from   *stdmail.Address
 	domain string // of the sender
@@ -27,12 +27,12 @@ type Mailer struct {
 // (STARTTLS if the server offers it; ?tls=required insists) or
 // smtps://host:465 (TLS from the start), and a sender such as
 // "Souk <shop@souk.example>".
-func NewMailer(server, from string) (*Mailer, error) {
+func NewEmailSender(server, from string) (*EmailSender, error) {
 	sender, err := stdmail.ParseAddress(from)
 	if err != nil {
 		return nil, fmt.Errorf("the sender %q is not an address such as Souk <shop@souk.example>: %w", from, err)
 	}
-	host, options, err := readSMTP(server)
+	host, options, err := parseSMTPURL(server)
 	if err != nil {
 		return nil, err
 	}
@@ -41,10 +41,10 @@ func NewMailer(server, from string) (*Mailer, error) {
 		return nil, fmt.Errorf("preparing SMTP to %s: %w", host, err)
 	}
 	_, domain, _ := strings.Cut(sender.Address, "@")
-	return &Mailer{client, sender, domain}, nil
+	return &EmailSender{client, sender, domain}, nil
 }
 
-func readSMTP(server string) (host string, options []mail.Option, err error) {
+func parseSMTPURL(server string) (host string, options []mail.Option, err error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
 		return "", nil, errors.New("the SMTP server is not a URL such as smtp://user:password@mail.example:587")
@@ -76,7 +76,7 @@ func readSMTP(server string) (host string, options []mail.Option, err error) {
 }
 
 // Send sends an e-mail.
-func (m *Mailer) Send(ctx context.Context, message Message) error {
+func (m *EmailSender) Send(ctx context.Context, message Message) error {
 	msg := mail.NewMsg()
 	msg.FromMailAddress(m.from)
 	if err := msg.To(message.To); err != nil {

@@ -21,7 +21,7 @@ const smsTimeout = 10 * time.Second
 // Texter sends SMS by a webhook: it POSTs {"to": "+49…", "text": "…"} with the
 // headers of Standard Webhooks (webhook-id, webhook-timestamp and, with a
 // secret, webhook-signature) and an Idempotency-Key.
-type Texter struct {
+type SMSSender struct {
 	url    string
 	secret []byte
 	client *http.Client
@@ -29,15 +29,15 @@ type Texter struct {
 }
 
 // NewTexter makes a Texter for a webhook. Without a secret it does not sign.
-func NewTexter(webhook, secret string, transport http.RoundTripper, now func() time.Time) (*Texter, error) {
+func NewSMSSender(webhook, secret string, transport http.RoundTripper, now func() time.Time) (*SMSSender, error) {
 	if u, err := url.Parse(webhook); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, fmt.Errorf("the SMS webhook %q is not a URL such as https://sms.example/send", webhook)
 	}
-	return &Texter{webhook, []byte(secret), &http.Client{Transport: transport, Timeout: smsTimeout}, now}, nil
+	return &SMSSender{webhook, []byte(secret), &http.Client{Transport: transport, Timeout: smsTimeout}, now}, nil
 }
 
 // Send sends an SMS.
-func (t *Texter) Send(ctx context.Context, message Message) error {
+func (t *SMSSender) Send(ctx context.Context, message Message) error {
 	body, err := json.Marshal(struct {
 		To   string `json:"to"`
 		Text string `json:"text"`

@@ -8,19 +8,19 @@ package graph
 import (
 	"context"
 
-	"souk/subgraphs/notification/mailroom"
+	"souk/subgraphs/notification/notifier"
 )
 
 func (r *entityResolver) FindEmailNotification(ctx context.Context, reps []*EmailNotificationRepresentation) ([]*EmailNotification, error) {
 	return entities(ctx, r.Resolver, reps, func(rep *EmailNotificationRepresentation) *string { return rep.ID },
-		func(n mailroom.Notification) (*EmailNotification, bool) {
-			return newEmail(n), n.Channel == mailroom.Email
+		func(n notifier.Notification) (*EmailNotification, bool) {
+			return newEmail(n), n.Channel == notifier.Email
 		})
 }
 
 func (r *entityResolver) FindNotification(ctx context.Context, reps []*NotificationRepresentation) ([]Notification, error) {
 	return entities(ctx, r.Resolver, reps, func(rep *NotificationRepresentation) *string { return rep.ID },
-		func(n mailroom.Notification) (Notification, bool) { return newNotification(n), true })
+		func(n notifier.Notification) (Notification, bool) { return newNotification(n), true })
 }
 
 func (r *entityResolver) FindOrder(ctx context.Context, reps []*OrderRepresentation) ([]*Order, error) {
@@ -33,7 +33,7 @@ func (r *entityResolver) FindOrder(ctx context.Context, reps []*OrderRepresentat
 
 func (r *entityResolver) FindSmsNotification(ctx context.Context, reps []*SmsNotificationRepresentation) ([]*SmsNotification, error) {
 	return entities(ctx, r.Resolver, reps, func(rep *SmsNotificationRepresentation) *string { return rep.ID },
-		func(n mailroom.Notification) (*SmsNotification, bool) { return newSMS(n), n.Channel == mailroom.SMS })
+		func(n notifier.Notification) (*SmsNotification, bool) { return newSMS(n), n.Channel == notifier.SMS })
 }
 
 func (r *entityResolver) FindUser(ctx context.Context, reps []*UserRepresentation) ([]*User, error) {

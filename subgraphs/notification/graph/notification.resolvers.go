@@ -12,7 +12,7 @@ import (
 	"souk/subgraphs/internal/connection"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
-	"souk/subgraphs/notification/mailroom"
+	"souk/subgraphs/notification/notifier"
 )
 
 func (r *mutationResolver) RetryNotification(ctx context.Context, id string) (RetryNotificationResult, error) {
@@ -23,11 +23,11 @@ func (r *mutationResolver) RetryNotification(ctx context.Context, id string) (Re
 	if !ok {
 		return schema.Result[RetryNotificationResult](schema.NewNotFound("notification", id))
 	}
-	n, err := r.Room.Retry(ctx, number)
+	n, err := r.Notifier.Retry(ctx, number)
 	switch {
-	case errors.Is(err, mailroom.ErrNotFound):
+	case errors.Is(err, notifier.ErrNotFound):
 		return schema.Result[RetryNotificationResult](schema.NewNotFound("notification", id))
-	case errors.Is(err, mailroom.ErrNotDead):
+	case errors.Is(err, notifier.ErrNotDead):
 		return schema.Result[RetryNotificationResult](schema.NewConflict("The notification %s is %s, so it is not on the dead-letter list.", id, n.Status))
 	case err != nil:
 		return nil, err
@@ -43,7 +43,7 @@ func (r *orderResolver) Notifications(ctx context.Context, objs []*Order) ([][]N
 			ids = append(ids, id)
 		}
 	}
-	found, err := r.Room.ByOrder(ctx, ids)
+	found, err := r.Notifier.ByOrder(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (r *queryResolver) Notification(ctx context.Context, id string) (Notificati
 }
 
 func (r *queryResolver) Notifications(ctx context.Context, userID *string, orderID *string, status *NotificationStatus, first *int, after *string, last *int, before *string) (*NotificationConnection, error) {
-	page, err := connection.Parse[int64](mailroom.Sorting, connection.Arguments{First: first, After: after, Last: last, Before: before})
+	page, err := connection.Parse[int64](notifier.SortOrder, connection.Arguments{First: first, After: after, Last: last, Before: before})
 	if err != nil {
 		return nil, err
 	}
@@ -77,13 +77,13 @@ func (r *queryResolver) Notifications(ctx context.Context, userID *string, order
 	if !ok {
 		return emptyPage(), nil
 	}
-	list, err := r.Room.Page(ctx, f, page)
+	list, err := r.Notifier.Page(ctx, f, page)
 	if err != nil {
 		return nil, err
 	}
 	total := 0
 	if connection.Requested(ctx, "totalCount") {
-		if total, err = r.Room.Count(ctx, f); err != nil {
+		if total, err = r.Notifier.Count(ctx, f); err != nil {
 			return nil, err
 		}
 	}
@@ -91,7 +91,7 @@ func (r *queryResolver) Notifications(ctx context.Context, userID *string, order
 }
 
 func (r *userResolver) Notifications(ctx context.Context, objs []*User, first *int, after *string) ([]*NotificationConnection, error) {
-	page, err := connection.Parse[int64](mailroom.Sorting, connection.Arguments{First: first, After: after})
+	page, err := connection.Parse[int64](notifier.SortOrder, connection.Arguments{First: first, After: after})
 	if err != nil {
 		return nil, err
 	}

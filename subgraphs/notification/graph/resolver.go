@@ -1,6 +1,6 @@
 // Package graph answers the notification subgraph's GraphQL: its resolvers
 // decide what the caller may see, read ids, and hand everything else to
-// package mailroom. The rest of the package is made by
+// package notifier. The rest of the package is made by
 // souk/subgraphs/internal/generate.
 package graph
 
@@ -11,12 +11,12 @@ import (
 	"souk/subgraphs/internal/connection"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
-	"souk/subgraphs/notification/mailroom"
+	"souk/subgraphs/notification/notifier"
 )
 
 // Resolver is the root of the resolvers.
 type Resolver struct {
-	Room *mailroom.Room
+	Notifier *notifier.Service
 }
 
 func formatID(id int64) string { return strconv.FormatInt(id, 10) }
@@ -29,7 +29,7 @@ func parseID(text string) (int64, bool) {
 
 // visible gives those of the notifications with these ids that exist and that
 // the caller may see.
-func (r *Resolver) visible(ctx context.Context, ids []string) (map[string]mailroom.Notification, error) {
+func (r *Resolver) visible(ctx context.Context, ids []string) (map[string]notifier.Notification, error) {
 	caller := identity.From(ctx)
 	numbers := make([]int64, 0, len(ids))
 	for _, id := range ids {
@@ -37,11 +37,11 @@ func (r *Resolver) visible(ctx context.Context, ids []string) (map[string]mailro
 			numbers = append(numbers, n)
 		}
 	}
-	found, err := r.Room.ByID(ctx, numbers)
+	found, err := r.Notifier.ByID(ctx, numbers)
 	if err != nil {
 		return nil, err
 	}
-	shown := make(map[string]mailroom.Notification, len(found))
+	shown := make(map[string]notifier.Notification, len(found))
 	for id, n := range found {
 		if caller.MaySee(formatID(n.UserID)) {
 			shown[formatID(id)] = n
@@ -50,14 +50,14 @@ func (r *Resolver) visible(ctx context.Context, ids []string) (map[string]mailro
 	return shown, nil
 }
 
-func newNotification(n mailroom.Notification) Notification {
-	if n.Channel == mailroom.SMS {
+func newNotification(n notifier.Notification) Notification {
+	if n.Channel == notifier.SMS {
 		return newSMS(n)
 	}
 	return newEmail(n)
 }
 
-func newEmail(n mailroom.Notification) *EmailNotification {
+func newEmail(n notifier.Notification) *EmailNotification {
 	return &EmailNotification{
 		ID: formatID(n.ID), User: &User{ID: formatID(n.UserID)}, Order: newOrder(n.OrderID), Template: n.Template,
 		Status: NotificationStatus(n.Status), Attempts: n.Attempts, LastError: n.LastError, Body: n.Body,
@@ -65,7 +65,7 @@ func newEmail(n mailroom.Notification) *EmailNotification {
 	}
 }
 
-func newSMS(n mailroom.Notification) *SmsNotification {
+func newSMS(n notifier.Notification) *SmsNotification {
 	return &SmsNotification{
 		ID: formatID(n.ID), User: &User{ID: formatID(n.UserID)}, Order: newOrder(n.OrderID), Template: n.Template,
 		Status: NotificationStatus(n.Status), Attempts: n.Attempts, LastError: n.LastError, Body: n.Body,
@@ -80,8 +80,8 @@ func newOrder(id *int64) *Order {
 	return &Order{ID: formatID(*id)}
 }
 
-func newConnection(page connection.Page[int64], list []mailroom.Notification, total int) (*NotificationConnection, error) {
-	cut, err := connection.Cut(page, list, func(n mailroom.Notification) int64 { return n.ID })
+func newConnection(page connection.Page[int64], list []notifier.Notification, total int) (*NotificationConnection, error) {
+	cut, err := connection.Cut(page, list, func(n notifier.Notification) int64 { return n.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func newConnection(page connection.Page[int64], list []mailroom.Notification, to
 
 // filter chooses the notifications of a list that the caller may see; ok is
 // false when that is none.
-func filter(ctx context.Context, userID, orderID *string, status *NotificationStatus) (f mailroom.Filter, ok bool) {
+func filter(ctx context.Context, userID, orderID *string, status *NotificationStatus) (f notifier.Filter, ok bool) {
 	caller := identity.From(ctx)
 	if userID == nil && !caller.IsAdmin() {
 		userID = &caller.UserID
@@ -119,7 +119,7 @@ func filter(ctx context.Context, userID, orderID *string, status *NotificationSt
 		}
 		f.OrderID = &id
 	}
-	f.Status = (*mailroom.Status)(status)
+	f.Status = (*notifier.Status)(status)
 	return f, true
 }
 
@@ -140,13 +140,13 @@ func (r *Resolver) userPages(ctx context.Context, users []*User, page connection
 			seen = append(seen, id)
 		}
 	}
-	pages, err := r.Room.UserPages(ctx, seen, page)
+	pages, err := r.Notifier.UserPages(ctx, seen, page)
 	if err != nil {
 		return nil, err
 	}
 	var counts map[int64]int
 	if connection.Requested(ctx, "totalCount") {
-		if counts, err = r.Room.UserCounts(ctx, seen); err != nil {
+		if counts, err = r.Notifier.UserCounts(ctx, seen); err != nil {
 			return nil, err
 		}
 	}
@@ -161,7 +161,7 @@ func (r *Resolver) userPages(ctx context.Context, users []*User, page connection
 
 // entities looks up what each representation's id names; those the caller may
 // not see, or of another channel, stay nil.
-func entities[R, E any](ctx context.Context, r *Resolver, reps []R, id func(R) *string, entity func(mailroom.Notification) (E, bool)) ([]E, error) {
+func entities[R, E any](ctx context.Context, r *Resolver, reps []R, id func(R) *string, entity func(notifier.Notification) (E, bool)) ([]E, error) {
 	ids := make([]string, len(reps))
 	for i, rep := range reps {
 		ids[i] = *id(rep)

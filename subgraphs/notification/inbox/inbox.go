@@ -14,10 +14,10 @@ import (
 
 const (
 	// kept is how many messages are remembered, the newest.
-	kept = 1000
+	maxMessages = 1000
 	// maxMessage is how large a message may be, in bytes.
-	maxMessage = 1 << 20
-	ioTimeout  = 10 * time.Second
+	maxMessageBytes = 1 << 20
+	ioTimeout       = 10 * time.Second
 	// longPoll is how long the page's request for what is new may wait.
 	longPoll = 25 * time.Second
 )
@@ -75,7 +75,7 @@ func (b *Inbox) add(m Message) {
 		}
 	}
 	m.Deliveries, m.ReceivedAt = 1, time.Now().UTC()
-	if len(b.messages) == kept {
+	if len(b.messages) == maxMessages {
 		b.messages = append(b.messages[:0], b.messages[1:]...)
 	}
 	b.messages = append(b.messages, m)

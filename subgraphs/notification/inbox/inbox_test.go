@@ -45,10 +45,10 @@ func TestWebhook(t *testing.T) {
 
 func TestKeepsTheNewest(t *testing.T) {
 	var b Inbox
-	for i := range kept + 5 {
+	for i := range maxMessages + 5 {
 		b.add(Message{ID: fmt.Sprint(i), Channel: "sms", To: "+1"})
 	}
-	if m := b.Messages(); len(m) != kept || m[0].ID != fmt.Sprint(kept+4) || m[kept-1].ID != "5" {
+	if m := b.Messages(); len(m) != maxMessages || m[0].ID != fmt.Sprint(maxMessages+4) || m[maxMessages-1].ID != "5" {
 		t.Errorf("%d messages from %s to %s", len(m), m[0].ID, m[len(m)-1].ID)
 	}
 }

@@ -77,7 +77,7 @@ func (b *Inbox) showHTML(w http.ResponseWriter, r *http.Request) {
 // the message's id in webhook-id (Standard Webhooks).
 func (b *Inbox) takeSMS(w http.ResponseWriter, r *http.Request) {
 	var sms struct{ To, Text string }
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxMessage)).Decode(&sms)
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxMessageBytes)).Decode(&sms)
 	id := r.Header.Get("Webhook-Id")
 	if err != nil || !strings.HasPrefix(sms.To, "+") || sms.Text == "" || id == "" {
 		http.Error(w, `Send JSON such as {"to": "+4930123456", "text": "…"} and a webhook-id header.`, http.StatusBadRequest)

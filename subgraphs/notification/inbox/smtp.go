@@ -22,7 +22,7 @@ func (b *Inbox) newSMTPServer() *smtp.Server {
 		return &session{inbox: b}, nil
 	}))
 	s.Domain = "inbox.local"
-	s.MaxMessageBytes = maxMessage
+	s.MaxMessageBytes = maxMessageBytes
 	s.MaxRecipients = 50
 	s.ReadTimeout, s.WriteTimeout = ioTimeout, ioTimeout
 	s.EnableSMTPUTF8 = true

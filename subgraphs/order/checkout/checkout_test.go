@@ -14,14 +14,14 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"souk/dev/pgserver/pgtest"
+	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/order/checkout"
-	"souk/subgraphs/order/internal/standin"
+	"souk/subgraphs/order/internal/fake"
 	"souk/subgraphs/order/inventoryclient"
-	"souk/subgraphs/order/ledger"
+	"souk/subgraphs/order/orderstore"
 	"souk/subgraphs/order/productclient"
 	"souk/subgraphs/order/userclient"
 )
@@ -30,12 +30,12 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // store is a desk with everything around it.
 type store struct {
-	*checkout.Desk
+	*checkout.Service
 	t         *testing.T
 	db        *pgxpool.Pool
-	users     *standin.Users
-	products  *standin.Products
-	inventory *standin.Inventory
+	users     *fake.Users
+	products  *fake.Products
+	inventory *fake.Inventory
 	clock     time.Time
 }
 
@@ -52,19 +52,19 @@ func open(t *testing.T) *store {
 	}
 	s := &store{
 		t: t, db: db, clock: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC),
-		users: standin.NewUsers(t, "1", "2"),
-		products: standin.NewProducts(t, map[string]standin.Product{
+		users: fake.NewUsers(t, "1", "2"),
+		products: fake.NewProducts(t, map[string]fake.Product{
 			"1": {Name: "Laptop", Price: 99999, Currency: "USD"},
 			"2": {Name: "Mouse", Price: 1950, Currency: "USD"},
 			"3": {Name: "Walkman", Price: 1, Currency: "USD", Retired: true},
 			"4": {Name: "Kaffee", Price: 700, Currency: "EUR"},
 			"5": {Name: "Moon", Price: 1 << 60, Currency: "USD"},
 		}),
-		inventory: standin.NewInventory(t, map[string]int{"1": 5, "2": 100, "4": 1, "5": 1000}),
+		inventory: fake.NewInventory(t, map[string]int{"1": 5, "2": 100, "4": 1, "5": 1000}),
 	}
 	now := func() time.Time { return s.clock }
-	s.Desk = &checkout.Desk{
-		Book: ledger.New(db, now), Now: now, Logger: logger,
+	s.Service = &checkout.Service{
+		Orders: orderstore.New(db, now), Now: now, Logger: logger,
 		Inventory: inventoryclient.New(s.inventory.URL, "", nil),
 		Products:  productclient.New(s.products.URL, "", nil),
 		Users:     userclient.New(s.users.URL, "", nil),
@@ -85,7 +85,7 @@ func lines(pairs ...any) (lines []checkout.RequestLine) {
 	return lines
 }
 
-func (s *store) place(r checkout.Request) ledger.Order {
+func (s *store) place(r checkout.Request) orderstore.Order {
 	s.t.Helper()
 	o, err := s.Place(s.t.Context(), anna, r)
 	if err != nil {
@@ -94,9 +94,9 @@ func (s *store) place(r checkout.Request) ledger.Order {
 	return o
 }
 
-func (s *store) status(id int64) ledger.Status {
+func (s *store) status(id int64) orderstore.Status {
 	s.t.Helper()
-	o, err := s.Book.Order(s.t.Context(), id)
+	o, err := s.Orders.Order(s.t.Context(), id)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -115,22 +115,22 @@ func (s *store) count(query string) (n int) {
 func TestPlace(t *testing.T) {
 	s := open(t)
 	o := s.place(checkout.Request{Lines: lines("2", 1, "1", 1, "2", 2)})
-	if o.Status != ledger.StatusConfirmed || o.Version != 2 || o.UserID != 1 || o.Currency != "USD" || o.Total != 3*1950+99999 {
+	if o.Status != orderstore.StatusConfirmed || o.Version != 2 || o.UserID != 1 || o.Currency != "USD" || o.Total != 3*1950+99999 {
 		t.Errorf("%+v", o)
 	}
-	want := []ledger.Line{{ProductID: 2, Name: "Mouse", Quantity: 3, UnitPrice: 1950}, {ProductID: 1, Name: "Laptop", Quantity: 1, UnitPrice: 99999}}
+	want := []orderstore.Line{{ProductID: 2, Name: "Mouse", Quantity: 3, UnitPrice: 1950}, {ProductID: 1, Name: "Laptop", Quantity: 1, UnitPrice: 99999}}
 	if !slices.Equal(o.Lines, want) {
 		t.Errorf("lines %+v", o.Lines)
 	}
-	if s.inventory.Free("1") != 4 || s.inventory.Free("2") != 97 || s.inventory.Status(id(o)) != "COMMITTED" {
-		t.Errorf("inventory: %d, %d, %s", s.inventory.Free("1"), s.inventory.Free("2"), s.inventory.Status(id(o)))
+	if s.inventory.Available("1") != 4 || s.inventory.Available("2") != 97 || s.inventory.Status(id(o)) != "COMMITTED" {
+		t.Errorf("inventory: %d, %d, %s", s.inventory.Available("1"), s.inventory.Available("2"), s.inventory.Status(id(o)))
 	}
 	if n := s.count("event_outbox WHERE type = 'order.created'"); n != 1 {
 		t.Errorf("%d order.created, not 1", n)
 	}
 }
 
-func id(o ledger.Order) string { return strconv.FormatInt(o.ID, 10) }
+func id(o orderstore.Order) string { return strconv.FormatInt(o.ID, 10) }
 
 func TestRefusals(t *testing.T) {
 	s := open(t)
@@ -150,7 +150,7 @@ func TestRefusals(t *testing.T) {
 		{"many lines", anna, checkout.Request{Lines: many}, &schema.InvalidInput{}, "lines has 101"},
 		{"no units", anna, checkout.Request{Lines: lines("1", 0)}, &schema.InvalidInput{}, "lines.0.quantity is 0"},
 		{"many units", anna, checkout.Request{Lines: lines("1", 600, "1", 401)}, &schema.InvalidInput{}, "lines.1.quantity makes 1001"},
-		{"empty key", anna, checkout.Request{Lines: lines("1", 1), Key: &empty}, &schema.InvalidInput{}, "idempotencyKey"},
+		{"empty key", anna, checkout.Request{Lines: lines("1", 1), IdempotencyKey: &empty}, &schema.InvalidInput{}, "idempotencyKey"},
 		{"nobody's", tutorial, checkout.Request{Lines: lines("1", 1)}, &schema.InvalidInput{}, "userId is missing"},
 		{"unknown user", tutorial, checkout.Request{UserID: "77", Lines: lines("1", 1)}, &schema.NotFound{}, `user "77"`},
 		{"no id", tutorial, checkout.Request{UserID: "x", Lines: lines("1", 1)}, &schema.NotFound{}, `user "x"`},
@@ -180,14 +180,14 @@ func TestOutOfStock(t *testing.T) {
 	s := open(t)
 	key := "k"
 	for range 2 { // the second time from memory
-		_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 6, "2", 1), Key: &key})
+		_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 6, "2", 1), IdempotencyKey: &key})
 		var short *schema.OutOfStock
 		if !errors.As(err, &short) || len(short.Shortages) != 1 || *short.Shortages[0] != (schema.Shortage{ProductID: "1", Requested: 6, Available: 5}) {
 			t.Fatalf("%T %v", err, err)
 		}
 	}
-	if s.status(1) != ledger.StatusRejected || s.inventory.Free("1") != 5 || s.count("event_outbox") != 0 || s.count("orders") != 1 {
-		t.Errorf("left behind: %s, %d free", s.status(1), s.inventory.Free("1"))
+	if s.status(1) != orderstore.StatusRejected || s.inventory.Available("1") != 5 || s.count("event_outbox") != 0 || s.count("orders") != 1 {
+		t.Errorf("left behind: %s, %d free", s.status(1), s.inventory.Available("1"))
 	}
 }
 
@@ -198,7 +198,7 @@ func TestSameKeyAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range ids {
 		wg.Go(func() {
-			o, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 2), Key: &key})
+			o, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 2), IdempotencyKey: &key})
 			if err != nil {
 				t.Error(err)
 			}
@@ -206,10 +206,10 @@ func TestSameKeyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if slices.Min(ids) != slices.Max(ids) || s.inventory.Free("1") != 3 || s.count("event_outbox") != 1 {
-		t.Errorf("orders %v, %d free", ids, s.inventory.Free("1"))
+	if slices.Min(ids) != slices.Max(ids) || s.inventory.Available("1") != 3 || s.count("event_outbox") != 1 {
+		t.Errorf("orders %v, %d free", ids, s.inventory.Available("1"))
 	}
-	_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1), Key: &key})
+	_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1), IdempotencyKey: &key})
 	var conflict *schema.Conflict
 	if !errors.As(err, &conflict) {
 		t.Errorf("the key for other lines: %T %v", err, err)
@@ -221,38 +221,38 @@ func TestSameKeyAtOnce(t *testing.T) {
 func TestInventoryFails(t *testing.T) {
 	for _, test := range []struct {
 		operation string
-		failure   standin.Failure
+		failure   fake.Failure
 	}{
-		{"ReserveStock", standin.Away}, {"ReserveStock", standin.Mute},
-		{"CommitReservation", standin.Away}, {"CommitReservation", standin.Mute},
+		{"ReserveStock", fake.Unavailable}, {"ReserveStock", fake.NoResponse},
+		{"CommitReservation", fake.Unavailable}, {"CommitReservation", fake.NoResponse},
 	} {
 		t.Run(fmt.Sprintf("%s %d", test.operation, test.failure), func(t *testing.T) {
 			s := open(t)
 			key := "k"
-			s.inventory.Fail(func(operation string) standin.Failure {
+			s.inventory.Fail(func(operation string) fake.Failure {
 				if operation == test.operation {
 					return test.failure
 				}
-				return standin.Answer
+				return fake.Respond
 			})
-			request := checkout.Request{Lines: lines("1", 2), Key: &key}
+			request := checkout.Request{Lines: lines("1", 2), IdempotencyKey: &key}
 			_, err := s.Place(t.Context(), anna, request)
 			var away *schema.Unavailable
 			if !errors.As(err, &away) || away.RetryAfter < 1 {
 				t.Fatalf("%T %v", err, err)
 			}
-			if s.status(1) != ledger.StatusRejected || s.count("event_outbox") != 0 {
+			if s.status(1) != orderstore.StatusRejected || s.count("event_outbox") != 0 {
 				t.Errorf("the order is %s", s.status(1))
 			}
 			s.inventory.Fail(nil)
 			if err := s.Release(t.Context()); err != nil {
 				t.Error(err)
 			}
-			if s.inventory.Free("1") != 5 {
-				t.Errorf("%d units are free, not 5", s.inventory.Free("1"))
+			if s.inventory.Available("1") != 5 {
+				t.Errorf("%d units are free, not 5", s.inventory.Available("1"))
 			}
-			if o := s.place(request); o.ID != 2 || o.Status != ledger.StatusConfirmed || s.inventory.Free("1") != 3 {
-				t.Errorf("afterwards: order %d is %s, %d units free", o.ID, o.Status, s.inventory.Free("1"))
+			if o := s.place(request); o.ID != 2 || o.Status != orderstore.StatusConfirmed || s.inventory.Available("1") != 3 {
+				t.Errorf("afterwards: order %d is %s, %d units free", o.ID, o.Status, s.inventory.Available("1"))
 			}
 		})
 	}
@@ -260,7 +260,7 @@ func TestInventoryFails(t *testing.T) {
 
 func TestBreakerRefusesBeforeAnythingIsRecorded(t *testing.T) {
 	s := open(t)
-	s.inventory.Fail(func(string) standin.Failure { return standin.Away })
+	s.inventory.Fail(func(string) fake.Failure { return fake.Unavailable })
 	var recorded int
 	for s.Inventory.Ready() == nil {
 		if recorded++; recorded > 20 {
@@ -279,7 +279,7 @@ func TestBreakerRefusesBeforeAnythingIsRecorded(t *testing.T) {
 
 func TestOthersAway(t *testing.T) {
 	s := open(t)
-	s.users.Fail(func(string) standin.Failure { return standin.Away })
+	s.users.Fail(func(string) fake.Failure { return fake.Unavailable })
 	_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1)})
 	var away *schema.Unavailable
 	if !errors.As(err, &away) || !strings.Contains(away.Message, "user service") || s.count("orders") != 0 {
@@ -292,40 +292,40 @@ func TestOthersAway(t *testing.T) {
 func TestCrashes(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		before func(s *store, o ledger.Order)
-		after  ledger.Status
+		before func(s *store, o orderstore.Order)
+		after  orderstore.Status
 		free   int
 		keep   bool // the key still leads to the order
 	}{
-		{"after it was recorded", func(*store, ledger.Order) {}, ledger.StatusRejected, 5, false},
-		{"after the reservation", func(s *store, o ledger.Order) { s.reserve(o) }, ledger.StatusConfirmed, 3, true},
-		{"after the commit", func(s *store, o ledger.Order) { s.reserve(o); s.commit(o) }, ledger.StatusConfirmed, 3, true},
-		{"and the hold expired", func(s *store, o ledger.Order) { s.reserve(o); s.inventory.Expire(id(o)) }, ledger.StatusRejected, 5, false},
+		{"after it was recorded", func(*store, orderstore.Order) {}, orderstore.StatusRejected, 5, false},
+		{"after the reservation", func(s *store, o orderstore.Order) { s.reserve(o) }, orderstore.StatusConfirmed, 3, true},
+		{"after the commit", func(s *store, o orderstore.Order) { s.reserve(o); s.commit(o) }, orderstore.StatusConfirmed, 3, true},
+		{"and the hold expired", func(s *store, o orderstore.Order) { s.reserve(o); s.inventory.Expire(id(o)) }, orderstore.StatusRejected, 5, false},
 	} {
 		for _, how := range []string{"recovery", "repeated call"} {
 			t.Run(test.name+", "+how, func(t *testing.T) {
 				s := open(t)
 				key := "k"
-				request := checkout.Request{Lines: lines("1", 2), Key: &key}
+				request := checkout.Request{Lines: lines("1", 2), IdempotencyKey: &key}
 				o := s.record(request)
 				test.before(s, o)
 				if how == "repeated call" { // whoever calls again gets the order
-					if got := s.place(request); got.ID != o.ID || got.Status != ledger.StatusConfirmed || s.inventory.Free("1") != 3 {
-						t.Errorf("order %d is %s, %d free", got.ID, got.Status, s.inventory.Free("1"))
+					if got := s.place(request); got.ID != o.ID || got.Status != orderstore.StatusConfirmed || s.inventory.Available("1") != 3 {
+						t.Errorf("order %d is %s, %d free", got.ID, got.Status, s.inventory.Available("1"))
 					}
 					return
 				}
 				s.recover()
-				if s.status(o.ID) != ledger.StatusPending {
+				if s.status(o.ID) != orderstore.StatusPending {
 					t.Fatal("a fresh order was taken for one left behind")
 				}
 				s.clock = s.clock.Add(30 * time.Second)
 				s.recover()
 				s.recover() // once more changes nothing
-				if s.status(o.ID) != test.after || s.inventory.Free("1") != test.free {
-					t.Errorf("%s with %d free, not %s with %d", s.status(o.ID), s.inventory.Free("1"), test.after, test.free)
+				if s.status(o.ID) != test.after || s.inventory.Available("1") != test.free {
+					t.Errorf("%s with %d free, not %s with %d", s.status(o.ID), s.inventory.Available("1"), test.after, test.free)
 				}
-				created := map[bool]int{true: 1}[test.after == ledger.StatusConfirmed]
+				created := map[bool]int{true: 1}[test.after == orderstore.StatusConfirmed]
 				if n := s.count("event_outbox WHERE type = 'order.created'"); n != created {
 					t.Errorf("%d order.created", n)
 				}
@@ -338,7 +338,7 @@ func TestCrashes(t *testing.T) {
 }
 
 // record does step 1 only: what is in the database when the process dies then.
-func (s *store) record(r checkout.Request) ledger.Order {
+func (s *store) record(r checkout.Request) orderstore.Order {
 	s.t.Helper()
 	// A key is recorded with a hash that only the desk makes; so the desk makes
 	// the order, and everything after step 1 is taken back.
@@ -359,15 +359,15 @@ func (s *store) record(r checkout.Request) ledger.Order {
 	if err := s.Inventory.Release(s.t.Context(), o.ID); err != nil {
 		s.t.Fatal(err)
 	}
-	pending, _, err := s.Book.Place(s.t.Context(), "1", &ledger.Key{Caller: caller, Value: *r.Key, Request: hash},
-		ledger.Placed{UserID: o.UserID, Currency: o.Currency, Lines: o.Lines})
+	pending, _, err := s.Orders.Place(s.t.Context(), "1", &orderstore.IdempotencyKey{Caller: caller, Value: *r.IdempotencyKey, RequestHash: hash},
+		orderstore.Placed{UserID: o.UserID, Currency: o.Currency, Lines: o.Lines})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return pending
 }
 
-func (s *store) reserve(o ledger.Order) {
+func (s *store) reserve(o orderstore.Order) {
 	s.t.Helper()
 	var wanted []inventoryclient.ReservationLineInput
 	for _, line := range o.Lines {
@@ -378,7 +378,7 @@ func (s *store) reserve(o ledger.Order) {
 	}
 }
 
-func (s *store) commit(o ledger.Order) {
+func (s *store) commit(o orderstore.Order) {
 	s.t.Helper()
 	if err := s.Inventory.Commit(s.t.Context(), o.ID); err != nil {
 		s.t.Fatal(err)
@@ -398,11 +398,11 @@ func (s *store) recover() {
 func TestRecoveryWaitsForInventory(t *testing.T) {
 	s := open(t)
 	key := "k"
-	o := s.record(checkout.Request{Lines: lines("1", 2), Key: &key})
+	o := s.record(checkout.Request{Lines: lines("1", 2), IdempotencyKey: &key})
 	s.reserve(o)
 	s.clock = s.clock.Add(30 * time.Second)
-	s.inventory.Fail(func(string) standin.Failure { return standin.Away })
-	if err := s.Recover(t.Context()); err == nil || s.status(o.ID) != ledger.StatusPending {
+	s.inventory.Fail(func(string) fake.Failure { return fake.Unavailable })
+	if err := s.Recover(t.Context()); err == nil || s.status(o.ID) != orderstore.StatusPending {
 		t.Errorf("without inventory: %s, %v", s.status(o.ID), err)
 	}
 }
@@ -411,7 +411,7 @@ func TestCancel(t *testing.T) {
 	s := open(t)
 	o := s.place(checkout.Request{Lines: lines("1", 2)})
 	two, three, nine := 2, 3, 9
-	cancel := func(caller identity.Caller, id string, version *int) (ledger.Order, error) {
+	cancel := func(caller identity.Caller, id string, version *int) (orderstore.Order, error) {
 		return s.Cancel(t.Context(), caller, checkout.Cancellation{ID: id, Reason: "too big", ExpectedVersion: version})
 	}
 	for _, test := range []struct {
@@ -438,7 +438,7 @@ func TestCancel(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || got.Status != ledger.StatusCancelled || got.Version != 3 || *got.CancelReason != "too big" {
+			if err != nil || got.Status != orderstore.StatusCancelled || got.Version != 3 || *got.CancelReason != "too big" {
 				t.Errorf("%+v, %v", got, err)
 			}
 		})
@@ -447,19 +447,19 @@ func TestCancel(t *testing.T) {
 	if _, err := s.Cancel(t.Context(), anna, checkout.Cancellation{ID: id(o), Reason: strings.Repeat("x", 501)}); !errors.As(err, &invalid) {
 		t.Errorf("an endless reason: %T %v", err, err)
 	}
-	if s.inventory.Free("1") != 5 || s.count("stock_releases") != 0 || s.count("event_outbox WHERE type = 'order.cancelled'") != 1 {
-		t.Errorf("%d free, %d releases left", s.inventory.Free("1"), s.count("stock_releases"))
+	if s.inventory.Available("1") != 5 || s.count("stock_releases") != 0 || s.count("event_outbox WHERE type = 'order.cancelled'") != 1 {
+		t.Errorf("%d free, %d releases left", s.inventory.Available("1"), s.count("stock_releases"))
 	}
 }
 
 func TestCancelWithoutInventory(t *testing.T) {
 	s := open(t)
 	o := s.place(checkout.Request{Lines: lines("1", 2)})
-	s.inventory.Fail(func(string) standin.Failure { return standin.Away })
-	if got, err := s.Cancel(t.Context(), anna, checkout.Cancellation{ID: id(o)}); err != nil || got.Status != ledger.StatusCancelled {
+	s.inventory.Fail(func(string) fake.Failure { return fake.Unavailable })
+	if got, err := s.Cancel(t.Context(), anna, checkout.Cancellation{ID: id(o)}); err != nil || got.Status != orderstore.StatusCancelled {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if s.inventory.Free("1") != 3 {
+	if s.inventory.Available("1") != 3 {
 		t.Fatal("inventory was not away")
 	}
 	s.inventory.Fail(nil)
@@ -467,28 +467,28 @@ func TestCancelWithoutInventory(t *testing.T) {
 	if err := s.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if s.inventory.Free("1") != 5 || s.count("stock_releases") != 0 {
-		t.Errorf("%d free, %d releases left", s.inventory.Free("1"), s.count("stock_releases"))
+	if s.inventory.Available("1") != 5 || s.count("stock_releases") != 0 {
+		t.Errorf("%d free, %d releases left", s.inventory.Available("1"), s.count("stock_releases"))
 	}
 }
 
 // A reservation may arrive after the release of its order was tried.
 func TestReleaseOutlastsLateReservation(t *testing.T) {
 	s := open(t)
-	o, _, err := s.Book.Place(t.Context(), "1", nil, ledger.Placed{UserID: 1, Currency: "USD", Lines: []ledger.Line{{ProductID: 1, Name: "Laptop", Quantity: 2, UnitPrice: 1}}})
+	o, _, err := s.Orders.Place(t.Context(), "1", nil, orderstore.Placed{UserID: 1, Currency: "USD", Lines: []orderstore.Line{{ProductID: 1, Name: "Laptop", Quantity: 2, UnitPrice: 1}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.clock = s.clock.Add(30 * time.Second)
 	s.recover()
-	if s.status(o.ID) != ledger.StatusRejected || s.count("stock_releases") != 1 {
+	if s.status(o.ID) != orderstore.StatusRejected || s.count("stock_releases") != 1 {
 		t.Fatalf("%s, %d releases", s.status(o.ID), s.count("stock_releases"))
 	}
 	s.reserve(o)
 	s.clock = s.clock.Add(30 * time.Second)
 	s.recover()
-	if s.inventory.Free("1") != 5 || s.count("stock_releases") != 0 {
-		t.Errorf("%d free, %d releases left", s.inventory.Free("1"), s.count("stock_releases"))
+	if s.inventory.Available("1") != 5 || s.count("stock_releases") != 0 {
+		t.Errorf("%d free, %d releases left", s.inventory.Available("1"), s.count("stock_releases"))
 	}
 	s.clock = s.clock.Add(2 * time.Minute)
 	s.recover()

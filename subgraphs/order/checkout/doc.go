@@ -1,38 +1,49 @@
 // Package checkout places and cancels orders. It decides what happens to an
-// order (package ledger keeps it) and agrees with inventory about its units.
+// order and coordinates with the inventory service; package orderstore stores
+// the result. It sits between the resolvers (package graph) and the store.
 //
-// Placing takes these steps. The order's events decide: it is bought when
-// OrderConfirmed is appended as its second event (step 4), and not bought when
-// OrderRejected is; the primary key of the events lets one of the two in. Until
-// then everything can be undone, for inventory takes units back that are held
-// and units that are sold. OrderConfirmed is appended only after inventory
-// committed the sale, so a confirmed order always has its units.
+// service.go is the hub: it defines Service and the steps that place an order.
+// place.go handles the call and request.go validates it. cancel.go cancels
+// orders and releases stock. worker.go recovers orders after a crash.
 //
-//	step                          a crash right after it leaves         which becomes
-//	0  check user and products    nothing                               nothing
-//	1  append OrderPlaced         a pending order, no reservation       rejected by Recover
-//	2  reserve at inventory       a pending order, units held           confirmed by Recover (rejected if the hold has expired and the units are gone)
-//	3  commit at inventory        a pending order, units sold           confirmed by Recover
-//	4  append OrderConfirmed      the whole order; order.created in     a whole order
-//	   and order.created          the outbox of the same transaction
+// # Placing an order
 //
-// If inventory does not answer in step 2 or 3, nobody knows what it did. Then
-// OrderRejected is appended, together with a row in stock_releases that stays
-// until inventory has said that it released the units, and the caller is told
-// Unavailable. Trying again is safe: a rejection for that reason gives the
-// idempotency key free. Recover does the same for an order whose process died:
-// it asks inventory how the reservation stands, completes the order if units
-// are held or sold, and rejects it if none are. The hold ends by itself after
-// a minute in any case, so nothing is reserved for ever.
+// Placing an order is a saga across two databases, without a distributed
+// transaction. The order's events decide its outcome: appending OrderConfirmed
+// as the second event places the order, appending OrderRejected rejects it.
+// The primary key of the events table admits only one of the two. Until then
+// every step can be undone, because inventory takes back both held and sold
+// units. OrderConfirmed is appended only after inventory has committed the
+// sale, so a confirmed order always has its units.
 //
-// Two may work on one order: a repeated call with the same idempotency key, or
-// Recover on a slow one. Every step may be repeated, so they help each other;
-// if one rejects while the other sells, the one that finds the order rejected
-// has the units released again. A release that inventory knows nothing of is
-// tried until ReleaseGrace is over, because a reservation may still be on its
-// way.
+//	step                          a crash right after it leaves         recovery
+//	0  check user and products    nothing                               none needed
+//	1  append OrderPlaced         a pending order, no reservation       Recover rejects it
+//	2  reserve at inventory       a pending order, units held           Recover confirms it, or rejects it if the hold
+//	                                                                    has expired and the units are gone
+//	3  commit at inventory        a pending order, units sold           Recover confirms it
+//	4  append OrderConfirmed      a confirmed order, with order.created none needed
+//	   and order.created          in the outbox (one transaction)
+//
+// If inventory does not answer in step 2 or 3, its state is unknown. The
+// service then appends OrderRejected together with a row in stock_releases,
+// and tells the caller Unavailable. The row stays until inventory confirms
+// that it released the units. Retrying is safe: this kind of rejection frees
+// the idempotency key. Recover does the same for an order whose process died.
+// It asks inventory for the reservation, completes the order if units are held
+// or sold, and rejects it otherwise. In any case inventory drops the hold
+// after a minute, so stock is never reserved forever.
+//
+// Two calls may work on one order: a retry with the same idempotency key, or
+// Recover on an order that is merely slow. Every step is idempotent, so they
+// complete each other's work. If one rejects the order while the other sells
+// units to it, the one that finds the order rejected enqueues another release.
+// A release for which inventory knows no reservation is retried until
+// ReservationGracePeriod is over: the reservation may still be in flight.
+//
+// # Cancelling an order
 //
 // Cancelling appends OrderCancelled, order.cancelled in the outbox and a row in
-// stock_releases in one transaction: the order is cancelled whether inventory
-// answers or not, and the units go back as soon as it does.
+// stock_releases in one transaction. The order is cancelled whether or not
+// inventory answers; the units return to stock as soon as it does.
 package checkout

@@ -8,51 +8,51 @@ import (
 
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
-	"souk/subgraphs/order/ledger"
+	"souk/subgraphs/order/orderstore"
 	"souk/subgraphs/order/productclient"
 )
 
 // Place places an order. Everything but a confirmed order is an error, those
 // that the caller can do something about one of package schema's.
-func (d *Desk) Place(ctx context.Context, caller identity.Caller, r Request) (ledger.Order, error) {
-	w, err := check(caller, r)
+func (s *Service) Place(ctx context.Context, caller identity.Caller, r Request) (orderstore.Order, error) {
+	w, err := validate(caller, r)
 	if err != nil {
-		return ledger.Order{}, err
+		return orderstore.Order{}, err
 	}
 	if w.key != nil {
-		o, ok, err := d.Book.Keyed(ctx, *w.key)
+		o, ok, err := s.Orders.ByIdempotencyKey(ctx, *w.key)
 		if err != nil {
 			return o, keyError(err)
 		}
 		if ok {
-			return d.resume(ctx, o)
+			return s.resume(ctx, o)
 		}
 	}
-	placed, err := d.price(ctx, w)
+	placed, err := s.loadPrices(ctx, w)
 	if err != nil {
-		return ledger.Order{}, err
+		return orderstore.Order{}, err
 	}
-	if err := d.Inventory.Ready(); err != nil {
-		return ledger.Order{}, d.unavailable(ctx, err)
+	if err := s.Inventory.Ready(); err != nil {
+		return orderstore.Order{}, s.unavailableError(ctx, err)
 	}
-	o, _, err := d.Book.Place(ctx, caller.Actor(), w.key, placed)
+	o, _, err := s.Orders.Place(ctx, caller.Actor(), w.key, placed)
 	if err != nil {
 		return o, keyError(err)
 	}
-	return d.resume(ctx, o)
+	return s.resume(ctx, o)
 }
 
 // resume brings a recorded order to its end. A caller who goes away does not
 // stop it half way.
-func (d *Desk) resume(ctx context.Context, o ledger.Order) (ledger.Order, error) {
-	if o.Status != ledger.StatusPending {
-		return o, refusal(o)
+func (s *Service) resume(ctx context.Context, o orderstore.Order) (orderstore.Order, error) {
+	if o.Status != orderstore.StatusPending {
+		return o, rejectionError(o)
 	}
-	return d.complete(context.WithoutCancel(ctx), o)
+	return s.complete(context.WithoutCancel(ctx), o)
 }
 
 func keyError(err error) error {
-	if errors.Is(err, ledger.ErrKeyReused) {
+	if errors.Is(err, orderstore.ErrKeyReused) {
 		return schema.NewConflict("The idempotency key was used for another order. Use a new key for each order.")
 	}
 	return err
@@ -60,26 +60,26 @@ func keyError(err error) error {
 
 // price asks the user and the product service at once whether there are such a
 // user and such products, and what these cost.
-func (d *Desk) price(ctx context.Context, w wish) (ledger.Placed, error) {
+func (s *Service) loadPrices(ctx context.Context, w validRequest) (orderstore.Placed, error) {
 	var exists bool
 	var products map[int64]productclient.Product
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		exists, err = d.Users.Exists(inner, w.user)
+		exists, err = s.Users.Exists(inner, w.userID)
 		return err
 	})
 	group.Go(func() (err error) {
-		products, err = d.Products.Products(inner, w.products())
+		products, err = s.Products.Products(inner, w.productIDs())
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		if ctx.Err() != nil {
-			return ledger.Placed{}, ctx.Err()
+			return orderstore.Placed{}, ctx.Err()
 		}
-		return ledger.Placed{}, d.unavailable(ctx, err)
+		return orderstore.Placed{}, s.unavailableError(ctx, err)
 	}
 	if !exists {
-		return ledger.Placed{}, schema.NewNotFound("user", formatID(w.user))
+		return orderstore.Placed{}, schema.NewNotFound("user", formatID(w.userID))
 	}
-	return w.price(products)
+	return w.placedEvent(products)
 }

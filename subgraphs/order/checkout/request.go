@@ -10,15 +10,15 @@ import (
 
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
-	"souk/subgraphs/order/ledger"
+	"souk/subgraphs/order/orderstore"
 	"souk/subgraphs/order/productclient"
 )
 
 // Request asks for an order.
 type Request struct {
-	UserID string // empty: the caller
-	Lines  []RequestLine
-	Key    *string // idempotency key
+	UserID         string // empty: the caller
+	Lines          []RequestLine
+	IdempotencyKey *string // idempotency key
 }
 
 // RequestLine is so many units of a product.
@@ -30,51 +30,51 @@ type RequestLine struct {
 const (
 	maxLines    = 100
 	maxQuantity = 1000
-	maxKey      = 255 // bytes
+	maxKeyBytes = 255 // bytes
 )
 
 // wish is a request that was checked: the lines are in the order they came,
 // those of one product added up.
-type wish struct {
-	user  int64
-	lines []wishLine
-	key   *ledger.Key
+type validRequest struct {
+	userID int64
+	lines  []validLine
+	key    *orderstore.IdempotencyKey
 }
 
-type wishLine struct {
-	product  int64
-	quantity int
-	at       int // its place in the request
+type validLine struct {
+	productID int64
+	quantity  int
+	index     int // its place in the request
 }
 
 // check finds everything wrong that the request itself shows.
-func check(caller identity.Caller, r Request) (wish, error) {
-	user, err := owner(caller, r.UserID)
+func validate(caller identity.Caller, r Request) (validRequest, error) {
+	user, err := orderOwner(caller, r.UserID)
 	if err != nil {
-		return wish{}, err
+		return validRequest{}, err
 	}
-	w := wish{user: user}
+	w := validRequest{userID: user}
 	invalid := &schema.InvalidInput{}
 	if n := len(r.Lines); n < 1 || n > maxLines {
 		invalid.Add("lines", fmt.Sprintf("has %d entries", n), fmt.Sprintf("from 1 to %d", maxLines))
 	}
-	if r.Key != nil && (*r.Key == "" || len(*r.Key) > maxKey) {
-		invalid.Add("idempotencyKey", fmt.Sprintf("is %d bytes long", len(*r.Key)), fmt.Sprintf("from 1 to %d", maxKey))
+	if r.IdempotencyKey != nil && (*r.IdempotencyKey == "" || len(*r.IdempotencyKey) > maxKeyBytes) {
+		invalid.Add("idempotencyKey", fmt.Sprintf("is %d bytes long", len(*r.IdempotencyKey)), fmt.Sprintf("from 1 to %d", maxKeyBytes))
 	}
-	if err := w.merge(r.Lines, invalid); err != nil {
+	if err := w.mergeLines(r.Lines, invalid); err != nil {
 		return w, err
 	}
 	if err := invalid.Err(); err != nil {
 		return w, err
 	}
-	if r.Key != nil {
-		w.key = &ledger.Key{Caller: caller.Actor(), Value: *r.Key, Request: w.hash()}
+	if r.IdempotencyKey != nil {
+		w.key = &orderstore.IdempotencyKey{Caller: caller.Actor(), Value: *r.IdempotencyKey, RequestHash: w.hash()}
 	}
 	return w, nil
 }
 
 // owner is whose order it will be.
-func owner(caller identity.Caller, user string) (int64, error) {
+func orderOwner(caller identity.Caller, user string) (int64, error) {
 	if user == "" {
 		user = caller.UserID
 	}
@@ -94,7 +94,7 @@ func owner(caller identity.Caller, user string) (int64, error) {
 	return id, nil
 }
 
-func (w *wish) merge(lines []RequestLine, invalid *schema.InvalidInput) error {
+func (w *validRequest) mergeLines(lines []RequestLine, invalid *schema.InvalidInput) error {
 	const hint = "from 1 to 1000"
 	places := map[int64]int{}
 	for i, line := range lines {
@@ -109,7 +109,7 @@ func (w *wish) merge(lines []RequestLine, invalid *schema.InvalidInput) error {
 		place, again := places[id]
 		if !again {
 			places[id] = len(w.lines)
-			w.lines = append(w.lines, wishLine{id, line.Quantity, i})
+			w.lines = append(w.lines, validLine{id, line.Quantity, i})
 			continue
 		}
 		if w.lines[place].quantity += line.Quantity; w.lines[place].quantity > maxQuantity {
@@ -120,35 +120,35 @@ func (w *wish) merge(lines []RequestLine, invalid *schema.InvalidInput) error {
 }
 
 // hash tells one wish from another.
-func (w wish) hash() []byte {
+func (w validRequest) hash() []byte {
 	h := sha256.New()
-	buffer := binary.AppendVarint(nil, w.user)
+	buffer := binary.AppendVarint(nil, w.userID)
 	for _, line := range w.lines {
-		buffer = binary.AppendVarint(binary.AppendVarint(buffer, line.product), int64(line.quantity))
+		buffer = binary.AppendVarint(binary.AppendVarint(buffer, line.productID), int64(line.quantity))
 	}
 	h.Write(buffer)
 	return h.Sum(nil)
 }
 
-func (w wish) products() []int64 {
+func (w validRequest) productIDs() []int64 {
 	ids := make([]int64, len(w.lines))
 	for i, line := range w.lines {
-		ids[i] = line.product
+		ids[i] = line.productID
 	}
 	return ids
 }
 
 // price makes the order's first event of the wish and what its products are.
-func (w wish) price(products map[int64]productclient.Product) (ledger.Placed, error) {
-	placed := ledger.Placed{UserID: w.user}
+func (w validRequest) placedEvent(products map[int64]productclient.Product) (orderstore.Placed, error) {
+	placed := orderstore.Placed{UserID: w.userID}
 	invalid := &schema.InvalidInput{}
 	var total uint64
 	for _, line := range w.lines {
-		p, ok := products[line.product]
-		path := fmt.Sprintf("lines.%d.productId", line.at)
+		p, ok := products[line.productID]
+		path := fmt.Sprintf("lines.%d.productId", line.index)
 		switch {
 		case !ok:
-			return placed, schema.NewNotFound("product", strconv.FormatInt(line.product, 10))
+			return placed, schema.NewNotFound("product", strconv.FormatInt(line.productID, 10))
 		case p.Retired:
 			invalid.Add(path, fmt.Sprintf("is %q, which is not sold any more", p.Name), "")
 		case placed.Currency != "" && p.Currency != placed.Currency:
@@ -160,7 +160,7 @@ func (w wish) price(products map[int64]productclient.Product) (ledger.Placed, er
 		if total += low; p.Price < 0 || high > 0 || low > math.MaxInt64 || total > math.MaxInt64 {
 			return placed, schema.Invalid(path, "makes the order's total too large", "")
 		}
-		placed.Lines = append(placed.Lines, ledger.Line{ProductID: line.product, Name: p.Name, Quantity: line.quantity, UnitPrice: p.Price})
+		placed.Lines = append(placed.Lines, orderstore.Line{ProductID: line.productID, Name: p.Name, Quantity: line.quantity, UnitPrice: p.Price})
 	}
 	return placed, invalid.Err()
 }

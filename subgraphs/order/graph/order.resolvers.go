@@ -12,18 +12,18 @@ import (
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/order/checkout"
-	"souk/subgraphs/order/ledger"
+	"souk/subgraphs/order/orderstore"
 )
 
 func (r *mutationResolver) PlaceOrder(ctx context.Context, input PlaceOrderInput) (PlaceOrderResult, error) {
-	request := checkout.Request{Key: input.IdempotencyKey}
+	request := checkout.Request{IdempotencyKey: input.IdempotencyKey}
 	if input.UserID != nil {
 		request.UserID = *input.UserID
 	}
 	for _, line := range input.Lines {
 		request.Lines = append(request.Lines, checkout.RequestLine{ProductID: line.ProductID, Quantity: line.Quantity})
 	}
-	o, err := r.Desk.Place(ctx, identity.From(ctx), request)
+	o, err := r.Checkout.Place(ctx, identity.From(ctx), request)
 	if err != nil {
 		return schema.Result[PlaceOrderResult](err)
 	}
@@ -35,7 +35,7 @@ func (r *mutationResolver) CancelOrder(ctx context.Context, input CancelOrderInp
 	if input.Reason != nil {
 		request.Reason = *input.Reason
 	}
-	o, err := r.Desk.Cancel(ctx, identity.From(ctx), request)
+	o, err := r.Checkout.Cancel(ctx, identity.From(ctx), request)
 	if err != nil {
 		return schema.Result[CancelOrderResult](err)
 	}
@@ -47,7 +47,7 @@ func (r *orderResolver) History(ctx context.Context, objs []*Order) ([][]*OrderE
 	for i, o := range objs {
 		ids[i], _ = checkout.ParseID(o.ID) // they are ours
 	}
-	records, err := r.Book.History(ctx, ids)
+	records, err := r.OrderStore.History(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (r *queryResolver) Order(ctx context.Context, id string) (*Order, error) {
 }
 
 func (r *queryResolver) Orders(ctx context.Context, userID *string, status *OrderStatus, first *int, after *string, last *int, before *string) (*OrderConnection, error) {
-	page, err := connection.Parse[int64](ledger.Sorting, connection.Arguments{First: first, After: after, Last: last, Before: before})
+	page, err := connection.Parse[int64](orderstore.SortOrder, connection.Arguments{First: first, After: after, Last: last, Before: before})
 	if err != nil {
 		return nil, err
 	}
@@ -72,13 +72,13 @@ func (r *queryResolver) Orders(ctx context.Context, userID *string, status *Orde
 	if !ok {
 		return emptyPage(), nil
 	}
-	orders, err := r.Book.Page(ctx, f, page)
+	orders, err := r.OrderStore.Page(ctx, f, page)
 	if err != nil {
 		return nil, err
 	}
 	total := 0
 	if connection.Requested(ctx, "totalCount") {
-		if total, err = r.Book.Count(ctx, f); err != nil {
+		if total, err = r.OrderStore.Count(ctx, f); err != nil {
 			return nil, err
 		}
 	}
@@ -91,7 +91,7 @@ func (r *queryResolver) OrderHistory(ctx context.Context, id string) ([]*OrderEv
 		return nil, err
 	}
 	number, _ := checkout.ParseID(id) // it was found
-	records, err := r.Book.History(ctx, []int64{number})
+	records, err := r.OrderStore.History(ctx, []int64{number})
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (r *subscriptionResolver) OrderUpdated(ctx context.Context, id string) (<-c
 }
 
 func (r *userResolver) Orders(ctx context.Context, objs []*User, first *int, after *string, last *int, before *string, status *OrderStatus) ([]*OrderConnection, error) {
-	page, err := connection.Parse[int64](ledger.Sorting, connection.Arguments{First: first, After: after, Last: last, Before: before})
+	page, err := connection.Parse[int64](orderstore.SortOrder, connection.Arguments{First: first, After: after, Last: last, Before: before})
 	if err != nil {
 		return nil, err
 	}

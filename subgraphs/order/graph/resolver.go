@@ -1,6 +1,6 @@
 // Package graph answers the order subgraph's GraphQL: its resolvers decide
 // what the caller may see, read ids and inputs, and hand everything else to
-// the packages checkout and ledger. The rest of the package is made by
+// the packages checkout and orderstore. The rest of the package is made by
 // souk/subgraphs/internal/generate.
 package graph
 
@@ -13,14 +13,14 @@ import (
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/internal/session"
 	"souk/subgraphs/order/checkout"
-	"souk/subgraphs/order/ledger"
+	"souk/subgraphs/order/orderstore"
 )
 
 // Resolver is the root of the resolvers.
 type Resolver struct {
-	Book    *ledger.Book
-	Desk    *checkout.Desk
-	Watcher *ledger.Watcher
+	OrderStore *orderstore.Store
+	Checkout   *checkout.Service
+	Watcher    *orderstore.Watcher
 	// Sessions ends subscriptions of those who may not have them any more.
 	Sessions *session.Watcher
 }
@@ -37,7 +37,7 @@ func (r *Resolver) visible(ctx context.Context, ids []string) (map[string]*Order
 			numbers = append(numbers, n)
 		}
 	}
-	orders, err := r.Book.Orders(ctx, numbers)
+	orders, err := r.OrderStore.Orders(ctx, numbers)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (r *Resolver) visible(ctx context.Context, ids []string) (map[string]*Order
 	return shown, nil
 }
 
-func newOrder(o ledger.Order) *Order {
+func newOrder(o orderstore.Order) *Order {
 	shown := &Order{
 		ID:           formatID(o.ID),
 		User:         &User{ID: formatID(o.UserID)},
@@ -73,7 +73,7 @@ func newOrder(o ledger.Order) *Order {
 	return shown
 }
 
-func newHistory(records []ledger.Record) []*OrderEvent {
+func newHistory(records []orderstore.StoredEvent) []*OrderEvent {
 	history := make([]*OrderEvent, len(records))
 	for i, record := range records {
 		history[i] = &OrderEvent{Version: record.Version, Type: record.Type, At: record.At, Actor: record.Actor, Data: record.Data}
@@ -81,8 +81,8 @@ func newHistory(records []ledger.Record) []*OrderEvent {
 	return history
 }
 
-func newConnection(page connection.Page[int64], orders []ledger.Order, total int) (*OrderConnection, error) {
-	cut, err := connection.Cut(page, orders, func(o ledger.Order) int64 { return o.ID })
+func newConnection(page connection.Page[int64], orders []orderstore.Order, total int) (*OrderConnection, error) {
+	cut, err := connection.Cut(page, orders, func(o orderstore.Order) int64 { return o.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func emptyPage() *OrderConnection {
 
 // filter chooses the orders of a list that the caller may see; ok is false
 // when that is none.
-func filter(ctx context.Context, userID *string, status *OrderStatus) (f ledger.Filter, ok bool) {
+func filter(ctx context.Context, userID *string, status *OrderStatus) (f orderstore.Filter, ok bool) {
 	caller := identity.From(ctx)
 	if userID == nil && !caller.IsAdmin() {
 		userID = &caller.UserID
@@ -118,7 +118,7 @@ func filter(ctx context.Context, userID *string, status *OrderStatus) (f ledger.
 		}
 		f.UserID = &id
 	}
-	f.Status = (*ledger.Status)(status)
+	f.Status = (*orderstore.Status)(status)
 	return f, true
 }
 
@@ -134,13 +134,13 @@ func (r *Resolver) userOrders(ctx context.Context, users []*User, page connectio
 			seen = append(seen, id)
 		}
 	}
-	pages, err := r.Book.UserPages(ctx, seen, (*ledger.Status)(status), page)
+	pages, err := r.OrderStore.UserPages(ctx, seen, (*orderstore.Status)(status), page)
 	if err != nil {
 		return nil, err
 	}
 	var counts map[int64]int
 	if connection.Requested(ctx, "totalCount") {
-		if counts, err = r.Book.UserCounts(ctx, seen, (*ledger.Status)(status)); err != nil {
+		if counts, err = r.OrderStore.UserCounts(ctx, seen, (*orderstore.Status)(status)); err != nil {
 			return nil, err
 		}
 	}

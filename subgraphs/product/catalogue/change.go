@@ -16,30 +16,30 @@ import (
 
 // Change is the data of a product.updated event, whose subject is the
 // product's id: the product after it was added, changed or retired.
-type Change struct {
-	ProductID string      `json:"productId"`
-	SKU       string      `json:"sku"`
-	Name      string      `json:"name"`
-	Category  string      `json:"category"`
-	Price     ChangePrice `json:"price"`
-	Retired   bool        `json:"retired"`
-	Version   int         `json:"version"` // 1 for a new product
+type UpdatedEvent struct {
+	ProductID string     `json:"productId"`
+	SKU       string     `json:"sku"`
+	Name      string     `json:"name"`
+	Category  string     `json:"category"`
+	Price     EventPrice `json:"price"`
+	Retired   bool       `json:"retired"`
+	Version   int        `json:"version"` // 1 for a new product
 }
 
 // ChangePrice is an amount of money in an event.
-type ChangePrice struct {
+type EventPrice struct {
 	MinorUnits int64  `json:"minorUnits"`
 	Currency   string `json:"currency"`
 }
 
-func announce(ctx context.Context, tx pgx.Tx, p Product) error {
+func publish(ctx context.Context, tx pgx.Tx, p Product) error {
 	id := strconv.FormatInt(p.ID, 10)
 	return events.Append(ctx, tx, events.Event{
 		Type:    events.ProductUpdated,
 		Subject: id,
-		Data: Change{
+		Data: UpdatedEvent{
 			ProductID: id, SKU: p.SKU, Name: p.Name, Category: p.Category.Slug,
-			Price:   ChangePrice{p.Price.MinorUnits, p.Price.Currency},
+			Price:   EventPrice{p.Price.MinorUnits, p.Price.Currency},
 			Retired: p.Retired, Version: p.Version,
 		},
 	})
@@ -72,23 +72,23 @@ func (c *Catalogue) Create(ctx context.Context, d Draft) (Product, error) {
 		if err := insert(ctx, tx, &p, d.SKU == nil); err != nil {
 			return err
 		}
-		if err := announce(ctx, tx, p); err != nil {
+		if err := publish(ctx, tx, p); err != nil {
 			return err
 		}
 		if d.Stock == nil {
 			return nil
 		}
-		return c.stock(ctx, p.ID, *d.Stock)
+		return c.setStock(ctx, p.ID, *d.Stock)
 	})
 	if err != nil {
-		return Product{}, changing(err, "creating the product")
+		return Product{}, wrapInternal(err, "creating the product")
 	}
 	return p, nil
 }
 
 // read checks a draft and makes the product of it, all but its id.
 func (c *Catalogue) read(ctx context.Context, q querier, d Draft) (p Product, err error) {
-	var check checker
+	var check validator
 	now := c.now()
 	p = Product{Name: check.name(d.Name), Price: check.price("price", d.Price), Tags: check.tags(d.Tags), Version: 1, CreatedAt: now, UpdatedAt: now}
 	if d.SKU != nil {
@@ -124,7 +124,7 @@ func insert(ctx context.Context, tx pgx.Tx, p *Product, makeSKU bool) error {
 		return fmt.Errorf("taking an id: %w", err)
 	}
 	if makeSKU {
-		p.SKU = madeSKU(p.Name, p.ID)
+		p.SKU = generateSKU(p.Name, p.ID)
 	}
 	err = tx.QueryRow(ctx, `
 		INSERT INTO products (id, sku, name, sort_name, description, category, price_minor, currency,
@@ -144,22 +144,22 @@ func insert(ctx context.Context, tx pgx.Tx, p *Product, makeSKU bool) error {
 
 // Patch says what to change about a product. What is nil stays as it is.
 type Patch struct {
-	ID          int64
-	Name        *string
-	Price       *Price
-	Description *string
-	Category    *string
-	Weight      *int
-	ImageURL    *string
-	NoImage     bool     // takes the image away
-	Tags        []string // an empty list takes all away
-	Expected    *int     // the version to change, and no other
+	ID              int64
+	Name            *string
+	Price           *Price
+	Description     *string
+	Category        *string
+	Weight          *int
+	ImageURL        *string
+	RemoveImage     bool     // takes the image away
+	Tags            []string // an empty list takes all away
+	ExpectedVersion *int     // the version to change, and no other
 }
 
 // Update changes a product. A patch that changes nothing leaves its version.
 func (c *Catalogue) Update(ctx context.Context, patch Patch) (Product, error) {
-	return c.change(ctx, patch.ID, patch.Expected, func(tx pgx.Tx, p *Product) (err error) {
-		var check checker
+	return c.change(ctx, patch.ID, patch.ExpectedVersion, func(tx pgx.Tx, p *Product) (err error) {
+		var check validator
 		if patch.Name != nil {
 			p.Name = check.name(*patch.Name)
 		}
@@ -172,7 +172,7 @@ func (c *Catalogue) Update(ctx context.Context, patch Patch) (Product, error) {
 		if patch.Weight != nil {
 			p.Weight = check.weight(*patch.Weight)
 		}
-		if patch.NoImage {
+		if patch.RemoveImage {
 			p.ImageURL = nil
 		}
 		if patch.ImageURL != nil {
@@ -210,17 +210,17 @@ func (c *Catalogue) change(ctx context.Context, id int64, expected *int, edit fu
 		if err := edit(tx, &p); err != nil {
 			return err
 		}
-		if same(before, p) {
+		if equal(before, p) {
 			return nil
 		}
 		p.Version++
 		if err := c.update(ctx, tx, &p); err != nil {
 			return err
 		}
-		return announce(ctx, tx, p)
+		return publish(ctx, tx, p)
 	})
 	if err != nil {
-		return Product{}, changing(err, "changing the product")
+		return Product{}, wrapInternal(err, "changing the product")
 	}
 	return p, nil
 }
@@ -239,7 +239,7 @@ func (c *Catalogue) update(ctx context.Context, tx pgx.Tx, p *Product) error {
 }
 
 // same says whether two states of a product differ in nothing.
-func same(a, b Product) bool {
+func equal(a, b Product) bool {
 	image := func(p Product) string {
 		if p.ImageURL == nil {
 			return ""
@@ -251,7 +251,7 @@ func same(a, b Product) bool {
 }
 
 // changing says what was being done, unless the error is an answer.
-func changing(err error, doing string) error {
+func wrapInternal(err error, doing string) error {
 	var answer schema.Error
 	if errors.As(err, &answer) {
 		return err

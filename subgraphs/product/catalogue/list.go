@@ -38,7 +38,7 @@ func (c *Catalogue) List(ctx context.Context, f Filter, sort Sort, a connection.
 		return Listing{}, &connection.ArgumentError{Argument: "filter.search", Problem: fmt.Sprintf("is too long; it has at most %d characters", maxSearch)}
 	}
 	o := sort.order(f.Search != "")
-	page, err := connection.Parse[position](o.name, a)
+	page, err := connection.Parse[sortKey](o.name, a)
 	if err != nil {
 		return Listing{}, err
 	}
@@ -56,13 +56,13 @@ func (c *Catalogue) List(ctx context.Context, f Filter, sort Sort, a connection.
 	if err != nil {
 		return Listing{}, err
 	}
-	listing.Slice, err = cut(page, rows)
+	listing.Slice, err = newSlice(page, rows)
 	return listing, err
 }
 
 // cut makes a page of the rows read for it.
-func cut(page connection.Page[position], rows []row) (connection.Slice[Product], error) {
-	slice, err := connection.Cut(page, rows, func(r row) position { return r.position })
+func newSlice(page connection.Page[sortKey], rows []row) (connection.Slice[Product], error) {
+	slice, err := connection.Cut(page, rows, func(r row) sortKey { return r.sortKey })
 	products := make([]Product, len(slice.Nodes))
 	for i, r := range slice.Nodes {
 		products[i] = r.Product
@@ -105,7 +105,7 @@ func (f Filter) query() (query, error) {
 	if f.Tag != nil {
 		q.where("p.tags @> ARRAY[" + q.arg(strings.ToLower(*f.Tag)) + "]")
 	}
-	var check checker
+	var check validator
 	if f.MinPrice != nil {
 		q.bound(">=", check.price("filter.minPrice", *f.MinPrice))
 	}
@@ -134,18 +134,18 @@ func (c *Catalogue) count(ctx context.Context, q query) (int, error) {
 // row is a product and where it lies in the order.
 type row struct {
 	Product
-	position position
+	sortKey sortKey
 }
 
-func (c *Catalogue) page(ctx context.Context, q query, o order, page connection.Page[position]) ([]row, error) {
+func (c *Catalogue) page(ctx context.Context, q query, o order, page connection.Page[sortKey]) ([]row, error) {
 	if page.After != nil {
-		q.where(o.beyond(&q, *page.After, false))
+		q.where(o.keysetCondition(&q, *page.After, false))
 	}
 	if page.Before != nil {
-		q.where(o.beyond(&q, *page.Before, true))
+		q.where(o.keysetCondition(&q, *page.Before, true))
 	}
 	rows, err := c.db.Query(ctx, `SELECT `+productColumns+`, p.sort_name, `+q.distance+` FROM `+q.from()+
-		` ORDER BY `+o.by(page.Backward)+` LIMIT `+q.arg(page.Limit()), q.args...)
+		` ORDER BY `+o.orderBy(page.Backward)+` LIMIT `+q.arg(page.Limit()), q.args...)
 	if err != nil {
 		return nil, fmt.Errorf("listing products: %w", err)
 	}
@@ -159,11 +159,11 @@ func (c *Catalogue) page(ctx context.Context, q query, o order, page connection.
 // scan reads productColumns, sort_name and the distance.
 func (o order) scan(line pgx.CollectableRow) (row, error) {
 	var r row
-	var at position
+	var at sortKey
 	if err := line.Scan(append(r.targets(), &at.Name, &at.Distance)...); err != nil {
 		return r, err
 	}
 	at.ID, at.Currency, at.Price, at.Created = r.ID, r.Price.Currency, r.Price.MinorUnits, r.CreatedAt
-	r.position = o.keep(at)
+	r.sortKey = o.keep(at)
 	return r, nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
-	"souk/dev/pgserver/pgtest"
+	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs/internal/connection"
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/internal/server"

@@ -19,7 +19,7 @@ type Price struct {
 }
 
 // price gives the amount; path is where it stands in the input.
-func (c *checker) price(path string, p Price) schema.Money {
+func (c *validator) price(path string, p Price) schema.Money {
 	money := schema.Money{Currency: strings.ToUpper(p.Currency)}
 	if !schema.KnownCurrency(money.Currency) {
 		c.Add(path+".currency", fmt.Sprintf("is not a currency the store takes: %q", p.Currency), "an ISO 4217 code such as USD")
@@ -38,7 +38,7 @@ func (c *checker) price(path string, p Price) schema.Money {
 		money, err = schema.NewMoney(*p.Decimal, money.Currency)
 		switch {
 		case errors.Is(err, schema.ErrTooPrecise):
-			c.Add(path, "is finer than the currency's minor unit", finest(p.Currency))
+			c.Add(path, "is finer than the currency's minor unit", smallestUnit(p.Currency))
 			return money
 		case err != nil:
 			c.Add(path, "is too large", "")
@@ -58,7 +58,7 @@ func (c *checker) price(path string, p Price) schema.Money {
 }
 
 // finest says what the smallest amount of a currency is.
-func finest(currency string) string {
+func smallestUnit(currency string) string {
 	one := schema.Money{MinorUnits: 1, Currency: strings.ToUpper(currency)}
 	return fmt.Sprintf("a multiple of %s %s", one.Decimal(), one.Currency)
 }

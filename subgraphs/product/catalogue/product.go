@@ -37,18 +37,18 @@ type Category struct {
 
 // Stocker sets the units on hand of a new product, wherever stock is kept. Its
 // error is a schema.Error where the caller should know the reason.
-type Stocker func(ctx context.Context, product int64, units int) error
+type StockSetter func(ctx context.Context, product int64, units int) error
 
 // Catalogue keeps the products in Postgres.
 type Catalogue struct {
-	db    *pgxpool.Pool
-	stock Stocker
-	now   func() time.Time
+	db       *pgxpool.Pool
+	setStock StockSetter
+	now      func() time.Time
 }
 
 // New gives the catalogue in a migrated database.
-func New(db *pgxpool.Pool, stock Stocker, now func() time.Time) *Catalogue {
-	return &Catalogue{db: db, stock: stock, now: now}
+func New(db *pgxpool.Pool, stock StockSetter, now func() time.Time) *Catalogue {
+	return &Catalogue{db: db, setStock: stock, now: now}
 }
 
 // querier is the pool or a transaction.

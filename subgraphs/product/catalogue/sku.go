@@ -15,9 +15,9 @@ const maxSKUWords = 40
 
 // madeSKU makes an article code from a product's name and id, so that it is
 // readable and unique: LAPTOP-17.
-func madeSKU(name string, id int64) string {
+func generateSKU(name string, id int64) string {
 	var code strings.Builder
-	for _, r := range strings.ToUpper(plain(name)) {
+	for _, r := range strings.ToUpper(stripDiacritics(name)) {
 		switch {
 		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
 			code.WriteRune(r)
@@ -38,11 +38,11 @@ func madeSKU(name string, id int64) string {
 // sortName is a name without case and accents, so that it sorts among its like
 // whatever the database's locale is.
 func sortName(name string) string {
-	return strings.ToLower(plain(name))
+	return strings.ToLower(stripDiacritics(name))
 }
 
 // plain takes accents and other marks off letters: é becomes e.
-func plain(text string) string {
+func stripDiacritics(text string) string {
 	strip := transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)), norm.NFC)
 	if bare, _, err := transform.String(strip, text); err == nil {
 		return bare

@@ -20,7 +20,7 @@ const (
 
 // position is where a product lies in an order: what of it the order looks at,
 // and its id, which decides between equals.
-type position struct {
+type sortKey struct {
 	Distance int64     `json:"d,omitempty"` // from the search
 	Created  time.Time `json:"c,omitzero"`
 	Name     string    `json:"n,omitempty"`
@@ -36,9 +36,9 @@ type order struct {
 	columns    []string
 	descending bool
 	// values are a position's, for the columns but the id.
-	values func(position) []any
+	values func(sortKey) []any
 	// keep is a position without what the order does not look at.
-	keep func(position) position
+	keep func(sortKey) sortKey
 }
 
 func (s Sort) order(searching bool) order {
@@ -46,31 +46,31 @@ func (s Sort) order(searching bool) order {
 	case s == Name:
 		return order{
 			"name", []string{"p.sort_name", "p.id"}, false,
-			func(p position) []any { return []any{p.Name} },
-			func(p position) position { return position{Name: p.Name, ID: p.ID} },
+			func(p sortKey) []any { return []any{p.Name} },
+			func(p sortKey) sortKey { return sortKey{Name: p.Name, ID: p.ID} },
 		}
 	case s == PriceAsc || s == PriceDesc:
 		return order{
 			strings.ToLower(string(s)), []string{"p.currency", "p.price_minor", "p.id"}, s == PriceDesc,
-			func(p position) []any { return []any{p.Currency, p.Price} },
-			func(p position) position { return position{Currency: p.Currency, Price: p.Price, ID: p.ID} },
+			func(p sortKey) []any { return []any{p.Currency, p.Price} },
+			func(p sortKey) sortKey { return sortKey{Currency: p.Currency, Price: p.Price, ID: p.ID} },
 		}
 	case s != Newest && searching:
 		return order{
 			"relevance", []string{"found.distance", "p.id"}, false,
-			func(p position) []any { return []any{p.Distance} },
-			func(p position) position { return position{Distance: p.Distance, ID: p.ID} },
+			func(p sortKey) []any { return []any{p.Distance} },
+			func(p sortKey) sortKey { return sortKey{Distance: p.Distance, ID: p.ID} },
 		}
 	}
 	return order{
 		"newest", []string{"p.created_at", "p.id"}, true,
-		func(p position) []any { return []any{p.Created} },
-		func(p position) position { return position{Created: p.Created, ID: p.ID} },
+		func(p sortKey) []any { return []any{p.Created} },
+		func(p sortKey) sortKey { return sortKey{Created: p.Created, ID: p.ID} },
 	}
 }
 
 // by is the ORDER BY list.
-func (o order) by(backward bool) string {
+func (o order) orderBy(backward bool) string {
 	direction := ""
 	if o.descending != backward {
 		direction = " DESC"
@@ -79,7 +79,7 @@ func (o order) by(backward bool) string {
 }
 
 // beyond is the condition that a row comes after a position, or before it.
-func (o order) beyond(q *query, p position, before bool) string {
+func (o order) keysetCondition(q *query, p sortKey, before bool) string {
 	operator := " > "
 	if o.descending != before {
 		operator = " < "

@@ -29,9 +29,9 @@ var skuForm = regexp.MustCompile(`^[A-Z0-9][A-Z0-9._-]{0,63}$`)
 
 // checker gathers what is not acceptable in an input. Its methods give the
 // value as it will be kept.
-type checker struct{ schema.InvalidInput }
+type validator struct{ schema.InvalidInput }
 
-func (c *checker) name(text string) string {
+func (c *validator) name(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	switch {
 	case text == "":
@@ -44,7 +44,7 @@ func (c *checker) name(text string) string {
 	return text
 }
 
-func (c *checker) description(text string) string {
+func (c *validator) description(text string) string {
 	text = strings.TrimSpace(text)
 	switch {
 	case utf8.RuneCountInString(text) > maxDescription:
@@ -58,7 +58,7 @@ func (c *checker) description(text string) string {
 func unreadable(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }
 
 // sku takes small letters for capitals.
-func (c *checker) sku(text string) string {
+func (c *validator) sku(text string) string {
 	text = strings.ToUpper(strings.TrimSpace(text))
 	if !skuForm.MatchString(text) {
 		c.Add("sku", "is not an article code", "up to 64 letters A-Z, digits, dots, underscores and hyphens, such as LAPTOP-14")
@@ -66,14 +66,14 @@ func (c *checker) sku(text string) string {
 	return text
 }
 
-func (c *checker) weight(grams int) int {
+func (c *validator) weight(grams int) int {
 	if grams < 0 || grams > maxWeight {
 		c.Add("weight", "is not a weight in grams", fmt.Sprintf("between 0 and %d", maxWeight))
 	}
 	return grams
 }
 
-func (c *checker) stock(units int) int {
+func (c *validator) stock(units int) int {
 	if units < 0 || units > maxStock {
 		c.Add("stock", "is not a number of units", fmt.Sprintf("between 0 and %d", maxStock))
 	}
@@ -81,7 +81,7 @@ func (c *checker) stock(units int) int {
 }
 
 // imageURL takes an absolute address, or a path on the store's own server.
-func (c *checker) imageURL(text string) string {
+func (c *validator) imageURL(text string) string {
 	u, err := url.Parse(text)
 	absolute := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 	path := err == nil && u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/")
@@ -92,7 +92,7 @@ func (c *checker) imageURL(text string) string {
 }
 
 // tags are kept in small letters, each once.
-func (c *checker) tags(list []string) []string {
+func (c *validator) tags(list []string) []string {
 	tags := make([]string, 0, len(list))
 	for i, tag := range list {
 		tag = strings.ToLower(strings.Join(strings.Fields(tag), " "))
@@ -110,7 +110,7 @@ func (c *checker) tags(list []string) []string {
 }
 
 // category gives the category a slug names.
-func (c *checker) category(ctx context.Context, q querier, slug string) (Category, error) {
+func (c *validator) category(ctx context.Context, q querier, slug string) (Category, error) {
 	all, err := categories(ctx, q, nil)
 	if err != nil {
 		return Category{}, err

@@ -19,22 +19,22 @@ func (r *categoryResolver) Products(ctx context.Context, objs []*Category, first
 	for i, category := range objs {
 		slugs[i] = category.Slug
 	}
-	shelves, err := r.Catalogue.Shelves(ctx, slugs, connection.Arguments{First: first, After: after}, connection.Requested(ctx, "totalCount"))
+	pages, err := r.Catalogue.CategoryPages(ctx, slugs, connection.Arguments{First: first, After: after}, connection.Requested(ctx, "totalCount"))
 	if err != nil {
 		return nil, err
 	}
 	connections := make([]*ProductConnection, len(objs))
 	for i, slug := range slugs {
-		connections[i] = r.newConnection(shelves[slug])
+		connections[i] = r.newConnection(pages[slug])
 	}
 	return connections, nil
 }
 
 func (r *mutationResolver) CreateProduct(ctx context.Context, input CreateProductInput) (CreateProductResult, error) {
-	if err := mayChange(ctx); err != nil {
+	if err := requireAdmin(ctx); err != nil {
 		return schema.Result[CreateProductResult](err)
 	}
-	product, err := r.Catalogue.Create(ctx, readDraft(input))
+	product, err := r.Catalogue.Create(ctx, newDraft(input))
 	if err != nil {
 		return schema.Result[CreateProductResult](err)
 	}
@@ -42,29 +42,29 @@ func (r *mutationResolver) CreateProduct(ctx context.Context, input CreateProduc
 }
 
 func (r *mutationResolver) UpdateProduct(ctx context.Context, input UpdateProductInput) (UpdateProductResult, error) {
-	if err := mayChange(ctx); err != nil {
+	if err := requireAdmin(ctx); err != nil {
 		return schema.Result[UpdateProductResult](err)
 	}
 	id, ok := parseID(input.ID)
 	if !ok {
 		return schema.NewNotFound("product", input.ID), nil
 	}
-	return r.changed(r.Catalogue.Update(ctx, readPatch(id, input)))
+	return r.productResult(r.Catalogue.Update(ctx, newPatch(id, input)))
 }
 
 func (r *mutationResolver) RetireProduct(ctx context.Context, id string, expectedVersion *int) (UpdateProductResult, error) {
-	if err := mayChange(ctx); err != nil {
+	if err := requireAdmin(ctx); err != nil {
 		return schema.Result[UpdateProductResult](err)
 	}
 	number, ok := parseID(id)
 	if !ok {
 		return schema.NewNotFound("product", id), nil
 	}
-	return r.changed(r.Catalogue.Retire(ctx, number, expectedVersion))
+	return r.productResult(r.Catalogue.Retire(ctx, number, expectedVersion))
 }
 
 func (r *queryResolver) Product(ctx context.Context, id *string, sku *string) (*Product, error) {
-	if err := oneKey(id, sku); err != nil {
+	if err := checkOneKey(id, sku); err != nil {
 		return nil, err
 	}
 	if sku != nil {
@@ -91,7 +91,7 @@ func (r *queryResolver) Products(ctx context.Context, filter *ProductFilter, sor
 	if sort != nil {
 		order = catalogue.Sort(*sort)
 	}
-	listing, err := r.Catalogue.List(ctx, readFilter(filter), order, arguments, connection.Requested(ctx, "totalCount"))
+	listing, err := r.Catalogue.List(ctx, newFilter(filter), order, arguments, connection.Requested(ctx, "totalCount"))
 	if err != nil {
 		return nil, err
 	}

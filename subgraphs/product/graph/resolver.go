@@ -23,7 +23,7 @@ type Resolver struct {
 }
 
 // mayChange says whether the caller may change the catalogue.
-func mayChange(ctx context.Context) error {
+func requireAdmin(ctx context.Context) error {
 	if identity.From(ctx).IsAdmin() {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (r *Resolver) newConnection(l catalogue.Listing) *ProductConnection {
 	return c
 }
 
-func readPrice(in *MoneyInput) *catalogue.Price {
+func newPrice(in *MoneyInput) *catalogue.Price {
 	if in == nil {
 		return nil
 	}
@@ -107,13 +107,13 @@ func readPrice(in *MoneyInput) *catalogue.Price {
 	return price
 }
 
-func readFilter(in *ProductFilter) catalogue.Filter {
+func newFilter(in *ProductFilter) catalogue.Filter {
 	if in == nil {
 		return catalogue.Filter{}
 	}
 	f := catalogue.Filter{
 		Category: in.Category, Tag: in.Tag,
-		MinPrice: readPrice(in.MinPrice), MaxPrice: readPrice(in.MaxPrice),
+		MinPrice: newPrice(in.MinPrice), MaxPrice: newPrice(in.MaxPrice),
 	}
 	if in.Search != nil {
 		f.Search = *in.Search
@@ -124,23 +124,23 @@ func readFilter(in *ProductFilter) catalogue.Filter {
 	return f
 }
 
-func readDraft(in CreateProductInput) catalogue.Draft {
+func newDraft(in CreateProductInput) catalogue.Draft {
 	return catalogue.Draft{
-		Name: in.Name, Price: *readPrice(in.Price), SKU: in.Sku, Description: in.Description, Category: in.Category,
+		Name: in.Name, Price: *newPrice(in.Price), SKU: in.Sku, Description: in.Description, Category: in.Category,
 		Weight: in.Weight, ImageURL: in.ImageURL, Tags: in.Tags, Stock: in.Stock,
 	}
 }
 
-func readPatch(id int64, in UpdateProductInput) catalogue.Patch {
+func newPatch(id int64, in UpdateProductInput) catalogue.Patch {
 	image, given := in.ImageURL.ValueOK()
 	return catalogue.Patch{
-		ID: id, Name: in.Name, Price: readPrice(in.Price), Description: in.Description, Category: in.Category,
-		Weight: in.Weight, ImageURL: image, NoImage: given && image == nil, Tags: in.Tags, Expected: in.ExpectedVersion,
+		ID: id, Name: in.Name, Price: newPrice(in.Price), Description: in.Description, Category: in.Category,
+		Weight: in.Weight, ImageURL: image, RemoveImage: given && image == nil, Tags: in.Tags, ExpectedVersion: in.ExpectedVersion,
 	}
 }
 
 // changed turns a changed product or an error into a result.
-func (r *Resolver) changed(p catalogue.Product, err error) (UpdateProductResult, error) {
+func (r *Resolver) productResult(p catalogue.Product, err error) (UpdateProductResult, error) {
 	if err != nil {
 		return schema.Result[UpdateProductResult](err)
 	}
@@ -148,7 +148,7 @@ func (r *Resolver) changed(p catalogue.Product, err error) (UpdateProductResult,
 }
 
 // oneKey says that a product is asked for by exactly one of its keys.
-func oneKey(id, sku *string) error {
+func checkOneKey(id, sku *string) error {
 	if (id == nil) == (sku == nil) {
 		return &connection.ArgumentError{Argument: "id and sku", Problem: "must not be both missing or both given; give one of them"}
 	}

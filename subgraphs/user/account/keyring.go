@@ -21,23 +21,23 @@ import (
 
 const (
 	// rotateAfter is how long a key signs.
-	rotateAfter = 90 * 24 * time.Hour
+	keyLifetime = 90 * 24 * time.Hour
 	// announceKey is how long a new key is published before it signs, so that
 	// everybody who checks tokens knows it by then.
-	announceKey = time.Hour
+	publishLead = time.Hour
 	// keepKey is how long a key that no longer signs is published.
-	keepKey = 24 * time.Hour
+	retiredKeyRetention = 24 * time.Hour
 	// reloadKeys is how old a keyring's view of the database may be.
-	reloadKeys = time.Minute
+	keyCacheTTL = time.Minute
 )
 
 // Keyring holds the keys that sign access tokens. They are kept in the
 // database, so tokens stay good across restarts and replicas, and are replaced
 // every 90 days; or one is given from outside and signs alone.
 type Keyring struct {
-	db    *pgxpool.Pool
-	given jwk.Key // nil: the database's keys sign
-	now   func() time.Time
+	db     *pgxpool.Pool
+	static jwk.Key // nil: the database's keys sign
+	now    func() time.Time
 
 	mu     sync.Mutex
 	keys   []signingKey // the newest first
@@ -69,15 +69,15 @@ func NewKeyring(db *pgxpool.Pool, private string, now func() time.Time) (*Keyrin
 	if err != nil {
 		return nil, fmt.Errorf("reading the private key: %w", err)
 	}
-	if err := complete(key); err != nil {
+	if err := prepareKey(key); err != nil {
 		return nil, err
 	}
-	k.given = key
+	k.static = key
 	return k, nil
 }
 
 // complete gives a key the id and the algorithm it is published with.
-func complete(key jwk.Key) error {
+func prepareKey(key jwk.Key) error {
 	algorithms := map[string]jwa.SignatureAlgorithm{
 		"OKP": jwa.EdDSA(), "RSA": jwa.RS256(), "EC": jwa.ES256(),
 	}
@@ -117,8 +117,8 @@ func (k *Keyring) Sign(ctx context.Context, c Claims) (string, error) {
 
 // signer is the newest key that has been announced long enough.
 func (k *Keyring) signer(ctx context.Context) (jwk.Key, error) {
-	if k.given != nil {
-		return k.given, nil
+	if k.static != nil {
+		return k.static, nil
 	}
 	keys, err := k.load(ctx)
 	if err != nil {
@@ -160,8 +160,8 @@ func (k *Keyring) Public(ctx context.Context) (jwk.Set, error) {
 		}
 		return set.AddKey(public)
 	}
-	if k.given != nil {
-		if err := add(k.given); err != nil {
+	if k.static != nil {
+		if err := add(k.static); err != nil {
 			return nil, err
 		}
 	}
@@ -178,7 +178,7 @@ func (k *Keyring) load(ctx context.Context) ([]signingKey, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.now()
-	if !k.loaded.IsZero() && now.Sub(k.loaded) < reloadKeys {
+	if !k.loaded.IsZero() && now.Sub(k.loaded) < keyCacheTTL {
 		return k.keys, nil
 	}
 	rows, err := k.db.Query(ctx, `select jwk, active_at from signing_keys order by active_at desc`)
@@ -203,7 +203,7 @@ func (k *Keyring) load(ctx context.Context) ([]signingKey, error) {
 // Rotate makes a key if there is none or the newest one has signed for long,
 // and takes away those that nobody needs. Replicas may call it at once.
 func (k *Keyring) Rotate(ctx context.Context) error {
-	if k.given != nil {
+	if k.static != nil {
 		return nil
 	}
 	err := pgx.BeginFunc(ctx, k.db, func(tx pgx.Tx) error {
@@ -218,13 +218,13 @@ func (k *Keyring) Rotate(ctx context.Context) error {
 		switch {
 		case newest == nil:
 			return insertKey(ctx, tx, now, now) // nobody to announce it to
-		case now.Sub(*newest) > rotateAfter:
-			return insertKey(ctx, tx, now, now.Add(announceKey))
+		case now.Sub(*newest) > keyLifetime:
+			return insertKey(ctx, tx, now, now.Add(publishLead))
 		}
 		// A key stopped signing when the next one became active.
 		_, err := tx.Exec(ctx, `
 			delete from signing_keys old where exists (
-				select from signing_keys next where next.active_at > old.active_at and next.active_at < $1)`, now.Add(-keepKey))
+				select from signing_keys next where next.active_at > old.active_at and next.active_at < $1)`, now.Add(-retiredKeyRetention))
 		if err != nil {
 			return fmt.Errorf("deleting old signing keys: %w", err)
 		}
@@ -248,7 +248,7 @@ func insertKey(ctx context.Context, tx pgx.Tx, now, activeAt time.Time) error {
 	if err != nil {
 		return fmt.Errorf("making a signing key: %w", err)
 	}
-	if err := complete(key); err != nil {
+	if err := prepareKey(key); err != nil {
 		return err
 	}
 	text, err := json.Marshal(key)

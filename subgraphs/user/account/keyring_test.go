@@ -15,7 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"souk/dev/pgserver/pgtest"
+	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/user/account"

@@ -29,7 +29,7 @@ const (
 	// maxHashing bounds the passwords hashed at a time, hashingWait how long
 	// one more waits for its turn.
 	maxHashing  = 4
-	hashingWait = 3 * time.Second
+	maxHashWait = 3 * time.Second
 )
 
 // Hasher hashes and checks passwords. At most as many at once as there are
@@ -50,10 +50,10 @@ func NewHasher(cost Cost) *Hasher {
 
 // Hash makes the PHC string of a password, with a new salt.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	if err := h.enter(ctx); err != nil {
+	if err := h.acquire(ctx); err != nil {
 		return "", err
 	}
-	defer h.leave()
+	defer h.release()
 	return h.encode([]byte(password)), nil
 }
 
@@ -69,10 +69,10 @@ func (h *Hasher) encode(password []byte) string {
 // not there or has no password, takes the same time and fits nothing. Outdated
 // says that the hash was made at another cost.
 func (h *Hasher) Check(ctx context.Context, hash, password string) (fits, outdated bool, err error) {
-	if err := h.enter(ctx); err != nil {
+	if err := h.acquire(ctx); err != nil {
 		return false, false, err
 	}
-	defer h.leave()
+	defer h.release()
 	known := hash != ""
 	if !known {
 		hash = h.dummy
@@ -113,13 +113,13 @@ func (Busy) Error() string { return "Too many people are logging in. Try again i
 // Code is the error's extensions.code.
 func (Busy) Code() string { return "OVERLOADED" }
 
-func (h *Hasher) enter(ctx context.Context) error {
+func (h *Hasher) acquire(ctx context.Context) error {
 	select {
 	case h.slots <- struct{}{}:
 		return nil
 	default:
 	}
-	late := time.NewTimer(hashingWait)
+	late := time.NewTimer(maxHashWait)
 	defer late.Stop()
 	select {
 	case h.slots <- struct{}{}:
@@ -131,4 +131,4 @@ func (h *Hasher) enter(ctx context.Context) error {
 	}
 }
 
-func (h *Hasher) leave() { <-h.slots }
+func (h *Hasher) release() { <-h.slots }

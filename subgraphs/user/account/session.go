@@ -43,8 +43,8 @@ func (*InvalidCredentials) IsRefreshResult()        {}
 func (*InvalidCredentials) IsChangePasswordResult() {}
 
 var (
-	errWrongLogin   = &InvalidCredentials{"The name or the password is wrong.", "INVALID_CREDENTIALS"}
-	errWrongRefresh = &InvalidCredentials{"The refresh token is spent, unknown or expired. Log in again.", "INVALID_REFRESH_TOKEN"}
+	errBadCredentials  = &InvalidCredentials{"The name or the password is wrong.", "INVALID_CREDENTIALS"}
+	errBadRefreshToken = &InvalidCredentials{"The refresh token is spent, unknown or expired. Log in again.", "INVALID_REFRESH_TOKEN"}
 )
 
 // Session is somebody logged in.
@@ -56,39 +56,39 @@ type Session struct {
 }
 
 // LogIn begins a session for the account of a username or e-mail address.
-func (a *Accounts) LogIn(ctx context.Context, login, password string) (Session, error) {
-	key := fold(login)
+func (s *Service) LogIn(ctx context.Context, login, password string) (Session, error) {
+	key := foldKey(login)
 	if len(key) > maxEmail || strings.ContainsRune(key, 0) {
-		return Session{}, errWrongLogin // nobody can be called that
+		return Session{}, errBadCredentials // nobody can be called that
 	}
-	if err := a.countAttempt(ctx, key); err != nil {
+	if err := s.countAttempt(ctx, key); err != nil {
 		return Session{}, err
 	}
-	user, hash, err := a.find(ctx, key)
+	user, hash, err := s.find(ctx, key)
 	if err != nil {
 		return Session{}, err
 	}
-	fits, outdated, err := a.Hasher.Check(ctx, hash, password)
+	fits, outdated, err := s.Hasher.Check(ctx, hash, password)
 	if err != nil {
 		return Session{}, fmt.Errorf("checking a password: %w", err)
 	}
 	if !fits {
-		return Session{}, errWrongLogin
+		return Session{}, errBadCredentials
 	}
-	if err := a.clearAttempts(ctx, key); err != nil {
+	if err := s.clearAttempts(ctx, key); err != nil {
 		return Session{}, err
 	}
 	if outdated {
-		if err := a.rehash(ctx, user.ID, hash, password); err != nil {
+		if err := s.rehash(ctx, user.ID, hash, password); err != nil {
 			return Session{}, err
 		}
 	}
-	return a.Begin(ctx, user)
+	return s.StartSession(ctx, user)
 }
 
 // find gives an account and its hash; both are empty if there is none.
-func (a *Accounts) find(ctx context.Context, key string) (user User, hash string, err error) {
-	err = a.DB.QueryRow(ctx, `
+func (s *Service) find(ctx context.Context, key string) (user User, hash string, err error) {
+	err = s.DB.QueryRow(ctx, `
 		select `+columns+`, coalesce(password_hash, '') from users
 		where username_key = $1 or email_key = $1
 		order by username_key = $1 desc limit 1`, key).
@@ -101,12 +101,12 @@ func (a *Accounts) find(ctx context.Context, key string) (user User, hash string
 
 // rehash brings a hash to the present cost, unless the password was changed
 // meanwhile.
-func (a *Accounts) rehash(ctx context.Context, id int64, old, password string) error {
-	hash, err := a.Hasher.Hash(ctx, password)
+func (s *Service) rehash(ctx context.Context, id int64, old, password string) error {
+	hash, err := s.Hasher.Hash(ctx, password)
 	if err != nil {
 		return fmt.Errorf("hashing a password: %w", err)
 	}
-	_, err = a.DB.Exec(ctx, `update users set password_hash = $3 where id = $1 and password_hash = $2`, id, old, hash)
+	_, err = s.DB.Exec(ctx, `update users set password_hash = $3 where id = $1 and password_hash = $2`, id, old, hash)
 	if err != nil {
 		return fmt.Errorf("writing a password's new hash: %w", err)
 	}
@@ -114,31 +114,31 @@ func (a *Accounts) rehash(ctx context.Context, id int64, old, password string) e
 }
 
 // Begin begins a session for an account.
-func (a *Accounts) Begin(ctx context.Context, user User) (Session, error) {
+func (s *Service) StartSession(ctx context.Context, user User) (Session, error) {
 	var session Session
-	err := pgx.BeginFunc(ctx, a.DB, func(tx pgx.Tx) error {
-		id, now := uuid.New(), a.Now()
+	err := pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
+		id, now := uuid.New(), s.Now()
 		_, err := tx.Exec(ctx, `insert into sessions (id, user_id, created_at, expires_at) values ($1, $2, $3, $4)`,
 			id, user.ID, now, now.Add(RefreshTTL))
 		if err != nil {
 			return fmt.Errorf("beginning a session: %w", err)
 		}
-		session, err = a.issue(ctx, tx, id, user)
+		session, err = s.issue(ctx, tx, id, user)
 		return err
 	})
 	return session, err
 }
 
 // issue makes a session's next pair of tokens.
-func (a *Accounts) issue(ctx context.Context, tx pgx.Tx, session uuid.UUID, user User) (Session, error) {
-	now := a.Now()
+func (s *Service) issue(ctx context.Context, tx pgx.Tx, session uuid.UUID, user User) (Session, error) {
+	now := s.Now()
 	refresh := rand.Text() + rand.Text() // 256 bits
 	hash := hashToken(refresh)
 	_, err := tx.Exec(ctx, `insert into refresh_tokens (hash, session_id, created_at) values ($1, $2, $3)`, hash, session, now)
 	if err != nil {
 		return Session{}, fmt.Errorf("writing a refresh token: %w", err)
 	}
-	access, err := a.Keys.Sign(ctx, Claims{
+	access, err := s.Keys.Sign(ctx, Claims{
 		Subject: FormatID(user.ID), Roles: user.Roles, Session: session.String(), IssuedAt: now, ExpiresAt: now.Add(AccessTTL),
 	})
 	if err != nil {
@@ -149,22 +149,22 @@ func (a *Accounts) issue(ctx context.Context, tx pgx.Tx, session uuid.UUID, user
 
 // Refresh trades a refresh token for a new session's tokens. A token that was
 // spent before was stolen, from us or by us: its session ends.
-func (a *Accounts) Refresh(ctx context.Context, token string) (Session, error) {
+func (s *Service) Refresh(ctx context.Context, token string) (Session, error) {
 	var session Session
 	var refused error
-	err := pgx.BeginFunc(ctx, a.DB, func(tx pgx.Tx) error {
-		t, err := a.lockToken(ctx, tx, token)
+	err := pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
+		t, err := s.lockToken(ctx, tx, token)
 		if err != nil {
 			return err
 		}
-		now := a.Now()
+		now := s.Now()
 		switch {
 		case !t.known || t.ended || !now.Before(t.expiresAt):
-			refused = errWrongRefresh
+			refused = errBadRefreshToken
 			return nil
 		case t.spent:
-			refused = errWrongRefresh
-			return a.end(ctx, tx, "id = $3", t.session, "reuse")
+			refused = errBadRefreshToken
+			return s.end(ctx, tx, "id = $3", t.session, "reuse")
 		}
 		if _, err := tx.Exec(ctx, `update refresh_tokens set spent_at = $2 where hash = $1`, hashToken(token), now); err != nil {
 			return fmt.Errorf("spending a refresh token: %w", err)
@@ -176,7 +176,7 @@ func (a *Accounts) Refresh(ctx context.Context, token string) (Session, error) {
 		if err != nil {
 			return err
 		}
-		session, err = a.issue(ctx, tx, t.session, user)
+		session, err = s.issue(ctx, tx, t.session, user)
 		return err
 	})
 	if err == nil {
@@ -186,23 +186,23 @@ func (a *Accounts) Refresh(ctx context.Context, token string) (Session, error) {
 }
 
 // LogOut ends a refresh token's session. It says whether there was one.
-func (a *Accounts) LogOut(ctx context.Context, token string) (bool, error) {
+func (s *Service) LogOut(ctx context.Context, token string) (bool, error) {
 	there := false
-	err := pgx.BeginFunc(ctx, a.DB, func(tx pgx.Tx) error {
-		t, err := a.lockToken(ctx, tx, token)
+	err := pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
+		t, err := s.lockToken(ctx, tx, token)
 		if err != nil || !t.known || t.ended {
 			return err
 		}
-		there = a.Now().Before(t.expiresAt)
-		return a.end(ctx, tx, "id = $3", t.session, "logout")
+		there = s.Now().Before(t.expiresAt)
+		return s.end(ctx, tx, "id = $3", t.session, "logout")
 	})
 	return there, err
 }
 
 // SetPassword changes an account's password and ends its sessions. Without
 // trusted the current one must be given, if there is one.
-func (a *Accounts) SetPassword(ctx context.Context, id string, current *string, next string, trusted bool) (User, error) {
-	found, err := a.Get(ctx, []string{id})
+func (s *Service) SetPassword(ctx context.Context, id string, current *string, next string, trusted bool) (User, error) {
+	found, err := s.Get(ctx, []string{id})
 	if err != nil {
 		return User{}, err
 	}
@@ -215,25 +215,25 @@ func (a *Accounts) SetPassword(ctx context.Context, id string, current *string, 
 	if err := wrong.Err(); err != nil {
 		return User{}, err
 	}
-	old, err := a.checkCurrent(ctx, user, current, trusted)
+	old, err := s.checkCurrent(ctx, user, current, trusted)
 	if err != nil {
 		return User{}, err
 	}
-	hash, err := a.Hasher.Hash(ctx, next)
+	hash, err := s.Hasher.Hash(ctx, next)
 	if err != nil {
 		return User{}, fmt.Errorf("hashing a password: %w", err)
 	}
-	err = pgx.BeginFunc(ctx, a.DB, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
 		changed, err := tx.Exec(ctx, `
 			update users set password_hash = $3, updated_at = $4, version = version + 1
-			where id = $1 and (coalesce(password_hash, '') = $2 or $5)`, user.ID, old, hash, a.Now(), trusted)
+			where id = $1 and (coalesce(password_hash, '') = $2 or $5)`, user.ID, old, hash, s.Now(), trusted)
 		if err != nil {
 			return fmt.Errorf("changing a password: %w", err)
 		}
 		if changed.RowsAffected() == 0 {
-			return errWrongLogin // somebody changed it meanwhile
+			return errBadCredentials // somebody changed it meanwhile
 		}
-		return a.end(ctx, tx, "user_id = $3", user.ID, "password")
+		return s.end(ctx, tx, "user_id = $3", user.ID, "password")
 	})
 	if err != nil {
 		return User{}, err
@@ -243,29 +243,29 @@ func (a *Accounts) SetPassword(ctx context.Context, id string, current *string, 
 }
 
 // checkCurrent gives the present hash if the caller may replace it.
-func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string, trusted bool) (string, error) {
-	_, hash, err := a.find(ctx, fold(user.Username))
+func (s *Service) checkCurrent(ctx context.Context, user User, current *string, trusted bool) (string, error) {
+	_, hash, err := s.find(ctx, foldKey(user.Username))
 	if err != nil || trusted || hash == "" {
 		return hash, err
 	}
-	key := fold(user.Username)
-	if err := a.countAttempt(ctx, key); err != nil {
+	key := foldKey(user.Username)
+	if err := s.countAttempt(ctx, key); err != nil {
 		return "", err
 	}
 	if current == nil {
 		current = new(string)
 	}
-	fits, _, err := a.Hasher.Check(ctx, hash, *current)
+	fits, _, err := s.Hasher.Check(ctx, hash, *current)
 	if err != nil {
 		return "", fmt.Errorf("checking a password: %w", err)
 	}
 	if !fits {
-		return "", errWrongLogin
+		return "", errBadCredentials
 	}
-	return hash, a.clearAttempts(ctx, key)
+	return hash, s.clearAttempts(ctx, key)
 }
 
-type storedToken struct {
+type tokenRecord struct {
 	known, spent, ended bool
 	session             uuid.UUID
 	user                int64
@@ -273,8 +273,8 @@ type storedToken struct {
 }
 
 // lockToken reads a refresh token so that nobody else can spend it meanwhile.
-func (a *Accounts) lockToken(ctx context.Context, tx pgx.Tx, token string) (storedToken, error) {
-	var t storedToken
+func (s *Service) lockToken(ctx context.Context, tx pgx.Tx, token string) (tokenRecord, error) {
+	var t tokenRecord
 	err := tx.QueryRow(ctx, `
 		select true, t.spent_at is not null, s.ended_at is not null, s.id, s.user_id, s.expires_at
 		from refresh_tokens t join sessions s on s.id = t.session_id
@@ -287,9 +287,9 @@ func (a *Accounts) lockToken(ctx context.Context, tx pgx.Tx, token string) (stor
 }
 
 // end ends the sessions that a condition on $3 names.
-func (a *Accounts) end(ctx context.Context, tx pgx.Tx, condition string, value any, why string) error {
+func (s *Service) end(ctx context.Context, tx pgx.Tx, condition string, value any, why string) error {
 	_, err := tx.Exec(ctx, `update sessions set ended_at = $1, ended_by = $2 where ended_at is null and `+condition,
-		a.Now(), why, value)
+		s.Now(), why, value)
 	if err != nil {
 		return fmt.Errorf("ending sessions: %w", err)
 	}

@@ -120,4 +120,4 @@ func checkPassword(e *schema.InvalidInput, path, password string, names ...strin
 }
 
 // fold makes the key by which names are unique.
-func fold(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
+func foldKey(name string) string { return strings.ToLower(strings.TrimSpace(name)) }

@@ -26,7 +26,7 @@ func (r *entityResolver) FindUser(ctx context.Context, reps []*UserRepresentatio
 			continue
 		}
 		if u, ok := found[*rep.ID]; ok {
-			users[i] = show(ctx, u)
+			users[i] = visibleUser(ctx, u)
 		}
 	}
 	return users, nil

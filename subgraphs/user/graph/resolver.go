@@ -12,23 +12,23 @@ import (
 // Resolver answers the user schema. It decides who may see and do what; the
 // rules of accounts are package account's.
 type Resolver struct {
-	Accounts *account.Accounts
+	Accounts *account.Service
 }
 
 // maxContacts is how many people other services may ask about at once.
 const maxContacts = 1000
 
 // order names the sort order in cursors: there is one.
-const order = "id"
+const sortOrder = "id"
 
 // show makes of an account what a caller may see of it.
-func show(ctx context.Context, u account.User) *User {
-	return present(u, identity.From(ctx).MaySee(account.FormatID(u.ID)))
+func visibleUser(ctx context.Context, u account.User) *User {
+	return newUser(u, identity.From(ctx).MaySee(account.FormatID(u.ID)))
 }
 
 // present makes of an account what GraphQL shows: all of it, or what anybody
 // may know.
-func present(u account.User, all bool) *User {
+func newUser(u account.User, all bool) *User {
 	shown := &User{
 		ID:          account.FormatID(u.ID),
 		Username:    u.Username,
@@ -52,12 +52,12 @@ func roles(names []string) []Role {
 }
 
 // session shows a session, to the one who just began it.
-func session(s account.Session) *Session {
+func newSession(s account.Session) *Session {
 	return &Session{
 		AccessToken:  s.AccessToken,
 		ExpiresAt:    s.ExpiresAt,
 		RefreshToken: s.RefreshToken,
-		User:         present(s.User, true),
+		User:         newUser(s.User, true),
 	}
 }
 
@@ -73,14 +73,14 @@ func (r *Resolver) page(ctx context.Context, page connection.Page[int64], rows [
 		PageInfo: slice.Info,
 	}
 	for i, u := range slice.Nodes {
-		result.Nodes[i] = show(ctx, u)
+		result.Nodes[i] = visibleUser(ctx, u)
 		result.Edges[i] = &UserEdge{Cursor: slice.Cursors[i], Node: result.Nodes[i]}
 	}
 	return result, nil
 }
 
 // ownerOnly refuses callers who are neither the user nor an administrator.
-func ownerOnly(ctx context.Context, id string) error {
+func requireOwner(ctx context.Context, id string) error {
 	if !identity.From(ctx).MaySee(id) {
 		return schema.NewForbidden("Only the user and administrators may do this. Log in and send the access token.")
 	}

@@ -23,13 +23,13 @@ func (r *mutationResolver) SignUp(ctx context.Context, input SignUpInput) (SignU
 		return schema.Result[SignUpResult](err)
 	}
 	if input.Password == nil {
-		return &UserPayload{User: present(user, true)}, nil
+		return &UserPayload{User: newUser(user, true)}, nil
 	}
-	begun, err := r.Accounts.Begin(ctx, user)
+	begun, err := r.Accounts.StartSession(ctx, user)
 	if err != nil {
 		return nil, err
 	}
-	return session(begun), nil
+	return newSession(begun), nil
 }
 
 func (r *mutationResolver) LogIn(ctx context.Context, input LogInInput) (LogInResult, error) {
@@ -37,7 +37,7 @@ func (r *mutationResolver) LogIn(ctx context.Context, input LogInInput) (LogInRe
 	if err != nil {
 		return schema.Result[LogInResult](err)
 	}
-	return session(begun), nil
+	return newSession(begun), nil
 }
 
 func (r *mutationResolver) RefreshSession(ctx context.Context, refreshToken string) (RefreshResult, error) {
@@ -45,7 +45,7 @@ func (r *mutationResolver) RefreshSession(ctx context.Context, refreshToken stri
 	if err != nil {
 		return schema.Result[RefreshResult](err)
 	}
-	return session(begun), nil
+	return newSession(begun), nil
 }
 
 func (r *mutationResolver) LogOut(ctx context.Context, refreshToken string) (bool, error) {
@@ -53,7 +53,7 @@ func (r *mutationResolver) LogOut(ctx context.Context, refreshToken string) (boo
 }
 
 func (r *mutationResolver) UpdateUser(ctx context.Context, input UpdateUserInput) (UpdateUserResult, error) {
-	if err := ownerOnly(ctx, input.ID); err != nil {
+	if err := requireOwner(ctx, input.ID); err != nil {
 		return schema.Result[UpdateUserResult](err)
 	}
 	phone, setPhone := input.Phone.ValueOK()
@@ -64,18 +64,18 @@ func (r *mutationResolver) UpdateUser(ctx context.Context, input UpdateUserInput
 	if err != nil {
 		return schema.Result[UpdateUserResult](err)
 	}
-	return &UserPayload{User: show(ctx, user)}, nil
+	return &UserPayload{User: visibleUser(ctx, user)}, nil
 }
 
 func (r *mutationResolver) ChangePassword(ctx context.Context, input ChangePasswordInput) (ChangePasswordResult, error) {
-	if err := ownerOnly(ctx, input.ID); err != nil {
+	if err := requireOwner(ctx, input.ID); err != nil {
 		return schema.Result[ChangePasswordResult](err)
 	}
 	user, err := r.Accounts.SetPassword(ctx, input.ID, input.CurrentPassword, input.NewPassword, identity.From(ctx).IsAdmin())
 	if err != nil {
 		return schema.Result[ChangePasswordResult](err)
 	}
-	return &UserPayload{User: show(ctx, user)}, nil
+	return &UserPayload{User: visibleUser(ctx, user)}, nil
 }
 
 func (r *mutationResolver) SetRoles(ctx context.Context, id string, roles []Role) (UpdateUserResult, error) {
@@ -90,7 +90,7 @@ func (r *mutationResolver) SetRoles(ctx context.Context, id string, roles []Role
 	if err != nil {
 		return schema.Result[UpdateUserResult](err)
 	}
-	return &UserPayload{User: show(ctx, user)}, nil
+	return &UserPayload{User: visibleUser(ctx, user)}, nil
 }
 
 func (r *queryResolver) Me(ctx context.Context) (*User, error) {
@@ -110,11 +110,11 @@ func (r *queryResolver) User(ctx context.Context, id string) (*User, error) {
 	if !ok {
 		return nil, nil
 	}
-	return show(ctx, user), nil
+	return visibleUser(ctx, user), nil
 }
 
 func (r *queryResolver) Users(ctx context.Context, first *int, after *string, last *int, before *string) (*UserConnection, error) {
-	page, err := connection.Parse[int64](order, connection.Arguments{First: first, After: after, Last: last, Before: before})
+	page, err := connection.Parse[int64](sortOrder, connection.Arguments{First: first, After: after, Last: last, Before: before})
 	if err != nil {
 		return nil, err
 	}

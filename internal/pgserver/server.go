@@ -1,0 +1,277 @@
+package pgserver
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"souk/internal/loopback"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	startTimeout = 60 * time.Second
+	stopTimeout  = 20 * time.Second
+	superuser    = "postgres"
+)
+
+// Options say which server Start gives.
+type Options struct {
+	// URL of a running server; the user it names must be allowed to create
+	// databases. Empty: Start runs a server of its own.
+	URL string
+	// Dir is the data directory of an own server; it is made when missing and
+	// kept. Empty: a temporary one, removed by Stop, that does not wait for
+	// the disk.
+	Dir string
+	// Logger is told what is started and where; nil for nobody.
+	Logger *slog.Logger
+	// Ended is called once a server that Start ran ends although neither Stop
+	// nor Crash ended it; nil for nobody.
+	Ended func(error)
+}
+
+// A Server is a PostgreSQL server that answers.
+type Server struct {
+	base      *url.URL
+	process   *exec.Cmd
+	exited    chan struct{}
+	temporary string
+	ended     func(error)
+	// expected is set before the process is ended on purpose.
+	expected atomic.Bool
+}
+
+// Start gives a server that accepts connections. The context bounds the start
+// only; Stop ends a server that Start ran.
+func Start(ctx context.Context, opts Options) (*Server, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if opts.URL != "" {
+		return connect(ctx, opts.URL)
+	}
+	bin, err := findBinaries(ctx, opts.Logger)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := serverOwner()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{exited: make(chan struct{}), ended: opts.Ended}
+	if err := s.run(ctx, bin, owner, opts); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	opts.Logger.DebugContext(ctx, "postgres runs", "url", s.base.Redacted(), "binaries", bin)
+	return s, nil
+}
+
+// URL of the server's maintenance database.
+func (s *Server) URL() string { return s.base.String() }
+
+// Address is the server's host and port.
+func (s *Server) Address() string { return s.base.Host }
+
+func connect(ctx context.Context, rawURL string) (*Server, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return nil, fmt.Errorf("%q is not a Postgres URL; give one like postgres://user:password@localhost:5432/postgres", rawURL)
+	}
+	conn, err := pgx.Connect(ctx, rawURL)
+	if err != nil {
+		cause := strings.Join(strings.Fields(err.Error()), " ") // pgx says it in several lines
+		return nil, fmt.Errorf("no Postgres answers at %s: start it, or unset DATABASE_URL to have one run for you: %s", u.Redacted(), cause)
+	}
+	return &Server{base: u}, conn.Close(ctx)
+}
+
+// Database gives the URL of the named database, which is made when missing.
+func (s *Server) Database(ctx context.Context, name string) (string, error) {
+	conn, err := pgx.Connect(ctx, s.base.String())
+	if err != nil {
+		return "", fmt.Errorf("connecting to make database %s: %w", name, err)
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
+	if pgErr := (*pgconn.PgError)(nil); errors.As(err, &pgErr) && pgErr.Code == "42P04" { // duplicate_database
+		err = nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("making database %s: %w", name, err)
+	}
+	u := *s.base
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
+// Stop ends a server that Start ran, after the statements in progress; a
+// server that was only connected to goes on.
+func (s *Server) Stop() error {
+	var err error
+	if s.process != nil {
+		s.expected.Store(true)
+		_ = s.process.Process.Signal(os.Interrupt) // fast shutdown; an error means that it has ended
+		select {
+		case <-s.exited:
+		case <-time.After(stopTimeout):
+			err = errors.Join(fmt.Errorf("postgres did not stop within %s", stopTimeout), s.process.Process.Kill())
+			<-s.exited
+		}
+		s.process = nil
+	}
+	if s.temporary != "" {
+		err = errors.Join(err, os.RemoveAll(s.temporary))
+		s.temporary = ""
+	}
+	return err
+}
+
+func (s *Server) run(ctx context.Context, bin string, owner *owner, opts Options) error {
+	dir, err := s.dataDir(opts, owner)
+	if err != nil {
+		return err
+	}
+	data, passwordFile := filepath.Join(dir, "data"), filepath.Join(dir, "password")
+	password, err := initialize(ctx, bin, owner, data, passwordFile)
+	if err != nil {
+		return err
+	}
+	port, err := freePort(ctx)
+	if err != nil {
+		return err
+	}
+	s.base = &url.URL{Scheme: "postgres", User: url.UserPassword(superuser, password), Host: "127.0.0.1:" + port, Path: "/postgres"}
+	args := []string{"-D", data, "-h", "127.0.0.1", "-p", port, "-k", "", "-c", "max_connections=400"}
+	if s.temporary != "" {
+		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+	}
+	log := new(tail)
+	cmd := exec.Command(filepath.Join(bin, "postgres"), args...) //nolint:noctx // ctx bounds the start, Stop ends it
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = data, log, log, owner.attributes()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting postgres: %w", err)
+	}
+	s.process = cmd
+	go s.watch(cmd, s.exited, log)
+	return s.awaitReady(ctx, dir, log)
+}
+
+// watch waits until the process has ended, and tells when it should not have.
+func (s *Server) watch(cmd *exec.Cmd, exited chan<- struct{}, log *tail) {
+	err := cmd.Wait()
+	close(exited)
+	if s.expected.Load() || s.ended == nil {
+		return
+	}
+	lines := strings.Split(log.String(), "\n")
+	s.ended(fmt.Errorf("postgres ended unexpectedly: %w: %s", cmp.Or(err, errors.New("exit status 0")), lines[len(lines)-1]))
+}
+
+func (s *Server) dataDir(opts Options, owner *owner) (string, error) {
+	if opts.Dir == "" {
+		dir, err := os.MkdirTemp("", "souk-postgres-")
+		if err != nil {
+			return "", fmt.Errorf("making a data directory for postgres: %w", err)
+		}
+		s.temporary = dir
+		return dir, owner.take(dir)
+	}
+	dir, err := owner.reachable(opts.Dir)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("making the data directory of postgres: %w", err)
+	}
+	opts.Logger.Debug("postgres keeps its data", "dir", dir)
+	return dir, owner.take(dir)
+}
+
+// initialize makes a database cluster in data unless there is one, and gives
+// the superuser's password.
+func initialize(ctx context.Context, bin string, owner *owner, data, passwordFile string) (string, error) {
+	version, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
+	if err == nil {
+		return keptPassword(ctx, bin, data, passwordFile, strings.TrimSpace(string(version)))
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("reading the data directory of postgres: %w", err)
+	}
+	password := rand.Text()
+	if err := os.WriteFile(passwordFile, []byte(password), 0o600); err != nil {
+		return "", fmt.Errorf("keeping the password of postgres: %w", err)
+	}
+	if err := owner.take(passwordFile); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", superuser,
+		"-A", "scram-sha-256", "--pwfile", passwordFile, "--locale=C", "-E", "UTF8", "--no-sync")
+	cmd.Dir, cmd.SysProcAttr = filepath.Dir(data), owner.attributes()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("initdb in %s: %w: %s", data, err, bytes.TrimSpace(out))
+	}
+	return password, nil
+}
+
+func keptPassword(ctx context.Context, bin, data, passwordFile, version string) (string, error) {
+	out, err := exec.CommandContext(ctx, filepath.Join(bin, "postgres"), "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("asking postgres for its version: %w", err)
+	}
+	if fields := strings.Fields(string(out)); len(fields) > 2 && fields[2] != version && !strings.HasPrefix(fields[2], version+".") {
+		return "", fmt.Errorf("the data in %s is of Postgres %s, the programs in %s are %s: use the same version, or remove the directory to start anew", data, version, bin, fields[2])
+	}
+	password, err := os.ReadFile(passwordFile)
+	if err != nil {
+		return "", fmt.Errorf("reading the password of postgres: %w", err)
+	}
+	return string(password), nil
+}
+
+func (s *Server) awaitReady(ctx context.Context, dir string, log *tail) error {
+	tick := time.NewTicker(25 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		conn, err := pgx.Connect(ctx, s.base.String())
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-s.exited:
+			if strings.Contains(log.String(), "postmaster.pid") {
+				return fmt.Errorf("another postgres already runs on %s: stop the other souk dev first", dir)
+			}
+			return fmt.Errorf("postgres ended while starting: %s", log)
+		case <-ctx.Done():
+			return fmt.Errorf("postgres does not answer: %w: %s", err, log)
+		case <-tick.C:
+		}
+	}
+}
+
+func freePort(ctx context.Context) (string, error) {
+	address, err := loopback.Address(ctx)
+	if err != nil {
+		return "", fmt.Errorf("finding a port for postgres: %w", err)
+	}
+	_, port, err := net.SplitHostPort(address)
+	return port, err
+}

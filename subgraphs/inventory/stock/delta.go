@@ -1,0 +1,74 @@
+package stock
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A move says what becomes of each reserved unit in a level's columns.
+type delta struct {
+	onHand, reserved, sold int
+}
+
+var (
+	holdDelta          = delta{reserved: +1}
+	releaseDelta       = delta{reserved: -1}
+	commitDelta        = delta{reserved: -1, onHand: -1, sold: +1}
+	commitExpiredDelta = delta{onHand: -1, sold: +1}
+	returnDelta        = delta{onHand: +1, sold: -1}
+	noDelta            = delta{}
+)
+
+// lockLevels locks the levels of the lines' products in the order of their
+// ids, which the lines are in.
+func lockLevels(ctx context.Context, tx pgx.Tx, lines []Line) (map[int64]Level, error) {
+	products, _ := split(lines)
+	rows, err := tx.Query(ctx, `
+		SELECT `+levelColumns+` FROM stock_levels WHERE product_id = ANY($1)
+		ORDER BY product_id FOR UPDATE`, products)
+	if err != nil {
+		return nil, fmt.Errorf("locking stock levels: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanLevel)
+	if err != nil {
+		return nil, fmt.Errorf("locking stock levels: %w", err)
+	}
+	levels := make(map[int64]Level, len(list))
+	for _, l := range list {
+		levels[l.ProductID] = l
+	}
+	return levels, nil
+}
+
+// apply makes a move with the lines' units in locked levels, and announces it.
+func (s *Store) apply(ctx context.Context, tx pgx.Tx, lines []Line, m delta) error {
+	products, quantities := split(lines)
+	rows, err := tx.Query(ctx, `
+		UPDATE stock_levels SET
+			on_hand = on_hand + $3 * quantity,
+			reserved = reserved + $4 * quantity,
+			sold = sold + $5 * quantity,
+			version = version + 1,
+			updated_at = $6
+		FROM unnest($1::bigint[], $2::integer[]) AS line (product, quantity)
+		WHERE product_id = product
+		RETURNING `+levelColumns, products, quantities, m.onHand, m.reserved, m.sold, s.now())
+	if err != nil {
+		return fmt.Errorf("moving units: %w", err)
+	}
+	levels, err := pgx.CollectRows(rows, scanLevel)
+	if err != nil {
+		return fmt.Errorf("moving units: %w", err)
+	}
+	if len(levels) != len(lines) {
+		return fmt.Errorf("moving units: %d of %d products have a stock level", len(levels), len(lines))
+	}
+	for _, level := range levels {
+		if err := publish(ctx, tx, level); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package notifier
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Channel is how a notification goes.
+type Channel string
+
+// The channels.
+const (
+	Email Channel = "email"
+	SMS   Channel = "sms"
+)
+
+// Status is where a notification stands.
+type Status string
+
+// A notification begins as Pending and becomes Sent or Dead; a Dead one may
+// become Pending again.
+const (
+	Pending Status = "PENDING"
+	Sent    Status = "SENT"
+	Dead    Status = "DEAD"
+)
+
+// Notification is one message to one person by one channel.
+type Notification struct {
+	ID        int64
+	EventID   string // of the event it tells of
+	Channel   Channel
+	UserID    int64
+	OrderID   *int64
+	Template  string
+	Recipient string
+	Subject   string
+	Body      string
+	HTML      string
+	Status    Status
+	Attempts  int
+	LastError *string
+	CreatedAt time.Time
+	SentAt    *time.Time
+
+	attemptLimit int
+	traceparent  string
+}
+
+const columns = `id, event_id, channel, user_id, order_id, template, recipient, subject, body, html,
+	status, attempts, last_error, created_at, sent_at, allowed, traceparent`
+
+func scan(row pgx.CollectableRow) (n Notification, err error) {
+	err = row.Scan(&n.ID, &n.EventID, &n.Channel, &n.UserID, &n.OrderID, &n.Template, &n.Recipient, &n.Subject, &n.Body, &n.HTML,
+		&n.Status, &n.Attempts, &n.LastError, &n.CreatedAt, &n.SentAt, &n.attemptLimit, &n.traceparent)
+	return n, err
+}

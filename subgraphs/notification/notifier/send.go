@@ -1,0 +1,179 @@
+package notifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"souk/subgraphs/internal/events"
+	"souk/subgraphs/notification/deliver"
+)
+
+const (
+	// senders is how many notifications are on their way at a time.
+	workerCount = 4
+	// idle is how often a sender looks for work when there was none.
+	pollInterval = 250 * time.Millisecond
+	// claim is how long a notification is one sender's: longer than sending
+	// takes, so that only a dead process's are taken over.
+	claimLease = time.Minute
+	// sending bounds one attempt.
+	sendTimeout = 20 * time.Second
+	// marking bounds writing down how it went.
+	recordTimeout = 10 * time.Second
+	minBackoff    = time.Second
+	maxBackoff    = 5 * time.Minute
+)
+
+// SentEvent is the data of notification.sent.
+type SentEventData struct {
+	NotificationID int64     `json:"notificationId,string"`
+	Channel        Channel   `json:"channel"`
+	Template       string    `json:"template"`
+	UserID         int64     `json:"userId,string"`
+	OrderID        *int64    `json:"orderId,string,omitempty"`
+	SentAt         time.Time `json:"sentAt"`
+}
+
+// Work sends what is due until ctx ends.
+func (s *Service) Work(ctx context.Context) error {
+	var group sync.WaitGroup
+	for range workerCount {
+		group.Go(func() { s.work(ctx) })
+	}
+	group.Wait()
+	return nil
+}
+
+func (s *Service) work(ctx context.Context) {
+	for ctx.Err() == nil {
+		more, err := s.SendNext(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Logger.WarnContext(ctx, "sending notifications", "error", err)
+		}
+		if more && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+// SendNext tries one notification that is due, and says whether there was one.
+// That it could not be sent is noted with it and no error.
+func (s *Service) SendNext(ctx context.Context) (bool, error) {
+	n, ok, err := s.claim(ctx)
+	if err != nil || !ok {
+		return false, err
+	}
+	// The receiver may have it once this began, so the end of the process
+	// waits for the outcome to be noted.
+	ctx = traceContext.Extract(context.WithoutCancel(ctx), propagation.MapCarrier{"traceparent": n.traceparent})
+	ctx, span := s.Tracer.Start(ctx, "send "+string(n.Channel), trace.WithSpanKind(trace.SpanKindProducer),
+		trace.WithAttributes(attribute.Int64("souk.notification.id", n.ID), attribute.Int("souk.notification.attempt", n.Attempts)))
+	defer span.End()
+	failure := s.send(ctx, n)
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	if failure == nil {
+		return true, s.markSent(ctx, n)
+	}
+	span.SetStatus(codes.Error, failure.Error())
+	return true, s.markFailed(ctx, n, failure)
+}
+
+func (s *Service) claim(ctx context.Context) (Notification, bool, error) {
+	now := s.Now()
+	rows, err := s.DB.Query(ctx, `
+		UPDATE notifications SET attempts = attempts + 1, due_at = $2
+		WHERE id = (
+			SELECT id FROM notifications WHERE status = 'PENDING' AND due_at <= $1
+			ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+		RETURNING `+columns, now, now.Add(claimLease))
+	if err != nil {
+		return Notification{}, false, fmt.Errorf("claiming a notification: %w", err)
+	}
+	n, err := pgx.CollectExactlyOneRow(rows, scan)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return n, false, nil
+	}
+	if err != nil {
+		return n, false, fmt.Errorf("claiming a notification: %w", err)
+	}
+	return n, true, nil
+}
+
+func (s *Service) send(ctx context.Context, n Notification) error {
+	sender := s.Channels[n.Channel]
+	if sender == nil {
+		return fmt.Errorf("the channel %s is not set up", n.Channel)
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	return sender.Send(ctx, deliver.Message{
+		ID:      n.EventID + "." + string(n.Channel),
+		To:      n.Recipient,
+		Subject: n.Subject,
+		Body:    n.Body,
+		HTML:    n.HTML,
+	})
+}
+
+func (s *Service) markSent(ctx context.Context, n Notification) error {
+	now := s.Now().UTC()
+	err := pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE notifications SET status = 'SENT', sent_at = $2, last_error = NULL
+			WHERE id = $1 AND status <> 'SENT'`, n.ID, now)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		return events.Append(ctx, tx, events.Event{
+			Type:    events.NotificationSent,
+			Subject: strconv.FormatInt(n.ID, 10),
+			Data: SentEventData{
+				NotificationID: n.ID, Channel: n.Channel, Template: n.Template,
+				UserID: n.UserID, OrderID: n.OrderID, SentAt: now,
+			},
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("marking notification %d as sent: %w", n.ID, err)
+	}
+	return nil
+}
+
+func (s *Service) markFailed(ctx context.Context, n Notification, failure error) error {
+	status := Pending
+	if n.Attempts >= n.attemptLimit || deliver.IsPermanent(failure) {
+		status = Dead
+	}
+	s.Logger.WarnContext(ctx, "a notification was not sent",
+		"notification", n.ID, "channel", n.Channel, "attempt", n.Attempts, "status", status, "error", failure)
+	_, err := s.DB.Exec(ctx, `UPDATE notifications SET status = $2, due_at = $3, last_error = $4 WHERE id = $1 AND status = 'PENDING'`,
+		n.ID, status, s.Now().Add(backoff(n.Attempts)), failure.Error())
+	if err != nil {
+		return fmt.Errorf("noting the failure of notification %d: %w", n.ID, err)
+	}
+	return nil
+}
+
+// pause is how long to wait after attempt n, with jitter.
+func backoff(n int) time.Duration {
+	wait := maxBackoff
+	if n < 10 {
+		wait = min(maxBackoff, minBackoff<<(n-1))
+	}
+	return wait/2 + rand.N(wait/2)
+}

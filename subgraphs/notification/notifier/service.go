@@ -1,0 +1,137 @@
+package notifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"souk/subgraphs/internal/events"
+	"souk/subgraphs/notification/deliver"
+	"souk/subgraphs/notification/message"
+	"souk/subgraphs/notification/userclient"
+)
+
+// allowedAttempts is how often a notification is tried before it is dead.
+const attemptLimit = 8
+
+// Room keeps and sends notifications.
+type Service struct {
+	DB     *pgxpool.Pool
+	Writer *message.Writer
+	Users  *userclient.Client
+	// Channels send; notifications are made for those there are.
+	Channels map[Channel]Sender
+	Tracer   trace.Tracer
+	Now      func() time.Time
+	Logger   *slog.Logger
+}
+
+// Sender hands a message over to the world, once.
+type Sender interface {
+	Send(ctx context.Context, m deliver.Message) error
+}
+
+// traceContext reads and writes W3C trace context.
+var traceContext propagation.TraceContext
+
+// templates are those of the events that people are told of.
+var templates = map[string]string{
+	events.OrderCreated:   message.OrderCreated,
+	events.OrderCancelled: message.OrderCancelled,
+}
+
+// Types are the events that Handle takes.
+func EventTypes() []string { return []string{events.OrderCreated, events.OrderCancelled} }
+
+// Handle makes the notifications of an event. An event about somebody who is
+// no user, or with data that cannot be read, is refused for good.
+func (s *Service) Handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
+	var order message.Order
+	if err := e.Decode(&order); err != nil {
+		return events.Permanent(err)
+	}
+	contact, ok, err := s.Users.Contact(ctx, order.UserID)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return events.Permanent(fmt.Errorf("%s is for user %d, who does not exist", e.Type, order.UserID))
+	}
+	template := templates[e.Type]
+	carrier := propagation.MapCarrier{}
+	traceContext.Inject(ctx, carrier)
+	n := Notification{EventID: e.ID, UserID: order.UserID, OrderID: &order.OrderID, Template: template, traceparent: carrier["traceparent"]}
+	if s.Channels[Email] != nil {
+		text, err := s.Writer.Email(template, contact.Name, order)
+		if err != nil {
+			return events.Permanent(err)
+		}
+		n.Channel, n.Recipient = Email, contact.Email
+		if err := s.insert(ctx, tx, n, text); err != nil {
+			return err
+		}
+	}
+	if s.Channels[SMS] != nil && contact.Phone != "" {
+		text, err := s.Writer.SMS(template, contact.Name, order)
+		if err != nil {
+			return events.Permanent(err)
+		}
+		n.Channel, n.Recipient = SMS, contact.Phone
+		return s.insert(ctx, tx, n, text)
+	}
+	return nil
+}
+
+func (s *Service) insert(ctx context.Context, tx pgx.Tx, n Notification, text message.Text) error {
+	now := s.Now()
+	_, err := tx.Exec(ctx, `
+		INSERT INTO notifications (event_id, channel, user_id, order_id, template, recipient, subject, body, html,
+			status, allowed, created_at, due_at, traceparent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'PENDING', $10, $11, $11, $12)
+		ON CONFLICT (event_id, channel) DO NOTHING`,
+		n.EventID, n.Channel, n.UserID, n.OrderID, n.Template, n.Recipient, text.Subject, text.Body, text.HTML,
+		attemptLimit, now, n.traceparent)
+	if err != nil {
+		return fmt.Errorf("writing a notification by %s: %w", n.Channel, err)
+	}
+	return nil
+}
+
+// What Retry refuses.
+var (
+	ErrNotFound = errors.New("no such notification")
+	ErrNotDead  = errors.New("the notification is not on the dead-letter list")
+)
+
+// Retry takes a dead notification off the list and has it tried again, as
+// often as a new one.
+func (s *Service) Retry(ctx context.Context, id int64) (Notification, error) {
+	rows, err := s.DB.Query(ctx, `
+		UPDATE notifications SET status = 'PENDING', allowed = attempts + $2, due_at = $3
+		WHERE id = $1 AND status = 'DEAD' RETURNING `+columns, id, attemptLimit, s.Now())
+	if err != nil {
+		return Notification{}, fmt.Errorf("retrying a notification: %w", err)
+	}
+	n, err := pgx.CollectExactlyOneRow(rows, scan)
+	if err == nil {
+		return n, nil
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return n, fmt.Errorf("retrying a notification: %w", err)
+	}
+	found, err := s.ByID(ctx, []int64{id})
+	if err != nil {
+		return n, err
+	}
+	if _, ok := found[id]; !ok {
+		return n, ErrNotFound
+	}
+	return found[id], ErrNotDead
+}

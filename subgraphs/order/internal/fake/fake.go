@@ -1,0 +1,151 @@
+// Package fake provides fakes of the services that the order service calls, for
+// tests. They answer its GraphQL requests over real HTTP from memory, as the
+// real services do, and can be told to fail. TestAmongTheRealServices in
+// package order runs the same operations against the real services.
+package fake
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// Failure is how a service treats a request.
+type Failure int
+
+// A service answers, or is away, or does what it is asked but is away before
+// it has answered.
+const (
+	Respond Failure = iota
+	Unavailable
+	NoResponse
+)
+
+// service is what all the stand-ins do.
+type fakeService struct {
+	URL string
+
+	mu    sync.Mutex
+	fail  func(operation string) Failure
+	calls []string
+}
+
+type object = map[string]any
+
+type request struct {
+	OperationName string `json:"operationName"`
+	Variables     struct {
+		OrderID    string            `json:"orderId"`
+		ID         string            `json:"id"`
+		Lines      []line            `json:"lines"`
+		References []json.RawMessage `json:"references"`
+	} `json:"variables"`
+}
+
+type line struct {
+	ProductID string `json:"productId"`
+	Quantity  int    `json:"quantity"`
+}
+
+// serve starts the service; answer runs under its lock.
+func (s *fakeService) serve(t testing.TB, answer func(request) object) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var q request
+		if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+			t.Errorf("the request cannot be read: %v", err)
+		}
+		status, data := s.handle(q, answer)
+		w.WriteHeader(status)
+		if err := json.NewEncoder(w).Encode(object{"data": data}); err != nil {
+			t.Errorf("answering %s: %v", q.OperationName, err)
+		}
+	}))
+	t.Cleanup(server.Close)
+	s.URL = server.URL
+}
+
+func (s *fakeService) handle(q request, answer func(request) object) (int, object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, q.OperationName)
+	failure := Respond
+	if s.fail != nil {
+		failure = s.fail(q.OperationName)
+	}
+	if failure == Unavailable {
+		return http.StatusServiceUnavailable, nil
+	}
+	data := answer(q)
+	if failure == NoResponse {
+		return http.StatusBadGateway, nil
+	}
+	return http.StatusOK, data
+}
+
+// Fail decides how requests are treated; it is called under the service's lock.
+func (s *fakeService) Fail(fail func(operation string) Failure) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = fail
+}
+
+// Calls are the operations asked for so far.
+func (s *fakeService) Calls() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+// Users is a user service.
+type Users struct{ fakeService }
+
+// NewUsers starts one that knows the users.
+func NewUsers(t testing.TB, ids ...string) *Users {
+	t.Helper()
+	s := &Users{}
+	s.serve(t, func(q request) object {
+		if slices.Contains(ids, q.Variables.ID) {
+			return object{"user": object{"id": q.Variables.ID}}
+		}
+		return object{"user": nil}
+	})
+	return s
+}
+
+// Product is one of a product service.
+type Product struct {
+	Name     string
+	Price    int64
+	Currency string
+	Retired  bool
+}
+
+// Products is a product service.
+type Products struct{ fakeService }
+
+// NewProducts starts one that sells the products.
+func NewProducts(t testing.TB, products map[string]Product) *Products {
+	t.Helper()
+	s := &Products{}
+	s.serve(t, func(q request) object {
+		entities := make([]any, len(q.Variables.References))
+		for i, reference := range q.Variables.References {
+			var key struct{ ID string }
+			if err := json.Unmarshal(reference, &key); err != nil {
+				t.Errorf("the reference %s: %v", reference, err)
+			}
+			if p, ok := products[key.ID]; ok {
+				entities[i] = object{
+					"__typename": "Product", "id": key.ID, "name": p.Name, "retired": p.Retired,
+					"price": object{"minorUnits": p.Price, "currency": p.Currency},
+				}
+			}
+		}
+		return object{"_entities": entities}
+	})
+	return s
+}

@@ -1,0 +1,164 @@
+package orderstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"souk/subgraphs/internal/connection"
+	"souk/subgraphs/internal/schema"
+)
+
+// Sorting names the order that pages of orders have: newest first.
+const SortOrder = "newest"
+
+// Filter chooses orders; nil chooses all.
+type Filter struct {
+	UserID *int64
+	Status *Status
+}
+
+// Order reads an order.
+func (s *Store) Order(ctx context.Context, id int64) (Order, error) {
+	orders, err := s.Orders(ctx, []int64{id})
+	if err != nil {
+		return Order{}, err
+	}
+	o, ok := orders[id]
+	if !ok {
+		return o, fmt.Errorf("%w: %d", ErrNotFound, id)
+	}
+	return o, nil
+}
+
+// Orders reads the orders that exist among ids, in one query.
+func (s *Store) Orders(ctx context.Context, ids []int64) (map[int64]Order, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM orders WHERE id = ANY($1)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading orders: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanOrder)
+	if err != nil {
+		return nil, fmt.Errorf("reading orders: %w", err)
+	}
+	orders := make(map[int64]Order, len(list))
+	for _, o := range list {
+		orders[o.ID] = o
+	}
+	return orders, nil
+}
+
+// Page reads a page's rows, as connection.Cut takes them; the key is the id.
+func (s *Store) Page(ctx context.Context, f Filter, page connection.Page[int64]) ([]Order, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM orders
+		WHERE ($1::bigint IS NULL OR user_id = $1) AND ($2::text IS NULL OR status = $2) AND `+pageClause(page),
+		f.UserID, f.Status, page.After, page.Before, page.Limit())
+	if err != nil {
+		return nil, fmt.Errorf("reading a page of orders: %w", err)
+	}
+	orders, err := pgx.CollectRows(rows, scanOrder)
+	if err != nil {
+		return nil, fmt.Errorf("reading a page of orders: %w", err)
+	}
+	return orders, nil
+}
+
+// within is the end of a statement that reads a page of orders, whose
+// parameters $3 to $5 are after, before and the limit.
+func pageClause(page connection.Page[int64]) string {
+	direction := "DESC"
+	if page.Backward {
+		direction = "ASC"
+	}
+	return `($3::bigint IS NULL OR id < $3) AND ($4::bigint IS NULL OR id > $4) ORDER BY id ` + direction + ` LIMIT $5`
+}
+
+// Count counts the orders a filter chooses.
+func (s *Store) Count(ctx context.Context, f Filter) (n int, err error) {
+	err = s.db.QueryRow(ctx, `SELECT count(*) FROM orders
+		WHERE ($1::bigint IS NULL OR user_id = $1) AND ($2::text IS NULL OR status = $2)`, f.UserID, f.Status).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("counting orders: %w", err)
+	}
+	return n, nil
+}
+
+// UserPages reads the same page of the orders of several users, in one query.
+func (s *Store) UserPages(ctx context.Context, users []int64, status *Status, page connection.Page[int64]) (map[int64][]Order, error) {
+	rows, err := s.db.Query(ctx, `
+		SELECT o.* FROM unnest($1::bigint[]) AS u (id), LATERAL (
+			SELECT `+columns+` FROM orders
+			WHERE user_id = u.id AND ($2::text IS NULL OR status = $2) AND `+pageClause(page)+`) AS o`,
+		users, status, page.After, page.Before, page.Limit())
+	if err != nil {
+		return nil, fmt.Errorf("reading users' orders: %w", err)
+	}
+	orders, err := pgx.CollectRows(rows, scanOrder)
+	if err != nil {
+		return nil, fmt.Errorf("reading users' orders: %w", err)
+	}
+	pages := make(map[int64][]Order, len(users))
+	for _, o := range orders {
+		pages[o.UserID] = append(pages[o.UserID], o)
+	}
+	return pages, nil
+}
+
+// UserCounts counts the orders of several users, in one query.
+func (s *Store) UserCounts(ctx context.Context, users []int64, status *Status) (map[int64]int, error) {
+	rows, err := s.db.Query(ctx, `SELECT user_id, count(*) FROM orders
+		WHERE user_id = ANY($1) AND ($2::text IS NULL OR status = $2) GROUP BY user_id`, users, status)
+	if err != nil {
+		return nil, fmt.Errorf("counting users' orders: %w", err)
+	}
+	counts := make(map[int64]int, len(users))
+	var user int64
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&user, &n}, func() error {
+		counts[user] = n
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("counting users' orders: %w", err)
+	}
+	return counts, nil
+}
+
+// History reads the records of several orders, oldest first, in one query.
+func (s *Store) History(ctx context.Context, ids []int64) (map[int64][]StoredEvent, error) {
+	return history(ctx, s.db, ids)
+}
+
+// querier is the pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func history(ctx context.Context, q querier, ids []int64) (map[int64][]StoredEvent, error) {
+	rows, err := q.Query(ctx, `SELECT order_id, version, type, data, at, actor FROM order_events
+		WHERE order_id = ANY($1) ORDER BY order_id, version`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading order events: %w", err)
+	}
+	records := make(map[int64][]StoredEvent, len(ids))
+	err = forEachEvent(rows, func(r StoredEvent) error {
+		records[r.OrderID] = append(records[r.OrderID], r)
+		return nil
+	})
+	return records, err
+}
+
+func forEachEvent(rows pgx.Rows, do func(StoredEvent) error) error {
+	var r StoredEvent
+	var data []byte
+	_, err := pgx.ForEachRow(rows, []any{&r.OrderID, &r.Version, &r.Type, &data, &r.At, &r.Actor}, func() error {
+		row := r
+		row.At, row.Data = r.At.UTC(), schema.JSON(append([]byte(nil), data...))
+		return do(row)
+	})
+	if err != nil {
+		return fmt.Errorf("reading order events: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package orderstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Replay rebuilds every order from its events into a shadow of the table
+// orders, compares the two as they are at one instant, and writes a line to w
+// for each difference and one for the result. It changes nothing and may run
+// beside a live service.
+func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
+	return inSnapshot(ctx, db, w, (*replay).run)
+}
+
+// Rebuild is Replay, and then makes the table orders what the events say. An
+// order whose events make no sense stays as it is. Beside a live service, what
+// changes orders waits meanwhile.
+func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
+	return inSnapshot(ctx, db, w, func(r *replay, ctx context.Context) error {
+		// Taken before the transaction's snapshot, so that this has every event
+		// of the orders it writes.
+		if _, err := r.tx.Exec(ctx, `LOCK TABLE orders IN EXCLUSIVE MODE`); err != nil {
+			return fmt.Errorf("locking the orders: %w", err)
+		}
+		if err := r.run(ctx); err != nil {
+			return err
+		}
+		return r.write(ctx)
+	})
+}
+
+func inSnapshot(ctx context.Context, db *pgxpool.Pool, w io.Writer, do func(*replay, context.Context) error) (differences int, err error) {
+	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+		r := replay{tx: tx, out: w}
+		if err := do(&r, ctx); err != nil {
+			return err
+		}
+		differences = r.differences
+		_, err := fmt.Fprintf(w, "%d orders rebuilt from %d events: %d differences\n", r.orders, r.events, r.differences)
+		return err
+	})
+	if err != nil {
+		return differences, fmt.Errorf("replaying the orders: %w", err)
+	}
+	return differences, nil
+}
+
+type replay struct {
+	tx                          pgx.Tx
+	out                         io.Writer
+	orders, events, differences int
+}
+
+// batchSize is how many events, and so at most how many orders, are in memory.
+const batchSize = 1000
+
+func (r *replay) run(ctx context.Context) error {
+	if _, err := r.tx.Exec(ctx, `CREATE TEMPORARY TABLE replayed (LIKE orders) ON COMMIT DROP`); err != nil {
+		return fmt.Errorf("making the shadow: %w", err)
+	}
+	_, err := r.tx.Exec(ctx, `DECLARE replaying NO SCROLL CURSOR FOR
+		SELECT order_id, version, type, data, at, actor FROM order_events ORDER BY order_id, version`)
+	if err != nil {
+		return fmt.Errorf("reading order events: %w", err)
+	}
+	var open []StoredEvent // of the order whose events are still being read
+	for {
+		fetched, err := r.fetch(ctx)
+		if err != nil {
+			return err
+		}
+		whole, rest := groupByOrder(append(open, fetched...), len(fetched) < batchSize)
+		if err := r.rebuild(ctx, whole); err != nil {
+			return err
+		}
+		if open = rest; len(fetched) < batchSize {
+			return r.compare(ctx)
+		}
+	}
+}
+
+func (r *replay) fetch(ctx context.Context) (records []StoredEvent, err error) {
+	rows, err := r.tx.Query(ctx, fmt.Sprintf(`FETCH %d FROM replaying`, batchSize))
+	if err != nil {
+		return nil, fmt.Errorf("reading order events: %w", err)
+	}
+	err = forEachEvent(rows, func(record StoredEvent) error {
+		records = append(records, record)
+		return nil
+	})
+	r.events += len(records)
+	return records, err
+}
+
+// split groups records by order; the last group may go on unless all are there.
+func groupByOrder(records []StoredEvent, all bool) (whole [][]StoredEvent, rest []StoredEvent) {
+	start := 0
+	for i := range records {
+		if records[i].OrderID != records[start].OrderID {
+			whole = append(whole, records[start:i])
+			start = i
+		}
+	}
+	rest = records[start:]
+	if all && len(rest) > 0 {
+		whole, rest = append(whole, rest), nil
+	}
+	return whole, rest
+}
+
+func (r *replay) rebuild(ctx context.Context, histories [][]StoredEvent) error {
+	var rows [][]any
+	for _, records := range histories {
+		r.orders++
+		o, err := Fold(records)
+		if err != nil {
+			if err := r.report("order %d cannot be rebuilt: %v", records[0].OrderID, err); err != nil {
+				return err
+			}
+			continue
+		}
+		row, err := rowValues(o)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	_, err := r.tx.CopyFrom(ctx, pgx.Identifier{"replayed"}, columnNames, pgx.CopyFromRows(rows))
+	if err != nil {
+		return fmt.Errorf("filling the shadow: %w", err)
+	}
+	return nil
+}
+
+// compare reports field by field; an order on one side only is one difference.
+func (r *replay) compare(ctx context.Context) error {
+	rows, err := r.tx.Query(ctx, `
+		SELECT coalesce(o.id, s.id), o.id IS NOT NULL, s.id IS NOT NULL, f.key, f.value::text, to_jsonb(s) ->> f.key
+		FROM orders o FULL JOIN replayed s USING (id)
+		CROSS JOIN LATERAL jsonb_each_text(coalesce(to_jsonb(o), '{"id": null}')) AS f
+		WHERE (o.id IS NULL OR s.id IS NULL) AND f.key = 'id'
+			OR o.id IS NOT NULL AND s.id IS NOT NULL AND f.value IS DISTINCT FROM (to_jsonb(s) ->> f.key)
+		ORDER BY 1, 4`)
+	if err != nil {
+		return fmt.Errorf("comparing: %w", err)
+	}
+	var id int64
+	var projected, replayed bool
+	var field string
+	var got, want *string
+	_, err = pgx.ForEachRow(rows, []any{&id, &projected, &replayed, &field, &got, &want}, func() error {
+		switch {
+		case !projected:
+			return r.report("order %d is missing in orders", id)
+		case !replayed:
+			return r.report("order %d is in orders but has no valid events", id)
+		default:
+			return r.report("order %d: %s is %s, but its events say %s", id, field, orNull(got), orNull(want))
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("comparing: %w", err)
+	}
+	return nil
+}
+
+// write makes the table orders like its shadow.
+func (r *replay) write(ctx context.Context) error {
+	_, err := r.tx.Exec(ctx, `
+		DELETE FROM orders o WHERE NOT EXISTS (SELECT FROM order_events e WHERE e.order_id = o.id)`)
+	if err != nil {
+		return fmt.Errorf("removing orders that have no events: %w", err)
+	}
+	_, err = r.tx.Exec(ctx, `
+		DELETE FROM orders o USING replayed s WHERE o.id = s.id AND to_jsonb(o) IS DISTINCT FROM to_jsonb(s)`)
+	if err != nil {
+		return fmt.Errorf("removing orders that differ: %w", err)
+	}
+	_, err = r.tx.Exec(ctx, `
+		INSERT INTO orders (`+columns+`) SELECT `+columns+` FROM replayed ON CONFLICT (id) DO NOTHING`)
+	if err != nil {
+		return fmt.Errorf("writing orders anew: %w", err)
+	}
+	return nil
+}
+
+func (r *replay) report(format string, args ...any) error {
+	r.differences++
+	if _, err := fmt.Fprintf(r.out, format+"\n", args...); err != nil {
+		return errors.Join(errors.New("writing the differences"), err)
+	}
+	return nil
+}
+
+func orNull(value *string) string {
+	if value == nil {
+		return "null"
+	}
+	return *value
+}

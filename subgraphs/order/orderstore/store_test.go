@@ -1,0 +1,489 @@
+package orderstore_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"pgregory.net/rapid"
+
+	"souk/internal/pgserver/pgtest"
+	"souk/subgraphs/internal/connection"
+	"souk/subgraphs/internal/server"
+	"souk/subgraphs/order/orderstore"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+var start = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+
+// open gives a ledger in a database of its own.
+func open(t *testing.T) (*orderstore.Store, *pgxpool.Pool) {
+	t.Helper()
+	db, err := pgxpool.New(t.Context(), pgtest.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	if err := server.Migrate(t.Context(), db, migrations(t), slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	return orderstore.New(db, func() time.Time { return start }), db
+}
+
+func migrations(t *testing.T) fs.FS {
+	t.Helper()
+	return os.DirFS("../migrations")
+}
+
+var two = orderstore.Placed{UserID: 7, Currency: "USD", Lines: []orderstore.Line{
+	{ProductID: 1, Name: "Laptop", Quantity: 2, UnitPrice: 99999},
+	{ProductID: 4, Name: "Mouse", Quantity: 1, UnitPrice: 1950},
+}}
+
+func place(t *testing.T, b *orderstore.Store, p orderstore.Placed) orderstore.Order {
+	t.Helper()
+	o, fresh, err := b.Place(t.Context(), "7", nil, p)
+	if err != nil || !fresh {
+		t.Fatalf("Place: fresh %t, %v", fresh, err)
+	}
+	return o
+}
+
+func change(t *testing.T, b *orderstore.Store, id int64, e orderstore.Event) orderstore.Order {
+	t.Helper()
+	o, err := b.Change(t.Context(), id, "system", func(orderstore.Order) (orderstore.Event, error) { return e, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// rows counts what a query gives.
+func rows(t *testing.T, db *pgxpool.Pool, query string, args ...any) (n int) {
+	t.Helper()
+	if err := db.QueryRow(t.Context(), "SELECT count(*) FROM "+query, args...).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestOrderLives(t *testing.T) {
+	b, db := open(t)
+	o := place(t, b, two)
+	if o.Status != orderstore.StatusPending || o.Version != 1 || o.Total != 2*99999+1950 {
+		t.Fatalf("after Place: %+v", o)
+	}
+	change(t, b, o.ID, orderstore.Confirmed{})
+	change(t, b, o.ID, orderstore.Cancelled{Reason: "too late"})
+
+	got, err := b.Order(t.Context(), o.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Status != orderstore.StatusCancelled || got.Version != 3 || *got.CancelReason != "too late" || !got.CancelledAt.Equal(start) {
+		t.Errorf("after all: %+v", got)
+	}
+	history, err := b.History(t.Context(), []int64{o.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var types []string
+	for _, r := range history[o.ID] {
+		types = append(types, r.Type)
+	}
+	if got := strings.Join(types, " "); got != "OrderPlaced OrderConfirmed OrderCancelled" {
+		t.Errorf("history: %s", got)
+	}
+	if n := rows(t, db, "event_outbox WHERE type = 'order.created' OR type = 'order.cancelled'"); n != 2 {
+		t.Errorf("%d events in the outbox, not 2", n)
+	}
+	if n := rows(t, db, "stock_releases"); n != 1 {
+		t.Errorf("%d releases of a cancelled order, not 1", n)
+	}
+}
+
+func TestEventsAreAppendOnly(t *testing.T) {
+	b, db := open(t)
+	place(t, b, two)
+	for _, statement := range []string{
+		`UPDATE order_events SET actor = 'nobody'`, `DELETE FROM order_events`, `TRUNCATE order_events`,
+	} {
+		if _, err := db.Exec(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "append-only") {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+}
+
+func TestImpossibleEvents(t *testing.T) {
+	b, db := open(t)
+	o := place(t, b, two)
+	_, err := b.Change(t.Context(), o.ID, "system", func(orderstore.Order) (orderstore.Event, error) { return orderstore.Cancelled{}, nil })
+	if !errors.Is(err, orderstore.ErrInvalidTransition) {
+		t.Errorf("cancelling a pending order: %v", err)
+	}
+	if n := rows(t, db, "order_events"); n != 1 {
+		t.Errorf("%d events, not 1", n)
+	}
+	_, err = b.Change(t.Context(), 999, "system", func(orderstore.Order) (orderstore.Event, error) { return nil, nil })
+	if !errors.Is(err, orderstore.ErrNotFound) {
+		t.Errorf("changing an order that is not there: %v", err)
+	}
+}
+
+// Of those who decide on the same state, one wins; the others decide again.
+func TestConcurrentChanges(t *testing.T) {
+	b, db := open(t)
+	o := place(t, b, two)
+	var confirmed, rejected int
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			_, err := b.Change(t.Context(), o.ID, "system", func(o orderstore.Order) (orderstore.Event, error) {
+				if o.Status != orderstore.StatusPending {
+					return nil, nil
+				}
+				if i%2 == 0 {
+					return orderstore.Confirmed{}, nil
+				}
+				return orderstore.Rejected{Reason: orderstore.Unavailable}, nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	got, err := b.Order(t.Context(), o.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if got.Status == orderstore.StatusConfirmed {
+		confirmed = 1
+	} else {
+		rejected = 1
+	}
+	if n := rows(t, db, "order_events"); n != 2 || got.Version != 2 {
+		t.Errorf("%d events and version %d, not 2", n, got.Version)
+	}
+	if n := rows(t, db, "event_outbox"); n != confirmed {
+		t.Errorf("%d outbox events for status %s", n, got.Status)
+	}
+	if n := rows(t, db, "stock_releases"); n != rejected {
+		t.Errorf("%d releases for status %s", n, got.Status)
+	}
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	b, db := open(t)
+	key := orderstore.IdempotencyKey{Caller: "7", Value: "k", RequestHash: []byte("one")}
+	ids := make([]int64, 20)
+	var wg sync.WaitGroup
+	for i := range ids {
+		wg.Go(func() {
+			o, _, err := b.Place(t.Context(), "7", &key, two)
+			if err != nil {
+				t.Error(err)
+			}
+			ids[i] = o.ID
+		})
+	}
+	wg.Wait()
+	for _, id := range ids {
+		if id != ids[0] {
+			t.Fatalf("one key gave the orders %v", ids)
+		}
+	}
+	if n := rows(t, db, "orders"); n != 1 {
+		t.Errorf("%d orders, not 1", n)
+	}
+	other := key
+	other.RequestHash = []byte("two")
+	if _, _, err := b.Place(t.Context(), "7", &other, two); !errors.Is(err, orderstore.ErrKeyReused) {
+		t.Errorf("the same key for another request: %v", err)
+	}
+	other.Caller = "8"
+	if o, fresh, err := b.Place(t.Context(), "8", &other, two); err != nil || !fresh || o.ID == ids[0] {
+		t.Errorf("the same key of another caller: order %d, fresh %t, %v", o.ID, fresh, err)
+	}
+	// The first order could not be completed: its key is good for another.
+	change(t, b, ids[0], orderstore.Rejected{Reason: orderstore.Unavailable})
+	if o, fresh, err := b.Place(t.Context(), "7", &key, two); err != nil || !fresh || o.ID == ids[0] {
+		t.Errorf("the key after a failure: order %d, fresh %t, %v", o.ID, fresh, err)
+	}
+}
+
+func TestPages(t *testing.T) {
+	b, _ := open(t)
+	var all []int64
+	for i := range 7 {
+		p := two
+		p.UserID = int64(1 + i%2)
+		o := place(t, b, p)
+		all = append(all, o.ID)
+	}
+	five, err := connection.Parse[int64](orderstore.SortOrder, connection.Arguments{First: ptr(2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := b.UserPages(t.Context(), []int64{1, 2, 3}, nil, five)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := idsOf(pages[1]); !equal(got, all[6], all[4], all[2]) { // one more than asked for
+		t.Errorf("user 1: %v of %v", got, all)
+	}
+	if got := idsOf(pages[2]); !equal(got, all[5], all[3], all[1]) {
+		t.Errorf("user 2: %v of %v", got, all)
+	}
+	if len(pages[3]) != 0 {
+		t.Errorf("user 3: %v", pages[3])
+	}
+	cursor, err := connection.Cursor(orderstore.SortOrder, all[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := connection.Parse[int64](orderstore.SortOrder, connection.Arguments{Last: ptr(2), Before: &cursor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	backward, err := b.Page(t.Context(), orderstore.Filter{}, last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := idsOf(backward); !equal(got, all[3], all[4], all[5]) { // in reverse, as read
+		t.Errorf("before the third: %v of %v", got, all)
+	}
+	counts, err := b.UserCounts(t.Context(), []int64{1, 2, 3}, nil)
+	if err != nil || counts[1] != 4 || counts[2] != 3 || counts[3] != 0 {
+		t.Errorf("counts %v, %v", counts, err)
+	}
+}
+
+func idsOf(orders []orderstore.Order) (ids []int64) {
+	for _, o := range orders {
+		ids = append(ids, o.ID)
+	}
+	return ids
+}
+
+func equal(got []int64, want ...int64) bool {
+	if len(got) != len(want) {
+		return false
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func TestReplay(t *testing.T) {
+	b, db := open(t)
+	for i := range 12 {
+		o := place(t, b, two)
+		if i%2 == 0 {
+			change(t, b, o.ID, orderstore.Confirmed{})
+		}
+		if i%4 == 0 {
+			change(t, b, o.ID, orderstore.Cancelled{})
+		}
+		if i%3 == 1 && i%2 == 1 {
+			change(t, b, o.ID, orderstore.Rejected{Reason: orderstore.OutOfStock, Shortages: []orderstore.Shortage{{ProductID: "1", Requested: 2}}})
+		}
+	}
+	if out, n := replay(t, db); n != 0 {
+		t.Fatalf("%d differences:\n%s", n, out)
+	}
+	for _, damage := range []string{
+		`UPDATE orders SET status = 'REJECTED' WHERE id = 1`,
+		`UPDATE orders SET total = 1, version = 9 WHERE id = 2`,
+		`UPDATE orders SET cancelled_at = NULL WHERE id = 5`,
+		`DELETE FROM orders WHERE id = 3`,
+		`INSERT INTO orders SELECT 99, user_id, status, currency, total, lines, placed_at, cancelled_at, cancel_reason, rejection, version FROM orders WHERE id = 4`,
+		`INSERT INTO order_events VALUES (4, 7, 'OrderConfirmed', '{}', now(), 'system')`,
+	} {
+		if _, err := db.Exec(t.Context(), damage); err != nil {
+			t.Fatalf("%s: %v", damage, err)
+		}
+	}
+	out, n := replay(t, db)
+	for _, want := range []string{
+		"order 1: status is REJECTED, but its events say CANCELLED\n",
+		"order 2: total is 1, but its events say 201948\n",
+		"order 2: version is 9, but",
+		"order 5: cancelled_at is null, but its events say 2026-11-24",
+		"order 3 is missing in orders\n",
+		"order 99 is in orders but has no valid events\n",
+		"order 4 cannot be rebuilt: event 7",
+		"order 4 is in orders but has no valid events\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the report lacks %q:\n%s", want, out)
+		}
+	}
+	if n != 8 || rows(t, db, "orders") != 12 {
+		t.Errorf("%d differences, not 8; or the replay changed something:\n%s", n, out)
+	}
+}
+
+// A projection that is wrong, or gone, is made from the events; an order whose
+// events make no sense is left alone.
+func TestRebuild(t *testing.T) {
+	b, db := open(t)
+	for i := range 6 {
+		o := place(t, b, two)
+		if i%2 == 0 {
+			change(t, b, o.ID, orderstore.Confirmed{})
+		}
+	}
+	before := shownOrders(t, db)
+	rebuild := func(want int) {
+		t.Helper()
+		if n, err := orderstore.Rebuild(t.Context(), db, io.Discard); err != nil || n != want {
+			t.Errorf("%d differences, want %d; error %v", n, want, err)
+		}
+		if got := shownOrders(t, db); got != before {
+			t.Errorf("the orders were\n%s\nand are\n%s", before, got)
+		}
+	}
+	for _, damage := range []string{
+		`UPDATE orders SET status = 'REJECTED', total = 1, lines = '[]' WHERE id = 1`,
+		`DELETE FROM orders WHERE id = 3`,
+		`INSERT INTO orders SELECT 99, user_id, status, currency, total, lines, placed_at, cancelled_at, cancel_reason, rejection, version FROM orders WHERE id = 4`,
+	} {
+		if _, err := db.Exec(t.Context(), damage); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rebuild(5)
+	rebuild(0)
+	if _, err := db.Exec(t.Context(), `DELETE FROM orders`); err != nil {
+		t.Fatal(err)
+	}
+	rebuild(6)
+	if _, err := db.Exec(t.Context(), `INSERT INTO order_events VALUES (4, 7, 'OrderConfirmed', '{}', now(), 'system')`); err != nil {
+		t.Fatal(err)
+	}
+	rebuild(2)
+}
+
+func shownOrders(t *testing.T, db *pgxpool.Pool) (all string) {
+	t.Helper()
+	if err := db.QueryRow(t.Context(), `SELECT string_agg(o::text, E'\n' ORDER BY id) FROM orders o`).Scan(&all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func replay(t *testing.T, db *pgxpool.Pool) (string, int) {
+	t.Helper()
+	var out bytes.Buffer
+	n, err := orderstore.Replay(t.Context(), db, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String(), n
+}
+
+// Whatever is done to orders, the table orders is the fold of their events.
+func TestProjectionIsTheFold(t *testing.T) {
+	b, db := open(t)
+	rapid.Check(t, func(t *rapid.T) {
+		ctx := context.Background()
+		p := orderstore.Placed{UserID: rapid.Int64Range(1, 5).Draw(t, "user"), Currency: "EUR"}
+		for range rapid.IntRange(1, 4).Draw(t, "lines") {
+			p.Lines = append(p.Lines, orderstore.Line{
+				ProductID: rapid.Int64Min(1).Draw(t, "product"), Name: rapid.StringMatching(`[^\x00]*`).Draw(t, "name"),
+				Quantity: rapid.IntRange(1, 1000).Draw(t, "quantity"), UnitPrice: rapid.Int64Range(0, 1<<40).Draw(t, "price"),
+			})
+		}
+		o, _, err := b.Place(ctx, "1", nil, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range rapid.SliceOfN(rapid.SampledFrom([]orderstore.Event{
+			orderstore.Confirmed{}, orderstore.Cancelled{Reason: "x"}, orderstore.Rejected{Reason: orderstore.Abandoned, Message: "m"},
+		}), 0, 4).Draw(t, "events") {
+			_, err := b.Change(ctx, o.ID, "system", func(orderstore.Order) (orderstore.Event, error) { return e, nil })
+			if err != nil && !errors.Is(err, orderstore.ErrInvalidTransition) {
+				t.Fatal(err)
+			}
+		}
+	})
+	if out, n := replay(t, db); n != 0 {
+		t.Errorf("%d differences:\n%s", n, out)
+	}
+}
+
+func TestReleases(t *testing.T) {
+	b, db := open(t)
+	o := place(t, b, two)
+	change(t, b, o.ID, orderstore.Rejected{Reason: orderstore.Unavailable})
+	r, ok, err := b.ClaimRelease(t.Context(), nil, time.Minute)
+	if err != nil || !ok || r.OrderID != o.ID || r.Attempts != 1 {
+		t.Fatalf("claim: %+v %t %v", r, ok, err)
+	}
+	if _, ok, err := b.ClaimRelease(t.Context(), &o.ID, time.Minute); ok || err != nil {
+		t.Errorf("a claimed release was claimed again: %v", err)
+	}
+	if err := b.RescheduleRelease(t.Context(), r, start, errors.New("away")); err != nil {
+		t.Fatal(err)
+	}
+	if r, ok, err = b.ClaimRelease(t.Context(), &o.ID, time.Minute); err != nil || !ok || r.Attempts != 2 {
+		t.Fatalf("claim after it was put off: %+v %t %v", r, ok, err)
+	}
+	if err := b.CompleteRelease(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if n := rows(t, db, "stock_releases"); n != 0 {
+		t.Errorf("%d releases are left", n)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	b, db := open(t)
+	o := place(t, b, two)
+	w := orderstore.NewWatcher(db, slog.New(slog.DiscardHandler))
+	changed, stop := w.Watch(o.ID)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- w.Run(ctx) }()
+	wait := func() {
+		t.Helper()
+		select {
+		case <-changed:
+		case <-time.After(10 * time.Second):
+			t.Fatal("nothing was told")
+		}
+	}
+	wait() // it listens now
+	change(t, b, o.ID, orderstore.Confirmed{})
+	wait()
+	// A lost connection is made anew, and what happened meanwhile is told.
+	if _, err := db.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE query ILIKE 'LISTEN%' AND datname = current_database()`); err != nil {
+		t.Fatal(err)
+	}
+	wait()
+	stop()
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,277 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"souk/subgraphs/internal/connection"
+	"souk/subgraphs/internal/schema"
+)
+
+// Accounts keeps the accounts and sessions.
+type Service struct {
+	DB     *pgxpool.Pool
+	Hasher *Hasher
+	Keys   *Keyring
+	Now    func() time.Time
+}
+
+const columns = `id, username, email, display_name, phone, roles, created_at, version`
+
+func scanUser(row pgx.CollectableRow) (User, error) {
+	var u User
+	err := row.Scan(&u.ID, &u.Username, &u.Email, &u.DisplayName, &u.Phone, &u.Roles, &u.CreatedAt, &u.Version)
+	return u, err
+}
+
+// SignUp makes an account.
+func (s *Service) SignUp(ctx context.Context, d Draft) (User, error) {
+	var wrong schema.InvalidInput
+	d.Username = checkUsername(&wrong, "username", d.Username)
+	d.Email = checkEmail(&wrong, "email", d.Email)
+	name := d.Username
+	if d.DisplayName != nil {
+		name = checkDisplayName(&wrong, "displayName", *d.DisplayName)
+	}
+	d.Phone = checkPhone(&wrong, "phone", d.Phone)
+	if d.Password != nil {
+		checkPassword(&wrong, "password", *d.Password, d.Username, d.Email)
+	}
+	if err := wrong.Err(); err != nil {
+		return User{}, err
+	}
+	var hash *string
+	if d.Password != nil {
+		text, err := s.Hasher.Hash(ctx, *d.Password)
+		if err != nil {
+			return User{}, fmt.Errorf("hashing a password: %w", err)
+		}
+		hash = &text
+	}
+	rows, err := s.DB.Query(ctx, `
+		insert into users (username, username_key, email, email_key, display_name, phone, password_hash, created_at, updated_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $8) returning `+columns,
+		d.Username, foldKey(d.Username), d.Email, foldKey(d.Email), name, d.Phone, hash, s.Now())
+	if err != nil {
+		return User{}, fmt.Errorf("making an account: %w", err)
+	}
+	user, err := pgx.CollectExactlyOneRow(rows, scanUser)
+	if err != nil {
+		return User{}, wrapUniqueViolation(err, "making an account")
+	}
+	return user, nil
+}
+
+// taken makes of a unique constraint's error the Conflict it stands for.
+func wrapUniqueViolation(err error, doing string) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		switch refused.ConstraintName {
+		case "users_username_taken":
+			return schema.NewConflict("The username is taken.")
+		case "users_email_taken":
+			return schema.NewConflict("There is an account with this e-mail address.")
+		}
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// Get gives the accounts of some ids, in one query. Ids that are not those of
+// an account are left out.
+func (s *Service) Get(ctx context.Context, ids []string) (map[string]User, error) {
+	numbers := make([]int64, 0, len(ids))
+	for _, id := range ids {
+		if n, ok := parseID(id); ok {
+			numbers = append(numbers, n)
+		}
+	}
+	rows, err := s.DB.Query(ctx, `select `+columns+` from users where id = any($1)`, numbers)
+	if err != nil {
+		return nil, fmt.Errorf("reading accounts: %w", err)
+	}
+	users, err := pgx.CollectRows(rows, scanUser)
+	if err != nil {
+		return nil, fmt.Errorf("reading accounts: %w", err)
+	}
+	byID := make(map[string]User, len(users))
+	for _, u := range users {
+		byID[FormatID(u.ID)] = u
+	}
+	return byID, nil
+}
+
+// List reads a page of all accounts, the oldest first.
+func (s *Service) List(ctx context.Context, page connection.Page[int64]) ([]User, error) {
+	order := "asc"
+	if page.Backward {
+		order = "desc"
+	}
+	rows, err := s.DB.Query(ctx, `
+		select `+columns+` from users
+		where ($1::bigint is null or id > $1) and ($2::bigint is null or id < $2)
+		order by id `+order+` limit $3`, page.After, page.Before, page.Limit())
+	if err != nil {
+		return nil, fmt.Errorf("listing accounts: %w", err)
+	}
+	users, err := pgx.CollectRows(rows, scanUser)
+	if err != nil {
+		return nil, fmt.Errorf("listing accounts: %w", err)
+	}
+	return users, nil
+}
+
+// Count counts all accounts.
+func (s *Service) Count(ctx context.Context) (int, error) {
+	var n int
+	if err := s.DB.QueryRow(ctx, `select count(*) from users`).Scan(&n); err != nil {
+		return 0, fmt.Errorf("counting accounts: %w", err)
+	}
+	return n, nil
+}
+
+// Update changes an account. Its version is raised if anything is different.
+func (s *Service) Update(ctx context.Context, id string, c Change) (User, error) {
+	var wrong schema.InvalidInput
+	if c.Username != nil {
+		*c.Username = checkUsername(&wrong, "username", *c.Username)
+	}
+	if c.Email != nil {
+		*c.Email = checkEmail(&wrong, "email", *c.Email)
+	}
+	if c.DisplayName != nil {
+		*c.DisplayName = checkDisplayName(&wrong, "displayName", *c.DisplayName)
+	}
+	if c.SetPhone {
+		c.Phone = checkPhone(&wrong, "phone", c.Phone)
+	}
+	if err := wrong.Err(); err != nil {
+		return User{}, err
+	}
+	return s.change(ctx, id, c.ExpectedVersion, func(_ context.Context, _ pgx.Tx, u *User) error {
+		if c.Username != nil {
+			u.Username = *c.Username
+		}
+		if c.Email != nil {
+			u.Email = *c.Email
+		}
+		if c.DisplayName != nil {
+			u.DisplayName = *c.DisplayName
+		}
+		if c.SetPhone {
+			u.Phone = c.Phone
+		}
+		return nil
+	})
+}
+
+// SetRoles replaces an account's roles. The last administrator stays one.
+func (s *Service) SetRoles(ctx context.Context, id string, roles []string) (User, error) {
+	if len(roles) == 0 {
+		return User{}, schema.Invalid("roles", "is empty", "CUSTOMER, ADMIN or both")
+	}
+	slices.Sort(roles)
+	roles = slices.Compact(roles)
+	return s.change(ctx, id, nil, func(ctx context.Context, tx pgx.Tx, u *User) error {
+		if slices.Contains(u.Roles, Admin) && !slices.Contains(roles, Admin) {
+			// Two administrators who dismiss each other take their turns.
+			if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, lockAdmins); err != nil {
+				return fmt.Errorf("locking the administrators: %w", err)
+			}
+			var others int
+			err := tx.QueryRow(ctx, `select count(*) from users where $1 = any(roles) and id <> $2`, Admin, u.ID).Scan(&others)
+			if err != nil {
+				return fmt.Errorf("counting administrators: %w", err)
+			}
+			if others == 0 {
+				return schema.NewConflict("This is the last administrator; make another one first.")
+			}
+		}
+		u.Roles = roles
+		return nil
+	})
+}
+
+// Numbers of Postgres advisory locks.
+const (
+	lockAdmins = 0x50_55_53_01
+	lockKeys   = 0x50_55_53_02
+)
+
+// change reads an account, has it edited and writes it, in one transaction.
+func (s *Service) change(ctx context.Context, id string, expected *int, edit func(context.Context, pgx.Tx, *User) error) (User, error) {
+	var user User
+	err := pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
+		var err error
+		if user, err = lock(ctx, tx, id); err != nil {
+			return err
+		}
+		if expected != nil && *expected != user.Version {
+			return schema.StaleVersion("user", id, *expected, user.Version)
+		}
+		before := user
+		before.Roles = slices.Clone(user.Roles)
+		if err := edit(ctx, tx, &user); err != nil {
+			return err
+		}
+		if equal(before, user) {
+			return nil
+		}
+		user.Version++
+		_, err = tx.Exec(ctx, `
+			update users set username = $2, username_key = $3, email = $4, email_key = $5, display_name = $6,
+			       phone = $7, roles = $8, updated_at = $9, version = $10
+			where id = $1`,
+			user.ID, user.Username, foldKey(user.Username), user.Email, foldKey(user.Email), user.DisplayName,
+			user.Phone, user.Roles, s.Now(), user.Version)
+		if err != nil {
+			return wrapUniqueViolation(err, "changing an account")
+		}
+		return nil
+	})
+	if err != nil {
+		return User{}, err
+	}
+	return user, nil
+}
+
+func lock(ctx context.Context, tx pgx.Tx, id string) (User, error) {
+	number, ok := parseID(id)
+	if !ok {
+		return User{}, schema.NewNotFound("user", id)
+	}
+	rows, err := tx.Query(ctx, `select `+columns+` from users where id = $1 for update`, number)
+	if err != nil {
+		return User{}, fmt.Errorf("locking an account: %w", err)
+	}
+	user, err := pgx.CollectExactlyOneRow(rows, scanUser)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return User{}, schema.NewNotFound("user", id)
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("locking an account: %w", err)
+	}
+	return user, nil
+}
+
+func equal(a, b User) bool {
+	phone := (a.Phone == nil) == (b.Phone == nil) && (a.Phone == nil || *a.Phone == *b.Phone)
+	return phone && a.Username == b.Username && a.Email == b.Email && a.DisplayName == b.DisplayName &&
+		slices.Equal(a.Roles, b.Roles)
+}
+
+// FormatID is an account's id as GraphQL has it.
+func FormatID(id int64) string { return strconv.FormatInt(id, 10) }
+
+func parseID(id string) (int64, bool) {
+	n, err := strconv.ParseInt(id, 10, 64)
+	return n, err == nil && n > 0 && !strings.HasPrefix(id, "+")
+}

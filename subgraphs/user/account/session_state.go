@@ -1,0 +1,44 @@
+package account
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// SessionState is how a session stands.
+type SessionState struct {
+	Active bool     // it has not ended
+	Roles  []string // those its user has now
+}
+
+// SessionStates gives the states of those of the sessions that are known, by
+// their ids.
+func (s *Service) SessionStates(ctx context.Context, ids []string) (map[string]SessionState, error) {
+	known := make([]uuid.UUID, 0, len(ids))
+	for _, id := range ids {
+		if parsed, err := uuid.Parse(id); err == nil {
+			known = append(known, parsed)
+		}
+	}
+	rows, err := s.DB.Query(ctx, `
+		select s.id, s.ended_at is null and s.expires_at > $2, u.roles
+		from sessions s join users u on u.id = s.user_id where s.id = any($1)`, known, s.Now())
+	if err != nil {
+		return nil, fmt.Errorf("reading the states of sessions: %w", err)
+	}
+	states := make(map[string]SessionState, len(known))
+	var id uuid.UUID
+	var state SessionState
+	_, err = pgx.ForEachRow(rows, []any{&id, &state.Active, &state.Roles}, func() error {
+		states[id.String()] = state
+		state.Roles = nil
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the states of sessions: %w", err)
+	}
+	return states, nil
+}
