@@ -68,26 +68,30 @@ func answersAsOneSchema(t *testing.T, sdl string, subgraphs map[string]string, s
 
 // The same over the store's own graph.
 func TestStoreAnswersAsOneSchemaWould(t *testing.T) {
-	subgraphs := map[string]string{}
-	for _, name := range []string{"user", "product", "inventory", "order", "notification"} {
-		for _, file := range []string{"shared", name} {
-			sdl, err := os.ReadFile("../../../schema/" + file + ".graphqls")
-			if err != nil {
-				t.Fatal(err)
-			}
-			subgraphs[name] += string(sdl)
-		}
-	}
-	sdl, err := os.ReadFile("../../../schema/supergraph.graphql")
-	if err != nil {
-		t.Fatal(err)
-	}
+	subgraphs, sdl := store(t)
 	for seed := *firstSeed; seed < *firstSeed+4; seed++ {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
-			answersAsOneSchema(t, string(sdl), subgraphs, seed)
+			answersAsOneSchema(t, sdl, subgraphs, seed)
 		})
 	}
+}
+
+// store reads the subgraphs' SDLs and the supergraph of this repository's store.
+func store(t testing.TB) (subgraphs map[string]string, sdl string) {
+	t.Helper()
+	read := func(path string) string {
+		text, err := os.ReadFile("../../../schema/" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	subgraphs = map[string]string{}
+	for _, name := range []string{"user", "product", "inventory", "order", "notification"} {
+		subgraphs[name] = read("shared.graphqls") + read(name+".graphqls")
+	}
+	return subgraphs, read("supergraph.graphql")
 }
 
 // router is the stages of a request without HTTP in front, over a world.
@@ -106,7 +110,7 @@ func supergraphOf(ctx context.Context, subgraphs map[string]string) (string, err
 	return compose.Compose(ctx, list)
 }
 
-func newRouter(t *testing.T, sdl string, options oracle.Options) *router {
+func newRouter(t testing.TB, sdl string, options oracle.Options) *router {
 	t.Helper()
 	model, err := supergraph.Parse(sdl)
 	if err != nil {
