@@ -15,7 +15,7 @@ import (
 // whenever their contents change; the gateway itself follows the supergraph.
 // Contents are looked at, and not what is written when, since Kubernetes
 // replaces files by moving links.
-func (f routerFlags) follow(ctx context.Context, r *router.Live, seen [sha256.Size]byte, every time.Duration, logger *slog.Logger) {
+func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha256.Size]byte, every time.Duration, logger *slog.Logger) {
 	file := r.Follow()
 	defer file.Close()
 	refused := false

@@ -104,7 +104,7 @@ func (f routerFlags) serve(ctx context.Context, c config.Config, loaded [sha256.
 	var stop func()
 	o.Guard, stop = memory.Protect(ctx, o.Telemetry.Logger)
 	defer stop()
-	r, err := router.NewLive(ctx, c, o)
+	r, err := router.NewReloadable(ctx, c, o)
 	if err != nil {
 		return err
 	}

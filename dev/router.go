@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"time"
 
 	"souk/router"
@@ -37,7 +38,10 @@ func (s *System) startRouter(ctx context.Context) (string, error) {
 	}
 	r, err := router.New(ctx, s.routerConfig(), router.Options{
 		Supergraph: schema.Supergraph, Routes: routes, Examples: examples, Telemetry: tel, Guard: s.guard, Version: "dev",
-		Middleware: s.hosts().middleware,
+		Extensions: router.Extensions{
+			Middleware:      []func(http.Handler) http.Handler{s.hosts().middleware},
+			AdminMiddleware: []func(http.Handler) http.Handler{s.hosts().middleware},
+		},
 	})
 	if err != nil {
 		return "", err

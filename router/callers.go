@@ -3,10 +3,12 @@ package router
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"time"
 
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
@@ -49,9 +51,78 @@ func (r *Router) addCallers(to *gateway.Options) error {
 }
 
 func (r *Router) addAuthentication(to *gateway.Options) error {
+	tokens, err := r.tokens()
+	if err != nil {
+		return err
+	}
+	custom := r.options.Authenticator
+	switch {
+	case custom != nil:
+		to.Middleware = append(to.Middleware, func(next http.Handler) http.Handler { return r.authenticate(custom, tokens, next) })
+	case tokens != nil:
+		to.Middleware = append(to.Middleware, tokens)
+	default:
+		return nil
+	}
+	to.Admission = append(to.Admission, r.expired)
+	return nil
+}
+
+// authenticate asks the program's authenticator for the caller, and looks at
+// access tokens if it knows none.
+func (r *Router) authenticate(custom Authenticator, tokens func(http.Handler) http.Handler, next http.Handler) http.Handler {
+	if tokens == nil {
+		tokens = r.anonymous
+	}
+	otherwise := tokens(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		caller, err := custom.Authenticate(req)
+		var refused *auth.TokenError
+		switch {
+		case errors.As(err, &refused):
+			r.metrics.Authentication("refused").Inc()
+			w.Header().Set("WWW-Authenticate", auth.Challenge(cmp.Or(refused.Scheme, r.config.Authentication.JWT.Scheme), refused.Challenge))
+			r.reject(w, req, http.StatusUnauthorized, auth.CodeUnauthenticated, refused.Message)
+		case err != nil:
+			r.metrics.Authentication("unavailable").Inc()
+			r.options.Telemetry.Logger.ErrorContext(req.Context(), "authentication failed", "error", err)
+			w.Header().Set("Retry-After", "1")
+			r.reject(w, req, http.StatusServiceUnavailable, auth.CodeUnavailable, "Credentials cannot be verified at the moment. Try again in 1 s.")
+		case caller == nil:
+			otherwise.ServeHTTP(w, req)
+		default:
+			r.metrics.Authentication("ok").Inc()
+			next.ServeHTTP(w, req.WithContext(auth.With(req.Context(), caller)))
+		}
+	})
+}
+
+// anonymous takes the place of tokens where there are none.
+func (r *Router) anonymous(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.metrics.Authentication("anonymous").Inc()
+		next.ServeHTTP(w, req)
+	})
+}
+
+// expired refuses an operation on a connection whose caller's identity has ended
+// since the connection was opened.
+func (r *Router) expired(req *http.Request, _ http.Header) *gateway.Refusal {
+	c := r.config.Authentication.JWT
+	caller := auth.From(req.Context())
+	if !caller.Expired(time.Now(), c.Leeway) {
+		return nil
+	}
+	return r.refuse(req, http.StatusUnauthorized, auth.CodeUnauthenticated, "Invalid access token: it has expired (exp).",
+		http.Header{"Www-Authenticate": {auth.Challenge(c.Scheme, auth.ChallengeInvalidToken)}})
+}
+
+// tokens is the middleware that verifies access tokens; nil if there is no key
+// set to verify them by.
+func (r *Router) tokens() (func(http.Handler) http.Handler, error) {
 	c := r.config.Authentication.JWT
 	if len(c.JWKS) == 0 {
-		return nil
+		return nil, nil
 	}
 	options := auth.Options{
 		Header: c.Header, Scheme: c.Scheme, Leeway: c.Leeway, Required: c.Required, Algorithms: c.Algorithms,
@@ -66,17 +137,9 @@ func (r *Router) addAuthentication(to *gateway.Options) error {
 	options.Report = func(ctx context.Context, url string, err error) { keys[url].Observe(ctx, err) }
 	a, err := auth.New(options)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	to.Middleware = append(to.Middleware, a.Middleware(r.reject))
-	to.Admission = append(to.Admission, func(req *http.Request, _ http.Header) *gateway.Refusal {
-		if !a.Expired(auth.From(req.Context())) {
-			return nil
-		}
-		return r.refuse(req, http.StatusUnauthorized, auth.CodeUnauthenticated, "Invalid access token: it has expired (exp).",
-			http.Header{"Www-Authenticate": {a.Challenge(auth.ChallengeInvalidToken)}})
-	})
-	return nil
+	return a.Middleware(r.reject), nil
 }
 
 // lifetime ends when a request's token expires. It allows the same leeway as
@@ -172,11 +235,18 @@ func callerKey(c config.RateLimit, address func(*http.Request) netip.Addr) func(
 }
 
 // authorizer decides by the supergraph's @authenticated, @requiresScopes and
-// @policy; a policy holds if the token's claim "policies" names it.
+// @policy.
 func (r *Router) authorizer(m *supergraph.Model) gateway.Authorizer {
-	policy := auth.NewPolicy(m, nil)
+	policy := auth.NewPolicy(m, r.options.Policies)
 	return func(ctx context.Context, op *operation.Operation) (*operation.Operation, error) {
-		filtered, denied := policy.Filter(ctx, op, auth.From(ctx))
+		filtered, denied, err := policy.Filter(ctx, op, auth.From(ctx))
+		if err != nil {
+			r.options.Telemetry.Logger.ErrorContext(ctx, "authorization failed", "error", err)
+			return nil, &gateway.Refusal{
+				Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},
+				Err: &operation.Error{Message: "It cannot be decided at the moment what the caller may see. Try again in 1 s.", Code: auth.CodeAuthorizationUnavailable},
+			}
+		}
 		if len(denied) == 0 {
 			return filtered, nil
 		}

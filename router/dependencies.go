@@ -66,15 +66,15 @@ func (t *watchedTransport) Subscribe(ctx context.Context, r *execute.SubgraphReq
 }
 
 // observe tells failures of a subgraph from what does not speak against it: a
-// client that went away, an answer to a request that the subgraph refused, and
-// a circuit breaker that is open, which is a consequence.
+// client that went away, an answer to a request that the subgraph refused, a
+// circuit breaker that is open, which is a consequence, and hooks.
 func (t *watchedTransport) observe(ctx context.Context, subgraph string, err error) {
 	d := t.subgraphs[subgraph]
 	var failed *execute.TransportError
 	switch {
 	case err == nil:
 		d.Succeeded(ctx)
-	case !errors.As(err, &failed), failed.Code == execute.CodeCircuitOpen:
+	case !errors.As(err, &failed), failed.Code == execute.CodeCircuitOpen, failed.Code == execute.CodeRejected, failed.Code == execute.CodeInternal:
 	case failed.Status == 0 || failed.Status >= http.StatusInternalServerError:
 		d.Failed(ctx, failed)
 	default:

@@ -7,17 +7,21 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 
 	"souk/internal/memory"
+	"souk/router/auth"
 	"souk/router/cache"
 	"souk/router/dependency"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
 	"souk/router/gateway/playground"
+	"souk/router/hook"
 	"souk/router/internal/clientaddr"
+	"souk/router/internal/hookchain"
 	"souk/router/rest"
 	routertelemetry "souk/router/telemetry"
 	"souk/telemetry"
@@ -41,9 +45,50 @@ type Options struct {
 	// Source tells where the configuration has its keys, for messages; nil for
 	// nowhere.
 	Source *config.Source
-	// Middleware stands before everything on the public and the admin port; nil
-	// for nothing.
-	Middleware func(http.Handler) http.Handler
+	Extensions
+}
+
+// Extensions are what a program adds to its router. They are used by many
+// requests at the same time and outlive changes of the configuration and of the
+// supergraph. What is not set costs nothing.
+//
+// A request passes them in this order: Middleware, Authenticator, the rate limit,
+// Hooks at the point Request, at Operation, Policies, the limit on cost,
+// OverrideLabels, Hooks at Plan, then those at the subgraph points and at
+// Response. See package hook for what hooks are and when they run.
+type Extensions struct {
+	// Middleware stands before everything on the public port, the first
+	// outermost. It sees a WebSocket once, at the handshake.
+	Middleware []func(http.Handler) http.Handler
+	// AdminMiddleware does the same on the admin port.
+	AdminMiddleware []func(http.Handler) http.Handler
+	// Handlers are served on the public port, by pattern of http.ServeMux,
+	// behind CORS and everything else of the router's own.
+	Handlers map[string]http.Handler
+	// AdminHandlers are served on the admin port.
+	AdminHandlers map[string]http.Handler
+	// Authenticator says who is calling, before the access tokens of the
+	// configuration are looked at; nil for those alone.
+	Authenticator Authenticator
+	// Policies decides on @policy; nil to go by the claims policies and roles of
+	// access tokens.
+	Policies auth.PolicyEvaluator
+	// OverrideLabels gives the labels of progressive overrides (@override(label:))
+	// that are on for a request, beside those that the configuration turns on.
+	// Their set is a part of plans' keys: there should be few different ones.
+	OverrideLabels func(*http.Request) []string
+	// Hooks take part in every operation.
+	Hooks []hook.Hooks
+}
+
+// An Authenticator says who sent a request.
+type Authenticator interface {
+	// Authenticate gives the caller of an HTTP request, or of a WebSocket with
+	// the headers that connection_init has given: nil if the request has no
+	// credentials of the authenticator's kind, so that an access token is looked
+	// for. An [*auth.TokenError] refuses the request with 401, any other error
+	// with 503. It must not read the request's body.
+	Authenticate(r *http.Request) (*auth.Caller, error)
 }
 
 // A Router is a gateway with everything around it.
@@ -59,6 +104,7 @@ type Router struct {
 	cache   *cache.Cache
 	// addresses finds out where clients are.
 	addresses *clientaddr.Resolver
+	hooks     *hookchain.Chain      // nil for none
 	records   redis.UniversalClient // for idempotency keys; nil without Redis
 	public    http.Handler
 	admin     http.Handler
@@ -79,7 +125,7 @@ func newDependencies(o Options, m *routertelemetry.Metrics) *dependency.Set {
 }
 
 func newRouter(ctx context.Context, c config.Config, o Options, m *routertelemetry.Metrics, d *dependency.Set) (*Router, error) {
-	r := &Router{config: c, options: o, metrics: m, dependencies: d}
+	r := &Router{config: c, options: o, metrics: m, dependencies: d, hooks: hookchain.New(o.Hooks)}
 	if err := r.build(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -98,6 +144,9 @@ func (r *Router) build(ctx context.Context) error {
 		Logger:     r.options.Telemetry.Logger,
 
 		Dependencies: r.dependencies,
+		Hooks:        r.options.Hooks,
+		Labels:       r.options.OverrideLabels,
+		Mount:        r.options.Handlers,
 	}
 	if r.options.Guard != nil {
 		options.Admission = append(options.Admission, r.roomInMemory)
@@ -121,11 +170,20 @@ func (r *Router) build(ctx context.Context) error {
 	r.loaded.Store(true)
 	r.closers = append(r.closers, func() error { r.gateway.Close(); return nil })
 	r.public = r.options.Telemetry.Middleware(nil)(r.withClientAddress(r.gateway.Handler()))
-	r.admin = r.adminHandler()
-	if wrap := r.options.Middleware; wrap != nil {
-		r.public, r.admin = wrap(r.public), wrap(r.admin)
+	if r.admin, err = r.adminHandler(); err != nil {
+		return err
 	}
+	r.public = wrap(r.public, r.options.Middleware)
+	r.admin = wrap(r.admin, r.options.AdminMiddleware)
 	return nil
+}
+
+// wrap puts middleware around a handler, the first outermost.
+func wrap(h http.Handler, middleware []func(http.Handler) http.Handler) http.Handler {
+	for _, m := range slices.Backward(middleware) {
+		h = m(h)
+	}
+	return h
 }
 
 // routes are the REST routes over a graph.
@@ -167,7 +225,7 @@ func (r *Router) Handler() http.Handler { return r.public }
 // Admin serves metrics, health and the cache's invalidation.
 func (r *Router) Admin() http.Handler { return r.admin }
 
-func (r *Router) adminHandler() http.Handler {
+func (r *Router) adminHandler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	if r.config.Telemetry.Metrics {
 		mux.Handle("GET /metrics", r.options.Telemetry.Handler())
@@ -178,7 +236,10 @@ func (r *Router) adminHandler() http.Handler {
 	if r.cache != nil && r.config.ResponseCache.Invalidation.Token != "" {
 		mux.Handle("POST /invalidation", bearer(r.config.ResponseCache.Invalidation.Token, http.HandlerFunc(r.invalidate)))
 	}
-	return mux
+	if err := gateway.Mount(mux, r.options.AdminHandlers); err != nil {
+		return nil, fmt.Errorf("the admin port: %w", err)
+	}
+	return mux, nil
 }
 
 // Serve answers requests on the configured addresses until ctx ends, then

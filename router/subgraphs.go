@@ -31,6 +31,9 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 			Breaker:     func(name string, state int) { r.metrics.Subgraph(name).Breaker.Set(float64(state)) },
 		},
 	}
+	if r.hooks.HasSubgraph() {
+		options.Interceptor = &subgraphHooks{chain: r.hooks, log: r.logFault}
+	}
 	for _, g := range m.Graphs {
 		t := r.config.TrafficShaping.Of(g.Name)
 		url := cmp.Or(r.config.OverrideSubgraphURLs[g.Name], g.URL)

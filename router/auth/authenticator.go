@@ -173,6 +173,9 @@ type TokenError struct {
 	// Challenge is the error of the challenge (RFC 6750, section 3.1); empty if
 	// the request had no token.
 	Challenge string
+	// Scheme is that of the challenge (RFC 9110, section 11.1), such as Basic;
+	// the configured one if empty.
+	Scheme string
 }
 
 // Error gives the message.

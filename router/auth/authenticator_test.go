@@ -296,16 +296,21 @@ func TestExpired(t *testing.T) {
 	f := newFixture(t, nil)
 	_, c := f.call(bearer(f.token("ed", nil)))
 	for _, step := range []struct {
-		pass time.Duration
-		want bool
-	}{{0, false}, {time.Hour, false}, {29 * time.Second, false}, {time.Second, true}} {
-		f.advance(step.pass)
-		if got := f.authenticator.Expired(c); got != step.want {
-			t.Errorf("%s on: %t", step.pass, got)
+		after time.Duration
+		want  bool
+	}{
+		{after: -time.Hour, want: false},
+		{after: 29 * time.Second, want: false},
+		{after: 30 * time.Second, want: true},
+	} {
+		if got := c.Expired(c.Expires.Add(step.after), 30*time.Second); got != step.want {
+			t.Errorf("%s after its end: %t", step.after, got)
 		}
 	}
-	if f.authenticator.Expired(nil) {
-		t.Error("an anonymous caller expires")
+	for name, c := range map[string]*auth.Caller{"an anonymous caller": nil, "a caller without an end": {Subject: "1"}} {
+		if c.Expired(time.Now(), 0) {
+			t.Errorf("%s expires", name)
+		}
 	}
 }
 

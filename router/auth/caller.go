@@ -35,6 +35,13 @@ func (c *Caller) Scope() string {
 	return c.Issuer + "\n" + c.Subject
 }
 
+// Expired says whether a caller's token has ended, which it may have on a
+// connection since it was verified. Nobody (nil), and a caller without an end, do
+// not expire.
+func (c *Caller) Expired(now time.Time, leeway time.Duration) bool {
+	return c != nil && !c.Expires.IsZero() && !now.Before(c.Expires.Add(leeway))
+}
+
 type contextKey struct{}
 
 // With puts a caller into a context.

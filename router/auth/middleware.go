@@ -9,6 +9,8 @@ import (
 const (
 	CodeUnauthenticated = "UNAUTHENTICATED"
 	CodeUnavailable     = "AUTHENTICATION_UNAVAILABLE"
+	// CodeAuthorizationUnavailable: policies cannot be evaluated.
+	CodeAuthorizationUnavailable = "AUTHORIZATION_UNAVAILABLE"
 	// CodeUnauthorized is for fields, or operations, that a caller may not have.
 	CodeUnauthorized = "UNAUTHORIZED_FIELD_OR_TYPE"
 )
@@ -67,10 +69,3 @@ func Challenge(scheme, code string) string {
 
 // Challenge gives the value of WWW-Authenticate, in the configured scheme.
 func (a *Authenticator) Challenge(code string) string { return Challenge(a.options.Scheme, code) }
-
-// Expired says whether a caller's token has ended since it was verified: an
-// operation on a connection may come long after the token did. Nobody (nil)
-// does not expire.
-func (a *Authenticator) Expired(c *Caller) bool {
-	return c != nil && !a.options.Now().Before(c.Expires.Add(a.options.Leeway))
-}

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -94,7 +95,7 @@ func TestFilter(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			op := parse(t, schema, tt.query)
 			before := op.Key()
-			got, denied := policy.Filter(context.Background(), op, tt.caller)
+			got, denied := filter(t, policy, op, tt.caller)
 			var names []string
 			for _, d := range denied {
 				names = append(names, d.Field)
@@ -114,7 +115,7 @@ func TestFilter(t *testing.T) {
 			if op.Key() != before {
 				t.Error("the operation given was changed")
 			}
-			if again, _ := policy.Filter(context.Background(), op, tt.caller); again != got {
+			if again, _ := filter(t, policy, op, tt.caller); again != got {
 				t.Error("the same rights give another pointer")
 			}
 		})
@@ -147,22 +148,50 @@ func text(list []operation.Selection) string {
 	return out + "}"
 }
 
-func TestPolicyFunction(t *testing.T) {
+// filter fails the test if the evaluator does.
+func filter(t *testing.T, p *auth.Policy, op *operation.Operation, c *auth.Caller) (*operation.Operation, []auth.Denied) {
+	t.Helper()
+	filtered, denied, err := p.Filter(context.Background(), op, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filtered, denied
+}
+
+type evaluator func(c *auth.Caller, policies []string) (map[string]bool, error)
+
+func (e evaluator) Evaluate(_ context.Context, c *auth.Caller, policies []string) (map[string]bool, error) {
+	return e(c, policies)
+}
+
+func TestPolicyEvaluatorDecides(t *testing.T) {
 	m, schema := model(t, guarded)
 	var asked []string
-	policy := auth.NewPolicy(m, func(_ context.Context, c *auth.Caller, name string) bool {
-		asked = append(asked, name)
-		return c != nil && c.Subject == "boss"
-	})
+	policy := auth.NewPolicy(m, evaluator(func(c *auth.Caller, policies []string) (map[string]bool, error) {
+		asked = append(asked, policies...)
+		return map[string]bool{"vault": c != nil && c.Subject == "boss"}, nil
+	}))
 	op := parse(t, schema, `{ user { key } }`)
-	if _, denied := policy.Filter(context.Background(), op, &auth.Caller{Subject: "boss"}); denied != nil {
+	if _, denied := filter(t, policy, op, &auth.Caller{Subject: "boss"}); denied != nil {
 		t.Errorf("denied %v", denied)
 	}
-	if _, denied := policy.Filter(context.Background(), op, nil); len(denied) != 1 {
+	if _, denied := filter(t, policy, op, nil); len(denied) != 1 {
 		t.Errorf("denied %v", denied)
 	}
 	if strings.Join(asked, " ") != "vault vault" {
 		t.Errorf("asked for %v", asked)
+	}
+}
+
+func TestPolicyEvaluatorFails(t *testing.T) {
+	m, schema := model(t, guarded)
+	down := errors.New("down")
+	policy := auth.NewPolicy(m, evaluator(func(*auth.Caller, []string) (map[string]bool, error) { return nil, down }))
+	if _, _, err := policy.Filter(t.Context(), parse(t, schema, `{ user { key } }`), nil); !errors.Is(err, down) {
+		t.Errorf("error %v", err)
+	}
+	if _, _, err := policy.Filter(t.Context(), parse(t, schema, `{ user { name } }`), nil); err != nil {
+		t.Errorf("an operation without policies: %v", err)
 	}
 }
 
@@ -171,7 +200,7 @@ func TestUnguardedSupergraphCostsNothing(t *testing.T) {
 	policy := auth.NewPolicy(m, nil)
 	op := parse(t, schema, `{ a }`)
 	if n := testing.AllocsPerRun(100, func() {
-		if got, _ := policy.Filter(context.Background(), op, nil); got != op {
+		if got, _ := filter(t, policy, op, nil); got != op {
 			t.Error("the operation was changed")
 		}
 	}); n > 0 {

@@ -267,6 +267,9 @@ func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.
 	if len(callers) == 0 && len(p.callers) > 0 {
 		b = append(b, 'a') // for all
 	}
+	if caller.Partition != "" {
+		b = appendPart(append(b, 't'), caller.Partition)
+	}
 	b = appendHeaders(b, 'h', p.vary, caller.Header)
 	b = appendHeaders(b, 'c', callers, caller.Header)
 	for _, variable := range l.Variables {

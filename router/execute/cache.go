@@ -101,6 +101,9 @@ type Caller struct {
 	Scope string
 	// Header is the client's, for keys that depend on one of its fields.
 	Header http.Header
+	// Partition, unless empty, keeps all answers apart from those of other
+	// partitions.
+	Partition string
 }
 
 // CacheControl is how long an answer may be kept, and by whom (RFC 9111,

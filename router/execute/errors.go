@@ -58,6 +58,9 @@ func (r *run) report(s *step, err error) {
 	e := responseError{step: s.id, part: s.part, path: r.clientPlace(s), service: s.subgraph, code: CodeHTTP}
 	what := "could not be asked"
 	var t *TransportError
+	if errors.As(err, &t) && t.Errors != nil && r.reportList(e, t) {
+		return
+	}
 	switch {
 	case errors.As(err, &t):
 		e.code, what = t.Code, t.Message
@@ -71,6 +74,24 @@ func (r *run) report(s *step, err error) {
 		e.message += " (" + err.Error() + ")"
 	}
 	r.add(e)
+}
+
+// reportList adds the errors that a transport wants the client to be told. It
+// gives false if there are none.
+func (r *run) reportList(e responseError, t *TransportError) bool {
+	var list []subgraphError
+	if json.Unmarshal(t.Errors, &list) != nil {
+		return false
+	}
+	for _, given := range list {
+		e.message, e.code, e.extensions = given.Message, t.Code, given.Extensions
+		var code string
+		if json.Unmarshal(given.Extensions["code"], &code) == nil && code != "" {
+			e.code = code
+		}
+		r.add(e)
+	}
+	return len(list) > 0
 }
 
 // A subgraphError is an error as a subgraph sends it.

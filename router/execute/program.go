@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"souk/router/operation"
+	"souk/router/plan"
 )
 
 // A Program is a plan made ready to run. It is safe for concurrent use.
@@ -31,6 +32,8 @@ type Program struct {
 	// Audience is for the maker of the program, who sets it before first use;
 	// executing it does not depend on it.
 	Audience Audience
+	// Plan is what the program was made of, if its maker keeps it.
+	Plan *plan.Plan
 
 	// values and bytes are how large trees and answers have been of late, so
 	// that the next has room from the beginning.

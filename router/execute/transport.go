@@ -2,6 +2,7 @@ package execute
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -56,6 +57,9 @@ type TransportError struct {
 	Message string
 	// Status is the HTTP status, or 0 if there was none.
 	Status int
+	// Errors, unless nil, is a JSON list of GraphQL errors that the client is
+	// told in the place of Message.
+	Errors json.RawMessage
 	// Err is what happened, for logs and development.
 	Err error
 }
@@ -85,6 +89,8 @@ const (
 	CodeDownstream = "DOWNSTREAM_SERVICE_ERROR"
 	// CodeInvalidValue: a value does not have the type the schema says.
 	CodeInvalidValue = "RESPONSE_VALIDATION_FAILED"
+	// CodeRejected: an extension of the router refused the request.
+	CodeRejected = "SUBREQUEST_REJECTED"
 	// CodeOverloaded: the router has no memory left for the answer.
 	CodeOverloaded = "OVERLOADED"
 	// CodeCancelled: the client went away or its time was over.

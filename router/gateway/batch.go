@@ -77,6 +77,8 @@ func split(body []byte) (list [][]byte, err error) {
 
 // batched answers one request of a batch.
 func (x *exchange) batched(value []byte) []byte {
+	whole := x
+	x = x.alone()
 	start := time.Now()
 	var req request
 	err := req.parse(value)
@@ -89,15 +91,18 @@ func (x *exchange) batched(value []byte) []byte {
 		err = shape("A subscription cannot be part of a batch.")
 	}
 	if err != nil {
-		return x.refuse(err).body()
+		x.logFault(x.r.Context(), err)
+		_, body := x.answered(x.r.Context(), http.StatusOK, x.refuse(err).body(), nil)
+		return body
 	}
 	ctx, cancel := x.deadline(x.r.Context())
 	defer cancel()
 	response := x.run(ctx, p, start)
 	defer response.Release()
 	// Twice: once here, and once in the body of the batch.
-	if err := x.memory.Grow(ctx, 2*len(response.Body)); err != nil {
+	_, answer := x.answered(ctx, http.StatusOK, response.Body, response)
+	if err := whole.memory.Grow(ctx, 2*len(answer)); err != nil {
 		return x.refuse(&operation.Error{Message: "The router is answering as much as its memory allows. Try again in 1 s.", Code: execute.CodeOverloaded}).body()
 	}
-	return append([]byte(nil), response.Body...)
+	return append([]byte(nil), answer...)
 }

@@ -15,7 +15,9 @@ import (
 
 	"souk/internal/memory"
 	"souk/router/execute"
+	"souk/router/hook"
 	"souk/router/internal/echo"
+	"souk/router/internal/hookchain"
 	"souk/router/operation"
 )
 
@@ -29,6 +31,9 @@ type exchange struct {
 	// vary is the value of Vary, once it is known what the answer depends on.
 	vary  []string
 	batch bool
+	// carrier is empty for HTTP.
+	carrier hook.Carrier
+	hooked  *hooked
 	// place is the operation's among those in flight.
 	place place
 	// memory is for the request's body, and copies of its response.
@@ -112,6 +117,12 @@ func (x *exchange) deadline(ctx context.Context) (context.Context, context.Cance
 
 // prepare takes a request through the stages before the executor.
 func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error) {
+	if x.hooks != nil {
+		if err := x.hookRequest(req); err != nil {
+			return nil, err
+		}
+		ctx = x.hookContext(ctx)
+	}
 	if !req.own {
 		if err := x.trusted.resolve(req); err != nil {
 			return nil, err
@@ -150,6 +161,9 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 		return &operation.Error{Message: "Introspection is disabled.", Code: "INTROSPECTION_DISABLED"}
 	}
 	x.annotate(ctx, p)
+	if err := x.hookOperation(p); err != nil {
+		return err
+	}
 	var err error
 	if x.gen.authorize != nil {
 		if p.op, err = x.gen.authorize(ctx, p.op); err != nil {
@@ -166,7 +180,7 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 	if err != nil {
 		return &unplannable{err}
 	}
-	return nil
+	return x.hookPlan(p)
 }
 
 // header is the response's, or one that nobody reads where there is no HTTP
@@ -247,10 +261,14 @@ func (x *exchange) executeRequest(p *prepared) *execute.Request {
 }
 
 func (x *exchange) caller() execute.Caller {
+	caller := execute.Caller{Header: x.r.Header}
 	if x.options.Caller != nil {
-		return x.options.Caller(x.r)
+		caller = x.options.Caller(x.r)
 	}
-	return execute.Caller{Header: x.r.Header}
+	if x.hooked != nil {
+		caller.Partition = x.hooked.Partition
+	}
+	return caller
 }
 
 // figures are the response's extensions in development.
@@ -290,6 +308,8 @@ type failure struct {
 	errors []*operation.Error
 	// data says that there is "data": null beside the errors.
 	data bool
+	// rejected says that a hook has chosen the status.
+	rejected bool
 }
 
 // describe finds status and errors for what prepare gave.
@@ -300,8 +320,13 @@ func describe(err error) failure {
 		refusal *Refusal
 		bad     *malformed
 		plan    *unplannable
+		reject  *hook.Rejection
+		fault   *hookchain.Fault
 	)
 	switch {
+	case errors.As(err, &fault): // whatever it wraps, it is no answer
+	case errors.As(err, &reject):
+		return rejected(reject)
 	case errors.As(err, &refusal):
 		return failure{status: refusal.Status, header: refusal.Header, errors: operation.Errors{refusal.Err}}
 	case errors.As(err, &list):

@@ -16,7 +16,9 @@ import (
 	"souk/router/execute"
 	"souk/router/gateway/config"
 	"souk/router/gateway/playground"
+	"souk/router/hook"
 	"souk/router/internal/body"
+	"souk/router/internal/hookchain"
 	"souk/router/operation"
 	"souk/router/rest"
 	"souk/router/supergraph"
@@ -49,6 +51,8 @@ type Options struct {
 	Admit func(*supergraph.Model) Admitter
 	// Caller tells callers apart for the entity cache; nil for all alike.
 	Caller func(r *http.Request) execute.Caller
+	// Hooks take part in every operation; see package hook.
+	Hooks []hook.Hooks
 	// Lifetime gives a context that ends when the identity of a request's
 	// caller does, which is when the access token expires; it does not end with
 	// the request. It bounds subscriptions and sockets. The function releases
@@ -69,8 +73,6 @@ type Options struct {
 	REST func(apiSchema string, graph rest.Graph) (RESTHandler, error)
 	// Mount are further handlers on the public port, by pattern.
 	Mount map[string]http.Handler
-	// Admin are handlers on the admin port, by pattern, such as "/metrics".
-	Admin map[string]http.Handler
 	// Examples are the tabs of the playground.
 	Examples []playground.Example
 	// Memory bounds the bytes that requests in progress hold; nil for no bound.
@@ -112,6 +114,7 @@ type Gateway struct {
 	bodies  *body.Reader
 	trusted *trusted
 	flights flights
+	hooks   *hookchain.Chain // nil for none
 	// pages knows the origins whose pages may read answers; nil for none.
 	// anyPage says that these are all.
 	pages   *cors.Cors
@@ -144,7 +147,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics), coders: newCoders(), cold: newColdWork()}
+	gw := &Gateway{config: c, options: o, logger: o.Logger, metrics: newMetrics(o.Metrics), coders: newCoders(), cold: newColdWork(), hooks: hookchain.New(o.Hooks)}
 	gw.pages, gw.anyPage = newCORS(c.CORS, gw.graphQLMethods()...), anyPage(c.CORS)
 	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))
@@ -165,7 +168,11 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 		return nil, err
 	}
 	gw.bodies = body.NewReader(body.Limits{Bytes: c.Limits.MaxBodyBytes, Timeout: c.Limits.BodyTimeout, Memory: o.Memory})
-	routes := gw.routes()
+	routes, err := gw.routes()
+	if err != nil {
+		gw.Close()
+		return nil, err
+	}
 	gw.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		gw.bodies.Arm(w, r)
 		routes.ServeHTTP(w, r)
@@ -183,17 +190,6 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 
 // Handler serves everything on the public port.
 func (gw *Gateway) Handler() http.Handler { return gw.handler }
-
-// APISchema is the SDL of what clients see of the current supergraph; empty
-// after Close.
-func (gw *Gateway) APISchema() string {
-	g := gw.acquire()
-	if g == nil {
-		return ""
-	}
-	defer g.release()
-	return g.model.APISchema
-}
 
 // Drain makes ready for the end: the gateway is not Ready any more, takes no
 // new subscriptions, and ends those that are open within the drain period,

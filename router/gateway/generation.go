@@ -308,6 +308,9 @@ func (g *generation) compile(op *operation.Operation, labels labelSet) (*execute
 		return nil, fmt.Errorf("compiling a plan: %w", err)
 	}
 	program.Audience = g.audience(op, program)
+	if g.gateway.hooks.HasPlan() {
+		program.Plan = p
+	}
 	return program, nil
 }
 

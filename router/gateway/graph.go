@@ -3,11 +3,12 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
+	"souk/router/hook"
 	"souk/router/rest"
 )
 
@@ -22,27 +23,51 @@ type graph struct {
 // [rest.Graph].
 func (g *graph) Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Answer, error) {
 	start := time.Now()
-	x := exchange{Gateway: g.gateway, gen: g.gen, r: r}
+	x := exchange{Gateway: g.gateway, gen: g.gen, r: r, carrier: hook.REST}
 	req := request{document: []byte(document), operationName: []byte(operationName), variables: variables, own: true}
 	p, err := x.prepare(ctx, &req)
 	if err != nil {
-		return refusedAnswer(x.refuse(err)), nil
+		x.logFault(ctx, err)
+		return x.refusedAnswer(ctx, x.refuse(err)), nil
 	}
-	ctx, cancel := x.deadline(ctx)
+	ctx, cancel := x.deadline(x.hookContext(ctx))
 	defer cancel()
 	response := x.run(ctx, p, start)
 	defer response.Release()
 	// Decoding copies what it gives, so that the response can go.
 	out := &rest.Answer{}
-	if err := json.Unmarshal(response.Body, out); err != nil {
+	_, body := x.answered(ctx, http.StatusOK, response.Body, response)
+	if err := json.Unmarshal(body, out); err != nil {
 		return nil, fmt.Errorf("reading the answer of %s: %w", operationName, err)
 	}
-	out.Header = http.Header{}
+	out.Header = x.header()
+	if x.hooked != nil {
+		out.Header = x.hooked.ResponseHeader
+	}
 	if control := cacheControl(p.program, p.op.Kind, response, r.Header); control != nil {
 		out.Header["Cache-Control"] = control
 	}
 	out.Header["Vary"] = p.program.Audience.Vary
 	return out, nil
+}
+
+// refusedAnswer gives the errors of an operation that was not executed, after
+// the hooks on responses.
+func (x *exchange) refusedAnswer(ctx context.Context, f failure) *rest.Answer {
+	if x.hooked == nil {
+		return refusedAnswer(f)
+	}
+	status, body := x.answered(ctx, f.status, f.body(), nil)
+	out := &rest.Answer{}
+	if json.Unmarshal(body, out) != nil || len(out.Errors) == 0 {
+		out = refusedAnswer(f)
+	}
+	out.Header = x.hooked.ResponseHeader.Clone()
+	maps.Copy(out.Header, f.header)
+	if f.rejected || status != f.status {
+		out.Status = status
+	}
+	return out
 }
 
 // refusedAnswer gives the errors of an operation that was not executed.
@@ -76,20 +101,4 @@ func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
 		defer place.leave()
 	}
 	gen.rest.ServeHTTP(w, r)
-}
-
-// Execute makes the gateway a [rest.Graph]: that of whatever supergraph is
-// current. What the caller may have is decided as for any other operation.
-func (gw *Gateway) Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Answer, error) {
-	gen := gw.acquire()
-	if gen == nil {
-		return nil, errors.New("the router is about to stop")
-	}
-	defer gen.release()
-	place, refused := gw.enter(r, http.Header{})
-	if refused != nil {
-		return refusedAnswer(gw.refuse(refused)), nil
-	}
-	defer place.leave()
-	return (&graph{gw, gen}).Execute(ctx, r, document, operationName, variables)
 }

@@ -2,15 +2,17 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"souk/router/gateway/playground"
 )
 
 // routes makes the public port's handler.
-func (gw *Gateway) routes() http.Handler {
+func (gw *Gateway) routes() (http.Handler, error) {
 	graphql := gw.wrap(gw.serveGraphQL)
 	mux := http.NewServeMux()
 	if gw.options.REST != nil {
@@ -23,9 +25,6 @@ func (gw *Gateway) routes() http.Handler {
 		}
 		graphql.ServeHTTP(w, r)
 	})))
-	for pattern, h := range gw.options.Mount {
-		mux.Handle(pattern, h)
-	}
 	if gw.config.Health.Enabled {
 		gw.MountHealth(mux, gw.config.Health.Details)
 	}
@@ -36,7 +35,25 @@ func (gw *Gateway) routes() http.Handler {
 			mux.HandleFunc("GET /{$}", gw.redirectToPlayground)
 		}
 	}
-	return mux
+	if err := Mount(mux, gw.options.Mount); err != nil {
+		return nil, fmt.Errorf("the public port: %w", err)
+	}
+	return mux, nil
+}
+
+// Mount adds a program's own handlers to those of a port. It fails for a pattern
+// that is not valid, and for one that conflicts with another.
+func Mount(mux *http.ServeMux, handlers map[string]http.Handler) (err error) {
+	pattern := ""
+	defer func() {
+		if p := recover(); p != nil { // how ServeMux reports both
+			err = fmt.Errorf("serving %q: %v", pattern, p)
+		}
+	}()
+	for _, pattern = range slices.Sorted(maps.Keys(handlers)) {
+		mux.Handle(pattern, handlers[pattern])
+	}
+	return nil
 }
 
 // redirectToPlayground keeps the query: /?run is a link to a playground that

@@ -49,6 +49,9 @@ func (x *exchange) givenLabels() []string {
 	if x.options.Labels != nil {
 		given = append(given, x.options.Labels(x.r)...)
 	}
+	if x.hooked != nil {
+		given = append(given, x.hooked.Labels...)
+	}
 	return given
 }
 

@@ -50,13 +50,14 @@ func (x *exchange) serveParts(p *prepared, start time.Time) {
 			x.respond(p, response.Body, response)
 			return nil
 		}
+		_, body := x.answered(x.r.Context(), http.StatusOK, response.Body, response)
 		if parts == nil {
 			h := x.w.Header()
 			h.Set("Cache-Control", "no-store")
 			h["Vary"] = append(h["Vary"], varyAccept...)
 			parts = subscribe.NewParts(x.w, http.StatusOK, x.accept.parameter)
 		}
-		return parts.Send(response.Body, !response.More)
+		return parts.Send(body, !response.More)
 	})
 	if err != nil && x.r.Context().Err() == nil {
 		x.logger.DebugContext(x.r.Context(), "response in parts ended", "error", err)

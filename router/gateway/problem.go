@@ -24,7 +24,8 @@ type problem struct {
 // Error gives the detail.
 func (p *problem) Error() string { return p.detail }
 
-func (p *problem) write(w http.ResponseWriter) {
+// body gives the problem as JSON.
+func (p *problem) body() []byte {
 	detail := echo.Shorten(p.detail)
 	type graphQLError struct {
 		Message    string            `json:"message"`
@@ -42,6 +43,11 @@ func (p *problem) write(w http.ResponseWriter) {
 	if err != nil { // not reached: all parts have a JSON form
 		panic(err)
 	}
+	return body
+}
+
+func (p *problem) write(w http.ResponseWriter) {
+	body := p.body()
 	h := w.Header()
 	for name, values := range p.header {
 		h[name] = values

@@ -25,6 +25,7 @@ func (x *exchange) respond(p *prepared, body []byte, response *execute.Response)
 		x.w.Header()["Cache-Control"] = control
 	}
 	x.vary = p.program.Audience.Vary
+	status, body = x.answered(x.r.Context(), status, body, response)
 	x.write(status, body)
 }
 
@@ -32,7 +33,7 @@ func (x *exchange) respond(p *prepared, body []byte, response *execute.Response)
 func (x *exchange) fail(err error) {
 	f := x.refuse(err)
 	var refused *Refusal
-	if f.status >= http.StatusInternalServerError && !errors.As(err, &refused) {
+	if f.status >= http.StatusInternalServerError && !f.rejected && !errors.As(err, &refused) && !x.logFault(x.r.Context(), err) {
 		x.logger.ErrorContext(x.r.Context(), "request failed", "error", err)
 	}
 	for name, values := range f.header {
@@ -42,7 +43,8 @@ func (x *exchange) fail(err error) {
 	if x.accept.single == noMediaType && (x.accept.parts || x.accept.events) {
 		x.accept.single = graphQLResponse
 	}
-	x.write(f.status, f.body())
+	status, body := x.answered(x.r.Context(), f.status, f.body(), nil)
+	x.write(status, body)
 }
 
 // write sends a body in one piece, compressed if the client accepts that and

@@ -64,6 +64,9 @@ func (x *exchange) equalityKey(p *prepared, headers []string) string {
 	part(p.document.name)
 	part(p.op.Key())
 	part(string(p.labels))
+	if x.hooked != nil {
+		part(x.hooked.Partition)
+	}
 	for _, v := range p.vars {
 		part(v.Name)
 		part(string(v.Value))

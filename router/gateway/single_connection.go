@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"souk/router/hook"
 	"souk/router/subscribe"
 )
 
@@ -233,7 +234,7 @@ func (x *exchange) serveReserved(token string) {
 		p.write(x.w)
 		return
 	}
-	x.accept = accepted{events: true}
+	x.accept, x.carrier = accepted{events: true}, hook.EventStream
 	var prepared *prepared
 	if err == nil {
 		prepared, err = x.prepare(x.r.Context(), &req)
@@ -243,7 +244,7 @@ func (x *exchange) serveReserved(token string) {
 		return
 	}
 	if p := x.begin(res, operationID(req.extensions), prepared); p != nil {
-		p.write(x.w)
+		x.writeProblem(p)
 		return
 	}
 	x.w.Header().Set("Cache-Control", "no-store")
@@ -287,7 +288,7 @@ func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 		cancel()
 		return problem
 	}
-	own := &exchange{Gateway: x.Gateway, gen: x.gen, accept: x.accept, place: x.place}
+	own := &exchange{Gateway: x.Gateway, gen: x.gen, accept: x.accept, place: x.place, carrier: x.carrier, hooked: x.hooked}
 	own.r = x.r.WithContext(&joined{Context: ctx, values: x.r.Context()})
 	x.place = place{}
 	x.gen.retain() // which this request still holds

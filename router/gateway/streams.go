@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"souk/router/execute"
+	"souk/router/hook"
 	"souk/router/operation"
 	"souk/router/subscribe"
 )
@@ -87,13 +88,13 @@ func (gw *Gateway) openStream() (func(), *problem) {
 // nothing but a stream.
 func (x *exchange) serveStream(p *prepared) {
 	if !x.accept.events && !x.accept.subscription {
-		(&problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
-			detail: "A subscription is answered as a stream: send Accept: text/event-stream, or use WebSocket with " + subscribe.Protocol + "."}).write(x.w)
+		x.writeProblem(&problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
+			detail: "A subscription is answered as a stream: send Accept: text/event-stream, or use WebSocket with " + subscribe.Protocol + "."})
 		return
 	}
 	done, refused := x.openStream()
 	if refused != nil {
-		refused.write(x.w)
+		x.writeProblem(refused)
 		return
 	}
 	defer done()
@@ -138,25 +139,26 @@ func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) er
 		defer release()
 		if life.Err() != nil {
 			end(subscribe.ErrExpired)
-			return x.ended(ctx, p, subscribe.ErrExpired)
+			return x.failedStream(ctx, x.ended(ctx, p, subscribe.ErrExpired))
 		}
 		defer context.AfterFunc(life, func() { end(subscribe.ErrExpired) })()
 	}
 	var err error
 	if p.op.Kind == operation.Subscription {
-		err = x.subscribe(ctx, end, p, emit)
+		err = x.subscribe(ctx, end, p, x.emitHooked(ctx, emit))
 	} else {
 		err = x.deliver(ctx, p, time.Now(), func(response *execute.Response) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return emit(response.Body)
+			_, body := x.answered(ctx, http.StatusOK, response.Body, response)
+			return emit(body)
 		})
 	}
 	if err == nil {
 		return nil
 	}
-	return x.ended(ctx, p, err)
+	return x.failedStream(ctx, x.ended(ctx, p, err))
 }
 
 func (x *exchange) subscribe(ctx context.Context, end context.CancelCauseFunc, p *prepared, emit func([]byte) error) error {
@@ -393,7 +395,7 @@ func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit fun
 		return errorList(gw.refuse(&Refusal{Err: &operation.Error{Message: "The router is shutting down.", Code: "SHUTTING_DOWN"}}))
 	}
 	defer gen.release()
-	x := exchange{Gateway: gw, gen: gen, r: r, accept: accepted{events: true}}
+	x := exchange{Gateway: gw, gen: gen, r: r, accept: accepted{events: true}, carrier: hook.WebSocket}
 	var refused *Refusal
 	if x.place, refused = gw.enter(r, http.Header{}); refused != nil {
 		return errorList(gw.refuse(refused))
@@ -406,10 +408,11 @@ func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit fun
 		p, err = x.prepare(r.Context(), &req)
 	}
 	if err != nil {
-		return errorList(gw.refuse(err))
+		gw.logFault(r.Context(), err)
+		return x.refusedStream(x.r.Context(), errorList(gw.refuse(err)))
 	}
 	var failure *subscribe.Failure
-	if errors.As(x.stream(r.Context(), p, emit), &failure) {
+	if errors.As(x.stream(x.r.Context(), p, emit), &failure) {
 		return failure.Errors
 	}
 	return nil

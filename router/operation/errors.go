@@ -39,6 +39,8 @@ type Error struct {
 	Locations []Location
 	// Code is the value of extensions.code.
 	Code string
+	// Extensions are further members of extensions.
+	Extensions map[string]json.RawMessage
 }
 
 // Error gives the message.
@@ -46,14 +48,24 @@ func (e *Error) Error() string { return e.Message }
 
 // MarshalJSON gives the error as the spec's response format has it.
 func (e *Error) MarshalJSON() ([]byte, error) {
-	type extensions struct {
+	var extensions any = struct {
 		Code string `json:"code"`
+	}{e.Code}
+	if len(e.Extensions) > 0 {
+		members := map[string]any{}
+		for name, value := range e.Extensions {
+			members[name] = value
+		}
+		if e.Code != "" {
+			members["code"] = e.Code
+		}
+		extensions = members
 	}
 	return json.Marshal(struct {
 		Message    string     `json:"message"`
 		Locations  []Location `json:"locations,omitempty"`
-		Extensions extensions `json:"extensions"`
-	}{e.Message, e.Locations, extensions{e.Code}})
+		Extensions any        `json:"extensions"`
+	}{e.Message, e.Locations, extensions})
 }
 
 // Errors are all errors found in one request; never empty.

@@ -190,6 +190,9 @@ func graphProblem(answer *Answer) *problem {
 			best, kind = &answer.Errors[i], k
 		}
 	}
+	if answer.Status != 0 {
+		kind = kind.of(answer.Status)
+	}
 	p := &problem{problemKind: kind, detail: best.Message, headers: answer.Header.Clone()}
 	p.headers.Del("Cache-Control")
 	if best.code() != "" {
@@ -217,7 +220,7 @@ func graphKind(code string) problemKind {
 	case "RATE_LIMIT_EXCEEDED":
 		return tooManyRequests
 	case "SUBREQUEST_HTTP_ERROR", "SUBREQUEST_MALFORMED_RESPONSE", "DOWNSTREAM_SERVICE_ERROR", "CIRCUIT_BREAKER_OPEN",
-		"UNAVAILABLE", "SERVICE_UNAVAILABLE", "SHUTTING_DOWN", "OVERLOADED", "AUTHENTICATION_UNAVAILABLE":
+		"UNAVAILABLE", "SERVICE_UNAVAILABLE", "SHUTTING_DOWN", "OVERLOADED", "AUTHENTICATION_UNAVAILABLE", "AUTHORIZATION_UNAVAILABLE":
 		return unavailable
 	case "SUBREQUEST_TIMEOUT", "GATEWAY_TIMEOUT", "REQUEST_TIMEOUT", "REQUEST_CANCELLED", "REQUEST_CANCELED":
 		return requestTimeout

@@ -18,6 +18,7 @@ type Graph interface {
 type Answer struct {
 	Data   json.RawMessage `json:"data"` // null or empty when the operation failed as a whole
 	Errors []Error         `json:"errors"`
+	Status int             `json:"-"` // of an operation that was refused with a status; 0 to go by the errors' codes
 	Header http.Header     `json:"-"` // facts about the answer for the response, such as Age and Cache-Control
 }
 

@@ -1,6 +1,9 @@
 package rest
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // problemKind is what all problems of a type have in common.
 type problemKind struct {
@@ -65,4 +68,19 @@ var problemKinds = []problemKind{
 	brokenJSON, brokenBody, bodyTimeout, brokenQuery, brokenHeader, unauthenticated, forbidden, notFound, methodNotAllowed, unacceptable,
 	conflict, keyInProgress, preconditionFailed, contentTooLarge, unsupportedMediaType, invalidValues, keyReused,
 	tooManyRequests, internalError, unavailable, requestTimeout,
+}
+
+// of gives the kind itself if it has the status, or else the one that stands for
+// the status alone.
+func (k problemKind) of(status int) problemKind {
+	if k.status == status {
+		return k
+	}
+	for _, known := range problemKinds {
+		if known.status == status {
+			return known
+		}
+	}
+	title := http.StatusText(status)
+	return problemKind{status: status, name: strings.ReplaceAll(strings.ToLower(title), " ", "-"), title: title}
 }

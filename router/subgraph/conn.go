@@ -25,6 +25,8 @@ type conn struct {
 	first   firstWrite
 	// trailer is set while a trailer section is read.
 	trailer bool
+	// wholeHeader keeps all fields of a response's header.
+	wholeHeader bool
 }
 
 // A firstWrite is the state of conn.begin. It is kept with the connection so

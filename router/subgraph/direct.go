@@ -33,6 +33,8 @@ type direct struct {
 	line, host, head []byte
 	fixed            http.Header
 	pool             pool
+	// wholeHeader keeps all fields of a response's header.
+	wholeHeader bool
 }
 
 // newDirect makes a client for u. The fields of fixed are the same in every
@@ -121,6 +123,7 @@ func (d *direct) converse(ctx context.Context, c *conn, body *execute.Buffer, he
 
 // receive reads a response.
 func (d *direct) receive(ctx context.Context, c *conn, room *execute.Room) (response *execute.SubgraphResponse, keep bool, err error) {
+	c.wholeHeader = d.wholeHeader
 	h, err := c.readHead()
 	if err != nil {
 		return nil, false, err

@@ -29,8 +29,9 @@ type responseHead struct {
 	// old is set for HTTP/1.0, and noCache for Pragma: no-cache.
 	old, noCache bool
 	// header has only the fields that say how long, and for whom, the answer
-	// holds: Age, Cache-Control, Vary.
+	// holds: Age, Cache-Control, Vary; or all fields if whole is set.
 	header http.Header
+	whole  bool
 }
 
 const (
@@ -64,7 +65,7 @@ func (c *conn) readHead() (responseHead, error) {
 }
 
 func (c *conn) readOneHead(left *int) (responseHead, error) {
-	h := responseHead{length: -1}
+	h := responseHead{length: -1, whole: c.wholeHeader}
 	line, err := c.line(left)
 	if err != nil {
 		return h, err
@@ -221,6 +222,9 @@ func (h *responseHead) take(line []byte) error {
 	if err != nil {
 		return err
 	}
+	if h.whole {
+		h.addHeader(textproto.CanonicalMIMEHeaderKey(string(name)), string(value))
+	}
 	switch len(name) { // most fields are of no interest
 	case len("Age"), len("Vary"), len("Pragma"), len("Location"), len("Connection"), len("Retry-After"), len("Content-Type"),
 		len("Cache-Control"), len("Content-Length"), len("Content-Encoding"), len("Transfer-Encoding"):
@@ -252,7 +256,9 @@ func (h *responseHead) take(line []byte) error {
 	case equal(name, "Retry-After"):
 		first(&h.retryAfter, string(value))
 	case equal(name, "Cache-Control"), equal(name, "Age"), equal(name, "Vary"):
-		h.addHeader(textproto.CanonicalMIMEHeaderKey(string(name)), string(value))
+		if !h.whole {
+			h.addHeader(textproto.CanonicalMIMEHeaderKey(string(name)), string(value))
+		}
 	case equal(name, "Pragma"):
 		h.noCache = h.noCache || string(value) == "no-cache"
 	}

@@ -21,6 +21,8 @@ type Options struct {
 	Propagator propagation.TextMapPropagator
 	// Hooks are told what happens.
 	Hooks Hooks
+	// Interceptor, unless nil, stands before every request.
+	Interceptor Interceptor
 	// Logger is slog.Default() unless set.
 	Logger *slog.Logger
 	// Jitter gives a random number in [0, 1) to spread retries and the ends of

@@ -59,7 +59,21 @@ func (t *Transport) Subscribe(ctx context.Context, r *execute.SubgraphRequest, e
 	if s == nil {
 		return &execute.TransportError{Code: execute.CodeHTTP, Message: "is not known to the gateway"}
 	}
-	st := &stream{Transport: t, s: s, body: r.Body.B, header: s.requestHeader(r.Header).Clone(), event: event}
+	header := s.requestHeader(r.Header).Clone()
+	if t.options.Interceptor == nil {
+		return t.subscribe(ctx, s, r, header, event)
+	}
+	out := &Outgoing{Request: *r, URL: withoutUser(s.Subscriptions.URL), Header: header}
+	return t.options.Interceptor.Subscribe(ctx, out, event, func(event func(*execute.SubgraphResponse) error) error {
+		if err := out.check(); err != nil {
+			return err
+		}
+		return t.subscribe(ctx, s, &out.Request, out.Header, event)
+	})
+}
+
+func (t *Transport) subscribe(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header, event func(*execute.SubgraphResponse) error) error {
+	st := &stream{Transport: t, s: s, body: r.Body.B, header: header, event: event}
 	open := st.overWebSocket
 	if s.Subscriptions.Protocol == "sse" {
 		open = st.overSSE

@@ -41,6 +41,7 @@ type client interface {
 type subgraph struct {
 	Subgraph
 	name    string
+	address string // the URL without credentials
 	client  client
 	streams http.RoundTripper // for subscriptions
 	header  http.Header       // what every request has
@@ -98,6 +99,7 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 		made.authenticate(u.User)
 		u.User = nil
 	}
+	made.address = u.String()
 	made.client = t.newClient(u, made)
 	made.streams = streamTransport{&http.Transport{
 		Proxy:               s.Proxy,
@@ -147,7 +149,13 @@ func (t *Transport) newClient(u *url.URL, s *subgraph) client {
 	if err != nil || proxy != nil || u.Scheme != "http" || s.HTTP2 || s.Client == "standard" {
 		return newStandard(u, &s.Subgraph, t.options.Jitter)
 	}
-	return newDirect(u, &s.Subgraph, fixHeaders(s.header, s.rules), t.options.Jitter)
+	fixed := fixHeaders(s.header, s.rules)
+	if t.options.Interceptor != nil { // which may change any
+		fixed = nil
+	}
+	d := newDirect(u, &s.Subgraph, fixed, t.options.Jitter)
+	d.wholeHeader = t.options.Interceptor != nil
+	return d
 }
 
 // Close ends the connections that are idle. Those in use end with their
@@ -164,7 +172,14 @@ func (t *Transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*exec
 	if s == nil {
 		return nil, &execute.TransportError{Code: execute.CodeHTTP, Message: "is not known to the gateway"}
 	}
-	header := s.fetchHeader(r.Header)
+	if t.options.Interceptor != nil {
+		return t.intercept(ctx, s, r)
+	}
+	return t.send(ctx, s, r, s.fetchHeader(r.Header))
+}
+
+// send sends a request with a header, or joins an equal query under way.
+func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header) (*execute.SubgraphResponse, error) {
 	if s.Deduplicate && r.Kind == operation.Query {
 		return s.flights.do(ctx, header, r.Body, func() (*execute.SubgraphResponse, error) {
 			return t.try(ctx, s, r, header)

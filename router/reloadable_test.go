@@ -36,7 +36,7 @@ func TestReconfigureAnswersWhatIsUnderWay(t *testing.T) {
 	}
 	c := config.Default()
 	c.OverrideSubgraphURLs = map[string]string{"a": slow.URL}
-	live, err := router.NewLive(t.Context(), c, router.Options{Supergraph: smallSDL, Telemetry: tel})
+	live, err := router.NewReloadable(t.Context(), c, router.Options{Supergraph: smallSDL, Telemetry: tel})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,9 +12,9 @@ import (
 	routertelemetry "souk/router/telemetry"
 )
 
-// A Live is a router whose configuration may change while it serves. It is safe
+// A Reloadable is a router whose configuration may change while it serves. It is safe
 // for use by many goroutines.
-type Live struct {
+type Reloadable struct {
 	options      Options
 	metrics      *routertelemetry.Metrics
 	dependencies *dependency.Set
@@ -33,9 +33,9 @@ type inUse struct {
 	requests sync.WaitGroup
 }
 
-// NewLive makes one with its first configuration.
-func NewLive(ctx context.Context, c config.Config, o Options) (*Live, error) {
-	l := &Live{options: o, metrics: routertelemetry.New(o.Telemetry.Registry)}
+// NewReloadable makes one with its first configuration.
+func NewReloadable(ctx context.Context, c config.Config, o Options) (*Reloadable, error) {
+	l := &Reloadable{options: o, metrics: routertelemetry.New(o.Telemetry.Registry)}
 	l.dependencies = newDependencies(o, l.metrics)
 	r, err := newRouter(ctx, c, o, l.metrics, l.dependencies)
 	if err != nil {
@@ -47,7 +47,7 @@ func NewLive(ctx context.Context, c config.Config, o Options) (*Live, error) {
 
 // Follow is for whoever brings the router to its configuration's file: it gives
 // the dependency to report to, and to close in the end.
-func (l *Live) Follow() *dependency.Dependency {
+func (l *Reloadable) Follow() *dependency.Dependency {
 	d := l.dependencies.Open(dependency.Configuration, "file", dependency.Use{Effect: withoutConfiguration})
 	d.Succeeded(context.Background())
 	return d
@@ -57,7 +57,7 @@ func (l *Live) Follow() *dependency.Dependency {
 // one, which ends its subscriptions, for clients to begin them anew, and answers
 // the requests it has begun. On an error the current one stays. The source may be
 // nil.
-func (l *Live) Reconfigure(ctx context.Context, c config.Config, source *config.Source) error {
+func (l *Reloadable) Reconfigure(ctx context.Context, c config.Config, source *config.Source) error {
 	l.changing.Lock()
 	defer l.changing.Unlock()
 	if l.ended {
@@ -92,7 +92,7 @@ func (l *Live) Reconfigure(ctx context.Context, c config.Config, source *config.
 
 // Serve answers requests on the configured addresses until ctx ends, then
 // gives those under way the time they are granted.
-func (l *Live) Serve(ctx context.Context) error {
+func (l *Reloadable) Serve(ctx context.Context) error {
 	l.mu.RLock()
 	c := l.current.config // of which the addresses never change
 	l.mu.RUnlock()
@@ -108,7 +108,7 @@ func (l *Live) Serve(ctx context.Context) error {
 	})
 }
 
-func (l *Live) listening(listener *netlimit.Listener) {
+func (l *Reloadable) listening(listener *netlimit.Listener) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.listener = listener
@@ -116,10 +116,10 @@ func (l *Live) listening(listener *netlimit.Listener) {
 }
 
 // Handler serves everything on the public port.
-func (l *Live) Handler() http.Handler { return l.handler((*Router).Handler) }
+func (l *Reloadable) Handler() http.Handler { return l.handler((*Router).Handler) }
 
 // handler hands each request to the router that is current when it comes.
-func (l *Live) handler(of func(*Router) http.Handler) http.Handler {
+func (l *Reloadable) handler(of func(*Router) http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		l.mu.RLock()
 		r := l.current
@@ -132,7 +132,7 @@ func (l *Live) handler(of func(*Router) http.Handler) http.Handler {
 
 // Close waits for routers that are not current any more and ends the one that
 // is.
-func (l *Live) Close() error {
+func (l *Reloadable) Close() error {
 	l.leaving.Wait()
 	return l.current.Close()
 }

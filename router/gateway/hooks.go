@@ -1,0 +1,259 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"souk/router/auth"
+	"souk/router/execute"
+	"souk/router/execute/jsonscan"
+	"souk/router/hook"
+	"souk/router/internal/hookchain"
+	"souk/router/operation"
+	"souk/router/subscribe"
+)
+
+// A hooked exchange is what hooks are told of one operation; it is nil for a
+// router without hooks, which costs a request one comparison at each point.
+type hooked struct {
+	*hook.Exchange
+	began time.Time
+}
+
+// hookRequest runs the hooks on a request that has been read, and takes over
+// what they change. From here on the exchange's HTTP request has a context and a
+// header of its own.
+func (x *exchange) hookRequest(req *request) error {
+	given := auth.From(x.r.Context())
+	e := &hook.Exchange{
+		ID: rand.Text(), Carrier: x.carrier, HTTP: x.r, ClientHeader: x.r.Header.Clone(), ResponseHeader: x.header(),
+		Supergraph: x.gen.id, Caller: given,
+	}
+	if x.batch {
+		e.Carrier = hook.Batch
+	} else if e.Carrier == "" {
+		e.Carrier = hook.HTTP
+	}
+	x.hooked = &hooked{Exchange: e, began: time.Now()}
+	x.r = x.r.WithContext(hook.NewContext(x.r.Context(), e))
+	x.r.Header = e.ClientHeader
+	r := hook.Request{Exchange: e, Query: string(req.document), OperationName: string(req.operationName), Variables: req.variables, Extensions: req.extensions}
+	if err := x.hooks.Request(x.r.Context(), &r); err != nil {
+		return err
+	}
+	if r.Query != string(req.document) {
+		req.document = []byte(r.Query)
+	}
+	if r.OperationName != string(req.operationName) {
+		req.operationName = []byte(r.OperationName)
+	}
+	for _, object := range [...]json.RawMessage{r.Variables, r.Extensions} {
+		if object != nil && (!jsonscan.Valid(object) || object[jsonscan.Space(object, 0)] != '{') {
+			return errors.New("a hook made variables or extensions of a request that are not a JSON object")
+		}
+	}
+	req.variables, req.extensions = r.Variables, r.Extensions
+	x.r.Header = e.ClientHeader
+	if e.Caller != given {
+		x.r = x.r.WithContext(auth.With(x.r.Context(), e.Caller))
+	}
+	return nil
+}
+
+// hookOperation runs the hooks on an operation that is valid.
+func (x *exchange) hookOperation(p *prepared) error {
+	if x.hooked == nil {
+		return nil
+	}
+	e := x.hooked.Exchange
+	e.Operation = &hook.Operation{
+		Name: p.op.Name, Kind: p.op.Kind, Hash: p.document.hash, Document: p.document.text, Variables: p.vars,
+	}
+	err := x.hooks.Operation(x.r.Context(), e)
+	x.r.Header = e.ClientHeader
+	return err
+}
+
+// hookPlan runs the hooks on an operation that is planned.
+func (x *exchange) hookPlan(p *prepared) error {
+	if x.hooked == nil {
+		return nil
+	}
+	e := x.hooked.Exchange
+	e.Plan = p.program.Plan
+	err := x.hooks.Plan(x.r.Context(), e)
+	x.r.Header = e.ClientHeader
+	return err
+}
+
+// alone gives an exchange for one of several operations of an HTTP request:
+// each has its own place in hooks.
+func (x *exchange) alone() *exchange {
+	if x.hooks == nil {
+		return x
+	}
+	return &exchange{Gateway: x.Gateway, gen: x.gen, w: x.w, r: x.r, accept: x.accept, batch: x.batch}
+}
+
+// hookContext gives a context that is not derived from the HTTP request's what
+// hooks have put into that.
+func (x *exchange) hookContext(ctx context.Context) context.Context {
+	if x.hooked == nil {
+		return ctx
+	}
+	ctx = hook.NewContext(ctx, x.hooked.Exchange)
+	if x.hooked.Caller != auth.From(ctx) {
+		ctx = auth.With(ctx, x.hooked.Caller)
+	}
+	return ctx
+}
+
+// answered runs the hooks on a response to the client, and gives the status and
+// body to send in its place. The response is nil where nothing is known but its
+// body.
+func (x *exchange) answered(ctx context.Context, status int, body []byte, response *execute.Response) (int, []byte) {
+	if x.hooked == nil {
+		return status, body
+	}
+	if x.hooks.HasResponse() {
+		r := hook.Response{Exchange: x.hooked.Exchange, Status: status, Body: body, Duration: time.Since(x.hooked.began)}
+		if response != nil {
+			r.Errors, r.HasNext, r.Fetches = response.Errors, response.More, response.Fetches
+		} else {
+			r.Errors = countErrors(body)
+		}
+		if err := x.hooks.Response(ctx, &r); err != nil {
+			f := x.refuse(err)
+			x.logFault(ctx, err)
+			maps.Copy(r.ResponseHeader, f.header)
+			return f.status, f.body()
+		}
+		status, body = r.Status, r.Body
+	}
+	if set := x.hooked.Extensions(); set != nil {
+		body = withExtensions(body, set)
+	}
+	return status, body
+}
+
+// emitHooked puts the hooks on responses around what sends those of a stream.
+func (x *exchange) emitHooked(ctx context.Context, emit func([]byte) error) func([]byte) error {
+	if x.hooked == nil {
+		return emit
+	}
+	return func(body []byte) error {
+		_, body = x.answered(ctx, http.StatusOK, body, nil)
+		return emit(body)
+	}
+}
+
+// refusedStream gives the errors that end an operation on a stream, after the
+// hooks on responses.
+func (x *exchange) refusedStream(ctx context.Context, errorList json.RawMessage) json.RawMessage {
+	if x.hooked == nil {
+		return errorList
+	}
+	body := slices.Concat([]byte(`{"errors":`), errorList, []byte{'}'})
+	_, body = x.answered(ctx, http.StatusOK, body, nil)
+	var response struct{ Errors json.RawMessage }
+	if json.Unmarshal(body, &response) != nil || len(response.Errors) == 0 || response.Errors[0] != '[' {
+		return errorList // what is left is no refusal; this one stands
+	}
+	return response.Errors
+}
+
+// failedStream is refusedStream for the error that a stream ends with.
+func (x *exchange) failedStream(ctx context.Context, err error) error {
+	var failure *subscribe.Failure
+	if x.hooked == nil || !errors.As(err, &failure) {
+		return err
+	}
+	return &subscribe.Failure{Errors: x.refusedStream(ctx, failure.Errors), Transport: failure.Transport}
+}
+
+// writeProblem answers an operation, of which hooks know, with a problem.
+func (x *exchange) writeProblem(p *problem) {
+	if x.hooked != nil {
+		x.answered(x.r.Context(), p.status, p.body(), nil)
+	}
+	p.write(x.w)
+}
+
+// rejected gives the failure for a hook's rejection.
+func rejected(r *hook.Rejection) failure {
+	f := failure{status: r.Status, header: r.Header, rejected: true}
+	if f.status == 0 {
+		f.status = http.StatusForbidden
+	}
+	for _, e := range r.Errors {
+		f.errors = append(f.errors, &operation.Error{Message: e.Message, Code: e.Code, Extensions: e.Extensions})
+	}
+	return f
+}
+
+// logFault logs the fault of a hook, of which clients are told nothing. It
+// reports false for all other errors.
+func (gw *Gateway) logFault(ctx context.Context, err error) bool {
+	var fault *hookchain.Fault
+	if !errors.As(err, &fault) {
+		return false
+	}
+	gw.logger.ErrorContext(ctx, "a hook failed", "hook", fault.Hook, "error", fault.Err, "stack", string(fault.Stack))
+	return true
+}
+
+// countErrors counts the errors of a response.
+func countErrors(body []byte) int {
+	var response struct{ Errors []json.RawMessage }
+	if !bytes.Contains(body, []byte(`"errors"`)) || json.Unmarshal(body, &response) != nil {
+		return 0
+	}
+	return len(response.Errors)
+}
+
+// withExtensions gives a response, which is a JSON object, with further members
+// of extensions. A body that is no object is given back.
+func withExtensions(body []byte, set map[string]json.RawMessage) []byte {
+	start := jsonscan.Space(body, 0)
+	if start == len(body) || body[start] != '{' || !jsonscan.Valid(body) {
+		return body
+	}
+	out := []byte{'{'}
+	// The body is valid, so visiting its members does not fail.
+	_ = members(body[start:], func(key, value []byte) error {
+		if string(key) == "extensions" {
+			var had map[string]json.RawMessage
+			if json.Unmarshal(value, &had) == nil {
+				maps.Copy(had, set)
+				set = had
+			}
+			return nil
+		}
+		out = append(appendKey(out, key), value...)
+		return nil
+	})
+	out = append(appendKey(out, []byte("extensions")), '{')
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		out = append(appendKey(out, []byte(name)), set[name]...)
+	}
+	return append(out, "}}"...)
+}
+
+// appendKey appends a member's key, after a comma unless it is the first one.
+func appendKey(b, key []byte) []byte {
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	quoted, err := json.Marshal(string(key))
+	if err != nil { // not reached: strings have a JSON form
+		panic(err)
+	}
+	return append(append(b, quoted...), ':')
+}

@@ -1,0 +1,165 @@
+package router
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"souk/router/execute"
+	"souk/router/hook"
+	"souk/router/internal/hookchain"
+	"souk/router/operation"
+	"souk/router/subgraph"
+)
+
+// subgraphHooks runs hooks around the requests to subgraphs.
+type subgraphHooks struct {
+	chain *hookchain.Chain
+	log   func(context.Context, *hookchain.Fault)
+	last  atomic.Int64 // of the requests' IDs
+}
+
+var _ subgraph.Interceptor = (*subgraphHooks)(nil)
+
+// Send implements subgraph.Interceptor.
+func (h *subgraphHooks) Send(ctx context.Context, out *subgraph.Outgoing, next func() (*execute.SubgraphResponse, error)) (*execute.SubgraphResponse, error) {
+	e := hook.FromContext(ctx)
+	if e == nil { // not on behalf of a client
+		return next()
+	}
+	r, replaced, err := h.request(ctx, e, out)
+	defer replaced.Release()
+	if err != nil {
+		return nil, err
+	}
+	answer := &hook.SubgraphResponse{Exchange: e, ID: r.ID, Subgraph: r.Subgraph, URL: out.URL, Kind: r.Kind}
+	if r.Answer != nil {
+		response := newResponse(r.Answer.Status, r.Answer.Body)
+		response.Header = r.Answer.Header
+		return h.answered(ctx, answer, response, nil)
+	}
+	began := time.Now()
+	response, err := next()
+	answer.Duration = time.Since(began)
+	return h.answered(ctx, answer, response, err)
+}
+
+// Subscribe implements subgraph.Interceptor.
+func (h *subgraphHooks) Subscribe(ctx context.Context, out *subgraph.Outgoing, event func(*execute.SubgraphResponse) error, next func(func(*execute.SubgraphResponse) error) error) error {
+	e := hook.FromContext(ctx)
+	if e == nil {
+		return next(event)
+	}
+	r, replaced, err := h.request(ctx, e, out)
+	defer replaced.Release()
+	if err != nil {
+		return err
+	}
+	if r.Answer != nil {
+		return h.failure(ctx, &hookchain.Fault{Hook: "SubgraphRequest", Err: errors.New("a subscription cannot be answered by a hook")})
+	}
+	return next(func(response *execute.SubgraphResponse) error {
+		answer := &hook.SubgraphResponse{Exchange: e, ID: r.ID, Subgraph: r.Subgraph, URL: out.URL, Kind: r.Kind}
+		response, err := h.answered(ctx, answer, response, nil)
+		if err != nil {
+			return err
+		}
+		return event(response)
+	})
+}
+
+// request runs the hooks on a request. The buffer is the body that one of them
+// has put in the place of the executor's, if any.
+func (h *subgraphHooks) request(ctx context.Context, e *hook.Exchange, out *subgraph.Outgoing) (*hook.SubgraphRequest, *execute.Buffer, error) {
+	body := out.Request.Body.B
+	r := &hook.SubgraphRequest{
+		Exchange: e, ID: h.last.Add(1), Subgraph: out.Request.Subgraph, URL: out.URL, Kind: out.Request.Kind,
+		Header: out.Header, Body: body,
+	}
+	if err := h.chain.SubgraphRequest(ctx, r); err != nil {
+		return r, nil, h.failure(ctx, err)
+	}
+	out.Header = r.Header
+	if same(r.Body, body) {
+		return r, nil, nil
+	}
+	out.Request.Body = newBuffer(r.Body)
+	return r, out.Request.Body, nil
+}
+
+// answered runs the hooks on an answer, or on the failure to get one.
+func (h *subgraphHooks) answered(ctx context.Context, r *hook.SubgraphResponse, response *execute.SubgraphResponse, failed error) (*execute.SubgraphResponse, error) {
+	var body []byte
+	r.Err = failed
+	if response != nil {
+		body = response.Body.B
+		// The answer may be another request's as well.
+		r.Status, r.Header, r.Body = response.Status, response.Header.Clone(), body
+	}
+	err := h.chain.SubgraphResponse(ctx, r)
+	switch {
+	case err != nil:
+		err = h.failure(ctx, err)
+	case r.Err != nil:
+		err = r.Err
+	}
+	if err != nil {
+		if response != nil {
+			response.Body.Release()
+		}
+		return nil, err
+	}
+	if response == nil || !same(r.Body, body) {
+		if response != nil {
+			response.Body.Release()
+		}
+		response = newResponse(r.Status, r.Body)
+	}
+	return &execute.SubgraphResponse{Status: response.Status, Header: r.Header, Body: response.Body}, nil
+}
+
+// logFault logs the fault of a hook, of which clients are told nothing.
+func (r *Router) logFault(ctx context.Context, f *hookchain.Fault) {
+	r.options.Telemetry.Logger.ErrorContext(ctx, "a hook failed", "hook", f.Hook, "error", f.Err, "stack", string(f.Stack))
+}
+
+// same says whether two slices are one.
+func same(a, b []byte) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+func newBuffer(body []byte) *execute.Buffer {
+	b := execute.NewBuffer(len(body))
+	b.B = append(b.B, body...)
+	return b
+}
+
+func newResponse(status int, body []byte) *execute.SubgraphResponse {
+	if status == 0 {
+		status = 200
+	}
+	return &execute.SubgraphResponse{Status: status, Body: newBuffer(body)}
+}
+
+// failure makes the failure of a fetch of a hook's error.
+func (h *subgraphHooks) failure(ctx context.Context, err error) error {
+	var fault *hookchain.Fault
+	if errors.As(err, &fault) {
+		h.log(ctx, fault)
+		return &execute.TransportError{Code: execute.CodeInternal, Message: "was not asked because an extension of the router failed", Err: err}
+	}
+	var rejection *hook.Rejection
+	if errors.As(err, &rejection) {
+		list := make(operation.Errors, len(rejection.Errors))
+		for i, e := range rejection.Errors {
+			list[i] = &operation.Error{Message: e.Message, Code: cmp.Or(e.Code, execute.CodeRejected), Extensions: e.Extensions}
+		}
+		text, marshalErr := json.Marshal(list)
+		return &execute.TransportError{Code: execute.CodeRejected, Message: "was not asked: an extension of the router refused it", Errors: text, Err: marshalErr}
+	}
+	return fmt.Errorf("a hook of a request to a subgraph: %w", err)
+}
