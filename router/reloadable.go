@@ -98,7 +98,7 @@ func (l *Reloadable) Serve(ctx context.Context) error {
 	l.mu.RUnlock()
 	return serve(ctx, server{
 		config: c, logger: l.options.Telemetry.Logger, metrics: l.metrics,
-		public: l.Handler(), admin: l.handler((*Router).Admin), listening: l.listening,
+		public: l.Handler(), admin: l.Admin(), listening: l.listening,
 		drain: func(servers []*http.Server) error {
 			l.changing.Lock()
 			defer l.changing.Unlock()
@@ -117,6 +117,9 @@ func (l *Reloadable) listening(listener *netlimit.Listener) {
 
 // Handler serves everything on the public port.
 func (l *Reloadable) Handler() http.Handler { return l.handler((*Router).Handler) }
+
+// Admin serves metrics, health and the cache's invalidation.
+func (l *Reloadable) Admin() http.Handler { return l.handler((*Router).Admin) }
 
 // handler hands each request to the router that is current when it comes.
 func (l *Reloadable) handler(of func(*Router) http.Handler) http.Handler {

@@ -36,9 +36,12 @@ func (g *graph) Execute(ctx context.Context, r *http.Request, document, operatio
 	defer response.Release()
 	// Decoding copies what it gives, so that the response can go.
 	out := &rest.Answer{}
-	_, body := x.answered(ctx, http.StatusOK, response.Body, response)
+	status, body := x.answered(ctx, http.StatusOK, response.Body, response)
 	if err := json.Unmarshal(body, out); err != nil {
 		return nil, fmt.Errorf("reading the answer of %s: %w", operationName, err)
+	}
+	if status != http.StatusOK {
+		out.Status = status
 	}
 	out.Header = x.header()
 	if x.hooked != nil {

@@ -13,9 +13,9 @@ import (
 
 	"souk/router/auth"
 	"souk/router/execute"
-	"souk/router/execute/jsonscan"
 	"souk/router/hook"
 	"souk/router/internal/hookchain"
+	"souk/router/internal/jsonscan"
 	"souk/router/operation"
 	"souk/router/subscribe"
 )
@@ -55,7 +55,10 @@ func (x *exchange) hookRequest(req *request) error {
 		req.operationName = []byte(r.OperationName)
 	}
 	for _, object := range [...]json.RawMessage{r.Variables, r.Extensions} {
-		if object != nil && (!jsonscan.Valid(object) || object[jsonscan.Space(object, 0)] != '{') {
+		if object == nil {
+			continue
+		}
+		if value, err := onlyValue(object); err != nil || value[0] != '{' {
 			return errors.New("a hook made variables or extensions of a request that are not a JSON object")
 		}
 	}
@@ -221,13 +224,13 @@ func countErrors(body []byte) int {
 // withExtensions gives a response, which is a JSON object, with further members
 // of extensions. A body that is no object is given back.
 func withExtensions(body []byte, set map[string]json.RawMessage) []byte {
-	start := jsonscan.Space(body, 0)
-	if start == len(body) || body[start] != '{' || !jsonscan.Valid(body) {
-		return body
-	}
 	out := []byte{'{'}
-	// The body is valid, so visiting its members does not fail.
-	_ = members(body[start:], func(key, value []byte) error {
+	r := jsonscan.NewReader(body, jsonscan.MaxDepth)
+	err := r.Object(func(key []byte) error {
+		value, err := r.Value()
+		if err != nil {
+			return err
+		}
 		if string(key) == "extensions" {
 			var had map[string]json.RawMessage
 			if json.Unmarshal(value, &had) == nil {
@@ -239,6 +242,9 @@ func withExtensions(body []byte, set map[string]json.RawMessage) []byte {
 		out = append(appendKey(out, key), value...)
 		return nil
 	})
+	if err != nil {
+		return body
+	}
 	out = append(appendKey(out, []byte("extensions")), '{')
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		out = append(appendKey(out, []byte(name)), set[name]...)
