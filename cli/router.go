@@ -102,7 +102,7 @@ func runRouter(ctx context.Context, f routerFlags, version string) error {
 // serve runs a router until ctx ends or it fails.
 func (f routerFlags) serve(ctx context.Context, c config.Config, loaded [sha256.Size]byte, o router.Options) error {
 	var stop func()
-	o.Guard, stop = memory.Protect(ctx, o.Telemetry.Logger)
+	o.Guard, stop = memory.Protect(ctx, o.Telemetry.Logger, memory.Edge)
 	defer stop()
 	r, err := router.NewReloadable(ctx, c, o)
 	if err != nil {

@@ -71,7 +71,7 @@ func Start(ctx context.Context, opts Options) (*System, error) {
 		opts.Log = io.Discard
 	}
 	s := &System{opts: opts, token: rand.Text(), services: map[string]*component{}, databases: map[string]string{}, failed: make(chan error, 16)}
-	s.guard, s.stopGuard = memory.Protect(ctx, slog.New(slog.NewJSONHandler(opts.Log, nil)))
+	s.guard, s.stopGuard = memory.Protect(ctx, slog.New(slog.NewJSONHandler(opts.Log, nil)), memory.Edge)
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}

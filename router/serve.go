@@ -147,6 +147,7 @@ func (r *Router) roomInMemory(*http.Request, http.Header) *gateway.Refusal {
 	if !r.options.Guard.Full() {
 		return nil
 	}
+	r.memory.Relieve() // responses that are not read may be what takes it up
 	r.metrics.Limits.Shed.Inc()
 	return &gateway.Refusal{
 		Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,9 +22,16 @@ type Budget struct {
 	// relieved is when pressure was called last, in Unix nanoseconds.
 	relieved atomic.Int64
 
+	// waiting is how many requests wait, small and large ones.
+	waiting [2]atomic.Int32
 	mu      sync.Mutex
-	waiting int
-	freed   chan struct{} // closed when bytes come back while somebody waits
+	queues  [2][]*waiter // in the order in which they came
+}
+
+// A waiter is a request that waits for n bytes.
+type waiter struct {
+	n       int64
+	granted chan struct{} // closed when it has them
 }
 
 // NewBudget makes a Budget of a number of bytes; nil, which has no bound, for 0.
@@ -31,7 +39,7 @@ func NewBudget(bytes int) *Budget {
 	if bytes <= 0 {
 		return nil
 	}
-	return &Budget{limit: int64(bytes), freed: make(chan struct{})}
+	return &Budget{limit: int64(bytes)}
 }
 
 // OnPressure sets what frees bytes when there are none left.
@@ -49,6 +57,12 @@ func (b *Budget) Used() int64 {
 	return b.used.Load()
 }
 
+// Requests wait in two queues, so that small ones do not wait behind large ones.
+const (
+	small = iota
+	large
+)
+
 const (
 	// smallReserve is for requests of an ordinary size, which still find room
 	// when large ones have taken all that is for them: a quarter more.
@@ -56,12 +70,21 @@ const (
 	smallBytes   = 64 << 10
 	// maxWait is how long a request waits for others to give bytes back.
 	maxWait = time.Second
-	// maxWaiting is how many requests wait; further ones are refused at once.
+	// maxWaiting is how many requests wait in each queue; further ones are
+	// refused at once.
 	maxWaiting = 64
 	// relieveEvery is how often something is freed while requests wait: to find
 	// it takes a look at all connections.
 	relieveEvery = 10 * time.Millisecond
 )
+
+// Relieve frees something for want of memory elsewhere: a request's, at most
+// every 10 ms.
+func (b *Budget) Relieve() {
+	if b != nil {
+		b.relieve()
+	}
+}
 
 // relieve frees something, unless somebody has just done so.
 func (b *Budget) relieve() {
@@ -71,78 +94,113 @@ func (b *Budget) relieve() {
 	}
 }
 
-// wait gives a channel that is closed when bytes come back; nil if too many wait.
-func (b *Budget) wait() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.waiting >= maxWaiting {
-		return nil
+func sizeOf(n int64) int {
+	if n <= smallBytes {
+		return small
 	}
-	b.waiting++
-	return b.freed
+	return large
 }
 
-// waited takes back a wait whose channel has not been closed.
-func (b *Budget) waited(freed <-chan struct{}) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.freed == freed {
-		b.waiting--
-	}
-}
-
+// take takes n bytes if there is room for them. One that fails is never seen by
+// others, who would find less room than there is.
 func (b *Budget) take(n int64) bool {
 	limit := b.limit
-	if n <= smallBytes {
+	if sizeOf(n) == small {
 		limit += limit / smallReserve
 	}
-	if b.used.Add(n) <= limit {
-		return true
+	for {
+		used := b.used.Load()
+		if used+n > limit {
+			return false
+		}
+		if b.used.CompareAndSwap(used, used+n) {
+			return true
+		}
 	}
-	b.used.Add(-n)
-	return false
 }
 
+// give takes n bytes back, for those who wait. Whoever begins to wait looks for
+// room once more after it has been counted in, so either it sees these bytes or
+// this sees it.
 func (b *Budget) give(n int64) {
 	b.used.Add(-n)
+	if b.waiting[small].Load() > 0 || b.waiting[large].Load() > 0 {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.grant()
+	}
+}
+
+// grant serves those who wait, in their order. It is called with mu held.
+func (b *Budget) grant() {
+	for size := range b.queues {
+		for len(b.queues[size]) > 0 && b.take(b.queues[size][0].n) {
+			close(b.queues[size][0].granted)
+			b.queues[size] = slices.Delete(b.queues[size], 0, 1)
+			b.waiting[size].Add(-1)
+		}
+	}
+}
+
+// enqueue begins to wait for n bytes; nil if too many wait.
+func (b *Budget) enqueue(n int64) *waiter {
+	size := sizeOf(n)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.waiting > 0 {
-		close(b.freed)
-		b.freed = make(chan struct{})
-		b.waiting = 0
+	if len(b.queues[size]) >= maxWaiting {
+		return nil
 	}
+	w := &waiter{n: n, granted: make(chan struct{})}
+	b.queues[size] = append(b.queues[size], w)
+	b.waiting[size].Add(1)
+	b.grant()
+	return w
+}
+
+// abandon ends a wait; false if the bytes have been granted meanwhile.
+func (b *Budget) abandon(w *waiter) bool {
+	size := sizeOf(w.n)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := slices.Index(b.queues[size], w)
+	if i < 0 {
+		return false
+	}
+	b.queues[size] = slices.Delete(b.queues[size], i, i+1)
+	b.waiting[size].Add(-1)
+	b.grant() // those behind it may need less
+	return true
 }
 
 // reserve takes n bytes, if need be after others have given some back.
 func (b *Budget) reserve(ctx context.Context, n int64) error {
 	n = min(n, b.limit) // what is larger than all has to be alone
-	if b.take(n) {
+	if b.waiting[sizeOf(n)].Load() == 0 && b.take(n) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxWait)
-	defer cancel()
+	w := b.enqueue(n)
+	if w == nil {
+		b.relieve()
+		return ErrExhausted
+	}
+	timer := time.NewTimer(maxWait)
+	defer timer.Stop()
+	relief := time.NewTicker(maxWait / 10) // others may become slow meanwhile
+	defer relief.Stop()
 	for {
 		b.relieve()
-		freed := b.wait()
-		if freed == nil {
-			return ErrExhausted
-		}
-		if b.take(n) { // given back in between
-			b.waited(freed)
-			return nil
-		}
 		select {
-		case <-freed:
-		case <-time.After(maxWait / 10): // others may have become slow meanwhile
-			b.waited(freed)
+		case <-w.granted:
+			return nil
+		case <-relief.C:
+			continue
+		case <-timer.C:
 		case <-ctx.Done():
-			b.waited(freed)
+		}
+		if b.abandon(w) {
 			return ErrExhausted
 		}
-		if b.take(n) {
-			return nil
-		}
+		return nil
 	}
 }
 

@@ -18,8 +18,8 @@ type Guard struct {
 
 // Protect sets the soft memory limit and watches the heap, for a whole process.
 // It logs when memory is nearly full and when it has room again. Stop ends it.
-func Protect(ctx context.Context, logger *slog.Logger) (g *Guard, stop func()) {
-	SetLimit(logger)
+func Protect(ctx context.Context, logger *slog.Logger, share Share) (g *Guard, stop func()) {
+	SetLimit(logger, share)
 	g = new(Guard)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var watching sync.WaitGroup

@@ -44,7 +44,7 @@ func Run(ctx context.Context, env Environment, migrations fs.FS, build Builder) 
 	defer stop()
 	if env.Guard == nil {
 		var stop func()
-		env.Guard, stop = memory.Protect(ctx, env.Logger)
+		env.Guard, stop = memory.Protect(ctx, env.Logger, memory.Inside)
 		defer stop()
 	}
 	resources, err := open(ctx, env, migrations)
