@@ -31,7 +31,9 @@ func (r *run) respond() *Response {
 	}
 	out = append(out, '}')
 	buffer.B = out
-	adapt(&p.bytes, int64(len(buffer.B)))
+	if len(r.errors) == 0 { // what is left out by errors says nothing of the next response
+		adapt(&p.bytes, int64(len(buffer.B)))
+	}
 	defer r.lease.Resize(cap(buffer.B))
 
 	r.response = Response{

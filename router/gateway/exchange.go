@@ -68,7 +68,7 @@ func (x *exchange) servePost() {
 		p.write(x.w)
 		return
 	}
-	defer releaseBody(body)
+	defer bodies.put(body)
 	if list := bytes.TrimLeft(body.Bytes(), " \t\r\n"); len(list) > 0 && list[0] == '[' {
 		x.serveBatch(list)
 		return
@@ -131,10 +131,10 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	if req.document == nil {
 		return nil, shape("The request has no query.")
 	}
-	scratch := bodies.Get().(*bytes.Buffer)
-	defer releaseBody(scratch)
-	scratch.Grow(len(req.document) + len(req.operationName) + 1)
-	d, hit, err := x.gen.document(ctx, x.metrics, scratch.Bytes(), req.document, req.operationName)
+	key := scratch.get()
+	defer scratch.put(key)
+	key.Grow(len(req.document) + len(req.operationName) + 1)
+	d, hit, err := x.gen.document(ctx, x.metrics, key.Bytes(), req.document, req.operationName)
 	if err != nil {
 		return nil, err
 	}

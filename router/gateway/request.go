@@ -46,29 +46,45 @@ const (
 	codeTimeout    = "REQUEST_TIMEOUT"
 )
 
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// A bufferPool keeps buffers of up to a size.
+type bufferPool struct {
+	pool sync.Pool
+	most int
+}
 
-// keepBody is the largest buffer that is worth keeping.
-const keepBody = 1 << 20
+func (p *bufferPool) get() *bytes.Buffer {
+	if b, ok := p.pool.Get().(*bytes.Buffer); ok {
+		return b
+	}
+	return new(bytes.Buffer)
+}
 
-func releaseBody(b *bytes.Buffer) {
-	if b != nil && b.Cap() <= keepBody {
+func (p *bufferPool) put(b *bytes.Buffer) {
+	if b != nil && b.Cap() <= p.most {
 		b.Reset()
-		bodies.Put(b)
+		p.pool.Put(b)
 	}
 }
+
+var (
+	// bodies are for request bodies. A client holds one from the header of its
+	// request on, without being charged for what a buffer has room for already.
+	bodies = bufferPool{most: body.FreeBytes}
+	// scratch is for what is needed while a request is worked on.
+	scratch = bufferPool{most: 1 << 20}
+)
 
 // readBody checks the headers of a POST and reads its body.
 func (gw *Gateway) readBody(w http.ResponseWriter, r *http.Request, lease *memory.Lease) (*bytes.Buffer, *problem) {
 	if p := checkContentType(r.Header); p != nil {
 		return nil, p
 	}
-	b := bodies.Get().(*bytes.Buffer)
+	b := bodies.get()
 	err := gw.bodies.Read(w, r, b, lease)
 	if err == nil {
 		return b, nil
 	}
-	releaseBody(b)
+	bodies.put(b)
 	p := &problem{status: http.StatusBadRequest, code: codeBadRequest, detail: err.Error()}
 	var failed *body.Error
 	if errors.As(err, &failed) {

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
 	"strconv"
@@ -61,8 +60,8 @@ func (x *exchange) write(status int, body []byte) {
 	// for a second copy.
 	worthwhile = worthwhile && (len(body) < chargedCopy || x.memory.TryGrow(len(body)))
 	if coder := x.coders.choose(x.r.Header["Accept-Encoding"], worthwhile); coder != nil {
-		out := bodies.Get().(*bytes.Buffer)
-		defer releaseBody(out)
+		out := scratch.get()
+		defer scratch.put(out)
 		if err := coder.compress(out, body); err == nil {
 			h.Set("Content-Encoding", coder.name)
 			body = out.Bytes()

@@ -263,7 +263,7 @@ func (x *exchange) readReserved() (req request, p *problem, err error) {
 		return req, p, nil
 	}
 	text := bytes.Clone(body.Bytes())
-	releaseBody(body)
+	bodies.put(body)
 	req, err = parseBody(text)
 	req.safe = x.r.Method == methodQuery
 	return req, nil, err

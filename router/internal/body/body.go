@@ -62,8 +62,14 @@ func (rd *Reader) Arm(w http.ResponseWriter, r *http.Request) {
 }
 
 // startSize is the most that is allocated for a body by its Content-Length
-// alone, before any of it has arrived.
-const startSize = 64 << 10
+// alone, before any of it has arrived: each of thousands of connections may
+// announce a body that does not come.
+const startSize = 4 << 10
+
+// FreeBytes of each body are not charged to Limits.Memory, so that requests of an
+// ordinary size are read even when large ones have taken all memory that is for
+// them. A buffer to read into should have no more room than that.
+const FreeBytes = 16 << 10
 
 // Read appends a request's body to a buffer, decoded as Content-Encoding says
 // (RFC 9110, section 8.4). Errors are of type *Error. What the buffer holds is

@@ -294,3 +294,17 @@ func TestBodiesAreChargedToTheBudget(t *testing.T) {
 		t.Errorf("when there is room again: %v", err)
 	}
 }
+
+// A body that is announced and does not come takes little memory.
+func TestAnnouncedBodiesTakeLittle(t *testing.T) {
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(""))
+	r.ContentLength = 2 << 20
+	var into bytes.Buffer
+	var failed *body.Error
+	if err := body.NewReader(body.Limits{Bytes: 2 << 20}).Read(httptest.NewRecorder(), r, &into, new(memory.Lease)); err != nil && !errors.As(err, &failed) {
+		t.Fatal(err)
+	}
+	if into.Cap() > 8<<10 {
+		t.Errorf("a buffer of %d bytes for a body that has not begun", into.Cap())
+	}
+}

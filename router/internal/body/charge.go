@@ -8,15 +8,10 @@ import (
 	"souk/internal/memory"
 )
 
-const (
-	// freeBytes of a body are not charged: requests of an ordinary size are
-	// read even when large ones have taken all memory that is for them.
-	freeBytes = 16 << 10
-	// chargeBytes are charged at a time, for buffers of twice that size: they
-	// double when they grow. It is more than what internal/memory takes for a
-	// small request, so that bodies leave the share of those alone.
-	chargeBytes = 64 << 10
-)
+// chargeBytes are charged at a time, for buffers of twice that size: they
+// double when they grow. It is more than what internal/memory takes for a
+// small request, so that bodies leave the share of those alone.
+const chargeBytes = 64 << 10
 
 // A charged reader makes room before more is read than there is room for.
 type charged struct {
@@ -27,7 +22,7 @@ type charged struct {
 }
 
 func charge(ctx context.Context, r io.Reader, lease *memory.Lease) io.Reader {
-	return &charged{Reader: r, ctx: ctx, lease: lease, left: freeBytes}
+	return &charged{Reader: r, ctx: ctx, lease: lease, left: FreeBytes}
 }
 
 // Read implements io.Reader. It fails with memory.ErrExhausted.
