@@ -1,15 +1,20 @@
-// Package hostile runs a real `souk router` process in the memory of a small pod
-// and attacks it as anonymous clients can, while a well-behaved client goes on
+// Package hostile runs real souk processes in the memory of a small pod and
+// attacks them as anonymous clients can, while a well-behaved client goes on
 // asking. It has tests only.
 //
-// The process is told a soft limit of 70 % of 512 MiB, what it takes by itself in
-// such a container, and its resident memory is read from /proc. After and during
+// A process is told a soft limit of 55 % of 512 MiB, which it takes by itself in
+// such a container, and its resident memory is read from /proc. During and after
 // each attack the process must live, stay below 400 MiB, and answer the
 // well-behaved client. `make test` runs each attack in a short form; `make
 // hostile` runs them in full, and compares the well-behaved client's 99th
-// percentile with what it was before.
+// percentile with what it was just before.
 //
-// The attacks:
+// The attackers have a process of their own with the lowest priority. Real ones
+// are on other machines: what their work costs must not be taken for what the
+// process under attack does to its other clients. Each attack logs how many
+// turns the attackers had, and what they were answered.
+//
+// Against `souk router`, over a subgraph that answers at once:
 //
 //   - fragments that spread each other, in all combinations of @include variables
 //   - documents of 2 MB, each another
@@ -25,4 +30,14 @@
 //   - compressed bodies that grow a thousandfold
 //   - made-up methods, paths and operation names, for metric labels
 //   - idempotency keys and rate-limit keys, each another
+//
+// Against `souk dev`, the whole store in one process:
+//
+//   - log-ins, of which each costs a password hash
+//   - products of categories of products
+//   - lists of 200,000 ids
+//   - REST requests, each with another Idempotency-Key
+//   - WebSockets that send operations without end and read nothing
+//   - event streams and subscriptions that are never read
+//   - REST bodies that do not end, or do not begin
 package hostile

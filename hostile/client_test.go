@@ -1,0 +1,52 @@
+package hostile_test
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Samples are what a well-behaved client has met.
+type samples struct {
+	answered []time.Duration
+	// refused counts responses that asked the client to come again.
+	refused int
+}
+
+func (s samples) at(share float64) time.Duration {
+	if len(s.answered) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s.answered))
+	return sorted[min(len(sorted)-1, int(share*float64(len(sorted))))]
+}
+
+func (s *samples) add(more samples) {
+	s.answered = append(s.answered, more.answered...)
+	s.refused += more.refused
+}
+
+// ask sends something small n times, as somebody else than the attackers. It
+// tries again while the process refuses, as its Retry-After tells clients to.
+func (s *target) ask(n int) (all samples) {
+	good := &http.Client{Timeout: patience}
+	defer good.CloseIdleConnections()
+	for end := time.Now().Add(patience); len(all.answered) < n && time.Now().Before(end) && !s.ended.Load(); {
+		begun := time.Now()
+		response, err := good.Post("http://"+s.address+"/graphql", "application/json", strings.NewReader(s.good)) //nolint:noctx // bounded by the client's timeout
+		if err != nil {
+			continue
+		}
+		body, _ := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusOK || !strings.Contains(string(body), s.want) {
+			all.refused++
+			time.Sleep(50 * time.Millisecond) // the client's own pace
+			continue
+		}
+		all.answered = append(all.answered, time.Since(begun))
+	}
+	return all
+}
