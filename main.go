@@ -11,4 +11,4 @@ import (
 // version is set by the build.
 var version = "dev"
 
-func main() { os.Exit(cli.Main(version)) }
+func main() { os.Exit(cli.Main(cli.WithVersion(version))) }

@@ -11,7 +11,7 @@ import (
 	"souk/dev"
 )
 
-func newDev() *cobra.Command {
+func newDev(p *program) *cobra.Command {
 	opts := dev.Options{}
 	logFile := ""
 	cmd := &cobra.Command{
@@ -21,6 +21,10 @@ func newDev() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.DatabaseURL, opts.RedisURL = os.Getenv("DATABASE_URL"), os.Getenv("REDIS_URL")
 			opts.Progress = cmd.OutOrStdout()
+			var err error
+			if opts.Extensions, err = p.extensions(); err != nil {
+				return fmt.Errorf("starting the router's extensions: %w", err)
+			}
 			return runDev(cmd.Context(), cmd.OutOrStdout(), opts, logFile)
 		},
 	}

@@ -13,22 +13,25 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Main runs the souk command on the process's arguments and gives the status
+// Main runs the souk command on the process's arguments and returns the status
 // to exit with: 0 when it did its work or was told to stop, 1 otherwise. A
 // failure is one line on standard error, or one line for each problem of a
-// configuration file.
-func Main(version string) int {
+// configuration file. Options make a program of its own of it:
+//
+//	func main() { os.Exit(cli.Main(cli.WithHooks(audit.Hooks()))) }
+func Main(options ...Option) int {
 	redis.SetLogger(redisLog{}) // the library's own goes to standard error
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go watchSignals(cancel)
-	err := New(version).ExecuteContext(ctx)
+	root := New(options...)
+	err := root.ExecuteContext(ctx)
 	// A start that was cut short by a signal did not fail.
 	if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return 0
 	}
 	for _, line := range problems(err) {
-		fmt.Fprintln(os.Stderr, "souk:", line)
+		fmt.Fprintln(os.Stderr, root.Name()+":", line)
 	}
 	return 1
 }

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,6 +20,7 @@ import (
 
 	"souk/cli"
 	"souk/internal/pgserver/pgtest"
+	"souk/router"
 	"souk/subgraphs"
 )
 
@@ -27,9 +29,32 @@ const runMain = "SOUK_CLI_TEST_RUN_MAIN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(runMain) != "" {
-		os.Exit(cli.Main("test"))
+		os.Exit(cli.Main(cli.WithVersion("test"), cli.WithExtensions(extend)))
 	}
 	pgtest.Main(m)
+}
+
+// extension, in the environment, says what the program adds to its router.
+const extension = "SOUK_CLI_TEST_EXTENSION"
+
+func extend(x *router.Extensions) error {
+	switch os.Getenv(extension) {
+	case "fail":
+		return errors.New("no database for the extension")
+	case "handler":
+		x.Handlers = map[string]http.Handler{"GET /extension": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })}
+	}
+	return nil
+}
+
+func TestRouterRunsExtensions(t *testing.T) {
+	address := freeAddress(t)
+	file := routerFiles(t, address, "", "supergraph: {path: GRAPH}\n")
+	p := souk(t, []string{extension + "=handler"}, "router", "--config", file)
+	await(t, p, "the extension answers", func() bool { return status(t, "http://"+address+"/extension") == http.StatusTeapot })
+	p.interrupt(t)
+	p.wait(t)
+	souk(t, []string{extension + "=fail"}, "router", "--config", file).fails(t, "starting the router's extensions: no database for the extension")
 }
 
 // patience bounds each wait for a process. It is reached only by one that hangs.

@@ -6,18 +6,21 @@ import (
 	"souk/subgraphs"
 )
 
-// New gives the command tree of souk.
-func New(version string) *cobra.Command {
+// New returns the command tree, for programs that run it by themselves. Most call
+// [Main].
+func New(options ...Option) *cobra.Command {
+	p := newProgram(options)
 	root := &cobra.Command{
-		Use:           "souk",
+		Use:           p.name,
 		Short:         "A GraphQL Federation v2 gateway, and a store to run behind it",
-		Version:       version,
+		Version:       p.version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newDev(), newRouter(version), newCompose(), newPlan())
+	root.AddCommand(newDev(p), newRouter(p), newCompose(), newPlan())
 	for _, name := range subgraphs.Names() {
 		root.AddCommand(newService(name))
 	}
+	root.AddCommand(p.commands...)
 	return root
 }

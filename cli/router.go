@@ -25,14 +25,14 @@ type routerFlags struct {
 	noDedupe, dev                      bool
 }
 
-func newRouter(version string) *cobra.Command {
+func newRouter(p *program) *cobra.Command {
 	var f routerFlags
 	cmd := &cobra.Command{
 		Use:   "router",
 		Short: "Run the gateway, for any Federation supergraph",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runRouter(cmd.Context(), f, version)
+			return runRouter(cmd.Context(), f, p)
 		},
 	}
 	flags := cmd.Flags()
@@ -74,7 +74,7 @@ func (f routerFlags) settings() (config.Config, *config.Source, error) {
 	return c, source, c.Check(source)
 }
 
-func runRouter(ctx context.Context, f routerFlags, version string) error {
+func runRouter(ctx context.Context, f routerFlags, p *program) error {
 	loaded, err := f.fingerprint()
 	if err != nil {
 		return fmt.Errorf("reading the configuration: %w", err)
@@ -84,7 +84,7 @@ func runRouter(ctx context.Context, f routerFlags, version string) error {
 		return err
 	}
 	tel, err := telemetry.Setup(ctx, telemetry.Options{
-		ServiceName: c.Telemetry.ServiceName, ServiceVersion: version, LogLevel: c.Log.Level, LogFormat: c.Log.Format,
+		ServiceName: c.Telemetry.ServiceName, ServiceVersion: p.version, LogLevel: c.Log.Level, LogFormat: c.Log.Format,
 	})
 	if err != nil {
 		return fmt.Errorf("setting up telemetry: %w", err)
@@ -93,7 +93,11 @@ func runRouter(ctx context.Context, f routerFlags, version string) error {
 	if f.routes != "" {
 		routes = os.DirFS(f.routes)
 	}
-	err = f.serve(ctx, c, loaded, router.Options{Routes: routes, Telemetry: tel, Version: version, Source: source})
+	extensions, err := p.extensions()
+	if err != nil {
+		return fmt.Errorf("starting the router's extensions: %w", err)
+	}
+	err = f.serve(ctx, c, loaded, router.Options{Routes: routes, Telemetry: tel, Version: p.version, Source: source, Extensions: extensions})
 	limit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return errors.Join(err, tel.Shutdown(limit))

@@ -78,7 +78,7 @@ func TestRouterFollowsConfigMaps(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		root := cli.New("test")
+		root := cli.New(cli.WithVersion("test"))
 		root.SetArgs([]string{"router", "--config", filepath.Join(configuration.dir, "router.yaml"), "--routes", routes.dir})
 		ended <- root.ExecuteContext(ctx)
 	}()

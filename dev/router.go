@@ -38,10 +38,7 @@ func (s *System) startRouter(ctx context.Context) (string, error) {
 	}
 	r, err := router.New(ctx, s.routerConfig(), router.Options{
 		Supergraph: schema.Supergraph, Routes: routes, Examples: examples, Telemetry: tel, Guard: s.guard, Version: "dev",
-		Extensions: router.Extensions{
-			Middleware:      []func(http.Handler) http.Handler{s.hosts().middleware},
-			AdminMiddleware: []func(http.Handler) http.Handler{s.hosts().middleware},
-		},
+		Extensions: s.extensions(),
 	})
 	if err != nil {
 		return "", err
@@ -51,6 +48,14 @@ func (s *System) startRouter(ctx context.Context) (string, error) {
 		return errors.Join(r.Serve(ctx), r.Close(), shutdown(tel))
 	})
 	return s.URL(routerName), s.router.awaitReady(ctx, s.URL(routerName)+"/readyz")
+}
+
+// extensions are the router's, behind the check of hosts.
+func (s *System) extensions() router.Extensions {
+	x := s.opts.Extensions
+	x.Middleware = append([]func(http.Handler) http.Handler{s.hosts().middleware}, x.Middleware...)
+	x.AdminMiddleware = append([]func(http.Handler) http.Handler{s.hosts().middleware}, x.AdminMiddleware...)
+	return x
 }
 
 // routerConfig is what manifests/ configures for a cluster, for this process.

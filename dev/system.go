@@ -16,6 +16,7 @@ import (
 	"souk/internal/loopback"
 	"souk/internal/memory"
 	"souk/internal/pgserver"
+	"souk/router"
 	"souk/subgraphs"
 )
 
@@ -43,6 +44,8 @@ type Options struct {
 	Log io.Writer
 	// LogLevel is debug, info, warn or error; info when empty.
 	LogLevel string
+	// Extensions are the router's.
+	Extensions router.Extensions
 }
 
 // A System is a running store.

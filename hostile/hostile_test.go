@@ -21,7 +21,7 @@ const (
 func TestMain(m *testing.M) {
 	if os.Getenv(runMain) != "" {
 		go endWithParent()
-		os.Exit(cli.Main("test"))
+		os.Exit(cli.Main(cli.WithVersion("test")))
 	}
 	if order := os.Getenv(runAttack); order != "" {
 		go endWithParent()

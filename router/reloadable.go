@@ -18,6 +18,7 @@ type Reloadable struct {
 	options      Options
 	metrics      *routertelemetry.Metrics
 	dependencies *dependency.Set
+	shutdown     func() error // ends the telemetry that it has made
 
 	changing sync.Mutex // one change after the other
 	ended    bool
@@ -35,11 +36,15 @@ type inUse struct {
 
 // NewReloadable makes one with its first configuration.
 func NewReloadable(ctx context.Context, c config.Config, o Options) (*Reloadable, error) {
-	l := &Reloadable{options: o, metrics: routertelemetry.New(o.Telemetry.Registry)}
+	shutdown, err := o.setTelemetry(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	l := &Reloadable{options: o, metrics: routertelemetry.New(o.Telemetry.Registry), shutdown: shutdown}
 	l.dependencies = newDependencies(o, l.metrics)
 	r, err := newRouter(ctx, c, o, l.metrics, l.dependencies)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, shutdown())
 	}
 	l.current = &inUse{Router: r}
 	return l, nil
@@ -137,5 +142,5 @@ func (l *Reloadable) handler(of func(*Router) http.Handler) http.Handler {
 // is.
 func (l *Reloadable) Close() error {
 	l.leaving.Wait()
-	return l.current.Close()
+	return errors.Join(l.current.Close(), l.shutdown())
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -35,7 +36,9 @@ type Options struct {
 	Routes fs.FS
 	// Examples are the playground's tabs.
 	Examples []playground.Example
-	// Telemetry must be set.
+	// Telemetry takes logs, metrics and traces. If it is nil the router makes one
+	// of the configuration and the environment, and shuts it down when it is
+	// closed.
 	Telemetry *telemetry.Telemetry
 	// Guard says when memory is nearly full and operations are refused; nil for
 	// never.
@@ -116,8 +119,39 @@ type Router struct {
 // New makes a router and loads its supergraph. The context bounds nothing but
 // the start; Close ends what runs beside requests.
 func New(ctx context.Context, c config.Config, o Options) (*Router, error) {
+	shutdown, err := o.setTelemetry(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	m := routertelemetry.New(o.Telemetry.Registry)
-	return newRouter(ctx, c, o, m, newDependencies(o, m))
+	r, err := newRouter(ctx, c, o, m, newDependencies(o, m))
+	if err != nil {
+		return nil, errors.Join(err, shutdown())
+	}
+	r.closers = append([]func() error{shutdown}, r.closers...) // the last
+	return r, nil
+}
+
+// shutdownTimeout bounds how long the last traces may take to be sent.
+const shutdownTimeout = 5 * time.Second
+
+// setTelemetry sets Telemetry unless it is set. The result ends what it has made.
+func (o *Options) setTelemetry(ctx context.Context, c config.Config) (func() error, error) {
+	if o.Telemetry != nil {
+		return func() error { return nil }, nil
+	}
+	made, err := telemetry.Setup(ctx, telemetry.Options{
+		ServiceName: c.Telemetry.ServiceName, ServiceVersion: o.Version, LogLevel: c.Log.Level, LogFormat: c.Log.Format,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("setting up telemetry: %w", err)
+	}
+	o.Telemetry = made
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		defer cancel()
+		return made.Shutdown(ctx)
+	}, nil
 }
 
 func newDependencies(o Options, m *routertelemetry.Metrics) *dependency.Set {

@@ -1,0 +1,52 @@
+package compose_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"souk/router/compose"
+	"souk/router/supergraph"
+)
+
+func ExampleCompose() {
+	sdl, err := compose.Compose(context.Background(), []compose.Subgraph{
+		{Name: "product", URL: "http://product/graphql", SDL: `
+			extend schema @link(url: "https://specs.apollo.dev/federation/v2.6", import: ["@key"])
+			type Query { product(id: ID!): Product }
+			type Product @key(fields: "id") { id: ID! name: String }`},
+		{Name: "review", URL: "http://review/graphql", SDL: `
+			extend schema @link(url: "https://specs.apollo.dev/federation/v2.6", import: ["@key"])
+			type Product @key(fields: "id") { id: ID! reviews: [String!] }`},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	model, err := supergraph.Parse(sdl)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, field := range model.Type("Product").Fields {
+		fmt.Println(field.Name)
+	}
+	// Output:
+	// id
+	// name
+	// reviews
+}
+
+func ExampleCompose_errors() {
+	_, err := compose.Compose(context.Background(), []compose.Subgraph{
+		{Name: "a", URL: "http://a", SDL: `type Query { n: Int }`},
+		{Name: "b", URL: "http://b", SDL: `type Query { n: String }`},
+	})
+	var problems compose.Errors
+	if errors.As(err, &problems) {
+		for _, p := range problems {
+			fmt.Println(p.Code)
+		}
+	}
+	// Output:
+	// FIELD_TYPE_MISMATCH
+}

@@ -1,0 +1,53 @@
+package router_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"souk/router"
+	"souk/router/compose"
+	"souk/router/gateway/config"
+	"souk/router/hook"
+)
+
+// A router in a program of its own, with a hook that adds to each response how
+// many requests to subgraphs it took.
+func Example() {
+	subgraph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"data":{"hello":"world"}}`)
+	}))
+	defer subgraph.Close()
+
+	ctx := context.Background()
+	sdl, err := compose.Compose(ctx, []compose.Subgraph{{Name: "greeting", URL: subgraph.URL, SDL: `type Query { hello: String }`}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	r, err := router.New(ctx, config.Default(), router.Options{
+		Supergraph: sdl,
+		Extensions: router.Extensions{Hooks: []hook.Hooks{{
+			Name: "count",
+			Response: func(_ context.Context, r *hook.Response) error {
+				return r.SetExtension("requests", len(r.Fetches))
+			},
+		}}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+
+	// Serve listens; Handler is for a server of the program's own.
+	request := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(`{"query":"{ hello }"}`))
+	request.Header.Set("Content-Type", "application/json")
+	response := httptest.NewRecorder()
+	r.Handler().ServeHTTP(response, request)
+	fmt.Println(response.Body)
+	// Output:
+	// {"data":{"hello":"world"},"extensions":{"requests":1}}
+}
