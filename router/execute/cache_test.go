@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	budgets "souk/internal/memory"
 	"souk/router/execute"
 	"souk/router/operation"
 )
@@ -195,5 +196,37 @@ answer { x:P { name:String } y:P { name:String } }`)}).Release()
 	}
 	if got := strings.Join(selections[0].Types, " "); got != "P" {
 		t.Errorf("types %s", got)
+	}
+}
+
+// What a cache has found is charged like what a subgraph answers.
+func TestCachedAnswersAreChargedToTheBudget(t *testing.T) {
+	budget := budgets.NewBudget(1 << 20)
+	cache := &memory{kept: map[string]execute.Found{}, covers: func(s *execute.CacheSelection) bool { return s.Root == nil }}
+	transport := &canned{t: t, answers: map[string]string{
+		"0": `{"data":{"all":[{"__typename":"P","id":"1"}]}}`,
+		"1": "Cache-Control: max-age=60\n" + `{"data":{"_entities":[{"name":"` + strings.Repeat("x", 100<<10) + `"}]}}`,
+	}}
+	executor := execute.New(execute.Options{Transport: transport, Cache: cache, Memory: budget})
+	program := compile(t, cachePlan)
+	for range 2 {
+		executor.Execute(t.Context(), &execute.Request{Program: program}).Release()
+	}
+	if len(transport.requests) != 3 {
+		t.Fatalf("sent %v", transport.requests)
+	}
+	var held budgets.Lease
+	held.Of(budget)
+	if err := held.Grow(t.Context(), 900<<10); err != nil {
+		t.Fatal(err)
+	}
+	response := executor.Execute(t.Context(), &execute.Request{Program: program})
+	if !response.Shed || !slices.Contains(response.Codes, execute.CodeOverloaded) {
+		t.Errorf("a hit of 100 KiB found room: %.200s", response.Body)
+	}
+	response.Release()
+	held.Release()
+	if budget.Used() != 0 {
+		t.Errorf("%d bytes are still charged", budget.Used())
 	}
 }

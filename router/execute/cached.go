@@ -54,7 +54,13 @@ func (r *run) lookup(ctx context.Context, s *step, run *stepRun) bool {
 		l.Found = make([]Found, len(l.Representations))
 	}
 	cache.Lookup(ctx, r.req.Caller, run.lookups)
-	return r.found(s, run)
+	complete := r.found(s, run)
+	if err := run.room.For(ctx, len(run.cached.B)); err != nil {
+		run.cached.B, run.stats.Found = run.cached.B[:0], 0
+		run.err, run.stats.Err, run.sent = err, err, true
+		return true // there is no room for what a subgraph would answer either
+	}
+	return complete
 }
 
 // pick gives the variables of the given names, which are in order.

@@ -9,6 +9,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"souk/internal/memory"
 )
 
 // A responseError is an error of the client's answer.
@@ -56,6 +58,7 @@ func (r *run) fail(s *step, err error) {
 // report adds an error about a whole step.
 func (r *run) report(s *step, err error) {
 	e := responseError{step: s.id, part: s.part, path: r.clientPlace(s), service: s.subgraph, code: CodeHTTP}
+	r.shed = r.shed || errors.Is(err, memory.ErrExhausted)
 	what := "could not be asked"
 	var t *TransportError
 	if errors.As(err, &t) && t.Errors != nil && r.reportList(e, t) {

@@ -76,6 +76,10 @@ type Response struct {
 	Codes  []string
 	// DataNull says that "data" is null.
 	DataNull bool
+	// Shed says that something is missing from the response because the budget for
+	// requests in progress was exhausted, and that nothing has been changed: the
+	// client should send the operation again later.
+	Shed bool
 	// More says that further responses follow this one (see Deliver).
 	More bool
 	// Control says how long the answer may be kept: the least that any

@@ -38,13 +38,23 @@ func (r *run) respond() *Response {
 
 	r.response = Response{
 		Body: buffer.B, Errors: len(r.errors), Codes: codes(r.errors), DataNull: null, Fetches: r.response.Fetches,
-		buffer: buffer, run: r,
+		Shed: r.shed && r.harmless(), buffer: buffer, run: r,
 	}
 	if p.kind == operation.Query && len(r.errors) == 0 {
 		r.response.Control = r.control
 	}
 	r.finish()
 	return &r.response
+}
+
+// harmless says that nothing has been changed: the operation can be sent again.
+func (r *run) harmless() bool {
+	for _, s := range r.program.steps {
+		if s.kind != operation.Query && (s.stream || r.steps[s.id].reached) {
+			return false
+		}
+	}
+	return true
 }
 
 // begin takes a buffer for a response and says how long that may become. Errors
@@ -79,7 +89,7 @@ func (w *writer) extend() bool {
 		w.most += more
 		return true
 	}
-	w.full = true
+	w.full, w.shed = true, true
 	w.add(responseError{
 		step: projectionStep, part: w.part, path: slices.Clone(w.path), code: CodeOverloaded,
 		message: "The response was cut here: the router is answering as much as its memory allows.",

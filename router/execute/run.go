@@ -31,6 +31,7 @@ type run struct {
 	dropped int
 	control CacheControl
 	asked   bool // control is set
+	shed    bool // there was no room for something
 
 	response Response
 	// lease is for the subgraphs' answers, and then for the response.
@@ -48,8 +49,10 @@ type stepRun struct {
 	response *SubgraphResponse
 	err      error
 	sent     bool
-	stats    FetchStatistics
-	room     Room // for the answer
+	// reached says that the request was handed to the transport.
+	reached bool
+	stats   FetchStatistics
+	room    Room // for the answer
 	// tainted says that the answer of a root fetch has errors.
 	tainted bool
 
@@ -91,7 +94,7 @@ func (e *Executor) start(req *Request) *run {
 			r.ready = append(r.ready, s)
 		}
 	}
-	r.control, r.asked = CacheControl{}, false
+	r.control, r.asked, r.shed = CacheControl{}, false, false
 	return r
 }
 
@@ -132,7 +135,7 @@ func (s *stepRun) reset() {
 		s.response.Body.Release()
 	}
 	s.cached.Release()
-	s.cached, s.response, s.err, s.sent = nil, nil, nil, false
+	s.cached, s.response, s.err, s.sent, s.reached = nil, nil, nil, false, false
 	s.stats, s.found, s.tainted = FetchStatistics{}, CacheControl{}, false
 	s.room = Room{}
 	clear(s.lookups)
@@ -303,6 +306,7 @@ func (r *run) fetch(ctx context.Context, s *step) {
 	run := &r.steps[s.id]
 	began := r.executor.options.Now()
 	run.stats = FetchStatistics{FetchInfo: FetchInfo{Step: s.id}, Subgraph: s.subgraph}
+	run.room = Room{lease: &r.lease}
 	for i := range s.entities {
 		run.stats.Representations += len(run.entities[i].spans)
 	}
@@ -329,7 +333,7 @@ func (r *run) send(ctx context.Context, s *step, run *stepRun) {
 	}
 	// Room for an answer as large as those before, before the subgraph is asked.
 	if run.err = run.room.For(ctx, max(int(s.received.Load()), 1<<minBuffer)); run.err == nil {
-		run.room.anyway = s.kind != operation.Query
+		run.room.anyway, run.reached = s.kind != operation.Query, true
 		run.response, run.err = r.executor.options.Transport.Send(ctx, &request)
 	}
 	request.Body.Release()

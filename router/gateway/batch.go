@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"souk/router/execute"
 	"souk/router/internal/jsonscan"
 	"souk/router/operation"
 )
@@ -101,8 +100,8 @@ func (x *exchange) batched(value []byte) []byte {
 	defer response.Release()
 	// Twice: once here, and once in the body of the batch.
 	_, answer := x.answered(ctx, http.StatusOK, response.Body, response)
-	if err := whole.memory.Grow(ctx, 2*len(answer)); err != nil {
-		return x.refuse(&operation.Error{Message: "The router is answering as much as its memory allows. Try again in 1 s.", Code: execute.CodeOverloaded}).body()
+	if response.Shed || whole.memory.Grow(ctx, 2*len(answer)) != nil {
+		return x.refuse(errNoRoom).body()
 	}
 	return append([]byte(nil), answer...)
 }

@@ -229,6 +229,9 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 	x.metrics.InFlight.Inc()
 	response := x.gen.executor.Execute(ctx, x.executeRequest(p))
 	x.metrics.InFlight.Dec()
+	if response.Shed {
+		x.metrics.Limits.Shed.Inc()
+	}
 	x.metrics.countErrors(response.Codes)
 	x.measure(p, start, response.Errors > 0, response.DataNull)
 	return response

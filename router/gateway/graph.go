@@ -34,6 +34,9 @@ func (g *graph) Execute(ctx context.Context, r *http.Request, document, operatio
 	defer cancel()
 	response := x.run(ctx, p, start)
 	defer response.Release()
+	if response.Shed {
+		return x.refusedAnswer(ctx, x.refuse(errNoRoom)), nil
+	}
 	// Decoding copies what it gives, so that the response can go.
 	out := &rest.Answer{}
 	status, body := x.answered(ctx, http.StatusOK, response.Body, response)

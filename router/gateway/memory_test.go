@@ -2,13 +2,18 @@ package gateway_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+
 	"souk/internal/memory"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
+	"souk/router/telemetry"
 )
 
 // The answers of a batch are held until the last is there, so that they are
@@ -33,9 +38,133 @@ func TestResponsesAreChargedUntilTheyAreWritten(t *testing.T) {
 		}
 	}
 	// The client may have the end of a response before the handler has returned.
-	for end := time.Now().Add(time.Minute); budget.Used() != 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d bytes are still charged", budget.Used())
-		}
+	eventually(t, func() bool { return budget.Used() == 0 })
+}
+
+// exhaust takes all of a budget, the part for small requests included.
+func exhaust(t *testing.T, budget *memory.Budget, bytes int) *memory.Lease {
+	t.Helper()
+	held := new(memory.Lease)
+	held.Of(budget)
+	if err := held.Grow(t.Context(), bytes); err != nil {
+		t.Fatal(err)
 	}
+	for held.TryGrow(256) {
+	}
+	return held
+}
+
+// Operations for which there is no room are refused with a status that clients and
+// proxies know how to handle.
+func TestOperationsAreRefusedForWantOfMemory(t *testing.T) {
+	for _, deduplicate := range []bool{true, false} {
+		budget := memory.NewBudget(1 << 20)
+		_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
+			c.HTTP.PartialSuccessStatus = true
+			c.TrafficShaping.Router.Deduplicate = deduplicate
+			o.Memory = budget
+		})
+		held := exhaust(t, budget, 1<<20)
+		for _, c := range []struct {
+			query   string
+			headers []string
+		}{
+			{query: `{"query":"{ hello }"}`},
+			{query: `{"query":"{ hello }"}`, headers: []string{"Accept: multipart/mixed, application/json"}},
+			{query: `{"query":"mutation { add(n: 1) }"}`}, // which has not been sent to its subgraph
+		} {
+			got := send(t, "POST", url+"/graphql", c.query, c.headers...)
+			if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") != "1" ||
+				!strings.Contains(got.body, `"OVERLOADED"`) || strings.Contains(got.body, `"data"`) {
+				t.Errorf("deduplicated %t, %v: %d, %v, %s", deduplicate, c, got.status, got.header, got.body)
+			}
+		}
+		held.Release()
+		if got := send(t, "POST", url+"/graphql", `{"query":"{ hello }"}`); got.status != http.StatusOK {
+			t.Errorf("when there is room again: %d, %s", got.status, got.body)
+		}
+		eventually(t, func() bool { return budget.Used() == 0 })
+	}
+}
+
+// The messages of a WebSocket are charged from their first frames on, until
+// their operations end.
+func TestSocketMessagesAreChargedToTheBudget(t *testing.T) {
+	const most = 1 << 20
+	budget := memory.NewBudget(most)
+	f, _, url := startFeed(t, func(c *config.Config, o *gateway.Options) {
+		c.Limits.MaxBodyBytes = 2 << 20
+		o.Memory = budget
+	})
+	large := `{"query":"subscription { count(to: 1) } #` + strings.Repeat("x", 200<<10) + `"}`
+	s := initialised(t, url, `null`)
+	s.send(`{"id":"1","type":"subscribe","payload":` + large + `}`)
+	f.upstream(t, 0)
+	if used := budget.Used(); used < 200<<10 {
+		t.Errorf("%d bytes are charged for a message of 200 KiB", used)
+	}
+	s.send(`{"id":"1","type":"complete"}`)
+	eventually(t, func() bool { return budget.Used() == 0 })
+	s.send(`{"type":"ping","payload":{"x":"` + strings.Repeat("x", 200<<10) + `"}}`)
+	if _, _, err := s.conn.Reader(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return budget.Used() == 0 })
+
+	held := exhaust(t, budget, most)
+	defer held.Release()
+	other := initialised(t, url, `null`)
+	other.send(`{"id":"1","type":"subscribe","payload":` + large + `}`)
+	other.wantClose(1013)
+}
+
+// A message that does not come to its end closes the connection.
+func TestSocketMessagesArriveInTime(t *testing.T) {
+	_, _, url := startFeed(t, func(c *config.Config, _ *gateway.Options) { c.Limits.BodyTimeout = 50 * time.Millisecond })
+	s := initialised(t, url, `null`)
+	w, err := s.conn.Writer(t.Context(), websocket.MessageText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte(`{"id":"1",` + strings.Repeat(" ", 64<<10))); err != nil {
+		t.Fatal(err)
+	}
+	s.wantClose(1008)
+}
+
+// An event that waits for several clients is charged once, until the last has it.
+func TestQueuedEventsAreChargedToTheBudget(t *testing.T) {
+	budget := memory.NewBudget(1 << 20)
+	m := prometheus.NewRegistry()
+	f, gw, url := startFeed(t, func(c *config.Config, o *gateway.Options) {
+		o.Metrics, o.Memory = telemetry.New(m), budget
+		no := false
+		c.Subscriptions.All.ReplayLatest = &no
+	})
+	fast := openStream(t, url, subscription)
+	u := f.upstream(t, 0)
+	slow := &stuckClient{ResponseRecorder: httptest.NewRecorder(), stuck: make(chan struct{}), read: make(chan struct{})}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", strings.NewReader(subscription))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "text/event-stream")
+		gw.Handler().ServeHTTP(slow, r)
+	}()
+	eventually(t, func() bool { return figures(t, m)["subscriptions_joined_total{}"] == 1 })
+	u.send(t, "1")
+	<-slow.stuck
+	for range 10 {
+		u.send(t, "2")
+	}
+	for range 11 {
+		fast.want("event: next")
+		fast.next()
+	}
+	eventually(t, func() bool { return budget.Used() == int64(len(`{"data":{"count":1}}`)*11) })
+	close(slow.read)
+	eventually(t, func() bool { return budget.Used() == 0 })
+	u.end <- nil
+	<-ended
 }

@@ -50,6 +50,10 @@ func (x *exchange) serveParts(p *prepared, start time.Time) {
 			x.respond(p, response.Body, response)
 			return nil
 		}
+		if parts == nil && response.Shed {
+			x.fail(errNoRoom)
+			return errNoRoom
+		}
 		_, body := x.answered(x.r.Context(), http.StatusOK, response.Body, response)
 		if parts == nil {
 			h := x.w.Header()

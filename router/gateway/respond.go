@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"souk/router/execute"
+	"souk/router/operation"
 )
 
 var varyAccept = []string{"Accept, Accept-Encoding"}
@@ -16,6 +17,10 @@ const statusPartial = 294
 
 // respond writes what the executor answered.
 func (x *exchange) respond(p *prepared, body []byte, response *execute.Response) {
+	if response.Shed {
+		x.fail(errNoRoom)
+		return
+	}
 	status := http.StatusOK
 	if response.Errors > 0 && x.config.HTTP.PartialSuccessStatus && x.accept.single == graphQLResponse {
 		status = statusPartial
@@ -26,6 +31,14 @@ func (x *exchange) respond(p *prepared, body []byte, response *execute.Response)
 	x.vary = p.program.Audience.Vary
 	status, body = x.answered(x.r.Context(), status, body, response)
 	x.write(status, body)
+}
+
+// errNoRoom refuses an operation for want of memory. One whose response lacks
+// something for that reason, and that has changed nothing, is refused as a whole:
+// clients and proxies see that they should come again.
+var errNoRoom = &Refusal{
+	Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},
+	Err: &operation.Error{Message: "The router is answering as much as its memory allows. Try again in 1 s.", Code: codeOverloaded},
 }
 
 // fail answers a request that is not executed.

@@ -157,7 +157,7 @@ func (x *exchange) fly(f *flight, key string, p *prepared, start time.Time) {
 	defer cancel()
 	response := x.run(ctx, p, start)
 	f.body = response.Detach()
-	f.outcome = execute.Response{Errors: response.Errors, DataNull: response.DataNull, Control: response.Control}
+	f.outcome = execute.Response{Errors: response.Errors, DataNull: response.DataNull, Control: response.Control, Shed: response.Shed}
 	response.Release()
 }
 

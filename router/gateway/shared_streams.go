@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"souk/internal/memory"
 )
 
 // errSlowClient ends the subscription of a client that the others who share
@@ -25,15 +28,47 @@ type sharedStreams struct {
 // its followers. It ends when the last of them has gone.
 type sharedStream struct {
 	limits queueLimits
+	memory *memory.Budget
 	replay bool // send latest to those who join
 	cancel context.CancelFunc
 	done   chan struct{} // closed when it has let go of the subgraph
 
 	mu        sync.Mutex
 	followers []*follower
-	latest    []byte
+	latest    *event
 	ended     bool
 	err       error // why, if not properly
+}
+
+// An event is a response that waits for followers, charged once for all of them.
+type event struct {
+	text    []byte
+	lease   memory.Lease
+	holders atomic.Int32
+}
+
+// newEvent copies a response, for one holder. It waits for room.
+func newEvent(ctx context.Context, response []byte, budget *memory.Budget) (*event, error) {
+	e := &event{}
+	e.lease.Of(budget)
+	if err := e.lease.Grow(ctx, len(response)); err != nil {
+		return nil, fmt.Errorf("keeping an event: %w", err)
+	}
+	e.text = bytes.Clone(response)
+	e.holders.Store(1)
+	return e, nil
+}
+
+func (e *event) retain() *event {
+	e.holders.Add(1)
+	return e
+}
+
+// release takes a holder away. A nil event may be released.
+func (e *event) release() {
+	if e != nil && e.holders.Add(-1) == 0 {
+		e.lease.Release()
+	}
 }
 
 // queueLimits bound what waits for one follower.
@@ -46,7 +81,7 @@ type queueLimits struct {
 
 // A follower is one client's subscription to a shared stream.
 type follower struct {
-	queue    [][]byte
+	queue    []*event
 	bytes    int
 	dropped  bool
 	patience time.Duration // what is left of it
@@ -66,6 +101,7 @@ func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, em
 		c := x.config.Subscriptions
 		st = &sharedStream{
 			limits: queueLimits{events: max(c.QueueEvents, 1), bytes: c.QueueBytes, patience: c.SlowClientTimeout},
+			memory: x.options.Memory,
 			done:   make(chan struct{}),
 		}
 		if replay := c.Of(p.program.StreamSubgraph()).ReplayLatest; replay != nil {
@@ -91,7 +127,7 @@ func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, em
 func (s *sharedStreams) run(ctx context.Context, key string, st *sharedStream, x *exchange, p *prepared) {
 	defer close(st.done)
 	defer st.cancel()
-	err := x.upstream(ctx, p, func(response []byte) error { return st.publish(ctx, bytes.Clone(response)) })
+	err := x.upstream(ctx, p, func(response []byte) error { return st.publish(ctx, response) })
 	s.forget(key, st)
 	st.end(err)
 }
@@ -143,6 +179,7 @@ func (st *sharedStream) remove(f *follower) bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	f.gone = true
+	f.clear()
 	signal(f.room)
 	st.followers = slices.DeleteFunc(st.followers, func(other *follower) bool { return other == f })
 	return len(st.followers) == 0
@@ -152,15 +189,25 @@ func (st *sharedStream) end(err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.ended, st.err = true, err
+	st.latest.release()
+	st.latest = nil
 	for _, f := range st.followers {
 		signal(f.ready)
 	}
 }
 
 // publish queues an event for each follower.
-func (st *sharedStream) publish(ctx context.Context, event []byte) error {
+func (st *sharedStream) publish(ctx context.Context, response []byte) error {
+	event, err := newEvent(ctx, response, st.memory)
+	if err != nil {
+		return err
+	}
+	defer event.release()
 	st.mu.Lock()
-	st.latest = event
+	if st.replay {
+		st.latest.release()
+		st.latest = event.retain()
+	}
 	followers := slices.Clone(st.followers)
 	st.mu.Unlock()
 	for _, f := range followers {
@@ -174,7 +221,7 @@ func (st *sharedStream) publish(ctx context.Context, event []byte) error {
 // deliver queues an event for one follower. If its queue is full it is waited
 // for, without end if it is the only one: then only it, and the subgraph, are
 // held up, and the connection's own write timeout finds out about dead clients.
-func (st *sharedStream) deliver(ctx context.Context, f *follower, event []byte) error {
+func (st *sharedStream) deliver(ctx context.Context, f *follower, event *event) error {
 	for {
 		st.mu.Lock()
 		alone := len(st.followers) == 1
@@ -187,7 +234,8 @@ func (st *sharedStream) deliver(ctx context.Context, f *follower, event []byte) 
 			st.mu.Unlock()
 			return nil
 		case !alone && f.patience <= 0:
-			f.dropped, f.queue, f.bytes = true, nil, 0
+			f.dropped = true
+			f.clear()
 			signal(f.ready)
 			st.mu.Unlock()
 			return nil
@@ -224,14 +272,22 @@ func (f *follower) awaitRoom(ctx context.Context, most time.Duration) (time.Dura
 }
 
 // fits says whether there is room for an event. One event always fits.
-func (f *follower) fits(event []byte, l queueLimits) bool {
-	return len(f.queue) == 0 || len(f.queue) < l.events && f.bytes+len(event) <= l.bytes
+func (f *follower) fits(event *event, l queueLimits) bool {
+	return len(f.queue) == 0 || len(f.queue) < l.events && f.bytes+len(event.text) <= l.bytes
 }
 
-func (f *follower) push(event []byte) {
-	f.queue = append(f.queue, event)
-	f.bytes += len(event)
+func (f *follower) push(event *event) {
+	f.queue = append(f.queue, event.retain())
+	f.bytes += len(event.text)
 	signal(f.ready)
+}
+
+// clear lets go of what waits.
+func (f *follower) clear() {
+	for _, event := range f.queue {
+		event.release()
+	}
+	f.queue, f.bytes = nil, 0
 }
 
 // handOn emits a follower's events as they come.
@@ -244,7 +300,9 @@ func (st *sharedStream) handOn(ctx context.Context, f *follower, emit func([]byt
 		case over:
 			return err
 		case event != nil:
-			if err := emit(event); err != nil {
+			err := emit(event.text)
+			event.release()
+			if err != nil {
 				return fmt.Errorf("handing on an event: %w", err)
 			}
 			continue
@@ -259,7 +317,7 @@ func (st *sharedStream) handOn(ctx context.Context, f *follower, emit func([]byt
 
 // take gives the next event, nil if there is none yet; or how the stream has
 // ended for the follower.
-func (st *sharedStream) take(f *follower) (event []byte, err error, over bool) {
+func (st *sharedStream) take(f *follower) (event *event, err error, over bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	switch {
@@ -269,7 +327,7 @@ func (st *sharedStream) take(f *follower) (event []byte, err error, over bool) {
 		event = f.queue[0]
 		f.queue[0] = nil
 		f.queue = f.queue[1:]
-		f.bytes -= len(event)
+		f.bytes -= len(event.text)
 		if len(f.queue) == 0 {
 			f.patience = st.limits.patience // it has caught up
 		}

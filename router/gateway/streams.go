@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"souk/internal/memory"
 	"souk/router/execute"
 	"souk/router/hook"
 	"souk/router/operation"
@@ -200,6 +201,9 @@ func (x *exchange) ended(ctx context.Context, p *prepared, err error) error {
 		return x.failure(codeExpired, "The access token has expired. Subscribe again with a new one.")
 	case cause != nil:
 		return cause // the client is gone, or is to go elsewhere
+	case errors.Is(err, memory.ErrExhausted):
+		x.metrics.Limits.Shed.Inc()
+		return x.failure(codeOverloaded, errNoRoom.Err.Message)
 	case errors.Is(err, errSlowClient):
 		x.metrics.SubscriptionsDropped.Inc()
 		return x.failure(codeSlowClient, "The client reads events more slowly than they come.")
@@ -288,6 +292,9 @@ func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		Heartbeat:     gw.config.Subscriptions.Heartbeat,
 		MaxMessage:    int64(gw.config.Limits.MaxBodyBytes),
 		MaxOperations: maxOperations,
+		// A message is what a request body is over HTTP.
+		MessageTimeout: gw.config.Limits.BodyTimeout,
+		Memory:         gw.options.Memory,
 		Init: func(r *http.Request, payload json.RawMessage) (*subscribe.Session, error) {
 			var err error
 			initialised, err = gw.initialise(r, payload)

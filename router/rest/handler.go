@@ -42,7 +42,7 @@ type Options struct {
 	// without an Authorization header.
 	Anonymous func(*http.Request) bool
 	Logger    *slog.Logger
-	Memory    *memory.Budget // charged for request bodies; nil for no bound
+	Memory    *memory.Budget // charged for request bodies and responses; nil for no bound
 
 	MaxBody           int64         // of a request, in bytes, as sent and decoded; 1 MiB when zero
 	BodyTimeout       time.Duration // for a request's body to arrive; the server sets the deadline, for the message only
@@ -66,6 +66,7 @@ type Handler struct {
 	anonymous func(*http.Request) bool
 	logger    *slog.Logger
 	bodies    *body.Reader
+	memory    *memory.Budget
 	openAPI   []byte
 }
 
@@ -81,7 +82,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		schema: schema, ids: integerIDs(!o.TextIDs), quiet: o.HideSuggestions, graph: o.Graph, health: o.Health,
-		caller: o.Caller, anonymous: o.Anonymous, logger: o.Logger,
+		caller: o.Caller, anonymous: o.Anonymous, logger: o.Logger, memory: o.Memory,
 	}
 	if h.routes, err = loadRoutes(o.Documents, schema, h.ids); err != nil {
 		return nil, err
@@ -162,6 +163,7 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Req
 			return nil, p
 		}
 	}
+	q.memory.Of(h.memory)
 	defer q.memory.Release()
 	if p := q.read(w, path, h.bodies); p != nil {
 		return nil, p
@@ -190,9 +192,31 @@ func (h *Handler) executeOperation(ctx context.Context, q *request) (*response, 
 		h.logger.ErrorContext(ctx, "REST operation failed", "operation", q.route.operation.Name, "error", err)
 		return nil, graphFailure(ctx, err)
 	}
+	if p := h.charge(ctx, q, answer); p != nil {
+		return nil, p
+	}
 	res, p := q.answer(answer)
 	if p != nil && p.status == http.StatusForbidden && h.anonymous(q.http) {
 		p = p.needsToken()
 	}
 	return res, p
+}
+
+// answerFootprint is how many bytes are held for each byte of an answer's data:
+// the data, the values in it, and the response made of them.
+const answerFootprint = 4
+
+// charge makes room for what a response is made of. A mutation has happened: its
+// response is made in any case.
+func (h *Handler) charge(ctx context.Context, q *request, a *Answer) *problem {
+	bytes := answerFootprint * len(a.Data)
+	if !q.route.reads() {
+		q.memory.Add(bytes)
+		return nil
+	}
+	if q.memory.Grow(ctx, bytes) != nil {
+		p := &problem{problemKind: unavailable, detail: "The router is answering as much as its memory allows. Try again in 1 s."}
+		return p.withHeader("Retry-After", "1")
+	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"souk/internal/memory"
 	"souk/router/rest"
 )
 
@@ -480,5 +481,27 @@ func TestTextIDsKeepEveryDigit(t *testing.T) {
 		if len(g.variables) != 1 || string(g.variables[0]) != c.want {
 			t.Errorf("%s %s: variables %s, want %s", c.request, c.body, g.variables, c.want)
 		}
+	}
+}
+
+// Responses are charged while they are made, and reading is refused when there is
+// no room. A change has happened, so its response is sent.
+func TestResponsesAreChargedToTheBudget(t *testing.T) {
+	budget := memory.NewBudget(1 << 20)
+	h, g := newHandler(t, func(o *rest.Options) { o.Memory = budget })
+	var held memory.Lease
+	held.Of(budget)
+	if err := held.Grow(t.Context(), 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	for held.TryGrow(64) {
+	}
+	w := exchange{request: "GET /api/products/1", status: http.StatusServiceUnavailable, wantHeader: map[string]string{"Retry-After": "1"}}.run(t, h, g)
+	checkProblem(t, w)
+	exchange{request: "POST /api/orders", body: `{"userId":1,"productId":1,"quantity":2}`, status: http.StatusCreated}.run(t, h, g)
+	held.Release()
+	exchange{request: "GET /api/products/1", status: http.StatusOK}.run(t, h, g)
+	if budget.Used() != 0 {
+		t.Errorf("%d bytes are still charged", budget.Used())
 	}
 }

@@ -1,15 +1,20 @@
 package subscribe
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/coder/websocket"
+
+	"souk/internal/memory"
+	"souk/router/internal/body"
 )
 
 // Protocol is the WebSocket subprotocol.
@@ -32,6 +37,11 @@ type Sockets struct {
 	Heartbeat time.Duration
 	// MaxMessage is the largest message taken, in bytes.
 	MaxMessage int64
+	// MessageTimeout is how long a message may take to arrive from its beginning
+	// on; 0 for ever.
+	MessageTimeout time.Duration
+	// Memory is charged for messages, until their operations end; nil for no bound.
+	Memory *memory.Budget
 	// MaxOperations is how many operations may run on one connection.
 	MaxOperations int
 }
@@ -136,6 +146,9 @@ type message struct {
 	ID      string          `json:"id,omitempty"`
 	Type    string          `json:"type"`
 	Payload json.RawMessage `json:"payload,omitempty"`
+
+	// lease is for the text that the message was read from.
+	lease *memory.Lease
 }
 
 // serve reads messages until the connection is closed. The operations' context
@@ -156,7 +169,11 @@ func (c *connection) serve(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if m.Type != "subscribe" {
+			m.lease.Release() // what little is left of it ends with handle
+		}
 		if err := c.handle(ctx, m); err != nil {
+			m.lease.Release()
 			return err
 		}
 	}
@@ -173,6 +190,7 @@ func (c *connection) initialise(ctx context.Context) (context.Context, error) {
 		if err != nil {
 			return nil, err
 		}
+		m.lease.Release() // there is no operation yet
 		switch m.Type {
 		case "connection_init":
 			if c.session, err = c.Init(c.request, m.Payload); err != nil {
@@ -212,17 +230,52 @@ func (j *joinedContext) Value(key any) any {
 }
 
 func (c *connection) read() (m message, err error) {
-	kind, data, err := c.conn.Read(c.whole)
+	kind, reader, err := c.conn.Reader(c.whole)
 	if err != nil {
 		return m, err
 	}
 	if kind != websocket.MessageText {
 		return m, closing(closeBadRequest, "Messages must be text")
 	}
-	if err := json.Unmarshal(data, &m); err != nil {
-		return m, closing(closeBadRequest, "Message is not valid: %s", err)
+	lease := new(memory.Lease)
+	lease.Of(c.Memory)
+	data, err := c.receive(reader, lease)
+	if err == nil {
+		err = c.parse(data, &m, lease)
 	}
+	if err != nil {
+		lease.Release()
+		return m, err
+	}
+	m.lease = lease
 	return m, nil
+}
+
+// receive reads the text of a message.
+func (c *connection) receive(reader io.Reader, lease *memory.Lease) ([]byte, error) {
+	if c.MessageTimeout > 0 {
+		late := time.AfterFunc(c.MessageTimeout, func() {
+			_ = c.conn.Close(websocket.StatusPolicyViolation, "A message did not arrive in time")
+		})
+		defer late.Stop()
+	}
+	var text bytes.Buffer
+	_, err := text.ReadFrom(body.Charge(c.whole, reader, lease))
+	if errors.Is(err, memory.ErrExhausted) {
+		return nil, TryAgainLater("The router is reading as many messages as its memory allows")
+	}
+	return text.Bytes(), err
+}
+
+// parse reads a message. Its payload is a copy of a part of the text.
+func (c *connection) parse(text []byte, m *message, lease *memory.Lease) error {
+	if len(text) > body.FreeBytes && lease.Grow(c.whole, len(text)) != nil {
+		return TryAgainLater("The router is reading as many messages as its memory allows")
+	}
+	if err := json.Unmarshal(text, m); err != nil {
+		return closing(closeBadRequest, "Message is not valid: %s", err)
+	}
+	return nil
 }
 
 func (c *connection) write(m message) error {
@@ -292,12 +345,14 @@ func (c *connection) subscribe(ctx context.Context, m message) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.session.expired() {
+		m.lease.Release()
 		return nil // the connection is about to be closed
 	}
 	if c.operations[m.ID] != nil {
 		return closing(closeDuplicate, "Subscriber for %s already exists", m.ID)
 	}
 	if c.MaxOperations > 0 && len(c.operations) >= c.MaxOperations {
+		m.lease.Release()
 		refused := json.RawMessage(fmt.Sprintf(`[{"message":"This connection runs %d operations; no more are allowed.","extensions":{"code":"TOO_MANY_OPERATIONS"}}]`, c.MaxOperations))
 		return c.write(message{ID: m.ID, Type: "error", Payload: refused})
 	}
@@ -305,6 +360,7 @@ func (c *connection) subscribe(ctx context.Context, m message) error {
 	c.operations[m.ID] = cancel
 	c.running.Go(func() {
 		defer cancel(nil)
+		defer m.lease.Release()
 		c.run(ctx, m)
 	})
 	return nil

@@ -111,7 +111,7 @@ func (rd *Reader) receive(w http.ResponseWriter, r *http.Request, into *bytes.Bu
 	if r.ContentLength > 0 {
 		into.Grow(int(min(r.ContentLength, startSize)) + bytes.MinRead)
 	}
-	_, err := into.ReadFrom(charge(r.Context(), r.Body, lease))
+	_, err := into.ReadFrom(Charge(r.Context(), r.Body, lease))
 	var over *http.MaxBytesError
 	switch {
 	case err == nil:

@@ -21,7 +21,9 @@ type charged struct {
 	left  int
 }
 
-func charge(ctx context.Context, r io.Reader, lease *memory.Lease) io.Reader {
+// Charge gives a reader that charges a lease for what is read beyond FreeBytes, for
+// buffers that double when they grow. It fails with memory.ErrExhausted.
+func Charge(ctx context.Context, r io.Reader, lease *memory.Lease) io.Reader {
 	return &charged{Reader: r, ctx: ctx, lease: lease, left: FreeBytes}
 }
 

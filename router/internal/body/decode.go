@@ -62,7 +62,7 @@ func (rd *Reader) decode(ctx context.Context, coding string, sent []byte, into *
 	if limit > 0 {
 		decoded = io.LimitReader(from, int64(limit)+1)
 	}
-	if _, err := into.ReadFrom(charge(ctx, decoded, lease)); errors.Is(err, memory.ErrExhausted) {
+	if _, err := into.ReadFrom(Charge(ctx, decoded, lease)); errors.Is(err, memory.ErrExhausted) {
 		return overloaded()
 	} else if err != nil {
 		return corrupt(coding, err)
