@@ -214,6 +214,15 @@ type Lease struct {
 // Of makes the lease one of a budget. It must hold nothing.
 func (l *Lease) Of(b *Budget) { l.budget = b }
 
+// Limit is the most that a lease can hold: all of its budget, or n if that is
+// less or there is no budget.
+func (l *Lease) Limit(n int) int {
+	if l == nil || l.budget == nil {
+		return n
+	}
+	return int(min(int64(n), l.budget.limit))
+}
+
 // Grow adds n bytes to what is held. It waits a second at most, and fails with
 // ErrExhausted.
 func (l *Lease) Grow(ctx context.Context, n int) error {

@@ -22,12 +22,13 @@ const footprint = 4
 
 // For makes room for an answer of some bytes in all. A transport calls it before
 // it allocates them. It waits for others a little, and fails with a
-// *TransportError whose code is CodeOverloaded.
+// *TransportError whose code is CodeOverloaded. An answer that would need more
+// than all of the budget takes all of it, and is read if nothing else is held.
 func (r *Room) For(ctx context.Context, answer int) error {
 	if r == nil {
 		return nil
 	}
-	more := footprint*answer - r.bytes
+	more := r.lease.Limit(footprint*answer) - r.bytes
 	if more <= 0 {
 		return nil
 	}

@@ -101,6 +101,13 @@ func decodeOne(ctx context.Context, room *execute.Room, b []byte, name string, l
 			return nil, err
 		}
 		decoded, err := fill(ctx, room, r, -1, limit)
+		if full := (*execute.TransportError)(nil); errors.As(err, &full) && full.Code == execute.CodeOverloaded {
+			// What is too large whether or not there is room says so: the
+			// subgraph is at fault then. The rest is counted, not kept.
+			if n, _ := io.CopyN(io.Discard, r, int64(limit+1-len(decoded.B))); len(decoded.B)+int(n) > limit {
+				err = errTooLarge
+			}
+		}
 		// Let go of the body; there is nothing to read in what takes its place.
 		_ = r.Reset(bytes.NewReader(nil))
 		if err != nil {

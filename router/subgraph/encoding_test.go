@@ -102,7 +102,7 @@ func TestDecodedSizeIsBounded(t *testing.T) {
 			for range 2 {
 				resp, err := tr.Send(t.Context(), request(operation.Query, "bomb"))
 				var e *execute.TransportError
-				if !errors.As(err, &e) || e.Message != "answered more than 65536 bytes" {
+				if !errors.As(err, &e) || e.Message != "sent a response larger than max_response_bytes (65536)" {
 					t.Errorf("%s: %v, %v", coding, resp, err)
 				}
 				resp, err = tr.Send(t.Context(), request(operation.Query, "fits"))

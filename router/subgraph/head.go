@@ -50,8 +50,12 @@ func protocolError(format string, args ...any) error {
 
 // readHead reads the head of the final response.
 func (c *conn) readHead() (responseHead, error) {
-	if _, err := c.r.Peek(1); err != nil {
+	first, err := c.r.Peek(1)
+	if err != nil {
 		return responseHead{}, fmt.Errorf("%w: %w", errNoAnswer, err)
+	}
+	if first[0] == alertRecord {
+		return responseHead{}, errSpeaksTLS
 	}
 	left := maxHead
 	for range maxInformational + 1 {

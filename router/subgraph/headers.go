@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 
 	"golang.org/x/net/http/httpguts"
@@ -150,10 +151,13 @@ type streamTransport struct{ next http.RoundTripper }
 
 func (t streamTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	host, user := r.Header.Get("Host"), r.URL.User
-	if host == "" && user == nil {
-		return t.next.RoundTrip(r)
+	handshake := new(handshakeWatch)
+	ctx := httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{TLSHandshakeDone: handshake.done})
+	if host != "" || user != nil {
+		r = r.Clone(ctx)
+	} else {
+		r = r.WithContext(ctx)
 	}
-	r = r.Clone(r.Context())
 	if host != "" {
 		r.Host = host
 	}
@@ -161,5 +165,9 @@ func (t streamTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		password, _ := user.Password()
 		r.SetBasicAuth(user.Username(), password)
 	}
-	return t.next.RoundTrip(r)
+	response, err := t.next.RoundTrip(r)
+	if err != nil {
+		return nil, handshake.explain(err)
+	}
+	return response, nil
 }

@@ -86,6 +86,10 @@ func (h *responseHead) response(ctx context.Context, room *execute.Room, body *e
 		// RFC 8259, section 8.1: a parser may ignore it.
 		body.B = body.B[:copy(body.B, body.B[len(byteOrderMark):])]
 	}
+	if h.status == http.StatusBadRequest && askedInPlain(body.B) {
+		body.Release()
+		return nil, &execute.TransportError{Code: execute.CodeHTTP, Message: "could not be reached" + reason(errSpeaksTLS), Status: h.status, Err: errSpeaksTLS}
+	}
 	if temporary(h.status) && !isResponse(body.B) {
 		body.Release()
 		return nil, h.failure()
@@ -123,6 +127,12 @@ func isResponse(body []byte) bool {
 	return found && string(data) != "null"
 }
 
+// askedInPlain says whether a body is what Go's net/http answers to a request
+// that came without TLS to a port with TLS.
+func askedInPlain(body []byte) bool {
+	return string(bytes.TrimSpace(body)) == "Client sent an HTTP request to an HTTPS server."
+}
+
 // errTooLarge says that there is more to read than is allowed.
 var errTooLarge = errors.New("too large")
 
@@ -142,7 +152,7 @@ func readAll(ctx context.Context, room *execute.Room, r io.Reader, length int64,
 
 func tooLarge(limit, status int) error {
 	return &execute.TransportError{
-		Code: execute.CodeHTTP, Message: fmt.Sprintf("answered more than %d bytes", limit), Status: status,
+		Code: execute.CodeHTTP, Message: fmt.Sprintf("sent a response larger than max_response_bytes (%d)", limit), Status: status,
 	}
 }
 
@@ -158,10 +168,12 @@ func fill(ctx context.Context, room *execute.Room, r io.Reader, length int64, li
 	b := execute.NewBuffer(max(int(length), 512))
 	for int64(len(b.B)) != length {
 		if len(b.B) == cap(b.B) {
-			if err := room.For(ctx, 2*cap(b.B)); err != nil {
+			// One byte more than the limit tells that there are too many.
+			size := max(min(2*cap(b.B), limit+1), cap(b.B)+1)
+			if err := room.For(ctx, size); err != nil {
 				return b, err
 			}
-			larger := execute.NewBuffer(2 * cap(b.B))
+			larger := execute.NewBuffer(size)
 			larger.B = append(larger.B, b.B...)
 			b.Release()
 			b = larger

@@ -51,6 +51,52 @@ func (st *stream) overSSE(ctx context.Context) error {
 	return st.readSSE(response.Body)
 }
 
+// A lineSplitter splits an event stream into lines, which end in CR LF, LF or
+// CR (HTML standard, section 9.2.5). A byte order mark at the beginning is left
+// out.
+type lineSplitter struct {
+	begun bool
+	// cr says that the last line ended in CR. It is handed on at once: an LF
+	// that belongs to it may come much later, with the next event.
+	cr bool
+}
+
+// split is a [bufio.SplitFunc].
+func (s *lineSplitter) split(data []byte, atEOF bool) (advance int, line []byte, err error) {
+	if !s.begun {
+		if len(data) < len(byteOrderMark) && bytes.HasPrefix(byteOrderMark, data) && !atEOF {
+			return 0, nil, nil
+		}
+		s.begun = true
+		if bytes.HasPrefix(data, byteOrderMark) {
+			advance = len(byteOrderMark)
+		}
+	}
+	if s.cr && advance < len(data) {
+		s.cr = false
+		if data[advance] == '\n' {
+			advance++
+		}
+	}
+	rest := data[advance:]
+	end := bytes.IndexByte(rest, '\n')
+	until := rest
+	if end >= 0 {
+		until = rest[:end]
+	}
+	if cr := bytes.IndexByte(until, '\r'); cr >= 0 {
+		end = cr
+	}
+	if end < 0 {
+		if !atEOF || len(rest) == 0 {
+			return advance, nil, nil
+		}
+		return len(data), rest, nil
+	}
+	s.cr = rest[end] == '\r'
+	return advance + end + 1, rest[:end], nil
+}
+
 // An eventReader takes server-sent events apart.
 type eventReader struct {
 	lines *bufio.Scanner
@@ -124,6 +170,7 @@ func (r *eventReader) tooLong() error {
 func (st *stream) readSSE(body io.Reader) error {
 	r := eventReader{lines: bufio.NewScanner(body), limit: st.s.MaxResponseBytes, id: st.lastEventID}
 	r.lines.Buffer(nil, st.s.MaxResponseBytes)
+	r.lines.Split(new(lineSplitter).split)
 	for {
 		more, err := r.next()
 		if err != nil {

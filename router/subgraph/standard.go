@@ -136,7 +136,7 @@ func (c *standard) exchange(ctx context.Context, kind operation.Kind, body *exec
 	var watched watchedRequest
 	response, err := transport.RoundTrip(c.request(watched.trace(ctx), kind, body, header))
 	if err != nil {
-		return nil, err
+		return nil, watched.handshake.explain(err)
 	}
 	if !watched.answers() {
 		_ = response.Body.Close()

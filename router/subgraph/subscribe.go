@@ -150,7 +150,7 @@ func (st *stream) final(err error) error {
 	case st.established:
 		return &execute.TransportError{Code: execute.CodeHTTP, Message: "lost the subscription", Err: err}
 	}
-	return &execute.TransportError{Code: execute.CodeHTTP, Message: "could not be reached for a subscription", Err: err}
+	return &execute.TransportError{Code: execute.CodeHTTP, Message: "could not be reached for a subscription" + reason(err), Err: err}
 }
 
 // receive hands on one event's payload.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -279,6 +280,70 @@ func TestSSE(t *testing.T) {
 	}
 	if got := strings.Join(events, " "); got != "{\"data\":1} {\"data\":\n2}" {
 		t.Errorf("%q", got)
+	}
+}
+
+// Lines of an event stream end in LF, CR LF or CR (HTML standard, section
+// 9.2.5), wherever the stream is cut into reads. An event whose last CR has
+// come is handed on without waiting for what follows.
+func TestSSELineEnds(t *testing.T) {
+	const events = "\ufeffevent: next\ndata: {\"data\":\ndata: 1}\n\n: comment\nid: 7\nevent: next\ndata: {\"data\":2}\n\nevent: complete\ndata:\n\n"
+	for name, end := range map[string]string{"LF": "\n", "CR": "\r", "CRLF": "\r\n"} {
+		for _, part := range []int{1, 2, 7, 1 << 10} {
+			t.Run(fmt.Sprintf("%s, %d bytes at a time", name, part), func(t *testing.T) {
+				s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: "sse", ConnectAttempts: 1}}
+				tr := transport(t, s, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Content-Type", "text/event-stream")
+					for text := strings.ReplaceAll(events, "\n", end); text != ""; {
+						n := min(part, len(text))
+						_, _ = io.WriteString(w, text[:n])
+						_ = http.NewResponseController(w).Flush()
+						text = text[n:]
+					}
+				})
+				var got []string
+				if err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), collect(&got)); err != nil {
+					t.Error(err)
+				}
+				if list := strings.Join(got, " "); list != "{\"data\":\n1} {\"data\":2}" {
+					t.Errorf("got %q", list)
+				}
+			})
+		}
+	}
+	t.Run("at once", func(t *testing.T) {
+		received := make(chan struct{})
+		s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: "sse", ConnectAttempts: 1}}
+		tr := transport(t, s, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
+			answer(w, 200, "text/event-stream", "event: next\rdata: {\"data\":1}\r\r")
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-received:
+			case <-r.Context().Done():
+			}
+			_, _ = io.WriteString(w, "\nevent: complete\r\n\r\n")
+		})
+		if err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), func(r *execute.SubgraphResponse) error {
+			r.Body.Release()
+			close(received)
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Messages of graphql-transport-ws are text; clients of the graphql-ws library
+// refuse others.
+func TestBinaryWebSocketMessagesAreRefused(t *testing.T) {
+	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, serveSocket(t, func(ctx context.Context, conn *websocket.Conn, _ string, _ func(string)) {
+		_ = conn.Write(ctx, websocket.MessageBinary, []byte(`{"id":"1","type":"next","payload":{"data":1}}`))
+	}))
+	var events []string
+	err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), collect(&events))
+	var e *execute.TransportError
+	if !errors.As(err, &e) || e.Code != execute.CodeMalformed || !strings.Contains(e.Message, "binary message") || len(events) != 0 {
+		t.Errorf("%v, events %v", err, events)
 	}
 }
 

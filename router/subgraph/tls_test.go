@@ -1,9 +1,12 @@
 package subgraph_test
 
 import (
+	"bufio"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -39,6 +42,122 @@ func TestUntrustedCertificateIsNamed(t *testing.T) {
 			var verification *tls.CertificateVerificationError
 			if !errors.As(err, &verification) || !strings.Contains(err.Error(), cause) {
 				t.Errorf("%s: the cause is %v, want %s", over.name, err, cause)
+			}
+			tr.Close()
+		}
+	}
+}
+
+// What fails below HTTP is told to clients in general, and in detail to logs:
+// plain HTTP where TLS is expected, the reverse, and connections that end.
+func TestFailuresBelowHTTPAreNamed(t *testing.T) {
+	secure, _ := certificate()
+	config := &tls.Config{Certificates: []tls.Certificate{secure}}
+	for name, c := range map[string]struct {
+		scheme, want, cause string
+		serve               func(net.Conn)
+	}{
+		"plain HTTP on an https URL": {
+			scheme: "https", want: "it does not speak TLS, but its URL begins with https", cause: "first record does not look like a TLS handshake",
+			serve: func(conn net.Conn) {
+				_, _ = conn.Read(make([]byte, 1))
+				_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			},
+		},
+		"TLS on an http URL, answered with an alert": {
+			scheme: "http", want: "it expects TLS, but its URL begins with http", cause: "TLS record",
+			serve: func(conn net.Conn) {
+				_, _, _ = readRequest(bufio.NewReader(conn))
+				_, _ = conn.Write([]byte{21, 3, 1, 0, 2, 2, 70}) // fatal, protocol_version
+			},
+		},
+		"TLS on an http URL, answered by net/http": {
+			scheme: "http", want: "it expects TLS, but its URL begins with http", cause: "TLS record",
+			serve: func(conn net.Conn) {
+				_, _, _ = readRequest(bufio.NewReader(conn))
+				_, _ = io.WriteString(conn, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
+			},
+		},
+		"cut in the handshake": {
+			scheme: "https", want: "the TLS handshake failed", cause: "EOF",
+			serve: func(conn net.Conn) { _, _ = conn.Read(make([]byte, 4<<10)) },
+		},
+		"no version in common": {
+			scheme: "https", want: "the TLS handshake failed", cause: "protocol version not supported",
+			serve: func(conn net.Conn) {
+				old := config.Clone()
+				old.MaxVersion = tls.VersionTLS11
+				old.MinVersion = tls.VersionTLS10
+				_ = tls.Server(conn, old).Handshake()
+			},
+		},
+		"cut after the handshake": {
+			scheme: "https", want: "the connection was closed before an answer came", cause: "EOF",
+			serve: func(conn net.Conn) {
+				_, _, _ = readRequest(bufio.NewReader(tls.Server(conn, config)))
+			},
+		},
+		"cut without TLS": {
+			scheme: "http", want: "the connection was closed before an answer came", cause: "",
+			serve: func(conn net.Conn) { _, _, _ = readRequest(bufio.NewReader(conn)) },
+		},
+	} {
+		for _, over := range ways {
+			if over.h2 || over.proxy || over.tls != (c.scheme == "https") {
+				continue
+			}
+			t.Run(name+", "+over.name, func(t *testing.T) {
+				listener, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				accept(t, listener, c.serve)
+				tr := over.dial(t, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 1}}, subgraph.Hooks{}, listener.Addr().String())
+				_, err = tr.Send(t.Context(), request(operation.Mutation, `{}`))
+				var e *execute.TransportError
+				if !errors.As(err, &e) || e.Message != "could not be reached: "+c.want || !strings.Contains(err.Error(), c.cause) {
+					t.Errorf("got %v, want %q and the cause %q", err, c.want, c.cause)
+				}
+				sub := over.subgraph(t, subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{ConnectAttempts: 1}}, listener.Addr().String())
+				if c.scheme == "http" {
+					return
+				}
+				for _, protocol := range []string{"sse", "ws"} {
+					sub.Subscriptions.Protocol = protocol
+					streams, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": sub}})
+					if err != nil {
+						t.Fatal(err)
+					}
+					err = streams.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), nil)
+					if !errors.As(err, &e) || e.Message != "could not be reached for a subscription: "+c.want {
+						t.Errorf("%s: got %v, want %q", protocol, err, c.want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// Neither a host that is not known nor one that refuses is named to clients.
+func TestHostsOutOfReachAreExplained(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = listener.Close()
+	for address, want := range map[string]string{
+		listener.Addr().String(): "could not be reached: it refuses connections",
+		"subgraph.invalid":       "could not be reached: its host name cannot be resolved",
+	} {
+		for _, client := range []string{"direct", "standard"} {
+			tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": {URL: "http://" + address, Client: client}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = tr.Send(t.Context(), request(operation.Mutation, `{}`))
+			var e *execute.TransportError
+			if !errors.As(err, &e) || e.Message != want {
+				t.Errorf("%s, %s: %v", address, client, err)
 			}
 			tr.Close()
 		}

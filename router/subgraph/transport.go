@@ -2,13 +2,11 @@ package subgraph
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -190,28 +188,4 @@ func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRe
 		})
 	}
 	return t.try(ctx, s, r, header)
-}
-
-// explain makes an error the client's: ctx's own if it was ended from outside.
-func (s *subgraph) explain(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	var net net.Error
-	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &net) && net.Timeout() {
-		return &execute.TransportError{
-			Code: execute.CodeTimeout, Message: fmt.Sprintf("did not answer within %v", s.Timeout), Err: err,
-		}
-	}
-	var t *execute.TransportError
-	if errors.As(err, &t) {
-		return t
-	}
-	if certificate := new(tls.CertificateVerificationError); errors.As(err, &certificate) {
-		return &execute.TransportError{Code: execute.CodeHTTP, Message: "could not be reached: its TLS certificate is not trusted", Err: err}
-	}
-	return &execute.TransportError{Code: execute.CodeHTTP, Message: "could not be reached", Err: err}
 }

@@ -102,13 +102,13 @@ func testSendErrors(t *testing.T, over way) {
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
 		}, execute.CodeHTTP, "cut its answer short after 8 bytes"},
-		{"large", 10, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "application/json", `{"data":null}`) }, execute.CodeHTTP, "answered more than 10 bytes"},
+		{"large", 10, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "application/json", `{"data":null}`) }, execute.CodeHTTP, "sent a response larger than max_response_bytes (10)"},
 		{"large chunked", 10, func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 200, "application/json", `{"data":`)
 			_ = http.NewResponseController(w).Flush()
 			_, _ = io.WriteString(w, `null}`)
-		}, execute.CodeHTTP, "answered more than 10 bytes"},
-		{"closed", 0, func(_ http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, execute.CodeHTTP, "could not be reached"},
+		}, execute.CodeHTTP, "sent a response larger than max_response_bytes (10)"},
+		{"closed", 0, func(_ http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, execute.CodeHTTP, "could not be reached: the connection was closed before an answer came"},
 		{"slow", 0, func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
@@ -120,6 +120,11 @@ func testSendErrors(t *testing.T, over way) {
 			<-r.Context().Done()
 			panic(http.ErrAbortHandler) // or the answer would be complete
 		}, execute.CodeTimeout, "did not answer within 50ms"},
+	}
+	if over.h2 {
+		for i := range tests {
+			tests[i].message = strings.Replace(tests[i].message, "the connection was closed", "the HTTP/2 stream was reset", 1)
+		}
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

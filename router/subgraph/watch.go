@@ -182,14 +182,15 @@ func (c *watchedConn) answers() bool {
 
 // A watchedRequest remembers the connection that a request took last.
 type watchedRequest struct {
-	mu   sync.Mutex
-	conn *watchedConn
+	mu        sync.Mutex
+	conn      *watchedConn
+	handshake handshakeWatch
 }
 
 // trace makes a request watch the connections it takes. Those of HTTP/2 need
 // none of it: each answer there names its request.
 func (r *watchedRequest) trace(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeDone: r.handshake.done, GotConn: func(info httptrace.GotConnInfo) {
 		opened := info.Conn
 		if secure, ok := opened.(*tls.Conn); ok {
 			if secure.ConnectionState().NegotiatedProtocol == "h2" {

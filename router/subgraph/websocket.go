@@ -200,9 +200,13 @@ func (c *socket) write(ctx context.Context, m message) error {
 
 func (c *socket) read(ctx context.Context) (message, error) {
 	var m message
-	_, text, err := c.conn.Read(ctx)
+	kind, text, err := c.conn.Read(ctx)
 	if err != nil {
 		return m, err
+	}
+	if kind != websocket.MessageText {
+		// Neither do clients of the graphql-ws library take one.
+		return m, &execute.TransportError{Code: execute.CodeMalformed, Message: "sent a binary message; those of " + subprotocol + " are text"}
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
 		return m, &execute.TransportError{Code: execute.CodeMalformed, Message: "sent a message that is not " + subprotocol, Err: err}

@@ -1,0 +1,68 @@
+package router_test
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"souk/router/gateway/config"
+)
+
+// An oversized response of a subgraph is told as such even if the memory for all
+// requests is no larger than max_response_bytes, as it is by default: the router
+// is not overloaded by it. A response within the bound is read, however its end
+// is marked.
+func TestOversizedResponsesAreNoOverload(t *testing.T) {
+	t.Parallel()
+	const limit = 1 << 20
+	body := func(size int) string {
+		head, tail := `{"data":{"product":{"name":"`, `"}}}`
+		return head + strings.Repeat("x", size-len(head)-len(tail)) + tail
+	}
+	framings := map[string]func(w http.ResponseWriter, body string){
+		"gzip": func(w http.ResponseWriter, body string) {
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			_, _ = io.WriteString(z, body)
+			_ = z.Close()
+		},
+		"chunked": func(w http.ResponseWriter, body string) {
+			_ = http.NewResponseController(w).Flush()
+			_, _ = io.WriteString(w, body)
+		},
+		"length": func(w http.ResponseWriter, body string) {
+			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+			_, _ = io.WriteString(w, body)
+		},
+	}
+	for name, write := range framings {
+		for size, want := range map[int]string{
+			limit:      `{"data":{"product":{"name":"xxx`,
+			limit + 1:  "sent a response larger than max_response_bytes (1048576)",
+			16 * limit: "sent a response larger than max_response_bytes (1048576)",
+		} {
+			t.Run(name+" "+strconv.Itoa(size), func(t *testing.T) {
+				text := body(size)
+				subgraph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					_, _ = io.Copy(io.Discard, r.Body)
+					w.Header().Set("Content-Type", "application/json")
+					write(w, text)
+				}))
+				defer subgraph.Close()
+				s := newStore(t, func(c *config.Config) {
+					c.OverrideSubgraphURLs["a"] = subgraph.URL
+					c.Limits.MaxInFlightBytes = limit
+					c.TrafficShaping.All.MaxResponseBytes = limit
+				})
+				got := s.ask()
+				if !strings.Contains(got, want) || strings.Contains(got, "OVERLOADED") {
+					t.Errorf("got %.200s, want %q", got, want)
+				}
+			})
+		}
+	}
+}
