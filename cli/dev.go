@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"souk/dev"
+	"souk/telemetry"
 )
 
 func newDev(p *program) *cobra.Command {
@@ -45,6 +47,7 @@ func runDev(ctx context.Context, out io.Writer, opts dev.Options, logFile string
 	}
 	defer log.Close()
 	opts.Log = log
+	telemetry.RedirectStandardLog(slog.New(slog.NewJSONHandler(log, nil)))
 	fmt.Fprintln(out, "Souk starts; its log is", log.Name())
 	system, err := dev.Start(ctx, opts)
 	if ctx.Err() != nil { // stopped while it started: nothing failed
@@ -59,7 +62,7 @@ func runDev(ctx context.Context, out io.Writer, opts dev.Options, logFile string
 	system.Welcome(out)
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(out, "\nSouk stops.")
+		fmt.Fprintln(out, "\nSouk stops. Ctrl-C again stops it at once.")
 	case err = <-system.Failed():
 	}
 	if stopErr := system.Stop(); err == nil {

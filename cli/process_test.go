@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -289,12 +290,58 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	}()
 	<-asked
 	p.interrupt(t)
+	const told = `"msg":"stopping: draining 1 request for at most 10m0s; interrupt again to stop at once"`
+	await(t, p, "it says what it waits for", func() bool { return strings.Contains(p.stderr.String(), told) })
 	await(t, p, "it takes no connections any more", func() bool { return status(t, "http://"+address+"/readyz") == 0 })
 	p.interrupt(t)
 	if status := p.wait(t); status != 128+int(syscall.SIGINT) {
 		t.Errorf("exit status %d, want that of an interrupt, 130", status)
 	}
 	<-client
+}
+
+// What net/http says outside of any request is a record of the log like others,
+// and repeats nothing of what a subgraph sent.
+func TestStandardLogIsPartOfTheLog(t *testing.T) {
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	late := make(chan struct{})
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+					return
+				}
+				const answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n" + `{"data":{"hello":"secret"}}`
+				_, _ = io.WriteString(conn, answer)
+				<-late
+				_, _ = io.WriteString(conn, answer)
+				_, _ = io.Copy(io.Discard, conn)
+			}()
+		}
+	}()
+	address := freeAddress(t)
+	p := souk(t, nil, "router", "--config", routerFiles(t, address, "", fmt.Sprintf(
+		"supergraph: {path: GRAPH}\noverride_subgraph_urls: {a: %q}\ntraffic_shaping: {all: {http_client: standard}}\n", "http://"+listener.Addr().String())))
+	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
+	if got := post(t, "http://"+address+"/graphql", `{"query":"{ hello }"}`); !strings.Contains(got, "secret") {
+		t.Fatalf("the client got %s", got)
+	}
+	close(late)
+	await(t, p, "net/http tells of the late bytes", func() bool { return strings.Contains(p.stderr.String(), "Unsolicited response") })
+	if text := p.stderr.String(); len(p.says()) > 0 || strings.Contains(text, "secret") || !strings.Contains(text, `"level":"WARN","msg":"Unsolicited response`) {
+		t.Errorf("it wrote %s", text)
+	}
+	p.interrupt(t)
+	p.wait(t)
 }
 
 // The store does not go on without its database when Postgres dies by itself.

@@ -89,6 +89,7 @@ func runRouter(ctx context.Context, f routerFlags, p *program) error {
 	if err != nil {
 		return fmt.Errorf("setting up telemetry: %w", err)
 	}
+	telemetry.RedirectStandardLog(tel.Logger)
 	var routes fs.FS
 	if f.routes != "" {
 		routes = os.DirFS(f.routes)

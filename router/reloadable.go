@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"time"
 
 	"souk/internal/netlimit"
 	"souk/router/dependency"
@@ -104,6 +105,11 @@ func (l *Reloadable) Serve(ctx context.Context) error {
 	return serve(ctx, server{
 		config: c, logger: l.options.Telemetry.Logger, metrics: l.metrics,
 		public: l.Handler(), admin: l.Admin(), listening: l.listening,
+		shutdownTimeout: func() time.Duration {
+			l.mu.RLock()
+			defer l.mu.RUnlock()
+			return l.current.config.TrafficShaping.Router.ShutdownTimeout
+		},
 		drain: func(servers []*http.Server) error {
 			l.changing.Lock()
 			defer l.changing.Unlock()

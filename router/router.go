@@ -282,6 +282,7 @@ func (r *Router) Serve(ctx context.Context) error {
 	return serve(ctx, server{
 		config: r.config, logger: r.options.Telemetry.Logger, metrics: r.metrics,
 		public: r.public, admin: r.admin, listening: r.listening, drain: r.drain,
+		shutdownTimeout: func() time.Duration { return r.config.TrafficShaping.Router.ShutdownTimeout },
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"souk/internal/drain"
 	"souk/internal/netlimit"
 	"souk/router/execute"
 	"souk/router/gateway"
@@ -27,6 +28,8 @@ type server struct {
 	listening func(*netlimit.Listener)
 	// drain ends the servers, the public one first.
 	drain func([]*http.Server) error
+	// shutdownTimeout is how long requests are given to end.
+	shutdownTimeout func() time.Duration
 }
 
 // serve answers requests until ctx ends.
@@ -37,7 +40,8 @@ func serve(ctx context.Context, s server) error {
 	}
 	public := s.limit(inner)
 	s.listening(public)
-	servers := []*http.Server{s.server(s.public, public)}
+	var active drain.Count
+	servers := []*http.Server{s.server(active.Handler(s.public), public)}
 	speakHTTP2(servers[0], s.config.HTTP)
 	listeners := []net.Listener{public}
 	if s.config.Admin.Listen != "" {
@@ -58,6 +62,7 @@ func serve(ctx context.Context, s server) error {
 	case err = <-ended:
 		err = fmt.Errorf("serving: %w", err)
 	case <-ctx.Done():
+		s.logger.InfoContext(ctx, drain.Message(active.Load(), s.shutdownTimeout()))
 	}
 	return errors.Join(err, s.drain(servers))
 }

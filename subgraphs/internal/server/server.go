@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"souk/internal/drain"
 	"souk/internal/memory"
 	"souk/internal/netlimit"
 	"souk/telemetry"
@@ -88,6 +89,7 @@ func report(ctx context.Context, env *Environment) (stop func(), err error) {
 		if err != nil {
 			return stop, fmt.Errorf("setting up telemetry: %w", err)
 		}
+		telemetry.RedirectStandardLog(env.Telemetry.Logger)
 		stop = func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
@@ -122,8 +124,9 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 	if r.Middleware != nil {
 		handler = r.Middleware(handler)
 	}
+	var active drain.Count
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           active.Handler(handler),
 		ConnState:         bounded.ConnState,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -142,7 +145,7 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 		return context.Cause(inner)
 	case <-ctx.Done():
 	}
-	r.Logger.Info("draining")
+	r.Logger.Info(drain.Message(active.Load(), r.DrainDelay+r.DrainTimeout))
 	state.draining.Store(true)
 	wait(inner, r.DrainDelay)
 	endStreams()
