@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -136,6 +137,10 @@ func (c *standard) exchange(ctx context.Context, kind operation.Kind, body *exec
 	var watched watchedRequest
 	response, err := transport.RoundTrip(c.request(watched.trace(ctx), kind, body, header))
 	if err != nil {
+		if errors.Is(err, net.ErrClosed) {
+			// net/http met the end while it read, and tells of its write.
+			err = fmt.Errorf("%w: %w", errNoAnswer, err)
+		}
 		return nil, watched.handshake.explain(err)
 	}
 	if !watched.answers() {

@@ -85,8 +85,7 @@ func reason(err error) string {
 		return ": its host name cannot be resolved"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return ": it refuses connections"
-	case errors.Is(err, errNoAnswer), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
-		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, errNoAnswer), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return ": the connection was closed before an answer came"
 	case strings.HasPrefix(err.Error(), "stream error: "):
 		return ": the HTTP/2 stream was reset before an answer came"
