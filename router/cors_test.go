@@ -198,3 +198,26 @@ func TestNoCORSHeadersWithoutOrigins(t *testing.T) {
 		}
 	}
 }
+
+// An origin for all ports allows the scheme's own port, too, which browsers
+// leave out of Origin.
+func TestAllPortsIncludeTheDefaultPort(t *testing.T) {
+	url := serveRouter(t, smallSDL, smallRoutes, hello, func(c *config.Config) {
+		c.CORS.AllowOrigins = []string{"http://localhost:*"}
+	})
+	for origin, allowed := range map[string]bool{
+		"http://localhost": true, "http://localhost:3000": true, "https://localhost": false, "http://localhost.evil.example": false,
+	} {
+		for _, path := range []string{"/graphql", "/api/hello"} {
+			r, _ := ask(t, "OPTIONS", url+path, "", "Origin: "+origin, "Access-Control-Request-Method: POST")
+			if got := r.Header.Get("Access-Control-Allow-Origin"); (got == origin) != allowed {
+				t.Errorf("%s %s: allowed is %q", path, origin, got)
+			}
+		}
+		r, body := ask(t, "GET", url+"/graphql", "", "Origin: "+origin, "Connection: Upgrade", "Upgrade: websocket",
+			"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol: graphql-transport-ws")
+		if (r.StatusCode == http.StatusSwitchingProtocols) != allowed {
+			t.Errorf("WebSocket from %s: %d %s", origin, r.StatusCode, body)
+		}
+	}
+}

@@ -449,6 +449,58 @@ func TestReadinessWithoutDetails(t *testing.T) {
 	}
 }
 
+// A subgraph that the configuration names and a new supergraph lacks is told in
+// the log; at the start it would be an error.
+func TestNewSupergraphWithoutAConfiguredNameWarns(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "supergraph.graphql")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file+"~", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(file+"~", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(productSDL)
+	log := new(lockedBuffer)
+	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default()
+	c.Supergraph.Path, c.Supergraph.PollInterval = file, 10*time.Millisecond
+	c.TrafficShaping.Subgraphs = map[string]config.SubgraphTraffic{"a": {Timeout: time.Second}}
+	c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"a": {Types: []string{"Product"}}}
+	r, err := router.New(t.Context(), c, router.Options{Telemetry: tel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &store{Router: r, log: log}
+	defer s.Close()
+	for _, change := range []struct{ sdl, want string }{
+		{sdl: strings.ReplaceAll(productSDL, "Product", "Article"), want: `response_cache.subgraph.subgraphs.a.types names \"Product\", but the subgraph a has no such entity type`},
+		{sdl: strings.ReplaceAll(productSDL, `name: "a"`, `name: "z"`), want: `traffic_shaping.subgraphs names \"a\", but the supergraph has no such subgraph`},
+	} {
+		if change.sdl == productSDL || strings.Contains(log.String(), change.want) {
+			t.Fatalf("nothing changes, or the log has it already:\n%s", log)
+		}
+		write(change.sdl)
+		for end := time.Now().Add(patience); !strings.Contains(log.String(), change.want); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the log says\n%s\nwant %s", log, change.want)
+			}
+		}
+		for line := range strings.Lines(log.String()) {
+			if strings.Contains(line, change.want) && !strings.Contains(line, `"level":"WARN"`) {
+				t.Errorf("the log says %s", line)
+			}
+		}
+		s.becomes(t, "supergraph/file", "UP")
+	}
+}
+
 // The file of the supergraph is told as a dependency while it cannot be read,
 // or is refused.
 func TestSupergraphFileThatFailsIsTold(t *testing.T) {

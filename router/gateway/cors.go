@@ -24,7 +24,7 @@ func newCORS(c config.CORS, methods ...string) *cors.Cors {
 		headers = []string{"*"} // answered with those the page asks for
 	}
 	return cors.New(cors.Options{
-		AllowedOrigins:   c.AllowOrigins,
+		AllowedOrigins:   c.Origins(),
 		AllowedMethods:   methods,
 		AllowedHeaders:   headers,
 		ExposedHeaders:   c.ExposeHeaders,

@@ -168,6 +168,16 @@ func TestRedirectsToThePlaygroundKeepTheQuery(t *testing.T) {
 	}
 }
 
+// At / the playground is the page itself, and redirects nowhere.
+func TestPlaygroundAtTheRoot(t *testing.T) {
+	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) {
+		c.Playground.Enabled, c.Playground.Path = true, "/"
+	})
+	if got := send(t, "GET", url+"/", "", "Accept: text/html"); got.status != 200 {
+		t.Errorf("%d, %q", got.status, got.header.Get("Location"))
+	}
+}
+
 func TestOverHTTP(t *testing.T) {
 	_, url := start(t, &subgraph{}, nil)
 	url += "/graphql"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path"
 	"reflect"
 	"slices"
 	"strconv"
@@ -37,6 +38,8 @@ func (c *Config) check(source *Source) Errors {
 	for key, message := range c.contradictions() {
 		k.problems = append(k.problems, source.Problem(key, "%s", message))
 	}
+	k.problems = append(k.problems, c.paths(source)...)
+	k.problems = append(k.problems, c.cachedForAll(source)...)
 	for key, r := range map[string]Redis{"response_cache.redis": c.ResponseCache.Redis, "rate_limit.redis": c.RateLimit.Redis} {
 		if _, err := r.Options(); err != nil {
 			k.problems = append(k.problems, source.Problem(key, "%s: %v", key, err))
@@ -193,8 +196,9 @@ var formats = map[string]struct {
 	fits   func(string) bool
 }{
 	"address": {"host:port, such as 127.0.0.1:4000 or :4000", isAddress},
-	"path":    {"a path that begins with /, such as /graphql", func(s string) bool { return strings.HasPrefix(s, "/") }},
+	"path":    {"a path that begins with /, such as /graphql", isPath},
 	"http":    {"a URL, such as http://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https") }},
+	"jwks":    {"a URL, such as https://issuer.example/.well-known/jwks.json", func(s string) bool { return isURL(s, "http", "https") }},
 	"stream":  {"a URL, such as ws://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https", "ws", "wss") }},
 	"header":  {"a header's name, such as X-API-Key", httpguts.ValidHeaderFieldName},
 }
@@ -220,6 +224,12 @@ func isAddress(s string) bool {
 	}
 	n, err := strconv.Atoi(port)
 	return err == nil && n >= 0 && n <= 65535
+}
+
+// isPath reports whether s is a path that requests can have and that has no
+// other form: no query, no dots, none of the characters that stand for others.
+func isPath(s string) bool {
+	return strings.HasPrefix(s, "/") && !strings.ContainsAny(s, "{}?#%\\ \t\r\n") && strings.TrimSuffix(path.Clean(s), "/") == strings.TrimSuffix(s, "/")
 }
 
 func isURL(s string, schemes ...string) bool {

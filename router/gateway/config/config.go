@@ -198,7 +198,7 @@ func (h Headers) PropagatedTo(subgraph string) []string {
 
 // CORS is by the Fetch standard.
 type CORS struct {
-	AllowOrigins     []string      `yaml:"allow_origins" desc:"Origins whose pages may call the router: https://shop.example, https://*.shop.example for all subdomains, http://localhost:* for all ports, or * for every origin, without credentials."`
+	AllowOrigins     []string      `yaml:"allow_origins" desc:"Origins whose pages may call the router: https://shop.example, https://*.shop.example for all subdomains, http://localhost:* for all ports with the default one, or * for every origin, without credentials."`
 	AllowCredentials bool          `yaml:"allow_credentials" desc:"Let pages of these origins send cookies."`
 	AllowHeaders     []string      `yaml:"allow_headers" desc:"Request headers pages may set; empty allows every header they ask for."`
 	ExposeHeaders    []string      `yaml:"expose_headers" desc:"Response headers pages may read."`

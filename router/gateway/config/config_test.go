@@ -2,10 +2,15 @@ package config_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"os"
+	"reflect"
 	"testing"
 	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"souk/router/gateway/config"
 )
@@ -84,6 +89,74 @@ func TestSchemaIsCurrent(t *testing.T) {
 	want, err := os.ReadFile("router.schema.json")
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("router.schema.json is not current (%v); run the test with -update", err)
+	}
+}
+
+// The schema refuses the numbers and words that the checks refuse, and takes
+// the documented defaults, so that an editor shows mistakes while they are made.
+func TestSchemaKnowsTheBounds(t *testing.T) {
+	text, err := config.JSONSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("router.schema.json", document); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("router.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepts := func(text string) bool {
+		var value any
+		if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+			t.Fatal(err)
+		}
+		asJSON, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(asJSON))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return schema.Validate(instance) == nil
+	}
+	if !accepts(string(config.Document())) {
+		t.Error("the schema refuses the documented defaults")
+	}
+	for _, k := range allKeys() {
+		switch k.typ.Kind() {
+		case reflect.Int, reflect.Float64:
+			if accepts(k.document("-7")) || !accepts(k.document("1")) || !accepts(k.document("'${env.N}'")) {
+				t.Errorf("%s: the schema takes -7, or refuses 1 or a variable", k)
+			}
+		}
+	}
+	for text, want := range map[string]bool{
+		"response_cache: {local_bytes: -1}":                       true,
+		"response_cache: {local_bytes: -2}":                       false,
+		"traffic_shaping: {all: {retry: {budget: 1}}}":            true,
+		"traffic_shaping: {all: {retry: {budget: 2}}}":            false,
+		"traffic_shaping: {subgraphs: {a: {retry: {budget: 2}}}}": false,
+		"log: {level: loud}":                                      false,
+		"log: {level: '${env.LOG:-info}'}":                        true,
+		"authentication: {jwt: {algorithms: [none]}}":             false,
+		"authentication: {jwt: {algorithms: [RS256]}}":            true,
+		"path: ''":                        false,
+		"override_subgraph_urls: {a: ''}": false,
+		"response_cache: {redis: {tls: {cert_file: a}}}":                  false,
+		"response_cache: {redis: {tls: {cert_file: a, key_file: b}}}":     true,
+		"headers: {all: {set: {X-A: ''}}}":                                true,
+		"traffic_shaping: {subgraphs: {a: {http_client: '${env.HTTP}'}}}": true,
+	} {
+		if accepts(text) != want {
+			t.Errorf("%s: accepted is %t", text, !want)
+		}
 	}
 }
 

@@ -19,6 +19,19 @@ func (c CORS) problem() string {
 	return ""
 }
 
+// Origins are the allowed origins. One for all ports, such as
+// http://localhost:*, stands for the scheme's own port, too, which browsers
+// leave out.
+func (c CORS) Origins() []string {
+	list := slices.Clone(c.AllowOrigins)
+	for _, origin := range c.AllowOrigins {
+		if bare, anyPort := strings.CutSuffix(origin, ":*"); anyPort {
+			list = append(list, bare)
+		}
+	}
+	return list
+}
+
 // validOrigin reports whether text is *, or an origin as browsers send it
 // (RFC 6454, section 6.1), in which * may stand for subdomains or for the port.
 // Elsewhere a * would allow more than it seems to: https://shop.example* also

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -39,7 +40,7 @@ func (d *decoder) fail(t *token.Token, format string, args ...any) {
 // value puts a node into v. A key without a value keeps its default.
 func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	if d.depth++; d.depth > maxDepth {
-		d.fail(n.GetToken(), "%s is nested too deep", path)
+		d.fail(n.GetToken(), "%s is nested too deep", cmp.Or(path, "the configuration"))
 		return
 	}
 	defer func() { d.depth-- }()
@@ -53,7 +54,7 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	case *ast.AliasNode:
 		target, ok := d.anchors[n.Value.GetToken().Value]
 		if !ok {
-			d.fail(n.GetToken(), "%s refers to the anchor %q, which is not defined before it", path, n.Value.GetToken().Value)
+			d.fail(n.GetToken(), "%s refers to the anchor %q, which is not defined before it", cmp.Or(path, "the configuration"), n.Value.GetToken().Value)
 			return
 		}
 		d.value(target, v, path)
@@ -84,6 +85,7 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 
 // pairs are the keys and values of a block, those merged into it first.
 func (d *decoder) pairs(n ast.Node, path string, t reflect.Type) []*ast.MappingValueNode {
+	where := cmp.Or(path, "the configuration")
 	var list []*ast.MappingValueNode
 	switch n := n.(type) {
 	case *ast.MappingNode:
@@ -91,7 +93,7 @@ func (d *decoder) pairs(n ast.Node, path string, t reflect.Type) []*ast.MappingV
 	case *ast.MappingValueNode:
 		list = []*ast.MappingValueNode{n}
 	default:
-		d.fail(n.GetToken(), "%s is %s; it must be %s", path, shown(n), wanted(t))
+		d.fail(n.GetToken(), "%s is %s; it must be %s", where, shown(n), wanted(t))
 		return nil
 	}
 	var merged, own []*ast.MappingValueNode
@@ -110,7 +112,7 @@ func (d *decoder) pairs(n ast.Node, path string, t reflect.Type) []*ast.MappingV
 		case *ast.MappingValueNode:
 			merged = append(merged, target)
 		default:
-			d.fail(pair.Value.GetToken(), "%s merges what is not a block of keys", path)
+			d.fail(pair.Value.GetToken(), "%s merges what is not a block of keys", where)
 		}
 	}
 	given := map[string]bool{}

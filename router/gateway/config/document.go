@@ -27,7 +27,11 @@ func document(out *strings.Builder, v reflect.Value, depth int) {
 		}
 		comment := f.Tag.Get("desc")
 		if enum := f.Tag.Get("enum"); enum != "" {
-			comment += " One of " + strings.ReplaceAll(enum, ",", ", ") + "."
+			word := " One of "
+			if f.Type.Kind() == reflect.Slice {
+				word = " Any of "
+			}
+			comment += word + strings.ReplaceAll(enum, ",", ", ") + "."
 		}
 		value := v.Field(i)
 		if value.Kind() == reflect.Struct {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"reflect"
 	"strings"
@@ -25,41 +26,80 @@ func schemaOf(t reflect.Type, value reflect.Value) map[string]any {
 	if t.String() == "time.Duration" {
 		return map[string]any{"type": "string", "pattern": `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|` + environmentReference}
 	}
-	orReference := func(kind string) map[string]any {
-		return map[string]any{"anyOf": []any{map[string]any{"type": kind}, map[string]any{"type": "string", "pattern": environmentReference}}}
-	}
 	switch t.Kind() {
 	case reflect.Struct:
-		properties := map[string]any{}
-		for i := range t.NumField() {
-			f := t.Field(i)
-			var inner reflect.Value
-			if value.IsValid() {
-				inner = value.Field(i)
-			}
-			p := schemaOf(f.Type, inner)
-			p["description"] = f.Tag.Get("desc")
-			if enum := f.Tag.Get("enum"); enum != "" {
-				p["enum"] = strings.Split(enum, ",")
-			}
-			if inner.IsValid() && f.Type.Kind() != reflect.Struct && !inner.IsZero() {
-				p["default"] = plain(inner)
-			}
-			properties[f.Tag.Get("yaml")] = p
-		}
-		return map[string]any{"type": "object", "additionalProperties": false, "properties": properties}
+		return blockSchema(t, value)
 	case reflect.Map:
 		return map[string]any{"type": "object", "additionalProperties": schemaOf(t.Elem(), reflect.Value{})}
 	case reflect.Slice:
 		return map[string]any{"type": "array", "items": schemaOf(t.Elem(), reflect.Value{})}
 	case reflect.Bool:
-		return orReference("boolean")
+		return orReference(map[string]any{"type": "boolean"})
 	case reflect.Int:
-		return orReference("integer")
+		return orReference(map[string]any{"type": "integer"})
 	case reflect.Float64:
-		return orReference("number")
+		return orReference(map[string]any{"type": "number"})
 	}
 	return map[string]any{"type": "string"}
+}
+
+// orReference allows a value to come from the environment, too.
+func orReference(s map[string]any) map[string]any {
+	return map[string]any{"anyOf": []any{s, map[string]any{"type": "string", "pattern": environmentReference}}}
+}
+
+func blockSchema(t reflect.Type, value reflect.Value) map[string]any {
+	properties, with := map[string]any{}, map[string]any{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		var inner reflect.Value
+		if value.IsValid() {
+			inner = value.Field(i)
+		}
+		p := schemaOf(f.Type, inner)
+		restrict(p, f.Type, f.Tag)
+		p["description"] = f.Tag.Get("desc")
+		if inner.IsValid() && f.Type.Kind() != reflect.Struct && !inner.IsZero() {
+			p["default"] = plain(inner)
+		}
+		properties[f.Tag.Get("yaml")] = p
+		if other := f.Tag.Get("required_with"); other != "" {
+			with[f.Tag.Get("yaml")] = []string{other}
+		}
+	}
+	s := map[string]any{"type": "object", "additionalProperties": false, "properties": properties}
+	if len(with) > 0 {
+		s["dependentRequired"] = with
+	}
+	return s
+}
+
+// restrict adds what the checks of values know by a field's tag, for the value
+// itself or those in a list or a block of names.
+func restrict(s map[string]any, t reflect.Type, tag reflect.StructTag) {
+	for _, below := range []string{"items", "additionalProperties"} {
+		if inner, ok := s[below].(map[string]any); ok && (t.Kind() == reflect.Slice || t.Kind() == reflect.Map) {
+			if t.Elem().Kind() != reflect.Struct {
+				restrict(inner, t.Elem(), tag)
+			}
+			return
+		}
+	}
+	switch t.Kind() {
+	case reflect.Int, reflect.Float64:
+		number, _ := s["anyOf"].([]any)[0].(map[string]any)
+		number["minimum"] = json.Number(cmp.Or(tag.Get("min"), "0"))
+		if most := tag.Get("max"); most != "" {
+			number["maximum"] = json.Number(most)
+		}
+	case reflect.String:
+		if enum := tag.Get("enum"); enum != "" {
+			delete(s, "type")
+			s["anyOf"] = orReference(map[string]any{"enum": strings.Split(enum, ",")})["anyOf"]
+		} else if tag.Get("empty") == "no" {
+			s["minLength"] = 1
+		}
+	}
 }
 
 func plain(v reflect.Value) any {

@@ -12,14 +12,14 @@ type JWT struct {
 	JWKS       []JWKS        `yaml:"jwks" desc:"Key sets; a token is good if a key of one of them signed it."`
 	Header     string        `yaml:"header" desc:"The header tokens come in." format:"header" empty:"no"`
 	Scheme     string        `yaml:"scheme" desc:"The word before the token."`
-	Algorithms []string      `yaml:"algorithms" desc:"Signature algorithms that are accepted (RFC 7518): RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519."`
+	Algorithms []string      `yaml:"algorithms" desc:"Signature algorithms that are accepted (RFC 7518, RFC 8037)." enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519"`
 	Leeway     time.Duration `yaml:"leeway" desc:"How far clocks may be apart."`
 	Required   bool          `yaml:"required" desc:"Refuse requests without a token. Otherwise they, and those with credentials of another scheme such as Basic, are anonymous; a token that is not valid is always refused."`
 }
 
 // JWKS is one key set (RFC 7517).
 type JWKS struct {
-	URL       string        `yaml:"url" desc:"Where it is." format:"http"`
+	URL       string        `yaml:"url" desc:"Where it is." format:"jwks"`
 	Refresh   time.Duration `yaml:"refresh" desc:"How often it is read again."`
 	Issuer    string        `yaml:"issuer" desc:"The iss claim its tokens must have."`
 	Audiences []string      `yaml:"audiences" desc:"Of which the aud claim must name one."`
