@@ -32,6 +32,10 @@ func (r *Router) addCache(to *gateway.Options) error {
 		Metrics:    r.metrics,
 		Logger:     r.options.Telemetry.Logger,
 	}
+	// The check of a file tells this by key and line.
+	if all := c.Subgraph.All; len(all.Types)+len(all.Root)+len(all.SharedTypes)+len(all.SharedRoot) > 0 {
+		return errors.New("response_cache.subgraph.all cannot name types or fields; name them for each subgraph, under response_cache.subgraph.subgraphs")
+	}
 	var err error
 	for name, s := range c.Subgraph.Subgraphs {
 		if enabled := cmp.Or(s.Enabled, c.Subgraph.All.Enabled); enabled != nil && !*enabled {
