@@ -39,7 +39,7 @@ func Match(set jwk.Set, id string, algorithm jwa.SignatureAlgorithm) []jwk.Key {
 }
 
 func fits(key jwk.Key, algorithm jwa.SignatureAlgorithm) bool {
-	if stated, ok := key.Algorithm(); ok && stated.String() != algorithm.String() && !(isEdDSA(stated.String()) && isEdDSA(algorithm.String())) {
+	if stated, ok := key.Algorithm(); ok && stated.String() != algorithm.String() && (!isEdDSA(stated.String()) || !isEdDSA(algorithm.String())) {
 		return false
 	}
 	if usage, ok := key.KeyUsage(); ok && usage != jwk.ForSignature.String() {

@@ -131,14 +131,14 @@ func ownOperations(t *testing.T) map[string]string {
 				}
 				printed.VariableDefinitions = append(printed.VariableDefinitions, v)
 			}
-			operations[o.Name] = print(&printed, whole.Fragments)
+			operations[o.Name] = write(&printed, whole.Fragments)
 		}
 	}
 	return operations
 }
 
 // print is an operation with the fragments it uses.
-func print(o *ast.OperationDefinition, all ast.FragmentDefinitionList) string {
+func write(o *ast.OperationDefinition, all ast.FragmentDefinitionList) string {
 	document := &ast.QueryDocument{Operations: ast.OperationList{o}}
 	used := map[string]bool{}
 	var visit func(ast.SelectionSet)

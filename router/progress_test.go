@@ -19,7 +19,7 @@ func TestStalledHTTP2StreamEnds(t *testing.T) {
 	c.Limits.WriteTimeout = 100 * time.Millisecond
 	c.TrafficShaping.Router.Timeout = time.Hour
 	failed := make(chan error, 1)
-	s := httptest.NewUnstartedServer(server{config: c}.deadlines(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(server{config: c}.deadlines(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, err := w.Write(make([]byte, 8<<20))
 		failed <- err
 	})))

@@ -30,10 +30,10 @@ func TestEstimateIsNearTheHeap(t *testing.T) {
 	o := &owner{}
 	before := heap()
 	n := tree(8, o)
-	real := heap() - before
+	grown := heap() - before
 	estimate := heapsize.NewSizer((*owner)(nil)).Of(n)
-	if ratio := float64(estimate) / float64(real); ratio < 0.75 || ratio > 1.5 {
-		t.Errorf("estimated %d bytes, the heap grew by %d: ratio %.2f", estimate, real, ratio)
+	if ratio := float64(estimate) / float64(grown); ratio < 0.75 || ratio > 1.5 {
+		t.Errorf("estimated %d bytes, the heap grew by %d: ratio %.2f", estimate, grown, ratio)
 	}
 	runtime.KeepAlive(n)
 }

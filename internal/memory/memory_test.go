@@ -198,7 +198,6 @@ func TestGuardFollowsTheHeap(t *testing.T) {
 	}
 	await(true)
 	runtime.KeepAlive(ballast)
-	ballast = nil
 	await(false)
 }
 

@@ -67,7 +67,7 @@ var redisHints = []struct{ prefix, hint string }{
 // do about it, where that is known.
 func RedisFailure(err error) error {
 	// A client of Sentinels wraps Nil when they do not know the primary.
-	if err == nil || err == redis.Nil || redis.HasErrorPrefix(err, "NOSCRIPT") {
+	if err == nil || err == redis.Nil || redis.HasErrorPrefix(err, "NOSCRIPT") { //nolint:errorlint // a wrapped Nil is a failure
 		return nil
 	}
 	if strings.Contains(err.Error(), "all sentinels") {

@@ -217,7 +217,8 @@ func (d *delivery) first() error {
 	w := &d.writer
 	w.part = 0
 	buffer := w.begin()
-	w.out = append(buffer.B, `{"data":`...)
+	buffer.B = append(buffer.B, `{"data":`...)
+	w.out = buffer.B
 	start := len(w.out)
 	d.start(nil, value{kind: objectKind}, nil, d.program.projection, d.program.rootType)
 	null := !w.object(0, d.program.projection, d.program.rootType)

@@ -53,7 +53,8 @@ func (d *delivery) collectFragment(i *instance, typ typeID) {
 func (d *delivery) furtherFragments(done []*instance) error {
 	d.announce(nil, done)
 	buffer := NewBuffer(1 << minBuffer)
-	out := append(buffer.B, '{')
+	buffer.B = append(buffer.B, '{')
+	out := buffer.B
 	response := new(Response)
 	start := len(out)
 	for _, i := range done {

@@ -212,7 +212,7 @@ func TestBatchTakesAPlaceForEachOperation(t *testing.T) {
 // only what starts them.
 func TestSubscriptionHoldsNoPlaceInFlight(t *testing.T) {
 	s := &subgraph{hold: make(chan struct{})}
-	_, url := start(t, s, func(c *config.Config, o *gateway.Options) {
+	_, url := start(t, s, func(c *config.Config, _ *gateway.Options) {
 		c.TrafficShaping.Router.MaxInFlight = 1
 		c.Subscriptions.Deduplicate = false // each is to start anew
 	})

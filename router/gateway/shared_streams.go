@@ -293,7 +293,7 @@ func (f *follower) clear() {
 // handOn emits a follower's events as they come.
 func (st *sharedStream) handOn(ctx context.Context, f *follower, emit func([]byte) error) error {
 	for {
-		event, err, over := st.take(f)
+		event, over, err := st.take(f)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -317,12 +317,12 @@ func (st *sharedStream) handOn(ctx context.Context, f *follower, emit func([]byt
 
 // take gives the next event, nil if there is none yet; or how the stream has
 // ended for the follower.
-func (st *sharedStream) take(f *follower) (event *event, err error, over bool) {
+func (st *sharedStream) take(f *follower) (event *event, over bool, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	switch {
 	case f.dropped:
-		return nil, errSlowClient, true
+		return nil, true, errSlowClient
 	case len(f.queue) > 0:
 		event = f.queue[0]
 		f.queue[0] = nil
@@ -332,9 +332,9 @@ func (st *sharedStream) take(f *follower) (event *event, err error, over bool) {
 			f.patience = st.limits.patience // it has caught up
 		}
 		signal(f.room)
-		return event, nil, false
+		return event, false, nil
 	}
-	return nil, st.err, st.ended
+	return nil, st.ended, st.err
 }
 
 // signal makes sure that whoever waits on c goes on.

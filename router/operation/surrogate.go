@@ -67,9 +67,8 @@ func blockEnd(text string, i int) int {
 		case strings.HasPrefix(text[i:], `\"""`):
 			i += 4
 		case strings.HasPrefix(text[i:], `"""`):
-			for i += 3; i < len(text) && text[i] == '"'; i++ { // more quotes belong to the string
-			}
-			return i
+			i += 3
+			return i + len(text[i:]) - len(strings.TrimLeft(text[i:], `"`)) // more quotes belong to the string
 		default:
 			i++
 		}

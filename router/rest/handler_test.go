@@ -373,7 +373,7 @@ func TestAnonymousWrites(t *testing.T) {
 	g.root["updateProduct"] = func(map[string]any) any {
 		return thing{"__typename": "Forbidden", "message": "Only administrators may change the catalogue.", "code": "FORBIDDEN"}
 	}
-	g.root["products"] = func(map[string]any) any { return coded{errors.New("Not allowed."), "UNAUTHORIZED_FIELD_OR_TYPE"} }
+	g.root["products"] = func(map[string]any) any { return coded{errors.New("not allowed"), "UNAUTHORIZED_FIELD_OR_TYPE"} }
 	const change = `{"name":"a"}`
 	token := map[string]string{"Authorization": "Bearer x"}
 	for _, e := range []exchange{

@@ -149,7 +149,7 @@ func TestNothingIsKeptOfAnswersWithSecrets(t *testing.T) {
 	session := thing{"__typename": "Session", "accessToken": "a", "expiresAt": "2026-01-01T00:00:00Z", "refreshToken": "r",
 		"user": thing{"id": "1", "username": "a", "displayName": "a", "email": "a@example.com", "roles": []any{"CUSTOMER"}, "createdAt": "2026-01-01T00:00:00Z", "version": 1}}
 	for _, name := range []string{"logIn", "refreshSession"} {
-		g.root[name] = resolver(func(map[string]any) any { return session })
+		g.root[name] = func(map[string]any) any { return session }
 	}
 	for _, e := range []exchange{
 		{request: "POST /api/login", header: keyed("k"), body: `{"login":"testuser","password":"correct horse"}`, status: 200},
@@ -296,7 +296,7 @@ func TestUnsettledResponsesAreNotKept(t *testing.T) {
 
 // begin sends a request whose operation waits, and gives what ends the wait and
 // what waits for the response.
-func begin(t *testing.T, h http.Handler, g *graph, ctx context.Context) (release func(), wait func() *httptest.ResponseRecorder) {
+func begin(ctx context.Context, t *testing.T, h http.Handler, g *graph) (release func(), wait func() *httptest.ResponseRecorder) {
 	t.Helper()
 	begun, going := make(chan struct{}), make(chan struct{})
 	create := g.root["createProduct"].(resolver)
@@ -328,8 +328,8 @@ func TestLostLeaseFreesTheKeyAndFencesOff(t *testing.T) {
 	t.Cleanup(func() { _ = client.Close() })
 	stopped, stoppedGraph := newHandler(t, func(o *rest.Options) { o.Redis, o.Records.Lease = client, time.Hour }) // never renews
 	h, g := newHandler(t, func(o *rest.Options) { o.Redis = client })
-	g.root["createProduct"] = resolver(func(map[string]any) any { return coded{errors.New("no"), "CONFLICT"} })
-	release, wait := begin(t, stopped, stoppedGraph, t.Context())
+	g.root["createProduct"] = func(map[string]any) any { return coded{errors.New("no"), "CONFLICT"} }
+	release, wait := begin(t.Context(), t, stopped, stoppedGraph)
 	taken := createA
 	taken.status = 409
 	taken.want = `{"code":"REQUEST_IN_PROGRESS"}`
@@ -354,7 +354,7 @@ func TestLeaseIsRenewedWhileWorking(t *testing.T) {
 	t.Cleanup(func() { _ = client.Close() })
 	const lease = 30 * time.Millisecond
 	h, g := newHandler(t, func(o *rest.Options) { o.Redis, o.Records.Lease = client, lease })
-	release, wait := begin(t, h, g, t.Context())
+	release, wait := begin(t.Context(), t, h, g)
 	record := ""
 	for _, key := range server.Keys() {
 		if !strings.HasSuffix(key, ":secret") {
@@ -387,7 +387,7 @@ func TestLeaseIsRenewedWhileWorking(t *testing.T) {
 func TestResponseIsKeptForAClientThatWentAway(t *testing.T) {
 	h, g, _ := withRedis(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	release, wait := begin(t, h, g, ctx)
+	release, wait := begin(ctx, t, h, g)
 	cancel()
 	release()
 	wait()

@@ -100,7 +100,7 @@ func TestUnreadableAuthorizationIsRefused(t *testing.T) {
 		`@link(url: "https://example.com/rules/v1.0", import: ["@policy"])`,
 	} {
 		m, err := supergraph.Parse(protectedSDL(`@policy(name: "a")`, "", links))
-		if err != nil || m.Type("Query").Field("secret").Authorization.Policies != nil {
+		if err != nil || m.Type("Query").Field("secret").Policies != nil {
 			t.Errorf("%s: %v", links, err)
 		}
 	}

@@ -1,6 +1,9 @@
 package jsonscan
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // maxWritten bounds the digits that Integer writes out for a number with a
 // fraction or an exponent, so that 1e999999999 costs nothing.
@@ -33,7 +36,7 @@ func Integer(number []byte) ([]byte, bool) {
 	// The value is 0.DIGITS times ten to the power of point.
 	digits, point := whole, len(whole)+exponent
 	if len(fraction) > 0 {
-		digits = append(whole[:len(whole):len(whole)], fraction...)
+		digits = slices.Concat(whole, fraction)
 	}
 	leading := len(digits) - len(bytes.TrimLeft(digits, "0"))
 	digits, point = bytes.TrimRight(digits[leading:], "0"), point-leading

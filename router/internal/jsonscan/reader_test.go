@@ -96,7 +96,7 @@ func checkParse(text []byte) error {
 	if err != nil {
 		var syntax *jsonscan.SyntaxError
 		if !errors.As(err, &syntax) || syntax.Offset < 0 || syntax.Offset > len(text) {
-			return fmt.Errorf("Parse(%q): %#v", text, err)
+			return fmt.Errorf("Parse(%q): %T: %w", text, err, err)
 		}
 		return nil
 	}

@@ -81,9 +81,8 @@ func (f *fragments) receive(body []byte, more, strict bool) error {
 	for _, i := range response.Incremental {
 		if key := fmt.Sprint(i.Path, i.Label); i.Label != "" && f.seen[key] {
 			return fmt.Errorf("the fragment %s comes twice", key)
-		} else {
-			f.seen[key] = true
 		}
+		f.seen[fmt.Sprint(i.Path, i.Label)] = true
 		if !strict {
 			continue
 		}

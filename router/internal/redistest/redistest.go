@@ -113,7 +113,7 @@ func Prepare(t testing.TB, o Options) *Server {
 // Restart runs a server that does not run, and waits until it answers.
 func (s *Server) Restart() {
 	s.t.Helper()
-	process := exec.Command("redis-server", s.args...)
+	process := exec.CommandContext(context.WithoutCancel(s.t.Context()), "redis-server", s.args...)
 	var log strings.Builder
 	process.Stdout, process.Stderr = &log, &log
 	if err := process.Start(); err != nil {
