@@ -1,5 +1,6 @@
-// Package subgraphs names the store's five services and runs each by its name:
-// it is what the souk command and the development environment see of them.
+// Package subgraphs lists the store's five services and runs each by its name.
+// It is what the souk command (package cli) and the development environment
+// (package dev) use; the services themselves are in the packages below.
 package subgraphs
 
 import (
@@ -21,17 +22,18 @@ import (
 
 //go:generate go run ./internal/generate
 
-// Environment is what a service is given from outside.
+// Environment is the configuration of a service.
 type Environment = server.Environment
 
-// service is what there is of each service.
+// service describes a service.
 type service struct {
 	name string
 	run  func(context.Context, server.Environment) error
-	seed func(context.Context, *pgxpool.Pool) error // nil: it begins empty
+	seed func(context.Context, *pgxpool.Pool) error // nil if the service starts without data
 }
 
-// services are in the order they are started in: each after those it calls.
+// services lists the services in the order they start: each after those it
+// calls.
 var services = [...]service{
 	{"user", user.Run, user.Seed},
 	{"inventory", inventory.Run, inventory.Seed},
@@ -40,7 +42,7 @@ var services = [...]service{
 	{"notification", notification.Run, nil},
 }
 
-// Names are the services, each after those it calls.
+// Names returns the names of the services, each after those it calls.
 func Names() []string {
 	names := make([]string, len(services))
 	for i, s := range services {
@@ -55,7 +57,7 @@ func find(name string) (service, error) {
 			return s, nil
 		}
 	}
-	return service{}, fmt.Errorf("there is no service %q; the services are %s", name, strings.Join(Names(), ", "))
+	return service{}, fmt.Errorf("unknown service %q; the services are %s", name, strings.Join(Names(), ", "))
 }
 
 // Run runs a service until ctx ends, then drains it.
@@ -67,8 +69,8 @@ func Run(ctx context.Context, name string, env Environment) error {
 	return s.run(ctx, env)
 }
 
-// Seed fills a service's migrated database with the example store, unless it
-// holds anything already.
+// Seed fills a service's migrated database with the sample data, unless it has
+// data.
 func Seed(ctx context.Context, name string, db *pgxpool.Pool) error {
 	s, err := find(name)
 	if err != nil || s.seed == nil {
@@ -77,28 +79,29 @@ func Seed(ctx context.Context, name string, db *pgxpool.Pool) error {
 	return s.seed(ctx, db)
 }
 
-// EnvironmentFromOS reads a service's environment from the process's variables.
+// EnvironmentFromOS reads a service's configuration from the environment
+// variables of the process.
 func EnvironmentFromOS(name string) (Environment, error) {
 	return EnvironmentFrom(name, os.LookupEnv)
 }
 
-// EnvironmentFrom reads a service's environment from variables. An error says
-// which one to set to what.
+// EnvironmentFrom reads a service's configuration from variables. Its errors
+// name the variable and say how to set it.
 func EnvironmentFrom(name string, lookup func(key string) (string, bool)) (Environment, error) {
 	if _, err := find(name); err != nil {
 		return Environment{}, err
 	}
-	return server.FromOS(name, lookup)
+	return server.EnvironmentFrom(name, lookup)
 }
 
-// ReplayOrders folds every order's events anew, reports to w where the
-// projection differs, and gives the number of differences.
+// ReplayOrders rebuilds every order from its events, writes each difference
+// from the orders table to w and returns the number of differences.
 func ReplayOrders(ctx context.Context, orders *pgxpool.Pool, w io.Writer) (differences int, err error) {
 	return order.Replay(ctx, orders, w)
 }
 
-// RebuildOrders is ReplayOrders, and then makes the projection what the events
-// say.
+// RebuildOrders does what ReplayOrders does, and then corrects the orders
+// table.
 func RebuildOrders(ctx context.Context, orders *pgxpool.Pool, w io.Writer) (differences int, err error) {
 	return order.Rebuild(ctx, orders, w)
 }

@@ -1,5 +1,11 @@
-// Package inventory is the service that knows how much there is of each
-// product and promises units to orders. Package stock keeps the levels and
-// reservations, package shipping the tariff, package graph answers GraphQL;
-// this one puts them together as a service, and gives it its sample stock.
+// Package inventory is the inventory service. It knows how many units of each
+// product there are, and reserves units for orders.
+//
+// A request passes through package graph (resolvers: parse IDs, check what the
+// caller may do) to package stock (levels and reservations in Postgres).
+// Package shipping estimates shipping costs. service.go is the hub: it wires
+// the packages together. seed.go imports the sample stock.
+//
+// The service publishes inventory.updated for every changed level through its
+// outbox (package events).
 package inventory

@@ -11,15 +11,15 @@ import (
 )
 
 // Seed fills an empty, migrated database with the stock of the sample
-// products; one that has stock levels is left as it is.
+// products. A database that has stock levels stays unchanged.
 func Seed(ctx context.Context, db *pgxpool.Pool) error {
-	shop, err := sample.Load()
+	store, err := sample.Load()
 	if err != nil {
 		return err
 	}
 	now := time.Now()
-	levels := make([]stock.Level, len(shop.Products))
-	for i, p := range shop.Products {
+	levels := make([]stock.Level, len(store.Products))
+	for i, p := range store.Products {
 		levels[i] = stock.Level{ProductID: p.ID, OnHand: p.Stock, Version: 1, UpdatedAt: now}
 	}
 	_, err = stock.Import(ctx, db, levels)

@@ -15,7 +15,8 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// Migrations are the service's tables, as tern reads migrations.
+// Migrations returns the service's SQL migrations (NNN_name.sql, tern's
+// format).
 func Migrations() fs.FS {
 	files, err := fs.Sub(embedded, "migrations")
 	if err != nil {
@@ -24,7 +25,7 @@ func Migrations() fs.FS {
 	return files
 }
 
-// Run runs the service until the context ends.
+// Run runs the service until ctx ends.
 func Run(ctx context.Context, env server.Environment) error {
 	return server.Run(ctx, env, Migrations(), build)
 }

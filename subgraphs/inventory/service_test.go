@@ -43,7 +43,7 @@ func TestStockByGraphQL(t *testing.T) {
 		{
 			`mutation { reserveStock(orderId: "p", lines: [{productId: "1", quantity: 12}, {productId: "2", quantity: 1}]) {
 				... on OutOfStock { code message shortages { productId requested available } } } }`,
-			`{"reserveStock":{"code":"OUT_OF_STOCK","message":"There are only 11 units of product \"1\", not 12. 1 more products fall short.",
+			`{"reserveStock":{"code":"OUT_OF_STOCK","message":"Not enough stock of product \"1\": 12 requested, 11 available. Other products that are short: 1.",
 				"shortages":[{"productId":"1","requested":12,"available":11},{"productId":"2","requested":1,"available":0}]}}`,
 		},
 		{`mutation { commitReservation(orderId: "o") { ... on Reservation { status } } }`, `{"commitReservation":{"status":"COMMITTED"}}`},
@@ -56,7 +56,7 @@ func TestStockByGraphQL(t *testing.T) {
 		},
 		{
 			`mutation { setStock(productId: "01", onHand: 1) { ... on InvalidInput { code fields { path message hint } } } }`,
-			`{"setStock":{"code":"INVALID_INPUT","fields":[{"path":"productId","message":"is not a product's id","hint":"a positive integer such as 17"}]}}`,
+			`{"setStock":{"code":"INVALID_INPUT","fields":[{"path":"productId","message":"is not a product ID","hint":"a positive integer such as 17"}]}}`,
 		},
 		{
 			`mutation { setStock(productId: "1", onHand: 1, expectedVersion: 7) { ... on Conflict { code } } }`,
@@ -114,7 +114,7 @@ func TestEnforcedMode(t *testing.T) {
 	const set = `mutation { setStock(productId: "1", onHand: 10) { __typename } }`
 	const reserve = `mutation { reserveStock(orderId: "o", lines: [{productId: "1", quantity: 4}]) { __typename } }`
 	same(t, "anybody", s.Data(t, set, nil), `{"setStock":{"__typename":"Forbidden"}}`)
-	if answer := s.Ask(t, reserve, nil); len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "FORBIDDEN" {
+	if answer := s.Do(t, reserve, nil); len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "FORBIDDEN" {
 		t.Errorf("anybody may reserve: %+v", answer)
 	}
 	same(t, "a service", s.Data(t, set, nil, servicetest.AsService), `{"setStock":{"__typename":"StockPayload"}}`)

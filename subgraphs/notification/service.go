@@ -19,7 +19,8 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// Migrations are the service's tables, as tern reads migrations.
+// Migrations returns the service's SQL migrations (NNN_name.sql, tern's
+// format).
 func Migrations() fs.FS {
 	files, err := fs.Sub(embedded, "migrations")
 	if err != nil {
@@ -31,12 +32,13 @@ func Migrations() fs.FS {
 const (
 	consumerGroup = "notification"
 	defaultSender = "Souk <shop@souk.example>"
-	// patience is how often an event is tried, at last once a minute, before
-	// it is a dead letter: an event waits out hours without the user service.
+	// maxEventAttempts is how often an event is handled before it becomes a
+	// dead letter. With at most a minute between attempts, events survive
+	// hours without the user service.
 	maxEventAttempts = 500
 )
 
-// Run runs the service until the context ends.
+// Run runs the service until ctx ends.
 func Run(ctx context.Context, env server.Environment) error {
 	return server.Run(ctx, env, Migrations(), build)
 }
@@ -69,7 +71,7 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	}, nil
 }
 
-// channels are those the environment sets up.
+// channels returns the channels that the environment configures.
 func channels(r server.Resources) (map[notifier.Channel]notifier.Sender, error) {
 	channels := map[notifier.Channel]notifier.Sender{}
 	get := func(key string) string { value, _ := r.Lookup(key); return value }
@@ -80,20 +82,20 @@ func channels(r server.Resources) (map[notifier.Channel]notifier.Sender, error) 
 		}
 		sender, err := deliver.NewEmailSender(url, from)
 		if err != nil {
-			return nil, fmt.Errorf("SMTP_URL and MAIL_FROM: %w", err)
+			return nil, fmt.Errorf("reading SMTP_URL and MAIL_FROM: %w", err)
 		}
 		channels[notifier.Email] = sender
 	} else {
-		r.Logger.Warn("no e-mail is sent; set SMTP_URL, such as smtp://user:password@mail.example:587")
+		r.Logger.Warn("e-mail is disabled; to enable it, set SMTP_URL, such as smtp://user:password@mail.example:587")
 	}
 	if url := get("SMS_WEBHOOK_URL"); url != "" {
 		sender, err := deliver.NewSMSSender(url, get("SMS_WEBHOOK_SECRET"), r.Telemetry.Transport(nil), r.Now)
 		if err != nil {
-			return nil, fmt.Errorf("SMS_WEBHOOK_URL: %w", err)
+			return nil, fmt.Errorf("reading SMS_WEBHOOK_URL: %w", err)
 		}
 		channels[notifier.SMS] = sender
 	} else {
-		r.Logger.Warn("no SMS is sent; set SMS_WEBHOOK_URL, such as https://sms.example/send")
+		r.Logger.Warn("SMS is disabled; to enable it, set SMS_WEBHOOK_URL, such as https://sms.example/send")
 	}
 	return channels, nil
 }

@@ -170,7 +170,7 @@ func TestOrdersAreTold(t *testing.T) {
 	if !strings.Contains(created.HTML, "Laptop &amp; Co") {
 		t.Errorf("the HTML is %s", created.HTML)
 	}
-	if sms := got[first+".sms"]; sms.To != "+4930123456" || sms.Text != "Souk: your order 7 over 2019.48 USD is confirmed." {
+	if sms := got[first+".sms"]; sms.To != "+4930123456" || sms.Text != "Souk: Your order 7 for 2019.48 USD is confirmed." {
 		t.Errorf("the SMS is %+v", sms)
 	}
 	if m := got[second+".email@test.example"]; m.Subject != "Your order 7 is cancelled" || !strings.Contains(m.Text, "(too <heavy>)") || !strings.Contains(m.HTML, "too &lt;heavy&gt;") {

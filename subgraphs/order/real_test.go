@@ -69,7 +69,7 @@ func TestAmongTheRealServices(t *testing.T) {
 	same(t, mine, orders.Data(t, mine, nil, anna), `{"orders": {"totalCount": 12}}`)
 	same(t, mine, orders.Data(t, mine, nil, ben), `{"orders": {"totalCount": 0}}`)
 	same(t, "in another's name", orders.Data(t, place, buy("1", "1", 1), ben),
-		`{"placeOrder": {"__typename": "Forbidden", "code": "FORBIDDEN", "message": "Orders can be placed for oneself only."}}`)
+		`{"placeOrder": {"__typename": "Forbidden", "code": "FORBIDDEN", "message": "You can place orders only for yourself."}}`)
 	confirmed := orders.Data(t, `{ orders(status: CONFIRMED, first: 1) { nodes { id } } }`, nil, servicetest.AsService)
 	id := strings.Split(confirmed, `"`)[7]
 	const cancel = `mutation ($id: ID!) { cancelOrder(input: {id: $id}) { __typename ... on OrderPayload { order { status history { actor } } } } }`

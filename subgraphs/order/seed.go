@@ -13,26 +13,27 @@ import (
 	"souk/subgraphs/order/orderstore"
 )
 
-// How much the sample shop has sold, to whom, since when.
+// The size of the sample: how many orders, by how many users, in how many days.
 const (
 	seedOrders = 160
-	seedUsers  = 20 // ids from 1
+	seedUsers  = 20 // users 1 to 20
 	seedDays   = 60
 )
 
-// Seed fills an empty, migrated database with what the sample shop sold so
-// far; one that has orders is left as it is. Inventory's numbers are those
-// after these sales, so nothing is reserved, and nobody is told.
+// Seed fills an empty, migrated database with the orders of the sample store.
+// A database that has orders stays unchanged. The sample stock already reflects
+// these orders, so Seed reserves nothing and publishes no events.
 func Seed(ctx context.Context, db *pgxpool.Pool) error {
-	shop, err := sample.Load()
+	store, err := sample.Load()
 	if err != nil {
 		return err
 	}
-	_, err = orderstore.Import(ctx, db, pastOrders(shop.Products, time.Now()))
+	_, err = orderstore.Import(ctx, db, pastOrders(store.Products, time.Now()))
 	return err
 }
 
-// pastOrders makes orders up, the same at every call but for their times.
+// pastOrders generates orders. They are the same in every call, except for
+// their times, which are relative to now.
 func pastOrders(products []sample.Product, now time.Time) []orderstore.PastOrder {
 	random := rand.New(rand.NewPCG(2026, 11))
 	step := seedDays * 24 * time.Hour / seedOrders
@@ -69,7 +70,7 @@ func pastOrders(products []sample.Product, now time.Time) []orderstore.PastOrder
 	return orders
 }
 
-// pastLines picks one to four products that were on sale that long ago.
+// pastLines picks up to four different products that already existed age ago.
 func pastLines(random *rand.Rand, products []sample.Product, age time.Duration) []orderstore.Line {
 	var lines []orderstore.Line
 	picked := map[int]bool{}

@@ -22,7 +22,7 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// Migrations are the service's tables, as tern reads migrations.
+// Migrations returns the service's SQL migrations (NNN_name.sql, tern's format).
 func Migrations() fs.FS {
 	files, err := fs.Sub(embedded, "migrations")
 	if err != nil {
@@ -31,7 +31,7 @@ func Migrations() fs.FS {
 	return files
 }
 
-// Run runs the service until the context ends.
+// Run runs the service until ctx ends.
 func Run(ctx context.Context, env server.Environment) error {
 	return server.Run(ctx, env, Migrations(), build)
 }
@@ -57,14 +57,14 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	}, nil
 }
 
-// Replay rebuilds all orders from their events beside the table that reads
-// use, writes every difference to w, and gives their number. It changes
-// nothing.
+// Replay rebuilds all orders from their events, compares them with the table
+// that reads use, writes every difference to w and returns how many there are.
+// It changes nothing.
 func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
 	return orderstore.Replay(ctx, db, w)
 }
 
-// Rebuild is Replay, and then makes the table that reads use what the events say.
+// Rebuild does what Replay does, and then corrects the table that reads use.
 func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
 	return orderstore.Rebuild(ctx, db, w)
 }

@@ -1,5 +1,11 @@
-// Package product is the service that knows what the store sells. Package
-// catalogue keeps the products, package graph answers GraphQL, package
-// inventoryclient sets the stock of a new product; this one puts them together
-// as a service, draws the products' pictures, and gives it its sample products.
+// Package product is the product service. It knows what the store sells.
+//
+// A request passes through package graph (resolvers: check what the caller may
+// do, parse input) to package catalogue (products, categories, listing and
+// search in Postgres). Package inventoryclient sets the initial stock of a new
+// product. service.go is the hub: it wires the packages together. picture.go
+// draws pictures of products, seed.go imports the sample products.
+//
+// The service publishes product.updated for every change through its outbox
+// (package events).
 package product

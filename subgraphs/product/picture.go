@@ -14,23 +14,23 @@ import (
 	"souk/subgraphs/product/catalogue"
 )
 
-// imagePath is where the picture of a product is: /images/LAPTOP-1.svg.
+// imagePath is the route of the products' pictures: /images/LAPTOP-1.svg.
 const imagePath = "/images/{file}"
 
 //go:embed picture.svg
 var pictureText string
 
-// drawing is what picture.svg needs.
+// drawing is the data of picture.svg.
 type drawing struct {
-	Lines    []string // the name, broken into lines
+	Lines    []string // the name, wrapped
 	Category string
 	SKU      string
 	Hue      uint32 // degrees
 	Turn     uint32 // degrees
 }
 
-// pictures draws products, so that there is something to show for each of them
-// without any file or other server.
+// pictures serves an SVG for each product, so that the store has pictures
+// without image files or another server.
 func pictures(products *catalogue.Catalogue, logger *slog.Logger) http.Handler {
 	picture := template.Must(template.New("picture").Parse(pictureText))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -41,8 +41,8 @@ func pictures(products *catalogue.Catalogue, logger *slog.Logger) http.Handler {
 		}
 		found, err := products.Find(r.Context(), nil, []string{sku})
 		if err != nil {
-			logger.ErrorContext(r.Context(), "reading the product to draw failed", "error", err)
-			http.Error(w, "The picture cannot be drawn now.", http.StatusInternalServerError)
+			logger.ErrorContext(r.Context(), "could not read a product to draw its picture", "error", err)
+			http.Error(w, "The picture is temporarily unavailable.", http.StatusInternalServerError)
 			return
 		}
 		p, ok := found.BySKU[sku]
@@ -52,8 +52,8 @@ func pictures(products *catalogue.Catalogue, logger *slog.Logger) http.Handler {
 		}
 		var svg bytes.Buffer
 		if err := picture.Execute(&svg, draw(p)); err != nil {
-			logger.ErrorContext(r.Context(), "drawing the product failed", "error", err)
-			http.Error(w, "The picture cannot be drawn now.", http.StatusInternalServerError)
+			logger.ErrorContext(r.Context(), "could not draw a picture", "error", err)
+			http.Error(w, "The picture is temporarily unavailable.", http.StatusInternalServerError)
 			return
 		}
 		w.Header().Set("Content-Type", "image/svg+xml")
@@ -64,6 +64,8 @@ func pictures(products *catalogue.Catalogue, logger *slog.Logger) http.Handler {
 	})
 }
 
+// draw derives colours from the category and the SKU, so that a product keeps
+// its picture.
 func draw(p catalogue.Product) drawing {
 	hash := fnv.New32a()
 	hash.Write([]byte(p.Category.Slug))
@@ -78,17 +80,17 @@ func draw(p catalogue.Product) drawing {
 	}
 }
 
-// lines breaks words into at most so many lines of about a width; what is left
-// over is cut.
-func lines(text string, width, most int) []string {
+// lines wraps text to at most maxLines lines of about width bytes and
+// truncates the rest.
+func lines(text string, width, maxLines int) []string {
 	var list []string
 	for word := range strings.FieldsSeq(text) {
 		if last := len(list) - 1; last >= 0 && len(list[last])+1+len(word) <= width {
 			list[last] += " " + word
 			continue
 		}
-		if len(list) == most {
-			list[most-1] += "…"
+		if len(list) == maxLines {
+			list[maxLines-1] += "…"
 			break
 		}
 		list = append(list, word)

@@ -11,20 +11,20 @@ import (
 	"souk/subgraphs/product/catalogue"
 )
 
-// Seed fills an empty, migrated database with the sample products; one that
-// has products is left as it is.
+// Seed fills an empty, migrated database with the sample products. A database
+// that has products stays unchanged.
 func Seed(ctx context.Context, db *pgxpool.Pool) error {
-	shop, err := sample.Load()
+	store, err := sample.Load()
 	if err != nil {
 		return err
 	}
-	categories := make([]catalogue.Category, len(shop.Categories))
-	for i, c := range shop.Categories {
+	categories := make([]catalogue.Category, len(store.Categories))
+	for i, c := range store.Categories {
 		categories[i] = catalogue.Category(c)
 	}
 	now := time.Now()
-	products := make([]catalogue.Product, len(shop.Products))
-	for i, p := range shop.Products {
+	products := make([]catalogue.Product, len(store.Products))
+	for i, p := range store.Products {
 		image := "/images/" + p.SKU + ".svg"
 		products[i] = catalogue.Product{
 			ID: p.ID, SKU: p.SKU, Name: p.Name, Description: p.Description,

@@ -18,7 +18,8 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// Migrations are the service's tables, as tern reads migrations.
+// Migrations returns the service's SQL migrations (NNN_name.sql, tern's
+// format).
 func Migrations() fs.FS {
 	files, err := fs.Sub(embedded, "migrations")
 	if err != nil {
@@ -27,11 +28,12 @@ func Migrations() fs.FS {
 	return files
 }
 
-// imagesVariable names the base URL under which clients reach this service's
-// pictures. Without it an image's address is a path on the server asked.
+// imageBaseURLVariable names the variable with the base URL under which
+// clients reach this service's pictures. Without it, the URL of a picture is a
+// path.
 const imageBaseURLVariable = "IMAGE_BASE_URL"
 
-// Run runs the service until the context ends.
+// Run runs the service until ctx ends.
 func Run(ctx context.Context, env server.Environment) error {
 	return server.Run(ctx, env, Migrations(), build)
 }

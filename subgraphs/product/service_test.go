@@ -67,7 +67,7 @@ func TestProductsAreCreatedChangedAndRetired(t *testing.T) {
 		},
 		{
 			`mutation { createProduct(input: {name: "Again", sku: "YEN-1", price: {decimal: 1}}) { ... on Conflict { code message } } }`,
-			`{"createProduct":{"code":"CONFLICT","message":"The article code \"YEN-1\" is taken."}}`,
+			`{"createProduct":{"code":"CONFLICT","message":"The SKU \"YEN-1\" is already in use."}}`,
 		},
 		{
 			`mutation { updateProduct(input: {id: "1", price: {minorUnits: 1300}, imageUrl: "https://example.com/c.jpg", expectedVersion: 1}) { ... on ProductPayload { product { version imageUrl price { decimal } name } } } }`,
@@ -75,7 +75,7 @@ func TestProductsAreCreatedChangedAndRetired(t *testing.T) {
 		},
 		{
 			`mutation { updateProduct(input: {id: "1", name: "Other", expectedVersion: 1}) { ... on Conflict { message } } }`,
-			`{"updateProduct":{"message":"The product \"1\" is at version 2 by now, not 1. Read it again and repeat the change."}}`,
+			`{"updateProduct":{"message":"The product \"1\" has version 2, not the expected 1. Read it again and repeat the change."}}`,
 		},
 		{
 			`mutation { updateProduct(input: {id: "1", imageUrl: null, tags: []}) { ... on ProductPayload { product { version imageUrl tags } } } }`,
@@ -144,7 +144,7 @@ func TestUnacceptableInput(t *testing.T) {
 			}
 		})
 	}
-	if answer := s.Ask(t, `{ product { id } }`, nil); len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "BAD_USER_INPUT" {
+	if answer := s.Do(t, `{ product { id } }`, nil); len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "BAD_USER_INPUT" {
 		t.Errorf("a product without a key answered %+v", answer)
 	}
 }

@@ -1,7 +1,9 @@
 // Package user is the user service: accounts, log-in, sessions and roles. It
-// signs the tokens by which all services know who calls, and publishes the
-// keys to check them at /.well-known/jwks.json.
+// signs the access tokens by which all services identify callers, and
+// publishes the keys that verify them at /.well-known/jwks.json.
 //
-// A request passes package graph, the resolvers, which decide who may see what,
-// to package account, which keeps the rules and the tables.
+// A request passes through package graph (resolvers: decide who may see and do
+// what) to package account (the rules and the tables). service.go is the hub:
+// it wires the packages together and runs the periodic cleanup. seed.go
+// creates the sample users.
 package user

@@ -11,8 +11,8 @@ import (
 	"souk/subgraphs/user/account"
 )
 
-// people are the example store's, by their full names. Those whose password is
-// given can log in; the others have bought things.
+// fullNames are the names of the sample users. Users with a password in
+// demoPasswords can log in; the others only own sample orders.
 var fullNames = strings.Fields(`
 	Ada_Lovelace Grace_Hopper Alan_Kay Barbara_Liskov Edsger_Dijkstra Frances_Allen Donald_Knuth Radia_Perlman
 	Tony_Hoare Margaret_Hamilton Dennis_Ritchie Karen_Jones Ken_Thompson Shafi_Goldwasser Leslie_Lamport Adele_Goldberg
@@ -23,14 +23,14 @@ var fullNames = strings.Fields(`
 	Yusuf_Demir Zofia_Kowalska Aroha_Tane Bram_Visser Chiara_Bianchi Dmitri_Volkov Esi_Owusu Freya_Olsen
 `)
 
-// demo are the passwords of the example accounts one can log in with.
+// demoPasswords are the passwords of the sample users who can log in.
 var demoPasswords = map[string]string{"ada": "tutorial-ada", "grace": "tutorial-grace"}
 
-// adminName is the example store's administrator.
+// The sample administrator.
 const adminName, adminPassword = "admin", "tutorial-admin"
 
-// Seed fills an empty user database with the example store's people: user 1 is
-// Ada, and the last one an administrator.
+// Seed fills an empty user database with the sample users. User 1 is Ada; the
+// last user is an administrator.
 func Seed(ctx context.Context, db *pgxpool.Pool) error {
 	accounts := &account.Service{DB: db, Hasher: account.NewHasher(account.DefaultCost), Now: time.Now}
 	if n, err := accounts.Count(ctx); err != nil || n > 0 {
@@ -48,7 +48,7 @@ func Seed(ctx context.Context, db *pgxpool.Pool) error {
 			draft.Phone = &phone
 		}
 		if _, err := accounts.SignUp(ctx, draft); err != nil {
-			return fmt.Errorf("making the account of %s: %w", full, err)
+			return fmt.Errorf("creating the account of %s: %w", full, err)
 		}
 	}
 	password := adminPassword

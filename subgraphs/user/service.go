@@ -20,14 +20,15 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// tidyEvery is how often old sessions are deleted and the signing keys looked
-// after.
+// cleanupInterval is how often old sessions are deleted and the signing keys
+// are rotated if due.
 const cleanupInterval = 10 * time.Minute
 
-// Run runs the user service until ctx ends. Besides what every service reads,
-// its environment has JWT_PRIVATE_KEY (PEM or JWK; without it the service makes
-// keys and keeps them in its database) and, for the first administrator,
-// ADMIN_USERNAME (admin), ADMIN_EMAIL (admin@souk.example) and ADMIN_PASSWORD.
+// Run runs the user service until ctx ends. In addition to the common
+// variables, it reads JWT_PRIVATE_KEY (PEM or JWK; without it the service
+// generates keys and stores them in its database) and, for the first
+// administrator, ADMIN_USERNAME (default: admin), ADMIN_EMAIL (default:
+// admin@souk.example) and ADMIN_PASSWORD.
 func Run(ctx context.Context, env server.Environment) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -40,7 +41,7 @@ func build(ctx context.Context, r server.Resources) (*server.Service, error) {
 	private, _ := r.Lookup("JWT_PRIVATE_KEY")
 	keys, err := account.NewKeyring(r.DB, private, r.Now)
 	if err != nil {
-		return nil, fmt.Errorf("JWT_PRIVATE_KEY cannot be used: %w; give an Ed25519 key as PEM, or leave it out", err)
+		return nil, fmt.Errorf("JWT_PRIVATE_KEY is invalid: %w; set it to an Ed25519 key in PEM form, or unset it", err)
 	}
 	if err := keys.Rotate(ctx); err != nil {
 		return nil, err
@@ -59,7 +60,8 @@ func build(ctx context.Context, r server.Resources) (*server.Service, error) {
 	}, nil
 }
 
-// firstAdmin makes the account ADMIN_PASSWORD asks for.
+// ensureFirstAdmin creates the administrator that ADMIN_PASSWORD asks for,
+// unless it exists.
 func ensureFirstAdmin(ctx context.Context, r server.Resources, accounts *account.Service) error {
 	get := func(key, otherwise string) string {
 		if v, ok := r.Lookup(key); ok && v != "" {
@@ -77,19 +79,19 @@ func ensureFirstAdmin(ctx context.Context, r server.Resources, accounts *account
 		Password: &password,
 	})
 	if errors.Is(err, account.ErrAdminNameTaken) {
-		r.Logger.WarnContext(ctx, "no administrator was made; set ADMIN_USERNAME and ADMIN_EMAIL to others", "reason", err)
+		r.Logger.WarnContext(ctx, "did not create the first administrator; set ADMIN_USERNAME and ADMIN_EMAIL to unused values", "reason", err)
 		return nil
 	}
 	return err
 }
 
-// jwks publishes the keys to check tokens with.
+// jwks serves the public keys that verify access tokens.
 func jwks(r server.Resources, keys *account.Keyring) http.HandlerFunc {
 	return func(w http.ResponseWriter, request *http.Request) {
 		set, err := keys.Public(request.Context())
 		if err != nil {
-			r.Logger.ErrorContext(request.Context(), "publishing the signing keys", "error", err)
-			http.Error(w, "the keys are out of reach for now", http.StatusServiceUnavailable)
+			r.Logger.ErrorContext(request.Context(), "could not load the signing keys", "error", err)
+			http.Error(w, "The keys are temporarily unavailable. Try again later.", http.StatusServiceUnavailable)
 			return
 		}
 		w.Header().Set("Content-Type", "application/jwk-set+json")
@@ -98,14 +100,14 @@ func jwks(r server.Resources, keys *account.Keyring) http.HandlerFunc {
 	}
 }
 
-// tidy looks after the tables from time to time.
+// cleanup deletes expired rows and rotates signing keys periodically.
 func cleanup(r server.Resources, accounts *account.Service) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ticker := time.NewTicker(cleanupInterval)
 		defer ticker.Stop()
 		for {
 			if err := errors.Join(accounts.DeleteExpired(ctx), accounts.Keys.Rotate(ctx)); err != nil && ctx.Err() == nil {
-				r.Logger.WarnContext(ctx, "tidying the accounts", "error", err)
+				r.Logger.WarnContext(ctx, "could not clean up sessions or rotate signing keys; will retry", "error", err)
 			}
 			select {
 			case <-ctx.Done():

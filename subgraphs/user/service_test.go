@@ -112,7 +112,7 @@ func TestSignUp(t *testing.T) {
 		},
 		{
 			ask:  `mutation { signUp(input: {username: "TestUser", email: "other@example.com"}) { ... on Conflict { code message } } }`,
-			want: `{"signUp":{"code":"CONFLICT","message":"The username is taken."}}`,
+			want: `{"signUp":{"code":"CONFLICT","message":"The username is already in use."}}`,
 		},
 		{
 			ask:  `mutation { signUp(input: {username: "other", email: "TEST@Example.com"}) { ... on Conflict { message } } }`,
@@ -149,11 +149,11 @@ func TestUpdate(t *testing.T) {
 		},
 		{
 			ask:  `mutation { updateUser(input: {id: "1", username: "x", expectedVersion: 1}) ` + fields + ` }`,
-			want: `{"updateUser":{"__typename":"InvalidInput","message":"The input is not acceptable: username is not a username."}}`,
+			want: `{"updateUser":{"__typename":"InvalidInput","message":"Invalid input: username is not a valid username."}}`,
 		},
 		{
 			ask:  `mutation { updateUser(input: {id: "1", displayName: "A", expectedVersion: 1}) ` + fields + ` }`,
-			want: `{"updateUser":{"__typename":"Conflict","message":"The user \"1\" is at version 3 by now, not 1. Read it again and repeat the change."}}`,
+			want: `{"updateUser":{"__typename":"Conflict","message":"The user \"1\" has version 3, not the expected 1. Read it again and repeat the change."}}`,
 		},
 		{
 			ask:  `mutation { updateUser(input: {id: "1", email: "BOB@example.com"}) ` + fields + ` }`,
@@ -194,7 +194,7 @@ func TestPrivacy(t *testing.T) {
 				{ask: `{ contacts(userIds: ["1", "77"]) { email } }`, want: `{"contacts":[{"email":"ada@example.com"},null]}`, as: servicetest.AsService},
 			})
 			for who, header := range map[string]func(http.Header){"ada": bearer(ada.AccessToken), "nobody": func(http.Header) {}} {
-				answer := s.Ask(t, `{ contacts(userIds: ["1"]) { email } }`, nil, header)
+				answer := s.Do(t, `{ contacts(userIds: ["1"]) { email } }`, nil, header)
 				if len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "FORBIDDEN" {
 					t.Errorf("contacts for %s: %s %v", who, answer.Data, answer.Errors)
 				}
@@ -437,7 +437,7 @@ func TestUsersArePaged(t *testing.T) {
 		t.Errorf("backward: %s", got)
 	}
 	for _, arguments := range []string{"(first: 101)", "(first: -1)", "(first: 1, last: 1)", `(after: "nonsense")`} {
-		answer := s.Ask(t, "{ users"+arguments+" { totalCount } }", nil)
+		answer := s.Do(t, "{ users"+arguments+" { totalCount } }", nil)
 		if len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "BAD_USER_INPUT" {
 			t.Errorf("users%s: %s %v", arguments, answer.Data, answer.Errors)
 		}
@@ -514,12 +514,12 @@ func TestInternalsStayInside(t *testing.T) {
 	if _, err := s.DB.Exec(t.Context(), `alter table users rename to people`); err != nil {
 		t.Fatal(err)
 	}
-	answer := s.Ask(t, `{ user(id: "1") { id } }`, nil)
-	if len(answer.Errors) != 1 || answer.Errors[0].Message != "Something went wrong inside the service." ||
+	answer := s.Do(t, `{ user(id: "1") { id } }`, nil)
+	if len(answer.Errors) != 1 || answer.Errors[0].Message != "Internal error of the service. Its log has the cause." ||
 		answer.Errors[0].Extensions["code"] != "INTERNAL_SERVER_ERROR" || fmt.Sprint(answer.Errors[0].Path) != "[user]" {
 		t.Errorf("errors %+v", answer.Errors)
 	}
-	answer = s.Ask(t, `{ nothing }`, nil)
+	answer = s.Do(t, `{ nothing }`, nil)
 	if len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "GRAPHQL_VALIDATION_FAILED" {
 		t.Errorf("errors %+v", answer.Errors)
 	}

@@ -57,7 +57,7 @@ func TestPagesCoverTheList(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			slice, err := connection.Cut(page, read(rows, page), func(k key) key { return k })
+			slice, err := connection.NewSlice(page, read(rows, page), func(k key) key { return k })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func TestRefusedArguments(t *testing.T) {
 	}
 	for want, arguments := range map[string]connection.Arguments{
 		"first and last cannot be given together": {First: number(1), Last: number(1)},
-		"first is -1; it must be from 0 to 100":   {First: number(-1)},
+		"first is -1; it must be between 0 and 100":   {First: number(-1)},
 		"last is 101":                             {Last: number(101)},
 		`after is "!", which is not a cursor`:     {After: text("!")},
 		`before is "e30x", which is not a cursor`: {Before: text("e30x")},

@@ -1,8 +1,9 @@
-// Package connection makes Relay cursor connections from keyset pages: it
-// checks first, after, last and before, gives the store the page to read (one
-// row more than asked for, beyond the key of a row), and from the rows makes
-// edges' cursors and the page's PageInfo.
+// Package connection implements Relay cursor connections with keyset
+// pagination. Parse checks the arguments first, after, last and before and
+// returns the Page to read. The caller reads its rows, one more than the page
+// has, and NewSlice makes the edges' cursors and the PageInfo of them.
 //
-// A cursor is the sort key of a row, so a page stays right while rows come and
-// go before it, and the thousandth page costs what the first does.
+// A cursor contains the sort key of a row. So pages stay correct while rows
+// are added or removed before them, and every page costs the same. The
+// alternative, an offset, has neither property.
 package connection

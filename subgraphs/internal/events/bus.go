@@ -17,7 +17,7 @@ import (
 	"souk/telemetry"
 )
 
-// Bus connects a service to the others' events. Make one with New.
+// Bus connects a service to the events of all services. Create it with New.
 type Bus struct {
 	db      *pgxpool.Pool
 	redis   redis.UniversalClient
@@ -25,11 +25,11 @@ type Bus struct {
 	logger  *slog.Logger
 	tracer  trace.Tracer
 	metrics *metrics
-	name    string // of this process among a group's consumers
+	name    string // of this process in its consumer groups
 }
 
-// New makes the bus of a service. There must be one for each Telemetry, whose
-// registry takes the metrics.
+// New returns the bus of a service. It registers metrics, so there can be only
+// one Bus per Telemetry.
 func New(service string, db *pgxpool.Pool, client redis.UniversalClient, t *telemetry.Telemetry, logger *slog.Logger) *Bus {
 	host, err := os.Hostname()
 	if err != nil {
@@ -46,33 +46,34 @@ func New(service string, db *pgxpool.Pool, client redis.UniversalClient, t *tele
 	}
 }
 
-// untraced keeps the unending work of a worker out of the traces: its polling
-// would be a trace a time. What it does for an event is in the event's trace.
+// untraced returns a context that records no spans, for the polling of
+// workers: each poll would be a trace. Handling an event is part of the
+// event's trace.
 func untraced(ctx context.Context) context.Context {
 	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1},
 	}))
 }
 
-// lockNumber makes a Postgres advisory lock's number of a name.
-func lockNumber(name string) int64 {
+// lockKey derives the key of a Postgres advisory lock from a name.
+func lockKey(name string) int64 {
 	h := fnv.New64a()
 	h.Write([]byte("souk/events/" + name))
 	return int64(h.Sum64())
 }
 
-// backoff is how long to wait before try n (from 1), between half and all of
-// an exponentially growing time, so that many who failed together do not come
-// back together.
-func backoff(n int, first, most time.Duration) time.Duration {
-	d := most
+// backoff returns the wait before attempt n (from 1): between half and all of
+// an exponentially growing time, so that clients that failed together do not
+// retry together.
+func backoff(n int, minWait, maxWait time.Duration) time.Duration {
+	d := maxWait
 	if n < 20 {
-		d = min(most, first<<(n-1))
+		d = min(maxWait, minWait<<(n-1))
 	}
 	return d/2 + mathrand.N(d/2+1)
 }
 
-// sleep waits, or returns false as soon as ctx ends.
+// sleep waits for d. It returns false as soon as ctx ends.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -84,8 +85,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// retry runs work until ctx ends, again after every error: what is out of
-// reach now may come back.
+// retry repeats work until ctx ends, with backoff. Most failures are
+// temporary: Postgres or Redis is unreachable.
 func (b *Bus) retry(ctx context.Context, what string, work func(context.Context) error) error {
 	for failures := 0; ctx.Err() == nil; {
 		start := time.Now()
@@ -99,11 +100,11 @@ func (b *Bus) retry(ctx context.Context, what string, work func(context.Context)
 		failures++
 		wait := backoff(failures, 100*time.Millisecond, 5*time.Second)
 		if err != nil && !errors.Is(err, errStandby) {
-			b.logger.WarnContext(ctx, what+" is interrupted", "error", err, "again_in", wait)
+			b.logger.WarnContext(ctx, what+" failed; will retry", "error", err, "retry_in", wait)
 		}
 		if !sleep(ctx, wait) {
 			break
 		}
 	}
-	return nil //nolint:nilerr // it was told to end
+	return nil //nolint:nilerr // stopped on purpose
 }

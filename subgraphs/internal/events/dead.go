@@ -10,26 +10,26 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Fields of an entry of the dead-letter stream, besides the event's own.
+// Fields of a dead-letter entry, in addition to those of the event.
 const (
 	fieldGroup    = "group"
 	fieldError    = "error"
 	fieldAttempts = "attempts"
 )
 
-// maxDead is how many dead letters are kept.
-const maxDead = 100_000
+// maxDeadLetters bounds the length of the dead-letter stream.
+const maxDeadLetters = 100_000
 
 // DeadLetter is an event that a consumer group could not handle.
 type DeadLetter struct {
 	ID       string // in the dead-letter stream
 	Group    string
 	Event    Event
-	Error    string // of the last try
+	Error    string // of the last attempt
 	Attempts int
 }
 
-// DeadLetters reads up to count dead letters, the oldest first.
+// DeadLetters returns up to count dead letters, oldest first.
 func (b *Bus) DeadLetters(ctx context.Context, count int64) ([]DeadLetter, error) {
 	messages, err := b.redis.XRangeN(ctx, DeadStream, "-", "+", count).Result()
 	if err != nil {
@@ -47,15 +47,15 @@ func (b *Bus) DeadLetters(ctx context.Context, count int64) ([]DeadLetter, error
 	return letters, nil
 }
 
-// Revive sends a dead letter's event again. Groups that have had its effects
-// ignore it.
-func (b *Bus) Revive(ctx context.Context, id string) error {
+// Redeliver moves a dead letter's event back to the stream. Groups that have
+// processed the event ignore it.
+func (b *Bus) Redeliver(ctx context.Context, id string) error {
 	messages, err := b.redis.XRangeN(ctx, DeadStream, id, id, 1).Result()
 	if err != nil {
 		return fmt.Errorf("reading the dead letter %s: %w", id, err)
 	}
 	if len(messages) == 0 {
-		return fmt.Errorf("there is no dead letter %s", id)
+		return fmt.Errorf("dead letter %s does not exist", id)
 	}
 	_, err = b.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.XAdd(ctx, &redis.XAddArgs{Stream: Stream, Values: []any{
@@ -65,13 +65,14 @@ func (b *Bus) Revive(ctx context.Context, id string) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("sending the dead letter %s again: %w", id, err)
+		return fmt.Errorf("redelivering the dead letter %s: %w", id, err)
 	}
 	return nil
 }
 
-// isRefusal says whether Postgres answered, with a no.
-func isRefusal(err error) bool {
+// isPostgresError reports whether Postgres responded with an error, as opposed
+// to being unreachable.
+func isPostgresError(err error) bool {
 	var refused *pgconn.PgError
 	return errors.As(err, &refused)
 }

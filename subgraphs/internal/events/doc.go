@@ -1,11 +1,18 @@
-// Package events carries what happened in one service to the others, at least
-// once, with effects once.
+// Package events delivers events between services. Delivery is at least once;
+// handling is idempotent, so each event takes effect once.
 //
-// A service appends an event to its outbox table in the transaction of the
-// change itself (Append), so there is no change without its event and no event
-// without its change. A Relay moves the outbox to a Redis stream as CloudEvents
-// 1.0 JSON. A Consumer of another service reads the stream in a consumer group
-// and handles each event in a transaction that also notes its id, so that one
-// delivered again has no effect. What keeps failing goes to a dead-letter
-// stream. The trace of the request that caused an event goes with it.
+// The path of an event:
+//
+//	Append (outbox.go)       writes it to the outbox table, in the transaction of the change
+//	Bus.Relay (relay.go)     moves the outbox to a Redis stream, as CloudEvents 1.0 in JSON
+//	Bus.Consume (consumer.go, reader.go, handle.go)
+//	                         reads the stream in a consumer group, one transaction per event
+//	dead.go                  keeps events that repeatedly fail, in a dead-letter stream
+//
+// The outbox makes the change and its event atomic: there is never one without
+// the other. The consumer's transaction also records the ID of the event, so
+// an event that is delivered again has no effect. Every event carries the
+// trace context of the request that caused it.
+//
+// bus.go is the hub. docs/decisions/events.md says why Redis Streams.
 package events

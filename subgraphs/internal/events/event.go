@@ -16,15 +16,16 @@ const (
 )
 
 const (
-	// Stream is the Redis stream of all events. It is one stream, so that
+	// Stream is the Redis stream of all events. There is one stream, so that
 	// events of different types about one subject keep their order.
 	Stream = "souk:events"
-	// DeadStream is where an event goes that a consumer could not handle.
+	// DeadStream is the Redis stream of events that a consumer could not
+	// handle.
 	DeadStream = "souk:events:dead"
 
-	// fieldEvent is the field of a stream entry that holds the CloudEvent;
-	// fieldType repeats its type, so that readers need not parse what they
-	// do not want.
+	// fieldEvent is the field of a stream entry that holds the CloudEvent.
+	// fieldType repeats its type, so that readers can skip events without
+	// parsing them.
 	fieldEvent = "event"
 	fieldType  = "type"
 )
@@ -32,31 +33,31 @@ const (
 // Event is something that happened in a service.
 type Event struct {
 	Type    string
-	Subject string // id of what it happened to
-	// Data is anything JSON can hold when the event is appended, and a
+	Subject string // the ID of the entity it happened to
+	// Data is any value that encodes as JSON when the event is appended, and a
 	// json.RawMessage when it is handled.
 	Data any
 
-	// These are filled in when the event is appended.
-	ID     string // UUID; the same however often the event is delivered
+	// Append sets these.
+	ID     string // UUID; the same in every delivery
 	Source string // such as /souk/product
 	Time   time.Time
 }
 
-// Decode reads the data of an event that is handled.
+// Decode decodes the data of a received event.
 func (e Event) Decode(into any) error {
 	raw, ok := e.Data.(json.RawMessage)
 	if !ok {
-		return fmt.Errorf("the event %s was not received: its data is a %T", e.ID, e.Data)
+		return fmt.Errorf("cannot decode event %s: its data is a %T, not received JSON", e.ID, e.Data)
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("reading the data of %s %s: %w", e.Type, e.ID, err)
+		return fmt.Errorf("decoding the data of %s %s: %w", e.Type, e.ID, err)
 	}
 	return nil
 }
 
-// envelope is a CloudEvent 1.0 in its JSON format, with the distributed
-// tracing extension.
+// envelope is a CloudEvent 1.0 in JSON format, with the distributed tracing
+// extension.
 type envelope struct {
 	SpecVersion     string          `json:"specversion"`
 	ID              string          `json:"id"`
@@ -73,10 +74,10 @@ type envelope struct {
 func parseEnvelope(text string) (envelope, error) {
 	var e envelope
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
-		return e, fmt.Errorf("reading a CloudEvent: %w", err)
+		return e, fmt.Errorf("decoding a CloudEvent: %w", err)
 	}
 	if e.SpecVersion != "1.0" || e.ID == "" || e.Source == "" || e.Type == "" {
-		return e, fmt.Errorf("not a CloudEvent 1.0 with id, source and type: %.200s", text)
+		return e, fmt.Errorf("not a CloudEvent 1.0 with ID, source and type: %.200s", text)
 	}
 	return e, nil
 }

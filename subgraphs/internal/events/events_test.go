@@ -279,7 +279,7 @@ func TestDeadLetter(t *testing.T) {
 	mu.Lock()
 	poison = false
 	mu.Unlock()
-	if err := b.Revive(t.Context(), letters[0].ID); err != nil {
+	if err := b.Redeliver(t.Context(), letters[0].ID); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the revived event arrived", func() bool { return slices.Equal(effects(t, db, "a"), []string{"2", "0"}) })

@@ -15,21 +15,21 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Results in the metrics.
+// Values of the label result.
 const (
 	resultHandled  = "handled"
 	resultRepeated = "repeated"
 	resultDead     = "dead"
 )
 
-// finish handles an event and acknowledges it. It is not done when the event
-// is to be tried again. The error is that of Postgres or Redis.
-func (r *reader) finish(ctx context.Context, d *delivery) (done bool, err error) {
+// process handles an event and acknowledges it. done is false if the event
+// must be retried. err is an error of Postgres or Redis, not of the event.
+func (r *reader) process(ctx context.Context, d *delivery) (done bool, err error) {
 	if d.broken != nil {
-		return true, r.bury(ctx, d, d.broken)
+		return true, r.deadLetter(ctx, d, d.broken)
 	}
 	if d.failures >= r.consumer.MaxAttempts {
-		return true, r.bury(ctx, d, errors.New("tried too often, last by a process that died of it"))
+		return true, r.deadLetter(ctx, d, errors.New("too many attempts; the process died during the last one"))
 	}
 	result, failure, err := r.handle(ctx, d)
 	if err != nil {
@@ -42,15 +42,15 @@ func (r *reader) finish(ctx context.Context, d *delivery) (done bool, err error)
 	d.failures++
 	r.bus.metrics.failed.WithLabelValues(r.consumer.Group, d.envelope.Type).Inc()
 	if permanent := (permanentError{}); errors.As(failure, &permanent) || d.failures >= r.consumer.MaxAttempts {
-		return true, r.bury(ctx, d, failure)
+		return true, r.deadLetter(ctx, d, failure)
 	}
-	r.bus.logger.WarnContext(ctx, "an event could not be handled; it is tried again",
+	r.bus.logger.WarnContext(ctx, "could not handle an event; will retry",
 		"group", r.consumer.Group, "type", d.envelope.Type, "event", d.envelope.ID, "attempt", d.failures, "error", failure)
 	return false, nil
 }
 
-// handle has the event's effects in one transaction with the note that it had
-// them, in the trace of what caused the event. The failure is the handler's.
+// handle applies an event and records its ID, in one transaction and in the
+// event's trace. failure is the error of the handler, err one of Postgres.
 func (r *reader) handle(ctx context.Context, d *delivery) (result string, failure, err error) {
 	ctx = traceContext.Extract(ctx, propagation.MapCarrier{
 		"traceparent": d.envelope.TraceParent, "tracestate": d.envelope.TraceState,
@@ -67,38 +67,38 @@ func (r *reader) handle(ctx context.Context, d *delivery) (result string, failur
 
 	tx, err := r.bus.db.Begin(ctx)
 	if err != nil {
-		return "", nil, fmt.Errorf("beginning a transaction: %w", err)
+		return "", nil, fmt.Errorf("starting a transaction: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	noted, err := tx.Exec(ctx, `
 		insert into processed_events (consumer, event_id) values ($1, $2) on conflict do nothing`,
 		r.consumer.Group, d.envelope.ID)
 	if err != nil {
-		return "", nil, fmt.Errorf("noting an event as processed: %w", err)
+		return "", nil, fmt.Errorf("recording an event as processed: %w", err)
 	}
 	if noted.RowsAffected() == 0 {
 		return resultRepeated, nil, nil
 	}
 	if failure := r.call(ctx, tx, d); failure != nil {
 		span.SetStatus(codes.Error, failure.Error())
-		// Not the event's fault when Postgres is gone or this is the end.
+		// A lost connection or a shutdown is not a failure of the event.
 		if tx.Conn().IsClosed() {
-			return "", nil, fmt.Errorf("losing Postgres: %w", failure)
+			return "", nil, fmt.Errorf("lost the connection to Postgres: %w", failure)
 		}
 		return "", failure, ctx.Err()
 	}
 	if err := tx.Commit(ctx); err != nil {
-		// A constraint that is checked at the end is the handler's doing; a
-		// broken connection is not, and it is not known what became of it.
-		if isRefusal(err) {
+		// A violated deferred constraint is the handler's failure. A broken
+		// connection is not, and whether the commit succeeded is unknown.
+		if isPostgresError(err) {
 			return "", err, nil
 		}
-		return "", nil, fmt.Errorf("committing an event's effects: %w", err)
+		return "", nil, fmt.Errorf("committing an event: %w", err)
 	}
 	return resultHandled, nil, nil
 }
 
-// call calls the handler and makes an error of its panic.
+// call calls the handler and converts a panic to an error.
 func (r *reader) call(ctx context.Context, tx pgx.Tx, d *delivery) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -118,10 +118,10 @@ func (r *reader) acknowledge(ctx context.Context, streamIDs ...string) error {
 	return nil
 }
 
-// bury puts an event into the dead-letter stream and acknowledges it.
-func (r *reader) bury(ctx context.Context, d *delivery, why error) error {
+// deadLetter moves an event to the dead-letter stream and acknowledges it.
+func (r *reader) deadLetter(ctx context.Context, d *delivery, why error) error {
 	_, err := r.bus.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.XAdd(ctx, &redis.XAddArgs{Stream: DeadStream, MaxLen: maxDead, Approx: true, Values: []any{
+		p.XAdd(ctx, &redis.XAddArgs{Stream: DeadStream, MaxLen: maxDeadLetters, Approx: true, Values: []any{
 			fieldType, d.envelope.Type, fieldEvent, d.text, fieldGroup, r.consumer.Group,
 			fieldError, why.Error(), fieldAttempts, strconv.Itoa(d.failures),
 		}})
@@ -129,10 +129,10 @@ func (r *reader) bury(ctx context.Context, d *delivery, why error) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("putting an event into the dead-letter stream: %w", err)
+		return fmt.Errorf("moving an event to the dead-letter stream: %w", err)
 	}
 	r.count(d, resultDead)
-	r.bus.logger.ErrorContext(ctx, "an event went to the dead-letter stream",
+	r.bus.logger.ErrorContext(ctx, "moved an event to the dead-letter stream; it needs attention",
 		"group", r.consumer.Group, "type", d.envelope.Type, "event", d.envelope.ID, "attempts", d.failures, "error", why)
 	return nil
 }

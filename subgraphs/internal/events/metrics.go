@@ -14,35 +14,35 @@ var (
 	}
 	metricHandled = telemetry.Metric{
 		Name: "souk_events_handled_total", Kind: telemetry.Counter,
-		Help:   "Events a consumer group finished with: handled, repeated (had its effects before), dead.",
+		Help:   "Events that a consumer group has finished: handled, repeated (processed before) or dead (moved to the dead-letter stream).",
 		Labels: []string{"group", "type", "result"},
 	}
 	metricFailed = telemetry.Metric{
 		Name: "souk_event_failures_total", Kind: telemetry.Counter,
-		Help:   "Tries to handle an event that failed.",
+		Help:   "Failed attempts to handle an event.",
 		Labels: []string{"group", "type"},
 	}
 	metricOutboxWaiting = telemetry.Metric{
 		Name: "souk_event_outbox_waiting", Kind: telemetry.Gauge,
-		Help: "Events in the outbox that are not in the stream yet.",
+		Help: "Events in the outbox that are not published yet.",
 	}
 	metricOutboxAge = telemetry.Metric{
 		Name: "souk_event_outbox_age_seconds", Kind: telemetry.Gauge,
-		Help: "Age of the oldest event in the outbox that is not in the stream yet.",
+		Help: "Age of the oldest event in the outbox that is not published yet.",
 	}
 	metricPending = telemetry.Metric{
 		Name: "souk_event_retries_waiting", Kind: telemetry.Gauge,
-		Help:   "Events a consumer group has read and will try again, or that wait behind such a one.",
+		Help:   "Events that a consumer group has read but not finished: they wait for a retry, or behind an event of the same subject that does.",
 		Labels: []string{"group"},
 	}
 	metricLag = telemetry.Metric{
 		Name: "souk_event_stream_lag", Kind: telemetry.Gauge,
-		Help:   "Entries of the stream a consumer group has not read yet.",
+		Help:   "Entries of the stream that a consumer group has not read yet.",
 		Labels: []string{"group"},
 	}
 )
 
-// Metrics are the definitions of what this package measures.
+// Metrics returns the definitions of this package's metrics.
 func Metrics() []telemetry.Metric {
 	return []telemetry.Metric{
 		metricPublished, metricHandled, metricFailed, metricOutboxWaiting, metricOutboxAge, metricPending, metricLag,
@@ -64,7 +64,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		retrying:      metricPending.NewGauge(r),
 		lags:          metricLag.NewGauge(r),
 	}
-	// They are there from the beginning: nothing waits.
+	// Export zero from the start, so that the series exist.
 	m.outboxWaiting.WithLabelValues().Set(0)
 	m.outboxAge.WithLabelValues().Set(0)
 	return m

@@ -8,8 +8,8 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrations are the tables that Append, Relay and Consumer need, as tern reads
-// migrations.
+// Migrations returns the SQL migrations of the tables that Append, Relay and
+// Consume use (NNN_name.sql, tern's format).
 func Migrations() fs.FS {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {

@@ -10,21 +10,21 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 )
 
-// traceContext reads and writes W3C trace context.
+// traceContext injects and extracts W3C trace context.
 var traceContext propagation.TraceContext
 
-// Append notes an event in the transaction of the change it tells of. A change
-// must lock what it changes before it appends: that keeps the events of a
-// subject in order.
+// Append writes an event to the outbox, in the transaction of the change it
+// reports. The transaction must lock what it changes before it appends, so
+// that the events of a subject are in order.
 func Append(ctx context.Context, tx pgx.Tx, e Event) error {
 	data, err := json.Marshal(e.Data)
 	if err != nil {
-		return fmt.Errorf("writing the data of a %s event: %w", e.Type, err)
+		return fmt.Errorf("encoding the data of a %s event: %w", e.Type, err)
 	}
 	if e.ID == "" {
 		id, err := uuid.NewV7()
 		if err != nil {
-			return fmt.Errorf("making an event's id: %w", err)
+			return fmt.Errorf("generating an event ID: %w", err)
 		}
 		e.ID = id.String()
 	}

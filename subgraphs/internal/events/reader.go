@@ -9,38 +9,38 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// parallel is how many subjects are worked on at once: each holds a connection
-// of the pool.
-const parallel = 4
+// maxParallelSubjects bounds how many subjects are processed concurrently.
+// Each takes a connection of the pool.
+const maxParallelSubjects = 4
 
-// reader holds the events a consumer has read and not finished: a queue for
-// each subject, so that one that fails holds back its own subject only.
+// reader holds the events that a consumer has read and not finished. Each
+// subject has a queue, so that a failing event blocks only its own subject.
 type reader struct {
 	bus      *Bus
 	consumer Consumer
-	token    string // of this reader, and of no other
-	last     string // id of the last entry read
+	token    string // unique to this reader
+	last     string // ID of the last entry read
 	queues   map[string]*queue
-	waiting  int // events in all queues
+	queued   int // events in all queues
 }
 
 type queue struct {
 	deliveries []*delivery
-	due        time.Time // when to try the first one
+	due        time.Time // when to attempt the first one
 }
 
-// delivery is an event and how it fared.
+// delivery is a received event and its failures so far.
 type delivery struct {
 	streamID string
 	envelope envelope
-	text     string // the envelope as it came
-	broken   error  // why it is no envelope
+	text     string // the envelope as received
+	broken   error  // why the envelope is invalid
 	failures int
 }
 
-// take puts entries behind the others of their subjects, and acknowledges those
-// that nobody here wants.
-func (r *reader) take(ctx context.Context, messages []redis.XMessage, tries map[string]int) error {
+// enqueueAll adds entries to the queues of their subjects. It acknowledges
+// entries whose type the consumer does not handle.
+func (r *reader) enqueueAll(ctx context.Context, messages []redis.XMessage, tries map[string]int) error {
 	var unwanted []string
 	for _, message := range messages {
 		kind, _ := message.Values[fieldType].(string)
@@ -63,10 +63,10 @@ func (r *reader) enqueue(message redis.XMessage, failures int) {
 		r.queues[d.envelope.Subject] = q
 	}
 	q.deliveries = append(q.deliveries, d)
-	r.waiting++
+	r.queued++
 }
 
-// untilDue is how long until some event is to be tried.
+// untilDue returns how long until an event is due.
 func (r *reader) untilDue() time.Duration {
 	next := readBlock
 	for _, q := range r.queues {
@@ -75,12 +75,12 @@ func (r *reader) untilDue() time.Duration {
 	return max(0, next)
 }
 
-// work tries the events that are due, several subjects at once.
-func (r *reader) work(ctx context.Context) error {
+// processDue processes the due events, several subjects concurrently.
+func (r *reader) processDue(ctx context.Context) error {
 	now := time.Now()
 	var (
 		group sync.WaitGroup
-		slots = make(chan struct{}, parallel)
+		slots = make(chan struct{}, maxParallelSubjects)
 		mu    sync.Mutex
 		first error
 	)
@@ -91,7 +91,7 @@ func (r *reader) work(ctx context.Context) error {
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			if err := r.drain(ctx, q); err != nil {
+			if err := r.processQueue(ctx, q); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				if first == nil {
@@ -101,9 +101,9 @@ func (r *reader) work(ctx context.Context) error {
 		})
 	}
 	group.Wait()
-	r.waiting = 0
+	r.queued = 0
 	for subject, q := range r.queues {
-		r.waiting += len(q.deliveries)
+		r.queued += len(q.deliveries)
 		if len(q.deliveries) == 0 {
 			delete(r.queues, subject)
 		}
@@ -111,12 +111,12 @@ func (r *reader) work(ctx context.Context) error {
 	return first
 }
 
-// drain finishes a queue's events in order, until one fails. An error is about
-// Postgres or Redis: the events are not to blame and stay pending.
-func (r *reader) drain(ctx context.Context, q *queue) error {
+// processQueue processes a queue's events in order, until one fails. The error
+// is one of Postgres or Redis: the events stay pending.
+func (r *reader) processQueue(ctx context.Context, q *queue) error {
 	for len(q.deliveries) > 0 && ctx.Err() == nil {
 		d := q.deliveries[0]
-		done, err := r.finish(ctx, d)
+		done, err := r.process(ctx, d)
 		if err != nil {
 			return err
 		}

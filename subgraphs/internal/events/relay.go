@@ -15,36 +15,38 @@ import (
 )
 
 const (
-	relayPoll  = 100 * time.Millisecond // how often to look for new events
-	relayBatch = 200
+	relayPollInterval = 100 * time.Millisecond // between two polls for new events
+	relayBatchSize    = 200
 	// retention is how long published events stay in the outbox and in the
-	// stream: how old an event may be that is sent anew after Redis lost it.
+	// stream. It bounds the age of events that the relay can send again after
+	// Redis lost them.
 	retention = 72 * time.Hour
-	// memory is how long a consumer knows an event it has handled. It must
-	// exceed retention.
-	memory   = 30 * 24 * time.Hour
-	tidyTime = time.Minute
+	// processedRetention is how long a consumer remembers processed events. It
+	// must exceed retention.
+	processedRetention = 30 * 24 * time.Hour
+	cleanupInterval    = time.Minute
 )
 
-// errStandby says that another process does this work now.
-var errStandby = errors.New("another process does this work")
+// errStandby means that another process does this work at the moment.
+var errStandby = errors.New("another process is doing this work")
 
 // Relay moves the service's outbox to the stream until ctx ends. Several
-// processes may run it: one works at a time, so order is kept.
+// processes may run it. One works at a time, which keeps the order of events.
 //
-// An event whose change was committed gets into the stream: it stays in the
-// outbox until Redis has it, and for 72 hours more. Before every batch the
-// relay looks whether the batch before is still in the stream; if Redis lost
-// it (a restart without persistence, a failover), all events of that time
-// that are missing are sent anew. Consumers have each event's effects once.
+// Every committed event reaches the stream: it stays in the outbox until Redis
+// has it, and for 72 hours after that. Before each batch, the relay checks
+// that the last published event is still in the stream. If Redis has lost it
+// (a restart without persistence, a failover), the relay publishes all missing
+// events of that period again. Consumers ignore events that they have
+// processed.
 func (b *Bus) Relay(ctx context.Context) error {
-	return b.retry(untraced(ctx), "the relay of events", b.relay)
+	return b.retry(untraced(ctx), "the event relay", b.relay)
 }
 
 func (b *Bus) relay(ctx context.Context) error {
 	var tidied time.Time
 	for ctx.Err() == nil {
-		// Most times there is nothing, and looking costs one query.
+		// One query tells whether there is work; usually there is none.
 		waiting, age, err := b.measureOutbox(ctx)
 		if err != nil {
 			return err
@@ -57,19 +59,19 @@ func (b *Bus) relay(ctx context.Context) error {
 			}
 			continue
 		}
-		if time.Since(tidied) > tidyTime {
+		if time.Since(tidied) > cleanupInterval {
 			tidied = time.Now()
-			if err := b.tidy(ctx); err != nil {
+			if err := b.deleteOld(ctx); err != nil {
 				return err
 			}
 		}
-		sleep(ctx, relayPoll)
+		sleep(ctx, relayPollInterval)
 	}
 	return nil
 }
 
-// measureOutbox says how many events wait, or that it is very many, and for how
-// many seconds the first one has.
+// measureOutbox returns how many events wait (at most 10000) and for how many
+// seconds the oldest has waited.
 func (b *Bus) measureOutbox(ctx context.Context) (waiting, age float64, err error) {
 	err = b.db.QueryRow(ctx, `
 		select count(*), greatest(0, coalesce(extract(epoch from now() - min(time)), 0)::float8)
@@ -81,7 +83,7 @@ func (b *Bus) measureOutbox(ctx context.Context) (waiting, age float64, err erro
 	return waiting, age, nil
 }
 
-// outboxRow is an event that is to be published.
+// outboxRow is an event to publish.
 type outboxRow struct {
 	Position    int64
 	ID          string
@@ -93,12 +95,12 @@ type outboxRow struct {
 	Data        json.RawMessage
 }
 
-// relayBatch publishes the oldest waiting events. The transaction's lock makes
-// this process the only one at it.
+// relayBatch publishes the oldest waiting events. A transaction-level advisory
+// lock makes this process the only one that publishes.
 func (b *Bus) relayBatch(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, b.db, func(tx pgx.Tx) error {
 		var alone bool
-		if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", lockNumber("relay")).Scan(&alone); err != nil {
+		if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", lockKey("relay")).Scan(&alone); err != nil {
 			return fmt.Errorf("locking the outbox: %w", err)
 		}
 		if !alone {
@@ -108,12 +110,12 @@ func (b *Bus) relayBatch(ctx context.Context) error {
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		lost, err := b.lostPrevious(ctx, tx)
+		lost, err := b.lastPublishedLost(ctx, tx)
 		if err != nil {
 			return err
 		}
 		if lost {
-			return b.unpublishLost(ctx, tx) // the next batch begins with them
+			return b.requeueLost(ctx, tx) // the next batch starts with them
 		}
 		return b.publish(ctx, tx, rows)
 	})
@@ -122,7 +124,7 @@ func (b *Bus) relayBatch(ctx context.Context) error {
 func waiting(ctx context.Context, tx pgx.Tx) ([]outboxRow, error) {
 	rows, err := tx.Query(ctx, `
 		select position, id::text, type, subject, time, traceparent, tracestate, data
-		from event_outbox where published_at is null order by position limit $1`, relayBatch)
+		from event_outbox where published_at is null order by position limit $1`, relayBatchSize)
 	if err != nil {
 		return nil, fmt.Errorf("reading the outbox: %w", err)
 	}
@@ -133,11 +135,11 @@ func waiting(ctx context.Context, tx pgx.Tx) ([]outboxRow, error) {
 	return found, nil
 }
 
-// publish adds the rows to the stream, in order, and notes that it did. When
-// the note is lost they are published again, with the same ids.
+// publish adds rows to the stream, in order, and marks them as published. If
+// marking fails, they are published again with the same IDs.
 func (b *Bus) publish(ctx context.Context, tx pgx.Tx, rows []outboxRow) error {
-	// All or none: a server that begins to refuse or to accept in the middle
-	// would leave a later event before an earlier one.
+	// MULTI makes the batch atomic. If Redis accepted only some of the events, a
+	// later event could precede an earlier one.
 	pipeline := b.redis.TxPipeline()
 	added := make([]*redis.StringCmd, len(rows))
 	positions, streamIDs := make([]int64, len(rows)), make([]string, len(rows))
@@ -148,7 +150,7 @@ func (b *Bus) publish(ctx context.Context, tx pgx.Tx, rows []outboxRow) error {
 			TraceParent: row.TraceParent, TraceState: row.TraceState, Data: row.Data,
 		})
 		if err != nil {
-			return fmt.Errorf("writing the event %s: %w", row.ID, err)
+			return fmt.Errorf("encoding event %s: %w", row.ID, err)
 		}
 		added[i] = pipeline.XAdd(ctx, &redis.XAddArgs{
 			Stream: Stream, Values: []any{fieldType, row.Type, fieldEvent, string(event)},
@@ -167,7 +169,7 @@ func (b *Bus) publish(ctx context.Context, tx pgx.Tx, rows []outboxRow) error {
 		from unnest($1::bigint[], $2::text[]) p(position, stream_id)
 		where o.position = p.position`, positions, streamIDs)
 	if err != nil {
-		return fmt.Errorf("noting the events as published: %w", err)
+		return fmt.Errorf("marking events as published: %w", err)
 	}
 	for _, row := range rows {
 		b.metrics.published.WithLabelValues(row.Type).Inc()
@@ -175,7 +177,7 @@ func (b *Bus) publish(ctx context.Context, tx pgx.Tx, rows []outboxRow) error {
 	return nil
 }
 
-// trace puts a span of the publishing into the trace of each event.
+// trace adds a span for publishing to the trace of each event.
 func (b *Bus) trace(ctx context.Context, rows []outboxRow) (end func()) {
 	spans := make([]trace.Span, len(rows))
 	for i, row := range rows {
@@ -195,9 +197,9 @@ func (b *Bus) trace(ctx context.Context, rows []outboxRow) (end func()) {
 	}
 }
 
-// lostPrevious says whether the entry published last is no longer in the
-// stream. The stream is only trimmed of old entries.
-func (b *Bus) lostPrevious(ctx context.Context, tx pgx.Tx) (bool, error) {
+// lastPublishedLost reports whether the last published event is missing from
+// the stream. Trimming removes only old entries, so Redis must have lost it.
+func (b *Bus) lastPublishedLost(ctx context.Context, tx pgx.Tx) (bool, error) {
 	var id string
 	err := tx.QueryRow(ctx, `
 		select stream_id from event_outbox
@@ -216,9 +218,9 @@ func (b *Bus) lostPrevious(ctx context.Context, tx pgx.Tx) (bool, error) {
 	return len(found) == 0, nil
 }
 
-// unpublishLost has every event sent anew that ought to be in the stream and
-// is not.
-func (b *Bus) unpublishLost(ctx context.Context, tx pgx.Tx) error {
+// requeueLost marks every event as unpublished that should be in the stream
+// but is not.
+func (b *Bus) requeueLost(ctx context.Context, tx pgx.Tx) error {
 	rows, err := tx.Query(ctx, `
 		select position, stream_id from event_outbox
 		where published_at > now() - $1::interval / 2`, retention)
@@ -235,7 +237,7 @@ func (b *Bus) unpublishLost(ctx context.Context, tx pgx.Tx) error {
 	}
 	var lost []int64
 	for len(all) > 0 {
-		part := all[:min(len(all), relayBatch)]
+		part := all[:min(len(all), relayBatchSize)]
 		all = all[len(part):]
 		pipeline := b.redis.Pipeline()
 		looked := make([]*redis.XMessageSliceCmd, len(part))
@@ -251,11 +253,11 @@ func (b *Bus) unpublishLost(ctx context.Context, tx pgx.Tx) error {
 			}
 		}
 	}
-	b.logger.WarnContext(ctx, "Redis lost events; they are sent anew", "count", len(lost))
+	b.logger.WarnContext(ctx, "Redis lost events; publishing them again", "count", len(lost))
 	_, err = tx.Exec(ctx, `
 		update event_outbox set published_at = null, stream_id = null where position = any($1)`, lost)
 	if err != nil {
-		return fmt.Errorf("having lost events sent anew: %w", err)
+		return fmt.Errorf("requeueing lost events: %w", err)
 	}
 	return nil
 }

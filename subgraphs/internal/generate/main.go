@@ -1,6 +1,10 @@
-// Command generate writes the gqlgen code of the subgraphs named, or of all
-// five: `go run ./subgraphs/internal/generate [name…]`. It exists because gqlgen.yml is one for all and gqlgen puts no
-// variables into it.
+// Command generate generates the gqlgen code of the named subgraphs, or of all
+// five:
+//
+//	go run ./subgraphs/internal/generate [name…]
+//
+// It exists because one gqlgen.yml serves all subgraphs, and gqlgen does not
+// expand variables in it.
 package main
 
 import (
@@ -33,10 +37,10 @@ func run(chosen []string) error {
 	}
 	for _, name := range chosen {
 		if !slices.Contains(names, name) {
-			return fmt.Errorf("there is no subgraph %q; the subgraphs are %s", name, strings.Join(names, ", "))
+			return fmt.Errorf("unknown subgraph %q; the subgraphs are %s", name, strings.Join(names, ", "))
 		}
 	}
-	if err := enterTop(); err != nil {
+	if err := chdirToRoot(); err != nil {
 		return err
 	}
 	template, err := os.ReadFile("gqlgen.yml")
@@ -44,7 +48,7 @@ func run(chosen []string) error {
 		return err
 	}
 	if err := writeMembers(names); err != nil {
-		return fmt.Errorf("writing the union members: %w", err)
+		return fmt.Errorf("generating the union members: %w", err)
 	}
 	for _, name := range chosen {
 		if err := generate(template, name); err != nil {
@@ -54,9 +58,9 @@ func run(chosen []string) error {
 	return nil
 }
 
-// enterTop goes up to the directory that gqlgen.yml lies in: go generate runs
+// chdirToRoot changes to the directory of gqlgen.yml: go generate runs
 // commands in the directory of the package.
-func enterTop() error {
+func chdirToRoot() error {
 	start, err := os.Getwd()
 	if err != nil {
 		return err
@@ -80,25 +84,26 @@ func generate(template []byte, name string) error {
 	if err := api.Generate(cfg, api.AddPlugin(costDirectives{})); err != nil {
 		return err
 	}
-	return excuse(cfg.Federation.Filename)
+	return suppressStaticcheck(cfg.Federation.Filename)
 }
 
-// excuse tells staticcheck to overlook how gqlgen tries an entity's keys: in a
-// loop that it always leaves, so that break skips to the next key.
-func excuse(file string) error {
+// suppressStaticcheck disables a staticcheck rule in the generated code.
+// gqlgen tries an entity's keys in a loop that always ends in its first
+// iteration, so that break can skip to the next key.
+func suppressStaticcheck(file string) error {
 	code, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
 	header, rest, ok := bytes.Cut(code, []byte("\n\n"))
 	if !ok {
-		return fmt.Errorf("%s has no header", file)
+		return fmt.Errorf("%s has no header comment", file)
 	}
 	return os.WriteFile(file, slices.Concat(header, []byte("\n\n//lint:file-ignore SA4004 the loop is for its break\n\n"), rest), 0o644)
 }
 
-// costDirectives makes the federation directives known that gqlgen does not
-// know. They are built in, so `_service` does not repeat them.
+// costDirectives declares the federation directives that gqlgen does not know.
+// They are built in, so that `_service` does not repeat them.
 type costDirectives struct{}
 
 func (costDirectives) Name() string { return "cost-directives" }

@@ -14,7 +14,7 @@ import (
 	"souk/internal/heapsize"
 )
 
-// documents caches parsed documents, bounded by the memory they take.
+// documents caches parsed documents. Its bound is the memory they take.
 type documents struct {
 	cache *bytecache.Cache[string, *ast.QueryDocument]
 	size  *heapsize.Sizer
@@ -37,43 +37,44 @@ func (d *documents) Add(_ context.Context, key string, doc *ast.QueryDocument) {
 	d.cache.Put(key, doc, d.size.Of(key, doc))
 }
 
-// measured counts what a list may hold into the complexity of an operation:
-// gqlgen alone counts each field once, however many objects it gives.
-type measured struct{ graphql.ExecutableSchema }
+// listComplexity multiplies the complexity of a field by the length of its
+// list. gqlgen alone counts each field once, no matter how many objects it
+// returns.
+type listComplexity struct{ graphql.ExecutableSchema }
 
 const (
-	unknownLength = 10 // assumed of lists
-	defaultPage   = 20 // assumed of connections that are given neither first nor last
+	defaultListLength = 10 // assumed for lists
+	defaultPageSize   = 20 // of connections with neither first nor last
 )
 
 // Complexity implements graphql.ExecutableSchema.
-func (m measured) Complexity(_ context.Context, typeName, field string, child int, args map[string]any) (int, bool) {
+func (m listComplexity) Complexity(_ context.Context, typeName, field string, child int, args map[string]any) (int, bool) {
 	length := 1
 	switch definition := m.definition(typeName, field); {
 	case definition == nil:
 	case strings.HasSuffix(definition.Type.Name(), "Connection"):
-		length = defaultPage
+		length = defaultPageSize
 		for _, name := range []string{"first", "last"} {
 			if n, ok := pageSize(args[name]); ok {
 				length = n
 			}
 		}
 	case definition.Type.Elem != nil && !pageOfConnection(typeName, field) && !strings.HasPrefix(field, "_"):
-		length = unknownLength
+		length = defaultListLength
 	}
-	// Clients may ask for any number; the product must not overflow.
+	// Clients may pass any number, so the product may exceed an int.
 	return int(min(float64(child)*float64(max(length, 1))+1, math.MaxInt32)), true
 }
 
-func (m measured) definition(typeName, field string) *ast.FieldDefinition {
+func (m listComplexity) definition(typeName, field string) *ast.FieldDefinition {
 	if t := m.Schema().Types[typeName]; t != nil {
 		return t.Fields.ForName(field)
 	}
 	return nil
 }
 
-// pageOfConnection says that the field's length is already counted where the
-// connection is asked for.
+// pageOfConnection reports whether a field's length is already counted at the
+// connection field.
 func pageOfConnection(typeName, field string) bool {
 	return strings.HasSuffix(typeName, "Connection") && (field == "edges" || field == "nodes")
 }
@@ -95,7 +96,8 @@ func pageSize(value any) (int, bool) {
 	return 0, false
 }
 
-// bounds refuses operations that nest too deeply or give lists that are too long.
+// bounds rejects operations that nest too deeply or whose arguments contain
+// lists that are too long.
 type bounds struct{}
 
 // ExtensionName implements graphql.HandlerExtension.
@@ -111,64 +113,65 @@ func (bounds) MutateOperationContext(_ context.Context, o *graphql.OperationCont
 		if definition := o.Operation.VariableDefinitions.ForName(name); definition != nil && definition.Type.Name() == "_Any" {
 			most = maxEntities
 		}
-		if n := longest(value); n > most {
-			return refuse("LIST_TOO_LONG", "The list in $%.50s has %d items; at most %d are allowed.", name, n, most)
+		if n := longestList(value); n > most {
+			return limitError("LIST_TOO_LONG", "The list in $%.50s has %d items; at most %d are allowed.", name, n, most)
 		}
 	}
-	w := walk{depths: map[string]int{}}
-	if depth := w.set(o.Operation.SelectionSet); depth > maxDepth {
-		return refuse("MAX_DEPTH_LIMIT", "The operation has %d levels of fields; at most %d are allowed.", depth, maxDepth)
+	w := measurer{depths: map[string]int{}}
+	if depth := w.selectionSet(o.Operation.SelectionSet); depth > maxDepth {
+		return limitError("MAX_DEPTH_LIMIT", "The operation nests fields %d levels deep; at most %d are allowed.", depth, maxDepth)
 	}
-	if w.longest > maxListItems {
-		return refuse("LIST_TOO_LONG", "A list in an argument has %d items; at most %d are allowed.", w.longest, maxListItems)
+	if w.longestList > maxListItems {
+		return limitError("LIST_TOO_LONG", "A list in an argument has %d items; at most %d are allowed.", w.longestList, maxListItems)
 	}
 	return nil
 }
 
-func refuse(code, format string, args ...any) *gqlerror.Error {
+func limitError(code, format string, args ...any) *gqlerror.Error {
 	e := gqlerror.Errorf(format, args...)
 	e.Extensions = map[string]any{"code": code}
 	return e
 }
 
-// longest is the length of the longest list in a variable's value. What is in
-// representations of entities is the subgraphs' own.
-func longest(value any) (n int) {
+// longestList returns the length of the longest list in a variable's value,
+// nested lists included.
+func longestList(value any) (n int) {
 	switch v := value.(type) {
 	case []any:
 		n = len(v)
 		for _, item := range v {
-			n = max(n, longest(item))
+			n = max(n, longestList(item))
 		}
 	case map[string]any:
 		for _, item := range v {
-			n = max(n, longest(item))
+			n = max(n, longestList(item))
 		}
 	}
 	return n
 }
 
-// A walk measures a selection set; fragments once, since they may spread each
-// other many times over. The document is valid, so no fragment spreads itself.
-type walk struct {
-	depths  map[string]int // of fragments
-	longest int
+// A measurer measures a selection set. It measures each fragment once, because
+// fragments may spread each other many times. The document is valid, so no
+// fragment spreads itself.
+type measurer struct {
+	depths      map[string]int // of fragments
+	longestList int
 }
 
-func (w *walk) set(set ast.SelectionSet) (depth int) {
+func (w *measurer) selectionSet(set ast.SelectionSet) (depth int) {
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
 			for _, a := range s.Arguments {
 				w.value(a.Value)
 			}
-			depth = max(depth, 1+w.set(s.SelectionSet))
+			depth = max(depth, 1+w.selectionSet(s.SelectionSet))
 		case *ast.InlineFragment:
-			depth = max(depth, w.set(s.SelectionSet))
+			depth = max(depth, w.selectionSet(s.SelectionSet))
 		case *ast.FragmentSpread:
 			known, ok := w.depths[s.Name]
 			if !ok && s.Definition != nil {
-				known = w.set(s.Definition.SelectionSet)
+				known = w.selectionSet(s.Definition.SelectionSet)
 				w.depths[s.Name] = known
 			}
 			depth = max(depth, known)
@@ -177,12 +180,12 @@ func (w *walk) set(set ast.SelectionSet) (depth int) {
 	return depth
 }
 
-func (w *walk) value(v *ast.Value) {
+func (w *measurer) value(v *ast.Value) {
 	if v == nil {
 		return
 	}
 	if v.Kind == ast.ListValue {
-		w.longest = max(w.longest, len(v.Children))
+		w.longestList = max(w.longestList, len(v.Children))
 	}
 	for _, child := range v.Children {
 		w.value(child.Value)

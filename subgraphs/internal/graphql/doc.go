@@ -1,6 +1,11 @@
-// Package graphql is the handler every subgraph answers GraphQL with: it takes
-// the executable schema that gqlgen made and gives an http.Handler for POST,
-// GET, and subscriptions by server-sent events or websocket, with the caller's
-// identity in the context, errors that carry a code and keep their inside to
-// the log, limits, and a span for each operation and resolver.
+// Package graphql is the HTTP handler of every subgraph. New takes the
+// executable schema that gqlgen generated. The handler serves POST, GET, and
+// subscriptions by server-sent events or WebSocket. A request comes from
+// package server, which counts and traces it, and goes on to the resolvers.
+//
+// handler.go is the hub: it sets the transports and limits and puts the
+// caller's identity (package identity) into the context. bounds.go limits
+// depth, complexity and list lengths. errors.go converts errors to codes and
+// keeps internal details in the log. subscription.go ends subscriptions with a
+// reason. tracing.go adds a span for each operation and resolver.
 package graphql

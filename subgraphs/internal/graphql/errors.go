@@ -9,39 +9,40 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// Codes in extensions.code, besides those that errors bring themselves.
+// Values of extensions.code, in addition to those of errors with a Code method.
 const (
 	codeInternal = "INTERNAL_SERVER_ERROR"
 	codeCanceled = "REQUEST_CANCELED"
 )
 
-// coded is an error that clients may read.
-type coded interface {
+// codedError is an error whose message and code are meant for clients.
+type codedError interface {
 	error
 	Code() string
 }
 
-// presenter makes of an error what the client sees. Errors with a code say
-// what they say; the inside of all others goes to the log only.
-func presenter(logger *slog.Logger) graphql.ErrorPresenterFunc {
+// presentError converts an error to what the client sees. Errors with a code
+// keep their message. All others may contain internal details: those go to the
+// log only.
+func presentError(logger *slog.Logger) graphql.ErrorPresenterFunc {
 	return func(ctx context.Context, err error) *gqlerror.Error {
 		shown := graphql.DefaultErrorPresenter(ctx, err)
 		if shown.Extensions["code"] != nil {
-			return shown // gqlgen's own: parsing, validation, limits
+			return shown // from gqlgen: parsing, validation, limits
 		}
-		var known coded
+		var known codedError
 		switch {
 		case errors.As(err, &known):
 			shown.Message = known.Error()
 			setCode(shown, known.Code())
 		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-			shown.Message = "The request was given up."
+			shown.Message = "The request was cancelled or timed out."
 			setCode(shown, codeCanceled)
 		case shown.Unwrap() == nil:
-			setCode(shown, codeInternal) // made as a GraphQL error, for the client
+			setCode(shown, codeInternal) // created as a GraphQL error, for the client
 		default:
-			logger.ErrorContext(ctx, "a resolver failed", "path", shown.Path.String(), "error", err)
-			shown.Message = "Something went wrong inside the service."
+			logger.ErrorContext(ctx, "resolver failed", "path", shown.Path.String(), "error", err)
+			shown.Message = "Internal error of the service. Its log has the cause."
 			setCode(shown, codeInternal)
 		}
 		return shown

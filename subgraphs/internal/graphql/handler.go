@@ -17,30 +17,30 @@ import (
 	"souk/subgraphs/internal/server"
 )
 
-// Limits of one request. The router sends the largest ones: hundreds of
-// entities as variables of an operation that merges several.
+// Limits of a request. The router sends the largest requests: hundreds of
+// entities in the variables of a merged operation.
 const (
 	maxBody       = 8 << 20 // bytes
 	maxTokens     = 50_000
-	maxComplexity = 250_000  // fields, with the lengths of lists
-	maxDocuments  = 16 << 20 // bytes of parsed documents kept
-	maxDepth      = 110      // levels of fields: the router allows 100
-	// maxListItems bounds lists that clients give as arguments, maxEntities
-	// those of representations, of which the router sends the most.
+	maxComplexity = 250_000  // fields, multiplied by list lengths
+	maxDocuments  = 16 << 20 // bytes of cached parsed documents
+	maxDepth      = 110      // levels of fields; the router allows 100
+	// maxListItems bounds the lists that clients pass as arguments,
+	// maxEntities the lists of representations, which the router sends.
 	maxListItems = 1_000
 	maxEntities  = 20_000
 )
 
-// keepAlive is how often a subscription says that it is still there.
+// keepAlive is the interval of keep-alive messages in subscriptions.
 const keepAlive = 15 * time.Second
 
-// New makes the handler of a service's schema. The Authenticator finds out who
-// calls; see Authenticator.
-func New(r server.Resources, schema graphql.ExecutableSchema, who *identity.Authenticator) http.Handler {
-	h := handler.New(measured{schema})
+// New returns the handler of a service's schema. The authenticator identifies
+// callers; see Authenticator.
+func New(r server.Resources, schema graphql.ExecutableSchema, authenticator *identity.Authenticator) http.Handler {
+	h := handler.New(listComplexity{schema})
 	h.AddTransport(transport.Websocket{
 		KeepAlivePingInterval: keepAlive,
-		InitFunc:              initWebsocket(who),
+		InitFunc:              initWebsocket(authenticator),
 	})
 	h.AddTransport(transport.SSE{KeepAlivePingInterval: keepAlive})
 	h.AddTransport(transport.Options{})
@@ -50,20 +50,20 @@ func New(r server.Resources, schema graphql.ExecutableSchema, who *identity.Auth
 	h.SetParserTokenLimit(maxTokens)
 	h.Use(extension.Introspection{})
 	h.Use(bounds{})
-	h.Use(refusals{})
+	h.Use(subscriptionErrors{})
 	h.Use(extension.FixedComplexityLimit(maxComplexity))
 	if r.Telemetry.Traces() {
 		h.Use(tracing{r.Telemetry.TracerProvider.Tracer("souk/subgraphs/internal/graphql")})
 	}
-	h.SetErrorPresenter(presenter(r.Logger))
+	h.SetErrorPresenter(presentError(r.Logger))
 	h.SetRecoverFunc(func(_ context.Context, value any) error {
 		return fmt.Errorf("panic: %v\n%s", value, debug.Stack())
 	})
-	return limitBody(who.Middleware(h))
+	return limitBody(authenticator.Middleware(h))
 }
 
-// Authenticator is the one a service other than the user service needs: it
-// takes the keys from the user service.
+// Authenticator returns the authenticator of every service except the user
+// service. It fetches the keys from the user service.
 func Authenticator(r server.Resources) *identity.Authenticator {
 	return AuthenticatorWith(r, jwks.New(jwks.Options{
 		URL:     r.Services["user"] + identity.JWKSPath,
@@ -75,7 +75,7 @@ func Authenticator(r server.Resources) *identity.Authenticator {
 	}))
 }
 
-// AuthenticatorWith takes the keys from elsewhere.
+// AuthenticatorWith returns an authenticator with another source of keys.
 func AuthenticatorWith(r server.Resources, keys jwks.Source) *identity.Authenticator {
 	return &identity.Authenticator{
 		Keys:         keys,
@@ -86,13 +86,13 @@ func AuthenticatorWith(r server.Resources, keys jwks.Source) *identity.Authentic
 	}
 }
 
-// initWebsocket takes the caller from the message that opens a connection,
-// where browsers have to put it: they cannot set headers.
-func initWebsocket(who *identity.Authenticator) transport.WebsocketInitFunc {
+// initWebsocket reads the caller's token from the connection_init message.
+// Browsers cannot set headers of a WebSocket handshake, so they send it there.
+func initWebsocket(authenticator *identity.Authenticator) transport.WebsocketInitFunc {
 	return func(ctx context.Context, payload transport.InitPayload) (context.Context, *transport.InitPayload, error) {
-		ctx = overSocket(ctx)
+		ctx = withWebSocket(ctx)
 		if token := payload.Authorization(); token != "" {
-			caller, err := who.Caller(ctx, http.Header{"Authorization": {token}})
+			caller, err := authenticator.Caller(ctx, http.Header{"Authorization": {token}})
 			if err != nil {
 				return nil, nil, err
 			}

@@ -12,31 +12,33 @@ import (
 	"souk/subgraphs/internal/session"
 )
 
-// The values of extensions.code with which subscriptions end before their end.
+// Values of extensions.code of subscriptions that end early.
 const (
 	codeExpired      = "SUBSCRIPTION_JWT_EXPIRED"
 	codeSessionEnded = "SUBSCRIPTION_SESSION_ENDED"
 )
 
-type socketKey struct{}
+type webSocketKey struct{}
 
-// overSocket marks the context of a WebSocket's operations: only there is a
-// message for an operation that failed as a whole.
-func overSocket(ctx context.Context) context.Context {
-	return context.WithValue(ctx, socketKey{}, true)
+// withWebSocket marks the context of operations on a WebSocket. Only that
+// protocol has a message for an operation that failed as a whole.
+func withWebSocket(ctx context.Context) context.Context {
+	return context.WithValue(ctx, webSocketKey{}, true)
 }
 
-func fail(ctx context.Context, err *gqlerror.Error) bool {
-	if ctx.Value(socketKey{}) == nil {
+// sendSubscriptionError sends an error message if the operation is on a
+// WebSocket, and reports whether it is.
+func sendSubscriptionError(ctx context.Context, err *gqlerror.Error) bool {
+	if ctx.Value(webSocketKey{}) == nil {
 		return false
 	}
 	transport.AddSubscriptionError(ctx, err)
 	return true
 }
 
-// EndSubscription tells the client why its subscription ends, if the cause is
-// one of package session's. It is called before the channel of events is
-// closed, with the context that the resolver was given.
+// EndSubscription tells the client why its subscription ends, if cause is one
+// of package session. Call it with the resolver's context, before closing the
+// channel of events.
 func EndSubscription(ctx context.Context, cause error) {
 	message, code := "The session has ended. Log in and subscribe again.", codeSessionEnded
 	switch {
@@ -47,22 +49,22 @@ func EndSubscription(ctx context.Context, cause error) {
 	case !errors.Is(cause, session.ErrEnded):
 		return
 	}
-	fail(ctx, &gqlerror.Error{Message: message, Extensions: map[string]any{"code": code}})
+	sendSubscriptionError(ctx, &gqlerror.Error{Message: message, Extensions: map[string]any{"code": code}})
 }
 
-// refusals sends a subscription that could not begin as what it is, a request
-// error (GraphQL, section 6.2.3.1): gqlgen makes a response of it, which a
-// client would take for an event.
-type refusals struct{}
+// subscriptionErrors sends the error of a subscription that could not start as
+// a request error (GraphQL, section 6.2.3.1). gqlgen sends it as a response,
+// which clients would take for an event.
+type subscriptionErrors struct{}
 
 // ExtensionName implements graphql.HandlerExtension.
-func (refusals) ExtensionName() string { return "refusals" }
+func (subscriptionErrors) ExtensionName() string { return "subscription-errors" }
 
 // Validate implements graphql.HandlerExtension.
-func (refusals) Validate(graphql.ExecutableSchema) error { return nil }
+func (subscriptionErrors) Validate(graphql.ExecutableSchema) error { return nil }
 
 // InterceptOperation implements graphql.OperationInterceptor.
-func (refusals) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+func (subscriptionErrors) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	responses := next(ctx)
 	if op := graphql.GetOperationContext(ctx).Operation; op == nil || op.Operation != ast.Subscription {
 		return responses
@@ -73,7 +75,7 @@ func (refusals) InterceptOperation(ctx context.Context, next graphql.OperationHa
 			return response
 		}
 		for _, err := range response.Errors {
-			if !fail(ctx, err) {
+			if !sendSubscriptionError(ctx, err) {
 				return response
 			}
 		}

@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// tracing puts a span around each operation and each resolver, as
-// OpenTelemetry's conventions for GraphQL name them.
+// tracing adds a span for each operation and each resolver, named by
+// OpenTelemetry's conventions for GraphQL.
 type tracing struct{ tracer trace.Tracer }
 
 // ExtensionName implements graphql.HandlerExtension.

@@ -16,43 +16,43 @@ import (
 	"souk/jwks"
 )
 
-// ServiceTokenHeader carries what services show each other.
+// ServiceTokenHeader is the header with the token that the services share.
 const ServiceTokenHeader = "Souk-Service-Token"
 
 // Issuer is the iss claim of the user service's tokens, and their audience.
 const (
 	Issuer     = "souk"
 	RolesClaim = "roles"
-	// SessionClaim names the session that a token belongs to.
+	// SessionClaim holds the ID of the session that a token belongs to.
 	SessionClaim = "sid"
 )
 
-// clockSkew is how far the clocks of two machines may be apart.
+// clockSkew is the tolerated difference between the clocks of two machines.
 const clockSkew = 30 * time.Second
 
-// JWKSPath is where the user service publishes its keys.
+// JWKSPath is the path at which the user service publishes its keys.
 const JWKSPath = "/.well-known/jwks.json"
 
 // CodeUnavailable is the extensions.code of a request whose token cannot be
-// verified now.
+// verified at the moment.
 const CodeUnavailable = "AUTHENTICATION_UNAVAILABLE"
 
-// Authenticator finds out who calls.
+// Authenticator identifies callers.
 type Authenticator struct {
 	Keys         jwks.Source
-	ServiceToken string // empty: no service is believed
+	ServiceToken string // empty: no service token is accepted
 	Tutorial     bool
 	Now          func() time.Time
 	Logger       *slog.Logger
 }
 
-// unavailable is the answer to a request whose token cannot be verified now: a
-// GraphQL response, so that the router hands its code on.
+// unavailable is the response to a request whose token cannot be verified at
+// the moment. It is a GraphQL response, so that the router passes its code on.
 const unavailable = `{"errors":[{"message":"Access tokens cannot be verified at the moment. Try again in 1 s.","extensions":{"code":"` + CodeUnavailable + `"}}]}`
 
-// Middleware puts the Caller of each request into its context. A request whose
-// token cannot be verified now is answered with 503: its caller may be anybody,
-// so nothing that depends on who it is may be decided.
+// Middleware puts the Caller of each request into its context. It answers 503
+// if the token cannot be verified at the moment: the caller could be anyone,
+// so no decision about them is safe.
 func (a *Authenticator) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := a.Caller(r.Context(), r.Header)
@@ -68,16 +68,16 @@ func (a *Authenticator) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// Caller finds out who sent a request with these headers. A caller whose token
-// is not valid is anonymous: what they may do is decided where they do it. The
-// error is for a token of which nobody can say now whether it is valid; it wraps
-// [jwks.ErrUnavailable], or is that of the context.
+// Caller identifies the sender of a request with these headers. A caller with
+// an invalid token is anonymous; the resolvers decide what anonymous callers
+// may do. The error means that the token's validity is unknown. It wraps
+// [jwks.ErrUnavailable], or is the error of the context.
 func (a *Authenticator) Caller(ctx context.Context, h http.Header) (Caller, error) {
 	if token := h.Get(ServiceTokenHeader); token != "" {
-		if a.ServiceToken != "" && equal(token, a.ServiceToken) {
+		if a.ServiceToken != "" && constantTimeEqual(token, a.ServiceToken) {
 			return System(), nil
 		}
-		a.Logger.WarnContext(ctx, "a wrong service token was shown")
+		a.Logger.WarnContext(ctx, "rejected a wrong service token")
 		return Caller{Anonymous: true}, nil
 	}
 	authorization := h.Get("Authorization")
@@ -93,10 +93,10 @@ func (a *Authenticator) Caller(ctx context.Context, h http.Header) (Caller, erro
 	case err == nil:
 		return caller, nil
 	case errors.Is(err, jwks.ErrUnavailable) || ctx.Err() != nil:
-		a.Logger.WarnContext(ctx, "a bearer token cannot be verified", "error", err)
+		a.Logger.WarnContext(ctx, "could not verify a bearer token", "error", err)
 		return Caller{}, err
 	}
-	a.Logger.InfoContext(ctx, "a bearer token is not valid", "error", err)
+	a.Logger.InfoContext(ctx, "rejected an invalid bearer token", "error", err)
 	return Caller{Anonymous: true}, nil
 }
 
@@ -123,7 +123,7 @@ func (a *Authenticator) verify(ctx context.Context, token string) (Caller, error
 			}
 		}
 	}
-	// A token of another issuer has no session to follow.
+	// Tokens without a session are valid, too; there is no session to watch.
 	_ = parsed.Get(SessionClaim, &caller.Session)
 	caller.Expires, _ = parsed.Expiration()
 	return caller, nil
@@ -136,8 +136,9 @@ func (a *Authenticator) now() time.Time {
 	return time.Now()
 }
 
-// equal compares in a time that tells nothing, of the lengths neither.
-func equal(a, b string) bool {
+// constantTimeEqual compares strings in a time that reveals neither content
+// nor length.
+func constantTimeEqual(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }

@@ -6,35 +6,36 @@ import (
 	"time"
 )
 
-// RoleAdmin is the role of those who may see and change everything.
+// RoleAdmin is the role of callers who may see and change everything.
 const RoleAdmin = "ADMIN"
 
-// Caller is who makes a request. The zero Caller is somebody unknown, who may
-// do only what everybody may.
+// Caller is the sender of a request. The zero Caller is unknown and has only
+// public rights.
 type Caller struct {
-	UserID    string // empty unless a person's token was valid
+	UserID    string // empty unless the request had a user's valid token
 	Roles     []string
-	Session   string    // id of the session that the token belongs to; empty for none
-	Expires   time.Time // when the token does; zero without one
+	Session   string    // ID of the token's session; empty for none
+	Expires   time.Time // expiry of the token; zero without a token
 	Service   bool      // another service of the store
 	Anonymous bool      // no valid token
 	Tutorial  bool      // no token at all, in tutorial mode
 }
 
-// System is the Caller of what a service does on its own account.
+// System returns the Caller of what a service does by itself.
 func System() Caller { return Caller{Service: true} }
 
-// IsAdmin says whether the caller may see and change everything.
+// IsAdmin reports whether the caller may see and change everything.
 func (c Caller) IsAdmin() bool {
 	return c.Service || c.Tutorial || slices.Contains(c.Roles, RoleAdmin)
 }
 
-// MaySee says whether the caller may see what is private to a user.
+// MaySee reports whether the caller may see a user's private data.
 func (c Caller) MaySee(userID string) bool {
 	return c.IsAdmin() || (c.UserID != "" && c.UserID == userID)
 }
 
-// Actor names the caller in an audit trail: the user's id, or system.
+// Actor returns the caller's name in an audit trail: the user ID, "system" or
+// "anonymous".
 func (c Caller) Actor() string {
 	switch {
 	case c.UserID != "":
@@ -47,13 +48,12 @@ func (c Caller) Actor() string {
 
 type contextKey struct{}
 
-// With puts a caller into a context.
+// With returns a context that carries a caller.
 func With(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, contextKey{}, c)
 }
 
-// From is the caller that a request's context carries. Without one it is
-// somebody unknown.
+// From returns the caller in a request's context, or an anonymous one.
 func From(ctx context.Context) Caller {
 	if c, ok := ctx.Value(contextKey{}).(Caller); ok {
 		return c

@@ -1,10 +1,11 @@
-// Package identity says who calls. Authenticator.Middleware reads a request's
-// bearer token, a JWT signed by the user service, or the token services show
-// each other, and From gives the Caller to whatever decides on it. A token that
-// cannot be verified because the user service's keys are out of reach is
-// answered with 503.
+// Package identity identifies callers. Authenticator.Middleware verifies a
+// request's bearer token, a JWT signed by the user service, or the token that
+// the services share (authenticator.go). From returns the Caller to the code
+// that decides what the caller may do (caller.go). If a token cannot be
+// verified because the user service's keys are unavailable, the response is
+// 503.
 //
-// In tutorial mode a caller without any token counts as an administrator, so
-// that the store can be tried with bare curl. A caller with a token is always
-// held to it, and a token that is not valid gives nothing.
+// In tutorial mode, a caller without a token counts as an administrator, so
+// that the store can be tried with plain curl. A caller with a token always
+// has only the token's rights, and an invalid token gives none.
 package identity

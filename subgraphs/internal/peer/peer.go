@@ -17,25 +17,26 @@ import (
 	"souk/subgraphs/internal/identity"
 )
 
-// What a call may cost: all its tries together, one try, and the pauses
-// between them.
+// Limits of a call: its total time, the time of an attempt, the number of
+// retries and the waits between them.
 const (
-	callTimeout = 2500 * time.Millisecond
-	tryTimeout  = time.Second
-	maxRetries  = 2
-	firstPause  = 50 * time.Millisecond
-	longPause   = 400 * time.Millisecond
+	callTimeout    = 2500 * time.Millisecond
+	attemptTimeout = time.Second
+	maxRetries     = 2
+	minBackoff     = 50 * time.Millisecond
+	maxBackoff     = 400 * time.Millisecond
 )
 
-// When the breaker opens, and for how long it then refuses all calls.
+// The circuit breaker opens at this failure rate, and rejects all calls until
+// breakerDelay has passed.
 const (
 	failureRate   = 0.5
 	failureWindow = 10 * time.Second
-	minTries      = 10
-	openFor       = 2 * time.Second
+	minAttempts   = 10
+	breakerDelay  = 2 * time.Second
 )
 
-// Client calls one peer. It is a graphql.Client of genqlient.
+// Client calls one service. It implements genqlient's graphql.Client.
 type Client struct {
 	name    string
 	graphql graphql.Client
@@ -43,33 +44,33 @@ type Client struct {
 	policy  failsafe.Executor[any]
 }
 
-// New makes a client of the named service at a base URL. The transport is told
-// of every try; nil is http.DefaultTransport.
+// New returns a client of the named service at a base URL. The transport sees
+// every attempt; nil means http.DefaultTransport.
 func New(name, baseURL, token string, transport http.RoundTripper) *Client {
 	breaker := circuitbreaker.NewBuilder[any]().
-		HandleIf(func(_ any, err error) bool { return silent(err) && !errors.Is(err, context.Canceled) }).
-		WithFailureRateThreshold(failureRate, minTries, failureWindow).
-		WithDelay(openFor).WithJitterFactor(0.2).
+		HandleIf(func(_ any, err error) bool { return noResponse(err) && !errors.Is(err, context.Canceled) }).
+		WithFailureRateThreshold(failureRate, minAttempts, failureWindow).
+		WithDelay(breakerDelay).WithJitterFactor(0.2).
 		WithSuccessThreshold(1).
 		Build()
 	retry := retrypolicy.NewBuilder[any]().
-		HandleIf(func(_ any, err error) bool { return silent(err) }).
+		HandleIf(func(_ any, err error) bool { return noResponse(err) }).
 		AbortOnErrors(circuitbreaker.ErrOpen, context.Canceled, context.DeadlineExceeded).
 		WithMaxRetries(maxRetries).
-		WithBackoff(firstPause, longPause).WithJitterFactor(0.5).
+		WithBackoff(minBackoff, maxBackoff).WithJitterFactor(0.5).
 		ReturnLastFailure().
 		Build()
 	return &Client{
 		name:    name,
-		graphql: graphql.NewClient(baseURL+"/graphql", asService{token, &http.Client{Transport: transport}}),
+		graphql: graphql.NewClient(baseURL+"/graphql", serviceDoer{token, &http.Client{Transport: transport}}),
 		breaker: breaker,
-		policy:  failsafe.With[any](retry, breaker, timeout.New[any](tryTimeout)),
+		policy:  failsafe.With[any](retry, breaker, timeout.New[any](attemptTimeout)),
 	}
 }
 
-// silent says whether an error means that the peer gave no answer of its own:
-// it is away, overloaded, or too slow.
-func silent(err error) bool {
+// noResponse reports whether an error means that the service did not respond:
+// it is down, overloaded or too slow.
+func noResponse(err error) bool {
 	if status := (*graphql.HTTPError)(nil); errors.As(err, &status) {
 		return status.StatusCode >= http.StatusInternalServerError || status.StatusCode == http.StatusTooManyRequests
 	}
@@ -85,45 +86,46 @@ func (c *Client) MakeRequest(ctx context.Context, request *graphql.Request, resp
 		return c.graphql.MakeRequest(try.Context(), request, response)
 	})
 	if err != nil {
-		return &Error{Service: c.name, Operation: request.OpName, RetryAfter: c.wait(), Err: err}
+		return &Error{Service: c.name, Operation: request.OpName, RetryAfter: c.retryAfter(), Err: err}
 	}
 	return nil
 }
 
-// Ready is nil unless the breaker is open: then a call would fail at once.
+// Ready returns nil unless the circuit breaker is open, so that a call would
+// fail immediately.
 func (c *Client) Ready() error {
 	if c.breaker.IsOpen() && c.breaker.RemainingDelay() > 0 {
-		return &Error{Service: c.name, Operation: "anything", RetryAfter: c.wait(), Err: circuitbreaker.ErrOpen}
+		return &Error{Service: c.name, Operation: "any operation", RetryAfter: c.retryAfter(), Err: circuitbreaker.ErrOpen}
 	}
 	return nil
 }
 
-func (c *Client) wait() time.Duration { return max(time.Second, c.breaker.RemainingDelay()) }
+func (c *Client) retryAfter() time.Duration { return max(time.Second, c.breaker.RemainingDelay()) }
 
-// Error says that a call failed. Whether the peer did what it was asked to do
-// is unknown.
+// Error means that a call failed. The call may or may not have taken effect.
 type Error struct {
 	Service   string
 	Operation string
-	// RetryAfter is how long the breaker stays open, at least a second.
+	// RetryAfter is how long the circuit breaker stays open, at least a
+	// second.
 	RetryAfter time.Duration
 	Err        error
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("asking the %s service for %s: %v", e.Service, e.Operation, e.Err)
+	return fmt.Sprintf("calling the %s service (%s): %v", e.Service, e.Operation, e.Err)
 }
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// asService sends requests as a service of the store.
-type asService struct {
+// serviceDoer sends requests with the token of the services.
+type serviceDoer struct {
 	token  string
 	client *http.Client
 }
 
 // Do implements graphql.Doer.
-func (s asService) Do(r *http.Request) (*http.Response, error) {
+func (s serviceDoer) Do(r *http.Request) (*http.Response, error) {
 	if s.token != "" {
 		r.Header.Set(identity.ServiceTokenHeader, s.token)
 	}

@@ -1,6 +1,7 @@
-// Package sample is the shop that services fill their empty databases with, so
-// that there is something to see and to order. Every service finds the same
-// products under the same ids here without asking another.
+// Package sample holds the sample data that services fill their empty
+// databases with. Every service finds the same products with the same IDs
+// here, without asking another service. products.txt has the data and
+// describes its format.
 package sample
 
 import (
@@ -12,9 +13,9 @@ import (
 	"time"
 )
 
-// Product is one product of the sample shop.
+// Product is a product of the sample store.
 type Product struct {
-	ID          int64 // from 1
+	ID          int64 // starting at 1
 	SKU         string
 	Name        string
 	Description string
@@ -26,14 +27,14 @@ type Product struct {
 	Age         time.Duration // how long it has been on sale
 }
 
-// Category is a shelf of the sample shop.
+// Category is a category of the sample store.
 type Category struct{ Slug, Name string }
 
-// Currency is that of every price.
+// Currency is the currency of all prices.
 const Currency = "USD"
 
-// Shop is all there is.
-type Shop struct {
+// Store is the sample store.
+type Store struct {
 	Categories []Category
 	Products   []Product
 }
@@ -41,36 +42,35 @@ type Shop struct {
 //go:embed products.txt
 var text string
 
-// Load reads the shop; products.txt says how it is written. It is the same at
-// every call.
-func Load() (Shop, error) {
-	var shop Shop
+// Load parses the sample store. Every call returns the same data.
+func Load() (Store, error) {
+	var store Store
 	for i, line := range strings.Split(text, "\n") {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if err := shop.read(line); err != nil {
-			return Shop{}, fmt.Errorf("sample: products.txt:%d: %w", i+1, err)
+		if err := store.parseLine(line); err != nil {
+			return Store{}, fmt.Errorf("sample: products.txt:%d: %w", i+1, err)
 		}
 	}
-	count := len(shop.Products)
-	for i := range shop.Products {
-		p := &shop.Products[i]
+	count := len(store.Products)
+	for i := range store.Products {
+		p := &store.Products[i]
 		p.ID = int64(i + 1)
 		p.Stock = units(i, p.SKU)
-		p.Age = time.Duration((i*101)%count) * 26 * time.Hour // 101 is prime: the categories mix
+		p.Age = time.Duration((i*101)%count) * 26 * time.Hour // 101 is prime, so the categories mix
 	}
-	return shop, nil
+	return store, nil
 }
 
-func (s *Shop) read(line string) error {
+func (s *Store) parseLine(line string) error {
 	if slug, name, ok := strings.Cut(line, "] "); ok && strings.HasPrefix(slug, "[") {
 		s.Categories = append(s.Categories, Category{slug[1:], name})
 		return nil
 	}
 	fields := strings.Split(line, "|")
 	if len(fields) != 6 || len(s.Categories) == 0 {
-		return fmt.Errorf("has %d fields; a product has 6, below a category", len(fields))
+		return fmt.Errorf("has %d fields; a product has 6 and follows a category", len(fields))
 	}
 	for i := range fields {
 		fields[i] = strings.TrimSpace(fields[i])
@@ -79,7 +79,7 @@ func (s *Shop) read(line string) error {
 	for tag := range strings.SplitSeq(fields[3], ",") {
 		base.Tags = append(base.Tags, strings.TrimSpace(tag))
 	}
-	if err := base.set("@"+fields[1], "#"+fields[2]); err != nil {
+	if err := base.setFields("@"+fields[1], "#"+fields[2]); err != nil {
 		return err
 	}
 	for variant := range strings.SplitSeq(fields[4], ";") {
@@ -88,19 +88,20 @@ func (s *Shop) read(line string) error {
 		for word := range strings.FieldsSeq(variant) {
 			if word[0] != '@' && word[0] != '#' {
 				label = append(label, word)
-			} else if err := p.set(word); err != nil {
+			} else if err := p.setFields(word); err != nil {
 				return err
 			}
 		}
 		p.Name = fields[0] + ", " + strings.Join(label, " ")
-		p.SKU = code(p.Name)
+		p.SKU = makeSKU(p.Name)
 		s.Products = append(s.Products, p)
 	}
 	return nil
 }
 
-// set takes a price, "@" and dollars with cents, or a weight, "#" and grams.
-func (p *Product) set(words ...string) error {
+// setFields sets a price ("@" and dollars with cents) or a weight ("#" and
+// grams).
+func (p *Product) setFields(words ...string) error {
 	for _, word := range words {
 		n, err := strconv.ParseInt(strings.Replace(word[1:], ".", "", 1), 10, 64)
 		if err != nil {
@@ -111,23 +112,23 @@ func (p *Product) set(words ...string) error {
 			continue
 		}
 		if i := strings.IndexByte(word, '.'); i < 0 || i != len(word)-3 {
-			return fmt.Errorf("the price %q must have two digits after its point", word)
+			return fmt.Errorf("the price %q must have two decimal places", word)
 		}
 		p.Cents = n
 	}
 	return nil
 }
 
-// code makes an article code of a name.
-func code(name string) string {
+// makeSKU derives a SKU from a name.
+func makeSKU(name string) string {
 	words := strings.FieldsFunc(strings.ToUpper(name), func(r rune) bool {
 		return (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 	})
 	return strings.Join(words, "-")
 }
 
-// units is how much there is of a product: plenty of the first, which examples
-// order; of the others something between nothing and plenty.
+// units returns the stock of a product: plenty of the first, which the
+// examples order, and between none and plenty of the others.
 func units(i int, sku string) int {
 	h := fnv.New32a()
 	h.Write([]byte(sku))

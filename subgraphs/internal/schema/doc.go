@@ -1,5 +1,6 @@
 // Package schema holds the Go types of schema/shared.graphqls, which gqlgen
-// binds in all five subgraphs: scalars, money, and the typed errors that
-// mutations answer with. The errors are Go errors too, so domain code returns
-// them as such and a resolver turns them into its union with Result.
+// binds in all five subgraphs: scalars (scalar.go), money (money.go) and the
+// typed errors of mutations (errors.go). The errors are Go errors, too. So
+// domain packages return them as errors, and a resolver converts them to its
+// union with Result.
 package schema

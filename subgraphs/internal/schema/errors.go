@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// Error is what every typed error of a mutation is.
+// Error is implemented by every typed error of a mutation.
 type Error interface{ IsError() }
 
-// InvalidInput says which values of the input are not acceptable.
+// InvalidInput lists the invalid fields of an input.
 type InvalidInput struct {
 	Message string
 	Fields  []*InvalidField
 }
 
-// InvalidField is one value that is not acceptable.
+// InvalidField is an invalid field.
 type InvalidField struct {
-	Path    string // into the input, such as price.decimal
+	Path    string // in the input, such as price.decimal
 	Message string
-	Hint    *string // what would be acceptable
+	Hint    *string // what would be valid
 }
 
-// Add notes a value that is not acceptable; an empty hint is none.
+// Add adds an invalid field. An empty hint means none.
 func (e *InvalidInput) Add(path, message, hint string) {
 	field := &InvalidField{Path: path, Message: message}
 	if hint != "" {
@@ -32,13 +32,13 @@ func (e *InvalidInput) Add(path, message, hint string) {
 	e.Fields = append(e.Fields, field)
 }
 
-// Err is the error once something was added, else nil.
+// Err returns e if it has fields, else nil.
 func (e *InvalidInput) Err() error {
 	if e == nil || len(e.Fields) == 0 {
 		return nil
 	}
 	if e.Message == "" {
-		e.Message = "The input is not acceptable: " + e.list() + "."
+		e.Message = "Invalid input: " + e.list() + "."
 	}
 	return e
 }
@@ -51,68 +51,71 @@ func (e *InvalidInput) list() string {
 	return strings.Join(parts, "; ")
 }
 
-// Invalid makes an InvalidInput of one field.
+// Invalid returns an InvalidInput with one field.
 func Invalid(path, message, hint string) *InvalidInput {
 	e := &InvalidInput{}
 	e.Add(path, message, hint)
-	e.Message = "The input is not acceptable: " + e.list() + "."
+	e.Message = "Invalid input: " + e.list() + "."
 	return e
 }
 
-// NotFound says that the thing named does not exist, or may not be seen.
+// NotFound means that the entity does not exist or that the caller may not see
+// it.
 type NotFound struct{ Message string }
 
-// NewNotFound names the kind of thing and the id that was asked for.
+// NewNotFound returns a NotFound for a kind of entity and the ID that was
+// requested.
 func NewNotFound(kind, id string) *NotFound {
 	return &NotFound{Message: fmt.Sprintf("There is no %s %q.", kind, id)}
 }
 
-// Conflict says that the change does not fit the present state.
+// Conflict means that the change does not fit the current state.
 type Conflict struct{ Message string }
 
-// NewConflict makes a Conflict.
+// NewConflict returns a Conflict with a formatted message.
 func NewConflict(format string, args ...any) *Conflict {
 	return &Conflict{Message: fmt.Sprintf(format, args...)}
 }
 
-// StaleVersion is the Conflict of a change that expected another version.
+// StaleVersion returns the Conflict of a change that expected another version.
 func StaleVersion(kind, id string, expected, found int) *Conflict {
-	return NewConflict("The %s %q is at version %d by now, not %d. Read it again and repeat the change.", kind, id, found, expected)
+	return NewConflict("The %s %q has version %d, not the expected %d. Read it again and repeat the change.", kind, id, found, expected)
 }
 
-// Forbidden says that the caller may not do this.
+// Forbidden means that the caller may not do this.
 type Forbidden struct{ Message string }
 
-// NewForbidden makes a Forbidden.
+// NewForbidden returns a Forbidden with a formatted message.
 func NewForbidden(format string, args ...any) *Forbidden {
 	return &Forbidden{Message: fmt.Sprintf(format, args...)}
 }
 
-// Unavailable says that something needed is out of reach for now.
+// Unavailable means that a service this one depends on is unavailable.
 type Unavailable struct {
 	Message    string
 	RetryAfter int // seconds
 }
 
-// NewUnavailable makes an Unavailable; the wait is rounded up to seconds.
+// NewUnavailable returns an Unavailable. It rounds wait up to seconds.
 func NewUnavailable(message string, wait time.Duration) *Unavailable {
 	return &Unavailable{Message: message, RetryAfter: max(1, int((wait+time.Second-1)/time.Second))}
 }
 
-// OutOfStock says of which products there is not enough.
+// OutOfStock lists the products that are not available in the requested
+// quantity.
 type OutOfStock struct {
 	Message   string
 	Shortages []*Shortage
 }
 
-// Shortage is one product of which there is not enough.
+// Shortage is a product that is not available in the requested quantity.
 type Shortage struct {
 	ProductID string
 	Requested int
 	Available int
 }
 
-// The error texts are the messages, for logs and for %w.
+// The messages double as error texts.
 func (e *InvalidInput) Error() string { return e.Message }
 func (e *NotFound) Error() string     { return e.Message }
 func (e *Conflict) Error() string     { return e.Message }
@@ -120,7 +123,7 @@ func (e *Forbidden) Error() string    { return e.Message }
 func (e *Unavailable) Error() string  { return e.Message }
 func (e *OutOfStock) Error() string   { return e.Message }
 
-// The codes are for programs; a type has one code.
+// The machine-readable codes: one for each type.
 func (*InvalidInput) Code() string { return "INVALID_INPUT" }
 func (*NotFound) Code() string     { return "NOT_FOUND" }
 func (*Conflict) Code() string     { return "CONFLICT" }
@@ -135,8 +138,8 @@ func (*Forbidden) IsError()    {}
 func (*Unavailable) IsError()  {}
 func (*OutOfStock) IsError()   {}
 
-// Result turns an error into a member of the union U, if it is one of those;
-// any other error stays an error. Mutations end with it:
+// Result converts an error to a member of the union U, if it is one. Any other
+// error is returned as an error. Resolvers of mutations end with it:
 //
 //	return schema.Result[PlaceOrderResult](err)
 func Result[U any](err error) (U, error) {

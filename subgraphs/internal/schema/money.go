@@ -7,13 +7,14 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Money is an amount in a currency's minor unit: 99999 USD is 999.99 dollars.
+// Money is an amount in the minor unit of a currency: 99999 USD is 999.99
+// dollars.
 type Money struct {
 	MinorUnits int64
 	Currency   string // ISO 4217
 }
 
-// currencies maps each currency the store takes to the number of digits of
+// currencies maps each supported currency to the number of decimal places of
 // its minor unit (ISO 4217).
 var currencies = map[string]int32{
 	"AUD": 2, "BRL": 2, "CAD": 2, "CHF": 2, "CNY": 2, "CZK": 2, "DKK": 2, "EUR": 2,
@@ -21,15 +22,15 @@ var currencies = map[string]int32{
 	"NOK": 2, "NZD": 2, "PLN": 2, "SEK": 2, "SGD": 2, "TND": 3, "TRY": 2, "USD": 2, "ZAR": 2,
 }
 
-// What NewMoney refuses.
+// Errors of NewMoney.
 var (
 	ErrUnknownCurrency = errors.New("unknown currency")
-	ErrTooPrecise      = errors.New("more digits than the currency's minor unit has")
+	ErrTooPrecise      = errors.New("more decimal places than the currency has")
 	ErrAmountTooLarge  = errors.New("amount too large")
 )
 
-// NewMoney takes an amount in a currency's major unit, such as 999.99 USD. It
-// rounds nothing: an amount finer than the minor unit is an error.
+// NewMoney converts an amount in the major unit of a currency, such as 999.99
+// USD. It does not round: an amount with too many decimal places is an error.
 func NewMoney(amount decimal.Decimal, currency string) (Money, error) {
 	digits, ok := currencies[currency]
 	if !ok {
@@ -37,7 +38,7 @@ func NewMoney(amount decimal.Decimal, currency string) (Money, error) {
 	}
 	minor := amount.Shift(digits)
 	if !minor.IsInteger() {
-		return Money{}, fmt.Errorf("%w: %s has %d", ErrTooPrecise, currency, digits)
+		return Money{}, fmt.Errorf("%w: %s has %d decimal places", ErrTooPrecise, currency, digits)
 	}
 	if !minor.BigInt().IsInt64() {
 		return Money{}, ErrAmountTooLarge
@@ -45,13 +46,13 @@ func NewMoney(amount decimal.Decimal, currency string) (Money, error) {
 	return Money{MinorUnits: minor.IntPart(), Currency: currency}, nil
 }
 
-// KnownCurrency says whether the store takes a currency (ISO 4217 code).
+// KnownCurrency reports whether a currency (ISO 4217 code) is supported.
 func KnownCurrency(code string) bool {
 	_, ok := currencies[code]
 	return ok
 }
 
-// Decimal is the amount in the currency's major unit.
+// Decimal returns the amount in the major unit.
 func (m Money) Decimal() decimal.Decimal {
 	digits, ok := currencies[m.Currency]
 	if !ok {

@@ -1,6 +1,6 @@
 package schema
 
-// PageInfo says where a page of a connection lies.
+// PageInfo describes the position of a page in a connection.
 type PageInfo struct {
 	HasNextPage     bool
 	HasPreviousPage bool

@@ -13,27 +13,27 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// ScalarError says that a value is not one of its scalar's.
+// ScalarError means that a value is invalid for its scalar type.
 type ScalarError struct{ message string }
 
 // Error implements error.
 func (e *ScalarError) Error() string { return e.message }
 
-// Code is for extensions.code.
+// Code returns the value of extensions.code.
 func (e *ScalarError) Code() string { return "BAD_USER_INPUT" }
 
 func scalarErrorf(format string, args ...any) *ScalarError {
 	return &ScalarError{fmt.Sprintf(format, args...)}
 }
 
-// MarshalDateTime writes an instant as RFC 3339, in UTC.
+// MarshalDateTime formats an instant as RFC 3339, in UTC.
 func MarshalDateTime(t time.Time) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) {
 		_, _ = io.WriteString(w, strconv.Quote(t.UTC().Format(time.RFC3339Nano)))
 	})
 }
 
-// UnmarshalDateTime reads an instant written as RFC 3339.
+// UnmarshalDateTime parses an instant in RFC 3339 form.
 func UnmarshalDateTime(v any) (time.Time, error) {
 	s, ok := v.(string)
 	if !ok {
@@ -46,10 +46,10 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-// MarshalLong writes a 64-bit integer as a JSON number.
+// MarshalLong formats a 64-bit integer as a JSON number.
 func MarshalLong(n int64) graphql.Marshaler { return graphql.MarshalInt64(n) }
 
-// UnmarshalLong reads a 64-bit integer from a number without a fraction.
+// UnmarshalLong parses a 64-bit integer from a number without a fraction.
 func UnmarshalLong(v any) (int64, error) {
 	switch v := v.(type) {
 	case int:
@@ -68,16 +68,16 @@ func UnmarshalLong(v any) (int64, error) {
 	return 0, scalarErrorf("%v is not a 64-bit integer", v)
 }
 
-// MarshalDecimal writes an exact decimal as a JSON number.
+// MarshalDecimal formats an exact decimal as a JSON number.
 func MarshalDecimal(d decimal.Decimal) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) { _, _ = io.WriteString(w, d.String()) })
 }
 
-// maxDecimalExponent bounds what UnmarshalDecimal takes, since 1e999999999 is
-// a short number that makes a long one.
+// maxDecimalExponent bounds the exponent that UnmarshalDecimal accepts:
+// 1e999999999 is a short number that expands to a long one.
 const maxDecimalExponent = 30
 
-// UnmarshalDecimal reads a decimal from a JSON number or a GraphQL literal.
+// UnmarshalDecimal parses a decimal from a JSON number or a GraphQL literal.
 func UnmarshalDecimal(v any) (decimal.Decimal, error) {
 	var d decimal.Decimal
 	switch v := v.(type) {
@@ -100,15 +100,15 @@ func UnmarshalDecimal(v any) (decimal.Decimal, error) {
 		return d, scalarErrorf("a Decimal is a number such as 999.99")
 	}
 	if e := d.Exponent(); e > maxDecimalExponent || e < -maxDecimalExponent {
-		return decimal.Decimal{}, scalarErrorf("a Decimal has at most 30 digits before or after its point")
+		return decimal.Decimal{}, scalarErrorf("a Decimal has at most 30 digits before or after the decimal point")
 	}
 	return d, nil
 }
 
-// JSON is any JSON value, as its text.
+// JSON is the text of any JSON value.
 type JSON json.RawMessage
 
-// MarshalGQL writes the value as it is.
+// MarshalGQL writes the value unchanged.
 func (j JSON) MarshalGQL(w io.Writer) {
 	if len(j) == 0 {
 		_, _ = io.WriteString(w, "null")
@@ -117,7 +117,7 @@ func (j JSON) MarshalGQL(w io.Writer) {
 	_, _ = w.Write(j)
 }
 
-// UnmarshalGQL takes any value.
+// UnmarshalGQL accepts any value.
 func (j *JSON) UnmarshalGQL(v any) error {
 	var b bytes.Buffer
 	if err := json.NewEncoder(&b).Encode(v); err != nil {

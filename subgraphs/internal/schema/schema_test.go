@@ -128,7 +128,7 @@ func TestInvalidInput(t *testing.T) {
 	}
 	wrong.Add("price.decimal", "is negative", "0 or more")
 	wrong.Add("name", "is empty", "")
-	if got := wrong.Err().Error(); got != "The input is not acceptable: price.decimal is negative; name is empty." {
+	if got := wrong.Err().Error(); got != "Invalid input: price.decimal is negative; name is empty." {
 		t.Error(got)
 	}
 	if wrong.Fields[1].Hint != nil {

@@ -1,9 +1,10 @@
-// Package server runs a subgraph as a process does: it takes the service's
-// environment, its migrations and the function that builds it, opens Postgres
-// and Redis, brings the database to the present schema, serves the service's
-// pages besides /healthz, /readyz and /metrics, runs its workers, and drains
-// all of it when its context ends.
+// Package server runs a service as a process. Run takes the configuration
+// (environment.go), the migrations (migrate.go) and a Builder. It opens
+// Postgres and Redis (resources.go), migrates the database, builds the
+// service, serves its handler along with /healthz, /readyz (health.go) and
+// /metrics, runs its workers, and drains everything when its context ends.
+// server.go is the hub.
 //
-// A request comes in here, passes telemetry, and goes on to the handler that
-// the service built (package graphql).
+// A request enters here, passes the telemetry middleware and goes on to the
+// handler that the service built (package graphql).
 package server

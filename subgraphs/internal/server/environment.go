@@ -18,52 +18,56 @@ import (
 	"souk/telemetry"
 )
 
-// What AuthMode may be.
+// The values of AuthMode.
 const (
-	// Tutorial lets callers without a token do what administrators may.
+	// Tutorial gives callers without a token the rights of administrators.
 	Tutorial = "tutorial"
-	// Enforced lets callers without a token see and do only what is public.
+	// Enforced gives callers without a token public rights only.
 	Enforced = "enforced"
 )
 
-// Environment is what a service is given from outside.
+// Environment is the configuration of a service.
 type Environment struct {
-	Name string // product
-	// Addr is where to listen, such as ":8080"; Listener, if given, is used instead.
+	Name string // such as product
+	// Addr is the address to listen on, such as ":8080". Listener, if set, is
+	// used instead.
 	Addr     string
 	Listener net.Listener
-	// Middleware stands before everything the service answers; nil for nothing.
+	// Middleware wraps everything that the service serves; nil for none.
 	Middleware func(http.Handler) http.Handler
 
 	DatabaseURL  string
 	RedisURL     string
 	AuthMode     string // Tutorial or Enforced
-	ServiceToken string // what services show each other; empty: none is accepted
-	// Services are the base URLs of the others: "inventory" -> "http://inventory-service:8080".
+	ServiceToken string // shared by the services; empty: none is accepted
+	// Services are the base URLs of the other services: "inventory" -> "http://inventory-service:8080".
 	Services map[string]string
 
-	// DrainDelay is how long to go on serving after the end was asked for, so
-	// that load balancers notice; DrainTimeout is how long requests then have.
+	// DrainDelay is how long the service keeps serving after it is told to
+	// stop, so that load balancers notice. DrainTimeout bounds how long it
+	// then waits for requests.
 	DrainDelay   time.Duration
 	DrainTimeout time.Duration
 
-	// Lookup gives variables that only one service knows. Never nil in Run.
+	// Lookup returns variables of a single service. It is never nil in a
+	// Builder.
 	Lookup func(key string) (string, bool)
-	// Logger and Telemetry are made from OpenTelemetry's variables when nil.
+	// Logger and Telemetry are created from OpenTelemetry's variables if nil.
 	Logger    *slog.Logger
 	Telemetry *telemetry.Telemetry
 	Now       func() time.Time
-	// Guard watches the memory of the process; when nil, the service sets the
+	// Guard watches the memory of the process. If nil, the service sets the
 	// soft memory limit and watches it itself.
 	Guard *memory.Guard
 }
 
-// serviceNames are the services that others call.
+// serviceNames are the services that others may call.
 var serviceNames = []string{"user", "product", "inventory", "order", "notification"}
 
-// FromOS reads a service's environment from variables, as os.LookupEnv gives
-// them. Its errors say which variable to set to what.
-func FromOS(name string, lookup func(string) (string, bool)) (Environment, error) {
+// EnvironmentFrom reads a service's configuration from variables, with a
+// function such as os.LookupEnv. Its errors name the variable and say how to
+// set it.
+func EnvironmentFrom(name string, lookup func(string) (string, bool)) (Environment, error) {
 	get := func(key, otherwise string) string {
 		if v, ok := lookup(key); ok && v != "" {
 			return v
@@ -95,7 +99,7 @@ func FromOS(name string, lookup func(string) (string, bool)) (Environment, error
 	if env.DrainTimeout, err = duration(get, "DRAIN_TIMEOUT", "20s"); err != nil {
 		return env, err
 	}
-	return env, env.check()
+	return env, env.validate()
 }
 
 func duration(get func(string, string) string, key, otherwise string) (time.Duration, error) {
@@ -107,16 +111,16 @@ func duration(get func(string, string) string, key, otherwise string) (time.Dura
 	return d, nil
 }
 
-// check says what is wrong in the terms of the variables.
-func (e *Environment) check() error {
+// validate checks the values. Its errors name the variables.
+func (e *Environment) validate() error {
 	if e.DatabaseURL == "" {
-		return fmt.Errorf("DATABASE_URL is not set; give the %s service a database of its own, such as postgres://souk:secret@localhost:5432/%[1]s", e.Name)
+		return fmt.Errorf("DATABASE_URL is not set; set it to a database for the %s service, such as postgres://souk:secret@localhost:5432/%[1]s", e.Name)
 	}
 	if _, err := pgxpool.ParseConfig(e.DatabaseURL); err != nil {
-		return fmt.Errorf("DATABASE_URL cannot be read: %w; it looks like postgres://souk:secret@localhost:5432/%s", err, e.Name)
+		return fmt.Errorf("DATABASE_URL is invalid: %w; set it to a URL such as postgres://souk:secret@localhost:5432/%s", err, e.Name)
 	}
 	if _, err := redis.ParseURL(e.RedisURL); err != nil {
-		return fmt.Errorf("REDIS_URL cannot be read: %w; it looks like redis://localhost:6379", err)
+		return fmt.Errorf("REDIS_URL is invalid: %w; set it to a URL such as redis://localhost:6379", err)
 	}
 	if e.AuthMode != Tutorial && e.AuthMode != Enforced {
 		return fmt.Errorf("AUTH_MODE is %q; set it to %s or %s", e.AuthMode, Tutorial, Enforced)
@@ -129,8 +133,8 @@ func (e *Environment) check() error {
 	return nil
 }
 
-// complete fills in what has a sensible default and checks the rest.
-func (e *Environment) complete() error {
+// setDefaults sets the defaults of missing values and checks the rest.
+func (e *Environment) setDefaults() error {
 	if e.Name == "" {
 		return errors.New("server: the environment has no service name")
 	}
@@ -149,5 +153,5 @@ func (e *Environment) complete() error {
 	if e.Now == nil {
 		e.Now = time.Now
 	}
-	return e.check()
+	return e.validate()
 }

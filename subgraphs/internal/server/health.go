@@ -8,28 +8,29 @@ import (
 	"time"
 )
 
-// checkTimeout bounds how long a look at Postgres or Redis may take.
+// checkTimeout bounds a check of Postgres and Redis.
 const checkTimeout = 2 * time.Second
 
-// health answers the probes of an orchestrator.
+// health serves the probes of an orchestrator.
 type health struct {
 	resources *Resources
 	draining  atomic.Bool
 }
 
-// live says that the process serves at all.
+// live reports that the process serves requests.
 func (h *health) live(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// readiness is the answer of /readyz.
+// readiness is the response of /readyz.
 type readiness struct {
 	Status string            `json:"status"` // ready, unready, draining
-	Checks map[string]string `json:"checks"` // ok, or what is wrong
+	Checks map[string]string `json:"checks"` // ok, or the problem
 }
 
-// ready says whether requests should be sent here. They need Postgres. Without
-// Redis events wait in the outbox and requests go on, so that is only told.
+// ready reports whether the service can handle requests. They need Postgres.
+// Without Redis, events wait in the outbox and requests still succeed, so
+// Redis is only reported.
 func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()

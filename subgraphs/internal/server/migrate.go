@@ -12,10 +12,9 @@ import (
 	"souk/subgraphs/internal/events"
 )
 
-// Migrate brings a service's database to the present schema: first the tables
-// every service has for its events, then the service's own migrations
-// (NNN_name.sql, as tern reads them; nil for none). Several replicas may call
-// it at once.
+// Migrate migrates a service's database: first the event tables that every
+// service has, then the service's own migrations (NNN_name.sql, tern's format;
+// nil for none). Several replicas may call it concurrently.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, migrations fs.FS, logger *slog.Logger) error {
 	if err := migrateTo(ctx, pool, "public.events_schema_version", events.Migrations(), logger); err != nil {
 		return fmt.Errorf("migrating the event tables: %w", err)
@@ -46,14 +45,14 @@ func migrateTo(ctx context.Context, pool *pgxpool.Pool, versionTable string, fil
 	if err != nil {
 		return err
 	}
-	// A newer release may have migrated already while this one is still
-	// being replaced; going back would take its data away.
+	// During a rollout, a newer release may already have migrated the database.
+	// Migrating down would delete its data.
 	if known := int32(len(migrator.Migrations)); version > known {
-		logger.WarnContext(ctx, "the database is newer than this program", "version", version, "known", known)
+		logger.WarnContext(ctx, "the database schema is newer than this program; not migrating", "version", version, "known", known)
 		return nil
 	}
 	migrator.OnStart = func(_ int32, name, _, _ string) {
-		logger.InfoContext(ctx, "migrating", "migration", name)
+		logger.InfoContext(ctx, "running migration", "migration", name)
 	}
 	return migrator.Migrate(ctx)
 }

@@ -17,25 +17,25 @@ import (
 	"souk/subgraphs/internal/events"
 )
 
-// Resources are what a service is built from.
+// Resources are what a Builder builds a service from.
 type Resources struct {
 	Environment
 	DB    *pgxpool.Pool
 	Redis redis.UniversalClient
-	// Events brings this service's events to the others and theirs here. Its
-	// Relay is run for every service.
+	// Events publishes this service's events and consumes those of others. Run
+	// runs its Relay for every service.
 	Events *events.Bus
 }
 
-// startPatience is how long a service waits at its start for a database that
-// is not there yet.
-const startPatience = 30 * time.Second
+// maxDatabaseWait is how long a starting service waits for its database.
+const maxDatabaseWait = 30 * time.Second
 
-// maxConnections is the pool's size unless DATABASE_URL has pool_max_conns.
+// maxConnections is the size of the pool unless DATABASE_URL sets
+// pool_max_conns.
 const maxConnections = 12
 
-// open connects to Postgres, waiting for it if need be, and migrates it. Redis
-// may be away: nothing is asked of it here.
+// open connects to Postgres, waiting for it if necessary, and migrates the
+// database. Redis may be down: open sends nothing to it.
 func open(ctx context.Context, env Environment, migrations fs.FS) (r *Resources, err error) {
 	r = &Resources{Environment: env}
 	defer func() {
@@ -62,7 +62,7 @@ func open(ctx context.Context, env Environment, migrations fs.FS) (r *Resources,
 func openDB(ctx context.Context, env Environment) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(env.DatabaseURL)
 	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL cannot be read: %w", err)
+		return nil, fmt.Errorf("parsing DATABASE_URL: %w", err)
 	}
 	if env.Telemetry.Traces() {
 		config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(env.Telemetry.TracerProvider))
@@ -77,20 +77,20 @@ func openDB(ctx context.Context, env Environment) (*pgxpool.Pool, error) {
 }
 
 func waitForDB(started context.Context, db *pgxpool.Pool, env Environment) error {
-	ctx, cancel := context.WithTimeout(started, startPatience)
+	ctx, cancel := context.WithTimeout(started, maxDatabaseWait)
 	defer cancel()
 	for {
 		err := db.Ping(ctx)
 		if err == nil {
 			return nil
 		}
-		if started.Err() != nil { // told to stop: nothing failed
+		if started.Err() != nil { // stopped while waiting: nothing failed
 			return started.Err()
 		}
 		c := db.Config().ConnConfig
 		failure := fmt.Errorf("cannot use the Postgres database %q at %s:%d: %w; start it, or set DATABASE_URL", c.Database, c.Host, c.Port, err)
-		// The server answered, and its answer will not change by waiting:
-		// a wrong password, no such database.
+		// Waiting cannot fix an error response, such as a wrong password or a
+		// missing database. Class 57 is different: the server is starting.
 		if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && refused.Code[:2] != "57" {
 			return failure
 		}
@@ -109,14 +109,14 @@ func waitForDB(started context.Context, db *pgxpool.Pool, env Environment) error
 func openRedis(env Environment) (redis.UniversalClient, error) {
 	options, err := redis.ParseURL(env.RedisURL)
 	if err != nil {
-		return nil, fmt.Errorf("REDIS_URL cannot be read: %w", err)
+		return nil, fmt.Errorf("parsing REDIS_URL: %w", err)
 	}
 	client := redis.NewClient(options)
 	if env.Telemetry.Traces() {
 		err := redisotel.InstrumentTracing(client,
 			redisotel.WithTracerProvider(env.Telemetry.TracerProvider), redisotel.WithCallerEnabled(false))
 		if err != nil {
-			return nil, fmt.Errorf("tracing Redis: %w", err)
+			return nil, fmt.Errorf("instrumenting Redis: %w", err)
 		}
 	}
 	return client, nil
@@ -125,7 +125,7 @@ func openRedis(env Environment) (redis.UniversalClient, error) {
 func (r *Resources) close() {
 	if r.Redis != nil {
 		if err := r.Redis.Close(); err != nil {
-			r.Logger.Warn("closing Redis", "error", err)
+			r.Logger.Warn("could not close the Redis client", "error", err)
 		}
 	}
 	if r.DB != nil {

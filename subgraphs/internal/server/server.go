@@ -17,28 +17,28 @@ import (
 	"souk/telemetry"
 )
 
-// Service is what a Builder makes of the resources.
+// Service is what a Builder returns.
 type Service struct {
-	// Handler serves /graphql and the service's own pages.
+	// Handler serves /graphql and the service's other routes.
 	Handler http.Handler
-	// Workers run beside it, and beside the relay of events, until their
-	// context ends. One that fails ends the
-	// service: a worker waits out what may pass, so its error is final.
+	// Workers run beside the handler and the event relay until their context
+	// ends. A worker retries temporary failures itself. If it returns an
+	// error, the service ends.
 	Workers []func(context.Context) error
-	// Close frees what the Builder opened; it may be nil.
+	// Close releases what the Builder opened; it may be nil.
 	Close func()
 }
 
 // Builder builds a service. Its context ends when the service does.
 type Builder func(ctx context.Context, r Resources) (*Service, error)
 
-// Run runs a service until ctx ends, then drains it. A nil error means that it
-// ended because it was told to.
+// Run runs a service until ctx ends, then drains it. It returns nil if it was
+// stopped by ctx.
 func Run(ctx context.Context, env Environment, migrations fs.FS, build Builder) error {
-	if err := env.complete(); err != nil {
+	if err := env.setDefaults(); err != nil {
 		return err
 	}
-	stop, err := report(ctx, &env)
+	stop, err := setupTelemetry(ctx, &env)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func Run(ctx context.Context, env Environment, migrations fs.FS, build Builder) 
 	}
 	defer resources.close()
 
-	// Workers and streams outlive ctx: they stop after the last request.
+	// Workers and streams outlive ctx: they stop after the last request has.
 	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	service, err := build(inner, *resources)
@@ -77,8 +77,8 @@ func Run(ctx context.Context, env Environment, migrations fs.FS, build Builder) 
 	return serve(ctx, inner, resources, service)
 }
 
-// report makes the telemetry that env does not bring.
-func report(ctx context.Context, env *Environment) (stop func(), err error) {
+// setupTelemetry creates the telemetry and logger that env does not have.
+func setupTelemetry(ctx context.Context, env *Environment) (stop func(), err error) {
 	stop = func() {}
 	if env.Telemetry == nil {
 		level, _ := env.Lookup("LOG_LEVEL")
@@ -94,7 +94,7 @@ func report(ctx context.Context, env *Environment) (stop func(), err error) {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
 			if err := env.Telemetry.Shutdown(ctx); err != nil {
-				env.Logger.Warn("sending the last telemetry", "error", err)
+				env.Logger.Warn("could not flush telemetry", "error", err)
 			}
 		}
 	}
@@ -104,14 +104,14 @@ func report(ctx context.Context, env *Environment) (stop func(), err error) {
 	return stop, nil
 }
 
-// serve answers requests until ctx ends or inner fails.
+// serve handles requests until ctx ends or inner fails.
 func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 	listener := r.Listener
 	if listener == nil {
 		var err error
 		if listener, err = new(net.ListenConfig).Listen(ctx, "tcp", r.Addr); err != nil {
 			if op := (*net.OpError)(nil); errors.As(err, &op) {
-				err = op.Err // which does not repeat the address
+				err = op.Err // without the address, which the message has
 			}
 			return fmt.Errorf("cannot listen on %s: %w; set PORT to a free port", r.Addr, err)
 		}
@@ -141,7 +141,7 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 		return fmt.Errorf("serving: %w", err)
 	case <-inner.Done():
 		_ = server.Close()
-		<-done //nolint:errcheck // it was closed on purpose
+		<-done //nolint:errcheck // closed on purpose
 		return context.Cause(inner)
 	case <-ctx.Done():
 	}
@@ -152,7 +152,7 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 	limit, cancel := context.WithTimeout(inner, r.DrainTimeout)
 	defer cancel()
 	if err := server.Shutdown(limit); err != nil {
-		r.Logger.Warn("requests were cut off", "after", r.DrainTimeout)
+		r.Logger.Warn("cut off the remaining requests", "after", r.DrainTimeout)
 		_ = server.Close()
 	}
 	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
@@ -162,8 +162,8 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 	return nil
 }
 
-// Bounds on what clients can hold of a service. They are fixed: its clients are
-// the routers and services of one store.
+// Bounds on what clients can occupy. They are fixed, because the clients are the
+// routers and services of one store.
 const (
 	maxClients     = 2048
 	maxHeaderBytes = 32 << 10
@@ -178,13 +178,13 @@ func routes(streams context.Context, r *Resources, state *health, service http.H
 	mux.HandleFunc("GET /healthz", state.live)
 	mux.HandleFunc("GET /readyz", state.ready)
 	mux.Handle("GET /metrics", r.Telemetry.Handler())
-	mux.Handle("/", r.Telemetry.Middleware(nil)(bounded(r.Guard, endWith(streams, service))))
+	mux.Handle("/", r.Telemetry.Middleware(nil)(withLimits(r.Guard, endStreamsWith(streams, service))))
 	return mux
 }
 
-// bounded refuses requests while memory is nearly full, and bodies that take too
-// long to arrive.
-func bounded(guard *memory.Guard, next http.Handler) http.Handler {
+// withLimits rejects requests while memory is nearly full, and bodies that
+// arrive too slowly.
+func withLimits(guard *memory.Guard, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if guard.Full() {
 			w.Header().Set("Retry-After", "1")
@@ -198,9 +198,9 @@ func bounded(guard *memory.Guard, next http.Handler) http.Handler {
 	})
 }
 
-// endWith ends the requests that end on no account of their own, event streams
-// and websockets, when streams does.
-func endWith(streams context.Context, next http.Handler) http.Handler {
+// endStreamsWith ends event streams and WebSockets when streams does. They
+// would otherwise never end, and a drain would wait for them.
+func endStreamsWith(streams context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") && r.Header.Get("Upgrade") == "" {
 			next.ServeHTTP(w, r)

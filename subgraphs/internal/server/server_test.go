@@ -251,7 +251,7 @@ func TestEnvironmentErrors(t *testing.T) {
 		{"INVENTORY_SERVICE_URL", "inventory:8080", `INVENTORY_SERVICE_URL is "inventory:8080"; set it to a base URL, such as http://inventory-service:8080`},
 		{"DRAIN_TIMEOUT", "20", `DRAIN_TIMEOUT is "20"; set it to a duration, such as 5s`},
 	} {
-		_, err := server.FromOS("product", func(key string) (string, bool) {
+		_, err := server.EnvironmentFrom("product", func(key string) (string, bool) {
 			if key == c.key {
 				return c.value, true
 			}
@@ -262,7 +262,7 @@ func TestEnvironmentErrors(t *testing.T) {
 			t.Errorf("%s=%s: %v", c.key, c.value, err)
 		}
 	}
-	env, err := server.FromOS("product", func(key string) (string, bool) { v, ok := good[key]; return v, ok })
+	env, err := server.EnvironmentFrom("product", func(key string) (string, bool) { v, ok := good[key]; return v, ok })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Queries counts the queries sent through a pool that CountingPool made.
+// Queries counts the queries of a pool that CountingPool opened.
 type Queries struct{ atomic.Int64 }
 
 // TraceQueryStart implements pgx.QueryTracer.
@@ -21,7 +21,8 @@ func (q *Queries) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQ
 // TraceQueryEnd implements pgx.QueryTracer.
 func (q *Queries) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// CountingPool opens a second pool on a service's database, which counts.
+// CountingPool opens a second pool on the service's database, which counts its
+// queries.
 func (s *Service) CountingPool(t testing.TB) (*pgxpool.Pool, *Queries) {
 	t.Helper()
 	config := s.DB.Config().Copy()

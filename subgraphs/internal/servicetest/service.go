@@ -1,6 +1,6 @@
-// Package servicetest runs a whole service inside a test, as its process does:
-// on a real Postgres database, with Redis's protocol spoken by miniredis, and
-// asked over HTTP. The test's package needs pgtest.Main.
+// Package servicetest runs a whole service in a test, as its process does:
+// with a real Postgres database, miniredis in place of Redis, and requests
+// over HTTP. The test's package must call pgtest.Main.
 package servicetest
 
 import (
@@ -22,13 +22,13 @@ import (
 	"souk/subgraphs/internal/server"
 )
 
-// ServiceToken is what the services under test show each other.
+// ServiceToken is the token that the services under test share.
 const ServiceToken = "the token of services under test"
 
-// patience is how long a service may take to start and to stop.
-const patience = 30 * time.Second
+// startTimeout bounds how long a service may take to start and to stop.
+const startTimeout = 30 * time.Second
 
-// Service is a service that runs.
+// Service is a running service.
 type Service struct {
 	URL   string // http://127.0.0.1:40123
 	DB    *pgxpool.Pool
@@ -37,8 +37,9 @@ type Service struct {
 	stop func()
 }
 
-// Start runs a service until the test ends or Stop is called, in tutorial mode
-// unless an option sets another. It returns when the service is ready.
+// Start runs a service until the test ends or Stop is called. It runs in
+// tutorial mode unless an option changes that. Start returns when the service
+// is ready.
 func Start(t testing.TB, run func(context.Context, server.Environment) error, options ...func(*server.Environment)) *Service {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -80,8 +81,8 @@ func Start(t testing.TB, run func(context.Context, server.Environment) error, op
 			if err != nil {
 				t.Errorf("the service ended with: %v", err)
 			}
-		case <-time.After(patience):
-			t.Error("the service does not stop")
+		case <-time.After(startTimeout):
+			t.Error("the service did not stop")
 		}
 	}
 	t.Cleanup(s.stop)
@@ -89,17 +90,17 @@ func Start(t testing.TB, run func(context.Context, server.Environment) error, op
 	return s
 }
 
-// Stop ends the service; its database and Redis stay.
+// Stop ends the service. Its database and Redis stay.
 func (s *Service) Stop() { s.stop() }
 
-// await polls until the service is ready.
+// await waits until the service is ready.
 func (s *Service) await(t testing.TB, done chan error) {
 	t.Helper()
 	client := &http.Client{Timeout: time.Second}
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(5 * time.Millisecond) {
 		select {
 		case err := <-done:
-			done <- nil // told already
+			done <- nil // for Stop: the failure is already reported
 			t.Fatalf("the service did not start: %v", err)
 		default:
 		}
@@ -115,7 +116,7 @@ func (s *Service) await(t testing.TB, done chan error) {
 			}
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the service is not ready: %v", err)
+			t.Fatalf("the service did not become ready: %v", err)
 		}
 	}
 }
@@ -130,11 +131,11 @@ type Answer struct {
 	} `json:"errors"`
 }
 
-// AsService sends a request as another service of the store.
+// AsService authenticates a request as another service of the store.
 func AsService(h http.Header) { h.Set(identity.ServiceTokenHeader, ServiceToken) }
 
-// Ask sends an operation and gives the answer, errors and all.
-func (s *Service) Ask(t testing.TB, operation string, variables map[string]any, headers ...func(http.Header)) Answer {
+// Do sends an operation and returns the response, including errors.
+func (s *Service) Do(t testing.TB, operation string, variables map[string]any, headers ...func(http.Header)) Answer {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"query": operation, "variables": variables})
 	if err != nil {
@@ -161,17 +162,18 @@ func (s *Service) Ask(t testing.TB, operation string, variables map[string]any, 
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	if err := decoder.Decode(&answer); err != nil {
-		t.Fatalf("the answer is no JSON: %s", text)
+		t.Fatalf("the response is not JSON: %s", text)
 	}
 	return answer
 }
 
-// Data sends an operation that must succeed and gives its data as compact JSON.
+// Data sends an operation that must succeed and returns its data as compact
+// JSON.
 func (s *Service) Data(t testing.TB, operation string, variables map[string]any, headers ...func(http.Header)) string {
 	t.Helper()
-	answer := s.Ask(t, operation, variables, headers...)
+	answer := s.Do(t, operation, variables, headers...)
 	if len(answer.Errors) > 0 {
-		t.Fatalf("%s answered errors: %+v", operation, answer.Errors)
+		t.Fatalf("%s returned errors: %+v", operation, answer.Errors)
 	}
 	return string(answer.Data)
 }

@@ -1,11 +1,11 @@
-// Package session ends what goes on for long, such as a subscription, when the
-// one it goes on for may not have it any more: when the access token expires,
-// the session ends (by log-out or a new password) or the user loses a role that
-// the token names.
+// Package session ends long-lived operations, such as subscriptions, when the
+// caller's rights end: when the access token expires, when the session ends
+// (by log-out or a new password), or when the user loses a role that the token
+// names. Resolvers call Watcher.Follow.
 //
-// A Watcher asks the user service about all sessions that are followed, at
-// once and every few seconds. While that service cannot be asked, sessions are
-// taken to go on: no longer than their tokens do.
+// A Watcher polls the user service for the state of all followed sessions.
+// While the user service is unavailable, sessions count as active, but no
+// longer than their tokens are valid.
 package session
 
 import (
@@ -19,33 +19,33 @@ import (
 	"souk/subgraphs/internal/identity"
 )
 
-// The causes with which the context of [Watcher.Follow] ends.
+// The causes of the end of a context that [Watcher.Follow] returns.
 var (
 	ErrExpired = errors.New("the access token has expired")
 	ErrEnded   = errors.New("the session has ended")
 	ErrRoles   = errors.New("the user has lost a role that the token names")
 )
 
-// State is how a session stands.
+// State is the state of a session.
 type State struct {
 	Active bool
-	Roles  []string // those its user has now
+	Roles  []string // the user's current roles
 }
 
 const (
-	// every is how often sessions are asked about: how long a subscription may
-	// outlive its session.
-	every = 5 * time.Second
-	// atOnce is how many sessions are asked about by one request.
-	atOnce = 1000
-	// askTimeout is the longest time for such a request.
-	askTimeout = 3 * time.Second
-	// leeway is how far clocks may be apart: the router, which is stricter,
-	// gets to tell clients first.
-	leeway = 30 * time.Second
+	// pollInterval is how often sessions are polled, and so how long a
+	// subscription may outlive its session.
+	pollInterval = 5 * time.Second
+	// batchSize is the number of sessions in one request.
+	batchSize = 1000
+	// requestTimeout bounds such a request.
+	requestTimeout = 3 * time.Second
+	// clockSkew is the tolerated difference between clocks. The router
+	// tolerates less, so it usually tells clients first.
+	clockSkew = 30 * time.Second
 )
 
-// A Watcher follows sessions. Make one with New.
+// A Watcher follows sessions. Create it with New.
 type Watcher struct {
 	states func(ctx context.Context, ids []string) (map[string]State, error)
 	logger *slog.Logger
@@ -59,21 +59,21 @@ type follower struct {
 	end   context.CancelCauseFunc
 }
 
-// New makes a Watcher that learns the states of sessions, by their ids, from a
-// function; it gives none for a session that is not known. The Watcher ends no
-// session until it Runs.
+// New returns a Watcher. states returns the states of sessions by ID, without
+// entries for unknown sessions. The Watcher ends no session until Run is
+// called.
 func New(states func(ctx context.Context, ids []string) (map[string]State, error), logger *slog.Logger) *Watcher {
 	return &Watcher{states: states, logger: logger, followed: map[string]map[*follower]struct{}{}}
 }
 
-// Follow gives a context that ends, with a cause of this package, when the
-// caller may not go on. The function must be called when it is not needed any
-// more.
+// Follow returns a context that ends, with one of this package's causes, when
+// the caller's rights end. Call the returned function when the context is no
+// longer needed.
 func (w *Watcher) Follow(ctx context.Context, caller identity.Caller) (context.Context, func()) {
 	ctx, end := context.WithCancelCause(ctx)
 	release := func() { end(nil) }
 	if !caller.Expires.IsZero() {
-		timer := time.AfterFunc(time.Until(caller.Expires.Add(leeway)), func() { end(ErrExpired) })
+		timer := time.AfterFunc(time.Until(caller.Expires.Add(clockSkew)), func() { end(ErrExpired) })
 		release = func() { timer.Stop(); end(nil) }
 	}
 	if caller.Session == "" {
@@ -97,9 +97,9 @@ func (w *Watcher) Follow(ctx context.Context, caller identity.Caller) (context.C
 	}
 }
 
-// Run asks about the followed sessions until ctx ends.
+// Run polls the followed sessions until ctx ends.
 func (w *Watcher) Run(ctx context.Context) error {
-	ticker := time.NewTicker(every)
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	failing := false
 	for {
@@ -108,23 +108,23 @@ func (w *Watcher) Run(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 		}
-		err := w.look(ctx)
+		err := w.poll(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
-			w.logger.WarnContext(ctx, "cannot ask the user service about sessions; subscriptions go on until their tokens expire", "error", err)
+			w.logger.WarnContext(ctx, "could not read session states from the user service; subscriptions continue until their tokens expire", "error", err)
 		}
 		failing = err != nil
 	}
 }
 
-func (w *Watcher) look(ctx context.Context) error {
+func (w *Watcher) poll(ctx context.Context) error {
 	w.mu.Lock()
 	ids := make([]string, 0, len(w.followed))
 	for id := range w.followed {
 		ids = append(ids, id)
 	}
 	w.mu.Unlock()
-	for some := range slices.Chunk(ids, atOnce) {
-		asking, cancel := context.WithTimeout(ctx, askTimeout)
+	for some := range slices.Chunk(ids, batchSize) {
+		asking, cancel := context.WithTimeout(ctx, requestTimeout)
 		states, err := w.states(asking, some)
 		cancel()
 		if err != nil {
@@ -137,7 +137,7 @@ func (w *Watcher) look(ctx context.Context) error {
 	return nil
 }
 
-// apply ends the followers of a session that may not go on.
+// apply ends the followers of a session whose rights have ended.
 func (w *Watcher) apply(id string, s State) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

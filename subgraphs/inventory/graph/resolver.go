@@ -1,6 +1,6 @@
-// Package graph answers the inventory subgraph's GraphQL: its resolvers check
-// what the caller may do, read ids, and hand everything else to package stock.
-// The rest of the package is made by souk/subgraphs/internal/generate.
+// Package graph holds the resolvers of the inventory subgraph. They check what
+// the caller may do, parse IDs, and call package stock.
+// souk/subgraphs/internal/generate generates the rest of the package.
 package graph
 
 import (
@@ -18,7 +18,8 @@ type Resolver struct {
 	StockStore *stock.Store
 }
 
-// mayCount says whether the caller may set and add stock.
+// requireAdmin returns a Forbidden error unless the caller may set and add
+// stock.
 func requireAdmin(ctx context.Context) error {
 	if identity.From(ctx).IsAdmin() {
 		return nil
@@ -26,7 +27,8 @@ func requireAdmin(ctx context.Context) error {
 	return schema.NewForbidden("Only administrators may change stock.")
 }
 
-// mayReserve says whether the caller may hold and settle stock for orders.
+// requireService returns a Forbidden error unless the caller may reserve stock
+// for orders.
 func requireService(ctx context.Context) error {
 	if caller := identity.From(ctx); caller.Service || caller.Tutorial {
 		return nil
@@ -34,11 +36,12 @@ func requireService(ctx context.Context) error {
 	return schema.NewForbidden("Only the store's services may reserve stock.")
 }
 
-// readProductID reads a product's id; path is where it stands in the input.
+// parseProductID parses a product ID. The error names path, its position in
+// the input.
 func parseProductID(path, id string) (int64, error) {
 	n, ok := parseID(id)
 	if !ok {
-		return 0, schema.Invalid(path, "is not a product's id", "a positive integer such as 17")
+		return 0, schema.Invalid(path, "is not a product ID", "a positive integer such as 17")
 	}
 	return n, nil
 }
@@ -48,7 +51,7 @@ func parseID(id string) (int64, bool) {
 	return n, err == nil && n > 0 && strconv.FormatInt(n, 10) == id
 }
 
-// levels reads the levels of the ids that can be a product's.
+// levels returns the levels of those IDs that are valid, by product ID.
 func (r *Resolver) levels(ctx context.Context, ids []string) (map[int64]stock.Level, error) {
 	products := make([]int64, 0, len(ids))
 	for _, id := range ids {
@@ -59,7 +62,7 @@ func (r *Resolver) levels(ctx context.Context, ids []string) (map[int64]stock.Le
 	return r.StockStore.Levels(ctx, products)
 }
 
-// stockLevels gives a level, or nil, for each of the ids.
+// stockLevels returns the level, or nil, of each of the IDs.
 func (r *Resolver) stockLevels(ctx context.Context, ids []string) ([]*StockLevel, error) {
 	levels, err := r.levels(ctx, ids)
 	if err != nil {
@@ -90,8 +93,8 @@ func newStockLevel(levels map[int64]stock.Level, product int64) *StockLevel {
 	}
 }
 
-// newProduct is what inventory says of a product. The weight is there when
-// the answer needs it.
+// newProduct returns the inventory's fields of a product. The router sends the
+// weight if the operation selects shippingEstimate.
 func newProduct(levels map[int64]stock.Level, id int64, weight *int) *Product {
 	p := &Product{
 		ID:        strconv.FormatInt(id, 10),
@@ -107,7 +110,7 @@ func newProduct(levels map[int64]stock.Level, id int64, weight *int) *Product {
 	return p
 }
 
-// supplied turns a changed level or an error into a result.
+// stockResult converts a changed level or an error to a result.
 func stockResult(l stock.Level, err error) (SetStockResult, error) {
 	if err != nil {
 		return schema.Result[SetStockResult](err)
@@ -129,7 +132,7 @@ func newReservation(r stock.Reservation) *Reservation {
 	}
 }
 
-// settled turns a settled reservation or an error into a result.
+// reservationResult converts a changed reservation or an error to a result.
 func reservationResult(r stock.Reservation, err error) (SettleReservationResult, error) {
 	if err != nil {
 		return schema.Result[SettleReservationResult](err)

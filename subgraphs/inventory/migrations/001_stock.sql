@@ -1,6 +1,6 @@
--- Units of each product. on_hand counts the reserved ones too: what can be
--- ordered is on_hand - reserved. The checks are the last line of defence
--- against overselling; the code never runs into them.
+-- Units of each product. on_hand includes reserved units, so on_hand - reserved
+-- can be ordered. The checks are the last line of defence against overselling;
+-- the code never violates them.
 CREATE TABLE stock_levels (
     product_id bigint PRIMARY KEY,
     on_hand integer NOT NULL CHECK (on_hand >= 0),
@@ -11,7 +11,7 @@ CREATE TABLE stock_levels (
     CONSTRAINT never_oversold CHECK (reserved <= on_hand)
 );
 
--- A promise of units to an order, one for each order.
+-- Units reserved for an order. An order has at most one reservation.
 CREATE TABLE reservations (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     order_id text NOT NULL UNIQUE,
@@ -21,7 +21,7 @@ CREATE TABLE reservations (
     updated_at timestamptz NOT NULL
 );
 
--- The sweeper asks for the holds that end first.
+-- Serves the query for expired holds.
 CREATE INDEX reservations_held ON reservations (expires_at) WHERE status = 'HELD';
 
 CREATE TABLE reservation_lines (
@@ -31,8 +31,7 @@ CREATE TABLE reservation_lines (
     PRIMARY KEY (reservation_id, product_id)
 );
 
--- Deliveries that came with an idempotency key, so that a repeated call adds
--- nothing.
+-- Restocks with an idempotency key, so that a repeated call adds nothing.
 CREATE TABLE restocks (
     idempotency_key text PRIMARY KEY,
     product_id bigint NOT NULL REFERENCES stock_levels,

@@ -11,15 +11,15 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// Most is the largest number of units of one product, and of one line.
+// MaxUnits is the largest number of units of a product on hand, and of a line.
 const MaxUnits = 1_000_000_000
 
-// maxKey is the length of an idempotency key or an order's id, in bytes.
+// maxKeyBytes bounds the length of an idempotency key and of an order ID.
 const maxKeyBytes = 255
 
-// SetStock sets the units on hand to what was counted. It cannot count fewer
-// than are reserved. With expected given, only that version is changed; 0
-// stands for a product that never had stock.
+// SetStock sets the units on hand. They cannot be fewer than the reserved
+// units. If expected is not nil, the level must have that version; 0 is the
+// version of a product that never had stock.
 func (s *Store) SetStock(ctx context.Context, product int64, onHand int, expected *int) (Level, error) {
 	if onHand < 0 || onHand > MaxUnits {
 		return Level{}, schema.Invalid("onHand", "is not a number of units", fmt.Sprintf("between 0 and %d", MaxUnits))
@@ -34,7 +34,7 @@ func (s *Store) SetStock(ctx context.Context, product int64, onHand int, expecte
 			return schema.StaleVersion("stock of product", strconv.FormatInt(product, 10), *expected, before.Version)
 		}
 		if onHand < before.Reserved {
-			return schema.NewConflict("%d units of product %q are reserved for orders, so there cannot be only %d on hand.",
+			return schema.NewConflict("%d units of product %q are reserved for orders, so the units on hand cannot be set to %d.",
 				before.Reserved, strconv.FormatInt(product, 10), onHand)
 		}
 		if onHand == before.OnHand && before.Version > 0 {
@@ -50,8 +50,8 @@ func (s *Store) SetStock(ctx context.Context, product int64, onHand int, expecte
 	return level, nil
 }
 
-// Restock adds units that arrived. A repeated key adds nothing more, and is a
-// Conflict when it came with another product or quantity.
+// Restock adds units. Repeating a call with the same key adds nothing; reusing
+// the key for another product or quantity is a Conflict.
 func (s *Store) Restock(ctx context.Context, product int64, quantity int, key string) (Level, error) {
 	if err := checkRestock(quantity, key); err != nil {
 		return Level{}, err
@@ -71,7 +71,7 @@ func (s *Store) Restock(ctx context.Context, product int64, quantity int, key st
 			return nil
 		}
 		if before.OnHand > MaxUnits-quantity {
-			return schema.Invalid("quantity", "makes more units than can be counted", fmt.Sprintf("at most %d", MaxUnits-before.OnHand))
+			return schema.Invalid("quantity", "exceeds the maximum number of units on hand", fmt.Sprintf("at most %d", MaxUnits-before.OnHand))
 		}
 		level, err = s.setOnHand(ctx, tx, product, before.OnHand+quantity)
 		return err
@@ -85,7 +85,7 @@ func (s *Store) Restock(ctx context.Context, product int64, quantity int, key st
 func checkRestock(quantity int, key string) error {
 	var invalid schema.InvalidInput
 	if quantity < 1 || quantity > MaxUnits {
-		invalid.Add("quantity", "is not a number of units that arrived", fmt.Sprintf("between 1 and %d", MaxUnits))
+		invalid.Add("quantity", "is not a positive number of units", fmt.Sprintf("between 1 and %d", MaxUnits))
 	}
 	if len(key) > maxKeyBytes {
 		invalid.Add("idempotencyKey", "is too long", fmt.Sprintf("at most %d bytes", maxKeyBytes))
@@ -93,7 +93,8 @@ func checkRestock(quantity int, key string) error {
 	return invalid.Err()
 }
 
-// record notes an idempotency key and says whether it was there before.
+// recordKey stores an idempotency key and reports whether it was stored
+// before.
 func (s *Store) recordKey(ctx context.Context, tx pgx.Tx, product int64, quantity int, key string) (repeated bool, err error) {
 	if key == "" {
 		return false, nil
@@ -114,13 +115,14 @@ func (s *Store) recordKey(ctx context.Context, tx pgx.Tx, product int64, quantit
 		return false, fmt.Errorf("reading the idempotency key: %w", err)
 	}
 	if !same {
-		return false, schema.NewConflict("The idempotency key %q was used for another restock.", key)
+		return false, schema.NewConflict("The idempotency key %q was already used for a different restock.", key)
 	}
 	return true, nil
 }
 
-// open locks a product's level, made at version 0 if the product never had
-// stock: a transaction that then changes nothing must fail to leave no trace.
+// lockOrCreate locks a product's level, and creates it with version 0 if the
+// product never had stock. A transaction that then changes nothing must fail,
+// so that the new row is rolled back.
 func (s *Store) lockOrCreate(ctx context.Context, tx pgx.Tx, product int64) (Level, error) {
 	level, ok, err := lock(ctx, tx, product)
 	if err != nil || ok {
@@ -130,13 +132,13 @@ func (s *Store) lockOrCreate(ctx context.Context, tx pgx.Tx, product int64) (Lev
 		INSERT INTO stock_levels (product_id, on_hand, version, updated_at) VALUES ($1, 0, 0, $2)
 		ON CONFLICT DO NOTHING`, product, s.now())
 	if err != nil {
-		return Level{}, fmt.Errorf("opening a stock level: %w", err)
+		return Level{}, fmt.Errorf("creating a stock level: %w", err)
 	}
 	level, _, err = lock(ctx, tx, product)
 	return level, err
 }
 
-// supply writes the units on hand of a locked level.
+// setOnHand writes the units on hand of a locked level.
 func (s *Store) setOnHand(ctx context.Context, tx pgx.Tx, product int64, onHand int) (Level, error) {
 	rows, err := tx.Query(ctx, `
 		UPDATE stock_levels SET on_hand = $2, version = version + 1, updated_at = $3
@@ -151,7 +153,8 @@ func (s *Store) setOnHand(ctx context.Context, tx pgx.Tx, product int64, onHand 
 	return level, publish(ctx, tx, level)
 }
 
-// changing says what was being done, unless the error is an answer.
+// wrapInternal adds context to an internal error. Typed errors of package
+// schema are for the client and stay unchanged.
 func wrapInternal(err error, doing string) error {
 	var answer schema.Error
 	if errors.As(err, &answer) {

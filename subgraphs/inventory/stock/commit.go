@@ -8,9 +8,9 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// Commit turns an order's hold into a sale; repeating it changes nothing. A
-// hold that expired is still sold if its units can be had, and is a Conflict
-// if they cannot, or if it was released.
+// Commit turns an order's hold into a sale. It is idempotent. An expired hold
+// is still sold if its units are available. Commit returns a Conflict if they
+// are not, or if the reservation was released.
 func (s *Store) Commit(ctx context.Context, order string) (Reservation, error) {
 	return s.transition(ctx, order, Committed, func(r Reservation, levels map[int64]Level) (delta, error) {
 		switch r.Status {
@@ -18,7 +18,7 @@ func (s *Store) Commit(ctx context.Context, order string) (Reservation, error) {
 			return commitDelta, nil
 		case Expired:
 			if shortages(r.Lines, levels) != nil {
-				return noDelta, schema.NewConflict("The hold of order %q expired, and its units are gone.", order)
+				return noDelta, schema.NewConflict("The hold of order %q expired and its units are no longer available.", order)
 			}
 			return commitExpiredDelta, nil
 		default:
@@ -27,8 +27,8 @@ func (s *Store) Commit(ctx context.Context, order string) (Reservation, error) {
 	})
 }
 
-// Release gives an order's units back, held or sold; repeating it changes
-// nothing. A released reservation can neither be committed nor held again.
+// Release returns an order's units to stock, held or sold. It is idempotent. A
+// released reservation can be neither committed nor held again.
 func (s *Store) Release(ctx context.Context, order string) (Reservation, error) {
 	return s.transition(ctx, order, Released, func(r Reservation, _ map[int64]Level) (delta, error) {
 		switch r.Status {
@@ -36,14 +36,15 @@ func (s *Store) Release(ctx context.Context, order string) (Reservation, error) 
 			return releaseDelta, nil
 		case Committed:
 			return returnDelta, nil
-		default: // expired ones are free already
+		default: // the units of an expired hold are already free
 			return noDelta, nil
 		}
 	})
 }
 
-// settle brings an order's reservation to a status by the move that decide
-// chooses from where it and its products' levels stand.
+// transition changes an order's reservation to a status. decide returns the
+// change of the levels, given the current state of the reservation and the
+// levels of its products.
 func (s *Store) transition(ctx context.Context, order string, to Status,
 	decide func(Reservation, map[int64]Level) (delta, error),
 ) (r Reservation, err error) {
@@ -75,7 +76,7 @@ func (s *Store) transition(ctx context.Context, order string, to Status,
 		return s.mark(ctx, tx, &r, to)
 	})
 	if err != nil {
-		return Reservation{}, wrapInternal(err, "settling the reservation")
+		return Reservation{}, wrapInternal(err, "updating the reservation")
 	}
 	return r, nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A move says what becomes of each reserved unit in a level's columns.
+// A delta is the change of a level's columns for each unit of a line.
 type delta struct {
 	onHand, reserved, sold int
 }
@@ -21,8 +21,8 @@ var (
 	noDelta            = delta{}
 )
 
-// lockLevels locks the levels of the lines' products in the order of their
-// ids, which the lines are in.
+// lockLevels locks the levels of the lines' products. The lines, and so the
+// locks, are in order of product ID.
 func lockLevels(ctx context.Context, tx pgx.Tx, lines []Line) (map[int64]Level, error) {
 	products, _ := split(lines)
 	rows, err := tx.Query(ctx, `
@@ -42,7 +42,8 @@ func lockLevels(ctx context.Context, tx pgx.Tx, lines []Line) (map[int64]Level, 
 	return levels, nil
 }
 
-// apply makes a move with the lines' units in locked levels, and announces it.
+// apply changes the locked levels of the lines' products and publishes the new
+// levels.
 func (s *Store) apply(ctx context.Context, tx pgx.Tx, lines []Line, m delta) error {
 	products, quantities := split(lines)
 	rows, err := tx.Query(ctx, `
@@ -56,14 +57,14 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, lines []Line, m delta) err
 		WHERE product_id = product
 		RETURNING `+levelColumns, products, quantities, m.onHand, m.reserved, m.sold, s.now())
 	if err != nil {
-		return fmt.Errorf("moving units: %w", err)
+		return fmt.Errorf("updating stock levels: %w", err)
 	}
 	levels, err := pgx.CollectRows(rows, scanLevel)
 	if err != nil {
-		return fmt.Errorf("moving units: %w", err)
+		return fmt.Errorf("updating stock levels: %w", err)
 	}
 	if len(levels) != len(lines) {
-		return fmt.Errorf("moving units: %d of %d products have a stock level", len(levels), len(lines))
+		return fmt.Errorf("updating stock levels: only %d of %d products have one", len(levels), len(lines))
 	}
 	for _, level := range levels {
 		if err := publish(ctx, tx, level); err != nil {

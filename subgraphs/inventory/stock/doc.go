@@ -1,17 +1,22 @@
-// Package stock counts what the store has: units on hand, units held for
-// orders, units sold. It takes product ids, order ids and quantities and gives
-// levels and reservations, or the typed errors of package schema.
+// Package stock keeps stock levels and reservations: units on hand, units held
+// for orders, units sold. It takes product IDs, order IDs and quantities, and
+// returns levels and reservations, or the typed errors of package schema. It
+// sits between the resolvers (package graph) and Postgres.
 //
-// A unit moves only so:
+// level.go is the hub: it defines Store and Level. adjust.go sets and adds
+// stock. reserve.go, commit.go and expire.go implement the life cycle of a
+// reservation (reservation.go), on top of delta.go, which changes levels.
+//
+// Units move only in these ways:
 //
 //	setStock, restock      → on hand
 //	reserve                on hand → on hand and reserved
-//	commit                 reserved → sold, and off hand
+//	commit                 reserved → sold, no longer on hand
 //	release, expiry        reserved → free again; sold → on hand again
 //
-// Every move is one transaction that locks the reservation first and then the
-// stock rows in the order of their product ids, so concurrent moves wait for
-// each other and never deadlock, and a process that dies leaves all of a move
-// or nothing. The event inventory.updated of each product that changed is
-// written in that transaction too.
+// Every change is one transaction, which also writes the event
+// inventory.updated of each changed product to the outbox. It locks the
+// reservation first and then the levels in order of product ID. Concurrent
+// changes therefore wait for each other and never deadlock, and a process that
+// dies leaves a change complete or absent.
 package stock

@@ -14,8 +14,9 @@ const (
 	sweepBatchSize = 100
 )
 
-// Expire ends the holds whose time is over and frees their units. It says how
-// many it ended. Several processes may do it at once: each takes others' holds.
+// Expire ends the holds whose time is over, frees their units and returns how
+// many holds it ended. Several processes may call it concurrently; each takes
+// different holds.
 func (s *Store) Expire(ctx context.Context) (int, error) {
 	total := 0
 	for {
@@ -61,8 +62,8 @@ func (s *Store) expireSome(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// due locks some of the holds whose time is over. Those that are being settled
-// or swept elsewhere are passed over, so it waits for nobody.
+// lockExpired locks a batch of holds whose time is over. It skips holds that
+// another transaction has locked, so it never waits.
 func (s *Store) lockExpired(ctx context.Context, tx pgx.Tx) ([]Reservation, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT r.id, r.order_id, r.status, r.expires_at,
@@ -71,17 +72,17 @@ func (s *Store) lockExpired(ctx context.Context, tx pgx.Tx) ([]Reservation, erro
 		FROM reservations r WHERE r.status = 'HELD' AND r.expires_at <= $1
 		ORDER BY r.expires_at LIMIT $2 FOR UPDATE OF r SKIP LOCKED`, s.now(), sweepBatchSize)
 	if err != nil {
-		return nil, fmt.Errorf("reading holds that are over: %w", err)
+		return nil, fmt.Errorf("reading expired holds: %w", err)
 	}
 	due, err := pgx.CollectRows(rows, scanReservation)
 	if err != nil {
-		return nil, fmt.Errorf("reading holds that are over: %w", err)
+		return nil, fmt.Errorf("reading expired holds: %w", err)
 	}
 	return due, nil
 }
 
-// Sweep expires holds until the context ends. A failure is logged and tried
-// again: the holds stay due.
+// Sweep expires holds until ctx ends. It logs a failure and retries; the holds
+// stay due.
 func (s *Store) Sweep(ctx context.Context, logger *slog.Logger) error {
 	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
@@ -96,7 +97,7 @@ func (s *Store) Sweep(ctx context.Context, logger *slog.Logger) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			logger.ErrorContext(ctx, "expiring holds failed", "error", err)
+			logger.ErrorContext(ctx, "could not expire holds; will retry", "error", err)
 		case n > 0:
 			logger.InfoContext(ctx, "expired holds", "count", n)
 		}

@@ -8,8 +8,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Import writes levels if there is none yet, and says whether it did. It
-// announces nothing: nobody can have known them. Replicas may call it at once.
+// Import writes levels into an empty store and reports whether it was empty.
+// It publishes no events: nobody can know an older level. Replicas may call it
+// concurrently.
 func Import(ctx context.Context, db *pgxpool.Pool, levels []Level) (done bool, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `LOCK TABLE stock_levels IN SHARE ROW EXCLUSIVE MODE`); err != nil {

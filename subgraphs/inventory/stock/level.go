@@ -13,21 +13,21 @@ import (
 	"souk/subgraphs/internal/events"
 )
 
-// Level is how much there is of a product.
+// Level is the stock of a product.
 type Level struct {
 	ProductID int64
-	OnHand    int // in the warehouse, the reserved ones among them
+	OnHand    int // including reserved units
 	Reserved  int
 	Sold      int64
-	Version   int // raised by one at every change
+	Version   int // incremented by every change
 	UpdatedAt time.Time
 }
 
-// Available is what can be ordered now.
+// Available returns how many units can be ordered.
 func (l Level) Available() int { return l.OnHand - l.Reserved }
 
-// Change is the data of an inventory.updated event, whose subject is the
-// product's id: the level after the change.
+// UpdatedEvent is the data of inventory.updated: the level after a change. The
+// event's subject is the product ID.
 type UpdatedEvent struct {
 	ProductID string `json:"productId"`
 	OnHand    int    `json:"onHand"`
@@ -36,14 +36,14 @@ type UpdatedEvent struct {
 	Version   int    `json:"version"`
 }
 
-// Warehouse keeps the levels and reservations in Postgres.
+// Store keeps stock levels and reservations in Postgres.
 type Store struct {
 	db  *pgxpool.Pool
 	now func() time.Time
 }
 
-// NewWarehouse gives the warehouse in a migrated database; now is the clock
-// that holds expire by.
+// NewStore returns the store in a migrated database. The clock now decides
+// when holds expire.
 func NewStore(db *pgxpool.Pool, now func() time.Time) *Store {
 	return &Store{db: db, now: now}
 }
@@ -56,8 +56,8 @@ func scanLevel(row pgx.CollectableRow) (Level, error) {
 	return l, err
 }
 
-// Levels reads the levels of many products in one query. A product that never
-// had stock is not in the map.
+// Levels returns the levels of several products, by product ID, in one query.
+// Products that never had stock are missing from the map.
 func (s *Store) Levels(ctx context.Context, products []int64) (map[int64]Level, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+levelColumns+` FROM stock_levels WHERE product_id = ANY($1)`, products)
 	if err != nil {
@@ -74,8 +74,8 @@ func (s *Store) Levels(ctx context.Context, products []int64) (map[int64]Level, 
 	return levels, nil
 }
 
-// lock reads a product's level and keeps it from changing until the
-// transaction ends; ok is false for a product that never had stock.
+// lock reads a product's level and locks it until the transaction ends. ok is
+// false for a product that never had stock.
 func lock(ctx context.Context, tx pgx.Tx, product int64) (level Level, ok bool, err error) {
 	rows, err := tx.Query(ctx, `SELECT `+levelColumns+` FROM stock_levels WHERE product_id = $1 FOR UPDATE`, product)
 	if err != nil {
@@ -91,7 +91,7 @@ func lock(ctx context.Context, tx pgx.Tx, product int64) (level Level, ok bool, 
 	return level, true, nil
 }
 
-// announce writes the event of a changed level with the change.
+// publish appends inventory.updated for a changed level to the outbox.
 func publish(ctx context.Context, tx pgx.Tx, l Level) error {
 	id := strconv.FormatInt(l.ProductID, 10)
 	return events.Append(ctx, tx, events.Event{

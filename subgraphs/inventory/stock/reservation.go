@@ -14,11 +14,12 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// Status is where a reservation stands.
+// Status is the state of a reservation.
 type Status string
 
-// A reservation begins as Held. A hold that was not committed in time is
-// Expired and its units are free; all but Released can still become Committed.
+// A reservation starts as Held. A hold that is not committed in time becomes
+// Expired, which frees its units. Every reservation except a Released one can
+// still become Committed.
 const (
 	Held      Status = "HELD"
 	Committed Status = "COMMITTED"
@@ -26,22 +27,23 @@ const (
 	Expired   Status = "EXPIRED"
 )
 
-// Reservation is a promise of units to an order, or what became of it.
+// Reservation is the reservation of an order.
 type Reservation struct {
 	ID        int64
 	OrderID   string
 	Status    Status
-	Lines     []Line // in the order of their product ids
+	Lines     []Line // in order of product ID
 	ExpiresAt time.Time
 }
 
-// Line is so many units of a product.
+// Line is a quantity of a product.
 type Line struct {
 	ProductID int64
 	Quantity  int
 }
 
-// DefaultHold is how long units are held when nothing else is asked.
+// DefaultHold is how long units are held unless the caller asks for another
+// time.
 const DefaultHold = time.Minute
 
 const (
@@ -49,12 +51,12 @@ const (
 	maxHold  = 24 * time.Hour
 )
 
-// normalize checks the lines and gives them in the order of their product ids,
-// those of one product added up.
+// normalize validates lines. It returns them in order of product ID, with
+// lines of the same product merged.
 func normalize(lines []Line) ([]Line, error) {
 	var invalid schema.InvalidInput
 	if len(lines) == 0 || len(lines) > maxLines {
-		invalid.Add("lines", "must name what to reserve", fmt.Sprintf("1 to %d lines", maxLines))
+		invalid.Add("lines", "has an invalid number of entries", fmt.Sprintf("1 to %d lines", maxLines))
 	}
 	sum := make(map[int64]int, len(lines))
 	for i, line := range lines {
@@ -66,13 +68,13 @@ func normalize(lines []Line) ([]Line, error) {
 	merged := sorted(sum)
 	for _, line := range merged {
 		if line.Quantity > MaxUnits {
-			invalid.Add("lines", fmt.Sprintf("ask for too many units of product %d", line.ProductID), fmt.Sprintf("at most %d", MaxUnits))
+			invalid.Add("lines", fmt.Sprintf("request too many units of product %d", line.ProductID), fmt.Sprintf("at most %d", MaxUnits))
 		}
 	}
 	return merged, invalid.Err()
 }
 
-// sorted gives quantities by product as lines in the order of the ids.
+// sorted returns quantities by product as lines, in order of product ID.
 func sorted(quantities map[int64]int) []Line {
 	lines := make([]Line, 0, len(quantities))
 	for _, product := range slices.Sorted(maps.Keys(quantities)) {
@@ -81,7 +83,7 @@ func sorted(quantities map[int64]int) []Line {
 	return lines
 }
 
-// split gives the lines as columns, for unnest.
+// split returns the lines as two columns, for unnest.
 func split(lines []Line) (products []int64, quantities []int) {
 	for _, line := range lines {
 		products = append(products, line.ProductID)
@@ -90,12 +92,12 @@ func split(lines []Line) (products []int64, quantities []int) {
 	return products, quantities
 }
 
-// Reservation reads an order's reservation; ok is false when it has none.
+// Reservation returns an order's reservation. ok is false if it has none.
 func (s *Store) Reservation(ctx context.Context, order string) (r Reservation, ok bool, err error) {
 	return find(ctx, s.db, order, "")
 }
 
-// querier is the pool or a transaction.
+// querier is a pool or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
@@ -134,18 +136,19 @@ func scanReservation(row pgx.CollectableRow) (Reservation, error) {
 	return r, nil
 }
 
-// mark writes a reservation's new status and, for a hold, when it ends.
+// mark writes a reservation's new status and, for a hold, its expiry.
 func (s *Store) mark(ctx context.Context, tx pgx.Tx, r *Reservation, status Status) error {
 	_, err := tx.Exec(ctx, `UPDATE reservations SET status = $2, expires_at = $3, updated_at = $4 WHERE id = $1`,
 		r.ID, status, r.ExpiresAt, s.now())
 	if err != nil {
-		return fmt.Errorf("marking the reservation %s: %w", status, err)
+		return fmt.Errorf("setting the reservation to %s: %w", status, err)
 	}
 	r.Status = status
 	return nil
 }
 
-// shortages says for which lines the locked levels do not suffice.
+// shortages returns a schema.OutOfStock if the locked levels do not cover the
+// lines, and nil if they do.
 func shortages(lines []Line, levels map[int64]Level) error {
 	var short []*schema.Shortage
 	for _, line := range lines {
@@ -161,12 +164,12 @@ func shortages(lines []Line, levels map[int64]Level) error {
 		return nil
 	}
 	first := short[0]
-	message := fmt.Sprintf("There are only %d units of product %q, not %d.", first.Available, first.ProductID, first.Requested)
+	message := fmt.Sprintf("Not enough stock of product %q: %d requested, %d available.", first.ProductID, first.Requested, first.Available)
 	if first.Available == 0 {
 		message = fmt.Sprintf("Product %q is out of stock.", first.ProductID)
 	}
 	if len(short) > 1 {
-		message += fmt.Sprintf(" %d more products fall short.", len(short)-1)
+		message += fmt.Sprintf(" Other products that are short: %d.", len(short)-1)
 	}
 	return &schema.OutOfStock{Message: message, Shortages: short}
 }

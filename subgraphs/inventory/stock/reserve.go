@@ -12,10 +12,10 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// Reserve holds all the lines for an order, or none, until ttl has passed.
-// Repeating it for the order gives the reservation that there is, held or
-// committed; one that expired is held anew. It is a Conflict with other lines,
-// or when the reservation was released: the order was given up.
+// Reserve holds all lines for an order, or none, until ttl has passed. It is
+// idempotent: it returns an existing reservation that is held or committed,
+// and renews one that has expired. It returns a Conflict if the reservation
+// has different lines or was released.
 func (s *Store) Reserve(ctx context.Context, order string, lines []Line, ttl time.Duration) (Reservation, error) {
 	lines, err := checkReserve(order, lines, ttl)
 	if err != nil {
@@ -24,7 +24,7 @@ func (s *Store) Reserve(ctx context.Context, order string, lines []Line, ttl tim
 	r, err := s.reserve(ctx, order, lines, ttl)
 	var short *schema.OutOfStock
 	if errors.As(err, &short) {
-		// Holds that are over may stand in the way, if the sweeper is late.
+		// Expired holds may still count as reserved, if Sweep has not run yet.
 		if freed, sweepErr := s.Expire(ctx); sweepErr != nil {
 			return Reservation{}, sweepErr
 		} else if freed > 0 {
@@ -45,10 +45,10 @@ func checkReserve(order string, lines []Line, ttl time.Duration) ([]Line, error)
 	}
 	invalid.Message = ""
 	if order == "" || len(order) > maxKeyBytes {
-		invalid.Add("orderId", "is not an order's id", fmt.Sprintf("1 to %d bytes", maxKeyBytes))
+		invalid.Add("orderId", "is not an order ID", fmt.Sprintf("1 to %d bytes", maxKeyBytes))
 	}
 	if ttl < time.Second || ttl > maxHold {
-		invalid.Add("ttlSeconds", "is not a time to hold stock for", fmt.Sprintf("between 1 and %d", int(maxHold.Seconds())))
+		invalid.Add("ttlSeconds", "is not a valid number of seconds", fmt.Sprintf("between 1 and %d", int(maxHold.Seconds())))
 	}
 	return lines, invalid.Err()
 }
@@ -56,11 +56,11 @@ func checkReserve(order string, lines []Line, ttl time.Duration) ([]Line, error)
 func (s *Store) reserve(ctx context.Context, order string, lines []Line, ttl time.Duration) (r Reservation, err error) {
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		r = Reservation{OrderID: order, Status: Held, Lines: lines, ExpiresAt: s.now().Add(ttl)}
-		fresh, err := s.insert(ctx, tx, &r)
+		created, err := s.insert(ctx, tx, &r)
 		if err != nil {
 			return err
 		}
-		if !fresh {
+		if !created {
 			r, _, err = find(ctx, tx, order, forUpdate)
 			if err != nil {
 				return err
@@ -80,7 +80,7 @@ func (s *Store) reserve(ctx context.Context, order string, lines []Line, ttl tim
 		if err := shortages(lines, levels); err != nil {
 			return err
 		}
-		if fresh {
+		if created {
 			if err := insertLines(ctx, tx, r); err != nil {
 				return err
 			}
@@ -90,11 +90,11 @@ func (s *Store) reserve(ctx context.Context, order string, lines []Line, ttl tim
 	return r, err
 }
 
-// answered says whether a reservation that is there already answers a call
-// with these lines, and when it forbids it.
+// checkExisting reports whether an existing reservation satisfies a call with
+// these lines. It returns a Conflict if it contradicts the call.
 func checkExisting(r Reservation, lines []Line) (bool, error) {
 	if !slices.Equal(r.Lines, lines) {
-		return false, schema.NewConflict("Order %q has a reservation of other units.", r.OrderID)
+		return false, schema.NewConflict("Order %q already has a reservation with different lines.", r.OrderID)
 	}
 	switch r.Status {
 	case Held, Committed:
@@ -105,8 +105,8 @@ func checkExisting(r Reservation, lines []Line) (bool, error) {
 	return false, nil
 }
 
-// insert writes a new hold; fresh is false when the order has one already.
-func (s *Store) insert(ctx context.Context, tx pgx.Tx, r *Reservation) (fresh bool, err error) {
+// insert writes a new hold. created is false if the order has a reservation.
+func (s *Store) insert(ctx context.Context, tx pgx.Tx, r *Reservation) (created bool, err error) {
 	err = tx.QueryRow(ctx, `
 		INSERT INTO reservations (order_id, status, expires_at, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $4) ON CONFLICT (order_id) DO NOTHING

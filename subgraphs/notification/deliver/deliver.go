@@ -2,21 +2,21 @@ package deliver
 
 import "errors"
 
-// Message is what is handed over.
+// Message is a message to deliver.
 type Message struct {
-	ID      string // the same at every try
-	To      string // an address, or a number as E.164
-	Subject string // of an e-mail
+	ID      string // the same in every attempt
+	To      string // an e-mail address, or a telephone number in E.164 form
+	Subject string // e-mail only
 	Body    string
-	HTML    string // of an e-mail; empty for none
+	HTML    string // e-mail only; empty for a plain text message
 }
 
-// permanentError says that trying again is of no use.
+// permanentError marks a failure that a retry cannot fix.
 type permanentError struct{ error }
 
 func (e permanentError) Unwrap() error { return e.error }
 
-// IsPermanent says whether the receiver has refused the message for good.
+// IsPermanent reports whether the receiver rejected the message permanently.
 func IsPermanent(err error) bool {
 	var permanent permanentError
 	return errors.As(err, &permanent)

@@ -1,8 +1,9 @@
-// Package deliver hands a message over: an e-mail to an SMTP server, an SMS to
-// an HTTP webhook. It tries once; whether to try again is the caller's, who
-// learns from IsPermanent if that is of use.
+// Package deliver hands a message to the outside world: an e-mail to an SMTP
+// server (email.go), an SMS to an HTTP webhook (sms.go). Each call makes one
+// attempt. The caller decides whether to retry; IsPermanent tells it whether
+// that can help.
 //
-// A message carries an id that is the same at every try (Message-ID of an
-// e-mail, webhook-id and Idempotency-Key of an SMS), so that receivers can tell
-// a repetition from another message.
+// A message carries an ID that is the same in every attempt: the Message-ID of
+// an e-mail, the webhook-id and Idempotency-Key of an SMS. Receivers use it to
+// drop duplicates.
 package deliver

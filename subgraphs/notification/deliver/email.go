@@ -13,24 +13,24 @@ import (
 	"github.com/wneessen/go-mail"
 )
 
-// smtpTimeout bounds one e-mail, from dialling on.
+// smtpTimeout bounds the delivery of one e-mail, including the connection.
 const smtpTimeout = 10 * time.Second
 
-// Mailer sends e-mails by SMTP.
+// EmailSender sends e-mail by SMTP.
 type EmailSender struct {
 	client *mail.Client
 	from   *stdmail.Address
-	domain string // of the sender
+	domain string // of the From address
 }
 
-// NewMailer makes a Mailer for a server such as smtp://user:password@host:587
-// (STARTTLS if the server offers it; ?tls=required insists) or
-// smtps://host:465 (TLS from the start), and a sender such as
-// "Souk <shop@souk.example>".
+// NewEmailSender returns a sender for an SMTP server and a From address such
+// as "Souk <shop@souk.example>". The server is a URL:
+// smtp://user:password@host:587 (STARTTLS if the server offers it;
+// ?tls=required insists) or smtps://host:465 (implicit TLS).
 func NewEmailSender(server, from string) (*EmailSender, error) {
 	sender, err := stdmail.ParseAddress(from)
 	if err != nil {
-		return nil, fmt.Errorf("the sender %q is not an address such as Souk <shop@souk.example>: %w", from, err)
+		return nil, fmt.Errorf("the sender %q is not an e-mail address such as Souk <shop@souk.example>: %w", from, err)
 	}
 	host, options, err := parseSMTPURL(server)
 	if err != nil {
@@ -38,7 +38,7 @@ func NewEmailSender(server, from string) (*EmailSender, error) {
 	}
 	client, err := mail.NewClient(host, options...)
 	if err != nil {
-		return nil, fmt.Errorf("preparing SMTP to %s: %w", host, err)
+		return nil, fmt.Errorf("configuring SMTP for %s: %w", host, err)
 	}
 	_, domain, _ := strings.Cut(sender.Address, "@")
 	return &EmailSender{client, sender, domain}, nil
@@ -60,11 +60,11 @@ func parseSMTPURL(server string) (host string, options []mail.Option, err error)
 	case tls == "":
 		options = append(options, mail.WithTLSPolicy(mail.TLSOpportunistic))
 	default:
-		return "", nil, fmt.Errorf("the SMTP server's URL has tls=%s; it may be required, or be left out", tls)
+		return "", nil, fmt.Errorf("the SMTP URL has tls=%s; use tls=required or leave it out", tls)
 	}
 	if text := u.Port(); text != "" {
 		if port, err = strconv.Atoi(text); err != nil {
-			return "", nil, fmt.Errorf("the SMTP server's port %q: %w", text, err)
+			return "", nil, fmt.Errorf("the SMTP URL has the port %q: %w", text, err)
 		}
 	}
 	options = append(options, mail.WithPort(port))
@@ -80,12 +80,12 @@ func (m *EmailSender) Send(ctx context.Context, message Message) error {
 	msg := mail.NewMsg()
 	msg.FromMailAddress(m.from)
 	if err := msg.To(message.To); err != nil {
-		return permanentError{fmt.Errorf("the address %q: %w", message.To, err)}
+		return permanentError{fmt.Errorf("the address %q is invalid: %w", message.To, err)}
 	}
 	msg.Subject(message.Subject)
 	msg.SetDate()
 	msg.SetMessageIDWithValue(message.ID + "@" + m.domain)
-	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no auto-replies, please
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: suppresses automatic replies
 	msg.SetBodyString(mail.TypeTextPlain, message.Body)
 	if message.HTML != "" {
 		msg.AddAlternativeString(mail.TypeTextHTML, message.HTML)
@@ -95,7 +95,7 @@ func (m *EmailSender) Send(ctx context.Context, message Message) error {
 		return nil
 	}
 	if refused := (*mail.SendError)(nil); errors.As(err, &refused) && refused.ErrorCode() >= 500 {
-		return permanentError{fmt.Errorf("the SMTP server refuses the e-mail: %w", err)}
+		return permanentError{fmt.Errorf("the SMTP server rejected the e-mail: %w", err)}
 	}
 	return fmt.Errorf("sending an e-mail: %w", err)
 }

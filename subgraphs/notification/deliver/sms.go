@@ -15,12 +15,12 @@ import (
 	"time"
 )
 
-// smsTimeout bounds one call of the webhook.
+// smsTimeout bounds one webhook call.
 const smsTimeout = 10 * time.Second
 
-// Texter sends SMS by a webhook: it POSTs {"to": "+49…", "text": "…"} with the
-// headers of Standard Webhooks (webhook-id, webhook-timestamp and, with a
-// secret, webhook-signature) and an Idempotency-Key.
+// SMSSender sends SMS through a webhook. It POSTs {"to": "+49…", "text": "…"}
+// with the headers of Standard Webhooks (webhook-id, webhook-timestamp and,
+// given a secret, webhook-signature) and an Idempotency-Key.
 type SMSSender struct {
 	url    string
 	secret []byte
@@ -28,7 +28,8 @@ type SMSSender struct {
 	now    func() time.Time
 }
 
-// NewTexter makes a Texter for a webhook. Without a secret it does not sign.
+// NewSMSSender returns a sender for a webhook URL. An empty secret disables
+// signatures.
 func NewSMSSender(webhook, secret string, transport http.RoundTripper, now func() time.Time) (*SMSSender, error) {
 	if u, err := url.Parse(webhook); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, fmt.Errorf("the SMS webhook %q is not a URL such as https://sms.example/send", webhook)
@@ -43,7 +44,7 @@ func (t *SMSSender) Send(ctx context.Context, message Message) error {
 		Text string `json:"text"`
 	}{message.To, message.Body})
 	if err != nil {
-		return permanentError{fmt.Errorf("writing an SMS: %w", err)}
+		return permanentError{fmt.Errorf("encoding an SMS: %w", err)}
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(body))
 	if err != nil {
@@ -62,19 +63,19 @@ func (t *SMSSender) Send(ctx context.Context, message Message) error {
 		return fmt.Errorf("sending an SMS: %w", err)
 	}
 	defer response.Body.Close()
-	answer, _ := io.ReadAll(io.LimitReader(response.Body, 200)) // it only explains a failure
+	answer, _ := io.ReadAll(io.LimitReader(response.Body, 200)) // used only to explain a failure
 	switch status := response.StatusCode; {
 	case status < 300:
 		return nil
 	case status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests:
-		return permanentError{fmt.Errorf("the webhook refuses the SMS: %s: %q", response.Status, answer)}
+		return permanentError{fmt.Errorf("the webhook rejected the SMS: %s: %q", response.Status, answer)}
 	default:
-		return fmt.Errorf("sending an SMS: the webhook answers %s: %q", response.Status, answer)
+		return fmt.Errorf("sending an SMS: the webhook answered %s: %q", response.Status, answer)
 	}
 }
 
-// Signature is the webhook-signature of a body: version 1 of Standard
-// Webhooks, a SHA-256 HMAC over id, time (Unix seconds) and body.
+// Signature returns the webhook-signature of a body: version 1 of Standard
+// Webhooks, the SHA-256 HMAC of ID, timestamp (Unix seconds) and body.
 func Signature(secret []byte, id, timestamp string, body []byte) string {
 	mac := hmac.New(sha256.New, secret)
 	fmt.Fprintf(mac, "%s.%s.%s", id, timestamp, body)

@@ -17,7 +17,7 @@ import (
 
 func (r *mutationResolver) RetryNotification(ctx context.Context, id string) (RetryNotificationResult, error) {
 	if !identity.From(ctx).IsAdmin() {
-		return schema.Result[RetryNotificationResult](schema.NewForbidden("Only administrators may have notifications tried again."))
+		return schema.Result[RetryNotificationResult](schema.NewForbidden("Only administrators may retry notifications."))
 	}
 	number, ok := parseID(id)
 	if !ok {
@@ -28,7 +28,7 @@ func (r *mutationResolver) RetryNotification(ctx context.Context, id string) (Re
 	case errors.Is(err, notifier.ErrNotFound):
 		return schema.Result[RetryNotificationResult](schema.NewNotFound("notification", id))
 	case errors.Is(err, notifier.ErrNotDead):
-		return schema.Result[RetryNotificationResult](schema.NewConflict("The notification %s is %s, so it is not on the dead-letter list.", id, n.Status))
+		return schema.Result[RetryNotificationResult](schema.NewConflict("Notification %s is %s. Only DEAD notifications can be retried.", id, n.Status))
 	case err != nil:
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (r *orderResolver) Notifications(ctx context.Context, objs []*Order) ([][]N
 	lists := make([][]Notification, len(objs))
 	for i, o := range objs {
 		lists[i] = []Notification{}
-		id, _ := parseID(o.ID) // 0 has none
+		id, _ := parseID(o.ID) // 0 has no notifications
 		for _, n := range found[id] {
 			if caller.MaySee(formatID(n.UserID)) {
 				lists[i] = append(lists[i], newNotification(n))

@@ -1,7 +1,6 @@
-// Package graph answers the notification subgraph's GraphQL: its resolvers
-// decide what the caller may see, read ids, and hand everything else to
-// package notifier. The rest of the package is made by
-// souk/subgraphs/internal/generate.
+// Package graph holds the resolvers of the notification subgraph. They parse
+// IDs, decide what the caller may see, and call package notifier.
+// souk/subgraphs/internal/generate generates the rest of the package.
 package graph
 
 import (
@@ -21,14 +20,14 @@ type Resolver struct {
 
 func formatID(id int64) string { return strconv.FormatInt(id, 10) }
 
-// parseID reads an id; all are positive.
+// parseID parses an ID: a positive integer without sign or leading zeros.
 func parseID(text string) (int64, bool) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	return id, err == nil && id > 0 && formatID(id) == text
 }
 
-// visible gives those of the notifications with these ids that exist and that
-// the caller may see.
+// visible returns those of the notifications that exist and that the caller
+// may see, by ID.
 func (r *Resolver) visible(ctx context.Context, ids []string) (map[string]notifier.Notification, error) {
 	caller := identity.From(ctx)
 	numbers := make([]int64, 0, len(ids))
@@ -81,7 +80,7 @@ func newOrder(id *int64) *Order {
 }
 
 func newConnection(page connection.Page[int64], list []notifier.Notification, total int) (*NotificationConnection, error) {
-	cut, err := connection.Cut(page, list, func(n notifier.Notification) int64 { return n.ID })
+	cut, err := connection.NewSlice(page, list, func(n notifier.Notification) int64 { return n.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +97,8 @@ func newConnection(page connection.Page[int64], list []notifier.Notification, to
 	return c, nil
 }
 
-// filter chooses the notifications of a list that the caller may see; ok is
-// false when that is none.
+// filter returns the filter for the notifications that the caller may list. ok
+// is false if that is none.
 func filter(ctx context.Context, userID, orderID *string, status *NotificationStatus) (f notifier.Filter, ok bool) {
 	caller := identity.From(ctx)
 	if userID == nil && !caller.IsAdmin() {
@@ -123,16 +122,16 @@ func filter(ctx context.Context, userID, orderID *string, status *NotificationSt
 	return f, true
 }
 
-// emptyPage is what a caller sees who may see nothing.
+// emptyPage is the result for a caller who may see no notifications.
 func emptyPage() *NotificationConnection {
 	return &NotificationConnection{Edges: []*NotificationEdge{}, Nodes: []Notification{}, PageInfo: &schema.PageInfo{}}
 }
 
-// userPages reads the same page of several users' notifications, by one
-// statement, and a second one if the totals are asked for.
+// userPages reads the same page of the notifications of several users in one
+// query, and their totals in a second one if the operation selects them.
 func (r *Resolver) userPages(ctx context.Context, users []*User, page connection.Page[int64]) ([]*NotificationConnection, error) {
 	caller := identity.From(ctx)
-	numbers := make([]int64, len(users)) // 0: the caller sees none
+	numbers := make([]int64, len(users)) // 0 if the caller may see none
 	var seen []int64
 	for i, user := range users {
 		if id, ok := parseID(user.ID); ok && caller.MaySee(user.ID) {
@@ -159,8 +158,8 @@ func (r *Resolver) userPages(ctx context.Context, users []*User, page connection
 	return connections, nil
 }
 
-// entities looks up what each representation's id names; those the caller may
-// not see, or of another channel, stay nil.
+// entities resolves representations by ID. Entities that the caller may not
+// see, or that belong to the other channel, stay nil.
 func entities[R, E any](ctx context.Context, r *Resolver, reps []R, id func(R) *string, entity func(notifier.Notification) (E, bool)) ([]E, error) {
 	ids := make([]string, len(reps))
 	for i, rep := range reps {

@@ -13,46 +13,49 @@ import (
 )
 
 const (
-	// kept is how many messages are remembered, the newest.
+	// maxMessages is how many messages the inbox keeps. Newer ones replace the
+	// oldest.
 	maxMessages = 1000
-	// maxMessage is how large a message may be, in bytes.
+	// maxMessageBytes bounds the size of a message.
 	maxMessageBytes = 1 << 20
 	ioTimeout       = 10 * time.Second
-	// longPoll is how long the page's request for what is new may wait.
+	// longPoll is how long a request for new messages waits.
 	longPoll = 25 * time.Second
 )
 
-// Message is what somebody was sent.
+// Message is a received message.
 type Message struct {
 	ID         string    `json:"id"`
 	Channel    string    `json:"channel"` // email or sms
 	From       string    `json:"from,omitempty"`
-	To         string    `json:"to"` // an address or a telephone number
+	To         string    `json:"to"` // an e-mail address or a telephone number
 	Subject    string    `json:"subject,omitempty"`
 	Text       string    `json:"text"`
 	HTML       string    `json:"html,omitempty"`
-	ReceivedAt time.Time `json:"receivedAt"` // for the first time
-	Deliveries int       `json:"deliveries"` // more than 1 if it was sent again
+	ReceivedAt time.Time `json:"receivedAt"` // the first time
+	Deliveries int       `json:"deliveries"` // more than 1 for a duplicate
 }
 
-// Inbox keeps messages. The zero Inbox is empty and ready.
+// Inbox keeps received messages. The zero value is an empty inbox, ready to
+// use.
 type Inbox struct {
 	mu       sync.Mutex
-	messages []Message // the oldest first
-	// version counts changes; changed is closed at the next, nil if nobody waits.
+	messages []Message // oldest first
+	// version counts changes. changed is closed at the next change; it is nil
+	// if no request waits.
 	version int
 	changed chan struct{}
 
 	middleware func(http.Handler) http.Handler
 }
 
-// Messages are those kept, the newest first.
+// Messages returns the messages, newest first.
 func (b *Inbox) Messages() []Message {
 	_, messages := b.snapshot()
 	return messages
 }
 
-// snapshot gives the messages with the version they are of.
+// snapshot returns the messages, newest first, and their version.
 func (b *Inbox) snapshot() (version int, newestFirst []Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -63,7 +66,7 @@ func (b *Inbox) snapshot() (version int, newestFirst []Message) {
 	return b.version, messages
 }
 
-// add takes a message in, once.
+// add stores a message, or counts another delivery of a known one.
 func (b *Inbox) add(m Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -82,7 +85,7 @@ func (b *Inbox) add(m Message) {
 	b.change()
 }
 
-// change tells those who wait; the caller holds mu.
+// change wakes waiting requests. The caller holds mu.
 func (b *Inbox) change() {
 	b.version++
 	if b.changed != nil {
@@ -91,8 +94,7 @@ func (b *Inbox) change() {
 	}
 }
 
-// await waits until the version is another one, ctx ends or some time has
-// passed.
+// await waits until the version differs, ctx ends or longPoll has passed.
 func (b *Inbox) await(ctx context.Context, version int) {
 	b.mu.Lock()
 	if b.version != version {
@@ -120,24 +122,24 @@ func (b *Inbox) clear() {
 	b.change()
 }
 
-// Run serves SMTP and HTTP at the addresses until ctx ends. They should be on
-// the loopback interface: whoever reaches them may read everything. The
-// middleware, unless nil, stands before all of HTTP.
+// Run serves SMTP and HTTP at the addresses until ctx ends. Use addresses of
+// the loopback interface: everyone who can reach them can read all messages.
+// The middleware, if not nil, wraps all of HTTP.
 func Run(ctx context.Context, smtpAddr, httpAddr string, middleware func(http.Handler) http.Handler) error {
 	var config net.ListenConfig
 	mail, err := config.Listen(ctx, "tcp", smtpAddr)
 	if err != nil {
-		return fmt.Errorf("the inbox cannot listen on %s: %w", smtpAddr, err)
+		return fmt.Errorf("starting the inbox: cannot listen on %s: %w", smtpAddr, err)
 	}
 	page, err := config.Listen(ctx, "tcp", httpAddr)
 	if err != nil {
-		return errors.Join(fmt.Errorf("the inbox cannot listen on %s: %w", httpAddr, err), mail.Close())
+		return errors.Join(fmt.Errorf("starting the inbox: cannot listen on %s: %w", httpAddr, err), mail.Close())
 	}
 	b := &Inbox{middleware: middleware}
 	return b.Serve(ctx, mail, page)
 }
 
-// Serve serves SMTP and HTTP until ctx ends; it closes the listeners.
+// Serve serves SMTP and HTTP until ctx ends. It closes the listeners.
 func (b *Inbox) Serve(ctx context.Context, mail, page net.Listener) error {
 	receiver := b.newSMTPServer()
 	handler := b.Handler()
@@ -158,7 +160,7 @@ func (b *Inbox) Serve(ctx context.Context, mail, page net.Listener) error {
 	_ = receiver.Close()
 	_ = web.Close()
 	for range waiting {
-		<-ended //nolint:errcheck // the other one's end is told, this one was closed on purpose
+		<-ended //nolint:errcheck // closed on purpose; err holds the first failure
 	}
 	if errors.Is(err, smtp.ErrServerClosed) || errors.Is(err, http.ErrServerClosed) {
 		return nil

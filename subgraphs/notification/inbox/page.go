@@ -19,14 +19,14 @@ var script []byte
 var page = template.Must(template.New("page").Parse(pageText))
 
 // Handler serves the page, the messages as JSON (GET /api/messages, newest
-// first; DELETE empties the inbox), an e-mail's HTML (GET /api/messages/ID/html)
-// and the SMS webhook (POST /sms).
+// first; DELETE empties the inbox), the HTML of an e-mail (GET
+// /api/messages/ID/html) and the SMS webhook (POST /sms).
 func (b *Inbox) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", b.showPage)
 	mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-		_, _ = w.Write(script) // an error means that the reader is gone
+		_, _ = w.Write(script) // an error means that the client is gone
 	})
 	mux.HandleFunc("GET /api/messages", b.showMessages)
 	mux.HandleFunc("DELETE /api/messages", func(w http.ResponseWriter, _ *http.Request) {
@@ -39,8 +39,8 @@ func (b *Inbox) Handler() http.Handler {
 	return mux
 }
 
-// showPage shows the messages; with after=VERSION only once there is another
-// version than that, or some time has passed.
+// showPage serves the page. With ?after=VERSION it first waits for a newer
+// version, for at most longPoll.
 func (b *Inbox) showPage(w http.ResponseWriter, r *http.Request) {
 	if after, err := strconv.Atoi(r.URL.Query().Get("after")); err == nil {
 		b.await(r.Context(), after)
@@ -60,7 +60,8 @@ func (b *Inbox) showMessages(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(b.Messages()) // as above
 }
 
-// showHTML shows an e-mail as its reader sees it, but lets it do nothing.
+// showHTML serves the HTML of an e-mail in a sandbox, so that it can run
+// nothing.
 func (b *Inbox) showHTML(w http.ResponseWriter, r *http.Request) {
 	for _, m := range b.Messages() {
 		if m.ID == r.PathValue("id") && m.HTML != "" {
@@ -70,17 +71,17 @@ func (b *Inbox) showHTML(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	http.Error(w, "There is no such message, or it has no HTML.", http.StatusNotFound)
+	http.Error(w, "The message does not exist or has no HTML.", http.StatusNotFound)
 }
 
-// takeSMS takes what package deliver sends: {"to": "+49…", "text": "…"} with
-// the message's id in webhook-id (Standard Webhooks).
+// takeSMS accepts what deliver.SMSSender sends: {"to": "+49…", "text": "…"},
+// with the message's ID in webhook-id (Standard Webhooks).
 func (b *Inbox) takeSMS(w http.ResponseWriter, r *http.Request) {
 	var sms struct{ To, Text string }
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxMessageBytes)).Decode(&sms)
 	id := r.Header.Get("Webhook-Id")
 	if err != nil || !strings.HasPrefix(sms.To, "+") || sms.Text == "" || id == "" {
-		http.Error(w, `Send JSON such as {"to": "+4930123456", "text": "…"} and a webhook-id header.`, http.StatusBadRequest)
+		http.Error(w, `Invalid SMS. Send JSON such as {"to": "+4930123456", "text": "…"} and a webhook-id header.`, http.StatusBadRequest)
 		return
 	}
 	b.add(Message{ID: id, Channel: "sms", To: sms.To, Text: sms.Text})

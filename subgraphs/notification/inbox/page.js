@@ -1,6 +1,6 @@
-// Adds new messages to the page without loading it anew: what one is reading
-// stays where it is, the focus and selections stay, and a screen reader is told
-// how many there are. The server answers /?after=VERSION when there is a change.
+// Adds new messages to the page without reloading it. The scroll position, the
+// focus and selections stay, and screen readers announce the number of new
+// messages. The server answers /?after=VERSION when there is a change.
 'use strict';
 const list = document.getElementById('messages');
 const status = document.getElementById('status');
@@ -10,7 +10,7 @@ function update(page) {
   const wanted = [...next.children];
   const known = new Map([...list.children].filter((e) => e.id).map((e) => [e.id, e]));
   const ids = new Set(wanted.map((e) => e.id));
-  // The message at the top of the window is the one that is being read.
+  // Keep the message at the top of the window in place: the user reads it.
   const anchor = scrollY > 0 && [...list.children].find((e) => ids.has(e.id) && e.getBoundingClientRect().bottom > 0);
   const before = anchor ? anchor.getBoundingClientRect().top : 0;
   let added = 0;
@@ -46,7 +46,7 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
       }
       update(new DOMParser().parseFromString(await response.text(), 'text/html'));
     } catch {
-      if (!status.dataset.lost) status.textContent = 'The inbox cannot be reached; this page goes on when it is back.';
+      if (!status.dataset.lost) status.textContent = 'The inbox is unreachable. This page continues when it is back.';
       status.dataset.lost = 'yes';
       await pause(3000);
     }

@@ -26,11 +26,11 @@ func (b *Inbox) newSMTPServer() *smtp.Server {
 	s.MaxRecipients = 50
 	s.ReadTimeout, s.WriteTimeout = ioTimeout, ioTimeout
 	s.EnableSMTPUTF8 = true
-	s.ErrorLog = log.New(io.Discard, "", 0) // what clients do wrong they are told
+	s.ErrorLog = log.New(io.Discard, "", 0) // clients get their errors as SMTP replies
 	return s
 }
 
-// session takes the messages of one connection.
+// session is an SMTP session. It receives the messages of one connection.
 type session struct {
 	inbox      *Inbox
 	from       string
@@ -63,7 +63,7 @@ func (s *session) Data(r io.Reader) error {
 	}
 	m, err := parse(raw)
 	if err != nil {
-		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "The message cannot be read: " + err.Error()}
+		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "The message is invalid: " + err.Error()}
 	}
 	m.Channel = "email"
 	if m.From == "" {
@@ -76,7 +76,7 @@ func (s *session) Data(r io.Reader) error {
 	return nil
 }
 
-// parse reads an e-mail (RFC 5322) as far as the page shows it.
+// parse parses an e-mail (RFC 5322) into the fields that the page shows.
 func parse(raw []byte) (Message, error) {
 	parsed, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
@@ -97,10 +97,10 @@ func parse(raw []byte) (Message, error) {
 	return m, m.read(parsed.Header.Get("Content-Type"), parsed.Header.Get("Content-Transfer-Encoding"), parsed.Body, 0)
 }
 
-// maxNesting is how deep parts may hold parts.
+// maxNesting bounds the nesting of multipart bodies.
 const maxNesting = 5
 
-// read takes the texts out of a part.
+// read adds the text of a part to the message.
 func (m *Message) read(contentType, encoding string, body io.Reader, depth int) error {
 	kind, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
@@ -108,7 +108,7 @@ func (m *Message) read(contentType, encoding string, body io.Reader, depth int) 
 	}
 	if strings.HasPrefix(kind, "multipart/") {
 		if depth == maxNesting {
-			return errors.New("its parts are nested too deep")
+			return errors.New("multipart bodies are nested too deeply")
 		}
 		return m.readParts(multipart.NewReader(body, params["boundary"]), depth)
 	}
@@ -120,7 +120,7 @@ func (m *Message) read(contentType, encoding string, body io.Reader, depth int) 
 	}
 	text, err := io.ReadAll(body)
 	if err != nil {
-		return fmt.Errorf("a part of type %s: %w", kind, err)
+		return fmt.Errorf("reading a part of type %s: %w", kind, err)
 	}
 	switch kind {
 	case "text/plain":
@@ -138,7 +138,7 @@ func (m *Message) readParts(parts *multipart.Reader, depth int) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("its parts: %w", err)
+			return fmt.Errorf("reading the multipart body: %w", err)
 		}
 		if err := m.read(part.Header.Get("Content-Type"), part.Header.Get("Content-Transfer-Encoding"), part, depth+1); err != nil {
 			return err

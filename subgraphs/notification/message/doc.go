@@ -1,5 +1,6 @@
-// Package message writes what people are told: from an event's data and a
-// person's contact it makes an e-mail and, for those with a telephone, an SMS,
-// by the templates embedded here. A template is three files: NAME.txt, whose
-// first line is the subject, NAME.html, and NAME.sms.
+// Package message renders notifications. From the data of an event and a
+// person's name it makes an e-mail or an SMS, with the templates embedded
+// here. A template consists of three files: NAME.txt (its first line is the
+// subject), NAME.html and NAME.sms. message.go is the only source file;
+// package notifier calls it.
 package message

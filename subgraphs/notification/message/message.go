@@ -13,13 +13,14 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// The templates' names.
+// The names of the templates.
 const (
 	OrderCreated   = "order-created"
 	OrderCancelled = "order-cancelled"
 )
 
-// Order is what the templates know of an order.
+// Order is the order data that templates can use. It decodes the data of
+// order.created and order.cancelled.
 type Order struct {
 	OrderID  int64     `json:"orderId,string"`
 	UserID   int64     `json:"userId,string"`
@@ -27,24 +28,24 @@ type Order struct {
 	Total    int64     `json:"total"`    // minor units
 	Lines    []Line    `json:"lines"`
 	PlacedAt time.Time `json:"placedAt"`
-	Reason   string    `json:"reason"` // of a cancellation
+	Reason   string    `json:"reason"` // of the cancellation
 }
 
-// Line is so many units of a product.
+// Line is a quantity of a product.
 type Line struct {
 	Name      string `json:"name"`
 	Quantity  int    `json:"quantity"`
 	UnitPrice int64  `json:"unitPrice"` // minor units
 }
 
-// Text is a message, ready to send.
+// Text is a rendered message.
 type Text struct {
-	Subject string // empty in an SMS
+	Subject string // empty for an SMS
 	Body    string
-	HTML    string // empty in an SMS
+	HTML    string // empty for an SMS
 }
 
-// Writer writes messages.
+// Writer renders messages.
 type Writer struct {
 	text *texttemplate.Template
 	html *htmltemplate.Template
@@ -53,7 +54,7 @@ type Writer struct {
 //go:embed templates
 var embedded embed.FS
 
-// NewWriter reads the templates.
+// NewWriter parses the templates.
 func NewWriter() (*Writer, error) {
 	files, err := fs.Sub(embedded, "templates")
 	if err != nil {
@@ -61,30 +62,30 @@ func NewWriter() (*Writer, error) {
 	}
 	w := &Writer{}
 	if w.text, err = texttemplate.New("").ParseFS(files, "*.txt", "*.sms"); err != nil {
-		return nil, fmt.Errorf("reading the text templates: %w", err)
+		return nil, fmt.Errorf("parsing the text templates: %w", err)
 	}
 	if w.html, err = htmltemplate.New("").ParseFS(files, "*.html"); err != nil {
-		return nil, fmt.Errorf("reading the HTML templates: %w", err)
+		return nil, fmt.Errorf("parsing the HTML templates: %w", err)
 	}
 	return w, nil
 }
 
-// view is what a template is given.
+// view is the data that a template executes with.
 type view struct {
 	Order
-	Name string // of the reader
+	Name string // of the recipient
 }
 
-// Price writes an amount: 1999.98 USD.
+// Price formats an amount, such as 1999.98 USD.
 func (v view) Price(minorUnits int64) string {
 	amount := schema.Money{MinorUnits: minorUnits, Currency: v.Currency}.Decimal()
 	return amount.StringFixed(-amount.Exponent()) + " " + v.Currency
 }
 
-// LineTotal is what a line's units cost together.
+// LineTotal formats the price of all units of a line.
 func (v view) LineTotal(l Line) string { return v.Price(l.UnitPrice * int64(l.Quantity)) }
 
-// Email writes the e-mail of a template to a person.
+// Email renders a template as an e-mail to a person.
 func (w *Writer) Email(template, name string, o Order) (Text, error) {
 	text, err := w.run(template+".txt", name, o)
 	if err != nil {
@@ -92,16 +93,16 @@ func (w *Writer) Email(template, name string, o Order) (Text, error) {
 	}
 	subject, body, ok := strings.Cut(text, "\n")
 	if !ok {
-		return Text{}, fmt.Errorf("the template %s.txt has no body below its subject", template)
+		return Text{}, fmt.Errorf("template %s.txt has a subject but no body", template)
 	}
 	var html bytes.Buffer
 	if err := w.html.ExecuteTemplate(&html, template+".html", view{o, name}); err != nil {
-		return Text{}, fmt.Errorf("writing %s.html: %w", template, err)
+		return Text{}, fmt.Errorf("rendering %s.html: %w", template, err)
 	}
 	return Text{Subject: strings.TrimSpace(subject), Body: strings.TrimSpace(body) + "\n", HTML: html.String()}, nil
 }
 
-// SMS writes the SMS of a template to a person.
+// SMS renders a template as an SMS to a person.
 func (w *Writer) SMS(template, name string, o Order) (Text, error) {
 	text, err := w.run(template+".sms", name, o)
 	return Text{Body: strings.TrimSpace(text)}, err
@@ -110,7 +111,7 @@ func (w *Writer) SMS(template, name string, o Order) (Text, error) {
 func (w *Writer) run(file, name string, o Order) (string, error) {
 	var text strings.Builder
 	if err := w.text.ExecuteTemplate(&text, file, view{o, name}); err != nil {
-		return "", fmt.Errorf("writing %s: %w", file, err)
+		return "", fmt.Errorf("rendering %s: %w", file, err)
 	}
 	return text.String(), nil
 }

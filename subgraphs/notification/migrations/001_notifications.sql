@@ -1,5 +1,5 @@
--- One message to one person by one channel. An event makes at most one for
--- each channel, however often it is delivered.
+-- One message to one person through one channel. An event creates at most one
+-- row per channel, however often it is delivered.
 CREATE TABLE notifications (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     event_id    uuid        NOT NULL,
@@ -7,19 +7,19 @@ CREATE TABLE notifications (
     user_id     bigint      NOT NULL,
     order_id    bigint,
     template    text        NOT NULL,
-    recipient   text        NOT NULL, -- an address or a telephone number
+    recipient   text        NOT NULL, -- an e-mail address or a telephone number
     subject     text        NOT NULL, -- empty for an SMS
     body        text        NOT NULL,
     html        text        NOT NULL, -- empty for an SMS
     status      text        NOT NULL CHECK (status IN ('PENDING', 'SENT', 'DEAD')),
     attempts    integer     NOT NULL DEFAULT 0,
-    -- With so many attempts behind it, a failure is the last.
+    -- The number of attempts after which a failure is final.
     allowed     integer     NOT NULL,
     last_error  text,
     created_at  timestamptz NOT NULL,
-    due_at      timestamptz NOT NULL, -- of the next attempt; moved on by the one that claims it
+    due_at      timestamptz NOT NULL, -- when to attempt next; a worker claims the row by moving it on
     sent_at     timestamptz,
-    traceparent text        NOT NULL, -- W3C; of what caused it, or empty
+    traceparent text        NOT NULL, -- W3C trace context of the event, or empty
     UNIQUE (event_id, channel)
 );
 

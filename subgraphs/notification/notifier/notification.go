@@ -6,7 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Channel is how a notification goes.
+// Channel is the way a notification is sent.
 type Channel string
 
 // The channels.
@@ -15,21 +15,21 @@ const (
 	SMS   Channel = "sms"
 )
 
-// Status is where a notification stands.
+// Status is the state of a notification.
 type Status string
 
-// A notification begins as Pending and becomes Sent or Dead; a Dead one may
-// become Pending again.
+// A notification starts as Pending and becomes Sent or Dead. Retry makes a Dead
+// notification Pending again.
 const (
 	Pending Status = "PENDING"
 	Sent    Status = "SENT"
 	Dead    Status = "DEAD"
 )
 
-// Notification is one message to one person by one channel.
+// Notification is one message to one person through one channel.
 type Notification struct {
 	ID        int64
-	EventID   string // of the event it tells of
+	EventID   string // of the event that caused it
 	Channel   Channel
 	UserID    int64
 	OrderID   *int64

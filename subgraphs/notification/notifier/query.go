@@ -9,17 +9,18 @@ import (
 	"souk/subgraphs/internal/connection"
 )
 
-// Sorting names the order that pages of notifications have: newest first.
+// SortOrder identifies the order of pages of notifications in cursors: newest
+// first.
 const SortOrder = "newest"
 
-// Filter chooses notifications; nil chooses all.
+// Filter selects notifications. A nil field selects all.
 type Filter struct {
 	UserID  *int64
 	OrderID *int64
 	Status  *Status
 }
 
-// ByID reads the notifications that exist among ids, in one query.
+// ByID returns those of the notifications that exist, by ID, in one query.
 func (s *Service) ByID(ctx context.Context, ids []int64) (map[int64]Notification, error) {
 	list, err := s.read(ctx, `SELECT `+columns+` FROM notifications WHERE id = ANY($1)`, ids)
 	if err != nil {
@@ -32,8 +33,8 @@ func (s *Service) ByID(ctx context.Context, ids []int64) (map[int64]Notification
 	return found, nil
 }
 
-// ByOrder reads the notifications about several orders, newest first, in one
-// query.
+// ByOrder returns the notifications about each of several orders, newest
+// first, in one query.
 func (s *Service) ByOrder(ctx context.Context, orders []int64) (map[int64][]Notification, error) {
 	list, err := s.read(ctx, `SELECT `+columns+` FROM notifications WHERE order_id = ANY($1) ORDER BY id DESC`, orders)
 	if err != nil {
@@ -48,7 +49,8 @@ func (s *Service) ByOrder(ctx context.Context, orders []int64) (map[int64][]Noti
 
 const filterClause = `($1::bigint IS NULL OR user_id = $1) AND ($2::bigint IS NULL OR order_id = $2) AND ($3::text IS NULL OR status = $3)`
 
-// Page reads a page's rows, as connection.Cut takes them; the key is the id.
+// Page returns the rows of a page, as connection.Cut expects them. The sort
+// key is the ID.
 func (s *Service) Page(ctx context.Context, f Filter, page connection.Page[int64]) ([]Notification, error) {
 	direction := "DESC"
 	if page.Backward {
@@ -59,7 +61,7 @@ func (s *Service) Page(ctx context.Context, f Filter, page connection.Page[int64
 		f.UserID, f.OrderID, f.Status, page.After, page.Before, page.Limit())
 }
 
-// Count counts the notifications a filter chooses.
+// Count counts the notifications that a filter selects.
 func (s *Service) Count(ctx context.Context, f Filter) (count int, err error) {
 	err = s.DB.QueryRow(ctx, `SELECT count(*) FROM notifications WHERE `+filterClause, f.UserID, f.OrderID, f.Status).Scan(&count)
 	if err != nil {
@@ -68,8 +70,8 @@ func (s *Service) Count(ctx context.Context, f Filter) (count int, err error) {
 	return count, nil
 }
 
-// UserPages reads the same page, forward, of several users' notifications, in
-// one query.
+// UserPages returns the same page of the notifications of each of several
+// users, in one query. It supports forward pages only.
 func (s *Service) UserPages(ctx context.Context, users []int64, page connection.Page[int64]) (map[int64][]Notification, error) {
 	list, err := s.read(ctx, `
 		SELECT n.* FROM unnest($1::bigint[]) AS u (id), LATERAL (
@@ -86,7 +88,7 @@ func (s *Service) UserPages(ctx context.Context, users []int64, page connection.
 	return pages, nil
 }
 
-// UserCounts counts several users' notifications, in one query.
+// UserCounts counts the notifications of each of several users, in one query.
 func (s *Service) UserCounts(ctx context.Context, users []int64) (map[int64]int, error) {
 	rows, err := s.DB.Query(ctx, `SELECT user_id, count(*) FROM notifications WHERE user_id = ANY($1) GROUP BY user_id`, users)
 	if err != nil {

@@ -20,22 +20,24 @@ import (
 )
 
 const (
-	// senders is how many notifications are on their way at a time.
+	// workerCount is how many notifications are sent concurrently.
 	workerCount = 4
-	// idle is how often a sender looks for work when there was none.
+	// pollInterval is how long an idle worker waits before it looks for work
+	// again.
 	pollInterval = 250 * time.Millisecond
-	// claim is how long a notification is one sender's: longer than sending
-	// takes, so that only a dead process's are taken over.
+	// claimLease is how long a claimed notification is hidden from other
+	// workers. It exceeds the time that an attempt takes, so that only the
+	// claims of dead processes expire.
 	claimLease = time.Minute
-	// sending bounds one attempt.
+	// sendTimeout bounds one attempt.
 	sendTimeout = 20 * time.Second
-	// marking bounds writing down how it went.
+	// recordTimeout bounds writing the result of an attempt.
 	recordTimeout = 10 * time.Second
 	minBackoff    = time.Second
 	maxBackoff    = 5 * time.Minute
 )
 
-// SentEvent is the data of notification.sent.
+// SentEventData is the data of notification.sent.
 type SentEventData struct {
 	NotificationID int64     `json:"notificationId,string"`
 	Channel        Channel   `json:"channel"`
@@ -45,7 +47,7 @@ type SentEventData struct {
 	SentAt         time.Time `json:"sentAt"`
 }
 
-// Work sends what is due until ctx ends.
+// Work sends due notifications until ctx ends.
 func (s *Service) Work(ctx context.Context) error {
 	var group sync.WaitGroup
 	for range workerCount {
@@ -59,7 +61,7 @@ func (s *Service) work(ctx context.Context) {
 	for ctx.Err() == nil {
 		more, err := s.SendNext(ctx)
 		if err != nil && ctx.Err() == nil {
-			s.Logger.WarnContext(ctx, "sending notifications", "error", err)
+			s.Logger.WarnContext(ctx, "could not process a notification; will retry", "error", err)
 		}
 		if more && err == nil {
 			continue
@@ -71,15 +73,15 @@ func (s *Service) work(ctx context.Context) {
 	}
 }
 
-// SendNext tries one notification that is due, and says whether there was one.
-// That it could not be sent is noted with it and no error.
+// SendNext attempts one due notification and reports whether one was due. A
+// failed attempt is recorded in the notification; it is not an error.
 func (s *Service) SendNext(ctx context.Context) (bool, error) {
 	n, ok, err := s.claim(ctx)
 	if err != nil || !ok {
 		return false, err
 	}
-	// The receiver may have it once this began, so the end of the process
-	// waits for the outcome to be noted.
+	// From here on the receiver may have the message. Finish even if ctx ends,
+	// so that the result is recorded.
 	ctx = traceContext.Extract(context.WithoutCancel(ctx), propagation.MapCarrier{"traceparent": n.traceparent})
 	ctx, span := s.Tracer.Start(ctx, "send "+string(n.Channel), trace.WithSpanKind(trace.SpanKindProducer),
 		trace.WithAttributes(attribute.Int64("souk.notification.id", n.ID), attribute.Int("souk.notification.attempt", n.Attempts)))
@@ -118,7 +120,7 @@ func (s *Service) claim(ctx context.Context) (Notification, bool, error) {
 func (s *Service) send(ctx context.Context, n Notification) error {
 	sender := s.Channels[n.Channel]
 	if sender == nil {
-		return fmt.Errorf("the channel %s is not set up", n.Channel)
+		return fmt.Errorf("channel %s is not configured", n.Channel)
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
@@ -159,17 +161,18 @@ func (s *Service) markFailed(ctx context.Context, n Notification, failure error)
 	if n.Attempts >= n.attemptLimit || deliver.IsPermanent(failure) {
 		status = Dead
 	}
-	s.Logger.WarnContext(ctx, "a notification was not sent",
+	s.Logger.WarnContext(ctx, "could not send a notification",
 		"notification", n.ID, "channel", n.Channel, "attempt", n.Attempts, "status", status, "error", failure)
 	_, err := s.DB.Exec(ctx, `UPDATE notifications SET status = $2, due_at = $3, last_error = $4 WHERE id = $1 AND status = 'PENDING'`,
 		n.ID, status, s.Now().Add(backoff(n.Attempts)), failure.Error())
 	if err != nil {
-		return fmt.Errorf("noting the failure of notification %d: %w", n.ID, err)
+		return fmt.Errorf("recording the failure of notification %d: %w", n.ID, err)
 	}
 	return nil
 }
 
-// pause is how long to wait after attempt n, with jitter.
+// backoff returns the wait after attempt n (from 1): exponential, at most
+// maxBackoff, with jitter.
 func backoff(n int) time.Duration {
 	wait := maxBackoff
 	if n < 10 {

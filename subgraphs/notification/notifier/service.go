@@ -18,40 +18,40 @@ import (
 	"souk/subgraphs/notification/userclient"
 )
 
-// allowedAttempts is how often a notification is tried before it is dead.
+// attemptLimit is how often a notification is attempted before it is dead.
 const attemptLimit = 8
 
-// Room keeps and sends notifications.
+// Service creates, sends and retries notifications.
 type Service struct {
 	DB     *pgxpool.Pool
 	Writer *message.Writer
 	Users  *userclient.Client
-	// Channels send; notifications are made for those there are.
+	// Channels holds the sender of each enabled channel.
 	Channels map[Channel]Sender
 	Tracer   trace.Tracer
 	Now      func() time.Time
 	Logger   *slog.Logger
 }
 
-// Sender hands a message over to the world, once.
+// Sender makes one attempt to deliver a message.
 type Sender interface {
 	Send(ctx context.Context, m deliver.Message) error
 }
 
-// traceContext reads and writes W3C trace context.
+// traceContext injects and extracts W3C trace context.
 var traceContext propagation.TraceContext
 
-// templates are those of the events that people are told of.
+// templates maps the type of an event to the template of its notifications.
 var templates = map[string]string{
 	events.OrderCreated:   message.OrderCreated,
 	events.OrderCancelled: message.OrderCancelled,
 }
 
-// Types are the events that Handle takes.
+// EventTypes returns the types of the events that Handle expects.
 func EventTypes() []string { return []string{events.OrderCreated, events.OrderCancelled} }
 
-// Handle makes the notifications of an event. An event about somebody who is
-// no user, or with data that cannot be read, is refused for good.
+// Handle creates the notifications for an event. It fails permanently if the
+// event's user does not exist or its data is invalid.
 func (s *Service) Handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
 	var order message.Order
 	if err := e.Decode(&order); err != nil {
@@ -62,7 +62,7 @@ func (s *Service) Handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
 		return err
 	}
 	if !ok {
-		return events.Permanent(fmt.Errorf("%s is for user %d, who does not exist", e.Type, order.UserID))
+		return events.Permanent(fmt.Errorf("%s is for user %d, which does not exist", e.Type, order.UserID))
 	}
 	template := templates[e.Type]
 	carrier := propagation.MapCarrier{}
@@ -99,19 +99,19 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, n Notification, text me
 		n.EventID, n.Channel, n.UserID, n.OrderID, n.Template, n.Recipient, text.Subject, text.Body, text.HTML,
 		attemptLimit, now, n.traceparent)
 	if err != nil {
-		return fmt.Errorf("writing a notification by %s: %w", n.Channel, err)
+		return fmt.Errorf("storing a notification for channel %s: %w", n.Channel, err)
 	}
 	return nil
 }
 
-// What Retry refuses.
+// Errors of Retry.
 var (
-	ErrNotFound = errors.New("no such notification")
-	ErrNotDead  = errors.New("the notification is not on the dead-letter list")
+	ErrNotFound = errors.New("notification not found")
+	ErrNotDead  = errors.New("the notification is not dead")
 )
 
-// Retry takes a dead notification off the list and has it tried again, as
-// often as a new one.
+// Retry makes a dead notification pending again, with as many attempts as a
+// new one.
 func (s *Service) Retry(ctx context.Context, id int64) (Notification, error) {
 	rows, err := s.DB.Query(ctx, `
 		UPDATE notifications SET status = 'PENDING', allowed = attempts + $2, due_at = $3

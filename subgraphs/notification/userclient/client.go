@@ -1,6 +1,6 @@
-// Package userclient is how the notification service asks the user service
-// where a person can be reached: GraphQL over HTTP, typed by genqlient from the
-// user's schema, as package peer calls.
+// Package userclient is the notification service's client of the user service,
+// which knows people's addresses: GraphQL over HTTP, with types that genqlient
+// generates from the user schema, sent through package peer.
 package userclient
 
 //go:generate go run github.com/Khan/genqlient genqlient.yaml
@@ -16,19 +16,19 @@ import (
 // Client calls the user service.
 type Client struct{ peer *peer.Client }
 
-// New makes a client of the service at a base URL.
+// New returns a client of the service at a base URL.
 func New(baseURL, token string, transport http.RoundTripper) *Client {
 	return &Client{peer.New("user", baseURL, token, transport)}
 }
 
-// Contact is where a person can be reached.
+// Contact is how a person can be reached.
 type Contact struct {
 	Name  string
 	Email string
 	Phone string // E.164; empty for none
 }
 
-// Contact gives a user's; ok is false when there is no such user.
+// Contact returns a user's contact. ok is false if the user does not exist.
 func (c *Client) Contact(ctx context.Context, user int64) (contact Contact, ok bool, err error) {
 	response, err := Contacts(ctx, c.peer, []string{strconv.FormatInt(user, 10)})
 	if err != nil || len(response.Contacts) == 0 || response.Contacts[0] == nil {

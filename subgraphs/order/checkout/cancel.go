@@ -13,20 +13,22 @@ import (
 	"souk/subgraphs/order/orderstore"
 )
 
-// Cancellation asks for an order to be taken back.
+// Cancellation is a request to cancel an order.
 type Cancellation struct {
 	ID              string
 	Reason          string
-	ExpectedVersion *int // nil: any
+	ExpectedVersion *int // nil accepts any version
 }
 
 const maxReasonLength = 500 // characters
 
-// releaseNow is how long a cancellation waits for inventory to have the units
-// back. It is cancelled when that takes longer, too.
+// immediateReleaseTimeout is how long Cancel waits for inventory to take the
+// units back. The order is cancelled even if that takes longer.
 const immediateReleaseTimeout = time.Second
 
-// Cancel cancels a confirmed order. Repeating it changes nothing.
+// Cancel cancels a confirmed order and returns it. It is idempotent. Its errors
+// are those of package schema: NotFound (also if the caller may not see the
+// order), Conflict and InvalidInput.
 func (s *Service) Cancel(ctx context.Context, caller identity.Caller, c Cancellation) (orderstore.Order, error) {
 	id, ok := ParseID(c.ID)
 	if !ok {
@@ -60,15 +62,15 @@ func decideCancel(caller identity.Caller, o orderstore.Order, c Cancellation) (o
 	stale := c.ExpectedVersion != nil && *c.ExpectedVersion != o.Version
 	switch o.Status {
 	case orderstore.StatusCancelled:
-		// The version it was cancelled at is that of a repeated call.
+		// A retry names the version that the first call cancelled.
 		if stale && *c.ExpectedVersion != o.Version-1 {
 			return nil, schema.StaleVersion("order", c.ID, *c.ExpectedVersion, o.Version)
 		}
 		return nil, nil
 	case orderstore.StatusRejected:
-		return nil, schema.NewConflict("The order %s was rejected, so there is nothing to cancel.", c.ID)
+		return nil, schema.NewConflict("Order %s was rejected, so there is nothing to cancel.", c.ID)
 	case orderstore.StatusPending:
-		return nil, schema.NewConflict("The order %s is still being placed. Try again in a moment.", c.ID)
+		return nil, schema.NewConflict("Order %s is still being placed. Try again in a moment.", c.ID)
 	}
 	if stale {
 		return nil, schema.StaleVersion("order", c.ID, *c.ExpectedVersion, o.Version)
@@ -76,8 +78,9 @@ func decideCancel(caller identity.Caller, o orderstore.Order, c Cancellation) (o
 	return orderstore.Cancelled{Reason: c.Reason}, nil
 }
 
-// releaseNow tries to give an order's units back before the answer goes out,
-// so that who cancels sees them in stock. The worker does it otherwise.
+// releaseImmediately tries to return an order's units before the caller gets
+// its response, so that the caller sees them in stock. If it fails, the worker
+// releases them later.
 func (s *Service) releaseImmediately(ctx context.Context, id int64) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), immediateReleaseTimeout)
 	defer cancel()
@@ -85,14 +88,14 @@ func (s *Service) releaseImmediately(ctx context.Context, id int64) {
 		return
 	}
 	if _, err := s.release(ctx, &id); err != nil {
-		s.Logger.WarnContext(ctx, "the stock of a cancelled order is released later", "order", id, "error", err)
+		s.Logger.WarnContext(ctx, "could not release the stock of a cancelled order; the worker retries", "order", id, "error", err)
 	}
 }
 
 func formatID(id int64) string { return strconv.FormatInt(id, 10) }
 
-// release tries one release that is due, of any order or of the given one, and
-// says whether there was one.
+// release attempts one due release, of the given order or (nil) of any order.
+// It reports whether one was due.
 func (s *Service) release(ctx context.Context, order *int64) (bool, error) {
 	r, ok, err := s.Orders.ClaimRelease(ctx, order, releaseLease)
 	if err != nil || !ok {
@@ -101,7 +104,7 @@ func (s *Service) release(ctx context.Context, order *int64) (bool, error) {
 	err = s.Inventory.Release(ctx, r.OrderID)
 	var unknown *schema.NotFound
 	if errors.As(err, &unknown) && s.Now().Sub(r.CreatedAt) >= orderstore.ReservationGracePeriod {
-		err = nil // nothing was reserved, and nothing will be
+		err = nil // nothing is reserved, and no reservation can arrive any more
 	}
 	if err == nil {
 		return true, s.Orders.CompleteRelease(ctx, r)

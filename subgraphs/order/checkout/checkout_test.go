@@ -149,7 +149,7 @@ func TestRefusals(t *testing.T) {
 		{"no lines", anna, checkout.Request{}, &schema.InvalidInput{}, "lines has 0"},
 		{"many lines", anna, checkout.Request{Lines: many}, &schema.InvalidInput{}, "lines has 101"},
 		{"no units", anna, checkout.Request{Lines: lines("1", 0)}, &schema.InvalidInput{}, "lines.0.quantity is 0"},
-		{"many units", anna, checkout.Request{Lines: lines("1", 600, "1", 401)}, &schema.InvalidInput{}, "lines.1.quantity makes 1001"},
+		{"many units", anna, checkout.Request{Lines: lines("1", 600, "1", 401)}, &schema.InvalidInput{}, "lines.1.quantity brings the product to 1001"},
 		{"empty key", anna, checkout.Request{Lines: lines("1", 1), IdempotencyKey: &empty}, &schema.InvalidInput{}, "idempotencyKey"},
 		{"nobody's", tutorial, checkout.Request{Lines: lines("1", 1)}, &schema.InvalidInput{}, "userId is missing"},
 		{"unknown user", tutorial, checkout.Request{UserID: "77", Lines: lines("1", 1)}, &schema.NotFound{}, `user "77"`},
@@ -158,7 +158,7 @@ func TestRefusals(t *testing.T) {
 		{"retired product", anna, checkout.Request{Lines: lines("1", 1, "3", 1)}, &schema.InvalidInput{}, `lines.1.productId is "Walkman"`},
 		{"two currencies", anna, checkout.Request{Lines: lines("1", 1, "4", 1)}, &schema.InvalidInput{}, "lines.1.productId is sold in EUR"},
 		{"too dear", anna, checkout.Request{Lines: lines("5", 100)}, &schema.InvalidInput{}, "too large"},
-		{"for another", anna, checkout.Request{UserID: "2", Lines: lines("1", 1)}, &schema.Forbidden{}, "oneself"},
+		{"for another", anna, checkout.Request{UserID: "2", Lines: lines("1", 1)}, &schema.Forbidden{}, "only for yourself"},
 		{"not logged in", identity.Caller{Anonymous: true}, checkout.Request{Lines: lines("1", 1)}, &schema.Forbidden{}, "Log in"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

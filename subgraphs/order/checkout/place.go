@@ -12,8 +12,8 @@ import (
 	"souk/subgraphs/order/productclient"
 )
 
-// Place places an order. Everything but a confirmed order is an error, those
-// that the caller can do something about one of package schema's.
+// Place places an order and returns it once it is confirmed. Every other
+// outcome is an error: of a type in package schema if the caller can act on it.
 func (s *Service) Place(ctx context.Context, caller identity.Caller, r Request) (orderstore.Order, error) {
 	w, err := validate(caller, r)
 	if err != nil {
@@ -42,8 +42,8 @@ func (s *Service) Place(ctx context.Context, caller identity.Caller, r Request) 
 	return s.resume(ctx, o)
 }
 
-// resume brings a recorded order to its end. A caller who goes away does not
-// stop it half way.
+// resume completes a recorded order. It continues when the caller disconnects,
+// so that no order stays half-placed.
 func (s *Service) resume(ctx context.Context, o orderstore.Order) (orderstore.Order, error) {
 	if o.Status != orderstore.StatusPending {
 		return o, rejectionError(o)
@@ -53,13 +53,14 @@ func (s *Service) resume(ctx context.Context, o orderstore.Order) (orderstore.Or
 
 func keyError(err error) error {
 	if errors.Is(err, orderstore.ErrKeyReused) {
-		return schema.NewConflict("The idempotency key was used for another order. Use a new key for each order.")
+		return schema.NewConflict("The idempotency key was already used for a different order. Use a new key for each order.")
 	}
 	return err
 }
 
-// price asks the user and the product service at once whether there are such a
-// user and such products, and what these cost.
+// loadPrices asks the user and product services concurrently whether the user
+// and the products exist. It returns the order's first event, with the current
+// names and prices.
 func (s *Service) loadPrices(ctx context.Context, w validRequest) (orderstore.Placed, error) {
 	var exists bool
 	var products map[int64]productclient.Product

@@ -14,14 +14,14 @@ import (
 	"souk/subgraphs/order/productclient"
 )
 
-// Request asks for an order.
+// Request is a request to place an order.
 type Request struct {
-	UserID         string // empty: the caller
+	UserID         string // empty for the caller
 	Lines          []RequestLine
-	IdempotencyKey *string // idempotency key
+	IdempotencyKey *string // nil for none
 }
 
-// RequestLine is so many units of a product.
+// RequestLine asks for a quantity of a product.
 type RequestLine struct {
 	ProductID string
 	Quantity  int
@@ -33,8 +33,8 @@ const (
 	maxKeyBytes = 255 // bytes
 )
 
-// wish is a request that was checked: the lines are in the order they came,
-// those of one product added up.
+// validRequest is a validated request. Its lines are in the order of the
+// request; lines for the same product are merged into the first.
 type validRequest struct {
 	userID int64
 	lines  []validLine
@@ -47,7 +47,7 @@ type validLine struct {
 	index     int // its place in the request
 }
 
-// check finds everything wrong that the request itself shows.
+// validate checks a request as far as that needs no other service.
 func validate(caller identity.Caller, r Request) (validRequest, error) {
 	user, err := orderOwner(caller, r.UserID)
 	if err != nil {
@@ -73,7 +73,7 @@ func validate(caller identity.Caller, r Request) (validRequest, error) {
 	return w, nil
 }
 
-// owner is whose order it will be.
+// orderOwner returns the ID of the user the order is for.
 func orderOwner(caller identity.Caller, user string) (int64, error) {
 	if user == "" {
 		user = caller.UserID
@@ -82,10 +82,10 @@ func orderOwner(caller identity.Caller, user string) (int64, error) {
 		if caller.Anonymous && !caller.Tutorial {
 			return 0, schema.NewForbidden("Log in to order.")
 		}
-		return 0, schema.Invalid("userId", "is missing", "the id of the user who orders")
+		return 0, schema.Invalid("userId", "is missing", "the ID of the user who orders")
 	}
 	if !caller.MaySee(user) {
-		return 0, schema.NewForbidden("Orders can be placed for oneself only.")
+		return 0, schema.NewForbidden("You can place orders only for yourself.")
 	}
 	id, ok := ParseID(user)
 	if !ok {
@@ -113,13 +113,14 @@ func (w *validRequest) mergeLines(lines []RequestLine, invalid *schema.InvalidIn
 			continue
 		}
 		if w.lines[place].quantity += line.Quantity; w.lines[place].quantity > maxQuantity {
-			invalid.Add(fmt.Sprintf("lines.%d.quantity", i), fmt.Sprintf("makes %d of one product", w.lines[place].quantity), hint)
+			invalid.Add(fmt.Sprintf("lines.%d.quantity", i), fmt.Sprintf("brings the product to %d units", w.lines[place].quantity), hint)
 		}
 	}
 	return nil
 }
 
-// hash tells one wish from another.
+// hash identifies what is ordered. It detects an idempotency key that is
+// reused for something else.
 func (w validRequest) hash() []byte {
 	h := sha256.New()
 	buffer := binary.AppendVarint(nil, w.userID)
@@ -138,7 +139,8 @@ func (w validRequest) productIDs() []int64 {
 	return ids
 }
 
-// price makes the order's first event of the wish and what its products are.
+// placedEvent returns the order's first event, with the products' current
+// names and prices.
 func (w validRequest) placedEvent(products map[int64]productclient.Product) (orderstore.Placed, error) {
 	placed := orderstore.Placed{UserID: w.userID}
 	invalid := &schema.InvalidInput{}
@@ -150,9 +152,9 @@ func (w validRequest) placedEvent(products map[int64]productclient.Product) (ord
 		case !ok:
 			return placed, schema.NewNotFound("product", strconv.FormatInt(line.productID, 10))
 		case p.Retired:
-			invalid.Add(path, fmt.Sprintf("is %q, which is not sold any more", p.Name), "")
+			invalid.Add(path, fmt.Sprintf("is %q, which is no longer sold", p.Name), "")
 		case placed.Currency != "" && p.Currency != placed.Currency:
-			invalid.Add(path, fmt.Sprintf("is sold in %s, the lines before it in %s", p.Currency, placed.Currency), "order products of one currency")
+			invalid.Add(path, fmt.Sprintf("is sold in %s, but earlier lines are in %s", p.Currency, placed.Currency), "order products of a single currency")
 		default:
 			placed.Currency = p.Currency
 		}
@@ -165,7 +167,8 @@ func (w validRequest) placedEvent(products map[int64]productclient.Product) (ord
 	return placed, invalid.Err()
 }
 
-// ParseID reads the id of an order, a user or a product; all are positive.
+// ParseID parses the ID of an order, user or product. All are positive integers
+// without sign or leading zeros.
 func ParseID(text string) (int64, bool) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	return id, err == nil && id > 0 && strconv.FormatInt(id, 10) == text

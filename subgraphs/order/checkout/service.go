@@ -17,15 +17,17 @@ import (
 )
 
 const (
-	// hold is how long inventory keeps units for an order that does not commit.
+	// reservationTTL is how long inventory holds units for an order that is
+	// not committed.
 	reservationTTL = time.Minute
-	// placing bounds steps 1 to 4: every call to a peer has its own, shorter time.
+	// placeTimeout bounds the calls to inventory (steps 2 and 3). Each call
+	// has a shorter timeout of its own.
 	placeTimeout = 6 * time.Second
-	// writing bounds what must still be written when placing took too long.
+	// writeTimeout bounds the writes that record the outcome afterwards.
 	writeTimeout = 3 * time.Second
 )
 
-// Desk places and cancels orders.
+// Service places and cancels orders. Work recovers what crashes leave behind.
 type Service struct {
 	Orders    *orderstore.Store
 	Inventory *inventoryclient.Client
@@ -35,24 +37,25 @@ type Service struct {
 	Logger    *slog.Logger
 }
 
-// system is the actor of what the service does on its own account.
+// systemActor is the actor of events that the service appends by itself.
 const systemActor = "system"
 
-// unavailable is what the caller learns when a peer gives no answer; nothing
-// was ordered.
+// unavailableError turns the failure of a peer into the error for the caller:
+// nothing was ordered, try again.
 func (s *Service) unavailableError(ctx context.Context, err error) error {
-	s.Logger.WarnContext(ctx, "an order was not placed", "error", err)
+	s.Logger.WarnContext(ctx, "could not place an order", "error", err)
 	wait := time.Second
-	service := "Another service"
+	service := "A required service"
 	var failed *peer.Error
 	if errors.As(err, &failed) {
 		wait, service = failed.RetryAfter, "The "+failed.Service+" service"
 	}
-	return schema.NewUnavailable(service+" is out of reach, so nothing was ordered. Try again.", wait)
+	return schema.NewUnavailable(service+" is unavailable, so nothing was ordered. Try again.", wait)
 }
 
-// complete takes a pending order through steps 2 to 4, whichever of them were
-// taken before, and gives the order, or what became of it instead as an error.
+// complete takes a pending order through steps 2 to 4, repeating those that
+// were done before. It returns the confirmed order, or an error that says why
+// the order is not confirmed.
 func (s *Service) complete(ctx context.Context, o orderstore.Order) (orderstore.Order, error) {
 	selling, cancel := context.WithTimeout(ctx, placeTimeout)
 	failure := s.reserveAndCommit(selling, o)
@@ -61,14 +64,14 @@ func (s *Service) complete(ctx context.Context, o orderstore.Order) (orderstore.
 	defer cancel()
 	event := outcomeEvent(failure)
 	if failure != nil && event.Type() == (orderstore.Rejected{}).Type() {
-		s.Logger.InfoContext(ctx, "an order is rejected", "order", o.ID, "reason", failure)
+		s.Logger.InfoContext(ctx, "order rejected", "order", o.ID, "reason", failure)
 	}
 	settled, err := s.settle(ctx, o.ID, event)
 	if err != nil {
 		return o, err
 	}
 	if failure == nil && settled.Status == orderstore.StatusRejected {
-		// Somebody else rejected it before the units were sold to it.
+		// A concurrent call rejected the order before its units were sold.
 		if err := s.Orders.EnqueueRelease(ctx, o.ID); err != nil {
 			return o, err
 		}
@@ -79,7 +82,7 @@ func (s *Service) complete(ctx context.Context, o orderstore.Order) (orderstore.
 	return settled, rejectionError(settled)
 }
 
-// sell reserves and commits: steps 2 and 3.
+// reserveAndCommit reserves an order's units and commits them: steps 2 and 3.
 func (s *Service) reserveAndCommit(ctx context.Context, o orderstore.Order) error {
 	lines := make([]inventoryclient.ReservationLineInput, len(o.Lines))
 	for i, line := range o.Lines {
@@ -94,7 +97,7 @@ func (s *Service) reserveAndCommit(ctx context.Context, o orderstore.Order) erro
 	return nil
 }
 
-// outcome is the event that follows from how selling went.
+// outcomeEvent returns the event that records the result of reserveAndCommit.
 func outcomeEvent(err error) orderstore.Event {
 	var short *schema.OutOfStock
 	switch {
@@ -107,12 +110,12 @@ func outcomeEvent(err error) orderstore.Event {
 		}
 		return e
 	default:
-		return orderstore.Rejected{Reason: orderstore.Unavailable, Message: "The stock could not be reserved just then."}
+		return orderstore.Rejected{Reason: orderstore.Unavailable, Message: "The stock could not be reserved at that time."}
 	}
 }
 
-// settle appends the event that ends an order's being pending, unless somebody
-// else's came first: step 4.
+// settle appends the event that makes a pending order final (step 4). If a
+// concurrent call already did, settle appends nothing and returns the order.
 func (s *Service) settle(ctx context.Context, id int64, event orderstore.Event) (orderstore.Order, error) {
 	o, err := s.Orders.Change(ctx, id, systemActor, func(o orderstore.Order) (orderstore.Event, error) {
 		if o.Status != orderstore.StatusPending {
@@ -126,8 +129,8 @@ func (s *Service) settle(ctx context.Context, id int64, event orderstore.Event) 
 	return o, nil
 }
 
-// refusal is why an order was rejected, as the answer to who placed it; nil if
-// it was not.
+// rejectionError returns the error for the caller whose order was rejected, or
+// nil for an order that was not.
 func rejectionError(o orderstore.Order) error {
 	switch {
 	case o.Rejection == nil:

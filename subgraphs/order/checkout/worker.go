@@ -13,37 +13,37 @@ import (
 )
 
 const (
-	// settleAfter is the age at which a pending order counts as left behind:
-	// longer than placing one takes. The hold is longer still, so that units
-	// held for it are usually still there.
+	// pendingTimeout is the age at which Recover takes over a pending order.
+	// It exceeds the time that placing an order may take. It is shorter than
+	// reservationTTL, so that the units are usually still held.
 	pendingTimeout = placeTimeout + writeTimeout + time.Second
-	// recoverEvery is how often Work looks for pending orders; releaseEvery,
-	// for releases that are due.
+	// recoverInterval is how often Work looks for pending orders,
+	// releaseInterval how often it looks for due releases.
 	recoverInterval = 5 * time.Second
 	releaseInterval = time.Second
-	// releaseLease keeps a release from other replicas while one tries it.
+	// releaseLease is how long a claimed release is hidden from other replicas.
 	releaseLease     = 15 * time.Second
 	maxBackoff       = time.Minute
 	recoverBatchSize = 100
-	// keysKept is how long an idempotency key is remembered.
+	// keyRetention is how long idempotency keys are stored.
 	keyRetention = 7 * 24 * time.Hour
 )
 
-// Work recovers orders left pending and releases stock until ctx ends.
+// Work recovers pending orders and releases stock until ctx ends.
 func (s *Service) Work(ctx context.Context) error {
 	recovering := time.NewTicker(recoverInterval)
 	defer recovering.Stop()
 	releasing := time.NewTicker(releaseInterval)
 	defer releasing.Stop()
-	s.logFailure(ctx, "recovering orders", s.Recover(ctx))
+	s.logFailure(ctx, "could not recover pending orders; will retry", s.Recover(ctx))
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-recovering.C:
-			s.logFailure(ctx, "recovering orders", s.Recover(ctx))
+			s.logFailure(ctx, "could not recover pending orders; will retry", s.Recover(ctx))
 		case <-releasing.C:
-			s.logFailure(ctx, "releasing stock", s.Release(ctx))
+			s.logFailure(ctx, "could not release stock; will retry", s.Release(ctx))
 		}
 	}
 }
@@ -54,8 +54,9 @@ func (s *Service) logFailure(ctx context.Context, what string, err error) {
 	}
 }
 
-// Recover settles the orders that were left pending: those old enough that
-// nobody works on them any more. What inventory does not answer for stays.
+// Recover settles pending orders that are older than any placement takes, so
+// that no process works on them any more. Orders for which inventory does not
+// answer stay pending until a later call.
 func (s *Service) Recover(ctx context.Context) error {
 	now := s.Now()
 	orders, err := s.Orders.PendingBefore(ctx, now.Add(-pendingTimeout), recoverBatchSize)
@@ -75,8 +76,8 @@ func (s *Service) Recover(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-// recover completes an order that units are held for or sold to, and rejects
-// one that has none: its caller got no answer and may have ordered again.
+// recoverOrder confirms an order that has units held or sold. It rejects one
+// that has none: the caller got no response and may have ordered again.
 func (s *Service) recoverOrder(ctx context.Context, o orderstore.Order) error {
 	status, err := s.Inventory.Status(ctx, o.ID)
 	if err != nil {
@@ -97,18 +98,18 @@ func (s *Service) recoverOrder(ctx context.Context, o orderstore.Order) error {
 	if err != nil {
 		return err
 	}
-	s.Logger.InfoContext(ctx, "an order left pending was settled", "order", o.ID, "status", settled.Status)
+	s.Logger.InfoContext(ctx, "recovered a pending order", "order", o.ID, "status", settled.Status)
 	if settled.Status == orderstore.StatusRejected && event.Type() == (orderstore.Confirmed{}).Type() {
 		return s.Orders.EnqueueRelease(ctx, o.ID)
 	}
 	return nil
 }
 
-// Release gives back all the stock that is due to be.
+// Release attempts every due release.
 func (s *Service) Release(ctx context.Context) error {
 	for {
 		if s.Inventory.Ready() != nil {
-			return nil //nolint:nilerr // it is known to be away, and each release stays due
+			return nil //nolint:nilerr // inventory is known to be down; every release stays due
 		}
 		if more, err := s.release(ctx, nil); err != nil || !more {
 			return err
@@ -116,7 +117,8 @@ func (s *Service) Release(ctx context.Context) error {
 	}
 }
 
-// pause is how long to wait before try n+1 of a release, with jitter.
+// backoff returns the wait after attempt n (from 1) of a release: exponential,
+// at most maxBackoff, with jitter.
 func backoff(n int) time.Duration {
 	wait := maxBackoff
 	if n < 7 {

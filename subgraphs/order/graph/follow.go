@@ -7,8 +7,8 @@ import (
 	"souk/subgraphs/internal/identity"
 )
 
-// updates follows an order until ctx, or the caller's session, ends. It calls
-// stop then, and tells the client why.
+// updates sends an order's updates until ctx or the caller's session ends. It
+// then calls stop and tells the client why the subscription ended.
 func (r *Resolver) updates(ctx context.Context, o *Order, changed <-chan struct{}, stop func()) <-chan *Order {
 	updates := make(chan *Order)
 	following, release := r.Sessions.Follow(ctx, identity.From(ctx))
@@ -22,8 +22,8 @@ func (r *Resolver) updates(ctx context.Context, o *Order, changed <-chan struct{
 	return updates
 }
 
-// follow sends an order and then each state it gets into, until nothing can
-// happen to it any more or ctx ends.
+// follow sends an order and then every later state, until the state is final
+// or ctx ends.
 func (r *Resolver) follow(ctx context.Context, o *Order, changed <-chan struct{}, updates chan<- *Order) {
 	for version := 0; ; {
 		if o.Version > version {
@@ -44,7 +44,7 @@ func (r *Resolver) follow(ctx context.Context, o *Order, changed <-chan struct{}
 		}
 		shown, err := r.visible(ctx, []string{o.ID})
 		if err != nil || shown[o.ID] == nil {
-			return // the client asks again
+			return // the client subscribes again
 		}
 		o = shown[o.ID]
 	}

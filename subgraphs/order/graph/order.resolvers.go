@@ -45,7 +45,7 @@ func (r *mutationResolver) CancelOrder(ctx context.Context, input CancelOrderInp
 func (r *orderResolver) History(ctx context.Context, objs []*Order) ([][]*OrderEvent, error) {
 	ids := make([]int64, len(objs))
 	for i, o := range objs {
-		ids[i], _ = checkout.ParseID(o.ID) // they are ours
+		ids[i], _ = checkout.ParseID(o.ID) // valid: these orders come from this service
 	}
 	records, err := r.OrderStore.History(ctx, ids)
 	if err != nil {
@@ -90,7 +90,7 @@ func (r *queryResolver) OrderHistory(ctx context.Context, id string) ([]*OrderEv
 	if err != nil || shown[id] == nil {
 		return nil, err
 	}
-	number, _ := checkout.ParseID(id) // it was found
+	number, _ := checkout.ParseID(id) // valid: the order exists
 	records, err := r.OrderStore.History(ctx, []int64{number})
 	if err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func (r *queryResolver) OrderHistory(ctx context.Context, id string) ([]*OrderEv
 
 func (r *subscriptionResolver) OrderUpdated(ctx context.Context, id string) (<-chan *Order, error) {
 	number, _ := checkout.ParseID(id)
-	changed, stop := r.Watcher.Watch(number) // before reading, so that nothing is missed
+	changed, stop := r.Watcher.Watch(number) // before reading, so that no change is missed
 	shown, err := r.visible(ctx, []string{id})
 	if err == nil && shown[id] == nil {
 		err = schema.NewNotFound("order", id)

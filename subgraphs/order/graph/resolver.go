@@ -1,7 +1,7 @@
-// Package graph answers the order subgraph's GraphQL: its resolvers decide
-// what the caller may see, read ids and inputs, and hand everything else to
-// the packages checkout and orderstore. The rest of the package is made by
-// souk/subgraphs/internal/generate.
+// Package graph holds the resolvers of the order subgraph. They parse IDs and
+// inputs, decide what the caller may see, and call packages checkout and
+// orderstore. souk/subgraphs/internal/generate generates the rest of the
+// package.
 package graph
 
 import (
@@ -21,14 +21,14 @@ type Resolver struct {
 	OrderStore *orderstore.Store
 	Checkout   *checkout.Service
 	Watcher    *orderstore.Watcher
-	// Sessions ends subscriptions of those who may not have them any more.
+	// Sessions ends subscriptions when the caller's session ends.
 	Sessions *session.Watcher
 }
 
 func formatID(id int64) string { return strconv.FormatInt(id, 10) }
 
-// visible gives those of the orders with these ids that exist and that the
-// caller may see.
+// visible returns those of the orders that exist and that the caller may see,
+// by ID.
 func (r *Resolver) visible(ctx context.Context, ids []string) (map[string]*Order, error) {
 	caller := identity.From(ctx)
 	numbers := make([]int64, 0, len(ids))
@@ -82,7 +82,7 @@ func newHistory(records []orderstore.StoredEvent) []*OrderEvent {
 }
 
 func newConnection(page connection.Page[int64], orders []orderstore.Order, total int) (*OrderConnection, error) {
-	cut, err := connection.Cut(page, orders, func(o orderstore.Order) int64 { return o.ID })
+	cut, err := connection.NewSlice(page, orders, func(o orderstore.Order) int64 { return o.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -99,13 +99,13 @@ func newConnection(page connection.Page[int64], orders []orderstore.Order, total
 	return c, nil
 }
 
-// emptyPage is what a caller sees who may see nothing.
+// emptyPage is the result for a caller who may see no orders.
 func emptyPage() *OrderConnection {
 	return &OrderConnection{Edges: []*OrderEdge{}, Nodes: []*Order{}, PageInfo: &schema.PageInfo{}}
 }
 
-// filter chooses the orders of a list that the caller may see; ok is false
-// when that is none.
+// filter returns the filter for the orders that the caller may list. ok is
+// false if that is none.
 func filter(ctx context.Context, userID *string, status *OrderStatus) (f orderstore.Filter, ok bool) {
 	caller := identity.From(ctx)
 	if userID == nil && !caller.IsAdmin() {
@@ -122,11 +122,11 @@ func filter(ctx context.Context, userID *string, status *OrderStatus) (f orderst
 	return f, true
 }
 
-// userOrders reads the same page of the orders of several users, by one
-// statement, and a second one if the totals are asked for.
+// userOrders reads the same page of the orders of several users in one query,
+// and their totals in a second one if the operation selects them.
 func (r *Resolver) userOrders(ctx context.Context, users []*User, page connection.Page[int64], status *OrderStatus) ([]*OrderConnection, error) {
 	caller := identity.From(ctx)
-	numbers := make([]int64, len(users)) // 0: the caller sees none
+	numbers := make([]int64, len(users)) // 0 if the caller may see none
 	var seen []int64
 	for i, user := range users {
 		if id, ok := checkout.ParseID(user.ID); ok && caller.MaySee(user.ID) {

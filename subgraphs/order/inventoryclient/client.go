@@ -1,6 +1,6 @@
-// Package inventoryclient is how the order service speaks to the inventory
-// service: GraphQL over HTTP, typed by genqlient from the inventory's schema,
-// as package peer calls. Everything it asks for may be repeated.
+// Package inventoryclient is the order service's client of the inventory
+// service: GraphQL over HTTP, with types that genqlient generates from the
+// inventory schema, sent through package peer. All its calls are idempotent.
 package inventoryclient
 
 //go:generate go run github.com/Khan/genqlient genqlient.yaml
@@ -16,21 +16,21 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// Client calls the inventory service. What it answers are errors of package
-// schema; a *peer.Error says that it did not answer, and leaves open whether it
-// did what it was asked to.
+// Client calls the inventory service. The service's typed errors are those of
+// package schema. A *peer.Error means that there was no response; the call may
+// or may not have taken effect.
 type Client struct{ peer *peer.Client }
 
-// New makes a client of the service at a base URL.
+// New returns a client of the service at a base URL.
 func New(baseURL, token string, transport http.RoundTripper) *Client {
 	return &Client{peer.New("inventory", baseURL, token, transport)}
 }
 
-// Ready is nil unless a call would fail at once.
+// Ready returns nil unless a call would fail immediately.
 func (c *Client) Ready() error { return c.peer.Ready() }
 
-// Reserve holds all the lines for an order, or none, for a time. It is a
-// schema.OutOfStock when there are not enough, and a schema.Conflict when the
+// Reserve holds all lines for an order, or none, for the duration of hold. It
+// returns a schema.OutOfStock if units are short, and a schema.Conflict if the
 // order's reservation was released before.
 func (c *Client) Reserve(ctx context.Context, order int64, lines []ReservationLineInput, hold time.Duration) error {
 	response, err := ReserveStock(ctx, c.peer, id(order), lines, int(hold.Seconds()))
@@ -52,13 +52,13 @@ func (c *Client) Reserve(ctx context.Context, order int64, lines []ReservationLi
 	case *ReserveStockReserveStockConflict:
 		return &schema.Conflict{Message: answer.Message}
 	case *ReserveStockReserveStockInvalidInput:
-		return fmt.Errorf("inventory refuses the lines of order %d: %s", order, answer.Message)
+		return fmt.Errorf("inventory rejected the lines of order %d: %s", order, answer.Message)
 	}
 	return fmt.Errorf("inventory answered reserveStock with %T", response.ReserveStock)
 }
 
-// Commit turns the order's hold into a sale. It is a schema.Conflict when the
-// hold was released, or expired and the units are gone.
+// Commit turns the order's hold into a sale. It returns a schema.Conflict if
+// the hold was released, or if it expired and the units are gone.
 func (c *Client) Commit(ctx context.Context, order int64) error {
 	response, err := CommitReservation(ctx, c.peer, id(order))
 	if err != nil {
@@ -75,8 +75,8 @@ func (c *Client) Commit(ctx context.Context, order int64) error {
 	return fmt.Errorf("inventory answered commitReservation with %T", response.CommitReservation)
 }
 
-// Release gives the order's units back, held or sold. It is a schema.NotFound
-// when nothing was ever reserved for the order.
+// Release returns the order's units to stock, held or sold. It returns a
+// schema.NotFound if nothing was ever reserved for the order.
 func (c *Client) Release(ctx context.Context, order int64) error {
 	response, err := ReleaseReservation(ctx, c.peer, id(order))
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *Client) Release(ctx context.Context, order int64) error {
 	return fmt.Errorf("inventory answered releaseReservation with %T", response.ReleaseReservation)
 }
 
-// Status says where the order's reservation stands; empty when it has none.
+// Status returns the status of the order's reservation, or "" if it has none.
 func (c *Client) Status(ctx context.Context, order int64) (ReservationStatus, error) {
 	response, err := FindReservation(ctx, c.peer, id(order))
 	if err != nil || response.Reservation == nil {

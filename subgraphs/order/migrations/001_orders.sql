@@ -1,13 +1,13 @@
 CREATE SEQUENCE order_ids AS bigint;
 
--- The truth: what happened to each order, in the order it happened.
+-- The source of truth: the events of each order, in order of their versions.
 CREATE TABLE order_events (
     order_id bigint      NOT NULL,
-    version  integer     NOT NULL CHECK (version > 0), -- 1, 2, 3 …: an order's events leave no gap
+    version  integer     NOT NULL CHECK (version > 0), -- 1, 2, 3 …, without gaps
     type     text        NOT NULL,
     data     jsonb       NOT NULL,
     at       timestamptz NOT NULL,
-    actor    text        NOT NULL, -- a user's id, system, or anonymous
+    actor    text        NOT NULL, -- a user's ID, system or anonymous
     PRIMARY KEY (order_id, version)
 );
 
@@ -22,8 +22,8 @@ CREATE TRIGGER order_events_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON order_events
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- What reads see: the fold of each order's events, written in the transaction
--- that appends an event.
+-- The projection that reads use: the state after each order's events, updated
+-- in the transaction that appends an event.
 CREATE TABLE orders (
     id            bigint      PRIMARY KEY,
     user_id       bigint      NOT NULL,
@@ -42,8 +42,8 @@ CREATE INDEX orders_user ON orders (user_id, id DESC);
 CREATE INDEX orders_status ON orders (status, id DESC);
 CREATE INDEX orders_pending ON orders (placed_at) WHERE status = 'PENDING';
 
--- Idempotency keys: which order a caller's key stands for, and a hash of what
--- was asked for.
+-- Idempotency keys: the order that a caller's key stands for, and a hash of
+-- the request.
 CREATE TABLE order_keys (
     caller     text        NOT NULL,
     key        text        NOT NULL,
@@ -56,7 +56,7 @@ CREATE TABLE order_keys (
 CREATE INDEX order_keys_order ON order_keys (order_id);
 CREATE INDEX order_keys_age ON order_keys (created_at);
 
--- Stock that inventory must take back: a row stays until it has.
+-- Orders whose units inventory must take back. A row stays until it has.
 CREATE TABLE stock_releases (
     order_id   bigint      PRIMARY KEY,
     created_at timestamptz NOT NULL,

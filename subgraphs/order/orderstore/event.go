@@ -9,22 +9,23 @@ import (
 )
 
 // Event is something that happened to an order: Placed, Confirmed, Rejected or
-// Cancelled. Their JSON is kept for ever, so fields may only be added.
+// Cancelled. Events are stored as JSON forever, so fields may only be added.
 type Event interface {
-	// Type is the event's name in the audit trail.
+	// Type returns the event's type name, as it is stored.
 	Type() string
-	// apply brings an order into the state after the event.
+	// apply changes the order to the state after the event.
 	apply(o *Order, at time.Time) error
 }
 
-// Placed is always the first: somebody wants these lines at these prices.
+// Placed is the first event of every order.
 type Placed struct {
 	UserID   int64  `json:"userId,string"`
-	Currency string `json:"currency"` // ISO 4217; of all the prices
+	Currency string `json:"currency"` // ISO 4217, for all prices
 	Lines    []Line `json:"lines"`
 }
 
-// Line is so many units of a product, with the name and the price it had.
+// Line is a quantity of a product, with its name and price at the time of the
+// order.
 type Line struct {
 	ProductID int64  `json:"productId,string"`
 	Name      string `json:"name"`
@@ -32,7 +33,7 @@ type Line struct {
 	UnitPrice int64  `json:"unitPrice"` // minor units
 }
 
-// Confirmed says that the units were sold to the order.
+// Confirmed says that inventory sold the units to the order.
 type Confirmed struct{}
 
 // Rejected says that the order could not be completed.
@@ -45,22 +46,22 @@ type Rejected struct {
 // Reason is why an order was rejected.
 type Reason string
 
-// The reasons. Only OutOfStock is an answer about the order itself, which a
-// repeated call with the same idempotency key gets again.
+// The reasons. Only OutOfStock is final for an idempotency key: a retry with
+// the same key gets the same rejection. The others free the key.
 const (
 	OutOfStock  Reason = "OUT_OF_STOCK"
-	Unavailable Reason = "UNAVAILABLE" // stock could not be reserved just then
-	Abandoned   Reason = "ABANDONED"   // the process that placed it died on the way
+	Unavailable Reason = "UNAVAILABLE" // inventory did not answer
+	Abandoned   Reason = "ABANDONED"   // the process that placed it died
 )
 
-// Shortage is a product of which there was not enough.
+// Shortage is a product that is not available in the requested quantity.
 type Shortage struct {
 	ProductID string `json:"productId"`
 	Requested int    `json:"requested"`
 	Available int    `json:"available"`
 }
 
-// Cancelled says that a confirmed order was taken back.
+// Cancelled says that a confirmed order was cancelled.
 type Cancelled struct {
 	Reason string `json:"reason,omitempty"`
 }
@@ -77,17 +78,17 @@ func (Rejected) Type() string { return "OrderRejected" }
 // Type implements Event.
 func (Cancelled) Type() string { return "OrderCancelled" }
 
-// Record is an event with its place in an order's history.
+// StoredEvent is an event with its position in the order's history.
 type StoredEvent struct {
 	OrderID int64
 	Version int // 1 for the first
 	At      time.Time
-	Actor   string // a user's id, system, or anonymous
+	Actor   string // a user's ID, "system" or "anonymous"
 	Type    string
 	Data    schema.JSON
 }
 
-// Event reads the record's event.
+// Event decodes the stored event.
 func (r StoredEvent) Event() (Event, error) {
 	switch r.Type {
 	case Placed{}.Type():
@@ -99,13 +100,13 @@ func (r StoredEvent) Event() (Event, error) {
 	case Cancelled{}.Type():
 		return decode[Cancelled](r)
 	}
-	return nil, fmt.Errorf("event %d of order %d is of the unknown type %q", r.Version, r.OrderID, r.Type)
+	return nil, fmt.Errorf("event %d of order %d has the unknown type %q", r.Version, r.OrderID, r.Type)
 }
 
 func decode[E Event](r StoredEvent) (Event, error) {
 	var e E
 	if err := json.Unmarshal(r.Data, &e); err != nil {
-		return nil, fmt.Errorf("reading event %d (%s) of order %d: %w", r.Version, r.Type, r.OrderID, err)
+		return nil, fmt.Errorf("decoding event %d (%s) of order %d: %w", r.Version, r.Type, r.OrderID, err)
 	}
 	return e, nil
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Past is an order that was: its events, each with its time.
+// PastOrder is an order to import: its events, each with its time.
 type PastOrder struct {
 	Actor  string
 	Events []Event
 	Times  []time.Time
 }
 
-// Import writes past orders into an empty ledger, oldest first, and tells
-// nobody: nothing is announced, no stock released. A ledger that has orders is
-// left as it is; done says whether it was empty.
+// Import writes past orders into an empty store, oldest first. It publishes no
+// events and releases no stock. A store that has orders stays unchanged; done
+// reports whether it was empty.
 func Import(ctx context.Context, db *pgxpool.Pool, past []PastOrder) (done bool, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `LOCK TABLE order_events IN SHARE ROW EXCLUSIVE MODE`); err != nil {

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Status is where an order stands.
+// Status is the state of an order.
 type Status string
 
-// An order begins as Pending, which becomes Confirmed or Rejected; a Confirmed
-// one may become Cancelled.
+// An order starts as Pending and becomes Confirmed or Rejected. A Confirmed
+// order may become Cancelled.
 const (
 	StatusPending   Status = "PENDING"
 	StatusConfirmed Status = "CONFIRMED"
@@ -18,10 +18,10 @@ const (
 	StatusRejected  Status = "REJECTED"
 )
 
-// Final says whether nothing can happen to the order any more.
+// Final reports whether no event can follow.
 func (s Status) Final() bool { return s == StatusCancelled || s == StatusRejected }
 
-// Order is the state that an order's events add up to.
+// Order is the state of an order after all its events.
 type Order struct {
 	ID           int64
 	UserID       int64
@@ -32,14 +32,16 @@ type Order struct {
 	PlacedAt     time.Time
 	CancelledAt  *time.Time
 	CancelReason *string
-	Rejection    *Rejected // why, when Rejected
-	Version      int       // the number of events so far
+	Rejection    *Rejected // nil unless the status is Rejected
+	Version      int       // the number of events
 }
 
-// ErrImpossible is the error of an event that cannot follow those before it.
-var ErrInvalidTransition = errors.New("the event cannot happen to the order as it is")
+// ErrInvalidTransition is returned for an event that cannot follow the order's
+// current state.
+var ErrInvalidTransition = errors.New("invalid event for the order's state")
 
-// Fold adds up the records of one order, which must be all of them in order.
+// Fold computes an order's state from its events, which must be complete and
+// in order of their versions.
 func Fold(records []StoredEvent) (Order, error) {
 	var o Order
 	for _, r := range records {
@@ -57,9 +59,10 @@ func Fold(records []StoredEvent) (Order, error) {
 	return o, nil
 }
 
+// applyNext applies the event that follows the order's version.
 func (o *Order) applyNext(event Event, id int64, version int, at time.Time) error {
 	if id != o.ID || version != o.Version+1 {
-		return fmt.Errorf("event %d of order %d comes after version %d of order %d: %w", version, id, o.Version, o.ID, ErrInvalidTransition)
+		return fmt.Errorf("event %d of order %d cannot follow version %d of order %d: %w", version, id, o.Version, o.ID, ErrInvalidTransition)
 	}
 	if err := event.apply(o, at); err != nil {
 		return fmt.Errorf("event %d (%s) of order %d: %w", version, event.Type(), id, err)
@@ -68,9 +71,10 @@ func (o *Order) applyNext(event Event, id int64, version int, at time.Time) erro
 	return nil
 }
 
+// transition changes the status from want to to.
 func (o *Order) transition(want, to Status) error {
 	if o.Status != want {
-		return fmt.Errorf("%w: it is %q, not %q", ErrInvalidTransition, o.Status, want)
+		return fmt.Errorf("%w: the status is %q, not %q", ErrInvalidTransition, o.Status, want)
 	}
 	o.Status = to
 	return nil

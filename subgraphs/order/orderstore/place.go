@@ -9,19 +9,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Key makes placing an order idempotent: the second call with a caller's key
-// gets the first one's order.
+// IdempotencyKey makes placing an order idempotent: later calls of the same
+// caller with the same key get the order of the first.
 type IdempotencyKey struct {
-	Caller      string // whose key it is
+	Caller      string // the caller's actor name; keys are unique per caller
 	Value       string
-	RequestHash []byte // a hash of what is asked for
+	RequestHash []byte // identifies what is ordered
 }
 
-// ErrKeyReused is the error of a key that was used for something else.
-var ErrKeyReused = errors.New("the idempotency key was used for another request")
+// ErrKeyReused is returned for a key that was used for a different request.
+var ErrKeyReused = errors.New("the idempotency key was used for a different request")
 
-// Keyed gives the order that a key stands for; ok is false when it stands for
-// none yet.
+// ByIdempotencyKey returns the order that a key stands for. ok is false if the
+// key is unused.
 func (s *Store) ByIdempotencyKey(ctx context.Context, key IdempotencyKey) (o Order, ok bool, err error) {
 	var id int64
 	var request []byte
@@ -40,9 +40,9 @@ func (s *Store) ByIdempotencyKey(ctx context.Context, key IdempotencyKey) (o Ord
 	return o, err == nil, err
 }
 
-// Place records what somebody wants as a pending order. With a key (nil for
-// none) that stands for an order already it gives that one, and fresh is false.
-func (s *Store) Place(ctx context.Context, actor string, key *IdempotencyKey, placed Placed) (o Order, fresh bool, err error) {
+// Place records a pending order. If key is not nil and already stands for an
+// order, Place returns that order and created is false.
+func (s *Store) Place(ctx context.Context, actor string, key *IdempotencyKey, placed Placed) (o Order, created bool, err error) {
 	for range maxAttempts {
 		o, err = s.place(ctx, actor, key, placed)
 		if !errors.Is(err, errKeyTaken) {
@@ -50,9 +50,9 @@ func (s *Store) Place(ctx context.Context, actor string, key *IdempotencyKey, pl
 		}
 		if o, taken, err := s.ByIdempotencyKey(ctx, *key); taken || err != nil {
 			return o, false, err
-		} // else it was given free in between
+		} // else the key was freed in the meantime: try again
 	}
-	return Order{}, false, errors.New("placing an order: its idempotency key keeps being taken and given free")
+	return Order{}, false, errors.New("placing an order: gave up because its idempotency key is taken and freed repeatedly")
 }
 
 var errKeyTaken = errors.New("the idempotency key is taken")
@@ -60,7 +60,7 @@ var errKeyTaken = errors.New("the idempotency key is taken")
 func (s *Store) place(ctx context.Context, actor string, key *IdempotencyKey, placed Placed) (o Order, err error) {
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, `SELECT nextval('order_ids')`).Scan(&o.ID); err != nil {
-			return fmt.Errorf("taking an order id: %w", err)
+			return fmt.Errorf("allocating an order ID: %w", err)
 		}
 		if key != nil {
 			if err := s.takeKey(ctx, tx, *key, o.ID); err != nil {
@@ -72,7 +72,8 @@ func (s *Store) place(ctx context.Context, actor string, key *IdempotencyKey, pl
 	return o, err
 }
 
-// takeKey waits for another transaction that is taking the same key.
+// takeKey reserves the key for the order. If another transaction is taking the
+// same key, takeKey waits for it to end.
 func (s *Store) takeKey(ctx context.Context, tx pgx.Tx, key IdempotencyKey, order int64) error {
 	tag, err := tx.Exec(ctx, `
 		INSERT INTO order_keys (caller, key, request, order_id, created_at)

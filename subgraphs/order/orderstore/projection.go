@@ -9,13 +9,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// columns are those of orders, in the order that values and scanOrder have them.
+// columns lists the columns of orders in the order that rowValues and
+// scanOrder use.
 const columns = `id, user_id, status, currency, total, lines, placed_at, cancelled_at, cancel_reason, rejection, version`
 
-// fields are the columns one by one.
+// columnNames has the same columns as a slice.
 var columnNames = strings.Split(columns, ", ")
 
-// project writes an order's state for reads.
+// project writes an order's state to the table that reads use.
 func project(ctx context.Context, tx pgx.Tx, o Order) error {
 	row, err := rowValues(o)
 	if err != nil {
@@ -32,16 +33,16 @@ func project(ctx context.Context, tx pgx.Tx, o Order) error {
 	return nil
 }
 
-// values are an order's columns.
+// rowValues returns an order's column values, in the order of columns.
 func rowValues(o Order) ([]any, error) {
 	lines, err := json.Marshal(o.Lines)
 	if err != nil {
-		return nil, fmt.Errorf("writing the lines of order %d: %w", o.ID, err)
+		return nil, fmt.Errorf("encoding the lines of order %d: %w", o.ID, err)
 	}
 	var rejection []byte
 	if o.Rejection != nil {
 		if rejection, err = json.Marshal(o.Rejection); err != nil {
-			return nil, fmt.Errorf("writing the rejection of order %d: %w", o.ID, err)
+			return nil, fmt.Errorf("encoding the rejection of order %d: %w", o.ID, err)
 		}
 	}
 	return []any{o.ID, o.UserID, o.Status, o.Currency, o.Total, lines, o.PlacedAt, o.CancelledAt, o.CancelReason, rejection, o.Version}, nil

@@ -10,16 +10,16 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// Sorting names the order that pages of orders have: newest first.
+// SortOrder identifies the order of pages of orders in cursors: newest first.
 const SortOrder = "newest"
 
-// Filter chooses orders; nil chooses all.
+// Filter selects orders. A nil field selects all.
 type Filter struct {
 	UserID *int64
 	Status *Status
 }
 
-// Order reads an order.
+// Order returns an order, or ErrNotFound.
 func (s *Store) Order(ctx context.Context, id int64) (Order, error) {
 	orders, err := s.Orders(ctx, []int64{id})
 	if err != nil {
@@ -32,7 +32,7 @@ func (s *Store) Order(ctx context.Context, id int64) (Order, error) {
 	return o, nil
 }
 
-// Orders reads the orders that exist among ids, in one query.
+// Orders returns those of the orders that exist, by ID, in one query.
 func (s *Store) Orders(ctx context.Context, ids []int64) (map[int64]Order, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM orders WHERE id = ANY($1)`, ids)
 	if err != nil {
@@ -49,7 +49,8 @@ func (s *Store) Orders(ctx context.Context, ids []int64) (map[int64]Order, error
 	return orders, nil
 }
 
-// Page reads a page's rows, as connection.Cut takes them; the key is the id.
+// Page returns the rows of a page, as connection.Cut expects them. The sort
+// key is the ID.
 func (s *Store) Page(ctx context.Context, f Filter, page connection.Page[int64]) ([]Order, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM orders
 		WHERE ($1::bigint IS NULL OR user_id = $1) AND ($2::text IS NULL OR status = $2) AND `+pageClause(page),
@@ -64,7 +65,7 @@ func (s *Store) Page(ctx context.Context, f Filter, page connection.Page[int64])
 	return orders, nil
 }
 
-// within is the end of a statement that reads a page of orders, whose
+// pageClause returns the end of a statement that reads a page of orders. Its
 // parameters $3 to $5 are after, before and the limit.
 func pageClause(page connection.Page[int64]) string {
 	direction := "DESC"
@@ -74,7 +75,7 @@ func pageClause(page connection.Page[int64]) string {
 	return `($3::bigint IS NULL OR id < $3) AND ($4::bigint IS NULL OR id > $4) ORDER BY id ` + direction + ` LIMIT $5`
 }
 
-// Count counts the orders a filter chooses.
+// Count counts the orders that a filter selects.
 func (s *Store) Count(ctx context.Context, f Filter) (n int, err error) {
 	err = s.db.QueryRow(ctx, `SELECT count(*) FROM orders
 		WHERE ($1::bigint IS NULL OR user_id = $1) AND ($2::text IS NULL OR status = $2)`, f.UserID, f.Status).Scan(&n)
@@ -84,7 +85,8 @@ func (s *Store) Count(ctx context.Context, f Filter) (n int, err error) {
 	return n, nil
 }
 
-// UserPages reads the same page of the orders of several users, in one query.
+// UserPages returns the same page of the orders of each of several users, in
+// one query.
 func (s *Store) UserPages(ctx context.Context, users []int64, status *Status, page connection.Page[int64]) (map[int64][]Order, error) {
 	rows, err := s.db.Query(ctx, `
 		SELECT o.* FROM unnest($1::bigint[]) AS u (id), LATERAL (
@@ -105,7 +107,7 @@ func (s *Store) UserPages(ctx context.Context, users []int64, status *Status, pa
 	return pages, nil
 }
 
-// UserCounts counts the orders of several users, in one query.
+// UserCounts counts the orders of each of several users, in one query.
 func (s *Store) UserCounts(ctx context.Context, users []int64, status *Status) (map[int64]int, error) {
 	rows, err := s.db.Query(ctx, `SELECT user_id, count(*) FROM orders
 		WHERE user_id = ANY($1) AND ($2::text IS NULL OR status = $2) GROUP BY user_id`, users, status)
@@ -125,12 +127,12 @@ func (s *Store) UserCounts(ctx context.Context, users []int64, status *Status) (
 	return counts, nil
 }
 
-// History reads the records of several orders, oldest first, in one query.
+// History returns the events of several orders, oldest first, in one query.
 func (s *Store) History(ctx context.Context, ids []int64) (map[int64][]StoredEvent, error) {
 	return history(ctx, s.db, ids)
 }
 
-// querier is the pool or a transaction.
+// querier is a pool or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }

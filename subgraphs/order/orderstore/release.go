@@ -9,11 +9,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Release is stock of an order that inventory must take back.
+// Release is a claimed entry of stock_releases: an order whose units inventory
+// must take back.
 type Release struct {
 	OrderID   int64
 	CreatedAt time.Time
-	Attempts  int // this one among them
+	Attempts  int // including the current one
 }
 
 func enqueueRelease(ctx context.Context, tx pgx.Tx, order int64, at, due time.Time) error {
@@ -21,13 +22,14 @@ func enqueueRelease(ctx context.Context, tx pgx.Tx, order int64, at, due time.Ti
 		INSERT INTO stock_releases (order_id, created_at, due_at) VALUES ($1, $2, $3)
 		ON CONFLICT (order_id) DO UPDATE SET created_at = excluded.created_at, due_at = excluded.due_at`, order, at, due)
 	if err != nil {
-		return fmt.Errorf("noting the stock of order %d for release: %w", order, err)
+		return fmt.Errorf("enqueueing the stock release of order %d: %w", order, err)
 	}
 	return nil
 }
 
-// ClaimRelease gives a release that is due, of any order or of the given one,
-// and keeps others from it for lease; ok is false when none is.
+// ClaimRelease claims a due release, of the given order or (nil) of any order,
+// and hides it from other callers for the duration of lease. ok is false if
+// none is due.
 func (s *Store) ClaimRelease(ctx context.Context, order *int64, lease time.Duration) (r Release, ok bool, err error) {
 	now := s.now()
 	err = s.db.QueryRow(ctx, `
@@ -41,55 +43,57 @@ func (s *Store) ClaimRelease(ctx context.Context, order *int64, lease time.Durat
 		return r, false, nil
 	}
 	if err != nil {
-		return r, false, fmt.Errorf("claiming stock to release: %w", err)
+		return r, false, fmt.Errorf("claiming a stock release: %w", err)
 	}
 	return r, true, nil
 }
 
-// Released ends a release: inventory has the stock back. One that was noted
-// anew since it was claimed stays.
+// CompleteRelease removes a release once inventory has the units back. A
+// release that was enqueued again since it was claimed stays.
 func (s *Store) CompleteRelease(ctx context.Context, r Release) error {
 	_, err := s.db.Exec(ctx, `DELETE FROM stock_releases WHERE order_id = $1 AND created_at = $2`, r.OrderID, r.CreatedAt)
 	if err != nil {
-		return fmt.Errorf("ending the release of order %d: %w", r.OrderID, err)
+		return fmt.Errorf("completing the stock release of order %d: %w", r.OrderID, err)
 	}
 	return nil
 }
 
-// ReleaseLater puts a release off, with the reason.
+// RescheduleRelease postpones a release after a failed attempt and stores the
+// reason.
 func (s *Store) RescheduleRelease(ctx context.Context, r Release, due time.Time, reason error) error {
 	_, err := s.db.Exec(ctx, `UPDATE stock_releases SET due_at = $2, last_error = $3 WHERE order_id = $1`, r.OrderID, due, reason.Error())
 	if err != nil {
-		return fmt.Errorf("putting off the release of order %d: %w", r.OrderID, err)
+		return fmt.Errorf("rescheduling the stock release of order %d: %w", r.OrderID, err)
 	}
 	return nil
 }
 
-// RequireRelease notes an order's stock for release. It is for a placement
-// that sold units to an order which somebody else has rejected in between.
+// EnqueueRelease enqueues the release of an order's units. It is for a
+// placement that sold units to an order which a concurrent call has rejected.
 func (s *Store) EnqueueRelease(ctx context.Context, order int64) error {
 	now := s.now()
 	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error { return enqueueRelease(ctx, tx, order, now, now) })
 }
 
-// Stuck gives up to limit pending orders placed before a time.
+// PendingBefore returns up to limit pending orders that were placed before a
+// time, oldest first.
 func (s *Store) PendingBefore(ctx context.Context, before time.Time, limit int) ([]Order, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM orders
 		WHERE status = 'PENDING' AND placed_at < $1 ORDER BY placed_at LIMIT $2`, before, limit)
 	if err != nil {
-		return nil, fmt.Errorf("looking for pending orders: %w", err)
+		return nil, fmt.Errorf("reading pending orders: %w", err)
 	}
 	orders, err := pgx.CollectRows(rows, scanOrder)
 	if err != nil {
-		return nil, fmt.Errorf("looking for pending orders: %w", err)
+		return nil, fmt.Errorf("reading pending orders: %w", err)
 	}
 	return orders, nil
 }
 
-// ForgetKeys removes idempotency keys older than a time.
+// DeleteKeysBefore deletes idempotency keys that are older than a time.
 func (s *Store) DeleteKeysBefore(ctx context.Context, before time.Time) error {
 	if _, err := s.db.Exec(ctx, `DELETE FROM order_keys WHERE created_at < $1`, before); err != nil {
-		return fmt.Errorf("forgetting old idempotency keys: %w", err)
+		return fmt.Errorf("deleting old idempotency keys: %w", err)
 	}
 	return nil
 }

@@ -10,23 +10,23 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Replay rebuilds every order from its events into a shadow of the table
-// orders, compares the two as they are at one instant, and writes a line to w
-// for each difference and one for the result. It changes nothing and may run
-// beside a live service.
+// Replay rebuilds every order from its events in a temporary table and
+// compares it with the table orders, both in one snapshot of the database. It
+// writes a line to w for each difference and a summary. It changes nothing and
+// may run beside a live service.
 func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
 	return inSnapshot(ctx, db, w, (*replay).run)
 }
 
-// Rebuild is Replay, and then makes the table orders what the events say. An
-// order whose events make no sense stays as it is. Beside a live service, what
-// changes orders waits meanwhile.
+// Rebuild does what Replay does and then corrects the table orders. Orders
+// whose events are invalid stay as they are. A live service waits to write
+// orders meanwhile; reads continue.
 func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
 	return inSnapshot(ctx, db, w, func(r *replay, ctx context.Context) error {
-		// Taken before the transaction's snapshot, so that this has every event
-		// of the orders it writes.
+		// Lock before the first query takes the snapshot, so that the snapshot
+		// has every event of the orders it writes.
 		if _, err := r.tx.Exec(ctx, `LOCK TABLE orders IN EXCLUSIVE MODE`); err != nil {
-			return fmt.Errorf("locking the orders: %w", err)
+			return fmt.Errorf("locking the table orders: %w", err)
 		}
 		if err := r.run(ctx); err != nil {
 			return err
@@ -57,19 +57,20 @@ type replay struct {
 	orders, events, differences int
 }
 
-// batchSize is how many events, and so at most how many orders, are in memory.
+// batchSize is the number of events read at a time. It bounds the events, and
+// so the orders, in memory.
 const batchSize = 1000
 
 func (r *replay) run(ctx context.Context) error {
 	if _, err := r.tx.Exec(ctx, `CREATE TEMPORARY TABLE replayed (LIKE orders) ON COMMIT DROP`); err != nil {
-		return fmt.Errorf("making the shadow: %w", err)
+		return fmt.Errorf("creating the temporary table: %w", err)
 	}
 	_, err := r.tx.Exec(ctx, `DECLARE replaying NO SCROLL CURSOR FOR
 		SELECT order_id, version, type, data, at, actor FROM order_events ORDER BY order_id, version`)
 	if err != nil {
 		return fmt.Errorf("reading order events: %w", err)
 	}
-	var open []StoredEvent // of the order whose events are still being read
+	var open []StoredEvent // the last order of the previous batches, which may continue
 	for {
 		fetched, err := r.fetch(ctx)
 		if err != nil {
@@ -98,7 +99,8 @@ func (r *replay) fetch(ctx context.Context) (records []StoredEvent, err error) {
 	return records, err
 }
 
-// split groups records by order; the last group may go on unless all are there.
+// groupByOrder groups events by order. Unless all is set, the last group is
+// returned as rest, because its order may continue in the next batch.
 func groupByOrder(records []StoredEvent, all bool) (whole [][]StoredEvent, rest []StoredEvent) {
 	start := 0
 	for i := range records {
@@ -133,12 +135,13 @@ func (r *replay) rebuild(ctx context.Context, histories [][]StoredEvent) error {
 	}
 	_, err := r.tx.CopyFrom(ctx, pgx.Identifier{"replayed"}, columnNames, pgx.CopyFromRows(rows))
 	if err != nil {
-		return fmt.Errorf("filling the shadow: %w", err)
+		return fmt.Errorf("filling the temporary table: %w", err)
 	}
 	return nil
 }
 
-// compare reports field by field; an order on one side only is one difference.
+// compare reports each differing field. An order that exists on one side only
+// is one difference.
 func (r *replay) compare(ctx context.Context) error {
 	rows, err := r.tx.Query(ctx, `
 		SELECT coalesce(o.id, s.id), o.id IS NOT NULL, s.id IS NOT NULL, f.key, f.value::text, to_jsonb(s) ->> f.key
@@ -148,7 +151,7 @@ func (r *replay) compare(ctx context.Context) error {
 			OR o.id IS NOT NULL AND s.id IS NOT NULL AND f.value IS DISTINCT FROM (to_jsonb(s) ->> f.key)
 		ORDER BY 1, 4`)
 	if err != nil {
-		return fmt.Errorf("comparing: %w", err)
+		return fmt.Errorf("comparing the orders: %w", err)
 	}
 	var id int64
 	var projected, replayed bool
@@ -165,12 +168,12 @@ func (r *replay) compare(ctx context.Context) error {
 		}
 	})
 	if err != nil {
-		return fmt.Errorf("comparing: %w", err)
+		return fmt.Errorf("comparing the orders: %w", err)
 	}
 	return nil
 }
 
-// write makes the table orders like its shadow.
+// write makes the table orders equal to the temporary table.
 func (r *replay) write(ctx context.Context) error {
 	_, err := r.tx.Exec(ctx, `
 		DELETE FROM orders o WHERE NOT EXISTS (SELECT FROM order_events e WHERE e.order_id = o.id)`)
@@ -185,7 +188,7 @@ func (r *replay) write(ctx context.Context) error {
 	_, err = r.tx.Exec(ctx, `
 		INSERT INTO orders (`+columns+`) SELECT `+columns+` FROM replayed ON CONFLICT (id) DO NOTHING`)
 	if err != nil {
-		return fmt.Errorf("writing orders anew: %w", err)
+		return fmt.Errorf("inserting the rebuilt orders: %w", err)
 	}
 	return nil
 }
@@ -193,7 +196,7 @@ func (r *replay) write(ctx context.Context) error {
 func (r *replay) report(format string, args ...any) error {
 	r.differences++
 	if _, err := fmt.Fprintf(r.out, format+"\n", args...); err != nil {
-		return errors.Join(errors.New("writing the differences"), err)
+		return errors.Join(errors.New("writing the report"), err)
 	}
 	return nil
 }

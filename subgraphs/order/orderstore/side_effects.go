@@ -11,7 +11,8 @@ import (
 	"souk/subgraphs/internal/events"
 )
 
-// Announcement is the data of order.created and order.cancelled.
+// IntegrationEvent is the data of order.created and order.cancelled, as other
+// services receive it.
 type IntegrationEvent struct {
 	OrderID  int64     `json:"orderId,string"`
 	UserID   int64     `json:"userId,string"`
@@ -19,14 +20,16 @@ type IntegrationEvent struct {
 	Total    int64     `json:"total"` // minor units
 	Lines    []Line    `json:"lines"`
 	PlacedAt time.Time `json:"placedAt"`
-	Reason   string    `json:"reason,omitempty"` // of a cancellation
+	Reason   string    `json:"reason,omitempty"` // of the cancellation
 }
 
-// ReleaseGrace is how long a placement may go on after its order was rejected,
-// and so how long inventory not knowing an order is no proof that it never will.
+// ReservationGracePeriod is how long after an order's rejection a reservation
+// for it may still arrive at inventory. Until then, "inventory knows no
+// reservation" does not end a release.
 const ReservationGracePeriod = time.Minute
 
-// effects are what must become true together with an event.
+// applySideEffects writes what must commit together with an event: outbox
+// events, stock releases and the notification of subscriptions.
 func (s *Store) applySideEffects(ctx context.Context, tx pgx.Tx, o Order, at time.Time, event Event) error {
 	var err error
 	switch e := event.(type) {
@@ -45,15 +48,16 @@ func (s *Store) applySideEffects(ctx context.Context, tx pgx.Tx, o Order, at tim
 	return notify(ctx, tx, o.ID)
 }
 
-// rejectEffects sees to it that nothing stays reserved. When stock was short
-// nothing is; only a second call for the same order could have got it since.
+// applyRejection makes sure that a rejected order keeps no stock. For
+// OutOfStock, inventory reserved nothing; only a concurrent call for the same
+// order can have reserved since, so the release can wait.
 func applyRejection(ctx context.Context, tx pgx.Tx, id int64, at time.Time, e Rejected) error {
 	if e.Reason == OutOfStock {
 		return enqueueRelease(ctx, tx, id, at, at.Add(ReservationGracePeriod))
 	}
-	// The caller was told to try again, so the key must not lead here.
+	// The caller is told to try again, so the key must not return this order.
 	if _, err := tx.Exec(ctx, `DELETE FROM order_keys WHERE order_id = $1`, id); err != nil {
-		return fmt.Errorf("giving the idempotency key of order %d free: %w", id, err)
+		return fmt.Errorf("freeing the idempotency key of order %d: %w", id, err)
 	}
 	return enqueueRelease(ctx, tx, id, at, at)
 }
@@ -68,7 +72,7 @@ func publish(ctx context.Context, tx pgx.Tx, kind string, o Order, reason string
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("announcing %s of order %d: %w", kind, o.ID, err)
+		return fmt.Errorf("publishing %s of order %d: %w", kind, o.ID, err)
 	}
 	return nil
 }

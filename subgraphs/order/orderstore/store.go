@@ -12,31 +12,34 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Book is the ledger in a database.
+// Store is the event store of orders in a Postgres database.
 type Store struct {
 	db  *pgxpool.Pool
 	now func() time.Time
 }
 
-// New opens the ledger in a migrated database.
+// New returns the store in a migrated database. The clock now supplies the
+// times of events.
 func New(db *pgxpool.Pool, now func() time.Time) *Store { return &Store{db, now} }
 
-// ErrNotFound is the error for an order that does not exist.
-var ErrNotFound = errors.New("no such order")
+// ErrNotFound is returned for an order that does not exist.
+var ErrNotFound = errors.New("order not found")
 
-// maxDecisions is how often Change decides anew before it gives up. Every lost
-// round is one that somebody else has won, and an order has few events.
+// maxAttempts is how often Change and Place retry after a conflict. Each
+// conflict means that another writer made progress, and an order has few
+// events.
 const maxAttempts = 10
 
-// errVersionTaken says that another event came first.
-var errVersionConflict = errors.New("the order's next version is taken")
+// errVersionConflict is returned when another event took the version first.
+var errVersionConflict = errors.New("another event took the order's next version")
 
-// A Decision says what happens to an order as it is; nil for nothing. It may
-// be asked again about a newer state.
+// A Decision returns the event to append to an order in its current state, or
+// nil for none. It may be called again with a newer state, so it must not have
+// side effects.
 type Decision func(Order) (Event, error)
 
-// Change appends the event that decide chooses and gives the state after it.
-// An error of decide is given back as it is.
+// Change appends the event that decide returns and returns the order's new
+// state. An error from decide is returned unchanged.
 func (s *Store) Change(ctx context.Context, id int64, actor string, decide Decision) (Order, error) {
 	for range maxAttempts {
 		o, err := s.change(ctx, id, actor, decide)
@@ -44,7 +47,7 @@ func (s *Store) Change(ctx context.Context, id int64, actor string, decide Decis
 			return o, err
 		}
 	}
-	return Order{}, fmt.Errorf("changing order %d: %d times another change came first", id, maxAttempts)
+	return Order{}, fmt.Errorf("changing order %d: gave up after %d conflicts with concurrent changes", id, maxAttempts)
 }
 
 func (s *Store) change(ctx context.Context, id int64, actor string, decide Decision) (o Order, err error) {
@@ -68,23 +71,23 @@ func (s *Store) change(ctx context.Context, id int64, actor string, decide Decis
 	return o, err
 }
 
-// append writes an event and everything that must be true with it.
+// append writes an event and its side effects.
 func (s *Store) append(ctx context.Context, tx pgx.Tx, o *Order, actor string, at time.Time, event Event) error {
-	at = at.UTC().Truncate(time.Microsecond) // what the database keeps
+	at = at.UTC().Truncate(time.Microsecond) // the precision of timestamptz
 	if err := appendEvent(ctx, tx, o, actor, at, event); err != nil {
 		return err
 	}
 	return s.applySideEffects(ctx, tx, *o, at, event)
 }
 
-// record writes an event and the state after it.
+// appendEvent writes an event and updates the projection.
 func appendEvent(ctx context.Context, tx pgx.Tx, o *Order, actor string, at time.Time, event Event) error {
 	if err := o.applyNext(event, o.ID, o.Version+1, at); err != nil {
 		return err
 	}
 	data, err := json.Marshal(event)
 	if err != nil {
-		return fmt.Errorf("writing event %s of order %d: %w", event.Type(), o.ID, err)
+		return fmt.Errorf("encoding event %s of order %d: %w", event.Type(), o.ID, err)
 	}
 	_, err = tx.Exec(ctx, `
 		INSERT INTO order_events (order_id, version, type, data, at, actor)

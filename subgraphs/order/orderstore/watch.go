@@ -12,18 +12,19 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// channel is what Postgres sends the ids of changed orders on.
+// notifyChannel is the Postgres channel (NOTIFY) for the IDs of changed
+// orders.
 const notifyChannel = "order_changed"
 
 func notify(ctx context.Context, tx pgx.Tx, id int64) error {
 	if _, err := tx.Exec(ctx, `SELECT pg_notify($1, $2)`, notifyChannel, strconv.FormatInt(id, 10)); err != nil {
-		return fmt.Errorf("telling the watchers of order %d: %w", id, err)
+		return fmt.Errorf("notifying subscribers of order %d: %w", id, err)
 	}
 	return nil
 }
 
-// Watcher tells of changes to orders as they are committed, by whichever
-// replica of the service: it listens on one connection for all who watch.
+// Watcher notifies subscribers of committed changes to orders, made by any
+// replica of the service. It listens on one connection for all subscribers.
 type Watcher struct {
 	db     *pgxpool.Pool
 	logger *slog.Logger
@@ -32,16 +33,16 @@ type Watcher struct {
 	watching map[int64]map[chan struct{}]bool
 }
 
-// reconnectPause is how long Run waits when the connection is lost.
+// reconnectDelay is how long Run waits after the connection is lost.
 const reconnectDelay = time.Second
 
-// NewWatcher makes a Watcher; it tells nothing until it Runs.
+// NewWatcher returns a Watcher. It sends nothing until Run is called.
 func NewWatcher(db *pgxpool.Pool, logger *slog.Logger) *Watcher {
 	return &Watcher{db: db, logger: logger, watching: map[int64]map[chan struct{}]bool{}}
 }
 
-// Watch gives a channel that receives after changes to an order: once for one
-// or several, and sometimes for none. The caller must call stop.
+// Watch returns a channel that receives after the order changes. It coalesces
+// changes and may also receive without a change. The caller must call stop.
 func (w *Watcher) Watch(id int64) (changed <-chan struct{}, stop func()) {
 	c := make(chan struct{}, 1)
 	w.mu.Lock()
@@ -60,14 +61,14 @@ func (w *Watcher) Watch(id int64) (changed <-chan struct{}, stop func()) {
 	}
 }
 
-// Run listens until ctx ends, over lost connections too.
+// Run listens until ctx ends, and reconnects when the connection is lost.
 func (w *Watcher) Run(ctx context.Context) error {
 	for {
 		err := w.listen(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was told to end
+			return nil //nolint:nilerr // stopped on purpose
 		}
-		w.logger.WarnContext(ctx, "listening for changed orders", "error", err)
+		w.logger.WarnContext(ctx, "lost the connection that listens for changed orders; reconnecting", "error", err)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -81,7 +82,7 @@ func (w *Watcher) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn := pooled.Hijack() // it listens, so it must not go back to the pool
+	conn := pooled.Hijack() // a connection that listens must not return to the pool
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reconnectDelay)
 		defer cancel()
@@ -90,7 +91,7 @@ func (w *Watcher) listen(ctx context.Context) error {
 	if _, err := conn.Exec(ctx, "LISTEN "+notifyChannel); err != nil {
 		return err
 	}
-	w.wakeAll() // what changed before was not heard
+	w.wakeAll() // changes while it was disconnected were missed
 	for {
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {
@@ -120,7 +121,7 @@ func (w *Watcher) wakeAll() {
 	}
 }
 
-// signal leaves at most one unread.
+// signal sends unless a value is already waiting.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -1,6 +1,6 @@
-// Package productclient is how the order service speaks to the product
-// service: GraphQL over HTTP, typed by genqlient from the product's schema, as
-// package peer calls.
+// Package productclient is the order service's client of the product service:
+// GraphQL over HTTP, with types that genqlient generates from the product
+// schema, sent through package peer.
 package productclient
 
 //go:generate go run github.com/Khan/genqlient genqlient.yaml
@@ -16,18 +16,18 @@ import (
 // Client calls the product service.
 type Client struct{ peer *peer.Client }
 
-// New makes a client of the service at a base URL.
+// New returns a client of the service at a base URL.
 func New(baseURL, token string, transport http.RoundTripper) *Client {
 	return &Client{peer.New("product", baseURL, token, transport)}
 }
 
-// Reference names a product as federation does.
+// Reference is the representation of a product in an _entities query.
 type Reference struct {
 	Typename string `json:"__typename"`
 	ID       string `json:"id"`
 }
 
-// Product is what an order must know of a product.
+// Product is what the order service needs to know about a product.
 type Product struct {
 	Name     string
 	Price    int64 // minor units
@@ -35,7 +35,7 @@ type Product struct {
 	Retired  bool
 }
 
-// Products gives those of the products that exist, by one request.
+// Products returns those of the products that exist, by ID, in one request.
 func (c *Client) Products(ctx context.Context, ids []int64) (map[int64]Product, error) {
 	references := make([]Reference, len(ids))
 	for i, id := range ids {
@@ -49,7 +49,7 @@ func (c *Client) Products(ctx context.Context, ids []int64) (map[int64]Product, 
 	for i, entity := range response.Entities {
 		p, ok := entity.(*ProductsEntitiesProduct)
 		if !ok || i >= len(ids) {
-			continue // null: there is none
+			continue // null: the product does not exist
 		}
 		products[ids[i]] = Product{Name: p.Name, Price: p.Price.MinorUnits, Currency: p.Price.Currency, Retired: p.Retired}
 	}

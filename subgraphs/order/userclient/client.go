@@ -1,6 +1,6 @@
-// Package userclient is how the order service speaks to the user service:
-// GraphQL over HTTP, typed by genqlient from the user's schema, as package
-// peer calls.
+// Package userclient is the order service's client of the user service:
+// GraphQL over HTTP, with types that genqlient generates from the user schema,
+// sent through package peer.
 package userclient
 
 //go:generate go run github.com/Khan/genqlient genqlient.yaml
@@ -17,12 +17,12 @@ import (
 // Client calls the user service.
 type Client struct{ peer *peer.Client }
 
-// New makes a client of the service at a base URL.
+// New returns a client of the service at a base URL.
 func New(baseURL, token string, transport http.RoundTripper) *Client {
 	return &Client{peer.New("user", baseURL, token, transport)}
 }
 
-// Exists says whether there is a user.
+// Exists reports whether a user exists.
 func (c *Client) Exists(ctx context.Context, id int64) (bool, error) {
 	response, err := FindUser(ctx, c.peer, strconv.FormatInt(id, 10))
 	if err != nil {
@@ -31,8 +31,7 @@ func (c *Client) Exists(ctx context.Context, id int64) (bool, error) {
 	return response.User != nil, nil
 }
 
-// SessionStates gives the states of those of the sessions that are known, by
-// their ids.
+// SessionStates returns the states of those of the sessions that exist, by ID.
 func (c *Client) SessionStates(ctx context.Context, ids []string) (map[string]session.State, error) {
 	response, err := SessionStates(ctx, c.peer, ids)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"souk/subgraphs/internal/connection"
 )
 
-// Shelves reads a page of each category's products on sale, newest first, in
-// one query for all the categories; with count, in a second one, how many there
-// are on all pages. Every category named has a listing.
+// CategoryPages returns the same page of each category's products on sale,
+// newest first, in one query. With count, a second query counts the products
+// on all pages. The result has an entry for every slug.
 func (c *Catalogue) CategoryPages(ctx context.Context, slugs []string, a connection.Arguments, count bool) (map[string]Listing, error) {
 	o := Newest.order(false)
 	page, err := connection.Parse[sortKey](o.name, a)

@@ -14,8 +14,8 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// Change is the data of a product.updated event, whose subject is the
-// product's id: the product after it was added, changed or retired.
+// UpdatedEvent is the data of product.updated: the product after it was
+// created, changed or retired. The event's subject is the product ID.
 type UpdatedEvent struct {
 	ProductID string     `json:"productId"`
 	SKU       string     `json:"sku"`
@@ -26,7 +26,7 @@ type UpdatedEvent struct {
 	Version   int        `json:"version"` // 1 for a new product
 }
 
-// ChangePrice is an amount of money in an event.
+// EventPrice is an amount of money in an event.
 type EventPrice struct {
 	MinorUnits int64  `json:"minorUnits"`
 	Currency   string `json:"currency"`
@@ -45,23 +45,24 @@ func publish(ctx context.Context, tx pgx.Tx, p Product) error {
 	})
 }
 
-// Draft is a product to create. What is nil takes its default.
+// Draft is a product to create. Nil fields take their defaults.
 type Draft struct {
 	Name        string
 	Price       Price
-	SKU         *string // made from the name
+	SKU         *string // default: generated from the name
 	Description *string
-	Category    *string // general
-	Weight      *int    // grams; 0
+	Category    *string // default: general
+	Weight      *int    // grams; default: 0
 	ImageURL    *string
 	Tags        []string
-	Stock       *int // units on hand; not set
+	Stock       *int // units on hand; nil leaves the stock unset
 }
 
 const defaultCategory = "general"
 
-// Create adds a product, and sets its stock before it is there for anybody to
-// see: without the stock there is no product.
+// Create adds a product. It sets the product's stock within the transaction,
+// before anyone can see the product: if the inventory service fails, there is
+// no product.
 func (c *Catalogue) Create(ctx context.Context, d Draft) (Product, error) {
 	var p Product
 	err := pgx.BeginFunc(ctx, c.db, func(tx pgx.Tx) error {
@@ -86,7 +87,7 @@ func (c *Catalogue) Create(ctx context.Context, d Draft) (Product, error) {
 	return p, nil
 }
 
-// read checks a draft and makes the product of it, all but its id.
+// read validates a draft and returns the product it describes, without ID.
 func (c *Catalogue) read(ctx context.Context, q querier, d Draft) (p Product, err error) {
 	var check validator
 	now := c.now()
@@ -117,11 +118,12 @@ func (c *Catalogue) read(ctx context.Context, q querier, d Draft) (p Product, er
 	return p, check.Err()
 }
 
-// insert writes a new product and gives it its id and, with makeSKU, its code.
+// insert writes a new product and sets its ID. With makeSKU, it also generates
+// the SKU.
 func insert(ctx context.Context, tx pgx.Tx, p *Product, makeSKU bool) error {
 	err := tx.QueryRow(ctx, `SELECT nextval(pg_get_serial_sequence('products', 'id'))`).Scan(&p.ID)
 	if err != nil {
-		return fmt.Errorf("taking an id: %w", err)
+		return fmt.Errorf("allocating a product ID: %w", err)
 	}
 	if makeSKU {
 		p.SKU = generateSKU(p.Name, p.ID)
@@ -134,7 +136,7 @@ func insert(ctx context.Context, tx pgx.Tx, p *Product, makeSKU bool) error {
 		p.ID, p.SKU, p.Name, sortName(p.Name), p.Description, p.Category.Slug, p.Price.MinorUnits, p.Price.Currency,
 		p.Weight, p.ImageURL, p.Tags, p.Version, p.CreatedAt).Scan(&p.CreatedAt, &p.UpdatedAt)
 	if failure := (*pgconn.PgError)(nil); errors.As(err, &failure) && failure.ConstraintName == "products_sku_key" {
-		return schema.NewConflict("The article code %q is taken.", p.SKU)
+		return schema.NewConflict("The SKU %q is already in use.", p.SKU)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the product: %w", err)
@@ -142,7 +144,7 @@ func insert(ctx context.Context, tx pgx.Tx, p *Product, makeSKU bool) error {
 	return nil
 }
 
-// Patch says what to change about a product. What is nil stays as it is.
+// Patch is a change of a product. Nil fields stay unchanged.
 type Patch struct {
 	ID              int64
 	Name            *string
@@ -151,12 +153,13 @@ type Patch struct {
 	Category        *string
 	Weight          *int
 	ImageURL        *string
-	RemoveImage     bool     // takes the image away
-	Tags            []string // an empty list takes all away
-	ExpectedVersion *int     // the version to change, and no other
+	RemoveImage     bool     // removes the image
+	Tags            []string // an empty list removes all tags
+	ExpectedVersion *int     // nil accepts any version
 }
 
-// Update changes a product. A patch that changes nothing leaves its version.
+// Update changes a product. A patch that changes nothing leaves the version
+// unchanged.
 func (c *Catalogue) Update(ctx context.Context, patch Patch) (Product, error) {
 	return c.change(ctx, patch.ID, patch.ExpectedVersion, func(tx pgx.Tx, p *Product) (err error) {
 		var check validator
@@ -191,7 +194,7 @@ func (c *Catalogue) Update(ctx context.Context, patch Patch) (Product, error) {
 	})
 }
 
-// Retire takes a product off sale; repeating it changes nothing.
+// Retire takes a product off sale. It is idempotent.
 func (c *Catalogue) Retire(ctx context.Context, id int64, expected *int) (Product, error) {
 	return c.change(ctx, id, expected, func(_ pgx.Tx, p *Product) error {
 		p.Retired = true
@@ -199,8 +202,8 @@ func (c *Catalogue) Retire(ctx context.Context, id int64, expected *int) (Produc
 	})
 }
 
-// change edits a locked product, and writes and announces it if it is another
-// one then.
+// change locks a product and edits it. If that changes the product, it writes
+// and publishes it.
 func (c *Catalogue) change(ctx context.Context, id int64, expected *int, edit func(pgx.Tx, *Product) error) (p Product, err error) {
 	err = pgx.BeginFunc(ctx, c.db, func(tx pgx.Tx) error {
 		if p, err = lock(ctx, tx, id, expected); err != nil {
@@ -238,7 +241,7 @@ func (c *Catalogue) update(ctx context.Context, tx pgx.Tx, p *Product) error {
 	return nil
 }
 
-// same says whether two states of a product differ in nothing.
+// equal reports whether two states of a product are the same.
 func equal(a, b Product) bool {
 	image := func(p Product) string {
 		if p.ImageURL == nil {
@@ -250,7 +253,8 @@ func equal(a, b Product) bool {
 		a.Weight == b.Weight && image(a) == image(b) && slices.Equal(a.Tags, b.Tags) && a.Retired == b.Retired
 }
 
-// changing says what was being done, unless the error is an answer.
+// wrapInternal adds context to an internal error. Typed errors of package
+// schema are for the client and stay unchanged.
 func wrapInternal(err error, doing string) error {
 	var answer schema.Error
 	if errors.As(err, &answer) {

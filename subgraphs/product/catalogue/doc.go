@@ -1,5 +1,11 @@
-// Package catalogue is what the store sells: products, their categories, and
-// finding them. It takes ids, article codes, searches and changes, and gives
-// products and pages of products, or the typed errors of package schema. It
-// stands between the GraphQL resolvers and Postgres; it knows nothing of HTTP.
+// Package catalogue stores what the store sells: products and their
+// categories. It lists, searches and changes them. It takes IDs, SKUs, filters
+// and changes, and returns products and pages of products, or the typed errors
+// of package schema. It sits between the resolvers (package graph) and
+// Postgres and knows nothing of HTTP.
+//
+// product.go is the hub: it defines Catalogue and Product. change.go creates
+// and changes products (validate.go, price.go and sku.go check the input).
+// list.go and category_pages.go read pages, in the orders that sort.go
+// defines. The SQL of the full-text search is in migrations/002_search.sql.
 package catalogue

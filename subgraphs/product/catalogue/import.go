@@ -8,9 +8,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Import writes categories and products, with the ids they bring, if there is
-// no product yet, and says whether it did. It announces nothing: nobody can
-// have known the products. Replicas may call it at once.
+// Import writes categories and products, with their IDs, into a catalogue
+// without products, and reports whether it did. It publishes no events: nobody
+// can know an older state. Replicas may call it concurrently.
 func Import(ctx context.Context, db *pgxpool.Pool, categories []Category, products []Product) (done bool, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `LOCK TABLE products IN SHARE ROW EXCLUSIVE MODE`); err != nil {
@@ -39,7 +39,7 @@ func Import(ctx context.Context, db *pgxpool.Pool, categories []Category, produc
 		if err != nil {
 			return err
 		}
-		// Products made later take the ids after these.
+		// New products take the IDs after these.
 		_, err = tx.Exec(ctx, `SELECT setval(pg_get_serial_sequence('products', 'id'), max(id)) FROM products`)
 		return err
 	})

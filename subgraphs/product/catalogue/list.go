@@ -12,18 +12,18 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// Filter says which products to list; the zero Filter: all that are on sale.
+// Filter selects products. The zero value selects all that are on sale.
 type Filter struct {
-	Search         string // words of name, description and tags
+	Search         string // words in the name, description or tags
 	Category       *string
 	Tag            *string
-	MinPrice       *Price // of products with a price in its currency
+	MinPrice       *Price // also selects products in this currency only
 	MaxPrice       *Price
 	IncludeRetired bool
 }
 
-// Listing is a page of products and, if it was asked for, how many there are
-// on all pages.
+// Listing is a page of products. Total is the number of products on all pages,
+// if it was requested.
 type Listing struct {
 	connection.Slice[Product]
 	Total int
@@ -31,11 +31,12 @@ type Listing struct {
 
 const maxSearch = 200
 
-// List reads a page of products; with count, their number on all pages too.
+// List returns a page of products. With count, it also counts the products on
+// all pages.
 func (c *Catalogue) List(ctx context.Context, f Filter, sort Sort, a connection.Arguments, count bool) (Listing, error) {
 	f.Search = strings.TrimSpace(f.Search)
 	if utf8.RuneCountInString(f.Search) > maxSearch {
-		return Listing{}, &connection.ArgumentError{Argument: "filter.search", Problem: fmt.Sprintf("is too long; it has at most %d characters", maxSearch)}
+		return Listing{}, &connection.ArgumentError{Argument: "filter.search", Problem: fmt.Sprintf("is too long; use at most %d characters", maxSearch)}
 	}
 	o := sort.order(f.Search != "")
 	page, err := connection.Parse[sortKey](o.name, a)
@@ -60,9 +61,9 @@ func (c *Catalogue) List(ctx context.Context, f Filter, sort Sort, a connection.
 	return listing, err
 }
 
-// cut makes a page of the rows read for it.
+// newSlice makes a page of the rows that were read for it.
 func newSlice(page connection.Page[sortKey], rows []row) (connection.Slice[Product], error) {
-	slice, err := connection.Cut(page, rows, func(r row) sortKey { return r.sortKey })
+	slice, err := connection.NewSlice(page, rows, func(r row) sortKey { return r.sortKey })
 	products := make([]Product, len(slice.Nodes))
 	for i, r := range slice.Nodes {
 		products[i] = r.Product
@@ -70,15 +71,15 @@ func newSlice(page connection.Page[sortKey], rows []row) (connection.Slice[Produ
 	return connection.Slice[Product]{Nodes: products, Cursors: slice.Cursors, Info: slice.Info}, err
 }
 
-// query is SQL under way: what follows FROM, and its arguments.
+// query builds an SQL query: what follows FROM, and its arguments.
 type query struct {
 	tables     string
-	distance   string // how far a product is from the search, as an expression
+	distance   string // SQL expression: the distance of a product from the search terms
 	conditions []string
 	args       []any
 }
 
-// arg notes an argument and gives its placeholder.
+// arg adds an argument and returns its placeholder.
 func (q *query) arg(value any) string {
 	q.args = append(q.args, value)
 	return fmt.Sprintf("$%d", len(q.args))
@@ -131,7 +132,7 @@ func (c *Catalogue) count(ctx context.Context, q query) (int, error) {
 	return n, nil
 }
 
-// row is a product and where it lies in the order.
+// row is a product with its sort key.
 type row struct {
 	Product
 	sortKey sortKey

@@ -10,19 +10,20 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// Price is an amount of money as somebody gives it: in minor units or as a
-// decimal, exactly one of the two.
+// Price is an amount of money in client input. Exactly one of MinorUnits and
+// Decimal is set.
 type Price struct {
 	MinorUnits *int64
 	Decimal    *decimal.Decimal
 	Currency   string // ISO 4217
 }
 
-// price gives the amount; path is where it stands in the input.
+// price validates a price and converts it to schema.Money. path is its
+// position in the input.
 func (c *validator) price(path string, p Price) schema.Money {
 	money := schema.Money{Currency: strings.ToUpper(p.Currency)}
 	if !schema.KnownCurrency(money.Currency) {
-		c.Add(path+".currency", fmt.Sprintf("is not a currency the store takes: %q", p.Currency), "an ISO 4217 code such as USD")
+		c.Add(path+".currency", fmt.Sprintf("is not a supported currency: %q", p.Currency), "an ISO 4217 code such as USD")
 		return money
 	}
 	switch {
@@ -38,7 +39,7 @@ func (c *validator) price(path string, p Price) schema.Money {
 		money, err = schema.NewMoney(*p.Decimal, money.Currency)
 		switch {
 		case errors.Is(err, schema.ErrTooPrecise):
-			c.Add(path, "is finer than the currency's minor unit", smallestUnit(p.Currency))
+			c.Add(path, "has more decimal places than the currency", smallestUnit(p.Currency))
 			return money
 		case err != nil:
 			c.Add(path, "is too large", "")
@@ -57,7 +58,7 @@ func (c *validator) price(path string, p Price) schema.Money {
 	return money
 }
 
-// finest says what the smallest amount of a currency is.
+// smallestUnit describes the precision of a currency.
 func smallestUnit(currency string) string {
 	one := schema.Money{MinorUnits: 1, Currency: strings.ToUpper(currency)}
 	return fmt.Sprintf("a multiple of %s %s", one.Decimal(), one.Currency)

@@ -12,7 +12,7 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// Product is something the store sells.
+// Product is something that the store sells.
 type Product struct {
 	ID          int64
 	SKU         string
@@ -23,35 +23,35 @@ type Product struct {
 	Weight      int // grams
 	ImageURL    *string
 	Tags        []string
-	Retired     bool // readable, but neither found nor ordered
-	Version     int  // raised by one at every change
+	Retired     bool // can be read, but neither found nor ordered
+	Version     int  // incremented by every change
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
 
-// Category is a shelf of the store.
+// Category groups products.
 type Category struct {
 	Slug string
 	Name string
 }
 
-// Stocker sets the units on hand of a new product, wherever stock is kept. Its
-// error is a schema.Error where the caller should know the reason.
+// StockSetter sets the units on hand of a new product. It returns a
+// schema.Error if the client should know the reason of a failure.
 type StockSetter func(ctx context.Context, product int64, units int) error
 
-// Catalogue keeps the products in Postgres.
+// Catalogue stores products and categories in Postgres.
 type Catalogue struct {
 	db       *pgxpool.Pool
 	setStock StockSetter
 	now      func() time.Time
 }
 
-// New gives the catalogue in a migrated database.
+// New returns the catalogue in a migrated database.
 func New(db *pgxpool.Pool, stock StockSetter, now func() time.Time) *Catalogue {
 	return &Catalogue{db: db, setStock: stock, now: now}
 }
 
-// querier is the pool or a transaction.
+// querier is a pool or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
@@ -61,7 +61,7 @@ const productColumns = `p.id, p.sku, p.name, p.description, c.slug, c.name, p.pr
 
 const productTables = `products p JOIN categories c ON c.slug = p.category`
 
-// targets are where productColumns are scanned to.
+// targets returns the scan targets of productColumns.
 func (p *Product) targets() []any {
 	return []any{
 		&p.ID, &p.SKU, &p.Name, &p.Description, &p.Category.Slug, &p.Category.Name, &p.Price.MinorUnits, &p.Price.Currency,
@@ -75,14 +75,14 @@ func scanProduct(row pgx.CollectableRow) (Product, error) {
 	return p, err
 }
 
-// Found are the products that Find found, by each of their keys.
+// Found holds the products that Find returns, by each of their keys.
 type Found struct {
 	ByID  map[int64]Product
 	BySKU map[string]Product
 }
 
-// Find reads the products that have one of the ids or one of the article
-// codes, in one query. Those that do not exist are left out.
+// Find returns the products that have one of the IDs or one of the SKUs, in
+// one query. It omits products that do not exist.
 func (c *Catalogue) Find(ctx context.Context, ids []int64, skus []string) (Found, error) {
 	rows, err := c.db.Query(ctx, `SELECT `+productColumns+` FROM `+productTables+`
 		WHERE p.id = ANY($1) OR p.sku = ANY($2)`, ids, skus)
@@ -101,7 +101,7 @@ func (c *Catalogue) Find(ctx context.Context, ids []int64, skus []string) (Found
 	return found, nil
 }
 
-// Categories reads the categories named, or all of them for nil, by name.
+// Categories returns the named categories, or all for nil, in order of name.
 func (c *Catalogue) Categories(ctx context.Context, slugs []string) ([]Category, error) {
 	return categories(ctx, c.db, slugs)
 }
@@ -119,8 +119,8 @@ func categories(ctx context.Context, q querier, slugs []string) ([]Category, err
 	return list, nil
 }
 
-// lock reads a product and keeps it from changing until the transaction ends.
-// With expected given, another version is a Conflict.
+// lock reads a product and locks it until the transaction ends. If expected is
+// not nil and not the product's version, it returns a Conflict.
 func lock(ctx context.Context, tx pgx.Tx, id int64, expected *int) (Product, error) {
 	rows, err := tx.Query(ctx, `SELECT `+productColumns+` FROM `+productTables+`
 		WHERE p.id = $1 FOR UPDATE OF p`, id)

@@ -10,11 +10,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxSKUWords is how much of a name goes into an article code made from it.
+// maxSKUWords bounds how many bytes of a name go into a generated SKU.
 const maxSKUWords = 40
 
-// madeSKU makes an article code from a product's name and id, so that it is
-// readable and unique: LAPTOP-17.
+// generateSKU returns a readable, unique SKU from a product's name and ID,
+// such as LAPTOP-17.
 func generateSKU(name string, id int64) string {
 	var code strings.Builder
 	for _, r := range strings.ToUpper(stripDiacritics(name)) {
@@ -35,13 +35,13 @@ func generateSKU(name string, id int64) string {
 	return words + "-" + strconv.FormatInt(id, 10)
 }
 
-// sortName is a name without case and accents, so that it sorts among its like
-// whatever the database's locale is.
+// sortName folds case and diacritics, so that names sort the same in every
+// database locale.
 func sortName(name string) string {
 	return strings.ToLower(stripDiacritics(name))
 }
 
-// plain takes accents and other marks off letters: é becomes e.
+// stripDiacritics removes accents and other marks: é becomes e.
 func stripDiacritics(text string) string {
 	strip := transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)), norm.NFC)
 	if bare, _, err := transform.String(strip, text); err == nil {

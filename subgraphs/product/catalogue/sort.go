@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// Sort is an order of products.
+// Sort is an order in which products are listed.
 type Sort string
 
-// The orders. Prices in different currencies cannot be compared: those of one
-// currency follow each other.
+// The orders. Prices in different currencies cannot be compared, so the price
+// orders group products by currency.
 const (
-	Relevance Sort = "RELEVANCE" // best match first; without a search, as Newest
+	Relevance Sort = "RELEVANCE" // best match first; like Newest without a search
 	Newest    Sort = "NEWEST"
 	Name      Sort = "NAME"
 	PriceAsc  Sort = "PRICE_ASC"
 	PriceDesc Sort = "PRICE_DESC"
 )
 
-// position is where a product lies in an order: what of it the order looks at,
-// and its id, which decides between equals.
+// sortKey is the position of a product in an order: the values that the order
+// compares, and the ID, which breaks ties. Cursors contain it.
 type sortKey struct {
-	Distance int64     `json:"d,omitempty"` // from the search
+	Distance int64     `json:"d,omitempty"` // from the search terms
 	Created  time.Time `json:"c,omitzero"`
 	Name     string    `json:"n,omitempty"`
 	Currency string    `json:"u,omitempty"`
@@ -29,15 +29,16 @@ type sortKey struct {
 	ID       int64     `json:"i"`
 }
 
-// order is how SQL sorts: by columns that all go in one direction, so that a
-// position is passed in one comparison of rows, which an index answers.
+// order describes an ORDER BY. All columns have the same direction, so a
+// single row comparison, which an index supports, selects the rows after a
+// sort key.
 type order struct {
 	name       string
 	columns    []string
 	descending bool
-	// values are a position's, for the columns but the id.
+	// values returns a sort key's values for all columns except the ID.
 	values func(sortKey) []any
-	// keep is a position without what the order does not look at.
+	// keep returns a sort key with only the fields that the order compares.
 	keep func(sortKey) sortKey
 }
 
@@ -69,7 +70,7 @@ func (s Sort) order(searching bool) order {
 	}
 }
 
-// by is the ORDER BY list.
+// orderBy returns the ORDER BY list.
 func (o order) orderBy(backward bool) string {
 	direction := ""
 	if o.descending != backward {
@@ -78,7 +79,8 @@ func (o order) orderBy(backward bool) string {
 	return strings.Join(o.columns, direction+", ") + direction
 }
 
-// beyond is the condition that a row comes after a position, or before it.
+// keysetCondition returns the condition that a row comes after a sort key, or
+// before it.
 func (o order) keysetCondition(q *query, p sortKey, before bool) string {
 	operator := " > "
 	if o.descending != before {

@@ -13,22 +13,22 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// Limits of what a product can be.
+// Limits of a product's fields.
 const (
 	maxName        = 200
 	maxDescription = 5000
 	maxURL         = 2048
 	maxTags        = 20
 	maxTag         = 40
-	maxWeight      = 10_000_000      // ten tonnes
-	maxPrice       = 100_000_000_000 // minor units: a thousand million dollars
+	maxWeight      = 10_000_000      // grams: ten tonnes
+	maxPrice       = 100_000_000_000 // minor units: a billion dollars
 	maxStock       = 1_000_000_000
 )
 
 var skuForm = regexp.MustCompile(`^[A-Z0-9][A-Z0-9._-]{0,63}$`)
 
-// checker gathers what is not acceptable in an input. Its methods give the
-// value as it will be kept.
+// validator collects the invalid fields of an input. Its methods return the
+// normalized values.
 type validator struct{ schema.InvalidInput }
 
 func (c *validator) name(text string) string {
@@ -39,7 +39,7 @@ func (c *validator) name(text string) string {
 	case utf8.RuneCountInString(text) > maxName:
 		c.Add("name", "is too long", fmt.Sprintf("at most %d characters", maxName))
 	case strings.ContainsFunc(text, unreadable):
-		c.Add("name", "has characters that cannot be shown", "")
+		c.Add("name", "contains control characters", "")
 	}
 	return text
 }
@@ -50,18 +50,18 @@ func (c *validator) description(text string) string {
 	case utf8.RuneCountInString(text) > maxDescription:
 		c.Add("description", "is too long", fmt.Sprintf("at most %d characters", maxDescription))
 	case strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && unreadable(r) }):
-		c.Add("description", "has characters that cannot be shown", "")
+		c.Add("description", "contains control characters", "")
 	}
 	return text
 }
 
 func unreadable(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }
 
-// sku takes small letters for capitals.
+// sku converts lower case to upper case.
 func (c *validator) sku(text string) string {
 	text = strings.ToUpper(strings.TrimSpace(text))
 	if !skuForm.MatchString(text) {
-		c.Add("sku", "is not an article code", "up to 64 letters A-Z, digits, dots, underscores and hyphens, such as LAPTOP-14")
+		c.Add("sku", "is not a valid SKU", "up to 64 letters A-Z, digits, dots, underscores and hyphens, such as LAPTOP-14")
 	}
 	return text
 }
@@ -80,18 +80,18 @@ func (c *validator) stock(units int) int {
 	return units
 }
 
-// imageURL takes an absolute address, or a path on the store's own server.
+// imageURL accepts an absolute URL or a path on the store's own server.
 func (c *validator) imageURL(text string) string {
 	u, err := url.Parse(text)
 	absolute := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 	path := err == nil && u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/")
 	if len(text) > maxURL || !absolute && !path {
-		c.Add("imageUrl", "is not the address of an image", "such as https://example.com/laptop.jpg")
+		c.Add("imageUrl", "is not an image URL", "a URL such as https://example.com/laptop.jpg")
 	}
 	return text
 }
 
-// tags are kept in small letters, each once.
+// tags converts tags to lower case and removes duplicates.
 func (c *validator) tags(list []string) []string {
 	tags := make([]string, 0, len(list))
 	for i, tag := range list {
@@ -104,12 +104,12 @@ func (c *validator) tags(list []string) []string {
 		}
 	}
 	if len(tags) > maxTags {
-		c.Add("tags", "are too many", fmt.Sprintf("at most %d", maxTags))
+		c.Add("tags", "has too many entries", fmt.Sprintf("at most %d", maxTags))
 	}
 	return tags
 }
 
-// category gives the category a slug names.
+// category returns the category with a slug.
 func (c *validator) category(ctx context.Context, q querier, slug string) (Category, error) {
 	all, err := categories(ctx, q, nil)
 	if err != nil {
@@ -123,6 +123,6 @@ func (c *validator) category(ctx context.Context, q querier, slug string) (Categ
 		slugs[i] = category.Slug
 	}
 	slices.Sort(slugs)
-	c.Add("category", fmt.Sprintf("names no category: %q", slug), "one of "+strings.Join(slugs, ", "))
+	c.Add("category", fmt.Sprintf("is an unknown category: %q", slug), "one of "+strings.Join(slugs, ", "))
 	return Category{}, nil
 }

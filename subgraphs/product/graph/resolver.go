@@ -1,7 +1,6 @@
-// Package graph answers the product subgraph's GraphQL: its resolvers check
-// what the caller may do, read ids and inputs, and hand everything else to
-// package catalogue. The rest of the package is made by
-// souk/subgraphs/internal/generate.
+// Package graph holds the resolvers of the product subgraph. They check what
+// the caller may do, parse IDs and input, and call package catalogue.
+// souk/subgraphs/internal/generate generates the rest of the package.
 package graph
 
 import (
@@ -18,11 +17,12 @@ import (
 // Resolver is the root of the resolvers.
 type Resolver struct {
 	Catalogue *catalogue.Catalogue
-	// Images is the base URL put before an image's address that is a path.
+	// Images is the base URL for image URLs that are paths.
 	Images string
 }
 
-// mayChange says whether the caller may change the catalogue.
+// requireAdmin returns a Forbidden error unless the caller may change the
+// catalogue.
 func requireAdmin(ctx context.Context) error {
 	if identity.From(ctx).IsAdmin() {
 		return nil
@@ -35,8 +35,7 @@ func parseID(id string) (int64, bool) {
 	return n, err == nil && n > 0 && strconv.FormatInt(n, 10) == id
 }
 
-// find reads products by ids and article codes; ids that cannot be a
-// product's are left out.
+// find returns products by ID and by SKU. It omits invalid IDs.
 func (r *Resolver) find(ctx context.Context, ids, skus []string) (catalogue.Found, error) {
 	numbers := make([]int64, 0, len(ids))
 	for _, id := range ids {
@@ -139,7 +138,7 @@ func newPatch(id int64, in UpdateProductInput) catalogue.Patch {
 	}
 }
 
-// changed turns a changed product or an error into a result.
+// productResult converts a changed product or an error to a result.
 func (r *Resolver) productResult(p catalogue.Product, err error) (UpdateProductResult, error) {
 	if err != nil {
 		return schema.Result[UpdateProductResult](err)
@@ -147,10 +146,10 @@ func (r *Resolver) productResult(p catalogue.Product, err error) (UpdateProductR
 	return &ProductPayload{r.newProduct(p)}, nil
 }
 
-// oneKey says that a product is asked for by exactly one of its keys.
+// checkOneKey checks that exactly one of the keys is given.
 func checkOneKey(id, sku *string) error {
 	if (id == nil) == (sku == nil) {
-		return &connection.ArgumentError{Argument: "id and sku", Problem: "must not be both missing or both given; give one of them"}
+		return &connection.ArgumentError{Argument: "id and sku", Problem: "need exactly one value; give one of them"}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
-// Package inventoryclient is how the product service sets the stock of what it
-// adds: the inventory's GraphQL, typed by genqlient from its schema, sent by
-// package peer.
+// Package inventoryclient is the product service's client of the inventory
+// service: GraphQL over HTTP, with types that genqlient generates from the
+// inventory schema, sent through package peer. It sets the stock of new
+// products.
 package inventoryclient
 
 //go:generate go run github.com/Khan/genqlient genqlient.yaml
@@ -18,15 +19,16 @@ import (
 // Client calls the inventory service.
 type Client struct{ peer *peer.Client }
 
-// New makes a client that speaks through a peer, which must be the inventory.
+// New returns a client that sends through p, a peer for the inventory service.
 func New(p *peer.Client) *Client { return &Client{p} }
 
-// SetStock sets the units on hand of a product. An inventory that gives no
-// answer is a schema.Unavailable; whether the stock is set is unknown then.
+// SetStock sets the units on hand of a product. It returns a
+// schema.Unavailable if the inventory service does not answer; the stock may
+// or may not be set then.
 func (c *Client) SetStock(ctx context.Context, product int64, units int) error {
 	response, err := SetStock(ctx, c.peer, strconv.FormatInt(product, 10), units)
 	if failure := (*peer.Error)(nil); errors.As(err, &failure) && ctx.Err() == nil {
-		unavailable := schema.NewUnavailable("The inventory is out of reach, so the stock cannot be set. No product was made.", failure.RetryAfter)
+		unavailable := schema.NewUnavailable("The inventory service is unavailable, so the stock cannot be set. No product was created.", failure.RetryAfter)
 		return fmt.Errorf("%w (%w)", unavailable, err)
 	}
 	if err != nil {
@@ -36,8 +38,8 @@ func (c *Client) SetStock(ctx context.Context, product int64, units int) error {
 	case *SetStockSetStockStockPayload:
 		return nil
 	case interface{ GetMessage() string }:
-		return fmt.Errorf("the inventory refused the stock: %s: %s", response.SetStock.GetTypename(), answer.GetMessage())
+		return fmt.Errorf("inventory rejected setStock: %s: %s", response.SetStock.GetTypename(), answer.GetMessage())
 	default:
-		return fmt.Errorf("the inventory answered setStock with %q", response.SetStock.GetTypename())
+		return fmt.Errorf("inventory answered setStock with the unknown type %q", response.SetStock.GetTypename())
 	}
 }

@@ -1,12 +1,13 @@
--- matching_products(query) gives the products in which every word of the query
--- is found, and how far from it they are: 0 or more, less is better. A word is
--- found where it or a word that begins with it is. A word that is nowhere in
--- the catalogue is taken for a typing error: for one with two letters swapped,
--- if one so spelt is there, else for any that a name or tag has one much like.
--- The latter needs pg_trgm. Any owner of a database may create that extension
--- where the server has it; where it does not, only swapped letters are forgiven.
+-- matching_products(query) returns the products that match every word of the
+-- query, with their distance from it: 0 or more, smaller is better. A product
+-- matches a word if it has the word or a word that starts with it. A word that
+-- no product on sale has is treated as misspelt. If swapping two neighbouring
+-- letters gives a known word, that word is used. Otherwise the word matches
+-- names and tags that are similar to it by trigrams. The latter needs the
+-- extension pg_trgm, which the owner of a database may create if the server
+-- provides it. Without it, searches correct swapped letters only.
 
--- A word as the prefix of lexemes; null for a stop word ("the") and for none.
+-- The tsquery for words that start with a word; null for a stop word ("the").
 CREATE FUNCTION prefix(word text) RETURNS tsquery
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT (nullif(plainto_tsquery('english', word)::text, '') || ':*')::tsquery $$;
@@ -15,7 +16,7 @@ CREATE FUNCTION on_sale(lexemes tsquery) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$ SELECT EXISTS (SELECT FROM products WHERE document @@ lexemes AND NOT retired) $$;
 
--- A word with each two neighbouring letters swapped, as far as that is on sale.
+-- The words on sale that differ from a word by two swapped neighbouring letters.
 CREATE FUNCTION unswapped(word text) RETURNS tsquery
     LANGUAGE sql STABLE AS $$
         SELECT string_agg('(' || lexemes::text || ')', ' | ')::tsquery
@@ -24,7 +25,8 @@ CREATE FUNCTION unswapped(word text) RETURNS tsquery
         WHERE on_sale(lexemes)
     $$;
 
--- The words of a query. Those unknown are in no product on sale.
+-- The words of a query, corrected where possible. Unknown words are those that
+-- no product on sale has and that could not be corrected.
 CREATE FUNCTION search_words(query text) RETURNS TABLE (word text, lexemes tsquery, unknown boolean)
     LANGUAGE sql STABLE AS $$
         SELECT word, coalesce(corrected, asked), NOT known AND corrected IS NULL AND length(word) > 3
@@ -40,7 +42,7 @@ BEGIN
     BEGIN
         CREATE EXTENSION IF NOT EXISTS pg_trgm;
     EXCEPTION WHEN undefined_file OR feature_not_supported OR insufficient_privilege THEN
-        RAISE WARNING 'pg_trgm cannot be created (%): searches forgive few typing errors', SQLERRM;
+        RAISE WARNING 'cannot create the extension pg_trgm (%): searches correct few typing errors', SQLERRM;
     END;
 
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN

@@ -1,5 +1,12 @@
-// Package account keeps the user service's people: their accounts, passwords
-// and sessions, and the keys that sign their tokens. It takes validated or
-// unvalidated input alike and answers with its own types, or with the typed
-// errors of package schema; who may call what is decided by its caller.
+// Package account stores users: their accounts, passwords and sessions, and
+// the keys that sign access tokens. It validates its input and returns its own
+// types, or the typed errors of package schema. It does not check permissions;
+// its callers, the resolvers in package graph, do.
+//
+// service.go is the hub: it defines Service and manages accounts (user.go
+// defines and validates them, admin.go creates the first administrator).
+// session.go logs users in and out and refreshes sessions, protected by
+// login_attempts.go and password.go. keyring.go signs tokens. session_state.go
+// answers other services' questions about sessions, and cleanup.go deletes
+// expired rows.
 package account

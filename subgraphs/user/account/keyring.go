@@ -20,27 +20,28 @@ import (
 )
 
 const (
-	// rotateAfter is how long a key signs.
+	// keyLifetime is how long a key signs tokens.
 	keyLifetime = 90 * 24 * time.Hour
-	// announceKey is how long a new key is published before it signs, so that
-	// everybody who checks tokens knows it by then.
+	// publishLead is how long a new key is published before it signs, so that
+	// all verifiers have fetched it by then.
 	publishLead = time.Hour
-	// keepKey is how long a key that no longer signs is published.
+	// retiredKeyRetention is how long a key stays published after it stopped
+	// signing. It exceeds AccessTTL.
 	retiredKeyRetention = 24 * time.Hour
-	// reloadKeys is how old a keyring's view of the database may be.
+	// keyCacheTTL is how long a Keyring caches the keys in the database.
 	keyCacheTTL = time.Minute
 )
 
-// Keyring holds the keys that sign access tokens. They are kept in the
-// database, so tokens stay good across restarts and replicas, and are replaced
-// every 90 days; or one is given from outside and signs alone.
+// Keyring holds the keys that sign access tokens. By default they are in the
+// database, so that tokens stay valid across restarts and replicas, and rotate
+// every 90 days. A key from the configuration replaces them.
 type Keyring struct {
 	db     *pgxpool.Pool
-	static jwk.Key // nil: the database's keys sign
+	static jwk.Key // the configured key; nil to use the keys in the database
 	now    func() time.Time
 
 	mu     sync.Mutex
-	keys   []signingKey // the newest first
+	keys   []signingKey // newest first
 	loaded time.Time
 }
 
@@ -49,7 +50,7 @@ type signingKey struct {
 	activeAt time.Time
 }
 
-// Claims are what an access token says.
+// Claims are the claims of an access token.
 type Claims struct {
 	Subject   string
 	Roles     []string
@@ -58,8 +59,8 @@ type Claims struct {
 	ExpiresAt time.Time
 }
 
-// NewKeyring makes a keyring. The private key given, as PEM (PKCS #8) or JWK,
-// signs if it is not empty: an Ed25519, RSA or EC key.
+// NewKeyring returns a keyring. If private is not empty, it is the key that
+// signs: an Ed25519, RSA or EC P-256 key, as PEM (PKCS #8) or JWK.
 func NewKeyring(db *pgxpool.Pool, private string, now func() time.Time) (*Keyring, error) {
 	k := &Keyring{db: db, now: now}
 	if private == "" {
@@ -67,7 +68,7 @@ func NewKeyring(db *pgxpool.Pool, private string, now func() time.Time) (*Keyrin
 	}
 	key, err := jwk.ParseKey([]byte(private), jwk.WithPEM(private[0] == '-'))
 	if err != nil {
-		return nil, fmt.Errorf("reading the private key: %w", err)
+		return nil, fmt.Errorf("parsing the private key: %w", err)
 	}
 	if err := prepareKey(key); err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func NewKeyring(db *pgxpool.Pool, private string, now func() time.Time) (*Keyrin
 	return k, nil
 }
 
-// complete gives a key the id and the algorithm it is published with.
+// prepareKey sets a key's ID, algorithm and use.
 func prepareKey(key jwk.Key) error {
 	algorithms := map[string]jwa.SignatureAlgorithm{
 		"OKP": jwa.EdDSA(), "RSA": jwa.RS256(), "EC": jwa.ES256(),
@@ -86,15 +87,15 @@ func prepareKey(key jwk.Key) error {
 		return fmt.Errorf("a %s key cannot sign tokens; give an Ed25519, RSA or EC P-256 key", key.KeyType())
 	}
 	if err := jwk.AssignKeyID(key); err != nil {
-		return fmt.Errorf("naming a key: %w", err)
+		return fmt.Errorf("assigning a key ID: %w", err)
 	}
 	if err := key.Set(jwk.AlgorithmKey, algorithm); err != nil {
-		return fmt.Errorf("completing a key: %w", err)
+		return fmt.Errorf("setting a key's algorithm: %w", err)
 	}
 	return key.Set(jwk.KeyUsageKey, jwk.ForSignature)
 }
 
-// Sign makes an access token.
+// Sign returns a signed access token.
 func (k *Keyring) Sign(ctx context.Context, c Claims) (string, error) {
 	key, err := k.signer(ctx)
 	if err != nil {
@@ -105,7 +106,7 @@ func (k *Keyring) Sign(ctx context.Context, c Claims) (string, error) {
 		Subject(c.Subject).IssuedAt(c.IssuedAt).Expiration(c.ExpiresAt).
 		Claim(identity.RolesClaim, c.Roles).Claim(identity.SessionClaim, c.Session).Build()
 	if err != nil {
-		return "", fmt.Errorf("making an access token: %w", err)
+		return "", fmt.Errorf("building an access token: %w", err)
 	}
 	algorithm, _ := key.Algorithm()
 	signed, err := jwt.Sign(token, jwt.WithKey(algorithm, key))
@@ -115,7 +116,7 @@ func (k *Keyring) Sign(ctx context.Context, c Claims) (string, error) {
 	return string(signed), nil
 }
 
-// signer is the newest key that has been announced long enough.
+// signer returns the newest key that is active.
 func (k *Keyring) signer(ctx context.Context) (jwk.Key, error) {
 	if k.static != nil {
 		return k.static, nil
@@ -130,7 +131,7 @@ func (k *Keyring) signer(ctx context.Context) (jwk.Key, error) {
 			return s.key, nil
 		}
 	}
-	return nil, fmt.Errorf("none of %d signing keys is in use yet", len(keys))
+	return nil, fmt.Errorf("none of the %d signing keys is active yet", len(keys))
 }
 
 // Keys implements jwks.Source.
@@ -146,7 +147,7 @@ func (k *Keyring) Keys(ctx context.Context, id string, algorithm jwa.SignatureAl
 	return keys, nil
 }
 
-// Public gives the keys to check tokens with, as a JWKS (RFC 7517).
+// Public returns the public keys that verify tokens, as a JWK set (RFC 7517).
 func (k *Keyring) Public(ctx context.Context) (jwk.Set, error) {
 	keys, err := k.load(ctx)
 	if err != nil {
@@ -156,7 +157,7 @@ func (k *Keyring) Public(ctx context.Context) (jwk.Set, error) {
 	add := func(private jwk.Key) error {
 		public, err := private.PublicKey()
 		if err != nil {
-			return fmt.Errorf("publishing a key: %w", err)
+			return fmt.Errorf("deriving a public key: %w", err)
 		}
 		return set.AddKey(public)
 	}
@@ -173,7 +174,7 @@ func (k *Keyring) Public(ctx context.Context) (jwk.Set, error) {
 	return set, nil
 }
 
-// load gives the database's keys, as they were a minute ago at most.
+// load returns the keys in the database, cached for keyCacheTTL.
 func (k *Keyring) load(ctx context.Context) ([]signingKey, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -200,8 +201,9 @@ func (k *Keyring) load(ctx context.Context) ([]signingKey, error) {
 	return keys, nil
 }
 
-// Rotate makes a key if there is none or the newest one has signed for long,
-// and takes away those that nobody needs. Replicas may call it at once.
+// Rotate generates a key if there is none, or if the newest one is older than
+// keyLifetime. It deletes keys that no valid token needs. Replicas may call it
+// concurrently.
 func (k *Keyring) Rotate(ctx context.Context) error {
 	if k.static != nil {
 		return nil
@@ -217,7 +219,7 @@ func (k *Keyring) Rotate(ctx context.Context) error {
 		now := k.now()
 		switch {
 		case newest == nil:
-			return insertKey(ctx, tx, now, now) // nobody to announce it to
+			return insertKey(ctx, tx, now, now) // the first key: no verifier has an older key set
 		case now.Sub(*newest) > keyLifetime:
 			return insertKey(ctx, tx, now, now.Add(publishLead))
 		}
@@ -242,23 +244,23 @@ func (k *Keyring) Rotate(ctx context.Context) error {
 func insertKey(ctx context.Context, tx pgx.Tx, now, activeAt time.Time) error {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return fmt.Errorf("making a signing key: %w", err)
+		return fmt.Errorf("generating a signing key: %w", err)
 	}
 	key, err := jwk.Import(private)
 	if err != nil {
-		return fmt.Errorf("making a signing key: %w", err)
+		return fmt.Errorf("generating a signing key: %w", err)
 	}
 	if err := prepareKey(key); err != nil {
 		return err
 	}
 	text, err := json.Marshal(key)
 	if err != nil {
-		return fmt.Errorf("writing a signing key: %w", err)
+		return fmt.Errorf("encoding a signing key: %w", err)
 	}
 	id, _ := key.KeyID()
 	_, err = tx.Exec(ctx, `insert into signing_keys (id, jwk, active_at, created_at) values ($1, $2, $3, $4)`, id, text, activeAt, now)
 	if err != nil {
-		return fmt.Errorf("keeping a signing key: %w", err)
+		return fmt.Errorf("storing a signing key: %w", err)
 	}
 	return nil
 }

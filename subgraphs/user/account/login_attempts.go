@@ -8,19 +8,23 @@ import (
 )
 
 const (
-	// freeAttempts is how many wrong passwords in a row cost nothing.
+	// unblockedAttempts is how many wrong passwords in a row are allowed
+	// before a name is blocked.
 	unblockedAttempts = 5
-	// firstBlock is how long a name is blocked after one more; it doubles
-	// with each further one, up to maxBlock.
+	// minBlock is how long the next wrong password blocks a name. Each further
+	// one doubles the time, up to maxBlock.
 	minBlock = 30 * time.Second
 	maxBlock = 15 * time.Minute
-	// forgetAttempts is how long after the last one they are forgotten.
+	// attemptMemory is how long after the last attempt the count is reset.
 	attemptMemory = time.Hour
 )
 
-// countAttempt notes that a password is tried for a name, before it is looked
-// at, so that many tries at once are counted too. It refuses while the name is
-// blocked, whether there is such an account or not.
+// countAttempt counts an attempt to log in as a name. It counts before the
+// password is checked, so that concurrent attempts count, too. It returns an
+// error while the name is blocked, whether or not the account exists.
+//
+// The wait doubles with every wrong password (exponential backoff), which
+// makes guessing infeasible without locking anyone out for long.
 func (s *Service) countAttempt(ctx context.Context, key string) error {
 	now := s.Now()
 	var allowed bool
@@ -45,7 +49,7 @@ func (s *Service) countAttempt(ctx context.Context, key string) error {
 	}
 	if !allowed {
 		return &InvalidCredentials{
-			fmt.Sprintf("There were too many wrong passwords for this name. Try again in %.0f seconds.", math.Ceil(blockedUntil.Sub(now).Seconds())),
+			fmt.Sprintf("Too many failed attempts for this name. Try again in %.0f seconds.", math.Ceil(blockedUntil.Sub(now).Seconds())),
 			"TOO_MANY_ATTEMPTS",
 		}
 	}

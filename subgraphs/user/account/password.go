@@ -13,7 +13,7 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// Cost is what hashing a password costs (argon2id, RFC 9106).
+// Cost sets the parameters of argon2id (RFC 9106).
 type Cost struct {
 	Memory  uint32 // KiB
 	Time    uint32 // passes
@@ -26,29 +26,29 @@ var DefaultCost = Cost{Memory: 19 * 1024, Time: 2, Threads: 1}
 const (
 	saltLength = 16
 	hashLength = 32
-	// maxHashing bounds the passwords hashed at a time, hashingWait how long
-	// one more waits for its turn.
+	// maxHashing bounds how many passwords are hashed concurrently,
+	// maxHashWait how long a call waits for its turn.
 	maxHashing  = 4
 	maxHashWait = 3 * time.Second
 )
 
-// Hasher hashes and checks passwords. At most as many at once as there are
-// processors, and never more than maxHashing, so that a rush of log-ins does not
-// take all memory: four hashes take 76 MiB of the pod's 256.
+// Hasher hashes and verifies passwords. It hashes at most as many concurrently
+// as there are processors, and never more than maxHashing, so that a surge of
+// log-ins does not exhaust memory: four hashes take 76 MiB of the pod's 256.
 type Hasher struct {
 	cost  Cost
 	slots chan struct{}
-	dummy string // the hash of nobody's password
+	dummy string // verified when an account has no hash, to take the same time
 }
 
-// NewHasher makes a hasher of a cost.
+// NewHasher returns a Hasher with the given cost.
 func NewHasher(cost Cost) *Hasher {
 	h := &Hasher{cost: cost, slots: make(chan struct{}, min(runtime.GOMAXPROCS(0), maxHashing))}
 	h.dummy = h.encode([]byte(rand.Text()))
 	return h
 }
 
-// Hash makes the PHC string of a password, with a new salt.
+// Hash returns the PHC string of a password, with a new salt.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err := h.acquire(ctx); err != nil {
 		return "", err
@@ -65,10 +65,11 @@ func (h *Hasher) encode(password []byte) string {
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(hash))
 }
 
-// Check compares a password with a hash. An empty hash, of an account that is
-// not there or has no password, takes the same time and fits nothing. Outdated
-// says that the hash was made at another cost.
-func (h *Hasher) Check(ctx context.Context, hash, password string) (fits, outdated bool, err error) {
+// Check compares a password with a hash. An empty hash (no such account, or no
+// password set) never matches but takes the same time, so that timing does not
+// reveal which accounts exist. outdated reports that the hash has a different
+// cost and should be replaced.
+func (h *Hasher) Check(ctx context.Context, hash, password string) (matches, outdated bool, err error) {
 	if err := h.acquire(ctx); err != nil {
 		return false, false, err
 	}
@@ -82,13 +83,13 @@ func (h *Hasher) Check(ctx context.Context, hash, password string) (fits, outdat
 		return false, false, err
 	}
 	got := argon2.IDKey([]byte(password), salt, cost.Time, cost.Memory, cost.Threads, uint32(len(want)))
-	fits = subtle.ConstantTimeCompare(got, want) == 1 && known
-	return fits, fits && cost != h.cost, nil
+	matches = subtle.ConstantTimeCompare(got, want) == 1 && known
+	return matches, matches && cost != h.cost, nil
 }
 
 func parseHash(phc string) (cost Cost, salt, hash []byte, err error) {
 	parts := strings.Split(phc, "$")
-	broken := fmt.Errorf("a password hash is not an argon2id PHC string")
+	broken := fmt.Errorf("the stored password hash is not an argon2id PHC string")
 	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
 		return cost, nil, nil, broken
 	}
@@ -104,13 +105,13 @@ func parseHash(phc string) (cost Cost, salt, hash []byte, err error) {
 	return cost, salt, hash, nil
 }
 
-// Busy says that too many passwords are being hashed.
+// Busy is returned when too many passwords are being hashed.
 type Busy struct{}
 
-// Error says it for the client.
+// Error returns the message for the client.
 func (Busy) Error() string { return "Too many people are logging in. Try again in a few seconds." }
 
-// Code is the error's extensions.code.
+// Code returns the value of extensions.code.
 func (Busy) Code() string { return "OVERLOADED" }
 
 func (h *Hasher) acquire(ctx context.Context) error {

@@ -17,7 +17,7 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// Accounts keeps the accounts and sessions.
+// Service manages accounts and sessions.
 type Service struct {
 	DB     *pgxpool.Pool
 	Hasher *Hasher
@@ -33,7 +33,7 @@ func scanUser(row pgx.CollectableRow) (User, error) {
 	return u, err
 }
 
-// SignUp makes an account.
+// SignUp creates an account.
 func (s *Service) SignUp(ctx context.Context, d Draft) (User, error) {
 	var wrong schema.InvalidInput
 	d.Username = checkUsername(&wrong, "username", d.Username)
@@ -62,31 +62,31 @@ func (s *Service) SignUp(ctx context.Context, d Draft) (User, error) {
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $8) returning `+columns,
 		d.Username, foldKey(d.Username), d.Email, foldKey(d.Email), name, d.Phone, hash, s.Now())
 	if err != nil {
-		return User{}, fmt.Errorf("making an account: %w", err)
+		return User{}, fmt.Errorf("creating an account: %w", err)
 	}
 	user, err := pgx.CollectExactlyOneRow(rows, scanUser)
 	if err != nil {
-		return User{}, wrapUniqueViolation(err, "making an account")
+		return User{}, wrapUniqueViolation(err, "creating an account")
 	}
 	return user, nil
 }
 
-// taken makes of a unique constraint's error the Conflict it stands for.
+// wrapUniqueViolation converts a unique violation to a Conflict for the client
+// and adds context to any other error.
 func wrapUniqueViolation(err error, doing string) error {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
 		switch refused.ConstraintName {
 		case "users_username_taken":
-			return schema.NewConflict("The username is taken.")
+			return schema.NewConflict("The username is already in use.")
 		case "users_email_taken":
-			return schema.NewConflict("There is an account with this e-mail address.")
+			return schema.NewConflict("An account with this e-mail address already exists.")
 		}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// Get gives the accounts of some ids, in one query. Ids that are not those of
-// an account are left out.
+// Get returns those of the accounts that exist, by ID, in one query.
 func (s *Service) Get(ctx context.Context, ids []string) (map[string]User, error) {
 	numbers := make([]int64, 0, len(ids))
 	for _, id := range ids {
@@ -109,7 +109,7 @@ func (s *Service) Get(ctx context.Context, ids []string) (map[string]User, error
 	return byID, nil
 }
 
-// List reads a page of all accounts, the oldest first.
+// List returns the rows of a page of all accounts, oldest first.
 func (s *Service) List(ctx context.Context, page connection.Page[int64]) ([]User, error) {
 	order := "asc"
 	if page.Backward {
@@ -138,7 +138,7 @@ func (s *Service) Count(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// Update changes an account. Its version is raised if anything is different.
+// Update changes an account. The version increases only if something changed.
 func (s *Service) Update(ctx context.Context, id string, c Change) (User, error) {
 	var wrong schema.InvalidInput
 	if c.Username != nil {
@@ -173,7 +173,8 @@ func (s *Service) Update(ctx context.Context, id string, c Change) (User, error)
 	})
 }
 
-// SetRoles replaces an account's roles. The last administrator stays one.
+// SetRoles replaces an account's roles. It refuses to remove the last
+// administrator.
 func (s *Service) SetRoles(ctx context.Context, id string, roles []string) (User, error) {
 	if len(roles) == 0 {
 		return User{}, schema.Invalid("roles", "is empty", "CUSTOMER, ADMIN or both")
@@ -182,7 +183,7 @@ func (s *Service) SetRoles(ctx context.Context, id string, roles []string) (User
 	roles = slices.Compact(roles)
 	return s.change(ctx, id, nil, func(ctx context.Context, tx pgx.Tx, u *User) error {
 		if slices.Contains(u.Roles, Admin) && !slices.Contains(roles, Admin) {
-			// Two administrators who dismiss each other take their turns.
+			// Serialise, so that two administrators cannot demote each other.
 			if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, lockAdmins); err != nil {
 				return fmt.Errorf("locking the administrators: %w", err)
 			}
@@ -192,7 +193,7 @@ func (s *Service) SetRoles(ctx context.Context, id string, roles []string) (User
 				return fmt.Errorf("counting administrators: %w", err)
 			}
 			if others == 0 {
-				return schema.NewConflict("This is the last administrator; make another one first.")
+				return schema.NewConflict("This is the last administrator. Appoint another one first.")
 			}
 		}
 		u.Roles = roles
@@ -200,13 +201,13 @@ func (s *Service) SetRoles(ctx context.Context, id string, roles []string) (User
 	})
 }
 
-// Numbers of Postgres advisory locks.
+// Keys of Postgres advisory locks.
 const (
 	lockAdmins = 0x50_55_53_01
 	lockKeys   = 0x50_55_53_02
 )
 
-// change reads an account, has it edited and writes it, in one transaction.
+// change locks an account, edits it and writes it, in one transaction.
 func (s *Service) change(ctx context.Context, id string, expected *int, edit func(context.Context, pgx.Tx, *User) error) (User, error) {
 	var user User
 	err := pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
@@ -268,7 +269,7 @@ func equal(a, b User) bool {
 		slices.Equal(a.Roles, b.Roles)
 }
 
-// FormatID is an account's id as GraphQL has it.
+// FormatID formats an account's ID for GraphQL.
 func FormatID(id int64) string { return strconv.FormatInt(id, 10) }
 
 func parseID(id string) (int64, bool) {

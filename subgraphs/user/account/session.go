@@ -16,15 +16,16 @@ import (
 )
 
 const (
-	// AccessTTL is how long an access token is good: how long roles that were
-	// taken away still work.
+	// AccessTTL is the lifetime of an access token, and so how long a revoked
+	// role may still work.
 	AccessTTL = 15 * time.Minute
-	// RefreshTTL is how long a session lasts without being refreshed.
+	// RefreshTTL is how long a session lasts without a refresh.
 	RefreshTTL = 30 * 24 * time.Hour
 )
 
-// InvalidCredentials says that somebody is not let in, and nothing of why
-// beyond what anybody may know.
+// InvalidCredentials means that the caller is not logged in. Its message
+// reveals nothing that an attacker could use, such as whether the account
+// exists.
 type InvalidCredentials struct {
 	Message string
 	code    string
@@ -33,21 +34,21 @@ type InvalidCredentials struct {
 // Error implements error.
 func (e *InvalidCredentials) Error() string { return e.Message }
 
-// Code is for programs.
+// Code returns the machine-readable error code.
 func (e *InvalidCredentials) Code() string { return e.code }
 
-// The unions it is a member of, as gqlgen looks for them.
+// The markers of its GraphQL unions, as gqlgen expects them.
 func (*InvalidCredentials) IsError()                {}
 func (*InvalidCredentials) IsLogInResult()          {}
 func (*InvalidCredentials) IsRefreshResult()        {}
 func (*InvalidCredentials) IsChangePasswordResult() {}
 
 var (
-	errBadCredentials  = &InvalidCredentials{"The name or the password is wrong.", "INVALID_CREDENTIALS"}
-	errBadRefreshToken = &InvalidCredentials{"The refresh token is spent, unknown or expired. Log in again.", "INVALID_REFRESH_TOKEN"}
+	errBadCredentials  = &InvalidCredentials{"Wrong username or password.", "INVALID_CREDENTIALS"}
+	errBadRefreshToken = &InvalidCredentials{"The refresh token is unknown, expired or already used. Log in again.", "INVALID_REFRESH_TOKEN"}
 )
 
-// Session is somebody logged in.
+// Session is a session with its current tokens.
 type Session struct {
 	AccessToken  string
 	ExpiresAt    time.Time // of the access token
@@ -55,11 +56,11 @@ type Session struct {
 	User         User
 }
 
-// LogIn begins a session for the account of a username or e-mail address.
+// LogIn starts a session for the account with a username or e-mail address.
 func (s *Service) LogIn(ctx context.Context, login, password string) (Session, error) {
 	key := foldKey(login)
 	if len(key) > maxEmail || strings.ContainsRune(key, 0) {
-		return Session{}, errBadCredentials // nobody can be called that
+		return Session{}, errBadCredentials // no account can have this name
 	}
 	if err := s.countAttempt(ctx, key); err != nil {
 		return Session{}, err
@@ -68,11 +69,11 @@ func (s *Service) LogIn(ctx context.Context, login, password string) (Session, e
 	if err != nil {
 		return Session{}, err
 	}
-	fits, outdated, err := s.Hasher.Check(ctx, hash, password)
+	matches, outdated, err := s.Hasher.Check(ctx, hash, password)
 	if err != nil {
 		return Session{}, fmt.Errorf("checking a password: %w", err)
 	}
-	if !fits {
+	if !matches {
 		return Session{}, errBadCredentials
 	}
 	if err := s.clearAttempts(ctx, key); err != nil {
@@ -86,7 +87,8 @@ func (s *Service) LogIn(ctx context.Context, login, password string) (Session, e
 	return s.StartSession(ctx, user)
 }
 
-// find gives an account and its hash; both are empty if there is none.
+// find returns an account and its password hash. Both are empty if there is no
+// account.
 func (s *Service) find(ctx context.Context, key string) (user User, hash string, err error) {
 	err = s.DB.QueryRow(ctx, `
 		select `+columns+`, coalesce(password_hash, '') from users
@@ -94,13 +96,13 @@ func (s *Service) find(ctx context.Context, key string) (user User, hash string,
 		order by username_key = $1 desc limit 1`, key).
 		Scan(&user.ID, &user.Username, &user.Email, &user.DisplayName, &user.Phone, &user.Roles, &user.CreatedAt, &user.Version, &hash)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return User{}, "", fmt.Errorf("looking up a login: %w", err)
+		return User{}, "", fmt.Errorf("looking up an account: %w", err)
 	}
 	return user, hash, nil
 }
 
-// rehash brings a hash to the present cost, unless the password was changed
-// meanwhile.
+// rehash replaces a hash by one with the current cost, unless the password
+// changed meanwhile.
 func (s *Service) rehash(ctx context.Context, id int64, old, password string) error {
 	hash, err := s.Hasher.Hash(ctx, password)
 	if err != nil {
@@ -108,12 +110,12 @@ func (s *Service) rehash(ctx context.Context, id int64, old, password string) er
 	}
 	_, err = s.DB.Exec(ctx, `update users set password_hash = $3 where id = $1 and password_hash = $2`, id, old, hash)
 	if err != nil {
-		return fmt.Errorf("writing a password's new hash: %w", err)
+		return fmt.Errorf("storing a password hash: %w", err)
 	}
 	return nil
 }
 
-// Begin begins a session for an account.
+// StartSession starts a session for an account.
 func (s *Service) StartSession(ctx context.Context, user User) (Session, error) {
 	var session Session
 	err := pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
@@ -121,7 +123,7 @@ func (s *Service) StartSession(ctx context.Context, user User) (Session, error) 
 		_, err := tx.Exec(ctx, `insert into sessions (id, user_id, created_at, expires_at) values ($1, $2, $3, $4)`,
 			id, user.ID, now, now.Add(RefreshTTL))
 		if err != nil {
-			return fmt.Errorf("beginning a session: %w", err)
+			return fmt.Errorf("starting a session: %w", err)
 		}
 		session, err = s.issue(ctx, tx, id, user)
 		return err
@@ -129,14 +131,14 @@ func (s *Service) StartSession(ctx context.Context, user User) (Session, error) 
 	return session, err
 }
 
-// issue makes a session's next pair of tokens.
+// issue creates a session's next pair of tokens.
 func (s *Service) issue(ctx context.Context, tx pgx.Tx, session uuid.UUID, user User) (Session, error) {
 	now := s.Now()
 	refresh := rand.Text() + rand.Text() // 256 bits
 	hash := hashToken(refresh)
 	_, err := tx.Exec(ctx, `insert into refresh_tokens (hash, session_id, created_at) values ($1, $2, $3)`, hash, session, now)
 	if err != nil {
-		return Session{}, fmt.Errorf("writing a refresh token: %w", err)
+		return Session{}, fmt.Errorf("storing a refresh token: %w", err)
 	}
 	access, err := s.Keys.Sign(ctx, Claims{
 		Subject: FormatID(user.ID), Roles: user.Roles, Session: session.String(), IssuedAt: now, ExpiresAt: now.Add(AccessTTL),
@@ -147,8 +149,10 @@ func (s *Service) issue(ctx context.Context, tx pgx.Tx, session uuid.UUID, user 
 	return Session{AccessToken: access, ExpiresAt: now.Add(AccessTTL), RefreshToken: refresh, User: user}, nil
 }
 
-// Refresh trades a refresh token for a new session's tokens. A token that was
-// spent before was stolen, from us or by us: its session ends.
+// Refresh exchanges a refresh token for new tokens of the same session.
+// Refresh tokens are single-use. A second use means that the token was stolen,
+// and either use may be the thief's: the session ends (RFC 9700, section
+// 4.14.2).
 func (s *Service) Refresh(ctx context.Context, token string) (Session, error) {
 	var session Session
 	var refused error
@@ -167,7 +171,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (Session, error) {
 			return s.end(ctx, tx, "id = $3", t.session, "reuse")
 		}
 		if _, err := tx.Exec(ctx, `update refresh_tokens set spent_at = $2 where hash = $1`, hashToken(token), now); err != nil {
-			return fmt.Errorf("spending a refresh token: %w", err)
+			return fmt.Errorf("marking a refresh token as used: %w", err)
 		}
 		if _, err := tx.Exec(ctx, `update sessions set expires_at = $2 where id = $1`, t.session, now.Add(RefreshTTL)); err != nil {
 			return fmt.Errorf("extending a session: %w", err)
@@ -185,7 +189,8 @@ func (s *Service) Refresh(ctx context.Context, token string) (Session, error) {
 	return session, err
 }
 
-// LogOut ends a refresh token's session. It says whether there was one.
+// LogOut ends the session of a refresh token and reports whether there was
+// one.
 func (s *Service) LogOut(ctx context.Context, token string) (bool, error) {
 	there := false
 	err := pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
@@ -199,8 +204,9 @@ func (s *Service) LogOut(ctx context.Context, token string) (bool, error) {
 	return there, err
 }
 
-// SetPassword changes an account's password and ends its sessions. Without
-// trusted the current one must be given, if there is one.
+// SetPassword changes an account's password and ends its sessions. Unless
+// trusted is set, current must be the current password, if the account has
+// one.
 func (s *Service) SetPassword(ctx context.Context, id string, current *string, next string, trusted bool) (User, error) {
 	found, err := s.Get(ctx, []string{id})
 	if err != nil {
@@ -231,7 +237,7 @@ func (s *Service) SetPassword(ctx context.Context, id string, current *string, n
 			return fmt.Errorf("changing a password: %w", err)
 		}
 		if changed.RowsAffected() == 0 {
-			return errBadCredentials // somebody changed it meanwhile
+			return errBadCredentials // a concurrent call changed the password
 		}
 		return s.end(ctx, tx, "user_id = $3", user.ID, "password")
 	})
@@ -242,7 +248,7 @@ func (s *Service) SetPassword(ctx context.Context, id string, current *string, n
 	return user, nil
 }
 
-// checkCurrent gives the present hash if the caller may replace it.
+// checkCurrent returns the current hash if the caller may replace it.
 func (s *Service) checkCurrent(ctx context.Context, user User, current *string, trusted bool) (string, error) {
 	_, hash, err := s.find(ctx, foldKey(user.Username))
 	if err != nil || trusted || hash == "" {
@@ -255,16 +261,17 @@ func (s *Service) checkCurrent(ctx context.Context, user User, current *string, 
 	if current == nil {
 		current = new(string)
 	}
-	fits, _, err := s.Hasher.Check(ctx, hash, *current)
+	matches, _, err := s.Hasher.Check(ctx, hash, *current)
 	if err != nil {
 		return "", fmt.Errorf("checking a password: %w", err)
 	}
-	if !fits {
+	if !matches {
 		return "", errBadCredentials
 	}
 	return hash, s.clearAttempts(ctx, key)
 }
 
+// tokenRecord is the state of a refresh token and its session.
 type tokenRecord struct {
 	known, spent, ended bool
 	session             uuid.UUID
@@ -272,7 +279,8 @@ type tokenRecord struct {
 	expiresAt           time.Time
 }
 
-// lockToken reads a refresh token so that nobody else can spend it meanwhile.
+// lockToken reads a refresh token and locks it, so that it cannot be used
+// concurrently.
 func (s *Service) lockToken(ctx context.Context, tx pgx.Tx, token string) (tokenRecord, error) {
 	var t tokenRecord
 	err := tx.QueryRow(ctx, `
@@ -286,7 +294,7 @@ func (s *Service) lockToken(ctx context.Context, tx pgx.Tx, token string) (token
 	return t, nil
 }
 
-// end ends the sessions that a condition on $3 names.
+// end ends the active sessions that satisfy a condition on $3.
 func (s *Service) end(ctx context.Context, tx pgx.Tx, condition string, value any, why string) error {
 	_, err := tx.Exec(ctx, `update sessions set ended_at = $1, ended_by = $2 where ended_at is null and `+condition,
 		s.Now(), why, value)

@@ -8,14 +8,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// SessionState is how a session stands.
+// SessionState is the state of a session.
 type SessionState struct {
-	Active bool     // it has not ended
-	Roles  []string // those its user has now
+	Active bool     // neither ended nor expired
+	Roles  []string // the user's current roles
 }
 
-// SessionStates gives the states of those of the sessions that are known, by
-// their ids.
+// SessionStates returns the states of those of the sessions that exist, by ID.
 func (s *Service) SessionStates(ctx context.Context, ids []string) (map[string]SessionState, error) {
 	known := make([]uuid.UUID, 0, len(ids))
 	for _, id := range ids {
@@ -27,7 +26,7 @@ func (s *Service) SessionStates(ctx context.Context, ids []string) (map[string]S
 		select s.id, s.ended_at is null and s.expires_at > $2, u.roles
 		from sessions s join users u on u.id = s.user_id where s.id = any($1)`, known, s.Now())
 	if err != nil {
-		return nil, fmt.Errorf("reading the states of sessions: %w", err)
+		return nil, fmt.Errorf("reading session states: %w", err)
 	}
 	states := make(map[string]SessionState, len(known))
 	var id uuid.UUID
@@ -38,7 +37,7 @@ func (s *Service) SessionStates(ctx context.Context, ids []string) (map[string]S
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading the states of sessions: %w", err)
+		return nil, fmt.Errorf("reading session states: %w", err)
 	}
 	return states, nil
 }

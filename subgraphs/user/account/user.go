@@ -29,21 +29,21 @@ type User struct {
 	Version     int // 1 for a new account
 }
 
-// Draft is an account to be made. What is nil takes its default.
+// Draft is an account to create. Nil fields take their defaults.
 type Draft struct {
 	Username    string
 	Email       string
-	Password    *string // nil: the account cannot log in yet
-	DisplayName *string // the username
+	Password    *string // nil: the account cannot log in until a password is set
+	DisplayName *string // default: the username
 	Phone       *string
 }
 
-// Change is what to change of an account: what is not nil.
+// Change is a change of an account. Nil fields stay unchanged.
 type Change struct {
 	Username    *string
 	Email       *string
 	DisplayName *string
-	// Phone is given when SetPhone is true; nil then takes it away.
+	// Phone is used only if SetPhone is set; nil then removes the number.
 	SetPhone        bool
 	Phone           *string
 	ExpectedVersion *int
@@ -62,14 +62,14 @@ var (
 	phoneNoise      = strings.NewReplacer(" ", "", "-", "", "(", "", ")", "", ".", "")
 )
 
-// The checks note what is wrong at a path of the input, and give the value as
-// it is kept.
+// The check functions add an error at a path of the input if a value is
+// invalid, and return the normalized value.
 
 func checkUsername(e *schema.InvalidInput, path, name string) string {
 	name = strings.TrimSpace(name)
 	if n := len(name); n < minUsername || n > maxUsername || !usernamePattern.MatchString(name) {
-		e.Add(path, "is not a username",
-			"2 to 32 letters, digits, dots, dashes and underscores; the first a letter or digit")
+		e.Add(path, "is not a valid username",
+			"2 to 32 letters, digits, dots, hyphens and underscores, starting with a letter or digit")
 	}
 	return name
 }
@@ -79,7 +79,7 @@ func checkEmail(e *schema.InvalidInput, path, email string) string {
 	address, err := mail.ParseAddress(email)
 	_, domain, _ := strings.Cut(email, "@")
 	if err != nil || address.Address != email || len(email) > maxEmail || strings.Contains(domain, "@") || strings.ContainsFunc(email, unicode.IsSpace) {
-		e.Add(path, "is not an e-mail address", "something like ada@example.com")
+		e.Add(path, "is not an e-mail address", "an address such as ada@example.com")
 	}
 	return email
 }
@@ -87,7 +87,7 @@ func checkEmail(e *schema.InvalidInput, path, email string) string {
 func checkDisplayName(e *schema.InvalidInput, path, name string) string {
 	name = strings.TrimSpace(name)
 	if n := utf8.RuneCountInString(name); n == 0 || n > maxDisplayName || strings.ContainsFunc(name, unicode.IsControl) {
-		e.Add(path, "is not a name", "1 to 100 characters on one line")
+		e.Add(path, "is not a valid name", "1 to 100 characters on one line")
 	}
 	return name
 }
@@ -98,7 +98,7 @@ func checkPhone(e *schema.InvalidInput, path string, phone *string) *string {
 	}
 	number := phoneNoise.Replace(*phone)
 	if !phonePattern.MatchString(number) {
-		e.Add(path, "is not a telephone number", "in international form, such as +4930123456")
+		e.Add(path, "is not a telephone number", "a number in international form, such as +4930123456")
 	}
 	return &number
 }
@@ -113,11 +113,11 @@ func checkPassword(e *schema.InvalidInput, path, password string, names ...strin
 	}
 	for _, name := range names {
 		if strings.EqualFold(password, name) {
-			e.Add(path, "is the name of the account", "something others cannot guess")
+			e.Add(path, "equals the account's name", "a password that others cannot guess")
 			return
 		}
 	}
 }
 
-// fold makes the key by which names are unique.
+// foldKey returns the key under which names are unique.
 func foldKey(name string) string { return strings.ToLower(strings.TrimSpace(name)) }

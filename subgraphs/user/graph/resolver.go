@@ -1,3 +1,6 @@
+// Package graph holds the resolvers of the user subgraph. They decide who may
+// see and do what, and call package account. souk/subgraphs/internal/generate
+// generates the rest of the package.
 package graph
 
 import (
@@ -9,25 +12,25 @@ import (
 	"souk/subgraphs/user/account"
 )
 
-// Resolver answers the user schema. It decides who may see and do what; the
-// rules of accounts are package account's.
+// Resolver is the root of the resolvers.
 type Resolver struct {
 	Accounts *account.Service
 }
 
-// maxContacts is how many people other services may ask about at once.
+// maxContacts bounds how many users or sessions another service may look up in
+// one call.
 const maxContacts = 1000
 
-// order names the sort order in cursors: there is one.
+// sortOrder identifies the only sort order in cursors.
 const sortOrder = "id"
 
-// show makes of an account what a caller may see of it.
+// visibleUser returns those fields of an account that the caller may see.
 func visibleUser(ctx context.Context, u account.User) *User {
 	return newUser(u, identity.From(ctx).MaySee(account.FormatID(u.ID)))
 }
 
-// present makes of an account what GraphQL shows: all of it, or what anybody
-// may know.
+// newUser converts an account to its GraphQL type. Unless all is set, it
+// leaves out the private fields.
 func newUser(u account.User, all bool) *User {
 	shown := &User{
 		ID:          account.FormatID(u.ID),
@@ -51,7 +54,8 @@ func roles(names []string) []Role {
 	return list
 }
 
-// session shows a session, to the one who just began it.
+// newSession converts a session to its GraphQL type, for the user who just
+// started it.
 func newSession(s account.Session) *Session {
 	return &Session{
 		AccessToken:  s.AccessToken,
@@ -61,9 +65,9 @@ func newSession(s account.Session) *Session {
 	}
 }
 
-// page makes a connection of the rows read for a page.
+// page makes a connection of the rows that were read for a page.
 func (r *Resolver) page(ctx context.Context, page connection.Page[int64], rows []account.User) (*UserConnection, error) {
-	slice, err := connection.Cut(page, rows, func(u account.User) int64 { return u.ID })
+	slice, err := connection.NewSlice(page, rows, func(u account.User) int64 { return u.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +83,8 @@ func (r *Resolver) page(ctx context.Context, page connection.Page[int64], rows [
 	return result, nil
 }
 
-// ownerOnly refuses callers who are neither the user nor an administrator.
+// requireOwner returns a Forbidden error unless the caller is the user or an
+// administrator.
 func requireOwner(ctx context.Context, id string) error {
 	if !identity.From(ctx).MaySee(id) {
 		return schema.NewForbidden("Only the user and administrators may do this. Log in and send the access token.")

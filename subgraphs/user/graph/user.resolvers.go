@@ -131,10 +131,10 @@ func (r *queryResolver) Users(ctx context.Context, first *int, after *string, la
 
 func (r *queryResolver) Contacts(ctx context.Context, userIds []string) ([]*Contact, error) {
 	if !identity.From(ctx).Service {
-		return nil, schema.NewForbidden("Only other services may ask for contacts.")
+		return nil, schema.NewForbidden("Only the store's services may read contacts.")
 	}
 	if len(userIds) > maxContacts {
-		return nil, schema.Invalid("userIds", "are too many", "at most 1000")
+		return nil, schema.Invalid("userIds", "has too many entries", "at most 1000")
 	}
 	found, err := r.Accounts.Get(ctx, userIds)
 	if err != nil {
@@ -151,10 +151,10 @@ func (r *queryResolver) Contacts(ctx context.Context, userIds []string) ([]*Cont
 
 func (r *queryResolver) SessionStates(ctx context.Context, ids []string) ([]*SessionState, error) {
 	if !identity.From(ctx).Service {
-		return nil, schema.NewForbidden("Only other services may ask for sessions.")
+		return nil, schema.NewForbidden("Only the store's services may read session states.")
 	}
 	if len(ids) > maxContacts {
-		return nil, schema.Invalid("ids", "are too many", "at most 1000")
+		return nil, schema.Invalid("ids", "has too many entries", "at most 1000")
 	}
 	found, err := r.Accounts.SessionStates(ctx, ids)
 	if err != nil {

@@ -13,7 +13,7 @@ create table users (
     version       integer     not null default 1
 );
 
--- A session is a chain of refresh tokens, each good for one use.
+-- A session is a chain of single-use refresh tokens.
 create table sessions (
     id         uuid        primary key,
     user_id    bigint      not null references users,
@@ -35,20 +35,20 @@ create table refresh_tokens (
 
 create index refresh_tokens_of_session on refresh_tokens (session_id);
 
--- Failed log-ins since the last good one, by the name that was tried, whether
--- there is such an account or not.
+-- Failed log-ins since the last successful one, by the name that was tried,
+-- whether or not the account exists.
 create table login_attempts (
     login         text        primary key,
     failures      integer     not null,
     last_at       timestamptz not null,
     blocked_until timestamptz not null,
-    allowed       boolean     not null  -- whether the last try was one
+    allowed       boolean     not null  -- whether the last attempt was allowed
 );
 
 create table signing_keys (
     id         text        primary key, -- kid
     jwk        json        not null,    -- the private key
-    active_at  timestamptz not null,    -- published before, used from then on
+    active_at  timestamptz not null,    -- published earlier, signs from then on
     created_at timestamptz not null
 );
 

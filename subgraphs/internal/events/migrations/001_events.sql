@@ -1,5 +1,5 @@
--- Events of this service. Events of one subject are in the order they were
--- committed in, as long as a change locks its subject before it appends.
+-- The outbox: events of this service. Events of one subject are in commit
+-- order, provided that each change locks its subject before it appends.
 create table event_outbox (
     position     bigint generated always as identity primary key,
     id           uuid        not null unique,
@@ -16,9 +16,9 @@ create table event_outbox (
 create index event_outbox_waiting on event_outbox (position) where published_at is null;
 create index event_outbox_published on event_outbox (published_at) where published_at is not null;
 
--- Events whose effects this service has.
+-- Events that this service has processed.
 create table processed_events (
-    consumer     text        not null, -- its group
+    consumer     text        not null, -- the consumer group
     event_id     text        not null,
     processed_at timestamptz not null default now(),
     primary key (consumer, event_id)

@@ -13,18 +13,18 @@ import (
 	"testing"
 )
 
-// Failure is how a service treats a request.
+// Failure is how a fake responds to a request.
 type Failure int
 
-// A service answers, or is away, or does what it is asked but is away before
-// it has answered.
+// A fake responds, is unavailable, or carries out the request but sends no
+// response.
 const (
 	Respond Failure = iota
 	Unavailable
 	NoResponse
 )
 
-// service is what all the stand-ins do.
+// fakeService is what all fakes share.
 type fakeService struct {
 	URL string
 
@@ -50,7 +50,7 @@ type line struct {
 	Quantity  int    `json:"quantity"`
 }
 
-// serve starts the service; answer runs under its lock.
+// serve starts the server. It calls answer under the service's lock.
 func (s *fakeService) serve(t testing.TB, answer func(request) object) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -86,24 +86,25 @@ func (s *fakeService) handle(q request, answer func(request) object) (int, objec
 	return http.StatusOK, data
 }
 
-// Fail decides how requests are treated; it is called under the service's lock.
+// Fail sets the function that decides how requests are treated. It runs under
+// the service's lock.
 func (s *fakeService) Fail(fail func(operation string) Failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail = fail
 }
 
-// Calls are the operations asked for so far.
+// Calls returns the names of the operations received so far.
 func (s *fakeService) Calls() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.calls)
 }
 
-// Users is a user service.
+// Users is a fake user service.
 type Users struct{ fakeService }
 
-// NewUsers starts one that knows the users.
+// NewUsers starts a user service with the given users.
 func NewUsers(t testing.TB, ids ...string) *Users {
 	t.Helper()
 	s := &Users{}
@@ -116,7 +117,7 @@ func NewUsers(t testing.TB, ids ...string) *Users {
 	return s
 }
 
-// Product is one of a product service.
+// Product is a product of a fake product service.
 type Product struct {
 	Name     string
 	Price    int64
@@ -124,10 +125,10 @@ type Product struct {
 	Retired  bool
 }
 
-// Products is a product service.
+// Products is a fake product service.
 type Products struct{ fakeService }
 
-// NewProducts starts one that sells the products.
+// NewProducts starts a product service with the given products, by ID.
 func NewProducts(t testing.TB, products map[string]Product) *Products {
 	t.Helper()
 	s := &Products{}

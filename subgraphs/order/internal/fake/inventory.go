@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Inventory is an inventory service.
+// Inventory is a fake inventory service.
 type Inventory struct {
 	fakeService
 	available    map[string]int
@@ -18,7 +18,8 @@ type reservation struct {
 	lines  []line
 }
 
-// NewInventory starts one with so many units of each product.
+// NewInventory starts an inventory service with the given units, by product
+// ID.
 func NewInventory(t testing.TB, units map[string]int) *Inventory {
 	t.Helper()
 	s := &Inventory{available: maps.Clone(units), reservations: map[string]*reservation{}}
@@ -102,7 +103,7 @@ func (r *reservation) answer() object {
 	return object{"__typename": "Reservation", "status": r.status}
 }
 
-// Expire ends an order's hold.
+// Expire ends the hold of an order.
 func (s *Inventory) Expire(order string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,14 +112,14 @@ func (s *Inventory) Expire(order string) {
 	r.status = "EXPIRED"
 }
 
-// Free is how many units of a product are neither held nor sold.
+// Available returns how many units of a product are neither held nor sold.
 func (s *Inventory) Available(product string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.available[product]
 }
 
-// Status is where an order's reservation stands; empty for none.
+// Status returns the status of an order's reservation, or "" if it has none.
 func (s *Inventory) Status(order string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
