@@ -116,7 +116,7 @@ func TestSignUp(t *testing.T) {
 		},
 		{
 			ask:  `mutation { signUp(input: {username: "other", email: "TEST@Example.com"}) { ... on Conflict { message } } }`,
-			want: `{"signUp":{"message":"There is an account with this e-mail address."}}`,
+			want: `{"signUp":{"message":"An account with this e-mail address already exists."}}`,
 		},
 		{
 			ask:  `mutation { signUp(input: {username: "-", email: "nowhere", password: "short", displayName: " ", phone: "030"}) { ... on InvalidInput { code fields { path } } } }`,
@@ -124,7 +124,7 @@ func TestSignUp(t *testing.T) {
 		},
 		{
 			ask:  `mutation { signUp(input: {username: "abcdefgh", email: "a@example.com", password: "ABCDEFGH"}) { ... on InvalidInput { fields { path message hint } } } }`,
-			want: `{"signUp":{"fields":[{"path":"password","message":"is the name of the account","hint":"something others cannot guess"}]}}`,
+			want: `{"signUp":{"fields":[{"path":"password","message":"equals the account's name","hint":"a password that others cannot guess"}]}}`,
 		},
 	})
 }
@@ -157,7 +157,7 @@ func TestUpdate(t *testing.T) {
 		},
 		{
 			ask:  `mutation { updateUser(input: {id: "1", email: "BOB@example.com"}) ` + fields + ` }`,
-			want: `{"updateUser":{"__typename":"Conflict","message":"There is an account with this e-mail address."}}`,
+			want: `{"updateUser":{"__typename":"Conflict","message":"An account with this e-mail address already exists."}}`,
 		},
 		{
 			ask:  `mutation { updateUser(input: {id: "9", username: "nobody"}) ` + fields + ` }`,
@@ -374,7 +374,7 @@ func TestRoles(t *testing.T) {
 	ada := signUp(t, s, "ada")
 	as := bearer(root.AccessToken)
 	run(t, s, []step{
-		{ask: `mutation { setRoles(id: "1", roles: [CUSTOMER]) { ... on Error { message } } }`, want: `{"setRoles":{"message":"This is the last administrator; make another one first."}}`, as: as},
+		{ask: `mutation { setRoles(id: "1", roles: [CUSTOMER]) { ... on Error { message } } }`, want: `{"setRoles":{"message":"This is the last administrator. Appoint another one first."}}`, as: as},
 		{ask: `mutation { setRoles(id: "1", roles: []) { ... on Error { code } } }`, want: `{"setRoles":{"code":"INVALID_INPUT"}}`, as: as},
 		{ask: `mutation { setRoles(id: "2", roles: [ADMIN, CUSTOMER, ADMIN]) { ... on UserPayload { user { roles } } } }`, want: `{"setRoles":{"user":{"roles":["ADMIN","CUSTOMER"]}}}`, as: as},
 		{ask: `{ user(id: "1") { email } }`, want: `{"user":{"email":null}}`, as: bearer(ada.AccessToken)},

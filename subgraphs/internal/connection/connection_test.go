@@ -86,8 +86,8 @@ func TestRefusedArguments(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, arguments := range map[string]connection.Arguments{
-		"first and last cannot be given together": {First: number(1), Last: number(1)},
-		"first is -1; it must be between 0 and 100":   {First: number(-1)},
+		"first and last cannot be given together":   {First: number(1), Last: number(1)},
+		"first is -1; it must be between 0 and 100": {First: number(-1)},
 		"last is 101":                             {Last: number(101)},
 		`after is "!", which is not a cursor`:     {After: text("!")},
 		`before is "e30x", which is not a cursor`: {Before: text("e30x")},

@@ -243,9 +243,9 @@ func TestMigrations(t *testing.T) {
 func TestEnvironmentErrors(t *testing.T) {
 	good := map[string]string{"DATABASE_URL": "postgres://localhost/product"}
 	for _, c := range []struct{ key, value, want string }{
-		{"DATABASE_URL", "", "DATABASE_URL is not set; give the product service a database of its own, such as postgres://souk:secret@localhost:5432/product"},
-		{"DATABASE_URL", "mysql:/x", "DATABASE_URL cannot be read"},
-		{"REDIS_URL", "localhost:6379", "REDIS_URL cannot be read"},
+		{"DATABASE_URL", "", "DATABASE_URL is not set; set it to a database for the product service, such as postgres://souk:secret@localhost:5432/product"},
+		{"DATABASE_URL", "mysql:/x", "DATABASE_URL is invalid"},
+		{"REDIS_URL", "localhost:6379", "REDIS_URL is invalid"},
 		{"PORT", "http", `PORT is "http"; set it to a port number, such as 8080`},
 		{"AUTH_MODE", "off", `AUTH_MODE is "off"; set it to tutorial or enforced`},
 		{"INVENTORY_SERVICE_URL", "inventory:8080", `INVENTORY_SERVICE_URL is "inventory:8080"; set it to a base URL, such as http://inventory-service:8080`},
