@@ -734,8 +734,8 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
-	{Name: "../../../schema/shared.graphqls", Input: `# What every subgraph's schema begins with: the federation imports, the
-# directives gqlgen does not know, and the value types all services answer with.
+	{Name: "../../../schema/shared.graphqls", Input: `# The common start of every subgraph's schema: the federation imports, the
+# directives that gqlgen does not know, and the value types of all services.
 
 extend schema
   @link(
@@ -760,36 +760,36 @@ extend schema
   @link(url: "https://souk.dev/cacheControl/v1.0", import: ["@cacheControl"])
   @composeDirective(name: "@cacheControl")
 
-"How long, in seconds, an answer stays fresh, and whether callers may share it."
+"How long a response stays fresh (in seconds), and whether callers may share it."
 directive @cacheControl(maxAge: Int, scope: CacheControlScope) on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
 
 enum CacheControlScope {
-  "Any caller may be given the same answer."
+  "All callers may get the same response."
   PUBLIC
-  "Only the caller it was made for may be given the answer."
+  "Only the caller that it was made for may get the response."
   PRIVATE
 }
 
-"An instant: RFC 3339, in UTC."
+"An instant in UTC, in RFC 3339 form."
 scalar DateTime
 
-"A 64-bit signed integer, as a JSON number."
+"A signed 64-bit integer, encoded as a JSON number."
 scalar Long
 
-"An exact decimal number, as a JSON number: 999.99."
+"An exact decimal number, encoded as a JSON number such as 999.99."
 scalar Decimal
 
-"An amount of money. The amount is kept in minor units, so that nothing is ever rounded."
+"An amount of money. It is stored in minor units, so it is never rounded."
 type Money @shareable {
   "The amount in the currency's minor unit: 99999 for 999.99 USD."
   minorUnits: Long!
-  "ISO 4217 code."
+  "The ISO 4217 code."
   currency: String!
   "The amount in the currency's major unit: 999.99."
   decimal: Decimal!
 }
 
-"Where a page of a connection lies (Relay cursor connections)."
+"The position of a page in a connection (Relay cursor connections)."
 type PageInfo @shareable {
   hasNextPage: Boolean!
   hasPreviousPage: Boolean!
@@ -797,37 +797,37 @@ type PageInfo @shareable {
   endCursor: String
 }
 
-"What every typed error of a mutation says."
+"The fields of every typed error of a mutation."
 interface Error {
-  "For people."
+  "The message for people."
   message: String!
-  "For programs: UPPER_SNAKE_CASE."
+  "The code for programs, in UPPER_SNAKE_CASE."
   code: String!
 }
 
-"Values of the input are not acceptable. Nothing was changed."
+"The input has invalid values. Nothing was changed."
 type InvalidInput implements Error @shareable {
   message: String!
   code: String!
   fields: [InvalidField!]!
 }
 
-"One value that is not acceptable."
+"An invalid value in the input."
 type InvalidField @shareable {
-  "Where: a path into the input, such as ` + "`" + `price.decimal` + "`" + `."
+  "The path of the value in the input, such as ` + "`" + `price.decimal` + "`" + `."
   path: String!
   message: String!
-  "What would be acceptable, where that can be said."
+  "What a valid value looks like, if known."
   hint: String
 }
 
-"The thing named does not exist, or is not the caller's to see."
+"The entity does not exist, or the caller may not see it."
 type NotFound implements Error @shareable {
   message: String!
   code: String!
 }
 
-"The change does not fit the present state: a taken name, a stale version."
+"The change conflicts with the current state, such as a name in use or a stale version."
 type Conflict implements Error @shareable {
   message: String!
   code: String!
@@ -839,37 +839,37 @@ type Forbidden implements Error @shareable {
   code: String!
 }
 
-"Something this needs is out of reach for now. Nothing was changed; trying again is safe."
+"A service that is needed is unavailable. Nothing was changed, and retrying is safe."
 type Unavailable implements Error @shareable {
   message: String!
   code: String!
-  "Seconds to wait before another try."
+  "The number of seconds to wait before a retry."
   retryAfter: Int!
 }
 `, BuiltIn: false},
 	{Name: "../../../schema/inventory.graphqls", Input: `type Product @key(fields: "id") @cacheControl(maxAge: 60) {
   id: ID!
   weight: Int! @external
-  "Whether at least one unit can be ordered now."
+  "Whether at least one unit can be ordered."
   inStock: Boolean! @cacheControl(maxAge: 5)
-  "Units that can be ordered now: on hand less reserved."
+  "Units that can be ordered: units on hand minus reserved units."
   available: Int! @cacheControl(maxAge: 5)
-  "What sending one unit costs."
+  "The cost of shipping one unit."
   shippingEstimate: Money! @requires(fields: "weight")
   "Null for a product that never had stock."
   stock: StockLevel @cacheControl(maxAge: 5)
 }
 
-"How much there is of a product."
+"The stock of a product."
 type StockLevel @key(fields: "productId") {
   productId: ID!
-  "Units in the warehouse, the reserved ones among them."
+  "Units in stock, including reserved units."
   onHand: Int!
-  "Units promised to orders that are not committed yet."
+  "Units held for orders that are not committed yet."
   reserved: Int!
-  "onHand - reserved."
+  "Units that can be ordered: onHand minus reserved."
   available: Int!
-  "Units that left with committed orders, ever."
+  "Units sold by committed orders so far."
   sold: Long!
   updatedAt: DateTime!
   version: Int!
@@ -887,10 +887,10 @@ type ReservationLine @inaccessible {
   quantity: Int!
 }
 
-"Units held for an order until it commits, releases, or the hold expires."
+"Units held for an order until the order commits or releases them or the hold expires."
 type Reservation @inaccessible {
   id: ID!
-  "The order it is for; also what makes reserving idempotent."
+  "The ID of the order. It also makes reserving idempotent: an order has at most one reservation."
   orderId: ID!
   status: ReservationStatus!
   lines: [ReservationLine!]!
@@ -901,14 +901,14 @@ type StockPayload {
   stock: StockLevel!
 }
 
-"One product of which there is not enough."
+"A product that is not available in the requested quantity."
 type Shortage @shareable {
   productId: ID!
   requested: Int!
   available: Int!
 }
 
-"There is not enough of something. Nothing was reserved."
+"At least one product is not available in the requested quantity. Nothing was reserved."
 type OutOfStock implements Error @shareable {
   message: String!
   code: String!
@@ -931,15 +931,15 @@ type Query {
 }
 
 type Mutation {
-  "Sets the units on hand to a count. Fails when fewer than the reserved ones."
+  "Sets the units on hand. Fails if there would be fewer than the reserved units."
   setStock(productId: ID!, onHand: Int!, expectedVersion: Int): SetStockResult!
-  "Adds units that arrived. The key makes a repeated call count once."
+  "Adds units to the stock. Repeating a call with the same key adds them once."
   restock(productId: ID!, quantity: Int!, idempotencyKey: String): SetStockResult!
-  "Holds all the lines or none. Repeating it for an order gives the same reservation."
+  "Holds all lines or none. Repeating the call for an order returns the same reservation."
   reserveStock(orderId: ID!, lines: [ReservationLineInput!]!, ttlSeconds: Int = 60): ReserveResult! @inaccessible
-  "Turns a hold into a sale. Repeating it changes nothing."
+  "Turns a hold into a sale. Idempotent."
   commitReservation(orderId: ID!): SettleReservationResult! @inaccessible
-  "Gives the units back, held or sold. Repeating it changes nothing."
+  "Returns the units to stock, held or sold. Idempotent."
   releaseReservation(orderId: ID!): SettleReservationResult! @inaccessible
 }
 `, BuiltIn: false},

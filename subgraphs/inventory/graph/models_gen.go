@@ -30,11 +30,11 @@ type Mutation struct {
 type Product struct {
 	ID     string `json:"id"`
 	Weight int    `json:"weight"`
-	// Whether at least one unit can be ordered now.
+	// Whether at least one unit can be ordered.
 	InStock bool `json:"inStock"`
-	// Units that can be ordered now: on hand less reserved.
+	// Units that can be ordered: units on hand minus reserved units.
 	Available int `json:"available"`
-	// What sending one unit costs.
+	// The cost of shipping one unit.
 	ShippingEstimate *schema.Money `json:"shippingEstimate"`
 	// Null for a product that never had stock.
 	Stock *StockLevel `json:"stock,omitempty"`
@@ -53,10 +53,10 @@ type ProductRepresentation struct {
 type Query struct {
 }
 
-// Units held for an order until it commits, releases, or the hold expires.
+// Units held for an order until the order commits or releases them or the hold expires.
 type Reservation struct {
 	ID string `json:"id"`
-	// The order it is for; also what makes reserving idempotent.
+	// The ID of the order. It also makes reserving idempotent: an order has at most one reservation.
 	OrderID   string             `json:"orderId"`
 	Status    ReservationStatus  `json:"status"`
 	Lines     []*ReservationLine `json:"lines"`
@@ -77,16 +77,16 @@ type ReservationLineInput struct {
 	Quantity  int    `json:"quantity"`
 }
 
-// How much there is of a product.
+// The stock of a product.
 type StockLevel struct {
 	ProductID string `json:"productId"`
-	// Units in the warehouse, the reserved ones among them.
+	// Units in stock, including reserved units.
 	OnHand int `json:"onHand"`
-	// Units promised to orders that are not committed yet.
+	// Units held for orders that are not committed yet.
 	Reserved int `json:"reserved"`
-	// onHand - reserved.
+	// Units that can be ordered: onHand minus reserved.
 	Available int `json:"available"`
-	// Units that left with committed orders, ever.
+	// Units sold by committed orders so far.
 	Sold      int64     `json:"sold"`
 	UpdatedAt time.Time `json:"updatedAt"`
 	Version   int       `json:"version"`
@@ -110,9 +110,9 @@ func (StockPayload) IsSetStockResult() {}
 type CacheControlScope string
 
 const (
-	// Any caller may be given the same answer.
+	// All callers may get the same response.
 	CacheControlScopePublic CacheControlScope = "PUBLIC"
-	// Only the caller it was made for may be given the answer.
+	// Only the caller that it was made for may get the response.
 	CacheControlScopePrivate CacheControlScope = "PRIVATE"
 )
 

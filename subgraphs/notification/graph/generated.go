@@ -772,8 +772,8 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
-	{Name: "../../../schema/shared.graphqls", Input: `# What every subgraph's schema begins with: the federation imports, the
-# directives gqlgen does not know, and the value types all services answer with.
+	{Name: "../../../schema/shared.graphqls", Input: `# The common start of every subgraph's schema: the federation imports, the
+# directives that gqlgen does not know, and the value types of all services.
 
 extend schema
   @link(
@@ -798,36 +798,36 @@ extend schema
   @link(url: "https://souk.dev/cacheControl/v1.0", import: ["@cacheControl"])
   @composeDirective(name: "@cacheControl")
 
-"How long, in seconds, an answer stays fresh, and whether callers may share it."
+"How long a response stays fresh (in seconds), and whether callers may share it."
 directive @cacheControl(maxAge: Int, scope: CacheControlScope) on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
 
 enum CacheControlScope {
-  "Any caller may be given the same answer."
+  "All callers may get the same response."
   PUBLIC
-  "Only the caller it was made for may be given the answer."
+  "Only the caller that it was made for may get the response."
   PRIVATE
 }
 
-"An instant: RFC 3339, in UTC."
+"An instant in UTC, in RFC 3339 form."
 scalar DateTime
 
-"A 64-bit signed integer, as a JSON number."
+"A signed 64-bit integer, encoded as a JSON number."
 scalar Long
 
-"An exact decimal number, as a JSON number: 999.99."
+"An exact decimal number, encoded as a JSON number such as 999.99."
 scalar Decimal
 
-"An amount of money. The amount is kept in minor units, so that nothing is ever rounded."
+"An amount of money. It is stored in minor units, so it is never rounded."
 type Money @shareable {
   "The amount in the currency's minor unit: 99999 for 999.99 USD."
   minorUnits: Long!
-  "ISO 4217 code."
+  "The ISO 4217 code."
   currency: String!
   "The amount in the currency's major unit: 999.99."
   decimal: Decimal!
 }
 
-"Where a page of a connection lies (Relay cursor connections)."
+"The position of a page in a connection (Relay cursor connections)."
 type PageInfo @shareable {
   hasNextPage: Boolean!
   hasPreviousPage: Boolean!
@@ -835,37 +835,37 @@ type PageInfo @shareable {
   endCursor: String
 }
 
-"What every typed error of a mutation says."
+"The fields of every typed error of a mutation."
 interface Error {
-  "For people."
+  "The message for people."
   message: String!
-  "For programs: UPPER_SNAKE_CASE."
+  "The code for programs, in UPPER_SNAKE_CASE."
   code: String!
 }
 
-"Values of the input are not acceptable. Nothing was changed."
+"The input has invalid values. Nothing was changed."
 type InvalidInput implements Error @shareable {
   message: String!
   code: String!
   fields: [InvalidField!]!
 }
 
-"One value that is not acceptable."
+"An invalid value in the input."
 type InvalidField @shareable {
-  "Where: a path into the input, such as ` + "`" + `price.decimal` + "`" + `."
+  "The path of the value in the input, such as ` + "`" + `price.decimal` + "`" + `."
   path: String!
   message: String!
-  "What would be acceptable, where that can be said."
+  "What a valid value looks like, if known."
   hint: String
 }
 
-"The thing named does not exist, or is not the caller's to see."
+"The entity does not exist, or the caller may not see it."
 type NotFound implements Error @shareable {
   message: String!
   code: String!
 }
 
-"The change does not fit the present state: a taken name, a stale version."
+"The change conflicts with the current state, such as a name in use or a stale version."
 type Conflict implements Error @shareable {
   message: String!
   code: String!
@@ -877,34 +877,34 @@ type Forbidden implements Error @shareable {
   code: String!
 }
 
-"Something this needs is out of reach for now. Nothing was changed; trying again is safe."
+"A service that is needed is unavailable. Nothing was changed, and retrying is safe."
 type Unavailable implements Error @shareable {
   message: String!
   code: String!
-  "Seconds to wait before another try."
+  "The number of seconds to wait before a retry."
   retryAfter: Int!
 }
 `, BuiltIn: false},
 	{Name: "../../../schema/notification.graphqls", Input: `type User @key(fields: "id") {
   id: ID!
-  "What was sent to the user, newest first. Empty for everybody but the owner and administrators."
+  "The user's notifications, newest first. Empty unless the caller is the user or an administrator."
   notifications(first: Int, after: String): NotificationConnection! @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
 }
 
 type Order @key(fields: "id") {
   id: ID!
-  "What was sent about the order, newest first."
+  "The notifications about the order, newest first."
   notifications: [Notification!]! @cacheControl(maxAge: 0, scope: PRIVATE)
 }
 
 enum NotificationStatus {
   PENDING
   SENT
-  "Every try failed; it is on the dead-letter list."
+  "All attempts failed. The notification is on the dead-letter list until it is retried."
   DEAD
 }
 
-"One message to one person by one channel."
+"A message to one person through one channel."
 interface Notification @key(fields: "id") {
   id: ID!
   user: User!
@@ -930,7 +930,7 @@ type EmailNotification implements Notification @key(fields: "id") {
   createdAt: DateTime!
   sentAt: DateTime
   subject: String!
-  "The address it went to."
+  "The recipient's e-mail address."
   to: String!
 }
 
@@ -945,7 +945,7 @@ type SmsNotification implements Notification @key(fields: "id") {
   body: String!
   createdAt: DateTime!
   sentAt: DateTime
-  "The number it went to."
+  "The recipient's telephone number (E.164)."
   phone: String!
 }
 
@@ -969,12 +969,12 @@ union RetryNotificationResult = NotificationPayload | NotFound | Conflict | Forb
 
 type Query {
   notification(id: ID!): Notification @cacheControl(maxAge: 0, scope: PRIVATE)
-  "All notifications for administrators (and in tutorial mode), else the caller's own."
+  "All notifications for administrators and in tutorial mode, otherwise the caller's own."
   notifications(userId: ID, orderId: ID, status: NotificationStatus, first: Int, after: String, last: Int, before: String): NotificationConnection! @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
 }
 
 type Mutation {
-  "Takes a notification off the dead-letter list and tries again; for administrators."
+  "Sends a notification on the dead-letter list again. Administrators only."
   retryNotification(id: ID!): RetryNotificationResult!
 }
 `, BuiltIn: false},

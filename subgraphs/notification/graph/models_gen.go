@@ -12,7 +12,7 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// One message to one person by one channel.
+// A message to one person through one channel.
 type Notification interface {
 	IsEntity()
 	IsNotification()
@@ -34,7 +34,7 @@ type EmailNotification struct {
 	CreatedAt time.Time          `json:"createdAt"`
 	SentAt    *time.Time         `json:"sentAt,omitempty"`
 	Subject   string             `json:"subject"`
-	// The address it went to.
+	// The recipient's e-mail address.
 	To string `json:"to"`
 }
 
@@ -79,7 +79,7 @@ type NotificationRepresentation struct {
 
 type Order struct {
 	ID string `json:"id"`
-	// What was sent about the order, newest first.
+	// The notifications about the order, newest first.
 	Notifications []Notification `json:"notifications"`
 }
 
@@ -106,7 +106,7 @@ type SmsNotification struct {
 	Body      string             `json:"body"`
 	CreatedAt time.Time          `json:"createdAt"`
 	SentAt    *time.Time         `json:"sentAt,omitempty"`
-	// The number it went to.
+	// The recipient's telephone number (E.164).
 	Phone string `json:"phone"`
 }
 
@@ -123,7 +123,7 @@ type SmsNotificationRepresentation struct {
 
 type User struct {
 	ID string `json:"id"`
-	// What was sent to the user, newest first. Empty for everybody but the owner and administrators.
+	// The user's notifications, newest first. Empty unless the caller is the user or an administrator.
 	Notifications *NotificationConnection `json:"notifications"`
 }
 
@@ -139,9 +139,9 @@ type UserRepresentation struct {
 type CacheControlScope string
 
 const (
-	// Any caller may be given the same answer.
+	// All callers may get the same response.
 	CacheControlScopePublic CacheControlScope = "PUBLIC"
-	// Only the caller it was made for may be given the answer.
+	// Only the caller that it was made for may get the response.
 	CacheControlScopePrivate CacheControlScope = "PRIVATE"
 )
 
@@ -198,7 +198,7 @@ type NotificationStatus string
 const (
 	NotificationStatusPending NotificationStatus = "PENDING"
 	NotificationStatusSent    NotificationStatus = "SENT"
-	// Every try failed; it is on the dead-letter list.
+	// All attempts failed. The notification is on the dead-letter list until it is retried.
 	NotificationStatusDead NotificationStatus = "DEAD"
 )
 

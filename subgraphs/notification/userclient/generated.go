@@ -11,7 +11,7 @@ import (
 // ContactsContactsContact includes the requested fields of the GraphQL type Contact.
 // The GraphQL type's documentation follows.
 //
-// Where a person can be reached; for other services only.
+// How a user can be reached. For the store's services only.
 type ContactsContactsContact struct {
 	DisplayName string  `json:"displayName"`
 	Email       string  `json:"email"`

@@ -836,8 +836,8 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
-	{Name: "../../../schema/shared.graphqls", Input: `# What every subgraph's schema begins with: the federation imports, the
-# directives gqlgen does not know, and the value types all services answer with.
+	{Name: "../../../schema/shared.graphqls", Input: `# The common start of every subgraph's schema: the federation imports, the
+# directives that gqlgen does not know, and the value types of all services.
 
 extend schema
   @link(
@@ -862,36 +862,36 @@ extend schema
   @link(url: "https://souk.dev/cacheControl/v1.0", import: ["@cacheControl"])
   @composeDirective(name: "@cacheControl")
 
-"How long, in seconds, an answer stays fresh, and whether callers may share it."
+"How long a response stays fresh (in seconds), and whether callers may share it."
 directive @cacheControl(maxAge: Int, scope: CacheControlScope) on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
 
 enum CacheControlScope {
-  "Any caller may be given the same answer."
+  "All callers may get the same response."
   PUBLIC
-  "Only the caller it was made for may be given the answer."
+  "Only the caller that it was made for may get the response."
   PRIVATE
 }
 
-"An instant: RFC 3339, in UTC."
+"An instant in UTC, in RFC 3339 form."
 scalar DateTime
 
-"A 64-bit signed integer, as a JSON number."
+"A signed 64-bit integer, encoded as a JSON number."
 scalar Long
 
-"An exact decimal number, as a JSON number: 999.99."
+"An exact decimal number, encoded as a JSON number such as 999.99."
 scalar Decimal
 
-"An amount of money. The amount is kept in minor units, so that nothing is ever rounded."
+"An amount of money. It is stored in minor units, so it is never rounded."
 type Money @shareable {
   "The amount in the currency's minor unit: 99999 for 999.99 USD."
   minorUnits: Long!
-  "ISO 4217 code."
+  "The ISO 4217 code."
   currency: String!
   "The amount in the currency's major unit: 999.99."
   decimal: Decimal!
 }
 
-"Where a page of a connection lies (Relay cursor connections)."
+"The position of a page in a connection (Relay cursor connections)."
 type PageInfo @shareable {
   hasNextPage: Boolean!
   hasPreviousPage: Boolean!
@@ -899,37 +899,37 @@ type PageInfo @shareable {
   endCursor: String
 }
 
-"What every typed error of a mutation says."
+"The fields of every typed error of a mutation."
 interface Error {
-  "For people."
+  "The message for people."
   message: String!
-  "For programs: UPPER_SNAKE_CASE."
+  "The code for programs, in UPPER_SNAKE_CASE."
   code: String!
 }
 
-"Values of the input are not acceptable. Nothing was changed."
+"The input has invalid values. Nothing was changed."
 type InvalidInput implements Error @shareable {
   message: String!
   code: String!
   fields: [InvalidField!]!
 }
 
-"One value that is not acceptable."
+"An invalid value in the input."
 type InvalidField @shareable {
-  "Where: a path into the input, such as ` + "`" + `price.decimal` + "`" + `."
+  "The path of the value in the input, such as ` + "`" + `price.decimal` + "`" + `."
   path: String!
   message: String!
-  "What would be acceptable, where that can be said."
+  "What a valid value looks like, if known."
   hint: String
 }
 
-"The thing named does not exist, or is not the caller's to see."
+"The entity does not exist, or the caller may not see it."
 type NotFound implements Error @shareable {
   message: String!
   code: String!
 }
 
-"The change does not fit the present state: a taken name, a stale version."
+"The change conflicts with the current state, such as a name in use or a stale version."
 type Conflict implements Error @shareable {
   message: String!
   code: String!
@@ -941,17 +941,17 @@ type Forbidden implements Error @shareable {
   code: String!
 }
 
-"Something this needs is out of reach for now. Nothing was changed; trying again is safe."
+"A service that is needed is unavailable. Nothing was changed, and retrying is safe."
 type Unavailable implements Error @shareable {
   message: String!
   code: String!
-  "Seconds to wait before another try."
+  "The number of seconds to wait before a retry."
   retryAfter: Int!
 }
 `, BuiltIn: false},
 	{Name: "../../../schema/order.graphqls", Input: `type User @key(fields: "id") {
   id: ID!
-  "The user's orders, newest first. Empty for everybody but the owner and administrators."
+  "The user's orders, newest first. Empty unless the caller is the user or an administrator."
   orders(first: Int, after: String, last: Int, before: String, status: OrderStatus): OrderConnection! @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
 }
 
@@ -960,7 +960,7 @@ type Product @key(fields: "id") {
   name: String! @external
 }
 
-"What a user bought. Its state is the fold of its events."
+"An order of a user. Its state results from its history."
 type Order @key(fields: "id") @cacheControl(maxAge: 0, scope: PRIVATE) {
   id: ID!
   user: User!
@@ -970,37 +970,37 @@ type Order @key(fields: "id") @cacheControl(maxAge: 0, scope: PRIVATE) {
   placedAt: DateTime!
   cancelledAt: DateTime
   cancelReason: String
-  "The number of events so far; give it back as expectedVersion to change what you saw."
+  "The number of events in the history. Pass it as expectedVersion to change exactly this version."
   version: Int!
-  "Everything that happened to the order, oldest first."
+  "The order's events, oldest first."
   history: [OrderEvent!]!
 }
 
 enum OrderStatus {
-  "Recorded; its stock is being settled."
+  "Recorded; the stock is being reserved."
   PENDING
   CONFIRMED
   CANCELLED
-  "Could not be completed; nothing is held."
+  "Could not be completed; no stock is held."
   REJECTED
 }
 
-"One product of an order, at the price it was ordered for."
+"A product in an order, at the price of the time it was ordered."
 type OrderLine {
-  "The name is the one the product had when it was ordered."
+  "Selected here, the name is the one the product had when it was ordered."
   product: Product! @provides(fields: "name")
   quantity: Int!
   unitPrice: Money!
   total: Money!
 }
 
-"One entry of an order's audit trail."
+"An event in the history of an order."
 type OrderEvent {
-  "1 for the first event of the order."
+  "The position in the history, starting at 1."
   version: Int!
   type: String!
   at: DateTime!
-  "Who caused it: a user's id, ` + "`" + `system` + "`" + `, or ` + "`" + `anonymous` + "`" + `."
+  "Who caused the event: a user ID, ` + "`" + `system` + "`" + ` or ` + "`" + `anonymous` + "`" + `."
   actor: String!
   data: JSON!
 }
@@ -1020,14 +1020,14 @@ type OrderConnection {
   totalCount: Int!
 }
 
-"One product of which there is not enough."
+"A product that is not available in the requested quantity."
 type Shortage @shareable {
   productId: ID!
   requested: Int!
   available: Int!
 }
 
-"There is not enough of something. Nothing was reserved."
+"At least one product is not available in the requested quantity. Nothing was reserved."
 type OutOfStock implements Error @shareable {
   message: String!
   code: String!
@@ -1044,10 +1044,10 @@ input OrderLineInput {
 }
 
 input PlaceOrderInput {
-  "The caller, when it is missing and the caller is known."
+  "The user who orders. Default: the caller, if logged in."
   userId: ID
   lines: [OrderLineInput!]!
-  "Repeating a call with the same key gives the same order; with other contents it is a conflict."
+  "Repeating a call with the same key returns the same order. Reusing the key for a different order is a conflict."
   idempotencyKey: String
 }
 
@@ -1062,7 +1062,7 @@ union CancelOrderResult = OrderPayload | InvalidInput | NotFound | Conflict | Fo
 
 type Query {
   order(id: ID!): Order
-  "All orders for administrators (and in tutorial mode), else the caller's own."
+  "All orders for administrators and in tutorial mode, otherwise the caller's own."
   orders(userId: ID, status: OrderStatus, first: Int, after: String, last: Int, before: String): OrderConnection! @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
   orderHistory(id: ID!): [OrderEvent!] @cacheControl(maxAge: 0, scope: PRIVATE)
 }
@@ -1073,7 +1073,7 @@ type Mutation {
 }
 
 type Subscription {
-  "The order now, and again at every change."
+  "Sends the order's current state, and its new state after every change."
   orderUpdated(id: ID!): Order!
 }
 `, BuiltIn: false},

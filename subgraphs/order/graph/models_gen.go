@@ -29,7 +29,7 @@ type CancelOrderInput struct {
 type Mutation struct {
 }
 
-// What a user bought. Its state is the fold of its events.
+// An order of a user. Its state results from its history.
 type Order struct {
 	ID           string        `json:"id"`
 	User         *User         `json:"user"`
@@ -39,9 +39,9 @@ type Order struct {
 	PlacedAt     time.Time     `json:"placedAt"`
 	CancelledAt  *time.Time    `json:"cancelledAt,omitempty"`
 	CancelReason *string       `json:"cancelReason,omitempty"`
-	// The number of events so far; give it back as expectedVersion to change what you saw.
+	// The number of events in the history. Pass it as expectedVersion to change exactly this version.
 	Version int `json:"version"`
-	// Everything that happened to the order, oldest first.
+	// The order's events, oldest first.
 	History []*OrderEvent `json:"history"`
 }
 
@@ -59,20 +59,20 @@ type OrderEdge struct {
 	Node   *Order `json:"node"`
 }
 
-// One entry of an order's audit trail.
+// An event in the history of an order.
 type OrderEvent struct {
-	// 1 for the first event of the order.
+	// The position in the history, starting at 1.
 	Version int       `json:"version"`
 	Type    string    `json:"type"`
 	At      time.Time `json:"at"`
-	// Who caused it: a user's id, `system`, or `anonymous`.
+	// Who caused the event: a user ID, `system` or `anonymous`.
 	Actor string      `json:"actor"`
 	Data  schema.JSON `json:"data"`
 }
 
-// One product of an order, at the price it was ordered for.
+// A product in an order, at the price of the time it was ordered.
 type OrderLine struct {
-	// The name is the one the product had when it was ordered.
+	// Selected here, the name is the one the product had when it was ordered.
 	Product   *Product      `json:"product"`
 	Quantity  int           `json:"quantity"`
 	UnitPrice *schema.Money `json:"unitPrice"`
@@ -100,10 +100,10 @@ type OrderRepresentation struct {
 }
 
 type PlaceOrderInput struct {
-	// The caller, when it is missing and the caller is known.
+	// The user who orders. Default: the caller, if logged in.
 	UserID *string           `json:"userId,omitempty"`
 	Lines  []*OrderLineInput `json:"lines"`
-	// Repeating a call with the same key gives the same order; with other contents it is a conflict.
+	// Repeating a call with the same key returns the same order. Reusing the key for a different order is a conflict.
 	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 }
 
@@ -129,7 +129,7 @@ type Subscription struct {
 
 type User struct {
 	ID string `json:"id"`
-	// The user's orders, newest first. Empty for everybody but the owner and administrators.
+	// The user's orders, newest first. Empty unless the caller is the user or an administrator.
 	Orders *OrderConnection `json:"orders"`
 }
 
@@ -145,9 +145,9 @@ type UserRepresentation struct {
 type CacheControlScope string
 
 const (
-	// Any caller may be given the same answer.
+	// All callers may get the same response.
 	CacheControlScopePublic CacheControlScope = "PUBLIC"
-	// Only the caller it was made for may be given the answer.
+	// Only the caller that it was made for may get the response.
 	CacheControlScopePrivate CacheControlScope = "PRIVATE"
 )
 
@@ -202,11 +202,11 @@ func (e CacheControlScope) MarshalJSON() ([]byte, error) {
 type OrderStatus string
 
 const (
-	// Recorded; its stock is being settled.
+	// Recorded; the stock is being reserved.
 	OrderStatusPending   OrderStatus = "PENDING"
 	OrderStatusConfirmed OrderStatus = "CONFIRMED"
 	OrderStatusCancelled OrderStatus = "CANCELLED"
-	// Could not be completed; nothing is held.
+	// Could not be completed; no stock is held.
 	OrderStatusRejected OrderStatus = "REJECTED"
 )
 

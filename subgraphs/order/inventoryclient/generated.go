@@ -13,7 +13,7 @@ import (
 // CommitReservationCommitReservation includes the requested fields of the GraphQL type Reservation.
 // The GraphQL type's documentation follows.
 //
-// Units held for an order until it commits, releases, or the hold expires.
+// Units held for an order until the order commits or releases them or the hold expires.
 type CommitReservationCommitReservation struct {
 	Typename string            `json:"__typename"`
 	Status   ReservationStatus `json:"status"`
@@ -28,10 +28,10 @@ func (v *CommitReservationCommitReservation) GetStatus() ReservationStatus { ret
 // CommitReservationCommitReservationConflict includes the requested fields of the GraphQL type Conflict.
 // The GraphQL type's documentation follows.
 //
-// The change does not fit the present state: a taken name, a stale version.
+// The change conflicts with the current state, such as a name in use or a stale version.
 type CommitReservationCommitReservationConflict struct {
 	Typename string `json:"__typename"`
-	// For people.
+	// The message for people.
 	Message string `json:"message"`
 }
 
@@ -44,10 +44,10 @@ func (v *CommitReservationCommitReservationConflict) GetMessage() string { retur
 // CommitReservationCommitReservationNotFound includes the requested fields of the GraphQL type NotFound.
 // The GraphQL type's documentation follows.
 //
-// The thing named does not exist, or is not the caller's to see.
+// The entity does not exist, or the caller may not see it.
 type CommitReservationCommitReservationNotFound struct {
 	Typename string `json:"__typename"`
-	// For people.
+	// The message for people.
 	Message string `json:"message"`
 }
 
@@ -146,7 +146,7 @@ func __marshalCommitReservationCommitReservationSettleReservationResult(v *Commi
 
 // CommitReservationResponse is returned by CommitReservation on success.
 type CommitReservationResponse struct {
-	// Turns a hold into a sale. Repeating it changes nothing.
+	// Turns a hold into a sale. Idempotent.
 	CommitReservation CommitReservationCommitReservationSettleReservationResult `json:"-"`
 }
 
@@ -221,7 +221,7 @@ func (v *CommitReservationResponse) __premarshalJSON() (*__premarshalCommitReser
 // FindReservationReservation includes the requested fields of the GraphQL type Reservation.
 // The GraphQL type's documentation follows.
 //
-// Units held for an order until it commits, releases, or the hold expires.
+// Units held for an order until the order commits or releases them or the hold expires.
 type FindReservationReservation struct {
 	Status ReservationStatus `json:"status"`
 }
@@ -240,7 +240,7 @@ func (v *FindReservationResponse) GetReservation() *FindReservationReservation {
 // ReleaseReservationReleaseReservation includes the requested fields of the GraphQL type Reservation.
 // The GraphQL type's documentation follows.
 //
-// Units held for an order until it commits, releases, or the hold expires.
+// Units held for an order until the order commits or releases them or the hold expires.
 type ReleaseReservationReleaseReservation struct {
 	Typename string            `json:"__typename"`
 	Status   ReservationStatus `json:"status"`
@@ -255,10 +255,10 @@ func (v *ReleaseReservationReleaseReservation) GetStatus() ReservationStatus { r
 // ReleaseReservationReleaseReservationConflict includes the requested fields of the GraphQL type Conflict.
 // The GraphQL type's documentation follows.
 //
-// The change does not fit the present state: a taken name, a stale version.
+// The change conflicts with the current state, such as a name in use or a stale version.
 type ReleaseReservationReleaseReservationConflict struct {
 	Typename string `json:"__typename"`
-	// For people.
+	// The message for people.
 	Message string `json:"message"`
 }
 
@@ -271,10 +271,10 @@ func (v *ReleaseReservationReleaseReservationConflict) GetMessage() string { ret
 // ReleaseReservationReleaseReservationNotFound includes the requested fields of the GraphQL type NotFound.
 // The GraphQL type's documentation follows.
 //
-// The thing named does not exist, or is not the caller's to see.
+// The entity does not exist, or the caller may not see it.
 type ReleaseReservationReleaseReservationNotFound struct {
 	Typename string `json:"__typename"`
-	// For people.
+	// The message for people.
 	Message string `json:"message"`
 }
 
@@ -373,7 +373,7 @@ func __marshalReleaseReservationReleaseReservationSettleReservationResult(v *Rel
 
 // ReleaseReservationResponse is returned by ReleaseReservation on success.
 type ReleaseReservationResponse struct {
-	// Gives the units back, held or sold. Repeating it changes nothing.
+	// Returns the units to stock, held or sold. Idempotent.
 	ReleaseReservation ReleaseReservationReleaseReservationSettleReservationResult `json:"-"`
 }
 
@@ -475,10 +475,10 @@ var AllReservationStatus = []ReservationStatus{
 // ReserveStockReserveStockConflict includes the requested fields of the GraphQL type Conflict.
 // The GraphQL type's documentation follows.
 //
-// The change does not fit the present state: a taken name, a stale version.
+// The change conflicts with the current state, such as a name in use or a stale version.
 type ReserveStockReserveStockConflict struct {
 	Typename string `json:"__typename"`
-	// For people.
+	// The message for people.
 	Message string `json:"message"`
 }
 
@@ -491,10 +491,10 @@ func (v *ReserveStockReserveStockConflict) GetMessage() string { return v.Messag
 // ReserveStockReserveStockInvalidInput includes the requested fields of the GraphQL type InvalidInput.
 // The GraphQL type's documentation follows.
 //
-// Values of the input are not acceptable. Nothing was changed.
+// The input has invalid values. Nothing was changed.
 type ReserveStockReserveStockInvalidInput struct {
 	Typename string `json:"__typename"`
-	// For people.
+	// The message for people.
 	Message string `json:"message"`
 }
 
@@ -507,11 +507,11 @@ func (v *ReserveStockReserveStockInvalidInput) GetMessage() string { return v.Me
 // ReserveStockReserveStockOutOfStock includes the requested fields of the GraphQL type OutOfStock.
 // The GraphQL type's documentation follows.
 //
-// There is not enough of something. Nothing was reserved.
+// At least one product is not available in the requested quantity. Nothing was reserved.
 type ReserveStockReserveStockOutOfStock struct {
 	Typename  string                                                `json:"__typename"`
 	Shortages []ReserveStockReserveStockOutOfStockShortagesShortage `json:"shortages"`
-	// For people.
+	// The message for people.
 	Message string `json:"message"`
 }
 
@@ -529,7 +529,7 @@ func (v *ReserveStockReserveStockOutOfStock) GetMessage() string { return v.Mess
 // ReserveStockReserveStockOutOfStockShortagesShortage includes the requested fields of the GraphQL type Shortage.
 // The GraphQL type's documentation follows.
 //
-// One product of which there is not enough.
+// A product that is not available in the requested quantity.
 type ReserveStockReserveStockOutOfStockShortagesShortage struct {
 	ProductId string `json:"productId"`
 	Requested int    `json:"requested"`
@@ -550,7 +550,7 @@ func (v *ReserveStockReserveStockOutOfStockShortagesShortage) GetAvailable() int
 // ReserveStockReserveStockReservation includes the requested fields of the GraphQL type Reservation.
 // The GraphQL type's documentation follows.
 //
-// Units held for an order until it commits, releases, or the hold expires.
+// Units held for an order until the order commits or releases them or the hold expires.
 type ReserveStockReserveStockReservation struct {
 	Typename string            `json:"__typename"`
 	Status   ReservationStatus `json:"status"`
@@ -665,7 +665,7 @@ func __marshalReserveStockReserveStockReserveResult(v *ReserveStockReserveStockR
 
 // ReserveStockResponse is returned by ReserveStock on success.
 type ReserveStockResponse struct {
-	// Holds all the lines or none. Repeating it for an order gives the same reservation.
+	// Holds all lines or none. Repeating the call for an order returns the same reservation.
 	ReserveStock ReserveStockReserveStockReserveResult `json:"-"`
 }
 

@@ -71,13 +71,13 @@ func __marshalProductsEntitiesEntity(v *ProductsEntitiesEntity) ([]byte, error) 
 // ProductsEntitiesProduct includes the requested fields of the GraphQL type Product.
 // The GraphQL type's documentation follows.
 //
-// Something the store sells.
+// A product that the store sells.
 type ProductsEntitiesProduct struct {
 	Typename string                            `json:"__typename"`
 	Id       string                            `json:"id"`
 	Name     string                            `json:"name"`
 	Price    ProductsEntitiesProductPriceMoney `json:"price"`
-	// A retired product stays readable but cannot be ordered or found.
+	// Whether the product is off sale. A retired product can be read, but neither found nor ordered.
 	Retired bool `json:"retired"`
 }
 
@@ -99,11 +99,11 @@ func (v *ProductsEntitiesProduct) GetRetired() bool { return v.Retired }
 // ProductsEntitiesProductPriceMoney includes the requested fields of the GraphQL type Money.
 // The GraphQL type's documentation follows.
 //
-// An amount of money. The amount is kept in minor units, so that nothing is ever rounded.
+// An amount of money. It is stored in minor units, so it is never rounded.
 type ProductsEntitiesProductPriceMoney struct {
 	// The amount in the currency's minor unit: 99999 for 999.99 USD.
 	MinorUnits int64 `json:"minorUnits"`
-	// ISO 4217 code.
+	// The ISO 4217 code.
 	Currency string `json:"currency"`
 }
 

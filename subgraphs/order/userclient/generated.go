@@ -19,7 +19,7 @@ func (v *FindUserResponse) GetUser() *FindUserUser { return v.User }
 // FindUserUser includes the requested fields of the GraphQL type User.
 // The GraphQL type's documentation follows.
 //
-// A person with an account. E-mail and phone are shown to their owner and to administrators only.
+// A user account. Only the user and administrators can see the e-mail address and the telephone number.
 type FindUserUser struct {
 	Id string `json:"id"`
 }
@@ -41,7 +41,7 @@ var AllRole = []Role{
 
 // SessionStatesResponse is returned by SessionStates on success.
 type SessionStatesResponse struct {
-	// How sessions stand, in the order of their ids (an access token's sid); null for one that is unknown.
+	// The states of sessions, in the order of their IDs (the sid claim of an access token). Null for an unknown session.
 	SessionStates []*SessionStatesSessionStatesSessionState `json:"sessionStates"`
 }
 
@@ -53,12 +53,12 @@ func (v *SessionStatesResponse) GetSessionStates() []*SessionStatesSessionStates
 // SessionStatesSessionStatesSessionState includes the requested fields of the GraphQL type SessionState.
 // The GraphQL type's documentation follows.
 //
-// How a session stands; for other services only.
+// The state of a session. For the store's services only.
 type SessionStatesSessionStatesSessionState struct {
 	Id string `json:"id"`
-	// False once the session has ended: by log-out, a stolen refresh token, a new password or its age.
+	// False once the session has ended: by log-out, a new password, a reused refresh token or expiry.
 	Active bool `json:"active"`
-	// The roles its user has now.
+	// The user's current roles.
 	Roles []Role `json:"roles"`
 }
 

@@ -693,8 +693,8 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
-	{Name: "../../../schema/shared.graphqls", Input: `# What every subgraph's schema begins with: the federation imports, the
-# directives gqlgen does not know, and the value types all services answer with.
+	{Name: "../../../schema/shared.graphqls", Input: `# The common start of every subgraph's schema: the federation imports, the
+# directives that gqlgen does not know, and the value types of all services.
 
 extend schema
   @link(
@@ -719,36 +719,36 @@ extend schema
   @link(url: "https://souk.dev/cacheControl/v1.0", import: ["@cacheControl"])
   @composeDirective(name: "@cacheControl")
 
-"How long, in seconds, an answer stays fresh, and whether callers may share it."
+"How long a response stays fresh (in seconds), and whether callers may share it."
 directive @cacheControl(maxAge: Int, scope: CacheControlScope) on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
 
 enum CacheControlScope {
-  "Any caller may be given the same answer."
+  "All callers may get the same response."
   PUBLIC
-  "Only the caller it was made for may be given the answer."
+  "Only the caller that it was made for may get the response."
   PRIVATE
 }
 
-"An instant: RFC 3339, in UTC."
+"An instant in UTC, in RFC 3339 form."
 scalar DateTime
 
-"A 64-bit signed integer, as a JSON number."
+"A signed 64-bit integer, encoded as a JSON number."
 scalar Long
 
-"An exact decimal number, as a JSON number: 999.99."
+"An exact decimal number, encoded as a JSON number such as 999.99."
 scalar Decimal
 
-"An amount of money. The amount is kept in minor units, so that nothing is ever rounded."
+"An amount of money. It is stored in minor units, so it is never rounded."
 type Money @shareable {
   "The amount in the currency's minor unit: 99999 for 999.99 USD."
   minorUnits: Long!
-  "ISO 4217 code."
+  "The ISO 4217 code."
   currency: String!
   "The amount in the currency's major unit: 999.99."
   decimal: Decimal!
 }
 
-"Where a page of a connection lies (Relay cursor connections)."
+"The position of a page in a connection (Relay cursor connections)."
 type PageInfo @shareable {
   hasNextPage: Boolean!
   hasPreviousPage: Boolean!
@@ -756,37 +756,37 @@ type PageInfo @shareable {
   endCursor: String
 }
 
-"What every typed error of a mutation says."
+"The fields of every typed error of a mutation."
 interface Error {
-  "For people."
+  "The message for people."
   message: String!
-  "For programs: UPPER_SNAKE_CASE."
+  "The code for programs, in UPPER_SNAKE_CASE."
   code: String!
 }
 
-"Values of the input are not acceptable. Nothing was changed."
+"The input has invalid values. Nothing was changed."
 type InvalidInput implements Error @shareable {
   message: String!
   code: String!
   fields: [InvalidField!]!
 }
 
-"One value that is not acceptable."
+"An invalid value in the input."
 type InvalidField @shareable {
-  "Where: a path into the input, such as ` + "`" + `price.decimal` + "`" + `."
+  "The path of the value in the input, such as ` + "`" + `price.decimal` + "`" + `."
   path: String!
   message: String!
-  "What would be acceptable, where that can be said."
+  "What a valid value looks like, if known."
   hint: String
 }
 
-"The thing named does not exist, or is not the caller's to see."
+"The entity does not exist, or the caller may not see it."
 type NotFound implements Error @shareable {
   message: String!
   code: String!
 }
 
-"The change does not fit the present state: a taken name, a stale version."
+"The change conflicts with the current state, such as a name in use or a stale version."
 type Conflict implements Error @shareable {
   message: String!
   code: String!
@@ -798,32 +798,32 @@ type Forbidden implements Error @shareable {
   code: String!
 }
 
-"Something this needs is out of reach for now. Nothing was changed; trying again is safe."
+"A service that is needed is unavailable. Nothing was changed, and retrying is safe."
 type Unavailable implements Error @shareable {
   message: String!
   code: String!
-  "Seconds to wait before another try."
+  "The number of seconds to wait before a retry."
   retryAfter: Int!
 }
 `, BuiltIn: false},
-	{Name: "../../../schema/product.graphqls", Input: `"Something the store sells."
+	{Name: "../../../schema/product.graphqls", Input: `"A product that the store sells."
 type Product @key(fields: "id") @key(fields: "sku") @cacheControl(maxAge: 60) {
   id: ID!
-  "The store's own article code; unique."
+  "The stock keeping unit: the store's unique code of the product."
   sku: String!
   name: String! @shareable
   description: String!
   category: Category!
   price: Money!
-  "Grams."
+  "The weight in grams."
   weight: Int!
   imageUrl: String
   tags: [String!]!
-  "A retired product stays readable but cannot be ordered or found."
+  "Whether the product is off sale. A retired product can be read, but neither found nor ordered."
   retired: Boolean!
   createdAt: DateTime!
   updatedAt: DateTime!
-  "Raised by one at every change; give it back as expectedVersion to change what you saw."
+  "Incremented by every change. Pass it as expectedVersion to change exactly this version."
   version: Int!
 }
 
@@ -846,7 +846,7 @@ type ProductConnection {
 }
 
 enum ProductSort {
-  "Best match first; without a search, as NEWEST."
+  "Best match first. Without a search, the same as NEWEST."
   RELEVANCE
   NEWEST
   NAME
@@ -855,9 +855,9 @@ enum ProductSort {
 }
 
 input ProductFilter {
-  "Words of name, description, tags; small typing errors are forgiven."
+  "Words in the name, description or tags. Small typing errors are corrected."
   search: String
-  "A category's slug."
+  "The slug of a category."
   category: String
   tag: String
   minPrice: MoneyInput
@@ -865,7 +865,7 @@ input ProductFilter {
   includeRetired: Boolean = false
 }
 
-"An amount, either in minor units or as a decimal; exactly one of the two."
+"An amount of money. Set exactly one of minorUnits and decimal."
 input MoneyInput {
   minorUnits: Long
   decimal: Decimal
@@ -875,16 +875,16 @@ input MoneyInput {
 input CreateProductInput {
   name: String!
   price: MoneyInput!
-  "Made from the name when it is missing."
+  "Default: generated from the name."
   sku: String
   description: String
-  "A category's slug; ` + "`" + `general` + "`" + ` when it is missing."
+  "The slug of a category. Default: ` + "`" + `general` + "`" + `."
   category: String
-  "Grams; 0 when it is missing."
+  "The weight in grams. Default: 0."
   weight: Int
   imageUrl: String
   tags: [String!]
-  "Units on hand. They can be ordered as soon as this answers."
+  "Units on hand. They can be ordered as soon as the mutation returns."
   stock: Int
 }
 
@@ -897,7 +897,7 @@ input UpdateProductInput {
   weight: Int
   imageUrl: String
   tags: [String!]
-  "If given, the change is made only to this version."
+  "If set, the product must have this version; otherwise the result is a Conflict."
   expectedVersion: Int
 }
 
@@ -918,7 +918,7 @@ type Query {
 type Mutation {
   createProduct(input: CreateProductInput!): CreateProductResult!
   updateProduct(input: UpdateProductInput!): UpdateProductResult!
-  "Takes a product off sale. Orders that hold it keep it."
+  "Takes a product off sale. Existing orders keep it."
   retireProduct(id: ID!, expectedVersion: Int): UpdateProductResult!
 }
 `, BuiltIn: false},

@@ -41,20 +41,20 @@ type CategoryRepresentation struct {
 type CreateProductInput struct {
 	Name  string      `json:"name"`
 	Price *MoneyInput `json:"price"`
-	// Made from the name when it is missing.
+	// Default: generated from the name.
 	Sku         *string `json:"sku,omitempty"`
 	Description *string `json:"description,omitempty"`
-	// A category's slug; `general` when it is missing.
+	// The slug of a category. Default: `general`.
 	Category *string `json:"category,omitempty"`
-	// Grams; 0 when it is missing.
+	// The weight in grams. Default: 0.
 	Weight   *int     `json:"weight,omitempty"`
 	ImageURL *string  `json:"imageUrl,omitempty"`
 	Tags     []string `json:"tags,omitempty"`
-	// Units on hand. They can be ordered as soon as this answers.
+	// Units on hand. They can be ordered as soon as the mutation returns.
 	Stock *int `json:"stock,omitempty"`
 }
 
-// An amount, either in minor units or as a decimal; exactly one of the two.
+// An amount of money. Set exactly one of minorUnits and decimal.
 type MoneyInput struct {
 	MinorUnits *int64           `json:"minorUnits,omitempty"`
 	Decimal    *decimal.Decimal `json:"decimal,omitempty"`
@@ -64,24 +64,24 @@ type MoneyInput struct {
 type Mutation struct {
 }
 
-// Something the store sells.
+// A product that the store sells.
 type Product struct {
 	ID string `json:"id"`
-	// The store's own article code; unique.
+	// The stock keeping unit: the store's unique code of the product.
 	Sku         string        `json:"sku"`
 	Name        string        `json:"name"`
 	Description string        `json:"description"`
 	Category    *Category     `json:"category"`
 	Price       *schema.Money `json:"price"`
-	// Grams.
+	// The weight in grams.
 	Weight   int      `json:"weight"`
 	ImageURL *string  `json:"imageUrl,omitempty"`
 	Tags     []string `json:"tags"`
-	// A retired product stays readable but cannot be ordered or found.
+	// Whether the product is off sale. A retired product can be read, but neither found nor ordered.
 	Retired   bool      `json:"retired"`
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
-	// Raised by one at every change; give it back as expectedVersion to change what you saw.
+	// Incremented by every change. Pass it as expectedVersion to change exactly this version.
 	Version int `json:"version"`
 }
 
@@ -100,9 +100,9 @@ type ProductEdge struct {
 }
 
 type ProductFilter struct {
-	// Words of name, description, tags; small typing errors are forgiven.
+	// Words in the name, description or tags. Small typing errors are corrected.
 	Search *string `json:"search,omitempty"`
-	// A category's slug.
+	// The slug of a category.
 	Category       *string     `json:"category,omitempty"`
 	Tag            *string     `json:"tag,omitempty"`
 	MinPrice       *MoneyInput `json:"minPrice,omitempty"`
@@ -138,16 +138,16 @@ type UpdateProductInput struct {
 	Weight      *int                       `json:"weight,omitempty"`
 	ImageURL    graphql.Omittable[*string] `json:"imageUrl,omitempty"`
 	Tags        []string                   `json:"tags,omitempty"`
-	// If given, the change is made only to this version.
+	// If set, the product must have this version; otherwise the result is a Conflict.
 	ExpectedVersion *int `json:"expectedVersion,omitempty"`
 }
 
 type CacheControlScope string
 
 const (
-	// Any caller may be given the same answer.
+	// All callers may get the same response.
 	CacheControlScopePublic CacheControlScope = "PUBLIC"
-	// Only the caller it was made for may be given the answer.
+	// Only the caller that it was made for may get the response.
 	CacheControlScopePrivate CacheControlScope = "PRIVATE"
 )
 
@@ -202,7 +202,7 @@ func (e CacheControlScope) MarshalJSON() ([]byte, error) {
 type ProductSort string
 
 const (
-	// Best match first; without a search, as NEWEST.
+	// Best match first. Without a search, the same as NEWEST.
 	ProductSortRelevance ProductSort = "RELEVANCE"
 	ProductSortNewest    ProductSort = "NEWEST"
 	ProductSortName      ProductSort = "NAME"

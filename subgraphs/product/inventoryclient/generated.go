@@ -12,7 +12,7 @@ import (
 
 // SetStockResponse is returned by SetStock on success.
 type SetStockResponse struct {
-	// Sets the units on hand to a count. Fails when fewer than the reserved ones.
+	// Sets the units on hand. Fails if there would be fewer than the reserved units.
 	SetStock SetStockSetStockSetStockResult `json:"-"`
 }
 
@@ -85,10 +85,10 @@ func (v *SetStockResponse) __premarshalJSON() (*__premarshalSetStockResponse, er
 // SetStockSetStockConflict includes the requested fields of the GraphQL type Conflict.
 // The GraphQL type's documentation follows.
 //
-// The change does not fit the present state: a taken name, a stale version.
+// The change conflicts with the current state, such as a name in use or a stale version.
 type SetStockSetStockConflict struct {
 	Typename string `json:"__typename"`
-	// For people.
+	// The message for people.
 	Message string `json:"message"`
 }
 
@@ -104,7 +104,7 @@ func (v *SetStockSetStockConflict) GetMessage() string { return v.Message }
 // The caller may not do this.
 type SetStockSetStockForbidden struct {
 	Typename string `json:"__typename"`
-	// For people.
+	// The message for people.
 	Message string `json:"message"`
 }
 
@@ -117,10 +117,10 @@ func (v *SetStockSetStockForbidden) GetMessage() string { return v.Message }
 // SetStockSetStockInvalidInput includes the requested fields of the GraphQL type InvalidInput.
 // The GraphQL type's documentation follows.
 //
-// Values of the input are not acceptable. Nothing was changed.
+// The input has invalid values. Nothing was changed.
 type SetStockSetStockInvalidInput struct {
 	Typename string `json:"__typename"`
-	// For people.
+	// The message for people.
 	Message string `json:"message"`
 }
 

@@ -783,8 +783,8 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
-	{Name: "../../../schema/shared.graphqls", Input: `# What every subgraph's schema begins with: the federation imports, the
-# directives gqlgen does not know, and the value types all services answer with.
+	{Name: "../../../schema/shared.graphqls", Input: `# The common start of every subgraph's schema: the federation imports, the
+# directives that gqlgen does not know, and the value types of all services.
 
 extend schema
   @link(
@@ -809,36 +809,36 @@ extend schema
   @link(url: "https://souk.dev/cacheControl/v1.0", import: ["@cacheControl"])
   @composeDirective(name: "@cacheControl")
 
-"How long, in seconds, an answer stays fresh, and whether callers may share it."
+"How long a response stays fresh (in seconds), and whether callers may share it."
 directive @cacheControl(maxAge: Int, scope: CacheControlScope) on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
 
 enum CacheControlScope {
-  "Any caller may be given the same answer."
+  "All callers may get the same response."
   PUBLIC
-  "Only the caller it was made for may be given the answer."
+  "Only the caller that it was made for may get the response."
   PRIVATE
 }
 
-"An instant: RFC 3339, in UTC."
+"An instant in UTC, in RFC 3339 form."
 scalar DateTime
 
-"A 64-bit signed integer, as a JSON number."
+"A signed 64-bit integer, encoded as a JSON number."
 scalar Long
 
-"An exact decimal number, as a JSON number: 999.99."
+"An exact decimal number, encoded as a JSON number such as 999.99."
 scalar Decimal
 
-"An amount of money. The amount is kept in minor units, so that nothing is ever rounded."
+"An amount of money. It is stored in minor units, so it is never rounded."
 type Money @shareable {
   "The amount in the currency's minor unit: 99999 for 999.99 USD."
   minorUnits: Long!
-  "ISO 4217 code."
+  "The ISO 4217 code."
   currency: String!
   "The amount in the currency's major unit: 999.99."
   decimal: Decimal!
 }
 
-"Where a page of a connection lies (Relay cursor connections)."
+"The position of a page in a connection (Relay cursor connections)."
 type PageInfo @shareable {
   hasNextPage: Boolean!
   hasPreviousPage: Boolean!
@@ -846,37 +846,37 @@ type PageInfo @shareable {
   endCursor: String
 }
 
-"What every typed error of a mutation says."
+"The fields of every typed error of a mutation."
 interface Error {
-  "For people."
+  "The message for people."
   message: String!
-  "For programs: UPPER_SNAKE_CASE."
+  "The code for programs, in UPPER_SNAKE_CASE."
   code: String!
 }
 
-"Values of the input are not acceptable. Nothing was changed."
+"The input has invalid values. Nothing was changed."
 type InvalidInput implements Error @shareable {
   message: String!
   code: String!
   fields: [InvalidField!]!
 }
 
-"One value that is not acceptable."
+"An invalid value in the input."
 type InvalidField @shareable {
-  "Where: a path into the input, such as ` + "`" + `price.decimal` + "`" + `."
+  "The path of the value in the input, such as ` + "`" + `price.decimal` + "`" + `."
   path: String!
   message: String!
-  "What would be acceptable, where that can be said."
+  "What a valid value looks like, if known."
   hint: String
 }
 
-"The thing named does not exist, or is not the caller's to see."
+"The entity does not exist, or the caller may not see it."
 type NotFound implements Error @shareable {
   message: String!
   code: String!
 }
 
-"The change does not fit the present state: a taken name, a stale version."
+"The change conflicts with the current state, such as a name in use or a stale version."
 type Conflict implements Error @shareable {
   message: String!
   code: String!
@@ -888,26 +888,26 @@ type Forbidden implements Error @shareable {
   code: String!
 }
 
-"Something this needs is out of reach for now. Nothing was changed; trying again is safe."
+"A service that is needed is unavailable. Nothing was changed, and retrying is safe."
 type Unavailable implements Error @shareable {
   message: String!
   code: String!
-  "Seconds to wait before another try."
+  "The number of seconds to wait before a retry."
   retryAfter: Int!
 }
 `, BuiltIn: false},
-	{Name: "../../../schema/user.graphqls", Input: `"A person with an account. E-mail and phone are shown to their owner and to administrators only."
+	{Name: "../../../schema/user.graphqls", Input: `"A user account. Only the user and administrators can see the e-mail address and the telephone number."
 type User @key(fields: "id") @cacheControl(maxAge: 30, scope: PRIVATE) {
   id: ID!
   username: String!
   displayName: String!
-  "Null for everybody but the owner and administrators."
+  "Null unless the caller is the user or an administrator."
   email: String
-  "E.164. Null for everybody but the owner and administrators."
+  "The telephone number in E.164 form. Null unless the caller is the user or an administrator."
   phone: String
   roles: [Role!]!
   createdAt: DateTime!
-  "Raised by one at every change; give it back as expectedVersion to change what you saw."
+  "Incremented by every change. Pass it as expectedVersion to change exactly this version."
   version: Int!
 }
 
@@ -928,24 +928,24 @@ type UserConnection {
   totalCount: Int!
 }
 
-"Who the caller is, when the caller is somebody."
+"A session of a logged-in user."
 type Session {
   "A JWT; send it as ` + "`" + `Authorization: Bearer …` + "`" + `."
   accessToken: String!
-  "When the access token ends."
+  "When the access token expires."
   expiresAt: DateTime!
-  "Good for one refresh; using it twice ends the whole session."
+  "A single-use token for refreshSession. Using it twice ends the session."
   refreshToken: String!
   user: User!
 }
 
-"Name or password are wrong, or a refresh token is spent, unknown or expired."
+"The username or password is wrong, or the refresh token is unknown, expired or already used."
 type InvalidCredentials implements Error {
   message: String!
   code: String!
 }
 
-"Where a person can be reached; for other services only."
+"How a user can be reached. For the store's services only."
 type Contact @inaccessible {
   userId: ID!
   displayName: String!
@@ -953,12 +953,12 @@ type Contact @inaccessible {
   phone: String
 }
 
-"How a session stands; for other services only."
+"The state of a session. For the store's services only."
 type SessionState @inaccessible {
   id: ID!
-  "False once the session has ended: by log-out, a stolen refresh token, a new password or its age."
+  "False once the session has ended: by log-out, a new password, a reused refresh token or expiry."
   active: Boolean!
-  "The roles its user has now."
+  "The user's current roles."
   roles: [Role!]!
 }
 
@@ -975,7 +975,7 @@ union ChangePasswordResult = UserPayload | InvalidInput | InvalidCredentials | F
 input SignUpInput {
   username: String!
   email: String!
-  "At least 8 characters. Without one the account cannot log in until a password is set."
+  "At least 8 characters. Without a password, the account cannot log in until one is set."
   password: String
   displayName: String
   phone: String
@@ -993,38 +993,39 @@ input UpdateUserInput {
   email: String
   displayName: String
   phone: String
-  "If given, the change is made only to this version."
+  "If set, the account must have this version; otherwise the result is a Conflict."
   expectedVersion: Int
 }
 
 input ChangePasswordInput {
   id: ID!
-  "Needed unless the account has no password yet or the caller is an administrator."
+  "Required unless the account has no password yet or the caller is an administrator."
   currentPassword: String
   newPassword: String!
 }
 
 type Query {
-  "The caller; null when the request carries no valid token."
+  "The caller, or null if the request has no valid token."
   me: User @cacheControl(maxAge: 0, scope: PRIVATE)
   user(id: ID!): User
   users(first: Int, after: String, last: Int, before: String): UserConnection! @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20)
   contacts(userIds: [ID!]!): [Contact]! @inaccessible
-  "How sessions stand, in the order of their ids (an access token's sid); null for one that is unknown."
+  "The states of sessions, in the order of their IDs (the sid claim of an access token). Null for an unknown session."
   sessionStates(ids: [ID!]!): [SessionState]! @inaccessible
 }
 
 type Mutation {
-  "Hashing a password takes 20 MB for 50 ms, which is what the cost stands for."
+  "Creates an account. The cost reflects that hashing a password takes 20 MB of memory for 50 ms."
   signUp(input: SignUpInput!): SignUpResult! @cost(weight: 2000)
+  "Starts a session. Costs as much as signUp."
   logIn(input: LogInInput!): LogInResult! @cost(weight: 2000)
-  "Trades a refresh token for a new session; the old token is spent."
+  "Exchanges a refresh token for new tokens of the same session. The old refresh token becomes invalid."
   refreshSession(refreshToken: String!): RefreshResult!
-  "Ends the session the refresh token belongs to. True when there was one."
+  "Ends the session of the refresh token. Returns whether there was one."
   logOut(refreshToken: String!): Boolean!
   updateUser(input: UpdateUserInput!): UpdateUserResult!
   changePassword(input: ChangePasswordInput!): ChangePasswordResult! @cost(weight: 2000)
-  "Replaces the roles of a user; for administrators."
+  "Replaces the roles of a user. Administrators only."
   setRoles(id: ID!, roles: [Role!]!): UpdateUserResult!
 }
 `, BuiltIn: false},

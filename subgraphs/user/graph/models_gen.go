@@ -36,12 +36,12 @@ type UpdateUserResult interface {
 
 type ChangePasswordInput struct {
 	ID string `json:"id"`
-	// Needed unless the account has no password yet or the caller is an administrator.
+	// Required unless the account has no password yet or the caller is an administrator.
 	CurrentPassword *string `json:"currentPassword,omitempty"`
 	NewPassword     string  `json:"newPassword"`
 }
 
-// Where a person can be reached; for other services only.
+// How a user can be reached. For the store's services only.
 type Contact struct {
 	UserID      string  `json:"userId"`
 	DisplayName string  `json:"displayName"`
@@ -61,13 +61,13 @@ type Mutation struct {
 type Query struct {
 }
 
-// Who the caller is, when the caller is somebody.
+// A session of a logged-in user.
 type Session struct {
 	// A JWT; send it as `Authorization: Bearer …`.
 	AccessToken string `json:"accessToken"`
-	// When the access token ends.
+	// When the access token expires.
 	ExpiresAt time.Time `json:"expiresAt"`
-	// Good for one refresh; using it twice ends the whole session.
+	// A single-use token for refreshSession. Using it twice ends the session.
 	RefreshToken string `json:"refreshToken"`
 	User         *User  `json:"user"`
 }
@@ -78,19 +78,19 @@ func (Session) IsLogInResult() {}
 
 func (Session) IsRefreshResult() {}
 
-// How a session stands; for other services only.
+// The state of a session. For the store's services only.
 type SessionState struct {
 	ID string `json:"id"`
-	// False once the session has ended: by log-out, a stolen refresh token, a new password or its age.
+	// False once the session has ended: by log-out, a new password, a reused refresh token or expiry.
 	Active bool `json:"active"`
-	// The roles its user has now.
+	// The user's current roles.
 	Roles []Role `json:"roles"`
 }
 
 type SignUpInput struct {
 	Username string `json:"username"`
 	Email    string `json:"email"`
-	// At least 8 characters. Without one the account cannot log in until a password is set.
+	// At least 8 characters. Without a password, the account cannot log in until one is set.
 	Password    *string `json:"password,omitempty"`
 	DisplayName *string `json:"displayName,omitempty"`
 	Phone       *string `json:"phone,omitempty"`
@@ -102,22 +102,22 @@ type UpdateUserInput struct {
 	Email       *string                    `json:"email,omitempty"`
 	DisplayName *string                    `json:"displayName,omitempty"`
 	Phone       graphql.Omittable[*string] `json:"phone,omitempty"`
-	// If given, the change is made only to this version.
+	// If set, the account must have this version; otherwise the result is a Conflict.
 	ExpectedVersion *int `json:"expectedVersion,omitempty"`
 }
 
-// A person with an account. E-mail and phone are shown to their owner and to administrators only.
+// A user account. Only the user and administrators can see the e-mail address and the telephone number.
 type User struct {
 	ID          string `json:"id"`
 	Username    string `json:"username"`
 	DisplayName string `json:"displayName"`
-	// Null for everybody but the owner and administrators.
+	// Null unless the caller is the user or an administrator.
 	Email *string `json:"email,omitempty"`
-	// E.164. Null for everybody but the owner and administrators.
+	// The telephone number in E.164 form. Null unless the caller is the user or an administrator.
 	Phone     *string   `json:"phone,omitempty"`
 	Roles     []Role    `json:"roles"`
 	CreatedAt time.Time `json:"createdAt"`
-	// Raised by one at every change; give it back as expectedVersion to change what you saw.
+	// Incremented by every change. Pass it as expectedVersion to change exactly this version.
 	Version int `json:"version"`
 }
 
@@ -155,9 +155,9 @@ type UserRepresentation struct {
 type CacheControlScope string
 
 const (
-	// Any caller may be given the same answer.
+	// All callers may get the same response.
 	CacheControlScopePublic CacheControlScope = "PUBLIC"
-	// Only the caller it was made for may be given the answer.
+	// Only the caller that it was made for may get the response.
 	CacheControlScopePrivate CacheControlScope = "PRIVATE"
 )
 
