@@ -5,20 +5,17 @@ package schema
 
 import "embed"
 
-// Supergraph is the composed supergraph's SDL.
+// Supergraph is the SDL of the composed supergraph.
 //
 //go:embed supergraph.graphql
-// Supergraph is the SDL of the composed supergraph.
 var Supergraph string
 
-// Routes are the REST routes' documents, in rest/.
+// Routes holds the documents of the REST routes, in rest/.
 //
 //go:embed rest
-// Routes holds the documents of the REST routes, in rest/.
 var Routes embed.FS
 
-// Examples are operations for the playground, in examples/.
+// Examples holds the playground's example operations, in examples/.
 //
 //go:embed examples
-// Examples holds the playground's example operations, in examples/.
 var Examples embed.FS
