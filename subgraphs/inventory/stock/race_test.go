@@ -102,7 +102,8 @@ func TestConnectionsDie(t *testing.T) {
 	for worker := range workers {
 		group.Go(func() {
 			random := rand.New(rand.NewPCG(2, uint64(worker)))
-			for round := range rounds {
+			// Go on until a connection was cut, however slowly the killer runs.
+			for round := 0; round < rounds || failed.Load() == 0 && round < 100*rounds; round++ {
 				if err := disturb(t.Context(), w, clock, random, fmt.Sprintf("order %d/%d", worker, round), products); err != nil {
 					failed.Add(1)
 				}
