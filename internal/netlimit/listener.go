@@ -36,7 +36,8 @@ const (
 	Idle Reason = "idle"
 	// Refused: all others were busy.
 	Refused Reason = "refused"
-	// Slow: closed by CloseSlowest.
+	// Slow: closed by CloseSlowest, or while a write made no progress, to make room
+	// for another connection.
 	Slow Reason = "slow"
 )
 
@@ -46,8 +47,9 @@ type Listener struct {
 	net.Listener
 	options Options
 
-	mu    sync.Mutex
-	conns map[*conn]struct{}
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	victims victims
 }
 
 // Wrap makes a Listener.
@@ -86,9 +88,10 @@ func (l *Listener) Len() int {
 func (l *Listener) admit(c *conn) bool {
 	l.mu.Lock()
 	var victim *conn
+	var reason Reason
 	full := l.options.MaxConnections > 0 && len(l.conns) >= l.options.MaxConnections
 	if full {
-		if victim = l.leastUseful(); victim != nil {
+		if victim, reason = l.victims.next(l.conns); victim != nil {
 			delete(l.conns, victim)
 		}
 	}
@@ -98,31 +101,9 @@ func (l *Listener) admit(c *conn) bool {
 	l.mu.Unlock()
 	if victim != nil {
 		_ = victim.Conn.Close()
-		l.options.Closed(Idle)
+		l.options.Closed(reason)
 	}
 	return !full || victim != nil
-}
-
-// headerGrace is how long a new connection is left alone while others are idle.
-const headerGrace = time.Second
-
-// leastUseful finds the connection to close: one that has not sent a request for
-// a while since it was opened, or else the one that has waited longest for its
-// next request, or else the oldest new one. Nil if all are busy.
-func (l *Listener) leastUseful() *conn {
-	var fresh, idle *conn
-	for c := range l.conns {
-		switch state, since := c.state(); {
-		case state == http.StateNew && (fresh == nil || since.Before(fresh.since())):
-			fresh = c
-		case state == http.StateIdle && (idle == nil || since.Before(idle.since())):
-			idle = c
-		}
-	}
-	if fresh != nil && (idle == nil || time.Since(fresh.since()) > headerGrace) {
-		return fresh
-	}
-	return idle
 }
 
 // ConnState follows the state of the connections; see http.Server.ConnState.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,6 +106,68 @@ func TestBusyConnectionsAreNotClosed(t *testing.T) {
 		if got := <-answers; got != "late<nil>" {
 			t.Errorf("a busy connection got %s", got)
 		}
+	}
+}
+
+// TestStuckConnectionsMakeRoom: clients that do not accept their responses keep
+// nobody out.
+func TestStuckConnectionsMakeRoom(t *testing.T) {
+	var slow atomic.Int32
+	begun := make(chan struct{}, 2)
+	l := serve(t, netlimit.Options{MaxConnections: 2, Closed: func(r netlimit.Reason) {
+		if r == netlimit.Slow {
+			slow.Add(1)
+		}
+	}}, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/large" {
+			begun <- struct{}{}
+			_, _ = w.Write(make([]byte, 64<<20))
+			return
+		}
+		_, _ = io.WriteString(w, "ok")
+	})
+	for range 2 {
+		if _, err := io.WriteString(dial(t, l), "GET /large HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		<-begun
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if body, _ := get(t, dial(t, l)); body == "ok" {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("two clients that do not read keep all others out")
+		}
+	}
+	if slow.Load() == 0 {
+		t.Error("none was closed as slow")
+	}
+}
+
+// TestActiveConnectionsAreSpared: one that was idle when victims were chosen, and
+// has sent a request since, is not closed.
+func TestActiveConnectionsAreSpared(t *testing.T) {
+	l := serve(t, netlimit.Options{MaxConnections: 20}, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
+	ask := func(c net.Conn) {
+		t.Helper()
+		if body, err := get(t, c); body != "ok" {
+			t.Fatalf("%q, %v", body, err)
+		}
+	}
+	kept := dial(t, l)
+	ask(kept) // it is the oldest
+	for range 19 {
+		ask(dial(t, l))
+	}
+	ask(dial(t, l)) // kept was closed for it, and others were chosen
+	second := dial(t, l)
+	for range 50 {
+		ask(second)
+		ask(dial(t, l))
+	}
+	if n := l.Len(); n != 20 {
+		t.Errorf("%d connections are open", n)
 	}
 }
 
