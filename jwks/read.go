@@ -1,6 +1,7 @@
 package jwks
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ func read(body []byte) (keys jwk.Set, leftOut []string, err error) {
 		Keys []json.RawMessage `json:"keys"`
 		Type string            `json:"kty"`
 	}
+	// RFC 8259, section 8.1: a parser may ignore a byte order mark.
+	body = bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF"))
 	if err := json.Unmarshal(body, &document); err != nil {
 		return nil, nil, fmt.Errorf("not a JWK Set: %w", err)
 	}

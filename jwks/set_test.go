@@ -214,6 +214,16 @@ func TestSingleKeyIsASetOfOne(t *testing.T) {
 	}
 }
 
+// Some servers send a byte order mark before JSON.
+func TestByteOrderMarkIsIgnored(t *testing.T) {
+	for name, document := range map[string]string{"set": set(publicKey(t, newEd25519(t), nil)), "key": publicKey(t, newEd25519(t), nil)} {
+		s := jwks.New(jwks.Options{URL: serve(t, "\ufeff"+document).URL})
+		if keys, err := s.Keys(t.Context(), "", jwa.EdDSA()); err != nil || len(keys) != 1 {
+			t.Errorf("%s: %d keys, %v", name, len(keys), err)
+		}
+	}
+}
+
 type clock struct{ at atomic.Int64 }
 
 func (c *clock) now() time.Time          { return time.Unix(c.at.Load(), 0) }

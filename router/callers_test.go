@@ -307,6 +307,34 @@ func TestRefusedFieldsAreChallenged(t *testing.T) {
 	}
 }
 
+// Where fields are left out rather than operations refused, a REST route whose
+// result is left out says the same, also to credentials that are no token.
+func TestLeftOutFieldsAreChallengedOverREST(t *testing.T) {
+	i := newTokenIssuer(t)
+	for scheme, word := range map[string]string{"Bearer": "Bearer", "Token": "Token"} {
+		url := serveSupergraph(t, protectedSDL, io.Discard, func(c *config.Config) {
+			c.Authentication.JWT.JWKS = []config.JWKS{{URL: i.URL}}
+			c.Authentication.JWT.Scheme = scheme
+		})
+		token := scheme + " " + i.token(t, time.Hour)
+		for _, c := range []struct {
+			name      string
+			headers   []string
+			status    int
+			challenge string
+		}{
+			{name: "no token", status: 401, challenge: word},
+			{name: "a token without the scope", headers: []string{"Authorization: " + token}, status: 403, challenge: word + ` error="insufficient_scope"`},
+			{name: "another scheme", headers: []string{"Authorization: Basic YTpi"}, status: 401, challenge: word},
+		} {
+			got := call(t, url, "/api/hello", c.headers...)
+			if got.status != c.status || got.header.Get("WWW-Authenticate") != c.challenge {
+				t.Errorf("%s, scheme %q: %d %q %s", c.name, scheme, got.status, got.header.Get("WWW-Authenticate"), got.body)
+			}
+		}
+	}
+}
+
 // protectedSDL is smallSDL with a field that takes a scope.
 var protectedSDL = strings.NewReplacer(
 	"{ query: Query }", `@link(url: "https://specs.apollo.dev/requiresScopes/v0.1", for: SECURITY) { query: Query }`,

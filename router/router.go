@@ -242,8 +242,16 @@ func (r *Router) routes(apiSchema string, graph rest.Graph) (gateway.RESTHandler
 		HideSuggestions: !r.config.Introspection && !r.config.Dev,
 		Title:           "Souk",
 		APIVersion:      r.options.Version,
-		Anonymous:       func(req *http.Request) bool { return req.Header.Get(r.config.Authentication.JWT.Header) == "" },
+		Anonymous:       r.unknownCaller,
+		Challenge:       func(code string) string { return auth.Challenge(r.config.Authentication.JWT.Scheme, code) },
 	})
+}
+
+// unknownCaller says whether a request comes from nobody: without a token, or with
+// credentials that the router does not take for one.
+func (r *Router) unknownCaller(req *http.Request) bool {
+	jwt := r.config.Authentication.JWT
+	return req.Header.Get(jwt.Header) == "" || len(jwt.JWKS) > 0 && auth.From(req.Context()) == nil
 }
 
 func (r *Router) health(context.Context) error {

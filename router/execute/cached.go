@@ -2,10 +2,6 @@ package execute
 
 import (
 	"context"
-	"net/http"
-	"strconv"
-	"strings"
-	"time"
 
 	"souk/router/internal/jsonscan"
 	"souk/router/operation"
@@ -165,47 +161,4 @@ func (r *run) store(ctx context.Context, s *step, run *stepRun, control CacheCon
 	if store {
 		r.executor.options.Cache.Store(ctx, r.req.Caller, run.lookups)
 	}
-}
-
-// parseCacheControl reads an answer's Cache-Control and Age.
-func parseCacheControl(h http.Header) CacheControl {
-	var c CacheControl
-	age, shared := -1, -1
-	stop := false
-	for _, line := range h["Cache-Control"] {
-		for part := range strings.SplitSeq(line, ",") {
-			name, arg, _ := strings.Cut(strings.TrimSpace(part), "=")
-			c.Set = c.Set || name != ""
-			switch strings.ToLower(name) {
-			case "private":
-				c.Private = true
-			case "public":
-				c.Public = true
-			case "no-store", "no-cache":
-				stop = true
-			case "max-age":
-				age = seconds(arg)
-			case "s-maxage":
-				shared = seconds(arg)
-			}
-		}
-	}
-	if shared >= 0 {
-		age, c.Public = shared, true
-	}
-	c.Public = c.Public && !c.Private
-	if stop || age < 0 {
-		return c
-	}
-	c.MaxAge = time.Duration(max(0, age-max(0, seconds(h.Get("Age"))))) * time.Second
-	return c
-}
-
-// seconds reads a delta-seconds (RFC 9111, section 1.2.2), -1 if it is none.
-func seconds(s string) int {
-	n, err := strconv.ParseUint(strings.Trim(s, `"`), 10, 31)
-	if err != nil {
-		return -1
-	}
-	return int(n)
 }

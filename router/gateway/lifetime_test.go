@@ -207,10 +207,10 @@ func TestInitPayloadHeaders(t *testing.T) {
 			name: "a name in two spellings", payload: `{"authorization":"Bearer b","Authorization":"Bearer a"}`,
 			want: map[string]string{"Authorization": "Bearer a,Bearer b"},
 		},
-		{
-			name: "values that no header can have", payload: `{"Authorization":"Bearer a\r\nX-User: admin"}`,
-			want: map[string]string{"Authorization": ""},
-		},
+		{name: "null", payload: `{"Authorization":null}`, want: map[string]string{"Authorization": ""}},
+		{name: "an empty text", payload: `{"Authorization":""}`, want: map[string]string{"Authorization": ""}},
+		{name: "no payload", payload: `null`, want: map[string]string{"Authorization": ""}},
+		{name: "others of any type", payload: `{"X-User":7,"nested":{"a":[]}}`, want: map[string]string{"Authorization": "", "X-User": ""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, _, url := startFeed(t, func(into *config.Config, _ *gateway.Options) {
@@ -228,6 +228,28 @@ func TestInitPayloadHeaders(t *testing.T) {
 					t.Errorf("%s is %q, want %q", name, got[name], want)
 				}
 			}
+		})
+	}
+}
+
+// A client that means to say who it is, and does so in a form that no header can
+// have, does not become an anonymous one.
+func TestInitPayloadThatIsNoHeaderIsRefused(t *testing.T) {
+	for name, payload := range map[string]string{
+		"a number":                    `{"Authorization":7}`,
+		"a list":                      `{"Authorization":["Bearer a"]}`,
+		"an object":                   `{"headers":{"authorization":{"token":"a"}}}`,
+		"a truth value":               `{"Authorization":false}`,
+		"a text with a line break":    `{"Authorization":"Bearer a\r\nX-User: admin"}`,
+		"a payload that is a text":    `"Bearer a"`,
+		"a payload that is a list":    `[{"Authorization":"Bearer a"}]`,
+		"one of two spellings of two": `{"Authorization":"Bearer a","authorization":1}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, url := startFeed(t, func(*config.Config, *gateway.Options) {})
+			s := dialWith(t, url, nil, protocol)
+			s.send(`{"type":"connection_init","payload":` + payload + `}`)
+			s.wantClose(4403)
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -310,7 +311,12 @@ func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	sockets.Serve(ctx, w, r)
 }
 
-var errUnauthorized = errors.New("Forbidden")
+// Reasons for closing a connection, as clients are told them.
+var (
+	errUnauthorized = errors.New("Forbidden")
+	errInitPayload  = errors.New("Payload of connection_init is not an object")
+	errInitHeader   = errors.New("Header in connection_init is not a string that a header can have")
+)
 
 func (gw *Gateway) session(r *http.Request) *subscribe.Session {
 	s := &subscribe.Session{Values: r.Context()}
@@ -324,7 +330,9 @@ func (gw *Gateway) session(r *http.Request) *subscribe.Session {
 // the payload of connection_init gives, and returns what comes out.
 func (gw *Gateway) initialise(r *http.Request, payload json.RawMessage) (*http.Request, error) {
 	r = r.Clone(r.Context())
-	gw.initHeaders(r.Header, payload)
+	if err := gw.initHeaders(r.Header, payload); err != nil {
+		return nil, err
+	}
 	var through *http.Request
 	w := &refusedInit{header: http.Header{}}
 	gw.wrap(func(_ http.ResponseWriter, r *http.Request) { through = r }).ServeHTTP(w, r)
@@ -337,11 +345,16 @@ func (gw *Gateway) initialise(r *http.Request, payload json.RawMessage) (*http.R
 // initHeaders sets the headers that clients may give in the payload of
 // connection_init, or in its member "headers": only a name on the list, and
 // not one that the handshake has unless that is configured. What stands between
-// the client and the router, such as an ingress, may have set it.
-func (gw *Gateway) initHeaders(h http.Header, payload json.RawMessage) {
+// the client and the router, such as an ingress, may have set it. It fails if a
+// header on the list is not given as one: a client that meant to say who it is
+// must not become an anonymous one. Null and an empty text name nobody.
+func (gw *Gateway) initHeaders(h http.Header, payload json.RawMessage) error {
+	if len(payload) == 0 {
+		return nil
+	}
 	var given map[string]json.RawMessage
 	if json.Unmarshal(payload, &given) != nil {
-		return
+		return errInitPayload
 	}
 	var inner map[string]json.RawMessage
 	if json.Unmarshal(given["headers"], &inner) == nil && inner != nil {
@@ -351,10 +364,16 @@ func (gw *Gateway) initHeaders(h http.Header, payload json.RawMessage) {
 	// which of them holds must not be left to chance.
 	set := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
+		canonical := http.CanonicalHeaderKey(name)
+		if !slices.ContainsFunc(gw.config.Subscriptions.InitHeaders, func(listed string) bool { return http.CanonicalHeaderKey(listed) == canonical }) {
+			continue
+		}
 		var text string
-		if json.Unmarshal(given[name], &text) == nil && text != "" && httpguts.ValidHeaderFieldValue(text) {
-			name = http.CanonicalHeaderKey(name)
-			set[name] = append(set[name], text)
+		if json.Unmarshal(given[name], &text) != nil || !httpguts.ValidHeaderFieldValue(text) {
+			return fmt.Errorf("%w: %s", errInitHeader, canonical)
+		}
+		if text != "" {
+			set[canonical] = append(set[canonical], text)
 		}
 	}
 	for _, name := range gw.config.Subscriptions.InitHeaders {
@@ -364,6 +383,7 @@ func (gw *Gateway) initHeaders(h http.Header, payload json.RawMessage) {
 			h[name] = values
 		}
 	}
+	return nil
 }
 
 // refusedInit is where the middleware writes its refusal, a GraphQL response.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/lexer"
 )
 
 // The values of extensions.code that this package gives.
@@ -87,6 +89,39 @@ func (e Errors) Unwrap() []error {
 		list[i] = e[i]
 	}
 	return list
+}
+
+// syntaxError is the error of a document that cannot be parsed. Where a token
+// cannot be read, the parser tells only that it found no valid one; the lexer
+// says what is wrong with it, and where.
+func syntaxError(text string, err error) Errors {
+	if !strings.Contains(err.Error(), lexer.Invalid.String()) {
+		return fromParser(err, CodeParseFailed)
+	}
+	tokens := lexer.New(&ast.Source{Input: text})
+	for {
+		token, wrong := tokens.ReadToken()
+		switch {
+		case wrong != nil:
+			errs := fromParser(wrong, CodeParseFailed)
+			for _, e := range errs {
+				e.Message = "Syntax Error: " + shorten(e.Message)
+			}
+			return errs
+		case token.Kind == lexer.EOF:
+			return fromParser(err, CodeParseFailed)
+		}
+	}
+}
+
+// maxSyntaxError bounds what an error repeats of a token, in bytes.
+const maxSyntaxError = 120
+
+func shorten(message string) string {
+	if len(message) <= maxSyntaxError {
+		return message
+	}
+	return strings.ToValidUTF8(message[:maxSyntaxError], "") + "…"
 }
 
 // fromParser gives the parser's error a code.

@@ -84,7 +84,7 @@ func (s *Schema) Parse(text, operationName string) (*Document, error) {
 		if strings.Contains(err.Error(), "exceeded token limit") {
 			return nil, Errors{{Message: fmt.Sprintf("The document has more than %d tokens.", s.Limits.Tokens), Code: CodeMaxTokens}}
 		}
-		return nil, fromParser(err, CodeParseFailed)
+		return nil, syntaxError(text, err)
 	}
 	if errs := checkSurrogates(text); errs != nil {
 		return nil, errs

@@ -1,6 +1,7 @@
 package operation_test
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -23,6 +24,32 @@ func TestUnpairedSurrogatesAreSyntaxErrors(t *testing.T) {
 		if _, err := s.Parse(text, ""); err == nil {
 			t.Errorf("%s is accepted", text)
 		}
+	}
+}
+
+// A token that cannot be read is described, at its place.
+func TestInvalidTokensAreDescribed(t *testing.T) {
+	s := testSchema(t)
+	for text, want := range map[string]string{
+		`{ numbers(any: "\u{D83D}") }`:              `GRAPHQL_PARSE_FAILED 1:18 Syntax Error: Invalid character escape sequence: \u{D83D}.`,
+		`{ numbers(any: ["\u{110000}"]) }`:          `GRAPHQL_PARSE_FAILED 1:19 Syntax Error: Invalid character escape sequence: \u{110000}.`,
+		`{ numbers(any: {a: "\u12G4"}) }`:           `GRAPHQL_PARSE_FAILED 1:22 Syntax Error: Invalid character escape sequence: \u12G4.`,
+		"{\n  numbers(any: \"é\\x\") }":             `GRAPHQL_PARSE_FAILED 2:19 Syntax Error: Invalid character escape sequence: \x.`,
+		"{ numbers(any: \"a\nb\") }":                `GRAPHQL_PARSE_FAILED 1:18 Syntax Error: Unterminated string.`,
+		`{ numbers(any: """a`:                       `GRAPHQL_PARSE_FAILED 1:20 Syntax Error: Unterminated string.`,
+		`{ numbers(any: 01) }`:                      `GRAPHQL_PARSE_FAILED 1:17 Syntax Error: Invalid number, unexpected digit after 0: "1".`,
+		`{ ..numbers }`:                             `GRAPHQL_PARSE_FAILED 1:3 Syntax Error: Cannot parse the unexpected character ".".`,
+		`query ($s: String = "\q") { numbers }`:     `GRAPHQL_PARSE_FAILED 1:23 Syntax Error: Invalid character escape sequence: \q.`,
+		`{ numbers @include(if: ?) }`:               `GRAPHQL_PARSE_FAILED 1:24 Syntax Error: Cannot parse the unexpected character "?".`,
+		`{ numbers(any: "<Invalid>" }`:              `GRAPHQL_PARSE_FAILED 1:28 Expected Name, found }`,
+		`{ numbers(any: "` + strings.Repeat(`\`, 1): `GRAPHQL_PARSE_FAILED 1:18 Syntax Error: Invalid character escape sequence.`,
+	} {
+		if _, err := s.Parse(text, ""); err == nil || describe(err) != want {
+			t.Errorf("%s:\ngot  %v\nwant %s", text, describe(err), want)
+		}
+	}
+	if _, err := s.Parse(`{ numbers(any: "\u{`+strings.Repeat("1", 9000)+`}") }`, ""); err == nil || len(err.Error()) > 200 {
+		t.Errorf("got %.300v", err)
 	}
 }
 

@@ -41,6 +41,9 @@ type Options struct {
 	// caller may not do is answered with 401, not with 403. Nil takes those
 	// without an Authorization header.
 	Anonymous func(*http.Request) bool
+	// Challenge is the value of WWW-Authenticate for one of the errors of RFC
+	// 6750, section 3.1, or for none: for the scheme Bearer if nil.
+	Challenge func(code string) string
 	Logger    *slog.Logger
 	Memory    *memory.Budget // charged for request bodies and responses; nil for no bound
 
@@ -64,6 +67,7 @@ type Handler struct {
 	caller  func(*http.Request) string
 	// anonymous is never nil.
 	anonymous func(*http.Request) bool
+	challenge func(code string) string // never nil
 	logger    *slog.Logger
 	bodies    *body.Reader
 	memory    *memory.Budget
@@ -82,7 +86,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		schema: schema, ids: integerIDs(!o.TextIDs), quiet: o.HideSuggestions, graph: o.Graph, health: o.Health,
-		caller: o.Caller, anonymous: o.Anonymous, logger: o.Logger, memory: o.Memory,
+		caller: o.Caller, anonymous: o.Anonymous, challenge: o.Challenge, logger: o.Logger, memory: o.Memory,
 	}
 	if h.routes, err = loadRoutes(o.Documents, schema, h.ids); err != nil {
 		return nil, err
@@ -96,6 +100,14 @@ func New(o Options) (*Handler, error) {
 	}
 	if h.anonymous == nil {
 		h.anonymous = func(r *http.Request) bool { return r.Header.Get("Authorization") == "" }
+	}
+	if h.challenge == nil {
+		h.challenge = func(code string) string {
+			if code == "" {
+				return "Bearer"
+			}
+			return `Bearer error="` + code + `"`
+		}
 	}
 	if o.Redis != nil {
 		h.records = newRecords(o.Redis, o.Records)
@@ -196,10 +208,25 @@ func (h *Handler) executeOperation(ctx context.Context, q *request) (*response, 
 		return nil, p
 	}
 	res, p := q.answer(answer)
-	if p != nil && p.status == http.StatusForbidden && h.anonymous(q.http) {
-		p = p.needsToken()
+	return res, h.challenged(q.http, p)
+}
+
+// codeDenied is that of a field which the router keeps from the caller.
+const codeDenied = "UNAUTHORIZED_FIELD_OR_TYPE"
+
+// challenged tells a caller that may not have what it asks for which token it
+// takes (RFC 6750, section 3.1): any, or one with more scopes.
+func (h *Handler) challenged(r *http.Request, p *problem) *problem {
+	if p == nil || p.status != http.StatusForbidden {
+		return p
 	}
-	return res, p
+	if h.anonymous(r) {
+		return p.needsToken().withHeader("WWW-Authenticate", h.challenge(""))
+	}
+	if p.code == codeDenied && p.headers.Get("WWW-Authenticate") == "" {
+		return p.withHeader("WWW-Authenticate", h.challenge("insufficient_scope"))
+	}
+	return p
 }
 
 // answerFootprint is how many bytes are held for each byte of an answer's data:

@@ -341,6 +341,12 @@ func TestProblems(t *testing.T) {
 		{name: "both directions", request: "GET /api/products?after=a&before=b", status: 422},
 		{name: "a broken query", request: "GET /api/products?a=%zz", status: 400},
 		{name: "a broken key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `""`}, body: `{}`, status: 400},
+		{name: "a list of keys", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `"a", "b"`}, body: `{}`, status: 400},
+		{name: "a list of keys without quotes", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `a, b`}, body: `{}`, status: 400},
+		{name: "a quote within a key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `"a"b"`}, body: `{}`, status: 400},
+		{name: "an open key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `"a\"`}, body: `{}`, status: 400},
+		{name: "an unknown escape in a key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `"\a"`}, body: `{}`, status: 400},
+		{name: "a key with parameters", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `a;b=1`}, body: `{}`, status: 400},
 		{name: "a stale version", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"2.abc"`}, body: `{"name":"a"}`, status: 412, want: `{"code":"STALE_VERSION"}`},
 		{name: "stale versions", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"2.abc", "1"`}, body: `{"name":"a"}`, status: 412, want: `{"code":"STALE_VERSION"}`},
 		{name: "weak tags and foreign ones", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `W/"3", "a,b"`}, body: `{"name":"a"}`, status: 412},
@@ -381,7 +387,7 @@ func TestAnonymousWrites(t *testing.T) {
 			want: `{"code":"UNAUTHENTICATED","type":"/api/docs#problem-unauthenticated","detail":"Only administrators may change the catalogue. Missing access token. Send Authorization: Bearer <token>."}`},
 		{name: "typed error with a token", request: "PATCH /api/products/1", header: token, body: change, status: 403, want: `{"code":"FORBIDDEN"}`},
 		{name: "graph error", request: "GET /api/products", status: 401, wantHeader: map[string]string{"WWW-Authenticate": "Bearer"}},
-		{name: "graph error with a token", request: "GET /api/products", header: token, status: 403, wantHeader: map[string]string{"WWW-Authenticate": ""}},
+		{name: "graph error with a token", request: "GET /api/products", header: token, status: 403, wantHeader: map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope"`}},
 	} {
 		t.Run(e.name, func(t *testing.T) { e.run(t, h, g) })
 	}

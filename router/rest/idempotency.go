@@ -82,24 +82,41 @@ func (h *Handler) repeat(ctx context.Context, c *claim, before *found) (*respons
 	return &response{status: before.status, header: kept.Header, body: kept.Body}, nil
 }
 
+// keyValue reads a string as RFC 9651, section 3.3.3, has it: printable ASCII
+// characters in double quotes, of which \ escapes itself and the quote. Without
+// quotes, what could be a list or have parameters is not one key.
+func keyValue(text string) (key string, valid bool) {
+	if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return "", false
+	}
+	inner, quoted := strings.CutPrefix(text, `"`)
+	if !quoted {
+		return text, !strings.ContainsAny(text, ` ",;`)
+	}
+	var out strings.Builder
+	for i := 0; i < len(inner); i++ {
+		switch inner[i] {
+		case '"':
+			return out.String(), i == len(inner)-1
+		case '\\':
+			if i++; i == len(inner) || inner[i] != '"' && inner[i] != '\\' {
+				return "", false
+			}
+		}
+		out.WriteByte(inner[i])
+	}
+	return "", false
+}
+
 // readIdempotencyKey takes the key from the header, which is a structured
-// string (RFC 8941): in double quotes. One without quotes will do.
+// string. One without quotes will do.
 func readIdempotencyKey(r *http.Request) (string, *problem) {
 	given := r.Header.Values(idempotencyHeader)
 	if len(given) == 0 {
 		return "", nil
 	}
-	key := strings.TrimSpace(given[0])
-	quoted := strings.HasPrefix(key, `"`)
-	if quoted {
-		inner, closed := strings.CutSuffix(key[1:], `"`)
-		if !closed {
-			inner = ""
-		}
-		key = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(inner)
-	}
-	printable := !strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' })
-	if len(given) > 1 || key == "" || len(key) > maxKeyLength || !printable {
+	key, valid := keyValue(strings.TrimSpace(given[0]))
+	if len(given) > 1 || !valid || key == "" || len(key) > maxKeyLength {
 		return "", &problem{problemKind: brokenHeader, detail: fmt.Sprintf("Idempotency-Key must be one string of 1 to %d printable ASCII characters, such as a UUID.", maxKeyLength),
 			errors: []violation{{In: "header", Name: idempotencyHeader, Detail: "is not a valid key"}}}
 	}

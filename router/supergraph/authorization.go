@@ -71,7 +71,16 @@ func alternatives(of string, d *ast.Directive, argument string) ([][]string, err
 			if name.Value.Kind != ast.StringValue && name.Value.Kind != ast.BlockValue {
 				return nil, bad(name.Position, form)
 			}
+			if name.Value.Raw == "" {
+				return nil, bad(name.Position, argument+" has an empty name")
+			}
 			names = append(names, name.Value.Raw)
+		}
+		if len(names) == 0 {
+			// All names of it are met by everybody: the specifications do not
+			// say that this is not meant, but whoever opens a field to all
+			// leaves the directive out.
+			return nil, bad(inner.Position, argument+" has an empty list, which everybody would pass; remove the list, or the directive")
 		}
 		all = append(all, names)
 	}

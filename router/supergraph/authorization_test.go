@@ -36,7 +36,6 @@ func TestAuthorizationArguments(t *testing.T) {
 		{`[["a"]]`, [][]string{{"a"}}},
 		{`[["a", "b"], ["c"]]`, [][]string{{"a", "b"}, {"c"}}},
 		{`[["""a"""]]`, [][]string{{"a"}}},
-		{`[[]]`, [][]string{{}}},
 	} {
 		for _, directive := range []string{"@requiresScopes(scopes: %s)", "@policy(policies: %s)"} {
 			applied := fmt.Sprintf(directive, c.argument)
@@ -74,6 +73,11 @@ func TestUnreadableAuthorizationIsRefused(t *testing.T) {
 		{field: `@requiresScopes(scopes: null)`, want: form},
 		{field: `@requiresScopes(scopes: {a: "b"})`, want: form},
 		{field: `@requiresScopes(scopes: [])`, want: `scopes is empty`},
+		{field: `@requiresScopes(scopes: [[]])`, want: `@requiresScopes on Query.secret: scopes has an empty list, which everybody would pass`},
+		{field: `@requiresScopes(scopes: [["a"], []])`, want: `scopes has an empty list`},
+		{field: `@requiresScopes(scopes: [[""]])`, want: `scopes has an empty name`},
+		{field: `@policy(policies: [[]])`, want: `policies has an empty list`},
+		{typ: `@policy(policies: [["a"], []])`, want: `@policy on the type Vault: policies has an empty list`},
 		{field: `@requiresScopes`, want: `@requiresScopes on Query.secret: it has no argument scopes`},
 		{field: `@requiresScopes(policies: [["a"]])`, want: `no argument scopes`},
 		{field: `@policy(policies: "a")`, want: `@policy on Query.secret: policies ` + form},
