@@ -68,7 +68,7 @@ func (r *run) mergeResponse(ctx context.Context, s *step, run *stepRun) (CacheCo
 			parts, err = r.read(s, run)
 		}
 	}
-	if err == nil && !parts.data.is() && !parts.errors.is() {
+	if err == nil && !parts.data.is() && !parts.errors.is() && !parts.null {
 		err = malformed("answered neither data nor errors")
 	}
 	if err != nil {
@@ -92,10 +92,10 @@ func (r *run) mergeResponse(ctx context.Context, s *step, run *stepRun) (CacheCo
 		r.report(s, &TransportError{Code: CodeHTTP, Message: fmt.Sprintf("answered with status %d", status), Status: status})
 		clean = false
 	}
-	if clean && !parts.data.is() {
+	if clean && !parts.data.is() && !parts.null {
 		return none, malformed("answered no data")
 	}
-	if parts.data.is() {
+	if parts.data.is() || clean {
 		r.reportLeftOut(s, run)
 	}
 	control := parseCacheControl(run.response.Header)
@@ -109,7 +109,10 @@ func (r *run) mergeResponse(ctx context.Context, s *step, run *stepRun) (CacheCo
 
 // parts are where the members of a response are; data and errors that are
 // null are left out.
-type parts struct{ data, errors span }
+type parts struct {
+	data, errors span
+	null         bool // the data is null
+}
 
 func (s span) is() bool { return s.end > 0 }
 
@@ -147,6 +150,7 @@ func (r *run) read(s *step, run *stepRun) (parts, error) {
 			p.data = span{uint32(start), uint32(max(i, 0))}
 		} else {
 			i = jsonscan.Value(b, i)
+			p.null = p.null || string(key) == `"data"`
 			if string(key) == `"errors"` && i > 0 && b[start] != 'n' {
 				p.errors = span{uint32(start), uint32(i)}
 			}
