@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"souk/router/gateway/config"
@@ -51,4 +53,80 @@ func TestStalledHTTP2StreamEnds(t *testing.T) {
 	if _, err := io.Copy(io.Discard, response.Body); err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the client got %v", err)
 	}
+}
+
+// pipes is a listener whose connections are in memory, so that time can be
+// synthetic.
+type pipes struct {
+	accepted chan net.Conn
+	closed   chan struct{}
+}
+
+func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+	client, server := net.Pipe()
+	p.accepted <- server
+	return client, nil
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.accepted:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	close(p.closed)
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+// A client that is slow over HTTP/2 but reads on keeps its stream, however long
+// the response takes in all; the timeout is for each part of it.
+func TestSlowHTTP2StreamThatMakesProgressStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := config.Default()
+		c.Limits.WriteTimeout = 10 * time.Second
+		const size = 8 << 20
+		failed := make(chan error, 1)
+		listener := &pipes{accepted: make(chan net.Conn), closed: make(chan struct{})}
+		s := &http.Server{Handler: server{config: c}.deadlines(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, err := w.Write(make([]byte, size))
+			failed <- err
+		}))}
+		speakHTTP2(s, c.HTTP)
+		ended := make(chan error, 1)
+		go func() { ended <- s.Serve(listener) }()
+		transport := &http.Transport{DialContext: listener.dial, Protocols: new(http.Protocols)}
+		transport.Protocols.SetUnencryptedHTTP2(true)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://router/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		response, err := transport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, part := 0, make([]byte, 64<<10)
+		for err == nil {
+			time.Sleep(4 * time.Second) // of synthetic time: less than the timeout
+			var n int
+			n, err = io.ReadFull(response.Body, part)
+			read += n
+		}
+		if !errors.Is(err, io.EOF) || read != size || time.Since(began) < 10*c.Limits.WriteTimeout {
+			t.Errorf("read %d of %d bytes in %v: %v", read, size, time.Since(began), err)
+		}
+		if err := <-failed; err != nil {
+			t.Errorf("the handler's write failed: %v", err)
+		}
+		_ = response.Body.Close()
+		transport.CloseIdleConnections()
+		_ = s.Close()
+		<-ended
+	})
 }
