@@ -26,8 +26,6 @@ type attack struct {
 	// prepare makes what one of the clients does in its turn n. It ignores what
 	// it is answered. What costs time, such as a large body, is made before.
 	prepare func() func(c *client, n int)
-	// long says that it runs in `make hostile` only.
-	long bool
 }
 
 // An order tells a process of attackers what to do.

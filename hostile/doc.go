@@ -5,9 +5,9 @@
 // A process is told a soft limit of 55 % of 512 MiB, which it takes by itself in
 // such a container, and its resident memory is read from /proc. During and after
 // each attack the process must live, stay below 400 MiB, and answer the
-// well-behaved client. `make test` runs each attack in a short form; `make
-// hostile` runs them in full, and compares the well-behaved client's 99th
-// percentile with what it was just before.
+// well-behaved client. `make test` runs the attacks on the router in a short form;
+// `make hostile` runs all of them in full, and compares the well-behaved client's
+// 99th percentile with what it was just before.
 //
 // The attackers have a process of their own with the lowest priority. Real ones
 // are on other machines: what their work costs must not be taken for what the

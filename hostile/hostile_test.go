@@ -68,9 +68,6 @@ func (s *target) outlives(t *testing.T, suite string) {
 	defer stop()
 	watching.Go(func() { s.watch(ctx) })
 	for _, a := range suites[suite]() {
-		if a.long && !full {
-			continue
-		}
 		t.Run(a.name, func(t *testing.T) { s.outlive(t, suite, a) })
 	}
 	if after := s.ask(20); len(after.answered) != 20 {

@@ -127,8 +127,8 @@ func workAttacks() []attack {
 // connectionAttacks hold connections.
 func connectionAttacks() []attack {
 	return []attack{
-		{name: "responses that are never read", clients: 20, prepare: connects(httpRequest(`{"query":"{ long }"}`, "")), long: true},
-		{name: "event streams that are never read", clients: 20, prepare: connects(httpRequest(`{"query":"{ long }"}`, "Accept: text/event-stream\r\n")), long: true},
+		{name: "responses that are never read", clients: 20, prepare: connects(httpRequest(`{"query":"{ long }"}`, ""))},
+		{name: "event streams that are never read", clients: 20, prepare: connects(httpRequest(`{"query":"{ long }"}`, "Accept: text/event-stream\r\n"))},
 		{name: "WebSockets", clients: 20, prepare: connects(webSocketHandshake)},
 		{name: "headers that do not end", clients: 20, prepare: connects("POST /graphql HTTP/1.1\r\nHost: x\r\nX-Slow: ")},
 		{name: "bodies that do not end", clients: 20, prepare: connects(
