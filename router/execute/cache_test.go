@@ -19,6 +19,7 @@ import (
 // was asked.
 type memory struct {
 	covers func(*execute.CacheSelection) bool
+	stored func(*execute.CacheLookup) // told of each lookup given to Store; nil for nobody
 
 	mu      sync.Mutex
 	kept    map[string]execute.Found
@@ -46,6 +47,9 @@ func (m *memory) Store(_ context.Context, _ execute.Caller, lookups []*execute.C
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, l := range lookups {
+		if m.stored != nil {
+			m.stored(l)
+		}
 		for i, text := range l.Fetched {
 			if text != nil && l.Control.MaxAge > 0 {
 				m.kept[key(l, i)] = execute.Found{JSON: slices.Clone(text), TTL: l.Control.MaxAge, Private: l.Control.Private}
