@@ -19,6 +19,7 @@ const (
 	withoutRecords       = "REST requests with an Idempotency-Key are answered with 503, unless the operation takes the key itself"
 	withoutKeys          = "tokens are verified by the keys known so far; a token that needs another one is answered with 503"
 	withoutConfiguration = "the configuration in use stays"
+	withoutCoprocessor   = "stages with on_failure closed are answered with 503, others go on without the coprocessor"
 )
 
 // A watchedTransport reports how requests to subgraphs go.

@@ -159,7 +159,7 @@ func newDependencies(o Options, m *routertelemetry.Metrics) *dependency.Set {
 }
 
 func newRouter(ctx context.Context, c config.Config, o Options, m *routertelemetry.Metrics, d *dependency.Set) (*Router, error) {
-	r := &Router{config: c, options: o, metrics: m, dependencies: d, hooks: hookchain.New(o.Hooks)}
+	r := &Router{config: c, options: o, metrics: m, dependencies: d}
 	if err := r.build(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -168,6 +168,9 @@ func newRouter(ctx context.Context, c config.Config, o Options, m *routertelemet
 
 func (r *Router) build(ctx context.Context) error {
 	r.memory = memory.NewBudget(r.config.Limits.MaxInFlightBytes)
+	if err := r.addHooks(); err != nil {
+		return err
+	}
 	options := gateway.Options{
 		Memory:     r.memory,
 		Supergraph: r.options.Supergraph,
@@ -277,6 +280,9 @@ func (r *Router) adminHandler() (http.Handler, error) {
 	}
 	if r.cache != nil && r.config.ResponseCache.Invalidation.Token != "" {
 		mux.Handle("POST /invalidation", bearer(r.config.ResponseCache.Invalidation.Token, http.HandlerFunc(r.invalidate)))
+	}
+	if r.config.Admin.Pprof {
+		mountProfiles(mux)
 	}
 	if err := gateway.Mount(mux, r.options.AdminHandlers); err != nil {
 		return nil, fmt.Errorf("the admin port: %w", err)

@@ -67,10 +67,28 @@ func newCaller(token string, t jwt.Token) (*Caller, error) {
 	c.Subject, _ = t.Subject()
 	c.Issuer, _ = t.Issuer()
 	c.Expires, _ = t.Expiration()
+	c.readClaims()
+	return c, nil
+}
+
+// NewCaller makes a Caller of the claims of a token, as JSON decodes them, that
+// somebody else has verified.
+func NewCaller(claims map[string]any) *Caller {
+	c := &Caller{Claims: claims}
+	c.Subject, _ = claims["sub"].(string)
+	c.Issuer, _ = claims["iss"].(string)
+	if seconds, ok := claims["exp"].(float64); ok {
+		c.Expires = time.Unix(int64(seconds), 0)
+	}
+	c.readClaims()
+	return c
+}
+
+// readClaims fills in what is in claims of no standard form.
+func (c *Caller) readClaims() {
 	c.Scopes = append(words(c.Claims["scope"]), words(c.Claims["scp"])...)
 	c.Roles = words(c.Claims["roles"])
 	c.Policies = words(c.Claims["policies"])
-	return c, nil
 }
 
 // words reads a claim that is a list of strings, or a string of words.

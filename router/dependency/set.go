@@ -20,6 +20,7 @@ const (
 	JWKS          Kind = "jwks"
 	Supergraph    Kind = "supergraph"
 	Configuration Kind = "configuration"
+	Coprocessor   Kind = "coprocessor"
 )
 
 // Options configure a Set.

@@ -100,6 +100,22 @@ func (e *Exchange) Value(key any) any {
 	return e.values[key]
 }
 
+// LoadOrSet gives the value that was set for a key, or else sets and gives a new
+// one.
+func (e *Exchange) LoadOrSet(key any, make func() any) any {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if value, ok := e.values[key]; ok {
+		return value
+	}
+	value := make()
+	if e.values == nil {
+		e.values = map[any]any{}
+	}
+	e.values[key] = value
+	return value
+}
+
 // SetExtension adds a member to the extensions of the next response, in the
 // place of any other of the name. It fails for a value without a JSON form.
 func (e *Exchange) SetExtension(name string, value any) error {

@@ -133,6 +133,11 @@ var (
 		Name: "souk_router_entity_cache_epochs_total", Kind: base.Counter,
 		Help: "Times all that Redis held was given up, since invalidations may have been missed.",
 	}
+	coprocessorDuration = base.Metric{
+		Name: "souk_router_coprocessor_duration_seconds", Kind: base.Histogram, Buckets: base.DurationBuckets(),
+		Help:   "How long calls of the coprocessor took, by stage; result is ok or failed.",
+		Labels: []string{"stage", "result"},
+	}
 	redisDuration = base.Metric{
 		Name: "souk_router_redis_duration_seconds", Kind: base.Histogram,
 		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .15, .25, .5},
@@ -147,7 +152,7 @@ var (
 
 	dependencyUp = base.Metric{
 		Name: "souk_router_dependency_up", Kind: base.Gauge,
-		Help:   "1 while the last use of a dependency succeeded, 0 while it failed; absent before its first use. Kind is subgraph, redis, jwks, supergraph or configuration.",
+		Help:   "1 while the last use of a dependency succeeded, 0 while it failed; absent before its first use. Kind is subgraph, redis, jwks, supergraph, configuration or coprocessor.",
 		Labels: []string{"kind", "name"},
 	}
 	dependencyFailures = base.Metric{
@@ -197,7 +202,7 @@ func Definitions() []base.Metric {
 		planDuration, cacheRequests, cacheEvictions, cacheEntries, cacheBytes, connectionsClosed,
 		subgraphDuration, subgraphErrors, subgraphInFlight, subgraphRetries, subgraphReconnects, subgraphShared, subgraphBreaker,
 		entityLookups, entityStores, entityInvalidations, entityLocalBytes, entityAvailable, entityEpochs,
-		redisDuration, redisErrors, dependencyUp, dependencyFailures,
+		coprocessorDuration, redisDuration, redisErrors, dependencyUp, dependencyFailures,
 		authentication, deniedFields, rateLimit, shed, costEstimated, costRejected,
 	}
 }

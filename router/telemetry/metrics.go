@@ -39,7 +39,10 @@ type Metrics struct {
 	dependencies   func(kind, name string) *Dependency
 	authentication *base.Bound[string, prometheus.Counter]
 	closed         *base.Bound[string, prometheus.Counter]
+	coprocessor    *base.Bound[coprocessorKey, prometheus.Observer]
 }
+
+type coprocessorKey struct{ stage, result string }
 
 type operationKey struct{ kind, outcome string }
 
@@ -55,6 +58,7 @@ func New(r prometheus.Registerer) *Metrics {
 	errors := graphqlErrors.NewCounter(r)
 	results := authentication.NewCounter(r)
 	closed := connectionsClosed.NewCounter(r)
+	calls := coprocessorDuration.NewHistogram(r)
 	m := &Metrics{
 		InFlight:      operationsInFlight.NewGauge(r).WithLabelValues(),
 		Joined:        operationsJoined.NewCounter(r).WithLabelValues(),
@@ -82,6 +86,9 @@ func New(r prometheus.Registerer) *Metrics {
 		dependencies:   newDependencies(r),
 		authentication: base.Bind(func(result string) prometheus.Counter { return results.WithLabelValues(result) }),
 		closed:         base.Bind(func(reason string) prometheus.Counter { return closed.WithLabelValues(reason) }),
+		coprocessor: base.Bind(func(k coprocessorKey) prometheus.Observer {
+			return calls.WithLabelValues(k.stage, k.result)
+		}),
 	}
 	return m
 }
@@ -116,6 +123,15 @@ func (m *Metrics) Subgraph(name string) *Subgraph { return m.subgraphs.Get(name)
 
 // Redis gives the instruments for what Redis is asked.
 func (m *Metrics) Redis(operation string) *Redis { return m.redis.Get(operation) }
+
+// Coprocessor is the duration, in seconds, of calls of the coprocessor at a stage.
+func (m *Metrics) Coprocessor(stage string, ok bool) prometheus.Observer {
+	result := "failed"
+	if ok {
+		result = "ok"
+	}
+	return m.coprocessor.Get(coprocessorKey{stage, result})
+}
 
 // Authentication counts requests by what came of their token; the result is
 // one of a few words.

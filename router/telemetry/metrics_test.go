@@ -92,6 +92,7 @@ func touch(m *telemetry.Metrics) {
 	m.Subgraph("s").Error("A").Inc()
 	m.Redis("lookup").Errors.Inc()
 	m.Authentication("ok").Inc()
+	m.Coprocessor("RouterRequest", true).Observe(1)
 	m.Dependency("redis", "response_cache").SetUp(true)
 	m.EntityCache.Type("s", "T").Local.Inc()
 	m.EntityCache.Invalidated("T", "api").Inc()

@@ -41,6 +41,7 @@ type Config struct {
 	DemandControl  DemandControl  `yaml:"demand_control" desc:"How costly an operation may be."`
 	ResponseCache  ResponseCache  `yaml:"response_cache" desc:"Entities kept in Redis."`
 	Idempotency    Idempotency    `yaml:"idempotency" desc:"Responses kept for REST requests with an Idempotency-Key, in the Redis of response_cache."`
+	Coprocessor    Coprocessor    `yaml:"coprocessor" desc:"A service in any language that takes part in requests."`
 	Telemetry      Telemetry      `yaml:"telemetry" desc:"Traces and metrics."`
 }
 
@@ -54,6 +55,7 @@ type Supergraph struct {
 // Admin is the second port.
 type Admin struct {
 	Listen string `yaml:"listen" desc:"Address of the admin port; empty for none." format:"address"`
+	Pprof  bool   `yaml:"pprof" desc:"Serve profiles of the running router under /debug/pprof/ on the admin port, for go tool pprof. They show what is in memory: keep the port private."`
 }
 
 // Health says where health is told.

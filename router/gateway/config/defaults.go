@@ -52,6 +52,7 @@ func Default() Config {
 			Subgraph:   SubgraphCaches{All: SubgraphCache{TTL: time.Minute}},
 		},
 		Idempotency: Idempotency{TTL: 24 * time.Hour, Lease: 10 * time.Second, MaxResponseBytes: 64 << 10, MaxBytes: 64 << 20},
+		Coprocessor: coprocessor(),
 		Telemetry:   Telemetry{ServiceName: "souk-router", Traces: true, Metrics: true},
 	}
 }

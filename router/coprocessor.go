@@ -1,0 +1,70 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"souk/router/coprocessor"
+	"souk/router/dependency"
+	"souk/router/gateway/config"
+	"souk/router/hook"
+	"souk/router/internal/hookchain"
+)
+
+// addHooks puts the coprocessor, if there is one, behind the program's hooks.
+func (r *Router) addHooks() error {
+	hooks := slices.Clone(r.options.Hooks)
+	c := r.config.Coprocessor
+	stages := coprocessorStages(c)
+	if c.URL != "" && len(stages) == 0 {
+		return errors.New("coprocessor.url is set, but no stage is sent anything; set headers, body or context of a stage, such as coprocessor.router.request.headers")
+	}
+	if c.URL != "" {
+		hooks = append(hooks, r.coprocessor(c, stages))
+	}
+	r.hooks, r.options.Hooks = hookchain.New(hooks), hooks
+	return nil
+}
+
+// coprocessor makes the hooks that call the coprocessor.
+func (r *Router) coprocessor(c config.Coprocessor, stages map[coprocessor.Stage]coprocessor.Include) hook.Hooks {
+	d := r.dependencies.Open(dependency.Coprocessor, "coprocessor", dependency.Use{Effect: withoutCoprocessor})
+	made := coprocessor.New(coprocessor.Options{
+		URL: c.URL, Timeout: c.Timeout, MaxConnections: c.MaxConnections, MaxResponseBytes: c.MaxResponseBytes,
+		Stages: stages, Propagator: r.options.Telemetry.Propagator,
+		Report: func(ctx context.Context, stage coprocessor.Stage, took time.Duration, err error) {
+			d.Observe(ctx, err)
+			r.metrics.Coprocessor(string(stage), err == nil).Observe(took.Seconds())
+		},
+	})
+	r.closers = append(r.closers, func() error { d.Close(); return made.Close() })
+	return made.Hooks()
+}
+
+// coprocessorStages are the stages that are sent anything.
+func coprocessorStages(c config.Coprocessor) map[coprocessor.Stage]coprocessor.Include {
+	include := func(s config.CoprocessorStage) coprocessor.Include {
+		return coprocessor.Include{Headers: s.Headers, Body: s.Body, Context: s.Context, Open: s.OnFailure == "open"}
+	}
+	execution := c.Execution.Request
+	stages := map[coprocessor.Stage]coprocessor.Include{
+		coprocessor.RouterRequest:      include(c.Router.Request),
+		coprocessor.RouterResponse:     include(c.Router.Response),
+		coprocessor.SupergraphRequest:  include(c.Supergraph.Request),
+		coprocessor.SupergraphResponse: include(c.Supergraph.Response),
+		coprocessor.SubgraphRequest:    include(c.Subgraph.All.Request),
+		coprocessor.SubgraphResponse:   include(c.Subgraph.All.Response),
+		coprocessor.ExecutionRequest: {
+			Headers: execution.Headers, Body: execution.Body, Context: execution.Context, QueryPlan: execution.QueryPlan,
+			Open: execution.OnFailure == "open",
+		},
+	}
+	for stage, sent := range stages {
+		if !sent.Anything() {
+			delete(stages, stage)
+		}
+	}
+	return stages
+}

@@ -1,0 +1,184 @@
+package coprocessor
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel/propagation"
+
+	"souk/router/hook"
+)
+
+// Options configure a Coprocessor.
+type Options struct {
+	// URL is where it listens: http or https.
+	URL string
+	// Timeout is the longest time for one call.
+	Timeout time.Duration
+	// MaxConnections bounds the connections; a call waits for one.
+	MaxConnections int
+	// MaxResponseBytes bounds its responses.
+	MaxResponseBytes int
+	// Stages are those it is called at.
+	Stages map[Stage]Include
+	// Propagator writes the trace context into calls; nil for none.
+	Propagator propagation.TextMapPropagator
+	// Report is told how each call went, and how long it took; nil for nobody.
+	Report func(ctx context.Context, stage Stage, took time.Duration, err error)
+}
+
+// Include says what a stage is sent.
+type Include struct {
+	Headers, Body, Context, QueryPlan bool
+	// Open goes on as if the stage were not called when a call fails. Otherwise
+	// the request is refused.
+	Open bool
+}
+
+// Anything says whether the stage is sent anything. Otherwise the coprocessor is
+// not called at it.
+func (i Include) Anything() bool { return i.Headers || i.Body || i.Context || i.QueryPlan }
+
+// CodeFailed is the code of requests that are refused because a call failed.
+const CodeFailed = "COPROCESSOR_FAILED"
+
+// A Coprocessor is an HTTP service that takes part in requests.
+type Coprocessor struct {
+	options Options
+	client  *client
+}
+
+// New makes a Coprocessor. It is not called before the first request.
+func New(o Options) *Coprocessor { return &Coprocessor{o, newClient(o)} }
+
+// Close ends its idle connections.
+func (c *Coprocessor) Close() error {
+	c.client.http.CloseIdleConnections()
+	return nil
+}
+
+// Hooks gives the hooks that call the coprocessor, of those stages that are sent
+// anything.
+func (c *Coprocessor) Hooks() hook.Hooks {
+	h := hook.Hooks{Name: "coprocessor"}
+	if c.called(RouterRequest) {
+		h.Request = c.routerRequest
+	}
+	if c.called(SupergraphRequest) {
+		h.Operation = c.supergraphRequest
+	}
+	if c.called(ExecutionRequest) {
+		h.Plan = c.executionRequest
+	}
+	if c.called(SubgraphRequest) {
+		h.SubgraphRequest = c.subgraphRequest
+	}
+	if c.called(SubgraphResponse) {
+		h.SubgraphResponse = c.subgraphResponse
+	}
+	if c.called(SupergraphResponse) || c.called(RouterResponse) {
+		h.Response = c.response
+	}
+	return h
+}
+
+func (c *Coprocessor) called(s Stage) bool { return c.options.Stages[s].Anything() }
+
+// call calls the coprocessor, if the stage is one that it is called at. The
+// answer is nil if there is nothing to change; the error is a rejection.
+func (c *Coprocessor) call(ctx context.Context, e *hook.Exchange, m *message, header http.Header) (*answer, error) {
+	include := c.options.Stages[m.Stage]
+	if !include.Anything() {
+		return nil, nil
+	}
+	m.ID = e.ID
+	if include.Headers {
+		m.Headers = lower(header)
+	}
+	if !include.Body {
+		m.Body = nil
+	}
+	var shared *values
+	if include.Context {
+		shared = valuesOf(e)
+		m.Context = &entries{shared.all(e)}
+	}
+	began := time.Now()
+	a, err := c.client.call(ctx, m)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) { // the client is gone: nobody's fault
+		return nil, ctx.Err()
+	}
+	c.report(ctx, m.Stage, time.Since(began), err)
+	if err != nil {
+		return nil, c.failed(m.Stage)
+	}
+	if a.Context != nil && shared != nil {
+		shared.merge(a.Context.Entries)
+	}
+	return a, nil
+}
+
+func (c *Coprocessor) report(ctx context.Context, stage Stage, took time.Duration, err error) {
+	if c.options.Report != nil {
+		c.options.Report(ctx, stage, took, err)
+	}
+}
+
+// unusable is for an answer in the protocol of which a part cannot be used.
+func (c *Coprocessor) unusable(ctx context.Context, stage Stage, err error) error {
+	c.report(ctx, stage, 0, fmt.Errorf("its response at %s cannot be used: %w", stage, err))
+	return c.failed(stage)
+}
+
+// failed is what comes of a call that failed: nothing, or a refusal.
+func (c *Coprocessor) failed(stage Stage) error {
+	if c.options.Stages[stage].Open {
+		return nil
+	}
+	return hook.Reject(http.StatusServiceUnavailable, CodeFailed, "An extension of the router failed. Try again later.")
+}
+
+// rejection makes what refuses a request of an answer that breaks it. The body
+// is a GraphQL response with errors, or a text.
+func (a *answer) rejection() *hook.Rejection {
+	r := &hook.Rejection{Status: a.Control.status, Header: canonical(a.Headers)}
+	var body struct {
+		Errors []struct {
+			Message    string
+			Extensions map[string]json.RawMessage
+		}
+	}
+	if json.Unmarshal(object(a.Body), &body) == nil {
+		for _, e := range body.Errors {
+			var code string
+			if json.Unmarshal(e.Extensions["code"], &code) == nil {
+				delete(e.Extensions, "code")
+			}
+			r.Errors = append(r.Errors, hook.Error{Message: e.Message, Code: code, Extensions: e.Extensions})
+		}
+	}
+	if len(r.Errors) == 0 {
+		var message string
+		_ = json.Unmarshal(a.Body, &message) // empty for anything but a text
+		r.Errors = []hook.Error{{Message: cmp.Or(message, http.StatusText(a.Control.status), "The request is refused."), Code: codeFor(a.Control.status)}}
+	}
+	return r
+}
+
+// codeFor is the code of a refusal that has none of its own.
+func codeFor(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "UNAUTHENTICATED"
+	case http.StatusForbidden:
+		return "FORBIDDEN"
+	case http.StatusTooManyRequests:
+		return "RATE_LIMIT_EXCEEDED"
+	}
+	return "REQUEST_REJECTED"
+}
