@@ -12,6 +12,19 @@ globalThis.MonacoEnvironment = {
   getWorker: (_, label) => worker(label === 'json' || label === 'graphql' ? label : 'editor'),
 };
 
+// GraphiQL's themes for the editors, with the colours replaced that are too pale
+// on its backgrounds (WCAG 2.2, 1.4.3).
+const rules = {
+  'graphiql-LIGHT': { comment: '006b00', 'argument.identifier.gql': '5450b8', 'type.identifier.gql': '006e6e', number: '086346' },
+  'graphiql-DARK': { comment: '8fbf7a', keyword: '7ab4e8', 'argument.identifier.gql': 'a8a3ff' },
+};
+const { editor } = await import('monaco-graphql/esm/monaco-editor.js'); // before GraphiQL defines them
+const { defineTheme } = editor;
+editor.defineTheme = (name, theme) => {
+  const readable = Object.entries(rules[name] ?? {}).map(([token, foreground]) => ({ token, foreground }));
+  defineTheme(name, { ...theme, rules: [...theme.rules, ...readable] });
+};
+
 const { endpoint, examples } = JSON.parse(document.getElementById('configuration').textContent);
 
 // GraphiQL opens its first tab with the variables it has stored, not with those
@@ -32,9 +45,21 @@ if (stored('tabState') === null) {
   }
 }
 
+// On a small screen the response is below the editors: it comes into view when
+// an operation is run.
+let asked = false;
+const shown = (fetch) => (params, options) => {
+  if (params.operationName !== 'IntrospectionQuery') {
+    asked = true;
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    document.querySelector('.graphiql-response')?.scrollIntoView({ block: 'nearest', behavior: still ? 'auto' : 'smooth' });
+  }
+  return fetch(params, options);
+};
+
 createRoot(document.getElementById('playground')).render(
   createElement(GraphiQL, {
-    fetcher: fetcher(endpoint),
+    fetcher: shown(fetcher(endpoint)),
     defaultTabs: examples.length > 0 ? examples : undefined,
     initialVariables,
     defaultEditorToolsVisibility: true,
@@ -53,18 +78,24 @@ function relabelTabs() {
   }
   document.querySelector('.graphiql-tabs[role]')?.removeAttribute('role');
   document.querySelector('#graphiql-session[role=tabpanel]')?.setAttribute('role', 'region');
+  // The name of an entry of the history has to have its text in it.
+  for (const entry of document.querySelectorAll('.graphiql-history-item-label[aria-label]')) {
+    entry.removeAttribute('aria-label');
+  }
 }
 new MutationObserver(relabelTabs).observe(document.getElementById('playground'), {
-  subtree: true, childList: true, attributes: true, attributeFilter: ['role', 'aria-selected'],
+  subtree: true, childList: true, attributes: true, attributeFilter: ['role', 'aria-selected', 'aria-label'],
 });
 
-// With ?run in its address the page runs the first example by itself, as soon
-// as the editor is there: for links that show something, and for pictures.
+// With ?run in its address the page runs the first example by itself: for links
+// that show something, and for pictures. GraphiQL reads the editor a moment after
+// it changes, so a click may come too early.
 if (new URLSearchParams(location.search).has('run')) {
   const timer = setInterval(() => {
-    const button = document.querySelector('button.graphiql-execute-button');
-    if (!button || !document.querySelector('.graphiql-query-editor .view-line')) return;
-    clearInterval(timer);
-    setTimeout(() => button.click(), 500); // GraphiQL reads the editor a moment after it changes
-  }, 100);
+    if (asked) {
+      clearInterval(timer);
+    } else if (document.querySelector('.graphiql-query-editor .view-line')) {
+      document.querySelector('button.graphiql-execute-button')?.click();
+    }
+  }, 500);
 }
