@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -57,6 +58,36 @@ func TestSubscriptionEndsWithTheSession(t *testing.T) {
 	ada.graphql(t, `mutation($token: String!) { logOut(refreshToken: $token) }`, map[string]any{"token": session["refreshToken"]})
 	if kind, payload := socket(); kind != "error" || !strings.Contains(string(payload), `"code":"SUBSCRIPTION_SESSION_ENDED"`) {
 		t.Errorf("after logging out there is %s %s", kind, payload)
+	}
+}
+
+// TestSubscriptionEndsWithTheRole: whoever loses the role by which an order
+// could be followed gets no more events, though the token still names the role.
+func TestSubscriptionEndsWithTheRole(t *testing.T) {
+	anyone := open(t, dev.Options{AuthMode: "enforced"})
+	admin := anyone.logIn(t, "admin", "tutorial-admin")
+	me, _ := anyone.logIn(t, "grace", "tutorial-grace").expect(t, http.StatusOK, http.MethodGet, "/api/me", "")
+	setRoles := func(roles ...string) {
+		t.Helper()
+		data := admin.graphql(t, `mutation($id: ID!, $roles: [Role!]!) { setRoles(id: $id, roles: $roles) { ... on UserPayload { user { roles } } ... on Error { message } } }`,
+			map[string]any{"id": fmt.Sprint(me["id"]), "roles": roles})
+		if data["setRoles"].(map[string]any)["user"] == nil {
+			t.Fatalf("the roles are not set: %v", data)
+		}
+	}
+	setRoles("CUSTOMER", "ADMIN")
+	id := anyone.logIn(t, "ada", "tutorial-ada").order(t, "1", "1")
+	socket := anyone.logIn(t, "grace", "tutorial-grace").socket(t, "1", id) // of another user
+	if kind, payload := socket(); kind != "next" {
+		t.Fatalf("at first there is %s %s", kind, payload)
+	}
+	setRoles("CUSTOMER")
+	if kind, payload := socket(); kind != "error" || !strings.Contains(string(payload), `"code":"SUBSCRIPTION_SESSION_ENDED"`) || !strings.Contains(string(payload), "roles") {
+		t.Errorf("after the role was taken away there is %s %s", kind, payload)
+	}
+	kind, payload := anyone.logIn(t, "grace", "tutorial-grace").socket(t, "1", id)()
+	if kind != "error" || !strings.Contains(string(payload), `"code":"NOT_FOUND"`) {
+		t.Errorf("without the role there is %s %s", kind, payload)
 	}
 }
 

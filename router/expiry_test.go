@@ -1,0 +1,102 @@
+package router_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"souk/router/gateway/config"
+)
+
+const ticksSDL = supergraphHead + `type Query @join__type(graph: A) { hello: String }
+type Subscription @join__type(graph: A) { ticks: Int }
+`
+
+// TestStreamsEndWithTheToken: a subscription that was opened with a signed
+// token ends at the token's expiry, and says so in the terms of its protocol.
+func TestStreamsEndWithTheToken(t *testing.T) {
+	// Long enough to open a stream on a busy machine.
+	const lifetime = 10 * time.Second
+	i := newTokenIssuer(t)
+	var open atomic.Int64 // streams from the subgraph
+	url := serveRouter(t, ticksSDL, nil, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the server does not see that the router goes away
+		open.Add(1)
+		defer open.Add(-1)
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprint(w, "event: next\ndata: {\"data\":{\"ticks\":1}}\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}, func(c *config.Config) {
+		c.Authentication.JWT.JWKS = []config.JWKS{{URL: i.URL}}
+		c.Authentication.JWT.Leeway = 0
+		c.Subscriptions.Subgraphs = map[string]config.SubgraphStream{"a": {Protocol: "sse"}}
+	})
+	const expired = `{"message":"The access token has expired. Subscribe again with a new one.","extensions":{"code":"SUBSCRIPTION_JWT_EXPIRED"}}`
+	const body = `{"query":"subscription { ticks }"}`
+	over := func(t *testing.T, accept string) string {
+		t.Helper()
+		response, got := ask(t, http.MethodPost, url+"/graphql", body, "Content-Type: application/json", "Accept: "+accept, "Authorization: Bearer "+i.token(t, lifetime))
+		if response.StatusCode != http.StatusOK {
+			t.Fatalf("%s: status %d: %s", accept, response.StatusCode, got)
+		}
+		return got
+	}
+	t.Run("streams", func(t *testing.T) {
+		t.Run("WebSocket", func(t *testing.T) {
+			t.Parallel()
+			s := openSocket(t, url)
+			s.write(`{"type":"connection_init","payload":{"Authorization":"Bearer ` + i.token(t, lifetime) + `"}}`)
+			s.write(`{"id":"1","type":"subscribe","payload":` + body + `}`)
+			for _, want := range []string{
+				`{"type":"connection_ack"}`,
+				`{"id":"1","type":"next","payload":{"data":{"ticks":1}}}`,
+				`{"id":"1","type":"error","payload":[` + expired + `]}`,
+			} {
+				if got := s.read(); got != want {
+					t.Fatalf("the socket got %s, want %s", got, want)
+				}
+			}
+			_, _, err := s.conn.Read(t.Context())
+			var end websocket.CloseError
+			if !errors.As(err, &end) || end.Code != 4403 {
+				t.Errorf("the socket was closed by %v", err)
+			}
+		})
+		t.Run("event stream", func(t *testing.T) {
+			t.Parallel()
+			got := over(t, "text/event-stream")
+			want := "event: next\ndata: {\"data\":{\"ticks\":1}}\n\nevent: next\ndata: {\"errors\":[" + expired + "]}\n\nevent: complete\ndata:\n\n"
+			if withoutComments(got) != want {
+				t.Errorf("the stream was\n%s\nwant\n%s", got, want)
+			}
+		})
+		t.Run("multipart", func(t *testing.T) {
+			t.Parallel()
+			got := over(t, "multipart/mixed;subscriptionSpec=1.0")
+			first, last := strings.Index(got, `{"payload":{"data":{"ticks":1}}}`), strings.Index(got, `{"payload":null,"errors":[`+expired+`]}`)
+			if first < 0 || last < first || !strings.HasSuffix(strings.TrimSpace(got), "--graphql--") {
+				t.Errorf("the parts were\n%s", got)
+			}
+		})
+	})
+	eventually(t, func() bool { return open.Load() == 0 })
+}
+
+// withoutComments leaves the comments out of an event stream that keep it open.
+func withoutComments(stream string) string {
+	var kept []string
+	for event := range strings.SplitSeq(stream, "\n\n") {
+		if !strings.HasPrefix(event, ":") {
+			kept = append(kept, event)
+		}
+	}
+	return strings.Join(kept, "\n\n")
+}
