@@ -18,7 +18,7 @@ func newDev(p *program) *cobra.Command {
 	logFile := ""
 	cmd := &cobra.Command{
 		Use:   "dev",
-		Short: "Run the whole store on this machine, with data to play with",
+		Short: "Run the whole store on this machine, with sample data",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.DatabaseURL, opts.RedisURL = os.Getenv("DATABASE_URL"), os.Getenv("REDIS_URL")
@@ -31,12 +31,12 @@ func newDev(p *program) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.Listen, "listen", "localhost:8080", "the router's address; the services take the ports after it, 0 any free ones")
-	flags.StringSliceVar(&opts.AllowHosts, "allow-host", nil, "a name that requests may have as their Host, beside localhost and IP addresses; may be repeated")
-	flags.StringVar(&opts.Dir, "dir", ".souk", "where the data is kept between starts")
-	flags.StringVar(&opts.AuthMode, "auth", "tutorial", "tutorial: a request without a token may do everything; enforced: it may do little")
-	flags.StringVar(&opts.LogLevel, "log-level", "info", "the least level that is logged: debug, info, warn or error")
-	flags.StringVar(&logFile, "log", "", "the file for the log of all parts; DIR/souk.log when empty")
+	flags.StringVar(&opts.Listen, "listen", "localhost:8080", "the router's listen address; the services use the following ports, or free ports if the port is 0")
+	flags.StringSliceVar(&opts.AllowHosts, "allow-host", nil, "an additional host name to serve, besides localhost and IP addresses; can be repeated")
+	flags.StringVar(&opts.Dir, "dir", ".souk", "the directory that keeps the data between starts")
+	flags.StringVar(&opts.AuthMode, "auth", "tutorial", "tutorial: requests without a token have all rights; enforced: they have public rights only")
+	flags.StringVar(&opts.LogLevel, "log-level", "info", "the lowest level to log: debug, info, warn or error")
+	flags.StringVar(&logFile, "log", "", "the log file of all parts (default: souk.log in --dir)")
 	return cmd
 }
 
@@ -48,9 +48,9 @@ func runDev(ctx context.Context, out io.Writer, opts dev.Options, logFile string
 	defer log.Close()
 	opts.Log = log
 	telemetry.RedirectStandardLog(slog.New(slog.NewJSONHandler(log, nil)))
-	fmt.Fprintln(out, "Souk starts; its log is", log.Name())
+	fmt.Fprintln(out, "Starting Souk. Log file:", log.Name())
 	system, err := dev.Start(ctx, opts)
-	if ctx.Err() != nil { // stopped while it started: nothing failed
+	if ctx.Err() != nil { // stopped while starting: nothing failed
 		if system != nil {
 			return system.Stop()
 		}
@@ -62,7 +62,7 @@ func runDev(ctx context.Context, out io.Writer, opts dev.Options, logFile string
 	system.Welcome(out)
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(out, "\nSouk stops. Ctrl-C again stops it at once.")
+		fmt.Fprintln(out, "\nStopping Souk. Press Ctrl-C again to stop at once.")
 	case err = <-system.Failed():
 	}
 	if stopErr := system.Stop(); err == nil {
@@ -74,13 +74,13 @@ func runDev(ctx context.Context, out io.Writer, opts dev.Options, logFile string
 func openLog(dir, file string) (*os.File, error) {
 	if file == "" {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, fmt.Errorf("making the directory for data and log: %w", err)
+			return nil, fmt.Errorf("creating the directory for data and log: %w", err)
 		}
 		file = dir + "/souk.log"
 	}
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("opening the log: %w", err)
+		return nil, fmt.Errorf("opening the log file: %w", err)
 	}
 	return f, nil
 }

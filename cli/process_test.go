@@ -347,7 +347,7 @@ func TestStandardLogIsPartOfTheLog(t *testing.T) {
 // The store does not go on without its database when Postgres dies by itself.
 func TestDevEndsWithItsPostgres(t *testing.T) {
 	p := souk(t, nil, "dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0")
-	await(t, p, "the store runs", func() bool { return strings.Contains(p.stdout.String(), "Ctrl-C stops it") })
+	await(t, p, "the store runs", func() bool { return strings.Contains(p.stdout.String(), "Press Ctrl-C to stop") })
 	for _, child := range children(t, p.Process.Pid) {
 		if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
 			t.Fatal(err)

@@ -14,12 +14,12 @@ func newReplay() *cobra.Command {
 	write := false
 	cmd := &cobra.Command{
 		Use:   "replay",
-		Short: "Fold every order's events anew and report where the read side differs",
+		Short: "Rebuild all orders from their events and report differences from the orders table",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			url := os.Getenv("DATABASE_URL")
 			if url == "" {
-				return fmt.Errorf("DATABASE_URL is not set; give the order service's database, such as postgres://souk:secret@localhost:5432/order")
+				return fmt.Errorf("DATABASE_URL is not set; set it to the order service's database, such as postgres://souk:secret@localhost:5432/order")
 			}
 			db, err := pgxpool.New(cmd.Context(), url)
 			if err != nil {
@@ -35,11 +35,11 @@ func newReplay() *cobra.Command {
 				return err
 			}
 			if differences > 0 {
-				return fmt.Errorf("%d differences between events and projection", differences)
+				return fmt.Errorf("found %d differences between the events and the orders table; to correct them, use --write", differences)
 			}
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&write, "write", false, "make the read side what the events say")
+	cmd.Flags().BoolVar(&write, "write", false, "correct the orders table")
 	return cmd
 }

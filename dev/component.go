@@ -1,6 +1,7 @@
 package dev
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,16 +11,16 @@ import (
 
 const readyTimeout = time.Minute
 
-// A component is a part of the system that runs in a goroutine of its own. A
-// nil component is one that does not run.
+// A component is a part of the system that runs in its own goroutine. A nil
+// component does not run.
 type component struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // set before done is closed
 }
 
-// launch runs a part until it is stopped. When it ends on its own, failed is
-// told.
+// launch runs a part until it is stopped. If it ends by itself, launch sends
+// the error to failed.
 func launch(ctx context.Context, name string, failed chan<- error, run func(context.Context) error) *component {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c := &component{cancel: cancel, done: make(chan struct{})}
@@ -32,16 +33,16 @@ func launch(ctx context.Context, name string, failed chan<- error, run func(cont
 			}
 			return
 		}
-		c.err = fmt.Errorf("%s ended: %w", name, errors.Join(err, errors.New("it should run until it is stopped")))
+		c.err = fmt.Errorf("%s ended unexpectedly: %w", name, cmp.Or(err, errors.New("it returned without an error")))
 		select {
 		case failed <- c.err:
-		default: // the first failures say enough
+		default: // enough failures are reported
 		}
 	}()
 	return c
 }
 
-// stop ends the component and waits until it has ended.
+// stop stops the component and waits for it to end.
 func (c *component) stop() error {
 	if c == nil {
 		return nil
@@ -51,7 +52,7 @@ func (c *component) stop() error {
 	return c.err
 }
 
-// awaitReady polls a URL until it answers 200.
+// awaitReady polls a URL until it responds with status 200.
 func (c *component) awaitReady(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -66,7 +67,7 @@ func (c *component) awaitReady(ctx context.Context, url string) error {
 		case <-c.done:
 			return c.err
 		case <-ctx.Done():
-			return fmt.Errorf("%s does not become ready: status %d: %w", url, status, errors.Join(err, ctx.Err()))
+			return fmt.Errorf("%s did not become ready (last status %d): %w", url, status, errors.Join(err, ctx.Err()))
 		case <-tick.C:
 		}
 	}
@@ -75,11 +76,11 @@ func (c *component) awaitReady(ctx context.Context, url string) error {
 func get(ctx context.Context, url string) (status int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return 0, fmt.Errorf("asking %s: %w", url, err)
+		return 0, fmt.Errorf("requesting %s: %w", url, err)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("asking %s: %w", url, err)
+		return 0, fmt.Errorf("requesting %s: %w", url, err)
 	}
 	return res.StatusCode, res.Body.Close()
 }

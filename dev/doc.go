@@ -1,5 +1,11 @@
-// Package dev runs the whole of Souk in one process: a Postgres, a Redis, an
-// inbox for the messages the store sends, the five services and the router,
-// each on a port of its own, filled with a believable shop. It is what
-// `souk dev` is, and what the end-to-end tests start.
+// Package dev runs all of Souk in one process: Postgres, Redis, an inbox for
+// the messages that the store sends, the five services and the router. Each
+// part has a port of its own, and the databases hold sample data. `souk dev`
+// and the end-to-end tests use it.
+//
+// system.go is the hub: Start starts the parts in order and System.Stop stops
+// them in reverse. component.go runs a part in a goroutine. services.go,
+// router.go and redis.go start the parts; outage.go stops and restarts them
+// for tests. hosts.go protects them against DNS rebinding. progress.go and
+// welcome.go write for the terminal.
 package dev

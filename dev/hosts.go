@@ -8,15 +8,14 @@ import (
 	"strings"
 )
 
-// hosts are the names that the parts of a system answer to. A web page that a
-// developer visits can point a name of its own at 127.0.0.1 (DNS rebinding) and
-// so read and change everything here as if it were of the same origin. The
-// requests that it makes carry its name in Host.
+// hosts are the host names that the parts of a system respond to. A web page
+// that a developer visits could point its own name at 127.0.0.1 (DNS
+// rebinding), and then read and change everything here as the same origin. The
+// Host header of its requests carries that name.
 type hosts []string
 
-// newHosts gives the names that are allowed beside those of the loopback
-// interface and IP addresses: the host of the listen address, and those that
-// were configured.
+// newHosts returns the names that are allowed in addition to loopback names
+// and IP addresses: the host of the listen address and the configured names.
 func newHosts(listen string, configured []string) hosts {
 	var list hosts
 	if host, _, err := net.SplitHostPort(listen); err == nil && host != "" {
@@ -30,9 +29,9 @@ func newHosts(listen string, configured []string) hosts {
 	return list
 }
 
-// allow reports whether a Host header (RFC 9110, section 7.2) is one of ours.
-// IP addresses are: no name has been rebound where none is used. So is an
-// empty one, which no browser sends.
+// allow reports whether a Host header (RFC 9110, section 7.2) is allowed. IP
+// addresses are, because rebinding needs a name. An empty Host is, because
+// browsers do not send one.
 func (h hosts) allow(header string) bool {
 	host := header
 	if name, _, err := net.SplitHostPort(header); err == nil {
@@ -53,10 +52,10 @@ func (h hosts) allow(header string) bool {
 	return false
 }
 
-// maxShownHost is how much of a foreign name is repeated to who sent it.
+// maxShownHost bounds how much of a rejected name the response repeats.
 const maxShownHost = 100
 
-// middleware answers requests for other hosts with 421 Misdirected Request
+// middleware responds to requests for other hosts with 421 Misdirected Request
 // (RFC 9110, section 15.5.20).
 func (h hosts) middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -68,6 +67,6 @@ func (h hosts) middleware(next http.Handler) http.Handler {
 		if len(shown) > maxShownHost {
 			shown = shown[:maxShownHost] + "…"
 		}
-		http.Error(w, fmt.Sprintf("This is souk dev on a developer's machine. It does not answer to the host %q. Use localhost, or start it with --allow-host and that name.", shown), http.StatusMisdirectedRequest)
+		http.Error(w, fmt.Sprintf("souk dev does not serve the host %q. Use localhost, or start souk dev with --allow-host and this name.", shown), http.StatusMisdirectedRequest)
 	})
 }

@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// StopPostgres ends the system's own Postgres as a crash would. The services
-// go on without it. Only with Options.Dir does it keep all that it committed.
+// StopPostgres kills the system's own Postgres, as a crash would. The services
+// keep running. Committed data survives only with Options.Dir.
 func (s *System) StopPostgres() error { return s.postgres.Crash() }
 
-// StartPostgres starts it again, with its data, where it was.
+// StartPostgres restarts it with its data at the same address.
 func (s *System) StartPostgres(ctx context.Context) error { return s.postgres.Recover(ctx) }
 
-// StopRedis ends the Redis in this process, and what it held is gone.
+// StopRedis stops the in-process Redis. Its data is lost.
 func (s *System) StopRedis() error { return s.redis.stop() }
 
-// StartRedis starts an empty one where it was.
+// StartRedis starts an empty Redis at the same address.
 func (s *System) StartRedis(context.Context) error {
 	if s.redis.own == nil {
-		return nil // somebody else's, who starts it
+		return nil // an external Redis: not ours to start
 	}
-	// A closed one does not know its address any more.
+	// A closed miniredis no longer knows its address.
 	restarted, err := runRedis(strings.TrimPrefix(s.redis.url, "redis://"))
 	if err != nil {
 		return err

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A progress tells a person, a line a step, what has started.
+// A progress writes a line for each step of the start.
 type progress struct{ w io.Writer }
 
 func newProgress(w io.Writer) progress {
@@ -16,7 +16,7 @@ func newProgress(w io.Writer) progress {
 	return progress{w}
 }
 
-// step runs a step and prints its name, what it says of itself and how long it took.
+// step runs a step and writes its name, its description and its duration.
 func (p progress) step(name string, run func() (string, error)) error {
 	start := time.Now()
 	about, err := run()

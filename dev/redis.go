@@ -13,12 +13,12 @@ import (
 
 const (
 	pingTimeout = 3 * time.Second
-	// expiryTick is how often keys of the Redis in this process age: it has
+	// expiryTick is how often keys in the in-process Redis age. miniredis has
 	// no clock of its own.
 	expiryTick = 100 * time.Millisecond
 )
 
-// A redisServer is a Redis that answers.
+// A redisServer is a running Redis, in this process or external.
 type redisServer struct {
 	url         string
 	description string
@@ -27,23 +27,24 @@ type redisServer struct {
 	done        chan struct{}
 }
 
-// startRedis gives the Redis at a URL, or else one in this process.
+// startRedis connects to the Redis at a URL, or starts one in this process if
+// the URL is empty.
 func startRedis(ctx context.Context, url string) (*redisServer, error) {
 	if url != "" {
 		return connectRedis(ctx, url)
 	}
-	address, err := loopback.Address(ctx) // it may be stopped, and shall come back where it was
+	address, err := loopback.Address(ctx) // a fixed address, so that it can restart there
 	if err != nil {
 		return nil, err
 	}
 	return runRedis(address)
 }
 
-// runRedis runs an empty Redis in this process.
+// runRedis starts an empty Redis in this process.
 func runRedis(address string) (*redisServer, error) {
 	server := miniredis.NewMiniRedis()
 	if err := server.StartAddr(address); err != nil {
-		return nil, fmt.Errorf("starting a Redis in this process: %w", err)
+		return nil, fmt.Errorf("starting the in-process Redis: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &redisServer{
@@ -57,14 +58,14 @@ func runRedis(address string) (*redisServer, error) {
 func connectRedis(ctx context.Context, url string) (*redisServer, error) {
 	options, err := redis.ParseURL(url)
 	if err != nil {
-		return nil, fmt.Errorf("REDIS_URL %q: %w; give one like redis://localhost:6379", url, err)
+		return nil, fmt.Errorf("REDIS_URL %q is invalid: %w; set it to a URL such as redis://localhost:6379", url, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	client := redis.NewClient(options)
 	defer client.Close()
 	if err := client.Ping(ctx).Err(); err != nil {
-		return nil, fmt.Errorf("no Redis answers at %s: start it, or unset REDIS_URL to have one in this process: %w", options.Addr, err)
+		return nil, fmt.Errorf("cannot connect to Redis at %s; start it, or unset REDIS_URL to run one in this process: %w", options.Addr, err)
 	}
 	return &redisServer{url: url, description: options.Addr}, nil
 }

@@ -15,10 +15,10 @@ import (
 	"souk/subgraphs"
 )
 
-// eventStream is the Redis stream on which the services' events travel.
+// eventStream is the Redis stream of the services' events.
 const eventStream = "souk:events"
 
-// startRouter starts the router over the services.
+// startRouter starts the router for the services.
 func (s *System) startRouter(ctx context.Context) (string, error) {
 	tel, err := s.telemetry(ctx, routerName)
 	if err != nil {
@@ -26,11 +26,11 @@ func (s *System) startRouter(ctx context.Context) (string, error) {
 	}
 	routes, err := fs.Sub(schema.Routes, "rest")
 	if err != nil {
-		return "", fmt.Errorf("reading the REST routes: %w", err)
+		return "", fmt.Errorf("opening the REST routes: %w", err)
 	}
 	files, err := fs.Sub(schema.Examples, "examples")
 	if err != nil {
-		return "", fmt.Errorf("reading the examples: %w", err)
+		return "", fmt.Errorf("opening the examples: %w", err)
 	}
 	examples, err := playground.Examples(files)
 	if err != nil {
@@ -58,7 +58,8 @@ func (s *System) extensions() router.Extensions {
 	return x
 }
 
-// routerConfig is what manifests/ configures for a cluster, for this process.
+// routerConfig returns the configuration that manifests/ has for a cluster,
+// adapted to this process.
 func (s *System) routerConfig() config.Config {
 	c := config.Default()
 	c.Dev = true
@@ -68,16 +69,16 @@ func (s *System) routerConfig() config.Config {
 		c.OverrideSubgraphURLs[name] = s.URL(name) + "/graphql"
 	}
 	c.DemandControl.Enabled, c.DemandControl.Max = true, 10_000
-	c.Idempotency.MaxBytes = 8 << 20 // in the memory of this process, unless REDIS_URL is set
+	c.Idempotency.MaxBytes = 8 << 20 // in this process's memory, unless REDIS_URL is set
 	c.Authentication.JWT.JWKS = []config.JWKS{{URL: s.URL("user") + "/.well-known/jwks.json"}}
-	c.Subscriptions.DrainPeriod = 0 // no other router could take over
+	c.Subscriptions.DrainPeriod = 0 // there is no other router to take over
 	c.ResponseCache = config.ResponseCache{
 		Enabled: true,
 		Redis:   config.Redis{URL: s.redis.url, Timeout: 150 * time.Millisecond},
 		Subgraph: config.SubgraphCaches{
 			All: config.SubgraphCache{TTL: time.Minute},
 			Subgraphs: map[string]config.SubgraphCache{
-				// Every caller is told the same of products.
+				// All callers get the same data of products.
 				"product":   {Types: []string{"Product"}, Shared: true},
 				"inventory": {Types: []string{"Product"}, Shared: true},
 			},

@@ -13,7 +13,7 @@ import (
 	"souk/subgraphs/notification/inbox"
 )
 
-// StartService starts a service that does not run and waits until it is ready.
+// StartService starts a service and waits until it is ready.
 func (s *System) StartService(ctx context.Context, name string) error {
 	variables := s.Variables(name)
 	env, err := subgraphs.EnvironmentFrom(name, func(key string) (string, bool) {
@@ -21,7 +21,7 @@ func (s *System) StartService(ctx context.Context, name string) error {
 		return value, ok
 	})
 	if err != nil {
-		return fmt.Errorf("reading the environment of %s: %w", name, err)
+		return fmt.Errorf("reading the configuration of %s: %w", name, err)
 	}
 	env.Addr, env.Guard, env.Middleware = s.addresses[name], s.guard, s.hosts().middleware
 	if env.Telemetry, err = s.telemetry(ctx, name); err != nil {
@@ -35,15 +35,16 @@ func (s *System) StartService(ctx context.Context, name string) error {
 	return c.awaitReady(ctx, s.URL(name)+"/readyz")
 }
 
-// StopService ends a service after the requests in progress. The others go on.
+// StopService stops a service after the requests in progress. The other
+// services keep running.
 func (s *System) StopService(name string) error {
 	c := s.services[name]
 	delete(s.services, name)
 	return c.stop()
 }
 
-// Variables is the environment of a service, for `souk NAME` to run in a
-// process of its own in place of the one that StopService ended.
+// Variables returns the environment variables with which `souk NAME` can run a
+// service in a separate process, in place of one that StopService stopped.
 func (s *System) Variables(name string) map[string]string {
 	_, port, _ := strings.Cut(s.addresses[name], ":")
 	variables := map[string]string{
@@ -63,7 +64,7 @@ func (s *System) Variables(name string) map[string]string {
 	return variables
 }
 
-// seed fills the services' databases with a shop, unless they have data.
+// seed fills the services' databases with sample data, unless they have data.
 func (s *System) seed(ctx context.Context) (string, error) {
 	for _, name := range subgraphs.Names() {
 		if err := s.withPool(ctx, name, func(db *pgxpool.Pool) error { return subgraphs.Seed(ctx, name, db) }); err != nil {
@@ -73,8 +74,8 @@ func (s *System) seed(ctx context.Context) (string, error) {
 	return "products, users, stock, orders", nil
 }
 
-// ReplayOrders folds every order's events anew, reports to w where the
-// projection differs, and gives the number of differences.
+// ReplayOrders rebuilds every order from its events, writes each difference
+// from the orders table to w and returns the number of differences.
 func (s *System) ReplayOrders(ctx context.Context, w io.Writer) (differences int, err error) {
 	err = s.withPool(ctx, "order", func(db *pgxpool.Pool) error {
 		differences, err = subgraphs.ReplayOrders(ctx, db, w)
@@ -92,7 +93,7 @@ func (s *System) withPool(ctx context.Context, name string, do func(*pgxpool.Poo
 	return do(db)
 }
 
-// startInbox starts what takes the place of people's mailboxes and telephones.
+// startInbox starts the inbox, which receives all e-mail and SMS.
 func (s *System) startInbox(ctx context.Context) (string, error) {
 	s.release(inboxName, smtpName)
 	s.inbox = launch(ctx, "the inbox", s.failed, func(ctx context.Context) error {

@@ -20,31 +20,35 @@ import (
 	"souk/subgraphs"
 )
 
-// Options say what Start runs, and where.
+// Options configure a System.
 type Options struct {
-	// Listen is the router's address; the services, the inbox and the
-	// router's admin pages take the ports after it on the same host. With
-	// port 0 each takes a free port.
+	// Listen is the router's address. The services, the inbox and the router's
+	// admin endpoints listen on the following ports. With port 0, each uses a
+	// free port.
 	Listen string
-	// AllowHosts are names that requests may have in their Host header, beside
-	// localhost, IP addresses and the host of Listen. Requests for others are
-	// refused: see hosts.
+	// AllowHosts are additional names that the Host header of a request may
+	// have, besides localhost, IP addresses and the host of Listen. Other
+	// requests are rejected; see hosts.
 	AllowHosts []string
-	// Dir keeps the data between starts; empty for data that goes with the system.
+	// Dir is the directory that keeps the data between starts. If empty, the
+	// data is temporary.
 	Dir string
-	// DatabaseURL names a running Postgres to use instead of an own one.
+	// DatabaseURL is the URL of a running Postgres to use instead of starting
+	// one.
 	DatabaseURL string
-	// RedisURL names a running Redis to use instead of one in this process.
+	// RedisURL is the URL of a running Redis to use instead of one in this
+	// process.
 	RedisURL string
-	// AuthMode is "tutorial" (a request without a token may do everything) or "enforced".
+	// AuthMode is "tutorial" (requests without a token have all rights) or
+	// "enforced".
 	AuthMode string
-	// Progress is told, for people, what has started; nil for nobody.
+	// Progress receives a line for each started part; nil for none.
 	Progress io.Writer
-	// Log takes the logs of all parts as JSON, a line a record; nil for nobody.
+	// Log receives the JSON logs of all parts; nil for none.
 	Log io.Writer
-	// LogLevel is debug, info, warn or error; info when empty.
+	// LogLevel is debug, info, warn or error. The default is info.
 	LogLevel string
-	// Extensions are the router's.
+	// Extensions are the extensions of the router.
 	Extensions router.Extensions
 }
 
@@ -52,7 +56,7 @@ type Options struct {
 type System struct {
 	opts      Options
 	addresses map[string]string
-	// held keeps the addresses of what has not been started yet.
+	// held reserves the addresses of parts that are not started yet.
 	held      map[string]net.Listener
 	databases map[string]string
 	postgres  *pgserver.Server
@@ -67,8 +71,8 @@ type System struct {
 	stopGuard func()
 }
 
-// Start runs the store and returns when it answers. The context bounds the
-// start and carries values; Stop ends the system.
+// Start starts the store and returns when it is ready. The context bounds the
+// start only; Stop stops the system.
 func Start(ctx context.Context, opts Options) (*System, error) {
 	if opts.Log == nil {
 		opts.Log = io.Discard
@@ -114,12 +118,14 @@ const (
 	smtpName   = "smtp"
 )
 
-// componentNames are what listens, in the order of their ports.
+// componentNames returns the names of everything that listens, in order of
+// their ports.
 func (s *System) componentNames() []string {
 	return slices.Concat([]string{routerName}, subgraphs.Names(), []string{inboxName, adminName, smtpName})
 }
 
-// URL is the base URL of the router, a service, the "inbox" or the "admin" pages.
+// URL returns the base URL of the router, a service, the "inbox" or the
+// "admin" endpoints.
 func (s *System) URL(name string) string {
 	if address := s.addresses[name]; !strings.HasPrefix(address, ":") {
 		return "http://" + address
@@ -127,10 +133,11 @@ func (s *System) URL(name string) string {
 	return "http://localhost" + s.addresses[name] // it listens on all interfaces
 }
 
-// Failed gives the error of a part that ended although nobody stopped it.
+// Failed returns a channel with the error of a part that ended without being
+// stopped.
 func (s *System) Failed() <-chan error { return s.failed }
 
-// Stop ends the router, then the services, then what they stand on, each
+// Stop stops the router, then the services, then Redis and Postgres, each
 // after the work in progress.
 func (s *System) Stop() error {
 	err := s.router.stop()
@@ -153,7 +160,7 @@ func (s *System) startPostgres(ctx context.Context) (string, error) {
 	options := pgserver.Options{URL: s.opts.DatabaseURL, Logger: slog.New(slog.NewJSONHandler(s.opts.Log, nil)), Ended: func(err error) {
 		select {
 		case s.failed <- err:
-		default: // the first failures say enough
+		default: // enough failures are reported
 		}
 	}}
 	if s.opts.Dir != "" {
@@ -179,22 +186,23 @@ func (s *System) startRedis(ctx context.Context) (string, error) {
 	return s.redis.description, nil
 }
 
-// reserve gives each part an address: ports in a row from that of
-// Options.Listen, or free ones when that is 0. It fails when a port is taken.
-// Each is held until its part is started, so that nobody else can take it.
+// reserve assigns an address to each part: consecutive ports from that of
+// Options.Listen, or free ports if that is 0. It fails if a port is in use.
+// Each address stays reserved until its part starts, so that no other process
+// can take it.
 func (s *System) reserve(ctx context.Context) error {
 	names := s.componentNames()
 	host, portText, err := net.SplitHostPort(s.opts.Listen)
 	if err != nil {
-		return fmt.Errorf("%q is not an address to listen on; give one like :8080 or 127.0.0.1:8080", s.opts.Listen)
+		return fmt.Errorf("%q is not a listen address; use one such as :8080 or 127.0.0.1:8080", s.opts.Listen)
 	}
 	port, err := strconv.Atoi(portText)
 	if err != nil || port < 0 || port+len(names) > 65535 {
-		return fmt.Errorf("%q is not a port to listen on; give a number below %d", portText, 65535-len(names))
+		return fmt.Errorf("%q is not a valid port; use a number below %d", portText, 65535-len(names))
 	}
 	s.addresses, s.held = make(map[string]string, len(names)), make(map[string]net.Listener, len(names))
 	for i, name := range names {
-		// Only the router is for others than this machine.
+		// Only the router may be reachable from other machines.
 		listenHost := "127.0.0.1"
 		if name == routerName {
 			listenHost = host
@@ -205,7 +213,7 @@ func (s *System) reserve(ctx context.Context) error {
 				return err
 			}
 		} else if l, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(listenHost, strconv.Itoa(port+i))); err != nil {
-			return fmt.Errorf("port %d, for the %s, is taken: stop what uses it, or choose others with --listen %s", port+i, name, s.otherAddress(host))
+			return fmt.Errorf("port %d (%s) is in use; stop the program that uses it, or choose other ports with --listen %s", port+i, name, s.otherAddress(host))
 		}
 		s.held[name] = l
 		s.addresses[name] = net.JoinHostPort(listenHost, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
@@ -213,8 +221,8 @@ func (s *System) reserve(ctx context.Context) error {
 	return nil
 }
 
-// otherAddress is an address to listen on instead of one that is taken: another
-// port of the same host.
+// otherAddress suggests another listen address: a different port on the same
+// host.
 func (s *System) otherAddress(host string) string {
 	if host == "" {
 		host = "localhost"
@@ -222,7 +230,7 @@ func (s *System) otherAddress(host string) string {
 	return net.JoinHostPort(host, "9080")
 }
 
-// exposed reports whether the router listens for other machines, too.
+// exposed reports whether other machines can reach the router.
 func (s *System) exposed() bool {
 	host, _, err := net.SplitHostPort(s.opts.Listen)
 	if err != nil || host == "localhost" {
@@ -232,10 +240,10 @@ func (s *System) exposed() bool {
 	return ip == nil || !ip.IsLoopback()
 }
 
-// hosts are the names that the parts answer to.
+// hosts returns the host names that the parts respond to.
 func (s *System) hosts() hosts { return newHosts(s.opts.Listen, s.opts.AllowHosts) }
 
-// release gives up the hold on the addresses of parts that are to be started.
+// release frees the reserved addresses of parts that are about to start.
 func (s *System) release(names ...string) {
 	for _, name := range names {
 		if l := s.held[name]; l != nil {

@@ -10,8 +10,8 @@ import (
 
 const shutdownTimeout = 5 * time.Second
 
-// telemetry makes what a part reports by: all write to one log, and each is a
-// service of its own in traces.
+// telemetry returns the telemetry of a part. All parts write to the same log;
+// in traces, each is a separate service.
 func (s *System) telemetry(ctx context.Context, name string) (*telemetry.Telemetry, error) {
 	t, err := telemetry.Setup(context.WithoutCancel(ctx), telemetry.Options{
 		ServiceName: "souk-" + name, ServiceVersion: "dev", LogLevel: s.opts.LogLevel, Writer: s.opts.Log,
@@ -22,7 +22,7 @@ func (s *System) telemetry(ctx context.Context, name string) (*telemetry.Telemet
 	return t, nil
 }
 
-// shutdown sends the last traces.
+// shutdown flushes the remaining traces.
 func shutdown(t *telemetry.Telemetry) error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()

@@ -5,22 +5,22 @@ import (
 	"io"
 )
 
-// Welcome tells a person where everything is and what to try.
+// Welcome writes where everything is and what to try first.
 func (s *System) Welcome(w io.Writer) {
 	if s.exposed() && s.opts.AuthMode == "tutorial" {
 		fmt.Fprintf(w, `
-Warning: the router listens on %s, so other machines can reach it, and in
-tutorial mode a request without a token may do everything. Use
---listen localhost:8080 to keep it to this machine, or --auth enforced.
+Warning: the router listens on %s, so other machines can reach it. In tutorial
+mode, requests without a token have all rights. To restrict access, use
+--listen localhost:8080 or --auth enforced.
 `, s.opts.Listen)
 	}
 	url := s.URL(routerName)
 	fmt.Fprintf(w, `
-Souk runs. Open
+Souk is running. Open
 
   %[1]s/            the playground
-  %[1]s/api/docs    the REST form
-  %[2]s/            the inbox: what the store has sent
+  %[1]s/api/docs    the REST API
+  %[2]s/            the inbox: e-mail and SMS that the store has sent
 
 and try
 
@@ -28,6 +28,6 @@ and try
   curl -X POST %[1]s/api/orders -H 'Content-Type: application/json' -d '{"userId":1,"productId":1,"quantity":2}'
   curl %[1]s/graphql -H 'Content-Type: application/json' -d '{"query":"{ orders(first: 1) { nodes { status user { username } lines { product { name available } } notifications { status } } } }"}'
 
-Ctrl-C stops it.
+Press Ctrl-C to stop.
 `, url, s.URL(inboxName))
 }

@@ -1,9 +1,9 @@
-// Package loopback finds free ports on this machine, for servers that are told
-// a port before they listen on it.
+// Package loopback finds free ports on this machine, for servers that must
+// know their port before they listen on it.
 //
-// Between the finding and the listening, an outgoing connection may be given
-// the port that a system's own "any free port" has named: those come from the
-// same range. The ports here are below it.
+// The operating system's own "any free port" comes from the range of outgoing
+// connections, so such a connection may take the port before the server
+// listens. The ports here are below that range.
 package loopback
 
 import (
@@ -14,8 +14,8 @@ import (
 	"strconv"
 )
 
-// The ports to choose from: below those that Linux, macOS and the IANA
-// (RFC 6335, section 6) leave to outgoing connections.
+// The range of ports: below the dynamic ports of Linux, macOS and the IANA
+// (RFC 6335, section 6).
 const (
 	firstPort = 10_000
 	endPort   = 32_768
@@ -32,10 +32,10 @@ func Listen(ctx context.Context, host string) (net.Listener, error) {
 			return l, nil
 		}
 	}
-	return nil, fmt.Errorf("looking for a free port: %w", err)
+	return nil, fmt.Errorf("finding a free port: %w", err)
 }
 
-// Address gives an address of this machine on whose port nothing listens.
+// Address returns an address of this machine with a free port.
 func Address(ctx context.Context) (string, error) {
 	l, err := Listen(ctx, "127.0.0.1")
 	if err != nil {

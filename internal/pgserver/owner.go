@@ -10,8 +10,8 @@ import (
 	"strconv"
 )
 
-// An owner is the user whom a server's process and files belong to when souk
-// itself runs as root; nil for souk's own user.
+// An owner is the user that runs the server and owns its files if souk runs as
+// root; nil stands for souk's own user.
 type owner struct {
 	uid, gid int
 }
@@ -35,26 +35,26 @@ func serverOwner() (*owner, error) {
 		}
 		return &owner{uid: uid, gid: gid}, nil
 	}
-	return nil, fmt.Errorf("postgres refuses to run as root, and there is neither a user postgres nor a user nobody to run it as: run souk as another user, or set DATABASE_URL")
+	return nil, fmt.Errorf("Postgres cannot run as root, and neither the user postgres nor nobody exists; run souk as another user, or set DATABASE_URL")
 }
 
-// take gives a file or directory to the owner.
+// take changes the owner of a file or directory.
 func (o *owner) take(path string) error {
 	if o == nil {
 		return nil
 	}
 	if err := os.Chown(path, o.uid, o.gid); err != nil {
-		return fmt.Errorf("giving %s to the user of postgres: %w", path, err)
+		return fmt.Errorf("changing the owner of %s: %w", path, err)
 	}
 	return nil
 }
 
-// reachable gives dir itself, or a directory standing for it in a public
-// place where the owner may not pass through dir's parents.
+// reachable returns dir if the owner can access it. Otherwise it returns a
+// directory below /var/tmp that stands for dir.
 func (o *owner) reachable(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return "", fmt.Errorf("finding the data directory of postgres: %w", err)
+		return "", fmt.Errorf("resolving the data directory of Postgres: %w", err)
 	}
 	if o == nil {
 		return dir, nil

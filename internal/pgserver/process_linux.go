@@ -3,7 +3,7 @@ package pgserver
 import "syscall"
 
 // attributes detach the server from the terminal's Ctrl-C, so that it outlives
-// the services that drain; end it when souk dies; and change its user.
+// the draining services; stop it if souk dies; and set its user.
 func (o *owner) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGINT}
 	if o != nil {

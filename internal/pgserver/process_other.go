@@ -5,7 +5,7 @@ package pgserver
 import "syscall"
 
 // attributes detach the server from the terminal's Ctrl-C, so that it outlives
-// the services that drain, and change its user.
+// the draining services, and set its user.
 func (o *owner) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if o != nil {

@@ -30,35 +30,35 @@ const (
 	superuser    = "postgres"
 )
 
-// Options say which server Start gives.
+// Options configure Start.
 type Options struct {
-	// URL of a running server; the user it names must be allowed to create
-	// databases. Empty: Start runs a server of its own.
+	// URL is the URL of a running server, with a user who may create
+	// databases. If empty, Start runs a server.
 	URL string
-	// Dir is the data directory of an own server; it is made when missing and
-	// kept. Empty: a temporary one, removed by Stop, that does not wait for
-	// the disk.
+	// Dir is the data directory of a server that Start runs. It is created if
+	// missing, and kept. If empty, the directory is temporary: Stop removes
+	// it, and the server does not sync to disk.
 	Dir string
-	// Logger is told what is started and where; nil for nobody.
+	// Logger receives messages about the start; nil for none.
 	Logger *slog.Logger
-	// Ended is called once a server that Start ran ends although neither Stop
-	// nor Crash ended it; nil for nobody.
+	// Ended is called if a server that Start ran ends without Stop or Crash;
+	// nil for none.
 	Ended func(error)
 }
 
-// A Server is a PostgreSQL server that answers.
+// A Server is a running PostgreSQL server.
 type Server struct {
 	base      *url.URL
 	process   *exec.Cmd
 	exited    chan struct{}
 	temporary string
 	ended     func(error)
-	// expected is set before the process is ended on purpose.
+	// expected is set before the process is stopped on purpose.
 	expected atomic.Bool
 }
 
-// Start gives a server that accepts connections. The context bounds the start
-// only; Stop ends a server that Start ran.
+// Start returns a server that accepts connections. The context bounds the
+// start only; Stop stops a server that Start ran.
 func Start(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -80,34 +80,34 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err := s.run(ctx, bin, owner, opts); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
-	opts.Logger.DebugContext(ctx, "postgres runs", "url", s.base.Redacted(), "binaries", bin)
+	opts.Logger.DebugContext(ctx, "Postgres is running", "url", s.base.Redacted(), "binaries", bin)
 	return s, nil
 }
 
-// URL of the server's maintenance database.
+// URL returns the URL of the server's maintenance database.
 func (s *Server) URL() string { return s.base.String() }
 
-// Address is the server's host and port.
+// Address returns the server's host and port.
 func (s *Server) Address() string { return s.base.Host }
 
 func connect(ctx context.Context, rawURL string) (*Server, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return nil, fmt.Errorf("%q is not a Postgres URL; give one like postgres://user:password@localhost:5432/postgres", rawURL)
+		return nil, fmt.Errorf("%q is not a Postgres URL; use one such as postgres://user:password@localhost:5432/postgres", rawURL)
 	}
 	conn, err := pgx.Connect(ctx, rawURL)
 	if err != nil {
-		cause := strings.Join(strings.Fields(err.Error()), " ") // pgx says it in several lines
-		return nil, fmt.Errorf("no Postgres answers at %s: start it, or unset DATABASE_URL to have one run for you: %s", u.Redacted(), cause)
+		cause := strings.Join(strings.Fields(err.Error()), " ") // pgx's message has several lines
+		return nil, fmt.Errorf("cannot connect to Postgres at %s; start it, or unset DATABASE_URL to start one automatically: %s", u.Redacted(), cause)
 	}
 	return &Server{base: u}, conn.Close(ctx)
 }
 
-// Database gives the URL of the named database, which is made when missing.
+// Database returns the URL of the named database, and creates it if missing.
 func (s *Server) Database(ctx context.Context, name string) (string, error) {
 	conn, err := pgx.Connect(ctx, s.base.String())
 	if err != nil {
-		return "", fmt.Errorf("connecting to make database %s: %w", name, err)
+		return "", fmt.Errorf("connecting to create database %s: %w", name, err)
 	}
 	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
@@ -115,15 +115,15 @@ func (s *Server) Database(ctx context.Context, name string) (string, error) {
 		err = nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("making database %s: %w", name, err)
+		return "", fmt.Errorf("creating database %s: %w", name, err)
 	}
 	u := *s.base
 	u.Path = "/" + name
 	return u.String(), nil
 }
 
-// Stop ends a server that Start ran, after the statements in progress; a
-// server that was only connected to goes on.
+// Stop stops a server that Start ran, after the statements in progress. A
+// server that Start only connected to keeps running.
 func (s *Server) Stop() error {
 	var err error
 	if s.process != nil {
@@ -132,7 +132,7 @@ func (s *Server) Stop() error {
 		select {
 		case <-s.exited:
 		case <-time.After(stopTimeout):
-			err = errors.Join(fmt.Errorf("postgres did not stop within %s", stopTimeout), s.process.Process.Kill())
+			err = errors.Join(fmt.Errorf("Postgres did not stop within %s", stopTimeout), s.process.Process.Kill())
 			<-s.exited
 		}
 		s.process = nil
@@ -167,14 +167,15 @@ func (s *Server) run(ctx context.Context, bin string, owner *owner, opts Options
 	cmd := exec.Command(filepath.Join(bin, "postgres"), args...) //nolint:noctx // ctx bounds the start, Stop ends it
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = data, log, log, owner.attributes()
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting postgres: %w", err)
+		return fmt.Errorf("starting Postgres: %w", err)
 	}
 	s.process = cmd
 	go s.watch(cmd, s.exited, log)
 	return s.awaitReady(ctx, dir, log)
 }
 
-// watch waits until the process has ended, and tells when it should not have.
+// watch waits until the process ends and reports it if that was not on
+// purpose.
 func (s *Server) watch(cmd *exec.Cmd, exited chan<- struct{}, log *tail) {
 	err := cmd.Wait()
 	close(exited)
@@ -182,14 +183,14 @@ func (s *Server) watch(cmd *exec.Cmd, exited chan<- struct{}, log *tail) {
 		return
 	}
 	lines := strings.Split(log.String(), "\n")
-	s.ended(fmt.Errorf("postgres ended unexpectedly: %w: %s", cmp.Or(err, errors.New("exit status 0")), lines[len(lines)-1]))
+	s.ended(fmt.Errorf("Postgres ended unexpectedly: %w: %s", cmp.Or(err, errors.New("exit status 0")), lines[len(lines)-1]))
 }
 
 func (s *Server) dataDir(opts Options, owner *owner) (string, error) {
 	if opts.Dir == "" {
 		dir, err := os.MkdirTemp("", "souk-postgres-")
 		if err != nil {
-			return "", fmt.Errorf("making a data directory for postgres: %w", err)
+			return "", fmt.Errorf("creating a data directory for Postgres: %w", err)
 		}
 		s.temporary = dir
 		return dir, owner.take(dir)
@@ -199,13 +200,13 @@ func (s *Server) dataDir(opts Options, owner *owner) (string, error) {
 		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("making the data directory of postgres: %w", err)
+		return "", fmt.Errorf("creating the data directory of Postgres: %w", err)
 	}
-	opts.Logger.Debug("postgres keeps its data", "dir", dir)
+	opts.Logger.Debug("Postgres stores its data", "dir", dir)
 	return dir, owner.take(dir)
 }
 
-// initialize makes a database cluster in data unless there is one, and gives
+// initialize creates a database cluster in data if there is none, and returns
 // the superuser's password.
 func initialize(ctx context.Context, bin string, owner *owner, data, passwordFile string) (string, error) {
 	version, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
@@ -213,11 +214,11 @@ func initialize(ctx context.Context, bin string, owner *owner, data, passwordFil
 		return keptPassword(ctx, bin, data, passwordFile, strings.TrimSpace(string(version)))
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("reading the data directory of postgres: %w", err)
+		return "", fmt.Errorf("reading the data directory of Postgres: %w", err)
 	}
 	password := rand.Text()
 	if err := os.WriteFile(passwordFile, []byte(password), 0o600); err != nil {
-		return "", fmt.Errorf("keeping the password of postgres: %w", err)
+		return "", fmt.Errorf("storing the password of Postgres: %w", err)
 	}
 	if err := owner.take(passwordFile); err != nil {
 		return "", err
@@ -234,14 +235,14 @@ func initialize(ctx context.Context, bin string, owner *owner, data, passwordFil
 func keptPassword(ctx context.Context, bin, data, passwordFile, version string) (string, error) {
 	out, err := exec.CommandContext(ctx, filepath.Join(bin, "postgres"), "--version").Output()
 	if err != nil {
-		return "", fmt.Errorf("asking postgres for its version: %w", err)
+		return "", fmt.Errorf("reading the version of Postgres: %w", err)
 	}
 	if fields := strings.Fields(string(out)); len(fields) > 2 && fields[2] != version && !strings.HasPrefix(fields[2], version+".") {
-		return "", fmt.Errorf("the data in %s is of Postgres %s, the programs in %s are %s: use the same version, or remove the directory to start anew", data, version, bin, fields[2])
+		return "", fmt.Errorf("the data in %s needs Postgres %s, but the programs in %s are version %s; install the same version, or remove the directory to start from scratch", data, version, bin, fields[2])
 	}
 	password, err := os.ReadFile(passwordFile)
 	if err != nil {
-		return "", fmt.Errorf("reading the password of postgres: %w", err)
+		return "", fmt.Errorf("reading the password of Postgres: %w", err)
 	}
 	return string(password), nil
 }
@@ -257,11 +258,11 @@ func (s *Server) awaitReady(ctx context.Context, dir string, log *tail) error {
 		select {
 		case <-s.exited:
 			if strings.Contains(log.String(), "postmaster.pid") {
-				return fmt.Errorf("another postgres already runs on %s: stop the other souk dev first", dir)
+				return fmt.Errorf("another Postgres already uses %s; stop the other souk dev first", dir)
 			}
-			return fmt.Errorf("postgres ended while starting: %s", log)
+			return fmt.Errorf("Postgres ended while starting: %s", log)
 		case <-ctx.Done():
-			return fmt.Errorf("postgres does not answer: %w: %s", err, log)
+			return fmt.Errorf("Postgres does not accept connections: %w: %s", err, log)
 		case <-tick.C:
 		}
 	}
@@ -270,7 +271,7 @@ func (s *Server) awaitReady(ctx context.Context, dir string, log *tail) error {
 func freePort(ctx context.Context) (string, error) {
 	address, err := loopback.Address(ctx)
 	if err != nil {
-		return "", fmt.Errorf("finding a port for postgres: %w", err)
+		return "", fmt.Errorf("finding a port for Postgres: %w", err)
 	}
 	_, port, err := net.SplitHostPort(address)
 	return port, err

@@ -25,7 +25,7 @@ func TestDataOutlivesTheServer(t *testing.T) {
 
 	exec(t, start(t, dir), "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (7)")
 	server := start(t, dir)
-	if _, err := pgserver.Start(t.Context(), pgserver.Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "another postgres already runs") {
+	if _, err := pgserver.Start(t.Context(), pgserver.Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "another Postgres already uses") {
 		t.Errorf("a second server on the same directory: got error %v", err)
 	}
 	exec(t, server, "INSERT INTO kept SELECT 1/count(*) FROM kept") // fails when the row is gone
@@ -33,7 +33,7 @@ func TestDataOutlivesTheServer(t *testing.T) {
 
 func TestUnreachableServerIsNamed(t *testing.T) {
 	for url, want := range map[string]string{
-		"postgres://u:secret@127.0.0.1:1/postgres": "no Postgres answers at postgres://u:xxxxx@127.0.0.1:1/postgres",
+		"postgres://u:secret@127.0.0.1:1/postgres": "cannot connect to Postgres at postgres://u:xxxxx@127.0.0.1:1/postgres",
 		"mysql://localhost":                        "is not a Postgres URL",
 	} {
 		_, err := pgserver.Start(t.Context(), pgserver.Options{URL: url})

@@ -7,7 +7,7 @@ import (
 
 const tailSize = 4 << 10
 
-// A tail keeps the end of what is written to it. It is safe for concurrent use.
+// A tail keeps the last bytes written to it. It is safe for concurrent use.
 type tail struct {
 	mu  sync.Mutex
 	buf []byte

@@ -1,5 +1,5 @@
-// Package pgtest gives tests databases on a real PostgreSQL server, one server
-// for each test binary, or the one that TEST_DATABASE_URL names for all.
+// Package pgtest gives tests databases on a real PostgreSQL server: one server
+// per test binary, or the server that TEST_DATABASE_URL names.
 //
 //	func TestMain(m *testing.M) { pgtest.Main(m) }
 //
@@ -22,7 +22,7 @@ import (
 
 const variable = "TEST_DATABASE_URL"
 
-// Main runs a package's tests with a server, and ends the process.
+// Main starts a server, runs a package's tests and exits.
 func Main(m *testing.M) {
 	os.Exit(run(m))
 }
@@ -45,13 +45,13 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// Database makes an empty database for one test and gives its URL. The
-// database is dropped when the test ends.
+// Database creates an empty database for a test and returns its URL. It drops
+// the database when the test ends.
 func Database(t testing.TB) string {
 	t.Helper()
 	base := os.Getenv(variable)
 	if base == "" {
-		t.Fatal("pgtest: no server; the package's TestMain must call pgtest.Main")
+		t.Fatal("pgtest: no server; call pgtest.Main in the package's TestMain")
 	}
 	server, err := pgserver.Start(t.Context(), pgserver.Options{URL: base})
 	if err != nil {
