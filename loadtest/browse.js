@@ -1,4 +1,4 @@
-// A visitor leafs through the catalogue.
+// A visitor pages through a category of the catalogue.
 import { graphql, must } from './graphql.js';
 import { pick, ramp } from './shape.js';
 
@@ -25,7 +25,7 @@ export function browse() {
   };
   for (let page = 0; page < 3; page++) {
     const data = graphql('Browse', BROWSE, variables);
-    must(data && data.products.nodes.every((p) => p.id && p.price.decimal >= 0 && typeof p.inStock === 'boolean'), 'each product of a page has id, price and stock');
+    must(data && data.products.nodes.every((p) => p.id && p.price.decimal >= 0 && typeof p.inStock === 'boolean'), 'each product of a page has an ID, a price and a stock status');
     if (!data.products.pageInfo.hasNextPage) {
       return;
     }

@@ -30,7 +30,7 @@ const PLACE = `mutation PlaceOrder($input: PlaceOrderInput!) {
   }
 }`;
 
-// JOURNAL has every accepted order written to the log, for an audit.
+// JOURNAL writes every accepted order to the log, for the audit.
 const journal = Boolean(__ENV.JOURNAL);
 
 const ORDER = `query OrderNotifications($id: ID!) {
@@ -44,13 +44,13 @@ export function setup() {
 export function buy(data) {
   const name = `k6-${exec.scenario.name}-${Date.now().toString(36)}-${exec.vu.idInTest}-${exec.scenario.iterationInTest}`;
   const session = graphql('SignUp', SIGN_UP, { input: { username: name, email: `${name}@example.com`, password: 'correct horse battery' } });
-  must(session && session.signUp.__typename === 'Session' && session.signUp.user.email === `${name}@example.com`, 'signing up gives a session');
+  must(session && session.signUp.__typename === 'Session' && session.signUp.user.email === `${name}@example.com`, 'signing up returns a session');
   const params = { headers: { Authorization: `Bearer ${session.signUp.accessToken}` } };
 
   const lines = [{ productId: pick(data.ids), quantity: 1 }];
   const placed = Date.now();
-  const answer = insist(() => graphql('PlaceOrder', PLACE, { input: { userId: session.signUp.user.id, lines, idempotencyKey: name } }, params));
-  must(answer && ['OrderPayload', 'OutOfStock'].includes(answer.placeOrder.__typename), 'an order is taken or out of stock');
+  const answer = retryDuringOutage(() => graphql('PlaceOrder', PLACE, { input: { userId: session.signUp.user.id, lines, idempotencyKey: name } }, params));
+  must(answer && ['OrderPayload', 'OutOfStock'].includes(answer.placeOrder.__typename), 'an order is accepted or out of stock');
   if (answer.placeOrder.__typename === 'OutOfStock') {
     soldOut.add(1);
     return;
@@ -62,7 +62,7 @@ export function buy(data) {
     console.log(`ACCEPTED ${JSON.stringify({ order: order.id, product: lines[0].productId, email: session.signUp.user.email })}`);
   }
   if (chaos) {
-    return; // the e-mail may take as long as an outage; the audit looks for it
+    return; // an outage may delay the e-mail; the audit checks it
   }
 
   for (let tries = 0; tries < 50; tries++) {
@@ -76,9 +76,9 @@ export function buy(data) {
   must(false, 'the customer is notified within 10 s');
 }
 
-// insist asks again while there is no answer, as long as an outage may last.
-// The idempotency key makes it one order.
-function insist(ask) {
+// retryDuringOutage repeats a request while there is no response, for as long as
+// an outage may last. The idempotency key makes sure that it is one order.
+function retryDuringOutage(ask) {
   let answer = ask();
   for (let tries = 0; chaos && answer === null && tries < 40; tries++) {
     sleep(0.5);

@@ -1,20 +1,20 @@
-// Sends GraphQL operations and REST calls, and checks what comes back: data,
-// not only status.
+// Sends GraphQL operations and REST requests, and checks the data of the
+// responses, not only their status.
 import http from 'k6/http';
 import { check, fail } from 'k6';
 import { Rate, Trend } from 'k6/metrics';
 
 export const gateway = (__ENV.GATEWAY_URL || 'http://127.0.0.1:8080').replace(/\/$/, '');
 
-// TOKEN is who calls, unless a script logs in itself.
+// TOKEN is the access token, unless a script logs in itself.
 const caller = __ENV.TOKEN ? { Authorization: `Bearer ${__ENV.TOKEN}` } : {};
 
-// graphql_errors is the share of operations that answered with errors;
-// operation_duration the time of each, in ms, by operation name.
+// graphql_errors is the share of operations with errors, operation_duration the
+// duration of each operation in ms, by name.
 const graphqlErrors = new Rate('graphql_errors');
 const operationDuration = new Trend('operation_duration', true);
 
-/** Runs an operation; gives its data, or null after a failed check. */
+/** Runs an operation. Returns its data, or null after a failed check. */
 export function graphql(operationName, query, variables = {}, params = {}) {
   const res = http.post(`${gateway}/graphql`, JSON.stringify({ operationName, query, variables }), {
     headers: { 'Content-Type': 'application/json', Accept: 'application/graphql-response+json', ...caller, ...params.headers },
@@ -39,7 +39,7 @@ export function graphql(operationName, query, variables = {}, params = {}) {
   return body.data;
 }
 
-/** Calls the REST form; gives the response with its body parsed as `data`. */
+/** Sends a REST request. Returns the response with its parsed body in `data`. */
 export function rest(method, path, body, expected, params = {}) {
   const res = http.request(method, `${gateway}${path}`, body === null ? null : JSON.stringify(body), {
     headers: { ...(body === null ? {} : { 'Content-Type': 'application/json' }), ...caller, ...params.headers },

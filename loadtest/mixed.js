@@ -1,6 +1,6 @@
-// What a shop sees: many look, some search, few buy. RATE is the number of
-// visits a second at the peak, DURATION how long the peak lasts. When the store
-// is audited afterwards, prices change too.
+// The traffic of a shop: many visitors browse, some search, few buy. RATE is the
+// number of visits per second at the peak, DURATION the length of the peak. With
+// CHAOS, prices change, too, so that the audit can check the cache.
 import { browse } from './browse.js';
 import { buy } from './buy.js';
 import { product, productIds } from './product.js';

@@ -1,4 +1,5 @@
-// A visitor opens product pages: one operation over product and inventory.
+// A visitor opens product pages: one operation over the product and inventory
+// services.
 import { graphql, must } from './graphql.js';
 import { pick, ramp, popular } from './shape.js';
 
@@ -17,7 +18,7 @@ const PAGE = `query ProductPage($id: ID!) {
 
 const IDS = `query ProductIds { products(sort: NAME, first: 100) { nodes { id } } }`;
 
-/** The ids of products, for scenarios that need some. */
+/** Returns the IDs of products, for scenarios that need some. */
 export function productIds() {
   const data = graphql('ProductIds', IDS);
   must(data && data.products.nodes.length > 0, 'the store has products');
@@ -31,9 +32,9 @@ export function setup() {
 export function product(data) {
   const id = popular(data.ids);
   const page = graphql('ProductPage', PAGE, { id });
-  must(page && page.product && page.product.id === id, 'the page is of the product asked for');
-  must(page.product.stock === null || page.product.stock.available === page.product.available, 'both ways to the stock agree');
-  must(page.product.category.products.nodes.length > 0 && pick(page.product.category.products.nodes).name, 'neighbours have names');
+  must(page && page.product && page.product.id === id, 'the page shows the requested product');
+  must(page.product.stock === null || page.product.stock.available === page.product.available, 'both stock fields agree');
+  must(page.product.category.products.nodes.length > 0 && pick(page.product.category.products.nodes).name, 'products of the same category have names');
 }
 
 export default product;

@@ -1,4 +1,4 @@
-// A visitor looks for something, typing errors included.
+// A visitor searches for products, sometimes with typing errors.
 import { graphql, must } from './graphql.js';
 import { pick, ramp } from './shape.js';
 
@@ -16,7 +16,7 @@ const WORDS = ['lamp', 'wireless', 'chair', 'cotton', 'steel bottle', 'notebook'
 
 export function search() {
   const data = graphql('Search', SEARCH, { words: pick(WORDS), first: 10 });
-  must(data && data.products.nodes.length <= Math.min(10, data.products.totalCount), 'a search gives at most what it counts');
+  must(data && data.products.nodes.length <= Math.min(10, data.products.totalCount), 'a search returns at most totalCount products');
 }
 
 export default search;

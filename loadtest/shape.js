@@ -1,13 +1,13 @@
-// How the load comes: visits arrive at a rate that rises, holds and falls,
-// however long each of them takes.
+// The shape of the load: visits arrive at a rate that rises, holds and falls, no
+// matter how long each visit takes (an open model).
 
 const rate = Number(__ENV.RATE || 40);
 const duration = __ENV.DURATION || '30s';
 
 export const summaryTrendStats = ['avg', 'min', 'med', 'max', 'p(90)', 'p(95)', 'p(99)'];
 
-// CHAOS says that parts of the store are being stopped meanwhile. Requests may
-// fail then; what must not happen is for who audits the store afterwards.
+// CHAOS means that parts of the store are killed under load. Requests may fail
+// then; the audit checks what must not happen.
 export const chaos = Boolean(__ENV.CHAOS);
 
 export const thresholds = chaos ? { orders_accepted: ['count>0'] } : {
@@ -18,7 +18,7 @@ export const thresholds = chaos ? { orders_accepted: ['count>0'] } : {
   dropped_iterations: ['count<50'],
 };
 
-/** One scenario: a share of RATE of the exported function. */
+/** A scenario that runs an exported function at a share of RATE. */
 export function arrivals(exported, share) {
   const target = Math.max(1, Math.round(rate * share));
   return {
@@ -50,7 +50,7 @@ export function pick(list) {
   return list[Math.floor(Math.random() * list.length)];
 }
 
-/** Picks so that a few of the list are asked for most of the time. */
+/** Picks an element; the first few of the list are picked most of the time. */
 export function popular(list) {
   return list[Math.floor(Math.random() ** 3 * list.length)];
 }

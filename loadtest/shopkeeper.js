@@ -1,5 +1,5 @@
-// A shopkeeper changes prices while others shop. Where tokens are asked for,
-// TOKEN must be an administrator's.
+// A shopkeeper changes prices while others shop. In enforced mode, TOKEN must be
+// an administrator's.
 import { graphql, must } from './graphql.js';
 import { productIds } from './product.js';
 import { pick, ramp } from './shape.js';
@@ -24,7 +24,7 @@ export function shopkeeper(data) {
   const minorUnits = 100 + Math.floor(Math.random() * 99900);
   const answer = graphql('Price', PRICE, { id, price: { minorUnits } });
   must(answer && answer.updateProduct.__typename === 'ProductPayload', 'a price can be changed');
-  must(answer.updateProduct.product.id === id && answer.updateProduct.product.price.minorUnits === minorUnits, 'the new price is the one given');
+  must(answer.updateProduct.product.id === id && answer.updateProduct.product.price.minorUnits === minorUnits, 'the product has the new price');
 }
 
 export default shopkeeper;

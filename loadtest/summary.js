@@ -1,5 +1,5 @@
-// Writes what a run measured: a line a figure for people, summary.json for
-// programs and summary.html to look at; RESULTS is the directory.
+// Writes the results of a run: a line per figure for the terminal, summary.json
+// for programs and summary.html for browsers. RESULTS is the directory.
 
 export function handleSummary(data) {
   const results = __ENV.RESULTS || '.';
@@ -48,7 +48,7 @@ function round(n) {
 
 function text(figures, failed) {
   const lines = figures.map(([name, value, unit]) => `  ${name.padEnd(24)} ${round(value).padStart(12)} ${unit}`);
-  const verdict = failed.length === 0 ? '  every threshold was kept' : `  thresholds not kept: ${failed.join('; ')}`;
+  const verdict = failed.length === 0 ? '  all thresholds passed' : `  failed thresholds: ${failed.join('; ')}`;
   return `\n${lines.join('\n')}\n${verdict}\n\n`;
 }
 
@@ -58,7 +58,7 @@ function html(figures, failed, metrics) {
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Souk under load</title>
 <style>body{font:15px system-ui;margin:2rem auto;max-width:60rem}td,th{padding:.3rem .8rem;text-align:right;border-bottom:1px solid #ddd}td:first-child,th:first-child{text-align:left}.bad{color:#b00}</style>
 <h1>Souk under load</h1>
-<p class="${failed.length ? 'bad' : ''}">${failed.length ? `Thresholds not kept: ${escape(failed.join('; '))}` : 'Every threshold was kept.'}</p>
+<p class="${failed.length ? 'bad' : ''}">${failed.length ? `Failed thresholds: ${escape(failed.join('; '))}` : 'All thresholds passed.'}</p>
 <table>${figures.map(([n, v, u]) => row([n, `${round(v)} ${u}`])).join('')}</table>
 <h2>Durations, ms</h2>
 <table><tr><th>metric<th>mean<th>median<th>p90<th>p95<th>p99<th>max</tr>

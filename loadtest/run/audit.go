@@ -19,19 +19,19 @@ import (
 	"souk/subgraphs"
 )
 
-// settling bounds how long the store may take to finish what outages held up:
-// the longest is a notification whose sender died, which is taken over after a
-// minute.
-const settling = 150 * time.Second
+// idleTimeout bounds how long the store may take to finish what outages
+// delayed. The slowest is a notification whose sender died: another worker
+// takes it over after a minute.
+const idleTimeout = 150 * time.Second
 
-// An auditor compares what customers were told with what there is.
+// An auditor compares what customers were told with what the store holds.
 type auditor struct {
-	store     *dev.System
-	databases map[string]*pgxpool.Pool
-	before    map[int64]stock // when the load began
-	ordered   map[int64]int64 // units in confirmed orders, then
-	lastOrder int64           // then
-	hasty     bool            // does not wait for releases of stock that nobody is known to hold
+	store           *dev.System
+	databases       map[string]*pgxpool.Pool
+	before          map[int64]stock // when the load started
+	ordered         map[int64]int64 // units in confirmed orders at that time
+	lastOrder       int64           // at that time
+	skipGracePeriod bool            // does not wait for releases that are due after the grace period
 }
 
 type stock struct{ OnHand, Reserved, Sold int64 }
@@ -60,7 +60,7 @@ func (a *auditor) close() {
 	}
 }
 
-// audit makes every check, and tells each outcome.
+// audit runs every check and writes the results.
 func (a *auditor) audit(ctx context.Context, out io.Writer, accepted []acceptedOrder) error {
 	fmt.Fprintf(out, "\nAudit of %d accepted orders\n", len(accepted))
 	if len(accepted) == 0 {
@@ -74,13 +74,13 @@ func (a *auditor) audit(ctx context.Context, out io.Writer, accepted []acceptedO
 		name  string
 		check func(context.Context) (string, error)
 	}{
-		{"the cache follows the database", func(ctx context.Context) (string, error) { return a.follows(ctx, ids) }},
-		{"the store comes to rest", a.rest},
-		{"accepted orders are there with their events", func(ctx context.Context) (string, error) { return a.orders(ctx, ids) }},
-		{"nothing is oversold", a.oversold},
-		{"each customer was told once", func(ctx context.Context) (string, error) { return a.told(ctx, accepted) }},
-		{"the router says what the databases say", a.router},
-		{"orders are what their events say", a.replay},
+		{"cached prices follow the database", func(ctx context.Context) (string, error) { return a.checkInvalidation(ctx, ids) }},
+		{"the store becomes idle", a.awaitIdle},
+		{"accepted orders exist with their events", func(ctx context.Context) (string, error) { return a.checkOrders(ctx, ids) }},
+		{"no product is oversold", a.checkStock},
+		{"each customer got one e-mail", func(ctx context.Context) (string, error) { return a.checkNotifications(ctx, accepted) }},
+		{"the router agrees with the databases", a.checkRouter},
+		{"orders match their events", a.checkReplay},
 	}
 	var failed []error
 	for _, c := range checks {
@@ -95,10 +95,10 @@ func (a *auditor) audit(ctx context.Context, out io.Writer, accepted []acceptedO
 	return errors.Join(failed...)
 }
 
-// rest waits until nothing is under way any more.
-func (a *auditor) rest(ctx context.Context) (string, error) {
+// awaitIdle waits until no work is pending.
+func (a *auditor) awaitIdle(ctx context.Context) (string, error) {
 	releases := `select count(*) from stock_releases`
-	if a.hasty { // an order that found too little is looked after for a minute
+	if a.skipGracePeriod { // orders that were out of stock have a release that is due after a minute
 		releases += ` where attempts > 0 or due_at <= now()`
 	}
 	under := []struct{ database, what, query string }{
@@ -110,7 +110,7 @@ func (a *auditor) rest(ctx context.Context) (string, error) {
 		{"product", "events in the outbox of products", `select count(*) from event_outbox where published_at is null`},
 	}
 	began, last := time.Now(), errors.New("nothing")
-	err := poll(ctx, settling, func() error {
+	err := poll(ctx, idleTimeout, func() error {
 		for _, u := range under {
 			n, err := a.count(ctx, u.database, u.query)
 			if err != nil {
@@ -121,18 +121,18 @@ func (a *auditor) rest(ctx context.Context) (string, error) {
 				return last
 			}
 		}
-		err := a.allHeard(ctx)
+		err := a.checkEventsHandled(ctx)
 		if err != nil {
 			last = err
 		}
 		return err
 	})
-	return fmt.Sprintf("%.0f s after the load; what it waited for last: %v", time.Since(began).Seconds(), last), err
+	return fmt.Sprintf("%.0f s after the load; waited last for: %v", time.Since(began).Seconds(), last), err
 }
 
-// allHeard says whether the notification service has handled every event that
-// people are told of.
-func (a *auditor) allHeard(ctx context.Context) error {
+// checkEventsHandled checks that the notification service has handled every
+// event that customers are notified of.
+func (a *auditor) checkEventsHandled(ctx context.Context) error {
 	rows, err := a.databases["order"].Query(ctx, `select id::text from event_outbox where type in ('order.created', 'order.cancelled')`)
 	if err != nil {
 		return fmt.Errorf("reading the outbox of orders: %w", err)
@@ -143,14 +143,14 @@ func (a *auditor) allHeard(ctx context.Context) error {
 	}
 	heard, err := a.count(ctx, "notification", `select count(*) from processed_events where event_id = any($1)`, ids)
 	if err == nil && heard != len(ids) {
-		err = fmt.Errorf("%d of %d events were handled by the notification service", heard, len(ids))
+		err = fmt.Errorf("the notification service has handled %d of %d events", heard, len(ids))
 	}
 	return err
 }
 
-// orders looks for accepted orders that are lost, were not confirmed, or were
-// not announced exactly once.
-func (a *auditor) orders(ctx context.Context, ids []int64) (string, error) {
+// checkOrders looks for accepted orders that are lost, not confirmed, or not
+// published exactly once.
+func (a *auditor) checkOrders(ctx context.Context, ids []int64) (string, error) {
 	const whole = `
 		select count(*) from orders o where id = any($1) and status = 'CONFIRMED'
 		and (select array_agg(type order by version) from order_events e where e.order_id = o.id) = '{OrderPlaced,OrderConfirmed}'
@@ -158,13 +158,14 @@ func (a *auditor) orders(ctx context.Context, ids []int64) (string, error) {
 		and (select count(*) from event_outbox x where x.type = 'order.created' and x.subject = o.id::text) = 1`
 	n, err := a.count(ctx, "order", whole, ids)
 	if err == nil && n != len(ids) {
-		err = fmt.Errorf("only %d of %d are whole", n, len(ids))
+		err = fmt.Errorf("only %d of %d are complete", n, len(ids))
 	}
-	return fmt.Sprintf("%d confirmed, each placed, confirmed and announced once", n), err
+	return fmt.Sprintf("%d confirmed; each placed, confirmed and published once", n), err
 }
 
-// oversold compares units sold with units there were, and with confirmed orders.
-func (a *auditor) oversold(ctx context.Context) (string, error) {
+// checkStock compares the units sold with the units that existed, and with
+// confirmed orders.
+func (a *auditor) checkStock(ctx context.Context) (string, error) {
 	after, err := a.stock(ctx)
 	if err != nil {
 		return "", err
@@ -182,7 +183,7 @@ func (a *auditor) oversold(ctx context.Context) (string, error) {
 			wrong = append(wrong, fmt.Sprintf("product %d had %+v and has %+v", id, was, is))
 		}
 		if is.Reserved != was.Reserved {
-			wrong = append(wrong, fmt.Sprintf("product %d has %d units reserved for nobody", id, is.Reserved-was.Reserved))
+			wrong = append(wrong, fmt.Sprintf("product %d has %d reserved units that belong to no order", id, is.Reserved-was.Reserved))
 		}
 		if left, wanted := is.Sold-was.Sold, ordered[id]-a.ordered[id]; left != wanted {
 			wrong = append(wrong, fmt.Sprintf("product %d: %d units sold, %d in confirmed orders", id, left, wanted))
@@ -227,11 +228,12 @@ func (a *auditor) orderedUnits(ctx context.Context) (map[int64]int64, error) {
 	return units, nil
 }
 
-// told compares notifications and the inbox with the orders that were confirmed
-// since the load began, the accepted ones among them. A sender that dies after
-// the receiver took a message sends it again under the same Message-ID, by which
-// receivers drop it: it is one message, and the repetition is told.
-func (a *auditor) told(ctx context.Context, accepted []acceptedOrder) (string, error) {
+// checkNotifications compares notifications and the inbox with the orders
+// confirmed since the load started. If a sender dies after the receiver
+// accepted a message, another worker sends it again with the same Message-ID,
+// so that receivers drop it. That counts as one message, and the repetition is
+// reported.
+func (a *auditor) checkNotifications(ctx context.Context, accepted []acceptedOrder) (string, error) {
 	received, repeated, err := a.inbox(ctx)
 	if err != nil {
 		return "", err
@@ -254,12 +256,11 @@ func (a *auditor) told(ctx context.Context, accepted []acceptedOrder) (string, e
 			return "", fmt.Errorf("order %d: e-mails to %q, want one to %s", o.Order, to, o.Email)
 		}
 	}
-	return fmt.Sprintf("%d e-mails, none twice; deliveries repeated under the same Message-ID: %d; confirmed orders whose customer had no answer: %d",
+	return fmt.Sprintf("%d e-mails, no duplicates; repeated deliveries with the same Message-ID: %d; confirmed orders whose customer got no response: %d",
 		len(confirmed), repeated, len(confirmed)-len(accepted)), nil
 }
 
-// inbox counts the e-mails that came for each address, and the deliveries that
-// repeated one.
+// inbox counts the e-mails for each address, and the repeated deliveries.
 func (a *auditor) inbox(ctx context.Context) (received map[string]int, repeated int, err error) {
 	var messages []struct {
 		Channel, To string
@@ -278,7 +279,7 @@ func (a *auditor) inbox(ctx context.Context) (received map[string]int, repeated 
 	return received, repeated, nil
 }
 
-// confirmed are the orders confirmed since the load began.
+// confirmed returns the orders confirmed since the load started.
 func (a *auditor) confirmed(ctx context.Context) ([]int64, error) {
 	rows, err := a.databases["order"].Query(ctx, `select id from orders where status = 'CONFIRMED' and id > $1`, a.lastOrder)
 	if err != nil {
@@ -291,7 +292,7 @@ func (a *auditor) confirmed(ctx context.Context) ([]int64, error) {
 	return ids, nil
 }
 
-// sent are the addresses to which e-mails about each order were sent.
+// sent returns the addresses to which e-mails about each order were sent.
 func (a *auditor) sent(ctx context.Context, orders []int64) (map[int64][]string, error) {
 	rows, err := a.databases["notification"].Query(ctx, `
 		select order_id, recipient from notifications where channel = 'email' and status = 'SENT' and order_id = any($1)`, orders)
@@ -311,18 +312,18 @@ func (a *auditor) sent(ctx context.Context, orders []int64) (map[int64][]string,
 	return sent, nil
 }
 
-func (a *auditor) replay(ctx context.Context) (string, error) {
+func (a *auditor) checkReplay(ctx context.Context) (string, error) {
 	var log strings.Builder
 	differences, err := a.store.ReplayOrders(ctx, &log)
 	if err == nil && differences > 0 {
 		err = fmt.Errorf("%d differences: %s", differences, log.String())
 	}
-	return "replaying every order finds no difference", err
+	return "replaying all orders finds no difference", err
 }
 
 func (a *auditor) count(ctx context.Context, database, query string, args ...any) (n int, err error) {
 	if err := a.databases[database].QueryRow(ctx, query, args...).Scan(&n); err != nil {
-		return 0, fmt.Errorf("asking the database of %s: %w", database, err)
+		return 0, fmt.Errorf("querying the database of %s: %w", database, err)
 	}
 	return n, nil
 }

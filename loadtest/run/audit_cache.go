@@ -12,20 +12,21 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// following bounds how long after the load the cache may still be behind. It is
-// much shorter than what the cache keeps for, a minute.
-const following = 15 * time.Second
+// invalidationTimeout bounds how long the cache may lag behind after the load.
+// It is much shorter than the cache's TTL of a minute, so only invalidation
+// can keep it.
+const invalidationTimeout = 15 * time.Second
 
-// follows reads the products of accepted orders as the customers' own requests
-// did, which left them in the cache, and compares their prices, which were
-// changed meanwhile.
-func (a *auditor) follows(ctx context.Context, orders []int64) (string, error) {
+// checkInvalidation reads the products of accepted orders with the customers'
+// own query, so that they come from the cache. It compares their prices, which
+// changed under load, with the database.
+func (a *auditor) checkInvalidation(ctx context.Context, orders []int64) (string, error) {
 	before, err := readCache(ctx, a.store)
 	if err != nil {
 		return "", err
 	}
 	began := time.Now()
-	err = poll(ctx, following, func() error {
+	err = poll(ctx, invalidationTimeout, func() error {
 		for _, id := range orders {
 			if err := a.orderedPrices(ctx, id); err != nil {
 				return err
@@ -63,15 +64,15 @@ func (a *auditor) orderedPrices(ctx context.Context, order int64) error {
 			return err
 		}
 		if l.Product.Price.MinorUnits != price {
-			return fmt.Errorf("product %d: the router says it costs %d, the database %d", l.Product.ID, l.Product.Price.MinorUnits, price)
+			return fmt.Errorf("product %d costs %d according to the router, but %d in the database", l.Product.ID, l.Product.Price.MinorUnits, price)
 		}
 	}
 	return nil
 }
 
-// router reads every product through the router, twice so that the second time
-// is from its cache, and compares.
-func (a *auditor) router(ctx context.Context) (string, error) {
+// checkRouter reads every product through the router and compares it with the
+// databases. It reads twice, so that the second response comes from the cache.
+func (a *auditor) checkRouter(ctx context.Context) (string, error) {
 	levels, err := a.stock(ctx)
 	if err != nil {
 		return "", err
@@ -97,12 +98,12 @@ func (a *auditor) router(ctx context.Context) (string, error) {
 				return "", err
 			}
 			if got := data.Product; got.Price.MinorUnits != price || got.Available != level.OnHand-level.Reserved || got.Stock.Sold != level.Sold {
-				return "", fmt.Errorf("product %d: the router says %+v, the databases price %d and %+v", id, got, price, level)
+				return "", fmt.Errorf("product %d: the router returns %+v, but the databases have price %d and %+v", id, got, price, level)
 			}
 			compared++
 		}
 	}
-	return fmt.Sprintf("%d answers compared", compared), nil
+	return fmt.Sprintf("compared %d responses", compared), nil
 }
 
 func (a *auditor) price(ctx context.Context, product int64) (price int64, err error) {
@@ -112,15 +113,16 @@ func (a *auditor) price(ctx context.Context, product int64) (price int64, err er
 	return price, nil
 }
 
-// graphql asks the router, whose answer must have no errors.
+// graphql sends an operation to the router. Errors in the response are an
+// error.
 func (a *auditor) graphql(ctx context.Context, query string, data any) error {
 	body, err := json.Marshal(map[string]string{"query": query})
 	if err != nil {
-		return fmt.Errorf("asking the router: %w", err)
+		return fmt.Errorf("querying the router: %w", err)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.store.URL("router")+"/graphql", strings.NewReader(string(body)))
 	if err != nil {
-		return fmt.Errorf("asking the router: %w", err)
+		return fmt.Errorf("querying the router: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	answer := struct {
@@ -131,7 +133,7 @@ func (a *auditor) graphql(ctx context.Context, query string, data any) error {
 		return err
 	}
 	if answer.Errors != nil {
-		return fmt.Errorf("asking the router %s: %s", query, answer.Errors)
+		return fmt.Errorf("querying the router: %s: %s", query, answer.Errors)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func TestAuditNotices(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.close)
-	a.hasty = true
+	a.skipGracePeriod = true
 	var accepted []acceptedOrder
 	for i := range 6 {
 		accepted = append(accepted, buy(t, store, fmt.Sprintf("buyer%d", i), int64(i+1)))
@@ -52,20 +52,20 @@ func TestAuditNotices(t *testing.T) {
 	}{
 		{"an order that was not announced", "order", `delete from event_outbox where type = 'order.created' and subject = $1::text`,
 			func(ctx context.Context, o acceptedOrder) error {
-				_, err := a.orders(ctx, []int64{o.Order})
+				_, err := a.checkOrders(ctx, []int64{o.Order})
 				return err
 			}},
 		{"units that were sold to nobody", "inventory", `update stock_levels set on_hand = on_hand - 1, sold = sold + 1 where product_id = 1 and $1::bigint > 0`,
-			func(ctx context.Context, _ acceptedOrder) error { _, err := a.oversold(ctx); return err }},
+			func(ctx context.Context, _ acceptedOrder) error { _, err := a.checkStock(ctx); return err }},
 		{"an e-mail that was not sent", "notification", `update notifications set status = 'DEAD' where order_id = $1::bigint`,
 			func(ctx context.Context, o acceptedOrder) error {
-				_, err := a.told(ctx, []acceptedOrder{o})
+				_, err := a.checkNotifications(ctx, []acceptedOrder{o})
 				return err
 			}},
 		{"an event that was not heard", "notification", `delete from processed_events where event_id = (select event_id::text from notifications where order_id = $1::bigint)`,
-			func(ctx context.Context, _ acceptedOrder) error { return a.allHeard(ctx) }},
+			func(ctx context.Context, _ acceptedOrder) error { return a.checkEventsHandled(ctx) }},
 		{"an order that is not what its events say", "order", `update orders set status = 'CANCELLED' where id = $1::bigint`,
-			func(ctx context.Context, _ acceptedOrder) error { _, err := a.replay(ctx); return err }},
+			func(ctx context.Context, _ acceptedOrder) error { _, err := a.checkReplay(ctx); return err }},
 		{"a price that the cache has missed", "product", `update products set price_minor = price_minor + 1 where id = 6 and $1::bigint > 0`,
 			func(ctx context.Context, o acceptedOrder) error { return a.orderedPrices(ctx, o.Order) }},
 	} {

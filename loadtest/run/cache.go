@@ -12,19 +12,18 @@ import (
 	"souk/dev"
 )
 
-// cacheCount is how many entities the router looked up, and how many of them
-// its cache had.
+// cacheCount counts the router's entity look-ups and cache hits.
 type cacheCount struct{ hits, lookups float64 }
 
 func (c cacheCount) since(before cacheCount) string {
 	hits, lookups := c.hits-before.hits, c.lookups-before.lookups
 	if lookups == 0 {
-		return "nothing was looked up"
+		return "no look-ups"
 	}
 	return fmt.Sprintf("%12.2f %% of %.0f look-ups", 100*hits/lookups, lookups)
 }
 
-// readCache reads the router's metrics.
+// readCache reads the counts from the router's metrics.
 func readCache(ctx context.Context, store *dev.System) (c cacheCount, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, store.URL("admin")+"/metrics", http.NoBody)
 	if err != nil {

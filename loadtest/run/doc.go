@@ -1,17 +1,20 @@
-// Command run puts the store under load and says how it fared.
+// Command run puts the store under load and reports how it performs.
 //
-// It starts the whole store on free ports with data of its own, runs the mixed
-// k6 script against it for a bounded time, and prints requests per second,
-// latencies, errors and how often the router's entity cache had the answer.
-// summary.json and summary.html go to loadtest/results.
+// It starts the whole store on free ports with temporary data, runs the mixed
+// k6 script against it for a fixed time, and prints the requests per second,
+// latencies, error rates and the hit rate of the router's entity cache. It
+// writes summary.json and summary.html to loadtest/results.
 //
-// With -chaos Redis, every service and Postgres are killed and started again
-// in turn meanwhile, and an audit follows that reads the databases, the inbox
-// and the router: nothing is oversold, every accepted order is there with its
-// events, its customer was told once, and the cache says what the database
-// says.
+// With -chaos, it also kills and restarts Redis, every service and Postgres in
+// turn. Then it audits the databases, the inbox and the router: no product is
+// oversold, every accepted order exists with its events, each customer got one
+// e-mail, and the cache agrees with the database.
 //
-// RATE (visits a second at the peak) and DURATION (of the peak) shape the
-// load. K6 names the k6 program; else the one on PATH is used, else it is
-// built from the Go module.
+// Environment variables shape the load: RATE is the number of visits per
+// second at the peak, DURATION the length of the peak. K6 is the path of the
+// k6 program. Without it, the command uses k6 from PATH, or builds it from the
+// Go module.
+//
+// testrun.go is the hub. k6.go runs the scripts, outage.go kills the parts,
+// audit.go and audit_cache.go check the result.
 package main

@@ -16,12 +16,12 @@ import (
 	"time"
 )
 
-// module is k6 as a Go program, for machines without it.
+// module is the Go module of k6, for machines without k6.
 const module = "go.k6.io/k6@v1.8.1"
 
-// findK6 gives the path of a k6 program, which it builds when there is none.
+// findK6 returns the path of k6, and builds it if there is none.
 func findK6(ctx context.Context, out io.Writer) (string, error) {
-	path, err := builtK6()
+	path, err := existingK6()
 	if path != "" || err != nil {
 		return path, err
 	}
@@ -37,8 +37,8 @@ func findK6(ctx context.Context, out io.Writer) (string, error) {
 	return path, nil
 }
 
-// builtK6 gives the path of a k6 program that is there, or "".
-func builtK6() (string, error) {
+// existingK6 returns the path of an existing k6 program, or "".
+func existingK6() (string, error) {
 	if path := os.Getenv("K6"); path != "" {
 		return path, nil
 	}
@@ -58,22 +58,23 @@ func builtK6() (string, error) {
 func cachedK6() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("finding a place for k6: %w", err)
+		return "", fmt.Errorf("finding the cache directory for k6: %w", err)
 	}
 	return filepath.Join(cache, "souk", module, "k6"), nil
 }
 
-// journal is where scripts write what they tell.
-func (t *trial) journal() string { return filepath.Join(t.results, "k6.log") }
+// journalPath is the file that scripts log to.
+func (t *testRun) journalPath() string { return filepath.Join(t.results, "k6.log") }
 
-// load runs a script with variables. That a threshold was not kept is an error.
-func (t *trial) load(ctx context.Context, script string, variables []string, flags ...string) error {
-	if err := os.RemoveAll(t.journal()); err != nil {
-		return fmt.Errorf("removing the last journal: %w", err)
+// runScript runs a script with environment variables. A failed threshold is an
+// error.
+func (t *testRun) runScript(ctx context.Context, script string, variables []string, flags ...string) error {
+	if err := os.RemoveAll(t.journalPath()); err != nil {
+		return fmt.Errorf("removing the previous journal: %w", err)
 	}
-	args := append([]string{"run", "--quiet", "--no-usage-report", "--log-format", "json", "--console-output", t.journal()}, flags...)
+	args := append([]string{"run", "--quiet", "--no-usage-report", "--log-format", "json", "--console-output", t.journalPath()}, flags...)
 	cmd := exec.CommandContext(ctx, t.k6, append(args, filepath.Join(t.top, "loadtest", script+".js"))...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // it still writes its summary
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // lets k6 write its summary
 	cmd.WaitDelay = 20 * time.Second
 	cmd.Env = append(append(os.Environ(), "GATEWAY_URL="+t.store.URL("router"), "RESULTS="+t.results, "K6_NO_COLOR=true"), variables...)
 	cmd.Stdout = t.out
@@ -87,14 +88,14 @@ func (t *trial) load(ctx context.Context, script string, variables []string, fla
 
 func tailOf(log string) string { return log[max(0, len(log)-2000):] }
 
-// acceptedOrder is what a customer knows of an order the store has taken.
+// acceptedOrder is what a customer knows about an accepted order.
 type acceptedOrder struct {
 	Order   int64  `json:"order,string"`
 	Product int64  `json:"product,string"`
 	Email   string `json:"email"`
 }
 
-// readJournal reads the accepted orders that the script wrote down.
+// readJournal reads the accepted orders from a script's log.
 func readJournal(path string) ([]acceptedOrder, error) {
 	file, err := os.Open(path)
 	if err != nil {

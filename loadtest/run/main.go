@@ -13,10 +13,10 @@ import (
 )
 
 func main() {
-	chaos := flag.Bool("chaos", false, "kill and restart every part meanwhile, and audit the store afterwards")
-	find := flag.Bool("k6", false, "only find or build k6, and print its path")
+	chaos := flag.Bool("chaos", false, "kill and restart every part under load, then audit the store")
+	find := flag.Bool("k6", false, "find or build k6, print its path and exit")
 	flag.Parse()
-	logging.Disable() // go-redis writes a line for every dial that an outage fails
+	logging.Disable() // go-redis logs every failed dial during an outage
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, *chaos, *find)
 	stop()
@@ -35,13 +35,13 @@ func run(ctx context.Context, chaos, find bool) (err error) {
 		fmt.Println(k6)
 		return nil
 	}
-	t, err := begin(ctx, trial{k6: k6, top: ".", results: "loadtest/results", out: os.Stdout})
+	t, err := startRun(ctx, testRun{k6: k6, top: ".", results: "loadtest/results", out: os.Stdout})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.end()) }()
+	defer func() { err = errors.Join(err, t.stop()) }()
 	if chaos {
-		return t.underChaos(ctx, everyPart, cmp.Or(os.Getenv("DURATION"), "70s"))
+		return t.runChaos(ctx, everyPart, cmp.Or(os.Getenv("DURATION"), "70s"))
 	}
-	return t.underLoad(ctx, cmp.Or(os.Getenv("DURATION"), "30s"))
+	return t.runLoad(ctx, cmp.Or(os.Getenv("DURATION"), "30s"))
 }

@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	downTime = 3 * time.Second // how long a part is away
-	upTime   = 4 * time.Second // how long the store then has before the next goes
+	downTime = 3 * time.Second // how long a part is down
+	upTime   = 4 * time.Second // between two outages
 )
 
-// An outage takes a part of the store away and brings it back.
+// An outage kills a part of the store and restarts it.
 type outage struct {
 	name  string
 	kill  func() error
@@ -30,14 +30,14 @@ type outage struct {
 
 type outages []outage
 
-// everyPart is what can be taken away, in the order in which it is.
+// everyPart lists the parts in the order in which they are killed.
 var everyPart = slices.Concat([]string{redisPart}, subgraphs.Names(), []string{postgresPart})
 
 const redisPart, postgresPart = "Redis", "Postgres"
 
-// outages says how to take the parts away. A service among them is put into a
-// process of its own, so that it can be killed; stop ends these.
-func (t *trial) outages(ctx context.Context, parts []string) (list outages, stop func(), err error) {
+// outages returns an outage for each part. It moves services to processes of
+// their own, so that they can be killed; stop ends these processes.
+func (t *testRun) outages(ctx context.Context, parts []string) (list outages, stop func(), err error) {
 	binary := filepath.Join(t.dir, "souk")
 	build := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
 	build.Dir = t.top
@@ -69,14 +69,14 @@ func (t *trial) outages(ctx context.Context, parts []string) (list outages, stop
 	return list, stop, nil
 }
 
-func (t *trial) redisOutage() outage {
+func (t *testRun) redisOutage() outage {
 	if t.redis == nil {
 		return outage{redisPart, t.store.StopRedis, t.store.StartRedis}
 	}
 	return outage{redisPart, func() error { t.redis.kill(); return nil }, t.redis.start}
 }
 
-// run takes one part away after the other.
+// run kills and restarts one part after another.
 func (o outages) run(ctx context.Context, out io.Writer, after time.Duration) error {
 	wait(ctx, after)
 	for _, part := range o {
@@ -86,9 +86,9 @@ func (o outages) run(ctx context.Context, out io.Writer, after time.Duration) er
 		}
 		wait(ctx, downTime)
 		if err := part.start(ctx); err != nil {
-			return fmt.Errorf("starting %s again: %w", part.name, err)
+			return fmt.Errorf("restarting %s: %w", part.name, err)
 		}
-		fmt.Fprintf(out, "  %-14s was killed and is back after %.1f s\n", part.name, time.Since(began).Seconds())
+		fmt.Fprintf(out, "  %-14s killed, back after %.1f s\n", part.name, time.Since(began).Seconds())
 		wait(ctx, upTime)
 	}
 	return nil
@@ -101,7 +101,7 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// serviceProcess is `souk NAME` where the store's own service was.
+// serviceProcess is `souk NAME` in place of the store's own service.
 type serviceProcess struct {
 	name, binary, log string
 	store             *dev.System
@@ -109,7 +109,7 @@ type serviceProcess struct {
 }
 
 func (s *serviceProcess) start(ctx context.Context) error {
-	s.cmd = exec.Command(s.binary, s.name) //nolint:noctx // ctx bounds the start only; see stop
+	s.cmd = exec.Command(s.binary, s.name) //nolint:noctx // ctx bounds the start only; kill ends it
 	s.cmd.Env = append(os.Environ(), "LOG_LEVEL=error")
 	for key, value := range s.store.Variables(s.name) {
 		s.cmd.Env = append(s.cmd.Env, key+"="+value)
@@ -118,7 +118,7 @@ func (s *serviceProcess) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("opening the log of %s: %w", s.name, err)
 	}
-	defer log.Close() // the process has it too
+	defer log.Close() // the process has its own descriptor
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", s.name, err)
@@ -126,11 +126,11 @@ func (s *serviceProcess) start(ctx context.Context) error {
 	return poll(ctx, 30*time.Second, func() error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.store.URL(s.name)+"/readyz", http.NoBody)
 		if err != nil {
-			return fmt.Errorf("asking %s: %w", s.name, err)
+			return fmt.Errorf("requesting %s: %w", s.name, err)
 		}
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
-			return fmt.Errorf("asking %s: %w", s.name, err)
+			return fmt.Errorf("requesting %s: %w", s.name, err)
 		}
 		if res.StatusCode != http.StatusOK {
 			return errors.Join(fmt.Errorf("%s is not ready: status %d", s.name, res.StatusCode), res.Body.Close())
@@ -139,7 +139,7 @@ func (s *serviceProcess) start(ctx context.Context) error {
 	})
 }
 
-// kill ends the process without a warning.
+// kill kills the process.
 func (s *serviceProcess) kill() error {
 	if s.cmd == nil {
 		return nil
@@ -147,7 +147,7 @@ func (s *serviceProcess) kill() error {
 	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("killing %s: %w", s.name, err)
 	}
-	_ = s.cmd.Wait() // killed, it always ends with an error
+	_ = s.cmd.Wait() // a killed process always ends with an error
 	s.cmd = nil
 	return nil
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A redisProcess is a Redis program that keeps its data over a crash; without
-// the program there is none, and the store has its own in its process.
+// A redisProcess is a redis-server that keeps its data across a crash. If the
+// program is not installed it is nil, and the store runs Redis in its own
+// process.
 type redisProcess struct {
 	path, dir, address string
 	cmd                *exec.Cmd
@@ -24,7 +25,7 @@ type redisProcess struct {
 func startRedis(ctx context.Context, dir string) (*redisProcess, error) {
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
-		return nil, nil //nolint:nilerr // a nil process is one that does not run
+		return nil, nil //nolint:nilerr // nil: use the in-process Redis
 	}
 	address, err := loopback.Address(ctx)
 	if err != nil {
@@ -32,14 +33,14 @@ func startRedis(ctx context.Context, dir string) (*redisProcess, error) {
 	}
 	r := &redisProcess{path: path, dir: filepath.Join(dir, "redis"), address: address}
 	if err := os.Mkdir(r.dir, 0o755); err != nil {
-		return nil, fmt.Errorf("making a directory for Redis: %w", err)
+		return nil, fmt.Errorf("creating a directory for Redis: %w", err)
 	}
 	return r, r.start(ctx)
 }
 
 func (r *redisProcess) start(ctx context.Context) error {
 	_, port, _ := net.SplitHostPort(r.address)
-	r.cmd = exec.Command(r.path, "--bind", "127.0.0.1", "--port", port, "--dir", r.dir, "--appendonly", "yes", "--save", "") //nolint:noctx // it is stopped by its process, with a signal of the outage's choice
+	r.cmd = exec.Command(r.path, "--bind", "127.0.0.1", "--port", port, "--dir", r.dir, "--appendonly", "yes", "--save", "") //nolint:noctx // kill ends it
 	if err := r.cmd.Start(); err != nil {
 		return fmt.Errorf("starting Redis: %w", err)
 	}
@@ -68,15 +69,15 @@ func (r *redisProcess) url() string {
 	return "redis://" + r.address
 }
 
-// String says which Redis it is.
+// String describes the Redis.
 func (r *redisProcess) String() string {
 	if r == nil {
-		return "a Redis in its process"
+		return "an in-process Redis"
 	}
 	return "redis-server at " + r.address
 }
 
-// poll tries until it works or the time is over.
+// poll calls try until it succeeds or the limit has passed.
 func poll(ctx context.Context, limit time.Duration, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

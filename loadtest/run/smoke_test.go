@@ -33,14 +33,14 @@ func TestScripts(t *testing.T) {
 		"rest": {administrator}, "shopkeeper": {administrator},
 	} {
 		t.Run(script, func(t *testing.T) {
-			if err := s.load(t.Context(), script, variables, "--no-thresholds", "--vus", "1", "--iterations", "3"); err != nil {
+			if err := s.runScript(t.Context(), script, variables, "--no-thresholds", "--vus", "1", "--iterations", "3"); err != nil {
 				t.Fatal(err)
 			}
 			checkSummary(t, s, 3)
 		})
 	}
 	t.Run("mixed", func(t *testing.T) {
-		if err := s.load(t.Context(), "mixed", []string{"RATE=6", "DURATION=1s"}, "--no-thresholds"); err != nil {
+		if err := s.runScript(t.Context(), "mixed", []string{"RATE=6", "DURATION=1s"}, "--no-thresholds"); err != nil {
 			t.Fatal(err)
 		}
 		checkSummary(t, s, 4)
@@ -50,7 +50,7 @@ func TestScripts(t *testing.T) {
 		if err := s.store.StopService("inventory"); err != nil {
 			t.Fatal(err)
 		}
-		err := s.load(t.Context(), "product", nil, "--vus", "1", "--iterations", "3")
+		err := s.runScript(t.Context(), "product", nil, "--vus", "1", "--iterations", "3")
 		if err == nil || !slices.Contains(readSummary(t, s).Failed, "graphql_errors: rate<0.001") {
 			t.Errorf("without inventory the load ends with %v", err)
 		}
@@ -61,28 +61,28 @@ func TestScripts(t *testing.T) {
 func TestChaos(t *testing.T) {
 	t.Parallel() // most of it is waiting
 	s := beginTest(t, "")
-	if err := s.underChaos(t.Context(), []string{redisPart, "product"}, "16s"); err != nil {
+	if err := s.runChaos(t.Context(), []string{redisPart, "product"}, "16s"); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // beginTest starts a store to put under load. Only where k6 is at hand: it takes
 // minutes to build.
-func beginTest(t *testing.T, auth string) *trial {
+func beginTest(t *testing.T, auth string) *testRun {
 	t.Helper()
-	k6, err := builtK6()
+	k6, err := existingK6()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if k6 == "" {
 		t.Skip("there is no k6: `make k6` builds it, or name one in K6")
 	}
-	s, err := begin(t.Context(), trial{k6: k6, top: top, results: t.TempDir(), auth: auth, out: testOutput{t}, hasty: true})
+	s, err := startRun(t.Context(), testRun{k6: k6, top: top, results: t.TempDir(), auth: auth, out: testOutput{t}, skipGracePeriod: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.end(); err != nil {
+		if err := s.stop(); err != nil {
 			t.Error(err)
 		}
 		http.DefaultClient.CloseIdleConnections()
@@ -104,7 +104,7 @@ type summary struct {
 	}
 }
 
-func readSummary(t *testing.T, s *trial) (all summary) {
+func readSummary(t *testing.T, s *testRun) (all summary) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(s.results, "summary.json"))
 	if err != nil {
@@ -117,11 +117,11 @@ func readSummary(t *testing.T, s *trial) (all summary) {
 }
 
 // checkSummary looks for at least that many iterations without a failure.
-func checkSummary(t *testing.T, s *trial, iterations float64) {
+func checkSummary(t *testing.T, s *testRun, iterations float64) {
 	t.Helper()
 	metrics := readSummary(t, s).Metrics
 	if metrics["checks"].Values["rate"] != 1 || metrics["http_req_failed"].Values["rate"] != 0 || metrics["graphql_errors"].Values["rate"] != 0 {
-		log, _ := os.ReadFile(s.journal())
+		log, _ := os.ReadFile(s.journalPath())
 		t.Errorf("something failed: %s", tailOf(string(log)))
 	}
 	if n := metrics["iterations"].Values["count"]; n < iterations {
@@ -133,7 +133,7 @@ func checkSummary(t *testing.T, s *trial, iterations float64) {
 	}
 }
 
-func logIn(t *testing.T, s *trial, login, password string) string {
+func logIn(t *testing.T, s *testRun, login, password string) string {
 	t.Helper()
 	var session struct{ AccessToken string }
 	body, err := json.Marshal(map[string]string{"login": login, "password": password})

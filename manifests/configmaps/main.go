@@ -1,6 +1,7 @@
-// Command configmaps writes the ConfigMaps that hold files of this repository,
-// so that each file has one source: `go generate ./manifests/configmaps`, or
-// with -check to say which are not current.
+// Command configmaps writes ConfigMaps that hold files of this repository, so
+// that each file has one source. Run it with `go generate
+// ./manifests/configmaps`. With -check, it reports the ConfigMaps that are out
+// of date.
 package main
 
 import (
@@ -32,7 +33,8 @@ func run(root string, check bool) error {
 	return err
 }
 
-// bring makes the file current, or says that it is not.
+// bring writes the file if it is out of date, or with check reports that it
+// is.
 func (f file) bring(root string, check bool) error {
 	want, err := f.render(root)
 	if err != nil {

@@ -1,6 +1,7 @@
-// Package observability holds what the store is watched by on a cluster:
-// Prometheus's rules, Grafana's dashboards and the configuration of both and of
-// the OpenTelemetry Collector; ../configmaps makes ConfigMaps of the files. Its
-// tests check that every query parses and names metrics that the running store
-// exports, and that rules and traces are right for a store in use.
+// Package observability holds the monitoring of the store on a cluster:
+// Prometheus's rules (rules/), Grafana's dashboards (dashboards/), and the
+// configuration of both and of the OpenTelemetry Collector (config/). Command
+// ../configmaps turns the files into ConfigMaps. The package has only tests.
+// They check that every query parses and uses metrics that the running store
+// exports, and that rules and traces are correct for a store in use.
 package observability

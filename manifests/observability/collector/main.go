@@ -1,7 +1,7 @@
-// Command collector is an OpenTelemetry Collector with the parts that
-// ../config/collector.yaml names, and no others: what the contrib image of the
-// manifests does with that file. Its tests are those of package observability;
-// it is a module of its own, so that the store's stays small.
+// Command collector is an OpenTelemetry Collector with only the components
+// that ../config/collector.yaml uses. With that file, it behaves like the
+// contrib image in the manifests. The tests of package observability run it.
+// It is a separate module, to keep the store's dependencies small.
 package main
 
 import (

@@ -12,14 +12,14 @@ import (
 	"souk/dev"
 )
 
-// A trial is a store of its own and the load it is put under.
-type trial struct {
-	k6      string    // the program
-	top     string    // the repository's top directory
-	results string    // where figures and logs are written
-	auth    string    // as in dev.Options; tutorial when empty
-	out     io.Writer // is told the figures
-	hasty   bool      // as in auditor
+// A testRun is a temporary store and the load on it.
+type testRun struct {
+	k6              string    // path of the program
+	top             string    // the root of the repository
+	results         string    // the directory for results and logs
+	auth            string    // as in dev.Options; default: tutorial
+	out             io.Writer // receives the report
+	skipGracePeriod bool      // as in auditor
 
 	dir   string // the store's data
 	log   *os.File
@@ -27,28 +27,28 @@ type trial struct {
 	store *dev.System
 }
 
-// begin starts the store.
-func begin(ctx context.Context, t trial) (*trial, error) {
+// startRun starts the store.
+func startRun(ctx context.Context, t testRun) (*testRun, error) {
 	if err := t.start(ctx); err != nil {
-		return nil, errors.Join(err, t.end())
+		return nil, errors.Join(err, t.stop())
 	}
-	fmt.Fprintln(t.out, "The store runs at", t.store.URL("router"), "with", t.redis)
+	fmt.Fprintln(t.out, "The store is running at", t.store.URL("router"), "with", t.redis)
 	return &t, nil
 }
 
-func (t *trial) start(ctx context.Context) (err error) {
+func (t *testRun) start(ctx context.Context) (err error) {
 	if err := os.MkdirAll(t.results, 0o755); err != nil {
-		return fmt.Errorf("making the directory for results: %w", err)
+		return fmt.Errorf("creating the directory for results: %w", err)
 	}
 	if t.log, err = os.Create(filepath.Join(t.results, "souk.log")); err != nil {
-		return fmt.Errorf("making the log: %w", err)
+		return fmt.Errorf("creating the log file: %w", err)
 	}
 	if t.dir, err = os.MkdirTemp("", "souk-load-"); err != nil {
-		return fmt.Errorf("making a directory for data: %w", err)
+		return fmt.Errorf("creating a directory for data: %w", err)
 	}
-	// Postgres runs as another user where this one is root.
+	// If this user is root, Postgres runs as another one.
 	if err := os.Chmod(t.dir, 0o755); err != nil {
-		return fmt.Errorf("making a directory for data: %w", err)
+		return fmt.Errorf("creating a directory for data: %w", err)
 	}
 	if t.redis, err = startRedis(ctx, t.dir); err != nil {
 		return err
@@ -62,8 +62,8 @@ func (t *trial) start(ctx context.Context) (err error) {
 	return err
 }
 
-// end stops the store and removes its data.
-func (t *trial) end() error {
+// stop stops the store and removes its data.
+func (t *testRun) stop() error {
 	var err error
 	if t.store != nil {
 		err = t.store.Stop()
@@ -78,24 +78,24 @@ func (t *trial) end() error {
 	return err
 }
 
-// underLoad runs the mixed script.
-func (t *trial) underLoad(ctx context.Context, duration string) error {
+// runLoad runs the mixed script.
+func (t *testRun) runLoad(ctx context.Context, duration string) error {
 	before, err := readCache(ctx, t.store)
 	if err != nil {
 		return err
 	}
-	loadErr := t.load(ctx, "mixed", []string{"DURATION=" + duration})
+	loadErr := t.runScript(ctx, "mixed", []string{"DURATION=" + duration})
 	after, err := readCache(ctx, t.store)
 	fmt.Fprintf(t.out, "  entity cache hit rate    %s\n", after.since(before))
 	return errors.Join(loadErr, err)
 }
 
-// loadBegins is when the first part is killed.
-const loadBegins = 8 * time.Second
+// firstOutageAfter is when the first part is killed.
+const firstOutageAfter = 8 * time.Second
 
-// underChaos runs the mixed script while parts of the store are killed, and
-// audits what is left.
-func (t *trial) underChaos(ctx context.Context, parts []string, duration string) error {
+// runChaos runs the mixed script while parts of the store are killed, and
+// audits the store afterwards.
+func (t *testRun) runChaos(ctx context.Context, parts []string, duration string) error {
 	outages, stop, err := t.outages(ctx, parts)
 	if err != nil {
 		return err
@@ -106,16 +106,16 @@ func (t *trial) underChaos(ctx context.Context, parts []string, duration string)
 		return err
 	}
 	defer auditor.close()
-	auditor.hasty = t.hasty
+	auditor.skipGracePeriod = t.skipGracePeriod
 	before, err := readCache(ctx, t.store)
 	if err != nil {
 		return err
 	}
 	loaded := make(chan error, 1)
 	go func() {
-		loaded <- t.load(ctx, "mixed", []string{"CHAOS=1", "JOURNAL=1", "DURATION=" + duration})
+		loaded <- t.runScript(ctx, "mixed", []string{"CHAOS=1", "JOURNAL=1", "DURATION=" + duration})
 	}()
-	if err := outages.run(ctx, t.out, loadBegins); err != nil {
+	if err := outages.run(ctx, t.out, firstOutageAfter); err != nil {
 		return errors.Join(err, <-loaded)
 	}
 	if err := <-loaded; err != nil {
@@ -126,7 +126,7 @@ func (t *trial) underChaos(ctx context.Context, parts []string, duration string)
 		return err
 	}
 	fmt.Fprintf(t.out, "  entity cache hit rate    %s\n", after.since(before))
-	accepted, err := readJournal(t.journal())
+	accepted, err := readJournal(t.journalPath())
 	if err != nil {
 		return err
 	}
