@@ -12,16 +12,16 @@ import (
 func TestRouterSaysWhatIsNoSupergraph(t *testing.T) {
 	dir := t.TempDir()
 	for name, c := range map[string]struct{ text, want string }{
-		"subgraph.graphql":      {"extend schema @link(url: \"https://specs.apollo.dev/federation/v2.3\", import: [\"@key\"])\ntype Query { a: A }\ntype A @key(fields: \"id\") { id: ID! }\n", "it looks like the schema of a subgraph, and not like a supergraph; `souk compose`"},
-		"federation1.graphql":   {"extend type Query { a: A }\ntype A @key(fields: \"id\") { id: ID! @external }\n", "it looks like the schema of a subgraph, and not like a supergraph; `souk compose`"},
-		"plain.graphql":         {"type Query { a: Int }\n", "it looks like an ordinary schema"},
-		"introspection.json":    {`{"data": {"__schema": {"types": []}}}`, "it is the result of an introspection query"},
-		"other.json":            {`[1]`, "it looks like JSON"},
-		"empty.graphql":         {" \n", "it is empty; `souk compose`"},
-		"bom.graphql":           {"\ufeff", "it is empty; `souk compose`"},
-		"supergraph.yaml":       {"federation_version: =2.3.1\nsubgraphs:\n  a:\n    schema: {file: a.graphql}\n", "it looks like the configuration of a composition; `souk compose --config FILE"},
-		"broken.graphql":        {supergraph + "\ntype {", "line "},
-		"no-such-graph.graphql": {strings.Replace(supergraph, "graph: A)", "graph: B)", 1), "names a subgraph B"},
+		"subgraph.graphql":      {text: "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.3\", import: [\"@key\"])\ntype Query { a: A }\ntype A @key(fields: \"id\") { id: ID! }\n", want: "it looks like the schema of a subgraph, and not like a supergraph; `souk compose`"},
+		"federation1.graphql":   {text: "extend type Query { a: A }\ntype A @key(fields: \"id\") { id: ID! @external }\n", want: "it looks like the schema of a subgraph, and not like a supergraph; `souk compose`"},
+		"plain.graphql":         {text: "type Query { a: Int }\n", want: "it looks like an ordinary schema"},
+		"introspection.json":    {text: `{"data": {"__schema": {"types": []}}}`, want: "it is the result of an introspection query"},
+		"other.json":            {text: `[1]`, want: "it looks like JSON"},
+		"empty.graphql":         {text: " \n", want: "it is empty; `souk compose`"},
+		"bom.graphql":           {text: "\ufeff", want: "it is empty; `souk compose`"},
+		"supergraph.yaml":       {text: "federation_version: =2.3.1\nsubgraphs:\n  a:\n    schema: {file: a.graphql}\n", want: "it looks like the configuration of a composition; `souk compose --config FILE"},
+		"broken.graphql":        {text: supergraph + "\ntype {", want: "line "},
+		"no-such-graph.graphql": {text: strings.Replace(supergraph, "graph: A)", "graph: B)", 1), want: "names a subgraph B"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(dir, name)

@@ -224,7 +224,7 @@ func TestCommandsFailInOneLine(t *testing.T) {
 		{name: "replay without a database", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL="}, want: "DATABASE_URL is not set"},
 		{name: "replay without Postgres", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL=postgres://u:hidden@127.0.0.1:1/order"}, want: "127.0.0.1"},
 		{name: "dev at no address", args: []string{"dev", "--dir", t.TempDir(), "--listen", "nonsense"}, want: "nonsense"},
-		{name: "dev on a taken port", args: []string{"dev", "--dir", t.TempDir(), "--listen", taken(t)}, want: "is taken"},
+		{name: "dev on a port in use", args: []string{"dev", "--dir", t.TempDir(), "--listen", taken(t)}, want: "is in use"},
 		{name: "an unknown command", args: []string{"rooter"}, want: "rooter"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -353,7 +353,7 @@ func TestDevEndsWithItsPostgres(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p.fails(t, "postgres ended unexpectedly: signal: killed")
+	p.fails(t, "Postgres ended unexpectedly: signal: killed")
 }
 
 // children are the processes that a process has started.

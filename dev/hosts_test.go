@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestHostsThatArePartOfNoRebindingAreAllowed(t *testing.T) {
+func TestLoopbackAndConfiguredHostsAreAllowed(t *testing.T) {
 	h := newHosts("dev.box:8080", []string{"Souk.test", ""})
 	for host, want := range map[string]bool{
 		"localhost": true, "localhost:8080": true, "LOCALHOST.:8080": true, "souk.localhost:8080": true,
@@ -23,7 +23,7 @@ func TestHostsThatArePartOfNoRebindingAreAllowed(t *testing.T) {
 	}
 }
 
-func TestOtherHostsAreMisdirected(t *testing.T) {
+func TestOtherHostsGetMisdirectedRequest(t *testing.T) {
 	served := false
 	handler := newHosts(":8080", nil).middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served = true }))
 	r := httptest.NewRequest(http.MethodPost, "/graphql", http.NoBody)
@@ -35,14 +35,14 @@ func TestOtherHostsAreMisdirected(t *testing.T) {
 	}
 }
 
-func TestWelcomeWarnsWhereOthersMayDoEverything(t *testing.T) {
+func TestWelcomeWarnsWhenTutorialModeIsExposed(t *testing.T) {
 	for _, c := range []struct {
 		listen, auth string
 		warns        bool
 	}{
-		{"localhost:8080", "tutorial", false}, {"127.0.0.1:8080", "tutorial", false}, {"[::1]:8080", "tutorial", false},
-		{":8080", "tutorial", true}, {"0.0.0.0:8080", "tutorial", true}, {"[::]:8080", "tutorial", true}, {"dev.box:8080", "tutorial", true},
-		{":8080", "enforced", false},
+		{listen: "localhost:8080", auth: "tutorial", warns: false}, {listen: "127.0.0.1:8080", auth: "tutorial", warns: false}, {listen: "[::1]:8080", auth: "tutorial", warns: false},
+		{listen: ":8080", auth: "tutorial", warns: true}, {listen: "0.0.0.0:8080", auth: "tutorial", warns: true}, {listen: "[::]:8080", auth: "tutorial", warns: true}, {listen: "dev.box:8080", auth: "tutorial", warns: true},
+		{listen: ":8080", auth: "enforced", warns: false},
 	} {
 		s := &System{opts: Options{Listen: c.listen, AuthMode: c.auth}, addresses: map[string]string{routerName: c.listen, inboxName: "127.0.0.1:8086"}}
 		var out bytes.Buffer

@@ -9,7 +9,7 @@ import (
 
 // The Redis and the Postgres that a system runs itself can be taken away and
 // brought back, and an order placed meanwhile or after it reaches its customer.
-func TestOutages(t *testing.T) {
+func TestPostgresAndRedisCanRestart(t *testing.T) {
 	// A directory of one's own: a temporary Postgres does not wait for the disk,
 	// and a crash loses what it has committed last.
 	store := open(t, dev.Options{Dir: t.TempDir()})

@@ -31,7 +31,7 @@ func TestDataOutlivesTheServer(t *testing.T) {
 	exec(t, server, "INSERT INTO kept SELECT 1/count(*) FROM kept") // fails when the row is gone
 }
 
-func TestUnreachableServerIsNamed(t *testing.T) {
+func TestUnreachableServerErrorNamesIt(t *testing.T) {
 	for url, want := range map[string]string{
 		"postgres://u:secret@127.0.0.1:1/postgres": "cannot connect to Postgres at postgres://u:xxxxx@127.0.0.1:1/postgres",
 		"mysql://localhost":                        "is not a Postgres URL",

@@ -14,7 +14,7 @@ import (
 
 // The audit passes a store that served its customers, and notices each kind of
 // harm that it is for.
-func TestAuditNotices(t *testing.T) {
+func TestAuditDetectsTampering(t *testing.T) {
 	t.Parallel()
 	store, err := dev.Start(t.Context(), dev.Options{Listen: "127.0.0.1:0", AuthMode: "tutorial"})
 	if err != nil {
@@ -50,24 +50,24 @@ func TestAuditNotices(t *testing.T) {
 		name, database, how string
 		notices             func(context.Context, acceptedOrder) error
 	}{
-		{"an order that was not announced", "order", `delete from event_outbox where type = 'order.created' and subject = $1::text`,
-			func(ctx context.Context, o acceptedOrder) error {
+		{name: "an order that was not announced", database: "order", how: `delete from event_outbox where type = 'order.created' and subject = $1::text`,
+			notices: func(ctx context.Context, o acceptedOrder) error {
 				_, err := a.checkOrders(ctx, []int64{o.Order})
 				return err
 			}},
-		{"units that were sold to nobody", "inventory", `update stock_levels set on_hand = on_hand - 1, sold = sold + 1 where product_id = 1 and $1::bigint > 0`,
-			func(ctx context.Context, _ acceptedOrder) error { _, err := a.checkStock(ctx); return err }},
-		{"an e-mail that was not sent", "notification", `update notifications set status = 'DEAD' where order_id = $1::bigint`,
-			func(ctx context.Context, o acceptedOrder) error {
+		{name: "units that were sold to nobody", database: "inventory", how: `update stock_levels set on_hand = on_hand - 1, sold = sold + 1 where product_id = 1 and $1::bigint > 0`,
+			notices: func(ctx context.Context, _ acceptedOrder) error { _, err := a.checkStock(ctx); return err }},
+		{name: "an e-mail that was not sent", database: "notification", how: `update notifications set status = 'DEAD' where order_id = $1::bigint`,
+			notices: func(ctx context.Context, o acceptedOrder) error {
 				_, err := a.checkNotifications(ctx, []acceptedOrder{o})
 				return err
 			}},
-		{"an event that was not heard", "notification", `delete from processed_events where event_id = (select event_id::text from notifications where order_id = $1::bigint)`,
-			func(ctx context.Context, _ acceptedOrder) error { return a.checkEventsHandled(ctx) }},
-		{"an order that is not what its events say", "order", `update orders set status = 'CANCELLED' where id = $1::bigint`,
-			func(ctx context.Context, _ acceptedOrder) error { _, err := a.checkReplay(ctx); return err }},
-		{"a price that the cache has missed", "product", `update products set price_minor = price_minor + 1 where id = 6 and $1::bigint > 0`,
-			func(ctx context.Context, o acceptedOrder) error { return a.orderedPrices(ctx, o.Order) }},
+		{name: "an event that was not heard", database: "notification", how: `delete from processed_events where event_id = (select event_id::text from notifications where order_id = $1::bigint)`,
+			notices: func(ctx context.Context, _ acceptedOrder) error { return a.checkEventsHandled(ctx) }},
+		{name: "an order that is not what its events say", database: "order", how: `update orders set status = 'CANCELLED' where id = $1::bigint`,
+			notices: func(ctx context.Context, _ acceptedOrder) error { _, err := a.checkReplay(ctx); return err }},
+		{name: "a price that the cache has missed", database: "product", how: `update products set price_minor = price_minor + 1 where id = 6 and $1::bigint > 0`,
+			notices: func(ctx context.Context, o acceptedOrder) error { return a.orderedPrices(ctx, o.Order) }},
 	} {
 		tag, err := a.databases[harm.database].Exec(t.Context(), harm.how, strconv.FormatInt(accepted[i].Order, 10))
 		if err != nil || tag.RowsAffected() == 0 {

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 
 // Each script, a few times over, against a store that asks for tokens as the
 // one in the cluster does. How long things take is not looked at here.
-func TestScripts(t *testing.T) {
+func TestScriptsPassTheirChecks(t *testing.T) {
 	t.Parallel()
 	s := beginTest(t, "enforced")
 	administrator := "TOKEN=" + logIn(t, s, "admin", "tutorial-admin")
@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 }
 
 // A short form of `make chaos`.
-func TestChaos(t *testing.T) {
+func TestAuditPassesAfterOutages(t *testing.T) {
 	t.Parallel() // most of it is waiting
 	s := beginTest(t, "")
 	if err := s.runChaos(t.Context(), []string{redisPart, "product"}, "16s"); err != nil {

@@ -16,7 +16,7 @@ func TestFilesAreCurrent(t *testing.T) {
 }
 
 // A source that changes makes the check fail, and generating makes it pass.
-func TestCheckNoticesChanges(t *testing.T) {
+func TestCheckDetectsChanges(t *testing.T) {
 	dir := t.TempDir()
 	write := func(path, text string) {
 		t.Helper()

@@ -15,7 +15,7 @@ import (
 
 // The router must accept the configuration it is given in the cluster, and it
 // must be the one its Deployment and Services speak of.
-func TestRouterTakesItsConfiguration(t *testing.T) {
+func TestRouterAcceptsItsConfiguration(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "manifests/08-api-gateway.yaml"))
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ import (
 // The store is watched by a real OpenTelemetry Collector, with the configuration
 // of the manifests, that hands traces to a real Jaeger, and by a real Prometheus
 // with the rules of the manifests; and used a little.
-func TestStoreIsWatched(t *testing.T) {
+func TestStoreProducesTracesAndAlertSeries(t *testing.T) {
 	jaeger := program(t, "JAEGER", "jaeger", "make jaeger")
 	collector := program(t, "COLLECTOR", "otel-collector", "make collector")
 	prometheus := program(t, "PROMETHEUS", "prometheus", "install Debian's package prometheus")
@@ -276,16 +276,16 @@ func checkRules(t *testing.T, prometheus string, store *dev.System) {
 		expression, app string
 		low, high       float64
 	}{
-		{"up", "notification-service", 1, 1},
-		{"app:http_requests:rate5m", "api-gateway", 0.01, 1000},
-		{"app:http_requests:rate5m", "product-service", 0.001, 1000},
-		{"app:http_errors:ratio_rate5m", "api-gateway", 0, 0},
-		{"app:http_request_duration_seconds:p95_5m", "api-gateway", 0.0001, 10},
-		{"router:operation_duration_seconds:p99_5m", "", 0.0001, 10},
-		{"router:entity_cache:hit_ratio_rate5m", "", 0.2, 1},
-		{"slo:unanswered:ratio_rate5m", "", 0, 0},
-		{"app:event_outbox_age_seconds:max", "order-service", 0, 5},
-		{"app:open_files:ratio", "api-gateway", 0.00001, 0.9},
+		{expression: "up", app: "notification-service", low: 1, high: 1},
+		{expression: "app:http_requests:rate5m", app: "api-gateway", low: 0.01, high: 1000},
+		{expression: "app:http_requests:rate5m", app: "product-service", low: 0.001, high: 1000},
+		{expression: "app:http_errors:ratio_rate5m", app: "api-gateway", low: 0, high: 0},
+		{expression: "app:http_request_duration_seconds:p95_5m", app: "api-gateway", low: 0.0001, high: 10},
+		{expression: "router:operation_duration_seconds:p99_5m", app: "", low: 0.0001, high: 10},
+		{expression: "router:entity_cache:hit_ratio_rate5m", app: "", low: 0.2, high: 1},
+		{expression: "slo:unanswered:ratio_rate5m", app: "", low: 0, high: 0},
+		{expression: "app:event_outbox_age_seconds:max", app: "order-service", low: 0, high: 5},
+		{expression: "app:open_files:ratio", app: "api-gateway", low: 0.00001, high: 0.9},
 	} {
 		eventually(t, 40*time.Second, fmt.Sprintf("%s of %q is from %v to %v", rule.expression, rule.app, rule.low, rule.high), func() bool {
 			ask()

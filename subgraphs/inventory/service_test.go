@@ -24,43 +24,43 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 const level = `{ productId onHand reserved available sold version }`
 
-func TestStockByGraphQL(t *testing.T) {
+func TestGraphQLManagesStockAndReservations(t *testing.T) {
 	s := servicetest.Start(t, inventory.Run)
 	for _, step := range []struct{ ask, want string }{
-		{`{ stock(productId: "1") ` + level + ` }`, `{"stock":null}`},
+		{ask: `{ stock(productId: "1") ` + level + ` }`, want: `{"stock":null}`},
 		{
-			`mutation { setStock(productId: "1", onHand: 10) { ... on StockPayload { stock ` + level + ` } } }`,
-			`{"setStock":{"stock":{"productId":"1","onHand":10,"reserved":0,"available":10,"sold":0,"version":1}}}`,
+			ask:  `mutation { setStock(productId: "1", onHand: 10) { ... on StockPayload { stock ` + level + ` } } }`,
+			want: `{"setStock":{"stock":{"productId":"1","onHand":10,"reserved":0,"available":10,"sold":0,"version":1}}}`,
 		},
 		{
-			`mutation { restock(productId: "1", quantity: 5, idempotencyKey: "x") { ... on StockPayload { stock { onHand } } } }`,
-			`{"restock":{"stock":{"onHand":15}}}`,
+			ask:  `mutation { restock(productId: "1", quantity: 5, idempotencyKey: "x") { ... on StockPayload { stock { onHand } } } }`,
+			want: `{"restock":{"stock":{"onHand":15}}}`,
 		},
 		{
-			`mutation { reserveStock(orderId: "o", lines: [{productId: "1", quantity: 4}]) { ... on Reservation { orderId status lines { productId quantity } } } }`,
-			`{"reserveStock":{"orderId":"o","status":"HELD","lines":[{"productId":"1","quantity":4}]}}`,
+			ask:  `mutation { reserveStock(orderId: "o", lines: [{productId: "1", quantity: 4}]) { ... on Reservation { orderId status lines { productId quantity } } } }`,
+			want: `{"reserveStock":{"orderId":"o","status":"HELD","lines":[{"productId":"1","quantity":4}]}}`,
 		},
 		{
-			`mutation { reserveStock(orderId: "p", lines: [{productId: "1", quantity: 12}, {productId: "2", quantity: 1}]) {
+			ask: `mutation { reserveStock(orderId: "p", lines: [{productId: "1", quantity: 12}, {productId: "2", quantity: 1}]) {
 				... on OutOfStock { code message shortages { productId requested available } } } }`,
-			`{"reserveStock":{"code":"OUT_OF_STOCK","message":"Not enough stock of product \"1\": 12 requested, 11 available. Other products that are short: 1.",
+			want: `{"reserveStock":{"code":"OUT_OF_STOCK","message":"Not enough stock of product \"1\": 12 requested, 11 available. Other products that are short: 1.",
 				"shortages":[{"productId":"1","requested":12,"available":11},{"productId":"2","requested":1,"available":0}]}}`,
 		},
-		{`mutation { commitReservation(orderId: "o") { ... on Reservation { status } } }`, `{"commitReservation":{"status":"COMMITTED"}}`},
-		{`mutation { commitReservation(orderId: "x") { __typename } }`, `{"commitReservation":{"__typename":"NotFound"}}`},
-		{`{ reservation(orderId: "o") { status } none: reservation(orderId: "x") { status } }`, `{"reservation":{"status":"COMMITTED"},"none":null}`},
-		{`mutation { releaseReservation(orderId: "o") { ... on Reservation { status } } }`, `{"releaseReservation":{"status":"RELEASED"}}`},
+		{ask: `mutation { commitReservation(orderId: "o") { ... on Reservation { status } } }`, want: `{"commitReservation":{"status":"COMMITTED"}}`},
+		{ask: `mutation { commitReservation(orderId: "x") { __typename } }`, want: `{"commitReservation":{"__typename":"NotFound"}}`},
+		{ask: `{ reservation(orderId: "o") { status } none: reservation(orderId: "x") { status } }`, want: `{"reservation":{"status":"COMMITTED"},"none":null}`},
+		{ask: `mutation { releaseReservation(orderId: "o") { ... on Reservation { status } } }`, want: `{"releaseReservation":{"status":"RELEASED"}}`},
 		{
-			`{ stocks(productIds: ["2", "1", "nonsense", "1"]) { productId onHand sold } }`,
-			`{"stocks":[null,{"productId":"1","onHand":15,"sold":0},null,{"productId":"1","onHand":15,"sold":0}]}`,
+			ask:  `{ stocks(productIds: ["2", "1", "nonsense", "1"]) { productId onHand sold } }`,
+			want: `{"stocks":[null,{"productId":"1","onHand":15,"sold":0},null,{"productId":"1","onHand":15,"sold":0}]}`,
 		},
 		{
-			`mutation { setStock(productId: "01", onHand: 1) { ... on InvalidInput { code fields { path message hint } } } }`,
-			`{"setStock":{"code":"INVALID_INPUT","fields":[{"path":"productId","message":"is not a product ID","hint":"a positive integer such as 17"}]}}`,
+			ask:  `mutation { setStock(productId: "01", onHand: 1) { ... on InvalidInput { code fields { path message hint } } } }`,
+			want: `{"setStock":{"code":"INVALID_INPUT","fields":[{"path":"productId","message":"is not a product ID","hint":"a positive integer such as 17"}]}}`,
 		},
 		{
-			`mutation { setStock(productId: "1", onHand: 1, expectedVersion: 7) { ... on Conflict { code } } }`,
-			`{"setStock":{"code":"CONFLICT"}}`,
+			ask:  `mutation { setStock(productId: "1", onHand: 1, expectedVersion: 7) { ... on Conflict { code } } }`,
+			want: `{"setStock":{"code":"CONFLICT"}}`,
 		},
 	} {
 		same(t, step.ask, s.Data(t, step.ask, nil), step.want)
@@ -82,7 +82,7 @@ func same(t *testing.T, ask, got, want string) {
 	}
 }
 
-func TestEntitiesOfProducts(t *testing.T) {
+func TestEntitiesTakeOneQueryPerType(t *testing.T) {
 	s := servicetest.Start(t, inventory.Run)
 	s.Data(t, `mutation { setStock(productId: "1", onHand: 3) { __typename } }`, nil)
 	pool, queries := s.CountingPool(t)
@@ -109,7 +109,7 @@ func TestEntitiesOfProducts(t *testing.T) {
 	}
 }
 
-func TestEnforcedMode(t *testing.T) {
+func TestEnforcedModeRestrictsChanges(t *testing.T) {
 	s := servicetest.Start(t, inventory.Run, func(e *server.Environment) { e.AuthMode = server.Enforced })
 	const set = `mutation { setStock(productId: "1", onHand: 10) { __typename } }`
 	const reserve = `mutation { reserveStock(orderId: "o", lines: [{productId: "1", quantity: 4}]) { __typename } }`
@@ -122,7 +122,7 @@ func TestEnforcedMode(t *testing.T) {
 	same(t, "anybody", s.Data(t, `{ stock(productId: "1") { available } }`, nil), `{"stock":{"available":6}}`)
 }
 
-func TestHoldsEndByThemselvesAndAreTold(t *testing.T) {
+func TestExpiredHoldsFreeUnitsAndPublish(t *testing.T) {
 	s := servicetest.Start(t, inventory.Run)
 	s.Data(t, `mutation { setStock(productId: "1", onHand: 10) { __typename } }`, nil)
 	s.Data(t, `mutation { reserveStock(orderId: "o", lines: [{productId: "1", quantity: 4}], ttlSeconds: 1) { __typename } }`, nil)

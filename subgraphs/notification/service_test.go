@@ -144,7 +144,7 @@ const (
 	second = "019a0000-0000-7000-8000-000000000002"
 )
 
-func TestOrdersAreTold(t *testing.T) {
+func TestOrderEventsSendEmailAndSMS(t *testing.T) {
 	w := start(t)
 	w.tell(t, first, "order.created", 7, 1)
 	w.tell(t, first, "order.created", 7, 1) // delivered again
@@ -181,7 +181,7 @@ func TestOrdersAreTold(t *testing.T) {
 	}
 }
 
-func TestNotificationsByGraphQL(t *testing.T) {
+func TestGraphQLReturnsNotifications(t *testing.T) {
 	w := start(t)
 	w.tell(t, first, "order.created", 7, 1)
 	await(t, "both", func() bool { return w.count(t, "notifications WHERE status = 'SENT'") == 2 })
@@ -189,30 +189,30 @@ func TestNotificationsByGraphQL(t *testing.T) {
 	await(t, "the third", func() bool { return w.count(t, "notifications WHERE status = 'SENT'") == 3 })
 	for _, step := range []struct{ ask, want string }{
 		{
-			`{ notification(id: "1") { __typename id user { id } order { id } template status attempts lastError ... on EmailNotification { subject to } } none: notification(id: "9") { id } }`,
-			`{"notification": {"__typename": "EmailNotification", "id": "1", "user": {"id": "1"}, "order": {"id": "7"}, "template": "order-created", "status": "SENT", "attempts": 1, "lastError": null,
+			ask: `{ notification(id: "1") { __typename id user { id } order { id } template status attempts lastError ... on EmailNotification { subject to } } none: notification(id: "9") { id } }`,
+			want: `{"notification": {"__typename": "EmailNotification", "id": "1", "user": {"id": "1"}, "order": {"id": "7"}, "template": "order-created", "status": "SENT", "attempts": 1, "lastError": null,
 				"subject": "Your order 7 is confirmed", "to": "anna@example.com"}, "none": null}`,
 		},
 		{
-			`{ notifications(first: 2) { nodes { id __typename } totalCount pageInfo { hasNextPage } } mine: notifications(userId: "1", orderId: "7") { nodes { id } } dead: notifications(status: DEAD) { totalCount } }`,
-			`{"notifications": {"nodes": [{"id": "3", "__typename": "EmailNotification"}, {"id": "2", "__typename": "SmsNotification"}], "totalCount": 3, "pageInfo": {"hasNextPage": true}},
+			ask: `{ notifications(first: 2) { nodes { id __typename } totalCount pageInfo { hasNextPage } } mine: notifications(userId: "1", orderId: "7") { nodes { id } } dead: notifications(status: DEAD) { totalCount } }`,
+			want: `{"notifications": {"nodes": [{"id": "3", "__typename": "EmailNotification"}, {"id": "2", "__typename": "SmsNotification"}], "totalCount": 3, "pageInfo": {"hasNextPage": true}},
 				"mine": {"nodes": [{"id": "2"}, {"id": "1"}]}, "dead": {"totalCount": 0}}`,
 		},
 		{
-			`{ _entities(representations: [{__typename: "User", id: "2"}, {__typename: "Order", id: "7"}, {__typename: "SmsNotification", id: "2"}, {__typename: "EmailNotification", id: "2"},
+			ask: `{ _entities(representations: [{__typename: "User", id: "2"}, {__typename: "Order", id: "7"}, {__typename: "SmsNotification", id: "2"}, {__typename: "EmailNotification", id: "2"},
 				{__typename: "User", id: "1"}, {__typename: "Notification", id: "3"}, {__typename: "Order", id: "99"}]) {
 				... on User { notifications(first: 1) { nodes { id } totalCount } } ... on Order { about: notifications { id } } ... on SmsNotification { phone } ... on EmailNotification { to } } }`,
-			`{"_entities": [{"notifications": {"nodes": [{"id": "3"}], "totalCount": 1}}, {"about": [{"id": "2"}, {"id": "1"}]}, {"phone": "+4930123456"}, null,
+			want: `{"_entities": [{"notifications": {"nodes": [{"id": "3"}], "totalCount": 1}}, {"about": [{"id": "2"}, {"id": "1"}]}, {"phone": "+4930123456"}, null,
 				{"notifications": {"nodes": [{"id": "2"}], "totalCount": 2}}, {"to": "ben@example.com"}, {"about": []}]}`,
 		},
-		{`mutation { retryNotification(id: "1") { ... on Conflict { code } } }`, `{"retryNotification": {"code": "CONFLICT"}}`},
-		{`mutation { retryNotification(id: "99") { ... on NotFound { code } } }`, `{"retryNotification": {"code": "NOT_FOUND"}}`},
+		{ask: `mutation { retryNotification(id: "1") { ... on Conflict { code } } }`, want: `{"retryNotification": {"code": "CONFLICT"}}`},
+		{ask: `mutation { retryNotification(id: "99") { ... on NotFound { code } } }`, want: `{"retryNotification": {"code": "NOT_FOUND"}}`},
 	} {
 		same(t, step.ask, w.Data(t, step.ask, nil), step.want)
 	}
 }
 
-func TestDeadLetters(t *testing.T) {
+func TestDeadNotificationCanBeRetried(t *testing.T) {
 	w := start(t)
 	w.smsAway.Store(true) // it refuses for good
 	w.tell(t, first, "order.created", 7, 1)
@@ -229,7 +229,7 @@ func TestDeadLetters(t *testing.T) {
 		`{"notification": {"status": "SENT", "attempts": 2, "lastError": null}}`)
 }
 
-func TestUserServiceAway(t *testing.T) {
+func TestEventWaitsForTheUserService(t *testing.T) {
 	w := start(t)
 	w.usersAway.Store(true)
 	w.tell(t, first, "order.created", 7, 2)
@@ -241,7 +241,7 @@ func TestUserServiceAway(t *testing.T) {
 	await(t, "the e-mail", func() bool { return len(w.inbox.Messages()) == 1 })
 }
 
-func TestVisibility(t *testing.T) {
+func TestNotificationsAreHiddenFromOthers(t *testing.T) {
 	w := start(t, func(e *server.Environment) { e.AuthMode = server.Enforced })
 	w.tell(t, first, "order.created", 7, 2)
 	await(t, "the e-mail", func() bool { return w.count(t, "notifications WHERE status = 'SENT'") == 1 })
@@ -257,7 +257,7 @@ func TestVisibility(t *testing.T) {
 
 // A process that dies between sending and marking leaves a claim that runs
 // out: the message goes again, and can be recognised.
-func TestClaimRunsOut(t *testing.T) {
+func TestExpiredClaimIsSentAgainWithTheSameID(t *testing.T) {
 	w := start(t)
 	w.tell(t, first, "order.created", 7, 2)
 	await(t, "the e-mail", func() bool { return w.count(t, "notifications WHERE status = 'SENT'") == 1 })
@@ -273,7 +273,7 @@ func TestClaimRunsOut(t *testing.T) {
 }
 
 // However often an event arrives, it makes one row for each channel.
-func TestOneRowForEachChannel(t *testing.T) {
+func TestEventCreatesOneRowPerChannel(t *testing.T) {
 	w := start(t)
 	w.tell(t, first, "order.created", 7, 2)
 	await(t, "the e-mail", func() bool { return w.count(t, "notifications") == 1 })

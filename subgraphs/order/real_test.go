@@ -19,7 +19,7 @@ import (
 
 // The stand-ins answer as the real services do, or this fails: the same orders
 // among the real ones, in enforced mode.
-func TestAmongTheRealServices(t *testing.T) {
+func TestOrdersWithTheRealServices(t *testing.T) {
 	services := map[string]string{}
 	enforced := func(e *server.Environment) { e.AuthMode, e.Services = server.Enforced, services }
 	users := servicetest.Start(t, user.Run, enforced)
@@ -59,9 +59,9 @@ func TestAmongTheRealServices(t *testing.T) {
 		variables map[string]any
 		want      string
 	}{
-		{buy("99", "1", 1), `{"placeOrder": {"__typename": "NotFound", "code": "NOT_FOUND", "message": "There is no user \"99\"."}}`},
-		{buy("1", "99", 1), `{"placeOrder": {"__typename": "NotFound", "code": "NOT_FOUND", "message": "There is no product \"99\"."}}`},
-		{buy("1", "1", 2), `{"placeOrder": {"__typename": "OutOfStock", "code": "OUT_OF_STOCK", "message": "Product \"1\" is out of stock.", "shortages": [{"productId": "1", "requested": 2, "available": 0}]}}`},
+		{variables: buy("99", "1", 1), want: `{"placeOrder": {"__typename": "NotFound", "code": "NOT_FOUND", "message": "There is no user \"99\"."}}`},
+		{variables: buy("1", "99", 1), want: `{"placeOrder": {"__typename": "NotFound", "code": "NOT_FOUND", "message": "There is no product \"99\"."}}`},
+		{variables: buy("1", "1", 2), want: `{"placeOrder": {"__typename": "OutOfStock", "code": "OUT_OF_STOCK", "message": "Product \"1\" is out of stock.", "shortages": [{"productId": "1", "requested": 2, "available": 0}]}}`},
 	} {
 		same(t, fmt.Sprint(step.variables), orders.Data(t, place, step.variables, servicetest.AsService), step.want)
 	}

@@ -64,34 +64,34 @@ func buy(user, product string, quantity int) map[string]any {
 	return map[string]any{"user": user, "product": product, "quantity": quantity}
 }
 
-func TestOrderByGraphQL(t *testing.T) {
+func TestGraphQLPlacesAndCancelsOrders(t *testing.T) {
 	s, _ := start(t)
 	same(t, "placeOrder", s.Data(t, place, buy("1", "1", 2)), `{"placeOrder": {"__typename": "OrderPayload", "order": {"id": "1"}}}`)
 	for _, step := range []struct{ ask, want string }{
 		{
-			`{ order(id: "1") { user { id } status total { minorUnits currency decimal } version cancelledAt
+			ask: `{ order(id: "1") { user { id } status total { minorUnits currency decimal } version cancelledAt
 				lines { product { id name } quantity unitPrice { decimal } total { decimal } } } }`,
-			`{"order": {"user": {"id": "1"}, "status": "CONFIRMED", "total": {"minorUnits": 199998, "currency": "USD", "decimal": 1999.98}, "version": 2, "cancelledAt": null,
+			want: `{"order": {"user": {"id": "1"}, "status": "CONFIRMED", "total": {"minorUnits": 199998, "currency": "USD", "decimal": 1999.98}, "version": 2, "cancelledAt": null,
 				"lines": [{"product": {"id": "1", "name": "Laptop"}, "quantity": 2, "unitPrice": {"decimal": 999.99}, "total": {"decimal": 1999.98}}]}}`,
 		},
 		{
-			`{ orderHistory(id: "1") { version type actor data } }`,
-			`{"orderHistory": [
+			ask: `{ orderHistory(id: "1") { version type actor data } }`,
+			want: `{"orderHistory": [
 				{"version": 1, "type": "OrderPlaced", "actor": "anonymous", "data": {"userId": "1", "currency": "USD", "lines": [{"productId": "1", "name": "Laptop", "quantity": 2, "unitPrice": 99999}]}},
 				{"version": 2, "type": "OrderConfirmed", "actor": "system", "data": {}}]}`,
 		},
 		{
-			`mutation { cancelOrder(input: {id: "1", expectedVersion: 1}) { ... on Conflict { code } } }`,
-			`{"cancelOrder": {"code": "CONFLICT"}}`,
+			ask:  `mutation { cancelOrder(input: {id: "1", expectedVersion: 1}) { ... on Conflict { code } } }`,
+			want: `{"cancelOrder": {"code": "CONFLICT"}}`,
 		},
 		{
-			`mutation { cancelOrder(input: {id: "1", reason: "too heavy", expectedVersion: 2}) { ... on OrderPayload { order { status cancelReason history { type } } } } }`,
-			`{"cancelOrder": {"order": {"status": "CANCELLED", "cancelReason": "too heavy", "history": [{"type": "OrderPlaced"}, {"type": "OrderConfirmed"}, {"type": "OrderCancelled"}]}}}`,
+			ask:  `mutation { cancelOrder(input: {id: "1", reason: "too heavy", expectedVersion: 2}) { ... on OrderPayload { order { status cancelReason history { type } } } } }`,
+			want: `{"cancelOrder": {"order": {"status": "CANCELLED", "cancelReason": "too heavy", "history": [{"type": "OrderPlaced"}, {"type": "OrderConfirmed"}, {"type": "OrderCancelled"}]}}}`,
 		},
-		{`{ order(id: "7") { id } orderHistory(id: "7") { type } }`, `{"order": null, "orderHistory": null}`},
+		{ask: `{ order(id: "7") { id } orderHistory(id: "7") { type } }`, want: `{"order": null, "orderHistory": null}`},
 		{
-			`mutation { cancelOrder(input: {id: "7"}) { ... on NotFound { code message } } }`,
-			`{"cancelOrder": {"code": "NOT_FOUND", "message": "There is no order \"7\"."}}`,
+			ask:  `mutation { cancelOrder(input: {id: "7"}) { ... on NotFound { code message } } }`,
+			want: `{"cancelOrder": {"code": "NOT_FOUND", "message": "There is no order \"7\"."}}`,
 		},
 	} {
 		same(t, step.ask, s.Data(t, step.ask, nil), step.want)
@@ -100,17 +100,17 @@ func TestOrderByGraphQL(t *testing.T) {
 		`{"placeOrder": {"__typename": "OutOfStock", "code": "OUT_OF_STOCK", "message": "not enough", "shortages": [{"productId": "1", "requested": 9, "available": 5}]}}`)
 }
 
-func TestConnections(t *testing.T) {
+func TestOrdersArePaged(t *testing.T) {
 	s, _ := start(t)
 	for i := range 5 {
 		s.Data(t, place, buy(fmt.Sprint(1+i%2), "2", 1))
 	}
 	const nodes = `{ nodes { id } totalCount pageInfo { hasNextPage hasPreviousPage } }`
 	for _, step := range []struct{ ask, want string }{
-		{`{ orders(first: 2) ` + nodes + ` }`, `{"orders": {"nodes": [{"id": "5"}, {"id": "4"}], "totalCount": 5, "pageInfo": {"hasNextPage": true, "hasPreviousPage": false}}}`},
-		{`{ orders(last: 2) ` + nodes + ` }`, `{"orders": {"nodes": [{"id": "2"}, {"id": "1"}], "totalCount": 5, "pageInfo": {"hasNextPage": false, "hasPreviousPage": true}}}`},
-		{`{ orders(userId: "2") ` + nodes + ` }`, `{"orders": {"nodes": [{"id": "4"}, {"id": "2"}], "totalCount": 2, "pageInfo": {"hasNextPage": false, "hasPreviousPage": false}}}`},
-		{`{ orders(status: REJECTED) ` + nodes + ` }`, `{"orders": {"nodes": [], "totalCount": 0, "pageInfo": {"hasNextPage": false, "hasPreviousPage": false}}}`},
+		{ask: `{ orders(first: 2) ` + nodes + ` }`, want: `{"orders": {"nodes": [{"id": "5"}, {"id": "4"}], "totalCount": 5, "pageInfo": {"hasNextPage": true, "hasPreviousPage": false}}}`},
+		{ask: `{ orders(last: 2) ` + nodes + ` }`, want: `{"orders": {"nodes": [{"id": "2"}, {"id": "1"}], "totalCount": 5, "pageInfo": {"hasNextPage": false, "hasPreviousPage": true}}}`},
+		{ask: `{ orders(userId: "2") ` + nodes + ` }`, want: `{"orders": {"nodes": [{"id": "4"}, {"id": "2"}], "totalCount": 2, "pageInfo": {"hasNextPage": false, "hasPreviousPage": false}}}`},
+		{ask: `{ orders(status: REJECTED) ` + nodes + ` }`, want: `{"orders": {"nodes": [], "totalCount": 0, "pageInfo": {"hasNextPage": false, "hasPreviousPage": false}}}`},
 	} {
 		same(t, step.ask, s.Data(t, step.ask, nil), step.want)
 	}
@@ -128,7 +128,7 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-func TestEntities(t *testing.T) {
+func TestEntitiesResolveInRequestOrder(t *testing.T) {
 	s, _ := start(t)
 	for i := range 4 {
 		s.Data(t, place, buy(fmt.Sprint(1+i%2), "2", 1))
@@ -151,7 +151,7 @@ func TestEntities(t *testing.T) {
 		{"id": "3", "orders": {"nodes": [], "totalCount": 0}}]}`)
 }
 
-func TestVisibility(t *testing.T) {
+func TestOrdersAreHiddenFromOthers(t *testing.T) {
 	s, _ := start(t, func(e *server.Environment) { e.AuthMode = server.Enforced })
 	same(t, "a service", s.Data(t, place, buy("1", "2", 1), servicetest.AsService), `{"placeOrder": {"__typename": "OrderPayload", "order": {"id": "1"}}}`)
 	same(t, "anybody", s.Data(t, place, buy("1", "2", 1)), `{"placeOrder": {"__typename": "Forbidden", "code": "FORBIDDEN", "message": "You can place orders only for yourself."}}`)
@@ -163,7 +163,7 @@ func TestVisibility(t *testing.T) {
 	same(t, "anybody", s.Data(t, `mutation { cancelOrder(input: {id: "1"}) { __typename } }`, nil), `{"cancelOrder": {"__typename": "NotFound"}}`)
 }
 
-func TestEventsAreTold(t *testing.T) {
+func TestOrderEventsArePublished(t *testing.T) {
 	s, _ := start(t)
 	s.Data(t, place, buy("1", "1", 2))
 	s.Data(t, `mutation { cancelOrder(input: {id: "1", reason: "x"}) { __typename } }`, nil)
@@ -185,7 +185,7 @@ func TestEventsAreTold(t *testing.T) {
 	}
 }
 
-func TestOrderUpdated(t *testing.T) {
+func TestOrderUpdatedStreamsUntilTheFinalState(t *testing.T) {
 	s, _ := start(t)
 	s.Data(t, place, buy("1", "1", 1))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -221,7 +221,7 @@ func TestOrderUpdated(t *testing.T) {
 	}
 }
 
-func TestInventoryAway(t *testing.T) {
+func TestPlaceOrderIsUnavailableWithoutInventory(t *testing.T) {
 	s, inventory := start(t)
 	inventory.Fail(func(string) fake.Failure { return fake.Unavailable })
 	answer := s.Data(t, place, buy("1", "1", 2))
@@ -231,7 +231,7 @@ func TestInventoryAway(t *testing.T) {
 	same(t, "order", s.Data(t, `{ order(id: "1") { status } }`, nil), `{"order": {"status": "REJECTED"}}`)
 }
 
-func TestSeed(t *testing.T) {
+func TestSeedRunsOnceAndReplaysCleanly(t *testing.T) {
 	s, _ := start(t)
 	for range 2 { // the second time changes nothing
 		if err := order.Seed(t.Context(), s.DB); err != nil {

@@ -48,7 +48,7 @@ func steps(t *testing.T, s *servicetest.Service, list [][2]string) {
 	}
 }
 
-func TestProductsAreCreatedChangedAndRetired(t *testing.T) {
+func TestGraphQLManagesProducts(t *testing.T) {
 	s := servicetest.Start(t, product.Run)
 	steps(t, s, [][2]string{
 		{
@@ -111,19 +111,19 @@ func TestProductsAreCreatedChangedAndRetired(t *testing.T) {
 	}
 }
 
-func TestUnacceptableInput(t *testing.T) {
+func TestInvalidInputNamesEachField(t *testing.T) {
 	s := servicetest.Start(t, product.Run)
 	for name, test := range map[string]struct{ input, paths string }{
 		"everything": {
-			`{name: " ", price: {decimal: 1.999}, sku: "a b", category: "toyz", weight: -1, imageUrl: "ftp://x", tags: [""], stock: -1}`,
-			"name price.decimal tags.0 sku weight imageUrl stock category",
+			input: `{name: " ", price: {decimal: 1.999}, sku: "a b", category: "toyz", weight: -1, imageUrl: "ftp://x", tags: [""], stock: -1}`,
+			paths: "name price.decimal tags.0 sku weight imageUrl stock category",
 		},
-		"both amounts":     {`{name: "x", price: {decimal: 1, minorUnits: 100}}`, "price"},
-		"no amount":        {`{name: "x", price: {}}`, "price"},
-		"negative":         {`{name: "x", price: {decimal: -0.01}}`, "price.decimal"},
-		"too much":         {`{name: "x", price: {decimal: 1e25}}`, "price.decimal"},
-		"unknown currency": {`{name: "x", price: {decimal: 1, currency: "XYZ"}}`, "price.currency"},
-		"half a yen":       {`{name: "x", price: {decimal: 0.5, currency: "JPY"}}`, "price.decimal"},
+		"both amounts":     {input: `{name: "x", price: {decimal: 1, minorUnits: 100}}`, paths: "price"},
+		"no amount":        {input: `{name: "x", price: {}}`, paths: "price"},
+		"negative":         {input: `{name: "x", price: {decimal: -0.01}}`, paths: "price.decimal"},
+		"too much":         {input: `{name: "x", price: {decimal: 1e25}}`, paths: "price.decimal"},
+		"unknown currency": {input: `{name: "x", price: {decimal: 1, currency: "XYZ"}}`, paths: "price.currency"},
+		"half a yen":       {input: `{name: "x", price: {decimal: 0.5, currency: "JPY"}}`, paths: "price.decimal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var answer struct {
@@ -149,7 +149,7 @@ func TestUnacceptableInput(t *testing.T) {
 	}
 }
 
-func TestStockOfANewProduct(t *testing.T) {
+func TestNewProductNeedsInventoryForItsStock(t *testing.T) {
 	stock := servicetest.Start(t, inventory.Run, func(e *server.Environment) { e.AuthMode = server.Enforced })
 	s := servicetest.Start(t, product.Run, func(e *server.Environment) { e.Services["inventory"] = stock.URL })
 	const create = `mutation { createProduct(input: {name: "Laptop", price: {decimal: 999.99}, stock: 10}) { __typename ... on ProductPayload { product { id } } ... on Unavailable { code retryAfter } } }`
@@ -166,7 +166,7 @@ func TestStockOfANewProduct(t *testing.T) {
 		`{"createProduct":{"__typename":"ProductPayload"}}`)
 }
 
-func TestEnforcedMode(t *testing.T) {
+func TestEnforcedModeRestrictsChanges(t *testing.T) {
 	s := servicetest.Start(t, product.Run, func(e *server.Environment) { e.AuthMode = server.Enforced })
 	steps(t, s, [][2]string{
 		{`mutation { createProduct(input: {name: "x", price: {decimal: 1}}) { __typename } }`, `{"createProduct":{"__typename":"Forbidden"}}`},
@@ -176,7 +176,7 @@ func TestEnforcedMode(t *testing.T) {
 	})
 }
 
-func TestEntities(t *testing.T) {
+func TestEntitiesTakeOneQuery(t *testing.T) {
 	s := servicetest.Start(t, product.Run)
 	if err := product.Seed(t.Context(), s.DB); err != nil {
 		t.Fatal(err)
@@ -219,7 +219,7 @@ func TestEntities(t *testing.T) {
 	}}), `{"_entities":[null,{"name":"Books"}]}`)
 }
 
-func TestPictures(t *testing.T) {
+func TestPicturesAreCacheable(t *testing.T) {
 	s := servicetest.Start(t, product.Run, func(e *server.Environment) {
 		e.Lookup = func(key string) (string, bool) {
 			value, ok := map[string]string{"IMAGE_BASE_URL": "https://pictures.example/"}[key]

@@ -103,7 +103,7 @@ func refresh(t *testing.T, s *servicetest.Service, token string) tokens {
 	return begin(t, s, fmt.Sprintf(`refreshSession(refreshToken: %q)`, token))
 }
 
-func TestSignUp(t *testing.T) {
+func TestSignUpRejectsInvalidAndTakenNames(t *testing.T) {
 	s := servicetest.Start(t, user.Run)
 	run(t, s, []step{
 		{
@@ -129,7 +129,7 @@ func TestSignUp(t *testing.T) {
 	})
 }
 
-func TestUpdate(t *testing.T) {
+func TestUpdateUserChecksInputAndVersion(t *testing.T) {
 	s := servicetest.Start(t, user.Run)
 	const fields = `{ __typename ... on UserPayload { user { username email phone version } } ... on Error { message } }`
 	run(t, s, []step{
@@ -167,7 +167,7 @@ func TestUpdate(t *testing.T) {
 }
 
 // What is private stays so, for every way to a user.
-func TestPrivacy(t *testing.T) {
+func TestPrivateFieldsAreHiddenFromOthers(t *testing.T) {
 	for _, mode := range []string{server.Tutorial, server.Enforced} {
 		t.Run(mode, func(t *testing.T) {
 			s := servicetest.Start(t, user.Run, func(env *server.Environment) { env.AuthMode = mode })
@@ -203,7 +203,7 @@ func TestPrivacy(t *testing.T) {
 	}
 }
 
-func TestLogIn(t *testing.T) {
+func TestLogInAcceptsOnlyTheRightPassword(t *testing.T) {
 	s := servicetest.Start(t, user.Run, enforced)
 	signUp(t, s, "Ada")
 	for _, login := range []string{"ada", "ADA", "Ada@Example.com"} {
@@ -226,7 +226,7 @@ func TestLogIn(t *testing.T) {
 
 // Guessing is bounded for each name, whether somebody has it or not, and also
 // when all guesses come at once.
-func TestGuessing(t *testing.T) {
+func TestGuessingBlocksTheName(t *testing.T) {
 	now := &clock{now: time.Now()}
 	s := servicetest.Start(t, user.Run, enforced, with(now))
 	signUp(t, s, "ada")
@@ -260,7 +260,7 @@ func TestGuessing(t *testing.T) {
 	}
 }
 
-func TestRefresh(t *testing.T) {
+func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 	now := &clock{now: time.Now()}
 	s := servicetest.Start(t, user.Run, enforced, with(now))
 	first := signUp(t, s, "ada")
@@ -306,7 +306,7 @@ func TestRefresh(t *testing.T) {
 }
 
 // Of two who use a token at once, one wins, and the session ends.
-func TestRefreshRace(t *testing.T) {
+func TestConcurrentRefreshSucceedsOnce(t *testing.T) {
 	s := servicetest.Start(t, user.Run, enforced)
 	first := signUp(t, s, "ada")
 	results := make(chan tokens, 8)
@@ -327,7 +327,7 @@ func TestRefreshRace(t *testing.T) {
 	}
 }
 
-func TestChangePassword(t *testing.T) {
+func TestChangePasswordRequiresTheCurrentOne(t *testing.T) {
 	s := servicetest.Start(t, user.Run, enforced, func(env *server.Environment) {
 		env.Lookup = func(key string) (string, bool) {
 			if key == "ADMIN_PASSWORD" {
@@ -363,7 +363,7 @@ func TestChangePassword(t *testing.T) {
 	}
 }
 
-func TestRoles(t *testing.T) {
+func TestOnlyAdministratorsSetRoles(t *testing.T) {
 	s := servicetest.Start(t, user.Run, enforced, func(env *server.Environment) {
 		env.Lookup = func(key string) (string, bool) {
 			v, ok := map[string]string{"ADMIN_USERNAME": "root", "ADMIN_PASSWORD": "rule the souk"}[key]
@@ -468,7 +468,7 @@ func TestEntitiesTakeOneQuery(t *testing.T) {
 }
 
 // Tokens outlive the process: the key is in the database.
-func TestKeysAreKept(t *testing.T) {
+func TestSigningKeysSurviveARestart(t *testing.T) {
 	s := servicetest.Start(t, user.Run, enforced)
 	ada := signUp(t, s, "ada")
 	response, err := http.Get(s.URL + "/.well-known/jwks.json")
@@ -495,7 +495,7 @@ func TestKeysAreKept(t *testing.T) {
 	run(t, again, []step{{ask: `{ me { username } }`, want: `{"me":{"username":"ada"}}`, as: bearer(ada.AccessToken)}})
 }
 
-func TestSeed(t *testing.T) {
+func TestSeedCreatesUsersOnce(t *testing.T) {
 	s := servicetest.Start(t, user.Run)
 	for range 2 { // the second time there is nothing to do
 		if err := user.Seed(t.Context(), s.DB); err != nil {
@@ -509,7 +509,7 @@ func TestSeed(t *testing.T) {
 }
 
 // What fails inside is told to the log, not to the caller.
-func TestInternalsStayInside(t *testing.T) {
+func TestInternalErrorsAreNotShownToClients(t *testing.T) {
 	s := servicetest.Start(t, user.Run)
 	if _, err := s.DB.Exec(t.Context(), `alter table users rename to people`); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func read(rows []key, p connection.Page[key]) []key {
 func TestPagesCoverTheList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) key {
-			return key{rapid.Int64Range(0, 5).Draw(t, "price"), rapid.String().Draw(t, "name")}
+			return key{Price: rapid.Int64Range(0, 5).Draw(t, "price"), Name: rapid.String().Draw(t, "name")}
 		}), 0, 30, rapid.ID[key]).Draw(t, "rows")
 		slices.SortFunc(rows, compare)
 		size := rapid.IntRange(1, 7).Draw(t, "size")
@@ -79,9 +79,9 @@ func TestPagesCoverTheList(t *testing.T) {
 	})
 }
 
-func TestRefusedArguments(t *testing.T) {
+func TestInvalidArgumentsAreRejected(t *testing.T) {
 	text, number := func(s string) *string { return &s }, func(n int) *int { return &n }
-	other, err := connection.Cursor("name", key{1, "a"})
+	other, err := connection.Cursor("name", key{Price: 1, Name: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestRefusedArguments(t *testing.T) {
 }
 
 func FuzzCursor(f *testing.F) {
-	good, err := connection.Cursor("price", key{1, "a"})
+	good, err := connection.Cursor("price", key{Price: 1, Name: "a"})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -174,7 +174,7 @@ func TestRedeliveryHasNoEffect(t *testing.T) {
 	}
 }
 
-func TestRedisAway(t *testing.T) {
+func TestEventsWaitForRedis(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	address := mini.Addr()
@@ -190,7 +190,7 @@ func TestRedisAway(t *testing.T) {
 	eventually(t, "the events arrived after Redis came", func() bool { return slices.Equal(effects(t, db, "a"), numbers(0, 5)) })
 }
 
-func TestRedisLosesItsMemory(t *testing.T) {
+func TestLostEventsArePublishedAgain(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	stop := start(t, b.Relay)
@@ -208,7 +208,7 @@ func TestRedisLosesItsMemory(t *testing.T) {
 	eventually(t, "the lost events arrived too", func() bool { return slices.Equal(effects(t, db, "a"), numbers(0, 6)) })
 }
 
-func TestFailingEventHoldsBackItsSubjectOnly(t *testing.T) {
+func TestFailingEventBlocksOnlyItsSubject(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	var mu sync.Mutex
@@ -241,7 +241,7 @@ func TestFailingEventHoldsBackItsSubjectOnly(t *testing.T) {
 	eventually(t, "the subject went on in order", func() bool { return slices.Equal(effects(t, db, "a"), numbers(0, 3)) })
 }
 
-func TestDeadLetter(t *testing.T) {
+func TestDeadLetterCanBeRedelivered(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	var mu sync.Mutex
@@ -289,7 +289,7 @@ func TestDeadLetter(t *testing.T) {
 }
 
 // A consumer that dies in the middle of an event is taken over by another.
-func TestTakeOver(t *testing.T) {
+func TestUnfinishedEventIsTakenOver(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	first, second := bus(t, db, mini.Addr()), bus(t, db, mini.Addr())
 	start(t, first.Relay)

@@ -110,7 +110,7 @@ func TestNothingIsLostOrRepeated(t *testing.T) {
 }
 
 // A reader that died with more than one batch unfinished is taken over too.
-func TestTakeOverOfMany(t *testing.T) {
+func TestTakeOverClaimsManyBatches(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	start(t, b.Relay)
@@ -136,7 +136,7 @@ func client(t *testing.T, mini *miniredis.Miniredis) *redis.Client {
 }
 
 // The trace of a change goes on in what its event causes.
-func TestTraceGoesWithTheEvent(t *testing.T) {
+func TestEventCarriesItsTrace(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	traces := make(chan trace.TraceID, 2)
@@ -166,7 +166,7 @@ func TestTraceGoesWithTheEvent(t *testing.T) {
 }
 
 // What is in the stream is a CloudEvent that others can read.
-func TestCloudEvent(t *testing.T) {
+func TestStreamHoldsCloudEvents(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	start(t, b.Relay)
@@ -194,7 +194,7 @@ func TestCloudEvent(t *testing.T) {
 }
 
 // Entries that are no events do not stop a consumer.
-func TestForeignEntries(t *testing.T) {
+func TestInvalidEntriesDoNotStopAConsumer(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
 	for _, values := range [][]string{

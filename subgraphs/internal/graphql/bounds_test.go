@@ -32,12 +32,12 @@ func TestDirectCallersAreBounded(t *testing.T) {
 		variables map[string]any
 		code      string
 	}{
-		{"a list in a variable", stocks, `query ($ids: [ID!]!) { stocks(productIds: $ids) { onHand } }`, map[string]any{"ids": ids}, "LIST_TOO_LONG"},
-		{"a list in the document", stocks, `{ stocks(productIds: [` + strings.Repeat("1 ", 2000) + `]) { onHand } }`, nil, "LIST_TOO_LONG"},
-		{"lists in lists", products, `{ categories { products(first: 100) { nodes { category { products(first: 100) { nodes { category { products(first: 100) { nodes { name } } } } } } } } } }`, nil, "COMPLEXITY_LIMIT_EXCEEDED"},
-		{"a page of any length", products, `query ($n: Int) { products(first: $n) { nodes { name } } }`, map[string]any{"n": 2_000_000_000}, "COMPLEXITY_LIMIT_EXCEEDED"},
-		{"deep nesting", products, "{ product(id: 1) { " + strings.Repeat("category { products(first: 1) { nodes { ", 40) + "name" + strings.Repeat(" } } }", 40) + " } }", nil, "MAX_DEPTH_LIMIT"},
-		{"many tokens", products, "{ " + strings.Repeat("__typename ", 60_000) + "}", nil, "GRAPHQL_PARSE_FAILED"},
+		{name: "a list in a variable", service: stocks, query: `query ($ids: [ID!]!) { stocks(productIds: $ids) { onHand } }`, variables: map[string]any{"ids": ids}, code: "LIST_TOO_LONG"},
+		{name: "a list in the document", service: stocks, query: `{ stocks(productIds: [` + strings.Repeat("1 ", 2000) + `]) { onHand } }`, variables: nil, code: "LIST_TOO_LONG"},
+		{name: "lists in lists", service: products, query: `{ categories { products(first: 100) { nodes { category { products(first: 100) { nodes { category { products(first: 100) { nodes { name } } } } } } } } } }`, variables: nil, code: "COMPLEXITY_LIMIT_EXCEEDED"},
+		{name: "a page of any length", service: products, query: `query ($n: Int) { products(first: $n) { nodes { name } } }`, variables: map[string]any{"n": 2_000_000_000}, code: "COMPLEXITY_LIMIT_EXCEEDED"},
+		{name: "deep nesting", service: products, query: "{ product(id: 1) { " + strings.Repeat("category { products(first: 1) { nodes { ", 40) + "name" + strings.Repeat(" } } }", 40) + " } }", variables: nil, code: "MAX_DEPTH_LIMIT"},
+		{name: "many tokens", service: products, query: "{ " + strings.Repeat("__typename ", 60_000) + "}", variables: nil, code: "GRAPHQL_PARSE_FAILED"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			body, err := json.Marshal(map[string]any{"query": tt.query, "variables": tt.variables})

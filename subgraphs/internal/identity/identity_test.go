@@ -107,7 +107,7 @@ func header(name, value string) http.Header {
 	return h
 }
 
-func TestCaller(t *testing.T) {
+func TestCallerFollowsTheToken(t *testing.T) {
 	now := time.Date(2026, 11, 24, 4, 0, 0, 0, time.UTC)
 	i := newIssuer(t)
 	i.addEd25519("ed")
@@ -131,22 +131,22 @@ func TestCaller(t *testing.T) {
 		h    http.Header
 		want identity.Caller
 	}{
-		{"no token", header("", ""), identity.Caller{Anonymous: true, Tutorial: true}},
-		{"a good token", header("Authorization", "Bearer "+i.sign("ed", now, nil)), someone},
-		{"of an RSA key", header("Authorization", "bearer "+i.sign("rsa", now, nil)), someone},
-		{"an administrator's", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Claim("roles", []string{"ADMIN"}) })), admin},
-		{"of a session", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Claim("sid", "s1") })), ofSession},
-		{"an expired one", header("Authorization", "Bearer "+i.sign("ed", now.Add(-2*time.Minute), nil)), nobody},
-		{"a future one", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.NotBefore(now.Add(time.Hour)) })), nobody},
-		{"of another issuer", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Issuer("bazaar") })), nobody},
-		{"for another audience", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Audience([]string{"bazaar"}) })), nobody},
-		{"without a subject", header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Subject("") })), nobody},
-		{"signed by somebody else", header("Authorization", "Bearer "+other.sign("ed", now, nil)), nobody},
-		{"signed with a shared secret", header("Authorization", "Bearer "+i.sign("hmac", now, nil)), nobody},
-		{"no token at all", header("Authorization", "Bearer "), nobody},
-		{"another scheme", header("Authorization", "Basic YTpi"), nobody},
-		{"a service", header("Souk-Service-Token", "let me in"), identity.Caller{Service: true}},
-		{"no service", header("Souk-Service-Token", "let me"), nobody},
+		{name: "no token", h: header("", ""), want: identity.Caller{Anonymous: true, Tutorial: true}},
+		{name: "a good token", h: header("Authorization", "Bearer "+i.sign("ed", now, nil)), want: someone},
+		{name: "of an RSA key", h: header("Authorization", "bearer "+i.sign("rsa", now, nil)), want: someone},
+		{name: "an administrator's", h: header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Claim("roles", []string{"ADMIN"}) })), want: admin},
+		{name: "of a session", h: header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Claim("sid", "s1") })), want: ofSession},
+		{name: "an expired one", h: header("Authorization", "Bearer "+i.sign("ed", now.Add(-2*time.Minute), nil)), want: nobody},
+		{name: "a future one", h: header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.NotBefore(now.Add(time.Hour)) })), want: nobody},
+		{name: "of another issuer", h: header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Issuer("bazaar") })), want: nobody},
+		{name: "for another audience", h: header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Audience([]string{"bazaar"}) })), want: nobody},
+		{name: "without a subject", h: header("Authorization", "Bearer "+i.sign("ed", now, func(b *jwt.Builder) { b.Subject("") })), want: nobody},
+		{name: "signed by somebody else", h: header("Authorization", "Bearer "+other.sign("ed", now, nil)), want: nobody},
+		{name: "signed with a shared secret", h: header("Authorization", "Bearer "+i.sign("hmac", now, nil)), want: nobody},
+		{name: "no token at all", h: header("Authorization", "Bearer "), want: nobody},
+		{name: "another scheme", h: header("Authorization", "Basic YTpi"), want: nobody},
+		{name: "a service", h: header("Souk-Service-Token", "let me in"), want: identity.Caller{Service: true}},
+		{name: "no service", h: header("Souk-Service-Token", "let me"), want: nobody},
 	} {
 		a := &identity.Authenticator{
 			Keys: jwks.New(jwks.Options{URL: i.url, Now: clock}), ServiceToken: "let me in",
@@ -162,17 +162,17 @@ func TestCaller(t *testing.T) {
 	}
 }
 
-func TestRights(t *testing.T) {
+func TestRightsFollowTheCaller(t *testing.T) {
 	for _, c := range []struct {
 		caller           identity.Caller
 		own, other, rule bool
 	}{
-		{identity.Caller{UserID: "7"}, true, false, false},
-		{identity.Caller{UserID: "7", Roles: []string{"ADMIN"}}, true, true, true},
-		{identity.Caller{Anonymous: true}, false, false, false},
-		{identity.Caller{Anonymous: true, Tutorial: true}, true, true, true},
-		{identity.System(), true, true, true},
-		{identity.Caller{}, false, false, false},
+		{caller: identity.Caller{UserID: "7"}, own: true, other: false, rule: false},
+		{caller: identity.Caller{UserID: "7", Roles: []string{"ADMIN"}}, own: true, other: true, rule: true},
+		{caller: identity.Caller{Anonymous: true}, own: false, other: false, rule: false},
+		{caller: identity.Caller{Anonymous: true, Tutorial: true}, own: true, other: true, rule: true},
+		{caller: identity.System(), own: true, other: true, rule: true},
+		{caller: identity.Caller{}, own: false, other: false, rule: false},
 	} {
 		if own, other, rule := c.caller.MaySee("7"), c.caller.MaySee("8"), c.caller.IsAdmin(); own != c.own || other != c.other || rule != c.rule {
 			t.Errorf("%+v: own %t, other %t, rule %t", c.caller, own, other, rule)

@@ -43,17 +43,17 @@ func ask(t *testing.T, c *peer.Client) (int, error) {
 	return data.Answer, err
 }
 
-func TestRetries(t *testing.T) {
+func TestRetriesFollowTheKindOfFailure(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		statuses []int
 		tries    int32
 		answer   int
 	}{
-		{"at once", []int{200}, 1, 42},
-		{"after two failures", []int{503, 500, 200}, 3, 42},
-		{"not more than two", []int{502}, 3, 0},
-		{"not what was answered", []int{422}, 1, 0},
+		{name: "at once", statuses: []int{200}, tries: 1, answer: 42},
+		{name: "after two failures", statuses: []int{503, 500, 200}, tries: 3, answer: 42},
+		{name: "not more than two", statuses: []int{502}, tries: 3, answer: 0},
+		{name: "not what was answered", statuses: []int{422}, tries: 1, answer: 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, tries := serve(t, test.statuses...)
@@ -86,7 +86,7 @@ func TestBreakerOpens(t *testing.T) {
 	}
 }
 
-func TestAnswersDoNotOpenTheBreaker(t *testing.T) {
+func TestErrorResponsesDoNotOpenTheBreaker(t *testing.T) {
 	c, _ := serve(t, 422)
 	for range 20 {
 		_, _ = ask(t, c)

@@ -6,7 +6,7 @@ import (
 	"souk/subgraphs/internal/sample"
 )
 
-func TestShopIsBelievable(t *testing.T) {
+func TestSampleStoreIsConsistent(t *testing.T) {
 	shop, err := sample.Load()
 	if err != nil {
 		t.Fatal(err)

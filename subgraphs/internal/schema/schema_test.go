@@ -21,7 +21,7 @@ func written(m graphql.Marshaler) string {
 	return b.String()
 }
 
-func TestDecimal(t *testing.T) {
+func TestDecimalIsExact(t *testing.T) {
 	for given, want := range map[any]string{
 		json.Number("999.99"): "999.99", json.Number("-0.10"): "-0.1", json.Number("1e3"): "1000",
 		12: "12", int64(12): "12", 0.1: "0.1",
@@ -40,7 +40,7 @@ func TestDecimal(t *testing.T) {
 	}
 }
 
-func TestLong(t *testing.T) {
+func TestLongAcceptsWholeNumbersOnly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.Int64().Draw(t, "n")
 		if got, err := schema.UnmarshalLong(json.Number(written(schema.MarshalLong(n)))); err != nil || got != n {
@@ -54,7 +54,7 @@ func TestLong(t *testing.T) {
 	}
 }
 
-func TestDateTime(t *testing.T) {
+func TestDateTimeIsRFC3339InUTC(t *testing.T) {
 	at, err := schema.UnmarshalDateTime("2026-11-24T04:30:00.5+01:00")
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestDateTime(t *testing.T) {
 	}
 }
 
-func TestJSON(t *testing.T) {
+func TestJSONIsUnchanged(t *testing.T) {
 	var value schema.JSON
 	if err := value.UnmarshalGQL(map[string]any{"a": []any{json.Number("1"), nil}}); err != nil {
 		t.Fatal(err)
@@ -97,10 +97,10 @@ func TestMoneyIsExact(t *testing.T) {
 		amount, currency string
 		want             error
 	}{
-		{"0.001", "USD", schema.ErrTooPrecise},
-		{"1.5", "JPY", schema.ErrTooPrecise},
-		{"1", "XXX", schema.ErrUnknownCurrency},
-		{"1e20", "USD", schema.ErrAmountTooLarge},
+		{amount: "0.001", currency: "USD", want: schema.ErrTooPrecise},
+		{amount: "1.5", currency: "JPY", want: schema.ErrTooPrecise},
+		{amount: "1", currency: "XXX", want: schema.ErrUnknownCurrency},
+		{amount: "1e20", currency: "USD", want: schema.ErrAmountTooLarge},
 	} {
 		if _, err := schema.NewMoney(decimal.RequireFromString(c.amount), c.currency); !errors.Is(err, c.want) {
 			t.Errorf("%s %s: %v", c.amount, c.currency, err)
@@ -110,7 +110,7 @@ func TestMoneyIsExact(t *testing.T) {
 
 type result interface{ IsSignUpResult() }
 
-func TestResult(t *testing.T) {
+func TestResultConvertsTypedErrors(t *testing.T) {
 	conflict := schema.NewConflict("taken")
 	if got, err := schema.Result[result](fmt.Errorf("signing up: %w", conflict)); err != nil || got != result(conflict) {
 		t.Errorf("a member: %v, %v", got, err)
@@ -121,7 +121,7 @@ func TestResult(t *testing.T) {
 	}
 }
 
-func TestInvalidInput(t *testing.T) {
+func TestInvalidInputListsItsFields(t *testing.T) {
 	var wrong schema.InvalidInput
 	if err := wrong.Err(); err != nil {
 		t.Errorf("nothing wrong: %v", err)

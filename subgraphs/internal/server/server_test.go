@@ -105,7 +105,7 @@ func serving(h http.HandlerFunc) server.Builder {
 	}
 }
 
-func TestProbes(t *testing.T) {
+func TestProbesReportPostgresAndRedis(t *testing.T) {
 	env := environment(t)
 	redis := miniredis.RunT(t)
 	env.RedisURL = "redis://" + redis.Addr() + "?max_retries=-1&dial_timeout=200ms"
@@ -134,7 +134,7 @@ func TestProbes(t *testing.T) {
 }
 
 // A request in progress is finished, a stream is ended, and workers stop last.
-func TestDrain(t *testing.T) {
+func TestDrainFinishesRequestsAndEndsStreams(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	var streamEnded, workerEnded atomic.Bool
 	p := launch(t, environment(t), nil, func(context.Context, server.Resources) (*server.Service, error) {
@@ -211,7 +211,7 @@ func TestFailedWorkerEndsTheService(t *testing.T) {
 	}
 }
 
-func TestMigrations(t *testing.T) {
+func TestMigrateToleratesANewerDatabase(t *testing.T) {
 	first := fstest.MapFS{"001_a.sql": {Data: []byte(`create table a (n int);`)}}
 	second := fstest.MapFS{
 		"001_a.sql": first["001_a.sql"],
@@ -240,16 +240,16 @@ func TestMigrations(t *testing.T) {
 
 // What is wrong with the environment is told in one line that names the
 // variable.
-func TestEnvironmentErrors(t *testing.T) {
+func TestEnvironmentErrorsNameTheVariable(t *testing.T) {
 	good := map[string]string{"DATABASE_URL": "postgres://localhost/product"}
 	for _, c := range []struct{ key, value, want string }{
-		{"DATABASE_URL", "", "DATABASE_URL is not set; set it to a database for the product service, such as postgres://souk:secret@localhost:5432/product"},
-		{"DATABASE_URL", "mysql:/x", "DATABASE_URL is invalid"},
-		{"REDIS_URL", "localhost:6379", "REDIS_URL is invalid"},
-		{"PORT", "http", `PORT is "http"; set it to a port number, such as 8080`},
-		{"AUTH_MODE", "off", `AUTH_MODE is "off"; set it to tutorial or enforced`},
-		{"INVENTORY_SERVICE_URL", "inventory:8080", `INVENTORY_SERVICE_URL is "inventory:8080"; set it to a base URL, such as http://inventory-service:8080`},
-		{"DRAIN_TIMEOUT", "20", `DRAIN_TIMEOUT is "20"; set it to a duration, such as 5s`},
+		{key: "DATABASE_URL", value: "", want: "DATABASE_URL is not set; set it to a database for the product service, such as postgres://souk:secret@localhost:5432/product"},
+		{key: "DATABASE_URL", value: "mysql:/x", want: "DATABASE_URL is invalid"},
+		{key: "REDIS_URL", value: "localhost:6379", want: "REDIS_URL is invalid"},
+		{key: "PORT", value: "http", want: `PORT is "http"; set it to a port number, such as 8080`},
+		{key: "AUTH_MODE", value: "off", want: `AUTH_MODE is "off"; set it to tutorial or enforced`},
+		{key: "INVENTORY_SERVICE_URL", value: "inventory:8080", want: `INVENTORY_SERVICE_URL is "inventory:8080"; set it to a base URL, such as http://inventory-service:8080`},
+		{key: "DRAIN_TIMEOUT", value: "20", want: `DRAIN_TIMEOUT is "20"; set it to a duration, such as 5s`},
 	} {
 		_, err := server.EnvironmentFrom("product", func(key string) (string, bool) {
 			if key == c.key {
@@ -271,7 +271,7 @@ func TestEnvironmentErrors(t *testing.T) {
 	}
 }
 
-func TestWhatCannotStart(t *testing.T) {
+func TestStartErrorsSayWhatToDo(t *testing.T) {
 	env := environment(t)
 	other := env.Listener
 	defer other.Close()

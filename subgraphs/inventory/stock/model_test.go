@@ -76,7 +76,7 @@ func (m *model) reserve(order string, line stock.Line, ttl time.Duration) string
 		return "OutOfStock"
 	}
 	m.reserved[line.ProductID] += line.Quantity
-	m.orders[order] = &modelOrder{stock.Held, line, m.now.Add(ttl)}
+	m.orders[order] = &modelOrder{status: stock.Held, line: line, until: m.now.Add(ttl)}
 	return ""
 }
 
@@ -138,7 +138,7 @@ func outcome(err error) string {
 	return err.Error()
 }
 
-func TestWarehouseDoesAsTheModel(t *testing.T) {
+func TestStoreMatchesTheModel(t *testing.T) {
 	w, db, clock := warehouse(t)
 	ctx := t.Context()
 	products := rapid.Int64Range(1, 3)
@@ -150,7 +150,7 @@ func TestWarehouseDoesAsTheModel(t *testing.T) {
 		if _, err := db.Exec(ctx, `TRUNCATE stock_levels, reservations, reservation_lines, restocks, event_outbox`); err != nil {
 			t.Fatal(err)
 		}
-		m := &model{map[int64]int{}, map[int64]int{}, map[int64]int{}, map[string]*modelOrder{}, map[string]stock.Line{}, clock.Now()}
+		m := &model{onHand: map[int64]int{}, reserved: map[int64]int{}, sold: map[int64]int{}, orders: map[string]*modelOrder{}, keys: map[string]stock.Line{}, now: clock.Now()}
 		same := func(t *rapid.T, want string, err error) {
 			if got := outcome(err); got != want {
 				t.Fatalf("answered %q; the model says %q", got, want)

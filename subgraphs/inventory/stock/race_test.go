@@ -16,7 +16,7 @@ import (
 	"souk/subgraphs/inventory/stock"
 )
 
-func TestBuyersRaceForTheLastUnits(t *testing.T) {
+func TestConcurrentBuyersDoNotOversell(t *testing.T) {
 	const buyers, units = 300, 50
 	w, _, _ := warehouse(t)
 	mustSet(t, w, 1, units)
@@ -48,7 +48,7 @@ func TestBuyersRaceForTheLastUnits(t *testing.T) {
 	want(t, w, 1, 0, 0, units)
 }
 
-func TestOneOrderAskedForManyTimesAtOnce(t *testing.T) {
+func TestConcurrentCallsForOneOrderReserveOnce(t *testing.T) {
 	w, _, _ := warehouse(t)
 	mustSet(t, w, 1, 10)
 	var group sync.WaitGroup
@@ -68,7 +68,7 @@ func TestOneOrderAskedForManyTimesAtOnce(t *testing.T) {
 
 // Hundreds of goroutines do everything at once to few products, in orders that
 // name them in any sequence, while holds expire; then the books must balance.
-func TestEverythingAtOnce(t *testing.T) {
+func TestConcurrentOperationsKeepTheBalance(t *testing.T) {
 	const products, units, workers, rounds = 5, 40, 200, 3
 	w, db, clock := warehouse(t)
 	for p := range products {
@@ -91,7 +91,7 @@ func TestEverythingAtOnce(t *testing.T) {
 
 // Connections are cut at any point of any move; what was under way then is
 // whole or absent.
-func TestConnectionsDie(t *testing.T) {
+func TestLostConnectionsKeepTheBalance(t *testing.T) {
 	const products, units, workers, rounds = 3, 60, 20, 15
 	w, db, clock := warehouse(t)
 	for p := range products {

@@ -157,7 +157,7 @@ func TestReserveHoldsAllOrNothing(t *testing.T) {
 	}
 }
 
-func TestHoldExpires(t *testing.T) {
+func TestExpiredHoldFreesUnits(t *testing.T) {
 	ctx := t.Context()
 	w, _, clock := warehouse(t)
 	mustSet(t, w, 1, 5)
@@ -197,7 +197,7 @@ func TestHoldExpires(t *testing.T) {
 	want(t, w, 1, 1, 0, 4)
 }
 
-func TestExpiredHoldMakesWayBeforeTheSweeper(t *testing.T) {
+func TestReserveExpiresOldHolds(t *testing.T) {
 	ctx := t.Context()
 	w, _, clock := warehouse(t)
 	mustSet(t, w, 1, 5)
@@ -221,7 +221,7 @@ func TestExpiredHoldMakesWayBeforeTheSweeper(t *testing.T) {
 	want(t, w, 1, 5, 5, 0)
 }
 
-func TestSupply(t *testing.T) {
+func TestSetStockAndRestockCheckVersionAndKey(t *testing.T) {
 	ctx := t.Context()
 	w, db, _ := warehouse(t)
 	if l, err := w.Restock(ctx, 1, 5, "delivery 1"); err != nil || l.OnHand != 5 || l.Version != 1 {
@@ -270,7 +270,7 @@ func TestSupply(t *testing.T) {
 	}
 }
 
-func TestUnacceptableInput(t *testing.T) {
+func TestInvalidInputIsRejected(t *testing.T) {
 	ctx := t.Context()
 	w, _, _ := warehouse(t)
 	huge := make([]stock.Line, 101)
@@ -281,17 +281,17 @@ func TestUnacceptableInput(t *testing.T) {
 		do   func() error
 		path string
 	}{
-		"no lines":       {func() error { _, err := w.Reserve(ctx, "a", nil, time.Minute); return err }, "lines"},
-		"too many lines": {func() error { _, err := w.Reserve(ctx, "a", huge, time.Minute); return err }, "lines"},
-		"no units":       {func() error { _, err := w.Reserve(ctx, "a", one(1, 0), time.Minute); return err }, "lines.0.quantity"},
-		"too many units": {func() error {
+		"no lines":       {do: func() error { _, err := w.Reserve(ctx, "a", nil, time.Minute); return err }, path: "lines"},
+		"too many lines": {do: func() error { _, err := w.Reserve(ctx, "a", huge, time.Minute); return err }, path: "lines"},
+		"no units":       {do: func() error { _, err := w.Reserve(ctx, "a", one(1, 0), time.Minute); return err }, path: "lines.0.quantity"},
+		"too many units": {do: func() error {
 			_, err := w.Reserve(ctx, "a", []stock.Line{{1, stock.MaxUnits}, {1, 1}}, time.Minute)
 			return err
-		}, "lines"},
-		"no order":        {func() error { _, err := w.Reserve(ctx, "", one(1, 1), time.Minute); return err }, "orderId"},
-		"no time":         {func() error { _, err := w.Reserve(ctx, "a", one(1, 1), 0); return err }, "ttlSeconds"},
-		"negative count":  {func() error { _, err := w.SetStock(ctx, 1, -1, nil); return err }, "onHand"},
-		"nothing arrived": {func() error { _, err := w.Restock(ctx, 1, 0, ""); return err }, "quantity"},
+		}, path: "lines"},
+		"no order":        {do: func() error { _, err := w.Reserve(ctx, "", one(1, 1), time.Minute); return err }, path: "orderId"},
+		"no time":         {do: func() error { _, err := w.Reserve(ctx, "a", one(1, 1), 0); return err }, path: "ttlSeconds"},
+		"negative count":  {do: func() error { _, err := w.SetStock(ctx, 1, -1, nil); return err }, path: "onHand"},
+		"nothing arrived": {do: func() error { _, err := w.Restock(ctx, 1, 0, ""); return err }, path: "quantity"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			invalid := isA[*schema.InvalidInput](t, test.do())

@@ -15,7 +15,7 @@ import (
 	"souk/subgraphs/notification/inbox"
 )
 
-func TestTexter(t *testing.T) {
+func TestSMSSenderSignsRequestsAndClassifiesFailures(t *testing.T) {
 	status := http.StatusOK
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -43,7 +43,14 @@ func TestTexter(t *testing.T) {
 	for _, test := range []struct {
 		status        int
 		ok, permanent bool
-	}{{200, true, false}, {202, true, false}, {400, false, true}, {429, false, false}, {500, false, false}, {503, false, false}} {
+	}{
+		{status: 200, ok: true, permanent: false},
+		{status: 202, ok: true, permanent: false},
+		{status: 400, ok: false, permanent: true},
+		{status: 429, ok: false, permanent: false},
+		{status: 500, ok: false, permanent: false},
+		{status: 503, ok: false, permanent: false},
+	} {
 		status = test.status
 		err := texter.Send(t.Context(), deliver.Message{ID: "id-1", To: "+4930123456", Body: "Hello"})
 		if (err == nil) != test.ok || deliver.IsPermanent(err) != test.permanent {
@@ -53,7 +60,7 @@ func TestTexter(t *testing.T) {
 }
 
 // The example of the Standard Webhooks specification's libraries.
-func TestSignature(t *testing.T) {
+func TestSignatureMatchesStandardWebhooks(t *testing.T) {
 	secret, err := base64.StdEncoding.DecodeString("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	if err != nil {
 		t.Fatal(err)
@@ -64,14 +71,14 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-func TestSettings(t *testing.T) {
+func TestInvalidSettingsAreRejected(t *testing.T) {
 	for _, test := range []struct{ server, from, says string }{
-		{"smtp://localhost:25", "nobody", "address such as"},
-		{"localhost:25", "a@b.example", "URL such as"},
-		{"http://localhost", "a@b.example", "URL such as"},
-		{"smtp://localhost?tls=maybe", "a@b.example", "tls=maybe"},
-		{"smtp://user:password@localhost:587?tls=required", "Souk <a@b.example>", ""},
-		{"smtps://localhost", "a@b.example", ""},
+		{server: "smtp://localhost:25", from: "nobody", says: "address such as"},
+		{server: "localhost:25", from: "a@b.example", says: "URL such as"},
+		{server: "http://localhost", from: "a@b.example", says: "URL such as"},
+		{server: "smtp://localhost?tls=maybe", from: "a@b.example", says: "tls=maybe"},
+		{server: "smtp://user:password@localhost:587?tls=required", from: "Souk <a@b.example>", says: ""},
+		{server: "smtps://localhost", from: "a@b.example", says: ""},
 	} {
 		_, err := deliver.NewEmailSender(test.server, test.from)
 		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
@@ -83,7 +90,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-func TestMailer(t *testing.T) {
+func TestEmailSenderDeliversOverSMTP(t *testing.T) {
 	var box inbox.Inbox
 	mail, page := listen(t), listen(t)
 	ctx, cancel := context.WithCancel(t.Context())

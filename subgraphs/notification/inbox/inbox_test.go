@@ -27,13 +27,20 @@ func get(b *Inbox, path string) *httptest.ResponseRecorder {
 	return recorder
 }
 
-func TestWebhook(t *testing.T) {
+func TestWebhookRejectsInvalidSMS(t *testing.T) {
 	var b Inbox
 	const sms = `{"to": "+4930123456", "text": "Hello"}`
 	for _, test := range []struct {
 		id, body string
 		status   int
-	}{{"1", sms, 202}, {"1", sms, 202}, {"", sms, 400}, {"2", `{"to": "030", "text": "Hello"}`, 400}, {"2", `{"to": "+1"}`, 400}, {"2", `{`, 400}} {
+	}{
+		{id: "1", body: sms, status: 202},
+		{id: "1", body: sms, status: 202},
+		{id: "", body: sms, status: 400},
+		{id: "2", body: `{"to": "030", "text": "Hello"}`, status: 400},
+		{id: "2", body: `{"to": "+1"}`, status: 400},
+		{id: "2", body: `{`, status: 400},
+	} {
 		if status := post(&b, test.id, test.body); status != test.status {
 			t.Errorf("%q %s: status %d, not %d", test.id, test.body, status, test.status)
 		}
@@ -43,7 +50,7 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
-func TestKeepsTheNewest(t *testing.T) {
+func TestInboxKeepsTheNewestMessages(t *testing.T) {
 	var b Inbox
 	for i := range maxMessages + 5 {
 		b.add(Message{ID: fmt.Sprint(i), Channel: "sms", To: "+1"})
@@ -53,7 +60,7 @@ func TestKeepsTheNewest(t *testing.T) {
 	}
 }
 
-func TestPages(t *testing.T) {
+func TestPageEscapesMessages(t *testing.T) {
 	var b Inbox
 	if page := get(&b, "/").Body.String(); !strings.Contains(page, "Nothing has been sent yet") {
 		t.Errorf("the empty page is %s", page)
@@ -78,9 +85,9 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestPageWaitsForWhatIsNew: the page's script asks for what comes after the
+// TestPageWaitsForNewMessages: the page's script asks for what comes after the
 // version that it shows.
-func TestPageWaitsForWhatIsNew(t *testing.T) {
+func TestPageWaitsForNewMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b Inbox
 		answered := make(chan string)

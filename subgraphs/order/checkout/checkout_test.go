@@ -112,7 +112,7 @@ func (s *store) count(query string) (n int) {
 	return n
 }
 
-func TestPlace(t *testing.T) {
+func TestPlaceConfirmsAndSellsUnits(t *testing.T) {
 	s := open(t)
 	o := s.place(checkout.Request{Lines: lines("2", 1, "1", 1, "2", 2)})
 	if o.Status != orderstore.StatusConfirmed || o.Version != 2 || o.UserID != 1 || o.Currency != "USD" || o.Total != 3*1950+99999 {
@@ -132,7 +132,7 @@ func TestPlace(t *testing.T) {
 
 func id(o orderstore.Order) string { return strconv.FormatInt(o.ID, 10) }
 
-func TestRefusals(t *testing.T) {
+func TestInvalidRequestsLeaveNothingBehind(t *testing.T) {
 	s := open(t)
 	many := make([]checkout.RequestLine, 101)
 	for i := range many {
@@ -146,20 +146,20 @@ func TestRefusals(t *testing.T) {
 		want error
 		says string
 	}{
-		{"no lines", anna, checkout.Request{}, &schema.InvalidInput{}, "lines has 0"},
-		{"many lines", anna, checkout.Request{Lines: many}, &schema.InvalidInput{}, "lines has 101"},
-		{"no units", anna, checkout.Request{Lines: lines("1", 0)}, &schema.InvalidInput{}, "lines.0.quantity is 0"},
-		{"many units", anna, checkout.Request{Lines: lines("1", 600, "1", 401)}, &schema.InvalidInput{}, "lines.1.quantity brings the product to 1001"},
-		{"empty key", anna, checkout.Request{Lines: lines("1", 1), IdempotencyKey: &empty}, &schema.InvalidInput{}, "idempotencyKey"},
-		{"nobody's", tutorial, checkout.Request{Lines: lines("1", 1)}, &schema.InvalidInput{}, "userId is missing"},
-		{"unknown user", tutorial, checkout.Request{UserID: "77", Lines: lines("1", 1)}, &schema.NotFound{}, `user "77"`},
-		{"no id", tutorial, checkout.Request{UserID: "x", Lines: lines("1", 1)}, &schema.NotFound{}, `user "x"`},
-		{"unknown product", anna, checkout.Request{Lines: lines("1", 1, "99", 1)}, &schema.NotFound{}, `product "99"`},
-		{"retired product", anna, checkout.Request{Lines: lines("1", 1, "3", 1)}, &schema.InvalidInput{}, `lines.1.productId is "Walkman"`},
-		{"two currencies", anna, checkout.Request{Lines: lines("1", 1, "4", 1)}, &schema.InvalidInput{}, "lines.1.productId is sold in EUR"},
-		{"too dear", anna, checkout.Request{Lines: lines("5", 100)}, &schema.InvalidInput{}, "too large"},
-		{"for another", anna, checkout.Request{UserID: "2", Lines: lines("1", 1)}, &schema.Forbidden{}, "only for yourself"},
-		{"not logged in", identity.Caller{Anonymous: true}, checkout.Request{Lines: lines("1", 1)}, &schema.Forbidden{}, "Log in"},
+		{name: "no lines", caller: anna, Request: checkout.Request{}, want: &schema.InvalidInput{}, says: "lines has 0"},
+		{name: "many lines", caller: anna, Request: checkout.Request{Lines: many}, want: &schema.InvalidInput{}, says: "lines has 101"},
+		{name: "no units", caller: anna, Request: checkout.Request{Lines: lines("1", 0)}, want: &schema.InvalidInput{}, says: "lines.0.quantity is 0"},
+		{name: "many units", caller: anna, Request: checkout.Request{Lines: lines("1", 600, "1", 401)}, want: &schema.InvalidInput{}, says: "lines.1.quantity brings the product to 1001"},
+		{name: "empty key", caller: anna, Request: checkout.Request{Lines: lines("1", 1), IdempotencyKey: &empty}, want: &schema.InvalidInput{}, says: "idempotencyKey"},
+		{name: "nobody's", caller: tutorial, Request: checkout.Request{Lines: lines("1", 1)}, want: &schema.InvalidInput{}, says: "userId is missing"},
+		{name: "unknown user", caller: tutorial, Request: checkout.Request{UserID: "77", Lines: lines("1", 1)}, want: &schema.NotFound{}, says: `user "77"`},
+		{name: "no id", caller: tutorial, Request: checkout.Request{UserID: "x", Lines: lines("1", 1)}, want: &schema.NotFound{}, says: `user "x"`},
+		{name: "unknown product", caller: anna, Request: checkout.Request{Lines: lines("1", 1, "99", 1)}, want: &schema.NotFound{}, says: `product "99"`},
+		{name: "retired product", caller: anna, Request: checkout.Request{Lines: lines("1", 1, "3", 1)}, want: &schema.InvalidInput{}, says: `lines.1.productId is "Walkman"`},
+		{name: "two currencies", caller: anna, Request: checkout.Request{Lines: lines("1", 1, "4", 1)}, want: &schema.InvalidInput{}, says: "lines.1.productId is sold in EUR"},
+		{name: "too dear", caller: anna, Request: checkout.Request{Lines: lines("5", 100)}, want: &schema.InvalidInput{}, says: "too large"},
+		{name: "for another", caller: anna, Request: checkout.Request{UserID: "2", Lines: lines("1", 1)}, want: &schema.Forbidden{}, says: "only for yourself"},
+		{name: "not logged in", caller: identity.Caller{Anonymous: true}, Request: checkout.Request{Lines: lines("1", 1)}, want: &schema.Forbidden{}, says: "Log in"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := s.Place(t.Context(), test.caller, test.Request)
@@ -176,7 +176,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestOutOfStock(t *testing.T) {
+func TestOutOfStockRejectsTheOrder(t *testing.T) {
 	s := open(t)
 	key := "k"
 	for range 2 { // the second time from memory
@@ -191,7 +191,7 @@ func TestOutOfStock(t *testing.T) {
 	}
 }
 
-func TestSameKeyAtOnce(t *testing.T) {
+func TestConcurrentCallsWithOneKeyPlaceOneOrder(t *testing.T) {
 	s := open(t)
 	key := "k"
 	ids := make([]int64, 12)
@@ -218,13 +218,13 @@ func TestSameKeyAtOnce(t *testing.T) {
 
 // Whatever step inventory fails at, nothing is ordered, nothing stays
 // reserved, and the same request succeeds when inventory is back.
-func TestInventoryFails(t *testing.T) {
+func TestInventoryFailureRejectsAndReleases(t *testing.T) {
 	for _, test := range []struct {
 		operation string
 		failure   fake.Failure
 	}{
-		{"ReserveStock", fake.Unavailable}, {"ReserveStock", fake.NoResponse},
-		{"CommitReservation", fake.Unavailable}, {"CommitReservation", fake.NoResponse},
+		{operation: "ReserveStock", failure: fake.Unavailable}, {operation: "ReserveStock", failure: fake.NoResponse},
+		{operation: "CommitReservation", failure: fake.Unavailable}, {operation: "CommitReservation", failure: fake.NoResponse},
 	} {
 		t.Run(fmt.Sprintf("%s %d", test.operation, test.failure), func(t *testing.T) {
 			s := open(t)
@@ -258,7 +258,7 @@ func TestInventoryFails(t *testing.T) {
 	}
 }
 
-func TestBreakerRefusesBeforeAnythingIsRecorded(t *testing.T) {
+func TestOpenBreakerRecordsNothing(t *testing.T) {
 	s := open(t)
 	s.inventory.Fail(func(string) fake.Failure { return fake.Unavailable })
 	var recorded int
@@ -277,7 +277,7 @@ func TestBreakerRefusesBeforeAnythingIsRecorded(t *testing.T) {
 	}
 }
 
-func TestOthersAway(t *testing.T) {
+func TestPlaceIsUnavailableWithoutUserService(t *testing.T) {
 	s := open(t)
 	s.users.Fail(func(string) fake.Failure { return fake.Unavailable })
 	_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1)})
@@ -289,7 +289,7 @@ func TestOthersAway(t *testing.T) {
 
 // The states that a crash after each step of placing leaves behind, as the
 // package's table lists them.
-func TestCrashes(t *testing.T) {
+func TestRecoveryAfterCrashAtEachStep(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		before func(s *store, o orderstore.Order)
@@ -297,10 +297,10 @@ func TestCrashes(t *testing.T) {
 		free   int
 		keep   bool // the key still leads to the order
 	}{
-		{"after it was recorded", func(*store, orderstore.Order) {}, orderstore.StatusRejected, 5, false},
-		{"after the reservation", func(s *store, o orderstore.Order) { s.reserve(o) }, orderstore.StatusConfirmed, 3, true},
-		{"after the commit", func(s *store, o orderstore.Order) { s.reserve(o); s.commit(o) }, orderstore.StatusConfirmed, 3, true},
-		{"and the hold expired", func(s *store, o orderstore.Order) { s.reserve(o); s.inventory.Expire(id(o)) }, orderstore.StatusRejected, 5, false},
+		{name: "after it was recorded", before: func(*store, orderstore.Order) {}, after: orderstore.StatusRejected, free: 5, keep: false},
+		{name: "after the reservation", before: func(s *store, o orderstore.Order) { s.reserve(o) }, after: orderstore.StatusConfirmed, free: 3, keep: true},
+		{name: "after the commit", before: func(s *store, o orderstore.Order) { s.reserve(o); s.commit(o) }, after: orderstore.StatusConfirmed, free: 3, keep: true},
+		{name: "and the hold expired", before: func(s *store, o orderstore.Order) { s.reserve(o); s.inventory.Expire(id(o)) }, after: orderstore.StatusRejected, free: 5, keep: false},
 	} {
 		for _, how := range []string{"recovery", "repeated call"} {
 			t.Run(test.name+", "+how, func(t *testing.T) {
@@ -407,7 +407,7 @@ func TestRecoveryWaitsForInventory(t *testing.T) {
 	}
 }
 
-func TestCancel(t *testing.T) {
+func TestCancelReleasesUnitsOnce(t *testing.T) {
 	s := open(t)
 	o := s.place(checkout.Request{Lines: lines("1", 2)})
 	two, three, nine := 2, 3, 9
@@ -421,14 +421,14 @@ func TestCancel(t *testing.T) {
 		version *int
 		want    error // nil: it is cancelled
 	}{
-		{"unknown", anna, "99", nil, &schema.NotFound{}},
-		{"no id", anna, "abc", nil, &schema.NotFound{}},
-		{"another's", identity.Caller{UserID: "2"}, id(o), nil, &schema.NotFound{}},
-		{"stale", anna, id(o), &nine, &schema.Conflict{}},
-		{"right", anna, id(o), &two, nil},
-		{"repeated", anna, id(o), &two, nil},
-		{"repeated later", anna, id(o), &three, nil},
-		{"repeated stale", anna, id(o), &nine, &schema.Conflict{}},
+		{name: "unknown", caller: anna, id: "99", version: nil, want: &schema.NotFound{}},
+		{name: "no id", caller: anna, id: "abc", version: nil, want: &schema.NotFound{}},
+		{name: "another's", caller: identity.Caller{UserID: "2"}, id: id(o), version: nil, want: &schema.NotFound{}},
+		{name: "stale", caller: anna, id: id(o), version: &nine, want: &schema.Conflict{}},
+		{name: "right", caller: anna, id: id(o), version: &two, want: nil},
+		{name: "repeated", caller: anna, id: id(o), version: &two, want: nil},
+		{name: "repeated later", caller: anna, id: id(o), version: &three, want: nil},
+		{name: "repeated stale", caller: anna, id: id(o), version: &nine, want: &schema.Conflict{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := cancel(test.caller, test.id, test.version)
@@ -452,7 +452,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-func TestCancelWithoutInventory(t *testing.T) {
+func TestCancelSucceedsWithoutInventory(t *testing.T) {
 	s := open(t)
 	o := s.place(checkout.Request{Lines: lines("1", 2)})
 	s.inventory.Fail(func(string) fake.Failure { return fake.Unavailable })

@@ -77,7 +77,7 @@ func rows(t *testing.T, db *pgxpool.Pool, query string, args ...any) (n int) {
 	return n
 }
 
-func TestOrderLives(t *testing.T) {
+func TestOrderLifeCycleWritesEventsAndSideEffects(t *testing.T) {
 	b, db := open(t)
 	o := place(t, b, two)
 	if o.Status != orderstore.StatusPending || o.Version != 1 || o.Total != 2*99999+1950 {
@@ -124,7 +124,7 @@ func TestEventsAreAppendOnly(t *testing.T) {
 	}
 }
 
-func TestImpossibleEvents(t *testing.T) {
+func TestInvalidTransitionsAreRejected(t *testing.T) {
 	b, db := open(t)
 	o := place(t, b, two)
 	_, err := b.Change(t.Context(), o.ID, "system", func(orderstore.Order) (orderstore.Event, error) { return orderstore.Cancelled{}, nil })
@@ -141,7 +141,7 @@ func TestImpossibleEvents(t *testing.T) {
 }
 
 // Of those who decide on the same state, one wins; the others decide again.
-func TestConcurrentChanges(t *testing.T) {
+func TestConcurrentChangesAppendOneEvent(t *testing.T) {
 	b, db := open(t)
 	o := place(t, b, two)
 	var confirmed, rejected int
@@ -186,7 +186,7 @@ func TestConcurrentChanges(t *testing.T) {
 	}
 }
 
-func TestIdempotencyKey(t *testing.T) {
+func TestIdempotencyKeyReturnsTheFirstOrder(t *testing.T) {
 	b, db := open(t)
 	key := orderstore.IdempotencyKey{Caller: "7", Value: "k", RequestHash: []byte("one")}
 	ids := make([]int64, 20)
@@ -225,7 +225,7 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
-func TestPages(t *testing.T) {
+func TestPagesCoverEachUsersOrders(t *testing.T) {
 	b, _ := open(t)
 	var all []int64
 	for i := range 7 {
@@ -293,7 +293,7 @@ func equal(got []int64, want ...int64) bool {
 
 func ptr[T any](v T) *T { return &v }
 
-func TestReplay(t *testing.T) {
+func TestReplayReportsDifferences(t *testing.T) {
 	b, db := open(t)
 	for i := range 12 {
 		o := place(t, b, two)
@@ -344,7 +344,7 @@ func TestReplay(t *testing.T) {
 
 // A projection that is wrong, or gone, is made from the events; an order whose
 // events make no sense is left alone.
-func TestRebuild(t *testing.T) {
+func TestRebuildCorrectsTheProjection(t *testing.T) {
 	b, db := open(t)
 	for i := range 6 {
 		o := place(t, b, two)
@@ -431,7 +431,7 @@ func TestProjectionIsTheFold(t *testing.T) {
 	}
 }
 
-func TestReleases(t *testing.T) {
+func TestClaimedReleaseIsHiddenUntilRescheduled(t *testing.T) {
 	b, db := open(t)
 	o := place(t, b, two)
 	change(t, b, o.ID, orderstore.Rejected{Reason: orderstore.Unavailable})
@@ -456,7 +456,7 @@ func TestReleases(t *testing.T) {
 	}
 }
 
-func TestWatch(t *testing.T) {
+func TestWatcherSurvivesALostConnection(t *testing.T) {
 	b, db := open(t)
 	o := place(t, b, two)
 	w := orderstore.NewWatcher(db, slog.New(slog.DiscardHandler))

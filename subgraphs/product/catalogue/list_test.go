@@ -63,7 +63,7 @@ func names(l catalogue.Listing) []string {
 	return names
 }
 
-func TestSearch(t *testing.T) {
+func TestSearchCorrectsTypingErrors(t *testing.T) {
 	c := seeded(t)
 	for _, test := range []struct {
 		search string
@@ -71,25 +71,25 @@ func TestSearch(t *testing.T) {
 		all    string // what every name has in it, if something
 		total  int
 	}{
-		{"laptop", "Alder 14 Laptop, 16 GB", "", 9},
-		{"LAPTOPS", "Alder 14 Laptop, 16 GB", "", 9}, // stemmed
-		{"lapt", "Alder 14 Laptop", "", 9},           // begun
-		{"latpop", "Alder 14 Laptop", "", 9},         // letters swapped
-		{"labtop", "Alder 14 Laptop", "Laptop", 7},   // another letter
-		{"laptopp", "Alder 14 Laptop", "Laptop", 7},  // one too many
-		{"hedphones", "Wren", "Headphones", -1},      // one too few
-		{"keybord", "Tern Mechanical Keyboard", "Keyboard", 2},
-		{"cofee", "", "", -1},
-		{"wireless headphones", "Wren Headphones", "Headphones", 3}, // all words
-		{"wirless hedphones", "Wren Headphones", "Headphones", 3},
-		{"the fountain pen", "Quill Fountain Pen", "", -1}, // a stop word
-		{"usb-c", "", "", -1},
-		{"fair trade", "Meadow Filter Coffee", "Meadow", 2}, // a tag
-		{"bergamot", "Meadow Filter Coffee", "Meadow", 2},   // the description
-		{"zzzzqqqq", "", "", 0},
-		{"'; DROP TABLE products; --", "", "", 0},
-		{"laptop & | ! :* ( <-> \\", "Alder 14 Laptop", "", 9},
-		{"the", "", "", 0},
+		{search: "laptop", first: "Alder 14 Laptop, 16 GB", all: "", total: 9},
+		{search: "LAPTOPS", first: "Alder 14 Laptop, 16 GB", all: "", total: 9}, // stemmed
+		{search: "lapt", first: "Alder 14 Laptop", all: "", total: 9},           // begun
+		{search: "latpop", first: "Alder 14 Laptop", all: "", total: 9},         // letters swapped
+		{search: "labtop", first: "Alder 14 Laptop", all: "Laptop", total: 7},   // another letter
+		{search: "laptopp", first: "Alder 14 Laptop", all: "Laptop", total: 7},  // one too many
+		{search: "hedphones", first: "Wren", all: "Headphones", total: -1},      // one too few
+		{search: "keybord", first: "Tern Mechanical Keyboard", all: "Keyboard", total: 2},
+		{search: "cofee", first: "", all: "", total: -1},
+		{search: "wireless headphones", first: "Wren Headphones", all: "Headphones", total: 3}, // all words
+		{search: "wirless hedphones", first: "Wren Headphones", all: "Headphones", total: 3},
+		{search: "the fountain pen", first: "Quill Fountain Pen", all: "", total: -1}, // a stop word
+		{search: "usb-c", first: "", all: "", total: -1},
+		{search: "fair trade", first: "Meadow Filter Coffee", all: "Meadow", total: 2}, // a tag
+		{search: "bergamot", first: "Meadow Filter Coffee", all: "Meadow", total: 2},   // the description
+		{search: "zzzzqqqq", first: "", all: "", total: 0},
+		{search: "'; DROP TABLE products; --", first: "", all: "", total: 0},
+		{search: "laptop & | ! :* ( <-> \\", first: "Alder 14 Laptop", all: "", total: 9},
+		{search: "the", first: "", all: "", total: 0},
 	} {
 		t.Run(test.search, func(t *testing.T) {
 			l := list(t, c, catalogue.Filter{Search: test.search}, catalogue.Relevance, 50)
@@ -108,7 +108,7 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-func TestFilter(t *testing.T) {
+func TestFilterComparesPricesInOneCurrency(t *testing.T) {
 	c := seeded(t)
 	books, tag, cents := "books", "Novel", int64(2000)
 	most := &catalogue.Price{MinorUnits: &cents, Currency: "USD"}
@@ -129,7 +129,7 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-func TestSorts(t *testing.T) {
+func TestListFollowsTheSortOrder(t *testing.T) {
 	c := seeded(t)
 	for sort, before := range map[catalogue.Sort]func(a, b catalogue.Product) bool{
 		catalogue.Name:      func(a, b catalogue.Product) bool { return strings.ToLower(a.Name) <= strings.ToLower(b.Name) },
@@ -192,7 +192,7 @@ func TestPagesAreOneList(t *testing.T) {
 	})
 }
 
-func TestCursorOfAnotherOrderIsRefused(t *testing.T) {
+func TestCursorOfAnotherOrderIsRejected(t *testing.T) {
 	c := seeded(t)
 	l := list(t, c, catalogue.Filter{}, catalogue.Name, 1)
 	_, err := c.List(t.Context(), catalogue.Filter{}, catalogue.PriceAsc, connection.Arguments{After: l.Info.EndCursor}, false)

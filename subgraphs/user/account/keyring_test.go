@@ -83,7 +83,7 @@ func published(t *testing.T, keys *account.Keyring) int {
 
 // A new key is published before it signs, and an old one after it did, so at
 // no time does a good token fail.
-func TestRotation(t *testing.T) {
+func TestTokensStayValidAcrossKeyRotation(t *testing.T) {
 	now := time.Now()
 	clock := func() time.Time { return now }
 	db := database(t)
@@ -126,7 +126,7 @@ func TestRotation(t *testing.T) {
 	step(25*time.Hour, 1) // the old one is gone
 }
 
-func TestGivenKey(t *testing.T) {
+func TestConfiguredKeySignsForAllReplicas(t *testing.T) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +148,7 @@ func TestGivenKey(t *testing.T) {
 	}
 }
 
-func TestPasswords(t *testing.T) {
+func TestHashMatchesOnlyItsPassword(t *testing.T) {
 	weak := account.NewHasher(account.Cost{Memory: 64, Time: 1, Threads: 1})
 	strong := account.NewHasher(account.Cost{Memory: 128, Time: 1, Threads: 1})
 	hash, err := weak.Hash(t.Context(), "open sesame")
@@ -164,11 +164,11 @@ func TestPasswords(t *testing.T) {
 		hash, password string
 		fits, outdated bool
 	}{
-		{weak, hash, "open sesame", true, false},
-		{strong, hash, "open sesame", true, true},
-		{strong, hash, "Open Sesame", false, false},
-		{weak, "", "", false, false},
-		{weak, "", "open sesame", false, false},
+		{hasher: weak, hash: hash, password: "open sesame", fits: true, outdated: false},
+		{hasher: strong, hash: hash, password: "open sesame", fits: true, outdated: true},
+		{hasher: strong, hash: hash, password: "Open Sesame", fits: false, outdated: false},
+		{hasher: weak, hash: "", password: "", fits: false, outdated: false},
+		{hasher: weak, hash: "", password: "open sesame", fits: false, outdated: false},
 	} {
 		fits, outdated, err := c.hasher.Check(t.Context(), c.hash, c.password)
 		if err != nil || fits != c.fits || outdated != c.outdated {

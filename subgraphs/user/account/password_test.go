@@ -10,9 +10,9 @@ import (
 	"souk/subgraphs/user/account"
 )
 
-// TestRushOfLogInsIsBounded: those that would wait too long are refused by a code,
+// TestConcurrentHashesAreBounded: those that would wait too long are refused by a code,
 // and whatever was refused leaves room for others.
-func TestRushOfLogInsIsBounded(t *testing.T) {
+func TestConcurrentHashesAreBounded(t *testing.T) {
 	h := account.NewHasher(account.Cost{Memory: 8 * 1024, Time: 200, Threads: 1}) // a second or so
 	var refused, done atomic.Int32
 	var all sync.WaitGroup
