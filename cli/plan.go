@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,38 +16,54 @@ import (
 	"souk/router/supergraph"
 )
 
+// planFormats are the notations of plans.
+var planFormats = map[string]func(io.Writer, *plan.Plan) error{
+	"text":   plan.Print,
+	"json":   plan.WriteJSON,
+	"apollo": plan.PrintApollo,
+}
+
 func newPlan() *cobra.Command {
-	var file, name, variables string
-	var asJSON bool
+	var in planInput
+	var format string
+	var asJSON, explain bool
 	cmd := &cobra.Command{
 		Use:   "plan OPERATION",
 		Short: "Print the query plan of an operation",
-		Long:  "Print the query plan of the operation in a file, or on standard input for -.",
-		Args:  cobra.ExactArgs(1),
+		Long: "Print the query plan of the operation in a file, or on standard input for -.\n\n" +
+			"The formats are text, json, from which a plan can be read again, and apollo, the\n" +
+			"notation of Apollo's query planner. docs/query-plans.md describes them.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if asJSON {
+				format = "json"
+			}
+			print := planFormats[format]
+			if print == nil {
+				return fmt.Errorf("unknown format %q; use text, json or apollo", format)
+			}
 			text, err := readAll(cmd.InOrStdin(), args[0])
 			if err != nil {
 				return err
 			}
-			sdl, err := supergraph.ReadFile(file)
+			made, err := in.plan(text, explain)
 			if err != nil {
 				return err
 			}
-			p, err := makePlan(file, sdl, text, name, variables)
-			if err != nil {
-				return err
+			if !explain {
+				return print(cmd.OutOrStdout(), made.plan)
 			}
-			if asJSON {
-				return plan.PrintJSON(cmd.OutOrStdout(), p)
-			}
-			return plan.Print(cmd.OutOrStdout(), p)
+			return made.explain(cmd.OutOrStdout(), format, print)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&file, "supergraph", "s", "schema/supergraph.graphql", "the supergraph's SDL")
-	flags.StringVar(&name, "operation", "", "the operation's name, when there are several")
-	flags.StringVar(&variables, "variables", "{}", "the variables, as JSON; @skip and @include are decided by them")
-	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	flags.StringVarP(&in.supergraph, "supergraph", "s", "schema/supergraph.graphql", "the supergraph's SDL")
+	flags.StringVar(&in.operation, "operation", "", "the operation's name, when there are several")
+	flags.StringVar(&in.variables, "variables", "{}", "the variables, as JSON; @skip and @include are decided by them")
+	flags.StringVar(&format, "format", "text", "the notation: text, json or apollo")
+	flags.BoolVar(&asJSON, "json", false, "the same as --format json")
+	flags.BoolVar(&explain, "explain", false, "also print the candidate paths, their costs, why each was chosen, and the time of each stage")
+	cmd.MarkFlagsMutuallyExclusive("format", "json")
 	return cmd
 }
 
@@ -63,22 +82,101 @@ func readAll(stdin io.Reader, file string) (string, error) {
 	return string(text), nil
 }
 
-func makePlan(file, sdl, text, name, variables string) (*plan.Plan, error) {
+// A planInput is what a plan is made of, beside the operation's text.
+type planInput struct{ supergraph, operation, variables string }
+
+// An explainedPlan is a plan, perhaps with an explanation.
+type explainedPlan struct {
+	plan        *plan.Plan
+	explanation planner.Explanation
+	times       []stageTime
+}
+
+// A stageTime is how long a stage took.
+type stageTime struct {
+	stage string
+	took  time.Duration
+}
+
+func (in *planInput) plan(text string, explain bool) (*explainedPlan, error) {
+	sdl, err := supergraph.ReadFile(in.supergraph)
+	if err != nil {
+		return nil, err
+	}
 	model, err := supergraph.Parse(sdl)
 	if err != nil {
-		return nil, fmt.Errorf("%s: reading the supergraph: %w", file, err)
+		return nil, fmt.Errorf("%s: reading the supergraph: %w", in.supergraph, err)
 	}
 	schema, err := operation.NewSchema(model.APISchema)
 	if err != nil {
 		return nil, fmt.Errorf("reading the API schema: %w", err)
 	}
-	document, err := schema.Parse(text, name)
+	var watch stopwatch
+	document, err := schema.ParseStages(text, in.operation, func(s operation.Stage) { watch.begin(string(s)) })
 	if err != nil {
 		return nil, fmt.Errorf("reading the operation: %w", err)
 	}
-	values, err := document.Variables([]byte(variables))
+	values, err := document.Variables([]byte(in.variables))
 	if err != nil {
 		return nil, fmt.Errorf("reading the variables: %w", err)
 	}
-	return planner.New(model, planner.Options{}).Plan(document.Operation(values))
+	op := document.Operation(values)
+	watch.begin("plan")
+	made := new(explainedPlan)
+	p := planner.New(model, planner.Options{})
+	if explain {
+		made.plan, made.explanation, err = p.Explain(op)
+	} else {
+		made.plan, err = p.Plan(op)
+	}
+	made.times = watch.end()
+	return made, err
+}
+
+// A stopwatch measures stages that follow one another.
+type stopwatch struct {
+	times []stageTime
+	began time.Time
+}
+
+func (w *stopwatch) begin(stage string) {
+	w.end()
+	w.times, w.began = append(w.times, stageTime{stage: stage}), time.Now()
+}
+
+// end ends the last stage.
+func (w *stopwatch) end() []stageTime {
+	if n := len(w.times); n > 0 {
+		w.times[n-1].took = time.Since(w.began)
+	}
+	return w.times
+}
+
+// explain prints the plan and the explanation: as JSON, if that is the plan's
+// format, and otherwise as text.
+func (p *explainedPlan) explain(w io.Writer, format string, print func(io.Writer, *plan.Plan) error) error {
+	var made strings.Builder
+	if err := print(&made, p.plan); err != nil {
+		return err
+	}
+	if format == "json" {
+		times := map[string]float64{}
+		for _, t := range p.times {
+			times[t.stage] = t.took.Seconds()
+		}
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(struct {
+			Plan        json.RawMessage     `json:"plan"`
+			Explanation planner.Explanation `json:"explanation"`
+			Seconds     map[string]float64  `json:"seconds"`
+		}{json.RawMessage(made.String()), p.explanation, times})
+	}
+	made.WriteString("\n" + p.explanation.String() + "\n")
+	for _, t := range p.times {
+		fmt.Fprintf(&made, "%-10s %v\n", t.stage, t.took.Round(time.Microsecond))
+	}
+	_, err := io.WriteString(w, made.String())
+	return err
 }

@@ -132,15 +132,12 @@ const maxPolicyBytes = 4 << 20
 // policySize sizes a policy without the metrics it counts in.
 var policySize = heapsize.NewSizer((*telemetry.EntityType)(nil))
 
-// policy finds or makes the policy of a selection; nil if it cannot be read.
+// policy finds or makes the policy of a selection.
 func (v *View) policy(s *execute.CacheSelection) *policy {
 	if p, ok := v.policies.Get(s.Key); ok {
 		return p
 	}
-	p, err := v.newPolicy(s)
-	if err != nil {
-		v.cache.options.Logger.Error("entity cache: a selection is not cached", "subgraph", s.Subgraph, "error", err)
-	}
+	p := v.newPolicy(s)
 	return v.policies.Put(s.Key, p, policySize.Of(p))
 }
 

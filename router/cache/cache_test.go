@@ -399,7 +399,7 @@ func TestCovers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		if got := v.Covers(tt.s); got != tt.want {
-			t.Errorf("%s %s: %v", tt.s.Subgraph, tt.s.Selection, got)
+			t.Errorf("%s %s: %v", tt.s.Subgraph, tt.s.Selections.GraphQL(), got)
 		}
 	}
 }

@@ -113,7 +113,7 @@ func TestLookupSaysWhatIsPrivate(t *testing.T) {
 		l := request{selection: s, caller: callers[0], reps: product(1)}.lookup()
 		r.view.Lookup(context.Background(), callers[0], []*execute.CacheLookup{l})
 		if l.Private != want {
-			t.Errorf("%s: private is %v", s.Selection, l.Private)
+			t.Errorf("%s: private is %v", s.Selections.GraphQL(), l.Private)
 		}
 	}
 }

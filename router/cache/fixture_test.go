@@ -12,9 +12,12 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
 
 	"souk/router/execute"
 	"souk/router/operation"
+	"souk/router/plan"
 	"souk/router/supergraph"
 )
 
@@ -154,9 +157,27 @@ func (r *router) forgetLocal() { r.cache.generations.bumpAll() }
 
 func selection(subgraph, text string, types ...string) *execute.CacheSelection {
 	sum := sha256.Sum256([]byte(subgraph + "\n" + text))
-	s := &execute.CacheSelection{Subgraph: subgraph, Types: types, Selection: text}
+	doc, err := parser.ParseQuery(&ast.Source{Input: text})
+	if err != nil {
+		panic(err)
+	}
+	s := &execute.CacheSelection{Subgraph: subgraph, Types: types, Selections: selections(doc.Operations[0].SelectionSet)}
 	copy(s.Key[:], sum[:])
 	return s
+}
+
+// selections gives a parsed selection set as plans have it.
+func selections(set ast.SelectionSet) plan.Selections {
+	var out plan.Selections
+	for _, sel := range set {
+		switch sel := sel.(type) {
+		case *ast.Field:
+			out = append(out, &plan.SelectedField{Name: sel.Name, ResponseKey: sel.Alias, StorageKey: sel.Alias, Selections: selections(sel.SelectionSet)})
+		case *ast.InlineFragment:
+			out = append(out, &plan.InlineFragment{On: sel.TypeCondition, Selections: selections(sel.SelectionSet)})
+		}
+	}
+	return out
 }
 
 func rootSelection(subgraph, text string, fields ...string) *execute.CacheSelection {
@@ -202,7 +223,7 @@ func (q request) lookup() *execute.CacheLookup {
 func (r *router) run(q request, fetch func(rep string) string) string {
 	r.t.Helper()
 	if !r.view.Covers(q.selection) {
-		r.t.Fatalf("%s is not covered", q.selection.Selection)
+		r.t.Fatalf("%s is not covered", q.selection.Selections.GraphQL())
 	}
 	l := q.lookup()
 	all := []*execute.CacheLookup{l}

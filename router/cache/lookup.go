@@ -51,8 +51,8 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 	for _, l := range lookups {
 		l.State = nil
 		p := v.policy(l.CacheSelection)
-		l.Private = p != nil && p.private
-		if p == nil || p.ttl <= 0 || p.private && caller.Scope == "" {
+		l.Private = p.private
+		if p.ttl <= 0 || p.private && caller.Scope == "" {
 			continue
 		}
 		for i, representation := range l.Representations {

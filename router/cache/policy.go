@@ -1,18 +1,15 @@
 package cache
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
-
 	"souk/router/execute"
 	"souk/router/operation"
+	"souk/router/plan"
 	"souk/router/supergraph"
 	"souk/router/telemetry"
 )
@@ -48,32 +45,24 @@ type typePolicy struct {
 	metrics      *telemetry.EntityType
 }
 
-// newPolicy reads a selection; it fails only for text that is not GraphQL or
-// does not fit the supergraph, which is a defect of the caller.
-func (v *View) newPolicy(s *execute.CacheSelection) (*policy, error) {
-	doc, err := parser.ParseQuery(&ast.Source{Input: s.Selection})
-	if err != nil {
-		return nil, fmt.Errorf("read selection %s: %w", s.Selection, err)
-	}
-	if len(doc.Operations) != 1 {
-		return nil, fmt.Errorf("selection %s has %d operations", s.Selection, len(doc.Operations))
-	}
+// newPolicy decides how a selection is cached.
+func (v *View) newPolicy(s *execute.CacheSelection) *policy {
 	o := v.cache.options
 	config := o.Subgraphs[s.Subgraph]
-	reader := &selectionReader{model: v.model, graph: v.model.Graph(s.Subgraph), fragments: doc.Fragments, any: map[string]bool{}}
+	reader := &selectionReader{model: v.model, graph: v.model.Graph(s.Subgraph), any: map[string]bool{}}
 	p := &policy{ttl: o.longestTTL(), types: map[string]*typePolicy{}}
 	if len(s.Types) == 0 {
 		for _, name := range s.Root {
 			p.apply(config, config.Root[name])
 		}
-		reader.selections(v.model.Query, doc.Operations[0].SelectionSet)
+		reader.selections(v.model.Query, s.Selections)
 		p.types[""] = v.typePolicy(s.Subgraph, "Query", "", nil, reader.tags())
 	} else {
 		for _, name := range s.Types {
 			p.apply(config, config.Types[name])
 			reader.hints(v.model.Type(name))
 		}
-		reader.selections(nil, doc.Operations[0].SelectionSet)
+		reader.selections(nil, s.Selections)
 		for _, name := range s.Types {
 			p.types[name] = v.entityPolicy(s.Subgraph, name, reader.tags())
 		}
@@ -86,7 +75,7 @@ func (v *View) newPolicy(s *execute.CacheSelection) (*policy, error) {
 		slices.Sort(*names)
 		*names = slices.Compact(*names)
 	}
-	return p, nil
+	return p
 }
 
 func (p *policy) apply(s Subgraph, r Rule) {
@@ -131,12 +120,11 @@ func (v *View) typePolicy(subgraph, name, key string, tags, nested []string) *ty
 // A selectionReader gathers @cacheControl and the types of entities from a
 // selection as a subgraph sees it.
 type selectionReader struct {
-	model     *supergraph.Model
-	graph     *supergraph.Graph
-	fragments ast.FragmentDefinitionList
-	maxAge    *time.Duration // the shortest of all hints
-	private   bool
-	any       map[string]bool // entity types that answers hold or depend on
+	model   *supergraph.Model
+	graph   *supergraph.Graph
+	maxAge  *time.Duration // the shortest of all hints
+	private bool
+	any     map[string]bool // entity types that answers hold or depend on
 }
 
 func (r *selectionReader) tags() []string {
@@ -149,30 +137,26 @@ func (r *selectionReader) tags() []string {
 }
 
 // selections reads a selection set on a type, nil where only fragments say.
-func (r *selectionReader) selections(t *supergraph.Type, set ast.SelectionSet) {
-	for _, selection := range set {
+func (r *selectionReader) selections(t *supergraph.Type, list plan.Selections) {
+	for _, selection := range list {
 		switch s := selection.(type) {
-		case *ast.Field:
+		case *plan.SelectedField:
 			r.field(t, s)
-		case *ast.InlineFragment:
-			r.fragment(t, s.TypeCondition, s.SelectionSet)
-		case *ast.FragmentSpread:
-			if f := r.fragments.ForName(s.Name); f != nil {
-				r.fragment(t, f.TypeCondition, f.SelectionSet)
-			}
+		case *plan.InlineFragment:
+			r.fragment(t, s)
 		}
 	}
 }
 
-func (r *selectionReader) fragment(t *supergraph.Type, condition string, set ast.SelectionSet) {
-	if condition != "" {
-		t = r.model.Type(condition)
+func (r *selectionReader) fragment(t *supergraph.Type, f *plan.InlineFragment) {
+	if f.On != "" {
+		t = r.model.Type(f.On)
 		r.hints(t)
 	}
-	r.selections(t, set)
+	r.selections(t, f.Selections)
 }
 
-func (r *selectionReader) field(t *supergraph.Type, s *ast.Field) {
+func (r *selectionReader) field(t *supergraph.Type, s *plan.SelectedField) {
 	if t == nil || s.Name == "__typename" {
 		return
 	}
@@ -185,17 +169,17 @@ func (r *selectionReader) field(t *supergraph.Type, s *ast.Field) {
 		return
 	}
 	r.hints(f.Named)
-	if !r.onlyKeys(f.Named, s.SelectionSet) {
+	if !r.onlyKeys(f.Named, s.Selections) {
 		r.dependsOn(f.Named, map[*supergraph.Type]bool{})
 	}
-	r.selections(f.Named, s.SelectionSet)
+	r.selections(f.Named, s.Selections)
 }
 
 // onlyKeys says whether nothing but an entity's identity is selected, which
 // does not change with the entity.
-func (r *selectionReader) onlyKeys(t *supergraph.Type, set ast.SelectionSet) bool {
-	for _, selection := range set {
-		f, ok := selection.(*ast.Field)
+func (r *selectionReader) onlyKeys(t *supergraph.Type, list plan.Selections) bool {
+	for _, selection := range list {
+		f, ok := selection.(*plan.SelectedField)
 		if !ok || f.Name != "__typename" && !r.isKey(t, f.Name) {
 			return false
 		}

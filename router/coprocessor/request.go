@@ -78,7 +78,7 @@ func (c *Coprocessor) executionRequest(ctx context.Context, e *hook.Exchange) er
 	m := &message{Stage: ExecutionRequest, Method: http.MethodPost}
 	if c.options.Stages[ExecutionRequest].QueryPlan && e.Plan != nil {
 		var b bytes.Buffer
-		if err := plan.PrintJSON(&b, e.Plan); err != nil {
+		if err := plan.WriteJSON(&b, e.Plan); err != nil {
 			return fmt.Errorf("writing the plan for the coprocessor: %w", err)
 		}
 		m.QueryPlan = b.Bytes()

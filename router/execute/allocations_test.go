@@ -9,7 +9,7 @@ import (
 
 // A warm request costs few allocations, however large its answer is (the
 // race detector empties pools at random).
-func TestAllocations(t *testing.T) {
+func TestWarmRequestsAllocateLittle(t *testing.T) {
 	for _, n := range []int{10, 1000} {
 		e := New(Options{Transport: replay(benchAnswers(n, true))})
 		request := &Request{Program: benchProgram(t)}

@@ -19,7 +19,7 @@ entities b after 0
   _entities r @products Product{upc} : { reviews { id body author { __typename id } } }
 answer { products:[Product!]! { upc:ID! name:String! price:Int inStock:Boolean tags:[String!]! reviews:[Review] { id:ID! body:String author:User { id:ID! } } } }`
 
-// benchAnswers are the answers of benchPlan's steps for n products, of which
+// benchAnswers are the responses of benchPlan's fetches for n products, of which
 // each comes twice if twice is set.
 func benchAnswers(n int, twice bool) [2]string {
 	var products, entities []string
@@ -68,8 +68,8 @@ func benchProgram(b testing.TB) *Program {
 }
 
 // stage runs f for each size, with a run that has been brought as far as to
-// step and back to the same state after each time.
-func stage(b *testing.B, bytes func(answers [2]string) int, f func(b *testing.B, r *run, answers [2]string)) {
+// a fetch, and back to the same state each time.
+func stage(b *testing.B, bytes func(answers [2]string) int, f func(b *testing.B, r *execution, answers [2]string)) {
 	for _, n := range sizes {
 		answers := benchAnswers(n, false)
 		b.Run(fmt.Sprintf("entities=%d", n), func(b *testing.B) {
@@ -91,24 +91,24 @@ func perUnit(b *testing.B, entities, bytes int) {
 	b.ReportMetric(each/float64(bytes), "ns/byte")
 }
 
-// run brings a step to its end, or up to its answer.
-func (r *run) advance(step int, answer bool) {
-	s := r.program.steps[step]
-	r.prepare(s)
-	r.fetch(context.Background(), s)
+// advance runs a fetch to its end, or up to its response.
+func (x *execution) advance(step int, answer bool) {
+	s := x.program.fetches[step]
+	x.prepare(s)
+	x.load(context.Background(), s)
 	if answer {
-		r.merge(context.Background(), s)
+		x.merge(context.Background(), s)
 	}
 }
 
 func BenchmarkParse(b *testing.B) {
-	stage(b, func(a [2]string) int { return len(a[0]) }, func(b *testing.B, r *run, _ [2]string) {
+	stage(b, func(a [2]string) int { return len(a[0]) }, func(b *testing.B, r *execution, _ [2]string) {
 		r.advance(0, false)
-		s := r.program.steps[0]
+		s := r.program.fetches[0]
 		for b.Loop() {
 			r.tree.reset(r.program.rootSize)
-			r.answer.begin(&r.tree, r.program, r.steps[0].response.Body.B)
-			if _, err := r.read(s, &r.steps[0]); err != nil {
+			r.reader.begin(&r.tree, r.program, r.states[0].response.Body.B)
+			if _, err := r.read(s, &r.states[0]); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -116,39 +116,39 @@ func BenchmarkParse(b *testing.B) {
 }
 
 func BenchmarkRepresent(b *testing.B) {
-	stage(b, func(a [2]string) int { return len(a[0]) }, func(b *testing.B, r *run, _ [2]string) {
+	stage(b, func(a [2]string) int { return len(a[0]) }, func(b *testing.B, r *execution, _ [2]string) {
 		r.advance(0, true)
-		s := r.program.steps[1]
+		s := r.program.fetches[1]
 		for b.Loop() {
-			r.steps[1].reset()
+			r.states[1].reset()
 			r.prepare(s)
 		}
 	})
 }
 
 func BenchmarkMerge(b *testing.B) {
-	stage(b, func(a [2]string) int { return len(a[1]) }, func(b *testing.B, r *run, _ [2]string) {
+	stage(b, func(a [2]string) int { return len(a[1]) }, func(b *testing.B, r *execution, _ [2]string) {
 		r.advance(0, true)
 		r.advance(1, false)
-		s := r.program.steps[1]
+		s := r.program.fetches[1]
 		for b.Loop() {
-			r.answer.begin(&r.tree, r.program, r.steps[1].response.Body.B)
-			if _, err := r.read(s, &r.steps[1]); err != nil {
+			r.reader.begin(&r.tree, r.program, r.states[1].response.Body.B)
+			if _, err := r.read(s, &r.states[1]); err != nil {
 				b.Fatal(err)
 			}
-			r.answer.undo()
+			r.reader.rollback()
 			r.tree.bodies = r.tree.bodies[:1]
 		}
 	})
 }
 
 func BenchmarkProject(b *testing.B) {
-	stage(b, func(a [2]string) int { return len(a[0]) + len(a[1]) }, func(b *testing.B, r *run, answers [2]string) {
+	stage(b, func(a [2]string) int { return len(a[0]) + len(a[1]) }, func(b *testing.B, r *execution, answers [2]string) {
 		r.advance(0, true)
 		r.advance(1, true)
 		out := make([]byte, 0, 2*(len(answers[0])+len(answers[1])))
 		for b.Loop() {
-			r.writer.run, r.writer.out = r, out[:0]
+			r.writer.execution, r.writer.out = r, out[:0]
 			if !r.writer.object(0, r.program.projection, r.program.rootType) {
 				b.Fatal("null")
 			}

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// A Buffer holds the bytes of a request or an answer. Buffers are taken from
-// pools and counted by their holders; the last to let go gives it back.
+// A Buffer holds the bytes of a request or a response. Buffers come from pools
+// and count their holders. The last holder's Release returns it to the pool.
 type Buffer struct {
 	// B is written only while there is one holder.
 	B       []byte
@@ -19,7 +19,7 @@ const (
 	maxBuffer = 22 // log2 of the largest that is kept
 )
 
-// buffers are pools by capacity, each twice that of the one before.
+// buffers are pools by capacity, each twice that of the pool before.
 var buffers [maxBuffer - minBuffer + 1]sync.Pool
 
 // NewBuffer gives an empty buffer with room for size bytes and one holder.
@@ -41,7 +41,7 @@ func NewBuffer(size int) *Buffer {
 // Retain adds a holder.
 func (b *Buffer) Retain() { b.holders.Add(1) }
 
-// Release takes a holder away. A nil buffer may be released.
+// Release removes a holder. A nil buffer may be released.
 func (b *Buffer) Release() {
 	if b == nil {
 		return
@@ -52,7 +52,7 @@ func (b *Buffer) Release() {
 	case n < 0:
 		panic("execute: buffer released too often")
 	}
-	// It may have grown: what it has room for now says where it goes.
+	// The buffer may have grown: its capacity decides on the pool.
 	class := bits.Len(uint(cap(b.B))) - 1
 	if class < minBuffer || class > maxBuffer {
 		return

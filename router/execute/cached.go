@@ -7,59 +7,59 @@ import (
 	"souk/router/operation"
 )
 
-// cacheable says whether a step may be answered by a cache: what follows a
-// mutation is always fetched anew.
-func (r *run) cacheable(s *step) bool {
-	switch r.program.kind {
+// cacheable reports whether a fetch may be answered by the cache. Fetches of a
+// mutation never are.
+func (x *execution) cacheable(f *fetch) bool {
+	switch x.program.kind {
 	case operation.Query:
-		return s.kind == operation.Query
+		return f.kind == operation.Query
 	case operation.Subscription:
-		return s.entities != nil
+		return f.entities != nil
 	default:
 		return false
 	}
 }
 
-// lookup asks the cache for what a step is to fetch, all in one call. It gives
-// true if that was all found.
-func (r *run) lookup(ctx context.Context, s *step, run *stepRun) bool {
-	cache := r.executor.options.Cache
-	if !r.cacheable(s) {
+// lookup asks the cache for everything that a fetch needs, in one call. It
+// gives true if all of it was found.
+func (x *execution) lookup(ctx context.Context, f *fetch, state *fetchState) bool {
+	cache := x.executor.options.Cache
+	if !x.cacheable(f) {
 		return false
 	}
-	run.lookups = run.lookups[:0]
-	for i, e := range s.entities {
-		to := &run.entities[i]
+	state.lookups = state.lookups[:0]
+	for i, e := range f.entities {
+		to := &state.entities[i]
 		if e.cache == nil || len(to.spans) == 0 || !cache.Covers(e.cache) {
 			continue
 		}
-		to.lookup = CacheLookup{CacheSelection: e.cache, Variables: e.withValues(pick(r.req.Variables, e.uses))}
+		to.lookup = CacheLookup{CacheSelection: e.cache, Variables: e.withValues(pick(x.req.Variables, e.usedVariables))}
 		for _, at := range to.spans {
 			to.lookup.Representations = append(to.lookup.Representations, to.text[at.start:at.end:at.end])
 		}
-		run.lookups = append(run.lookups, &to.lookup)
+		state.lookups = append(state.lookups, &to.lookup)
 	}
-	if s.cache != nil && cache.Covers(s.cache) {
-		run.root = CacheLookup{CacheSelection: s.cache, Variables: pick(r.req.Variables, s.uses), Representations: [][]byte{nil}}
-		run.lookups = append(run.lookups, &run.root)
+	if f.cache != nil && cache.Covers(f.cache) {
+		state.root = CacheLookup{CacheSelection: f.cache, Variables: pick(x.req.Variables, f.usedVariables), Representations: [][]byte{nil}}
+		state.lookups = append(state.lookups, &state.root)
 	}
-	if len(run.lookups) == 0 {
+	if len(state.lookups) == 0 {
 		return false
 	}
-	for _, l := range run.lookups {
+	for _, l := range state.lookups {
 		l.Found = make([]Found, len(l.Representations))
 	}
-	cache.Lookup(ctx, r.req.Caller, run.lookups)
-	complete := r.found(s, run)
-	if err := run.room.For(ctx, len(run.cached.B)); err != nil {
-		run.cached.B, run.stats.Found = run.cached.B[:0], 0
-		run.err, run.stats.Err, run.sent = err, err, true
-		return true // there is no room for what a subgraph would answer either
+	cache.Lookup(ctx, x.req.Caller, state.lookups)
+	complete := x.found(f, state)
+	if err := state.room.For(ctx, len(state.cached.B)); err != nil {
+		state.cached.B, state.stats.Found = state.cached.B[:0], 0
+		state.err, state.stats.Err, state.sent = err, err, true
+		return true // there is no memory for what a subgraph would respond either
 	}
 	return complete
 }
 
-// pick gives the variables of the given names, which are in order.
+// pick gives the variables with the given names, which are sorted.
 func pick(vars operation.Variables, names []string) operation.Variables {
 	var picked operation.Variables
 	for _, name := range names {
@@ -70,31 +70,32 @@ func pick(vars operation.Variables, names []string) operation.Variables {
 	return picked
 }
 
-// found copies what the cache has found. It gives true if nothing is missing.
-func (r *run) found(s *step, run *stepRun) bool {
-	run.cached = NewBuffer(1 << minBuffer)
-	keep := func(f Found) (span, bool) {
-		if len(f.JSON) == 0 || f.JSON[0] != '{' || jsonscan.Value(f.JSON, 0) != len(f.JSON) {
+// found copies the entries that the cache found. It gives true if nothing is
+// missing.
+func (x *execution) found(f *fetch, state *fetchState) bool {
+	state.cached = NewBuffer(1 << minBuffer)
+	keep := func(answer Found) (span, bool) {
+		if len(answer.JSON) == 0 || answer.JSON[0] != '{' || jsonscan.Value(answer.JSON, 0) != len(answer.JSON) {
 			return span{}, false
 		}
-		start := len(run.cached.B)
-		run.cached.B = append(run.cached.B, f.JSON...)
-		c := CacheControl{Set: true, MaxAge: f.TTL, Private: f.Private}
-		if run.stats.Found > 0 {
-			c = c.and(run.found)
+		start := len(state.cached.B)
+		state.cached.B = append(state.cached.B, answer.JSON...)
+		c := CacheControl{Set: true, MaxAge: answer.TTL, Private: answer.Private}
+		if state.stats.Found > 0 {
+			c = c.and(state.found)
 		}
-		run.found = c
-		run.stats.Found++
-		return span{uint32(start), uint32(len(run.cached.B))}, true
+		state.found = c
+		state.stats.Found++
+		return span{uint32(start), uint32(len(state.cached.B))}, true
 	}
-	if s.entities == nil {
-		at, ok := keep(run.root.Found[0])
-		run.cachedRoot = at
+	if f.entities == nil {
+		at, ok := keep(state.root.Found[0])
+		state.cachedRoot = at
 		return ok
 	}
 	complete := true
-	for i := range s.entities {
-		e := &run.entities[i]
+	for i := range f.entities {
+		e := &state.entities[i]
 		found := false
 		for n := range e.lookup.Found {
 			at, ok := keep(e.lookup.Found[n])
@@ -111,45 +112,45 @@ func (r *run) found(s *step, run *stepRun) bool {
 	return complete
 }
 
-// mergeCached writes what the cache has found into the tree.
-func (r *run) mergeCached(s *step, run *stepRun) {
-	if run.cached == nil || len(run.cached.B) == 0 || !r.answer.begin(&r.tree, r.program, run.cached.B) {
+// mergeCached stores the cache's entries in the tree.
+func (x *execution) mergeCached(f *fetch, state *fetchState) {
+	if state.cached == nil || len(state.cached.B) == 0 || !x.reader.begin(&x.tree, x.program, state.cached.B) {
 		return
 	}
-	if run.cachedRoot.is() {
-		r.spread(int(run.cachedRoot.start), run.objects, s.shape)
+	if state.cachedRoot.is() {
+		x.readIntoAll(int(state.cachedRoot.start), state.objects, f.shape)
 	}
-	for i, e := range s.entities {
-		for n, at := range run.entities[i].cached {
+	for i, e := range f.entities {
+		for n, at := range state.entities[i].cached {
 			if at.is() {
-				r.entity(int(at.start), e, &run.entities[i], n)
+				x.entity(int(at.start), e, &state.entities[i], n)
 			}
 		}
 	}
 }
 
-// store gives the cache what a step was answered. Entities with errors have
-// been taken out of fetched.
-func (r *run) store(ctx context.Context, s *step, run *stepRun, control CacheControl, data span) {
-	if len(run.lookups) == 0 {
+// store gives the response of a fetch to the cache. Entities with errors are no
+// longer in fetched.
+func (x *execution) store(ctx context.Context, f *fetch, state *fetchState, control CacheControl, data span) {
+	if len(state.lookups) == 0 {
 		return
 	}
-	text := r.answer.text
+	text := x.reader.text
 	store := false
-	if s.entities == nil {
-		if run.tainted || !data.is() {
+	if f.entities == nil {
+		if state.hasErrors || !data.is() {
 			return
 		}
-		run.root.Control, run.root.Vary = control, run.response.Header["Vary"]
-		run.root.Fetched = [][]byte{text[data.start:data.end:data.end]}
+		state.root.Control, state.root.Vary = control, state.response.Header["Vary"]
+		state.root.Fetched = [][]byte{text[data.start:data.end:data.end]}
 		store = true
 	}
-	for i := range s.entities {
-		e := &run.entities[i]
+	for i := range f.entities {
+		e := &state.entities[i]
 		if e.lookup.CacheSelection == nil {
 			continue
 		}
-		e.lookup.Control, e.lookup.Vary = control, run.response.Header["Vary"]
+		e.lookup.Control, e.lookup.Vary = control, state.response.Header["Vary"]
 		e.lookup.Fetched = make([][]byte, len(e.spans))
 		for n, at := range e.fetched {
 			if at.is() {
@@ -159,6 +160,6 @@ func (r *run) store(ctx context.Context, s *step, run *stepRun, control CacheCon
 		}
 	}
 	if store {
-		r.executor.options.Cache.Store(ctx, r.req.Caller, run.lookups)
+		x.executor.options.Cache.Store(ctx, x.req.Caller, state.lookups)
 	}
 }

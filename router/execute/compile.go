@@ -13,7 +13,7 @@ import (
 	"souk/router/plan"
 )
 
-// Compile makes a plan ready to run. It fails on a plan that contradicts
+// Compile prepares a plan for execution. It fails if the plan contradicts
 // itself.
 func Compile(p *plan.Plan) (*Program, error) {
 	c := &compiler{plan: p, root: new(position), program: &Program{kind: p.Kind}}
@@ -30,86 +30,75 @@ type compiler struct {
 }
 
 func (c *compiler) compile() error {
+	if err := checkPlan(c.plan); err != nil {
+		return err
+	}
 	if err := c.types(); err != nil {
 		return err
 	}
-	for i, s := range c.plan.Steps {
-		if s.ID != i {
-			return fmt.Errorf("step %d has the ID %d", i, s.ID)
-		}
-		c.place(s)
+	for _, f := range c.plan.Fetches {
+		c.layOut(f)
 	}
 	p := c.program
-	p.separate = c.filledTwice()
+	p.noSharing = c.writtenTwice()
 	p.rootSize = c.root.size()
 	p.rootType = p.typeIDs[c.plan.RootType]
-	for _, s := range c.plan.Steps {
-		compiled, err := c.step(s)
-		if err != nil {
-			return fmt.Errorf("step %d: %w", s.ID, err)
+	for _, f := range c.plan.Fetches {
+		compiled := c.fetch(f)
+		if f.FallbackFor != nil {
+			compiled.fallbackFor = p.fetches[*f.FallbackFor]
+			compiled.fallbackFor.hasFallback = true
 		}
-		if s.Rest != nil {
-			if s.Kind != plan.Entities || !slices.Contains(s.After, *s.Rest) || c.plan.Steps[*s.Rest].Kind != plan.Entities {
-				return fmt.Errorf("step %d cannot be for what step %d lacked", s.ID, *s.Rest)
-			}
-			compiled.rest = p.steps[*s.Rest]
-			compiled.rest.hasRest = true
+		for _, before := range f.DependsOn {
+			p.fetches[before].dependents = append(p.fetches[before].dependents, f.ID)
 		}
-		p.steps = append(p.steps, compiled)
+		p.fetches = append(p.fetches, compiled)
 	}
-	for _, s := range p.steps {
-		for _, before := range s.after {
-			p.steps[before].dependent = append(p.steps[before].dependent, s.id)
-		}
-	}
-	sel, err := c.selection(c.plan.RootType, c.plan.Projection, c.root)
-	p.projection = sel
-	if err != nil {
+	var err error
+	if p.projection, err = c.selection(c.plan.RootType, c.plan.Projection, c.root); err != nil {
 		return err
 	}
-	return c.parts()
-}
-
-// parts places the deferred parts in the selections they stand in.
-func (c *compiler) parts() error {
-	p := c.program
-	for i, d := range c.plan.Deferred {
-		if d.ID != i+1 || d.Parent < 0 || d.Parent >= d.ID {
-			return fmt.Errorf("deferred part %d has the ID %d and the parent %d", i+1, d.ID, d.Parent)
-		}
-		made := &part{id: d.ID, label: d.Label}
-		if d.Parent > 0 {
-			made.parent = p.parts[d.Parent-1]
-		}
-		p.parts = append(p.parts, made)
-		p.projection.start(made, d.Path)
-	}
-	if len(p.parts) > 0 {
-		return p.projection.contain(p.parts)
-	}
+	c.payloads()
 	return nil
 }
 
-// start notes a part with the selections at the end of a path of response
-// keys: there may be several, for different types.
-func (s *selection) start(d *part, path []string) {
+// payloads enters the deferred payloads into the selections that their fragments
+// are in.
+func (c *compiler) payloads() {
+	p := c.program
+	for _, d := range c.plan.Deferred {
+		made := &deferredPayload{id: d.ID, label: d.Label}
+		if d.Parent > 0 {
+			made.parent = p.payloads[d.Parent-1]
+		}
+		p.payloads = append(p.payloads, made)
+		p.projection.addDeferred(made, d.Path)
+	}
+	if len(p.payloads) > 0 {
+		p.projection.notePayloads(p.payloads)
+	}
+}
+
+// addDeferred adds a payload to the selections at the end of a path of response
+// keys. There may be several, for different types.
+func (s *selection) addDeferred(d *deferredPayload, path []string) {
 	if s == nil {
 		return
 	}
 	if len(path) == 0 {
-		s.starts = append(s.starts, d)
+		s.deferred = append(s.deferred, d)
 		return
 	}
 	for i := range s.fields {
-		if s.fields[i].key == path[0] {
-			s.fields[i].sel.start(d, path[1:])
+		if s.fields[i].responseKey == path[0] {
+			s.fields[i].sel.addDeferred(d, path[1:])
 		}
 	}
 }
 
-// fragmentsOf gives the parts whose fragments select a field; nil for none.
-func fragmentsOf(f *plan.Field) (set partset) {
-	for _, id := range append(f.Also[:len(f.Also):len(f.Also)], f.Defer) {
+// payloadsOf gives the payloads whose fragments select a field; nil for none.
+func payloadsOf(f *plan.Field) (set deferIDSet) {
+	for _, id := range append(f.AlsoDeferredIn[:len(f.AlsoDeferredIn):len(f.AlsoDeferredIn)], f.DeferID) {
 		if id > 0 {
 			set.add(id)
 		}
@@ -117,36 +106,31 @@ func fragmentsOf(f *plan.Field) (set partset) {
 	return set
 }
 
-// contain notes with each field the parts below it, and with each part those
-// it comes after and those that share fields with it.
-func (s *selection) contain(parts []*part) error {
+// notePayloads notes with each field the payloads of the fields below it, and
+// with each payload those that deliver the objects its fields belong to and
+// those that deliver fields of its fragment.
+func (s *selection) notePayloads(payloads []*deferredPayload) {
 	for i := range s.fields {
 		f := &s.fields[i]
-		if f.part < 0 || f.part > len(parts) {
-			return fmt.Errorf("field %q is in the deferred part %d, which there is not", f.key, f.part)
-		}
 		if f.sel != nil {
-			if err := f.sel.contain(parts); err != nil {
-				return err
-			}
+			f.sel.notePayloads(payloads)
 			for j := range f.sel.fields {
-				f.parts.addAll(f.sel.fields[j].parts)
+				f.payloadsBelow.addAll(f.sel.fields[j].payloadsBelow)
 			}
 		}
-		for _, d := range parts {
-			if f.part > 0 && d.id != f.part && f.parts.has(d.id) && !slices.Contains(d.after, parts[f.part-1]) {
-				d.after = append(d.after, parts[f.part-1])
+		for _, d := range payloads {
+			if f.deferID > 0 && d.id != f.deferID && f.payloadsBelow.has(d.id) && !slices.Contains(d.enclosing, payloads[f.deferID-1]) {
+				d.enclosing = append(d.enclosing, payloads[f.deferID-1])
 			}
-			if f.part > 0 && d.id != f.part && f.fragments.has(d.id) && !slices.Contains(d.shared, parts[f.part-1]) {
-				d.shared = append(d.shared, parts[f.part-1])
+			if f.deferID > 0 && d.id != f.deferID && f.selectedIn.has(d.id) && !slices.Contains(d.sharing, payloads[f.deferID-1]) {
+				d.sharing = append(d.sharing, payloads[f.deferID-1])
 			}
 		}
-		f.parts.add(f.part)
+		f.payloadsBelow.add(f.deferID)
 	}
-	return nil
 }
 
-// types numbers all type names of the plan, in their order.
+// types gives an ID to each type name of the plan, in alphabetical order.
 func (c *compiler) types() error {
 	names := []string{c.plan.RootType}
 	names = append(names, c.plan.InterfaceObjects...)
@@ -165,7 +149,7 @@ func (c *compiler) types() error {
 			names = append(names, s.Types...)
 		}
 	}
-	for _, s := range c.plan.Steps {
+	for _, s := range c.plan.Fetches {
 		path(s.Path)
 		for _, e := range s.Entities {
 			for _, t := range e.Targets {
@@ -198,7 +182,7 @@ func (c *compiler) types() error {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	if len(names) > math.MaxUint16-int(firstType) {
-		return fmt.Errorf("%d types are too many", len(names))
+		return fmt.Errorf("the plan names %d types; at most %d can be told apart", len(names), math.MaxUint16-int(firstType))
 	}
 	p := c.program
 	p.types = append(make([]string, firstType), names...)
@@ -216,7 +200,7 @@ func (c *compiler) types() error {
 	return nil
 }
 
-// set makes a typeset of names, nil of nil.
+// set makes a typeset of names; nil of nil.
 func (c *compiler) set(names []string) typeset {
 	if names == nil {
 		return nil
@@ -229,17 +213,17 @@ func (c *compiler) set(names []string) typeset {
 	return s
 }
 
-// place enters what a step stores into the positions.
-func (c *compiler) place(s *plan.Step) {
-	if s.Kind != plan.Entities {
-		placeShape(c.follow(s.Path), s.Shape)
+// layOut gives each value that a fetch stores a storage slot at its position.
+func (c *compiler) layOut(f *plan.Fetch) {
+	if f.Kind != plan.EntitiesFetch {
+		layOutSelections(c.follow(f.Path), f.Selections)
 		return
 	}
-	for _, e := range s.Entities {
+	for _, e := range f.Entities {
 		for i, t := range e.Targets {
 			at := c.follow(t.Path)
 			if i == 0 {
-				placeShape(at, e.Shape)
+				layOutSelections(at, e.Selections)
 			} else {
 				at.unite(c.follow(e.Targets[0].Path))
 			}
@@ -247,46 +231,34 @@ func (c *compiler) place(s *plan.Step) {
 	}
 }
 
-func placeShape(at *position, fields []*plan.ShapeField) {
-	for _, f := range fields {
-		if f.Key != typenameKey {
-			placeShape(at.field(f.Key), f.Fields)
+func layOutSelections(at *position, selections plan.Selections) {
+	for _, sel := range selections {
+		switch sel := sel.(type) {
+		case *plan.InlineFragment:
+			layOutSelections(at, sel.Selections)
+		case *plan.SelectedField:
+			if sel.StorageKey != typenameKey {
+				layOutSelections(at.field(sel.StorageKey), sel.Selections)
+			}
 		}
 	}
 }
 
-// filledTwice says whether two steps store objects or arrays at one place. What
-// equal entities have there cannot be shared: the second would have to part it
-// while a third may already be asking for what is below.
-func (c *compiler) filledTwice() bool {
-	by := make(map[*position]int)
-	var filled func(at *position, fields []*plan.ShapeField, step int) bool
-	filled = func(at *position, fields []*plan.ShapeField, step int) bool {
-		for _, f := range fields {
-			if f.Key == typenameKey || f.Fields == nil {
-				continue
-			}
-			below := at.field(f.Key).find()
-			if first, ok := by[below]; ok && first != step {
-				return true
-			}
-			by[below] = step
-			if filled(below, f.Fields, step) {
-				return true
-			}
-		}
-		return false
-	}
-	for _, s := range c.plan.Steps {
+// writtenTwice reports whether two fetches store objects or arrays at one
+// position. Equal entities cannot share what is below it then: the second fetch
+// would have to copy it while a third already reads from it.
+func (c *compiler) writtenTwice() bool {
+	by := make(map[*position]int) // the first fetch that writes there
+	for _, f := range c.plan.Fetches {
 		switch {
-		case s.Rest != nil: // for objects that have nothing yet
-		case s.Kind != plan.Entities:
-			if filled(c.follow(s.Path), s.Shape, s.ID) {
+		case f.FallbackFor != nil: // for objects that have nothing yet
+		case f.Kind != plan.EntitiesFetch:
+			if writtenBefore(by, c.follow(f.Path), f.Selections, f.ID) {
 				return true
 			}
 		default:
-			for _, e := range s.Entities {
-				if len(e.Targets) > 0 && filled(c.follow(e.Targets[0].Path), e.Shape, s.ID) {
+			for _, e := range f.Entities {
+				if len(e.Targets) > 0 && writtenBefore(by, c.follow(e.Targets[0].Path), e.Selections, f.ID) {
 					return true
 				}
 			}
@@ -295,92 +267,96 @@ func (c *compiler) filledTwice() bool {
 	return false
 }
 
+// writtenBefore notes which fetch writes to the positions below one, and reports
+// whether another has before.
+func writtenBefore(by map[*position]int, at *position, selections plan.Selections, fetch int) bool {
+	return slices.ContainsFunc(selections, func(sel plan.Selection) bool {
+		f, ok := sel.(*plan.SelectedField)
+		if !ok {
+			return writtenBefore(by, at, sel.(*plan.InlineFragment).Selections, fetch)
+		}
+		if f.StorageKey == typenameKey || f.Selections == nil {
+			return false
+		}
+		below := at.field(f.StorageKey).find()
+		if first, ok := by[below]; ok && first != fetch {
+			return true
+		}
+		by[below] = fetch
+		return writtenBefore(by, below, f.Selections, fetch)
+	})
+}
+
 func (c *compiler) follow(path []plan.Segment) *position {
 	at := c.root
 	for _, s := range path {
-		at = at.field(s.Key)
+		at = at.field(s.StorageKey)
 	}
 	return at
 }
 
-func (c *compiler) step(s *plan.Step) (*step, error) {
-	compiled := &step{
+func (c *compiler) fetch(f *plan.Fetch) *fetch {
+	compiled := &fetch{
 		received: new(atomic.Int64),
-		id:       s.ID, subgraph: s.Subgraph, kind: s.OperationKind, stream: s.Kind == plan.Subscribe,
-		after: s.After, part: s.Defer, prefix: appendString([]byte(`{"query":`), s.Query),
+		id:       f.ID, subgraph: f.Subgraph, kind: f.OperationKind, stream: f.Kind == plan.SubscriptionFetch,
+		dependsOn: f.DependsOn, deferID: f.DeferID, prefix: appendString([]byte(`{"query":`), f.Query),
 	}
-	if s.Defer < 0 || s.Defer > len(c.plan.Deferred) {
-		return nil, fmt.Errorf("serves the deferred part %d, which there is not", s.Defer)
-	}
-	for _, before := range s.After {
-		if before < 0 || before >= s.ID {
-			return nil, fmt.Errorf("is after step %d", before)
-		}
-	}
-	if compiled.stream != (s.OperationKind == operation.Subscription) || compiled.stream && s.ID != 0 {
-		return nil, fmt.Errorf("a %s cannot send a %s here", s.Kind, s.OperationKind)
-	}
-	for _, v := range s.Variables {
+	for _, v := range f.Variables {
 		compiled.variables = append(compiled.variables, variable{v.Name, appendKey(nil, v.Name)})
 	}
-	switch s.Kind {
-	case plan.Fetch, plan.Subscribe:
-		var at *position
-		compiled.path, at = c.path(s.Path)
-		compiled.shape = c.shape(s.Shape, at)
-		compiled.place = storageKeys(s.Path)
-		if s.OperationKind == operation.Query {
-			compiled.cache = rootSelection(s)
-			for _, v := range s.Variables {
-				compiled.uses = append(compiled.uses, v.Name)
-			}
-			slices.Sort(compiled.uses)
-		}
-		return compiled, nil
-	case plan.Entities:
-		return compiled, c.entities(s, compiled)
-	default:
-		return nil, fmt.Errorf("unknown kind %q", s.Kind)
+	if f.Kind == plan.EntitiesFetch {
+		c.entities(f, compiled)
+		return compiled
 	}
+	var at *position
+	compiled.path, at = c.path(f.Path)
+	compiled.shape = c.shape(f.Selections, at)
+	compiled.storagePath = storageKeys(f.Path)
+	if f.OperationKind == operation.Query {
+		compiled.cache = rootSelection(f)
+		for _, v := range f.Variables {
+			compiled.usedVariables = append(compiled.usedVariables, v.Name)
+		}
+		slices.Sort(compiled.usedVariables)
+	}
+	return compiled
 }
 
-func (c *compiler) entities(s *plan.Step, into *step) error {
-	if len(s.Entities) == 0 {
-		return fmt.Errorf("fetches no entities")
-	}
-	selections := entitySelections(s.Query)
-	for i, e := range s.Entities {
-		if len(e.Targets) == 0 {
-			return fmt.Errorf("%s has no targets", e.Alias)
+func (c *compiler) entities(f *plan.Fetch, into *fetch) {
+	into.storagePath = storageKeys(f.Entities[0].Targets[0].Path)
+	for _, e := range f.Entities {
+		compiled := &entityFetch{
+			responseKey: appendString(nil, e.ResponseKey), variableKey: appendKey(nil, e.Variable),
+			cache: entitySelection(f, e), usedVariables: e.Selections.Variables(),
 		}
-		fetch := &entityFetch{wire: appendString(nil, e.Alias), key: appendKey(nil, e.Variable)}
 		for _, t := range e.Targets {
-			compiled := new(target)
-			var at *position
-			compiled.path, at = c.path(t.Path)
-			for _, r := range t.Representations {
-				compiled.representations = append(compiled.representations, &representation{
-					on:     c.set(r.On),
-					prefix: appendString([]byte(`{"__typename":`), r.Typename),
-					fields: c.representation(r.Fields, at),
-				})
+			path, at := c.path(t.Path)
+			if compiled.shape == nil { // the positions of all targets are united
+				compiled.shape = c.shape(e.Selections, at)
 			}
-			fetch.targets = append(fetch.targets, compiled)
-			fetch.shape = c.shape(e.Shape, at)
-			if i == 0 && len(fetch.targets) == 1 {
-				into.place = storageKeys(t.Path)
-			}
+			compiled.targets = append(compiled.targets, &target{path: path, representations: c.representations(t.Representations, at)})
 		}
-		fetch.cache, fetch.uses = entitySelection(s, e, selections[e.Alias])
-		into.entities = append(into.entities, fetch)
+		into.entities = append(into.entities, compiled)
 	}
-	return c.contextual(s, into)
+	c.contextFetches(f, into)
+}
+
+func (c *compiler) representations(list []plan.Representation, at *position) []*representation {
+	out := make([]*representation, len(list))
+	for i, r := range list {
+		out[i] = &representation{
+			on:     c.set(r.On),
+			prefix: appendString([]byte(`{"__typename":`), r.Typename),
+			fields: c.representation(r.Fields, at),
+		}
+	}
+	return out
 }
 
 func storageKeys(path []plan.Segment) []string {
 	keys := make([]string, len(path))
 	for i, s := range path {
-		keys[i] = s.Key
+		keys[i] = s.StorageKey
 	}
 	return keys
 }
@@ -389,20 +365,21 @@ func (c *compiler) path(path []plan.Segment) ([]segment, *position) {
 	at := c.root.find()
 	segments := make([]segment, len(path))
 	for i, s := range path {
-		slot, below := at.slot(s.Key)
-		segments[i] = segment{key: s.Key, slot: slot, types: c.set(s.Types)}
+		slot, below := at.slot(s.StorageKey)
+		segments[i] = segment{storageKey: s.StorageKey, slot: slot, types: c.set(s.Types)}
 		at = below
 	}
 	return segments, at
 }
 
-func (c *compiler) shape(fields []*plan.ShapeField, at *position) *shape {
+func (c *compiler) shape(selections plan.Selections, at *position) *shape {
+	fields := selections.Flatten()
 	s := &shape{size: at.size(), fields: make([]shapeField, len(fields))}
 	for i, f := range fields {
-		slot, below := at.slot(f.Key)
-		s.fields[i] = shapeField{wire: appendString(nil, f.Wire), key: f.Key, slot: slot}
-		if f.Fields != nil && slot != headerSlot {
-			s.fields[i].child = c.shape(f.Fields, below)
+		slot, below := at.slot(f.StorageKey)
+		s.fields[i] = shapeField{responseKey: appendString(nil, f.ResponseKey), storageKey: f.StorageKey, slot: slot}
+		if f.Selections != nil && slot != headerSlot {
+			s.fields[i].child = c.shape(f.Selections, below)
 		}
 	}
 	return s
@@ -411,7 +388,7 @@ func (c *compiler) shape(fields []*plan.ShapeField, at *position) *shape {
 func (c *compiler) representation(fields []plan.RepresentationField, at *position) []representationField {
 	compiled := make([]representationField, len(fields))
 	for i, f := range fields {
-		slot, below := at.slot(f.Key)
+		slot, below := at.slot(f.StorageKey)
 		compiled[i] = representationField{
 			name: appendKey([]byte{','}, f.Name), slot: slot, on: c.set(f.On), nested: f.Fields != nil,
 			kind: inputKind(f.Kind), fields: c.representation(f.Fields, below),
@@ -424,16 +401,19 @@ func (c *compiler) selection(typeName string, fields []*plan.Field, at *position
 	sel := &selection{typeName: typeName, fields: make([]field, len(fields))}
 	for i, f := range fields {
 		compiled := &sel.fields[i]
-		slot, below := at.slot(f.Key)
+		slot, below := at.slot(f.StorageKey)
 		*compiled = field{
-			name: appendKey([]byte{','}, f.Name), key: f.Name, store: f.Key, slot: slot, on: c.set(f.On),
+			name: appendKey([]byte{','}, f.ResponseKey), responseKey: f.ResponseKey, storageKey: f.StorageKey, slot: slot, on: c.set(f.On),
 			nonNull: nonNull(f.Type), typeName: namedType(f.Type),
-			operation: f.Selection, part: f.Defer, fragments: fragmentsOf(f),
+			denial: f.Denial, deferID: f.DeferID, selectedIn: payloadsOf(f),
 		}
 		sel.conditional = sel.conditional || compiled.on != nil
 		var err error
 		if compiled.source, err = sourceOf(f); err != nil {
 			return nil, err
+		}
+		if compiled.source == introspectionSource {
+			compiled.introspect = operationField(f.Introspect)
 		}
 		if compiled.source != storedSource {
 			continue
@@ -466,17 +446,37 @@ func sourceOf(f *plan.Field) (source, error) {
 		return storedSource, nil
 	case plan.Typename:
 		return typenameSource, nil
-	case plan.Introspection, plan.Denied:
-		if f.Selection == nil {
-			return 0, fmt.Errorf("%s field %q without its selection", f.Source, f.Name)
-		}
-		if f.Source == plan.Denied {
-			return deniedSource, nil
+	case plan.Denied:
+		return deniedSource, nil
+	case plan.Introspection:
+		if f.Introspect == nil {
+			return 0, fmt.Errorf("introspection field %q without its selection", f.ResponseKey)
 		}
 		return introspectionSource, nil
 	default:
-		return 0, fmt.Errorf("field %q has the unknown source %q", f.Name, f.Source)
+		return 0, fmt.Errorf("field %q has the unknown source %q", f.ResponseKey, f.Source)
 	}
+}
+
+// operationField gives an introspection field in the form that
+// Options.Introspect takes.
+func operationField(f *plan.SelectedField) *operation.Field {
+	return &operation.Field{
+		Alias: f.ResponseKey, Name: f.Name, Arguments: f.Arguments, Selections: operationSelections(f.Selections),
+	}
+}
+
+func operationSelections(selections plan.Selections) []operation.Selection {
+	var out []operation.Selection
+	for _, sel := range selections {
+		switch sel := sel.(type) {
+		case *plan.SelectedField:
+			out = append(out, operationField(sel))
+		case *plan.InlineFragment:
+			out = append(out, &operation.InlineFragment{TypeCondition: sel.On, Selections: operationSelections(sel.Selections)})
+		}
+	}
+	return out
 }
 
 func kindOf(f *plan.Field) (valueKind, error) {
@@ -498,15 +498,15 @@ func kindOf(f *plan.Field) (valueKind, error) {
 	case plan.Object, plan.Interface, plan.Union:
 		return compositeValue, nil
 	default:
-		return 0, fmt.Errorf("field %q has the unknown kind %q", f.Name, f.Kind)
+		return 0, fmt.Errorf("field %q has the unknown kind %q", f.ResponseKey, f.Kind)
 	}
 }
 
 // namedType gives the T of "[T!]!".
 func namedType(t string) string { return strings.Trim(t, "[]!") }
 
-// nonNull gives, for each list level of a type from the outside and at last
-// for the named type, whether it is marked non-null.
+// nonNull tells, for each list level of a type from the outside and last for
+// the named type, whether it is non-null.
 func nonNull(t string) []bool {
 	lists := strings.Count(t, "[")
 	levels := make([]bool, lists+1)
@@ -525,7 +525,7 @@ func appendString(b []byte, s string) []byte {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
-	// The error is impossible: a string can always be encoded.
+	// The error is impossible: any string can be encoded.
 	_ = e.Encode(s)
 	return append(b, bytes.TrimSuffix(text.Bytes(), []byte("\n"))...)
 }

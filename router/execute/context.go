@@ -1,35 +1,23 @@
 package execute
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/lexer"
 
 	"souk/router/operation"
 	"souk/router/plan"
 )
 
-// A contextual is what an entity fetch needs from above its objects. Objects
-// for which that differs are asked for by fields of their own, made from the
-// text of the fetch's.
-type contextual struct {
+// A contextFetch is an entity fetch with variables whose values come from
+// ancestors of its objects. Objects with different values are fetched by
+// _entities fields of their own, which are printed for the request.
+type contextFetch struct {
 	arguments []contextArgument
-	// pieces are the field's text without its alias, cut where it names a
-	// variable; between two pieces stands that of names: 0 for the
-	// representations, i+1 for arguments[i].
-	pieces []string
-	names  []int
-	// uses are the client's variables that it names.
-	uses []string
+	plan      *plan.EntityFetch
+	// usedVariables are the client's variables that it selects with.
+	usedVariables []string
 }
-
-// entitiesField is the field that gives entities (Federation subgraph
-// specification).
-const entitiesField = "_entities"
 
 type contextArgument struct {
 	variable   string
@@ -50,129 +38,77 @@ type contextValue struct {
 	text     []byte // JSON
 }
 
-// contextual makes a step ready whose fetches need values from above.
-func (c *compiler) contextual(s *plan.Step, into *step) error {
-	if !slices.ContainsFunc(s.Entities, func(e *plan.EntityFetch) bool { return len(e.Arguments) > 0 }) {
-		return nil
+// contextFetches compiles the context arguments of a fetch.
+func (c *compiler) contextFetches(f *plan.Fetch, into *fetch) {
+	if !slices.ContainsFunc(f.Entities, func(e *plan.EntityFetch) bool { return len(e.Arguments) > 0 }) {
+		return
 	}
-	into.contextual, c.program.separate = true, true
-	for into.reserved = "_v"; slices.ContainsFunc(s.Variables, func(v operation.VariableDefinition) bool { return strings.HasPrefix(v.Name, into.reserved) }); {
-		into.reserved = "_" + into.reserved
+	into.usesContext, c.program.noSharing = true, true
+	for into.variablePrefix = "_v"; slices.ContainsFunc(f.Variables, func(v operation.VariableDefinition) bool { return strings.HasPrefix(v.Name, into.variablePrefix) }); {
+		into.variablePrefix = "_" + into.variablePrefix
 	}
-	for _, v := range s.Variables {
-		definition := "$" + v.Name + ":" + v.Type
-		if v.Default != "" {
-			definition += "=" + v.Default
-		}
-		into.definitions = append(into.definitions, definition)
+	for _, v := range f.Variables {
+		into.definitions = append(into.definitions, plan.Definition(v))
 	}
-	for i, e := range s.Entities {
-		var err error
-		if into.entities[i].context, err = c.context(s.Query, e); err != nil {
-			return err
-		}
+	for i, e := range f.Entities {
+		into.entities[i].context = c.context(e)
 	}
-	return nil
 }
 
-// context makes ready what a fetch needs from above.
-func (c *compiler) context(query string, e *plan.EntityFetch) (*contextual, error) {
-	if len(e.Arguments) > 0 && len(e.Targets) != 1 {
-		return nil, fmt.Errorf("%s has arguments and %d targets", e.Alias, len(e.Targets))
-	}
-	context := new(contextual)
-	variables := []string{e.Variable}
+func (c *compiler) context(e *plan.EntityFetch) *contextFetch {
+	context := &contextFetch{plan: e, usedVariables: e.Selections.Variables()}
 	for _, a := range e.Arguments {
-		variables = append(variables, a.Variable)
 		made := contextArgument{variable: a.Variable, definition: a.Type}
 		for _, from := range a.Sources {
-			path := e.Targets[0].Path
-			if from.Depth < 0 || from.Depth >= len(path) {
-				return nil, fmt.Errorf("$%s of %s is not from above", a.Variable, e.Alias)
-			}
-			_, at := c.path(path[:from.Depth])
+			_, at := c.path(e.Targets[0].Path[:from.Depth])
 			made.sources = append(made.sources, contextSource{from.Depth, c.set(from.On), c.representation(from.Fields, at)})
 		}
 		context.arguments = append(context.arguments, made)
 	}
-	return context, context.cut(query, e.Alias, variables)
+	return context
 }
 
-// cut finds the text of the root field with an alias, and cuts it where it
-// names one of the variables.
-func (c *contextual) cut(query, alias string, variables []string) error {
-	text := []rune(query) // tokens have their places in runes
-	tokens := lexer.New(&ast.Source{Input: query})
-	depth, found, begin := 0, false, 0
-	var last lexer.Token
-	for {
-		token, err := tokens.ReadToken()
-		if err != nil || token.Kind == lexer.EOF {
-			return fmt.Errorf("there is no field %s in %s", alias, query)
-		}
-		found = found || depth == 1 && token.Kind == lexer.Name && token.Value == alias
-		switch {
-		case token.Kind == lexer.BraceL:
-			depth++
-		case token.Kind == lexer.BraceR:
-			if depth--; depth == 1 && found {
-				c.pieces = append(c.pieces, string(text[begin:token.Pos.End]))
-				return nil
-			}
-		case !found:
-		case depth == 1 && token.Value == entitiesField:
-			begin = token.Pos.Start // the alias is left away
-		case last.Kind == lexer.Dollar && !slices.Contains(variables, token.Value):
-			c.uses = append(c.uses, token.Value)
-		case last.Kind == lexer.Dollar:
-			c.pieces, c.names = append(c.pieces, string(text[begin:last.Pos.Start])), append(c.names, slices.Index(variables, token.Value))
-			begin = token.Pos.End
-		}
-		last = token
-	}
-}
-
-// A grouping divides the objects of a step's fetches by what they need from
-// above, each group into a fetch of its own.
-type grouping struct {
-	*run
-	step    *step
+// A contextGrouping divides the objects of an entity fetch by their context
+// values, and makes an _entities field for each group.
+type contextGrouping struct {
+	*execution
+	step    *fetch
 	fetches []*entityFetch
 	numbers map[string]int
-	scratch entityRun
+	scratch entityState
 	texts   []span
 }
 
-// prepareContextual prepares a step whose fetches need values from above. It
-// gives the step as it is to be made for these values, or nil.
-func (r *run) prepareContextual(s *step) *step {
-	g := &grouping{run: r, step: s}
+// prepareWithContext prepares a fetch with context arguments. It gives the
+// fetch as it is to be sent for the values found, or nil.
+func (x *execution) prepareWithContext(f *fetch) *fetch {
+	g := &contextGrouping{execution: x, step: f}
 	once := true
-	for _, e := range s.entities {
+	for _, e := range f.entities {
 		before := len(g.fetches)
 		if len(e.context.arguments) == 0 {
 			g.add(e)
-			r.represent(s, e, nil)
+			x.represent(f, e, nil)
 		} else {
 			g.numbers = make(map[string]int)
-			r.represent(s, e, g)
+			x.represent(f, e, g)
 		}
 		once = once && len(g.fetches) == before+1
 	}
-	run := &r.steps[s.id]
-	if !slices.ContainsFunc(run.entities[:len(g.fetches)], func(e entityRun) bool { return len(e.spans) > 0 }) {
+	state := &x.states[f.id]
+	if !slices.ContainsFunc(state.entities[:len(g.fetches)], func(e entityState) bool { return len(e.spans) > 0 }) {
 		return nil
 	}
-	made := *s
-	made.entities = g.fetches
+	copied := *f
+	copied.entities = g.fetches
 	if !once {
-		made.rename()
+		copied.rename()
 	}
-	return &made
+	return &copied
 }
 
-// choose makes the builder build for the group of the object that is visited.
-func (g *grouping) choose(e *entityFetch) presence {
+// choose directs the representation builder to the group of the visited object.
+func (g *contextGrouping) choose(e *entityFetch) presence {
 	b := &g.builder
 	b.into = &g.scratch
 	g.scratch.text, g.texts = g.scratch.text[:0], g.texts[:0]
@@ -195,22 +131,22 @@ func (g *grouping) choose(e *entityFetch) presence {
 		}
 		g.add(&made)
 	}
-	b.into = &g.steps[g.step.id].entities[number]
+	b.into = &g.states[g.step.id].entities[number]
 	return present
 }
 
-// add adds a fetch, for which the builder builds then.
-func (g *grouping) add(e *entityFetch) {
+// add adds an entity fetch and directs the representation builder to it.
+func (g *contextGrouping) add(e *entityFetch) {
 	g.fetches = append(g.fetches, e)
-	run := &g.steps[g.step.id]
-	run.widen(len(g.fetches))
-	g.builder.into = &run.entities[len(g.fetches)-1]
+	state := &g.states[g.step.id]
+	state.growEntities(len(g.fetches))
+	g.builder.into = &state.entities[len(g.fetches)-1]
 }
 
-// value appends the value of an argument for the object that is visited.
-func (g *grouping) value(a *contextArgument) presence {
+// value appends the value of an argument for the visited object.
+func (g *contextGrouping) value(a *contextArgument) presence {
 	for _, from := range a.sources {
-		object := g.walk.trail[from.depth]
+		object := g.walker.ancestors[from.depth]
 		if typ := g.tree.values[object].typ; typ == noType || from.on.has(typ) {
 			p := g.builder.leaf(object, from.fields)
 			text := g.scratch.text
@@ -223,8 +159,9 @@ func (g *grouping) value(a *contextArgument) presence {
 	return missing
 }
 
-// leaf appends the value that fields lead to; null where one on the way is.
-func (b *builder) leaf(object uint32, fields []representationField) presence {
+// leaf appends the value that fields lead to, or null if an object on the way
+// is null.
+func (b *representationBuilder) leaf(object uint32, fields []representationField) presence {
 	for i := range fields {
 		f := &fields[i]
 		if typ := b.values[object].typ; f.slot == headerSlot || typ != noType && !f.on.has(typ) {
@@ -242,8 +179,8 @@ func (b *builder) leaf(object uint32, fields []representationField) presence {
 	return missing
 }
 
-// withValues adds the values from above to the variables that a fetch's answer
-// depends on.
+// withValues adds context values to the variables that a cached entity depends
+// on.
 func (e *entityFetch) withValues(variables operation.Variables) operation.Variables {
 	for _, v := range e.values {
 		variables = append(variables, operation.Variable{Name: v.variable, Value: v.text})
@@ -251,48 +188,35 @@ func (e *entityFetch) withValues(variables operation.Variables) operation.Variab
 	return variables
 }
 
-// rename gives each fetch of a step an alias and variables of its own, and
-// writes the query anew.
-func (s *step) rename() {
+// rename gives each _entities field of a fetch a response key and variables of
+// its own, and prints the operation again.
+func (f *fetch) rename() {
 	var definitions, fields []string
-	variables := 0
-	define := func(definition string) string {
-		name := s.reserved + strconv.Itoa(variables)
-		variables++
-		definitions = append(definitions, "$"+name+":"+definition)
+	define := func(typ string) string {
+		name := f.variablePrefix + strconv.Itoa(len(definitions))
+		definitions = append(definitions, "$"+name+":"+typ)
 		return name
 	}
-	fetches := make([]*entityFetch, len(s.entities))
-	for i, e := range s.entities {
-		made := *e
-		alias := "_e" + strconv.Itoa(i)
-		names := []string{define("[_Any!]!")}
-		made.wire, made.key = appendString(nil, alias), appendKey(nil, names[0])
-		made.values = slices.Clone(e.values)
+	entities := make([]*entityFetch, len(f.entities))
+	for i, e := range f.entities {
+		renamed := *e
+		responseKey := "_e" + strconv.Itoa(i)
+		names := map[string]string{e.context.plan.Variable: define("[_Any!]!")}
+		renamed.responseKey = appendString(nil, responseKey)
+		renamed.variableKey = appendKey(nil, names[e.context.plan.Variable])
+		renamed.values = slices.Clone(e.values)
 		for j, a := range e.context.arguments {
-			names = append(names, define(a.definition))
-			made.values[j].key = appendKey(nil, names[j+1])
+			names[a.variable] = define(a.definition)
+			renamed.values[j].key = appendKey(nil, names[a.variable])
 		}
-		fetches[i] = &made
-		fields = append(fields, alias+":"+e.context.text(names))
+		entities[i] = &renamed
+		fields = append(fields, e.context.plan.Renamed(responseKey, names))
 	}
-	for i, v := range s.variables {
-		if slices.ContainsFunc(fetches, func(e *entityFetch) bool { return slices.Contains(e.context.uses, v.name) }) {
-			definitions = append(definitions, s.definitions[i])
+	for i, v := range f.variables {
+		if slices.ContainsFunc(entities, func(e *entityFetch) bool { return slices.Contains(e.context.usedVariables, v.name) }) {
+			definitions = append(definitions, f.definitions[i])
 		}
 	}
 	query := "query(" + strings.Join(definitions, ",") + "){" + strings.Join(fields, " ") + "}"
-	s.entities, s.prefix = fetches, appendString([]byte(`{"query":`), query)
-}
-
-// text writes the field with other names for its variables.
-func (c *contextual) text(names []string) string {
-	var b strings.Builder
-	for i, piece := range c.pieces {
-		b.WriteString(piece)
-		if i < len(c.names) {
-			b.WriteString("$" + names[c.names[i]])
-		}
-	}
-	return b.String()
+	f.entities, f.prefix = entities, appendString([]byte(`{"query":`), query)
 }

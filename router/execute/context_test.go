@@ -14,26 +14,31 @@ import (
 // contextPlan asks a for objects of two types, each with a price whose
 // currency is that of the object around it.
 func contextPlan(currency string) *plan.Plan {
-	id := []plan.RepresentationField{{Name: "id", Key: "id"}}
-	shape := func(fields ...*plan.ShapeField) []*plan.ShapeField { return fields }
-	leaf := func(name string) *plan.ShapeField { return &plan.ShapeField{Wire: name, Key: name} }
-	return &plan.Plan{
+	id := []plan.RepresentationField{{Name: "id", StorageKey: "id"}}
+	field := func(name string, selections ...plan.Selection) *plan.SelectedField {
+		return &plan.SelectedField{Name: name, ResponseKey: name, StorageKey: name, Selections: selections}
+	}
+	price := field("step1")
+	price.Arguments = []operation.Argument{{Name: "label", Value: `"é $c"`}, {Name: "in", Value: "$c", Variables: []string{"c"}}}
+	p := &plan.Plan{
 		RootType: "Query",
-		Steps: []*plan.Step{
-			{ID: 0, Kind: plan.Fetch, Subgraph: "a", Query: "{all{currency p{id}} step0}", Shape: shape(
-				&plan.ShapeField{Wire: "all", Key: "all", Fields: shape(leaf("currency"), &plan.ShapeField{Wire: "p", Key: "p", Fields: shape(leaf("id"))})})},
-			{ID: 1, Kind: plan.Entities, Subgraph: "b", After: []int{0}, Query: "query($r:[_Any!]!,$c:" + currency + "){_entities(representations:$r){...on P{step1(label:\"é $c\",in:$c)}}}",
+		Fetches: []*plan.Fetch{
+			{ID: 0, Kind: plan.RootFetch, Subgraph: "a", Query: "{all{currency p{id}} step0}", Selections: plan.Selections{
+				field("all", field("currency"), field("p", field("id")))}},
+			{ID: 1, Kind: plan.EntitiesFetch, Subgraph: "b", DependsOn: []int{0},
 				Entities: []*plan.EntityFetch{{
-					Alias: "_entities", Variable: "r", Shape: shape(leaf("step1")),
-					Targets: []plan.Target{{Path: []plan.Segment{{Key: "all"}, {Key: "p"}}, Representations: []plan.Representation{{Typename: "P", Fields: id}}}},
+					ResponseKey: "_entities", Variable: "r", Selections: plan.Selections{&plan.InlineFragment{On: "P", Selections: plan.Selections{price}}},
+					Targets: []plan.Target{{Path: []plan.Segment{{StorageKey: "all"}, {StorageKey: "p"}}, Representations: []plan.Representation{{Typename: "P", Fields: id}}}},
 					Arguments: []plan.ContextArgument{{Variable: "c", Type: currency, Sources: []plan.ContextSource{
-						{Depth: 1, Fields: []plan.RepresentationField{{Name: "currency", Key: "currency"}}}}}},
+						{Depth: 1, Fields: []plan.RepresentationField{{Name: "currency", StorageKey: "currency"}}}}}},
 				}}},
 		},
-		Projection: []*plan.Field{{Name: "all", Key: "all", Type: "[A]", Kind: plan.Object, Fields: []*plan.Field{
-			{Name: "p", Key: "p", Type: "P", Kind: plan.Object, Fields: []*plan.Field{{Name: "price", Key: "step1", Type: "Int", Kind: plan.Int}}}}}},
+		Projection: []*plan.Field{{ResponseKey: "all", StorageKey: "all", Type: "[A]", Kind: plan.Object, Fields: []*plan.Field{
+			{ResponseKey: "p", StorageKey: "p", Type: "P", Kind: plan.Object, Fields: []*plan.Field{{ResponseKey: "price", StorageKey: "step1", Type: "Int", Kind: plan.Int}}}}}},
 		PossibleTypes: map[string][]string{"A": {"A"}, "P": {"P"}, "Query": {"Query"}},
 	}
+	p.Fetches[1].Query = p.Fetches[1].GraphQL()
+	return p
 }
 
 func contextProgram(t *testing.T, currency string) *execute.Program {
@@ -46,7 +51,7 @@ func contextProgram(t *testing.T, currency string) *execute.Program {
 }
 
 // What is asked for with a value from above is kept for that value only.
-func TestContextIsPartOfWhatIsCached(t *testing.T) {
+func TestEntitiesAreCachedByTheirContextValues(t *testing.T) {
 	cache := &memory{kept: map[string]execute.Found{}, covers: func(s *execute.CacheSelection) bool { return s.Root == nil }}
 	transport := &canned{t: t, answers: map[string]string{
 		"0": `{"data":{"all":[{"currency":"EUR","p":{"id":1}},{"currency":"USD","p":{"id":1}},{"currency":"EUR","p":{"id":1}}]}}`,
@@ -85,7 +90,7 @@ func plainText(s string) string {
 
 // A value that is missing, or null where it must not be, leaves the objects
 // below it out; a null that may be is sent.
-func TestContextValues(t *testing.T) {
+func TestMissingContextValueSkipsObjects(t *testing.T) {
 	for name, c := range map[string]struct {
 		currency, first, request, price string
 	}{
@@ -116,10 +121,13 @@ func TestContextValues(t *testing.T) {
 }
 
 // The client's variables go with what is sent anew for each value.
-func TestContextBesideVariables(t *testing.T) {
+func TestContextValuesAreSentBesideVariables(t *testing.T) {
 	p := contextPlan("String")
-	p.Steps[1].Query = "query($r:[_Any!]!,$c:String,$_v:Int=3){_entities(representations:$r){...on P{step1(in:$c,by:$_v)}}}"
-	p.Steps[1].Variables = []operation.VariableDefinition{{Name: "_v", Type: "Int", Default: "3"}}
+	price := p.Fetches[1].Entities[0].Selections.Flatten()[0]
+	price.Arguments = []operation.Argument{{Name: "in", Value: "$c", Variables: []string{"c"}}, {Name: "by", Value: "$_v", Variables: []string{"_v"}}}
+	p.Fetches[1].Entities[0].Selections = plan.Selections{&plan.InlineFragment{On: "P", Selections: plan.Selections{price}}}
+	p.Fetches[1].Variables = []operation.VariableDefinition{{Name: "_v", Type: "Int", Default: "3"}}
+	p.Fetches[1].Query = p.Fetches[1].GraphQL()
 	program, err := execute.Compile(p)
 	if err != nil {
 		t.Fatal(err)

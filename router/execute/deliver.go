@@ -8,71 +8,72 @@ import (
 	"souk/router/operation"
 )
 
-// Incremental is a form of the responses that deliver what is under @defer.
+// Incremental is a format of incremental responses.
 type Incremental uint8
 
 const (
-	// Pending is the form of the incremental delivery draft: pending,
+	// Pending is the format of the incremental delivery draft: pending,
 	// incremental, completed and hasNext. No field is delivered twice.
 	Pending Incremental = iota
-	// Fragments is the form of the draft of August 2022, which Apollo calls
+	// Fragments is the format of the draft of August 2022, which Apollo calls
 	// deferSpec=20220824 and incrementalSpec=v0.1: incremental, with data, path
 	// and label of each fragment, and hasNext. The data is the whole fragment,
-	// also where it shares fields with others.
+	// including fields it has in common with others.
 	Fragments
 )
 
-// Deliver answers like Execute, but for what is under @defer: emit is given a
-// first response without that, and then further ones as their data is there,
-// in the form that the request wants. It releases each. Deliver returns when
-// all is delivered, or with emit's error.
+// Deliver answers like Execute, with deferred payloads: emit gets an initial
+// response without them, and then further ones as their data arrives, in the
+// format of the request. It releases each. Deliver returns when everything is
+// delivered, or with emit's error.
 func (e *Executor) Deliver(ctx context.Context, req *Request, emit func(*Response) error) error {
-	if len(req.Program.parts) == 0 {
+	if len(req.Program.payloads) == 0 {
 		return emit(e.Execute(ctx, req))
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r := e.start(req)
-	d := &delivery{run: r, emit: emit, delivered: make([]bool, len(req.Program.parts)+1), nulled: make(map[string]bool)}
+	x := e.start(req)
+	d := &delivery{execution: x, emit: emit, delivered: make([]bool, len(req.Program.payloads)+1), nulled: make(map[string]bool)}
 	if req.Incremental == Fragments {
 		d.started = make(map[string]bool)
 	}
-	r.writer.run, r.writer.delivery = r, d
-	r.schedule(ctx, d.next)
-	// What is left is for parts that are not to be had any more.
+	x.writer.execution, x.writer.delivery = x, d
+	x.schedule(ctx, d.next)
+	// The remaining fetches are for payloads that can no longer be delivered.
 	cancel()
-	r.drain()
-	r.response.Fetches = r.response.Fetches[:0]
-	r.finish()
-	r.lease.Release()
-	e.runs.Put(r)
+	x.drain()
+	x.response.Fetches = x.response.Fetches[:0]
+	x.finish()
+	x.lease.Release()
+	e.executions.Put(x)
 	return d.err
 }
 
-// A delivery delivers an answer in parts.
+// A delivery delivers a response incrementally.
 type delivery struct {
-	*run
+	*execution
 	emit func(*Response) error
 	err  error
-	// begun says that the first response was emitted.
+	// begun is set once the initial response is emitted.
 	begun bool
-	// delivered says of each part, by its ID, whether it is done.
+	// delivered tells of each payload, by its ID, whether it is delivered.
 	delivered []bool
-	// instances are all uses of parts that were met in what is written so far.
+	// instances are the payloads' instances in what has been written so far.
 	instances []*instance
 	ids       int
 	// nulled are the paths at which null was written for an object that the
-	// tree has: nothing can be delivered there any more.
+	// tree has. Nothing can be delivered there any more.
 	nulled map[string]bool
-	// started are the parts and paths of the instances, in the form Fragments;
-	// nil in the form Pending.
+	// started are the payloads and paths of the instances, in the format
+	// Fragments; nil in the format Pending.
 	started map[string]bool
 }
 
-// An instance is a part as it applies to one object of the answer.
+// An instance is a deferred payload as it applies to one object of the
+// response.
 type instance struct {
-	part *part
-	// outer is the one it stands in; nil if none is around it that adds
-	// anything to the answer.
+	payload *deferredPayload
+	// outer is the instance that encloses this one; nil if none around it adds
+	// anything to the response.
 	outer  *instance
 	id     string // empty until the client is told of it
 	path   []pathElement
@@ -81,14 +82,14 @@ type instance struct {
 	in  *field
 	sel *selection
 	typ typeID
-	// failed says that null went up to the object.
+	// failed is set if a null propagated up to the object.
 	failed bool
 	errors []responseError
-	// entries are where the data is that it adds to objects at or below path; in
-	// the form Fragments, all data of the fragment, at path.
+	// entries are what it adds to objects at or below path or, in the format
+	// Fragments, the data of the whole fragment, at path.
 	entries []entry
-	// dropped says that the object became null for the client by what another
-	// part delivered, in the form Fragments.
+	// dropped is set if the object became null for the client because of
+	// another payload, in the format Fragments.
 	dropped bool
 }
 
@@ -118,44 +119,44 @@ func (d *delivery) cut(mark int, path []pathElement) {
 
 func (d *delivery) forget(mark int) {
 	for _, i := range d.instances[mark:] {
-		delete(d.started, instanceKey(i.part, i.path))
+		delete(d.started, instanceKey(i.payload, i.path))
 	}
 	d.instances = d.instances[:mark]
 }
 
-// gone says whether the client was given null for a value.
-func (d *delivery) gone(path []pathElement) bool { return d.nulled[string(appendPath(nil, path))] }
+// isNull reports whether null was delivered for a value.
+func (d *delivery) isNull(path []pathElement) bool { return d.nulled[string(appendPath(nil, path))] }
 
-// start notes the parts that begin at an object: those that have fields for its
-// type, or any where only a later step will tell the type.
-func (d *delivery) start(path []pathElement, object value, in *field, sel *selection, typ typeID) {
+// begin adds instances of the payloads that start at an object: those with
+// fields for its type, or any if only a later fetch tells the type.
+func (d *delivery) begin(path []pathElement, object value, in *field, sel *selection, typ typeID) {
 	unknown := in != nil && !in.possible.has(typ)
-	for _, p := range sel.starts {
+	for _, p := range sel.deferred {
 		if d.started[instanceKey(p, path)] {
 			continue
 		}
 		for i := range sel.fields {
 			f := &sel.fields[i]
-			parts := f.parts
+			payloads := f.payloadsBelow
 			if d.started != nil {
-				parts = f.fragments
+				payloads = f.selectedIn
 			}
-			if parts.has(p.id) && (unknown || f.has(typ)) {
+			if payloads.has(p.id) && (unknown || f.has(typ)) {
 				if d.started != nil {
 					d.started[instanceKey(p, path)] = true
 				}
-				d.instances = append(d.instances, &instance{part: p, outer: d.outer(p, path), path: slices.Clone(path), object: object, in: in, sel: sel, typ: typ})
+				d.instances = append(d.instances, &instance{payload: p, outer: d.outer(p, path), path: slices.Clone(path), object: object, in: in, sel: sel, typ: typ})
 				break
 			}
 		}
 	}
 }
 
-// outer finds the instance that one of a part stands in.
-func (d *delivery) outer(p *part, path []pathElement) *instance {
+// outer finds the instance that encloses a new one.
+func (d *delivery) outer(p *deferredPayload, path []pathElement) *instance {
 	for q := p.parent; q != nil; q = q.parent {
 		for _, i := range slices.Backward(d.instances) {
-			if i.part == q && hasPath(path, i.path) {
+			if i.payload == q && hasPath(path, i.path) {
 				return i
 			}
 		}
@@ -163,9 +164,9 @@ func (d *delivery) outer(p *part, path []pathElement) *instance {
 	return nil
 }
 
-// next emits what can be emitted, and gives false when nothing is left to do.
+// next emits what can be emitted. It gives false when nothing is left to do.
 func (d *delivery) next() bool {
-	if d.left[0] > 0 {
+	if d.remaining[0] > 0 {
 		return true
 	}
 	if !d.begun {
@@ -177,8 +178,8 @@ func (d *delivery) next() bool {
 	var done []*instance
 	for again := true; again; {
 		again = false
-		for _, p := range d.program.parts {
-			if !d.delivered[p.id] && d.can(p) {
+		for _, p := range d.program.payloads {
+			if !d.delivered[p.id] && d.isReady(p) {
 				d.delivered[p.id], again = true, true
 				done = append(done, d.deliver(p)...)
 			}
@@ -191,9 +192,9 @@ func (d *delivery) next() bool {
 	return d.err == nil && d.outstanding()
 }
 
-// can says whether all that a part needs is there.
-func (d *delivery) can(p *part) bool {
-	if d.left[p.id] > 0 {
+// isReady reports whether everything that a payload needs has arrived.
+func (d *delivery) isReady(p *deferredPayload) bool {
+	if d.remaining[p.id] > 0 {
 		return false
 	}
 	for outer := p.parent; outer != nil; outer = outer.parent {
@@ -202,32 +203,32 @@ func (d *delivery) can(p *part) bool {
 		}
 	}
 	if d.started != nil {
-		return !slices.ContainsFunc(p.shared, func(q *part) bool { return d.left[q.id] > 0 })
+		return !slices.ContainsFunc(p.sharing, func(q *deferredPayload) bool { return d.remaining[q.id] > 0 })
 	}
-	return !slices.ContainsFunc(p.after, func(q *part) bool { return !d.delivered[q.id] })
+	return !slices.ContainsFunc(p.enclosing, func(q *deferredPayload) bool { return !d.delivered[q.id] })
 }
 
-// outstanding says whether the client waits for more.
+// outstanding reports whether the client waits for more.
 func (d *delivery) outstanding() bool {
-	return slices.ContainsFunc(d.instances, func(i *instance) bool { return i.id != "" && !d.delivered[i.part.id] })
+	return slices.ContainsFunc(d.instances, func(i *instance) bool { return i.id != "" && !d.delivered[i.payload.id] })
 }
 
-// first emits the response without the deferred parts.
+// first emits the initial response.
 func (d *delivery) first() error {
 	w := &d.writer
-	w.part = 0
+	w.deferID = 0
 	buffer := w.begin()
 	buffer.B = append(buffer.B, `{"data":`...)
 	w.out = buffer.B
 	start := len(w.out)
-	d.start(nil, value{kind: objectKind}, nil, d.program.projection, d.program.rootType)
+	d.begin(nil, value{kind: objectKind}, nil, d.program.projection, d.program.rootType)
 	null := !w.object(0, d.program.projection, d.program.rootType)
 	if null {
 		w.out = append(w.out[:start], "null"...)
 		d.instances = nil
 	}
 	out := w.out
-	errors := d.takeErrors(func(e *responseError) bool { return e.part == 0 })
+	errors := d.takeErrors(func(e *responseError) bool { return e.deferID == 0 })
 	if len(errors) > 0 {
 		out = appendErrors(append(out, `,"errors":`...), errors)
 	}
@@ -252,7 +253,7 @@ func (d *delivery) first() error {
 	return d.emit(response)
 }
 
-// takeErrors takes the errors of a kind from the run.
+// takeErrors removes errors of a kind from the execution and gives them.
 func (d *delivery) takeErrors(of func(*responseError) bool) []responseError {
 	d.sortErrors()
 	var taken []responseError
@@ -266,9 +267,9 @@ func (d *delivery) takeErrors(of func(*responseError) bool) []responseError {
 	return taken
 }
 
-// announce notes the parts that the client can now expect: those that stand in
-// nothing that is itself outstanding. In the form Pending it tells the client
-// of them, in text that ends with a comma.
+// announce notes the payloads that the client can now expect: those whose
+// enclosing instance is not outstanding itself. In the format Pending it tells
+// the client of them, in text that ends with a comma.
 func (d *delivery) announce(b []byte, done []*instance) []byte {
 	start := len(b)
 	for _, i := range d.instances {
@@ -286,8 +287,8 @@ func (d *delivery) announce(b []byte, done []*instance) []byte {
 			b = append(b, ',')
 		}
 		b = appendPath(append(append(append(b, `{"id":"`...), i.id...), `","path":`...), i.path)
-		if i.part.label != "" {
-			b = appendString(append(b, `,"label":`...), i.part.label)
+		if i.payload.label != "" {
+			b = appendString(append(b, `,"label":`...), i.payload.label)
 		}
 		b = append(b, '}')
 	}
@@ -297,17 +298,19 @@ func (d *delivery) announce(b []byte, done []*instance) []byte {
 	return b
 }
 
-// hasPath says whether a path begins with another.
+// hasPath reports whether a path begins with another.
 func hasPath(path, prefix []pathElement) bool {
 	return len(path) >= len(prefix) && slices.Equal(path[:len(prefix)], prefix)
 }
 
-// deliver writes the data of all instances of a part that the client expects.
-func (d *delivery) deliver(p *part) []*instance {
+// deliver writes the data of all instances of a payload that the client
+// expects.
+func (d *delivery) deliver(p *deferredPayload) []*instance {
 	var done []*instance
 	for _, i := range slices.Clone(d.instances) {
-		// One in a part that is delivered only now is told of and done at once.
-		if i.part != p || i.failed && !i.dropped || i.outer != nil && i.id == "" && (i.outer.failed || !d.delivered[i.outer.part.id]) {
+		// An instance in a payload that is delivered now is announced
+		// and completed at once.
+		if i.payload != p || i.failed && !i.dropped || i.outer != nil && i.id == "" && (i.outer.failed || !d.delivered[i.outer.payload.id]) {
 			continue
 		}
 		typ, ok := i.typ, true
@@ -326,7 +329,7 @@ func (d *delivery) deliver(p *part) []*instance {
 	if len(done) == 0 {
 		return nil
 	}
-	for _, e := range d.takeErrors(func(e *responseError) bool { return e.part == p.id }) {
+	for _, e := range d.takeErrors(func(e *responseError) bool { return e.deferID == p.id }) {
 		to := done[0]
 		for _, i := range done {
 			if hasPath(e.path, i.path) && len(i.path) >= len(to.path) {
@@ -338,16 +341,16 @@ func (d *delivery) deliver(p *part) []*instance {
 	return done
 }
 
-// collect writes what a part adds to an object, and to those below it that
-// the client has already.
+// collect writes what a payload adds to an object, and to the objects below it
+// that the client already has.
 func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeID, path []pathElement) {
 	w := &d.writer
-	w.part = i.part.id
+	w.deferID = i.payload.id
 	if typ == noType && sel.conditional && w.needsType(sel) {
 		w.path = append(w.path[:0], path...)
 		w.untyped(object, true, sel)
-		i.failed = true // the client has the object already
-	} else if slices.ContainsFunc(sel.fields, func(f field) bool { return f.part == i.part.id && f.has(typ) }) {
+		i.failed = true // the client already has the object
+	} else if slices.ContainsFunc(sel.fields, func(f field) bool { return f.deferID == i.payload.id && f.has(typ) }) {
 		w.path, w.out = append(w.path[:0], path...), nil
 		mark := d.mark()
 		if w.object(object, sel, typ) {
@@ -361,13 +364,13 @@ func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeI
 	for n := range sel.fields {
 		f := &sel.fields[n]
 		switch {
-		case f.slot <= headerSlot || f.sel == nil || !f.has(typ) || !f.parts.has(i.part.id):
-		case f.part == i.part.id:
+		case f.slot <= headerSlot || f.sel == nil || !f.has(typ) || !f.payloadsBelow.has(i.payload.id):
+		case f.deferID == i.payload.id:
 			if i.failed {
-				d.nulled[string(appendPath(nil, append(path, pathElement{key: f.key})))] = true
+				d.nulled[string(appendPath(nil, append(path, pathElement{key: f.responseKey})))] = true
 			}
 		default:
-			d.below(i, d.tree.values[object+uint32(f.slot)], f, append(path, pathElement{key: f.key}))
+			d.below(i, d.tree.values[object+uint32(f.slot)], f, append(path, pathElement{key: f.responseKey}))
 		}
 	}
 }

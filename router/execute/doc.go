@@ -1,10 +1,39 @@
-// Package execute answers operations by their plans.
+// Package execute answers operations by their query plans.
 //
-// [Compile] turns a plan (package plan) into a [Program], once for each plan;
-// an [Executor] runs programs: it sends the requests to the subgraphs through
-// a [Transport], as soon as what each depends on is there, stores what they
-// answer in one tree, builds representations of entities from it, and writes
-// the client's answer, with its errors, into one buffer.
+// [Compile] prepares a plan (package plan) for execution, once for each plan. An
+// [Executor] runs the resulting [Program]: it sends requests to the subgraphs
+// through a [Transport], each as soon as the fetches it depends on have ended,
+// stores the responses in one tree of objects, builds representations of
+// entities from the tree, and writes the client's response from it.
 //
-// It stands behind operation and plan, and before the subgraphs.
+// The package comes after operation and plan, and before the subgraphs. The hub
+// is execution.go: execution.schedule runs the fetches of one request.
+//
+// Compiling, once for each plan:
+//
+//	check       refuse contradictory plans     check.go
+//	compile     plan to program                compile.go, program.go
+//	positions   storage slots of objects       position.go
+//	contexts    values for @fromContext        context.go
+//	selections  what the cache is told         selection.go
+//
+// Executing, for each request:
+//
+//	schedule    fetches by their dependencies  executor.go, execution.go, subscribe.go
+//	represent   representations of entities    representation.go, leaf.go
+//	cache       look up and store entities     cache.go, cached.go
+//	send        requests to subgraphs          transport.go, buffer.go, room.go
+//	merge       responses into the tree        merge.go, reader.go, tree.go
+//	errors      with the client's paths        errors.go, missing.go
+//	project     write the client's response    respond.go, writer.go
+//	deliver     deferred payloads              deliver.go, fragments.go
+//
+// # Storage
+//
+// The tree is one slice of values without pointers; see tree.go. An object has a
+// header and a slot for each storage key at its position, whatever fetch fills
+// it. Leaves are not decoded: they stay in the subgraph's response, as bytes.
+// Two occurrences of one entity share what is below them, so an entity that is
+// met a thousand times is read once. Where sharing could be observed (see
+// Program.noSharing) they stay apart.
 package execute

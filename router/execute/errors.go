@@ -13,13 +13,13 @@ import (
 	"souk/internal/memory"
 )
 
-// A responseError is an error of the client's answer.
+// A responseError is an error of the client's response.
 type responseError struct {
-	// step orders errors: those of a step's subgraph by the step's ID, those
-	// found while writing the answer after all of them.
-	step int
-	// part is the deferred part it is delivered with, or 0.
-	part       int
+	// fetchID orders errors: those of a fetch by its ID, and those found while
+	// writing the response after them.
+	fetchID int
+	// deferID is the payload that delivers the error, or 0.
+	deferID    int
 	message    string
 	path       []pathElement
 	code       string
@@ -28,40 +28,41 @@ type responseError struct {
 }
 
 const (
-	// projectionStep is the step of errors found while writing the answer.
-	projectionStep = math.MaxInt
-	// maxErrors is how many errors a client is told; the rest is counted.
+	// projectionErrors is the fetchID of errors found while writing the
+	// response.
+	projectionErrors = math.MaxInt
+	// maxErrors is how many errors a client is sent; the others are counted.
 	maxErrors = 1000
 )
 
-// A pathElement is a key, or an index if the key is empty.
+// A pathElement is a key or, if the key is empty, an index.
 type pathElement struct {
 	key   string
 	index int
 }
 
-func (r *run) add(e responseError) {
-	if len(r.errors) >= maxErrors {
-		r.dropped++
+func (x *execution) add(e responseError) {
+	if len(x.errors) >= maxErrors {
+		x.dropped++
 		return
 	}
-	r.errors = append(r.errors, e)
+	x.errors = append(x.errors, e)
 }
 
-// fail reports that a step has had no answer.
-func (r *run) fail(s *step, err error) {
-	r.report(s, err)
-	r.explainStep(s)
-	r.steps[s.id].stats.Err = err
+// failFetch reports that a fetch has no response.
+func (x *execution) failFetch(f *fetch, err error) {
+	x.report(f, err)
+	x.markFetchReported(f)
+	x.states[f.id].stats.Err = err
 }
 
-// report adds an error about a whole step.
-func (r *run) report(s *step, err error) {
-	e := responseError{step: s.id, part: s.part, path: r.clientPlace(s), service: s.subgraph, code: CodeHTTP}
-	r.shed = r.shed || errors.Is(err, memory.ErrExhausted)
+// report adds an error about a whole fetch.
+func (x *execution) report(f *fetch, err error) {
+	e := responseError{fetchID: f.id, deferID: f.deferID, path: x.responsePathOf(f), service: f.subgraph, code: CodeHTTP}
+	x.shed = x.shed || errors.Is(err, memory.ErrExhausted)
 	what := "could not be asked"
 	var t *TransportError
-	if errors.As(err, &t) && t.Errors != nil && r.reportList(e, t) {
+	if errors.As(err, &t) && t.Errors != nil && x.reportList(e, t) {
 		return
 	}
 	switch {
@@ -72,16 +73,16 @@ func (r *run) report(s *step, err error) {
 	case errors.Is(err, context.DeadlineExceeded):
 		e.code, what = CodeTimeout, "took too long"
 	}
-	e.message = fmt.Sprintf("Subgraph %q %s.", s.subgraph, what)
-	if r.req.Internals && (t == nil || t.Err != nil) {
+	e.message = fmt.Sprintf("Subgraph %q %s.", f.subgraph, what)
+	if x.req.Internals && (t == nil || t.Err != nil) {
 		e.message += " (" + err.Error() + ")"
 	}
-	r.add(e)
+	x.add(e)
 }
 
-// reportList adds the errors that a transport wants the client to be told. It
-// gives false if there are none.
-func (r *run) reportList(e responseError, t *TransportError) bool {
+// reportList adds the errors that a transport gives for the client. It gives
+// false if there are none.
+func (x *execution) reportList(e responseError, t *TransportError) bool {
 	var list []subgraphError
 	if json.Unmarshal(t.Errors, &list) != nil {
 		return false
@@ -92,21 +93,22 @@ func (r *run) reportList(e responseError, t *TransportError) bool {
 		if json.Unmarshal(given.Extensions["code"], &code) == nil && code != "" {
 			e.code = code
 		}
-		r.add(e)
+		x.add(e)
 	}
 	return len(list) > 0
 }
 
-// A subgraphError is an error as a subgraph sends it.
+// A subgraphError is an error in a subgraph's response.
 type subgraphError struct {
 	Message    string
 	Path       []pathElement
 	Extensions map[string]json.RawMessage
 }
 
-// UnmarshalJSON takes what has the form it should have, and leaves the rest.
+// UnmarshalJSON reads the members that have the right form and ignores the
+// others.
 func (e *subgraphError) UnmarshalJSON(text []byte) error {
-	// What does not fit stays empty.
+	// A member of another form stays empty.
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(text, &members)
 	_ = json.Unmarshal(members["message"], &e.Message)
@@ -123,77 +125,77 @@ func (e *subgraphError) UnmarshalJSON(text []byte) error {
 	return nil //nolint:nilerr // the rest of a path of another form is left out
 }
 
-// subgraphErrors maps the errors of a step's answer to the client's paths. It
+// subgraphErrors adds the errors of a response with the client's paths. It
 // gives true if there are none.
-func (r *run) subgraphErrors(s *step, run *stepRun, text []byte) (bool, error) {
+func (x *execution) subgraphErrors(f *fetch, state *fetchState, text []byte) (bool, error) {
 	var list []subgraphError
 	if err := json.Unmarshal(text, &list); err != nil {
 		return false, malformed("sent errors that are not a list")
 	}
 	for _, sent := range list {
-		e := r.translate(s, sent)
-		if s.entities != nil {
-			r.entityError(s, run, e, sent.Path)
+		e := x.translate(f, sent)
+		if f.entities != nil {
+			x.entityError(f, state, e, sent.Path)
 			continue
 		}
-		run.tainted = true
+		state.hasErrors = true
 		if len(sent.Path) == 0 {
-			e.path = r.clientPlace(s)
-			r.add(e)
-			r.explainStep(s)
+			e.path = x.responsePathOf(f)
+			x.add(e)
+			x.markFetchReported(f)
 			continue
 		}
-		places := []place{{}}
-		if len(s.path) > 0 {
-			places = r.places(s.path, func(uint32) bool { return true })
+		places := []occurrence{{}}
+		if len(f.path) > 0 {
+			places = x.occurrences(f.path, func(uint32) bool { return true })
 		}
-		r.placeError(e, places, sent.Path, s.shape)
+		x.addErrorAt(e, places, sent.Path, f.shape)
 	}
 	return len(list) == 0, nil
 }
 
-// translate makes a subgraph's error one for the client, yet without a path.
-func (r *run) translate(s *step, sent subgraphError) responseError {
-	e := responseError{step: s.id, part: s.part, message: sent.Message, service: s.subgraph, extensions: sent.Extensions, code: CodeDownstream}
+// translate makes an error for the client, still without a path.
+func (x *execution) translate(f *fetch, sent subgraphError) responseError {
+	e := responseError{fetchID: f.id, deferID: f.deferID, message: sent.Message, service: f.subgraph, extensions: sent.Extensions, code: CodeDownstream}
 	var code string
 	if json.Unmarshal(sent.Extensions["code"], &code) == nil && code != "" {
 		e.code = code
 	}
-	if hide := r.executor.options.HideErrors; !r.req.Internals && hide != nil && hide(s.subgraph) {
+	if hide := x.executor.options.HideErrors; !x.req.Internals && hide != nil && hide(f.subgraph) {
 		e.message, e.service, e.extensions = "A subgraph reported an error.", "", nil
 	}
 	if e.message == "" {
-		e.message = fmt.Sprintf("Subgraph %q reported an error without a message.", s.subgraph)
+		e.message = fmt.Sprintf("Subgraph %q reported an error without a message.", f.subgraph)
 	}
 	return e
 }
 
-// entityError adds an error of an entity step, once for each place that the
-// entity it speaks of has in the answer.
-func (r *run) entityError(s *step, run *stepRun, e responseError, path []pathElement) {
+// entityError adds an error of an entity fetch, once for each occurrence of the
+// entity in the response.
+func (x *execution) entityError(f *fetch, state *fetchState, e responseError, path []pathElement) {
 	fetch := -1
 	if len(path) > 0 {
-		fetch = slices.IndexFunc(s.entities, func(f *entityFetch) bool {
-			return path[0].key != "" && string(f.wire) == string(appendString(nil, path[0].key))
+		fetch = slices.IndexFunc(f.entities, func(field *entityFetch) bool {
+			return path[0].key != "" && string(field.responseKey) == string(appendString(nil, path[0].key))
 		})
 	}
 	if fetch < 0 {
-		e.path = r.clientPlace(s)
-		r.add(e)
-		r.explainStep(s)
-		for i := range run.entities {
-			run.entities[i].blamed = true
-			clear(run.entities[i].fetched)
+		e.path = x.responsePathOf(f)
+		x.add(e)
+		x.markFetchReported(f)
+		for i := range state.entities {
+			state.entities[i].hasErrors = true
+			clear(state.entities[i].fetched)
 		}
 		return
 	}
-	to, from := s.entities[fetch], &run.entities[fetch]
-	from.blamed = true
+	to, from := f.entities[fetch], &state.entities[fetch]
+	from.hasErrors = true
 	if len(path) < 2 || path[1].key != "" || path[1].index < 0 || path[1].index >= from.asked() {
-		e.path = r.clientPlace(s)
-		r.add(e)
+		e.path = x.responsePathOf(f)
+		x.add(e)
 		for _, t := range from.targets {
-			r.tree.explain(t.object, to.shape)
+			x.tree.markReported(t.object, to.shape)
 		}
 		clear(from.fetched)
 		return
@@ -205,51 +207,51 @@ func (r *run) entityError(s *step, run *stepRun, e responseError, path []pathEle
 	for at := from.first[from.number(path[1].index)]; at >= 0; at = from.targets[at].next {
 		objects[from.targets[at].object] = true
 	}
-	var places []place
+	var places []occurrence
 	for _, t := range to.targets {
-		places = append(places, r.places(t.path, func(o uint32) bool { return objects[o] })...)
+		places = append(places, x.occurrences(t.path, func(o uint32) bool { return objects[o] })...)
 	}
-	r.placeError(e, places, path[2:], to.shape)
+	x.addErrorAt(e, places, path[2:], to.shape)
 }
 
-// placeError adds an error for each of several places, and marks the nulls
-// that it explains.
-func (r *run) placeError(e responseError, places []place, path []pathElement, s *shape) {
+// addErrorAt adds an error for each occurrence, and marks the nulls that it
+// explains.
+func (x *execution) addErrorAt(e responseError, places []occurrence, path []pathElement, s *shape) {
 	for _, p := range places {
 		at := slices.Clone(p.path)
 		shape := s
 		for _, element := range path {
 			if element.key != "" {
-				f := shape.byWire(element.key)
+				f := shape.byResponseKey(element.key)
 				if f == nil {
 					break
 				}
-				element.key, shape = f.key, f.child
+				element.key, shape = f.storageKey, f.child
 			}
 			at = append(at, element)
 		}
-		e.path = r.clientPath(at)
-		r.add(e)
-		r.explainPath(p.object, path, s)
+		e.path = x.responsePath(at)
+		x.add(e)
+		x.markPathReported(p.object, path, s)
 	}
 }
 
-func (s *shape) byWire(name string) *shapeField {
+func (s *shape) byResponseKey(name string) *shapeField {
 	if s == nil {
 		return nil
 	}
 	for i := range s.fields {
-		if wire := s.fields[i].wire; string(wire[1:len(wire)-1]) == name {
+		if wire := s.fields[i].responseKey; string(wire[1:len(wire)-1]) == name {
 			return &s.fields[i]
 		}
 	}
 	return nil
 }
 
-// explainPath marks the null that is met on a path from an object.
-func (r *run) explainPath(object uint32, path []pathElement, s *shape) {
+// markPathReported marks the null that is met on a path from an object.
+func (x *execution) markPathReported(object uint32, path []pathElement, s *shape) {
 	if len(path) == 0 {
-		r.tree.explain(object, s)
+		x.tree.markReported(object, s)
 		return
 	}
 	v := value{kind: objectKind, a: object}
@@ -257,7 +259,7 @@ func (r *run) explainPath(object uint32, path []pathElement, s *shape) {
 		var at uint32
 		switch {
 		case v.kind == objectKind && element.key != "":
-			f := s.byWire(element.key)
+			f := s.byResponseKey(element.key)
 			if f == nil || f.slot == headerSlot {
 				return
 			}
@@ -267,49 +269,49 @@ func (r *run) explainPath(object uint32, path []pathElement, s *shape) {
 		default:
 			return
 		}
-		if v = r.tree.values[at]; v.missing() || i == len(path)-1 {
-			r.tree.explainValue(at, s)
+		if v = x.tree.values[at]; v.missing() || i == len(path)-1 {
+			x.tree.markValueReported(at, s)
 			return
 		}
 	}
 }
 
-// A place is where an object stands in the tree: the way there by storage
-// keys and indices.
-type place struct {
+// An occurrence is an object with a path to it, by storage keys and indices. A
+// shared object has several.
+type occurrence struct {
 	object uint32
 	path   []pathElement
 }
 
-// places finds all places that a path leads to, shared objects at each of
-// theirs, up to as many as there can be errors.
-func (r *run) places(path []segment, want func(object uint32) bool) []place {
-	var found []place
+// occurrences finds the objects that a path leads to, at each of their paths,
+// up to the maximum number of errors.
+func (x *execution) occurrences(path []segment, want func(object uint32) bool) []occurrence {
+	var found []occurrence
 	var way []pathElement
 	var enter func(v value, path []segment)
 	from := func(object uint32, path []segment) {
 		if len(path) == 0 {
 			if want(object) && len(found) < maxErrors {
-				found = append(found, place{object, slices.Clone(way)})
+				found = append(found, occurrence{object, slices.Clone(way)})
 			}
 			return
 		}
 		if path[0].slot > headerSlot {
-			way = append(way, pathElement{key: path[0].key})
-			enter(r.tree.values[object+uint32(path[0].slot)], path)
+			way = append(way, pathElement{key: path[0].storageKey})
+			enter(x.tree.values[object+uint32(path[0].slot)], path)
 			way = way[:len(way)-1]
 		}
 	}
 	enter = func(v value, path []segment) {
 		switch v.kind {
 		case objectKind:
-			if t := r.tree.values[v.a].typ; t == noType || path[0].types.has(t) {
+			if t := x.tree.values[v.a].typ; t == noType || path[0].types.has(t) {
 				from(v.a, path[1:])
 			}
 		case arrayKind:
 			for i := range v.b {
 				way = append(way, pathElement{index: int(i)})
-				enter(r.tree.values[v.a+i], path)
+				enter(x.tree.values[v.a+i], path)
 				way = way[:len(way)-1]
 			}
 		}
@@ -318,48 +320,50 @@ func (r *run) places(path []segment, want func(object uint32) bool) []place {
 	return found
 }
 
-// clientPath translates storage keys to response keys, as far as the client
-// has asked for what is there.
-func (r *run) clientPath(stored []pathElement) []pathElement {
-	return r.program.projection.clientPath(stored)
+// responsePath translates storage keys to response keys, as far as the client
+// has selected what is there.
+func (x *execution) responsePath(stored []pathElement) []pathElement {
+	return x.program.projection.responsePath(stored)
 }
 
-// clientPath gives the longest translation: what is selected of a field may be
-// different for each type of object, and types may not be known yet.
-func (s *selection) clientPath(stored []pathElement) []pathElement {
+// responsePath gives the longest translation: each object type can have
+// selections of its own, and types may not be known yet.
+func (s *selection) responsePath(stored []pathElement) []pathElement {
 	if len(stored) == 0 {
 		return nil
 	}
 	if stored[0].key == "" {
-		return append([]pathElement{stored[0]}, s.clientPath(stored[1:])...)
+		return append([]pathElement{stored[0]}, s.responsePath(stored[1:])...)
 	}
 	if s == nil {
 		return nil
 	}
 	var longest []pathElement
 	for i := range s.fields {
-		if f := &s.fields[i]; f.source == storedSource && f.store == stored[0].key && len(longest) < len(stored) {
-			if path := f.sel.clientPath(stored[1:]); len(path) >= len(longest) {
-				longest = append([]pathElement{{key: f.key}}, path...)
+		if f := &s.fields[i]; f.source == storedSource && f.storageKey == stored[0].key && len(longest) < len(stored) {
+			if path := f.sel.responsePath(stored[1:]); len(path) >= len(longest) {
+				longest = append([]pathElement{{key: f.responseKey}}, path...)
 			}
 		}
 	}
 	return longest
 }
 
-// clientPlace is the client's path to what a step is for, up to the first
-// list.
-func (r *run) clientPlace(s *step) []pathElement { return r.program.clientPlace(s.place) }
+// responsePathOf is the response path to the objects of a fetch, up to the
+// first list.
+func (x *execution) responsePathOf(f *fetch) []pathElement {
+	return x.program.responsePathTo(f.storagePath)
+}
 
-func (p *Program) clientPlace(keys []string) []pathElement {
+func (p *Program) responsePathTo(keys []string) []pathElement {
 	var path []pathElement
 	sel := p.projection
 	for _, key := range keys {
-		f := sel.byStore(key)
+		f := sel.byStorageKey(key)
 		if f == nil {
 			break
 		}
-		path = append(path, pathElement{key: f.key})
+		path = append(path, pathElement{key: f.responseKey})
 		if sel = f.sel; len(f.nonNull) > 1 {
 			break
 		}
@@ -367,26 +371,26 @@ func (p *Program) clientPlace(keys []string) []pathElement {
 	return path
 }
 
-func (s *selection) byStore(key string) *field {
+func (s *selection) byStorageKey(key string) *field {
 	if s == nil {
 		return nil
 	}
 	for i := range s.fields {
-		if f := &s.fields[i]; f.source == storedSource && f.store == key {
+		if f := &s.fields[i]; f.source == storedSource && f.storageKey == key {
 			return f
 		}
 	}
 	return nil
 }
 
-// sortErrors brings the errors into the order of the plan's steps.
-func (r *run) sortErrors() {
-	slices.SortStableFunc(r.errors, func(x, y responseError) int { return cmp.Compare(x.step, y.step) })
-	if r.dropped > 0 {
-		r.errors = append(r.errors, responseError{
-			code: CodeInternal, message: fmt.Sprintf("%d more errors are left out.", r.dropped),
+// sortErrors sorts errors in the order of the plan's fetches.
+func (x *execution) sortErrors() {
+	slices.SortStableFunc(x.errors, func(x, y responseError) int { return cmp.Compare(x.fetchID, y.fetchID) })
+	if x.dropped > 0 {
+		x.errors = append(x.errors, responseError{
+			code: CodeInternal, message: fmt.Sprintf("%d more errors are left out.", x.dropped),
 		})
-		r.dropped = 0
+		x.dropped = 0
 	}
 }
 
@@ -399,7 +403,7 @@ func codes(errors []responseError) []string {
 	return list
 }
 
-// appendErrors writes a list of errors.
+// appendErrors appends a list of errors.
 func appendErrors(b []byte, errors []responseError) []byte {
 	b = append(b, '[')
 	for i := range errors {

@@ -14,19 +14,20 @@ import (
 
 // Options configure an Executor.
 type Options struct {
-	// Transport carries the requests; it must be set.
+	// Transport sends the requests; it must be set.
 	Transport Transport
-	// Cache is asked before each request to a subgraph, unless it is nil.
+	// Cache, unless nil, is asked before each request to a subgraph.
 	Cache EntityCache
 	// Introspect answers a __schema or __type field, as JSON.
 	Introspect func(f *operation.Field, vars operation.Variables) (json.RawMessage, error)
-	// Observe is told of every fetch, unless it is nil.
+	// Observe, unless nil, is called for each request to a subgraph.
 	Observe Observer
-	// HideErrors says for which subgraphs the client is told only that there
-	// was an error, and its code; nil hides nothing that a subgraph says.
+	// HideErrors reports whether clients see only the code of a subgraph's
+	// errors. Nil hides nothing.
 	HideErrors func(subgraph string) bool
-	// Memory bounds what all requests in progress hold: the subgraphs' answers,
-	// then the response until it is released. Nil for no bound.
+	// Memory bounds what all requests in progress hold: the subgraphs'
+	// responses, and then the client's response until it is released. Nil is no
+	// bound.
 	Memory *memory.Budget
 	// Now is time.Now unless set.
 	Now func() time.Time
@@ -34,9 +35,9 @@ type Options struct {
 
 // An Executor runs programs. It is safe for concurrent use.
 type Executor struct {
-	options Options
-	seed    maphash.Seed
-	runs    sync.Pool
+	options    Options
+	seed       maphash.Seed
+	executions sync.Pool
 }
 
 // New makes an Executor.
@@ -52,46 +53,46 @@ type Request struct {
 	Program *Program
 	// Variables are the coerced values of the operation's variables.
 	Variables operation.Variables
-	// Caller says for whom: its Header is what transports propagate from.
+	// Caller is for whom the request is made. Transports propagate from its
+	// Header.
 	Caller Caller
-	// Internals shows the client what is otherwise for logs alone: which
-	// address failed how, and what hidden subgraphs said. For development.
+	// Internals shows the client what otherwise only logs have: which address
+	// failed and how, and what hidden subgraphs said. It is for development.
 	Internals bool
-	// Incremental is the form in which Deliver answers.
+	// Incremental is the format of the responses of Deliver.
 	Incremental Incremental
 	// Extensions, unless nil, gives a JSON object for the response's
 	// "extensions", or nil for none.
 	Extensions func([]FetchStatistics) []byte
 }
 
-// A Response is what the client is answered. It and all it holds are invalid
+// A Response is the client's response. It and everything it holds are invalid
 // after Release.
 type Response struct {
 	// Body is a GraphQL response (GraphQL, section 7) as JSON:
 	// {"data":…,"errors":[…],"extensions":{…}}.
 	Body []byte
-	// Errors is the number of errors in Body, Codes what their extensions.code
-	// say.
+	// Errors is the number of errors in Body. Codes are their extensions.code.
 	Errors int
 	Codes  []string
-	// DataNull says that "data" is null.
+	// DataNull is set if "data" is null.
 	DataNull bool
-	// Shed says that something is missing from the response because the budget for
-	// requests in progress was exhausted, and that nothing has been changed: the
-	// client should send the operation again later.
+	// Shed is set if something is missing from the response because the budget for
+	// requests in progress was exhausted, and nothing has been changed: the client
+	// should send the operation again later.
 	Shed bool
-	// More says that further responses follow this one (see Deliver).
+	// More is set if further responses follow this one (see Deliver).
 	More bool
-	// Control says how long the answer may be kept: the least that any
-	// subgraph said. It is not Set if one of them said nothing, if there are
+	// Control is how long the response may be kept: the shortest time of all
+	// subgraphs. It is not Set if one of them has no header, if there are
 	// errors, and for anything but queries.
 	Control CacheControl
-	// Fetches has one entry for each request to a subgraph, or to the cache
-	// instead of one, in the order they ended.
+	// Fetches has one entry for each request to a subgraph, or for the cache
+	// lookup that replaced it, in the order they ended.
 	Fetches []FetchStatistics
 
-	buffer *Buffer
-	run    *run
+	buffer    *Buffer
+	execution *execution
 }
 
 // A Body is a response's body that several hold, the last of whom gives its
@@ -109,8 +110,8 @@ type Body struct {
 func (r *Response) Detach() *Body {
 	b := &Body{Bytes: r.Body, buffer: r.buffer}
 	b.holders.Store(1)
-	if r.run != nil {
-		b.lease.Take(&r.run.lease)
+	if r.execution != nil {
+		b.lease.Take(&r.execution.lease)
 	}
 	r.Body, r.buffer = nil, nil
 	return b
@@ -132,21 +133,21 @@ func (b *Body) Release() {
 func (r *Response) Release() {
 	r.buffer.Release()
 	r.buffer, r.Body = nil, nil
-	if r.run == nil {
+	if r.execution == nil {
 		return
 	}
-	done := r.run
+	done := r.execution
 	done.lease.Release()
 	*r = Response{Fetches: r.Fetches[:0]}
 	clear(r.Fetches[:cap(r.Fetches)])
-	done.executor.runs.Put(done)
+	done.executor.executions.Put(done)
 }
 
 // Execute answers a query or a mutation. All that goes wrong is in the
 // response's errors. It returns when all requests that it sent have ended, and
 // ends them if ctx is done.
 func (e *Executor) Execute(ctx context.Context, req *Request) *Response {
-	r := e.start(req)
-	r.schedule(ctx, nil)
-	return r.respond()
+	x := e.start(req)
+	x.schedule(ctx, nil)
+	return x.respond()
 }

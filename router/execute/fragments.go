@@ -5,35 +5,35 @@ import (
 	"strconv"
 )
 
-// This file has what is particular to the form Fragments: each instance of a
-// part is delivered with all that its fragment selects. Fields that several
-// fragments select are written again for each, so that one fragment need not
-// wait until another is delivered, only until its data is there.
+// This file has what is specific to the format Fragments: each instance of a
+// payload is delivered with everything that its fragment selects. Fields that
+// several fragments select are written again for each, so that a fragment waits
+// only for its own data, and not for another fragment.
 
-// instanceKey tells the instances of a delivery apart.
-func instanceKey(p *part, path []pathElement) string {
+// instanceKey identifies an instance within a delivery.
+func instanceKey(p *deferredPayload, path []pathElement) string {
 	return string(appendPath(append(strconv.AppendInt(nil, int64(p.id), 10), ' '), path))
 }
 
-// drop gives up the instances at and below an object that became null for the
+// drop drops the instances at and below an object that became null for the
 // client.
 func (d *delivery) drop(path []pathElement) {
 	for _, i := range d.instances {
-		if !d.delivered[i.part.id] && hasPath(i.path, path) {
+		if !d.delivered[i.payload.id] && hasPath(i.path, path) {
 			i.failed, i.dropped = true, true
 		}
 	}
 }
 
-// collectFragment writes all that an instance's fragment selects.
+// collectFragment writes everything that an instance's fragment selects.
 func (d *delivery) collectFragment(i *instance, typ typeID) {
 	w := &d.writer
-	w.part, w.fragment = i.part.id, i.part.id
+	w.deferID, w.fragmentID = i.payload.id, i.payload.id
 	w.path, w.out = append(w.path[:0], i.path...), nil
-	defer func() { w.fragment, w.out = 0, nil }()
+	defer func() { w.fragmentID, w.out = 0, nil }()
 	if typ == noType && i.sel.conditional && w.needsType(i.sel) {
 		w.untyped(i.object.a, true, i.sel)
-		i.failed = true // the client has the object already
+		i.failed = true // the client already has the object
 		return
 	}
 	if !slices.ContainsFunc(i.sel.fields, func(f field) bool { return w.includes(&f) && f.has(typ) }) {
@@ -48,8 +48,8 @@ func (d *delivery) collectFragment(i *instance, typ typeID) {
 	d.forget(mark)
 }
 
-// furtherFragments emits the response that delivers some instances. Without
-// any data, there is one only to say that it is the last.
+// furtherFragments emits the response that delivers some instances. Without any
+// data there is a response only to tell that it is the last.
 func (d *delivery) furtherFragments(done []*instance) error {
 	d.announce(nil, done)
 	buffer := NewBuffer(1 << minBuffer)
@@ -73,8 +73,8 @@ func (d *delivery) furtherFragments(done []*instance) error {
 			out = append(out, i.entries[0].data...)
 		}
 		out = appendPath(append(out, `,"path":`...), i.path)
-		if i.part.label != "" {
-			out = appendString(append(out, `,"label":`...), i.part.label)
+		if i.payload.label != "" {
+			out = appendString(append(out, `,"label":`...), i.payload.label)
 		}
 		if len(i.errors) > 0 {
 			out = appendErrors(append(out, `,"errors":`...), i.errors)

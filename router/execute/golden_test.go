@@ -27,13 +27,13 @@ var update = flag.Bool("update", false, "write what is got as what is wanted")
 // canned is a Transport that answers from a table.
 type canned struct {
 	t       testing.TB
-	answers map[string]string // by step: an answer, after lines like "status: 500"
+	answers map[string]string // by fetch ID: a response, after lines like "status: 500"
 
 	mu       sync.Mutex
 	requests []string
 }
 
-// step finds the "step3" in a request's query.
+// step finds the ID of a fetch in a request's query, which plantext names step3.
 func step(body []byte) string {
 	var request struct{ Query string }
 	if err := json.Unmarshal(body, &request); err != nil {
@@ -137,10 +137,10 @@ func variables(t testing.TB, text string) operation.Variables {
 	return vars
 }
 
-// TestGolden runs testdata/*.txtar: a plan in the text form of package
-// plantext, the variables, the answer of each step in a file with its number,
-// and what is wanted: the requests sent and the response.
-func TestGolden(t *testing.T) {
+// TestGoldenResponses runs testdata/*.txtar: a plan in the form of package plantext,
+// variables, the response of each fetch in a file named by its ID, and the wanted
+// requests and response.
+func TestGoldenResponses(t *testing.T) {
 	names, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(names) == 0 {
 		t.Fatal("no test data", err)

@@ -18,8 +18,8 @@ func appendInt(to, number []byte) ([]byte, bool) {
 	return append(to, digits...), true
 }
 
-// appendID appends a number as an ID, which is always written as a string
-// (GraphQL, section 3.5.5). It gives false for a number that is not an integer.
+// appendID appends a number as an ID, which is always a string (GraphQL,
+// section 3.5.5). It gives false for a number that is not an integer.
 func appendID(to, number []byte) ([]byte, bool) {
 	digits, ok := jsonscan.Integer(number)
 	if !ok {
@@ -28,7 +28,7 @@ func appendID(to, number []byte) ([]byte, bool) {
 	return append(append(append(to, '"'), digits...), '"'), true
 }
 
-// isInt says whether a number is written as a 32-bit integer; not as -0.
+// isInt reports whether a number is written as a 32-bit integer, other than -0.
 func isInt(text []byte) bool {
 	negative := text[0] == '-'
 	if negative {
@@ -47,7 +47,7 @@ func isInt(text []byte) bool {
 	return n <= 1<<31-1 || negative && n == 1<<31
 }
 
-// inputKind is how the leaves of a representation are written.
+// inputKind tells how the leaves of a representation are written.
 func inputKind(k plan.TypeKind) valueKind {
 	switch k {
 	case plan.Int:
@@ -58,10 +58,10 @@ func inputKind(k plan.TypeKind) valueKind {
 	return anyValue
 }
 
-// appendInput appends a leaf, or a list of leaves, as an input value: IDs that
-// a subgraph has answered as numbers become strings, so that no reader rounds
-// them, and integers lose their fraction. What does not fit its type is sent as
-// it is: the subgraph says what is wrong with it.
+// appendInput appends a leaf, or a list of leaves, as an input value. IDs that
+// a subgraph gave as numbers become strings, so that no reader rounds them, and
+// integers lose their fraction. A value that does not fit its type is sent
+// unchanged: the subgraph reports what is wrong with it.
 func appendInput(to, text []byte, k valueKind) []byte {
 	switch c := text[0]; {
 	case k == anyValue:

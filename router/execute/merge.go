@@ -7,36 +7,36 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// merge writes what a step was answered into the tree.
-func (r *run) merge(ctx context.Context, s *step) {
-	run := &r.steps[s.id]
-	r.mergeCached(s, run)
-	if run.stats.Found > 0 {
-		r.limit(run.found)
+// merge stores the response of a fetch in the tree.
+func (x *execution) merge(ctx context.Context, f *fetch) {
+	state := &x.states[f.id]
+	x.mergeCached(f, state)
+	if state.stats.Found > 0 {
+		x.limit(state.found)
 	}
-	if run.sent || s.stream {
-		control, err := r.mergeResponse(ctx, s, run)
+	if state.sent || f.stream {
+		control, err := x.mergeResponse(ctx, f, state)
 		if err != nil {
-			r.fail(s, err)
+			x.failFetch(f, err)
 		}
-		r.limit(control)
+		x.limit(control)
 	}
-	if !s.stream {
-		r.response.Fetches = append(r.response.Fetches, run.stats)
+	if !f.stream {
+		x.response.Fetches = append(x.response.Fetches, state.stats)
 	}
 }
 
-// limit takes a fetch's control into account for the whole answer.
-func (r *run) limit(c CacheControl) {
-	if !r.asked {
-		r.control, r.asked = c, true
+// limit applies the cache control of a fetch to the whole response.
+func (x *execution) limit(c CacheControl) {
+	if !x.controlSet {
+		x.control, x.controlSet = c, true
 		return
 	}
-	r.control = r.control.and(c)
+	x.control = x.control.and(c)
 }
 
-// and gives the control of an answer made of two. One that must not be kept
-// decides, whether or not the other says anything.
+// and combines the cache control of two parts of a response. If either must not
+// be kept, neither may the whole, whether or not the other has a header.
 func (c CacheControl) and(d CacheControl) CacheControl {
 	if c.Set && c.MaxAge == 0 || d.Set && d.MaxAge == 0 {
 		return CacheControl{Set: true, Private: c.Private || d.Private}
@@ -44,72 +44,72 @@ func (c CacheControl) and(d CacheControl) CacheControl {
 	return CacheControl{Set: c.Set && d.Set, MaxAge: min(c.MaxAge, d.MaxAge), Private: c.Private || d.Private}
 }
 
-// malformed is what is wrong with an answer.
+// malformed is the error for a response that is not valid.
 func malformed(format string, args ...any) *TransportError {
 	return &TransportError{Code: CodeMalformed, Message: fmt.Sprintf(format, args...)}
 }
 
-// mergeResponse writes the subgraph's answer into the tree, and gives the
-// subgraph's word on how long it holds. On an error the tree is unchanged.
-func (r *run) mergeResponse(ctx context.Context, s *step, run *stepRun) (CacheControl, error) {
+// mergeResponse stores the subgraph's response in the tree and gives its cache
+// control. On an error the tree is unchanged.
+func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchState) (CacheControl, error) {
 	var none CacheControl
-	if run.err != nil {
-		return none, run.err
+	if state.err != nil {
+		return none, state.err
 	}
-	a := &r.answer
-	if !a.begin(&r.tree, r.program, run.response.Body.B) {
+	a := &x.reader
+	if !a.begin(&x.tree, x.program, state.response.Body.B) {
 		return none, malformed("has too many answers")
 	}
-	parts, err := r.read(s, run)
+	members, err := x.read(f, state)
 	if err != nil {
 		if repaired := jsonscan.Repair(a.text); repaired != nil {
-			a.undo()
-			a.replace(repaired)
-			parts, err = r.read(s, run)
+			a.rollback()
+			a.replaceText(repaired)
+			members, err = x.read(f, state)
 		}
 	}
-	if err == nil && !parts.data.is() && !parts.errors.is() && !parts.null {
+	if err == nil && !members.data.is() && !members.errors.is() && !members.null {
 		err = malformed("answered neither data nor errors")
 	}
 	if err != nil {
-		a.undo()
-		for i := range run.entities {
-			run.entities[i].fetched = run.entities[i].fetched[:0]
+		a.rollback()
+		for i := range state.entities {
+			state.entities[i].fetched = state.entities[i].fetched[:0]
 		}
-		if status := run.response.Status; status < 200 || status > 299 {
+		if status := state.response.Status; status < 200 || status > 299 {
 			return none, &TransportError{Code: CodeHTTP, Message: fmt.Sprintf("answered with status %d", status), Status: status, Err: err}
 		}
 		return none, err
 	}
 	clean := true
-	if parts.errors.is() {
-		clean, err = r.subgraphErrors(s, run, a.text[parts.errors.start:parts.errors.end])
+	if members.errors.is() {
+		clean, err = x.subgraphErrors(f, state, a.text[members.errors.start:members.errors.end])
 		if err != nil {
 			return none, err
 		}
 	}
-	if status := run.response.Status; clean && (status < 200 || status > 299) {
-		r.report(s, &TransportError{Code: CodeHTTP, Message: fmt.Sprintf("answered with status %d", status), Status: status})
+	if status := state.response.Status; clean && (status < 200 || status > 299) {
+		x.report(f, &TransportError{Code: CodeHTTP, Message: fmt.Sprintf("answered with status %d", status), Status: status})
 		clean = false
 	}
-	if clean && !parts.data.is() && !parts.null {
+	if clean && !members.data.is() && !members.null {
 		return none, malformed("answered no data")
 	}
-	if parts.data.is() || clean {
-		r.reportLeftOut(s, run)
+	if members.data.is() || clean {
+		x.reportMissing(f, state)
 	}
-	control := parseCacheControl(run.response.Header)
-	r.store(ctx, s, run, control, parts.data)
+	control := parseCacheControl(state.response.Header)
+	x.store(ctx, f, state, control, members.data)
 	control.Public = false
-	for _, l := range run.lookups {
+	for _, l := range state.lookups {
 		control.Private = control.Private || l.Private
 	}
 	return control, nil
 }
 
-// parts are where the members of a response are; data and errors that are
-// null are left out.
-type parts struct {
+// responseMembers are where the members of a response are. Null members are
+// left out.
+type responseMembers struct {
 	data, errors span
 	null         bool // the data is null
 }
@@ -117,9 +117,9 @@ type parts struct {
 func (s span) is() bool { return s.end > 0 }
 
 // read reads a whole response: {"data":…,"errors":…}.
-func (r *run) read(s *step, run *stepRun) (parts, error) {
-	var p parts
-	b := r.answer.text
+func (x *execution) read(f *fetch, state *fetchState) (responseMembers, error) {
+	var p responseMembers
+	b := x.reader.text
 	i := jsonscan.Space(b, 0)
 	if i >= len(b) {
 		return p, malformed("answered nothing")
@@ -146,7 +146,7 @@ func (r *run) read(s *step, run *stepRun) (parts, error) {
 		start = i
 		var err error
 		if string(key) == `"data"` && i < len(b) && b[i] != 'n' {
-			i, err = r.data(i, s, run)
+			i, err = x.data(i, f, state)
 			p.data = span{uint32(start), uint32(max(i, 0))}
 		} else {
 			i = jsonscan.Value(b, i)
@@ -172,8 +172,8 @@ func (r *run) read(s *step, run *stepRun) (parts, error) {
 	return p, nil
 }
 
-// first enters the object or array at i: it gives the index of its first
-// member and true, or the index after it and false if it is empty.
+// first enters the object or array at i. It gives the index of its first member
+// and true, or the index after it and false if it is empty.
 func first(b []byte, i int, end byte) (int, bool) {
 	if i = jsonscan.Space(b, i+1); i < len(b) && b[i] == end {
 		return i + 1, false
@@ -188,17 +188,17 @@ func invalid(b []byte, i int) error {
 	return malformed("sent what is not JSON, at byte %d", i)
 }
 
-// data reads the data at i, which is not null.
-func (r *run) data(i int, s *step, run *stepRun) (int, error) {
-	b, a := r.answer.text, &r.answer
+// data reads the data at index i, which is not null.
+func (x *execution) data(i int, f *fetch, state *fetchState) (int, error) {
+	b, a := x.reader.text, &x.reader
 	if b[i] != '{' {
 		return 0, malformed("answered data that is not an object")
 	}
-	if s.entities == nil {
-		if s.stream {
-			return a.object(i, 0, s.shape), nil
+	if f.entities == nil {
+		if f.stream {
+			return a.object(i, 0, f.shape), nil
 		}
-		return r.spread(i, run.objects, s.shape), nil
+		return x.readIntoAll(i, state.objects, f.shape), nil
 	}
 	i, more := first(b, i, '}')
 	for more {
@@ -214,14 +214,14 @@ func (r *run) data(i int, s *step, run *stepRun) (int, error) {
 			return i, nil
 		}
 		fetch := -1
-		for j, e := range s.entities {
-			if string(e.wire) == string(key) {
+		for j, e := range f.entities {
+			if string(e.responseKey) == string(key) {
 				fetch = j
 			}
 		}
 		var err error
 		if fetch >= 0 && i < len(b) && b[i] != 'n' {
-			i, err = r.entities(i, s.entities[fetch], &run.entities[fetch])
+			i, err = x.entities(i, f.entities[fetch], &state.entities[fetch])
 		} else {
 			i = jsonscan.Value(b, i)
 		}
@@ -233,9 +233,9 @@ func (r *run) data(i int, s *step, run *stepRun) (int, error) {
 	return i, nil
 }
 
-// entities reads the answer of one _entities field.
-func (r *run) entities(i int, fetch *entityFetch, e *entityRun) (int, error) {
-	b := r.answer.text
+// entities reads the list of one _entities field.
+func (x *execution) entities(i int, fetch *entityFetch, e *entityState) (int, error) {
+	b := x.reader.text
 	if b[i] != '[' {
 		return 0, malformed("answered _entities that is not a list")
 	}
@@ -252,7 +252,7 @@ func (r *run) entities(i int, fetch *entityFetch, e *entityRun) (int, error) {
 		case b[i] == 'n' || got >= want:
 			i = jsonscan.Value(b, i)
 		case b[i] == '{':
-			i = r.entity(i, fetch, e, e.number(got))
+			i = x.entity(i, fetch, e, e.number(got))
 			answered = span{uint32(start), uint32(max(i, 0))}
 		default:
 			return 0, malformed("answered an entity that is not an object")
@@ -269,31 +269,31 @@ func (r *run) entities(i int, fetch *entityFetch, e *entityRun) (int, error) {
 	return i, nil
 }
 
-// entity reads the entity at i into the targets of a representation.
-func (r *run) entity(i int, fetch *entityFetch, e *entityRun, number int) int {
+// entity reads the entity at index i into the objects of a representation.
+func (x *execution) entity(i int, fetch *entityFetch, e *entityState, number int) int {
 	t := e.targets[e.first[number]]
 	if t.next < 0 {
-		return r.answer.object(i, t.object, fetch.shape)
+		return x.reader.object(i, t.object, fetch.shape)
 	}
-	r.answer.targets = r.answer.targets[:0]
+	x.reader.targets = x.reader.targets[:0]
 	for at := e.first[number]; at >= 0; at = e.targets[at].next {
-		r.answer.targets = append(r.answer.targets, e.targets[at])
+		x.reader.targets = append(x.reader.targets, e.targets[at])
 	}
-	return r.spread(i, r.answer.targets, fetch.shape)
+	return x.readIntoAll(i, x.reader.targets, fetch.shape)
 }
 
-// spread reads the object at i into several objects of the tree. Those that
-// were reached through the same types share what is below them: all that
-// follows is the same for them, too.
-func (r *run) spread(i int, objects []targetObject, s *shape) int {
-	a := &r.answer
+// readIntoAll reads the object at index i into several stored objects. Those
+// that were reached through the same types share what is below: all later
+// fetches treat them alike.
+func (x *execution) readIntoAll(i int, objects []targetObject, s *shape) int {
+	a := &x.reader
 	end := 0
 	a.sources = a.sources[:0]
 	for _, to := range objects {
-		if !r.program.separate && a.shareAny(to, s) {
+		if !x.program.noSharing && a.shareAny(to, s) {
 			continue
 		}
-		if a.fresh(to.object, s) {
+		if a.isNew(to.object, s) {
 			a.sources = append(a.sources, to)
 		}
 		if end = a.object(i, to.object, s); end < 0 {
@@ -303,44 +303,45 @@ func (r *run) spread(i int, objects []targetObject, s *shape) int {
 	return end
 }
 
-// explain marks what is missing of a shape's fields in an object as explained
-// by an error.
-func (t *tree) explain(object uint32, s *shape) {
+// markReported marks what an object lacks of a shape's fields as reported: an
+// error tells why.
+func (t *tree) markReported(object uint32, s *shape) {
 	for i := range s.fields {
 		f := &s.fields[i]
 		if f.slot == headerSlot {
-			t.values[object].flags |= explainedFlag
+			t.values[object].flags |= reportedFlag
 		} else {
-			t.explainValue(object+uint32(f.slot), f.child)
+			t.markValueReported(object+uint32(f.slot), f.child)
 		}
 	}
 }
 
-func (t *tree) explainValue(at uint32, s *shape) {
+func (t *tree) markValueReported(at uint32, s *shape) {
 	switch v := t.values[at]; {
 	case v.missing():
-		t.values[at].flags |= explainedFlag
+		t.values[at].flags |= reportedFlag
 	case v.kind == objectKind && s != nil:
-		t.explain(v.a, s)
+		t.markReported(v.a, s)
 	case v.kind == arrayKind:
 		for i := range v.b {
-			t.explainValue(v.a+i, s)
+			t.markValueReported(v.a+i, s)
 		}
 	}
 }
 
-// explainStep marks all that a step should have answered and has not.
-func (r *run) explainStep(s *step) {
-	run := &r.steps[s.id]
-	if s.stream {
-		r.tree.explain(0, s.shape)
+// markFetchReported marks everything that a fetch should have stored and has
+// not.
+func (x *execution) markFetchReported(f *fetch) {
+	state := &x.states[f.id]
+	if f.stream {
+		x.tree.markReported(0, f.shape)
 	}
-	for _, o := range run.objects {
-		r.tree.explain(o.object, s.shape)
+	for _, o := range state.objects {
+		x.tree.markReported(o.object, f.shape)
 	}
-	for i, e := range s.entities {
-		for _, t := range run.entities[i].targets {
-			r.tree.explain(t.object, e.shape)
+	for i, e := range f.entities {
+		for _, t := range state.entities[i].targets {
+			x.tree.markReported(t.object, e.shape)
 		}
 	}
 }

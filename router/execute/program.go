@@ -8,55 +8,55 @@ import (
 	"souk/router/plan"
 )
 
-// A Program is a plan made ready to run. It is safe for concurrent use.
+// A Program is a plan that is ready to run. It is safe for concurrent use.
 type Program struct {
 	kind     operation.Kind
 	rootType typeID
 	rootSize uint32
 
-	// types are the type names the plan knows, by ID; typeIDs is its inverse.
+	// types are the type names that the plan knows, by typeID. typeIDs is the
+	// inverse.
 	types   []string
 	quoted  [][]byte // types as JSON
 	typeIDs map[string]typeID
 	// interfaceObjects are the types that stand for @interfaceObjects.
 	interfaceObjects typeset
 
-	steps      []*step
+	fetches    []*fetch
 	projection *selection
-	// separate says that equal entities do not share what is below them: they
-	// may have to be told apart by where they are, since steps need values from
-	// above them, or several steps store something at one place.
-	separate bool
-	parts    []*part // by their IDs, from 1
+	// noSharing is set when two occurrences of the same entity must stay
+	// separate objects: a fetch needs @context values from their ancestors, or
+	// two fetches write below the same position.
+	noSharing bool
+	payloads  []*deferredPayload // by their IDs, from 1
 
-	// Audience is for the maker of the program, who sets it before first use;
-	// executing it does not depend on it.
+	// Audience is set by whoever compiles the program, before its first use.
+	// Execution does not depend on it.
 	Audience Audience
 	// Plan is what the program was made of, if its maker keeps it.
 	Plan *plan.Plan
 
-	// values and bytes are how large trees and answers have been of late, so
-	// that the next has room from the beginning.
+	// values and bytes are the recent sizes of trees and responses, so that the
+	// next ones are allocated large enough.
 	values, bytes atomic.Int64
 }
 
-// An Audience says who may be given an answer again.
+// An Audience describes who may be given a response again.
 type Audience struct {
 	// Headers are the names, in canonical form, of the client's headers that
-	// the program's subgraphs are sent.
+	// are sent to the program's subgraphs.
 	Headers []string
-	// Private says that answers are for the caller alone in any case.
+	// Private is set when responses are always for the caller alone.
 	Private bool
-	// Vary is the value of the response header of this name (RFC 9110,
-	// section 12.5.5).
+	// Vary is the value of the response header Vary (RFC 9110, section 12.5.5).
 	Vary []string
 }
 
-// Subgraphs gives the names of the subgraphs that the program asks, without
-// repetition.
+// Subgraphs gives the names of the subgraphs that the program sends requests
+// to, without duplicates.
 func (p *Program) Subgraphs() []string {
 	var names []string
-	for _, s := range p.steps {
+	for _, s := range p.fetches {
 		if !slices.Contains(names, s.subgraph) {
 			names = append(names, s.subgraph)
 		}
@@ -64,25 +64,25 @@ func (p *Program) Subgraphs() []string {
 	return names
 }
 
-// typeID is a number for a type's name within a program.
+// A typeID identifies a type name within a program.
 type typeID uint16
 
 const (
-	// noType: nothing is known of the object's type.
+	// noType: the object's type is not known.
 	noType typeID = iota
-	// unknownType: the object has a type that the plan does not know.
+	// unknownType: the object has a type that is not in the plan.
 	unknownType
 	firstType
 )
 
-// A typeset is a set of types; nil holds all.
+// A typeset is a set of types. A nil typeset has all types.
 type typeset []uint64
 
 func (s typeset) has(t typeID) bool {
 	return s == nil || int(t>>6) < len(s) && s[t>>6]>>(t&63)&1 != 0
 }
 
-// only gives the single type of a set, or noType.
+// only gives the type of a set of one, and noType for other sets.
 func (s typeset) only(types int) typeID {
 	found := noType
 	for t := firstType; s != nil && int(t) < types; t++ {
@@ -96,40 +96,40 @@ func (s typeset) only(types int) typeID {
 	return found
 }
 
-// A step is a plan's step.
-type step struct {
-	id        int
-	subgraph  string
-	kind      operation.Kind
-	stream    bool
-	after     []int
-	dependent []int // the steps that come after this one
-	part      int   // the deferred part it serves, or 0
-	// rest is the step whose lacking objects this one is for, or nil; hasRest
-	// says that there is such a one for this step.
-	rest    *step
-	hasRest bool
+// A fetch is a compiled plan.Fetch.
+type fetch struct {
+	id         int
+	subgraph   string
+	kind       operation.Kind
+	stream     bool
+	dependsOn  []int
+	dependents []int // the fetches that depend on this one
+	deferID    int   // the deferred payload that needs it, or 0
+	// fallbackFor is the fetch that this one backs up, or nil. hasFallback is
+	// set if another fetch backs up this one.
+	fallbackFor *fetch
+	hasFallback bool
 
 	// prefix is the request's body up to its variables: {"query":"…"
 	prefix    []byte
 	variables []variable
-	// received is how large answers have been of late, in bytes.
+	// received is the recent size of responses in bytes.
 	received *atomic.Int64
 
-	path  []segment
-	shape *shape
-	cache *CacheSelection
-	uses  []string // the names of variables, in order
+	path          []segment
+	shape         *shape
+	cache         *CacheSelection
+	usedVariables []string // sorted
 
 	entities []*entityFetch
-	// contextual says that entities need values from above their objects; then
-	// definitions are those of variables, and no name of these begins with
-	// reserved.
-	contextual  bool
-	definitions []string
-	reserved    string
-	// place is the path, by storage keys, to what the step is for.
-	place []string
+	// usesContext is set if entities need values from ancestors of their
+	// objects. Then definitions are those of variables, and no variable begins
+	// with variablePrefix.
+	usesContext    bool
+	definitions    []string
+	variablePrefix string
+	// storagePath leads, by storage keys, to the objects that the fetch is for.
+	storagePath []string
 }
 
 // A variable is one of the client's variables that a request uses.
@@ -138,34 +138,35 @@ type variable struct {
 	key  []byte // "name":
 }
 
-// An entityFetch is one _entities field of a step.
+// An entityFetch is one _entities field of a fetch.
 type entityFetch struct {
-	wire    []byte // "_e0"
-	key     []byte // "r0":
-	targets []*target
-	shape   *shape
-	cache   *CacheSelection
-	uses    []string // the variables its selection uses
-	// context, unless nil, is what its selection needs from above each object;
-	// values are those of one request, for the objects that share them.
-	context *contextual
+	responseKey   []byte // "_e0"
+	variableKey   []byte // "r0":
+	targets       []*target
+	shape         *shape
+	cache         *CacheSelection
+	usedVariables []string // the client's variables that its selections use
+	// context, unless nil, describes the values that its selections need from
+	// ancestors of each object. values are those of one request, for the
+	// objects that have them in common.
+	context *contextFetch
 	values  []contextValue
 }
 
-// A target is one set of objects that representations are built from.
+// A target is a set of objects that representations are built from.
 type target struct {
 	path            []segment
 	representations []*representation
 }
 
-// A segment leads to the objects in one slot.
+// A segment leads to the objects in one storage slot.
 type segment struct {
-	key   string
-	slot  int
-	types typeset
+	storageKey string
+	slot       int
+	types      typeset
 }
 
-// A representation says how to build one.
+// A representation describes how to build a representation.
 type representation struct {
 	on     typeset
 	prefix []byte // {"__typename":"T"
@@ -181,58 +182,60 @@ type representationField struct {
 	fields []representationField
 }
 
-// A shape is the selection set of a subgraph's request, with the layout of
-// the objects that its answer is stored in.
+// A shape is the merged selection set of a fetch, with the storage slots of the
+// objects that responses are stored in.
 type shape struct {
 	size   uint32
 	fields []shapeField
 }
 
 type shapeField struct {
-	wire  []byte // "name"
-	key   string // the storage key
-	slot  int
-	child *shape // nil for a leaf
+	responseKey []byte // "name"
+	storageKey  string // the storage key
+	slot        int
+	child       *shape // nil for a leaf
 }
 
 // A selection is a selection set of the client's operation.
 type selection struct {
 	typeName string
 	fields   []field
-	// conditional says that some fields are for some types only.
+	// conditional is set if some fields are selected on some types only.
 	conditional bool
-	// starts are the deferred parts whose fragment stands here.
-	starts []*part
+	// deferred are the payloads of the fragments on this selection set.
+	deferred []*deferredPayload
 }
 
-// A field is one entry of an object of the answer.
+// A field is one entry of an object of the client's response.
 type field struct {
-	name   []byte // ,"name":
-	key    string // the response key
-	store  string // the storage key
-	slot   int
-	source source
-	on     typeset
-	// nonNull says for each list level, from the outside, and at last for
-	// the named type, whether it may not be null.
+	name        []byte // ,"name":
+	responseKey string // the response key
+	storageKey  string // the storage key
+	slot        int
+	source      source
+	on          typeset
+	// nonNull tells, for each list level from the outside and last for the
+	// named type, whether it is non-null.
 	nonNull  []bool
 	kind     valueKind
 	typeName string
-	// declared is the type, if it is an object type.
+	// declared is the type if it is an object type, and noType otherwise.
 	declared typeID
-	// possible are the object types a value may have.
+	// possible are the object types that a value can have.
 	possible typeset
 	enum     []string
 	sel      *selection
-	// operation is the field in the client's operation.
-	operation *operation.Field
-	// part is the deferred part the field belongs to, or 0; parts are those of
-	// it and of all below.
-	part  int
-	parts partset
-	// fragments are the deferred parts whose fragments select the field, also
-	// where an earlier part delivers it.
-	fragments partset
+	// introspect is the operation's field; set for introspectionSource.
+	introspect *operation.Field
+	// denial is the reason for deniedSource, or nil.
+	denial *operation.Denial
+	// deferID is the payload that delivers the field, or 0. payloadsBelow are
+	// those that deliver it and the fields below it.
+	deferID       int
+	payloadsBelow deferIDSet
+	// selectedIn are the payloads whose fragments select the field, even where
+	// an earlier payload delivers it.
+	selectedIn deferIDSet
 }
 
 // valueKind tells how the value of a field is checked and written.
@@ -258,30 +261,32 @@ const (
 	deniedSource
 )
 
-// A part is a part of the answer that is delivered later: one use of @defer.
-type part struct {
+// A deferredPayload is the use of @defer on one fragment.
+type deferredPayload struct {
 	id     int
-	parent *part // the part it is nested in, or nil
+	parent *deferredPayload // the payload it is nested in, or nil
 	label  string
-	// after are parts that hold fields which fields of this one stand in.
-	after []*part
-	// shared are other parts that hold fields of this one's fragment.
-	shared []*part
+	// enclosing are the payloads that deliver objects which fields of this one
+	// belong to.
+	enclosing []*deferredPayload
+	// sharing are the other payloads that deliver fields of this one's
+	// fragment.
+	sharing []*deferredPayload
 }
 
-// A partset is a set of the IDs of parts.
-type partset []uint64
+// A deferIDSet is a set of IDs of deferred payloads.
+type deferIDSet []uint64
 
-func (s partset) has(id int) bool { return id>>6 < len(s) && s[id>>6]>>(id&63)&1 != 0 }
+func (s deferIDSet) has(id int) bool { return id>>6 < len(s) && s[id>>6]>>(id&63)&1 != 0 }
 
-func (s *partset) add(id int) {
+func (s *deferIDSet) add(id int) {
 	for id>>6 >= len(*s) {
 		*s = append(*s, 0)
 	}
 	(*s)[id>>6] |= 1 << (id & 63)
 }
 
-func (s *partset) addAll(t partset) {
+func (s *deferIDSet) addAll(t deferIDSet) {
 	for len(*s) < len(t) {
 		*s = append(*s, 0)
 	}

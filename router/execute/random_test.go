@@ -19,7 +19,7 @@ import (
 	"souk/router/plan"
 )
 
-// A node is a place in a random response tree.
+// A node is a response position of a random response.
 type node struct {
 	key, wire string
 	typ       string // the type with its lists and non-nulls
@@ -37,8 +37,9 @@ type world struct {
 	seed uint64
 	// nullable leaves all types without a "!".
 	nullable bool
-	// shapes are what each step asks for, by entity alias or "" for its data.
-	shapes map[int]map[string][]*plan.ShapeField
+	// shapes are the selections of each fetch, by the response key of an _entities
+	// field or "" for a root fetch.
+	shapes map[int]map[string]plan.Selections
 }
 
 var possible = map[string][]string{"I": {"T0", "T1"}}
@@ -48,7 +49,7 @@ func (w *world) chance(percent int, label string) bool {
 }
 
 func newWorld(t *rapid.T, nullable bool) *world {
-	w := &world{t: t, nullable: nullable, seed: rapid.Uint64().Draw(t, "seed"), shapes: map[int]map[string][]*plan.ShapeField{}}
+	w := &world{t: t, nullable: nullable, seed: rapid.Uint64().Draw(t, "seed"), shapes: map[int]map[string]plan.Selections{}}
 	w.root = &node{named: "Query", kind: plan.Object, children: w.children(3)}
 	if w.chance(30, "twins") {
 		// Two places of equal form, for fetches with several targets.
@@ -61,9 +62,9 @@ func newWorld(t *rapid.T, nullable bool) *world {
 		EnumValues: map[string][]string{"E": {"A", "B"}}, Projection: w.projection(w.root),
 	}
 	for range rapid.IntRange(1, 2).Draw(t, "fetches") {
-		s := w.step(plan.Fetch)
-		s.Shape = w.shape(w.root, 70)
-		w.shapes[s.ID] = map[string][]*plan.ShapeField{"": s.Shape}
+		s := w.step(plan.RootFetch)
+		s.Selections = w.shape(w.root, 70)
+		w.shapes[s.ID] = map[string]plan.Selections{"": s.Selections}
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "entity steps") {
 		w.entityStep()
@@ -113,7 +114,7 @@ func (w *world) children(depth int) []*node {
 func (w *world) projection(n *node) []*plan.Field {
 	var fields []*plan.Field
 	for _, c := range n.children {
-		f := &plan.Field{Name: "r_" + c.key, Key: c.key, Type: c.typ, Kind: c.kind}
+		f := &plan.Field{ResponseKey: "r_" + c.key, StorageKey: c.key, Type: c.typ, Kind: c.kind}
 		if c.children != nil {
 			f.Fields = w.projection(c)
 		}
@@ -123,35 +124,35 @@ func (w *world) projection(n *node) []*plan.Field {
 		fields = append(fields, f)
 	}
 	if !w.nullable && w.chance(30, "typename") {
-		fields = append(fields, &plan.Field{Name: "t", Source: plan.Typename, Type: "String!", Kind: plan.String})
+		fields = append(fields, &plan.Field{ResponseKey: "t", Source: plan.Typename, Type: "String!", Kind: plan.String})
 	}
 	return fields
 }
 
-func (w *world) step(kind plan.StepKind) *plan.Step {
-	s := &plan.Step{ID: len(w.plan.Steps), Kind: kind, Subgraph: "s", Query: fmt.Sprintf("{step%d }", len(w.plan.Steps))}
+func (w *world) step(kind plan.FetchKind) *plan.Fetch {
+	s := &plan.Fetch{ID: len(w.plan.Fetches), Kind: kind, Subgraph: "s", Query: fmt.Sprintf("{step%d }", len(w.plan.Fetches))}
 	if s.ID > 0 {
 		// One after the other: where two answers disagree, the last counts.
-		s.After = []int{s.ID - 1}
+		s.DependsOn = []int{s.ID - 1}
 	}
-	w.plan.Steps = append(w.plan.Steps, s)
+	w.plan.Fetches = append(w.plan.Fetches, s)
 	return s
 }
 
 // shape selects some of a node's fields, always with the __typename that
 // tells objects of an interface apart.
-func (w *world) shape(n *node, percent int) []*plan.ShapeField {
-	shape := []*plan.ShapeField{}
+func (w *world) shape(n *node, percent int) plan.Selections {
+	shape := plan.Selections{}
 	if n.named == "I" || w.chance(20, "ask typename") {
-		shape = append(shape, &plan.ShapeField{Wire: "__typename", Key: "__typename"})
+		shape = append(shape, &plan.SelectedField{Name: "__typename", ResponseKey: "__typename", StorageKey: "__typename"})
 	}
 	for _, c := range n.children {
 		if !w.chance(percent, "select") {
 			continue
 		}
-		f := &plan.ShapeField{Wire: c.wire, Key: c.key}
+		f := &plan.SelectedField{Name: c.wire, ResponseKey: c.wire, StorageKey: c.key}
 		if c.children != nil {
-			f.Fields = w.shape(c, percent)
+			f.Selections = w.shape(c, percent)
 		}
 		shape = append(shape, f)
 	}
@@ -159,23 +160,23 @@ func (w *world) shape(n *node, percent int) []*plan.ShapeField {
 }
 
 func (w *world) entityStep() {
-	s := w.step(plan.Entities)
-	w.shapes[s.ID] = map[string][]*plan.ShapeField{}
+	s := w.step(plan.EntitiesFetch)
+	w.shapes[s.ID] = map[string]plan.Selections{}
 	for i := range rapid.IntRange(1, 2).Draw(w.t, "entity fetches") {
 		n, path := w.place()
 		if n == nil {
-			w.plan.Steps = w.plan.Steps[:s.ID]
+			w.plan.Fetches = w.plan.Fetches[:s.ID]
 			return
 		}
-		e := &plan.EntityFetch{Alias: "_e" + strconv.Itoa(i), Variable: "r" + strconv.Itoa(i), Shape: w.shape(n, 60)}
+		e := &plan.EntityFetch{ResponseKey: "_e" + strconv.Itoa(i), Variable: "r" + strconv.Itoa(i), Selections: w.shape(n, 60)}
 		e.Targets = []plan.Target{{Path: path, Representations: w.representations(n)}}
-		if twin := w.root.children[len(w.root.children)-1]; twin.key == "twin" && path[0].Key == w.root.children[0].key {
+		if twin := w.root.children[len(w.root.children)-1]; twin.key == "twin" && path[0].StorageKey == w.root.children[0].key {
 			other := slices.Clone(path)
-			other[0].Key = "twin"
+			other[0].StorageKey = "twin"
 			e.Targets = append(e.Targets, plan.Target{Path: other, Representations: e.Targets[0].Representations})
 		}
 		s.Entities = append(s.Entities, e)
-		w.shapes[s.ID][e.Alias] = e.Shape
+		w.shapes[s.ID][e.ResponseKey] = e.Selections
 	}
 }
 
@@ -194,7 +195,7 @@ func (w *world) place() (*node, []plan.Segment) {
 			return at, path
 		}
 		n = rapid.SampledFrom(composite).Draw(w.t, "way")
-		segment := plan.Segment{Key: n.key}
+		segment := plan.Segment{StorageKey: n.key}
 		if n.named == "I" && w.chance(40, "types") {
 			segment.Types = []string{rapid.SampledFrom(possible["I"]).Draw(w.t, "only")}
 		}
@@ -220,7 +221,7 @@ func (w *world) representation(n *node) []plan.RepresentationField {
 		if !w.chance(40, "represent") {
 			continue
 		}
-		f := plan.RepresentationField{Name: "f_" + c.key, Key: c.key}
+		f := plan.RepresentationField{Name: "f_" + c.key, StorageKey: c.key}
 		if c.children != nil {
 			f.Fields = w.representation(c)
 		}
@@ -233,10 +234,10 @@ func (w *world) representation(n *node) []plan.RepresentationField {
 }
 
 // answer makes up an object for a shape.
-func (w *world) answer(r *rand.Rand, n *node, shape []*plan.ShapeField) string {
+func (w *world) answer(r *rand.Rand, n *node, shape plan.Selections) string {
 	var members []string
-	for _, f := range shape {
-		if f.Key == "__typename" {
+	for _, f := range shape.Flatten() {
+		if f.StorageKey == "__typename" {
 			t := n.named
 			if t == "I" {
 				t = []string{"T0", "T0", "T1", "T1", "T1", "Weird", "I"}[r.IntN(7)]
@@ -247,11 +248,11 @@ func (w *world) answer(r *rand.Rand, n *node, shape []*plan.ShapeField) string {
 			members = append(members, `"__typename":`+strconv.Quote(t))
 			continue
 		}
-		c := n.children[slices.IndexFunc(n.children, func(c *node) bool { return c.key == f.Key })]
+		c := n.children[slices.IndexFunc(n.children, func(c *node) bool { return c.key == f.StorageKey })]
 		if r.IntN(30) == 0 {
 			continue
 		}
-		members = append(members, strconv.Quote(f.Wire)+" :"+w.value(r, c, c.typ, f.Fields))
+		members = append(members, strconv.Quote(f.ResponseKey)+" :"+w.value(r, c, c.typ, f.Selections))
 	}
 	if r.IntN(5) == 0 {
 		members = append(members, `"extra":{"a":[1,{}]}`)
@@ -260,7 +261,7 @@ func (w *world) answer(r *rand.Rand, n *node, shape []*plan.ShapeField) string {
 	return "{" + strings.Join(members, ", ") + "}"
 }
 
-func (w *world) value(r *rand.Rand, n *node, typ string, shape []*plan.ShapeField) string {
+func (w *world) value(r *rand.Rand, n *node, typ string, shape plan.Selections) string {
 	typ, nonNull := strings.CutSuffix(typ, "!")
 	switch k := r.IntN(100); {
 	case k < 12 && (!nonNull || k < 2):
@@ -300,43 +301,43 @@ func (w *world) value(r *rand.Rand, n *node, typ string, shape []*plan.ShapeFiel
 	}
 }
 
-// respond answers a step's request.
-func (w *world) respond(s *plan.Step, representations map[string][]string) string {
+// respond answers the request of a fetch.
+func (w *world) respond(s *plan.Fetch, representations map[string][]string) string {
 	random := func(text string) *rand.Rand {
 		h := fnv.New64a()
 		_, _ = fmt.Fprint(h, s.ID, text)
 		return rand.New(rand.NewPCG(w.seed, h.Sum64()))
 	}
-	if s.Kind == plan.Fetch {
-		return w.answer(random(""), w.root, s.Shape)
+	if s.Kind == plan.RootFetch {
+		return w.answer(random(""), w.root, s.Selections)
 	}
 	var members []string
 	for _, e := range s.Entities {
 		n := w.root
 		for _, segment := range e.Targets[0].Path {
-			n = n.children[slices.IndexFunc(n.children, func(c *node) bool { return c.key == segment.Key })]
+			n = n.children[slices.IndexFunc(n.children, func(c *node) bool { return c.key == segment.StorageKey })]
 		}
 		items := []string{}
-		for _, text := range representations[e.Alias] {
-			r := random(e.Alias + text)
+		for _, text := range representations[e.ResponseKey] {
+			r := random(e.ResponseKey + text)
 			if r.IntN(12) == 0 {
 				items = append(items, "null")
 			} else {
-				items = append(items, w.answer(r, n, e.Shape))
+				items = append(items, w.answer(r, n, e.Selections))
 			}
 		}
-		members = append(members, strconv.Quote(e.Alias)+":["+strings.Join(items, ",")+"]")
+		members = append(members, strconv.Quote(e.ResponseKey)+":["+strings.Join(items, ",")+"]")
 	}
 	return "{" + strings.Join(members, ",") + "}"
 }
 
-// fails says whether a step fails altogether.
-func (w *world) fails(s *plan.Step) bool { return (w.seed>>s.ID)%16 == 0 }
+// fails reports whether a fetch fails as a whole.
+func (w *world) fails(s *plan.Fetch) bool { return (w.seed>>s.ID)%16 == 0 }
 
 // Send is the world as a Transport.
 func (w *world) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
 	id, _ := strconv.Atoi(step(r.Body.B))
-	s := w.plan.Steps[id]
+	s := w.plan.Fetches[id]
 	if w.fails(s) {
 		return respond(`{"data":{"cut`)
 	}
@@ -347,7 +348,7 @@ func (w *world) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.Su
 	representations := map[string][]string{}
 	for _, e := range s.Entities {
 		for _, text := range request.Variables[e.Variable] {
-			representations[e.Alias] = append(representations[e.Alias], string(text))
+			representations[e.ResponseKey] = append(representations[e.ResponseKey], string(text))
 		}
 	}
 	return respond(`{"data":` + w.respond(s, representations) + `}`)
@@ -357,12 +358,12 @@ func (w *world) Subscribe(context.Context, *execute.SubgraphRequest, func(*execu
 	return nil
 }
 
-// TestReference compares the executor with the obvious one, over random plans
-// and data.
-func TestReference(t *testing.T) {
+// TestResponseIsThatOfTheReference compares the executor with the reference, over
+// random plans and data.
+func TestResponseIsThatOfTheReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, false)
-		want := reference.Data(w.plan, func(s *plan.Step, representations map[string][]string) (json.RawMessage, bool) {
+		want := reference.Data(w.plan, func(s *plan.Fetch, representations map[string][]string) (json.RawMessage, bool) {
 			return json.RawMessage(w.respond(s, representations)), !w.fails(s)
 		})
 		program, err := execute.Compile(w.plan)
@@ -430,25 +431,25 @@ func checkErrors(t *rapid.T, data json.RawMessage, errs []responseError) {
 	}
 }
 
-// deferParts puts random fields into parts of their own, nested ones too.
+// deferParts puts random fields into deferred payloads, which may be nested.
 func (w *world) deferParts(fields []*plan.Field, path []string, in int) {
 	id := 0
 	for _, f := range fields {
-		f.Defer = in
+		f.DeferID = in
 		if len(w.plan.Deferred) < 70 && w.chance(25, "defer") {
 			if id == 0 {
 				id = len(w.plan.Deferred) + 1
-				w.plan.Deferred = append(w.plan.Deferred, &plan.Deferred{ID: id, Parent: in, Path: path})
+				w.plan.Deferred = append(w.plan.Deferred, &plan.DeferredPayload{ID: id, Parent: in, Path: path})
 			}
-			f.Defer = id
+			f.DeferID = id
 		}
-		w.deferParts(f.Fields, append(path[:len(path):len(path)], f.Name), f.Defer)
+		w.deferParts(f.Fields, append(path[:len(path):len(path)], f.ResponseKey), f.DeferID)
 	}
 }
 
-// TestDeliverAll puts together what is delivered in parts: it is what is
-// answered at once.
-func TestDeliverAll(t *testing.T) {
+// TestPayloadsAddUpToTheWholeResponse puts the payloads of incremental responses
+// together, and compares them with the response without deferring.
+func TestPayloadsAddUpToTheWholeResponse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, true)
 		w.deferParts(w.plan.Projection, nil, 0)

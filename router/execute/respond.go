@@ -7,11 +7,11 @@ import (
 	"souk/router/operation"
 )
 
-// respond writes the answer, and lets go of all else.
-func (r *run) respond() *Response {
-	p := r.program
-	w := &r.writer
-	w.run = r
+// respond writes the response and releases everything else.
+func (x *execution) respond() *Response {
+	p := x.program
+	w := &x.writer
+	w.execution = x
 	buffer := w.begin()
 	w.out = append(buffer.B, `{"data":`...)
 	start := len(w.out)
@@ -20,49 +20,50 @@ func (r *run) respond() *Response {
 		w.out = append(w.out[:start], "null"...)
 	}
 	out := w.out
-	if len(r.errors) > 0 {
-		r.sortErrors()
-		out = appendErrors(append(out, `,"errors":`...), r.errors)
+	if len(x.errors) > 0 {
+		x.sortErrors()
+		out = appendErrors(append(out, `,"errors":`...), x.errors)
 	}
-	if r.req.Extensions != nil {
-		if text := r.req.Extensions(r.response.Fetches); text != nil {
+	if x.req.Extensions != nil {
+		if text := x.req.Extensions(x.response.Fetches); text != nil {
 			out = append(append(out, `,"extensions":`...), text...)
 		}
 	}
 	out = append(out, '}')
 	buffer.B = out
-	if len(r.errors) == 0 { // what is left out by errors says nothing of the next response
+	if len(x.errors) == 0 { // a response cut by errors says nothing about the next one
 		adapt(&p.bytes, int64(len(buffer.B)))
 	}
-	defer r.lease.Resize(cap(buffer.B))
+	defer x.lease.Resize(cap(buffer.B))
 
-	r.response = Response{
-		Body: buffer.B, Errors: len(r.errors), Codes: codes(r.errors), DataNull: null, Fetches: r.response.Fetches,
-		Shed: r.shed && r.harmless(), buffer: buffer, run: r,
+	x.response = Response{
+		Body: buffer.B, Errors: len(x.errors), Codes: codes(x.errors), DataNull: null, Fetches: x.response.Fetches,
+		Shed: x.shed && x.harmless(), buffer: buffer, execution: x,
 	}
-	if p.kind == operation.Query && len(r.errors) == 0 {
-		r.response.Control = r.control
+	if p.kind == operation.Query && len(x.errors) == 0 {
+		x.response.Control = x.control
 	}
-	r.finish()
-	return &r.response
+	x.finish()
+	return &x.response
 }
 
-// harmless says that nothing has been changed: the operation can be sent again.
-func (r *run) harmless() bool {
-	for _, s := range r.program.steps {
-		if s.kind != operation.Query && (s.stream || r.steps[s.id].reached) {
+// harmless reports whether nothing has been changed, so that the operation can be
+// sent again.
+func (x *execution) harmless() bool {
+	for _, f := range x.program.fetches {
+		if f.kind != operation.Query && (f.stream || x.states[f.id].reached) {
 			return false
 		}
 	}
 	return true
 }
 
-// begin takes a buffer for a response and says how long that may become. Errors
-// of an operation whose responses are large otherwise get a small buffer.
+// begin allocates the buffer of a response and sets its limit. Error responses
+// get a small buffer, even if other responses of the operation are large.
 func (w *writer) begin() *Buffer {
 	read := 0
-	for i := range w.program.steps {
-		step := &w.steps[i]
+	for i := range w.program.fetches {
+		step := &w.states[i]
 		if step.response != nil {
 			read += len(step.response.Body.B)
 		}
@@ -70,28 +71,28 @@ func (w *writer) begin() *Buffer {
 			read += len(step.cached.B)
 		}
 	}
-	w.most, w.full = 2*read+freeBytes, false
+	w.limit, w.exhausted = 2*read+freeBytes, false
 	return NewBuffer(min(int(w.program.bytes.Load()), 2*read) + 256)
 }
 
-// freeBytes is how long a response may be, beyond twice what it is made of,
-// before more is asked of the budget.
+// freeBytes is how long a response may be, beyond twice the size of what it is
+// made from, before more memory is reserved.
 const freeBytes = 64 << 10
 
-// extend makes room for a response that is much longer than what it is made of:
-// it has many references to the same objects. It gives false, and notes the
-// error, if there is none.
+// extend reserves memory for a response that is much longer than what it is
+// made from, because it refers to the same objects many times. It gives false,
+// and adds an error, if there is none.
 func (w *writer) extend() bool {
-	if w.full {
+	if w.exhausted {
 		return false
 	}
 	if more := len(w.out); w.lease.TryGrow(2 * more) { // a buffer doubles
-		w.most += more
+		w.limit += more
 		return true
 	}
-	w.full, w.shed = true, true
+	w.exhausted, w.shed = true, true
 	w.add(responseError{
-		step: projectionStep, part: w.part, path: slices.Clone(w.path), code: CodeOverloaded,
+		fetchID: projectionErrors, deferID: w.deferID, path: slices.Clone(w.path), code: CodeOverloaded,
 		message: "The response was cut here: the router is answering as much as its memory allows.",
 	})
 	return false

@@ -6,24 +6,25 @@ import (
 	"souk/internal/memory"
 )
 
-// A Room is what a request may hold of the budget for requests in progress, for
-// the answer of one subgraph and for what is made of it. A nil Room has no bound.
+// A Room is the memory that a request may use, out of the budget for all
+// requests in progress, for one subgraph's response and what is made of it. A
+// nil Room is unbounded.
 type Room struct {
 	lease *memory.Lease
 	bytes int // of the lease
-	// anyway says that the answer is read whether or not there is room: it is
-	// that of a mutation, which has happened.
+	// anyway is set if the response is read even without memory for it: it is
+	// that of a mutation, which has taken effect.
 	anyway bool
 }
 
-// footprint is how many bytes are held for each byte of a subgraph's answer: the
-// answer itself, the values read from it and the response made of them.
+// footprint is how many bytes are held for each byte of a subgraph's response:
+// the response itself, the values read from it and the client's response.
 const footprint = 4
 
-// For makes room for an answer of some bytes in all. A transport calls it before
-// it allocates them. It waits for others a little, and fails with a
-// *TransportError whose code is CodeOverloaded. An answer that would need more
-// than all of the budget takes all of it, and is read if nothing else is held.
+// For reserves memory for a response of some bytes in all. A transport calls it
+// before it allocates them. For waits briefly for other requests, and fails
+// with a *TransportError whose code is CodeOverloaded. A response that would need
+// more than the whole budget takes all of it, and is read if nothing else is held.
 func (r *Room) For(ctx context.Context, answer int) error {
 	if r == nil {
 		return nil

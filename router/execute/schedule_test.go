@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// gated is a Transport that answers a step only when it is told to.
+// gated is a Transport that answers a fetch only when the test lets it.
 type gated struct {
 	answers map[string]string
 	arrived chan string
@@ -44,8 +44,8 @@ func (g *gated) Subscribe(context.Context, *execute.SubgraphRequest, func(*execu
 	return nil
 }
 
-// A step starts when those before it are done, whatever else is under way.
-func TestScheduleByDependency(t *testing.T) {
+// A fetch does not wait for fetches that it does not depend on.
+func TestFetchStartsWhenItsDependenciesHaveEnded(t *testing.T) {
 	g := newGated(map[string]string{
 		"0": `{"data":{"a":{"id":1}}}`, "1": `{"data":{"b":{"id":2}}}`,
 		"2": `{"data":{"_entities":[{"x":1}]}}`, "3": `{"data":{"_entities":[{"y":2}]}}`,
@@ -85,8 +85,8 @@ answer { a:A { x:Int } b:B { y:Int } }`)
 	}
 }
 
-// A client that goes away ends all requests.
-func TestCancel(t *testing.T) {
+// The fetches of a client that disconnects end.
+func TestCancelledRequestEndsItsFetches(t *testing.T) {
 	g := newGated(map[string]string{"0": "", "1": ""})
 	executor := execute.New(execute.Options{Transport: g})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -104,8 +104,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// A delivery whose client is gone ends what is under way.
-func TestDeliverGone(t *testing.T) {
+// When emit fails, Deliver ends the fetches in progress.
+func TestDeliverEndsWhenEmitFails(t *testing.T) {
 	g := newGated(map[string]string{"0": `{"data":{"a":1}}`, "1": ""})
 	close(g.gates["0"])
 	executor := execute.New(execute.Options{Transport: g})
@@ -123,7 +123,7 @@ func TestDeliverGone(t *testing.T) {
 	}
 }
 
-func TestObserve(t *testing.T) {
+func TestObserverSeesEachFetch(t *testing.T) {
 	type contextKey struct{}
 	var info execute.FetchInfo
 	var seen execute.FetchStatistics
@@ -145,7 +145,7 @@ func TestObserve(t *testing.T) {
 	if got := string(response.Body); got != `{"data":{"a":{"x":1}},"extensions":{"fetches":2}}` {
 		t.Error(got)
 	}
-	if info != (execute.FetchInfo{Step: 1, Representations: 1}) {
+	if info != (execute.FetchInfo{FetchID: 1, Representations: 1}) {
 		t.Errorf("info %+v", info)
 	}
 	if seen.Subgraph != "s" || seen.Status != 200 || seen.Received != len(answer) || seen.Sent == 0 || seen.Duration < 0 {
@@ -164,7 +164,7 @@ func (o observing) Send(ctx context.Context, r *execute.SubgraphRequest) (*execu
 }
 
 // Requests at the same time, with the same program, do not mix.
-func TestConcurrent(t *testing.T) {
+func TestConcurrentRequestsStayApart(t *testing.T) {
 	executor := execute.New(execute.Options{Transport: echo{}})
 	program := compile(t, "query Query fetch s vars v : { a { id } } entities s after 0 _entities r @a A{id} : { x } answer { a:[A] { id:Int x:Int } }")
 	var wg sync.WaitGroup

@@ -7,8 +7,8 @@ import (
 	"souk/router/execute"
 )
 
-// ordered is a transport that holds the answers of some steps until others
-// have been asked for.
+// ordered is a transport that holds the responses of some fetches until others
+// have been sent.
 type ordered struct {
 	canned
 	asked map[string]chan struct{}
@@ -24,9 +24,9 @@ func (o *ordered) Send(ctx context.Context, r *execute.SubgraphRequest) (*execut
 	return o.canned.Send(ctx, r)
 }
 
-// Two steps store parts of one object, which is there twice. What a third asks
-// for below, meanwhile, arrives at both places, whatever comes first.
-func TestObjectsInPartsAreNotLost(t *testing.T) {
+// Two fetches write below one entity, which occurs twice. What others fetch below
+// it in the meantime arrives at both occurrences, in any order.
+func TestSharedObjectsWrittenTwiceLoseNothing(t *testing.T) {
 	const text = `
 query Query
 fetch a : { all { __typename id } }

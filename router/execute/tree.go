@@ -1,18 +1,18 @@
 package execute
 
-// A value is one value of the tree of answers, in one of three forms.
+// A value is one value of the tree of responses, in one of three forms.
 //
-//   - A leaf is a span of a subgraph's body, in the subgraph's own bytes: body
-//     number, offset a and length b.
+//   - A leaf is a span of a subgraph's response, in the subgraph's own bytes: the
+//     number of the response, offset a and length b.
 //   - An object is the index a of its header in the tree; its slots follow.
 //   - An array is the index a of its first element and their number b.
 //
-// It has no pointers, so the garbage collector does not look at it.
+// It has no pointers, so the garbage collector does not scan it.
 type value struct {
 	a, b uint32
 	body uint16
-	// typ is the object's type, in a header only. The header's span is then
-	// the __typename as it was answered.
+	// typ is the object's type, in a header only. The header's span is the
+	// __typename in the subgraph's response.
 	typ   typeID
 	kind  kind
 	flags uint8
@@ -33,20 +33,20 @@ const (
 )
 
 const (
-	// sharedFlag marks a reference to an object or array that has others:
-	// whoever would change it from here makes a copy first.
+	// sharedFlag marks a reference to an object or array that has other
+	// references. It must be copied before it is changed.
 	sharedFlag = 1 << iota
-	// explainedFlag marks a null, or an absent value, for which there is an
+	// reportedFlag marks a null, or an absent value, for which there is an
 	// error already.
-	explainedFlag
+	reportedFlag
 )
 
-// missing says whether there is no value, or null.
+// missing reports whether the value is absent or null.
 func (v value) missing() bool { return v.kind <= nullKind }
 
 func (v value) composite() bool { return v.kind >= objectKind }
 
-// A tree holds the answers of a request's subgraphs. The root object is at 0.
+// A tree holds the responses of a request's subgraphs. The root object is at 0.
 type tree struct {
 	values []value
 	bodies [][]byte

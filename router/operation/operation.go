@@ -1,6 +1,10 @@
 package operation
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
 
 // Kind is the kind of an operation.
 type Kind uint8
@@ -12,9 +16,22 @@ const (
 	Subscription
 )
 
+var kinds = [...]string{"query", "mutation", "subscription"}
+
 // String gives the keyword: query, mutation or subscription.
-func (k Kind) String() string {
-	return [...]string{"query", "mutation", "subscription"}[k]
+func (k Kind) String() string { return kinds[k] }
+
+// MarshalText gives the keyword.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads the keyword.
+func (k *Kind) UnmarshalText(text []byte) error {
+	i := slices.Index(kinds[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("unknown kind of operation %q; use query, mutation or subscription", text)
+	}
+	*k = Kind(i)
+	return nil
 }
 
 // An Operation is one operation of a document, validated against the API
@@ -34,11 +51,11 @@ type Operation struct {
 
 // A VariableDefinition declares a variable of an operation.
 type VariableDefinition struct {
-	Name string
+	Name string `json:"name"`
 	// Type as in GraphQL's syntax: "[ID!]!".
-	Type string
+	Type string `json:"type"`
 	// Default is the default value in GraphQL's syntax, or empty.
-	Default string
+	Default string `json:"default,omitempty"`
 }
 
 // A Selection is a *Field or an *InlineFragment.
@@ -62,18 +79,18 @@ type Field struct {
 
 // A Denial says why a field is kept from a caller.
 type Denial struct {
-	Code    string
-	Message string
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
 // An Argument is a value given to a field.
 type Argument struct {
-	Name string
+	Name string `json:"name"`
 	// Value in GraphQL's syntax, variables with their $; canonical: two
 	// values are the same exactly if their texts are.
-	Value string
+	Value string `json:"value"`
 	// Variables are the names of the variables inside Value.
-	Variables []string
+	Variables []string `json:"variables,omitempty"`
 }
 
 // An InlineFragment applies its selections to objects of one type.

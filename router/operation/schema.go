@@ -79,6 +79,23 @@ func (s *Schema) Definitions() *ast.Schema { return s.schema }
 // and takes the operation of that name out of it; the name may be empty if
 // there is only one. Limits are about that operation. The error is an [Errors].
 func (s *Schema) Parse(text, operationName string) (*Document, error) {
+	return s.ParseStages(text, operationName, func(Stage) {})
+}
+
+// Stage is a stage of Parse.
+type Stage string
+
+// The stages of Parse, in order. Preparing what all operations of a document
+// have in common belongs to StageNormalise, which [Document.Operation] ends.
+const (
+	StageParse     Stage = "parse"
+	StageValidate  Stage = "validate"
+	StageNormalise Stage = "normalise"
+)
+
+// ParseStages is Parse, and calls begin at the beginning of each stage.
+func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Document, error) {
+	begin(StageParse)
 	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, s.Limits.Tokens)
 	if err != nil {
 		if strings.Contains(err.Error(), "exceeded token limit") {
@@ -89,6 +106,7 @@ func (s *Schema) Parse(text, operationName string) (*Document, error) {
 	if errs := checkSurrogates(text); errs != nil {
 		return nil, errs
 	}
+	begin(StageValidate)
 	if errs := checkOperations(doc); errs != nil {
 		return nil, errs
 	}
@@ -107,6 +125,7 @@ func (s *Schema) Parse(text, operationName string) (*Document, error) {
 	if unknown != nil { // what is wrong with the document comes first
 		return nil, unknown
 	}
+	begin(StageNormalise)
 	return newDocument(s, op), nil
 }
 

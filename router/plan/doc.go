@@ -1,4 +1,8 @@
-// Package plan holds plans: how an operation is answered, as data. The
-// planner, in plan/planner, makes them; execute carries them out; people read
-// them by [Print].
+// Package plan defines query plans: how an operation is answered, as data. The
+// planner (plan/planner) makes them and package execute runs them.
+//
+// A plan has a list of fetches with their selections (plan.go, selection.go),
+// whose GraphQL text is printed from the selections (graphql.go). docs/query-plans.md
+// describes the notations of plans: text ([Print], print.go), Apollo's
+// ([PrintApollo], apollo.go) and JSON ([WriteJSON] and [ReadJSON], json.go).
 package plan

@@ -2,181 +2,168 @@ package plan
 
 import "souk/router/operation"
 
-// A Plan says how an operation is answered: which requests go to which
-// subgraphs, where their answers are stored, and how the client's answer is
-// written from what is stored. It is pure data, the same for every request
+// A Plan describes how to answer an operation: which requests go to which
+// subgraphs, where their responses are stored, and how the client's response
+// is projected from what is stored. It is pure data, the same for every request
 // with the same operation, and is never changed once made.
 //
-// Answers are stored in one tree of objects. A field of an object stands
-// under its storage key, which is the client's response key, or an internal
-// name for what only keys and requirements need. "__typename" is the storage
-// key of an object's type name in every object, and of nothing else.
+// Responses are stored in one tree of objects. Each field of an object has a
+// storage key, which is the client's response key or, for a field that only
+// keys and requirements need, an internal name. "__typename" is the storage key
+// of an object's type name in every object, and of nothing else.
 type Plan struct {
-	Kind operation.Kind
+	Kind operation.Kind `json:"kind"`
 	// RootType is the name of the operation's root type.
-	RootType string
-	// Steps in an order in which each comes after those it depends on.
-	Steps []*Step
+	RootType string `json:"rootType"`
+	// Fetches are in an order in which each comes after those it depends on.
+	Fetches []*Fetch `json:"fetches"`
 	// Projection is the client's selection on the root type.
-	Projection []*Field
-	// Deferred are the parts of the answer that are delivered later.
-	Deferred []*Deferred `json:",omitempty"`
-	// PossibleTypes gives, for each composite type named in the projection,
-	// the object types a client may see there, sorted.
-	PossibleTypes map[string][]string
-	// EnumValues gives, for each enum named in the projection, the values a
+	Projection []*Field `json:"projection"`
+	// Deferred are the payloads that are delivered after the initial response.
+	Deferred []*DeferredPayload `json:"deferred,omitempty"`
+	// PossibleTypes lists, for each composite type named in the projection, the
+	// object types that a client may see there, sorted.
+	PossibleTypes map[string][]string `json:"possibleTypes"`
+	// EnumValues lists, for each enum named in the projection, the values that a
 	// client may see.
-	EnumValues map[string][]string `json:",omitempty"`
+	EnumValues map[string][]string `json:"enumValues,omitzero"`
 	// InterfaceObjects are type names that a subgraph may give as __typename
-	// for an @interfaceObject: an object's real type is never overwritten by
-	// one of these.
-	InterfaceObjects []string `json:",omitempty"`
+	// for an @interfaceObject. They never overwrite an object's real type.
+	InterfaceObjects []string `json:"interfaceObjects,omitzero"`
 }
 
-// StepKind says what a step does.
-type StepKind string
+// FetchKind is the kind of a fetch.
+type FetchKind string
 
-// The kinds of steps.
+// The kinds of fetches.
 const (
-	// Fetch sends an operation whose answer's data is merged at Path.
-	Fetch StepKind = "fetch"
-	// Entities sends an operation whose _entities fields are given
-	// representations built from what is stored, and merges each entity into
-	// the objects its representation was built from.
-	Entities StepKind = "entities"
-	// Subscribe opens a stream; the other steps run for each of its events.
-	Subscribe StepKind = "subscribe"
+	// RootFetch sends an operation whose data is merged at Path.
+	RootFetch FetchKind = "fetch"
+	// EntitiesFetch sends an operation with _entities fields, and merges each
+	// entity into the objects that its representation was built from.
+	EntitiesFetch FetchKind = "entityFetch"
+	// SubscriptionFetch opens a stream; the other fetches run for each event.
+	SubscriptionFetch FetchKind = "subscription"
 )
 
-// A Step is one request to one subgraph.
-type Step struct {
-	// ID is the step's place in Plan.Steps, from 0.
-	ID       int
-	Kind     StepKind
-	Subgraph string
-	// OperationKind is the kind of operation sent: Query for Entities.
-	OperationKind operation.Kind
-	// After are the IDs of the steps that must have ended before.
-	After []int `json:",omitempty"`
-	// Query is the operation's text.
-	Query string
-	// Variables are the client's variables that Query uses.
-	Variables []operation.VariableDefinition `json:",omitempty"`
-	// Path is where a Fetch's data is merged; empty for the root.
-	Path []Segment `json:",omitempty"`
-	// Shape is what a Fetch's or Subscribe's data holds.
-	Shape []*ShapeField `json:",omitempty"`
-	// Entities are the _entities fields of Query, at least one for Entities.
-	Entities []*EntityFetch `json:",omitempty"`
-	// Rest, unless nil, is the ID of a step before. That one asks for several
-	// things together that need different values to be sent; this one asks,
-	// for the objects that lacked a value there, for what can be had without.
-	// It concerns no others, so that mostly there is nothing to send.
-	Rest *int `json:",omitempty"`
-	// Defer is the ID of the deferred part this step serves, or 0.
-	Defer int `json:",omitempty"`
+// A Fetch is one request to one subgraph.
+type Fetch struct {
+	// ID is the index of the fetch in Plan.Fetches.
+	ID       int       `json:"id"`
+	Kind     FetchKind `json:"kind"`
+	Subgraph string    `json:"subgraph"`
+	// OperationKind is the kind of operation sent: Query for an EntitiesFetch.
+	OperationKind operation.Kind `json:"operationKind"`
+	// DependsOn are the IDs of the fetches that must end before this one starts.
+	DependsOn []int `json:"dependsOn,omitempty"`
+	// Query is the operation as GraphQL text, printed from the other members by
+	// [Fetch.GraphQL].
+	Query string `json:"query"`
+	// Variables are the client's variables that the operation uses.
+	Variables []operation.VariableDefinition `json:"variables,omitempty"`
+	// Path is where the data of a RootFetch is merged; empty for the root.
+	Path []Segment `json:"path,omitempty"`
+	// Selections is the selection set of a RootFetch or SubscriptionFetch.
+	Selections Selections `json:"selections,omitzero"`
+	// Entities are the _entities fields of an EntitiesFetch, at least one.
+	Entities []*EntityFetch `json:"entities,omitempty"`
+	// FallbackFor, unless nil, is the ID of the merged fetch that this one backs
+	// up. The merged fetch requires the inputs of everything that was merged
+	// into it. This one refetches, for entities that lacked an input, the fields
+	// that do not need it. It usually has nothing to send.
+	FallbackFor *int `json:"fallbackFor,omitempty"`
+	// DeferID is the ID of the deferred payload that needs this fetch, or 0 for
+	// the initial response.
+	DeferID int `json:"deferID,omitempty"`
 }
 
-// An EntityFetch is one _entities field of a step's query.
+// An EntityFetch is one _entities field of a fetch.
 type EntityFetch struct {
-	// Alias is the field's response key: "_entities", or "_e0" and so on
-	// where a query has several.
-	Alias string
+	// ResponseKey is "_entities", or "_e0" and so on where a fetch has several.
+	ResponseKey string `json:"responseKey"`
 	// Variable is the name of the variable for the representations.
-	Variable string
+	Variable string `json:"variable"`
 	// Targets are the objects to build representations from and to merge
 	// entities into. Equal representations are sent once.
-	Targets []Target
-	// Shape is what each entity holds.
-	Shape []*ShapeField
-	// Arguments are further variables of the query, whose values are found
-	// above each object. Those that have different values cannot be asked for
-	// together: the field is sent once for all that have the same, with an
-	// alias and variables of its own. A fetch with arguments has one target.
-	Arguments []ContextArgument `json:",omitempty"`
+	Targets []Target `json:"targets"`
+	// Selections is the selection set on the entities: inline fragments.
+	Selections Selections `json:"selections"`
+	// Arguments are further variables of the operation, whose values are found
+	// in the ancestors of each object. Objects with different values need an
+	// _entities field each, with a response key and variables of its own. An
+	// EntityFetch with arguments has one target.
+	Arguments []ContextArgument `json:"arguments,omitempty"`
 }
 
-// A ContextArgument is a variable with a value from an object on the way to
-// those that an entity fetch is for (@fromContext).
+// A ContextArgument is a variable whose value comes from an ancestor of the
+// objects that an entity fetch is for (@fromContext).
 type ContextArgument struct {
-	// Variable is the variable's name, Type its type: "String!".
-	Variable, Type string
+	Variable string `json:"variable"`
+	// Type of the variable: "String!".
+	Type string `json:"type"`
 	// Sources are tried in order; the first whose object is of the right type
 	// has the value.
-	Sources []ContextSource
+	Sources []ContextSource `json:"sources"`
 }
 
 // A ContextSource is an object that may have the value of a ContextArgument.
 type ContextSource struct {
-	// Depth says how many segments of the target's path lead to it.
-	Depth int
-	// On, unless nil, are the types it must be of.
-	On []string `json:",omitempty"`
-	// Fields lead to the value: of several, those for the object's type do.
-	Fields []RepresentationField
+	// Depth is how many segments of the target's path lead to the object.
+	Depth int `json:"depth"`
+	// On, unless nil, are the types that the object must be of.
+	On []string `json:"on,omitzero"`
+	// Fields lead to the value. Of several, those for the object's type do.
+	Fields []RepresentationField `json:"fields"`
 }
 
 // A Target is a set of stored objects.
 type Target struct {
-	Path []Segment
-	// Representations are tried in order for each object; the first whose On
-	// has the object's type and whose fields are all there is used. An
-	// object that none fits is left as it is.
-	Representations []Representation
+	Path []Segment `json:"path"`
+	// Representations are tried in order for each object. The first whose On
+	// has the object's type and whose fields are all stored is used. An object
+	// that fits none is skipped.
+	Representations []Representation `json:"representations"`
 }
 
 // A Segment leads from an object to the objects stored in one of its fields.
-// Lists, however deep, are entered element by element; nulls lead nowhere.
+// Lists are entered element by element, however deep; a null leads nowhere.
 type Segment struct {
-	// Key is the field's storage key.
-	Key string
-	// Types, unless nil, are the types of the objects to go on with.
-	Types []string `json:",omitempty"`
+	StorageKey string `json:"storageKey"`
+	// Types, unless nil, are the types of the objects to continue with.
+	Types []string `json:"types,omitzero"`
 }
 
-// A Representation says how an entity's representation (Federation subgraph
-// specification, _Any) is built from a stored object.
+// A Representation describes how an entity's representation (Federation
+// subgraph specification, _Any) is built from a stored object.
 type Representation struct {
 	// On, unless nil, are the object types it is for.
-	On []string `json:",omitempty"`
-	// Typename is the __typename sent.
-	Typename string
-	Fields   []RepresentationField
+	On []string `json:"on,omitzero"`
+	// Typename is the __typename to send.
+	Typename string                `json:"typename"`
+	Fields   []RepresentationField `json:"fields"`
 }
 
 // A RepresentationField is one field of a representation.
 type RepresentationField struct {
 	// Name is the field's name in the representation.
-	Name string
-	// Key is the storage key the value is taken from; "__typename" for the name
-	// of the object's type.
-	Key string
-	// On, unless nil, are the types of the object for which the field is sent.
-	On []string `json:",omitempty"`
-	// Kind is the kind of a leaf's type, empty if any value is sent as it is.
-	Kind TypeKind `json:",omitempty"`
-	// Fields are the parts of a composite value, nil for a leaf.
-	Fields []RepresentationField `json:",omitempty"`
+	Name string `json:"name"`
+	// StorageKey is where the value is taken from; "__typename" for the name of
+	// the object's type.
+	StorageKey string `json:"storageKey"`
+	// On, unless nil, are the object types for which the field is sent.
+	On []string `json:"on,omitzero"`
+	// Kind is the kind of a leaf's type; empty if any value is sent unchanged.
+	Kind TypeKind `json:"kind,omitempty"`
+	// Fields are the fields of a composite value; nil for a leaf.
+	Fields []RepresentationField `json:"fields,omitzero"`
 }
 
-// A ShapeField says where a field of a subgraph's answer is stored. The
-// fields of all fragments of a selection set are in one list, in the order
-// they are asked for; no two have the same Wire.
-type ShapeField struct {
-	// Wire is the name in the answer's JSON.
-	Wire string
-	// Key is the storage key.
-	Key string
-	// Fields are the parts of a composite value, nil for a leaf.
-	Fields []*ShapeField `json:",omitempty"`
-}
-
-// FieldSource says where the value of a field of the projection comes from.
+// FieldSource tells where the value of a field of the projection comes from.
 type FieldSource string
 
 // The sources of fields.
 const (
-	// Stored is the value under Key.
+	// Stored is the value under StorageKey.
 	Stored FieldSource = ""
 	// Typename is the name of the object's type.
 	Typename FieldSource = "typename"
@@ -186,34 +173,35 @@ const (
 	Denied FieldSource = "denied"
 )
 
-// A Field is one entry of the client's answer. The fields of a selection set
-// are in the order of the spec's CollectFields, flattened: those of fragments
-// stand among the others, with their type condition in On. Two may have the
-// same Name only if no object type is in both of their On.
+// A Field is one entry of the client's response. The fields of a selection set
+// are flattened and in the order of CollectFields (GraphQL, section 6.3.2): the
+// fields of fragments are among the others, with their type condition in On.
+// Two may have the same ResponseKey only if no object type is in both of their
+// On.
 type Field struct {
-	// Name is the response key.
-	Name string
-	// Key is the storage key.
-	Key    string      `json:",omitempty"`
-	Source FieldSource `json:",omitempty"`
-	// On, unless nil, are the object types the field is selected on.
-	On []string `json:",omitempty"`
+	ResponseKey string      `json:"responseKey"`
+	StorageKey  string      `json:"storageKey,omitempty"`
+	Source      FieldSource `json:"source,omitempty"`
+	// On, unless nil, are the object types that the field is selected on.
+	On []string `json:"on,omitzero"`
 	// Type as the API schema declares it: "[Product!]!".
-	Type string
+	Type string `json:"type"`
 	// Kind is the kind of the named type inside Type.
-	Kind TypeKind
+	Kind TypeKind `json:"kind"`
 	// Fields is the selection set of a composite type.
-	Fields []*Field `json:",omitempty"`
-	// Selection is the operation's field, for Introspection and Denied.
-	Selection *operation.Field `json:"-"`
-	// Defer is the ID of the deferred part the field belongs to, or 0.
-	Defer int `json:",omitempty"`
-	// Also are the IDs of the other deferred parts whose fragments select the
-	// field, ascending.
-	Also []int `json:",omitempty"`
+	Fields []*Field `json:"fields,omitzero"`
+	// Introspect is the operation's field; set for Introspection.
+	Introspect *SelectedField `json:"introspect,omitempty"`
+	// Denial is the reason why the field is refused; set for Denied.
+	Denial *operation.Denial `json:"denial,omitempty"`
+	// DeferID is the ID of the payload that delivers the field, or 0.
+	DeferID int `json:"deferID,omitempty"`
+	// AlsoDeferredIn are the IDs of the other payloads whose fragments select
+	// the field, ascending.
+	AlsoDeferredIn []int `json:"alsoDeferredIn,omitempty"`
 }
 
-// TypeKind is the kind of a named type, the built-in scalars told apart.
+// TypeKind is the kind of a named type. Each built-in scalar is a kind.
 type TypeKind string
 
 // The kinds of types.
@@ -230,14 +218,14 @@ const (
 	Union     TypeKind = "union"
 )
 
-// A Deferred is a part of the answer that is delivered when its steps and
-// those of its parents have ended (the incremental delivery of @defer).
-type Deferred struct {
+// A DeferredPayload is the use of @defer on one fragment. It is delivered when
+// its fetches and those of its parents have ended.
+type DeferredPayload struct {
 	// ID counts from 1.
-	ID int
-	// Parent is the ID of the deferred part this one is nested in, or 0.
-	Parent int
-	Label  string
-	// Path leads, by response keys, to the objects the fragment stands on.
-	Path []string
+	ID int `json:"id"`
+	// Parent is the ID of the payload that this one is nested in, or 0.
+	Parent int    `json:"parent,omitempty"`
+	Label  string `json:"label,omitempty"`
+	// Path leads, by response keys, to the objects that the fragment is on.
+	Path []string `json:"path,omitempty"`
 }

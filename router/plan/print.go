@@ -1,50 +1,41 @@
 package plan
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 )
 
-// Print writes a plan for people to read: each request, what it comes after,
-// and how its representations are made of what is stored.
+// Print writes a plan in the text notation of docs/query-plans.md: each fetch,
+// what it depends on, and how its representations are built from what is stored.
 func Print(w io.Writer, p *Plan) error {
 	var b strings.Builder
 	b.WriteString(p.Kind.String() + "\n")
-	for _, s := range p.Steps {
-		s.print(&b)
+	for _, f := range p.Fetches {
+		f.print(&b)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// PrintJSON writes a plan as JSON.
-func PrintJSON(w io.Writer, p *Plan) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(p)
-}
-
-func (s *Step) print(b *strings.Builder) {
-	fmt.Fprintf(b, "%d %s %s", s.ID, s.Kind, s.Subgraph)
-	if len(s.Path) > 0 {
-		b.WriteString(" at " + pathText(s.Path))
+func (f *Fetch) print(b *strings.Builder) {
+	fmt.Fprintf(b, "%d %s %s", f.ID, strings.Replace(string(f.Kind), "entityFetch", "entity fetch", 1), f.Subgraph)
+	if len(f.Path) > 0 {
+		b.WriteString(" at " + pathText(f.Path))
 	}
-	for i, a := range s.After {
-		fmt.Fprintf(b, "%s%d", [2]string{" after ", ", "}[min(i, 1)], a)
+	for i, id := range f.DependsOn {
+		fmt.Fprintf(b, "%s%d", [2]string{" depends on ", ", "}[min(i, 1)], id)
 	}
-	if s.Rest != nil {
-		fmt.Fprintf(b, " for what %d lacked", *s.Rest)
+	if f.FallbackFor != nil {
+		fmt.Fprintf(b, " fallback for %d", *f.FallbackFor)
 	}
-	if s.Defer != 0 {
-		fmt.Fprintf(b, " deferred %d", s.Defer)
+	if f.DeferID != 0 {
+		fmt.Fprintf(b, " deferred %d", f.DeferID)
 	}
 	b.WriteByte('\n')
-	for _, e := range s.Entities {
+	for _, e := range f.Entities {
 		for _, t := range e.Targets {
-			fmt.Fprintf(b, "    %s: %s", e.Alias, pathText(t.Path))
+			fmt.Fprintf(b, "    %s: %s", e.ResponseKey, pathText(t.Path))
 			for i, r := range t.Representations {
 				fmt.Fprintf(b, "%s %s", [2]string{"", " or"}[min(i, 1)], r.Typename)
 				if r.On != nil {
@@ -58,10 +49,10 @@ func (s *Step) print(b *strings.Builder) {
 			}
 		}
 	}
-	b.WriteString(Indent(s.Query, "    "))
-	printAliases(b, s.Shape)
-	for _, e := range s.Entities {
-		printAliases(b, e.Shape)
+	b.WriteString(Indent(f.Query, "    "))
+	printAliases(b, f.Selections)
+	for _, e := range f.Entities {
+		printAliases(b, e.Selections)
 	}
 }
 
@@ -77,14 +68,14 @@ func (a *ContextArgument) print(b *strings.Builder, path []Segment) {
 	b.WriteByte('\n')
 }
 
-// printAliases names the fields that are stored under another key than the
-// subgraph gives them.
-func printAliases(b *strings.Builder, shape []*ShapeField) {
-	for _, f := range shape {
-		if f.Wire != f.Key {
-			fmt.Fprintf(b, "    %s is stored as %s\n", f.Wire, f.Key)
+// printAliases names the fields that are stored under another key than they have
+// in the subgraph's response.
+func printAliases(b *strings.Builder, selections Selections) {
+	for _, f := range selections.Flatten() {
+		if f.ResponseKey != f.StorageKey {
+			fmt.Fprintf(b, "    %s is stored as %s\n", f.ResponseKey, f.StorageKey)
 		}
-		printAliases(b, f.Fields)
+		printAliases(b, f.Selections)
 	}
 }
 
@@ -97,7 +88,7 @@ func pathText(path []Segment) string {
 		if i > 0 {
 			b.WriteByte('.')
 		}
-		b.WriteString(s.Key)
+		b.WriteString(s.StorageKey)
 		if s.Types != nil {
 			b.WriteString("(" + strings.Join(s.Types, "|") + ")")
 		}
@@ -113,8 +104,8 @@ func fieldsText(fields []RepresentationField) string {
 			b.WriteByte(' ')
 		}
 		b.WriteString(f.Name)
-		if f.Key != f.Name {
-			b.WriteString("=" + f.Key)
+		if f.StorageKey != f.Name {
+			b.WriteString("=" + f.StorageKey)
 		}
 		if f.On != nil {
 			b.WriteString("(" + strings.Join(f.On, "|") + ")")

@@ -20,34 +20,34 @@ type errorer interface {
 	Fatalf(format string, args ...any)
 }
 
-// check finds out whether a plan is sound: its steps' operations are valid
-// in their subgraphs and ask for nothing that is external there; a step comes
-// after those that store what its representations are made of; and what the
-// client asked for of all objects is stored.
+// check reports what is wrong with a plan. It is sound if the operation of each
+// fetch is valid in its subgraph and selects nothing external there, if a fetch
+// depends on those that store the fields of its representations, and if
+// everything that the client selects of all objects is stored.
 func check(t errorer, c *testCase, p *plan.Plan) {
 	t.Helper()
-	stored := make([]map[string]bool, len(p.Steps)) // by each step and those before it
+	stored := make([]map[string]bool, len(p.Fetches)) // by each fetch and those it depends on
 	all := map[string]bool{"": true}
-	for i, s := range p.Steps {
+	for i, s := range p.Fetches {
 		if s.ID != i {
-			t.Errorf("step %d has the ID %d", i, s.ID)
+			t.Errorf("fetch %d has the ID %d", i, s.ID)
 		}
 		before := map[string]bool{"": true}
-		for _, a := range s.After {
+		for _, a := range s.DependsOn {
 			if a >= i {
-				t.Fatalf("step %d comes after %d", i, a)
+				t.Fatalf("fetch %d depends on %d", i, a)
 			}
 			for path := range stored[a] {
 				before[path] = true
 			}
-			if s.Defer == 0 && p.Steps[a].Defer != 0 {
-				t.Errorf("step %d comes after %d, which is deferred", i, a)
+			if s.DeferID == 0 && p.Fetches[a].DeferID != 0 {
+				t.Errorf("fetch %d depends on %d, which is deferred", i, a)
 			}
 		}
 		checkQuery(t, c, s)
 		checkPath(t, s, before, s.Path)
 		stored[i] = before
-		store(before, keyPath(s.Path), s.Shape)
+		store(before, keyPath(s.Path), s.Selections)
 		for _, e := range s.Entities {
 			for _, target := range e.Targets {
 				checkPath(t, s, before, target.Path)
@@ -63,7 +63,7 @@ func check(t errorer, c *testCase, p *plan.Plan) {
 		}
 		for _, e := range s.Entities {
 			for _, target := range e.Targets {
-				store(before, keyPath(target.Path), e.Shape)
+				store(before, keyPath(target.Path), e.Selections)
 			}
 		}
 		for path := range before {
@@ -76,44 +76,59 @@ func check(t errorer, c *testCase, p *plan.Plan) {
 func keyPath(path []plan.Segment) string {
 	var b strings.Builder
 	for _, s := range path {
-		b.WriteString("." + s.Key)
+		b.WriteString("." + s.StorageKey)
 	}
 	return b.String()
 }
 
-func store(paths map[string]bool, at string, shape []*plan.ShapeField) {
-	for i, f := range shape {
-		if slices.ContainsFunc(shape[:i], func(o *plan.ShapeField) bool { return o.Wire == f.Wire }) {
-			panic("two fields " + f.Wire + " in one shape")
+func store(paths map[string]bool, at string, selections plan.Selections) {
+	keys := map[string]string{}
+	for _, f := range fieldsOf(selections) {
+		if have, ok := keys[f.ResponseKey]; ok && have != f.StorageKey {
+			panic("two fields " + f.ResponseKey + " are stored apart")
 		}
-		paths[at+"."+f.Key] = true
-		store(paths, at+"."+f.Key, f.Fields)
+		keys[f.ResponseKey] = f.StorageKey
+		paths[at+"."+f.StorageKey] = true
+		store(paths, at+"."+f.StorageKey, f.Selections)
 	}
 }
 
-func checkPath(t errorer, s *plan.Step, before map[string]bool, path []plan.Segment) {
+// fieldsOf gives the fields of a selection set and of its fragments.
+func fieldsOf(selections plan.Selections) (fields []*plan.SelectedField) {
+	for _, sel := range selections {
+		switch sel := sel.(type) {
+		case *plan.SelectedField:
+			fields = append(fields, sel)
+		case *plan.InlineFragment:
+			fields = append(fields, fieldsOf(sel.Selections)...)
+		}
+	}
+	return fields
+}
+
+func checkPath(t errorer, s *plan.Fetch, before map[string]bool, path []plan.Segment) {
 	t.Helper()
 	for i := range path {
 		at := keyPath(path[:i+1])
 		if !before[at] {
-			t.Errorf("step %d: nothing is stored at %s before", s.ID, at)
+			t.Errorf("fetch %d: nothing is stored at %s before", s.ID, at)
 		}
 		if path[i].Types != nil && !before[at+".__typename"] {
-			t.Errorf("step %d: the types at %s are not known before", s.ID, at)
+			t.Errorf("fetch %d: the types at %s are not known before", s.ID, at)
 		}
 	}
 }
 
-func checkRepresentation(t errorer, s *plan.Step, before map[string]bool, at string, fields []plan.RepresentationField) {
+func checkRepresentation(t errorer, s *plan.Fetch, before map[string]bool, at string, fields []plan.RepresentationField) {
 	t.Helper()
 	for i, f := range fields {
-		if !before[at+"."+f.Key] {
-			t.Errorf("step %d: the representation's %s is not stored before at %s.%s", s.ID, f.Name, at, f.Key)
+		if !before[at+"."+f.StorageKey] {
+			t.Errorf("fetch %d: the representation's %s is not stored before at %s.%s", s.ID, f.Name, at, f.StorageKey)
 		}
 		if slices.ContainsFunc(fields[:i], func(o plan.RepresentationField) bool { return o.Name == f.Name && (o.On == nil || f.On == nil) }) {
-			t.Errorf("step %d: two values for the representation's %s", s.ID, f.Name)
+			t.Errorf("fetch %d: two values for the representation's %s", s.ID, f.Name)
 		}
-		checkRepresentation(t, s, before, at+"."+f.Key, f.Fields)
+		checkRepresentation(t, s, before, at+"."+f.StorageKey, f.Fields)
 	}
 }
 
@@ -123,27 +138,27 @@ func checkProjection(t errorer, stored map[string]bool, at string, fields []*pla
 		if f.On != nil || f.Source != plan.Stored {
 			continue
 		}
-		if !stored[at+"."+f.Key] {
-			t.Errorf("%s.%s is answered but never stored", at, f.Key)
+		if !stored[at+"."+f.StorageKey] {
+			t.Errorf("%s.%s is answered but never stored", at, f.StorageKey)
 		}
-		checkProjection(t, stored, at+"."+f.Key, f.Fields)
+		checkProjection(t, stored, at+"."+f.StorageKey, f.Fields)
 	}
 }
 
-func checkQuery(t errorer, c *testCase, s *plan.Step) {
+func checkQuery(t errorer, c *testCase, s *plan.Fetch) {
 	t.Helper()
 	doc, err := parser.ParseQuery(&ast.Source{Input: s.Query})
 	if err != nil {
-		t.Errorf("step %d: %v in %s", s.ID, err, s.Query)
+		t.Errorf("fetch %d: %v in %s", s.ID, err, s.Query)
 		return
 	}
 	if err := validator.ValidateWithRules(c.subgraphs[s.Subgraph], doc, rules.NewDefaultRules()); err != nil {
-		t.Errorf("step %d is not valid in %s: %v\n%s", s.ID, s.Subgraph, err, plan.Indent(s.Query, "    "))
+		t.Errorf("fetch %d is not valid in %s: %v\n%s", s.ID, s.Subgraph, err, plan.Indent(s.Query, "    "))
 		return
 	}
 	op := doc.Operations[0]
 	if len(op.VariableDefinitions) != len(s.Variables)+variables(s.Entities) {
-		t.Errorf("step %d: variables of the query and of the step differ: %s", s.ID, s.Query)
+		t.Errorf("fetch %d: variables of the query and of the fetch differ: %s", s.ID, s.Query)
 	}
 	checkExternal(t, c, s, c.model.Graph(s.Subgraph), op.SelectionSet, false)
 }
@@ -157,7 +172,7 @@ func variables(fetches []*plan.EntityFetch) int {
 	return n
 }
 
-func checkExternal(t errorer, c *testCase, s *plan.Step, g *supergraph.Graph, set ast.SelectionSet, provided bool) {
+func checkExternal(t errorer, c *testCase, s *plan.Fetch, g *supergraph.Graph, set ast.SelectionSet, provided bool) {
 	t.Helper()
 	for _, sel := range set {
 		switch sel := sel.(type) {
@@ -169,7 +184,7 @@ func checkExternal(t errorer, c *testCase, s *plan.Step, g *supergraph.Graph, se
 				in := typ.Field(sel.Name).InGraph(g)
 				on := func(label string) bool { return slices.Contains(c.labels, label) }
 				if !provided && !in.Resolves(on) {
-					t.Errorf("step %d: %s does not resolve %s.%s", s.ID, g.Name, typ.Name, sel.Name)
+					t.Errorf("fetch %d: %s does not resolve %s.%s", s.ID, g.Name, typ.Name, sel.Name)
 				}
 				inner = provided || in.Provides != nil
 			}

@@ -26,6 +26,9 @@ type chooser struct {
 	// jumps are the chosen entity jumps, by where they start and what they can
 	// be merged with.
 	jumps map[jumpTarget]bool
+	// prices, unless nil, records what each candidate of a leaf would have added
+	// when the leaf's path was chosen, for an explanation.
+	prices map[*leaf][]int
 	// round changes whenever an edge is chosen: prices of earlier rounds are
 	// out of date.
 	round int
@@ -63,6 +66,11 @@ func (c *chooser) choose(w *walker, leaves []*leaf) {
 func (c *chooser) satisfy(l *leaf) {
 	if c.chosen[l.id] != nil {
 		return
+	}
+	if c.prices != nil {
+		for _, e := range l.candidates {
+			c.prices[l] = append(c.prices[l], c.price(e))
+		}
 	}
 	best := slices.MinFunc(l.candidates, func(a, b *edge) int {
 		return cmp.Or(cmp.Compare(c.price(a), c.price(b)), cmp.Compare(a.depth, b.depth), cmp.Compare(a.subgraph.Index, b.subgraph.Index))

@@ -23,7 +23,7 @@ func measure(leaves []*leaf, chosen []*edge) Cost {
 	var c Cost
 	for _, f := range m.fetches {
 		c.Levels = max(c.Levels, f.level+1)
-		if f.kind != plan.Entities {
+		if f.kind != plan.EntitiesFetch {
 			c.Requests++
 		}
 	}
@@ -46,7 +46,7 @@ func (m *measurer) follow(e *edge) []*fetch {
 	case rootEdge:
 		known = m.root(e)
 	case keyEdge:
-		f := &fetch{kind: plan.Entities, subgraph: e.subgraph, dependsOn: m.conditions(e, nil), deferID: e.deferID}
+		f := &fetch{kind: plan.EntitiesFetch, subgraph: e.subgraph, dependsOn: m.conditions(e, nil), deferID: e.deferID}
 		m.fetches = append(m.fetches, f)
 		known = []*fetch{f}
 	default:
@@ -58,11 +58,11 @@ func (m *measurer) follow(e *edge) []*fetch {
 
 func (m *measurer) root(e *edge) []*fetch {
 	for _, f := range m.fetches {
-		if f.kind != plan.Entities && f.subgraph == e.subgraph && f.position == e.position && f.deferID == e.deferID {
+		if f.kind != plan.EntitiesFetch && f.subgraph == e.subgraph && f.position == e.position && f.deferID == e.deferID {
 			return []*fetch{f}
 		}
 	}
-	f := &fetch{kind: plan.Fetch, subgraph: e.subgraph, position: e.position, dependsOn: m.conditions(e, nil), deferID: e.deferID}
+	f := &fetch{kind: plan.RootFetch, subgraph: e.subgraph, position: e.position, dependsOn: m.conditions(e, nil), deferID: e.deferID}
 	m.fetches = append(m.fetches, f)
 	return []*fetch{f}
 }

@@ -50,7 +50,7 @@ func deferRootFetches(fetches []*fetch) {
 	}
 }
 
-func (f *fetch) isQuery() bool { return f.kind == plan.Fetch && f.operationKind == operation.Query }
+func (f *fetch) isQuery() bool { return f.kind == plan.RootFetch && f.operationKind == operation.Query }
 
 // objects adds the slots of the objects that the client selects.
 func (s *selectionSet) objects(to map[*slot]bool) map[*slot]bool {

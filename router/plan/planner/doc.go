@@ -15,12 +15,12 @@
 //	                                                 improve.go, bound.go, cost.go, optimise.go
 //	place     paths become fetches                   place.go, fetch.go
 //	schedule  fetches are merged into few requests   defer.go, schedule.go, merge.go, fallback.go
-//	print     fetches become GraphQL operations      print.go, shape.go
+//	print     fetches become those of the plan       print.go, responsekeys.go
 //	project   the layout of the client's response    project.go
 //
 // What all stages share is in slot.go and position.go (where values are
-// stored) and in types.go (sets of types). errors.go explains what cannot be
-// planned.
+// stored) and in types.go (sets of types). explain.go explains how a plan was
+// found, and errors.go why there is none.
 //
 // # Paths
 //

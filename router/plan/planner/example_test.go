@@ -48,7 +48,7 @@ func Example() {
 	// query
 	// 0 fetch product
 	//     {product(id:1){name id}}
-	// 1 entities review after 0
+	// 1 entity fetch review depends on 0
 	//     _entities: product Product{id}
 	//     query($representations:[_Any!]!){
 	//       _entities(representations:$representations){...on Product{stars}}

@@ -6,16 +6,16 @@ import (
 	"souk/router/plan"
 )
 
-// A merged entity fetch requires the inputs of all its parts: where a field
-// requires something that could not be fetched, the whole representation
-// cannot be built, and fields that need the key alone would be lost with it.
-// So a merged fetch is followed by a fallback fetch, which refetches, for
-// entities that lacked an input, the fields that do not need it. It has
-// nothing to send unless an input is missing.
+// A merged entity fetch requires the inputs of everything that was merged into
+// it: where a field requires something that could not be fetched, the whole
+// representation cannot be built, and fields that need the key alone would be
+// lost with it. So a merged fetch is followed by a fallback fetch, which
+// refetches, for entities that lacked an input, the fields that do not need it.
+// It has nothing to send unless an input is missing.
 
-// keepParts saves both entity fetches as they are before merging, for a
+// keepUnmerged saves both entity fetches as they are before merging, for a
 // fallback fetch to be made of.
-func (e *entityFetch) keepParts(other *entityFetch) {
+func (e *entityFetch) keepUnmerged(other *entityFetch) {
 	if e.unmerged == nil {
 		e.unmerged = []*entityFetch{e.clone()}
 	}
@@ -45,12 +45,14 @@ func (e *entityFetch) clone() *entityFetch {
 // of the merged one.
 func (e *entityFetch) fallbacks() []*entityFetch {
 	var out []*entityFetch
-	for _, part := range e.unmerged {
-		if len(part.inputs) == len(e.inputs) {
+	for _, before := range e.unmerged {
+		if len(before.inputs) == len(e.inputs) {
 			continue // it needs every input of the merged fetch
 		}
-		if !slices.ContainsFunc(out, func(to *entityFetch) bool { return slices.Equal(to.inputs, part.inputs) && to.mergeSameObjects(part) }) {
-			out = append(out, part)
+		if !slices.ContainsFunc(out, func(to *entityFetch) bool {
+			return slices.Equal(to.inputs, before.inputs) && to.mergeSameObjects(before)
+		}) {
+			out = append(out, before)
 		}
 	}
 	return out

@@ -10,7 +10,7 @@ import (
 
 // A fetch is a node of the fetch graph: a request to one subgraph.
 type fetch struct {
-	kind          plan.StepKind
+	kind          plan.FetchKind
 	operationKind operation.Kind
 	subgraph      *supergraph.Graph
 	// position and selection are those of a root fetch, entities those of an

@@ -193,12 +193,12 @@ func (f *fewest) facts() int {
 
 // cost gives the requests and the levels of a plan.
 func cost(p *plan.Plan) (requests, levels int) {
-	level := make([]int, len(p.Steps))
-	for i, s := range p.Steps {
-		for _, a := range s.After {
+	level := make([]int, len(p.Fetches))
+	for i, s := range p.Fetches {
+		for _, a := range s.DependsOn {
 			level[i] = max(level[i], level[a])
 		}
-		if s.Rest == nil { // a fallback is sent only where something failed
+		if s.FallbackFor == nil { // a fallback is sent only where something failed
 			level[i]++
 			requests++
 		}

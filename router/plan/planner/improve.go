@@ -2,36 +2,13 @@ package planner
 
 import "souk/router/operation"
 
-// An Explanation tells how the planner came to a plan.
-type Explanation struct {
-	// Bound has requests and levels that no plan can do with less, Greedy
-	// those of the plan that the chooser found first, and Chosen those of the
-	// plan that was made. They are set for queries.
-	Bound, Greedy, Chosen Cost
-	// Search tells whether a better plan was searched for.
-	Search Search
-	// Edges are the edges of the query graph that were looked at.
-	Edges int
-}
-
 // A Cost is the number of requests of a plan, and the number of levels: how
 // many requests wait for each other one after another. A plan with fewer
 // requests is better, and of those with equally many the one with fewer levels.
-type Cost struct{ Requests, Levels int }
-
-// Search is the outcome of the search for a better plan.
-type Search string
-
-// The outcomes of a search.
-const (
-	// NotSearched: the greedy plan meets the lower bound, or the operation is
-	// no query.
-	NotSearched Search = "not needed"
-	// Exact: the search was complete, so no plan has fewer requests.
-	Exact Search = "exact"
-	// Incomplete: the search ended at a limit, with the best plan until then.
-	Incomplete Search = "incomplete"
-)
+type Cost struct {
+	Requests int `json:"requests"`
+	Levels   int `json:"levels"`
+}
 
 // searchBudget is how many candidates the optimiser looks at, which takes a few
 // milliseconds. It is enough for a complete search for nearly all operations.

@@ -90,11 +90,11 @@ func times(n int, format string) string {
 	return b.String()
 }
 
-// TestManyTypes plans operations on interfaces and unions with many types: as
-// they grow, there comes a size from which on they are refused by the limit
-// that says its name, and never anything else.
-func TestManyTypes(t *testing.T) {
-	for _, s := range []struct{ types, graphs int }{{160, 4}, {1000, 1}} {
+// TestTooManyTypesAreRefusedByTheLimit plans operations on interfaces and
+// unions with many types. From some size on they are refused, by the limit and
+// with its name, and by nothing else.
+func TestTooManyTypesAreRefusedByTheLimit(t *testing.T) {
+	for _, s := range []struct{ types, graphs int }{{types: 160, graphs: 4}, {types: 1000, graphs: 1}} {
 		c := open(t, &txtar.Archive{Files: []txtar.File{{Name: "supergraph.graphql", Data: []byte(abstract(s.types, s.graphs))}}})
 		for _, h := range hostile {
 			t.Run(fmt.Sprintf("%d types in %d subgraphs, %s", s.types, s.graphs, h.name), func(t *testing.T) {
@@ -117,9 +117,9 @@ func TestManyTypes(t *testing.T) {
 	}
 }
 
-// TestLimit plans operations that are meant to be expensive. They are planned
-// or refused by a limit that says its name.
-func TestLimit(t *testing.T) {
+// TestExpensiveOperationsAreRefusedByTheLimit plans operations that are meant
+// to be expensive. They are planned, or refused with the name of the limit.
+func TestExpensiveOperationsAreRefusedByTheLimit(t *testing.T) {
 	c := open(t, &txtar.Archive{Files: []txtar.File{{Name: "supergraph.graphql", Data: []byte(dense(60))}}})
 	c.schema.Limits = operation.Limits{Tokens: 1_000_000, Depth: 1000, Aliases: 10_000, RootFields: 10_000, Fields: 1_000_000}
 	wide := func(n int) string {
@@ -133,9 +133,9 @@ func TestLimit(t *testing.T) {
 		name, text string
 		refused    bool
 	}{
-		{"deep", "{ node" + strings.Repeat("{ f1 f59 next ", 40) + "{ id }" + strings.Repeat(" }", 41), false},
-		{"wide", wide(20), false},
-		{"too wide", wide(2000), true},
+		{name: "deep", text: "{ node" + strings.Repeat("{ f1 f59 next ", 40) + "{ id }" + strings.Repeat(" }", 41)},
+		{name: "wide", text: wide(20)},
+		{name: "too wide", text: wide(2000), refused: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := c.planner.Plan(c.operation(t, test.text))
@@ -150,10 +150,11 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestLongChain plans a chain through all subgraphs, the key of each of which
-// needs the one before, also for a neighbour that has the same keys. Looked
-// at naively that would double with each subgraph.
-func TestLongChain(t *testing.T) {
+// TestLongChainOfKeysIsPlannedInLinearWork plans a chain through all subgraphs,
+// each of whose keys needs that of the subgraph before, for the object and for a
+// neighbour with the same keys. A naive walk would take twice as long for each
+// further subgraph.
+func TestLongChainOfKeysIsPlannedInLinearWork(t *testing.T) {
 	const graphs = 16
 	var b strings.Builder
 	b.WriteString("schema @link(url: \"https://specs.apollo.dev/join/v0.3\", for: EXECUTION) { query: Query }\nenum join__Graph {\n")
@@ -172,7 +173,7 @@ func TestLongChain(t *testing.T) {
 	}
 	c.subgraphs = subgraphs(t, c.sdl, c.model)
 	check(t, c, p)
-	if len(p.Steps) != graphs {
-		t.Errorf("%d steps", len(p.Steps))
+	if len(p.Fetches) != graphs {
+		t.Errorf("%d fetches, want %d", len(p.Fetches), graphs)
 	}
 }

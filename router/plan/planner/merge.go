@@ -35,7 +35,7 @@ func (e *entityFetch) place() string {
 	path := e.targets[0].Path
 	var b strings.Builder
 	for i, s := range path {
-		b.WriteString(s.Key)
+		b.WriteString(s.StorageKey)
 		for _, t := range s.Types {
 			if i < len(path)-1 {
 				b.WriteString("|" + t)
@@ -61,7 +61,7 @@ func (e *entityFetch) mergeSameObjects(other *entityFetch) bool {
 		return false
 	}
 	if !slices.Equal(e.inputs, other.inputs) {
-		e.keepParts(other)
+		e.keepUnmerged(other)
 	}
 	to.Representations[0].Fields = fields
 	e.contextArguments = addArguments(e.contextArguments, other.contextArguments)
@@ -77,7 +77,7 @@ func (e *entityFetch) mergeOtherType(other *entityFetch) bool {
 	if e.contextArguments != nil || other.contextArguments != nil {
 		return false // the arguments of one type have no value for the other
 	}
-	if last < 0 || last != len(from.Path)-1 || !samePath(to.Path[:last], from.Path[:last]) || to.Path[last].Key != from.Path[last].Key {
+	if last < 0 || last != len(from.Path)-1 || !samePath(to.Path[:last], from.Path[:last]) || to.Path[last].StorageKey != from.Path[last].StorageKey {
 		return false
 	}
 	types, more := to.Path[last].Types, from.Path[last].Types
@@ -96,7 +96,7 @@ func (e *entityFetch) mergeOtherType(other *entityFetch) bool {
 }
 
 func samePath(a, b []plan.Segment) bool {
-	return slices.EqualFunc(a, b, func(a, b plan.Segment) bool { return a.Key == b.Key && slices.Equal(a.Types, b.Types) })
+	return slices.EqualFunc(a, b, func(a, b plan.Segment) bool { return a.StorageKey == b.StorageKey && slices.Equal(a.Types, b.Types) })
 }
 
 // mergeRepresentations merges the fields of two representations; false if one
@@ -109,7 +109,7 @@ func mergeRepresentations(a, b []plan.RepresentationField) ([]plan.Representatio
 			out = append(out, f)
 			continue
 		}
-		if out[i].Key != f.Key || !slices.Equal(out[i].On, f.On) {
+		if out[i].StorageKey != f.StorageKey || !slices.Equal(out[i].On, f.On) {
 			return nil, false
 		}
 		below, ok := mergeRepresentations(out[i].Fields, f.Fields)

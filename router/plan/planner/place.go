@@ -84,14 +84,14 @@ func (p *placer) placeRoot(e *edge) *placement {
 		}
 	}
 	f := p.add(&fetch{
-		kind: plan.Fetch, operationKind: p.operationKind, subgraph: e.subgraph, position: e.position,
+		kind: plan.RootFetch, operationKind: p.operationKind, subgraph: e.subgraph, position: e.position,
 		selection: &selectionSet{typ: e.typ}, dependsOn: p.conditions(e, nil), deferID: e.deferID,
 	})
 	switch {
 	case e.position.parent != nil:
 		f.operationKind = operation.Query
 	case p.operationKind == operation.Subscription:
-		f.kind = plan.Subscribe
+		f.kind = plan.SubscriptionFetch
 	case p.operationKind == operation.Mutation:
 		// Mutations run one after another (GraphQL, section 6.2.2), but do not
 		// wait for deferred payloads of the ones before.
@@ -103,7 +103,7 @@ func (p *placer) placeRoot(e *edge) *placement {
 }
 
 func (p *placer) placeJump(e *edge) *placement {
-	f := &fetch{kind: plan.Entities, operationKind: operation.Query, subgraph: e.subgraph, dependsOn: p.conditions(e, nil), deferID: e.deferID}
+	f := &fetch{kind: plan.EntitiesFetch, operationKind: operation.Query, subgraph: e.subgraph, dependsOn: p.conditions(e, nil), deferID: e.deferID}
 	representation := plan.Representation{Typename: e.typ.Name}
 	sent := e.key.Fields.Selections
 	if e.onlyField != nil && e.onlyField.Requires != nil {
@@ -139,18 +139,18 @@ func (p *placer) represent(to []plan.RepresentationField, g *supergraph.Graph, a
 				f.On = typeNames(on)
 			}
 			if sel.Name == "__typename" {
-				f.Key = "__typename"
+				f.StorageKey = "__typename"
 				to = addField(to, f)
 				continue
 			}
 			child := at.child(sel)
-			f.Key = child.storageKey()
+			f.StorageKey = child.storageKey()
 			def := t.Field(sel.Name)
 			if len(sel.Selections) == 0 {
 				f.Kind = kindOf(def.Named)
 			} else {
 				if needsTypename(def, g) {
-					f.Fields = []plan.RepresentationField{{Name: "__typename", Key: "__typename"}}
+					f.Fields = []plan.RepresentationField{{Name: "__typename", StorageKey: "__typename"}}
 				}
 				f.Fields = p.represent(f.Fields, g, child, def.Named, def.Named.Possible, def.Named.Possible, sel.Selections)
 			}
@@ -167,7 +167,7 @@ func (p *placer) represent(to []plan.RepresentationField, g *supergraph.Graph, a
 // field if that is there already.
 func addField(to []plan.RepresentationField, f plan.RepresentationField) []plan.RepresentationField {
 	for i, have := range to {
-		if have.Name != f.Name || have.Key != f.Key || have.On != nil && !slices.Equal(have.On, f.On) {
+		if have.Name != f.Name || have.StorageKey != f.StorageKey || have.On != nil && !slices.Equal(have.On, f.On) {
 			continue
 		}
 		for _, below := range f.Fields {

@@ -44,16 +44,17 @@ func New(m *supergraph.Model, o Options) *Planner {
 // It returns an *UnreachableError for a selection that no subgraph can
 // resolve, and a *LimitError for an operation that exceeds Options.
 func (p *Planner) Plan(op *operation.Operation, labels ...string) (*plan.Plan, error) {
-	made, _, err := p.Explain(op, labels...)
+	made, _, err := p.plan(op, labels, nil)
 	return made, err
 }
 
-// Explain plans an operation and tells how the plan was found.
-func (p *Planner) Explain(op *operation.Operation, labels ...string) (*plan.Plan, Explanation, error) {
+// plan plans an operation. It records the decisions if prices is not nil.
+func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*leaf][]int) (*plan.Plan, Explanation, error) {
 	w := p.newWalker(func(label string) bool { return slices.Contains(labels, label) }, p.options.MaxEdges)
 	root := &slot{}
 	root.register(op.Selections, 0)
 	placer := &placer{model: p.model, operationKind: op.Kind, chooser: newChooser(), placed: map[*edge]*placement{}}
+	placer.chooser.prices = prices
 	explanation := Explanation{Search: NotSearched}
 	if err := p.placeOperation(w, placer, op, &position{slot: root}, &explanation); err != nil {
 		return nil, explanation, p.explain(w, err)
@@ -61,7 +62,7 @@ func (p *Planner) Explain(op *operation.Operation, labels ...string) (*plan.Plan
 	deferRootFetches(placer.fetches)
 	out := &plan.Plan{
 		Kind: op.Kind, RootType: op.RootType,
-		Steps:         printFetches(schedule(placer.fetches), op),
+		Fetches:       printFetches(schedule(placer.fetches), op),
 		PossibleTypes: map[string][]string{}, EnumValues: map[string][]string{},
 		InterfaceObjects: p.interfaceObjects,
 	}
@@ -87,8 +88,11 @@ func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation,
 			return err
 		}
 		to.chooser.choose(w, leaves)
-		leaves = p.improve(w, to.chooser, op, at.slot, leaves, explanation)
-		to.placeAll(leaves)
+		improved := p.improve(w, to.chooser, op, at.slot, leaves, explanation)
+		if to.chooser.prices != nil {
+			explanation.Decisions = to.chooser.decisions(improved, explanation.Chosen != explanation.Greedy)
+		}
+		to.placeAll(improved)
 		return nil
 	}
 	for _, f := range rootFields(op.Selections) {
@@ -97,6 +101,10 @@ func (p *Planner) placeOperation(w *walker, to *placer, op *operation.Operation,
 			return err
 		}
 		to.chooser.choose(w, leaves)
+		if to.chooser.prices != nil {
+			explanation.Edges = w.edges
+			explanation.Decisions = append(explanation.Decisions, to.chooser.decisions(leaves, false)...)
+		}
 		to.placeAll(leaves)
 	}
 	return nil

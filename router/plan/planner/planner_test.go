@@ -2,11 +2,12 @@ package planner_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -28,13 +29,14 @@ var (
 	again  = flag.Bool("compose", false, "write the supergraphs that testdata's subgraphs compose to into testdata")
 )
 
-// TestGolden plans the operations of each case. A case has a supergraph, in
+// TestGoldenPlans plans the operations of each case. A case has a supergraph, in
 // supergraph.graphql or, by a path, in supergraph, and perhaps the subgraphs
 // it is composed of, NAME.graphqls; then operations NAME.graphql, each with NAME.plan,
 // its plan or error. NAME.labels are the labels of overrides that are on,
 // NAME.denied the fields that the caller may not have. If there is a
-// NAME.answer, it is compared with how the plan lays out the answer.
-func TestGolden(t *testing.T) {
+// NAME.answer, it is compared with the projection; NAME.apollo and NAME.json with
+// the plan in these notations, NAME.explain with how it was found.
+func TestGoldenPlans(t *testing.T) {
 	files, err := filepath.Glob("../testdata/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no cases", err)
@@ -51,7 +53,7 @@ func TestGolden(t *testing.T) {
 			c := open(t, archive)
 			out := txtar.Archive{Comment: archive.Comment}
 			for _, f := range archive.Files {
-				if strings.HasSuffix(f.Name, ".plan") || strings.HasSuffix(f.Name, ".answer") {
+				if slices.Contains([]string{".plan", ".answer", ".apollo", ".json", ".explain"}, filepath.Ext(f.Name)) {
 					continue
 				}
 				out.Files = append(out.Files, f)
@@ -59,16 +61,18 @@ func TestGolden(t *testing.T) {
 				if !ok || name == "supergraph" {
 					continue
 				}
-				got, answer := c.plan(t, name, string(f.Data))
+				got := c.plan(t, name, string(f.Data))
 				compare := func(name, got string) {
 					out.Files = append(out.Files, txtar.File{Name: name, Data: []byte(got)})
 					if want := c.files[name]; !*update && got != want {
 						t.Errorf("%s: got\n%swant\n%s", name, got, want)
 					}
 				}
-				compare(name+".plan", got)
-				if _, ok := c.files[name+".answer"]; ok {
-					compare(name+".answer", answer)
+				compare(name+".plan", got.text)
+				for _, form := range []struct{ file, text string }{{name + ".answer", got.answer}, {name + ".apollo", got.apollo}, {name + ".json", got.json}, {name + ".explain", got.explanation}} {
+					if _, ok := c.files[form.file]; ok {
+						compare(form.file, form.text)
+					}
 				}
 			}
 			if *update || *again {
@@ -177,45 +181,48 @@ func deny(selections []operation.Selection, name string) {
 	}
 }
 
-func (c *testCase) plan(t testing.TB, name, text string) (steps, answer string) {
+// printed is a plan in all notations.
+type printed struct{ text, answer, apollo, json, explanation string }
+
+func (c *testCase) plan(t testing.TB, name, text string) printed {
 	t.Helper()
 	op := c.operation(t, text)
 	for _, denied := range strings.Fields(c.files[name+".denied"]) {
 		deny(op.Selections, denied)
 	}
 	c.labels = strings.Fields(c.files[name+".labels"])
-	p, err := c.planner.Plan(op, c.labels...)
+	p, explanation, err := c.planner.Explain(op, c.labels...)
 	if err != nil {
-		return "error: " + err.Error() + "\n", ""
+		return printed{text: "error: " + err.Error() + "\n"}
 	}
 	if c.subgraphs == nil {
 		c.subgraphs = subgraphs(t, c.sdl, c.model)
 	}
 	check(t, c, p)
-	var b bytes.Buffer
-	if err := plan.Print(&b, p); err != nil {
-		t.Fatal(err)
+	if again, err := c.planner.Plan(op, c.labels...); err != nil || !reflect.DeepEqual(p, again) {
+		t.Errorf("explained, the plan is another (%v)", err)
 	}
-	checkJSON(t, p, b.String())
-	return b.String(), layout(p.Projection, "")
+	out := printed{answer: layout(p.Projection, ""), explanation: explanation.String()}
+	for into, print := range map[*string]func(io.Writer, *plan.Plan) error{&out.text: plan.Print, &out.apollo: plan.PrintApollo, &out.json: plan.WriteJSON} {
+		var b strings.Builder
+		if err := print(&b, p); err != nil {
+			t.Fatal(err)
+		}
+		*into = b.String()
+	}
+	checkJSON(t, p, out.json)
+	return out
 }
 
-// checkJSON finds out whether a plan is the same after a way through JSON.
-func checkJSON(t testing.TB, p *plan.Plan, printed string) {
+// checkJSON checks that a plan read from its JSON is the same.
+func checkJSON(t testing.TB, p *plan.Plan, text string) {
 	t.Helper()
-	var data, again bytes.Buffer
-	if err := plan.PrintJSON(&data, p); err != nil {
+	read, err := plan.ReadJSON(strings.NewReader(text))
+	if err != nil {
 		t.Fatal(err)
 	}
-	var read plan.Plan
-	if err := json.Unmarshal(data.Bytes(), &read); err != nil {
-		t.Fatal(err)
-	}
-	if err := plan.Print(&again, &read); err != nil {
-		t.Fatal(err)
-	}
-	if again.String() != printed {
-		t.Errorf("read from JSON, the plan is\n%s", again.String())
+	if !reflect.DeepEqual(p, read) {
+		t.Errorf("the plan that was read differs from\n%s", text)
 	}
 }
 
@@ -223,9 +230,9 @@ func checkJSON(t testing.TB, p *plan.Plan, printed string) {
 func layout(fields []*plan.Field, indent string) string {
 	var b strings.Builder
 	for _, f := range fields {
-		fmt.Fprintf(&b, "%s%s: %s", indent, f.Name, f.Type)
-		if f.Key != f.Name && f.Key != "" {
-			b.WriteString(" from " + f.Key)
+		fmt.Fprintf(&b, "%s%s: %s", indent, f.ResponseKey, f.Type)
+		if f.StorageKey != f.ResponseKey && f.StorageKey != "" {
+			b.WriteString(" from " + f.StorageKey)
 		}
 		if f.Source != plan.Stored {
 			fmt.Fprintf(&b, " %s", f.Source)
@@ -233,8 +240,8 @@ func layout(fields []*plan.Field, indent string) string {
 		if f.On != nil {
 			b.WriteString(" on " + strings.Join(f.On, "|"))
 		}
-		if f.Defer != 0 {
-			fmt.Fprintf(&b, " deferred %d", f.Defer)
+		if f.DeferID != 0 {
+			fmt.Fprintf(&b, " deferred %d", f.DeferID)
 		}
 		b.WriteString("\n" + layout(f.Fields, indent+"  "))
 	}

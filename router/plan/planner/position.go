@@ -58,7 +58,7 @@ func (p *position) path() []plan.Segment {
 	}
 	path := p.parent.path()
 	if p.on == nil {
-		return append(path, plan.Segment{Key: p.slot.storageKey()})
+		return append(path, plan.Segment{StorageKey: p.slot.storageKey()})
 	}
 	if len(path) > 0 {
 		path[len(path)-1].Types = []string{p.on.Name}

@@ -13,24 +13,24 @@ import (
 
 // printFetches gives the fetches as the plan has them. They must be in an order
 // in which each comes after those it depends on.
-func printFetches(fetches []*fetch, op *operation.Operation) []*plan.Step {
-	out := make([]*plan.Step, len(fetches))
+func printFetches(fetches []*fetch, op *operation.Operation) []*plan.Fetch {
+	out := make([]*plan.Fetch, len(fetches))
 	for i, f := range fetches {
 		out[i] = printFetch(f, op)
 		out[i].ID = i
 		for _, d := range f.dependsOn {
-			out[i].After = append(out[i].After, slices.Index(fetches, d))
+			out[i].DependsOn = append(out[i].DependsOn, slices.Index(fetches, d))
 		}
-		slices.Sort(out[i].After)
+		slices.Sort(out[i].DependsOn)
 		if f.fallbackFor != nil {
 			of := slices.Index(fetches, f.fallbackFor)
-			out[i].Rest = &of
+			out[i].FallbackFor = &of
 		}
 	}
 	return out
 }
 
-// A printer writes the operation of one fetch.
+// A printer describes one fetch.
 type printer struct {
 	op       *operation.Operation
 	subgraph *supergraph.Graph
@@ -41,58 +41,31 @@ type printer struct {
 	// responseKeys are those of the subgraph's response.
 	responseKeys map[*selectedField]string
 	variables    map[string]bool // the client's that are used
-	text         strings.Builder
 }
 
-// printFetch writes the operation of a fetch, and tells where its response is
-// stored.
-func printFetch(f *fetch, op *operation.Operation) *plan.Step {
+// printFetch gives the selections of a fetch, and where its response is stored.
+func printFetch(f *fetch, op *operation.Operation) *plan.Fetch {
 	p := &printer{op: op, subgraph: f.subgraph, responseKeys: map[*selectedField]string{}, variables: map[string]bool{}}
-	out := &plan.Step{Kind: f.kind, Subgraph: f.subgraph.Name, OperationKind: f.operationKind, Defer: f.deferID}
-	if f.kind == plan.Entities {
+	out := &plan.Fetch{Kind: f.kind, Subgraph: f.subgraph.Name, OperationKind: f.operationKind, DeferID: f.deferID}
+	if f.kind == plan.EntitiesFetch {
 		p.entities(f, out)
 	} else {
 		out.Path = f.position.path()
-		out.Shape = p.shape([]*selectionSet{f.selection})
-		p.selectionSet(f.selection)
+		p.assignResponseKeys([]*selectionSet{f.selection})
+		out.Selections = p.selections(f.selection)
 	}
 	for _, v := range op.Variables {
 		if p.variables[v.Name] {
 			out.Variables = append(out.Variables, v)
 		}
 	}
-	out.Query = p.head(out) + p.text.String()
+	out.Query = out.GraphQL()
 	return out
 }
 
-// head writes the operation type and the variable definitions.
-func (p *printer) head(s *plan.Step) string {
-	var list []string
-	for _, e := range s.Entities {
-		list = append(list, "$"+e.Variable+":[_Any!]!")
-		for _, a := range e.Arguments {
-			list = append(list, "$"+a.Variable+":"+a.Type)
-		}
-	}
-	for _, v := range s.Variables {
-		definition := "$" + v.Name + ":" + v.Type
-		if v.Default != "" {
-			definition += "=" + v.Default
-		}
-		list = append(list, definition)
-	}
-	switch {
-	case len(list) > 0:
-		return s.OperationKind.String() + "(" + strings.Join(list, ",") + ")"
-	case s.OperationKind != operation.Query:
-		return s.OperationKind.String()
-	}
-	return ""
-}
-
-// entities writes the _entities fields. Those that select the same share one.
-func (p *printer) entities(f *fetch, out *plan.Step) {
-	texts := map[*plan.EntityFetch]string{}
+// entities describes the _entities fields. Those that select the same share
+// one.
+func (p *printer) entities(f *fetch, out *plan.Fetch) {
 	same := map[string]*plan.EntityFetch{}
 	for _, of := range f.entities {
 		e := &plan.EntityFetch{Targets: of.targets}
@@ -100,33 +73,25 @@ func (p *printer) entities(f *fetch, out *plan.Step) {
 		for i, s := range of.selections {
 			selections[i] = s.selection
 		}
-		e.Shape = p.shape(selections)
+		p.assignResponseKeys(selections)
 		p.contextArguments(of, e)
-		text := p.typedSelections(of.selections)
-		key := text + storedUnderOtherKeys(nil, e.Shape)
+		e.Selections = p.fragments(of.selections)
+		key := e.Selections.GraphQL() + storedUnderOtherKeys(nil, e.Selections)
 		if have := same[key]; have != nil {
 			for _, t := range e.Targets {
 				have.Targets = addTarget(have.Targets, t)
 			}
 			continue
 		}
-		same[key], texts[e] = e, text
+		same[key] = e
 		out.Entities = append(out.Entities, e)
 	}
-	p.text.WriteByte('{')
 	for i, e := range out.Entities {
-		e.Alias, e.Variable = "_entities", p.unused("representations")
-		prefix := ""
+		e.ResponseKey, e.Variable = "_entities", p.unused("representations")
 		if len(out.Entities) > 1 {
-			e.Alias, e.Variable = fmt.Sprintf("_e%d", i), p.unused(fmt.Sprintf("_r%d", i))
-			prefix = e.Alias + ":"
+			e.ResponseKey, e.Variable = fmt.Sprintf("_e%d", i), p.unused(fmt.Sprintf("_r%d", i))
 		}
-		if i > 0 {
-			p.text.WriteByte(' ')
-		}
-		fmt.Fprintf(&p.text, "%s_entities(representations:$%s)%s", prefix, e.Variable, texts[e])
 	}
-	p.text.WriteByte('}')
 }
 
 // contextArguments names the variables of an entity fetch's context arguments.
@@ -157,7 +122,7 @@ func addTarget(to []plan.Target, t plan.Target) []plan.Target {
 		}
 		var different []int
 		for i, s := range t.Path {
-			if have.Path[i].Key != s.Key {
+			if have.Path[i].StorageKey != s.StorageKey {
 				different = nil
 				break
 			}
@@ -175,16 +140,16 @@ func addTarget(to []plan.Target, t plan.Target) []plan.Target {
 	return append(to, t)
 }
 
-// storedUnderOtherKeys tells which fields of a shape are stored under another
-// key than they have in the subgraph's response.
-func storedUnderOtherKeys(path []string, shape []*plan.ShapeField) string {
+// storedUnderOtherKeys tells which fields are stored under another key than they
+// have in the subgraph's response.
+func storedUnderOtherKeys(path []string, selections plan.Selections) string {
 	var b strings.Builder
-	for _, f := range shape {
-		at := append(slices.Clip(path), f.Wire)
-		if f.Wire != f.Key {
-			b.WriteString(" " + strings.Join(at, ".") + "=" + f.Key)
+	for _, f := range selections.Flatten() {
+		at := append(slices.Clip(path), f.ResponseKey)
+		if f.ResponseKey != f.StorageKey {
+			b.WriteString(" " + strings.Join(at, ".") + "=" + f.StorageKey)
 		}
-		b.WriteString(storedUnderOtherKeys(at, f.Fields))
+		b.WriteString(storedUnderOtherKeys(at, f.Selections))
 	}
 	return b.String()
 }
@@ -197,21 +162,6 @@ func (p *printer) unused(name string) string {
 	return name
 }
 
-// typedSelections gives the text of the selection set of an _entities field.
-func (p *printer) typedSelections(selections []typedSelection) string {
-	outer := p.text
-	p.text = strings.Builder{}
-	p.text.WriteByte('{')
-	for _, s := range selections {
-		p.text.WriteString("...on " + s.on.Name)
-		p.selectionSet(s.selection)
-	}
-	p.text.WriteByte('}')
-	text := p.text.String()
-	p.text = outer
-	return text
-}
-
 // selectsTypename reports whether __typename is selected: where it is needed,
 // where objects may be of several types, and where the selection set would be
 // empty otherwise.
@@ -219,42 +169,43 @@ func (p *printer) selectsTypename(s *selectionSet) bool {
 	return s.typename || len(s.fields) == 0 && len(s.fragments) == 0 || s.typ.Abstract() && !s.typ.InGraph(p.subgraph).InterfaceObject
 }
 
-func (p *printer) selectionSet(s *selectionSet) {
-	separator := "{"
+// selections gives a selection set as the plan has it.
+func (p *printer) selections(s *selectionSet) plan.Selections {
+	out := make(plan.Selections, 0, len(s.fields)+len(s.fragments)+1)
 	if p.selectsTypename(s) {
-		p.text.WriteString("{__typename")
-		separator = " "
+		out = append(out, &plan.SelectedField{Name: "__typename", ResponseKey: "__typename", StorageKey: "__typename"})
 	}
 	for _, f := range s.fields {
-		p.text.WriteString(separator)
-		separator = " "
-		if key := p.responseKeys[f]; key != f.field.Name {
-			p.text.WriteString(key + ":")
-		}
-		p.text.WriteString(f.field.Name)
-		before := "("
-		for _, a := range f.field.Arguments {
-			p.text.WriteString(before + a.Name + ":" + a.Value)
-			before = ","
-			for _, v := range a.Variables {
-				p.variables[v] = true
-			}
-		}
-		for _, a := range f.fieldIn.Contexts {
-			p.text.WriteString(before + a.Name + ":$" + p.contexts[a])
-			before = ","
-		}
-		if before == "," {
-			p.text.WriteByte(')')
+		field := &plan.SelectedField{
+			Name: f.field.Name, ResponseKey: p.responseKeys[f], StorageKey: f.slot.storageKey(), Arguments: p.arguments(f),
 		}
 		if f.selection != nil {
-			p.selectionSet(f.selection)
+			field.Selections = p.selections(f.selection)
+		}
+		out = append(out, field)
+	}
+	return append(out, p.fragments(s.fragments)...)
+}
+
+func (p *printer) fragments(list []typedSelection) plan.Selections {
+	var out plan.Selections
+	for _, s := range list {
+		out = append(out, &plan.InlineFragment{On: s.on.Name, Selections: p.selections(s.selection)})
+	}
+	return out
+}
+
+// arguments gives a field's arguments, those with values from a context last.
+func (p *printer) arguments(f *selectedField) []operation.Argument {
+	for _, a := range f.field.Arguments {
+		for _, v := range a.Variables {
+			p.variables[v] = true
 		}
 	}
-	for _, f := range s.fragments {
-		p.text.WriteString(separator + "...on " + f.on.Name)
-		separator = " "
-		p.selectionSet(f.selection)
+	out := slices.Clip(f.field.Arguments)
+	for _, a := range f.fieldIn.Contexts {
+		variable := p.contexts[a]
+		out = append(out, operation.Argument{Name: a.Name, Value: "$" + variable, Variables: []string{variable}})
 	}
-	p.text.WriteByte('}')
+	return out
 }

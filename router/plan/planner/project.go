@@ -151,19 +151,19 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*responseEn
 // field gives one entry of the response.
 func (p *projector) field(t *supergraph.Type, at *slot, e *responseEntry) *plan.Field {
 	first := e.merged[0].field
-	out := &plan.Field{Name: first.Alias, Defer: e.merged[0].deferID}
+	out := &plan.Field{ResponseKey: first.Alias, DeferID: e.merged[0].deferID}
 	if len(e.payloads) > 0 {
-		out.Defer = e.payloads[0]
+		out.DeferID = e.payloads[0]
 	}
 	if len(e.payloads) > 1 {
-		out.Also = e.payloads[1:]
+		out.AlsoDeferredIn = e.payloads[1:]
 	}
 	switch first.Name {
 	case "__typename":
 		out.Source, out.Type, out.Kind = plan.Typename, "String!", plan.String
 		return out
 	case "__schema", "__type":
-		out.Source, out.Selection, out.Kind = plan.Introspection, first, plan.Object
+		out.Source, out.Introspect, out.Kind = plan.Introspection, introspectionField(first), plan.Object
 		out.Type = map[string]string{"__schema": "__Schema!", "__type": "__Type"}[first.Name]
 		return out
 	}
@@ -173,11 +173,11 @@ func (p *projector) field(t *supergraph.Type, at *slot, e *responseEntry) *plan.
 	}
 	out.Type, out.Kind = def.Type, kindOf(def.Named)
 	if first.Denied != nil {
-		out.Source, out.Selection = plan.Denied, first
+		out.Source, out.Denial = plan.Denied, first.Denied
 		return out
 	}
 	c := at.child(first)
-	out.Key = c.storageKey()
+	out.StorageKey = c.storageKey()
 	if def.Named.Kind == supergraph.Enum && p.plan.EnumValues[def.Named.Name] == nil {
 		p.plan.EnumValues[def.Named.Name] = enumValues(def.Named)
 	}
@@ -191,8 +191,30 @@ func (p *projector) field(t *supergraph.Type, at *slot, e *responseEntry) *plan.
 	return out
 }
 
+// introspectionField gives an introspection field as the plan has it.
+func introspectionField(f *operation.Field) *plan.SelectedField {
+	out := &plan.SelectedField{Name: f.Name, ResponseKey: f.Alias, Arguments: f.Arguments}
+	if f.Selections != nil {
+		out.Selections = introspectionSelections(f.Selections)
+	}
+	return out
+}
+
+func introspectionSelections(list []operation.Selection) plan.Selections {
+	out := make(plan.Selections, len(list))
+	for i, sel := range list {
+		switch sel := sel.(type) {
+		case *operation.Field:
+			out[i] = introspectionField(sel)
+		case *operation.InlineFragment:
+			out[i] = &plan.InlineFragment{On: sel.TypeCondition, Selections: introspectionSelections(sel.Selections)}
+		}
+	}
+	return out
+}
+
 // deferredPayloads lists the payloads that are delivered later.
-func deferredPayloads(list []*plan.Deferred, outer int, path []string, selections []operation.Selection) []*plan.Deferred {
+func deferredPayloads(list []*plan.DeferredPayload, outer int, path []string, selections []operation.Selection) []*plan.DeferredPayload {
 	for _, sel := range selections {
 		switch sel := sel.(type) {
 		case *operation.Field:
@@ -200,9 +222,9 @@ func deferredPayloads(list []*plan.Deferred, outer int, path []string, selection
 		case *operation.InlineFragment:
 			// A fragment is visited once for each type where authorisation
 			// rewrote the operation type by type.
-			known := func(d *plan.Deferred) bool { return d.ID == sel.Defer.ID }
+			known := func(d *plan.DeferredPayload) bool { return d.ID == sel.Defer.ID }
 			if sel.Defer != nil && !slices.ContainsFunc(list, known) {
-				list = append(list, &plan.Deferred{ID: sel.Defer.ID, Parent: outer, Label: sel.Defer.Label, Path: path})
+				list = append(list, &plan.DeferredPayload{ID: sel.Defer.ID, Parent: outer, Label: sel.Defer.Label, Path: path})
 			}
 			list = deferredPayloads(list, deferIDOf(sel, outer), path, sel.Selections)
 		}

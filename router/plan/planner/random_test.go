@@ -12,9 +12,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestRandomOperations plans random operations on every case's supergraph:
-// the plans must be sound.
-func TestRandomOperations(t *testing.T) {
+// TestPlansOfRandomOperationsAreSound plans random operations on the
+// supergraph of every case.
+func TestPlansOfRandomOperationsAreSound(t *testing.T) {
 	files, _ := filepath.Glob("../testdata/*.txtar")
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {

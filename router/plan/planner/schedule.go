@@ -89,7 +89,7 @@ func groupOf(f *fetch) mergeGroup { return mergeGroup{f.subgraph, f.deferID, f.l
 func mergeGroups(fetches []*fetch) map[mergeGroup][]*fetch {
 	groups := map[mergeGroup][]*fetch{}
 	for _, f := range fetches {
-		if f.kind == plan.Entities {
+		if f.kind == plan.EntitiesFetch {
 			groups[groupOf(f)] = append(groups[groupOf(f)], f)
 		}
 	}
@@ -113,7 +113,7 @@ func delayToMerge(fetches []*fetch) {
 		done := map[mergeGroup]bool{}
 		for _, f := range fetches {
 			group := groupOf(f)
-			if f.level != level || f.kind != plan.Entities || done[group] {
+			if f.level != level || f.kind != plan.EntitiesFetch || done[group] {
 				continue
 			}
 			done[group] = true

@@ -9,9 +9,11 @@
 //	  _entities representations @products(Book).author <Author>Author{id name=_i0} & @top Author{id} : { name posts { title } }
 //	answer { items=products:[Product!]! { upc:ID! <Book>title:String } kind=__typename:String! }
 //
-// A shape's field is "wire>key" where the two differ. An answer's field is
-// "name=key:Type", with the object types it is for before it; the key may be
-// "__typename", "!denied" or "!introspection".
+// The IDs of fetches count from 0 in the order of the text; "after" gives those
+// that a fetch depends on. A selected field is "responseKey>storageKey" where the
+// two differ. A field of the answer, which is the projection, is
+// "responseKey=storageKey:Type" with the object types it is for before it; the
+// key may be "__typename", "!denied" or "!introspection".
 package plantext
 
 import (
@@ -25,7 +27,8 @@ import (
 	"souk/router/plan"
 )
 
-// Parse reads a plan. The query of each step is "step N" and what it selects.
+// Parse reads a plan. The operation of the fetch N is named stepN, for transports
+// in tests to know which fetch a request is from.
 func Parse(text string) (p *plan.Plan, err error) {
 	r := &reader{plan: &plan.Plan{PossibleTypes: map[string][]string{}, EnumValues: map[string][]string{}}}
 	r.scan.Init(strings.NewReader(text))
@@ -86,14 +89,14 @@ func (r *reader) statement() {
 	case "interfaceObjects":
 		r.plan.InterfaceObjects = r.names()
 	case "fetch", "mutate", "subscribe", "entities":
-		r.step(word)
+		r.fetch(word)
 	case "defer":
-		d := &plan.Deferred{ID: r.int(), Label: r.next()}
+		d := &plan.DeferredPayload{ID: r.int(), Label: r.next()}
 		if r.accept("in") {
 			d.Parent = r.int()
 		}
 		for _, segment := range r.path() {
-			d.Path = append(d.Path, segment.Key)
+			d.Path = append(d.Path, segment.StorageKey)
 		}
 		r.plan.Deferred = append(r.plan.Deferred, d)
 	case "answer":
@@ -138,18 +141,18 @@ func (r *reader) types(open, end string) []string {
 	return types
 }
 
-func (r *reader) step(word string) {
-	s := &plan.Step{ID: len(r.plan.Steps), Subgraph: r.next()}
-	r.plan.Steps = append(r.plan.Steps, s)
+func (r *reader) fetch(word string) {
+	s := &plan.Fetch{ID: len(r.plan.Fetches), Subgraph: r.next()}
+	r.plan.Fetches = append(r.plan.Fetches, s)
 	for more := true; more; {
 		switch {
 		case r.accept("after"):
-			s.After = append(s.After, r.int())
+			s.DependsOn = append(s.DependsOn, r.int())
 			for r.accept(",") {
-				s.After = append(s.After, r.int())
+				s.DependsOn = append(s.DependsOn, r.int())
 			}
 		case r.accept("defer"):
-			s.Defer = r.int()
+			s.DeferID = r.int()
 		case r.accept("vars"):
 			for ok := true; ok; ok = r.accept(",") {
 				s.Variables = append(s.Variables, operation.VariableDefinition{Name: r.next(), Type: "Any"})
@@ -162,38 +165,26 @@ func (r *reader) step(word string) {
 	}
 	query := fmt.Sprintf("query step%d", s.ID)
 	if word == "entities" {
-		s.Kind = plan.Entities
+		s.Kind = plan.EntitiesFetch
 		query += "{"
 		for strings.HasPrefix(r.token, "_e") {
 			e := r.entity()
 			s.Entities = append(s.Entities, e)
-			query += e.Alias + ":_entities(representations:$" + e.Variable + "){... on X" + shapeText(e.Shape) + "}"
+			query += e.GraphQL()
 		}
 		s.Query = query + "}"
 		return
 	}
-	s.Kind = plan.Fetch
+	s.Kind = plan.RootFetch
 	switch word {
 	case "mutate":
 		s.OperationKind = operation.Mutation
 	case "subscribe":
-		s.OperationKind, s.Kind = operation.Subscription, plan.Subscribe
+		s.OperationKind, s.Kind = operation.Subscription, plan.SubscriptionFetch
 	}
 	r.expect(":")
-	s.Shape = r.shape()
-	s.Query = query + shapeText(s.Shape)
-}
-
-func shapeText(fields []*plan.ShapeField) string {
-	var b strings.Builder
-	b.WriteString("{")
-	for _, f := range fields {
-		b.WriteString(" " + f.Wire)
-		if f.Fields != nil {
-			b.WriteString(shapeText(f.Fields))
-		}
-	}
-	return b.String() + "}"
+	s.Selections = r.selections()
+	s.Query = query + s.Selections.GraphQL()
 }
 
 // path reads "@a.b(A B).c"; a single "@" is the root.
@@ -202,7 +193,7 @@ func (r *reader) path() []plan.Segment {
 	line := r.scan.Line
 	r.expect("@")
 	for r.scan.Line == line && r.token != "<" && r.token != "." {
-		path = append(path, plan.Segment{Key: r.next(), Types: r.types("(", ")")})
+		path = append(path, plan.Segment{StorageKey: r.next(), Types: r.types("(", ")")})
 		if !r.accept(".") {
 			break
 		}
@@ -211,7 +202,7 @@ func (r *reader) path() []plan.Segment {
 }
 
 func (r *reader) entity() *plan.EntityFetch {
-	e := &plan.EntityFetch{Alias: r.next(), Variable: r.next()}
+	e := &plan.EntityFetch{ResponseKey: r.next(), Variable: r.next()}
 	for ok := true; ok; ok = r.accept("&") {
 		t := plan.Target{Path: r.path()}
 		for r.token != "&" && r.token != ":" {
@@ -222,7 +213,7 @@ func (r *reader) entity() *plan.EntityFetch {
 		e.Targets = append(e.Targets, t)
 	}
 	r.expect(":")
-	e.Shape = r.shape()
+	e.Selections = plan.Selections{&plan.InlineFragment{On: "X", Selections: r.selections()}}
 	return e
 }
 
@@ -231,9 +222,9 @@ func (r *reader) representation() []plan.RepresentationField {
 	fields := []plan.RepresentationField{}
 	for !r.accept("}") {
 		f := plan.RepresentationField{On: r.types("<", ">"), Name: r.next()}
-		f.Key = f.Name
+		f.StorageKey = f.Name
 		if r.accept("=") {
-			f.Key = r.next()
+			f.StorageKey = r.next()
 		}
 		if r.token == "{" {
 			f.Fields = r.representation()
@@ -243,17 +234,17 @@ func (r *reader) representation() []plan.RepresentationField {
 	return fields
 }
 
-func (r *reader) shape() []*plan.ShapeField {
+func (r *reader) selections() plan.Selections {
 	r.expect("{")
-	fields := []*plan.ShapeField{}
+	fields := plan.Selections{}
 	for !r.accept("}") {
-		f := &plan.ShapeField{Wire: r.next()}
-		f.Key = f.Wire
+		f := &plan.SelectedField{ResponseKey: r.next()}
+		f.Name, f.StorageKey = f.ResponseKey, f.ResponseKey
 		if r.accept(">") {
-			f.Key = r.next()
+			f.StorageKey = r.next()
 		}
 		if r.token == "{" {
-			f.Fields = r.shape()
+			f.Selections = r.selections()
 		}
 		fields = append(fields, f)
 	}
@@ -264,30 +255,32 @@ func (r *reader) projection() []*plan.Field {
 	r.expect("{")
 	fields := []*plan.Field{}
 	for !r.accept("}") {
-		f := &plan.Field{On: r.types("<", ">"), Name: r.next()}
-		f.Key = f.Name
+		f := &plan.Field{On: r.types("<", ">"), ResponseKey: r.next()}
+		f.StorageKey = f.ResponseKey
 		source := ""
 		if r.accept("=") {
 			if r.accept("!") {
 				source = r.next()
 			} else {
-				f.Key = r.next()
+				f.StorageKey = r.next()
 			}
 		}
 		if source != "" {
-			f.Source, f.Key = plan.FieldSource(source), ""
-			f.Selection = &operation.Field{Name: f.Name, Alias: f.Name}
-			if f.Source == plan.Denied {
-				f.Selection.Denied = &operation.Denial{Code: "UNAUTHORIZED_FIELD_OR_TYPE", Message: "You may not see " + f.Name + "."}
+			f.Source, f.StorageKey = plan.FieldSource(source), ""
+			switch f.Source {
+			case plan.Introspection:
+				f.Introspect = &plan.SelectedField{Name: f.ResponseKey, ResponseKey: f.ResponseKey}
+			case plan.Denied:
+				f.Denial = &operation.Denial{Code: "UNAUTHORIZED_FIELD_OR_TYPE", Message: "You may not see " + f.ResponseKey + "."}
 			}
 		}
 		r.expect(":")
 		f.Type = r.typeText()
-		if f.Key == "__typename" {
+		if f.StorageKey == "__typename" {
 			f.Source = plan.Typename
 		}
 		if r.accept("defer") {
-			f.Defer = r.int()
+			f.DeferID = r.int()
 		}
 		if r.token == "{" {
 			f.Fields = r.projection()

@@ -1,5 +1,5 @@
 // Package reference executes plans slowly and obviously, with maps and
-// encoding/json, one step after the other: what package execute is compared
+// encoding/json, one fetch after the other: what package execute is compared
 // with in tests. It gives the response's data, not its errors.
 package reference
 
@@ -21,16 +21,16 @@ type object map[string]any
 
 type list []any
 
-// Send answers the request of a step. Of an entity fetch it is given the
+// Send answers the request of a fetch. Of an entity fetch it is given the
 // representations by alias. It gives the response's data, and false if there
 // is no usable response.
-type Send func(step *plan.Step, representations map[string][]string) (data json.RawMessage, ok bool)
+type Send func(fetch *plan.Fetch, representations map[string][]string) (data json.RawMessage, ok bool)
 
 // Data executes a plan.
 func Data(p *plan.Plan, send Send) string {
 	e := &executor{plan: p, root: object{typenameKey: p.RootType}, lacking: map[int][]object{}}
-	for _, s := range p.Steps {
-		e.step(s, send)
+	for _, s := range p.Fetches {
+		e.fetch(s, send)
 	}
 	var out bytes.Buffer
 	if !e.object(&out, e.root, p.Projection, p.RootType) {
@@ -44,12 +44,12 @@ const typenameKey = "__typename"
 type executor struct {
 	plan *plan.Plan
 	root object
-	// lacking are, by step, the objects without a representation.
+	// lacking are, by fetch, the objects without a representation.
 	lacking map[int][]object
 }
 
-func (e *executor) step(s *plan.Step, send Send) {
-	if s.Kind == plan.Entities {
+func (e *executor) fetch(s *plan.Fetch, send Send) {
+	if s.Kind == plan.EntitiesFetch {
 		e.entities(s, send)
 		return
 	}
@@ -62,18 +62,18 @@ func (e *executor) step(s *plan.Step, send Send) {
 		return
 	}
 	for _, t := range targets {
-		e.merge(t, data, s.Shape)
+		e.merge(t, data, s.Selections)
 	}
 }
 
-func (e *executor) entities(s *plan.Step, send Send) {
+func (e *executor) entities(s *plan.Fetch, send Send) {
 	representations := map[string][]string{}
 	objects := map[string]map[string][]object{}
 	for _, f := range s.Entities {
-		objects[f.Alias] = map[string][]object{}
+		objects[f.ResponseKey] = map[string][]object{}
 		for _, t := range f.Targets {
 			for _, o := range e.find(e.root, t.Path) {
-				if s.Rest != nil && !slices.ContainsFunc(e.lacking[*s.Rest], func(l object) bool { return same(l, o) }) {
+				if s.FallbackFor != nil && !slices.ContainsFunc(e.lacking[*s.FallbackFor], func(l object) bool { return same(l, o) }) {
 					continue
 				}
 				text, ok := e.represent(o, t.Representations)
@@ -81,10 +81,10 @@ func (e *executor) entities(s *plan.Step, send Send) {
 					e.lacking[s.ID] = append(e.lacking[s.ID], o)
 					continue
 				}
-				if objects[f.Alias][text] == nil {
-					representations[f.Alias] = append(representations[f.Alias], text)
+				if objects[f.ResponseKey][text] == nil {
+					representations[f.ResponseKey] = append(representations[f.ResponseKey], text)
 				}
-				objects[f.Alias][text] = append(objects[f.Alias][text], o)
+				objects[f.ResponseKey][text] = append(objects[f.ResponseKey][text], o)
 			}
 		}
 	}
@@ -100,12 +100,12 @@ func (e *executor) entities(s *plan.Step, send Send) {
 		return
 	}
 	for _, f := range s.Entities {
-		for i, answer := range answers[f.Alias] {
+		for i, answer := range answers[f.ResponseKey] {
 			if string(answer) == "null" {
 				continue
 			}
-			for _, o := range objects[f.Alias][representations[f.Alias][i]] {
-				e.merge(o, answer, f.Shape)
+			for _, o := range objects[f.ResponseKey][representations[f.ResponseKey][i]] {
+				e.merge(o, answer, f.Selections)
 			}
 		}
 	}
@@ -134,7 +134,7 @@ func (e *executor) find(o object, path []plan.Segment) []object {
 			}
 		}
 	}
-	enter(o[path[0].Key])
+	enter(o[path[0].StorageKey])
 	return found
 }
 
@@ -159,7 +159,7 @@ func represented(o object, fields []plan.RepresentationField) (string, bool) {
 		if known && f.On != nil && !slices.Contains(f.On, t) {
 			continue
 		}
-		v, ok := o[f.Key]
+		v, ok := o[f.StorageKey]
 		if !ok {
 			return "", false
 		}
@@ -197,17 +197,17 @@ func representedValue(v any, f plan.RepresentationField) (string, bool) {
 }
 
 // merge writes an answered object into a stored one.
-func (e *executor) merge(into object, answer json.RawMessage, shape []*plan.ShapeField) {
+func (e *executor) merge(into object, answer json.RawMessage, selections plan.Selections) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(answer, &members) != nil {
 		return
 	}
-	for _, f := range shape {
-		text, ok := members[f.Wire]
+	for _, f := range selections.Flatten() {
+		text, ok := members[f.ResponseKey]
 		if !ok {
 			continue
 		}
-		if f.Key == typenameKey {
+		if f.StorageKey == typenameKey {
 			var name string
 			_, stored := into[typenameKey]
 			if json.Unmarshal(text, &name) == nil && text[0] == '"' && (!stored || !slices.Contains(e.plan.InterfaceObjects, name)) {
@@ -215,26 +215,26 @@ func (e *executor) merge(into object, answer json.RawMessage, shape []*plan.Shap
 			}
 			continue
 		}
-		was, had := into[f.Key]
-		if v, set := e.merged(was, had, text, f.Fields); set {
-			into[f.Key] = v
+		was, had := into[f.StorageKey]
+		if v, set := e.merged(was, had, text, f.Selections); set {
+			into[f.StorageKey] = v
 		}
 	}
 }
 
 // merged gives what a value becomes, and false if it stays.
-func (e *executor) merged(was any, had bool, text json.RawMessage, shape []*plan.ShapeField) (any, bool) {
+func (e *executor) merged(was any, had bool, text json.RawMessage, selections plan.Selections) (any, bool) {
 	switch {
 	case string(text) == "null":
 		return nil, !had
-	case shape != nil && text[0] == '{':
+	case selections != nil && text[0] == '{':
 		into, ok := was.(object)
 		if !ok {
 			into = object{}
 		}
-		e.merge(into, text, shape)
+		e.merge(into, text, selections)
 		return into, true
-	case shape != nil && text[0] == '[':
+	case selections != nil && text[0] == '[':
 		var items []json.RawMessage
 		if json.Unmarshal(text, &items) != nil {
 			return nil, false
@@ -243,10 +243,10 @@ func (e *executor) merged(was any, had bool, text json.RawMessage, shape []*plan
 		for i, item := range items {
 			switch {
 			case !ok:
-				v, _ := e.merged(nil, false, item, shape)
+				v, _ := e.merged(nil, false, item, selections)
 				into = append(into, v)
 			case i < len(into):
-				if v, set := e.merged(into[i], true, item, shape); set {
+				if v, set := e.merged(into[i], true, item, selections); set {
 					into[i] = v
 				}
 			}
@@ -272,7 +272,7 @@ func (e *executor) object(out *bytes.Buffer, o object, fields []*plan.Field, t s
 			out.WriteByte(',')
 		}
 		first = false
-		out.WriteString(strconv.Quote(f.Name) + ":")
+		out.WriteString(strconv.Quote(f.ResponseKey) + ":")
 		if f.Source == plan.Typename {
 			if t == "" {
 				return false
@@ -280,7 +280,7 @@ func (e *executor) object(out *bytes.Buffer, o object, fields []*plan.Field, t s
 			out.WriteString(strconv.Quote(t))
 			continue
 		}
-		if !e.value(out, o[f.Key], f, f.Type) {
+		if !e.value(out, o[f.StorageKey], f, f.Type) {
 			return false
 		}
 	}

@@ -5,27 +5,28 @@ import (
 	"hash/maphash"
 )
 
-// A walk visits the objects at the end of a path. An object or array that is
-// shared is entered once: what is below is the same again.
-type walk struct {
+// A pathWalker visits the objects at the end of a path. A shared object or
+// array is entered once, because everything below it is the same again.
+type pathWalker struct {
 	*tree
 	length int // of the path
-	// trail are the objects on the way to the one visited, that one included.
-	trail   []uint32
-	visited map[uint32]struct{}
-	visit   func(object uint32, types uint64)
+	// ancestors are the objects on the way to the visited one, which is the
+	// last.
+	ancestors []uint32
+	visited   map[uint32]struct{}
+	visit     func(object uint32, types uint64)
 }
 
-// walk begins at the root.
-func (w *walk) walk(path []segment, types uint64) {
+// walk starts at the root.
+func (w *pathWalker) walk(path []segment, types uint64) {
 	w.length = len(path)
-	w.from(0, path, types)
+	w.visitFrom(0, path, types)
 }
 
-// from goes on from an object; types tells the types of the objects passed.
-func (w *walk) from(object uint32, path []segment, types uint64) {
+// visitFrom continues from an object; types is the chain of types passed.
+func (w *pathWalker) visitFrom(object uint32, path []segment, types uint64) {
 	types = mix(types, w.values[object].typ)
-	w.trail = append(w.trail[:w.length-len(path)], object)
+	w.ancestors = append(w.ancestors[:w.length-len(path)], object)
 	if len(path) == 0 {
 		w.visit(object, types)
 		return
@@ -35,7 +36,7 @@ func (w *walk) from(object uint32, path []segment, types uint64) {
 	}
 }
 
-func (w *walk) enter(v value, path []segment, types uint64) {
+func (w *pathWalker) enter(v value, path []segment, types uint64) {
 	switch v.kind {
 	case objectKind:
 		if t := w.values[v.a].typ; t != noType && !path[0].types.has(t) {
@@ -52,7 +53,7 @@ func (w *walk) enter(v value, path []segment, types uint64) {
 		w.visited[v.a] = struct{}{}
 	}
 	if v.kind == objectKind {
-		w.from(v.a, path[1:], types)
+		w.visitFrom(v.a, path[1:], types)
 		return
 	}
 	for i := range v.b {
@@ -63,27 +64,28 @@ func (w *walk) enter(v value, path []segment, types uint64) {
 // mix adds a type to a chain of types.
 func mix(types uint64, t typeID) uint64 { return (types ^ uint64(t)) * 0x9E3779B97F4A7C15 }
 
-// An entityRun is an entity fetch within a request.
-type entityRun struct {
-	// text holds the distinct representations, spans where each is.
+// An entityState is an entity fetch within an execution.
+type entityState struct {
+	// text has the distinct representations; spans tell where each is.
 	text  []byte
 	spans []span
-	// first is the target of each representation that was found last, from
-	// which next leads to the others.
+	// first is the last target found of each representation. Its next leads to
+	// the others.
 	first   []int32
 	targets []targetObject
-	// table finds a representation's number, plus one, by its hash.
+	// table finds a representation's index, plus one, by its hash.
 	table []uint32
 
 	lookup CacheLookup
-	// sent are the numbers of the representations sent, in order; nil for all.
+	// sent are the indices of the representations to send, in order; nil for
+	// all.
 	sent []uint32
-	// cached is where the cache's answers are in the step's cached text.
+	// cached is where the cache's entries are in the fetch's cached text.
 	cached []span
-	// fetched is where the subgraph's answers are in its body.
+	// fetched is where the entities are in the subgraph's response.
 	fetched []span
-	// blamed says that the subgraph reported an error about this fetch.
-	blamed bool
+	// hasErrors is set if the subgraph reported an error about this field.
+	hasErrors bool
 }
 
 type span struct{ start, end uint32 }
@@ -95,38 +97,39 @@ type targetObject struct {
 	types  uint64
 }
 
-func (e *entityRun) reset() {
+func (e *entityState) reset() {
 	e.text, e.spans, e.first, e.targets = e.text[:0], e.spans[:0], e.first[:0], e.targets[:0]
 	if len(e.table) > maxKeptTable || cap(e.text) > maxKeptText {
-		*e = entityRun{}
+		*e = entityState{}
 	}
 	clear(e.table)
 	e.lookup = CacheLookup{}
 	e.sent, e.cached, e.fetched = e.sent[:0], e.cached[:0], e.fetched[:0]
-	e.blamed = false
+	e.hasErrors = false
 }
 
-// presence says whether a representation could be built.
+// presence tells whether a representation could be built.
 type presence uint8
 
 const (
 	present presence = iota
-	// missing: a value it needs is not there.
+	// missing: an input is absent.
 	missing
-	// explained: and there is an error that says why.
-	explained
+	// reported: an input is absent, and an error tells why.
+	reported
 )
 
-// A builder builds the representations of one entity fetch.
-type builder struct {
+// A representationBuilder builds the representations of one entity fetch.
+type representationBuilder struct {
 	*tree
 	program *Program
-	into    *entityRun
+	into    *entityState
 	seed    maphash.Seed
 }
 
-// add builds the representation of an object and enters it as a target.
-func (b *builder) add(t *target, object uint32, types uint64) presence {
+// add builds the representation of an object and makes the object a target of
+// it.
+func (b *representationBuilder) add(t *target, object uint32, types uint64) presence {
 	result := missing
 	e := b.into
 	start := len(e.text)
@@ -148,9 +151,9 @@ func (b *builder) add(t *target, object uint32, types uint64) presence {
 	return result
 }
 
-// enter makes the text from start on a representation, unless there is an
-// equal one, and the object one of its targets.
-func (b *builder) enter(start int, object uint32, types uint64) {
+// enter makes the text from start on a representation, unless there is an equal
+// one, and the object one of its targets.
+func (b *representationBuilder) enter(start int, object uint32, types uint64) {
 	e := b.into
 	if 4*(len(e.spans)+1) > 3*len(e.table) {
 		b.grow()
@@ -176,7 +179,7 @@ func (b *builder) enter(start int, object uint32, types uint64) {
 	}
 }
 
-func (b *builder) grow() {
+func (b *representationBuilder) grow() {
 	e := b.into
 	e.table = make([]uint32, max(2*len(e.table), 64))
 	mask := uint64(len(e.table) - 1)
@@ -190,7 +193,7 @@ func (b *builder) grow() {
 }
 
 // fields appends the fields of a representation.
-func (b *builder) fields(object uint32, fields []representationField) presence {
+func (b *representationBuilder) fields(object uint32, fields []representationField) presence {
 	e := b.into
 	for i := range fields {
 		f := &fields[i]
@@ -214,12 +217,12 @@ func (b *builder) fields(object uint32, fields []representationField) presence {
 	return present
 }
 
-func (b *builder) value(v value, f *representationField) presence {
+func (b *representationBuilder) value(v value, f *representationField) presence {
 	e := b.into
 	switch v.kind {
 	case absentKind:
-		if v.flags&explainedFlag != 0 {
-			return explained
+		if v.flags&reportedFlag != 0 {
+			return reported
 		}
 		return missing
 	case nullKind:

@@ -7,9 +7,9 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// An answer is being written into a tree. What it writes to values that were
-// there before can be undone.
-type answer struct {
+// A responseReader reads a subgraph's response into the tree. Its changes to
+// values that were stored before can be rolled back.
+type responseReader struct {
 	*tree
 	program *Program
 	text    []byte
@@ -18,7 +18,7 @@ type answer struct {
 	changed []change
 	stack   []value
 	targets []targetObject // of the entity being read
-	sources []targetObject // those that have exactly what was answered
+	sources []targetObject // those that have exactly what the response says
 }
 
 type change struct {
@@ -26,8 +26,8 @@ type change struct {
 	was value
 }
 
-// begin starts to read a text, and gives false if there are too many.
-func (a *answer) begin(t *tree, p *Program, text []byte) bool {
+// begin starts to read a response. It gives false if there are too many.
+func (a *responseReader) begin(t *tree, p *Program, text []byte) bool {
 	if len(t.bodies) > 1<<16-1 {
 		return false
 	}
@@ -39,14 +39,15 @@ func (a *answer) begin(t *tree, p *Program, text []byte) bool {
 	return true
 }
 
-// replace goes on with another text in place of that given to begin.
-func (a *answer) replace(text []byte) {
+// replaceText continues with another text in the place of the one given to
+// begin.
+func (a *responseReader) replaceText(text []byte) {
 	a.text = text
 	a.bodies[a.body] = text
 }
 
-// undo takes back all since begin.
-func (a *answer) undo() {
+// rollback undoes all changes since begin.
+func (a *responseReader) rollback() {
 	for i := len(a.changed) - 1; i >= 0; i-- {
 		a.values[a.changed[i].at] = a.changed[i].was
 	}
@@ -54,17 +55,17 @@ func (a *answer) undo() {
 	a.values = a.values[:a.start]
 }
 
-func (a *answer) set(at uint32, v value) {
+func (a *responseReader) set(at uint32, v value) {
 	if at < a.start {
 		a.changed = append(a.changed, change{at, a.values[at]})
 	}
 	a.values[at] = v
 }
 
-// object reads the object that starts at i into the one at base, which may
-// hold values already: what is null there or absent is replaced, objects and
-// arrays are merged. It gives the index after, as package jsonscan does.
-func (a *answer) object(i int, base uint32, s *shape) int {
+// object reads the object at index i into the stored object at base. Values
+// that are null or absent there are replaced; objects and arrays are merged. It
+// gives the index after the object, as package jsonscan does.
+func (a *responseReader) object(i int, base uint32, s *shape) int {
 	b := a.text
 	if i = jsonscan.Space(b, i+1); i < len(b) && b[i] == '}' {
 		return i + 1
@@ -75,10 +76,10 @@ func (a *answer) object(i int, base uint32, s *shape) int {
 			return ^i
 		}
 		var f *shapeField
-		// Subgraphs answer in the order they are asked.
-		if next < len(s.fields) && hasPrefixAt(b, i, s.fields[next].wire) {
+		// Subgraphs respond in the order of the selection set.
+		if next < len(s.fields) && hasPrefixAt(b, i, s.fields[next].responseKey) {
 			f = &s.fields[next]
-			i += len(f.wire)
+			i += len(f.responseKey)
 		} else {
 			end := jsonscan.String(b, i)
 			if end < 0 {
@@ -110,31 +111,31 @@ func hasPrefixAt(b []byte, i int, prefix []byte) bool {
 	return len(b)-i >= len(prefix) && string(b[i:i+len(prefix)]) == string(prefix)
 }
 
-// field finds a field by its key as it stands in an answer, and its index;
-// nil and the index that was expected if it was not asked for.
+// field finds a field by its key in the response, and its index. For a key that
+// was not selected it gives nil and the expected index.
 func (s *shape) field(key []byte, expected int) (*shapeField, int) {
 	key = plain(key)
 	for i := range s.fields {
-		if string(s.fields[i].wire) == string(key) {
+		if string(s.fields[i].responseKey) == string(key) {
 			return &s.fields[i], i
 		}
 	}
 	return nil, expected
 }
 
-// plain gives a JSON string without needless escapes.
+// plain gives a JSON string without unnecessary escapes.
 func plain(text []byte) []byte {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return text
 	}
 	var s string
-	// It has been scanned: the error is impossible.
+	// The text has been scanned, so there is no error.
 	_ = json.Unmarshal(text, &s)
 	return appendString(nil, s)
 }
 
-// field reads the value of a field that starts at i.
-func (a *answer) field(i int, base uint32, f *shapeField) int {
+// field reads the field value at index i.
+func (a *responseReader) field(i int, base uint32, f *shapeField) int {
 	at := base + uint32(f.slot)
 	if f.slot == headerSlot {
 		return a.typename(i, at)
@@ -147,8 +148,8 @@ func (a *answer) field(i int, base uint32, f *shapeField) int {
 }
 
 // typename reads an object's __typename into its header. The name of an
-// @interfaceObject never replaces a real one.
-func (a *answer) typename(i int, at uint32) int {
+// @interfaceObject never replaces a real type.
+func (a *responseReader) typename(i int, at uint32) int {
 	v, end := a.value(i, at, nil, 0)
 	if end < 0 || v.kind != stringKind {
 		return end
@@ -166,10 +167,10 @@ func (a *answer) typename(i int, at uint32) int {
 	return end
 }
 
-// value reads the value that starts at i and is to replace the one at the
-// index old (or none, if it is 0). It gives the value to be stored there,
-// which is absent if nothing is to change.
-func (a *answer) value(i int, old uint32, s *shape, depth int) (value, int) {
+// value reads the value at index i, which is to replace the stored value at the
+// index old, or none if that is 0. It gives the value to store, which is absent
+// if nothing is to change.
+func (a *responseReader) value(i int, old uint32, s *shape, depth int) (value, int) {
 	b := a.text
 	if i >= len(b) {
 		return value{}, ^i
@@ -208,24 +209,24 @@ func (a *answer) value(i int, old uint32, s *shape, depth int) (value, int) {
 	return value{a: uint32(i), b: uint32(end - i), body: a.body, kind: k}, end
 }
 
-func (a *answer) nested(i int, old uint32, s *shape) (value, int) {
+func (a *responseReader) nested(i int, old uint32, s *shape) (value, int) {
 	v := value{kind: objectKind}
 	if old != 0 && a.values[old].kind == objectKind {
-		v = a.own(old, s.size)
+		v = a.writable(old, s.size)
 	} else {
 		v.a = a.alloc(s.size)
 	}
 	return v, a.object(i, v.a, s)
 }
 
-func (a *answer) array(i int, old uint32, s *shape, depth int) (value, int) {
+func (a *responseReader) array(i int, old uint32, s *shape, depth int) (value, int) {
 	if depth > jsonscan.MaxDepth {
 		return value{}, ^i
 	}
 	b := a.text
 	var into value
 	if old != 0 && a.values[old].kind == arrayKind {
-		into = a.own(old, 0)
+		into = a.writable(old, 0)
 	}
 	mark := len(a.stack)
 	n := uint32(0)
@@ -261,9 +262,9 @@ func (a *answer) array(i int, old uint32, s *shape, depth int) (value, int) {
 	return value{kind: arrayKind, a: first, b: n}, i
 }
 
-// own gives the object (of the given size) or array at an index for writing:
-// itself, or a copy if it is shared.
-func (a *answer) own(at uint32, size uint32) value {
+// writable gives the object (of the given size) or array at an index for
+// writing: itself, or a copy if it is shared.
+func (a *responseReader) writable(at uint32, size uint32) value {
 	v := a.values[at]
 	if v.flags&sharedFlag == 0 {
 		return v
@@ -275,7 +276,7 @@ func (a *answer) own(at uint32, size uint32) value {
 	v.a = a.alloc(size)
 	v.flags &^= sharedFlag
 	for i := range size {
-		// What lies below now has two parents.
+		// Its children now have two parents.
 		child := a.values[from+i]
 		if child.composite() && child.flags&sharedFlag == 0 {
 			child.flags |= sharedFlag
@@ -286,8 +287,8 @@ func (a *answer) own(at uint32, size uint32) value {
 	return v
 }
 
-// fresh says whether an object has nothing yet of what a shape may bring.
-func (a *answer) fresh(object uint32, s *shape) bool {
+// isNew reports whether an object has no value yet for any field of a shape.
+func (a *responseReader) isNew(object uint32, s *shape) bool {
 	for i := range s.fields {
 		if slot := s.fields[i].slot; slot != headerSlot && a.values[object+uint32(slot)].kind != absentKind {
 			return false
@@ -296,8 +297,8 @@ func (a *answer) fresh(object uint32, s *shape) bool {
 	return true
 }
 
-// shareAny gives an object what one of the sources has, if one can be shared.
-func (a *answer) shareAny(to targetObject, s *shape) bool {
+// shareAny shares the fields of one of the sources with an object, if possible.
+func (a *responseReader) shareAny(to targetObject, s *shape) bool {
 	for _, from := range a.sources {
 		if from.types == to.types && (from.object == to.object || a.share(from.object, to.object, s)) {
 			return true
@@ -306,11 +307,10 @@ func (a *answer) shareAny(to targetObject, s *shape) bool {
 	return false
 }
 
-// share writes the fields of a shape from one object to another, so that both
-// have the same objects and arrays below them. It gives false, and has changed
-// nothing, if the other has an object or array already where there is one to
-// be written.
-func (a *answer) share(from, to uint32, s *shape) bool {
+// share copies the fields of a shape from one object to another, so that both
+// refer to the same objects and arrays below. It gives false, without changes,
+// if both have an object or array in one field: they would have to be merged.
+func (a *responseReader) share(from, to uint32, s *shape) bool {
 	for i := range s.fields {
 		slot := uint32(s.fields[i].slot)
 		if a.values[to+slot].composite() && a.values[from+slot].composite() {

@@ -4,22 +4,18 @@ import (
 	"fmt"
 	"strings"
 
-	"souk/router/plan"
 	"souk/router/supergraph"
 )
 
-// shape tells where the fields of the selection sets at one response position
-// are stored, and assigns their response keys. That is the storage key, except
-// for fields that share a storage key but whose types must not share a response
-// key (GraphQL, section 5.3.2, SameResponseShape): all but the first get an
-// alias such as _1_name.
-func (p *printer) shape(selections []*selectionSet) []*plan.ShapeField {
-	var fields []*plan.ShapeField
+// assignResponseKeys assigns the response keys of the fields in the selection
+// sets at one response position. That is the storage key, except for fields that
+// share a storage key but whose types must not share a response key (GraphQL,
+// section 5.3.2, SameResponseShape): all but the first get an alias such as
+// _1_name.
+func (p *printer) assignResponseKeys(selections []*selectionSet) {
 	var flat []*selectedField
-	typename := false
 	var flatten func(s *selectionSet)
 	flatten = func(s *selectionSet) {
-		typename = typename || p.selectsTypename(s)
 		flat = append(flat, s.fields...)
 		for _, f := range s.fragments {
 			flatten(f.selection)
@@ -27,9 +23,6 @@ func (p *printer) shape(selections []*selectionSet) []*plan.ShapeField {
 	}
 	for _, s := range selections {
 		flatten(s)
-	}
-	if typename {
-		fields = append(fields, &plan.ShapeField{Wire: "__typename", Key: "__typename"})
 	}
 	var keys []string
 	same := map[string][]*selectedField{}
@@ -52,13 +45,10 @@ func (p *printer) shape(selections []*selectionSet) []*plan.ShapeField {
 				below = append(below, f.selection)
 			}
 		}
-		field := &plan.ShapeField{Wire: responseKey, Key: same[responseKey][0].slot.storageKey()}
 		if below != nil {
-			field.Fields = p.shape(below)
+			p.assignResponseKeys(below)
 		}
-		fields = append(fields, field)
 	}
-	return fields
 }
 
 // sameShape reports whether two fields may share a response key on objects of

@@ -1,21 +1,21 @@
 package execute
 
-// A position stands for the objects that one place of the tree of answers may
-// hold. All objects of a position have the same layout: a slot for each of
-// the storage keys that any step stores there.
+// A position is a response position: the objects that one path of the tree can
+// lead to. All objects at a position have the same layout: a storage slot for each
+// storage key that any fetch stores there.
 //
-// An entity fetch writes one answer to the objects of several places. They
-// are united to one position, and so are the places below them (congruence
-// closure by union-find), so that one shape fits all. A place and one of its
-// own descendants may be united too: positions form a graph.
+// An entity fetch writes one entity to the objects at several positions. These are
+// united, and so are the positions below them (congruence closure by union-find),
+// so that one shape fits all. A position and one of its own descendants can be
+// united too, so positions form a graph.
 type position struct {
-	// united leads towards the position that stands for this one.
+	// united leads towards the position that represents this one.
 	united *position
 	fields []*position    // in the order of their slots, from 1
 	index  map[string]int // storage key to slot
 }
 
-// find gives the position that stands for p.
+// find gives the position that represents p.
 func (p *position) find() *position {
 	for p.united != nil {
 		if p.united.united != nil {
@@ -26,7 +26,7 @@ func (p *position) find() *position {
 	return p
 }
 
-// field gives the position below p for a key, made if it is new.
+// field gives the position of a field of p, and adds it if it is new.
 func (p *position) field(key string) *position {
 	p = p.find()
 	if i, ok := p.index[key]; ok {
@@ -45,7 +45,7 @@ func (p *position) add(key string, f *position) {
 	p.index[key] = len(p.fields)
 }
 
-// unite makes p and q one.
+// unite makes p and q one position.
 func (p *position) unite(q *position) {
 	p, q = p.find(), q.find()
 	if p == q {
@@ -57,7 +57,8 @@ func (p *position) unite(q *position) {
 		keys[i-1] = key
 	}
 	for i, key := range keys {
-		// p may itself have been united with another by the one before.
+		// The call before may have united p itself with another
+		// position.
 		into := p.find()
 		if at, ok := into.index[key]; ok {
 			into.fields[at-1].unite(q.fields[i])
@@ -70,8 +71,7 @@ func (p *position) unite(q *position) {
 // size is the number of values an object takes: its header and its slots.
 func (p *position) size() uint32 { return uint32(len(p.find().fields)) + 1 }
 
-// slot is where an object holds the value of a key, or noSlot, and the
-// position below.
+// slot gives the storage slot of a key, or noSlot, and the position below it.
 func (p *position) slot(key string) (int, *position) {
 	if key == typenameKey {
 		return headerSlot, nil
@@ -88,7 +88,7 @@ func (p *position) slot(key string) (int, *position) {
 
 const (
 	typenameKey = "__typename"
-	// headerSlot is the slot of what is known of an object's type.
+	// headerSlot has what is known of an object's type.
 	headerSlot = 0
 	// noSlot is for a key under which nothing is ever stored.
 	noSlot = -1

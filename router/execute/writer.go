@@ -7,36 +7,36 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// A writer writes the client's answer from the tree. Its methods that write a
-// value give false if that would have to be null where null may not be: what
-// they have written is then cut off by the caller.
+// A writer writes the client's response from the tree. A method that writes a
+// value gives false if the value would be null where its type is non-null. The
+// caller then removes what the method has written.
 type writer struct {
-	*run
+	*execution
 	out  []byte
 	path []pathElement
-	// most is how long out may become before it is extended; full says that it
-	// could not be.
-	most int
-	full bool
-	// delivery is set where the answer is delivered in parts; then only the
-	// fields of part are written.
+	// limit is how long out may become before it is extended. exhausted is set
+	// if it could not be.
+	limit     int
+	exhausted bool
+	// delivery is set for an incremental response. Then only the fields of the
+	// payload deferID are written.
 	delivery *delivery
-	part     int
-	// fragment, unless 0, is the part whose whole fragment is written instead,
-	// with those of its fields that other parts deliver too.
-	fragment int
+	deferID  int
+	// fragmentID, unless 0, is the payload whose fragment is written as a
+	// whole, with those of its fields that other payloads deliver too.
+	fragmentID int
 }
 
 func (w *writer) reset() {
-	w.run, w.out, w.delivery, w.part, w.fragment = nil, nil, nil, 0, 0
-	w.most, w.full = 0, false
+	w.execution, w.out, w.delivery, w.deferID, w.fragmentID = nil, nil, nil, 0, 0
+	w.limit, w.exhausted = 0, false
 	clear(w.path[:cap(w.path)])
 	w.path = w.path[:0]
 }
 
-// object writes an object of the given type, or of noType.
+// object writes an object of the given type, which may be noType.
 func (w *writer) object(object uint32, sel *selection, typ typeID) bool {
-	if len(w.out) > w.most && !w.extend() {
+	if len(w.out) > w.limit && !w.extend() {
 		return false
 	}
 	w.out = append(w.out, '{')
@@ -59,20 +59,21 @@ func (w *writer) object(object uint32, sel *selection, typ typeID) bool {
 	return true
 }
 
-// includes says whether the field is in what is written of a response in parts.
+// includes reports whether the field is in the part of an incremental response
+// that is written.
 func (w *writer) includes(f *field) bool {
-	if w.fragment > 0 {
-		return f.fragments.has(w.fragment)
+	if w.fragmentID > 0 {
+		return f.selectedIn.has(w.fragmentID)
 	}
-	return f.part == w.part
+	return f.deferID == w.deferID
 }
 
-// has says whether an object of a type has the field.
+// has reports whether an object of a type has the field.
 func (f *field) has(typ typeID) bool { return f.on == nil || typ != noType && f.on.has(typ) }
 
 func (w *writer) field(object uint32, f *field, sel *selection, typ typeID) bool {
 	if f.source != storedSource {
-		return w.other(f, sel, typ)
+		return w.computed(f, sel, typ)
 	}
 	var v value
 	if f.slot > headerSlot {
@@ -82,20 +83,20 @@ func (w *writer) field(object uint32, f *field, sel *selection, typ typeID) bool
 		if w.leaf(v, f) {
 			return true
 		}
-		w.path = append(w.path, pathElement{key: f.key})
-		ok := w.bad(v, f, f.nonNull[0], sel, typ)
+		w.path = append(w.path, pathElement{key: f.responseKey})
+		ok := w.invalid(v, f, f.nonNull[0], sel, typ)
 		w.path = w.path[:len(w.path)-1]
 		return ok
 	}
-	w.path = append(w.path, pathElement{key: f.key})
+	w.path = append(w.path, pathElement{key: f.responseKey})
 	ok := w.value(v, f, 0, sel, typ)
 	w.path = w.path[:len(w.path)-1]
 	return ok
 }
 
-// other writes what is not stored.
-func (w *writer) other(f *field, sel *selection, typ typeID) bool {
-	e := responseError{step: projectionStep, part: w.part}
+// computed writes a field that is not stored.
+func (w *writer) computed(f *field, sel *selection, typ typeID) bool {
+	e := responseError{fetchID: projectionErrors, deferID: w.deferID}
 	switch f.source {
 	case typenameSource:
 		if typ != noType {
@@ -108,7 +109,7 @@ func (w *writer) other(f *field, sel *selection, typ typeID) bool {
 			e.code, e.message = "INTROSPECTION_DISABLED", "Introspection is not available."
 			break
 		}
-		text, err := w.executor.options.Introspect(f.operation, w.req.Variables)
+		text, err := w.executor.options.Introspect(f.introspect, w.req.Variables)
 		if err == nil {
 			w.out = append(w.out, text...)
 			return true
@@ -116,16 +117,16 @@ func (w *writer) other(f *field, sel *selection, typ typeID) bool {
 		e.code, e.message = CodeInternal, err.Error()
 	case deniedSource:
 		e.code, e.message = "UNAUTHORIZED_FIELD_OR_TYPE", "Not allowed."
-		if d := f.operation.Denied; d != nil {
+		if d := f.denial; d != nil {
 			e.code, e.message = d.Code, d.Message
 		}
 	}
-	e.path = append(slices.Clone(w.path), pathElement{key: f.key})
+	e.path = append(slices.Clone(w.path), pathElement{key: f.responseKey})
 	w.add(e)
 	return w.null(f.nonNull[0])
 }
 
-// value writes a value at a level of its type: a list for all levels but the
+// value writes a value at one level of its type: a list at all levels but the
 // last.
 func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID) bool {
 	mark := len(w.out)
@@ -139,27 +140,27 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 		case v.kind == rawKind && f.sel == nil && w.tree.text(v)[0] == '[':
 			ok = w.rawList(v, f, level+1, sel, typ)
 		default:
-			return w.bad(v, f, f.nonNull[level], sel, typ)
+			return w.invalid(v, f, f.nonNull[level], sel, typ)
 		}
 	case f.sel == nil:
-		return w.leaf(v, f) || w.bad(v, f, f.nonNull[level], sel, typ)
+		return w.leaf(v, f) || w.invalid(v, f, f.nonNull[level], sel, typ)
 	case v.kind == objectKind:
 		of, known := w.typeOf(v, f)
 		if !known {
-			return w.bad(v, f, f.nonNull[level], sel, typ)
+			return w.invalid(v, f, f.nonNull[level], sel, typ)
 		}
 		if of == noType && f.sel.conditional && w.needsType(f.sel) {
 			return w.untyped(v.a, f.nonNull[level], f.sel)
 		}
-		if w.fragment > 0 && w.delivery.gone(w.path) {
+		if w.fragmentID > 0 && w.delivery.isNull(w.path) {
 			return w.null(f.nonNull[level])
 		}
 		if w.delivery != nil {
-			w.delivery.start(w.path, v, f, f.sel, of)
+			w.delivery.begin(w.path, v, f, f.sel, of)
 		}
 		ok = w.object(v.a, f.sel, of)
 	default:
-		return w.bad(v, f, f.nonNull[level], sel, typ)
+		return w.invalid(v, f, f.nonNull[level], sel, typ)
 	}
 	if ok {
 		return true
@@ -169,8 +170,8 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 	return w.null(f.nonNull[level])
 }
 
-// typeOf gives the type of an object, noType if the plan has not asked for it,
-// and false if it is one that may not be here.
+// typeOf gives the type of an object, or noType if the plan does not ask for
+// it. It gives false for a type that the field cannot have.
 func (w *writer) typeOf(v value, f *field) (typeID, bool) {
 	t := w.tree.values[v.a].typ
 	switch {
@@ -183,8 +184,7 @@ func (w *writer) typeOf(v value, f *field) (typeID, bool) {
 	}
 }
 
-// needsType says whether what is to be written of a selection depends on the
-// object's type.
+// needsType reports whether the fields to write depend on the object's type.
 func (w *writer) needsType(sel *selection) bool {
 	return slices.ContainsFunc(sel.fields, func(f field) bool {
 		return f.on != nil && (w.delivery == nil || w.includes(&f))
@@ -192,14 +192,14 @@ func (w *writer) needsType(sel *selection) bool {
 }
 
 // untyped reports that no subgraph has told the type of an object, unless an
-// error says so already: a subgraph that takes the type for an @interfaceObject
+// error says so already: a subgraph for which the type is an @interfaceObject
 // does not know it, and the interface's owner may not know the entity. The
-// object is null then (GraphQL, section 6.4.3, ResolveAbstractType): without
-// its fragments it would look like one of another type.
+// object is null then (GraphQL, section 6.4.3, ResolveAbstractType). Without
+// its fragments it would look like an object of another type.
 func (w *writer) untyped(object uint32, nonNull bool, sel *selection) bool {
-	if w.tree.values[object].flags&explainedFlag == 0 {
+	if w.tree.values[object].flags&reportedFlag == 0 {
 		w.add(responseError{
-			step: projectionStep, part: w.part, path: slices.Clone(w.path), code: CodeInvalidValue,
+			fetchID: projectionErrors, deferID: w.deferID, path: slices.Clone(w.path), code: CodeInvalidValue,
 			message: fmt.Sprintf("The type of this %s is not known.", sel.typeName),
 		})
 	}
@@ -214,22 +214,22 @@ func (w *writer) null(nonNull bool) bool {
 	return true
 }
 
-// bad writes null for a value that is missing or not valid, with an error if
-// there must be one and there is none yet.
-func (w *writer) bad(v value, f *field, nonNull bool, sel *selection, typ typeID) bool {
+// invalid writes null for a value that is absent or not valid, and adds an
+// error if the type demands one and there is none yet.
+func (w *writer) invalid(v value, f *field, nonNull bool, sel *selection, typ typeID) bool {
 	if v.missing() && !nonNull {
 		return w.null(false)
 	}
-	if !v.missing() || v.flags&explainedFlag == 0 {
+	if !v.missing() || v.flags&reportedFlag == 0 {
 		parent := sel.typeName
 		if typ != noType {
 			parent = w.program.types[typ]
 		}
-		e := responseError{step: projectionStep, part: w.part, path: slices.Clone(w.path), code: CodeInvalidValue}
+		e := responseError{fetchID: projectionErrors, deferID: w.deferID, path: slices.Clone(w.path), code: CodeInvalidValue}
 		if v.missing() {
-			e.message = fmt.Sprintf("Cannot return null for non-nullable field %s.%s.", parent, f.key)
+			e.message = fmt.Sprintf("Cannot return null for non-nullable field %s.%s.", parent, f.responseKey)
 		} else {
-			e.message = fmt.Sprintf("The value of %s.%s is not a valid %s.", parent, f.key, f.typeName)
+			e.message = fmt.Sprintf("The value of %s.%s is not a valid %s.", parent, f.responseKey, f.typeName)
 		}
 		w.add(e)
 	}
@@ -253,9 +253,9 @@ func (w *writer) list(v value, f *field, level int, sel *selection, typ typeID) 
 	return ok
 }
 
-// rawList writes a list of leaves.
+// rawList writes a list of leaves that is stored as text.
 func (w *writer) rawList(v value, f *field, level int, sel *selection, typ typeID) bool {
-	if len(w.out) > w.most && !w.extend() {
+	if len(w.out) > w.limit && !w.extend() {
 		return false
 	}
 	w.out = append(w.out, '[')
@@ -296,8 +296,8 @@ func kindOfText(c byte) kind {
 	}
 }
 
-// leaf writes a leaf, and gives false, without a trace, if it is missing or
-// not valid.
+// leaf writes a leaf. It gives false, and writes nothing, if the leaf is absent
+// or not valid.
 func (w *writer) leaf(v value, f *field) bool {
 	if v.missing() || v.composite() {
 		return false

@@ -1,0 +1,62 @@
+package execute
+
+import "fmt"
+
+// reportMissing adds an error for each root field of a fetch for which the
+// response has no value and no error: a root field (GraphQL, section 6.3) that
+// is not in the data, and an _entities field without a list. Fields further
+// down are null then, without an error where the type allows null (see
+// docs/federation.md).
+func (x *execution) reportMissing(f *fetch, state *fetchState) {
+	if f.entities != nil {
+		x.reportMissingEntities(f, state)
+		return
+	}
+	object := uint32(0)
+	if len(state.objects) > 0 {
+		object = state.objects[0].object
+	}
+	for i := range f.shape.fields {
+		field := &f.shape.fields[i]
+		if field.slot == headerSlot {
+			continue
+		}
+		if v := x.tree.values[object+uint32(field.slot)]; v.kind != absentKind || v.flags&reportedFlag != 0 {
+			continue
+		}
+		places := []occurrence{{}}
+		if len(f.path) > 0 {
+			places = x.occurrences(f.path, func(uint32) bool { return true })
+		}
+		name := string(field.responseKey[1 : len(field.responseKey)-1])
+		state.hasErrors = true
+		x.addErrorAt(x.missingField(f, name), places, []pathElement{{key: name}}, f.shape)
+	}
+}
+
+// reportMissingEntities adds an error for each _entities field without a list.
+func (x *execution) reportMissingEntities(f *fetch, state *fetchState) {
+	for i, fetch := range f.entities {
+		e := &state.entities[i]
+		if e.asked() == 0 || len(e.fetched) > 0 || e.hasErrors {
+			continue
+		}
+		err := x.missingField(f, string(fetch.responseKey[1:len(fetch.responseKey)-1]))
+		var keys []string
+		for _, segment := range fetch.targets[0].path {
+			keys = append(keys, segment.storageKey)
+		}
+		err.path = x.program.responsePathTo(keys)
+		x.add(err)
+		for _, t := range e.targets {
+			x.tree.markReported(t.object, fetch.shape)
+		}
+	}
+}
+
+func (x *execution) missingField(f *fetch, field string) responseError {
+	return responseError{
+		fetchID: f.id, deferID: f.deferID, code: CodeMalformed, service: f.subgraph,
+		message: fmt.Sprintf("Subgraph %q left %s out of its answer.", f.subgraph, field),
+	}
+}

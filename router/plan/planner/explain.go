@@ -1,0 +1,211 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"souk/router/operation"
+	"souk/router/plan"
+)
+
+// An Explanation tells how the planner came to a plan.
+type Explanation struct {
+	// Bound has requests and levels that no plan can do with less, Greedy
+	// those of the plan that the chooser found first, and Chosen those of the
+	// plan that was made. They are set for queries.
+	Bound  Cost `json:"bound"`
+	Greedy Cost `json:"greedy"`
+	Chosen Cost `json:"chosen"`
+	// Search tells whether a better plan was searched for.
+	Search Search `json:"search"`
+	// Edges are the edges of the query graph that were looked at.
+	Edges int `json:"edges"`
+	// Decisions are the leaves of the operation and of the keys and
+	// requirements that its plan needs, in the order they were found.
+	Decisions []Decision `json:"decisions"`
+}
+
+// Search is the outcome of the search for a better plan.
+type Search string
+
+// The outcomes of a search.
+const (
+	// NotSearched: the greedy plan meets the lower bound, or the operation is
+	// no query.
+	NotSearched Search = "not needed"
+	// Exact: the search was complete, so no plan has fewer requests.
+	Exact Search = "exact"
+	// Incomplete: the search ended at a limit, with the best plan until then.
+	Incomplete Search = "incomplete"
+)
+
+// A Decision is the choice of a path for one leaf.
+type Decision struct {
+	// Path is the leaf's response path: "topProducts.reviews.body".
+	Path string `json:"path"`
+	// NeededFor is the entity jump, or the downcast, that the leaf is a
+	// condition of; empty for a leaf of the operation.
+	NeededFor string `json:"neededFor,omitempty"`
+	// Candidates are the paths that lead to the leaf, at least one.
+	Candidates []Candidate `json:"candidates"`
+	// Reason tells why one of them was chosen.
+	Reason string `json:"reason"`
+}
+
+// A Candidate is a path to a leaf.
+type Candidate struct {
+	// Path in the query graph: "products: Query > topProducts > name", or, from
+	// the last entity jump on, "reviews: Product @key(upc) > reviews > body".
+	Path string `json:"path"`
+	// Cost estimates the whole path on its own: 1000 for each request and 1 for
+	// each field.
+	Cost int `json:"cost"`
+	// Added is what the path adds to what was chosen before it; -1 for a choice
+	// that the search made, which compares whole plans.
+	Added  int  `json:"added"`
+	Chosen bool `json:"chosen"`
+}
+
+// Explain plans an operation like Plan and tells how the plan was found.
+func (p *Planner) Explain(op *operation.Operation, labels ...string) (*plan.Plan, Explanation, error) {
+	return p.plan(op, labels, map[*leaf][]int{})
+}
+
+// decisions gives the decision for each leaf and for the conditions of the path
+// that was chosen for it.
+func (c *chooser) decisions(leaves []*leaf, searched bool) []Decision {
+	var out []Decision
+	seen := map[*leaf]bool{}
+	var add func(l *leaf)
+	add = func(l *leaf) {
+		if seen[l] {
+			return
+		}
+		seen[l] = true
+		out = append(out, c.decision(l, searched))
+		for e := c.chosen[l.id]; e != nil; e = e.tail {
+			for _, condition := range e.conditions {
+				add(condition)
+			}
+		}
+	}
+	for _, l := range leaves {
+		add(l)
+	}
+	return out
+}
+
+func (c *chooser) decision(l *leaf, searched bool) Decision {
+	d := Decision{Path: l.path()}
+	if l.conditionOf != nil {
+		d.NeededFor = l.conditionOf.step() + at(l.conditionOf.position.responsePath())
+	}
+	chosen := 0
+	for i, e := range l.candidates {
+		candidate := Candidate{Path: e.path(), Cost: e.cost, Added: -1, Chosen: e == c.chosen[l.id]}
+		if added := c.prices[l]; !searched && i < len(added) {
+			candidate.Added = added[i]
+		}
+		if candidate.Chosen {
+			chosen = i
+		}
+		d.Candidates = append(d.Candidates, candidate)
+	}
+	d.Reason = d.reason(chosen, searched)
+	return d
+}
+
+func (d *Decision) reason(chosen int, searched bool) string {
+	best := d.Candidates[chosen]
+	switch {
+	case len(d.Candidates) == 1:
+		return "the only path"
+	case searched:
+		return "the search found no cheaper plan with another"
+	case best.Added == 0:
+		return "fetched anyway"
+	}
+	equal := func(other Candidate) bool { return !other.Chosen && other.Added == best.Added }
+	if slices.ContainsFunc(d.Candidates, equal) {
+		return "adds no more than another, and waits for fewer requests or is from an earlier subgraph of the supergraph"
+	}
+	return "adds least"
+}
+
+// path is the response path of a leaf.
+func (l *leaf) path() string {
+	e := l.candidates[0]
+	path := e.position.responsePath()
+	if e.kind != typenameEdge {
+		return path
+	}
+	if path == "" {
+		return "__typename"
+	}
+	return path + ".__typename"
+}
+
+// path describes a path from the last edge that enters a subgraph.
+func (e *edge) path() string {
+	if e.tail == nil {
+		return e.step() + at(e.position.responsePath())
+	}
+	return e.tail.path() + " > " + e.step()
+}
+
+func at(responsePath string) string {
+	if responsePath == "" {
+		return ""
+	}
+	return " at " + responsePath
+}
+
+// step describes an edge.
+func (e *edge) step() string {
+	switch e.kind {
+	case rootEdge:
+		return e.subgraph.Name + ": " + e.typ.Name
+	case keyEdge:
+		text := fmt.Sprintf("%s: %s @key(%s)", e.subgraph.Name, e.typ.Name, e.key.Fields.Text)
+		if e.onlyField != nil && e.onlyField.Requires != nil {
+			text += fmt.Sprintf(" @requires(%s)", e.onlyField.Requires.Text)
+		}
+		return text
+	case fieldEdge:
+		return e.field.Name
+	case typenameEdge:
+		return "__typename"
+	}
+	return "... on " + e.position.on.Name
+}
+
+// String gives the explanation for people to read.
+func (x *Explanation) String() string {
+	var b strings.Builder
+	if x.Chosen != (Cost{}) {
+		fmt.Fprintf(&b, "requests: %d in %d levels (greedy choice: %d in %d; lower bound: %d in %d)\n",
+			x.Chosen.Requests, x.Chosen.Levels, x.Greedy.Requests, x.Greedy.Levels, x.Bound.Requests, x.Bound.Levels)
+	}
+	fmt.Fprintf(&b, "search for a better plan: %s\nedges of the query graph looked at: %d\n", x.Search, x.Edges)
+	for _, d := range x.Decisions {
+		b.WriteString("\n" + d.Path)
+		if d.NeededFor != "" {
+			b.WriteString(", needed for " + d.NeededFor)
+		}
+		b.WriteString("\n")
+		for _, c := range d.Candidates {
+			mark := " "
+			if c.Chosen {
+				mark = "*"
+			}
+			fmt.Fprintf(&b, "  %s %s (cost %d", mark, c.Path, c.Cost)
+			if c.Added >= 0 {
+				fmt.Fprintf(&b, ", adds %d", c.Added)
+			}
+			b.WriteString(")\n")
+		}
+		b.WriteString("    " + d.Reason + "\n")
+	}
+	return b.String()
+}
