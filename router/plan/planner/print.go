@@ -142,16 +142,20 @@ func addTarget(to []plan.Target, t plan.Target) []plan.Target {
 
 // storedUnderOtherKeys tells which fields are stored under another key than they
 // have in the subgraph's response.
-func storedUnderOtherKeys(path []string, selections plan.Selections) string {
-	var b strings.Builder
-	for _, f := range selections.Flatten() {
-		at := append(slices.Clip(path), f.ResponseKey)
-		if f.ResponseKey != f.StorageKey {
-			b.WriteString(" " + strings.Join(at, ".") + "=" + f.StorageKey)
+func storedUnderOtherKeys(path []string, selections plan.Selections) (text string) {
+	for _, sel := range selections {
+		switch sel := sel.(type) {
+		case *plan.InlineFragment:
+			text += storedUnderOtherKeys(path, sel.Selections)
+		case *plan.SelectedField:
+			at := append(path, sel.ResponseKey)
+			if sel.ResponseKey != sel.StorageKey {
+				text += " " + strings.Join(at, ".") + "=" + sel.StorageKey
+			}
+			text += storedUnderOtherKeys(at, sel.Selections)
 		}
-		b.WriteString(storedUnderOtherKeys(at, f.Selections))
 	}
-	return b.String()
+	return text
 }
 
 // unused gives a variable name that the client does not use.
