@@ -19,9 +19,9 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// Migrations returns the service's SQL migrations (NNN_name.sql, tern's
+// migrations returns the service's SQL migrations (NNN_name.sql, tern's
 // format).
-func Migrations() fs.FS {
+func migrations() fs.FS {
 	files, err := fs.Sub(embedded, "migrations")
 	if err != nil {
 		panic(err) // the pattern above embeds the directory
@@ -40,7 +40,7 @@ const (
 
 // Run runs the service until ctx ends.
 func Run(ctx context.Context, env server.Environment) error {
-	return server.Run(ctx, env, Migrations(), build)
+	return server.Run(ctx, env, migrations(), build)
 }
 
 func build(_ context.Context, r server.Resources) (*server.Service, error) {

@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// DefaultSize is the size of a page if the client does not ask for one.
-	DefaultSize = 20
-	// MaxSize is the largest page a client may ask for.
-	MaxSize = 100
+	// defaultSize is the size of a page if the client does not ask for one.
+	defaultSize = 20
+	// maxSize is the largest page a client may ask for.
+	maxSize = 100
 )
 
 // Arguments are the GraphQL arguments of a connection field.
@@ -55,7 +55,7 @@ func (e *ArgumentError) Code() string { return "BAD_USER_INPUT" }
 // Parse checks the arguments of a connection. order names the sort order, such
 // as "price"; cursors of other orders are rejected.
 func Parse[K any](order string, a Arguments) (Page[K], error) {
-	page := Page[K]{Size: DefaultSize, order: order}
+	page := Page[K]{Size: defaultSize, order: order}
 	if a.First != nil && a.Last != nil {
 		return page, &ArgumentError{"first and last", "cannot be given together; give one of them"}
 	}
@@ -80,8 +80,8 @@ func Parse[K any](order string, a Arguments) (Page[K], error) {
 }
 
 func checkSize(name string, size int) error {
-	if size < 0 || size > MaxSize {
-		return &ArgumentError{name, fmt.Sprintf("is %d; it must be between 0 and %d", size, MaxSize)}
+	if size < 0 || size > maxSize {
+		return &ArgumentError{name, fmt.Sprintf("is %d; it must be between 0 and %d", size, maxSize)}
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ type DeadLetter struct {
 
 // DeadLetters returns up to count dead letters, oldest first.
 func (b *Bus) DeadLetters(ctx context.Context, count int64) ([]DeadLetter, error) {
-	messages, err := b.redis.XRangeN(ctx, DeadStream, "-", "+", count).Result()
+	messages, err := b.redis.XRangeN(ctx, deadStream, "-", "+", count).Result()
 	if err != nil {
 		return nil, fmt.Errorf("reading the dead letters: %w", err)
 	}
@@ -50,7 +50,7 @@ func (b *Bus) DeadLetters(ctx context.Context, count int64) ([]DeadLetter, error
 // Redeliver moves a dead letter's event back to the stream. Groups that have
 // processed the event ignore it.
 func (b *Bus) Redeliver(ctx context.Context, id string) error {
-	messages, err := b.redis.XRangeN(ctx, DeadStream, id, id, 1).Result()
+	messages, err := b.redis.XRangeN(ctx, deadStream, id, id, 1).Result()
 	if err != nil {
 		return fmt.Errorf("reading the dead letter %s: %w", id, err)
 	}
@@ -61,7 +61,7 @@ func (b *Bus) Redeliver(ctx context.Context, id string) error {
 		p.XAdd(ctx, &redis.XAddArgs{Stream: Stream, Values: []any{
 			fieldType, messages[0].Values[fieldType], fieldEvent, messages[0].Values[fieldEvent],
 		}})
-		p.XDel(ctx, DeadStream, id)
+		p.XDel(ctx, deadStream, id)
 		return nil
 	})
 	if err != nil {

@@ -19,9 +19,9 @@ const (
 	// Stream is the Redis stream of all events. There is one stream, so that
 	// events of different types about one subject keep their order.
 	Stream = "souk:events"
-	// DeadStream is the Redis stream of events that a consumer could not
+	// deadStream is the Redis stream of events that a consumer could not
 	// handle.
-	DeadStream = "souk:events:dead"
+	deadStream = "souk:events:dead"
 
 	// fieldEvent is the field of a stream entry that holds the CloudEvent.
 	// fieldType repeats its type, so that readers can skip events without

@@ -121,7 +121,7 @@ func (r *reader) acknowledge(ctx context.Context, streamIDs ...string) error {
 // deadLetter moves an event to the dead-letter stream and acknowledges it.
 func (r *reader) deadLetter(ctx context.Context, d *delivery, why error) error {
 	_, err := r.bus.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.XAdd(ctx, &redis.XAddArgs{Stream: DeadStream, MaxLen: maxDeadLetters, Approx: true, Values: []any{
+		p.XAdd(ctx, &redis.XAddArgs{Stream: deadStream, MaxLen: maxDeadLetters, Approx: true, Values: []any{
 			fieldType, d.envelope.Type, fieldEvent, d.text, fieldGroup, r.consumer.Group,
 			fieldError, why.Error(), fieldAttempts, strconv.Itoa(d.failures),
 		}})

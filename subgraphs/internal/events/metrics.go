@@ -42,13 +42,6 @@ var (
 	}
 )
 
-// Metrics returns the definitions of this package's metrics.
-func Metrics() []telemetry.Metric {
-	return []telemetry.Metric{
-		metricPublished, metricHandled, metricFailed, metricOutboxWaiting, metricOutboxAge, metricPending, metricLag,
-	}
-}
-
 type metrics struct {
 	published, handled, failed               *prometheus.CounterVec
 	outboxWaiting, outboxAge, retrying, lags *prometheus.GaugeVec

@@ -33,9 +33,9 @@ const clockSkew = 30 * time.Second
 // JWKSPath is the path at which the user service publishes its keys.
 const JWKSPath = "/.well-known/jwks.json"
 
-// CodeUnavailable is the extensions.code of a request whose token cannot be
+// codeUnavailable is the extensions.code of a request whose token cannot be
 // verified at the moment.
-const CodeUnavailable = "AUTHENTICATION_UNAVAILABLE"
+const codeUnavailable = "AUTHENTICATION_UNAVAILABLE"
 
 // Authenticator identifies callers.
 type Authenticator struct {
@@ -48,7 +48,7 @@ type Authenticator struct {
 
 // unavailable is the response to a request whose token cannot be verified at
 // the moment. It is a GraphQL response, so that the router passes its code on.
-const unavailable = `{"errors":[{"message":"Access tokens cannot be verified at the moment. Try again in 1 s.","extensions":{"code":"` + CodeUnavailable + `"}}]}`
+const unavailable = `{"errors":[{"message":"Access tokens cannot be verified at the moment. Try again in 1 s.","extensions":{"code":"` + codeUnavailable + `"}}]}`
 
 // Middleware puts the Caller of each request into its context. It answers 503
 // if the token cannot be verified at the moment: the caller could be anyone,

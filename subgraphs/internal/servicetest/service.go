@@ -22,8 +22,8 @@ import (
 	"souk/subgraphs/internal/server"
 )
 
-// ServiceToken is the token that the services under test share.
-const ServiceToken = "the token of services under test"
+// serviceToken is the token that the services under test share.
+const serviceToken = "the token of services under test"
 
 // startTimeout bounds how long a service may take to start and to stop.
 const startTimeout = 30 * time.Second
@@ -53,7 +53,7 @@ func Start(t testing.TB, run func(context.Context, server.Environment) error, op
 		DatabaseURL:  pgtest.Database(t),
 		RedisURL:     "redis://" + s.Redis.Addr(),
 		AuthMode:     server.Tutorial,
-		ServiceToken: ServiceToken,
+		ServiceToken: serviceToken,
 		Services:     map[string]string{},
 		Logger:       slog.New(slog.DiscardHandler),
 		Now:          time.Now,
@@ -132,7 +132,7 @@ type Answer struct {
 }
 
 // AsService authenticates a request as another service of the store.
-func AsService(h http.Header) { h.Set(identity.ServiceTokenHeader, ServiceToken) }
+func AsService(h http.Header) { h.Set(identity.ServiceTokenHeader, serviceToken) }
 
 // Do sends an operation and returns the response, including errors.
 func (s *Service) Do(t testing.TB, operation string, variables map[string]any, headers ...func(http.Header)) Answer {

@@ -26,9 +26,9 @@ type Level struct {
 // Available returns how many units can be ordered.
 func (l Level) Available() int { return l.OnHand - l.Reserved }
 
-// UpdatedEvent is the data of inventory.updated: the level after a change. The
+// updatedEvent is the data of inventory.updated: the level after a change. The
 // event's subject is the product ID.
-type UpdatedEvent struct {
+type updatedEvent struct {
 	ProductID string `json:"productId"`
 	OnHand    int    `json:"onHand"`
 	Reserved  int    `json:"reserved"`
@@ -97,6 +97,6 @@ func publish(ctx context.Context, tx pgx.Tx, l Level) error {
 	return events.Append(ctx, tx, events.Event{
 		Type:    events.InventoryUpdated,
 		Subject: id,
-		Data:    UpdatedEvent{ProductID: id, OnHand: l.OnHand, Reserved: l.Reserved, Available: l.Available(), Version: l.Version},
+		Data:    updatedEvent{ProductID: id, OnHand: l.OnHand, Reserved: l.Reserved, Available: l.Available(), Version: l.Version},
 	})
 }

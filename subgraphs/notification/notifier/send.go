@@ -37,8 +37,8 @@ const (
 	maxBackoff    = 5 * time.Minute
 )
 
-// SentEventData is the data of notification.sent.
-type SentEventData struct {
+// sentEvent is the data of notification.sent.
+type sentEvent struct {
 	NotificationID int64     `json:"notificationId,string"`
 	Channel        Channel   `json:"channel"`
 	Template       string    `json:"template"`
@@ -59,7 +59,7 @@ func (s *Service) Work(ctx context.Context) error {
 
 func (s *Service) work(ctx context.Context) {
 	for ctx.Err() == nil {
-		more, err := s.SendNext(ctx)
+		more, err := s.sendNext(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.Logger.WarnContext(ctx, "could not process a notification; will retry", "error", err)
 		}
@@ -73,9 +73,9 @@ func (s *Service) work(ctx context.Context) {
 	}
 }
 
-// SendNext attempts one due notification and reports whether one was due. A
+// sendNext attempts one due notification and reports whether one was due. A
 // failed attempt is recorded in the notification; it is not an error.
-func (s *Service) SendNext(ctx context.Context) (bool, error) {
+func (s *Service) sendNext(ctx context.Context) (bool, error) {
 	n, ok, err := s.claim(ctx)
 	if err != nil || !ok {
 		return false, err
@@ -144,7 +144,7 @@ func (s *Service) markSent(ctx context.Context, n Notification) error {
 		return events.Append(ctx, tx, events.Event{
 			Type:    events.NotificationSent,
 			Subject: strconv.FormatInt(n.ID, 10),
-			Data: SentEventData{
+			Data: sentEvent{
 				NotificationID: n.ID, Channel: n.Channel, Template: n.Template,
 				UserID: n.UserID, OrderID: n.OrderID, SentAt: now,
 			},

@@ -1,9 +1,10 @@
 // Package orderstore is the event store of orders. Each order is a list of
-// events in order_events, which is append-only. Fold computes an order's state
-// from its events. The table orders holds that state for reads (a projection);
-// the transaction that appends an event also updates it. The same transaction
-// writes what must happen next: an event in the outbox for other services, and
-// a row in stock_releases for units that inventory must take back.
+// events in order_events, which is append-only. Applying the events in order
+// gives the order's state (see fold). The table orders holds that state for
+// reads (a projection); the transaction that appends an event also updates it.
+// The same transaction writes what must happen next: an event in the outbox
+// for other services, and a row in stock_releases for units that inventory
+// must take back.
 //
 // The package takes decisions from package checkout (Store.Place,
 // Store.Change) and returns orders, pages of orders and histories. It does not
@@ -12,8 +13,8 @@
 // Concurrency is optimistic. An event carries the version that follows the one
 // its decision was based on. If two events carry the same version, the primary
 // key admits one of them, and Change repeats the other decision on the new
-// state. This needs no locks between replicas and no read locks; it costs a
-// retry per conflict, which is rare because an order has few writers.
+// state. This needs no locks between replicas; it costs a retry per conflict,
+// which is rare because an order has few writers.
 //
 // store.go is the hub. event.go and order.go define the events and the state
 // they add up to; projection.go and query.go write and read the projection;

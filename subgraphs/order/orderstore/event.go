@@ -88,8 +88,8 @@ type StoredEvent struct {
 	Data    schema.JSON
 }
 
-// Event decodes the stored event.
-func (r StoredEvent) Event() (Event, error) {
+// event decodes the stored event.
+func (r StoredEvent) event() (Event, error) {
 	switch r.Type {
 	case Placed{}.Type():
 		return decode[Placed](r)

@@ -18,9 +18,6 @@ const (
 	StatusRejected  Status = "REJECTED"
 )
 
-// Final reports whether no event can follow.
-func (s Status) Final() bool { return s == StatusCancelled || s == StatusRejected }
-
 // Order is the state of an order after all its events.
 type Order struct {
 	ID           int64
@@ -40,12 +37,12 @@ type Order struct {
 // current state.
 var ErrInvalidTransition = errors.New("invalid event for the order's state")
 
-// Fold computes an order's state from its events, which must be complete and
+// fold computes an order's state from its events, which must be complete and
 // in order of their versions.
-func Fold(records []StoredEvent) (Order, error) {
+func fold(records []StoredEvent) (Order, error) {
 	var o Order
 	for _, r := range records {
-		event, err := r.Event()
+		event, err := r.event()
 		if err != nil {
 			return o, err
 		}

@@ -120,7 +120,7 @@ func (r *replay) rebuild(ctx context.Context, histories [][]StoredEvent) error {
 	var rows [][]any
 	for _, records := range histories {
 		r.orders++
-		o, err := Fold(records)
+		o, err := fold(records)
 		if err != nil {
 			if err := r.report("order %d cannot be rebuilt: %v", records[0].OrderID, err); err != nil {
 				return err

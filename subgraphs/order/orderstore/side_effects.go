@@ -11,9 +11,9 @@ import (
 	"souk/subgraphs/internal/events"
 )
 
-// IntegrationEvent is the data of order.created and order.cancelled, as other
+// integrationEvent is the data of order.created and order.cancelled, as other
 // services receive it.
-type IntegrationEvent struct {
+type integrationEvent struct {
 	OrderID  int64     `json:"orderId,string"`
 	UserID   int64     `json:"userId,string"`
 	Currency string    `json:"currency"`
@@ -66,7 +66,7 @@ func publish(ctx context.Context, tx pgx.Tx, kind string, o Order, reason string
 	err := events.Append(ctx, tx, events.Event{
 		Type:    kind,
 		Subject: strconv.FormatInt(o.ID, 10),
-		Data: IntegrationEvent{
+		Data: integrationEvent{
 			OrderID: o.ID, UserID: o.UserID, Currency: o.Currency, Total: o.Total,
 			Lines: o.Lines, PlacedAt: o.PlacedAt, Reason: reason,
 		},

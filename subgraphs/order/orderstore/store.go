@@ -59,7 +59,7 @@ func (s *Store) change(ctx context.Context, id int64, actor string, decide Decis
 		if len(records[id]) == 0 {
 			return fmt.Errorf("%w: %d", ErrNotFound, id)
 		}
-		if o, err = Fold(records[id]); err != nil {
+		if o, err = fold(records[id]); err != nil {
 			return err
 		}
 		event, err := decide(o)

@@ -14,20 +14,20 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
-// UpdatedEvent is the data of product.updated: the product after it was
+// updatedEvent is the data of product.updated: the product after it was
 // created, changed or retired. The event's subject is the product ID.
-type UpdatedEvent struct {
+type updatedEvent struct {
 	ProductID string     `json:"productId"`
 	SKU       string     `json:"sku"`
 	Name      string     `json:"name"`
 	Category  string     `json:"category"`
-	Price     EventPrice `json:"price"`
+	Price     eventPrice `json:"price"`
 	Retired   bool       `json:"retired"`
 	Version   int        `json:"version"` // 1 for a new product
 }
 
-// EventPrice is an amount of money in an event.
-type EventPrice struct {
+// eventPrice is an amount of money in an event.
+type eventPrice struct {
 	MinorUnits int64  `json:"minorUnits"`
 	Currency   string `json:"currency"`
 }
@@ -37,9 +37,9 @@ func publish(ctx context.Context, tx pgx.Tx, p Product) error {
 	return events.Append(ctx, tx, events.Event{
 		Type:    events.ProductUpdated,
 		Subject: id,
-		Data: UpdatedEvent{
+		Data: updatedEvent{
 			ProductID: id, SKU: p.SKU, Name: p.Name, Category: p.Category.Slug,
-			Price:   EventPrice{p.Price.MinorUnits, p.Price.Currency},
+			Price:   eventPrice{p.Price.MinorUnits, p.Price.Currency},
 			Retired: p.Retired, Version: p.Version,
 		},
 	})

@@ -19,8 +19,8 @@ const (
 	// AccessTTL is the lifetime of an access token, and so how long a revoked
 	// role may still work.
 	AccessTTL = 15 * time.Minute
-	// RefreshTTL is how long a session lasts without a refresh.
-	RefreshTTL = 30 * 24 * time.Hour
+	// refreshTTL is how long a session lasts without a refresh.
+	refreshTTL = 30 * 24 * time.Hour
 )
 
 // InvalidCredentials means that the caller is not logged in. Its message
@@ -121,7 +121,7 @@ func (s *Service) StartSession(ctx context.Context, user User) (Session, error) 
 	err := pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
 		id, now := uuid.New(), s.Now()
 		_, err := tx.Exec(ctx, `insert into sessions (id, user_id, created_at, expires_at) values ($1, $2, $3, $4)`,
-			id, user.ID, now, now.Add(RefreshTTL))
+			id, user.ID, now, now.Add(refreshTTL))
 		if err != nil {
 			return fmt.Errorf("starting a session: %w", err)
 		}
@@ -173,7 +173,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (Session, error) {
 		if _, err := tx.Exec(ctx, `update refresh_tokens set spent_at = $2 where hash = $1`, hashToken(token), now); err != nil {
 			return fmt.Errorf("marking a refresh token as used: %w", err)
 		}
-		if _, err := tx.Exec(ctx, `update sessions set expires_at = $2 where id = $1`, t.session, now.Add(RefreshTTL)); err != nil {
+		if _, err := tx.Exec(ctx, `update sessions set expires_at = $2 where id = $1`, t.session, now.Add(refreshTTL)); err != nil {
 			return fmt.Errorf("extending a session: %w", err)
 		}
 		user, err := lock(ctx, tx, FormatID(t.user))
