@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// world is what surrounds the service.
+// world is the service with its surroundings.
 type world struct {
 	*servicetest.Service
 	inbox     *inbox.Inbox
@@ -76,8 +76,8 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// contacts answers as the user service does: user 1 has a telephone, user 2
-// none, others do not exist.
+// contacts responds like the user service: user 1 has a telephone number, user
+// 2 has none, others do not exist.
 func (w *world) contacts(rw http.ResponseWriter, r *http.Request) {
 	var q struct{ Variables struct{ UserIDs []string } }
 	if err := json.NewDecoder(r.Body).Decode(&q); err != nil || w.usersAway.Load() {
@@ -97,7 +97,7 @@ func (w *world) contacts(rw http.ResponseWriter, r *http.Request) {
 const data = `{"orderId": "%d", "userId": "%d", "currency": "USD", "total": 201948, "placedAt": "2026-11-24T09:00:00Z", "reason": "too <heavy>",
 	"lines": [{"productId": "1", "name": "Laptop & Co", "quantity": 2, "unitPrice": 99999}, {"productId": "4", "name": "Mouse", "quantity": 1, "unitPrice": 1950}]}`
 
-// tell publishes an event, as another service's relay does.
+// tell publishes an event, as the relay of another service does.
 func (w *world) tell(t *testing.T, id, kind string, order, user int) {
 	t.Helper()
 	envelope := fmt.Sprintf(`{"specversion": "1.0", "id": %q, "source": "/souk/order", "type": %q, "subject": "%d", "time": "2026-11-24T09:00:00Z", "datacontenttype": "application/json",
@@ -255,8 +255,8 @@ func TestNotificationsAreHiddenFromOthers(t *testing.T) {
 	same(t, "anybody", w.Data(t, `mutation { retryNotification(id: "1") { __typename } }`, nil), `{"retryNotification": {"__typename": "Forbidden"}}`)
 }
 
-// A process that dies between sending and marking leaves a claim that runs
-// out: the message goes again, and can be recognised.
+// If a process dies after sending a message and before marking it, its claim
+// expires. The message is sent again, with the same ID.
 func TestExpiredClaimIsSentAgainWithTheSameID(t *testing.T) {
 	w := start(t)
 	w.tell(t, first, "order.created", 7, 2)
@@ -272,7 +272,7 @@ func TestExpiredClaimIsSentAgainWithTheSameID(t *testing.T) {
 	await(t, "the mark", func() bool { return w.count(t, "notifications WHERE status = 'SENT' AND attempts = 2") == 1 })
 }
 
-// However often an event arrives, it makes one row for each channel.
+// An event creates one row per channel, however often it arrives.
 func TestEventCreatesOneRowPerChannel(t *testing.T) {
 	w := start(t)
 	w.tell(t, first, "order.created", 7, 2)

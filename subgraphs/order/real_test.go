@@ -17,8 +17,8 @@ import (
 	"souk/subgraphs/user"
 )
 
-// The stand-ins answer as the real services do, or this fails: the same orders
-// among the real ones, in enforced mode.
+// This runs the operations that the fakes are used for against the real
+// services, in enforced mode. It fails if the fakes behave differently.
 func TestOrdersWithTheRealServices(t *testing.T) {
 	services := map[string]string{}
 	enforced := func(e *server.Environment) { e.AuthMode, e.Services = server.Enforced, services }
@@ -68,7 +68,7 @@ func TestOrdersWithTheRealServices(t *testing.T) {
 	const mine = `{ orders(status: CONFIRMED) { totalCount } }`
 	same(t, mine, orders.Data(t, mine, nil, anna), `{"orders": {"totalCount": 12}}`)
 	same(t, mine, orders.Data(t, mine, nil, ben), `{"orders": {"totalCount": 0}}`)
-	same(t, "in another's name", orders.Data(t, place, buy("1", "1", 1), ben),
+	same(t, "for another user", orders.Data(t, place, buy("1", "1", 1), ben),
 		`{"placeOrder": {"__typename": "Forbidden", "code": "FORBIDDEN", "message": "You can place orders only for yourself."}}`)
 	confirmed := orders.Data(t, `{ orders(status: CONFIRMED, first: 1) { nodes { id } } }`, nil, servicetest.AsService)
 	id := strings.Split(confirmed, `"`)[7]
@@ -79,7 +79,8 @@ func TestOrdersWithTheRealServices(t *testing.T) {
 	same(t, level, stock.Data(t, level, nil), `{"stock": {"onHand": 1, "reserved": 0, "sold": 11}}`)
 }
 
-// signUp makes a user and gives what sends requests in their name.
+// signUp creates a user and returns the function that authenticates requests
+// as that user.
 func signUp(t *testing.T, users *servicetest.Service, name string) func(http.Header) {
 	t.Helper()
 	answer := users.Data(t, `mutation ($name: String!, $email: String!) { signUp(input: {username: $name, email: $email, password: "correct horse"}) {

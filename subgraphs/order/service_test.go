@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// start runs the service among stand-ins of the others.
+// start runs the service with fakes of the other services.
 func start(t *testing.T, options ...func(*server.Environment)) (*servicetest.Service, *fake.Inventory) {
 	t.Helper()
 	inventory := fake.NewInventory(t, map[string]int{"1": 5, "2": 100})

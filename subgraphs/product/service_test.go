@@ -40,7 +40,7 @@ func same(t *testing.T, ask, got, want string) {
 	}
 }
 
-// steps asks one operation after the other.
+// steps runs operations in sequence.
 func steps(t *testing.T, s *servicetest.Service, list [][2]string) {
 	t.Helper()
 	for _, step := range list {

@@ -30,7 +30,7 @@ func bearer(token string) func(http.Header) {
 
 func enforced(env *server.Environment) { env.AuthMode = server.Enforced }
 
-// clock is a time that tests set.
+// clock is a clock that tests advance.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -47,7 +47,7 @@ func with(c *clock) func(*server.Environment) {
 	return func(env *server.Environment) { env.Now = c.Now }
 }
 
-// step is an operation and the data it must give.
+// step is an operation and its expected data.
 type step struct {
 	ask, want string
 	as        func(http.Header)
@@ -66,7 +66,7 @@ func run(t *testing.T, s *servicetest.Service, steps []step) {
 	}
 }
 
-// tokens are the session that a mutation gave.
+// tokens is the session that a mutation returned.
 type tokens struct {
 	Typename                  string `json:"__typename"`
 	AccessToken, RefreshToken string
@@ -166,7 +166,7 @@ func TestUpdateUserChecksInputAndVersion(t *testing.T) {
 	})
 }
 
-// What is private stays so, for every way to a user.
+// Private fields are hidden on every path to a user.
 func TestPrivateFieldsAreHiddenFromOthers(t *testing.T) {
 	for _, mode := range []string{server.Tutorial, server.Enforced} {
 		t.Run(mode, func(t *testing.T) {
@@ -224,8 +224,8 @@ func TestLogInAcceptsOnlyTheRightPassword(t *testing.T) {
 	}
 }
 
-// Guessing is bounded for each name, whether somebody has it or not, and also
-// when all guesses come at once.
+// Attempts are bounded for each name, whether or not the account exists, and
+// also for concurrent attempts.
 func TestGuessingBlocksTheName(t *testing.T) {
 	now := &clock{now: time.Now()}
 	s := servicetest.Start(t, user.Run, enforced, with(now))
@@ -305,7 +305,8 @@ func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 	}
 }
 
-// Of two who use a token at once, one wins, and the session ends.
+// If a refresh token is used concurrently, one call succeeds and the session
+// ends.
 func TestConcurrentRefreshSucceedsOnce(t *testing.T) {
 	s := servicetest.Start(t, user.Run, enforced)
 	first := signUp(t, s, "ada")
@@ -444,7 +445,7 @@ func TestUsersArePaged(t *testing.T) {
 	}
 }
 
-// However many users one call asks for, it takes one query.
+// An _entities call takes one query, no matter how many users it contains.
 func TestEntitiesTakeOneQuery(t *testing.T) {
 	s := servicetest.Start(t, user.Run)
 	var representations []any
@@ -467,7 +468,7 @@ func TestEntitiesTakeOneQuery(t *testing.T) {
 	}
 }
 
-// Tokens outlive the process: the key is in the database.
+// Tokens outlive the process, because the key is in the database.
 func TestSigningKeysSurviveARestart(t *testing.T) {
 	s := servicetest.Start(t, user.Run, enforced)
 	ada := signUp(t, s, "ada")
@@ -508,7 +509,7 @@ func TestSeedCreatesUsersOnce(t *testing.T) {
 	}
 }
 
-// What fails inside is told to the log, not to the caller.
+// Details of internal errors go to the log only.
 func TestInternalErrorsAreNotShownToClients(t *testing.T) {
 	s := servicetest.Start(t, user.Run)
 	if _, err := s.DB.Exec(t.Context(), `alter table users rename to people`); err != nil {

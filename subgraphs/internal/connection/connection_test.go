@@ -23,7 +23,7 @@ func compare(a, b key) int {
 	return strings.Compare(a.Name, b.Name)
 }
 
-// read does what a store's query does.
+// read does what the query of a store does.
 func read(rows []key, p connection.Page[key]) []key {
 	var found []key
 	for _, row := range rows {
@@ -37,7 +37,7 @@ func read(rows []key, p connection.Page[key]) []key {
 	return found[:min(len(found), p.Limit())]
 }
 
-// Going through all pages, forward or backward, gives every row once.
+// Paging forward or backward returns every row once.
 func TestPagesCoverTheList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) key {

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// store is a service's database.
+// store opens a service's database.
 func store(t *testing.T) *pgxpool.Pool {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), pgtest.Database(t))
@@ -51,7 +51,7 @@ func bus(t *testing.T, db *pgxpool.Pool, address string) *events.Bus {
 	return events.New("test", db, client, tel, slog.New(slog.NewTextHandler(t.Output(), nil)))
 }
 
-// start runs a worker; the function given back kills it and waits.
+// start runs a worker. The returned function kills it and waits.
 func start(t *testing.T, work func(context.Context) error) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -79,7 +79,7 @@ func appendEvents(t *testing.T, db *pgxpool.Pool, kind, subject string, from, to
 	}
 }
 
-// record is a handler that notes each event in the transaction it is given.
+// record is a handler that records each event in its transaction.
 func record(ctx context.Context, tx pgx.Tx, e events.Event) error {
 	var n int
 	if err := e.Decode(&n); err != nil {
@@ -163,7 +163,7 @@ func TestRedeliveryHasNoEffect(t *testing.T) {
 	appendEvents(t, db, events.OrderCreated, "a", 0, 3)
 	eventually(t, "the events arrived", func() bool { return len(effects(t, db, "a")) == 3 })
 
-	// The relay dies before it notes what it published, and publishes anew.
+	// The relay dies before it marks the events as published, and publishes again.
 	if _, err := db.Exec(t.Context(), `update event_outbox set published_at = null, stream_id = null`); err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +288,7 @@ func TestDeadLetterCanBeRedelivered(t *testing.T) {
 	}
 }
 
-// A consumer that dies in the middle of an event is taken over by another.
+// If a consumer dies while it handles an event, another one takes over.
 func TestUnfinishedEventIsTakenOver(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	first, second := bus(t, db, mini.Addr()), bus(t, db, mini.Addr())

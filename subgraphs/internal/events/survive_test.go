@@ -21,7 +21,7 @@ import (
 	"souk/subgraphs/internal/events"
 )
 
-// victims opens a second pool on a database, whose connections are killed.
+// victims opens a second pool on a database whose connections can be killed.
 func victims(t *testing.T, db *pgxpool.Pool) (pool *pgxpool.Pool, kill func()) {
 	t.Helper()
 	address, err := url.Parse(db.Config().ConnString())
@@ -45,8 +45,8 @@ func victims(t *testing.T, db *pgxpool.Pool) (pool *pgxpool.Pool, kill func()) {
 	}
 }
 
-// Two relays and two consumers lose Postgres, Redis and their lives again and
-// again, at any moment; every event has its effects once, in order.
+// Two relays and two consumers repeatedly lose Postgres and Redis and are
+// killed at random points. Every event takes effect once, in order.
 func TestNothingIsLostOrRepeated(t *testing.T) {
 	const subjects, each = 4, 60
 	db, mini := store(t), miniredis.RunT(t)
@@ -109,7 +109,7 @@ func TestNothingIsLostOrRepeated(t *testing.T) {
 	}
 }
 
-// A reader that died with more than one batch unfinished is taken over too.
+// A new reader also takes over more than one batch of unfinished events.
 func TestTakeOverClaimsManyBatches(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
@@ -135,7 +135,7 @@ func client(t *testing.T, mini *miniredis.Miniredis) *redis.Client {
 	return c
 }
 
-// The trace of a change goes on in what its event causes.
+// The trace of a change continues in the handlers of its event.
 func TestEventCarriesItsTrace(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
@@ -165,7 +165,7 @@ func TestEventCarriesItsTrace(t *testing.T) {
 	}
 }
 
-// What is in the stream is a CloudEvent that others can read.
+// Entries of the stream are CloudEvents that other systems can read.
 func TestStreamHoldsCloudEvents(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())
@@ -193,7 +193,7 @@ func TestStreamHoldsCloudEvents(t *testing.T) {
 	}
 }
 
-// Entries that are no events do not stop a consumer.
+// A consumer skips entries that are not events.
 func TestInvalidEntriesDoNotStopAConsumer(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)
 	b := bus(t, db, mini.Addr())

@@ -19,8 +19,8 @@ import (
 	"souk/telemetry"
 )
 
-// TestDirectCallersAreBounded sends services what the router would refuse. No
-// resolver is reached: there is none.
+// The requests exceed the services' own limits, which apply without the
+// router. No resolver runs: there is none.
 func TestDirectCallersAreBounded(t *testing.T) {
 	products := serve(t, product.NewExecutableSchema(product.Config{Resolvers: &product.Resolver{}}))
 	stocks := serve(t, inventory.NewExecutableSchema(inventory.Config{Resolvers: &inventory.Resolver{}}))

@@ -79,7 +79,7 @@ func (i *issuer) addEd25519(id string) {
 	i.add(id, private, jwa.EdDSA())
 }
 
-// sign makes a token; edit changes what it claims.
+// sign returns a token; edit changes its claims.
 func (i *issuer) sign(id string, now time.Time, edit func(*jwt.Builder)) string {
 	i.t.Helper()
 	builder := jwt.NewBuilder().Issuer("souk").Audience([]string{"souk"}).Subject("7").
@@ -183,9 +183,9 @@ func TestRightsFollowTheCaller(t *testing.T) {
 	}
 }
 
-// Whoever has a token that cannot be verified now may be anybody: the request
-// is answered with 503 and goes no further, in tutorial mode as well. With the
-// last good keys, callers stay known while the user service is out of reach.
+// The sender of a token that cannot be verified may be anyone, so the response
+// is 503, also in tutorial mode. With cached keys, callers are still
+// identified while the user service is unavailable.
 func TestTokenThatCannotBeVerifiedIsUnavailable(t *testing.T) {
 	now := time.Date(2026, 11, 24, 4, 0, 0, 0, time.UTC)
 	i := newIssuer(t)

@@ -14,7 +14,7 @@ import (
 	"souk/subgraphs/internal/peer"
 )
 
-// serve answers with the statuses one after the other, the last one for ever.
+// serve responds with the statuses in sequence, and repeats the last one.
 func serve(t *testing.T, statuses ...int) (client *peer.Client, tries *atomic.Int32) {
 	t.Helper()
 	tries = new(atomic.Int32)

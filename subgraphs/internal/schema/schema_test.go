@@ -82,7 +82,7 @@ func TestJSONIsUnchanged(t *testing.T) {
 	}
 }
 
-// Money and its decimal are two ways to say the same.
+// Money and its decimal represent the same amount.
 func TestMoneyIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := schema.Money{
@@ -115,7 +115,7 @@ func TestResultConvertsTypedErrors(t *testing.T) {
 	if got, err := schema.Result[result](fmt.Errorf("signing up: %w", conflict)); err != nil || got != result(conflict) {
 		t.Errorf("a member: %v, %v", got, err)
 	}
-	// NotFound is no member of this union, so it must not pass for one.
+	// NotFound is not a member of this union.
 	if got, err := schema.Result[result](schema.NewNotFound("user", "1")); err == nil || got != nil {
 		t.Errorf("no member: %v, %v", got, err)
 	}

@@ -133,7 +133,7 @@ func TestProbesReportPostgresAndRedis(t *testing.T) {
 	}
 }
 
-// A request in progress is finished, a stream is ended, and workers stop last.
+// Requests in progress finish, streams end, and workers stop last.
 func TestDrainFinishesRequestsAndEndsStreams(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	var streamEnded, workerEnded atomic.Bool
@@ -238,8 +238,7 @@ func TestMigrateToleratesANewerDatabase(t *testing.T) {
 	}
 }
 
-// What is wrong with the environment is told in one line that names the
-// variable.
+// Each error is one line that names the variable.
 func TestEnvironmentErrorsNameTheVariable(t *testing.T) {
 	good := map[string]string{"DATABASE_URL": "postgres://localhost/product"}
 	for _, c := range []struct{ key, value, want string }{

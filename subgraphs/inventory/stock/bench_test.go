@@ -9,11 +9,12 @@ import (
 	"souk/subgraphs/inventory/stock"
 )
 
-// What holding stock costs: for products few want, and for one all want.
+// The two cases are many products with few orders each, and one product that
+// all orders contend for.
 func BenchmarkReserve(b *testing.B) {
 	for name, products := range map[string]int64{"1000 products": 1000, "one product": 1} {
 		b.Run(name, func(b *testing.B) {
-			w, _, _ := warehouse(b)
+			w, _, _ := newStore(b)
 			for p := range products {
 				mustSet(b, w, p+1, stock.MaxUnits)
 			}

@@ -13,7 +13,7 @@ import (
 	"souk/subgraphs/inventory/stock"
 )
 
-// model is the simplest warehouse there can be.
+// model is the simplest possible implementation of the store.
 type model struct {
 	onHand   map[int64]int
 	reserved map[int64]int
@@ -120,7 +120,7 @@ func (m *model) release(order string) string {
 	return ""
 }
 
-// outcome names the kind of answer.
+// outcome returns the kind of result.
 func outcome(err error) string {
 	var conflict *schema.Conflict
 	var missing *schema.NotFound
@@ -139,7 +139,7 @@ func outcome(err error) string {
 }
 
 func TestStoreMatchesTheModel(t *testing.T) {
-	w, db, clock := warehouse(t)
+	w, db, clock := newStore(t)
 	ctx := t.Context()
 	products := rapid.Int64Range(1, 3)
 	orders := rapid.SampledFrom([]string{"a", "b", "c", "d"})
@@ -196,7 +196,7 @@ func TestStoreMatchesTheModel(t *testing.T) {
 	})
 }
 
-// compare checks every number the warehouse keeps against the model's.
+// compare compares every number in the store with the model's.
 func compare(ctx context.Context, t *rapid.T, w *stock.Store, m *model) {
 	levels, err := w.Levels(ctx, []int64{1, 2, 3})
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 func TestConcurrentBuyersDoNotOversell(t *testing.T) {
 	const buyers, units = 300, 50
-	w, _, _ := warehouse(t)
+	w, _, _ := newStore(t)
 	mustSet(t, w, 1, units)
 	var sold, short atomic.Int64
 	var group sync.WaitGroup
@@ -49,7 +49,7 @@ func TestConcurrentBuyersDoNotOversell(t *testing.T) {
 }
 
 func TestConcurrentCallsForOneOrderReserveOnce(t *testing.T) {
-	w, _, _ := warehouse(t)
+	w, _, _ := newStore(t)
 	mustSet(t, w, 1, 10)
 	var group sync.WaitGroup
 	for range 50 {
@@ -66,11 +66,12 @@ func TestConcurrentCallsForOneOrderReserveOnce(t *testing.T) {
 	want(t, w, 1, 8, 0, 2)
 }
 
-// Hundreds of goroutines do everything at once to few products, in orders that
-// name them in any sequence, while holds expire; then the books must balance.
+// Hundreds of goroutines run all operations concurrently on a few products, in
+// orders that name them in random sequence, while holds expire. Afterwards the
+// numbers must balance.
 func TestConcurrentOperationsKeepTheBalance(t *testing.T) {
 	const products, units, workers, rounds = 5, 40, 200, 3
-	w, db, clock := warehouse(t)
+	w, db, clock := newStore(t)
 	for p := range products {
 		mustSet(t, w, int64(p+1), units)
 	}
@@ -89,11 +90,11 @@ func TestConcurrentOperationsKeepTheBalance(t *testing.T) {
 	balance(t, w, db, products, units)
 }
 
-// Connections are cut at any point of any move; what was under way then is
-// whole or absent.
+// Connections are killed at random points. Each operation must be complete or
+// absent.
 func TestLostConnectionsKeepTheBalance(t *testing.T) {
 	const products, units, workers, rounds = 3, 60, 20, 15
-	w, db, clock := warehouse(t)
+	w, db, clock := newStore(t)
 	for p := range products {
 		mustSet(t, w, int64(p+1), units)
 	}
@@ -102,7 +103,7 @@ func TestLostConnectionsKeepTheBalance(t *testing.T) {
 	for worker := range workers {
 		group.Go(func() {
 			random := rand.New(rand.NewPCG(2, uint64(worker)))
-			// Go on until a connection was cut, however slowly the killer runs.
+			// Continue until a connection was killed, even if the killer is slow.
 			for round := 0; round < rounds || failed.Load() == 0 && round < 100*rounds; round++ {
 				if err := disturb(t.Context(), w, clock, random, fmt.Sprintf("order %d/%d", worker, round), products); err != nil {
 					failed.Add(1)
@@ -134,8 +135,8 @@ func TestLostConnectionsKeepTheBalance(t *testing.T) {
 	balance(t, w, db, products, units)
 }
 
-// balance checks that every unit is on hand or sold, and that what is reserved
-// and sold is what the reservations say.
+// balance checks that every unit is on hand or sold, and that reserved and
+// sold units match the reservations.
 func balance(t *testing.T, w *stock.Store, db *pgxpool.Pool, products, units int) {
 	t.Helper()
 	for p := range products {
@@ -171,7 +172,7 @@ func disturb(ctx context.Context, w *stock.Store, clock *clock, random *rand.Ran
 	return unlessAnswer(err)
 }
 
-// unlessAnswer keeps the errors that are no answers, such as a deadlock.
+// unlessAnswer returns errors that are not typed results, such as a deadlock.
 func unlessAnswer(err error) error {
 	var answer schema.Error
 	if errors.As(err, &answer) {

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// clock is a time that tests set.
+// clock is a clock that tests advance.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -54,7 +54,7 @@ func database(t testing.TB) *pgxpool.Pool {
 	return db
 }
 
-func warehouse(t testing.TB) (*stock.Store, *pgxpool.Pool, *clock) {
+func newStore(t testing.TB) (*stock.Store, *pgxpool.Pool, *clock) {
 	t.Helper()
 	db, time := database(t), newClock()
 	return stock.NewStore(db, time.Now), db, time
@@ -96,7 +96,7 @@ func one(product int64, quantity int) []stock.Line {
 
 func TestReservationIsSoldOrGivenBack(t *testing.T) {
 	ctx := t.Context()
-	w, _, _ := warehouse(t)
+	w, _, _ := newStore(t)
 	mustSet(t, w, 1, 10)
 
 	r, err := w.Reserve(ctx, "a", []stock.Line{{1, 1}, {1, 2}}, time.Minute)
@@ -138,7 +138,7 @@ func TestReservationIsSoldOrGivenBack(t *testing.T) {
 }
 
 func TestReserveHoldsAllOrNothing(t *testing.T) {
-	w, _, _ := warehouse(t)
+	w, _, _ := newStore(t)
 	mustSet(t, w, 1, 10)
 	mustSet(t, w, 2, 1)
 	_, err := w.Reserve(t.Context(), "a", []stock.Line{{1, 2}, {2, 3}, {9, 1}}, time.Minute)
@@ -159,7 +159,7 @@ func TestReserveHoldsAllOrNothing(t *testing.T) {
 
 func TestExpiredHoldFreesUnits(t *testing.T) {
 	ctx := t.Context()
-	w, _, clock := warehouse(t)
+	w, _, clock := newStore(t)
 	mustSet(t, w, 1, 5)
 	reserve := func(order string, quantity int) error {
 		_, err := w.Reserve(ctx, order, one(1, quantity), time.Minute)
@@ -181,7 +181,7 @@ func TestExpiredHoldFreesUnits(t *testing.T) {
 		t.Fatalf("the reservation is %+v, %v", r, err)
 	}
 
-	// An expired hold is still sold while its units can be had.
+	// An expired hold can still be sold while its units are available.
 	if err := reserve("other", 2); err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestExpiredHoldFreesUnits(t *testing.T) {
 
 func TestReserveExpiresOldHolds(t *testing.T) {
 	ctx := t.Context()
-	w, _, clock := warehouse(t)
+	w, _, clock := newStore(t)
 	mustSet(t, w, 1, 5)
 	if _, err := w.Reserve(ctx, "a", one(1, 5), time.Minute); err != nil {
 		t.Fatal(err)
@@ -223,7 +223,7 @@ func TestReserveExpiresOldHolds(t *testing.T) {
 
 func TestSetStockAndRestockCheckVersionAndKey(t *testing.T) {
 	ctx := t.Context()
-	w, db, _ := warehouse(t)
+	w, db, _ := newStore(t)
 	if l, err := w.Restock(ctx, 1, 5, "delivery 1"); err != nil || l.OnHand != 5 || l.Version != 1 {
 		t.Fatalf("the first restock gave %+v, %v", l, err)
 	}
@@ -272,7 +272,7 @@ func TestSetStockAndRestockCheckVersionAndKey(t *testing.T) {
 
 func TestInvalidInputIsRejected(t *testing.T) {
 	ctx := t.Context()
-	w, _, _ := warehouse(t)
+	w, _, _ := newStore(t)
 	huge := make([]stock.Line, 101)
 	for i := range huge {
 		huge[i] = stock.Line{ProductID: int64(i + 1), Quantity: 1}

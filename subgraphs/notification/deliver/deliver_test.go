@@ -59,7 +59,7 @@ func TestSMSSenderSignsRequestsAndClassifiesFailures(t *testing.T) {
 	}
 }
 
-// The example of the Standard Webhooks specification's libraries.
+// The example is from the libraries of the Standard Webhooks specification.
 func TestSignatureMatchesStandardWebhooks(t *testing.T) {
 	secret, err := base64.StdEncoding.DecodeString("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	if err != nil {

@@ -85,8 +85,7 @@ func TestPageEscapesMessages(t *testing.T) {
 	}
 }
 
-// TestPageWaitsForNewMessages: the page's script asks for what comes after the
-// version that it shows.
+// The page's script requests what follows the version that it shows.
 func TestPageWaitsForNewMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b Inbox

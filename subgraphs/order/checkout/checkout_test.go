@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// store is a desk with everything around it.
+// store is a checkout service with its surroundings.
 type store struct {
 	*checkout.Service
 	t         *testing.T
@@ -216,8 +216,8 @@ func TestConcurrentCallsWithOneKeyPlaceOneOrder(t *testing.T) {
 	}
 }
 
-// Whatever step inventory fails at, nothing is ordered, nothing stays
-// reserved, and the same request succeeds when inventory is back.
+// Whichever step inventory fails at, nothing is ordered and nothing stays
+// reserved. The same request succeeds once inventory is back.
 func TestInventoryFailureRejectsAndReleases(t *testing.T) {
 	for _, test := range []struct {
 		operation string
@@ -287,8 +287,8 @@ func TestPlaceIsUnavailableWithoutUserService(t *testing.T) {
 	}
 }
 
-// The states that a crash after each step of placing leaves behind, as the
-// package's table lists them.
+// The cases are the states after a crash at each step, as in the table of the
+// package documentation.
 func TestRecoveryAfterCrashAtEachStep(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -337,11 +337,12 @@ func TestRecoveryAfterCrashAtEachStep(t *testing.T) {
 	}
 }
 
-// record does step 1 only: what is in the database when the process dies then.
+// record performs step 1 only. It leaves the database as if the process had
+// died then.
 func (s *store) record(r checkout.Request) orderstore.Order {
 	s.t.Helper()
-	// A key is recorded with a hash that only the desk makes; so the desk makes
-	// the order, and everything after step 1 is taken back.
+	// Only the service can compute the hash that is stored with a key. So the
+	// service places the order, and everything after step 1 is undone.
 	o := s.place(r)
 	var caller string
 	var hash []byte
@@ -472,7 +473,7 @@ func TestCancelSucceedsWithoutInventory(t *testing.T) {
 	}
 }
 
-// A reservation may arrive after the release of its order was tried.
+// A reservation may arrive after the first attempt to release its order.
 func TestReleaseOutlastsLateReservation(t *testing.T) {
 	s := open(t)
 	o, _, err := s.Orders.Place(t.Context(), "1", nil, orderstore.Placed{UserID: 1, Currency: "USD", Lines: []orderstore.Line{{ProductID: 1, Name: "Laptop", Quantity: 2, UnitPrice: 1}}})

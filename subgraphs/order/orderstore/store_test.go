@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 var start = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 
-// open gives a ledger in a database of its own.
+// open returns a store in a database of its own.
 func open(t *testing.T) (*orderstore.Store, *pgxpool.Pool) {
 	t.Helper()
 	db, err := pgxpool.New(t.Context(), pgtest.Database(t))
@@ -68,7 +68,7 @@ func change(t *testing.T, b *orderstore.Store, id int64, e orderstore.Event) ord
 	return o
 }
 
-// rows counts what a query gives.
+// rows counts the rows of a query.
 func rows(t *testing.T, db *pgxpool.Pool, query string, args ...any) (n int) {
 	t.Helper()
 	if err := db.QueryRow(t.Context(), "SELECT count(*) FROM "+query, args...).Scan(&n); err != nil {
@@ -140,7 +140,7 @@ func TestInvalidTransitionsAreRejected(t *testing.T) {
 	}
 }
 
-// Of those who decide on the same state, one wins; the others decide again.
+// Of several decisions on the same state, one wins; the others are repeated.
 func TestConcurrentChangesAppendOneEvent(t *testing.T) {
 	b, db := open(t)
 	o := place(t, b, two)
@@ -218,7 +218,7 @@ func TestIdempotencyKeyReturnsTheFirstOrder(t *testing.T) {
 	if o, fresh, err := b.Place(t.Context(), "8", &other, two); err != nil || !fresh || o.ID == ids[0] {
 		t.Errorf("the same key of another caller: order %d, fresh %t, %v", o.ID, fresh, err)
 	}
-	// The first order could not be completed: its key is good for another.
+	// A rejection because inventory was unavailable frees the key.
 	change(t, b, ids[0], orderstore.Rejected{Reason: orderstore.Unavailable})
 	if o, fresh, err := b.Place(t.Context(), "7", &key, two); err != nil || !fresh || o.ID == ids[0] {
 		t.Errorf("the key after a failure: order %d, fresh %t, %v", o.ID, fresh, err)
@@ -342,8 +342,8 @@ func TestReplayReportsDifferences(t *testing.T) {
 	}
 }
 
-// A projection that is wrong, or gone, is made from the events; an order whose
-// events make no sense is left alone.
+// Rebuild restores a wrong or missing projection from the events. It leaves
+// orders with invalid events alone.
 func TestRebuildCorrectsTheProjection(t *testing.T) {
 	b, db := open(t)
 	for i := range 6 {
@@ -401,7 +401,7 @@ func replay(t *testing.T, db *pgxpool.Pool) (string, int) {
 	return out.String(), n
 }
 
-// Whatever is done to orders, the table orders is the fold of their events.
+// The table orders equals the fold of the events after any sequence of events.
 func TestProjectionIsTheFold(t *testing.T) {
 	b, db := open(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -475,7 +475,7 @@ func TestWatcherSurvivesALostConnection(t *testing.T) {
 	wait() // it listens now
 	change(t, b, o.ID, orderstore.Confirmed{})
 	wait()
-	// A lost connection is made anew, and what happened meanwhile is told.
+	// The watcher reconnects and reports changes that it may have missed.
 	if _, err := db.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE query ILIKE 'LISTEN%' AND datname = current_database()`); err != nil {
 		t.Fatal(err)

@@ -147,8 +147,8 @@ func TestListFollowsTheSortOrder(t *testing.T) {
 	}
 }
 
-// Pages of any size, in any order and direction, give every product once and
-// in the same sequence.
+// Pages of any size, order and direction return every product once and in the
+// same sequence.
 func TestPagesAreOneList(t *testing.T) {
 	c := seeded(t)
 	ctx := t.Context()
@@ -202,7 +202,7 @@ func TestCursorOfAnotherOrderIsRejected(t *testing.T) {
 	}
 }
 
-// A server without pg_trgm gives a store whose search takes words as they are.
+// Without pg_trgm, the search matches words as they are written.
 func TestSearchWithoutTrigrams(t *testing.T) {
 	c, db := open(t)
 	if err := product.Seed(t.Context(), db); err != nil {
@@ -220,8 +220,8 @@ func TestSearchWithoutTrigrams(t *testing.T) {
 	}
 }
 
-// withoutTrigrams takes the search migration back and makes it again as on a
-// server that has no such extension.
+// withoutTrigrams returns SQL that repeats the search migration as on a server
+// without the extension.
 func withoutTrigrams(t testing.TB) (down, up string) {
 	t.Helper()
 	text, err := fs.ReadFile(product.Migrations(), "002_search.sql")

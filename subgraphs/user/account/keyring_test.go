@@ -49,7 +49,7 @@ func keyring(t *testing.T, db *pgxpool.Pool, private string, now func() time.Tim
 	return keys
 }
 
-// checker believes the tokens of a keyring.
+// checker returns an authenticator that verifies tokens with a keyring.
 func checker(keys *account.Keyring, now func() time.Time) *identity.Authenticator {
 	return &identity.Authenticator{Keys: keys, Now: now, Logger: slog.New(slog.DiscardHandler)}
 }
@@ -81,8 +81,8 @@ func published(t *testing.T, keys *account.Keyring) int {
 	return set.Len()
 }
 
-// A new key is published before it signs, and an old one after it did, so at
-// no time does a good token fail.
+// A new key is published before it signs, and an old one stays published after
+// it has signed. So a valid token never fails.
 func TestTokensStayValidAcrossKeyRotation(t *testing.T) {
 	now := time.Now()
 	clock := func() time.Time { return now }

@@ -10,8 +10,8 @@ import (
 	"souk/subgraphs/user/account"
 )
 
-// TestConcurrentHashesAreBounded: those that would wait too long are refused by a code,
-// and whatever was refused leaves room for others.
+// Calls that would wait too long fail with a code. They leave room for later
+// calls.
 func TestConcurrentHashesAreBounded(t *testing.T) {
 	h := account.NewHasher(account.Cost{Memory: 8 * 1024, Time: 200, Threads: 1}) // a second or so
 	var refused, done atomic.Int32
