@@ -353,7 +353,7 @@ func TestDevEndsWithItsPostgres(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p.fails(t, "Postgres ended unexpectedly: signal: killed")
+	p.fails(t, "postgres ended unexpectedly: signal: killed")
 }
 
 // children are the processes that a process has started.

@@ -98,7 +98,7 @@ func download(ctx context.Context, logger *slog.Logger) (string, error) {
 		started = server.Stop()
 	}
 	if !hasBinaries(bin) {
-		return "", fmt.Errorf("Postgres is not installed and cannot be downloaded; install it (Debian: apt-get install postgresql) or set DATABASE_URL: %w",
+		return "", fmt.Errorf("postgres is not installed and cannot be downloaded; install it (Debian: apt-get install postgresql) or set DATABASE_URL: %w",
 			errors.Join(started, ctx.Err()))
 	}
 	return bin, nil

@@ -35,7 +35,7 @@ func serverOwner() (*owner, error) {
 		}
 		return &owner{uid: uid, gid: gid}, nil
 	}
-	return nil, fmt.Errorf("Postgres cannot run as root, and neither the user postgres nor nobody exists; run souk as another user, or set DATABASE_URL")
+	return nil, fmt.Errorf("postgres cannot run as root, and neither the user postgres nor nobody exists; run souk as another user, or set DATABASE_URL")
 }
 
 // take changes the owner of a file or directory.

@@ -132,7 +132,7 @@ func (s *Server) Stop() error {
 		select {
 		case <-s.exited:
 		case <-time.After(stopTimeout):
-			err = errors.Join(fmt.Errorf("Postgres did not stop within %s", stopTimeout), s.process.Process.Kill())
+			err = errors.Join(fmt.Errorf("postgres did not stop within %s", stopTimeout), s.process.Process.Kill())
 			<-s.exited
 		}
 		s.process = nil
@@ -183,7 +183,7 @@ func (s *Server) watch(cmd *exec.Cmd, exited chan<- struct{}, log *tail) {
 		return
 	}
 	lines := strings.Split(log.String(), "\n")
-	s.ended(fmt.Errorf("Postgres ended unexpectedly: %w: %s", cmp.Or(err, errors.New("exit status 0")), lines[len(lines)-1]))
+	s.ended(fmt.Errorf("postgres ended unexpectedly: %w: %s", cmp.Or(err, errors.New("exit status 0")), lines[len(lines)-1]))
 }
 
 func (s *Server) dataDir(opts Options, owner *owner) (string, error) {
@@ -260,9 +260,9 @@ func (s *Server) awaitReady(ctx context.Context, dir string, log *tail) error {
 			if strings.Contains(log.String(), "postmaster.pid") {
 				return fmt.Errorf("another Postgres already uses %s; stop the other souk dev first", dir)
 			}
-			return fmt.Errorf("Postgres ended while starting: %s", log)
+			return fmt.Errorf("postgres ended while starting: %s", log)
 		case <-ctx.Done():
-			return fmt.Errorf("Postgres does not accept connections: %w: %s", err, log)
+			return fmt.Errorf("postgres does not accept connections: %w: %s", err, log)
 		case <-tick.C:
 		}
 	}
