@@ -12,8 +12,8 @@ import (
 
 // audience finds out who may be given an answer to an operation again: what
 // caches between the router and its clients have to know (RFC 9111).
-func (g *generation) audience(op *operation.Operation, p *execute.Program) execute.Audience {
-	c := &g.gateway.config
+func (s *snapshot) audience(op *operation.Operation, p *execute.Program) execute.Audience {
+	c := &s.gateway.config
 	var a execute.Audience
 	for _, name := range p.Subgraphs() {
 		a.Headers = append(a.Headers, c.Headers.PropagatedTo(name)...)
@@ -21,13 +21,13 @@ func (g *generation) audience(op *operation.Operation, p *execute.Program) execu
 	slices.Sort(a.Headers)
 	a.Headers = slices.Compact(a.Headers)
 	jwt := c.Authentication.JWT
-	protects := g.gateway.options.Protects
-	a.Private = jwt.Required || protects != nil && protects(g.model, op)
+	protects := s.gateway.options.Protects
+	a.Private = jwt.Required || protects != nil && protects(s.model, op)
 	vary := slices.Clone(a.Headers)
 	if a.Private && jwt.Header != "" {
 		vary = append(vary, http.CanonicalHeaderKey(jwt.Header))
 	}
-	if c.OverrideLabels.Header != "" && len(g.model.Labels) > 0 {
+	if c.OverrideLabels.Header != "" && len(s.model.Labels) > 0 {
 		vary = append(vary, http.CanonicalHeaderKey(c.OverrideLabels.Header))
 	}
 	vary = append(vary, "Accept", "Accept-Encoding")

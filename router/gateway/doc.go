@@ -1,18 +1,40 @@
-// Package gateway is the router's front: it takes HTTP requests and wires the
-// stages that answer them.
+// Package gateway serves the public port of the router. It takes HTTP and
+// WebSocket requests and returns GraphQL responses, REST responses and event
+// streams. It connects the packages that parse, authorize, plan and execute an
+// operation; it contains none of that logic itself.
 //
-// A request's way, and the file it is in:
+// The hub is exchange.go: an exchange takes one operation from a parsed request
+// to a response. gateway.go holds the Gateway, its Options and its life cycle.
 //
-//	cors.go         what pages of other origins may read
-//	security.go     requests forged by pages of other origins
-//	negotiate.go    which media type the client takes
-//	request.go      method, headers and body to a GraphQL request
+// An HTTP request passes these files in order:
+//
+//	handler.go      routes, middleware and the GraphQL endpoint
+//	cors.go         which pages of other origins may read responses
+//	security.go     cross-site request forgery, Origin of WebSocket handshakes
+//	negotiate.go    the media type of the response, from Accept
+//	admission.go    rate limit and max_in_flight
+//	request.go      headers and body to a GraphQL request
+//	batch.go        several requests in one body
 //	persisted.go    a hash to a document
-//	generation.go   document → operation → plan → program, each from a cache
-//	respond.go      the executor's answer to status, headers, body
+//	hooks.go        hooks of embedding programs and coprocessors
+//	labels.go       active labels of progressive @override
+//	snapshot.go     document → operation → plan → program, each from a cache
+//	cold.go         bounds concurrent parsing and planning
+//	share.go        identical queries in flight share one execution
+//	audience.go     Cache-Control and Vary of the response
+//	redact.go       the operation text for traces
+//	parts.go        incremental delivery (@defer) as multipart/mixed
+//	respond.go      status, headers and body of a single response
 //	encoding.go     compression
+//	problem.go      problem documents for requests that are not GraphQL
 //
-// Everything made from one supergraph is a generation. A new supergraph makes
-// a new one (reload.go), warmed by what the old one was asked most; requests
-// that are under way end with the generation they began with.
+// REST routes enter at exchange.go through rest.go. Subscriptions and
+// WebSockets are in streams.go, the single connection mode of GraphQL over SSE
+// in single_connection.go, and subscriptions that share one upstream in
+// shared_streams.go. health.go and metrics.go serve operators.
+//
+// A schema snapshot is everything made from one supergraph: schema, planner,
+// caches and connections. A new supergraph makes a new snapshot (reload.go), and
+// the most used operations are planned for it before it replaces the old one.
+// Requests in progress finish on the snapshot they began with.
 package gateway

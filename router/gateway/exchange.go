@@ -24,10 +24,10 @@ import (
 // An exchange is one HTTP request and its response.
 type exchange struct {
 	*Gateway
-	gen    *generation
-	w      http.ResponseWriter
-	r      *http.Request
-	accept accepted
+	snapshot *snapshot
+	w        http.ResponseWriter
+	r        *http.Request
+	accept   accepted
 	// vary is the value of Vary, once it is known what the answer depends on.
 	vary  []string
 	batch bool
@@ -134,7 +134,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	key := scratch.get()
 	defer scratch.put(key)
 	key.Grow(len(req.document) + len(req.operationName) + 1)
-	d, hit, err := x.gen.document(ctx, x.metrics, key.Bytes(), req.document, req.operationName)
+	d, hit, err := x.snapshot.document(ctx, x.metrics, key.Bytes(), req.document, req.operationName)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	}
 	p.deferring = d.Defers() && x.takesParts()
 	p.op = d.choose(p.vars, p.deferring)
-	x.gen.reweigh(d)
+	x.snapshot.reweigh(d)
 	if req.register != "" {
 		x.trusted.register(req.register, d)
 	}
@@ -165,18 +165,18 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 		return err
 	}
 	var err error
-	if x.gen.authorize != nil {
-		if p.op, err = x.gen.authorize(ctx, p.op); err != nil {
+	if x.snapshot.authorize != nil {
+		if p.op, err = x.snapshot.authorize(ctx, p.op); err != nil {
 			return err
 		}
 	}
-	if x.gen.admit != nil {
-		if err := x.gen.admit(ctx, x.r, x.header(), p.op, p.vars); err != nil {
+	if x.snapshot.admit != nil {
+		if err := x.snapshot.admit(ctx, x.r, x.header(), p.op, p.vars); err != nil {
 			return err
 		}
 	}
 	p.labels = x.labels()
-	p.program, p.planHit, err = x.gen.program(ctx, x.metrics, p)
+	p.program, p.planHit, err = x.snapshot.program(ctx, x.metrics, p)
 	if err != nil {
 		return &unplannable{err}
 	}
@@ -220,14 +220,14 @@ func (x *exchange) annotate(ctx context.Context, p *prepared) {
 		attribute.String("graphql.document.hash", p.document.hash),
 	)
 	if x.config.Telemetry.Document {
-		span.SetAttributes(attribute.String("graphql.document", x.gen.redacted(p.document)))
+		span.SetAttributes(attribute.String("graphql.document", x.snapshot.redacted(p.document)))
 	}
 }
 
 // run executes a prepared operation. The response is the caller's to release.
 func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execute.Response {
 	x.metrics.InFlight.Inc()
-	response := x.gen.executor.Execute(ctx, x.executeRequest(p))
+	response := x.snapshot.executor.Execute(ctx, x.executeRequest(p))
 	x.metrics.InFlight.Dec()
 	if response.Shed {
 		x.metrics.Limits.Shed.Inc()

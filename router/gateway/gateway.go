@@ -126,7 +126,7 @@ type Gateway struct {
 	// reservations are those of the single connection mode.
 	reservations reservations
 
-	current  atomic.Pointer[generation]
+	current  atomic.Pointer[snapshot]
 	loading  sync.Mutex
 	draining atomic.Bool
 	inFlight atomic.Int64
@@ -224,7 +224,7 @@ func (gw *Gateway) Close() {
 
 // acquire gives the current generation, for release when the request has
 // ended; nil after Close.
-func (gw *Gateway) acquire() *generation {
+func (gw *Gateway) acquire() *snapshot {
 	for {
 		g := gw.current.Load()
 		if g == nil || g.retain() {

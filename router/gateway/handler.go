@@ -91,13 +91,13 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 		p.write(w)
 		return
 	}
-	gen := gw.acquire()
-	if gen == nil {
+	current := gw.acquire()
+	if current == nil {
 		(&problem{status: http.StatusServiceUnavailable, code: "SHUTTING_DOWN", detail: "The router is shutting down."}).write(w)
 		return
 	}
-	defer gen.release()
-	x := exchange{Gateway: gw, gen: gen, w: w, r: r, accept: accept}
+	defer current.release()
+	x := exchange{Gateway: gw, snapshot: current, w: w, r: r, accept: accept}
 	x.memory.Of(gw.options.Memory)
 	defer x.memory.Release()
 	// Before the body is read: what is refused costs little memory.

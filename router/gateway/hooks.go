@@ -34,7 +34,7 @@ func (x *exchange) hookRequest(req *request) error {
 	given := auth.From(x.r.Context())
 	e := &hook.Exchange{
 		ID: rand.Text(), Carrier: x.carrier, HTTP: x.r, ClientHeader: x.r.Header.Clone(), ResponseHeader: x.header(),
-		Supergraph: x.gen.id, Caller: given,
+		Supergraph: x.snapshot.id, Caller: given,
 	}
 	if x.batch {
 		e.Carrier = hook.Batch
@@ -102,7 +102,7 @@ func (x *exchange) alone() *exchange {
 	if x.hooks == nil {
 		return x
 	}
-	return &exchange{Gateway: x.Gateway, gen: x.gen, w: x.w, r: x.r, accept: x.accept, batch: x.batch}
+	return &exchange{Gateway: x.Gateway, snapshot: x.snapshot, w: x.w, r: x.r, accept: x.accept, batch: x.batch}
 }
 
 // hookContext gives a context that is not derived from the HTTP request's what

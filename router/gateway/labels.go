@@ -18,7 +18,7 @@ type labelSet string
 // operation. One random number decides on all percentages, so that what is
 // moved at 5 percent is among what is moved at 10.
 func (x *exchange) labels() labelSet {
-	known := x.gen.model.Labels
+	known := x.snapshot.model.Labels
 	if len(known) == 0 {
 		return ""
 	}

@@ -30,7 +30,7 @@ func (x *exchange) deliver(ctx context.Context, p *prepared, start time.Time, em
 	defer x.metrics.InFlight.Dec()
 	failed, null := false, false
 	defer func() { x.measure(p, start, failed, null) }()
-	return x.gen.executor.Deliver(ctx, x.executeRequest(p), func(response *execute.Response) error {
+	return x.snapshot.executor.Deliver(ctx, x.executeRequest(p), func(response *execute.Response) error {
 		defer response.Release()
 		failed = failed || response.Errors > 0
 		null = null || response.DataNull

@@ -2,12 +2,12 @@ package gateway
 
 // redacted is the text of a document's operation without values, for traces;
 // empty for one whose values cannot be told from the rest.
-func (g *generation) redacted(d *document) string {
+func (s *snapshot) redacted(d *document) string {
 	if text := d.redacted.Load(); text != nil {
 		return *text
 	}
 	var text string
-	if r, err := g.redactor(); err == nil {
+	if r, err := s.redactor(); err == nil {
 		// What cannot be redacted must not be shown.
 		text, _ = r.Redact(d.text, d.name)
 	}

@@ -18,7 +18,7 @@ import (
 func (gw *Gateway) SetSupergraph(sdl string) error {
 	gw.loading.Lock()
 	defer gw.loading.Unlock()
-	next, err := gw.newGeneration(sdl)
+	next, err := gw.newSnapshot(sdl)
 	if err != nil {
 		gw.metrics.LoadsFailed.Inc()
 		return err
@@ -38,7 +38,7 @@ func (gw *Gateway) SetSupergraph(sdl string) error {
 
 // warm plans the operations that the old generation was asked most for. What
 // is not valid any more is left out.
-func (gw *Gateway) warm(next, old *generation) {
+func (gw *Gateway) warm(next, old *snapshot) {
 	type use struct {
 		d    *document
 		uses uint64

@@ -48,7 +48,7 @@ func (x *exchange) streamKey(p *prepared) string {
 		names[i] = http.CanonicalHeaderKey(names[i])
 	}
 	slices.Sort(names)
-	return fmt.Sprintf("%p\x00%s\x00%s", x.gen, x.caller().Scope, x.equalityKey(p, slices.Compact(names)))
+	return fmt.Sprintf("%p\x00%s\x00%s", x.snapshot, x.caller().Scope, x.equalityKey(p, slices.Compact(names)))
 }
 
 // equalityKey is equal for requests with equal operations and equal values of
@@ -59,7 +59,7 @@ func (x *exchange) equalityKey(p *prepared, headers []string) string {
 		b.WriteString(s)
 		b.WriteByte(0)
 	}
-	part(x.gen.id)
+	part(x.snapshot.id)
 	part(p.document.text)
 	part(p.document.name)
 	part(p.op.Key())

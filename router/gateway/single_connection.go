@@ -288,12 +288,12 @@ func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 		cancel()
 		return problem
 	}
-	own := &exchange{Gateway: x.Gateway, gen: x.gen, accept: x.accept, place: x.place, carrier: x.carrier, hooked: x.hooked}
+	own := &exchange{Gateway: x.Gateway, snapshot: x.snapshot, accept: x.accept, place: x.place, carrier: x.carrier, hooked: x.hooked}
 	own.r = x.r.WithContext(&joined{Context: ctx, values: x.r.Context()})
 	x.place = place{}
-	x.gen.retain() // which this request still holds
+	x.snapshot.retain() // which this request still holds
 	x.reservations.running.Go(func() {
-		defer own.gen.release()
+		defer own.snapshot.release()
 		defer own.place.leave()
 		defer res.running.Done()
 		defer cancel()

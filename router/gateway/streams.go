@@ -178,7 +178,7 @@ func (x *exchange) subscribe(ctx context.Context, end context.CancelCauseFunc, p
 func (x *exchange) upstream(ctx context.Context, p *prepared, emit func([]byte) error) error {
 	x.metrics.SubscriptionUpstreams.Inc()
 	defer x.metrics.SubscriptionUpstreams.Dec()
-	return x.gen.executor.Subscribe(ctx, x.executeRequest(p), func(response *execute.Response) error {
+	return x.snapshot.executor.Subscribe(ctx, x.executeRequest(p), func(response *execute.Response) error {
 		defer response.Release()
 		x.metrics.countErrors(response.Codes)
 		return emit(response.Body)
@@ -249,7 +249,7 @@ func (gw *Gateway) follow(p *prepared, end context.CancelCauseFunc) func() {
 // endStale ends the subscriptions that a new supergraph has no place for, not
 // all at once: their clients will come again. The others go on with the
 // supergraph they began with.
-func (gw *Gateway) endStale(next *generation) {
+func (gw *Gateway) endStale(next *snapshot) {
 	gw.following.mu.Lock()
 	defer gw.following.mu.Unlock()
 	quiet := newMetrics(nil)
@@ -261,7 +261,7 @@ func (gw *Gateway) endStale(next *generation) {
 }
 
 // adopt plans an operation that is under way for another generation.
-func (gw *Gateway) adopt(next *generation, m *metrics, p *prepared) (*execute.Program, error) {
+func (gw *Gateway) adopt(next *snapshot, m *metrics, p *prepared) (*execute.Program, error) {
 	d, _, err := next.document(context.Background(), m, nil, []byte(p.document.text), []byte(p.document.name))
 	if err != nil {
 		return nil, err
@@ -417,12 +417,12 @@ func (w *refusedInit) reason() error {
 
 // runMessage runs the operation of a subscribe message.
 func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit func([]byte) error) json.RawMessage {
-	gen := gw.acquire()
-	if gen == nil {
+	current := gw.acquire()
+	if current == nil {
 		return errorList(gw.refuse(&Refusal{Err: &operation.Error{Message: "The router is shutting down.", Code: "SHUTTING_DOWN"}}))
 	}
-	defer gen.release()
-	x := exchange{Gateway: gw, gen: gen, r: r, accept: accepted{events: true}, carrier: hook.WebSocket}
+	defer current.release()
+	x := exchange{Gateway: gw, snapshot: current, r: r, accept: accepted{events: true}, carrier: hook.WebSocket}
 	var refused *Refusal
 	if x.place, refused = gw.enter(r, http.Header{}); refused != nil {
 		return errorList(gw.refuse(refused))

@@ -4,6 +4,6 @@ package config
 // label) are on. Labels percent(n) are on for that part of the requests,
 // whatever stands here.
 type OverrideLabels struct {
-	Active []string `yaml:"active" desc:"Labels that are on for all requests."`
-	Header string   `yaml:"header" desc:"Client header that names further labels, with commas between them; empty for none." format:"header"`
+	Active []string `yaml:"active" desc:"Labels that are active for every request."`
+	Header string   `yaml:"header" desc:"Client header with a comma-separated list of further active labels. If empty, clients cannot activate labels." format:"header"`
 }

@@ -19,27 +19,27 @@ import (
 // Redis says where a Redis is: one server, a Redis Cluster, or a primary that
 // Sentinels watch.
 type Redis struct {
-	URL              string        `yaml:"url" desc:"redis://user:password@host:port/db, rediss:// for TLS, or unix:///path. Parameters: addr (of a further node), master_name, pool_size and others of the go-redis client."`
-	Addresses        []string      `yaml:"addresses" desc:"In place of url: host:port of nodes of a Redis Cluster or, with master_name, of the Sentinels. One address without master_name and cluster is a single server."`
-	MasterName       string        `yaml:"master_name" desc:"Name under which the Sentinels know the primary."`
-	Cluster          bool          `yaml:"cluster" desc:"Use a Redis Cluster of which one address is given; several addresses without master_name always are one."`
-	Username         string        `yaml:"username" desc:"User; replaces that of url."`
-	Password         string        `yaml:"password" desc:"Password; replaces that of url."`
-	SentinelUsername string        `yaml:"sentinel_username" desc:"User at the Sentinels."`
-	SentinelPassword string        `yaml:"sentinel_password" desc:"Password at the Sentinels."`
-	Database         int           `yaml:"database" desc:"Number of the database; a Redis Cluster has 0 only." min:"0"`
-	TLS              RedisTLS      `yaml:"tls" desc:"Encryption; rediss:// enables it, too."`
-	Timeout          time.Duration `yaml:"timeout" desc:"Longest time for one command; after it the request goes on without Redis." min:"1ms"`
+	URL              string        `yaml:"url" desc:"redis://user:password@host:port/db, rediss:// for TLS, or unix:///path. Query parameters: addr (a further node), master_name, pool_size and other options of the go-redis client."`
+	Addresses        []string      `yaml:"addresses" desc:"Alternative to url: host:port of Redis Cluster nodes or, with master_name, of Sentinels. A single address without master_name and cluster is a standalone server."`
+	MasterName       string        `yaml:"master_name" desc:"Name of the primary in the Sentinel configuration."`
+	Cluster          bool          `yaml:"cluster" desc:"Treat a single address as a node of a Redis Cluster. Several addresses without master_name are always a cluster."`
+	Username         string        `yaml:"username" desc:"User name. It replaces the one in url."`
+	Password         string        `yaml:"password" desc:"Password. It replaces the one in url."`
+	SentinelUsername string        `yaml:"sentinel_username" desc:"User name for the Sentinels."`
+	SentinelPassword string        `yaml:"sentinel_password" desc:"Password for the Sentinels."`
+	Database         int           `yaml:"database" desc:"Database number. A Redis Cluster only has 0." min:"0"`
+	TLS              RedisTLS      `yaml:"tls" desc:"TLS settings. A rediss:// URL also enables TLS."`
+	Timeout          time.Duration `yaml:"timeout" desc:"Maximum duration of one command. After that the request continues without Redis." min:"1ms"`
 }
 
 // RedisTLS says how connections to Redis are encrypted.
 type RedisTLS struct {
 	Enabled            bool   `yaml:"enabled" desc:"Use TLS."`
-	CAFile             string `yaml:"ca_file" desc:"PEM file with the authorities to trust, in place of the system's."`
-	CertFile           string `yaml:"cert_file" desc:"PEM file with the router's own certificate, for servers that ask for one." required_with:"key_file"`
-	KeyFile            string `yaml:"key_file" desc:"PEM file with its key." required_with:"cert_file"`
-	ServerName         string `yaml:"server_name" desc:"Name that the server's certificate must have, in place of the host's."`
-	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" desc:"Accept any certificate. Not for production."`
+	CAFile             string `yaml:"ca_file" desc:"PEM file of trusted certificate authorities. It replaces the system's."`
+	CertFile           string `yaml:"cert_file" desc:"PEM file with the client certificate, for servers that require one." required_with:"key_file"`
+	KeyFile            string `yaml:"key_file" desc:"PEM file with the private key of the client certificate." required_with:"cert_file"`
+	ServerName         string `yaml:"server_name" desc:"Host name to verify in the server certificate, if it differs from the host in the URL."`
+	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" desc:"Accept any server certificate. Do not use this in production."`
 }
 
 // Configured says whether a Redis is named.

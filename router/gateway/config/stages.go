@@ -9,103 +9,103 @@ type Authentication struct {
 
 // JWT says whose tokens are trusted.
 type JWT struct {
-	JWKS       []JWKS        `yaml:"jwks" desc:"Key sets; a token is good if a key of one of them signed it."`
-	Header     string        `yaml:"header" desc:"The header tokens come in." format:"header" empty:"no"`
-	Scheme     string        `yaml:"scheme" desc:"The word before the token."`
-	Algorithms []string      `yaml:"algorithms" desc:"Signature algorithms that are accepted (RFC 7518, RFC 8037)." enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519"`
-	Leeway     time.Duration `yaml:"leeway" desc:"How far clocks may be apart."`
-	Required   bool          `yaml:"required" desc:"Refuse requests without a token. Otherwise they, and those with credentials of another scheme such as Basic, are anonymous; a token that is not valid is always refused."`
+	JWKS       []JWKS        `yaml:"jwks" desc:"JSON Web Key Sets. A token is valid if a key in one of them verifies its signature."`
+	Header     string        `yaml:"header" desc:"Request header that carries the token." format:"header" empty:"no"`
+	Scheme     string        `yaml:"scheme" desc:"Authentication scheme that precedes the token in the header."`
+	Algorithms []string      `yaml:"algorithms" desc:"Accepted signature algorithms (RFC 7518, RFC 8037)." enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519"`
+	Leeway     time.Duration `yaml:"leeway" desc:"Allowed clock skew when the router checks exp and nbf."`
+	Required   bool          `yaml:"required" desc:"Reject requests without a token. If false, requests without a token, or with another scheme such as Basic, are anonymous. Invalid tokens are always rejected."`
 }
 
 // JWKS is one key set (RFC 7517).
 type JWKS struct {
-	URL       string        `yaml:"url" desc:"Where it is." format:"jwks"`
-	Refresh   time.Duration `yaml:"refresh" desc:"How often it is read again."`
-	Issuer    string        `yaml:"issuer" desc:"The iss claim its tokens must have."`
-	Audiences []string      `yaml:"audiences" desc:"Of which the aud claim must name one."`
+	URL       string        `yaml:"url" desc:"URL of the key set." format:"jwks"`
+	Refresh   time.Duration `yaml:"refresh" desc:"How often the router fetches the key set again."`
+	Issuer    string        `yaml:"issuer" desc:"Required value of the iss claim."`
+	Audiences []string      `yaml:"audiences" desc:"Accepted audiences. The aud claim must contain one of them."`
 }
 
 // Authorization is about @authenticated, @requiresScopes and @policy.
 type Authorization struct {
-	Enabled            bool `yaml:"enabled" desc:"Heed the directives."`
-	RejectUnauthorized bool `yaml:"reject_unauthorized" desc:"Refuse an operation that has a field the caller may not see, instead of answering null for it."`
+	Enabled            bool `yaml:"enabled" desc:"Enforce the directives."`
+	RejectUnauthorized bool `yaml:"reject_unauthorized" desc:"Reject an operation that selects a field the caller may not access. If false, the field is null."`
 }
 
 // ClientAddress says how the address of a client behind proxies is known.
 type ClientAddress struct {
-	TrustedProxies []string `yaml:"trusted_proxies" desc:"Networks, such as 10.0.0.0/8, or addresses of the proxies in front of the router. They are believed about the client's address; any other peer is the client."`
-	Header         string   `yaml:"header" desc:"The header in which those proxies append the address of their peer. No other is read, since proxies hand on what the client sent in it." enum:"X-Forwarded-For,Forwarded"`
+	TrustedProxies []string `yaml:"trusted_proxies" desc:"Addresses or networks, such as 10.0.0.0/8, of the proxies in front of the router. The router trusts only these to report a client address. Any other peer is itself the client."`
+	Header         string   `yaml:"header" desc:"Header to which the proxies append the address of their peer. The router reads no other, because proxies forward other headers unchanged from the client." enum:"X-Forwarded-For,Forwarded"`
 }
 
 // RateLimit counts operations of each caller.
 type RateLimit struct {
-	Enabled  bool          `yaml:"enabled" desc:"Whether operations are counted: each over HTTP, in a batch, by REST and on a socket. A subscription counts once."`
-	Requests int           `yaml:"requests" desc:"Operations in an interval."`
-	Interval time.Duration `yaml:"interval" desc:"The interval."`
-	By       string        `yaml:"by" desc:"What tells callers apart: their address (see client_address; of IPv6, the first 64 bits), the subject of their token, or a header. Without a subject or the header it is the address." enum:"ip,subject,header"`
-	Header   string        `yaml:"header" desc:"The header, for header." format:"header"`
-	Redis    Redis         `yaml:"redis" desc:"Where routers count together; each counts for itself without it and while it is away."`
-	RedisURL string        `yaml:"redis_url" desc:"Short for redis.url."`
+	Enabled  bool          `yaml:"enabled" desc:"Enforce the rate limit. HTTP requests, members of a batch, REST calls and WebSocket operations each count. A subscription counts once."`
+	Requests int           `yaml:"requests" desc:"Number of operations allowed in each interval."`
+	Interval time.Duration `yaml:"interval" desc:"Length of an interval."`
+	By       string        `yaml:"by" desc:"What identifies a caller: the client address (see client_address; the /64 prefix for IPv6), the subject of the token, or a header. If the subject or header is missing, the client address applies." enum:"ip,subject,header"`
+	Header   string        `yaml:"header" desc:"Header that identifies a caller, if by is header." format:"header"`
+	Redis    Redis         `yaml:"redis" desc:"Redis that lets several routers share their counts. Without it, or while it is unavailable, each router counts on its own."`
+	RedisURL string        `yaml:"redis_url" desc:"Short form of redis.url."`
 }
 
 // DemandControl estimates what an operation costs before it is run.
 type DemandControl struct {
-	Enabled  bool    `yaml:"enabled" desc:"Whether costs are estimated."`
-	Max      float64 `yaml:"max" desc:"The highest cost that is run."`
-	ListSize int     `yaml:"list_size" desc:"The length assumed of lists without @listSize."`
-	Measure  bool    `yaml:"measure" desc:"Only measure; refuse nothing."`
+	Enabled  bool    `yaml:"enabled" desc:"Estimate the cost of each operation before it runs."`
+	Max      float64 `yaml:"max" desc:"Maximum cost of an operation."`
+	ListSize int     `yaml:"list_size" desc:"Assumed length of lists without @listSize."`
+	Measure  bool    `yaml:"measure" desc:"Estimate and record costs, but reject no operation."`
 }
 
 // ResponseCache keeps what subgraphs answered.
 type ResponseCache struct {
-	Enabled      bool              `yaml:"enabled" desc:"Whether it is used."`
-	Redis        Redis             `yaml:"redis" desc:"Where it is kept."`
-	Subgraph     SubgraphCaches    `yaml:"subgraph" desc:"What is kept."`
-	Invalidation CacheInvalidation `yaml:"invalidation" desc:"How it is taken back."`
-	LocalBytes   int               `yaml:"local_bytes" desc:"Size of what is kept in the process, before Redis; -1 for nothing." min:"-1"`
+	Enabled      bool              `yaml:"enabled" desc:"Use the response cache."`
+	Redis        Redis             `yaml:"redis" desc:"Redis that stores the entries."`
+	Subgraph     SubgraphCaches    `yaml:"subgraph" desc:"What the router caches from which subgraph."`
+	Invalidation CacheInvalidation `yaml:"invalidation" desc:"How entries are invalidated."`
+	LocalBytes   int               `yaml:"local_bytes" desc:"Size of the in-memory cache in front of Redis. -1 disables it." min:"-1"`
 }
 
 // SubgraphCaches has settings for all and for single subgraphs.
 type SubgraphCaches struct {
-	All       SubgraphCache            `yaml:"all" desc:"For all subgraphs."`
-	Subgraphs map[string]SubgraphCache `yaml:"subgraphs" desc:"For single ones."`
+	All       SubgraphCache            `yaml:"all" desc:"Settings for all subgraphs."`
+	Subgraphs map[string]SubgraphCache `yaml:"subgraphs" desc:"Settings for single subgraphs, by subgraph name."`
 }
 
 // SubgraphCache says what of a subgraph is kept.
 type SubgraphCache struct {
-	Enabled *bool         `yaml:"enabled" desc:"Whether anything is."`
-	TTL     time.Duration `yaml:"ttl" desc:"How long, if the subgraph does not say." min:"1ms"`
-	Types   []string      `yaml:"types" desc:"Entity types that are kept."`
-	Root    []string      `yaml:"root" desc:"Fields of Query that are kept; a request is, if all its fields are named."`
-	Private bool          `yaml:"private" desc:"Keep answers apart by caller, even if @cacheControl does not say so."`
-	Vary    []string      `yaml:"vary" desc:"Client headers that answers depend on in any case." format:"header"`
+	Enabled *bool         `yaml:"enabled" desc:"Cache responses of the subgraph."`
+	TTL     time.Duration `yaml:"ttl" desc:"How long entries stay valid if the subgraph sends no Cache-Control header." min:"1ms"`
+	Types   []string      `yaml:"types" desc:"Entity types to cache."`
+	Root    []string      `yaml:"root" desc:"Fields of Query to cache. A response is cached if all root fields of the request are listed."`
+	Private bool          `yaml:"private" desc:"Cache separately for each caller, even if @cacheControl does not declare private scope."`
+	Vary    []string      `yaml:"vary" desc:"Client headers that responses depend on, whether or not the subgraph names them in Vary." format:"header"`
 
-	Shared      bool     `yaml:"shared" desc:"Answers are the same for all callers, although the subgraph is sent client headers (headers.*.propagate). Otherwise an answer is given only to requests with equal headers, unless the subgraph says public or s-maxage in Cache-Control."`
-	SharedTypes []string `yaml:"shared_types" desc:"Those of types that are shared, if not all are."`
-	SharedRoot  []string `yaml:"shared_root" desc:"Those of root that are shared, if not all are."`
+	Shared      bool     `yaml:"shared" desc:"Responses are the same for all callers, even though the subgraph receives client headers (headers.*.propagate). If false, a cached response serves only requests with the same headers, unless the subgraph sends public or s-maxage in Cache-Control."`
+	SharedTypes []string `yaml:"shared_types" desc:"Entity types in types whose responses are shared, if not all are."`
+	SharedRoot  []string `yaml:"shared_root" desc:"Fields in root whose responses are shared, if not all are."`
 }
 
 // Idempotency says how the responses of REST requests with an Idempotency-Key
 // are kept.
 type Idempotency struct {
-	Secret           string        `yaml:"secret" desc:"Key of the HMAC by which Redis sees callers and requests, the same for all routers. Without one the first router makes it and all share it by Redis."`
-	TTL              time.Duration `yaml:"ttl" desc:"How long a response is kept for a repeated request."`
-	Lease            time.Duration `yaml:"lease" desc:"How long a key stays taken when the router that answers its request is killed."`
-	MaxResponseBytes int           `yaml:"max_response_bytes" desc:"Largest response that is kept. A repeated request with a larger one is refused with 409 and not carried out again."`
-	MaxBytes         int           `yaml:"max_bytes" desc:"Size of all responses in Redis; the oldest make room for others."`
+	Secret           string        `yaml:"secret" desc:"HMAC key that hides callers and requests from Redis. All routers need the same key. If empty, the first router generates one and stores it in Redis."`
+	TTL              time.Duration `yaml:"ttl" desc:"How long a response stays available to repeated requests."`
+	Lease            time.Duration `yaml:"lease" desc:"How long a key stays locked if the router that processes its request crashes."`
+	MaxResponseBytes int           `yaml:"max_response_bytes" desc:"Maximum size of a stored response. If the response was larger, the router rejects a repeated request with status 409 and does not execute it again."`
+	MaxBytes         int           `yaml:"max_bytes" desc:"Maximum total size of stored responses in Redis. The oldest are evicted first."`
 }
 
 // CacheInvalidation says how entries are taken back.
 type CacheInvalidation struct {
-	Stream string              `yaml:"stream" desc:"A Redis stream of CloudEvents that tell of changes."`
-	Events map[string][]string `yaml:"events" desc:"The entity types each type of event is about: those whose key is its subject. Type, or Type.key if the key is not id."`
-	Token  string              `yaml:"token" desc:"Shared secret for the invalidation API on the admin port; none without it."`
+	Stream string              `yaml:"stream" desc:"Redis stream of CloudEvents that announce changes."`
+	Events map[string][]string `yaml:"events" desc:"Maps event types to the entity types they invalidate. The subject of the event is the key of the entity. Use Type, or Type.key if the key field is not id."`
+	Token  string              `yaml:"token" desc:"Shared secret of the invalidation API on the admin port. If empty, the API is disabled."`
 }
 
 // Telemetry is beside the standard OTEL_ environment variables.
 type Telemetry struct {
-	ServiceName string `yaml:"service_name" desc:"service.name of traces and metrics." empty:"no"`
-	Traces      bool   `yaml:"traces" desc:"Send traces by OTLP, as the OTEL_ environment variables say."`
-	Document    bool   `yaml:"document" desc:"Put the text of operations into traces, with the values of arguments taken out."`
+	ServiceName string `yaml:"service_name" desc:"Value of service.name in traces and metrics." empty:"no"`
+	Traces      bool   `yaml:"traces" desc:"Export traces by OTLP. The standard OTEL_ environment variables configure the exporter."`
+	Document    bool   `yaml:"document" desc:"Record the operation text in traces, with argument values redacted."`
 	Metrics     bool   `yaml:"metrics" desc:"Serve Prometheus metrics at /metrics."`
 }

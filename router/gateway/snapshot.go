@@ -25,7 +25,7 @@ import (
 
 // A generation is everything made from one supergraph. It is given up as a
 // whole when there is a new one and its last request has ended.
-type generation struct {
+type snapshot struct {
 	gateway  *Gateway
 	id       string // hash of the SDL
 	model    *supergraph.Model
@@ -99,7 +99,7 @@ func (d *document) choose(vars operation.Variables, deferring bool) *operation.O
 	return d.Undeferred(vars)
 }
 
-func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
+func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	model, err := supergraph.Parse(sdl)
 	if err != nil {
 		return nil, fmt.Errorf("reading the supergraph: %w", err)
@@ -126,7 +126,7 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 		}
 	}
 	sum := sha256.Sum256([]byte(sdl))
-	g := &generation{
+	s := &snapshot{
 		gateway:   gw,
 		id:        hex.EncodeToString(sum[:8]),
 		model:     model,
@@ -138,7 +138,7 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 		plans:     bytecache.New[string, planned](gw.config.Caches.Plans, observer(gw.metrics.Plan)),
 		cold:      gw.cold,
 	}
-	g.executor = execute.New(execute.Options{
+	s.executor = execute.New(execute.Options{
 		Transport:  transport,
 		Cache:      entities,
 		Introspect: introspect.New(schema).Answer,
@@ -147,18 +147,18 @@ func (gw *Gateway) newGeneration(sdl string) (*generation, error) {
 		Memory:     gw.options.Memory,
 	})
 	if gw.options.Authorize != nil {
-		g.authorize = gw.options.Authorize(model)
+		s.authorize = gw.options.Authorize(model)
 	}
 	if gw.options.Admit != nil {
-		g.admit = gw.options.Admit(model)
+		s.admit = gw.options.Admit(model)
 	}
-	g.holders.Store(1)
+	s.holders.Store(1)
 	if gw.options.REST != nil {
-		if g.rest, err = gw.options.REST(model.APISchema, &graph{gw, g}); err != nil {
+		if s.rest, err = gw.options.REST(model.APISchema, &restExecutor{gw, s}); err != nil {
 			return nil, fmt.Errorf("preparing the REST routes: %w", err)
 		}
 	}
-	return g, nil
+	return s, nil
 }
 
 func limits(c config.Limits) operation.Limits {
@@ -170,49 +170,49 @@ func limits(c config.Limits) operation.Limits {
 }
 
 // retain adds a holder, unless the generation has been given up.
-func (g *generation) retain() bool {
+func (s *snapshot) retain() bool {
 	for {
-		n := g.holders.Load()
+		n := s.holders.Load()
 		if n == 0 {
 			return false
 		}
-		if g.holders.CompareAndSwap(n, n+1) {
+		if s.holders.CompareAndSwap(n, n+1) {
 			return true
 		}
 	}
 }
 
-func (g *generation) release() {
-	if g.holders.Add(-1) == 0 {
-		g.documents.Clear()
-		g.plans.Clear()
-		g.close()
+func (s *snapshot) release() {
+	if s.holders.Add(-1) == 0 {
+		s.documents.Clear()
+		s.plans.Clear()
+		s.close()
 	}
 }
 
 // document finds or makes the document of a request. key is scratch space.
-func (g *generation) document(ctx context.Context, m *metrics, key, text, name []byte) (*document, bool, error) {
+func (s *snapshot) document(ctx context.Context, m *metrics, key, text, name []byte) (*document, bool, error) {
 	key = append(append(append(key[:0], text...), 0), name...)
-	if d, ok := g.documents.Get(view(key)); ok {
+	if d, ok := s.documents.Get(view(key)); ok {
 		m.documentHits.Inc()
 		return d, true, nil
 	}
 	m.documentMisses.Inc()
-	done, err := g.cold.begin(ctx)
+	done, err := s.cold.begin(ctx)
 	if err != nil {
 		return nil, false, err
 	}
 	defer done()
 	whole := string(key)
 	kept := whole[:len(text)]
-	parsed, err := g.schema.Parse(kept, string(name))
+	parsed, err := s.schema.Parse(kept, string(name))
 	if err != nil {
 		return nil, false, err
 	}
 	sum := sha256.Sum256(text)
 	d := &document{Document: parsed, key: whole, text: kept, name: string(name), hash: hex.EncodeToString(sum[:])}
 	d.base = parsed.Size() + len(name) // the text is among it
-	return g.documents.Put(whole, d, d.base), false, nil
+	return s.documents.Put(whole, d, d.base), false, nil
 }
 
 // view is the text of bytes for a look-up, which keeps nothing of it. Converting
@@ -220,7 +220,7 @@ func (g *generation) document(ctx context.Context, m *metrics, key, text, name [
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // reweigh tells the cache what a document has come to weigh.
-func (g *generation) reweigh(d *document) {
+func (s *snapshot) reweigh(d *document) {
 	if d.weighed.Load() == d.grown() {
 		return
 	}
@@ -228,7 +228,7 @@ func (g *generation) reweigh(d *document) {
 	defer d.weighing.Unlock()
 	grown := d.grown()
 	d.weighed.Store(grown)
-	g.documents.Reweigh(d.key, d.base+int(grown))
+	s.documents.Reweigh(d.key, d.base+int(grown))
 }
 
 // A planned program is kept with its weight in bytes.
@@ -245,7 +245,7 @@ var programSize = heapsize.NewSizer((*supergraph.Model)(nil), (*supergraph.Type)
 //
 // An operation that is not one of the document's own, but was made for a
 // caller, is found by its text every time.
-func (g *generation) program(ctx context.Context, m *metrics, of *prepared) (*execute.Program, bool, error) {
+func (s *snapshot) program(ctx context.Context, m *metrics, of *prepared) (*execute.Program, bool, error) {
 	d, op := of.document, of.op
 	if known := d.programs.Load(); known != nil {
 		for i := range *known {
@@ -259,10 +259,10 @@ func (g *generation) program(ctx context.Context, m *metrics, of *prepared) (*ex
 	if of.labels != "" {
 		key += "\x00" + string(of.labels)
 	}
-	p, hit := g.plans.Get(key)
+	p, hit := s.plans.Get(key)
 	if !hit {
 		m.planMisses.Inc()
-		made, err, _ := g.planning.Do(key, func() (any, error) { return g.plan(ctx, m, key, of) })
+		made, err, _ := s.planning.Do(key, func() (any, error) { return s.plan(ctx, m, key, of) })
 		if err != nil {
 			return nil, false, err
 		}
@@ -272,34 +272,34 @@ func (g *generation) program(ctx context.Context, m *metrics, of *prepared) (*ex
 	}
 	if op == d.choose(of.vars, of.deferring) && p.weight <= maxSpecialisedBytes {
 		d.keep(specialised{op, p.Program, d.Conditions(of.vars), of.deferring, of.labels, p.weight})
-		g.reweigh(d)
+		s.reweigh(d)
 	}
 	return p.Program, hit, ctx.Err()
 }
 
 // plan makes a program and keeps it.
-func (g *generation) plan(ctx context.Context, m *metrics, key string, of *prepared) (planned, error) {
-	if p, ok := g.plans.Get(key); ok {
+func (s *snapshot) plan(ctx context.Context, m *metrics, key string, of *prepared) (planned, error) {
+	if p, ok := s.plans.Get(key); ok {
 		return p, nil
 	}
 	// Others wait for this too, so it does not end with the request that began it.
-	done, err := g.cold.begin(context.WithoutCancel(ctx))
+	done, err := s.cold.begin(context.WithoutCancel(ctx))
 	if err != nil {
 		return planned{}, err
 	}
 	defer done()
 	start := time.Now()
-	program, err := g.compile(of.op, of.labels)
+	program, err := s.compile(of.op, of.labels)
 	m.planDuration.Observe(time.Since(start).Seconds())
 	if err != nil {
 		return planned{}, err
 	}
 	p := planned{program, len(key) + programSize.Of(program)}
-	return g.plans.Put(key, p, p.weight), nil
+	return s.plans.Put(key, p, p.weight), nil
 }
 
-func (g *generation) compile(op *operation.Operation, labels labelSet) (*execute.Program, error) {
-	p, err := g.planner.Plan(op, labels.names(g.model)...)
+func (s *snapshot) compile(op *operation.Operation, labels labelSet) (*execute.Program, error) {
+	p, err := s.planner.Plan(op, labels.names(s.model)...)
 	if err != nil {
 		return nil, err
 	}
@@ -307,8 +307,8 @@ func (g *generation) compile(op *operation.Operation, labels labelSet) (*execute
 	if err != nil {
 		return nil, fmt.Errorf("compiling a plan: %w", err)
 	}
-	program.Audience = g.audience(op, program)
-	if g.gateway.hooks.HasPlan() {
+	program.Audience = s.audience(op, program)
+	if s.gateway.hooks.HasPlan() {
 		program.Plan = p
 	}
 	return program, nil

@@ -14,16 +14,16 @@ import (
 
 // A graph lets REST routes execute their operations: on one generation, for
 // whose schema they were made.
-type graph struct {
-	gateway *Gateway
-	gen     *generation
+type restExecutor struct {
+	gateway  *Gateway
+	snapshot *snapshot
 }
 
 // Execute takes an operation that was admitted through all further stages. See
 // [rest.Graph].
-func (g *graph) Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Answer, error) {
+func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Answer, error) {
 	start := time.Now()
-	x := exchange{Gateway: g.gateway, gen: g.gen, r: r, carrier: hook.REST}
+	x := exchange{Gateway: e.gateway, snapshot: e.snapshot, r: r, carrier: hook.REST}
 	req := request{document: []byte(document), operationName: []byte(operationName), variables: variables, own: true}
 	p, err := x.prepare(ctx, &req)
 	if err != nil {
@@ -87,17 +87,17 @@ func refusedAnswer(f failure) *rest.Answer {
 
 // serveREST hands a request to the routes of the current generation.
 func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
-	gen := gw.acquire()
-	if gen == nil {
+	current := gw.acquire()
+	if current == nil {
 		(&problem{status: http.StatusServiceUnavailable, code: "SHUTTING_DOWN", detail: "The router is shutting down."}).write(w)
 		return
 	}
-	defer gen.release()
+	defer current.release()
 	if p := gw.checkRESTForgery(r); p != nil {
 		rest.Reject(w, r, p.code, p.detail)
 		return
 	}
-	if gen.rest.RunsOperation(r) {
+	if current.rest.RunsOperation(r) {
 		place, refused := gw.enter(r, w.Header())
 		if refused != nil {
 			gw.metrics.GraphQLError(refused.Err.Code).Inc()
@@ -106,5 +106,5 @@ func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
 		}
 		defer place.leave()
 	}
-	gen.rest.ServeHTTP(w, r)
+	current.rest.ServeHTTP(w, r)
 }
