@@ -13,7 +13,8 @@ func (x *execution) respond() *Response {
 	w := &x.writer
 	w.execution = x
 	buffer := w.begin()
-	w.out = append(buffer.B, `{"data":`...)
+	buffer.B = append(buffer.B, `{"data":`...)
+	w.out = buffer.B
 	start := len(w.out)
 	null := !w.object(0, p.projection, p.rootType)
 	if null {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"souk/router/operation"
 )
@@ -112,8 +113,9 @@ func (s Selections) Flatten() []*SelectedField {
 					flat = append(flat, &merged)
 					continue
 				}
-				below := flat[i].Selections
-				flat[i].Selections = append(below[:len(below):len(below)], sel.Selections...)
+				if sel.Selections != nil {
+					flat[i].Selections = slices.Concat(flat[i].Selections, sel.Selections)
+				}
 			}
 		}
 	}

@@ -148,11 +148,12 @@ func storedUnderOtherKeys(path []string, selections plan.Selections) (text strin
 		case *plan.InlineFragment:
 			text += storedUnderOtherKeys(path, sel.Selections)
 		case *plan.SelectedField:
-			at := append(path, sel.ResponseKey)
+			path = append(path, sel.ResponseKey)
 			if sel.ResponseKey != sel.StorageKey {
-				text += " " + strings.Join(at, ".") + "=" + sel.StorageKey
+				text += " " + strings.Join(path, ".") + "=" + sel.StorageKey
 			}
-			text += storedUnderOtherKeys(at, sel.Selections)
+			text += storedUnderOtherKeys(path, sel.Selections)
+			path = path[:len(path)-1]
 		}
 	}
 	return text
