@@ -64,6 +64,7 @@ func (s *System) routerConfig() config.Config {
 	c := config.Default()
 	c.Dev = true
 	c.Listen, c.Admin.Listen = s.addresses[routerName], s.addresses[adminName]
+	c.Admin.Bundle = true
 	c.OverrideSubgraphURLs = map[string]string{}
 	for _, name := range subgraphs.Names() {
 		c.OverrideSubgraphURLs[name] = s.URL(name) + "/graphql"

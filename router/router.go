@@ -284,6 +284,9 @@ func (r *Router) adminHandler() (http.Handler, error) {
 	if r.config.Admin.Pprof {
 		mountProfiles(mux)
 	}
+	if r.config.Admin.Bundle {
+		mux.HandleFunc("GET /debug/bundle", r.bundle)
+	}
 	if err := gateway.Mount(mux, r.options.AdminHandlers); err != nil {
 		return nil, fmt.Errorf("the admin port: %w", err)
 	}

@@ -56,6 +56,7 @@ type Supergraph struct {
 type Admin struct {
 	Listen string `yaml:"listen" desc:"Address of the admin port. If empty, there is no admin port." format:"address"`
 	Pprof  bool   `yaml:"pprof" desc:"Serve Go profiles under /debug/pprof/ on the admin port. Profiles reveal the contents of memory: keep the port private."`
+	Bundle bool   `yaml:"debug_bundle" desc:"Serve /debug/bundle on the admin port, for souk debug bundle: the configuration without secrets, versions, metrics, the operations in use with their query plans, and profiles."`
 }
 
 // Health says where health is told.
@@ -177,7 +178,7 @@ type Headers struct {
 type HeaderRules struct {
 	Propagate []string          `yaml:"propagate" desc:"Client headers to forward. Connection headers, body headers, Host and Accept-Encoding cannot be propagated."`
 	Remove    []string          `yaml:"remove" desc:"Headers to remove from those that earlier rules forward."`
-	Set       map[string]string `yaml:"set" desc:"Headers with a fixed value, which replaces any other value. Host changes the host name in the request; Accept-Encoding: identity requests uncompressed responses. Connection headers and body headers cannot be set."`
+	Set       map[string]string `yaml:"set" desc:"Headers with a fixed value, which replaces any other value. Host changes the host name in the request; Accept-Encoding: identity requests uncompressed responses. Connection headers and body headers cannot be set." secret:"yes"`
 }
 
 // PropagatedTo gives the names, in canonical form and in order, of the client's

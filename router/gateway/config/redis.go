@@ -24,9 +24,9 @@ type Redis struct {
 	MasterName       string        `yaml:"master_name" desc:"Name of the primary in the Sentinel configuration."`
 	Cluster          bool          `yaml:"cluster" desc:"Treat a single address as a node of a Redis Cluster. Several addresses without master_name are always a cluster."`
 	Username         string        `yaml:"username" desc:"User name. It replaces the one in url."`
-	Password         string        `yaml:"password" desc:"Password. It replaces the one in url."`
+	Password         string        `yaml:"password" desc:"Password. It replaces the one in url." secret:"yes"`
 	SentinelUsername string        `yaml:"sentinel_username" desc:"User name for the Sentinels."`
-	SentinelPassword string        `yaml:"sentinel_password" desc:"Password for the Sentinels."`
+	SentinelPassword string        `yaml:"sentinel_password" desc:"Password for the Sentinels." secret:"yes"`
 	Database         int           `yaml:"database" desc:"Database number. A Redis Cluster only has 0." min:"0"`
 	TLS              RedisTLS      `yaml:"tls" desc:"TLS settings. A rediss:// URL also enables TLS."`
 	Timeout          time.Duration `yaml:"timeout" desc:"Maximum duration of one command. After that the request continues without Redis." min:"1ms"`

@@ -88,7 +88,7 @@ type SubgraphCache struct {
 // Idempotency says how the responses of REST requests with an Idempotency-Key
 // are kept.
 type Idempotency struct {
-	Secret           string        `yaml:"secret" desc:"HMAC key that hides callers and requests from Redis. All routers need the same key. If empty, the first router generates one and stores it in Redis."`
+	Secret           string        `yaml:"secret" desc:"HMAC key that hides callers and requests from Redis. All routers need the same key. If empty, the first router generates one and stores it in Redis." secret:"yes"`
 	TTL              time.Duration `yaml:"ttl" desc:"How long a response stays available to repeated requests."`
 	Lease            time.Duration `yaml:"lease" desc:"How long a key stays locked if the router that processes its request crashes."`
 	MaxResponseBytes int           `yaml:"max_response_bytes" desc:"Maximum size of a stored response. If the response was larger, the router rejects a repeated request with status 409 and does not execute it again."`
@@ -99,7 +99,7 @@ type Idempotency struct {
 type CacheInvalidation struct {
 	Stream string              `yaml:"stream" desc:"Redis stream of CloudEvents that announce changes."`
 	Events map[string][]string `yaml:"events" desc:"Maps event types to the entity types they invalidate. The subject of the event is the key of the entity. Use Type, or Type.key if the key field is not id."`
-	Token  string              `yaml:"token" desc:"Shared secret of the invalidation API on the admin port. If empty, the API is disabled."`
+	Token  string              `yaml:"token" desc:"Shared secret of the invalidation API on the admin port. If empty, the API is disabled." secret:"yes"`
 }
 
 // Telemetry is beside the standard OTEL_ environment variables.

@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"souk/router/plan"
+)
+
+// WriteOperations writes the operations that are asked for most, with their query
+// plans and how often each was used, for people. Values are replaced by
+// variables; an operation that this cannot be done for is left out. At most
+// limits the operations.
+func (gw *Gateway) WriteOperations(w io.Writer, most int) error {
+	current := gw.acquire()
+	if current == nil {
+		return nil
+	}
+	defer current.release()
+	type use struct {
+		document *document
+		uses     uint64
+	}
+	var list []use
+	current.documents.Used(func(_ string, d *document, uses uint64) { list = append(list, use{d, uses}) })
+	slices.SortFunc(list, func(a, b use) int {
+		return cmp.Or(cmp.Compare(b.uses, a.uses), strings.Compare(a.document.hash, b.document.hash))
+	})
+	if _, err := fmt.Fprintf(w, "# Supergraph %s, %d operations in memory\n", current.id, len(list)); err != nil {
+		return err
+	}
+	for _, u := range list[:min(len(list), most)] {
+		if _, err := fmt.Fprintf(w, "\n# document %s, used %d times\n%s", u.document.hash, u.uses, current.describe(u.document)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteAPISchema writes the API schema of the current supergraph, as SDL.
+func (gw *Gateway) WriteAPISchema(w io.Writer) error {
+	current := gw.acquire()
+	if current == nil {
+		return nil
+	}
+	defer current.release()
+	_, err := io.WriteString(w, current.model.APISchema)
+	return err
+}
+
+// describe returns a document without values, and the plans of the operations
+// that it has given.
+func (s *snapshot) describe(d *document) string {
+	text := s.redacted(d)
+	if text == "" {
+		return "(its values cannot be told from the rest)\n"
+	}
+	var out strings.Builder
+	out.WriteString(strings.TrimSpace(text) + "\n")
+	known := d.programs.Load()
+	// Plans of the text without values: those in use have values in their requests.
+	parsed, err := s.schema.Parse(text, d.name)
+	if known == nil || err != nil {
+		return out.String()
+	}
+	for _, k := range *known {
+		op := parsed.Undeferred(k.conditions)
+		if k.deferring {
+			op = parsed.Operation(k.conditions)
+		}
+		out.WriteString("\n")
+		p, err := s.planner.Plan(op, k.labels.names(s.model)...)
+		if err == nil {
+			err = plan.Print(&out, p)
+		}
+		if err != nil {
+			fmt.Fprintf(&out, "(no plan: %v)\n", err)
+		}
+	}
+	return out.String()
+}
