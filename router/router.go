@@ -82,6 +82,8 @@ type Extensions struct {
 	OverrideLabels func(*http.Request) []string
 	// Hooks take part in every operation.
 	Hooks []hook.Hooks
+	// Observer is told of the stages of operations, for traces and logs.
+	Observer hook.Observer
 }
 
 // An Authenticator says who sent a request.
@@ -184,6 +186,7 @@ func (r *Router) build(ctx context.Context) error {
 		Hooks:        r.options.Hooks,
 		Labels:       r.options.OverrideLabels,
 		Mount:        r.options.Handlers,
+		Observer:     r.observer(),
 	}
 	if r.options.Guard != nil {
 		options.Admission = append(options.Admission, r.roomInMemory)

@@ -11,6 +11,7 @@ import (
 
 	"souk/router/execute"
 	"souk/router/gateway/config"
+	"souk/router/hook"
 	"souk/router/subgraph"
 	"souk/router/supergraph"
 )
@@ -86,23 +87,34 @@ func headers(rules config.HeaderRules) subgraph.HeaderRules {
 	return out
 }
 
+// subgraphName is the attribute of spans about a subgraph.
+const subgraphName = attribute.Key("graphql.subgraph.name")
+
 // observe measures each request to a subgraph, and puts a span around it when
 // traces are on.
 func (r *Router) observe() execute.Observer {
 	tracer := r.options.Telemetry.TracerProvider.Tracer("souk/router")
 	traces := r.options.Telemetry.Traces()
+	observer := r.options.Observer
 	return func(ctx context.Context, req *execute.SubgraphRequest, info execute.FetchInfo) (context.Context, func(*execute.FetchStatistics)) {
 		metrics := r.metrics.Subgraph(req.Subgraph)
 		metrics.InFlight.Inc()
 		var span trace.Span
 		if traces {
 			ctx, span = tracer.Start(ctx, "graphql.subgraph.operation", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-				attribute.String("graphql.subgraph.name", req.Subgraph),
+				subgraphName.String(req.Subgraph),
 				attribute.String("graphql.operation.type", req.Kind.String()),
 				attribute.Int("graphql.subgraph.representations", info.Representations),
 			))
 		}
+		var end func(error)
+		if observer != nil {
+			ctx, end = observer.BeginStage(ctx, hook.Stage{Name: hook.SubgraphOperation, Subgraph: req.Subgraph})
+		}
 		return ctx, func(f *execute.FetchStatistics) {
+			if end != nil {
+				end(f.Err)
+			}
 			metrics.InFlight.Dec()
 			metrics.Duration.Observe(f.Duration.Seconds())
 			var failed *execute.TransportError

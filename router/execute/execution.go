@@ -317,10 +317,17 @@ func (x *execution) load(ctx context.Context, f *fetch) {
 	for i := range f.entities {
 		state.stats.Representations += len(state.entities[i].spans)
 	}
-	if x.executor.options.Cache == nil || !x.lookup(ctx, f, state) {
+	if x.executor.options.Cache == nil || !x.lookupObserved(ctx, f, state) {
 		x.send(ctx, f, state)
 	}
 	state.stats.Duration = x.executor.options.Now().Sub(began)
+}
+
+func (x *execution) lookupObserved(ctx context.Context, f *fetch, state *fetchState) bool {
+	if stage := x.executor.options.Stage; stage != nil {
+		defer stage(ctx, CacheLookups, f.subgraph)()
+	}
+	return x.lookup(ctx, f, state)
 }
 
 func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {

@@ -22,6 +22,9 @@ type Options struct {
 	Introspect func(f *operation.Field, vars operation.Variables) (json.RawMessage, error)
 	// Observe, unless nil, is called for each request to a subgraph.
 	Observe Observer
+	// Stage, unless nil, is called when the cache lookup of a fetch and the
+	// projection of a response begin, and returns what is called at their end.
+	Stage func(ctx context.Context, s Stage, subgraph string) (end func())
 	// HideErrors reports whether clients see only the code of a subgraph's
 	// errors. Nil hides nothing.
 	HideErrors func(subgraph string) bool
@@ -149,5 +152,17 @@ func (r *Response) Release() {
 func (e *Executor) Execute(ctx context.Context, req *Request) *Response {
 	x := e.start(req)
 	x.schedule(ctx, nil)
+	if e.options.Stage != nil {
+		defer e.options.Stage(ctx, Projection, "")()
+	}
 	return x.respond()
 }
+
+// A Stage is a part of an execution that Options.Stage is told of.
+type Stage uint8
+
+// The stages.
+const (
+	CacheLookups Stage = iota
+	Projection
+)

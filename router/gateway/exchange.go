@@ -227,7 +227,9 @@ func (x *exchange) annotate(ctx context.Context, p *prepared) {
 // run executes a prepared operation. The response is the caller's to release.
 func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execute.Response {
 	x.metrics.InFlight.Inc()
+	ctx, end := x.beginStage(ctx, hook.Execute)
 	response := x.snapshot.executor.Execute(ctx, x.executeRequest(p))
+	end(nil) // errors are part of the response
 	x.metrics.InFlight.Dec()
 	if response.Shed {
 		x.metrics.Limits.Shed.Inc()

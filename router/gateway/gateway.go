@@ -51,6 +51,8 @@ type Options struct {
 	Admit func(*supergraph.Model) Admitter
 	// Caller tells callers apart for the entity cache; nil for all alike.
 	Caller func(r *http.Request) execute.Caller
+	// Observer is told of the stages of operations; nil for nobody.
+	Observer hook.Observer
 	// Hooks take part in every operation; see package hook.
 	Hooks []hook.Hooks
 	// Lifetime gives a context that ends when the identity of a request's

@@ -17,6 +17,7 @@ import (
 	"souk/internal/heapsize"
 	"souk/router/execute"
 	"souk/router/gateway/config"
+	"souk/router/hook"
 	"souk/router/introspect"
 	"souk/router/operation"
 	"souk/router/plan/planner"
@@ -144,6 +145,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		Introspect: introspect.New(schema).Answer,
 		Observe:    gw.options.Observe,
 		HideErrors: gw.hidesErrors,
+		Stage:      gw.executionStages(),
 		Memory:     gw.options.Memory,
 	})
 	if gw.options.Authorize != nil {
@@ -205,7 +207,7 @@ func (s *snapshot) document(ctx context.Context, m *metrics, key, text, name []b
 	defer done()
 	whole := string(key)
 	kept := whole[:len(text)]
-	parsed, err := s.schema.Parse(kept, string(name))
+	parsed, err := s.parse(ctx, kept, string(name))
 	if err != nil {
 		return nil, false, err
 	}
@@ -213,6 +215,51 @@ func (s *snapshot) document(ctx context.Context, m *metrics, key, text, name []b
 	d := &document{Document: parsed, key: whole, text: kept, name: string(name), hash: hex.EncodeToString(sum[:])}
 	d.base = parsed.Size() + len(name) // the text is among it
 	return s.documents.Put(whole, d, d.base), false, nil
+}
+
+// parse parses and validates a document.
+func (s *snapshot) parse(ctx context.Context, text, name string) (*operation.Document, error) {
+	if s.gateway.options.Observer == nil {
+		return s.schema.Parse(text, name)
+	}
+	end := notObserved
+	parsed, err := s.schema.ParseStages(text, name, func(stage operation.Stage) {
+		end(nil)
+		_, end = s.gateway.beginStage(ctx, parseStages[stage])
+	})
+	end(err)
+	return parsed, err
+}
+
+// parseStages are the names of the stages of parsing.
+var parseStages = map[operation.Stage]hook.StageName{
+	operation.StageParse: hook.Parse, operation.StageValidate: hook.Validate, operation.StageNormalise: hook.Normalize,
+}
+
+// beginStage tells the observer of a stage; the result tells it of its end.
+func (gw *Gateway) beginStage(ctx context.Context, name hook.StageName) (context.Context, func(error)) {
+	if gw.options.Observer == nil {
+		return ctx, notObserved
+	}
+	return gw.options.Observer.BeginStage(ctx, hook.Stage{Name: name})
+}
+
+func notObserved(error) {}
+
+// executionStages tells the observer of stages within an execution; nil if there
+// is none.
+func (gw *Gateway) executionStages() func(context.Context, execute.Stage, string) func() {
+	if gw.options.Observer == nil {
+		return nil
+	}
+	return func(ctx context.Context, s execute.Stage, subgraph string) func() {
+		stage := hook.Stage{Name: hook.Project, Subgraph: subgraph}
+		if s == execute.CacheLookups {
+			stage.Name = hook.CacheLookup
+		}
+		_, end := gw.options.Observer.BeginStage(ctx, stage)
+		return func() { end(nil) }
+	}
 }
 
 // view is the text of bytes for a look-up, which keeps nothing of it. Converting
@@ -289,7 +336,9 @@ func (s *snapshot) plan(ctx context.Context, m *metrics, key string, of *prepare
 	}
 	defer done()
 	start := time.Now()
+	_, end := s.gateway.beginStage(ctx, hook.QueryPlan)
 	program, err := s.compile(of.op, of.labels)
+	end(err)
 	m.planDuration.Observe(time.Since(start).Seconds())
 	if err != nil {
 		return planned{}, err

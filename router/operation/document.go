@@ -79,9 +79,6 @@ func newDocument(s *Schema, op *ast.OperationDefinition) *Document {
 // Kind gives the kind of the operation.
 func (d *Document) Kind() Kind { return d.kind }
 
-// Name gives the operation's name, empty for an anonymous one.
-func (d *Document) Name() string { return d.source.Name }
-
 // Defers says whether the operation uses @defer at all.
 func (d *Document) Defers() bool { return d.defers }
 
