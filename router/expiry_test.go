@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -49,44 +50,43 @@ func TestStreamsEndWithTheToken(t *testing.T) {
 		}
 		return got
 	}
-	t.Run("streams", func(t *testing.T) {
-		t.Run("WebSocket", func(t *testing.T) {
-			t.Parallel()
-			s := openSocket(t, url)
-			s.write(`{"type":"connection_init","payload":{"Authorization":"Bearer ` + i.token(t, lifetime) + `"}}`)
-			s.write(`{"id":"1","type":"subscribe","payload":` + body + `}`)
-			for _, want := range []string{
-				`{"type":"connection_ack"}`,
-				`{"id":"1","type":"next","payload":{"data":{"ticks":1}}}`,
-				`{"id":"1","type":"error","payload":[` + expired + `]}`,
-			} {
-				if got := s.read(); got != want {
-					t.Fatalf("the socket got %s, want %s", got, want)
-				}
+	// All at once, however few the processors are: they only wait.
+	var streams sync.WaitGroup
+	run := func(name string, test func(*testing.T)) { streams.Go(func() { t.Run(name, test) }) }
+	run("WebSocket", func(t *testing.T) {
+		s := openSocket(t, url)
+		s.write(`{"type":"connection_init","payload":{"Authorization":"Bearer ` + i.token(t, lifetime) + `"}}`)
+		s.write(`{"id":"1","type":"subscribe","payload":` + body + `}`)
+		for _, want := range []string{
+			`{"type":"connection_ack"}`,
+			`{"id":"1","type":"next","payload":{"data":{"ticks":1}}}`,
+			`{"id":"1","type":"error","payload":[` + expired + `]}`,
+		} {
+			if got := s.read(); got != want {
+				t.Fatalf("the socket got %s, want %s", got, want)
 			}
-			_, _, err := s.conn.Read(t.Context())
-			var end websocket.CloseError
-			if !errors.As(err, &end) || end.Code != 4403 {
-				t.Errorf("the socket was closed by %v", err)
-			}
-		})
-		t.Run("event stream", func(t *testing.T) {
-			t.Parallel()
-			got := over(t, "text/event-stream")
-			want := "event: next\ndata: {\"data\":{\"ticks\":1}}\n\nevent: next\ndata: {\"errors\":[" + expired + "]}\n\nevent: complete\ndata:\n\n"
-			if withoutComments(got) != want {
-				t.Errorf("the stream was\n%s\nwant\n%s", got, want)
-			}
-		})
-		t.Run("multipart", func(t *testing.T) {
-			t.Parallel()
-			got := over(t, "multipart/mixed;subscriptionSpec=1.0")
-			first, last := strings.Index(got, `{"payload":{"data":{"ticks":1}}}`), strings.Index(got, `{"payload":null,"errors":[`+expired+`]}`)
-			if first < 0 || last < first || !strings.HasSuffix(strings.TrimSpace(got), "--graphql--") {
-				t.Errorf("the parts were\n%s", got)
-			}
-		})
+		}
+		_, _, err := s.conn.Read(t.Context())
+		var end websocket.CloseError
+		if !errors.As(err, &end) || end.Code != 4403 {
+			t.Errorf("the socket was closed by %v", err)
+		}
 	})
+	run("event stream", func(t *testing.T) {
+		got := over(t, "text/event-stream")
+		want := "event: next\ndata: {\"data\":{\"ticks\":1}}\n\nevent: next\ndata: {\"errors\":[" + expired + "]}\n\nevent: complete\ndata:\n\n"
+		if withoutComments(got) != want {
+			t.Errorf("the stream was\n%s\nwant\n%s", got, want)
+		}
+	})
+	run("multipart", func(t *testing.T) {
+		got := over(t, "multipart/mixed;subscriptionSpec=1.0")
+		first, last := strings.Index(got, `{"payload":{"data":{"ticks":1}}}`), strings.Index(got, `{"payload":null,"errors":[`+expired+`]}`)
+		if first < 0 || last < first || !strings.HasSuffix(strings.TrimSpace(got), "--graphql--") {
+			t.Errorf("the parts were\n%s", got)
+		}
+	})
+	streams.Wait()
 	eventually(t, func() bool { return open.Load() == 0 })
 }
 
