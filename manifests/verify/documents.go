@@ -1,10 +1,3 @@
-// Package verify proves what the manifests say by the programs that will read
-// them: the API machinery's own types, a Kubernetes API server, Istio's
-// analyzers, the Envoy configuration that Istio's discovery makes of them, and
-// kube-score. It is a module of its own, so that the store's stays small.
-//
-// Each claim is tried on the files as they are and on files with one thing
-// changed, where it must not hold.
 package verify
 
 import (

@@ -15,7 +15,7 @@
 //	compile     plan to program                compile.go, program.go
 //	positions   storage slots of objects       position.go
 //	contexts    values for @fromContext        context.go
-//	selections  what the cache is told         selection.go
+//	selections  as the entity cache sees them  selection.go
 //
 // Executing, for each request:
 //
@@ -28,12 +28,16 @@
 //	project     write the client's response    respond.go, writer.go
 //	deliver     deferred payloads              deliver.go, fragments.go
 //
+// The executor knows the entity cache only as the interface EntityCache (cache.go)
+// and has no metrics of its own: it reports each request to Options.Observe.
+// Package router supplies both.
+//
 // # Storage
 //
 // The tree is one slice of values without pointers; see tree.go. An object has a
 // header and a slot for each storage key at its position, whatever fetch fills
 // it. Leaves are not decoded: they stay in the subgraph's response, as bytes.
-// Two occurrences of one entity share what is below them, so an entity that is
-// met a thousand times is read once. Where sharing could be observed (see
+// Two occurrences of one entity share what is below them, so an entity that
+// occurs a thousand times is read once. Where sharing could be observed (see
 // Program.noSharing) they stay apart.
 package execute

@@ -1,8 +1,8 @@
 // Package plan defines query plans: how an operation is answered, as data. The
 // planner (plan/planner) makes them and package execute runs them.
 //
-// A plan has a list of fetches with their selections (plan.go, selection.go),
-// whose GraphQL text is printed from the selections (graphql.go). docs/query-plans.md
-// describes the notations of plans: text ([Print], print.go), Apollo's
-// ([PrintApollo], apollo.go) and JSON ([WriteJSON] and [ReadJSON], json.go).
+// A plan has a list of fetches (plan.go) with their selections (selection.go), from
+// which graphql.go prints the GraphQL text. docs/query-plans.md describes the
+// notations of plans: text ([Print], print.go), Apollo's ([PrintApollo], apollo.go)
+// and JSON ([WriteJSON] and [ReadJSON], json.go).
 package plan

@@ -1,16 +1,16 @@
 // Package planner plans operations: it finds the requests to subgraphs that
 // answer an operation, and keeps them few.
 //
-// It takes an [operation.Operation] and a [supergraph.Model] and gives a
-// [plan.Plan]. In a request's way it stands after validation and
-// authorisation and before execution; the gateway caches its results. The hub
-// is planner.go: [Planner.Plan] runs the stages one after another.
+// It takes an [operation.Operation] and a [supergraph.Model] and returns a
+// [plan.Plan]. A request reaches it after validation and authorisation, and is
+// then executed; the gateway caches the plans. The hub is planner.go:
+// [Planner.Plan] runs the stages one after another.
 //
 //	walk      candidate paths to every leaf          walk.go, candidates.go
 //	            edges of the query graph             edge.go, resolve.go
 //	            entity jumps                         jump.go
 //	            values for @fromContext              context.go
-//	choose    one path for each leaf                 choose.go
+//	choose    one path for each leaf; breaks ties    choose.go
 //	improve   a search where a better choice may exist
 //	                                                 improve.go, bound.go, cost.go, optimise.go
 //	place     paths become fetches                   place.go, fetch.go
@@ -20,15 +20,15 @@
 //
 // What all stages share is in slot.go and position.go (where values are
 // stored) and in types.go (sets of types). explain.go explains how a plan was
-// found, and errors.go why there is none.
+// found, and errors.go why an operation has no plan.
 //
 // # Paths
 //
 // The query graph has a node for each type of each subgraph, and edges by
-// which an object at one node leads to another: to a field's value, to an
-// object type of an interface or union, to the same entity in another subgraph
-// (by @key), to a subgraph's root type. A path to a leaf of the operation is a
-// way to fetch it. For
+// from an object at one node to another: to a field's value, to an object type
+// of an interface or union, to the same entity in another subgraph (by @key), to
+// a subgraph's root type. A path to a leaf of the operation states how the leaf
+// can be fetched. For
 //
 //	{ product { name reviews { stars } } }
 //
@@ -39,7 +39,8 @@
 //
 // and its jump into b has a condition: a path to id in a. With several
 // subgraphs to choose from, the walker keeps the paths that look cheap, and the
-// chooser picks from them greedily. Where the result may not be the best plan,
+// chooser picks from them greedily. Of paths with equal cost it takes the
+// shallowest, then the subgraph that comes first in the supergraph. Where the result may not be the best plan,
 // the operation is walked again for every path that can matter, and searched by
 // branch and bound.
 //

@@ -1,7 +1,7 @@
 // Package events delivers events between services. Delivery is at least once;
 // handling is idempotent, so each event takes effect once.
 //
-// The path of an event:
+// event.go lists the types of events. The path of an event:
 //
 //	Append (outbox.go)       writes it to the outbox table, in the transaction of the change
 //	Bus.Relay (relay.go)     moves the outbox to a Redis stream, as CloudEvents 1.0 in JSON
@@ -14,5 +14,6 @@
 // an event that is delivered again has no effect. Every event carries the
 // trace context of the request that caused it.
 //
-// bus.go is the hub. docs/decisions/events.md says why Redis Streams.
+// bus.go is the hub. A service adds a consumer to the workers of its service.go;
+// package notification has one. docs/decisions/events.md says why Redis Streams.
 package events

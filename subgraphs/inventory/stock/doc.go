@@ -5,9 +5,11 @@
 //
 // level.go is the hub: it defines Store and Level. adjust.go sets and adds
 // stock. reserve.go, commit.go and expire.go implement the life cycle of a
-// reservation (reservation.go), on top of delta.go, which changes levels.
+// reservation (reservation.go), on top of delta.go, which changes levels. The
+// caller of reserve says how long to hold the units; DefaultHold is for callers
+// that do not.
 //
-// Units move only in these ways:
+// Units move only as follows:
 //
 //	setStock, restock      → on hand
 //	reserve                on hand → on hand and reserved

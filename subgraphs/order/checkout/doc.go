@@ -32,7 +32,7 @@
 // the idempotency key. Recover does the same for an order whose process died.
 // It asks inventory for the reservation, completes the order if units are held
 // or sold, and rejects it otherwise. In any case inventory drops the hold
-// after a minute, so stock is never reserved forever.
+// after reservationTTL (service.go), so stock is never reserved forever.
 //
 // Two calls may work on one order: a retry with the same idempotency key, or
 // Recover on an order that is merely slow. Every step is idempotent, so they

@@ -1,0 +1,26 @@
+// Package verify checks the manifests with the programs that read them: the API
+// machinery's types, a Kubernetes API server, Istio's analyzers, the Envoy
+// configuration that Istio's control plane derives from them, and kube-score. It
+// is a module of its own, so that the store's own dependencies stay few.
+//
+// documents.go is the hub: Read reads the manifests, with changes if a test
+// needs any. Each check is a function that returns an error. Its test runs the
+// check on the manifests, where it must pass, and on copies with one fault, where
+// it must report that fault (see type fault in references_test.go).
+//
+//	references.go          names that refer to nothing; probes and file systems
+//	workloads.go           replicas, disruption budgets, shutdown, connections
+//	pods.go                Pods as controllers create them
+//	network.go             NetworkPolicies
+//	calls.go               connections that the programs are configured to make
+//	injection.go           Pods as Istio's webhook changes them
+//	apiserver_test.go      a Kubernetes API server accepts every manifest
+//	istio_test.go, envoy_test.go, rbac_test.go
+//	                       Istio's analyzers, routes and authorization
+//	experiments_test.go    the experiments of docs/operations.md
+//	scrape_test.go, watchers_test.go
+//	                       Prometheus, Grafana, Jaeger and the collector
+//	score_test.go          kube-score
+//
+// `make verify` runs all tests; `make test` runs those that build quickly.
+package verify
