@@ -12,16 +12,16 @@ import (
 func TestRouterSaysWhatIsNoSupergraph(t *testing.T) {
 	dir := t.TempDir()
 	for name, c := range map[string]struct{ text, want string }{
-		"subgraph.graphql":      {text: "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.3\", import: [\"@key\"])\ntype Query { a: A }\ntype A @key(fields: \"id\") { id: ID! }\n", want: "it looks like the schema of a subgraph, and not like a supergraph; `souk compose`"},
-		"federation1.graphql":   {text: "extend type Query { a: A }\ntype A @key(fields: \"id\") { id: ID! @external }\n", want: "it looks like the schema of a subgraph, and not like a supergraph; `souk compose`"},
-		"plain.graphql":         {text: "type Query { a: Int }\n", want: "it looks like an ordinary schema"},
-		"introspection.json":    {text: `{"data": {"__schema": {"types": []}}}`, want: "it is the result of an introspection query"},
+		"subgraph.graphql":      {text: "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.3\", import: [\"@key\"])\ntype Query { a: A }\ntype A @key(fields: \"id\") { id: ID! }\n", want: "it looks like the schema of a single subgraph; create a supergraph"},
+		"federation1.graphql":   {text: "extend type Query { a: A }\ntype A @key(fields: \"id\") { id: ID! @external }\n", want: "it looks like the schema of a single subgraph; create a supergraph"},
+		"plain.graphql":         {text: "type Query { a: Int }\n", want: "it looks like a schema without the directives of a supergraph"},
+		"introspection.json":    {text: `{"data": {"__schema": {"types": []}}}`, want: "it looks like the result of an introspection query"},
 		"other.json":            {text: `[1]`, want: "it looks like JSON"},
-		"empty.graphql":         {text: " \n", want: "it is empty; `souk compose`"},
-		"bom.graphql":           {text: "\ufeff", want: "it is empty; `souk compose`"},
-		"supergraph.yaml":       {text: "federation_version: =2.3.1\nsubgraphs:\n  a:\n    schema: {file: a.graphql}\n", want: "it looks like the configuration of a composition; `souk compose --config FILE"},
+		"empty.graphql":         {text: " \n", want: "it is empty; create a supergraph"},
+		"bom.graphql":           {text: "\ufeff", want: "it is empty; create a supergraph"},
+		"supergraph.yaml":       {text: "federation_version: =2.3.1\nsubgraphs:\n  a:\n    schema: {file: a.graphql}\n", want: "it looks like the configuration of a composition; run `souk compose --config FILE"},
 		"broken.graphql":        {text: supergraph + "\ntype {", want: "line "},
-		"no-such-graph.graphql": {text: strings.Replace(supergraph, "graph: A)", "graph: B)", 1), want: "names a subgraph B"},
+		"no-such-graph.graphql": {text: strings.Replace(supergraph, "graph: A)", "graph: B)", 1), want: "names the subgraph B"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(dir, name)
@@ -33,10 +33,10 @@ func TestRouterSaysWhatIsNoSupergraph(t *testing.T) {
 			p.fails(t, c.want)
 		})
 	}
-	souk(t, nil, "router", "--supergraph", dir).fails(t, dir+" is a directory; name the file in it that `souk compose` has written")
-	souk(t, nil, "router", "--supergraph", filepath.Join(dir, "none")).fails(t, "none: no such file or directory; `souk compose` makes it")
+	souk(t, nil, "router", "--supergraph", dir).fails(t, dir+" is a directory; name the file that `souk compose` wrote")
+	souk(t, nil, "router", "--supergraph", filepath.Join(dir, "none")).fails(t, "none: no such file or directory; create it")
 	p := souk(t, nil, "plan", "--supergraph", filepath.Join(dir, "subgraph.graphql"), "-")
-	p.fails(t, "subgraph.graphql: reading the supergraph: it looks like the schema of a subgraph")
+	p.fails(t, "subgraph.graphql: reading the supergraph: it looks like the schema of a single subgraph")
 }
 
 func TestRouterTellsAllProblemsOfItsConfiguration(t *testing.T) {

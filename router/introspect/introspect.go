@@ -12,8 +12,8 @@ import (
 	"souk/router/operation"
 )
 
-// An Introspector answers introspection fields of one schema. It is safe for
-// use by many goroutines.
+// An Introspector resolves the introspection fields of one schema. It is safe
+// for concurrent use.
 type Introspector struct {
 	schema     *ast.Schema
 	types      []*ast.Definition
@@ -23,10 +23,11 @@ type Introspector struct {
 	answers map[string]json.RawMessage
 }
 
-// maxAnswers bounds the answers kept. Tools ask the same few questions.
+// maxAnswers bounds the number of cached values. Tools send the same few queries.
+// When the cache is full, it is emptied.
 const maxAnswers = 32
 
-// New prepares answers about a schema.
+// New returns an Introspector for a schema.
 func New(schema *operation.Schema) *Introspector {
 	s := schema.Definitions()
 	i := &Introspector{schema: s, answers: map[string]json.RawMessage{}}
@@ -48,8 +49,8 @@ func builtInScalar(name string) bool {
 	return slices.Contains([]string{"Int", "Float", "String", "Boolean", "ID"}, name)
 }
 
-// usedTypes are the types some field or argument has: a built-in scalar that
-// is not among them is no part of the schema (spec, section 3.5).
+// usedTypes returns the names of the types of fields and arguments. A built-in
+// scalar that is not used is not part of the schema (GraphQL, section 3.5).
 func usedTypes(s *ast.Schema) map[string]bool {
 	used := map[string]bool{"String": true, "Boolean": true}
 	arguments := func(list ast.ArgumentDefinitionList) {
@@ -69,8 +70,8 @@ func usedTypes(s *ast.Schema) map[string]bool {
 	return used
 }
 
-// Answer gives the value of a __schema or __type field. The result must not
-// be changed. An error means that the field is not one of these two.
+// Answer returns the value of a __schema or __type field. Callers must not modify
+// it. It returns an error for any other field.
 func (i *Introspector) Answer(f *operation.Field, vars operation.Variables) (json.RawMessage, error) {
 	key, constant := cacheKey(f)
 	if constant {
@@ -87,7 +88,7 @@ func (i *Introspector) Answer(f *operation.Field, vars operation.Variables) (jso
 		w.schemaObject(f.Selections)
 	case "__type":
 		name := w.text(f, "name")
-		// What introspection hides from the list is hidden here, too.
+		// Search i.types, not the schema: unused built-in scalars are hidden.
 		k := slices.IndexFunc(i.types, func(def *ast.Definition) bool { return def.Name == name })
 		if k < 0 {
 			w.null()
@@ -95,7 +96,7 @@ func (i *Introspector) Answer(f *operation.Field, vars operation.Variables) (jso
 			w.definition(i.types[k], f.Selections)
 		}
 	default:
-		return nil, fmt.Errorf("introspection has no field %q; it has __schema and __type", f.Name)
+		return nil, fmt.Errorf("%q is not an introspection field; expected __schema or __type", f.Name)
 	}
 	if constant {
 		i.keep(key, w.out)
@@ -112,7 +113,8 @@ func (i *Introspector) keep(key string, answer json.RawMessage) {
 	i.answers[key] = answer
 }
 
-// cacheKey names the question, if no variable has a part in it.
+// cacheKey returns the text of the field. constant is false if the value depends
+// on variables and cannot be cached.
 func cacheKey(f *operation.Field) (key string, constant bool) {
 	if usesVariables(f) {
 		return "", false
@@ -132,8 +134,8 @@ func usesVariables(f *operation.Field) bool {
 	return found
 }
 
-// fields visits the fields of a selection set. All types of introspection are
-// object types, so a fragment that is still there applies.
+// fields visits the fields of a selection set. All introspection types are object
+// types, so every remaining fragment applies.
 func fields(list []operation.Selection, visit func(*operation.Field)) {
 	for _, sel := range list {
 		switch sel := sel.(type) {

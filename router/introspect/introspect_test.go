@@ -17,7 +17,7 @@ import (
 	"souk/router/operation"
 )
 
-var update = flag.Bool("update", false, "write the reference from graphql-js (npm ci in router/gateway/playground/bundle brings it)")
+var update = flag.Bool("update", false, "rewrite the reference with graphql-js (install it with npm ci in router/gateway/playground/bundle)")
 
 func read(t *testing.T, name string) string {
 	t.Helper()
@@ -28,7 +28,7 @@ func read(t *testing.T, name string) string {
 	return string(data)
 }
 
-// answer executes the introspection fields of a query.
+// answer resolves the introspection fields of a query.
 func answer(t *testing.T, i *introspect.Introspector, s *operation.Schema, query, variables string) map[string]any {
 	t.Helper()
 	d, err := s.Parse(query, "")
@@ -55,9 +55,10 @@ func answer(t *testing.T, i *introspect.Introspector, s *operation.Schema, query
 	return out
 }
 
-// TestAsReference compares the answers with those of graphql-js. Lists of types
-// and directives have no order, and @defer is known here only.
-func TestAsReference(t *testing.T) {
+// TestAnswersMatchGraphQLJS compares the values with those of graphql-js. It
+// ignores the order of types and directives, and @defer, which graphql-js does
+// not define.
+func TestAnswersMatchGraphQLJS(t *testing.T) {
 	refresh(t)
 	var reference struct{ Data map[string]any }
 	if err := json.Unmarshal([]byte(read(t, "reference.json")), &reference); err != nil {
@@ -68,22 +69,23 @@ func TestAsReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := introspect.New(s)
-	for range 2 { // the second answer is a kept one
+	for range 2 { // the second value comes from the cache
 		got := answer(t, i, s, read(t, "query.graphql"), `{"name":"Root"}`)
 		compare(t, "", sorted(got), sorted(reference.Data))
 	}
 }
 
+// refresh compares the reference file with graphql-js, if that is installed.
 func refresh(t *testing.T) {
 	t.Helper()
 	graphql := "../gateway/playground/bundle/node_modules/graphql"
 	node, err := exec.LookPath("node")
 	if _, missing := os.Stat(graphql); err != nil || missing != nil {
-		return // the reference on file was written by it
+		return // use the reference file as it is
 	}
 	now, err := exec.CommandContext(t.Context(), node, "testdata/reference.mjs", graphql).Output()
 	if err != nil {
-		t.Fatalf("asking graphql-js: %v", err)
+		t.Fatalf("run graphql-js: %v", err)
 	}
 	if *update {
 		if err := os.WriteFile("testdata/reference.json", now, 0o644); err != nil {
@@ -91,12 +93,12 @@ func refresh(t *testing.T) {
 		}
 	}
 	if !bytes.Equal(now, []byte(read(t, "reference.json"))) {
-		t.Error("graphql-js answers otherwise than on file; run the test with -update")
+		t.Error("testdata/reference.json differs from graphql-js; run the test with -update")
 	}
 }
 
-// sorted puts types and directives in the order of their names and takes out
-// @defer, and what drafts of the specification differ in.
+// sorted sorts types and directives by name. It removes @defer and the parts that
+// differ between drafts of the specification.
 func sorted(data map[string]any) map[string]any {
 	schema := data["__schema"].(map[string]any)
 	for _, key := range []string{"types", "directives"} {
@@ -104,7 +106,7 @@ func sorted(data map[string]any) map[string]any {
 		slices.SortFunc(list, func(a, b any) int { return strings.Compare(name(a), name(b)) })
 		for _, x := range list {
 			n := name(x)
-			if strings.HasPrefix(n, "__") { // drafts differ in which fields these have
+			if strings.HasPrefix(n, "__") { // drafts differ in the fields of these types
 				maps.DeleteFunc(x.(map[string]any), func(key string, _ any) bool { return key != "kind" && key != "name" })
 			}
 		}
@@ -143,8 +145,9 @@ func compare(t *testing.T, path string, got, want any) {
 	t.Errorf("%s\ngot  %v\nwant %v", path, got, want)
 }
 
-// TestDeferIsAsProposed: the incremental delivery proposal's definition.
-func TestDeferIsAsProposed(t *testing.T) {
+// TestDeferMatchesTheProposal checks the arguments of @defer in the incremental
+// delivery proposal.
+func TestDeferMatchesTheProposal(t *testing.T) {
 	s, err := operation.NewSchema("type Query { a: Int }")
 	if err != nil {
 		t.Fatal(err)
@@ -159,26 +162,26 @@ func TestDeferIsAsProposed(t *testing.T) {
 			map[string]any{"name": "label", "type": map[string]any{"kind": "SCALAR", "ofType": nil}, "defaultValue": nil},
 		}
 		if args := d.(map[string]any)["args"]; !reflect.DeepEqual(args, want) {
-			t.Errorf("@defer has %v", args)
+			t.Errorf("@defer has the arguments %v, want %v", args, want)
 		}
 		return
 	}
-	t.Error("there is no @defer")
+	t.Error("the schema has no @defer")
 }
 
-func TestRefusesOtherFields(t *testing.T) {
+func TestOtherFieldsAreRejected(t *testing.T) {
 	s, err := operation.NewSchema("type Query { a: Int }")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := introspect.New(s).Answer(&operation.Field{Name: "a"}, nil); err == nil {
-		t.Error("a field of the graph was answered")
+		t.Error("a field other than __schema and __type was resolved")
 	}
 }
 
-// TestKeepsOnlySomeAnswers: asking in ever new ways does not fill memory, and
-// answers stay right.
-func TestKeepsOnlySomeAnswers(t *testing.T) {
+// TestCacheStaysCorrectWhenFull sends more different queries than the cache
+// holds.
+func TestCacheStaysCorrectWhenFull(t *testing.T) {
 	s, err := operation.NewSchema("type Query { a: Int }")
 	if err != nil {
 		t.Fatal(err)

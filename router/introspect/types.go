@@ -57,7 +57,8 @@ func (w *writer) definition(def *ast.Definition, list []operation.Selection) {
 	})
 }
 
-// parts writes the lists a type may consist of; null for kinds without them.
+// parts writes the lists that make up a type, such as fields and enumValues. It
+// writes null for lists that the kind of type does not have.
 func (w *writer) parts(def *ast.Definition, f *operation.Field) {
 	output := def.Kind == ast.Object || def.Kind == ast.Interface
 	all := w.deprecatedToo(f)
@@ -84,7 +85,7 @@ func (w *writer) parts(def *ast.Definition, f *operation.Field) {
 	}
 }
 
-// reference writes the __Type of a type with its wrappers.
+// reference writes the __Type of a type reference, including LIST and NON_NULL.
 func (w *writer) reference(t *ast.Type, list []operation.Selection) {
 	kind, inner := "LIST", t.Elem
 	switch {
@@ -216,9 +217,9 @@ func directiveArgument(dirs ast.DirectiveList, directive, argument string) strin
 	return ""
 }
 
-// literal prints a default value as graphql-js does: coerced to its type, that
-// is, a single value for a list as a list, and input objects with the defaults
-// of the fields that are not given.
+// literal prints a default value as graphql-js does, coerced to its type: a single
+// value for a list type becomes a list, and input objects include the default
+// values of omitted fields.
 func (w *writer) literal(v *ast.Value, t *ast.Type) string {
 	def := w.schema.Types[t.Name()]
 	var items []string

@@ -6,14 +6,15 @@ import (
 	"souk/router/operation"
 )
 
-// A writer writes one answer.
+// A writer writes the JSON value of one introspection field.
 type writer struct {
 	*Introspector
 	vars operation.Variables
 	out  []byte
 }
 
-// object writes the selected fields; value must write the value of each.
+// object writes an object with the selected fields. It calls value to write the
+// value of each field.
 func (w *writer) object(typename string, list []operation.Selection, value func(f *operation.Field)) {
 	w.out = append(w.out, '{')
 	first := true
@@ -33,7 +34,8 @@ func (w *writer) object(typename string, list []operation.Selection, value func(
 	w.out = append(w.out, '}')
 }
 
-// each writes a list of those items for which keep is true.
+// each writes a list of the items for which keep returns true. A nil keep keeps
+// all items.
 func each[T any](w *writer, items []T, keep func(T) bool, item func(T)) {
 	w.out = append(w.out, '[')
 	first := true
@@ -62,13 +64,13 @@ func (w *writer) bool(b bool) {
 
 func (w *writer) string(s string) {
 	quoted, err := json.Marshal(s)
-	if err != nil { // not reached: strings always have a JSON form
+	if err != nil { // unreachable: every string can be marshaled
 		panic(err)
 	}
 	w.out = append(w.out, quoted...)
 }
 
-// optional writes null for the empty string.
+// optional writes a string, or null if it is empty.
 func (w *writer) optional(s string) {
 	if s == "" {
 		w.null()
@@ -77,7 +79,7 @@ func (w *writer) optional(s string) {
 	w.string(s)
 }
 
-// argument gives an argument's value as JSON; nil when it is absent.
+// argument returns the value of an argument as JSON, or nil if it is absent.
 func (w *writer) argument(f *operation.Field, name string) json.RawMessage {
 	for _, a := range f.Arguments {
 		if a.Name != name {
@@ -86,12 +88,12 @@ func (w *writer) argument(f *operation.Field, name string) json.RawMessage {
 		if len(a.Variables) > 0 {
 			return w.vars.Get(a.Variables[0])
 		}
-		return json.RawMessage(a.Value) // a boolean, a string or null: the same in JSON
+		return json.RawMessage(a.Value) // booleans, strings and null are written as in JSON
 	}
 	return nil
 }
 
-// text gives an argument of type String.
+// text returns the value of a String argument.
 func (w *writer) text(f *operation.Field, name string) string {
 	var s string
 	if raw := w.argument(f, name); raw != nil && json.Unmarshal(raw, &s) != nil {
@@ -100,7 +102,7 @@ func (w *writer) text(f *operation.Field, name string) string {
 	return s
 }
 
-// deprecatedToo evaluates the argument includeDeprecated.
+// deprecatedToo returns the value of the argument includeDeprecated.
 func (w *writer) deprecatedToo(f *operation.Field) bool {
 	return string(w.argument(f, "includeDeprecated")) == "true"
 }

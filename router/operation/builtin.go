@@ -6,10 +6,10 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// correctBuiltIns gives what is built in to every schema as the specification
-// and graphql-js, and for @defer the incremental delivery proposal, have it,
-// where the parser's prelude differs. The prelude may be shared between
-// schemas, so definitions are replaced, not changed.
+// correctBuiltIns replaces built-in definitions where the parser library's
+// prelude differs from the specification, from graphql-js or, for @defer, from
+// the incremental delivery proposal. Schemas may share the prelude, so it
+// replaces definitions instead of modifying them.
 func correctBuiltIns(s *ast.Schema) {
 	for name, description := range map[string]string{
 		"Float":  "The `Float` scalar type represents signed double-precision fractional values as specified by [IEEE 754](https://en.wikipedia.org/wiki/IEEE_floating_point).",

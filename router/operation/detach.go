@@ -2,9 +2,9 @@ package operation
 
 import "strings"
 
-// detach copies the strings of an operation out of the document's text, of which
-// the parser's are parts. Otherwise an operation of ten bytes, and every plan made
-// of it, would keep the two megabytes alive that it stood in.
+// detach copies the strings of an operation. The parser returns substrings of
+// the document's text; without the copy, an operation of ten bytes and every
+// plan made from it would keep a document of two megabytes in memory.
 func detach(op *Operation) {
 	d := detacher{}
 	op.Name = d.text(op.Name)
@@ -15,7 +15,7 @@ func detach(op *Operation) {
 	d.selections(op.Selections)
 }
 
-// A detacher has the copies made so far: names are often the same.
+// A detacher maps a string to its copy, so that equal names share one.
 type detacher map[string]string
 
 func (d detacher) text(s string) string {

@@ -1,16 +1,29 @@
-// Package operation turns what a client sends, a document's text and a JSON
-// object of variables, into what the stages after it work on: an [Operation],
-// a small immutable tree in which nothing is left to decide.
+// Package operation parses and validates GraphQL documents, coerces variables
+// and reduces an operation to an [Operation]: a small immutable tree with
+// fragments inlined and conditions evaluated.
 //
-// It stands first in a request's way, right behind HTTP:
+// It is the first stage of a request after HTTP:
 //
 //	text ── Schema.Parse ──▶ Document ── Document.Operation ──▶ Operation ──▶ plan
 //	                            └────── Document.Variables ──▶ Variables ──▶ execute
 //
-// Parsing and validating happen once for a text; the gateway keeps the
-// [Document]. A document gives one Operation for each combination of the
-// values of the variables that its @skip, @include and @defer use, and keeps
-// it, so that a warm request costs look-ups only.
+// A text is parsed and validated once; the gateway caches the [Document]. An
+// operation depends on the values of the variables in its @skip, @include and
+// @defer directives. The document caches one Operation for each combination of
+// these values, so a repeated request only looks things up.
 //
-// Errors are [Errors]: spec-shaped, with locations and a code.
+// Request errors are returned as [Errors], with locations and a code, in the
+// response format of the GraphQL specification.
+//
+// The hub is schema.go (Schema, Parse). The other files are:
+//
+//   - rules.go, merging.go, surrogate.go: validation rules that replace or
+//     complete those of the parser library
+//   - limits.go, listitems.go: limits on the size of a request
+//   - document.go, specialise.go, detach.go: from a Document to an Operation
+//   - operation.go, print.go: the Operation tree and its text
+//   - variables.go: coercion of variables
+//   - errors.go: error types and codes
+//   - builtin.go: corrections of the built-in definitions
+//   - redact.go: documents without values, for traces
 package operation

@@ -9,16 +9,16 @@ import (
 	"souk/internal/heapsize"
 )
 
-// A Document is one operation of a valid document, before the values of
-// variables are known. It is safe for use by many goroutines.
+// A Document is one operation of a valid GraphQL document, before variable
+// values are known. It is safe for concurrent use.
 type Document struct {
 	schema *Schema
 	source *ast.OperationDefinition
 	kind   Kind
-	// definitions are compiled for coercion.
+	// definitions are the variable definitions, prepared for coercion.
 	definitions []variable
-	// conditions are the variables that @skip, @include and @defer use; the
-	// bit vector of their values chooses the operation.
+	// conditions are the names of the variables used by @skip, @include and
+	// @defer. The bit vector of their values selects the operation.
 	conditions []string
 	defers     bool
 
@@ -27,7 +27,8 @@ type Document struct {
 	retained   atomic.Int64 // bytes of operations; written under mu
 }
 
-// A specialisation names one of the operations a document gives.
+// A specialisation identifies one of the operations made from a document: bit i
+// is the value of conditions[i].
 type specialisation struct {
 	bits      uint64
 	deferring bool
@@ -35,25 +36,27 @@ type specialisation struct {
 
 const (
 	maxConditions = 64
-	// maxOperations and maxOperationBytes bound what is kept for one document:
-	// n conditions make up to 2^n operations of it. The latest one is kept
-	// however large it is; when there are too many, the others are dropped.
+	// maxOperations and maxOperationBytes bound the operations cached for one
+	// document: n conditions select among up to 2^n operations. When a bound
+	// is reached, all of them are dropped. The latest operation is always
+	// cached, whatever its size.
 	maxOperations     = 16
 	maxOperationBytes = 1 << 20
 )
 
-// ownedSize sizes what belongs to documents and operations, but not the schema.
+// ownedSize estimates the memory owned by documents and operations. The schema
+// is shared and does not count.
 var ownedSize = heapsize.NewSizer((*Schema)(nil), (*ast.Schema)(nil), (*ast.Definition)(nil), (*ast.FieldDefinition)(nil), (*ast.DirectiveDefinition)(nil))
 
-// Size estimates how many bytes of memory the document takes as it was parsed.
-// Retained has the operations made of it since.
+// Size estimates the memory of the parsed document in bytes, without the cached
+// operations that Retained counts.
 func (d *Document) Size() int { return ownedSize.Of(d.source, d.definitions, d.conditions) }
 
-// Retained is how many bytes the operations kept by the document take. It grows
-// when Operation or Undeferred is called with other conditions.
+// Retained returns the memory of the operations cached by the document in
+// bytes. It changes when Operation or Undeferred is called with new conditions.
 func (d *Document) Retained() int { return int(d.retained.Load()) }
 
-// Size estimates how many bytes of memory the operation takes.
+// Size estimates the memory of the operation in bytes.
 func (o *Operation) Size() int { return ownedSize.Of(o) }
 
 func newDocument(s *Schema, op *ast.OperationDefinition) *Document {
@@ -68,7 +71,7 @@ func newDocument(s *Schema, op *ast.OperationDefinition) *Document {
 	for _, v := range op.VariableDefinitions {
 		made := newVariable(v)
 		if v.DefaultValue != nil {
-			// It is valid: the validator has checked it.
+			// The validator has already checked the default value.
 			made.fallback, _ = d.coerce(&made, appendJSON(nil, v.DefaultValue), nil)
 		}
 		d.definitions = append(d.definitions, made)
@@ -76,19 +79,20 @@ func newDocument(s *Schema, op *ast.OperationDefinition) *Document {
 	return d
 }
 
-// Kind gives the kind of the operation.
+// Kind returns the kind of the operation.
 func (d *Document) Kind() Kind { return d.kind }
 
-// Defers says whether the operation uses @defer at all.
+// Defers reports whether the operation contains @defer, active or not.
 func (d *Document) Defers() bool { return d.defers }
 
-// Operation gives the operation for these variables: of them only those in
-// @skip, @include and @defer matter. Variables must be what the document's
-// Variables gave.
+// Operation returns the operation for vars, which must come from the Variables
+// method of the same document. Only variables used by @skip, @include and
+// @defer affect the result. Calls with equal conditions return the same pointer
+// while the operation is cached.
 func (d *Document) Operation(vars Variables) *Operation { return d.operation(vars, true) }
 
-// Undeferred is Operation for a client that takes no incremental delivery:
-// as if there were no @defer.
+// Undeferred is like Operation but ignores @defer. It is meant for clients that
+// do not accept incremental delivery.
 func (d *Document) Undeferred(vars Variables) *Operation { return d.operation(vars, false) }
 
 func (d *Document) operation(vars Variables, deferring bool) *Operation {
@@ -112,7 +116,7 @@ func (d *Document) operation(vars Variables, deferring bool) *Operation {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if first := d.operations[key]; first != nil {
-		return first // one pointer for one operation
+		return first // another goroutine was faster: share its operation
 	}
 	if len(d.operations) >= maxOperations || d.retained.Load()+size > maxOperationBytes {
 		clear(d.operations)
@@ -123,7 +127,7 @@ func (d *Document) operation(vars Variables, deferring bool) *Operation {
 	return op
 }
 
-// findConditions fills conditions and defers.
+// findConditions sets conditions and defers. It visits each fragment once.
 func (d *Document) findConditions() {
 	seen := map[string]bool{}
 	fragments := map[string]bool{}
@@ -162,8 +166,8 @@ func (d *Document) findConditions() {
 	visit(d.source.SelectionSet)
 }
 
-// Conditions gives those of the variables that Operation depends on, for
-// making the same operation from a document of the same text again.
+// Conditions returns the variables that Operation depends on. With them the
+// same operation can be made later from a document with the same text.
 func (d *Document) Conditions(vars Variables) Variables {
 	var out Variables
 	for _, name := range d.conditions {

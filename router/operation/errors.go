@@ -10,14 +10,15 @@ import (
 	"github.com/vektah/gqlparser/v2/lexer"
 )
 
-// The values of extensions.code that this package gives.
+// The values of extensions.code used by this package.
 const (
 	CodeParseFailed      = "GRAPHQL_PARSE_FAILED"
 	CodeValidationFailed = "GRAPHQL_VALIDATION_FAILED"
-	// CodeOperationUnknown says that operationName does not name one
-	// operation of the document.
+	// CodeOperationUnknown is used when operationName does not select exactly
+	// one operation of the document.
 	CodeOperationUnknown = "OPERATION_RESOLUTION_FAILURE"
-	// CodeBadVariables says that a variable's value does not fit its type.
+	// CodeBadVariables is used when the variables are not a JSON object or a
+	// value cannot be coerced to its variable's type.
 	CodeBadVariables = "BAD_USER_INPUT"
 
 	CodeMaxTokens     = "MAX_TOKENS_LIMIT"
@@ -29,13 +30,14 @@ const (
 	CodeMaxListItems  = "MAX_LIST_ITEMS_LIMIT"
 )
 
-// A Location is a place in a document's text. Both count from 1.
+// A Location is a position in a document's text. Line and Column start at 1.
 type Location struct {
 	Line   int `json:"line"`
 	Column int `json:"column"`
 }
 
-// An Error is one request error: nothing is executed because of it.
+// An Error is a request error (GraphQL, section 7.1.2): the operation is not
+// executed.
 type Error struct {
 	Message   string
 	Locations []Location
@@ -45,10 +47,11 @@ type Error struct {
 	Extensions map[string]json.RawMessage
 }
 
-// Error gives the message.
+// Error returns the message.
 func (e *Error) Error() string { return e.Message }
 
-// MarshalJSON gives the error as the spec's response format has it.
+// MarshalJSON encodes the error in the response format of the GraphQL
+// specification: message, locations and extensions.code.
 func (e *Error) MarshalJSON() ([]byte, error) {
 	var extensions any = struct {
 		Code string `json:"code"`
@@ -70,10 +73,10 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 	}{e.Message, e.Locations, extensions})
 }
 
-// Errors are all errors found in one request; never empty.
+// Errors are the errors found in one request, at least one.
 type Errors []*Error
 
-// Error gives all messages, one a line.
+// Error returns all messages, one per line.
 func (e Errors) Error() string {
 	messages := make([]string, len(e))
 	for i := range e {
@@ -82,7 +85,7 @@ func (e Errors) Error() string {
 	return strings.Join(messages, "\n")
 }
 
-// Unwrap gives the errors one by one.
+// Unwrap returns the individual errors.
 func (e Errors) Unwrap() []error {
 	list := make([]error, len(e))
 	for i := range e {
@@ -91,9 +94,9 @@ func (e Errors) Unwrap() []error {
 	return list
 }
 
-// syntaxError is the error of a document that cannot be parsed. Where a token
-// cannot be read, the parser tells only that it found no valid one; the lexer
-// says what is wrong with it, and where.
+// syntaxError returns the error for a document that cannot be parsed. For an invalid
+// token, the parser only reports that it found no valid one. Reading the tokens again
+// with the lexer yields the cause and the position.
 func syntaxError(text string, err error) Errors {
 	if !strings.Contains(err.Error(), lexer.Invalid.String()) {
 		return fromParser(err, CodeParseFailed)
@@ -114,7 +117,7 @@ func syntaxError(text string, err error) Errors {
 	}
 }
 
-// maxSyntaxError bounds what an error repeats of a token, in bytes.
+// maxSyntaxError bounds the message about an invalid token in bytes.
 const maxSyntaxError = 120
 
 func shorten(message string) string {
@@ -124,7 +127,7 @@ func shorten(message string) string {
 	return strings.ToValidUTF8(message[:maxSyntaxError], "") + "…"
 }
 
-// fromParser gives the parser's error a code.
+// fromParser converts an error of the parser library.
 func fromParser(err error, code string) Errors {
 	var one *gqlerror.Error
 	if errors.As(err, &one) {
@@ -133,9 +136,11 @@ func fromParser(err error, code string) Errors {
 	return Errors{{Message: err.Error(), Code: code}}
 }
 
-// maxErrors bounds what a hostile document can make the gateway write.
+// maxErrors bounds the errors returned for one request, and with them the size
+// of the response to a hostile document.
 const maxErrors = 20
 
+// fromValidator converts the first maxErrors errors of the validator.
 func fromValidator(list gqlerror.List, code string) Errors {
 	if len(list) > maxErrors {
 		list = list[:maxErrors]

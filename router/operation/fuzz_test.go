@@ -8,8 +8,8 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// FuzzParse: no text brings the parser down, and what it accepts gives an
-// operation that is valid and its own operation.
+// FuzzParse checks that no text makes Parse panic, and that parsing the text of
+// an operation yields the same operation.
 func FuzzParse(f *testing.F) {
 	files, err := filepath.Glob("testdata/specialise/*.txtar")
 	if err != nil {
@@ -29,7 +29,7 @@ func FuzzParse(f *testing.F) {
 		d, err := s.Parse(text, "")
 		if err != nil {
 			if err.Error() == "" {
-				t.Error("an error says nothing")
+				t.Error("the error has no message")
 			}
 			return
 		}
@@ -40,15 +40,16 @@ func FuzzParse(f *testing.F) {
 		op := d.Operation(vars)
 		again, err := s.Parse(op.String(), "")
 		if err != nil {
-			return // nothing is left of a selection set: not valid as text
+			return // a selection set became empty, which is not valid as text
 		}
 		if got := again.Operation(vars).Key(); got != op.Key() {
-			t.Errorf("%s\nthen\n%s", op.Key(), got)
+			t.Errorf("parsed again, the operation\n%s\nbecame\n%s", op.Key(), got)
 		}
 	})
 }
 
-// FuzzVariables: what is accepted is JSON, and whatever is not JSON is refused.
+// FuzzVariables checks that Variables rejects texts that are not JSON and
+// returns values that are.
 func FuzzVariables(f *testing.F) {
 	for _, seed := range []string{
 		`{"f":{"name":"x","languages":["DE"],"min":1,"not":null,"tags":[["a"]]},"c":{"id":1},"i":1,"n":1.5e3,"any":[{"a":"\u00e9"}]}`,
@@ -68,7 +69,7 @@ func FuzzVariables(f *testing.F) {
 		}
 		for _, v := range vars {
 			if !json.Valid(v.Value) {
-				t.Errorf("%s is %q", v.Name, v.Value)
+				t.Errorf("the value of %s is not JSON: %q", v.Name, v.Value)
 			}
 		}
 	})

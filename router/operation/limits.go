@@ -7,53 +7,57 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// Limits bound what a request may ask for. Tokens is about the whole document;
-// the others are about the operation that is run, with the fragments that it
-// uses. Zero means no limit.
+// Limits bound the size of a request. Tokens applies to the whole document; the
+// other limits apply to the selected operation and the fragments it uses. Zero
+// means no limit.
 type Limits struct {
-	// Tokens of the document's text, by GraphQL's lexical grammar.
+	// Tokens is the number of lexical tokens in the document (GraphQL,
+	// section 2.1.6).
 	Tokens int
-	// Depth of nested fields, fragments looked through.
+	// Depth is the number of levels of nested fields. Fragments add no level.
 	Depth int
-	// Aliases, counted each time a fragment is spread.
+	// Aliases is the number of aliases. Those in a fragment count each time
+	// the fragment is spread.
 	Aliases int
-	// RootFields, fragments looked through.
+	// RootFields is the number of root fields, including those in fragments.
 	RootFields int
-	// Directives, those of a fragment counted once.
+	// Directives is the number of directives. Those in a fragment count once.
 	Directives int
-	// Fields, counted each time a fragment is spread.
+	// Fields is the number of fields. Those in a fragment count each time the
+	// fragment is spread.
 	Fields int
-	// ListItems in one list of an argument or a variable.
+	// ListItems is the length of a single list in an argument or a variable.
 	ListItems int
 }
 
-// DefaultLimits are generous for people's queries and small enough that no
-// document costs more than milliseconds to look at.
+// DefaultLimits returns limits that are generous for hand-written queries and
+// small enough that every document is validated within milliseconds.
 func DefaultLimits() Limits {
 	return Limits{Tokens: 15000, Depth: 100, Aliases: 1000, RootFields: 200, Directives: 500, Fields: 10000, ListItems: 10000}
 }
 
-// A size is what an operation or a fragment amounts to with all fragments in
-// it spread out.
+// A size is the size of an operation or a fragment with all its fragment
+// spreads expanded.
 type size struct{ depth, aliases, fields, roots int }
 
-// A measurer counts sizes; each fragment once, so that fragments which spread
-// each other many times over cost nothing.
+// A measurer computes the size of an operation. It measures each fragment once,
+// so it takes linear time even for fragments whose expansion is exponential.
 type measurer struct {
 	fragments  map[string]*ast.FragmentDefinition
-	sizes      map[string]size
+	sizes      map[string]size // by fragment name
 	directives int
-	items      int // of the longest list
+	items      int // in the longest list
 }
 
-// maxSelections bounds the selections of all operations of a document, each
-// fragment counted once for each operation: what validation visits, which looks
-// at the operations that are not run, too.
+// maxSelections bounds the selections of all operations in a document, where a
+// fragment counts once for each operation that uses it. That is the work of
+// validation, which also visits the operations that are not executed.
 const maxSelections = 100_000
 
+// checkOperations checks maxSelections.
 func checkOperations(doc *ast.QueryDocument) Errors {
 	if len(doc.Operations) < 2 {
-		return nil // the tokens are the bound
+		return nil // the limit on tokens bounds a single operation
 	}
 	fragments := map[string]*ast.FragmentDefinition{}
 	for _, f := range doc.Fragments {
@@ -85,14 +89,14 @@ func checkOperations(doc *ast.QueryDocument) Errors {
 	}
 	if left < 0 {
 		return Errors{{
-			Message:   fmt.Sprintf("The document's operations have more than %d selections in all. Send fewer operations in one document.", maxSelections),
+			Message:   fmt.Sprintf("The operations in the document have more than %d selections in total. Send fewer operations in one document.", maxSelections),
 			Locations: locations(doc.Operations[0].Position), Code: CodeMaxFields,
 		}}
 	}
 	return nil
 }
 
-// check measures one operation of a document.
+// check returns an error for each limit that op exceeds.
 func (l Limits) check(doc *ast.QueryDocument, op *ast.OperationDefinition) Errors {
 	m := measurer{fragments: map[string]*ast.FragmentDefinition{}, sizes: map[string]size{}}
 	for _, f := range doc.Fragments {
@@ -153,8 +157,8 @@ func (m *measurer) set(set ast.SelectionSet) (total size) {
 	return total
 }
 
-// fragment measures a fragment. One that spreads itself is the validator's to
-// report; here the inner spread counts for nothing.
+// fragment returns the size of a fragment. In a fragment that spreads itself,
+// which the validator reports later, the inner spread has size zero.
 func (m *measurer) fragment(name string) size {
 	if s, ok := m.sizes[name]; ok {
 		return s
@@ -170,8 +174,10 @@ func (m *measurer) fragment(name string) size {
 	return s
 }
 
+// add adds two sizes, saturating at math.MaxInt32.
 func add(a, b int) int { return min(a+b, math.MaxInt32) }
 
+// count formats a sum computed by add.
 func count(n int) string {
 	if n == math.MaxInt32 {
 		return "too many"

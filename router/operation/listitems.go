@@ -9,7 +9,7 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// tooLong says that a list has more items than are allowed.
+// tooLong returns the error for a list with more than limit items.
 func tooLong(limit int, at []Location) *Error {
 	return &Error{
 		Message:   fmt.Sprintf("A list has more than %d items. Send several requests with fewer items each.", limit),
@@ -17,20 +17,22 @@ func tooLong(limit int, at []Location) *Error {
 	}
 }
 
-// exceeds says whether a list anywhere in a valid JSON text has more items than
-// limit. An item takes two bytes at least, so short texts are not looked at.
+// exceeds reports whether a list anywhere in a valid JSON text has more than
+// limit items. An item takes at least two bytes, so a text shorter than twice
+// the limit needs no scan.
 func exceeds(text json.RawMessage, limit int) bool {
 	if limit <= 0 || len(text) < 2*limit {
 		return false
 	}
-	// open has the items of each list that is open, and -1 for objects.
+	// open is a stack with one entry for each enclosing list or object: the
+	// number of items so far, or -1 for an object.
 	var open []int
 	for i := 0; i < len(text); {
 		switch text[i] {
 		case '"':
 			end := jsonscan.String(text, i)
 			if end < 0 {
-				return false // not valid, which others report
+				return false // not valid JSON; coercion reports it
 			}
 			i = end
 			continue
@@ -54,7 +56,7 @@ func exceeds(text json.RawMessage, limit int) bool {
 	return false
 }
 
-// longest is the number of items of the longest list in a literal.
+// longest returns the number of items in the longest list in a literal.
 func longest(v *ast.Value) int {
 	if v == nil {
 		return 0

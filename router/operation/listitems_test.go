@@ -25,6 +25,6 @@ func TestLongListsAreFoundAnywhere(t *testing.T) {
 		}
 	}
 	if exceeds(json.RawMessage(list(100_000)), 0) {
-		t.Error("0 is no limit")
+		t.Error("a limit of 0 should mean no limit")
 	}
 }

@@ -7,23 +7,27 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// A merging checks that the fields of an operation that answer under one
-// response key are the same field (spec, section 5.3.2, Field Selection
-// Merging). The spec compares all pairs, at every level anew; here the fields
-// of a key are compared, at every level once, with the first of them: that
-// types have the same shape, and that fields are the same, are equivalences
-// among those that must agree.
+// merging checks that fields with the same response key can be merged (GraphQL,
+// section 5.3.2, Field Selection Merging).
+//
+// The specification compares all pairs of fields, which is quadratic, and
+// repeats that at every level. Here each field is compared with the first field
+// of its response key only, once at every level. That suffices because both
+// relations, "same response shape" and "same field with the same arguments",
+// are equivalence relations among the fields that must agree.
+//
+//	{ a: x { p } a: x { q } a: y }   compares x with x, then x with y: conflict
 type merging struct {
-	// left is how many more fields may be looked at.
+	// left is the number of fields that may still be compared.
 	left   int
 	errors Errors
 }
 
-// maxMerging bounds the fields looked at for one document: a hostile one can
-// make its fields overlap in exponentially many ways.
+// maxMerging bounds the fields compared for one document. In a hostile document
+// fields can overlap in exponentially many ways.
 const maxMerging = 500_000
 
-// checkMerging expects a document that all other rules hold for.
+// checkMerging expects a document that satisfies all other validation rules.
 func checkMerging(doc *ast.QueryDocument) Errors {
 	m := merging{left: maxMerging}
 	return m.check(doc)
@@ -36,14 +40,14 @@ func (m *merging) check(doc *ast.QueryDocument) Errors {
 			m.shapes(top)
 		}
 		if m.left <= 0 {
-			return Errors{{Message: "The operation's fields overlap in too many ways to be checked.", Locations: locations(op.Position), Code: CodeMaxFields}}
+			return Errors{{Message: "The fields of the operation overlap in too many ways to be validated. Use fewer fragments on different types at the same level.", Locations: locations(op.Position), Code: CodeMaxFields}}
 		}
 	}
 	return m.errors
 }
 
-// groupByKey collects fields by response key, in order, fragments looked
-// through; each fragment once.
+// groupByKey groups fields by response key, in document order. It includes the
+// fields in fragments and visits each fragment once.
 func groupByKey(sets []ast.SelectionSet) [][]*ast.Field {
 	var groups [][]*ast.Field
 	index := map[string]int{}
@@ -76,7 +80,7 @@ func groupByKey(sets []ast.SelectionSet) [][]*ast.Field {
 	return groups
 }
 
-// below groups what is selected on the values of fields with one key.
+// below groups the subfields selected by fields with the same response key.
 func below(fields []*ast.Field) [][]*ast.Field {
 	var sets []ast.SelectionSet
 	for _, f := range fields {
@@ -90,8 +94,8 @@ func below(fields []*ast.Field) [][]*ast.Field {
 	return groupByKey(sets)
 }
 
-// shapes checks SameResponseShape: a client can tell from the key alone what
-// the value looks like, whatever the object's type.
+// shapes checks SameResponseShape: fields with the same response key must have
+// values of the same shape, even if they apply to different object types.
 func (m *merging) shapes(groups [][]*ast.Field) {
 	for _, fields := range groups {
 		if m.left -= len(fields); m.left <= 0 || len(m.errors) >= maxErrors {
@@ -122,13 +126,15 @@ func sameShape(a, b *ast.Field) bool {
 			break
 		}
 	}
-	// Composite types have a selection set: its fields are compared.
+	// Composite types need not be equal: the fields selected on them are
+	// compared instead.
 	composite := len(a.SelectionSet) > 0
 	return composite == (len(b.SelectionSet) > 0) && (composite || x.NamedType == y.NamedType)
 }
 
-// fields checks that fields which one object may answer are the same: those
-// with the same object type as parent, and any with an abstract one.
+// fields checks FieldsInSetCanMerge: fields that can apply to the same object
+// must have the same name and arguments. These are the fields with the same
+// object type as parent, together with all those on abstract types.
 func (m *merging) fields(groups [][]*ast.Field) {
 	for _, all := range groups {
 		for _, fields := range byParent(all) {
@@ -157,6 +163,8 @@ func (m *merging) same(fields []*ast.Field) bool {
 	return true
 }
 
+// byParent returns, for each object type among the parents, the fields that can
+// apply to it. It returns a single group if all parents are abstract types.
 func byParent(all []*ast.Field) [][]*ast.Field {
 	var parents []*ast.Definition
 	for _, f := range all {

@@ -13,9 +13,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestMergingAsTheValidator compares the rule with the validator's, which
-// compares all pairs, over documents full of conflicts.
-func TestMergingAsTheValidator(t *testing.T) {
+// TestMergingAgreesWithTheValidator compares the linear rule with the rule of
+// the parser library, which compares all pairs, on documents with many
+// conflicts.
+func TestMergingAgreesWithTheValidator(t *testing.T) {
 	sdl, err := os.ReadFile("testdata/schema.graphql")
 	if err != nil {
 		t.Fatal(err)
@@ -43,11 +44,11 @@ func TestMergingAsTheValidator(t *testing.T) {
 		verdicts[len(got) > 0]++
 	})
 	if verdicts[true] == 0 || verdicts[false] == 0 {
-		t.Errorf("the documents show nothing: %v", verdicts)
+		t.Errorf("the documents were all valid or all invalid: %v", verdicts)
 	}
 }
 
-// document draws a query in which few response keys stand for many fields.
+// document draws a query in which many fields share few response keys.
 func document(t *rapid.T) string {
 	spreads := map[string]bool{}
 	query := "{ " + selections(t, "Query", 4, spreads) + "}"
@@ -102,9 +103,10 @@ func selections(t *rapid.T, typ string, depth int, spreads map[string]bool) stri
 	return b.String()
 }
 
-// TestHostileDocuments: what is looked at grows with the document, not with
-// its square, and where it would grow beyond all bounds it ends.
-func TestHostileDocuments(t *testing.T) {
+// TestMergingTakesLinearTimeOrStops checks that the number of compared fields
+// grows with the size of the document, not with its square, and that the check
+// stops at maxMerging.
+func TestMergingTakesLinearTimeOrStops(t *testing.T) {
 	s, err := NewSchema("type Query { a: Query i: I x: Int } interface I { i: I x: Int } type T implements I { i: I x: Int } type U implements I { i: I x: Int }")
 	if err != nil {
 		t.Fatal(err)
@@ -127,10 +129,10 @@ func TestHostileDocuments(t *testing.T) {
 		text string
 		most int
 	}{
-		"many leaves":             {"{ a { " + strings.Repeat("x ", 9000) + "} }", 20_000},
-		"many objects":            {"{ " + strings.Repeat("a { x } ", 3000) + "}", 12_001},
-		"many fragments":          {fragments.String(), 6000},
-		"two types at each level": {"{ i { " + types + " } }", maxMerging + 100},
+		"many leaves":             {text: "{ a { " + strings.Repeat("x ", 9000) + "} }", most: 20_000},
+		"many objects":            {text: "{ " + strings.Repeat("a { x } ", 3000) + "}", most: 12_001},
+		"many fragments":          {text: fragments.String(), most: 6000},
+		"two types at each level": {text: "{ i { " + types + " } }", most: maxMerging + 100},
 	} {
 		doc, err := parser.ParseQuery(&ast.Source{Input: c.text})
 		if err != nil {
@@ -144,7 +146,7 @@ func TestHostileDocuments(t *testing.T) {
 			t.Errorf("%s: %v", name, errs)
 		}
 		if looked := maxMerging - m.left; looked > c.most {
-			t.Errorf("%s: %d fields were looked at", name, looked)
+			t.Errorf("%s: compared %d fields, want at most %d", name, looked, c.most)
 		}
 	}
 }

@@ -18,13 +18,13 @@ const (
 
 var kinds = [...]string{"query", "mutation", "subscription"}
 
-// String gives the keyword: query, mutation or subscription.
+// String returns the keyword: query, mutation or subscription.
 func (k Kind) String() string { return kinds[k] }
 
-// MarshalText gives the keyword.
+// MarshalText implements encoding.TextMarshaler. It returns the keyword.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// UnmarshalText reads the keyword.
+// UnmarshalText implements encoding.TextUnmarshaler. It expects the keyword.
 func (k *Kind) UnmarshalText(text []byte) error {
 	i := slices.Index(kinds[:], string(text))
 	if i < 0 {
@@ -34,15 +34,16 @@ func (k *Kind) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// An Operation is one operation of a document, validated against the API
-// schema and reduced to what is left to do: fragment spreads are inlined,
-// @skip and @include are evaluated and gone, fields that the spec's
-// CollectFields would merge are merged. It is never changed once made.
+// An Operation is an operation that is valid against the API schema, in reduced
+// form: fragment spreads are inlined, @skip and @include are evaluated and
+// removed, and fields are merged as in CollectFields (GraphQL, section 6.3.2).
+// It is immutable.
 type Operation struct {
 	Kind Kind
 	// Name is empty for an anonymous operation.
 	Name string
-	// Variables are those still used by Selections, in order of definition.
+	// Variables are the definitions of the variables that Selections uses, in
+	// document order.
 	Variables []VariableDefinition
 	// RootType is the name of the root type: "Query" unless the schema says otherwise.
 	RootType   string
@@ -52,9 +53,9 @@ type Operation struct {
 // A VariableDefinition declares a variable of an operation.
 type VariableDefinition struct {
 	Name string `json:"name"`
-	// Type as in GraphQL's syntax: "[ID!]!".
+	// Type is the type in GraphQL syntax, such as "[ID!]!".
 	Type string `json:"type"`
-	// Default is the default value in GraphQL's syntax, or empty.
+	// Default is the default value in GraphQL syntax, or empty.
 	Default string `json:"default,omitempty"`
 }
 
@@ -63,31 +64,32 @@ type Selection interface{ selection() }
 
 // A Field selects a field, or __typename, of the enclosing type.
 type Field struct {
-	// Alias is the response key: the alias, or else the name.
+	// Alias is the response key: the alias if there is one, else the name.
 	Alias string
 	Name  string
-	// Arguments in the order of the operation.
+	// Arguments are in document order.
 	Arguments []Argument
-	// Selections is empty for leaves.
+	// Selections is empty for a leaf field.
 	Selections []Selection
-	// Denied says that the caller may not have this field: it is not
-	// fetched, the answer has null for it and an error that says so.
+	// Denied is set if the caller is not authorized to read the field. The
+	// field is not fetched; the response has null and an error for it.
 	Denied *Denial
-	// Line and Column, from 1, are where the field stands in the document.
+	// Line and Column are the field's position in the document, from 1.
 	Line, Column int
 }
 
-// A Denial says why a field is kept from a caller.
+// A Denial is the error to report for a field that the caller may not read.
 type Denial struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
 
-// An Argument is a value given to a field.
+// An Argument is an argument of a field.
 type Argument struct {
 	Name string `json:"name"`
-	// Value in GraphQL's syntax, variables with their $; canonical: two
-	// values are the same exactly if their texts are.
+	// Value is the value in GraphQL syntax, with variables written as $name.
+	// The form is canonical: two values are equal if and only if their texts
+	// are equal.
 	Value string `json:"value"`
 	// Variables are the names of the variables inside Value.
 	Variables []string `json:"variables,omitempty"`
@@ -95,17 +97,18 @@ type Argument struct {
 
 // An InlineFragment applies its selections to objects of one type.
 type InlineFragment struct {
-	// TypeCondition is a type's name, or empty for the enclosing type
-	// (which remains only where Defer is set).
+	// TypeCondition is the name of a type. It is empty only if Defer is set
+	// and the fragment applies to the enclosing type.
 	TypeCondition string
 	Selections    []Selection
-	// Defer is set where the fragment carries an active @defer.
+	// Defer is set if the fragment has an active @defer directive.
 	Defer *Defer
 }
 
-// A Defer is one use of @defer whose `if` is true.
+// A Defer is a @defer directive whose "if" argument is true.
 type Defer struct {
-	// ID is unique in the operation and counts from 1.
+	// ID is unique in the operation. IDs are numbered from 1 in document
+	// order.
 	ID    int
 	Label string
 }
@@ -113,17 +116,18 @@ type Defer struct {
 func (*Field) selection()          {}
 func (*InlineFragment) selection() {}
 
-// Variables are the coerced values of an operation's variables: what the
-// client gave, completed by defaults. A variable that is absent has no entry.
+// Variables are the coerced values of an operation's variables, including
+// defaults. A variable without a value has no entry.
 type Variables []Variable
 
-// A Variable is one variable's value as JSON, in the client's own bytes.
+// A Variable is the value of one variable as JSON. Unless coercion changes the
+// value, it has the bytes that the client sent.
 type Variable struct {
 	Name  string
 	Value json.RawMessage
 }
 
-// Get finds a variable's value; nil when it is absent.
+// Get returns the value of the named variable, or nil if it has none.
 func (v Variables) Get(name string) json.RawMessage {
 	for i := range v {
 		if v[i].Name == name {

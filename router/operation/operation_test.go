@@ -16,7 +16,7 @@ import (
 	"souk/router/operation"
 )
 
-var update = flag.Bool("update", false, "write the files the tests compare with")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 func testSchema(t testing.TB) *operation.Schema {
 	t.Helper()
@@ -31,9 +31,10 @@ func testSchema(t testing.TB) *operation.Schema {
 	return s
 }
 
-// TestOperations compares the operations of documents with those on file. Each
-// is valid itself, and comes out of itself as it is.
-func TestOperations(t *testing.T) {
+// TestOperationsMatchGoldenFiles compares the operations of documents with
+// golden files. Each operation's text must be valid, and parsing it must yield
+// the same text.
+func TestOperationsMatchGoldenFiles(t *testing.T) {
 	s := testSchema(t)
 	files, err := filepath.Glob("testdata/specialise/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -90,7 +91,7 @@ func operationOf(t *testing.T, s *operation.Schema, document string, variables [
 	}
 	op := d.Operation(vars)
 	if d.Operation(slices.Clone(vars)) != op {
-		t.Error("the same conditions gave another operation")
+		t.Error("equal conditions returned different operations")
 	}
 	return op, vars
 }
@@ -99,15 +100,15 @@ func checkFixpoint(t *testing.T, s *operation.Schema, text string, vars operatio
 	t.Helper()
 	d, err := s.Parse(text, "")
 	if err != nil {
-		t.Errorf("the operation is not valid: %v\n%s", err, text)
+		t.Errorf("the text of the operation is not valid: %v\n%s", err, text)
 		return
 	}
 	if again := d.Operation(vars).String() + "\n"; again != text {
-		t.Errorf("the operation's own operation is\n%s", again)
+		t.Errorf("parsed again, the operation is\n%s", again)
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseRejectsInvalidDocuments(t *testing.T) {
 	s := testSchema(t)
 	deep := strings.Repeat("best { ", 150) + "id" + strings.Repeat(" }", 150)
 	var doubling strings.Builder
@@ -186,9 +187,9 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestLimitsCountWhatIsRun: what the operation does not use is not counted, but
-// for the bound on what validation has to look at.
-func TestLimitsCountWhatIsRun(t *testing.T) {
+// TestLimitsApplyToTheSelectedOperation checks that other operations of the
+// document do not count, except for the bound on the work of validation.
+func TestLimitsApplyToTheSelectedOperation(t *testing.T) {
 	s := testSchema(t)
 	s.Limits = operation.Limits{Tokens: 100_000, Depth: 3, Aliases: 2, RootFields: 2, Directives: 2, Fields: 5}
 	document := `query Small { me { ...Used } }
@@ -211,7 +212,7 @@ MAX_ROOT_FIELDS_LIMIT 2:1 The operation has 7 root fields; the limit is 2.`
 		fmt.Fprintf(&many, "query Q%d { ...F0 } fragment F%d on Query { me { id } ...F%d }\n", i, i, i+1)
 	}
 	many.WriteString("fragment F400 on Query { me { id } }")
-	if _, err := s.Parse(many.String(), "Q0"); !strings.Contains(describe(err), "more than 100000 selections in all") {
+	if _, err := s.Parse(many.String(), "Q0"); !strings.Contains(describe(err), "more than 100000 selections in total") {
 		t.Errorf("got %s", describe(err))
 	}
 }
@@ -233,73 +234,73 @@ func describe(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-func TestVariables(t *testing.T) {
+func TestVariablesAreCoerced(t *testing.T) {
 	s := testSchema(t)
 	for _, c := range []struct{ definitions, given, want string }{
-		{"", "", ""},
-		{"", "{}", ""},
-		{"", " null ", ""},
-		{"", `{"other": [1, {"a": "b"}]}`, ""},
-		{"", "[]", `! variables: expected an object, but found an array.`},
-		{"", `{"a": tru}`, `! variables: unexpected character 't' at byte 6.`},
-		{"", `{} {}`, `! variables: unexpected character '{' at byte 3.`},
-		{"$i: Int", `{"i": 1, "i": 2}`, `! variables: "i" is given twice.`},
-		{"$i: Int", `{"\u0069": 1}`, "i=1"},
+		{definitions: "", given: "", want: ""},
+		{definitions: "", given: "{}", want: ""},
+		{definitions: "", given: " null ", want: ""},
+		{definitions: "", given: `{"other": [1, {"a": "b"}]}`, want: ""},
+		{definitions: "", given: "[]", want: `! variables: expected an object, but found an array.`},
+		{definitions: "", given: `{"a": tru}`, want: `! variables: unexpected character 't' at byte 6.`},
+		{definitions: "", given: `{} {}`, want: `! variables: unexpected character '{' at byte 3.`},
+		{definitions: "$i: Int", given: `{"i": 1, "i": 2}`, want: `! variables: "i" is given twice.`},
+		{definitions: "$i: Int", given: `{"\u0069": 1}`, want: "i=1"},
 
-		{"$i: Int", `{"i": -2147483648}`, "i=-2147483648"},
-		{"$i: Int", `{"i": 2147483648}`, `! Variable "$i" got invalid value 2147483648; Int cannot represent non 32-bit signed integer value: 2147483648`},
-		{"$i: Int", `{"i": 99999999999999999999}`, `! Variable "$i" got invalid value 99999999999999999999; Int cannot represent non 32-bit signed integer value: 99999999999999999999`},
-		{"$i: Int", `{"i": 1.5}`, `! Variable "$i" got invalid value 1.5; Int cannot represent non-integer value: 1.5`},
-		{"$i: Int", `{"i": "1"}`, `! Variable "$i" got invalid value "1"; Int cannot represent non-integer value: "1"`},
-		{"$f: Float", `{"f": 1}`, "f=1"},
-		{"$f: Float", `{"f": 1e999}`, `! Variable "$f" got invalid value 1e999; Float cannot represent non numeric value: 1e999`},
-		{"$s: String", `{"s": "é\n\ud83d\ude00"}`, `s="é\n\ud83d\ude00"`},
-		{"$s: String", `{"s": 1}`, `! Variable "$s" got invalid value 1; String cannot represent a non string value: 1`},
-		{"$b: Boolean", `{"b": "true"}`, `! Variable "$b" got invalid value "true"; Boolean cannot represent a non boolean value: "true"`},
-		{"$s: String", `{"s": "\ud83d"}`, `! variables: escape of an unpaired surrogate at byte 7.`},
-		{"$i: Int", `{"i": 1.0}`, `i=1`},
-		{"$i: Int", `{"i": 1e2}`, `i=100`},
-		{"$i: Int", `{"i": -0.0}`, `i=0`},
-		{"$i: Int", `{"i": 1e10}`, `! Variable "$i" got invalid value 1e10; Int cannot represent non 32-bit signed integer value: 1e10`},
-		{"$i: Int", `{"i": 1.5}`, `! Variable "$i" got invalid value 1.5; Int cannot represent non-integer value: 1.5`},
-		{"$n: Float", `{"n": 1.0}`, `n=1.0`},
-		{"$id: ID", `{"id": 5}`, `id="5"`},
-		{"$id: ID", `{"id": 5.0}`, `id="5"`},
-		{"$id: ID", `{"id": 9007199254740993}`, `id="9007199254740993"`},
-		{"$id: ID", `{"id": 123456789012345678901234567890}`, `id="123456789012345678901234567890"`},
-		{"$id: ID", `{"id": 5.5}`, `! Variable "$id" got invalid value 5.5; ID cannot represent value: 5.5`},
-		{"$id: ID", `{"id": true}`, `! Variable "$id" got invalid value true; ID cannot represent value: true`},
-		{"$id: ID = 9007199254740993", `{}`, `id="9007199254740993"`},
-		{"$id: [[ID]]", `{"id": [[ 1 ,"2"], 3.0,null]}`, `id=[[ "1" ,"2"], "3",null]`},
-		{"$id: [ID!]", `{"id": 7}`, `id="7"`},
-		{"$id: [ID!] = [1, \"b\"]", `{}`, `id=["1","b"]`},
-		{"$f: Filter", `{"f": {"min": 2.0, "not": {"min":1e1}, "name":"x"}}`, `f={"min": 2, "not": {"min":10}, "name":"x"}`},
-		{"$any: Any", `{"any": [1, {"a": null}]}`, `any=[1, {"a": null}]`},
+		{definitions: "$i: Int", given: `{"i": -2147483648}`, want: "i=-2147483648"},
+		{definitions: "$i: Int", given: `{"i": 2147483648}`, want: `! Variable "$i" got invalid value 2147483648; Int cannot represent non 32-bit signed integer value: 2147483648`},
+		{definitions: "$i: Int", given: `{"i": 99999999999999999999}`, want: `! Variable "$i" got invalid value 99999999999999999999; Int cannot represent non 32-bit signed integer value: 99999999999999999999`},
+		{definitions: "$i: Int", given: `{"i": 1.5}`, want: `! Variable "$i" got invalid value 1.5; Int cannot represent non-integer value: 1.5`},
+		{definitions: "$i: Int", given: `{"i": "1"}`, want: `! Variable "$i" got invalid value "1"; Int cannot represent non-integer value: "1"`},
+		{definitions: "$f: Float", given: `{"f": 1}`, want: "f=1"},
+		{definitions: "$f: Float", given: `{"f": 1e999}`, want: `! Variable "$f" got invalid value 1e999; Float cannot represent non numeric value: 1e999`},
+		{definitions: "$s: String", given: `{"s": "é\n\ud83d\ude00"}`, want: `s="é\n\ud83d\ude00"`},
+		{definitions: "$s: String", given: `{"s": 1}`, want: `! Variable "$s" got invalid value 1; String cannot represent a non string value: 1`},
+		{definitions: "$b: Boolean", given: `{"b": "true"}`, want: `! Variable "$b" got invalid value "true"; Boolean cannot represent a non boolean value: "true"`},
+		{definitions: "$s: String", given: `{"s": "\ud83d"}`, want: `! variables: escape of an unpaired surrogate at byte 7.`},
+		{definitions: "$i: Int", given: `{"i": 1.0}`, want: `i=1`},
+		{definitions: "$i: Int", given: `{"i": 1e2}`, want: `i=100`},
+		{definitions: "$i: Int", given: `{"i": -0.0}`, want: `i=0`},
+		{definitions: "$i: Int", given: `{"i": 1e10}`, want: `! Variable "$i" got invalid value 1e10; Int cannot represent non 32-bit signed integer value: 1e10`},
+		{definitions: "$i: Int", given: `{"i": 1.5}`, want: `! Variable "$i" got invalid value 1.5; Int cannot represent non-integer value: 1.5`},
+		{definitions: "$n: Float", given: `{"n": 1.0}`, want: `n=1.0`},
+		{definitions: "$id: ID", given: `{"id": 5}`, want: `id="5"`},
+		{definitions: "$id: ID", given: `{"id": 5.0}`, want: `id="5"`},
+		{definitions: "$id: ID", given: `{"id": 9007199254740993}`, want: `id="9007199254740993"`},
+		{definitions: "$id: ID", given: `{"id": 123456789012345678901234567890}`, want: `id="123456789012345678901234567890"`},
+		{definitions: "$id: ID", given: `{"id": 5.5}`, want: `! Variable "$id" got invalid value 5.5; ID cannot represent value: 5.5`},
+		{definitions: "$id: ID", given: `{"id": true}`, want: `! Variable "$id" got invalid value true; ID cannot represent value: true`},
+		{definitions: "$id: ID = 9007199254740993", given: `{}`, want: `id="9007199254740993"`},
+		{definitions: "$id: [[ID]]", given: `{"id": [[ 1 ,"2"], 3.0,null]}`, want: `id=[[ "1" ,"2"], "3",null]`},
+		{definitions: "$id: [ID!]", given: `{"id": 7}`, want: `id="7"`},
+		{definitions: "$id: [ID!] = [1, \"b\"]", given: `{}`, want: `id=["1","b"]`},
+		{definitions: "$f: Filter", given: `{"f": {"min": 2.0, "not": {"min":1e1}, "name":"x"}}`, want: `f={"min": 2, "not": {"min":10}, "name":"x"}`},
+		{definitions: "$any: Any", given: `{"any": [1, {"a": null}]}`, want: `any=[1, {"a": null}]`},
 
-		{"$i: Int", `{"i": null}`, `i=null`},
-		{"$i: Int = 3", `{}`, `i=3`},
-		{"$i: Int = 3", `{"i": null}`, `i=null`},
-		{"$i: Int! = 3", `{"i": null}`, `! Variable "$i" of non-null type "Int!" must not be null.`},
-		{"$i: Int!", `{}`, `! Variable "$i" of required type "Int!" was not provided.`},
-		{`$l: [Language!]! = [DE, EN], $s: String = "a\"b"`, ``, `l=["DE","EN"] s="a\"b"`},
-		{`$f: Filter = {min: 2, tags: [["x"]], languages: DE, not: {name: null}}`, ``, `f={"min":2,"tags":[["x"]],"languages":"DE","not":{"name":null}}`},
+		{definitions: "$i: Int", given: `{"i": null}`, want: `i=null`},
+		{definitions: "$i: Int = 3", given: `{}`, want: `i=3`},
+		{definitions: "$i: Int = 3", given: `{"i": null}`, want: `i=null`},
+		{definitions: "$i: Int! = 3", given: `{"i": null}`, want: `! Variable "$i" of non-null type "Int!" must not be null.`},
+		{definitions: "$i: Int!", given: `{}`, want: `! Variable "$i" of required type "Int!" was not provided.`},
+		{definitions: `$l: [Language!]! = [DE, EN], $s: String = "a\"b"`, given: ``, want: `l=["DE","EN"] s="a\"b"`},
+		{definitions: `$f: Filter = {min: 2, tags: [["x"]], languages: DE, not: {name: null}}`, given: ``, want: `f={"min":2,"tags":[["x"]],"languages":"DE","not":{"name":null}}`},
 
-		{"$l: [Language!]", `{"l": "DE"}`, `l="DE"`},
-		{"$l: [Language!]", `{"l": ["DE", null, "FR", 1]}`, `! Variable "$l" got invalid value "FR" at "l[2]"; Value "FR" does not exist in "Language" enum.` + "\n" +
+		{definitions: "$l: [Language!]", given: `{"l": "DE"}`, want: `l="DE"`},
+		{definitions: "$l: [Language!]", given: `{"l": ["DE", null, "FR", 1]}`, want: `! Variable "$l" got invalid value "FR" at "l[2]"; Value "FR" does not exist in "Language" enum.` + "\n" +
 			`! Variable "$l" got invalid value 1 at "l[3]"; Enum "Language" cannot represent non-string value: 1.` + "\n" +
 			`! Variable "$l" got invalid value null at "l[1]"; Expected non-nullable type "Language!" not to be null.`},
-		{"$t: [[Int]]", `{"t": [[1], 2, null, [null]]}`, `t=[[1], 2, null, [null]]`},
+		{definitions: "$t: [[Int]]", given: `{"t": [[1], 2, null, [null]]}`, want: `t=[[1], 2, null, [null]]`},
 
-		{"$f: Filter", `{"f": {"name": "x", "not": {"languages": []}}}`, `f={"name": "x", "not": {"languages": []}}`},
-		{"$f: Filter", `{"f": 1}`, `! Variable "$f" got invalid value 1; Expected type "Filter" to be an object.`},
-		{"$f: Filter", `{"f": {"nam": 1, "not": {"min": null}, "tags": [{"a": 1}]}}`, `! Variable "$f" got invalid value 1; Field "nam" is not defined by type "Filter". Did you mean "name" or "not"?` + "\n" +
+		{definitions: "$f: Filter", given: `{"f": {"name": "x", "not": {"languages": []}}}`, want: `f={"name": "x", "not": {"languages": []}}`},
+		{definitions: "$f: Filter", given: `{"f": 1}`, want: `! Variable "$f" got invalid value 1; Expected type "Filter" to be an object.`},
+		{definitions: "$f: Filter", given: `{"f": {"nam": 1, "not": {"min": null}, "tags": [{"a": 1}]}}`, want: `! Variable "$f" got invalid value 1; Field "nam" is not defined by type "Filter". Did you mean "name" or "not"?` + "\n" +
 			`! Variable "$f" got invalid value null at "f.not.min"; Expected non-nullable type "Int!" not to be null.` + "\n" +
 			`! Variable "$f" got invalid value {"a": 1} at "f.tags[0]"; String cannot represent a non string value: {"a": 1}`},
-		{"$f: Filter", `{"f": {"min": 1, "min": 2}}`, `! Variable "$f" got invalid value 2 at "f.min"; Field "min" is given twice.`},
-		{"$c: Choice", `{"c": {"id": 1}}`, `c={"id": "1"}`},
-		{"$c: Choice", `{"c": {}}`, `! Variable "$c" got invalid value {}; Exactly one key must be specified for OneOf type "Choice", and it must not be null.`},
-		{"$c: Choice", `{"c": {"id": null}}`, `! Variable "$c" got invalid value {"id": null}; Exactly one key must be specified for OneOf type "Choice", and it must not be null.`},
-		{"$c: Choice", `{"c": {"id": 1, "name": "a"}}`, `! Variable "$c" got invalid value {"id": 1, "name": "a"}; Exactly one key must be specified for OneOf type "Choice", and it must not be null.`},
+		{definitions: "$f: Filter", given: `{"f": {"min": 1, "min": 2}}`, want: `! Variable "$f" got invalid value 2 at "f.min"; Field "min" is given twice.`},
+		{definitions: "$c: Choice", given: `{"c": {"id": 1}}`, want: `c={"id": "1"}`},
+		{definitions: "$c: Choice", given: `{"c": {}}`, want: `! Variable "$c" got invalid value {}; Exactly one key must be specified for OneOf type "Choice", and it must not be null.`},
+		{definitions: "$c: Choice", given: `{"c": {"id": null}}`, want: `! Variable "$c" got invalid value {"id": null}; Exactly one key must be specified for OneOf type "Choice", and it must not be null.`},
+		{definitions: "$c: Choice", given: `{"c": {"id": 1, "name": "a"}}`, want: `! Variable "$c" got invalid value {"id": 1, "name": "a"}; Exactly one key must be specified for OneOf type "Choice", and it must not be null.`},
 	} {
 		document := "query { me { id } }"
 		if c.definitions != "" {
@@ -331,9 +332,9 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// TestConditionsThatAreNull: a variable that a @skip needs must be a boolean,
-// even where its default makes the type nullable.
-func TestConditionsThatAreNull(t *testing.T) {
+// TestNullConditionIsRejected checks that the variable of a @skip must not be
+// null, even if it has a default value and therefore a nullable type.
+func TestNullConditionIsRejected(t *testing.T) {
 	d, err := testSchema(t).Parse("query ($a: Boolean = true) { me { id @skip(if: $a) name } }", "")
 	if err != nil {
 		t.Fatal(err)
@@ -353,8 +354,8 @@ func TestUndeferredHasNoDefer(t *testing.T) {
 	}
 }
 
-// TestWarmDocumentsCostLookUps: what a request costs once its document is known.
-func TestWarmDocumentsCostLookUps(t *testing.T) {
+// TestWarmDocumentAllocatesLittle measures a request whose document is cached.
+func TestWarmDocumentAllocatesLittle(t *testing.T) {
 	d, err := testSchema(t).Parse("query ($id: ID!, $a: Boolean!) { node(id: $id) { id @skip(if: $a) __typename } }", "")
 	if err != nil {
 		t.Fatal(err)
@@ -367,6 +368,6 @@ func TestWarmDocumentsCostLookUps(t *testing.T) {
 		}
 	})
 	if allocations > 4 {
-		t.Errorf("%v allocations", allocations)
+		t.Errorf("%v allocations, want at most 4", allocations)
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// String gives the operation's canonical text: valid GraphQL, two spaces a
-// level. Denied fields and active @defer carry what they are as a comment or
-// a directive, so that two operations have the same text exactly if they are
-// the same but for the places of their fields in the document.
+// String returns the canonical text of the operation: valid GraphQL, indented by
+// two spaces per level. A comment marks a denied field and the directive an
+// active @defer. Two operations have the same text if and only if they are equal
+// except for the line and column of their fields.
 func (o *Operation) String() string {
 	var p printer
 	p.WriteString(o.Kind.String())
@@ -20,8 +20,8 @@ func (o *Operation) String() string {
 	return p.String()
 }
 
-// Key gives the text by which plans of the operation are kept: String without
-// the operation's name, closely written.
+// Key returns the cache key for plans of the operation: the text of String
+// without indentation and without the operation's name.
 func (o *Operation) Key() string {
 	p := printer{close: true}
 	p.WriteString(o.Kind.String())

@@ -12,25 +12,25 @@ import (
 	"github.com/wundergraph/graphql-go-tools/v2/pkg/operationreport"
 )
 
-// A Redactor takes the values out of documents, so that their text can go
-// where values must not: the attribute graphql.document of traces
-// (OpenTelemetry's semantic conventions for GraphQL). Texts that differ in
-// literals, white space, comments and the use of fragments only come out the
-// same. It is safe for use by many goroutines.
+// A Redactor removes values from documents, so that their text can be recorded
+// in the graphql.document attribute of traces (OpenTelemetry semantic
+// conventions for GraphQL). Documents that differ only in literals, white space,
+// comments and the use of fragments have the same redacted text. A Redactor is
+// safe for concurrent use.
 type Redactor struct {
 	mu         sync.Mutex // the normalizer keeps state
 	definition ast.Document
 	normalizer *astnormalization.OperationNormalizer
 }
 
-// NewRedactor reads an API schema's SDL.
+// NewRedactor returns a Redactor for documents of an API schema, given as SDL.
 func NewRedactor(apiSDL string) (*Redactor, error) {
 	definition, report := astparser.ParseGraphqlDocumentString(apiSDL)
 	if report.HasErrors() {
-		return nil, fmt.Errorf("reading the API schema: %w", report)
+		return nil, fmt.Errorf("parsing the API schema: %w", report)
 	}
 	if err := asttransform.MergeDefinitionWithBaseSchema(&definition); err != nil {
-		return nil, fmt.Errorf("completing the API schema: %w", err)
+		return nil, fmt.Errorf("adding built-in definitions to the API schema: %w", err)
 	}
 	return &Redactor{definition: definition, normalizer: astnormalization.NewWithOpts(
 		astnormalization.WithRemoveNotMatchingOperationDefinitions(),
@@ -41,23 +41,24 @@ func NewRedactor(apiSDL string) (*Redactor, error) {
 	)}, nil
 }
 
-// Redact gives the text of one operation of a document that is valid against
-// the schema, with a variable in the place of each value of an argument.
+// Redact returns the text of one operation of a valid document, with a variable
+// in place of each argument value. An empty operationName selects the first
+// operation.
 func (r *Redactor) Redact(text, operationName string) (string, error) {
 	document, report := astparser.ParseGraphqlDocumentString(text)
 	if report.HasErrors() {
-		return "", fmt.Errorf("reading the document: %w", report)
+		return "", fmt.Errorf("parsing the document: %w", report)
 	}
 	if operationName == "" && len(document.OperationDefinitions) > 0 {
 		operationName = document.OperationDefinitionNameString(0)
 	}
 	r.normalize(&document, operationName, &report)
 	if report.HasErrors() {
-		return "", fmt.Errorf("taking the values out of the document: %w", report)
+		return "", fmt.Errorf("replacing the values in the document by variables: %w", report)
 	}
 	out, err := astprinter.PrintString(&document)
 	if err != nil {
-		return "", fmt.Errorf("printing the document: %w", err)
+		return "", fmt.Errorf("printing the redacted document: %w", err)
 	}
 	return out, nil
 }

@@ -29,12 +29,12 @@ func TestRedactedDocumentsHaveNoValues(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 		if strings.Contains(got, "SECRET") || strings.Contains(got, "4711") || !strings.Contains(got, "user(login: $") {
-			t.Errorf("%s\ncame out as\n%s", text, got)
+			t.Errorf("%s\nwas redacted to\n%s", text, got)
 		}
 	}
 }
 
-func TestRedactedDocumentsAreAlikeWhereOnlyValuesDiffer(t *testing.T) {
+func TestDocumentsDifferingInValuesRedactToTheSameText(t *testing.T) {
 	r, err := operation.NewRedactor(redactSchema)
 	if err != nil {
 		t.Fatal(err)

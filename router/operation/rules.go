@@ -9,10 +9,10 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
-// specRules gives the validator's rules r, with stricter ones where its own let
-// through what the spec forbids, and the rules of @defer. The rule about
-// merging fields is left out: it takes seconds for some documents within the
-// limits, so there is one of our own (merging.go).
+// specRules modifies the validator's rules r and returns them. It replaces rules
+// that accept documents the specification forbids and adds the rules for @defer.
+// It removes the rule for merging fields, which takes seconds for some documents
+// within the limits; merging.go implements that rule in linear time.
 func specRules(r *rules.Rules) *rules.Rules {
 	r.RemoveRule(rules.SingleFieldSubscriptionsRule.Name)
 	r.RemoveRule(rules.OverlappingFieldsCanBeMergedRule.Name)
@@ -23,9 +23,9 @@ func specRules(r *rules.Rules) *rules.Rules {
 	return r
 }
 
-// singleRootField is the spec's rule 5.2.4.1: a subscription has one root
-// field by response key, which is not __typename or introspection, and whether
-// it is there does not depend on variables.
+// singleRootField implements rule 5.2.4.1 of the specification: the root fields
+// of a subscription have one response key, are not introspection fields, and do
+// not use @skip or @include.
 func singleRootField(on *core.Events, report core.AddErrFunc) {
 	on.OnOperation(func(_ *core.Walker, op *ast.OperationDefinition) {
 		if op.Operation != ast.Subscription {
@@ -73,9 +73,8 @@ func singleRootField(on *core.Events, report core.AddErrFunc) {
 	})
 }
 
-// builtInScalars finds the literals that rule 5.6.1 forbids and the
-// validator's own form of it accepts: integers out of range, and objects
-// where a scalar is expected.
+// builtInScalars reports literals that rule 5.6.1 of the specification forbids
+// but the validator accepts: integers out of range, and {} for a scalar or enum.
 func builtInScalars(on *core.Events, report core.AddErrFunc) {
 	on.OnValue(func(_ *core.Walker, v *ast.Value) {
 		if v.Definition == nil || v.ExpectedType == nil {
@@ -97,8 +96,8 @@ func isBuiltIn(def *ast.Definition) bool {
 	return def.Kind == ast.Enum || def.OneOf("Int", "Float", "String", "Boolean", "ID")
 }
 
-// deferLabels is the rule Defer And Stream Directive Labels Are Unique of the
-// incremental delivery proposal.
+// deferLabels implements the rule Defer And Stream Directive Labels Are Unique
+// of the incremental delivery proposal.
 func deferLabels(on *core.Events, report core.AddErrFunc) {
 	labels := map[string]*ast.Directive{}
 	on.OnDirective(func(_ *core.Walker, d *ast.Directive) {
@@ -118,20 +117,21 @@ func deferLabels(on *core.Events, report core.AddErrFunc) {
 	})
 }
 
-// deferOnRoot is the rule Defer And Stream Directives Are Used On Valid Root
-// Field of the proposal, and its rule for operations of subscriptions.
+// deferOnRoot implements two rules of the incremental delivery proposal: Defer
+// And Stream Directives Are Used On Valid Root Field (mutations), and Defer And
+// Stream Directives Are Used On Valid Operations (subscriptions).
 func deferOnRoot(on *core.Events, report core.AddErrFunc) {
 	on.OnOperation(func(_ *core.Walker, op *ast.OperationDefinition) {
 		if op.Operation == ast.Query || op.Operation == "" {
 			return
 		}
-		whole := op.Operation == ast.Subscription
+		anywhere := op.Operation == ast.Subscription // not only on root fields
 		seen := map[*ast.FragmentDefinition]bool{}
 		check := func(list ast.DirectiveList) {
 			for _, d := range list {
-				if d.Name == "defer" && !never(d) {
+				if d.Name == "defer" && !canBeOff(d) {
 					where := "the root fields of a " + string(op.Operation)
-					if whole {
+					if anywhere {
 						where = "a subscription"
 					}
 					report(core.Message("@defer cannot be used on %s.", where), core.At(d.Position))
@@ -143,7 +143,7 @@ func deferOnRoot(on *core.Events, report core.AddErrFunc) {
 			for _, sel := range set {
 				switch sel := sel.(type) {
 				case *ast.Field:
-					if whole {
+					if anywhere {
 						visit(sel.SelectionSet)
 					}
 				case *ast.InlineFragment:
@@ -172,8 +172,8 @@ func deferArgument(d *ast.Directive, name string) *ast.Value {
 	return nil
 }
 
-// never says that a @defer carries `if: false`, or a variable that may be.
-func never(d *ast.Directive) bool {
+// canBeOff reports whether the "if" argument of a @defer is false or a variable.
+func canBeOff(d *ast.Directive) bool {
 	v := deferArgument(d, "if")
 	return v != nil && (v.Kind == ast.Variable || v.Kind == ast.BooleanValue && v.Raw == "false")
 }

@@ -14,28 +14,28 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
-// A Schema is an API schema: what clients see. It is safe for use by many
-// goroutines.
+// A Schema is an API schema, the schema that clients see. It is safe for
+// concurrent use.
 type Schema struct {
-	// Limits for documents. Set them before the first Parse.
+	// Limits apply to documents. Set them before the first call of Parse.
 	Limits Limits
 
 	schema *ast.Schema
 	rules  *rules.Rules
-	// quiet says that errors suggest no names of the schema.
+	// quiet is set if errors must not suggest names from the schema.
 	quiet bool
-	// possible has the names of the object types of every composite type.
+	// possible maps a composite type to the names of its possible object types.
 	possible map[string]map[string]bool
 }
 
-// NewSchema reads an API schema's SDL and gives it DefaultLimits.
+// NewSchema parses the SDL of an API schema. Its limits are DefaultLimits.
 func NewSchema(apiSDL string) (*Schema, error) {
 	s, err := validator.LoadSchema(validator.Prelude, &ast.Source{Name: "schema", Input: apiSDL})
 	if err != nil {
-		return nil, fmt.Errorf("reading the API schema: %w", err)
+		return nil, fmt.Errorf("parsing the API schema: %w", err)
 	}
 	if s.Query == nil {
-		return nil, errors.New("reading the API schema: it has no query type")
+		return nil, errors.New("parsing the API schema: it has no query type")
 	}
 	correctBuiltIns(s)
 	schema := &Schema{Limits: DefaultLimits(), schema: s, rules: specRules(rules.NewDefaultRules()), possible: map[string]map[string]bool{}}
@@ -54,9 +54,9 @@ func NewSchema(apiSDL string) (*Schema, error) {
 	return schema, nil
 }
 
-// HideSuggestions keeps errors from naming what of the schema is like a name that
-// is not known, which would tell it to those who may not introspect it. Call it
-// before the first Parse.
+// HideSuggestions turns off "Did you mean" suggestions in errors. They would
+// reveal names of the schema to callers who may not introspect it. Call it
+// before the first call of Parse.
 func (s *Schema) HideSuggestions() {
 	r := rules.NewDefaultRules()
 	for _, pair := range []struct{ with, without core.Rule }{
@@ -72,28 +72,29 @@ func (s *Schema) HideSuggestions() {
 	s.rules, s.quiet = specRules(r), true
 }
 
-// Definitions gives the schema's types and directives. They must not be changed.
+// Definitions returns the schema's types and directives. Callers must not modify
+// them.
 func (s *Schema) Definitions() *ast.Schema { return s.schema }
 
-// Parse reads a document, validates it by all rules of the spec's section 5
-// and takes the operation of that name out of it; the name may be empty if
-// there is only one. Limits are about that operation. The error is an [Errors].
+// Parse parses a document, validates it (GraphQL, section 5), checks Limits and
+// selects the named operation. The name may be empty if the document has only
+// one operation. The error is an [Errors].
 func (s *Schema) Parse(text, operationName string) (*Document, error) {
 	return s.ParseStages(text, operationName, func(Stage) {})
 }
 
-// Stage is a stage of Parse.
+// A Stage is a stage of Parse.
 type Stage string
 
-// The stages of Parse, in order. Preparing what all operations of a document
-// have in common belongs to StageNormalise, which [Document.Operation] ends.
+// The stages of Parse, in order. StageNormalise prepares what all operations of a
+// document have in common; [Document.Operation] completes it.
 const (
 	StageParse     Stage = "parse"
 	StageValidate  Stage = "validate"
 	StageNormalise Stage = "normalise"
 )
 
-// ParseStages is Parse, and calls begin at the beginning of each stage.
+// ParseStages is like Parse and calls begin at the start of each stage.
 func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Document, error) {
 	begin(StageParse)
 	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, s.Limits.Tokens)
@@ -122,15 +123,15 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 	if errs := checkMerging(doc); errs != nil {
 		return nil, errs
 	}
-	if unknown != nil { // what is wrong with the document comes first
+	if unknown != nil { // reported last: an invalid document takes precedence
 		return nil, unknown
 	}
 	begin(StageNormalise)
 	return newDocument(s, op), nil
 }
 
-// suggestTypes adds the nearest names to errors about unknown types, where the
-// validator gives none.
+// suggestTypes adds suggestions to errors about unknown types. The validator
+// adds them to its other errors only.
 func (s *Schema) suggestTypes(errs Errors) Errors {
 	if s.quiet {
 		return errs
@@ -143,7 +144,7 @@ func (s *Schema) suggestTypes(errs Errors) Errors {
 	return errs
 }
 
-// choose finds the operation to run (spec, section 6.1, GetOperation).
+// choose returns the operation to execute (GraphQL, section 6.1, GetOperation).
 func choose(doc *ast.QueryDocument, name string) (*ast.OperationDefinition, error) {
 	if name == "" && len(doc.Operations) == 1 {
 		return doc.Operations[0], nil
@@ -169,7 +170,7 @@ func choose(doc *ast.QueryDocument, name string) (*ast.OperationDefinition, erro
 	return nil, Errors{{Message: message, Code: CodeOperationUnknown}}
 }
 
-// root gives the type an operation starts at.
+// root returns the root operation type for a kind of operation.
 func (s *Schema) root(k Kind) *ast.Definition {
 	switch k {
 	case Mutation:
@@ -180,8 +181,9 @@ func (s *Schema) root(k Kind) *ast.Definition {
 	return s.schema.Query
 }
 
-// applies says whether a fragment on the condition's type takes in all
-// objects of the parent type, and its fields can stand among the parent's own.
+// applies reports whether a fragment with this type condition applies to every
+// object of the parent type and its fields are also valid on the parent type,
+// so that the fragment can be inlined.
 func (s *Schema) applies(parent *ast.Definition, condition string) bool {
 	if condition == "" || condition == parent.Name {
 		return true
@@ -195,7 +197,7 @@ func (s *Schema) applies(parent *ast.Definition, condition string) bool {
 	return false
 }
 
-// overlaps says whether any object is of both types.
+// overlaps reports whether an object can be of both types.
 func (s *Schema) overlaps(a, b string) bool {
 	for name := range s.possible[a] {
 		if s.possible[b][name] {

@@ -8,10 +8,13 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// specialise makes the operation for one combination of condition values, by
-// the spec's CollectFields (section 6.3.2) as far as it can be told without
-// knowing the objects: selections that hold for every object of a type are
-// merged, the others stay in fragments.
+// specialise makes the operation for one combination of condition values. It
+// applies CollectFields (GraphQL, section 6.3.2) as far as possible without
+// knowing the runtime types of objects: it merges selections that apply to every
+// object of the parent type and keeps the others in inline fragments.
+//
+//	{ node { id ...F @include(if: $a) } }  fragment F on Node { id name }
+//	                   with $a = true:     { node { id name } }
 func (d *Document) specialise(vars Variables, deferring bool) *Operation {
 	s := specialiser{schema: d.schema, vars: vars, deferring: deferring, used: map[string]bool{}}
 	root := d.schema.root(d.kind)
@@ -38,12 +41,12 @@ func (d *Document) specialise(vars Variables, deferring bool) *Operation {
 type specialiser struct {
 	schema    *Schema
 	vars      Variables
-	deferring bool
-	used      map[string]bool
+	deferring bool            // keep @defer
+	used      map[string]bool // names of the variables used by arguments
 }
 
-// number counts the uses of @defer that are left, in their order, outer ones
-// before those inside.
+// number sets the IDs of the remaining @defer directives in document order, an
+// outer one before those inside it. It returns the last ID.
 func number(selections []Selection, last int) int {
 	for _, sel := range selections {
 		switch sel := sel.(type) {
@@ -65,16 +68,17 @@ type scope struct {
 	parent *ast.Definition
 	out    []Selection
 	fields map[string]*pending
-	// spread are the fragments that are already in, here or further out.
+	// spread are the names of the fragments already included, in this scope or
+	// an enclosing one.
 	spread map[string]bool
-	// inner is the scope of the fragment at the end of out, if there is one
-	// that may be added to.
-	inner *scope
-	order []*pending
-	scope []*fragmentScope
+	// inner is the scope of the last fragment in out, if a following fragment
+	// with the same type condition can be merged into it.
+	inner     *scope
+	order     []*pending // the fields in out
+	fragments []*fragmentScope
 }
 
-// A pending field waits until all selection sets it merges are known.
+// A pending field is a field whose selection sets are still being collected.
 type pending struct {
 	field *Field
 	typ   *ast.Definition
@@ -129,8 +133,8 @@ func (s *specialiser) field(sc *scope, f *ast.Field) {
 		if len(f.SelectionSet) == 0 {
 			return
 		}
-		// What a fragment in between selects under the same key comes before
-		// what this adds.
+		// If a fragment in between selects the same key, the order of the
+		// response requires a second field after the fragment.
 		if !sc.narrowed(f.Alias) {
 			p.sets = append(p.sets, f.SelectionSet)
 			return
@@ -161,9 +165,9 @@ func (s *specialiser) field(sc *scope, f *ast.Field) {
 	sc.inner = nil
 }
 
-// narrowed says whether a fragment of the scope has a field of this key.
+// narrowed reports whether a fragment in the scope has a field with this key.
 func (sc *scope) narrowed(key string) bool {
-	return slices.ContainsFunc(sc.scope, func(f *fragmentScope) bool {
+	return slices.ContainsFunc(sc.fragments, func(f *fragmentScope) bool {
 		return f.scope.fields[key] != nil || f.scope.narrowed(key)
 	})
 }
@@ -181,7 +185,7 @@ func (s *specialiser) fragment(sc *scope, condition string, directives ast.Direc
 			inner.parent = s.schema.schema.Types[condition]
 		}
 		sc.out = append(sc.out, f)
-		sc.scope = append(sc.scope, &fragmentScope{f, inner})
+		sc.fragments = append(sc.fragments, &fragmentScope{f, inner})
 		sc.inner = nil
 		s.collect(inner, set)
 		return
@@ -194,15 +198,14 @@ func (s *specialiser) fragment(sc *scope, condition string, directives ast.Direc
 		f := &InlineFragment{TypeCondition: condition}
 		inner := newScope(s.schema.schema.Types[condition], sc.spread)
 		sc.out = append(sc.out, f)
-		sc.scope = append(sc.scope, &fragmentScope{f, inner})
+		sc.fragments = append(sc.fragments, &fragmentScope{f, inner})
 		sc.inner = inner
 	}
-	// Keep it in hand: collecting may open further fragments beside it.
 	s.collect(sc.inner, set)
 }
 
-// finish fills in the fields' and fragments' own selections, and leaves out
-// fragments in which nothing is left.
+// finish sets the selections of the fields and fragments in a scope and removes
+// fragments that are empty.
 func (s *specialiser) finish(sc *scope) []Selection {
 	for _, p := range sc.order {
 		if p.typ != nil {
@@ -210,7 +213,7 @@ func (s *specialiser) finish(sc *scope) []Selection {
 		}
 	}
 	empty := map[Selection]bool{}
-	for _, f := range sc.scope {
+	for _, f := range sc.fragments {
 		f.fragment.Selections = s.finish(f.scope)
 		if len(f.fragment.Selections) == 0 {
 			empty[f.fragment] = true
@@ -222,7 +225,7 @@ func (s *specialiser) finish(sc *scope) []Selection {
 	return slices.DeleteFunc(sc.out, func(sel Selection) bool { return empty[sel] })
 }
 
-// included evaluates @skip and @include (spec, sections 3.13.1 and 3.13.2).
+// included evaluates @skip and @include (GraphQL, sections 3.13.1 and 3.13.2).
 func (s *specialiser) included(list ast.DirectiveList) bool {
 	for _, d := range list {
 		switch d.Name {
@@ -239,7 +242,7 @@ func (s *specialiser) included(list ast.DirectiveList) bool {
 	return true
 }
 
-// condition evaluates the `if` of a directive; without one it is true.
+// condition evaluates the "if" argument of a directive, which defaults to true.
 func (s *specialiser) condition(d *ast.Directive) bool {
 	a := d.Arguments.ForName("if")
 	switch {
@@ -263,9 +266,9 @@ func label(list ast.DirectiveList) string {
 	return ""
 }
 
-// printValue gives a literal's canonical text: fields of input objects in the
-// order of their names, one space after colons and commas. It reports the
-// variables inside.
+// printValue returns the canonical text of a value: input object fields sorted
+// by name, one space after colons and commas. It calls variable for each
+// variable in the value.
 func printValue(v *ast.Value, variable func(name string)) string {
 	switch v.Kind {
 	case ast.Variable:

@@ -8,10 +8,11 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// checkSurrogates refuses an escape of a surrogate that is not half of a pair:
-// it is no Unicode scalar value (GraphQL, section 2.9.4, String Value), so that
-// no JSON text could carry the string on. The parser takes it for U+FFFD. The
-// text has been parsed: its tokens are valid but for this.
+// checkSurrogates rejects the escape sequence of a surrogate that is not part of
+// a pair. It is not a Unicode scalar value (GraphQL, section 2.9.4, String
+// Value), and the string could not be sent on as JSON. The parser library
+// replaces it with U+FFFD. The text must have been parsed: all its tokens are
+// otherwise valid.
 func checkSurrogates(text string) Errors {
 	if !strings.Contains(text, `\u`) {
 		return nil
@@ -42,8 +43,9 @@ func checkSurrogates(text string) Errors {
 	return nil
 }
 
-// stringEnd is behind the string whose first character is at i; at is where it
-// has an unpaired surrogate, or -1.
+// stringEnd returns the index after the string whose first character, after the
+// quote, is at i. If the string has an unpaired surrogate, at is its index;
+// otherwise at is -1.
 func stringEnd(text string, i int) (end, at int) {
 	for i < len(text) && text[i] != '"' {
 		switch {
@@ -60,7 +62,8 @@ func stringEnd(text string, i int) (end, at int) {
 	return i + 1, -1
 }
 
-// blockEnd is behind the block string whose first character is at i.
+// blockEnd returns the index after the block string whose first character is at
+// i.
 func blockEnd(text string, i int) int {
 	for i < len(text) {
 		switch {
@@ -76,7 +79,7 @@ func blockEnd(text string, i int) int {
 	return i
 }
 
-// location is the line and column, in characters, of an index.
+// location converts a byte index to a line and a column in characters.
 func location(text string, at int) Location {
 	lines := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text[:at])
 	start := strings.LastIndexByte(lines, '\n') + 1

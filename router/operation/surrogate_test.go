@@ -22,7 +22,7 @@ func TestUnpairedSurrogatesAreSyntaxErrors(t *testing.T) {
 	}
 	for _, text := range []string{`{ numbers(any: "\u{D800}") }`, `{ numbers(any: "\uD83D\u{DE00}") }`, `{ numbers(any: "\u{110000}") }`} {
 		if _, err := s.Parse(text, ""); err == nil {
-			t.Errorf("%s is accepted", text)
+			t.Errorf("%s was accepted", text)
 		}
 	}
 }

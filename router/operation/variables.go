@@ -14,12 +14,12 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// variable is a variable's definition, ready for coercion.
+// A variable is a variable definition, prepared for coercion.
 type variable struct {
 	name     string
 	typ      *ast.Type
-	scalar   bool            // the type is a scalar, not a list
-	fallback json.RawMessage // the default as JSON; nil without one
+	scalar   bool            // the type is a scalar or a non-null scalar
+	fallback json.RawMessage // the default value as JSON, or nil
 	at       []Location
 }
 
@@ -29,16 +29,19 @@ func newVariable(v *ast.VariableDefinition) variable {
 	return out
 }
 
-// maxDepth bounds how deep variables may be nested.
+// maxDepth bounds the nesting depth of variable values.
 const maxDepth = 500
 
-// Variables checks a JSON object against the definitions of the operation's
-// variables (spec, section 6.1.2, CoerceVariableValues) and completes it by
-// the defaults. Values keep their bytes, since subgraphs coerce them again with
-// the same types, except for numbers: an Int loses its fraction and exponent
-// (1.0 becomes 1), an ID becomes a string, which no reader rounds. Empty and
-// null stand for {}; what is not defined is left out. The error is an [Errors]
-// with all that is wrong.
+// Variables coerces a JSON object of variable values (GraphQL, section 6.1.2,
+// CoerceVariableValues) and adds default values. It treats an empty text and
+// null like {} and ignores variables that the operation does not define.
+//
+// Most values keep their bytes, because subgraphs coerce them again with the
+// same types. The exceptions are numbers: an Int is written without fraction and
+// exponent (1.0 becomes 1), and an integer for an ID becomes a string, so that
+// no later reader rounds it.
+//
+// The error is an [Errors] with up to maxErrors errors.
 func (d *Document) Variables(raw json.RawMessage) (Variables, error) {
 	if len(d.definitions) == 0 && len(raw) == 0 {
 		return nil, nil
@@ -73,7 +76,7 @@ func (d *Document) Variables(raw json.RawMessage) (Variables, error) {
 	return out, nil
 }
 
-// split finds the value of each definition, in the order of definitions.
+// split returns the given values in the order of the variable definitions.
 func (d *Document) split(raw json.RawMessage) (Variables, error) {
 	given := make(Variables, len(d.definitions))
 	r := jsonscan.NewReader(raw, maxDepth)
@@ -97,7 +100,7 @@ func (d *Document) split(raw json.RawMessage) (Variables, error) {
 	return given, r.End()
 }
 
-// members reads an object of variables.
+// members stores the values of a JSON object of variables in given.
 func (d *Document) members(r *jsonscan.Reader, given Variables) error {
 	return r.Object(func(name []byte) error {
 		value, err := r.Value()
@@ -120,7 +123,8 @@ func (v *variable) wrong(format string, args ...any) *Error {
 	return &Error{Message: fmt.Sprintf(format, args...), Locations: v.at, Code: CodeBadVariables}
 }
 
-// coerce checks a value and gives it as it is sent on.
+// coerce checks a value and returns the coerced value, which is sent to
+// subgraphs. It appends to errs.
 func (d *Document) coerce(v *variable, value json.RawMessage, errs Errors) (json.RawMessage, Errors) {
 	if string(value) == "null" {
 		if v.typ.NonNull || slices.Contains(d.conditions, v.name) {
@@ -134,10 +138,10 @@ func (d *Document) coerce(v *variable, value json.RawMessage, errs Errors) (json
 	return d.walk(v, value, errs)
 }
 
-// walk coerces a value part by part.
+// walk coerces a value of any type, recursively.
 func (d *Document) walk(v *variable, value json.RawMessage, errs Errors) (json.RawMessage, Errors) {
 	k := checker{schema: d.schema.schema, quiet: d.schema.quiet, text: value, reader: jsonscan.NewReader(value, maxDepth)}
-	k.report = func(at *place, message string) {
+	k.report = func(at *valuePath, message string) {
 		if len(errs) >= maxErrors {
 			return
 		}
@@ -153,7 +157,7 @@ func (d *Document) walk(v *variable, value json.RawMessage, errs Errors) (json.R
 	return k.coerced(), errs
 }
 
-// excerpt shows a value in a message, shortened.
+// excerpt shortens a value for an error message.
 func excerpt(raw []byte) string {
 	const most = 80
 	if len(raw) > most {
@@ -162,14 +166,16 @@ func excerpt(raw []byte) string {
 	return string(raw)
 }
 
-// A place is a way into a variable's value.
-type place struct {
-	outer *place
+// A valuePath is the path of a nested value in a variable's value: a linked list
+// of object keys and list indices, innermost first.
+type valuePath struct {
+	outer *valuePath
 	key   string
 	index int
 }
 
-func (p *place) String() string {
+// String returns the path in the notation of graphql-js, such as ".tags[0]".
+func (p *valuePath) String() string {
 	if p == nil {
 		return ""
 	}
@@ -179,30 +185,30 @@ func (p *place) String() string {
 	return p.outer.String() + "[" + strconv.Itoa(p.index) + "]"
 }
 
-// A checker walks a variable's value along its type.
+// A checker coerces one variable's value to its type.
 type checker struct {
-	quiet  bool // errors suggest no names
+	quiet  bool // do not suggest names in errors
 	schema *ast.Schema
-	// text is the value, which reader reads.
+	// text is the value; reader reads it.
 	text   []byte
 	reader jsonscan.Reader
-	// found is the value the next report is about.
+	// found is the value that the next report is about.
 	found  []byte
-	report func(at *place, message string)
-	// out is the value up to the index copied, with what was rewritten; empty
-	// until something is.
+	report func(at *valuePath, message string)
+	// out is the coerced form of text[:copied]. It stays empty while no value
+	// has been rewritten.
 	out    []byte
 	copied int
 }
 
-// rewrite replaces the value that ends that comes next.
-func (k *checker) rewrite(value, by []byte) {
+// rewrite replaces value, which the reader has just read.
+func (k *checker) rewrite(value, replacement []byte) {
 	start := k.reader.Offset() - len(value)
-	k.out = append(append(k.out, k.text[k.copied:start]...), by...)
+	k.out = append(append(k.out, k.text[k.copied:start]...), replacement...)
 	k.copied = k.reader.Offset()
 }
 
-// coerced gives the value with what was rewritten.
+// coerced returns the coerced value.
 func (k *checker) coerced() []byte {
 	if k.copied == 0 {
 		return k.text
@@ -210,14 +216,14 @@ func (k *checker) coerced() []byte {
 	return append(k.out, k.text[k.copied:]...)
 }
 
-func (k *checker) wrong(value []byte, at *place, format string, args ...any) {
+func (k *checker) wrong(value []byte, at *valuePath, format string, args ...any) {
 	k.found = value
 	k.report(at, fmt.Sprintf(format, args...))
 }
 
-// value checks the value that comes next and moves behind it. The error is one
-// of JSON; what does not fit the type is reported.
-func (k *checker) value(t *ast.Type, at *place) error {
+// value reads the next value and coerces it to type t. It reports type errors
+// with k.report; the returned error is a JSON syntax error.
+func (k *checker) value(t *ast.Type, at *valuePath) error {
 	first := k.reader.Peek()
 	if first == 'n' {
 		value, err := k.reader.Value()
@@ -228,9 +234,9 @@ func (k *checker) value(t *ast.Type, at *place) error {
 	}
 	if t.Elem != nil {
 		if first == '[' {
-			return k.reader.Array(func(i int) error { return k.value(t.Elem, &place{outer: at, index: i}) })
+			return k.reader.Array(func(i int) error { return k.value(t.Elem, &valuePath{outer: at, index: i}) })
 		}
-		return k.value(t.Elem, at) // one value stands for a list of it
+		return k.value(t.Elem, at) // a single value is coerced to a list of one
 	}
 	def := k.schema.Types[t.NamedType]
 	if def.Kind == ast.InputObject && first == '{' {
@@ -255,7 +261,7 @@ func (k *checker) value(t *ast.Type, at *place) error {
 	return nil
 }
 
-func (k *checker) object(def *ast.Definition, at *place) error {
+func (k *checker) object(def *ast.Definition, at *valuePath) error {
 	start := k.reader.Offset()
 	seen := make([]bool, len(def.Fields))
 	oneOf := def.Directives.ForName("oneOf") != nil
@@ -270,7 +276,7 @@ func (k *checker) object(def *ast.Definition, at *place) error {
 		if given++; k.reader.Peek() == 'n' {
 			nulls++
 		}
-		inner := &place{outer: at, key: def.Fields[i].Name}
+		inner := &valuePath{outer: at, key: def.Fields[i].Name}
 		if seen[i] {
 			value, err := k.reader.Value()
 			k.wrong(value, inner, "Field %q is given twice.", key)
@@ -294,7 +300,7 @@ func (k *checker) object(def *ast.Definition, at *place) error {
 	return nil
 }
 
-func (k *checker) enum(def *ast.Definition, value []byte, at *place) {
+func (k *checker) enum(def *ast.Definition, value []byte, at *valuePath) {
 	var name string
 	if value[0] != '"' || json.Unmarshal(value, &name) != nil {
 		k.wrong(value, at, "Enum %q cannot represent non-string value: %s.", def.Name, excerpt(value))
@@ -309,9 +315,9 @@ func (k *checker) enum(def *ast.Definition, value []byte, at *place) {
 	}
 }
 
-// scalar checks a value of a built-in scalar (spec, section 3.5). It gives
-// the beginning of a message that ends with the value, or nothing. Scalars of
-// the schema's own take any value.
+// scalar checks the value of a scalar type (GraphQL, section 3.5). It returns ""
+// if the value is valid, else an error message that lacks the value at its end.
+// Custom scalars accept any value.
 func scalar(name string, value []byte) string {
 	first := value[0]
 	number := first == '-' || first >= '0' && first <= '9'
@@ -344,7 +350,8 @@ func scalar(name string, value []byte) string {
 	return ""
 }
 
-// integer gives the digits of a JSON value that is an integer.
+// integer returns the digits of a JSON number that is an integer, such as 100
+// for 1e2. It returns false for other values.
 func integer(value []byte) ([]byte, bool) {
 	if first := value[0]; first != '-' && (first < '0' || first > '9') {
 		return nil, false
@@ -352,9 +359,9 @@ func integer(value []byte) ([]byte, bool) {
 	return jsonscan.Integer(value)
 }
 
-// canonical gives a value that scalar has passed as every reader understands it
-// alike: the value itself, unless it is a number for an ID or an Int with a
-// fraction or exponent.
+// canonical returns a valid scalar value in the form that every JSON reader
+// understands alike. That is the value itself, except for a number as an ID and
+// for an Int with a fraction or an exponent.
 func canonical(name string, value []byte) []byte {
 	if name != "Int" && name != "ID" {
 		return value
@@ -378,7 +385,8 @@ func fieldNames(def *ast.Definition) []string {
 	return names
 }
 
-// suggest is suggest unless the schema's names are hidden.
+// suggest returns a suggestion for a misspelled name, or "" if the names of the
+// schema are hidden.
 func (k *checker) suggest(name string, known []string) string {
 	if k.quiet {
 		return ""
@@ -419,7 +427,7 @@ func appendJSON(b []byte, v *ast.Value) []byte {
 		return append(b, '}')
 	case ast.StringValue, ast.BlockValue, ast.EnumValue:
 		quoted, err := json.Marshal(v.Raw)
-		if err != nil { // not reached: strings always have a JSON form
+		if err != nil { // unreachable: every string can be marshaled
 			panic(err)
 		}
 		return append(b, quoted...)

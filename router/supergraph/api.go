@@ -8,7 +8,7 @@ import (
 	"github.com/vektah/gqlparser/v2/formatter"
 )
 
-// apiSchema prints what clients see of the supergraph.
+// apiSchema prints the API schema, the part of the supergraph that clients see.
 func (r *reader) apiSchema() string {
 	doc := &ast.SchemaDocument{}
 	doc.Schema = ast.SchemaDefinitionList{r.apiRoots()}
@@ -27,8 +27,8 @@ func (r *reader) apiSchema() string {
 	return b.String()
 }
 
-// visible says whether clients see a type. One of which they would see no
-// field is hidden as well, for there are no empty types.
+// visible reports whether clients see a type. A type whose fields are all
+// inaccessible is hidden too, because GraphQL does not allow empty types.
 func (r *reader) visible(name string) bool {
 	t := r.types[name]
 	if t == nil || t.Inaccessible {
@@ -96,8 +96,8 @@ func (r *reader) apiField(f *ast.FieldDefinition) *ast.FieldDefinition {
 	return &field
 }
 
-// apiDirectives keeps the uses of the directives that every schema has: the
-// others speak to the gateway, not to its clients.
+// apiDirectives returns the applications of built-in directives. The others are
+// addressed to the gateway and do not belong in the API schema.
 func apiDirectives(list ast.DirectiveList) ast.DirectiveList {
 	var kept ast.DirectiveList
 	for _, d := range list {
@@ -109,7 +109,7 @@ func apiDirectives(list ast.DirectiveList) ast.DirectiveList {
 	return kept
 }
 
-// executable says whether a directive may stand in an operation.
+// executable reports whether a directive can be used in an operation.
 func executable(d *ast.DirectiveDefinition) bool {
 	for _, l := range d.Locations {
 		switch l {

@@ -7,8 +7,9 @@ import (
 )
 
 // authorization reads @authenticated, @requiresScopes and @policy of a type or
-// field; of names it for errors. What cannot be read as the specifications have
-// it is an error, for the alternative is to protect nothing there.
+// field. The string of describes it in errors. Arguments that do not follow the
+// specifications are an error: ignoring them would leave the type or field
+// unprotected.
 func (r *reader) authorization(of string, list ast.DirectiveList) (a Authorization, err error) {
 	count := map[string]int{}
 	for _, d := range list {
@@ -16,11 +17,11 @@ func (r *reader) authorization(of string, list ast.DirectiveList) (a Authorizati
 		switch {
 		case !slices.Contains(authorizing, name):
 			if slices.Contains(authorizing, d.Name) && !r.linked[d.Name] {
-				return a, place(d.Position, "@%s is used on %s, but the schema has no @link to https://specs.apollo.dev/%[1]s that says what it means", d.Name, of)
+				return a, place(d.Position, "@%s is used on %s, but the schema has no @link to https://specs.apollo.dev/%[1]s that defines it", d.Name, of)
 			}
 			continue
 		case count[name] > 0:
-			return a, place(d.Position, "@%s is used twice on %s", d.Name, of)
+			return a, place(d.Position, "@%s appears twice on %s", d.Name, of)
 		case name == "authenticated":
 			a.Authenticated = true
 		case name == "requiresScopes":
@@ -36,13 +37,13 @@ func (r *reader) authorization(of string, list ast.DirectiveList) (a Authorizati
 	return a, nil
 }
 
-// authorizing are the directives of authorization.
+// authorizing are the names of the authorization directives.
 var authorizing = []string{"authenticated", "requiresScopes", "policy"}
 
-// alternatives reads an argument of the type [[String!]!]!: lists of names, of
-// which all names of one list are needed. The type's own rules would let a
-// single name stand for a list; composition never writes that, so what has
-// another form was not meant for this reader.
+// alternatives reads an argument of the type [[String!]!]!. Each inner list names
+// scopes or policies that are all required; one inner list has to be satisfied.
+// Input coercion would accept a single string as a list. Composition never writes
+// that, so it is more likely a mistake and is rejected.
 func alternatives(of string, d *ast.Directive, argument string) ([][]string, error) {
 	bad := func(p *ast.Position, what string) error {
 		if p == nil {
@@ -53,13 +54,13 @@ func alternatives(of string, d *ast.Directive, argument string) ([][]string, err
 	form := argument + ` must be a list of lists of strings, such as [["a", "b"], ["c"]]`
 	value := d.Arguments.ForName(argument)
 	if value == nil {
-		return nil, bad(d.Position, "it has no argument "+argument)
+		return nil, bad(d.Position, "missing argument "+argument)
 	}
 	if value.Value.Kind != ast.ListValue {
 		return nil, bad(value.Position, form)
 	}
 	if len(value.Value.Children) == 0 {
-		return nil, bad(value.Position, argument+" is empty, so that nobody could pass")
+		return nil, bad(value.Position, argument+" is empty, so no caller would be authorized")
 	}
 	all := make([][]string, 0, len(value.Value.Children))
 	for _, inner := range value.Value.Children {

@@ -9,8 +9,8 @@ import (
 	"souk/router/supergraph"
 )
 
-// protectedSDL is a supergraph with directives on the field Query.secret and on
-// the type Vault, and further links.
+// protectedSDL returns a supergraph with the directives onField on the field
+// Query.secret, onType on the type Vault, and links on the schema.
 func protectedSDL(onField, onType, links string) string {
 	return fmt.Sprintf(`
 schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) %s { query: Query }
@@ -28,7 +28,7 @@ type Vault @join__type(graph: A) %s { content: String }
 
 const securityLinks = `@link(url: "https://specs.apollo.dev/authenticated/v0.1", for: SECURITY) @link(url: "https://specs.apollo.dev/requiresScopes/v0.1", for: SECURITY) @link(url: "https://specs.apollo.dev/policy/v0.1", for: SECURITY)`
 
-func TestAuthorizationArguments(t *testing.T) {
+func TestAuthorizationArgumentsAreRead(t *testing.T) {
 	for _, c := range []struct {
 		argument string
 		want     [][]string
@@ -50,16 +50,17 @@ func TestAuthorizationArguments(t *testing.T) {
 					got = a.Policies
 				}
 				if !reflect.DeepEqual(got, c.want) {
-					t.Errorf("%s is read as %v", applied, got)
+					t.Errorf("%s: got %v, want %v", applied, got, c.want)
 				}
 			}
 		}
 	}
 }
 
-// A supergraph whose protection cannot be read is refused: the error names what
-// would otherwise be open.
-func TestUnreadableAuthorizationIsRefused(t *testing.T) {
+// TestUnreadableAuthorizationIsRejected checks that a supergraph is rejected if
+// its authorization directives cannot be read, and that the error names the type
+// or field that would otherwise be unprotected.
+func TestUnreadableAuthorizationIsRejected(t *testing.T) {
 	const form = `must be a list of lists of strings, such as [["a", "b"], ["c"]]`
 	for _, c := range []struct{ field, typ, links, want string }{
 		{field: `@requiresScopes(scopes: "a")`, want: `@requiresScopes on Query.secret: scopes ` + form},
@@ -78,14 +79,14 @@ func TestUnreadableAuthorizationIsRefused(t *testing.T) {
 		{field: `@requiresScopes(scopes: [[""]])`, want: `scopes has an empty name`},
 		{field: `@policy(policies: [[]])`, want: `policies has an empty list`},
 		{typ: `@policy(policies: [["a"], []])`, want: `@policy on the type Vault: policies has an empty list`},
-		{field: `@requiresScopes`, want: `@requiresScopes on Query.secret: it has no argument scopes`},
-		{field: `@requiresScopes(policies: [["a"]])`, want: `no argument scopes`},
+		{field: `@requiresScopes`, want: `@requiresScopes on Query.secret: missing argument scopes`},
+		{field: `@requiresScopes(policies: [["a"]])`, want: `missing argument scopes`},
 		{field: `@policy(policies: "a")`, want: `@policy on Query.secret: policies ` + form},
 		{field: `@policy(policies: ["a"])`, want: form},
 		{field: `@policy(policies: [])`, want: `policies is empty`},
-		{field: `@policy`, want: `no argument policies`},
+		{field: `@policy`, want: `missing argument policies`},
 		{typ: `@policy(policies: ["a"])`, want: `@policy on the type Vault: policies ` + form},
-		{field: `@policy(policies: [["a"]]) @policy(policies: [["b"]])`, want: `@policy is used twice on Query.secret`},
+		{field: `@policy(policies: [["a"]]) @policy(policies: [["b"]])`, want: `@policy appears twice on Query.secret`},
 		{field: `@authenticated`, links: " ", want: `@authenticated is used on Query.secret, but the schema has no @link to https://specs.apollo.dev/authenticated`},
 		{typ: `@policy(policies: [["a"]])`, links: " ", want: `@policy is used on the type Vault, but the schema has no @link`},
 	} {
@@ -98,7 +99,7 @@ func TestUnreadableAuthorizationIsRefused(t *testing.T) {
 			t.Errorf("%s%s: error %v, want %s", c.field, c.typ, err, c.want)
 		}
 	}
-	// A directive of that name may be somebody else's.
+	// Another feature may define a directive with the same name.
 	for _, links := range []string{
 		`@link(url: "https://example.com/policy/v1.0")`,
 		`@link(url: "https://example.com/rules/v1.0", import: ["@policy"])`,

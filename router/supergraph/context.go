@@ -9,25 +9,25 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// A ContextArgument is an argument of a field in a subgraph that takes its
-// value from an object further up (@fromContext).
+// A ContextArgument is an argument that a subgraph receives from an enclosing
+// object instead of the client (@fromContext).
 type ContextArgument struct {
-	// Name of the argument, and its type: "String!".
+	// Name is the name of the argument and Type its type, such as "String!".
 	Name, Type string
 	// Context is the name of the context.
 	Context string
-	// Selection is the value's place in an object of the context, a field
-	// selection in braces, or one for each type condition.
+	// Selection selects the value in an object that sets the context: a
+	// selection set in braces, or one for each type condition.
 	Selection string
 
 	values map[*Type]*FieldSet
 }
 
-// Value gives where the value is in objects of a type; nil if the type does
+// Value returns the selection of the value on objects of type t, or nil if t does
 // not set the context.
 func (c *ContextArgument) Value(t *Type) *FieldSet { return c.values[t] }
 
-// readContexts notes the contexts that a type's objects set (@context).
+// readContexts records the contexts that a type sets (@context).
 func (r *reader) readContexts(t *Type, list ast.DirectiveList) {
 	for _, d := range list {
 		if r.federated(d.Name) == "context" {
@@ -53,8 +53,8 @@ func (r *reader) readContextArgument(f *Field, v *ast.Value) *ContextArgument {
 	return c
 }
 
-// readContextValues finds the value in each type that sets the context: in
-// those that say so, and in the object types that these may stand for.
+// readContextValues resolves the selection for each type that sets the context:
+// the types with the @context directive and their possible object types.
 func (r *reader) readContextValues(c *ContextArgument) error {
 	if r.contexts[c.Context] == nil {
 		return fmt.Errorf("no type sets the context %q", c.Context)
@@ -76,8 +76,8 @@ func (r *reader) readContextValues(c *ContextArgument) error {
 		return err
 	}
 	for _, t := range r.contexts[c.Context] {
-		// The selection may have fields of the object types only; those are
-		// looked at one by one.
+		// A selection may be valid only on the object types, which are
+		// checked one by one below.
 		if err := add(t); err != nil && !t.Abstract() {
 			return err
 		}
@@ -90,7 +90,7 @@ func (r *reader) readContextValues(c *ContextArgument) error {
 	return nil
 }
 
-// onType leaves of a selection the fragments that may have objects of a type.
+// onType returns set without the fragments that cannot apply to objects of type t.
 func onType(set ast.SelectionSet, t *Type, types map[string]*Type) ast.SelectionSet {
 	return slices.DeleteFunc(slices.Clone(set), func(sel ast.Selection) bool {
 		f, ok := sel.(*ast.InlineFragment)

@@ -30,8 +30,8 @@ func (r *reader) listSize(list ast.DirectiveList) *ListSize {
 	return size
 }
 
-// applied gives the directives that federation itself has no use for, be they
-// composed as they are or wrapped in join__directive (join v0.5).
+// applied returns the directives that have no meaning in Federation, whether
+// composition copied them or wrapped them in join__directive (join v0.5).
 func (r *reader) applied(list ast.DirectiveList) []Directive {
 	var out []Directive
 	for _, d := range list {
@@ -49,6 +49,7 @@ func (r *reader) applied(list ast.DirectiveList) []Directive {
 	return out
 }
 
+// joined unwraps a join__directive.
 func (r *reader) joined(d *ast.Directive) Directive {
 	applied := Directive{Name: stringArgument(d, "name")}
 	if graphs := d.Arguments.ForName("graphs"); graphs != nil {

@@ -1,13 +1,22 @@
-// Package supergraph reads a supergraph's SDL, as every Federation
-// composition writes it (join specification v0.1 to v0.5 with the link or core
-// specification), into a [Model]: which subgraph knows which types, resolves
-// which fields, and enters which entities by which keys.
+// Package supergraph parses the SDL of a supergraph into a [Model]: which
+// subgraphs define a type, which of them resolve a field, and by which keys they
+// resolve an entity. It reads the output of every Federation composition: join
+// specification v0.1 to v0.5, with the link or the core specification.
 //
-// It stands before all requests: the gateway reads a supergraph once, [Parse],
-// and the planner works from the model for as long as the supergraph is in
-// force. Clients see the part of it that Model.APISchema holds; validation and
-// introspection are built from that text.
+// It does not take part in requests. The gateway calls [Parse] once for each
+// supergraph, and the planner works with the model while that supergraph is in
+// use. Model.APISchema is the schema that clients see; validation and
+// introspection work with that text.
 //
-// A model is immutable and safe for use by many goroutines. Everything in it
-// is in a fixed order, so that the same text gives the same plans.
+// A model is immutable and safe for concurrent use. Everything in it has a fixed
+// order, so equal texts lead to equal plans.
+//
+// The hub is parse.go, which builds the model in passes. The other files are:
+//
+//   - model.go: the model
+//   - features.go: the specifications a supergraph links to, and their names
+//   - fields.go, fieldset.go, context.go: fields, field sets, context arguments
+//   - authorization.go, directives.go: directives on types and fields
+//   - api.go: the API schema
+//   - mistaken.go: error messages for texts that are not a supergraph
 package supergraph

@@ -9,24 +9,24 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// features are the specifications a supergraph links to (link specification
-// v1.0, or core v0.1 and v0.2 in Federation 1).
+// features are the specifications that a supergraph links to (link specification
+// v1.0, or core v0.1 and v0.2 of Federation 1).
 type features struct {
-	// prefixes are the names that a feature's definitions begin with.
+	// prefixes are the prefixes of the names that a feature defines.
 	prefixes map[string]bool
-	// linked has the directives that any feature defines, known or not, by
-	// their names here: those that are imported, and those named as the feature.
+	// linked are the local names of the directives of all features, known or
+	// not: imported directives, and directives with the name of their feature.
 	linked map[string]bool
-	// names maps a directive's name here to the one its specification gives.
+	// names maps the local name of a directive to the name in its specification.
 	names map[string]string
-	// join is the prefix of the join specification's names, version its minor
+	// join is the local prefix of the join specification, and version its minor
 	// version.
 	join    string
 	version int
 }
 
-// known are the features whose meaning this package, or a stage that reads
-// the model, takes care of; tag has none.
+// known are the features that the gateway implements. The tag feature has no
+// effect at run time.
 var known = map[string]bool{
 	"link": true, "core": true, "join": true, "tag": true, "inaccessible": true, "cost": true,
 	"authenticated": true, "requiresScopes": true, "policy": true, "context": true, "cacheTag": true,
@@ -50,6 +50,7 @@ func readFeatures(doc *ast.SchemaDocument) (*features, error) {
 	return f, nil
 }
 
+// add records a feature from its @link or @core directive.
 func (f *features) add(d *ast.Directive) error {
 	url := stringArgument(d, "url")
 	if url == "" {
@@ -63,7 +64,7 @@ func (f *features) add(d *ast.Directive) error {
 	known := known[name] && strings.HasPrefix(url, "https://specs.apollo.dev/")
 	purpose := stringArgument(d, "for")
 	if !known && purpose != "" {
-		return place(d.Position, "the feature %s is for %s, and is not known here", url, purpose)
+		return place(d.Position, "the supergraph requires the feature %s for %s, which this gateway does not support", url, purpose)
 	}
 	prefix := name
 	if as := stringArgument(d, "as"); as != "" {
@@ -73,7 +74,7 @@ func (f *features) add(d *ast.Directive) error {
 	if known && name == "join" {
 		minor, err := strconv.Atoi(strings.TrimPrefix(version, "v0."))
 		if err != nil || minor < 1 || minor > 5 {
-			return place(d.Position, "join %s is not known here; v0.1 to v0.5 are", version)
+			return place(d.Position, "the join specification %s is not supported; supported are v0.1 to v0.5", version)
 		}
 		f.join, f.version = prefix, minor
 	}
@@ -98,9 +99,9 @@ func (f *features) add(d *ast.Directive) error {
 	return nil
 }
 
-// federated gives the name that a directive's specification knows it by, and
-// "" for a directive of no known feature. Names that are not imported carry
-// their feature's prefix.
+// federated returns the name that a directive has in its specification, or "" if
+// it belongs to no known feature. A directive that is not imported has the prefix
+// of its feature.
 func (f *features) federated(directive string) string {
 	if name, ok := f.names[directive]; ok {
 		return name
@@ -115,8 +116,8 @@ func (f *features) federated(directive string) string {
 	return rest
 }
 
-// machinery says whether a definition belongs to a feature and not to the
-// graph: link__Purpose, join__Graph.
+// machinery reports whether a definition belongs to a feature and not to the
+// graph, such as link__Purpose and join__Graph.
 func (f *features) machinery(name string) bool {
 	prefix, _, ok := strings.Cut(name, "__")
 	return ok && f.prefixes[prefix]
@@ -143,6 +144,8 @@ func boolArgument(d *ast.Directive, name string, otherwise bool) bool {
 	return otherwise
 }
 
+// intArgument returns an integer argument, or nil if it is missing or not an
+// integer.
 func intArgument(d *ast.Directive, name string) *int {
 	a := d.Arguments.ForName(name)
 	if a == nil {
@@ -163,7 +166,7 @@ func stringsOf(v *ast.Value) []string {
 	return list
 }
 
-// place says where in the text an error is.
+// place returns an error with the position in the text, if that is known.
 func place(p *ast.Position, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	if p == nil {

@@ -66,17 +66,17 @@ func (r *reader) readField(t *Type, fd *ast.FieldDefinition) (*Field, error) {
 	return f, r.readFieldIn(f, fd)
 }
 
-// readFieldIn finds the subgraphs of a field: those its join__field
-// directives name, or all that know the type when there are none.
+// readFieldIn sets f.In: the subgraphs named by the join__field directives or,
+// if there are none, all subgraphs that define the parent type.
 func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
-	in, told := map[*Graph]*FieldIn{}, false
+	in, listed := map[*Graph]*FieldIn{}, false
 	overrides := map[*FieldIn]*ast.Directive{}
 	used := map[*Graph]bool{}
 	for _, d := range fd.Directives {
 		if r.federated(d.Name) != "join__field" {
 			continue
 		}
-		told = true
+		listed = true
 		g, err := r.graph(d)
 		if err != nil {
 			return err
@@ -85,7 +85,7 @@ func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
 			continue
 		}
 		if f.Parent.InGraph(g) == nil {
-			return place(d.Position, "%s.%s is in the subgraph %s, which does not know %s", f.Parent.Name, f.Name, g.Name, f.Parent.Name)
+			return place(d.Position, "%s.%s is in the subgraph %s, which does not define the type %s", f.Parent.Name, f.Name, g.Name, f.Parent.Name)
 		}
 		fi := &FieldIn{Graph: g, Type: f.Type, Named: f.Named, External: boolArgument(d, "external", false)}
 		in[g] = fi
@@ -97,7 +97,7 @@ func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
 		}
 		used[g] = boolArgument(d, "usedOverridden", false)
 	}
-	if !told {
+	if !listed {
 		for _, t := range f.Parent.In {
 			in[t.Graph] = &FieldIn{Graph: t.Graph, Type: f.Type, Named: f.Named}
 		}
@@ -105,7 +105,7 @@ func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
 	for fi, d := range overrides {
 		from := r.model.Graph(stringArgument(d, "override"))
 		if from == nil {
-			continue // a subgraph that does not exist (any more)
+			continue // an override of an unknown subgraph has no effect
 		}
 		fi.Override = &Override{From: from, To: fi.Graph, Label: stringArgument(d, "overrideLabel")}
 		if in[from] != nil {
@@ -114,7 +114,7 @@ func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
 	}
 	for g, fi := range in {
 		if used[g] && fi.Overridden == nil {
-			fi.External = true // taken over from it, by whom is not told
+			fi.External = true // overridden, but by which subgraph is unknown
 		}
 	}
 	f.In = slices.SortedFunc(maps.Values(in), func(a, b *FieldIn) int { return a.Graph.Index - b.Graph.Index })
@@ -136,7 +136,7 @@ func (r *reader) readJoinField(f *Field, fi *FieldIn, d *ast.Directive) error {
 		}
 		r.later = append(r.later, func() (err error) {
 			if *to, err = r.fieldSet(text, on); err != nil {
-				return place(d.Position, "what %s.%s %s in %s: %w", f.Parent.Name, f.Name, argument, fi.Graph.Name, err)
+				return place(d.Position, "%s.%s, argument %s for the subgraph %s: %w", f.Parent.Name, f.Name, argument, fi.Graph.Name, err)
 			}
 			return nil
 		})
@@ -151,7 +151,8 @@ func (r *reader) readJoinField(f *Field, fi *FieldIn, d *ast.Directive) error {
 	return nil
 }
 
-// namedIn finds the named type in a type's text.
+// namedIn returns the named type in the text of a type, such as Product in
+// "[Product!]!".
 func (r *reader) namedIn(text string) (*Type, error) {
 	doc, err := parser.ParseSchema(&ast.Source{Input: "type T{f:" + text + "}"})
 	if err != nil || len(doc.Definitions) != 1 || len(doc.Definitions[0].Fields) != 1 {
@@ -164,8 +165,8 @@ func (r *reader) namedIn(text string) (*Type, error) {
 	return r.types[name], nil
 }
 
-// addKeyFields puts the fields of keys into the subgraphs whose keys they
-// are: join v0.1 names only the owner's.
+// addKeyFields adds the fields of a key to the subgraph with the key. Join v0.1
+// records only the subgraph that owns a field.
 func (r *reader) addKeyFields() {
 	var add func(t *Type, g *Graph, selections []operation.Selection)
 	add = func(t *Type, g *Graph, selections []operation.Selection) {
@@ -194,8 +195,8 @@ func (r *reader) addKeyFields() {
 	}
 }
 
-// markRequired takes what a field of an @interfaceObject requires for external
-// to its subgraph: not every composition says so of an interface's fields.
+// markRequired marks the fields that an @interfaceObject requires as external in
+// its subgraph. Not every composition does so for the fields of an interface.
 func (r *reader) markRequired() {
 	for _, t := range r.types {
 		for _, f := range t.Fields {
@@ -220,7 +221,7 @@ func markLeaves(t *Type, known *TypeIn, required *FieldSet) {
 	}
 }
 
-// hasInKey says whether a field is part of a key, on the outermost level.
+// hasInKey reports whether a field is at the top level of a key.
 func (t *TypeIn) hasInKey(name string) bool {
 	return slices.ContainsFunc(t.Keys, func(k *Key) bool {
 		return slices.ContainsFunc(k.Fields.Selections, func(sel operation.Selection) bool {

@@ -11,7 +11,7 @@ import (
 	"souk/router/operation"
 )
 
-// fieldSet reads a field set and checks it against the type it is for.
+// fieldSet parses a field set and checks it against the type it applies to.
 func (r *reader) fieldSet(text string, on *Type) (*FieldSet, error) {
 	doc, err := parser.ParseQuery(&ast.Source{Input: "{" + text + "}"})
 	if err != nil || len(doc.Operations) != 1 {
@@ -24,16 +24,16 @@ func (r *reader) fieldSet(text string, on *Type) (*FieldSet, error) {
 	return &FieldSet{Text: text, Selections: selections}, nil
 }
 
-// fieldSelections reads the selections on a type. The __typename of the entity
-// itself (top) is in every representation, so it is left out; one further down
-// is a field like any other.
+// fieldSelections converts the selections on a type. It omits the __typename of
+// the entity itself (top), which every representation has anyway. A __typename
+// further down is a field like any other.
 func (r *reader) fieldSelections(set ast.SelectionSet, on *Type, top bool) ([]operation.Selection, error) {
 	var list []operation.Selection
 	for _, sel := range set {
 		switch sel := sel.(type) {
 		case *ast.Field:
 			if sel.Alias != sel.Name {
-				return nil, fmt.Errorf("a field set may have no alias: %s", sel.Alias)
+				return nil, fmt.Errorf("a field set must not use aliases: %s", sel.Alias)
 			}
 			if sel.Name == "__typename" {
 				if !top {
@@ -46,7 +46,7 @@ func (r *reader) fieldSelections(set ast.SelectionSet, on *Type, top bool) ([]op
 				return nil, fmt.Errorf("%s has no field %s", on.Name, sel.Name)
 			}
 			if f.Named.Composite() != (len(sel.SelectionSet) > 0) {
-				return nil, fmt.Errorf("%s.%s is a %s: it needs a selection set exactly if it is composite", on.Name, sel.Name, f.Type)
+				return nil, fmt.Errorf("%s.%s has the type %s: composite types need a selection set and leaf types must not have one", on.Name, sel.Name, f.Type)
 			}
 			below, err := r.fieldSelections(sel.SelectionSet, f.Named, false)
 			if err != nil {
@@ -61,7 +61,7 @@ func (r *reader) fieldSelections(set ast.SelectionSet, on *Type, top bool) ([]op
 			condition := on
 			if sel.TypeCondition != "" {
 				if condition = r.types[sel.TypeCondition]; condition == nil || !condition.Composite() {
-					return nil, fmt.Errorf("there is no composite type %s", sel.TypeCondition)
+					return nil, fmt.Errorf("%s is not an object, interface or union type", sel.TypeCondition)
 				}
 			}
 			below, err := r.fieldSelections(sel.SelectionSet, condition, top)
@@ -69,17 +69,17 @@ func (r *reader) fieldSelections(set ast.SelectionSet, on *Type, top bool) ([]op
 				return nil, err
 			}
 			if len(below) == 0 {
-				continue // only the entity's __typename
+				continue // it had only the __typename of the entity
 			}
 			list = append(list, &operation.InlineFragment{TypeCondition: condition.Name, Selections: below})
 		default:
-			return nil, fmt.Errorf("a field set may have no named fragments")
+			return nil, fmt.Errorf("a field set must not use named fragments")
 		}
 	}
 	return list, nil
 }
 
-// literal prints a constant value as operation.Argument has it.
+// literal prints a constant value in the canonical form of operation.Argument.
 func literal(v *ast.Value) string {
 	switch v.Kind {
 	case ast.ListValue:

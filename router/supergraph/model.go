@@ -7,15 +7,16 @@ import (
 	"souk/router/operation"
 )
 
-// A Model is a supergraph.
+// A Model is a parsed supergraph.
 type Model struct {
 	// Graphs are the subgraphs in the order of join__Graph.
 	Graphs []*Graph
-	// Query, Mutation and Subscription are the root types; nil where the
+	// Query, Mutation and Subscription are the root types, or nil if the
 	// supergraph has none.
 	Query, Mutation, Subscription *Type
-	// APISchema is the SDL of what clients see: nothing of join, link and
-	// other features, nothing @inaccessible.
+	// APISchema is the SDL of the schema that clients see: without the
+	// definitions of join, link and other features and without @inaccessible
+	// elements.
 	APISchema string
 	// Labels are the labels of progressive overrides, sorted.
 	Labels []Label
@@ -23,10 +24,10 @@ type Model struct {
 	types map[string]*Type
 }
 
-// Type finds a type by name; nil when there is none.
+// Type returns the named type, or nil.
 func (m *Model) Type(name string) *Type { return m.types[name] }
 
-// Types gives all types, sorted by name.
+// Types returns all types, sorted by name.
 func (m *Model) Types() []*Type {
 	types := make([]*Type, 0, len(m.types))
 	for _, t := range m.types {
@@ -36,7 +37,7 @@ func (m *Model) Types() []*Type {
 	return types
 }
 
-// Graph finds a subgraph by name; nil when there is none.
+// Graph returns the named subgraph, or nil.
 func (m *Model) Graph(name string) *Graph {
 	for _, g := range m.Graphs {
 		if g.Name == name {
@@ -46,17 +47,17 @@ func (m *Model) Graph(name string) *Graph {
 	return nil
 }
 
-// Root gives the root type of a kind of operation, or nil.
+// Root returns the root type of a kind of operation, or nil.
 func (m *Model) Root(k operation.Kind) *Type {
 	return [...]*Type{operation.Query: m.Query, operation.Mutation: m.Mutation, operation.Subscription: m.Subscription}[k]
 }
 
 // A Graph is a subgraph.
 type Graph struct {
-	// Index is its place in Model.Graphs.
+	// Index is the index in Model.Graphs.
 	Index int
 	Name  string
-	// URL may be empty.
+	// URL is the routing URL. It may be empty.
 	URL string
 }
 
@@ -77,39 +78,39 @@ const (
 type Type struct {
 	Name string
 	Kind Kind
-	// In are the subgraphs that know the type, in their order; none for the
-	// built-in scalars.
+	// In are the subgraphs that define the type, in the order of Model.Graphs.
+	// It is empty for built-in scalars.
 	In []*TypeIn
-	// Fields in the order of the SDL.
+	// Fields are in the order of the SDL.
 	Fields []*Field
-	// Interfaces are those it implements in any subgraph, sorted.
+	// Interfaces are the interfaces it implements in any subgraph, sorted.
 	Interfaces []*Type
-	// Possible are the object types of a composite type (of an object type:
-	// itself) in any subgraph, sorted.
+	// Possible are the possible object types of a composite type in any
+	// subgraph, sorted. For an object type, it is the type itself.
 	Possible []*Type
-	// EnumValues of an enum, in the order of the SDL.
+	// EnumValues are the values of an enum, in the order of the SDL.
 	EnumValues   []*EnumValue
 	Inaccessible bool
 	Authorization
-	// Cost is @cost's weight, or nil.
+	// Cost is the weight of @cost, or nil.
 	Cost *int
-	// Directives are those applied that mean nothing to federation, such as
-	// @cacheControl.
+	// Directives are the applied directives that have no meaning in Federation,
+	// such as @cacheControl.
 	Directives []Directive
 
 	fields map[string]*Field
 }
 
-// Composite says whether a selection on the type needs a selection set.
+// Composite reports whether fields of the type need a selection set.
 func (t *Type) Composite() bool { return t.Kind == Object || t.Abstract() }
 
-// Abstract says whether the type is an interface or a union.
+// Abstract reports whether the type is an interface or a union.
 func (t *Type) Abstract() bool { return t.Kind == Interface || t.Kind == Union }
 
-// Field finds a field by name; nil when there is none.
+// Field returns the named field, or nil.
 func (t *Type) Field(name string) *Field { return t.fields[name] }
 
-// InGraph finds what a subgraph knows of the type; nil when it does not.
+// InGraph returns the type's definition in a subgraph, or nil.
 func (t *Type) InGraph(g *Graph) *TypeIn {
 	i, ok := slices.BinarySearchFunc(t.In, g, func(in *TypeIn, g *Graph) int { return in.Graph.Index - g.Index })
 	if !ok {
@@ -118,7 +119,7 @@ func (t *Type) InGraph(g *Graph) *TypeIn {
 	return t.In[i]
 }
 
-// Is says whether each object of the type is one of the other.
+// Is reports whether every object of the type is also an object of other.
 func (t *Type) Is(other *Type) bool {
 	if t == other {
 		return true
@@ -132,50 +133,51 @@ func (t *Type) Is(other *Type) bool {
 	return slices.Contains(t.Interfaces, other)
 }
 
-// A TypeIn is a type as one subgraph knows it.
+// A TypeIn is the definition of a type in one subgraph.
 type TypeIn struct {
 	Graph *Graph
-	// Keys by which its objects are told apart there.
+	// Keys are the type's @key directives in the subgraph.
 	Keys []*Key
-	// InterfaceObject says that the subgraph knows this interface as an
+	// InterfaceObject is set if the subgraph defines this interface as an
 	// object type (@interfaceObject).
 	InterfaceObject bool
-	// Possible are the object types that the subgraph itself knows as
-	// objects of a composite type, sorted. For an @interfaceObject they are
-	// those of the interface anywhere.
+	// Possible are the possible object types of a composite type in the
+	// subgraph itself, sorted. For an @interfaceObject they are the possible
+	// types of the interface in any subgraph.
 	Possible []*Type
 }
 
 // A Key is one @key of a type in a subgraph.
 type Key struct {
 	Fields *FieldSet
-	// Resolvable says that the subgraph finds entities by it.
+	// Resolvable is set if the subgraph resolves entities by this key.
 	Resolvable bool
 }
 
-// A Field is a field of a type, an input object's included.
+// A Field is a field of an object, interface or input object type.
 type Field struct {
 	Parent *Type
 	Name   string
-	// Type as the supergraph declares it: "[Product!]!".
+	// Type is the type in the supergraph, such as "[Product!]!".
 	Type string
 	// Named is the named type inside Type.
 	Named     *Type
 	Arguments []*Argument
-	// In are the subgraphs that have the field, in their order. A field that
-	// an @interfaceObject lends to an object type is in none of them.
+	// In are the subgraphs that define the field, in the order of Model.Graphs.
+	// It is empty for a field that an object type has only through an
+	// @interfaceObject.
 	In           []*FieldIn
 	Inaccessible bool
 	Authorization
-	// Cost is @cost's weight, or nil.
+	// Cost is the weight of @cost, or nil.
 	Cost *int
-	// ListSize is @listSize, or nil.
+	// ListSize is the field's @listSize, or nil.
 	ListSize *ListSize
-	// Directives are those applied that mean nothing to federation.
+	// Directives are the applied directives that have no meaning in Federation.
 	Directives []Directive
 }
 
-// InGraph finds what a subgraph knows of the field; nil when it does not.
+// InGraph returns the field's definition in a subgraph, or nil.
 func (f *Field) InGraph(g *Graph) *FieldIn {
 	i, ok := slices.BinarySearchFunc(f.In, g, func(in *FieldIn, g *Graph) int { return in.Graph.Index - g.Index })
 	if !ok {
@@ -184,30 +186,30 @@ func (f *Field) InGraph(g *Graph) *FieldIn {
 	return f.In[i]
 }
 
-// A FieldIn is a field as one subgraph knows it.
+// A FieldIn is the definition of a field in one subgraph.
 type FieldIn struct {
 	Graph *Graph
-	// Type as the subgraph declares it.
+	// Type is the type in the subgraph.
 	Type string
 	// Named is the named type inside Type.
 	Named *Type
-	// Requires is what the subgraph must be told of the object to resolve
-	// the field; nil for nothing.
+	// Requires are the fields of the parent object that the subgraph needs as
+	// input to resolve the field (@requires), or nil.
 	Requires *FieldSet
-	// Provides is what the subgraph can resolve below this field although it
-	// cannot elsewhere; nil for nothing.
+	// Provides are the fields below this field that the subgraph resolves only
+	// here (@provides), or nil.
 	Provides *FieldSet
-	// External says that the subgraph names the field but does not resolve it.
+	// External is set if the subgraph declares the field without resolving it.
 	External bool
-	// Override is set where this subgraph takes the field over from another,
-	// Overridden where another takes it over from this one.
+	// Override is set if this subgraph takes the field over from another one,
+	// Overridden if another subgraph takes it over from this one.
 	Override, Overridden *Override
-	// Contexts are the arguments filled in from objects further up.
+	// Contexts are the arguments whose values come from enclosing objects.
 	Contexts []*ContextArgument
 }
 
-// Resolves says whether the subgraph resolves the field, given which labels
-// of progressive overrides are on.
+// Resolves reports whether the subgraph resolves the field. The function on
+// reports whether a label of a progressive override is active.
 func (f *FieldIn) Resolves(on func(label string) bool) bool {
 	switch {
 	case f.External && f.Requires == nil:
@@ -223,26 +225,27 @@ func (f *FieldIn) Resolves(on func(label string) bool) bool {
 // An Override moves a field from one subgraph to another (@override).
 type Override struct {
 	From, To *Graph
-	// Label, unless empty, decides for each request whether it does.
+	// Label decides for each request whether the override applies. An override
+	// without a label always applies.
 	Label string
 }
 
-// A Label is a label of progressive overrides.
+// A Label is the label of a progressive override.
 type Label struct {
 	Name string
-	// Percent is x for a label percent(x), and -1 for others, which are
-	// turned on by name.
+	// Percent is x for a label percent(x), from 0 to 100, and -1 for other
+	// labels, which are activated by name.
 	Percent float64
 }
 
 // An Argument is an argument of a field.
 type Argument struct {
 	Name string
-	// Type in GraphQL's syntax; Named is the named type inside.
+	// Type is the type in GraphQL syntax, and Named the named type in it.
 	Type         string
 	Named        *Type
 	Inaccessible bool
-	// Cost is @cost's weight, or nil.
+	// Cost is the weight of @cost, or nil.
 	Cost *int
 }
 
@@ -250,46 +253,48 @@ type Argument struct {
 type EnumValue struct {
 	Name         string
 	Inaccessible bool
-	// In are the subgraphs that know the value; nil when all that know the
-	// enum do.
+	// In are the subgraphs that define the value. It is nil if all subgraphs
+	// that define the enum also define the value.
 	In []*Graph
 }
 
-// Authorization is what callers need to have a type or a field.
+// Authorization is what a caller needs to read a type or a field.
 type Authorization struct {
-	// Authenticated says that only known callers may (@authenticated).
+	// Authenticated requires an authenticated caller (@authenticated).
 	Authenticated bool
-	// Scopes are alternatives, of each of which all are needed
+	// Scopes are alternatives; the caller needs all scopes of one alternative
 	// (@requiresScopes).
 	Scopes [][]string
-	// Policies are alternatives, of each of which all must pass (@policy).
+	// Policies are alternatives; all policies of one alternative must pass
+	// (@policy).
 	Policies [][]string
 }
 
-// ListSize is what @listSize tells of the length of a field's list.
+// ListSize is the expected length of a field's list (@listSize).
 type ListSize struct {
-	// AssumedSize is the length when nothing else tells it, or nil.
+	// AssumedSize is the length if no slicing argument is given, or nil.
 	AssumedSize *int
-	// SlicingArguments are the arguments, perhaps with a path inside, that
-	// tell it.
+	// SlicingArguments are the arguments whose value is the length. A name may
+	// be a path into an input object.
 	SlicingArguments []string
-	// SizedFields are the fields below that the size is meant for; none for
-	// the field itself.
+	// SizedFields are the subfields that the size applies to. If empty, it
+	// applies to the field itself.
 	SizedFields []string
-	// RequireOneSlicingArgument says that an operation must give exactly one.
+	// RequireOneSlicingArgument requires operations to give exactly one of
+	// SlicingArguments.
 	RequireOneSlicingArgument bool
 }
 
 // A Directive is a directive applied to a type or field.
 type Directive struct {
 	Name string
-	// Arguments in GraphQL's syntax, as in an operation.
+	// Arguments have their values in GraphQL syntax, as in an operation.
 	Arguments []operation.Argument
-	// Graphs are the subgraphs it comes from; nil when that is not told.
+	// Graphs are the subgraphs it comes from, or nil if that is unknown.
 	Graphs []*Graph
 }
 
-// Argument gives an argument's value in GraphQL's syntax, or "".
+// Argument returns the value of an argument in GraphQL syntax, or "".
 func (d Directive) Argument(name string) string {
 	for _, a := range d.Arguments {
 		if a.Name == name {
@@ -299,12 +304,12 @@ func (d Directive) Argument(name string) string {
 	return ""
 }
 
-// A FieldSet is a selection set as in @key, @requires and @provides.
+// A FieldSet is a selection set, as used in @key, @requires and @provides.
 type FieldSet struct {
-	// Text as it stands in the supergraph.
+	// Text is the text in the supergraph.
 	Text string
-	// Selections are operation.Field and operation.InlineFragment; no field
-	// has an alias. The __typename of the entity itself is left out, since
-	// every representation has it: @key(fields: "__typename") has none.
+	// Selections are *operation.Field and *operation.InlineFragment; no field
+	// has an alias. The __typename of the entity itself is omitted, because
+	// every representation has it: @key(fields: "__typename") has no selections.
 	Selections []operation.Selection
 }

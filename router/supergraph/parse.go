@@ -13,8 +13,8 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// Parse reads a supergraph's SDL. The error says what is wrong, and where in
-// the text, or what the text seems to be if it is no supergraph.
+// Parse parses a supergraph's SDL. Errors have the position in the text. For a
+// text that is not a supergraph, the error says what the text seems to be.
 func Parse(sdl string) (*Model, error) {
 	m, err := parse(sdl)
 	if err != nil {
@@ -44,7 +44,7 @@ func parse(sdl string) (*Model, error) {
 	return &r.model, nil
 }
 
-// located turns a parser's error into one with its place.
+// located adds the position to an error of the parser library.
 func located(err error) error {
 	var e *gqlerror.Error
 	if errors.As(err, &e) && len(e.Locations) > 0 {
@@ -53,43 +53,43 @@ func located(err error) error {
 	return err
 }
 
-// A reader builds a model in passes, each of which needs those before.
+// A reader builds a model in passes; each pass relies on the previous ones.
 type reader struct {
 	*features
 	doc    *ast.SchemaDocument
 	model  Model
 	types  map[string]*Type
 	graphs map[string]*Graph // by join__Graph value
-	// implements are the interfaces of each type by subgraph, in v0.1
-	// supergraphs under nil.
+	// implements are the interfaces that each type implements, with the
+	// subgraph.
 	implements map[*Type][]implementation
-	// contexts are the types that set each context.
+	// contexts maps a context to the types that set it.
 	contexts map[string][]*Type
-	// later are the field sets that can be read when all fields are known.
+	// later parses field sets, which is possible once all fields are known.
 	later []func() error
 }
 
 type implementation struct {
-	graph *Graph // nil for all
+	graph *Graph // nil for all subgraphs
 	of    *Type
 }
 
 func (r *reader) readGraphs() error {
 	def := r.doc.Definitions.ForName(r.join + "__Graph")
 	if def == nil {
-		return fmt.Errorf("there is no enum %s__Graph", r.join)
+		return fmt.Errorf("the schema has no enum %s__Graph", r.join)
 	}
 	for _, v := range def.EnumValues {
 		d := r.directive(v.Directives, "join__graph")
 		if d == nil {
-			return place(v.Position, "%s has no @%s__graph", v.Name, r.join)
+			return place(v.Position, "the enum value %s has no @%s__graph directive", v.Name, r.join)
 		}
 		g := &Graph{Index: len(r.model.Graphs), Name: stringArgument(d, "name"), URL: stringArgument(d, "url")}
 		if g.Name == "" {
-			return place(d.Position, "%s has no name", v.Name)
+			return place(d.Position, "the subgraph of the enum value %s has no name", v.Name)
 		}
 		if r.model.Graph(g.Name) != nil {
-			return place(d.Position, "there are two subgraphs %q", g.Name)
+			return place(d.Position, "the subgraph name %q is used twice", g.Name)
 		}
 		r.graphs[v.Name] = g
 		r.model.Graphs = append(r.model.Graphs, g)
@@ -97,7 +97,8 @@ func (r *reader) readGraphs() error {
 	return nil
 }
 
-// directive finds the first use of a federated directive.
+// directive returns the first application of a directive, by its name in the
+// specification, or nil.
 func (r *reader) directive(list ast.DirectiveList, name string) *ast.Directive {
 	for _, d := range list {
 		if r.federated(d.Name) == name {
@@ -107,7 +108,7 @@ func (r *reader) directive(list ast.DirectiveList, name string) *ast.Directive {
 	return nil
 }
 
-// graph gives the subgraph a directive names, nil when it names none.
+// graph returns the subgraph that a directive names, or nil if it names none.
 func (r *reader) graph(d *ast.Directive) (*Graph, error) {
 	name := stringArgument(d, "graph")
 	if name == "" {
@@ -115,7 +116,7 @@ func (r *reader) graph(d *ast.Directive) (*Graph, error) {
 	}
 	g := r.graphs[name]
 	if g == nil {
-		return nil, place(d.Position, "@%s names a subgraph %s that %s__Graph has not", d.Name, name, r.join)
+		return nil, place(d.Position, "@%s names the subgraph %s, which the enum %s__Graph does not define", d.Name, name, r.join)
 	}
 	return g, nil
 }
@@ -176,7 +177,7 @@ func (r *reader) readTypeIn(t *Type, def *ast.Definition) error {
 			return err
 		}
 		if g == nil {
-			return place(d.Position, "@%s of %s names no subgraph", d.Name, t.Name)
+			return place(d.Position, "@%s on %s does not name a subgraph", d.Name, t.Name)
 		}
 		if in[g] == nil {
 			in[g] = &TypeIn{Graph: g}
@@ -190,14 +191,14 @@ func (r *reader) readTypeIn(t *Type, def *ast.Definition) error {
 			r.later = append(r.later, func() error {
 				set, err := r.fieldSet(text, t)
 				if err != nil {
-					return place(d.Position, "the key of %s: %w", t.Name, err)
+					return place(d.Position, "a key of %s: %w", t.Name, err)
 				}
 				key.Fields = set
 				return nil
 			})
 		}
 	}
-	if len(in) == 0 && r.version == 1 { // a value type, or a root type: known to all
+	if len(in) == 0 && r.version == 1 { // value types and root types are in all subgraphs
 		for _, g := range r.model.Graphs {
 			in[g] = &TypeIn{Graph: g}
 		}
@@ -216,12 +217,12 @@ func (r *reader) readImplements() error {
 		for _, name := range def.Interfaces {
 			i := r.types[name]
 			if i == nil || i.Kind != Interface {
-				return place(def.Position, "%s implements %s, which is no interface", t.Name, name)
+				return place(def.Position, "%s implements %s, which is not an interface", t.Name, name)
 			}
 			t.Interfaces = append(t.Interfaces, i)
 		}
 		slices.SortFunc(t.Interfaces, byName)
-		told := false
+		listed := false
 		for _, d := range def.Directives {
 			if r.federated(d.Name) != "join__implements" {
 				continue
@@ -232,12 +233,12 @@ func (r *reader) readImplements() error {
 			}
 			i := r.types[stringArgument(d, "interface")]
 			if i == nil {
-				return place(d.Position, "%s implements %q, which is no interface", t.Name, stringArgument(d, "interface"))
+				return place(d.Position, "%s implements %q, which is not an interface", t.Name, stringArgument(d, "interface"))
 			}
 			r.implements[t] = append(r.implements[t], implementation{g, i})
-			told = true
+			listed = true
 		}
-		if !told { // as in join v0.1 and v0.2's interfaces of value types
+		if !listed { // join v0.1, and value types in join v0.2
 			for _, i := range t.Interfaces {
 				r.implements[t] = append(r.implements[t], implementation{nil, i})
 			}
@@ -248,7 +249,7 @@ func (r *reader) readImplements() error {
 
 func byName(a, b *Type) int { return strings.Compare(a.Name, b.Name) }
 
-// readPossible finds the object types of each composite type.
+// readPossible sets the possible object types of each composite type.
 func (r *reader) readPossible() error {
 	for _, def := range r.doc.Definitions {
 		t := r.types[def.Name]
@@ -294,15 +295,16 @@ func (r *reader) readPossible() error {
 	return nil
 }
 
+// readMembers sets the possible types of a union.
 func (r *reader) readMembers(t *Type, def *ast.Definition) error {
 	for _, name := range def.Types {
 		m := r.types[name]
 		if m == nil || m.Kind != Object {
-			return place(def.Position, "%s has a member %s, which is no object type", t.Name, name)
+			return place(def.Position, "the union %s has the member %s, which is not an object type", t.Name, name)
 		}
 		t.Possible = append(t.Possible, m)
 	}
-	told := false
+	listed := false
 	for _, d := range def.Directives {
 		if r.federated(d.Name) != "join__unionMember" {
 			continue
@@ -313,12 +315,12 @@ func (r *reader) readMembers(t *Type, def *ast.Definition) error {
 		}
 		m := r.types[stringArgument(d, "member")]
 		if g == nil || m == nil || t.InGraph(g) == nil {
-			return place(d.Position, "@%s of %s names no member or no subgraph that knows %s", d.Name, t.Name, t.Name)
+			return place(d.Position, "@%s on %s does not name a member and a subgraph that defines %s", d.Name, t.Name, t.Name)
 		}
 		t.InGraph(g).Possible = append(t.InGraph(g).Possible, m)
-		told = true
+		listed = true
 	}
-	if told {
+	if listed {
 		return nil
 	}
 	for _, in := range t.In { // join v0.1 and v0.2
@@ -356,11 +358,11 @@ func (r *reader) readRoots() error {
 	}
 	r.model.Query, r.model.Mutation, r.model.Subscription = r.types[names[ast.Query]], r.types[names[ast.Mutation]], r.types[names[ast.Subscription]]
 	if r.model.Query == nil {
-		return errors.New("there is no query type")
+		return errors.New("the schema has no query type")
 	}
 	for _, t := range []*Type{r.model.Query, r.model.Mutation, r.model.Subscription} {
 		if t != nil && t.Kind != Object {
-			return fmt.Errorf("the root type %s is no object type", t.Name)
+			return fmt.Errorf("the root type %s is not an object type", t.Name)
 		}
 	}
 	return nil

@@ -15,11 +15,11 @@ import (
 	"souk/router/supergraph"
 )
 
-var update = flag.Bool("update", false, "write what is got into testdata")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// TestGolden reads each case's supergraph and compares the API schema and a
-// dump of the model, or the error, with what the case holds.
-func TestGolden(t *testing.T) {
+// TestModelMatchesGoldenFiles parses the supergraph of each case and compares the
+// API schema and a dump of the model, or the error, with the golden file.
+func TestModelMatchesGoldenFiles(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no cases", err)
@@ -58,7 +58,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// dump prints what each subgraph knows of each composite type.
+// dump prints the definition of each composite type in each subgraph.
 func dump(m *supergraph.Model) string {
 	var b strings.Builder
 	for _, g := range m.Graphs {
@@ -142,6 +142,7 @@ func attributes(a supergraph.Authorization, directives []supergraph.Directive) s
 	return b.String()
 }
 
+// FuzzParse checks that Parse returns an error or a model with a query type.
 func FuzzParse(f *testing.F) {
 	files, _ := filepath.Glob("testdata/*.txtar")
 	for _, file := range files {
@@ -151,7 +152,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, sdl string) {
 		if m, err := supergraph.Parse(sdl); err == nil && m.Query == nil {
-			t.Error("a model without a query type")
+			t.Error("the model has no query type")
 		}
 	})
 }

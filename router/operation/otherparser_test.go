@@ -13,9 +13,9 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// TestSecondOpinion asks another parser and validator, graphql-go-tools: the
-// text of our operations is valid for it, too.
-func TestSecondOpinion(t *testing.T) {
+// TestOperationsAreValidForAnotherParser checks the text of the golden
+// operations with the parser and validator of graphql-go-tools.
+func TestOperationsAreValidForAnotherParser(t *testing.T) {
 	sdl, err := os.ReadFile("testdata/schema.graphql")
 	if err != nil {
 		t.Fatal(err)
