@@ -206,13 +206,13 @@ func TestRedisThatFailsIsTold(t *testing.T) {
 			redis: func(t *testing.T) config.Redis {
 				return config.Redis{URL: "redis://" + redistest.StartReplica(t, redistest.Start(t, redistest.Options{})).Addr}
 			},
-			cause: "this is a replica, which cannot be written to",
+			cause: "the server is a read-only replica",
 		},
 		"Sentinel taken for a server": {
 			redis: func(t *testing.T) config.Redis {
 				return config.Redis{URL: "redis://" + redistest.StartSentinel(t, "store", redistest.Start(t, redistest.Options{}), 0).Addr}
 			},
-			cause: "this is a Sentinel",
+			cause: "the server is a Sentinel",
 		},
 		"Sentinel that does not know the name": {
 			redis: func(t *testing.T) config.Redis {
@@ -263,7 +263,7 @@ func TestClusterNodeTakenForAServerIsTold(t *testing.T) {
 		}
 		if s.state(t, "redis/response_cache") == "DOWN" {
 			told++
-			s.fails(t, "redis/response_cache", "this is one node of a Redis Cluster: set cluster: true")
+			s.fails(t, "redis/response_cache", "the server is a node of a Redis Cluster: set cluster: true")
 		}
 	}
 	if told < 2 {

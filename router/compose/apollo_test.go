@@ -20,22 +20,22 @@ import (
 	"souk/router/compose"
 )
 
-// The versions that the comparison is made with.
+// apolloPackages are the versions to compare with.
 var apolloPackages = []string{"@apollo/composition@2.14.4", "graphql@16.15.0"}
 
-// apolloResult is what testdata/apollo.mjs gives for some subgraphs.
+// apolloResult is the output of testdata/apollo.mjs for one list of subgraphs.
 type apolloResult struct {
 	Supergraph string
 	Errors     []struct{ Code, Message string }
 }
 
-// apollo composes with @apollo/composition, which it installs for the test. The
-// test is skipped where that cannot be done.
+// apollo composes each list of subgraphs with @apollo/composition, which it
+// installs for the test. It skips the test if it cannot install the packages.
 func apollo(t *testing.T, all [][]compose.Subgraph) []apolloResult {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("comparing with @apollo/composition needs %s", program)
+			t.Skipf("%s is required to run @apollo/composition", program)
 		}
 	}
 	dir := t.TempDir()
@@ -43,7 +43,7 @@ func apollo(t *testing.T, all [][]compose.Subgraph) []apolloResult {
 	defer cancel()
 	install := exec.CommandContext(ctx, "npm", append([]string{"install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--prefix", dir}, apolloPackages...)...)
 	if out, err := install.CombinedOutput(); err != nil {
-		t.Skipf("comparing needs %v, which cannot be installed: %v\n%s", apolloPackages, err, out)
+		t.Skipf("cannot install %v: %v\n%s", apolloPackages, err, out)
 	}
 	script, err := os.ReadFile("testdata/apollo.mjs")
 	if err != nil {
@@ -96,26 +96,28 @@ func storeSubgraphs(t *testing.T) []compose.Subgraph {
 	return subgraphs
 }
 
-// otherwise is what Apollo's composition finds where this one finds the mistake
-// too, but calls it something else or tells of more that follows from it.
+// otherwise holds Apollo's codes for the cases where they differ from ours: both
+// report the mistake, but Apollo's uses another code or reports further errors
+// that follow from it.
 var otherwise = map[string][]string{
-	"an external field of another type":       {"EXTERNAL_TYPE_MISMATCH"},
-	"an override of an override":              {"OVERRIDE_SOURCE_HAS_OVERRIDE", "INVALID_FIELD_SHARING"},
-	"a directive in a key":                    {"KEY_DIRECTIVE_IN_FIELDS_ARG"},
-	"a directive in provides":                 {"PROVIDES_DIRECTIVE_IN_FIELDS_ARG"},
-	"a directive in requires":                 {"REQUIRES_DIRECTIVE_IN_FIELDS_ARG"},
-	"provides on an interface":                {"PROVIDES_UNSUPPORTED_ON_INTERFACE"},
-	"requires on an interface":                {"REQUIRES_UNSUPPORTED_ON_INTERFACE", "REQUIRES_FIELDS_MISSING_EXTERNAL"},
-	"external on an interface":                {"EXTERNAL_ON_INTERFACE", "EXTERNAL_UNUSED"},
-	"an external argument of another type":    {"REQUIRES_INVALID_FIELDS"},
-	"an external argument of another default": {"EXTERNAL_ARGUMENT_DEFAULT_MISMATCH"},
-	"a link to no version there is":           {"INVALID_LINK_DIRECTIVE_USAGE"},
-	"a list size of no list":                  {"LIST_SIZE_APPLIED_TO_NON_LIST"},
+	"an external field with another type":             {"EXTERNAL_TYPE_MISMATCH"},
+	"an override of an override":                      {"OVERRIDE_SOURCE_HAS_OVERRIDE", "INVALID_FIELD_SHARING"},
+	"a directive in a key":                            {"KEY_DIRECTIVE_IN_FIELDS_ARG"},
+	"a directive in provides":                         {"PROVIDES_DIRECTIVE_IN_FIELDS_ARG"},
+	"a directive in requires":                         {"REQUIRES_DIRECTIVE_IN_FIELDS_ARG"},
+	"provides on an interface":                        {"PROVIDES_UNSUPPORTED_ON_INTERFACE"},
+	"requires on an interface":                        {"REQUIRES_UNSUPPORTED_ON_INTERFACE", "REQUIRES_FIELDS_MISSING_EXTERNAL"},
+	"external on an interface":                        {"EXTERNAL_ON_INTERFACE", "EXTERNAL_UNUSED"},
+	"an external argument with another type":          {"REQUIRES_INVALID_FIELDS"},
+	"an external argument with another default value": {"EXTERNAL_ARGUMENT_DEFAULT_MISMATCH"},
+	"a link to an unknown version":                    {"INVALID_LINK_DIRECTIVE_USAGE"},
+	"a list size on a field that is not a list":       {"LIST_SIZE_APPLIED_TO_NON_LIST"},
 }
 
-// TestAsApolloComposes holds this composition against Apollo's: equivalent
-// supergraphs of what composes, the same codes for what does not.
-func TestAsApolloComposes(t *testing.T) {
+// TestResultsMatchApollo compares the results with those of Apollo's composition:
+// equivalent supergraphs for valid cases and the same error codes for invalid
+// ones.
+func TestResultsMatchApollo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("installs an npm package")
 	}
@@ -130,13 +132,13 @@ func TestAsApolloComposes(t *testing.T) {
 			for _, e := range theirs.Errors {
 				codes = append(codes, e.Code)
 			}
-			// TestCompositions holds that cases[i].codes is what is found here.
+			// TestResultsMatchExpectedCodes checks that ours are cases[i].codes.
 			want := cases[i].codes
 			if other := otherwise[cases[i].name]; other != nil {
 				want = other
 			}
 			if !sameCodes(codes, want) {
-				t.Fatalf("theirs %v %v, want %v", codes, theirs.Errors, want)
+				t.Fatalf("Apollo's codes %v %v, want %v", codes, theirs.Errors, want)
 			}
 			if len(codes) == 0 {
 				ours, err := compose.Compose(t.Context(), all[i])
@@ -153,7 +155,7 @@ func codesOf(err error) []string {
 	if err == nil {
 		return nil
 	}
-	problems, ok := err.(compose.Errors) //nolint:errorlint // Compose gives it as it is
+	problems, ok := err.(compose.Errors) //nolint:errorlint // Compose returns Errors unwrapped
 	if !ok {
 		return []string{"not compose.Errors: " + err.Error()}
 	}
@@ -164,7 +166,7 @@ func codesOf(err error) []string {
 	return codes
 }
 
-// sameCodes compares as sets: how many errors are told of one mistake is taste.
+// sameCodes compares codes as sets: how often a mistake is reported may differ.
 func sameCodes(a, b []string) bool {
 	set := func(codes []string) []string { return slices.Compact(slices.Sorted(slices.Values(codes))) }
 	return slices.Equal(set(a), set(b))
@@ -186,8 +188,8 @@ func compareSupergraphs(t *testing.T, ours, theirs string) {
 	}
 }
 
-// facts takes a supergraph apart into what it says of each coordinate, in a form
-// that does not depend on any order.
+// facts describes each schema coordinate of a supergraph in a form that does not
+// depend on the order of definitions.
 func facts(t *testing.T, sdl string) map[string]string {
 	t.Helper()
 	document, err := parser.ParseSchema(&ast.Source{Name: "supergraph", Input: sdl})
@@ -228,7 +230,7 @@ func facts(t *testing.T, sdl string) map[string]string {
 	return facts
 }
 
-// machinery tells what is of the specifications and not of the graph.
+// machinery reports whether a name belongs to a specification and not to the graph.
 func machinery(name string) bool {
 	return strings.HasPrefix(name, "join__") || strings.HasPrefix(name, "link__") || strings.HasPrefix(name, "federation__") ||
 		strings.HasPrefix(name, "requiresScopes") || slices.Contains([]string{"link", "inaccessible", "tag", "cost", "listSize", "authenticated", "policy"}, name)

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// TestBundleIsWhatTheLockFileGives builds the bundle again from the packages
-// that package-lock.json names, by version and hash.
-func TestBundleIsWhatTheLockFileGives(t *testing.T) {
+// TestBundleIsBuiltFromItsSources rebuilds the bundle from the packages in
+// package-lock.json and compares it with the committed one.
+func TestBundleIsBuiltFromItsSources(t *testing.T) {
 	if testing.Short() {
 		t.Skip("installs npm packages")
 	}
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("building the bundle needs %s", program)
+			t.Skipf("%s is required to build the bundle", program)
 		}
 	}
 	dir := t.TempDir()
@@ -38,7 +38,7 @@ func TestBundleIsWhatTheLockFileGives(t *testing.T) {
 		return command.CombinedOutput()
 	}
 	if out, err := npm("ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"); err != nil {
-		t.Skipf("the packages cannot be installed: %v\n%s", err, out)
+		t.Skipf("cannot install the packages: %v\n%s", err, out)
 	}
 	if out, err := npm("run", "build"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -53,7 +53,7 @@ func TestBundleIsWhatTheLockFileGives(t *testing.T) {
 			t.Fatal(err)
 		}
 		if string(committed) != string(built) {
-			t.Errorf("bundle/%s is not what its sources give; run go generate", made)
+			t.Errorf("bundle/%s is outdated; run go generate", made)
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// checks find what the bundled library lets pass. They see subgraphs that it
-// has composed, so that each is valid by itself.
+// checks report errors that the bundled library misses. They run on subgraphs
+// that the library has composed, so each subgraph is valid by itself.
 var checks = []func([]*subgraphSchema) Errors{
 	checkKeys,
 	checkExternalInterfaceFields,
@@ -19,13 +19,14 @@ var checks = []func([]*subgraphSchema) Errors{
 	checkRuntimeTypes,
 }
 
-// check runs all checks.
+// check runs all checks. It reports nothing if it cannot parse a subgraph that
+// the library accepts.
 func check(subgraphs []Subgraph) Errors {
 	schemas := make([]*subgraphSchema, 0, len(subgraphs))
 	for _, s := range subgraphs {
 		schema, err := readSchema(s)
 		if err != nil {
-			return nil //nolint:nilerr // the library has read it; what only it understands is not checked here
+			return nil //nolint:nilerr // the library accepts it
 		}
 		schemas = append(schemas, schema)
 	}
@@ -41,13 +42,13 @@ type coordinate struct{ typ, field string }
 
 func (c coordinate) String() string { return c.typ + "." + c.field }
 
-// subgraphSchema is what the checks read of one subgraph.
+// subgraphSchema is the part of a subgraph's schema that the checks use.
 type subgraphSchema struct {
 	name       string
 	federated2 bool
-	directives map[string]string // a Federation directive's name → the one it goes by here
-	types      map[string][]*ast.Definition
-	order      []*ast.Definition
+	directives map[string]string            // name in the Federation specification → name in this subgraph
+	types      map[string][]*ast.Definition // a definition and its extensions, by type name
+	order      []*ast.Definition            // in document order
 }
 
 func readSchema(s Subgraph) (*subgraphSchema, error) {
@@ -72,8 +73,8 @@ func readSchema(s Subgraph) (*subgraphSchema, error) {
 	return schema, nil
 }
 
-// readLink takes from a @link to the Federation specification how its
-// directives are called in this subgraph.
+// readLink records the names of the Federation directives in this subgraph from a
+// @link to the Federation specification.
 func (s *subgraphSchema) readLink(link *ast.Directive) {
 	url := link.Arguments.ForName("url")
 	if url == nil || !strings.Contains(url.Value.Raw, "specs.apollo.dev/federation/v2") {
@@ -105,10 +106,12 @@ func (s *subgraphSchema) readLink(link *ast.Directive) {
 	}
 }
 
+// has reports whether a Federation directive is among directives.
 func (s *subgraphSchema) has(directives ast.DirectiveList, name string) bool {
 	return directives.ForName(s.directives[name]) != nil
 }
 
+// field returns the definition of a field, or nil.
 func (s *subgraphSchema) field(at coordinate) *ast.FieldDefinition {
 	for _, definition := range s.types[at.typ] {
 		if field := definition.Fields.ForName(at.field); field != nil {
@@ -118,12 +121,12 @@ func (s *subgraphSchema) field(at coordinate) *ast.FieldDefinition {
 	return nil
 }
 
-// is tells whether a type is defined here as one of a kind.
+// is reports whether a type is defined in this subgraph with one of the kinds.
 func (s *subgraphSchema) is(typ string, kinds ...ast.DefinitionKind) bool {
 	return len(s.types[typ]) > 0 && slices.Contains(kinds, s.types[typ][0].Kind)
 }
 
-// applied gives a directive of Federation's where it is applied to a type.
+// applied returns the applications of a Federation directive to a type.
 func (s *subgraphSchema) applied(typ, directive string) []*ast.Directive {
 	var all []*ast.Directive
 	for _, definition := range s.types[typ] {
@@ -132,7 +135,8 @@ func (s *subgraphSchema) applied(typ, directive string) []*ast.Directive {
 	return all
 }
 
-// fieldSet reads the selection that a directive's argument fields is.
+// fieldSet parses the argument "fields" of a directive. It returns nil if that is
+// missing or not valid.
 func fieldSet(directive *ast.Directive) ast.SelectionSet {
 	fields := directive.Arguments.ForName("fields")
 	if fields == nil {
@@ -145,7 +149,7 @@ func fieldSet(directive *ast.Directive) ast.SelectionSet {
 	return set.Operations[0].SelectionSet
 }
 
-// possible gives the object types that a value of a type may have here.
+// possible returns the possible object types of a type in this subgraph.
 func (s *subgraphSchema) possible(typ string) []string {
 	var all []string
 	for _, definition := range s.order {

@@ -11,23 +11,24 @@ import (
 	"strings"
 )
 
-// Command is `souk compose`: it composes what a configuration file names.
+// Command is the command `souk compose`. It composes the subgraphs named in a
+// configuration file.
 type Command struct {
-	Config string       // the configuration file
-	Output string       // where the supergraph goes; empty for Stdout
-	Check  bool         // write nothing; fail unless Output is current
-	Stdout io.Writer    // for the supergraph when Output is empty
-	Client *http.Client // asks running subgraphs; nil for http.DefaultClient
+	Config string       // path of the configuration file
+	Output string       // path of the supergraph to write; empty for Stdout
+	Check  bool         // do not write; fail unless Output is up to date
+	Stdout io.Writer    // receives the supergraph if Output is empty
+	Client *http.Client // fetches the SDL of running subgraphs; nil for http.DefaultClient
 }
 
-// ErrStale says that a committed supergraph is not what its subgraphs compose
-// to now.
-var ErrStale = errors.New("the supergraph is not current")
+// ErrStale means that a supergraph file differs from the composition of its
+// subgraphs.
+var ErrStale = errors.New("the supergraph is out of date")
 
 const header = "# Made by `souk compose`; do not edit.\n\n"
 
-// Run composes. Its error is Errors when the subgraphs do not fit together and
-// wraps ErrStale when Check finds another supergraph than the one composed.
+// Run composes. The error is an Errors if the subgraphs do not compose. It wraps
+// ErrStale if Check is set and Output is out of date.
 func (c Command) Run(ctx context.Context) error {
 	config, err := ReadConfig(c.Config)
 	if err != nil {
@@ -60,9 +61,10 @@ func (c Command) Run(ctx context.Context) error {
 	return nil
 }
 
+// check compares the supergraph file with the composed text.
 func (c Command) check(composed string) error {
 	if c.Output == "" {
-		return errors.New("nothing to check: name the supergraph's file")
+		return errors.New("nothing to check: name the supergraph file with --output")
 	}
 	present, err := os.ReadFile(c.Output)
 	if err != nil {
@@ -72,11 +74,11 @@ func (c Command) check(composed string) error {
 		return nil
 	}
 	line, was, is := firstDifference(string(present), composed)
-	return fmt.Errorf("%w: line %d of %s is\n\t%s\nand would be\n\t%s\nrun `souk compose --config %s --output %s` and commit the result",
+	return fmt.Errorf("%w: line %d of %s is\n\t%s\nbut should be\n\t%s\nrun `souk compose --config %s --output %s` and commit the result",
 		ErrStale, line, c.Output, was, is, c.Config, c.Output)
 }
 
-// replace writes a file whole or not at all: a router may be watching it.
+// replace writes a file atomically, because a router may be watching it.
 func replace(path, text string) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
@@ -92,15 +94,15 @@ func replace(path, text string) error {
 	return os.Rename(temporary.Name(), path)
 }
 
-// firstDifference gives the first line, counted from 1, in which two unequal
-// texts differ, and what it is in each.
+// firstDifference returns the number of the first line, from 1, in which two
+// different texts differ, and that line of each text.
 func firstDifference(a, b string) (line int, inA, inB string) {
 	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
 	at := func(lines []string, i int) string {
 		if i < len(lines) {
 			return strings.TrimSpace(lines[i])
 		}
-		return "(the end)"
+		return "(end of file)"
 	}
 	for i := 0; ; i++ {
 		if at(as, i) != at(bs, i) || i >= len(as) || i >= len(bs) {

@@ -15,7 +15,7 @@ import (
 	"souk/router/compose"
 )
 
-var update = flag.Bool("update", false, "compose the committed supergraph, rewrite golden files")
+var update = flag.Bool("update", false, "rewrite the committed supergraph")
 
 const storeConfig = "../../schema/supergraph.yaml"
 
@@ -26,7 +26,7 @@ func TestCommittedSupergraphIsCurrent(t *testing.T) {
 	}
 }
 
-func TestCheckFindsStaleFile(t *testing.T) {
+func TestCheckReportsStaleFile(t *testing.T) {
 	output := filepath.Join(t.TempDir(), "supergraph.graphql")
 	command := compose.Command{Config: storeConfig, Output: output}
 	if err := command.Run(t.Context()); err != nil {
@@ -50,7 +50,7 @@ func TestCheckFindsStaleFile(t *testing.T) {
 	}
 	for _, want := range []string{"query: Inquiry", "query: Query", "souk compose --config"} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("error does not say %q: %v", want, err)
+			t.Errorf("error does not contain %q: %v", want, err)
 		}
 	}
 	if err := os.Remove(output); err != nil {
@@ -61,16 +61,16 @@ func TestCheckFindsStaleFile(t *testing.T) {
 	}
 }
 
-func TestConfigurationErrors(t *testing.T) {
+func TestInvalidConfigurationIsRejected(t *testing.T) {
 	cases := map[string]struct{ yaml, want string }{
-		"unknown key":      {"subgraphs:\n  a:\n    routing_uri: http://a\n", `unknown field "routing_uri"`},
-		"no subgraphs":     {"", "no subgraphs"},
-		"no url":           {"subgraphs:\n  a:\n    schema: {file: a.graphqls}\n", "subgraphs.a has no routing_url"},
-		"no source":        {"subgraphs:\n  a:\n    routing_url: http://a\n", "exactly one of file, files, subgraph_url"},
-		"two sources":      {"subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a.graphqls, subgraph_url: 'http://a'}\n", "names 2 sources"},
-		"missing file":     {"subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: nowhere.graphqls}\n", "schema of subgraph a"},
-		"federation 1":     {"federation_version: =1.0\nsubgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a}\n", "only Federation 2"},
-		"not even mapping": {"- a\n", "supergraph.yaml"},
+		"unknown key":      {yaml: "subgraphs:\n  a:\n    routing_uri: http://a\n", want: `unknown field "routing_uri"`},
+		"no subgraphs":     {yaml: "", want: "no subgraphs"},
+		"no url":           {yaml: "subgraphs:\n  a:\n    schema: {file: a.graphqls}\n", want: "subgraphs.a has no routing_url"},
+		"no source":        {yaml: "subgraphs:\n  a:\n    routing_url: http://a\n", want: "exactly one of file, files, subgraph_url"},
+		"two sources":      {yaml: "subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a.graphqls, subgraph_url: 'http://a'}\n", want: "names 2 sources"},
+		"missing file":     {yaml: "subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: nowhere.graphqls}\n", want: "schema of subgraph a"},
+		"federation 1":     {yaml: "federation_version: =1.0\nsubgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a}\n", want: "only Federation 2"},
+		"not even mapping": {yaml: "- a\n", want: "supergraph.yaml"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -80,13 +80,13 @@ func TestConfigurationErrors(t *testing.T) {
 			}
 			err := compose.Command{Config: path, Stdout: &bytes.Buffer{}}.Run(t.Context())
 			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want it to say %q", err, c.want)
+				t.Errorf("got %v, want an error containing %q", err, c.want)
 			}
 		})
 	}
 }
 
-func TestSchemaOfRunningSubgraph(t *testing.T) {
+func TestSchemaIsFetchedFromRunningSubgraph(t *testing.T) {
 	subgraph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"data":{"_service":{"sdl":"type Query { greeting: String }"}}}`))
@@ -108,7 +108,7 @@ func TestSchemaOfRunningSubgraph(t *testing.T) {
 	}
 }
 
-func TestComposeEndsWithContext(t *testing.T) {
+func TestComposeStopsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("shutting down")
 	cancel(reason)

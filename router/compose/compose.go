@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// Subgraph is one of the parts of a supergraph.
+// Subgraph is a subgraph to compose.
 type Subgraph struct {
-	Name string // what plans, errors and metrics call it
-	URL  string // where the router sends its requests
-	SDL  string // its schema, with Federation directives
+	Name string // name in plans, errors and metrics
+	URL  string // URL to which the router sends requests
+	SDL  string // schema with Federation directives
 }
 
-// Compose gives the supergraph SDL of the subgraphs. The same subgraphs give
-// the same bytes, in whatever order they come. Subgraphs that do not fit
-// together give Errors.
+// Compose returns the SDL of the supergraph. The result does not depend on the
+// order of the subgraphs. If the subgraphs do not compose, the error is an
+// Errors. Compose stops with the cause of ctx when ctx is done.
 func Compose(ctx context.Context, subgraphs []Subgraph) (string, error) {
 	sorted := slices.Clone(subgraphs)
 	slices.SortStableFunc(sorted, func(a, b Subgraph) int { return strings.Compare(a.Name, b.Name) })
@@ -34,6 +34,7 @@ func Compose(ctx context.Context, subgraphs []Subgraph) (string, error) {
 	return sdl, nil
 }
 
+// checkNames checks that the names are unique and not empty.
 func checkNames(sorted []Subgraph) error {
 	if len(sorted) == 0 {
 		return errors.New("compose: no subgraphs given")
@@ -45,7 +46,7 @@ func checkNames(sorted []Subgraph) error {
 		if i > 0 && s.Name == sorted[i-1].Name {
 			return Errors{{
 				Code:     CodeInvalidSubgraphName,
-				Message:  fmt.Sprintf("two subgraphs are called %q; every subgraph needs a name of its own", s.Name),
+				Message:  fmt.Sprintf("the subgraph name %q is used twice; every subgraph needs a unique name", s.Name),
 				Subgraph: s.Name,
 			}}
 		}

@@ -9,7 +9,8 @@ import (
 	"souk/router/compose"
 )
 
-func TestCompositions(t *testing.T) {
+// TestResultsMatchExpectedCodes composes all cases and compares the error codes.
+func TestResultsMatchExpectedCodes(t *testing.T) {
 	for _, c := range compositions {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -18,13 +19,13 @@ func TestCompositions(t *testing.T) {
 				t.Errorf("codes %v (%v), want %v", got, err, c.codes)
 			}
 			if (err == nil) != (sdl != "") {
-				t.Error("either a supergraph or an error")
+				t.Error("want either a supergraph or an error")
 			}
 		})
 	}
 }
 
-func TestOrderDoesNotMatter(t *testing.T) {
+func TestResultDoesNotDependOnOrder(t *testing.T) {
 	subgraphs := storeSubgraphs(t)
 	one, err := compose.Compose(t.Context(), subgraphs)
 	if err != nil {
@@ -40,22 +41,22 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	}
 }
 
-func TestErrorsSayWhere(t *testing.T) {
+func TestErrorsHavePositions(t *testing.T) {
 	cases := []struct {
 		name string
 		sdl  string
-		want string // how the error begins
+		want string // prefix of the error
 	}{
-		{"broken", "type Query {\n  a: Int\n  b Int\n}", "reviews:3:5: INVALID_GRAPHQL: "},
-		{"unfinished", "type Query {", "reviews:1:13: INVALID_GRAPHQL: "},
-		{"unknown directive", "type Query {\n  a: Int @nope\n}", "reviews:2:10: INVALID_GRAPHQL: "},
-		{"bad key", federation + "type Query { t: T }\ntype T @key(fields: \"x\") { id: ID! }", "reviews:3:8: KEY_INVALID_FIELDS: "},
+		{name: "broken", sdl: "type Query {\n  a: Int\n  b Int\n}", want: "reviews:3:5: INVALID_GRAPHQL: "},
+		{name: "unfinished", sdl: "type Query {", want: "reviews:1:13: INVALID_GRAPHQL: "},
+		{name: "unknown directive", sdl: "type Query {\n  a: Int @nope\n}", want: "reviews:2:10: INVALID_GRAPHQL: "},
+		{name: "bad key", sdl: federation + "type Query { t: T }\ntype T @key(fields: \"x\") { id: ID! }", want: "reviews:3:8: KEY_INVALID_FIELDS: "},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := compose.Compose(t.Context(), []compose.Subgraph{{Name: "reviews", URL: "http://r", SDL: c.sdl}, {Name: "users", URL: "http://u", SDL: "type Query { u: Int }"}})
 			if err == nil || !strings.HasPrefix(err.Error(), c.want) {
-				t.Errorf("got %v, want it to begin with %q", err, c.want)
+				t.Errorf("got %v, want the prefix %q", err, c.want)
 			}
 			var e *compose.Error
 			if !errors.As(err, &e) || e.Subgraph != "reviews" {
@@ -65,7 +66,7 @@ func TestErrorsSayWhere(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
+func TestInvalidNamesAreRejected(t *testing.T) {
 	sdl := "type Query { a: Int }"
 	cases := map[string][]compose.Subgraph{
 		"none":      {},
@@ -75,15 +76,15 @@ func TestNames(t *testing.T) {
 	}
 	for name, subgraphs := range cases {
 		if _, err := compose.Compose(t.Context(), subgraphs); err == nil {
-			t.Errorf("%s: composed", name)
+			t.Errorf("%s: composed without an error", name)
 		}
 	}
 }
 
-// FuzzCompose holds that no SDL brings composition down: it gives a supergraph
-// or Errors.
+// FuzzCompose checks that composition of any SDL ends with a supergraph or an
+// Errors.
 func FuzzCompose(f *testing.F) {
-	for i := 0; i < len(compositions); i += 10 { // some; all of them are composed above
+	for i := 0; i < len(compositions); i += 10 { // a sample; the tests above compose all of them
 		f.Add(compositions[i].subgraphs["a"])
 	}
 	f.Add(strings.Repeat("type A { a(b: [", 50))

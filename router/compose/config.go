@@ -17,35 +17,36 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Config is a composition's configuration file. It has the shape of rover's
-// supergraph.yaml, with several files a subgraph allowed.
+// Config is the configuration file of a composition. It has the format of rover's
+// supergraph.yaml and also allows several files per subgraph.
 type Config struct {
-	// FederationVersion is accepted so that rover's files can be read, and must
-	// be of Federation 2; the version is otherwise what the SDLs link to.
+	// FederationVersion is accepted for compatibility with rover and must be a
+	// version of Federation 2. Otherwise it has no effect: the version that an
+	// SDL links to applies.
 	FederationVersion string `yaml:"federation_version,omitempty"`
-	// Subgraphs by name.
+	// Subgraphs are the subgraphs by name.
 	Subgraphs map[string]SubgraphConfig `yaml:"subgraphs"`
 }
 
-// SubgraphConfig says where a subgraph is and where its SDL comes from.
+// SubgraphConfig names the URL of a subgraph and the source of its SDL.
 type SubgraphConfig struct {
 	RoutingURL string       `yaml:"routing_url"`
 	Schema     SchemaConfig `yaml:"schema"`
 }
 
-// SchemaConfig names the source of an SDL, exactly one of the three.
+// SchemaConfig names the source of an SDL. Exactly one field must be set.
 type SchemaConfig struct {
 	File        string   `yaml:"file,omitempty"`         // relative to the configuration file
-	Files       []string `yaml:"files,omitempty"`        // one SDL in several files, put together in order
-	SubgraphURL string   `yaml:"subgraph_url,omitempty"` // a running subgraph, asked for _service { sdl }
+	Files       []string `yaml:"files,omitempty"`        // files to concatenate, in order
+	SubgraphURL string   `yaml:"subgraph_url,omitempty"` // running subgraph that answers _service { sdl }
 }
 
-// ReadConfig reads a configuration file. Unknown keys are an error, with their
-// line.
+// ReadConfig reads and validates a configuration file. An unknown key is an error
+// that names the line.
 func ReadConfig(path string) (*Config, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the composition's configuration: %w", err)
+		return nil, fmt.Errorf("reading the configuration of the composition: %w", err)
 	}
 	var config Config
 	decoder := yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField())
@@ -60,15 +61,15 @@ func ReadConfig(path string) (*Config, error) {
 
 func (c *Config) validate() error {
 	if v := strings.TrimPrefix(c.FederationVersion, "="); v != "" && v != "2" && !strings.HasPrefix(v, "2.") {
-		return fmt.Errorf("federation_version is %q; only Federation 2 is composed, such as =2.9.0", c.FederationVersion)
+		return fmt.Errorf("federation_version is %q; only Federation 2 is supported, such as =2.9.0", c.FederationVersion)
 	}
 	if len(c.Subgraphs) == 0 {
-		return errors.New("no subgraphs; name at least one, with its routing_url and schema.file")
+		return errors.New("no subgraphs; add at least one with its routing_url and schema.file")
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Subgraphs)) {
 		subgraph := c.Subgraphs[name]
 		if subgraph.RoutingURL == "" && subgraph.Schema.SubgraphURL == "" {
-			return fmt.Errorf("subgraphs.%s has no routing_url; it is where the router sends the subgraph's requests", name)
+			return fmt.Errorf("subgraphs.%s has no routing_url, the URL to which the router sends requests", name)
 		}
 		sources := 0
 		for _, given := range []bool{subgraph.Schema.File != "", len(subgraph.Schema.Files) > 0, subgraph.Schema.SubgraphURL != ""} {
@@ -83,8 +84,8 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// Load gives the configured subgraphs with their SDLs, sorted by name. Files
-// are relative to dir. client asks running subgraphs.
+// Load returns the configured subgraphs with their SDLs, sorted by name. Files are
+// relative to dir. client fetches the SDL of running subgraphs.
 func (c *Config) Load(ctx context.Context, dir string, client *http.Client) ([]Subgraph, error) {
 	var subgraphs []Subgraph
 	for _, name := range slices.Sorted(maps.Keys(c.Subgraphs)) {
@@ -125,10 +126,11 @@ func (s SchemaConfig) load(ctx context.Context, dir string, client *http.Client)
 	return sdl.String(), nil
 }
 
-// maxSDLAnswer bounds what a subgraph may answer when asked for its SDL.
+// maxSDLAnswer bounds the response of a subgraph with its SDL, in bytes.
 const maxSDLAnswer = 32 << 20
 
-// fetchSDL asks a running subgraph for its SDL (Federation's _service field).
+// fetchSDL fetches the SDL of a running subgraph with the field _service of the
+// Federation subgraph specification.
 func fetchSDL(ctx context.Context, client *http.Client, url string) (string, error) {
 	body := strings.NewReader(`{"query":"{ _service { sdl } }"}`)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
@@ -153,10 +155,10 @@ func fetchSDL(ctx context.Context, client *http.Client, url string) (string, err
 		} `json:"errors"`
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxSDLAnswer)).Decode(&answer); err != nil {
-		return "", fmt.Errorf("%s answered %s, and not with GraphQL's JSON: %w", url, response.Status, err)
+		return "", fmt.Errorf("%s answered %s without a GraphQL response in JSON: %w", url, response.Status, err)
 	}
 	if len(answer.Errors) > 0 {
-		return "", fmt.Errorf("%s answered: %s", url, answer.Errors[0].Message)
+		return "", fmt.Errorf("%s answered with an error: %s", url, answer.Errors[0].Message)
 	}
 	if answer.Data.Service.SDL == "" {
 		return "", fmt.Errorf("%s has no _service { sdl }; is it a Federation subgraph?", url)

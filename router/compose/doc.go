@@ -1,18 +1,22 @@
-// Package compose makes one supergraph SDL of the SDLs of several Federation
-// subgraphs, or says with the composition specification's error codes why they
-// do not fit together.
+// Package compose composes the SDLs of Federation subgraphs into the SDL of a
+// supergraph. If they do not compose, it returns the error codes of the
+// composition specification.
 //
-// It stands before all requests: what it gives, a schema with join__ directives
-// that say which subgraph answers what, is the file the router is started with.
-// Nothing of it runs when a request is answered.
+// Composition takes place before the router starts and is not part of a request.
+// Its result, a schema with join__ directives that name the subgraphs of each
+// field, is the file that the router loads.
 //
-// The merging itself is done by the MIT-licensed JavaScript library
-// @theguild/federation-composition, bundled into bundle/composition.js and run
-// in a JavaScript engine written in Go, so that composing needs no Node. Where the
-// library composes otherwise than Apollo's, bundle/corrections.js is built into it;
-// what it lets pass although the specification forbids it, the checks in check.go
-// find. Known to be missing: the argument `as` of the @link to the
-// federation specification, which renames all its directives at once; renaming
-// single ones in the import works. Compose is the only seam: a composition
-// written in Go could take the library's place behind it.
+// The merging is done by the MIT-licensed JavaScript library
+// @theguild/federation-composition. It is bundled into bundle/composition.js and
+// runs in goja, a JavaScript engine written in Go, so Node is not needed.
+// bundle/corrections.js changes the library where its results differ from those
+// of Apollo's composition. Further checks in Go report errors that the library
+// misses. One limitation is known: the argument "as" of the @link to the
+// Federation specification, which renames all directives at once, is not
+// supported; renaming individual imports is. [Compose] hides the library, so a
+// composition written in Go can replace it.
+//
+// The hub is compose.go. engine.go runs the library, check.go and the checks in
+// interfaces.go and sharing.go complete it, error.go defines the errors,
+// config.go reads the configuration file, and command.go implements the command.
 package compose

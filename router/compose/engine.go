@@ -17,14 +17,14 @@ import (
 //go:embed bundle/composition.js
 var bundle string
 
-// compiled holds the bundle's program, which takes as long to parse as a small
-// composition does and is the same every time.
+// compiled returns the compiled bundle. Parsing it takes as long as a small
+// composition, so it happens only once.
 var compiled = sync.OnceValues(func() (*goja.Program, error) {
 	return goja.Compile("composition.js", bundle, true)
 })
 
-// maxCallDepth ends a recursion without end long before it eats the memory. The
-// deepest a real composition was seen to go is a tenth of it.
+// maxCallDepth stops an endless recursion long before it exhausts memory. The
+// deepest recursion observed in a real composition is a tenth of it.
 const maxCallDepth = 10_000
 
 type jsSubgraph struct {
@@ -44,8 +44,8 @@ type jsResult struct {
 	} `json:"errors"`
 }
 
-// run composes in a fresh JavaScript engine, so that no call sees another's
-// state. It ends with ctx.
+// run composes in a new JavaScript engine, so calls share no state. It stops when
+// ctx is done.
 func run(ctx context.Context, subgraphs []Subgraph) (string, error) {
 	in := make([]jsSubgraph, len(subgraphs))
 	for i, s := range subgraphs {
@@ -53,7 +53,7 @@ func run(ctx context.Context, subgraphs []Subgraph) (string, error) {
 	}
 	input, err := json.Marshal(in)
 	if err != nil {
-		return "", fmt.Errorf("compose: encoding subgraphs: %w", err)
+		return "", fmt.Errorf("compose: encoding the subgraphs: %w", err)
 	}
 	output, err := call(ctx, string(input))
 	if err != nil {
@@ -61,7 +61,7 @@ func run(ctx context.Context, subgraphs []Subgraph) (string, error) {
 	}
 	var result jsResult
 	if err := json.Unmarshal([]byte(output), &result); err != nil {
-		return "", fmt.Errorf("compose: reading the composition's result: %w", err)
+		return "", fmt.Errorf("compose: decoding the result of the library: %w", err)
 	}
 	if len(result.Errors) == 0 {
 		return result.Supergraph, nil
@@ -73,7 +73,7 @@ func run(ctx context.Context, subgraphs []Subgraph) (string, error) {
 	return "", problems
 }
 
-// call hands input to the bundle's compose function.
+// call calls the function compose of the bundle.
 func call(ctx context.Context, input string) (string, error) {
 	program, err := compiled()
 	if err != nil {
@@ -97,21 +97,22 @@ func call(ctx context.Context, input string) (string, error) {
 	return output.String(), nil
 }
 
+// callError converts an error of the JavaScript engine.
 func callError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("compose: %w", context.Cause(ctx))
 	}
 	var overflow *goja.StackOverflowError
 	if errors.As(err, &overflow) {
-		return Errors{{Code: CodeInvalidGraphQL, Message: "an SDL is nested too deeply to compose"}}
+		return Errors{{Code: CodeInvalidGraphQL, Message: "an SDL is nested too deeply to be composed"}}
 	}
 	return fmt.Errorf("compose: %w", err)
 }
 
-// prefixed matches the messages about one subgraph, `[name] what is wrong`.
+// prefixed matches messages about one subgraph: `[name] message`.
 var prefixed = regexp.MustCompile(`(?s)^\[([^\]]+)\] (.*)$`)
 
-// located takes the subgraph's name off a message that begins with it.
+// located moves the name of the subgraph from the message to the field Subgraph.
 func located(e *Error, subgraphs []Subgraph) *Error {
 	if m := prefixed.FindStringSubmatch(e.Message); m != nil {
 		for _, s := range subgraphs {
@@ -120,7 +121,7 @@ func located(e *Error, subgraphs []Subgraph) *Error {
 			}
 		}
 	}
-	if e.Subgraph == "" { // a place in no known document says nothing
+	if e.Subgraph == "" { // a position is meaningless without a document
 		e.Line, e.Column = 0, 0
 	}
 	return e

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Codes that Compose gives by itself. They and all others are those of the
-// composition specification, such as INVALID_FIELD_SHARING or KEY_INVALID_FIELDS, see
+// The codes of errors that Compose itself returns. These and all other codes are
+// defined by the composition specification; see
 // https://www.apollographql.com/docs/federation/errors.
 const (
 	CodeInvalidGraphQL      = "INVALID_GRAPHQL"       // an SDL does not parse or is not valid
 	CodeInvalidSubgraphName = "INVALID_SUBGRAPH_NAME" // a missing, repeated or reserved name
-	CodeInvalidFieldSharing = "INVALID_FIELD_SHARING" // several subgraphs resolve a field that not all share
+	CodeInvalidFieldSharing = "INVALID_FIELD_SHARING" // several subgraphs resolve a field that is not @shareable in all of them
 
 	CodeMismatchedRuntimeTypes  = "SHAREABLE_HAS_MISMATCHED_RUNTIME_TYPES"
 	CodeKeySelectsInvalidType   = "KEY_FIELDS_SELECT_INVALID_TYPE"
@@ -20,16 +20,16 @@ const (
 	CodeInterfaceKeyMissingType = "INTERFACE_KEY_MISSING_IMPLEMENTATION_TYPE"
 )
 
-// Error is one reason why subgraphs do not compose.
+// Error is a reason why subgraphs do not compose.
 type Error struct {
-	Code     string // UPPER_SNAKE_CASE, the specification's; empty where it has none
-	Message  string // for people
-	Subgraph string // the one at fault, where there is just one
-	Line     int    // in the subgraph's SDL, from 1; 0 where unknown
-	Column   int    // in the line, from 1; 0 where unknown
+	Code     string // in UPPER_SNAKE_CASE, from the specification; may be empty
+	Message  string // human-readable
+	Subgraph string // the subgraph that caused the error, if there is exactly one
+	Line     int    // in the subgraph's SDL, from 1; 0 if unknown
+	Column   int    // in the line, from 1; 0 if unknown
 }
 
-// Error gives `subgraph:line:column: CODE: message`, as far as each is known.
+// Error returns `subgraph:line:column: CODE: message` and omits unknown parts.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Subgraph != "" {
@@ -45,11 +45,11 @@ func (e *Error) Error() string {
 	return b.String() + e.Message
 }
 
-// Errors is every reason why subgraphs do not compose, never empty. errors.As
-// finds the first *Error in it.
+// Errors are all reasons why subgraphs do not compose, at least one. errors.As
+// finds the first *Error.
 type Errors []*Error
 
-// Error gives one reason a line.
+// Error returns the reasons, one per line.
 func (e Errors) Error() string {
 	lines := make([]string, len(e))
 	for i, each := range e {
@@ -58,7 +58,7 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives each reason to errors.Is and errors.As.
+// Unwrap returns the individual errors.
 func (e Errors) Unwrap() []error {
 	all := make([]error, len(e))
 	for i, each := range e {

@@ -7,8 +7,8 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// checkKeys finds keys that select a union, of which no representation could
-// say which type it is.
+// checkKeys reports keys that select a union. A representation cannot tell which
+// member of the union such a value is.
 func checkKeys(schemas []*subgraphSchema) Errors {
 	var problems Errors
 	for _, s := range schemas {
@@ -21,7 +21,7 @@ func checkKeys(schemas []*subgraphSchema) Errors {
 					}
 					problems = append(problems, &Error{
 						Code:     CodeKeySelectsInvalidType,
-						Message:  fmt.Sprintf("On type %q, for @key(fields: %s): field %q is a union, which a key cannot select", definition.Name, key.Arguments.ForName("fields").Value, at),
+						Message:  fmt.Sprintf("On type %q, for @key(fields: %s): field %q is a union, but a key must not select a union", definition.Name, key.Arguments.ForName("fields").Value, at),
 						Subgraph: s.name, Line: key.Position.Line, Column: key.Position.Column,
 					})
 				}
@@ -31,8 +31,8 @@ func checkKeys(schemas []*subgraphSchema) Errors {
 	return problems
 }
 
-// checkExternalInterfaceFields finds @external on fields of interfaces, which
-// no subgraph resolves anyway.
+// checkExternalInterfaceFields reports @external on interface fields. No subgraph
+// resolves these fields directly.
 func checkExternalInterfaceFields(schemas []*subgraphSchema) Errors {
 	var problems Errors
 	for _, s := range schemas {
@@ -44,7 +44,7 @@ func checkExternalInterfaceFields(schemas []*subgraphSchema) Errors {
 				if s.has(field.Directives, "external") {
 					problems = append(problems, &Error{
 						Code:     CodeExternalOnInterface,
-						Message:  fmt.Sprintf("Field %q of an interface is marked @external; only fields of objects can be", coordinate{definition.Name, field.Name}),
+						Message:  fmt.Sprintf("Interface field %q is marked @external, but only object fields can be external", coordinate{definition.Name, field.Name}),
 						Subgraph: s.name, Line: field.Position.Line, Column: field.Position.Column,
 					})
 				}
@@ -54,7 +54,8 @@ func checkExternalInterfaceFields(schemas []*subgraphSchema) Errors {
 	return problems
 }
 
-// implementations gives the object types that implement an interface anywhere.
+// implementations returns the object types that implement an interface in any
+// subgraph.
 func implementations(schemas []*subgraphSchema, name string) []string {
 	var all []string
 	for _, s := range schemas {
@@ -66,8 +67,8 @@ func implementations(schemas []*subgraphSchema, name string) []string {
 	return slices.Compact(all)
 }
 
-// checkInterfaceObjects finds subgraphs that know an interface as one object
-// (@interfaceObject) and define a type that implements it besides.
+// checkInterfaceObjects reports subgraphs that define both an @interfaceObject and
+// a type that implements the interface.
 func checkInterfaceObjects(schemas []*subgraphSchema) Errors {
 	var problems Errors
 	for _, s := range schemas {
@@ -82,7 +83,7 @@ func checkInterfaceObjects(schemas []*subgraphSchema) Errors {
 				}
 				problems = append(problems, &Error{
 					Code:     CodeInterfaceObjectUsage,
-					Message:  fmt.Sprintf("Interface %q is an @interfaceObject here, so type %q, which implements it, must not be defined here", definition.Name, typ),
+					Message:  fmt.Sprintf("Interface %q is an @interfaceObject in this subgraph, which therefore must not define its implementation %q", definition.Name, typ),
 					Subgraph: s.name, Line: directive.Position.Line, Column: directive.Position.Column,
 				})
 			}
@@ -91,9 +92,9 @@ func checkInterfaceObjects(schemas []*subgraphSchema) Errors {
 	return problems
 }
 
-// checkInterfaceKeys finds interfaces that can be entered by a key in a subgraph
-// that does not know all types of the interface: it could not say which type an
-// entity is.
+// checkInterfaceKeys reports interfaces with a resolvable key in a subgraph that
+// does not define all implementations: the subgraph cannot resolve the concrete
+// type of every entity.
 func checkInterfaceKeys(schemas []*subgraphSchema) Errors {
 	var problems Errors
 	for _, s := range schemas {
@@ -112,7 +113,7 @@ func checkInterfaceKeys(schemas []*subgraphSchema) Errors {
 				}
 				problems = append(problems, &Error{
 					Code:     CodeInterfaceKeyMissingType,
-					Message:  fmt.Sprintf("Interface %q has a resolvable key here, but type %q, which implements it in another subgraph, is not defined here", definition.Name, typ),
+					Message:  fmt.Sprintf("Interface %q has a resolvable key in this subgraph, which therefore must define type %q, an implementation in another subgraph", definition.Name, typ),
 					Subgraph: s.name, Line: key.Position.Line, Column: key.Position.Column,
 				})
 			}
@@ -121,6 +122,7 @@ func checkInterfaceKeys(schemas []*subgraphSchema) Errors {
 	return problems
 }
 
+// resolvableKey returns the first resolvable key, or nil.
 func resolvableKey(keys []*ast.Directive) *ast.Directive {
 	for _, key := range keys {
 		if resolvable := key.Arguments.ForName("resolvable"); resolvable == nil || resolvable.Value.Raw != "false" {

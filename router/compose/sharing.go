@@ -8,10 +8,10 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// checkProvidedSharing finds fields that a subgraph provides although the
-// subgraph that defines them does not share them. A provided field (@provides
-// names it, so it is @external there) is resolved by that subgraph too, on that
-// path; the one it belongs to has to share it, or the router may not choose.
+// checkProvidedSharing reports fields that one subgraph provides and another
+// defines without sharing. A provided field is @external in its subgraph but
+// resolved there on the path of @provides. Its owner must mark it @shareable, or
+// the router may not choose between the two.
 func checkProvidedSharing(schemas []*subgraphSchema) Errors {
 	var problems Errors
 	reported := map[string]bool{}
@@ -38,8 +38,8 @@ func checkProvidedSharing(schemas []*subgraphSchema) Errors {
 	return problems
 }
 
-// providedFields gives the object fields that this subgraph provides, in the
-// order of its SDL.
+// providedFields returns the object fields that the subgraph provides, in document
+// order.
 func (s *subgraphSchema) providedFields() []coordinate {
 	if !s.federated2 {
 		return nil
@@ -55,7 +55,7 @@ func (s *subgraphSchema) providedFields() []coordinate {
 	return provided
 }
 
-// collect appends the fields of selected that are selected on the type.
+// collect appends the fields that a selection set selects on a type, recursively.
 func (s *subgraphSchema) collect(to []coordinate, typ string, selected ast.SelectionSet) []coordinate {
 	for _, selection := range selected {
 		switch selection := selection.(type) {
@@ -75,8 +75,9 @@ func (s *subgraphSchema) collect(to []coordinate, typ string, selected ast.Selec
 	return to
 }
 
-// unsharedField gives a field's definition when this subgraph resolves it and
-// does not share it: it is neither @external, @shareable, nor part of a key.
+// unsharedField returns the definition of a field that the subgraph resolves but
+// does not share: it is not @external, not @shareable and not part of a key.
+// Otherwise it returns nil.
 func (s *subgraphSchema) unsharedField(at coordinate) *ast.FieldDefinition {
 	if !s.federated2 { // in Federation 1 every field is shared
 		return nil
@@ -95,7 +96,7 @@ func (s *subgraphSchema) unsharedField(at coordinate) *ast.FieldDefinition {
 	return nil
 }
 
-// isKey tells whether a field is at the top of one of its type's keys.
+// isKey reports whether a field is at the top level of one of its type's keys.
 func (s *subgraphSchema) isKey(at coordinate) bool {
 	for _, key := range s.applied(at.typ, "key") {
 		for _, selection := range fieldSet(key) {
@@ -107,9 +108,9 @@ func (s *subgraphSchema) isKey(at coordinate) bool {
 	return false
 }
 
-// checkRuntimeTypes finds shared fields of an abstract type that can have no
-// object type in common in all subgraphs that resolve them: then at least two of
-// them answer something different.
+// checkRuntimeTypes reports shared fields of an abstract type whose possible
+// object types have no type in common across the subgraphs. At least two of these
+// subgraphs must return different values.
 func checkRuntimeTypes(schemas []*subgraphSchema) Errors {
 	type resolver struct {
 		schema *subgraphSchema
@@ -142,7 +143,7 @@ func checkRuntimeTypes(schemas []*subgraphSchema) Errors {
 		if len(resolvers[at]) > 1 && len(common) == 0 {
 			problems = append(problems, &Error{
 				Code:    CodeMismatchedRuntimeTypes,
-				Message: fmt.Sprintf("Shared field %q may have no type in common: %s; shared fields must resolve the same way in all subgraphs", at, strings.Join(each, "; ")),
+				Message: fmt.Sprintf("Shared field %q has no possible type in common: %s; shared fields must resolve to the same value in all subgraphs", at, strings.Join(each, "; ")),
 			})
 		}
 	}

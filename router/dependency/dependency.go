@@ -12,29 +12,29 @@ import (
 )
 
 const (
-	// repeat is the least time between two lines about a failure that lasts.
+	// repeat is the minimum time between two log lines about a lasting failure.
 	repeat = time.Minute
-	// pause is the least time between two lines about failures with a success
-	// in between, so that a dependency that fails now and then does not fill
-	// the log.
+	// pause is the minimum time between two log lines about failures that are
+	// separated by a success. It keeps a dependency that fails intermittently
+	// from filling the log.
 	pause = 10 * time.Second
 )
 
-// A State is how the last use of a dependency went.
+// A State is the result of the last use of a dependency.
 type State int32
 
 // The states of a dependency.
 const (
-	Unknown State = iota // not used so far
+	Unknown State = iota // not used yet
 	Up
 	Down
 )
 
-// String gives UNKNOWN, UP or DOWN.
+// String returns UNKNOWN, UP or DOWN.
 func (s State) String() string { return [...]string{"UNKNOWN", "UP", "DOWN"}[s] }
 
-// A Dependency is something outside the router that it needs. It is safe for
-// concurrent use; a nil Dependency ignores what it is told.
+// A Dependency is an external system or file that the router needs. It is safe for
+// concurrent use. All methods of a nil Dependency do nothing.
 type Dependency struct {
 	set     *Set
 	id      id
@@ -45,19 +45,19 @@ type Dependency struct {
 	state atomic.Int32 // a State; changed with mu held
 
 	mu     sync.Mutex
-	since  time.Time // of the state
-	failed time.Time // the last failure
-	// failures are those since the last success, unlogged those of them since
-	// the last line.
+	since  time.Time // start of the current state
+	failed time.Time // time of the last failure
+	// failures counts the failures since the last success, and unlogged those
+	// since the last log line.
 	failures, unlogged int
-	// logged is when the last line about a failure was written, told whether
-	// there was one since the last success.
+	// logged is the time of the last log line about a failure. told reports
+	// whether there was one since the last success.
 	logged time.Time
 	told   bool
 	closed bool
 }
 
-// Observe reports a use that succeeded, if err is nil, or failed.
+// Observe reports the result of a use: a success if err is nil, else a failure.
 func (d *Dependency) Observe(ctx context.Context, err error) {
 	if err == nil {
 		d.Succeeded(ctx)
@@ -66,8 +66,8 @@ func (d *Dependency) Observe(ctx context.Context, err error) {
 	}
 }
 
-// Succeeded reports a use that succeeded. It costs one atomic load while
-// nothing has failed.
+// Succeeded reports a successful use. If the dependency is up, this costs one
+// atomic load.
 func (d *Dependency) Succeeded(ctx context.Context) {
 	if d == nil || State(d.state.Load()) == Up {
 		return
@@ -88,11 +88,12 @@ func (d *Dependency) Succeeded(ctx context.Context) {
 	d.become(Up, now)
 }
 
-// Failed reports a use that failed, and logs it unless that was done lately.
-// What the caller itself gave up ([context.Canceled]) is no failure.
+// Failed reports a failed use. It logs the failure unless one was logged recently.
+// It ignores [context.Canceled], which means that the caller gave up.
 func (d *Dependency) Failed(ctx context.Context, err error) { d.fail(ctx, err, true) }
 
-// Record is Failed for callers that log the failure themselves.
+// Record is like Failed but does not log. It is for callers that log the failure
+// themselves.
 func (d *Dependency) Record(err error) { d.fail(context.Background(), err, false) }
 
 func (d *Dependency) fail(ctx context.Context, err error, log bool) {
@@ -114,7 +115,7 @@ func (d *Dependency) fail(ctx context.Context, err error, log bool) {
 	}
 	message, attributes := "dependency failed", []any{d.label(), "error", d.set.secrets.redact(err.Error())}
 	if d.told {
-		message = "dependency still fails"
+		message = "dependency still failing"
 		attributes = append(attributes, "failures", d.unlogged, "down_for", now.Sub(d.since).Round(time.Millisecond).String())
 	}
 	if d.use.Effect != "" {
@@ -124,7 +125,7 @@ func (d *Dependency) fail(ctx context.Context, err error, log bool) {
 	d.logged, d.told, d.unlogged = now, true, 0
 }
 
-// quiet is the least time until the next line about a failure.
+// quiet returns the minimum time until the next log line about a failure.
 func (d *Dependency) quiet() time.Duration {
 	if d.told {
 		return repeat
@@ -150,8 +151,8 @@ func (d *Dependency) status() Status {
 	return Status{Kind: d.id.kind, Name: d.id.name, State: State(d.state.Load()), Since: d.since}
 }
 
-// Close takes the dependency out of the Set, and its metrics with it, when it
-// was closed as often as it was opened.
+// Close undoes one Open. The last Close removes the dependency and its metrics from
+// the Set.
 func (d *Dependency) Close() {
 	if d == nil {
 		return

@@ -20,7 +20,7 @@ import (
 	"souk/router/telemetry"
 )
 
-// A world is a Set with a clock and a log of its own.
+// A world is a Set with its own clock and log.
 type world struct {
 	*dependency.Set
 	now      time.Time
@@ -36,14 +36,14 @@ func newWorld() *world {
 	return w
 }
 
-// line is a line of the log.
+// A line is a line of the log.
 type line struct {
 	Level, Msg, Dependency, Error, Effect string
 	Failures                              int
 	DownFor                               string `json:"down_for"`
 }
 
-// lines takes what was logged since the last call.
+// lines returns what was logged since the last call.
 func (w *world) lines(t *testing.T) []line {
 	t.Helper()
 	var list []line
@@ -57,7 +57,7 @@ func (w *world) lines(t *testing.T) []line {
 	return list
 }
 
-// series are the metrics about dependencies.
+// series returns the metrics of dependencies as "name label value".
 func (w *world) series(t *testing.T) []string {
 	t.Helper()
 	families, err := w.registry.Gather()
@@ -76,11 +76,11 @@ func (w *world) series(t *testing.T) []string {
 	return list
 }
 
-func TestLastingFailureIsLoggedOnceAMinute(t *testing.T) {
+func TestLastingFailureIsLoggedOncePerMinute(t *testing.T) {
 	w := newWorld()
 	d := w.Open(dependency.Redis, "cache", dependency.Use{Effect: "slower"})
 	refused := errors.New("connection refused")
-	for range 600 { // ten minutes, a failure a second
+	for range 600 { // ten minutes with one failure per second
 		d.Failed(t.Context(), refused)
 		w.now = w.now.Add(time.Second)
 	}
@@ -92,7 +92,7 @@ func TestLastingFailureIsLoggedOnceAMinute(t *testing.T) {
 	}
 	for i, want := range map[int]line{
 		0:  {Level: "WARN", Msg: "dependency failed", Dependency: "redis/cache", Error: "connection refused", Effect: "slower"},
-		1:  {Level: "WARN", Msg: "dependency still fails", Dependency: "redis/cache", Error: "connection refused", Effect: "slower", Failures: 60, DownFor: "1m0s"},
+		1:  {Level: "WARN", Msg: "dependency still failing", Dependency: "redis/cache", Error: "connection refused", Effect: "slower", Failures: 60, DownFor: "1m0s"},
 		10: {Level: "INFO", Msg: "dependency recovered", Dependency: "redis/cache", Failures: 600, DownFor: "10m0s"},
 	} {
 		if got[i] != want {
@@ -101,23 +101,23 @@ func TestLastingFailureIsLoggedOnceAMinute(t *testing.T) {
 	}
 }
 
-// One that fails every other time is down half of the time, and does not fill
-// the log.
+// TestAlternatingFailuresAreLoggedRarely checks that a dependency that fails every
+// other time changes its state each time but does not fill the log.
 func TestAlternatingFailuresAreLoggedRarely(t *testing.T) {
 	w := newWorld()
 	d := w.Open(dependency.Subgraph, "product", dependency.Use{})
-	for range 600 { // a minute
+	for range 600 { // one minute
 		d.Failed(t.Context(), errors.New("EOF"))
 		if w.Status()[0].State != dependency.Down {
-			t.Fatal("it is not down")
+			t.Fatal("the state is not DOWN after a failure")
 		}
 		d.Succeeded(t.Context())
 		if w.Status()[0].State != dependency.Up {
-			t.Fatal("it is not up")
+			t.Fatal("the state is not UP after a success")
 		}
 		w.now = w.now.Add(100 * time.Millisecond)
 	}
-	if got := w.lines(t); len(got) != 12 { // every 10 s, with the recovery
+	if got := w.lines(t); len(got) != 12 { // a failure and a recovery every 10 s
 		t.Errorf("%d lines, want 12: %+v", len(got), got)
 	}
 }
@@ -132,28 +132,28 @@ func TestRecoveryWaitsUntilFailuresHaveSettled(t *testing.T) {
 		d.Succeeded(t.Context())
 	}
 	if got := w.Status()[0].State; got != dependency.Down {
-		t.Errorf("with failures it is %s, want DOWN", got)
+		t.Errorf("the state is %s while failures continue, want DOWN", got)
 	}
 	w.now = w.now.Add(5 * time.Second)
 	d.Succeeded(t.Context())
 	if got := w.Status()[0].State; got != dependency.Up {
-		t.Errorf("5 s after the last failure it is %s, want UP", got)
+		t.Errorf("the state is %s 5 s after the last failure, want UP", got)
 	}
 	if got := w.lines(t); len(got) != 2 {
 		t.Errorf("logged %+v, want the failure and the recovery", got)
 	}
 }
 
-func TestWhatTheCallerGaveUpIsNoFailure(t *testing.T) {
+func TestCancellationIsNotAFailure(t *testing.T) {
 	w := newWorld()
 	d := w.Open(dependency.Subgraph, "product", dependency.Use{})
 	d.Observe(t.Context(), fmt.Errorf("fetch: %w", context.Canceled))
 	if s := w.Status()[0]; s.State != dependency.Unknown || !s.Since.IsZero() || w.log.Len() > 0 {
-		t.Errorf("it is %+v, and the log says %s", s, &w.log)
+		t.Errorf("status %+v, log %s; want neither a state nor a log line", s, &w.log)
 	}
 }
 
-func TestStatusAndMetricsNameWhatIsOpen(t *testing.T) {
+func TestStatusAndMetricsListOpenDependencies(t *testing.T) {
 	w := newWorld()
 	product := w.Open(dependency.Subgraph, "product", dependency.Use{})
 	cache := w.Open(dependency.Redis, "cache", dependency.Use{})
@@ -168,29 +168,30 @@ func TestStatusAndMetricsNameWhatIsOpen(t *testing.T) {
 		t.Errorf("got %v, want %v", states, want)
 	}
 	if got, want := w.series(t), []string{"failures_total keys 0", "failures_total cache 0", "failures_total product 1", "up cache 1", "up product 0"}; !slices.Equal(got, want) {
-		t.Errorf("the metrics are %v, want %v", got, want)
+		t.Errorf("got the metrics %v, want %v", got, want)
 	}
 }
 
-// A new configuration opens what it needs before the old one is closed.
-func TestStateOutlivesAChangeOfConfiguration(t *testing.T) {
+// TestStateSurvivesReload checks that a dependency keeps its state when a new
+// configuration opens it before the old one closes it.
+func TestStateSurvivesReload(t *testing.T) {
 	w := newWorld()
 	old := w.Open(dependency.Subgraph, "product", dependency.Use{})
 	old.Failed(t.Context(), errors.New("refused"))
 	w.Open(dependency.Subgraph, "product", dependency.Use{})
 	old.Close()
 	if s := w.Status(); len(s) != 1 || s[0].State != dependency.Down {
-		t.Errorf("after the change: %+v", s)
+		t.Errorf("status after the reload: %+v", s)
 	}
 	gone := w.Open(dependency.Subgraph, "gone", dependency.Use{})
 	gone.Failed(t.Context(), errors.New("refused"))
 	gone.Close()
-	gone.Succeeded(t.Context()) // a request that was under way
+	gone.Succeeded(t.Context()) // from a request still in flight
 	if s := w.Status(); len(s) != 1 {
-		t.Errorf("what is closed is still there: %+v", s)
+		t.Errorf("a closed dependency is still in the status: %+v", s)
 	}
 	if got := strings.Join(w.series(t), "\n"); strings.Contains(got, "gone") {
-		t.Errorf("what is closed still has metrics:\n%s", got)
+		t.Errorf("a closed dependency still has metrics:\n%s", got)
 	}
 }
 
@@ -219,34 +220,34 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	_, badURL := redis.ParseURL("redis://default:" + secret + " with a space@localhost:notaport")
 	_, badHost := url.Parse(fmt.Sprintf("https://user:%s@host%c/", secret, 0x7f))
 	for name, err := range map[string]error{
-		"a URL of Redis that cannot be read": badURL,
-		"a URL that cannot be read":          badHost,
-		"a URL":                              errors.New("Get https://me:" + secret + "@keys.example/jwks: EOF"),
-		"a URL with an @ in its password":    errors.New("dial redis://me:a@" + secret + "@host:6379/0 failed"),
-		"a parameter of a URL":               errors.New("GET https://keys.example/jwks?kid=1&access_token=" + secret + "&x=1: 403"),
-		"a header":                           errors.New("the proxy refused Authorization: Bearer " + secret),
-		"a token":                            errors.New("cannot verify eyJhbGciOiJ9.eyJzdWIiOiJ9." + secret),
-		"a connection string":                errors.New("failed: host=db user=me password=" + secret),
-		"an argument that Redis repeats":     errors.New("ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'default' '" + secret + "'"),
+		"an invalid Redis URL":            badURL,
+		"an invalid URL":                  badHost,
+		"a URL":                           errors.New("Get https://me:" + secret + "@keys.example/jwks: EOF"),
+		"a URL with an @ in its password": errors.New("dial redis://me:a@" + secret + "@host:6379/0 failed"),
+		"a parameter of a URL":            errors.New("GET https://keys.example/jwks?kid=1&access_token=" + secret + "&x=1: 403"),
+		"a header":                        errors.New("the proxy refused Authorization: Bearer " + secret),
+		"a token":                         errors.New("cannot verify eyJhbGciOiJ9.eyJzdWIiOiJ9." + secret),
+		"a connection string":             errors.New("failed: host=db user=me password=" + secret),
+		"an argument repeated by Redis":   errors.New("ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'default' '" + secret + "'"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
-			w.Hide(secret, "the") // of which the second is too short to be looked for
-			if name != "an argument that Redis repeats" {
-				w = newWorld() // what is not known as a secret is found by its form
+			w.Hide(secret, "the") // the second is too short to be searched for
+			if name != "an argument repeated by Redis" {
+				w = newWorld() // unknown secrets are found by their form
 			}
 			w.Open(dependency.Redis, "cache", dependency.Use{}).Failed(t.Context(), err)
 			if log := w.log.String(); strings.Contains(log, secret) || !strings.Contains(log, "xxxxx") {
-				t.Errorf("the log says %s", log)
+				t.Errorf("the log contains the secret or no xxxxx: %s", log)
 			}
 		})
 	}
 }
 
-func TestCausesAreBounded(t *testing.T) {
+func TestLoggedCauseIsBounded(t *testing.T) {
 	w := newWorld()
 	w.Open(dependency.JWKS, "keys", dependency.Use{}).Failed(t.Context(), errors.New(strings.Repeat("ä\n", 100_000)))
 	if got := w.lines(t)[0].Error; len(got) > 1100 || strings.Contains(got, "\n") || strings.ContainsRune(got, '\uFFFD') {
-		t.Errorf("the cause has %d bytes", len(got))
+		t.Errorf("the logged cause has %d bytes, a line break or an invalid character", len(got))
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// WatchRedis reports how each command of a client goes, outside pipelines. It
-// suits a client whose commands fail or succeed alike; of one that also reads
-// from what it may not write to, failures and successes would take turns.
+// WatchRedis reports the result of each command of a client, outside pipelines. All
+// commands should succeed or fail alike: with a client that reads from a server
+// it may not write to, the state would alternate.
 func (d *Dependency) WatchRedis(client redis.UniversalClient) {
 	if d != nil {
 		client.AddHook(redisHook{d})
@@ -20,8 +20,8 @@ func (d *Dependency) WatchRedis(client redis.UniversalClient) {
 
 type redisHook struct{ d *Dependency }
 
-// DialHook implements redis.Hook. A command that needs the connection reports
-// that there is none.
+// DialHook implements redis.Hook. It reports nothing, because the command that
+// needs the connection reports the failure.
 func (h redisHook) DialHook(next redis.DialHook) redis.DialHook {
 	return next
 }
@@ -30,44 +30,45 @@ func (h redisHook) DialHook(next redis.DialHook) redis.DialHook {
 func (h redisHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		err := next(ctx, cmd)
-		if ctx.Err() == nil || !errors.Is(ctx.Err(), context.Canceled) { // else the caller gave up
+		if ctx.Err() == nil || !errors.Is(ctx.Err(), context.Canceled) { // otherwise the caller gave up
 			h.d.Observe(ctx, RedisFailure(err))
 		}
 		return err
 	}
 }
 
-// ProcessPipelineHook implements redis.Hook. Clients greet a server in a
-// pipeline, of which an older server may refuse parts; a greeting that fails
-// for good fails the command that needs the connection.
+// ProcessPipelineHook implements redis.Hook. It reports nothing: clients send their
+// handshake in a pipeline, and older servers reject parts of it. If the handshake
+// fails, the command that needs the connection reports the failure.
 func (h redisHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }
 
-// redisHints say what to do about errors of Redis, by their prefix.
+// redisHints are remedies for errors of Redis, by the prefix of the message.
 var redisHints = []struct{ prefix, hint string }{
-	{"MOVED ", "this is one node of a Redis Cluster: set cluster: true, or give the addresses of several nodes"},
-	{"CLUSTERDOWN", "the Redis Cluster is not complete"},
-	{"CROSSSLOT", "this is one node of a Redis Cluster: set cluster: true, or give the addresses of several nodes"},
-	{"READONLY", "this is a replica, which cannot be written to: give the address of the primary, or those of the Sentinels with master_name"},
+	{"MOVED ", "the server is a node of a Redis Cluster: set cluster: true or configure the addresses of several nodes"},
+	{"CLUSTERDOWN", "the Redis Cluster is incomplete: check its nodes"},
+	{"CROSSSLOT", "the server is a node of a Redis Cluster: set cluster: true or configure the addresses of several nodes"},
+	{"READONLY", "the server is a read-only replica: configure the address of the primary, or the addresses of the Sentinels and master_name"},
 	{"WRONGPASS", "check the username and the password"},
-	{"NOAUTH", "Redis wants a password: set one in the URL or by password"},
-	{"NOPERM", "the user may not do this: extend its ACL"},
+	{"NOAUTH", "Redis requires a password: set it in the URL or in password"},
+	{"NOPERM", "the Redis user lacks a permission: extend its ACL"},
 	{"Client sent AUTH, but no password is set", "Redis has no password: remove it from the configuration"},
 	{"AUTH <password> called without any password configured", "Redis has no password: remove it from the configuration"},
-	{"unknown command", "this is a Sentinel, unless Redis is older than version 6: give its address in addresses, with master_name"},
-	{"LOADING", "Redis reads its data and is ready soon"},
+	{"unknown command", "the server is a Sentinel or older than Redis 6: for a Sentinel, configure its address in addresses and set master_name"},
+	{"LOADING", "Redis is loading its data and will be ready soon"},
 	{"MASTERDOWN", "the replica has lost its primary"},
-	{"MISCONF", "Redis cannot save its data: see its log"},
-	{"OOM", "Redis has no memory left: raise maxmemory, or set maxmemory-policy to evict keys"},
+	{"MISCONF", "Redis cannot save its data: check its log"},
+	{"OOM", "Redis is out of memory: raise maxmemory or set a maxmemory-policy that evicts keys"},
 }
 
-// RedisFailure is nil for what is not a failure of Redis: a key that is not
-// there, a script that it has yet to be sent. To another error it adds what to
-// do about it, where that is known.
+// RedisFailure returns nil for replies that are not a failure of Redis: a missing
+// key, and a script that the client has to send first. To other errors it adds a
+// remedy if it knows one.
 func RedisFailure(err error) error {
-	// A client of Sentinels wraps Nil when they do not know the primary.
-	if err == nil || err == redis.Nil || redis.HasErrorPrefix(err, "NOSCRIPT") { //nolint:errorlint // a wrapped Nil is a failure
+	// Compare with ==: a Sentinel client wraps Nil if the Sentinels do not know
+	// the primary, and that is a failure.
+	if err == nil || err == redis.Nil || redis.HasErrorPrefix(err, "NOSCRIPT") { //nolint:errorlint // see above
 		return nil
 	}
 	if strings.Contains(err.Error(), "all sentinels") {

@@ -9,15 +9,15 @@ import (
 
 const (
 	hidden = "xxxxx" // as in net/url
-	// minSecret is the length of the shortest value that is looked for: a
-	// shorter one would be found in ordinary words.
+	// minSecret is the length in bytes of the shortest secret to search for.
+	// A shorter one could occur in ordinary words.
 	minSecret = 4
-	// maxCause bounds the length of a cause, in bytes.
+	// maxCause is the maximum length of a logged cause in bytes.
 	maxCause = 1000
 )
 
-// patterns find secrets in messages of which nobody knows how they were made:
-// net/url, for one, repeats a URL that it cannot read.
+// patterns find secrets in messages of any origin. For example, net/url repeats a
+// URL that it cannot parse.
 var patterns = []struct {
 	find    *regexp.Regexp
 	replace string
@@ -32,7 +32,7 @@ var patterns = []struct {
 	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`), hidden},
 }
 
-// secrets are values that must not be logged.
+// secrets are known values that must not be logged.
 type secrets struct {
 	mu     sync.RWMutex
 	values []string
@@ -46,11 +46,12 @@ func (s *secrets) add(values []string) {
 			s.values = append(s.values, v)
 		}
 	}
-	// A secret may be part of a longer one, which has to be hidden as a whole.
+	// Sort by length: a secret can be part of a longer one, which must be
+	// replaced first.
 	slices.SortFunc(s.values, func(a, b string) int { return len(b) - len(a) })
 }
 
-// redact gives a message without secrets, in one line of bounded length.
+// redact returns a message without secrets, on one line of at most maxCause bytes.
 func (s *secrets) redact(message string) string {
 	s.mu.RLock()
 	for _, v := range s.values {

@@ -25,16 +25,16 @@ const (
 
 // Options configure a Set.
 type Options struct {
-	// Logger is told of failures and recoveries; nil for nobody.
+	// Logger receives failures and recoveries; nil discards them.
 	Logger *slog.Logger
-	// Metrics count failures; nil for nobody.
+	// Metrics count failures; nil discards them.
 	Metrics *telemetry.Metrics
-	// Now is the time; time.Now if nil.
+	// Now is the clock; time.Now if nil.
 	Now func() time.Time
 }
 
-// A Set is the dependencies of a router. It is safe for concurrent use. A nil
-// Set has none.
+// A Set holds the dependencies of a router. It is safe for concurrent use. A nil
+// Set has no dependencies.
 type Set struct {
 	options Options
 	secrets secrets
@@ -48,7 +48,7 @@ type id struct {
 	name string
 }
 
-// NewSet makes an empty Set.
+// NewSet returns an empty Set.
 func NewSet(o Options) *Set {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -64,19 +64,19 @@ func NewSet(o Options) *Set {
 
 // Use describes how a dependency is used.
 type Use struct {
-	// Effect says, for the log, what a failure means for requests.
+	// Effect is a log attribute: what a failure means for requests.
 	Effect string
-	// Settle is how long a dependency must not have failed before a success
-	// counts as its recovery. It is for dependencies that are used in several
-	// ways, of which some may work while others fail; 0 otherwise.
+	// Settle is the time without a failure after which a success counts as
+	// recovery. It is for dependencies that are used in several ways, some of
+	// which can work while others fail; 0 otherwise.
 	Settle time.Duration
 }
 
-// Open gives the dependency of a kind and a name, and adds it if need be. Names
-// must come from a bounded set, such as the configuration, since they are
-// values of a metric's label. Each Open needs a Close; what is open several
-// times is one dependency, so it keeps its state when a new configuration opens
-// it before the old one closes it.
+// Open returns the dependency with a kind and a name and adds it if necessary. Names
+// become label values of a metric, so they must come from a bounded set, such as
+// the configuration. Each Open needs a Close. Opening a dependency again returns
+// the same one, so it keeps its state when a new configuration opens it before the
+// old one closes it.
 func (s *Set) Open(kind Kind, name string, use Use) *Dependency {
 	if s == nil {
 		return nil
@@ -93,7 +93,7 @@ func (s *Set) Open(kind Kind, name string, use Use) *Dependency {
 	return d
 }
 
-// Hide keeps values out of what the Set logs, wherever they occur in a cause.
+// Hide redacts values in everything that the Set logs.
 func (s *Set) Hide(values ...string) {
 	if s != nil {
 		s.secrets.add(values)
@@ -105,11 +105,11 @@ type Status struct {
 	Kind  Kind
 	Name  string
 	State State
-	// Since is when it came to be in this state; zero while State is Unknown.
+	// Since is the start of the state; zero if State is Unknown.
 	Since time.Time
 }
 
-// Status gives the state of each dependency, ordered by kind and name.
+// Status returns the state of each dependency, sorted by kind and name.
 func (s *Set) Status() []Status {
 	if s == nil {
 		return nil

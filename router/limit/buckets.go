@@ -6,22 +6,23 @@ import (
 	"time"
 )
 
-// buckets count in the process.
+// buckets is the rate limit counted in this process.
 type buckets struct {
 	shards [16]bucketShard
 }
 
 type bucketShard struct {
 	mu sync.Mutex
-	// until is the time up to which a caller's requests take up its bucket.
+	// until maps a caller to the theoretical arrival time of GCRA: the time
+	// until which its past requests occupy the bucket.
 	until map[bucketKey]time.Time
 }
 
-// A bucketKey is a hash of what tells a caller apart, which may be a header as
-// long as the caller likes.
+// A bucketKey is a hash of the caller's name. The name can be a header value of
+// any length.
 type bucketKey [16]byte
 
-// maxBuckets bounds the callers remembered in a shard: about 10 MB in all.
+// maxBuckets bounds the callers in one shard. All shards take about 10 MB.
 const maxBuckets = 8192
 
 func newBuckets() *buckets {
@@ -32,8 +33,9 @@ func newBuckets() *buckets {
 	return b
 }
 
-// take counts a request that takes up its bucket for emission. It gives for
-// how long the bucket is taken up, and how long a refused request has to wait.
+// take counts a request, which occupies the bucket for emission. It returns how
+// long the bucket is occupied from now on and, for a rejected request, how long
+// to wait.
 func (b *buckets) take(name string, now time.Time, emission, interval time.Duration) (taken, wait time.Duration) {
 	sum := sha256.Sum256([]byte(name))
 	caller := bucketKey(sum[:16])
@@ -55,8 +57,8 @@ func (b *buckets) take(name string, now time.Time, emission, interval time.Durat
 	return until.Sub(now), 0
 }
 
-// makeRoom forgets callers whose buckets are free again, and any others if that
-// does not help.
+// makeRoom removes callers whose buckets are empty. If the shard stays more than
+// three quarters full, it removes arbitrary callers, whose limit starts anew.
 func (s *bucketShard) makeRoom(now time.Time) {
 	for caller, until := range s.until {
 		if !until.After(now) {

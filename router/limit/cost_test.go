@@ -47,7 +47,7 @@ type Query @join__type(graph: A) {
 type Mutation @join__type(graph: A) { add: Book }
 `
 
-func TestCost(t *testing.T) {
+func TestCostFollowsDirectives(t *testing.T) {
 	m, err := supergraph.Parse(costSDL)
 	if err != nil {
 		t.Fatal(err)
@@ -62,39 +62,39 @@ func TestCost(t *testing.T) {
 		want              float64
 		err               string
 	}{
-		{"a scalar is free", `{ book { title } }`, ``, 1, ""},
-		{"each alias counts", `{ a: book { title } b: book { title } }`, ``, 2, ""},
-		{"weights of types and fields", `{ book { author { name rating } } }`, ``, 1 + 3 + 7, ""},
-		{"a mutation", `mutation { add { title } }`, ``, 11, ""},
-		{"an argument", `{ search(text: "a") { title } }`, ``, 6, ""},
-		{"an argument that is not given", `{ search { title } }`, ``, 1, ""},
-		{"a list of unknown length", `{ plain { title } }`, ``, 10, ""},
-		{"an assumed size", `{ book { pages { text } } }`, ``, 101, ""},
-		{"lists in lists", `{ plain { pages { text } } }`, ``, 10 * 101, ""},
-		{"sized fields, assumed", `{ books { edges { node { title } } } }`, ``, 1 + 20*(1+1), ""},
-		{"sized fields, first", `{ books(first: 3) { nodes { title } total } }`, ``, 1 + 3, ""},
-		{"sized fields, a variable", `query ($n: Int) { books(first: $n) { nodes { title } } }`, `{"n":4}`, 1 + 4, ""},
-		{"its default", `query ($n: Int = 7) { books(first: $n) { nodes { title } } }`, `{}`, 1 + 7, ""},
-		{"it is null", `query ($n: Int) { books(first: $n) { nodes { title } } }`, `{"n":null}`, 1 + 20, ""},
-		{"two given", `{ books(first: 3, last: 8) { nodes { title } } }`, ``, 1 + 8, ""},
-		{"exactly one", `{ strict(first: 3) { title } }`, ``, 3, ""},
-		{"exactly one is given two", `{ strict(first: 3, last: 3) { title } }`, ``, 0, "strict must be given exactly one of the arguments first, last"},
-		{"exactly one is not given", `{ strict { title } }`, ``, 0, "strict must be given exactly one"},
-		{"inside an input object", `{ paged(page: {first: 6}) { title } }`, ``, 6, ""},
-		{"a variable inside an input object", `query ($n: Int) { paged(page: {first: $n}) { title } }`, `{"n":2}`, 2, ""},
-		{"an input object in a variable", `query ($p: Paging) { paged(page: $p) { title } }`, `{"p":{"first":9}}`, 9, ""},
-		{"of an interface's types the dearest", `{ media { title ... on Film { cast { name } } ... on Book { author { name } } } }`, ``, 1 + 15, ""},
-		{"what types share counts once", `{ media { cover { url } ... on Film { title } } }`, ``, 2, ""},
-		{"a negative size", `{ books(first: -5) { nodes { title } } }`, ``, 1, ""},
-		{"a list of ids", `{ byIds(ids: ["1", "2", "3"]) { title } }`, ``, 50, ""},
-		{"more ids than assumed", `query ($i: [ID!]!) { byIds(ids: $i) { title } }`, `{"i":[` + strings.Repeat(`"1",`, 9_999) + `"1"]}`, 10_000, ""},
-		{"more ids in the document", `{ byIds(ids: [` + strings.Repeat(`1 `, 70) + `]) { title } }`, ``, 70, ""},
-		{"one id for a list", `query ($i: [ID!]!) { byIds(ids: $i) { title } }`, `{"i":["7"]}`, 50, ""},
-		{"more ids than a list without a size", `{ unsized(ids: [` + strings.Repeat(`1 `, 70) + `]) { title } }`, ``, 70, ""},
-		{"introspection, little", `{ __type(name: "Book") { name } }`, ``, 0.02, ""},
-		{"introspection, each alias", `{ a: __type(name: "Book") { name } b: __type(name: "Book") { name } }`, ``, 0.04, ""},
-		{"introspection, lists in lists", `{ __type(name: "Book") { fields { type { fields { type { name } } } } } }`, ``, 0.02 + 0.16*(1+1+8*(1+1)), ""},
-		{"the typename is free", `{ book { __typename } }`, ``, 1, ""},
+		{name: "a scalar is free", query: `{ book { title } }`, vars: ``, want: 1, err: ""},
+		{name: "each alias counts", query: `{ a: book { title } b: book { title } }`, vars: ``, want: 2, err: ""},
+		{name: "weights of types and fields", query: `{ book { author { name rating } } }`, vars: ``, want: 1 + 3 + 7, err: ""},
+		{name: "a mutation", query: `mutation { add { title } }`, vars: ``, want: 11, err: ""},
+		{name: "an argument", query: `{ search(text: "a") { title } }`, vars: ``, want: 6, err: ""},
+		{name: "an argument that is not given", query: `{ search { title } }`, vars: ``, want: 1, err: ""},
+		{name: "a list of unknown length", query: `{ plain { title } }`, vars: ``, want: 10, err: ""},
+		{name: "an assumed size", query: `{ book { pages { text } } }`, vars: ``, want: 101, err: ""},
+		{name: "lists in lists", query: `{ plain { pages { text } } }`, vars: ``, want: 10 * 101, err: ""},
+		{name: "sized fields, assumed", query: `{ books { edges { node { title } } } }`, vars: ``, want: 1 + 20*(1+1), err: ""},
+		{name: "sized fields, first", query: `{ books(first: 3) { nodes { title } total } }`, vars: ``, want: 1 + 3, err: ""},
+		{name: "sized fields, a variable", query: `query ($n: Int) { books(first: $n) { nodes { title } } }`, vars: `{"n":4}`, want: 1 + 4, err: ""},
+		{name: "sized fields, a variable's default", query: `query ($n: Int = 7) { books(first: $n) { nodes { title } } }`, vars: `{}`, want: 1 + 7, err: ""},
+		{name: "sized fields, a null variable", query: `query ($n: Int) { books(first: $n) { nodes { title } } }`, vars: `{"n":null}`, want: 1 + 20, err: ""},
+		{name: "sized fields, two slicing arguments", query: `{ books(first: 3, last: 8) { nodes { title } } }`, vars: ``, want: 1 + 8, err: ""},
+		{name: "one required slicing argument", query: `{ strict(first: 3) { title } }`, vars: ``, want: 3, err: ""},
+		{name: "two instead of one slicing argument", query: `{ strict(first: 3, last: 3) { title } }`, vars: ``, want: 0, err: "The field strict needs exactly one of the arguments first, last"},
+		{name: "no slicing argument instead of one", query: `{ strict { title } }`, vars: ``, want: 0, err: "The field strict needs exactly one"},
+		{name: "inside an input object", query: `{ paged(page: {first: 6}) { title } }`, vars: ``, want: 6, err: ""},
+		{name: "a variable inside an input object", query: `query ($n: Int) { paged(page: {first: $n}) { title } }`, vars: `{"n":2}`, want: 2, err: ""},
+		{name: "an input object in a variable", query: `query ($p: Paging) { paged(page: $p) { title } }`, vars: `{"p":{"first":9}}`, want: 9, err: ""},
+		{name: "the most expensive type of an interface", query: `{ media { title ... on Film { cast { name } } ... on Book { author { name } } } }`, vars: ``, want: 1 + 15, err: ""},
+		{name: "fields common to all types count once", query: `{ media { cover { url } ... on Film { title } } }`, vars: ``, want: 2, err: ""},
+		{name: "a negative size", query: `{ books(first: -5) { nodes { title } } }`, vars: ``, want: 1, err: ""},
+		{name: "a list of ids", query: `{ byIds(ids: ["1", "2", "3"]) { title } }`, vars: ``, want: 50, err: ""},
+		{name: "more ids than assumed", query: `query ($i: [ID!]!) { byIds(ids: $i) { title } }`, vars: `{"i":[` + strings.Repeat(`"1",`, 9_999) + `"1"]}`, want: 10_000, err: ""},
+		{name: "more ids than assumed, as a literal", query: `{ byIds(ids: [` + strings.Repeat(`1 `, 70) + `]) { title } }`, vars: ``, want: 70, err: ""},
+		{name: "fewer ids than assumed", query: `query ($i: [ID!]!) { byIds(ids: $i) { title } }`, vars: `{"i":["7"]}`, want: 50, err: ""},
+		{name: "more ids than a list without a size", query: `{ unsized(ids: [` + strings.Repeat(`1 `, 70) + `]) { title } }`, vars: ``, want: 70, err: ""},
+		{name: "introspection, one field", query: `{ __type(name: "Book") { name } }`, vars: ``, want: 0.02, err: ""},
+		{name: "introspection, each alias", query: `{ a: __type(name: "Book") { name } b: __type(name: "Book") { name } }`, vars: ``, want: 0.04, err: ""},
+		{name: "introspection, lists in lists", query: `{ __type(name: "Book") { fields { type { fields { type { name } } } } } }`, vars: ``, want: 0.02 + 0.16*(1+1+8*(1+1)), err: ""},
+		{name: "the typename is free", query: `{ book { __typename } }`, vars: ``, want: 1, err: ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestCost(t *testing.T) {
 				t.Fatal(err)
 			}
 			op := d.Operation(vars)
-			for range 2 { // made, and remembered
+			for range 2 { // the second time, the formula is cached
 				got, err := estimator.Check(op, vars)
 				if tt.err != "" {
 					if err == nil || !strings.Contains(err.Error(), tt.err) {
@@ -124,7 +124,7 @@ func TestCost(t *testing.T) {
 			}
 		})
 	}
-	t.Run("too much", func(t *testing.T) {
+	t.Run("above the limit", func(t *testing.T) {
 		d, _ := schema.Parse(`{ plain { pages { text } } }`, "")
 		op := d.Operation(nil)
 		_, err := limit.NewEstimator(m, limit.CostOptions{Max: 1000}).Check(op, nil)
@@ -133,13 +133,13 @@ func TestCost(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 		if _, err := limit.NewEstimator(m, limit.CostOptions{Max: 1000, Measure: true}).Check(op, nil); err != nil {
-			t.Errorf("measuring refuses: %v", err)
+			t.Errorf("rejected although only measuring: %v", err)
 		}
 		if _, err := limit.NewEstimator(m, limit.CostOptions{Max: 1010}).Check(op, nil); err != nil {
-			t.Errorf("exactly the limit is refused: %v", err)
+			t.Errorf("rejected a cost equal to the limit: %v", err)
 		}
 	})
-	t.Run("huge", func(t *testing.T) {
+	t.Run("huge list size", func(t *testing.T) {
 		d, _ := schema.Parse(`query ($n: Int) { books(first: $n) { nodes { title } } }`, "")
 		vars, _ := d.Variables([]byte(`{"n":2147483647}`))
 		if c, err := estimator.Check(d.Operation(vars), vars); err != nil || math.IsInf(c.Estimated, 0) || c.Estimated < 2147483647 {
@@ -148,9 +148,9 @@ func TestCost(t *testing.T) {
 	})
 }
 
-// TestCostOfNestedFragmentsIsQuick has fragments in fragments, of which each
-// type's part is looked at for each type around it.
-func TestCostOfNestedFragmentsIsQuick(t *testing.T) {
+// TestCostOfNestedFragmentsTakesLinearTime nests fragments on two types 12 levels
+// deep. Evaluating a field once per enclosing type would take 2^12 steps.
+func TestCostOfNestedFragmentsTakesLinearTime(t *testing.T) {
 	sdl := strings.Replace(costSDL, "interface Media @join__type(graph: A) {", "interface Media @join__type(graph: A) { next: Media", 1)
 	sdl = strings.ReplaceAll(sdl, `implements Media @join__implements(graph: A, interface: "Media") @join__type(graph: A) {`, `implements Media @join__implements(graph: A, interface: "Media") @join__type(graph: A) { next: Media `)
 	m, err := supergraph.Parse(sdl)

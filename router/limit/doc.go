@@ -1,9 +1,17 @@
-// Package limit keeps callers from asking for more than the gateway can give.
+// Package limit protects the gateway from callers that send too many or too
+// expensive requests.
 //
-// It stands before the stages that cost something. Rate, around everything,
-// counts requests of each caller (a generic cell rate algorithm in Redis, shared
-// by all routers, or in the process while Redis is away) and answers 429 to
-// those that come too often. Estimator, between validation and planning, says
-// what an operation costs by the supergraph's @cost and @listSize (IBM's GraphQL
-// Cost Directives specification) and refuses what costs too much.
+// [Rate] runs first in a request. It counts the requests of each caller with the
+// generic cell rate algorithm, in Redis for all routers together or, while Redis
+// is unavailable, in the process. The gateway answers 429 to requests over the
+// limit.
+//
+// [Estimator] runs between validation and planning. It estimates the cost of an
+// operation from the supergraph's @cost and @listSize directives (IBM GraphQL
+// Cost Directives specification) and rejects expensive operations.
+//
+// The hubs are rate.go and estimator.go. buckets.go counts in the process, and
+// callers.go identifies callers and formats decisions. formula.go computes the
+// cost of an operation, with literal.go for argument values and introspection.go
+// for introspection fields.
 package limit

@@ -12,23 +12,23 @@ import (
 
 // CostOptions configure an Estimator.
 type CostOptions struct {
-	// Max is the highest cost that may be run; 0 for any.
+	// Max is the highest allowed cost; 0 means no limit.
 	Max float64
-	// ListSize is the length assumed of lists of which nothing tells it: 10
-	// if zero.
+	// ListSize is the assumed length of lists without @listSize: 10 if zero.
 	ListSize int
-	// Measure only measures: nothing is refused.
+	// Measure estimates the cost without rejecting operations.
 	Measure bool
 	Metrics *telemetry.Metrics
 }
 
-// An Estimator says what operations on a supergraph cost. It is safe for
+// An Estimator estimates the cost of operations on a supergraph. It is safe for
 // concurrent use.
 //
-// An object costs 1 and a scalar 0, unless @cost says otherwise; a list costs
-// as much as its items, of which there are as many as @listSize says; of the
-// types an interface or union may have, the dearest counts. A mutation costs 10
-// by itself.
+// An object costs 1 and a scalar 0, unless @cost sets another weight. A list costs
+// as much as its items, whose number comes from @listSize. For an interface or a
+// union, the most expensive possible type counts. A mutation costs 10 in addition.
+//
+//	{ books(first: 3) { author { name } } }   3 × (1 book + 1 author) = 6
 type Estimator struct {
 	model   *supergraph.Model
 	options CostOptions
@@ -36,25 +36,25 @@ type Estimator struct {
 	formulas *bytecache.Cache[*operation.Operation, *formula]
 }
 
-// Cost is what answers tell of it, under extensions.cost.
+// Cost is the value of extensions.cost in a response.
 type Cost struct {
 	Estimated float64 `json:"estimated"`
-	// Max is what is allowed; 0 for any.
+	// Max is the limit; 0 means no limit.
 	Max float64 `json:"max,omitempty"`
 }
 
 const (
 	defaultListSize = 10
 	mutationCost    = 10
-	// maxFormulaBytes bounds the formulas kept, with the operations they keep
-	// alive.
+	// maxFormulaBytes bounds the cached formulas, including the operations they
+	// refer to.
 	maxFormulaBytes = 8 << 20
 )
 
-// formulaSize sizes a formula with the operation it belongs to.
+// formulaSize estimates the memory of a formula and its operation.
 var formulaSize = heapsize.NewSizer()
 
-// NewEstimator makes an Estimator.
+// NewEstimator returns an Estimator for a supergraph.
 func NewEstimator(m *supergraph.Model, o CostOptions) *Estimator {
 	if o.ListSize == 0 {
 		o.ListSize = defaultListSize
@@ -65,9 +65,9 @@ func NewEstimator(m *supergraph.Model, o CostOptions) *Estimator {
 	return &Estimator{model: m, options: o, formulas: bytecache.New[*operation.Operation, *formula](maxFormulaBytes, bytecache.Observer{})}
 }
 
-// Check estimates an operation. The error is an *operation.Error for one that
-// costs too much, or that does not say how long a list may get although its
-// schema demands it.
+// Check estimates the cost of an operation. The error is an *operation.Error if
+// the operation is too expensive, or if it lacks a slicing argument that the
+// schema requires.
 func (e *Estimator) Check(op *operation.Operation, vars operation.Variables) (Cost, error) {
 	estimated, err := e.formula(op).evaluate(vars)
 	if err != nil {
@@ -83,12 +83,12 @@ func (e *Estimator) Check(op *operation.Operation, vars operation.Variables) (Co
 	}
 	e.options.Metrics.Limits.CostRejected.Inc()
 	return cost, &operation.Error{
-		Message: fmt.Sprintf("The operation is estimated to cost %g, and at most %g is allowed. Ask for fewer fields or shorter lists.", estimated, e.options.Max),
+		Message: fmt.Sprintf("The operation has an estimated cost of %g; the limit is %g. Request fewer fields or shorter lists.", estimated, e.options.Max),
 		Code:    CodeTooCostly,
 	}
 }
 
-// formula finds or makes the formula of an operation.
+// formula returns the cached formula of an operation, or compiles it.
 func (e *Estimator) formula(op *operation.Operation) *formula {
 	if f, ok := e.formulas.Get(op); ok {
 		return f

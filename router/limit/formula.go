@@ -12,13 +12,13 @@ import (
 	"souk/router/supergraph"
 )
 
-// A formula is the cost of an operation, but for the values of variables.
+// A formula computes the cost of an operation from the values of its variables.
 type formula struct {
 	base     float64
 	set      *costSet
 	fields   int
-	defaults map[string]string // of variables, in GraphQL's syntax
-	// constant is the result if no variable has a part in it.
+	defaults map[string]string // of variables, in GraphQL syntax
+	// constant is the result if it does not depend on variables, else nil.
 	constant *result
 }
 
@@ -27,35 +27,36 @@ type result struct {
 	err  error
 }
 
-// A costSet is the cost of a selection set: what all types share, and the
-// dearest of what each type has of its own.
+// A costSet is the cost of a selection set: the sum of the fields common to all
+// types plus the maximum over the possible types of their own fields.
 type costSet struct {
 	common []*costField
 	types  [][]*costField
 }
 
-// A costField is the cost of a field: its size times what it weighs with all
-// below it, and its arguments.
+// A costField is the cost of a field: its size times the weight of an item and its
+// selection set, plus the weights of its arguments.
 type costField struct {
-	number    int // of the formula's fields
+	number    int // index in evaluation.costs
 	field     *operation.Field
 	weight    float64
 	arguments float64
-	size      *costSize // nil for 1
+	size      *costSize // nil for a single item
 	set       *costSet
 }
 
-// A costSize is how many items a list has.
+// A costSize computes the number of items in a list.
 type costSize struct {
 	field      *operation.Field
 	slicing    []string
 	requireOne bool
 	otherwise  int
-	// lists are the arguments that are lists: a field that is given a thousand
-	// ids answers with a thousand objects, whatever is assumed.
+	// lists are the names of the list arguments. A field with a thousand ids as
+	// an argument returns a thousand objects, whatever size is assumed.
 	lists []string
 }
 
+// A compiler compiles the formula of one operation.
 type compiler struct {
 	model    *supergraph.Model
 	listSize int
@@ -81,8 +82,8 @@ func (e *Estimator) compile(op *operation.Operation) *formula {
 	return f
 }
 
-// set compiles a selection set on a type. The sized fields have the size that
-// their parent's @listSize tells.
+// set compiles a selection set on type t. The fields named in sized have the given
+// size, which comes from @listSize(sizedFields:) of the parent field.
 func (c *compiler) set(t *supergraph.Type, list []operation.Selection, sized []string, size *costSize) *costSet {
 	out := &costSet{}
 	if t == nil {
@@ -129,6 +130,8 @@ func (c *compiler) set(t *supergraph.Type, list []operation.Selection, sized []s
 	return out
 }
 
+// field compiles a field. It returns nil for fields without cost: __typename and
+// denied fields.
 func (c *compiler) field(t *supergraph.Type, s *operation.Field, sized []string, size *costSize) *costField {
 	if introspects(s) {
 		out := &costField{number: c.fields, field: s, weight: c.introspection(s)}
@@ -161,7 +164,7 @@ func (c *compiler) field(t *supergraph.Type, s *operation.Field, sized []string,
 	return out
 }
 
-// weight is what one item of a field costs.
+// weight returns the cost of one item of a field, without its selection set.
 func weight(f *supergraph.Field) float64 {
 	switch {
 	case f.Cost != nil:
@@ -176,7 +179,7 @@ func weight(f *supergraph.Field) float64 {
 	return 0
 }
 
-// argumentCosts are the costs of the arguments that are given.
+// argumentCosts returns the sum of the weights of the given arguments.
 func argumentCosts(f *supergraph.Field, s *operation.Field) float64 {
 	var cost float64
 	for _, given := range s.Arguments {
@@ -189,7 +192,7 @@ func argumentCosts(f *supergraph.Field, s *operation.Field) float64 {
 	return cost
 }
 
-// size is what a field's @listSize says; nil without one.
+// size returns the size according to the field's @listSize, or nil without one.
 func (c *compiler) size(f *supergraph.Field, s *operation.Field) *costSize {
 	if f.ListSize == nil {
 		return nil
@@ -202,9 +205,10 @@ func (c *compiler) size(f *supergraph.Field, s *operation.Field) *costSize {
 	return size
 }
 
-// maxCost keeps sums from becoming infinite.
+// maxCost bounds all sums, so that none becomes infinite.
 const maxCost = 1e15
 
+// evaluate returns the cost for the given variables.
 func (f *formula) evaluate(vars operation.Variables) (float64, error) {
 	r := f.constant
 	if r == nil {
@@ -214,7 +218,8 @@ func (f *formula) evaluate(vars operation.Variables) (float64, error) {
 	return r.cost, r.err
 }
 
-// run evaluates the formula, and says whether variables have a part in it.
+// run evaluates the formula. varying reports whether the result depends on
+// variables.
 func (f *formula) run(vars operation.Variables) (r result, varying bool) {
 	e := evaluation{formula: f, vars: vars, costs: make([]float64, f.fields)}
 	for i := range e.costs {
@@ -224,25 +229,27 @@ func (f *formula) run(vars operation.Variables) (r result, varying bool) {
 	return result{min(max(cost, 0), maxCost), e.err}, e.varying
 }
 
+// An evaluation is one evaluation of a formula.
 type evaluation struct {
 	*formula
 	vars    operation.Variables
 	varying bool
-	// costs are those of fields already known, NaN for others: a field in a
-	// fragment counts for many types.
+	// costs are the known costs of fields, by number, and NaN for others. A
+	// field in a fragment on an interface counts for several types but is
+	// evaluated once.
 	costs []float64
 	err   error
 }
 
 func (e *evaluation) set(s *costSet) float64 {
 	cost := e.sum(s.common)
-	var dearest float64
+	var highest float64
 	for i, fields := range s.types {
-		if sum := e.sum(fields); i == 0 || sum > dearest {
-			dearest = sum
+		if sum := e.sum(fields); i == 0 || sum > highest {
+			highest = sum
 		}
 	}
-	return cost + dearest
+	return cost + highest
 }
 
 func (e *evaluation) sum(fields []*costField) float64 {
@@ -268,7 +275,8 @@ func (e *evaluation) field(f *costField) float64 {
 	return e.costs[f.number]
 }
 
-// size is the longest that the slicing arguments given allow.
+// size returns the number of items: the largest value of the slicing arguments or
+// the assumed size, and at least the length of the longest list argument.
 func (e *evaluation) size(s *costSize) float64 {
 	given, longest := 0, 0.0
 	for _, path := range s.slicing {
@@ -279,7 +287,7 @@ func (e *evaluation) size(s *costSize) float64 {
 	}
 	if s.requireOne && given != 1 && e.err == nil {
 		e.err = &operation.Error{
-			Message:   fmt.Sprintf("%s must be given exactly one of the arguments %s, so that it is known how much it asks for.", s.field.Name, strings.Join(s.slicing, ", ")),
+			Message:   fmt.Sprintf("The field %s needs exactly one of the arguments %s, which determine the length of its list.", s.field.Name, strings.Join(s.slicing, ", ")),
 			Locations: []operation.Location{{Line: s.field.Line, Column: s.field.Column}},
 			Code:      operation.CodeValidationFailed,
 		}
@@ -293,7 +301,7 @@ func (e *evaluation) size(s *costSize) float64 {
 	return longest
 }
 
-// listLength is how many items a list argument has.
+// listLength returns the number of items in a list argument.
 func (e *evaluation) listLength(f *operation.Field, name string) float64 {
 	for _, a := range f.Arguments {
 		if a.Name != name {
@@ -308,7 +316,7 @@ func (e *evaluation) listLength(f *operation.Field, name string) float64 {
 		if raw := e.vars.Get(variable); raw != nil {
 			var items []json.RawMessage
 			if json.Unmarshal(raw, &items) != nil {
-				return 1 // a single value stands for a list of one
+				return 1 // a single value is coerced to a list of one
 			}
 			return float64(len(items))
 		}
@@ -317,7 +325,7 @@ func (e *evaluation) listLength(f *operation.Field, name string) float64 {
 	return 0
 }
 
-// listArguments are the arguments given to a field whose types are lists.
+// listArguments returns the names of the given arguments that have a list type.
 func listArguments(f *supergraph.Field, s *operation.Field) (names []string) {
 	for _, given := range s.Arguments {
 		for _, a := range f.Arguments {
@@ -329,8 +337,9 @@ func listArguments(f *supergraph.Field, s *operation.Field) (names []string) {
 	return names
 }
 
-// argument is the number an argument has, perhaps inside an input object
-// ("page.first"); false if it is missing or null.
+// argument returns the numeric value at a path, which starts with the name of an
+// argument and can lead into an input object ("page.first"). It returns false if
+// the value is missing or null.
 func (e *evaluation) argument(f *operation.Field, path string) (float64, bool) {
 	name, rest, _ := strings.Cut(path, ".")
 	for _, a := range f.Arguments {
@@ -349,7 +358,7 @@ func (e *evaluation) argument(f *operation.Field, path string) (float64, bool) {
 	return 0, false
 }
 
-// number reads a JSON value.
+// number returns the numeric value at a path in a JSON value.
 func number(raw json.RawMessage, path string) (float64, bool) {
 	for path != "" {
 		var name string
@@ -363,8 +372,8 @@ func number(raw json.RawMessage, path string) (float64, bool) {
 	return parseSize(string(raw))
 }
 
-// parseSize reads a number of items. What is negative is the subgraph's to
-// refuse.
+// parseSize parses a number of items. A negative number counts as 0; the subgraph
+// decides whether to reject it.
 func parseSize(text string) (float64, bool) {
 	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	if err != nil || math.IsNaN(n) {

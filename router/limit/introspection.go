@@ -6,18 +6,18 @@ import (
 	"souk/router/operation"
 )
 
-// introspectionWeight is what an object of introspection costs. It comes from
-// memory, not from a subgraph.
+// introspectionWeight is the cost of an introspection object. It is low because
+// the gateway answers from memory.
 const introspectionWeight = 0.02
 
-// introspectionSizes are the lengths assumed of lists in introspection, where a
-// type has more of them than this only now and then.
+// introspectionSizes are the assumed lengths of lists in introspection. They are
+// upper bounds for most types.
 var introspectionSizes = map[string]float64{
 	"directives": 10, "fields": 8, "args": 2, "inputFields": 4, "interfaces": 1, "enumValues": 5, "possibleTypes": 2,
 }
 
-// introspection is the cost of a __schema or __type field with all that is
-// selected in it: each alias counts, and lists in lists multiply.
+// introspection returns the cost of a __schema or __type field with its selection
+// set. Each alias counts, and nested lists multiply.
 func (c *compiler) introspection(s *operation.Field) float64 {
 	cost := introspectionWeight
 	for _, selection := range s.Selections {
@@ -32,6 +32,7 @@ func (c *compiler) introspection(s *operation.Field) float64 {
 	return min(cost*size, maxCost)
 }
 
+// introspected returns the cost of a selection inside introspection.
 func (c *compiler) introspected(selection operation.Selection) (cost float64) {
 	switch s := selection.(type) {
 	case *operation.Field:
@@ -46,6 +47,7 @@ func (c *compiler) introspected(selection operation.Selection) (cost float64) {
 	return cost
 }
 
+// introspects reports whether s is a __schema or __type field.
 func introspects(s *operation.Field) bool {
 	return strings.HasPrefix(s.Name, "__") && len(s.Selections) > 0
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// literalLength is how many items a list in GraphQL's syntax has.
+// literalLength returns the number of items in a list in GraphQL syntax.
 func literalLength(text string) float64 {
 	if text == "" || text == "null" {
 		return 0
@@ -23,8 +23,8 @@ func literalLength(text string) float64 {
 	return float64(len(value.Children))
 }
 
-// literal reads a value in GraphQL's syntax, or what is at a path inside an
-// input object. The evaluation, unless nil, gives the variables in it.
+// literal returns the numeric value at a path in a value in GraphQL syntax. It
+// takes the values of variables from e, which can be nil.
 func literal(text, path string, e *evaluation) (float64, bool) {
 	if path == "" {
 		return parseSize(text)

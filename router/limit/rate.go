@@ -14,41 +14,43 @@ import (
 	"souk/router/telemetry"
 )
 
-// RateOptions configure a Rate.
+// RateOptions configure a rate limit.
 type RateOptions struct {
-	// Name is the policy's, in headers and keys: "default" if empty.
+	// Name is the name of the policy in headers and Redis keys: "default" if
+	// empty.
 	Name string
-	// Requests may be made in each Interval, all at once or spread.
+	// Requests is the number of requests allowed in each Interval, in a burst
+	// or spread over it.
 	Requests int
 	Interval time.Duration
-	// Redis is where routers count together; nil to count in the process.
+	// Redis holds the counts shared by all routers. If nil, the process counts.
 	Redis redis.UniversalClient
-	// Timeout bounds a decision of Redis: 50 ms if zero.
+	// Timeout bounds a call to Redis: 50 ms if zero.
 	Timeout time.Duration
-	// Prefix begins all keys: "souk:rate:" if empty.
+	// Prefix is the prefix of all Redis keys: "souk:rate:" if empty.
 	Prefix  string
 	Metrics *telemetry.Metrics
-	// Now is the time in the process: time.Now if nil.
+	// Now is the clock for counts in the process: time.Now if nil.
 	Now func() time.Time
 }
 
-// A Rate limits how often each caller may ask. It is safe for concurrent use.
+// A Rate limits the request rate of each caller. It is safe for concurrent use.
 type Rate struct {
 	options  RateOptions
-	emission time.Duration // the time one request takes up
+	emission time.Duration // the time for which one request occupies the bucket
 	local    *buckets
 	breaker  circuitbreaker.CircuitBreaker[any]
 	redis    *telemetry.Redis
 	policy   []string // the value of RateLimit-Policy
 }
 
-// A Decision says whether a request may go on.
+// A Decision is the result of counting a request.
 type Decision struct {
 	Allowed bool
-	// Remaining is how many requests may follow at once.
+	// Remaining is the number of requests that are allowed immediately.
 	Remaining int
-	// Reset is how long it takes until all may be made again, RetryAfter
-	// until one more may.
+	// Reset is the time until the full limit is available again. RetryAfter is
+	// the time until the next request is allowed.
 	Reset, RetryAfter time.Duration
 }
 
@@ -57,13 +59,13 @@ const (
 	breakerDelay    = time.Second
 )
 
-// NewRate makes a Rate.
+// NewRate returns a rate limit.
 func NewRate(o RateOptions) (*Rate, error) {
 	if o.Requests <= 0 || o.Interval <= 0 {
-		return nil, fmt.Errorf("rate limit: %d requests in %s: both must be more than 0", o.Requests, o.Interval)
+		return nil, fmt.Errorf("rate limit of %d requests in %s: both values must be greater than 0", o.Requests, o.Interval)
 	}
 	if o.Interval/time.Duration(o.Requests) < time.Microsecond {
-		return nil, errors.New("rate limit: more than a million requests a second cannot be counted")
+		return nil, errors.New("rate limit: at most a million requests per second can be counted; lower requests or raise interval")
 	}
 	if o.Name == "" {
 		o.Name = "default"
@@ -82,7 +84,7 @@ func NewRate(o RateOptions) (*Rate, error) {
 	}
 	return &Rate{
 		options:  o,
-		emission: (o.Interval / time.Duration(o.Requests)).Truncate(time.Microsecond), // as Redis counts
+		emission: (o.Interval / time.Duration(o.Requests)).Truncate(time.Microsecond), // the resolution in Redis
 		local:    newBuckets(),
 		breaker:  circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerFailures).WithDelay(breakerDelay).Build(),
 		redis:    o.Metrics.Redis("limit"),
@@ -90,7 +92,8 @@ func NewRate(o RateOptions) (*Rate, error) {
 	}, nil
 }
 
-// Allow counts a request of a caller, whatever tells it apart.
+// Allow counts a request of a caller. It never fails: while Redis is unavailable,
+// the process counts.
 func (r *Rate) Allow(ctx context.Context, caller string) Decision {
 	m := r.options.Metrics.Limits
 	if d, ok := r.shared(ctx, caller); ok {
@@ -110,11 +113,12 @@ func count(d Decision, allowed, limited interface{ Inc() }) {
 	}
 }
 
-// interval is Requests emissions: Interval but for what division lost.
+// interval is Requests times emission: Interval without the remainder of the
+// division.
 func (r *Rate) interval() time.Duration { return r.emission * time.Duration(r.options.Requests) }
 
-// decide turns what one bucket says into a Decision: for how long the bucket is
-// taken up from now on, and how long a request that was refused has to wait.
+// decide converts the state of a bucket to a Decision. taken is the time for which
+// the bucket is occupied and wait the waiting time of a rejected request.
 func (r *Rate) decide(taken, wait time.Duration) Decision {
 	return Decision{
 		Allowed:    wait == 0,
@@ -124,10 +128,11 @@ func (r *Rate) decide(taken, wait time.Duration) Decision {
 	}
 }
 
-// script is the generic cell rate algorithm. The key holds the time, in
-// microseconds, until which the caller's requests take up the bucket; the
-// server's clock counts, since those of routers differ. It gives for how long
-// the bucket is taken up, and how long a refused request has to wait.
+// script implements the generic cell rate algorithm. The key holds the time, in
+// microseconds, until which the caller's requests occupy the bucket. It uses the
+// clock of the Redis server, because the clocks of routers differ. It returns how
+// long the bucket is occupied from now on and, for a rejected request, how long to
+// wait.
 var script = redis.NewScript(`
 local emission, interval = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
@@ -141,7 +146,8 @@ redis.call('SET', KEYS[1], string.format('%.0f', until_), 'PX', math.ceil((until
 return {until_ - now, 0}
 `)
 
-// shared lets Redis decide; false if it cannot.
+// shared decides with Redis. It returns false if Redis is not configured or
+// unavailable.
 func (r *Rate) shared(ctx context.Context, caller string) (Decision, bool) {
 	if r.options.Redis == nil || !r.breaker.TryAcquirePermit() {
 		return Decision{}, false
@@ -152,7 +158,7 @@ func (r *Rate) shared(ctx context.Context, caller string) (Decision, bool) {
 	answer, err := script.Run(ctx, r.options.Redis, []string{r.key(caller)}, r.emission.Microseconds(), r.interval().Microseconds()).Int64Slice()
 	r.redis.Duration.Observe(time.Since(start).Seconds())
 	if err == nil && len(answer) != 2 {
-		err = fmt.Errorf("rate limit: Redis answered %v", answer)
+		err = fmt.Errorf("rate limit: unexpected reply from Redis: %v", answer)
 	}
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
@@ -165,7 +171,8 @@ func (r *Rate) shared(ctx context.Context, caller string) (Decision, bool) {
 	return r.decide(time.Duration(answer[0])*time.Microsecond, time.Duration(answer[1])*time.Microsecond), true
 }
 
-// key hides who the caller is, and bounds what a caller can make Redis hold.
+// key returns the Redis key of a caller. The hash hides the caller's identity and
+// bounds the length of the key.
 func (r *Rate) key(caller string) string {
 	sum := sha256.Sum256([]byte(caller))
 	return r.options.Prefix + r.options.Name + ":" + base64.RawURLEncoding.EncodeToString(sum[:18])

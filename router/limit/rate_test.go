@@ -23,11 +23,12 @@ type quiet struct{}
 func (quiet) Printf(context.Context, string, ...any) {}
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(quiet{}) // these tests take Redis away on purpose
+	redis.SetLogger(quiet{}) // some tests stop Redis on purpose
 	m.Run()
 }
 
-// fixture is a rate limit in Redis and in the process, on one time.
+// A fixture has one rate limit in Redis and one in the process, with a common
+// clock.
 type fixture struct {
 	redis  *miniredis.Miniredis
 	mu     sync.Mutex
@@ -61,7 +62,7 @@ func (f *fixture) advance(d time.Duration) {
 	f.redis.FastForward(d)
 }
 
-func TestRate(t *testing.T) {
+func TestRateAllowsBurstAndRefills(t *testing.T) {
 	f := newFixture(t, 3, 3*time.Second)
 	for name, r := range map[string]*limit.Rate{"shared": f.shared, "local": f.local} {
 		t.Run(name, func(t *testing.T) {
@@ -87,9 +88,9 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// TestRateProperties holds both ways of counting to each other, and to what
-// the limit promises for any time span.
-func TestRateProperties(t *testing.T) {
+// TestSharedAndLocalRateAgree compares the decisions of Redis with those of the
+// process, and checks the number of requests allowed within any interval.
+func TestSharedAndLocalRateAgree(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		requests := rapid.IntRange(1, 5).Draw(rt, "requests")
 		interval := time.Duration(rapid.IntRange(1, 5).Draw(rt, "seconds")) * time.Second
@@ -100,7 +101,7 @@ func TestRateProperties(t *testing.T) {
 			f.advance(time.Duration(rapid.IntRange(0, 3000).Draw(rt, "ms")) * time.Millisecond)
 			a, b := f.shared.Allow(context.Background(), "x"), f.local.Allow(context.Background(), "x")
 			if a != b {
-				rt.Fatalf("Redis says %+v, the process %+v", a, b)
+				rt.Fatalf("Redis decided %+v, the process %+v", a, b)
 			}
 			if !a.Allowed {
 				continue
@@ -112,7 +113,7 @@ func TestRateProperties(t *testing.T) {
 					within++
 				}
 			}
-			// A bucket that was full may be used up and filled again meanwhile.
+			// GCRA allows a full burst plus the requests refilled meanwhile.
 			if within > 2*requests {
 				rt.Fatalf("%d of %d requests passed within %s", within, requests, interval)
 			}
@@ -120,7 +121,7 @@ func TestRateProperties(t *testing.T) {
 	})
 }
 
-func TestRedisAwayCountsInTheProcess(t *testing.T) {
+func TestProcessCountsWhileRedisIsUnavailable(t *testing.T) {
 	f := newFixture(t, 2, time.Minute)
 	f.redis.Close()
 	var got []bool
@@ -132,7 +133,7 @@ func TestRedisAwayCountsInTheProcess(t *testing.T) {
 	}
 }
 
-func TestDecisionsAreDescribed(t *testing.T) {
+func TestDecisionsSetRateLimitHeaders(t *testing.T) {
 	f := newFixture(t, 2, 90*time.Second)
 	for i, want := range []string{`"default";r=1;t=45`, `"default";r=0;t=90`, `"default";r=0;t=90`} {
 		d := f.shared.Allow(t.Context(), "x")
@@ -150,7 +151,7 @@ func TestDecisionsAreDescribed(t *testing.T) {
 	}
 }
 
-func TestCallerKeys(t *testing.T) {
+func TestCallersAreIdentified(t *testing.T) {
 	request := func(address string, caller *auth.Caller, key string) *http.Request {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RemoteAddr = address
@@ -166,16 +167,16 @@ func TestCallerKeys(t *testing.T) {
 		a, b *http.Request
 		same bool
 	}{
-		{"ports of an address", address, request("192.0.2.1:1", nil, ""), request("192.0.2.1:2", nil, ""), true},
-		{"addresses", address, request("192.0.2.1:1", nil, ""), request("192.0.2.2:1", nil, ""), false},
-		{"addresses of an IPv6 network", address, request("[2001:db8::1]:1", nil, ""), request("[2001:db8::2]:1", nil, ""), true},
-		{"IPv6 networks", address, request("[2001:db8::1]:1", nil, ""), request("[2001:db8:0:1::1]:1", nil, ""), false},
-		{"Unix sockets", address, request("@", nil, ""), request("@", nil, ""), true},
-		{"IPv4 in IPv6", address, request("[::ffff:192.0.2.1]:1", nil, ""), request("192.0.2.1:1", nil, ""), true},
-		{"a subject at two addresses", limit.BySubject(of), request("192.0.2.1:1", subject, ""), request("192.0.2.2:1", subject, ""), true},
-		{"two subjects at an address", limit.BySubject(of), request("192.0.2.1:1", subject, ""), request("192.0.2.1:1", &auth.Caller{Subject: "2", Issuer: "a"}, ""), false},
-		{"nobody at two addresses", limit.BySubject(of), request("192.0.2.1:1", nil, ""), request("192.0.2.2:1", nil, ""), false},
-		{"two keys at an address", limit.ByHeader("X-Key", of), request("192.0.2.1:1", nil, "a"), request("192.0.2.1:1", nil, "b"), false},
+		{name: "ports of an address", key: address, a: request("192.0.2.1:1", nil, ""), b: request("192.0.2.1:2", nil, ""), same: true},
+		{name: "addresses", key: address, a: request("192.0.2.1:1", nil, ""), b: request("192.0.2.2:1", nil, ""), same: false},
+		{name: "addresses of an IPv6 network", key: address, a: request("[2001:db8::1]:1", nil, ""), b: request("[2001:db8::2]:1", nil, ""), same: true},
+		{name: "IPv6 networks", key: address, a: request("[2001:db8::1]:1", nil, ""), b: request("[2001:db8:0:1::1]:1", nil, ""), same: false},
+		{name: "Unix sockets", key: address, a: request("@", nil, ""), b: request("@", nil, ""), same: true},
+		{name: "IPv4 in IPv6", key: address, a: request("[::ffff:192.0.2.1]:1", nil, ""), b: request("192.0.2.1:1", nil, ""), same: true},
+		{name: "one subject at two addresses", key: limit.BySubject(of), a: request("192.0.2.1:1", subject, ""), b: request("192.0.2.2:1", subject, ""), same: true},
+		{name: "two subjects at an address", key: limit.BySubject(of), a: request("192.0.2.1:1", subject, ""), b: request("192.0.2.1:1", &auth.Caller{Subject: "2", Issuer: "a"}, ""), same: false},
+		{name: "no subject at two addresses", key: limit.BySubject(of), a: request("192.0.2.1:1", nil, ""), b: request("192.0.2.2:1", nil, ""), same: false},
+		{name: "two keys at an address", key: limit.ByHeader("X-Key", of), a: request("192.0.2.1:1", nil, "a"), b: request("192.0.2.1:1", nil, "b"), same: false},
 	}
 	for _, tt := range same {
 		if got := tt.key(tt.a) == tt.key(tt.b); got != tt.same {
@@ -184,10 +185,10 @@ func TestCallerKeys(t *testing.T) {
 	}
 }
 
-func TestRateConfiguration(t *testing.T) {
+func TestInvalidRateIsRejected(t *testing.T) {
 	for _, o := range []limit.RateOptions{{Interval: 1}, {Requests: 1}, {Requests: 1000, Interval: time.Microsecond}} {
 		if _, err := limit.NewRate(o); err == nil {
-			t.Errorf("%+v is accepted", o)
+			t.Errorf("%+v was accepted", o)
 		}
 	}
 }

@@ -1,8 +1,16 @@
-// Package subscribe carries streams of GraphQL responses to clients: by
-// server-sent events (the GraphQL over SSE protocol, distinct connections
-// mode) and by WebSocket (the graphql-transport-ws protocol).
+// Package subscribe sends streams of GraphQL responses to clients, over four
+// protocols:
 //
-// It knows nothing of operations. The gateway gives it a function that runs
-// one and hands over response after response; it gives back, by cancelling
-// that function's context, when the client has had enough.
+//   - sse.go, multiplex.go: server-sent events (GraphQL over SSE, distinct
+//     connections mode and single connection mode)
+//   - websocket.go, handshake.go: WebSocket (graphql-transport-ws)
+//   - parts.go: multipart/mixed for incremental delivery (@defer)
+//   - subscription_parts.go: multipart/mixed for subscriptions (Apollo's
+//     multipart subscription protocol)
+//
+// It is the last stage of a streamed request and does not know about operations.
+// The gateway passes a [Stream], a function that runs one operation and emits
+// its responses. When the client has left, the context of that function is
+// cancelled. stream.go defines the interface, and heartbeat.go writes messages
+// and heartbeats.
 package subscribe

@@ -2,16 +2,16 @@ package subscribe
 
 import "net/http"
 
-// A handshake writes the header of a WebSocket handshake as RFC 6455 spells
-// it: net/http's canonical form is Sec-Websocket-Protocol, and there are
-// clients that compare names by case.
+// A handshake writes the headers of a WebSocket handshake as spelled in RFC 6455.
+// The canonical form of net/http is Sec-Websocket-Protocol, but some clients
+// compare header names case-sensitively.
 type handshake struct{ http.ResponseWriter }
 
-// Unwrap lets the WebSocket library find the connection to take over.
+// Unwrap lets the WebSocket library reach the connection to hijack.
 func (h *handshake) Unwrap() http.ResponseWriter { return h.ResponseWriter }
 
-// WriteHeader sends the header in that spelling. Afterwards the canonical names
-// are back, under which the library reads what was agreed on.
+// WriteHeader sends the headers with the RFC 6455 spelling. It then restores the
+// canonical names, because the library reads the negotiated values from them.
 func (h *handshake) WriteHeader(status int) {
 	header := h.Header()
 	spelled := map[string]string{

@@ -9,32 +9,32 @@ import (
 	"time"
 )
 
-// minPatience is how long a client that does not read is waited for at least.
+// minPatience is the minimum time limit for a write to a client.
 const minPatience = 5 * time.Second
 
-// A flusher writes messages to a client, each at once, and a sign of life
-// when there has been nothing else to write.
+// A flusher writes messages to a client and flushes each. It writes a heartbeat if
+// no message has been written for a while.
 type flusher struct {
 	w        http.ResponseWriter
 	control  *http.ResponseController
-	giveUp   context.CancelFunc // called when the client cannot be written to
-	patience time.Duration
+	giveUp   context.CancelFunc // called when a write fails
+	patience time.Duration      // time limit of a write
 
 	mu   sync.Mutex
 	out  *bufio.Writer
-	busy bool // something was written since the last sign of life
+	busy bool // a message was written since the last heartbeat
 }
 
 func newFlusher(w http.ResponseWriter, heartbeat time.Duration, giveUp context.CancelFunc) *flusher {
 	return &flusher{w: w, out: bufio.NewWriterSize(w, smallMessage), control: http.NewResponseController(w), giveUp: giveUp, patience: max(heartbeat, minPatience)}
 }
 
-// smallMessage is up to which size a message is written at once. A larger one
-// is not copied.
+// smallMessage is the size of the write buffer in bytes. A message up to this size
+// takes one write; a larger one is not copied.
 const smallMessage = 2 << 10
 
-// send writes what compose writes. A client that does not read for
-// too long is given up.
+// send writes and flushes the message that compose writes. It gives up on a client
+// that does not read for longer than patience.
 func (f *flusher) send(compose func(*bufio.Writer)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -43,9 +43,10 @@ func (f *flusher) send(compose func(*bufio.Writer)) error {
 }
 
 func (f *flusher) write(compose func(*bufio.Writer)) error {
-	// Not every writer knows deadlines; those that do not have no slow clients.
+	// Ignore the error: some ResponseWriters, such as those in tests, do not
+	// support deadlines.
 	_ = f.control.SetWriteDeadline(time.Now().Add(f.patience))
-	compose(f.out) // an error stays until Flush
+	compose(f.out) // Flush returns any error
 	err := f.out.Flush()
 	if err == nil {
 		err = f.control.Flush()
@@ -57,7 +58,7 @@ func (f *flusher) write(compose func(*bufio.Writer)) error {
 	return nil
 }
 
-// beat sends signs of life until ctx ends or the client is gone.
+// beat sends heartbeats until ctx is done or a write fails.
 func (f *flusher) beat(ctx context.Context, every time.Duration, sign string) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -73,6 +74,7 @@ func (f *flusher) beat(ctx context.Context, every time.Duration, sign string) {
 	}
 }
 
+// beatOnce sends a heartbeat unless a message was written since the last call.
 func (f *flusher) beatOnce(sign string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -84,7 +86,8 @@ func (f *flusher) beatOnce(sign string) error {
 	return f.write(func(out *bufio.Writer) { _, _ = out.WriteString(sign) })
 }
 
-// carry runs a stream with signs of life beside it.
+// carry runs a stream and sends heartbeats meanwhile. A heartbeat of 0 turns them
+// off.
 func (f *flusher) carry(ctx context.Context, heartbeat time.Duration, sign string, run func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var beat sync.WaitGroup

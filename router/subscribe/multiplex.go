@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// A Multiplex is an event stream that carries several operations, by their
-// ids: the single connection mode of GraphQL over server-sent events. It is
-// safe for concurrent use.
+// A Multiplex is an event stream that carries several operations, identified by
+// id: the single connection mode of GraphQL over SSE. It is safe for concurrent
+// use.
 type Multiplex struct{ f *flusher }
 
-// ServeMultiplex writes an event stream until ctx ends or the client is gone.
-// It gives attach the stream for others to write to, and when attach's result
-// has been called nobody does any more.
+// ServeMultiplex writes an event stream until ctx is done or the client has left.
+// It passes the stream to attach. After the function that attach returns has been
+// called, nobody may write to the stream.
 func ServeMultiplex(ctx context.Context, w http.ResponseWriter, heartbeat time.Duration, attach func(*Multiplex) (detach func())) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -25,14 +25,14 @@ func ServeMultiplex(ctx context.Context, w http.ResponseWriter, heartbeat time.D
 		return err
 	}
 	defer attach(&Multiplex{f})()
-	return f.carry(ctx, heartbeat, signOfLife, func(ctx context.Context) error {
+	return f.carry(ctx, heartbeat, heartbeatEvent, func(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	})
 }
 
-// Run runs a stream as the operation of an id. A stream that is cut ends
-// without a complete event.
+// Run runs a stream as the operation with an id. If the stream ends with [ErrCut]
+// or an unexpected error, Run sends no complete event.
 func (m *Multiplex) Run(ctx context.Context, id string, run Stream) {
 	next := func(response []byte) error { return m.event("next", id, response) }
 	err := run(ctx, next)
@@ -41,12 +41,12 @@ func (m *Multiplex) Run(ctx context.Context, id string, run Stream) {
 		err = next(failure.response())
 	}
 	if err == nil {
-		_ = m.event("complete", id, nil) // if it fails the client is gone
+		_ = m.event("complete", id, nil) // an error means that the client has left
 	}
 }
 
 func (m *Multiplex) event(name, id string, payload []byte) error {
-	quoted, _ := json.Marshal(id) // a string can always be written
+	quoted, _ := json.Marshal(id) // every string can be marshaled
 	pieces := [][]byte{[]byte(`{"id":`), quoted}
 	if payload != nil {
 		pieces = append(pieces, []byte(`,"payload":`), payload)

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Parts writes the responses of one incremental delivery as the parts of a
-// multipart/mixed message (GraphQL over HTTP's proposal for incremental
-// delivery; RFC 2046, section 5.1).
+// Parts writes the responses of an incremental delivery as the parts of a
+// multipart/mixed message (incremental delivery over HTTP proposal; RFC 2046,
+// section 5.1).
 type Parts struct {
 	control *http.ResponseController
 	out     *bufio.Writer
 	begun   bool
 }
 
-// NewParts begins a message with a status; parameter, unless empty, is one
-// more parameter of its content type.
+// NewParts writes the response header with a status. If parameter is not empty, it
+// is added to the content type.
 func NewParts(w http.ResponseWriter, status int, parameter string) *Parts {
 	contentType := `multipart/mixed;boundary="-"`
 	if parameter != "" {
@@ -25,24 +25,26 @@ func NewParts(w http.ResponseWriter, status int, parameter string) *Parts {
 	}
 	h := w.Header()
 	h.Set("Content-Type", contentType)
-	h.Set("X-Accel-Buffering", "no") // or nginx keeps parts back
+	h.Set("X-Accel-Buffering", "no") // stops nginx from buffering
 	w.WriteHeader(status)
 	return &Parts{out: bufio.NewWriterSize(w, smallMessage), control: http.NewResponseController(w)}
 }
 
-// Send writes one response, a JSON text, so that the client has it at once:
-// with the delimiter after it, since only there clients know that a part has
-// ended. The last one ends the message. A client that does not read for too
-// long is given up, with an error.
+// Send writes and flushes one response, a JSON text. It also writes the delimiter
+// after it, because clients detect the end of a part by the next delimiter. If last
+// is set, it ends the message. It returns an error if the client does not read for
+// longer than patience.
 func (p *Parts) Send(response []byte, last bool) error {
-	// Not every writer knows deadlines; those that do not have no slow clients.
+	// Ignore the error: some ResponseWriters, such as those in tests, do not
+	// support deadlines.
 	_ = p.control.SetWriteDeadline(time.Now().Add(patience))
-	out := p.out // an error stays until Flush
+	out := p.out // Flush returns any error
 	if !p.begun {
 		p.begun = true
 		_, _ = out.WriteString("\r\n---\r\n")
 	}
-	// Spelt so, since earlier versions of Apollo iOS compare it as a text.
+	// The header name is in lower case because earlier versions of Apollo iOS
+	// compare it case-sensitively.
 	_, _ = out.WriteString("content-type: application/json\r\n\r\n")
 	_, _ = out.Write(response)
 	_, _ = out.WriteString("\r\n---")
@@ -55,7 +57,7 @@ func (p *Parts) Send(response []byte, last bool) error {
 		err = p.control.Flush()
 	}
 	if err != nil {
-		return fmt.Errorf("writing a part: %w", err)
+		return fmt.Errorf("writing a part of a multipart response: %w", err)
 	}
 	return nil
 }

@@ -7,9 +7,9 @@ import (
 	"souk/router/subscribe"
 )
 
-// TestPartsAreDelimitedAtOnce: a client need not wait for the next part to
-// know that one has ended.
-func TestPartsAreDelimitedAtOnce(t *testing.T) {
+// TestPartsEndWithDelimiter checks that the delimiter follows each part at once, so
+// that clients need not wait for the next part.
+func TestPartsEndWithDelimiter(t *testing.T) {
 	w := httptest.NewRecorder()
 	p := subscribe.NewParts(w, 200, "incrementalSpec=v0.2")
 	const header = "content-type: application/json\r\n\r\n"
@@ -18,8 +18,8 @@ func TestPartsAreDelimitedAtOnce(t *testing.T) {
 		last bool
 		want string
 	}{
-		{`{"hasNext":true}`, false, "\r\n---\r\n" + header + `{"hasNext":true}` + "\r\n---\r\n"},
-		{`{"hasNext":false}`, true, header + `{"hasNext":false}` + "\r\n-----\r\n"},
+		{text: `{"hasNext":true}`, last: false, want: "\r\n---\r\n" + header + `{"hasNext":true}` + "\r\n---\r\n"},
+		{text: `{"hasNext":false}`, last: true, want: header + `{"hasNext":false}` + "\r\n-----\r\n"},
 	} {
 		w.Body.Reset()
 		if err := p.Send([]byte(step.text), step.last); err != nil || w.Body.String() != step.want {
@@ -31,6 +31,6 @@ func TestPartsAreDelimitedAtOnce(t *testing.T) {
 	}
 	gone := subscribe.NewParts(&goneClient{ResponseRecorder: httptest.NewRecorder(), writes: 1}, 200, "")
 	if err := gone.Send([]byte("{}"), false); err == nil {
-		t.Error("nobody noticed that the client is gone")
+		t.Error("Send returned no error although the client has left")
 	}
 }

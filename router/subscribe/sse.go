@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// signOfLife is a comment, which clients ignore.
-const signOfLife = ":\n\n"
+// heartbeatEvent is a comment, which clients ignore.
+const heartbeatEvent = ":\n\n"
 
-// ServeEvents writes a stream as server-sent events: a next event for each
-// response, and complete at its end. A failure is one more next event before
-// complete; a stream that is cut ends without it. A comment is sent when
-// nothing else has been for as long as heartbeat. ServeEvents returns when the
-// stream has ended.
+// ServeEvents writes a stream as server-sent events: a next event for each response
+// and a complete event at the end. A *Failure becomes another next event before
+// complete. If the stream ends with [ErrCut] or an unexpected error, no complete
+// event follows. A comment is sent if nothing else has been sent for the duration
+// of heartbeat. ServeEvents returns when the stream has ended.
 func ServeEvents(ctx context.Context, w http.ResponseWriter, heartbeat time.Duration, run Stream) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -27,7 +27,7 @@ func ServeEvents(ctx context.Context, w http.ResponseWriter, heartbeat time.Dura
 	next := func(response []byte) error {
 		return f.send(func(out *bufio.Writer) { writeEvent(out, "next", response) })
 	}
-	err := f.carry(ctx, heartbeat, signOfLife, func(ctx context.Context) error { return run(ctx, next) })
+	err := f.carry(ctx, heartbeat, heartbeatEvent, func(ctx context.Context) error { return run(ctx, next) })
 	var failure *Failure
 	if errors.As(err, &failure) {
 		err = next(failure.response())
@@ -38,19 +38,19 @@ func ServeEvents(ctx context.Context, w http.ResponseWriter, heartbeat time.Dura
 	return f.send(func(out *bufio.Writer) { writeEvent(out, "complete") })
 }
 
-// beginEvents writes the header and a comment, so that the client sees it.
+// beginEvents sends the header and, so that clients receive it, a comment.
 func (f *flusher) beginEvents() error {
 	h := f.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // or nginx keeps events back
+	h.Set("X-Accel-Buffering", "no") // stops nginx from buffering
 	f.w.WriteHeader(http.StatusOK)
-	return f.send(func(out *bufio.Writer) { _, _ = out.WriteString(signOfLife) })
+	return f.send(func(out *bufio.Writer) { _, _ = out.WriteString(heartbeatEvent) })
 }
 
-// writeEvent writes a server-sent event. EventSource ignores those without a
-// data field, so that there always is one. The data is JSON in some pieces, whose
-// line breaks are white space. Errors stay in out.
+// writeEvent writes a server-sent event. It always writes a data field, because
+// EventSource ignores events without one. The data is JSON, passed in pieces; each
+// line becomes a data field of its own. Errors are returned by out.Flush.
 func writeEvent(out *bufio.Writer, name string, data ...[]byte) {
 	_, _ = out.WriteString("event: ")
 	_, _ = out.WriteString(name)

@@ -9,7 +9,7 @@ import (
 	"souk/router/subscribe"
 )
 
-func TestEventsKeepLinesApart(t *testing.T) {
+func TestEachLineBecomesADataField(t *testing.T) {
 	w := httptest.NewRecorder()
 	err := subscribe.ServeEvents(t.Context(), w, 0, func(_ context.Context, emit func([]byte) error) error {
 		return emit([]byte("{\n\"data\": null\r\n}"))
@@ -22,7 +22,7 @@ func TestEventsKeepLinesApart(t *testing.T) {
 
 var errGone = errors.New("gone")
 
-// A gone client is a writer that fails from its second write on.
+// A goneClient is a ResponseWriter that fails from its second write on.
 type goneClient struct {
 	*httptest.ResponseRecorder
 	writes int
@@ -35,15 +35,15 @@ func (c *goneClient) Write(b []byte) (int, error) {
 	return c.ResponseRecorder.Write(b)
 }
 
-func TestEventsEndWithTheClient(t *testing.T) {
+func TestEventsEndWhenClientLeaves(t *testing.T) {
 	err := subscribe.ServeEvents(t.Context(), &goneClient{ResponseRecorder: httptest.NewRecorder()}, 0, func(ctx context.Context, emit func([]byte) error) error {
 		if err := emit([]byte("{}")); !errors.Is(err, errGone) {
-			t.Errorf("emit gave %v", err)
+			t.Errorf("emit returned %v, want %v", err, errGone)
 		}
-		<-ctx.Done() // or the test does not end
+		<-ctx.Done() // the failed write cancels ctx
 		return ctx.Err()
 	})
 	if err == nil {
-		t.Error("nothing was wrong")
+		t.Error("ServeEvents returned no error")
 	}
 }

@@ -6,33 +6,35 @@ import (
 	"errors"
 )
 
-// A Stream runs one operation: it hands each response, a JSON text, to emit,
-// until there are no more (nil), ctx is done, or emit fails. The text is
-// emit's only while it runs. A *Failure ends the operation with errors that
-// the client is told; [ErrCut] and any other error end it without a word, so
-// that the client takes the stream for lost and opens it again.
+// A Stream runs one operation. It passes each response, a JSON text, to emit until
+// there are no more responses (nil), ctx is done, or emit fails. It may reuse the
+// text when emit has returned. A *Failure ends the operation with errors for the
+// client. [ErrCut] and any other error end the stream without a final message, so
+// that the client considers the connection lost and reconnects.
 type Stream func(ctx context.Context, emit func(response []byte) error) error
 
-// A Failure ends an operation with errors and no data.
+// A Failure is an error that ends an operation with errors and no data.
 type Failure struct {
 	// Errors is a JSON list of GraphQL errors (GraphQL, section 7.1.2).
 	Errors json.RawMessage
-	// Transport says that the stream failed, rather than the operation: it was
-	// lost, or may not go on.
+	// Transport is set if the stream failed rather than the operation: the
+	// connection to the subgraph was lost, or the caller may not continue.
 	Transport bool
 }
 
+// Error implements error.
 func (f *Failure) Error() string { return "the operation failed: " + string(f.Errors) }
 
-// response is a GraphQL response with the failure's errors alone.
+// response returns a GraphQL response with the errors and no data.
 func (f *Failure) response() []byte {
 	return append(append([]byte(`{"errors":`), f.Errors...), '}')
 }
 
 var (
-	// ErrCut ends a stream that the client shall open again elsewhere.
+	// ErrCut ends a stream that the client should open again, for example
+	// because this server is shutting down.
 	ErrCut = errors.New("the server is going away")
-	// ErrExpired is the cause of the end of what was begun with an identity
-	// that holds no more.
+	// ErrExpired is the cancellation cause for operations whose caller's
+	// identity, such as an access token, has expired.
 	ErrExpired = errors.New("the caller's identity has expired")
 )

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// SubscriptionSpec is the version of Apollo's multipart protocol for
-// subscriptions, as clients name it in Accept:
-// multipart/mixed;boundary="graphql";subscriptionSpec=1.0.
+// SubscriptionSpec is the version of Apollo's multipart subscription protocol.
+// Clients request it with
+// Accept: multipart/mixed;boundary="graphql";subscriptionSpec=1.0.
 const SubscriptionSpec = "1.0"
 
 const (
 	partDelimiter = "\r\n--graphql"
-	partHeader    = "\r\ncontent-type: application/json\r\n\r\n" // spelt so for Apollo iOS, see Parts.Send
-	// emptyPart is a heartbeat: an empty object, and the delimiter after it.
+	partHeader    = "\r\ncontent-type: application/json\r\n\r\n" // in lower case, see Parts.Send
+	// emptyPart is a heartbeat: an empty object and the delimiter.
 	emptyPart = partHeader + "{}" + partDelimiter
 )
 
-// ServeSubscriptionParts writes a stream by Apollo's protocol for
-// subscriptions over multipart HTTP: each part is an object whose member
-// payload is a response. A stream that fails on the way has a last part with
-// payload null and the errors beside it; errors of the operation are a last
-// payload. A stream that is cut ends without the closing delimiter. A part with
-// an empty object is sent when nothing else has been for as long as heartbeat.
+// ServeSubscriptionParts writes a stream in Apollo's multipart subscription
+// protocol: each part is an object whose member payload is a response. Errors of
+// the operation are sent as a last payload. If the transport fails, the last part
+// has a null payload and the errors beside it. If the stream ends with [ErrCut] or
+// an unexpected error, the closing delimiter is missing. A part with an empty
+// object is sent if nothing else has been sent for the duration of heartbeat.
 // ServeSubscriptionParts returns when the stream has ended.
 func ServeSubscriptionParts(ctx context.Context, w http.ResponseWriter, heartbeat time.Duration, run Stream) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -34,10 +34,10 @@ func ServeSubscriptionParts(ctx context.Context, w http.ResponseWriter, heartbea
 	h := w.Header()
 	h.Set("Content-Type", `multipart/mixed;boundary="graphql";subscriptionSpec=`+SubscriptionSpec)
 	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // or nginx keeps parts back
+	h.Set("X-Accel-Buffering", "no") // stops nginx from buffering
 	w.WriteHeader(http.StatusOK)
-	// A client knows that a part has ended by the delimiter after it. So each
-	// is written with its part, and the first one alone.
+	// Clients detect the end of a part by the delimiter after it. So each part
+	// is written with the delimiter that follows it.
 	begin := func(out *bufio.Writer) { _, _ = out.WriteString(partDelimiter) }
 	if err := f.send(begin); err != nil {
 		return err

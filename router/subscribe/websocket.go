@@ -17,44 +17,49 @@ import (
 	"souk/router/internal/body"
 )
 
-// Protocol is the WebSocket subprotocol.
+// Protocol is the name of the WebSocket subprotocol.
 const Protocol = "graphql-transport-ws"
 
-// Sockets serves WebSocket connections.
+// Sockets serves WebSocket connections with the graphql-transport-ws protocol.
 type Sockets struct {
-	// Init is given the payload of connection_init (nil without one). An error
-	// closes the connection as forbidden, with its text as the reason.
+	// Init handles connection_init with its payload, or nil. An error closes
+	// the connection with code 4403 (Forbidden) and its text as the reason.
 	Init func(r *http.Request, payload json.RawMessage) (*Session, error)
-	// Run runs one operation of a subscribe message's payload. The result,
-	// unless nil, is a JSON list of the errors because of which the operation
-	// was not executed.
+	// Run runs an operation from the payload of a subscribe message. If the
+	// operation was not executed, it returns a JSON list of request errors,
+	// otherwise nil.
 	Run func(ctx context.Context, payload json.RawMessage, emit func(response []byte) error) (refused json.RawMessage)
-	// Origins are those pages may come from, beside the host's own; * for any.
+	// Origins are patterns of the origins allowed in addition to the host
+	// itself; "*" allows all.
 	Origins []string
-	// InitTimeout is how long connection_init may take.
+	// InitTimeout is the time limit for connection_init.
 	InitTimeout time.Duration
-	// Heartbeat is how often the connection is pinged; 0 for never.
+	// Heartbeat is the interval of pings; 0 turns them off.
 	Heartbeat time.Duration
-	// MaxMessage is the largest message taken, in bytes.
+	// MaxMessage is the largest accepted message in bytes; 0 means the default
+	// of the WebSocket library.
 	MaxMessage int64
-	// MessageTimeout is how long a message may take to arrive from its beginning
-	// on; 0 for ever.
+	// MessageTimeout is the time limit for receiving a message, from its first
+	// byte; 0 means no limit.
 	MessageTimeout time.Duration
-	// Memory is charged for messages, until their operations end; nil for no bound.
+	// Memory is charged for each message until its operation ends; nil means no
+	// limit.
 	Memory *memory.Budget
-	// MaxOperations is how many operations may run on one connection.
+	// MaxOperations is the number of operations that may run on a connection
+	// at the same time; 0 means no limit.
 	MaxOperations int
 }
 
-// A Session is what holds for a connection from connection_init on.
+// A Session is the state of a connection after connection_init.
 type Session struct {
-	// Values are the values of the contexts of the connection's operations.
+	// Values provides the values of the operations' contexts.
 	Values context.Context
-	// Identity, unless nil, ends when the client's identity does. The
-	// connection's operations then end with the cause [ErrExpired], and it is
-	// closed as forbidden: the protocol has no second connection_init.
+	// Identity, if not nil, is done when the client's identity expires. The
+	// operations then end with the cause [ErrExpired], and the connection is
+	// closed as forbidden, because the protocol allows only one
+	// connection_init.
 	Identity context.Context
-	// Release, unless nil, is called when the connection has ended.
+	// Release, if not nil, is called when the connection has ended.
 	Release func()
 }
 
@@ -62,7 +67,7 @@ func (s *Session) expired() bool { return s.Identity != nil && s.Identity.Err() 
 
 const reasonExpired = "The access token has expired"
 
-// Close codes of the protocol.
+// The close codes of the protocol.
 const (
 	closeBadRequest    websocket.StatusCode = 4400
 	closeUnauthorized  websocket.StatusCode = 4401
@@ -73,16 +78,16 @@ const (
 	closeTooManyInits  websocket.StatusCode = 4429
 )
 
-// patience is how long a write to a client may take.
+// patience is the time limit for a write to a client.
 const patience = 10 * time.Second
 
-// Serve takes over a request to upgrade and serves the connection until the
-// client closes it, or ctx is done.
+// Serve upgrades a request to a WebSocket and serves the connection until the client
+// closes it or ctx is done.
 func (s *Sockets) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	options := &websocket.AcceptOptions{Subprotocols: []string{Protocol}, OriginPatterns: s.Origins}
 	conn, err := websocket.Accept(&handshake{ResponseWriter: w}, r, options)
 	if err != nil {
-		return // Accept has answered
+		return // Accept has sent an error response
 	}
 	defer func() { _ = conn.CloseNow() }()
 	if conn.Subprotocol() != Protocol {
@@ -92,9 +97,9 @@ func (s *Sockets) Serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if s.MaxMessage > 0 {
 		conn.SetReadLimit(s.MaxMessage)
 	}
-	// The library closes a connection whose read or write is cancelled, before
-	// a reason can be sent: so neither is given a context that may be.
-	c := &connection{Sockets: s, conn: conn, request: r, whole: context.WithoutCancel(ctx), operations: map[string]context.CancelCauseFunc{}}
+	// The library closes a connection whose read or write is cancelled, before a
+	// reason can be sent. So reads and writes get a context that is not cancelled.
+	c := &connection{Sockets: s, conn: conn, request: r, uncancelled: context.WithoutCancel(ctx), operations: map[string]context.CancelCauseFunc{}}
 	goingAway := context.AfterFunc(ctx, func() { _ = conn.Close(websocket.StatusGoingAway, "Going away") })
 	defer goingAway()
 	ctx, cancel := context.WithCancel(ctx)
@@ -111,7 +116,7 @@ func (s *Sockets) Serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 }
 
-// A closeError ends a connection with a code.
+// A closeError closes a connection with a code.
 type closeError struct {
 	code   websocket.StatusCode
 	reason string
@@ -119,29 +124,33 @@ type closeError struct {
 
 func (e *closeError) Error() string { return e.reason }
 
+// closing returns a closeError with a formatted reason.
 func closing(code websocket.StatusCode, format string, args ...any) error {
 	reason := fmt.Sprintf(format, args...)
 	return &closeError{code, reason[:min(len(reason), 120)]} // a close frame holds 123 bytes
 }
 
-// TryAgainLater is an error for Init that closes the connection with the code
-// 1013, for clients to connect again: 4403 tells them that it would not help.
+// TryAgainLater returns an error for Init that closes the connection with code
+// 1013 (Try Again Later), so that clients reconnect. Code 4403 would tell them not
+// to.
 func TryAgainLater(reason string) error { return closing(websocket.StatusTryAgainLater, "%s", reason) }
 
+// A connection is one WebSocket connection.
 type connection struct {
 	*Sockets
 	conn    *websocket.Conn
 	request *http.Request
-	// whole is never cancelled.
-	whole    context.Context
-	session  *Session
-	running  sync.WaitGroup // operations
-	watching sync.WaitGroup // what pings the client, and ends the session
+	// uncancelled is never cancelled; see Serve.
+	uncancelled context.Context
+	session     *Session
+	running     sync.WaitGroup // operations
+	watching    sync.WaitGroup // goroutines that ping the client and watch the session
 
 	mu         sync.Mutex
 	operations map[string]context.CancelCauseFunc
 }
 
+// A message is a message of the protocol.
 type message struct {
 	ID      string          `json:"id,omitempty"`
 	Type    string          `json:"type"`
@@ -151,8 +160,8 @@ type message struct {
 	lease *memory.Lease
 }
 
-// serve reads messages until the connection is closed. The operations' context
-// is made from ctx.
+// serve reads messages until the connection is closed. Operations run with contexts
+// derived from ctx.
 func (c *connection) serve(ctx context.Context) error {
 	ctx, err := c.initialise(ctx)
 	if err != nil {
@@ -179,7 +188,7 @@ func (c *connection) serve(ctx context.Context) error {
 	}
 }
 
-// initialise waits for connection_init; pings are answered before it, too.
+// initialise waits for connection_init. It answers pings meanwhile.
 func (c *connection) initialise(ctx context.Context) (context.Context, error) {
 	late := time.AfterFunc(max(c.InitTimeout, time.Millisecond), func() {
 		_ = c.conn.Close(closeInitTimeout, "Connection initialisation timeout")
@@ -190,7 +199,7 @@ func (c *connection) initialise(ctx context.Context) (context.Context, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.lease.Release() // there is no operation yet
+		m.lease.Release() // no operation holds the payload yet
 		switch m.Type {
 		case "connection_init":
 			if c.session, err = c.Init(c.request, m.Payload); err != nil {
@@ -203,7 +212,8 @@ func (c *connection) initialise(ctx context.Context) (context.Context, error) {
 			if c.session.expired() {
 				return nil, closing(closeForbidden, reasonExpired)
 			}
-			// Values of the one, end of the other.
+			// Operations end with the connection and have the values of the
+			// session.
 			joined := &joinedContext{Context: ctx, values: c.session.Values}
 			return joined, c.write(message{Type: "connection_ack"})
 		case "ping", "pong":
@@ -216,7 +226,7 @@ func (c *connection) initialise(ctx context.Context) (context.Context, error) {
 	}
 }
 
-// A joinedContext ends with one context and has the values of another.
+// A joinedContext is done when one context is done and has the values of another.
 type joinedContext struct {
 	context.Context
 	values context.Context
@@ -229,8 +239,9 @@ func (j *joinedContext) Value(key any) any {
 	return j.Context.Value(key)
 }
 
+// read reads the next message. Its memory is charged to a lease.
 func (c *connection) read() (m message, err error) {
-	kind, reader, err := c.conn.Reader(c.whole)
+	kind, reader, err := c.conn.Reader(c.uncancelled)
 	if err != nil {
 		return m, err
 	}
@@ -251,7 +262,7 @@ func (c *connection) read() (m message, err error) {
 	return m, nil
 }
 
-// receive reads the text of a message.
+// receive reads the text of a message within MessageTimeout.
 func (c *connection) receive(reader io.Reader, lease *memory.Lease) ([]byte, error) {
 	if c.MessageTimeout > 0 {
 		late := time.AfterFunc(c.MessageTimeout, func() {
@@ -260,20 +271,21 @@ func (c *connection) receive(reader io.Reader, lease *memory.Lease) ([]byte, err
 		defer late.Stop()
 	}
 	var text bytes.Buffer
-	_, err := text.ReadFrom(body.Charge(c.whole, reader, lease))
+	_, err := text.ReadFrom(body.Charge(c.uncancelled, reader, lease))
 	if errors.Is(err, memory.ErrExhausted) {
 		return nil, TryAgainLater("The router is reading as many messages as its memory allows")
 	}
 	return text.Bytes(), err
 }
 
-// parse reads a message. Its payload is a copy of a part of the text.
+// parse decodes a message. The payload is a copy, so it is charged in addition to
+// the text.
 func (c *connection) parse(text []byte, m *message, lease *memory.Lease) error {
-	if len(text) > body.FreeBytes && lease.Grow(c.whole, len(text)) != nil {
+	if len(text) > body.FreeBytes && lease.Grow(c.uncancelled, len(text)) != nil {
 		return TryAgainLater("The router is reading as many messages as its memory allows")
 	}
 	if err := json.Unmarshal(text, m); err != nil {
-		return closing(closeBadRequest, "Message is not valid: %s", err)
+		return closing(closeBadRequest, "Invalid message: %s", err)
 	}
 	return nil
 }
@@ -283,16 +295,16 @@ func (c *connection) write(m message) error {
 	if err != nil {
 		return fmt.Errorf("writing a message: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(c.whole, patience)
+	ctx, cancel := context.WithTimeout(c.uncancelled, patience)
 	defer cancel()
 	return c.conn.Write(ctx, websocket.MessageText, data)
 }
 
-// largeMessage is from which size on a response is sent as several frames of one
-// message rather than copied into one.
+// largeMessage is the size in bytes from which a response is sent as several frames
+// of one message, to avoid a copy.
 const largeMessage = 64 << 10
 
-// next sends a response.
+// next sends a response in a next message.
 func (c *connection) next(id string, response []byte) error {
 	if len(response) < largeMessage {
 		return c.write(message{ID: id, Type: "next", Payload: response})
@@ -301,7 +313,7 @@ func (c *connection) next(id string, response []byte) error {
 	if err != nil {
 		return fmt.Errorf("writing a message: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(c.whole, patience)
+	ctx, cancel := context.WithTimeout(c.uncancelled, patience)
 	defer cancel()
 	w, err := c.conn.Writer(ctx, websocket.MessageText)
 	if err != nil {
@@ -316,6 +328,7 @@ func (c *connection) next(id string, response []byte) error {
 	return w.Close()
 }
 
+// handle handles a message from the client.
 func (c *connection) handle(ctx context.Context, m message) error {
 	switch m.Type {
 	case "ping":
@@ -335,9 +348,10 @@ func (c *connection) handle(ctx context.Context, m message) error {
 	case "subscribe":
 		return c.subscribe(ctx, m)
 	}
-	return closing(closeBadRequest, "Message type %q is not known", m.Type)
+	return closing(closeBadRequest, "Unknown message type %q", m.Type)
 }
 
+// subscribe starts an operation.
 func (c *connection) subscribe(ctx context.Context, m message) error {
 	if m.ID == "" || len(m.Payload) == 0 {
 		return closing(closeBadRequest, "A subscribe message needs an id and a payload")
@@ -353,7 +367,7 @@ func (c *connection) subscribe(ctx context.Context, m message) error {
 	}
 	if c.MaxOperations > 0 && len(c.operations) >= c.MaxOperations {
 		m.lease.Release()
-		refused := json.RawMessage(fmt.Sprintf(`[{"message":"This connection runs %d operations; no more are allowed.","extensions":{"code":"TOO_MANY_OPERATIONS"}}]`, c.MaxOperations))
+		refused := json.RawMessage(fmt.Sprintf(`[{"message":"This connection already runs %d operations, the maximum.","extensions":{"code":"TOO_MANY_OPERATIONS"}}]`, c.MaxOperations))
 		return c.write(message{ID: m.ID, Type: "error", Payload: refused})
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -366,6 +380,7 @@ func (c *connection) subscribe(ctx context.Context, m message) error {
 	return nil
 }
 
+// run runs an operation and sends its final message.
 func (c *connection) run(ctx context.Context, m message) {
 	refused := c.Run(ctx, m.Payload, func(response []byte) error {
 		if err := ctx.Err(); err != nil {
@@ -374,46 +389,46 @@ func (c *connection) run(ctx context.Context, m message) {
 		return c.next(m.ID, response)
 	})
 	c.mu.Lock()
-	delete(c.operations, m.ID) // the id is free again from the end on
+	delete(c.operations, m.ID) // the client may now reuse the id
 	c.mu.Unlock()
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrExpired) {
-		return // the client ended it, or is gone
+		return // the client ended the operation or has left
 	}
 	end := message{ID: m.ID, Type: "complete"}
 	if refused != nil {
 		end = message{ID: m.ID, Type: "error", Payload: refused}
 	}
-	_ = c.write(end) // if it fails, reading fails, too
+	_ = c.write(end) // if it fails, so does the next read
 }
 
-// expire ends the connection when the client's identity ends: its operations
-// first, so that each is told why.
+// expire closes the connection when the client's identity expires. It ends the
+// operations first, so that each can send its error.
 func (c *connection) expire(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 		return
 	case <-c.session.Identity.Done():
 	}
-	c.mu.Lock() // from here on there are no new operations
+	c.mu.Lock() // no operation starts after this
 	for _, cancel := range c.operations {
 		cancel(ErrExpired)
 	}
 	c.mu.Unlock()
-	told := make(chan struct{})
+	ended := make(chan struct{})
 	c.watching.Go(func() {
-		defer close(told)
+		defer close(ended)
 		c.running.Wait()
 	})
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case <-told:
+	case <-ended:
 	case <-timer.C:
 	}
 	_ = c.conn.Close(closeForbidden, reasonExpired)
 }
 
-// beat finds out whether the client is still there.
+// beat pings the client and closes the connection if it does not respond.
 func (c *connection) beat(ctx context.Context) {
 	ticker := time.NewTicker(c.Heartbeat)
 	defer ticker.Stop()
@@ -423,7 +438,7 @@ func (c *connection) beat(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		ping, cancel := context.WithTimeout(c.whole, patience)
+		ping, cancel := context.WithTimeout(c.uncancelled, patience)
 		err := c.conn.Ping(ping)
 		cancel()
 		if err != nil {
