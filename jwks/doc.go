@@ -1,17 +1,18 @@
-// Package jwks verifies signed JWTs (RFC 7519) against the keys that an issuer
+// Package jwks verifies signed JWTs (RFC 7519) with the public keys that an issuer
 // publishes as a JWK Set (RFC 7517). The router and the subgraphs share it.
 //
-// A [Set] fetches the keys of a URL when a token first needs them, when they
-// have become old, and when a token names a key that is not among them. Keys
-// that were fetched stay in use while the URL is out of reach; a token whose
-// key cannot be known because of that gives [ErrUnavailable], never "invalid".
-// One key of a set that cannot be used is left out with a line in the log; it
-// does not affect the others.
+// A [Set] fetches the keys from a URL when a token first needs them, when they are
+// old, and when a token names an unknown key. It keeps the last good keys while
+// the URL is unavailable. If a token's key cannot be looked up for that reason, the
+// error is [ErrUnavailable]: nothing is known about the validity of the token. An
+// unusable key in a set is skipped and logged; the other keys remain in use.
 //
-// [Verify] checks a token in compact form by the keys of a [Source].
+// [Verify] checks a token in compact form with the keys of a [Source].
 //
-// jwk.Cache of lestrrat-go/jwx was tried for this. It keeps the last good keys
-// too, but it fetches on a timer, in goroutines that something has to end, and
-// it has no fetch for a key that is not known yet that is shared by all who
-// wait for it and bounded in how often it happens.
+// jwk.Cache of lestrrat-go/jwx is not used. It keeps the last good keys too, but it
+// fetches on a timer in goroutines that must be stopped. It has no fetch for an
+// unknown key that all waiting tokens share and whose rate is limited.
+//
+// The hubs are set.go and verify.go. read.go parses a JWK Set, and match.go selects
+// the keys for a signature.
 package jwks

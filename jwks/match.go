@@ -7,15 +7,16 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwk"
 )
 
-// maxCandidates bounds the keys that a token is tried with, and so the work
-// that a token with a wrong signature causes.
+// maxCandidates bounds the keys tried for a token, and so the work caused by a token
+// with an invalid signature.
 const maxCandidates = 16
 
-// Match gives the keys of a set that may have made a signature: those with the
-// key ID, or all if the token names none (kid is optional, RFC 7515, section
-// 4.1.4), that are of the type that the algorithm needs and are not meant for
-// anything else by alg, use or key_ops (RFC 7517, section 4). The algorithm is
-// never the token's choice alone: a key is good for those of its type only.
+// Match returns the keys of a set that may have made a signature, at most
+// maxCandidates. A key must have the key ID; if the token has none (kid is optional,
+// RFC 7515, section 4.1.4), all keys are considered. A key must also have the type
+// that the algorithm needs and must not be restricted to another use by alg, use or
+// key_ops (RFC 7517, section 4). The token alone never determines the algorithm:
+// a key is used only with the algorithms of its type.
 func Match(set jwk.Set, id string, algorithm jwa.SignatureAlgorithm) []jwk.Key {
 	if set == nil {
 		return nil
@@ -61,8 +62,8 @@ func fits(key jwk.Key, algorithm jwa.SignatureAlgorithm) bool {
 	return isEdDSA(algorithm.String()) && hasCurve(key, jwa.Ed25519())
 }
 
-// isEdDSA says whether a name is one of the two of Ed25519 signatures: EdDSA
-// (RFC 8037) and, fully specified, Ed25519 (RFC 9864).
+// isEdDSA reports whether name is one of the names of Ed25519 signatures: EdDSA (RFC
+// 8037) or the fully specified Ed25519 (RFC 9864).
 func isEdDSA(name string) bool {
 	return name == jwa.EdDSA().String() || name == jwa.EdDSAEd25519().String()
 }

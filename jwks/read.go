@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	// maxKeys bounds the keys kept of a set.
+	// maxKeys bounds the number of keys in a set.
 	maxKeys = 256
-	// maxQuoted bounds what a log line or an error quotes of a key.
+	// maxQuoted bounds the bytes of a key quoted in a log line or an error.
 	maxQuoted = 120
 )
 
-// read parses a JWK Set. Of its keys it keeps the public ones that are for
-// signatures. A key that is not understood or has values out of range is left
-// out (RFC 7517, section 5), and leftOut has a line for it. The error is for
-// what is no JWK Set, or has keys of which none can be used.
-func read(body []byte) (keys jwk.Set, leftOut []string, err error) {
+// read parses a JWK Set and returns its public signature keys. It skips keys that it
+// does not understand or that have values out of range (RFC 7517, section 5), with a
+// line in skipped for each. It returns an error if the document is not a JWK Set or
+// has keys but no usable one.
+func read(body []byte) (keys jwk.Set, skipped []string, err error) {
 	var document struct {
 		Keys []json.RawMessage `json:"keys"`
 		Type string            `json:"kty"`
@@ -31,7 +31,7 @@ func read(body []byte) (keys jwk.Set, leftOut []string, err error) {
 	if err := json.Unmarshal(body, &document); err != nil {
 		return nil, nil, fmt.Errorf("not a JWK Set: %w", err)
 	}
-	if document.Keys == nil && document.Type != "" { // a single key stands for a set of one
+	if document.Keys == nil && document.Type != "" { // accept a single key as a set of one
 		document.Keys = []json.RawMessage{body}
 	}
 	if document.Keys == nil {
@@ -40,7 +40,7 @@ func read(body []byte) (keys jwk.Set, leftOut []string, err error) {
 	keys = jwk.NewSet()
 	for i, raw := range document.Keys {
 		if keys.Len() == maxKeys {
-			leftOut = append(leftOut, fmt.Sprintf("keys after the first %d", maxKeys))
+			skipped = append(skipped, fmt.Sprintf("keys after the first %d", maxKeys))
 			break
 		}
 		key, err := readKey(raw)
@@ -48,24 +48,24 @@ func read(body []byte) (keys jwk.Set, leftOut []string, err error) {
 			err = keys.AddKey(key)
 		}
 		switch {
-		case errors.Is(err, errOtherUse): // usual, and nothing to worry about
-		case err != nil && len(leftOut) < maxKeys:
-			leftOut = append(leftOut, fmt.Sprintf("%s: %s", nameKey(i, raw), shorten(err.Error())))
+		case errors.Is(err, errOtherUse): // common and harmless
+		case err != nil && len(skipped) < maxKeys:
+			skipped = append(skipped, fmt.Sprintf("%s: %s", nameKey(i, raw), shorten(err.Error())))
 		}
 	}
-	if keys.Len() == 0 && len(leftOut) > 0 {
-		return nil, leftOut, fmt.Errorf("none of the %d keys can be used: %s", len(document.Keys), leftOut[0])
+	if keys.Len() == 0 && len(skipped) > 0 {
+		return nil, skipped, fmt.Errorf("none of the %d keys is usable: %s", len(document.Keys), skipped[0])
 	}
-	return keys, leftOut, nil
+	return keys, skipped, nil
 }
 
-// errOtherUse is for keys that encrypt.
+// errOtherUse is returned for encryption keys.
 var errOtherUse = errors.New("the key is not for signatures")
 
 // readKey reads one key of a set.
 func readKey(raw json.RawMessage) (jwk.Key, error) {
-	// A key for encryption may be of a type that is not known here, and that
-	// is no concern of signatures.
+	// Check the use first: the type of an encryption key may be unknown here,
+	// which does not matter for signatures.
 	var use struct {
 		Use string `json:"use"`
 	}
@@ -80,7 +80,7 @@ func readKey(raw json.RawMessage) (jwk.Key, error) {
 		return nil, err
 	}
 	if key.KeyType() == jwa.OctetSeq() {
-		return nil, errors.New("a symmetric key cannot verify: whoever can read it can sign")
+		return nil, errors.New("symmetric keys are not accepted: everyone who can read the key can sign with it")
 	}
 	if err := key.Validate(); err != nil {
 		return nil, err
@@ -89,8 +89,8 @@ func readKey(raw json.RawMessage) (jwk.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Only exporting finds some values out of range, such as a point that is
-	// not on its curve.
+	// Some values out of range, such as a point that is not on its curve, are
+	// detected only on export.
 	var exported any
 	if err := jwk.Export(public, &exported); err != nil {
 		return nil, err
@@ -98,13 +98,13 @@ func readKey(raw json.RawMessage) (jwk.Key, error) {
 	if stated, ok := public.Algorithm(); ok {
 		algorithm, known := jwa.LookupSignatureAlgorithm(stated.String())
 		if !known || !fits(public, algorithm) {
-			return nil, fmt.Errorf("alg %s does not go with the key, or is not supported", shorten(stated.String()))
+			return nil, fmt.Errorf("alg %s does not match the key type or is not supported", shorten(stated.String()))
 		}
 	}
 	return public, nil
 }
 
-// nameKey names a key of a set for the log.
+// nameKey describes a key of a set for the log.
 func nameKey(index int, raw json.RawMessage) string {
 	var named struct {
 		ID string `json:"kid"`

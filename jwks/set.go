@@ -17,44 +17,45 @@ import (
 )
 
 var (
-	// ErrUnknownKey says that no key of the set may have made a signature.
-	ErrUnknownKey = errors.New("the signing key is not known")
-	// ErrUnavailable says that the keys cannot be fetched, so that nobody can
-	// say whether a token is good. It wraps the cause.
-	ErrUnavailable = errors.New("the signing keys are out of reach")
+	// ErrUnknownKey means that no key of the set can have made a signature.
+	ErrUnknownKey = errors.New("unknown signing key")
+	// ErrUnavailable means that the keys cannot be fetched, so a token can be
+	// neither accepted nor rejected. It wraps the cause.
+	ErrUnavailable = errors.New("the signing keys are unavailable")
 )
 
 const (
-	// fetchTimeout bounds a fetch, and so how long a token waits for its key.
+	// fetchTimeout bounds a fetch, and so the time a token waits for its key.
 	fetchTimeout = 5 * time.Second
-	// maxBytes bounds the length of a JWK Set.
+	// maxBytes bounds the size of a JWK Set.
 	maxBytes = 1 << 20
-	// retryPause is the least time after a fetch that failed, while a token
-	// needs a key that is not there.
+	// retryPause is the minimum time between a failed fetch and the next one
+	// if a token needs a missing key.
 	retryPause = time.Second
-	// DefaultRefresh and DefaultPause are those of Options.
+	// DefaultRefresh and DefaultPause are the defaults of Options.
 	DefaultRefresh = 10 * time.Minute
 	DefaultPause   = 10 * time.Second
 )
 
 // Options configure a Set.
 type Options struct {
-	// URL is where the JWK Set is.
+	// URL is the URL of the JWK Set.
 	URL string
-	// Client fetches it: one without a proxy's or a caller's credentials of its
-	// own, http.DefaultClient if nil.
+	// Client fetches the JWK Set. It should not add credentials of a caller.
+	// http.DefaultClient if nil.
 	Client *http.Client
-	// Refresh is how old keys may get before they are fetched again, which is
-	// how long a withdrawn key may still be believed; Pause is the least time
-	// between two fetches, so that tokens with made-up key IDs do not become
+	// Refresh is the age at which keys are fetched again, and so the time for
+	// which a withdrawn key may still be accepted. Pause is the minimum time
+	// between two fetches, so that tokens with made-up key IDs do not cause
 	// requests to the issuer.
 	Refresh, Pause time.Duration
-	// Logger is told of keys that are left out and, without Report, of the first
-	// of several fetches that fail and of the recovery.
+	// Logger receives skipped keys. Without Report it also receives the first
+	// of several failed fetches, and the recovery.
 	Logger *slog.Logger
-	// Report, unless nil, is told the outcome of every fetch, and logs failures.
+	// Report, if not nil, is called with the result of each fetch. It is then
+	// responsible for logging failures.
 	Report func(ctx context.Context, err error)
-	// Now is the time: time.Now if nil.
+	// Now is the clock: time.Now if nil.
 	Now func() time.Time
 }
 
@@ -65,14 +66,14 @@ type Set struct {
 
 	mu       sync.Mutex
 	keys     jwk.Set // nil until a fetch succeeded
-	leftOut  []string
+	skipped  []string
 	failure  error // of the last fetch
 	fetched  time.Time
 	tried    time.Time
-	fetching chan struct{} // closed when the fetch under way has ended
+	fetching chan struct{} // closed when the current fetch ends; nil without one
 }
 
-// New makes a Set. Its keys are fetched when they are first needed.
+// New returns a Set. It fetches the keys when they are first needed.
 func New(o Options) *Set {
 	if o.Client == nil {
 		o.Client = http.DefaultClient
@@ -96,9 +97,9 @@ func New(o Options) *Set {
 	return s
 }
 
-// Keys implements Source. While keys are fetched for the first time, or for a
-// token whose key is not among them, it waits for the fetch, but for no second
-// one: that would have a token wait as long as fetches are slow to fail.
+// Keys implements Source. It waits for a fetch if the token's key is missing, but
+// never for a second one: with an issuer that does not respond, a token would wait
+// for several timeouts.
 func (s *Set) Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgorithm) ([]jwk.Key, error) {
 	for waited := false; ; waited = true {
 		s.mu.Lock()
@@ -106,8 +107,8 @@ func (s *Set) Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgori
 		if now := s.o.Now(); !waited && s.fetching == nil && s.due(now, len(found) > 0) {
 			s.tried = now
 			s.fetching = make(chan struct{})
-			// Others wait for this fetch too, so it does not end with the
-			// request that began it.
+			// Other tokens wait for this fetch too, so it must not end with
+			// the request that started it.
 			go s.fetch(context.WithoutCancel(ctx), s.fetching)
 		}
 		fetching, failure := s.fetching, s.failure
@@ -116,7 +117,7 @@ func (s *Set) Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgori
 			fetching = nil
 		}
 		switch {
-		case len(found) > 0: // also while newer ones are fetched
+		case len(found) > 0: // do not wait for a refresh
 			return found, nil
 		case fetching == nil && failure != nil:
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, failure)
@@ -131,7 +132,7 @@ func (s *Set) Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgori
 	}
 }
 
-// due says whether the set should be fetched now.
+// due reports whether the set should be fetched now.
 func (s *Set) due(now time.Time, found bool) bool {
 	since := now.Sub(s.tried)
 	switch {
@@ -145,17 +146,17 @@ func (s *Set) due(now time.Time, found bool) bool {
 	return now.Sub(s.fetched) >= s.o.Refresh && since >= s.o.Pause
 }
 
-// fetch replaces the keys, or keeps those there are if that fails.
+// fetch fetches the keys. If that fails, it keeps the present ones.
 func (s *Set) fetch(ctx context.Context, done chan struct{}) {
-	keys, leftOut, err := s.get(ctx)
+	keys, skipped, err := s.get(ctx)
 	if s.o.Report != nil {
 		s.o.Report(ctx, err)
 	}
-	s.log(ctx, leftOut, err)
+	s.log(ctx, skipped, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failure, s.leftOut = err, leftOut
-	s.tried = s.o.Now() // pauses begin when a fetch ends, however long it took
+	s.failure, s.skipped = err, skipped
+	s.tried = s.o.Now() // a pause starts at the end of a fetch
 	if err == nil {
 		s.keys, s.fetched = keys, s.o.Now()
 	}
@@ -163,24 +164,25 @@ func (s *Set) fetch(ctx context.Context, done chan struct{}) {
 	close(done)
 }
 
-// log tells of what has changed since the fetch before: a failure, a recovery,
-// other keys that are left out.
-func (s *Set) log(ctx context.Context, leftOut []string, err error) {
+// log logs what has changed since the last fetch: a failure, a recovery, or other
+// skipped keys.
+func (s *Set) log(ctx context.Context, skipped []string, err error) {
 	s.mu.Lock()
-	failed, before := s.failure != nil, s.leftOut
+	failed, before := s.failure != nil, s.skipped
 	s.mu.Unlock()
 	switch {
 	case s.o.Report != nil:
 	case err != nil && !failed:
-		s.o.Logger.WarnContext(ctx, "fetching the signing keys failed; the last good ones stay in use", "url", s.name, "error", err)
+		s.o.Logger.WarnContext(ctx, "fetching the signing keys failed; the last good keys stay in use", "url", s.name, "error", err)
 	case err == nil && failed:
-		s.o.Logger.InfoContext(ctx, "the signing keys are fetched again", "url", s.name)
+		s.o.Logger.InfoContext(ctx, "fetching the signing keys succeeded again", "url", s.name)
 	}
-	if len(leftOut) > 0 && !slices.Equal(leftOut, before) {
-		s.o.Logger.WarnContext(ctx, "signing keys that cannot be used are left out", "url", s.name, "keys", leftOut)
+	if len(skipped) > 0 && !slices.Equal(skipped, before) {
+		s.o.Logger.WarnContext(ctx, "skipped unusable signing keys", "url", s.name, "keys", skipped)
 	}
 }
 
+// get fetches and parses the JWK Set.
 func (s *Set) get(ctx context.Context) (jwk.Set, []string, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -191,22 +193,22 @@ func (s *Set) get(ctx context.Context) (jwk.Set, []string, error) {
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
 	res, err := s.o.Client.Do(r)
 	if err != nil {
-		return nil, nil, err // names the URL
+		return nil, nil, err // err contains the URL
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("fetching %s: the status is %s", s.name, res.Status)
+		return nil, nil, fmt.Errorf("fetching %s: unexpected status %s", s.name, res.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBytes+1))
 	if err != nil {
 		return nil, nil, fmt.Errorf("fetching %s: %w", s.name, err)
 	}
 	if len(body) > maxBytes {
-		return nil, nil, fmt.Errorf("fetching %s: it is longer than %d bytes", s.name, maxBytes)
+		return nil, nil, fmt.Errorf("fetching %s: the JWK Set is longer than %d bytes", s.name, maxBytes)
 	}
-	keys, leftOut, err := read(body)
+	keys, skipped, err := read(body)
 	if err != nil {
-		return nil, leftOut, fmt.Errorf("reading %s: %w", s.name, err)
+		return nil, skipped, fmt.Errorf("reading %s: %w", s.name, err)
 	}
-	return keys, leftOut, nil
+	return keys, skipped, nil
 }

@@ -27,7 +27,7 @@ import (
 	"souk/jwks"
 )
 
-// publicKey is the JWK of a new key, with more members.
+// publicKey returns the JWK of a public key with additional members.
 func publicKey(t testing.TB, private crypto.Signer, members map[string]any) string {
 	t.Helper()
 	key, err := jwk.Import(private.Public())
@@ -73,12 +73,12 @@ func newEd25519(t testing.TB) ed25519.PrivateKey {
 	return key
 }
 
-// A server publishes a document that may change.
+// A server publishes a JWK Set that can change.
 type server struct {
 	*httptest.Server
 	document atomic.Pointer[string]
 	fetches  atomic.Int64
-	hold     chan struct{} // received from before an answer, unless nil
+	hold     chan struct{} // if not nil, a response waits for a value
 }
 
 func serve(t testing.TB, document string) *server {
@@ -124,9 +124,9 @@ func (l *log) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil
 
 func set(keys ...string) string { return `{"keys":[` + strings.Join(keys, ",") + `]}` }
 
-// A key that is not understood is left out, with a line in the log, and the
-// others serve (RFC 7517, section 5).
-func TestOddKeysAreLeftOut(t *testing.T) {
+// TestUnusableKeysAreSkipped checks that a key that is not understood is skipped and
+// logged, and that the other keys are used (RFC 7517, section 5).
+func TestUnusableKeysAreSkipped(t *testing.T) {
 	good := publicKey(t, newEC(t, elliptic.P256()), map[string]any{"kid": "good", "alg": "ES256", "use": "sig"})
 	var x struct{ X string }
 	if err := json.Unmarshal([]byte(good), &x); err != nil {
@@ -134,29 +134,29 @@ func TestOddKeysAreLeftOut(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, key string
-		// logged is a part of the log line, empty for no line.
+		// logged is a part of the log line; empty if nothing is logged.
 		logged string
 	}{
-		{"secp256k1", `{"kty":"EC","crv":"secp256k1","kid":"odd","x":"AA","y":"AA"}`, "odd"},
-		{"ML-DSA", `{"kty":"AKP","kid":"odd","alg":"ML-DSA-65","pub":"AA"}`, "odd"},
-		{"unknown algorithm", `{"kty":"EC","crv":"P-256","kid":"odd","alg":"XY1024","x":"` + x.X + `","y":"` + x.X + `"}`, "odd"},
-		{"algorithm of another type", strings.Replace(good, `"ES256"`, `"RS256"`, 1), "good"},
-		{"RSA without n", `{"kty":"RSA","kid":"odd","e":"AQAB"}`, "odd"},
-		{"RSA too short", `{"kty":"RSA","kid":"odd","e":"AQAB","n":"` + strings.Repeat("A", 86) + `"}`, "odd"},
-		{"point off the curve", `{"kty":"EC","crv":"P-256","kid":"odd","x":"` + x.X + `","y":"` + x.X + `"}`, "odd"},
-		{"Ed25519 too short", `{"kty":"OKP","crv":"Ed25519","kid":"odd","x":"AA"}`, "odd"},
-		{"X25519", `{"kty":"OKP","crv":"X25519","kid":"odd","alg":"EdDSA","x":"` + x.X + `"}`, "odd"},
-		{"shared secret", `{"kty":"oct","kid":"odd","k":"c2VjcmV0"}`, "symmetric"},
-		{"null", `null`, "keys[0]: the key is null"},
-		{"a number", `7`, "keys[0]"},
-		{"a list", `[]`, "keys[0]"},
-		{"no type", `{}`, "keys[0]"},
-		{"key ID is a number", `{"kty":"RSA","kid":7}`, "keys[0]"},
-		{"for encryption", `{"kty":"RSA","kid":"odd","use":"enc","e":"AQAB"}`, ""},
+		{name: "secp256k1", key: `{"kty":"EC","crv":"secp256k1","kid":"odd","x":"AA","y":"AA"}`, logged: "odd"},
+		{name: "ML-DSA", key: `{"kty":"AKP","kid":"odd","alg":"ML-DSA-65","pub":"AA"}`, logged: "odd"},
+		{name: "unknown algorithm", key: `{"kty":"EC","crv":"P-256","kid":"odd","alg":"XY1024","x":"` + x.X + `","y":"` + x.X + `"}`, logged: "odd"},
+		{name: "algorithm of another type", key: strings.Replace(good, `"ES256"`, `"RS256"`, 1), logged: "good"},
+		{name: "RSA without n", key: `{"kty":"RSA","kid":"odd","e":"AQAB"}`, logged: "odd"},
+		{name: "RSA too short", key: `{"kty":"RSA","kid":"odd","e":"AQAB","n":"` + strings.Repeat("A", 86) + `"}`, logged: "odd"},
+		{name: "point off the curve", key: `{"kty":"EC","crv":"P-256","kid":"odd","x":"` + x.X + `","y":"` + x.X + `"}`, logged: "odd"},
+		{name: "Ed25519 too short", key: `{"kty":"OKP","crv":"Ed25519","kid":"odd","x":"AA"}`, logged: "odd"},
+		{name: "X25519", key: `{"kty":"OKP","crv":"X25519","kid":"odd","alg":"EdDSA","x":"` + x.X + `"}`, logged: "odd"},
+		{name: "shared secret", key: `{"kty":"oct","kid":"odd","k":"c2VjcmV0"}`, logged: "symmetric"},
+		{name: "null", key: `null`, logged: "keys[0]: the key is null"},
+		{name: "a number", key: `7`, logged: "keys[0]"},
+		{name: "a list", key: `[]`, logged: "keys[0]"},
+		{name: "no type", key: `{}`, logged: "keys[0]"},
+		{name: "key ID is a number", key: `{"kty":"RSA","kid":7}`, logged: "keys[0]"},
+		{name: "for encryption", key: `{"kty":"RSA","kid":"odd","use":"enc","e":"AQAB"}`, logged: ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, document := range []string{set(c.key, good), set(good, c.key), set(c.key, good, c.key)} {
-				if c.name == "algorithm of another type" { // of the same key ID
+				if c.name == "algorithm of another type" { // its key ID equals that of good
 					document = set(c.key, strings.Replace(good, "good", "other", 1))
 				}
 				var l log
@@ -170,7 +170,7 @@ func TestOddKeysAreLeftOut(t *testing.T) {
 					if lines[0] != "" {
 						t.Errorf("logged %q", lines)
 					}
-				} else if len(lines) != 1 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "left out") ||
+				} else if len(lines) != 1 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "skipped unusable signing keys") ||
 					document != set(good, c.key) && !strings.Contains(lines[0], c.logged) {
 					t.Errorf("logged %q, want %s", lines, c.logged)
 				}
@@ -179,15 +179,15 @@ func TestOddKeysAreLeftOut(t *testing.T) {
 	}
 }
 
-// What is no key set, or has no key that can be used, is a failure: nobody can
-// say whether a token is good.
+// TestUnusableSetIsUnavailable checks that a document that is not a JWK Set, or has
+// no usable key, leads to ErrUnavailable.
 func TestUnusableSetIsUnavailable(t *testing.T) {
 	for name, document := range map[string]string{
 		"not JSON":        "<html>",
 		"no keys":         `{"key":[]}`,
-		"keys no list":    `{"keys":{}}`,
+		"keys not a list": `{"keys":{}}`,
 		"only odd keys":   set(`{"kty":"AKP","alg":"ML-DSA-65","pub":"AA"}`, "null"),
-		"longer than may": `{"keys":[],"x":"` + strings.Repeat("x", 1<<20) + `"}`,
+		"too long":        `{"keys":[],"x":"` + strings.Repeat("x", 1<<20) + `"}`,
 		"status":          "",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,11 +203,11 @@ func TestUnusableSetIsUnavailable(t *testing.T) {
 	}
 	s := jwks.New(jwks.Options{URL: serve(t, set()).URL})
 	if _, err := s.Keys(t.Context(), "a", jwa.ES256()); !errors.Is(err, jwks.ErrUnknownKey) {
-		t.Errorf("an issuer without keys: %v", err)
+		t.Errorf("an issuer without keys: error %v, want ErrUnknownKey", err)
 	}
 }
 
-func TestSingleKeyIsASetOfOne(t *testing.T) {
+func TestSingleKeyIsAccepted(t *testing.T) {
 	s := jwks.New(jwks.Options{URL: serve(t, publicKey(t, newEd25519(t), nil)).URL})
 	if keys, err := s.Keys(t.Context(), "", jwa.EdDSA()); err != nil || len(keys) != 1 {
 		t.Errorf("%d keys, %v", len(keys), err)
@@ -229,11 +229,11 @@ type clock struct{ at atomic.Int64 }
 func (c *clock) now() time.Time          { return time.Unix(c.at.Load(), 0) }
 func (c *clock) advance(d time.Duration) { c.at.Add(int64(d.Seconds())) }
 
-// Keys that were fetched stay while the URL is out of reach. A token with
-// another key cannot be judged then, which is not the same as invalid.
+// TestLastGoodKeysStayInUse checks that keys stay in use while the URL is
+// unavailable. A token with another key is then not invalid but cannot be verified.
 //
-// Whoever takes reports of fetches logs failures itself.
-func TestLastGoodKeysStay(t *testing.T) {
+// If fetches are reported, the Set does not log failures itself.
+func TestLastGoodKeysStayInUse(t *testing.T) {
 	t.Run("logged", func(t *testing.T) { lastGoodKeysStay(t, false) })
 	t.Run("reported", func(t *testing.T) { lastGoodKeysStay(t, true) })
 }
@@ -262,7 +262,7 @@ func lastGoodKeysStay(t *testing.T, reported bool) {
 		}
 	}
 	want("1", nil, 1)
-	want("2", jwks.ErrUnknownKey, 1) // too soon to ask again
+	want("2", jwks.ErrUnknownKey, 1) // too soon for another fetch
 	c.advance(jwks.DefaultPause)
 	server.publish("")
 	want("2", jwks.ErrUnavailable, 2)
@@ -284,13 +284,14 @@ func lastGoodKeysStay(t *testing.T, reported bool) {
 		}
 		return
 	}
-	if len(lines) != 2 || !strings.Contains(lines[0], "fetching the signing keys failed") || !strings.Contains(lines[0], "502 Bad Gateway") || !strings.Contains(lines[1], "fetched again") {
+	if len(lines) != 2 || !strings.Contains(lines[0], "fetching the signing keys failed") || !strings.Contains(lines[0], "502 Bad Gateway") || !strings.Contains(lines[1], "succeeded again") {
 		t.Errorf("logged %q", lines)
 	}
 }
 
-// Old keys serve while new ones are fetched, and nobody waits for that fetch.
-func TestOldKeysServeWhileNewOnesAreFetched(t *testing.T) {
+// TestRefreshDoesNotDelayTokens checks that old keys are used while new ones are
+// fetched.
+func TestRefreshDoesNotDelayTokens(t *testing.T) {
 	var c clock
 	server := serve(t, set(publicKey(t, newEd25519(t), map[string]any{"kid": "1"})))
 	s := jwks.New(jwks.Options{URL: server.URL, Now: c.now})
@@ -305,7 +306,7 @@ func TestOldKeysServeWhileNewOnesAreFetched(t *testing.T) {
 		}
 	}
 	close(server.hold)
-	if _, err := s.Keys(t.Context(), "2", jwa.EdDSA()); !errors.Is(err, jwks.ErrUnknownKey) { // waits for it
+	if _, err := s.Keys(t.Context(), "2", jwa.EdDSA()); !errors.Is(err, jwks.ErrUnknownKey) { // waits for the fetch
 		t.Errorf("error %v", err)
 	}
 	if n := server.fetches.Load(); n != 2 {
@@ -313,13 +314,13 @@ func TestOldKeysServeWhileNewOnesAreFetched(t *testing.T) {
 	}
 }
 
-func TestOneFetchServesAllWhoWait(t *testing.T) {
+func TestWaitingTokensShareOneFetch(t *testing.T) {
 	server := serve(t, set(publicKey(t, newEd25519(t), map[string]any{"kid": "1"})))
 	server.hold = make(chan struct{})
 	s := jwks.New(jwks.Options{URL: server.URL})
 	gone, leave := context.WithCancel(t.Context())
 	first := make(chan error)
-	go func() { // the one that begins the fetch leaves before its end
+	go func() { // the token that starts the fetch gives up before its end
 		_, err := s.Keys(gone, "1", jwa.EdDSA())
 		first <- err
 	}()
@@ -342,10 +343,9 @@ func TestOneFetchServesAllWhoWait(t *testing.T) {
 	}
 }
 
-// A key goes with the algorithms of its type, and only with what alg, use and
-// key_ops say that it is for.
-// A token waits for one fetch of an issuer that does not answer, and tokens in
-// the second after it do not wait.
+// TestHangingIssuerIsUnavailable checks that a token waits for one fetch from an
+// issuer that does not respond, and that tokens in the following second do not
+// wait.
 func TestHangingIssuerIsUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var fetches atomic.Int32
@@ -360,7 +360,7 @@ func TestHangingIssuerIsUnavailable(t *testing.T) {
 			start := time.Now()
 			_, err := set.Keys(ctx, "1", jwa.EdDSA())
 			if took := time.Since(start); !errors.Is(err, jwks.ErrUnavailable) || took != want {
-				t.Errorf("token %d: %v after %v, want it unavailable after %v", i, err, took, want)
+				t.Errorf("token %d: %v after %v, want ErrUnavailable after %v", i, err, took, want)
 			}
 		}
 		if n := fetches.Load(); n != 1 {
@@ -373,7 +373,9 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestMatch(t *testing.T) {
+// TestMatchFollowsTypeAndRestrictions checks that a key is used only with the
+// algorithms of its type and as restricted by alg, use and key_ops.
+func TestMatchFollowsTypeAndRestrictions(t *testing.T) {
 	keys := jwk.NewSet()
 	for id, text := range map[string]string{
 		"rsa":     publicKey(t, newRSA(t), map[string]any{"kid": "rsa"}),
@@ -398,11 +400,11 @@ func TestMatch(t *testing.T) {
 		algorithm jwa.SignatureAlgorithm
 		want      int
 	}{
-		{"", jwa.RS256(), 1}, {"", jwa.PS256(), 1}, {"", jwa.RS512(), 2},
-		{"", jwa.ES256(), 2}, {"", jwa.ES384(), 1}, {"", jwa.ES512(), 0},
-		{"", jwa.EdDSA(), 1}, {"", jwa.EdDSAEd25519(), 1}, {"", jwa.HS256(), 0}, {"", jwa.NoSignature(), 0},
-		{"rsa", jwa.RS256(), 1}, {"rsa", jwa.ES256(), 0}, {"rsa", jwa.HS256(), 0}, {"rs512", jwa.RS256(), 0},
-		{"enc", jwa.RS256(), 0}, {"derives", jwa.ES256(), 0}, {"signs", jwa.ES256(), 1}, {"nobody", jwa.ES256(), 0},
+		{id: "", algorithm: jwa.RS256(), want: 1}, {id: "", algorithm: jwa.PS256(), want: 1}, {id: "", algorithm: jwa.RS512(), want: 2},
+		{id: "", algorithm: jwa.ES256(), want: 2}, {id: "", algorithm: jwa.ES384(), want: 1}, {id: "", algorithm: jwa.ES512(), want: 0},
+		{id: "", algorithm: jwa.EdDSA(), want: 1}, {id: "", algorithm: jwa.EdDSAEd25519(), want: 1}, {id: "", algorithm: jwa.HS256(), want: 0}, {id: "", algorithm: jwa.NoSignature(), want: 0},
+		{id: "rsa", algorithm: jwa.RS256(), want: 1}, {id: "rsa", algorithm: jwa.ES256(), want: 0}, {id: "rsa", algorithm: jwa.HS256(), want: 0}, {id: "rs512", algorithm: jwa.RS256(), want: 0},
+		{id: "enc", algorithm: jwa.RS256(), want: 0}, {id: "derives", algorithm: jwa.ES256(), want: 0}, {id: "signs", algorithm: jwa.ES256(), want: 1}, {id: "nobody", algorithm: jwa.ES256(), want: 0},
 	} {
 		if got := len(jwks.Match(keys, c.id, c.algorithm)); got != c.want {
 			t.Errorf("kid %q, alg %s: %d keys, want %d", c.id, c.algorithm, got, c.want)

@@ -13,11 +13,11 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwt"
 )
 
-// MaxToken is the longest token that is looked at, in bytes.
+// MaxToken is the maximum length of a token in bytes.
 const MaxToken = 16 << 10
 
-// What is wrong with a token, beside what package jwt finds in its claims. The
-// texts are for the client.
+// The errors of a token, in addition to those of package jwt for its claims. Their
+// texts are sent to the client after "the token is not valid: ".
 var (
 	ErrMalformed = errors.New("it is not a signed JWT")
 	ErrTooLong   = fmt.Errorf("it is longer than %d bytes", MaxToken)
@@ -26,24 +26,24 @@ var (
 	ErrSignature = errors.New("its signature is wrong")
 )
 
-// A Source gives the public keys that may have made a signature: those of a key
-// ID, or any if the token names none, that go with the algorithm. There is at
-// least one. The error is [ErrUnknownKey], or wraps [ErrUnavailable] if the
-// keys cannot be had now.
+// A Source returns the public keys that may have made a signature with an algorithm:
+// the keys with an ID, or all keys if the ID is empty. It returns at least one key.
+// The error is [ErrUnknownKey], or wraps [ErrUnavailable] if the keys cannot be
+// fetched.
 type Source interface {
 	Keys(ctx context.Context, id string, algorithm jwa.SignatureAlgorithm) ([]jwk.Key, error)
 }
 
-// Verify checks a token in compact form (RFC 7515, section 3.1): that it is
-// signed by one of the algorithms and a key of the source, and what options ask
-// of its claims. It knows no critical extension, so a token that names one is
-// refused (section 4.1.11). Errors are those above, those of the source, and
-// those of package jwt for claims.
+// Verify checks a token in compact form (RFC 7515, section 3.1): its signature, by
+// one of the algorithms and a key of the source, and its claims, according to
+// options. It supports no critical extensions and rejects tokens that have any
+// (section 4.1.11). The error is one of those above, one of the source, or one of
+// package jwt for claims.
 func Verify(ctx context.Context, token string, keys Source, algorithms []jwa.SignatureAlgorithm, options ...jwt.ParseOption) (jwt.Token, error) {
 	if len(token) > MaxToken {
 		return nil, ErrTooLong
 	}
-	if !compact(token) { // the library reads JSON forms as well
+	if !compact(token) { // the library accepts JSON forms too
 		return nil, ErrMalformed
 	}
 	var refused error
@@ -67,8 +67,8 @@ func Verify(ctx context.Context, token string, keys Source, algorithms []jwa.Sig
 	return nil, ErrMalformed
 }
 
-// compact says whether a token has three parts of the base64url alphabet, with
-// a header and a payload.
+// compact reports whether a token consists of three base64url parts, with a header
+// and a payload.
 func compact(token string) bool {
 	parts := strings.Split(token, ".")
 	return len(parts) == 3 && parts[0] != "" && parts[1] != "" && !slices.ContainsFunc(parts, func(part string) bool {
@@ -78,7 +78,7 @@ func compact(token string) bool {
 	})
 }
 
-// provide gives the keys to try a signature with.
+// provide passes the keys for a signature to sink.
 func provide(ctx context.Context, keys Source, algorithms []jwa.SignatureAlgorithm, sink jws.KeySink, header jws.Headers) error {
 	if header == nil {
 		return ErrMalformed
@@ -101,9 +101,9 @@ func provide(ctx context.Context, keys Source, algorithms []jwa.SignatureAlgorit
 	return nil
 }
 
-// Algorithms finds signature algorithms by their names (RFC 7518, section 3.1).
-// Those with a shared secret, and none, are an error: a public key could be
-// taken for the secret.
+// Algorithms returns the signature algorithms with the given names (RFC 7518, section
+// 3.1). It rejects algorithms with a shared secret and "none": with the former, a
+// public key could be used as the secret.
 func Algorithms(names []string) ([]jwa.SignatureAlgorithm, error) {
 	var list []jwa.SignatureAlgorithm
 	for _, name := range names {
@@ -116,7 +116,7 @@ func Algorithms(names []string) ([]jwa.SignatureAlgorithm, error) {
 	return list, nil
 }
 
-// DefaultAlgorithms are those that most issuers use.
+// DefaultAlgorithms returns the algorithms that most issuers use.
 func DefaultAlgorithms() []jwa.SignatureAlgorithm {
 	return []jwa.SignatureAlgorithm{jwa.RS256(), jwa.ES256(), jwa.EdDSA(), jwa.EdDSAEd25519()}
 }

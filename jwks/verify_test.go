@@ -18,7 +18,7 @@ import (
 	"souk/jwks"
 )
 
-// source has the public keys of key pairs.
+// A source is a Source with the public keys of key pairs.
 type source struct{ set jwk.Set }
 
 func (s source) Keys(_ context.Context, id string, algorithm jwa.SignatureAlgorithm) ([]jwk.Key, error) {
@@ -29,7 +29,7 @@ func (s source) Keys(_ context.Context, id string, algorithm jwa.SignatureAlgori
 	return list, nil
 }
 
-// pair is a private key with its members.
+// pair returns a private key as a JWK with a key ID.
 func pair(t testing.TB, raw any, id string) jwk.Key {
 	t.Helper()
 	key, err := jwk.Import(raw)
@@ -44,6 +44,7 @@ func pair(t testing.TB, raw any, id string) jwk.Key {
 	return key
 }
 
+// publish returns a source with the public keys of pairs.
 func publish(t testing.TB, pairs ...jwk.Key) source {
 	t.Helper()
 	s := source{jwk.NewSet()}
@@ -59,7 +60,7 @@ func publish(t testing.TB, pairs ...jwk.Key) source {
 	return s
 }
 
-// sign makes a token; header has further protected members.
+// sign returns a token; header has additional protected members.
 func sign(t testing.TB, key jwk.Key, algorithm jwa.SignatureAlgorithm, payload string, header map[string]any) string {
 	t.Helper()
 	protected := jws.NewHeaders()
@@ -75,13 +76,13 @@ func sign(t testing.TB, key jwk.Key, algorithm jwa.SignatureAlgorithm, payload s
 	return string(token)
 }
 
-// forge puts another header before a token's payload and signature.
+// forge replaces the header of a token.
 func forge(token, header string) string {
 	_, rest, _ := strings.Cut(token, ".")
 	return base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + rest
 }
 
-func TestVerify(t *testing.T) {
+func TestVerifyAcceptsOnlySignedTokens(t *testing.T) {
 	ed, other, ec, rsa := pair(t, newEd25519(t), "ed"), pair(t, newEd25519(t), "other"), pair(t, newEC(t, elliptic.P256()), "ec"), pair(t, newRSA(t), "rsa")
 	keys := publish(t, other, ed, ec, rsa)
 	const claims = `{"sub":"42"}`
@@ -91,33 +92,33 @@ func TestVerify(t *testing.T) {
 		name, token string
 		want        error
 	}{
-		{"key ID", good, nil},
-		{"no key ID", sign(t, pair(t, export(t, ed), ""), jwa.EdDSA(), claims, nil), nil},
-		{"no key ID, RSA", sign(t, pair(t, export(t, rsa), ""), jwa.RS256(), claims, nil), nil},
-		{"no key ID, somebody else's key", sign(t, pair(t, newEd25519(t), ""), jwa.EdDSA(), claims, nil), jwks.ErrSignature},
-		{"unknown key ID", sign(t, pair(t, export(t, ed), "x"), jwa.EdDSA(), claims, nil), jwks.ErrUnknownKey},
-		{"key ID of another key", sign(t, pair(t, export(t, ed), "other"), jwa.EdDSA(), claims, nil), jwks.ErrSignature},
-		{"key ID of a key of another type", sign(t, pair(t, export(t, ed), "rsa"), jwa.EdDSA(), claims, nil), jwks.ErrUnknownKey},
-		{"algorithm that is not accepted", sign(t, rsa, jwa.PS256(), claims, nil), jwks.ErrAlgorithm},
-		{"shared secret", sign(t, pair(t, []byte(strings.Repeat("secret", 8)), "ed"), jwa.HS256(), claims, nil), jwks.ErrAlgorithm},
-		{"none", forge(parts[0]+"."+parts[1]+".", `{"alg":"none"}`), jwks.ErrAlgorithm},
-		{"none with a signature", forge(good, `{"alg":"none"}`), jwks.ErrAlgorithm},
-		{"none in other letters", forge(good, `{"alg":"NoNe"}`), jwks.ErrMalformed},
-		{"no algorithm", forge(good, `{"kid":"ed"}`), jwks.ErrAlgorithm},
-		{"another algorithm", forge(good, `{"alg":"ES256","kid":"ed"}`), jwks.ErrUnknownKey},
-		{"critical extension", sign(t, ed, jwa.EdDSA(), claims, map[string]any{"crit": []string{"exp"}, "exp": 1}), jwks.ErrCritical},
-		{"critical extension, forged", forge(good, `{"alg":"EdDSA","kid":"ed","crit":["x"],"x":1}`), jwks.ErrCritical},
-		{"empty list of critical extensions", forge(good, `{"alg":"EdDSA","kid":"ed","crit":[]}`), jwks.ErrCritical},
-		{"payload that is not encoded", forge(good, `{"alg":"EdDSA","kid":"ed","b64":false}`), jwks.ErrCritical},
-		{"JSON form", `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`, jwks.ErrMalformed},
-		{"encrypted", good + ".a.b", jwks.ErrMalformed},
-		{"line end", good + "\n", jwks.ErrMalformed},
-		{"padding", good + "=", jwks.ErrMalformed},
-		{"no payload", parts[0] + ".." + parts[2], jwks.ErrMalformed},
-		{"no signature", parts[0] + "." + parts[1] + ".", jwks.ErrMalformed},
-		{"empty", "", jwks.ErrMalformed},
-		{"too long", strings.Repeat("x", jwks.MaxToken+1), jwks.ErrTooLong},
-		{"a key of its own", sign(t, pair(t, newEd25519(t), ""), jwa.EdDSA(), claims, map[string]any{"jwk": publicOf(t, other)}), jwks.ErrSignature},
+		{name: "key ID", token: good, want: nil},
+		{name: "no key ID", token: sign(t, pair(t, export(t, ed), ""), jwa.EdDSA(), claims, nil), want: nil},
+		{name: "no key ID, RSA", token: sign(t, pair(t, export(t, rsa), ""), jwa.RS256(), claims, nil), want: nil},
+		{name: "no key ID, somebody else's key", token: sign(t, pair(t, newEd25519(t), ""), jwa.EdDSA(), claims, nil), want: jwks.ErrSignature},
+		{name: "unknown key ID", token: sign(t, pair(t, export(t, ed), "x"), jwa.EdDSA(), claims, nil), want: jwks.ErrUnknownKey},
+		{name: "key ID of another key", token: sign(t, pair(t, export(t, ed), "other"), jwa.EdDSA(), claims, nil), want: jwks.ErrSignature},
+		{name: "key ID of a key of another type", token: sign(t, pair(t, export(t, ed), "rsa"), jwa.EdDSA(), claims, nil), want: jwks.ErrUnknownKey},
+		{name: "algorithm that is not accepted", token: sign(t, rsa, jwa.PS256(), claims, nil), want: jwks.ErrAlgorithm},
+		{name: "shared secret", token: sign(t, pair(t, []byte(strings.Repeat("secret", 8)), "ed"), jwa.HS256(), claims, nil), want: jwks.ErrAlgorithm},
+		{name: "none", token: forge(parts[0]+"."+parts[1]+".", `{"alg":"none"}`), want: jwks.ErrAlgorithm},
+		{name: "none with a signature", token: forge(good, `{"alg":"none"}`), want: jwks.ErrAlgorithm},
+		{name: "none in other letters", token: forge(good, `{"alg":"NoNe"}`), want: jwks.ErrMalformed},
+		{name: "no algorithm", token: forge(good, `{"kid":"ed"}`), want: jwks.ErrAlgorithm},
+		{name: "another algorithm", token: forge(good, `{"alg":"ES256","kid":"ed"}`), want: jwks.ErrUnknownKey},
+		{name: "critical extension", token: sign(t, ed, jwa.EdDSA(), claims, map[string]any{"crit": []string{"exp"}, "exp": 1}), want: jwks.ErrCritical},
+		{name: "critical extension, forged", token: forge(good, `{"alg":"EdDSA","kid":"ed","crit":["x"],"x":1}`), want: jwks.ErrCritical},
+		{name: "empty list of critical extensions", token: forge(good, `{"alg":"EdDSA","kid":"ed","crit":[]}`), want: jwks.ErrCritical},
+		{name: "payload that is not encoded", token: forge(good, `{"alg":"EdDSA","kid":"ed","b64":false}`), want: jwks.ErrCritical},
+		{name: "JSON form", token: `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`, want: jwks.ErrMalformed},
+		{name: "encrypted", token: good + ".a.b", want: jwks.ErrMalformed},
+		{name: "line end", token: good + "\n", want: jwks.ErrMalformed},
+		{name: "padding", token: good + "=", want: jwks.ErrMalformed},
+		{name: "no payload", token: parts[0] + ".." + parts[2], want: jwks.ErrMalformed},
+		{name: "no signature", token: parts[0] + "." + parts[1] + ".", want: jwks.ErrMalformed},
+		{name: "empty", token: "", want: jwks.ErrMalformed},
+		{name: "too long", token: strings.Repeat("x", jwks.MaxToken+1), want: jwks.ErrTooLong},
+		{name: "a key of its own", token: sign(t, pair(t, newEd25519(t), ""), jwa.EdDSA(), claims, map[string]any{"jwk": publicOf(t, other)}), want: jwks.ErrSignature},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			token, err := jwks.Verify(t.Context(), c.token, keys, jwks.DefaultAlgorithms())
@@ -155,7 +156,8 @@ func publicOf(t testing.TB, key jwk.Key) jwk.Key {
 	return public
 }
 
-// No token but those that were signed is accepted, and none makes it panic.
+// FuzzVerify checks that only the signed token is accepted and that no token makes
+// Verify panic.
 func FuzzVerify(f *testing.F) {
 	key := pair(f, newEd25519(f), "ed")
 	keys := publish(f, key, pair(f, newEC(f, elliptic.P256()), "ec"))
@@ -176,8 +178,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// sameToken says whether two tokens have the same parts: the last letter of one
-// may have bits that mean nothing.
+// sameToken reports whether two tokens have the same decoded parts. The last
+// character of a part can have bits without meaning.
 func sameToken(a, b string) bool {
 	x, y := strings.Split(a, "."), strings.Split(b, ".")
 	for i := range y {
@@ -190,15 +192,15 @@ func sameToken(a, b string) bool {
 	return true
 }
 
-// published answers every request with a document.
+// published is an http.RoundTripper that always returns the same document.
 type published string
 
 func (p published) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(p))), Request: r}, nil
 }
 
-// A document of an issuer never makes reading it panic, and what is kept are
-// public keys.
+// FuzzSet checks that no document of an issuer makes parsing panic and that all keys
+// are public.
 func FuzzSet(f *testing.F) {
 	f.Add(set(publicKey(f, newEd25519(f), map[string]any{"kid": "1"})))
 	f.Add(set("null", `{"kty":"RSA","n":"AQ","e":"AQAB"}`, `{"kty":"oct","k":"AA"}`))
@@ -213,7 +215,7 @@ func FuzzSet(f *testing.F) {
 			}
 			for _, key := range keys {
 				if private, err := jwk.IsPrivateKey(key); err != nil || private {
-					t.Errorf("a key that is not public: %v", err)
+					t.Errorf("a key is not public: %v", err)
 				}
 			}
 		}

@@ -16,8 +16,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Transport measures the requests sent through base (http.DefaultTransport if
-// nil), puts a client span around each, and hands the trace context on.
+// Transport returns a RoundTripper that measures the requests sent through base
+// (http.DefaultTransport if nil), creates a client span for each and propagates the
+// trace context.
 func (t *Telemetry) Transport(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -40,8 +41,8 @@ func (m *measuredTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		ctx, span = m.t.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindClient),
 			trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method), semconv.ServerAddress(r.URL.Hostname()), semconv.URLPath(r.URL.Path)))
 	}
-	// A RoundTripper must not change its request, so it is copied if there is
-	// something to hand on.
+	// A RoundTripper must not modify its request, so clone it if there is a trace
+	// context to propagate.
 	if span != nil || trace.SpanContextFromContext(ctx).IsValid() {
 		r = r.Clone(ctx)
 		m.t.Inject(ctx, r.Header)
@@ -66,7 +67,7 @@ func (m *measuredTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if res.StatusCode >= 400 {
 		span.SetStatus(codes.Error, "")
 	}
-	// A response that takes the connection over (101) needs its body's Write.
+	// The body of a 101 response must keep its Write method.
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		span.End()
 	} else {
@@ -75,13 +76,12 @@ func (m *measuredTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// Inject writes the trace context and baggage of ctx into h. It does nothing
-// when there is none.
+// Inject writes the trace context and baggage of ctx to h, if there are any.
 func (t *Telemetry) Inject(ctx context.Context, h http.Header) {
 	t.Propagator.Inject(ctx, propagation.HeaderCarrier(h))
 }
 
-// failureKind is the attribute error.type of a request that got no answer.
+// failureKind returns the attribute error.type of a request without a response.
 func failureKind(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -97,7 +97,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// spanBody ends a span when the body has been read or is closed.
+// spanBody ends a span when the body has been read or closed.
 type spanBody struct {
 	io.ReadCloser
 	span trace.Span

@@ -14,7 +14,7 @@ func newLogger(o Options) (*slog.Logger, *slog.LevelVar, error) {
 	level := new(slog.LevelVar)
 	if o.LogLevel != "" {
 		if err := level.UnmarshalText([]byte(o.LogLevel)); err != nil {
-			return nil, nil, fmt.Errorf("log level %q is not known: use debug, info, warn or error", o.LogLevel)
+			return nil, nil, fmt.Errorf("unknown log level %q: use debug, info, warn or error", o.LogLevel)
 		}
 	}
 	var w io.Writer = os.Stderr
@@ -29,7 +29,7 @@ func newLogger(o Options) (*slog.Logger, *slog.LevelVar, error) {
 	case "text":
 		handler = slog.NewTextHandler(w, options)
 	default:
-		return nil, nil, fmt.Errorf("log format %q is not known: use json or text", o.LogFormat)
+		return nil, nil, fmt.Errorf("unknown log format %q: use json or text", o.LogFormat)
 	}
 	logger := slog.New(&traceHandler{handler})
 	if o.ServiceName != "" {
@@ -38,7 +38,7 @@ func newLogger(o Options) (*slog.Logger, *slog.LevelVar, error) {
 	return logger, level, nil
 }
 
-// traceHandler adds the trace that a record belongs to.
+// traceHandler adds the trace and span IDs of the context to records.
 type traceHandler struct{ slog.Handler }
 
 // Handle implements slog.Handler.

@@ -7,11 +7,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// A Metric defines a metric: what is exported and what docs/metrics.md says.
+// A Metric is the definition of a metric. It is also the source of docs/metrics.md.
 type Metric struct {
 	Name string
 	Kind MetricKind
-	// Help is one sentence.
+	// Help is the description, in one or two sentences.
 	Help   string
 	Labels []string
 	// Buckets are the upper bounds of a Histogram.
@@ -28,8 +28,8 @@ const (
 	Histogram MetricKind = "histogram"
 )
 
-// DurationBuckets are the bounds, in seconds, that OpenTelemetry's semantic
-// conventions give for the durations of HTTP requests.
+// DurationBuckets returns the bucket bounds in seconds that the OpenTelemetry semantic
+// conventions recommend for HTTP request durations.
 func DurationBuckets() []float64 {
 	return []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
 }
@@ -55,29 +55,29 @@ func (m Metric) NewHistogram(r prometheus.Registerer) *prometheus.HistogramVec {
 	return v
 }
 
-// A Bound keeps the series of a metric by a key, so that counting an event
-// costs a look-up in a map that nobody locks. Keys must come from a bounded
-// set: a series stays for ever.
+// A Bound caches the time series of a metric by a key, so that counting an event
+// takes one lookup in a map without a lock. Keys must come from a bounded set,
+// because series are never removed. Adding a series copies the map.
 type Bound[K comparable, S any] struct {
 	bind   func(K) S
 	series atomic.Pointer[map[K]S]
 	mu     sync.Mutex // held while a series is added
 }
 
-// Bind makes a Bound whose series are made by bind at first use.
+// Bind returns a Bound that creates a series with bind on first use.
 func Bind[K comparable, S any](bind func(K) S) *Bound[K, S] {
 	b := &Bound[K, S]{bind: bind}
 	b.series.Store(&map[K]S{})
 	return b
 }
 
-// Lookup gives the series of a key that was used before.
+// Lookup returns the series of a key, if it exists.
 func (b *Bound[K, S]) Lookup(key K) (S, bool) {
 	s, ok := (*b.series.Load())[key]
 	return s, ok
 }
 
-// Get gives the series of a key.
+// Get returns the series of a key and creates it if necessary.
 func (b *Bound[K, S]) Get(key K) S {
 	if s, ok := b.Lookup(key); ok {
 		return s

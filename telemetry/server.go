@@ -15,11 +15,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Middleware measures the requests of a server, and puts a span around each
-// (OpenTelemetry semantic conventions for HTTP) that continues the caller's
-// trace. The route names a request after it was served; it must be one of a
-// few ("/api/users/{id}", never the path). A nil route is the pattern of
-// http.ServeMux.
+// Middleware returns middleware that measures the requests of a server and creates a
+// server span for each (OpenTelemetry semantic conventions for HTTP), which continues
+// the caller's trace. It calls route after a request has been served. The result must
+// come from a bounded set, such as "/api/users/{id}", and never be the path. A nil
+// route returns the pattern of http.ServeMux.
 func (t *Telemetry) Middleware(route func(*http.Request) string) func(http.Handler) http.Handler {
 	if route == nil {
 		route = patternRoute
@@ -29,7 +29,7 @@ func (t *Telemetry) Middleware(route func(*http.Request) string) func(http.Handl
 	}
 }
 
-// patternRoute is the path of the ServeMux pattern that matched, if any.
+// patternRoute returns the path of the matching ServeMux pattern, or "".
 func patternRoute(r *http.Request) string {
 	if _, path, ok := strings.Cut(r.Pattern, " "); ok {
 		return path
@@ -62,7 +62,7 @@ func (h *measuredHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := recorders.Get().(*recorder)
 	rec.ResponseWriter, rec.status = w, 0
 	completed := false
-	// Deferred, so that a handler that panics is counted too.
+	// Deferred to count a handler that panics, too.
 	defer func() {
 		active.Dec()
 		status := rec.status
@@ -96,8 +96,8 @@ func endServerSpan(span trace.Span, method, route string, status int) {
 	span.End()
 }
 
-// Extract puts the trace context and baggage of h into ctx. It costs two
-// look-ups when there are none.
+// Extract returns ctx with the trace context and baggage of h. Without any, it costs
+// two map lookups.
 func (t *Telemetry) Extract(ctx context.Context, h http.Header) context.Context {
 	if h["Traceparent"] == nil && h["Baggage"] == nil {
 		return ctx
@@ -105,7 +105,7 @@ func (t *Telemetry) Extract(ctx context.Context, h http.Header) context.Context 
 	return t.Propagator.Extract(ctx, propagation.HeaderCarrier(h))
 }
 
-// knownMethod keeps a client from making up metric series.
+// knownMethod replaces unknown methods, so that clients cannot create time series.
 func knownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
@@ -115,7 +115,7 @@ func knownMethod(method string) string {
 	return "_OTHER"
 }
 
-// A recorder notes the status that is written.
+// A recorder records the response status.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -125,7 +125,7 @@ var recorders = sync.Pool{New: func() any { return new(recorder) }}
 
 // WriteHeader implements http.ResponseWriter.
 func (r *recorder) WriteHeader(status int) {
-	// Informational answers (1xx) come before the one that counts.
+	// Informational responses (1xx) precede the final one.
 	if r.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		r.status = status
 	}
@@ -145,7 +145,7 @@ func (r *recorder) Flush() {
 	_ = http.NewResponseController(r.ResponseWriter).Flush()
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap supports http.ResponseController.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 type serverKey struct {
@@ -168,7 +168,7 @@ func newServerMetrics(r prometheus.Registerer) *serverMetrics {
 	}
 }
 
-// observe records a duration, with the trace as its exemplar if it is sampled.
+// observe records a duration. If the trace is sampled, it becomes the exemplar.
 func observe(o prometheus.Observer, d time.Duration, span trace.Span) {
 	if span != nil {
 		if sc := span.SpanContext(); sc.IsSampled() {

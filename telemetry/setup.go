@@ -15,29 +15,29 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Options say who reports, and how logs look.
+// Options configure Setup.
 type Options struct {
-	// ServiceName is the resource attribute service.name, unless the
-	// environment has OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES.
+	// ServiceName is the resource attribute service.name. OTEL_SERVICE_NAME and
+	// OTEL_RESOURCE_ATTRIBUTES take precedence.
 	ServiceName    string
 	ServiceVersion string
 	// LogLevel is debug, info (the default), warn or error.
 	LogLevel string
 	// LogFormat is json (the default) or text.
 	LogFormat string
-	// Writer is where logs go: standard error if nil.
+	// Writer receives the logs: standard error if nil.
 	Writer io.Writer
 }
 
-// Telemetry is what a service reports by.
+// Telemetry has the logger, tracer and metrics of a service.
 type Telemetry struct {
 	// Logger writes records with the trace_id and span_id of their context.
 	Logger *slog.Logger
-	// Level is the lowest level that Logger writes; it may be changed at any time.
+	// Level is the minimum level of Logger. It can be changed at any time.
 	Level *slog.LevelVar
-	// TracerProvider does nothing when traces are off.
+	// TracerProvider is a no-op if traces are off.
 	TracerProvider trace.TracerProvider
-	// Propagator is W3C Trace Context and Baggage.
+	// Propagator propagates W3C Trace Context and Baggage.
 	Propagator propagation.TextMapPropagator
 	// Registry holds the service's metrics.
 	Registry *prometheus.Registry
@@ -49,15 +49,15 @@ type Telemetry struct {
 	shutdown func(context.Context) error
 }
 
-// tracerName is the instrumentation scope of spans made here.
+// tracerName is the instrumentation scope of the spans of this package.
 const tracerName = "souk/telemetry"
 
-// Setup makes a Telemetry. Traces go to the OTLP endpoint (http/protobuf) of
-// OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and are off
-// without one, with OTEL_TRACES_EXPORTER=none, or with OTEL_SDK_DISABLED=true;
-// OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG, OTEL_RESOURCE_ATTRIBUTES and
-// OTEL_BSP_* mean what the OpenTelemetry specification says. Shutdown must be
-// called at the end, so that no span is lost.
+// Setup returns the telemetry of a service. Traces are sent to the OTLP endpoint
+// (http/protobuf) in OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.
+// They are off without an endpoint, with OTEL_TRACES_EXPORTER=none and with
+// OTEL_SDK_DISABLED=true. OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG,
+// OTEL_RESOURCE_ATTRIBUTES and OTEL_BSP_* have the meaning of the OpenTelemetry
+// specification. Call Shutdown before exiting, so that no spans are lost.
 func Setup(ctx context.Context, o Options) (*Telemetry, error) {
 	logger, level, err := newLogger(o)
 	if err != nil {
@@ -65,7 +65,7 @@ func Setup(ctx context.Context, o Options) (*Telemetry, error) {
 	}
 	provider, shutdown, err := newTracerProvider(ctx, o, logger, os.Getenv)
 	if err != nil {
-		return nil, fmt.Errorf("set up traces: %w", err)
+		return nil, fmt.Errorf("setting up traces: %w", err)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -87,21 +87,21 @@ func Setup(ctx context.Context, o Options) (*Telemetry, error) {
 	return t, nil
 }
 
-// Traces says whether spans are recorded at all.
+// Traces reports whether spans are recorded.
 func (t *Telemetry) Traces() bool { return t.traces }
 
-// Handler serves the metrics in Prometheus' text format or as OpenMetrics.
+// Handler serves the metrics in the Prometheus text format or as OpenMetrics.
 func (t *Telemetry) Handler() http.Handler {
 	return promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
-// Shutdown sends what has not been sent yet, as long as ctx allows.
+// Shutdown sends the remaining spans, until ctx is done.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	if t.shutdown == nil {
 		return nil
 	}
 	if err := t.shutdown(ctx); err != nil {
-		return fmt.Errorf("send the last traces: %w", err)
+		return fmt.Errorf("sending the remaining traces: %w", err)
 	}
 	return nil
 }

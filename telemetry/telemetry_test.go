@@ -20,7 +20,7 @@ import (
 
 const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-// clearEnvironment keeps the machine's own settings out of a test.
+// clearEnvironment unsets the variables that affect a test.
 func clearEnvironment(t *testing.T) {
 	for _, name := range []string{
 		"OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -56,7 +56,7 @@ func TestMiddlewareCountsByRouteAndStatus(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /things/{id}", func(w http.ResponseWriter, _ *http.Request) {
 		if !strings.Contains(metrics(t, tel), `http_server_active_requests{http_request_method="GET"} 1`) {
-			t.Error("the request under way is not counted as active")
+			t.Error("the current request is not counted as active")
 		}
 		w.WriteHeader(http.StatusTeapot)
 	})
@@ -91,14 +91,14 @@ func TestMiddlewareCountsByRouteAndStatus(t *testing.T) {
 	}
 }
 
-func TestMiddlewareStreams(t *testing.T) {
+func TestMiddlewareSupportsStreaming(t *testing.T) {
 	clearEnvironment(t)
 	tel := setup(t, telemetry.Options{ServiceName: "shop"})
 	sent := make(chan struct{})
 	server := httptest.NewServer(tel.Middleware(nil)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "first")
 		w.(http.Flusher).Flush()
-		<-sent // only given when the client has seen the first part
+		<-sent // closed when the client has received the first part
 	})))
 	defer server.Close()
 	res, err := server.Client().Get(server.URL)
@@ -113,7 +113,7 @@ func TestMiddlewareStreams(t *testing.T) {
 	close(sent)
 }
 
-func TestTracesOffHandsContextOn(t *testing.T) {
+func TestContextIsPropagatedWithoutTraces(t *testing.T) {
 	clearEnvironment(t)
 	var logs bytes.Buffer
 	tel := setup(t, telemetry.Options{ServiceName: "front", Writer: &logs})
@@ -140,7 +140,7 @@ func TestTracesOffHandsContextOn(t *testing.T) {
 	front.ServeHTTP(httptest.NewRecorder(), r)
 
 	if got.Get("Traceparent") != parent || got.Get("Baggage") != "tenant=7" {
-		t.Errorf("handed on %v", got)
+		t.Errorf("propagated %v", got)
 	}
 	var line struct {
 		Msg, Service string
@@ -154,7 +154,7 @@ func TestTracesOffHandsContextOn(t *testing.T) {
 	}
 }
 
-// exporter is an OTLP endpoint that keeps what it is sent.
+// An exporter is an OTLP endpoint that records the spans it receives.
 type exporter struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -187,7 +187,7 @@ func newExporter(t *testing.T) *exporter {
 	return e
 }
 
-func TestOneTraceThroughServerAndClient(t *testing.T) {
+func TestServerSpanIsChildOfClientSpan(t *testing.T) {
 	clearEnvironment(t)
 	e := newExporter(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", e.URL)
@@ -216,32 +216,32 @@ func TestOneTraceThroughServerAndClient(t *testing.T) {
 	for _, s := range e.spans {
 		kinds[s.Kind] = s
 		if s.Status.GetCode() != tracepb.Status_STATUS_CODE_ERROR {
-			t.Errorf("a 502 leaves span %s with status %v", s.Name, s.Status)
+			t.Errorf("after a 502, span %s has status %v", s.Name, s.Status)
 		}
 	}
 	client, server := kinds[tracepb.Span_SPAN_KIND_CLIENT], kinds[tracepb.Span_SPAN_KIND_SERVER]
 	if client == nil || server == nil || !bytes.Equal(server.ParentSpanId, client.SpanId) || !bytes.Equal(server.TraceId, client.TraceId) {
-		t.Errorf("server %v is not below client %v", server, client)
+		t.Errorf("server span %v is not a child of client span %v", server, client)
 	}
 	if len(e.names) == 0 || e.names[0] != "shop" {
 		t.Errorf("service.name %v", e.names)
 	}
 }
 
-func TestEnvironment(t *testing.T) {
+func TestEnvironmentControlsTraces(t *testing.T) {
 	tests := []struct {
 		name string
 		env  map[string]string
 		on   bool
 		err  string
 	}{
-		{"nothing", nil, false, ""},
-		{"endpoint", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, true, ""},
-		{"traces endpoint", map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:1/v1/traces"}, true, ""},
-		{"disabled", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"}, false, ""},
-		{"none", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"}, false, ""},
-		{"grpc", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, false, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc is not known here: use http/protobuf"},
-		{"zipkin", map[string]string{"OTEL_TRACES_EXPORTER": "zipkin"}, false, "OTEL_TRACES_EXPORTER=zipkin is not known here"},
+		{name: "nothing", env: nil, on: false, err: ""},
+		{name: "endpoint", env: map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, on: true, err: ""},
+		{name: "traces endpoint", env: map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:1/v1/traces"}, on: true, err: ""},
+		{name: "disabled", env: map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"}, on: false, err: ""},
+		{name: "none", env: map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"}, on: false, err: ""},
+		{name: "grpc", env: map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, on: false, err: "OTEL_EXPORTER_OTLP_PROTOCOL=grpc is not supported: use http/protobuf"},
+		{name: "zipkin", env: map[string]string{"OTEL_TRACES_EXPORTER": "zipkin"}, on: false, err: "OTEL_TRACES_EXPORTER=zipkin is not supported"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -269,7 +269,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-func TestSamplerByEnvironment(t *testing.T) {
+func TestEnvironmentSelectsSampler(t *testing.T) {
 	clearEnvironment(t)
 	e := newExporter(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", e.URL)
@@ -285,14 +285,14 @@ func TestSamplerByEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(e.spans) != 1 {
-		t.Errorf("%d spans were sent, want only that of the sampled parent", len(e.spans))
+		t.Errorf("%d spans were sent, want only the one with a sampled parent", len(e.spans))
 	}
 }
 
-func TestLogOptions(t *testing.T) {
+func TestLogLevelAndFormatAreConfigurable(t *testing.T) {
 	clearEnvironment(t)
 	for _, o := range []telemetry.Options{{LogLevel: "loud"}, {LogFormat: "xml"}} {
-		if _, err := telemetry.Setup(context.Background(), o); err == nil || !strings.Contains(err.Error(), "is not known: use") {
+		if _, err := telemetry.Setup(context.Background(), o); err == nil || !strings.Contains(err.Error(), ": use ") {
 			t.Errorf("%+v: error %v", o, err)
 		}
 	}
@@ -311,6 +311,6 @@ func TestRequestWithoutTracesDoesNotAllocate(t *testing.T) {
 	h := tel.Middleware(func(*http.Request) string { return "/graphql" })(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/graphql", nil)
 	if n := testing.AllocsPerRun(200, func() { h.ServeHTTP(w, r) }); n > 0 {
-		t.Errorf("%v allocations for each request", n)
+		t.Errorf("%v allocations per request", n)
 	}
 }

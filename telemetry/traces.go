@@ -15,8 +15,8 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
-// newTracerProvider makes the provider the environment asks for. The shutdown
-// function is nil when traces are off.
+// newTracerProvider returns the provider that the environment configures. The
+// shutdown function is nil if traces are off.
 func newTracerProvider(ctx context.Context, o Options, log *slog.Logger, getenv func(string) string) (trace.TracerProvider, func(context.Context) error, error) {
 	on, err := tracesWanted(getenv)
 	if err != nil {
@@ -25,31 +25,31 @@ func newTracerProvider(ctx context.Context, o Options, log *slog.Logger, getenv 
 	if !on {
 		return noop.NewTracerProvider(), nil, nil
 	}
-	// Later detectors win: the environment over what the program says.
+	// Later detectors take precedence: the environment overrides the program.
 	res, err := resource.New(ctx,
 		resource.WithTelemetrySDK(),
 		resource.WithHost(),
 		resource.WithAttributes(semconv.ServiceName(o.ServiceName), semconv.ServiceVersion(o.ServiceVersion)),
 		resource.WithFromEnv(),
 	)
-	// A resource that lacks a part is still a resource.
+	// A partial resource is good enough.
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) && !errors.Is(err, resource.ErrSchemaURLConflict) {
-		return nil, nil, fmt.Errorf("describe the process: %w", err)
+		return nil, nil, fmt.Errorf("detecting the resource attributes: %w", err)
 	}
 	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("make the OTLP exporter: %w", err)
+		return nil, nil, fmt.Errorf("creating the OTLP exporter: %w", err)
 	}
-	// The SDK reports what goes wrong in the background only through this.
+	// The SDK reports errors in the background only to this global handler.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		log.Warn("telemetry could not be sent", "error", err)
+		log.Warn("sending telemetry failed", "error", err)
 	}))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithBatcher(exporter))
 	return provider, provider.Shutdown, nil
 }
 
-// tracesWanted reads the variables that turn traces on and off, and refuses
-// what would otherwise be ignored in silence.
+// tracesWanted reports whether the environment turns traces on. It rejects values
+// that would otherwise be ignored silently.
 func tracesWanted(getenv func(string) string) (bool, error) {
 	if getenv("OTEL_SDK_DISABLED") == "true" {
 		return false, nil
@@ -59,7 +59,7 @@ func tracesWanted(getenv func(string) string) (bool, error) {
 	case "none":
 		return false, nil
 	default:
-		return false, fmt.Errorf("OTEL_TRACES_EXPORTER=%s is not known here: use otlp or none", exporter)
+		return false, fmt.Errorf("OTEL_TRACES_EXPORTER=%s is not supported: use otlp or none", exporter)
 	}
 	if getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
 		return false, nil
@@ -70,7 +70,7 @@ func tracesWanted(getenv func(string) string) (bool, error) {
 			continue
 		case "http/protobuf":
 		default:
-			return false, fmt.Errorf("%s=%s is not known here: use http/protobuf (usually port 4318)", name, protocol)
+			return false, fmt.Errorf("%s=%s is not supported: use http/protobuf (usually port 4318)", name, protocol)
 		}
 		break
 	}

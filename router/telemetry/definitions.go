@@ -5,63 +5,63 @@ import base "souk/telemetry"
 var (
 	operationDuration = base.Metric{
 		Name: "souk_router_operation_duration_seconds", Kind: base.Histogram, Buckets: base.DurationBuckets(),
-		Help:   "How long it took to answer an operation; outcome is data, partial (data and errors) or errors.",
+		Help:   "Duration of an operation, by outcome: data, partial (data and errors) or errors.",
 		Labels: []string{"graphql_operation_type", "outcome"},
 	}
 	operationsInFlight = base.Metric{
 		Name: "souk_router_operations_in_flight", Kind: base.Gauge,
-		Help: "Operations being answered now.",
+		Help: "Operations in flight.",
 	}
 	graphqlErrors = base.Metric{
 		Name: "souk_router_graphql_errors_total", Kind: base.Counter,
-		Help:   "Errors in answers, by extensions.code; codes beyond the first 100 are counted as _OTHER.",
+		Help:   "Errors in responses, by extensions.code. Codes after the first 100 are counted as _OTHER.",
 		Labels: []string{"code"},
 	}
 	subscriptionsActive = base.Metric{
 		Name: "souk_router_subscriptions_active", Kind: base.Gauge,
-		Help: "Open subscriptions of clients.",
+		Help: "Open client subscriptions.",
 	}
 	subscriptionUpstreams = base.Metric{
 		Name: "souk_router_subscription_upstreams_active", Kind: base.Gauge,
-		Help: "Subscriptions open to subgraphs. Equal subscriptions of equal callers share one.",
+		Help: "Open subscriptions to subgraphs. Identical subscriptions of the same caller share one.",
 	}
 	subscriptionsJoined = base.Metric{
 		Name: "souk_router_subscriptions_joined_total", Kind: base.Counter,
-		Help: "Subscriptions of clients that joined one already open to the subgraph.",
+		Help: "Client subscriptions that joined a subscription already open to the subgraph.",
 	}
 	subscriptionsDropped = base.Metric{
 		Name: "souk_router_subscriptions_dropped_total", Kind: base.Counter,
-		Help: "Subscriptions ended because the client read too slowly.",
+		Help: "Client subscriptions ended because the client read too slowly.",
 	}
 	supergraphLoads = base.Metric{
 		Name: "souk_router_supergraph_loads_total", Kind: base.Counter,
-		Help:   "Supergraphs taken into use (ok) or refused (failed).",
+		Help:   "Supergraph loads, by result: ok or failed.",
 		Labels: []string{"result"},
 	}
 
 	planDuration = base.Metric{
 		Name: "souk_router_plan_duration_seconds", Kind: base.Histogram,
 		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
-		Help:    "How long it took to plan an operation that was not in the plan cache.",
+		Help:    "Duration of planning an operation that was not in the plan cache.",
 	}
 	cacheRequests = base.Metric{
 		Name: "souk_router_cache_requests_total", Kind: base.Counter,
-		Help:   "Look-ups in the in-process caches (document, plan, persisted_document), by result: hit or miss.",
+		Help:   "Lookups in the in-process caches (document, plan, persisted_document), by result: hit or miss.",
 		Labels: []string{"cache", "result"},
 	}
 	cacheEvictions = base.Metric{
 		Name: "souk_router_cache_evictions_total", Kind: base.Counter,
-		Help:   "Entries dropped from an in-process cache to keep it within bounds.",
+		Help:   "Entries evicted from an in-process cache.",
 		Labels: []string{"cache"},
 	}
 	connectionsClosed = base.Metric{
 		Name: "souk_router_connections_closed_total", Kind: base.Counter,
-		Help:   "Connections of clients closed to keep a bound: idle (made room for another), refused (all others were busy), slow (a response was not read).",
+		Help:   "Client connections closed to enforce a limit, by reason: idle (closed in favor of a new connection), refused (all other connections were busy) or slow (the client did not read a response).",
 		Labels: []string{"reason"},
 	}
 	cacheBytes = base.Metric{
 		Name: "souk_router_cache_bytes", Kind: base.Gauge,
-		Help:   "Estimated memory of the entries of an in-process cache.",
+		Help:   "Estimated memory of the entries in an in-process cache.",
 		Labels: []string{"cache"},
 	}
 	cacheEntries = base.Metric{
@@ -72,116 +72,116 @@ var (
 
 	subgraphDuration = base.Metric{
 		Name: "souk_router_subgraph_request_duration_seconds", Kind: base.Histogram, Buckets: base.DurationBuckets(),
-		Help:   "How long a request to a subgraph took, its retries among it.",
+		Help:   "Duration of a request to a subgraph, including retries.",
 		Labels: []string{"subgraph"},
 	}
 	subgraphErrors = base.Metric{
 		Name: "souk_router_subgraph_errors_total", Kind: base.Counter,
-		Help:   "Requests to a subgraph that failed as a whole, by the extensions.code given to the client.",
+		Help:   "Requests to a subgraph that failed entirely, by the extensions.code sent to the client.",
 		Labels: []string{"subgraph", "code"},
 	}
 	subgraphInFlight = base.Metric{
 		Name: "souk_router_subgraph_requests_in_flight", Kind: base.Gauge,
-		Help:   "Requests to a subgraph that have no answer yet.",
+		Help:   "Requests to a subgraph in flight.",
 		Labels: []string{"subgraph"},
 	}
 	subgraphRetries = base.Metric{
 		Name: "souk_router_subgraph_retries_total", Kind: base.Counter,
-		Help:   "Requests sent to a subgraph again after a failure.",
+		Help:   "Retries of requests to a subgraph.",
 		Labels: []string{"subgraph"},
 	}
 	subgraphReconnects = base.Metric{
 		Name: "souk_router_subgraph_reconnects_total", Kind: base.Counter,
-		Help:   "Attempts to open a subscription to a subgraph again after a failure.",
+		Help:   "Attempts to reopen a subscription to a subgraph after a failure.",
 		Labels: []string{"subgraph"},
 	}
 	subgraphShared = base.Metric{
 		Name: "souk_router_subgraph_shared_total", Kind: base.Counter,
-		Help:   "Requests that were answered by an equal one already in flight.",
+		Help:   "Requests to a subgraph answered by an identical request in flight.",
 		Labels: []string{"subgraph"},
 	}
 	subgraphBreaker = base.Metric{
 		Name: "souk_router_subgraph_breaker_state", Kind: base.Gauge,
-		Help:   "State of a subgraph's circuit breaker: 0 closed, 1 half open, 2 open.",
+		Help:   "State of a subgraph's circuit breaker: 0 closed, 1 half-open, 2 open.",
 		Labels: []string{"subgraph"},
 	}
 
 	entityLookups = base.Metric{
 		Name: "souk_router_entity_cache_lookups_total", Kind: base.Counter,
-		Help:   "Entities and root fetches looked up, by result: local (in-process), redis, miss, stale (invalidated or from before an outage), corrupt, unavailable (Redis could not be asked).",
+		Help:   "Lookups of entities and root fetches, by result: local (found in the process), redis, miss, stale (invalidated, or older than an outage), corrupt or unavailable (Redis was not available).",
 		Labels: []string{"subgraph", "type", "result"},
 	}
 	entityStores = base.Metric{
 		Name: "souk_router_entity_cache_stores_total", Kind: base.Counter,
-		Help:   "Answers kept.",
+		Help:   "Entities and root fetches stored in Redis.",
 		Labels: []string{"subgraph", "type"},
 	}
 	entityInvalidations = base.Metric{
 		Name: "souk_router_entity_cache_invalidations_total", Kind: base.Counter,
-		Help:   "Entities and types declared out of date, by source: event or api.",
+		Help:   "Invalidated entities and types, by source: event or api.",
 		Labels: []string{"type", "source"},
 	}
 	entityLocalBytes = base.Metric{
 		Name: "souk_router_entity_cache_local_bytes", Kind: base.Gauge,
-		Help: "Memory held by the in-process layer.",
+		Help: "Memory of the in-process layer of the entity cache.",
 	}
 	entityAvailable = base.Metric{
 		Name: "souk_router_entity_cache_available", Kind: base.Gauge,
-		Help: "1 while Redis is in use, 0 while requests go without it.",
+		Help: "1 while the entity cache uses Redis, 0 while it does not.",
 	}
 	entityEpochs = base.Metric{
 		Name: "souk_router_entity_cache_epochs_total", Kind: base.Counter,
-		Help: "Times all that Redis held was given up, since invalidations may have been missed.",
+		Help: "Times the entity cache discarded everything in Redis because it may have missed invalidations.",
 	}
 	coprocessorDuration = base.Metric{
 		Name: "souk_router_coprocessor_duration_seconds", Kind: base.Histogram, Buckets: base.DurationBuckets(),
-		Help:   "How long calls of the coprocessor took, by stage; result is ok or failed.",
+		Help:   "Duration of calls of the coprocessor, by stage and result: ok or failed.",
 		Labels: []string{"stage", "result"},
 	}
 	redisDuration = base.Metric{
 		Name: "souk_router_redis_duration_seconds", Kind: base.Histogram,
 		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .15, .25, .5},
-		Help:    "How long Redis took, by what it was asked: lookup, begin, store, limit.",
+		Help:    "Duration of Redis commands, by operation: lookup, begin, store or limit.",
 		Labels:  []string{"operation"},
 	}
 	redisErrors = base.Metric{
 		Name: "souk_router_redis_errors_total", Kind: base.Counter,
-		Help:   "Commands that Redis failed or did not answer in time.",
+		Help:   "Redis commands that failed or timed out.",
 		Labels: []string{"operation"},
 	}
 
 	dependencyUp = base.Metric{
 		Name: "souk_router_dependency_up", Kind: base.Gauge,
-		Help:   "1 while the last use of a dependency succeeded, 0 while it failed; absent before its first use. Kind is subgraph, redis, jwks, supergraph, configuration or coprocessor.",
+		Help:   "1 if the last use of a dependency succeeded, 0 if it failed; absent before the first use. The kind is subgraph, redis, jwks, supergraph, configuration or coprocessor.",
 		Labels: []string{"kind", "name"},
 	}
 	dependencyFailures = base.Metric{
 		Name: "souk_router_dependency_failures_total", Kind: base.Counter,
-		Help:   "Uses of a dependency that failed.",
+		Help:   "Failed uses of a dependency.",
 		Labels: []string{"kind", "name"},
 	}
 
 	authentication = base.Metric{
 		Name: "souk_router_authentication_total", Kind: base.Counter,
-		Help:   "Requests by result: ok, anonymous, or why the token was refused.",
+		Help:   "Requests by result of authentication: ok, anonymous, or why the token was rejected.",
 		Labels: []string{"result"},
 	}
 	deniedFields = base.Metric{
 		Name: "souk_router_authorization_denied_fields_total", Kind: base.Counter,
-		Help: "Fields kept from a caller by @authenticated, @requiresScopes or @policy.",
+		Help: "Fields denied to a caller by @authenticated, @requiresScopes or @policy.",
 	}
 	rateLimit = base.Metric{
 		Name: "souk_router_rate_limit_total", Kind: base.Counter,
-		Help:   "Decisions of the rate limit: allowed or limited; by says whether redis or, in its absence, the local bucket decided.",
+		Help:   "Decisions of the rate limit, by result (allowed or limited) and by decider: redis or, while Redis is unavailable, local.",
 		Labels: []string{"result", "by"},
 	}
 	shed = base.Metric{
 		Name: "souk_router_shed_total", Kind: base.Counter,
-		Help: "Requests refused with 503 because too many were under way.",
+		Help: "Requests rejected with 503 because too many were in flight.",
 	}
 	operationsJoined = base.Metric{
 		Name: "souk_router_operations_joined_total", Kind: base.Counter,
-		Help: "Queries answered by the execution of an equal one that was under way (traffic_shaping.router.deduplicate).",
+		Help: "Queries answered by the execution of an identical query in flight (traffic_shaping.router.deduplicate).",
 	}
 	costEstimated = base.Metric{
 		Name: "souk_router_cost_estimated", Kind: base.Histogram,
@@ -190,11 +190,11 @@ var (
 	}
 	costRejected = base.Metric{
 		Name: "souk_router_cost_rejected_total", Kind: base.Counter,
-		Help: "Operations refused because of their estimated cost.",
+		Help: "Operations rejected because of their estimated cost.",
 	}
 )
 
-// Definitions are the router's metrics.
+// Definitions returns the definitions of the router's metrics.
 func Definitions() []base.Metric {
 	return []base.Metric{
 		operationDuration, operationsInFlight, operationsJoined, graphqlErrors, subscriptionsActive, supergraphLoads,

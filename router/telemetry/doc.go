@@ -1,9 +1,9 @@
-// Package telemetry holds the router's own instruments: what each stage of a
-// request counts and times, beyond what souk/telemetry measures for every
-// service.
+// Package telemetry defines the router's own Prometheus metrics. Package
+// souk/telemetry has the metrics that all services share.
 //
-// New registers all of them with a Prometheus registry and gives a Metrics.
-// Each stage asks once, when it is made, for the series it will use (those of
-// one subgraph, one cache), so that counting costs an atomic add and no memory.
-// docs/metrics.md is written from the definitions here.
+// [New] registers the metrics and returns a [Metrics]. Every stage of a request
+// uses them. When a stage is created, it fetches the time series it needs, such as
+// those of one subgraph or cache, so that counting takes an atomic add and does not
+// allocate. definitions.go defines the metrics, and docs/metrics.md is generated
+// from it.
 package telemetry

@@ -10,20 +10,20 @@ import (
 
 // Metrics are the router's instruments.
 type Metrics struct {
-	// InFlight counts operations being answered.
+	// InFlight is the number of operations in flight.
 	InFlight prometheus.Gauge
-	// Joined counts queries that an equal one under way answered.
+	// Joined counts queries answered by an identical query in flight.
 	Joined prometheus.Counter
-	// Subscriptions counts open subscriptions.
+	// Subscriptions is the number of open client subscriptions.
 	Subscriptions prometheus.Gauge
-	// SubscriptionUpstreams counts subscriptions open to subgraphs.
+	// SubscriptionUpstreams is the number of open subscriptions to subgraphs.
 	SubscriptionUpstreams prometheus.Gauge
-	// SubscriptionsJoined counts subscriptions that joined an open one,
-	// SubscriptionsDropped those of clients that read too slowly.
+	// SubscriptionsJoined counts client subscriptions that joined an open one,
+	// and SubscriptionsDropped those ended because the client read too slowly.
 	SubscriptionsJoined, SubscriptionsDropped prometheus.Counter
-	// PlanDuration is in seconds.
+	// PlanDuration observes seconds.
 	PlanDuration prometheus.Observer
-	// LoadsOK and LoadsFailed count supergraphs taken into use or refused.
+	// LoadsOK and LoadsFailed count loads of a supergraph.
 	LoadsOK, LoadsFailed prometheus.Counter
 	Document, Plan       *Cache
 	Persisted            *Cache
@@ -46,8 +46,8 @@ type coprocessorKey struct{ stage, result string }
 
 type operationKey struct{ kind, outcome string }
 
-// New registers the router's metrics; a nil registerer makes instruments that
-// nobody reads, for tests.
+// New registers the router's metrics with r. A nil r is for tests that do not read
+// the metrics.
 func New(r prometheus.Registerer) *Metrics {
 	if r == nil {
 		r = prometheus.NewRegistry()
@@ -93,16 +93,18 @@ func New(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-// Operation is the duration, in seconds, of operations of a kind ("query")
-// that ended with data, partial data or errors only.
+// Operation observes the duration in seconds of operations of a kind ("query") with
+// an outcome ("data", "partial" or "errors").
 func (m *Metrics) Operation(kind, outcome string) prometheus.Observer {
 	return m.operations.Get(operationKey{kind, outcome})
 }
 
-// maxErrorCodes bounds the series of GraphQLError: codes come from subgraphs.
+// maxErrorCodes bounds the time series of GraphQLError, because subgraphs choose
+// the codes.
 const maxErrorCodes = 100
 
-// GraphQLError counts errors in answers, by extensions.code.
+// GraphQLError counts errors in responses by extensions.code. Codes after the first
+// maxErrorCodes count as "_OTHER".
 func (m *Metrics) GraphQLError(code string) prometheus.Counter {
 	if c, ok := m.errors.Lookup(code); ok {
 		return c
@@ -114,17 +116,17 @@ func (m *Metrics) GraphQLError(code string) prometheus.Counter {
 	return m.errors.Get(code)
 }
 
-// Dependency gives the instruments of a dependency by its kind and name, which
-// must come from a bounded set.
+// Dependency returns the metrics of a dependency. Its kind and name must come from a
+// bounded set.
 func (m *Metrics) Dependency(kind, name string) *Dependency { return m.dependencies(kind, name) }
 
-// Subgraph gives the instruments for requests to a subgraph of the supergraph.
+// Subgraph returns the metrics of requests to a subgraph of the supergraph.
 func (m *Metrics) Subgraph(name string) *Subgraph { return m.subgraphs.Get(name) }
 
-// Redis gives the instruments for what Redis is asked.
+// Redis returns the metrics of an operation on Redis, such as "lookup".
 func (m *Metrics) Redis(operation string) *Redis { return m.redis.Get(operation) }
 
-// Coprocessor is the duration, in seconds, of calls of the coprocessor at a stage.
+// Coprocessor observes the duration in seconds of calls of the coprocessor at a stage.
 func (m *Metrics) Coprocessor(stage string, ok bool) prometheus.Observer {
 	result := "failed"
 	if ok {
@@ -133,17 +135,17 @@ func (m *Metrics) Coprocessor(stage string, ok bool) prometheus.Observer {
 	return m.coprocessor.Get(coprocessorKey{stage, result})
 }
 
-// Authentication counts requests by what came of their token; the result is
-// one of a few words.
+// Authentication counts requests by the result of authentication, which must come
+// from a bounded set.
 func (m *Metrics) Authentication(result string) prometheus.Counter {
 	return m.authentication.Get(result)
 }
 
-// ConnectionClosed counts connections of clients that were closed to keep a
-// bound, by a reason of package netlimit.
+// ConnectionClosed counts client connections closed to enforce a limit. The reason
+// is one of those defined by package netlimit.
 func (m *Metrics) ConnectionClosed(reason string) prometheus.Counter { return m.closed.Get(reason) }
 
-// A Cache counts what happens to an in-process cache.
+// A Cache has the metrics of an in-process cache.
 type Cache struct {
 	Hits, Misses, Evictions prometheus.Counter
 	Entries, Bytes          prometheus.Gauge
@@ -163,23 +165,23 @@ func newCaches(r prometheus.Registerer) func(string) *Cache {
 	}
 }
 
-// A Subgraph counts and times the requests to one subgraph.
+// A Subgraph has the metrics of requests to one subgraph.
 type Subgraph struct {
-	// Duration is in seconds.
+	// Duration observes seconds.
 	Duration prometheus.Observer
 	InFlight prometheus.Gauge
 	Retries  prometheus.Counter
-	// Reconnects counts attempts to open a subscription again.
+	// Reconnects counts attempts to reopen a subscription.
 	Reconnects prometheus.Counter
-	// Shared counts requests answered by an equal one in flight.
+	// Shared counts requests answered by an identical request in flight.
 	Shared prometheus.Counter
-	// Breaker is 0 when closed, 1 half open, 2 open.
+	// Breaker is 0 if closed, 1 if half-open and 2 if open.
 	Breaker prometheus.Gauge
 
 	errors *base.Bound[string, prometheus.Counter]
 }
 
-// Error counts requests that failed as a whole, by the router's own code.
+// Error counts requests that failed entirely, by the error code of the router.
 func (s *Subgraph) Error(code string) prometheus.Counter { return s.errors.Get(code) }
 
 func newSubgraphs(r prometheus.Registerer) func(string) *Subgraph {
@@ -200,9 +202,9 @@ func newSubgraphs(r prometheus.Registerer) func(string) *Subgraph {
 	}
 }
 
-// A Redis counts and times one kind of what Redis is asked.
+// A Redis has the metrics of one operation on Redis.
 type Redis struct {
-	// Duration is in seconds.
+	// Duration observes seconds.
 	Duration prometheus.Observer
 	Errors   prometheus.Counter
 }
@@ -214,12 +216,12 @@ func newRedis(r prometheus.Registerer) func(string) *Redis {
 	}
 }
 
-// A Dependency counts the failures of one dependency and shows its state.
+// A Dependency has the metrics of one dependency.
 type Dependency struct {
 	Failures prometheus.Counter
-	// SetUp says whether its last use succeeded.
+	// SetUp records whether the last use succeeded.
 	SetUp func(up bool)
-	// Remove ends its series.
+	// Remove deletes the time series.
 	Remove func()
 }
 
@@ -243,12 +245,12 @@ func newDependencies(r prometheus.Registerer) func(kind, name string) *Dependenc
 	}
 }
 
-// An EntityCache counts what the entity cache does.
+// An EntityCache has the metrics of the entity cache.
 type EntityCache struct {
-	// Epochs counts the times all of Redis' content was given up.
+	// Epochs counts how often everything in Redis was discarded.
 	Epochs     prometheus.Counter
 	LocalBytes prometheus.Gauge
-	// Available is 1 while Redis is in use.
+	// Available is 1 while the cache uses Redis.
 	Available prometheus.Gauge
 
 	types         *base.Bound[entityKey, *EntityType]
@@ -260,17 +262,18 @@ type (
 	invalidationKey struct{ typ, source string }
 )
 
-// Type gives the counters for a type of a subgraph ("Query" for root fetches).
+// Type returns the metrics of a type of a subgraph ("Query" for root fetches).
 func (e *EntityCache) Type(subgraph, typ string) *EntityType {
 	return e.types.Get(entityKey{subgraph, typ})
 }
 
-// Invalidated counts what was declared out of date, by "event" or "api".
+// Invalidated counts invalidations of a type by source: "event" or "api".
 func (e *EntityCache) Invalidated(typ, source string) prometheus.Counter {
 	return e.invalidations.Get(invalidationKey{typ, source})
 }
 
-// An EntityType counts look-ups and stores of one type of one subgraph.
+// An EntityType has the metrics of a type of a subgraph: lookups by result, and
+// stores.
 type EntityType struct {
 	Local, Redis, Miss, Stale, Corrupt, Unavailable prometheus.Counter
 	Stores                                          prometheus.Counter
@@ -296,10 +299,10 @@ func newEntityCache(r prometheus.Registerer) *EntityCache {
 	}
 }
 
-// Limits count what was refused.
+// Limits has the metrics of rate and cost limits.
 type Limits struct {
-	// Allowed and Limited are decisions taken by Redis, LocalAllowed and
-	// LocalLimited those taken without it.
+	// Allowed and Limited count decisions made with Redis, and LocalAllowed and
+	// LocalLimited those made without it.
 	Allowed, Limited, LocalAllowed, LocalLimited prometheus.Counter
 	Shed, CostRejected                           prometheus.Counter
 	Cost                                         prometheus.Observer
