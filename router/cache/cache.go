@@ -13,21 +13,22 @@ import (
 	"souk/router/telemetry"
 )
 
-// A Cache outlives supergraphs: each gets its own View of it.
+// A Cache is the entity cache. It outlives supergraphs; each supergraph uses it through
+// its own View.
 type Cache struct {
 	options Options
 	local   *local
-	// generations are those of the in-process layer.
-	generations generations
-	store       *store    // nil without Redis
-	follower    *follower // nil without Redis
-	cancel      context.CancelFunc
-	running     sync.WaitGroup
-	closed      atomic.Bool
+	// versions are the version counters of the in-process layer.
+	versions versions
+	store    *store    // nil without Redis
+	follower *follower // nil without Redis
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+	closed   atomic.Bool
 }
 
-// New makes a cache and begins to follow Redis, which need not be there yet.
-// Close ends it.
+// New returns a cache and starts to follow Redis, which need not be available yet. Call
+// Close to stop it.
 func New(o Options) (*Cache, error) {
 	c, err := newCache(o)
 	if err != nil {
@@ -37,7 +38,7 @@ func New(o Options) (*Cache, error) {
 	return c, nil
 }
 
-// newCache makes a cache whose background work has not begun.
+// newCache returns a cache whose background work has not started.
 func newCache(o Options) (*Cache, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -63,8 +64,8 @@ func (c *Cache) start() {
 	c.running.Go(func() { c.store.write(ctx) })
 }
 
-// Close ends the background work and lets go of Redis. The cache then finds
-// nothing more there.
+// Close stops the background work and closes the connections to Redis. After that, the
+// cache finds nothing in Redis.
 func (c *Cache) Close() error {
 	if c.store == nil || c.closed.Swap(true) {
 		return nil
@@ -77,7 +78,7 @@ func (c *Cache) Close() error {
 	return errors.Join(c.follower.client.Close(), c.store.client.Close())
 }
 
-// A View is a Cache as one supergraph sees it.
+// A View is a Cache as used by one supergraph.
 type View struct {
 	cache *Cache
 	model *supergraph.Model
@@ -87,8 +88,8 @@ type View struct {
 
 var _ execute.EntityCache = (*View)(nil)
 
-// View makes the view of a supergraph. Configured types and fields that the
-// supergraph does not have are an error.
+// View returns the view for a supergraph. Configured types and fields that the
+// supergraph does not define are an error.
 func (c *Cache) View(m *supergraph.Model) (*View, error) {
 	if err := c.checkNames(m); err != nil {
 		return nil, err
@@ -96,8 +97,8 @@ func (c *Cache) View(m *supergraph.Model) (*View, error) {
 	return c.LenientView(m), nil
 }
 
-// LenientView is View without that error: what the supergraph does not have is
-// never asked for.
+// LenientView is like View but ignores configured names that the supergraph does not
+// define.
 func (c *Cache) LenientView(m *supergraph.Model) *View {
 	return &View{cache: c, model: m, policies: bytecache.New[[16]byte, *policy](maxPolicyBytes, bytecache.Observer{})}
 }
@@ -125,14 +126,14 @@ func (c *Cache) checkNames(m *supergraph.Model) error {
 	return errors.Join(errs...)
 }
 
-// maxPolicyBytes bounds the policies remembered. Selections are made of what
-// clients ask for, so there may be any number of them.
+// maxPolicyBytes bounds the cached policies. Selections depend on the operations of
+// clients, so their number is not limited.
 const maxPolicyBytes = 4 << 20
 
-// policySize sizes a policy without the metrics it counts in.
+// policySize estimates the memory of a policy without its metrics.
 var policySize = heapsize.NewSizer((*telemetry.EntityType)(nil))
 
-// policy finds or makes the policy of a selection.
+// policy returns the cached policy of a selection, or creates it.
 func (v *View) policy(s *execute.CacheSelection) *policy {
 	if p, ok := v.policies.Get(s.Key); ok {
 		return p

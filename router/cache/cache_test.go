@@ -11,7 +11,7 @@ import (
 	"souk/router/operation"
 )
 
-// want runs a request whose fetch would answer with answer.
+// want runs a request whose fetch would return answer, and compares the result.
 func (r *router) want(what string, q request, answer, want string) {
 	r.t.Helper()
 	if got := r.run(q, always(answer)); got != want {
@@ -19,7 +19,7 @@ func (r *router) want(what string, q request, answer, want string) {
 	}
 }
 
-func TestEntitiesAreFoundByAnotherRouter(t *testing.T) {
+func TestEntitiesAreSharedBetweenRouters(t *testing.T) {
 	f := newFixture(t)
 	a, b := f.router(), f.router()
 	a.want("first", request{selection: productName, reps: product(1, 2)}, `{"name":"x"}`, `{"name":"x"} {"name":"x"}`)
@@ -34,9 +34,9 @@ func TestEntitiesAreFoundByAnotherRouter(t *testing.T) {
 	}
 }
 
-// TestWhatAnAnswerDependsOn stores an answer for one request and looks whether
-// others get it.
-func TestWhatAnAnswerDependsOn(t *testing.T) {
+// TestKeyIncludesEverythingAResponseDependsOn stores a response to one request and
+// checks whether another request finds it.
+func TestKeyIncludesEverythingAResponseDependsOn(t *testing.T) {
 	price := selection("shop", "{... on Product{price(currency:$c)}}", "Product")
 	mine := selection("shop", "{... on Product{mine}}", "Product")
 	euro := operation.Variables{{Name: "c", Value: []byte(`"EUR"`)}}
@@ -50,20 +50,20 @@ func TestWhatAnAnswerDependsOn(t *testing.T) {
 		asked  request
 		found  bool
 	}{
-		{"the same", request{selection: price, variables: euro, reps: product(1)}, request{selection: price, variables: euro, reps: product(1)}, true},
-		{"another variable", request{selection: price, variables: euro, reps: product(1)}, request{selection: price, variables: dollar, reps: product(1)}, false},
-		{"no variable", request{selection: price, variables: euro, reps: product(1)}, request{selection: price, reps: product(1)}, false},
-		{"another entity", request{selection: productName, reps: product(1)}, request{selection: productName, reps: product(2)}, false},
-		{"another key", request{selection: productName, reps: product(1)}, request{selection: productName, reps: []string{`{"__typename":"Product","sku":"1"}`}}, false},
-		{"another selection", request{selection: productName, reps: product(1)}, request{selection: price, reps: product(1)}, false},
-		{"another subgraph", request{selection: productName, reps: product(1)}, request{selection: selection("stock", "{... on Product{name}}", "Product"), reps: product(1)}, false},
-		{"public, another caller", request{selection: productName, caller: alice, reps: product(1)}, request{selection: productName, caller: bob, reps: product(1)}, true},
-		{"private, the same caller", request{selection: mine, caller: alice, reps: product(1)}, request{selection: mine, caller: alice, reps: product(1)}, true},
-		{"private, another caller", request{selection: mine, caller: alice, reps: product(1)}, request{selection: mine, caller: bob, reps: product(1)}, false},
-		{"private, nobody", request{selection: mine, reps: product(1)}, request{selection: mine, reps: product(1)}, false},
-		{"a header that is not named", request{selection: productName, caller: french, reps: product(1)}, request{selection: productName, caller: german, reps: product(1)}, true},
-		{"a private answer to a public question", request{selection: productName, caller: alice, control: execute.CacheControl{Set: true, MaxAge: time.Hour, Private: true}, reps: product(1)}, request{selection: productName, caller: alice, reps: product(1)}, false},
-		{"no-store", request{selection: productName, control: execute.CacheControl{Set: true}, reps: product(1)}, request{selection: productName, reps: product(1)}, false},
+		{name: "the same", stored: request{selection: price, variables: euro, reps: product(1)}, asked: request{selection: price, variables: euro, reps: product(1)}, found: true},
+		{name: "another variable", stored: request{selection: price, variables: euro, reps: product(1)}, asked: request{selection: price, variables: dollar, reps: product(1)}, found: false},
+		{name: "no variable", stored: request{selection: price, variables: euro, reps: product(1)}, asked: request{selection: price, reps: product(1)}, found: false},
+		{name: "another entity", stored: request{selection: productName, reps: product(1)}, asked: request{selection: productName, reps: product(2)}, found: false},
+		{name: "another key", stored: request{selection: productName, reps: product(1)}, asked: request{selection: productName, reps: []string{`{"__typename":"Product","sku":"1"}`}}, found: false},
+		{name: "another selection", stored: request{selection: productName, reps: product(1)}, asked: request{selection: price, reps: product(1)}, found: false},
+		{name: "another subgraph", stored: request{selection: productName, reps: product(1)}, asked: request{selection: selection("stock", "{... on Product{name}}", "Product"), reps: product(1)}, found: false},
+		{name: "public, another caller", stored: request{selection: productName, caller: alice, reps: product(1)}, asked: request{selection: productName, caller: bob, reps: product(1)}, found: true},
+		{name: "private, the same caller", stored: request{selection: mine, caller: alice, reps: product(1)}, asked: request{selection: mine, caller: alice, reps: product(1)}, found: true},
+		{name: "private, another caller", stored: request{selection: mine, caller: alice, reps: product(1)}, asked: request{selection: mine, caller: bob, reps: product(1)}, found: false},
+		{name: "private, anonymous caller", stored: request{selection: mine, reps: product(1)}, asked: request{selection: mine, reps: product(1)}, found: false},
+		{name: "a header that is not in vary", stored: request{selection: productName, caller: french, reps: product(1)}, asked: request{selection: productName, caller: german, reps: product(1)}, found: true},
+		{name: "a private response to a public lookup", stored: request{selection: productName, caller: alice, control: execute.CacheControl{Set: true, MaxAge: time.Hour, Private: true}, reps: product(1)}, asked: request{selection: productName, caller: alice, reps: product(1)}, found: false},
+		{name: "no-store", stored: request{selection: productName, control: execute.CacheControl{Set: true}, reps: product(1)}, asked: request{selection: productName, reps: product(1)}, found: false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestWhatAnAnswerDependsOn(t *testing.T) {
 			a.want("in the process", tt.asked, `{"a":2}`, want)
 		})
 	}
-	t.Run("a header that is named", func(t *testing.T) {
+	t.Run("a header in vary", func(t *testing.T) {
 		f := newFixture(t)
 		a := f.router(func(o *Options) {
 			o.Subgraphs["shop"].Types["Product"] = Rule{TTL: time.Minute, Vary: []string{"accept-language"}}
@@ -99,7 +99,7 @@ func TestWhatAnAnswerDependsOn(t *testing.T) {
 	})
 }
 
-func TestNegativeAndLargeAnswersAreNotKept(t *testing.T) {
+func TestNullAndLargeValuesAreNotCached(t *testing.T) {
 	f := newFixture(t)
 	r := f.router(func(o *Options) { o.MaxValueBytes = 10 })
 	r.want("null", request{selection: productName, reps: product(1)}, `null`, `null`)
@@ -110,7 +110,7 @@ func TestNegativeAndLargeAnswersAreNotKept(t *testing.T) {
 	r.want("after large", request{selection: productName, reps: product(2)}, `2`, `2`)
 }
 
-func TestLifetimes(t *testing.T) {
+func TestShortestLifetimeApplies(t *testing.T) {
 	inStock := selection("stock", "{... on Product{inStock}}", "Product")
 	list := rootSelection("shop", "{products{nodes{id name}}}", "products")
 	header := execute.CacheControl{Set: true, MaxAge: 2 * time.Second}
@@ -119,11 +119,11 @@ func TestLifetimes(t *testing.T) {
 		q    request
 		max  time.Duration
 	}{
-		{"the type's hint", request{selection: productName, reps: product(1)}, time.Minute},
-		{"the field's hint", request{selection: inStock, reps: product(1)}, 5 * time.Second},
-		{"the root field's hint", request{selection: list}, 10 * time.Second},
-		{"the subgraph's header", request{selection: productName, control: header, reps: product(1)}, 2 * time.Second},
-		{"configuration alone", request{selection: selection("shop", "{... on Category{name}}", "Category"), reps: []string{`{"__typename":"Category","slug":"a"}`}}, time.Hour},
+		{name: "the type's hint", q: request{selection: productName, reps: product(1)}, max: time.Minute},
+		{name: "the field's hint", q: request{selection: inStock, reps: product(1)}, max: 5 * time.Second},
+		{name: "the root field's hint", q: request{selection: list}, max: 10 * time.Second},
+		{name: "the subgraph's header", q: request{selection: productName, control: header, reps: product(1)}, max: 2 * time.Second},
+		{name: "configuration alone", q: request{selection: selection("shop", "{... on Category{name}}", "Category"), reps: []string{`{"__typename":"Category","slug":"a"}`}}, max: time.Hour},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -143,10 +143,10 @@ func TestLifetimes(t *testing.T) {
 			l := tt.q.lookup()
 			r.view.Lookup(context.Background(), tt.q.caller, []*execute.CacheLookup{l})
 			if l.Found[0].JSON == nil {
-				t.Fatalf("gone before %s", early)
+				t.Fatalf("expired before %s", early)
 			}
 			if ttl := l.Found[0].TTL; ttl <= 0 || ttl > tt.max-early {
-				t.Errorf("after %s it may be kept for another %s", early, ttl)
+				t.Errorf("after %s the remaining lifetime is %s", early, ttl)
 			}
 			pass(tt.max - early)
 			r.want("at the end", tt.q, `2`, `2`)
@@ -154,7 +154,7 @@ func TestLifetimes(t *testing.T) {
 	}
 }
 
-func TestInvalidation(t *testing.T) {
+func TestInvalidationRemovesAffectedValues(t *testing.T) {
 	bySKU := request{selection: productName, reps: []string{`{"__typename":"Product","sku":"s"}`}}
 	byID := request{selection: productName, reps: product(1)}
 	byNumber := request{selection: productName, reps: []string{`{"__typename":"Product","id":1}`}}
@@ -179,26 +179,26 @@ func TestInvalidation(t *testing.T) {
 		happen func(*fixture, *router)
 		gone   bool
 	}{
-		{"its event", byID, productEvent, true},
-		{"a number for its key", byNumber, productEvent, true},
-		{"another's event", other, productEvent, false},
-		{"another type's event", byID, categoryEvent, false},
-		{"an event of no interest", byID, func(f *fixture, _ *router) { f.event("order.created", "1") }, false},
-		{"something that is no event", byID, func(f *fixture, _ *router) { _, _ = f.redis.XAdd("events", "*", []string{"a", "b"}) }, false},
-		{"an event without subject", other, func(f *fixture, _ *router) { f.event("product.updated", "") }, true},
-		{"by another key", bySKU, productEvent, true},
-		{"as its interface", asItem, productEvent, true},
-		{"what is nested in it", withCategory, categoryEvent, true},
-		{"only the key of what is nested in it", categoryKey, categoryEvent, false},
-		{"a list", list, productEvent, true},
-		{"a count", total, productEvent, true},
-		{"a list of another type", list, categoryEvent, false},
-		{"by API", byID, api("Product", "1"), true},
-		{"another by API", byID, api("Product", "2", "3"), false},
-		{"all of its type by API", byID, api("Product"), true},
-		{"a list by API", list, api("Product", "9"), true},
-		{"all of a list's type by API", list, api("Product"), true},
-		{"all of a nested type by API", withCategory, api("Category"), true},
+		{name: "its event", q: byID, happen: productEvent, gone: true},
+		{name: "a number for its key", q: byNumber, happen: productEvent, gone: true},
+		{name: "another's event", q: other, happen: productEvent, gone: false},
+		{name: "another type's event", q: byID, happen: categoryEvent, gone: false},
+		{name: "an event without configured entities", q: byID, happen: func(f *fixture, _ *router) { f.event("order.created", "1") }, gone: false},
+		{name: "an entry that is not an event", q: byID, happen: func(f *fixture, _ *router) { _, _ = f.redis.XAdd("events", "*", []string{"a", "b"}) }, gone: false},
+		{name: "an event without subject", q: other, happen: func(f *fixture, _ *router) { f.event("product.updated", "") }, gone: true},
+		{name: "by another key", q: bySKU, happen: productEvent, gone: true},
+		{name: "as its interface", q: asItem, happen: productEvent, gone: true},
+		{name: "a nested entity", q: withCategory, happen: categoryEvent, gone: true},
+		{name: "only the key of a nested entity", q: categoryKey, happen: categoryEvent, gone: false},
+		{name: "a list", q: list, happen: productEvent, gone: true},
+		{name: "a count", q: total, happen: productEvent, gone: true},
+		{name: "a list of another type", q: list, happen: categoryEvent, gone: false},
+		{name: "by API", q: byID, happen: api("Product", "1"), gone: true},
+		{name: "another by API", q: byID, happen: api("Product", "2", "3"), gone: false},
+		{name: "all of its type by API", q: byID, happen: api("Product"), gone: true},
+		{name: "a list by API", q: list, happen: api("Product", "9"), gone: true},
+		{name: "all of a list's type by API", q: list, happen: api("Product"), gone: true},
+		{name: "all of a nested type by API", q: withCategory, happen: api("Category"), gone: true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -222,7 +222,7 @@ func TestInvalidation(t *testing.T) {
 	}
 }
 
-func TestFetchDuringInvalidationIsNotKept(t *testing.T) {
+func TestFetchDuringInvalidationIsNotUsed(t *testing.T) {
 	for _, warm := range []bool{false, true} {
 		f := newFixture(t)
 		a, b := f.router(), f.router()
@@ -243,21 +243,21 @@ func TestFetchDuringInvalidationIsNotKept(t *testing.T) {
 	}
 }
 
-func TestStoredBeforeAnotherRoutersOutageDoesNotCount(t *testing.T) {
+func TestValuesFromBeforeAnOutageAreNotUsed(t *testing.T) {
 	tests := []struct {
 		name   string
 		outage func(*fixture, *router)
 	}{
-		{"back as it was", func(f *fixture, r *router) {
+		{name: "back as it was", outage: func(f *fixture, r *router) {
 			f.redis.Close()
 			r.step() // notices
 			if err := f.redis.Restart(); err != nil {
 				f.t.Fatal(err)
 			}
 		}},
-		{"empty", func(f *fixture, _ *router) { f.redis.FlushAll() }},
-		{"lost the epoch alone", func(f *fixture, r *router) { f.redis.Del(r.cache.options.Prefix + epochKey) }},
-		{"nobody followed", func(f *fixture, _ *router) { f.advance(lease + time.Second) }},
+		{name: "empty", outage: func(f *fixture, _ *router) { f.redis.FlushAll() }},
+		{name: "lost the epoch alone", outage: func(f *fixture, r *router) { f.redis.Del(r.cache.options.Prefix + epochKey) }},
+		{name: "no router renewed the lease", outage: func(f *fixture, _ *router) { f.advance(lease + time.Second) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -277,9 +277,9 @@ func TestStoredBeforeAnotherRoutersOutageDoesNotCount(t *testing.T) {
 	}
 }
 
-// TestRestoredFromACopy has Redis come back with what it held a moment ago,
-// the lost invalidation's generation among it, without a connection breaking.
-func TestRestoredFromACopy(t *testing.T) {
+// TestRestoredBackupIsDetected restores an earlier state of Redis, including a deleted
+// version token, without breaking a connection.
+func TestRestoredBackupIsDetected(t *testing.T) {
 	f := newFixture(t)
 	r := f.router(func(o *Options) { o.LocalBytes = -1 })
 	q := request{selection: productName, reps: product(1)}
@@ -289,12 +289,12 @@ func TestRestoredFromACopy(t *testing.T) {
 	r.step()
 	restore()
 	f.advance(tick)
-	r.step() // sees that its pulse is lost
+	r.step() // detects that its pulse is lost
 	r.step()
 	r.want("after", q, `"new"`, `"new"`)
 }
 
-func TestRedisAwayNeverFails(t *testing.T) {
+func TestRequestsSucceedWithoutRedis(t *testing.T) {
 	f := newFixture(t)
 	r := f.router(func(o *Options) { o.Timeout = time.Second })
 	f.redis.Close()
@@ -307,12 +307,12 @@ func TestRedisAwayNeverFails(t *testing.T) {
 	f.clock.advance(500 * time.Millisecond)
 	r.want("not for long", q, `2`, `2`)
 	if err := r.cache.Invalidate(context.Background(), "Product", "1"); err == nil {
-		t.Error("an invalidation that did not reach Redis is not reported")
+		t.Error("a failed invalidation in Redis was not reported")
 	}
 	r.want("invalidated here all the same", q, `3`, `3`)
 }
 
-func TestWithoutRedis(t *testing.T) {
+func TestInProcessLayerWorksAlone(t *testing.T) {
 	f := newFixture(t)
 	r := f.router(func(o *Options) { o.Redis = nil })
 	q := request{selection: productName, reps: product(1)}
@@ -326,7 +326,7 @@ func TestWithoutRedis(t *testing.T) {
 	r.want("expired", q, `3`, `3`)
 }
 
-func TestCorruptValuesDoNotCount(t *testing.T) {
+func TestCorruptValuesAreNotUsed(t *testing.T) {
 	f := newFixture(t)
 	r := f.router(func(o *Options) { o.LocalBytes = -1 })
 	q := request{selection: productName, reps: product(1)}
@@ -341,21 +341,21 @@ func TestCorruptValuesDoNotCount(t *testing.T) {
 	}
 	first, _ := f.redis.Get(values[0])
 	second, _ := f.redis.Get(values[1])
-	// A value under another's key is as wrong as one that was damaged.
+	// A value under the key of another one is as corrupt as a damaged value.
 	_ = f.redis.Set(values[0], second)
 	_ = f.redis.Set(values[1], first[:len(first)-2]+`!}`)
 	r.want("moved", q, `1`, `1`)
 	r.want("damaged", other, `2`, `2`)
 }
 
-func TestConfigurationIsChecked(t *testing.T) {
+func TestInvalidConfigurationIsRejected(t *testing.T) {
 	f := newFixture(t)
 	o := f.options()
 	o.Subgraphs["shop"].Types["Product"] = Rule{}
 	o.Events["stock.updated"] = []Entity{{Type: "Product", Key: "sku"}}
 	_, err := New(o)
 	for _, want := range []string{
-		"subgraph shop, type Product: ttl is 0s, must be more than 0",
+		"subgraph shop, type Product: ttl is 0s but must be greater than 0",
 		"Product by ",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -383,19 +383,19 @@ func TestConfigurationIsChecked(t *testing.T) {
 	}
 }
 
-func TestCovers(t *testing.T) {
+func TestCoversOnlyConfiguredTypesAndFields(t *testing.T) {
 	v := newFixture(t).router().view
 	tests := []struct {
 		s    *execute.CacheSelection
 		want bool
 	}{
-		{productName, true},
-		{selection("stock", "{... on Category{name}}", "Category"), false},
-		{selection("shop", "{... on Product{name} ... on Shelf{name}}", "Product", "Shelf"), false},
-		{selection("depot", "{... on Product{name}}", "Product"), false},
-		{rootSelection("shop", "{products{total}}", "products"), true},
-		{rootSelection("shop", "{products{total} time}", "products", "time"), false},
-		{rootSelection("shop", "{__typename}"), false},
+		{s: productName, want: true},
+		{s: selection("stock", "{... on Category{name}}", "Category"), want: false},
+		{s: selection("shop", "{... on Product{name} ... on Shelf{name}}", "Product", "Shelf"), want: false},
+		{s: selection("depot", "{... on Product{name}}", "Product"), want: false},
+		{s: rootSelection("shop", "{products{total}}", "products"), want: true},
+		{s: rootSelection("shop", "{products{total} time}", "products", "time"), want: false},
+		{s: rootSelection("shop", "{__typename}"), want: false},
 	}
 	for _, tt := range tests {
 		if got := v.Covers(tt.s); got != tt.want {
@@ -419,12 +419,11 @@ func TestLocalLayerIsBounded(t *testing.T) {
 		}
 	}
 	if bytes > localShards*2000 {
-		t.Errorf("%d bytes are held", bytes)
+		t.Errorf("the layer holds %d bytes", bytes)
 	}
 }
 
-// TestLocalHitDoesNotAllocateMuch guards what most look-ups cost.
-func TestLocalHitDoesNotAllocateMuch(t *testing.T) {
+func TestLocalHitDoesNotAllocate(t *testing.T) {
 	f := newFixture(t)
 	r := f.router()
 	q := request{selection: productName, reps: product(1)}
@@ -439,9 +438,9 @@ func TestLocalHitDoesNotAllocateMuch(t *testing.T) {
 	}
 }
 
-// TestRestoredFromACopyOfAnEarlierEpoch has it come back so far that the epoch
-// is another one, which shows at once.
-func TestRestoredFromACopyOfAnEarlierEpoch(t *testing.T) {
+// TestRestoredBackupOfEarlierEpochIsDetected restores a state with an earlier epoch,
+// which a lookup detects by itself.
+func TestRestoredBackupOfEarlierEpochIsDetected(t *testing.T) {
 	f := newFixture(t)
 	r := f.router(func(o *Options) { o.LocalBytes = -1 })
 	q := request{selection: productName, reps: product(1)}
@@ -452,7 +451,7 @@ func TestRestoredFromACopyOfAnEarlierEpoch(t *testing.T) {
 	if err := f.redis.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	r.step() // begins another epoch
+	r.step() // starts a new epoch
 	r.want("in the new epoch", q, `null`, `null`)
 	restore()
 	r.want("in the old one", q, `"new"`, `"new"`)

@@ -16,9 +16,8 @@ import (
 	"souk/router/execute"
 )
 
-// ask looks one product up for a caller and, if it is not found, stores what
-// the subgraph answers with this header. It gives the answer, and whether it
-// was cached.
+// ask looks up one product for a caller. If it is not found, ask stores the subgraph's
+// response with this Vary header. It returns the response and whether it was cached.
 func (r *router) ask(q request, vary []string, fetch string) (string, bool) {
 	l := q.lookup()
 	all := []*execute.CacheLookup{l}
@@ -42,7 +41,7 @@ func withHeader(scope string, pairs ...string) execute.Caller {
 	return execute.Caller{Scope: scope, Header: h}
 }
 
-func TestCallersAreKeptApartUnlessAnswersAreShared(t *testing.T) {
+func TestResponsesAreSharedOnlyIfDeclared(t *testing.T) {
 	maxAge := execute.CacheControl{Set: true, MaxAge: time.Minute}
 	public := execute.CacheControl{Set: true, MaxAge: time.Minute, Public: true}
 	ada, bob, nobody := withHeader("", "Authorization", "a"), withHeader("", "Authorization", "b"), withHeader("")
@@ -56,23 +55,23 @@ func TestCallersAreKeptApartUnlessAnswersAreShared(t *testing.T) {
 		first, second execute.Caller
 		found         bool
 	}{
-		{"the same caller", own, maxAge, nil, ada, ada, true},
-		{"another caller", own, maxAge, nil, ada, bob, false},
-		{"another caller, and a subgraph that says nothing", own, execute.CacheControl{}, nil, ada, bob, false},
-		{"nobody after a caller", own, maxAge, nil, ada, nobody, false},
-		{"a caller after nobody", own, maxAge, nil, nobody, ada, false},
-		{"nobody after nobody", own, maxAge, nil, nobody, nobody, true},
-		{"public, another caller", own, public, nil, ada, bob, true},
-		{"public, nobody", own, public, nil, ada, nobody, true},
-		{"public but for a header of the caller", own, public, []string{"Accept, authorization"}, ada, bob, false},
-		{"public but for a header of the caller, the same caller", own, public, []string{"Authorization"}, ada, ada, true},
-		{"public but for a header that is not the caller's", own, public, []string{"Accept-Encoding, Origin"}, ada, bob, true},
-		{"public but for more than headers", own, public, []string{"*"}, ada, ada, false},
-		{"shared by configuration", shared, maxAge, nil, ada, bob, true},
-		{"shared by configuration, which the subgraph contradicts", shared, maxAge, []string{"Authorization"}, ada, bob, false},
-		{"kept apart by a header that is named anyway", Rule{TTL: time.Minute, Vary: []string{"authorization"}}, public, nil, ada, bob, false},
-		{"a header that is not propagated", own, maxAge, nil, withHeader("", "X-Other", "1"), withHeader("", "X-Other", "2"), true},
-		{"a header with one value more", own, maxAge, nil, ada, withHeader("", "Authorization", "a", "Authorization", ""), false},
+		{name: "the same caller", rule: own, control: maxAge, vary: nil, first: ada, second: ada, found: true},
+		{name: "another caller", rule: own, control: maxAge, vary: nil, first: ada, second: bob, found: false},
+		{name: "another caller, without Cache-Control", rule: own, control: execute.CacheControl{}, vary: nil, first: ada, second: bob, found: false},
+		{name: "anonymous after a caller", rule: own, control: maxAge, vary: nil, first: ada, second: nobody, found: false},
+		{name: "a caller after anonymous", rule: own, control: maxAge, vary: nil, first: nobody, second: ada, found: false},
+		{name: "anonymous after anonymous", rule: own, control: maxAge, vary: nil, first: nobody, second: nobody, found: true},
+		{name: "public, another caller", rule: own, control: public, vary: nil, first: ada, second: bob, found: true},
+		{name: "public, anonymous", rule: own, control: public, vary: nil, first: ada, second: nobody, found: true},
+		{name: "public, Vary with a propagated header", rule: own, control: public, vary: []string{"Accept, authorization"}, first: ada, second: bob, found: false},
+		{name: "public, Vary with a propagated header, the same caller", rule: own, control: public, vary: []string{"Authorization"}, first: ada, second: ada, found: true},
+		{name: "public, Vary with other headers", rule: own, control: public, vary: []string{"Accept-Encoding, Origin"}, first: ada, second: bob, found: true},
+		{name: "public, Vary: *", rule: own, control: public, vary: []string{"*"}, first: ada, second: ada, found: false},
+		{name: "shared by configuration", rule: shared, control: maxAge, vary: nil, first: ada, second: bob, found: true},
+		{name: "shared by configuration, contradicted by Vary", rule: shared, control: maxAge, vary: []string{"Authorization"}, first: ada, second: bob, found: false},
+		{name: "public, header in vary of the rule", rule: Rule{TTL: time.Minute, Vary: []string{"authorization"}}, control: public, vary: nil, first: ada, second: bob, found: false},
+		{name: "a header that is not propagated", rule: own, control: maxAge, vary: nil, first: withHeader("", "X-Other", "1"), second: withHeader("", "X-Other", "2"), found: true},
+		{name: "a header with an additional value", rule: own, control: maxAge, vary: nil, first: ada, second: withHeader("", "Authorization", "a", "Authorization", ""), found: false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)
@@ -91,9 +90,9 @@ func TestCallersAreKeptApartUnlessAnswersAreShared(t *testing.T) {
 	}
 }
 
-// Values that were stored while a type was declared shared must not be found
-// when it is not any more.
-func TestTakingBackSharedForgetsWhatWasShared(t *testing.T) {
+// TestSharedValuesAreNotUsedAfterSharedIsRemoved checks that values stored while a type
+// was declared shared are not found when it no longer is.
+func TestSharedValuesAreNotUsedAfterSharedIsRemoved(t *testing.T) {
 	f := newFixture(t)
 	with := func(shared bool) func(*Options) {
 		return func(o *Options) {
@@ -107,7 +106,7 @@ func TestTakingBackSharedForgetsWhatWasShared(t *testing.T) {
 	}
 }
 
-func TestLookupSaysWhatIsPrivate(t *testing.T) {
+func TestLookupReportsPrivateSelections(t *testing.T) {
 	r := newFixture(t).router()
 	for s, want := range map[*execute.CacheSelection]bool{secretSelection: true, productName: false} {
 		l := request{selection: s, caller: callers[0], reps: product(1)}.lookup()
@@ -118,7 +117,7 @@ func TestLookupSaysWhatIsPrivate(t *testing.T) {
 	}
 }
 
-func TestWarnsOfAnswersKeptApart(t *testing.T) {
+func TestCachingPerCallerIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	newFixture(t).router(func(o *Options) {
 		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
@@ -130,15 +129,15 @@ func TestWarnsOfAnswersKeptApart(t *testing.T) {
 	})
 	for _, want := range []string{"level=WARN", "subgraph=shop", `types="[Product Query.products]"`, "headers=[Authorization]", "shared: true"} {
 		if !strings.Contains(log.String(), want) {
-			t.Errorf("%s is not in %s", want, &log)
+			t.Errorf("the log lacks %s: %s", want, &log)
 		}
 	}
 	if strings.Contains(log.String(), "stock") || strings.Contains(log.String(), "Category") {
-		t.Errorf("warns of what is shared: %s", &log)
+		t.Errorf("the log warns about shared types: %s", &log)
 	}
 }
 
-func TestPrivateAndSharedIsRefused(t *testing.T) {
+func TestPrivateAndSharedIsRejected(t *testing.T) {
 	o := newFixture(t).options()
 	o.Subgraphs = map[string]Subgraph{"shop": {Types: map[string]Rule{"Product": {TTL: time.Minute, Shared: true, Private: true}}}}
 	if _, err := New(o); err == nil || !strings.Contains(err.Error(), "both private and shared") {
@@ -146,10 +145,10 @@ func TestPrivateAndSharedIsRefused(t *testing.T) {
 	}
 }
 
-// TestNoAnswerReachesAnotherCaller holds the cache against subgraphs whose
-// answers depend on any headers that they are sent, and that say so as HTTP
-// wants: whatever is found must be what the subgraph would answer this caller.
-func TestNoAnswerReachesAnotherCaller(t *testing.T) {
+// TestNoResponseReachesAnotherCaller simulates subgraphs whose responses depend on random
+// headers and declare that according to HTTP. A response from the cache must equal the
+// response that the subgraph would send to this caller.
+func TestNoResponseReachesAnotherCaller(t *testing.T) {
 	names := []string{"Authorization", "X-Tenant", "Accept-Language"}
 	some := rapid.SliceOfDistinct(rapid.SampledFrom(names), rapid.ID[string])
 	rapid.Check(t, func(rt *rapid.T) {
@@ -161,8 +160,8 @@ func TestNoAnswerReachesAnotherCaller(t *testing.T) {
 			Vary:    some.Draw(rt, "vary"),
 		}
 		rule.Shared = !rule.Private && rapid.Bool().Draw(rt, "shared")
-		// What the answers truly depend on: on nothing that is not sent, and,
-		// if they are declared shared, on nothing that the rule does not name.
+		// The headers that responses really depend on: only propagated ones and,
+		// if they are declared shared, only those in vary of the rule.
 		depends := slices.DeleteFunc(some.Draw(rt, "depends"), func(name string) bool {
 			return !slices.Contains(propagated, name) || rule.Shared && !slices.Contains(rule.Vary, name)
 		})
@@ -188,7 +187,7 @@ func TestNoAnswerReachesAnotherCaller(t *testing.T) {
 			}
 			q.control = execute.CacheControl{Set: rapid.Bool().Draw(rt, "says"), MaxAge: time.Minute, Private: rapid.Bool().Draw(rt, "says private")}
 			var vary []string
-			// Public answers name in Vary what they depend on.
+			// Public responses list in Vary what they depend on.
 			if rapid.Bool().Draw(rt, "names") {
 				vary = []string{strings.ToLower(strings.Join(depends, ", "))}
 			}

@@ -1,43 +1,54 @@
-// Package cache keeps what subgraphs answered in Redis, with a small layer in
-// the process in front. It implements the executor's EntityCache: before each
-// request to a subgraph it is asked for the entities (or the root fetch) that
-// are wanted, and after it is given what was fetched.
+// Package cache is the entity cache: it stores responses of subgraphs in Redis, with a
+// small in-process layer in front. It implements the executor's EntityCache. Before
+// each request to a subgraph, the executor looks up the entities or the root fetch it
+// needs; afterwards it stores what it fetched.
 //
-// # What is kept under which key
+// # Keys
 //
-// A value is found under a SHA-256 of all that the answer depends on: subgraph
-// and selection, the values of the variables used, the representation, the
-// client's headers that the subgraph is sent, and the caller's scope where
-// anything selected is private. Nothing is kept unless configuration names its
-// type (or root field).
+// The key of a value is the SHA-256 of everything that the response depends on:
+// subgraph, selection, values of the variables, representation, the client's headers
+// that the subgraph receives, and the caller's scope if a selected field is private.
+// Only types and root fields named in the configuration are cached.
 //
-// The headers are left out if configuration declares the type shared. They are
-// also left out for an answer that the subgraph says is public (RFC 9111,
-// section 3.5), unless its Vary names one of them: such an answer has a key of
-// its own, and a lookup asks for both.
+// The headers are not part of the key if the configuration declares the type shared.
+// The same holds for a response that the subgraph declares public (RFC 9111, section
+// 3.5), unless its Vary header names one of them. Such a response has a different key,
+// so a lookup checks both keys.
 //
-// # How it is known to be fresh
+// # Freshness
 //
-// Generations are random tokens in Redis, one for each entity, one for each
-// type as a whole, and one for each type that changes with any of its
-// entities (for lists and for entities nested in others). A value carries a
-// stamp of the tokens that were current before it was fetched, and counts only
-// while they are the same; values and tokens are read by one MGET. To
-// invalidate is to delete a token. A token that is lost, for whatever reason,
-// can thus make a miss but never bring an old value back, and a fetch that was
-// under way during an invalidation leaves nothing that counts.
+// A version token is a random string in Redis. There is one for each entity, one for
+// each type as a whole, and one for each type that changes with any of its entities
+// (for lists, and for entities nested in others). A value has a stamp: a hash of the
+// tokens that were current before it was fetched. It is fresh only while the tokens
+// have not changed. One MGET reads values and tokens.
 //
-// # What happens while Redis is away
+//	value of Product 7:  stamp = hash(epoch, token g:Product:7, token t:Product)
+//	invalidation:        DEL g:Product:7 → a new token → another stamp → miss
 //
-// Invalidations may be missed then, and a Redis that restarts may have
-// forgotten some. So the stamp also covers an epoch, a token that lives only as
-// long as some router renews it (a lease), and renewing is done only by the
-// loop that also applies the events. A router that could not follow for a
-// while, or that finds its own pulse (a counter) lost, begins a new epoch
-// before it uses Redis again: all from before is void. Requests never
-// wait for any of it: a command has 150 ms, a breaker keeps a failing Redis out
-// of the way, and without Redis the subgraphs are asked.
+// To invalidate is to delete a token. If a token is lost for another reason, the result
+// is a miss, never an outdated value. A value fetched during an invalidation has a
+// stamp of the old token and is never used.
 //
-// The in-process layer keeps a value for at most half a second, and drops it
-// when the loop hears of its invalidation; so it needs no Redis to be right.
+// # Outages of Redis
+//
+// During an outage, invalidations can be missed, and a Redis that restarts may have
+// forgotten some. Therefore the stamp also covers an epoch: a token with a short lease
+// that routers renew. Only the loop that applies invalidation events renews it. A router
+// that could not follow the events for a while, or that detects by its pulse (a counter)
+// that Redis lost data, starts a new epoch before it uses Redis again. All values from
+// before are then void. Requests never wait for this: a command has a time limit of 150
+// ms, a circuit breaker skips a failing Redis, and without Redis the executor asks the
+// subgraphs.
+//
+// The in-process layer keeps a value for at most half a second and drops it when the
+// loop receives its invalidation. It stays correct without Redis.
+//
+// # Files
+//
+// The hub is lookup.go (Lookup, Store). cache.go and options.go define Cache, View and
+// their configuration, and names.go checks names. policy.go decides what is cached and
+// for how long. tag.go names version tokens, local.go is the in-process layer, store.go,
+// reading.go and value.go access Redis, follower.go and pulse.go follow its events, and
+// invalidate.go invalidates.
 package cache

@@ -51,7 +51,7 @@ type Query @join__type(graph: SHOP) @join__type(graph: STOCK) {
   time: Int! @join__field(graph: SHOP)
 }`
 
-// clock is a time that tests move.
+// A clock is advanced by tests.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -69,7 +69,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// fixture is a Redis, a time, and what routers share.
+// A fixture has what routers share: a Redis, a clock and a supergraph.
 type fixture struct {
 	t     testing.TB
 	redis *miniredis.Miniredis
@@ -99,12 +99,12 @@ func (f *fixture) options() Options {
 		Streams: []string{"events"},
 		Events:  map[string][]Entity{"product.updated": {{Type: "Product", Key: "id"}}, "category.updated": {{Type: "Category", Key: "slug"}}},
 		Now:     f.clock.Now,
-		// Nothing is measured here, so nothing may fail for a slow machine.
+		// A generous limit, so that tests pass on a slow machine.
 		Timeout: 10 * time.Second,
 	}
 }
 
-// A router is a cache whose background work the test does itself.
+// A router is a cache whose background work is done by the test.
 type router struct {
 	*fixture
 	cache *Cache
@@ -130,12 +130,12 @@ func (f *fixture) router(change ...func(*Options)) *router {
 	}
 	r := &router{fixture: f, cache: c, view: v}
 	if c.store != nil {
-		r.step() // takes Redis into use
+		r.step() // starts to use Redis
 	}
 	return r
 }
 
-// step does one round of following, and the writes that wait.
+// step runs one round of the follower and writes queued values.
 func (r *router) step() {
 	_ = r.cache.follower.step(context.Background(), -1)
 	r.flush()
@@ -153,7 +153,7 @@ func (r *router) flush() {
 }
 
 // forgetLocal empties the in-process layer.
-func (r *router) forgetLocal() { r.cache.generations.bumpAll() }
+func (r *router) forgetLocal() { r.cache.versions.bumpAll() }
 
 func selection(subgraph, text string, types ...string) *execute.CacheSelection {
 	sum := sha256.Sum256([]byte(subgraph + "\n" + text))
@@ -166,7 +166,7 @@ func selection(subgraph, text string, types ...string) *execute.CacheSelection {
 	return s
 }
 
-// selections gives a parsed selection set as plans have it.
+// selections converts a parsed selection set to the form used in plans.
 func selections(set ast.SelectionSet) plan.Selections {
 	var out plan.Selections
 	for _, sel := range set {
@@ -188,7 +188,7 @@ func rootSelection(subgraph, text string, fields ...string) *execute.CacheSelect
 
 var productName = selection("shop", "{... on Product{name}}", "Product")
 
-// request is one fetch as the executor does it.
+// A request is one fetch of the executor.
 type request struct {
 	selection *execute.CacheSelection
 	variables operation.Variables
@@ -218,8 +218,8 @@ func (q request) lookup() *execute.CacheLookup {
 	return l
 }
 
-// run looks up, has fetch answer what was not found, and gives what the client
-// would see, those from the cache with a star.
+// run looks values up, fetches those that are not found and stores them. It returns all
+// values; those from the cache are marked with a star.
 func (r *router) run(q request, fetch func(rep string) string) string {
 	r.t.Helper()
 	if !r.view.Covers(q.selection) {
@@ -254,7 +254,7 @@ func (r *router) finish(q request, l *execute.CacheLookup, fetch func(rep string
 	if missed {
 		r.view.Store(context.Background(), q.caller, []*execute.CacheLookup{l})
 		for i := range l.Fetched {
-			clear(l.Fetched[i]) // the executor uses its buffers again
+			clear(l.Fetched[i]) // the executor reuses its buffers
 		}
 		if r.cache.store != nil {
 			r.flush()
@@ -265,7 +265,7 @@ func (r *router) finish(q request, l *execute.CacheLookup, fetch func(rep string
 
 func always(answer string) func(string) string { return func(string) string { return answer } }
 
-// event adds a CloudEvent as services do.
+// event adds a CloudEvent to the stream, like the services.
 func (f *fixture) event(typ, subject string) {
 	f.t.Helper()
 	event := fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"/shop","type":%q,"subject":%q,"data":{}}`, typ, subject)
@@ -279,7 +279,7 @@ func (f *fixture) advance(d time.Duration) {
 	f.redis.FastForward(d)
 }
 
-// copyRedis gives a function that puts Redis back to what it holds now.
+// copyRedis returns a function that restores the current contents of Redis.
 func (f *fixture) copyRedis() func() {
 	type stringValue struct {
 		text string

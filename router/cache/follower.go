@@ -16,46 +16,45 @@ import (
 )
 
 const (
-	// lease is how long an epoch lives without being renewed.
+	// lease is the time after which an epoch expires if it is not renewed.
 	lease = 3 * time.Second
-	// tick is how long the follower waits for events before it renews.
+	// tick is the time to wait for events before renewing the epoch.
 	tick = 250 * time.Millisecond
-	// silence is how long the follower may have heard nothing before Redis is
-	// not used any more: what it holds may have been invalidated unheard.
+	// silence is the time without a reply after which Redis is no longer used,
+	// because an invalidation may have been missed.
 	silence = 750 * time.Millisecond
-	// maxEvents bounds the entries of a stream that are read at a time.
+	// maxEvents bounds the entries read from a stream at once.
 	maxEvents = 500
-	// retryPause is the wait before Redis is tried again.
+	// retryPause is the pause before the next attempt to use Redis.
 	retryPause = 100 * time.Millisecond
 )
 
-// A follower applies the events of Redis streams to the cache and renews the
-// epoch while it can.
+// A follower applies the events of Redis streams to the cache and renews the epoch.
 type follower struct {
 	cache   *Cache
 	store   *store
 	streams []string
-	// groups are the streams that one command may read: all, but in a Redis
-	// Cluster only those whose names have the same hash tag.
+	// groups are the streams grouped by command: in a Redis Cluster, one command
+	// can only read streams with the same hash tag.
 	groups [][]string
 	pulse  *pulse
-	// client is used by one command at a time, so it has one connection, which
-	// waits for events nearly always. made counts its connections: another
-	// one than before says that something may have been missed.
+	// client runs one command at a time, so it has one connection, which waits
+	// for events most of the time. made counts its connections: after a
+	// reconnect, events may have been missed.
 	client redis.UniversalClient
 	made   atomic.Int64
 
-	// Of the loop alone.
+	// The following fields belong to the goroutine of the loop.
 	connection int64
 	epoch      string
 	positions  map[string]string
-	renewed    time.Time
+	renewed    time.Time // last renewal of the epoch
 
-	// For requests.
+	// The following fields are read by requests.
 	usable  atomic.Bool
-	known   atomic.Pointer[string] // the epoch
-	heard   atomic.Int64           // when the loop last had an answer, Unix nanoseconds
-	suspect atomic.Bool            // an invalidation did not get through
+	known   atomic.Pointer[string] // the current epoch
+	heard   atomic.Int64           // time of the last reply in Unix nanoseconds
+	suspect atomic.Bool            // an invalidation failed
 }
 
 func newFollower(c *Cache) *follower {
@@ -74,17 +73,16 @@ func newFollower(c *Cache) *follower {
 	f.groups = [][]string{streams}
 	if _, cluster := c.store.client.(*redis.ClusterClient); cluster {
 		f.groups = byHashTag(streams)
-		// The client of a cluster asks its nodes for the cluster's state now
-		// and then. It must not make connections for that, since another
-		// connection means that something may have been missed.
+		// A cluster client occasionally asks the nodes for the state of the
+		// cluster. It must not open connections for that, because a new
+		// connection means that events may have been missed.
 		s.PoolSize, s.ConnMaxIdleTime = 1, -1
 	}
 	f.client = redis.NewUniversalClient(s)
 	return f
 }
 
-// byHashTag puts keys together that are sure to be in the same slot of a Redis
-// Cluster.
+// byHashTag groups keys that are in the same slot of a Redis Cluster.
 func byHashTag(keys []string) [][]string {
 	var groups [][]string
 	index := map[string]int{}
@@ -99,8 +97,8 @@ func byHashTag(keys []string) [][]string {
 	return groups
 }
 
-// hashTag is the part of a key that decides about its slot: what is between its
-// first braces, unless that is nothing, or the whole key.
+// hashTag returns the part of a key that determines its slot: the text between its first
+// braces, if not empty, or else the whole key.
 func hashTag(key string) string {
 	if _, after, ok := strings.Cut(key, "{"); ok {
 		if tag, _, ok := strings.Cut(after, "}"); ok && tag != "" {
@@ -110,7 +108,7 @@ func hashTag(key string) string {
 	return key
 }
 
-// current is the epoch, or false while Redis is not to be used.
+// current returns the epoch, or false if Redis must not be used.
 func (f *follower) current() (string, bool) {
 	if !f.usable.Load() || f.suspect.Load() {
 		return "", false
@@ -121,7 +119,7 @@ func (f *follower) current() (string, bool) {
 	return *f.known.Load(), true
 }
 
-// run follows until ctx ends.
+// run follows the events until ctx is done.
 func (f *follower) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := f.step(ctx, tick); err != nil && ctx.Err() == nil {
@@ -133,7 +131,7 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-// step does one round: it takes up Redis if it is not in use, or waits for
+// step does one round. If Redis is not in use, it tries to resume; otherwise it waits for
 // events, applies them and renews the epoch. After an error Redis is not in use.
 func (f *follower) step(ctx context.Context, wait time.Duration) error {
 	var err error
@@ -151,29 +149,29 @@ func (f *follower) step(ctx context.Context, wait time.Duration) error {
 	return err
 }
 
-// leave takes Redis out of use.
+// leave stops the use of Redis.
 func (f *follower) leave(ctx context.Context, err error) {
 	if f.usable.Swap(false) {
 		f.cache.options.Metrics.EntityCache.Available.Set(0)
-		if ctx.Err() == nil { // the dependency tells causes that last
-			f.cache.options.Logger.DebugContext(ctx, "entity cache: going on without Redis", "error", err)
+		if ctx.Err() == nil { // the dependency logs lasting failures
+			f.cache.options.Logger.DebugContext(ctx, "entity cache: continuing without Redis", "error", err)
 		}
 	}
 }
 
-// resume takes Redis into use: in the epoch that others have kept up, or else
-// in a new one.
+// resume starts the use of Redis: in the epoch that other routers have kept alive, or
+// else in a new one.
 func (f *follower) resume(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*f.store.timeout)
 	defer cancel()
 	f.suspect.Store(false)
 	if cluster, ok := f.client.(*redis.ClusterClient); ok {
-		// The connections to all nodes are made now. A node that is away
-		// matters only if it has the keys, which the next command tells.
+		// Connect to all nodes now. An unavailable node matters only if it
+		// has our keys; the next command detects that.
 		_ = cluster.ForEachShard(ctx, func(ctx context.Context, node *redis.Client) error { return node.Ping(ctx).Err() })
 	}
-	// The ends of the streams come first: what is added after them will be
-	// read, what was before is void with the old epoch.
+	// Read the ends of the streams first: later entries will be read, and
+	// earlier ones concern values of the old epoch.
 	ends, err := f.ends(ctx)
 	if err != nil {
 		return err
@@ -189,20 +187,21 @@ func (f *follower) resume(ctx context.Context) error {
 	})
 	lost := errors.Is(err, errLost)
 	if err != nil && !lost {
-		return fmt.Errorf("read the cache's epoch: %w", err)
+		return fmt.Errorf("reading the epoch of the entity cache: %w", err)
 	}
 	token := epoch.Val()
-	// The epoch last known may have gone on while this router, and perhaps
-	// all, could not follow. Another one was begun by a router that could.
+	// The last known epoch may have continued while this router, and perhaps all
+	// routers, could not follow. A different epoch was started by a router that
+	// could.
 	if token == "" || token == f.epoch || lost {
 		return f.begin(ctx, ends)
 	}
-	maps.Copy(ends, positions.Val()) // that router has applied events this far
+	maps.Copy(ends, positions.Val()) // up to here the other routers have applied events
 	f.use(token, ends)
 	return nil
 }
 
-// ends are the ids of the streams' last entries.
+// ends returns the IDs of the last entries of the streams.
 func (f *follower) ends(ctx context.Context) (map[string]string, error) {
 	last := make([]*redis.XMessageSliceCmd, len(f.streams))
 	if _, err := f.client.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -210,8 +209,8 @@ func (f *follower) ends(ctx context.Context) (map[string]string, error) {
 			last[i] = p.XRevRangeN(ctx, stream, "+", "-", 1)
 		}
 		return nil
-	}); err != nil && err != redis.Nil { //nolint:errorlint // a wrapped one is a failure
-		return nil, fmt.Errorf("find the ends of the event streams: %w", err)
+	}); err != nil && err != redis.Nil { //nolint:errorlint // a wrapped Nil is a failure
+		return nil, fmt.Errorf("reading the ends of the event streams: %w", err)
 	}
 	ends := make(map[string]string, len(f.streams))
 	for i, stream := range f.streams {
@@ -223,14 +222,14 @@ func (f *follower) ends(ctx context.Context) (map[string]string, error) {
 	return ends, nil
 }
 
-// begin starts a new epoch: everything in Redis is void.
+// begin starts a new epoch, which makes everything in Redis void.
 func (f *follower) begin(ctx context.Context, positions map[string]string) error {
 	epoch := newToken()
 	if err := transact(ctx, f.client, func(p redis.Pipeliner) {
 		f.savePositions(ctx, p, positions)
 		p.Set(ctx, f.store.prefix+epochKey, epoch, lease)
 	}); err != nil {
-		return fmt.Errorf("begin an epoch of the cache: %w", err)
+		return fmt.Errorf("starting an epoch of the entity cache: %w", err)
 	}
 	f.pulse.reset()
 	f.cache.options.Metrics.EntityCache.Epochs.Inc()
@@ -238,6 +237,7 @@ func (f *follower) begin(ctx context.Context, positions map[string]string) error
 	return nil
 }
 
+// savePositions stores the positions in the streams up to which events are applied.
 func (f *follower) savePositions(ctx context.Context, p redis.Pipeliner, positions map[string]string) {
 	fields := make([]any, 0, 2*len(positions))
 	for stream, id := range positions {
@@ -246,26 +246,26 @@ func (f *follower) savePositions(ctx context.Context, p redis.Pipeliner, positio
 	p.HSet(ctx, f.store.prefix+positionsKey, fields...)
 }
 
-// use puts Redis into use.
+// use marks Redis as in use, in an epoch.
 func (f *follower) use(epoch string, positions map[string]string) {
 	f.epoch, f.positions = epoch, positions
-	f.cache.generations.bumpAll()
+	f.cache.versions.bumpAll()
 	f.known.Store(&epoch)
 	f.renewed = f.cache.options.Now()
 	f.heard.Store(f.renewed.UnixNano())
 	f.cache.options.Metrics.EntityCache.Available.Set(1)
 	if !f.usable.Swap(true) {
-		f.cache.options.Logger.Debug("entity cache: Redis is in use")
+		f.cache.options.Logger.Debug("entity cache: using Redis")
 	}
 }
 
-// follow waits for events and applies them, and renews the epoch.
+// follow waits for events, applies them and renews the epoch.
 func (f *follower) follow(ctx context.Context, wait time.Duration) error {
 	if err := f.events(ctx, wait); err != nil {
 		return err
 	}
 	if f.made.Load() != f.connection {
-		return errors.New("the connection was lost and made again")
+		return errors.New("the connection to Redis was lost and reopened")
 	}
 	if f.cache.options.Now().Sub(f.renewed) < tick {
 		f.heard.Store(f.cache.options.Now().UnixNano())
@@ -274,7 +274,7 @@ func (f *follower) follow(ctx context.Context, wait time.Duration) error {
 	return f.renew(ctx)
 }
 
-// events reads the streams once; a negative wait does not wait.
+// events reads the streams once. It does not wait if wait is negative.
 func (f *follower) events(ctx context.Context, wait time.Duration) error {
 	for _, streams := range f.groups {
 		if err := f.read(ctx, streams, wait/time.Duration(len(f.groups))); err != nil {
@@ -284,7 +284,7 @@ func (f *follower) events(ctx context.Context, wait time.Duration) error {
 	return nil
 }
 
-// read reads streams of one group and applies their events.
+// read reads the streams of one group and applies their events.
 func (f *follower) read(ctx context.Context, streams []string, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, max(wait, 0)+2*f.store.timeout)
 	defer cancel()
@@ -293,11 +293,11 @@ func (f *follower) read(ctx context.Context, streams []string, wait time.Duratio
 		arguments = append(arguments, f.positions[stream])
 	}
 	read, err := f.client.XRead(ctx, &redis.XReadArgs{Streams: arguments, Count: maxEvents, Block: wait}).Result()
-	if err == redis.Nil { //nolint:errorlint // a wrapped one is a failure
+	if err == redis.Nil { //nolint:errorlint // a wrapped Nil is a failure
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read events: %w", err)
+		return fmt.Errorf("reading events: %w", err)
 	}
 	for _, stream := range read {
 		if len(stream.Messages) == 0 {
@@ -315,7 +315,7 @@ func (f *follower) read(ctx context.Context, streams []string, wait time.Duratio
 	return nil
 }
 
-// renew extends the lease, and looks whether Redis is the one it was.
+// renew extends the lease and checks that Redis has not lost data.
 func (f *follower) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, f.store.timeout)
 	defer cancel()
@@ -325,10 +325,10 @@ func (f *follower) renew(ctx context.Context) error {
 		p.PExpire(ctx, f.store.prefix+epochKey, lease)
 		f.savePositions(ctx, p, f.positions)
 	}); err != nil {
-		return fmt.Errorf("renew the cache's epoch: %w", err)
+		return fmt.Errorf("renewing the epoch of the entity cache: %w", err)
 	}
 	if epoch.Val() != f.epoch {
-		return errors.New("the cache's epoch is over: Redis lost it, or another router began one")
+		return errors.New("the epoch of the entity cache has ended: Redis lost it, or another router started a new one")
 	}
 	f.renewed = f.cache.options.Now()
 	f.heard.Store(f.renewed.UnixNano())

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	// invalidationsKey is the stream by which routers tell each other of
-	// what was invalidated through the API.
+	// invalidationsKey is the stream with which routers notify each other of
+	// invalidations through the API.
 	invalidationsKey = "invalidations"
-	// maxInvalidations bounds it, roughly.
+	// maxInvalidations bounds its length approximately.
 	maxInvalidations = 10_000
 )
 
-// Invalidate declares entities of an object type out of date, by the values of
-// their key, or the whole type if there are none. Root fetches that tell of the
-// type go with it. After an error Redis may not know; the values are then not
-// used until it was emptied.
+// Invalidate invalidates the entities of an object type with these values of the key
+// field, or the whole type if keys is empty. It also invalidates root fetches that depend
+// on the type. After an error, Redis may still have outdated values; it is not used until
+// a new epoch has started.
 func (c *Cache) Invalidate(ctx context.Context, typ string, keys ...string) error {
 	c.options.Metrics.EntityCache.Invalidated(typ, "api").Add(float64(max(len(keys), 1)))
 	tags := tagsFor(typ, keys)
@@ -30,9 +30,9 @@ func (c *Cache) Invalidate(ctx context.Context, typ string, keys ...string) erro
 	}
 	body, err := json.Marshal(Invalidation{Type: typ, Keys: keys})
 	if err != nil {
-		return fmt.Errorf("write an invalidation of %s: %w", typ, err)
+		return fmt.Errorf("encoding an invalidation of %s: %w", typ, err)
 	}
-	// A client that goes away in the middle leaves nothing half done.
+	// Complete the invalidation even if the client disconnects.
 	ctx = context.WithoutCancel(ctx)
 	err = c.apply(ctx, c.store.client, tags)
 	if err == nil {
@@ -45,18 +45,18 @@ func (c *Cache) Invalidate(ctx context.Context, typ string, keys ...string) erro
 	}
 	if err != nil {
 		c.follower.suspect.Store(true)
-		return fmt.Errorf("invalidate %s: %w", typ, err)
+		return fmt.Errorf("invalidating %s: %w", typ, err)
 	}
 	return nil
 }
 
-// An Invalidation names entities of a type, or all of them if Keys is empty.
+// An Invalidation identifies entities of a type, or all of them if Keys is empty.
 type Invalidation struct {
 	Type string   `json:"type"`
 	Keys []string `json:"keys,omitempty"`
 }
 
-// tagsFor are the generations that end.
+// tagsFor returns the tags to invalidate.
 func tagsFor(typ string, keys []string) []string {
 	tags := []string{anyTag(typ)}
 	if len(keys) == 0 {
@@ -68,8 +68,8 @@ func tagsFor(typ string, keys []string) []string {
 	return tags
 }
 
-// apply ends generations, in Redis first: were it the other way round, a
-// request in between could take the old value from Redis into the process.
+// apply deletes version tokens, in Redis first. In the reverse order, a concurrent
+// request could copy an outdated value from Redis into the process.
 func (c *Cache) apply(ctx context.Context, client redis.UniversalClient, tags []string) error {
 	if len(tags) == 0 {
 		return nil
@@ -82,19 +82,20 @@ func (c *Cache) apply(ctx context.Context, client redis.UniversalClient, tags []
 	ctx, cancel := context.WithTimeout(ctx, c.store.timeout)
 	defer cancel()
 	if err := c.follower.pulse.run(ctx, client, func(p redis.Pipeliner) { p.Unlink(ctx, keys...) }); err != nil {
-		return fmt.Errorf("delete generations: %w", err)
+		return fmt.Errorf("deleting version tokens: %w", err)
 	}
 	return nil
 }
 
+// bump changes the local versions of tags.
 func (c *Cache) bump(tags []string) {
 	for _, tag := range tags {
-		c.generations.bump(tag)
+		c.versions.bump(tag)
 	}
 }
 
-// tagsOf are the generations that an entry of a stream ends. Entries that mean
-// nothing to the cache end none.
+// tagsOf returns the tags that a stream entry invalidates, none for an entry that does
+// not concern the cache.
 func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
 	if stream == c.options.Prefix+invalidationsKey {
 		text, _ := fields["invalidation"].(string)
@@ -106,7 +107,7 @@ func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
 	}
 	event, err := readEvent(fields)
 	if err != nil {
-		c.options.Logger.Warn("entity cache: an entry of an event stream is not a CloudEvent", "stream", stream, "error", err)
+		c.options.Logger.Warn("entity cache: ignoring an entry of an event stream that is not a CloudEvent", "stream", stream, "error", err)
 		return nil
 	}
 	var tags []string
@@ -121,14 +122,14 @@ func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
 	return tags
 }
 
-// cloudEvent is what the cache needs of one (CloudEvents 1.0, JSON format).
+// A cloudEvent has the attributes that the cache needs (CloudEvents 1.0, JSON format).
 type cloudEvent struct {
 	Type    string `json:"type"`
 	Subject string `json:"subject"`
 }
 
-// readEvent finds the event in a stream's entry: as JSON in whatever field, or
-// with its attributes as fields.
+// readEvent returns the event in a stream entry. An entry has the event as JSON in any
+// field, or its attributes as fields.
 func readEvent(fields map[string]any) (cloudEvent, error) {
 	if typ, ok := fields["type"].(string); ok {
 		if subject, ok := fields["subject"].(string); ok {
@@ -148,5 +149,5 @@ func readEvent(fields map[string]any) (cloudEvent, error) {
 			return e.cloudEvent, nil
 		}
 	}
-	return cloudEvent{}, errors.New("no field holds one")
+	return cloudEvent{}, errors.New("no field contains a CloudEvent")
 }

@@ -8,26 +8,26 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// generationSlots is the size of the table of local generations. Two tags in
-// one slot are invalidated together, which costs a miss.
-const generationSlots = 1 << 14
+// versionSlots is the size of the table of local versions. Tags that share a slot are
+// invalidated together, which only costs misses.
+const versionSlots = 1 << 14
 
-// generations are the in-process generations of tags: counters that only grow,
-// so the sum of several changes when any of them does.
-type generations [generationSlots]atomic.Uint64
+// versions are the local versions of tags: counters that only grow. So the sum of
+// several versions changes when any of them does.
+type versions [versionSlots]atomic.Uint64
 
-func (g *generations) bump(tag string) { g[slotString(tag)].Add(1) }
+func (v *versions) bump(tag string) { v[slotString(tag)].Add(1) }
 
-func (g *generations) bumpAll() {
-	for i := range g {
-		g[i].Add(1)
+func (v *versions) bumpAll() {
+	for i := range v {
+		v[i].Add(1)
 	}
 }
 
 const localShards = 16
 
-// local is the in-process layer. Values leave it by age, by their generations,
-// or oldest first when it is full.
+// local is the in-process layer. Values are dropped when they expire, when a version
+// changes, or, if the layer is full, oldest first.
 type local struct {
 	ttl    time.Duration
 	shards [localShards]localShard
@@ -36,7 +36,7 @@ type local struct {
 type localShard struct {
 	mu      sync.Mutex
 	entries map[digest]*localEntry
-	queue   []*localEntry // by age; entries that were replaced stay until their turn
+	queue   []*localEntry // by age; includes replaced entries
 	bytes   int64
 	limit   int64
 	gauge   prometheus.Gauge
@@ -46,12 +46,12 @@ type localEntry struct {
 	key     digest
 	json    []byte
 	private bool
-	stamp   uint64    // the sum of its tags' generations before it was fetched
-	until   time.Time // when it leaves the layer
-	expires time.Time // when the value itself expires
+	stamp   uint64    // sum of the versions of its tags before it was fetched
+	until   time.Time // end of its time in the layer
+	expires time.Time // end of the lifetime of the value
 }
 
-// entryOverhead is roughly what an entry costs besides its JSON.
+// entryOverhead is the approximate memory of an entry besides its JSON, in bytes.
 const entryOverhead = 200
 
 func newLocal(bytes int64, ttl time.Duration, gauge prometheus.Gauge) *local {
@@ -65,8 +65,8 @@ func newLocal(bytes int64, ttl time.Duration, gauge prometheus.Gauge) *local {
 	return l
 }
 
-// get gives the entry of a key if it is fresh by time and generation. A nil
-// layer has nothing.
+// get returns the entry of a key if it has not expired and has this stamp. A nil layer is
+// empty.
 func (l *local) get(key digest, stamp uint64, now time.Time) *localEntry {
 	if l == nil {
 		return nil
@@ -81,8 +81,8 @@ func (l *local) get(key digest, stamp uint64, now time.Time) *localEntry {
 	return e
 }
 
-// put keeps json, which must not change any more. The time is the one at which
-// the value was certainly fresh: before it was fetched.
+// put adds an entry. Its JSON must not change afterwards. fresh is a time at which the
+// value was certainly fresh, before it was fetched.
 func (l *local) put(e *localEntry, fresh, now time.Time) {
 	if l == nil {
 		return
@@ -107,7 +107,7 @@ func (l *local) put(e *localEntry, fresh, now time.Time) {
 	s.gauge.Add(float64(s.bytes - before))
 }
 
-// drop lets the oldest entry go.
+// drop removes the oldest entry.
 func (s *localShard) drop() {
 	e := s.queue[0]
 	s.queue[0] = nil

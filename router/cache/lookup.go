@@ -14,28 +14,28 @@ import (
 	"souk/router/execute"
 )
 
-// digest identifies a value: all that an answer depends on.
+// A digest is the key of a value: a hash of everything that the response depends on.
 type digest [sha256.Size]byte
 
-// An item is one representation that is looked up.
+// An item is one representation to look up.
 type item struct {
 	lookup *execute.CacheLookup
 	index  int
 	policy *policy
 	typ    *typePolicy
 	key    digest
-	// public is where an answer is that the subgraph says is public, if callers
-	// are kept apart otherwise.
+	// public is the key of a response that the subgraph declares public. It
+	// exists only if the key depends on the caller.
 	public    digest
 	hasPublic bool
-	// entity is the tag of the entity's own generation, or empty.
+	// entity is the tag of the entity itself, or empty.
 	entity string
-	// local and stamp cover the generations before the fetch; a zero stamp
-	// is unknown, and such a value is not stored in Redis.
+	// local and stamp identify the versions before the fetch, locally and in
+	// Redis. A zero stamp is unknown; such a value is not stored in Redis.
 	local, stamp uint64
 }
 
-// pending is what Lookup leaves for Store.
+// pending is the state that Lookup passes to Store.
 type pending struct {
 	started time.Time
 	items   []item
@@ -89,7 +89,7 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 	}
 }
 
-// leave gives each lookup its part of the items, for Store.
+// leave stores the missing items in their lookups, for Store.
 func leave(now time.Time, items []item) {
 	for first := 0; first < len(items); {
 		l, end := items[first].lookup, first+1
@@ -101,7 +101,7 @@ func leave(now time.Time, items []item) {
 	}
 }
 
-// fromRedis finds what Redis has and gives back the rest, with its stamps.
+// fromRedis looks items up in Redis and returns the missing ones with their stamps.
 func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []item {
 	if c.store == nil {
 		count(items, func(t *typePolicy) { t.metrics.Miss.Inc() })
@@ -124,7 +124,8 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 	if len(rest) == 0 {
 		return nil
 	}
-	// Tokens that are missing must be there before anything is fetched.
+	// Missing tokens must exist before the fetch, so that an invalidation can
+	// delete them.
 	if r.mint(ctx, rest) == nil {
 		for i := range rest {
 			rest[i].stamp = r.stamp(&rest[i])
@@ -133,7 +134,7 @@ func (c *Cache) fromRedis(ctx context.Context, now time.Time, items []item) []it
 	return rest
 }
 
-// take uses the first of an item's values from Redis that counts.
+// take uses the first fresh value of an item from Redis.
 func (c *Cache) take(it *item, stamp uint64, values []string, now time.Time) bool {
 	metrics := it.typ.metrics
 	outcome := metrics.Miss
@@ -150,7 +151,7 @@ func (c *Cache) take(it *item, stamp uint64, values []string, now time.Time) boo
 			outcome = metrics.Corrupt
 			continue
 		}
-		// Clocks of routers differ: a value from the future has just been stored.
+		// The clocks of routers differ: a value from the future is new.
 		left := v.ttl - max(now.Sub(v.stored), 0)
 		if stamp == 0 || v.stamp != stamp || left <= 0 {
 			outcome = metrics.Stale
@@ -189,7 +190,7 @@ func (v *View) Store(_ context.Context, _ execute.Caller, lookups []*execute.Cac
 			case varies == variesNever && it.hasPublic && l.Control.Public:
 				key = it.public
 			}
-			// One copy serves both layers: the header stands before it.
+			// Both layers share one buffer, with the header before the JSON.
 			private := it.policy.private
 			encoded := encodeValue(key, value{stored: now, ttl: ttl, stamp: it.stamp, private: private, json: json})
 			c.local.put(&localEntry{key: key, json: encoded[headerSize:], private: private, stamp: it.local, expires: now.Add(ttl)}, state.started, now)
@@ -203,18 +204,18 @@ func (v *View) Store(_ context.Context, _ execute.Caller, lookups []*execute.Cac
 	}
 }
 
-// A variation says on what an answer depends by its Vary header (RFC 9110,
+// A variation is what a response depends on according to its Vary header (RFC 9110,
 // section 12.5.5).
 type variation uint8
 
 const (
 	variesNever    variation = iota
-	variesByCaller           // on a header of the client that the subgraph is sent
-	variesAlways             // on more than headers: *
+	variesByCaller           // on a client header that the subgraph receives
+	variesAlways             // Vary: *
 )
 
-// variation reads a subgraph's Vary. Headers that the router does not take
-// from the client are the same in all its requests to the subgraph.
+// variation evaluates the Vary header of a response. A header that the router does not
+// propagate from the client is the same in all requests to the subgraph.
 func (v *View) variation(p *policy, l *execute.CacheLookup) variation {
 	for _, line := range l.Vary {
 		for name := range strings.SplitSeq(line, ",") {
@@ -227,7 +228,7 @@ func (v *View) variation(p *policy, l *execute.CacheLookup) variation {
 			}
 			if len(p.callers) < len(p.propagated) {
 				p.contradicted.Do(func() {
-					v.cache.options.Logger.Warn("entity cache: answers that are configured as shared are not cached, since the subgraph's Vary says that they depend on the caller",
+					v.cache.options.Logger.Warn("entity cache: responses configured as shared are not cached because the subgraph's Vary header says that they depend on the caller",
 						"subgraph", l.Subgraph, "types", l.Types, "fields", l.Root, "vary", line)
 				})
 			}
@@ -237,27 +238,28 @@ func (v *View) variation(p *policy, l *execute.CacheLookup) variation {
 	return variesNever
 }
 
-// jitter is the part of a lifetime that is left to chance, so that values
-// stored together do not expire together.
+// jitter is the maximum fraction by which a lifetime is shortened at random, so that
+// values stored together do not expire together.
 const jitter = 0.1
 
-// lifetime is how long an answer may be kept; 0 for not at all.
+// lifetime returns how long a response may be cached; 0 means not at all.
 func (p *policy) lifetime(control execute.CacheControl) time.Duration {
 	ttl := p.ttl
 	if control.Set {
-		// An answer that is private after all was looked up for everybody.
+		// A response that turns out to be private was looked up without the
+		// caller's scope, so it must not be stored.
 		if control.Private && !p.private {
 			return 0
 		}
 		ttl = min(ttl, control.MaxAge)
 	}
 	ttl -= time.Duration(rand.Float64() * jitter * float64(ttl))
-	return ttl.Truncate(time.Millisecond) // as Redis counts
+	return ttl.Truncate(time.Millisecond) // the resolution in Redis
 }
 
-// digest hashes all that an answer depends on, each part with its length: the
-// headers of callers among it, or, if that is nil where callers are kept apart,
-// that the answer is public.
+// digest hashes everything that a response depends on; each part is prefixed with its
+// length. callers are the headers that distinguish callers. If callers is nil although
+// the policy distinguishes callers, the result is the key of public responses.
 func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.Caller, representation []byte, callers []string) digest {
 	b := (*scratch)[:0]
 	b = append(b, l.Key[:]...)
@@ -265,7 +267,7 @@ func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.
 		b = appendPart(append(b, 'p'), caller.Scope)
 	}
 	if len(callers) == 0 && len(p.callers) > 0 {
-		b = append(b, 'a') // for all
+		b = append(b, 'a') // all callers
 	}
 	if caller.Partition != "" {
 		b = appendPart(append(b, 't'), caller.Partition)
@@ -281,7 +283,7 @@ func (p *policy) digest(scratch *[]byte, l *execute.CacheLookup, caller execute.
 	return sha256.Sum256(b)
 }
 
-// appendHeaders appends the values of headers, whose names are in canonical form.
+// appendHeaders appends the values of headers. The names are in canonical form.
 func appendHeaders(b []byte, mark byte, names []string, h http.Header) []byte {
 	for _, name := range names {
 		values := h[name]
@@ -297,11 +299,11 @@ func appendPart[T ~string | ~[]byte](b []byte, part T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
 }
 
-// localStamp is the sum of the local generations an answer depends on.
+// localStamp returns the sum of the local versions that a response depends on.
 func (c *Cache) localStamp(scratch *[]byte, t *typePolicy, representation []byte) uint64 {
 	var sum uint64
 	for _, s := range t.slots {
-		sum += c.generations[s].Load()
+		sum += c.versions[s].Load()
 	}
 	if t.key == "" {
 		return sum
@@ -309,13 +311,13 @@ func (c *Cache) localStamp(scratch *[]byte, t *typePolicy, representation []byte
 	tag, ok := appendEntityTag((*scratch)[:0], t.name, t.key, representation)
 	*scratch = tag
 	if !ok {
-		return sum + c.generations[t.fallbackSlot].Load()
+		return sum + c.versions[t.fallbackSlot].Load()
 	}
-	return sum + c.generations[slot(tag)].Load()
+	return sum + c.versions[slot(tag)].Load()
 }
 
-// entityTag is the tag of the representation's own generation; empty if its
-// type's tags are all it has.
+// entityTag returns the tag of the representation's entity, or "" if the type has only
+// tags of types.
 func (it *item) entityTag() string {
 	if it.typ.key == "" {
 		return ""

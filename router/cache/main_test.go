@@ -13,7 +13,7 @@ type quiet struct{}
 func (quiet) Printf(context.Context, string, ...any) {}
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(quiet{}) // these tests take Redis away on purpose
-	// A client that was closed while Redis was away looks once more, a second on.
+	redis.SetLogger(quiet{}) // some tests stop Redis on purpose
+	// A client closed while Redis is down dials once more, a second later.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }

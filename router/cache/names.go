@@ -8,14 +8,14 @@ import (
 	"souk/router/supergraph"
 )
 
-// unknown is the error for a configured name that the supergraph does not have.
+// unknown returns the error for a configured name that the supergraph does not define.
 func unknown(what, name, subgraph string, known []string) error {
 	in := "the supergraph"
 	if subgraph != "" {
 		in = "subgraph " + subgraph
 	}
 	if len(known) == 0 {
-		return fmt.Errorf("entity cache: %s has no %s %s, nor any other", in, what, name)
+		return fmt.Errorf("entity cache: %s has no %[2]s %[3]s and no other %[2]s", in, what, name)
 	}
 	slices.Sort(known)
 	return fmt.Errorf("entity cache: %s has no %s %s; it has %s", in, what, name, strings.Join(known, ", "))

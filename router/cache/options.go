@@ -15,79 +15,82 @@ import (
 	"souk/router/telemetry"
 )
 
-// Options configure a Cache. Nothing is cached that Subgraphs does not name.
+// Options configure a Cache. Only what Subgraphs names is cached.
 type Options struct {
-	// Redis says where Redis is; nil for the in-process layer alone.
+	// Redis configures the connection to Redis; nil means the in-process layer
+	// only.
 	Redis *redis.UniversalOptions
-	// Prefix begins all keys: "{souk:entities}:" if empty. Its braces keep
-	// all keys in one slot of a Redis Cluster, as MGET needs.
+	// Prefix is the prefix of all keys: "{souk:entities}:" if empty. Its braces
+	// keep all keys in one slot of a Redis Cluster, as required by MGET.
 	Prefix string
-	// Timeout bounds each command: 150 ms if zero.
+	// Timeout is the time limit of each command: 150 ms if zero.
 	Timeout time.Duration
-	// LocalBytes bounds the in-process layer: 32 MiB if zero, off if negative.
+	// LocalBytes is the maximum size of the in-process layer in bytes: 32 MiB if
+	// zero, off if negative.
 	LocalBytes int64
-	// LocalTTL bounds how long it keeps a value: 500 ms if zero.
+	// LocalTTL is the maximum time a value stays in that layer: 500 ms if zero.
 	LocalTTL time.Duration
-	// MaxValueBytes bounds a value: 64 KiB if zero. Larger ones are not kept.
+	// MaxValueBytes is the maximum size of a value: 64 KiB if zero. Larger values
+	// are not cached.
 	MaxValueBytes int
 
-	// Subgraphs says what is kept, by the subgraphs' names.
+	// Subgraphs configures what is cached, by the name of the subgraph.
 	Subgraphs map[string]Subgraph
-	// Streams are the Redis streams of CloudEvents to follow. In a Redis
-	// Cluster they may be in any slot.
+	// Streams are the Redis streams of CloudEvents to follow. In a Redis Cluster
+	// they can be in any slot.
 	Streams []string
-	// Events says, by event type, which entities an event is about: those
-	// whose key is the event's subject.
+	// Events maps an event type to the entities that an event invalidates: those
+	// whose key equals the subject of the event.
 	Events map[string][]Entity
 
-	// Dependency is told how Redis serves; nil for nobody.
+	// Dependency receives the state of Redis; it may be nil.
 	Dependency *dependency.Dependency
 
 	Metrics *telemetry.Metrics
 	Logger  *slog.Logger
-	// Now is the time: time.Now if nil.
+	// Now is the clock: time.Now if nil.
 	Now func() time.Time
 }
 
-// Subgraph says what is kept of a subgraph's answers.
+// Subgraph configures what is cached of a subgraph.
 type Subgraph struct {
-	// Types are the entity types to keep.
+	// Types are the entity types to cache.
 	Types map[string]Rule
-	// Root are the root fields of queries to keep. A root fetch is kept if
-	// all of its fields are named.
+	// Root are the root fields of queries to cache. A root fetch is cached if all
+	// of its fields are listed.
 	Root map[string]Rule
-	// Propagated are the names of the client's headers that the subgraph is
-	// sent. Its answers may depend on them.
+	// Propagated are the names of the client's headers that the subgraph receives.
+	// Its responses may depend on them.
 	Propagated []string
 }
 
-// Rule says how answers are kept.
+// Rule configures how responses are cached.
 type Rule struct {
-	// TTL is how long at most. Cache-Control headers of subgraphs and
-	// @cacheControl in the schema shorten it.
+	// TTL is the maximum lifetime. Cache-Control headers of subgraphs and
+	// @cacheControl in the schema can shorten it.
 	TTL time.Duration
-	// Private keeps answers apart by caller even if the schema does not say so.
+	// Private caches responses separately for each caller, even if the schema
+	// does not declare them private.
 	Private bool
-	// Shared says that answers are the same for all callers although the
-	// subgraph is sent headers of theirs. Otherwise an answer is kept for
-	// requests with equal headers, unless the subgraph says that it is public.
+	// Shared declares that responses are the same for all callers, although the
+	// subgraph receives client headers. Otherwise a response is used only for
+	// requests with equal headers, unless the subgraph declares it public.
 	Shared bool
-	// Vary names request headers on which answers depend in any case.
+	// Vary are request headers that responses always depend on.
 	Vary []string
 }
 
-// Entity names what an event's subject identifies.
+// Entity is the entity identified by an event's subject.
 type Entity struct {
-	// Type is an object type, and Key the field that holds the subject.
+	// Type is an object type, and Key the key field with the subject's value.
 	Type, Key string
 }
 
-// Settle is for the Dependency: the follower tells several times a second that
-// Redis serves, while look-ups may fail.
+// Settle is the dependency.Use.Settle to use for the cache: the follower succeeds several
+// times per second even while lookups fail.
 const Settle = 5 * time.Second
 
-// DefaultKey is the key field by which entities of a type are invalidated if
-// no event names one.
+// DefaultKey is the key field for the invalidation of types without a configured event.
 const DefaultKey = "id"
 
 func (o Options) withDefaults() (Options, error) {
@@ -123,17 +126,17 @@ func (o Options) check() error {
 	for name, s := range o.Subgraphs {
 		for what, r := range s.rules {
 			if r.Shared && r.Private {
-				errs = append(errs, fmt.Errorf("entity cache: subgraph %s, %s: answers cannot be both private and shared", name, what))
+				errs = append(errs, fmt.Errorf("entity cache: subgraph %s, %s: responses cannot be both private and shared", name, what))
 			}
 		}
 		for typ, r := range s.Types {
 			if r.TTL <= 0 {
-				errs = append(errs, fmt.Errorf("entity cache: subgraph %s, type %s: ttl is %s, must be more than 0", name, typ, r.TTL))
+				errs = append(errs, fmt.Errorf("entity cache: subgraph %s, type %s: ttl is %s but must be greater than 0", name, typ, r.TTL))
 			}
 		}
 		for field, r := range s.Root {
 			if r.TTL <= 0 {
-				errs = append(errs, fmt.Errorf("entity cache: subgraph %s, root field %s: ttl is %s, must be more than 0", name, field, r.TTL))
+				errs = append(errs, fmt.Errorf("entity cache: subgraph %s, root field %s: ttl is %s but must be greater than 0", name, field, r.TTL))
 			}
 		}
 	}
@@ -144,7 +147,7 @@ func (o Options) check() error {
 				errs = append(errs, fmt.Errorf("entity cache: event %s: an entity needs a type and a key", event))
 			}
 			if other, ok := keys[e.Type]; ok && other != e.Key {
-				errs = append(errs, fmt.Errorf("entity cache: events identify %s by %s and by %s: one key is supported", e.Type, other, e.Key))
+				errs = append(errs, fmt.Errorf("entity cache: events identify %s by %s and by %s; only one key field per type is supported", e.Type, other, e.Key))
 			}
 			keys[e.Type] = e.Key
 		}
@@ -152,7 +155,7 @@ func (o Options) check() error {
 	return errors.Join(errs...)
 }
 
-// keyField is the field by which entities of a type are invalidated.
+// keyField returns the field by which entities of a type are invalidated.
 func (o Options) keyField(typ string) string {
 	for _, entities := range o.Events {
 		for _, e := range entities {
@@ -164,7 +167,7 @@ func (o Options) keyField(typ string) string {
 	return DefaultKey
 }
 
-// rules goes through the rules of a subgraph, by what they are for.
+// rules iterates over the rules of a subgraph with the type or field they apply to.
 func (s Subgraph) rules(yield func(string, Rule) bool) {
 	for _, typ := range slices.Sorted(maps.Keys(s.Types)) {
 		if !yield(typ, s.Types[typ]) {
@@ -178,8 +181,8 @@ func (s Subgraph) rules(yield func(string, Rule) bool) {
 	}
 }
 
-// warn tells of answers that are kept for each caller apart only because the
-// subgraph is sent headers of the client: that is safe, but finds little.
+// warn logs which responses are cached per caller only because the subgraph receives client
+// headers. That is safe but leads to few hits.
 func (o Options) warn() {
 	for _, name := range slices.Sorted(maps.Keys(o.Subgraphs)) {
 		s := o.Subgraphs[name]
@@ -190,14 +193,14 @@ func (o Options) warn() {
 			}
 		}
 		if len(apart) > 0 {
-			o.Logger.Warn("entity cache: cached answers are kept apart by caller, since the subgraph is sent client headers. If they are the same for every caller, set shared: true for the subgraph, or list them in shared_types and shared_root, under response_cache.subgraph.subgraphs",
+			o.Logger.Warn("entity cache: responses are cached separately for each caller because the subgraph receives client headers. If they are the same for every caller, set shared: true for the subgraph, or list them in shared_types and shared_root, under response_cache.subgraph.subgraphs",
 				"subgraph", name, "types", apart, "headers", s.Propagated)
 		}
 	}
 }
 
-// callers are the headers, in canonical form and in order, by which a rule
-// keeps callers apart.
+// callers returns the headers that distinguish callers for a rule, in canonical form and
+// sorted.
 func (s Subgraph) callers(r Rule) []string {
 	if r.Shared {
 		return nil
@@ -213,7 +216,7 @@ func (s Subgraph) callers(r Rule) []string {
 	return slices.Compact(names)
 }
 
-// longestTTL is the longest that any value may be kept.
+// longestTTL returns the longest lifetime of any value.
 func (o Options) longestTTL() time.Duration {
 	var longest time.Duration
 	for _, s := range o.Subgraphs {

@@ -14,30 +14,31 @@ import (
 	"souk/router/telemetry"
 )
 
-// A policy is what is decided once for a selection: whether and how long its
-// answers are kept, and on which generations they depend.
+// A policy is the caching decision for a selection: whether and how long its responses are
+// cached, and which versions they depend on.
 type policy struct {
 	ttl     time.Duration
 	private bool
 	vary    []string
-	// callers are the headers that keep callers apart, beside vary; propagated
-	// are all that the subgraph is sent beside vary.
+	// callers are the headers besides vary that distinguish callers. propagated
+	// are all headers besides vary that the subgraph receives.
 	callers, propagated []string
-	// contradicted tells once that a subgraph's Vary contradicts the rule.
+	// contradicted limits the warning about a Vary header that contradicts the
+	// rule.
 	contradicted sync.Once
-	// types are the policies for representations by their __typename; that
-	// of a root fetch is under "".
+	// types are the policies by the __typename of a representation. The policy
+	// of a root fetch has the key "".
 	types map[string]*typePolicy
 }
 
 type typePolicy struct {
 	name string
-	// key is the field whose value names the entity's own generation, or
-	// empty if its generations are all in tags.
+	// key is the field that identifies the entity in its tag, or empty if there
+	// is no tag for single entities.
 	key string
-	// tags are the generations all answers depend on, slots their places in
-	// the local table. If the key is missing in a representation, fallback
-	// and fallbackSlot take the place of the entity's own generation.
+	// tags are the tags that all responses depend on, and slots their indices in
+	// the table of local versions. If a representation lacks the key field,
+	// fallback and fallbackSlot replace the tag of the entity.
 	tags         []string
 	slots        []uint32
 	fallback     string
@@ -89,9 +90,9 @@ func (p *policy) apply(s Subgraph, r Rule) {
 	}
 }
 
-// entityPolicy depends on the entity's own generation, if its type is an
-// object type. An interface's key may stand for an object of any of its types,
-// under whose name it is invalidated.
+// entityPolicy returns the policy for an entity type. If it is an object type, responses
+// depend on the tag of the entity. An interface's key can identify an object of any of its
+// possible types, and is invalidated under the name of that type.
 func (v *View) entityPolicy(subgraph, name string, nested []string) *typePolicy {
 	tags := []string{wholeTag(name)}
 	t := v.model.Type(name)
@@ -175,8 +176,8 @@ func (r *selectionReader) field(t *supergraph.Type, s *plan.SelectedField) {
 	r.selections(f.Named, s.Selections)
 }
 
-// onlyKeys says whether nothing but an entity's identity is selected, which
-// does not change with the entity.
+// onlyKeys reports whether a selection contains only an entity's identity, which does not
+// change with the entity.
 func (r *selectionReader) onlyKeys(t *supergraph.Type, list plan.Selections) bool {
 	for _, selection := range list {
 		f, ok := selection.(*plan.SelectedField)
@@ -187,7 +188,7 @@ func (r *selectionReader) onlyKeys(t *supergraph.Type, list plan.Selections) boo
 	return true
 }
 
-// isKey says whether a leaf is part of a key of its type.
+// isKey reports whether a leaf field is part of a key of its type.
 func (r *selectionReader) isKey(t *supergraph.Type, field string) bool {
 	for _, in := range t.In {
 		for _, key := range in.Keys {
@@ -201,9 +202,9 @@ func (r *selectionReader) isKey(t *supergraph.Type, field string) bool {
 	return false
 }
 
-// dependsOn notes the entities that a value of a composite type holds, or, if
-// it is no entity itself, may tell of: the count of a connection changes with
-// what it connects.
+// dependsOn records the entity types that a value depends on: the type itself if it is an
+// entity, else the entity types it can refer to. For example, the count in a connection
+// changes with the entities it connects.
 func (r *selectionReader) dependsOn(t *supergraph.Type, seen map[*supergraph.Type]bool) {
 	if seen[t] {
 		return

@@ -13,22 +13,22 @@ import (
 	"souk/router/operation"
 )
 
-// world is the truth that answers are held against: a few products, whose
-// versions services raise, telling of it by events that Redis may be away for.
+// A world is the reference for values from the cache: a few products with versions.
+// Services increment versions and publish events, possibly while Redis is down.
 type world struct {
 	*fixture
 	t       *rapid.T
 	routers []*router
-	// versions holds when each version of a product began.
+	// versions are the start times of the versions of each product.
 	versions map[int][]time.Time
 	outbox   []int
 	down     bool
-	// back is when Redis last came back, or forgot something.
+	// back is the time at which Redis last restarted or lost data.
 	back   time.Time
 	open   []openRead
 	copied func()
-	// told is the version of each product that routers have been told of,
-	// and when.
+	// told are the versions of each product that were announced to routers, with
+	// the time.
 	told map[int][]telling
 }
 
@@ -41,7 +41,7 @@ type openRead struct {
 	router  *router
 	lookup  *execute.CacheLookup
 	request request
-	before  []string // the answer as it was when the fetch began
+	before  []string // the response at the start of the fetch
 	started time.Time
 }
 
@@ -49,7 +49,8 @@ const products = 3
 
 var callers = []execute.Caller{{Scope: "user:a"}, {Scope: "user:b"}}
 
-// answer is what the subgraph says now; it names all that it depends on.
+// answer returns the current response of the subgraph. It includes everything it depends
+// on.
 func (w *world) answer(rep string, q request) string {
 	var id int
 	if _, err := fmt.Sscanf(rep, `{"__typename":"Product","id":"%d"}`, &id); err != nil {
@@ -84,7 +85,7 @@ func (w *world) request() request {
 
 func (w *world) anyRouter() *router { return rapid.SampledFrom(w.routers).Draw(w.t, "router") }
 
-// begin is the first half of a read: until the subgraph has made its answer.
+// begin is the first half of a read, until the subgraph has computed its response.
 func (w *world) begin() openRead {
 	o := openRead{router: w.anyRouter(), request: w.request(), started: w.clock.Now()}
 	o.lookup = o.request.lookup()
@@ -102,7 +103,7 @@ func (w *world) read(o *openRead) {
 	}
 }
 
-// end is the second half.
+// end is the second half of a read.
 func (w *world) end(o openRead) {
 	i := 0
 	o.router.finish(o.request, o.lookup, func(rep string) string {
@@ -113,26 +114,26 @@ func (w *world) end(o openRead) {
 	})
 }
 
-// check looks whether an answer from the cache may be given.
+// check fails the test if a value from the cache must not be used.
 func (w *world) check(rep string, o openRead, got string) {
 	var id, version int
 	if _, err := fmt.Sscanf(got, "v%d of %d", &version, &id); err != nil {
 		w.t.Fatalf("%s: %v", got, err)
 	}
-	// Another entity, selection, variable or scope would show here.
+	// The value of another entity, selection, variable or scope differs here.
 	current := len(w.versions[id]) - 1
 	want := w.answer(rep, o.request)
 	if got != "v"+strconv.Itoa(version)+want[len("v"+strconv.Itoa(current)):] {
 		w.t.Fatalf("%s: got %q, want %q", rep, got, want)
 	}
 	if version < w.oldest(id) {
-		w.t.Fatalf("%s: got %q, but version %d is the oldest that may be given", rep, got, w.oldest(id))
+		w.t.Fatalf("%s: got %q, but version %d is the oldest that may be used", rep, got, w.oldest(id))
 	}
 }
 
-// oldest is the oldest version that may be given: that of which an event told
-// a second ago, and that which was current when Redis came back, unless the
-// in-process layer may still have what it had shortly before.
+// oldest returns the oldest version that may be used: the one announced by an event a
+// second ago, and the one that was current when Redis restarted, unless the in-process
+// layer may still have an earlier value.
 func (w *world) oldest(id int) int {
 	now := w.clock.Now()
 	oldest := 0
@@ -156,7 +157,7 @@ func (w *world) change(id int) {
 	w.outbox = append(w.outbox, id)
 }
 
-// relay tells of what happened, if Redis is there.
+// relay publishes pending events if Redis is up.
 func (w *world) relay() {
 	if w.down {
 		return
@@ -168,7 +169,7 @@ func (w *world) relay() {
 	w.outbox = nil
 }
 
-// pass lets time go by, in which routers follow as they would.
+// pass advances the clock while the routers follow events.
 func (w *world) pass(d time.Duration) {
 	for d > 0 {
 		part := min(d, tick)
@@ -184,9 +185,9 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// TestNeverOldNeverAnothers lets reads, changes, invalidations, and whatever
-// can happen to Redis come in any order, and looks at each answer from a cache.
-func TestNeverOldNeverAnothers(t *testing.T) {
+// TestCacheNeverReturnsOutdatedOrForeignValues runs reads, changes, invalidations and
+// failures of Redis in random order and checks each value from the cache.
+func TestCacheNeverReturnsOutdatedOrForeignValues(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := newFixture(t)
 		w := &world{fixture: f, t: rt, versions: map[int][]time.Time{}, told: map[int][]telling{}}
@@ -211,29 +212,29 @@ func TestNeverOldNeverAnothers(t *testing.T) {
 			},
 			"end a read": func(rt *rapid.T) {
 				if len(w.open) == 0 {
-					rt.Skip("none is open")
+					rt.Skip("no read is open")
 				}
 				i := rapid.IntRange(0, len(w.open)-1).Draw(rt, "open")
 				w.end(w.open[i])
 				w.open = append(w.open[:i], w.open[i+1:]...)
 			},
-			"change":            func(rt *rapid.T) { w.change(rapid.IntRange(0, products-1).Draw(rt, "id")) },
-			"relay":             func(*rapid.T) { w.relay() },
-			"change and relay":  func(rt *rapid.T) { w.change(rapid.IntRange(0, products-1).Draw(rt, "id")); w.relay() },
-			"follow":            func(*rapid.T) { w.pass(0); w.anyRouter().step() },
-			"time passes":       func(rt *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 2000).Draw(rt, "ms")) * time.Millisecond) },
-			"a second passes":   func(*rapid.T) { w.relay(); w.pass(time.Second) },
-			"Redis goes":        func(rt *rapid.T) { w.stop(rt) },
-			"Redis comes":       func(rt *rapid.T) { w.restart(rt) },
-			"Redis blinks":      func(rt *rapid.T) { w.stop(rt); w.restart(rt) },
-			"Redis forgets all": func(rt *rapid.T) { w.forget(rt) },
-			// Putting an old copy back at any time at all is left out: emptied,
-			// restored and out of reach within moments, Redis can look
-			// untouched, and what it has is then as old as its TTL allows.
+			"change":                   func(rt *rapid.T) { w.change(rapid.IntRange(0, products-1).Draw(rt, "id")) },
+			"relay":                    func(*rapid.T) { w.relay() },
+			"change and relay":         func(rt *rapid.T) { w.change(rapid.IntRange(0, products-1).Draw(rt, "id")); w.relay() },
+			"follow":                   func(*rapid.T) { w.pass(0); w.anyRouter().step() },
+			"time passes":              func(rt *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 2000).Draw(rt, "ms")) * time.Millisecond) },
+			"a second passes":          func(*rapid.T) { w.relay(); w.pass(time.Second) },
+			"Redis stops":              func(rt *rapid.T) { w.stop(rt) },
+			"Redis restarts":           func(rt *rapid.T) { w.restart(rt) },
+			"Redis stops and restarts": func(rt *rapid.T) { w.stop(rt); w.restart(rt) },
+			"Redis loses all data":     func(rt *rapid.T) { w.forget(rt) },
+			// Restoring a backup at an arbitrary time is not tested: if Redis is
+			// emptied, restored and unreachable within moments, the change cannot
+			// be detected, and values are as old as their TTL allows.
 			"Redis evicts": func(rt *rapid.T) { w.evict(rt) },
-			// What chance alone would seldom bring together.
-			"change while Redis is away":   func(rt *rapid.T) { w.changeWhile(rt, w.stop, w.restart) },
-			"change between copy and copy": func(rt *rapid.T) { w.changeWhile(rt, w.copy, w.restore) },
+			// Sequences that are unlikely at random.
+			"change while Redis is down":        func(rt *rapid.T) { w.changeWhile(rt, w.stop, w.restart) },
+			"change between backup and restore": func(rt *rapid.T) { w.changeWhile(rt, w.copy, w.restore) },
 			"invalidate": func(rt *rapid.T) {
 				id := rapid.IntRange(0, products-1).Draw(rt, "id")
 				if err := w.anyRouter().cache.Invalidate(context.Background(), "Product", strconv.Itoa(id)); err == nil {
@@ -244,11 +245,11 @@ func TestNeverOldNeverAnothers(t *testing.T) {
 	})
 }
 
-// changeWhile has a product that is in the cache change between two turns of
-// Redis, and asks for it again when no process has it any more.
+// changeWhile changes a cached product between two events of Redis and reads it again when
+// the in-process layers no longer have it.
 func (w *world) changeWhile(rt *rapid.T, before, after func(*rapid.T)) {
 	if w.down {
-		rt.Skip("it is away")
+		rt.Skip("Redis is down")
 	}
 	o := w.begin()
 	w.end(o)
@@ -269,7 +270,7 @@ func (w *world) changeWhile(rt *rapid.T, before, after func(*rapid.T)) {
 
 func (w *world) stop(rt *rapid.T) {
 	if w.down {
-		rt.Skip("it is away")
+		rt.Skip("Redis is down")
 	}
 	w.redis.Close()
 	w.down = true
@@ -277,7 +278,7 @@ func (w *world) stop(rt *rapid.T) {
 
 func (w *world) restart(rt *rapid.T) {
 	if !w.down {
-		rt.Skip("it is there")
+		rt.Skip("Redis is up")
 	}
 	if err := w.redis.Restart(); err != nil {
 		rt.Fatal(err)
@@ -288,7 +289,7 @@ func (w *world) restart(rt *rapid.T) {
 
 func (w *world) forget(rt *rapid.T) {
 	if w.down {
-		rt.Skip("it is away")
+		rt.Skip("Redis is down")
 	}
 	w.redis.FlushAll()
 	w.back = w.clock.Now()
@@ -296,17 +297,17 @@ func (w *world) forget(rt *rapid.T) {
 
 func (w *world) copy(rt *rapid.T) {
 	if w.down {
-		rt.Skip("it is away")
+		rt.Skip("Redis is down")
 	}
 	w.copied = w.copyRedis()
 }
 
-// restore brings an old state back. Routers have heard of what is lost with it
-// (an event that is lost before anybody read it is beyond any reader), and get
-// one round to notice: there is no connection that breaks.
+// restore restores a backup. Routers have received all events that are lost with it (they
+// could not detect a lost event that nobody has read) and get one round to detect the
+// change, because no connection breaks.
 func (w *world) restore(rt *rapid.T) {
 	if w.down || w.copied == nil {
-		rt.Skip("there is no copy, or nothing to restore it to")
+		rt.Skip("there is no backup, or Redis is down")
 	}
 	w.relay()
 	w.pass(tick)
@@ -318,7 +319,7 @@ func (w *world) restore(rt *rapid.T) {
 func (w *world) evict(rt *rapid.T) {
 	keys := w.redis.Keys()
 	if w.down || len(keys) == 0 {
-		rt.Skip("there is nothing to evict")
+		rt.Skip("no key to evict")
 	}
 	key := rapid.SampledFrom(keys).Draw(rt, "key")
 	if key != "events" && key != w.routers[0].cache.options.Prefix+invalidationsKey {

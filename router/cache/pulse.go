@@ -11,30 +11,29 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A pulse is a counter in Redis that one router alone raises, with everything
-// it changes there. If it is not higher than before, Redis has lost that
-// change (it was restored from a copy, or a replica that lagged behind took
-// over), and so perhaps invalidations.
+// A pulse is a counter in Redis that one router increments with every change it makes. If
+// the counter is not higher than before, Redis has lost changes, and perhaps invalidations:
+// it was restored from a backup, or a lagging replica was promoted.
 type pulse struct {
 	key string
 
-	mu   sync.Mutex // held for a whole round trip: order is what counts
+	mu   sync.Mutex // held for a whole round trip to keep the order
 	seen int64
 	lost bool // until reset
 }
 
-// pulseTTL lets the counters of routers that are gone go too.
+// pulseTTL is the lifetime of the counters of routers that have stopped.
 const pulseTTL = time.Hour
 
-// errLost says that Redis has lost something.
-var errLost = errors.New("redis has lost what it held")
+// errLost means that Redis has lost data.
+var errLost = errors.New("redis has lost data")
 
 func newPulse(s *store) *pulse {
 	return &pulse{key: s.prefix + pulseKey + hex.EncodeToString([]byte(newToken()))}
 }
 
-// run sends commands and raises the counter in one transaction. With errLost,
-// which stays until reset, the commands have run.
+// run sends commands and increments the counter in one transaction. The commands have been
+// executed even if the error is errLost, which persists until reset.
 func (p *pulse) run(ctx context.Context, client redis.UniversalClient, commands func(redis.Pipeliner)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -54,22 +53,21 @@ func (p *pulse) run(ctx context.Context, client redis.UniversalClient, commands 
 	return nil
 }
 
-// reset says that what was lost no longer matters.
+// reset marks the lost data as irrelevant.
 func (p *pulse) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lost = false
 }
 
-// transact runs commands in one transaction. A key that is not there is no
-// error. The error of a transaction that Redis discards is that of the command
-// for which it does.
+// transact runs commands in one transaction. A missing key is not an error. If Redis
+// discards the transaction, the error is that of the command that caused it.
 func transact(ctx context.Context, client redis.UniversalClient, commands func(redis.Pipeliner)) error {
 	run, err := client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 		commands(pipe)
 		return nil
 	})
-	if err == redis.Nil { //nolint:errorlint // a wrapped one is a failure
+	if err == redis.Nil { //nolint:errorlint // a wrapped Nil is a failure
 		return nil
 	}
 	if redis.HasErrorPrefix(err, "EXECABORT") {

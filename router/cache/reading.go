@@ -5,23 +5,23 @@ import (
 	"errors"
 )
 
-// A reading is what one request learns from Redis: an epoch, the tokens of the
-// generations its items depend on, and their values.
+// A reading is what one request reads from Redis: the epoch, the version tokens that its
+// items depend on, and their values.
 type reading struct {
 	store  *store
-	epoch  string // the one the follower knows
+	epoch  string // known to the follower
 	items  []item
 	tags   []string
-	index  map[string]int // of tags
+	index  map[string]int // indices in tags
 	tokens []string
 	found  []string
-	// first is where the values of each item begin in found.
+	// first has the index in found of the first value of each item.
 	first []int
 
 	scratch []string
 }
 
-// errUnusable says that Redis cannot be relied on now.
+// errUnusable means that Redis must not be used at present.
 var errUnusable = errors.New("redis is not in use")
 
 func (c *Cache) newReading(items []item) (*reading, error) {
@@ -66,8 +66,8 @@ func (r *reading) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Another epoch than the follower knows is a new one that it will soon
-	// know of, or an old one that a restarted Redis remembers.
+	// A different epoch is either a new one that the follower does not know yet,
+	// or an old one in a Redis that restarted.
 	if epoch != r.epoch {
 		return errUnusable
 	}
@@ -75,11 +75,11 @@ func (r *reading) read(ctx context.Context) error {
 	return nil
 }
 
-// values are what was found for an item: under its own key, and then as public
-// if it may be there. What is not there is empty.
+// values returns the values found for an item: under its own key and, if there is one, under
+// the key of public responses. Missing values are empty.
 func (r *reading) values(i int) []string { return r.found[r.first[i]:r.first[i+1]] }
 
-// stamp is the stamp of an item's generations as read; 0 if one has no token.
+// stamp returns the stamp of an item, or 0 if a token is missing.
 func (r *reading) stamp(it *item) uint64 {
 	tokens := r.scratch[:0]
 	for _, tag := range it.typ.tags {
@@ -92,13 +92,13 @@ func (r *reading) stamp(it *item) uint64 {
 	return stampOf(r.epoch, tokens)
 }
 
-// mint completes the tokens that items need.
+// mint creates the missing tokens of items.
 func (r *reading) mint(ctx context.Context, items []item) error {
 	var missing []string
 	need := func(tag string) {
 		if i := r.index[tag]; r.tokens[i] == "" {
 			missing = append(missing, tag)
-			r.tokens[i] = "…" // asked for once
+			r.tokens[i] = "…" // requested; request it only once
 		}
 	}
 	for i := range items {

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// server is a redis-server that keeps what it holds when it is killed.
+// A server is a redis-server that keeps its data when it is killed.
 type server struct {
 	t    *testing.T
 	dir  string
@@ -21,7 +21,7 @@ type server struct {
 func newServer(t *testing.T) *server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("there is no redis-server; the other tests use miniredis")
+		t.Skip("redis-server is not installed")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *server) start() {
 	}
 	client := redis.NewClient(&redis.Options{Addr: s.address()})
 	defer client.Close()
-	eventually(s.t, "the server answers", func() bool { return client.Ping(context.Background()).Err() == nil })
+	eventually(s.t, "the server responds", func() bool { return client.Ping(context.Background()).Err() == nil })
 }
 
 func (s *server) kill() {
@@ -65,9 +65,9 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// TestFollowing runs two routers as they run, on a real Redis that is killed
-// and comes back.
-func TestFollowing(t *testing.T) {
+// TestRoutersFollowRealRedis runs two routers with a redis-server that is killed and
+// restarted.
+func TestRoutersFollowRealRedis(t *testing.T) {
 	s := newServer(t)
 	f := newFixture(t)
 	start := func() *router {
@@ -96,14 +96,14 @@ func TestFollowing(t *testing.T) {
 		}
 	}
 	fill := func(r *router, answer string) {
-		eventually(t, answer+" is kept", func() bool {
+		eventually(t, answer+" is cached", func() bool {
 			r.run(request{selection: productName, reps: ids}, always(answer))
 			return ask(r, answer)()
 		})
 	}
 	fill(a, "1")
 	if !ask(b, "1")() {
-		t.Error("the other router does not find it")
+		t.Error("the other router does not find the value")
 	}
 
 	client := redis.NewClient(&redis.Options{Addr: s.address()})
@@ -113,21 +113,21 @@ func TestFollowing(t *testing.T) {
 	}}).Err(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the event is heard", func() bool {
+	eventually(t, "the event is received", func() bool {
 		return b.run(request{selection: productName, reps: ids}, always("null")) == "null null null"
 	})
 	fill(b, "2")
 
 	s.kill()
-	eventually(t, "both have noticed", func() bool { return !a.usable() && !b.usable() })
+	eventually(t, "both detect the outage", func() bool { return !a.usable() && !b.usable() })
 	if got := a.run(request{selection: productName, reps: ids}, always("3")); got != "3 3 3" {
 		t.Errorf("without Redis: %s", got)
 	}
 	s.start()
-	eventually(t, "both use it again", func() bool { return a.usable() && b.usable() })
+	eventually(t, "both use Redis again", func() bool { return a.usable() && b.usable() })
 	for _, r := range []*router{a, b} {
 		if got := r.run(request{selection: productName, reps: ids}, always("null")); got != "null null null" {
-			t.Errorf("from before the outage: %s", got)
+			t.Errorf("values from before the outage were used: %s", got)
 		}
 	}
 	fill(a, "4")

@@ -14,22 +14,22 @@ import (
 	"souk/router/telemetry"
 )
 
-// A store is what is kept in Redis, and the writes still on their way there.
+// A store accesses Redis and queues writes.
 type store struct {
 	client  redis.UniversalClient
 	prefix  string
 	timeout time.Duration
-	// generationTTL is how long a token lives. It may be lost at any time;
-	// this only keeps those of forgotten entities from piling up.
-	generationTTL time.Duration
-	breaker       circuitbreaker.CircuitBreaker[any]
-	writes        chan []write
+	// tokenTTL is the lifetime of a version token. A token can be lost at any time;
+	// the lifetime only removes those of entities that are no longer used.
+	tokenTTL time.Duration
+	breaker  circuitbreaker.CircuitBreaker[any]
+	writes   chan []write
 
 	lookup, begin, save *telemetry.Redis
 	dependency          *dependency.Dependency
 }
 
-// A write puts a value under a key.
+// A write is a value to store under a key.
 type write struct {
 	key    string
 	value  []byte
@@ -38,34 +38,34 @@ type write struct {
 }
 
 const (
-	// A breaker keeps Redis out of the way for a while after this many
-	// failures in a row.
+	// After breakerFailures consecutive failures, the circuit breaker skips Redis
+	// for breakerDelay.
 	breakerFailures = 5
 	breakerDelay    = time.Second
-	// maxQueued bounds the requests whose answers wait to be written; more
-	// are not kept.
+	// maxQueued bounds the requests whose values wait to be written. Values of
+	// further requests are not stored.
 	maxQueued = 1024
-	// maxPipelined bounds the commands of one round trip of the writer.
+	// maxPipelined bounds the commands in one round trip of the writer.
 	maxPipelined = 512
 )
 
 func newStore(o Options) *store {
 	return &store{
-		client:        redis.NewUniversalClient(settings(o)),
-		prefix:        o.Prefix,
-		timeout:       o.Timeout,
-		generationTTL: max(time.Hour, 2*o.longestTTL()),
-		breaker:       circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerFailures).WithDelay(breakerDelay).Build(),
-		writes:        make(chan []write, maxQueued),
-		lookup:        o.Metrics.Redis("lookup"),
-		begin:         o.Metrics.Redis("begin"),
-		save:          o.Metrics.Redis("store"),
-		dependency:    o.Dependency,
+		client:     redis.NewUniversalClient(settings(o)),
+		prefix:     o.Prefix,
+		timeout:    o.Timeout,
+		tokenTTL:   max(time.Hour, 2*o.longestTTL()),
+		breaker:    circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerFailures).WithDelay(breakerDelay).Build(),
+		writes:     make(chan []write, maxQueued),
+		lookup:     o.Metrics.Redis("lookup"),
+		begin:      o.Metrics.Redis("begin"),
+		save:       o.Metrics.Redis("store"),
+		dependency: o.Dependency,
 	}
 }
 
-// settings are those of a client. What does not come in time is of no use, and
-// trying again is for the next request.
+// settings returns the options of a client without retries: a late reply is useless, and
+// the next request tries again.
 func settings(o Options) *redis.UniversalOptions {
 	s := *o.Redis
 	s.DialTimeout, s.ReadTimeout, s.WriteTimeout, s.PoolTimeout = o.Timeout, o.Timeout, o.Timeout, o.Timeout
@@ -82,15 +82,14 @@ const (
 	valueKey     = "v:"
 )
 
-// newToken is a token that was never used before and never will be again.
+// newToken returns a random token that is never reused.
 func newToken() string {
 	var b [12]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return string(b[:])
 }
 
-// read gets the epoch, tokens and values by one MGET. What is not there is
-// empty.
+// read reads the epoch, tokens and values with one MGET. Missing ones are empty.
 func (s *store) read(ctx context.Context, tags []string, values []string) (epoch string, tokens, found []string, err error) {
 	keys := make([]string, 0, 1+len(tags)+len(values))
 	keys = append(keys, s.prefix+epochKey)
@@ -105,7 +104,7 @@ func (s *store) read(ctx context.Context, tags []string, values []string) (epoch
 		return "", nil, nil, err
 	}
 	if len(all) != len(keys) {
-		return "", nil, nil, fmt.Errorf("asked Redis for %d keys and got %d", len(keys), len(all))
+		return "", nil, nil, fmt.Errorf("requested %d keys from Redis and received %d", len(keys), len(all))
 	}
 	texts := make([]string, len(all))
 	for i, v := range all {
@@ -114,15 +113,15 @@ func (s *store) read(ctx context.Context, tags []string, values []string) (epoch
 	return texts[0], texts[1 : 1+len(tags)], texts[1+len(tags):], nil
 }
 
-// mint makes tokens where there are none, and gives those that are then there.
-// A fetch must not begin before: an invalidation must find a token to delete.
+// mint creates missing tokens and returns the present ones. That must happen before a fetch,
+// so that an invalidation finds a token to delete.
 func (s *store) mint(ctx context.Context, tags []string) ([]string, error) {
 	keys := make([]string, len(tags))
 	all, err := s.get(ctx, s.begin, func(ctx context.Context) ([]any, error) {
 		pipe := s.client.Pipeline()
 		for i, tag := range tags {
 			keys[i] = s.prefix + tag
-			pipe.SetNX(ctx, keys[i], newToken(), s.generationTTL)
+			pipe.SetNX(ctx, keys[i], newToken(), s.tokenTTL)
 		}
 		tokens := pipe.MGet(ctx, keys...)
 		if _, err := pipe.Exec(ctx); err != nil {
@@ -140,8 +139,8 @@ func (s *store) mint(ctx context.Context, tags []string) ([]string, error) {
 	return tokens, nil
 }
 
-// get runs a command a request waits for: in time, counted, and only if the
-// breaker lets it.
+// get runs a command that a request waits for, with a time limit, metrics and the circuit
+// breaker.
 func (s *store) get(ctx context.Context, m *telemetry.Redis, run func(context.Context) ([]any, error)) ([]any, error) {
 	if !s.breaker.TryAcquirePermit() {
 		return nil, circuitbreaker.ErrOpen
@@ -155,8 +154,8 @@ func (s *store) get(ctx context.Context, m *telemetry.Redis, run func(context.Co
 	case err == nil:
 		s.breaker.RecordSuccess()
 	case ctx.Err() != nil:
-		// The client went away; that says nothing of Redis, but a permit
-		// that was taken has to be given back.
+		// The client disconnected. That says nothing about Redis, but the
+		// permit has to be returned.
 		s.breaker.RecordSuccess()
 	default:
 		m.Errors.Inc()
@@ -166,7 +165,7 @@ func (s *store) get(ctx context.Context, m *telemetry.Redis, run func(context.Co
 	return all, err
 }
 
-// enqueue has values written in the background, or not at all if too many wait.
+// enqueue queues values to be written in the background. It drops them if the queue is full.
 func (s *store) enqueue(w []write) {
 	select {
 	case s.writes <- w:
@@ -174,8 +173,8 @@ func (s *store) enqueue(w []write) {
 	}
 }
 
-// write writes what is enqueued until ctx ends, several requests' values in one
-// round trip where they have piled up.
+// write writes queued values until ctx is done. It writes the values of several requests in
+// one round trip if they have accumulated.
 func (s *store) write(ctx context.Context) {
 	for {
 		select {
@@ -196,7 +195,7 @@ func (s *store) write(ctx context.Context) {
 }
 
 func (s *store) put(ctx context.Context, batch []write) {
-	// Writes may take longer than reads: nobody waits for them.
+	// Writes may take longer than reads, because no request waits for them.
 	ctx, cancel := context.WithTimeout(ctx, 3*s.timeout)
 	defer cancel()
 	start := time.Now()

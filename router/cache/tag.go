@@ -8,21 +8,21 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// Tags name generations: they are the part of a token's Redis key after the
-// prefix. A type's name holds no colon, so no two are the same by accident.
+// A tag names a version token: it is the part of the Redis key after the prefix. Type names
+// contain no colon, so tags are unambiguous.
 
-// wholeTag is the generation of a type as a whole.
+// wholeTag returns the tag of a type as a whole.
 func wholeTag(typ string) string { return "t:" + typ }
 
-// anyTag is the generation that changes with any entity of a type.
+// anyTag returns the tag that changes with any entity of a type.
 func anyTag(typ string) string { return "a:" + typ }
 
-// entityTag is the generation of one entity. The key is a string or the text
-// of a number: the id "7" is the id 7.
+// entityTag returns the tag of one entity. The key is a string or the text of a number: the
+// IDs "7" and 7 are the same.
 func entityTag(typ, key string) string { return "g:" + typ + ":" + key }
 
-// appendEntityTag is entityTag of a representation, or false if it does not
-// have the key field as a string or number.
+// appendEntityTag appends the tag of the entity in a representation. It returns false if the
+// key field is missing or not a string or number.
 func appendEntityTag(b []byte, typ, field string, representation []byte) ([]byte, bool) {
 	value := member(representation, field)
 	if len(value) == 0 {
@@ -39,8 +39,8 @@ func appendEntityTag(b []byte, typ, field string, representation []byte) ([]byte
 	return append(b, value...), true
 }
 
-// typename is the __typename of a representation. It stands first in those the
-// executor builds.
+// typename returns the __typename of a representation. Representations from the executor
+// start with it.
 func typename(representation []byte) []byte {
 	const start = `{"__typename":"`
 	if rest, ok := bytes.CutPrefix(representation, []byte(start)); ok {
@@ -54,7 +54,7 @@ func typename(representation []byte) []byte {
 	return nil
 }
 
-// member is the text of a representation's member, or nil. Nothing is copied.
+// member returns the value of a member of a representation without copying it, or nil.
 func member(representation []byte, name string) []byte {
 	r := jsonscan.NewReader(representation, jsonscan.MaxDepth)
 	var found []byte
@@ -71,7 +71,7 @@ func member(representation []byte, name string) []byte {
 	return found
 }
 
-// slot is a tag's place in the table of local generations.
-func slot(tag []byte) uint32 { return uint32(xxhash.Sum64(tag)) % generationSlots }
+// slot returns the index of a tag in the table of local versions.
+func slot(tag []byte) uint32 { return uint32(xxhash.Sum64(tag)) % versionSlots }
 
-func slotString(tag string) uint32 { return uint32(xxhash.Sum64String(tag)) % generationSlots }
+func slotString(tag string) uint32 { return uint32(xxhash.Sum64String(tag)) % versionSlots }

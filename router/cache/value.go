@@ -8,17 +8,17 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// A value in Redis is a header and the JSON as the subgraph sent it:
+// A value in Redis consists of a header and the JSON from the subgraph:
 //
 //	0   version (1)
 //	1   flags: 1 private
-//	2   stored at, Unix milliseconds (8 bytes, little-endian like all)
+//	2   time of storage in Unix milliseconds (8 bytes; all numbers are little-endian)
 //	10  lifetime in milliseconds (4)
-//	14  stamp of its generations (8)
+//	14  stamp of its version tokens (8)
 //	22  xxHash64 of key, header up to here, and JSON (8)
 //	30  JSON
 //
-// The checksum covers the key, so a value under a wrong key does not count.
+// The checksum includes the key, so a value under a wrong key is detected.
 const (
 	valueVersion = 1
 	headerSize   = 30
@@ -48,8 +48,8 @@ func encodeValue(key digest, v value) []byte {
 	return append(b, v.json...)
 }
 
-// decodeValue refuses what encodeValue did not write for this key. The JSON is
-// part of b.
+// decodeValue decodes a value. It rejects everything that encodeValue did not write for this
+// key. The JSON is a part of b.
 func decodeValue(key digest, b []byte) (value, error) {
 	if len(b) < headerSize || b[0] != valueVersion {
 		return value{}, errCorrupt
@@ -76,8 +76,8 @@ func checksum(key digest, header, json []byte) uint64 {
 	return h.Sum64()
 }
 
-// stampOf is the stamp of an epoch and generations; 0 if any is unknown, which
-// no value carries.
+// stampOf returns the stamp of an epoch and version tokens. It is 0 if one of them is
+// unknown; no value has that stamp.
 func stampOf(epoch string, tokens []string) uint64 {
 	if epoch == "" {
 		return 0
@@ -89,7 +89,7 @@ func stampOf(epoch string, tokens []string) uint64 {
 		if t == "" {
 			return 0
 		}
-		// Tokens are of one length, so no separator is needed.
+		// Tokens have equal lengths, so no separator is needed.
 		_, _ = h.WriteString(t)
 	}
 	return max(h.Sum64(), 1)
