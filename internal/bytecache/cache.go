@@ -1,11 +1,12 @@
-// Package bytecache is a cache bounded by the memory that its values take.
+// Package bytecache is a cache that is bounded by the memory of its values.
 //
-// Clients decide how large the values are that they make a process keep, so a
-// bound on their number bounds nothing. Every value is put with its weight in
-// bytes; package heapsize estimates it. A look-up takes a shared lock, allocates
-// nothing and costs the same however much is kept, since the path to it is that
-// of every request. The CLOCK algorithm says what to evict: its hand passes over
-// what was used since it last came by.
+// Clients determine the size of the values that a process caches, so a bound on the
+// number of values is not enough. Each value has a weight in bytes, which package
+// heapsize estimates. A lookup takes a shared lock, does not allocate and costs the
+// same whatever the size of the cache, because every request does lookups. CLOCK
+// selects the entries to evict: a hand moves around the entries and evicts those
+// that have not been used since it last passed. That approximates LRU without a list
+// to update on every lookup.
 package bytecache
 
 import (
@@ -13,7 +14,7 @@ import (
 	"sync/atomic"
 )
 
-// A Cache holds values by key. It is safe for concurrent use.
+// A Cache maps keys to values. It is safe for concurrent use.
 type Cache[K comparable, V any] struct {
 	mu      sync.RWMutex
 	entries map[K]*entry[K, V]
@@ -24,11 +25,11 @@ type Cache[K comparable, V any] struct {
 	observe Observer
 }
 
-// An Observer is told what happens to a cache, under its lock; any function may
-// be nil.
+// An Observer is notified of changes to a cache while the cache is locked. Its
+// functions may be nil.
 type Observer struct {
-	// Changed is told by how much the number of entries and their weight in
-	// bytes have changed.
+	// Changed receives the changes of the number of entries and of their
+	// weight in bytes.
 	Changed func(entries, bytes int)
 	Evicted func()
 }
@@ -37,26 +38,26 @@ type entry[K comparable, V any] struct {
 	key    K
 	value  V
 	weight int
-	at     int // its place in the ring
-	// uses counts look-ups; idle says that there was none since the hand
-	// passed, or at all.
+	at     int // index in the ring
+	// uses counts lookups. idle is set if there has been no lookup since the
+	// hand last passed or since the entry was added.
 	uses atomic.Uint64
 	idle atomic.Bool
 }
 
-// entryOverhead is what an entry costs besides its key and value.
+// entryOverhead is the memory of an entry besides its key and value, in bytes.
 const entryOverhead = 160
 
-// MaxShare is the part of a cache, 1/MaxShare, that one value may take. A larger
-// one is not kept: it would evict too much of what others use.
+// MaxShare bounds the size of a single value to 1/MaxShare of the cache. A larger
+// value is not cached, because it would evict too many others.
 const MaxShare = 8
 
-// New makes a cache of at most limit bytes.
+// New returns a cache of at most limit bytes.
 func New[K comparable, V any](limit int, o Observer) *Cache[K, V] {
 	return &Cache[K, V]{entries: map[K]*entry[K, V]{}, limit: limit, observe: o}
 }
 
-// Get finds the value of a key.
+// Get returns the value of a key.
 func (c *Cache[K, V]) Get(key K) (value V, ok bool) {
 	c.mu.RLock()
 	e := c.entries[key]
@@ -71,9 +72,9 @@ func (c *Cache[K, V]) Get(key K) (value V, ok bool) {
 	return e.value, true
 }
 
-// Put keeps a value of a weight in bytes, the key's among it, unless there is
-// one for the key already, and returns the one for the key. A value that is too
-// heavy is returned but not kept.
+// Put adds a value unless the key already has one, and returns the value of the key.
+// The weight is the size of the key and the value in bytes. A value that is too large
+// is returned but not cached.
 func (c *Cache[K, V]) Put(key K, value V, weight int) V {
 	weight += entryOverhead
 	c.mu.Lock()
@@ -85,7 +86,7 @@ func (c *Cache[K, V]) Put(key K, value V, weight int) V {
 		return value
 	}
 	e := &entry[K, V]{key: key, value: value, weight: weight, at: len(c.ring)}
-	e.idle.Store(true) // what is asked for once does not evict what is in use
+	e.idle.Store(true) // a value used once must not evict values in use
 	c.makeRoom(weight, nil)
 	e.at = len(c.ring)
 	c.entries[key] = e
@@ -94,8 +95,8 @@ func (c *Cache[K, V]) Put(key K, value V, weight int) V {
 	return value
 }
 
-// Reweigh changes the weight of a key's value, which may grow while it is kept.
-// One that has become too heavy is evicted.
+// Reweigh changes the weight of a key's value, which may have grown. If it has become
+// too large, it is evicted.
 func (c *Cache[K, V]) Reweigh(key K, weight int) {
 	weight += entryOverhead
 	c.mu.Lock()
@@ -113,7 +114,7 @@ func (c *Cache[K, V]) Reweigh(key K, weight int) {
 	e.weight = weight
 }
 
-// makeRoom evicts until there is room for more bytes, but never keep.
+// makeRoom evicts entries other than keep until there is room for more bytes.
 func (c *Cache[K, V]) makeRoom(more int, keep *entry[K, V]) {
 	for c.bytes+more > c.limit && len(c.ring) > 0 {
 		if c.hand >= len(c.ring) {
@@ -131,7 +132,7 @@ func (c *Cache[K, V]) makeRoom(more int, keep *entry[K, V]) {
 	}
 }
 
-// evict fills the gap in the ring with the last entry.
+// evict removes an entry and moves the last entry into its place in the ring.
 func (c *Cache[K, V]) evict(e *entry[K, V]) {
 	last := c.ring[len(c.ring)-1]
 	c.ring[e.at], last.at = last, e.at
@@ -151,7 +152,7 @@ func (c *Cache[K, V]) change(entries, bytes int) {
 	}
 }
 
-// Clear removes everything, which does not count as eviction.
+// Clear removes all values. This does not count as eviction.
 func (c *Cache[K, V]) Clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -161,21 +162,21 @@ func (c *Cache[K, V]) Clear() {
 	c.ring, c.hand = c.ring[:0], 0
 }
 
-// Len is the number of values.
+// Len returns the number of values.
 func (c *Cache[K, V]) Len() int {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return len(c.entries)
 }
 
-// Bytes is the weight of all values.
+// Bytes returns the total weight in bytes.
 func (c *Cache[K, V]) Bytes() int {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.bytes
 }
 
-// Used visits all values with how often they were looked up.
+// Used visits all values with the number of their lookups.
 func (c *Cache[K, V]) Used(visit func(key K, value V, uses uint64)) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

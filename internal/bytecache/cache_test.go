@@ -9,32 +9,32 @@ import (
 	"souk/internal/bytecache"
 )
 
-func TestWhatIsUsedStays(t *testing.T) {
+func TestUsedValuesAreNotEvicted(t *testing.T) {
 	c := bytecache.New[string, int](100_000, bytecache.Observer{})
 	c.Put("used", 1, 1000)
 	for i := range 1000 {
 		c.Put(fmt.Sprint(i), i, 1000)
 		if _, ok := c.Get("used"); !ok {
-			t.Fatalf("evicted after %d others, though each time in use", i)
+			t.Fatalf("evicted after %d other values although it was always in use", i)
 		}
 	}
 }
 
-func TestHeavyValuesAreReturnedButNotKept(t *testing.T) {
+func TestLargeValuesAreReturnedButNotCached(t *testing.T) {
 	c := bytecache.New[string, int](100_000, bytecache.Observer{})
 	if got := c.Put("heavy", 7, 50_000); got != 7 || c.Len() != 0 {
-		t.Errorf("got %d, %d kept", got, c.Len())
+		t.Errorf("got %d, %d values cached", got, c.Len())
 	}
 	c.Put("light", 8, 100)
 	c.Reweigh("light", 50_000)
 	if c.Len() != 0 || c.Bytes() != 0 {
-		t.Errorf("%d kept with %d bytes after growing too heavy", c.Len(), c.Bytes())
+		t.Errorf("%d values with %d bytes cached after one grew too large", c.Len(), c.Bytes())
 	}
 }
 
-// TestBoundHolds: whatever is put, looked up and reweighed, the weight never
-// exceeds the limit, and the observer's count is the cache's.
-func TestBoundHolds(t *testing.T) {
+// TestLimitIsNeverExceeded checks, for random operations, that the weight stays within
+// the limit and that the observer's counts match the cache.
+func TestLimitIsNeverExceeded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(0, 20_000).Draw(t, "limit")
 		entries, bytes := 0, 0
@@ -48,15 +48,15 @@ func TestBoundHolds(t *testing.T) {
 				c.Reweigh(key, weight)
 			case 2:
 				if v, ok := c.Get(key); ok && v != key {
-					t.Fatalf("key %d gave %d", key, v)
+					t.Fatalf("key %d has the value %d", key, v)
 				}
 			}
 			if c.Bytes() > limit || c.Bytes() != bytes || c.Len() != entries {
-				t.Fatalf("%d of %d bytes in %d entries; the observer was told %d in %d", c.Bytes(), limit, c.Len(), bytes, entries)
+				t.Fatalf("%d bytes (limit %d) in %d entries; the observer counted %d bytes in %d entries", c.Bytes(), limit, c.Len(), bytes, entries)
 			}
 		}
 		if c.Clear(); bytes != 0 || entries != 0 || c.Bytes() != 0 {
-			t.Fatalf("%d bytes in %d entries after Clear", bytes, entries)
+			t.Fatalf("the observer counts %d bytes in %d entries after Clear", bytes, entries)
 		}
 	})
 }

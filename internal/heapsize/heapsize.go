@@ -1,10 +1,9 @@
-// Package heapsize estimates how many bytes of the heap a value keeps alive.
+// Package heapsize estimates the heap memory that a value keeps alive.
 //
-// Caches of what clients send are bounded by these estimates. They have to hold
-// for values whose types change often, so the estimate walks the value by
-// reflection instead of asking each type: a field added to a type is counted
-// without anybody remembering to. The walk costs about 50 ns for each pointer,
-// and is done once, when a value enters a cache.
+// Caches with content from clients are bounded by these estimates. The estimate walks
+// the value by reflection instead of asking each type for its size, so it includes new
+// fields automatically. The walk costs about 50 ns per pointer and takes place once,
+// when a value is added to a cache.
 package heapsize
 
 import (
@@ -15,9 +14,9 @@ import (
 // A Sizer estimates sizes. It is safe for concurrent use.
 type Sizer struct{ shared map[reflect.Type]bool }
 
-// NewSizer makes a Sizer that does not follow pointers to the types of the
-// given pointers: what these point to belongs to somebody else, such as the
-// schema that every document refers to.
+// NewSizer returns a Sizer that does not follow pointers of the same types as the given
+// pointers. Their targets are shared and belong to someone else, such as the schema
+// that every document refers to.
 func NewSizer(shared ...any) *Sizer {
 	s := &Sizer{shared: map[reflect.Type]bool{}}
 	for _, pointer := range shared {
@@ -26,9 +25,9 @@ func NewSizer(shared ...any) *Sizer {
 	return s
 }
 
-// Of estimates the bytes kept alive by values together; what several of them
-// share counts once. Functions, channels and what an unsafe.Pointer (and so an
-// atomic.Pointer) points to are not followed.
+// Of estimates the bytes kept alive by all values together. Memory shared by several
+// values counts once. Of does not follow functions, channels and unsafe.Pointer, and so
+// not atomic.Pointer either.
 func (s *Sizer) Of(values ...any) int {
 	w := walk{Sizer: s, seen: map[unsafe.Pointer]struct{}{}, flat: map[reflect.Type]bool{}}
 	for _, value := range values {
@@ -45,10 +44,10 @@ type walk struct {
 	*Sizer
 	size uintptr
 	seen map[unsafe.Pointer]struct{}
-	flat map[reflect.Type]bool // types without anything to follow
+	flat map[reflect.Type]bool // caches flatType
 }
 
-// first says whether a block of memory is met for the first time.
+// first reports whether a block of memory is visited for the first time.
 func (w *walk) first(p unsafe.Pointer) bool {
 	if p == nil {
 		return false
@@ -60,7 +59,7 @@ func (w *walk) first(p unsafe.Pointer) bool {
 	return !known
 }
 
-// inside adds what a value refers to; its own memory is counted already.
+// inside adds the memory that a value refers to, without the value itself.
 func (w *walk) inside(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
@@ -105,8 +104,9 @@ func (w *walk) elements(v reflect.Value) {
 	}
 }
 
-// entries adds a map: groups of eight slots with a control word, filled to
-// seven eighths and less after growing.
+// entries adds the memory of a map. A map consists of groups of eight slots with a
+// control word each. It is filled to at most seven eighths, and less after it has
+// grown.
 func (w *walk) entries(v reflect.Value) {
 	t := v.Type()
 	slot := t.Key().Size() + t.Elem().Size()
@@ -121,7 +121,7 @@ func (w *walk) entries(v reflect.Value) {
 	}
 }
 
-// flatType says whether values of a type refer to nothing.
+// flatType reports whether values of a type contain no references.
 func (w *walk) flatType(t reflect.Type) bool {
 	if flat, known := w.flat[t]; known {
 		return flat
@@ -141,8 +141,8 @@ func (w *walk) flatType(t reflect.Type) bool {
 	return flat
 }
 
-// allocation rounds a size up as the allocator's size classes do, which are
-// about an eighth apart.
+// allocation rounds a size up like the size classes of the allocator, which are about
+// an eighth apart.
 func allocation(size uintptr) uintptr {
 	switch {
 	case size <= 16:

@@ -25,7 +25,7 @@ func tree(depth int, o *owner) *node {
 	return n
 }
 
-// TestEstimateIsNearTheHeap compares the estimate with what the runtime says.
+// TestEstimateIsNearTheHeap compares the estimate with the growth of the heap.
 func TestEstimateIsNearTheHeap(t *testing.T) {
 	o := &owner{}
 	before := heap()
@@ -43,15 +43,15 @@ func TestSharedMemoryCountsOnce(t *testing.T) {
 	text := strings.Repeat("x", 1<<16)
 	one := s.Of(&node{name: text})
 	if two := s.Of(&node{name: text}, &node{name: text}); two >= one+1<<16 {
-		t.Errorf("one value %d bytes, two of the same text %d", one, two)
+		t.Errorf("%d bytes for one value, %d for two values with the same text", one, two)
 	}
 	if with := s.Of(&node{name: text, owner: &owner{}}); with != one {
-		t.Errorf("what is shared counts: %d and %d", with, one)
+		t.Errorf("a shared target was counted: %d bytes with it, %d without", with, one)
 	}
 	loop := &node{}
 	loop.children = []*node{loop}
 	if size := s.Of(loop); size > 1<<10 {
-		t.Errorf("a loop of one node has %d bytes", size)
+		t.Errorf("a cycle of one node has %d bytes", size)
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 	attempts  = 100
 )
 
-// Listen listens on a free port of a host.
+// Listen listens on a random free port of a host.
 func Listen(ctx context.Context, host string) (net.Listener, error) {
 	var err error
 	for range attempts {

@@ -9,32 +9,33 @@ import (
 	"time"
 )
 
-// ErrExhausted says that requests hold as many bytes as they may.
+// ErrExhausted means that the requests in progress use all bytes of the budget.
 var ErrExhausted = errors.New("memory: the budget for requests in progress is exhausted")
 
-// A Budget bounds the bytes that requests in progress hold together. It is safe
-// for concurrent use. A nil Budget has no bound.
+// A Budget limits the total bytes that requests in progress hold. It is safe for
+// concurrent use. A nil Budget has no limit.
 type Budget struct {
 	limit int64
 	used  atomic.Int64
-	// pressure, unless nil, frees something; false if there is nothing to free.
+	// pressure, if not nil, frees bytes. It returns false if it cannot.
 	pressure atomic.Pointer[func() bool]
-	// relieved is when pressure was called last, in Unix nanoseconds.
+	// relieved is the time of the last call of pressure in Unix nanoseconds.
 	relieved atomic.Int64
 
-	// waiting is how many requests wait, small and large ones.
+	// waiting is the length of each queue, to be read without mu.
 	waiting [2]atomic.Int32
 	mu      sync.Mutex
-	queues  [2][]*waiter // in the order in which they came
+	queues  [2][]*waiter // first in, first out
 }
 
-// A waiter is a request that waits for n bytes.
+// A waiter is a request waiting for n bytes.
 type waiter struct {
 	n       int64
-	granted chan struct{} // closed when it has them
+	granted chan struct{} // closed when the bytes are granted
 }
 
-// NewBudget makes a Budget of a number of bytes; nil, which has no bound, for 0.
+// NewBudget returns a Budget of a number of bytes. For 0 it returns nil, which means
+// no limit.
 func NewBudget(bytes int) *Budget {
 	if bytes <= 0 {
 		return nil
@@ -42,14 +43,15 @@ func NewBudget(bytes int) *Budget {
 	return &Budget{limit: int64(bytes)}
 }
 
-// OnPressure sets what frees bytes when there are none left.
+// OnPressure sets a function to be called when the budget is exhausted. It should free
+// bytes and return true, or return false if it cannot.
 func (b *Budget) OnPressure(free func() bool) {
 	if b != nil {
 		b.pressure.Store(&free)
 	}
 }
 
-// Used is how many bytes are held.
+// Used returns the number of bytes held.
 func (b *Budget) Used() int64 {
 	if b == nil {
 		return 0
@@ -57,36 +59,36 @@ func (b *Budget) Used() int64 {
 	return b.used.Load()
 }
 
-// Requests wait in two queues, so that small ones do not wait behind large ones.
+// The indices of the two queues. Small requests do not wait behind large ones.
 const (
 	small = iota
 	large
 )
 
 const (
-	// smallReserve is for requests of an ordinary size, which still find room
-	// when large ones have taken all that is for them: a quarter more.
+	// Requests of at most smallBytes can exceed the limit by 1/smallReserve, so
+	// that they still find room when large requests use up the budget.
 	smallReserve = 4
 	smallBytes   = 64 << 10
-	// maxWait is how long a request waits for others to give bytes back.
+	// maxWait is the maximum time a request waits for bytes.
 	maxWait = time.Second
-	// maxWaiting is how many requests wait in each queue; further ones are
-	// refused at once.
+	// maxWaiting is the maximum length of each queue. Further requests are
+	// rejected immediately.
 	maxWaiting = 64
-	// relieveEvery is how often something is freed while requests wait: to find
-	// it takes a look at all connections.
+	// relieveEvery is the minimum time between calls of the OnPressure function,
+	// which looks at all connections.
 	relieveEvery = 10 * time.Millisecond
 )
 
-// Relieve frees something for want of memory elsewhere: a request's, at most
-// every 10 ms.
+// Relieve calls the OnPressure function because memory is short outside the budget. It
+// does so at most every 10 ms.
 func (b *Budget) Relieve() {
 	if b != nil {
 		b.relieve()
 	}
 }
 
-// relieve frees something, unless somebody has just done so.
+// relieve calls the OnPressure function unless it was called recently.
 func (b *Budget) relieve() {
 	free, now, last := b.pressure.Load(), time.Now().UnixNano(), b.relieved.Load()
 	if free != nil && now-last >= int64(relieveEvery) && b.relieved.CompareAndSwap(last, now) {
@@ -94,6 +96,7 @@ func (b *Budget) relieve() {
 	}
 }
 
+// sizeOf returns the queue for a request of n bytes.
 func sizeOf(n int64) int {
 	if n <= smallBytes {
 		return small
@@ -101,8 +104,8 @@ func sizeOf(n int64) int {
 	return large
 }
 
-// take takes n bytes if there is room for them. One that fails is never seen by
-// others, who would find less room than there is.
+// take takes n bytes if they are available. It uses compare-and-swap instead of adding
+// and subtracting, so that a failed attempt never makes others fail.
 func (b *Budget) take(n int64) bool {
 	limit := b.limit
 	if sizeOf(n) == small {
@@ -119,9 +122,9 @@ func (b *Budget) take(n int64) bool {
 	}
 }
 
-// give takes n bytes back, for those who wait. Whoever begins to wait looks for
-// room once more after it has been counted in, so either it sees these bytes or
-// this sees it.
+// give returns n bytes and grants them to waiting requests. A request that starts to
+// wait tries again after it has incremented waiting. So either it finds these bytes,
+// or give sees that it is waiting.
 func (b *Budget) give(n int64) {
 	b.used.Add(-n)
 	if b.waiting[small].Load() > 0 || b.waiting[large].Load() > 0 {
@@ -131,7 +134,8 @@ func (b *Budget) give(n int64) {
 	}
 }
 
-// grant serves those who wait, in their order. It is called with mu held.
+// grant serves waiting requests in order while there are enough bytes. The caller must
+// hold mu.
 func (b *Budget) grant() {
 	for size := range b.queues {
 		for len(b.queues[size]) > 0 && b.take(b.queues[size][0].n) {
@@ -142,7 +146,7 @@ func (b *Budget) grant() {
 	}
 }
 
-// enqueue begins to wait for n bytes; nil if too many wait.
+// enqueue adds a request for n bytes to its queue. It returns nil if the queue is full.
 func (b *Budget) enqueue(n int64) *waiter {
 	size := sizeOf(n)
 	b.mu.Lock()
@@ -157,7 +161,8 @@ func (b *Budget) enqueue(n int64) *waiter {
 	return w
 }
 
-// abandon ends a wait; false if the bytes have been granted meanwhile.
+// abandon removes a waiter from its queue. It returns false if the bytes have been
+// granted meanwhile.
 func (b *Budget) abandon(w *waiter) bool {
 	size := sizeOf(w.n)
 	b.mu.Lock()
@@ -168,13 +173,13 @@ func (b *Budget) abandon(w *waiter) bool {
 	}
 	b.queues[size] = slices.Delete(b.queues[size], i, i+1)
 	b.waiting[size].Add(-1)
-	b.grant() // those behind it may need less
+	b.grant() // the next requests may need fewer bytes
 	return true
 }
 
-// reserve takes n bytes, if need be after others have given some back.
+// reserve takes n bytes and waits for them if necessary.
 func (b *Budget) reserve(ctx context.Context, n int64) error {
-	n = min(n, b.limit) // what is larger than all has to be alone
+	n = min(n, b.limit) // a larger request takes the whole budget
 	if b.waiting[sizeOf(n)].Load() == 0 && b.take(n) {
 		return nil
 	}
@@ -185,7 +190,7 @@ func (b *Budget) reserve(ctx context.Context, n int64) error {
 	}
 	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
-	relief := time.NewTicker(maxWait / 10) // others may become slow meanwhile
+	relief := time.NewTicker(maxWait / 10) // other connections may have become slow meanwhile
 	defer relief.Stop()
 	for {
 		b.relieve()
@@ -204,14 +209,14 @@ func (b *Budget) reserve(ctx context.Context, n int64) error {
 	}
 }
 
-// A Lease is what one request holds of a Budget. The zero Lease holds nothing and
-// has no bound; it is safe for use by several goroutines.
+// A Lease is the part of a Budget that one request holds. The zero Lease holds nothing
+// and has no limit. A Lease is safe for concurrent use.
 type Lease struct {
 	budget *Budget
 	held   atomic.Int64
 }
 
-// Of makes the lease one of a budget. It must hold nothing.
+// Of assigns the lease to a budget. The lease must not hold any bytes.
 func (l *Lease) Of(b *Budget) { l.budget = b }
 
 // Limit is the most that a lease can hold: all of its budget, or n if that is
@@ -223,8 +228,8 @@ func (l *Lease) Limit(n int) int {
 	return int(min(int64(n), l.budget.limit))
 }
 
-// Grow adds n bytes to what is held. It waits a second at most, and fails with
-// ErrExhausted.
+// Grow adds n bytes to the lease. It waits for them for at most maxWait and then fails
+// with ErrExhausted.
 func (l *Lease) Grow(ctx context.Context, n int) error {
 	if l == nil || l.budget == nil || n <= 0 {
 		return nil
@@ -237,7 +242,7 @@ func (l *Lease) Grow(ctx context.Context, n int) error {
 	return nil
 }
 
-// TryGrow adds n bytes to what is held if there is room for them now.
+// TryGrow adds n bytes to the lease if they are available without waiting.
 func (l *Lease) TryGrow(n int) bool {
 	if l == nil || l.budget == nil || n <= 0 {
 		return true
@@ -249,8 +254,8 @@ func (l *Lease) TryGrow(n int) bool {
 	return true
 }
 
-// Resize makes n bytes all that is held, whether or not there is room: they are
-// in memory already. Others then have to wait.
+// Resize sets the size of the lease to n bytes, even if that exceeds the budget: the
+// bytes are already in memory. Other requests then have to wait.
 func (l *Lease) Resize(n int) {
 	if l == nil || l.budget == nil {
 		return
@@ -262,7 +267,7 @@ func (l *Lease) Resize(n int) {
 	}
 }
 
-// Add adds n bytes to what is held, whether or not there is room.
+// Add adds n bytes to the lease, even if that exceeds the budget.
 func (l *Lease) Add(n int) {
 	if l != nil && l.budget != nil && n > 0 {
 		l.held.Add(int64(n))
@@ -270,13 +275,13 @@ func (l *Lease) Add(n int) {
 	}
 }
 
-// Take takes over all that another lease of the same budget holds.
+// Take moves all bytes of another lease of the same budget to l.
 func (l *Lease) Take(from *Lease) {
 	l.budget = from.budget
 	l.held.Add(from.held.Swap(0))
 }
 
-// Release gives everything back.
+// Release returns all bytes to the budget.
 func (l *Lease) Release() {
 	if l == nil || l.budget == nil {
 		return

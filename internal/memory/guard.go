@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// A Guard watches the heap and says when it is nearly full. It is safe for
+// A Guard watches the heap and reports when it is nearly full. It is safe for
 // concurrent use. The zero Guard is never full.
 type Guard struct {
 	over atomic.Bool
 }
 
-// Protect sets the soft memory limit and watches the heap, for a whole process.
-// It logs when memory is nearly full and when it has room again. Stop ends it.
+// Protect sets the soft memory limit of the process and watches the heap. It logs when
+// memory is nearly full and when it is available again. The function stop ends it.
 func Protect(ctx context.Context, logger *slog.Logger, share Share) (g *Guard, stop func()) {
 	SetLimit(logger, share)
 	g = new(Guard)
@@ -26,9 +26,9 @@ func Protect(ctx context.Context, logger *slog.Logger, share Share) (g *Guard, s
 	watching.Go(func() {
 		g.watch(ctx, Limit(), func(full bool) {
 			if full {
-				logger.Warn("memory is nearly full: new operations are refused", "limit", Limit())
+				logger.Warn("memory is nearly full: rejecting new operations", "limit", Limit())
 			} else {
-				logger.Info("memory has room again: new operations are accepted")
+				logger.Info("memory is available again: accepting new operations")
 			}
 		})
 	})
@@ -39,21 +39,21 @@ func Protect(ctx context.Context, logger *slog.Logger, share Share) (g *Guard, s
 }
 
 const (
-	// fullShare is the part of the soft limit that live objects may take. Above
-	// it the collector would run all the time to keep the limit.
+	// fullShare is the fraction of the soft limit that live objects may use.
+	// Above it, the garbage collector would run all the time to keep the limit.
 	fullShare = 0.75
-	// watchEvery is how often the heap is looked at, which costs a microsecond;
-	// collectEvery is how often it is collected to find out whether it still is
-	// full: without new work nothing else would.
+	// watchEvery is the interval of checks, which take a microsecond each.
+	// collectEvery is the interval of garbage collections while the heap is full:
+	// without new work, nothing else would detect that it no longer is.
 	watchEvery   = 50 * time.Millisecond
 	collectEvery = time.Second
 )
 
-// Full says whether new work should be refused.
+// Full reports whether new work should be rejected.
 func (g *Guard) Full() bool { return g != nil && g.over.Load() }
 
-// watch looks at the heap until ctx ends, and returns at once if there is no
-// limit. Changed is told whenever Full has changed.
+// watch checks the heap until ctx is done. It calls changed when the result of Full
+// changes. Without a limit, it returns immediately.
 func (g *Guard) watch(ctx context.Context, limit int64, changed func(full bool)) {
 	if limit == 0 {
 		return
@@ -71,8 +71,8 @@ func (g *Guard) watch(ctx context.Context, limit int64, changed func(full bool))
 		}
 		metrics.Read(samples)
 		live, mapped := samples[0].Value.Uint64(), samples[1].Value.Uint64()-samples[2].Value.Uint64()
-		// Live is as of the last collection; the limit itself is passed when
-		// live objects have grown since faster than the collector could follow.
+		// live is measured at the last collection. Memory can exceed the limit
+		// itself if it has grown faster since then than the collector could free.
 		over := live > full || mapped > uint64(limit)
 		if over && time.Since(collected) > collectEvery {
 			runtime.GC()

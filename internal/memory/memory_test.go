@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-func TestBudgetRefusesWhatIsTooMuch(t *testing.T) {
+func TestExhaustedBudgetRejectsLargeRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(1 << 20)
 		var first, second, small Lease
@@ -30,7 +30,7 @@ func TestBudgetRefusesWhatIsTooMuch(t *testing.T) {
 			t.Errorf("after %s: %v", time.Since(begun), err)
 		}
 		if err := small.Grow(t.Context(), 1000); err != nil {
-			t.Errorf("a small request finds no room: %v", err)
+			t.Errorf("a small request was rejected: %v", err)
 		}
 		first.Release()
 		if err := second.Grow(t.Context(), 100_000); err != nil {
@@ -45,8 +45,9 @@ func TestBudgetRefusesWhatIsTooMuch(t *testing.T) {
 	})
 }
 
-// TestBudgetFreesUnderPressure: whoever needs bytes makes others give some back.
-func TestBudgetFreesUnderPressure(t *testing.T) {
+// TestExhaustedBudgetCallsOnPressure checks that a request gets the bytes that the
+// OnPressure function frees.
+func TestExhaustedBudgetCallsOnPressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(1 << 20)
 		var slow, next Lease
@@ -63,8 +64,8 @@ func TestBudgetFreesUnderPressure(t *testing.T) {
 	})
 }
 
-// TestSmallRequestsDoNotWaitForLargeOnes: many large ones wait, each for more than
-// the share that is kept for small ones.
+// TestSmallRequestsDoNotWaitForLargeOnes lets many large requests wait, each for more
+// bytes than the reserve for small ones.
 func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(1 << 20)
@@ -103,9 +104,9 @@ func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 	})
 }
 
-// TestRequestsAreServedInTheirOrder: one that needs much is not passed by those
-// that come after it and need less.
-func TestRequestsAreServedInTheirOrder(t *testing.T) {
+// TestRequestsAreServedInOrder checks that a large request is not overtaken by later
+// requests for fewer bytes.
+func TestRequestsAreServedInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(1 << 20)
 		holders := make([]Lease, 2)
@@ -142,7 +143,7 @@ func TestRequestsAreServedInTheirOrder(t *testing.T) {
 	})
 }
 
-func TestBudgetHoldsForMany(t *testing.T) {
+func TestBudgetIsNotExceededConcurrently(t *testing.T) {
 	b := NewBudget(1 << 20)
 	var all sync.WaitGroup
 	for range 50 {
@@ -164,7 +165,7 @@ func TestBudgetHoldsForMany(t *testing.T) {
 	}
 }
 
-func TestNoBudgetHasNoBound(t *testing.T) {
+func TestNilBudgetHasNoLimit(t *testing.T) {
 	var l Lease
 	l.Of(NewBudget(0))
 	if err := l.Grow(t.Context(), 1<<40); err != nil {
@@ -173,8 +174,8 @@ func TestNoBudgetHasNoBound(t *testing.T) {
 	l.Release()
 }
 
-// TestGuardFollowsTheHeap: it is full while objects are live, and not any more
-// soon after they are gone, although nothing else makes the collector run.
+// TestGuardFollowsTheHeap checks that the guard is full while large objects are live
+// and no longer soon after, although nothing else triggers a garbage collection.
 func TestGuardFollowsTheHeap(t *testing.T) {
 	var g Guard
 	changes := make(chan bool, 10)
@@ -201,13 +202,13 @@ func TestGuardFollowsTheHeap(t *testing.T) {
 	await(false)
 }
 
-// TestOperatorsLimitWins runs this test's program with GOMEMLIMIT.
-func TestOperatorsLimitWins(t *testing.T) {
+// TestGOMEMLIMITTakesPrecedence runs this test's program with GOMEMLIMIT.
+func TestGOMEMLIMITTakesPrecedence(t *testing.T) {
 	if os.Getenv("MEMORY_TEST_CHILD") != "" {
 		SetLimit(slog.New(slog.NewTextHandler(os.Stdout, nil)), Edge)
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestOperatorsLimitWins$")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestGOMEMLIMITTakesPrecedence$")
 	cmd.Env = append(os.Environ(), "MEMORY_TEST_CHILD=1", "GOMEMLIMIT=100MiB")
 	out, err := cmd.Output()
 	if err != nil || !strings.Contains(string(out), "bytes=104857600 source=GOMEMLIMIT") {

@@ -8,26 +8,28 @@ import (
 	"time"
 )
 
-// writeChunk is how much a client has to accept within the write timeout.
+// writeChunk is the number of bytes that a client must accept within WriteTimeout.
 const writeChunk = 64 << 10
 
-// A conn is a connection of a Listener.
+// A conn is a connection accepted by a Listener.
 type conn struct {
 	net.Conn
 	listener *Listener
 
-	entered atomic.Int64 // its state and since when: see enter
-	writing atomic.Int64 // when the write under way began, in Unix nanoseconds, or 0
+	entered atomic.Int64 // state and its start; see enter
+	writing atomic.Int64 // start of the current write in Unix nanoseconds, or 0
 
 	mu sync.Mutex
-	// explicit is the deadline that the server has set, zero for none; armed is
-	// when the one for progress was last set.
+	// explicit is the deadline set by the server, or zero. armed is the time at
+	// which the deadline for progress was last set.
 	explicit, armed time.Time
 }
 
-// A state and the microseconds since 1970 fit into one word together.
+// stateBits is the number of bits for the state in conn.entered. The other bits hold
+// microseconds since 1970, so that both fit into one atomic word.
 const stateBits = 3
 
+// enter records a state and the current time.
 func (c *conn) enter(s http.ConnState) {
 	c.entered.Store(time.Now().UnixMicro()<<stateBits | int64(s))
 }
@@ -42,7 +44,8 @@ func (c *conn) since() time.Time {
 	return since
 }
 
-// Write fails when the client does not accept a part of b in time.
+// Write implements net.Conn. It fails if the client does not accept writeChunk bytes
+// within WriteTimeout.
 func (c *conn) Write(b []byte) (written int, err error) {
 	timeout := c.listener.options.WriteTimeout
 	now := time.Now()
@@ -64,8 +67,8 @@ func (c *conn) Write(b []byte) (written int, err error) {
 	}
 }
 
-// arm makes a write fail that takes longer than the timeout. Deadlines cost more
-// than looking at the clock, so one that was set just now will do.
+// arm sets a write deadline for the timeout. Setting a deadline is more expensive than
+// reading the clock, so arm keeps a deadline that was set recently.
 func (c *conn) arm(now time.Time, timeout time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,11 +1,12 @@
-// Package netlimit bounds what clients can hold of an HTTP server by its
-// connections: how many there are, and how long a write may make no progress.
+// Package netlimit limits the resources that clients can occupy with connections to an
+// HTTP server: the number of connections, and the time that a write makes no progress.
 //
-// net/http has deadlines for whole responses only, which a large response to a
-// slow client does not keep, and no bound on connections. A limiting listener
-// that merely stops accepting (golang.org/x/net/netutil) lets idle connections
-// keep everybody else out; this one closes the connection that has been idle
-// longest to make room for a new one.
+// net/http has deadlines only for whole responses, which a large response to a slow
+// client exceeds, and no limit on connections. A listener that stops accepting at the
+// limit, such as golang.org/x/net/netutil, lets idle connections lock out everyone
+// else. This listener closes the connection that has been idle longest to make room
+// for a new one. listener.go is the hub, victims.go selects the connections to close,
+// and conn.go watches writes.
 package netlimit
 
 import (
@@ -17,32 +18,32 @@ import (
 
 // Options configure a Listener.
 type Options struct {
-	// MaxConnections is how many connections may be open; 0 for any number.
+	// MaxConnections is the maximum number of open connections; 0 means no limit.
 	MaxConnections int
-	// WriteTimeout is how long a client may take to accept the next 64 KiB of a
-	// response; 0 for ever.
+	// WriteTimeout is the time in which a client must accept the next 64 KiB of a
+	// response; 0 means no limit.
 	WriteTimeout time.Duration
-	// Closed, unless nil, is called for each connection that is closed or refused
-	// to keep a bound.
+	// Closed, if not nil, is called for each connection that is closed or refused
+	// to enforce a limit.
 	Closed func(Reason)
 }
 
-// A Reason says why a connection was closed.
+// A Reason is the reason for closing a connection.
 type Reason string
 
 // The reasons.
 const (
-	// Idle: closed while it waited for a request, to make room for another.
+	// Idle: it was waiting for a request and made room for another connection.
 	Idle Reason = "idle"
-	// Refused: all others were busy.
+	// Refused: all other connections were busy.
 	Refused Reason = "refused"
-	// Slow: closed by CloseSlowest, or while a write made no progress, to make room
-	// for another connection.
+	// Slow: it was closed by CloseSlowest, or a write made no progress and it made
+	// room for another connection.
 	Slow Reason = "slow"
 )
 
-// A Listener bounds the connections of another listener. It is safe for
-// concurrent use. Its ConnState must be that of the http.Server.
+// A Listener limits the connections of another listener. It is safe for concurrent use.
+// Its method ConnState must be the ConnState hook of the http.Server.
 type Listener struct {
 	net.Listener
 	options Options
@@ -52,7 +53,7 @@ type Listener struct {
 	victims victims
 }
 
-// Wrap makes a Listener.
+// Wrap returns a Listener for l.
 func Wrap(l net.Listener, o Options) *Listener {
 	if o.Closed == nil {
 		o.Closed = func(Reason) {}
@@ -77,14 +78,14 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Len is the number of open connections.
+// Len returns the number of open connections.
 func (l *Listener) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.conns)
 }
 
-// admit counts a connection in, closing another one if there are too many.
+// admit adds a connection if there is room or if it can close another one.
 func (l *Listener) admit(c *conn) bool {
 	l.mu.Lock()
 	var victim *conn
@@ -106,7 +107,7 @@ func (l *Listener) admit(c *conn) bool {
 	return !full || victim != nil
 }
 
-// ConnState follows the state of the connections; see http.Server.ConnState.
+// ConnState records the state of connections; see http.Server.ConnState.
 func (l *Listener) ConnState(c net.Conn, state http.ConnState) {
 	if wrapped, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
 		c = wrapped.NetConn()
@@ -116,11 +117,11 @@ func (l *Listener) ConnState(c net.Conn, state http.ConnState) {
 	}
 }
 
-// minStall is how long a write has to be under way for its client to be slow.
+// minStall is the minimum duration of a write before its client counts as slow.
 const minStall = 200 * time.Millisecond
 
-// CloseSlowest closes the connection whose write has been under way longest,
-// which frees the response it waits with. It reports false if none is slow.
+// CloseSlowest closes the connection with the longest current write, which frees the
+// memory of its response. It returns false if no client is slow.
 func (l *Listener) CloseSlowest() bool {
 	l.mu.Lock()
 	var slowest *conn

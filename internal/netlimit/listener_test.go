@@ -16,7 +16,7 @@ import (
 	"souk/internal/netlimit"
 )
 
-// serve runs a server behind a Listener.
+// serve runs a server with a Listener.
 func serve(t *testing.T, o netlimit.Options, h http.HandlerFunc) *netlimit.Listener {
 	t.Helper()
 	inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -58,8 +58,8 @@ func get(t *testing.T, c net.Conn) (string, error) {
 	return string(body), err
 }
 
-// TestIdleConnectionsMakeRoom: whoever is silent is closed, longest silent first,
-// so that a new client is always served.
+// TestIdleConnectionsMakeRoom checks that new clients are always served, because the
+// connections that have been idle longest are closed.
 func TestIdleConnectionsMakeRoom(t *testing.T) {
 	reasons := make(chan netlimit.Reason, 100)
 	l := serve(t, netlimit.Options{MaxConnections: 3, Closed: func(r netlimit.Reason) { reasons <- r }},
@@ -99,7 +99,7 @@ func TestBusyConnectionsAreNotClosed(t *testing.T) {
 		<-busy
 	}
 	if body, err := get(t, dial(t, l)); err == nil {
-		t.Errorf("a third client is answered %q", body)
+		t.Errorf("a third client received %q", body)
 	}
 	end()
 	for range 2 {
@@ -109,8 +109,8 @@ func TestBusyConnectionsAreNotClosed(t *testing.T) {
 	}
 }
 
-// TestStuckConnectionsMakeRoom: clients that do not accept their responses keep
-// nobody out.
+// TestStuckConnectionsMakeRoom checks that clients that do not accept their responses
+// cannot lock out others.
 func TestStuckConnectionsMakeRoom(t *testing.T) {
 	var slow atomic.Int32
 	begun := make(chan struct{}, 2)
@@ -145,8 +145,8 @@ func TestStuckConnectionsMakeRoom(t *testing.T) {
 	}
 }
 
-// TestActiveConnectionsAreSpared: one that was idle when victims were chosen, and
-// has sent a request since, is not closed.
+// TestActiveConnectionsAreSpared checks that a connection that was idle when victims were
+// selected, but has sent a request since, is not closed.
 func TestActiveConnectionsAreSpared(t *testing.T) {
 	l := serve(t, netlimit.Options{MaxConnections: 20}, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
 	ask := func(c net.Conn) {
@@ -171,7 +171,7 @@ func TestActiveConnectionsAreSpared(t *testing.T) {
 	}
 }
 
-// TestWriteFailsWithoutProgress: the client accepts nothing more.
+// TestWriteFailsWithoutProgress checks the timeout for a client that stops reading.
 func TestWriteFailsWithoutProgress(t *testing.T) {
 	failed := make(chan error, 1)
 	l := serve(t, netlimit.Options{WriteTimeout: 100 * time.Millisecond}, func(w http.ResponseWriter, _ *http.Request) {
@@ -187,8 +187,8 @@ func TestWriteFailsWithoutProgress(t *testing.T) {
 	}
 }
 
-// TestProgressRenewsTheDeadline: the response as a whole takes many times the
-// timeout, but the client never pauses for as long.
+// TestProgressRenewsTheDeadline checks that a response may take many times the timeout
+// if the client never pauses for that long.
 func TestProgressRenewsTheDeadline(t *testing.T) {
 	const size, timeout = 16 << 20, 2 * time.Second
 	begun := time.Now()
@@ -219,7 +219,7 @@ func TestCloseSlowestFreesItsWrite(t *testing.T) {
 		failed <- err
 	})
 	if l.CloseSlowest() {
-		t.Error("a connection was closed though none writes")
+		t.Error("a connection was closed although none is writing")
 	}
 	c := dial(t, l)
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {

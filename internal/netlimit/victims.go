@@ -8,25 +8,28 @@ import (
 )
 
 const (
-	// headerGrace is how long a new connection is left alone while others are idle.
+	// headerGrace is the time for a new connection to send a request. During it,
+	// idle connections are closed first.
 	headerGrace = time.Second
-	// stalled is how long a write may make no progress while others want to connect.
+	// stalled is the time after which a write without progress makes its
+	// connection a candidate for closing.
 	stalled = time.Second
-	// chosen is how many victims are chosen at a time: to find them takes a look at
-	// all connections.
+	// chosen is the number of victims selected at once, because each selection
+	// looks at all connections.
 	chosen = 64
-	// lookEvery is how often that is done in vain.
+	// lookEvery is the minimum time before another selection after one that found
+	// no victims.
 	lookEvery = time.Millisecond
 )
 
-// Victims are the connections to close next for others to have room. They are
-// guarded by the listener's mutex.
+// victims are the connections to close next to make room for new ones. The listener's
+// mutex guards them.
 type victims struct {
-	list   []victim // the next one last
-	looked time.Time
+	list   []victim  // the next one last
+	looked time.Time // last selection that found no victims
 }
 
-// A victim is a connection as it was when it was chosen.
+// A victim is a connection with its state at the time of the selection.
 type victim struct {
 	*conn
 	entered, writing int64
@@ -34,17 +37,16 @@ type victim struct {
 	since            int64 // in microseconds
 }
 
-// The ranks: first those that have not sent a request for a while since they were
-// opened, then those that wait for their next request, then other new ones, and
-// last those whose clients do not accept their responses.
+// The ranks of victims, in the order in which they are closed.
 const (
-	silent = iota
-	waiting
-	opened
-	stuck
-	busy // no victim
+	silent  = iota // new and without a request for longer than headerGrace
+	waiting        // waiting for the next request
+	opened         // new
+	stuck          // the client does not accept its response
+	busy           // not a victim
 )
 
+// victim determines the rank of a connection.
 func (c *conn) victim(now time.Time) victim {
 	v := victim{conn: c, entered: c.entered.Load(), writing: c.writing.Load(), rank: busy}
 	state, since := c.state()
@@ -63,9 +65,10 @@ func (c *conn) victim(now time.Time) victim {
 	return v
 }
 
-// next gives the connection to close, and why; nil if all are busy. Each rank is
-// served in the order of age. Whoever has done something since it was chosen is
-// spared, and no other can have become older than those that were.
+// next returns the connection to close and the reason, or nil if all are busy. Within a
+// rank, the oldest comes first. A connection that has been active since the selection
+// is skipped. The selection stays in order, because no other connection can have
+// become older than those selected.
 func (v *victims) next(conns map[*conn]struct{}) (*conn, Reason) {
 	for range 2 {
 		for len(v.list) > 0 {
@@ -87,7 +90,8 @@ func (v *victims) next(conns map[*conn]struct{}) (*conn, Reason) {
 	return nil, ""
 }
 
-// choose looks for victims; false if it has done so in vain a moment ago.
+// choose selects up to chosen victims. It returns false without a selection if the last
+// one, less than lookEvery ago, found none.
 func (v *victims) choose(conns map[*conn]struct{}) bool {
 	now := time.Now()
 	if now.Sub(v.looked) < lookEvery {

@@ -1,16 +1,18 @@
-// Package accept reads the headers by which clients state what they accept:
-// Accept, Accept-Encoding and others of that form (RFC 9110, section 12.4).
+// Package accept parses headers with which clients state preferences: Accept,
+// Accept-Encoding and others of the same form (RFC 9110, section 12.4).
+//
+// The gateway uses it to negotiate the media type and the coding of a response.
 package accept
 
 import "strings"
 
-// MaxWeight is the weight of a member without a q parameter.
+// MaxWeight is the weight of an element without a q parameter.
 const MaxWeight = 1000
 
-// Each visits the members of a header, given as its lines, in their order.
-// A name is in lower case and without surrounding white space. The parameters
-// are the text after the first semicolon, for [Parameter]; a weight is in
-// thousandths, and 0 if it is not well-formed.
+// Each visits the elements of a header, given as its lines, in order. The name is in
+// lower case without surrounding white space. The parameters are the text after the
+// first semicolon, to be passed to [Parameter]. The weight is in thousandths; it is 0
+// if it is malformed.
 func Each(lines []string, visit func(name, parameters string, weight int)) {
 	for _, line := range lines {
 		for line != "" {
@@ -29,8 +31,8 @@ func Each(lines []string, visit func(name, parameters string, weight int)) {
 	}
 }
 
-// Parameter gives the value of a parameter, without quotes. The name must be
-// in lower case.
+// Parameter returns the value of a parameter without quotes. The name must be in
+// lower case.
 func Parameter(parameters, name string) (value string, ok bool) {
 	for parameters != "" {
 		var p string
@@ -43,8 +45,8 @@ func Parameter(parameters, name string) (value string, ok bool) {
 	return "", false
 }
 
-// cut splits a text at the first separator outside quoted strings (RFC 9110,
-// section 5.6.4).
+// cut splits a string at the first separator outside quoted strings (RFC 9110, section
+// 5.6.4).
 func cut(s string, separator byte) (before, after string) {
 	quoted := false
 	for i := 0; i < len(s); i++ {
@@ -78,9 +80,10 @@ func unquote(s string) string {
 	return string(out)
 }
 
-// parseWeight reads a qvalue (RFC 9110, section 12.4.2). It also takes what
-// clients are known to send instead: no digit before the point, as older Java
-// versions do, and more than three digits after it, of which three count.
+// parseWeight parses a qvalue (RFC 9110, section 12.4.2). It also accepts two
+// malformed variants that clients are known to send: no digit before the point, as in
+// older Java versions, and more than three digits after it, of which the rest is
+// ignored.
 func parseWeight(s string) int {
 	whole, fraction, _ := strings.Cut(s, ".")
 	weight := 0

@@ -16,7 +16,7 @@ func members(lines ...string) []string {
 	return out
 }
 
-func TestMembers(t *testing.T) {
+func TestElementsAreSplitOutsideQuotes(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		lines []string
@@ -38,7 +38,7 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-func TestWeights(t *testing.T) {
+func TestWeightsAreInThousandths(t *testing.T) {
 	for q, want := range map[string]int{
 		"1": 1000, "1.000": 1000, "0": 0, "0.": 0, "0.5": 500, "0.123": 123, "0.1239": 123, ".2": 200, "1.5": 1000,
 		"": 0, ".": 0, "2": 0, "-1": 0, "0.x": 0, "banana": 0, "1e0": 0,
@@ -49,7 +49,7 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-func TestParameter(t *testing.T) {
+func TestParameterIsUnquoted(t *testing.T) {
 	const parameters = ` Charset = "UTF\-8" ; level=1;x`
 	for name, want := range map[string]string{"charset": "UTF-8", "level": "1", "x": ""} {
 		if got, ok := accept.Parameter(parameters, name); !ok || got != want {
@@ -57,10 +57,11 @@ func TestParameter(t *testing.T) {
 		}
 	}
 	if got, ok := accept.Parameter(parameters, "q"); ok {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q for a missing parameter", got)
 	}
 }
 
+// FuzzMembers checks that no header makes Each panic or return an invalid weight.
 func FuzzMembers(f *testing.F) {
 	f.Add(`multipart/mixed;boundary="-,";q=0.3, */*`)
 	f.Fuzz(func(t *testing.T, line string) {

@@ -1,5 +1,8 @@
-// Package body reads the bodies of HTTP requests within bounds: of bytes, on
-// the wire and decoded, and of time. GraphQL and REST requests share it.
+// Package body reads the bodies of HTTP requests. It limits their size, compressed
+// and decompressed, the time they take to arrive, and the memory they use together.
+//
+// The GraphQL and REST handlers use it before they parse a request. The hub is
+// body.go; decode.go decodes content codings, and charge.go accounts for memory.
 package body
 
 import (
@@ -15,65 +18,68 @@ import (
 	"souk/internal/memory"
 )
 
-// Limits bound a body.
+// Limits are the limits for a body.
 type Limits struct {
-	// Bytes bound the body as sent and as decoded; 0 for no bound.
+	// Bytes is the maximum size in bytes, both as sent and as decoded; 0 means
+	// no limit.
 	Bytes int
-	// Timeout is for the whole body to arrive in; 0 for no bound.
+	// Timeout is the time limit for receiving the whole body; 0 means no limit.
 	Timeout time.Duration
-	// Memory is charged for what is held of bodies; nil for no bound.
+	// Memory is charged for the buffers of bodies; nil means no limit.
 	Memory *memory.Budget
 }
 
-// An Error says why a body cannot be used, as a response to the client.
+// An Error is the response to a request whose body cannot be used.
 type Error struct {
-	// Status is 400, 408, 413, 415 or 503.
+	// Status is the HTTP status: 400, 408, 413, 415 or 503.
 	Status int
-	// Detail is for people.
+	// Detail is a human-readable message.
 	Detail string
-	// Header is for the response; nil for none.
+	// Header has additional headers of the response; it may be nil.
 	Header http.Header
 }
 
-// Error gives the detail.
+// Error returns the detail.
 func (e *Error) Error() string { return e.Detail }
 
-// A Reader reads bodies. It is safe for use by many goroutines.
+// A Reader reads bodies. It is safe for concurrent use.
 type Reader struct {
 	limits Limits
-	// decoding has room for the bodies that are decoded at the same time. A
-	// decoder may take 8 MiB, the largest window of zstd in HTTP (RFC 9659).
+	// decoding is a semaphore for decoding bodies. A decoder can take 8 MiB,
+	// the largest window of zstd in HTTP (RFC 9659).
 	decoding chan struct{}
 }
 
-// NewReader gives a reader of bodies within limits.
+// NewReader returns a Reader with these limits.
 func NewReader(l Limits) *Reader {
 	return &Reader{limits: l, decoding: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
 
-// Arm starts the time for a request's body, also for one that nobody reads:
-// net/http reads the rest before it reuses the connection. It is for the
-// outermost handler; net/http lifts the deadline at the end of the body.
+// Arm starts the time limit for a request's body. Call it in the outermost handler:
+// the limit is also needed for a body that no handler reads, because net/http reads
+// the rest of it before it reuses the connection. net/http removes the deadline at
+// the end of the body.
 func (rd *Reader) Arm(w http.ResponseWriter, r *http.Request) {
 	if rd.limits.Timeout > 0 && r.ContentLength != 0 {
-		// A writer without deadlines has no slow clients, such as one in a test.
+		// Ignore the error: some ResponseWriters, such as those in tests, do
+		// not support deadlines.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(rd.limits.Timeout))
 	}
 }
 
-// startSize is the most that is allocated for a body by its Content-Length
-// alone, before any of it has arrived: each of thousands of connections may
-// announce a body that does not come.
+// startSize bounds the bytes allocated because of Content-Length alone, before any of
+// the body has arrived. Thousands of connections can each announce a large body and
+// never send it.
 const startSize = 4 << 10
 
-// FreeBytes of each body are not charged to Limits.Memory, so that requests of an
-// ordinary size are read even when large ones have taken all memory that is for
-// them. A buffer to read into should have no more room than that.
+// FreeBytes is the number of bytes of each body that are not charged to
+// Limits.Memory, so that requests of an ordinary size are read even while large ones
+// use up the budget. Buffers to read into should not have a larger capacity.
 const FreeBytes = 16 << 10
 
-// Read appends a request's body to a buffer, decoded as Content-Encoding says
-// (RFC 9110, section 8.4). Errors are of type *Error. What the buffer holds is
-// charged to the lease, which the caller releases when it lets go of the buffer.
+// Read appends a request's body to a buffer, decoded according to Content-Encoding
+// (RFC 9110, section 8.4). Errors are of type *Error. Read charges the buffer to the
+// lease; the caller must release it when it no longer uses the buffer.
 func (rd *Reader) Read(w http.ResponseWriter, r *http.Request, into *bytes.Buffer, lease *memory.Lease) error {
 	if rd.limits.Memory != nil {
 		lease.Of(rd.limits.Memory)
@@ -89,7 +95,7 @@ func (rd *Reader) Read(w http.ResponseWriter, r *http.Request, into *bytes.Buffe
 	if err := rd.receive(w, r, &sent, lease); err != nil || sent.Len() == 0 {
 		return err
 	}
-	// All of the body is here: decoding waits for no client.
+	// The body has arrived completely, so decoding never waits for the client.
 	select {
 	case rd.decoding <- struct{}{}:
 		defer func() { <-rd.decoding }()
@@ -99,13 +105,13 @@ func (rd *Reader) Read(w http.ResponseWriter, r *http.Request, into *bytes.Buffe
 	return rd.decode(r.Context(), coding, sent.Bytes(), into, lease)
 }
 
-// receive reads a body as it was sent.
+// receive reads a body without decoding it.
 func (rd *Reader) receive(w http.ResponseWriter, r *http.Request, into *bytes.Buffer, lease *memory.Lease) error {
 	limit := int64(rd.limits.Bytes)
 	switch {
 	case limit > 0 && r.ContentLength > limit:
 		return rd.tooLarge()
-	case limit > 0 && r.ContentLength < 0: // net/http holds a body to the length it gives
+	case limit > 0 && r.ContentLength < 0: // otherwise net/http enforces Content-Length
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
 	}
 	if r.ContentLength > 0 {
@@ -119,10 +125,10 @@ func (rd *Reader) receive(w http.ResponseWriter, r *http.Request, into *bytes.Bu
 	case errors.As(err, &over):
 		return rd.tooLarge()
 	case errors.Is(err, memory.ErrExhausted):
-		w.Header().Set("Connection", "close") // the rest is not read
+		w.Header().Set("Connection", "close") // the rest of the body is not read
 		return overloaded()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		w.Header().Set("Connection", "close") // what comes late is no request
+		w.Header().Set("Connection", "close") // late bytes of the body are not a request
 		return &Error{Status: http.StatusRequestTimeout,
 			Detail: fmt.Sprintf("The request body did not arrive within %s.", rd.limits.Timeout)}
 	case errors.Is(err, io.ErrUnexpectedEOF) || r.Context().Err() != nil:

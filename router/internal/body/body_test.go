@@ -22,7 +22,7 @@ import (
 	"souk/router/internal/body"
 )
 
-// encoders compress by coding. "raw" is deflate without the zlib format.
+// encoders are the encoders by coding. "raw" is deflate without the zlib format.
 var encoders = map[string]func(io.Writer) (io.WriteCloser, error){
 	"gzip":   func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil },
 	"x-gzip": func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil },
@@ -65,7 +65,7 @@ func read(t testing.TB, limit int, coding string, sent []byte) (string, *body.Er
 	return into.String(), failed
 }
 
-func TestDecodes(t *testing.T) {
+func TestBodiesAreDecoded(t *testing.T) {
 	const text = `{"query":"{ hello }"}`
 	for coding := range encoders {
 		sent := encode(t, coding, text)
@@ -86,8 +86,8 @@ func TestDecodes(t *testing.T) {
 	}
 }
 
-// TestBoundsDecodedSize: the bound is for what a body decodes to, exactly.
-func TestBoundsDecodedSize(t *testing.T) {
+// TestDecodedSizeIsLimited checks that the limit applies exactly to the decoded size.
+func TestDecodedSizeIsLimited(t *testing.T) {
 	const limit = 4096
 	for coding := range encoders {
 		header := strings.Replace(coding, "raw", "deflate", 1)
@@ -103,11 +103,11 @@ func TestBoundsDecodedSize(t *testing.T) {
 		}
 	}
 	if _, err := read(t, limit, "", make([]byte, limit+1)); err == nil || err.Status != http.StatusRequestEntityTooLarge {
-		t.Errorf("too long a body: %v", err)
+		t.Errorf("a body that is too long: %v, want status 413", err)
 	}
 }
 
-func TestRefusesUnknownCodings(t *testing.T) {
+func TestUnknownCodingsAreRejected(t *testing.T) {
 	for _, coding := range []string{"compress", "gzip, gzip", "gzip;q=1", "rot13"} {
 		_, err := read(t, 100, coding, []byte("x"))
 		if err == nil || err.Status != http.StatusUnsupportedMediaType || err.Header.Get("Accept-Encoding") != "gzip, br, zstd, deflate" {
@@ -116,7 +116,7 @@ func TestRefusesUnknownCodings(t *testing.T) {
 	}
 }
 
-func TestRefusesCorruptBodies(t *testing.T) {
+func TestCorruptBodiesAreRejected(t *testing.T) {
 	for coding := range encoders {
 		header := strings.Replace(coding, "raw", "deflate", 1)
 		sent := encode(t, coding, strings.Repeat("hello ", 50))
@@ -138,7 +138,7 @@ func TestRefusesCorruptBodies(t *testing.T) {
 	}
 }
 
-// slowServer reads bodies, each within a short time.
+// slowServer starts a server with a short time limit for bodies.
 func slowServer(t *testing.T, reads bool) (address string, failed chan *body.Error) {
 	t.Helper()
 	rd := body.NewReader(body.Limits{Bytes: 1 << 20, Timeout: 50 * time.Millisecond})
@@ -161,9 +161,9 @@ func slowServer(t *testing.T, reads bool) (address string, failed chan *body.Err
 	return strings.TrimPrefix(server.URL, "http://"), failed
 }
 
-// TestSlowBodies: a body that does not arrive is given up, whether the handler
-// reads it or not.
-func TestSlowBodies(t *testing.T) {
+// TestSlowBodiesTimeOut checks the time limit for a body that does not arrive,
+// whether the handler reads it or not.
+func TestSlowBodiesTimeOut(t *testing.T) {
 	for _, reads := range []bool{true, false} {
 		address, failed := slowServer(t, reads)
 		for _, length := range []string{"Content-Length: 100", "Transfer-Encoding: chunked"} {
@@ -218,8 +218,7 @@ func (c *watchedConn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// TestDeadlineEndsWithBody: the time for the body does not bound what comes
-// after it.
+// TestDeadlineEndsWithBody checks that the deadline is removed after the body.
 func TestDeadlineEndsWithBody(t *testing.T) {
 	rd := body.NewReader(body.Limits{Timeout: time.Hour})
 	var listener watchedListener
@@ -248,6 +247,7 @@ func TestDeadlineEndsWithBody(t *testing.T) {
 	}
 }
 
+// FuzzRead checks that no body is decoded to more bytes than the limit.
 func FuzzRead(f *testing.F) {
 	for coding := range encoders {
 		f.Add(strings.Replace(coding, "raw", "deflate", 1), encode(f, coding, strings.Repeat("hello ", 100)))
@@ -260,8 +260,8 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// Bodies of an ordinary size are read even when large ones hold all memory that
-// is for them, and what is charged comes back with the lease.
+// TestBodiesAreChargedToTheBudget checks that small bodies are read while large ones
+// use up the budget, and that releasing a lease returns its bytes.
 func TestBodiesAreChargedToTheBudget(t *testing.T) {
 	budget := memory.NewBudget(300 << 10)
 	reader := body.NewReader(body.Limits{Bytes: 1 << 20, Memory: budget})
@@ -295,8 +295,9 @@ func TestBodiesAreChargedToTheBudget(t *testing.T) {
 	}
 }
 
-// A body that is announced and does not come takes little memory.
-func TestAnnouncedBodiesTakeLittle(t *testing.T) {
+// TestAnnouncedBodyAllocatesLittle checks the memory for a body that is announced by
+// Content-Length but never arrives.
+func TestAnnouncedBodyAllocatesLittle(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(""))
 	r.ContentLength = 2 << 20
 	var into bytes.Buffer

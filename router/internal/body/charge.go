@@ -8,21 +8,23 @@ import (
 	"souk/internal/memory"
 )
 
-// chargeBytes are charged at a time, for buffers of twice that size: they
-// double when they grow. It is more than what internal/memory takes for a
-// small request, so that bodies leave the share of those alone.
+// chargeBytes is the number of bytes that one charge pays for. The charge is twice
+// that, because buffers double when they grow. It is larger than the limit of
+// internal/memory for a small request, so that bodies do not use the reserve for
+// those.
 const chargeBytes = 64 << 10
 
-// A charged reader makes room before more is read than there is room for.
+// A charged reader charges a lease before it reads more than has been paid for.
 type charged struct {
 	io.Reader
 	ctx   context.Context
 	lease *memory.Lease
-	left  int
+	left  int // bytes that have been paid for
 }
 
-// Charge gives a reader that charges a lease for what is read beyond FreeBytes, for
-// buffers that double when they grow. It fails with memory.ErrExhausted.
+// Charge returns a reader that charges a lease for bytes read beyond FreeBytes, on
+// the assumption that they are read into a buffer that doubles when it grows. Its
+// Read method fails with memory.ErrExhausted.
 func Charge(ctx context.Context, r io.Reader, lease *memory.Lease) io.Reader {
 	return &charged{Reader: r, ctx: ctx, lease: lease, left: FreeBytes}
 }

@@ -18,12 +18,11 @@ import (
 	"souk/internal/memory"
 )
 
-// codings is the Accept-Encoding header of a response that refuses a body for
-// its coding (RFC 9110, section 15.5.16).
+// codings is the Accept-Encoding header of a 415 response (RFC 9110, section
+// 15.5.16).
 const codings = "gzip, br, zstd, deflate"
 
-// contentCoding gives the coding that a Content-Encoding header names, and the
-// empty string for none.
+// contentCoding returns the coding in a Content-Encoding header, or "".
 func contentCoding(header []string) (string, error) {
 	coding := ""
 	for _, line := range header {
@@ -50,7 +49,7 @@ func unsupported(what string) error {
 		Detail: fmt.Sprintf("Content-Encoding has %s, which is not supported. Send the body uncompressed or with one of: %s.", what, codings)}
 }
 
-// decode appends what an encoded body stands for.
+// decode appends the decoded body to a buffer.
 func (rd *Reader) decode(ctx context.Context, coding string, sent []byte, into *bytes.Buffer, lease *memory.Lease) error {
 	from, err := decoder(coding, sent)
 	if err != nil {
@@ -79,8 +78,8 @@ func corrupt(coding string, err error) error {
 		Detail: fmt.Sprintf("The request body cannot be decoded as %s: %v.", coding, err)}
 }
 
-// maxWindow is the most that a decoder keeps of what it has decoded. RFC 9659
-// has this bound for zstd.
+// maxWindow bounds the window of a decoder in bytes. RFC 9659 sets this limit for
+// zstd; here it applies to brotli, too.
 const maxWindow = 8 << 20
 
 func decoder(coding string, sent []byte) (io.ReadCloser, error) {
@@ -100,16 +99,16 @@ func decoder(coding string, sent []byte) (io.ReadCloser, error) {
 		}
 		return d.IOReadCloser(), nil
 	}
-	// deflate is the zlib format (RFC 9110, section 8.4.1.2), but some clients
-	// send the data without it.
+	// deflate means the zlib format (RFC 9110, section 8.4.1.2), but some clients
+	// send raw deflate data. Detect the zlib header.
 	if len(sent) > 1 && sent[0]&0x0f == 8 && (int(sent[0])<<8|int(sent[1]))%31 == 0 {
 		return zlib.NewReader(source)
 	}
 	return flate.NewReader(source), nil
 }
 
-// brotliWindow reads the window's size from the head of a stream (RFC 7932,
-// section 9.1).
+// brotliWindow returns the window size in bytes from the header of a stream (RFC
+// 7932, section 9.1).
 func brotliWindow(sent []byte) int {
 	if len(sent) == 0 {
 		return 0

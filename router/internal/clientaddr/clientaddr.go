@@ -1,15 +1,16 @@
-// Package clientaddr finds the network address of the client that sent a
-// request, behind proxies that are known.
+// Package clientaddr finds the network address of the client that sent a request
+// through trusted proxies.
 //
-// Each proxy adds the address of its peer at the end of a header. Whatever was
-// there before is what the client said, so the header is read from its end, and
-// only as far as the addresses in it are those of trusted proxies. Only one
-// header is read: proxies hand on the one that they do not write as the client
-// sent it.
+// Each proxy appends the address of its peer to a header. The client may have sent
+// anything before that, so the header is read from its end, and only as long as the
+// addresses are those of trusted proxies. Only one of the two headers is read,
+// because a proxy forwards the header that it does not write unchanged.
 //
-// realclientip/realclientip-go does the same; it reads the whole header, of
-// which a client may make hundreds of kilobytes, before it looks at its end, and
-// does not check the peer.
+// The library realclientip/realclientip-go is not used: it parses the whole header,
+// which a client can make hundreds of kilobytes long, and does not check the peer.
+//
+// The gateway uses it in several stages, such as the rate limit. The hub is
+// clientaddr.go, and forwarded.go parses the header Forwarded.
 package clientaddr
 
 import (
@@ -26,20 +27,22 @@ const (
 )
 
 const (
-	// maxHops bounds the proxies that a header is followed through.
+	// maxHops bounds the number of proxies to follow.
 	maxHops = 32
-	// maxLine bounds a line of Forwarded that is read.
+	// maxLine bounds the length of a line of Forwarded in bytes. Longer lines
+	// are ignored.
 	maxLine = 4 << 10
 )
 
-// A Resolver knows which proxies to believe. The zero Resolver believes none.
+// A Resolver determines client addresses. The zero Resolver trusts no proxies.
 type Resolver struct {
 	trusted   []netip.Prefix
-	forwarded bool // read Forwarded
+	forwarded bool // read Forwarded instead of X-Forwarded-For
 }
 
-// New makes a Resolver that believes the proxies with an address of the list,
-// networks such as 10.0.0.0/8 or single addresses, about the named header.
+// New returns a Resolver that trusts proxies at the given addresses or in the given
+// networks, such as 10.0.0.0/8. The header is XForwardedFor, Forwarded or "", which
+// means XForwardedFor.
 func New(proxies []string, header string) (*Resolver, error) {
 	r := &Resolver{}
 	switch http.CanonicalHeaderKey(header) {
@@ -47,14 +50,14 @@ func New(proxies []string, header string) (*Resolver, error) {
 	case Forwarded:
 		r.forwarded = true
 	default:
-		return nil, fmt.Errorf("the header %q cannot be read for addresses; use %s or %s", header, XForwardedFor, Forwarded)
+		return nil, fmt.Errorf("the header %q is not supported for client addresses; use %s or %s", header, XForwardedFor, Forwarded)
 	}
 	for _, text := range proxies {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
 			address, addressErr := netip.ParseAddr(text)
 			if addressErr != nil {
-				return nil, fmt.Errorf("%q is neither a network such as 10.0.0.0/8 nor an address", text)
+				return nil, fmt.Errorf("%q is neither a network, such as 10.0.0.0/8, nor an address", text)
 			}
 			prefix = netip.PrefixFrom(address, address.BitLen())
 		}
@@ -66,9 +69,9 @@ func New(proxies []string, header string) (*Resolver, error) {
 	return r, nil
 }
 
-// Of gives the address of the client that sent a request: that of the peer,
-// unless the peer is a trusted proxy. It is not valid if the peer has no IP
-// address, as over a Unix socket.
+// Of returns the address of the client that sent a request: the address of the peer,
+// unless the peer is a trusted proxy. The result is invalid if the peer has no IP
+// address, such as on a Unix socket.
 func (r *Resolver) Of(req *http.Request) netip.Addr {
 	peer, ok := parseNode(req.RemoteAddr)
 	if !ok || !r.trusts(peer) {
@@ -80,9 +83,9 @@ func (r *Resolver) Of(req *http.Request) netip.Addr {
 	return r.follow(peer, listedNodes(req.Header[XForwardedFor]))
 }
 
-// follow goes through nodes, the nearest first, to the first that is not a
-// trusted proxy. A node that says nothing of use, such as "unknown", ends it at
-// the proxy that said so.
+// follow returns the first node, from the nearest on, that is not a trusted proxy. At
+// a node without a usable address, such as "unknown", it returns the proxy that
+// reported the node.
 func (r *Resolver) follow(client netip.Addr, nodes func(yield func(string) bool)) netip.Addr {
 	hops := 0
 	for node := range nodes {
@@ -106,7 +109,7 @@ func (r *Resolver) trusts(a netip.Addr) bool {
 	return false
 }
 
-// parseNode reads an address with or without a port: 192.0.2.1, 192.0.2.1:80,
+// parseNode parses an address with an optional port: 192.0.2.1, 192.0.2.1:80,
 // 2001:db8::1, [2001:db8::1] or [2001:db8::1]:80.
 func parseNode(text string) (netip.Addr, bool) {
 	text = strings.TrimSpace(text)
@@ -128,14 +131,14 @@ func parseNode(text string) (netip.Addr, bool) {
 	return address.Unmap().WithZone(""), true
 }
 
-// isPort says whether text is a colon and a port, or a hidden port (RFC 7239,
-// section 6.3).
+// isPort reports whether text is a colon followed by a port or an obfuscated port (RFC
+// 7239, section 6.3).
 func isPort(text string) bool {
 	port, ok := strings.CutPrefix(text, ":")
 	return ok && port != "" && !strings.ContainsAny(port, ":[]")
 }
 
-// listedNodes gives the members of X-Forwarded-For, the last first.
+// listedNodes iterates over the elements of X-Forwarded-For, starting with the last.
 func listedNodes(lines []string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for i := len(lines) - 1; i >= 0; i-- {

@@ -15,7 +15,7 @@ func request(peer, name string, lines ...string) *http.Request {
 	return &http.Request{RemoteAddr: peer, Header: http.Header{name: lines}}
 }
 
-func TestXForwardedFor(t *testing.T) {
+func TestXForwardedForIsFollowedThroughTrustedProxies(t *testing.T) {
 	r, err := clientaddr.New(proxies, "X-Forwarded-For")
 	if err != nil {
 		t.Fatal(err)
@@ -25,32 +25,32 @@ func TestXForwardedFor(t *testing.T) {
 		lines      []string
 		want       string
 	}{
-		{"no proxy", "198.51.100.1:1234", nil, "198.51.100.1"},
-		{"a client that says it is somebody else", "198.51.100.1:1234", []string{"203.0.113.9"}, "198.51.100.1"},
-		{"a client that says it comes through a proxy", "198.51.100.1:1234", []string{"203.0.113.9, 10.0.0.1"}, "198.51.100.1"},
-		{"a proxy without a header", "10.0.0.1:80", nil, "10.0.0.1"},
-		{"a proxy", "10.0.0.1:80", []string{"198.51.100.1"}, "198.51.100.1"},
-		{"a single address as proxy", "192.0.2.7:80", []string{"198.51.100.1"}, "198.51.100.1"},
-		{"its neighbour", "192.0.2.8:80", []string{"198.51.100.1"}, "192.0.2.8"},
-		{"two proxies", "10.0.0.1:80", []string{"198.51.100.1, 10.0.0.2"}, "198.51.100.1"},
-		{"what the client said before", "10.0.0.1:80", []string{"203.0.113.9, 198.51.100.1, 10.0.0.2"}, "198.51.100.1"},
-		{"a line that the client sent", "10.0.0.1:80", []string{"203.0.113.9", "198.51.100.1"}, "198.51.100.1"},
-		{"several lines", "10.0.0.1:80", []string{"198.51.100.1", "10.0.0.2", "10.0.0.3, 10.0.0.4"}, "198.51.100.1"},
-		{"proxies only", "10.0.0.1:80", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
-		{"with a port", "10.0.0.1:80", []string{"198.51.100.1:5678"}, "198.51.100.1"},
-		{"IPv6", "[2001:db8:1::1]:80", []string{"2001:db8:2::1"}, "2001:db8:2::1"},
-		{"IPv6 in brackets", "10.0.0.1:80", []string{"[2001:db8:2::1]"}, "2001:db8:2::1"},
-		{"IPv6 with a port", "10.0.0.1:80", []string{"[2001:db8:2::1]:443"}, "2001:db8:2::1"},
-		{"IPv6 with a zone", "10.0.0.1:80", []string{"fe80::1%eth0"}, "fe80::1"},
-		{"IPv4 in IPv6", "[::ffff:10.0.0.1]:80", []string{"::ffff:198.51.100.1"}, "198.51.100.1"},
-		{"a proxy network of IPv4 in IPv6", "172.16.3.4:80", []string{"198.51.100.1"}, "198.51.100.1"},
-		{"unknown", "10.0.0.1:80", []string{"unknown"}, "10.0.0.1"},
-		{"unknown behind a proxy", "10.0.0.1:80", []string{"203.0.113.9, unknown, 10.0.0.2"}, "10.0.0.2"},
-		{"a name", "10.0.0.1:80", []string{"localhost"}, "10.0.0.1"},
-		{"empty members", "10.0.0.1:80", []string{"198.51.100.1,,"}, "10.0.0.1"},
-		{"IPv4 in brackets", "10.0.0.1:80", []string{"[198.51.100.1]"}, "10.0.0.1"},
-		{"more proxies than are followed", "10.0.0.1:80", []string{"198.51.100.1" + strings.Repeat(", 10.0.0.2", 40)}, "10.0.0.2"},
-		{"a Unix socket", "@", []string{"198.51.100.1"}, "invalid IP"},
+		{name: "no proxy", peer: "198.51.100.1:1234", lines: nil, want: "198.51.100.1"},
+		{name: "a client with a forged header", peer: "198.51.100.1:1234", lines: []string{"203.0.113.9"}, want: "198.51.100.1"},
+		{name: "a client that claims to be behind a proxy", peer: "198.51.100.1:1234", lines: []string{"203.0.113.9, 10.0.0.1"}, want: "198.51.100.1"},
+		{name: "a proxy without a header", peer: "10.0.0.1:80", lines: nil, want: "10.0.0.1"},
+		{name: "a proxy", peer: "10.0.0.1:80", lines: []string{"198.51.100.1"}, want: "198.51.100.1"},
+		{name: "a proxy trusted by address", peer: "192.0.2.7:80", lines: []string{"198.51.100.1"}, want: "198.51.100.1"},
+		{name: "a proxy at the next address", peer: "192.0.2.8:80", lines: []string{"198.51.100.1"}, want: "192.0.2.8"},
+		{name: "two proxies", peer: "10.0.0.1:80", lines: []string{"198.51.100.1, 10.0.0.2"}, want: "198.51.100.1"},
+		{name: "an address added by the client", peer: "10.0.0.1:80", lines: []string{"203.0.113.9, 198.51.100.1, 10.0.0.2"}, want: "198.51.100.1"},
+		{name: "a line added by the client", peer: "10.0.0.1:80", lines: []string{"203.0.113.9", "198.51.100.1"}, want: "198.51.100.1"},
+		{name: "several lines", peer: "10.0.0.1:80", lines: []string{"198.51.100.1", "10.0.0.2", "10.0.0.3, 10.0.0.4"}, want: "198.51.100.1"},
+		{name: "proxies only", peer: "10.0.0.1:80", lines: []string{"10.0.0.3, 10.0.0.2"}, want: "10.0.0.3"},
+		{name: "with a port", peer: "10.0.0.1:80", lines: []string{"198.51.100.1:5678"}, want: "198.51.100.1"},
+		{name: "IPv6", peer: "[2001:db8:1::1]:80", lines: []string{"2001:db8:2::1"}, want: "2001:db8:2::1"},
+		{name: "IPv6 in brackets", peer: "10.0.0.1:80", lines: []string{"[2001:db8:2::1]"}, want: "2001:db8:2::1"},
+		{name: "IPv6 with a port", peer: "10.0.0.1:80", lines: []string{"[2001:db8:2::1]:443"}, want: "2001:db8:2::1"},
+		{name: "IPv6 with a zone", peer: "10.0.0.1:80", lines: []string{"fe80::1%eth0"}, want: "fe80::1"},
+		{name: "IPv4 in IPv6", peer: "[::ffff:10.0.0.1]:80", lines: []string{"::ffff:198.51.100.1"}, want: "198.51.100.1"},
+		{name: "a proxy network of IPv4 in IPv6", peer: "172.16.3.4:80", lines: []string{"198.51.100.1"}, want: "198.51.100.1"},
+		{name: "unknown", peer: "10.0.0.1:80", lines: []string{"unknown"}, want: "10.0.0.1"},
+		{name: "unknown behind a proxy", peer: "10.0.0.1:80", lines: []string{"203.0.113.9, unknown, 10.0.0.2"}, want: "10.0.0.2"},
+		{name: "a name", peer: "10.0.0.1:80", lines: []string{"localhost"}, want: "10.0.0.1"},
+		{name: "empty members", peer: "10.0.0.1:80", lines: []string{"198.51.100.1,,"}, want: "10.0.0.1"},
+		{name: "IPv4 in brackets", peer: "10.0.0.1:80", lines: []string{"[198.51.100.1]"}, want: "10.0.0.1"},
+		{name: "too many proxies", peer: "10.0.0.1:80", lines: []string{"198.51.100.1" + strings.Repeat(", 10.0.0.2", 40)}, want: "10.0.0.2"},
+		{name: "a Unix socket", peer: "@", lines: []string{"198.51.100.1"}, want: "invalid IP"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := r.Of(request(c.peer, "X-Forwarded-For", c.lines...)); got.String() != c.want {
@@ -59,14 +59,14 @@ func TestXForwardedFor(t *testing.T) {
 		})
 	}
 	if got := r.Of(request("10.0.0.1:80", "Forwarded", "for=198.51.100.1")); got.String() != "10.0.0.1" {
-		t.Errorf("the header that is not configured gives %s", got)
+		t.Errorf("the header that is not configured was read: got %s", got)
 	}
 	if got := new(clientaddr.Resolver).Of(request("10.0.0.1:80", "X-Forwarded-For", "198.51.100.1")); got.String() != "10.0.0.1" {
-		t.Errorf("without trusted proxies it is %s", got)
+		t.Errorf("without trusted proxies: got %s", got)
 	}
 }
 
-func TestForwarded(t *testing.T) {
+func TestForwardedIsFollowedThroughTrustedProxies(t *testing.T) {
 	r, err := clientaddr.New(proxies, "forwarded")
 	if err != nil {
 		t.Fatal(err)
@@ -76,23 +76,23 @@ func TestForwarded(t *testing.T) {
 		lines []string
 		want  string
 	}{
-		{"an address", []string{"for=198.51.100.1"}, "198.51.100.1"},
-		{"further parameters", []string{`proto=https; For="198.51.100.1:4711" ;by=203.0.113.43`}, "198.51.100.1"},
-		{"IPv6", []string{`for="[2001:db8:2::1]:4711"`}, "2001:db8:2::1"},
-		{"IPv6 with a hidden port", []string{`for="[2001:db8:2::1]:_gazonk"`}, "2001:db8:2::1"},
-		{"escapes", []string{`for="198.51.\100.1"`}, "198.51.100.1"},
-		{"what the client said before", []string{"for=203.0.113.9, for=198.51.100.1, for=10.0.0.2"}, "198.51.100.1"},
-		{"several lines", []string{"for=203.0.113.9", "for=198.51.100.1", "for=10.0.0.2"}, "198.51.100.1"},
-		{"a comma in quotes", []string{`for=198.51.100.1;host="a, for=203.0.113.9"`}, "198.51.100.1"},
-		{"hidden", []string{"for=203.0.113.9, for=_hidden"}, "10.0.0.1"},
-		{"unknown", []string{"for=unknown"}, "10.0.0.1"},
-		{"an element without it", []string{"for=203.0.113.9, proto=https"}, "10.0.0.1"},
-		{"a quote that the client opened", []string{`for="203.0.113.9, for=198.51.100.1`}, "10.0.0.1"},
-		{"a line that the client spoiled", []string{`for="203.0.113.9`, `for=198.51.100.1`}, "198.51.100.1"},
-		{"twice", []string{"for=203.0.113.9;for=198.51.100.1"}, "10.0.0.1"},
-		{"no parameter", []string{"198.51.100.1"}, "10.0.0.1"},
-		{"longer than is read", []string{strings.Repeat("for=10.0.0.2,", 400) + "for=198.51.100.1"}, "10.0.0.1"},
-		{"none", nil, "10.0.0.1"},
+		{name: "an address", lines: []string{"for=198.51.100.1"}, want: "198.51.100.1"},
+		{name: "further parameters", lines: []string{`proto=https; For="198.51.100.1:4711" ;by=203.0.113.43`}, want: "198.51.100.1"},
+		{name: "IPv6", lines: []string{`for="[2001:db8:2::1]:4711"`}, want: "2001:db8:2::1"},
+		{name: "IPv6 with a hidden port", lines: []string{`for="[2001:db8:2::1]:_gazonk"`}, want: "2001:db8:2::1"},
+		{name: "escapes", lines: []string{`for="198.51.\100.1"`}, want: "198.51.100.1"},
+		{name: "an address added by the client", lines: []string{"for=203.0.113.9, for=198.51.100.1, for=10.0.0.2"}, want: "198.51.100.1"},
+		{name: "several lines", lines: []string{"for=203.0.113.9", "for=198.51.100.1", "for=10.0.0.2"}, want: "198.51.100.1"},
+		{name: "a comma in quotes", lines: []string{`for=198.51.100.1;host="a, for=203.0.113.9"`}, want: "198.51.100.1"},
+		{name: "hidden", lines: []string{"for=203.0.113.9, for=_hidden"}, want: "10.0.0.1"},
+		{name: "unknown", lines: []string{"for=unknown"}, want: "10.0.0.1"},
+		{name: "an element without for", lines: []string{"for=203.0.113.9, proto=https"}, want: "10.0.0.1"},
+		{name: "an open quote added by the client", lines: []string{`for="203.0.113.9, for=198.51.100.1`}, want: "10.0.0.1"},
+		{name: "a malformed line added by the client", lines: []string{`for="203.0.113.9`, `for=198.51.100.1`}, want: "198.51.100.1"},
+		{name: "for twice in an element", lines: []string{"for=203.0.113.9;for=198.51.100.1"}, want: "10.0.0.1"},
+		{name: "no parameter", lines: []string{"198.51.100.1"}, want: "10.0.0.1"},
+		{name: "a line that is too long", lines: []string{strings.Repeat("for=10.0.0.2,", 400) + "for=198.51.100.1"}, want: "10.0.0.1"},
+		{name: "none", lines: nil, want: "10.0.0.1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := r.Of(request("10.0.0.1:80", "Forwarded", c.lines...)); got.String() != c.want {
@@ -102,14 +102,14 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
-func TestConfiguration(t *testing.T) {
+func TestInvalidConfigurationIsRejected(t *testing.T) {
 	for _, c := range []struct {
 		proxies      []string
 		header, want string
 	}{
-		{[]string{"10.0.0.0/33"}, "", `"10.0.0.0/33" is neither a network`},
-		{[]string{"ingress"}, "", `"ingress" is neither a network`},
-		{nil, "X-Real-IP", `"X-Real-IP" cannot be read for addresses; use X-Forwarded-For or Forwarded`},
+		{proxies: []string{"10.0.0.0/33"}, header: "", want: `"10.0.0.0/33" is neither a network`},
+		{proxies: []string{"ingress"}, header: "", want: `"ingress" is neither a network`},
+		{proxies: nil, header: "X-Real-IP", want: `"X-Real-IP" is not supported for client addresses; use X-Forwarded-For or Forwarded`},
 	} {
 		if _, err := clientaddr.New(c.proxies, c.header); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want %s", err, c.want)
@@ -117,8 +117,8 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
-// Whatever a client sends, it is known by the address that the proxy saw, or by
-// the proxy's.
+// FuzzSpoofedHeaders checks that whatever a client sends, the result is the address
+// that the proxy saw, or the address of the proxy.
 func FuzzSpoofedHeaders(f *testing.F) {
 	f.Add("203.0.113.9", "")
 	f.Add(`for="`, `for=1.2.3.4;host="`)
@@ -135,17 +135,17 @@ func FuzzSpoofedHeaders(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line, before string) {
 		for _, lines := range [][]string{{line, "198.51.100.1"}, {before, line, "198.51.100.1"}, {line + ", 198.51.100.1"}, {before, line + ",198.51.100.1"}} {
 			if got := plain.Of(request("10.0.0.1:80", clientaddr.XForwardedFor, lines...)); got != client {
-				t.Errorf("%q give %s", lines, got)
+				t.Errorf("%q: got %s", lines, got)
 			}
 		}
 		for _, lines := range [][]string{{line, "for=198.51.100.1"}, {before, line, "for=198.51.100.1"}} {
 			if got := standard.Of(request("10.0.0.1:80", clientaddr.Forwarded, lines...)); got != client {
-				t.Errorf("%q give %s", lines, got)
+				t.Errorf("%q: got %s", lines, got)
 			}
 		}
 		appended := []string{before, line + ", for=198.51.100.1"}
 		if got := standard.Of(request("10.0.0.1:80", clientaddr.Forwarded, appended...)); got != client && got != proxy {
-			t.Errorf("%q give %s", appended, got)
+			t.Errorf("%q: got %s", appended, got)
 		}
 	})
 }

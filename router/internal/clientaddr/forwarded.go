@@ -2,9 +2,9 @@ package clientaddr
 
 import "strings"
 
-// forwardedNodes gives the for parameters of Forwarded (RFC 7239, section 4),
-// the last first: an empty one for an element without it, or a line that is not
-// well-formed.
+// forwardedNodes iterates over the for parameters of Forwarded (RFC 7239, section 4),
+// starting with the last. It yields "" for an element without the parameter and for a
+// malformed line, after which it stops.
 func forwardedNodes(lines []string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for i := len(lines) - 1; i >= 0; i-- {
@@ -22,9 +22,9 @@ func forwardedNodes(lines []string) func(yield func(string) bool) {
 	}
 }
 
-// parseForwarded gives the for parameter of each element of a line. Quotes can
-// only be told apart from the beginning, so that a client that opens one spoils
-// the line: nothing in it can be believed then.
+// parseForwarded returns the for parameter of each element in a line. Quoted strings
+// can only be recognized from the start of a line. A client that opens a quote makes
+// the whole line malformed, and none of it can be trusted.
 func parseForwarded(line string) (nodes []string, ok bool) {
 	if len(line) > maxLine {
 		return nil, false
@@ -41,7 +41,7 @@ func parseForwarded(line string) (nodes []string, ok bool) {
 			return nil, false
 		}
 		if strings.EqualFold(name, "for") {
-			if seen { // a parameter may be there once
+			if seen { // a parameter must not occur twice
 				return nil, false
 			}
 			node, seen = value, true
@@ -60,8 +60,9 @@ func parseForwarded(line string) (nodes []string, ok bool) {
 	}
 }
 
-// parameterValue reads a token or a quoted string (RFC 9110, section 5.6). The
-// characters of an address that have to be quoted are taken without quotes, too.
+// parameterValue parses a token or a quoted string (RFC 9110, section 5.6). It also
+// accepts the characters of an address that should be quoted, such as colons,
+// without quotes.
 func parameterValue(text string) (value, rest string, ok bool) {
 	if !strings.HasPrefix(text, `"`) {
 		end := strings.IndexAny(text, ",; \t\"")
@@ -85,6 +86,7 @@ func parameterValue(text string) (value, rest string, ok bool) {
 	return "", "", false
 }
 
+// isToken reports whether text is a token (RFC 9110, section 5.6.2).
 func isToken(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", c)

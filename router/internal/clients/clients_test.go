@@ -23,10 +23,10 @@ type result struct {
 	Error string
 }
 
-// TestNode runs the cases of cases/*.mjs.
-func TestNode(t *testing.T) {
+// TestNodeClients runs the cases in cases/*.mjs.
+func TestNodeClients(t *testing.T) {
 	packages := packagetest.NPM(t)
-	// Node.js looks for packages above the importing file's real path.
+	// Node.js resolves packages relative to the real path of the importing file.
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(".")); err != nil {
 		t.Fatal(err)
@@ -37,15 +37,15 @@ func TestNode(t *testing.T) {
 	runCases(t, exec.CommandContext(t.Context(), "node", filepath.Join(dir, "run.mjs"), startRouter(t), *filter))
 }
 
-// TestPython runs the cases of cases.py.
-func TestPython(t *testing.T) {
+// TestPythonClients runs the cases in cases.py.
+func TestPythonClients(t *testing.T) {
 	packages := packagetest.Install(t, []string{"requirements.txt"}, func(ctx context.Context, dir string) *exec.Cmd {
 		return exec.CommandContext(ctx, "sh", "-c", `python3 -m venv "$1/venv" && "$1/venv/bin/pip" install -q --disable-pip-version-check --only-binary :all: -r "$1/requirements.txt"`, "sh", dir)
 	}, "python3")
 	runCases(t, exec.CommandContext(t.Context(), filepath.Join(packages, "venv/bin/python"), "cases.py", startRouter(t), *filter))
 }
 
-// runCases makes a subtest of each case that a command reports.
+// runCases runs a subtest for each case that the command reports.
 func runCases(t *testing.T, command *exec.Cmd) {
 	t.Helper()
 	var stderr bytes.Buffer
@@ -80,6 +80,6 @@ func runCases(t *testing.T, command *exec.Cmd) {
 		t.Errorf("%v\n%s", err, &stderr)
 	}
 	if cases == 0 {
-		t.Errorf("no case was run\n%s", &stderr)
+		t.Errorf("the command reported no cases\n%s", &stderr)
 	}
 }

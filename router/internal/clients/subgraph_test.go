@@ -20,7 +20,7 @@ import (
 	"souk/telemetry"
 )
 
-// startRouter starts a router over two subgraphs on loopback and gives its URL.
+// startRouter starts a router with two subgraphs on loopback and returns its URL.
 func startRouter(t *testing.T) string {
 	t.Helper()
 	sdl, err := os.ReadFile("testdata/supergraph.graphql")
@@ -55,7 +55,7 @@ func startRouter(t *testing.T) string {
 	return server.URL
 }
 
-// usersSubgraph has the root fields and users' names.
+// usersSubgraph resolves the root fields and the names of users.
 func usersSubgraph(k *keys) resolvers {
 	user := object{"__typename": "User", "id": "1", "name": "Ada"}
 	return resolvers{
@@ -77,7 +77,7 @@ func usersSubgraph(k *keys) resolvers {
 	}
 }
 
-// moodsSubgraph has what else is known of users.
+// moodsSubgraph resolves the other fields of users.
 func moodsSubgraph(k *keys) resolvers {
 	user := object{"__typename": "User", "rank": 7, "mood": func(ctx context.Context, args map[string]any) (any, error) {
 		if after, ok := args["after"].(string); ok {
@@ -96,7 +96,7 @@ func moodsSubgraph(k *keys) resolvers {
 	}
 }
 
-// keys hold fields back until a client releases them.
+// keys hold back fields until a client releases them.
 type keys struct {
 	mu       sync.Mutex
 	released map[string]chan struct{}
@@ -127,16 +127,17 @@ func (k *keys) wait(ctx context.Context, key string) error {
 	}
 }
 
-// An object has values by field: plain ones, objects, lists or resolvers.
+// An object maps fields to values: scalars, objects, lists or resolvers.
 type object map[string]any
 
 type resolver = func(ctx context.Context, args map[string]any) (any, error)
 
-// resolvers answer the root fields of a subgraph. That of a subscription gives
-// the list of its events.
+// resolvers resolve the root fields of a subgraph. The resolver of a subscription
+// field returns the list of events.
 type resolvers map[string]resolver
 
-// ServeHTTP answers GraphQL requests; subscriptions by server-sent events.
+// ServeHTTP executes GraphQL requests. It answers subscriptions with server-sent
+// events.
 func (s resolvers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Query     string
@@ -180,7 +181,7 @@ func (s resolvers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, "event: complete\ndata:\n\n")
 }
 
-// An execution answers one operation, as far as these subgraphs need it.
+// An execution executes one operation, as far as these subgraphs need it.
 type execution struct {
 	ctx       context.Context
 	fragments ast.FragmentDefinitionList

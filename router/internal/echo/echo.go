@@ -1,5 +1,5 @@
-// Package echo bounds what messages repeat of a request, so that a client
-// cannot make the router send, and log, what it was sent.
+// Package echo shortens the parts of a request that error messages repeat, so that a
+// client cannot make the router send back and log arbitrarily long texts.
 package echo
 
 import (
@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// MaxWord is the longest run without white space in a message, such as a
-	// name, in bytes; MaxMessage the longest message.
+	// MaxWord is the maximum length in bytes of a word, a sequence without
+	// white space. MaxMessage is the maximum length of a message in bytes.
 	MaxWord    = 100
 	MaxMessage = 1000
 )
 
-// Shorten cuts words and messages that are longer than the bounds, and puts an
-// ellipsis where something is missing.
+// Shorten cuts words longer than MaxWord and messages longer than MaxMessage, and marks
+// each cut with an ellipsis.
 func Shorten(message string) string {
 	if len(message) <= MaxWord {
 		return message

@@ -10,18 +10,18 @@ import (
 	"souk/router/internal/echo"
 )
 
-func TestShorten(t *testing.T) {
+func TestLongWordsAndMessagesAreCut(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	for _, c := range []struct{ message, want string }{
-		{"", ""},
-		{"Cannot query field \"a\" on type \"B\".", "Cannot query field \"a\" on type \"B\"."},
-		{"Cannot query field \"" + long + "\" on type \"B\".", "Cannot query field \"" + long[:99] + "… on type \"B\"."},
-		{long + " " + long, long[:100] + "… " + long[:100] + "…"},
-		{strings.Repeat("é", 60), strings.Repeat("é", 50) + "…"},
-		{strings.Repeat("word ", 300), strings.Repeat("word ", 200) + "…"},
+		{message: "", want: ""},
+		{message: "Cannot query field \"a\" on type \"B\".", want: "Cannot query field \"a\" on type \"B\"."},
+		{message: "Cannot query field \"" + long + "\" on type \"B\".", want: "Cannot query field \"" + long[:99] + "… on type \"B\"."},
+		{message: long + " " + long, want: long[:100] + "… " + long[:100] + "…"},
+		{message: strings.Repeat("é", 60), want: strings.Repeat("é", 50) + "…"},
+		{message: strings.Repeat("word ", 300), want: strings.Repeat("word ", 200) + "…"},
 	} {
 		if got := echo.Shorten(c.message); got != c.want {
-			t.Errorf("%q gives %q", c.message, got)
+			t.Errorf("Shorten(%q) = %q, want %q", c.message, got, c.want)
 		}
 	}
 }
@@ -31,15 +31,15 @@ func TestShortenedMessagesAreBounded(t *testing.T) {
 		message := strings.Repeat(rapid.String().Draw(t, "part"), rapid.IntRange(0, 300).Draw(t, "times"))
 		got := echo.Shorten(message)
 		if len(got) > echo.MaxMessage+len("…") || !utf8.ValidString(got) {
-			t.Fatalf("%d bytes", len(got))
+			t.Fatalf("the message has %d bytes or is not valid UTF-8", len(got))
 		}
 		for _, word := range strings.Fields(got) {
 			if len(word) > echo.MaxWord+2*len("…") {
-				t.Fatalf("a word of %d bytes", len(word))
+				t.Fatalf("a word has %d bytes", len(word))
 			}
 		}
 		if len(message) <= echo.MaxWord && got != message {
-			t.Fatalf("%q became %q", message, got)
+			t.Fatalf("the short message %q became %q", message, got)
 		}
 	})
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// withContext adds to a field's arguments those that take their values from
-// objects above (@fromContext), which no client gives.
+// withContext adds to a field's arguments those with values from enclosing objects
+// (@fromContext), which clients cannot set.
 func (w *World) withContext(parent *object, field string, args map[string]any, faults *int) map[string]any {
 	for _, name := range w.names {
 		d := w.subgraphs[name].schema.Types[parent.typename]
@@ -30,8 +30,8 @@ func (w *World) withContext(parent *object, field string, args map[string]any, f
 	return args
 }
 
-// fromAbove is the value of a context: that of the nearest object which sets
-// it, null where that has an error.
+// fromAbove returns the value of a context: that of the nearest enclosing object that sets
+// it, or null if that has an error.
 func (w *World) fromAbove(obj *object, context string, set ast.SelectionSet, faults *int) any {
 	for ; obj != nil; obj = obj.above {
 		if w.setsContext(obj.typename, context) {
@@ -40,9 +40,10 @@ func (w *World) fromAbove(obj *object, context string, set ast.SelectionSet, fau
 			}
 		}
 	}
-	panic("composition has accepted a field whose context nothing sets: " + context)
+	panic("composition accepted a field whose context is never set: " + context)
 }
 
+// setsContext reports whether a type sets a context.
 func (w *World) setsContext(typename, context string) bool {
 	return slices.ContainsFunc(append(w.interfacesOf(typename), typename), func(t string) bool {
 		return slices.ContainsFunc(w.names, func(name string) bool {
@@ -54,9 +55,9 @@ func (w *World) setsContext(typename, context string) bool {
 	})
 }
 
-// isContextValue says whether some argument takes its value from a field of
-// that name. These have no errors: the router may have to ask for them before
-// it is known that there is no object that needs them.
+// isContextValue reports whether an argument takes its value from a field with that name.
+// Such fields have no errors, because the router may have to fetch them before it knows
+// whether an object needs them.
 func (w *World) isContextValue(field string) bool {
 	for _, name := range w.names {
 		for _, d := range w.subgraphs[name].schema.Types {
@@ -72,7 +73,7 @@ func (w *World) isContextValue(field string) bool {
 	return false
 }
 
-// below notes with the objects of a value where they are.
+// below records the enclosing object in the objects of a value.
 func below(above *object, value any) {
 	switch v := value.(type) {
 	case []any:

@@ -9,47 +9,47 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// A resolver gives the value of a field: nil, a bool, number or string, a
-// []any of values, or an *object.
+// A resolver returns the value of a field: nil, a bool, a number, a string, a []any of
+// values, or an *object.
 type resolver func(parent *object, field *ast.Field, args map[string]any) (any, error)
 
 // An object is a value of an object type.
 type object struct {
 	typename string
 	id       string
-	// provided are the fields below that a subgraph has although they are
-	// external there.
+	// provided are the fields below the object that the subgraph resolves here
+	// although they are external.
 	provided ast.SelectionSet
-	// representation is what the router sent, for an entity it asked for.
+	// representation is the representation sent by the router, for an entity.
 	representation map[string]any
-	// above is the object whose field this is, in the answer of the monolith.
+	// above is the enclosing object in the response of the monolith.
 	above *object
 }
 
-// A Result is an answer: its data as JSON, in the order of the operation, and
-// the paths of its errors.
+// A Result is a response: its data as JSON, with fields in the order of the operation, and
+// its errors.
 type Result struct {
 	Data   json.RawMessage
 	Errors []FieldError
-	// RequiredFaults is how often a field that was answered needed, by
-	// @requires, one that has an error.
+	// RequiredFaults is the number of resolved fields that required (@requires) a
+	// field with an error.
 	RequiredFaults int
 }
 
-// A FieldError is one error of an answer.
+// A FieldError is a field error of a response.
 type FieldError struct {
 	Message string `json:"message"`
 	Path    []any  `json:"path"`
 }
 
-// execution runs one operation as the GraphQL specification's section 6 says.
+// An execution executes one operation (GraphQL, section 6).
 type execution struct {
 	schema    *ast.Schema
 	document  *ast.QueryDocument
 	variables map[string]any
 	resolve   resolver
 	errors    []FieldError
-	// requiredFaults are counted by the resolver.
+	// requiredFaults is incremented by the resolver.
 	requiredFaults int
 }
 
@@ -68,14 +68,14 @@ func (e *execution) run() Result {
 	return Result{Data: out.Bytes(), Errors: e.errors, RequiredFaults: e.requiredFaults}
 }
 
-// group is the fields of one response key.
+// A group has the fields with one response key.
 type group struct {
 	key    string
 	fields []*ast.Field
 }
 
-// selection writes an object; false means that it is null since a field of it
-// that may not be null is.
+// selection writes an object. It returns false if the object is null because one of its
+// non-null fields is null.
 func (e *execution) selection(out *bytes.Buffer, obj *object, sets []ast.SelectionSet, path []any) bool {
 	var groups []*group
 	for _, set := range sets {
@@ -159,8 +159,8 @@ func (e *execution) applies(typename, condition string) bool {
 	return false
 }
 
-// complete writes a value of a type; false means that the null it should have
-// written is not allowed there.
+// complete writes a value of a type. It returns false if the value is null but the type is
+// not nullable.
 func (e *execution) complete(out *bytes.Buffer, t *ast.Type, value any, fields []*ast.Field, path []any, reported bool) bool {
 	mark := out.Len()
 	if e.completeNullable(out, t, value, fields, path) {
@@ -172,12 +172,12 @@ func (e *execution) complete(out *bytes.Buffer, t *ast.Type, value any, fields [
 		return true
 	}
 	if value == nil && !reported {
-		e.errors = append(e.errors, FieldError{Message: "null at a place where it may not be", Path: path})
+		e.errors = append(e.errors, FieldError{Message: "null for a non-null type", Path: path})
 	}
 	return false
 }
 
-// completeNullable writes a value; false means that it is null.
+// completeNullable writes a value. It returns false if the value is null.
 func (e *execution) completeNullable(out *bytes.Buffer, t *ast.Type, value any, fields []*ast.Field, path []any) bool {
 	if value == nil {
 		return false
@@ -204,7 +204,7 @@ func (e *execution) completeNullable(out *bytes.Buffer, t *ast.Type, value any, 
 	}
 	encoded, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // the data has none that cannot be
+		panic(err) // all values can be marshaled
 	}
 	out.Write(encoded)
 	return true

@@ -9,18 +9,18 @@ import (
 	"souk/router/internal/oracle"
 )
 
-// fragments puts together what is delivered by the draft of August 2022, as
-// clients of it do: each fragment is merged into the object at its path.
+// fragments assembles the response from incremental delivery in the format of August
+// 2022, like its clients: each fragment is merged into the object at its path.
 type fragments struct {
 	data any
-	// seen are the paths and labels of the fragments so far.
+	// seen are the paths and labels of the fragments received.
 	seen map[string]bool
 }
 
-// checkFragments compares what is delivered by the draft of August 2022 with
-// the whole answer. Where there are errors, that draft has null for a fragment
-// or for what is around a field, in place of what another part delivers; then
-// only its form is looked at.
+// checkFragments compares the response assembled from the format of August 2022 with
+// the expected response. If there are errors, that format can have null for a fragment
+// or an enclosing object where another payload delivers data. Then only the structure
+// is checked.
 func (r *router) checkFragments(t *testing.T, op oracle.Operation, request execute.Request, want oracle.Result) bool {
 	t.Helper()
 	request.Incremental = execute.Fragments
@@ -29,7 +29,7 @@ func (r *router) checkFragments(t *testing.T, op oracle.Operation, request execu
 	err := r.executor.Deliver(t.Context(), &request, func(response *execute.Response) error {
 		defer response.Release()
 		if !more {
-			return fmt.Errorf("more after the end: %s", response.Body)
+			return fmt.Errorf("a payload after the last one: %s", response.Body)
 		}
 		more = response.More
 		if err := f.receive(response.Body, more, len(want.Errors) == 0); err != nil {
@@ -38,7 +38,7 @@ func (r *router) checkFragments(t *testing.T, op oracle.Operation, request execu
 		return nil
 	})
 	if err == nil && more {
-		err = fmt.Errorf("the last response did not come")
+		err = fmt.Errorf("the last payload is missing")
 	}
 	if err != nil {
 		t.Errorf("operation %s\nvariables %s: %v", op.Query, op.Variables, err)
@@ -73,14 +73,14 @@ func (f *fragments) receive(body []byte, more, strict bool) error {
 		return err
 	}
 	if response.HasNext == nil && more || response.HasNext != nil && *response.HasNext != more || response.Pending != nil {
-		return fmt.Errorf("hasNext or pending is wrong")
+		return fmt.Errorf("wrong hasNext or pending")
 	}
 	if f.data == nil {
 		f.data = response.Data
 	}
 	for _, i := range response.Incremental {
 		if key := fmt.Sprint(i.Path, i.Label); i.Label != "" && f.seen[key] {
-			return fmt.Errorf("the fragment %s comes twice", key)
+			return fmt.Errorf("the fragment %s is delivered twice", key)
 		}
 		f.seen[fmt.Sprint(i.Path, i.Label)] = true
 		if !strict {
@@ -97,8 +97,8 @@ func (f *fragments) receive(body []byte, more, strict bool) error {
 	return nil
 }
 
-// merge adds one object's values to another's, which must be equal where both
-// have them.
+// merge merges the values of one object into another. Values that both have must be
+// equal.
 func merge(into, from map[string]any) error {
 	for key, value := range from {
 		was, there := into[key]
@@ -133,5 +133,5 @@ func mergeValue(into, from any) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%v is delivered as %v", into, from)
+	return fmt.Errorf("%v is delivered again as %v", into, from)
 }

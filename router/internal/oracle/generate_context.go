@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// placeContexts adds an entity that is found below some others only, with
-// fields that take arguments from those (@context, @fromContext).
+// placeContexts adds an entity that is reachable only from some other entities and has
+// fields with arguments from those (@context, @fromContext).
 func (s *splitter) placeContexts() {
 	if s.chance(40) {
 		return
@@ -47,8 +47,8 @@ func (s *splitter) placeContexts() {
 	}
 }
 
-// placeContext lets an entity set the context, with a value that its graph or
-// another one has.
+// placeContext makes an entity set the context to a value from its own subgraph or another
+// one.
 func (s *splitter) placeContext(g, e, basis string) {
 	t := s.types[g][e]
 	t.head += ` @context(name: "ctx")`

@@ -9,13 +9,13 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// An Operation is one that a client might send.
+// An Operation is a generated operation with its variables.
 type Operation struct {
 	Query     string
 	Variables json.RawMessage
 }
 
-// Values gives the variables as plain values.
+// Values returns the variables as Go values.
 func (o Operation) Values() map[string]any {
 	var out map[string]any
 	if err := json.Unmarshal(o.Variables, &out); err != nil {
@@ -24,9 +24,9 @@ func (o Operation) Values() map[string]any {
 	return out
 }
 
-// Generate makes up an operation against the world's API schema. Draw gives a
-// number from 0 to below its argument. Most, not all, operations are valid:
-// fields of one name on different types may not merge.
+// Generate generates an operation for the world's API schema. draw(n) returns a number in
+// [0, n). Most operations are valid, but not all: fields with the same name on different
+// types may conflict.
 func (w *World) Generate(draw func(n int) int) Operation {
 	g := &generator{schema: w.api, draw: draw, variables: map[string]any{}, defers: draw(4) == 0}
 	root, keyword := w.api.Query, "query"
@@ -52,7 +52,7 @@ type generator struct {
 	variables map[string]any
 	fragments []string
 	size      int
-	// defers says that the operation may use @defer.
+	// defers is set if the operation may use @defer.
 	defers bool
 }
 
@@ -94,8 +94,8 @@ func (g *generator) part(t *ast.Definition, depth int) string {
 func (g *generator) field(f *ast.FieldDefinition, depth int) string {
 	arguments := g.arguments(f)
 	text := f.Name + arguments
-	// One response key for one field with one set of arguments, so that
-	// selections merge.
+	// Use one response key for a field with the same arguments, so that selections
+	// can be merged.
 	if arguments != "" || g.draw(6) == 0 {
 		text = fmt.Sprintf("%s_%x: %s", f.Name, checksum(arguments), text)
 	}
@@ -192,7 +192,7 @@ func (g *generator) value(t *ast.Type, depth int) any {
 	return []string{"", "x", "a \"quoted\" word", "ünï", "$notAVariable"}[g.draw(5)]
 }
 
-// condition is sometimes @skip or @include, by a literal or a variable.
+// condition returns, sometimes, a @skip or @include with a literal or a variable.
 func (g *generator) condition() string {
 	if g.draw(10) > 0 {
 		return ""
@@ -207,7 +207,7 @@ func (g *generator) condition() string {
 	return fmt.Sprintf(" %s(if: $%s)", directive, name)
 }
 
-// fragment narrows to a type that objects here may have, inline or by name.
+// fragment returns a fragment on a possible type, inline or named.
 func (g *generator) fragment(t *ast.Definition, depth int) string {
 	possible := g.schema.GetPossibleTypes(t)
 	on := t
@@ -226,7 +226,7 @@ func (g *generator) fragment(t *ast.Definition, depth int) string {
 	return "..." + name + g.condition() + g.deferral()
 }
 
-// deferral is sometimes @defer, in one operation of a few.
+// deferral returns, sometimes, a @defer, if the operation may use it.
 func (g *generator) deferral() string {
 	if !g.defers || g.draw(3) > 0 {
 		return ""

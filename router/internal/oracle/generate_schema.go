@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Split makes up a graph and splits it among two to six subgraphs: keys, value
-// types, @shareable, @requires (in chains and circles, too), @provides,
-// @override, interfaces, unions, @interfaceObject, @inaccessible and
-// @fromContext. Most, not all, of what it makes composes.
+// Split generates a graph and splits it into two to six subgraphs with keys, value types,
+// @shareable, @requires (including chains and cycles), @provides, @override, interfaces,
+// unions, @interfaceObject, @inaccessible and @fromContext. Most results compose, but not
+// all.
 func Split(seed uint64) map[string]string {
 	s := &splitter{rng: rand.New(rand.NewPCG(seed, 0x50c)), types: map[string]map[string]*typeText{}}
 	s.graphs = []string{"a", "b", "c", "d", "e", "f"}[:2+s.rng.IntN(5)]
@@ -42,26 +42,26 @@ type splitter struct {
 	rng      *rand.Rand
 	graphs   []string
 	entities []string
-	// members are the entities of interface Node, none when there is no such.
+	// members are the entities that implement the interface Node, if it exists.
 	members []string
-	// interfaceGraphs are those that declare Node.
+	// interfaceGraphs are the subgraphs that declare Node.
 	interfaceGraphs []string
-	// labelGraphs are those of them where Node has the field label.
+	// labelGraphs are those in which Node has the field label.
 	labelGraphs []string
-	types       map[string]map[string]*typeText // by graph, by type
+	types       map[string]map[string]*typeText // by subgraph, by type
 	owned       []ownedField
-	// filled says that entities get no further fields.
+	// filled is set when entities get no more fields.
 	filled bool
 }
 
-// typeText is the text of a type in one graph.
+// A typeText is the SDL of a type in one subgraph.
 type typeText struct {
 	head   string
 	fields []string
 	names  map[string]bool
 }
 
-// ownedField is a field of an entity that one graph answers.
+// An ownedField is a field of an entity that one subgraph resolves.
 type ownedField struct {
 	entity, graph, name, arguments, fieldType string
 	line                                      int
@@ -90,8 +90,8 @@ func (t *typeText) add(name, text string) {
 	}
 }
 
-// placeEntity puts an entity into graphs with one key or both: the first
-// graph has both, so that there is a way from any to any.
+// placeEntity adds an entity to subgraphs with one or both keys. The first subgraph has both
+// keys, so that every subgraph is reachable from every other.
 func (s *splitter) placeEntity(e string) {
 	graphs := slices.Clone(s.graphs)
 	s.rng.Shuffle(len(graphs), func(i, j int) { graphs[i], graphs[j] = graphs[j], graphs[i] })
@@ -116,7 +116,7 @@ func (s *splitter) entityIn(graph, e string, keys []string) *typeText {
 	head := "type " + e
 	for _, k := range keys {
 		head += fmt.Sprintf(" @key(fields: %q", k)
-		if s.filled && s.chance(40) { // it is but a reference
+		if s.filled && s.chance(40) { // only a reference
 			head += ", resolvable: false"
 		}
 		head += ")"
@@ -136,7 +136,7 @@ func (s *splitter) entityIn(graph, e string, keys []string) *typeText {
 	return t
 }
 
-// placeInterface makes Node, which some entities implement in some graphs.
+// placeInterface adds the interface Node, which some entities implement in some subgraphs.
 func (s *splitter) placeInterface() {
 	if len(s.entities) < 2 || s.chance(30) {
 		return
@@ -180,8 +180,9 @@ func (s *splitter) fillEntity(e string) {
 	}
 }
 
-// addLabel gives an entity the field that every implementer of Node has, each
-// from a graph of its own choice. Where Node itself has it, the others know it.
+// addLabel adds the field label, which every implementation of Node has, to an entity. Each
+// entity gets it from a random subgraph. Where Node has the field, the other subgraphs
+// declare it, too.
 func (s *splitter) addLabel(e string, graphs []string) {
 	g := choose(s, graphs)
 	shared := s.chance(40)
@@ -231,7 +232,7 @@ func (s *splitter) addField(e, name string, graphs []string) {
 	t.add(name, line)
 }
 
-// fieldType makes up a type, and declares in the graph what it names.
+// fieldType generates a type and declares the types it refers to in the subgraph.
 func (s *splitter) fieldType(graph string) string {
 	named := choose(s, []string{"Int", "String", "String", "Int", "Color", "Value", "Boolean", "Float", "entity", "entity", "entity", "Node", "Any", "Shape", "Figure"})
 	switch named {
@@ -291,8 +292,8 @@ func (s *splitter) declareShapes(graph string) {
 	s.declareValue(graph)
 }
 
-// placeRequires adds fields that need another graph's field, which may itself
-// be one that does.
+// placeRequires adds fields that require a field of another subgraph, which may itself have
+// requirements.
 func (s *splitter) placeRequires() {
 	fields := slices.Clone(s.owned)
 	for len(fields) > 0 {
@@ -331,15 +332,15 @@ func (s *splitter) placeRequires() {
 		name := "req_" + f.name + "_" + g
 		t.add(name, fmt.Sprintf("%s: String @requires(fields: %q)", name, set))
 		fields = append(fields, ownedField{entity: f.entity, graph: g, name: name, fieldType: "String"})
-		if strings.HasPrefix(f.arguments, "(n: Int =") && !strings.Contains(set, "{") && s.chance(60) { // the same, with another argument
+		if strings.HasPrefix(f.arguments, "(n: Int =") && !strings.Contains(set, "{") && s.chance(60) { // the same field with another argument
 			name := "also_" + f.name + "_" + g
 			t.add(name, fmt.Sprintf("%s: String @requires(fields: %q)", name, fmt.Sprintf("%s(n: %d)", f.name, 4+s.rng.IntN(4))))
 		}
 	}
 }
 
-// requiredOfMembers is a field set on Node or Any, with fields of the members
-// that another graph answers.
+// requiredOfMembers returns a field set on Node or Any with fields that other subgraphs
+// resolve.
 func (s *splitter) requiredOfMembers(g string) string {
 	set := "... on Node { id }"
 	for _, f := range s.owned {
@@ -354,7 +355,7 @@ func (s *splitter) requiredOfMembers(g string) string {
 	return set
 }
 
-// placeProvides adds fields that bring another graph's field with them.
+// placeProvides adds fields that provide a field of another subgraph.
 func (s *splitter) placeProvides() {
 	for _, f := range slices.Clone(s.owned) {
 		g := choose(s, s.graphs)
@@ -381,7 +382,7 @@ func (s *splitter) placeProvides() {
 	}
 }
 
-// placeInterfaceObject adds a graph that knows Node only as an object.
+// placeInterfaceObject adds a subgraph that defines Node as an @interfaceObject.
 func (s *splitter) placeInterfaceObject() {
 	if len(s.interfaceGraphs) == 0 || s.chance(50) {
 		return
@@ -414,7 +415,7 @@ func (s *splitter) placeRoots(root string, most int) {
 				s.declare(g, root, "type "+root).add("shared", "shared: "+e+" @shareable")
 			}
 		}
-		// Every graph can be entered somewhere.
+		// Make sure that some entities are reachable.
 		first := s.graphs[0]
 		s.declare(first, root, "type "+root).add("first", "first: ["+s.rootEntity(first)+"!]")
 	}

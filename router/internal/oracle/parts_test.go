@@ -11,15 +11,14 @@ import (
 	"souk/router/internal/oracle"
 )
 
-// parts puts together what is delivered in parts, by the draft of incremental
-// delivery.
+// parts assembles the response from incremental delivery payloads.
 type parts struct {
 	data    any
 	errors  []oracle.FieldError
 	pending map[string][]any
 }
 
-// deliver gives the answer to a request that defers.
+// deliver returns the response to a request with @defer.
 func (r *router) deliver(t *testing.T, request *execute.Request) *parts {
 	t.Helper()
 	p := &parts{pending: map[string][]any{}}
@@ -27,7 +26,7 @@ func (r *router) deliver(t *testing.T, request *execute.Request) *parts {
 	err := r.executor.Deliver(t.Context(), request, func(response *execute.Response) error {
 		defer response.Release()
 		if !more {
-			return fmt.Errorf("more after the end: %s", response.Body)
+			return fmt.Errorf("a payload after the last one: %s", response.Body)
 		}
 		more = response.More
 		if err := p.receive(response.Body); err != nil {
@@ -36,7 +35,7 @@ func (r *router) deliver(t *testing.T, request *execute.Request) *parts {
 		return nil
 	})
 	if err == nil && (more || len(p.pending) > 0) {
-		err = fmt.Errorf("%v did not come", p.pending)
+		err = fmt.Errorf("pending payloads are missing: %v", p.pending)
 	}
 	if err != nil {
 		t.Error(err)
@@ -84,7 +83,7 @@ func (p *parts) receive(body []byte) error {
 		}
 		for key, value := range i.Data {
 			if _, twice := into[key]; twice {
-				return fmt.Errorf("%s comes twice", key)
+				return fmt.Errorf("%s is delivered twice", key)
 			}
 			into[key] = value
 		}
@@ -97,7 +96,7 @@ func (p *parts) receive(body []byte) error {
 	return nil
 }
 
-// at follows a path of keys and indices.
+// at returns the value at a path of keys and indices.
 func at(value any, path []any) any {
 	for _, element := range path {
 		switch v := value.(type) {
@@ -111,8 +110,8 @@ func at(value any, path []any) any {
 	return value
 }
 
-// is says whether what came in parts is the same as a whole answer, but for
-// the order of fields.
+// is reports whether the assembled response equals the expected one, except for the order
+// of fields.
 func (p *parts) is(t *testing.T, whole []byte) bool {
 	t.Helper()
 	var want any
@@ -122,7 +121,7 @@ func (p *parts) is(t *testing.T, whole []byte) bool {
 	return reflect.DeepEqual(p.data, want)
 }
 
-// decode keeps numbers as they are written.
+// decode decodes JSON and keeps numbers as they are written.
 func decode(text []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()

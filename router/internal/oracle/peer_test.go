@@ -229,7 +229,7 @@ func hasEqualAnswer(op oracle.Operation) bool {
 
 // A second engine gives the same answers as the oracle, which shows that the
 // oracle is right about what Souk's router is compared with.
-func TestPeerAnswersAsOneSchemaWould(t *testing.T) {
+func TestPeerMatchesMonolith(t *testing.T) {
 	subgraphs, sdl := store(t)
 	for seed := *firstSeed; seed < *firstSeed+4; seed++ {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {

@@ -25,29 +25,29 @@ import (
 )
 
 var (
-	firstSeed  = flag.Uint64("oracle.seed", 0, "the first world's seed")
-	graphs     = flag.Uint64("oracle.graphs", 16, "how many graphs are made, each with two worlds of data")
-	operations = flag.Uint64("oracle.operations", 150, "how many operations are sent to each world")
+	firstSeed  = flag.Uint64("oracle.seed", 0, "the seed of the first graph")
+	graphs     = flag.Uint64("oracle.graphs", 16, "the number of generated graphs, each with two sets of data")
+	operations = flag.Uint64("oracle.operations", 150, "the number of operations for each set of data")
 )
 
-// Whatever is asked of whatever graph, the router answers what one executable
-// schema would.
-func TestRouterAnswersAsOneSchemaWould(t *testing.T) {
+// TestRouterMatchesMonolith checks, for random graphs and operations, that the router
+// returns the same response as a single executable schema.
+func TestRouterMatchesMonolith(t *testing.T) {
 	for seed := *firstSeed; seed < *firstSeed+*graphs; seed++ {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
 			subgraphs := oracle.Split(seed)
 			sdl, err := supergraphOf(t.Context(), subgraphs)
 			if err != nil {
-				t.Skipf("the subgraphs do not fit together: %v", err)
+				t.Skipf("the subgraphs do not compose: %v", err)
 			}
-			answersAsOneSchema(t, sdl, subgraphs, seed)
+			compareWithMonolith(t, sdl, subgraphs, seed)
 		})
 	}
 }
 
-// answersAsOneSchema asks a graph's router for data with faults and without.
-func answersAsOneSchema(t *testing.T, sdl string, subgraphs map[string]string, seed uint64) {
+// compareWithMonolith sends operations to a graph with and without errors in the data.
+func compareWithMonolith(t *testing.T, sdl string, subgraphs map[string]string, seed uint64) {
 	t.Helper()
 	for _, faults := range []bool{false, true} {
 		r := newRouter(t, sdl, oracle.Options{Seed: seed, Faults: faults, Subgraphs: subgraphs})
@@ -59,25 +59,25 @@ func answersAsOneSchema(t *testing.T, sdl string, subgraphs map[string]string, s
 		for range *operations {
 			if op := r.world.Generate(rng.IntN); !r.check(t, op) {
 				if failures++; failures == 3 {
-					t.Fatal("enough")
+					t.Fatal("stopping after three failures")
 				}
 			}
 		}
 	}
 }
 
-// The same over the store's own graph.
-func TestStoreAnswersAsOneSchemaWould(t *testing.T) {
+// TestStoreMatchesMonolith does the same with the graph of the store.
+func TestStoreMatchesMonolith(t *testing.T) {
 	subgraphs, sdl := store(t)
 	for seed := *firstSeed; seed < *firstSeed+4; seed++ {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
-			answersAsOneSchema(t, sdl, subgraphs, seed)
+			compareWithMonolith(t, sdl, subgraphs, seed)
 		})
 	}
 }
 
-// store reads the subgraphs' SDLs and the supergraph of this repository's store.
+// store returns the SDLs of the store's subgraphs and its supergraph.
 func store(t testing.TB) (subgraphs map[string]string, sdl string) {
 	t.Helper()
 	read := func(path string) string {
@@ -94,7 +94,7 @@ func store(t testing.TB) (subgraphs map[string]string, sdl string) {
 	return subgraphs, read("supergraph.graphql")
 }
 
-// router is the stages of a request without HTTP in front, over a world.
+// A router has the stages of a request after HTTP, for the subgraphs of a world.
 type router struct {
 	world    *oracle.World
 	schema   *operation.Schema
@@ -134,12 +134,12 @@ func newRouter(t testing.TB, sdl string, options oracle.Options) *router {
 	}
 }
 
-// check compares the two answers to an operation.
+// check compares the responses of the router and the monolith to an operation.
 func (r *router) check(t *testing.T, op oracle.Operation) bool {
 	t.Helper()
 	document, err := r.schema.Parse(op.Query, "")
 	if err != nil {
-		return true // fields of one name do not merge
+		return true // conflicting fields
 	}
 	variables, err := document.Variables(op.Variables)
 	if err != nil {
@@ -188,8 +188,8 @@ func (r *router) check(t *testing.T, op oracle.Operation) bool {
 	return false
 }
 
-// sameErrors compares the places of errors. Of a fault in what a field requires
-// the client is told, too, at a place that is not compared.
+// sameErrors compares the paths of errors. If a required field has an error, the router
+// reports it at a path that is not compared.
 func sameErrors(got []oracle.FieldError, want oracle.Result) bool {
 	if want.RequiredFaults > 0 {
 		return len(places(got)) >= len(places(want.Errors)) && len(got) > 0
@@ -203,10 +203,10 @@ func places(list []oracle.FieldError) []string {
 		out[i] = fmt.Sprint(e.Path)
 	}
 	slices.Sort(out)
-	return slices.Compact(out) // several subgraphs may have failed at one
+	return slices.Compact(out) // several subgraphs can fail at one path
 }
 
-// same compares two JSON texts, the order of fields included.
+// same compares two JSON texts, including the order of fields.
 func same(t *testing.T, a, b []byte) bool {
 	t.Helper()
 	var x, y bytes.Buffer
@@ -227,7 +227,7 @@ func explain(p *plan.Plan) string {
 	return out.String()
 }
 
-// transport brings requests to the world's subgraphs.
+// A transport sends requests to the subgraphs of a world.
 type transport struct{ world *oracle.World }
 
 func (t transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {

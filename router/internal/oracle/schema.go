@@ -8,10 +8,10 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// The questions about the schemas that data depends on. They look at all
-// subgraphs, so that every subgraph gives the same answer.
+// The methods below answer questions about the schemas that the data depends on. They look
+// at all subgraphs, so that every subgraph gets the same answer.
 
-// definition finds a type where it is declared, the API schema first.
+// definition returns the definition of a type, preferably from the API schema.
 func (w *World) definition(name string) *ast.Definition {
 	if d := w.api.Types[name]; d != nil {
 		return d
@@ -24,8 +24,8 @@ func (w *World) definition(name string) *ast.Definition {
 	return nil
 }
 
-// declaration finds a field, and the type its data belongs to: an
-// @interfaceObject's field belongs to the interface, whatever implements it.
+// declaration returns the definition of a field and the type that its data belongs to. The
+// data of a field of an @interfaceObject belongs to the interface.
 func (w *World) declaration(typename, field string) (*ast.FieldDefinition, string) {
 	for _, name := range w.names {
 		s := w.subgraphs[name]
@@ -47,8 +47,8 @@ func (w *World) declaration(typename, field string) (*ast.FieldDefinition, strin
 	return nil, typename
 }
 
-// interfacesOf are the interfaces a type implements anywhere, and the name
-// itself if it is an @interfaceObject somewhere.
+// interfacesOf returns the interfaces that a type implements in any subgraph, and the type
+// itself if it is an @interfaceObject in any subgraph.
 func (w *World) interfacesOf(typename string) []string {
 	var out []string
 	if w.isInterfaceObject(typename) {
@@ -80,7 +80,7 @@ func (w *World) isEntity(typename string) bool {
 	})
 }
 
-// keys are the field sets of all @keys of a type and of interfaces of it.
+// keys returns the field sets of all @key directives of a type and its interfaces.
 func (w *World) keys(typename string) []ast.SelectionSet {
 	out := w.keysOf(typename)
 	for _, iface := range w.interfacesOf(typename) {
@@ -89,7 +89,7 @@ func (w *World) keys(typename string) []ast.SelectionSet {
 	return out
 }
 
-// keysOf are the field sets of all @keys that stand on a type.
+// keysOf returns the field sets of all @key directives on a type.
 func (w *World) keysOf(typename string) []ast.SelectionSet {
 	var out []ast.SelectionSet
 	for _, s := range w.names {
@@ -115,8 +115,8 @@ func (w *World) isLeafKey(typename, field string) bool {
 	})
 }
 
-// requires is the field set of a field's @requires, in whichever subgraph, also
-// one that lends the field to the type as an @interfaceObject.
+// requires returns the field set of a field's @requires in any subgraph, including
+// subgraphs that add the field with an @interfaceObject.
 func (w *World) requires(typename, field string) ast.SelectionSet {
 	for _, name := range append([]string{typename}, w.interfacesOf(typename)...) {
 		for _, s := range w.names {
@@ -128,8 +128,8 @@ func (w *World) requires(typename, field string) ast.SelectionSet {
 	return nil
 }
 
-// candidates are the object types that a field of an abstract type can have:
-// those that every subgraph knows that resolves the field.
+// candidates returns the possible object types of a field with an abstract type: those that
+// are known to every subgraph that resolves the field.
 func (w *World) candidates(owner, field, abstract string) []string {
 	var out []string
 	first := true
@@ -154,7 +154,7 @@ func (w *World) candidates(owner, field, abstract string) []string {
 	return out
 }
 
-// implementers are the object types that implement an interface anywhere.
+// implementers returns the object types that implement an interface in any subgraph.
 func (w *World) implementers(iface string) []string {
 	var out []string
 	for _, s := range w.names {
@@ -168,7 +168,7 @@ func (w *World) implementers(iface string) []string {
 	return out
 }
 
-// enumValues are the values that every client and subgraph knows.
+// enumValues returns the values that all clients and subgraphs know.
 func (w *World) enumValues(name string) []string {
 	var out []string
 	for _, v := range w.api.Types[name].EnumValues {
@@ -183,7 +183,7 @@ func (w *World) enumValues(name string) []string {
 	return out
 }
 
-// fieldSet parses the `fields` of @key, @requires and @provides.
+// fieldSet parses a field set of @key, @requires or @provides.
 func fieldSet(text string) ast.SelectionSet {
 	text = strings.TrimSpace(text)
 	if !strings.HasPrefix(text, "{") {
@@ -191,7 +191,7 @@ func fieldSet(text string) ast.SelectionSet {
 	}
 	document, err := parser.ParseQuery(&ast.Source{Input: text})
 	if err != nil {
-		panic(err) // composition has accepted it
+		panic(err) // composition accepted it
 	}
 	return document.Operations[0].SelectionSet
 }
@@ -205,8 +205,8 @@ func selected(set ast.SelectionSet, name string) *ast.Field {
 	return nil
 }
 
-// required is what an object has in a field set, as a router would send it;
-// faults in it are nulls, and counted.
+// required returns the required fields of an object as a router would send them. A field
+// with an error is null and increments faults.
 func (w *World) required(obj *object, set ast.SelectionSet, faults *int) string {
 	return canonical(w.selectedData(obj, set, faults))
 }

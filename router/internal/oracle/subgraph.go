@@ -14,10 +14,11 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// poison is what a subgraph answers that may not be asked: no data has it.
+// poison is the value of a field that the subgraph must not be asked for. It does not occur
+// in the data.
 const poison = "POISON"
 
-var errPoison = errors.New("this subgraph may not be asked for this field")
+var errPoison = errors.New("this subgraph must not be asked for this field")
 
 type subgraph struct {
 	world    *World
@@ -26,7 +27,7 @@ type subgraph struct {
 	entities []string
 }
 
-// federation declares what the SDL of a subgraph uses without declaring it.
+// federation declares the definitions that the SDL of a subgraph uses.
 const federation = `
 scalar _Any
 scalar federation__FieldSet
@@ -71,8 +72,7 @@ func newSubgraph(w *World, name, sdl string) (*subgraph, error) {
 	return s, err
 }
 
-// withoutLinks takes `extend schema @link(…)` out of the text, whose directive
-// no schema declares.
+// withoutLinks removes `extend schema @link(…)` from the SDL, because @link is not declared.
 func withoutLinks(document *ast.SchemaDocument, sdl string) string {
 	for _, extension := range slices.Backward(document.SchemaExtension) {
 		start := extension.Position.Start
@@ -99,7 +99,7 @@ func withoutLinks(document *ast.SchemaDocument, sdl string) string {
 	return sdl
 }
 
-// Subgraph gives the HTTP form of one subgraph.
+// Subgraph returns an HTTP handler for one subgraph.
 func (w *World) Subgraph(name string) http.Handler {
 	s := w.subgraphs[name]
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -137,7 +137,7 @@ func (s *subgraph) answer(query string, variables map[string]any) Result {
 	return e.run()
 }
 
-// field answers one field as the subgraph's schema says it may.
+// field resolves a field according to the subgraph's schema.
 func (s *subgraph) field(parent *object, field *ast.Field, args map[string]any) (any, error) {
 	if field.Name == "_entities" {
 		return s.entitiesOf(args["representations"].([]any))
@@ -171,8 +171,8 @@ func (s *subgraph) field(parent *object, field *ast.Field, args map[string]any) 
 	return s.local(value, declared.Type.Name(), below), err
 }
 
-// local gives a value as this subgraph sees it: objects with what is provided
-// below them, under the interface's name where that is an @interfaceObject.
+// local converts a value to the form in this subgraph: objects record the fields provided
+// below them and have the name of the interface if that is an @interfaceObject.
 func (s *subgraph) local(value any, declared string, below ast.SelectionSet) any {
 	switch v := value.(type) {
 	case []any:
@@ -235,7 +235,7 @@ func (s *subgraph) fitsKey(definition *ast.Definition, representation map[string
 	})
 }
 
-// sent is what a representation has of a field set.
+// sent returns the fields of a field set in a representation.
 func (s *subgraph) sent(typename string, representation map[string]any, set ast.SelectionSet) map[string]any {
 	out := map[string]any{}
 	for _, selection := range set {
@@ -286,7 +286,7 @@ func poisoned(t *ast.Type) (any, error) {
 	return nil, errPoison
 }
 
-// possible are the object types that an abstract type has in the subgraph.
+// possible returns the possible object types of an abstract type in the subgraph.
 func (s *subgraph) possible(abstract string) []string {
 	var out []string
 	for _, d := range s.schema.PossibleTypes[abstract] {
@@ -296,7 +296,7 @@ func (s *subgraph) possible(abstract string) []string {
 	return slices.Compact(out)
 }
 
-// resolves says whether the subgraph answers for a field.
+// resolves reports whether the subgraph resolves a field.
 func (s *subgraph) resolves(typename, field string) bool {
 	d := s.schema.Types[typename]
 	if d == nil || d.Fields.ForName(field) == nil {
@@ -311,7 +311,7 @@ func (s *subgraph) isExternal(typename, field string) bool {
 	return f.Directives.ForName("external") != nil || d.Directives.ForName("external") != nil
 }
 
-// overridden says whether another subgraph has taken the field over.
+// overridden reports whether another subgraph overrides the field.
 func (s *subgraph) overridden(typename, field string) bool {
 	return slices.ContainsFunc(s.world.names, func(name string) bool {
 		d := s.world.subgraphs[name].schema.Types[typename]
@@ -323,7 +323,7 @@ func (s *subgraph) overridden(typename, field string) bool {
 	})
 }
 
-// fieldSetOf is the field set of a directive on a field, nil when it has none.
+// fieldSetOf returns the field set of a directive on a field, or nil.
 func (s *subgraph) fieldSetOf(typename, field, directive string) ast.SelectionSet {
 	d := s.schema.Types[typename]
 	if d == nil || d.Fields.ForName(field) == nil {
@@ -336,7 +336,7 @@ func (s *subgraph) fieldSetOf(typename, field, directive string) ast.SelectionSe
 	return fieldSet(found.Arguments.ForName("fields").Value.Raw)
 }
 
-// selectedOn finds a field in a provided set, in fragments too.
+// selectedOn returns a field in a provided field set, including its fragments, or nil.
 func selectedOn(set ast.SelectionSet, typename, name string) *ast.Field {
 	for _, selection := range set {
 		switch s := selection.(type) {

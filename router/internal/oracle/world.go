@@ -25,11 +25,11 @@ type World struct {
 	names     []string
 }
 
-// Options make a World.
+// Options configure a World.
 type Options struct {
-	// Seed decides all data.
+	// Seed determines all data.
 	Seed uint64
-	// Faults has some nullable fields answered by errors.
+	// Faults makes some nullable fields fail.
 	Faults bool
 	// API is the API schema of the composed graph.
 	API string
@@ -37,7 +37,7 @@ type Options struct {
 	Subgraphs map[string]string
 }
 
-// New makes a world of subgraphs.
+// New returns a world of subgraphs.
 func New(opts Options) (*World, error) {
 	api, err := gqlparser.LoadSchema(&ast.Source{Name: "api.graphql", Input: opts.API})
 	if err != nil {
@@ -54,7 +54,7 @@ func New(opts Options) (*World, error) {
 	return w, nil
 }
 
-// Monolith answers an operation from the data, without any federation.
+// Monolith executes an operation on the data without federation.
 func (w *World) Monolith(query string, variables map[string]any) (Result, error) {
 	document, values, err := load(w.api, query, variables)
 	if err != nil {
@@ -81,7 +81,7 @@ func load(schema *ast.Schema, query string, variables map[string]any) (*ast.Quer
 	return document, values, err
 }
 
-// monolithField gives a field's value, and counts the faults in what it requires.
+// monolithField returns the value of a field and counts the errors in required fields.
 func (w *World) monolithField(parent *object, field *ast.Field, args map[string]any, faults *int) (any, error) {
 	inputs := []any{canonical(w.withContext(parent, field.Name, args, faults))}
 	if requires := w.requires(parent.typename, field.Name); requires != nil {
@@ -90,7 +90,7 @@ func (w *World) monolithField(parent *object, field *ast.Field, args map[string]
 	return w.value(parent, field.Name, inputs)
 }
 
-// value computes a field of an object. Inputs are what it depends on besides.
+// value computes the value of a field. inputs are the other values that it depends on.
 func (w *World) value(parent *object, field string, inputs []any) (any, error) {
 	declared, owner := w.declaration(parent.typename, field)
 	if declared == nil {
@@ -99,12 +99,12 @@ func (w *World) value(parent *object, field string, inputs []any) (any, error) {
 	if w.isLeafKey(parent.typename, field) {
 		return keyValue(declared.Type, field, parent.id), nil
 	}
-	if w.isKey(parent.typename, field) { // a part of a key that has parts
+	if w.isKey(parent.typename, field) { // part of a nested key
 		return &object{typename: declared.Type.Name(), id: parent.id}, nil
 	}
 	h := w.hash(owner, parent.id, field, fmt.Sprint(inputs...))
 	if w.faults && !declared.Type.NonNull && h%23 == 7 && !w.isContextValue(field) {
-		return nil, errors.New("the data has an error here")
+		return nil, errors.New("the data has an error for this field")
 	}
 	return w.ofType(declared.Type, parent.typename, field, h), nil
 }
@@ -137,12 +137,12 @@ func (w *World) ofType(t *ast.Type, owner, field string, h uint64) any {
 	return leaf(t.NamedType, h)
 }
 
-// entities is how many there are of each entity type: few, so that the same
-// are met again and again.
+// entities is the number of entities of each type. It is small, so that the same entities
+// occur often.
 const entities = 5
 
-// instance is one of the objects of a type, by chance. Types that share an
-// interface with a key share its ids, so that an id tells the type.
+// instance returns a random object of a type. Types that share an interface with a key share
+// its IDs, so that an ID determines the type.
 func (w *World) instance(typename string, h uint64) *object {
 	if !w.isEntity(typename) {
 		return &object{typename: typename, id: "v" + strconv.FormatUint(h, 36)}
@@ -157,8 +157,8 @@ func (w *World) instance(typename string, h uint64) *object {
 	return &object{typename: typename, id: strconv.FormatUint(id, 10)}
 }
 
-// runtimeType is what an object is that some subgraph knows by its interface
-// and id alone.
+// runtimeType returns the type of an object that a subgraph knows only by its interface and
+// ID.
 func (w *World) runtimeType(iface, id string) (string, error) {
 	implementers := w.implementers(iface)
 	n, err := strconv.ParseUint(id, 10, 64)
@@ -180,7 +180,7 @@ func leaf(scalar string, h uint64) any {
 	return scalar + "-" + strconv.FormatUint(h>>8%1000, 36) + []string{"", "é", "\"", "\\", "\n", "日本"}[h>>40%6]
 }
 
-// keyValue is the value of a key field; identity undoes it.
+// keyValue returns the value of a key field. identity is the inverse.
 func keyValue(t *ast.Type, field, id string) any {
 	if t.Name() == "Int" {
 		n, err := strconv.Atoi(id)
@@ -192,7 +192,7 @@ func keyValue(t *ast.Type, field, id string) any {
 	return field + "-" + id
 }
 
-// identity finds an entity's id in a representation.
+// identity returns the ID of the entity in a representation.
 func (w *World) identity(typename string, representation map[string]any) (string, error) {
 	for field, value := range representation {
 		if !w.isKey(typename, field) {
@@ -229,7 +229,7 @@ func (w *World) hash(parts ...string) uint64 {
 	return x ^ x>>31
 }
 
-// canonical gives equal texts for equal values.
+// canonical returns equal texts for equal values.
 func canonical(v any) string {
 	text, err := json.Marshal(v) // sorts the keys of maps
 	if err != nil {

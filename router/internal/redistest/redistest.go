@@ -1,6 +1,5 @@
-// Package redistest runs real redis-server processes for tests: single servers,
-// replicas, Redis Clusters and Sentinels. A test is skipped where there is no
-// redis-server.
+// Package redistest runs redis-server processes for tests: single servers, replicas,
+// Redis Clusters and Sentinels. It skips a test if redis-server is not installed.
 package redistest
 
 import (
@@ -28,15 +27,15 @@ import (
 	"souk/internal/loopback"
 )
 
-// patience bounds each wait for a server. Only one that does not come up
-// reaches it.
+// patience bounds each wait for a server. It is reached only if a server does not
+// start.
 const patience = 60 * time.Second
 
 // A Server is a redis-server process.
 type Server struct {
-	// Addr is host and port.
+	// Addr is the address, as host:port.
 	Addr string
-	// Client speaks to this server alone.
+	// Client is connected to this server only.
 	Client *redis.Client
 
 	t       testing.TB
@@ -47,17 +46,17 @@ type Server struct {
 
 // Options change how a server is started.
 type Options struct {
-	// Args are further arguments of redis-server.
+	// Args are additional arguments of redis-server.
 	Args []string
-	// Password is the one that its users need.
+	// Password is the password that clients need, if not empty.
 	Password string
-	// TLS has it accept TLS only, with these certificates.
+	// TLS, if not nil, makes the server accept only TLS, with these certificates.
 	TLS *Certificates
-	// Sentinel runs a Sentinel with this configuration.
+	// Sentinel, if not empty, is the configuration of a Sentinel to run instead.
 	Sentinel string
 }
 
-// Start runs a server and waits until it answers. It ends with the test.
+// Start starts a server and waits until it responds. The server stops with the test.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
 	s := Prepare(t, o)
@@ -65,11 +64,11 @@ func Start(t testing.TB, o Options) *Server {
 	return s
 }
 
-// Prepare is Start for a server that is not to run yet.
+// Prepare is like Start but does not run the server; Restart does.
 func Prepare(t testing.TB, o Options) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("there is no redis-server")
+		t.Skip("redis-server is not installed")
 	}
 	address, err := loopback.Address(t.Context())
 	if err != nil {
@@ -110,7 +109,7 @@ func Prepare(t testing.TB, o Options) *Server {
 	return s
 }
 
-// Restart runs a server that does not run, and waits until it answers.
+// Restart runs a stopped server and waits until it responds.
 func (s *Server) Restart() {
 	s.t.Helper()
 	process := exec.CommandContext(context.WithoutCancel(s.t.Context()), "redis-server", s.args...)
@@ -125,17 +124,17 @@ func (s *Server) Restart() {
 		_ = process.Wait()
 		close(exited)
 	}()
-	s.await("the server answers", func(ctx context.Context) bool {
+	s.await("the server responds", func(ctx context.Context) bool {
 		select {
 		case <-exited:
-			s.t.Fatalf("redis-server has ended: %s", &log)
+			s.t.Fatalf("redis-server exited: %s", &log)
 		default:
 		}
 		return s.Client.Ping(ctx).Err() == nil
 	})
 }
 
-// Kill ends the process as a crash would.
+// Kill kills the process, like a crash.
 func (s *Server) Kill() {
 	if s.process != nil {
 		_ = s.process.Process.Kill()
@@ -153,7 +152,7 @@ func (s *Server) await(what string, holds func(context.Context) bool) {
 	}
 }
 
-// do sends a command that must succeed.
+// do sends a command and fails the test if it fails.
 func (s *Server) do(args ...any) {
 	s.t.Helper()
 	if err := s.Client.Do(context.Background(), args...).Err(); err != nil {
@@ -161,7 +160,7 @@ func (s *Server) do(args ...any) {
 	}
 }
 
-// StartReplica runs a replica of a server and waits until it has its data.
+// StartReplica starts a replica of a server and waits until it has the data.
 func StartReplica(t testing.TB, of *Server) *Server {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(of.Addr)
@@ -172,8 +171,8 @@ func StartReplica(t testing.TB, of *Server) *Server {
 	return s
 }
 
-// StartCluster runs the nodes of a Redis Cluster, each with a part of the slots,
-// and waits until all know that it is complete.
+// StartCluster starts the nodes of a Redis Cluster, each with an equal share of the
+// slots, and waits until all nodes see a complete cluster.
 func StartCluster(t testing.TB, nodes int) []*Server {
 	t.Helper()
 	const slots = 16384
@@ -212,8 +211,8 @@ func indexOf(list []string, what string) int {
 	return -1
 }
 
-// StartSentinel runs a Sentinel that alone decides about the primary, and waits
-// until it knows the given number of replicas.
+// StartSentinel starts a Sentinel with a quorum of one and waits until it knows the
+// given number of replicas.
 func StartSentinel(t testing.TB, name string, primary *Server, replicas int) *Server {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(primary.Addr)
@@ -226,13 +225,13 @@ func StartSentinel(t testing.TB, name string, primary *Server, replicas int) *Se
 	return s
 }
 
-// Certificates are files in PEM format: an authority, and a certificate for
-// 127.0.0.1 that it has signed.
+// Certificates are the paths of PEM files: a certificate authority, and a certificate
+// for 127.0.0.1 signed by it with its key.
 type Certificates struct {
 	CA, Cert, Key string
 }
 
-// NewCertificates makes certificates for one test.
+// NewCertificates creates certificates for one test.
 func NewCertificates(t testing.TB) *Certificates {
 	t.Helper()
 	authority := certificate(t, &x509.Certificate{
