@@ -70,11 +70,16 @@ func (c *client) call(ctx context.Context, m *message) (*answer, error) {
 	if int64(len(read)) > limit {
 		return nil, fmt.Errorf("its response is larger than %d bytes", limit)
 	}
+	return readAnswer(read, m)
+}
+
+// readAnswer reads the answer to a message.
+func readAnswer(text []byte, m *message) (*answer, error) {
 	var a answer
-	if len(bytes.TrimSpace(read)) == 0 {
+	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, errors.New("its response is empty")
 	}
-	if err := json.Unmarshal(read, &a); err != nil {
+	if err := json.Unmarshal(text, &a); err != nil {
 		return nil, fmt.Errorf("its response is not in the protocol: %w", err)
 	}
 	if err := a.check(m); err != nil {

@@ -1,0 +1,35 @@
+package coprocessor
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// FuzzReadAnswer: no answer of a coprocessor makes the router panic, and what is
+// accepted keeps to the protocol.
+func FuzzReadAnswer(f *testing.F) {
+	for _, text := range []string{
+		`{"version":1,"stage":"RouterRequest","control":"continue","id":"1"}`,
+		`{"control":{"break":401},"body":{"errors":[{"message":"no"}]}}`,
+		`{"headers":{"a":["b"]},"context":{"entries":{"x":1}},"statusCode":204,"body":"{\"data\":null}"}`,
+		`{"control":{"break":99}}`, `{"version":2}`, `[]`, `null`, ``, `{"body":" [1]"}`,
+	} {
+		f.Add([]byte(text))
+	}
+	m := &message{Version: version, Stage: RouterRequest, ID: "1"}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		a, err := readAnswer(text, m)
+		if err != nil {
+			return
+		}
+		if s := a.Control.status; s != 0 && (s < 200 || s > 599) {
+			t.Errorf("%s: break with status %d", text, s)
+		}
+		if a.StatusCode != nil && (*a.StatusCode < 200 || *a.StatusCode > 599) {
+			t.Errorf("%s: status %d", text, *a.StatusCode)
+		}
+		if given(a.Body) && !json.Valid(object(a.Body)) {
+			t.Errorf("%s: the body is not JSON", text)
+		}
+	})
+}
