@@ -15,20 +15,22 @@ import (
 	"souk/router/gateway/config"
 )
 
-var update = flag.Bool("update", false, "write what is got into testdata")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// federation begins the SDL of subgraphs that do not begin with a comment.
+// federation is the header of subgraphs whose SDL does not start with a comment.
 const federation = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@authenticated", "@requiresScopes", "@policy", "@context", "@fromContext"])
 `
 
-// TestMain finds out whether routers leave anything running when they close.
+// TestMain checks that routers leave no goroutines behind when they close.
 func TestMain(m *testing.M) {
-	// Clients' idle connections end when their server is gone.
+	// Idle connections of HTTP clients end when their server is closed.
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
-func TestConformance(t *testing.T) {
+// TestResponsesMatchGoldenFiles runs the operations of each case and compares the
+// requests to subgraphs and the response with the golden file.
+func TestResponsesMatchGoldenFiles(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no cases", err)
@@ -68,17 +70,18 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// A testCase is the router and the subgraphs of one file.
+// A testCase is a router with the subgraphs of one golden file.
 type testCase struct {
 	files map[string][]byte
 	url   string
 	log   requestLog
-	// sign makes tokens that the router trusts.
+	// sign makes a token that the router trusts.
 	sign func(claims []byte) string
 }
 
-// requests are those made since the last time, a line each: in their order for
-// a mutation, sorted for others, which ask several subgraphs at a time.
+// requests returns the requests to subgraphs since the last call, one per line. For
+// a mutation, they are in order. Otherwise they are sorted, because the router sends
+// them concurrently.
 func (c *testCase) requests(operation []byte) []byte {
 	lines := c.log.take()
 	if !bytes.Contains(operation, []byte("mutation")) {
@@ -91,9 +94,9 @@ func (c *testCase) requests(operation []byte) []byte {
 	return out
 }
 
-// TestUnknownFeatures: a router does not start with a supergraph that asks for
-// what it does not know to keep it safe or to execute it.
-func TestUnknownFeatures(t *testing.T) {
+// TestUnknownRequiredFeatureIsRejected checks that the router does not start with a
+// supergraph that requires an unknown feature for security or execution.
+func TestUnknownRequiredFeatureIsRejected(t *testing.T) {
 	for _, purpose := range []string{"SECURITY", "EXECUTION"} {
 		const feature = "https://example.com/guard/v0.1"
 		sdl := `schema @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) @link(url: "` + feature + `", for: ` + purpose + `) { query: Query }

@@ -1,13 +1,23 @@
-// Package conformance holds the router to how Apollo Federation is described,
-// by what clients see of it: its tests compose small subgraphs, serve them over
-// HTTP, put the router in front of them and compare its answers, and what it
-// asked the subgraphs, with the cases in testdata.
+// Package conformance tests the router against the specification of Apollo
+// Federation, from a client's point of view. Its tests compose small subgraphs,
+// serve them over HTTP and run the router in front of them. They compare its
+// responses and its requests to the subgraphs with the golden files in testdata.
 //
-// A case is a txtar file: NAME.graphqls and NAME.json are a subgraph's SDL and
-// data, router.yaml is configuration beside the defaults, supergraph.graphql a
-// supergraph that has been composed by other means. OPERATION.graphql is what a
-// client sends, with OPERATION.variables.json, OPERATION.headers and, as the
-// claims of a good token, OPERATION.token if it has any; OPERATION.requests and
-// OPERATION.answer are what has to come of it. `go test ./router/conformance
-// -update` writes the latter two.
+// A golden file is a txtar archive with these files:
+//
+//	NAME.graphqls, NAME.json   SDL and data of the subgraph NAME
+//	router.yaml                configuration, in addition to the defaults
+//	supergraph.graphql         a supergraph composed elsewhere
+//	OP.graphql                 a document sent by the client
+//	OP.variables.json          its variables
+//	OP.headers                 its headers
+//	OP.token                   the claims of its access token
+//	OP.requests                the expected requests to subgraphs
+//	OP.answer                  the expected response
+//
+// `go test ./router/conformance -update` rewrites the last two.
+//
+// The hub is conformance_test.go. router_test.go starts the router and sends
+// operations, subgraph_test.go is the subgraph server, and docs_test.go checks
+// docs/federation.md.
 package conformance

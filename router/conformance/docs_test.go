@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// docs/federation.md names cases that there are, and the codes of all errors
-// that the router makes up.
-func TestDocs(t *testing.T) {
+// TestDocumentedCasesAndCodesExist checks that docs/federation.md links to existing
+// files and lists all error codes of the router.
+func TestDocumentedCasesAndCodesExist(t *testing.T) {
 	const root = "../.."
 	page, err := os.ReadFile(filepath.Join(root, "docs/federation.md"))
 	if err != nil {
@@ -40,12 +40,12 @@ func TestDocs(t *testing.T) {
 			for _, m := range code.FindAllSubmatch(text, -1) {
 				found++
 				if !bytes.Contains(page, append(append([]byte("`"), m[1]...), '`')) {
-					t.Errorf("docs/federation.md does not have the code %s of %s", m[1], file)
+					t.Errorf("docs/federation.md does not list the code %s of %s", m[1], file)
 				}
 			}
 		}
 	}
 	if found < 30 {
-		t.Errorf("only %d codes are found in the code", found)
+		t.Errorf("found only %d error codes in the source", found)
 	}
 }

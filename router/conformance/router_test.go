@@ -27,7 +27,7 @@ import (
 	"souk/telemetry"
 )
 
-// start serves a case's subgraphs, and a router over them.
+// start serves the subgraphs of a case and a router in front of them.
 func start(t *testing.T, archive *txtar.Archive) *testCase {
 	c := &testCase{files: map[string][]byte{}}
 	for _, f := range archive.Files {
@@ -102,8 +102,8 @@ func serve(t *testing.T, configuration config.Config, sdl string) string {
 	return server.URL + configuration.Path
 }
 
-// signer gives a way to sign claims, and the key set that tells the signatures
-// to be good.
+// signer returns a function that signs claims and a handler that serves the key set
+// to verify the signatures.
 func signer(t *testing.T) (sign func(claims []byte) string, keys http.Handler) {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
@@ -148,9 +148,9 @@ func signer(t *testing.T) (sign func(claims []byte) string, keys http.Handler) {
 	})
 }
 
-// send makes a client's request and gives the answer: a status that is not
-// 200, and the JSON, indented if it is long; of a response in parts each, of a
-// stream its events.
+// send sends a client's request. It returns the status, unless that is 200, and the
+// response as JSON, indented if it is long. For a multipart response it returns all
+// parts, for an event stream all events.
 func (c *testCase) send(t *testing.T, name string, query []byte) []byte {
 	t.Helper()
 	variables := c.files[name+".variables.json"]
@@ -221,7 +221,7 @@ func readParts(out *bytes.Buffer, parts *multipart.Reader) error {
 	}
 }
 
-// readEvents reads all but the signs of life.
+// readEvents copies all events except heartbeats.
 func readEvents(out *bytes.Buffer, from io.Reader) error {
 	text, err := io.ReadAll(from)
 	for event := range strings.SplitAfterSeq(string(text), "\n\n") {
@@ -232,7 +232,7 @@ func readEvents(out *bytes.Buffer, from io.Reader) error {
 	return err
 }
 
-// readJSON reads one JSON text, and indents it if it is long.
+// readJSON copies a JSON text and indents it if it is long.
 func readJSON(out *bytes.Buffer, from io.Reader) error {
 	text, err := io.ReadAll(from)
 	if err != nil {
@@ -241,7 +241,7 @@ func readJSON(out *bytes.Buffer, from io.Reader) error {
 	if len(text) <= 160 && json.Valid(text) {
 		out.Write(text)
 	} else if err := json.Indent(out, text, "", "  "); err != nil {
-		return fmt.Errorf("the answer is not JSON: %w: %s", err, text)
+		return fmt.Errorf("the response is not JSON: %w: %s", err, text)
 	}
 	out.WriteByte('\n')
 	return nil

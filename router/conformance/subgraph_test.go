@@ -20,7 +20,7 @@ import (
 	"github.com/vektah/gqlparser/v2/validator"
 )
 
-// A requestLog keeps what subgraphs were asked.
+// A requestLog records the requests to subgraphs.
 type requestLog struct {
 	mu    sync.Mutex
 	lines []string
@@ -42,16 +42,21 @@ func (l *requestLog) take() []string {
 
 type record = map[string]any
 
-// A server is a subgraph whose data is one JSON object: by the names of types,
-// the root's fields and lists of entities.
+// A server is a subgraph whose data is a JSON object. The keys are type names; the
+// values are the fields of a root type or lists of entities.
 //
-// A field's value is that of its name, or of its name and arguments as in
-// `price(currency:"EUR")`. The value {"$": "text {a.b}"} is a text made of what
-// the object has, or the representation that the router sent for it: so a case
-// shows that a required field was sent. The value {"$error": "text"} fails. What
-// has no value fails, too: no router may ask for it. The value {"$header": "Name"}
-// is the request's header, {"$http": {…}} makes the whole answer something else; see misbehaviour. The values of a
-// subscription's field are events.
+// A field is looked up by its name, or by its name and arguments, as in
+// `price(currency:"EUR")`. A field without a value is an error, because the router
+// must not request it. Some values are special:
+//
+//	{"$": "text {a.b}"}     the text with values from the object, including those
+//	                        in the representation, which shows that the router
+//	                        sent a required field
+//	{"$error": "text"}      an error
+//	{"$header": "Name"}     a header of the request
+//	{"$http": {…}}          another HTTP response; see misbehaviour
+//
+// The value of a subscription field is the list of its events.
 type server struct {
 	name   string
 	schema *ast.Schema
@@ -97,7 +102,7 @@ func newServer(name, sdl string, data []byte, log *requestLog) (*server, error) 
 	return s, err
 }
 
-// decode keeps numbers as they are written.
+// decode decodes JSON and keeps numbers as they are written.
 func decode(data []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -161,7 +166,7 @@ func (s *server) execution(query string, variables record) *execution {
 	return e
 }
 
-// answer gives the whole answer.
+// answer returns the response.
 func (e *execution) answer() []byte {
 	if e.errors != nil {
 		return []byte(text(record{"data": nil, "errors": e.errors}))
@@ -184,7 +189,7 @@ func (e *execution) answerOn(root string, object record) []byte {
 	return []byte(text(out))
 }
 
-// stream answers a subscription by server-sent events.
+// stream answers a subscription with server-sent events.
 func (e *execution) stream(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	root := e.schema.Subscription.Name
@@ -197,13 +202,14 @@ func (e *execution) stream(w http.ResponseWriter) {
 	fmt.Fprint(w, "event: complete\ndata:\n\n")
 }
 
-// A misbehaviour is an answer of HTTP that GraphQL does not have.
+// A misbehaviour is an HTTP response that is not a proper GraphQL response.
 type misbehaviour struct {
-	Status   int    // 200 unless given
-	Type     string // application/json unless given
+	Status   int    // 200 if zero
+	Type     string // application/json if empty
 	Body     string
 	Location string
-	// Cut ends the connection before the body's end, Hang answers nothing.
+	// Cut closes the connection before the end of the body. Hang sends no
+	// response.
 	Cut, Hang bool
 }
 
@@ -233,18 +239,19 @@ func text(value any) string {
 	return string(b)
 }
 
-// execution runs one operation as the GraphQL specification's section 6 says.
+// An execution executes one operation (GraphQL, section 6).
 type execution struct {
 	*server
 	document  *ast.QueryDocument
 	variables record
 	errors    []fieldError
 	header    http.Header
-	// misbehaviour, if set, is answered instead of all else.
+	// misbehaviour, if set, replaces the response.
 	misbehaviour *misbehaviour
 }
 
-// object gives an object's answer; false means that it has to be null.
+// object executes a selection set on an object. It returns false if a non-null
+// field is null, so that the object has to be null.
 func (e *execution) object(typename string, of record, set ast.SelectionSet, path []any) (any, bool) {
 	out := record{}
 	for _, f := range e.collect(nil, typename, set) {
@@ -307,7 +314,7 @@ func (s *server) is(typename, condition string) bool {
 	return false
 }
 
-// value resolves a field.
+// value resolves a field (GraphQL, section 6.4.2).
 func (e *execution) value(typename string, of record, f *ast.Field) (any, error) {
 	args := f.ArgumentMap(e.variables)
 	if f.Name == "_entities" {
@@ -364,13 +371,13 @@ func fill(template string, of record) (_ any, err error) {
 	return filled, err
 }
 
-// entity finds the object that a representation stands for; nil if none. What
-// the representation has beside the data is added.
+// entity returns the entity identified by a representation, or nil. It adds the
+// other fields of the representation.
 func (s *server) entity(representation record) any {
 	typename := representation["__typename"].(string)
 	entities, _ := s.data[typename].([]any)
 	for _, candidate := range entities {
-		// A representation may be nothing but a type.
+		// A representation can consist of __typename only.
 		found, matches := record{"__typename": typename}, len(representation) == 1
 		for name, value := range candidate.(record) {
 			found[name] = value
@@ -394,7 +401,7 @@ func (s *server) entity(representation record) any {
 	return nil
 }
 
-// fits says whether a value has all that is sent of it.
+// fits reports whether a value has all the fields that were sent.
 func fits(value, sent any) bool {
 	switch sent := sent.(type) {
 	case record:
@@ -414,8 +421,8 @@ func fits(value, sent any) bool {
 	return reflect.DeepEqual(value, sent)
 }
 
-// complete gives a value as its type has it; false means that it has to be
-// null where the type does not allow that.
+// complete completes a value (GraphQL, section 6.4.3). It returns false if the value
+// is null but the type is not nullable.
 func (e *execution) complete(t *ast.Type, value any, set ast.SelectionSet, path []any) (any, bool) {
 	if value != nil {
 		value = e.completeNullable(t, value, set, path)
