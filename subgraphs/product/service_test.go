@@ -14,6 +14,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 
 	"souk/internal/pgserver/pgtest"
+	"souk/subgraphs/internal/batch"
 	"souk/subgraphs/internal/events"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/internal/servicetest"
@@ -184,6 +185,7 @@ func TestEntitiesTakeOneQuery(t *testing.T) {
 	pool, queries := s.CountingPool(t)
 	h := handler.New(graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Catalogue: catalogue.New(pool, nil, time.Now)}}))
 	h.AddTransport(transport.POST{})
+	h.Use(batch.Scopes{})
 	counted := httptest.NewServer(http.StripPrefix("/graphql", h))
 	t.Cleanup(counted.Close)
 	s.URL = counted.URL
@@ -212,6 +214,14 @@ func TestEntitiesTakeOneQuery(t *testing.T) {
 	}
 	if n := strings.Count(shelves, `"slug"`); n != 24 {
 		t.Errorf("12 categories with two products each and an empty one gave %d products: %s", n, shelves)
+	}
+	queries.Store(0)
+	nested := s.Data(t, `{ categories { products(first: 2) { nodes { category { products(first: 3) { nodes { category { products(first: 3) { nodes { name } } } } } } } } } }`, nil)
+	if n := queries.Load(); n > 4 {
+		t.Errorf("products of the categories of 84 products took %d queries, not one for the categories and three for their products", n)
+	}
+	if n := strings.Count(nested, `"name"`); n != 24*3*3 {
+		t.Errorf("24 products have %d products in their categories' products' categories: %s", n, nested)
 	}
 	same(t, "categories", s.Data(t, entities, map[string]any{"r": []any{
 		map[string]any{"__typename": "Category", "slug": "nothing"},

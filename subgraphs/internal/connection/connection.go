@@ -25,6 +25,29 @@ type Arguments struct {
 	Before *string
 }
 
+// A Key is the same for equal arguments and for no others.
+type Key struct {
+	first, last   optional[int]
+	after, before optional[string]
+}
+
+type optional[T any] struct {
+	value T
+	given bool
+}
+
+func optionalOf[T any](p *T) (o optional[T]) {
+	if p != nil {
+		o.value, o.given = *p, true
+	}
+	return o
+}
+
+// Key returns the key of the arguments, for maps.
+func (a Arguments) Key() Key {
+	return Key{first: optionalOf(a.First), last: optionalOf(a.Last), after: optionalOf(a.After), before: optionalOf(a.Before)}
+}
+
 // Page says which rows to read. K is the type of the sort key; it must survive
 // a JSON round trip.
 type Page[K any] struct {

@@ -13,6 +13,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 
 	"souk/jwks"
+	"souk/subgraphs/internal/batch"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/server"
 )
@@ -50,8 +51,11 @@ func New(r server.Resources, schema graphql.ExecutableSchema, authenticator *ide
 	h.SetParserTokenLimit(maxTokens)
 	h.Use(extension.Introspection{})
 	h.Use(bounds{})
+	h.Use(batch.Scopes{})
+	h.AroundOperations(shareConnections)
 	h.Use(subscriptionErrors{})
 	h.Use(extension.FixedComplexityLimit(maxComplexity))
+	h.Use(newTurns())
 	if r.Telemetry.Traces() {
 		h.Use(tracing{r.Telemetry.TracerProvider.Tracer("souk/subgraphs/internal/graphql")})
 	}
@@ -100,6 +104,12 @@ func initWebsocket(authenticator *identity.Authenticator) transport.WebsocketIni
 		}
 		return ctx, nil, nil
 	}
+}
+
+// shareConnections leaves some of the database's connections to other
+// operations.
+func shareConnections(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+	return next(server.WithConnectionShare(ctx))
 }
 
 func limitBody(next http.Handler) http.Handler {

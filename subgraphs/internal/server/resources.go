@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/exaring/otelpgx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/multitracer"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/extra/redisotel/v9"
@@ -64,9 +66,7 @@ func openDB(ctx context.Context, env Environment) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parsing DATABASE_URL: %w", err)
 	}
-	if env.Telemetry.Traces() {
-		config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(env.Telemetry.TracerProvider))
-	}
+	config.ConnConfig.Tracer = tracer(env)
 	if !strings.Contains(env.DatabaseURL, "pool_max_conns") {
 		config.MaxConns = maxConnections
 	}
@@ -74,6 +74,14 @@ func openDB(ctx context.Context, env Environment) (*pgxpool.Pool, error) {
 		config.ConnConfig.RuntimeParams["application_name"] = "souk-" + env.Name
 	}
 	return pgxpool.NewWithConfig(ctx, config)
+}
+
+// tracer returns what the pool tells of its connections and queries.
+func tracer(env Environment) pgx.QueryTracer {
+	if env.Telemetry.Traces() {
+		return multitracer.New(newShares(), otelpgx.NewTracer(otelpgx.WithTracerProvider(env.Telemetry.TracerProvider)))
+	}
+	return newShares()
 }
 
 func waitForDB(started context.Context, db *pgxpool.Pool, env Environment) error {

@@ -36,28 +36,7 @@ func (r *mutationResolver) RetryNotification(ctx context.Context, id string) (Re
 }
 
 func (r *orderResolver) Notifications(ctx context.Context, objs []*Order) ([][]Notification, error) {
-	caller := identity.From(ctx)
-	ids := make([]int64, 0, len(objs))
-	for _, o := range objs {
-		if id, ok := parseID(o.ID); ok {
-			ids = append(ids, id)
-		}
-	}
-	found, err := r.Notifier.ByOrder(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	lists := make([][]Notification, len(objs))
-	for i, o := range objs {
-		lists[i] = []Notification{}
-		id, _ := parseID(o.ID) // 0 has no notifications
-		for _, n := range found[id] {
-			if caller.MaySee(formatID(n.UserID)) {
-				lists[i] = append(lists[i], newNotification(n))
-			}
-		}
-	}
-	return lists, nil
+	return r.byOrder(ctx, objs)
 }
 
 func (r *queryResolver) Notification(ctx context.Context, id string) (Notification, error) {
@@ -91,11 +70,7 @@ func (r *queryResolver) Notifications(ctx context.Context, userID *string, order
 }
 
 func (r *userResolver) Notifications(ctx context.Context, objs []*User, first *int, after *string) ([]*NotificationConnection, error) {
-	page, err := connection.Parse[int64](notifier.SortOrder, connection.Arguments{First: first, After: after})
-	if err != nil {
-		return nil, err
-	}
-	return r.userPages(ctx, objs, page)
+	return r.userPages(ctx, objs, connection.Arguments{First: first, After: after})
 }
 
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"strconv"
 
+	"souk/subgraphs/internal/batch"
 	"souk/subgraphs/internal/connection"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
@@ -127,35 +128,76 @@ func emptyPage() *NotificationConnection {
 	return &NotificationConnection{Edges: []*NotificationEdge{}, Nodes: []Notification{}, PageInfo: &schema.PageInfo{}}
 }
 
-// userPages reads the same page of the notifications of several users in one
-// query, and their totals in a second one if the operation selects them.
-func (r *Resolver) userPages(ctx context.Context, users []*User, page connection.Page[int64]) ([]*NotificationConnection, error) {
-	caller := identity.From(ctx)
-	numbers := make([]int64, len(users)) // 0 if the caller may see none
-	var seen []int64
-	for i, user := range users {
-		if id, ok := parseID(user.ID); ok && caller.MaySee(user.ID) {
-			numbers[i] = id
-			seen = append(seen, id)
-		}
-	}
-	pages, err := r.Notifier.UserPages(ctx, seen, page)
+// userRead identifies reads of the same page of users' notifications.
+type userRead struct {
+	page  connection.Key
+	count bool
+}
+
+// userPages returns the same page of the notifications of several users. It
+// reads them in one query, and their totals in a second one if the operation
+// selects them.
+func (r *Resolver) userPages(ctx context.Context, users []*User, a connection.Arguments) ([]*NotificationConnection, error) {
+	page, err := connection.Parse[int64](notifier.SortOrder, a)
 	if err != nil {
 		return nil, err
 	}
-	var counts map[int64]int
-	if connection.Requested(ctx, "totalCount") {
-		if counts, err = r.Notifier.UserCounts(ctx, seen); err != nil {
-			return nil, err
+	caller := identity.From(ctx)
+	numbers := make([]int64, len(users)) // 0, which has no notifications, if the caller may see none
+	for i, user := range users {
+		if id, ok := parseID(user.ID); ok && caller.MaySee(user.ID) {
+			numbers[i] = id
 		}
 	}
-	connections := make([]*NotificationConnection, len(users))
-	for i, id := range numbers {
-		if connections[i], err = newConnection(page, pages[id], counts[id]); err != nil {
+	read := userRead{a.Key(), connection.Requested(ctx, "totalCount")}
+	return batch.Load(ctx, read, numbers, func(ctx context.Context, ids []int64) (map[int64]*NotificationConnection, error) {
+		pages, err := r.Notifier.UserPages(ctx, ids, page)
+		if err != nil {
 			return nil, err
 		}
+		var counts map[int64]int
+		if read.count {
+			if counts, err = r.Notifier.UserCounts(ctx, ids); err != nil {
+				return nil, err
+			}
+		}
+		connections := make(map[int64]*NotificationConnection, len(ids))
+		for _, id := range ids {
+			if connections[id], err = newConnection(page, pages[id], counts[id]); err != nil {
+				return nil, err
+			}
+		}
+		return connections, nil
+	})
+}
+
+// orderRead identifies reads of the notifications of orders.
+type orderRead struct{}
+
+// byOrder returns those notifications of orders that the caller may see. The
+// lists are never nil.
+func (r *Resolver) byOrder(ctx context.Context, orders []*Order) ([][]Notification, error) {
+	caller := identity.From(ctx)
+	numbers := make([]int64, len(orders))
+	for i, o := range orders {
+		numbers[i], _ = parseID(o.ID) // 0 has no notifications
 	}
-	return connections, nil
+	return batch.Load(ctx, orderRead{}, numbers, func(ctx context.Context, ids []int64) (map[int64][]Notification, error) {
+		found, err := r.Notifier.ByOrder(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		lists := make(map[int64][]Notification, len(ids))
+		for _, id := range ids {
+			lists[id] = []Notification{}
+			for _, n := range found[id] {
+				if caller.MaySee(formatID(n.UserID)) {
+					lists[id] = append(lists[id], newNotification(n))
+				}
+			}
+		}
+		return lists, nil
+	})
 }
 
 // entities resolves representations by ID. Entities that the caller may not

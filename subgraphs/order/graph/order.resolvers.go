@@ -47,15 +47,7 @@ func (r *orderResolver) History(ctx context.Context, objs []*Order) ([][]*OrderE
 	for i, o := range objs {
 		ids[i], _ = checkout.ParseID(o.ID) // valid: these orders come from this service
 	}
-	records, err := r.OrderStore.History(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	histories := make([][]*OrderEvent, len(objs))
-	for i, id := range ids {
-		histories[i] = newHistory(records[id])
-	}
-	return histories, nil
+	return r.histories(ctx, ids)
 }
 
 func (r *queryResolver) Order(ctx context.Context, id string) (*Order, error) {
@@ -113,11 +105,7 @@ func (r *subscriptionResolver) OrderUpdated(ctx context.Context, id string) (<-c
 }
 
 func (r *userResolver) Orders(ctx context.Context, objs []*User, first *int, after *string, last *int, before *string, status *OrderStatus) ([]*OrderConnection, error) {
-	page, err := connection.Parse[int64](orderstore.SortOrder, connection.Arguments{First: first, After: after, Last: last, Before: before})
-	if err != nil {
-		return nil, err
-	}
-	return r.userOrders(ctx, objs, page, status)
+	return r.userOrders(ctx, objs, connection.Arguments{First: first, After: after, Last: last, Before: before}, (*orderstore.Status)(status))
 }
 
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"strconv"
 
+	"souk/subgraphs/internal/batch"
 	"souk/subgraphs/internal/connection"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
@@ -122,33 +123,67 @@ func filter(ctx context.Context, userID *string, status *OrderStatus) (f orderst
 	return f, true
 }
 
-// userOrders reads the same page of the orders of several users in one query,
-// and their totals in a second one if the operation selects them.
-func (r *Resolver) userOrders(ctx context.Context, users []*User, page connection.Page[int64], status *OrderStatus) ([]*OrderConnection, error) {
-	caller := identity.From(ctx)
-	numbers := make([]int64, len(users)) // 0 if the caller may see none
-	var seen []int64
-	for i, user := range users {
-		if id, ok := checkout.ParseID(user.ID); ok && caller.MaySee(user.ID) {
-			numbers[i] = id
-			seen = append(seen, id)
+// historyRead identifies reads of orders' histories.
+type historyRead struct{}
+
+// histories returns the histories of orders, which are never nil.
+func (r *Resolver) histories(ctx context.Context, ids []int64) ([][]*OrderEvent, error) {
+	return batch.Load(ctx, historyRead{}, ids, func(ctx context.Context, ids []int64) (map[int64][]*OrderEvent, error) {
+		records, err := r.OrderStore.History(ctx, ids)
+		if err != nil {
+			return nil, err
 		}
-	}
-	pages, err := r.OrderStore.UserPages(ctx, seen, (*orderstore.Status)(status), page)
+		histories := make(map[int64][]*OrderEvent, len(ids))
+		for _, id := range ids {
+			histories[id] = newHistory(records[id])
+		}
+		return histories, nil
+	})
+}
+
+// userRead identifies reads of the same page of users' orders.
+type userRead struct {
+	page   connection.Key
+	status orderstore.Status // or "" for all
+	count  bool
+}
+
+// userOrders returns the same page of the orders of several users. It reads
+// them in one query, and their totals in a second one if the operation selects
+// them.
+func (r *Resolver) userOrders(ctx context.Context, users []*User, a connection.Arguments, status *orderstore.Status) ([]*OrderConnection, error) {
+	page, err := connection.Parse[int64](orderstore.SortOrder, a)
 	if err != nil {
 		return nil, err
 	}
-	var counts map[int64]int
-	if connection.Requested(ctx, "totalCount") {
-		if counts, err = r.OrderStore.UserCounts(ctx, seen, (*orderstore.Status)(status)); err != nil {
-			return nil, err
+	caller := identity.From(ctx)
+	numbers := make([]int64, len(users)) // 0, which has no orders, if the caller may see none
+	for i, user := range users {
+		if id, ok := checkout.ParseID(user.ID); ok && caller.MaySee(user.ID) {
+			numbers[i] = id
 		}
 	}
-	connections := make([]*OrderConnection, len(users))
-	for i, id := range numbers {
-		if connections[i], err = newConnection(page, pages[id], counts[id]); err != nil {
+	read := userRead{page: a.Key(), count: connection.Requested(ctx, "totalCount")}
+	if status != nil {
+		read.status = *status
+	}
+	return batch.Load(ctx, read, numbers, func(ctx context.Context, ids []int64) (map[int64]*OrderConnection, error) {
+		pages, err := r.OrderStore.UserPages(ctx, ids, status, page)
+		if err != nil {
 			return nil, err
 		}
-	}
-	return connections, nil
+		var counts map[int64]int
+		if read.count {
+			if counts, err = r.OrderStore.UserCounts(ctx, ids, status); err != nil {
+				return nil, err
+			}
+		}
+		connections := make(map[int64]*OrderConnection, len(ids))
+		for _, id := range ids {
+			if connections[id], err = newConnection(page, pages[id], counts[id]); err != nil {
+				return nil, err
+			}
+		}
+		return connections, nil
+	})
 }

@@ -19,15 +19,7 @@ func (r *categoryResolver) Products(ctx context.Context, objs []*Category, first
 	for i, category := range objs {
 		slugs[i] = category.Slug
 	}
-	pages, err := r.Catalogue.CategoryPages(ctx, slugs, connection.Arguments{First: first, After: after}, connection.Requested(ctx, "totalCount"))
-	if err != nil {
-		return nil, err
-	}
-	connections := make([]*ProductConnection, len(objs))
-	for i, slug := range slugs {
-		connections[i] = r.newConnection(pages[slug])
-	}
-	return connections, nil
+	return r.categoryPages(ctx, slugs, connection.Arguments{First: first, After: after})
 }
 
 func (r *mutationResolver) CreateProduct(ctx context.Context, input CreateProductInput) (CreateProductResult, error) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"souk/subgraphs/internal/batch"
 	"souk/subgraphs/internal/connection"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
@@ -93,6 +94,28 @@ func (r *Resolver) newConnection(l catalogue.Listing) *ProductConnection {
 		c.Edges[i] = &ProductEdge{Cursor: l.Cursors[i], Node: c.Nodes[i]}
 	}
 	return c
+}
+
+// categoryRead identifies reads of the same page of categories.
+type categoryRead struct {
+	page  connection.Key
+	count bool
+}
+
+// categoryPages returns the same page of each category's products.
+func (r *Resolver) categoryPages(ctx context.Context, slugs []string, a connection.Arguments) ([]*ProductConnection, error) {
+	count := connection.Requested(ctx, "totalCount")
+	return batch.Load(ctx, categoryRead{a.Key(), count}, slugs, func(ctx context.Context, slugs []string) (map[string]*ProductConnection, error) {
+		pages, err := r.Catalogue.CategoryPages(ctx, slugs, a, count)
+		if err != nil {
+			return nil, err
+		}
+		connections := make(map[string]*ProductConnection, len(pages))
+		for slug, page := range pages {
+			connections[slug] = r.newConnection(page)
+		}
+		return connections, nil
+	})
 }
 
 func newPrice(in *MoneyInput) *catalogue.Price {

@@ -1,0 +1,72 @@
+package graphql_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	product "souk/subgraphs/product/graph"
+)
+
+// A slowCatalogue lists its categories when they are released.
+type slowCatalogue struct {
+	*product.Resolver
+	released *chan struct{}
+}
+
+func (c slowCatalogue) Query() product.QueryResolver {
+	return slowQuery{c.Resolver.Query(), c.released}
+}
+
+type slowQuery struct {
+	product.QueryResolver
+	released *chan struct{}
+}
+
+func (q slowQuery) Categories(context.Context) ([]*product.Category, error) {
+	<-*q.released
+	return nil, nil
+}
+
+func (slowQuery) Category(context.Context, string) (*product.Category, error) { return nil, nil }
+
+func TestLargeOperationsWaitForEachOther(t *testing.T) {
+	var released chan struct{}
+	service := serve(t, product.NewExecutableSchema(product.Config{Resolvers: slowCatalogue{&product.Resolver{}, &released}}))
+	synctest.Test(t, func(t *testing.T) {
+		released = make(chan struct{}) // here, for synctest to know it
+		ask := func(query string) string {
+			r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(`{"query":"`+query+`"}`))
+			r.Header.Set("Content-Type", "application/json")
+			w := httptest.NewRecorder()
+			service.ServeHTTP(w, r)
+			return w.Body.String()
+		}
+		const large = `{ categories { products(first: 50) { nodes { category { products(first: 50) { nodes { name } } } } } } }`
+		var running sync.WaitGroup
+		answers := make(chan string, max(1, runtime.GOMAXPROCS(0)/2))
+		for range cap(answers) {
+			running.Go(func() { answers <- ask(large) })
+		}
+		synctest.Wait()
+		if got := ask(`{ category(slug: \"x\") { name } }`); got != `{"data":{"category":null}}` {
+			t.Errorf("a small operation was answered %s", got)
+		}
+		if got := ask(large); !strings.Contains(got, `"OVERLOADED"`) {
+			t.Errorf("one large operation too many was answered %s", got)
+		}
+		close(released)
+		running.Wait()
+		close(answers)
+		for got := range answers {
+			if got != `{"data":{"categories":[]}}` {
+				t.Errorf("a large operation was answered %s", got)
+			}
+		}
+	})
+}
