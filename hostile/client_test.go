@@ -11,8 +11,14 @@ import (
 // Samples are what a well-behaved client has met.
 type samples struct {
 	answered []time.Duration
-	// refused counts responses that asked the client to come again.
+	// refused counts responses that asked the client to come again, and
+	// connections that failed.
 	refused int
+}
+
+// refusedShare is the share of its requests that the client was refused.
+func (s samples) refusedShare() float64 {
+	return float64(s.refused) / float64(max(1, s.refused+len(s.answered)))
 }
 
 func (s samples) at(share float64) time.Duration {
@@ -37,6 +43,8 @@ func (s *target) ask(n int) (all samples) {
 		begun := time.Now()
 		response, err := good.Post("http://"+s.address+"/graphql", "application/json", strings.NewReader(s.good)) //nolint:noctx // bounded by the client's timeout
 		if err != nil {
+			all.refused++
+			time.Sleep(50 * time.Millisecond) // the client's own pace
 			continue
 		}
 		body, _ := io.ReadAll(response.Body)

@@ -110,6 +110,9 @@ func (s *target) outlive(t *testing.T, suite string, a attack) {
 	if len(during.answered) == 0 {
 		t.Errorf("the well-behaved client was never answered:\n%s", s.log.tail())
 	}
+	if during.refusedShare() > maxRefused {
+		t.Errorf("%d of %d requests were refused; at most %.0f %% may be:\n%s", during.refused, during.refused+len(during.answered), 100*maxRefused, s.log.tail())
+	}
 	if full && during.at(0.99) > 5*max(idle.at(0.99), 10*time.Millisecond) {
 		t.Errorf("the 99th percentile rose from %v to %v", idle.at(0.99), during.at(0.99))
 	}

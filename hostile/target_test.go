@@ -21,7 +21,10 @@ import (
 const (
 	softLimit   = "GOMEMLIMIT=282MiB" // 55 % of 512 MiB
 	maxResident = 400 << 20
-	patience    = 2 * time.Minute // bounds waits; reached only when something hangs
+	// maxRefused is the share of the well-behaved client's requests that may be
+	// refused or find no connection during an attack.
+	maxRefused = 0.2
+	patience   = 2 * time.Minute // bounds waits; reached only when something hangs
 )
 
 // A target is a souk process under attack.

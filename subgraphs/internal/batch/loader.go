@@ -7,8 +7,8 @@ import (
 )
 
 // A Loader reads values by key. One read runs at a time. The keys that calls
-// want meanwhile are the next read's, so a level of an operation takes two
-// reads at most, however many objects it has, and one connection.
+// want meanwhile are the next read's. However many objects an operation has, a
+// Loader takes one connection, and reads each key once.
 type Loader[K comparable, V any] struct {
 	read    func(context.Context, []K) (map[K]V, error)
 	reading chan struct{} // holds an item during a read

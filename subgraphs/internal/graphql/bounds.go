@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"reflect"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -61,9 +62,20 @@ func (m listComplexity) Complexity(_ context.Context, typeName, field string, ch
 		}
 	case definition.Type.Elem != nil && !pageOfConnection(typeName, field) && !strings.HasPrefix(field, "_"):
 		length = defaultListLength
+		for _, value := range args { // a list of ids has as many objects
+			length = max(length, listLength(value))
+		}
 	}
 	// Clients may pass any number, so the product may exceed an int.
 	return int(min(float64(child)*float64(max(length, 1))+1, math.MaxInt32)), true
+}
+
+// listLength returns the length of an argument that is a list.
+func listLength(value any) int {
+	if list := reflect.ValueOf(value); list.Kind() == reflect.Slice {
+		return list.Len()
+	}
+	return 0
 }
 
 func (m listComplexity) definition(typeName, field string) *ast.FieldDefinition {

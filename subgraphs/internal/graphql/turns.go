@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// smallComplexity is that of a page of 100 objects with ten fields.
+	// smallComplexity is that of a page of 50 objects with ten fields.
 	// Operations up to it wait for no others.
-	smallComplexity = 1_000
+	smallComplexity = 500
 	// complexityPerProcessor bounds the sum of the complexities of the larger
 	// operations that run at a time. They may use half the processors.
-	complexityPerProcessor = 10_000
+	complexityPerProcessor = 4_000
 	// maxTurnWait bounds how long an operation waits for its turn.
 	maxTurnWait = 10 * time.Second
 )
