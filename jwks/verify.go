@@ -24,6 +24,7 @@ var (
 	ErrAlgorithm = errors.New("its signature algorithm is not accepted")
 	ErrCritical  = errors.New("it needs an extension that is not supported (crit)")
 	ErrSignature = errors.New("its signature is wrong")
+	ErrClaims    = errors.New("its claims are not valid: they must be a JSON object, with numbers as exp, nbf and iat, and strings as iss, sub and jti")
 )
 
 // A Source returns the public keys that may have made a signature with an algorithm:
@@ -47,8 +48,10 @@ func Verify(ctx context.Context, token string, keys Source, algorithms []jwa.Sig
 		return nil, ErrMalformed
 	}
 	var refused error
+	var known bool // whether there were keys to try
 	provider := jws.KeyProviderFunc(func(ctx context.Context, sink jws.KeySink, sig *jws.Signature, _ *jws.Message) error {
 		refused = provide(ctx, keys, algorithms, sink, sig.ProtectedHeaders())
+		known = refused == nil
 		return refused
 	})
 	parsed, err := jwt.Parse([]byte(token), append([]jwt.ParseOption{jwt.WithContext(ctx), jwt.WithKeyProvider(provider)}, options...)...)
@@ -63,6 +66,8 @@ func Verify(ctx context.Context, token string, keys Source, algorithms []jwa.Sig
 		return nil, err
 	case errors.Is(err, jws.VerificationError()):
 		return nil, ErrSignature
+	case known: // the signature was right
+		return nil, ErrClaims
 	}
 	return nil, ErrMalformed
 }

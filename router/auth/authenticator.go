@@ -285,7 +285,7 @@ func reason(err error) string {
 	case errors.Is(err, jwt.MissingRequiredClaimError()):
 		return "it has no expiry (exp)"
 	}
-	for _, known := range []error{jwks.ErrUnknownKey, jwks.ErrTooLong, jwks.ErrAlgorithm, jwks.ErrCritical, jwks.ErrSignature, errAudience} {
+	for _, known := range []error{jwks.ErrUnknownKey, jwks.ErrTooLong, jwks.ErrAlgorithm, jwks.ErrCritical, jwks.ErrSignature, jwks.ErrClaims, errAudience} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}

@@ -11,6 +11,7 @@ import (
 
 	"souk/internal/bytecache"
 	"souk/router/gateway/config"
+	"souk/router/internal/jsonscan"
 	"souk/router/operation"
 	"souk/router/telemetry"
 )
@@ -111,21 +112,23 @@ func (t *trusted) hash(r *request) (string, error) {
 	}
 	var extensions struct {
 		PersistedQuery *struct {
-			Version    int
+			Version    json.RawMessage
 			Sha256Hash string
 		}
 	}
-	if json.Unmarshal(r.extensions, &extensions) != nil {
-		return "", shape(`extensions.persistedQuery must be an object with the number 1 as version and a string as sha256Hash.`)
-	}
+	err := json.Unmarshal(r.extensions, &extensions)
 	p := extensions.PersistedQuery
 	switch {
+	case err != nil, p != nil && (len(p.Version) == 0 || jsonscan.KindOf(p.Version) != jsonscan.KindNumber):
+		return "", shape(`extensions.persistedQuery must be an object with the number 1 as version and a string as sha256Hash.`)
 	case p == nil:
 		return "", nil
 	case !t.config.Automatic && len(t.listed) == 0:
 		return "", refused("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
-	case p.Version != 1:
-		return "", shape("extensions.persistedQuery.version is %d, but only 1 is supported.", p.Version)
+	}
+	// Some clients write every number with a fraction: 1.0.
+	if version, ok := jsonscan.Integer(p.Version); !ok || string(version) != "1" {
+		return "", shape("extensions.persistedQuery.version is %s, but only 1 is supported.", p.Version)
 	}
 	return strings.ToLower(p.Sha256Hash), nil
 }

@@ -168,7 +168,8 @@ func (s *socket) want(text string) {
 	}
 }
 
-func (s *socket) wantClose(code int) {
+// wantClose reads until the socket is closed, and gives the reason.
+func (s *socket) wantClose(code int) string {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), 10*time.Second)
 	defer cancel()
@@ -179,11 +180,11 @@ func (s *socket) wantClose(code int) {
 			if int(closed.Code) != code {
 				s.Errorf("closed with %d %s, want %d", closed.Code, closed.Reason, code)
 			}
-			return
+			return closed.Reason
 		}
 		if err != nil {
 			s.Errorf("closed with %v, want %d", err, code)
-			return
+			return ""
 		}
 	}
 }
@@ -258,6 +259,24 @@ func TestWebSocketClosesOnWhatTheProtocolForbids(t *testing.T) {
 	}
 	dial(t, url+"/graphql", "graphql-ws").wantClose(4406)
 	dial(t, url+"/graphql").wantClose(4406)
+}
+
+// The reason of a close frame is for the author of the client.
+func TestWebSocketSaysWhatIsWrongWithAMessage(t *testing.T) {
+	_, url := start(t, &subgraph{hold: make(chan struct{})}, nil)
+	for message, want := range map[string]string{
+		`[1]`:                         "Invalid message: it must be a JSON object",
+		`"ping"`:                      "Invalid message: it must be a JSON object",
+		`{"type":1}`:                  "Invalid message: its type must be a string",
+		`{"type":"subscribe","id":1}`: "Invalid message: its id must be a string",
+		`{"type":`:                    "Invalid message: unexpected end of JSON input",
+	} {
+		s := dial(t, url+"/graphql", protocol)
+		s.send(message)
+		if got := s.wantClose(4400); got != want {
+			t.Errorf("%s closes with %q, want %q", message, got, want)
+		}
+	}
 }
 
 func TestWebSocketInitTimeout(t *testing.T) {

@@ -284,10 +284,17 @@ func (c *connection) parse(text []byte, m *message, lease *memory.Lease) error {
 	if len(text) > body.FreeBytes && lease.Grow(c.uncancelled, len(text)) != nil {
 		return TryAgainLater("The router is reading as many messages as its memory allows")
 	}
-	if err := json.Unmarshal(text, m); err != nil {
+	err := json.Unmarshal(text, m)
+	var wrong *json.UnmarshalTypeError // whose text names types of this program
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &wrong):
 		return closing(closeBadRequest, "Invalid message: %s", err)
+	case wrong.Field == "":
+		return closing(closeBadRequest, "Invalid message: it must be a JSON object")
 	}
-	return nil
+	return closing(closeBadRequest, "Invalid message: its %s must be a string", wrong.Field)
 }
 
 func (c *connection) write(m message) error {
