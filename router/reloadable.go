@@ -79,6 +79,7 @@ func (l *Reloadable) Reconfigure(ctx context.Context, c config.Config, source *c
 	if err != nil {
 		return err
 	}
+	next.gateway.Inherit(l.current.gateway)
 	l.mu.Lock()
 	if l.listener != nil {
 		next.listening(l.listener)

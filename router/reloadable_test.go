@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
@@ -75,6 +76,70 @@ func TestReconfigureAnswersWhatIsUnderWay(t *testing.T) {
 	}
 	if got := ask(); !strings.Contains(got, `"new"`) {
 		t.Errorf("after changes that were refused the answer is %s", got)
+	}
+	if err := live.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A change of the configuration forgets neither what clients have registered
+// nor how the operations in use are planned.
+func TestReconfigureKeepsDocumentsAndPlans(t *testing.T) {
+	subgraph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"data":{"hello":"hi"}}`)
+	}))
+	defer subgraph.Close()
+	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default()
+	c.OverrideSubgraphURLs = map[string]string{"a": subgraph.URL}
+	live, err := router.NewReloadable(t.Context(), c, router.Options{Supergraph: smallSDL, Telemetry: tel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve := func(handler http.Handler, method, path, body string) string {
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Body.String()
+	}
+	const document = "{ hello }"
+	hash := fmt.Sprintf("%x", sha256.Sum256([]byte(document)))
+	persisted := `"extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + hash + `"}}`
+	if got := serve(live.Handler(), http.MethodPost, "/graphql", `{"query":"`+document+`",`+persisted+`}`); !strings.Contains(got, `"hi"`) {
+		t.Fatalf("registering a document gives %s", got)
+	}
+	planned := func() string {
+		for line := range strings.Lines(serve(live.Admin(), http.MethodGet, "/metrics", "")) {
+			if strings.HasPrefix(line, "souk_router_plan_duration_seconds_count") {
+				return line
+			}
+		}
+		return ""
+	}
+
+	c.Limits.MaxDepth = 20
+	if err := live.Reconfigure(t.Context(), c, nil); err != nil {
+		t.Fatal(err)
+	}
+	before := planned()
+	if got := serve(live.Handler(), http.MethodPost, "/graphql", `{`+persisted+`}`); !strings.Contains(got, `"hi"`) {
+		t.Errorf("after a change of the configuration the hash alone gives %s", got)
+	}
+	if after := planned(); before == "" || after != before {
+		t.Errorf("the operation was planned again: %q, then %q", before, after)
+	}
+
+	c.PersistedDocuments.Automatic = false
+	if err := live.Reconfigure(t.Context(), c, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := serve(live.Handler(), http.MethodPost, "/graphql", `{`+persisted+`}`); !strings.Contains(got, "PERSISTED_QUERY_NOT_SUPPORTED") {
+		t.Errorf("without automatic persisted queries the hash gives %s", got)
 	}
 	if err := live.Close(); err != nil {
 		t.Error(err)

@@ -36,6 +36,25 @@ func (gw *Gateway) SetSupergraph(sdl string) error {
 	return nil
 }
 
+// Inherit makes a gateway that is about to replace another one ready for its
+// clients: it takes over the documents that they have registered, within its own
+// bound, and plans the operations that the other was asked most for.
+func (gw *Gateway) Inherit(former *Gateway) {
+	if gw.config.PersistedDocuments.Automatic {
+		former.trusted.registered.Used(func(hash string, text []byte, _ uint64) {
+			gw.trusted.registered.Put(hash, text, len(hash)+len(text))
+		})
+	}
+	old := former.acquire()
+	if old == nil { // it is closed
+		return
+	}
+	defer old.release()
+	gw.loading.Lock() // so that nobody releases the current snapshot
+	defer gw.loading.Unlock()
+	gw.warm(gw.current.Load(), old)
+}
+
 // warm plans the operations that the old generation was asked most for. What
 // is not valid any more is left out.
 func (gw *Gateway) warm(next, old *snapshot) {
