@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +23,14 @@ func newDev(p *program) *cobra.Command {
 		Short: "Run the whole store on this machine, with sample data",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// The services would refuse these values in terms of their environment,
+			// and only when Postgres has started.
+			if err := oneOf("auth", opts.AuthMode, "tutorial", "enforced"); err != nil {
+				return err
+			}
+			if err := oneOf("log-level", strings.ToLower(opts.LogLevel), "debug", "info", "warn", "error"); err != nil {
+				return err
+			}
 			opts.DatabaseURL, opts.RedisURL = os.Getenv("DATABASE_URL"), os.Getenv("REDIS_URL")
 			opts.Progress = cmd.OutOrStdout()
 			var err error
@@ -38,6 +48,14 @@ func newDev(p *program) *cobra.Command {
 	flags.StringVar(&opts.LogLevel, "log-level", "info", "the lowest level to log: debug, info, warn or error")
 	flags.StringVar(&logFile, "log", "", "the log file of all parts (default: souk.log in --dir)")
 	return cmd
+}
+
+// oneOf checks the value of a flag that has a list of values.
+func oneOf(flag, value string, values ...string) error {
+	if slices.Contains(values, value) {
+		return nil
+	}
+	return fmt.Errorf("--%s is %q; it must be one of %s", flag, value, strings.Join(values, ", "))
 }
 
 func runDev(ctx context.Context, out io.Writer, opts dev.Options, logFile string) (err error) {

@@ -224,6 +224,8 @@ func TestCommandsFailInOneLine(t *testing.T) {
 		{name: "replay without a database", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL="}, want: "DATABASE_URL is not set"},
 		{name: "replay without Postgres", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL=postgres://u:hidden@127.0.0.1:1/order"}, want: "127.0.0.1"},
 		{name: "dev at no address", args: []string{"dev", "--dir", t.TempDir(), "--listen", "nonsense"}, want: "nonsense"},
+		{name: "dev in no mode", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--auth", "strict"}, want: `--auth is "strict"; it must be one of tutorial, enforced`},
+		{name: "dev at no log level", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--log-level", "loud"}, want: `--log-level is "loud"; it must be one of debug, info, warn, error`},
 		{name: "dev on a port in use", args: []string{"dev", "--dir", t.TempDir(), "--listen", taken(t)}, want: "is in use"},
 		{name: "an unknown command", args: []string{"rooter"}, want: "rooter"},
 	} {
