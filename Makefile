@@ -17,7 +17,7 @@ OUT           ?= bin/souk
 BUILD         := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
 
 .PHONY: help
-help: ## list what can be made
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 .PHONY: run
@@ -25,7 +25,7 @@ run: ## start the whole store on this machine: http://localhost:8080
 	@$(GO) run . dev
 
 .PHONY: test
-test: check ## run every test but those of verify that take long to build
+test: check ## run every test, except those of verify that take long to build
 	$(GO) test -timeout 20m ./...
 	@$(GO) test -timeout 20m -v ./router/internal/clients | grep -A 3 -e '--- SKIP' || true
 	$(GO) test -C manifests/verify -timeout 20m -count=1 -short ./...
@@ -35,38 +35,38 @@ race: ## run every test under the race detector
 	$(GO) test -race -timeout 40m ./...
 
 .PHONY: check
-check: ## formatting, vet, and that the generated files are current
+check: ## check formatting, vet, and that generated files are current
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
 	$(GO) vet ./...
 	$(GO) run . compose --check
 
 .PHONY: lint
-lint: check ## the linters
+lint: check ## run the linters
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(GOLANGCI_LINT) run ./...
 	cd manifests/verify && $(GO) vet ./... && $(GO) run $(GOLANGCI_LINT) run ./...
 	cd manifests/observability/collector && $(GO) vet ./...
 
 .PHONY: pre-commit
-pre-commit: check ## check, and the linters on packages with uncommitted changes
+pre-commit: check ## check, then lint packages with uncommitted changes
 	@packages=$$(git diff --name-only HEAD -- '*.go' ':!manifests/verify' ':!manifests/observability/collector' | xargs -r -n1 dirname | sort -u | sed 's|^|./|'); \
 		test -z "$$packages" || $(GO) run $(STATICCHECK) $$packages
 
 .PHONY: generate
-generate: ## write the generated code anew: gqlgen, genqlient, the supergraph
+generate: ## regenerate code (gqlgen, genqlient) and the supergraph
 	$(GO) generate ./...
 	$(GO) run . compose
 
 .PHONY: compose
-compose: ## schema/*.graphqls -> schema/supergraph.graphql
+compose: ## compose schema/*.graphqls into schema/supergraph.graphql
 	$(GO) run . compose
 
 .PHONY: bench
-bench: ## Go benchmarks, as benchstat reads them
+bench: ## run the Go benchmarks, for benchstat
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(BENCHCOUNT) ./router/...
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME each, then FUZZGRAPHS random graphs
+fuzz: ## run every fuzz target for FUZZTIME, then FUZZGRAPHS random graphs
 	@git grep -o '^func Fuzz[A-Za-z]*' -- $(FUZZIN) | sed 's/:func / /' | while read -r file target; do \
 		echo "$$file $$target"; \
 		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$(dirname $$file)" || exit 1; \
@@ -74,32 +74,32 @@ fuzz: ## every fuzz target for FUZZTIME each, then FUZZGRAPHS random graphs
 	@test $(FUZZGRAPHS) = 0 || $(GO) test -count=1 -timeout 2h ./router/internal/oracle -oracle.graphs $(FUZZGRAPHS) -oracle.seed $$(date +%s)
 
 .PHONY: build
-build: ## bin/souk, static and reproducible
+build: ## build bin/souk, static and reproducible
 	$(BUILD) -o $(OUT) .
 
 .PHONY: image
-image: ## the container image IMAGE, by Docker, Podman or Buildah: ENGINE
+image: ## build the container image IMAGE with ENGINE: docker, podman or buildah
 	@engine='$(ENGINE)'; test -n "$$engine" || { echo 'install Docker, Podman or Buildah'; exit 1; }; \
 	set -x; $$engine build $(IMAGEFLAGS) --build-arg VERSION=$(VERSION) -t $(IMAGE) .
 
 .PHONY: sbom
-sbom: build ## OUT.cdx.json, the bill of materials of what build made
+sbom: build ## write OUT.cdx.json, the bill of materials of the binary
 	$(GO) run $(CYCLONEDX) bin -json -licenses -std -noserial -notimestamp -version $(VERSION) -output $(OUT).cdx.json $(OUT)
 
 .PHONY: hostile
-hostile: ## attack a real router in the memory of a small pod
+hostile: ## attack a running router with the memory of a small pod
 	SOUK_HOSTILE=full $(GO) test -count=1 -timeout 20m -v ./hostile
 
 .PHONY: load
-load: ## the store under load, with figures: RATE, DURATION
+load: ## load-test the store with k6: RATE, DURATION
 	@$(GO) run ./loadtest/run
 
 .PHONY: chaos
-chaos: ## load while every part is killed in turn, and an audit after it
+chaos: ## load-test while each part is killed in turn, then audit the data
 	@$(GO) run ./loadtest/run -chaos
 
 .PHONY: k6
-k6: ## build k6, for the tests of its scripts; it says where it is
+k6: ## build k6, for the tests of its scripts, and print its path
 	@$(GO) run ./loadtest/run -k6
 
 # Where programs are put that the tests of manifests/ run.
@@ -116,7 +116,7 @@ collector: ## build an OpenTelemetry Collector, for verify
 	@mkdir -p $(PROGRAMS) && $(GO) build -C manifests/observability/collector -o $(PROGRAMS)/otel-collector .
 
 .PHONY: verify
-verify: jaeger collector k6 ## what runs on a cluster, by the real programs: manifests, rules, dashboards, traces
+verify: jaeger collector k6 ## check manifests, rules, dashboards and traces with the real programs
 	promtool check rules manifests/observability/rules/souk.yml
 	promtool test rules manifests/observability/rules/souk_test.yml
 	$(GO) test -count=1 ./manifests/... ./loadtest/...

@@ -15,7 +15,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// kubectl gives the words of every kubectl command in the shell blocks of a
+// kubectl returns the words of every kubectl command in the shell blocks of a
 // document, with loops over words unrolled.
 func kubectl(document string) (commands [][]string) {
 	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(document, -1) {
@@ -30,7 +30,7 @@ func kubectl(document string) (commands [][]string) {
 	return commands
 }
 
-// unroll gives the lines of a script, those of a loop once for each word.
+// unroll returns the lines of a script, those of a loop once for each word.
 func unroll(script string) (lines []string) {
 	loop := regexp.MustCompile(`^for (\w+) in (.*); do$`)
 	var variable string
@@ -101,7 +101,7 @@ func readObjects(t *testing.T, patterns ...string) (objects []object) {
 	return objects
 }
 
-// at gives what is at a path of keys and indices.
+// at returns what is at a path of keys and indices.
 func (o object) at(path ...string) (any, bool) {
 	var here any = o.all
 	for _, step := range path {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// markdown gives the repository's Markdown files with their texts.
+// markdown returns the repository's Markdown files with their texts.
 func markdown(t *testing.T) map[string]string {
 	t.Helper()
 	list, err := exec.Command("git", "-C", top, "ls-files", "-z", "*.md").Output()

@@ -157,7 +157,7 @@ func (c cluster) check(words []string) (err error) {
 	return err
 }
 
-// find gives an object; one of the others is found without anything in it.
+// find returns an object; one of the others is found without anything in it.
 func (c cluster) find(namespace, kind, name string) (object, bool) {
 	if kind == "pod" {
 		var ordinal string

@@ -32,7 +32,7 @@ func extend(x *router.Extensions) error {
 	return nil
 }
 
-// newAudit gives hooks that log to a writer. They should be the first in the
+// newAudit returns hooks that log to a writer. They should be the first in the
 // list, so that they see responses last, as clients get them.
 func newAudit(to io.Writer) hook.Hooks {
 	a := &audit{slog.New(slog.NewJSONHandler(to, nil))}

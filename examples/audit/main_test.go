@@ -7,16 +7,16 @@ import (
 	"slices"
 	"testing"
 
-	"souk/examples/internal/stand"
+	"souk/examples/internal/exampletest"
 	"souk/router"
 	"souk/router/hook"
 )
 
 func TestEveryOperationIsLogged(t *testing.T) {
 	var log bytes.Buffer
-	s := stand.New(t, router.Extensions{Hooks: []hook.Hooks{newAudit(&log)}}, nil)
-	s.Ask(t, "query Greeting { hello }")
-	s.Ask(t, "{ unknown }")
+	s := exampletest.New(t, router.Extensions{Hooks: []hook.Hooks{newAudit(&log)}}, nil)
+	s.Send(t, "query Greeting { hello }")
+	s.Send(t, "{ unknown }")
 
 	type record struct {
 		Operation, Kind, Hash, Carrier string

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"souk/examples/internal/stand"
+	"souk/examples/internal/exampletest"
 	"souk/router"
 )
 
@@ -23,7 +23,7 @@ func TestKeysDecideWhoSeesWhat(t *testing.T) {
 	if err := extend(&x); err != nil {
 		t.Fatal(err)
 	}
-	s := stand.New(t, x, nil)
+	s := exampletest.New(t, x, nil)
 	for _, c := range []struct {
 		key    string
 		status int
@@ -34,7 +34,7 @@ func TestKeysDecideWhoSeesWhat(t *testing.T) {
 		{key: "", status: 200, want: "UNAUTHORIZED_FIELD_OR_TYPE"},
 		{key: "guessed", status: 401, want: "Unknown API key."},
 	} {
-		if status, body := s.Ask(t, "{ salary }", "X-Api-Key: "+c.key); status != c.status || !strings.Contains(body, c.want) {
+		if status, body := s.Send(t, "{ salary }", "X-Api-Key: "+c.key); status != c.status || !strings.Contains(body, c.want) {
 			t.Errorf("key %q: %d %s, want %d %s", c.key, status, body, c.status, c.want)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"souk/examples/internal/stand"
+	"souk/examples/internal/exampletest"
 	"souk/router"
 )
 
@@ -32,16 +32,16 @@ func TestSubgraphVerifiesTheRouter(t *testing.T) {
 	if err := extend(&x); err != nil {
 		t.Fatal(err)
 	}
-	if status, body := stand.New(t, x, verify).Ask(t, "{ hello }"); status != http.StatusOK || body != `{"data":{"hello":"world"}}` {
+	if status, body := exampletest.New(t, x, verify).Send(t, "{ hello }"); status != http.StatusOK || body != `{"data":{"hello":"world"}}` {
 		t.Errorf("signed: %d %s", status, body)
 	}
 
 	var refused int
-	unsigned := stand.New(t, router.Extensions{}, func(r *http.Request, body []byte) int {
+	unsigned := exampletest.New(t, router.Extensions{}, func(r *http.Request, body []byte) int {
 		refused = verify(r, body)
 		return refused
 	})
-	if unsigned.Ask(t, "{ hello }"); refused != http.StatusForbidden {
+	if unsigned.Send(t, "{ hello }"); refused != http.StatusForbidden {
 		t.Errorf("the subgraph answers a router without the signature with %d", refused)
 	}
 }

@@ -22,7 +22,7 @@ const (
 // buffers are pools by capacity, each twice that of the pool before.
 var buffers [maxBuffer - minBuffer + 1]sync.Pool
 
-// NewBuffer gives an empty buffer with room for size bytes and one holder.
+// NewBuffer returns an empty buffer with room for size bytes and one holder.
 func NewBuffer(size int) *Buffer {
 	class := max(bits.Len(uint(max(size, 1)-1)), minBuffer)
 	if class > maxBuffer {

@@ -21,7 +21,7 @@ func (x *execution) cacheable(f *fetch) bool {
 }
 
 // lookup asks the cache for everything that a fetch needs, in one call. It
-// gives true if all of it was found.
+// returns true if all of it was found.
 func (x *execution) lookup(ctx context.Context, f *fetch, state *fetchState) bool {
 	cache := x.executor.options.Cache
 	if !x.cacheable(f) {
@@ -59,7 +59,7 @@ func (x *execution) lookup(ctx context.Context, f *fetch, state *fetchState) boo
 	return complete
 }
 
-// pick gives the variables with the given names, which are sorted.
+// pick returns the variables with the given names, which are sorted.
 func pick(vars operation.Variables, names []string) operation.Variables {
 	var picked operation.Variables
 	for _, name := range names {
@@ -70,7 +70,7 @@ func pick(vars operation.Variables, names []string) operation.Variables {
 	return picked
 }
 
-// found copies the entries that the cache found. It gives true if nothing is
+// found copies the entries that the cache found. It returns true if nothing is
 // missing.
 func (x *execution) found(f *fetch, state *fetchState) bool {
 	state.cached = NewBuffer(1 << minBuffer)
@@ -129,7 +129,7 @@ func (x *execution) mergeCached(f *fetch, state *fetchState) {
 	}
 }
 
-// store gives the response of a fetch to the cache. Entities with errors are no
+// store passes the response of a fetch to the cache. Entities with errors are no
 // longer in fetched.
 func (x *execution) store(ctx context.Context, f *fetch, state *fetchState, control CacheControl, data span) {
 	if len(state.lookups) == 0 {

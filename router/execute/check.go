@@ -106,7 +106,7 @@ func checkEntities(e *plan.EntityFetch) error {
 func checkPath(path []plan.Segment) error {
 	for _, s := range path {
 		if s.StorageKey == typenameKey {
-			return errors.New("a path leads through __typename")
+			return errors.New("a path contains __typename")
 		}
 	}
 	return nil

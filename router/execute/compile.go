@@ -62,8 +62,8 @@ func (c *compiler) compile() error {
 	return nil
 }
 
-// payloads enters the deferred payloads into the selections that their fragments
-// are in.
+// payloads adds the deferred payloads to the selections that contain their
+// fragments.
 func (c *compiler) payloads() {
 	p := c.program
 	for _, d := range c.plan.Deferred {
@@ -96,7 +96,7 @@ func (s *selection) addDeferred(d *deferredPayload, path []string) {
 	}
 }
 
-// payloadsOf gives the payloads whose fragments select a field; nil for none.
+// payloadsOf returns the payloads whose fragments select a field; nil for none.
 func payloadsOf(f *plan.Field) (set deferIDSet) {
 	for _, id := range append(f.AlsoDeferredIn[:len(f.AlsoDeferredIn):len(f.AlsoDeferredIn)], f.DeferID) {
 		if id > 0 {
@@ -130,7 +130,7 @@ func (s *selection) notePayloads(payloads []*deferredPayload) {
 	}
 }
 
-// types gives an ID to each type name of the plan, in alphabetical order.
+// types assigns an ID to each type name of the plan, in alphabetical order.
 func (c *compiler) types() error {
 	names := []string{c.plan.RootType}
 	names = append(names, c.plan.InterfaceObjects...)
@@ -213,7 +213,7 @@ func (c *compiler) set(names []string) typeset {
 	return s
 }
 
-// layOut gives each value that a fetch stores a storage slot at its position.
+// layOut assigns a storage slot, at its position, to each value that a fetch stores.
 func (c *compiler) layOut(f *plan.Fetch) {
 	if f.Kind != plan.EntitiesFetch {
 		layOutSelections(c.follow(f.Path), f.Selections)
@@ -458,7 +458,7 @@ func sourceOf(f *plan.Field) (source, error) {
 	}
 }
 
-// operationField gives an introspection field in the form that
+// operationField returns an introspection field in the form that
 // Options.Introspect takes.
 func operationField(f *plan.SelectedField) *operation.Field {
 	return &operation.Field{
@@ -502,7 +502,7 @@ func kindOf(f *plan.Field) (valueKind, error) {
 	}
 }
 
-// namedType gives the T of "[T!]!".
+// namedType returns the T of "[T!]!".
 func namedType(t string) string { return strings.Trim(t, "[]!") }
 
 // nonNull tells, for each list level of a type from the outside and last for

@@ -79,7 +79,7 @@ type contextGrouping struct {
 	texts   []span
 }
 
-// prepareWithContext prepares a fetch with context arguments. It gives the
+// prepareWithContext prepares a fetch with context arguments. It returns the
 // fetch as it is to be sent for the values found, or nil.
 func (x *execution) prepareWithContext(f *fetch) *fetch {
 	g := &contextGrouping{execution: x, step: f}
@@ -159,8 +159,8 @@ func (g *contextGrouping) value(a *contextArgument) presence {
 	return missing
 }
 
-// leaf appends the value that fields lead to, or null if an object on the way
-// is null.
+// leaf appends the value at the end of a path of fields, or null if an object on
+// the path is null.
 func (b *representationBuilder) leaf(object uint32, fields []representationField) presence {
 	for i := range fields {
 		f := &fields[i]
@@ -188,8 +188,8 @@ func (e *entityFetch) withValues(variables operation.Variables) operation.Variab
 	return variables
 }
 
-// rename gives each _entities field of a fetch a response key and variables of
-// its own, and prints the operation again.
+// rename assigns a response key and variables of its own to each _entities field
+// of a fetch, and prints the operation again.
 func (f *fetch) rename() {
 	var definitions, fields []string
 	define := func(typ string) string {

@@ -120,7 +120,7 @@ func TestMissingContextValueSkipsObjects(t *testing.T) {
 	}
 }
 
-// The client's variables go with what is sent anew for each value.
+// The client's variables are sent with the context values of each request.
 func TestContextValuesAreSentBesideVariables(t *testing.T) {
 	p := contextPlan("String")
 	price := p.Fetches[1].Entities[0].Selections.Flatten()[0]

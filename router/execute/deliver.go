@@ -75,7 +75,7 @@ type instance struct {
 	// outer is the instance that encloses this one; nil if none around it adds
 	// anything to the response.
 	outer  *instance
-	id     string // empty until the client is told of it
+	id     string // empty until the client has been informed of it
 	path   []pathElement
 	object value
 	// in is the field that has the object; nil for the root.
@@ -164,7 +164,7 @@ func (d *delivery) outer(p *deferredPayload, path []pathElement) *instance {
 	return nil
 }
 
-// next emits what can be emitted. It gives false when nothing is left to do.
+// next emits what can be emitted. It returns false when nothing is left to do.
 func (d *delivery) next() bool {
 	if d.remaining[0] > 0 {
 		return true
@@ -253,7 +253,7 @@ func (d *delivery) first() error {
 	return d.emit(response)
 }
 
-// takeErrors removes errors of a kind from the execution and gives them.
+// takeErrors removes errors of a kind from the execution and returns them.
 func (d *delivery) takeErrors(of func(*responseError) bool) []responseError {
 	d.sortErrors()
 	var taken []responseError

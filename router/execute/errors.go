@@ -80,7 +80,7 @@ func (x *execution) report(f *fetch, err error) {
 	x.add(e)
 }
 
-// reportList adds the errors that a transport gives for the client. It gives
+// reportList adds the errors that a transport returns for the client. It returns
 // false if there are none.
 func (x *execution) reportList(e responseError, t *TransportError) bool {
 	var list []subgraphError
@@ -126,7 +126,7 @@ func (e *subgraphError) UnmarshalJSON(text []byte) error {
 }
 
 // subgraphErrors adds the errors of a response with the client's paths. It
-// gives true if there are none.
+// returns true if there are none.
 func (x *execution) subgraphErrors(f *fetch, state *fetchState, text []byte) (bool, error) {
 	var list []subgraphError
 	if err := json.Unmarshal(text, &list); err != nil {
@@ -283,40 +283,40 @@ type occurrence struct {
 	path   []pathElement
 }
 
-// occurrences finds the objects that a path leads to, at each of their paths,
-// up to the maximum number of errors.
+// occurrences finds the objects at the end of a path, at each of their paths, up
+// to the maximum number of errors.
 func (x *execution) occurrences(path []segment, want func(object uint32) bool) []occurrence {
 	var found []occurrence
-	var way []pathElement
-	var enter func(v value, path []segment)
-	from := func(object uint32, path []segment) {
+	var current []pathElement
+	var visit func(v value, path []segment)
+	visitFrom := func(object uint32, path []segment) {
 		if len(path) == 0 {
 			if want(object) && len(found) < maxErrors {
-				found = append(found, occurrence{object, slices.Clone(way)})
+				found = append(found, occurrence{object, slices.Clone(current)})
 			}
 			return
 		}
 		if path[0].slot > headerSlot {
-			way = append(way, pathElement{key: path[0].storageKey})
-			enter(x.tree.values[object+uint32(path[0].slot)], path)
-			way = way[:len(way)-1]
+			current = append(current, pathElement{key: path[0].storageKey})
+			visit(x.tree.values[object+uint32(path[0].slot)], path)
+			current = current[:len(current)-1]
 		}
 	}
-	enter = func(v value, path []segment) {
+	visit = func(v value, path []segment) {
 		switch v.kind {
 		case objectKind:
 			if t := x.tree.values[v.a].typ; t == noType || path[0].types.has(t) {
-				from(v.a, path[1:])
+				visitFrom(v.a, path[1:])
 			}
 		case arrayKind:
 			for i := range v.b {
-				way = append(way, pathElement{index: int(i)})
-				enter(x.tree.values[v.a+i], path)
-				way = way[:len(way)-1]
+				current = append(current, pathElement{index: int(i)})
+				visit(x.tree.values[v.a+i], path)
+				current = current[:len(current)-1]
 			}
 		}
 	}
-	from(0, path)
+	visitFrom(0, path)
 	return found
 }
 
@@ -326,7 +326,7 @@ func (x *execution) responsePath(stored []pathElement) []pathElement {
 	return x.program.projection.responsePath(stored)
 }
 
-// responsePath gives the longest translation: each object type can have
+// responsePath returns the longest translation: each object type can have
 // selections of its own, and types may not be known yet.
 func (s *selection) responsePath(stored []pathElement) []pathElement {
 	if len(stored) == 0 {
@@ -394,7 +394,7 @@ func (x *execution) sortErrors() {
 	}
 }
 
-// codes gives the errors' codes.
+// codes returns the errors' codes.
 func codes(errors []responseError) []string {
 	var list []string
 	for i := range errors {

@@ -12,7 +12,7 @@ import (
 	"souk/router/supergraph"
 )
 
-// A greeter is a transport that answers by itself; package subgraph has the one
+// A greeter is a transport that answers without a subgraph; package subgraph has the one
 // that sends requests over HTTP.
 type greeter struct{}
 

@@ -161,7 +161,7 @@ func (state *fetchState) noteMissingInput(object uint32) {
 }
 
 // schedule runs all fetches, each as soon as its dependencies have ended.
-// Between fetches it calls proceed, unless nil, and returns when that gives
+// Between fetches it calls proceed, unless nil, and returns when that returns
 // false.
 func (x *execution) schedule(ctx context.Context, proceed func() bool) {
 	for {
@@ -229,7 +229,7 @@ func (x *execution) done(f *fetch) {
 }
 
 // prepare finds the objects that a fetch is for and builds their
-// representations. It gives the fetch to continue with, or nil if there is
+// representations. It returns the fetch to continue with, or nil if there is
 // nothing to send.
 func (x *execution) prepare(f *fetch) *fetch {
 	w := &x.walker
@@ -360,8 +360,8 @@ func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 	}
 }
 
-// received reserves memory for what is made of a response. The response is
-// dropped if there is none.
+// received reserves memory for what is made of a response. Without memory the
+// response is dropped.
 func (x *execution) received(ctx context.Context, f *fetch, state *fetchState) {
 	adapt(f.received, int64(state.stats.Received))
 	if err := state.room.For(ctx, state.stats.Received); err != nil {
@@ -425,7 +425,7 @@ func (e *entityState) representations(b []byte) []byte {
 	return b
 }
 
-// asked is the number of entities to send. number gives the index of the i-th
+// asked is the number of entities to send. number returns the index of the i-th
 // of them among all representations.
 func (e *entityState) asked() int {
 	if len(e.cached) > 0 {

@@ -64,7 +64,7 @@ type Request struct {
 	Internals bool
 	// Incremental is the format of the responses of Deliver.
 	Incremental Incremental
-	// Extensions, unless nil, gives a JSON object for the response's
+	// Extensions, unless nil, returns a JSON object for the response's
 	// "extensions", or nil for none.
 	Extensions func([]FetchStatistics) []byte
 }
@@ -98,8 +98,8 @@ type Response struct {
 	execution *execution
 }
 
-// A Body is a response's body that several hold, the last of whom gives its
-// memory back.
+// A Body is a response's body with several holders. Its memory is released with
+// the last of them.
 type Body struct {
 	// Bytes are valid until Release.
 	Bytes   []byte
@@ -132,7 +132,7 @@ func (b *Body) Release() {
 	}
 }
 
-// Release gives the response's memory back.
+// Release releases the response's memory.
 func (r *Response) Release() {
 	r.buffer.Release()
 	r.buffer, r.Body = nil, nil

@@ -25,9 +25,9 @@ answer {
   one:One { any:JSON color:Color! }
 }`
 
-// FuzzAnswers gives the executor any bytes for a subgraph's answers. Whatever
-// they are, the response is JSON, and null or an error stands for what is not
-// valid.
+// FuzzAnswers runs the executor with arbitrary bytes as responses of subgraphs.
+// Whatever they are, the client's response is JSON, with null or an error in place
+// of what is not valid.
 func FuzzAnswers(f *testing.F) {
 	f.Add(
 		`{"data":{"all":[{"__typename":"Book","id":1,"tags":["a"],"parts":[{"n":1}]},{"__typename":"Media","id":"2","tags":null,"parts":[]},null],"one":{"any":{"x":[1]},"color":"RED"}}}`,

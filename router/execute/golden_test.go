@@ -98,7 +98,7 @@ func (c *canned) Subscribe(_ context.Context, _ *execute.SubgraphRequest, event 
 	}
 }
 
-// files gives the files of a txtar archive by name.
+// files returns the files of a txtar archive by name.
 func files(a *txtar.Archive) map[string]string {
 	m := make(map[string]string)
 	for _, f := range a.Files {

@@ -64,7 +64,7 @@ func mutate(v any, set func(any), check func()) {
 	}
 }
 
-// planTexts gives the plans of testdata, and one with a context, as JSON.
+// planTexts returns the plans of testdata, and one with a context, as JSON.
 func planTexts(t testing.TB) (texts [][]byte) {
 	t.Helper()
 	names, err := filepath.Glob("testdata/*.txtar")
@@ -131,7 +131,7 @@ func planJSON(t testing.TB, p *plan.Plan) []byte {
 	return b.Bytes()
 }
 
-// always is a transport that gives every request the same answer.
+// always is a transport that answers every request with the same response.
 type always string
 
 func (a always) Send(context.Context, *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {

@@ -6,7 +6,7 @@ import (
 )
 
 // appendInt appends a number that is an Int (GraphQL, section 3.5.1) as plain
-// digits. It gives false for any other number.
+// digits. It returns false for any other number.
 func appendInt(to, number []byte) ([]byte, bool) {
 	if isInt(number) {
 		return append(to, number...), true
@@ -19,7 +19,7 @@ func appendInt(to, number []byte) ([]byte, bool) {
 }
 
 // appendID appends a number as an ID, which is always a string (GraphQL,
-// section 3.5.5). It gives false for a number that is not an integer.
+// section 3.5.5). It returns false for a number that is not an integer.
 func appendID(to, number []byte) ([]byte, bool) {
 	digits, ok := jsonscan.Integer(number)
 	if !ok {

@@ -49,7 +49,7 @@ func malformed(format string, args ...any) *TransportError {
 	return &TransportError{Code: CodeMalformed, Message: fmt.Sprintf(format, args...)}
 }
 
-// mergeResponse stores the subgraph's response in the tree and gives its cache
+// mergeResponse stores the subgraph's response in the tree and returns its cache
 // control. On an error the tree is unchanged.
 func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchState) (CacheControl, error) {
 	var none CacheControl
@@ -172,8 +172,8 @@ func (x *execution) read(f *fetch, state *fetchState) (responseMembers, error) {
 	return p, nil
 }
 
-// first enters the object or array at i. It gives the index of its first member
-// and true, or the index after it and false if it is empty.
+// first moves into the object or array at i. It returns the index of its first
+// member and true, or the index after it and false if it is empty.
 func first(b []byte, i int, end byte) (int, bool) {
 	if i = jsonscan.Space(b, i+1); i < len(b) && b[i] == end {
 		return i + 1, false

@@ -1,7 +1,7 @@
 package execute
 
-// A position is a response position: the objects that one path of the tree can
-// lead to. All objects at a position have the same layout: a storage slot for each
+// A position is a response position: the objects that can be at one path of the
+// tree. All objects at a position have the same layout: a storage slot for each
 // storage key that any fetch stores there.
 //
 // An entity fetch writes one entity to the objects at several positions. These are
@@ -9,13 +9,13 @@ package execute
 // so that one shape fits all. A position and one of its own descendants can be
 // united too, so positions form a graph.
 type position struct {
-	// united leads towards the position that represents this one.
+	// united points towards the position that represents this one.
 	united *position
 	fields []*position    // in the order of their slots, from 1
 	index  map[string]int // storage key to slot
 }
 
-// find gives the position that represents p.
+// find returns the position that represents p.
 func (p *position) find() *position {
 	for p.united != nil {
 		if p.united.united != nil {
@@ -26,7 +26,7 @@ func (p *position) find() *position {
 	return p
 }
 
-// field gives the position of a field of p, and adds it if it is new.
+// field returns the position of a field of p, and adds it if it is new.
 func (p *position) field(key string) *position {
 	p = p.find()
 	if i, ok := p.index[key]; ok {
@@ -71,7 +71,7 @@ func (p *position) unite(q *position) {
 // size is the number of values an object takes: its header and its slots.
 func (p *position) size() uint32 { return uint32(len(p.find().fields)) + 1 }
 
-// slot gives the storage slot of a key, or noSlot, and the position below it.
+// slot returns the storage slot of a key, or noSlot, and the position below it.
 func (p *position) slot(key string) (int, *position) {
 	if key == typenameKey {
 		return headerSlot, nil

@@ -19,7 +19,7 @@ type Program struct {
 	types   []string
 	quoted  [][]byte // types as JSON
 	typeIDs map[string]typeID
-	// interfaceObjects are the types that stand for @interfaceObjects.
+	// interfaceObjects are the types of @interfaceObjects.
 	interfaceObjects typeset
 
 	fetches    []*fetch
@@ -52,7 +52,7 @@ type Audience struct {
 	Vary []string
 }
 
-// Subgraphs gives the names of the subgraphs that the program sends requests
+// Subgraphs returns the names of the subgraphs that the program sends requests
 // to, without duplicates.
 func (p *Program) Subgraphs() []string {
 	var names []string
@@ -82,7 +82,7 @@ func (s typeset) has(t typeID) bool {
 	return s == nil || int(t>>6) < len(s) && s[t>>6]>>(t&63)&1 != 0
 }
 
-// only gives the type of a set of one, and noType for other sets.
+// only returns the type of a set of one, and noType for other sets.
 func (s typeset) only(types int) typeID {
 	found := noType
 	for t := firstType; s != nil && int(t) < types; t++ {
@@ -128,7 +128,7 @@ type fetch struct {
 	usesContext    bool
 	definitions    []string
 	variablePrefix string
-	// storagePath leads, by storage keys, to the objects that the fetch is for.
+	// storagePath is the path, by storage keys, of the objects that the fetch is for.
 	storagePath []string
 }
 
@@ -159,7 +159,7 @@ type target struct {
 	representations []*representation
 }
 
-// A segment leads to the objects in one storage slot.
+// A segment selects the objects in one storage slot.
 type segment struct {
 	storageKey string
 	slot       int

@@ -26,7 +26,7 @@ type change struct {
 	was value
 }
 
-// begin starts to read a response. It gives false if there are too many.
+// begin starts to read a response. It returns false if there are too many.
 func (a *responseReader) begin(t *tree, p *Program, text []byte) bool {
 	if len(t.bodies) > 1<<16-1 {
 		return false
@@ -64,7 +64,7 @@ func (a *responseReader) set(at uint32, v value) {
 
 // object reads the object at index i into the stored object at base. Values
 // that are null or absent there are replaced; objects and arrays are merged. It
-// gives the index after the object, as package jsonscan does.
+// returns the index after the object, as package jsonscan does.
 func (a *responseReader) object(i int, base uint32, s *shape) int {
 	b := a.text
 	if i = jsonscan.Space(b, i+1); i < len(b) && b[i] == '}' {
@@ -112,7 +112,7 @@ func hasPrefixAt(b []byte, i int, prefix []byte) bool {
 }
 
 // field finds a field by its key in the response, and its index. For a key that
-// was not selected it gives nil and the expected index.
+// was not selected it returns nil and the expected index.
 func (s *shape) field(key []byte, expected int) (*shapeField, int) {
 	key = plain(key)
 	for i := range s.fields {
@@ -123,7 +123,7 @@ func (s *shape) field(key []byte, expected int) (*shapeField, int) {
 	return nil, expected
 }
 
-// plain gives a JSON string without unnecessary escapes.
+// plain returns a JSON string without unnecessary escapes.
 func plain(text []byte) []byte {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return text
@@ -168,7 +168,7 @@ func (a *responseReader) typename(i int, at uint32) int {
 }
 
 // value reads the value at index i, which is to replace the stored value at the
-// index old, or none if that is 0. It gives the value to store, which is absent
+// index old, or none if that is 0. It returns the value to store, which is absent
 // if nothing is to change.
 func (a *responseReader) value(i int, old uint32, s *shape, depth int) (value, int) {
 	b := a.text
@@ -262,7 +262,7 @@ func (a *responseReader) array(i int, old uint32, s *shape, depth int) (value, i
 	return value{kind: arrayKind, a: first, b: n}, i
 }
 
-// writable gives the object (of the given size) or array at an index for
+// writable returns the object (of the given size) or array at an index for
 // writing: itself, or a copy if it is shared.
 func (a *responseReader) writable(at uint32, size uint32) value {
 	v := a.values[at]
@@ -308,7 +308,7 @@ func (a *responseReader) shareAny(to targetObject, s *shape) bool {
 }
 
 // share copies the fields of a shape from one object to another, so that both
-// refer to the same objects and arrays below. It gives false, without changes,
+// refer to the same objects and arrays below. It returns false, without changes,
 // if both have an object or array in one field: they would have to be merged.
 func (a *responseReader) share(from, to uint32, s *shape) bool {
 	for i := range s.fields {

@@ -6,11 +6,11 @@ import (
 )
 
 // A pathWalker visits the objects at the end of a path. A shared object or
-// array is entered once, because everything below it is the same again.
+// array is visited once, because everything below it is the same again.
 type pathWalker struct {
 	*tree
 	length int // of the path
-	// ancestors are the objects on the way to the visited one, which is the
+	// ancestors are the objects on the path to the visited one, which is the
 	// last.
 	ancestors []uint32
 	visited   map[uint32]struct{}
@@ -32,11 +32,12 @@ func (w *pathWalker) visitFrom(object uint32, path []segment, types uint64) {
 		return
 	}
 	if path[0].slot > headerSlot {
-		w.enter(w.values[object+uint32(path[0].slot)], path, types)
+		w.descend(w.values[object+uint32(path[0].slot)], path, types)
 	}
 }
 
-func (w *pathWalker) enter(v value, path []segment, types uint64) {
+// descend continues from a value: an object, or each element of an array.
+func (w *pathWalker) descend(v value, path []segment, types uint64) {
 	switch v.kind {
 	case objectKind:
 		if t := w.values[v.a].typ; t != noType && !path[0].types.has(t) {
@@ -57,7 +58,7 @@ func (w *pathWalker) enter(v value, path []segment, types uint64) {
 		return
 	}
 	for i := range v.b {
-		w.enter(w.values[v.a+i], path, types)
+		w.descend(w.values[v.a+i], path, types)
 	}
 }
 
@@ -69,7 +70,7 @@ type entityState struct {
 	// text has the distinct representations; spans tell where each is.
 	text  []byte
 	spans []span
-	// first is the last target found of each representation. Its next leads to
+	// first is the last target found of each representation. Its next links to
 	// the others.
 	first   []int32
 	targets []targetObject
@@ -142,7 +143,7 @@ func (b *representationBuilder) add(t *target, object uint32, types uint64) pres
 		p := b.fields(object, r.fields)
 		if p == present {
 			e.text = append(e.text, '}')
-			b.enter(start, object, types)
+			b.intern(start, object, types)
 			return present
 		}
 		result = max(result, p)
@@ -151,9 +152,9 @@ func (b *representationBuilder) add(t *target, object uint32, types uint64) pres
 	return result
 }
 
-// enter makes the text from start on a representation, unless there is an equal
-// one, and the object one of its targets.
-func (b *representationBuilder) enter(start int, object uint32, types uint64) {
+// intern turns the text from start on into a representation, unless an equal one
+// exists, and makes the object one of its targets.
+func (b *representationBuilder) intern(start int, object uint32, types uint64) {
 	e := b.into
 	if 4*(len(e.spans)+1) > 3*len(e.table) {
 		b.grow()

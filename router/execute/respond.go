@@ -81,8 +81,8 @@ func (w *writer) begin() *Buffer {
 const freeBytes = 64 << 10
 
 // extend reserves memory for a response that is much longer than what it is
-// made from, because it refers to the same objects many times. It gives false,
-// and adds an error, if there is none.
+// made from, because it refers to the same objects many times. Without
+// memory it adds an error and returns false.
 func (w *writer) extend() bool {
 	if w.exhausted {
 		return false

@@ -17,8 +17,8 @@ type Transport interface {
 	Send(ctx context.Context, r *SubgraphRequest) (*SubgraphResponse, error)
 	// Subscribe opens a stream and calls event for each message, in order,
 	// until the subgraph ends the stream (nil), ctx is done, event fails, or
-	// the stream is lost for good. A subgraph that refuses the subscription
-	// with GraphQL errors gives a *RequestError. The stream is closed when
+	// the stream is lost and cannot be reopened. A subgraph that refuses the subscription
+	// with GraphQL errors returns a *RequestError. The stream is closed when
 	// Subscribe returns. event releases the response that it is given.
 	Subscribe(ctx context.Context, r *SubgraphRequest, event func(*SubgraphResponse) error) error
 }

@@ -59,7 +59,7 @@ func (t *tree) reset(root uint32) {
 	t.alloc(root)
 }
 
-// alloc appends n absent values and gives the index of the first.
+// alloc appends n absent values and returns the index of the first.
 func (t *tree) alloc(n uint32) uint32 {
 	base := uint32(len(t.values))
 	need := len(t.values) + int(n)

@@ -8,7 +8,7 @@ import (
 )
 
 // A writer writes the client's response from the tree. A method that writes a
-// value gives false if the value would be null where its type is non-null. The
+// value returns false if the value would be null where its type is non-null. The
 // caller then removes what the method has written.
 type writer struct {
 	*execution
@@ -170,8 +170,8 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 	return w.null(f.nonNull[level])
 }
 
-// typeOf gives the type of an object, or noType if the plan does not ask for
-// it. It gives false for a type that the field cannot have.
+// typeOf returns the type of an object, or noType if the plan does not ask for
+// it. It returns false for a type that the field cannot have.
 func (w *writer) typeOf(v value, f *field) (typeID, bool) {
 	t := w.tree.values[v.a].typ
 	switch {
@@ -215,7 +215,7 @@ func (w *writer) null(nonNull bool) bool {
 }
 
 // invalid writes null for a value that is absent or not valid, and adds an
-// error if the type demands one and there is none yet.
+// error if the type demands one and no error has been added yet.
 func (w *writer) invalid(v value, f *field, nonNull bool, sel *selection, typ typeID) bool {
 	if v.missing() && !nonNull {
 		return w.null(false)
@@ -296,7 +296,7 @@ func kindOfText(c byte) kind {
 	}
 }
 
-// leaf writes a leaf. It gives false, and writes nothing, if the leaf is absent
+// leaf writes a leaf. It returns false, and writes nothing, if the leaf is absent
 // or not valid.
 func (w *writer) leaf(v value, f *field) bool {
 	if v.missing() || v.composite() {

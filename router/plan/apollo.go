@@ -101,8 +101,8 @@ func (a *apolloPrinter) deferred(d *DeferredPayload, fetches []*Fetch) {
 	a.block(head+") {", "},", func() { a.payload(atResponsePath(a.plan.Projection, d.Path), d.ID, fetches) })
 }
 
-// atResponsePath gives the fields of the objects that a path of response keys
-// leads to: there may be several selections, for different types.
+// atResponsePath returns the fields of the objects at a path of response keys:
+// there may be several selections, for different types.
 func atResponsePath(fields []*Field, path []string) []*Field {
 	for _, key := range path {
 		var below []*Field

@@ -41,7 +41,7 @@ func (f *Fetch) GraphQL() string {
 	return b.String()
 }
 
-// Definitions gives the definitions of the variables that an entity fetch adds
+// Definitions returns the definitions of the variables that an entity fetch adds
 // to the client's: "$representations:[_Any!]!".
 func (e *EntityFetch) Definitions() []string {
 	list := []string{"$" + e.Variable + ":[_Any!]!"}
@@ -51,7 +51,7 @@ func (e *EntityFetch) Definitions() []string {
 	return list
 }
 
-// Definition gives the definition of a variable: "$first:Int=3".
+// Definition returns the definition of a variable: "$first:Int=3".
 func Definition(v operation.VariableDefinition) string {
 	if v.Default == "" {
 		return "$" + v.Name + ":" + v.Type
@@ -143,7 +143,7 @@ func (f *SelectedField) print(b *strings.Builder, names map[string]string) {
 	}
 }
 
-// Variables gives the names of the variables that a selection set uses, sorted.
+// Variables returns the names of the variables that a selection set uses, sorted.
 func (s Selections) Variables() []string {
 	var names []string
 	s.fields(func(f *SelectedField) {

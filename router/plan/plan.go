@@ -108,11 +108,12 @@ type ContextArgument struct {
 
 // A ContextSource is an object that may have the value of a ContextArgument.
 type ContextSource struct {
-	// Depth is how many segments of the target's path lead to the object.
+	// Depth is the number of segments of the target's path up to the object.
 	Depth int `json:"depth"`
 	// On, unless nil, are the types that the object must be of.
 	On []string `json:"on,omitzero"`
-	// Fields lead to the value. Of several, those for the object's type do.
+	// Fields are the path to the value. Of several, the one for the object's type
+	// applies.
 	Fields []RepresentationField `json:"fields"`
 }
 
@@ -125,8 +126,8 @@ type Target struct {
 	Representations []Representation `json:"representations"`
 }
 
-// A Segment leads from an object to the objects stored in one of its fields.
-// Lists are entered element by element, however deep; a null leads nowhere.
+// A Segment is a step from an object to the objects stored in one of its fields.
+// Lists are visited element by element, however deep; a null ends the path.
 type Segment struct {
 	StorageKey string `json:"storageKey"`
 	// Types, unless nil, are the types of the objects to continue with.
@@ -226,6 +227,6 @@ type DeferredPayload struct {
 	// Parent is the ID of the payload that this one is nested in, or 0.
 	Parent int    `json:"parent,omitempty"`
 	Label  string `json:"label,omitempty"`
-	// Path leads, by response keys, to the objects that the fragment is on.
+	// Path is the path, by response keys, of the objects that the fragment is on.
 	Path []string `json:"path,omitempty"`
 }

@@ -68,7 +68,7 @@ func (s *Selections) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// selectionsOf gives nil for nil: the selection set of a leaf.
+// selectionsOf returns nil for nil: the selection set of a leaf.
 func selectionsOf(list []selectionJSON) (Selections, error) {
 	if list == nil {
 		return nil, nil
@@ -93,7 +93,7 @@ func selectionsOf(list []selectionJSON) (Selections, error) {
 	return out, nil
 }
 
-// Flatten gives the fields of a selection set and of all its fragments, those
+// Flatten returns the fields of a selection set and of all its fragments, those
 // with the same response key merged: one for each key of a response object, in
 // the order they are asked for. The result shares nothing that may be changed.
 func (s Selections) Flatten() []*SelectedField {

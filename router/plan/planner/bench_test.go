@@ -12,7 +12,7 @@ import (
 	"souk/router/supergraph"
 )
 
-// large gives a supergraph of 100 subgraphs and 5,000 types. Type i is an
+// large returns a supergraph of 100 subgraphs and 5,000 types. Type i is an
 // entity of three subgraphs and leads to others; each of the subgraphs has
 // some of its fields.
 func large() string {

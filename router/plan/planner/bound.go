@@ -7,7 +7,7 @@ import (
 	"souk/router/supergraph"
 )
 
-// lowerBound gives requests and levels that no plan for some selections can do
+// lowerBound returns requests and levels that no plan for some selections can do
 // with less. It only looks at which subgraphs resolve which field, so it costs
 // little, and for most operations it already proves that the greedy choice is
 // best.
@@ -44,7 +44,7 @@ type bounder struct {
 }
 
 // visit adds what a selection set needs. The subgraphs in level1 may resolve
-// its object in the first request; nil stands for all.
+// its object in the first request; nil means all subgraphs.
 func (b *bounder) visit(t *supergraph.Type, selections []operation.Selection, level1 []*supergraph.Graph) {
 	for _, sel := range selections {
 		switch sel := sel.(type) {

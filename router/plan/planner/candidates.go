@@ -120,7 +120,7 @@ func (w *walker) cheapestPerSubgraph(paths []*edge) []*edge {
 	})
 }
 
-// intersectMembers gives the members of a union that every subgraph knows that
+// intersectMembers returns the members of a union that every subgraph knows that
 // could return it; nil, for no restriction, if it is only one subgraph. Which
 // subgraph is asked must not change which members a client sees.
 func intersectMembers(paths []*edge) []*supergraph.Type {

@@ -93,7 +93,7 @@ func store(paths map[string]bool, at string, selections plan.Selections) {
 	}
 }
 
-// fieldsOf gives the fields of a selection set and of its fragments.
+// fieldsOf returns the fields of a selection set and of its fragments.
 func fieldsOf(selections plan.Selections) (fields []*plan.SelectedField) {
 	for _, sel := range selections {
 		switch sel := sel.(type) {

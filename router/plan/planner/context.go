@@ -76,7 +76,7 @@ func (w *walker) findContext(from *branch, v *contextValue) ([]*leaf, error) {
 	return nil, &unreachable{b: from}
 }
 
-// contextArguments gives the context arguments of a key edge, with the places
+// contextArguments returns the context arguments of a key edge, with the places
 // of their values.
 func (p *placer) contextArguments(e *edge) []*contextArgument {
 	path := e.position.path()

@@ -11,7 +11,7 @@ func (c Cost) compare(other Cost) int {
 	return cmp.Or(cmp.Compare(c.Requests, other.Requests), cmp.Compare(c.Levels, other.Levels))
 }
 
-// measure gives the cost of the plan that choices for the leaves lead to. It
+// measure returns the cost of the plan that choices for the leaves lead to. It
 // does what placing and scheduling do, without the selections.
 func measure(leaves []*leaf, chosen []*edge) Cost {
 	m := measurer{chosen: chosen, known: map[*edge][]*fetch{}}

@@ -24,11 +24,10 @@
 //
 // # Paths
 //
-// The query graph has a node for each type of each subgraph, and edges by
-// from an object at one node to another: to a field's value, to an object type
-// of an interface or union, to the same entity in another subgraph (by @key), to
-// a subgraph's root type. A path to a leaf of the operation states how the leaf
-// can be fetched. For
+// The query graph has a node for each type of each subgraph. An edge connects an
+// object at one node to a field's value, to an object type of an interface or
+// union, to the same entity in another subgraph (by @key), or to a subgraph's root
+// type. A path to a leaf of the operation states how the leaf can be fetched. For
 //
 //	{ product { name reviews { stars } } }
 //
@@ -40,9 +39,9 @@
 // and its jump into b has a condition: a path to id in a. With several
 // subgraphs to choose from, the walker keeps the paths that look cheap, and the
 // chooser picks from them greedily. Of paths with equal cost it takes the
-// shallowest, then the subgraph that comes first in the supergraph. Where the result may not be the best plan,
-// the operation is walked again for every path that can matter, and searched by
-// branch and bound.
+// shallowest, then the one whose subgraph comes first in the supergraph. Where the
+// result may not be the best plan, the operation is walked again for every path
+// that can matter, and searched by branch and bound.
 //
 // # Slots
 //

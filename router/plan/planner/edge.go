@@ -8,7 +8,7 @@ import (
 )
 
 // An edge is the last edge of a path through the query graph: it arrives at
-// an object, or a leaf, as one subgraph gives it. The rest of the path is the
+// an object, or a leaf, as one subgraph returns it. The rest of the path is the
 // tail, or, for an edge that enters a subgraph, the paths to its conditions.
 // Edges are shared: two paths that begin alike begin with the same edges, so
 // together the paths form a directed acyclic graph.
@@ -164,7 +164,7 @@ func (w *walker) newEdge(e *edge) *edge {
 	return e
 }
 
-// newLeaf gives a leaf of the current payload.
+// newLeaf returns a leaf of the current payload.
 func (w *walker) newLeaf(candidates []*edge) *leaf {
 	l := &leaf{id: w.leaves, candidates: candidates, deferID: w.deferID}
 	w.leaves++
@@ -173,7 +173,7 @@ func (w *walker) newLeaf(candidates []*edge) *leaf {
 
 // fieldFrom follows a path to a field; nil if the subgraph cannot resolve it.
 // A field of an interface can be followed if the subgraph resolves it on every
-// object type that the interface may stand for.
+// object type that the interface may have.
 func (w *walker) fieldFrom(e *edge, at *position, f *operation.Field) *edge {
 	w.budget--
 	in, provided, ok := w.resolves(e.typ, e, f.Name)

@@ -27,7 +27,7 @@ func (e *UnreachableError) Error() string {
 	}
 	have := "no subgraph resolves it"
 	if len(e.Have) > 0 {
-		have = "it is resolved by " + strings.Join(e.Have, ", ") + ", which cannot be entered from there"
+		have = "it is resolved by " + strings.Join(e.Have, ", ") + ", which cannot be reached from there"
 	}
 	tried := "no subgraph"
 	if len(e.Tried) > 0 {
@@ -49,7 +49,7 @@ func (e *LimitError) Error() string {
 }
 
 // unreachable is the error of a walk that finds no path. Most are expected: the
-// walker then tries another way. So it is only explained when it is returned.
+// walker then tries other paths. So it is only explained when it is returned.
 type unreachable struct {
 	b *branch
 	f *operation.Field // nil if it is not a field that is unreachable

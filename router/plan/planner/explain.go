@@ -72,7 +72,7 @@ func (p *Planner) Explain(op *operation.Operation, labels ...string) (*plan.Plan
 	return p.plan(op, labels, map[*leaf][]int{})
 }
 
-// decisions gives the decision for each leaf and for the conditions of the path
+// decisions returns the decision for each leaf and for the conditions of the path
 // that was chosen for it.
 func (c *chooser) decisions(leaves []*leaf, searched bool) []Decision {
 	var out []Decision
@@ -180,7 +180,7 @@ func (e *edge) step() string {
 	return "... on " + e.position.on.Name
 }
 
-// String gives the explanation for people to read.
+// String returns the explanation for people to read.
 func (x *Explanation) String() string {
 	var b strings.Builder
 	if x.Chosen != (Cost{}) {

@@ -41,7 +41,7 @@ func (e *entityFetch) clone() *entityFetch {
 	}
 }
 
-// fallbacks gives the entity fetches to make for entities that lacked an input
+// fallbacks returns the entity fetches to make for entities that lacked an input
 // of the merged one.
 func (e *entityFetch) fallbacks() []*entityFetch {
 	var out []*entityFetch

@@ -68,7 +68,7 @@ type selectedField struct {
 	selection *selectionSet // nil for a leaf
 }
 
-// field adds the field of an edge, and gives the selection set below it.
+// field adds the field of an edge, and returns the selection set below it.
 func (s *selectionSet) field(e *edge) *selectionSet {
 	for _, f := range s.fields {
 		if f.slot == e.position.slot {
@@ -83,7 +83,7 @@ func (s *selectionSet) field(e *edge) *selectionSet {
 	return f.selection
 }
 
-// fragment gives the selection set for objects of one type.
+// fragment returns the selection set for objects of one type.
 func (s *selectionSet) fragment(on *supergraph.Type) *selectionSet {
 	for _, f := range s.fragments {
 		if f.on == on {

@@ -87,18 +87,18 @@ func (f *fewest) object(t *supergraph.Type, selections []operation.Selection, co
 	return o
 }
 
-// ask gives what is known after a request to a subgraph, given what was known
+// ask returns what is known after a request to a subgraph, given what was known
 // when it was sent. The first level has requests for root fields, all later
 // ones requests for entities.
 func (f *fewest) ask(g *supergraph.Graph, before, known knowledge, first bool) knowledge {
 	known = slices.Clone(known)
-	f.enter(g, f.root, before, known, first && f.model.Query.InGraph(g) != nil)
+	f.learn(g, f.root, before, known, first && f.model.Query.InGraph(g) != nil)
 	return known
 }
 
-// enter adds what a subgraph tells of an object and of those below it. reached
+// learn adds what a subgraph knows of an object and of those below it. reached
 // says that the request has reached the object from above.
-func (f *fewest) enter(g *supergraph.Graph, o *object, before, known knowledge, reached bool) {
+func (f *fewest) learn(g *supergraph.Graph, o *object, before, known knowledge, reached bool) {
 	in := o.typ.InGraph(g)
 	jump := in != nil && slices.ContainsFunc(in.Keys, func(k *supergraph.Key) bool { return k.Resolvable && o.knows(k.Fields, before) })
 	for _, x := range o.fields {
@@ -109,7 +109,7 @@ func (f *fewest) enter(g *supergraph.Graph, o *object, before, known knowledge, 
 			known[x.id] = true
 		}
 		if x.below != nil && (resolved || before[x.id]) {
-			f.enter(g, x.below, before, known, resolved)
+			f.learn(g, x.below, before, known, resolved)
 		}
 	}
 }
@@ -128,7 +128,7 @@ type knowledge []bool
 
 func (k knowledge) key() string { return fmt.Sprint([]bool(k)) }
 
-// search gives the fewest requests on at most some levels, and for those the
+// search returns the fewest requests on at most some levels, and for those the
 // fewest levels; requests is 0 if more than the limit are needed.
 func (f *fewest) search(facts, limit, most int) (requests, levels int) {
 	type state struct {
@@ -191,7 +191,7 @@ func (f *fewest) facts() int {
 	return n
 }
 
-// cost gives the requests and the levels of a plan.
+// cost returns the requests and the levels of a plan.
 func cost(p *plan.Plan) (requests, levels int) {
 	level := make([]int, len(p.Fetches))
 	for i, s := range p.Fetches {

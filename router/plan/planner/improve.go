@@ -19,7 +19,7 @@ const searchBudget = 100_000
 func thoroughEdges(first int) int { return 2_000 + 10*first }
 
 // improve replaces the chooser's choice for a query by one that costs less, if
-// there is one, and gives the leaves that the choice is for.
+// there is one, and returns the leaves that the choice is for.
 //
 // Most often the greedy choice is as good as a lower bound, and nothing is left
 // to do. Otherwise the operation is walked once more, thoroughly, and searched.

@@ -16,7 +16,7 @@ type entityJump struct {
 	requires *supergraph.FieldIn
 }
 
-// withJumps gives the paths of a branch together with those that go on from
+// withJumps returns the paths of a branch together with those that go on from
 // them by entity jumps.
 //
 // Jumps are explored in rounds. A round makes the jumps whose keys and
@@ -85,7 +85,7 @@ func (w *walker) exploreThoroughly(b *branch, waiting [][]entityJump) {
 	}
 }
 
-// withoutJumps gives a branch of the same objects for visiting the conditions
+// withoutJumps returns a branch of the same objects for visiting the conditions
 // of jumps: its paths are those of the branch and the given jumps.
 func (b *branch) withoutJumps(jumps []*edge) *branch {
 	return &branch{
@@ -183,8 +183,8 @@ func (w *walker) jump(from *branch, j entityJump) *edge {
 	})
 }
 
-// exists gives the leaf for the objects of a branch themselves, none if no path
-// leads to them: a jump that sends nothing but a type needs an object that is
+// exists returns the leaf for the objects of a branch themselves, none if no path
+// reaches them: a jump that sends nothing but a type needs an object that is
 // not null.
 func (w *walker) exists(b *branch) []*leaf {
 	paths := slices.DeleteFunc(slices.Clone(b.paths), func(e *edge) bool { return e.onlyField != nil })

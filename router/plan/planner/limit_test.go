@@ -12,8 +12,8 @@ import (
 	"souk/router/plan/planner"
 )
 
-// dense gives a supergraph where one entity is in all of n subgraphs, each
-// of which has a field of its own and a way back to the entity.
+// dense returns a supergraph where one entity is in all of n subgraphs, each
+// of which has a field of its own and a field that returns the entity again.
 func dense(n int) string {
 	var b strings.Builder
 	b.WriteString("schema @link(url: \"https://specs.apollo.dev/link/v1.0\") @link(url: \"https://specs.apollo.dev/join/v0.3\", for: EXECUTION) { query: Query }\nenum join__Graph {\n")
@@ -31,7 +31,7 @@ func dense(n int) string {
 	return b.String()
 }
 
-// abstract gives a supergraph with an interface and a union of n types, each
+// abstract returns a supergraph with an interface and a union of n types, each
 // an entity of all subgraphs. Which of them has a field is different from type
 // to type, so that with more than one nothing can be asked for on the interface.
 func abstract(n, graphs int) string {

@@ -16,7 +16,7 @@ func mergeEntities(entities []*entityFetch) []*entityFetch {
 
 // mergeAlike merges each entity fetch into the first that has the same key and
 // accepts it; the others stay. Comparing by key first keeps this linear where
-// thousands of types stand at one place.
+// thousands of types share one position.
 func mergeAlike(entities []*entityFetch, key func(*entityFetch) string, merge func(to, e *entityFetch) bool) []*entityFetch {
 	var out []*entityFetch
 	by := map[string][]*entityFetch{}
@@ -100,7 +100,7 @@ func samePath(a, b []plan.Segment) bool {
 }
 
 // mergeRepresentations merges the fields of two representations; false if one
-// name would stand for two values.
+// name would have two values.
 func mergeRepresentations(a, b []plan.RepresentationField) ([]plan.RepresentationField, bool) {
 	out := slices.Clone(a)
 	for _, f := range b {

@@ -54,7 +54,7 @@ type requestGroup struct {
 	position *position // of a root request
 }
 
-// optimise gives the choice with the lowest cost, or nil if none costs less
+// optimise returns the choice with the lowest cost, or nil if none costs less
 // than the limit. It is exact unless the budget ran out; then the choice is the
 // best that was found.
 func optimise(w *walker, leaves []*leaf, limit Cost, budget int) (chosen []*edge, c Cost, exact bool) {
@@ -130,7 +130,7 @@ func (o *optimiser) improveConditions(chosen []*edge) Cost {
 	return best
 }
 
-// branching gives the open leaf with the fewest candidates, and those, most
+// branching returns the open leaf with the fewest candidates, and those, most
 // promising first.
 func (o *optimiser) branching(open []*leaf) (next *leaf, candidates []*edge) {
 	for _, l := range open {
@@ -144,7 +144,7 @@ func (o *optimiser) branching(open []*leaf) (next *leaf, candidates []*edge) {
 	return next, candidates
 }
 
-// candidates gives the candidates of a leaf that differ in what they cost: of
+// candidates returns the candidates of a leaf that differ in what they cost: of
 // those that read from the same request, one.
 func (o *optimiser) candidates(l *leaf) []*edge {
 	var out []*edge
@@ -161,7 +161,7 @@ func (o *optimiser) candidates(l *leaf) []*edge {
 	return out
 }
 
-// decideForced decides the leaves that need no decision, and gives those that
+// decideForced decides the leaves that need no decision, and returns those that
 // are still open.
 func (o *optimiser) decideForced(open []*leaf) []*leaf {
 	queue := slices.Clone(open)
@@ -185,7 +185,7 @@ func (o *optimiser) decideForced(open []*leaf) []*leaf {
 	return queue
 }
 
-// forced gives the only candidate of a leaf, or a free one; nil if there is a
+// forced returns the only candidate of a leaf, or a free one; nil if there is a
 // decision to make, or no candidate.
 //
 // A free candidate of a leaf of the operation costs no more than any other,
@@ -284,7 +284,7 @@ func (o *optimiser) undo(mark int) {
 	o.trail = o.trail[:mark]
 }
 
-// bound gives a lower bound of the cost of all choices that complete the
+// bound returns a lower bound of the cost of all choices that complete the
 // present one: a request for each group, and one more for each open leaf whose
 // candidates all need a group that no leaf before it may have added.
 func (o *optimiser) bound(open []*leaf) Cost {
@@ -331,7 +331,7 @@ func (e *edge) conditional() bool {
 	return false
 }
 
-// request gives the root or key edge that a path begins with.
+// request returns the root or key edge that a path begins with.
 func (e *edge) request() *edge {
 	for e.tail != nil {
 		e = e.tail

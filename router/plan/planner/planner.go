@@ -23,7 +23,7 @@ type Planner struct {
 	interfaceObjects []string
 }
 
-// New gives a planner for a supergraph.
+// New returns a planner for a supergraph.
 func New(m *supergraph.Model, o Options) *Planner {
 	if o.MaxEdges == 0 {
 		o.MaxEdges = 200_000

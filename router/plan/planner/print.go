@@ -11,7 +11,7 @@ import (
 	"souk/router/supergraph"
 )
 
-// printFetches gives the fetches as the plan has them. They must be in an order
+// printFetches returns the fetches as the plan has them. They must be in an order
 // in which each comes after those it depends on.
 func printFetches(fetches []*fetch, op *operation.Operation) []*plan.Fetch {
 	out := make([]*plan.Fetch, len(fetches))
@@ -43,7 +43,7 @@ type printer struct {
 	variables    map[string]bool // the client's that are used
 }
 
-// printFetch gives the selections of a fetch, and where its response is stored.
+// printFetch returns the selections of a fetch, and where its response is stored.
 func printFetch(f *fetch, op *operation.Operation) *plan.Fetch {
 	p := &printer{op: op, subgraph: f.subgraph, responseKeys: map[*selectedField]string{}, variables: map[string]bool{}}
 	out := &plan.Fetch{Kind: f.kind, Subgraph: f.subgraph.Name, OperationKind: f.operationKind, DeferID: f.deferID}
@@ -159,7 +159,7 @@ func storedUnderOtherKeys(path []string, selections plan.Selections) (text strin
 	return text
 }
 
-// unused gives a variable name that the client does not use.
+// unused returns a variable name that the client does not use.
 func (p *printer) unused(name string) string {
 	for slices.ContainsFunc(p.op.Variables, func(v operation.VariableDefinition) bool { return v.Name == name }) {
 		name = "_" + name
@@ -174,7 +174,7 @@ func (p *printer) selectsTypename(s *selectionSet) bool {
 	return s.typename || len(s.fields) == 0 && len(s.fragments) == 0 || s.typ.Abstract() && !s.typ.InGraph(p.subgraph).InterfaceObject
 }
 
-// selections gives a selection set as the plan has it.
+// selections returns a selection set as the plan has it.
 func (p *printer) selections(s *selectionSet) plan.Selections {
 	out := make(plan.Selections, 0, len(s.fields)+len(s.fragments)+1)
 	if p.selectsTypename(s) {
@@ -200,7 +200,7 @@ func (p *printer) fragments(list []typedSelection) plan.Selections {
 	return out
 }
 
-// arguments gives a field's arguments, those with values from a context last.
+// arguments returns a field's arguments, those with values from a context last.
 func (p *printer) arguments(f *selectedField) []operation.Argument {
 	for _, a := range f.field.Arguments {
 		for _, v := range a.Variables {

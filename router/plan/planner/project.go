@@ -28,9 +28,9 @@ type selectedOn struct {
 	deferID int
 }
 
-// fields gives the entries of the response for selections on one type. Each
-// object type gets those that CollectFields (GraphQL, section 6.3.2) gives it,
-// in that order.
+// fields returns the entries of the response for selections on one type. Each
+// object type gets those that CollectFields (GraphQL, section 6.3.2) returns for
+// it, in that order.
 func (p *projector) fields(t *supergraph.Type, at *slot, selections []deferrable) []*plan.Field {
 	possible := visible(t.Possible)
 	if p.plan.PossibleTypes[t.Name] == nil {
@@ -100,7 +100,7 @@ type responseEntry struct {
 	payloads []int
 }
 
-// entriesOf gives the entries for one response key.
+// entriesOf returns the entries for one response key.
 func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*responseEntry {
 	if len(possible) == 0 { // an interface without implementations
 		return []*responseEntry{{merged: selected[:1]}}
@@ -148,7 +148,7 @@ func entriesOf(possible []*supergraph.Type, selected []selectedOn) []*responseEn
 	return out
 }
 
-// field gives one entry of the response.
+// field returns one entry of the response.
 func (p *projector) field(t *supergraph.Type, at *slot, e *responseEntry) *plan.Field {
 	first := e.merged[0].field
 	out := &plan.Field{ResponseKey: first.Alias, DeferID: e.merged[0].deferID}
@@ -191,7 +191,7 @@ func (p *projector) field(t *supergraph.Type, at *slot, e *responseEntry) *plan.
 	return out
 }
 
-// introspectionField gives an introspection field as the plan has it.
+// introspectionField returns an introspection field as the plan has it.
 func introspectionField(f *operation.Field) *plan.SelectedField {
 	out := &plan.SelectedField{Name: f.Name, ResponseKey: f.Alias, Arguments: f.Arguments}
 	if f.Selections != nil {

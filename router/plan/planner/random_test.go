@@ -110,7 +110,7 @@ func visible(fields ast.FieldList) (out ast.FieldList) {
 	return out
 }
 
-// overlapping gives the types that objects of a type may also be of.
+// overlapping returns the types that objects of a type may also be of.
 func (g generator) overlapping(t *ast.Definition) []*ast.Definition {
 	list := []*ast.Definition{t}
 	for _, o := range g.schema.GetPossibleTypes(t) {

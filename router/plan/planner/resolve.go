@@ -5,8 +5,8 @@ import (
 	"souk/router/supergraph"
 )
 
-// resolves reports whether a subgraph resolves a field of a type by itself at
-// the end of a path. It gives the field as the subgraph declares it, and what
+// resolves reports whether a subgraph resolves a field of a type itself at
+// the end of a path. It returns the field as the subgraph declares it, and what
 // @provides adds below the field.
 func (w *walker) resolves(t *supergraph.Type, e *edge, name string) (in *supergraph.FieldIn, provided []operation.Selection, ok bool) {
 	f := t.Field(name)
@@ -56,7 +56,7 @@ func (w *walker) resolvesForAllTypes(tin *supergraph.TypeIn, e *edge, name strin
 }
 
 // providedField looks for a field among the selections of @provides that apply
-// to objects of a type, and gives what is provided below it.
+// to objects of a type, and returns what is provided below it.
 func providedField(provided []operation.Selection, t *supergraph.Type, name string) (below []operation.Selection, ok bool) {
 	for _, sel := range provided {
 		switch sel := sel.(type) {

@@ -169,7 +169,7 @@ func mergeFetches(fetches []*fetch) []*fetch {
 
 func byOrder(a, b *fetch) int { return a.order - b.order }
 
-// replaceMerged gives, in order and without duplicates, the fetches that the
+// replaceMerged returns, in order and without duplicates, the fetches that the
 // given ones have been merged into.
 func replaceMerged(fetches []*fetch, mergedInto map[*fetch]*fetch) []*fetch {
 	out := slices.Clone(fetches)

@@ -63,7 +63,7 @@ func deferIDOf(f *operation.InlineFragment, enclosing int) int {
 	return enclosing
 }
 
-// child gives the slot of a field. For a field of a key or a requirement, any
+// child returns the slot of a field. For a field of a key or a requirement, any
 // slot with the same value will do, so that it is not fetched twice.
 func (s *slot) child(f *operation.Field) *slot {
 	arguments := argumentText(f.Arguments)

@@ -18,7 +18,7 @@ func has(types []*supergraph.Type, t *supergraph.Type) bool {
 	return found
 }
 
-// intersect gives the types that are in both sets. The result is never nil.
+// intersect returns the types that are in both sets. The result is never nil.
 func intersect(a, b []*supergraph.Type) []*supergraph.Type {
 	out := make([]*supergraph.Type, 0, min(len(a), len(b)))
 	for len(a) > 0 && len(b) > 0 {

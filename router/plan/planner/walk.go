@@ -205,7 +205,7 @@ func (w *walker) selectByType(b *branch, types []*supergraph.Type, selections []
 	return leaves, reached, nil
 }
 
-// downcast gives the branch of one object type; nil if no subgraph returns
+// downcast returns the branch of one object type; nil if no subgraph returns
 // such objects there.
 func (w *walker) downcast(b *branch, o *supergraph.Type) *branch {
 	if b.typ == o {
@@ -240,7 +240,7 @@ func (w *walker) downcast(b *branch, o *supergraph.Type) *branch {
 	return d
 }
 
-// typenameLeaf gives the leaf for the type names of the objects; nil if no
+// typenameLeaf returns the leaf for the type names of the objects; nil if no
 // subgraph can tell them.
 func (w *walker) typenameLeaf(b *branch) *leaf {
 	if b.typenameSought {

@@ -9,7 +9,7 @@
 //	  _entities representations @products(Book).author <Author>Author{id name=_i0} & @top Author{id} : { name posts { title } }
 //	answer { items=products:[Product!]! { upc:ID! <Book>title:String } kind=__typename:String! }
 //
-// The IDs of fetches count from 0 in the order of the text; "after" gives those
+// The IDs of fetches count from 0 in the order of the text; "after" lists those
 // that a fetch depends on. A selected field is "responseKey>storageKey" where the
 // two differ. A field of the answer, which is the projection, is
 // "responseKey=storageKey:Type" with the object types it is for before it; the

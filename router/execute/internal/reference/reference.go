@@ -1,6 +1,6 @@
 // Package reference executes plans slowly and obviously, with maps and
 // encoding/json, one fetch after the other: what package execute is compared
-// with in tests. It gives the response's data, not its errors.
+// with in tests. It returns the response's data, not its errors.
 package reference
 
 import (
@@ -22,7 +22,7 @@ type object map[string]any
 type list []any
 
 // Send answers the request of a fetch. Of an entity fetch it is given the
-// representations by alias. It gives the response's data, and false if there
+// representations by alias. It returns the response's data, and false if there
 // is no usable response.
 type Send func(fetch *plan.Fetch, representations map[string][]string) (data json.RawMessage, ok bool)
 
@@ -114,14 +114,14 @@ func (e *executor) entities(s *plan.Fetch, send Send) {
 // same says whether two objects are one.
 func same(a, b object) bool { return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer() }
 
-// find gives the objects at the end of a path.
+// find returns the objects at the end of a path.
 func (e *executor) find(o object, path []plan.Segment) []object {
 	if len(path) == 0 {
 		return []object{o}
 	}
 	var found []object
-	var enter func(v any)
-	enter = func(v any) {
+	var visit func(v any)
+	visit = func(v any) {
 		switch v := v.(type) {
 		case object:
 			t, known := v[typenameKey].(string)
@@ -130,11 +130,11 @@ func (e *executor) find(o object, path []plan.Segment) []object {
 			}
 		case list:
 			for _, item := range v {
-				enter(item)
+				visit(item)
 			}
 		}
 	}
-	enter(o[path[0].StorageKey])
+	visit(o[path[0].StorageKey])
 	return found
 }
 
@@ -151,7 +151,7 @@ func (e *executor) represent(o object, candidates []plan.Representation) (string
 	return "", false
 }
 
-// represented gives the fields, each after a comma.
+// represented returns the fields, each after a comma.
 func represented(o object, fields []plan.RepresentationField) (string, bool) {
 	var b strings.Builder
 	for _, f := range fields {
@@ -222,7 +222,7 @@ func (e *executor) merge(into object, answer json.RawMessage, selections plan.Se
 	}
 }
 
-// merged gives what a value becomes, and false if it stays.
+// merged returns what a value becomes, and false if it stays.
 func (e *executor) merged(was any, had bool, text json.RawMessage, selections plan.Selections) (any, bool) {
 	switch {
 	case string(text) == "null":
@@ -260,7 +260,7 @@ func (e *executor) merged(was any, had bool, text json.RawMessage, selections pl
 	}
 }
 
-// object writes an object, and gives false if it must be null.
+// object writes an object, and returns false if it must be null.
 func (e *executor) object(out *bytes.Buffer, o object, fields []*plan.Field, t string) bool {
 	out.WriteByte('{')
 	first := true
@@ -288,7 +288,7 @@ func (e *executor) object(out *bytes.Buffer, o object, fields []*plan.Field, t s
 	return true
 }
 
-// value writes a value of a type, and gives false if null stands where it may
+// value writes a value of a type, and returns false if null is where it may
 // not.
 func (e *executor) value(out *bytes.Buffer, v any, f *plan.Field, t string) bool {
 	nullable, nonNull := strings.CutSuffix(t, "!")
@@ -395,7 +395,7 @@ func (e *executor) leaf(raw json.RawMessage, f *plan.Field, t string) (string, b
 	}
 }
 
-// integer gives the value of a number that is an integer.
+// integer returns the value of a number that is an integer.
 func integer(text string) (*big.Int, bool) {
 	r, ok := new(big.Rat).SetString(text)
 	if !ok || !r.IsInt() {

@@ -1,5 +1,5 @@
-// Package stand runs the router of an example in front of a small subgraph.
-package stand
+// Package exampletest runs the router of an example in front of a small subgraph.
+package exampletest
 
 import (
 	"context"
@@ -24,13 +24,13 @@ type Query {
 }
 `
 
-// A Stand is a router with the extensions of an example. The subgraph is called
-// "office".
-type Stand struct{ url string }
+// A Router is a running router with the extensions of an example. Its subgraph is
+// called "office".
+type Router struct{ url string }
 
-// New starts a router. The subgraph answers every request with data, after the
-// check, which may refuse a request with a status.
-func New(t *testing.T, x router.Extensions, check func(r *http.Request, body []byte) (status int)) *Stand {
+// New starts a router. The subgraph answers every request with data and the
+// status that check returns, 200 if check is nil.
+func New(t *testing.T, x router.Extensions, check func(r *http.Request, body []byte) (status int)) *Router {
 	t.Helper()
 	subgraph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -65,24 +65,24 @@ func New(t *testing.T, x router.Extensions, check func(r *http.Request, body []b
 			t.Error(err)
 		}
 	})
-	return &Stand{server.URL}
+	return &Router{server.URL}
 }
 
-// Ask sends an operation, with headers given as "Name: value", and returns the
-// status and body of the response.
-func (s *Stand) Ask(t *testing.T, query string, headers ...string) (int, string) {
+// Send sends an operation, with headers in the form "Name: value", and returns
+// the status and body of the response.
+func (r *Router) Send(t *testing.T, query string, headers ...string) (int, string) {
 	t.Helper()
 	body := fmt.Sprintf(`{"query":%q}`, query)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/graphql", strings.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/graphql", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Content-Type", "application/json")
 	for _, line := range headers {
 		name, value, _ := strings.Cut(line, ": ")
-		r.Header.Set(name, value)
+		request.Header.Set(name, value)
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
