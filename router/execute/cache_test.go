@@ -19,7 +19,7 @@ import (
 // was asked.
 type memory struct {
 	covers func(*execute.CacheSelection) bool
-	stored func(*execute.CacheLookup) // told of each lookup given to Store; nil for nobody
+	stored func(*execute.CacheLookup) // called for each lookup passed to Store, unless nil
 
 	mu      sync.Mutex
 	kept    map[string]execute.Found

@@ -7,7 +7,7 @@ import (
 	"souk/router/execute"
 )
 
-// What a subgraph's Cache-Control says, as the response tells it. What is not
+// What a subgraph's Cache-Control says, as it appears in the response. What is not
 // valid never makes a response live longer.
 func TestCacheControlOfSubgraphs(t *testing.T) {
 	for header, want := range map[string]execute.CacheControl{

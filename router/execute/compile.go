@@ -505,7 +505,7 @@ func kindOf(f *plan.Field) (valueKind, error) {
 // namedType returns the T of "[T!]!".
 func namedType(t string) string { return strings.Trim(t, "[]!") }
 
-// nonNull tells, for each list level of a type from the outside and last for
+// nonNull states, for each list level of a type from the outside and last for
 // the named type, whether it is non-null.
 func nonNull(t string) []bool {
 	lists := strings.Count(t, "[")

@@ -55,7 +55,7 @@ type delivery struct {
 	err  error
 	// begun is set once the initial response is emitted.
 	begun bool
-	// delivered tells of each payload, by its ID, whether it is delivered.
+	// delivered says of each payload, by its ID, whether it is delivered.
 	delivered []bool
 	// instances are the payloads' instances in what has been written so far.
 	instances []*instance
@@ -128,7 +128,7 @@ func (d *delivery) forget(mark int) {
 func (d *delivery) isNull(path []pathElement) bool { return d.nulled[string(appendPath(nil, path))] }
 
 // begin adds instances of the payloads that start at an object: those with
-// fields for its type, or any if only a later fetch tells the type.
+// fields for its type, or any if only a later fetch determines the type.
 func (d *delivery) begin(path []pathElement, object value, in *field, sel *selection, typ typeID) {
 	unknown := in != nil && !in.possible.has(typ)
 	for _, p := range sel.deferred {

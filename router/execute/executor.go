@@ -158,7 +158,7 @@ func (e *Executor) Execute(ctx context.Context, req *Request) *Response {
 	return x.respond()
 }
 
-// A Stage is a part of an execution that Options.Stage is told of.
+// A Stage is a part of an execution that Options.Stage reports.
 type Stage uint8
 
 // The stages.

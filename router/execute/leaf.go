@@ -47,7 +47,7 @@ func isInt(text []byte) bool {
 	return n <= 1<<31-1 || negative && n == 1<<31
 }
 
-// inputKind tells how the leaves of a representation are written.
+// inputKind states how the leaves of a representation are written.
 func inputKind(k plan.TypeKind) valueKind {
 	switch k {
 	case plan.Int:

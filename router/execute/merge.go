@@ -304,7 +304,7 @@ func (x *execution) readIntoAll(i int, objects []targetObject, s *shape) int {
 }
 
 // markReported marks what an object lacks of a shape's fields as reported: an
-// error tells why.
+// error states why.
 func (t *tree) markReported(object uint32, s *shape) {
 	for i := range s.fields {
 		f := &s.fields[i]

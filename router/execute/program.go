@@ -214,7 +214,7 @@ type field struct {
 	slot        int
 	source      source
 	on          typeset
-	// nonNull tells, for each list level from the outside and last for the
+	// nonNull states, for each list level from the outside and last for the
 	// named type, whether it is non-null.
 	nonNull  []bool
 	kind     valueKind
@@ -238,7 +238,7 @@ type field struct {
 	selectedIn deferIDSet
 }
 
-// valueKind tells how the value of a field is checked and written.
+// valueKind states how the value of a field is checked and written.
 type valueKind uint8
 
 const (

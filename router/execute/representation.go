@@ -109,7 +109,7 @@ func (e *entityState) reset() {
 	e.hasErrors = false
 }
 
-// presence tells whether a representation could be built.
+// presence reports whether a representation could be built.
 type presence uint8
 
 const (

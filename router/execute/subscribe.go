@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// A RequestError tells that a subscription was not executed, or ended as a
+// A RequestError reports that a subscription was not executed, or ended as a
 // whole: the response is errors without data (GraphQL, section 6.2.3.1).
 // Transport.Subscribe returns it with the errors that the subgraph sent, and
 // Executor.Subscribe with those for the client.

@@ -51,7 +51,7 @@ type SubgraphResponse struct {
 	Body *Buffer
 }
 
-// A TransportError tells why a subgraph gave no response.
+// A TransportError says why a subgraph returned no response.
 type TransportError struct {
 	// Code is the extensions.code for the client: CodeHTTP and so on.
 	Code string
@@ -112,7 +112,7 @@ type FetchInfo struct {
 	Representations int
 }
 
-// FetchStatistics tells how a fetch went.
+// FetchStatistics describes one fetch.
 type FetchStatistics struct {
 	FetchInfo
 	Subgraph string

@@ -191,7 +191,7 @@ func (w *writer) needsType(sel *selection) bool {
 	})
 }
 
-// untyped reports that no subgraph has told the type of an object, unless an
+// untyped reports that no subgraph has returned the type of an object, unless an
 // error says so already: a subgraph for which the type is an @interfaceObject
 // does not know it, and the interface's owner may not know the entity. The
 // object is null then (GraphQL, section 6.4.3, ResolveAbstractType). Without

@@ -159,7 +159,7 @@ type RepresentationField struct {
 	Fields []RepresentationField `json:"fields,omitzero"`
 }
 
-// FieldSource tells where the value of a field of the projection comes from.
+// FieldSource says where the value of a field of the projection comes from.
 type FieldSource string
 
 // The sources of fields.

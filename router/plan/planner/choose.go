@@ -41,7 +41,7 @@ type edgeChoice struct {
 	round int
 }
 
-// A jumpTarget tells which entity jumps can become one request.
+// A jumpTarget identifies the entity jumps that can become one request.
 type jumpTarget struct {
 	position *position
 	group    mergeGroup

@@ -14,7 +14,7 @@ import (
 // together the paths form a directed acyclic graph.
 //
 // The query graph itself is never built. Its nodes are pairs of a type and a
-// subgraph, and the supergraph model tells which edges leave a node.
+// subgraph, and the supergraph model determines which edges leave a node.
 //
 // Only the walker creates edges. It never changes one once it is complete;
 // what the chooser and the placer know of an edge they keep by its id.

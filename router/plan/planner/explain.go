@@ -9,7 +9,7 @@ import (
 	"souk/router/plan"
 )
 
-// An Explanation tells how the planner came to a plan.
+// An Explanation describes how the planner came to a plan.
 type Explanation struct {
 	// Bound has requests and levels that no plan can do with less, Greedy
 	// those of the plan that the chooser found first, and Chosen those of the
@@ -17,7 +17,7 @@ type Explanation struct {
 	Bound  Cost `json:"bound"`
 	Greedy Cost `json:"greedy"`
 	Chosen Cost `json:"chosen"`
-	// Search tells whether a better plan was searched for.
+	// Search reports whether a better plan was searched for.
 	Search Search `json:"search"`
 	// Edges are the edges of the query graph that were looked at.
 	Edges int `json:"edges"`
@@ -49,7 +49,7 @@ type Decision struct {
 	NeededFor string `json:"neededFor,omitempty"`
 	// Candidates are the paths that lead to the leaf, at least one.
 	Candidates []Candidate `json:"candidates"`
-	// Reason tells why one of them was chosen.
+	// Reason states why one of them was chosen.
 	Reason string `json:"reason"`
 }
 
@@ -67,7 +67,7 @@ type Candidate struct {
 	Chosen bool `json:"chosen"`
 }
 
-// Explain plans an operation like Plan and tells how the plan was found.
+// Explain plans an operation like Plan and reports how the plan was found.
 func (p *Planner) Explain(op *operation.Operation, labels ...string) (*plan.Plan, Explanation, error) {
 	return p.plan(op, labels, map[*leaf][]int{})
 }

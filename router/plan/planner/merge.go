@@ -30,7 +30,7 @@ func mergeAlike(entities []*entityFetch, key func(*entityFetch) string, merge fu
 	return out
 }
 
-// place tells where the objects are found, whatever their types.
+// place states where the objects are found, whatever their types.
 func (e *entityFetch) place() string {
 	path := e.targets[0].Path
 	var b strings.Builder
@@ -46,7 +46,7 @@ func (e *entityFetch) place() string {
 	return b.String()
 }
 
-// objects tells where the objects are found, and their type.
+// objects states where the objects are found, and their type.
 func (e *entityFetch) objects() string { return e.place() + e.selections[0].on.Name }
 
 // mergeSameObjects merges an entity fetch of the same objects, unless their

@@ -140,7 +140,7 @@ func addTarget(to []plan.Target, t plan.Target) []plan.Target {
 	return append(to, t)
 }
 
-// storedUnderOtherKeys tells which fields are stored under another key than they
+// storedUnderOtherKeys states which fields are stored under another key than they
 // have in the subgraph's response.
 func storedUnderOtherKeys(path []string, selections plan.Selections) (text string) {
 	for _, sel := range selections {

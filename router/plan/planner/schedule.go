@@ -76,7 +76,7 @@ func dropImplied(fetches []*fetch) {
 	}
 }
 
-// A mergeGroup tells which entity fetches can become one request: those to the
+// A mergeGroup identifies which entity fetches can become one request: those to the
 // same subgraph, for the same payload, on the same level.
 type mergeGroup struct {
 	subgraph *supergraph.Graph
