@@ -23,7 +23,7 @@ import (
 	"souk/internal/pgserver"
 )
 
-// The same sources give the same bytes wherever they are, with the version in
+// The same sources produce the same bytes in any directory, with the version in
 // them.
 func TestBuildIsReproducible(t *testing.T) {
 	elsewhere := filepath.Join(t.TempDir(), "a", "longer", "path")
@@ -201,7 +201,7 @@ func (i image) run(t *testing.T, root string, environment []string, args ...stri
 }
 
 // serves sees that it is healthy and confined, and that it answers a request
-// that is under way when it is told to end.
+// that is in progress when it receives SIGTERM.
 func (c *container) serves(t *testing.T, url, metrics string) {
 	t.Helper()
 	await(t, "healthy", func() bool { status, _ := get(t, url+"/healthz"); return status == http.StatusOK })
@@ -255,7 +255,7 @@ func (c *container) proc(t *testing.T, file string) string {
 	return string(text)
 }
 
-// postSlowly sends a body as it comes and gives the answer's status, or 0.
+// postSlowly sends a body as it comes and returns the answer's status, or 0.
 func postSlowly(ctx context.Context, url string, body io.Reader) int {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
 	if err != nil {
@@ -310,7 +310,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// buildIn builds the program as the image does and gives its path.
+// buildIn builds the program as the image does and returns its path.
 func buildIn(t *testing.T, dir string) string {
 	t.Helper()
 	if _, err := exec.LookPath("make"); err != nil {

@@ -19,7 +19,7 @@ type component struct {
 	err    error // set before done is closed
 }
 
-// launch runs a part until it is stopped. If it ends by itself, launch sends
+// launch runs a part until it is stopped. If it ends on its own, launch sends
 // the error to failed.
 func launch(ctx context.Context, name string, failed chan<- error, run func(context.Context) error) *component {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -48,7 +48,7 @@ func TestEnforced(t *testing.T) {
 	}
 }
 
-// logIn gives the store as one of the example's people uses it.
+// logIn returns the store as one of the sample users sees it.
 func (s *store) logIn(t *testing.T, login, password string) *store {
 	t.Helper()
 	session, _ := s.expect(t, http.StatusOK, http.MethodPost, "/api/login", fmt.Sprintf(`{"login":%q,"password":%q}`, login, password))

@@ -192,7 +192,7 @@ func (p *orderProcess) kill(t *testing.T) {
 	_ = p.cmd.Wait() // killed
 }
 
-// buildSouk builds the program and gives its path.
+// buildSouk builds the program and returns its path.
 func buildSouk(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "souk")

@@ -45,7 +45,7 @@ func TestRollingRestart(t *testing.T) {
 			load.await(t, 20)
 			for _, leaving := range old {
 				fresh := startReplica(t, store, name, binary)
-				// It leaves the endpoints before it is told to end: the preStop
+				// It leaves the endpoints before it receives SIGTERM: the preStop
 				// hook of the manifests.
 				replicas.replace(leaving, fresh)
 				load.await(t, 10)

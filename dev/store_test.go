@@ -22,7 +22,7 @@ func TestStore(t *testing.T) {
 	store := open(t, dev.Options{RedisURL: "redis://" + redis.Addr()})
 
 	t.Run("the first commands work one after the other", store.firstCommands)
-	t.Run("an order by GraphQL is told by e-mail", store.orderIsToldByMail)
+	t.Run("an order by GraphQL is confirmed by e-mail", store.orderIsConfirmedByEmail)
 	t.Run("a changed price shows within a second", store.changedPriceShows)
 	t.Run("without inventory orders are refused, and taken again after it", store.withoutInventory)
 	t.Run("without Redis nothing fails and nothing is lost", func(t *testing.T) { store.withoutRedis(t, redis) })
@@ -121,7 +121,7 @@ func (s *store) call(ctx context.Context, method, path, body string) answer {
 	return answer{status: res.StatusCode, header: res.Header, body: data}
 }
 
-// expect is call with a status that must come back; it gives the parsed body.
+// expect is call with a status that must come back; it returns the parsed body.
 func (s *store) expect(t *testing.T, status int, method, path, body string) (map[string]any, http.Header) {
 	t.Helper()
 	got := s.call(t.Context(), method, path, body)
@@ -204,7 +204,7 @@ const placeOrder = `mutation PlaceOrder($input: PlaceOrderInput!) {
   }
 }`
 
-// order places an order for the user with this e-mail address and gives its id.
+// order places an order for the user with this e-mail address and returns its id.
 func (s *store) order(t *testing.T, user, product string) string {
 	t.Helper()
 	data := s.graphql(t, placeOrder, map[string]any{"input": map[string]any{
@@ -266,7 +266,7 @@ func (s *store) mails(t *testing.T, to string) []string {
 	return subjects
 }
 
-func (s *store) orderIsToldByMail(t *testing.T) {
+func (s *store) orderIsConfirmedByEmail(t *testing.T) {
 	user, product := s.newUser(t, "reader"), s.newProduct(t, "A told product", 5)
 	id := s.order(t, user, product)
 	eventually(t, time.Minute, "one e-mail about order "+id, func() bool { return len(s.mails(t, "reader@example.com")) == 1 })

@@ -102,7 +102,7 @@ func TestSubscriptionIsRefused(t *testing.T) {
 	}
 }
 
-// socket follows an order by WebSocket, and gives what waits for the next
+// socket follows an order by WebSocket, and returns what waits for the next
 // message of that operation.
 func (s *store) socket(t *testing.T, operation, order string) func() (kind string, payload json.RawMessage) {
 	t.Helper()
@@ -164,7 +164,7 @@ func event(t *testing.T, response []byte) map[string]any {
 	return out.Data.OrderUpdated
 }
 
-// followByEvents gives what waits for the next event of a server-sent stream.
+// followByEvents returns what waits for the next event of a server-sent stream.
 func (s *store) followByEvents(t *testing.T, id string) func() map[string]any {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)

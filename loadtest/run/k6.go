@@ -19,7 +19,7 @@ import (
 // module is the Go module of k6, for machines without k6.
 const module = "go.k6.io/k6@v1.8.1"
 
-// findK6 returns the path of k6, and builds it if there is none.
+// findK6 returns the path of k6, and builds it if none is installed.
 func findK6(ctx context.Context, out io.Writer) (string, error) {
 	path, err := existingK6()
 	if path != "" || err != nil {

@@ -41,7 +41,7 @@ func TestCheckDetectsChanges(t *testing.T) {
 	}
 	write("schema/a.graphql", "type Query { b: ID }\n")
 	if err := f.bring(dir, true); err == nil || !strings.Contains(err.Error(), "go generate") {
-		t.Errorf("a changed source gives %v", err)
+		t.Errorf("a changed source results in %v", err)
 	}
 	f.maps[0].patterns = []string{"nothing/*"}
 	if err := f.bring(dir, false); err == nil {

@@ -13,7 +13,7 @@ import (
 	"souk/router/gateway/config"
 )
 
-// The router must accept the configuration it is given in the cluster, and it
+// The router must accept its configuration in the cluster, and it
 // must be the one its Deployment and Services speak of.
 func TestRouterAcceptsItsConfiguration(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "manifests/08-api-gateway.yaml"))
@@ -39,7 +39,7 @@ func TestRouterAcceptsItsConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Listen != "0.0.0.0:8080" || c.Admin.Listen != "0.0.0.0:9090" {
-		t.Errorf("it listens on %s and %s; the Service leads to ports 8080 and 9090", c.Listen, c.Admin.Listen)
+		t.Errorf("it listens on %s and %s; the Service forwards to ports 8080 and 9090", c.Listen, c.Admin.Listen)
 	}
 	if c.Supergraph.Path != "/etc/souk/graph/supergraph.graphql" || !c.Supergraph.HotReload {
 		t.Errorf("the supergraph is %+v; it is mounted in /etc/souk/graph and changes there", c.Supergraph)

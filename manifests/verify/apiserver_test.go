@@ -39,7 +39,7 @@ import (
 type apiServer struct {
 	client     dynamic.Interface
 	mapper     *restmapper.DeferredDiscoveryRESTMapper
-	kubeconfig string // the path of a file that leads to it
+	kubeconfig string // the path of the kubeconfig file for it
 }
 
 // startAPIServer builds and starts one, with Istio's types known to it.
@@ -88,7 +88,7 @@ func startAPIServer(t *testing.T) *apiServer {
 	return s
 }
 
-// kubernetes gives the path of one of its programs, which Go builds and keeps in
+// kubernetes returns the path of one of its programs, which Go builds and keeps in
 // its cache.
 func kubernetes(t *testing.T, name string) string {
 	t.Helper()
@@ -337,7 +337,7 @@ func checkKubectl(t *testing.T, kubeconfig string) {
 		}
 		lines := strings.Split(strings.TrimSpace(out), "\n")
 		if want := len(read(t)); len(lines) != want {
-			t.Errorf("kubectl %q speaks of %d objects; there are %d", step.arguments, len(lines), want)
+			t.Errorf("kubectl %q lists %d objects; there are %d", step.arguments, len(lines), want)
 		}
 		for _, line := range lines {
 			if !strings.Contains(line, step.each) {

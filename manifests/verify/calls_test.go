@@ -104,9 +104,9 @@ func letIn(t *testing.T, documents Documents) []string {
 	var found []string
 	for _, app := range append(storeApps, "load-test") {
 		for _, port := range podPorts(m.pods[app]) {
-			chain, err := m.way(app, port)
+			chain, err := m.inboundTLS(app, port)
 			if err != nil {
-				continue // no Service leads there: the pod's other chains, which TestEnvoyConfiguration looks at
+				continue // no Service has this port: the pod's other chains, which TestEnvoyConfiguration looks at
 			}
 			for _, account := range accounts {
 				found = append(found, tries(t, fmt.Sprintf("%s > %s:%d", account, app, port), func(method, path string) bool {
@@ -123,7 +123,7 @@ func letIn(t *testing.T, documents Documents) []string {
 	return found
 }
 
-// tries makes all requests of one account to one port, and gives those that are
+// tries makes all requests of one account to one port, and returns those that are
 // let in, as one if all are.
 func tries(t *testing.T, name string, let func(method, path string) bool, port uint32) []string {
 	t.Helper()
@@ -176,7 +176,7 @@ func TestCallsGetThrough(t *testing.T) {
 		"ingress from the gateway":    {"10", "    - from:\n        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio-system}}", "    - from:\n        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio}}", "from istio-system: no NetworkPolicy lets it pass (Ingress"},
 		"egress to the store":         {"10", "  egress:\n    - to:\n        - podSelector: {}\n", "  egress:\n", "calls redis-service:6379: no NetworkPolicy lets it pass (Egress"},
 		"names":                       {"10", "- {protocol: UDP, port: 53}", "- {protocol: UDP, port: 54}", "names by UDP: no NetworkPolicy"},
-		"way to istiod":               {"10", "- {protocol: TCP, port: 15012}", "- {protocol: TCP, port: 15013}", "to istiod: no NetworkPolicy"},
+		"port of istiod":              {"10", "- {protocol: TCP, port: 15012}", "- {protocol: TCP, port: 15013}", "to istiod: no NetworkPolicy"},
 		"wall around the store":       {"10", "    - from:\n        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio-system}}", "    - from:\n        - namespaceSelector: {}", "can be reached at port 6379 from the namespace \"default\""},
 		"wall around what is outside": {"10", "  egress:\n    - to:\n        - podSelector: {}\n", "  egress:\n    - {}\n", "can reach port 443 of the namespace \"\""},
 	} {
@@ -198,7 +198,7 @@ func getThrough(t *testing.T, documents Documents) error {
 	if len(calls) < 20 {
 		return fmt.Errorf("the store is configured to make %d calls only", len(calls))
 	}
-	walls, err := documents.Walls()
+	policies, err := documents.NetworkPolicies()
 	if err != nil {
 		return err
 	}
@@ -206,32 +206,32 @@ func getThrough(t *testing.T, documents Documents) error {
 		if call.Host == "localhost" || call.Host == "127.0.0.1" {
 			continue
 		}
-		if err := reaches(documents, walls, call); err != nil {
+		if err := reaches(documents, policies, call); err != nil {
 			return fmt.Errorf("%s calls %s:%s: %w", call.From.Name, call.Host, call.Port, err)
 		}
 	}
-	return walls.check(store)
+	return policies.check(store)
 }
 
-// reaches wants both policies to let the call pass.
-func reaches(documents Documents, walls Walls, call Call) error {
+// reaches wants the policies of both pods to allow the call.
+func reaches(documents Documents, policies NetworkPolicies, call Call) error {
 	name, rest, _ := strings.Cut(call.Host, ".")
 	namespace, _, _ := strings.Cut(rest, ".")
 	if namespace == "" {
 		namespace = "ecommerce"
 	}
 	if namespace == "ecommerce-mail" { // not of these files
-		return walls.Leaves(call.From, place{namespace: namespace}, call.Port)
+		return policies.AllowEgress(call.From, endpoint{namespace: namespace}, call.Port)
 	}
 	target, port, err := documents.behind(namespace, name, call.Port)
 	if err != nil {
 		return err
 	}
-	to := place{namespace: namespace, labels: target.Labels}
-	if err := walls.Leaves(call.From, to, port); err != nil || namespace != "ecommerce" {
+	to := endpoint{namespace: namespace, labels: target.Labels}
+	if err := policies.AllowEgress(call.From, to, port); err != nil || namespace != "ecommerce" {
 		return err
 	}
-	if err := walls.Enters(target, place{namespace: "ecommerce", labels: call.From.Labels}, port); err != nil {
+	if err := policies.AllowIngress(target, endpoint{namespace: "ecommerce", labels: call.From.Labels}, port); err != nil {
 		return err
 	}
 	want := fmt.Sprintf("ecommerce/%s > %s:%s", call.From.Spec.ServiceAccountName, target.Labels["app"], port)

@@ -18,7 +18,7 @@
 //	istio_test.go, envoy_test.go, rbac_test.go
 //	                       Istio's analyzers, routes and authorization
 //	experiments_test.go    the experiments of docs/operations.md
-//	scrape_test.go, watchers_test.go
+//	scrape_test.go, monitoring_test.go
 //	                       Prometheus, Grafana, Jaeger and the collector
 //	score_test.go          kube-score
 //

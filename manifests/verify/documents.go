@@ -29,7 +29,7 @@ type Document struct {
 	*unstructured.Unstructured
 }
 
-// Read reads the .yaml files of a directory, and changes them on the way.
+// Read reads the .yaml files of a directory and applies the changes.
 func Read(dir string, changes ...Change) (Documents, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil {

@@ -161,7 +161,7 @@ func (m *mesh) cluster(from, service string) *cluster.Cluster {
 	return nil
 }
 
-// inbound are the ways into a pod that its proxy guards.
+// inbound returns the filter chains of a proxy for connections to its pod.
 func (m *mesh) inbound(app string) []*listener.FilterChain {
 	var chains []*listener.FilterChain
 	for _, l := range m.server.Listeners(m.proxy(app)) {

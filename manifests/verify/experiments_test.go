@@ -47,7 +47,7 @@ func TestExperiments(t *testing.T) {
 	}
 }
 
-// with gives the documents with those of the same names replaced.
+// with returns the documents with those of the same names replaced.
 func (d Documents) with(changed Documents) Documents {
 	var all Documents
 	for _, document := range d {

@@ -58,7 +58,7 @@ func NewInjector(istio string) (*Injector, error) {
 	return &i, err
 }
 
-// Inject gives the pods as they are once they have passed the webhook; it
+// Inject returns the pods as they are once they have passed the webhook; it
 // leaves out those of namespaces that the webhook is not for.
 func (i *Injector) Inject(documents Documents, pods []*corev1.Pod) ([]*corev1.Pod, error) {
 	enabled := map[string]bool{}

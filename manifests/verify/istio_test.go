@@ -254,7 +254,7 @@ func pictures(m *mesh) error {
 }
 
 // streams wants the route for /graphql to have no time limit, and each proxy on
-// the way to end nothing for being long or quiet, and to let connections become
+// the path to end no stream for being long or idle, and to let connections become
 // WebSockets.
 func streams(m *mesh) error {
 	i := slices.IndexFunc(m.gatewayRoutes(), func(r *route.Route) bool { return r.GetMatch().GetPath() == "/graphql" })
@@ -273,11 +273,11 @@ func streams(m *mesh) error {
 	if limit := options.GetCommonHttpProtocolOptions().GetMaxConnectionDuration(); limit != nil {
 		return fmt.Errorf("connections to the router end after %s", limit.AsDuration())
 	}
-	way, err := m.way("api-gateway", 8080)
+	inbound, err := m.inboundTLS("api-gateway", 8080)
 	if err != nil {
 		return err
 	}
-	chains := []*listener.FilterChain{way}
+	chains := []*listener.FilterChain{inbound}
 	for _, l := range m.server.Listeners(m.proxy(gatewayApp)) {
 		chains = append(chains, l.GetFilterChains()...)
 	}
@@ -466,7 +466,7 @@ func strict(m *mesh) error {
 	for _, app := range storeApps {
 		chains := m.inbound(app)
 		if len(chains) == 0 {
-			return fmt.Errorf("%s has no way in", app)
+			return fmt.Errorf("%s has no inbound filter chain", app)
 		}
 		for _, chain := range chains {
 			if !strings.Contains(text(m.t, chain.GetTransportSocket()), `"requireClientCertificate":true`) {
@@ -477,8 +477,8 @@ func strict(m *mesh) error {
 	return nil
 }
 
-// denied wants each way into the store, also those no rule speaks of, to be
-// guarded by a filter that lets in only what a rule allows.
+// denied wants each inbound filter chain of the store, also those that no rule
+// mentions, to have a filter that allows only what a rule allows.
 func denied(m *mesh) error {
 	for _, app := range append(storeApps, "load-test") {
 		for _, chain := range m.inbound(app) {

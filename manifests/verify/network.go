@@ -11,33 +11,34 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// Walls are the NetworkPolicies: what the network lets pass, whatever proxies
-// say.
-type Walls []networkingv1.NetworkPolicy
+// NetworkPolicies decide which connections the network allows, independently of
+// the proxies.
+type NetworkPolicies []networkingv1.NetworkPolicy
 
-// Walls reads them.
-func (d Documents) Walls() (Walls, error) {
-	var walls Walls
+// NetworkPolicies reads the NetworkPolicies of the manifests.
+func (d Documents) NetworkPolicies() (NetworkPolicies, error) {
+	var policies NetworkPolicies
 	for _, document := range d.OfKind("NetworkPolicy") {
 		var policy networkingv1.NetworkPolicy
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(document.Object, &policy, true); err != nil {
 			return nil, fmt.Errorf("%s: NetworkPolicy %s: %w", document.File, document.GetName(), err)
 		}
-		walls = append(walls, policy)
+		policies = append(policies, policy)
 	}
-	return walls, nil
+	return policies, nil
 }
 
-// A place is where one end of a connection is: in a namespace, or outside the
-// cluster if that has no name.
-type place struct {
+// An endpoint is one end of a connection: in a namespace, or outside the cluster
+// if namespace is empty.
+type endpoint struct {
 	namespace string
 	labels    map[string]string
 }
 
-// Leaves wants the policies of a pod to let it open a connection.
-func (w Walls) Leaves(from *corev1.Pod, to place, port string) error {
-	return w.pass(from, networkingv1.PolicyTypeEgress, func(p networkingv1.NetworkPolicy) (bool, error) {
+// AllowEgress returns an error unless the policies of a pod allow it to open a
+// connection.
+func (n NetworkPolicies) AllowEgress(from *corev1.Pod, to endpoint, port string) error {
+	return n.pass(from, networkingv1.PolicyTypeEgress, func(p networkingv1.NetworkPolicy) (bool, error) {
 		for _, rule := range p.Spec.Egress {
 			if ok, err := peersMatch(rule.To, p.Namespace, to); err != nil || ok && portsMatch(rule.Ports, corev1.ProtocolTCP, port) {
 				return ok, err
@@ -47,9 +48,10 @@ func (w Walls) Leaves(from *corev1.Pod, to place, port string) error {
 	})
 }
 
-// Enters wants the policies of a pod to let a connection in.
-func (w Walls) Enters(to *corev1.Pod, from place, port string) error {
-	return w.pass(to, networkingv1.PolicyTypeIngress, func(p networkingv1.NetworkPolicy) (bool, error) {
+// AllowIngress returns an error unless the policies of a pod allow a connection
+// to it.
+func (n NetworkPolicies) AllowIngress(to *corev1.Pod, from endpoint, port string) error {
+	return n.pass(to, networkingv1.PolicyTypeIngress, func(p networkingv1.NetworkPolicy) (bool, error) {
 		for _, rule := range p.Spec.Ingress {
 			if ok, err := peersMatch(rule.From, p.Namespace, from); err != nil || ok && portsMatch(rule.Ports, corev1.ProtocolTCP, port) {
 				return ok, err
@@ -59,16 +61,16 @@ func (w Walls) Enters(to *corev1.Pod, from place, port string) error {
 	})
 }
 
-// pass wants one of the policies that select the pod to say yes, or that none
-// of them speaks of the direction.
-func (w Walls) pass(pod *corev1.Pod, direction networkingv1.PolicyType, says func(networkingv1.NetworkPolicy) (bool, error)) error {
+// pass returns an error unless one of the policies that select the pod allows the
+// connection, or none of them applies to the direction.
+func (n NetworkPolicies) pass(pod *corev1.Pod, direction networkingv1.PolicyType, says func(networkingv1.NetworkPolicy) (bool, error)) error {
 	guarded := false
-	for _, policy := range w {
+	for _, policy := range n {
 		selector, err := metav1.LabelSelectorAsSelector(&policy.Spec.PodSelector)
 		if err != nil {
 			return err
 		}
-		if policy.Namespace != pod.Namespace || !selector.Matches(labels.Set(pod.Labels)) || !speaksOf(policy, direction) {
+		if policy.Namespace != pod.Namespace || !selector.Matches(labels.Set(pod.Labels)) || !appliesTo(policy, direction) {
 			continue
 		}
 		guarded = true
@@ -82,7 +84,7 @@ func (w Walls) pass(pod *corev1.Pod, direction networkingv1.PolicyType, says fun
 	return nil
 }
 
-func speaksOf(policy networkingv1.NetworkPolicy, direction networkingv1.PolicyType) bool {
+func appliesTo(policy networkingv1.NetworkPolicy, direction networkingv1.PolicyType) bool {
 	for _, t := range policy.Spec.PolicyTypes {
 		if t == direction {
 			return true
@@ -91,9 +93,9 @@ func speaksOf(policy networkingv1.NetworkPolicy, direction networkingv1.PolicyTy
 	return false
 }
 
-// peersMatch says whether a place is among the peers of a rule; a rule without
-// peers is for all.
-func peersMatch(peers []networkingv1.NetworkPolicyPeer, own string, p place) (bool, error) {
+// peersMatch reports whether an endpoint is among the peers of a rule; a rule
+// without peers applies to all.
+func peersMatch(peers []networkingv1.NetworkPolicyPeer, own string, p endpoint) (bool, error) {
 	for _, peer := range peers {
 		ok, err := peerMatches(peer, own, p)
 		if err != nil || ok {
@@ -103,7 +105,7 @@ func peersMatch(peers []networkingv1.NetworkPolicyPeer, own string, p place) (bo
 	return len(peers) == 0, nil
 }
 
-func peerMatches(peer networkingv1.NetworkPolicyPeer, own string, p place) (bool, error) {
+func peerMatches(peer networkingv1.NetworkPolicyPeer, own string, p endpoint) (bool, error) {
 	if peer.IPBlock != nil {
 		return p.namespace == "", nil
 	}
@@ -132,7 +134,7 @@ func portsMatch(ports []networkingv1.NetworkPolicyPort, protocol corev1.Protocol
 	return len(ports) == 0
 }
 
-// behind is a pod that a Service leads to, and the port there.
+// behind returns a pod that a Service selects, and the port there.
 func (d Documents) behind(namespace, name, port string) (*corev1.Pod, string, error) {
 	pods, err := d.Pods()
 	if err != nil {
@@ -156,7 +158,7 @@ func (d Documents) behind(namespace, name, port string) (*corev1.Pod, string, er
 				}
 			}
 		}
-		return nil, "", fmt.Errorf("the Service %s has no port %s that leads somewhere", name, port)
+		return nil, "", fmt.Errorf("the Service %s has no port %s that a pod serves", name, port)
 	}
 	return nil, "", fmt.Errorf("there is no Service %s in %s", name, namespace)
 }

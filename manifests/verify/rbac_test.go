@@ -22,8 +22,8 @@ type request struct {
 	method, path string
 }
 
-// allows says whether each rule filter of a way into a pod lets the request
-// pass; a way without any lets everything pass.
+// allows reports whether each RBAC filter of an inbound filter chain allows the
+// request; a chain without any allows everything.
 func allows(chain *listener.FilterChain, r request) (bool, error) {
 	rules, err := chainRules(chain)
 	if err != nil {
@@ -172,15 +172,16 @@ func stringMatches(m *matcher.StringMatcher, s string) (bool, error) {
 	return false, fmt.Errorf("this test does not understand the matcher %v", m)
 }
 
-// way is the chain that takes connections of the mesh to a port of a pod.
-func (m *mesh) way(app string, port uint32) (*listener.FilterChain, error) {
+// inboundTLS returns the filter chain for connections from the mesh to a port of a
+// pod.
+func (m *mesh) inboundTLS(app string, port uint32) (*listener.FilterChain, error) {
 	chains := m.inbound(app)
 	i := slices.IndexFunc(chains, func(c *listener.FilterChain) bool {
 		match := c.GetFilterChainMatch()
 		return match.GetDestinationPort().GetValue() == port && match.GetTransportProtocol() == "tls"
 	})
 	if i < 0 {
-		return nil, fmt.Errorf("%s has no way in by port %d", app, port)
+		return nil, fmt.Errorf("%s has no filter chain for port %d", app, port)
 	}
 	return chains[i], nil
 }

@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// CheckReferences says which names lead nowhere, and which containers are
-// without probes, limits or locks: what the API server lets pass.
+// CheckReferences reports names that refer to nothing, and containers without
+// probes or a read-only file system: the API server accepts both.
 func (d Documents) CheckReferences() error {
 	pods, err := d.Pods()
 	if err != nil {
@@ -94,7 +94,7 @@ func (d Documents) checkKey(namespace string, ref *corev1.SecretKeySelector, com
 	complain("there is no key %s in a Secret %s", ref.Key, ref.Name)
 }
 
-// checkService wants pods behind a Service that have the ports it leads to.
+// checkService wants pods behind a Service to have its target ports.
 func checkService(document Document, pods []*corev1.Pod) error {
 	var service corev1.Service
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &service); err != nil {
@@ -111,7 +111,7 @@ func checkService(document Document, pods []*corev1.Pod) error {
 			}
 		}
 		if !found {
-			return fmt.Errorf("%s: Service %s: no pod has the port %s it leads to", document.File, service.Name, port.TargetPort.String())
+			return fmt.Errorf("%s: Service %s: no pod has its target port %s", document.File, service.Name, port.TargetPort.String())
 		}
 	}
 	return nil

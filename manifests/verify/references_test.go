@@ -41,7 +41,7 @@ func (f fault) noticed(t *testing.T, name string, err error) {
 	}
 }
 
-func TestNamesLeadSomewhere(t *testing.T) {
+func TestReferencesResolve(t *testing.T) {
 	if err := read(t).CheckReferences(); err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,7 @@ func foundOnce(c *config.Config, pod *corev1.Pod) error {
 	return nil
 }
 
-// discovered are the targets that Prometheus's discovery gives for a pod: one
+// discovered are the targets that Prometheus's discovery returns for a pod: one
 // for each port.
 func discovered(pod *corev1.Pod) []*labels.Builder {
 	var targets []*labels.Builder

@@ -19,8 +19,8 @@ import (
 // Programs are the store's own, by the label app of their pods.
 var Programs = []string{"api-gateway", "user-service", "product-service", "inventory-service", "order-service", "notification-service"}
 
-// drainTime is what the programs give requests under way, by default, once they
-// are asked to end.
+// drainTime is how long the programs wait by default for requests in progress
+// after SIGTERM.
 const drainTime = 20 * time.Second
 
 // CheckPrograms says which of the store's programs would not stay up while nodes

@@ -7,24 +7,24 @@ import (
 	"testing"
 )
 
-// Those who watch the store find each other, and people find them where
-// docs/operations.md says.
-func TestWatchersFindEachOther(t *testing.T) {
-	if err := watchers(read(t)); err != nil {
+// Prometheus, Grafana, Jaeger and the collector find each other, and have the
+// addresses that docs/operations.md states.
+func TestMonitoringToolsFindEachOther(t *testing.T) {
+	if err := checkMonitoring(read(t)); err != nil {
 		t.Fatal(err)
 	}
 	for name, wrong := range map[string]fault{
 		"port of Jaeger's pages":  {"11", "- {name: http-query, port: 16686,", "- {name: http-query, port: 16687,", "the Service jaeger has no port 16686"},
-		"Jaeger's pods":           {"11", "name: jaeger-collector\n  namespace: istio-system\n  labels: {app: jaeger, app.kubernetes.io/part-of: souk}\nspec:\n  selector: {app: jaeger}", "name: jaeger-collector\n  namespace: istio-system\n  labels: {app: jaeger, app.kubernetes.io/part-of: souk}\nspec:\n  selector: {app: grafana}", "the Service jaeger-collector has no port 4317 that leads somewhere"},
+		"Jaeger's pods":           {"11", "name: jaeger-collector\n  namespace: istio-system\n  labels: {app: jaeger, app.kubernetes.io/part-of: souk}\nspec:\n  selector: {app: jaeger}", "name: jaeger-collector\n  namespace: istio-system\n  labels: {app: jaeger, app.kubernetes.io/part-of: souk}\nspec:\n  selector: {app: grafana}", "the Service jaeger-collector has no port 4317 that a pod serves"},
 		"collector's destination": {"11", "endpoint: jaeger-collector.istio-system:4317", "endpoint: jaeger.istio-system:4317", "the collector hands traces to something else"},
 		"source of dashboards":    {"11", "http://prometheus.istio-system:9090", "http://prometheus.istio-system:9091", "grafana-0: the Service prometheus has no port 9091"},
 		"source of traces":        {"11", "http://tracing.istio-system/", "http://tempo.istio-system/", "grafana-0: there is no Service tempo"},
 	} {
-		wrong.noticed(t, name, watchers(wrong.read(t)))
+		wrong.noticed(t, name, checkMonitoring(wrong.read(t)))
 	}
 }
 
-func watchers(documents Documents) error {
+func checkMonitoring(documents Documents) error {
 	for _, at := range []struct{ service, port, app string }{
 		{"jaeger", "16686", "jaeger"}, {"tracing", "80", "jaeger"}, {"jaeger-collector", "4317", "jaeger"},
 		{"otel-collector", "4317", "otel-collector"}, {"otel-collector", "4318", "otel-collector"},
