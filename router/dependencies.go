@@ -31,8 +31,8 @@ type watchedTransport struct {
 // watchSubgraphs puts a watch on a transport for the subgraphs of a
 // supergraph, and gives what ends it.
 func (r *Router) watchSubgraphs(m *supergraph.Model, t execute.Transport) (execute.Transport, func()) {
-	watched := &watchedTransport{Transport: t, subgraphs: make(map[string]*dependency.Dependency, len(m.Graphs))}
-	for _, g := range m.Graphs {
+	watched := &watchedTransport{Transport: t, subgraphs: make(map[string]*dependency.Dependency, len(m.Subgraphs))}
+	for _, g := range m.Subgraphs {
 		watched.subgraphs[g.Name] = r.dependencies.Open(dependency.Subgraph, g.Name, dependency.Use{Effect: withoutSubgraph})
 	}
 	return watched, func() {

@@ -42,7 +42,7 @@ func unknownNames(c *config.Config, m *supergraph.Model, source *config.Source) 
 	const cached = "response_cache.subgraph.subgraphs"
 	n.subgraphs(cached, maps.Keys(c.ResponseCache.Subgraph.Subgraphs))
 	for _, name := range slices.Sorted(maps.Keys(c.ResponseCache.Subgraph.Subgraphs)) {
-		if g := m.Graph(name); g != nil {
+		if g := m.Subgraph(name); g != nil {
 			n.cached(cached+"."+name, g, c.ResponseCache.Subgraph.Subgraphs[name])
 		}
 	}
@@ -75,11 +75,11 @@ func (n *names) unknown(path, key, name, where, what string, known []string) {
 
 func (n *names) subgraphs(key string, list func(func(string) bool)) {
 	for _, name := range slices.Sorted(list) {
-		if n.model.Graph(name) != nil {
+		if n.model.Subgraph(name) != nil {
 			continue
 		}
 		var known []string
-		for _, g := range n.model.Graphs {
+		for _, g := range n.model.Subgraphs {
 			known = append(known, g.Name)
 		}
 		n.unknown(key+"."+name, key, name, "the supergraph", "subgraph", known)
@@ -87,28 +87,28 @@ func (n *names) subgraphs(key string, list func(func(string) bool)) {
 }
 
 // cached looks at the types and fields of a subgraph that are to be cached.
-func (n *names) cached(path string, g *supergraph.Graph, c config.SubgraphCache) {
+func (n *names) cached(path string, g *supergraph.Subgraph, c config.SubgraphCache) {
 	where := "the subgraph " + g.Name
 	for i, name := range c.Types {
-		if t := n.model.Type(name); t != nil && t.InGraph(g) != nil && len(t.InGraph(g).Keys) > 0 {
+		if t := n.model.Type(name); t != nil && t.InSubgraph(g) != nil && len(t.InSubgraph(g).Keys) > 0 {
 			continue
 		}
 		var known []string
 		for _, t := range n.model.Types() {
-			if in := t.InGraph(g); in != nil && len(in.Keys) > 0 {
+			if in := t.InSubgraph(g); in != nil && len(in.Keys) > 0 {
 				known = append(known, t.Name)
 			}
 		}
 		n.unknown(fmt.Sprintf("%s.types[%d]", path, i), path+".types", name, where, "entity type", known)
 	}
 	for i, name := range c.Root {
-		if q := n.model.Query; q != nil && q.Field(name) != nil && q.Field(name).InGraph(g) != nil {
+		if q := n.model.Query; q != nil && q.Field(name) != nil && q.Field(name).InSubgraph(g) != nil {
 			continue
 		}
 		var known []string
 		if n.model.Query != nil {
 			for _, f := range n.model.Query.Fields {
-				if f.InGraph(g) != nil {
+				if f.InSubgraph(g) != nil {
 					known = append(known, f.Name)
 				}
 			}

@@ -35,7 +35,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 	if r.hooks.HasSubgraph() {
 		options.Interceptor = &subgraphHooks{chain: r.hooks, log: r.logFault}
 	}
-	for _, g := range m.Graphs {
+	for _, g := range m.Subgraphs {
 		t := r.config.TrafficShaping.Of(g.Name)
 		url := cmp.Or(r.config.OverrideSubgraphURLs[g.Name], g.URL)
 		options.Subgraphs[g.Name] = subgraph.Subgraph{

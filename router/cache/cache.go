@@ -106,19 +106,19 @@ func (c *Cache) LenientView(m *supergraph.Model) *View {
 func (c *Cache) checkNames(m *supergraph.Model) error {
 	var errs []error
 	for name, s := range c.options.Subgraphs {
-		g := m.Graph(name)
+		g := m.Subgraph(name)
 		if g == nil {
 			errs = append(errs, unknown("subgraph", name, "", graphNames(m)))
 			continue
 		}
 		for typ := range s.Types {
 			t := m.Type(typ)
-			if t == nil || t.InGraph(g) == nil || len(t.InGraph(g).Keys) == 0 {
+			if t == nil || t.InSubgraph(g) == nil || len(t.InSubgraph(g).Keys) == 0 {
 				errs = append(errs, unknown("entity type", typ, name, entityNames(m, g)))
 			}
 		}
 		for field := range s.Root {
-			if m.Query == nil || m.Query.Field(field) == nil || m.Query.Field(field).InGraph(g) == nil {
+			if m.Query == nil || m.Query.Field(field) == nil || m.Query.Field(field).InSubgraph(g) == nil {
 				errs = append(errs, unknown("root field", field, name, rootNames(m, g)))
 			}
 		}

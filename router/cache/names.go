@@ -22,27 +22,27 @@ func unknown(what, name, subgraph string, known []string) error {
 }
 
 func graphNames(m *supergraph.Model) (names []string) {
-	for _, g := range m.Graphs {
+	for _, g := range m.Subgraphs {
 		names = append(names, g.Name)
 	}
 	return names
 }
 
-func entityNames(m *supergraph.Model, g *supergraph.Graph) (names []string) {
+func entityNames(m *supergraph.Model, g *supergraph.Subgraph) (names []string) {
 	for _, t := range m.Types() {
-		if in := t.InGraph(g); in != nil && len(in.Keys) > 0 {
+		if in := t.InSubgraph(g); in != nil && len(in.Keys) > 0 {
 			names = append(names, t.Name)
 		}
 	}
 	return names
 }
 
-func rootNames(m *supergraph.Model, g *supergraph.Graph) (names []string) {
+func rootNames(m *supergraph.Model, g *supergraph.Subgraph) (names []string) {
 	if m.Query == nil {
 		return nil
 	}
 	for _, f := range m.Query.Fields {
-		if f.InGraph(g) != nil {
+		if f.InSubgraph(g) != nil {
 			names = append(names, f.Name)
 		}
 	}

@@ -50,7 +50,7 @@ type typePolicy struct {
 func (v *View) newPolicy(s *execute.CacheSelection) *policy {
 	o := v.cache.options
 	config := o.Subgraphs[s.Subgraph]
-	reader := &selectionReader{model: v.model, graph: v.model.Graph(s.Subgraph), any: map[string]bool{}}
+	reader := &selectionReader{model: v.model, graph: v.model.Subgraph(s.Subgraph), any: map[string]bool{}}
 	p := &policy{ttl: o.longestTTL(), types: map[string]*typePolicy{}}
 	if len(s.Types) == 0 {
 		for _, name := range s.Root {
@@ -122,7 +122,7 @@ func (v *View) typePolicy(subgraph, name, key string, tags, nested []string) *ty
 // selection as a subgraph sees it.
 type selectionReader struct {
 	model   *supergraph.Model
-	graph   *supergraph.Graph
+	graph   *supergraph.Subgraph
 	maxAge  *time.Duration // the shortest of all hints
 	private bool
 	any     map[string]bool // entity types that answers hold or depend on
@@ -220,7 +220,7 @@ func (r *selectionReader) dependsOn(t *supergraph.Type, seen map[*supergraph.Typ
 		return
 	}
 	for _, f := range t.Fields {
-		if f.Named != nil && f.Named.Composite() && (r.graph == nil || f.InGraph(r.graph) != nil) {
+		if f.Named != nil && f.Named.Composite() && (r.graph == nil || f.InSubgraph(r.graph) != nil) {
 			r.dependsOn(f.Named, seen)
 		}
 	}
@@ -239,7 +239,7 @@ func (r *selectionReader) hints(t *supergraph.Type) {
 
 func (r *selectionReader) directives(list []supergraph.Directive) {
 	for _, d := range list {
-		if d.Name != "cacheControl" || d.Graphs != nil && !slices.Contains(d.Graphs, r.graph) {
+		if d.Name != "cacheControl" || d.Subgraphs != nil && !slices.Contains(d.Subgraphs, r.graph) {
 			continue
 		}
 		if seconds, err := strconv.Atoi(d.Argument("maxAge")); err == nil {

@@ -28,7 +28,7 @@ func (gw *Gateway) SetSupergraph(sdl string) error {
 	}
 	old := gw.current.Swap(next)
 	gw.metrics.LoadsOK.Inc()
-	gw.logger.Info("supergraph loaded", "supergraph", next.id, "subgraphs", len(next.model.Graphs), "warm_plans", next.plans.Len())
+	gw.logger.Info("supergraph loaded", "supergraph", next.id, "subgraphs", len(next.model.Subgraphs), "warm_plans", next.plans.Len())
 	if old != nil {
 		gw.endStale(next)
 		old.release()

@@ -285,7 +285,7 @@ type planned struct {
 }
 
 // programSize sizes a program with what it keeps alive of its operation.
-var programSize = heapsize.NewSizer((*supergraph.Model)(nil), (*supergraph.Type)(nil), (*supergraph.Field)(nil), (*supergraph.Graph)(nil))
+var programSize = heapsize.NewSizer((*supergraph.Model)(nil), (*supergraph.Type)(nil), (*supergraph.Field)(nil), (*supergraph.Subgraph)(nil))
 
 // program finds or makes the program of an operation. Several requests for
 // the same one wait for a single planning.

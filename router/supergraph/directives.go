@@ -54,8 +54,8 @@ func (r *reader) joined(d *ast.Directive) Directive {
 	applied := Directive{Name: stringArgument(d, "name")}
 	if graphs := d.Arguments.ForName("graphs"); graphs != nil {
 		for _, name := range stringsOf(graphs.Value) {
-			if g := r.graphs[name]; g != nil && !slices.Contains(applied.Graphs, g) {
-				applied.Graphs = append(applied.Graphs, g)
+			if g := r.graphs[name]; g != nil && !slices.Contains(applied.Subgraphs, g) {
+				applied.Subgraphs = append(applied.Subgraphs, g)
 			}
 		}
 	}

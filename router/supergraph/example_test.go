@@ -18,8 +18,8 @@ func ExampleParse() {
 		log.Fatal(err)
 	}
 	stock := model.Type("Product").Field("inStock")
-	for _, subgraph := range model.Graphs {
-		if stock.InGraph(subgraph) != nil {
+	for _, subgraph := range model.Subgraphs {
+		if stock.InSubgraph(subgraph) != nil {
 			fmt.Println("Product.inStock is resolved by", subgraph.Name)
 		}
 	}

@@ -69,9 +69,9 @@ func (r *reader) readField(t *Type, fd *ast.FieldDefinition) (*Field, error) {
 // readFieldIn sets f.In: the subgraphs named by the join__field directives or,
 // if there are none, all subgraphs that define the parent type.
 func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
-	in, listed := map[*Graph]*FieldIn{}, false
+	in, listed := map[*Subgraph]*FieldIn{}, false
 	overrides := map[*FieldIn]*ast.Directive{}
-	used := map[*Graph]bool{}
+	used := map[*Subgraph]bool{}
 	for _, d := range fd.Directives {
 		if r.federated(d.Name) != "join__field" {
 			continue
@@ -84,10 +84,10 @@ func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
 		if g == nil {
 			continue
 		}
-		if f.Parent.InGraph(g) == nil {
+		if f.Parent.InSubgraph(g) == nil {
 			return place(d.Position, "%s.%s is in the subgraph %s, which does not define the type %s", f.Parent.Name, f.Name, g.Name, f.Parent.Name)
 		}
-		fi := &FieldIn{Graph: g, Type: f.Type, Named: f.Named, External: boolArgument(d, "external", false)}
+		fi := &FieldIn{Subgraph: g, Type: f.Type, Named: f.Named, External: boolArgument(d, "external", false)}
 		in[g] = fi
 		if err := r.readJoinField(f, fi, d); err != nil {
 			return err
@@ -99,15 +99,15 @@ func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
 	}
 	if !listed {
 		for _, t := range f.Parent.In {
-			in[t.Graph] = &FieldIn{Graph: t.Graph, Type: f.Type, Named: f.Named}
+			in[t.Subgraph] = &FieldIn{Subgraph: t.Subgraph, Type: f.Type, Named: f.Named}
 		}
 	}
 	for fi, d := range overrides {
-		from := r.model.Graph(stringArgument(d, "override"))
+		from := r.model.Subgraph(stringArgument(d, "override"))
 		if from == nil {
 			continue // an override of an unknown subgraph has no effect
 		}
-		fi.Override = &Override{From: from, To: fi.Graph, Label: stringArgument(d, "overrideLabel")}
+		fi.Override = &Override{From: from, To: fi.Subgraph, Label: stringArgument(d, "overrideLabel")}
 		if in[from] != nil {
 			in[from].Overridden = fi.Override
 		}
@@ -117,7 +117,7 @@ func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
 			fi.External = true // overridden, but by which subgraph is unknown
 		}
 	}
-	f.In = slices.SortedFunc(maps.Values(in), func(a, b *FieldIn) int { return a.Graph.Index - b.Graph.Index })
+	f.In = slices.SortedFunc(maps.Values(in), func(a, b *FieldIn) int { return a.Subgraph.Index - b.Subgraph.Index })
 	return nil
 }
 
@@ -136,7 +136,7 @@ func (r *reader) readJoinField(f *Field, fi *FieldIn, d *ast.Directive) error {
 		}
 		r.later = append(r.later, func() (err error) {
 			if *to, err = r.fieldSet(text, on); err != nil {
-				return place(d.Position, "%s.%s, argument %s for the subgraph %s: %w", f.Parent.Name, f.Name, argument, fi.Graph.Name, err)
+				return place(d.Position, "%s.%s, argument %s for the subgraph %s: %w", f.Parent.Name, f.Name, argument, fi.Subgraph.Name, err)
 			}
 			return nil
 		})
@@ -168,8 +168,8 @@ func (r *reader) namedIn(text string) (*Type, error) {
 // addKeyFields adds the fields of a key to the subgraph with the key. Join v0.1
 // records only the subgraph that owns a field.
 func (r *reader) addKeyFields() {
-	var add func(t *Type, g *Graph, selections []operation.Selection)
-	add = func(t *Type, g *Graph, selections []operation.Selection) {
+	var add func(t *Type, g *Subgraph, selections []operation.Selection)
+	add = func(t *Type, g *Subgraph, selections []operation.Selection) {
 		for _, sel := range selections {
 			field, ok := sel.(*operation.Field)
 			if !ok {
@@ -179,9 +179,9 @@ func (r *reader) addKeyFields() {
 			if f == nil {
 				continue // __typename
 			}
-			if f.InGraph(g) == nil {
-				f.In = append(f.In, &FieldIn{Graph: g, Type: f.Type, Named: f.Named})
-				slices.SortFunc(f.In, func(a, b *FieldIn) int { return a.Graph.Index - b.Graph.Index })
+			if f.InSubgraph(g) == nil {
+				f.In = append(f.In, &FieldIn{Subgraph: g, Type: f.Type, Named: f.Named})
+				slices.SortFunc(f.In, func(a, b *FieldIn) int { return a.Subgraph.Index - b.Subgraph.Index })
 			}
 			add(f.Named, g, field.Selections)
 		}
@@ -189,7 +189,7 @@ func (r *reader) addKeyFields() {
 	for _, t := range r.types {
 		for _, in := range t.In {
 			for _, key := range in.Keys {
-				add(t, in.Graph, key.Fields.Selections)
+				add(t, in.Subgraph, key.Fields.Selections)
 			}
 		}
 	}
@@ -201,7 +201,7 @@ func (r *reader) markRequired() {
 	for _, t := range r.types {
 		for _, f := range t.Fields {
 			for _, in := range f.In {
-				if known := t.InGraph(in.Graph); in.Requires != nil && known.InterfaceObject {
+				if known := t.InSubgraph(in.Subgraph); in.Requires != nil && known.InterfaceObject {
 					markLeaves(t, known, in.Requires)
 				}
 			}
@@ -215,7 +215,7 @@ func markLeaves(t *Type, known *TypeIn, required *FieldSet) {
 		if !ok || len(leaf.Selections) > 0 || known.hasInKey(leaf.Name) {
 			continue
 		}
-		if in := t.Field(leaf.Name).InGraph(known.Graph); in != nil && in.Requires == nil {
+		if in := t.Field(leaf.Name).InSubgraph(known.Subgraph); in != nil && in.Requires == nil {
 			in.External = true
 		}
 	}

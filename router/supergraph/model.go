@@ -9,8 +9,8 @@ import (
 
 // A Model is a parsed supergraph.
 type Model struct {
-	// Graphs are the subgraphs in the order of join__Graph.
-	Graphs []*Graph
+	// Subgraphs are the subgraphs in the order of join__Graph.
+	Subgraphs []*Subgraph
 	// Query, Mutation and Subscription are the root types, or nil if the
 	// supergraph has none.
 	Query, Mutation, Subscription *Type
@@ -37,9 +37,9 @@ func (m *Model) Types() []*Type {
 	return types
 }
 
-// Graph returns the named subgraph, or nil.
-func (m *Model) Graph(name string) *Graph {
-	for _, g := range m.Graphs {
+// Subgraph returns the named subgraph, or nil.
+func (m *Model) Subgraph(name string) *Subgraph {
+	for _, g := range m.Subgraphs {
 		if g.Name == name {
 			return g
 		}
@@ -52,9 +52,9 @@ func (m *Model) Root(k operation.Kind) *Type {
 	return [...]*Type{operation.Query: m.Query, operation.Mutation: m.Mutation, operation.Subscription: m.Subscription}[k]
 }
 
-// A Graph is a subgraph.
-type Graph struct {
-	// Index is the index in Model.Graphs.
+// A Subgraph is one of the services that the supergraph is composed of.
+type Subgraph struct {
+	// Index is the index in Model.Subgraphs.
 	Index int
 	Name  string
 	// URL is the routing URL. It may be empty.
@@ -78,7 +78,7 @@ const (
 type Type struct {
 	Name string
 	Kind Kind
-	// In are the subgraphs that define the type, in the order of Model.Graphs.
+	// In are the subgraphs that define the type, in the order of Model.Subgraphs.
 	// It is empty for built-in scalars.
 	In []*TypeIn
 	// Fields are in the order of the SDL.
@@ -110,9 +110,9 @@ func (t *Type) Abstract() bool { return t.Kind == Interface || t.Kind == Union }
 // Field returns the named field, or nil.
 func (t *Type) Field(name string) *Field { return t.fields[name] }
 
-// InGraph returns the type's definition in a subgraph, or nil.
-func (t *Type) InGraph(g *Graph) *TypeIn {
-	i, ok := slices.BinarySearchFunc(t.In, g, func(in *TypeIn, g *Graph) int { return in.Graph.Index - g.Index })
+// InSubgraph returns the type's definition in a subgraph, or nil.
+func (t *Type) InSubgraph(g *Subgraph) *TypeIn {
+	i, ok := slices.BinarySearchFunc(t.In, g, func(in *TypeIn, g *Subgraph) int { return in.Subgraph.Index - g.Index })
 	if !ok {
 		return nil
 	}
@@ -135,7 +135,7 @@ func (t *Type) Is(other *Type) bool {
 
 // A TypeIn is the definition of a type in one subgraph.
 type TypeIn struct {
-	Graph *Graph
+	Subgraph *Subgraph
 	// Keys are the type's @key directives in the subgraph.
 	Keys []*Key
 	// InterfaceObject is set if the subgraph defines this interface as an
@@ -163,7 +163,7 @@ type Field struct {
 	// Named is the named type inside Type.
 	Named     *Type
 	Arguments []*Argument
-	// In are the subgraphs that define the field, in the order of Model.Graphs.
+	// In are the subgraphs that define the field, in the order of Model.Subgraphs.
 	// It is empty for a field that an object type has only through an
 	// @interfaceObject.
 	In           []*FieldIn
@@ -177,9 +177,9 @@ type Field struct {
 	Directives []Directive
 }
 
-// InGraph returns the field's definition in a subgraph, or nil.
-func (f *Field) InGraph(g *Graph) *FieldIn {
-	i, ok := slices.BinarySearchFunc(f.In, g, func(in *FieldIn, g *Graph) int { return in.Graph.Index - g.Index })
+// InSubgraph returns the field's definition in a subgraph, or nil.
+func (f *Field) InSubgraph(g *Subgraph) *FieldIn {
+	i, ok := slices.BinarySearchFunc(f.In, g, func(in *FieldIn, g *Subgraph) int { return in.Subgraph.Index - g.Index })
 	if !ok {
 		return nil
 	}
@@ -188,7 +188,7 @@ func (f *Field) InGraph(g *Graph) *FieldIn {
 
 // A FieldIn is the definition of a field in one subgraph.
 type FieldIn struct {
-	Graph *Graph
+	Subgraph *Subgraph
 	// Type is the type in the subgraph.
 	Type string
 	// Named is the named type inside Type.
@@ -224,7 +224,7 @@ func (f *FieldIn) Resolves(on func(label string) bool) bool {
 
 // An Override moves a field from one subgraph to another (@override).
 type Override struct {
-	From, To *Graph
+	From, To *Subgraph
 	// Label decides for each request whether the override applies. An override
 	// without a label always applies.
 	Label string
@@ -255,7 +255,7 @@ type EnumValue struct {
 	Inaccessible bool
 	// In are the subgraphs that define the value. It is nil if all subgraphs
 	// that define the enum also define the value.
-	In []*Graph
+	In []*Subgraph
 }
 
 // Authorization is what a caller needs to read a type or a field.
@@ -290,8 +290,8 @@ type Directive struct {
 	Name string
 	// Arguments have their values in GraphQL syntax, as in an operation.
 	Arguments []operation.Argument
-	// Graphs are the subgraphs it comes from, or nil if that is unknown.
-	Graphs []*Graph
+	// Subgraphs are the subgraphs it comes from, or nil if that is unknown.
+	Subgraphs []*Subgraph
 }
 
 // Argument returns the value of an argument in GraphQL syntax, or "".

@@ -32,7 +32,7 @@ func parse(sdl string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{features: f, doc: doc, types: map[string]*Type{}, graphs: map[string]*Graph{}, contexts: map[string][]*Type{}}
+	r := &reader{features: f, doc: doc, types: map[string]*Type{}, graphs: map[string]*Subgraph{}, contexts: map[string][]*Type{}}
 	for _, read := range []func() error{r.readGraphs, r.readTypes, r.readImplements, r.readFields, r.readPossible, r.readFieldSets, r.readRoots} {
 		if err := read(); err != nil {
 			return nil, err
@@ -59,7 +59,7 @@ type reader struct {
 	doc    *ast.SchemaDocument
 	model  Model
 	types  map[string]*Type
-	graphs map[string]*Graph // by join__Graph value
+	graphs map[string]*Subgraph // by join__Graph value
 	// implements are the interfaces that each type implements, with the
 	// subgraph.
 	implements map[*Type][]implementation
@@ -70,7 +70,7 @@ type reader struct {
 }
 
 type implementation struct {
-	graph *Graph // nil for all subgraphs
+	graph *Subgraph // nil for all subgraphs
 	of    *Type
 }
 
@@ -84,15 +84,15 @@ func (r *reader) readGraphs() error {
 		if d == nil {
 			return place(v.Position, "the enum value %s has no @%s__graph directive", v.Name, r.join)
 		}
-		g := &Graph{Index: len(r.model.Graphs), Name: stringArgument(d, "name"), URL: stringArgument(d, "url")}
+		g := &Subgraph{Index: len(r.model.Subgraphs), Name: stringArgument(d, "name"), URL: stringArgument(d, "url")}
 		if g.Name == "" {
 			return place(d.Position, "the subgraph of the enum value %s has no name", v.Name)
 		}
-		if r.model.Graph(g.Name) != nil {
+		if r.model.Subgraph(g.Name) != nil {
 			return place(d.Position, "the subgraph name %q is used twice", g.Name)
 		}
 		r.graphs[v.Name] = g
-		r.model.Graphs = append(r.model.Graphs, g)
+		r.model.Subgraphs = append(r.model.Subgraphs, g)
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func (r *reader) directive(list ast.DirectiveList, name string) *ast.Directive {
 }
 
 // graph returns the subgraph that a directive names, or nil if it names none.
-func (r *reader) graph(d *ast.Directive) (*Graph, error) {
+func (r *reader) graph(d *ast.Directive) (*Subgraph, error) {
 	name := stringArgument(d, "graph")
 	if name == "" {
 		return nil, nil
@@ -167,7 +167,7 @@ func (r *reader) readTypes() error {
 }
 
 func (r *reader) readTypeIn(t *Type, def *ast.Definition) error {
-	in := map[*Graph]*TypeIn{}
+	in := map[*Subgraph]*TypeIn{}
 	for _, d := range def.Directives {
 		if r.federated(d.Name) != "join__type" {
 			continue
@@ -180,7 +180,7 @@ func (r *reader) readTypeIn(t *Type, def *ast.Definition) error {
 			return place(d.Position, "@%s on %s does not name a subgraph", d.Name, t.Name)
 		}
 		if in[g] == nil {
-			in[g] = &TypeIn{Graph: g}
+			in[g] = &TypeIn{Subgraph: g}
 		}
 		if boolArgument(d, "isInterfaceObject", false) {
 			in[g].InterfaceObject = true
@@ -199,11 +199,11 @@ func (r *reader) readTypeIn(t *Type, def *ast.Definition) error {
 		}
 	}
 	if len(in) == 0 && r.version == 1 { // value types and root types are in all subgraphs
-		for _, g := range r.model.Graphs {
-			in[g] = &TypeIn{Graph: g}
+		for _, g := range r.model.Subgraphs {
+			in[g] = &TypeIn{Subgraph: g}
 		}
 	}
-	t.In = slices.SortedFunc(maps.Values(in), func(a, b *TypeIn) int { return a.Graph.Index - b.Graph.Index })
+	t.In = slices.SortedFunc(maps.Values(in), func(a, b *TypeIn) int { return a.Subgraph.Index - b.Subgraph.Index })
 	return nil
 }
 
@@ -264,7 +264,7 @@ func (r *reader) readPossible() error {
 			}
 			for _, impl := range r.implements[t] {
 				for _, in := range impl.of.In {
-					if (impl.graph == nil || impl.graph == in.Graph) && t.InGraph(in.Graph) != nil && !in.InterfaceObject {
+					if (impl.graph == nil || impl.graph == in.Subgraph) && t.InSubgraph(in.Subgraph) != nil && !in.InterfaceObject {
 						in.Possible = append(in.Possible, t)
 					}
 				}
@@ -314,10 +314,10 @@ func (r *reader) readMembers(t *Type, def *ast.Definition) error {
 			return err
 		}
 		m := r.types[stringArgument(d, "member")]
-		if g == nil || m == nil || t.InGraph(g) == nil {
+		if g == nil || m == nil || t.InSubgraph(g) == nil {
 			return place(d.Position, "@%s on %s does not name a member and a subgraph that defines %s", d.Name, t.Name, t.Name)
 		}
-		t.InGraph(g).Possible = append(t.InGraph(g).Possible, m)
+		t.InSubgraph(g).Possible = append(t.InSubgraph(g).Possible, m)
 		listed = true
 	}
 	if listed {
@@ -325,7 +325,7 @@ func (r *reader) readMembers(t *Type, def *ast.Definition) error {
 	}
 	for _, in := range t.In { // join v0.1 and v0.2
 		for _, m := range t.Possible {
-			if m.InGraph(in.Graph) != nil {
+			if m.InSubgraph(in.Subgraph) != nil {
 				in.Possible = append(in.Possible, m)
 			}
 		}

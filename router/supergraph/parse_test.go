@@ -61,7 +61,7 @@ func TestModelMatchesGoldenFiles(t *testing.T) {
 // dump prints the definition of each composite type in each subgraph.
 func dump(m *supergraph.Model) string {
 	var b strings.Builder
-	for _, g := range m.Graphs {
+	for _, g := range m.Subgraphs {
 		fmt.Fprintf(&b, "graph %s %s\n", g.Name, g.URL)
 	}
 	for _, l := range m.Labels {
@@ -73,7 +73,7 @@ func dump(m *supergraph.Model) string {
 		}
 		fmt.Fprintf(&b, "type %s possible %s%s\n", t.Name, names(t.Possible), attributes(t.Authorization, t.Directives))
 		for _, in := range t.In {
-			fmt.Fprintf(&b, "  in %s possible %s", in.Graph.Name, names(in.Possible))
+			fmt.Fprintf(&b, "  in %s possible %s", in.Subgraph.Name, names(in.Possible))
 			if in.InterfaceObject {
 				b.WriteString(" interfaceObject")
 			}
@@ -88,7 +88,7 @@ func dump(m *supergraph.Model) string {
 		for _, f := range t.Fields {
 			fmt.Fprintf(&b, "  %s: %s%s\n", f.Name, f.Type, attributes(f.Authorization, f.Directives))
 			for _, in := range f.In {
-				fmt.Fprintf(&b, "    in %s", in.Graph.Name)
+				fmt.Fprintf(&b, "    in %s", in.Subgraph.Name)
 				if in.Type != f.Type {
 					b.WriteString(" as " + in.Type)
 				}

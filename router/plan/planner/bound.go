@@ -16,7 +16,7 @@ func (w *walker) lowerBound(root *supergraph.Type, selections []operation.Select
 	b.visit(root, selections, nil)
 	// Fields that one subgraph resolves need a request to it. Of the others,
 	// those whose subgraphs are disjoint need a request each.
-	used := map[*supergraph.Graph]bool{}
+	used := map[*supergraph.Subgraph]bool{}
 	for _, g := range b.only {
 		used[g] = true
 	}
@@ -38,14 +38,14 @@ func (w *walker) lowerBound(root *supergraph.Type, selections []operation.Select
 
 type bounder struct {
 	*walker
-	only   []*supergraph.Graph   // those that a field needs
-	anyOf  [][]*supergraph.Graph // those of which a field needs one
+	only   []*supergraph.Subgraph   // those that a field needs
+	anyOf  [][]*supergraph.Subgraph // those of which a field needs one
 	levels int
 }
 
 // visit adds what a selection set needs. The subgraphs in level1 may resolve
 // its object in the first request; nil means all subgraphs.
-func (b *bounder) visit(t *supergraph.Type, selections []operation.Selection, level1 []*supergraph.Graph) {
+func (b *bounder) visit(t *supergraph.Type, selections []operation.Selection, level1 []*supergraph.Subgraph) {
 	for _, sel := range selections {
 		switch sel := sel.(type) {
 		case *operation.InlineFragment:
@@ -65,16 +65,16 @@ func (b *bounder) visit(t *supergraph.Type, selections []operation.Selection, le
 	}
 }
 
-func (b *bounder) field(f *supergraph.Field, sel *operation.Field, level1 []*supergraph.Graph) {
-	var resolving, first []*supergraph.Graph
+func (b *bounder) field(f *supergraph.Field, sel *operation.Field, level1 []*supergraph.Subgraph) {
+	var resolving, first []*supergraph.Subgraph
 	for _, in := range f.In {
 		// An external field may be provided.
 		if !in.Resolves(b.labels) && !in.External {
 			continue
 		}
-		resolving = append(resolving, in.Graph)
-		if in.Requires == nil && in.Contexts == nil && (level1 == nil || slices.Contains(level1, in.Graph)) {
-			first = append(first, in.Graph)
+		resolving = append(resolving, in.Subgraph)
+		if in.Requires == nil && in.Contexts == nil && (level1 == nil || slices.Contains(level1, in.Subgraph)) {
+			first = append(first, in.Subgraph)
 		}
 	}
 	switch len(resolving) {
@@ -87,7 +87,7 @@ func (b *bounder) field(f *supergraph.Field, sel *operation.Field, level1 []*sup
 	}
 	if first == nil {
 		b.levels = 2
-		first = []*supergraph.Graph{}
+		first = []*supergraph.Subgraph{}
 	}
 	b.visit(f.Named, sel.Selections, first)
 }

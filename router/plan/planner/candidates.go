@@ -113,7 +113,7 @@ func (w *walker) cheapestPerSubgraph(paths []*edge) []*edge {
 	}
 	kept := slices.Clone(paths)
 	slices.SortStableFunc(kept, byCost)
-	count := map[*supergraph.Graph]int{}
+	count := map[*supergraph.Subgraph]int{}
 	return slices.DeleteFunc(kept, func(e *edge) bool {
 		count[e.subgraph]++
 		return count[e.subgraph] > most
@@ -124,14 +124,14 @@ func (w *walker) cheapestPerSubgraph(paths []*edge) []*edge {
 // could return it; nil, for no restriction, if it is only one subgraph. Which
 // subgraph is asked must not change which members a client sees.
 func intersectMembers(paths []*edge) []*supergraph.Type {
-	common := paths[0].typ.InGraph(paths[0].subgraph).Possible
+	common := paths[0].typ.InSubgraph(paths[0].subgraph).Possible
 	several := false
 	for _, e := range paths[1:] {
 		if e.subgraph == paths[0].subgraph {
 			continue
 		}
 		several = true
-		common = intersect(common, e.typ.InGraph(e.subgraph).Possible)
+		common = intersect(common, e.typ.InSubgraph(e.subgraph).Possible)
 	}
 	if !several {
 		return nil
@@ -145,8 +145,8 @@ func intersectMembers(paths []*edge) []*supergraph.Type {
 // from several subgraphs that each return an object of their own choice. The
 // error is *unreachable.
 func (w *walker) oneSubgraphForAllTypes(b *branch, f *operation.Field) (err error) {
-	paths := map[*supergraph.Graph][]*edge{}
-	var subgraphs []*supergraph.Graph
+	paths := map[*supergraph.Subgraph][]*edge{}
+	var subgraphs []*supergraph.Subgraph
 	for _, e := range b.paths {
 		if paths[e.subgraph] == nil {
 			subgraphs = append(subgraphs, e.subgraph)

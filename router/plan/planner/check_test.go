@@ -160,7 +160,7 @@ func checkQuery(t errorer, c *testCase, s *plan.Fetch) {
 	if len(op.VariableDefinitions) != len(s.Variables)+variables(s.Entities) {
 		t.Errorf("fetch %d: variables of the query and of the fetch differ: %s", s.ID, s.Query)
 	}
-	checkExternal(t, c, s, c.model.Graph(s.Subgraph), op.SelectionSet, false)
+	checkExternal(t, c, s, c.model.Subgraph(s.Subgraph), op.SelectionSet, false)
 }
 
 // variables counts those that entity fetches need.
@@ -172,7 +172,7 @@ func variables(fetches []*plan.EntityFetch) int {
 	return n
 }
 
-func checkExternal(t errorer, c *testCase, s *plan.Fetch, g *supergraph.Graph, set ast.SelectionSet, provided bool) {
+func checkExternal(t errorer, c *testCase, s *plan.Fetch, g *supergraph.Subgraph, set ast.SelectionSet, provided bool) {
 	t.Helper()
 	for _, sel := range set {
 		switch sel := sel.(type) {
@@ -181,7 +181,7 @@ func checkExternal(t errorer, c *testCase, s *plan.Fetch, g *supergraph.Graph, s
 		case *ast.Field:
 			inner := provided
 			if typ := c.model.Type(sel.ObjectDefinition.Name); typ != nil && typ.Field(sel.Name) != nil {
-				in := typ.Field(sel.Name).InGraph(g)
+				in := typ.Field(sel.Name).InSubgraph(g)
 				on := func(label string) bool { return slices.Contains(c.labels, label) }
 				if !provided && !in.Resolves(on) {
 					t.Errorf("fetch %d: %s does not resolve %s.%s", s.ID, g.Name, typ.Name, sel.Name)

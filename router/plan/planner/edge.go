@@ -27,7 +27,7 @@ type edge struct {
 	// the required fields of a keyEdge, the type name for a downcast below an
 	// @interfaceObject.
 	conditions []*leaf
-	subgraph   *supergraph.Graph
+	subgraph   *supergraph.Subgraph
 	// typ is the type arrived at, as the subgraph knows it.
 	typ *supergraph.Type
 	// position is where the object, or leaf, is stored.
@@ -136,12 +136,12 @@ func byCost(a, b *edge) int { return a.cost - b.cost }
 // selected for objects of every type. This is safe for key fields. For any
 // other field it may return errors for objects the client did not select.
 func (e *edge) viaInterfaceObject() bool {
-	return e.kind == downcastEdge && e.typ.InGraph(e.subgraph).InterfaceObject
+	return e.kind == downcastEdge && e.typ.InSubgraph(e.subgraph).InterfaceObject
 }
 
 // isKey reports whether a field is part of a key of the type in the subgraph.
 func (e *edge) isKey(f *operation.Field) bool {
-	return slices.ContainsFunc(e.typ.InGraph(e.subgraph).Keys, func(k *supergraph.Key) bool {
+	return slices.ContainsFunc(e.typ.InSubgraph(e.subgraph).Keys, func(k *supergraph.Key) bool {
 		return slices.ContainsFunc(k.Fields.Selections, func(sel operation.Selection) bool {
 			in, ok := sel.(*operation.Field)
 			return ok && in.Name == f.Name
@@ -180,7 +180,7 @@ func (w *walker) fieldFrom(e *edge, at *position, f *operation.Field) *edge {
 	if in == nil || e.onlyField != nil && in != e.onlyField {
 		return nil
 	}
-	if tin := e.typ.InGraph(e.subgraph); e.typ.Kind == supergraph.Interface && !tin.InterfaceObject {
+	if tin := e.typ.InSubgraph(e.subgraph); e.typ.Kind == supergraph.Interface && !tin.InterfaceObject {
 		ok = w.resolvesForAllTypes(tin, e, f.Name)
 	}
 	if !ok {
@@ -196,7 +196,7 @@ func (w *walker) fieldFrom(e *edge, at *position, f *operation.Field) *edge {
 // typenameFrom follows a path to __typename; nil for an @interfaceObject,
 // whose subgraph does not know the object's type.
 func (w *walker) typenameFrom(e *edge, at *position) *edge {
-	if e.onlyField != nil || e.typ.InGraph(e.subgraph).InterfaceObject {
+	if e.onlyField != nil || e.typ.InSubgraph(e.subgraph).InterfaceObject {
 		return nil
 	}
 	if e.typename == nil {
@@ -210,7 +210,7 @@ func (w *walker) typenameFrom(e *edge, at *position) *edge {
 func (w *walker) downcastFrom(e *edge, b *branch, at *position) *edge {
 	var conditions []*leaf
 	to := at.on
-	switch tin := e.typ.InGraph(e.subgraph); {
+	switch tin := e.typ.InSubgraph(e.subgraph); {
 	case e.onlyField != nil:
 		return nil
 	case e.typ == to:

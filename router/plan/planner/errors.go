@@ -79,11 +79,11 @@ func (p *Planner) explain(w *walker, err error) error {
 			switch {
 			case !in.Resolves(w.labels):
 			case in.Contexts != nil:
-				out.Have = append(out.Have, fmt.Sprintf("%s (given %s of the context %q)", in.Graph.Name, in.Contexts[0].Selection, in.Contexts[0].Context))
+				out.Have = append(out.Have, fmt.Sprintf("%s (given %s of the context %q)", in.Subgraph.Name, in.Contexts[0].Selection, in.Contexts[0].Context))
 			case in.Requires != nil:
-				out.Have = append(out.Have, fmt.Sprintf("%s (given %q)", in.Graph.Name, in.Requires.Text))
+				out.Have = append(out.Have, fmt.Sprintf("%s (given %q)", in.Subgraph.Name, in.Requires.Text))
 			default:
-				out.Have = append(out.Have, in.Graph.Name)
+				out.Have = append(out.Have, in.Subgraph.Name)
 			}
 		}
 	}

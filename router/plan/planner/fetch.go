@@ -12,7 +12,7 @@ import (
 type fetch struct {
 	kind          plan.FetchKind
 	operationKind operation.Kind
-	subgraph      *supergraph.Graph
+	subgraph      *supergraph.Subgraph
 	// position and selection are those of a root fetch, entities those of an
 	// entity fetch.
 	position  *position

@@ -90,19 +90,19 @@ func (f *fewest) object(t *supergraph.Type, selections []operation.Selection, co
 // ask returns what is known after a request to a subgraph, given what was known
 // when it was sent. The first level has requests for root fields, all later
 // ones requests for entities.
-func (f *fewest) ask(g *supergraph.Graph, before, known knowledge, first bool) knowledge {
+func (f *fewest) ask(g *supergraph.Subgraph, before, known knowledge, first bool) knowledge {
 	known = slices.Clone(known)
-	f.learn(g, f.root, before, known, first && f.model.Query.InGraph(g) != nil)
+	f.learn(g, f.root, before, known, first && f.model.Query.InSubgraph(g) != nil)
 	return known
 }
 
 // learn adds what a subgraph knows of an object and of those below it. reached
 // says that the request has reached the object from above.
-func (f *fewest) learn(g *supergraph.Graph, o *object, before, known knowledge, reached bool) {
-	in := o.typ.InGraph(g)
+func (f *fewest) learn(g *supergraph.Subgraph, o *object, before, known knowledge, reached bool) {
+	in := o.typ.InSubgraph(g)
 	jump := in != nil && slices.ContainsFunc(in.Keys, func(k *supergraph.Key) bool { return k.Resolvable && o.knows(k.Fields, before) })
 	for _, x := range o.fields {
-		fi := x.field.InGraph(g)
+		fi := x.field.InSubgraph(g)
 		resolved := fi != nil && fi.Resolves(func(string) bool { return false }) &&
 			(fi.Requires == nil && (reached || jump) || fi.Requires != nil && jump && o.knows(fi.Requires, before))
 		if resolved {
@@ -154,9 +154,9 @@ func (f *fewest) search(facts, limit, most int) (requests, levels int) {
 			continue
 		}
 		// Every set of subgraphs may be asked on the next level.
-		for set := 1; set < 1<<len(f.model.Graphs); set++ {
+		for set := 1; set < 1<<len(f.model.Subgraphs); set++ {
 			next := state{known: s.known, requests: s.requests, level: s.level + 1}
-			for i, g := range f.model.Graphs {
+			for i, g := range f.model.Subgraphs {
 				if set&(1<<i) != 0 {
 					next.known = f.ask(g, s.known, next.known, s.level == 0)
 					next.requests++

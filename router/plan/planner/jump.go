@@ -11,7 +11,7 @@ import (
 // selected behind it.
 type entityJump struct {
 	typ      *supergraph.Type
-	subgraph *supergraph.Graph
+	subgraph *supergraph.Subgraph
 	key      *supergraph.Key
 	requires *supergraph.FieldIn
 }
@@ -63,7 +63,7 @@ func (w *walker) explore(b *branch) {
 // Of each jump the last is kept, whose conditions have all candidates.
 func (w *walker) exploreThoroughly(b *branch, waiting [][]entityJump) {
 	made := map[entityJump]*edge{}
-	for range len(w.model.Graphs) {
+	for range len(w.model.Subgraphs) {
 		from := b.withoutJumps(b.jumps)
 		next, progress := map[entityJump]*edge{}, false
 		var jumps []*edge
@@ -115,13 +115,13 @@ func (w *walker) possibleJumps(b *branch) [][]entityJump {
 				continue
 			}
 			if w.thorough || b.fromEarlierPayload || !slices.ContainsFunc(b.paths, func(e *edge) bool {
-				return e.subgraph == in.Graph && e.typ == t && !e.viaInterfaceObject()
+				return e.subgraph == in.Subgraph && e.typ == t && !e.viaInterfaceObject()
 			}) {
-				list = w.appendJumps(list, t, in.Graph, keys, nil)
+				list = w.appendJumps(list, t, in.Subgraph, keys, nil)
 			}
 			for _, f := range t.Fields {
-				if fi := f.InGraph(in.Graph); fi != nil && (fi.Requires != nil || fi.Contexts != nil) && fi.Resolves(w.labels) {
-					list = w.appendJumps(list, t, in.Graph, keys, fi)
+				if fi := f.InSubgraph(in.Subgraph); fi != nil && (fi.Requires != nil || fi.Contexts != nil) && fi.Resolves(w.labels) {
+					list = w.appendJumps(list, t, in.Subgraph, keys, fi)
 				}
 			}
 		}
@@ -129,7 +129,7 @@ func (w *walker) possibleJumps(b *branch) [][]entityJump {
 	return list
 }
 
-func (w *walker) appendJumps(list [][]entityJump, t *supergraph.Type, g *supergraph.Graph, keys []*supergraph.Key, requires *supergraph.FieldIn) [][]entityJump {
+func (w *walker) appendJumps(list [][]entityJump, t *supergraph.Type, g *supergraph.Subgraph, keys []*supergraph.Key, requires *supergraph.FieldIn) [][]entityJump {
 	var options []entityJump
 	for _, k := range keys {
 		if j := (entityJump{t, g, k, requires}); !w.jumping[j] {
@@ -200,10 +200,10 @@ func (w *walker) exists(b *branch) []*leaf {
 func (w *walker) rootJumps(b *branch) []*edge {
 	var jumps []*edge
 	for _, in := range b.typ.In {
-		if !b.fromEarlierPayload && slices.ContainsFunc(b.paths, func(e *edge) bool { return e.subgraph == in.Graph }) {
+		if !b.fromEarlierPayload && slices.ContainsFunc(b.paths, func(e *edge) bool { return e.subgraph == in.Subgraph }) {
 			continue
 		}
-		e := &edge{kind: rootEdge, subgraph: in.Graph, typ: b.typ, position: b.position, deferID: w.deferID}
+		e := &edge{kind: rootEdge, subgraph: in.Subgraph, typ: b.typ, position: b.position, deferID: w.deferID}
 		if b.position.parent != nil {
 			e.conditions = []*leaf{w.newLeaf(b.paths)}
 		}
@@ -214,11 +214,11 @@ func (w *walker) rootJumps(b *branch) []*edge {
 
 // needsTypename reports whether a representation has to name the type of a
 // field's value: the subgraph knows the field as an interface or a union.
-func needsTypename(f *supergraph.Field, g *supergraph.Graph) bool {
+func needsTypename(f *supergraph.Field, g *supergraph.Subgraph) bool {
 	value := f.Named
-	if in := f.InGraph(g); in != nil {
+	if in := f.InSubgraph(g); in != nil {
 		value = in.Named
 	}
-	in := value.InGraph(g)
+	in := value.InSubgraph(g)
 	return value.Abstract() && in != nil && !in.InterfaceObject
 }

@@ -49,7 +49,7 @@ type decision struct {
 // has an edge of the group: the root requests at one position, or the entity
 // requests to one subgraph.
 type requestGroup struct {
-	subgraph *supergraph.Graph
+	subgraph *supergraph.Subgraph
 	deferID  int
 	position *position // of a root request
 }

@@ -130,7 +130,7 @@ func (p *placer) add(f *fetch) *fetch {
 // represent adds the fields of a key or a requirement to a representation for
 // the subgraph g. The selections are on the type t, for objects of the types
 // on; possible are all types such an object may have there.
-func (p *placer) represent(to []plan.RepresentationField, g *supergraph.Graph, at *slot, t *supergraph.Type, possible, on []*supergraph.Type, selections []operation.Selection) []plan.RepresentationField {
+func (p *placer) represent(to []plan.RepresentationField, g *supergraph.Subgraph, at *slot, t *supergraph.Type, possible, on []*supergraph.Type, selections []operation.Selection) []plan.RepresentationField {
 	for _, sel := range selections {
 		switch sel := sel.(type) {
 		case *operation.Field:

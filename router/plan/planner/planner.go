@@ -129,10 +129,10 @@ func rootFields(selections []operation.Selection) []*operation.Field {
 func (w *walker) walkRootField(at *position, typ *supergraph.Type, f *operation.Field) (best []*leaf, err error) {
 	lowest := -1
 	for _, in := range typ.In {
-		if fi := typ.Field(f.Name); fi == nil || fi.InGraph(in.Graph) == nil {
+		if fi := typ.Field(f.Name); fi == nil || fi.InSubgraph(in.Subgraph) == nil {
 			continue
 		}
-		start := w.newEdge(&edge{kind: rootEdge, subgraph: in.Graph, typ: typ, position: at})
+		start := w.newEdge(&edge{kind: rootEdge, subgraph: in.Subgraph, typ: typ, position: at})
 		leaves, failed := w.walk(&branch{position: at, typ: typ, paths: []*edge{start}, entitiesExplored: true}, []operation.Selection{f})
 		if failed != nil {
 			err = failed

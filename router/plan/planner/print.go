@@ -33,7 +33,7 @@ func printFetches(fetches []*fetch, op *operation.Operation) []*plan.Fetch {
 // A printer describes one fetch.
 type printer struct {
 	op       *operation.Operation
-	subgraph *supergraph.Graph
+	subgraph *supergraph.Subgraph
 	// contexts are the variables of the context arguments of the current
 	// entity fetch.
 	contexts     map[*supergraph.ContextArgument]string
@@ -171,7 +171,7 @@ func (p *printer) unused(name string) string {
 // where objects may be of several types, and where the selection set would be
 // empty otherwise.
 func (p *printer) selectsTypename(s *selectionSet) bool {
-	return s.typename || len(s.fields) == 0 && len(s.fragments) == 0 || s.typ.Abstract() && !s.typ.InGraph(p.subgraph).InterfaceObject
+	return s.typename || len(s.fields) == 0 && len(s.fragments) == 0 || s.typ.Abstract() && !s.typ.InSubgraph(p.subgraph).InterfaceObject
 }
 
 // selections returns a selection set as the plan has it.

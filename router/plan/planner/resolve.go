@@ -13,7 +13,7 @@ func (w *walker) resolves(t *supergraph.Type, e *edge, name string) (in *supergr
 	if f == nil {
 		return nil, nil, false
 	}
-	if in = f.InGraph(e.subgraph); in == nil {
+	if in = f.InSubgraph(e.subgraph); in == nil {
 		return nil, nil, false
 	}
 	if in.Provides != nil {

@@ -79,7 +79,7 @@ func dropImplied(fetches []*fetch) {
 // A mergeGroup identifies which entity fetches can become one request: those to the
 // same subgraph, for the same payload, on the same level.
 type mergeGroup struct {
-	subgraph *supergraph.Graph
+	subgraph *supergraph.Subgraph
 	deferID  int
 	level    int
 }

@@ -21,7 +21,7 @@ func subgraphs(t testing.TB, sdl string, m *supergraph.Model) map[string]*ast.Sc
 	}
 	schemas := map[string]*ast.Schema{}
 	for i, v := range doc.Definitions.ForName("join__Graph").EnumValues {
-		g := m.Graphs[i]
+		g := m.Subgraphs[i]
 		var b strings.Builder
 		formatter.NewFormatter(&b).FormatSchemaDocument(subgraph(doc, m, g, v.Name))
 		s, err := validator.LoadSchema(validator.Prelude, &ast.Source{Name: g.Name, Input: b.String()})
@@ -33,15 +33,15 @@ func subgraphs(t testing.TB, sdl string, m *supergraph.Model) map[string]*ast.Sc
 	return schemas
 }
 
-func subgraph(doc *ast.SchemaDocument, m *supergraph.Model, g *supergraph.Graph, id string) *ast.SchemaDocument {
+func subgraph(doc *ast.SchemaDocument, m *supergraph.Model, g *supergraph.Subgraph, id string) *ast.SchemaDocument {
 	out := &ast.SchemaDocument{}
 	var entities []string
 	for _, def := range doc.Definitions {
 		t := m.Type(def.Name)
-		if t == nil || t.InGraph(g) == nil {
+		if t == nil || t.InSubgraph(g) == nil {
 			continue
 		}
-		in := t.InGraph(g)
+		in := t.InSubgraph(g)
 		d := *def
 		d.Directives, d.Interfaces, d.Types, d.Fields, d.EnumValues = nil, nil, nil, nil, nil
 		if in.InterfaceObject {
@@ -51,7 +51,7 @@ func subgraph(doc *ast.SchemaDocument, m *supergraph.Model, g *supergraph.Graph,
 			entities = append(entities, d.Name)
 		}
 		for _, i := range t.Interfaces {
-			if ii := i.InGraph(g); ii != nil && !ii.InterfaceObject && (t.Kind == supergraph.Interface || contains(ii.Possible, t)) {
+			if ii := i.InSubgraph(g); ii != nil && !ii.InterfaceObject && (t.Kind == supergraph.Interface || contains(ii.Possible, t)) {
 				d.Interfaces = append(d.Interfaces, i.Name)
 			}
 		}
@@ -66,7 +66,7 @@ func subgraph(doc *ast.SchemaDocument, m *supergraph.Model, g *supergraph.Graph,
 			}
 		}
 		for _, f := range def.Fields {
-			if fi := t.Field(f.Name).InGraph(g); fi != nil {
+			if fi := t.Field(f.Name).InSubgraph(g); fi != nil {
 				arguments := plain(f.Arguments)
 				for _, a := range fi.Contexts {
 					arguments = append(arguments, &ast.ArgumentDefinition{Name: a.Name, Type: parseType(a.Type)})
@@ -94,7 +94,7 @@ func subgraph(doc *ast.SchemaDocument, m *supergraph.Model, g *supergraph.Graph,
 		&ast.Definition{Kind: ast.Union, Name: "_Entity", Types: entities})
 	roots := &ast.SchemaDefinition{}
 	for op, t := range map[ast.Operation]*supergraph.Type{ast.Query: m.Query, ast.Mutation: m.Mutation, ast.Subscription: m.Subscription} {
-		if t != nil && t.InGraph(g) != nil {
+		if t != nil && t.InSubgraph(g) != nil {
 			roots.OperationTypes = append(roots.OperationTypes, &ast.OperationTypeDefinition{Operation: op, Type: t.Name})
 		}
 	}

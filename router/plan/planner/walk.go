@@ -30,7 +30,7 @@ type walker struct {
 	// jumping are the entity jumps whose conditions are being visited, so that
 	// none becomes its own condition. target is the subgraph of the innermost.
 	jumping map[entityJump]bool
-	target  *supergraph.Graph
+	target  *supergraph.Subgraph
 	// resolvedForAllTypes remembers results of the method of that name.
 	resolvedForAllTypes map[interfaceField]bool
 	// thorough makes the walker find every path that the best plan may need,
