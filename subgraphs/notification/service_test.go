@@ -214,7 +214,7 @@ func TestGraphQLReturnsNotifications(t *testing.T) {
 
 func TestDeadNotificationCanBeRetried(t *testing.T) {
 	w := start(t)
-	w.smsAway.Store(true) // it refuses for good
+	w.smsAway.Store(true) // it rejects permanently
 	w.tell(t, first, "order.created", 7, 1)
 	await(t, "a dead letter", func() bool { return w.count(t, "notifications WHERE status = 'DEAD'") == 1 })
 	answer := w.Data(t, `{ notifications(status: DEAD) { nodes { id __typename attempts lastError } } }`, nil)

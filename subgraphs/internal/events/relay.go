@@ -46,7 +46,7 @@ func (b *Bus) Relay(ctx context.Context) error {
 func (b *Bus) relay(ctx context.Context) error {
 	var tidied time.Time
 	for ctx.Err() == nil {
-		// One query tells whether there is work; usually there is none.
+		// One query tells whether there is work; usually there is no event.
 		waiting, age, err := b.measureOutbox(ctx)
 		if err != nil {
 			return err

@@ -20,7 +20,7 @@ import (
 )
 
 // The requests exceed the services' own limits, which apply without the
-// router. No resolver runs: there is none.
+// router. The handler has no resolvers.
 func TestDirectCallersAreBounded(t *testing.T) {
 	products := serve(t, product.NewExecutableSchema(product.Config{Resolvers: &product.Resolver{}}))
 	stocks := serve(t, inventory.NewExecutableSchema(inventory.Config{Resolvers: &inventory.Resolver{}}))

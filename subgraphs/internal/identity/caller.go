@@ -21,7 +21,7 @@ type Caller struct {
 	Tutorial  bool      // no token at all, in tutorial mode
 }
 
-// System returns the Caller of what a service does by itself.
+// System returns the Caller of what a service does on its own behalf.
 func System() Caller { return Caller{Service: true} }
 
 // IsAdmin reports whether the caller may see and change everything.

@@ -7,5 +7,5 @@
 //
 // In tutorial mode, a caller without a token counts as an administrator, so
 // that the store can be tried with plain curl. A caller with a token always
-// has only the token's rights, and an invalid token gives none.
+// has only the token's rights, and an invalid token grants none.
 package identity

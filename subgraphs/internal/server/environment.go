@@ -20,9 +20,9 @@ import (
 
 // The values of AuthMode.
 const (
-	// Tutorial gives callers without a token the rights of administrators.
+	// Tutorial grants callers without a token the rights of administrators.
 	Tutorial = "tutorial"
-	// Enforced gives callers without a token public rights only.
+	// Enforced grants callers without a token public rights only.
 	Enforced = "enforced"
 )
 

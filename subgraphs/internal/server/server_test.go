@@ -199,7 +199,7 @@ func TestDrainFinishesRequestsAndEndsStreams(t *testing.T) {
 }
 
 func TestFailedWorkerEndsTheService(t *testing.T) {
-	broken := errors.New("broken for good")
+	broken := errors.New("permanently broken")
 	fail := make(chan struct{})
 	p := launch(t, environment(t), nil, func(context.Context, server.Resources) (*server.Service, error) {
 		worker := func(context.Context) error { <-fail; return broken }

@@ -216,7 +216,7 @@ func TestReserveExpiresOldHolds(t *testing.T) {
 	}
 	r, err := w.Reserve(ctx, "a", one(1, 5), time.Minute)
 	if err != nil || r.Status != stock.Held || !r.ExpiresAt.Equal(clock.Now().Add(time.Minute)) {
-		t.Errorf("holding anew gave %+v, %v", r, err)
+		t.Errorf("holding again returned %+v, %v", r, err)
 	}
 	want(t, w, 1, 5, 5, 0)
 }

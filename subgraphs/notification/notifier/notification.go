@@ -6,7 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Channel is the way a notification is sent.
+// Channel is the medium of a notification.
 type Channel string
 
 // The channels.

@@ -295,7 +295,7 @@ func TestRecoveryAfterCrashAtEachStep(t *testing.T) {
 		before func(s *store, o orderstore.Order)
 		after  orderstore.Status
 		free   int
-		keep   bool // the key still leads to the order
+		keep   bool // the key still refers to the order
 	}{
 		{name: "after it was recorded", before: func(*store, orderstore.Order) {}, after: orderstore.StatusRejected, free: 5, keep: false},
 		{name: "after the reservation", before: func(s *store, o orderstore.Order) { s.reserve(o) }, after: orderstore.StatusConfirmed, free: 3, keep: true},
@@ -330,7 +330,7 @@ func TestRecoveryAfterCrashAtEachStep(t *testing.T) {
 					t.Errorf("%d order.created", n)
 				}
 				if got := s.place(request); (got.ID == o.ID) != test.keep {
-					t.Errorf("the same call afterwards gives order %d after %d", got.ID, o.ID)
+					t.Errorf("the same call afterwards returned order %d after %d", got.ID, o.ID)
 				}
 			})
 		}

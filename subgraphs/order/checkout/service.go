@@ -37,7 +37,7 @@ type Service struct {
 	Logger    *slog.Logger
 }
 
-// systemActor is the actor of events that the service appends by itself.
+// systemActor is the actor of events that the service appends on its own.
 const systemActor = "system"
 
 // unavailableError turns the failure of a peer into the error for the caller:

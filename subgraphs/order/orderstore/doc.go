@@ -1,6 +1,6 @@
 // Package orderstore is the event store of orders. Each order is a list of
 // events in order_events, which is append-only. Applying the events in order
-// gives the order's state (see fold). The table orders holds that state for
+// yields the order's state (see fold). The table orders holds that state for
 // reads (a projection); the transaction that appends an event also updates it.
 // The same transaction writes what must happen next: an event in the outbox
 // for other services, and a row in stock_releases for units that inventory

@@ -20,7 +20,7 @@ type IdempotencyKey struct {
 // ErrKeyReused is returned for a key that was used for a different request.
 var ErrKeyReused = errors.New("the idempotency key was used for a different request")
 
-// ByIdempotencyKey returns the order that a key stands for. ok is false if the
+// ByIdempotencyKey returns the order that a key identifies. ok is false if the
 // key is unused.
 func (s *Store) ByIdempotencyKey(ctx context.Context, key IdempotencyKey) (o Order, ok bool, err error) {
 	var id int64
@@ -40,7 +40,7 @@ func (s *Store) ByIdempotencyKey(ctx context.Context, key IdempotencyKey) (o Ord
 	return o, err == nil, err
 }
 
-// Place records a pending order. If key is not nil and already stands for an
+// Place records a pending order. If key is not nil and already identifies an
 // order, Place returns that order and created is false.
 func (s *Store) Place(ctx context.Context, actor string, key *IdempotencyKey, placed Placed) (o Order, created bool, err error) {
 	for range maxAttempts {

@@ -55,7 +55,7 @@ func applyRejection(ctx context.Context, tx pgx.Tx, id int64, at time.Time, e Re
 	if e.Reason == OutOfStock {
 		return enqueueRelease(ctx, tx, id, at, at.Add(ReservationGracePeriod))
 	}
-	// The caller is told to try again, so the key must not return this order.
+	// The caller is asked to try again, so the key must not return this order.
 	if _, err := tx.Exec(ctx, `DELETE FROM order_keys WHERE order_id = $1`, id); err != nil {
 		return fmt.Errorf("freeing the idempotency key of order %d: %w", id, err)
 	}

@@ -187,7 +187,7 @@ func TestPagesAreOneList(t *testing.T) {
 			}
 		}
 		if want := names(whole); !slices.Equal(pages, want) {
-			t.Fatalf("the pages give\n%q\nnot\n%q", pages, want)
+			t.Fatalf("the pages have\n%q\nnot\n%q", pages, want)
 		}
 	})
 }

@@ -201,7 +201,7 @@ func (k *Keyring) load(ctx context.Context) ([]signingKey, error) {
 	return keys, nil
 }
 
-// Rotate generates a key if there is none, or if the newest one is older than
+// Rotate generates a key if none exists, or if the newest one is older than
 // keyLifetime. It deletes keys that no valid token needs. Replicas may call it
 // concurrently.
 func (k *Keyring) Rotate(ctx context.Context) error {

@@ -139,7 +139,7 @@ func TestConfiguredKeySignsForAllReplicas(t *testing.T) {
 	db := database(t)
 	first, second := keyring(t, db, text, time.Now), keyring(t, db, text, time.Now)
 	if !holds(t, checker(second, time.Now), sign(t, first, time.Now())) {
-		t.Error("the token of a given key does not hold")
+		t.Error("the token of a configured key is not valid")
 	}
 	for _, wrong := range []string{"-----BEGIN NONSENSE-----", "{}", "secret", `{"kty":"oct","k":"AAAA"}`} {
 		if _, err := account.NewKeyring(db, wrong, time.Now); err == nil {
