@@ -46,6 +46,7 @@ type localEntry struct {
 	key     digest
 	json    []byte
 	private bool
+	stated  bool
 	stamp   uint64    // sum of the versions of its tags before it was fetched
 	until   time.Time // end of its time in the layer
 	expires time.Time // end of the lifetime of the value

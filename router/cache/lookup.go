@@ -74,7 +74,7 @@ func (v *View) Lookup(ctx context.Context, caller execute.Caller, lookups []*exe
 				e = c.local.get(it.public, it.local, now)
 			}
 			if e != nil {
-				l.Found[i] = execute.Found{JSON: e.json, TTL: e.expires.Sub(now), Private: e.private}
+				l.Found[i] = execute.Found{JSON: e.json, TTL: e.expires.Sub(now), Private: e.private, Stated: e.stated}
 				typ.metrics.Local.Inc()
 				continue
 			}
@@ -158,8 +158,8 @@ func (c *Cache) take(it *item, stamp uint64, values []string, now time.Time) boo
 			continue
 		}
 		metrics.Redis.Inc()
-		it.lookup.Found[it.index] = execute.Found{JSON: v.json, TTL: left, Private: v.private}
-		c.local.put(&localEntry{key: key, json: v.json, private: v.private, stamp: it.local, expires: now.Add(left)}, now, c.options.Now())
+		it.lookup.Found[it.index] = execute.Found{JSON: v.json, TTL: left, Private: v.private, Stated: v.stated}
+		c.local.put(&localEntry{key: key, json: v.json, private: v.private, stated: v.stated, stamp: it.local, expires: now.Add(left)}, now, c.options.Now())
 		return true
 	}
 	outcome.Inc()
@@ -192,8 +192,8 @@ func (v *View) Store(_ context.Context, _ execute.Caller, lookups []*execute.Cac
 			}
 			// Both layers share one buffer, with the header before the JSON.
 			private := it.policy.private
-			encoded := encodeValue(key, value{stored: now, ttl: ttl, stamp: it.stamp, private: private, json: json})
-			c.local.put(&localEntry{key: key, json: encoded[headerSize:], private: private, stamp: it.local, expires: now.Add(ttl)}, state.started, now)
+			encoded := encodeValue(key, value{stored: now, ttl: ttl, stamp: it.stamp, private: private, stated: l.Control.Set, json: json})
+			c.local.put(&localEntry{key: key, json: encoded[headerSize:], private: private, stated: l.Control.Set, stamp: it.local, expires: now.Add(ttl)}, state.started, now)
 			if c.store != nil && it.stamp != 0 {
 				writes = append(writes, write{key: string(key[:]), value: encoded, ttl: ttl, stored: it.typ.metrics.Stores})
 			}

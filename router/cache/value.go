@@ -11,7 +11,7 @@ import (
 // A value in Redis consists of a header and the JSON from the subgraph:
 //
 //	0   version (1)
-//	1   flags: 1 private
+//	1   flags: 1 private, 2 stated
 //	2   time of storage in Unix milliseconds (8 bytes; all numbers are little-endian)
 //	10  lifetime in milliseconds (4)
 //	14  stamp of its version tokens (8)
@@ -23,6 +23,7 @@ const (
 	valueVersion = 1
 	headerSize   = 30
 	flagPrivate  = 1
+	flagStated   = 2
 )
 
 type value struct {
@@ -30,7 +31,9 @@ type value struct {
 	ttl     time.Duration
 	stamp   uint64
 	private bool
-	json    []byte
+	// stated is set if the subgraph stated the lifetime itself.
+	stated bool
+	json   []byte
 }
 
 var errCorrupt = errors.New("not a cached value")
@@ -40,6 +43,9 @@ func encodeValue(key digest, v value) []byte {
 	b[0] = valueVersion
 	if v.private {
 		b[1] |= flagPrivate
+	}
+	if v.stated {
+		b[1] |= flagStated
 	}
 	binary.LittleEndian.PutUint64(b[2:], uint64(v.stored.UnixMilli()))
 	binary.LittleEndian.PutUint32(b[10:], uint32(min(v.ttl.Milliseconds(), 1<<32-1)))
@@ -63,6 +69,7 @@ func decodeValue(key digest, b []byte) (value, error) {
 		ttl:     time.Duration(binary.LittleEndian.Uint32(b[10:])) * time.Millisecond,
 		stamp:   binary.LittleEndian.Uint64(b[14:]),
 		private: b[1]&flagPrivate != 0,
+		stated:  b[1]&flagStated != 0,
 		json:    json,
 	}, nil
 }

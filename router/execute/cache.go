@@ -91,6 +91,10 @@ type Found struct {
 	TTL time.Duration
 	// Private is set if the entry is for the caller alone.
 	Private bool
+	// Stated is set if the subgraph stated how long its response may be kept.
+	// Otherwise only the router's configuration did. Clients are told nothing
+	// of that: the router can invalidate its own entries, but not theirs.
+	Stated bool
 }
 
 // A Caller identifies for whom a request is made.

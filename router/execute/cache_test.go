@@ -52,7 +52,7 @@ func (m *memory) Store(_ context.Context, _ execute.Caller, lookups []*execute.C
 		}
 		for i, text := range l.Fetched {
 			if text != nil && l.Control.MaxAge > 0 {
-				m.kept[key(l, i)] = execute.Found{JSON: slices.Clone(text), TTL: l.Control.MaxAge, Private: l.Control.Private}
+				m.kept[key(l, i)] = execute.Found{JSON: slices.Clone(text), TTL: l.Control.MaxAge, Private: l.Control.Private, Stated: l.Control.Set}
 			}
 		}
 	}
@@ -134,6 +134,31 @@ func TestCachedEntitiesAreNotFetched(t *testing.T) {
 	}
 	transport.answers["1"] = `{"data":{"_entities":[{"name":"1"},{"name":"2"},{"name":"3"}]}}`
 	run(nil, `{"all":[{"id":"1","name":"1"},{"id":"2","name":"2"},{"id":"3","name":"3"},{"id":"1","name":"1"}]}`).Release()
+}
+
+// A hit must not tell clients more about the lifetime than the miss before it:
+// they could keep what only the router can invalidate.
+func TestCacheHitHasNoLifetimeThatTheSubgraphDidNotState(t *testing.T) {
+	for _, stated := range []bool{false, true} {
+		cache := &memory{kept: map[string]execute.Found{}}
+		header := ""
+		if stated {
+			header = "Cache-Control: max-age=9\n"
+		}
+		transport := &canned{t: t, answers: map[string]string{"0": header + `{"data":{"a":1}}`}}
+		executor := execute.New(execute.Options{Transport: transport, Cache: cache})
+		program := compile(t, "query Query fetch s vars v : { a } answer { a:Int }")
+		for range 3 {
+			response := executor.Execute(t.Context(), &execute.Request{Program: program, Variables: variables(t, `{"v":1}`)})
+			if response.Control.Set != stated {
+				t.Errorf("stated %t: control %+v after %d requests", stated, response.Control, len(transport.requests))
+			}
+			response.Release()
+		}
+		if len(transport.requests) != 1 {
+			t.Errorf("stated %t: %d requests", stated, len(transport.requests))
+		}
+	}
 }
 
 func TestCachedRootFetchIsNotSent(t *testing.T) {

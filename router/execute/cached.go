@@ -80,7 +80,7 @@ func (x *execution) found(f *fetch, state *fetchState) bool {
 		}
 		start := len(state.cached.B)
 		state.cached.B = append(state.cached.B, answer.JSON...)
-		c := CacheControl{Set: true, MaxAge: answer.TTL, Private: answer.Private}
+		c := CacheControl{Set: answer.Stated, MaxAge: answer.TTL, Private: answer.Private}
 		if state.stats.Found > 0 {
 			c = c.and(state.found)
 		}
