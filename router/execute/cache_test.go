@@ -24,6 +24,8 @@ type memory struct {
 	mu      sync.Mutex
 	kept    map[string]execute.Found
 	lookups []string
+	// ttl is for responses that state none; 0 keeps none of them.
+	ttl time.Duration
 }
 
 func (m *memory) Covers(s *execute.CacheSelection) bool { return m.covers == nil || m.covers(s) }
@@ -50,9 +52,13 @@ func (m *memory) Store(_ context.Context, _ execute.Caller, lookups []*execute.C
 		if m.stored != nil {
 			m.stored(l)
 		}
+		ttl := l.Control.MaxAge
+		if !l.Control.Set {
+			ttl = m.ttl
+		}
 		for i, text := range l.Fetched {
-			if text != nil && l.Control.MaxAge > 0 {
-				m.kept[key(l, i)] = execute.Found{JSON: slices.Clone(text), TTL: l.Control.MaxAge, Private: l.Control.Private, Stated: l.Control.Set}
+			if text != nil && ttl > 0 {
+				m.kept[key(l, i)] = execute.Found{JSON: slices.Clone(text), TTL: ttl, Private: l.Control.Private, Stated: l.Control.Set}
 			}
 		}
 	}
@@ -140,7 +146,7 @@ func TestCachedEntitiesAreNotFetched(t *testing.T) {
 // they could keep what only the router can invalidate.
 func TestCacheHitHasNoLifetimeThatTheSubgraphDidNotState(t *testing.T) {
 	for _, stated := range []bool{false, true} {
-		cache := &memory{kept: map[string]execute.Found{}}
+		cache := &memory{kept: map[string]execute.Found{}, ttl: time.Minute}
 		header := ""
 		if stated {
 			header = "Cache-Control: max-age=9\n"
