@@ -536,7 +536,7 @@ func TestSupergraphFileThatFailsIsTold(t *testing.T) {
 	s.fails(t, "supergraph/file", "no such file")
 	write("type Query {")
 	s.becomes(t, "supergraph/file", "DOWN")
-	for end := time.Now().Add(patience); !strings.Contains(log.String(), "the new supergraph is refused"); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); !strings.Contains(log.String(), "the new supergraph is invalid"); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("the log says %s", log)
 		}

@@ -10,23 +10,23 @@ import (
 	"souk/router/rest"
 )
 
-// An AdmissionCheck says whether one more operation of the caller may run: nil
-// if it may. It runs for every operation, whatever carries it (an HTTP request,
-// a member of a batch, a REST call, a message on a WebSocket), after the caller
-// is known and before the operation's document is read. It may add to header,
-// that of the response; an operation on a socket or in a batch has no response
-// header of its own, so nobody sees it there.
+// An AdmissionCheck returns nil if the caller may run one more operation. It runs for
+// every operation: an HTTP request, a member of a batch, a REST call, or a message on
+// a WebSocket. At that point the caller is known and the document is not read yet. It
+// may add to the response header, except that an operation on a WebSocket or in a
+// batch has no response header of its own.
 type AdmissionCheck func(r *http.Request, header http.Header) *Refusal
 
-// codeOverloaded is the code of an operation that is refused for want of room.
+// codeOverloaded is the error code of operations that are rejected because a limit
+// on operations or memory is reached.
 const codeOverloaded = execute.CodeOverloaded
 
 // A place is an operation's share of max_in_flight. The zero place holds none.
 type place struct{ gateway *Gateway }
 
-// enter takes one operation through admission: the configured checks, such as
-// the rate limit, then the bound on operations in flight. The caller leaves the
-// place when the operation has ended.
+// enter admits one operation: it runs the configured checks, such as the rate limit,
+// and then enforces max_in_flight. The caller must leave the place when the operation
+// has ended.
 func (gw *Gateway) enter(r *http.Request, header http.Header) (place, *Refusal) {
 	for _, check := range gw.options.Admission {
 		if refused := check(r, header); refused != nil {
@@ -43,13 +43,13 @@ func (gw *Gateway) enter(r *http.Request, header http.Header) (place, *Refusal) 
 		return place{}, &Refusal{
 			Status: http.StatusServiceUnavailable,
 			Header: http.Header{"Retry-After": {"1"}},
-			Err:    &operation.Error{Message: "The router is handling as many operations as it may. Try again in 1 s.", Code: codeOverloaded},
+			Err:    &operation.Error{Message: "The router has reached its limit of operations in flight. Try again in 1 s.", Code: codeOverloaded},
 		}
 	}
 	return place{gw}, nil
 }
 
-// leave gives the place back. Leaving twice is harmless.
+// leave returns the place. It may be called more than once.
 func (p *place) leave() {
 	if p.gateway != nil {
 		p.gateway.inFlight.Add(-1)
@@ -57,9 +57,9 @@ func (p *place) leave() {
 	}
 }
 
-// Reject answers a request that may not go on, in the form its route answers
-// errors: a problem document (RFC 9457) for REST, else a GraphQL response. The
-// status, code, message and headers are the same in both.
+// Reject writes the response to a rejected request: a problem document (RFC 9457) for
+// REST routes, a GraphQL response otherwise. The status, code, message and headers are
+// the same in both.
 func Reject(w http.ResponseWriter, r *http.Request, refused *Refusal) {
 	for name, values := range refused.Header {
 		w.Header()[name] = values
@@ -70,7 +70,7 @@ func Reject(w http.ResponseWriter, r *http.Request, refused *Refusal) {
 	}
 	body := failure{errors: operation.Errors{refused.Err}}.body()
 	accept := negotiate(r.Header["Accept"])
-	if accept.single == noMediaType { // event streams and multipart clients understand this one
+	if accept.single == noMediaType { // clients of event streams and multipart responses support it
 		accept.single = graphQLResponse
 	}
 	h := w.Header()
@@ -79,16 +79,16 @@ func Reject(w http.ResponseWriter, r *http.Request, refused *Refusal) {
 	h["Vary"] = append(h["Vary"], varyAccept...)
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(refused.Status)
-	_, _ = w.Write(body) // the client may be gone; nobody is left to tell
+	_, _ = w.Write(body) // an error means that the client has disconnected
 }
 
-// restPrefix begins the paths of REST routes.
+// restPrefix is the path prefix of REST routes.
 const restPrefix = "/api/"
 
 // A RESTHandler serves the REST routes.
 type RESTHandler interface {
 	http.Handler
-	// RunsOperation says whether a request is for an operation of the graph,
-	// rather than for a page of the handler's own such as its description.
+	// RunsOperation reports whether a request executes a GraphQL operation. Requests
+	// for the API description, for example, do not.
 	RunsOperation(r *http.Request) bool
 }

@@ -168,7 +168,7 @@ func TestOperationsInFlightAreBoundedOverEveryCarrier(t *testing.T) {
 	eventually(t, func() bool { return s.count() == 2 })
 	for _, c := range carriers {
 		t.Run(c.name, func(t *testing.T) {
-			checkRefusal(t, c.name, c.send(t, url), http.StatusServiceUnavailable, "The router is handling as many operations as it may.")
+			checkRefusal(t, c.name, c.send(t, url), http.StatusServiceUnavailable, "The router has reached its limit of operations in flight.")
 		})
 	}
 	close(s.hold)

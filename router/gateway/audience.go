@@ -10,8 +10,9 @@ import (
 	"souk/router/operation"
 )
 
-// audience finds out who may be given an answer to an operation again: what
-// caches between the router and its clients have to know (RFC 9111).
+// audience determines on which request headers the response to an operation depends
+// and whether it is private. Caches between the router and its clients rely on it
+// (RFC 9111).
 func (s *snapshot) audience(op *operation.Operation, p *execute.Program) execute.Audience {
 	c := &s.gateway.config
 	var a execute.Audience
@@ -39,17 +40,17 @@ func (s *snapshot) audience(op *operation.Operation, p *execute.Program) execute
 // Values of Cache-Control.
 var (
 	noStore = []string{"no-store"}
-	// privateAnswer is for answers to the caller alone that no subgraph has
-	// said anything about: without a word, a cache may guess how long to keep
-	// an answer (RFC 9111, section 4.2.2).
+	// privateAnswer is for private responses without Cache-Control from a subgraph.
+	// Without a directive, a cache may apply a heuristic lifetime (RFC 9111, section
+	// 4.2.2).
 	privateAnswer = []string{"private, no-cache"}
 )
 
-// cacheControl gives the value of Cache-Control for an answer; nil for none.
+// cacheControl returns the value of Cache-Control for a response, or nil for none.
 //
-// It never says public: that would allow caches to keep what they otherwise
-// may not, such as an answer to a request with Authorization (RFC 9111, section
-// 3.5), and the router does not know whether it depended on the caller.
+// It never contains public. That directive allows shared caches to store responses to
+// requests with Authorization (RFC 9111, section 3.5), and the router cannot know
+// whether a subgraph's response depended on the caller.
 func cacheControl(p *execute.Program, kind operation.Kind, response *execute.Response, client http.Header) []string {
 	control := response.Control
 	private := control.Private || p.Audience.Private || slices.ContainsFunc(p.Audience.Headers, func(name string) bool { return len(client[name]) > 0 })

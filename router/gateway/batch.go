@@ -9,12 +9,12 @@ import (
 	"souk/router/operation"
 )
 
-// serveBatch answers several requests in one, in their order, at the same
-// time. Each has its own answer, so the status is 200 once the batch as such
-// is accepted.
+// serveBatch answers a batch: it executes the requests concurrently and returns the
+// responses in request order. The status is 200 even if requests fail, because each
+// has its own response.
 func (x *exchange) serveBatch(body []byte) {
 	if !x.config.HTTP.Batching.Enabled {
-		x.fail(shape("Batching is disabled. Send one request, as a JSON object."))
+		x.fail(invalidRequest("Batching is disabled. Send one request, as a JSON object."))
 		return
 	}
 	list, err := split(body)
@@ -23,14 +23,14 @@ func (x *exchange) serveBatch(body []byte) {
 		return
 	}
 	if most := x.config.HTTP.Batching.MaxSize; len(list) == 0 || len(list) > most {
-		x.fail(shape("A batch must have 1 to %d requests, but this one has %d.", most, len(list)))
+		x.fail(invalidRequest("A batch must have 1 to %d requests, but this one has %d.", most, len(list)))
 		return
 	}
 	x.batch = true
 	answers := make([][]byte, len(list))
 	var all sync.WaitGroup
 	for i := range list {
-		// The request was admitted as one operation: the first.
+		// The HTTP request has already been admitted as one operation.
 		place, refused := x.place, (*Refusal)(nil)
 		if i > 0 {
 			place, refused = x.enter(x.r, x.w.Header())
@@ -57,7 +57,7 @@ func (x *exchange) serveBatch(body []byte) {
 	x.write(http.StatusOK, append(out, ']'))
 }
 
-// split finds the items of a JSON array.
+// split returns the items of a JSON array.
 func split(body []byte) (list [][]byte, err error) {
 	r := jsonscan.NewReader(body, jsonscan.MaxDepth)
 	err = r.Array(func(int) error {
@@ -77,7 +77,7 @@ func split(body []byte) (list [][]byte, err error) {
 // batched answers one request of a batch.
 func (x *exchange) batched(value []byte) []byte {
 	whole := x
-	x = x.alone()
+	x = x.forBatchMember()
 	start := time.Now()
 	var req request
 	err := req.parse(value)
@@ -87,19 +87,19 @@ func (x *exchange) batched(value []byte) []byte {
 		p, err = x.prepare(x.r.Context(), &req)
 	}
 	if err == nil && p.op.Kind == operation.Subscription {
-		err = shape("A subscription cannot be part of a batch.")
+		err = invalidRequest("A subscription cannot be part of a batch.")
 	}
 	if err != nil {
 		x.logFault(x.r.Context(), err)
-		_, body := x.answered(x.r.Context(), http.StatusOK, x.refuse(err).body(), nil)
+		_, body := x.hookResponse(x.r.Context(), http.StatusOK, x.refuse(err).body(), nil)
 		return body
 	}
 	ctx, cancel := x.deadline(x.r.Context())
 	defer cancel()
 	response := x.run(ctx, p, start)
 	defer response.Release()
-	// Twice: once here, and once in the body of the batch.
-	_, answer := x.answered(ctx, http.StatusOK, response.Body, response)
+	// The response is copied twice: here and into the body of the batch.
+	_, answer := x.hookResponse(ctx, http.StatusOK, response.Body, response)
 	if response.Shed || whole.memory.Grow(ctx, 2*len(answer)) != nil {
 		return x.refuse(errNoRoom).body()
 	}

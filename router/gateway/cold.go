@@ -13,20 +13,20 @@ import (
 	"souk/router/telemetry"
 )
 
-// coldWork bounds how many documents are parsed or operations planned at a time.
-// A large one takes a CPU for tens of milliseconds and many times its length in
-// memory, and a client can make up as many as it likes. Half of the CPUs are left
-// to requests whose plans are known.
+// coldWork bounds how many documents are parsed and operations planned at the same
+// time. A large document takes a CPU for tens of milliseconds and many times its size
+// in memory, and a client can send any number of different ones. Cold work uses at
+// most half of the CPUs; the rest serves requests whose plans are cached.
 type coldWork struct{ slots *semaphore.Weighted }
 
-// coldWait is how long a request waits for its turn.
+// coldWait bounds how long a request waits for a slot.
 const coldWait = 5 * time.Second
 
 func newColdWork() coldWork {
 	return coldWork{semaphore.NewWeighted(int64(max(1, runtime.GOMAXPROCS(0)/2)))}
 }
 
-// begin waits for a turn; the result ends it.
+// begin waits for a slot. The returned function frees it. The error is a [*Refusal].
 func (c coldWork) begin(ctx context.Context) (func(), error) {
 	if !c.slots.TryAcquire(1) {
 		ctx, cancel := context.WithTimeout(ctx, coldWait)
@@ -34,14 +34,14 @@ func (c coldWork) begin(ctx context.Context) (func(), error) {
 		if c.slots.Acquire(ctx, 1) != nil {
 			return nil, &Refusal{
 				Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},
-				Err: &operation.Error{Message: "Too many new operations are waiting to be planned. Try again soon.", Code: codeOverloaded},
+				Err: &operation.Error{Message: "Too many new operations are waiting to be planned. Try again in 1 s.", Code: codeOverloaded},
 			}
 		}
 	}
 	return func() { c.slots.Release(1) }, nil
 }
 
-// observer counts what happens to a cache.
+// observer records the size and evictions of a cache as metrics.
 func observer(m *telemetry.Cache) bytecache.Observer {
 	return bytecache.Observer{
 		Changed: func(entries, bytes int) {

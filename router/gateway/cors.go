@@ -10,18 +10,18 @@ import (
 	"souk/router/gateway/config"
 )
 
-// newCORS makes what answers preflight requests for an endpoint with these
-// methods and adds the CORS headers to all its answers, Vary: Origin among
-// them; nil if no origin is configured. It stands outside of authentication
-// and limits: a preflight request has no credentials, and a page must be able
-// to read why a request was refused.
+// newCORS returns the CORS handler of an endpoint with these methods, or nil if no
+// origin is configured. The handler answers preflight requests and adds CORS headers,
+// including Vary: Origin, to all responses. It must wrap authentication and limits: a
+// preflight request has no credentials, and a page must be able to read why its
+// request was rejected.
 func newCORS(c config.CORS, methods ...string) *cors.Cors {
 	if len(c.AllowOrigins) == 0 {
-		return nil // the library would take no origin for any origin
+		return nil // the library treats an empty list as *
 	}
 	headers := c.AllowHeaders
 	if len(headers) == 0 {
-		headers = []string{"*"} // answered with those the page asks for
+		headers = []string{"*"} // the library answers with the requested headers
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins:   c.Origins(),
@@ -33,7 +33,7 @@ func newCORS(c config.CORS, methods ...string) *cors.Cors {
 	})
 }
 
-// withCORS puts CORS around a handler, nil for none.
+// withCORS wraps h with c, which may be nil.
 func withCORS(c *cors.Cors, h http.Handler) http.Handler {
 	if c == nil {
 		return h
@@ -41,13 +41,13 @@ func withCORS(c *cors.Cors, h http.Handler) http.Handler {
 	return c.Handler(h)
 }
 
-// graphQLMethods are the methods pages may use on the GraphQL endpoint.
+// graphQLMethods returns the methods that pages may use on the GraphQL endpoint.
 func (gw *Gateway) graphQLMethods() []string { return strings.Split(gw.methods(), ", ") }
 
-// restMethods are those of the REST routes.
+// restMethods lists the methods that pages may use on REST routes.
 var restMethods = []string{
 	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
 }
 
-// anyPage reports whether pages of every origin may read answers.
+// anyPage reports whether pages of every origin may read responses.
 func anyPage(c config.CORS) bool { return slices.Contains(c.AllowOrigins, "*") }

@@ -13,8 +13,8 @@ import (
 	"souk/router/internal/accept"
 )
 
-// A coder compresses whole bodies by one content coding. Levels are those at
-// which time still counts for more than size.
+// A coder compresses complete bodies with one content coding. The levels favor speed
+// over size.
 type coder struct {
 	name string
 	pool sync.Pool // of encoder
@@ -25,9 +25,9 @@ type encoder interface {
 	Reset(io.Writer)
 }
 
-// coders are in the order of preference for equal weights. zstd comes last:
-// some clients accept it by name and then fail to decode it, such as Node.js
-// libraries on versions of Node.js without zstd.
+// coders lists the codings in order of preference at equal weight. zstd comes last:
+// some clients accept it by name and then fail to decode it, such as HTTP libraries
+// on Node.js versions without zstd.
 type coders []*coder
 
 func newCoders() coders {
@@ -35,14 +35,14 @@ func newCoders() coders {
 		{name: "br", pool: sync.Pool{New: func() any { return brotli.NewWriterLevel(nil, 3) }}},
 		{name: "gzip", pool: sync.Pool{New: func() any {
 			e, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-			if err != nil { // not reached: the level is constant
+			if err != nil { // unreachable: the level is valid
 				panic(err)
 			}
 			return e
 		}}},
 		{name: "zstd", pool: sync.Pool{New: func() any {
 			e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
-			if err != nil { // not reached: the options are constant
+			if err != nil { // unreachable: the options are valid
 				panic(err)
 			}
 			return e
@@ -50,8 +50,8 @@ func newCoders() coders {
 	}
 }
 
-// acceptedCodings are the weights in an Accept-Encoding header (RFC 9110,
-// section 12.5.3); -1 for a coding that is not named.
+// acceptedCodings has the weights in an Accept-Encoding header (RFC 9110, section
+// 12.5.3), from 0 to 1000. A coding that the header does not name has -1.
 type acceptedCodings struct {
 	named    [3]int // in the order of newCoders
 	identity int
@@ -80,15 +80,15 @@ func (c coders) read(header []string) acceptedCodings {
 	return a
 }
 
-// refusesIdentity says whether the client does not take an uncompressed
-// response: only identity;q=0 does that, or *;q=0 where identity is not named.
+// refusesIdentity reports whether the client rejects uncompressed responses: it sends
+// identity;q=0, or *;q=0 without naming identity.
 func (a *acceptedCodings) refusesIdentity() bool {
 	return a.identity == 0 || a.identity < 0 && a.wildcard == 0
 }
 
-// best gives the coding with the highest weight; nil stands for no
-// compression. A named coding goes before one that only the wildcard covers,
-// of which gzip is the one that most clients decode.
+// best returns the coding with the highest weight, or nil for no compression. At equal
+// weight, a named coding precedes one that only the wildcard matches. For the wildcard
+// it prefers gzip, which most clients can decode.
 func (c coders) best(a *acceptedCodings) *coder {
 	var best *coder
 	most := 0
@@ -111,8 +111,8 @@ func (c coders) best(a *acceptedCodings) *coder {
 	return best
 }
 
-// choose gives the coding for a response, and nil for none. A response that
-// need not be compressed is only if the client refuses it otherwise.
+// choose returns the coding for a response, or nil for none. If wanted is false, it
+// compresses only for clients that reject identity.
 func (c coders) choose(header []string, wanted bool) *coder {
 	if len(header) == 0 || !wanted && !mayRefuse(header) {
 		return nil
@@ -124,7 +124,7 @@ func (c coders) choose(header []string, wanted bool) *coder {
 	return c.best(&a)
 }
 
-// acceptable says whether there is a coding, or none, that the client takes.
+// acceptable reports whether the client accepts identity or any supported coding.
 func (c coders) acceptable(header []string) bool {
 	if !mayRefuse(header) {
 		return true
@@ -133,7 +133,8 @@ func (c coders) acceptable(header []string) bool {
 	return !a.refusesIdentity() || c.best(&a) != nil
 }
 
-// mayRefuse is false for headers that refuse nothing, without reading them.
+// mayRefuse reports whether a header may contain a weight of 0. It avoids parsing the
+// usual headers, which have no weights.
 func mayRefuse(header []string) bool {
 	for _, line := range header {
 		if strings.Contains(line, "=") {

@@ -21,34 +21,35 @@ import (
 	"souk/router/operation"
 )
 
-// An exchange is one HTTP request and its response.
+// An exchange takes one operation from its request to its response: an HTTP request,
+// a member of a batch, a REST call, or an operation on a WebSocket or event stream.
 type exchange struct {
 	*Gateway
 	snapshot *snapshot
 	w        http.ResponseWriter
 	r        *http.Request
 	accept   accepted
-	// vary is the value of Vary, once it is known what the answer depends on.
+	// vary is the value of Vary. It is nil until the program is known.
 	vary  []string
 	batch bool
-	// carrier is empty for HTTP.
+	// carrier is how the request arrived. It is empty for HTTP.
 	carrier hook.Carrier
 	hooked  *hooked
-	// place is the operation's among those in flight.
+	// place is the operation's share of max_in_flight.
 	place place
-	// memory is for the request's body, and copies of its response.
+	// memory is charged for the request body and for copies of the response.
 	memory memory.Lease
 }
 
-// A prepared operation is one that has come through all stages before the
-// executor.
+// A prepared operation has passed all stages before the executor.
 type prepared struct {
 	document             *document
 	op                   *operation.Operation
 	program              *execute.Program
 	vars                 operation.Variables
 	documentHit, planHit bool
-	// deferring says that what is under @defer may be delivered later.
+	// deferring is set if the operation uses @defer and the client accepts
+	// incremental delivery.
 	deferring bool
 	labels    labelSet
 }
@@ -82,7 +83,8 @@ func (x *exchange) servePost() {
 	x.serve(&req)
 }
 
-// serve answers one request with one response or a stream.
+// serve answers one request with a single response, a multipart response or an event
+// stream.
 func (x *exchange) serve(req *request) {
 	start := time.Now()
 	p, err := x.prepare(x.r.Context(), req)
@@ -115,7 +117,9 @@ func (x *exchange) deadline(ctx context.Context) (context.Context, context.Cance
 	return ctx, func() {}
 }
 
-// prepare takes a request through the stages before the executor.
+// prepare takes a request through the stages before the executor: hooks, persisted
+// documents, parsing and validation, variables, authorization, cost, planning. The
+// errors are those that describe knows.
 func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error) {
 	if x.hooks != nil {
 		if err := x.hookRequest(req); err != nil {
@@ -129,7 +133,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 		}
 	}
 	if req.document == nil {
-		return nil, shape("The request has no query.")
+		return nil, invalidRequest("The request has no query.")
 	}
 	key := scratch.get()
 	defer scratch.put(key)
@@ -155,7 +159,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	return p, x.admit(ctx, p)
 }
 
-// admit asks the stages that may refuse an operation, and plans it.
+// admit runs the stages that may reject an operation, and plans it.
 func (x *exchange) admit(ctx context.Context, p *prepared) error {
 	if !x.config.Introspection && !x.config.Dev && introspects(p.op) {
 		return &operation.Error{Message: "Introspection is disabled.", Code: "INTROSPECTION_DISABLED"}
@@ -183,8 +187,8 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 	return x.hookPlan(p)
 }
 
-// header is the response's, or one that nobody reads where there is no HTTP
-// response of the operation's own.
+// header returns the header of the HTTP response. In batches and on WebSockets, where
+// an operation has no HTTP response of its own, it returns one that is discarded.
 func (x *exchange) header() http.Header {
 	if x.w == nil || x.batch {
 		return http.Header{}
@@ -192,7 +196,8 @@ func (x *exchange) header() http.Header {
 	return x.w.Header()
 }
 
-// An unplannable operation is valid, but no subgraphs together can answer it.
+// An unplannable error means that an operation is valid but the subgraphs cannot
+// resolve it.
 type unplannable struct{ err error }
 
 func (u *unplannable) Error() string { return u.err.Error() }
@@ -207,8 +212,8 @@ func introspects(op *operation.Operation) bool {
 	return false
 }
 
-// annotate tells the request's span what is asked, by the semantic
-// conventions for GraphQL.
+// annotate adds the operation to the request's span, with the attributes of the
+// OpenTelemetry semantic conventions for GraphQL.
 func (x *exchange) annotate(ctx context.Context, p *prepared) {
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() {
@@ -224,7 +229,7 @@ func (x *exchange) annotate(ctx context.Context, p *prepared) {
 	}
 }
 
-// run executes a prepared operation. The response is the caller's to release.
+// run executes a prepared operation. The caller must release the response.
 func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execute.Response {
 	x.metrics.InFlight.Inc()
 	ctx, end := x.beginStage(ctx, hook.Execute)
@@ -245,7 +250,7 @@ func (m *metrics) countErrors(codes []string) {
 	}
 }
 
-// measure tells how an operation ended.
+// measure records the duration and outcome of an operation.
 func (x *exchange) measure(p *prepared, start time.Time, failed, null bool) {
 	outcome := "data"
 	switch {
@@ -260,7 +265,7 @@ func (x *exchange) measure(p *prepared, start time.Time, failed, null bool) {
 func (x *exchange) executeRequest(p *prepared) *execute.Request {
 	req := &execute.Request{Program: p.program, Variables: p.vars, Internals: x.config.Dev, Incremental: x.accept.form, Caller: x.caller()}
 	if x.config.Dev {
-		req.Extensions = p.figures
+		req.Extensions = p.statistics
 	}
 	return req
 }
@@ -276,8 +281,9 @@ func (x *exchange) caller() execute.Caller {
 	return caller
 }
 
-// figures are the response's extensions in development.
-func (p *prepared) figures(fetches []execute.FetchStatistics) []byte {
+// statistics returns the extensions of a response in development mode: cache hits, and
+// the duration and size of each fetch.
+func (p *prepared) statistics(fetches []execute.FetchStatistics) []byte {
 	type fetch struct {
 		Subgraph string  `json:"subgraph"`
 		Millis   float64 `json:"ms"`
@@ -285,7 +291,7 @@ func (p *prepared) figures(fetches []execute.FetchStatistics) []byte {
 		Entities int     `json:"entities,omitempty"`
 		Cached   int     `json:"cached,omitempty"`
 	}
-	type figures struct {
+	type statistics struct {
 		DocumentCache string  `json:"documentCache"`
 		PlanCache     string  `json:"planCache"`
 		Fetches       []fetch `json:"fetches"`
@@ -293,31 +299,33 @@ func (p *prepared) figures(fetches []execute.FetchStatistics) []byte {
 		CacheMisses   int     `json:"entityCacheMisses"`
 	}
 	word := map[bool]string{true: "hit", false: "miss"}
-	f := figures{DocumentCache: word[p.documentHit], PlanCache: word[p.planHit], Fetches: []fetch{}}
+	f := statistics{DocumentCache: word[p.documentHit], PlanCache: word[p.planHit], Fetches: []fetch{}}
 	for _, s := range fetches {
 		f.Fetches = append(f.Fetches, fetch{s.Subgraph, float64(s.Duration.Microseconds()) / 1000, s.Received, s.Representations, s.Found})
 		f.CacheHits += s.Found
 		f.CacheMisses += max(s.Representations, 1) - s.Found
 	}
 	out, err := json.Marshal(map[string]any{"souk": f})
-	if err != nil { // not reached: all parts have a JSON form
+	if err != nil { // unreachable: every value can be encoded
 		return nil
 	}
 	return out
 }
 
-// failure is what a request is answered that is not executed.
+// A failure is the response to a request that is not executed.
 type failure struct {
 	status int
 	header http.Header
 	errors []*operation.Error
-	// data says that there is "data": null beside the errors.
+	// data is set if the response has "data": null in addition to the errors.
 	data bool
-	// rejected says that a hook has chosen the status.
+	// rejected is set if a hook chose the status.
 	rejected bool
 }
 
-// describe finds status and errors for what prepare gave.
+// describe returns the status and errors for an error of prepare. The statuses follow
+// GraphQL over HTTP, section 6.4.2: 400 for a document that cannot be parsed, 422 for
+// one that is invalid. Unknown errors become 500 without details.
 func describe(err error) failure {
 	var (
 		list    operation.Errors
@@ -329,7 +337,7 @@ func describe(err error) failure {
 		fault   *hookchain.Fault
 	)
 	switch {
-	case errors.As(err, &fault): // whatever it wraps, it is no answer
+	case errors.As(err, &fault): // an internal error, whatever it wraps
 	case errors.As(err, &reject):
 		return rejected(reject)
 	case errors.As(err, &refusal):
@@ -351,7 +359,8 @@ func describe(err error) failure {
 	return failure{status: http.StatusInternalServerError, errors: operation.Errors{{Message: "Internal error.", Code: execute.CodeInternal}}}
 }
 
-// refuse is describe for what a client is told: it counts the errors.
+// refuse is like describe. It also shortens and counts the errors, for responses to
+// clients.
 func (gw *Gateway) refuse(err error) failure {
 	f := describe(err)
 	f.bound()
@@ -361,8 +370,8 @@ func (gw *Gateway) refuse(err error) failure {
 	return f
 }
 
-// bound shortens what messages repeat of the request. The errors may be in use
-// by others, so it changes copies.
+// bound shortens messages that quote the request. Cached errors may be shared between
+// requests, so it changes copies.
 func (f *failure) bound() {
 	copied := false
 	for i, e := range f.errors {
@@ -379,7 +388,7 @@ func (f *failure) bound() {
 	}
 }
 
-// body gives the failure as a GraphQL response.
+// body returns the failure as a GraphQL response.
 func (f failure) body() []byte {
 	var data *json.RawMessage
 	if f.data {
@@ -390,7 +399,7 @@ func (f failure) body() []byte {
 		Errors []*operation.Error `json:"errors"`
 		Data   *json.RawMessage   `json:"data,omitempty"`
 	}{f.errors, data})
-	if err != nil { // not reached: all parts have a JSON form
+	if err != nil { // unreachable: every value can be encoded
 		panic(err)
 	}
 	return out

@@ -25,88 +25,89 @@ import (
 	"souk/router/telemetry"
 )
 
-// Options are what a gateway is made of beside its configuration.
+// Options are the parts of a gateway that are not in its configuration. Package
+// router sets them.
 type Options struct {
-	// Supergraph is the SDL to serve; if it is empty the configuration's file
-	// is read, and watched if hot_reload is set.
+	// Supergraph is the SDL to serve. If it is empty, the gateway reads the
+	// configured file, and watches it if hot_reload is set.
 	Supergraph string
-	// Transport makes what carries requests to the subgraphs of a supergraph,
-	// and what closes it; it must be set.
+	// Transport returns the transport for the subgraphs of a supergraph and a
+	// function that closes it. It is required.
 	Transport func(*supergraph.Model) (execute.Transport, func(), error)
-	// EntityCache gives what is asked before the subgraphs of a supergraph
-	// are; nil for none.
+	// EntityCache returns the entity cache for a supergraph. The executor looks
+	// entities up there before it fetches them. Nil disables the cache.
 	EntityCache func(*supergraph.Model) (execute.EntityCache, error)
-	// Observe is told of each request to a subgraph; nil for nobody.
+	// Observe is called for each subgraph request. It may be nil.
 	Observe execute.Observer
-	// Authorize makes what decides, for a supergraph, which fields callers may
-	// have; nil allows everything.
+	// Authorize returns the authorizer for a supergraph. Nil allows everything.
 	Authorize func(*supergraph.Model) Authorizer
-	// Admission are asked in turn, for each operation, whether it may run.
+	// Admission checks run in order for each operation, before its document is
+	// read.
 	Admission []AdmissionCheck
-	// Protects reports whether an operation asks for anything that only some
-	// callers may have, so that its answers are private; nil for nothing.
+	// Protects reports whether an operation selects protected fields. Its
+	// responses are then private. Nil means that no operation does.
 	Protects func(m *supergraph.Model, op *operation.Operation) bool
-	// Admit makes what decides, for a supergraph, by an operation's cost,
-	// whether it is run; nil admits everything.
+	// Admit returns the cost check for a supergraph. Nil admits everything.
 	Admit func(*supergraph.Model) Admitter
-	// Caller tells callers apart for the entity cache; nil for all alike.
+	// Caller identifies the caller for caching and deduplication. If it is nil,
+	// only the request headers distinguish callers.
 	Caller func(r *http.Request) execute.Caller
-	// Observer is told of the stages of operations; nil for nobody.
+	// Observer is notified of the stages of operations. It may be nil.
 	Observer hook.Observer
-	// Hooks take part in every operation; see package hook.
+	// Hooks run for every operation; see package hook.
 	Hooks []hook.Hooks
-	// Lifetime gives a context that ends when the identity of a request's
-	// caller does, which is when the access token expires; it does not end with
-	// the request. It bounds subscriptions and sockets. The function releases
-	// it. Nil for identities without end.
+	// Lifetime returns a context that is canceled when the caller's access token
+	// expires, and a function that releases it. The context outlives the request;
+	// it bounds subscriptions and WebSockets. Nil means that identities do not
+	// expire.
 	Lifetime func(r *http.Request) (context.Context, context.CancelFunc)
-	// Labels gives the labels of progressive overrides that are on for a
-	// request, beside those the configuration names; nil for none.
+	// Labels returns the labels of progressive overrides that are active for a
+	// request, in addition to the configured ones. It may be nil.
 	Labels func(r *http.Request) []string
-	// Random gives numbers from 0 to 1, without 1, that decide on overrides by
-	// percentage; nil for true randomness.
+	// Random returns numbers in [0, 1) that decide on overrides by percentage. It
+	// is for tests; nil means math/rand/v2.
 	Random func() float64
-	// Middleware is put around the GraphQL endpoint and the REST routes, the
-	// first outermost: traces, authentication.
+	// Middleware wraps the GraphQL endpoint and the REST routes, for tracing and
+	// authentication. The first is the outermost.
 	Middleware []func(http.Handler) http.Handler
-	// REST makes the routes under /api/ for the API schema of a supergraph; the
-	// graph they are given belongs to it. A supergraph for which it fails is
-	// refused. Nil for no routes.
+	// REST returns the routes under /api/ for the API schema of a supergraph. They
+	// execute operations through graph, which belongs to the same supergraph. If it
+	// fails, the gateway rejects the supergraph. Nil disables REST.
 	REST func(apiSchema string, graph rest.Graph) (RESTHandler, error)
-	// Mount are further handlers on the public port, by pattern.
+	// Mount has further handlers for the public port, by http.ServeMux pattern.
 	Mount map[string]http.Handler
-	// Examples are the tabs of the playground.
+	// Examples are the initial tabs of the playground.
 	Examples []playground.Example
-	// Memory bounds the bytes that requests in progress hold; nil for no bound.
+	// Memory bounds the bytes that requests in progress hold. Nil means no bound.
 	Memory  *memory.Budget
 	Metrics *telemetry.Metrics
 	Logger  *slog.Logger
-	// Dependencies are named by readiness; nil for none.
+	// Dependencies are listed by /readyz. It may be nil.
 	Dependencies *dependency.Set
 }
 
-// An Authorizer takes from an operation what the caller may not have, by
-// marking fields as Denied in a copy; it gives back the operation itself when
-// that is nothing. An error, an [*operation.Error] or a [*Refusal], refuses the
-// operation as a whole.
+// An Authorizer returns the operation that the caller in ctx may execute. Fields
+// that the caller may not access are marked as Denied in a copy; if there are none,
+// the result is op itself. An error ([*operation.Error] or [*Refusal]) rejects the
+// whole operation.
 type Authorizer func(ctx context.Context, op *operation.Operation) (*operation.Operation, error)
 
-// An Admitter refuses an operation by an error, an [*operation.Error] or a
-// [*Refusal]. It may add to the header of the response.
+// An Admitter rejects an operation by returning an [*operation.Error] or a
+// [*Refusal]. It may add to header, the header of the response.
 type Admitter func(ctx context.Context, r *http.Request, header http.Header, op *operation.Operation, vars operation.Variables) error
 
-// A Refusal is an error with a status of its own.
+// A Refusal is an error that rejects an operation with an HTTP status.
 type Refusal struct {
 	Status int
-	// Header is added to the response: Retry-After, RateLimit.
+	// Header is added to the response, for example Retry-After or RateLimit.
 	Header http.Header
 	Err    *operation.Error
 }
 
-// Error gives the message.
+// Error returns the message.
 func (r *Refusal) Error() string { return r.Err.Message }
 
-// A Gateway answers GraphQL over HTTP. It is safe for use by many goroutines.
+// A Gateway serves GraphQL over HTTP and WebSocket. It is safe for concurrent use.
 type Gateway struct {
 	config  config.Config
 	options Options
@@ -116,16 +117,16 @@ type Gateway struct {
 	bodies  *body.Reader
 	trusted *trusted
 	flights flights
-	hooks   *hookchain.Chain // nil for none
-	// pages knows the origins whose pages may read answers; nil for none.
-	// anyPage says that these are all.
+	hooks   *hookchain.Chain // nil without hooks
+	// pages checks origins against cors.allow_origins; it is nil if the list is
+	// empty. anyPage is set if the list contains *.
 	pages   *cors.Cors
 	anyPage bool
 	cold    coldWork
 
 	following following
 	shared    sharedStreams
-	// reservations are those of the single connection mode.
+	// reservations holds the event streams of the single connection mode.
 	reservations reservations
 
 	current  atomic.Pointer[snapshot]
@@ -134,14 +135,15 @@ type Gateway struct {
 	inFlight atomic.Int64
 	open     openStreams
 	handler  http.Handler
-	// drain ends when open streams begin to end, streams when all must have.
+	// drain is canceled when open streams begin to end, streams when the remaining
+	// ones are cut.
 	drain, streams         context.Context
 	beginDrain, endStreams context.CancelFunc
 	watch                  sync.WaitGroup
 }
 
-// New makes a gateway and loads its supergraph. It watches the supergraph's
-// file until ctx ends or Close is called.
+// New returns a gateway that serves its supergraph. It watches the supergraph file
+// until ctx is done or Close is called.
 func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	if o.Transport == nil {
 		return nil, errors.New("gateway: Options.Transport must be set")
@@ -190,20 +192,19 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	return gw, nil
 }
 
-// Handler serves everything on the public port.
+// Handler returns the handler for the public port.
 func (gw *Gateway) Handler() http.Handler { return gw.handler }
 
-// Drain makes ready for the end: the gateway is not Ready any more, takes no
-// new subscriptions, and ends those that are open within the drain period,
-// so that clients open them again elsewhere. Other requests are still
-// answered, until Close.
+// Drain prepares for shutdown. The gateway stops being Ready, rejects new
+// subscriptions and ends the open ones within the drain period, so that clients
+// reconnect to another router. It still answers other requests until Close.
 func (gw *Gateway) Drain() {
 	gw.draining.Store(true)
 	gw.beginDrain()
 }
 
-// AwaitStreams waits, after Drain, until no stream or socket is open or ctx
-// ends.
+// AwaitStreams waits, after Drain, until no stream or WebSocket is open or ctx is
+// done.
 func (gw *Gateway) AwaitStreams(ctx context.Context) {
 	select {
 	case <-gw.open.idle():
@@ -211,26 +212,26 @@ func (gw *Gateway) AwaitStreams(ctx context.Context) {
 	}
 }
 
-// Close lets go of the supergraph, after Drain, and ends the streams that are
-// left. Requests under way end with it undisturbed; later ones are answered
-// with 503.
+// Close calls Drain, ends the remaining streams and releases the supergraph.
+// Requests in progress complete undisturbed; later ones get status 503.
 func (gw *Gateway) Close() {
 	gw.Drain()
 	gw.endStreams()
 	gw.reservations.running.Wait()
 	gw.watch.Wait()
-	if g := gw.current.Swap(nil); g != nil {
-		g.release()
+	if s := gw.current.Swap(nil); s != nil {
+		s.release()
 	}
 }
 
-// acquire gives the current generation, for release when the request has
-// ended; nil after Close.
+// acquire returns the current snapshot, or nil after Close. The caller must release
+// it. A snapshot may be replaced and released between Load and retain; the loop then
+// tries the next one.
 func (gw *Gateway) acquire() *snapshot {
 	for {
-		g := gw.current.Load()
-		if g == nil || g.retain() {
-			return g
+		s := gw.current.Load()
+		if s == nil || s.retain() {
+			return s
 		}
 	}
 }

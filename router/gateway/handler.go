@@ -11,7 +11,7 @@ import (
 	"souk/router/gateway/playground"
 )
 
-// routes makes the public port's handler.
+// routes returns the handler of the public port.
 func (gw *Gateway) routes() (http.Handler, error) {
 	graphql := gw.wrap(gw.serveGraphQL)
 	mux := http.NewServeMux()
@@ -41,12 +41,12 @@ func (gw *Gateway) routes() (http.Handler, error) {
 	return mux, nil
 }
 
-// Mount adds a program's own handlers to those of a port. It fails for a pattern
-// that is not valid, and for one that conflicts with another.
+// Mount adds the handlers of an embedding program to mux. It fails if a pattern is
+// invalid or conflicts with another.
 func Mount(mux *http.ServeMux, handlers map[string]http.Handler) (err error) {
 	pattern := ""
 	defer func() {
-		if p := recover(); p != nil { // how ServeMux reports both
+		if p := recover(); p != nil { // ServeMux panics in both cases
 			err = fmt.Errorf("serving %q: %v", pattern, p)
 		}
 	}()
@@ -56,14 +56,14 @@ func Mount(mux *http.ServeMux, handlers map[string]http.Handler) (err error) {
 	return nil
 }
 
-// redirectToPlayground keeps the query: /?run is a link to a playground that
-// runs its first example.
+// redirectToPlayground keeps the query string: /?run opens a playground that runs its
+// first example.
 func (gw *Gateway) redirectToPlayground(w http.ResponseWriter, r *http.Request) {
 	to := url.URL{Path: strings.TrimSuffix(gw.config.Playground.Path, "/") + "/", RawQuery: r.URL.RawQuery}
 	http.Redirect(w, r, to.String(), http.StatusFound)
 }
 
-// wrap puts the middleware around a handler.
+// wrap applies the middleware to a handler, the first outermost.
 func (gw *Gateway) wrap(f http.HandlerFunc) http.Handler {
 	var h http.Handler = f
 	for i := len(gw.options.Middleware) - 1; i >= 0; i-- {
@@ -100,13 +100,16 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	x := exchange{Gateway: gw, snapshot: current, w: w, r: r, accept: accept}
 	x.memory.Of(gw.options.Memory)
 	defer x.memory.Release()
-	// Before the body is read: what is refused costs little memory.
+	// Admission precedes reading the body, so that a rejected request costs little
+	// memory.
 	var refused *Refusal
 	if x.place, refused = gw.enter(r, w.Header()); refused != nil {
 		x.fail(refused)
 		return
 	}
-	defer func() { x.place.leave() }() // it may have become another's
+	// x.place is read when the function returns: a batch or an event stream may have
+	// taken it over.
+	defer func() { x.place.leave() }()
 	switch token := streamToken(r); {
 	case token != "" && gw.singleConnection():
 		x.serveReserved(token)
@@ -117,13 +120,13 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// methodQuery is safe and has a body (RFC 10008).
+// methodQuery is the HTTP method for safe requests with a body (RFC 10008).
 const methodQuery = "QUERY"
 
 // acceptQuery is the value of Accept-Query (RFC 10008, section 3).
 var acceptQuery = []string{"application/json"}
 
-// methods are those of the GraphQL endpoint.
+// methods returns the methods of the GraphQL endpoint, as the value of Allow.
 func (gw *Gateway) methods() string {
 	methods := "GET, POST"
 	if gw.singleConnection() {
@@ -135,7 +138,8 @@ func (gw *Gateway) methods() string {
 	return methods
 }
 
-// check refuses what is no GraphQL request by its method and headers alone.
+// check rejects requests that the endpoint cannot answer, by method, URL and headers.
+// It runs before admission and does not read the body.
 func (gw *Gateway) check(r *http.Request, accept accepted) *problem {
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodPost && (r.Method != methodQuery || !gw.config.HTTP.QueryMethod):
@@ -143,10 +147,10 @@ func (gw *Gateway) check(r *http.Request, accept accepted) *problem {
 			detail: fmt.Sprintf("Method %s is not allowed. Use POST or GET.", r.Method)}
 	case accept.single == noMediaType && !accept.parts && !accept.events && !accept.subscription:
 		return &problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
-			detail: "No media type in Accept is available. Available are application/graphql-response+json, application/json, multipart/mixed for @defer, and text/event-stream for streams."}
+			detail: "Accept excludes every media type that the router can send. Use application/graphql-response+json, application/json, multipart/mixed for @defer, or text/event-stream for streams."}
 	case !gw.coders.acceptable(r.Header["Accept-Encoding"]):
 		return &problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
-			detail: "Accept-Encoding refuses every available coding. Available are identity, br, gzip and zstd."}
+			detail: "Accept-Encoding excludes every content coding that the router can send. Use identity, br, gzip or zstd."}
 	case r.Method == http.MethodGet && gw.config.Limits.MaxURLBytes > 0 && len(r.URL.RawQuery) > gw.config.Limits.MaxURLBytes:
 		return &problem{status: http.StatusRequestURITooLong, code: codeTooLarge,
 			detail: fmt.Sprintf("The query string is longer than %d bytes. Use POST.", gw.config.Limits.MaxURLBytes)}

@@ -8,9 +8,9 @@ import (
 	"souk/router/dependency"
 )
 
-// MountHealth adds /health and /healthz, which say that the process serves, and
-// /readiness and /readyz, which say whether requests should be sent to it. With
-// details the latter name each dependency and its state.
+// MountHealth adds the liveness endpoints /health and /healthz and the readiness
+// endpoints /readiness and /readyz. With details, readiness responses list each
+// dependency and its state.
 func (gw *Gateway) MountHealth(mux *http.ServeMux, details bool) {
 	alive := func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, true, nil) }
 	ready := func(w http.ResponseWriter, _ *http.Request) {
@@ -26,13 +26,13 @@ func (gw *Gateway) MountHealth(mux *http.ServeMux, details bool) {
 	mux.HandleFunc("GET /readyz", ready)
 }
 
-// Ready says whether the gateway wants requests: it has a supergraph and is
-// not about to stop. No dependency takes part in this. All routers share them,
-// so a failure would take all routers out of rotation at once, those too that
-// could answer most requests without it.
+// Ready reports whether the gateway accepts requests: it has a supergraph and is not
+// shutting down. The state of dependencies does not matter. All routers share the same
+// dependencies, so a failing one would remove every router from rotation, although
+// each could still answer most requests.
 func (gw *Gateway) Ready() bool { return gw.current.Load() != nil && !gw.draining.Load() }
 
-// health is the body of an answer about health.
+// health is the body of a health response.
 type health struct {
 	Status       string             `json:"status"` // UP or DOWN
 	Dependencies []dependencyHealth `json:"dependencies,omitempty"`
@@ -61,5 +61,5 @@ func writeHealth(w http.ResponseWriter, up bool, list []dependency.Status) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the client is gone if this fails
+	_ = json.NewEncoder(w).Encode(body) // an error means that the client has disconnected
 }

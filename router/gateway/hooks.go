@@ -20,16 +20,15 @@ import (
 	"souk/router/subscribe"
 )
 
-// A hooked exchange is what hooks are told of one operation; it is nil for a
-// router without hooks, which costs a request one comparison at each point.
+// hooked is the state of an exchange for hooks. It is nil in a router without hooks,
+// which then costs a request one comparison at each hook point.
 type hooked struct {
 	*hook.Exchange
 	began time.Time
 }
 
-// hookRequest runs the hooks on a request that has been read, and takes over
-// what they change. From here on the exchange's HTTP request has a context and a
-// header of its own.
+// hookRequest runs the Request hooks and applies their changes to req. After it, x.r is
+// a copy of the HTTP request with its own context and header.
 func (x *exchange) hookRequest(req *request) error {
 	given := auth.From(x.r.Context())
 	e := &hook.Exchange{
@@ -59,7 +58,7 @@ func (x *exchange) hookRequest(req *request) error {
 			continue
 		}
 		if value, err := onlyValue(object); err != nil || value[0] != '{' {
-			return errors.New("a hook made variables or extensions of a request that are not a JSON object")
+			return errors.New("a Request hook set variables or extensions to a value that is not a JSON object")
 		}
 	}
 	req.variables, req.extensions = r.Variables, r.Extensions
@@ -70,7 +69,7 @@ func (x *exchange) hookRequest(req *request) error {
 	return nil
 }
 
-// hookOperation runs the hooks on an operation that is valid.
+// hookOperation runs the Operation hooks.
 func (x *exchange) hookOperation(p *prepared) error {
 	if x.hooked == nil {
 		return nil
@@ -84,7 +83,7 @@ func (x *exchange) hookOperation(p *prepared) error {
 	return err
 }
 
-// hookPlan runs the hooks on an operation that is planned.
+// hookPlan runs the Plan hooks.
 func (x *exchange) hookPlan(p *prepared) error {
 	if x.hooked == nil {
 		return nil
@@ -96,17 +95,17 @@ func (x *exchange) hookPlan(p *prepared) error {
 	return err
 }
 
-// alone gives an exchange for one of several operations of an HTTP request:
-// each has its own place in hooks.
-func (x *exchange) alone() *exchange {
+// forBatchMember returns an exchange for one operation of a batch. With hooks, each operation
+// needs its own.
+func (x *exchange) forBatchMember() *exchange {
 	if x.hooks == nil {
 		return x
 	}
 	return &exchange{Gateway: x.Gateway, snapshot: x.snapshot, w: x.w, r: x.r, accept: x.accept, batch: x.batch}
 }
 
-// hookContext gives a context that is not derived from the HTTP request's what
-// hooks have put into that.
+// hookContext adds the hook exchange and the caller to a context that is not derived
+// from x.r.
 func (x *exchange) hookContext(ctx context.Context) context.Context {
 	if x.hooked == nil {
 		return ctx
@@ -118,10 +117,9 @@ func (x *exchange) hookContext(ctx context.Context) context.Context {
 	return ctx
 }
 
-// answered runs the hooks on a response to the client, and gives the status and
-// body to send in its place. The response is nil where nothing is known but its
-// body.
-func (x *exchange) answered(ctx context.Context, status int, body []byte, response *execute.Response) (int, []byte) {
+// hookResponse runs the Response hooks and returns the status and body to send. response
+// is nil if only the body is known.
+func (x *exchange) hookResponse(ctx context.Context, status int, body []byte, response *execute.Response) (int, []byte) {
 	if x.hooked == nil {
 		return status, body
 	}
@@ -146,33 +144,34 @@ func (x *exchange) answered(ctx context.Context, status int, body []byte, respon
 	return status, body
 }
 
-// emitHooked puts the hooks on responses around what sends those of a stream.
+// emitHooked wraps emit, which sends the responses of a stream, with the Response
+// hooks.
 func (x *exchange) emitHooked(ctx context.Context, emit func([]byte) error) func([]byte) error {
 	if x.hooked == nil {
 		return emit
 	}
 	return func(body []byte) error {
-		_, body = x.answered(ctx, http.StatusOK, body, nil)
+		_, body = x.hookResponse(ctx, http.StatusOK, body, nil)
 		return emit(body)
 	}
 }
 
-// refusedStream gives the errors that end an operation on a stream, after the
-// hooks on responses.
+// refusedStream returns the errors that end an operation on a stream, after the
+// Response hooks have run.
 func (x *exchange) refusedStream(ctx context.Context, errorList json.RawMessage) json.RawMessage {
 	if x.hooked == nil {
 		return errorList
 	}
 	body := slices.Concat([]byte(`{"errors":`), errorList, []byte{'}'})
-	_, body = x.answered(ctx, http.StatusOK, body, nil)
+	_, body = x.hookResponse(ctx, http.StatusOK, body, nil)
 	var response struct{ Errors json.RawMessage }
 	if json.Unmarshal(body, &response) != nil || len(response.Errors) == 0 || response.Errors[0] != '[' {
-		return errorList // what is left is no refusal; this one stands
+		return errorList // the hooks removed the errors; an operation must not end without any
 	}
 	return response.Errors
 }
 
-// failedStream is refusedStream for the error that a stream ends with.
+// failedStream is like refusedStream for the error that ends a stream.
 func (x *exchange) failedStream(ctx context.Context, err error) error {
 	var failure *subscribe.Failure
 	if x.hooked == nil || !errors.As(err, &failure) {
@@ -181,15 +180,16 @@ func (x *exchange) failedStream(ctx context.Context, err error) error {
 	return &subscribe.Failure{Errors: x.refusedStream(ctx, failure.Errors), Transport: failure.Transport}
 }
 
-// writeProblem answers an operation, of which hooks know, with a problem.
+// writeProblem writes a problem document after the Response hooks have run. The hooks
+// cannot change it.
 func (x *exchange) writeProblem(p *problem) {
 	if x.hooked != nil {
-		x.answered(x.r.Context(), p.status, p.body(), nil)
+		x.hookResponse(x.r.Context(), p.status, p.body(), nil)
 	}
 	p.write(x.w)
 }
 
-// rejected gives the failure for a hook's rejection.
+// rejected returns the failure for a hook's rejection.
 func rejected(r *hook.Rejection) failure {
 	f := failure{status: r.Status, header: r.Header, rejected: true}
 	if f.status == 0 {
@@ -201,8 +201,8 @@ func rejected(r *hook.Rejection) failure {
 	return f
 }
 
-// logFault logs the fault of a hook, of which clients are told nothing. It
-// reports false for all other errors.
+// logFault logs the fault of a hook, which clients do not see. It reports false for all
+// other errors.
 func (gw *Gateway) logFault(ctx context.Context, err error) bool {
 	var fault *hookchain.Fault
 	if !errors.As(err, &fault) {
@@ -212,7 +212,7 @@ func (gw *Gateway) logFault(ctx context.Context, err error) bool {
 	return true
 }
 
-// countErrors counts the errors of a response.
+// countErrors returns the number of errors in a response body.
 func countErrors(body []byte) int {
 	var response struct{ Errors []json.RawMessage }
 	if !bytes.Contains(body, []byte(`"errors"`)) || json.Unmarshal(body, &response) != nil {
@@ -221,8 +221,8 @@ func countErrors(body []byte) int {
 	return len(response.Errors)
 }
 
-// withExtensions gives a response, which is a JSON object, with further members
-// of extensions. A body that is no object is given back.
+// withExtensions adds members to the extensions of a response body. It returns a body
+// that is not a JSON object unchanged.
 func withExtensions(body []byte, set map[string]json.RawMessage) []byte {
 	out := []byte{'{'}
 	r := jsonscan.NewReader(body, jsonscan.MaxDepth)
@@ -258,7 +258,7 @@ func appendKey(b, key []byte) []byte {
 		b = append(b, ',')
 	}
 	quoted, err := json.Marshal(string(key))
-	if err != nil { // not reached: strings have a JSON form
+	if err != nil { // unreachable: every string can be encoded
 		panic(err)
 	}
 	return append(append(b, quoted...), ':')

@@ -9,14 +9,14 @@ import (
 	"souk/router/supergraph"
 )
 
-// labelSet says which labels of progressive overrides are on for a request:
-// for each of the supergraph's, in their order, '1' or '0'. It is empty for a
-// supergraph without labels.
+// A labelSet is the set of active labels of progressive overrides: '1' or '0' for each
+// label of the supergraph, in order. It is a string so that it can be part of a cache
+// key. It is empty if the supergraph has no labels.
 type labelSet string
 
-// labels decides which labels of progressive overrides are on for an
-// operation. One random number decides on all percentages, so that what is
-// moved at 5 percent is among what is moved at 10.
+// labels determines the active labels of progressive overrides for an operation. One
+// random number decides all percentages: an operation that is within 5 percent is also
+// within 10 percent.
 func (x *exchange) labels() labelSet {
 	known := x.snapshot.model.Labels
 	if len(known) == 0 {
@@ -34,8 +34,8 @@ func (x *exchange) labels() labelSet {
 	return labelSet(on)
 }
 
-// givenLabels are those that configuration, the request's header and the hook
-// turn on by name.
+// givenLabels returns the labels that the configuration, the request header and hooks
+// activate by name.
 func (x *exchange) givenLabels() []string {
 	c := x.config.OverrideLabels
 	given := slices.Clone(c.Active)
@@ -62,7 +62,7 @@ func (x *exchange) random() float64 {
 	return rand.Float64()
 }
 
-// names gives the labels that are on, of those a supergraph has.
+// names returns the names of the active labels. s must belong to m.
 func (s labelSet) names(m *supergraph.Model) []string {
 	var on []string
 	for i := range s {
@@ -73,7 +73,8 @@ func (s labelSet) names(m *supergraph.Model) []string {
 	return on
 }
 
-// in gives the set as it is for another supergraph. What that has more is off.
+// in converts a set from one supergraph to another. Labels that only the other one has
+// are inactive.
 func (s labelSet) in(from, to *supergraph.Model) labelSet {
 	if len(to.Labels) == 0 {
 		return ""

@@ -6,7 +6,7 @@ import (
 	"souk/router/telemetry"
 )
 
-// metrics are the instruments of the hot path, looked up once.
+// metrics holds the instruments of the hot path, resolved once.
 type metrics struct {
 	*telemetry.Metrics
 	documentHits, documentMisses prometheus.Counter

@@ -9,7 +9,7 @@ import (
 	"souk/router/subscribe"
 )
 
-// A mediaType is a way to answer.
+// A mediaType is the media type of a single response.
 type mediaType uint8
 
 const (
@@ -23,31 +23,31 @@ const (
 	jsonType            = "application/json; charset=utf-8"
 )
 
-// accepted is what a client takes: the best type of a single response, a
-// response in parts, a stream, a page.
+// accepted is the result of negotiating the Accept header: which forms of response the
+// client accepts.
 type accepted struct {
 	single mediaType
-	// parts is multipart/mixed for @defer, in this form; parameter is what the
-	// client called the form, if it did.
+	// parts is set for multipart/mixed (incremental delivery), form is its format, and
+	// parameter is the media type parameter to repeat in the response.
 	parts     bool
 	form      execute.Incremental
 	parameter string
-	// events is text/event-stream.
+	// events is set for text/event-stream, html for text/html.
 	events bool
 	html   bool
-	// subscription is multipart/mixed in the form of Apollo's protocol for
-	// subscriptions.
+	// subscription is set for multipart/mixed in Apollo's subscription protocol.
 	subscription bool
 }
 
-// negotiate reads the Accept header (RFC 9110, section 12.5.1). For each type
-// of a single response the most specific range that matches decides. The type
-// with the higher weight is taken. Of equal weights, the type that the client
-// names goes before one that only a wildcard covers: application/json for
-// `application/json, */*`. Where both are named, the client knows
-// application/graphql-response+json, so it gets that; where neither is, or
-// there is no header, it gets application/json, which every client reads
-// (GraphQL over HTTP, section Accept).
+// negotiate parses the Accept header (RFC 9110, section 12.5.1; GraphQL over HTTP,
+// section Accept). For each type of a single response, the most specific matching range
+// determines the weight. The type with the higher weight wins. At equal weight:
+//
+//   - A type that the client names precedes one that only a wildcard matches:
+//     `application/json, */*` selects application/json.
+//   - If it names both, application/graphql-response+json wins.
+//   - If it names neither, or there is no header, application/json wins, which every
+//     client can read.
 func negotiate(header []string) accepted {
 	if len(header) == 0 {
 		return accepted{single: plainJSON}
@@ -101,8 +101,7 @@ func negotiate(header []string) accepted {
 	return out
 }
 
-// A match is how the ranges of an Accept header cover one type, by the most
-// specific of them.
+// A match is the most specific range in an Accept header that matches one type.
 type match struct {
 	how    specificity
 	weight int
@@ -124,7 +123,8 @@ func (m *match) by(how specificity, weight int) {
 	}
 }
 
-// exactly is by for a range that names the type. Responses are in UTF-8 only.
+// exactly is like by for a range that names the type. A charset other than UTF-8 does
+// not match, since all responses are in UTF-8.
 func (m *match) exactly(parameters string, weight int) {
 	switch charset, ok := accept.Parameter(parameters, "charset"); {
 	case !ok:
@@ -134,12 +134,15 @@ func (m *match) exactly(parameters string, weight int) {
 	}
 }
 
-// incrementalForm says which form of responses to @defer a multipart/mixed with
-// these parameters asks for: that of the current draft as it stands or as
-// incrementalSpec=v0.2, that of August 2022 as deferSpec=20220824 (Apollo Client
-// 3, Apollo Kotlin and Apollo iOS) or incrementalSpec=v0.1. Clients that ask for
-// another form, or for subscriptions (subscriptionSpec), are given whatever else
-// they accept.
+// incrementalForm returns the format of incremental delivery that a multipart/mixed
+// range with these parameters requests:
+//
+//   - no parameter or incrementalSpec=v0.2: the current draft
+//   - deferSpec=20220824 (Apollo Client 3, Apollo Kotlin, Apollo iOS) or
+//     incrementalSpec=v0.1: the draft of August 2022
+//
+// ok is false for any other format and for subscriptions (subscriptionSpec). The range
+// is then ignored.
 func incrementalForm(parameters string) (form execute.Incremental, parameter string, ok bool) {
 	if _, other := accept.Parameter(parameters, "subscriptionspec"); other {
 		return 0, "", false
@@ -158,17 +161,18 @@ func incrementalForm(parameters string) (form execute.Incremental, parameter str
 	return 0, "", false
 }
 
-// deferSpec is what Apollo's clients call the form of August 2022.
+// deferSpec is the name of the August 2022 format in Apollo's clients.
 const deferSpec = "20220824"
 
-// subscriptionForm says whether a multipart/mixed with these parameters asks for
-// Apollo's protocol for subscriptions.
+// subscriptionForm reports whether a multipart/mixed range with these parameters
+// requests Apollo's subscription protocol.
 func subscriptionForm(parameters string) bool {
 	spec, given := accept.Parameter(parameters, "subscriptionspec")
 	return given && spec == subscribe.SubscriptionSpec
 }
 
-// wantsPage says whether a request comes from a browser's address bar.
+// wantsPage reports whether a request is a browser's navigation rather than a GraphQL
+// request.
 func (a accepted) wantsPage(r *http.Request) bool {
 	return r.Method == http.MethodGet && a.html && !r.URL.Query().Has("query")
 }

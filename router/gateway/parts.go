@@ -9,15 +9,15 @@ import (
 	"souk/router/subscribe"
 )
 
-// takesParts says whether what is under @defer can be delivered later: the
-// client takes several responses to one request.
+// takesParts reports whether the client accepts incremental delivery, so that deferred
+// fragments can be sent later.
 func (x *exchange) takesParts() bool {
 	return !x.batch && (x.accept.parts || x.accept.single == noMediaType && x.accept.events)
 }
 
-// deliver runs a query or a mutation and hands on its responses, several if it
-// defers something; they are released when emit returns. The time for requests
-// is that for all of them.
+// deliver executes a query or mutation and passes its responses to emit: several if it
+// uses @defer, otherwise one. It releases each response when emit returns. The request
+// timeout covers all of them.
 func (x *exchange) deliver(ctx context.Context, p *prepared, start time.Time, emit func(*execute.Response) error) error {
 	ctx, cancel := x.deadline(ctx)
 	defer cancel()
@@ -39,10 +39,10 @@ func (x *exchange) deliver(ctx context.Context, p *prepared, start time.Time, em
 	})
 }
 
-// serveParts answers by multipart/mixed (GraphQL over HTTP's proposal for
-// incremental delivery). If nothing is left for later, a client that takes
-// other responses too is given one of those. Parts are not compressed: an
-// encoder would keep them back, or gain little when made to let go of each.
+// serveParts answers with multipart/mixed (the incremental delivery proposal of GraphQL
+// over HTTP). If there is nothing to defer and the client also accepts a single
+// response, it sends that instead. Parts are not compressed: an encoder would buffer
+// them, and flushing after each part loses most of the gain.
 func (x *exchange) serveParts(p *prepared, start time.Time) {
 	var parts *subscribe.Parts
 	err := x.deliver(x.r.Context(), p, start, func(response *execute.Response) error {
@@ -54,7 +54,7 @@ func (x *exchange) serveParts(p *prepared, start time.Time) {
 			x.fail(errNoRoom)
 			return errNoRoom
 		}
-		_, body := x.answered(x.r.Context(), http.StatusOK, response.Body, response)
+		_, body := x.hookResponse(x.r.Context(), http.StatusOK, response.Body, response)
 		if parts == nil {
 			h := x.w.Header()
 			h.Set("Cache-Control", "no-store")
@@ -64,6 +64,6 @@ func (x *exchange) serveParts(p *prepared, start time.Time) {
 		return parts.Send(body, !response.More)
 	})
 	if err != nil && x.r.Context().Err() == nil {
-		x.logger.DebugContext(x.r.Context(), "response in parts ended", "error", err)
+		x.logger.DebugContext(x.r.Context(), "multipart response ended early", "error", err)
 	}
 }

@@ -16,18 +16,19 @@ import (
 	"souk/router/telemetry"
 )
 
-// trusted are the documents known by their hash.
+// trusted holds the documents that clients can identify by hash.
 type trusted struct {
 	config config.PersistedDocuments
-	// listed are from the file: hex SHA-256 or the manifest's own id to text.
+	// listed has the documents of the file, by SHA-256 in hex or by the ID in the
+	// manifest. texts has the same documents by their text.
 	listed map[string][]byte
 	texts  map[string]bool
-	// registered are from clients (automatic persisted queries).
+	// registered has the documents from clients (automatic persisted queries), by hash.
 	registered *bytecache.Cache[string, []byte]
 }
 
-// loadTrusted reads the file of trusted documents; clients may register others
-// until these take up registeredBytes.
+// loadTrusted reads the file of trusted documents. registeredBytes bounds the memory
+// for documents that clients register.
 func loadTrusted(c config.PersistedDocuments, registeredBytes int, m *telemetry.Cache) (*trusted, error) {
 	t := &trusted{config: c, listed: map[string][]byte{}, texts: map[string]bool{}, registered: bytecache.New[string, []byte](registeredBytes, observer(m))}
 	if c.Path == "" {
@@ -35,7 +36,7 @@ func loadTrusted(c config.PersistedDocuments, registeredBytes int, m *telemetry.
 	}
 	data, err := os.ReadFile(c.Path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the persisted documents: %w", err)
+		return nil, fmt.Errorf("reading persisted_documents.path: %w", err)
 	}
 	var manifest struct {
 		Operations []struct{ ID, Body string }
@@ -46,7 +47,7 @@ func loadTrusted(c config.PersistedDocuments, registeredBytes int, m *telemetry.
 			plain[o.ID] = o.Body
 		}
 	} else if err := json.Unmarshal(data, &plain); err != nil {
-		return nil, fmt.Errorf("reading the persisted documents in %s: %w; expected an object of hash and text, or a manifest with operations", c.Path, err)
+		return nil, fmt.Errorf("reading the persisted documents in %s: %w; the file must be a JSON object that maps hashes to documents, or a manifest with operations", c.Path, err)
 	}
 	for id, text := range plain {
 		t.listed[strings.TrimPrefix(id, "sha256:")] = []byte(text)
@@ -57,17 +58,16 @@ func loadTrusted(c config.PersistedDocuments, registeredBytes int, m *telemetry.
 
 const codePersistedNotFound = "PERSISTED_QUERY_NOT_FOUND"
 
-// register keeps a document for clients that send only its hash. It is called
-// when the document has been parsed and validated: what nobody can run is not
-// worth keeping.
+// register stores a document for clients that later send only its hash. It is called
+// after the document has been validated, so that invalid documents take no memory.
 func (t *trusted) register(hash string, d *document) {
 	if _, known := t.registered.Get(hash); !known {
 		t.registered.Put(hash, []byte(d.text), len(hash)+len(d.text))
 	}
 }
 
-// resolve fills in the document of a request that gives a hash, and checks the
-// hash of one that gives both.
+// resolve fills in the document of a request that has only a hash. If the request has
+// both, it checks that they match. With Require, it rejects untrusted documents.
 func (t *trusted) resolve(r *request) error {
 	hash, err := t.hash(r)
 	if err != nil {
@@ -102,7 +102,7 @@ func (t *trusted) resolve(r *request) error {
 	return nil
 }
 
-// hash reads documentId or extensions.persistedQuery.
+// hash returns the hash or ID in documentId or extensions.persistedQuery, or "".
 func (t *trusted) hash(r *request) (string, error) {
 	if r.id != "" {
 		return strings.TrimPrefix(r.id, "sha256:"), nil
@@ -120,7 +120,7 @@ func (t *trusted) hash(r *request) (string, error) {
 	p := extensions.PersistedQuery
 	switch {
 	case err != nil, p != nil && (len(p.Version) == 0 || jsonscan.KindOf(p.Version) != jsonscan.KindNumber):
-		return "", shape(`extensions.persistedQuery must be an object with the number 1 as version and a string as sha256Hash.`)
+		return "", invalidRequest(`extensions.persistedQuery must be an object with the number 1 as version and a string as sha256Hash.`)
 	case p == nil:
 		return "", nil
 	case !t.config.Automatic && len(t.listed) == 0:
@@ -128,7 +128,7 @@ func (t *trusted) hash(r *request) (string, error) {
 	}
 	// Some clients write every number with a fraction: 1.0.
 	if version, ok := jsonscan.Integer(p.Version); !ok || string(version) != "1" {
-		return "", shape("extensions.persistedQuery.version is %s, but only 1 is supported.", p.Version)
+		return "", invalidRequest("extensions.persistedQuery.version is %s, but only 1 is supported.", p.Version)
 	}
 	return strings.ToLower(p.Sha256Hash), nil
 }

@@ -8,23 +8,23 @@ import (
 	"souk/router/internal/echo"
 )
 
-// A problem is why there is no GraphQL response at all: the request never got
-// so far as to be one. It is answered as RFC 9457 says; errors repeats it in
-// GraphQL's shape for clients that look for nothing else.
+// A problem is the response to an HTTP request that is not a valid GraphQL request. It
+// is a problem document (RFC 9457). Its member errors repeats the problem as a GraphQL
+// error, for clients that read nothing else.
 type problem struct {
 	status int
 	code   string
 	detail string
 	// allow is the Allow header, for 405.
 	allow string
-	// header is for the response, such as Accept-Encoding; nil for none.
+	// header is added to the response, such as Accept-Encoding. It may be nil.
 	header http.Header
 }
 
-// Error gives the detail.
+// Error returns the detail.
 func (p *problem) Error() string { return p.detail }
 
-// body gives the problem as JSON.
+// body returns the problem as JSON.
 func (p *problem) body() []byte {
 	detail := echo.Shorten(p.detail)
 	type graphQLError struct {
@@ -40,7 +40,7 @@ func (p *problem) body() []byte {
 		Errors []graphQLError `json:"errors"`
 	}{"about:blank", http.StatusText(p.status), p.status, detail, p.code,
 		[]graphQLError{{detail, map[string]string{"code": p.code}}}})
-	if err != nil { // not reached: all parts have a JSON form
+	if err != nil { // unreachable: every value can be encoded
 		panic(err)
 	}
 	return body
@@ -59,5 +59,5 @@ func (p *problem) write(w http.ResponseWriter) {
 		h.Set("Allow", p.allow)
 	}
 	w.WriteHeader(p.status)
-	_, _ = w.Write(body) // the client may be gone; nobody is left to tell
+	_, _ = w.Write(body) // an error means that the client has disconnected
 }

@@ -12,9 +12,9 @@ import (
 	"souk/router/dependency"
 )
 
-// SetSupergraph puts another supergraph in the place of the current one. The
-// documents that were used most are planned for it first. On an error the
-// current one stays.
+// SetSupergraph replaces the current supergraph. Before that, it plans the most used
+// operations for the new one. If the new one is invalid, it returns an error and keeps
+// the current one. Calls are serialized.
 func (gw *Gateway) SetSupergraph(sdl string) error {
 	gw.loading.Lock()
 	defer gw.loading.Unlock()
@@ -36,9 +36,9 @@ func (gw *Gateway) SetSupergraph(sdl string) error {
 	return nil
 }
 
-// Inherit makes a gateway that is about to replace another one ready for its
-// clients: it takes over the documents that they have registered, within its own
-// bound, and plans the operations that the other was asked most for.
+// Inherit prepares a gateway that is about to replace former. It copies the documents that
+// clients have registered, within its own memory bound, and plans the most used operations
+// of former.
 func (gw *Gateway) Inherit(former *Gateway) {
 	if gw.config.PersistedDocuments.Automatic {
 		former.trusted.registered.Used(func(hash string, text []byte, _ uint64) {
@@ -46,17 +46,17 @@ func (gw *Gateway) Inherit(former *Gateway) {
 		})
 	}
 	old := former.acquire()
-	if old == nil { // it is closed
+	if old == nil { // former is closed
 		return
 	}
 	defer old.release()
-	gw.loading.Lock() // so that nobody releases the current snapshot
+	gw.loading.Lock() // keeps the current snapshot from being released
 	defer gw.loading.Unlock()
 	gw.warm(gw.current.Load(), old)
 }
 
-// warm plans the operations that the old generation was asked most for. What
-// is not valid any more is left out.
+// warm plans the most used operations of the old snapshot for the next one. It skips
+// those that are no longer valid.
 func (gw *Gateway) warm(next, old *snapshot) {
 	type use struct {
 		d    *document
@@ -65,7 +65,7 @@ func (gw *Gateway) warm(next, old *snapshot) {
 	var list []use
 	old.documents.Used(func(_ string, d *document, uses uint64) { list = append(list, use{d, uses}) })
 	slices.SortFunc(list, func(a, b use) int { return cmp.Compare(b.uses, a.uses) })
-	quiet := newMetrics(nil) // what is warmed is neither a hit nor a miss
+	quiet := newMetrics(nil) // warming must not count as cache misses
 	for _, u := range list[:min(len(list), gw.config.Caches.WarmUp)] {
 		d, _, err := next.document(context.Background(), quiet, nil, []byte(u.d.text), []byte(u.d.name))
 		if err != nil {
@@ -85,9 +85,9 @@ func (gw *Gateway) warm(next, old *snapshot) {
 	}
 }
 
-// watchSupergraph loads the supergraph's file whenever its contents change.
-// Looking at the contents works where files are replaced by moving links, as
-// Kubernetes does, and where clocks are coarse.
+// watchSupergraph reloads the supergraph file whenever its contents change. It polls
+// and compares hashes of the contents, which also works where files are replaced by
+// symbolic links, as in Kubernetes volumes, and where timestamps are coarse.
 func (gw *Gateway) watchSupergraph(ctx context.Context, loaded string, file *dependency.Dependency) {
 	seen := sha256.Sum256([]byte(loaded))
 	refused := false
@@ -108,7 +108,7 @@ func (gw *Gateway) watchSupergraph(ctx context.Context, loaded string, file *dep
 		}
 		sum := sha256.Sum256(data)
 		if sum == seen {
-			if !refused { // it may have been out of reach
+			if !refused { // the file may have been unreadable before
 				file.Succeeded(ctx)
 			}
 			continue
@@ -116,7 +116,7 @@ func (gw *Gateway) watchSupergraph(ctx context.Context, loaded string, file *dep
 		seen = sum
 		err = gw.SetSupergraph(string(data))
 		if refused = err != nil; refused {
-			gw.logger.Error("the new supergraph is refused; the loaded one stays", "supergraph", hex.EncodeToString(sum[:8]), "file", gw.config.Supergraph.Path, "error", err)
+			gw.logger.Error("the new supergraph is invalid; keeping the current one", "supergraph", hex.EncodeToString(sum[:8]), "file", gw.config.Supergraph.Path, "error", err)
 			file.Record(err)
 			continue
 		}

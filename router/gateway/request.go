@@ -18,22 +18,24 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// A request is one GraphQL request, however it came. Its parts point into the
-// body that it was read from.
+// A request is one parsed GraphQL request. Its fields point into the body that it was
+// read from.
 type request struct {
-	// document is the text; nil if only a hash was given.
+	// document is the text. It is nil if the request has only a hash.
 	document      []byte
 	operationName []byte
 	variables     json.RawMessage
 	extensions    json.RawMessage
-	// register is the hash to keep the document by, once it has proved valid.
+	// register is the hash under which to register the document once it is validated.
+	// It is empty if the document is not to be registered.
 	register string
-	// id is documentId, the proposal's way to name a persisted document.
+	// id is documentId (GraphQL over HTTP, persisted documents).
 	id string
-	// own says that the document is the gateway's, not a client's: it need not
-	// be a trusted one.
+	// own is set if the document comes from the router, for a REST route. It need not
+	// be a trusted document.
 	own bool
-	// safe says that the HTTP method is: no mutations.
+	// safe is set if the HTTP method is safe (RFC 9110, section 9.2.1), which excludes
+	// mutations.
 	safe bool
 }
 
@@ -46,7 +48,7 @@ const (
 	codeTimeout    = "REQUEST_TIMEOUT"
 )
 
-// A bufferPool keeps buffers of up to a size.
+// A bufferPool reuses buffers with a capacity of at most most bytes.
 type bufferPool struct {
 	pool sync.Pool
 	most int
@@ -67,14 +69,15 @@ func (p *bufferPool) put(b *bytes.Buffer) {
 }
 
 var (
-	// bodies are for request bodies. A client holds one from the header of its
-	// request on, without being charged for what a buffer has room for already.
+	// bodies has buffers for request bodies. A client is not charged for the capacity
+	// that a pooled buffer already has, so that capacity is small.
 	bodies = bufferPool{most: body.FreeBytes}
-	// scratch is for what is needed while a request is worked on.
+	// scratch has buffers that are used while a request is processed.
 	scratch = bufferPool{most: 1 << 20}
 )
 
-// readBody checks the headers of a POST and reads its body.
+// readBody checks the Content-Type of a POST and reads its body. The caller must return
+// the buffer to bodies. The lease is charged for the body.
 func (gw *Gateway) readBody(w http.ResponseWriter, r *http.Request, lease *memory.Lease) (*bytes.Buffer, *problem) {
 	if p := checkContentType(r.Header); p != nil {
 		return nil, p
@@ -123,7 +126,7 @@ func checkContentType(h http.Header) *problem {
 	return nil
 }
 
-// A malformed says why a body is not a GraphQL request.
+// A malformed error says why a body or URL is not a GraphQL request.
 type malformed struct {
 	status int
 	detail string
@@ -135,11 +138,11 @@ func notJSON(err error) error {
 	return &malformed{http.StatusBadRequest, fmt.Sprintf("The request body is not valid JSON: %v.", err)}
 }
 
-func shape(format string, args ...any) error {
+func invalidRequest(format string, args ...any) error {
 	return &malformed{http.StatusUnprocessableEntity, fmt.Sprintf(format, args...)}
 }
 
-// parseBody reads a body that is one request.
+// parseBody parses a body that contains one request.
 func parseBody(body []byte) (request, error) {
 	var r request
 	value, err := onlyValue(body)
@@ -149,7 +152,8 @@ func parseBody(body []byte) (request, error) {
 	return r, r.parse(value)
 }
 
-// onlyValue returns the one value of a JSON text.
+// onlyValue returns the JSON value in text. It fails if anything but white space
+// follows.
 func onlyValue(text []byte) (json.RawMessage, error) {
 	r := jsonscan.NewReader(text, jsonscan.MaxDepth)
 	value, err := r.Value()
@@ -159,11 +163,12 @@ func onlyValue(text []byte) (json.RawMessage, error) {
 	return value, r.End()
 }
 
-// parse reads valid JSON. A member that counts may not be given twice: what
-// stands before the router may have looked at the other one.
+// parse reads a request from a valid JSON value. It rejects a request that has a known
+// member twice: a proxy or firewall in front of the router may have checked the other
+// one.
 func (r *request) parse(value []byte) error {
 	if value[0] != '{' {
-		return shape("A GraphQL request must be a JSON object with a query, not %s.", jsonscan.KindOf(value))
+		return invalidRequest("A GraphQL request must be a JSON object with a query, not %s.", jsonscan.KindOf(value))
 	}
 	var seen [5]bool
 	members := jsonscan.NewReader(value, jsonscan.MaxDepth)
@@ -185,7 +190,7 @@ func (r *request) parse(value []byte) error {
 				return nil
 			}
 			if member[0] != '"' {
-				return shape("%s must be a string, not %s.", key, jsonscan.KindOf(member))
+				return invalidRequest("%s must be a string, not %s.", key, jsonscan.KindOf(member))
 			}
 			*into = jsonscan.Unquote(member)
 			return nil
@@ -195,7 +200,7 @@ func (r *request) parse(value []byte) error {
 				return nil
 			}
 			if member[0] != '{' {
-				return shape("%s must be an object, not %s.", key, jsonscan.KindOf(member))
+				return invalidRequest("%s must be an object, not %s.", key, jsonscan.KindOf(member))
 			}
 			*into = member
 			return nil
@@ -219,10 +224,10 @@ func (r *request) parse(value []byte) error {
 	})
 }
 
-// parseQuery reads the parameters of a GET.
+// parseQuery reads a request from the URL parameters of a GET.
 func parseQuery(q url.Values) (request, error) {
 	for _, name := range [...]string{"query", "operationName", "variables", "extensions", "documentId"} {
-		if len(q[name]) > 1 { // as with members of a body: what checks the one may run the other
+		if len(q[name]) > 1 { // for the same reason as in request.parse
 			return request{safe: true}, &malformed{http.StatusBadRequest, fmt.Sprintf("The URL has the parameter %s twice.", name)}
 		}
 	}
@@ -241,7 +246,7 @@ func parseQuery(q url.Values) (request, error) {
 			return r, &malformed{http.StatusBadRequest, fmt.Sprintf("The parameter %s is not valid JSON: %v.", name, err)}
 		case value[0] == 'n':
 		case value[0] != '{':
-			return r, shape("The parameter %s must be an object, not %s.", name, jsonscan.KindOf(value))
+			return r, invalidRequest("The parameter %s must be an object, not %s.", name, jsonscan.KindOf(value))
 		default:
 			*into = value
 		}

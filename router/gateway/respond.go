@@ -15,7 +15,7 @@ var varyAccept = []string{"Accept, Accept-Encoding"}
 // section 6.4.2).
 const statusPartial = 294
 
-// respond writes what the executor answered.
+// respond writes the response of the executor.
 func (x *exchange) respond(p *prepared, body []byte, response *execute.Response) {
 	if response.Shed {
 		x.fail(errNoRoom)
@@ -29,19 +29,19 @@ func (x *exchange) respond(p *prepared, body []byte, response *execute.Response)
 		x.w.Header()["Cache-Control"] = control
 	}
 	x.vary = p.program.Audience.Vary
-	status, body = x.answered(x.r.Context(), status, body, response)
+	status, body = x.hookResponse(x.r.Context(), status, body, response)
 	x.write(status, body)
 }
 
-// errNoRoom refuses an operation for want of memory. One whose response lacks
-// something for that reason, and that has changed nothing, is refused as a whole:
-// clients and proxies see that they should come again.
+// errNoRoom rejects an operation because the memory budget is exhausted. It also
+// replaces a response that is incomplete for that reason, unless the operation is a
+// mutation that has taken effect: status 503 tells clients and proxies to retry.
 var errNoRoom = &Refusal{
 	Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},
-	Err: &operation.Error{Message: "The router is answering as much as its memory allows. Try again in 1 s.", Code: codeOverloaded},
+	Err: &operation.Error{Message: "The router has reached its memory limit for requests in progress. Try again in 1 s.", Code: codeOverloaded},
 }
 
-// fail answers a request that is not executed.
+// fail writes the response to a request that is not executed, and logs internal errors.
 func (x *exchange) fail(err error) {
 	f := x.refuse(err)
 	var refused *Refusal
@@ -55,12 +55,12 @@ func (x *exchange) fail(err error) {
 	if x.accept.single == noMediaType && (x.accept.parts || x.accept.events) {
 		x.accept.single = graphQLResponse
 	}
-	status, body := x.answered(x.r.Context(), f.status, f.body(), nil)
+	status, body := x.hookResponse(x.r.Context(), f.status, f.body(), nil)
 	x.write(status, body)
 }
 
-// write sends a body in one piece, compressed if the client accepts that and
-// it is worthwhile.
+// write sends a complete body. It compresses the body if the client accepts that and it
+// is large enough.
 func (x *exchange) write(status int, body []byte) {
 	h := x.w.Header()
 	h["Content-Type"] = contentTypes[x.accept.single]
@@ -69,8 +69,8 @@ func (x *exchange) write(status int, body []byte) {
 	}
 	h["Vary"] = append(h["Vary"], x.vary...)
 	worthwhile := x.config.HTTP.Compression && len(body) >= x.config.HTTP.CompressionMinBytes
-	// Compression is left out, if the client allows that, when there is no room
-	// for a second copy.
+	// Without memory for a second copy, the body is sent uncompressed unless the client
+	// rejects that.
 	worthwhile = worthwhile && (len(body) < chargedCopy || x.memory.TryGrow(len(body)))
 	if coder := x.coders.choose(x.r.Header["Accept-Encoding"], worthwhile); coder != nil {
 		out := scratch.get()
@@ -82,11 +82,11 @@ func (x *exchange) write(status int, body []byte) {
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.w.WriteHeader(status)
-	_, _ = x.w.Write(body) // the client may be gone; nobody is left to tell
+	_, _ = x.w.Write(body) // an error means that the client has disconnected
 }
 
-// chargedCopy is from which size on a copy of a response is charged to the
-// budget for requests in progress.
+// chargedCopy is the size in bytes from which a copy of a response is charged to the
+// memory budget.
 const chargedCopy = 64 << 10
 
 var contentTypes = [...][]string{

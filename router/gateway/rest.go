@@ -12,15 +12,15 @@ import (
 	"souk/router/rest"
 )
 
-// A graph lets REST routes execute their operations: on one generation, for
-// whose schema they were made.
+// A restExecutor executes the operations of REST routes. It belongs to the snapshot
+// for whose schema the routes were compiled.
 type restExecutor struct {
 	gateway  *Gateway
 	snapshot *snapshot
 }
 
-// Execute takes an operation that was admitted through all further stages. See
-// [rest.Graph].
+// Execute implements [rest.Graph]. The operation has passed admission; Execute takes
+// it through all further stages.
 func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Answer, error) {
 	start := time.Now()
 	x := exchange{Gateway: e.gateway, snapshot: e.snapshot, r: r, carrier: hook.REST}
@@ -37,11 +37,11 @@ func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, o
 	if response.Shed {
 		return x.refusedAnswer(ctx, x.refuse(errNoRoom)), nil
 	}
-	// Decoding copies what it gives, so that the response can go.
+	// Decoding copies the body, so the response can be released.
 	out := &rest.Answer{}
-	status, body := x.answered(ctx, http.StatusOK, response.Body, response)
+	status, body := x.hookResponse(ctx, http.StatusOK, response.Body, response)
 	if err := json.Unmarshal(body, out); err != nil {
-		return nil, fmt.Errorf("reading the answer of %s: %w", operationName, err)
+		return nil, fmt.Errorf("decoding the response of operation %s: %w", operationName, err)
 	}
 	if status != http.StatusOK {
 		out.Status = status
@@ -57,13 +57,13 @@ func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, o
 	return out, nil
 }
 
-// refusedAnswer gives the errors of an operation that was not executed, after
-// the hooks on responses.
+// refusedAnswer returns the errors of an operation that was not executed, after the
+// response hooks have run.
 func (x *exchange) refusedAnswer(ctx context.Context, f failure) *rest.Answer {
 	if x.hooked == nil {
 		return refusedAnswer(f)
 	}
-	status, body := x.answered(ctx, f.status, f.body(), nil)
+	status, body := x.hookResponse(ctx, f.status, f.body(), nil)
 	out := &rest.Answer{}
 	if json.Unmarshal(body, out) != nil || len(out.Errors) == 0 {
 		out = refusedAnswer(f)
@@ -76,7 +76,7 @@ func (x *exchange) refusedAnswer(ctx context.Context, f failure) *rest.Answer {
 	return out
 }
 
-// refusedAnswer gives the errors of an operation that was not executed.
+// refusedAnswer returns the errors of an operation that was not executed.
 func refusedAnswer(f failure) *rest.Answer {
 	out := &rest.Answer{Header: f.header}
 	for _, e := range f.errors {
@@ -85,7 +85,7 @@ func refusedAnswer(f failure) *rest.Answer {
 	return out
 }
 
-// serveREST hands a request to the routes of the current generation.
+// serveREST passes a request to the routes of the current snapshot.
 func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
 	current := gw.acquire()
 	if current == nil {

@@ -7,14 +7,13 @@ import (
 	"strings"
 )
 
-// checkForgery refuses a GraphQL request that a page of another site may have
-// made a browser send, with the user's cookies, without a preflight request
-// (a simple request in the sense of the Fetch standard). GET is not exempt:
-// how long an answer takes can tell a page what it must not read.
+// checkForgery rejects a GraphQL request that a page of another site could make a
+// browser send, with the user's cookies, without a CORS preflight (a simple request in
+// the Fetch Standard). GET is not exempt: the duration of a response can reveal data
+// that the page must not read.
 //
-// A request passes if it could not have been sent without a preflight request,
-// if the browser says that it comes from the router's own origin, or if it
-// comes from an origin that cors.allow_origins lists.
+// A request passes if a browser sends it only after a preflight, if the browser reports
+// the router's own origin, or if its origin is in cors.allow_origins.
 func (gw *Gateway) checkForgery(r *http.Request) *problem {
 	if !gw.config.CSRF.Enabled || gw.preflighted(r.Header) || originOf(r) == sameOrigin || gw.trusts(r) {
 		return nil
@@ -22,10 +21,10 @@ func (gw *Gateway) checkForgery(r *http.Request) *problem {
 	return gw.forged()
 }
 
-// checkRESTForgery is checkForgery for REST routes. Reading is safe there, and
-// no form sends PUT, PATCH or DELETE, so only POST is checked. Clients other
-// than browsers need no header: every browser sends Origin or Sec-Fetch-Site
-// with a POST to another origin (the rule of [http.CrossOriginProtection]).
+// checkRESTForgery is like checkForgery for REST routes. It checks only POST: GET has no
+// side effects, and a simple request cannot use PUT, PATCH or DELETE. Clients other than
+// browsers need no special header, because every browser sends Origin or Sec-Fetch-Site
+// with a cross-origin POST (the rule of [http.CrossOriginProtection]).
 func (gw *Gateway) checkRESTForgery(r *http.Request) *problem {
 	if !gw.config.CSRF.Enabled || r.Method != http.MethodPost || gw.preflighted(r.Header) || originOf(r) != otherOrigin || gw.trusts(r) {
 		return nil
@@ -33,15 +32,15 @@ func (gw *Gateway) checkRESTForgery(r *http.Request) *problem {
 	return gw.forged()
 }
 
-// checkSocketOrigin refuses a WebSocket handshake from a page of an origin that
-// is not allowed. Browsers send no preflight request before a handshake and
-// let every page read from the socket.
+// checkSocketOrigin rejects a WebSocket handshake from a page whose origin is not
+// allowed. Browsers send no preflight before a handshake, and they let every page read
+// from the WebSocket.
 func (gw *Gateway) checkSocketOrigin(r *http.Request) *problem {
 	if r.Header.Get("Origin") == "" || originOf(r) == sameOrigin || gw.pages != nil && gw.pages.OriginAllowed(r) {
 		return nil
 	}
 	return &problem{status: http.StatusForbidden, code: "ORIGIN_NOT_ALLOWED",
-		detail: "Pages of this origin may not open a WebSocket here. cors.allow_origins in the router's configuration lists the origins that may."}
+		detail: "Pages of this origin may not open a WebSocket. Add the origin to cors.allow_origins in the router configuration."}
 }
 
 func (gw *Gateway) forged() *problem {
@@ -50,8 +49,8 @@ func (gw *Gateway) forged() *problem {
 			strings.Join(gw.config.CSRF.RequiredHeaders, ", "))}
 }
 
-// preflighted reports whether a browser would have sent a preflight request
-// before a request with this header.
+// preflighted reports whether a browser sends a preflight before a cross-origin request
+// with this header.
 func (gw *Gateway) preflighted(h http.Header) bool {
 	if t := h.Get("Content-Type"); t != "" {
 		media, _, _ := strings.Cut(t, ";")
@@ -69,31 +68,31 @@ func (gw *Gateway) preflighted(h http.Header) bool {
 	return false
 }
 
-// trusts reports whether a request comes from an origin that is listed, and
-// may have cookies if it does. The origin * lists nobody: it lets pages read
-// answers to requests without cookies, not act for a user.
+// trusts reports whether a request comes from a listed origin. If it has cookies,
+// cors.allow_credentials must be set. The origin * does not count: it lets pages read
+// responses to requests without cookies, not act on behalf of a user.
 func (gw *Gateway) trusts(r *http.Request) bool {
 	return gw.pages != nil && !gw.anyPage && r.Header.Get("Origin") != "" && gw.pages.OriginAllowed(r) &&
 		(gw.config.CORS.AllowCredentials || r.Header.Get("Cookie") == "")
 }
 
-// origin says which page made a request, as far as the browser says so.
+// origin classifies the page that sent a request, according to the browser.
 type origin uint8
 
 const (
-	// unknownOrigin is that of clients other than browsers, and of a GET of
-	// a browser that does not send Sec-Fetch-Site.
+	// unknownOrigin is the origin of clients other than browsers, and of GET requests
+	// from browsers that do not send Sec-Fetch-Site.
 	unknownOrigin origin = iota
-	// sameOrigin: a page of the router's own origin, or the user by hand.
+	// sameOrigin means a page of the router's own origin, or direct navigation.
 	sameOrigin
-	// otherOrigin: any other page, one of the same site included.
+	// otherOrigin means any other page, including one of the same site.
 	otherOrigin
 )
 
-// originOf reads the headers that pages cannot set, as
-// [http.CrossOriginProtection] does. Where only Origin is sent, the router may
-// stand behind a proxy that speaks HTTPS for it, so http and https are not
-// told apart unless the router itself speaks HTTPS.
+// originOf classifies a request by Sec-Fetch-Site and Origin, which pages cannot set, as
+// [http.CrossOriginProtection] does. If there is only Origin, it compares the host but
+// not the scheme, because a proxy may terminate TLS in front of the router. If the
+// router itself uses TLS, the scheme must be https.
 func originOf(r *http.Request) origin {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin", "none":

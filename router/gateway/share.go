@@ -15,33 +15,33 @@ import (
 	"souk/router/operation"
 )
 
-// flights are the queries being answered that others may wait for.
+// flights holds the queries in progress whose responses identical queries can share.
 type flights struct {
 	mu   sync.Mutex
 	open map[string]*flight
 }
 
-// A flight is one execution with those who wait for it.
+// A flight is one execution and the requests that wait for its response.
 type flight struct {
 	done    chan struct{}
-	body    *execute.Body    // for each who waits
+	body    *execute.Body    // retained once for each waiting request
 	waiting int              // guarded by flights.mu
 	outcome execute.Response // without its memory
 }
 
-// shares says whether a request may be answered by what an equal one gets.
+// shares reports whether a request may share the response of an identical one.
 func (x *exchange) shares(p *prepared) bool {
 	return x.config.TrafficShaping.Router.Deduplicate && p.op.Kind == operation.Query
 }
 
-// shareKey is all that an answer depends on: the operation by its program,
-// variables, and each header that a subgraph or the gateway may look at.
+// shareKey returns a key of everything that a response depends on: the operation, its
+// variables, and each header that a subgraph or the gateway may read.
 func (x *exchange) shareKey(p *prepared) string {
 	return x.equalityKey(p, x.sharedHeaders())
 }
 
-// streamKey is all that the events of a subscription depend on: the operation
-// on one supergraph, the caller, and what a subgraph is told of the request.
+// streamKey returns a key of everything that the events of a subscription depend on: the
+// operation and its snapshot, the caller, and the headers that subgraphs receive.
 func (x *exchange) streamKey(p *prepared) string {
 	names := propagated(x.config.Headers)
 	for i := range names {
@@ -51,8 +51,8 @@ func (x *exchange) streamKey(p *prepared) string {
 	return fmt.Sprintf("%p\x00%s\x00%s", x.snapshot, x.caller().Scope, x.equalityKey(p, slices.Compact(names)))
 }
 
-// equalityKey is equal for requests with equal operations and equal values of
-// the named headers.
+// equalityKey returns the same key for requests with the same operation, variables,
+// labels and values of the named headers.
 func (x *exchange) equalityKey(p *prepared, headers []string) string {
 	var b strings.Builder
 	part := func(s string) {
@@ -92,8 +92,9 @@ func (x *exchange) sharedHeaders() []string {
 	return slices.Compact(names)
 }
 
-// serveShared waits for an equal query under way, or answers for all that
-// come while it is. An execution does not end with the client that began it.
+// serveShared waits for an identical query in progress, or executes the query for all
+// identical ones that arrive in the meantime. The execution continues if the client that
+// started it disconnects.
 func (x *exchange) serveShared(p *prepared, start time.Time) {
 	key := x.shareKey(p)
 	x.flights.mu.Lock()
@@ -105,7 +106,7 @@ func (x *exchange) serveShared(p *prepared, start time.Time) {
 		}
 		x.flights.open[key] = f
 		x.flights.mu.Unlock()
-		x.fly(f, key, p, start)
+		x.execute(f, key, p, start)
 	} else {
 		f.waiting++
 		x.flights.mu.Unlock()
@@ -125,9 +126,9 @@ func (x *exchange) serveShared(p *prepared, start time.Time) {
 	x.respond(p, f.body.Bytes, &f.outcome)
 }
 
-var errFlight = errors.New("the equal query that was to answer this one failed")
+var errFlight = errors.New("the shared execution of an identical query failed")
 
-// leave takes one off who does not wait for the answer any longer.
+// leave removes a request that has stopped waiting.
 func (fs *flights) leave(f *flight) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -141,7 +142,8 @@ func (fs *flights) leave(f *flight) {
 	}
 }
 
-func (x *exchange) fly(f *flight, key string, p *prepared, start time.Time) {
+// execute executes the query of a flight and hands the response to all that wait for it.
+func (x *exchange) execute(f *flight, key string, p *prepared, start time.Time) {
 	defer func() {
 		x.flights.mu.Lock()
 		defer x.flights.mu.Unlock()
@@ -161,7 +163,7 @@ func (x *exchange) fly(f *flight, key string, p *prepared, start time.Time) {
 	response.Release()
 }
 
-// propagated are the names of all client headers that any subgraph is sent.
+// propagated returns the names of all client headers that any subgraph receives.
 func propagated(c config.Headers) []string {
 	names := slices.Clone(c.All.Propagate)
 	for _, rules := range c.Subgraphs {

@@ -13,46 +13,48 @@ import (
 	"souk/internal/memory"
 )
 
-// errSlowClient ends the subscription of a client that the others who share
-// its events cannot wait for any longer.
+// errSlowClient ends the subscription of a client that delays the other clients of a
+// shared stream for too long.
 var errSlowClient = errors.New("the client reads events too slowly")
 
-// sharedStreams are the subscriptions open to subgraphs that equal ones may
-// join. The zero value is ready for use.
+// sharedStreams holds the open upstream subscriptions that identical client
+// subscriptions can join. The zero value is ready for use.
 type sharedStreams struct {
 	mu   sync.Mutex
 	open map[string]*sharedStream
 }
 
-// A sharedStream is one subscription to a subgraph, executed once for all of
-// its followers. It ends when the last of them has gone.
+// A sharedStream is one upstream subscription, executed once for all of its followers.
+// It ends when the last follower leaves.
 type sharedStream struct {
 	limits queueLimits
 	memory *memory.Budget
-	replay bool // send latest to those who join
+	replay bool // send latest to new followers
 	cancel context.CancelFunc
-	done   chan struct{} // closed when it has let go of the subgraph
+	done   chan struct{} // closed when the upstream subscription has ended
 
 	mu        sync.Mutex
 	followers []*follower
 	latest    *event
 	ended     bool
-	err       error // why, if not properly
+	err       error // why it ended; nil if the subgraph completed it
 }
 
-// An event is a response that waits for followers, charged once for all of them.
+// An event is a response in the queues of followers. They share one copy, which is
+// charged to the memory budget once.
 type event struct {
 	text    []byte
 	lease   memory.Lease
 	holders atomic.Int32
 }
 
-// newEvent copies a response, for one holder. It waits for room.
+// newEvent copies a response and returns an event with one holder. It waits until the
+// memory budget has room.
 func newEvent(ctx context.Context, response []byte, budget *memory.Budget) (*event, error) {
 	e := &event{}
 	e.lease.Of(budget)
 	if err := e.lease.Grow(ctx, len(response)); err != nil {
-		return nil, fmt.Errorf("keeping an event: %w", err)
+		return nil, fmt.Errorf("queueing an event: %w", err)
 	}
 	e.text = bytes.Clone(response)
 	e.holders.Store(1)
@@ -64,18 +66,18 @@ func (e *event) retain() *event {
 	return e
 }
 
-// release takes a holder away. A nil event may be released.
+// release removes a holder. The event may be nil.
 func (e *event) release() {
 	if e != nil && e.holders.Add(-1) == 0 {
 		e.lease.Release()
 	}
 }
 
-// queueLimits bound what waits for one follower.
+// queueLimits bounds the queue of one follower.
 type queueLimits struct {
 	events, bytes int
-	// patience is how long, in all, a follower with a full queue may keep the
-	// others waiting before it has caught up.
+	// patience is the total time that a follower with a full queue may delay the
+	// others. It is restored when the queue is empty.
 	patience time.Duration
 }
 
@@ -84,15 +86,15 @@ type follower struct {
 	queue    []*event
 	bytes    int
 	dropped  bool
-	patience time.Duration // what is left of it
-	// ready has an element when there is something new for the follower, room
-	// when the follower has taken something or has gone.
+	patience time.Duration // the remaining part of queueLimits.patience
+	// ready is signaled when the queue or the state of the stream has changed, room
+	// when the follower has taken an event or left.
 	ready, room chan struct{}
 	gone        bool
 }
 
-// follow hands on the responses of a subscription: of one that is open already
-// if there is an equal one, or of a new one.
+// follow passes the responses of a subscription to emit. It joins an identical open
+// stream or opens a new one.
 func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, emit func([]byte) error) error {
 	key := x.streamKey(p)
 	s.mu.Lock()
@@ -123,7 +125,7 @@ func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, em
 	return st.handOn(ctx, f, emit)
 }
 
-// run executes the subscription of a shared stream.
+// run executes the upstream subscription of a shared stream.
 func (s *sharedStreams) run(ctx context.Context, key string, st *sharedStream, x *exchange, p *prepared) {
 	defer close(st.done)
 	defer st.cancel()
@@ -132,7 +134,7 @@ func (s *sharedStreams) run(ctx context.Context, key string, st *sharedStream, x
 	st.end(err)
 }
 
-// forget keeps others from joining a stream.
+// forget removes a stream, so that no follower can join it.
 func (s *sharedStreams) forget(key string, st *sharedStream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,8 +143,8 @@ func (s *sharedStreams) forget(key string, st *sharedStream) {
 	}
 }
 
-// leave ends a stream with its last follower, who waits until it has ended: the
-// supergraph that it uses is the follower's.
+// leave removes a follower. The last follower ends the stream and waits for it to end,
+// because the stream uses the follower's snapshot, which is released next.
 func (s *sharedStreams) leave(key string, st *sharedStream, f *follower) {
 	s.mu.Lock()
 	last := st.remove(f)
@@ -156,7 +158,7 @@ func (s *sharedStreams) leave(key string, st *sharedStream, f *follower) {
 	}
 }
 
-// join adds a follower, unless there is no stream or it has ended.
+// join adds a follower. It returns nil if st is nil or has ended.
 func (st *sharedStream) join() (*sharedStream, *follower) {
 	if st == nil {
 		return nil, nil
@@ -174,7 +176,7 @@ func (st *sharedStream) join() (*sharedStream, *follower) {
 	return st, f
 }
 
-// remove takes a follower out, and says whether it was the last one.
+// remove removes a follower and reports whether it was the last one.
 func (st *sharedStream) remove(f *follower) bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -218,9 +220,10 @@ func (st *sharedStream) publish(ctx context.Context, response []byte) error {
 	return nil
 }
 
-// deliver queues an event for one follower. If its queue is full it is waited
-// for, without end if it is the only one: then only it, and the subgraph, are
-// held up, and the connection's own write timeout finds out about dead clients.
+// deliver queues an event for one follower. If the queue is full, it waits until the
+// follower's patience is used up and then drops the follower. It waits without limit
+// for a follower that is alone: that delays only itself and the subgraph, and the write
+// timeout of its connection detects a dead client.
 func (st *sharedStream) deliver(ctx context.Context, f *follower, event *event) error {
 	for {
 		st.mu.Lock()
@@ -242,7 +245,7 @@ func (st *sharedStream) deliver(ctx context.Context, f *follower, event *event) 
 		}
 		patience := f.patience
 		if alone {
-			patience = time.Second // then look whether it still is
+			patience = time.Second // then check whether it is still alone
 		}
 		st.mu.Unlock()
 		waited, err := f.awaitRoom(ctx, patience)
@@ -257,7 +260,8 @@ func (st *sharedStream) deliver(ctx context.Context, f *follower, event *event) 
 	}
 }
 
-// awaitRoom waits, and says how long it did.
+// awaitRoom waits until the follower takes an event, for at most most. It returns the
+// time waited.
 func (f *follower) awaitRoom(ctx context.Context, most time.Duration) (time.Duration, error) {
 	began := time.Now()
 	timer := time.NewTimer(most)
@@ -271,7 +275,7 @@ func (f *follower) awaitRoom(ctx context.Context, most time.Duration) (time.Dura
 	return time.Since(began), nil
 }
 
-// fits says whether there is room for an event. One event always fits.
+// fits reports whether the queue has room for an event. An empty queue always does.
 func (f *follower) fits(event *event, l queueLimits) bool {
 	return len(f.queue) == 0 || len(f.queue) < l.events && f.bytes+len(event.text) <= l.bytes
 }
@@ -282,7 +286,7 @@ func (f *follower) push(event *event) {
 	signal(f.ready)
 }
 
-// clear lets go of what waits.
+// clear releases all queued events.
 func (f *follower) clear() {
 	for _, event := range f.queue {
 		event.release()
@@ -290,7 +294,7 @@ func (f *follower) clear() {
 	f.queue, f.bytes = nil, 0
 }
 
-// handOn emits a follower's events as they come.
+// handOn passes a follower's events to emit until the stream ends.
 func (st *sharedStream) handOn(ctx context.Context, f *follower, emit func([]byte) error) error {
 	for {
 		event, over, err := st.take(f)
@@ -303,7 +307,7 @@ func (st *sharedStream) handOn(ctx context.Context, f *follower, emit func([]byt
 			err := emit(event.text)
 			event.release()
 			if err != nil {
-				return fmt.Errorf("handing on an event: %w", err)
+				return fmt.Errorf("sending an event: %w", err)
 			}
 			continue
 		}
@@ -315,8 +319,8 @@ func (st *sharedStream) handOn(ctx context.Context, f *follower, emit func([]byt
 	}
 }
 
-// take gives the next event, nil if there is none yet; or how the stream has
-// ended for the follower.
+// take returns the next event, or nil if the queue is empty. If the stream has ended for
+// the follower, over is true and err is the reason.
 func (st *sharedStream) take(f *follower) (event *event, over bool, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -337,7 +341,7 @@ func (st *sharedStream) take(f *follower) (event *event, over bool, err error) {
 	return nil, st.ended, st.err
 }
 
-// signal makes sure that whoever waits on c goes on.
+// signal wakes the receiver of c, now or at its next receive.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

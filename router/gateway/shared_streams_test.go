@@ -165,7 +165,7 @@ func TestSlowSubscriberIsDroppedAlone(t *testing.T) {
 	close(slow.read)
 	<-ended
 	const want = ":\n\nevent: next\ndata: {\"data\":{\"count\":1}}\n\n" +
-		`event: next` + "\n" + `data: {"errors":[{"message":"The client reads events more slowly than they come.","extensions":{"code":"SUBSCRIPTION_SLOW_CLIENT"}}]}` +
+		`event: next` + "\n" + `data: {"errors":[{"message":"The client reads events too slowly. Its subscription has ended; subscribe again.","extensions":{"code":"SUBSCRIPTION_SLOW_CLIENT"}}]}` +
 		"\n\nevent: complete\ndata:\n\n"
 	if got := slow.Body.String(); got != want {
 		t.Errorf("the slow client got %q", got)

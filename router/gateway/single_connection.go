@@ -15,23 +15,24 @@ import (
 	"souk/router/subscribe"
 )
 
-// The single connection mode of GraphQL over server-sent events: a client makes
-// a reservation by PUT, opens its event stream with the token it is given, and
-// sends operations in requests of their own, whose responses come on the stream.
+// This file implements the single connection mode of GraphQL over server-sent events. A
+// client reserves an event stream with PUT and receives a token. It opens the stream with
+// the token, and then sends each operation in a separate request. The responses arrive
+// on the stream.
 
 const (
 	// tokenHeader and tokenParameter carry the token of a reservation.
 	tokenHeader    = "X-Graphql-Event-Stream-Token"
 	tokenParameter = "token"
-	// tokenPrefix tells our tokens from other uses of the parameter.
+	// tokenPrefix distinguishes tokens from other uses of the parameter.
 	tokenPrefix = "es_"
-	// maxOperations bounds the operations on one stream or socket: as many as
-	// one HTTP/2 connection would carry.
+	// maxOperations bounds the operations in progress on one event stream or WebSocket.
+	// It is the usual limit of concurrent streams on an HTTP/2 connection.
 	maxOperations = 100
 )
 
-// reservations are the event streams that clients have reserved or opened, by
-// their tokens. The zero value is ready for use.
+// reservations holds the event streams that clients have reserved or opened, by token.
+// The zero value is ready for use.
 type reservations struct {
 	mu      sync.Mutex
 	byToken map[string]*reservation
@@ -41,20 +42,20 @@ type reservations struct {
 // A reservation is one event stream and its operations.
 type reservation struct {
 	token string
-	owner string          // whose it is
-	life  context.Context // ends with the reservation
+	owner string          // the caller that reserved it; see Gateway.owner
+	life  context.Context // canceled when the reservation ends
 	end   func()
 
-	connected chan struct{} // closed when the stream is there
+	connected chan struct{} // closed when the stream is open
 	mu        sync.Mutex
 	stream    *subscribe.Multiplex
-	taken     bool // a stream has come
-	// operations has those under way.
+	taken     bool // a stream was opened, or the reservation timed out
+	// operations has the cancel functions of operations in progress, by operationId.
 	operations map[string]context.CancelFunc
 	running    sync.WaitGroup
 }
 
-// streamToken is the token of a reservation that a request carries, if any.
+// streamToken returns the reservation token in a request, or "".
 func streamToken(r *http.Request) string {
 	token := r.Header.Get(tokenHeader)
 	if token == "" && strings.Contains(r.URL.RawQuery, tokenPrefix) {
@@ -70,8 +71,9 @@ func (gw *Gateway) singleConnection() bool {
 	return gw.config.Subscriptions.Enabled && gw.config.Subscriptions.SingleConnection.Enabled
 }
 
-// serveSingleConnection answers what belongs to the single connection mode and
-// is no operation. It reports false for all other requests.
+// serveSingleConnection serves the requests of the single connection mode other than
+// operations: reserving, opening a stream, and stopping an operation. It reports false
+// for all other requests.
 func (gw *Gateway) serveSingleConnection(w http.ResponseWriter, r *http.Request, accept accepted) bool {
 	if !gw.singleConnection() {
 		return false
@@ -105,13 +107,13 @@ func (gw *Gateway) reserve(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	if gw.draining.Load() || len(s.byToken) >= c.MaxReservations {
 		w.Header().Set("Retry-After", "1")
-		(&problem{status: http.StatusServiceUnavailable, code: "TOO_MANY_STREAMS", detail: "No more event streams can be reserved now. Try again in 1 s."}).write(w)
+		(&problem{status: http.StatusServiceUnavailable, code: "TOO_MANY_STREAMS", detail: "The router has reached its limit of event stream reservations. Try again in 1 s."}).write(w)
 		return
 	}
 	res := &reservation{token: tokenPrefix + rand.Text(), owner: gw.owner(r), connected: make(chan struct{}), operations: map[string]context.CancelFunc{}}
 	res.life, res.end = gw.untilStopped(context.Background())
 	timer := time.AfterFunc(c.Timeout, func() {
-		if res.take() {
+		if res.claim() {
 			res.end()
 		}
 	})
@@ -127,7 +129,7 @@ func (gw *Gateway) reserve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusCreated)
-	_, _ = w.Write([]byte(res.token)) // the client may be gone
+	_, _ = w.Write([]byte(res.token)) // an error means that the client has disconnected
 }
 
 func (s *reservations) forget(res *reservation) {
@@ -136,9 +138,9 @@ func (s *reservations) forget(res *reservation) {
 	delete(s.byToken, res.token)
 }
 
-// owner names the caller of a request: nobody else may use its reservation.
-// What tells callers apart is their identity or, where the router knows none,
-// their credentials.
+// owner returns a key that identifies the caller of a request. Only the owner may use a
+// reservation. The key is the caller's identity or, if the router does not authenticate
+// callers, their Authorization header.
 func (gw *Gateway) owner(r *http.Request) string {
 	x := exchange{Gateway: gw, r: r}
 	if scope := x.caller().Scope; scope != "" {
@@ -147,21 +149,21 @@ func (gw *Gateway) owner(r *http.Request) string {
 	return "header\n" + strings.Join(r.Header["Authorization"], "\n")
 }
 
-// find gives the caller's reservation of a token; the problem is the same for
-// one of somebody else and for none.
+// findReservation returns the caller's reservation with a token. The problem is the same
+// for an unknown token and for a reservation of another caller.
 func (gw *Gateway) findReservation(r *http.Request, token string) (*reservation, *problem) {
 	gw.reservations.mu.Lock()
 	res := gw.reservations.byToken[token]
 	gw.reservations.mu.Unlock()
 	if res == nil || res.owner != gw.owner(r) {
-		return nil, &problem{status: http.StatusNotFound, code: "STREAM_NOT_FOUND", detail: "There is no such event stream. Reserve one by PUT."}
+		return nil, &problem{status: http.StatusNotFound, code: "STREAM_NOT_FOUND", detail: "This event stream does not exist. Reserve one with a PUT request."}
 	}
 	return res, nil
 }
 
-// take makes the reservation the caller's stream's, or its timeout's: it is
-// true once.
-func (res *reservation) take() bool {
+// claim takes the reservation, for a stream or for its timeout. It reports true only for
+// the first call.
+func (res *reservation) claim() bool {
 	res.mu.Lock()
 	defer res.mu.Unlock()
 	was := res.taken
@@ -169,12 +171,12 @@ func (res *reservation) take() bool {
 	return !was
 }
 
-// openReserved serves the event stream of a reservation until the client or the
-// router ends it.
+// openReserved serves the event stream of a reservation until the client disconnects or
+// the router ends it.
 func (gw *Gateway) openReserved(w http.ResponseWriter, r *http.Request, token string) {
 	res, p := gw.findReservation(r, token)
-	if p == nil && !res.take() {
-		p = &problem{status: http.StatusConflict, code: "STREAM_ALREADY_OPEN", detail: "This event stream is open already. Reserve another one by PUT."}
+	if p == nil && !res.claim() {
+		p = &problem{status: http.StatusConflict, code: "STREAM_ALREADY_OPEN", detail: "This event stream is already open. Reserve another one with a PUT request."}
 	}
 	if p != nil {
 		p.write(w)
@@ -193,7 +195,7 @@ func (gw *Gateway) openReserved(w http.ResponseWriter, r *http.Request, token st
 	err := subscribe.ServeMultiplex(ctx, w, gw.config.Subscriptions.Heartbeat, func(m *subscribe.Multiplex) func() {
 		res.stream = m
 		close(res.connected)
-		return func() { // operations write to the response no longer
+		return func() { // wait until no operation writes to the response
 			res.end()
 			res.running.Wait()
 		}
@@ -251,8 +253,8 @@ func (x *exchange) serveReserved(token string) {
 	x.w.WriteHeader(http.StatusAccepted)
 }
 
-// readReserved reads an operation, of which nothing is in memory that is used
-// again when the request has been answered.
+// readReserved reads an operation. It copies the body, because the operation outlives
+// the request and its pooled buffer.
 func (x *exchange) readReserved() (req request, p *problem, err error) {
 	if x.r.Method == http.MethodGet {
 		req, err = parseQuery(x.r.URL.Query())
@@ -269,7 +271,7 @@ func (x *exchange) readReserved() (req request, p *problem, err error) {
 	return req, nil, err
 }
 
-// operationID is what the client calls an operation; empty if it does not.
+// operationID returns extensions.operationId, or "" if it is missing.
 func operationID(extensions json.RawMessage) string {
 	var e struct {
 		OperationID string `json:"operationId"`
@@ -280,8 +282,9 @@ func operationID(extensions json.RawMessage) string {
 	return e.OperationID
 }
 
-// begin runs an operation whose responses go to the stream of a reservation.
-// It holds its own place among the operations in flight, and the supergraph.
+// begin starts an operation whose responses go to the stream of a reservation. The
+// operation takes over the request's place in flight and retains the snapshot, because
+// it outlives the request.
 func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 	ctx, cancel := context.WithCancel(res.life)
 	if problem := res.add(id, cancel); problem != nil {
@@ -291,7 +294,7 @@ func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 	own := &exchange{Gateway: x.Gateway, snapshot: x.snapshot, accept: x.accept, place: x.place, carrier: x.carrier, hooked: x.hooked}
 	own.r = x.r.WithContext(&joined{Context: ctx, values: x.r.Context()})
 	x.place = place{}
-	x.snapshot.retain() // which this request still holds
+	x.snapshot.retain() // cannot fail: this request holds the snapshot
 	x.reservations.running.Go(func() {
 		defer own.snapshot.release()
 		defer own.place.leave()
@@ -311,7 +314,8 @@ func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 	return nil
 }
 
-// joined ends with one context and has the values of another.
+// joined is a context that is canceled with one context and also has the values of
+// another.
 type joined struct {
 	context.Context
 	values context.Context
@@ -324,20 +328,20 @@ func (j *joined) Value(key any) any {
 	return j.values.Value(key)
 }
 
-// add counts an operation in.
+// add registers an operation. The problem says why the stream cannot take it.
 func (res *reservation) add(id string, cancel context.CancelFunc) *problem {
 	res.mu.Lock()
 	defer res.mu.Unlock()
 	switch {
 	case id == "":
-		return &problem{status: http.StatusBadRequest, code: codeBadRequest, detail: "extensions.operationId is missing: it tells the operations of an event stream apart."}
+		return &problem{status: http.StatusBadRequest, code: codeBadRequest, detail: "extensions.operationId is missing. It must identify the operation within the event stream."}
 	case res.life.Err() != nil:
-		return &problem{status: http.StatusNotFound, code: "STREAM_NOT_FOUND", detail: "The event stream has ended. Reserve another one by PUT."}
+		return &problem{status: http.StatusNotFound, code: "STREAM_NOT_FOUND", detail: "The event stream has ended. Reserve another one with a PUT request."}
 	case res.operations[id] != nil:
-		return &problem{status: http.StatusConflict, code: "OPERATION_EXISTS", detail: "The event stream carries an operation of this operationId already."}
+		return &problem{status: http.StatusConflict, code: "OPERATION_EXISTS", detail: "The event stream already has an operation with this operationId. Use another operationId."}
 	case len(res.operations) >= maxOperations:
 		return &problem{status: http.StatusTooManyRequests, code: "TOO_MANY_OPERATIONS",
-			detail: fmt.Sprintf("The event stream carries %d operations; no more are allowed.", maxOperations)}
+			detail: fmt.Sprintf("The event stream already has %d operations in progress, which is the maximum. Wait until one completes.", maxOperations)}
 	}
 	res.operations[id] = cancel
 	res.running.Add(1)

@@ -24,8 +24,8 @@ import (
 	"souk/router/supergraph"
 )
 
-// A generation is everything made from one supergraph. It is given up as a
-// whole when there is a new one and its last request has ended.
+// A snapshot is everything made from one supergraph. When a new supergraph replaces
+// it, it is released after its last request has ended.
 type snapshot struct {
 	gateway  *Gateway
 	id       string // hash of the SDL
@@ -45,39 +45,45 @@ type snapshot struct {
 	planning  singleflight.Group
 	cold      coldWork
 
-	// holders are the requests under way, and one more while it is current.
+	// holders counts the requests in progress, plus one while the snapshot is
+	// current.
 	holders atomic.Int64
 }
 
-// A document is what is kept of a text and an operation's name.
+// A document is the cache entry for a document text and an operation name.
 type document struct {
 	*operation.Document
-	// key is that of the document cache; text is a part of it.
+	// key is the key in the document cache; text is a substring of it.
 	key, text, name string
-	// base is what it weighed at first, in bytes; weighed is what the cache was
-	// last told that it has grown by.
+	// base is the initial size in bytes. weighed is the growth since then that the
+	// cache was last told about.
 	base     int
 	weighing sync.Mutex
 	weighed  atomic.Int64
-	// hash is the text's SHA-256 in hex.
+	// hash is the SHA-256 of the text, in hex.
 	hash string
-	// redacted is the text without values, once it was asked for.
+	// redacted is the text without argument values. It is nil until a trace needs
+	// it.
 	redacted atomic.Pointer[string]
-	// programs are those of the operations the document has given so far.
+	// programs has the programs for recent combinations of conditions and labels.
 	programs atomic.Pointer[[]specialised]
 }
 
+// A specialised program is one made for particular values of the variables in @skip
+// and @include, for a client with or without support for @defer, and for a set of
+// override labels.
 type specialised struct {
 	op      *operation.Operation
 	program *execute.Program
-	// conditions are variables that give the operation.
+	// conditions are the variables that select this operation.
 	conditions operation.Variables
 	deferring  bool
 	labels     labelSet
 	weight     int // of the program, in bytes
 }
 
-// grown is how many bytes the document's operations and programs take by now.
+// grown returns the size in bytes of the document's operations and programs, which
+// are added after the document is cached.
 func (d *document) grown() int64 {
 	grown := int64(d.Retained())
 	if redacted := d.redacted.Load(); redacted != nil {
@@ -91,8 +97,8 @@ func (d *document) grown() int64 {
 	return grown
 }
 
-// choose gives the document's operation for a client that takes what is under
-// @defer later, or one that does not.
+// choose returns the document's operation for the variables. If deferring is false,
+// @defer has no effect.
 func (d *document) choose(vars operation.Variables, deferring bool) *operation.Operation {
 	if deferring {
 		return d.Operation(vars)
@@ -115,7 +121,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	schema.Limits = limits(gw.config.Limits)
 	transport, closeTransport, err := gw.options.Transport(model)
 	if problems := (config.Errors)(nil); errors.As(err, &problems) {
-		return nil, problems // which say where they are
+		return nil, problems // they contain their positions in the file
 	}
 	if err != nil {
 		return nil, fmt.Errorf("preparing requests to subgraphs: %w", err)
@@ -171,7 +177,7 @@ func limits(c config.Limits) operation.Limits {
 	}
 }
 
-// retain adds a holder, unless the generation has been given up.
+// retain adds a holder. It reports false if the snapshot has been released.
 func (s *snapshot) retain() bool {
 	for {
 		n := s.holders.Load()
@@ -192,7 +198,9 @@ func (s *snapshot) release() {
 	}
 }
 
-// document finds or makes the document of a request. key is scratch space.
+// document returns the document of a request, from the cache or by parsing and
+// validating it. It reports whether it was cached. key is scratch space, so that a
+// cache hit does not allocate.
 func (s *snapshot) document(ctx context.Context, m *metrics, key, text, name []byte) (*document, bool, error) {
 	key = append(append(append(key[:0], text...), 0), name...)
 	if d, ok := s.documents.Get(view(key)); ok {
@@ -213,11 +221,11 @@ func (s *snapshot) document(ctx context.Context, m *metrics, key, text, name []b
 	}
 	sum := sha256.Sum256(text)
 	d := &document{Document: parsed, key: whole, text: kept, name: string(name), hash: hex.EncodeToString(sum[:])}
-	d.base = parsed.Size() + len(name) // the text is among it
+	d.base = parsed.Size() + len(name) // Size includes the text
 	return s.documents.Put(whole, d, d.base), false, nil
 }
 
-// parse parses and validates a document.
+// parse parses and validates a document, and notifies the observer of the stages.
 func (s *snapshot) parse(ctx context.Context, text, name string) (*operation.Document, error) {
 	if s.gateway.options.Observer == nil {
 		return s.schema.Parse(text, name)
@@ -231,12 +239,13 @@ func (s *snapshot) parse(ctx context.Context, text, name string) (*operation.Doc
 	return parsed, err
 }
 
-// parseStages are the names of the stages of parsing.
+// parseStages maps the stages of parsing to their names for observers.
 var parseStages = map[operation.Stage]hook.StageName{
 	operation.StageParse: hook.Parse, operation.StageValidate: hook.Validate, operation.StageNormalise: hook.Normalize,
 }
 
-// beginStage tells the observer of a stage; the result tells it of its end.
+// beginStage notifies the observer of the beginning of a stage. The returned function
+// notifies it of the end.
 func (gw *Gateway) beginStage(ctx context.Context, name hook.StageName) (context.Context, func(error)) {
 	if gw.options.Observer == nil {
 		return ctx, notObserved
@@ -246,8 +255,8 @@ func (gw *Gateway) beginStage(ctx context.Context, name hook.StageName) (context
 
 func notObserved(error) {}
 
-// executionStages tells the observer of stages within an execution; nil if there
-// is none.
+// executionStages returns a function that notifies the observer of the stages within an
+// execution, or nil if there is no observer.
 func (gw *Gateway) executionStages() func(context.Context, execute.Stage, string) func() {
 	if gw.options.Observer == nil {
 		return nil
@@ -262,11 +271,11 @@ func (gw *Gateway) executionStages() func(context.Context, execute.Stage, string
 	}
 }
 
-// view is the text of bytes for a look-up, which keeps nothing of it. Converting
-// would copy: only for a plain map does the compiler see that it need not.
+// view returns b as a string without copying it, for a cache look-up that does not
+// retain the key. The compiler avoids the copy by itself only for built-in maps.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// reweigh tells the cache what a document has come to weigh.
+// reweigh updates the size of a document in the cache after it has grown.
 func (s *snapshot) reweigh(d *document) {
 	if d.weighed.Load() == d.grown() {
 		return
@@ -278,20 +287,23 @@ func (s *snapshot) reweigh(d *document) {
 	s.documents.Reweigh(d.key, d.base+int(grown))
 }
 
-// A planned program is kept with its weight in bytes.
+// planned is an entry of the plan cache: a program and its size in bytes.
 type planned struct {
 	*execute.Program
 	weight int
 }
 
-// programSize sizes a program with what it keeps alive of its operation.
+// programSize measures a program and the parts of its operation that it keeps
+// alive. It does not count the supergraph, which all programs share.
 var programSize = heapsize.NewSizer((*supergraph.Model)(nil), (*supergraph.Type)(nil), (*supergraph.Field)(nil), (*supergraph.Subgraph)(nil))
 
-// program finds or makes the program of an operation. Several requests for
-// the same one wait for a single planning.
+// program returns the program of an operation, from a cache or by planning it, and
+// reports whether it was cached. Concurrent requests for the same operation wait for
+// one planning.
 //
-// An operation that is not one of the document's own, but was made for a
-// caller, is found by its text every time.
+// There are two caches. A document keeps the programs of its own operations, found
+// by pointer. All other operations, such as those from which authorization removed
+// fields for a caller, are found in the plan cache by their text.
 func (s *snapshot) program(ctx context.Context, m *metrics, of *prepared) (*execute.Program, bool, error) {
 	d, op := of.document, of.op
 	if known := d.programs.Load(); known != nil {
@@ -324,12 +336,13 @@ func (s *snapshot) program(ctx context.Context, m *metrics, of *prepared) (*exec
 	return p.Program, hit, ctx.Err()
 }
 
-// plan makes a program and keeps it.
+// plan makes a program and stores it in the plan cache.
 func (s *snapshot) plan(ctx context.Context, m *metrics, key string, of *prepared) (planned, error) {
 	if p, ok := s.plans.Get(key); ok {
 		return p, nil
 	}
-	// Others wait for this too, so it does not end with the request that began it.
+	// Other requests wait for this result, so it must not be canceled with the
+	// request that started it.
 	done, err := s.cold.begin(context.WithoutCancel(ctx))
 	if err != nil {
 		return planned{}, err
@@ -363,13 +376,15 @@ func (s *snapshot) compile(op *operation.Operation, labels labelSet) (*execute.P
 	return program, nil
 }
 
-// These bound what a document keeps of its own; the plan cache still has the
-// rest.
+// These bound the programs that a document keeps, in number and in bytes. The plan
+// cache has the others.
 const (
 	maxSpecialised      = 16
 	maxSpecialisedBytes = 1 << 20
 )
 
+// keep adds a program to those of the document. If that exceeds a bound, the new
+// program replaces all others, which remain in the plan cache.
 func (d *document) keep(s specialised) {
 	for {
 		known := d.programs.Load()

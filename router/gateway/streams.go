@@ -27,14 +27,15 @@ func isWebSocket(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
-// openStreams counts streams and sockets. Its zero value is ready for use.
+// openStreams counts open streams and WebSockets. The zero value is ready for use.
 type openStreams struct {
 	mu      sync.Mutex
 	count   int
-	waiting chan struct{} // closed when there are none; nil unless waited for
+	waiting chan struct{} // closed when count becomes 0; nil if nobody waits
 }
 
-// add counts one in, unless that makes more than most (0 for any number).
+// add counts one more stream. It reports false if there are most already; 0 means no
+// limit.
 func (o *openStreams) add(most int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -54,7 +55,7 @@ func (o *openStreams) done() {
 	}
 }
 
-// idle gives a channel that is closed when there are none.
+// idle returns a channel that is closed when no stream is open.
 func (o *openStreams) idle() <-chan struct{} {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -69,8 +70,8 @@ func (o *openStreams) idle() <-chan struct{} {
 	return idle
 }
 
-// openStream counts a stream in, unless there are too many. The result takes
-// it out again.
+// openStream counts a new stream and returns a function that the caller must call when
+// the stream ends. The problem says why no stream can be opened.
 func (gw *Gateway) openStream() (func(), *problem) {
 	refuse := func(code, detail string) (func(), *problem) {
 		return nil, &problem{status: http.StatusServiceUnavailable, code: code, detail: detail}
@@ -81,17 +82,17 @@ func (gw *Gateway) openStream() (func(), *problem) {
 	case gw.draining.Load():
 		return refuse("SHUTTING_DOWN", "The router is shutting down.")
 	case !gw.open.add(gw.config.Subscriptions.MaxConnections):
-		return refuse("TOO_MANY_STREAMS", "There are as many open streams as there may be; try again later.")
+		return refuse("TOO_MANY_STREAMS", "The router has reached its limit of open streams. Try again later.")
 	}
 	return sync.OnceFunc(gw.open.done), nil
 }
 
-// serveStream answers a subscription, or an operation whose client takes
-// nothing but a stream.
+// serveStream serves a subscription, or an operation of any kind whose client accepts
+// only an event stream.
 func (x *exchange) serveStream(p *prepared) {
 	if !x.accept.events && !x.accept.subscription {
 		x.writeProblem(&problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
-			detail: "A subscription is answered as a stream: send Accept: text/event-stream, or use WebSocket with " + subscribe.Protocol + "."})
+			detail: "Subscriptions need a streaming response. Send Accept: text/event-stream, or use a WebSocket with the subprotocol " + subscribe.Protocol + "."})
 		return
 	}
 	done, refused := x.openStream()
@@ -114,16 +115,16 @@ func (x *exchange) serveStream(p *prepared) {
 	}
 }
 
-// untilStopped gives a context for a stream. While the gateway drains, streams
-// end at random moments in the second half of the drain period: their clients
-// do not all come back at once, and not before others know that this router is
+// untilStopped returns a context for a stream. While the gateway drains, streams end at
+// random times in the second half of the drain period. The randomness spreads the
+// reconnects; the first half gives load balancers time to notice that this router is
 // going away.
 func (gw *Gateway) untilStopped(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	cut := func() { cancel(subscribe.ErrCut) }
 	unwatch := context.AfterFunc(gw.streams, cut)
 	undrain := context.AfterFunc(gw.drain, func() {
-		// Streams must have ended before the server is closed.
+		// Streams must end before the server closes their connections.
 		half := min(gw.config.Subscriptions.DrainPeriod, gw.config.TrafficShaping.Router.ShutdownTimeout/2) / 2
 		timer := time.AfterFunc(half+rand.N(max(half, 1)), cut)
 		context.AfterFunc(ctx, func() { timer.Stop() })
@@ -153,7 +154,7 @@ func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) er
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			_, body := x.answered(ctx, http.StatusOK, response.Body, response)
+			_, body := x.hookResponse(ctx, http.StatusOK, response.Body, response)
 			return emit(body)
 		})
 	}
@@ -185,29 +186,29 @@ func (x *exchange) upstream(ctx context.Context, p *prepared, emit func([]byte) 
 	})
 }
 
-// The values of extensions.code with which subscriptions end.
+// Values of extensions.code for subscriptions that the router ends.
 const (
 	codeSchemaReload = "SUBSCRIPTION_SCHEMA_RELOAD"
 	codeExpired      = "SUBSCRIPTION_JWT_EXPIRED"
 	codeSlowClient   = "SUBSCRIPTION_SLOW_CLIENT"
 )
 
-// ended says how a stream ended that did not come to its own end.
+// ended returns the error to report for a stream that did not complete normally.
 func (x *exchange) ended(ctx context.Context, p *prepared, err error) error {
 	var refused *execute.RequestError
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errReloaded):
-		return x.failure(codeSchemaReload, "The schema has changed, and the subscription does not fit it any more.")
+		return x.failure(codeSchemaReload, "The schema has changed and this subscription is no longer valid. Subscribe again with an operation that is valid for the new schema.")
 	case errors.Is(cause, subscribe.ErrExpired):
 		return x.failure(codeExpired, "The access token has expired. Subscribe again with a new one.")
 	case cause != nil:
-		return cause // the client is gone, or is to go elsewhere
+		return cause // the client has disconnected or must reconnect elsewhere
 	case errors.Is(err, memory.ErrExhausted):
 		x.metrics.Limits.Shed.Inc()
 		return x.failure(codeOverloaded, errNoRoom.Err.Message)
 	case errors.Is(err, errSlowClient):
 		x.metrics.SubscriptionsDropped.Inc()
-		return x.failure(codeSlowClient, "The client reads events more slowly than they come.")
+		return x.failure(codeSlowClient, "The client reads events too slowly. Its subscription has ended; subscribe again.")
 	case errors.As(err, &refused):
 		if refused.Err != nil {
 			x.logger.WarnContext(ctx, "subscription failed", "operation", p.document.name, "error", refused.Err)
@@ -222,15 +223,15 @@ func (x *exchange) failure(code, message string) error {
 	return &subscribe.Failure{Errors: errorList(x.refuse(&operation.Error{Message: message, Code: code})), Transport: true}
 }
 
-var errReloaded = errors.New("the subscription does not fit the new schema")
+var errReloaded = errors.New("the subscription is not valid for the new schema")
 
-// following are the subscriptions that are open, with what ends them.
+// following holds the open subscriptions and the functions that end them.
 type following struct {
 	mu   sync.Mutex
 	open map[*prepared]context.CancelCauseFunc
 }
 
-// follow makes a subscription known; the result makes it forgotten.
+// follow registers a subscription. The returned function removes it.
 func (gw *Gateway) follow(p *prepared, end context.CancelCauseFunc) func() {
 	f := &gw.following
 	f.mu.Lock()
@@ -246,9 +247,9 @@ func (gw *Gateway) follow(p *prepared, end context.CancelCauseFunc) func() {
 	}
 }
 
-// endStale ends the subscriptions that a new supergraph has no place for, not
-// all at once: their clients will come again. The others go on with the
-// supergraph they began with.
+// endStale ends the subscriptions that are not valid for the next snapshot, at random
+// times within subscriptions.reload_jitter to spread the reconnects. All others continue
+// on the snapshot they began with.
 func (gw *Gateway) endStale(next *snapshot) {
 	gw.following.mu.Lock()
 	defer gw.following.mu.Unlock()
@@ -260,7 +261,8 @@ func (gw *Gateway) endStale(next *snapshot) {
 	}
 }
 
-// adopt plans an operation that is under way for another generation.
+// adopt plans the operation of an open subscription for another snapshot. It fails if the
+// operation is not valid there.
 func (gw *Gateway) adopt(next *snapshot, m *metrics, p *prepared) (*execute.Program, error) {
 	d, _, err := next.document(context.Background(), m, nil, []byte(p.document.text), []byte(p.document.name))
 	if err != nil {
@@ -270,9 +272,9 @@ func (gw *Gateway) adopt(next *snapshot, m *metrics, p *prepared) (*execute.Prog
 	return program, err
 }
 
-// serveWebSocket answers by graphql-transport-ws. The middleware around the
-// endpoint sees the request when the client has sent connection_init, since
-// only there can a browser give a token.
+// serveWebSocket serves the graphql-transport-ws protocol. The middleware of the endpoint
+// runs after connection_init rather than at the handshake: browsers cannot set headers on
+// the handshake, so they send the token in the payload.
 func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	if refused := gw.checkSocketOrigin(r); refused != nil {
 		refused.write(w)
@@ -288,12 +290,12 @@ func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	defer stop()
 	var initialised *http.Request
 	sockets := subscribe.Sockets{
-		Origins:       []string{"*"}, // checked above, with their schemes
+		Origins:       []string{"*"}, // checkSocketOrigin has checked the origin
 		InitTimeout:   gw.config.Subscriptions.InitTimeout,
 		Heartbeat:     gw.config.Subscriptions.Heartbeat,
 		MaxMessage:    int64(gw.config.Limits.MaxBodyBytes),
 		MaxOperations: maxOperations,
-		// A message is what a request body is over HTTP.
+		// A message corresponds to an HTTP request body.
 		MessageTimeout: gw.config.Limits.BodyTimeout,
 		Memory:         gw.options.Memory,
 		Init: func(r *http.Request, payload json.RawMessage) (*subscribe.Session, error) {
@@ -311,11 +313,12 @@ func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	sockets.Serve(ctx, w, r)
 }
 
-// Reasons for closing a connection, as clients are told them.
+// Reasons in the close frame of a WebSocket. They are limited to 123 bytes (RFC 6455,
+// section 5.5).
 var (
 	errUnauthorized = errors.New("Forbidden")
 	errInitPayload  = errors.New("Payload of connection_init is not an object")
-	errInitHeader   = errors.New("Header in connection_init is not a string that a header can have")
+	errInitHeader   = errors.New("Header in connection_init is not a valid string")
 )
 
 func (gw *Gateway) session(r *http.Request) *subscribe.Session {
@@ -326,8 +329,9 @@ func (gw *Gateway) session(r *http.Request) *subscribe.Session {
 	return s
 }
 
-// initialise sends the request through the middleware, with the headers that
-// the payload of connection_init gives, and returns what comes out.
+// initialise adds the headers in the payload of connection_init to the handshake request
+// and runs the middleware on it. It returns the request as the middleware passes it on,
+// with the caller in its context.
 func (gw *Gateway) initialise(r *http.Request, payload json.RawMessage) (*http.Request, error) {
 	r = r.Clone(r.Context())
 	if err := gw.initHeaders(r.Header, payload); err != nil {
@@ -342,12 +346,12 @@ func (gw *Gateway) initialise(r *http.Request, payload json.RawMessage) (*http.R
 	return through, nil
 }
 
-// initHeaders sets the headers that clients may give in the payload of
-// connection_init, or in its member "headers": only a name on the list, and
-// not one that the handshake has unless that is configured. What stands between
-// the client and the router, such as an ingress, may have set it. It fails if a
-// header on the list is not given as one: a client that meant to say who it is
-// must not become an anonymous one. Null and an empty text name nobody.
+// initHeaders copies headers from the payload of connection_init, or from its member
+// "headers", to h. Only names in subscriptions.init_headers count. A header that the
+// handshake already has stays, unless init_overrides_handshake is set: a proxy between
+// the client and the router may have set it. A listed header with an invalid value is an
+// error, so that a client that tries to authenticate never becomes anonymous. An empty
+// string is ignored.
 func (gw *Gateway) initHeaders(h http.Header, payload json.RawMessage) error {
 	if len(payload) == 0 {
 		return nil
@@ -360,8 +364,8 @@ func (gw *Gateway) initHeaders(h http.Header, payload json.RawMessage) error {
 	if json.Unmarshal(given["headers"], &inner) == nil && inner != nil {
 		given = inner
 	}
-	// A name that is given twice, in two spellings, is a header with two values:
-	// which of them holds must not be left to chance.
+	// A name that occurs in two spellings becomes a header with two values, which
+	// authentication rejects. Choosing one would depend on map order.
 	set := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		canonical := http.CanonicalHeaderKey(name)
@@ -386,7 +390,7 @@ func (gw *Gateway) initHeaders(h http.Header, payload json.RawMessage) error {
 	return nil
 }
 
-// refusedInit is where the middleware writes its refusal, a GraphQL response.
+// A refusedInit records the response of middleware that rejects connection_init.
 type refusedInit struct {
 	header http.Header
 	status int
@@ -402,7 +406,8 @@ func (w *refusedInit) Write(b []byte) (int, error) { return w.body.Write(b) }
 // WriteHeader implements http.ResponseWriter.
 func (w *refusedInit) WriteHeader(status int) { w.status = status }
 
-// reason turns the refusal into what closes the connection.
+// reason returns the error that closes the connection: the message of the first GraphQL
+// error in the response.
 func (w *refusedInit) reason() error {
 	var response struct{ Errors []struct{ Message string } }
 	if json.Unmarshal(w.body.Bytes(), &response) != nil || len(response.Errors) == 0 {
@@ -447,7 +452,7 @@ func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit fun
 
 func errorList(f failure) json.RawMessage {
 	out, err := json.Marshal(f.errors)
-	if err != nil { // not reached: all parts have a JSON form
+	if err != nil { // unreachable: every value can be encoded
 		panic(err)
 	}
 	return out

@@ -315,7 +315,7 @@ func TestReloadEndsOnlyStaleSubscriptions(t *testing.T) {
 	s.send(`{"type":"ping"}`)
 	s.want(`{"type":"pong"}`)
 	set(strings.Replace(sdl, "count(to: Int!)", "count(from: Int)", 1))
-	s.want(`{"id":"1","type":"error","payload":[{"message":"The schema has changed, and the subscription does not fit it any more.","extensions":{"code":"SUBSCRIPTION_SCHEMA_RELOAD"}}]}`)
+	s.want(`{"id":"1","type":"error","payload":[{"message":"The schema has changed and this subscription is no longer valid. Subscribe again with an operation that is valid for the new schema.","extensions":{"code":"SUBSCRIPTION_SCHEMA_RELOAD"}}]}`)
 }
 
 // TestWebSocketGoesThroughTheMiddleware: what the client says when it

@@ -242,7 +242,7 @@ func (h *Handler) charge(ctx context.Context, q *request, a *Answer) *problem {
 		return nil
 	}
 	if q.memory.Grow(ctx, bytes) != nil {
-		p := &problem{problemKind: unavailable, detail: "The router is answering as much as its memory allows. Try again in 1 s."}
+		p := &problem{problemKind: unavailable, detail: "The router has reached its memory limit for requests in progress. Try again in 1 s."}
 		return p.withHeader("Retry-After", "1")
 	}
 	return nil

@@ -16,9 +16,9 @@ import (
 	"souk/router/internal/clientaddr"
 )
 
-// Check finds what is wrong with a configuration as a whole, after the
-// environment and the command line have had their say. The error is an
-// [Errors]; the source, which may be nil, gives the places.
+// Check validates the complete configuration, after environment variables and
+// flags are applied. The error is an [Errors]. The source provides the positions
+// of keys in the file; it may be nil.
 func (c *Config) Check(source *Source) error {
 	problems := c.check(source)
 	if c.ResponseCache.Enabled && !c.ResponseCache.Redis.Configured() {
@@ -31,7 +31,7 @@ func (c *Config) Check(source *Source) error {
 	return nil
 }
 
-// check finds values that cannot be meant, whatever the environment adds.
+// check finds the problems that no environment variable can resolve.
 func (c *Config) check(source *Source) Errors {
 	k := &checker{source: source}
 	k.block(reflect.ValueOf(*c), "", false)
@@ -48,8 +48,8 @@ func (c *Config) check(source *Source) Errors {
 	return k.problems
 }
 
-// contradictions are values that do not go with each other, by the key to
-// change.
+// contradictions returns a message for each combination of values that is
+// invalid, by the key to change.
 func (c *Config) contradictions() map[string]string {
 	found := map[string]string{}
 	add := func(wrong bool, key, message string) {
@@ -69,17 +69,17 @@ func (c *Config) contradictions() map[string]string {
 	add(c.CSRF.Enabled && len(c.CSRF.RequiredHeaders) == 0, "csrf.required_headers",
 		"csrf.required_headers is empty; name a header or set csrf.enabled to false")
 	add(r.Enabled && r.By == "header" && r.Header == "", "rate_limit.by",
-		"rate_limit.by is header, which needs rate_limit.header, such as X-API-Key")
-	add(r.Enabled && r.Requests == 0, "rate_limit.requests", "rate_limit.requests is 0; it must be 1 or more, or rate_limit.enabled false")
+		"rate_limit.by is header, which requires rate_limit.header, such as X-API-Key")
+	add(r.Enabled && r.Requests == 0, "rate_limit.requests", "rate_limit.requests is 0; it must be 1 or more, or set rate_limit.enabled to false")
 	add(r.Enabled && r.Interval == 0, "rate_limit.interval", "rate_limit.interval is 0s; it must be a duration, such as 1s")
-	add(r.RedisURL != "" && r.Redis.Configured(), "rate_limit.redis_url", "rate_limit.redis_url and rate_limit.redis cannot be given together")
+	add(r.RedisURL != "" && r.Redis.Configured(), "rate_limit.redis_url", "rate_limit.redis_url and rate_limit.redis cannot both be set")
 	if r.RedisURL != "" {
 		if _, err := (Redis{URL: r.RedisURL}).Options(); err != nil {
 			found["rate_limit.redis_url"] = fmt.Sprintf("rate_limit.redis_url: %v", err)
 		}
 	}
 	add(c.DemandControl.Enabled && c.DemandControl.Max == 0, "demand_control.max",
-		"demand_control.max is 0, which refuses every operation; it must be more than 0")
+		"demand_control.max is 0, which rejects every operation; it must be more than 0")
 	add(c.HTTP.Batching.Enabled && c.HTTP.Batching.MaxSize == 0, "http.batching.max_size", "http.batching.max_size is 0; it must be 1 or more")
 	add(c.Authentication.JWT.Required && len(c.Authentication.JWT.JWKS) == 0, "authentication.jwt.required",
 		"authentication.jwt.required needs a key set in authentication.jwt.jwks")
@@ -89,7 +89,8 @@ func (c *Config) contradictions() map[string]string {
 	return found
 }
 
-// A checker walks a configuration by its types and looks at each value.
+// A checker walks a configuration by reflection and checks each value against its
+// struct tags.
 type checker struct {
 	source   *Source
 	problems Errors
@@ -99,8 +100,8 @@ func (k *checker) fail(path, format string, args ...any) {
 	k.problems = append(k.problems, k.source.Problem(path, format, args...))
 }
 
-// block looks at each field of v. In the blocks of single subgraphs, what is
-// left out is taken from elsewhere.
+// block checks each field of v. single is set inside the blocks of single
+// subgraphs, where a zero value is inherited and therefore not checked.
 func (k *checker) block(v reflect.Value, path string, single bool) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
@@ -145,8 +146,8 @@ func (k *checker) value(v reflect.Value, tag reflect.StructTag, path string, sin
 	}
 }
 
-// number looks at a number or a duration. It must not be negative unless the
-// tag min says otherwise.
+// number checks a number or a duration against the tags min and max. The default
+// minimum is 0.
 func (k *checker) number(v reflect.Value, tag reflect.StructTag, path string) {
 	least, most := tag.Get("min"), tag.Get("max")
 	if least == "" {
@@ -173,24 +174,24 @@ func amount(v reflect.Value) float64 {
 	return float64(v.Int())
 }
 
-// bound reads the value of a tag in the unit of v.
+// bound parses the value of a min or max tag in the unit of v.
 func bound(v reflect.Value, text string) float64 {
 	if v.Type() == reflect.TypeFor[time.Duration]() {
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			panic("config: a tag has the duration " + text) // a test walks all of them
+			panic("config: invalid duration in a struct tag: " + text) // a test parses every tag
 		}
 		return float64(d)
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		panic("config: a tag has the number " + text)
+		panic("config: invalid number in a struct tag: " + text)
 	}
 	return f
 }
 
-// formats are the values of the tag format: what a text must look like, unless
-// it is empty, and whether it does.
+// formats maps each value of the format tag to a description for messages and a
+// check. Empty strings are not checked.
 var formats = map[string]struct {
 	wanted string
 	fits   func(string) bool
@@ -226,8 +227,8 @@ func isAddress(s string) bool {
 	return err == nil && n >= 0 && n <= 65535
 }
 
-// isPath reports whether s is a path that requests can have and that has no
-// other form: no query, no dots, none of the characters that stand for others.
+// isPath reports whether s is a normalized URL path: it has no query, no dot
+// segments, no percent-encoding and no wildcard of http.ServeMux.
 func isPath(s string) bool {
 	return strings.HasPrefix(s, "/") && !strings.ContainsAny(s, "{}?#%\\ \t\r\n") && strings.TrimSuffix(path.Clean(s), "/") == strings.TrimSuffix(s, "/")
 }
@@ -237,7 +238,8 @@ func isURL(s string, schemes ...string) bool {
 	return err == nil && u.Host != "" && slices.Contains(schemes, u.Scheme)
 }
 
-// withoutPassword is a text that may be a URL, for messages.
+// withoutPassword removes the user information from s if it is a URL, so that s
+// can appear in a message.
 func withoutPassword(s string) string {
 	before, after, ok := strings.Cut(s, "://")
 	if at := strings.LastIndex(after, "@"); ok && at >= 0 {

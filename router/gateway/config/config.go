@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A Config is the whole configuration. Names are those of the field's
-// gateways where they have one.
+// A Config is the complete configuration of a router. Keys follow the names
+// that other GraphQL gateways use, where there is a common one.
 type Config struct {
 	Version    string     `yaml:"version" desc:"Version of the configuration format." enum:"1"`
 	Listen     string     `yaml:"listen" desc:"Address that the router listens on." format:"address" empty:"no"`
@@ -45,46 +45,47 @@ type Config struct {
 	Telemetry      Telemetry      `yaml:"telemetry" desc:"Traces and metrics."`
 }
 
-// Supergraph says where the graph comes from.
+// Supergraph configures the source of the supergraph SDL.
 type Supergraph struct {
 	Path         string        `yaml:"path" desc:"File that contains the supergraph SDL." empty:"no"`
 	HotReload    bool          `yaml:"hot_reload" desc:"Reload the file when it changes."`
 	PollInterval time.Duration `yaml:"poll_interval" desc:"How often the router checks the file for changes." min:"10ms"`
 }
 
-// Admin is the second port.
+// Admin configures the admin port.
 type Admin struct {
 	Listen string `yaml:"listen" desc:"Address of the admin port. If empty, there is no admin port." format:"address"`
 	Pprof  bool   `yaml:"pprof" desc:"Serve Go profiles under /debug/pprof/ on the admin port. Profiles reveal the contents of memory: keep the port private."`
 	Bundle bool   `yaml:"debug_bundle" desc:"Serve /debug/bundle on the admin port, for souk debug bundle: the configuration without secrets, versions, metrics, the operations in use with their query plans, and profiles."`
 }
 
-// Health says where health is told.
+// Health configures the health endpoints.
 type Health struct {
 	Enabled bool `yaml:"enabled" desc:"Serve /health, /readiness, /healthz and /readyz."`
 	Details bool `yaml:"details" desc:"List each dependency and its state in the response of /readyz on the public port. The admin port always lists them."`
 }
 
-// Playground is the page for people.
+// Playground configures the GraphiQL page.
 type Playground struct {
 	Enabled bool   `yaml:"enabled" desc:"Serve the playground. Development mode (dev) also enables it."`
 	Path    string `yaml:"path" desc:"Path of the playground. Browsers that open the GraphQL endpoint are redirected to it." format:"path" empty:"no"`
 }
 
-// Log is what is logged.
+// Log configures log output.
 type Log struct {
 	Level  string `yaml:"level" desc:"Minimum level of log records." enum:"debug,info,warn,error"`
 	Format string `yaml:"format" desc:"Format of log records." enum:"json,text"`
 }
 
-// TrafficShaping has one part for clients' requests and one for subgraphs'.
+// TrafficShaping configures client requests (Router) and subgraph requests (All,
+// Subgraphs).
 type TrafficShaping struct {
 	Router    RouterTraffic              `yaml:"router" desc:"Requests from clients."`
 	All       SubgraphTraffic            `yaml:"all" desc:"Requests to all subgraphs."`
 	Subgraphs map[string]SubgraphTraffic `yaml:"subgraphs" desc:"Overrides for single subgraphs, by subgraph name. Missing values are taken from all."`
 }
 
-// RouterTraffic shapes clients' requests.
+// RouterTraffic configures client requests.
 type RouterTraffic struct {
 	Timeout         time.Duration `yaml:"timeout" desc:"Maximum duration of a request. Subscriptions are exempt."`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" desc:"How long the router waits for requests in progress when it stops."`
@@ -93,8 +94,9 @@ type RouterTraffic struct {
 	MaxInFlight     int           `yaml:"max_in_flight" desc:"Maximum number of operations in flight. Requests over HTTP, members of a batch, REST calls and WebSocket operations each count. The router rejects further operations with status 503. A subscription counts until it has started. 0 means no limit."`
 }
 
-// SubgraphTraffic shapes the requests to a subgraph. Zero values are taken
-// from All, and in All mean the default.
+// SubgraphTraffic configures requests to a subgraph. A zero value in
+// TrafficShaping.Subgraphs means the value in All; a zero value in All means the
+// default of package subgraph.
 type SubgraphTraffic struct {
 	Timeout            time.Duration  `yaml:"timeout" desc:"Maximum duration of one request, including its retries."`
 	DeduplicateQuery   *bool          `yaml:"deduplicate_query" desc:"Send identical queries once if they are in flight at the same time."`
@@ -109,8 +111,8 @@ type SubgraphTraffic struct {
 	HTTPClient         string         `yaml:"http_client" desc:"HTTP/1.1 client for http URLs: direct (built into the router, faster) or standard (Go's net/http). https URLs, HTTP/2 and proxies always use standard." enum:"direct,standard"`
 }
 
-// Of gives the settings for one subgraph: its own, and those for all where it
-// has none.
+// Of returns the settings for one subgraph. Settings that the subgraph does not
+// override come from All.
 func (t TrafficShaping) Of(subgraph string) SubgraphTraffic {
 	s := t.Subgraphs[subgraph]
 	fill(&s.Timeout, t.All.Timeout)
@@ -134,9 +136,9 @@ func fill[T comparable](v *T, value T) {
 	}
 }
 
-// Retry says how often a query is tried again: after the connection failed, or
-// an answer that is no GraphQL response and has status 408, 502, 503 or 504, or
-// 429 with Retry-After.
+// Retry configures retries of queries. The router retries after a connection
+// failure, and after a response that is not GraphQL and has status 408, 502, 503
+// or 504, or 429 with Retry-After. It never retries mutations.
 type Retry struct {
 	MaxAttempts   int           `yaml:"max_attempts" desc:"Maximum number of attempts, including the first. 1 disables retries."`
 	Interval      time.Duration `yaml:"interval" desc:"Delay before the first retry. Each further retry doubles it, with jitter."`
@@ -144,7 +146,9 @@ type Retry struct {
 	Budget        float64       `yaml:"budget" desc:"Maximum ratio of retries to requests. 0.1 allows one retry for ten requests." max:"1"`
 }
 
-// CircuitBreaker says when a subgraph is given a rest.
+// CircuitBreaker configures when the router stops sending requests to a failing
+// subgraph. The circuit opens when, within Window, at least MinRequests were made
+// and ErrorThreshold of them failed.
 type CircuitBreaker struct {
 	Enabled        *bool         `yaml:"enabled" desc:"Use the circuit breaker."`
 	ErrorThreshold float64       `yaml:"error_threshold" desc:"Ratio of failed requests that opens the circuit. 0.5 means half of them." max:"1"`
@@ -168,21 +172,21 @@ func (c *CircuitBreaker) fillFrom(all CircuitBreaker) {
 	fill(&c.Rest, all.Rest)
 }
 
-// Headers says which headers go to subgraphs.
+// Headers configures which headers subgraphs receive.
 type Headers struct {
 	All       HeaderRules            `yaml:"all" desc:"Rules for all subgraphs."`
 	Subgraphs map[string]HeaderRules `yaml:"subgraphs" desc:"Rules for single subgraphs, by subgraph name. They apply after the rules for all."`
 }
 
-// HeaderRules are applied in this order.
+// HeaderRules are applied in the order of the fields.
 type HeaderRules struct {
 	Propagate []string          `yaml:"propagate" desc:"Client headers to forward. Connection headers, body headers, Host and Accept-Encoding cannot be propagated."`
 	Remove    []string          `yaml:"remove" desc:"Headers to remove from those that earlier rules forward."`
 	Set       map[string]string `yaml:"set" desc:"Headers with a fixed value, which replaces any other value. Host changes the host name in the request; Accept-Encoding: identity requests uncompressed responses. Connection headers and body headers cannot be set." secret:"yes"`
 }
 
-// PropagatedTo gives the names, in canonical form and in order, of the client's
-// headers that a subgraph is sent.
+// PropagatedTo returns the names of the client headers that a subgraph receives,
+// in canonical form and sorted.
 func (h Headers) PropagatedTo(subgraph string) []string {
 	sent := map[string]bool{}
 	for _, rules := range []HeaderRules{h.All, h.Subgraphs[subgraph]} {
@@ -199,7 +203,7 @@ func (h Headers) PropagatedTo(subgraph string) []string {
 	return slices.Sorted(maps.Keys(sent))
 }
 
-// CORS is by the Fetch standard.
+// CORS configures cross-origin resource sharing (Fetch Standard, section 3.3).
 type CORS struct {
 	AllowOrigins     []string      `yaml:"allow_origins" desc:"Origins whose pages may call the router: https://shop.example, https://*.shop.example for all subdomains, http://localhost:* for every port including the default, or * for every origin without credentials."`
 	AllowCredentials bool          `yaml:"allow_credentials" desc:"Allow pages of these origins to send cookies."`
@@ -208,13 +212,14 @@ type CORS struct {
 	MaxAge           time.Duration `yaml:"max_age" desc:"How long browsers may cache the response to a preflight request."`
 }
 
-// CSRF is about requests that browsers send without a preflight request.
+// CSRF configures protection against requests that a browser sends without a
+// CORS preflight.
 type CSRF struct {
 	Enabled         bool     `yaml:"enabled" desc:"Reject requests that a page of another site can send without a CORS preflight. Requests pass if Sec-Fetch-Site or Origin identifies the router's own origin or an origin in cors.allow_origins."`
 	RequiredHeaders []string `yaml:"required_headers" desc:"A request with any of these headers is accepted: another site cannot set them without a preflight." format:"header"`
 }
 
-// Limits bound requests. Zero means no limit.
+// Limits bounds client requests. Zero means no limit. Sizes are in bytes.
 type Limits struct {
 	MaxBodyBytes     int           `yaml:"http_max_request_bytes" desc:"Maximum size of a request body. It applies before and after decompression."`
 	MaxURLBytes      int           `yaml:"http_max_url_bytes" desc:"Maximum length of a request URL."`
@@ -234,7 +239,7 @@ type Limits struct {
 	MaxListItems     int           `yaml:"max_list_items" desc:"Maximum number of items in one list of an argument or variable."`
 }
 
-// HTTP has the protocol's switches.
+// HTTP configures the GraphQL over HTTP protocol.
 type HTTP struct {
 	PartialSuccessStatus bool     `yaml:"partial_success_status" desc:"Use status 294 instead of 200 for responses with both data and errors. It applies to clients that accept application/graphql-response+json."`
 	QueryMethod          bool     `yaml:"query_method" desc:"Accept queries by the HTTP method QUERY (RFC 10008)."`
@@ -245,20 +250,20 @@ type HTTP struct {
 	CompressionMinBytes  int      `yaml:"compression_min_bytes" desc:"Minimum size of a response to compress."`
 }
 
-// Batching is off unless enabled.
+// Batching configures batches of requests. It is disabled by default.
 type Batching struct {
 	Enabled bool `yaml:"enabled" desc:"Accept batches."`
 	MaxSize int  `yaml:"max_size" desc:"Maximum number of requests in a batch."`
 }
 
-// PersistedDocuments are documents known by their hash.
+// PersistedDocuments configures documents that clients identify by hash.
 type PersistedDocuments struct {
 	Automatic bool   `yaml:"automatic" desc:"Let clients register documents (automatic persisted queries, APQ)."`
 	Path      string `yaml:"path" desc:"File of trusted documents: a JSON object that maps hashes to documents, or a manifest with a list of operations."`
 	Require   bool   `yaml:"require" desc:"Reject documents that are not in the file of trusted documents."`
 }
 
-// Subscriptions of clients.
+// Subscriptions configures client subscriptions and the streams from subgraphs.
 type Subscriptions struct {
 	Enabled           bool                      `yaml:"enabled" desc:"Accept subscriptions over server-sent events, multipart HTTP and WebSocket."`
 	MaxConnections    int                       `yaml:"max_connections" desc:"Maximum number of open streams and WebSockets. 0 means no limit."`
@@ -277,14 +282,16 @@ type Subscriptions struct {
 	Subgraphs         map[string]SubgraphStream `yaml:"subgraphs" desc:"Overrides for single subgraphs, by subgraph name. Missing values are taken from all."`
 }
 
-// SingleConnection bounds the single connection mode.
+// SingleConnection configures the single connection mode of GraphQL over
+// server-sent events.
 type SingleConnection struct {
 	Enabled         bool          `yaml:"enabled" desc:"Accept stream reservations (PUT requests)."`
 	MaxReservations int           `yaml:"max_reservations" desc:"Maximum number of reservations, including open streams. The router rejects further reservations with status 503."`
 	Timeout         time.Duration `yaml:"timeout" desc:"How long a reservation is valid before the client opens its stream."`
 }
 
-// SubgraphStream says how streams from a subgraph are opened, and opened again.
+// SubgraphStream configures how the router opens and reopens streams from a
+// subgraph.
 type SubgraphStream struct {
 	Protocol        string        `yaml:"protocol" desc:"Protocol: ws (graphql-transport-ws) or sse (GraphQL over server-sent events)." enum:"ws,sse"`
 	URL             string        `yaml:"url" desc:"URL of the stream, if it differs from the URL of the subgraph. Only for single subgraphs." format:"stream"`
@@ -298,8 +305,8 @@ type SubgraphStream struct {
 	ReplayLatest    *bool         `yaml:"replay_latest" desc:"Send the latest event to clients that join a shared subscription. This suits subgraphs whose streams begin with the current state. Disable it if each event is independent."`
 }
 
-// Of gives the settings for one subgraph: its own, and those for all where it
-// has none.
+// Of returns the settings for one subgraph. Settings that the subgraph does not
+// override come from All.
 func (s Subscriptions) Of(subgraph string) SubgraphStream {
 	out := s.Subgraphs[subgraph]
 	fill(&out.Protocol, s.All.Protocol)
@@ -314,7 +321,7 @@ func (s Subscriptions) Of(subgraph string) SubgraphStream {
 	return out
 }
 
-// Caches are bounded by the memory that their entries take.
+// Caches bounds the memory of the router's caches, in bytes.
 type Caches struct {
 	Documents int `yaml:"documents_bytes" desc:"Memory for parsed documents and their operations. 0 disables the cache."`
 	Plans     int `yaml:"plans_bytes" desc:"Memory for query plans. 0 disables the cache."`
@@ -322,7 +329,7 @@ type Caches struct {
 	WarmUp    int `yaml:"warm_up" desc:"Number of documents, most used first, to plan for a new supergraph before it goes into service."`
 }
 
-// IncludeErrors says what clients see of subgraphs' errors.
+// IncludeErrors configures whether clients see the error messages of subgraphs.
 type IncludeErrors struct {
 	All       bool            `yaml:"all" desc:"Default for all subgraphs."`
 	Subgraphs map[string]bool `yaml:"subgraphs" desc:"Overrides for single subgraphs, by subgraph name."`

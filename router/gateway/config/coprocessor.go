@@ -2,8 +2,9 @@ package config
 
 import "time"
 
-// Coprocessor is an HTTP service that takes part in requests. A stage that is
-// sent none of headers, body and context is not called.
+// Coprocessor configures an external HTTP service that takes part in request
+// processing. The router does not call a stage that has none of headers, body and
+// context enabled.
 type Coprocessor struct {
 	URL              string        `yaml:"url" desc:"URL of the coprocessor. If empty, there is none. docs/extending.md describes the protocol." format:"http"`
 	Timeout          time.Duration `yaml:"timeout" desc:"Maximum duration of one call." min:"1ms"`
@@ -16,23 +17,23 @@ type Coprocessor struct {
 	Subgraph   CoprocessorSubgraph  `yaml:"subgraph" desc:"Subgraph requests and subgraph responses."`
 }
 
-// CoprocessorExchange is a pair of stages.
+// CoprocessorExchange configures the stages for a request and its response.
 type CoprocessorExchange struct {
 	Request  CoprocessorStage `yaml:"request" desc:"Called for the request."`
 	Response CoprocessorStage `yaml:"response" desc:"Called for the response."`
 }
 
-// CoprocessorExecution is the stage before execution.
+// CoprocessorExecution configures the stage between planning and execution.
 type CoprocessorExecution struct {
 	Request CoprocessorPlanStage `yaml:"request" desc:"Called before the first subgraph request."`
 }
 
-// CoprocessorSubgraph are the stages around requests to subgraphs.
+// CoprocessorSubgraph configures the stages around subgraph requests.
 type CoprocessorSubgraph struct {
 	All CoprocessorExchange `yaml:"all" desc:"Stages for all subgraphs."`
 }
 
-// CoprocessorStage says what a stage is sent.
+// CoprocessorStage configures what the router sends at one stage.
 type CoprocessorStage struct {
 	Headers   bool   `yaml:"headers" desc:"Send the headers to the coprocessor."`
 	Body      bool   `yaml:"body" desc:"Send the body to the coprocessor."`
@@ -40,7 +41,7 @@ type CoprocessorStage struct {
 	OnFailure string `yaml:"on_failure" desc:"What happens if the call fails: closed rejects the request, open continues as if the stage were not configured." enum:"closed,open"`
 }
 
-// CoprocessorPlanStage is a stage that knows the query plan.
+// CoprocessorPlanStage configures a stage at which the query plan is known.
 type CoprocessorPlanStage struct {
 	Headers   bool   `yaml:"headers" desc:"Send the headers to the coprocessor."`
 	Body      bool   `yaml:"body" desc:"Send the operation to the coprocessor."`

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// problem says what is wrong with the settings, "" for nothing.
+// problem describes the first invalid setting. It returns "" if there is none.
 func (c CORS) problem() string {
 	if c.AllowCredentials && slices.Contains(c.AllowOrigins, "*") {
-		return "cors.allow_credentials cannot go with the origin *; list the origins"
+		return "cors.allow_credentials cannot be combined with the origin *; list the origins"
 	}
 	for _, origin := range c.AllowOrigins {
 		if !validOrigin(origin) {
@@ -19,9 +19,9 @@ func (c CORS) problem() string {
 	return ""
 }
 
-// Origins are the allowed origins. One for all ports, such as
-// http://localhost:*, stands for the scheme's own port, too, which browsers
-// leave out.
+// Origins returns the allowed origins. For an origin with any port, such as
+// http://localhost:*, the list also contains the origin without a port: browsers
+// omit the default port of the scheme.
 func (c CORS) Origins() []string {
 	list := slices.Clone(c.AllowOrigins)
 	for _, origin := range c.AllowOrigins {
@@ -33,9 +33,9 @@ func (c CORS) Origins() []string {
 }
 
 // validOrigin reports whether text is *, or an origin as browsers send it
-// (RFC 6454, section 6.1), in which * may stand for subdomains or for the port.
-// Elsewhere a * would allow more than it seems to: https://shop.example* also
-// matches https://shop.example.evil.example.
+// (RFC 6454, section 6.1). A * may replace the subdomains or the port. Anywhere
+// else it would match more than intended: https://shop.example* also matches
+// https://shop.example.evil.example.
 func validOrigin(text string) bool {
 	if text == "*" {
 		return true
@@ -53,6 +53,6 @@ func validOrigin(text string) bool {
 	if err != nil || u.Hostname() == "" || u.Host != host || strings.Contains(host, "*") {
 		return false
 	}
-	// Browsers leave the scheme's own port out.
+	// Browsers omit the default port, so an origin that has it never matches.
 	return !(scheme == "https" && u.Port() == "443" || scheme == "http" && u.Port() == "80")
 }

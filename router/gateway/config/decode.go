@@ -16,8 +16,8 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/core"
 )
 
-// A decoder puts a YAML document into a Config. It goes on after a problem, so
-// that all are told at once.
+// A decoder decodes a YAML document into a Config. It continues after a problem,
+// so that one run reports all of them.
 type decoder struct {
 	lookup   func(string) (string, bool)
 	source   *Source
@@ -26,7 +26,8 @@ type decoder struct {
 	depth    int
 }
 
-// maxDepth bounds how deep blocks and aliases are nested.
+// maxDepth bounds the nesting of blocks and aliases. Without it, a recursive alias
+// would not terminate.
 const maxDepth = 50
 
 func (d *decoder) fail(t *token.Token, format string, args ...any) {
@@ -37,10 +38,10 @@ func (d *decoder) fail(t *token.Token, format string, args ...any) {
 	d.problems = append(d.problems, e)
 }
 
-// value puts a node into v. A key without a value keeps its default.
+// value decodes a node into v. A null node leaves the default in place.
 func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	if d.depth++; d.depth > maxDepth {
-		d.fail(n.GetToken(), "%s is nested too deep", cmp.Or(path, "the configuration"))
+		d.fail(n.GetToken(), "%s is nested too deeply", cmp.Or(path, "the configuration"))
 		return
 	}
 	defer func() { d.depth-- }()
@@ -83,7 +84,8 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	}
 }
 
-// pairs are the keys and values of a block, those merged into it first.
+// pairs returns the entries of a block. Entries merged by << come first, so that
+// the block's own entries replace them.
 func (d *decoder) pairs(n ast.Node, path string, t reflect.Type) []*ast.MappingValueNode {
 	where := cmp.Or(path, "the configuration")
 	var list []*ast.MappingValueNode
@@ -112,7 +114,7 @@ func (d *decoder) pairs(n ast.Node, path string, t reflect.Type) []*ast.MappingV
 		case *ast.MappingValueNode:
 			merged = append(merged, target)
 		default:
-			d.fail(pair.Value.GetToken(), "%s merges what is not a block of keys", where)
+			d.fail(pair.Value.GetToken(), "%s has a merge key << whose value is not a block of keys", where)
 		}
 	}
 	given := map[string]bool{}
@@ -140,7 +142,8 @@ func (d *decoder) block(n ast.Node, v reflect.Value, path string) {
 	}
 }
 
-// names puts a block into a map, whose keys are names from elsewhere.
+// names decodes a block into a map. Its keys are chosen by the user, such as
+// subgraph names.
 func (d *decoder) names(n ast.Node, v reflect.Value, path string) {
 	made := reflect.MakeMap(v.Type())
 	for _, pair := range d.pairs(n, path, v.Type()) {
@@ -155,7 +158,7 @@ func (d *decoder) names(n ast.Node, v reflect.Value, path string) {
 		inner := path + "." + key
 		value := reflect.New(v.Type().Elem()).Elem()
 		d.value(pair.Value, value, inner)
-		d.source.set(inner, pair.Key.GetToken()) // the name is what may be wrong
+		d.source.set(inner, pair.Key.GetToken()) // report an unknown name at the key
 		made.SetMapIndex(reflect.ValueOf(key), value)
 	}
 	v.Set(made)
@@ -181,7 +184,8 @@ func (d *decoder) list(n ast.Node, v reflect.Value, path string) {
 	v.Set(made)
 }
 
-// scalar puts a text, number or truth value into v.
+// scalar decodes a string, number, duration or boolean into v. Except for strings
+// and durations, a quoted value is an error unless it refers to the environment.
 func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 	text, quoted, ok := scalarText(n)
 	if !ok {
@@ -207,7 +211,7 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 		}
 		return
 	}
-	if quoted && expanded == text { // "5" is a text
+	if quoted && expanded == text { // "5" is a string
 		wrong()
 		return
 	}
@@ -269,12 +273,12 @@ func (d *decoder) expand(text string, t *token.Token, path string) (string, bool
 		return part[3]
 	})
 	if missing != "" {
-		d.fail(t, "%s uses the environment variable %s, which is not set; ${env.%s:-default} gives a default", path, missing, missing)
+		d.fail(t, "%s uses the environment variable %s, which is not set; set it, or write ${env.%s:-default} to provide a default", path, missing, missing)
 	}
 	return expanded, missing == ""
 }
 
-// shown is what stands in place of what should, for messages.
+// shown describes a node that has the wrong type, for messages.
 func shown(n ast.Node) string {
 	switch n.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
@@ -288,7 +292,7 @@ func shown(n ast.Node) string {
 	return "of another kind"
 }
 
-// wanted is what a type takes, for messages.
+// wanted describes the values that a type accepts, for messages.
 func wanted(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
@@ -325,7 +329,7 @@ func fieldNamed(t reflect.Type, key string) (found *reflect.StructField, known [
 	return found, known
 }
 
-// decode reads a document over c.
+// decode decodes a document into c. Keys that are missing keep their values.
 func decode(data []byte, c *Config, file string, lookup func(string) (string, bool)) (*Source, Errors) {
 	d := &decoder{lookup: lookup, source: &Source{File: file, places: map[string]place{}}, anchors: map[string]ast.Node{}}
 	parsed, err := parser.ParseBytes(data, 0)
@@ -340,10 +344,10 @@ func decode(data []byte, c *Config, file string, lookup func(string) (string, bo
 	return d.source, d.problems
 }
 
-// A Source knows where in a file the keys of a configuration are given. A nil
-// Source knows nothing.
+// A Source records the positions of the keys in a configuration file. A nil
+// Source has no positions.
 type Source struct {
-	// File is its path, empty for a text without one.
+	// File is the path of the file. It is empty if the text has no name.
 	File   string
 	places map[string]place
 }
@@ -356,7 +360,8 @@ func (s *Source) set(path string, t *token.Token) {
 	}
 }
 
-// Given says whether the file has the key at a path, such as "limits.max_depth".
+// Given reports whether the file sets the key at a path, such as
+// "limits.max_depth".
 func (s *Source) Given(path string) bool {
 	if s == nil {
 		return false
@@ -365,8 +370,8 @@ func (s *Source) Given(path string) bool {
 	return ok
 }
 
-// Problem is an error about the value at a path; it has the place of the
-// nearest block around it that the file has.
+// Problem returns an error about the value at a path. If the file does not set the
+// key, the position is that of the innermost enclosing block.
 func (s *Source) Problem(path, format string, args ...any) *Error {
 	e := &Error{Message: fmt.Sprintf(format, args...)}
 	if s == nil {

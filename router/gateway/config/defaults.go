@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Default gives the configuration of an empty file.
+// Default returns the configuration of an empty file.
 func Default() Config {
 	return Config{
 		Version:    "1",
@@ -71,8 +71,9 @@ func subscriptions() Subscriptions {
 	}
 }
 
-// ApplyEnvironment takes over the variables that stand for single keys:
-// ROUTER_LISTEN, SUPERGRAPH_FILE_PATH, LOG_LEVEL, REDIS_URL and PORT.
+// ApplyEnvironment applies the environment variables that replace single keys:
+// ROUTER_LISTEN, ROUTER_ADMIN_LISTEN, SUPERGRAPH_FILE_PATH, LOG_LEVEL, REDIS_URL
+// and, if ROUTER_LISTEN is not set, PORT. It fails if PORT is not a port number.
 func (c *Config) ApplyEnvironment(lookup func(string) (string, bool)) error {
 	for name, target := range map[string]*string{
 		"ROUTER_LISTEN":        &c.Listen,
@@ -84,7 +85,7 @@ func (c *Config) ApplyEnvironment(lookup func(string) (string, bool)) error {
 		if v, ok := lookup(name); ok && v != "" {
 			*target = v
 			if name == "REDIS_URL" {
-				c.ResponseCache.Redis.Addresses = nil // which it replaces
+				c.ResponseCache.Redis.Addresses = nil // the URL replaces them
 			}
 		}
 	}
@@ -93,7 +94,7 @@ func (c *Config) ApplyEnvironment(lookup func(string) (string, bool)) error {
 	}
 	if v, ok := lookup("PORT"); ok && v != "" {
 		if n, err := strconv.Atoi(v); err != nil || n < 0 || n > 65535 {
-			return fmt.Errorf("the environment's PORT is %q; it must be a number from 0 to 65535", v)
+			return fmt.Errorf("the environment variable PORT is %q; it must be a number from 0 to 65535", v)
 		}
 		c.Listen = ":" + v
 	}

@@ -1,10 +1,28 @@
-// Package config reads the router's configuration: a YAML file in which an
-// unknown key is an error, environment variables inside it, and defaults for
-// all that is left out. It gives a [Config], which the gateway and the stages
-// it wires are made from; programs that embed the gateway fill one in
-// themselves, beginning with [Default].
+// Package config reads the router's configuration. It takes a YAML file, in which
+// unknown keys are errors and values may refer to environment variables, and
+// returns a [Config] with defaults for missing keys. The router builds the gateway
+// and all other stages from it. Programs that embed the router may also start with
+// [Default] and set fields.
 //
-// Precedence is flag, environment, file, default: [Load] covers the last two
-// and the environment inside the file, [Config.ApplyEnvironment] the variables
-// that stand for single keys, and flags are the command's.
+// Flags take precedence over environment variables, which take precedence over
+// the file and the defaults. [Load] applies the file and the defaults,
+// [Config.ApplyEnvironment] the environment variables that replace single keys.
+// Package cli applies the flags.
+//
+// The hub is config.go: the struct tags define each key, its description and its
+// constraints. The other files are:
+//
+//	stages.go       authentication, limits, response cache, telemetry
+//	coprocessor.go  coprocessor stages
+//	cors.go         CORS origins
+//	headers.go      header rules
+//	labels.go       override labels
+//	redis.go        connections to Redis
+//	defaults.go     defaults and environment variables
+//	load.go         reads a file; Error and Errors
+//	decode.go       YAML to Config, with the position of each key
+//	check.go        checks of values and of combinations
+//	paths.go        checks of paths
+//	document.go     writes docs/router.yaml
+//	schema.go       writes router.schema.json
 package config

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Document gives a file with every key, its default and what it means. Loaded,
-// it is the configuration of an empty file.
+// Document returns a configuration file that lists every key with its default and
+// its description. Loading it gives the same configuration as an empty file.
 func Document() []byte {
 	var out strings.Builder
 	out.WriteString("# yaml-language-server: $schema=../router/gateway/config/router.schema.json\n" +
@@ -49,7 +49,8 @@ func document(out *strings.Builder, v reflect.Value, depth int) {
 	}
 }
 
-// scalar is a value in YAML's syntax, and whether it says anything.
+// scalar formats a value as YAML. It reports whether the value is set: an unset
+// one is written as a comment.
 func scalar(v reflect.Value) (text string, set bool) {
 	switch x := v.Interface().(type) {
 	case time.Duration:

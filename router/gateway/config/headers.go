@@ -8,7 +8,7 @@ import (
 	"souk/router/subgraph"
 )
 
-// problem says which rule cannot be applied, "" for none.
+// problem describes the first invalid rule. It returns "" if there is none.
 func (h Headers) problem() string {
 	if p := h.All.problem("headers.all"); p != "" {
 		return p

@@ -11,15 +11,15 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Load reads a file over the defaults. lookup gives the environment's
-// variables for ${env.NAME} and ${env.NAME:-default} inside it. The error is an
-// [Errors].
+// Load reads a configuration file. Missing keys have their defaults. It calls
+// lookup to expand ${env.NAME} and ${env.NAME:-default} in values. If the file is
+// invalid, the error is an [Errors] with all problems.
 func Load(path string, lookup func(string) (string, bool)) (Config, error) {
 	c, _, err := Read(path, lookup)
 	return c, err
 }
 
-// Read is Load, and tells where in the file the keys are given.
+// Read is like [Load] and also returns the positions of the keys in the file.
 func Read(path string, lookup func(string) (string, bool)) (Config, *Source, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -28,7 +28,7 @@ func Read(path string, lookup func(string) (string, bool)) (Config, *Source, err
 	return parse(data, path, lookup)
 }
 
-// Parse is Load for a file's contents.
+// Parse is like [Load] for the contents of a file.
 func Parse(data []byte, lookup func(string) (string, bool)) (Config, error) {
 	c, _, err := parse(data, "", lookup)
 	return c, err
@@ -38,7 +38,7 @@ func parse(data []byte, file string, lookup func(string) (string, bool)) (Config
 	c := Default()
 	source, problems := decode(data, &c, file, lookup)
 	if len(problems) == 0 && c.Version != "1" {
-		problems = Errors{source.Problem("version", "version is %q; this router reads version \"1\"", c.Version)}
+		problems = Errors{source.Problem("version", "version is %q; this router supports version \"1\"", c.Version)}
 	}
 	if len(problems) == 0 {
 		problems = c.check(source)
@@ -49,16 +49,16 @@ func parse(data []byte, file string, lookup func(string) (string, bool)) (Config
 	return c, source, nil
 }
 
-// An Error is a place in a file and what is wrong there.
+// An Error describes a problem and its position in the configuration file.
 type Error struct {
-	// File is empty for a text without a name.
+	// File is the path of the file. It is empty if the text has no name.
 	File string
-	// Line and Column are 0 for what no file says.
+	// Line and Column count from 1. They are 0 if the value is not from a file.
 	Line, Column int
 	Message      string
 }
 
-// Error gives file, line, column and message as compilers do.
+// Error formats the problem as file:line:column: message.
 func (e *Error) Error() string {
 	var out strings.Builder
 	if e.File != "" {
@@ -73,10 +73,10 @@ func (e *Error) Error() string {
 	return out.String() + e.Message
 }
 
-// Errors are all problems of a configuration, in the order of the file.
+// Errors lists all problems of a configuration, in file order.
 type Errors []*Error
 
-// Error gives a line for each.
+// Error returns the problems, one per line.
 func (e Errors) Error() string {
 	lines := make([]string, len(e))
 	for i, one := range e {
@@ -85,7 +85,7 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives each for errors.As.
+// Unwrap returns the problems for errors.As.
 func (e Errors) Unwrap() []error {
 	list := make([]error, len(e))
 	for i, one := range e {

@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// reserved are paths that the router serves itself on the public or the admin
-// port, whether or not they are enabled.
+// reserved lists the paths of the router's own endpoints on the public and the
+// admin port. They are reserved even if the endpoint is disabled.
 var reserved = []string{"/health", "/healthz", "/readiness", "/readyz", "/metrics", "/invalidation"}
 
-// restPaths begins the paths of REST routes.
+// restPaths is the prefix of REST routes.
 const restPaths = "/api"
 
-// paths finds paths of the GraphQL endpoint and of the playground that are
-// taken by something else, or by each other.
+// paths checks that the paths of the GraphQL endpoint and the playground conflict
+// neither with other endpoints nor with each other.
 func (c *Config) paths(source *Source) Errors {
 	var found Errors
 	for key, path := range map[string]string{"path": c.Path, "playground.path": c.Playground.Path} {
 		switch bare := strings.TrimSuffix(path, "/"); {
 		case slices.Contains(reserved, bare):
-			found = append(found, source.Problem(key, "%s is %q, which the router serves itself; choose another", key, path))
+			found = append(found, source.Problem(key, "%s is %q, which is the path of another endpoint of the router; choose another", key, path))
 		case bare == restPaths || strings.HasPrefix(path, restPaths+"/"):
-			found = append(found, source.Problem(key, "%s is %q, but paths below %s/ are those of REST routes; choose another", key, path, restPaths))
+			found = append(found, source.Problem(key, "%s is %q, but paths below %s/ are reserved for REST routes; choose another", key, path, restPaths))
 		}
 	}
 	if (c.Playground.Enabled || c.Dev) && strings.TrimSuffix(c.Path, "/") == strings.TrimSuffix(c.Playground.Path, "/") {
@@ -34,15 +34,15 @@ func (c *Config) paths(source *Source) Errors {
 	return found
 }
 
-// cachedForAll finds names under response_cache.subgraph.all: types and fields
-// are those of one subgraph.
+// cachedForAll rejects type and field names under response_cache.subgraph.all:
+// they only make sense for one subgraph.
 func (c *Config) cachedForAll(source *Source) Errors {
 	var found Errors
 	const all = "response_cache.subgraph.all."
 	s := c.ResponseCache.Subgraph.All
 	for key, names := range map[string][]string{"types": s.Types, "root": s.Root, "shared_types": s.SharedTypes, "shared_root": s.SharedRoot} {
 		if len(names) > 0 {
-			found = append(found, source.Problem(all+key, "%s cannot be given for all subgraphs; name types and fields for each, under response_cache.subgraph.subgraphs", all+key))
+			found = append(found, source.Problem(all+key, "%s cannot be set for all subgraphs; list types and fields for each subgraph under response_cache.subgraph.subgraphs", all+key))
 		}
 	}
 	return found

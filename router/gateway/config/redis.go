@@ -16,8 +16,8 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// Redis says where a Redis is: one server, a Redis Cluster, or a primary that
-// Sentinels watch.
+// Redis configures the connection to a standalone Redis server, a Redis Cluster,
+// or a primary monitored by Sentinels.
 type Redis struct {
 	URL              string        `yaml:"url" desc:"redis://user:password@host:port/db, rediss:// for TLS, or unix:///path. Query parameters: addr (a further node), master_name, pool_size and other options of the go-redis client."`
 	Addresses        []string      `yaml:"addresses" desc:"Alternative to url: host:port of Redis Cluster nodes or, with master_name, of Sentinels. A single address without master_name and cluster is a standalone server."`
@@ -32,7 +32,7 @@ type Redis struct {
 	Timeout          time.Duration `yaml:"timeout" desc:"Maximum duration of one command. After that the request continues without Redis." min:"1ms"`
 }
 
-// RedisTLS says how connections to Redis are encrypted.
+// RedisTLS configures TLS for connections to Redis.
 type RedisTLS struct {
 	Enabled            bool   `yaml:"enabled" desc:"Use TLS."`
 	CAFile             string `yaml:"ca_file" desc:"PEM file of trusted certificate authorities. It replaces the system's."`
@@ -42,10 +42,11 @@ type RedisTLS struct {
 	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" desc:"Accept any server certificate. Do not use this in production."`
 }
 
-// Configured says whether a Redis is named.
+// Configured reports whether a URL or an address is set.
 func (r Redis) Configured() bool { return r.URL != "" || len(r.Addresses) > 0 }
 
-// Secrets are the values that must not be logged.
+// Secrets returns the passwords in r, including those in the URL. They must not
+// be logged.
 func (r Redis) Secrets() []string {
 	list := []string{r.Password, r.SentinelPassword}
 	if u, err := url.Parse(r.URL); err == nil {
@@ -55,8 +56,8 @@ func (r Redis) Secrets() []string {
 	return list
 }
 
-// Options are those of a client, as [redis.NewUniversalClient] takes them; nil
-// if no Redis is named. The error repeats no part of the URL.
+// Options returns the options for [redis.NewUniversalClient], or nil if no Redis
+// is configured. The error contains no part of the URL, which may hold a password.
 func (r Redis) Options() (*redis.UniversalOptions, error) {
 	if !r.Configured() {
 		return nil, nil
@@ -88,14 +89,15 @@ func (r Redis) Options() (*redis.UniversalOptions, error) {
 	case cluster && o.DB != 0:
 		return nil, errors.New("database must be 0: a Redis Cluster has no other")
 	}
-	// Redis Enterprise alone announces its maintenance; others refuse to be asked.
+	// Only Redis Enterprise supports maintenance notifications; other servers
+	// reject the command.
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	var err error
 	o.TLSConfig, err = r.TLS.apply(o.TLSConfig)
 	return o, err
 }
 
-// fromURL reads the URLs that go-redis does.
+// fromURL parses the URL forms that go-redis supports, and unix sockets.
 func fromURL(text string) (*redis.UniversalOptions, error) {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -146,8 +148,8 @@ func fromURL(text string) (*redis.UniversalOptions, error) {
 	return o, nil
 }
 
-// apply adds what is configured to the settings that a rediss URL brings, which
-// are nil otherwise.
+// apply adds the configured settings to c, which comes from a rediss URL and is
+// nil for other URLs.
 func (t RedisTLS) apply(c *tls.Config) (*tls.Config, error) {
 	if t == (RedisTLS{}) {
 		return c, nil

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// JSONSchema gives a JSON Schema (2020-12) of the file, for editors.
+// JSONSchema returns a JSON Schema (draft 2020-12) of the configuration file, for
+// completion and validation in editors.
 func JSONSchema() ([]byte, error) {
 	s := schemaOf(reflect.TypeFor[Config](), reflect.ValueOf(Default()))
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -16,7 +17,7 @@ func JSONSchema() ([]byte, error) {
 	return append(out, '\n'), err
 }
 
-// environmentReference lets every scalar be given by the environment.
+// environmentReference matches a value that refers to an environment variable.
 const environmentReference = `\$\{env\.`
 
 func schemaOf(t reflect.Type, value reflect.Value) map[string]any {
@@ -43,7 +44,8 @@ func schemaOf(t reflect.Type, value reflect.Value) map[string]any {
 	return map[string]any{"type": "string"}
 }
 
-// orReference allows a value to come from the environment, too.
+// orReference returns a schema that accepts s or a reference to an environment
+// variable.
 func orReference(s map[string]any) map[string]any {
 	return map[string]any{"anyOf": []any{s, map[string]any{"type": "string", "pattern": environmentReference}}}
 }
@@ -74,8 +76,8 @@ func blockSchema(t reflect.Type, value reflect.Value) map[string]any {
 	return s
 }
 
-// restrict adds what the checks of values know by a field's tag, for the value
-// itself or those in a list or a block of names.
+// restrict adds the constraints in a field's tags to its schema s. For a list or a
+// map they apply to the elements.
 func restrict(s map[string]any, t reflect.Type, tag reflect.StructTag) {
 	for _, below := range []string{"items", "additionalProperties"} {
 		if inner, ok := s[below].(map[string]any); ok && (t.Kind() == reflect.Slice || t.Kind() == reflect.Map) {

@@ -2,12 +2,12 @@ package config
 
 import "time"
 
-// Authentication says how callers are known.
+// Authentication configures how the router authenticates callers.
 type Authentication struct {
 	JWT JWT `yaml:"jwt" desc:"Bearer tokens (RFC 7519)."`
 }
 
-// JWT says whose tokens are trusted.
+// JWT configures the verification of JSON Web Tokens.
 type JWT struct {
 	JWKS       []JWKS        `yaml:"jwks" desc:"JSON Web Key Sets. A token is valid if a key in one of them verifies its signature."`
 	Header     string        `yaml:"header" desc:"Request header that carries the token." format:"header" empty:"no"`
@@ -17,7 +17,7 @@ type JWT struct {
 	Required   bool          `yaml:"required" desc:"Reject requests without a token. If false, requests without a token, or with another scheme such as Basic, are anonymous. Invalid tokens are always rejected."`
 }
 
-// JWKS is one key set (RFC 7517).
+// JWKS configures one JSON Web Key Set (RFC 7517).
 type JWKS struct {
 	URL       string        `yaml:"url" desc:"URL of the key set." format:"jwks"`
 	Refresh   time.Duration `yaml:"refresh" desc:"How often the router fetches the key set again."`
@@ -25,19 +25,21 @@ type JWKS struct {
 	Audiences []string      `yaml:"audiences" desc:"Accepted audiences. The aud claim must contain one of them."`
 }
 
-// Authorization is about @authenticated, @requiresScopes and @policy.
+// Authorization configures the enforcement of @authenticated, @requiresScopes
+// and @policy.
 type Authorization struct {
 	Enabled            bool `yaml:"enabled" desc:"Enforce the directives."`
 	RejectUnauthorized bool `yaml:"reject_unauthorized" desc:"Reject an operation that selects a field the caller may not access. If false, the field is null."`
 }
 
-// ClientAddress says how the address of a client behind proxies is known.
+// ClientAddress configures how the router determines the address of a client
+// behind proxies.
 type ClientAddress struct {
 	TrustedProxies []string `yaml:"trusted_proxies" desc:"Addresses or networks, such as 10.0.0.0/8, of the proxies in front of the router. The router trusts only these to report a client address. Any other peer is itself the client."`
 	Header         string   `yaml:"header" desc:"Header to which the proxies append the address of their peer. The router reads no other, because proxies forward other headers unchanged from the client." enum:"X-Forwarded-For,Forwarded"`
 }
 
-// RateLimit counts operations of each caller.
+// RateLimit limits the operations of each caller.
 type RateLimit struct {
 	Enabled  bool          `yaml:"enabled" desc:"Enforce the rate limit. HTTP requests, members of a batch, REST calls and WebSocket operations each count. A subscription counts once."`
 	Requests int           `yaml:"requests" desc:"Number of operations allowed in each interval."`
@@ -48,7 +50,7 @@ type RateLimit struct {
 	RedisURL string        `yaml:"redis_url" desc:"Short form of redis.url."`
 }
 
-// DemandControl estimates what an operation costs before it is run.
+// DemandControl limits the estimated cost of an operation.
 type DemandControl struct {
 	Enabled  bool    `yaml:"enabled" desc:"Estimate the cost of each operation before it runs."`
 	Max      float64 `yaml:"max" desc:"Maximum cost of an operation."`
@@ -56,7 +58,7 @@ type DemandControl struct {
 	Measure  bool    `yaml:"measure" desc:"Estimate and record costs, but reject no operation."`
 }
 
-// ResponseCache keeps what subgraphs answered.
+// ResponseCache configures the cache of subgraph responses.
 type ResponseCache struct {
 	Enabled      bool              `yaml:"enabled" desc:"Use the response cache."`
 	Redis        Redis             `yaml:"redis" desc:"Redis that stores the entries."`
@@ -65,13 +67,13 @@ type ResponseCache struct {
 	LocalBytes   int               `yaml:"local_bytes" desc:"Size of the in-memory cache in front of Redis. -1 disables it." min:"-1"`
 }
 
-// SubgraphCaches has settings for all and for single subgraphs.
+// SubgraphCaches configures caching for all subgraphs and for single ones.
 type SubgraphCaches struct {
 	All       SubgraphCache            `yaml:"all" desc:"Settings for all subgraphs."`
 	Subgraphs map[string]SubgraphCache `yaml:"subgraphs" desc:"Settings for single subgraphs, by subgraph name."`
 }
 
-// SubgraphCache says what of a subgraph is kept.
+// SubgraphCache configures what the router caches from a subgraph.
 type SubgraphCache struct {
 	Enabled *bool         `yaml:"enabled" desc:"Cache responses of the subgraph."`
 	TTL     time.Duration `yaml:"ttl" desc:"How long entries stay valid if the subgraph sends no Cache-Control header." min:"1ms"`
@@ -85,8 +87,8 @@ type SubgraphCache struct {
 	SharedRoot  []string `yaml:"shared_root" desc:"Fields in root whose responses are shared, if not all are."`
 }
 
-// Idempotency says how the responses of REST requests with an Idempotency-Key
-// are kept.
+// Idempotency configures how the router stores responses to REST requests with an
+// Idempotency-Key header.
 type Idempotency struct {
 	Secret           string        `yaml:"secret" desc:"HMAC key that hides callers and requests from Redis. All routers need the same key. If empty, the first router generates one and stores it in Redis." secret:"yes"`
 	TTL              time.Duration `yaml:"ttl" desc:"How long a response stays available to repeated requests."`
@@ -95,14 +97,15 @@ type Idempotency struct {
 	MaxBytes         int           `yaml:"max_bytes" desc:"Maximum total size of stored responses in Redis. The oldest are evicted first."`
 }
 
-// CacheInvalidation says how entries are taken back.
+// CacheInvalidation configures how cache entries are invalidated.
 type CacheInvalidation struct {
 	Stream string              `yaml:"stream" desc:"Redis stream of CloudEvents that announce changes."`
 	Events map[string][]string `yaml:"events" desc:"Maps event types to the entity types they invalidate. The subject of the event is the key of the entity. Use Type, or Type.key if the key field is not id."`
 	Token  string              `yaml:"token" desc:"Shared secret of the invalidation API on the admin port. If empty, the API is disabled." secret:"yes"`
 }
 
-// Telemetry is beside the standard OTEL_ environment variables.
+// Telemetry configures traces and metrics. The standard OTEL_ environment
+// variables configure the trace exporter.
 type Telemetry struct {
 	ServiceName string `yaml:"service_name" desc:"Value of service.name in traces and metrics." empty:"no"`
 	Traces      bool   `yaml:"traces" desc:"Export traces by OTLP. The standard OTEL_ environment variables configure the exporter."`

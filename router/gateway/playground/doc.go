@@ -1,7 +1,7 @@
-// Package playground serves GraphiQL to browsers: a page to write operations
-// on, with examples in tabs, that needs nothing from the network but the
-// gateway it belongs to.
+// Package playground serves GraphiQL, a page for writing and running operations, with
+// examples in tabs. The page loads nothing from other hosts. [New] takes the path of
+// the GraphQL endpoint and returns an HTTP handler, which package gateway mounts.
 //
-// Its files are made by `npm ci && npm run build` in bundle/ and kept,
-// compressed, in static/, where LICENSES has the licences of what is in them.
+// The files in static/ are built by `npm ci && npm run build` in bundle/ and embedded in
+// compressed form. static/LICENSES has the licenses of the libraries in them.
 package playground

@@ -24,29 +24,29 @@ var static embed.FS
 //go:embed page.html
 var pageText string
 
-// Options say what a playground is for.
+// Options configure a playground.
 type Options struct {
 	// Endpoint is the URL or path of the GraphQL endpoint.
 	Endpoint string
-	// Path is where the playground is mounted.
+	// Path is the path at which the handler is mounted.
 	Path string
-	// Examples are its first tabs.
+	// Examples are the initial tabs.
 	Examples []Example
 }
 
-// An Example is an operation to begin with.
+// An Example is an operation in an initial tab.
 type Example struct {
 	Query string `json:"query"`
 	// Variables is a JSON object, or empty.
 	Variables string `json:"variables,omitempty"`
 }
 
-// Examples reads the .graphql files at the top of a directory, in the order
-// of their names. A file NAME.json beside NAME.graphql has its variables.
+// Examples reads the .graphql files in the root of dir, sorted by name. The optional file
+// NAME.json has the variables for NAME.graphql.
 func Examples(dir fs.FS) ([]Example, error) {
 	names, err := fs.Glob(dir, "*.graphql")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("listing examples: %w", err)
 	}
 	var list []Example
 	for _, name := range names {
@@ -68,7 +68,7 @@ type handler struct {
 	page []byte
 }
 
-// New gives the handler for everything at and below Path.
+// New returns the handler for o.Path and everything below it.
 func New(o Options) http.Handler {
 	if o.Examples == nil {
 		o.Examples = []Example{}
@@ -78,29 +78,30 @@ func New(o Options) http.Handler {
 		Endpoint string    `json:"endpoint"`
 		Examples []Example `json:"examples"`
 	}{o.Endpoint, o.Examples})
-	if err != nil { // not reached: all parts have a JSON form
+	if err != nil { // unreachable: every value can be encoded
 		panic(err)
 	}
 	var page bytes.Buffer
-	// json.Marshal escapes <, > and &: the JSON cannot leave its element.
+	// json.Marshal escapes <, > and &, so the JSON cannot end the script element.
 	err = template.Must(template.New("page").Parse(pageText)).Execute(&page, map[string]any{
 		"Base": h.base, "Configuration": template.JS(configuration)})
-	if err != nil { // not reached: the template is constant
+	if err != nil { // unreachable: the template is constant
 		panic(err)
 	}
 	h.page = page.Bytes()
 	return h
 }
 
-// policy lets the page load what is its own, and nothing else.
+// policy is the Content-Security-Policy of the page: it may load only from its own
+// origin.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; " +
 	"img-src 'self' data:; worker-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// ServeHTTP serves the page at the path itself and its files below.
+// ServeHTTP serves the page at the mount path and its files below it.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "The playground is read by GET.", http.StatusMethodNotAllowed)
+		http.Error(w, "The playground supports only GET and HEAD.", http.StatusMethodNotAllowed)
 		return
 	}
 	header := w.Header()
@@ -110,7 +111,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		header.Set("Content-Type", "text/html; charset=utf-8")
 		header.Set("Content-Security-Policy", policy)
 		header.Set("Cache-Control", "no-cache")
-		_, _ = w.Write(h.page) // the client may be gone; nobody is left to tell
+		_, _ = w.Write(h.page) // an error means that the client has disconnected
 		return
 	}
 	body, err := static.ReadFile(path.Join("static", path.Clean("/"+name)+".br"))
@@ -121,8 +122,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	serveFile(w, r, name, body)
 }
 
-// serveFile sends a compressed file as it is, or opened for clients that
-// cannot.
+// serveFile sends a compressed file as it is, or decompresses it for clients that do not
+// accept br.
 func serveFile(w http.ResponseWriter, r *http.Request, name string, body []byte) {
 	sum := sha256.Sum256(body)
 	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
