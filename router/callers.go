@@ -270,7 +270,7 @@ func (r *Router) deny(caller *auth.Caller, denied auth.Denied) *gateway.Refusal 
 		Status: status,
 		Header: http.Header{"Www-Authenticate": {auth.Challenge(r.config.Authentication.JWT.Scheme, challenge)}},
 		Err: &operation.Error{
-			Message: "The operation asks for what the caller may not have: " + denied.Message, Code: auth.CodeUnauthorized,
+			Message: "The operation selects a protected field. " + denied.Message, Code: auth.CodeUnauthorized,
 		},
 	}
 }

@@ -21,38 +21,40 @@ import (
 
 // Options configure an Authenticator.
 type Options struct {
-	// Sources are whose tokens hold; at least one.
+	// Sources are the trusted issuers. At least one is required.
 	Sources []Source
-	// Header is the header that holds the token, Scheme the word before it:
-	// Authorization and Bearer if empty.
+	// Header is the header that carries the token; Authorization if empty. Scheme is
+	// the authentication scheme before the token; Bearer if empty and Header is
+	// Authorization.
 	Header, Scheme string
-	// Leeway is how far clocks may be apart.
+	// Leeway is the allowed clock skew for exp, nbf and iat.
 	Leeway time.Duration
-	// Required refuses requests without a token. Otherwise they are nobody's.
+	// Required rejects requests without a token. Otherwise they are anonymous.
 	Required bool
-	// Algorithms are the signatures that are accepted, by their names in RFC
-	// 7518, section 3.1: RS256, ES256, EdDSA and Ed25519 if empty.
+	// Algorithms are the accepted signature algorithms, by their names in RFC 7518,
+	// section 3.1. The default is RS256, ES256, EdDSA and Ed25519.
 	Algorithms []string
-	// Client fetches keys: http.DefaultClient if nil.
+	// Client fetches key sets; http.DefaultClient if nil.
 	Client  *http.Client
 	Metrics *telemetry.Metrics
-	// Logger is told of keys that cannot be had or used; nil for nobody.
+	// Logger receives warnings about key sets. It may be nil.
 	Logger *slog.Logger
-	// Report, unless nil, is told the outcome of every fetch of a source's keys.
+	// Report is called with the result of every fetch of a key set. It may be nil.
 	Report func(ctx context.Context, url string, err error)
-	// Now is the time: time.Now if nil.
+	// Now returns the current time; time.Now if nil.
 	Now func() time.Time
 }
 
-// A Source is an issuer of tokens and its keys.
+// A Source is an issuer of tokens and its key set.
 type Source struct {
-	// URL is where its JWKS is.
+	// URL is the URL of the JWKS (RFC 7517).
 	URL string
-	// Refresh is how old the keys may get: ten minutes if zero.
+	// Refresh is the maximum age of the keys; ten minutes if zero.
 	Refresh time.Duration
-	// Issuer, unless empty, is what tokens must have as iss.
+	// Issuer is the required iss claim. If it is empty, any issuer is accepted.
 	Issuer string
-	// Audiences, unless empty, are of which tokens must name one in aud.
+	// Audiences are the accepted audiences. The aud claim must contain one of them.
+	// If the list is empty, any audience is accepted.
 	Audiences []string
 }
 
@@ -64,7 +66,7 @@ type Authenticator struct {
 
 	mu       sync.RWMutex
 	verified map[[sha256.Size]byte]verified
-	// verifiedBytes is about what they take.
+	// verifiedBytes is an estimate of the memory that verified takes.
 	verifiedBytes int
 }
 
@@ -73,25 +75,27 @@ type source struct {
 	keys *jwks.Set
 }
 
-// verified is a token that held.
+// verified is a cache entry for a valid token.
 type verified struct {
 	caller *Caller
 	until  time.Time
 }
 
 const (
-	// verifiedFor is how long a token that held is not verified again: how
-	// long a withdrawn key may still be believed. It also ends with the token.
+	// verifiedFor is how long a valid token is not verified again. It bounds how long
+	// tokens signed by a withdrawn key are still accepted. An entry also ends when
+	// the token expires.
 	verifiedFor = time.Minute
-	// maxVerifiedBytes bounds the tokens that need not be verified again. A
-	// token is kept with its claims, which take about three times its length.
+	// maxVerifiedBytes bounds the cache of valid tokens. An entry has the token and
+	// its claims, which take about three times its length.
 	maxVerifiedBytes = 8 << 20
 )
 
-// New makes an Authenticator. Keys are fetched when a token first needs them.
+// New returns an Authenticator. It fetches no keys: that happens when a token first
+// needs them. It fails if there is no source or an algorithm is unknown.
 func New(o Options) (*Authenticator, error) {
 	if len(o.Sources) == 0 {
-		return nil, errors.New("authentication: no JWKS is configured")
+		return nil, errors.New("authentication: no JWKS is configured; add one to authentication.jwt.jwks")
 	}
 	if o.Header == "" {
 		o.Header = "Authorization"
@@ -128,15 +132,15 @@ func New(o Options) (*Authenticator, error) {
 	return a, nil
 }
 
-// Authenticate finds the caller of a request with these headers: nil for
-// nobody, if that is allowed. The error is a [*TokenError], or wraps
-// [jwks.ErrUnavailable] if nobody can say now whether the token is good.
+// Authenticate returns the caller of a request with these headers. The caller is nil
+// if the request has no token and none is required. The error is a [*TokenError], or
+// wraps [jwks.ErrUnavailable] if the token cannot be verified at the moment.
 //
-// Credentials of another scheme, such as Basic, are no token. They may be for a
-// subgraph, so the caller is nobody rather than refused.
+// Credentials of another scheme, such as Basic, may be meant for a subgraph. They do
+// not count as a token, so the caller is anonymous.
 func (a *Authenticator) Authenticate(ctx context.Context, h http.Header) (*Caller, error) {
 	values := h[http.CanonicalHeaderKey(a.options.Header)]
-	if len(values) > 1 { // who reads the first and who the last would not agree
+	if len(values) > 1 { // the router and a subgraph might each use a different one
 		return nil, invalid("the request has the header " + a.options.Header + " more than once")
 	}
 	token, given := "", false
@@ -156,7 +160,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, h http.Header) (*Calle
 	return nil, nil
 }
 
-// bearer takes the token from the header's value; false if it has none.
+// bearer returns the token in the value of the header. ok is false if the value has
+// another scheme.
 func (a *Authenticator) bearer(value string) (token string, ok bool) {
 	if a.options.Scheme == "" {
 		value = strings.TrimSpace(value)
@@ -166,19 +171,19 @@ func (a *Authenticator) bearer(value string) (token string, ok bool) {
 	return strings.TrimSpace(token), strings.EqualFold(scheme, a.options.Scheme)
 }
 
-// A TokenError refuses a request because of its token, or for want of one.
+// A TokenError rejects a request because its token is invalid or missing.
 type TokenError struct {
-	// Message is for the client.
+	// Message is the message for the client.
 	Message string
-	// Challenge is the error of the challenge (RFC 6750, section 3.1); empty if
-	// the request had no token.
+	// Challenge is the error code of the challenge (RFC 6750, section 3.1). It is
+	// empty if the request had no token.
 	Challenge string
-	// Scheme is that of the challenge (RFC 9110, section 11.1), such as Basic;
-	// the configured one if empty.
+	// Scheme is the authentication scheme of the challenge (RFC 9110, section 11.1),
+	// such as Basic. If it is empty, the configured scheme applies.
 	Scheme string
 }
 
-// Error gives the message.
+// Error returns the message.
 func (e *TokenError) Error() string { return e.Message }
 
 func invalid(reason string) *TokenError {
@@ -192,7 +197,8 @@ func (a *Authenticator) example() string {
 	return a.options.Header + ": " + a.options.Scheme + " <token>"
 }
 
-// verify remembers tokens that held.
+// verify verifies a token and caches the result if it is valid. When the cache is
+// full, it starts over with an empty one.
 func (a *Authenticator) verify(ctx context.Context, token string) (*Caller, error) {
 	if len(token) > jwks.MaxToken {
 		return nil, invalid(jwks.ErrTooLong.Error())
@@ -233,8 +239,8 @@ func (a *Authenticator) check(ctx context.Context, token string) (*Caller, error
 		if err == nil {
 			return caller, nil
 		}
-		// Why the source that has the key refused it says more than that
-		// another one does not have it. A source that cannot be asked could
+		// Report the most specific reason: a source that has the key says more than
+		// one that does not. An unavailable source takes precedence, because it might
 		// have accepted the token.
 		if failure == nil || errors.Is(failure, jwks.ErrUnknownKey) || errors.Is(err, jwks.ErrUnavailable) {
 			failure = err
@@ -270,8 +276,8 @@ func (a *Authenticator) checkBy(ctx context.Context, s *source, token string) (*
 
 var errAudience = errors.New("it is for another audience (aud)")
 
-// reason says in few words, without the library's chain of causes, what is
-// wrong with a token.
+// reason describes for clients what is wrong with a token, without the wrapped errors
+// of the library.
 func reason(err error) string {
 	switch {
 	case errors.Is(err, jwt.TokenExpiredError()):

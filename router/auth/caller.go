@@ -9,25 +9,27 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwt"
 )
 
-// A Caller is somebody whose token was verified. It must not be changed.
+// A Caller is the authenticated sender of a request. It must not be modified.
 type Caller struct {
-	// Subject is the sub claim, Issuer the iss claim.
+	// Subject is the sub claim, Issuer the iss claim (RFC 7519, section 4.1).
 	Subject, Issuer string
-	// Scopes are those of the claim scope (words, RFC 9068) or scp.
+	// Scopes has the scopes in the scope claim (RFC 9068, section 2.2.3) and the scp
+	// claim.
 	Scopes []string
-	// Roles are those of the claim roles, Policies those of policies.
+	// Roles has the roles claim, Policies the policies claim.
 	Roles, Policies []string
-	// Claims are all claims, as JSON decodes them.
+	// Claims has all claims, as encoding/json decodes them.
 	Claims map[string]any
 	// Token is the token itself.
 	Token string
-	// Expires is when the token ends.
+	// Expires is the expiry of the token (exp). It is zero if there is none.
 	Expires time.Time
 }
 
-// Scope tells callers apart for what is private to them: the subject with its
-// issuer, which alone makes it unique (RFC 7519, section 4.1.2). It is empty
-// for nobody and for a token without a subject.
+// Scope returns a key that identifies the caller, for data that is private to callers.
+// It combines issuer and subject, because a subject is unique only within its issuer
+// (RFC 7519, section 4.1.2). It is empty for an anonymous caller (nil) and for a token
+// without a subject.
 func (c *Caller) Scope() string {
 	if c == nil || c.Subject == "" {
 		return ""
@@ -35,21 +37,21 @@ func (c *Caller) Scope() string {
 	return c.Issuer + "\n" + c.Subject
 }
 
-// Expired says whether a caller's token has ended, which it may have on a
-// connection since it was verified. Nobody (nil), and a caller without an end, do
-// not expire.
+// Expired reports whether the caller's token has expired, which can happen on a
+// long-lived connection. An anonymous caller (nil) and one without Expires never
+// expire.
 func (c *Caller) Expired(now time.Time, leeway time.Duration) bool {
 	return c != nil && !c.Expires.IsZero() && !now.Before(c.Expires.Add(leeway))
 }
 
 type contextKey struct{}
 
-// With puts a caller into a context.
+// With returns a copy of ctx with a caller.
 func With(ctx context.Context, c *Caller) context.Context {
 	return context.WithValue(ctx, contextKey{}, c)
 }
 
-// From is the caller of a request; nil for nobody known.
+// From returns the caller in ctx, or nil if the request is anonymous.
 func From(ctx context.Context) *Caller {
 	c, _ := ctx.Value(contextKey{}).(*Caller)
 	return c
@@ -71,8 +73,8 @@ func newCaller(token string, t jwt.Token) (*Caller, error) {
 	return c, nil
 }
 
-// NewCaller makes a Caller of the claims of a token, as JSON decodes them, that
-// somebody else has verified.
+// NewCaller returns a Caller for claims that have been verified elsewhere. The claims
+// are as encoding/json decodes them. NewCaller does not verify anything.
 func NewCaller(claims map[string]any) *Caller {
 	c := &Caller{Claims: claims}
 	c.Subject, _ = claims["sub"].(string)
@@ -84,14 +86,15 @@ func NewCaller(claims map[string]any) *Caller {
 	return c
 }
 
-// readClaims fills in what is in claims of no standard form.
+// readClaims sets the fields that come from non-standard claims.
 func (c *Caller) readClaims() {
 	c.Scopes = append(words(c.Claims["scope"]), words(c.Claims["scp"])...)
 	c.Roles = words(c.Claims["roles"])
 	c.Policies = words(c.Claims["policies"])
 }
 
-// words reads a claim that is a list of strings, or a string of words.
+// words reads a claim that is a list of strings or a string of words separated by
+// spaces.
 func words(claim any) []string {
 	switch v := claim.(type) {
 	case string:

@@ -7,15 +7,16 @@ import (
 	"souk/router/supergraph"
 )
 
-// A filter marks the fields of one operation that are not allowed.
+// A filter marks the fields of one operation that are not allowed. It copies only the
+// selections that change.
 type filter struct {
 	model   *supergraph.Model
 	allowed func(*supergraph.Authorization) bool
 	denied  []Denied
 }
 
-// operation gives the operation with what is denied marked; the same one if
-// nothing is.
+// operation returns the operation with denied fields marked. If there are none, it
+// returns op itself.
 func (f *filter) operation(op *operation.Operation) *operation.Operation {
 	root := f.model.Root(op.Kind)
 	if root == nil {
@@ -60,8 +61,13 @@ func (f *filter) selections(parent *supergraph.Type, list []operation.Selection)
 	return out, true
 }
 
-// field gives what takes a field's place: itself, a changed copy, or, where
-// only some types of an interface refuse it, a fragment for each type.
+// field returns the selections that replace a field: the field itself, a modified copy,
+// or, if only some implementations of an interface deny it, one fragment for each type.
+// For example, if Admin.email is denied but User.email is not, { email } on Account
+// becomes
+//
+//	... on Admin { email }   # denied
+//	... on User { email }
 func (f *filter) field(parent *supergraph.Type, s *operation.Field) []operation.Selection {
 	if parent == nil || strings.HasPrefix(s.Name, "__") {
 		return []operation.Selection{s}
@@ -71,7 +77,7 @@ func (f *filter) field(parent *supergraph.Type, s *operation.Field) []operation.
 		return []operation.Selection{s}
 	}
 	allowed := f.allows(parent, definition)
-	// Where the runtime type is open, each type has a say of its own.
+	// On an interface, each implementation may have its own directives.
 	refusing := map[*supergraph.Type]bool{}
 	if parent.Abstract() {
 		for _, t := range parent.Possible {
@@ -101,7 +107,7 @@ func (f *filter) field(parent *supergraph.Type, s *operation.Field) []operation.
 	return split
 }
 
-// inside gives a field with its own selections filtered.
+// inside returns a field with its selections filtered.
 func (f *filter) inside(definition *supergraph.Field, s *operation.Field) *operation.Field {
 	if len(s.Selections) == 0 || definition.Named == nil {
 		return s
@@ -115,8 +121,9 @@ func (f *filter) inside(definition *supergraph.Field, s *operation.Field) *opera
 	return &out
 }
 
-// allows says whether a field may be had of a type: if the type, the field and
-// what it gives all allow it. It asks for all, so that all are known.
+// allows reports whether a field of a type is allowed: the parent type, the field and
+// the type of the field must all be. It always checks all three, because Policy.needed
+// collects the authorizations this way.
 func (f *filter) allows(t *supergraph.Type, field *supergraph.Field) bool {
 	ok := f.ask(&t.Authorization)
 	ok = f.ask(&field.Authorization) && ok
@@ -130,7 +137,7 @@ func (f *filter) ask(a *supergraph.Authorization) bool { return !needed(a) || f.
 
 func (f *filter) deny(t *supergraph.Type, s *operation.Field) *operation.Field {
 	name := t.Name + "." + s.Name
-	message := "You may not have " + name + "."
+	message := "You are not authorized to access " + name + "."
 	f.denied = append(f.denied, Denied{Field: name, Message: message, Line: s.Line, Column: s.Column})
 	out := *s
 	out.Denied = &operation.Denial{Code: CodeUnauthorized, Message: message}

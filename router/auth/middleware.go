@@ -5,24 +5,24 @@ import (
 	"net/http"
 )
 
-// The values of extensions.code for requests that are refused.
+// Values of extensions.code for rejected requests and fields.
 const (
+	// CodeUnauthenticated means that the access token is missing or invalid.
 	CodeUnauthenticated = "UNAUTHENTICATED"
-	CodeUnavailable     = "AUTHENTICATION_UNAVAILABLE"
-	// CodeAuthorizationUnavailable: policies cannot be evaluated.
+	// CodeUnavailable means that the token cannot be verified at the moment.
+	CodeUnavailable = "AUTHENTICATION_UNAVAILABLE"
+	// CodeAuthorizationUnavailable means that policies cannot be evaluated.
 	CodeAuthorizationUnavailable = "AUTHORIZATION_UNAVAILABLE"
-	// CodeUnauthorized is for fields, or operations, that a caller may not have.
+	// CodeUnauthorized is for fields and operations that the caller may not access.
 	CodeUnauthorized = "UNAUTHORIZED_FIELD_OR_TYPE"
 )
 
-// retryAfter is how many seconds a client is told to wait while tokens cannot
-// be verified.
+// retryAfter is the value of Retry-After, in seconds, while tokens cannot be verified.
 const retryAfter = "1"
 
-// Middleware puts the caller into each request's context, and answers requests
-// whose token is refused: 401, or 503 while tokens cannot be verified. The
-// reject function writes that answer; the header of w has the challenge or
-// Retry-After by then.
+// Middleware adds the caller to the context of each request. It rejects requests with
+// an invalid token: 401, or 503 while tokens cannot be verified. The reject function
+// writes that response. The header of w already has WWW-Authenticate or Retry-After.
 func (a *Authenticator) Middleware(reject func(w http.ResponseWriter, r *http.Request, status int, code, message string)) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -48,15 +48,15 @@ func (a *Authenticator) Middleware(reject func(w http.ResponseWriter, r *http.Re
 	}
 }
 
-// The values of error in a challenge (RFC 6750, section 3.1).
+// Values of error in a challenge (RFC 6750, section 3.1).
 const (
 	ChallengeInvalidToken      = "invalid_token"
 	ChallengeInsufficientScope = "insufficient_scope"
 )
 
-// Challenge gives the value of WWW-Authenticate for an answer that refuses
-// access (RFC 6750, section 3). The scheme is Bearer if empty; code is empty
-// where the request had no credentials at all.
+// Challenge returns the value of WWW-Authenticate for a response that denies access
+// (RFC 6750, section 3). An empty scheme means Bearer. code is empty if the request had
+// no credentials.
 func Challenge(scheme, code string) string {
 	if scheme == "" {
 		scheme = "Bearer"
@@ -67,5 +67,5 @@ func Challenge(scheme, code string) string {
 	return scheme + ` error="` + code + `"`
 }
 
-// Challenge gives the value of WWW-Authenticate, in the configured scheme.
+// Challenge returns the value of WWW-Authenticate for the configured scheme.
 func (a *Authenticator) Challenge(code string) string { return Challenge(a.options.Scheme, code) }

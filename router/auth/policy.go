@@ -11,7 +11,8 @@ import (
 	"souk/router/supergraph"
 )
 
-// A Policy is what a supergraph keeps from whom. It is safe for concurrent use.
+// A Policy enforces the authorization directives of a supergraph. It is safe for
+// concurrent use.
 type Policy struct {
 	model     *supergraph.Model
 	evaluator PolicyEvaluator
@@ -21,25 +22,26 @@ type Policy struct {
 	variants *bytecache.Cache[variantKey, variant]
 }
 
-// A PolicyEvaluator decides on @policy. It is safe for concurrent use.
+// A PolicyEvaluator evaluates the policies in @policy. It must be safe for concurrent
+// use.
 type PolicyEvaluator interface {
-	// Evaluate says which of the named policies a caller passes, nil for nobody
-	// known. A policy that the result does not have is not passed. It is called
-	// once for each operation with fields that need policies. An error refuses
-	// the operation, with 503.
+	// Evaluate returns which of the named policies the caller satisfies. The caller is
+	// nil if the request is anonymous. A policy that is not in the result is not
+	// satisfied. Evaluate is called once for each operation that has fields with
+	// @policy. An error rejects the operation with status 503.
 	Evaluate(ctx context.Context, c *Caller, policies []string) (map[string]bool, error)
 }
 
-// needs are what an operation asks of its caller.
+// needs are the authorizations that an operation requires.
 type needs struct {
-	// all are the different authorizations met in the operation.
+	// all has the distinct authorizations in the operation.
 	all []*supergraph.Authorization
-	// policies are the names in their @policy, in order.
+	// policies has the names in their @policy directives, sorted.
 	policies []string
 }
 
-// A variantKey names what was made of an operation for callers who meet the same
-// of its needs.
+// A variantKey identifies the filtered operation for all callers who meet the same of
+// its needs.
 type variantKey struct {
 	operation *operation.Operation
 	met       string // a byte for each need
@@ -50,23 +52,24 @@ type variant struct {
 	denied    []Denied
 }
 
-// Denied is a field that was kept from a caller.
+// Denied describes a field that a caller may not access.
 type Denied struct {
-	// Field is "Type.field" as the operation asks for it.
+	// Field is "Type.field".
 	Field   string
 	Message string
-	// Line and Column are its place in the document.
+	// Line and Column are the position of the field in the document, from 1.
 	Line, Column int
 }
 
 const (
-	// These bound what is remembered, with the operations it keeps alive.
+	// These bound the caches in bytes, including the operations that they keep alive.
 	maxNeedsBytes   = 4 << 20
 	maxVariantBytes = 8 << 20
 )
 
-// NewPolicy reads the authorization directives of a supergraph. The evaluator
-// decides on @policy; nil to go by the caller's claims policies and roles.
+// NewPolicy returns the Policy for a supergraph. The evaluator evaluates @policy. If it
+// is nil, a caller satisfies the policies named in the token's policies and roles
+// claims.
 func NewPolicy(m *supergraph.Model, evaluator PolicyEvaluator) *Policy {
 	if evaluator == nil {
 		evaluator = byClaims{}
@@ -77,8 +80,8 @@ func NewPolicy(m *supergraph.Model, evaluator PolicyEvaluator) *Policy {
 	}
 }
 
-// Protects reports whether an operation asks for anything that an
-// authorization directive of the supergraph protects.
+// Protects reports whether an operation selects a type or field with an authorization
+// directive.
 func Protects(m *supergraph.Model, op *operation.Operation) bool {
 	found := false
 	f := &filter{model: m, allowed: func(*supergraph.Authorization) bool {
@@ -89,7 +92,8 @@ func Protects(m *supergraph.Model, op *operation.Operation) bool {
 	return found
 }
 
-// byClaims passes the policies that the token's claims policies and roles name.
+// byClaims is a PolicyEvaluator that looks policies up in the token's policies and roles
+// claims.
 type byClaims struct{}
 
 // Evaluate implements PolicyEvaluator.
@@ -104,7 +108,7 @@ func (byClaims) Evaluate(_ context.Context, c *Caller, policies []string) (map[s
 	return passed, nil
 }
 
-// protects says whether a supergraph has any authorization directive.
+// protects reports whether a supergraph has any authorization directive.
 func protects(m *supergraph.Model) bool {
 	for _, t := range m.Types() {
 		if needed(&t.Authorization) || slices.ContainsFunc(t.Fields, func(f *supergraph.Field) bool { return needed(&f.Authorization) }) {
@@ -118,11 +122,14 @@ func needed(a *supergraph.Authorization) bool {
 	return a.Authenticated || len(a.Scopes) > 0 || len(a.Policies) > 0
 }
 
-// Filter gives the operation that a caller, nil for nobody known, may run: the
-// same one if nothing is kept from them, or one in which the fields they may
-// not have are marked as Denied, with a list of these. For the same operation
-// and rights it is the same pointer, so that plans can be kept by it. An error is
-// the evaluator's.
+// Filter returns the operation that a caller may run. The caller is nil if the request
+// is anonymous. If the caller may access all fields, the result is op itself.
+// Otherwise it is a copy in which the other fields are marked as Denied, and the second
+// result lists them.
+//
+// For the same operation and the same permissions, Filter returns the same pointer while
+// it is cached, so that plans can be cached by pointer. The error is from the
+// PolicyEvaluator.
 func (p *Policy) Filter(ctx context.Context, op *operation.Operation, c *Caller) (*operation.Operation, []Denied, error) {
 	if p.empty {
 		return op, nil, nil
@@ -162,16 +169,18 @@ func (p *Policy) Filter(ctx context.Context, op *operation.Operation, c *Caller)
 	return v.operation, v.denied, nil
 }
 
-// variantSize sizes what is remembered of an operation.
+// variantSize measures cache entries. It does not count authorizations, which belong to
+// the supergraph.
 var variantSize = heapsize.NewSizer((*supergraph.Authorization)(nil))
 
-// needed finds out what an operation needs.
+// needed returns the authorizations that an operation requires, from a cache or by
+// walking it.
 func (p *Policy) needed(op *operation.Operation) needs {
 	if known, ok := p.needs.Get(op); ok {
 		return known
 	}
 	var n needs
-	// The filter asks for every authorization there is in the operation.
+	// The filter calls allowed for every authorization in the operation.
 	f := &filter{model: p.model, allowed: func(a *supergraph.Authorization) bool {
 		if !slices.Contains(n.all, a) {
 			n.all = append(n.all, a)
@@ -185,8 +194,8 @@ func (p *Policy) needed(op *operation.Operation) needs {
 	return p.needs.Put(op, n, variantSize.Of(op, n))
 }
 
-// meets says whether a caller has what a type or field asks for; each of the
-// three directives must be satisfied.
+// meets reports whether a caller satisfies an authorization: each of its three
+// directives must be satisfied. passed has the results for @policy.
 func meets(c *Caller, passed map[string]bool, a *supergraph.Authorization) bool {
 	if a.Authenticated && c == nil {
 		return false
@@ -197,7 +206,8 @@ func meets(c *Caller, passed map[string]bool, a *supergraph.Authorization) bool 
 	return len(a.Policies) == 0 || anyOf(a.Policies, func(policy string) bool { return passed[policy] })
 }
 
-// anyOf says whether all names of one of the alternatives hold.
+// anyOf reports whether all names in at least one of the alternatives hold: the outer
+// list is OR, the inner lists are AND, as in @requiresScopes(scopes: [[...], [...]]).
 func anyOf(alternatives [][]string, holds func(string) bool) bool {
 	return slices.ContainsFunc(alternatives, func(all []string) bool {
 		return !slices.ContainsFunc(all, func(name string) bool { return !holds(name) })

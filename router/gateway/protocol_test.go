@@ -286,7 +286,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("an operation in use was not planned in advance: %s", got.body)
 	}
 	write("type Query {")
-	eventually(t, func() bool { return strings.Contains(log.String(), "is refused") })
+	eventually(t, func() bool { return strings.Contains(log.String(), "keeping the current one") })
 	if got := ask("{ fresh }"); got.status != 200 || !gw.Ready() {
 		t.Errorf("the last good supergraph did not stay: %d %s", got.status, got.body)
 	}

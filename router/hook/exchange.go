@@ -13,11 +13,11 @@ import (
 	"souk/router/plan"
 )
 
-// A Carrier is the way in of a request.
+// A Carrier is the protocol by which a request arrives.
 type Carrier string
 
-// The ways in. HTTP covers responses as server-sent events and in parts, too:
-// the client's Accept header decides on these.
+// The carriers. HTTP includes responses as server-sent events and multipart responses,
+// which the client's Accept header selects.
 const (
 	HTTP        Carrier = "http"
 	Batch       Carrier = "batch"
@@ -26,42 +26,40 @@ const (
 	REST        Carrier = "rest"
 )
 
-// An Exchange is one GraphQL request with its response or responses. All hooks
-// for it see the same one.
+// An Exchange is one GraphQL request and its response or responses. All hooks of the
+// request share it.
 type Exchange struct {
-	// ID is a random name for the exchange.
+	// ID is a random identifier of the exchange.
 	ID string
-	// Carrier is how the request came.
+	// Carrier is how the request arrived.
 	Carrier Carrier
-	// HTTP is the HTTP request that brought it: the handshake's on a WebSocket,
-	// with the headers of connection_init. It must not be changed, and its body
-	// is spent.
+	// HTTP is the HTTP request that carried the GraphQL request. On a WebSocket it is
+	// the handshake, with the headers of connection_init. It must not be modified, and
+	// its body has been read.
 	HTTP *http.Request
-	// ClientHeader is the client's header as the router uses it: for
-	// propagation to subgraphs, cache keys and override labels. Hooks up to Plan
-	// may change it.
+	// ClientHeader is the client's header as the router uses it for propagation to
+	// subgraphs, cache keys and override labels. Hooks up to Plan may modify it.
 	ClientHeader http.Header
-	// ResponseHeader is the header of the response to come. What is set here is
-	// lost where an operation has no response header of its own: in batches and
-	// on sockets, and after the first payload.
+	// ResponseHeader is the header of the response. It has no effect in batches and on
+	// WebSockets, where an operation has no response header of its own, and after the
+	// first payload.
 	ResponseHeader http.Header
-	// Supergraph is a hash of the supergraph's SDL that answers the exchange.
+	// Supergraph is a hash of the SDL of the supergraph that answers the exchange.
 	Supergraph string
-	// Caller is who the access token says is calling; nil for nobody known. A
-	// Request hook may set it: authorization and caching go by it.
+	// Caller is the authenticated caller, or nil if the request is anonymous. A Request
+	// hook may set it; authorization and caching use it.
 	Caller *auth.Caller
-	// Partition keeps answers apart that the router would take for equal: cached
-	// entities, equal queries in flight, and shared subscriptions are shared only
-	// within a partition. Request and Operation hooks may set it, to a tenant for
-	// example.
+	// Partition separates responses that the router would otherwise share: cached
+	// entities, identical queries in flight, and subscriptions are shared only within a
+	// partition. Request and Operation hooks may set it, for example to a tenant.
 	Partition string
-	// Labels turns on labels of progressive overrides, beside those that the
-	// configuration turns on. Request and Operation hooks may set it.
+	// Labels activates labels of progressive overrides, in addition to those in the
+	// configuration. Request and Operation hooks may set it.
 	Labels []string
-	// Operation is nil until the operation is known. It must not be changed.
+	// Operation is nil before the Operation hooks. It must not be modified.
 	Operation *Operation
-	// Plan is nil until the operation is planned, and always if there are no Plan
-	// hooks. It must not be changed.
+	// Plan is nil before the Plan hooks, and if there are none. It must not be
+	// modified.
 	Plan *plan.Plan
 
 	mu         sync.RWMutex
@@ -69,21 +67,21 @@ type Exchange struct {
 	extensions map[string]json.RawMessage
 }
 
-// An Operation is what a client asks for.
+// An Operation is a parsed and validated operation.
 type Operation struct {
 	// Name is empty for an anonymous operation.
 	Name string
 	Kind operation.Kind
-	// Hash is the SHA-256 of the document's text, in hex.
+	// Hash is the SHA-256 of Document, in hex.
 	Hash string
-	// Document is its text.
+	// Document is the text of the document.
 	Document string
-	// Variables are coerced: defaults are filled in.
+	// Variables are coerced (GraphQL, section 6.1.2), with defaults applied.
 	Variables operation.Variables
 }
 
-// Set keeps a value for later hooks of the exchange. As with context.WithValue,
-// the key's type should be the caller's own.
+// Set stores a value for later hooks of the exchange. As with context.WithValue, the
+// type of the key should be unexported.
 func (e *Exchange) Set(key, value any) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -93,15 +91,15 @@ func (e *Exchange) Set(key, value any) {
 	e.values[key] = value
 }
 
-// Value gives the value that was set for a key, or nil.
+// Value returns the value that was set for a key, or nil.
 func (e *Exchange) Value(key any) any {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	return e.values[key]
 }
 
-// LoadOrSet gives the value that was set for a key, or else sets and gives a new
-// one.
+// LoadOrSet returns the value that was set for a key. If there is none, it calls make
+// and stores the result. make must not call methods of the Exchange.
 func (e *Exchange) LoadOrSet(key any, make func() any) any {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -116,8 +114,8 @@ func (e *Exchange) LoadOrSet(key any, make func() any) any {
 	return value
 }
 
-// SetExtension adds a member to the extensions of the next response, in the
-// place of any other of the name. It fails for a value without a JSON form.
+// SetExtension adds a member to the extensions of the next response. It replaces a
+// member with the same name. It fails if the value cannot be encoded as JSON.
 func (e *Exchange) SetExtension(name string, value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -132,8 +130,8 @@ func (e *Exchange) SetExtension(name string, value any) error {
 	return nil
 }
 
-// Extensions gives the members that have been set since the last call, for
-// whoever writes the response; nil for none.
+// Extensions returns and removes the members that have been set since the last call, or
+// nil if there are none. The router calls it when it writes a response.
 func (e *Exchange) Extensions() map[string]json.RawMessage {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -147,13 +145,13 @@ func (e *Exchange) Extensions() map[string]json.RawMessage {
 
 type contextKey struct{}
 
-// NewContext gives a context of an exchange.
+// NewContext returns a copy of ctx with an exchange.
 func NewContext(ctx context.Context, e *Exchange) context.Context {
 	return context.WithValue(ctx, contextKey{}, e)
 }
 
-// FromContext gives the exchange of a context: for policy evaluators, observers
-// and whatever else is given the context alone. It is nil without hooks.
+// FromContext returns the exchange in ctx, for policy evaluators, observers and other
+// code that receives only a context. It returns nil if the router has no hooks.
 func FromContext(ctx context.Context) *Exchange {
 	e, _ := ctx.Value(contextKey{}).(*Exchange)
 	return e

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// A Rejection is the error of a hook that refuses a request. At the subgraph
-// points it fails the fetch: Status is not used, and the errors stand at the
-// paths of the fields that the fetch was for.
+// A Rejection is the error that a hook returns to reject a request. When a subgraph hook
+// returns it, only the fetch fails: Status is ignored, and the errors have the paths of
+// the fields of that fetch.
 type Rejection struct {
-	// Status is the HTTP status of the response; 403 if it is 0.
+	// Status is the HTTP status of the response. 0 means 403.
 	Status int
 	// Header is added to the response.
 	Header http.Header
-	// Errors are GraphQL errors; one at least.
+	// Errors are the GraphQL errors of the response. At least one is required.
 	Errors []Error
 }
 
@@ -23,17 +23,16 @@ type Error struct {
 	Message string
 	// Code is the value of extensions.code.
 	Code string
-	// Extensions are further members of extensions.
+	// Extensions has further members of extensions.
 	Extensions map[string]json.RawMessage
 }
 
-// Reject gives the error that refuses a request with a status and one GraphQL
-// error.
+// Reject returns a [*Rejection] with a status and one GraphQL error.
 func Reject(status int, code, message string) error {
 	return &Rejection{Status: status, Errors: []Error{{Message: message, Code: code}}}
 }
 
-// Error gives the messages, one a line.
+// Error returns the messages, one per line.
 func (r *Rejection) Error() string {
 	messages := make([]string, len(r.Errors))
 	for i := range r.Errors {

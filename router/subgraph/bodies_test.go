@@ -108,7 +108,7 @@ func TestTruncatedBodies(t *testing.T) {
 				for i, part := range []int{0, 1, 17} {
 					resp, err := tr.Send(t.Context(), request(operation.Mutation, strconv.Itoa(part)))
 					var e *execute.TransportError
-					if want := fmt.Sprintf("cut its answer short after %d bytes", part); !errors.As(err, &e) || e.Code != execute.CodeHTTP || e.Message != want {
+					if want := fmt.Sprintf("ended its response early, after %d bytes", part); !errors.As(err, &e) || e.Code != execute.CodeHTTP || e.Message != want {
 						t.Errorf("got %+v, %v; want %q", resp, err, want)
 					}
 					if n := int(requests.Load()); n != i+1 {

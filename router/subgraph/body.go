@@ -7,8 +7,8 @@ import (
 	"souk/router/execute"
 )
 
-// A requestBody reads a request's bytes, and holds their buffer until it is
-// closed: net/http may still be writing a request whose answer has come.
+// A requestBody reads the bytes of a request. It retains their buffer until Close, because
+// net/http may still write the request after the response has arrived.
 type requestBody struct {
 	bytes.Reader
 	buffer *execute.Buffer
@@ -22,7 +22,7 @@ func newRequestBody(b *execute.Buffer) *requestBody {
 	return r
 }
 
-// Close lets go of the buffer.
+// Close releases the buffer.
 func (r *requestBody) Close() error {
 	r.closed.Do(r.buffer.Release)
 	return nil

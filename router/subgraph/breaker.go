@@ -13,7 +13,7 @@ func (t *Transport) newBreaker(name string, b Breaker) circuitbreaker.CircuitBre
 		WithDelay(b.Rest).
 		WithSuccessThreshold(1).
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
-			t.options.Logger.Warn("circuit breaker changed", "subgraph", name, "from", e.OldState.String(), "to", e.NewState.String())
+			t.options.Logger.Warn("circuit breaker changed state", "subgraph", name, "from", e.OldState.String(), "to", e.NewState.String())
 			if t.options.Hooks.Breaker == nil {
 				return
 			}
@@ -29,9 +29,9 @@ func (t *Transport) newBreaker(name string, b Breaker) circuitbreaker.CircuitBre
 		Build()
 }
 
-// record tells the breaker how a request ended. One that the client gave up
-// says nothing, but for the permit of a half open breaker, which must be given
-// back.
+// record reports the result of a request to the breaker. A canceled request is not
+// counted, except by a half-open breaker: there, recording a result is the only way to
+// return the permit.
 func (s *subgraph) record(ctx context.Context, failed bool) {
 	switch {
 	case s.breaker == nil:
@@ -43,8 +43,8 @@ func (s *subgraph) record(ctx context.Context, failed bool) {
 	}
 }
 
-// A budget bounds retries to a part of the requests. It counts in millionths
-// of a retry.
+// A budget bounds the ratio of retries to requests: a token bucket that each request
+// fills by part and each retry empties by oneRetry. The unit is a millionth of a retry.
 type budget struct {
 	part    int64
 	balance atomic.Int64
@@ -60,14 +60,14 @@ func (b *budget) init(part float64) {
 	b.balance.Store(maxBalance)
 }
 
-// earn adds a request's part.
+// earn adds the share of one request.
 func (b *budget) earn() {
 	if b.balance.Load() < maxBalance {
 		b.balance.Add(b.part)
 	}
 }
 
-// spend takes a retry's worth, and gives false if there is too little.
+// spend takes one retry. It reports false if the balance is too low.
 func (b *budget) spend() bool {
 	for {
 		was := b.balance.Load()

@@ -12,25 +12,25 @@ import (
 // A conn is a connection to a subgraph. It serves one request at a time.
 type conn struct {
 	net.Conn
-	// raw is the socket below Conn; nil if Conn does not tell. Such a
-	// connection cannot be checked between two requests, so it serves only one.
+	// raw is the socket of Conn. It is nil if Conn does not provide it. Such a
+	// connection cannot be checked between requests, so it serves only one.
 	raw syscall.RawConn
 	r   *bufio.Reader
 	// used is set once the connection has served a request.
 	used bool
 	// idle is when the last request ended.
 	idle time.Time
-	// retires is when the connection takes no more requests; zero for never.
+	// retires is when the connection stops accepting requests. Zero means never.
 	retires time.Time
 	first   firstWrite
 	// trailer is set while a trailer section is read.
 	trailer bool
-	// wholeHeader keeps all fields of a response's header.
+	// wholeHeader keeps all fields of a response header, for hooks.
 	wholeHeader bool
 }
 
-// A firstWrite is the state of conn.begin. It is kept with the connection so
-// that a request allocates nothing for it.
+// A firstWrite is the state of conn.begin. It is part of the connection so that a request
+// does not allocate it.
 type firstWrite struct {
 	b   []byte
 	n   int
@@ -55,24 +55,22 @@ func newConn(opened net.Conn) *conn {
 	return c
 }
 
-// errStale says that a connection was closed, or carried bytes, while no
-// request was under way. Nothing has been sent, so any request may be sent on
-// another connection.
-var errStale = errors.New("the connection was closed or carried bytes while it was idle")
+// errStale means that a connection was closed or received bytes while it was idle. The
+// request has not been sent, so it is safe to send it on another connection, even if it is
+// a mutation.
+var errStale = errors.New("the connection was closed or received bytes while it was idle")
 
-// errUnasked is the form of errStale for bytes that belong to no request.
-var errUnasked = fmt.Errorf("%w: it has bytes that answer no request", errStale)
+// errUnasked is errStale for bytes that belong to no request.
+var errUnasked = fmt.Errorf("%w: unsolicited bytes", errStale)
 
-// begin starts a request: it makes certain that nothing can be read, and
-// writes as much of b as the socket takes without waiting.
+// begin starts a request: it checks that nothing can be read, and writes as much of b as
+// the socket accepts without blocking. It returns the number of bytes written.
 //
-// What can be read before a request is sent answers no request: it is a late
-// duplicate, a 408 about an idle connection, or the end of the connection. To
-// take it for the answer to this request would hand one caller's data to
-// another. The check and the write are consecutive system calls without a
-// point between them where another goroutine could run, so nothing but bytes
-// that are on the wire at that very moment can go unnoticed. HTTP/1.1 has no
-// means against those; HTTP/2 has.
+// Bytes that arrive before a request is sent do not answer it: they are a late duplicate, a
+// 408 for an idle connection, or the end of the connection. Taking them for the response
+// could give one caller's data to another. The check and the write are consecutive system
+// calls, so only bytes that arrive between the two go unnoticed. HTTP/1.1 cannot detect
+// those; HTTP/2 can, because each response names its request.
 func (c *conn) begin(b []byte) (int, error) {
 	if c.raw == nil {
 		return 0, nil
@@ -86,7 +84,7 @@ func (c *conn) begin(b []byte) (int, error) {
 	return c.first.n, err
 }
 
-// checked is one write of what the socket takes, if nothing can be read.
+// checked performs one non-blocking write if nothing can be read.
 func (f *firstWrite) checked(fd uintptr) {
 	if f.err = quiet(fd); f.err != nil {
 		return
@@ -105,7 +103,7 @@ func (f *firstWrite) checked(fd uintptr) {
 	}
 }
 
-// quiet gives errStale if a socket has anything to read, or has ended.
+// quiet returns errStale if a socket has bytes to read or is closed.
 func quiet(fd uintptr) error {
 	for {
 		var b [1]byte
@@ -125,7 +123,7 @@ func quiet(fd uintptr) error {
 	}
 }
 
-// stale says whether an idle connection can serve no further request.
+// stale reports whether an idle connection cannot serve another request.
 func (c *conn) stale(now time.Time) bool {
 	if !c.retires.IsZero() && !now.Before(c.retires) {
 		return true
@@ -135,5 +133,5 @@ func (c *conn) stale(now time.Time) bool {
 	return err != nil || found != nil
 }
 
-// abort makes all that waits for the connection fail at once.
+// abort makes pending and future reads and writes fail immediately.
 func (c *conn) abort() { _ = c.SetDeadline(time.Unix(1, 0)) }

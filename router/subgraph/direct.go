@@ -20,32 +20,29 @@ import (
 	"souk/router/operation"
 )
 
-// A direct client speaks HTTP/1.1 (RFC 9112) over plain TCP to one host. The
-// goroutine that asks writes the request and reads the response, where
-// net/http has two more goroutines for each connection and a map for each
-// header: that is about half of what a small request costs. Everything but
-// http URLs without HTTP/2 and proxies is left to net/http.
+// A direct client speaks HTTP/1.1 (RFC 9112) over plain TCP to one host. The calling
+// goroutine writes the request and reads the response. net/http uses two more goroutines
+// for each connection and a map for each header, which is about half the cost of a small
+// request. https URLs, HTTP/2 and proxies use the standard client.
 type direct struct {
 	limit int // of a body, in bytes
-	// line is the request line, host the name the subgraph is addressed by
-	// unless a request has a Host field, and head the fields that are always
-	// the same: those of fixed.
+	// line is the request line, host the Host field unless the request has its own, and
+	// head the serialized fields in fixed.
 	line, host, head []byte
 	fixed            http.Header
 	pool             pool
-	// wholeHeader keeps all fields of a response's header.
+	// wholeHeader keeps all fields of a response header.
 	wholeHeader bool
 }
 
-// newDirect makes a client for u. The fields of fixed are the same in every
-// request; other fields come with each.
+// newDirect returns a client for u. The fields in fixed are the same in every request.
 func newDirect(u *url.URL, s *Subgraph, fixed http.Header, jitter func() float64) *direct {
 	address := u.Host
 	if u.Port() == "" {
 		address = net.JoinHostPort(u.Hostname(), "80")
 	}
 	var head bytes.Buffer
-	// The error is impossible: a bytes.Buffer takes everything.
+	// Writing to a bytes.Buffer cannot fail.
 	_ = fixed.Write(&head)
 	d := &direct{
 		limit: s.MaxResponseBytes, fixed: fixed,
@@ -57,8 +54,8 @@ func newDirect(u *url.URL, s *Subgraph, fixed http.Header, jitter func() float64
 
 func (d *direct) close() { d.pool.close() }
 
-// errNoAnswer says that a connection ended before the first byte of an answer.
-var errNoAnswer = errors.New("the connection was closed before an answer came")
+// errNoAnswer means that a connection ended before the first byte of the response.
+var errNoAnswer = errors.New("the connection was closed before a response arrived")
 
 func (d *direct) roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.Room) (*execute.SubgraphResponse, error) {
 	for {
@@ -71,17 +68,17 @@ func (d *direct) roundTrip(ctx context.Context, deadline time.Time, kind operati
 		if err == nil || !reused || ctx.Err() != nil {
 			return response, err
 		}
-		// The subgraph closed an idle connection. If nothing was sent, any
-		// request goes to another connection; a query does even if it was sent.
-		// Others may be as old, but each is tried only once.
+		// The subgraph closed an idle connection. A request that was not sent can be
+		// repeated on another connection, and a query even if it was sent. The loop
+		// ends, because each idle connection is tried only once.
 		if !errors.Is(err, errStale) && (kind != operation.Query || !errors.Is(err, errNoAnswer)) {
 			return nil, err
 		}
 	}
 }
 
-// exchange sends a request over a connection and reads the answer. The
-// connection is back in the pool or closed when it returns.
+// exchange sends a request over a connection and reads the response. Then it returns the
+// connection to the pool or closes it.
 func (d *direct) exchange(ctx context.Context, deadline time.Time, c *conn, body *execute.Buffer, header http.Header, room *execute.Room) (*execute.SubgraphResponse, error) {
 	if err := c.SetDeadline(deadline); err != nil {
 		d.pool.drop(c)
@@ -100,13 +97,13 @@ func (d *direct) exchange(ctx context.Context, deadline time.Time, c *conn, body
 	return response, err
 }
 
-// converse sends the request and reads the answer. It says whether the
-// connection can be used again.
+// converse sends the request and reads the response. It reports whether the connection can
+// be reused.
 func (d *direct) converse(ctx context.Context, c *conn, body *execute.Buffer, header http.Header, room *execute.Room) (response *execute.SubgraphResponse, keep bool, err error) {
 	rest, err := d.write(c, body.B, header)
 	if err != nil {
 		if errors.Is(err, errUnasked) && !c.used {
-			err = protocolError("it sent bytes before it was asked")
+			err = protocolError("it sent bytes before the request")
 		}
 		return nil, false, err
 	}
@@ -129,8 +126,8 @@ func (d *direct) receive(ctx context.Context, c *conn, room *execute.Room) (resp
 		return nil, false, err
 	}
 	if err := h.unacceptable(); err != nil {
-		// A body that has arrived is skipped; for any other the connection
-		// ends here.
+		// Skip the body if it has already arrived, so that the connection can be
+		// reused. Otherwise closing the connection is cheaper.
 		if h.length < 0 || h.chunked || h.length > int64(c.r.Buffered()) {
 			return nil, false, err
 		}
@@ -145,14 +142,13 @@ func (d *direct) receive(ctx context.Context, c *conn, room *execute.Room) (resp
 	return response, h.keep && c.r.Buffered() == 0, err
 }
 
-// firstPart is how much of a request is copied behind its head, and sent with
-// one system call if the socket takes it.
+// firstPart is how many bytes of a body are copied behind the head, so that one system call
+// can send both.
 const firstPart = 32 << 10
 
-// write sends the request, or as much of it as can be sent without waiting.
-// The rest is sent in the background, so that the answer is read meanwhile: a
-// subgraph may answer before it has read everything, to refuse the request or
-// because it streams.
+// write sends as much of the request as possible without blocking. A goroutine sends the
+// remainder, if any, while the response is read: a subgraph may respond before it has read
+// the request, to reject it or because it streams.
 func (d *direct) write(c *conn, body []byte, header http.Header) (*remainder, error) {
 	part := body[:min(len(body), firstPart)]
 	request := execute.NewBuffer(len(d.line) + len(d.host) + len(d.head) + len(part) + 256)
@@ -180,7 +176,7 @@ func (d *direct) write(c *conn, body []byte, header http.Header) (*remainder, er
 	return r, nil
 }
 
-// errInvalidHeader says that a header field cannot be sent.
+// errInvalidHeader means that a header field cannot be sent.
 var errInvalidHeader = errors.New("a header field is not valid")
 
 func (d *direct) appendHead(b []byte, header http.Header, length int) ([]byte, error) {
@@ -198,7 +194,7 @@ func (d *direct) appendHead(b []byte, header http.Header, length int) ([]byte, e
 		}
 		for _, value := range values {
 			if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
-				return b, &execute.TransportError{Code: execute.CodeHTTP, Message: "cannot be sent a header", Err: fmt.Errorf("%w: %q", errInvalidHeader, name)}
+				return b, &execute.TransportError{Code: execute.CodeHTTP, Message: "was not requested: a request header is invalid", Err: fmt.Errorf("%w: %q", errInvalidHeader, name)}
 			}
 			b = append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
 		}
@@ -206,19 +202,18 @@ func (d *direct) appendHead(b []byte, header http.Header, length int) ([]byte, e
 	return append(strconv.AppendInt(append(b, "Content-Length: "...), int64(length), 10), "\r\n\r\n"...), nil
 }
 
-// A remainder is the part of a request that is being sent while the answer is
-// read.
+// A remainder is the part of a request that is sent while the response is read.
 type remainder struct{ sent chan error }
 
-// maxSendWait is how long an answered request may take to be sent to its end
-// before its connection is given up.
+// maxSendWait is how long sending the remainder may continue after the response has been
+// read. After that the connection is closed.
 const maxSendWait = 50 * time.Millisecond
 
-var errNotSent = errors.New("the request was not sent to its end")
+var errNotSent = errors.New("the request was not sent completely")
 
-// stop waits until nothing is sent any more. It gives nil if the request was
-// sent to its end. A request that was answered may need a moment for that; any
-// other is cut off.
+// stop ends the sending of the remainder and waits for its goroutine. It returns nil if the
+// request was sent completely. A request with a response gets maxSendWait; any other is
+// aborted at once.
 func (r *remainder) stop(c *conn, answered bool) error {
 	if answered {
 		timer := time.NewTimer(maxSendWait)
@@ -241,7 +236,8 @@ func (r *remainder) stop(c *conn, answered bool) error {
 	return errNotSent
 }
 
-// readBody reads the body that a head announces.
+// readBody reads the body of a response, by chunked coding, by Content-Length, or up to the
+// end of the connection (RFC 9112, section 6.3).
 func (d *direct) readBody(ctx context.Context, c *conn, h *responseHead, room *execute.Room) (*execute.Buffer, error) {
 	switch {
 	case h.chunked:

@@ -40,7 +40,7 @@ const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:
 func TestWire(t *testing.T) { overHTTP1(t, testWire) }
 
 func testWire(t *testing.T, over way) {
-	const notHTTP = "did not answer in HTTP"
+	const notHTTP = "sent an invalid HTTP response"
 	tests := []struct {
 		name, answer, want, failure string
 		// lenient says that net/http accepts what RFC 9112 lets a client refuse.
@@ -72,11 +72,11 @@ func testWire(t *testing.T, over way) {
 		{name: "endless head", answer: "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-Filler: 0123456789\r\n", 60_000), failure: notHTTP},
 		{name: "endless line", answer: "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 2<<20), failure: notHTTP},
 		{name: "endless hints", answer: strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 30_000), failure: notHTTP},
-		{name: "cut head", answer: "HTTP/1.1 200 OK\r\nContent-Le", failure: "cut its answer short after 0 bytes"},
-		{name: "cut body", answer: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"a", failure: "cut its answer short after 3 bytes"},
-		{name: "cut chunk", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a", failure: "cut its answer short after 3 bytes"},
+		{name: "cut head", answer: "HTTP/1.1 200 OK\r\nContent-Le", failure: "ended its response early, after 0 bytes"},
+		{name: "cut body", answer: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"a", failure: "ended its response early, after 3 bytes"},
+		{name: "cut chunk", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a", failure: "ended its response early, after 3 bytes"},
 		{name: "bare line feed for a trailer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\n", failure: notHTTP},
-		{name: "cut trailer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA: b\r\n", failure: "cut its answer short after 0 bytes"},
+		{name: "cut trailer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA: b\r\n", failure: "ended its response early, after 0 bytes"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,10 +1,27 @@
-// Package subgraph carries requests to subgraphs over HTTP: it is the
-// execute.Transport of the router.
+// Package subgraph sends requests to subgraphs over HTTP. It is the execute.Transport
+// of the router, between package execute and the network.
 //
-// [New] makes a [Transport] for the subgraphs of one supergraph, each with its
-// own connections, limits, retries, circuit breaker and rules for headers.
-// Equal queries in flight at the same time may share one request. Subscriptions
-// are opened as graphql-transport-ws or as server-sent events.
+// [New] returns a [Transport] for the subgraphs of one supergraph. Each subgraph has
+// its own connections, limits, retries, circuit breaker and header rules. Identical
+// queries in flight can share one request. Subscriptions use graphql-transport-ws or
+// server-sent events.
 //
-// It stands between package execute and the network.
+// The hub is transport.go. A query or mutation passes these files:
+//
+//	options.go      configuration and defaults
+//	headers.go      header rules
+//	intercept.go    hooks around subgraph requests
+//	flight.go       identical queries share one request
+//	retry.go        retries
+//	breaker.go      circuit breaker and retry budget
+//	body.go         the request body for net/http
+//	direct.go       HTTP/1.1 client for http URLs, with conn.go (a connection),
+//	                pool.go (idle connections) and head.go (response headers)
+//	standard.go     net/http client for everything else, with watch.go, which
+//	                rejects unsolicited bytes on idle connections
+//	reply.go        checks and reads the response
+//	encoding.go     decompression
+//	unreachable.go  describes connection failures
+//
+// Subscriptions are in subscribe.go, with websocket.go and sse.go for the protocols.
 package subgraph

@@ -49,7 +49,7 @@ func TestRefusalBeforeReset(t *testing.T) {
 			t.Errorf("status %d", resp.Status)
 		}
 	// The body has no length, so the reset may be what ends it.
-	case !errors.As(err, &e) || !strings.HasPrefix(e.Message, "cut its answer short"):
+	case !errors.As(err, &e) || !strings.HasPrefix(e.Message, "ended its response early"):
 		t.Error(err)
 	}
 }

@@ -16,25 +16,25 @@ import (
 	"souk/router/execute"
 )
 
-// acceptEncoding names the content codings that decode knows (RFC 9110,
-// section 12.5.3).
+// acceptEncoding lists the content codings that decode supports (RFC 9110, section
+// 12.5.3).
 const acceptEncoding = "gzip, br, zstd"
 
 const (
-	// maxCodings bounds the codings of one answer.
+	// maxCodings bounds the number of codings of one response.
 	maxCodings = 3
-	// maxWindow bounds the memory for decoding zstd. RFC 8878, section
-	// 3.1.1.1.2, asks for 8 MiB.
+	// maxWindow bounds the window of zstd, in bytes. RFC 8878, section 3.1.1.1.2,
+	// recommends support for 8 MiB.
 	maxWindow = 8 << 20
 )
 
-// A decoder reads one coding. It is used again after Reset.
+// A decoder decompresses one coding. Reset makes it reusable.
 type decoder interface {
 	io.Reader
 	Reset(r io.Reader) error
 }
 
-// decoders are the codings that answers may have.
+// decoders has the supported codings.
 var decoders = [...]struct {
 	names [2]string
 	pool  sync.Pool
@@ -44,21 +44,21 @@ var decoders = [...]struct {
 	{names: [2]string{"zstd"}, pool: sync.Pool{New: func() any {
 		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
-			panic(err) // only for options that are not valid
+			panic(err) // unreachable: the options are valid
 		}
 		return d
 	}}},
 }
 
-// decode undoes the content codings of a body, which it releases. What comes
-// out is bounded by limit, too, so that a small body cannot fill the memory.
+// decode decompresses a body and releases it. limit also bounds the decompressed size, so
+// that a small body cannot exhaust memory.
 func decode(ctx context.Context, room *execute.Room, body *execute.Buffer, codings string, limit, status int) (*execute.Buffer, error) {
 	names := strings.Split(codings, ",")
 	if len(names) > maxCodings {
 		body.Release()
 		return nil, undecodable(codings, status, fmt.Errorf("more than %d codings", maxCodings))
 	}
-	// They are named in the order they were applied.
+	// The header lists codings in the order in which they were applied.
 	for i := len(names) - 1; i >= 0; i-- {
 		name := strings.ToLower(strings.TrimSpace(names[i]))
 		if name == "" || name == "identity" {
@@ -82,12 +82,12 @@ func decode(ctx context.Context, room *execute.Room, body *execute.Buffer, codin
 
 func undecodable(codings string, status int, err error) error {
 	return &execute.TransportError{
-		Code: execute.CodeMalformed, Message: fmt.Sprintf("sent an answer with the content coding %q that cannot be decoded", start([]byte(codings))),
+		Code: execute.CodeMalformed, Message: fmt.Sprintf("sent a response with the content coding %q that could not be decoded", start([]byte(codings))),
 		Status: status, Err: err,
 	}
 }
 
-var errUnknownCoding = errors.New("it was not asked for: " + acceptEncoding + " are accepted")
+var errUnknownCoding = errors.New("unsupported content coding; the router accepts " + acceptEncoding)
 
 func decodeOne(ctx context.Context, room *execute.Room, b []byte, name string, limit int) (*execute.Buffer, error) {
 	for i := range decoders {
@@ -102,13 +102,13 @@ func decodeOne(ctx context.Context, room *execute.Room, b []byte, name string, l
 		}
 		decoded, err := fill(ctx, room, r, -1, limit)
 		if full := (*execute.TransportError)(nil); errors.As(err, &full) && full.Code == execute.CodeOverloaded {
-			// What is too large whether or not there is room says so: the
-			// subgraph is at fault then. The rest is counted, not kept.
+			// If the body also exceeds limit, report that instead: then the subgraph is
+			// at fault, not the router's memory. Count the rest without keeping it.
 			if n, _ := io.CopyN(io.Discard, r, int64(limit+1-len(decoded.B))); len(decoded.B)+int(n) > limit {
 				err = errTooLarge
 			}
 		}
-		// Let go of the body; there is nothing to read in what takes its place.
+		// Drop the reference to the body before the decoder returns to the pool.
 		_ = r.Reset(bytes.NewReader(nil))
 		if err != nil {
 			decoded.Release()

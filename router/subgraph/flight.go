@@ -12,8 +12,8 @@ import (
 	"souk/router/execute"
 )
 
-// flights are the queries to one subgraph that are under way. Two are the same
-// only if all bytes of their bodies and all of their headers are.
+// flights holds the queries to one subgraph that are in flight. Two queries are identical
+// if their bodies and headers are byte-for-byte equal.
 type flights struct {
 	once sync.Once
 	seed maphash.Seed
@@ -21,23 +21,22 @@ type flights struct {
 	by   map[uint64][]*flight
 }
 
-// A flight is one query under way.
+// A flight is one query in flight. The leader sends it; followers wait for the response.
 type flight struct {
 	header http.Header
 	body   *execute.Buffer
 	done   chan struct{}
-	// followers, in addition to the leader, wait for the answer; guarded by
-	// flights.mu until the flight is over.
+	// followers is the number of waiting followers. It is guarded by flights.mu until
+	// done is closed.
 	followers int
 	response  *execute.SubgraphResponse
 	err       error
-	// abandoned says that the leader's client went away: somebody else
-	// must ask.
+	// abandoned is set if the leader was canceled. A follower must then send the query.
 	abandoned bool
 }
 
-// do answers a query by send, or by the answer of an equal one under way; then
-// it calls shared.
+// do sends a query with send, or waits for the response of an identical query in flight
+// and then calls shared.
 func (f *flights) do(ctx context.Context, header http.Header, body *execute.Buffer, send func() (*execute.SubgraphResponse, error), shared func()) (*execute.SubgraphResponse, error) {
 	f.once.Do(func() { f.seed, f.by = maphash.MakeSeed(), make(map[uint64][]*flight) })
 	hash := maphash.Bytes(f.seed, body.B)
@@ -64,8 +63,7 @@ func (f *flights) do(ctx context.Context, header http.Header, body *execute.Buff
 	}
 }
 
-// join finds the flight of an equal query, or starts one that the caller is
-// to lead.
+// join joins the flight of an identical query, or starts a flight that the caller leads.
 func (f *flights) join(hash uint64, header http.Header, body *execute.Buffer) (one *flight, leads bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -80,13 +78,13 @@ func (f *flights) join(hash uint64, header http.Header, body *execute.Buffer) (o
 	return one, true
 }
 
-// leave takes a follower off that has not waited for the answer.
+// leave removes a follower that has stopped waiting.
 func (f *flights) leave(one *flight) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	select {
 	case <-one.done:
-		// The answer has been counted out to it.
+		// The leader has already retained the body for this follower.
 		if one.response != nil {
 			one.response.Body.Release()
 		}
@@ -95,6 +93,7 @@ func (f *flights) leave(one *flight) {
 	}
 }
 
+// lead sends the query of a flight and hands the response to the followers.
 func (f *flights) lead(ctx context.Context, hash uint64, one *flight, send func() (*execute.SubgraphResponse, error)) (*execute.SubgraphResponse, error) {
 	response, err := send()
 	f.mu.Lock()

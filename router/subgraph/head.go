@@ -16,36 +16,36 @@ import (
 	"souk/router/execute"
 )
 
-// A responseHead is what the router needs of a response's head.
+// A responseHead has the fields of a response head that the router uses.
 type responseHead struct {
 	status          int
 	contentType     string
 	contentEncoding string
 	location        string
 	retryAfter      string
-	length          int64 // -1 if not given
+	length          int64 // -1 without Content-Length
 	chunked         bool
 	keep            bool
-	// old is set for HTTP/1.0, and noCache for Pragma: no-cache.
+	// old is set for HTTP/1.0, noCache for Pragma: no-cache.
 	old, noCache bool
-	// header has only the fields that say how long, and for whom, the answer
-	// holds: Age, Cache-Control, Vary; or all fields if whole is set.
+	// header has the fields that control caching: Age, Cache-Control and Vary. If whole
+	// is set, it has all fields.
 	header http.Header
 	whole  bool
 }
 
 const (
-	// maxHead bounds the head of a response, with the heads of informational
-	// responses before it, and a trailer: 1 MiB.
+	// maxHead bounds the size of a response head, including preceding informational
+	// responses, and of a trailer section.
 	maxHead = 1 << 20
-	// maxInformational bounds the informational (1xx) responses before a final
-	// one.
+	// maxInformational bounds the number of informational (1xx) responses before the
+	// final one.
 	maxInformational = 16
 )
 
-// protocolError says that an answer is not HTTP/1.1.
+// protocolError returns the error for a response that violates HTTP/1.1.
 func protocolError(format string, args ...any) error {
-	return &execute.TransportError{Code: execute.CodeHTTP, Message: "did not answer in HTTP", Err: fmt.Errorf(format, args...)}
+	return &execute.TransportError{Code: execute.CodeHTTP, Message: "sent an invalid HTTP response", Err: fmt.Errorf(format, args...)}
 }
 
 // readHead reads the head of the final response.
@@ -60,7 +60,7 @@ func (c *conn) readHead() (responseHead, error) {
 	left := maxHead
 	for range maxInformational + 1 {
 		h, err := c.readOneHead(&left)
-		// Nothing asks for another protocol, so 101 is no answer.
+		// The router never requests an upgrade, so 101 is final and an error.
 		if err != nil || h.status >= 200 || h.status == http.StatusSwitchingProtocols {
 			return h, err
 		}
@@ -101,7 +101,7 @@ func (c *conn) readOneHead(left *int) (responseHead, error) {
 	}
 }
 
-// check is called after the last field.
+// check validates the combination of fields after the last one.
 func (h *responseHead) check() error {
 	switch {
 	// RFC 9112, section 6.1: the framing of such a message is faulty.
@@ -120,7 +120,8 @@ func (h *responseHead) check() error {
 	return nil
 }
 
-// line reads a line without its end. It holds until the next read.
+// line reads a line and returns it without its terminator. The result is valid until the
+// next read.
 func (c *conn) line(left *int) ([]byte, error) {
 	line, err := c.r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -138,7 +139,7 @@ func (c *conn) line(left *int) ([]byte, error) {
 	return bytes.TrimSuffix(line[:len(line)-1], []byte("\r")), nil
 }
 
-// longLine reads on a line that is longer than the buffer of the connection.
+// longLine reads the rest of a line that exceeds the connection's buffer.
 func (c *conn) longLine(begun []byte, left int) ([]byte, error) {
 	long := bytes.Clone(begun)
 	for {
@@ -146,22 +147,22 @@ func (c *conn) longLine(begun []byte, left int) ([]byte, error) {
 		long = append(long, more...)
 		if !errors.Is(err, bufio.ErrBufferFull) || len(long) > left {
 			if len(long) > left {
-				err = nil // line says so
+				err = nil // line reports that the head is too large
 			}
 			return long, err
 		}
 	}
 }
 
-// field reads a field line with its continuations (RFC 9112, section 5.2), or
-// the empty line at the end. It holds until the next read.
+// field reads a field line with its continuation lines (RFC 9112, section 5.2), or the empty
+// line at the end. The result is valid until the next read.
 func (c *conn) field(left *int) ([]byte, error) {
 	line, err := c.line(left)
 	if err != nil || len(line) == 0 {
 		return nil, err
 	}
 	if c.r.Buffered() == 0 {
-		// To look at the next line overwrites this one.
+		// Peeking at the next line overwrites this one.
 		line = bytes.Clone(line)
 	}
 	if next, err := c.r.Peek(1); err != nil || !blank(next[0]) {
@@ -180,8 +181,8 @@ func (c *conn) field(left *int) ([]byte, error) {
 	}
 }
 
-// skipTrailer reads the trailer section after the last chunk. It is a part of
-// the chunked coding, where a line feed alone does not end a line.
+// skipTrailer reads the trailer section after the last chunk. As part of the chunked coding,
+// its lines must end in CR LF.
 func (c *conn) skipTrailer() error {
 	left := maxHead
 	c.trailer = true
@@ -200,7 +201,7 @@ func (c *conn) skipTrailer() error {
 	}
 }
 
-// splitField splits a field line and checks that it is valid.
+// splitField splits a field line into name and value and validates both.
 func splitField(line []byte) (name, value []byte, err error) {
 	name, value, ok := bytes.Cut(line, []byte(":"))
 	if !ok || len(name) == 0 {
@@ -219,8 +220,8 @@ func splitField(line []byte) (name, value []byte, err error) {
 	return name, bytes.Trim(value, " \t"), nil
 }
 
-// take takes in a header field. The first of several counts where only one is
-// allowed, as in net/http.
+// take processes a header field. If a field that allows only one value occurs several times,
+// the first one counts, as in net/http.
 func (h *responseHead) take(line []byte) error {
 	name, value, err := splitField(line)
 	if err != nil {
@@ -229,7 +230,7 @@ func (h *responseHead) take(line []byte) error {
 	if h.whole {
 		h.addHeader(textproto.CanonicalMIMEHeaderKey(string(name)), string(value))
 	}
-	switch len(name) { // most fields are of no interest
+	switch len(name) { // a cheap filter, since most fields are not used
 	case len("Age"), len("Vary"), len("Pragma"), len("Location"), len("Connection"), len("Retry-After"), len("Content-Type"),
 		len("Cache-Control"), len("Content-Length"), len("Content-Encoding"), len("Transfer-Encoding"):
 	default:
@@ -292,10 +293,10 @@ func digits(b []byte) bool {
 	return !slices.ContainsFunc(b, func(c byte) bool { return c < '0' || c > '9' })
 }
 
-// start shortens what is quoted in an error.
+// start returns the first bytes of b, for quoting in an error.
 func start(b []byte) []byte { return b[:min(len(b), 80)] }
 
-// contentType gives the usual types without a copy.
+// contentType returns value as a string. It does not allocate for the usual types.
 func contentType(value []byte) string {
 	for _, usual := range [...]string{"application/json", "application/graphql-response+json", "application/json; charset=utf-8"} {
 		if string(value) == usual {

@@ -11,10 +11,9 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// reserved are the header fields that the HTTP client writes itself: those of
-// a connection (RFC 9110, section 7.6.1), and those that say where a message
-// ends and how it is sent. A second one beside the client's own could make the
-// subgraph read another request than the router sent.
+// reserved has the header fields that only the HTTP client may write: connection headers
+// (RFC 9110, section 7.6.1) and headers that describe the framing of the message. A second
+// value next to the client's own could enable request smuggling.
 var reserved = map[string]bool{
 	"Connection": true, "Proxy-Connection": true, "Keep-Alive": true, "Te": true, "Trailer": true,
 	"Transfer-Encoding": true, "Upgrade": true, "Http2-Settings": true, "Expect": true,
@@ -22,28 +21,27 @@ var reserved = map[string]bool{
 	"Proxy-Authorization": true, "Proxy-Authenticate": true,
 }
 
-// CheckPropagated says why a client's header cannot be passed on to subgraphs.
+// CheckPropagated returns an error if a client header cannot be propagated to subgraphs.
 func CheckPropagated(name string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
 	switch http.CanonicalHeaderKey(name) {
 	case "Host":
-		return errors.New("a client's Host is the router's own name; to send another name to a subgraph, set Host")
+		return errors.New("the Host of a client request names the router; use a set rule to send another Host to a subgraph")
 	case "Accept-Encoding":
-		return errors.New("the router decodes what subgraphs send, so it asks for codings that it knows; set Accept-Encoding to ask for others")
+		return errors.New("the router decodes subgraph responses and must choose the codings; use a set rule to send another Accept-Encoding")
 	}
 	return nil
 }
 
-// CheckSet says why a header cannot be set to a value in requests to
-// subgraphs.
+// CheckSet returns an error if a header cannot be set to a value in subgraph requests.
 func CheckSet(name, value string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
 	if !httpguts.ValidHeaderFieldValue(value) {
-		return errors.New("the value has characters that a header cannot have, such as a line break")
+		return errors.New("the value contains invalid characters, such as a line break")
 	}
 	if http.CanonicalHeaderKey(name) == "Host" && (value == "" || !httpguts.ValidHostHeader(value)) {
 		return errors.New("the value is not a host name")
@@ -53,22 +51,22 @@ func CheckSet(name, value string) error {
 
 func checkName(name string) error {
 	if !httpguts.ValidHeaderFieldName(name) {
-		return errors.New("this is not the name of a header")
+		return errors.New("this is not a valid header name")
 	}
 	if reserved[http.CanonicalHeaderKey(name)] {
-		return errors.New("the HTTP client writes this header itself, as the connection and the request's body require")
+		return errors.New("the HTTP client sets this header itself, to describe the connection or the request body")
 	}
 	return nil
 }
 
-// headerRule is one thing to do to a request's header.
+// headerRule is one change to a request header.
 type headerRule struct {
 	from, to string // from is empty for a fixed value
 	value    string
 	remove   bool
 }
 
-// compileHeaders checks rules and puts them into the order they apply in.
+// compileHeaders checks rules and flattens them into the order in which they apply.
 func compileHeaders(rules []HeaderRules) ([]headerRule, error) {
 	var compiled []headerRule
 	for _, r := range rules {
@@ -97,8 +95,8 @@ func compileHeaders(rules []HeaderRules) ([]headerRule, error) {
 	return compiled, nil
 }
 
-// fixHeaders gives the part of a request's header that no rule changes, so
-// that a client can write it in advance.
+// fixHeaders returns the headers that no rule changes, so that the direct client can
+// serialize them once.
 func fixHeaders(header http.Header, rules []headerRule) http.Header {
 	fixed := header.Clone()
 	for _, rule := range rules {
@@ -107,14 +105,14 @@ func fixHeaders(header http.Header, rules []headerRule) http.Header {
 	return fixed
 }
 
-// fetchHeader makes the header of a query or mutation by the rules. It has no
-// Host unless a rule sets it.
+// fetchHeader returns the header of a query or mutation. It has Host only if a rule sets
+// it. The caller must not modify the result.
 func (s *subgraph) fetchHeader(client http.Header) http.Header {
 	return applyRules(s.rules, s.header, client)
 }
 
-// requestHeader is fetchHeader for a subscription. Events are not decoded, so
-// it asks for no content coding. The header is the caller's.
+// requestHeader returns the header of a subscription. It has no Accept-Encoding, because
+// events are not decompressed. The caller may modify the result.
 func (s *subgraph) requestHeader(client http.Header) http.Header {
 	h := maps.Clone(s.fetchHeader(client))
 	delete(h, "Accept-Encoding")
@@ -144,9 +142,9 @@ func applyRules(rules []headerRule, header, client http.Header) http.Header {
 	return h
 }
 
-// A streamTransport does for subscriptions what the clients of queries do by
-// themselves: it sends the Host that a header rule sets, which net/http takes
-// from Request.Host only, and the credentials in a URL.
+// A streamTransport prepares subscription requests for net/http: it moves a Host header
+// from a rule to Request.Host, which is the only place where net/http reads it, and adds
+// the credentials in the URL.
 type streamTransport struct{ next http.RoundTripper }
 
 func (t streamTransport) RoundTrip(r *http.Request) (*http.Response, error) {

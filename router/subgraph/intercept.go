@@ -11,31 +11,32 @@ import (
 	"souk/router/execute"
 )
 
-// An Interceptor stands between the header rules and the sending of a request,
-// before equal queries are joined and before retries. It is safe for concurrent
-// use. With one, requests cost more: no part of a header is written in advance,
-// and all of a response's header is kept.
+// An Interceptor wraps every request. It runs after the header rules, before identical
+// queries are joined and before retries. It must be safe for concurrent use. Requests cost
+// more with an Interceptor: no header can be serialized in advance, and all response
+// headers are kept.
 type Interceptor interface {
-	// Send sends a query or a mutation by calling next, with what out then has.
+	// Send sends a query or mutation by calling next, which sends the current state of
+	// out.
 	Send(ctx context.Context, out *Outgoing, next func() (*execute.SubgraphResponse, error)) (*execute.SubgraphResponse, error)
-	// Subscribe opens a stream by calling next with what is to be given its
+	// Subscribe opens a stream by calling next with the function that receives its
 	// events.
 	Subscribe(ctx context.Context, out *Outgoing, event func(*execute.SubgraphResponse) error, next func(func(*execute.SubgraphResponse) error) error) error
 }
 
-// An Outgoing request may be changed until it is sent.
+// An Outgoing is a request that has not been sent. An Interceptor may modify it.
 type Outgoing struct {
-	// Request is the executor's. An interceptor may put another body in place of
-	// its body, which it releases when the request has ended.
+	// Request is a copy of the executor's request. An interceptor may replace its body;
+	// it must then release the new body when the request has ended.
 	Request execute.SubgraphRequest
-	// URL is where the request goes.
+	// URL is the URL of the subgraph, without credentials.
 	URL string
-	// Header is what is sent.
+	// Header is the header to be sent.
 	Header http.Header
 }
 
-// check refuses header fields that cannot be sent, or that the HTTP client must
-// write itself.
+// check returns an error if the header has invalid fields, or fields that only the HTTP
+// client may write.
 func (out *Outgoing) check() error {
 	for name, values := range out.Header {
 		if name == "Host" && len(values) > 0 && !httpguts.ValidHostHeader(values[0]) || http.CanonicalHeaderKey(name) != name {
@@ -49,7 +50,7 @@ func (out *Outgoing) check() error {
 }
 
 func cannotSend(name, why string) error {
-	return &execute.TransportError{Code: execute.CodeHTTP, Message: "cannot be sent a header", Err: fmt.Errorf("%w: %q: %s", errInvalidHeader, name, why)}
+	return &execute.TransportError{Code: execute.CodeHTTP, Message: "was not requested: a request header is invalid", Err: fmt.Errorf("%w: %q: %s", errInvalidHeader, name, why)}
 }
 
 // intercept sends a request through the interceptor.
@@ -63,7 +64,7 @@ func (t *Transport) intercept(ctx context.Context, s *subgraph, r *execute.Subgr
 	})
 }
 
-// withoutUser gives a URL without the credentials in it.
+// withoutUser returns a URL without its user information, or "" if it is invalid.
 func withoutUser(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {

@@ -14,156 +14,163 @@ import (
 
 // Options configure a Transport.
 type Options struct {
-	// Subgraphs by their names in the supergraph.
+	// Subgraphs has the subgraphs by their names in the supergraph.
 	Subgraphs map[string]Subgraph
-	// Propagator writes the trace context of a request's ctx into its headers;
-	// nil for none.
+	// Propagator injects the trace context into the request headers. It may be nil.
 	Propagator propagation.TextMapPropagator
-	// Hooks are told what happens.
+	// Hooks are called when something happens to a request, for metrics.
 	Hooks Hooks
-	// Interceptor, unless nil, stands before every request.
+	// Interceptor wraps every request. It may be nil.
 	Interceptor Interceptor
-	// Logger is slog.Default() unless set.
+	// Logger defaults to slog.Default().
 	Logger *slog.Logger
-	// Jitter gives a random number in [0, 1) to spread retries and the ends of
-	// connections by; unless set it is math/rand/v2's.
+	// Jitter returns random numbers in [0, 1), which spread retries and the
+	// retirement of connections. It defaults to math/rand/v2.
 	Jitter func() float64
 }
 
-// Hooks are told what happens to requests, for metrics; each may be nil. They
-// must be quick and safe for concurrent use.
+// Hooks are functions for metrics. Each may be nil. They must return quickly and be
+// safe for concurrent use.
 type Hooks struct {
-	// Retried: a request is sent again.
+	// Retried is called when a request is retried.
 	Retried func(subgraph string)
-	// Shared: a request was answered by an equal one in flight.
+	// Shared is called when a query has shared the response of an identical one.
 	Shared func(subgraph string)
-	// Breaker: a circuit breaker is now closed (0), half open (1) or open (2).
+	// Breaker is called when a circuit breaker becomes closed (0), half-open (1) or
+	// open (2).
 	Breaker func(subgraph string, state int)
-	// Reconnected: a lost subscription is opened again.
+	// Reconnected is called when a lost subscription is reopened.
 	Reconnected func(subgraph string)
 }
 
-// A Subgraph says how one subgraph is reached. Zero values mean the defaults
-// given with each field.
+// A Subgraph configures the requests to one subgraph. The default in the comment of a
+// field applies to its zero value.
 type Subgraph struct {
-	// URL is where its GraphQL endpoint is: http or https. A user name and
-	// password in it are sent as Basic authentication (RFC 7617) in place of a
-	// client's Authorization; a header rule that sets Authorization replaces
-	// them. They are in no error and no log line.
+	// URL is the http or https URL of the GraphQL endpoint. A user name and password
+	// in it are sent as Basic authentication (RFC 7617). They replace a propagated
+	// Authorization header; a header rule that sets Authorization replaces them. They
+	// never appear in errors or logs.
 	URL string
-	// Timeout is the longest time for one request with its retries: 30 s.
+	// Timeout bounds one request including its retries. Default: 30 s.
 	Timeout time.Duration
-	// MaxConnections bounds the connections: no bound.
+	// MaxConnections bounds the number of connections. Default: no bound.
 	MaxConnections int
-	// MaxIdleConnections bounds those kept for later requests: 256.
+	// MaxIdleConnections bounds the number of idle connections. Default: 256.
 	MaxIdleConnections int
-	// IdleTimeout is how long those are kept: 90 s.
+	// IdleTimeout is how long an idle connection is kept. Default: 90 s.
 	IdleTimeout time.Duration
-	// MaxConnectionAge is how long a connection takes new requests, so that a
-	// change of the host's addresses is noticed. A random part of up to a fifth
-	// is taken off for each, so that they do not all end together. No bound.
+	// MaxConnectionAge is how long a connection accepts new requests. New connections
+	// resolve the host name again, so it bounds how long outdated addresses are used.
+	// Up to a fifth, chosen at random, is subtracted for each connection, so that they
+	// do not all retire together. Default: no bound.
 	MaxConnectionAge time.Duration
-	// MaxResponseBytes bounds an answer's body as it is sent, and decoded:
-	// 64 MiB.
+	// MaxResponseBytes bounds the size of a response body, before and after
+	// decompression. Default: 64 MiB.
 	MaxResponseBytes int
-	// HTTP2 speaks HTTP/2 without TLS to an http URL. With https it is
-	// negotiated.
+	// HTTP2 selects HTTP/2 without TLS (prior knowledge) for an http URL. For https
+	// URLs it is negotiated.
 	HTTP2 bool
-	// Client selects the HTTP/1.1 client for an http URL: "direct" is the
-	// router's own, "standard" is net/http's. "direct" unless set. All but
-	// HTTP/1.1 without TLS and without a proxy is always net/http's.
+	// Client selects the HTTP/1.1 client for http URLs: "direct" is the client in this
+	// package, "standard" is net/http. https URLs, HTTP/2 and proxies always use
+	// net/http. Default: "direct".
 	Client string
-	// TLS configures connections to https URLs; nil for the default.
+	// TLS configures connections to https URLs. It may be nil.
 	TLS *tls.Config
-	// Proxy gives the proxy for a request, or nil;
-	// http.ProxyFromEnvironment unless set.
+	// Proxy returns the proxy for a request, or nil for none. Default:
+	// http.ProxyFromEnvironment.
 	Proxy func(*http.Request) (*url.URL, error)
-	// Deduplicate sends equal queries that are in flight at the same time,
-	// with equal headers, once.
+	// Deduplicate sends identical queries, with the same headers, once if they are in
+	// flight at the same time.
 	Deduplicate bool
 	Retry       Retry
 	Breaker     Breaker
-	// Headers are the rules for headers, applied in order.
+	// Headers has the header rules, applied in order.
 	Headers []HeaderRules
-	// Subscriptions says how streams are opened.
+	// Subscriptions configures streams.
 	Subscriptions Subscriptions
-	// Dial opens connections; nil for the network's.
+	// Dial opens connections. Default: a net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// Retry says how often a query is sent again after the connection failed, or
-// after an answer that is no GraphQL response and has status 502, 503 or 504
-// (a proxy's, or an overloaded server's), 408, or 429 with Retry-After.
-// Mutations are never sent again.
+// Retry configures retries of queries. A query is retried after a connection failure,
+// and after a response that is not GraphQL and has status 502, 503 or 504 (from a proxy
+// or an overloaded server), 408, or 429 with Retry-After. Mutations are never retried.
 type Retry struct {
-	// MaxAttempts counts the first as well; 0 and 1 mean no retry.
+	// MaxAttempts includes the first attempt. 0 and 1 mean no retry.
 	MaxAttempts int
-	// Interval is the wait before the first retry, doubled for each further
-	// one; half of it is random. 50 ms.
+	// Interval is the delay before the first retry. Each further retry doubles it. Half
+	// of the delay is random. Default: 50 ms.
 	Interval time.Duration
-	// MaxRetryAfter is the longest wait that a subgraph may ask for with
-	// Retry-After. The query fails if it asks for more, or for more than the
-	// Timeout leaves. 5 s.
+	// MaxRetryAfter is the longest Retry-After delay that is honored. If the subgraph
+	// asks for a longer one, or for more than Timeout leaves, the query fails. Default:
+	// 5 s.
 	MaxRetryAfter time.Duration
-	// Budget bounds retries to a part of the requests: 0.1 for a tenth, of
-	// which up to ten may be saved up. 0.1.
+	// Budget is the maximum ratio of retries to requests. Up to ten unused retries
+	// accumulate. Default: 0.1, one retry for ten requests.
 	Budget float64
 }
 
-// Breaker says when a subgraph is given a rest.
+// Breaker configures the circuit breaker of a subgraph.
 type Breaker struct {
 	Enabled bool
-	// ErrorThreshold is the part of requests that must fail: 0.5.
+	// ErrorThreshold is the ratio of failed requests that opens the circuit. Default:
+	// 0.5.
 	ErrorThreshold float64
-	// MinRequests is how many must have been made in Window: 20.
+	// MinRequests is the number of requests in Window below which the circuit stays
+	// closed. Default: 20.
 	MinRequests int
-	// Window is the time they are counted in: 10 s.
+	// Window is the time over which requests are counted. Default: 10 s.
 	Window time.Duration
-	// Rest is how long the subgraph is left alone: 5 s.
+	// Rest is how long the circuit stays open before one request is let through.
+	// Default: 5 s.
 	Rest time.Duration
 }
 
-// HeaderRules say which headers a subgraph is sent, beside those the protocol
-// needs. They are applied in the order of the fields.
+// HeaderRules configure which headers a subgraph receives, in addition to those that
+// the protocol requires. The rules apply in the order of the fields.
 type HeaderRules struct {
-	// Propagate are client headers passed on.
+	// Propagate has the client headers to forward.
 	Propagate []Propagation
-	// Remove are names not passed on after all.
+	// Remove has the headers to remove from those that earlier rules add.
 	Remove []string
-	// Set are headers with fixed values.
+	// Set has headers with fixed values.
 	Set map[string]string
 }
 
-// Propagation passes on a client's header.
+// Propagation forwards a client header.
 type Propagation struct {
-	// From is its name, To the name for the subgraph; empty for the same.
+	// From is the name of the client header, To the name for the subgraph. If To is
+	// empty, it is the same as From.
 	From, To string
-	// Default is sent if the client has not sent it; empty for nothing.
+	// Default is the value if the client did not send the header. If it is empty, the
+	// header is omitted.
 	Default string
 }
 
-// Subscriptions say how streams from a subgraph are opened.
+// Subscriptions configure the streams from a subgraph.
 type Subscriptions struct {
-	// Protocol is "ws" (graphql-transport-ws) or "sse" (GraphQL over
-	// server-sent events, distinct connections); "ws" unless set.
+	// Protocol is "ws" (graphql-transport-ws) or "sse" (GraphQL over server-sent
+	// events, distinct connections mode). Default: "ws".
 	Protocol string
-	// URL is the Subgraph's unless set; ws and wss are http and https.
+	// URL is the URL of the stream. ws and http are equivalent, as are wss and https.
+	// Default: the URL of the Subgraph.
 	URL string
-	// ConnectTimeout is the longest time for a stream to be accepted: 5 s.
+	// ConnectTimeout is how long the subgraph may take to accept a stream. Default: 5 s.
 	ConnectTimeout time.Duration
-	// ConnectAttempts is how often it is tried to open a stream before the
-	// client is told that there is none: 2.
+	// ConnectAttempts is the number of attempts to open a stream before Subscribe
+	// fails. Default: 2.
 	ConnectAttempts int
-	// Resume opens a stream again whose connection broke.
+	// Resume reopens a stream when its connection breaks.
 	Resume bool
-	// MaxReconnects is how often in a row; the count starts anew when a
-	// connection has lasted for MaxInterval. 10.
+	// MaxReconnects is the number of consecutive attempts to reopen a stream. The count
+	// restarts when a connection has lasted for MaxInterval. Default: 10.
 	MaxReconnects int
-	// Interval is the wait before the first time, doubled for each further
-	// one up to MaxInterval, half of it random. 500 ms and 30 s.
+	// Interval is the delay before the first reconnect. Each further one doubles it, up
+	// to MaxInterval. Half of the delay is random. Default: 500 ms and 30 s.
 	Interval, MaxInterval time.Duration
-	// PingInterval is how often a silent websocket is asked for a sign of
-	// life; it is lost if there is none within another. 15 s.
+	// PingInterval is how long a WebSocket may be silent before it is pinged. The
+	// connection counts as lost if no message arrives for another interval. Default:
+	// 15 s.
 	PingInterval time.Duration
 }
 

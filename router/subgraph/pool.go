@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// A pool keeps the connections to one host.
+// A pool holds the connections to one host.
 type pool struct {
 	address string
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	maxIdle int
 	timeout time.Duration // of idle connections
-	// lifetime draws how long a new connection takes requests; 0 for no bound.
+	// lifetime returns how long a new connection accepts requests. 0 means no bound.
 	lifetime func() time.Duration
-	// slots bounds the connections; nil for no bound.
+	// slots has an element for each connection in use. It is nil without a bound.
 	slots chan struct{}
 
 	mu     sync.Mutex
-	idle   []*conn // the one used last at the end
+	idle   []*conn // the most recently used is last
 	reaper *time.Timer
 	closed bool
 }
 
-// reapInterval is how often idle connections are looked at, at most: one that
-// the subgraph has closed is not kept for much longer.
+// reapInterval is the maximum time between checks of idle connections. It bounds how long
+// a connection is kept after the subgraph has closed it.
 const reapInterval = 5 * time.Second
 
 func (p *pool) init(address string, s *Subgraph, jitter func() float64) {
@@ -36,14 +36,14 @@ func (p *pool) init(address string, s *Subgraph, jitter func() float64) {
 	}
 }
 
-// lifetime spreads the ends of connections that were opened together over the
-// last fifth of their age.
+// lifetime returns a random lifetime between 80 and 100 percent of age, so that connections
+// that were opened together do not all retire together.
 func lifetime(age time.Duration, jitter func() float64) time.Duration {
 	return age - time.Duration(jitter()*float64(age/5))
 }
 
-// get takes an idle connection, or opens one. An idle one may have been closed
-// by the other side: conn.begin tells.
+// get returns an idle connection or opens one. The subgraph may have closed an idle one;
+// conn.begin detects that.
 func (p *pool) get(ctx context.Context, deadline time.Time) (*conn, error) {
 	if p.slots != nil {
 		if err := p.wait(ctx, deadline); err != nil {
@@ -67,7 +67,7 @@ func (p *pool) get(ctx context.Context, deadline time.Time) (*conn, error) {
 	return c, nil
 }
 
-// wait waits until there may be one connection more.
+// wait waits for a slot, until the deadline.
 func (p *pool) wait(ctx context.Context, deadline time.Time) error {
 	select {
 	case p.slots <- struct{}{}:
@@ -90,8 +90,8 @@ func (p *pool) free() {
 	}
 }
 
-// take gives the idle connection that was used last, if there is one that has
-// not reached its age.
+// take returns the most recently used idle connection that has not retired, or nil. It
+// closes those that have.
 func (p *pool) take() *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,7 +107,7 @@ func (p *pool) take() *conn {
 	return nil
 }
 
-// put gives a connection back that can be used again.
+// put returns a reusable connection to the pool.
 func (p *pool) put(c *conn) {
 	defer p.free()
 	now := time.Now()
@@ -132,8 +132,8 @@ func (p *pool) drop(c *conn) {
 	p.free()
 }
 
-// reap closes the connections that have been idle for too long, have reached
-// their age, or cannot be used again because something came over them.
+// reap closes idle connections that have timed out, have retired, were closed by the
+// subgraph or have received unsolicited bytes.
 func (p *pool) reap() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -154,7 +154,7 @@ func (p *pool) reap() {
 	}
 }
 
-// close closes the idle connections; those in use close when they are done.
+// close closes the idle connections. Those in use close when their requests end.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,11 +16,11 @@ import (
 	"souk/router/execute"
 )
 
-// unacceptable says what is wrong with a response that cannot be a GraphQL
-// one, by its head alone.
+// unacceptable returns an error if the head shows that the response cannot be a GraphQL
+// response.
 func (h *responseHead) unacceptable() error {
 	if h.status < 200 {
-		return protocolError("status %d was not asked for", h.status)
+		return protocolError("unexpected status %d", h.status)
 	}
 	if h.status >= 300 && h.status <= 399 {
 		return &execute.TransportError{
@@ -44,7 +44,7 @@ func (h *responseHead) unacceptable() error {
 	return h.failure()
 }
 
-// failure is the error for a status.
+// failure returns the error for a response with an error status.
 func (h *responseHead) failure() error {
 	e := &execute.TransportError{Code: execute.CodeHTTP, Message: fmt.Sprintf("answered with status %d", h.status), Status: h.status}
 	if wait := retryAfter(h.retryAfter, time.Now()); wait > 0 {
@@ -53,17 +53,18 @@ func (h *responseHead) failure() error {
 	return e
 }
 
-// retryLater is the cause of a failure that the subgraph expects to pass.
+// retryLater is the cause of a failure with Retry-After: the delay that the subgraph asks
+// for.
 type retryLater time.Duration
 
 func (r retryLater) Error() string {
-	return fmt.Sprintf("it asks to be left alone for %v", time.Duration(r))
+	return fmt.Sprintf("it asks to retry after %v", time.Duration(r))
 }
 
-// retryAfter reads Retry-After (RFC 9110, section 10.2.3), a number of seconds
-// or a date; it gives 0 for anything else.
+// retryAfter parses Retry-After (RFC 9110, section 10.2.3), a number of seconds or a date. It
+// returns 0 for anything else.
 func retryAfter(value string, now time.Time) time.Duration {
-	// A number out of range becomes the greatest one.
+	// For a number out of range, ParseUint returns the maximum.
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(seconds) * time.Second
 	}
@@ -73,7 +74,7 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// response makes the answer of a head and its body, which it takes over.
+// response returns the response for a head and a body. It takes ownership of the body.
 func (h *responseHead) response(ctx context.Context, room *execute.Room, body *execute.Buffer, limit int) (*execute.SubgraphResponse, error) {
 	if h.contentEncoding != "" && len(body.B) > 0 {
 		decoded, err := decode(ctx, room, body, h.contentEncoding, limit, h.status)
@@ -83,7 +84,7 @@ func (h *responseHead) response(ctx context.Context, room *execute.Room, body *e
 		body = decoded
 	}
 	if bytes.HasPrefix(body.B, byteOrderMark) {
-		// RFC 8259, section 8.1: a parser may ignore it.
+		// RFC 8259, section 8.1, allows parsers to ignore a byte order mark.
 		body.B = body.B[:copy(body.B, body.B[len(byteOrderMark):])]
 	}
 	if h.status == http.StatusBadRequest && askedInPlain(body.B) {
@@ -99,10 +100,9 @@ func (h *responseHead) response(ctx context.Context, room *execute.Room, body *e
 
 var byteOrderMark = []byte("\xEF\xBB\xBF")
 
-// temporary says whether a status is one that proxies and overloaded servers
-// answer with in place of the subgraph. What comes with it counts as the
-// subgraph's answer only if it is a GraphQL response, whatever its
-// Content-Type says.
+// temporary reports whether a status may come from a proxy or an overloaded server rather
+// than from the subgraph. Such a response counts only if its body is a GraphQL response,
+// regardless of its Content-Type.
 func temporary(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests,
@@ -112,8 +112,8 @@ func temporary(status int) bool {
 	return false
 }
 
-// isResponse says whether a body is a GraphQL response: a JSON object that has
-// data or a list of errors.
+// isResponse reports whether a body is a GraphQL response: a JSON object with non-null data
+// or a non-empty list of errors.
 func isResponse(body []byte) bool {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {
@@ -127,16 +127,16 @@ func isResponse(body []byte) bool {
 	return found && string(data) != "null"
 }
 
-// askedInPlain says whether a body is what Go's net/http answers to a request
-// that came without TLS to a port with TLS.
+// askedInPlain reports whether a body is the response of Go's net/http to a request without
+// TLS on a TLS port.
 func askedInPlain(body []byte) bool {
 	return string(bytes.TrimSpace(body)) == "Client sent an HTTP request to an HTTPS server."
 }
 
-// errTooLarge says that there is more to read than is allowed.
+// errTooLarge means that a body exceeds its limit.
 var errTooLarge = errors.New("too large")
 
-// readAll reads a body of a length, or up to its end if that is negative.
+// readAll reads a body of the given length, or to the end if length is negative.
 func readAll(ctx context.Context, room *execute.Room, r io.Reader, length int64, limit, status int) (*execute.Buffer, error) {
 	b, err := fill(ctx, room, r, length, limit)
 	if err == nil {
@@ -156,8 +156,8 @@ func tooLarge(limit, status int) error {
 	}
 }
 
-// fill reads up to length bytes, or to the end if that is negative. It gives
-// what it has read even if it fails, as it does when there is no room.
+// fill reads length bytes, or to the end if length is negative. On an error, it also returns
+// what it has read. It fails if the memory budget is exhausted.
 func fill(ctx context.Context, room *execute.Room, r io.Reader, length int64, limit int) (*execute.Buffer, error) {
 	if length > int64(limit) {
 		return execute.NewBuffer(0), errTooLarge
@@ -168,7 +168,7 @@ func fill(ctx context.Context, room *execute.Room, r io.Reader, length int64, li
 	b := execute.NewBuffer(max(int(length), 512))
 	for int64(len(b.B)) != length {
 		if len(b.B) == cap(b.B) {
-			// One byte more than the limit tells that there are too many.
+			// Room for one byte more than the limit detects that it is exceeded.
 			size := max(min(2*cap(b.B), limit+1), cap(b.B)+1)
 			if err := room.For(ctx, size); err != nil {
 				return b, err
@@ -184,7 +184,7 @@ func fill(ctx context.Context, room *execute.Room, r io.Reader, length int64, li
 		case len(b.B) > limit:
 			return b, errTooLarge
 		case int64(len(b.B)) == length:
-			// A reader may give its end with the last bytes, or after them.
+			// A reader may return io.EOF with the last bytes or after them.
 		case errors.Is(err, io.EOF) && length < 0:
 			return b, nil
 		case err != nil:
@@ -194,8 +194,8 @@ func fill(ctx context.Context, room *execute.Room, r io.Reader, length int64, li
 	return b, nil
 }
 
-// cut says that an answer ended before its end: an error of reading it, other
-// than that the time was up.
+// cut returns the error for a response that ended early. It returns timeouts, cancellations
+// and transport errors unchanged.
 func cut(err error, received int) error {
 	var t *execute.TransportError
 	var n net.Error
@@ -203,6 +203,6 @@ func cut(err error, received int) error {
 		return err
 	}
 	return &execute.TransportError{
-		Code: execute.CodeHTTP, Message: fmt.Sprintf("cut its answer short after %d bytes", received), Err: err,
+		Code: execute.CodeHTTP, Message: fmt.Sprintf("ended its response early, after %d bytes", received), Err: err,
 	}
 }

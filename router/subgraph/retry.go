@@ -12,7 +12,8 @@ import (
 	"souk/router/operation"
 )
 
-// try sends a request, and again as the rules for retries allow.
+// try sends a request and retries it as configured. All attempts together must end
+// before s.Timeout, and each retry is charged to the retry budget.
 func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header) (*execute.SubgraphResponse, error) {
 	if t.options.Propagator != nil {
 		header = header.Clone()
@@ -23,7 +24,7 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 	s.budget.earn()
 	for attempt := 1; ; attempt++ {
 		if s.breaker != nil && !s.breaker.TryAcquirePermit() {
-			return nil, &execute.TransportError{Code: execute.CodeCircuitOpen, Message: "is not asked for now: it failed too often"}
+			return nil, &execute.TransportError{Code: execute.CodeCircuitOpen, Message: "is unavailable: its circuit breaker is open after repeated failures"}
 		}
 		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, header, r.Room)
 		v := judge(err)
@@ -43,13 +44,13 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 	}
 }
 
-// A verdict is what follows from the end of a request.
+// A verdict classifies the result of a request.
 type verdict struct {
-	// failed says that it speaks against the subgraph, or the way to it: the
-	// circuit breaker counts it.
+	// failed is set if the circuit breaker counts the result as a failure of the
+	// subgraph or of the connection to it.
 	failed bool
-	// again says that the same request may succeed later: after is when the
-	// subgraph expects that, or 0.
+	// again is set if a retry may succeed. after is the minimum delay that the subgraph
+	// asks for, or 0.
 	again bool
 	after time.Duration
 }
@@ -66,24 +67,24 @@ func judge(err error) verdict {
 	errors.As(err, &later)
 	after := time.Duration(later)
 	if t.Code == execute.CodeOverloaded {
-		return verdict{} // the router itself has no room for the answer
+		return verdict{} // the router's memory budget is exhausted
 	}
 	switch t.Status {
 	case 0, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return verdict{failed: true, again: true, after: after}
 	case http.StatusRequestTimeout:
-		// RFC 9110, section 15.5.9: the client may repeat the request. The
-		// subgraph is there, so this is no failure of it.
+		// RFC 9110, section 15.5.9: the client may repeat the request. The subgraph has
+		// responded, so this does not count as a failure.
 		return verdict{again: true, after: after}
 	case http.StatusTooManyRequests:
-		// A subgraph that does not say when would only be asked more often.
+		// Without Retry-After, a retry would only add to the load.
 		return verdict{again: after > 0, after: after}
 	default:
 		return verdict{}
 	}
 }
 
-// sleep waits, and gives false if ctx is done before.
+// sleep waits for d. It reports false if ctx is done first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -16,11 +16,11 @@ import (
 	"souk/router/execute"
 )
 
-// overSSE runs one stream of server-sent events (HTML standard, section 9.2)
-// in the distinct connections mode of GraphQL over SSE: "next" events carry
-// responses, "complete" ends the stream.
+// overSSE runs one stream of server-sent events (HTML Standard, section 9.2) in the distinct
+// connections mode of GraphQL over SSE: "next" events carry responses, and "complete" ends
+// the stream.
 func (st *stream) overSSE(ctx context.Context) error {
-	// The connection ends with the stream.
+	// Canceling the context closes the connection when the stream ends.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, httpURL(st.s.Subscriptions.URL), bytes.NewReader(st.body))
@@ -42,7 +42,7 @@ func (st *stream) overSSE(ctx context.Context) error {
 	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	switch {
 	case response.StatusCode == http.StatusNoContent && st.established:
-		return nil // there is nothing more (HTML standard, section 9.2.3)
+		return nil // 204 tells a client to stop reconnecting (HTML Standard, section 9.2.3)
 	case response.StatusCode != http.StatusOK || media != "text/event-stream":
 		return st.refusedStream(response)
 	}
@@ -51,13 +51,12 @@ func (st *stream) overSSE(ctx context.Context) error {
 	return st.readSSE(response.Body)
 }
 
-// A lineSplitter splits an event stream into lines, which end in CR LF, LF or
-// CR (HTML standard, section 9.2.5). A byte order mark at the beginning is left
-// out.
+// A lineSplitter splits an event stream into lines, which end in CR LF, LF or CR (HTML
+// Standard, section 9.2.5). It skips a byte order mark at the beginning.
 type lineSplitter struct {
 	begun bool
-	// cr says that the last line ended in CR. It is handed on at once: an LF
-	// that belongs to it may come much later, with the next event.
+	// cr is set if the last line ended in CR. That line is returned at once, because a
+	// following LF may arrive much later, with the next event.
 	cr bool
 }
 
@@ -97,7 +96,7 @@ func (s *lineSplitter) split(data []byte, atEOF bool) (advance int, line []byte,
 	return advance + end + 1, rest[:end], nil
 }
 
-// An eventReader takes server-sent events apart.
+// An eventReader parses server-sent events.
 type eventReader struct {
 	lines *bufio.Scanner
 	limit int
@@ -105,12 +104,12 @@ type eventReader struct {
 	data  []byte
 	id    string
 	retry time.Duration
-	// pending says that a part of an event was read.
+	// pending is set if a part of an event has been read.
 	pending bool
 }
 
-// next reads up to the end of an event. It gives false at the end of the
-// stream, and then an error unless the stream ended between two events.
+// next reads the next event. It reports false at the end of the stream, with an error unless
+// the stream ended between two events.
 func (r *eventReader) next() (bool, error) {
 	r.name, r.data, r.pending = "", r.data[:0], false
 	for r.lines.Scan() {
@@ -157,16 +156,16 @@ func (r *eventReader) field(line []byte) {
 	}
 }
 
-// maxEventID bounds what is sent back as Last-Event-ID.
+// maxEventID bounds the length of Last-Event-ID, in bytes.
 const maxEventID = 1024
 
 func (r *eventReader) tooLong() error {
 	return &execute.TransportError{Code: execute.CodeHTTP, Message: fmt.Sprintf("sent an event of more than %d bytes", r.limit)}
 }
 
-// readSSE hands on what comes until the stream is complete. A response that
-// ends properly without a complete event was ended by the subgraph: opening it
-// again could repeat all of its events, unless they are numbered.
+// readSSE passes events on until the stream is complete. If the response ends normally
+// without a complete event, the subgraph has ended the stream. Reopening it could repeat all
+// events, so that is an error unless the events have IDs.
 func (st *stream) readSSE(body io.Reader) error {
 	r := eventReader{lines: bufio.NewScanner(body), limit: st.s.MaxResponseBytes, id: st.lastEventID}
 	r.lines.Buffer(nil, st.s.MaxResponseBytes)
@@ -195,7 +194,7 @@ func (st *stream) readSSE(body io.Reader) error {
 	}
 }
 
-// httpURL gives the http form of a ws URL.
+// httpURL replaces the scheme ws or wss with http or https.
 func httpURL(u string) string {
 	if rest, ok := strings.CutPrefix(u, "ws"); ok {
 		return "http" + rest

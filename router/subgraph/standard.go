@@ -17,22 +17,22 @@ import (
 	"souk/router/operation"
 )
 
-// A standard client is net/http's. It has no bound for the age of a
-// connection, so the whole transport is replaced by a new one at that age; the
-// old one's connections end with their requests. For that time there may be
-// twice as many connections as MaxConnections says.
+// A standard client uses net/http. Since net/http cannot bound the age of a connection, the
+// client replaces the whole http.Transport at that age; the connections of the old one close
+// when their requests end. Meanwhile there may be twice as many connections as
+// MaxConnections.
 type standard struct {
 	url    *url.URL
 	limit  int
 	open   func() *http.Transport
-	age    time.Duration // 0 for no bound
+	age    time.Duration // 0 means no bound
 	jitter func() float64
 
 	mu      sync.Mutex
 	current *transportInUse
 }
 
-// A transportInUse counts its requests; guarded by standard.mu.
+// A transportInUse is a transport and the number of its requests, guarded by standard.mu.
 type transportInUse struct {
 	*http.Transport
 	requests int
@@ -46,7 +46,7 @@ func newStandard(u *url.URL, s *Subgraph, jitter func() float64) *standard {
 		secure = new(tls.Config)
 	}
 	if secure.ClientSessionCache == nil {
-		// Connections that replace others resume their sessions.
+		// New connections resume TLS sessions, even on a new transport.
 		secure.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	}
 	dial := s.Dial
@@ -84,14 +84,14 @@ func newStandard(u *url.URL, s *Subgraph, jitter func() float64) *standard {
 	return &standard{url: u, limit: s.MaxResponseBytes, open: open, age: s.MaxConnectionAge, jitter: jitter}
 }
 
-// acquire gives the transport for a request, which ends with release.
+// acquire returns the transport for a request. The caller must release it.
 func (c *standard) acquire() *transportInUse {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	if old := c.current; old != nil && c.age > 0 && !now.Before(old.retires) {
 		old.retired = true
-		// Those in use are closed when their requests end.
+		// Connections in use close when their requests end.
 		old.CloseIdleConnections()
 		c.current = nil
 	}
@@ -123,8 +123,8 @@ func (c *standard) roundTrip(ctx context.Context, deadline time.Time, kind opera
 	defer cancel()
 	for {
 		response, err := c.exchange(ctx, kind, body, header, room)
-		// Nothing was sent: any request can be sent again, over another
-		// connection. Each idle one is tried only once.
+		// The request was not sent, so it can be repeated on another connection. The
+		// loop ends, because each idle connection is tried only once.
 		if !errors.Is(err, errStale) || ctx.Err() != nil {
 			return response, err
 		}
@@ -138,7 +138,8 @@ func (c *standard) exchange(ctx context.Context, kind operation.Kind, body *exec
 	response, err := transport.RoundTrip(c.request(watched.trace(ctx), kind, body, header))
 	if err != nil {
 		if errors.Is(err, net.ErrClosed) {
-			// net/http met the end while it read, and tells of its write.
+			// The read found the end of the connection, but net/http reports the
+			// error of the write.
 			err = fmt.Errorf("%w: %w", errNoAnswer, err)
 		}
 		return nil, watched.handshake.explain(err)
@@ -157,8 +158,8 @@ func (c *standard) exchange(ctx context.Context, kind operation.Kind, body *exec
 		header:          response.Header,
 	}
 	if err := h.unacceptable(); err != nil {
-		// What little is left to read lets the connection be used again. With
-		// 101 the body is the connection itself, which heeds no deadline.
+		// Reading a small rest of the body makes the connection reusable. With status
+		// 101, the body is the connection itself, which ignores the deadline.
 		if h.status != http.StatusSwitchingProtocols {
 			_, _ = io.CopyN(io.Discard, response.Body, 4<<10)
 		}
@@ -179,12 +180,12 @@ func (c *standard) request(ctx context.Context, kind operation.Kind, body *execu
 	}
 	delete(header, "Host")
 	if header["User-Agent"] == nil {
-		// A rule removes it: net/http would send its own.
+		// A rule has removed it; without this, net/http would send its default.
 		header["User-Agent"] = []string{""}
 	}
 	if kind == operation.Query {
-		// Present but empty, it is not sent, and lets net/http send the request
-		// again if an idle connection was closed meanwhile.
+		// A nil value is not sent, but it makes net/http treat the request as
+		// idempotent and retry it if an idle connection was closed.
 		header["X-Idempotency-Key"] = nil
 	}
 	return (&http.Request{

@@ -13,20 +13,19 @@ import (
 	"souk/router/execute"
 )
 
-// errLost marks errors after which opening the stream again may help: the
-// connection could not be made, or it broke. The subgraph has neither ended
-// the subscription nor refused it.
+// errLost marks errors after which reopening the stream may succeed: the connection could
+// not be opened, or it broke. The subgraph has neither completed nor rejected the
+// subscription.
 var errLost = errors.New("the stream was lost")
 
 func lost(err error) error { return fmt.Errorf("%w: %w", errLost, err) }
 
-// An endedByReceiver wraps the error of the receiver of a stream.
+// An endedByReceiver wraps an error of the function that receives events.
 type endedByReceiver struct{ error }
 
 func (e endedByReceiver) Unwrap() error { return e.error }
 
-// A stream is one subscription with its connections, of which there is one at
-// a time.
+// A stream is one subscription. It has one connection at a time.
 type stream struct {
 	*Transport
 	s      *subgraph
@@ -34,26 +33,26 @@ type stream struct {
 	header http.Header
 	event  func(*execute.SubgraphResponse) error
 
-	// established says that the subgraph has sent an event, or kept a
-	// connection for as long as it had to accept one: it serves this
-	// subscription, and what happens later is a loss.
+	// established is set when the subgraph has sent an event, or has kept a connection
+	// open for ConnectTimeout. From then on, a broken connection is reopened up to
+	// MaxReconnects times; before, only ConnectAttempts apply.
 	established bool
-	// accepted is when the subgraph took the current connection for a stream;
-	// zero if it has not.
+	// accepted is when the subgraph accepted the stream on the current connection. It is
+	// zero if that has not happened.
 	accepted time.Time
-	// lastEventID is that of the last server-sent event with an id.
+	// lastEventID is the ID of the last server-sent event that has one.
 	lastEventID string
-	// retryAfter is the least wait that the subgraph has asked for.
+	// retryAfter is the minimum reconnect delay that the subgraph has requested.
 	retryAfter time.Duration
 }
 
-// Subscribe opens a stream. See execute.Transport.
+// Subscribe implements execute.Transport. It runs a stream until it ends.
 //
-// Until the stream is established, it is tried ConnectAttempts times. After
-// that it is opened again, up to MaxReconnects times in a row, if the
-// connection breaks and Resume is set; events sent meanwhile are missed unless
-// the subgraph numbers its server-sent events. A stream that the subgraph ends
-// itself, properly or not, is never opened again.
+// Until the stream is established, Subscribe makes ConnectAttempts attempts. After that, if
+// the connection breaks and Resume is set, it reopens the stream up to MaxReconnects times in
+// a row. Events that the subgraph sends in the meantime are lost, unless its server-sent
+// events have IDs. A stream that the subgraph ends itself, normally or not, is never
+// reopened.
 func (t *Transport) Subscribe(ctx context.Context, r *execute.SubgraphRequest, event func(*execute.SubgraphResponse) error) error {
 	s := t.subgraphs[r.Subgraph]
 	if s == nil {
@@ -95,7 +94,7 @@ func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error
 		case err == nil || !errors.Is(err, errLost):
 			return st.final(err)
 		case up >= config.MaxInterval:
-			failures, wait = 0, config.Interval // it had recovered from earlier failures
+			failures, wait = 0, config.Interval // the stream had recovered
 		}
 		if failures++; !st.mayReopen(failures) {
 			return st.final(err)
@@ -112,7 +111,7 @@ func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error
 	}
 }
 
-// up is for how long the last connection carried the stream.
+// up returns how long the last connection carried the stream.
 func (st *stream) up() time.Duration {
 	if st.accepted.IsZero() {
 		return 0
@@ -128,7 +127,7 @@ func (st *stream) mayReopen(failures int) bool {
 	return config.Resume && failures <= config.MaxReconnects
 }
 
-// final makes an error that which the receiver is given.
+// final converts an error to the one that Subscribe returns.
 func (st *stream) final(err error) error {
 	var (
 		receiver endedByReceiver
@@ -153,7 +152,7 @@ func (st *stream) final(err error) error {
 	return &execute.TransportError{Code: execute.CodeHTTP, Message: "could not be reached for a subscription" + reason(err), Err: err}
 }
 
-// receive hands on one event's payload.
+// receive passes on the payload of one event.
 func (st *stream) receive(payload []byte) error {
 	if list := requestErrors(payload, st.established); list != nil {
 		return &execute.RequestError{Errors: list}
@@ -167,10 +166,10 @@ func (st *stream) receive(payload []byte) error {
 	return nil
 }
 
-// requestErrors gives the errors of a response that is a request error: errors
-// without data (GraphQL, section 7.1). Servers also write those with "data":
-// null; at the beginning of a stream that is taken for the same unless an
-// error has a path, which only the execution of an event gives.
+// requestErrors returns the errors of a response that is a request error, or nil. A request
+// error result has errors and no data (GraphQL, section 7.1). Some servers also send "data":
+// null. At the beginning of a stream (later is false), that is treated as a request error
+// unless an error has a path, because only the execution of an event produces paths.
 func requestErrors(response []byte, later bool) json.RawMessage {
 	var r struct {
 		Data   json.RawMessage   `json:"data"`
@@ -195,18 +194,18 @@ func requestErrors(response []byte, later bool) json.RawMessage {
 
 func errorList(errors []json.RawMessage) json.RawMessage {
 	list, err := json.Marshal(errors)
-	if err != nil { // not reached: each was read as JSON
+	if err != nil { // unreachable: each error is valid JSON
 		return nil
 	}
 	return list
 }
 
-// maxReason bounds what is read of an answer that is not a stream.
+// maxReason bounds how many bytes are read of a response that is not a stream.
 const maxReason = 1 << 20
 
-// refusedStream says what is wrong with an answer that is not a stream: the
-// errors of its GraphQL response if it is one. Statuses that may pass are worth
-// another try.
+// refusedStream returns the error for a response that is not a stream. If it is a GraphQL
+// response with errors, those are the error. For temporary statuses, the result wraps
+// errLost, so that the stream is reopened.
 func (st *stream) refusedStream(r *http.Response) error {
 	err := error(&execute.TransportError{
 		Code: execute.CodeHTTP, Message: fmt.Sprintf("refused the subscription with status %d", r.StatusCode), Status: r.StatusCode,
@@ -216,10 +215,10 @@ func (st *stream) refusedStream(r *http.Response) error {
 		err = &execute.TransportError{Code: execute.CodeMalformed, Message: fmt.Sprintf("answered a subscription with %.100q instead of text/event-stream", media)}
 	}
 	if r.StatusCode == http.StatusSwitchingProtocols {
-		// The body is the connection itself, which heeds no deadline.
+		// The body is the connection itself, which ignores the deadline.
 		return err
 	}
-	// What cannot be read gives no reason; the status still does.
+	// If the body cannot be read, the error has only the status.
 	if body, readErr := io.ReadAll(io.LimitReader(r.Body, maxReason)); readErr == nil {
 		var response struct{ Errors []json.RawMessage }
 		if json.Unmarshal(body, &response) == nil && len(response.Errors) > 0 {

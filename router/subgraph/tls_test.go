@@ -92,13 +92,13 @@ func TestFailuresBelowHTTPAreNamed(t *testing.T) {
 			},
 		},
 		"cut after the handshake": {
-			scheme: "https", want: "the connection was closed before an answer came", cause: "EOF",
+			scheme: "https", want: "the connection was closed before a response arrived", cause: "EOF",
 			serve: func(conn net.Conn) {
 				_, _, _ = readRequest(bufio.NewReader(tls.Server(conn, config)))
 			},
 		},
 		"cut without TLS": {
-			scheme: "http", want: "the connection was closed before an answer came", cause: "",
+			scheme: "http", want: "the connection was closed before a response arrived", cause: "",
 			serve: func(conn net.Conn) { _, _, _ = readRequest(bufio.NewReader(conn)) },
 		},
 	} {
@@ -146,7 +146,7 @@ func TestHostsOutOfReachAreExplained(t *testing.T) {
 	}
 	_ = listener.Close()
 	for address, want := range map[string]string{
-		listener.Addr().String(): "could not be reached: it refuses connections",
+		listener.Addr().String(): "could not be reached: it refused the connection",
 		"subgraph.invalid":       "could not be reached: its host name cannot be resolved",
 	} {
 		for _, client := range []string{"direct", "standard"} {

@@ -19,8 +19,8 @@ import (
 	"souk/router/operation"
 )
 
-// A Transport carries requests to the subgraphs of one supergraph. It is safe
-// for concurrent use.
+// A Transport sends requests to the subgraphs of one supergraph. It is safe for
+// concurrent use.
 type Transport struct {
 	options   Options
 	subgraphs map[string]*subgraph
@@ -28,29 +28,29 @@ type Transport struct {
 
 var _ execute.Transport = (*Transport)(nil)
 
-// A client sends one request to a subgraph and reads the answer.
+// A client sends one request to a subgraph and reads the response.
 type client interface {
 	roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.Room) (*execute.SubgraphResponse, error)
-	// close closes what is idle.
+	// close closes idle connections.
 	close()
 }
 
-// A subgraph is one of them, ready for requests.
+// A subgraph is a configured Subgraph with its clients and state.
 type subgraph struct {
 	Subgraph
 	name    string
 	address string // the URL without credentials
 	client  client
 	streams http.RoundTripper // for subscriptions
-	header  http.Header       // what every request has
+	header  http.Header       // the headers of every request
 	rules   []headerRule
 	breaker circuitbreaker.CircuitBreaker[any]
 	budget  budget
 	flights flights
 }
 
-// New makes a Transport. It fails if a subgraph cannot be reached as it is
-// described.
+// New returns a Transport. It fails if the configuration of a subgraph is invalid. It
+// opens no connection.
 func New(o Options) (*Transport, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -75,10 +75,10 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 		return nil, err
 	}
 	if p := s.Subscriptions.Protocol; p != "ws" && p != "sse" {
-		return nil, fmt.Errorf("subscription protocol %q is neither ws nor sse", p)
+		return nil, fmt.Errorf("subscription protocol %q is not supported; use ws or sse", p)
 	}
 	if s.Client != "direct" && s.Client != "standard" {
-		return nil, fmt.Errorf("HTTP client %q is neither direct nor standard", s.Client)
+		return nil, fmt.Errorf("HTTP client %q is not supported; use direct or standard", s.Client)
 	}
 	rules, err := compileHeaders(s.Headers)
 	if err != nil {
@@ -105,7 +105,7 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 		TLSClientConfig:     s.TLS.Clone(),
 		TLSHandshakeTimeout: 10 * time.Second,
 		DisableCompression:  true,
-		// An idle one serves nothing: each stream has its own connection.
+		// Each stream has its own connection, so idle ones are never reused.
 		DisableKeepAlives: true,
 	}}
 	made.budget.init(s.Retry.Budget)
@@ -115,8 +115,8 @@ func (t *Transport) newSubgraph(name string, s Subgraph) (*subgraph, error) {
 	return made, nil
 }
 
-// parseURL reads a subgraph's URL. Its errors do not show a password, so they
-// show nothing of a URL that cannot be read but may have one.
+// parseURL parses the URL of a subgraph. Its errors must not reveal a password, so they
+// do not quote an invalid URL that may contain one.
 func parseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
@@ -131,8 +131,8 @@ func parseURL(text string) (*url.URL, error) {
 	return nil, fmt.Errorf("URL %q is not of the form http://host/path or https://host/path", text)
 }
 
-// authenticate makes requests carry the user name and password of the
-// subgraph's URL, whatever a client sends.
+// authenticate adds the user name and password of the URL to every request. They replace
+// an Authorization header from the client.
 func (s *subgraph) authenticate(user *url.Userinfo) {
 	password, _ := user.Password()
 	credentials := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
@@ -148,7 +148,7 @@ func (t *Transport) newClient(u *url.URL, s *subgraph) client {
 		return newStandard(u, &s.Subgraph, t.options.Jitter)
 	}
 	fixed := fixHeaders(s.header, s.rules)
-	if t.options.Interceptor != nil { // which may change any
+	if t.options.Interceptor != nil { // it may change any header
 		fixed = nil
 	}
 	d := newDirect(u, &s.Subgraph, fixed, t.options.Jitter)
@@ -156,19 +156,18 @@ func (t *Transport) newClient(u *url.URL, s *subgraph) client {
 	return d
 }
 
-// Close ends the connections that are idle. Those in use end with their
-// requests.
+// Close closes idle connections. Connections in use close when their requests end.
 func (t *Transport) Close() {
 	for _, s := range t.subgraphs {
 		s.client.close()
 	}
 }
 
-// Send sends a request. See execute.Transport.
+// Send implements execute.Transport.
 func (t *Transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
 	s := t.subgraphs[r.Subgraph]
 	if s == nil {
-		return nil, &execute.TransportError{Code: execute.CodeHTTP, Message: "is not known to the gateway"}
+		return nil, &execute.TransportError{Code: execute.CodeHTTP, Message: "is not configured"}
 	}
 	if t.options.Interceptor != nil {
 		return t.intercept(ctx, s, r)
@@ -176,7 +175,7 @@ func (t *Transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*exec
 	return t.send(ctx, s, r, s.fetchHeader(r.Header))
 }
 
-// send sends a request with a header, or joins an equal query under way.
+// send sends a request with a header, or joins an identical query in flight.
 func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header) (*execute.SubgraphResponse, error) {
 	if s.Deduplicate && r.Kind == operation.Query {
 		return s.flights.do(ctx, header, r.Body, func() (*execute.SubgraphResponse, error) {

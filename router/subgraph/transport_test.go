@@ -96,19 +96,19 @@ func testSendErrors(t *testing.T, over way) {
 		{"cut", 0, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			answer(w, 200, "application/json", `{"data":`)
-		}, execute.CodeHTTP, "cut its answer short after 8 bytes"},
+		}, execute.CodeHTTP, "ended its response early, after 8 bytes"},
 		{"cut chunked", 0, func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 200, "application/json", `{"data":`)
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
-		}, execute.CodeHTTP, "cut its answer short after 8 bytes"},
+		}, execute.CodeHTTP, "ended its response early, after 8 bytes"},
 		{"large", 10, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "application/json", `{"data":null}`) }, execute.CodeHTTP, "sent a response larger than max_response_bytes (10)"},
 		{"large chunked", 10, func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 200, "application/json", `{"data":`)
 			_ = http.NewResponseController(w).Flush()
 			_, _ = io.WriteString(w, `null}`)
 		}, execute.CodeHTTP, "sent a response larger than max_response_bytes (10)"},
-		{"closed", 0, func(_ http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, execute.CodeHTTP, "could not be reached: the connection was closed before an answer came"},
+		{"closed", 0, func(_ http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, execute.CodeHTTP, "could not be reached: the connection was closed before a response arrived"},
 		{"slow", 0, func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()

@@ -15,27 +15,27 @@ import (
 	"souk/router/execute"
 )
 
-// A handshakeError says that a TLS handshake failed.
+// A handshakeError means that a TLS handshake failed.
 type handshakeError struct{ error }
 
 func (e handshakeError) Unwrap() error { return e.error }
 
-// A handshakeWatch remembers why the TLS handshake for a request failed, which
-// net/http's error does not tell apart from a failure later on.
+// A handshakeWatch records the error of the TLS handshake for a request. The errors of
+// net/http do not distinguish it from later failures.
 type handshakeWatch struct {
 	mu     sync.Mutex
 	failed error
 }
 
-// done is for [httptrace.ClientTrace].
+// done is the TLSHandshakeDone function of [httptrace.ClientTrace].
 func (w *handshakeWatch) done(_ tls.ConnectionState, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.failed = err
 }
 
-// explain makes the error of a request tell what net/http says only in words,
-// or not at all.
+// explain wraps the error of a request with the information that net/http provides only as
+// text, or not at all.
 func (w *handshakeWatch) explain(err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -48,20 +48,20 @@ func (w *handshakeWatch) explain(err error) error {
 	return err
 }
 
-// alertRecord begins a TLS record that carries an alert (RFC 8446, section
-// 5.1). No HTTP response begins so.
+// alertRecord is the first byte of a TLS alert record (RFC 8446, section 5.1). No HTTP
+// response begins with it.
 const alertRecord = 0x15
 
-// errSpeaksTLS says that a subgraph with an http URL answers in TLS.
-var errSpeaksTLS = errors.New("the answer is a TLS record, but the URL begins with http://")
+// errSpeaksTLS means that a subgraph with an http URL expects TLS.
+var errSpeaksTLS = errors.New("the response is a TLS record, but the URL begins with http://")
 
-// unreachable is the error for a request that got no answer.
+// unreachable returns the error for a request without a response.
 func unreachable(err error) error {
 	return &execute.TransportError{Code: execute.CodeHTTP, Message: "could not be reached" + reason(err), Err: err}
 }
 
-// reason is what clients are told of the cause of a failure. It names no
-// address, and repeats nothing that the subgraph sent.
+// reason describes the cause of a failure for clients. It contains no address and nothing
+// that the subgraph sent.
 func reason(err error) string {
 	var (
 		certificate *tls.CertificateVerificationError
@@ -84,16 +84,17 @@ func reason(err error) string {
 	case errors.As(err, &name):
 		return ": its host name cannot be resolved"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return ": it refuses connections"
+		return ": it refused the connection"
 	case errors.Is(err, errNoAnswer), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return ": the connection was closed before an answer came"
+		return ": the connection was closed before a response arrived"
 	case strings.HasPrefix(err.Error(), "stream error: "):
-		return ": the HTTP/2 stream was reset before an answer came"
+		return ": the HTTP/2 stream was reset before a response arrived"
 	}
 	return ""
 }
 
-// explain makes an error the client's: ctx's own if it was ended from outside.
+// explain converts an error of a request to the one that Send returns. If ctx was canceled,
+// that is the error of ctx.
 func (s *subgraph) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil

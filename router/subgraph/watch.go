@@ -13,30 +13,29 @@ import (
 	"time"
 )
 
-// A watchedConn closes a gap in net/http. Its reader notices bytes that nobody
-// asked for, but a request can take the connection from the pool after they
-// arrived and before the reader has looked at them; they would become its
-// answer. For HTTP/1.1, a watchedConn lets a request on a reused connection be
-// written only while the reader waits for bytes and there are none, and tells
-// whether it was: conn.begin does the same for the router's own client.
+// A watchedConn closes a gap in net/http. The read loop of net/http discards a connection
+// with unsolicited bytes, but a request can take the connection from the pool after the bytes
+// have arrived and before the read loop sees them. The bytes would then become the response
+// to that request. On a reused HTTP/1.1 connection, a watchedConn lets a request be written
+// only while the read loop is waiting and the socket has no bytes, and records whether that
+// was so. conn.begin does the same for the direct client.
 type watchedConn struct {
 	net.Conn
-	raw syscall.RawConn // nil if Conn has none: no request is let through
+	raw syscall.RawConn // nil if Conn has none; then no request is let through
 
 	mu    sync.Mutex
 	state watchState
-	// waiting is set while the reader waits for bytes. Then it holds none in a
-	// buffer, either.
+	// waiting is set while the read loop waits for bytes. Then its buffer is empty.
 	waiting bool
-	waits   chan struct{} // gets a value when waiting is set
+	waits   chan struct{} // receives a value when waiting is set
 }
 
 type watchState int
 
 const (
-	asked   watchState = iota // a request is under way, or was
-	taken                     // a request has taken the connection, and is not written
-	refused                   // it is not let through, nor is any other
+	asked   watchState = iota // a request has been written
+	taken                     // a request has taken the connection but is not written yet
+	refused                   // no request may be written any more
 )
 
 func watch(opened net.Conn) *watchedConn {
@@ -49,8 +48,8 @@ func watch(opened net.Conn) *watchedConn {
 	return c
 }
 
-// Read reads what there is. Bytes leave the socket under the lock, so that
-// they are seen either there or by the change of state.
+// Read reads from the socket. It holds the lock while bytes leave the socket, so that
+// tryWrite sees them either in the socket or by the change of state.
 func (c *watchedConn) Read(b []byte) (n int, err error) {
 	if c.raw == nil || len(b) == 0 {
 		return c.Conn.Read(b)
@@ -94,10 +93,12 @@ func (c *watchedConn) setWaiting() {
 	}
 }
 
-// maxWatch bounds the wait for the reader, which has only to come round.
+// maxWatch bounds how long a write waits for the read loop to wait again, which normally
+// takes microseconds.
 const maxWatch = 50 * time.Millisecond
 
-// Write writes b, which begins a request if one has taken the connection.
+// Write writes b. If a request has just taken the connection, b begins that request, and the
+// connection is checked first.
 func (c *watchedConn) Write(b []byte) (int, error) {
 	if c.is(asked) {
 		return c.Conn.Write(b)
@@ -124,8 +125,8 @@ func (c *watchedConn) Write(b []byte) (int, error) {
 	}
 }
 
-// tryWrite checks the connection and writes in one step. It gives done = false
-// if the reader is still to come round.
+// tryWrite checks the connection and writes, under the lock. done is false if the read loop
+// is not waiting yet.
 func (c *watchedConn) tryWrite(b []byte) (n int, done bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -169,8 +170,8 @@ func (c *watchedConn) refuse() {
 	c.state = refused
 }
 
-// answers says whether the request that took the connection was written before
-// anything was read. If not, it will not be.
+// answers reports whether the request that took the connection was written before anything
+// was read. If it was not, it never will be.
 func (c *watchedConn) answers() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -180,15 +181,15 @@ func (c *watchedConn) answers() bool {
 	return c.state == asked
 }
 
-// A watchedRequest remembers the connection that a request took last.
+// A watchedRequest records the connection that a request took last.
 type watchedRequest struct {
 	mu        sync.Mutex
 	conn      *watchedConn
 	handshake handshakeWatch
 }
 
-// trace makes a request watch the connections it takes. Those of HTTP/2 need
-// none of it: each answer there names its request.
+// trace returns a context that records the connections of a request. HTTP/2 connections need
+// no check, because each response there names its request.
 func (r *watchedRequest) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeDone: r.handshake.done, GotConn: func(info httptrace.GotConnInfo) {
 		opened := info.Conn
@@ -208,7 +209,7 @@ func (r *watchedRequest) trace(ctx context.Context) context.Context {
 	}})
 }
 
-// answers says whether what came over the connection answers the request.
+// answers reports whether the received response answers the request.
 func (r *watchedRequest) answers() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

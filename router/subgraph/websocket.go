@@ -15,10 +15,10 @@ import (
 	"souk/router/execute"
 )
 
-// subprotocol is the GraphQL over WebSocket protocol of the graphql-ws library.
+// subprotocol is the name of the GraphQL over WebSocket protocol of the graphql-ws library.
 const subprotocol = "graphql-transport-ws"
 
-// A message is one of that protocol's.
+// A message is a message of the graphql-transport-ws protocol.
 type message struct {
 	ID      string          `json:"id,omitempty"`
 	Type    string          `json:"type"`
@@ -28,15 +28,15 @@ type message struct {
 // A socket is a connection with one subscription.
 type socket struct {
 	conn *websocket.Conn
-	// heard is when the last message came, in Unix nanoseconds, or 0 while
-	// one is being worked on.
+	// heard is when the last message was received, in Unix nanoseconds. It is 0 while a
+	// message is being processed.
 	heard atomic.Int64
 }
 
-// operationID is that of the only subscription of a connection.
+// operationID is the ID of the only operation on a connection.
 const operationID = "1"
 
-// overWebSocket runs one subscription over a connection of its own.
+// overWebSocket runs one subscription on its own connection.
 func (st *stream) overWebSocket(ctx context.Context) error {
 	conn, err := st.dial(ctx)
 	if err != nil {
@@ -47,8 +47,9 @@ func (st *stream) overWebSocket(ctx context.Context) error {
 	if err := c.init(ctx, st.s, st.header); err != nil {
 		return err
 	}
-	// Reading must not end with ctx, or the subgraph could not be told: the
-	// guard tells it, and closes the connection.
+	// Canceling the context of a read closes the connection. The read therefore uses a
+	// detached context; when ctx is done, guard sends complete and then closes the
+	// connection.
 	detached, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var guard sync.WaitGroup
 	defer guard.Wait()
@@ -87,8 +88,8 @@ func (st *stream) dial(ctx context.Context) (*websocket.Conn, error) {
 	}
 }
 
-// init opens the protocol. The headers are sent as its parameters, too, for
-// subgraphs that look for a token only there.
+// init performs the connection_init handshake. The payload repeats the headers, for subgraphs
+// that look for a token only there.
 func (c *socket) init(ctx context.Context, s *subgraph, header http.Header) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Subscriptions.ConnectTimeout)
 	defer cancel()
@@ -98,7 +99,7 @@ func (c *socket) init(ctx context.Context, s *subgraph, header http.Header) erro
 			parameters[name] = header.Get(name)
 		}
 	}
-	// A map of strings can always be marshalled.
+	// Encoding a map of strings cannot fail.
 	payload, _ := json.Marshal(parameters)
 	if err := c.write(ctx, message{Type: "connection_init", Payload: payload}); err != nil {
 		return lost(err)
@@ -119,7 +120,7 @@ func (c *socket) init(ctx context.Context, s *subgraph, header http.Header) erro
 	}
 }
 
-// receive hands on what comes until the stream is complete.
+// receive passes messages on until the stream is complete.
 func (c *socket) receive(ctx context.Context, event func([]byte) error) error {
 	for {
 		m, err := c.read(ctx)
@@ -130,7 +131,7 @@ func (c *socket) receive(ctx context.Context, event func([]byte) error) error {
 		switch m.Type {
 		case "next", "error", "complete":
 			if m.ID != operationID {
-				return &execute.TransportError{Code: execute.CodeMalformed, Message: fmt.Sprintf("sent a message for operation %.50q, which this connection does not have", m.ID)}
+				return &execute.TransportError{Code: execute.CodeMalformed, Message: fmt.Sprintf("sent a message for the unknown operation ID %.50q", m.ID)}
 			}
 			if more, err := operationMessage(m, event); !more {
 				return err
@@ -144,8 +145,8 @@ func (c *socket) receive(ctx context.Context, event func([]byte) error) error {
 	}
 }
 
-// operationMessage handles a message of the subscription, and says whether
-// more may follow.
+// operationMessage handles a message of the subscription. It reports whether more messages
+// may follow.
 func operationMessage(m message, event func([]byte) error) (more bool, err error) {
 	switch m.Type {
 	case "next":
@@ -161,8 +162,8 @@ func operationMessage(m message, event func([]byte) error) (more bool, err error
 	return false, nil
 }
 
-// guard ends the subscription when ctx is done, and closes the connection if
-// the subgraph has gone silent. It returns when the stream has ended.
+// guard ends the subscription when ctx is done, pings a silent subgraph, and closes the
+// connection if it does not respond. It returns when the stream has ended.
 func (c *socket) guard(ctx, stream context.Context, interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -173,7 +174,7 @@ func (c *socket) guard(ctx, stream context.Context, interval time.Duration) {
 		case <-ctx.Done():
 			brief, cancel := context.WithTimeout(stream, time.Second)
 			defer cancel()
-			// Whether or not it can be told: the connection goes.
+			// Close the connection even if the message cannot be sent.
 			_ = c.write(brief, message{ID: operationID, Type: "complete"})
 			_ = c.conn.CloseNow()
 			return
@@ -205,25 +206,25 @@ func (c *socket) read(ctx context.Context) (message, error) {
 		return m, err
 	}
 	if kind != websocket.MessageText {
-		// Neither do clients of the graphql-ws library take one.
-		return m, &execute.TransportError{Code: execute.CodeMalformed, Message: "sent a binary message; those of " + subprotocol + " are text"}
+		// Clients of the graphql-ws library reject binary messages, too.
+		return m, &execute.TransportError{Code: execute.CodeMalformed, Message: "sent a binary message, but " + subprotocol + " uses text messages"}
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
-		return m, &execute.TransportError{Code: execute.CodeMalformed, Message: "sent a message that is not " + subprotocol, Err: err}
+		return m, &execute.TransportError{Code: execute.CodeMalformed, Message: "sent a message that is not valid in " + subprotocol, Err: err}
 	}
 	return m, nil
 }
 
-// closed tells whether a connection was lost, or closed by the subgraph for a
-// reason that opening it again does not change. Without a close frame, and with
-// the codes for a server that restarts or fails, it was lost.
+// closed converts a read error. If the subgraph closed the connection with a code that
+// reopening does not change, the result is a TransportError. Without a close frame, and for
+// codes that mean a server restart or failure, it wraps errLost.
 func closed(err error) error {
 	var t *execute.TransportError
 	switch {
 	case errors.As(err, &t):
 		return err
 	case errors.Is(err, websocket.ErrMessageTooBig):
-		return &execute.TransportError{Code: execute.CodeHTTP, Message: "sent a message that is too long", Err: err}
+		return &execute.TransportError{Code: execute.CodeHTTP, Message: "sent a message larger than max_response_bytes", Err: err}
 	}
 	switch code := websocket.CloseStatus(err); code {
 	case -1, websocket.StatusGoingAway, websocket.StatusInternalError, websocket.StatusServiceRestart,
@@ -236,6 +237,5 @@ func closed(err error) error {
 	}
 }
 
-// closeServerError is what servers of the graphql-ws library send when they
-// fail.
+// closeServerError is the close code of the graphql-ws library for internal errors.
 const closeServerError websocket.StatusCode = 4500
