@@ -10,7 +10,7 @@ func newCompose() *cobra.Command {
 	command := compose.Command{}
 	cmd := &cobra.Command{
 		Use:   "compose",
-		Short: "Compose subgraph SDLs into the supergraph's SDL",
+		Short: "Compose subgraph SDLs into a supergraph SDL",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if command.Output == "-" {
@@ -21,8 +21,8 @@ func newCompose() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&command.Config, "config", "schema/supergraph.yaml", "the file that names the subgraphs")
+	flags.StringVar(&command.Config, "config", "schema/supergraph.yaml", "the file that lists the subgraphs")
 	flags.StringVarP(&command.Output, "output", "o", "schema/supergraph.graphql", "the file to write; - for standard output")
-	flags.BoolVar(&command.Check, "check", false, "write nothing; fail unless the file is current")
+	flags.BoolVar(&command.Check, "check", false, "write nothing; fail if the output file is not up to date")
 	return cmd
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func newDebug() *cobra.Command {
-	cmd := &cobra.Command{Use: "debug", Short: "Look into a running router"}
+	cmd := &cobra.Command{Use: "debug", Short: "Inspect a running router"}
 	cmd.AddCommand(newBundle())
 	return cmd
 }
@@ -27,10 +27,10 @@ func newBundle() *cobra.Command {
 	var admin, output string
 	cmd := &cobra.Command{
 		Use:   "bundle",
-		Short: "Save what helps to find the cause of a problem, as a zip file",
-		Long: "Save a zip file with the router's configuration without secrets, versions, state of\n" +
-			"dependencies, metrics, API schema, the operations in use with their query plans, and\n" +
-			"profiles. It has no values that clients have sent. The router must be configured with\n" +
+		Short: "Save diagnostic information about a router as a zip file",
+		Long: "Save a zip file with the router's configuration without secrets, versions, the state of\n" +
+			"dependencies, metrics, the API schema, the operations in use with their query plans, and\n" +
+			"profiles. It contains no values from clients. The router must be configured with\n" +
 			"admin.debug_bundle: true.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -58,14 +58,14 @@ func fetchBundle(ctx context.Context, admin, output string) error {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("asking the router's admin port: %w; name it with --admin", err)
+		return fmt.Errorf("connecting to the router's admin port: %w; set its URL with --admin", err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	switch {
 	case response.StatusCode == http.StatusNotFound:
-		return fmt.Errorf("%s is not served; set admin.debug_bundle: true in the router's configuration", from)
+		return fmt.Errorf("%s does not exist; set admin.debug_bundle: true in the router configuration", from)
 	case response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "application/zip":
-		return fmt.Errorf("%s answers with status %d and %q, not with a bundle; is it the admin port?", from, response.StatusCode, response.Header.Get("Content-Type"))
+		return fmt.Errorf("%s returned status %d and %q instead of a bundle; is it the admin port?", from, response.StatusCode, response.Header.Get("Content-Type"))
 	}
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxBundleBytes+1))
 	if err != nil {

@@ -29,7 +29,7 @@ func TestBundleIsSavedAsAFile(t *testing.T) {
 		{name: "a bundle", admin: s.URL + "/"},
 		{name: "not configured", admin: none.URL, want: "set admin.debug_bundle: true"},
 		{name: "another server", admin: page.URL, want: "is it the admin port?"},
-		{name: "no server", admin: "http://127.0.0.1:1", want: "name it with --admin"},
+		{name: "no server", admin: "http://127.0.0.1:1", want: "set its URL with --admin"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "bundle.zip")

@@ -1,3 +1,9 @@
-// Package cli is the command line of souk: it turns arguments, environment and
-// files into calls of the packages that do the work.
+// Package cli implements the souk command. It reads arguments, environment variables and
+// files, and calls the packages that do the work. [Main] is the whole command; with
+// [Option] values, a program can extend it with hooks, extensions and commands of its own.
+//
+// The hub is root.go, with the command tree. Each command has a file: router.go (with
+// follow.go, which watches the configuration file), dev.go, compose.go, plan.go, debug.go,
+// service.go for the services of the store, and replay.go for the order service. main.go
+// handles signals and exit status, options.go the options.
 package cli

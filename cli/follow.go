@@ -11,10 +11,10 @@ import (
 	"souk/router"
 )
 
-// follow brings the router to its configuration file and its REST routes
-// whenever their contents change; the gateway itself follows the supergraph.
-// Contents are looked at, and not what is written when, since Kubernetes
-// replaces files by moving links.
+// follow reloads the configuration file and the REST routes whenever their contents change.
+// The gateway itself watches the supergraph. follow polls and compares hashes of the
+// contents rather than timestamps, because Kubernetes replaces files by moving symbolic
+// links.
 func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha256.Size]byte, every time.Duration, logger *slog.Logger) {
 	file := r.Follow()
 	defer file.Close()
@@ -33,7 +33,7 @@ func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha
 			continue
 		}
 		if now == seen {
-			if !refused { // it may have been out of reach
+			if !refused { // the file may have been unreadable before
 				file.Succeeded(ctx)
 			}
 			continue
@@ -44,7 +44,7 @@ func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha
 			err = r.Reconfigure(ctx, c, source)
 		}
 		if refused = err != nil; refused {
-			logger.ErrorContext(ctx, "the new configuration is refused; the one in use stays", "error", err)
+			logger.ErrorContext(ctx, "the new configuration is invalid; keeping the current one", "error", err)
 			file.Record(err)
 			continue
 		}
@@ -53,7 +53,7 @@ func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha
 	}
 }
 
-// fingerprint is a hash of what is followed.
+// fingerprint returns a hash of the configuration file and the REST routes.
 func (f routerFlags) fingerprint() ([sha256.Size]byte, error) {
 	var files []string
 	if f.config != "" {

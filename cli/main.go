@@ -13,20 +13,20 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Main runs the souk command on the process's arguments and returns the status
-// to exit with: 0 when it did its work or was told to stop, 1 otherwise. A
-// failure is one line on standard error, or one line for each problem of a
-// configuration file. Options make a program of its own of it:
+// Main runs the souk command with the arguments of the process and returns the exit status:
+// 0 if it succeeded or was stopped by a signal, 1 otherwise. It reports a failure as one line
+// on standard error, or one line for each problem in a configuration file. Options extend the
+// command:
 //
 //	func main() { os.Exit(cli.Main(cli.WithHooks(audit.Hooks()))) }
 func Main(options ...Option) int {
-	redis.SetLogger(redisLog{}) // the library's own goes to standard error
+	redis.SetLogger(redisLog{}) // the default logger writes to standard error
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go watchSignals(cancel)
 	root := New(options...)
 	err := root.ExecuteContext(ctx)
-	// A start that was cut short by a signal did not fail.
+	// A signal during start-up is not a failure.
 	if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return 0
 	}
@@ -36,8 +36,8 @@ func Main(options ...Option) int {
 	return 1
 }
 
-// watchSignals asks the command to stop at the first signal, and ends the
-// process at the second, with the status that shells give for it.
+// watchSignals calls stop at the first SIGINT or SIGTERM. At the second, it ends the process
+// with status 128 plus the signal number, as shells do.
 func watchSignals(stop func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -48,8 +48,8 @@ func watchSignals(stop func()) {
 	}
 }
 
-// problems are the lines of an error's message, each with the indented lines
-// and the paragraph that continue it.
+// problems splits an error message into lines. Indented lines, and lines after an empty line,
+// continue the line before.
 func problems(err error) []string {
 	var lines []string
 	continued := false
@@ -67,8 +67,8 @@ func problems(err error) []string {
 	return lines
 }
 
-// redisLog takes what the Redis client says besides its errors, which the
-// callers report themselves.
+// redisLog logs messages of the Redis client at debug level. Its callers report errors
+// themselves.
 type redisLog struct{}
 
 func (redisLog) Printf(ctx context.Context, format string, v ...any) {

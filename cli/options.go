@@ -7,11 +7,11 @@ import (
 	"souk/router/hook"
 )
 
-// An Option makes a binary of a program's own: [Main] with options is souk with
-// all its commands, and what the program adds.
+// An Option extends the souk command. [Main] with options has all commands of souk, and what
+// the options add.
 type Option func(*program)
 
-// program is what the options say.
+// program holds the values that options set.
 type program struct {
 	name, version string
 	extend        []func(*router.Extensions) error
@@ -26,15 +26,15 @@ func newProgram(options []Option) *program {
 	return p
 }
 
-// WithName names the program in help and messages.
+// WithName sets the name of the program in help and messages.
 func WithName(name string) Option { return func(p *program) { p.name = name } }
 
-// WithVersion is what --version says, and the version in traces and in the
+// WithVersion sets the version that --version prints. It also appears in traces and in the
 // OpenAPI description.
 func WithVersion(version string) Option { return func(p *program) { p.version = version } }
 
-// WithHooks adds hooks to the routers that the commands router and dev run.
-// Several of these options add to each other, in their order.
+// WithHooks adds hooks to the routers of the commands router and dev. Several of these
+// options accumulate, in order.
 func WithHooks(hooks ...hook.Hooks) Option {
 	return WithExtensions(func(x *router.Extensions) error {
 		x.Hooks = append(x.Hooks, hooks...)
@@ -42,20 +42,20 @@ func WithHooks(hooks ...hook.Hooks) Option {
 	})
 }
 
-// WithExtensions lets a function add extensions to the routers that the commands
-// router and dev run. It is called once, when such a command starts, so that it
-// may read its settings and connect; its error ends the command. Several of these
-// options are called in their order.
+// WithExtensions registers a function that adds extensions to the routers of the commands
+// router and dev. It is called once, when the command starts, so it may read settings and
+// open connections. If it returns an error, the command fails. Several of these functions are
+// called in order.
 func WithExtensions(extend func(*router.Extensions) error) Option {
 	return func(p *program) { p.extend = append(p.extend, extend) }
 }
 
-// WithCommands adds commands of the program's own.
+// WithCommands adds commands.
 func WithCommands(commands ...*cobra.Command) Option {
 	return func(p *program) { p.commands = append(p.commands, commands...) }
 }
 
-// extensions gives what the options add to a router.
+// extensions calls the registered functions and returns the extensions of a router.
 func (p *program) extensions() (router.Extensions, error) {
 	var x router.Extensions
 	for _, extend := range p.extend {

@@ -16,7 +16,7 @@ import (
 	"souk/router/supergraph"
 )
 
-// planFormats are the notations of plans.
+// planFormats maps each value of --format to its printer.
 var planFormats = map[string]func(io.Writer, *plan.Plan) error{
 	"text":   plan.Print,
 	"json":   plan.WriteJSON,
@@ -57,9 +57,9 @@ func newPlan() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&in.supergraph, "supergraph", "s", "schema/supergraph.graphql", "the supergraph's SDL")
-	flags.StringVar(&in.operation, "operation", "", "the operation's name, when there are several")
-	flags.StringVar(&in.variables, "variables", "{}", "the variables, as JSON; @skip and @include are decided by them")
+	flags.StringVarP(&in.supergraph, "supergraph", "s", "schema/supergraph.graphql", "the file that contains the supergraph SDL")
+	flags.StringVar(&in.operation, "operation", "", "the name of the operation, if the document has several")
+	flags.StringVar(&in.variables, "variables", "{}", "the variables, as JSON; they decide @skip and @include")
 	flags.StringVar(&format, "format", "text", "the notation: text, json or apollo")
 	flags.BoolVar(&asJSON, "json", false, "the same as --format json")
 	flags.BoolVar(&explain, "explain", false, "also print the candidate paths, their costs, why each was chosen, and the time of each stage")
@@ -82,17 +82,18 @@ func readAll(stdin io.Reader, file string) (string, error) {
 	return string(text), nil
 }
 
-// A planInput is what a plan is made of, beside the operation's text.
+// A planInput has the flags that determine a plan.
 type planInput struct{ supergraph, operation, variables string }
 
-// An explainedPlan is a plan, perhaps with an explanation.
+// An explainedPlan is a plan. With --explain it also has an explanation and the duration of
+// each stage.
 type explainedPlan struct {
 	plan        *plan.Plan
 	explanation planner.Explanation
 	times       []stageTime
 }
 
-// A stageTime is how long a stage took.
+// A stageTime is the duration of a stage.
 type stageTime struct {
 	stage string
 	took  time.Duration
@@ -133,7 +134,7 @@ func (in *planInput) plan(text string, explain bool) (*explainedPlan, error) {
 	return made, err
 }
 
-// A stopwatch measures stages that follow one another.
+// A stopwatch measures consecutive stages.
 type stopwatch struct {
 	times []stageTime
 	began time.Time
@@ -144,7 +145,7 @@ func (w *stopwatch) begin(stage string) {
 	w.times, w.began = append(w.times, stageTime{stage: stage}), time.Now()
 }
 
-// end ends the last stage.
+// end ends the current stage and returns the durations of all stages.
 func (w *stopwatch) end() []stageTime {
 	if n := len(w.times); n > 0 {
 		w.times[n-1].took = time.Since(w.began)
@@ -152,8 +153,8 @@ func (w *stopwatch) end() []stageTime {
 	return w.times
 }
 
-// explain prints the plan and the explanation: as JSON, if that is the plan's
-// format, and otherwise as text.
+// explain prints the plan and the explanation, as one JSON object for the format json and as
+// text otherwise.
 func (p *explainedPlan) explain(w io.Writer, format string, print func(io.Writer, *plan.Plan) error) error {
 	var made strings.Builder
 	if err := print(&made, p.plan); err != nil {

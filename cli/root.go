@@ -6,8 +6,8 @@ import (
 	"souk/subgraphs"
 )
 
-// New returns the command tree, for programs that run it by themselves. Most call
-// [Main].
+// New returns the command tree, for programs that execute it themselves. Most programs call
+// [Main] instead.
 func New(options ...Option) *cobra.Command {
 	p := newProgram(options)
 	root := &cobra.Command{

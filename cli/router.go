@@ -18,8 +18,8 @@ import (
 	"souk/telemetry"
 )
 
-// routerFlags are those given on the command line; they win over environment
-// and file.
+// routerFlags has the flags of the command. They take precedence over environment variables
+// and the configuration file.
 type routerFlags struct {
 	config, supergraph, listen, routes string
 	noDedupe, dev                      bool
@@ -37,16 +37,16 @@ func newRouter(p *program) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&f.config, "config", "c", "", "the configuration file (YAML)")
-	flags.StringVarP(&f.supergraph, "supergraph", "s", "", "the supergraph's SDL")
+	flags.StringVarP(&f.supergraph, "supergraph", "s", "", "the file that contains the supergraph SDL")
 	flags.StringVar(&f.listen, "listen", "", "the address to listen on")
-	flags.StringVar(&f.routes, "routes", "", "the directory with the REST routes' documents")
-	flags.BoolVar(&f.noDedupe, "no-dedupe", false, "send every request to subgraphs, even if an equal one is under way")
-	flags.BoolVar(&f.dev, "dev", false, "show subgraphs' errors, serve the playground, add figures to responses")
+	flags.StringVar(&f.routes, "routes", "", "the directory with the GraphQL documents of the REST routes")
+	flags.BoolVar(&f.noDedupe, "no-dedupe", false, "do not share responses between identical queries in flight")
+	flags.BoolVar(&f.dev, "dev", false, "development mode: show subgraph errors, serve the playground, add statistics to responses")
 	return cmd
 }
 
-// settings are those of the file, the environment and the flags, in this order.
-// The source tells where in the file they are.
+// settings returns the configuration from the file, the environment and the flags, each
+// overriding the one before. The source has the positions of keys in the file.
 func (f routerFlags) settings() (config.Config, *config.Source, error) {
 	c := config.Default()
 	var source *config.Source
@@ -104,7 +104,7 @@ func runRouter(ctx context.Context, f routerFlags, p *program) error {
 	return errors.Join(err, tel.Shutdown(limit))
 }
 
-// serve runs a router until ctx ends or it fails.
+// serve runs a router until ctx is done or the router fails.
 func (f routerFlags) serve(ctx context.Context, c config.Config, loaded [sha256.Size]byte, o router.Options) error {
 	var stop func()
 	o.Guard, stop = memory.Protect(ctx, o.Telemetry.Logger, memory.Edge)
@@ -118,7 +118,7 @@ func (f routerFlags) serve(ctx context.Context, c config.Config, loaded [sha256.
 		var ended sync.WaitGroup
 		ended.Go(func() { f.follow(following, r, loaded, c.Supergraph.PollInterval, o.Telemetry.Logger) })
 		defer ended.Wait()
-		defer end() // a router that fails ends before ctx does
+		defer end() // the router may fail before ctx is done
 	}
 	return errors.Join(r.Serve(ctx), r.Close())
 }

@@ -14,11 +14,11 @@ import (
 	"github.com/prometheus/common/expfmt"
 )
 
-// maxBundledOperations bounds the operations in a bundle.
+// maxBundledOperations bounds the number of operations in a bundle.
 const maxBundledOperations = 100
 
-// bundle serves what helps to find out why a router behaves as it does, as a zip
-// file. Nothing in it is a secret or a value that a client has sent.
+// bundle serves a zip file with information for debugging a router. It contains no secrets
+// and no values from clients.
 func (r *Router) bundle(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/zip")
 	w.Header().Set("Content-Disposition", `attachment; filename="souk-debug.zip"`)
@@ -41,7 +41,7 @@ func (r *Router) bundle(w http.ResponseWriter, _ *http.Request) {
 		if err == nil {
 			err = part.write(file)
 		}
-		if err != nil { // most likely the client is gone
+		if err != nil { // most likely the client has disconnected
 			r.options.Telemetry.Logger.Warn("the debug bundle is incomplete", "part", part.name, "error", err)
 			return
 		}

@@ -24,8 +24,8 @@ import (
 	"souk/router/supergraph"
 )
 
-// addCallers puts what knows callers, what they may see and how often they
-// may ask, before the graph.
+// addCallers adds authentication, authorization, the rate limit and the cost limit to the
+// gateway's options.
 func (r *Router) addCallers(to *gateway.Options) error {
 	to.Caller = func(req *http.Request) execute.Caller {
 		return execute.Caller{Scope: auth.From(req.Context()).Scope(), Header: req.Header}
@@ -68,8 +68,8 @@ func (r *Router) addAuthentication(to *gateway.Options) error {
 	return nil
 }
 
-// authenticate asks the program's authenticator for the caller, and looks at
-// access tokens if it knows none.
+// authenticate calls the program's authenticator. If that finds no credentials, the access
+// token is verified instead.
 func (r *Router) authenticate(custom Authenticator, tokens func(http.Handler) http.Handler, next http.Handler) http.Handler {
 	if tokens == nil {
 		tokens = r.anonymous
@@ -97,7 +97,7 @@ func (r *Router) authenticate(custom Authenticator, tokens func(http.Handler) ht
 	})
 }
 
-// anonymous takes the place of tokens where there are none.
+// anonymous is the middleware in place of tokens if no key set is configured.
 func (r *Router) anonymous(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.metrics.Authentication("anonymous").Inc()
@@ -105,8 +105,8 @@ func (r *Router) anonymous(next http.Handler) http.Handler {
 	})
 }
 
-// expired refuses an operation on a connection whose caller's identity has ended
-// since the connection was opened.
+// expired rejects an operation on a connection whose caller's token has expired since the
+// connection was opened.
 func (r *Router) expired(req *http.Request, _ http.Header) *gateway.Refusal {
 	c := r.config.Authentication.JWT
 	caller := auth.From(req.Context())
@@ -117,8 +117,8 @@ func (r *Router) expired(req *http.Request, _ http.Header) *gateway.Refusal {
 		http.Header{"Www-Authenticate": {auth.Challenge(c.Scheme, auth.ChallengeInvalidToken)}})
 }
 
-// tokens is the middleware that verifies access tokens; nil if there is no key
-// set to verify them by.
+// tokens returns the middleware that verifies access tokens, or nil if no key set is
+// configured.
 func (r *Router) tokens() (func(http.Handler) http.Handler, error) {
 	c := r.config.Authentication.JWT
 	if len(c.JWKS) == 0 {
@@ -142,9 +142,9 @@ func (r *Router) tokens() (func(http.Handler) http.Handler, error) {
 	return a.Middleware(r.reject), nil
 }
 
-// lifetime ends when a request's token expires. It allows the same leeway as
-// the check of the token: otherwise a token could open a socket whose
-// operations end at once.
+// lifetime returns a context that is canceled when the request's token expires. It allows
+// the same leeway as the verification of the token. Otherwise a token within the leeway
+// could open a WebSocket whose operations end at once.
 func (r *Router) lifetime(req *http.Request) (context.Context, context.CancelFunc) {
 	ctx := context.WithoutCancel(req.Context())
 	caller := auth.From(ctx)
@@ -154,8 +154,8 @@ func (r *Router) lifetime(req *http.Request) (context.Context, context.CancelFun
 	return context.WithDeadline(ctx, caller.Expires.Add(r.config.Authentication.JWT.Leeway))
 }
 
-// keySetName names a key set for readiness and metrics: by its issuer, or else
-// by where it is, without credentials.
+// keySetName returns the name of a key set for readiness and metrics: its issuer or, if it
+// has none, its host and path.
 func keySetName(s config.JWKS) string {
 	if s.Issuer != "" {
 		return s.Issuer
@@ -199,20 +199,20 @@ func (r *Router) addRateLimit(to *gateway.Options) error {
 	return nil
 }
 
-// reject answers a request because of its token.
+// reject writes the response to a request with a missing or invalid token.
 func (r *Router) reject(w http.ResponseWriter, req *http.Request, status int, code, message string) {
 	gateway.Reject(w, req, r.refuse(req, status, code, message, nil))
 }
 
-// refuse makes the refusal of a request. It is logged for those who look for it
-// only: clients cause as many as they like.
+// refuse returns the refusal of a request. It logs at debug level only, because clients can
+// cause any number of refusals.
 func (r *Router) refuse(req *http.Request, status int, code, message string, header http.Header) *gateway.Refusal {
-	r.options.Telemetry.Logger.DebugContext(req.Context(), "a request is refused",
+	r.options.Telemetry.Logger.DebugContext(req.Context(), "request rejected",
 		"client", r.addresses.Of(req), "code", code, "reason", message)
 	return &gateway.Refusal{Status: status, Header: header, Err: &operation.Error{Message: message, Code: code}}
 }
 
-// withClientAddress puts the client's address into the request's span.
+// withClientAddress adds the client address to the request's span.
 func (r *Router) withClientAddress(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if span := trace.SpanFromContext(req.Context()); span.IsRecording() {
@@ -234,8 +234,8 @@ func callerKey(c config.RateLimit, address func(*http.Request) netip.Addr) func(
 	return limit.ByAddress(address)
 }
 
-// authorizer decides by the supergraph's @authenticated, @requiresScopes and
-// @policy.
+// authorizer returns the authorizer for the supergraph's @authenticated, @requiresScopes and
+// @policy directives.
 func (r *Router) authorizer(m *supergraph.Model) gateway.Authorizer {
 	policy := auth.NewPolicy(m, r.options.Policies)
 	return func(ctx context.Context, op *operation.Operation) (*operation.Operation, error) {
@@ -244,7 +244,7 @@ func (r *Router) authorizer(m *supergraph.Model) gateway.Authorizer {
 			r.options.Telemetry.Logger.ErrorContext(ctx, "authorization failed", "error", err)
 			return nil, &gateway.Refusal{
 				Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},
-				Err: &operation.Error{Message: "It cannot be decided at the moment what the caller may see. Try again in 1 s.", Code: auth.CodeAuthorizationUnavailable},
+				Err: &operation.Error{Message: "Authorization policies cannot be evaluated at the moment. Try again in 1 s.", Code: auth.CodeAuthorizationUnavailable},
 			}
 		}
 		if len(denied) == 0 {
@@ -258,9 +258,9 @@ func (r *Router) authorizer(m *supergraph.Model) gateway.Authorizer {
 	}
 }
 
-// deny refuses an operation for a field. The challenge tells a caller with a
-// token that it needs another one (RFC 6750, section 3.1), and one without that
-// it needs a token.
+// deny returns the refusal of an operation that selects a denied field. The challenge tells
+// an authenticated caller that it needs a token with more scopes (RFC 6750, section 3.1),
+// and an anonymous one that it needs a token.
 func (r *Router) deny(caller *auth.Caller, denied auth.Denied) *gateway.Refusal {
 	status, challenge := http.StatusForbidden, auth.ChallengeInsufficientScope
 	if caller == nil {
@@ -275,7 +275,7 @@ func (r *Router) deny(caller *auth.Caller, denied auth.Denied) *gateway.Refusal 
 	}
 }
 
-// admitter refuses operations that cost too much.
+// admitter returns the check that rejects operations whose estimated cost is too high.
 func (r *Router) admitter(m *supergraph.Model) gateway.Admitter {
 	c := r.config.DemandControl
 	estimator := limit.NewEstimator(m, limit.CostOptions{Max: c.Max, ListSize: c.ListSize, Measure: c.Measure, Metrics: r.metrics})

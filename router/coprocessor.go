@@ -13,13 +13,13 @@ import (
 	"souk/router/internal/hookchain"
 )
 
-// addHooks puts the coprocessor, if there is one, behind the program's hooks.
+// addHooks sets the hooks: those of the program, followed by those of the coprocessor.
 func (r *Router) addHooks() error {
 	hooks := slices.Clone(r.options.Hooks)
 	c := r.config.Coprocessor
 	stages := coprocessorStages(c)
 	if c.URL != "" && len(stages) == 0 {
-		return errors.New("coprocessor.url is set, but no stage is sent anything; set headers, body or context of a stage, such as coprocessor.router.request.headers")
+		return errors.New("coprocessor.url is set, but no stage is enabled; enable headers, body or context of a stage, such as coprocessor.router.request.headers")
 	}
 	if c.URL != "" {
 		hooks = append(hooks, r.coprocessor(c, stages))
@@ -28,7 +28,7 @@ func (r *Router) addHooks() error {
 	return nil
 }
 
-// coprocessor makes the hooks that call the coprocessor.
+// coprocessor returns the hooks that call the coprocessor.
 func (r *Router) coprocessor(c config.Coprocessor, stages map[coprocessor.Stage]coprocessor.Include) hook.Hooks {
 	d := r.dependencies.Open(dependency.Coprocessor, "coprocessor", dependency.Use{Effect: withoutCoprocessor})
 	made := coprocessor.New(coprocessor.Options{
@@ -43,7 +43,8 @@ func (r *Router) coprocessor(c config.Coprocessor, stages map[coprocessor.Stage]
 	return made.Hooks()
 }
 
-// coprocessorStages are the stages that are sent anything.
+// coprocessorStages returns the enabled stages: those for which the configuration sends
+// anything.
 func coprocessorStages(c config.Coprocessor) map[coprocessor.Stage]coprocessor.Include {
 	include := func(s config.CoprocessorStage) coprocessor.Include {
 		return coprocessor.Include{Headers: s.Headers, Body: s.Body, Context: s.Context, Open: s.OnFailure == "open"}

@@ -5,8 +5,8 @@ import (
 	"net/http/pprof"
 )
 
-// mountProfiles serves the profiles of the process (see net/http/pprof, whose
-// registration with http.DefaultServeMux is not used).
+// mountProfiles serves the profiles of the process. It registers the handlers of
+// net/http/pprof explicitly, because the router does not serve http.DefaultServeMux.
 func mountProfiles(mux *http.ServeMux) {
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

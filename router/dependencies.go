@@ -11,25 +11,25 @@ import (
 	"souk/router/supergraph"
 )
 
-// What the failure of a dependency means for requests, as the log tells it.
+// The effects of a failing dependency on requests, for logs.
 const (
-	withoutSubgraph      = "fields of this subgraph are answered with errors"
+	withoutSubgraph      = "fields of this subgraph have errors"
 	withoutCache         = "requests go to the subgraphs, without the response cache"
-	withoutSharedLimit   = "each router counts requests for itself"
-	withoutRecords       = "REST requests with an Idempotency-Key are answered with 503, unless the operation takes the key itself"
-	withoutKeys          = "tokens are verified by the keys known so far; a token that needs another one is answered with 503"
-	withoutConfiguration = "the configuration in use stays"
-	withoutCoprocessor   = "stages with on_failure closed are answered with 503, others go on without the coprocessor"
+	withoutSharedLimit   = "each router counts requests on its own"
+	withoutRecords       = "REST requests with an Idempotency-Key get status 503, unless the operation takes the key itself"
+	withoutKeys          = "tokens are verified with the keys fetched before; tokens with other keys get status 503"
+	withoutConfiguration = "the current configuration stays in use"
+	withoutCoprocessor   = "requests get status 503 at stages with on_failure closed, and skip the coprocessor at others"
 )
 
-// A watchedTransport reports how requests to subgraphs go.
+// A watchedTransport reports the health of subgraphs from the results of requests.
 type watchedTransport struct {
 	execute.Transport
 	subgraphs map[string]*dependency.Dependency
 }
 
-// watchSubgraphs puts a watch on a transport for the subgraphs of a
-// supergraph, and gives what ends it.
+// watchSubgraphs wraps a transport so that it reports the health of the subgraphs. The
+// returned function ends the reporting.
 func (r *Router) watchSubgraphs(m *supergraph.Model, t execute.Transport) (execute.Transport, func()) {
 	watched := &watchedTransport{Transport: t, subgraphs: make(map[string]*dependency.Dependency, len(m.Subgraphs))}
 	for _, g := range m.Subgraphs {
@@ -46,7 +46,7 @@ func (r *Router) watchSubgraphs(m *supergraph.Model, t execute.Transport) (execu
 func (t *watchedTransport) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
 	response, err := t.Transport.Send(ctx, r)
 	if err == nil && unavailable(response.Status) {
-		t.subgraphs[r.Subgraph].Failed(ctx, fmt.Errorf("it answered with status %d", response.Status))
+		t.subgraphs[r.Subgraph].Failed(ctx, fmt.Errorf("response with status %d", response.Status))
 	} else {
 		t.observe(ctx, r.Subgraph, err)
 	}
@@ -60,15 +60,15 @@ func (t *watchedTransport) Subscribe(ctx context.Context, r *execute.SubgraphReq
 		d.Succeeded(ctx)
 		return event(response)
 	})
-	if err != nil { // a stream that ends without an event says nothing
+	if err != nil { // a stream that ends without an event does not prove anything
 		t.observe(ctx, r.Subgraph, err)
 	}
 	return err
 }
 
-// observe tells failures of a subgraph from what does not speak against it: a
-// client that went away, an answer to a request that the subgraph refused, a
-// circuit breaker that is open, which is a consequence, and hooks.
+// observe reports the result of a request. It ignores errors that do not show the state of
+// the subgraph: canceled requests, rejections by hooks, and an open circuit breaker, which is
+// itself a consequence of failures. A status below 500 counts as success.
 func (t *watchedTransport) observe(ctx context.Context, subgraph string, err error) {
 	d := t.subgraphs[subgraph]
 	var failed *execute.TransportError
@@ -83,8 +83,8 @@ func (t *watchedTransport) observe(ctx context.Context, subgraph string, err err
 	}
 }
 
-// unavailable says whether a status means that nobody could answer, whatever
-// else the answer says (RFC 9110, sections 15.6.3 to 15.6.5).
+// unavailable reports whether a status means that the service is unavailable, regardless of
+// the body (RFC 9110, sections 15.6.3 to 15.6.5).
 func unavailable(status int) bool {
 	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }

@@ -1,10 +1,28 @@
-// Package router puts the stages of the gateway together: from a configuration
-// it makes the transport to the subgraphs, the entity cache, authentication,
-// limits, the REST routes and the telemetry, hands them to package gateway, and
-// serves the result on its two ports. It is what `souk router` is.
+// Package router assembles a Federation gateway. From a configuration ([config.Config]) it
+// builds the transport to the subgraphs, the entity cache, authentication, limits, REST
+// routes and telemetry, passes them to package gateway, and serves the result on the public
+// and the admin port. `souk router` runs it; other programs can embed it and add
+// [Extensions].
 //
-// A request's way is in the packages below: gateway reads it, auth and limit
-// say whether it may go on, operation parses and validates it, plan finds the
-// requests that answer it, execute sends them through cache and subgraph and
-// writes the answer; rest and subscribe are other ways in and out.
+// A request passes the packages below in this order: gateway reads it, auth and limit
+// decide whether it may run, operation parses and validates it, plan finds the subgraph
+// requests that answer it, and execute sends them through cache and subgraph and writes the
+// response. rest and subscribe serve REST routes and streams.
+//
+// The hub is router.go, with Options, Extensions and Router. reloadable.go replaces the
+// configuration while the router serves. The other files configure one part each:
+//
+//	serve.go         ports, deadlines, shutdown
+//	http2.go         HTTP/2 without TLS
+//	callers.go       authentication, authorization, rate limit, cost
+//	owner.go         the owner of an idempotency record
+//	subgraphs.go     the transport, metrics and spans of subgraph requests
+//	entities.go      the entity cache and its invalidation API
+//	hooks.go         hooks around subgraph requests
+//	coprocessor.go   the coprocessor
+//	names.go         names in the configuration that the supergraph does not have
+//	dependencies.go  health of the subgraphs and other dependencies
+//	redis.go         Redis for rate limits and idempotency records
+//	debug.go         profiles
+//	bundle.go        the debug bundle
 package router

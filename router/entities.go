@@ -18,7 +18,7 @@ import (
 	"souk/router/supergraph"
 )
 
-// addCache puts the entity cache before the subgraphs, if there is to be one.
+// addCache adds the entity cache to the gateway's options if it is enabled.
 func (r *Router) addCache(to *gateway.Options) error {
 	c := r.config.ResponseCache
 	if !c.Enabled {
@@ -32,9 +32,9 @@ func (r *Router) addCache(to *gateway.Options) error {
 		Metrics:    r.metrics,
 		Logger:     r.options.Telemetry.Logger,
 	}
-	// The check of a file tells this by key and line.
+	// For a configuration file, config.Check has reported this with its position.
 	if all := c.Subgraph.All; len(all.Types)+len(all.Root)+len(all.SharedTypes)+len(all.SharedRoot) > 0 {
-		return errors.New("response_cache.subgraph.all cannot name types or fields; name them for each subgraph, under response_cache.subgraph.subgraphs")
+		return errors.New("response_cache.subgraph.all cannot list types or fields; list them for each subgraph under response_cache.subgraph.subgraphs")
 	}
 	var err error
 	for name, s := range c.Subgraph.Subgraphs {
@@ -66,13 +66,12 @@ func (r *Router) addCache(to *gateway.Options) error {
 		return err
 	}
 	r.closers = append(r.closers, r.cache.Close)
-	// The names were looked at before.
+	// The transport has already checked the names in the configuration.
 	to.EntityCache = func(m *supergraph.Model) (execute.EntityCache, error) { return r.cache.LenientView(m), nil }
 	return nil
 }
 
-// kept says what is kept of a subgraph's answers. What is set for all subgraphs
-// holds for this one, too.
+// kept returns the cache settings of one subgraph, combined with those for all subgraphs.
 func kept(name string, c config.Config) (cache.Subgraph, error) {
 	all, s := c.ResponseCache.Subgraph.All, c.ResponseCache.Subgraph.Subgraphs[name]
 	out := cache.Subgraph{Types: map[string]cache.Rule{}, Root: map[string]cache.Rule{}, Propagated: c.Headers.PropagatedTo(name)}
@@ -93,7 +92,7 @@ func kept(name string, c config.Config) (cache.Subgraph, error) {
 		for _, n := range list.shared {
 			r, ok := list.rules[n]
 			if !ok {
-				return out, fmt.Errorf("response_cache.subgraph.subgraphs.%s.shared_%s has %s, which is not one of %s", name, list.key, n, list.key)
+				return out, fmt.Errorf("response_cache.subgraph.subgraphs.%s.shared_%s contains %s, which is not in %s; add it there or remove it", name, list.key, n, list.key)
 			}
 			r.Shared = true
 			list.rules[n] = r
@@ -102,7 +101,7 @@ func kept(name string, c config.Config) (cache.Subgraph, error) {
 	return out, nil
 }
 
-// entityOf reads "Type" or "Type.key".
+// entityOf parses "Type" or "Type.key".
 func entityOf(text string) cache.Entity {
 	if name, key, ok := strings.Cut(text, "."); ok {
 		return cache.Entity{Type: name, Key: key}
@@ -110,22 +109,23 @@ func entityOf(text string) cache.Entity {
 	return cache.Entity{Type: text, Key: cache.DefaultKey}
 }
 
-// bearer lets only those through who know a secret.
+// bearer rejects requests without the secret as bearer token. It compares in constant time.
 func bearer(token string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "The invalidation token is needed: Authorization: Bearer ….", http.StatusUnauthorized)
+			http.Error(w, "Missing or wrong invalidation token. Send Authorization: Bearer <token>.", http.StatusUnauthorized)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-const maxInvalidations = 1 << 20 // bytes of one request
+const maxInvalidations = 1 << 20 // maximum size of a request body, in bytes
 
-// invalidate takes a JSON array of [cache.Invalidation]s.
+// invalidate serves the invalidation API. The request body is a JSON array of
+// [cache.Invalidation].
 func (r *Router) invalidate(w http.ResponseWriter, req *http.Request) {
 	var list []cache.Invalidation
 	decoder := json.NewDecoder(http.MaxBytesReader(w, req.Body, maxInvalidations))
@@ -143,8 +143,8 @@ func (r *Router) invalidate(w http.ResponseWriter, req *http.Request) {
 		err = errors.Join(err, r.cache.Invalidate(req.Context(), i.Type, i.Keys...))
 	}
 	if err != nil {
-		r.options.Telemetry.Logger.ErrorContext(req.Context(), "invalidation", "error", err)
-		http.Error(w, "Redis cannot be told now; try again.", http.StatusServiceUnavailable)
+		r.options.Telemetry.Logger.ErrorContext(req.Context(), "invalidating the response cache failed", "error", err)
+		http.Error(w, "The entries could not be invalidated in Redis. Send the request again.", http.StatusServiceUnavailable)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -16,11 +16,11 @@ import (
 	"souk/router/subgraph"
 )
 
-// subgraphHooks runs hooks around the requests to subgraphs.
+// subgraphHooks runs the subgraph hooks around subgraph requests.
 type subgraphHooks struct {
 	chain *hookchain.Chain
 	log   func(context.Context, *hookchain.Fault)
-	last  atomic.Int64 // of the requests' IDs
+	last  atomic.Int64 // the last request ID
 }
 
 var _ subgraph.Interceptor = (*subgraphHooks)(nil)
@@ -28,7 +28,7 @@ var _ subgraph.Interceptor = (*subgraphHooks)(nil)
 // Send implements subgraph.Interceptor.
 func (h *subgraphHooks) Send(ctx context.Context, out *subgraph.Outgoing, next func() (*execute.SubgraphResponse, error)) (*execute.SubgraphResponse, error) {
 	e := hook.FromContext(ctx)
-	if e == nil { // not on behalf of a client
+	if e == nil { // not caused by a client request
 		return next()
 	}
 	r, replaced, err := h.request(ctx, e, out)
@@ -60,7 +60,7 @@ func (h *subgraphHooks) Subscribe(ctx context.Context, out *subgraph.Outgoing, e
 		return err
 	}
 	if r.Answer != nil {
-		return h.failure(ctx, &hookchain.Fault{Hook: "SubgraphRequest", Err: errors.New("a subscription cannot be answered by a hook")})
+		return h.failure(ctx, &hookchain.Fault{Hook: "SubgraphRequest", Err: errors.New("a hook set Answer for a subscription; only queries and mutations can be answered by a hook")})
 	}
 	return next(func(response *execute.SubgraphResponse) error {
 		answer := &hook.SubgraphResponse{Exchange: e, ID: r.ID, Subgraph: r.Subgraph, URL: out.URL, Kind: r.Kind}
@@ -72,8 +72,8 @@ func (h *subgraphHooks) Subscribe(ctx context.Context, out *subgraph.Outgoing, e
 	})
 }
 
-// request runs the hooks on a request. The buffer is the body that one of them
-// has put in the place of the executor's, if any.
+// request runs the SubgraphRequest hooks. If a hook has replaced the body, the returned
+// buffer holds it, and the caller must release it.
 func (h *subgraphHooks) request(ctx context.Context, e *hook.Exchange, out *subgraph.Outgoing) (*hook.SubgraphRequest, *execute.Buffer, error) {
 	body := out.Request.Body.B
 	r := &hook.SubgraphRequest{
@@ -91,13 +91,13 @@ func (h *subgraphHooks) request(ctx context.Context, e *hook.Exchange, out *subg
 	return r, out.Request.Body, nil
 }
 
-// answered runs the hooks on an answer, or on the failure to get one.
+// answered runs the SubgraphResponse hooks on a response, or on the error of the request.
 func (h *subgraphHooks) answered(ctx context.Context, r *hook.SubgraphResponse, response *execute.SubgraphResponse, failed error) (*execute.SubgraphResponse, error) {
 	var body []byte
 	r.Err = failed
 	if response != nil {
 		body = response.Body.B
-		// The answer may be another request's as well.
+		// Deduplicated requests may share the response, so its header is copied.
 		r.Status, r.Header, r.Body = response.Status, response.Header.Clone(), body
 	}
 	err := h.chain.SubgraphResponse(ctx, r)
@@ -122,12 +122,12 @@ func (h *subgraphHooks) answered(ctx context.Context, r *hook.SubgraphResponse, 
 	return &execute.SubgraphResponse{Status: response.Status, Header: r.Header, Body: response.Body}, nil
 }
 
-// logFault logs the fault of a hook, of which clients are told nothing.
+// logFault logs the fault of a hook, which clients do not see.
 func (r *Router) logFault(ctx context.Context, f *hookchain.Fault) {
 	r.options.Telemetry.Logger.ErrorContext(ctx, "a hook failed", "hook", f.Hook, "error", f.Err, "stack", string(f.Stack))
 }
 
-// same says whether two slices are one.
+// same reports whether two slices have the same length and start at the same byte.
 func same(a, b []byte) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
@@ -145,12 +145,12 @@ func newResponse(status int, body []byte) *execute.SubgraphResponse {
 	return &execute.SubgraphResponse{Status: status, Body: newBuffer(body)}
 }
 
-// failure makes the failure of a fetch of a hook's error.
+// failure returns the error of a fetch for the error of a hook.
 func (h *subgraphHooks) failure(ctx context.Context, err error) error {
 	var fault *hookchain.Fault
 	if errors.As(err, &fault) {
 		h.log(ctx, fault)
-		return &execute.TransportError{Code: execute.CodeInternal, Message: "was not asked because an extension of the router failed", Err: err}
+		return &execute.TransportError{Code: execute.CodeInternal, Message: "was not requested: an extension of the router failed", Err: err}
 	}
 	var rejection *hook.Rejection
 	if errors.As(err, &rejection) {
@@ -159,7 +159,7 @@ func (h *subgraphHooks) failure(ctx context.Context, err error) error {
 			list[i] = &operation.Error{Message: e.Message, Code: cmp.Or(e.Code, execute.CodeRejected), Extensions: e.Extensions}
 		}
 		text, marshalErr := json.Marshal(list)
-		return &execute.TransportError{Code: execute.CodeRejected, Message: "was not asked: an extension of the router refused it", Errors: text, Err: marshalErr}
+		return &execute.TransportError{Code: execute.CodeRejected, Message: "was not requested: an extension of the router rejected the request", Errors: text, Err: marshalErr}
 	}
-	return fmt.Errorf("a hook of a request to a subgraph: %w", err)
+	return fmt.Errorf("running subgraph hooks: %w", err)
 }

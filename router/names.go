@@ -12,11 +12,10 @@ import (
 	"souk/router/supergraph"
 )
 
-// heedNames looks for names in the configuration that the supergraph does not
-// have. At the start they are an error, since they are misspelt. When a new
-// supergraph is loaded they are told in the log: it may no longer have what the
-// configuration is about, and must not be refused for that.
-func (r *Router) heedNames(m *supergraph.Model) error {
+// checkNames looks for names in the configuration that the supergraph does not have. At
+// start-up they are errors, most likely typos. When a new supergraph is loaded they are only
+// logged: it may have lost a subgraph, type or field, and must not be rejected for that.
+func (r *Router) checkNames(m *supergraph.Model) error {
 	problems := unknownNames(&r.config, m, r.options.Source)
 	if len(problems) == 0 {
 		return nil
@@ -25,13 +24,13 @@ func (r *Router) heedNames(m *supergraph.Model) error {
 		return problems
 	}
 	for _, p := range problems {
-		r.options.Telemetry.Logger.Warn("the configuration has a name that the new supergraph does not have", "problem", p.Error())
+		r.options.Telemetry.Logger.Warn("the configuration refers to a name that is not in the new supergraph", "problem", p.Error())
 	}
 	return nil
 }
 
-// unknownNames are the subgraphs, types and fields that a configuration names
-// and the supergraph does not have.
+// unknownNames returns a problem for each subgraph, type and field in the configuration that
+// the supergraph does not have.
 func unknownNames(c *config.Config, m *supergraph.Model, source *config.Source) config.Errors {
 	n := &names{model: m, source: source}
 	n.subgraphs("traffic_shaping.subgraphs", maps.Keys(c.TrafficShaping.Subgraphs))
@@ -60,7 +59,7 @@ type names struct {
 	problems config.Errors
 }
 
-// unknown adds a problem, with what may have been meant.
+// unknown adds a problem, with a suggestion if a known name is similar.
 func (n *names) unknown(path, key, name, where, what string, known []string) {
 	hint := ""
 	switch near := core.SuggestionList(name, known); {
@@ -86,7 +85,7 @@ func (n *names) subgraphs(key string, list func(func(string) bool)) {
 	}
 }
 
-// cached looks at the types and fields of a subgraph that are to be cached.
+// cached checks the types and fields to cache from a subgraph.
 func (n *names) cached(path string, g *supergraph.Subgraph, c config.SubgraphCache) {
 	where := "the subgraph " + g.Name
 	for i, name := range c.Types {
@@ -117,7 +116,7 @@ func (n *names) cached(path string, g *supergraph.Subgraph, c config.SubgraphCac
 	}
 }
 
-// event looks at what an event is about: Type or Type.key.
+// event checks the entity of an invalidation event: Type or Type.key.
 func (n *names) event(path, entity string) {
 	e := entityOf(entity)
 	key, _, _ := strings.Cut(path, "[")

@@ -11,13 +11,13 @@ import (
 	"souk/router/gateway/config"
 )
 
-// perRequest are headers that differ from one attempt of a request to the next.
+// perRequest has the headers that differ between attempts of the same request.
 var perRequest = []string{"Baggage", "Idempotency-Key", "Traceparent", "Tracestate", "X-Correlation-Id", "X-Request-Id"}
 
-// recordOwner makes what tells callers apart for idempotency records: by the
-// subject of their token, which stays the same when the token is renewed, or
-// else by the token, and by whatever other headers subgraphs are sent, since an
-// answer may depend on them.
+// recordOwner returns a function that identifies the caller of a request, for idempotency
+// records. It uses the subject of the token, which stays the same when the token is renewed,
+// or the token itself if it has no subject. It also uses all other propagated headers,
+// because the response may depend on them.
 func recordOwner(c config.Config) func(*http.Request) string {
 	sent := map[string]bool{}
 	for _, subgraph := range append(slices.Collect(maps.Keys(c.Headers.Subgraphs)), "") {

@@ -11,19 +11,19 @@ import (
 	"souk/router/gateway/config"
 )
 
-// idempotencyTimeout bounds a command about idempotency records.
+// idempotencyTimeout bounds one Redis command for idempotency records.
 const idempotencyTimeout = 500 * time.Millisecond
 
-// redis makes a client for what is not the entity cache; nil if none is
-// configured. The client reports to the dependency of the given name. Close
-// closes both.
+// redis returns a Redis client for anything but the entity cache, or nil if none is
+// configured. The client reports its health as the dependency with the given name.
+// Router.Close closes both.
 func (r *Router) redis(name, effect string, c config.Redis, timeout time.Duration) (redis.UniversalClient, error) {
 	options, err := c.Options()
 	if err != nil || options == nil {
 		return nil, err
 	}
-	// What does not come in time is of no use, and trying again is for the
-	// next request.
+	// A late reply is useless, and retries would exceed the timeout: the next request
+	// tries again.
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = timeout, timeout, timeout, timeout
 	options.MaxRetries, options.DialerRetries = -1, 1
 	options.ContextTimeoutEnabled = true
@@ -46,16 +46,16 @@ func (r *Router) redis(name, effect string, c config.Redis, timeout time.Duratio
 	return client, nil
 }
 
-// probe writes to a Redis once, so that one which cannot be used is told of when
-// the router starts, and not when the first request needs it. The client
-// reports how it went.
+// probe writes to Redis once, so that an unusable Redis is reported when the router starts
+// rather than when the first request needs it. The client reports the result to its
+// dependency.
 func probe(ctx context.Context, client redis.UniversalClient, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, max(timeout, time.Second))
 	defer cancel()
 	_ = client.Set(ctx, "souk:probe", time.Now().UnixMilli(), time.Second).Err()
 }
 
-// redisError says which block of the configuration an error is about.
+// redisError adds the configuration block to an error.
 func redisError(block string, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", block, err)

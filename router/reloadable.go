@@ -13,29 +13,30 @@ import (
 	routertelemetry "souk/router/telemetry"
 )
 
-// A Reloadable is a router whose configuration may change while it serves. It is safe
-// for use by many goroutines.
+// A Reloadable is a router whose configuration can change while it serves. Each
+// configuration has its own Router. It is safe for concurrent use.
 type Reloadable struct {
 	options      Options
 	metrics      *routertelemetry.Metrics
 	dependencies *dependency.Set
-	shutdown     func() error // ends the telemetry that it has made
+	shutdown     func() error // shuts down the telemetry if the Reloadable created it
 
-	changing sync.Mutex // one change after the other
+	changing sync.Mutex // serializes changes
 	ended    bool
 	mu       sync.RWMutex
 	current  *inUse
-	listener *netlimit.Listener // once it serves
-	leaving  sync.WaitGroup     // routers that still answer requests they had begun
+	listener *netlimit.Listener // nil before Serve
+	leaving  sync.WaitGroup     // replaced routers that still have requests in progress
 }
 
-// inUse is a router and the requests it answers.
+// inUse is a router and its requests in progress.
 type inUse struct {
 	*Router
 	requests sync.WaitGroup
 }
 
-// NewReloadable makes one with its first configuration.
+// NewReloadable returns a Reloadable with its first configuration. ctx bounds only the
+// start-up.
 func NewReloadable(ctx context.Context, c config.Config, o Options) (*Reloadable, error) {
 	shutdown, err := o.setTelemetry(ctx, c)
 	if err != nil {
@@ -51,27 +52,28 @@ func NewReloadable(ctx context.Context, c config.Config, o Options) (*Reloadable
 	return l, nil
 }
 
-// Follow is for whoever brings the router to its configuration's file: it gives
-// the dependency to report to, and to close in the end.
+// Follow returns a dependency for code that watches the configuration file. That code
+// reports the results of its reads there and must close it in the end.
 func (l *Reloadable) Follow() *dependency.Dependency {
 	d := l.dependencies.Open(dependency.Configuration, "file", dependency.Use{Effect: withoutConfiguration})
 	d.Succeeded(context.Background())
 	return d
 }
 
-// Reconfigure puts a router of another configuration in the place of the current
-// one, which ends its subscriptions, for clients to begin them anew, and answers
-// the requests it has begun. On an error the current one stays. The source may be
-// nil.
+// Reconfigure replaces the configuration. It builds a new router, which gets all new
+// requests. The old one completes its requests in progress and ends its subscriptions, so
+// that clients reconnect. On an error, the current configuration stays in use. It fails if
+// the configuration is invalid, changes a listen address, or the router is shutting down.
+// source provides positions for error messages; it may be nil.
 func (l *Reloadable) Reconfigure(ctx context.Context, c config.Config, source *config.Source) error {
 	l.changing.Lock()
 	defer l.changing.Unlock()
 	if l.ended {
-		return errors.New("the router is about to stop")
+		return errors.New("the router is shutting down")
 	}
-	// Nobody else changes it.
+	// Reading l.current without l.mu is safe: only holders of l.changing write it.
 	if old := l.current.config; c.Listen != old.Listen || c.Admin.Listen != old.Admin.Listen {
-		return errors.New("the addresses to listen on cannot change without a restart")
+		return errors.New("listen and admin.listen cannot change while the router runs; restart it")
 	}
 	options := l.options
 	options.Source = source
@@ -91,17 +93,18 @@ func (l *Reloadable) Reconfigure(ctx context.Context, c config.Config, source *c
 	l.leaving.Go(func() {
 		old.requests.Wait()
 		if err := old.Close(); err != nil {
-			l.options.Telemetry.Logger.Error("letting go of the former configuration", "error", err)
+			l.options.Telemetry.Logger.Error("closing the previous configuration failed", "error", err)
 		}
 	})
 	return nil
 }
 
-// Serve answers requests on the configured addresses until ctx ends, then
-// gives those under way the time they are granted.
+// Serve serves requests on the configured addresses until ctx is done. Then it drains the
+// router for up to traffic_shaping.router.shutdown_timeout. It returns an error if an address
+// cannot be listened on or requests do not end in time.
 func (l *Reloadable) Serve(ctx context.Context) error {
 	l.mu.RLock()
-	c := l.current.config // of which the addresses never change
+	c := l.current.config // its addresses never change
 	l.mu.RUnlock()
 	return serve(ctx, server{
 		config: c, logger: l.options.Telemetry.Logger, metrics: l.metrics,
@@ -127,13 +130,14 @@ func (l *Reloadable) listening(listener *netlimit.Listener) {
 	l.current.listening(listener)
 }
 
-// Handler serves everything on the public port.
+// Handler returns the handler for the public port.
 func (l *Reloadable) Handler() http.Handler { return l.handler((*Router).Handler) }
 
-// Admin serves metrics, health and the cache's invalidation.
+// Admin returns the handler for the admin port: metrics, health, cache invalidation and
+// debugging.
 func (l *Reloadable) Admin() http.Handler { return l.handler((*Router).Admin) }
 
-// handler hands each request to the router that is current when it comes.
+// handler passes each request to the router that is current when the request arrives.
 func (l *Reloadable) handler(of func(*Router) http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		l.mu.RLock()
@@ -145,8 +149,7 @@ func (l *Reloadable) handler(of func(*Router) http.Handler) http.Handler {
 	})
 }
 
-// Close waits for routers that are not current any more and ends the one that
-// is.
+// Close waits for replaced routers to end and closes the current one.
 func (l *Reloadable) Close() error {
 	l.leaving.Wait()
 	return errors.Join(l.current.Close(), l.shutdown())

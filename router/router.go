@@ -28,98 +28,96 @@ import (
 	"souk/telemetry"
 )
 
-// Options are what a router is given beside its configuration.
+// Options are the settings of a router that are not in its configuration.
 type Options struct {
-	// Supergraph is the SDL; the configuration's file is read when it is empty.
+	// Supergraph is the supergraph SDL. If it is empty, the configured file is read.
 	Supergraph string
-	// Routes are the REST routes' documents; nil for none.
+	// Routes has the GraphQL documents of the REST routes. Nil means no routes.
 	Routes fs.FS
-	// Examples are the playground's tabs.
+	// Examples are the initial tabs of the playground.
 	Examples []playground.Example
-	// Telemetry takes logs, metrics and traces. If it is nil the router makes one
-	// of the configuration and the environment, and shuts it down when it is
-	// closed.
+	// Telemetry receives logs, metrics and traces. If it is nil, the router creates one
+	// from the configuration and the environment, and shuts it down on Close.
 	Telemetry *telemetry.Telemetry
-	// Guard says when memory is nearly full and operations are refused; nil for
-	// never.
+	// Guard reports when memory is nearly full, so that operations are rejected. It may
+	// be nil.
 	Guard *memory.Guard
-	// Version of the program, for the OpenAPI description.
+	// Version is the version of the program, for the OpenAPI description.
 	Version string
-	// Source tells where the configuration has its keys, for messages; nil for
-	// nowhere.
+	// Source has the positions of keys in the configuration file, for error messages. It
+	// may be nil.
 	Source *config.Source
 	Extensions
 }
 
-// Extensions are what a program adds to its router. They are used by many
-// requests at the same time and outlive changes of the configuration and of the
-// supergraph. What is not set costs nothing.
+// Extensions are what a program adds to its router. They must be safe for concurrent use, and
+// they persist when the configuration or the supergraph is reloaded. Fields that are not set
+// cost nothing.
 //
-// A request passes them in this order: Middleware, Authenticator, the rate limit,
-// Hooks at the point Request, at Operation, Policies, the limit on cost,
-// OverrideLabels, Hooks at Plan, then those at the subgraph points and at
-// Response. See package hook for what hooks are and when they run.
+// A request passes them in this order: Middleware, Authenticator, the rate limit, Request
+// hooks, Operation hooks, Policies, the cost limit, OverrideLabels, Plan hooks, subgraph
+// hooks, Response hooks. Package hook describes the hooks.
 type Extensions struct {
-	// Middleware stands before everything on the public port, the first
-	// outermost. It sees a WebSocket once, at the handshake.
+	// Middleware wraps the handler of the public port. The first is the outermost. It
+	// sees a WebSocket once, at the handshake.
 	Middleware []func(http.Handler) http.Handler
-	// AdminMiddleware does the same on the admin port.
+	// AdminMiddleware wraps the handler of the admin port.
 	AdminMiddleware []func(http.Handler) http.Handler
-	// Handlers are served on the public port, by pattern of http.ServeMux,
-	// behind CORS and everything else of the router's own.
+	// Handlers has further handlers for the public port, by http.ServeMux pattern. The
+	// router's CORS, authentication and limits do not apply to them.
 	Handlers map[string]http.Handler
-	// AdminHandlers are served on the admin port.
+	// AdminHandlers has further handlers for the admin port.
 	AdminHandlers map[string]http.Handler
-	// Authenticator says who is calling, before the access tokens of the
-	// configuration are looked at; nil for those alone.
+	// Authenticator identifies callers before the router verifies access tokens. Nil
+	// means that only access tokens identify callers.
 	Authenticator Authenticator
-	// Policies decides on @policy; nil to go by the claims policies and roles of
-	// access tokens.
+	// Policies evaluates @policy. If it is nil, the policies and roles claims of access
+	// tokens decide.
 	Policies auth.PolicyEvaluator
-	// OverrideLabels gives the labels of progressive overrides (@override(label:))
-	// that are on for a request, beside those that the configuration turns on.
-	// Their set is a part of plans' keys: there should be few different ones.
+	// OverrideLabels returns the labels of progressive overrides (@override(label:)) that
+	// are active for a request, in addition to the configured ones. Each distinct set has
+	// its own plans in the cache, so there should be few.
 	OverrideLabels func(*http.Request) []string
-	// Hooks take part in every operation.
+	// Hooks run for every operation.
 	Hooks []hook.Hooks
-	// Observer is told of the stages of operations, for traces and logs.
+	// Observer is notified of the stages of operations, for traces and logs.
 	Observer hook.Observer
 }
 
-// An Authenticator says who sent a request.
+// An Authenticator identifies the caller of a request.
 type Authenticator interface {
-	// Authenticate gives the caller of an HTTP request, or of a WebSocket with
-	// the headers that connection_init has given: nil if the request has no
-	// credentials of the authenticator's kind, so that an access token is looked
-	// for. An [*auth.TokenError] refuses the request with 401, any other error
-	// with 503. It must not read the request's body.
+	// Authenticate returns the caller of an HTTP request. For a WebSocket, the request is
+	// the handshake with the headers of connection_init. The caller is nil if the request
+	// has no credentials that the authenticator knows; the router then looks for an access
+	// token. An [*auth.TokenError] rejects the request with status 401, any other error
+	// with 503. Authenticate must not read the request body.
 	Authenticate(r *http.Request) (*auth.Caller, error)
 }
 
-// A Router is a gateway with everything around it.
+// A Router is a gateway with all its stages, serving one configuration.
 type Router struct {
 	config  config.Config
 	options Options
 	metrics *routertelemetry.Metrics
 	memory  *memory.Budget
-	// dependencies outlive a change of configuration.
+	// dependencies is shared by all routers of a Reloadable.
 	dependencies *dependency.Set
 
 	gateway *gateway.Gateway
 	cache   *cache.Cache
-	// addresses finds out where clients are.
+	// addresses determines client addresses.
 	addresses *clientaddr.Resolver
-	hooks     *hookchain.Chain      // nil for none
-	records   redis.UniversalClient // for idempotency keys; nil without Redis
+	hooks     *hookchain.Chain      // nil without hooks
+	records   redis.UniversalClient // for idempotency records; nil without Redis
 	public    http.Handler
 	admin     http.Handler
 	closers   []func() error
-	// loaded: the first supergraph is in use.
+	// loaded is set when the first supergraph is in use.
 	loaded atomic.Bool
 }
 
-// New makes a router and loads its supergraph. The context bounds nothing but
-// the start; Close ends what runs beside requests.
+// New returns a router that has loaded its supergraph. ctx bounds only the start-up. The
+// caller must call Close.
 func New(ctx context.Context, c config.Config, o Options) (*Router, error) {
 	shutdown, err := o.setTelemetry(ctx, c)
 	if err != nil {
@@ -130,14 +128,15 @@ func New(ctx context.Context, c config.Config, o Options) (*Router, error) {
 	if err != nil {
 		return nil, errors.Join(err, shutdown())
 	}
-	r.closers = append([]func() error{shutdown}, r.closers...) // the last
+	r.closers = append([]func() error{shutdown}, r.closers...) // runs last
 	return r, nil
 }
 
-// shutdownTimeout bounds how long the last traces may take to be sent.
+// shutdownTimeout bounds the export of the last traces.
 const shutdownTimeout = 5 * time.Second
 
-// setTelemetry sets Telemetry unless it is set. The result ends what it has made.
+// setTelemetry creates Telemetry if it is nil. The returned function shuts down what it has
+// created.
 func (o *Options) setTelemetry(ctx context.Context, c config.Config) (func() error, error) {
 	if o.Telemetry != nil {
 		return func() error { return nil }, nil
@@ -218,7 +217,7 @@ func (r *Router) build(ctx context.Context) error {
 	return nil
 }
 
-// wrap puts middleware around a handler, the first outermost.
+// wrap applies middleware to a handler, the first outermost.
 func wrap(h http.Handler, middleware []func(http.Handler) http.Handler) http.Handler {
 	for _, m := range slices.Backward(middleware) {
 		h = m(h)
@@ -226,7 +225,7 @@ func wrap(h http.Handler, middleware []func(http.Handler) http.Handler) http.Han
 	return h
 }
 
-// routes are the REST routes over a graph.
+// routes returns the REST routes, which execute their operations through graph.
 func (r *Router) routes(apiSchema string, graph rest.Graph) (gateway.RESTHandler, error) {
 	records := r.config.Idempotency
 	return rest.New(rest.Options{
@@ -253,8 +252,8 @@ func (r *Router) routes(apiSchema string, graph rest.Graph) (gateway.RESTHandler
 	})
 }
 
-// unknownCaller says whether a request comes from nobody: without a token, or with
-// credentials that the router does not take for one.
+// unknownCaller reports whether a request is anonymous: it has no token, or only credentials
+// that the router does not verify.
 func (r *Router) unknownCaller(req *http.Request) bool {
 	jwt := r.config.Authentication.JWT
 	return req.Header.Get(jwt.Header) == "" || len(jwt.JWKS) > 0 && auth.From(req.Context()) == nil
@@ -262,15 +261,16 @@ func (r *Router) unknownCaller(req *http.Request) bool {
 
 func (r *Router) health(context.Context) error {
 	if !r.gateway.Ready() {
-		return errors.New("the router has no supergraph or is about to stop")
+		return errors.New("the router has no supergraph or is shutting down")
 	}
 	return nil
 }
 
-// Handler serves everything on the public port.
+// Handler returns the handler for the public port.
 func (r *Router) Handler() http.Handler { return r.public }
 
-// Admin serves metrics, health and the cache's invalidation.
+// Admin returns the handler for the admin port: metrics, health, cache invalidation and
+// debugging.
 func (r *Router) Admin() http.Handler { return r.admin }
 
 func (r *Router) adminHandler() (http.Handler, error) {
@@ -296,8 +296,9 @@ func (r *Router) adminHandler() (http.Handler, error) {
 	return mux, nil
 }
 
-// Serve answers requests on the configured addresses until ctx ends, then
-// gives those under way the time they are granted.
+// Serve serves requests on the configured addresses until ctx is done. Then it drains the
+// router for up to traffic_shaping.router.shutdown_timeout. It returns an error if an address
+// cannot be listened on or requests do not end in time.
 func (r *Router) Serve(ctx context.Context) error {
 	return serve(ctx, server{
 		config: r.config, logger: r.options.Telemetry.Logger, metrics: r.metrics,
@@ -306,9 +307,9 @@ func (r *Router) Serve(ctx context.Context) error {
 	})
 }
 
-// drain lets requests end, the public ones first: the admin port tells that
-// the router is not ready any more. Those that come on open connections
-// meanwhile are still answered; only then is the supergraph let go of.
+// drain waits for requests to end and shuts the servers down, the public one first, so that
+// the admin port can report that the router is not ready. Requests that arrive on open
+// connections in the meantime are still answered. Finally it closes the gateway.
 func (r *Router) drain(servers []*http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), r.config.TrafficShaping.Router.ShutdownTimeout)
 	defer cancel()
@@ -320,7 +321,7 @@ func (r *Router) drain(servers []*http.Server) error {
 			err = errors.Join(err, fmt.Errorf("waiting for requests to end: %w", e), server.Close())
 		}
 	}
-	r.gateway.AwaitStreams(ctx) // sockets, which servers do not wait for
+	r.gateway.AwaitStreams(ctx) // http.Server.Shutdown does not wait for WebSockets
 	return err
 }
 
@@ -328,14 +329,14 @@ func listen(ctx context.Context, address, setting string) (net.Listener, error) 
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		if op := (*net.OpError)(nil); errors.As(err, &op) {
-			err = op.Err // which does not repeat the address
+			err = op.Err // without the address, which the message has already
 		}
 		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address with %s", address, err, setting)
 	}
 	return l, nil
 }
 
-// Close ends what runs beside requests, and lets go of Redis.
+// Close ends background work and closes connections, in reverse order of creation.
 func (r *Router) Close() error {
 	var err error
 	for len(r.closers) > 0 {

@@ -18,21 +18,21 @@ import (
 	routertelemetry "souk/router/telemetry"
 )
 
-// A server is what is served on the public and the admin port.
+// A server has the settings for serving the public and the admin port.
 type server struct {
 	config        config.Config
 	logger        *slog.Logger
 	metrics       *routertelemetry.Metrics
 	public, admin http.Handler
-	// listening is told of the public port's listener before it is used.
+	// listening is called with the listener of the public port before it serves.
 	listening func(*netlimit.Listener)
-	// drain ends the servers, the public one first.
+	// drain shuts the servers down, the public one first.
 	drain func([]*http.Server) error
-	// shutdownTimeout is how long requests are given to end.
+	// shutdownTimeout returns how long drain waits for requests.
 	shutdownTimeout func() time.Duration
 }
 
-// serve answers requests until ctx ends.
+// serve serves requests until ctx is done.
 func serve(ctx context.Context, s server) error {
 	inner, err := listen(ctx, s.config.Listen, "--listen or `listen`")
 	if err != nil {
@@ -57,7 +57,7 @@ func serve(ctx context.Context, s server) error {
 	for i, server := range servers {
 		go func() { ended <- server.Serve(listeners[i]) }()
 	}
-	s.logger.InfoContext(ctx, "the router listens", "address", public.Addr().String())
+	s.logger.InfoContext(ctx, "the router is listening", "address", public.Addr().String())
 	select {
 	case err = <-ended:
 		err = fmt.Errorf("serving: %w", err)
@@ -67,7 +67,7 @@ func serve(ctx context.Context, s server) error {
 	return errors.Join(err, s.drain(servers))
 }
 
-// limit bounds what clients can hold of a port by their connections.
+// limit bounds the number of connections on a port and the time of each write.
 func (s server) limit(l net.Listener) *netlimit.Listener {
 	limits := s.config.Limits
 	return netlimit.Wrap(l, netlimit.Options{
@@ -84,10 +84,9 @@ func (s server) server(h http.Handler, l *netlimit.Listener) *http.Server {
 	}
 }
 
-// deadlines bounds the time for a part of a response over HTTP/2. There a client
-// can stop a single stream while its connection makes progress, which neither
-// the listener nor HTTP2Config.WriteByteTimeout can see: both watch the
-// connection.
+// deadlines bounds the time for each part of an HTTP/2 response. A client can stall a single
+// stream while its connection makes progress. The listener and
+// HTTP2Config.WriteByteTimeout cannot detect that, because both watch the connection.
 func (s server) deadlines(next http.Handler) http.Handler {
 	timeout := s.config.Limits.WriteTimeout
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -98,26 +97,26 @@ func (s server) deadlines(next http.Handler) http.Handler {
 	})
 }
 
-// A progress writer gives a client a time for each part of a response. Streams
-// of events set deadlines of their own, which are kept where they are earlier.
+// A progress writer sets a write deadline for each part of a response. Event streams set
+// their own deadlines, which apply if they are earlier.
 type progress struct {
 	http.ResponseWriter
 	control  *http.ResponseController
 	timeout  time.Duration
-	explicit time.Time // the deadline that the handler has set, zero for none
+	explicit time.Time // the deadline that the handler has set; zero if none
 }
 
-// progressChunk is how much a client has to accept within the timeout.
+// progressChunk is how many bytes a client must accept within the timeout.
 const progressChunk = 64 << 10
 
-// Write fails when the client does not accept a part of b in time.
+// Write fails if the client does not accept a part of b in time.
 func (p *progress) Write(b []byte) (written int, err error) {
 	for {
 		deadline := time.Now().Add(p.timeout)
 		if !p.explicit.IsZero() && p.explicit.Before(deadline) {
 			deadline = p.explicit
 		}
-		// A writer without deadlines has no slow clients, such as one in a test.
+		// Ignore writers without deadlines, such as httptest.ResponseRecorder.
 		_ = p.control.SetWriteDeadline(deadline)
 		n, err := p.ResponseWriter.Write(b[written:min(len(b), written+progressChunk)])
 		written += n
@@ -127,7 +126,7 @@ func (p *progress) Write(b []byte) (written int, err error) {
 	}
 }
 
-// FlushError flushes with a new deadline.
+// FlushError renews the deadline and flushes.
 func (p *progress) FlushError() error {
 	if p.explicit.IsZero() {
 		_ = p.control.SetWriteDeadline(time.Now().Add(p.timeout))
@@ -135,24 +134,24 @@ func (p *progress) FlushError() error {
 	return p.control.Flush()
 }
 
-// SetWriteDeadline is for [http.ResponseController].
+// SetWriteDeadline implements the method that [http.ResponseController] calls.
 func (p *progress) SetWriteDeadline(t time.Time) error {
 	p.explicit = t
 	return p.control.SetWriteDeadline(t)
 }
 
-// Unwrap is for [http.ResponseController].
+// Unwrap returns the wrapped writer for [http.ResponseController].
 func (p *progress) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
-// listening lets the budget for requests in progress close slow connections.
+// listening makes the memory budget close the slowest connection when it is exhausted.
 func (r *Router) listening(l *netlimit.Listener) { r.memory.OnPressure(l.CloseSlowest) }
 
-// roomInMemory refuses operations while memory is nearly full.
+// roomInMemory is an admission check that rejects operations while memory is nearly full.
 func (r *Router) roomInMemory(*http.Request, http.Header) *gateway.Refusal {
 	if !r.options.Guard.Full() {
 		return nil
 	}
-	r.memory.Relieve() // responses that are not read may be what takes it up
+	r.memory.Relieve() // responses that clients do not read may hold the memory
 	r.metrics.Limits.Shed.Inc()
 	return &gateway.Refusal{
 		Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},

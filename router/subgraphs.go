@@ -16,9 +16,10 @@ import (
 	"souk/router/supergraph"
 )
 
-// transport makes what carries requests to the subgraphs of a supergraph.
+// transport returns the transport for the subgraphs of a supergraph and a function that closes
+// it.
 func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), error) {
-	if err := r.heedNames(m); err != nil {
+	if err := r.checkNames(m); err != nil {
 		return nil, nil, err
 	}
 	options := subgraph.Options{
@@ -63,7 +64,7 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 	return watched, func() { t.Close(); unwatch() }, nil
 }
 
-// breaker is on unless it is turned off.
+// breaker returns the circuit breaker settings. It is enabled by default.
 func breaker(c config.CircuitBreaker) subgraph.Breaker {
 	return subgraph.Breaker{
 		Enabled: c.Enabled == nil || *c.Enabled, ErrorThreshold: c.ErrorThreshold, MinRequests: c.MinRequests, Window: c.Window, Rest: c.Rest,
@@ -90,8 +91,8 @@ func headers(rules config.HeaderRules) subgraph.HeaderRules {
 // subgraphName is the attribute of spans about a subgraph.
 const subgraphName = attribute.Key("graphql.subgraph.name")
 
-// observe measures each request to a subgraph, and puts a span around it when
-// traces are on.
+// observe returns an observer that records metrics of each subgraph request, and a span if
+// tracing is enabled.
 func (r *Router) observe() execute.Observer {
 	tracer := r.options.Telemetry.TracerProvider.Tracer("souk/router")
 	traces := r.options.Telemetry.Traces()

@@ -178,7 +178,7 @@ func reject(w http.ResponseWriter, _ *http.Request, status int, code, message st
 
 func bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
 
-func TestTokens(t *testing.T) {
+func TestOnlyValidTokensAreAccepted(t *testing.T) {
 	f := newFixture(t, nil)
 	other := newIssuer(t)
 	keys(t, other)
@@ -263,7 +263,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-func TestCaller(t *testing.T) {
+func TestCallerHasTheClaimsOfItsToken(t *testing.T) {
 	f := newFixture(t, nil)
 	_, c := f.call(bearer(f.token("ed", nil)))
 	if c == nil || strings.Join(c.Scopes, " ") != "read write" || strings.Join(c.Roles, " ") != "ADMIN" || c.Issuer != "https://id.example" || c.Claims["sub"] != "42" {
@@ -282,7 +282,7 @@ func TestCaller(t *testing.T) {
 	}
 }
 
-func TestRequired(t *testing.T) {
+func TestRequiredTokenIsDemanded(t *testing.T) {
 	f := newFixture(t, func(o *auth.Options) { o.Required = true })
 	for _, header := range []http.Header{{}, {"Authorization": {"Basic YTpi"}}} {
 		w, _ := f.call(header)
@@ -293,7 +293,7 @@ func TestRequired(t *testing.T) {
 }
 
 // A caller on a connection ends with its token, the leeway included.
-func TestExpired(t *testing.T) {
+func TestCallerExpiresWithItsToken(t *testing.T) {
 	f := newFixture(t, nil)
 	_, c := f.call(bearer(f.token("ed", nil)))
 	for _, step := range []struct {
@@ -358,7 +358,7 @@ func TestKeysOutOfReach(t *testing.T) {
 	}
 }
 
-func TestConfiguration(t *testing.T) {
+func TestNewRejectsInvalidOptions(t *testing.T) {
 	for want, o := range map[string]auth.Options{
 		"no JWKS is configured":          {},
 		"a JWKS has no url":              {Sources: []auth.Source{{}}},

@@ -62,7 +62,7 @@ func parse(t testing.TB, s *operation.Schema, text string) *operation.Operation 
 	return d.Operation(nil)
 }
 
-func TestFilter(t *testing.T) {
+func TestFilterDeniesProtectedFields(t *testing.T) {
 	m, schema := model(t, guarded)
 	policy := auth.NewPolicy(m, nil)
 	signedIn := &auth.Caller{Subject: "1"}

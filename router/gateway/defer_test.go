@@ -152,7 +152,7 @@ func TestDeferredPartsComeAsTheyAreReady(t *testing.T) {
 	p.wantEnd()
 }
 
-func TestDeferred(t *testing.T) {
+func TestDeferredPayloadsCarryErrorsAndNulls(t *testing.T) {
 	const noMood = `{"data":{"_entities":[{"mood":null}]},"errors":[{"message":"no mood","path":["_entities",0,"mood"],"extensions":{"code":"MOODLESS"}}]}`
 	for _, c := range []struct {
 		name, body, answerB, answerC string
@@ -198,7 +198,7 @@ func TestDeferred(t *testing.T) {
 	}
 }
 
-func TestDeferredInDeferred(t *testing.T) {
+func TestNestedDeferWaitsForItsParent(t *testing.T) {
 	h, url := startHeld(t, nil)
 	go func() { h.answers["a"] <- answerA }()
 	p := readParts(t, open(t, url, `{"query":"{ me { name ... @defer(label: \"outer\") { mood ... @defer(label: \"inner\") { rank } } } }"}`, incremental)) //nolint:bodyclose // open closes it
@@ -224,9 +224,9 @@ func TestDeferredInDeferred(t *testing.T) {
 	}
 }
 
-// TestDeferredFragments: the form of August 2022 has the whole of each fragment,
+// TestAugust2022FormSendsWholeFragments: the form of August 2022 has the whole of each fragment,
 // with its path and label.
-func TestDeferredFragments(t *testing.T) {
+func TestAugust2022FormSendsWholeFragments(t *testing.T) {
 	const noMood = `{"data":{"_entities":[{"mood":null}]},"errors":[{"message":"no mood","path":["_entities",0,"mood"],"extensions":{"code":"MOODLESS"}}]}`
 	const nullRank = `{"data":{"_entities":[{"rank":null}]}}`
 	first := `{"data":{"me":{"name":"Ada"}},"hasNext":true}`
@@ -341,7 +341,7 @@ func (p *partReader) wantNullOf(field string) {
 	}
 }
 
-func TestFormsOfDefer(t *testing.T) {
+func TestAcceptSelectsTheFormOfDefer(t *testing.T) {
 	for accept, want := range map[string]string{
 		"multipart/mixed;deferSpec=20220824, application/json":                           `multipart/mixed;boundary="-";deferSpec=20220824`,
 		`multipart/mixed; deferSpec="20220824"`:                                          `multipart/mixed;boundary="-";deferSpec=20220824`,
@@ -363,9 +363,9 @@ func TestFormsOfDefer(t *testing.T) {
 	}
 }
 
-// TestCompleteAnswers: clients that do not take parts, and operations without
+// TestClientsWithoutIncrementalDeliveryGetOneResponse: clients that do not take parts, and operations without
 // any, get one complete response.
-func TestCompleteAnswers(t *testing.T) {
+func TestClientsWithoutIncrementalDeliveryGetOneResponse(t *testing.T) {
 	const whole = `{"data":{"me":{"name":"Ada","mood":"fine","rank":7}}}`
 	for _, c := range []struct{ name, accept, query, want string }{
 		{"JSON", "application/json", deferQuery, whole},
@@ -409,8 +409,8 @@ func TestOnlyPartsAreAccepted(t *testing.T) {
 	}
 }
 
-// TestClientGone: with the client its fetches end.
-func TestClientGone(t *testing.T) {
+// TestDisconnectCancelsFetches: with the client its fetches end.
+func TestDisconnectCancelsFetches(t *testing.T) {
 	h, url := startHeld(t, nil)
 	go func() { h.answers["a"] <- answerA }()
 	r := open(t, url, `{"query":"`+deferQuery+`"}`, incremental)
@@ -437,7 +437,7 @@ func TestDeferredIsNotShared(t *testing.T) {
 	}
 }
 
-func TestDeferredAsStream(t *testing.T) {
+func TestDeferOverEventStream(t *testing.T) {
 	const (
 		body   = `{"query":"{ me { name ... @defer { mood } } }"}`
 		first  = `{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`

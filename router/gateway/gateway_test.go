@@ -178,7 +178,7 @@ func TestPlaygroundAtTheRoot(t *testing.T) {
 	}
 }
 
-func TestOverHTTP(t *testing.T) {
+func TestHTTPRequestsGetTheStatusOfTheProtocol(t *testing.T) {
 	_, url := start(t, &subgraph{}, nil)
 	url += "/graphql"
 	const preflight = "GraphQL-Require-Preflight: 1"

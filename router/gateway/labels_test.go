@@ -43,7 +43,7 @@ func (sources) Subscribe(context.Context, *execute.SubgraphRequest, func(*execut
 	return nil
 }
 
-func TestOverrideLabels(t *testing.T) {
+func TestOverrideLabelsSelectTheSubgraph(t *testing.T) {
 	at, drawn := 0.0, 0
 	var mu sync.Mutex
 	gw, url := start(t, nil, func(c *config.Config, o *gateway.Options) {
@@ -100,7 +100,7 @@ func TestOverrideLabels(t *testing.T) {
 	}
 }
 
-func TestActiveLabels(t *testing.T) {
+func TestConfiguredLabelsAreActiveForAllRequests(t *testing.T) {
 	_, url := start(t, nil, func(c *config.Config, o *gateway.Options) {
 		c.OverrideLabels.Active = []string{"next"}
 		c.TrafficShaping.Router.Deduplicate = true

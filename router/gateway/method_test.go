@@ -14,7 +14,7 @@ import (
 	"souk/router/gateway/config"
 )
 
-func TestQueryMethod(t *testing.T) {
+func TestQueryMethodRunsOnlySafeOperations(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) {
 		c.HTTP.QueryMethod = true
 		c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 2}

@@ -59,7 +59,7 @@ func TestCacheMetricsFollowTheCaches(t *testing.T) {
 	}
 }
 
-func TestMetrics(t *testing.T) {
+func TestRequestsAreCountedInMetrics(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	gw, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
 		o.Metrics = telemetry.New(registry)

@@ -41,7 +41,7 @@ func TestPartialSuccessStatus(t *testing.T) {
 	}
 }
 
-func TestCompression(t *testing.T) {
+func TestAcceptEncodingSelectsTheCoding(t *testing.T) {
 	_, url := start(t, &subgraph{}, nil)
 	open := map[string]func(io.Reader) (io.Reader, error){
 		"gzip": func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
@@ -80,7 +80,7 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-func TestBatch(t *testing.T) {
+func TestBatchAnswersEachRequestInOrder(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) {
 		c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 3}
 	})
@@ -151,7 +151,7 @@ func TestTrustedDocuments(t *testing.T) {
 	}
 }
 
-func TestCORS(t *testing.T) {
+func TestListedOriginsMayReadResponses(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) {
 		c.CORS.AllowOrigins = []string{"https://shop.example"}
 		c.CORS.AllowCredentials = true
@@ -190,7 +190,7 @@ func TestIntrospectionCanBeForbidden(t *testing.T) {
 	}
 }
 
-func TestDevelopmentFigures(t *testing.T) {
+func TestDevelopmentModeAddsStatistics(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) { c.Dev = true })
 	send(t, "POST", url+"/graphql", query)
 	got := send(t, "POST", url+"/graphql", query)
@@ -255,7 +255,7 @@ func TestEqualQueriesInFlightAreSharedIfWanted(t *testing.T) {
 	}
 }
 
-func TestReload(t *testing.T) {
+func TestReloadKeepsTheLastValidSupergraph(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "supergraph.graphql")
 	write := func(text string) {
 		t.Helper()
@@ -294,7 +294,7 @@ func TestReload(t *testing.T) {
 	eventually(t, func() bool { return ask("{ fresh }").status == 422 })
 }
 
-func TestHealth(t *testing.T) {
+func TestDrainingGatewayIsNotReady(t *testing.T) {
 	gw, url := start(t, &subgraph{}, nil)
 	for _, path := range []string{"/health", "/healthz", "/readiness", "/readyz"} {
 		if got := send(t, "GET", url+path, ""); got.status != 200 {

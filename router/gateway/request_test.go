@@ -43,7 +43,7 @@ func FuzzParseBody(f *testing.F) {
 	})
 }
 
-func TestNegotiate(t *testing.T) {
+func TestNegotiatePrefersNamedTypes(t *testing.T) {
 	const recommended = "application/graphql-response+json; charset=utf-8, application/json; charset=utf-8"
 	for _, c := range []struct {
 		name   string

@@ -31,7 +31,7 @@ func streamed(id, document string) string {
 	return `{"query":"` + document + `","extensions":{"operationId":"` + id + `"}}`
 }
 
-func TestSingleConnection(t *testing.T) {
+func TestOperationsShareOneReservedStream(t *testing.T) {
 	f, gw, url := startFeed(t, nil)
 	token := tokenHeader + reserved(t, url)
 	if got := send(t, http.MethodPost, url, streamed("early", "{ hello }"), token); got.status != http.StatusAccepted {

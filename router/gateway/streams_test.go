@@ -60,7 +60,7 @@ func (b *lockedBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandl
 
 const subscription = `{"query":"subscription { count(to: 3) }"}`
 
-func TestServerSentEvents(t *testing.T) {
+func TestSubscriptionOverServerSentEvents(t *testing.T) {
 	_, url := start(t, &subgraph{}, nil)
 	got := send(t, "POST", url+"/graphql", subscription, "Accept: text/event-stream")
 	want := ":\n\n"
@@ -191,7 +191,7 @@ func (s *socket) wantClose(code int) string {
 
 const protocol = "graphql-transport-ws"
 
-func TestWebSocket(t *testing.T) {
+func TestSubscriptionOverWebSocket(t *testing.T) {
 	_, url := start(t, &subgraph{}, nil)
 	s := dial(t, url+"/graphql", protocol)
 	s.send(`{"type":"ping"}`)

@@ -13,8 +13,8 @@
 //	SubgraphResponse  the subgraph has responded, or the request has failed
 //	Response          a response is about to be sent to the client
 //
-// hook.go has the Hooks, exchange.go the state that the hooks of one request share, and
-// reject.go the errors that reject a request.
+// hook.go has the Hooks, exchange.go the state that the hooks of one request share, reject.go the
+// errors that reject a request, and observer.go the [Observer] of stages, for traces.
 //
 // # Scope
 //

@@ -12,7 +12,7 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// response is what goes back, held whole so that it can be kept for a repeated
+// response is a complete response. It is buffered so that it can be stored for a repeated
 // Idempotency-Key.
 type response struct {
 	status int
@@ -23,18 +23,18 @@ type response struct {
 func (r *response) writeTo(w http.ResponseWriter, head bool) {
 	h := w.Header()
 	for name, values := range r.header {
-		if name == "Vary" { // others add to it, CORS for one
+		if name == "Vary" { // other handlers, such as CORS, add to it
 			values = append(slices.Clone(h["Vary"]), values...)
 		}
 		h[name] = values
 	}
 	w.WriteHeader(r.status)
 	if !head {
-		_, _ = w.Write(r.body) // the client is gone; there is nobody to tell
+		_, _ = w.Write(r.body) // an error means that the client has disconnected
 	}
 }
 
-// answer makes the response of the graph's answer.
+// answer converts the graph's answer to a response or a problem.
 func (q *request) answer(answer *Answer) (*response, *problem) {
 	data, err := jsonscan.Parse(answer.Data)
 	if len(answer.Data) == 0 {
@@ -60,8 +60,8 @@ func (q *request) answer(answer *Answer) (*response, *problem) {
 	return q.success(&data, found, answer), nil
 }
 
-// result walks to the value that becomes the body. A typed error on the way is
-// a problem.
+// result returns the value that becomes the body, or nil if it is null. If the path to it
+// meets a typed error, result returns a problem.
 func (q *request) result(data *jsonscan.Node) (*jsonscan.Node, *problem) {
 	at, shape := data, q.route.data
 	path := q.route.result
@@ -105,7 +105,7 @@ func (q *request) success(data, found *jsonscan.Node, answer *Answer) *response 
 		header.Set("Cache-Control", "no-store")
 		return res
 	}
-	if len(answer.Errors) > 0 { // a part is missing for now: not to be kept
+	if len(answer.Errors) > 0 { // the body is incomplete and must not be cached
 		header.Set("Cache-Control", "no-store")
 		return res
 	}
@@ -119,7 +119,7 @@ func (q *request) success(data, found *jsonscan.Node, answer *Answer) *response 
 	return res
 }
 
-// expand fills a template's names with members of the result.
+// expand replaces the names in a template with members of the result.
 func (q *request) expand(template string, found *jsonscan.Node) string {
 	for _, name := range templateNames(template) {
 		text := q.route.body.object.scalar(found, name)
@@ -128,7 +128,7 @@ func (q *request) expand(template string, found *jsonscan.Node) string {
 	return template
 }
 
-// typedProblem makes a problem of a typed error.
+// typedProblem converts a typed error of the schema to a problem.
 func (q *request) typedProblem(typed *problemType, s *shape, v *jsonscan.Node) *problem {
 	p := &problem{problemKind: typed.kind(), typed: true}
 	if q.ifMatch {
@@ -158,7 +158,7 @@ func (q *request) typedProblem(typed *problemType, s *shape, v *jsonscan.Node) *
 			p.extra = append(p.extra, jsonscan.Member{Name: m.Name, Value: jsonscan.Node{Raw: field.write(nil, &m.Value)}})
 		}
 	}
-	if len(p.errors) > 0 { // the message names paths into the input, which nobody sees here
+	if len(p.errors) > 0 { // the message has paths into the GraphQL input, which clients do not know
 		p.detail = summary(p.errors)
 	}
 	return p.withUsualHeaders()
@@ -175,14 +175,14 @@ func (q *request) violationsOf(list *jsonscan.Node) []violation {
 			}
 			return v.ScalarText()
 		}
-		all = append(all, q.placeOf(text("path")).violation(text("message"), text("hint")))
+		all = append(all, q.positionOf(text("path")).violation(text("message"), text("hint")))
 	}
 	return all
 }
 
-// graphProblem makes a problem of the errors of a GraphQL response: of the first
-// one that says most about whose fault it is. What the graph has to say in
-// headers, such as Retry-After, is said.
+// graphProblem converts the errors of a GraphQL response to a problem. It uses the first error
+// with the lowest status, since a 4xx tells the client more than a 5xx. Headers of the answer,
+// such as Retry-After, are kept.
 func graphProblem(answer *Answer) *problem {
 	best, kind := &answer.Errors[0], graphKind(answer.Errors[0].code())
 	for i := range answer.Errors {
@@ -204,7 +204,7 @@ func graphProblem(answer *Answer) *problem {
 	return p.withUsualHeaders()
 }
 
-// graphKind gives the kind of problem that a GraphQL error's code stands for.
+// graphKind returns the kind of problem for the code of a GraphQL error.
 func graphKind(code string) problemKind {
 	switch code {
 	case "UNAUTHENTICATED":
@@ -229,7 +229,7 @@ func graphKind(code string) problemKind {
 	}
 }
 
-// graphFailure makes a problem of there being no answer at all.
+// graphFailure returns the problem for an execution without an answer.
 func graphFailure(ctx context.Context, err error) *problem {
 	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 		return (&problem{problemKind: requestTimeout, detail: "The response took too long."}).withHeader("Retry-After", retryAfter)

@@ -11,28 +11,28 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// spot is where in a request a value stands.
-type spot struct {
+// position is the position of a value in a request.
+type position struct {
 	in      string   // body, path, query or header
-	name    string   // the parameter's, or the body member's
-	pointer []string // from the body's member on
+	name    string   // name of the parameter or of the body member
+	pointer []string // path from there
 }
 
-func (s spot) below(part string) spot {
-	s.pointer = append(s.pointer[:len(s.pointer):len(s.pointer)], part)
-	return s
+func (p position) below(part string) position {
+	p.pointer = append(p.pointer[:len(p.pointer):len(p.pointer)], part)
+	return p
 }
 
-// violation says what is wrong with the value that stands there.
-func (s spot) violation(detail, hint string) violation {
-	v := violation{In: s.in, Detail: detail, Hint: hint}
-	if s.in != "body" {
-		v.Name = strings.Join(append([]string{s.name}, s.pointer...), ".")
+// violation returns a violation for the value at the position.
+func (p position) violation(detail, hint string) violation {
+	v := violation{In: p.in, Detail: detail, Hint: hint}
+	if p.in != "body" {
+		v.Name = strings.Join(append([]string{p.name}, p.pointer...), ".")
 		return v
 	}
-	parts := s.pointer
-	if s.name != "" {
-		parts = append([]string{s.name}, parts...)
+	parts := p.pointer
+	if p.name != "" {
+		parts = append([]string{p.name}, parts...)
 	}
 	v.Pointer = "#"
 	for _, part := range parts {
@@ -44,17 +44,16 @@ func (s spot) violation(detail, hint string) violation {
 // RFC 6901, section 3.
 var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
 
-// coercer turns values of a request into the schema's input values and notes
-// every one that does not fit.
+// coercer converts values of a request to GraphQL input values and collects all violations.
 type coercer struct {
 	schema     *ast.Schema
 	ids        integerIDs
 	violations []violation
-	// quiet says that violations name nothing of the schema.
+	// quiet is set if violations must not reveal names of the schema.
 	quiet bool
 }
 
-// hint says which candidate was meant, or which there are.
+// hint suggests the candidate that is most similar to name, or lists all.
 func (c *coercer) hint(name string, candidates []string) string {
 	if c.quiet {
 		return ""
@@ -62,12 +61,12 @@ func (c *coercer) hint(name string, candidates []string) string {
 	return suggest(name, candidates)
 }
 
-func (c *coercer) refuse(at spot, hint, format string, arguments ...any) {
+func (c *coercer) refuse(at position, hint, format string, arguments ...any) {
 	c.violations = append(c.violations, at.violation(fmt.Sprintf(format, arguments...), hint))
 }
 
-// coerce appends v as a value of type t.
-func (c *coercer) coerce(to []byte, v *jsonscan.Node, t *ast.Type, at spot) []byte {
+// coerce appends v as a value of type t, in JSON. It appends null for an invalid value.
+func (c *coercer) coerce(to []byte, v *jsonscan.Node, t *ast.Type, at position) []byte {
 	if v.IsNull() {
 		if t.NonNull {
 			c.refuse(at, "", "must not be null")
@@ -99,7 +98,7 @@ func (c *coercer) coerce(to []byte, v *jsonscan.Node, t *ast.Type, at spot) []by
 	}
 }
 
-func (c *coercer) object(to []byte, v *jsonscan.Node, definition *ast.Definition, at spot) []byte {
+func (c *coercer) object(to []byte, v *jsonscan.Node, definition *ast.Definition, at position) []byte {
 	if v.Kind != jsonscan.KindObject {
 		c.refuse(at, "", "must be an object, not %s", v.Kind)
 		return append(to, "null"...)
@@ -128,7 +127,7 @@ func (c *coercer) object(to []byte, v *jsonscan.Node, definition *ast.Definition
 	return append(to, '}')
 }
 
-func (c *coercer) enum(to []byte, v *jsonscan.Node, definition *ast.Definition, at spot) []byte {
+func (c *coercer) enum(to []byte, v *jsonscan.Node, definition *ast.Definition, at position) []byte {
 	if v.Kind == jsonscan.KindString && definition.EnumValues.ForName(v.Text) != nil {
 		return quote(to, v.Text)
 	}
@@ -144,9 +143,9 @@ func (c *coercer) enum(to []byte, v *jsonscan.Node, definition *ast.Definition, 
 	return append(to, "null"...)
 }
 
-// scalar appends a scalar. What is known of a scalar is checked here; any value
-// goes for the types of a schema that this package does not know.
-func (c *coercer) scalar(to []byte, v *jsonscan.Node, name string, at spot) []byte {
+// scalar appends a scalar. It checks the built-in scalars and the common custom ones below;
+// other custom scalars accept any value.
+func (c *coercer) scalar(to []byte, v *jsonscan.Node, name string, at position) []byte {
 	wrong := func(want string) []byte {
 		c.refuse(at, "", "must be %s, not %s", want, shown(v))
 		return append(to, "null"...)
@@ -185,7 +184,7 @@ func (c *coercer) scalar(to []byte, v *jsonscan.Node, name string, at spot) []by
 	return append(to, v.Raw...)
 }
 
-// integer gives the digits of a number that is an integer: of 1.0 as of 1.
+// integer returns the digits of a number with an integer value, such as 1 or 1.0.
 func integer(v *jsonscan.Node) ([]byte, bool) {
 	if v.Kind != jsonscan.KindNumber {
 		return nil, false
@@ -193,8 +192,8 @@ func integer(v *jsonscan.Node) ([]byte, bool) {
 	return jsonscan.Integer(v.Raw)
 }
 
-// id appends an ID as a string, with all digits of a number.
-func (c *coercer) id(to []byte, v *jsonscan.Node, at spot) []byte {
+// id appends an ID as a string. It keeps all digits of a number.
+func (c *coercer) id(to []byte, v *jsonscan.Node, at position) []byte {
 	digits, ok := integer(v)
 	switch {
 	case ok && (!bool(c.ids) || isInteger(string(digits))):
@@ -209,7 +208,7 @@ func (c *coercer) id(to []byte, v *jsonscan.Node, at spot) []byte {
 	return append(to, "null"...)
 }
 
-// shown names a value in a message: short ones as they are.
+// shown describes a value in a message. It quotes short scalars.
 func shown(v *jsonscan.Node) string {
 	const most = 40
 	switch {
@@ -222,8 +221,8 @@ func shown(v *jsonscan.Node) string {
 	}
 }
 
-// parameterValue reads a parameter's text as a value of the type it is for: a
-// number where one is wanted and the text is one, else a string.
+// parameterValue converts the text of a parameter to a value for type t: a number or boolean
+// if t needs one and the text is one, otherwise a string.
 func parameterValue(s string, t *ast.Type) *jsonscan.Node {
 	asText := &jsonscan.Node{Kind: jsonscan.KindString, Text: s, Raw: quote(nil, s)}
 	switch t.Name() {

@@ -9,10 +9,10 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// integerIDs says that values of type ID are JSON integers outside.
+// integerIDs is true if values of type ID are JSON integers in requests and responses.
 type integerIDs bool
 
-// compiler makes a route of an operation that is valid against the schema.
+// compiler compiles an operation, which is valid against the schema, to a route.
 type compiler struct {
 	schema    *ast.Schema
 	fragments ast.FragmentDefinitionList
@@ -156,8 +156,8 @@ func (c *compiler) variable(r *route, definition *ast.VariableDefinition) *varia
 	return v
 }
 
-// place finds where a variable comes from: what a directive says, else the path
-// when it names the variable, else the query or the body.
+// place returns where a variable comes from: the path if it names the variable, the page
+// parameters, what a directive says, or otherwise the query (GET and DELETE) or the body.
 func (c *compiler) place(r *route, definition *ast.VariableDefinition) place {
 	if slices.Contains(r.segments, segment{definition.Variable, true}) {
 		if !definition.Type.NonNull {
@@ -184,7 +184,7 @@ func (c *compiler) place(r *route, definition *ast.VariableDefinition) place {
 	return inBody
 }
 
-// wrap makes the type of one field of v's input object the type outside.
+// wrap makes the type of one field of v's input object the type in requests.
 func (c *compiler) wrap(v *variable, definition *ast.VariableDefinition, field string) {
 	wrapper := c.schema.Types[definition.Type.Name()]
 	if definition.Type.Elem != nil || wrapper.Kind != ast.InputObject {
@@ -204,8 +204,8 @@ func (c *compiler) wrap(v *variable, definition *ast.VariableDefinition, field s
 	}
 }
 
-// inputPlaces notes which variable fills which part of the operation's input,
-// and takes the schema's descriptions for variables that have none.
+// inputPlaces records which variable fills which part of the operation's input. Variables
+// without a description get that of the input field.
 func (c *compiler) inputPlaces(r *route) {
 	r.inputPlaces = map[string]*variable{}
 	var walk func(path []string, v *ast.Value, description string)
@@ -261,7 +261,7 @@ func fieldNames(definition *ast.Definition) []string {
 	return names
 }
 
-// stringOf and intOf read what ArgumentMap gives; what is not there is zero.
+// stringOf and intOf convert values from ArgumentMap. Missing values are zero.
 func stringOf(v any) string {
 	s, _ := v.(string)
 	return s

@@ -6,7 +6,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// answer compiles how the graph's answer becomes the response.
+// answer compiles the conversion of the graph's answer to a response.
 func (c *compiler) answer(r *route, arguments map[string]any, directive *ast.Directive) {
 	root := c.schema.Query
 	if r.operation.Operation == ast.Mutation {
@@ -31,11 +31,11 @@ func (c *compiler) answer(r *route, arguments map[string]any, directive *ast.Dir
 	}
 }
 
-// follow walks from the data to the result and looks at every union or
-// interface on the way: each type it may be has to lead on or be a problem.
+// follow walks from the data to the result. At every union or interface on the way, each
+// possible type must either have the next field of the path or be a problem.
 func (c *compiler) follow(r *route, directive *ast.Directive) *fieldShape {
 	path := r.result
-	if len(path) == 0 { // no body; the first field may still answer a problem
+	if len(path) == 0 { // no body; the first field may still return a problem
 		path = []string{r.data.fields[0].key}
 	}
 	set, at := r.operation.SelectionSet, r.data
@@ -70,8 +70,8 @@ func (c *compiler) follow(r *route, directive *ast.Directive) *fieldShape {
 	return last
 }
 
-// alternatives notes which types a field may have instead of the one that leads
-// on to the result, and asks for the type of each answer.
+// alternatives records the problem types of a field, and makes the operation select
+// __typename so that answers can be told apart.
 func (c *compiler) alternatives(r *route, field *ast.Field, f *fieldShape, next string) {
 	for _, possible := range c.schema.GetPossibleTypes(f.object.definition) {
 		if p := c.problemOf(field.SelectionSet, possible); p != nil {
@@ -94,8 +94,8 @@ func (c *compiler) alternatives(r *route, field *ast.Field, f *fieldShape, next 
 	}
 }
 
-// problemOf finds the @problem that applies to an object type, with all that is
-// selected of the type.
+// problemOf returns the @problem that applies to an object type, with all fields that are
+// selected on the type, or nil.
 func (c *compiler) problemOf(set ast.SelectionSet, on *ast.Definition) *problemType {
 	var found *problemType
 	selected := &shape{definition: on}
@@ -128,7 +128,7 @@ func (c *compiler) problemOf(set ast.SelectionSet, on *ast.Definition) *problemT
 	return found
 }
 
-// selects tells whether an object type has a field of this key selected.
+// selects reports whether a field with this response key is selected on an object type.
 func (c *compiler) selects(set ast.SelectionSet, on *ast.Definition, key string) bool {
 	found := false
 	c.eachFragment(set, on, func(_ ast.DirectiveList, inner ast.SelectionSet) {
@@ -141,8 +141,8 @@ func (c *compiler) selects(set ast.SelectionSet, on *ast.Definition, key string)
 	return found
 }
 
-// eachFragment visits set and every fragment in it that applies to an object
-// type, the directives of a named one being those of its definition.
+// eachFragment visits set and every fragment in it that applies to an object type. For a
+// named fragment, directives are those of its definition.
 func (c *compiler) eachFragment(set ast.SelectionSet, on *ast.Definition, visit func(ast.DirectiveList, ast.SelectionSet)) {
 	visit(nil, set)
 	var walk func(directives ast.DirectiveList, condition string, inner ast.SelectionSet)
@@ -176,7 +176,7 @@ func (c *compiler) applies(object *ast.Definition, condition string) bool {
 	return false
 }
 
-// findField finds a field of a response key, in fragments too.
+// findField returns the field with a response key, also from fragments, or nil.
 func findField(set ast.SelectionSet, key string) *ast.Field {
 	for _, selection := range set {
 		switch selection := selection.(type) {
@@ -197,7 +197,7 @@ func findField(set ast.SelectionSet, key string) *ast.Field {
 	return nil
 }
 
-// resultMembers checks the members that headers are made of.
+// resultMembers checks the members of the result that become headers.
 func (c *compiler) resultMembers(r *route, directive *ast.Directive) {
 	names := templateNames(r.location)
 	if r.version != "" {
@@ -217,7 +217,7 @@ func (c *compiler) resultMembers(r *route, directive *ast.Directive) {
 	}
 }
 
-// pageFields checks that a page's links and total can be made.
+// pageFields checks that the operation selects what the links and the total of a page need.
 func (c *compiler) pageFields(r *route, directive *ast.Directive) {
 	at := r.data
 	for _, key := range r.page.connection {
@@ -242,7 +242,7 @@ func (c *compiler) pageFields(r *route, directive *ast.Directive) {
 	r.page.totalCounted = at.field("totalCount") != nil
 }
 
-// templateNames gives the names in braces of a Location template.
+// templateNames returns the names in braces in a Location template.
 func templateNames(template string) []string {
 	var names []string
 	for {

@@ -1,23 +1,31 @@
-// Package rest answers REST with GraphQL operations.
+// Package rest serves a REST API whose routes are GraphQL operations.
 //
-// It takes a set of GraphQL documents whose operations say by directives which
-// method and path they answer (directives.graphql explains each), the API
-// schema they are written for, and a Graph that executes operations. It gives
-// an http.Handler. A request becomes the operation's variables, the operation
-// goes through the graph like any other, and the answer's data becomes the
-// response: a typed error of the schema a problem document, a connection a page
-// with links, a version an entity tag.
+// [New] takes a set of GraphQL documents, the API schema, and a [Graph] that executes
+// operations. Directives on each operation declare the method and path of its route
+// (directives.graphql documents them). New returns an http.Handler. A request is converted to
+// the variables of the operation, the graph executes the operation, and the data becomes the
+// response: a typed error becomes a problem document (RFC 9457), a connection becomes a page
+// with links, and a version becomes an entity tag.
 //
-// Everything that can be checked before the first request is checked by New:
-// that the operations are valid against the schema, that each variable has a
-// source, that each typed error a mutation may answer has a status. The same
-// knowledge gives the OpenAPI description and the page to read it.
+// New checks everything that does not depend on a request: that operations are valid, that
+// each variable has a source, and that each typed error of a mutation has a status. From the
+// same information it generates an OpenAPI description and a documentation page.
 //
-// In a request's way it stands beside the GraphQL handler: both belong to the
-// gateway and hand operations to the same planner and executor.
+// The handler belongs to package gateway, which serves it next to the GraphQL endpoint with
+// the same planner and executor. The hub is handler.go. A request passes these files:
 //
-// A request passes: match (match.go), negotiation (negotiate.go), parameters
-// and body to variables (request.go, coerce.go), the idempotency record
-// (idempotency.go), the graph, the answer to a response (answer.go, shape.go,
-// page.go), preconditions of reading (etag.go).
+//	match.go        path and method to a route; nearest.go suggests similar paths
+//	negotiate.go    Accept and Content-Type
+//	request.go      parameters and body to variables, with coerce.go for values
+//	idempotency.go  Idempotency-Key, with records.go for the records in Redis
+//	graph.go        the interface to the graph
+//	answer.go       data to a response, with shape.go for bodies and page.go for pages
+//	etag.go         entity tags, If-Match, If-None-Match
+//	problem.go      problem documents; problem_kinds.go lists their types
+//	reject.go       problem documents for requests that the gateway rejects
+//	own.go          the health, OpenAPI and documentation pages
+//
+// At start-up, load.go reads the documents, and compile.go and compile_answer.go make the
+// routes (route.go). openapi.go and jsonschema.go describe them, in JSON objects with ordered
+// members (ordered.go). json.go encodes strings.
 package rest

@@ -10,12 +10,11 @@ import (
 	"strings"
 )
 
-// An entity tag (RFC 9110, section 8.8.3) is strong: it is made of the result's
-// version, where it has one, and of a hash of the body, `"7.Rr0mLYNo"`. So a
-// part of the body that comes from elsewhere, such as a product's stock, changes
-// the tag although the version stays. A change needs only the version to match:
-// who changes a product's name does not care that its stock went down.
-
+// entityTag returns a strong entity tag (RFC 9110, section 8.8.3). It consists of the version
+// of the result, if it has one, and a hash of the body: `"7.Rr0mLYNo"`. A part of the body that
+// comes from another service, such as the stock of a product, changes the tag although the
+// version stays the same. If-Match compares only the version: a change of the product's name
+// need not fail because its stock went down.
 func entityTag(version string, body []byte) string {
 	sum := sha256.Sum256(body)
 	hash := base64.RawURLEncoding.EncodeToString(sum[:9])
@@ -27,13 +26,13 @@ func entityTag(version string, body []byte) string {
 
 // A tag is one member of If-Match or If-None-Match.
 type tag struct {
-	opaque string // with its quotes
+	opaque string // including the quotes
 	weak   bool
 }
 
-// parseTags reads If-Match or If-None-Match (RFC 9110, sections 13.1.1 and
-// 13.1.2), given as its lines: a list of entity tags, or *, which is any. It
-// gives false for what is neither. A tag may have a comma inside its quotes.
+// parseTags parses the field lines of If-Match or If-None-Match (RFC 9110, sections 13.1.1 and
+// 13.1.2): a list of entity tags, or *, which sets anyTag. ok is false for anything else. A tag
+// may contain a comma inside its quotes.
 func parseTags(lines []string) (tags []tag, anyTag, ok bool) {
 	rest := strings.Join(lines, ",")
 	for {
@@ -62,17 +61,17 @@ func parseTags(lines []string) (tags []tag, anyTag, ok bool) {
 	}
 }
 
-// notModified tells whether If-None-Match names the tag by weak comparison.
+// notModified reports whether If-None-Match contains the tag, by weak comparison.
 func notModified(r *http.Request, current string) bool {
 	tags, anyTag, ok := parseTags(r.Header.Values("If-None-Match"))
 	return ok && (anyTag || slices.ContainsFunc(tags, func(t tag) bool { return t.opaque == current }))
 }
 
-// maxVersions bounds the entity tags of one If-Match header: each is a version
-// that the operation may have to be tried with.
+// maxVersions bounds the versions in one If-Match header. The operation may have to run once
+// for each.
 const maxVersions = 10
 
-// readIfMatch turns If-Match into the versions the operation may expect.
+// readIfMatch converts If-Match to the versions that the operation may expect.
 func (q *request) readIfMatch() *problem {
 	lines := q.http.Header.Values("If-Match")
 	given := strings.TrimSpace(strings.Join(lines, ", "))
@@ -83,15 +82,15 @@ func (q *request) readIfMatch() *problem {
 		return &problem{problemKind: preconditionFailed, detail: fmt.Sprintf(format, arguments...)}
 	}
 	if q.route.takes(inIfMatch) == nil {
-		return failed("%s %s changes nothing that has an entity tag. Leave If-Match out.", q.route.method, q.route.path)
+		return failed("%s %s does not support If-Match, because its resource has no entity tag. Omit the header.", q.route.method, q.route.path)
 	}
 	q.ifMatch = true
 	tags, anyTag, ok := parseTags(lines)
 	switch {
 	case !ok:
-		return &problem{problemKind: brokenHeader, detail: fmt.Sprintf(`If-Match is %s. Give entity tags as ETag headers gave them, such as "7.Rr0mLYNo", separated by commas, or *.`, given),
+		return &problem{problemKind: brokenHeader, detail: fmt.Sprintf(`If-Match is %s. It must be a comma-separated list of entity tags from ETag headers, such as "7.Rr0mLYNo", or *.`, given),
 			errors: []violation{{In: "header", Name: "If-Match", Detail: "must be a list of entity tags in double quotes, or *"}}}
-	case anyTag: // any present version will do
+	case anyTag: // any current version matches
 		return nil
 	}
 	for _, t := range tags {
@@ -106,15 +105,15 @@ func (q *request) readIfMatch() *problem {
 		return &problem{problemKind: brokenHeader, detail: fmt.Sprintf("If-Match names %d versions, at most %d are allowed.", len(q.versions), maxVersions),
 			errors: []violation{{In: "header", Name: "If-Match", Detail: fmt.Sprintf("must not name more than %d versions", maxVersions)}}}
 	case len(q.versions) == 0 && slices.ContainsFunc(tags, func(t tag) bool { return t.weak }):
-		return failed("If-Match compares strongly, so that the weak entity tag in %s never matches.", given)
+		return failed("If-Match uses strong comparison, so the weak entity tag in %s never matches.", given)
 	case len(q.versions) == 0:
-		return failed("%s names no entity tag of this resource.", given)
+		return failed("%s contains no entity tag of this resource.", given)
 	}
 	q.expect(q.versions[0])
 	return nil
 }
 
-// expect makes the operation depend on a version.
+// expect sets the version that the operation expects.
 func (q *request) expect(version int64) {
 	q.set(q.route.takes(inIfMatch).name, strconv.AppendInt(nil, version, 10))
 }

@@ -6,20 +6,20 @@ import (
 	"net/http"
 )
 
-// Graph executes operations: the gateway, or whatever else speaks GraphQL.
+// A Graph executes GraphQL operations. The gateway implements it.
 type Graph interface {
-	// Execute runs the operation of a document. r is the REST request, for its
-	// credentials and other headers; its body is spent. An error is for when there
-	// is no answer at all; errors of fields belong in the answer.
+	// Execute executes an operation of a document. r is the REST request, for its
+	// credentials and other headers; its body has been read. An error means that there is
+	// no answer at all. Field errors and request errors belong in the answer.
 	Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*Answer, error)
 }
 
 // Answer is a GraphQL response.
 type Answer struct {
-	Data   json.RawMessage `json:"data"` // null or empty when the operation failed as a whole
+	Data   json.RawMessage `json:"data"` // null or empty if the whole operation failed
 	Errors []Error         `json:"errors"`
-	Status int             `json:"-"` // of an operation that was refused with a status; 0 to go by the errors' codes
-	Header http.Header     `json:"-"` // facts about the answer for the response, such as Age and Cache-Control
+	Status int             `json:"-"` // status of a rejected operation; 0 to derive it from the error codes
+	Header http.Header     `json:"-"` // headers for the response, such as Cache-Control
 }
 
 // Error is an error of a GraphQL response.
@@ -29,7 +29,7 @@ type Error struct {
 	Extensions map[string]any `json:"extensions,omitempty"`
 }
 
-// code gives extensions.code, empty when there is none.
+// code returns extensions.code, or "".
 func (e *Error) code() string {
 	code, _ := e.Extensions["code"].(string)
 	return code

@@ -21,41 +21,40 @@ const (
 	openAPIPath = "/api/openapi.json"
 )
 
-// Options says what a Handler is made of. Documents, SchemaSDL and Graph are
-// needed.
+// Options configure a Handler. Documents, SchemaSDL and Graph are required.
 type Options struct {
-	Documents fs.FS  // the .graphql files with the operations, at its top
-	SchemaSDL string // the API schema: the graph's types without the supergraph's directives
+	Documents fs.FS  // the .graphql files with the operations, in its root directory
+	SchemaSDL string // the API schema: the types of the graph without supergraph directives
 	Graph     Graph
 
-	// Health says what is wrong with the gateway, nil for nothing.
+	// Health returns an error if the gateway cannot serve requests. It may be nil.
 	Health func(context.Context) error
-	// Redis keeps the responses of POSTs with an Idempotency-Key. Without it the
-	// key only reaches operations that take it themselves.
+	// Redis stores the responses to POST requests with an Idempotency-Key. Without it, the
+	// key is only passed to operations that take it as a variable.
 	Redis redis.UniversalClient
-	// Caller tells callers apart, for idempotency records: a subject, or whatever
-	// stays the same while the caller does. Redis sees an HMAC of it. Nil takes
-	// the Authorization header.
+	// Caller returns a key that identifies the caller for idempotency records, such as the
+	// subject of its token. Redis receives only an HMAC of it. The default is the
+	// Authorization header.
 	Caller func(*http.Request) string
-	// Anonymous tells whether a request carries no credentials: what such a
-	// caller may not do is answered with 401, not with 403. Nil takes those
-	// without an Authorization header.
+	// Anonymous reports whether a request has no credentials. Forbidden requests of
+	// anonymous callers get status 401 rather than 403. The default is to look for an
+	// Authorization header.
 	Anonymous func(*http.Request) bool
-	// Challenge is the value of WWW-Authenticate for one of the errors of RFC
-	// 6750, section 3.1, or for none: for the scheme Bearer if nil.
+	// Challenge returns the value of WWW-Authenticate for an error code of RFC 6750,
+	// section 3.1, or for "". The default uses the scheme Bearer.
 	Challenge func(code string) string
 	Logger    *slog.Logger
-	Memory    *memory.Budget // charged for request bodies and responses; nil for no bound
+	Memory    *memory.Budget // charged for request bodies and responses; nil means no bound
 
-	MaxBody           int64         // of a request, in bytes, as sent and decoded; 1 MiB when zero
-	BodyTimeout       time.Duration // for a request's body to arrive; the server sets the deadline, for the message only
-	Records           Records       // how responses are kept for a repeated Idempotency-Key
-	TextIDs           bool          // ids are strings outside too, not integers
-	HideSuggestions   bool          // problems do not name what is like a name that is not known
+	MaxBody           int64         // maximum size of a request body in bytes, before and after decompression; default 1 MiB
+	BodyTimeout       time.Duration // for the error message only; the server sets the deadline
+	Records           Records       // storage of responses for a repeated Idempotency-Key
+	TextIDs           bool          // IDs are strings, not integers, in requests and responses
+	HideSuggestions   bool          // problems do not suggest names from the schema
 	Title, APIVersion string        // of the OpenAPI description
 }
 
-// Handler answers the routes, and /api/health, /api/openapi.json and /api/docs.
+// A Handler serves the routes and /api/health, /api/openapi.json and /api/docs.
 type Handler struct {
 	routes  []*route
 	schema  *ast.Schema
@@ -74,11 +73,11 @@ type Handler struct {
 	openAPI   []byte
 }
 
-// New compiles the operations. Its error tells all that is wrong with them, as
-// DocumentErrors.
+// New compiles the operations and returns a Handler. The error joins a [*DocumentError] for
+// each problem in the documents.
 func New(o Options) (*Handler, error) {
 	if o.Documents == nil || o.Graph == nil {
-		return nil, errors.New("rest: documents and a graph are needed")
+		return nil, errors.New("rest: Options.Documents and Options.Graph must be set")
 	}
 	schema, err := loadSchema(o.SchemaSDL)
 	if err != nil {
@@ -116,8 +115,8 @@ func New(o Options) (*Handler, error) {
 	return h, err
 }
 
-// ServeHTTP answers a request. It sets r.Pattern to the route's method and path,
-// for whoever names metrics and spans after it.
+// ServeHTTP serves a request. It sets r.Pattern to the method and path of the route, so that
+// middleware can name metrics and spans after it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head := r.Method == http.MethodHead
 	if own := h.ownPage(r.URL.Path); own != nil {
@@ -151,7 +150,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	res.writeTo(w, head)
 }
 
-// otherMethod answers OPTIONS and methods that a path does not have.
+// otherMethod answers OPTIONS requests, and requests with a method that the path does not
+// support.
 func (h *Handler) otherMethod(w http.ResponseWriter, r *http.Request, allowed string) {
 	if r.Method == http.MethodOptions {
 		w.Header().Set("Allow", allowed)
@@ -162,7 +162,7 @@ func (h *Handler) otherMethod(w http.ResponseWriter, r *http.Request, allowed st
 	p.withHeader("Allow", allowed).response(r).writeTo(w, r.Method == http.MethodHead)
 }
 
-// answer carries a request of a route out.
+// answer processes a request of a route and returns its response or a problem.
 func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, route *route, path map[string]string) (*response, *problem) {
 	if !acceptsJSON(r) {
 		return nil, notAcceptable(r)
@@ -186,9 +186,9 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Req
 	return h.executeOnce(ctx, q)
 }
 
-// execute runs the operation. An operation expects one version: where If-Match
-// names several, it is tried with one after the other until one is the present
-// version. Those before have changed nothing.
+// execute runs the operation. An operation expects one version. If If-Match has several,
+// execute tries them in turn until one is the current version; the failed attempts have no
+// effect.
 func (h *Handler) execute(ctx context.Context, q *request) (*response, *problem) {
 	res, p := h.executeOperation(ctx, q)
 	for i := 1; i < len(q.versions) && p != nil && p.status == http.StatusPreconditionFailed; i++ {
@@ -211,11 +211,11 @@ func (h *Handler) executeOperation(ctx context.Context, q *request) (*response, 
 	return res, h.challenged(q.http, p)
 }
 
-// codeDenied is that of a field which the router keeps from the caller.
+// codeDenied is the error code of a field that the caller may not access.
 const codeDenied = "UNAUTHORIZED_FIELD_OR_TYPE"
 
-// challenged tells a caller that may not have what it asks for which token it
-// takes (RFC 6750, section 3.1): any, or one with more scopes.
+// challenged adds a challenge to a 403 (RFC 6750, section 3.1): an anonymous caller gets 401 and
+// needs a token, an authenticated one may need a token with more scopes.
 func (h *Handler) challenged(r *http.Request, p *problem) *problem {
 	if p == nil || p.status != http.StatusForbidden {
 		return p
@@ -229,12 +229,12 @@ func (h *Handler) challenged(r *http.Request, p *problem) *problem {
 	return p
 }
 
-// answerFootprint is how many bytes are held for each byte of an answer's data:
-// the data, the values in it, and the response made of them.
+// answerFootprint estimates the bytes of memory for each byte of an answer's data: the data
+// itself, the parsed values, and the response.
 const answerFootprint = 4
 
-// charge makes room for what a response is made of. A mutation has happened: its
-// response is made in any case.
+// charge charges the memory for a response to the budget. If the budget is exhausted, a read
+// fails. A mutation has already taken effect, so its response is always written.
 func (h *Handler) charge(ctx context.Context, q *request, a *Answer) *problem {
 	bytes := answerFootprint * len(a.Data)
 	if !q.route.reads() {

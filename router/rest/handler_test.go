@@ -239,7 +239,7 @@ func contains(got, want any) bool {
 	}
 }
 
-func TestRoutes(t *testing.T) {
+func TestRoutesMapRequestsToOperations(t *testing.T) {
 	exchanges := []exchange{
 		{name: "health", request: "GET /api/health", status: 200, want: `{"status":"ok"}`},
 		{name: "the documented sign-up", request: "POST /api/users", body: `{"username":"testuser","email":"test@example.com"}`,
@@ -287,7 +287,7 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-func TestProblems(t *testing.T) {
+func TestInvalidRequestsGetProblems(t *testing.T) {
 	json422 := func(pointer string) string {
 		return `{"status":422,"errors":[{"in":"body","pointer":"` + pointer + `"}]}`
 	}
@@ -442,7 +442,7 @@ func TestConditionalRequests(t *testing.T) {
 	exchange{request: "GET /api/products/1", header: map[string]string{"If-None-Match": tag}, status: 200}.run(t, h, g)
 }
 
-func TestPages(t *testing.T) {
+func TestPagesLinkToTheirNeighbors(t *testing.T) {
 	h, g := newHandler(t, nil)
 	w := exchange{request: "GET /api/products?limit=3&search=lap+top", status: 200, wantHeader: map[string]string{"X-Total-Count": "12"},
 		variables: `{"search":"lap top","first":3}`}.run(t, h, g)

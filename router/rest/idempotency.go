@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// A POST with an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) is
-// carried out once. A repeated request gets the response of the first one, a
-// different one under the same key 422, one that comes too early 409. A
-// response that does not settle the request is not kept, and nothing is kept
-// of routes whose answers hold secrets.
+// A POST with an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) is executed once.
+// A repeated request gets the response of the first one. A different request with the same key
+// gets 422, and one that arrives while the first is in progress gets 409. A response that does
+// not settle the request, such as 503, is not stored. Nothing is stored for routes whose
+// responses contain secrets.
 //
-// A record belongs to a caller and a route, so that nobody gets another's
-// response by guessing keys.
+// A record belongs to a caller and a route, so that guessing keys does not reveal the responses
+// of other callers.
 
 const (
 	idempotencyHeader = "Idempotency-Key"
@@ -23,13 +23,13 @@ const (
 	maxKeyLength      = 255
 )
 
-// executeOnce runs the operation unless its idempotency key was seen before.
+// executeOnce runs the operation unless its idempotency key was used before.
 func (h *Handler) executeOnce(ctx context.Context, q *request) (res *response, p *problem) {
 	owner := []string{q.route.method, q.route.path, h.caller(q.http), q.idempotencyKey}
 	claim, before, err := h.records.claim(ctx, owner, []string{q.http.URL.RawQuery, string(q.variables()), fmt.Sprint(q.versions)})
 	if err != nil {
-		h.logger.WarnContext(ctx, "idempotency records are out of reach", "error", err)
-		if q.route.takes(inIdempotencyKey) != nil { // the operation keeps the promise by itself
+		h.logger.WarnContext(ctx, "idempotency records are unavailable", "error", err)
+		if q.route.takes(inIdempotencyKey) != nil { // the operation is idempotent by itself
 			return h.execute(ctx, q)
 		}
 		return nil, (&problem{problemKind: unavailable, detail: "Idempotency records are unavailable, so the router cannot tell whether this key was used before."}).withHeader("Retry-After", retryAfter)
@@ -37,11 +37,11 @@ func (h *Handler) executeOnce(ctx context.Context, q *request) (res *response, p
 	if before != nil {
 		return h.repeat(ctx, claim, before)
 	}
-	// A client that goes away comes back for the response.
+	// Continue if the client disconnects: it may retry to get the response.
 	ctx = context.WithoutCancel(ctx)
 	release := claim.hold(ctx)
 	finished := false
-	defer func() { // also when the operation panics
+	defer func() { // runs even if the operation panics
 		kept := res
 		if p != nil {
 			kept = p.response(q.http)
@@ -51,7 +51,7 @@ func (h *Handler) executeOnce(ctx context.Context, q *request) (res *response, p
 		}
 		release()
 		if err := claim.finish(ctx, kept); err != nil {
-			h.logger.WarnContext(ctx, "keeping an idempotency record failed", "error", err)
+			h.logger.WarnContext(ctx, "storing an idempotency record failed", "error", err)
 		}
 	}()
 	res, p = h.execute(ctx, q)
@@ -68,11 +68,11 @@ func (h *Handler) repeat(ctx context.Context, c *claim, before *found) (*respons
 	case before.status == 0:
 		return nil, (&problem{problemKind: keyInProgress, detail: "The first request with this Idempotency-Key is still in progress."}).withHeader("Retry-After", "1")
 	case before.response == "":
-		return nil, &problem{problemKind: responseNotKept, detail: fmt.Sprintf("the first request with this Idempotency-Key was answered with %d; the response was too large to be kept", before.status)}
+		return nil, &problem{problemKind: responseNotKept, detail: fmt.Sprintf("The first request with this Idempotency-Key was executed and got status %d. Its response was too large to be stored.", before.status)}
 	}
 	var kept stored
 	if err := json.Unmarshal([]byte(before.response), &kept); err != nil {
-		h.logger.ErrorContext(ctx, "an idempotency record cannot be read", "error", err)
+		h.logger.ErrorContext(ctx, "decoding an idempotency record failed", "error", err)
 		return nil, internal()
 	}
 	if kept.Header == nil {
@@ -82,9 +82,9 @@ func (h *Handler) repeat(ctx context.Context, c *claim, before *found) (*respons
 	return &response{status: before.status, header: kept.Header, body: kept.Body}, nil
 }
 
-// keyValue reads a string as RFC 9651, section 3.3.3, has it: printable ASCII
-// characters in double quotes, of which \ escapes itself and the quote. Without
-// quotes, what could be a list or have parameters is not one key.
+// keyValue parses a String (RFC 9651, section 3.3.3): printable ASCII characters in double
+// quotes, in which \ escapes itself and the quote. It also accepts a key without quotes, unless
+// it contains characters that could mean a list or parameters.
 func keyValue(text string) (key string, valid bool) {
 	if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' }) {
 		return "", false
@@ -108,8 +108,7 @@ func keyValue(text string) (key string, valid bool) {
 	return "", false
 }
 
-// readIdempotencyKey takes the key from the header, which is a structured
-// string. One without quotes will do.
+// readIdempotencyKey returns the key in the Idempotency-Key header, or "" without one.
 func readIdempotencyKey(r *http.Request) (string, *problem) {
 	given := r.Header.Values(idempotencyHeader)
 	if len(given) == 0 {

@@ -8,9 +8,9 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// schemas makes JSON schemas (2020-12, as OpenAPI 3.1 has them) of the API
-// schema's types as they are outside. Those with a name are kept under it and
-// referred to.
+// schemas generates JSON Schemas (draft 2020-12, as in OpenAPI 3.1) for the types of the API
+// schema as they appear in requests and responses. Named schemas become components and are
+// referenced.
 type schemas struct {
 	schema *ast.Schema
 	ids    integerIDs
@@ -19,27 +19,28 @@ type schemas struct {
 
 func reference(name string) ordered { return ordered{}.with("$ref", "#/components/schemas/"+name) }
 
-// name keeps a schema under a name, made only once.
+// name returns a reference to a named schema. It builds the schema on first use.
 func (s *schemas) name(name string, build func() ordered) ordered {
 	if _, known := s.named[name]; !known {
-		s.named[name] = nil // ends a recursion
+		s.named[name] = nil // stops the recursion of recursive types
 		s.named[name] = build()
 	}
 	return reference(name)
 }
 
-// nullable allows null besides.
+// nullable returns a schema that also allows null.
 func nullable(o ordered) ordered {
 	if kind, ok := o.get("type").(string); ok && o.get("enum") == nil {
 		return slices.Clone(o).set("type", []string{kind, "null"})
 	}
-	if len(o) == 0 { // anything goes already
+	if len(o) == 0 { // already allows any value
 		return o
 	}
 	return ordered{}.with("anyOf", []ordered{o, ordered{}.with("type", "null")})
 }
 
-// described adds a description, beside a reference too.
+// described returns a schema with a description. OpenAPI 3.1 also allows one next to a
+// reference.
 func described(o ordered, description string) ordered {
 	if description == "" {
 		return o
@@ -47,7 +48,7 @@ func described(o ordered, description string) ordered {
 	return slices.Clone(o).set("description", description)
 }
 
-// input gives the schema of values that a request may have for a type.
+// input returns the schema of request values for a type.
 func (s *schemas) input(t *ast.Type) ordered {
 	if !t.NonNull {
 		required := *t
@@ -77,7 +78,7 @@ func (s *schemas) input(t *ast.Type) ordered {
 	})
 }
 
-// leaf gives the schema of a scalar or an enum.
+// leaf returns the schema of a scalar or an enum.
 func (s *schemas) leaf(definition *ast.Definition) ordered {
 	if definition.Kind == ast.Enum {
 		return s.name(definition.Name, func() ordered { return enumSchema(definition) })
@@ -118,8 +119,7 @@ func enumSchema(definition *ast.Definition) ordered {
 	return ordered{}.with("type", "string").maybe("description", description).with("enum", names)
 }
 
-// output gives the schema of what a field's value is in a response, null where
-// the graph may have none.
+// output returns the schema of a field's value in a response. A nullable field allows null.
 func (s *schemas) output(f *fieldShape) ordered { return s.outputType(f, f.definition.Type) }
 
 func (s *schemas) outputType(f *fieldShape, t *ast.Type) ordered {
@@ -142,7 +142,7 @@ func (s *schemas) outputType(f *fieldShape, t *ast.Type) ordered {
 	}
 }
 
-// object gives the schema of an object as it is written.
+// object returns the schema of an object in a response.
 func (s *schemas) object(shape *shape) ordered {
 	properties, required := ordered{}, []string{}
 	for _, f := range shape.fields {
@@ -150,7 +150,7 @@ func (s *schemas) object(shape *shape) ordered {
 			continue
 		}
 		description := f.definition.Description
-		if f.unwrap { // what stands there is the inner value
+		if f.unwrap { // the response has the inner value
 			description = f.object.fields[0].definition.Description
 		}
 		if s.narrower(f.on, shape.definition) {
@@ -167,7 +167,7 @@ func (s *schemas) object(shape *shape) ordered {
 	return o
 }
 
-// narrower tells whether not every object of type whole is one of type part.
+// narrower reports whether some objects of type whole are not of type part.
 func (s *schemas) narrower(part, whole *ast.Definition) bool {
 	parts := s.schema.GetPossibleTypes(part)
 	for _, possible := range s.schema.GetPossibleTypes(whole) {
@@ -178,7 +178,7 @@ func (s *schemas) narrower(part, whole *ast.Definition) bool {
 	return false
 }
 
-// literal gives a GraphQL literal as JSON.
+// literal converts a GraphQL literal to a value for JSON.
 func literal(v *ast.Value) any {
 	switch v.Kind {
 	case ast.IntValue:

@@ -18,14 +18,14 @@ import (
 //go:embed directives.graphql
 var directives string
 
-// DocumentError is one thing wrong with the REST operations.
+// A DocumentError is a problem in the GraphQL documents of REST routes.
 type DocumentError struct {
 	File         string
-	Line, Column int // from 1; 0 where it concerns the whole file
+	Line, Column int // from 1; 0 if the problem concerns the whole file
 	Message      string
 }
 
-// Error gives file:line:column: message.
+// Error formats the problem as file:line:column: message.
 func (e *DocumentError) Error() string {
 	if e.Line == 0 {
 		return fmt.Sprintf("%s: %s", e.File, e.Message)
@@ -44,7 +44,7 @@ func errorfAt(at *ast.Position, format string, arguments ...any) error {
 	return e
 }
 
-// loadSchema reads the API schema together with the REST directives.
+// loadSchema parses the API schema together with the REST directives.
 func loadSchema(sdl string) (*ast.Schema, error) {
 	schema, err := gqlparser.LoadSchema(
 		&ast.Source{Name: "directives.graphql", Input: directives, BuiltIn: true},
@@ -56,9 +56,8 @@ func loadSchema(sdl string) (*ast.Schema, error) {
 	return schema, nil
 }
 
-// loadRoutes reads every .graphql file at the top of documents and compiles the
-// operations in them. Fragments may be used across files. The error holds all
-// that is wrong.
+// loadRoutes reads the .graphql files in the root of documents and compiles their operations.
+// Fragments may be used across files. The error joins all problems.
 func loadRoutes(documents fs.FS, schema *ast.Schema, ids integerIDs) ([]*route, error) {
 	document, err := readDocuments(documents)
 	if err != nil {
@@ -124,7 +123,7 @@ func joinErrors(problems gqlerror.List) error {
 	return errors.Join(all...)
 }
 
-// checkDistinct finds routes that answer the same requests.
+// checkDistinct returns an error for each route that matches the same requests as another.
 func checkDistinct(routes []*route) []error {
 	var problems []error
 	seen := map[string]*route{}
@@ -147,7 +146,8 @@ func checkDistinct(routes []*route) []error {
 	return problems
 }
 
-// stripDirectives takes off what only this package understands.
+// stripDirectives removes the directives and descriptions that only this package uses, before
+// the documents are sent to the graph.
 func stripDirectives(schema *ast.Schema, document *ast.QueryDocument) {
 	strip := func(list *ast.DirectiveList) {
 		*list = slices.DeleteFunc(*list, func(d *ast.Directive) bool {

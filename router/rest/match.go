@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// match finds the routes of a path, by method, and the path's variables of
-// each. Literals go before variables.
+// match returns the routes of a path, by method, and the path variables of each. Routes are
+// sorted so that literal segments precede variables; the first match for each method wins.
 func match(routes []*route, escapedPath string) (byMethod map[string]*route, variables map[*route]map[string]string) {
 	rest, rooted := strings.CutPrefix(escapedPath, "/")
 	if !rooted {
@@ -27,8 +27,8 @@ func match(routes []*route, escapedPath string) (byMethod map[string]*route, var
 	return byMethod, variables
 }
 
-// matches gives the values of the path's variables, false when the parts are not
-// the route's.
+// matches returns the values of the path variables. ok is false if the parts do not match the
+// route.
 func (r *route) matches(parts []string) (map[string]string, bool) {
 	if len(parts) != len(r.segments) {
 		return nil, false
@@ -52,7 +52,7 @@ func (r *route) matches(parts []string) (map[string]string, bool) {
 	return values, true
 }
 
-// allow gives the Allow header of a path's methods.
+// allow returns the value of the Allow header for the methods of a path.
 func allow(byMethod map[string]*route) string {
 	methods := []string{http.MethodOptions}
 	for method := range byMethod {
@@ -65,12 +65,13 @@ func allow(byMethod map[string]*route) string {
 	return strings.Join(methods, ", ")
 }
 
-// unknownPath says that nothing is at a path, and which one is near.
+// unknownPath returns the problem for a path without a route. It suggests a similar path.
 func (h *Handler) unknownPath(path string) *problem {
 	var paths []string
 	given := strings.Split(path, "/")
 	for _, r := range h.routes {
-		// Take over variables, so that they do not count as a difference.
+		// Replace variables by the given segments, so that they do not count as a
+		// difference.
 		parts := strings.Split(r.path, "/")
 		for i := range parts {
 			if strings.HasPrefix(parts[i], "{") && i < len(given) && given[i] != "" {
@@ -83,7 +84,7 @@ func (h *Handler) unknownPath(path string) *problem {
 	if near, ok := nearest(path, append(paths, healthPath, openAPIPath, docsPath)); ok && !h.quiet {
 		detail += "; did you mean " + near + "?"
 	} else {
-		detail += "; " + docsPath + " lists what there is"
+		detail += "; " + docsPath + " lists all paths"
 	}
 	return &problem{problemKind: notFound, detail: detail}
 }

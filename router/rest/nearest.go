@@ -7,8 +7,8 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// nearest gives the candidate most like name, false when none is near enough to
-// have been meant.
+// nearest returns the candidate with the smallest edit distance from name, ignoring case. ok is
+// false if none is within a third of the length of name, or 2 for short names.
 func nearest(name string, candidates []string) (string, bool) {
 	best, distance := "", max(2, len(name)/3)+1
 	for _, candidate := range candidates {
@@ -19,7 +19,7 @@ func nearest(name string, candidates []string) (string, bool) {
 	return best, best != ""
 }
 
-// suggest says which candidate was meant, or which there are.
+// suggest suggests the candidate that is most similar to name, or lists all candidates.
 func suggest(name string, candidates []string) string {
 	if best, ok := nearest(name, candidates); ok {
 		return fmt.Sprintf("did you mean %q?", best)

@@ -9,9 +9,9 @@ import (
 	"souk/router/internal/accept"
 )
 
-// acceptsJSON tells whether an Accept header allows application/json in UTF-8
-// (RFC 9110, section 12.5.1): the most specific range that matches decides,
-// and of equal ones that with the highest weight.
+// acceptsJSON reports whether an Accept header allows application/json in UTF-8 (RFC 9110,
+// section 12.5.1). The most specific matching range decides; among equally specific ones, the
+// one with the highest weight.
 func acceptsJSON(r *http.Request) bool {
 	specificity, best, members := -1, 0, 0
 	accept.Each(r.Header.Values("Accept"), func(name, parameters string, weight int) {
@@ -42,7 +42,7 @@ func notAcceptable(r *http.Request) *problem {
 	return &problem{problemKind: unacceptable, detail: fmt.Sprintf("The response is application/json, which Accept %q does not allow.", strings.Join(r.Header.Values("Accept"), ", "))}
 }
 
-// checkContentType refuses a body that is not said to be JSON.
+// checkContentType returns a problem if Content-Type is not JSON in UTF-8.
 func checkContentType(r *http.Request) *problem {
 	given := r.Header.Get("Content-Type")
 	kind, parameters, err := mime.ParseMediaType(given)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAccept(t *testing.T) {
+func TestAcceptMustAllowJSON(t *testing.T) {
 	h, _ := newHandler(t, nil)
 	for _, c := range []struct {
 		name   string

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// describe gives the OpenAPI 3.1 description of the routes.
+// describe returns the OpenAPI 3.1 description of the routes.
 func describe(h *Handler, title, version string) ([]byte, error) {
 	s := &schemas{schema: h.schema, ids: h.ids, named: map[string]ordered{}}
 	s.named["Problem"] = problemSchema()
@@ -81,7 +81,7 @@ func (s *schemas) parameters(r *route) []ordered {
 			example = literal(v.example)
 		}
 		typ := *v.typ
-		typ.NonNull = true // a parameter is there or not; it cannot be null
+		typ.NonNull = true // a parameter can be absent but not null
 		switch v.place {
 		case inPath:
 			add(v.name, "path", v.description, true, s.input(&typ), example)
@@ -112,7 +112,7 @@ func (s *schemas) parameters(r *route) []ordered {
 	return all
 }
 
-// requestBody describes the members of the body, nil when there is none.
+// requestBody returns the description of the request body, or nil if there is none.
 func (s *schemas) requestBody(r *route) ordered {
 	variables := r.bodyVariables()
 	if len(variables) == 0 {
@@ -204,11 +204,11 @@ func (s *schemas) responses(r *route) ordered {
 	return all.with("default", (&documentedProblem{names: []string{"Anything else that went wrong"}}).response())
 }
 
-// documentedProblem is what a route may answer with one status.
+// documentedProblem describes the problems that a route can return with one status.
 type documentedProblem struct {
 	status int
 	names  []string
-	types  []ordered // schemas that say more than Problem
+	types  []ordered // schemas that extend Problem
 }
 
 func (p *documentedProblem) response() ordered {
@@ -222,7 +222,7 @@ func (p *documentedProblem) response() ordered {
 		with("content", ordered{}.with("application/problem+json", ordered{}.with("schema", schema)))
 }
 
-// problems gives what may go wrong with a route that is known of it, by status.
+// problems returns the known problems of a route, sorted by status.
 func (s *schemas) problems(r *route) []*documentedProblem {
 	found := map[int]*documentedProblem{}
 	add := func(status int, name string, typ ordered) {
@@ -270,8 +270,8 @@ func (s *schemas) problems(r *route) []*documentedProblem {
 	return slices.SortedFunc(maps.Values(found), func(a, b *documentedProblem) int { return cmp.Compare(a.status, b.status) })
 }
 
-// typedProblem gives the schema of a typed error with members of its own, nil
-// when it is a Problem like any other.
+// typedProblem returns the schema of a typed error with additional members, or nil if it has
+// none.
 func (s *schemas) typedProblem(typed *problemType) ordered {
 	own := &shape{definition: typed.definition}
 	for _, f := range typed.shape.fields {
@@ -312,7 +312,7 @@ func problemSchema() ordered {
 		with("required", []string{"type", "title", "status"})
 }
 
-// documentedKinds lists every kind of problem, by status, for the page.
+// documentedKinds lists all kinds of problems, sorted by status, for the documentation page.
 func documentedKinds(routes []*route) []ordered {
 	kinds := map[string]problemKind{}
 	for _, kind := range problemKinds {

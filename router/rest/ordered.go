@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// ordered is a JSON object whose members keep their order, for a document that
-// people read.
+// ordered is a JSON object whose members keep their order, which makes the OpenAPI description
+// readable.
 type ordered []entry
 
 type entry struct {
@@ -17,7 +17,7 @@ type entry struct {
 // with appends a member.
 func (o ordered) with(name string, value any) ordered { return append(o, entry{name, value}) }
 
-// maybe appends a member unless it says nothing.
+// maybe appends a member unless its value is empty.
 func (o ordered) maybe(name, value string) ordered {
 	if value == "" {
 		return o
@@ -25,7 +25,7 @@ func (o ordered) maybe(name, value string) ordered {
 	return o.with(name, value)
 }
 
-// set replaces a member, or appends it.
+// set replaces the member with the name, or appends one.
 func (o ordered) set(name string, value any) ordered {
 	for i := range o {
 		if o[i].name == name {
@@ -45,7 +45,7 @@ func (o ordered) get(name string) any {
 	return nil
 }
 
-// MarshalJSON writes the members in their order.
+// MarshalJSON encodes the members in order.
 func (o ordered) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

@@ -8,7 +8,7 @@ import (
 //go:embed docs.html
 var docsPage []byte
 
-// ownPage gives what answers a path of the handler's own, nil for other paths.
+// ownPage returns the function that serves a page of the handler itself, or nil for other paths.
 func (h *Handler) ownPage(path string) func(r *http.Request) *response {
 	switch path {
 	case healthPath:
@@ -17,15 +17,15 @@ func (h *Handler) ownPage(path string) func(r *http.Request) *response {
 		return h.fixed("application/json", h.openAPI, nil)
 	case docsPath:
 		return h.fixed("text/html; charset=utf-8", docsPage, http.Header{
-			// The page is one file; it asks nobody but this host.
+			// The page is a single file and sends requests only to its own origin.
 			"Content-Security-Policy": {"default-src 'none'; connect-src 'self'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
 		})
 	}
 	return nil
 }
 
-// RunsOperation says whether a request is for an operation of the graph: for
-// neither a page of the handler's own nor what OPTIONS tells.
+// RunsOperation reports whether a request executes an operation. Requests for the handler's own
+// pages and OPTIONS requests do not.
 func (h *Handler) RunsOperation(r *http.Request) bool {
 	return r.Method != http.MethodOptions && h.ownPage(r.URL.Path) == nil
 }
@@ -43,7 +43,7 @@ func (h *Handler) serveOwn(w http.ResponseWriter, r *http.Request, page func(*ht
 	}
 }
 
-// healthResponse says whether the gateway can answer.
+// healthResponse reports whether the gateway can serve requests.
 func (h *Handler) healthResponse(r *http.Request) *response {
 	if h.health != nil {
 		if err := h.health(r.Context()); err != nil {
@@ -55,7 +55,7 @@ func (h *Handler) healthResponse(r *http.Request) *response {
 		header: http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}}}
 }
 
-// fixed answers with what never changes.
+// fixed returns a function that serves a constant page.
 func (h *Handler) fixed(contentType string, body []byte, more http.Header) func(*http.Request) *response {
 	return func(*http.Request) *response {
 		header := http.Header{"Content-Type": {contentType}, "Etag": {entityTag("", body)}, "Cache-Control": {"no-cache"}}

@@ -10,9 +10,9 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// A page of a connection is chosen by limit, and after or before with a cursor
-// from a Link header. Reading on asks the connection for the first ones after a
-// cursor, reading back for the last ones before it.
+// A request selects a page of a connection by limit and optionally by after or before, which
+// take a cursor from a Link header. They become the connection arguments of GraphQL: limit and
+// after become first and after, limit and before become last and before.
 
 const (
 	limitParameter  = "limit"
@@ -20,7 +20,7 @@ const (
 	beforeParameter = "before"
 )
 
-// variables names the operation's variables that choose the page.
+// variables returns the operation's variables that select the page.
 func (p *paging) variables() []string {
 	if p.backward {
 		return []string{"first", "after", "last", "before"}
@@ -28,7 +28,7 @@ func (p *paging) variables() []string {
 	return []string{"first", "after"}
 }
 
-// parameters names what a caller gives instead.
+// parameters returns the query parameters that select the page.
 func (p *paging) parameters() []string {
 	if p.backward {
 		return []string{limitParameter, afterParameter, beforeParameter}
@@ -36,7 +36,7 @@ func (p *paging) parameters() []string {
 	return []string{limitParameter, afterParameter}
 }
 
-// pageParameters turns limit, after and before into the connection's arguments.
+// pageParameters converts limit, after and before to the arguments of the connection.
 func (q *request) pageParameters(query url.Values) {
 	p := q.route.page
 	limit := p.size
@@ -63,8 +63,7 @@ func (q *request) pageParameters(query url.Values) {
 	}
 }
 
-// headers gives the Link header (RFC 8288) to the pages around this one, and
-// how many there are in all.
+// headers sets the Link header (RFC 8288) for the neighboring pages, and X-Total-Count.
 func (p *paging) headers(r *http.Request, data *jsonscan.Node, header http.Header) {
 	connection := data
 	for _, key := range p.connection {

@@ -14,19 +14,19 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// problem is a response that is not a success: RFC 9457's members, code (the
-// UPPER_SNAKE_CASE of the graph's errors), errors (one for each value that is not
-// acceptable), trace_id, and what a typed error carries besides.
+// problem is an error response: the members of RFC 9457, code (the error code of GraphQL
+// errors), errors (one for each invalid value), trace_id, and the additional members of a typed
+// error.
 type problem struct {
 	problemKind
 	detail  string
-	typed   bool // the detail is a message of the graph's own
+	typed   bool // the detail is a message from the graph
 	errors  []violation
-	extra   []jsonscan.Member // of a typed error, in its order
+	extra   []jsonscan.Member // additional members of a typed error, in order
 	headers http.Header       // such as Retry-After, Allow
 }
 
-// violation is one value of a request that is not acceptable.
+// violation is one invalid value in a request.
 type violation struct {
 	In      string `json:"in"`                // body, path, query or header
 	Pointer string `json:"pointer,omitempty"` // of the body: a JSON pointer as a URI fragment, #/lines/0/quantity
@@ -35,7 +35,7 @@ type violation struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// docsPath is where the page is that explains the routes and the problems.
+// docsPath is the path of the documentation page.
 const docsPath = "/api/docs"
 
 func (p *problem) withHeader(name, value string) *problem {
@@ -46,12 +46,12 @@ func (p *problem) withHeader(name, value string) *problem {
 	return p
 }
 
-// retryAfter is what a client is told to wait, in seconds, when something is out
-// of reach and does not itself say for how long.
+// retryAfter is the value of Retry-After, in seconds, if the unavailable service does not
+// provide one.
 const retryAfter = "2"
 
-// withUsualHeaders adds what the problem's status asks for, where it is not said
-// already: a challenge (RFC 9110, section 11.6.1), or when to try again.
+// withUsualHeaders adds the headers that the status requires and that are missing:
+// WWW-Authenticate (RFC 9110, section 11.6.1) or Retry-After.
 func (p *problem) withUsualHeaders() *problem {
 	switch p.status {
 	case http.StatusUnauthorized:
@@ -66,8 +66,8 @@ func (p *problem) withUsualHeaders() *problem {
 	return p
 }
 
-// needsToken makes 401 of a 403 for a caller without credentials: with some, it
-// may be allowed what it asks for (RFC 9110, section 15.5.2).
+// needsToken converts a 403 to a 401 for a caller without credentials, since the request may
+// succeed with credentials (RFC 9110, section 15.5.2).
 func (p *problem) needsToken() *problem {
 	detail := "Missing access token. Send Authorization: Bearer <token>."
 	if p.detail != "" {
@@ -76,7 +76,7 @@ func (p *problem) needsToken() *problem {
 	return &problem{problemKind: unauthenticated, detail: detail, headers: p.headers}
 }
 
-// response renders the problem for a request.
+// response returns the problem as a response to r.
 func (p *problem) response(r *http.Request) *response {
 	p.withUsualHeaders()
 	var b bytes.Buffer
@@ -88,7 +88,7 @@ func (p *problem) response(r *http.Request) *response {
 		b.Write(quote(nil, name))
 		b.WriteByte(':')
 		encoded, err := json.Marshal(v)
-		if err != nil { // only raw JSON can be wrong, and it was parsed before
+		if err != nil { // unreachable: raw JSON has been parsed before
 			encoded = []byte("null")
 		}
 		b.Write(encoded)
@@ -126,8 +126,8 @@ func (p *problem) response(r *http.Request) *response {
 	return &response{status: p.status, header: header, body: b.Bytes()}
 }
 
-// bounded gives violations with no more of the request in them than messages
-// may repeat.
+// bounded returns at most maxViolations violations, with long quotations of the request
+// shortened.
 func bounded(violations []violation) []violation {
 	out := slices.Clone(violations[:min(len(violations), maxViolations)])
 	for i := range out {
@@ -137,7 +137,7 @@ func bounded(violations []violation) []violation {
 	return out
 }
 
-// maxViolations bounds the violations that a problem names.
+// maxViolations bounds the number of violations in a problem.
 const maxViolations = 50
 
 func traceID(ctx context.Context) string {
@@ -147,12 +147,12 @@ func traceID(ctx context.Context) string {
 	return ""
 }
 
-// kind gives the kind of a typed error: its type's name in other letters.
+// kind returns the kind of problem for a typed error, named after its type.
 func (t *problemType) kind() problemKind {
 	return problemKind{status: t.status, name: kebab(t.definition.Name), title: titleOf(t.definition.Name), about: t.definition.Description}
 }
 
-// kebab turns a type's name into a problem's: OutOfStock, out-of-stock.
+// kebab converts a type name to the name of a problem: OutOfStock to out-of-stock.
 func kebab(name string) string {
 	var b strings.Builder
 	for i, c := range name {
@@ -167,7 +167,7 @@ func kebab(name string) string {
 	return b.String()
 }
 
-// titleOf turns a type's name into words: OutOfStock, Out of stock.
+// titleOf converts a type name to a title: OutOfStock to "Out of stock".
 func titleOf(name string) string {
 	words := strings.ReplaceAll(kebab(name), "-", " ")
 	return strings.ToUpper(words[:1]) + words[1:]

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// problemKind is what all problems of a type have in common.
+// problemKind has the properties that all problems of one type share.
 type problemKind struct {
 	status int
 	name   string // kebab-case; the fragment of the type's URI
@@ -14,8 +14,7 @@ type problemKind struct {
 	about  string // for the documentation
 }
 
-// The kinds of problems that this package finds by itself. Those of typed errors
-// are made of the schema.
+// The kinds of problems that this package detects. Those of typed errors come from the schema.
 var (
 	brokenJSON = problemKind{http.StatusBadRequest, "broken-json", "Broken JSON", "BAD_REQUEST",
 		"The body is not a single JSON value, or an object in it has a duplicate member. line and column give the position."}
@@ -63,15 +62,14 @@ var (
 		"The response took too long. Retry-After says when to try again."}
 )
 
-// problemKinds is all of them, by status.
+// problemKinds lists all kinds, by status.
 var problemKinds = []problemKind{
 	brokenJSON, brokenBody, bodyTimeout, brokenQuery, brokenHeader, unauthenticated, forbidden, notFound, methodNotAllowed, unacceptable,
 	conflict, keyInProgress, preconditionFailed, contentTooLarge, unsupportedMediaType, invalidValues, keyReused,
 	tooManyRequests, internalError, unavailable, requestTimeout,
 }
 
-// of gives the kind itself if it has the status, or else the one that stands for
-// the status alone.
+// of returns k if it has the status, otherwise the general kind for the status.
 func (k problemKind) of(status int) problemKind {
 	if k.status == status {
 		return k

@@ -18,45 +18,44 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// records keeps responses by idempotency key in Redis.
+// records stores responses by idempotency key in Redis.
 //
-// The first request with a key claims its record by a lease, which is renewed
-// while the request is answered: if its router is killed, the key is free again
-// when the lease ends. Each claim has a token of its own, by which a request
-// whose lease was lost is kept from replacing what a later one left.
+// The first request with a key claims its record with a lease, which is renewed while the
+// request is in progress. If the router crashes, the key becomes free when the lease ends. Each
+// claim has its own token. A request that has lost its lease cannot overwrite the record of a
+// later one, because the token no longer matches.
 //
-// Callers, keys and what was asked are in Redis only as HMACs, so that whoever
-// reads it learns none of them and cannot guess them without the secret.
+// Redis contains callers, keys and requests only as HMACs. Without the secret, a reader of Redis
+// can neither see nor guess them.
 type records struct {
 	redis    redis.UniversalClient
 	lifetime time.Duration // of a response
 	lease    time.Duration
-	// maxResponse bounds a response that is kept, maxBytes all of them; the
-	// oldest make room.
+	// maxResponse bounds the size of a stored response, maxBytes that of all of them. The
+	// oldest are evicted first.
 	maxResponse, maxBytes int
 
 	mu     sync.Mutex
 	secret []byte
-	// generated says that the secret is the one that the routers share by
-	// Redis, rather than a configured one.
+	// generated is set if the secret is shared through Redis rather than configured.
 	generated bool
 }
 
-// Records says how responses are kept for a repeated Idempotency-Key.
+// Records configures the storage of responses for a repeated Idempotency-Key.
 type Records struct {
-	// Secret is the key of the HMACs. If it is empty, the first router makes
-	// one, and all share it by Redis.
+	// Secret is the HMAC key. If it is empty, the first router generates one, and all
+	// routers share it through Redis.
 	Secret string
-	// Lifetime is how long a response is kept: a day if zero.
+	// Lifetime is how long a response is stored. Default: 24 h.
 	Lifetime time.Duration
-	// Lease is how long a key stays taken when its router is killed: 10 s if
-	// zero. It is renewed while the request is answered.
+	// Lease is how long a key stays claimed if its router crashes. Default: 10 s. The lease
+	// is renewed while the request is in progress.
 	Lease time.Duration
-	// MaxResponseBytes bounds a response that is kept: 64 KiB if zero. The key
-	// of a larger one is kept without it.
+	// MaxResponseBytes bounds the size of a stored response. Default: 64 KiB. For a larger
+	// response, only the key and the status are stored.
 	MaxResponseBytes int
-	// MaxBytes bounds all responses in Redis: 64 MiB if zero. The oldest make
-	// room for others.
+	// MaxBytes bounds the total size of all responses in Redis. Default: 64 MiB. The oldest
+	// are evicted first.
 	MaxBytes int
 }
 
@@ -75,8 +74,8 @@ func newRecords(client redis.UniversalClient, o Records) *records {
 }
 
 const (
-	// The braces put all keys into one slot of a Redis Cluster: each script
-	// needs several.
+	// The hash tag in braces puts all keys in the same slot of a Redis Cluster, because
+	// each script uses several.
 	recordPrefix = "{souk:idempotency}:"
 	secretKey    = recordPrefix + "secret"
 	indexKey     = recordPrefix + "index"
@@ -90,28 +89,28 @@ const (
 	secretBytes        = 32
 )
 
-// A claim is the right to answer the requests with one key.
+// A claim is the exclusive right to execute the request with one key.
 type claim struct {
 	*records
 	key, token, fingerprint string
 }
 
-// found is what Redis has of a key that somebody else has claimed.
+// found is the record of a key that another request has claimed.
 type found struct {
 	fingerprint string
-	status      int // 0 while the request is being answered
+	status      int // 0 while the request is in progress
 	response    string
 }
 
-// stored is a response as Redis keeps it.
+// stored is the JSON form of a response in Redis.
 type stored struct {
 	Header http.Header `json:"header,omitempty"`
 	Body   []byte      `json:"body,omitempty"`
 }
 
-// KEYS: record, secret. ARGV: token, fingerprint, lease in milliseconds, and
-// the generated secret if there is one. It gives the secret if that is another
-// one, what the record has, or nothing when the record is claimed.
+// claimScript claims a record. KEYS: record, secret. ARGV: token, fingerprint, lease in
+// milliseconds, and the generated secret or "". It returns the secret in Redis if it differs,
+// the fields of the record if it exists, or nothing if the record has been claimed.
 var claimScript = redis.NewScript(`
 if ARGV[4] ~= '' then
 	local secret = redis.call('GET', KEYS[2])
@@ -130,8 +129,8 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return {}
 `)
 
-// KEYS: record. ARGV: token, fingerprint, lease in milliseconds. A record that
-// Redis has lost is made again.
+// renewScript renews a lease. KEYS: record. ARGV: token, fingerprint, lease in milliseconds. It
+// recreates a record that Redis has lost.
 var renewScript = redis.NewScript(`
 local token = redis.call('HGET', KEYS[1], 'token')
 if token and token ~= ARGV[1] then
@@ -142,10 +141,10 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 `)
 
-// KEYS: record, index, bytes. ARGV: token, fingerprint, status, response,
-// lifetime in milliseconds, the time in milliseconds, the greatest number of
-// bytes. The index holds the size and the key of each response, by the time at
-// which it expires.
+// finishScript stores a response and evicts the oldest ones above the maximum size. KEYS:
+// record, index, bytes. ARGV: token, fingerprint, status, response, lifetime in milliseconds,
+// current time in milliseconds, maximum size in bytes. The index is a sorted set of the size and
+// key of each response, by expiry time.
 var finishScript = redis.NewScript(`
 local token = redis.call('HGET', KEYS[1], 'token')
 if token and token ~= ARGV[1] then
@@ -176,7 +175,7 @@ redis.call('PEXPIRE', KEYS[3], ARGV[5])
 return 1
 `)
 
-// KEYS: record. ARGV: token.
+// forgetScript deletes a record. KEYS: record. ARGV: token.
 var forgetScript = redis.NewScript(`
 if redis.call('HGET', KEYS[1], 'token') == ARGV[1] then
 	return redis.call('DEL', KEYS[1])
@@ -184,11 +183,12 @@ end
 return 0
 `)
 
-// claim claims the record of a caller's key for a route, or tells what it has.
+// claim claims the record of an owner, which is a caller, a route and a key. If it is already
+// claimed, claim returns its contents. asked is the request that the fingerprint is made from.
 func (s *records) claim(ctx context.Context, owner, asked []string) (*claim, *found, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	for range 3 { // the secret may be another one, once
+	for range 3 { // the first attempt may learn the shared secret
 		secret, generated, err := s.currentSecret(ctx)
 		if err != nil {
 			return nil, nil, err
@@ -217,8 +217,8 @@ func (s *records) claim(ctx context.Context, owner, asked []string) (*claim, *fo
 	return nil, nil, errors.New("claiming an idempotency record: the secret in Redis keeps changing")
 }
 
-// currentSecret gives the secret, and makes one if it must. Redis decides which
-// one holds when the first claim is made with it.
+// currentSecret returns the secret. If there is none, it generates one. If several routers do
+// so at the same time, the first claim in Redis decides.
 func (s *records) currentSecret(ctx context.Context) (secret []byte, generated bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -243,8 +243,7 @@ func (s *records) replaceSecret(secret []byte) {
 	s.secret = secret
 }
 
-// hold renews the lease until release is called, which waits for the end of a
-// renewal under way.
+// hold renews the lease until release is called. release waits for a renewal in progress.
 func (c *claim) hold(ctx context.Context) (release func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
@@ -258,7 +257,7 @@ func (c *claim) hold(ctx context.Context) (release func()) {
 			case <-ticker.C:
 			}
 			bounded, cancel := context.WithTimeout(ctx, storeTimeout)
-			// While Redis is away there is nothing to renew: it is tried again.
+			// Ignore errors: the next tick tries again.
 			_ = renewScript.Run(bounded, c.redis, []string{c.key}, c.token, c.fingerprint, c.lease.Milliseconds()).Err()
 			cancel()
 		}
@@ -266,9 +265,10 @@ func (c *claim) hold(ctx context.Context) (release func()) {
 	return func() { cancel(); done.Wait() }
 }
 
-// finish keeps a response, or frees the key if trying again may help.
+// finish stores a response, or frees the key if a retry may succeed. res is nil if there is no
+// response.
 func (c *claim) finish(ctx context.Context, res *response) error {
-	// The client may be gone; the response is for its next attempt.
+	// Continue if the client has disconnected: the response is for its next attempt.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	if res == nil || !repeatable(res.status) {
@@ -282,19 +282,19 @@ func (c *claim) finish(ctx context.Context, res *response) error {
 		return fmt.Errorf("encoding an idempotency record: %w", err)
 	}
 	if len(kept) > c.maxResponse {
-		kept = nil // that the request was carried out must be known all the same
+		kept = nil // still record that the request was executed
 	}
 	err = finishScript.Run(ctx, c.redis, []string{c.key, indexKey, bytesKey}, c.token, c.fingerprint, res.status, kept,
 		c.lifetime.Milliseconds(), time.Now().UnixMilli(), c.maxBytes).Err()
 	if err != nil {
-		return fmt.Errorf("keeping an idempotency record: %w", err)
+		return fmt.Errorf("storing an idempotency record: %w", err)
 	}
 	return nil
 }
 
-// repeatable reports whether a response settles a request, so that sending it
-// again must give the same one. It does not if the caller has to prove who it
-// is, has to wait, or could not be served.
+// repeatable reports whether a response settles a request, so that a repeated request must get
+// the same response. Responses that ask for credentials, ask to wait, or report a server error
+// do not.
 func repeatable(status int) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests:
@@ -303,12 +303,12 @@ func repeatable(status int) bool {
 	return status < http.StatusInternalServerError
 }
 
-// sign gives the HMAC-SHA256 of parts, such that no two lists of parts give the
-// same.
+// sign returns the HMAC-SHA256 of parts in hex. Each part is prefixed by its length, so that
+// different lists have different inputs.
 func sign(secret []byte, parts []string) string {
 	h := hmac.New(sha256.New, secret)
 	for _, part := range parts {
-		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash never fails
+		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // writing to a hash never fails
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -2,10 +2,9 @@ package rest
 
 import "net/http"
 
-// Reject answers a request that was refused before it came here, such as for
-// its token, with a problem document. The code is that of the graph's errors,
-// and decides the kind of the problem. A challenge or a Retry-After that w has
-// already stays.
+// Reject writes a problem document for a request that was rejected before it reached a Handler,
+// for example because of its token. The code is a GraphQL error code and determines the kind of
+// problem. WWW-Authenticate and Retry-After in the header of w are kept.
 func Reject(w http.ResponseWriter, r *http.Request, code, message string) {
 	p := &problem{problemKind: graphKind(code), detail: message}
 	p.code = code

@@ -17,26 +17,26 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// request is one request on its way to the operation's variables.
+// request is a request while it is converted to the operation's variables.
 type request struct {
 	*coercer
 	http           *http.Request
 	route          *route
-	given          map[string][]byte // variables by name, as JSON
-	outer          map[*variable]string
-	short          map[*variable]bool // given by @shorthand
+	given          map[string][]byte    // variables by name, as JSON
+	outer          map[*variable]string // the name by which each variable was given
+	short          map[*variable]bool   // variables given by @shorthand
 	ifMatch        bool
-	versions       []int64 // that If-Match names; none for *
+	versions       []int64 // the versions in If-Match; none for *
 	idempotencyKey string
 	body           []byte
-	memory         memory.Lease // what the body is charged
+	memory         memory.Lease // charged for the body
 }
 
 func (q *request) set(variable string, value []byte) { q.given[variable] = value }
 
 func (q *request) refuse(v violation) { q.violations = append(q.violations, v) }
 
-// variables gives the operation's variables as a JSON object.
+// variables returns the operation's variables as a JSON object.
 func (q *request) variables() []byte {
 	to := []byte{'{'}
 	for _, v := range q.route.variables {
@@ -52,7 +52,7 @@ func (q *request) variables() []byte {
 	return append(to, '}')
 }
 
-// read takes the variables from all parts of the request.
+// read reads the variables from all parts of the request.
 func (q *request) read(w http.ResponseWriter, path map[string]string, bodies *body.Reader) *problem {
 	if p := q.readPath(path); p != nil {
 		return p
@@ -76,10 +76,10 @@ func invalidInput(violations []violation) *problem {
 	return &problem{problemKind: invalidValues, detail: summary(violations), errors: violations}
 }
 
-// mostSummed is how many violations a problem's detail tells; errors has all.
+// mostSummed is the number of violations in the detail of a problem.
 const mostSummed = 5
 
-// summary says what is wrong with the values in one line.
+// summary describes violations in one line.
 func summary(violations []violation) string {
 	var parts []string
 	for i, v := range violations {
@@ -100,14 +100,13 @@ func summary(violations []violation) string {
 	return strings.Join(parts, "; ")
 }
 
-// readPath takes the path's variables. One that cannot be is a path at which
-// nothing is.
+// readPath reads the path variables. An invalid value means that nothing exists at the path.
 func (q *request) readPath(path map[string]string) *problem {
 	for _, v := range q.route.variables {
 		if v.place != inPath {
 			continue
 		}
-		at := spot{in: "path", name: v.name}
+		at := position{in: "path", name: v.name}
 		before := len(q.violations)
 		q.give(v, parameterValue(path[v.name], v.typ), at)
 		if len(q.violations) > before {
@@ -118,8 +117,8 @@ func (q *request) readPath(path map[string]string) *problem {
 	return nil
 }
 
-// give coerces what the request has for a variable.
-func (q *request) give(v *variable, from *jsonscan.Node, at spot) {
+// give coerces a value and sets a variable to it.
+func (q *request) give(v *variable, from *jsonscan.Node, at position) {
 	q.outer[v] = at.name
 	coerced := q.coerce(nil, from, v.typ, at)
 	if v.wrap != "" && !from.IsNull() {
@@ -167,7 +166,7 @@ func (q *request) readQuery() *problem {
 }
 
 func (q *request) readParameter(v *variable, texts []string) {
-	at := spot{in: "query", name: v.outer}
+	at := position{in: "query", name: v.outer}
 	if v.typ.Elem != nil {
 		all := &jsonscan.Node{Kind: jsonscan.KindArray}
 		for _, s := range texts {
@@ -188,7 +187,7 @@ func (q *request) readHeaders() *problem {
 		switch v.place {
 		case inHeader:
 			if text := q.http.Header.Get(v.outer); text != "" {
-				q.give(v, parameterValue(text, v.typ), spot{in: "header", name: v.outer})
+				q.give(v, parameterValue(text, v.typ), position{in: "header", name: v.outer})
 			} else if v.required {
 				q.refuse(violation{In: "header", Name: v.outer, Detail: "is required"})
 			}
@@ -201,7 +200,7 @@ func (q *request) readHeaders() *problem {
 	return q.readIfMatch()
 }
 
-// readBody reads the body's JSON into the variables that come from it.
+// readBody reads the JSON body and the variables that come from it.
 func (q *request) readBody(w http.ResponseWriter, bodies *body.Reader) *problem {
 	variables := q.route.bodyVariables()
 	if q.route.method == http.MethodGet || q.route.method == http.MethodDelete {
@@ -224,14 +223,14 @@ func (q *request) readBody(w http.ResponseWriter, bodies *body.Reader) *problem 
 		return notJSON(body, err)
 	}
 	if whole.Kind != jsonscan.KindObject {
-		q.coercer.refuse(spot{in: "body"}, "", "must be an object, not %s", whole.Kind)
+		q.coercer.refuse(position{in: "body"}, "", "must be an object, not %s", whole.Kind)
 		return nil
 	}
 	q.readMembers(&whole, variables)
 	return nil
 }
 
-// notJSON makes a problem of an error of [jsonscan.Parse].
+// notJSON returns the problem for an error of [jsonscan.Parse].
 func notJSON(body []byte, err error) *problem {
 	p := &problem{problemKind: brokenJSON, detail: fmt.Sprintf("The body is not valid JSON: %v.", err)}
 	var syntax *jsonscan.SyntaxError
@@ -243,7 +242,7 @@ func notJSON(body []byte, err error) *problem {
 	return p
 }
 
-// unreadable makes a problem of a body that could not be read.
+// unreadable returns the problem for a body that could not be read.
 func unreadable(err error) *problem {
 	p := &problem{problemKind: brokenBody, detail: err.Error()}
 	var failed *body.Error
@@ -273,7 +272,7 @@ func (q *request) emptyBody(variables []*variable) *problem {
 	return nil
 }
 
-// readMembers takes the variables from the body's members.
+// readMembers reads the variables from the members of the body.
 func (q *request) readMembers(whole *jsonscan.Node, variables []*variable) {
 	taken := map[string]bool{}
 	var known []string
@@ -287,11 +286,11 @@ func (q *request) readMembers(whole *jsonscan.Node, variables []*variable) {
 			}
 			taken[name] = true
 			if found != "" {
-				q.refuse(spot{in: "body", name: name}.violation("duplicates "+found, "give one of them"))
+				q.refuse(position{in: "body", name: name}.violation("duplicates "+found, "give one of them"))
 				continue
 			}
 			found = name
-			q.give(v, from, spot{in: "body", name: name})
+			q.give(v, from, position{in: "body", name: name})
 		}
 		if v.shorthand != nil {
 			known = append(known, fieldNames(v.shorthand)...)
@@ -304,18 +303,18 @@ func (q *request) readMembers(whole *jsonscan.Node, variables []*variable) {
 			if v.shorthand != nil {
 				hint = "or give " + strings.Join(fieldNames(v.shorthand), ", ")
 			}
-			q.refuse(spot{in: "body", name: v.outer}.violation("is required", hint))
+			q.refuse(position{in: "body", name: v.outer}.violation("is required", hint))
 		}
 	}
 	for i := range whole.Members {
 		if name := whole.Members[i].Name; !taken[name] {
-			q.refuse(spot{in: "body", name: name}.violation("is not known", q.hint(name, known)))
+			q.refuse(position{in: "body", name: name}.violation("is not known", q.hint(name, known)))
 		}
 	}
 }
 
-// readShorthand takes the fields of a list's only element from the body itself,
-// false when there are none of them.
+// readShorthand reads the only element of a list from the members of the body. It reports
+// whether the body has any of the element's fields.
 func (q *request) readShorthand(whole *jsonscan.Node, v *variable, found string, taken map[string]bool) bool {
 	only := &jsonscan.Node{Kind: jsonscan.KindObject}
 	for _, name := range fieldNames(v.shorthand) {
@@ -328,18 +327,18 @@ func (q *request) readShorthand(whole *jsonscan.Node, v *variable, found string,
 		return false
 	}
 	if found != "" {
-		q.refuse(spot{in: "body", name: only.Members[0].Name}.violation("cannot be combined with "+found, "give one of them"))
+		q.refuse(position{in: "body", name: only.Members[0].Name}.violation("cannot be combined with "+found, "give one of them"))
 		return true
 	}
 	q.short[v] = true
-	element := q.object(nil, only, v.shorthand, spot{in: "body"})
+	element := q.object(nil, only, v.shorthand, position{in: "body"})
 	q.set(v.name, append(append([]byte{'['}, element...), ']'))
 	return true
 }
 
-// placeOf tells where in the request a path into the operation's input points,
-// such as price.decimal or lines[0].quantity.
-func (q *request) placeOf(path string) spot {
+// positionOf converts a path into the operation's input, such as price.decimal or
+// lines[0].quantity, to the position in the request.
+func (q *request) positionOf(path string) position {
 	parts := strings.FieldsFunc(path, func(c rune) bool { return c == '.' || c == '[' || c == ']' || c == '/' })
 	if len(parts) > 0 && parts[0] == "input" {
 		parts = parts[1:]
@@ -367,12 +366,12 @@ func (q *request) placeOf(path string) spot {
 		case inIdempotencyKey:
 			name = "Idempotency-Key"
 		}
-		return spot{in: in, name: name, pointer: rest}
+		return position{in: in, name: name, pointer: rest}
 	}
-	return spot{in: "body", pointer: parts}
+	return position{in: "body", pointer: parts}
 }
 
-// newRequest begins to read a request of a route.
+// newRequest returns a request of a route. Its variables have not been read.
 func newRequest(r *http.Request, route *route, schema *ast.Schema, ids integerIDs) *request {
 	return &request{
 		coercer: &coercer{schema: schema, ids: ids},

@@ -11,10 +11,10 @@ import (
 	"github.com/vektah/gqlparser/v2/formatter"
 )
 
-// route is one operation, compiled.
+// route is a compiled operation.
 type route struct {
 	operation *ast.OperationDefinition
-	document  string // the operation and its fragments, as the graph gets it
+	document  string // the operation and its fragments, as sent to the graph
 
 	method      string
 	path        string
@@ -24,10 +24,10 @@ type route struct {
 	tag         string
 
 	variables   []*variable
-	inputPlaces map[string]*variable // a path into the operation's input → what is put there
+	inputPlaces map[string]*variable // path into the operation's input → the variable there
 
 	status   int
-	missing  problemKind // what a null result is
+	missing  problemKind // the problem for a null result
 	result   []string    // response keys from the data to the body's value
 	data     *shape      // of the whole data
 	body     *fieldShape
@@ -35,7 +35,7 @@ type route struct {
 	location string
 	version  string
 	page     *paging
-	// secret says that the answer holds secrets: nothing of it is kept.
+	// secret is set if responses contain secrets and must not be stored.
 	secret bool
 }
 
@@ -58,31 +58,31 @@ const (
 	inPage // set from limit, after and before
 )
 
-// variable is one of an operation's variables, seen from outside.
+// variable is a variable of an operation and its source in the request.
 type variable struct {
-	name        string   // in the operation
-	outer       string   // in the request
-	aliases     []string // other names that do, in a body
+	name        string   // name in the operation
+	outer       string   // name in the request
+	aliases     []string // alternative names in a body
 	place       place
-	typ         *ast.Type // of what the request gives
+	typ         *ast.Type // type of the value in the request
 	required    bool
-	wrap        string // the field of the input object to put the value in
+	wrap        string // the field of the input object that takes the value; see @wrap
 	shorthand   *ast.Definition
 	description string
 	example     *ast.Value
 	initial     *ast.Value // the default
 }
 
-// problemType is a type of the schema that answers as a problem.
+// problemType is a type of the schema that becomes a problem.
 type problemType struct {
 	definition *ast.Definition
 	status     int
-	ifMatch    int            // the status when the request has If-Match
-	byCode     map[string]int // statuses of codes that have their own
+	ifMatch    int            // the status if the request has If-Match
+	byCode     map[string]int // statuses for particular codes
 	shape      *shape
 }
 
-// paging is how a route gives a connection's pages.
+// paging configures the pages of a connection.
 type paging struct {
 	connection   []string // response keys from the data to the connection
 	size         int
@@ -91,10 +91,10 @@ type paging struct {
 	totalCounted bool
 }
 
-// reads tells whether the route only reads.
+// reads reports whether the route only reads.
 func (r *route) reads() bool { return r.method == http.MethodGet }
 
-// bodyVariables gives the variables that come from the body.
+// bodyVariables returns the variables that come from the body.
 func (r *route) bodyVariables() []*variable {
 	var in []*variable
 	for _, v := range r.variables {
@@ -105,8 +105,8 @@ func (r *route) bodyVariables() []*variable {
 	return in
 }
 
-// takes gives the variable that comes from a place of which there is only one,
-// nil when the operation has none.
+// takes returns the variable that comes from a place, or nil if the operation has none. It is for
+// places that only one variable can have.
 func (r *route) takes(from place) *variable {
 	for _, v := range r.variables {
 		if v.place == from {
@@ -131,7 +131,7 @@ func compareRoutes(a, b *route) int {
 	return cmp.Or(bySegments, cmp.Compare(slices.Index(order, a.method), slices.Index(order, b.method)))
 }
 
-// printOperation gives an operation and the fragments it uses as a document.
+// printOperation returns a document with an operation and the fragments it uses.
 func printOperation(document *ast.QueryDocument, operation *ast.OperationDefinition) string {
 	alone := &ast.QueryDocument{Operations: ast.OperationList{operation}}
 	used := map[string]bool{}

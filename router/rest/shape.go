@@ -9,23 +9,23 @@ import (
 	"souk/router/internal/jsonscan"
 )
 
-// shape is how an object of the graph's answer is written outside: what a
-// selection set says of it, all fragments taken together.
+// shape is the form of an object in a response: the fields of a selection set, with fragments
+// merged.
 type shape struct {
 	definition *ast.Definition
 	fields     []*fieldShape
-	fragment   *ast.FragmentDefinition // the only selection, when that is a named fragment
+	fragment   *ast.FragmentDefinition // set if the only selection is a named fragment
 }
 
-// fieldShape is how one field is written.
+// fieldShape is the form of a field in a response.
 type fieldShape struct {
-	key        string // the response key, and the member's name
+	key        string // the response key, which is also the name of the member
 	definition *ast.FieldDefinition
 	on         *ast.Definition // the type the field is selected on
 	unwrap     bool
 	violations bool
 	header     string
-	integer    bool   // of type ID, written as an integer where it is one
+	integer    bool   // of type ID, written as an integer if its text is one
 	object     *shape // nil for a scalar
 }
 
@@ -86,7 +86,7 @@ func (c *compiler) addField(s *shape, field *ast.Field, on *ast.Definition) {
 		f.object = c.shape(field.SelectionSet, c.schema.Types[field.Definition.Type.Name()])
 	}
 	if f.unwrap && (f.object == nil || len(f.object.fields) != 1) {
-		c.fail(field.Position, "@unwrap puts the value of an object's only field in its stead; %s does not select exactly one", f.key)
+		c.fail(field.Position, "@unwrap replaces an object by the value of its only field, but %s does not select exactly one field", f.key)
 	}
 	present := s.field(f.key)
 	if present == nil {
@@ -108,7 +108,7 @@ func (c *compiler) addField(s *shape, field *ast.Field, on *ast.Definition) {
 	present.object = merged
 }
 
-// write appends a value as it is outside.
+// write appends a value in its response form.
 func (f *fieldShape) write(to []byte, v *jsonscan.Node) []byte {
 	switch {
 	case v.IsNull():
@@ -135,10 +135,10 @@ func (f *fieldShape) write(to []byte, v *jsonscan.Node) []byte {
 	}
 }
 
-// write appends an object as it is outside: the members that were selected, in
-// the graph's order.
+// write appends an object in its response form: the selected members, in the order of the
+// graph's answer.
 func (s *shape) write(to []byte, v *jsonscan.Node) []byte {
-	if v.Kind != jsonscan.KindObject { // a scalar that happens to be selected into: pass it on
+	if v.Kind != jsonscan.KindObject { // not an object, despite the selection set
 		return append(to, v.Raw...)
 	}
 	to = append(to, '{')
@@ -158,8 +158,8 @@ func (s *shape) write(to []byte, v *jsonscan.Node) []byte {
 	return append(to, '}')
 }
 
-// scalar gives the text of a member of v that is a scalar outside, empty when it
-// is not there or null.
+// scalar returns the text of a member of v that is a scalar in the response. It returns "" if
+// the member is missing or null.
 func (s *shape) scalar(v *jsonscan.Node, key string) string {
 	f := s.field(key)
 	inner, _ := v.Member(key)
@@ -173,8 +173,8 @@ func (s *shape) scalar(v *jsonscan.Node, key string) string {
 	return inner.ScalarText()
 }
 
-// isInteger tells whether an id's text is an integer that JSON readers keep
-// exactly, written in the only way that gives the same text back.
+// isInteger reports whether the text of an ID can be written as a JSON integer without loss: it
+// is in canonical form and at most 2^53, so JSON readers with float64 numbers keep it exactly.
 func isInteger(s string) bool {
 	n, err := strconv.ParseInt(s, 10, 64)
 	return err == nil && n >= 0 && n <= 1<<53 && strconv.FormatInt(n, 10) == s

@@ -216,7 +216,7 @@ func TestWebSocketSilence(t *testing.T) {
 	}
 }
 
-func TestReconnect(t *testing.T) {
+func TestLostSubscriptionIsReopened(t *testing.T) {
 	var streams, reconnected atomic.Int32
 	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Interval: time.Millisecond, Resume: true}}
 	tr := transport(t, s, subgraph.Hooks{Reconnected: func(string) { reconnected.Add(1) }}, serveSocket(t, func(_ context.Context, conn *websocket.Conn, _ string, send func(string)) {
@@ -456,7 +456,7 @@ func TestSubgraphThatDoesNotAcceptIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestEventFails(t *testing.T) {
+func TestReceiverErrorEndsTheStream(t *testing.T) {
 	want := errors.New("the client is gone")
 	for _, protocol := range []string{"ws", "sse"} {
 		handler := serveSocket(t, func(_ context.Context, _ *websocket.Conn, _ string, send func(string)) {

@@ -42,7 +42,7 @@ func answer(w http.ResponseWriter, status int, contentType, body string) {
 	_, _ = io.WriteString(w, body)
 }
 
-func TestSend(t *testing.T) { overEachWay(t, testSend) }
+func TestSendReturnsTheResponse(t *testing.T) { overEachWay(t, testSend) }
 
 func testSend(t *testing.T, over way) {
 	var header http.Header
@@ -153,7 +153,7 @@ func testStatusWithGraphQLBody(t *testing.T, over way) {
 	}
 }
 
-func TestCancel(t *testing.T) { overEachWay(t, testCancel) }
+func TestCanceledRequestReturnsTheContextError(t *testing.T) { overEachWay(t, testCancel) }
 
 func testCancel(t *testing.T, over way) {
 	arrived, gone := make(chan struct{}), make(chan struct{})
@@ -175,7 +175,7 @@ func testCancel(t *testing.T, over way) {
 	<-gone
 }
 
-func TestRetry(t *testing.T) { overEachWay(t, testRetry) }
+func TestRetryOnlyQueriesUntilMaxAttempts(t *testing.T) { overEachWay(t, testRetry) }
 
 func testRetry(t *testing.T, over way) {
 	tests := []struct {
@@ -213,7 +213,7 @@ func testRetry(t *testing.T, over way) {
 	}
 }
 
-func TestRetryBudget(t *testing.T) { overEachWay(t, testRetryBudget) }
+func TestRetryStopsAtBudget(t *testing.T) { overEachWay(t, testRetryBudget) }
 
 func testRetryBudget(t *testing.T, over way) {
 	var calls atomic.Int32
@@ -233,7 +233,7 @@ func testRetryBudget(t *testing.T, over way) {
 	}
 }
 
-func TestBreaker(t *testing.T) { overEachWay(t, testBreaker) }
+func TestBreakerOpensAndRecovers(t *testing.T) { overEachWay(t, testBreaker) }
 
 func testBreaker(t *testing.T, over way) {
 	var calls atomic.Int32
@@ -287,7 +287,7 @@ func testBreaker(t *testing.T, over way) {
 	}
 }
 
-func TestDeduplicate(t *testing.T) { overEachWay(t, testDeduplicate) }
+func TestIdenticalQueriesShareOneRequest(t *testing.T) { overEachWay(t, testDeduplicate) }
 
 func testDeduplicate(t *testing.T, over way) {
 	const followers = 5
@@ -424,7 +424,7 @@ func (l *pipeListener) Close() error {
 
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-func TestNewRefuses(t *testing.T) {
+func TestNewRejectsInvalidSubgraphs(t *testing.T) {
 	for _, s := range []subgraph.Subgraph{
 		{URL: ""}, {URL: "localhost:80"}, {URL: "ftp://a/"}, {URL: "http://a/", Subscriptions: subgraph.Subscriptions{Protocol: "carrier-pigeon"}},
 	} {
