@@ -37,7 +37,7 @@ func (w way) wire(t testing.TB, s subgraph.Subgraph, answers ...string) (*subgra
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
-func TestDirectClientReadsHTTPAsNetHTTPDoes(t *testing.T) { overHTTP1(t, testWire) }
+func TestResponsesAreReadAsHTTP11(t *testing.T) { overHTTP1(t, testWire) }
 
 func testWire(t *testing.T, over way) {
 	const notHTTP = "sent an invalid HTTP response"
