@@ -175,9 +175,9 @@ func TestStartWarnsOfEntitiesKeptApart(t *testing.T) {
 		}
 	}
 	for want, s := range map[string]config.SubgraphCaches{
-		"cannot name types":        {All: config.SubgraphCache{Types: []string{"Account"}}},
-		"both private and shared":  {All: config.SubgraphCache{Private: true}, Subgraphs: map[string]config.SubgraphCache{"b": {Types: []string{"Account"}, Shared: true}}},
-		"shared_types has Acount,": {Subgraphs: map[string]config.SubgraphCache{"b": {Types: []string{"Account"}, SharedTypes: []string{"Acount"}}}},
+		"cannot list types":             {All: config.SubgraphCache{Types: []string{"Account"}}},
+		"both private and shared":       {All: config.SubgraphCache{Private: true}, Subgraphs: map[string]config.SubgraphCache{"b": {Types: []string{"Account"}, Shared: true}}},
+		"shared_types contains Acount,": {Subgraphs: map[string]config.SubgraphCache{"b": {Types: []string{"Account"}, SharedTypes: []string{"Acount"}}}},
 	} {
 		if err := open(s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
