@@ -242,13 +242,20 @@ func TestEqualQueriesInFlightAreSharedIfWanted(t *testing.T) {
 	ask(`{"query":"{ hello(name: \"x\") }"}`, "a")
 	ask(`{"query":"mutation { add(n: 1) }"}`, "a")
 	ask(`{"query":"mutation { add(n: 1) }"}`, "a")
-	// The duplicate has joined before the first query is answered.
-	eventually(t, func() bool { return s.count() == 5 && figures(t, registry)["operations_joined_total{}"] == 1 })
+	events := make(chan reply, 1)
+	go func() {
+		events <- send(t, "POST", url+"/graphql", query, "Authorization: a", "Accept: text/event-stream")
+	}()
+	// The duplicates have joined before the first query is answered.
+	eventually(t, func() bool { return s.count() == 5 && figures(t, registry)["operations_joined_total{}"] == 2 })
 	close(s.hold)
 	for range 6 {
 		if got := <-answers; got.status != 200 || !strings.Contains(got.body, `"data":{`) {
 			t.Errorf("got %d %s", got.status, got.body)
 		}
+	}
+	if got := <-events; got.status != 200 || !strings.Contains(got.body, `"data":{`) || !strings.Contains(got.body, "event: complete") {
+		t.Errorf("the event stream was %d %s", got.status, got.body)
 	}
 	if n := s.count(); n != 5 {
 		t.Errorf("the subgraph was asked %d times, want 5", n)

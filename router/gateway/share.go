@@ -92,10 +92,25 @@ func (x *exchange) sharedHeaders() []string {
 	return slices.Compact(names)
 }
 
-// serveShared waits for an identical query in progress, or executes the query for all
-// identical ones that arrive in the meantime. The execution continues if the client that
-// started it disconnects.
+// serveShared responds to a query with the response of an identical one in progress, if
+// there is one.
 func (x *exchange) serveShared(p *prepared, start time.Time) {
+	f := x.join(x.r.Context(), p, start)
+	switch {
+	case f == nil: // the client has disconnected
+	case f.body == nil:
+		x.fail(errFlight)
+	default:
+		defer f.body.Release()
+		x.respond(p, f.body.Bytes, &f.outcome)
+	}
+}
+
+// join waits for an identical query in progress, or executes the query for all identical
+// ones that arrive in the meantime. The execution continues if the client that started
+// it disconnects. join returns nil if ctx ends first. Otherwise the caller must release
+// the body, which is nil if the execution failed.
+func (x *exchange) join(ctx context.Context, p *prepared, start time.Time) *flight {
 	key := x.shareKey(p)
 	x.flights.mu.Lock()
 	f := x.flights.open[key]
@@ -107,23 +122,18 @@ func (x *exchange) serveShared(p *prepared, start time.Time) {
 		x.flights.open[key] = f
 		x.flights.mu.Unlock()
 		x.execute(f, key, p, start)
-	} else {
-		f.waiting++
-		x.flights.mu.Unlock()
-		x.metrics.Joined.Inc()
-		select {
-		case <-f.done:
-		case <-x.r.Context().Done():
-			x.flights.leave(f)
-			return
-		}
+		return f
 	}
-	if f.body == nil {
-		x.fail(errFlight)
-		return
+	f.waiting++
+	x.flights.mu.Unlock()
+	x.metrics.Joined.Inc()
+	select {
+	case <-f.done:
+		return f
+	case <-ctx.Done():
+		x.flights.leave(f)
+		return nil
 	}
-	defer f.body.Release()
-	x.respond(p, f.body.Bytes, &f.outcome)
 }
 
 var errFlight = errors.New("the shared execution of an identical query failed")

@@ -147,9 +147,12 @@ func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) er
 		defer context.AfterFunc(life, func() { end(subscribe.ErrExpired) })()
 	}
 	var err error
-	if p.op.Kind == operation.Subscription {
+	switch {
+	case p.op.Kind == operation.Subscription:
 		err = x.subscribe(ctx, end, p, x.emitHooked(ctx, emit))
-	} else {
+	case x.shares(p) && !p.deferring:
+		err = x.emitShared(ctx, p, emit)
+	default:
 		err = x.deliver(ctx, p, time.Now(), func(response *execute.Response) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -162,6 +165,23 @@ func (x *exchange) stream(ctx context.Context, p *prepared, emit func([]byte) er
 		return nil
 	}
 	return x.failedStream(ctx, x.ended(ctx, p, err))
+}
+
+// emitShared emits the one response of a query, which identical queries share.
+func (x *exchange) emitShared(ctx context.Context, p *prepared, emit func([]byte) error) error {
+	f := x.join(ctx, p, time.Now())
+	if f == nil {
+		return ctx.Err()
+	}
+	if f.body == nil {
+		return errFlight
+	}
+	defer f.body.Release()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	_, body := x.hookResponse(ctx, http.StatusOK, f.body.Bytes, &f.outcome)
+	return emit(body)
 }
 
 func (x *exchange) subscribe(ctx context.Context, end context.CancelCauseFunc, p *prepared, emit func([]byte) error) error {
