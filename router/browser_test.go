@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"souk/internal/chromiumtest"
 	"souk/router/gateway/config"
 )
 
@@ -52,10 +53,7 @@ if (next) location = next
 // TestInBrowser tries what pages of the router's own origin, of one that is
 // listed and of one that is not can do, in a browser.
 func TestInBrowser(t *testing.T) {
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed (Debian package chromium)")
-	}
+	chromium := chromiumtest.Path(t)
 	results := make(chan string, 10)
 	var asked atomic.Int64
 	counting := func(w http.ResponseWriter, r *http.Request) { asked.Add(1); hello(w, r) }
@@ -84,7 +82,7 @@ func TestInBrowser(t *testing.T) {
 		c.Authentication.JWT.JWKS = []config.JWKS{{URL: "http://127.0.0.1:1/jwks.json"}}
 	}))
 	browser := exec.CommandContext(t.Context(), chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-		"--user-data-dir="+t.TempDir(), "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0", own.URL+"/page")
+		"--user-data-dir="+chromiumtest.Profile(t), "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0", own.URL+"/page")
 	browser.WaitDelay = time.Minute
 	if err := browser.Start(); err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"souk/dev"
+	"souk/internal/chromiumtest"
 )
 
 var screenshots = flag.String("screenshots", "", "keep pictures of the pages in this directory")
@@ -44,12 +44,8 @@ func openStore(t *testing.T) *dev.System {
 // are made with openTab.
 func openBrowser(t *testing.T) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("skipped: chromium is not installed (Debian package chromium)")
-	}
 	allocator, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.ExecPath(chromiumtest.Path(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(chromiumtest.Profile(t)),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.WSURLReadTimeout(within),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"))...)
 	t.Cleanup(cancel)

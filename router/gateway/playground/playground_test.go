@@ -17,6 +17,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"souk/internal/chromiumtest"
 	"souk/router/gateway/playground"
 )
 
@@ -74,10 +75,7 @@ func TestReadsExamples(t *testing.T) {
 // server, and sees that the editor is there, that it asked for the schema, and
 // that nothing went wrong on the way.
 func TestInBrowser(t *testing.T) {
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed (Debian package chromium)")
-	}
+	chromium := chromiumtest.Path(t)
 	asked := make(chan string, 100)
 	var loaded sync.Map
 	mux := http.NewServeMux()
@@ -114,7 +112,7 @@ func TestInBrowser(t *testing.T) {
 		t.Helper()
 		var out, log bytes.Buffer
 		c := exec.CommandContext(t.Context(), chromium, append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-			"--user-data-dir=" + t.TempDir(), "--window-size=1400,900", "--enable-logging=stderr", "--v=0",
+			"--user-data-dir=" + chromiumtest.Profile(t), "--window-size=1400,900", "--enable-logging=stderr", "--v=0",
 			"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", fmt.Sprint("--virtual-time-budget=", budget.Milliseconds())}, append(arguments, server.URL+"/playground/?run")...)...)
 		c.Stdout, c.Stderr = &out, &log
 		c.WaitDelay = time.Minute
