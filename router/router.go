@@ -226,12 +226,12 @@ func wrap(h http.Handler, middleware []func(http.Handler) http.Handler) http.Han
 }
 
 // routes returns the REST routes, which execute their operations through graph.
-func (r *Router) routes(apiSchema string, graph rest.Graph) (gateway.RESTHandler, error) {
+func (r *Router) routes(apiSchema string, graph rest.Executor) (gateway.RESTHandler, error) {
 	records := r.config.Idempotency
 	return rest.New(rest.Options{
 		Documents: r.options.Routes,
 		SchemaSDL: apiSchema,
-		Graph:     graph,
+		Executor:  graph,
 		Health:    r.health,
 		Redis:     r.records,
 		Caller:    recordOwner(r.config),

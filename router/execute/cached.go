@@ -51,7 +51,7 @@ func (x *execution) lookup(ctx context.Context, f *fetch, state *fetchState) boo
 	}
 	cache.Lookup(ctx, x.req.Caller, state.lookups)
 	complete := x.found(f, state)
-	if err := state.room.For(ctx, len(state.cached.B)); err != nil {
+	if err := state.room.Reserve(ctx, len(state.cached.B)); err != nil {
 		state.cached.B, state.stats.Found = state.cached.B[:0], 0
 		state.err, state.stats.Err, state.sent = err, err, true
 		return true // there is no memory for what a subgraph would respond either

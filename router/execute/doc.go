@@ -22,7 +22,7 @@
 //	schedule    fetches by their dependencies  executor.go, execution.go, subscribe.go
 //	represent   representations of entities    representation.go, leaf.go
 //	cache       look up and store entities     cache.go, cached.go
-//	send        requests to subgraphs          transport.go, buffer.go, room.go
+//	send        requests to subgraphs          transport.go, buffer.go, reservation.go
 //	merge       responses into the tree        merge.go, reader.go, tree.go
 //	errors      with the client's paths        errors.go, missing.go
 //	project     write the client's response    respond.go, writer.go

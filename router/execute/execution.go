@@ -54,7 +54,7 @@ type fetchState struct {
 	// reached is set once the request was handed to the transport.
 	reached bool
 	stats   FetchStatistics
-	room    Room // for the response
+	room    MemoryReservation // for the response
 	// hasErrors is set if the response of a root fetch has errors.
 	hasErrors bool
 
@@ -140,7 +140,7 @@ func (state *fetchState) reset() {
 	state.cached.Release()
 	state.cached, state.response, state.err, state.sent, state.reached = nil, nil, nil, false, false
 	state.stats, state.found, state.hasErrors = FetchStatistics{}, CacheControl{}, false
-	state.room = Room{}
+	state.room = MemoryReservation{}
 	clear(state.lookups)
 	state.lookups, state.root, state.cachedRoot = state.lookups[:0], CacheLookup{}, span{}
 }
@@ -313,7 +313,7 @@ func (x *execution) load(ctx context.Context, f *fetch) {
 	state := &x.states[f.id]
 	began := x.executor.options.Now()
 	state.stats = FetchStatistics{FetchInfo: FetchInfo{FetchID: f.id}, Subgraph: f.subgraph}
-	state.room = Room{lease: &x.lease}
+	state.room = MemoryReservation{lease: &x.lease}
 	for i := range f.entities {
 		state.stats.Representations += len(state.entities[i].spans)
 	}
@@ -332,8 +332,8 @@ func (x *execution) lookupObserved(ctx context.Context, f *fetch, state *fetchSt
 
 func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 	request := x.request(f)
-	state.room = Room{lease: &x.lease}
-	request.Room = &state.room
+	state.room = MemoryReservation{lease: &x.lease}
+	request.Reservation = &state.room
 	state.sent = true
 	state.stats.Sent = len(request.Body.B)
 	if observe := x.executor.options.Observe; observe != nil {
@@ -347,7 +347,7 @@ func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 	}
 	// Reserve memory for a response as large as recent ones before asking for
 	// it.
-	if state.err = state.room.For(ctx, max(int(f.received.Load()), 1<<minBuffer)); state.err == nil {
+	if state.err = state.room.Reserve(ctx, max(int(f.received.Load()), 1<<minBuffer)); state.err == nil {
 		state.room.anyway, state.reached = f.kind != operation.Query, true
 		state.response, state.err = x.executor.options.Transport.Send(ctx, &request)
 	}
@@ -364,7 +364,7 @@ func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 // response is dropped.
 func (x *execution) received(ctx context.Context, f *fetch, state *fetchState) {
 	adapt(f.received, int64(state.stats.Received))
-	if err := state.room.For(ctx, state.stats.Received); err != nil {
+	if err := state.room.Reserve(ctx, state.stats.Received); err != nil {
 		state.response.Body.Release()
 		state.response, state.err, state.stats.Err = nil, err, err
 	}

@@ -38,7 +38,7 @@ type SubgraphRequest struct {
 	Header http.Header
 	// Room, unless nil, reserves memory before it is allocated for the
 	// response.
-	Room *Room
+	Reservation *MemoryReservation
 }
 
 // A SubgraphResponse is a subgraph's response.

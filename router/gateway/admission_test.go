@@ -16,7 +16,7 @@ import (
 )
 
 // restRoutes run one operation for each request but those of /api/docs.
-type restRoutes struct{ graph rest.Graph }
+type restRoutes struct{ graph rest.Executor }
 
 func (h restRoutes) RunsOperation(r *http.Request) bool { return r.URL.Path != "/api/docs" }
 
@@ -75,7 +75,7 @@ var carriers = []struct {
 func withEveryCarrier(c *config.Config, o *gateway.Options) {
 	c.HTTP.QueryMethod = true
 	c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 10}
-	o.REST = func(_ string, graph rest.Graph) (gateway.RESTHandler, error) { return restRoutes{graph}, nil }
+	o.REST = func(_ string, graph rest.Executor) (gateway.RESTHandler, error) { return restRoutes{graph}, nil }
 }
 
 func TestEveryOperationIsAdmittedOnce(t *testing.T) {

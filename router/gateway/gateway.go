@@ -73,7 +73,7 @@ type Options struct {
 	// REST returns the routes under /api/ for the API schema of a supergraph. They
 	// execute operations through graph, which belongs to the same supergraph. If it
 	// fails, the gateway rejects the supergraph. Nil disables REST.
-	REST func(apiSchema string, graph rest.Graph) (RESTHandler, error)
+	REST func(apiSchema string, graph rest.Executor) (RESTHandler, error)
 	// Mount has further handlers for the public port, by http.ServeMux pattern.
 	Mount map[string]http.Handler
 	// Examples are the initial tabs of the playground.

@@ -19,9 +19,9 @@ type restExecutor struct {
 	snapshot *snapshot
 }
 
-// Execute implements [rest.Graph]. The operation has passed admission; Execute takes
+// Execute implements [rest.Executor]. The operation has passed admission; Execute takes
 // it through all further stages.
-func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Answer, error) {
+func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Response, error) {
 	start := time.Now()
 	x := exchange{Gateway: e.gateway, snapshot: e.snapshot, r: r, carrier: hook.REST}
 	req := request{document: []byte(document), operationName: []byte(operationName), variables: variables, own: true}
@@ -38,7 +38,7 @@ func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, o
 		return x.refusedAnswer(ctx, x.refuse(errNoRoom)), nil
 	}
 	// Decoding copies the body, so the response can be released.
-	out := &rest.Answer{}
+	out := &rest.Response{}
 	status, body := x.hookResponse(ctx, http.StatusOK, response.Body, response)
 	if err := json.Unmarshal(body, out); err != nil {
 		return nil, fmt.Errorf("decoding the response of operation %s: %w", operationName, err)
@@ -59,12 +59,12 @@ func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, o
 
 // refusedAnswer returns the errors of an operation that was not executed, after the
 // response hooks have run.
-func (x *exchange) refusedAnswer(ctx context.Context, f failure) *rest.Answer {
+func (x *exchange) refusedAnswer(ctx context.Context, f failure) *rest.Response {
 	if x.hooked == nil {
 		return refusedAnswer(f)
 	}
 	status, body := x.hookResponse(ctx, f.status, f.body(), nil)
-	out := &rest.Answer{}
+	out := &rest.Response{}
 	if json.Unmarshal(body, out) != nil || len(out.Errors) == 0 {
 		out = refusedAnswer(f)
 	}
@@ -77,8 +77,8 @@ func (x *exchange) refusedAnswer(ctx context.Context, f failure) *rest.Answer {
 }
 
 // refusedAnswer returns the errors of an operation that was not executed.
-func refusedAnswer(f failure) *rest.Answer {
-	out := &rest.Answer{Header: f.header}
+func refusedAnswer(f failure) *rest.Response {
+	out := &rest.Response{Header: f.header}
 	for _, e := range f.errors {
 		out.Errors = append(out.Errors, rest.Error{Message: e.Message, Extensions: map[string]any{"code": e.Code}})
 	}

@@ -21,7 +21,7 @@ func (accepting) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-func routes(string, rest.Graph) (gateway.RESTHandler, error) { return accepting{}, nil }
+func routes(string, rest.Executor) (gateway.RESTHandler, error) { return accepting{}, nil }
 
 func TestForgedRequestsAreRefused(t *testing.T) {
 	_, base := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {

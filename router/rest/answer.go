@@ -35,7 +35,7 @@ func (r *response) writeTo(w http.ResponseWriter, head bool) {
 }
 
 // answer converts the graph's answer to a response or a problem.
-func (q *request) answer(answer *Answer) (*response, *problem) {
+func (q *request) answer(answer *Response) (*response, *problem) {
 	data, err := jsonscan.Parse(answer.Data)
 	if len(answer.Data) == 0 {
 		data, err = jsonscan.Node{}, nil
@@ -84,7 +84,7 @@ func (q *request) result(data *jsonscan.Node) (*jsonscan.Node, *problem) {
 	return at, nil
 }
 
-func (q *request) success(data, found *jsonscan.Node, answer *Answer) *response {
+func (q *request) success(data, found *jsonscan.Node, answer *Response) *response {
 	header := http.Header{}
 	for name, values := range answer.Header {
 		header[http.CanonicalHeaderKey(name)] = values
@@ -183,7 +183,7 @@ func (q *request) violationsOf(list *jsonscan.Node) []violation {
 // graphProblem converts the errors of a GraphQL response to a problem. It uses the first error
 // with the lowest status, since a 4xx tells the client more than a 5xx. Headers of the answer,
 // such as Retry-After, are kept.
-func graphProblem(answer *Answer) *problem {
+func graphProblem(answer *Response) *problem {
 	best, kind := &answer.Errors[0], graphKind(answer.Errors[0].code())
 	for i := range answer.Errors {
 		if k := graphKind(answer.Errors[i].code()); k.status < kind.status {

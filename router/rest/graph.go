@@ -6,16 +6,16 @@ import (
 	"net/http"
 )
 
-// A Graph executes GraphQL operations. The gateway implements it.
-type Graph interface {
+// An Executor executes GraphQL operations. The gateway implements it.
+type Executor interface {
 	// Execute executes an operation of a document. r is the REST request, for its
 	// credentials and other headers; its body has been read. An error means that there is
 	// no answer at all. Field errors and request errors belong in the answer.
-	Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*Answer, error)
+	Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*Response, error)
 }
 
-// Answer is a GraphQL response.
-type Answer struct {
+// Response is a GraphQL response.
+type Response struct {
 	Data   json.RawMessage `json:"data"` // null or empty if the whole operation failed
 	Errors []Error         `json:"errors"`
 	Status int             `json:"-"` // status of a rejected operation; 0 to derive it from the error codes

@@ -60,7 +60,7 @@ func newGraph(t testing.TB, root thing) *graph {
 	return &graph{schema: schema, root: root}
 }
 
-func (g *graph) Execute(_ context.Context, _ *http.Request, document, name string, variables json.RawMessage) (*rest.Answer, error) {
+func (g *graph) Execute(_ context.Context, _ *http.Request, document, name string, variables json.RawMessage) (*rest.Response, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.executed = append(g.executed, name)
@@ -89,7 +89,7 @@ func (g *graph) Execute(_ context.Context, _ *http.Request, document, name strin
 		root = g.schema.Mutation
 	}
 	data, ok := run.object(operation.SelectionSet, root, g.root, nil)
-	answer := &rest.Answer{Data: json.RawMessage("null"), Errors: run.errors, Header: g.header}
+	answer := &rest.Response{Data: json.RawMessage("null"), Errors: run.errors, Header: g.header}
 	if ok {
 		answer.Data = data
 	}

@@ -25,7 +25,7 @@ const (
 type Options struct {
 	Documents fs.FS  // the .graphql files with the operations, in its root directory
 	SchemaSDL string // the API schema: the types of the graph without supergraph directives
-	Graph     Graph
+	Executor  Executor
 
 	// Health returns an error if the gateway cannot serve requests. It may be nil.
 	Health func(context.Context) error
@@ -60,7 +60,7 @@ type Handler struct {
 	schema  *ast.Schema
 	ids     integerIDs
 	quiet   bool // HideSuggestions
-	graph   Graph
+	graph   Executor
 	health  func(context.Context) error
 	records *records
 	caller  func(*http.Request) string
@@ -76,7 +76,7 @@ type Handler struct {
 // New compiles the operations and returns a Handler. The error joins a [*DocumentError] for
 // each problem in the documents.
 func New(o Options) (*Handler, error) {
-	if o.Documents == nil || o.Graph == nil {
+	if o.Documents == nil || o.Executor == nil {
 		return nil, errors.New("rest: Options.Documents and Options.Graph must be set")
 	}
 	schema, err := loadSchema(o.SchemaSDL)
@@ -84,7 +84,7 @@ func New(o Options) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{
-		schema: schema, ids: integerIDs(!o.TextIDs), quiet: o.HideSuggestions, graph: o.Graph, health: o.Health,
+		schema: schema, ids: integerIDs(!o.TextIDs), quiet: o.HideSuggestions, graph: o.Executor, health: o.Health,
 		caller: o.Caller, anonymous: o.Anonymous, challenge: o.Challenge, logger: o.Logger, memory: o.Memory,
 	}
 	if h.routes, err = loadRoutes(o.Documents, schema, h.ids); err != nil {
@@ -235,7 +235,7 @@ const answerFootprint = 4
 
 // charge charges the memory for a response to the budget. If the budget is exhausted, a read
 // fails. A mutation has already taken effect, so its response is always written.
-func (h *Handler) charge(ctx context.Context, q *request, a *Answer) *problem {
+func (h *Handler) charge(ctx context.Context, q *request, a *Response) *problem {
 	bytes := answerFootprint * len(a.Data)
 	if !q.route.reads() {
 		q.memory.Add(bytes)

@@ -129,7 +129,7 @@ func store() thing {
 func newHandler(t testing.TB, change func(*rest.Options)) (*rest.Handler, *graph) {
 	t.Helper()
 	g := newGraph(t, store())
-	options := rest.Options{Documents: os.DirFS("../../schema/rest"), SchemaSDL: storeSDL(), Graph: g}
+	options := rest.Options{Documents: os.DirFS("../../schema/rest"), SchemaSDL: storeSDL(), Executor: g}
 	if change != nil {
 		change(&options)
 	}

@@ -57,7 +57,7 @@ func TestLoadErrors(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			documents := fstest.MapFS{"a.graphql": {Data: []byte(c.operation)}}
-			_, err := rest.New(rest.Options{Documents: documents, SchemaSDL: smallSchema, Graph: &graph{}})
+			_, err := rest.New(rest.Options{Documents: documents, SchemaSDL: smallSchema, Executor: &graph{}})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("got %v\nwant %s", err, c.want)
 			}

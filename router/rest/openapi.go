@@ -93,7 +93,7 @@ func (s *schemas) parameters(r *route) []ordered {
 	}
 	text := ordered{}.with("type", "string")
 	if r.page != nil {
-		add(limitParameter, "query", "How many to give at most.", false, ordered{}.with("type", "integer").with("minimum", 1).
+		add(limitParameter, "query", "The maximum number of items.", false, ordered{}.with("type", "integer").with("minimum", 1).
 			with("maximum", r.page.maxSize).with("default", r.page.size), nil)
 		add(afterParameter, "query", "A cursor, from the Link header's rel=next.", false, text, nil)
 		if r.page.backward {
@@ -101,13 +101,13 @@ func (s *schemas) parameters(r *route) []ordered {
 		}
 	}
 	if r.reads() {
-		add("If-None-Match", "header", "An ETag; 304 is the answer if it is still current.", false, text, nil)
+		add("If-None-Match", "header", "An ETag. The response is 304 if it is still current.", false, text, nil)
 	}
 	if r.takes(inIfMatch) != nil {
-		add("If-Match", "header", "An ETag; the change is made only if its version is still current.", false, text, nil)
+		add("If-Match", "header", "An ETag. The change is made only if its version is still current.", false, text, nil)
 	}
 	if r.method == http.MethodPost && !r.secret {
-		add(idempotencyHeader, "header", "Any string of the client's; a repeated request with the same one is carried out once.", false, text, nil)
+		add(idempotencyHeader, "header", "Any string chosen by the client. A repeated request with the same key takes effect once.", false, text, nil)
 	}
 	return all
 }
@@ -173,15 +173,15 @@ func (s *schemas) responses(r *route) ordered {
 	}
 	headers := ordered{}
 	if r.location != "" {
-		headers = headers.with("Location", text("Where the new thing is."))
+		headers = headers.with("Location", text("The URL of the new resource."))
 	}
 	if r.status != http.StatusNoContent && (r.reads() || r.version != "") {
-		headers = headers.with("ETag", text("Stands for exactly this body; begins with its version, where it has one."))
+		headers = headers.with("ETag", text("Identifies exactly this body. It starts with the version of the resource, if it has one."))
 	}
 	if r.page != nil {
 		headers = headers.with("Link", text("Where the pages around this one are: rel=next, prev, first (RFC 8288)."))
 		if r.page.totalCounted {
-			headers = headers.with("X-Total-Count", ordered{}.with("description", "How many there are in all.").
+			headers = headers.with("X-Total-Count", ordered{}.with("description", "The total number of items.").
 				with("schema", ordered{}.with("type", "integer")))
 		}
 	}
@@ -196,7 +196,7 @@ func (s *schemas) responses(r *route) ordered {
 	}
 	all := ordered{}.with(strconv.Itoa(r.status), success)
 	if r.reads() {
-		all = all.with("304", ordered{}.with("description", "If-None-Match names the present ETag."))
+		all = all.with("304", ordered{}.with("description", "If-None-Match contains the current ETag."))
 	}
 	for _, p := range s.problems(r) {
 		all = all.with(strconv.Itoa(p.status), p.response())
@@ -295,20 +295,20 @@ func problemSchema() ordered {
 	violation := ordered{}.with("type", "object").with("properties", ordered{}.
 		with("in", property("string", "The part of the request.").with("enum", []string{"body", "path", "query", "header"})).
 		with("pointer", property("string", "In the body: a JSON pointer as a URI fragment, `#/lines/0/quantity`.")).
-		with("name", property("string", "Of a parameter or a header.")).
+		with("name", property("string", "The name of the parameter or header.")).
 		with("detail", property("string", "What is wrong.")).
-		with("hint", property("string", "What would be right."))).
+		with("hint", property("string", "What is expected instead."))).
 		with("required", []string{"in", "detail"})
 	return ordered{}.with("type", "object").with("description", "Why a request did not succeed (RFC 9457).").
 		with("properties", ordered{}.
-			with("type", property("string", "Names the kind of problem.").with("format", "uri-reference")).
-			with("title", property("string", "The kind of problem in words.")).
+			with("type", property("string", "Identifies the type of problem.").with("format", "uri-reference")).
+			with("title", property("string", "A short description of the type of problem.")).
 			with("status", property("integer", "The HTTP status.")).
-			with("detail", property("string", "What happened this time.")).
-			with("instance", property("string", "The path that was asked.").with("format", "uri-reference")).
+			with("detail", property("string", "What is wrong with this request.")).
+			with("instance", property("string", "The requested path.").with("format", "uri-reference")).
 			with("code", property("string", "The kind of problem, for programs; the same as in GraphQL.")).
-			with("errors", property("array", "The values that are not acceptable.").with("items", violation)).
-			with("trace_id", property("string", "Names the request in logs and traces."))).
+			with("errors", property("array", "The invalid values.").with("items", violation)).
+			with("trace_id", property("string", "Identifies the request in logs and traces."))).
 		with("required", []string{"type", "title", "status"})
 }
 
@@ -335,8 +335,8 @@ func documentedKinds(routes []*route) []ordered {
 
 func healthOperation() ordered {
 	status := ordered{}.with("type", "object").with("properties", ordered{}.with("status", ordered{}.with("const", "ok"))).with("required", []string{"status"})
-	return ordered{}.with("operationId", "getHealth").with("summary", "Whether the gateway can answer").with("tags", []string{"Health"}).
+	return ordered{}.with("operationId", "getHealth").with("summary", "Check whether the router is ready").with("tags", []string{"Health"}).
 		with("responses", ordered{}.
-			with("200", ordered{}.with("description", "It can.").with("content", ordered{}.with("application/json", ordered{}.with("schema", status)))).
+			with("200", ordered{}.with("description", "The router is ready.").with("content", ordered{}.with("application/json", ordered{}.with("schema", status)))).
 			with("503", (&documentedProblem{names: []string{"It cannot"}}).response()))
 }

@@ -66,7 +66,7 @@ func TestOpenAPIIsValid(t *testing.T) {
 // TestOpenAPIGolden shows a whole description, of a small graph.
 func TestOpenAPIGolden(t *testing.T) {
 	h, err := rest.New(rest.Options{
-		Documents: fstest.MapFS{"things.graphql": {Data: []byte(smallRoutes)}}, SchemaSDL: smallSchema, Graph: &graph{},
+		Documents: fstest.MapFS{"things.graphql": {Data: []byte(smallRoutes)}}, SchemaSDL: smallSchema, Executor: &graph{},
 		Title: "Things", APIVersion: "2",
 	})
 	if err != nil {

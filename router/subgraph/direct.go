@@ -57,7 +57,7 @@ func (d *direct) close() { d.pool.close() }
 // errNoAnswer means that a connection ended before the first byte of the response.
 var errNoAnswer = errors.New("the connection was closed before a response arrived")
 
-func (d *direct) roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.Room) (*execute.SubgraphResponse, error) {
+func (d *direct) roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (*execute.SubgraphResponse, error) {
 	for {
 		c, err := d.pool.get(ctx, deadline)
 		if err != nil {
@@ -79,7 +79,7 @@ func (d *direct) roundTrip(ctx context.Context, deadline time.Time, kind operati
 
 // exchange sends a request over a connection and reads the response. Then it returns the
 // connection to the pool or closes it.
-func (d *direct) exchange(ctx context.Context, deadline time.Time, c *conn, body *execute.Buffer, header http.Header, room *execute.Room) (*execute.SubgraphResponse, error) {
+func (d *direct) exchange(ctx context.Context, deadline time.Time, c *conn, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (*execute.SubgraphResponse, error) {
 	if err := c.SetDeadline(deadline); err != nil {
 		d.pool.drop(c)
 		return nil, fmt.Errorf("%w: %w", errStale, err)
@@ -99,7 +99,7 @@ func (d *direct) exchange(ctx context.Context, deadline time.Time, c *conn, body
 
 // converse sends the request and reads the response. It reports whether the connection can
 // be reused.
-func (d *direct) converse(ctx context.Context, c *conn, body *execute.Buffer, header http.Header, room *execute.Room) (response *execute.SubgraphResponse, keep bool, err error) {
+func (d *direct) converse(ctx context.Context, c *conn, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (response *execute.SubgraphResponse, keep bool, err error) {
 	rest, err := d.write(c, body.B, header)
 	if err != nil {
 		if errors.Is(err, errUnasked) && !c.used {
@@ -119,7 +119,7 @@ func (d *direct) converse(ctx context.Context, c *conn, body *execute.Buffer, he
 }
 
 // receive reads a response.
-func (d *direct) receive(ctx context.Context, c *conn, room *execute.Room) (response *execute.SubgraphResponse, keep bool, err error) {
+func (d *direct) receive(ctx context.Context, c *conn, room *execute.MemoryReservation) (response *execute.SubgraphResponse, keep bool, err error) {
 	c.wholeHeader = d.wholeHeader
 	h, err := c.readHead()
 	if err != nil {
@@ -238,7 +238,7 @@ func (r *remainder) stop(c *conn, answered bool) error {
 
 // readBody reads the body of a response, by chunked coding, by Content-Length, or up to the
 // end of the connection (RFC 9112, section 6.3).
-func (d *direct) readBody(ctx context.Context, c *conn, h *responseHead, room *execute.Room) (*execute.Buffer, error) {
+func (d *direct) readBody(ctx context.Context, c *conn, h *responseHead, room *execute.MemoryReservation) (*execute.Buffer, error) {
 	switch {
 	case h.chunked:
 		b, err := readAll(ctx, room, httputil.NewChunkedReader(c.r), -1, d.limit, h.status)

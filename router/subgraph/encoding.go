@@ -52,7 +52,7 @@ var decoders = [...]struct {
 
 // decode decompresses a body and releases it. limit also bounds the decompressed size, so
 // that a small body cannot exhaust memory.
-func decode(ctx context.Context, room *execute.Room, body *execute.Buffer, codings string, limit, status int) (*execute.Buffer, error) {
+func decode(ctx context.Context, room *execute.MemoryReservation, body *execute.Buffer, codings string, limit, status int) (*execute.Buffer, error) {
 	names := strings.Split(codings, ",")
 	if len(names) > maxCodings {
 		body.Release()
@@ -89,7 +89,7 @@ func undecodable(codings string, status int, err error) error {
 
 var errUnknownCoding = errors.New("unsupported content coding; the router accepts " + acceptEncoding)
 
-func decodeOne(ctx context.Context, room *execute.Room, b []byte, name string, limit int) (*execute.Buffer, error) {
+func decodeOne(ctx context.Context, room *execute.MemoryReservation, b []byte, name string, limit int) (*execute.Buffer, error) {
 	for i := range decoders {
 		d := &decoders[i]
 		if name != d.names[0] && name != d.names[1] {

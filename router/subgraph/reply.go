@@ -64,7 +64,7 @@ func (r retryLater) Error() string {
 // retryAfter parses Retry-After (RFC 9110, section 10.2.3), a number of seconds or a date. It
 // returns 0 for anything else.
 func retryAfter(value string, now time.Time) time.Duration {
-	// For a number out of range, ParseUint returns the maximum.
+	// Reserve a number out of range, ParseUint returns the maximum.
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(seconds) * time.Second
 	}
@@ -75,7 +75,7 @@ func retryAfter(value string, now time.Time) time.Duration {
 }
 
 // response returns the response for a head and a body. It takes ownership of the body.
-func (h *responseHead) response(ctx context.Context, room *execute.Room, body *execute.Buffer, limit int) (*execute.SubgraphResponse, error) {
+func (h *responseHead) response(ctx context.Context, room *execute.MemoryReservation, body *execute.Buffer, limit int) (*execute.SubgraphResponse, error) {
 	if h.contentEncoding != "" && len(body.B) > 0 {
 		decoded, err := decode(ctx, room, body, h.contentEncoding, limit, h.status)
 		if err != nil {
@@ -137,7 +137,7 @@ func askedInPlain(body []byte) bool {
 var errTooLarge = errors.New("too large")
 
 // readAll reads a body of the given length, or to the end if length is negative.
-func readAll(ctx context.Context, room *execute.Room, r io.Reader, length int64, limit, status int) (*execute.Buffer, error) {
+func readAll(ctx context.Context, room *execute.MemoryReservation, r io.Reader, length int64, limit, status int) (*execute.Buffer, error) {
 	b, err := fill(ctx, room, r, length, limit)
 	if err == nil {
 		return b, nil
@@ -158,11 +158,11 @@ func tooLarge(limit, status int) error {
 
 // fill reads length bytes, or to the end if length is negative. On an error, it also returns
 // what it has read. It fails if the memory budget is exhausted.
-func fill(ctx context.Context, room *execute.Room, r io.Reader, length int64, limit int) (*execute.Buffer, error) {
+func fill(ctx context.Context, room *execute.MemoryReservation, r io.Reader, length int64, limit int) (*execute.Buffer, error) {
 	if length > int64(limit) {
 		return execute.NewBuffer(0), errTooLarge
 	}
-	if err := room.For(ctx, int(length)); err != nil {
+	if err := room.Reserve(ctx, int(length)); err != nil {
 		return execute.NewBuffer(0), err
 	}
 	b := execute.NewBuffer(max(int(length), 512))
@@ -170,7 +170,7 @@ func fill(ctx context.Context, room *execute.Room, r io.Reader, length int64, li
 		if len(b.B) == cap(b.B) {
 			// Room for one byte more than the limit detects that it is exceeded.
 			size := max(min(2*cap(b.B), limit+1), cap(b.B)+1)
-			if err := room.For(ctx, size); err != nil {
+			if err := room.Reserve(ctx, size); err != nil {
 				return b, err
 			}
 			larger := execute.NewBuffer(size)

@@ -26,7 +26,7 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 		if s.breaker != nil && !s.breaker.TryAcquirePermit() {
 			return nil, &execute.TransportError{Code: execute.CodeCircuitOpen, Message: "is unavailable: its circuit breaker is open after repeated failures"}
 		}
-		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, header, r.Room)
+		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, header, r.Reservation)
 		v := judge(err)
 		s.record(ctx, v.failed)
 		pause := v.after + wait/2 + time.Duration(t.options.Jitter()*float64(wait/2))

@@ -118,7 +118,7 @@ func (c *standard) close() {
 	}
 }
 
-func (c *standard) roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.Room) (*execute.SubgraphResponse, error) {
+func (c *standard) roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (*execute.SubgraphResponse, error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	for {
@@ -131,7 +131,7 @@ func (c *standard) roundTrip(ctx context.Context, deadline time.Time, kind opera
 	}
 }
 
-func (c *standard) exchange(ctx context.Context, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.Room) (*execute.SubgraphResponse, error) {
+func (c *standard) exchange(ctx context.Context, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (*execute.SubgraphResponse, error) {
 	transport := c.acquire()
 	defer c.release(transport)
 	var watched watchedRequest

@@ -30,7 +30,7 @@ var _ execute.Transport = (*Transport)(nil)
 
 // A client sends one request to a subgraph and reads the response.
 type client interface {
-	roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.Room) (*execute.SubgraphResponse, error)
+	roundTrip(ctx context.Context, deadline time.Time, kind operation.Kind, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (*execute.SubgraphResponse, error)
 	// close closes idle connections.
 	close()
 }

@@ -6,10 +6,10 @@ import (
 	"souk/internal/memory"
 )
 
-// A Room is the memory that a request may use, out of the budget for all
+// A MemoryReservation is the memory that a request may use, out of the budget for all
 // requests in progress, for one subgraph's response and what is made of it. A
-// nil Room is unbounded.
-type Room struct {
+// nil MemoryReservation is unbounded.
+type MemoryReservation struct {
 	lease *memory.Lease
 	bytes int // of the lease
 	// anyway is set if the response is read even without memory for it: it is
@@ -21,11 +21,11 @@ type Room struct {
 // the response itself, the values read from it and the client's response.
 const footprint = 4
 
-// For reserves memory for a response of some bytes in all. A transport calls it
-// before it allocates them. For waits briefly for other requests, and fails
+// Reserve reserves memory for a response of some bytes in all. A transport calls it
+// before it allocates them. Reserve waits briefly for other requests, and fails
 // with a *TransportError whose code is CodeOverloaded. A response that would need
 // more than the whole budget takes all of it, and is read if nothing else is held.
-func (r *Room) For(ctx context.Context, answer int) error {
+func (r *MemoryReservation) Reserve(ctx context.Context, answer int) error {
 	if r == nil {
 		return nil
 	}
