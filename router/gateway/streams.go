@@ -334,11 +334,12 @@ func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 }
 
 // Reasons in the close frame of a WebSocket. They are limited to 123 bytes (RFC 6455,
-// section 5.5).
+// section 5.5). "Forbidden" is the reason that the graphql-transport-ws protocol gives
+// for close code 4403.
 var (
 	errUnauthorized = errors.New("Forbidden")
-	errInitPayload  = errors.New("Payload of connection_init is not an object")
-	errInitHeader   = errors.New("Header in connection_init is not a valid string")
+	errInitPayload  = errors.New("payload of connection_init is not an object")
+	errInitHeader   = errors.New("header in connection_init is not a valid string")
 )
 
 func (gw *Gateway) session(r *http.Request) *subscribe.Session {
