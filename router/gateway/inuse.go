@@ -20,24 +20,32 @@ func (gw *Gateway) WriteOperations(w io.Writer, most int) error {
 		return nil
 	}
 	defer current.release()
-	type use struct {
-		document *document
-		uses     uint64
-	}
-	var list []use
-	current.documents.Used(func(_ string, d *document, uses uint64) { list = append(list, use{d, uses}) })
-	slices.SortFunc(list, func(a, b use) int {
-		return cmp.Or(cmp.Compare(b.uses, a.uses), strings.Compare(a.document.hash, b.document.hash))
-	})
+	list := current.byUse()
 	if _, err := fmt.Fprintf(w, "# Supergraph %s, %d operations in memory\n", current.id, len(list)); err != nil {
 		return err
 	}
 	for _, u := range list[:min(len(list), most)] {
-		if _, err := fmt.Fprintf(w, "\n# document %s, used %d times\n%s", u.document.hash, u.uses, current.describe(u.document)); err != nil {
+		if _, err := fmt.Fprintf(w, "\n# document %s, used %d times\n%s", u.hash, u.uses, current.describe(u.document)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// A usedDocument is a document with how often it was looked up.
+type usedDocument struct {
+	*document
+	uses uint64
+}
+
+// byUse returns the documents in memory, the most used first.
+func (s *snapshot) byUse() []usedDocument {
+	var list []usedDocument
+	s.documents.Used(func(_ string, d *document, uses uint64) { list = append(list, usedDocument{d, uses}) })
+	slices.SortFunc(list, func(a, b usedDocument) int {
+		return cmp.Or(cmp.Compare(b.uses, a.uses), strings.Compare(a.hash, b.hash))
+	})
+	return list
 }
 
 // WriteAPISchema writes the API schema of the current supergraph, as SDL.
@@ -67,10 +75,7 @@ func (s *snapshot) describe(d *document) string {
 		return out.String()
 	}
 	for _, k := range *known {
-		op := parsed.Undeferred(k.conditions)
-		if k.deferring {
-			op = parsed.Operation(k.conditions)
-		}
+		op := (&document{Document: parsed}).choose(k.conditions, k.deferring)
 		out.WriteString("\n")
 		p, err := s.planner.Plan(op, k.labels.names(s.model)...)
 		if err == nil {

@@ -1,12 +1,10 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
-	"slices"
 	"time"
 
 	"souk/router/dependency"
@@ -58,20 +56,14 @@ func (gw *Gateway) Inherit(former *Gateway) {
 // warm plans the most used operations of the old snapshot for the next one. It skips
 // those that are no longer valid.
 func (gw *Gateway) warm(next, old *snapshot) {
-	type use struct {
-		d    *document
-		uses uint64
-	}
-	var list []use
-	old.documents.Used(func(_ string, d *document, uses uint64) { list = append(list, use{d, uses}) })
-	slices.SortFunc(list, func(a, b use) int { return cmp.Compare(b.uses, a.uses) })
 	quiet := newMetrics(nil) // warming must not count as cache misses
+	list := old.byUse()
 	for _, u := range list[:min(len(list), gw.config.Caches.WarmUp)] {
-		d, _, err := next.document(context.Background(), quiet, nil, []byte(u.d.text), []byte(u.d.name))
+		d, _, err := next.document(context.Background(), quiet, nil, []byte(u.text), []byte(u.name))
 		if err != nil {
 			continue
 		}
-		known := u.d.programs.Load()
+		known := u.programs.Load()
 		if known == nil {
 			continue
 		}
@@ -79,7 +71,7 @@ func (gw *Gateway) warm(next, old *snapshot) {
 			p := &prepared{document: d, op: d.choose(s.conditions, s.deferring), vars: s.conditions, deferring: s.deferring,
 				labels: s.labels.in(old.model, next.model)}
 			if _, _, err := next.program(context.Background(), quiet, p); err != nil {
-				gw.logger.Warn("an operation in use cannot be planned for the new supergraph", "operation", u.d.name, "hash", u.d.hash, "error", err)
+				gw.logger.Warn("an operation in use cannot be planned for the new supergraph", "operation", u.name, "hash", u.hash, "error", err)
 			}
 		}
 	}
