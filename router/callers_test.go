@@ -127,25 +127,8 @@ func call(t *testing.T, url, path string, headers ...string) answer {
 	if path == "/graphql" {
 		method, body = http.MethodPost, `{"query":"{ hello }"}`
 	}
-	r, err := http.NewRequestWithContext(t.Context(), method, url+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		r.Header.Add(name, value)
-	}
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{res.StatusCode, res.Header, string(text)}
+	res, text := ask(t, method, url+path, body, append([]string{"Content-Type: application/json"}, headers...)...)
+	return answer{res.StatusCode, res.Header, text}
 }
 
 // refusal gives the code and the message of an answer, whatever form it has.

@@ -449,21 +449,12 @@ func TestReadinessWithoutDetails(t *testing.T) {
 	}
 }
 
-// A subgraph that the configuration names and a new supergraph lacks is told in
-// the log; at the start it would be an error.
-func TestNewSupergraphWithoutAConfiguredNameWarns(t *testing.T) {
-	t.Parallel()
+// followsFile starts a router that reloads its supergraph from a file, which it
+// returns.
+func followsFile(t *testing.T, configure func(*config.Config)) (*store, string) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "supergraph.graphql")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(file+"~", []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(file+"~", file); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(productSDL)
+	replace(t, file, productSDL)
 	log := new(lockedBuffer)
 	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: log})
 	if err != nil {
@@ -471,13 +462,36 @@ func TestNewSupergraphWithoutAConfiguredNameWarns(t *testing.T) {
 	}
 	c := config.Default()
 	c.Supergraph.Path, c.Supergraph.PollInterval = file, 10*time.Millisecond
-	c.TrafficShaping.Subgraphs = map[string]config.SubgraphTraffic{"a": {Timeout: time.Second}}
-	c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"a": {Types: []string{"Product"}}}
+	if configure != nil {
+		configure(&c)
+	}
 	r, err := router.New(t.Context(), c, router.Options{Telemetry: tel})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &store{Router: r, log: log}
+	return &store{Router: r, log: log}, file
+}
+
+// replace writes a file as a whole: a reader sees the old contents or the new.
+func replace(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file+"~", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+"~", file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A subgraph that the configuration names and a new supergraph lacks is told in
+// the log; at the start it would be an error.
+func TestNewSupergraphWithoutAConfiguredNameWarns(t *testing.T) {
+	t.Parallel()
+	s, file := followsFile(t, func(c *config.Config) {
+		c.TrafficShaping.Subgraphs = map[string]config.SubgraphTraffic{"a": {Timeout: time.Second}}
+		c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"a": {Types: []string{"Product"}}}
+	})
+	log := s.log
 	defer s.Close()
 	for _, change := range []struct{ sdl, want string }{
 		{sdl: strings.ReplaceAll(productSDL, "Product", "Article"), want: `response_cache.subgraph.subgraphs.a.types names \"Product\", but the subgraph a has no such entity type`},
@@ -486,7 +500,7 @@ func TestNewSupergraphWithoutAConfiguredNameWarns(t *testing.T) {
 		if change.sdl == productSDL || strings.Contains(log.String(), change.want) {
 			t.Fatalf("nothing changes, or the log has it already:\n%s", log)
 		}
-		write(change.sdl)
+		replace(t, file, change.sdl)
 		for end := time.Now().Add(patience); !strings.Contains(log.String(), change.want); time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("the log says\n%s\nwant %s", log, change.want)
@@ -505,36 +519,15 @@ func TestNewSupergraphWithoutAConfiguredNameWarns(t *testing.T) {
 // or is refused.
 func TestSupergraphFileThatFailsIsTold(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "supergraph.graphql")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(file+"~", []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(file+"~", file); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(productSDL)
-	log := new(lockedBuffer)
-	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := config.Default()
-	c.Supergraph.Path, c.Supergraph.PollInterval = file, 10*time.Millisecond
-	r, err := router.New(t.Context(), c, router.Options{Telemetry: tel})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &store{Router: r, log: log}
+	s, file := followsFile(t, nil)
+	log := s.log
 	defer s.Close()
 	s.becomes(t, "supergraph/file", "UP")
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
 	s.fails(t, "supergraph/file", "no such file")
-	write("type Query {")
+	replace(t, file, "type Query {")
 	s.becomes(t, "supergraph/file", "DOWN")
 	for end := time.Now().Add(patience); !strings.Contains(log.String(), "the new supergraph is invalid"); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -544,6 +537,6 @@ func TestSupergraphFileThatFailsIsTold(t *testing.T) {
 	if got := s.state(t, "supergraph/file"); got != "DOWN" {
 		t.Errorf("with a supergraph that is refused it is %s", got)
 	}
-	write(productSDL + "\n")
+	replace(t, file, productSDL+"\n")
 	s.becomes(t, "supergraph/file", "UP")
 }

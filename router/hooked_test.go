@@ -103,30 +103,13 @@ func newHooked(t *testing.T, change func(*config.Config), x router.Extensions) *
 	return h
 }
 
-// do sends a request and gives the response with its body.
+// do sends a request and returns the response with its body.
 func (h *hookedRouter) do(t *testing.T, method, path, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, h.url+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
 	if method == http.MethodPost {
-		r.Header.Set("Content-Type", "application/json")
+		headers = append([]string{"Content-Type: application/json"}, headers...)
 	}
-	for _, line := range headers {
-		name, value, _ := strings.Cut(line, ": ")
-		r.Header.Set(name, value)
-	}
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res, string(text)
+	return ask(t, method, h.url+path, body, headers...)
 }
 
 // socket runs an operation on a WebSocket and gives the messages up to its end.
