@@ -25,4 +25,5 @@
 //	paths.go        checks of paths
 //	document.go     writes docs/router.yaml
 //	schema.go       writes router.schema.json
+//	redact.go       the configuration without secrets, for a debug bundle
 package config
