@@ -13,7 +13,7 @@ import (
 	"souk/cli"
 )
 
-func TestBundleIsSavedAsAFile(t *testing.T) {
+func TestDebugBundleIsWrittenToAFile(t *testing.T) {
 	admin := http.NewServeMux()
 	admin.HandleFunc("GET /debug/bundle", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/zip")

@@ -9,7 +9,7 @@ import (
 
 // What is no supergraph is named with its file, for what it seems to be, and
 // with the way to a supergraph.
-func TestRouterSaysWhatIsNoSupergraph(t *testing.T) {
+func TestRouterRejectsFilesThatAreNotSupergraphs(t *testing.T) {
 	dir := t.TempDir()
 	for name, c := range map[string]struct{ text, want string }{
 		"subgraph.graphql":      {text: "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.3\", import: [\"@key\"])\ntype Query { a: A }\ntype A @key(fields: \"id\") { id: ID! }\n", want: "it looks like the schema of a single subgraph; create a supergraph"},
@@ -39,7 +39,7 @@ func TestRouterSaysWhatIsNoSupergraph(t *testing.T) {
 	p.fails(t, "subgraph.graphql: reading the supergraph: it looks like the schema of a single subgraph")
 }
 
-func TestRouterTellsAllProblemsOfItsConfiguration(t *testing.T) {
+func TestRouterReportsEveryConfigurationProblem(t *testing.T) {
 	file := routerFiles(t, "127.0.0.1:0", "", "supergraph: {path: GRAPH}\n"+
 		"traffic_shaping:\n  subgraphs:\n    aa: {timeout: 1s}\n"+
 		"headers: {subgraphs: {b: {}}}\n"+

@@ -51,7 +51,7 @@ func TestPlanPrintsEachFormat(t *testing.T) {
 	souk(t, nil, "plan", "--format", "yaml", "-").fails(t, `unknown format "yaml"; use text, json or apollo`)
 }
 
-func TestPlanIsReadBackFromItsJSON(t *testing.T) {
+func TestPlanJSONRoundTrips(t *testing.T) {
 	printed := planOf(t, "--json")
 	p, err := plan.ReadJSON(strings.NewReader(printed))
 	if err != nil {

@@ -177,7 +177,7 @@ func routerFiles(t *testing.T, listen, admin, more string) string {
 	return write("router.yaml", fmt.Sprintf("listen: %q\nadmin: {listen: %q}\n%s", listen, admin, strings.ReplaceAll(more, "GRAPH", strconv.Quote(graph))))
 }
 
-func TestRouterEndsWhenAPortIsTaken(t *testing.T) {
+func TestRouterExitsWhenAPortIsInUse(t *testing.T) {
 	for _, hotReload := range []bool{true, false} {
 		graph := fmt.Sprintf("supergraph: {path: GRAPH, hot_reload: %t}\n", hotReload)
 		t.Run(fmt.Sprintf("public, hot_reload %t", hotReload), func(t *testing.T) {
@@ -191,7 +191,7 @@ func TestRouterEndsWhenAPortIsTaken(t *testing.T) {
 	}
 }
 
-func TestServicesEndWhenTheirPortIsTaken(t *testing.T) {
+func TestServicesExitWhenTheirPortIsInUse(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", ":0")
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func TestCommandsFailInOneLine(t *testing.T) {
 	}
 }
 
-func TestInterruptEndsWithStatusZero(t *testing.T) {
+func TestInterruptExitsWithStatusZero(t *testing.T) {
 	t.Run("router", func(t *testing.T) {
 		address := freeAddress(t)
 		p := souk(t, nil, "router", "--config", routerFiles(t, address, "", "supergraph: {path: GRAPH}\n"))
@@ -269,7 +269,7 @@ func TestInterruptEndsWithStatusZero(t *testing.T) {
 
 // A request that hangs keeps the router from ending, for as long as it may
 // take; whoever asks a second time does not want to wait.
-func TestSecondInterruptEndsAtOnce(t *testing.T) {
+func TestSecondInterruptExitsAtOnce(t *testing.T) {
 	asked, answer := make(chan struct{}), make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		close(asked)
@@ -304,7 +304,7 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 
 // What net/http says outside of any request is a record of the log like others,
 // and repeats nothing of what a subgraph sent.
-func TestStandardLogIsPartOfTheLog(t *testing.T) {
+func TestStandardLogGoesToTheStructuredLog(t *testing.T) {
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -347,7 +347,7 @@ func TestStandardLogIsPartOfTheLog(t *testing.T) {
 }
 
 // The store does not go on without its database when Postgres dies by itself.
-func TestDevEndsWithItsPostgres(t *testing.T) {
+func TestDevExitsWhenPostgresDies(t *testing.T) {
 	p := souk(t, nil, "dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0")
 	await(t, p, "the store runs", func() bool { return strings.Contains(p.stdout.String(), "Press Ctrl-C to stop") })
 	for _, child := range children(t, p.Process.Pid) {

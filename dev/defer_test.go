@@ -14,9 +14,9 @@ import (
 	"souk/schema"
 )
 
-// TestDeferredExample runs the playground's example of @defer: the stock comes
+// TestDeferExampleDeliversStockLater runs the playground's example of @defer: the stock comes
 // after what the product service knows, as parts of their own.
-func TestDeferredExample(t *testing.T) {
+func TestDeferExampleDeliversStockLater(t *testing.T) {
 	store := open(t, dev.Options{})
 	text, err := schema.Examples.ReadFile("examples/5-defer.graphql")
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // With authentication enforced, each sees and does what is theirs.
-func TestEnforced(t *testing.T) {
+func TestEnforcedModeLimitsCallersToTheirOwnData(t *testing.T) {
 	anyone := open(t, dev.Options{AuthMode: "enforced"})
 	ada, grace, admin := anyone.logIn(t, "ada", "tutorial-ada"), anyone.logIn(t, "grace", "tutorial-grace"), anyone.logIn(t, "admin", "tutorial-admin")
 

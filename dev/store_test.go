@@ -17,7 +17,7 @@ import (
 )
 
 // The whole store, as `souk dev` runs it, used as a newcomer uses it.
-func TestStore(t *testing.T) {
+func TestStoreSurvivesOutages(t *testing.T) {
 	redis := miniredis.RunT(t)
 	store := open(t, dev.Options{RedisURL: "redis://" + redis.Addr()})
 

@@ -16,10 +16,10 @@ import (
 	"souk/dev"
 )
 
-// TestSubscriptions follows an order by event stream and by WebSocket: the
+// TestOrderChangesReachSubscribers follows an order by event stream and by WebSocket: the
 // router has its changes from the order service, and what it says of the
 // products from others.
-func TestSubscriptions(t *testing.T) {
+func TestOrderChangesReachSubscribers(t *testing.T) {
 	store := open(t, dev.Options{})
 	for name, follow := range map[string]func(*testing.T, string) func() map[string]any{
 		"event stream": store.followByEvents,
@@ -61,9 +61,9 @@ func TestSubscriptionEndsWithTheSession(t *testing.T) {
 	}
 }
 
-// TestSubscriptionEndsWithTheRole: whoever loses the role by which an order
+// TestSubscriptionEndsWhenTheRoleIsRevoked: whoever loses the role by which an order
 // could be followed gets no more events, though the token still names the role.
-func TestSubscriptionEndsWithTheRole(t *testing.T) {
+func TestSubscriptionEndsWhenTheRoleIsRevoked(t *testing.T) {
 	anyone := open(t, dev.Options{AuthMode: "enforced"})
 	admin := anyone.logIn(t, "admin", "tutorial-admin")
 	me, _ := anyone.logIn(t, "grace", "tutorial-grace").expect(t, http.StatusOK, http.MethodGet, "/api/me", "")

@@ -32,7 +32,7 @@ func markdown(t *testing.T) map[string]string {
 	return texts
 }
 
-func TestLinksLeadToFiles(t *testing.T) {
+func TestLinksPointToFiles(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)\s]*)?\)`)
 	for name, text := range markdown(t) {
 		for _, match := range link.FindAllStringSubmatch(text, -1) {

@@ -18,7 +18,7 @@ const top = ".."
 
 // What the guide's commands name is there: files, objects, containers, ports,
 // and the places that patches change.
-func TestOperationsGuide(t *testing.T) {
+func TestOperationsGuideCommandsNameExistingThings(t *testing.T) {
 	text, err := os.ReadFile("operations.md")
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestOperationsGuide(t *testing.T) {
 }
 
 // The check notices what is not there.
-func TestWrongCommandsAreNoticed(t *testing.T) {
+func TestWrongCommandsAreDetected(t *testing.T) {
 	c := cluster{readObjects(t, "manifests/*.yaml")}
 	for _, wrong := range []string{
 		"kubectl -n ecommerce scale deployment/inventory --replicas=0",

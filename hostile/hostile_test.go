@@ -39,12 +39,12 @@ var suites = map[string]func() []attack{
 	"store":  func() []attack { return slices.Concat(storeAttacks(), storeStreamAttacks()) },
 }
 
-func TestRouterOutlivesHostileClients(t *testing.T) {
+func TestRouterSurvivesHostileClients(t *testing.T) {
 	needProc(t)
 	startRouter(t).outlives(t, "router")
 }
 
-func TestStoreOutlivesHostileClients(t *testing.T) {
+func TestStoreSurvivesHostileClients(t *testing.T) {
 	needProc(t)
 	if !full {
 		t.Skip("the store is attacked in `make hostile` only")

@@ -58,9 +58,9 @@ func compressed(t *testing.T, text string) string {
 	return b.String()
 }
 
-// TestCompressedRequestBodies: GraphQL and REST decode bodies by the same
+// TestCompressedRequestBodiesAreDecoded: GraphQL and REST decode bodies by the same
 // rules and bounds.
-func TestCompressedRequestBodies(t *testing.T) {
+func TestCompressedRequestBodiesAreDecoded(t *testing.T) {
 	const limit = 4096
 	url := startStore(t, func(c *config.Config) { c.Limits.MaxBodyBytes = limit })
 	for _, c := range []struct {
@@ -106,9 +106,9 @@ func TestCompressedRequestBodies(t *testing.T) {
 	}
 }
 
-// TestSlowRequestBodies: a client that does not send its body is answered and
+// TestSlowRequestBodiesTimeOut: a client that does not send its body is answered and
 // let go, wherever it sends it.
-func TestSlowRequestBodies(t *testing.T) {
+func TestSlowRequestBodiesTimeOut(t *testing.T) {
 	url := startStore(t, func(c *config.Config) { c.Limits.BodyTimeout = 100 * time.Millisecond })
 	for _, c := range []struct{ path, status string }{
 		{path: "/graphql", status: "408"},

@@ -50,9 +50,9 @@ await fetch('/result', {method: 'POST', body: lines.join('\n')})
 if (next) location = next
 </script>`
 
-// TestInBrowser tries what pages of the router's own origin, of one that is
+// TestBrowsersEnforceCORS tries what pages of the router's own origin, of one that is
 // listed and of one that is not can do, in a browser.
-func TestInBrowser(t *testing.T) {
+func TestBrowsersEnforceCORS(t *testing.T) {
 	chromium := chromiumtest.Path(t)
 	results := make(chan string, 10)
 	var asked atomic.Int64

@@ -40,7 +40,7 @@ func readBundle(t *testing.T, h http.Handler) map[string]string {
 	return files
 }
 
-func TestBundleShowsTheRouterWithoutSecrets(t *testing.T) {
+func TestDebugBundleContainsNoSecrets(t *testing.T) {
 	const secret = "s3cr3t"
 	h := newHooked(t, func(c *config.Config) {
 		c.Admin.Bundle = true
@@ -75,7 +75,7 @@ func TestBundleShowsTheRouterWithoutSecrets(t *testing.T) {
 	}
 }
 
-func TestBundleIsOffByDefault(t *testing.T) {
+func TestDebugBundleIsOffByDefault(t *testing.T) {
 	h := newHooked(t, nil, router.Extensions{})
 	w := httptest.NewRecorder()
 	h.Admin().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/bundle", nil))

@@ -111,9 +111,9 @@ var valuesRoutes = fstest.MapFS{"values.graphql": {Data: []byte(`
 	mutation logIn @rest(method: POST, path: "/api/login", result: "logIn") { logIn }
 `)}}
 
-// TestCacheControlTellsForWhomAnswersAre: what the caches between the router
+// TestCacheControlFollowsTheCaller: what the caches between the router
 // and its clients are told, by GraphQL and by REST.
-func TestCacheControlTellsForWhomAnswersAre(t *testing.T) {
+func TestCacheControlFollowsTheCaller(t *testing.T) {
 	jwks, token := issuer(t)
 	bearer := "Authorization: Bearer " + token("ada")
 	base := func(c *config.Config) {
@@ -217,7 +217,7 @@ func TestLoginsAndOtherMutationsAreNotStored(t *testing.T) {
 }
 
 // Every answer under authentication.jwt.required is for callers with a token.
-func TestAnswersBehindARequiredTokenArePrivate(t *testing.T) {
+func TestResponsesThatRequireATokenArePrivate(t *testing.T) {
 	jwks, token := issuer(t)
 	at := serveRouter(t, composed(t, valuesA, valuesB), valuesRoutes, values, func(c *config.Config) {
 		c.Authentication.JWT.JWKS = []config.JWKS{{URL: jwks}}
@@ -231,7 +231,7 @@ func TestAnswersBehindARequiredTokenArePrivate(t *testing.T) {
 }
 
 // Callers whose equal queries are answered together are told alike.
-func TestSharedAnswersKeepTheirCacheControl(t *testing.T) {
+func TestSharedResponsesKeepTheirCacheControl(t *testing.T) {
 	at := serveRouter(t, composed(t, valuesA, valuesB), valuesRoutes, values, func(c *config.Config) { c.TrafficShaping.Router.Deduplicate = true })
 	for header, want := range map[string]string{"": "max-age=60", "Authorization: Bearer x": "private, max-age=60"} {
 		headers := []string{posts}
@@ -247,7 +247,7 @@ func TestSharedAnswersKeepTheirCacheControl(t *testing.T) {
 
 // An answer of which a part must not be kept is not kept, even if the subgraph
 // of another part says nothing.
-func TestNoStoreOfOneSubgraphHolds(t *testing.T) {
+func TestNoStoreOfOneSubgraphAppliesToTheResponse(t *testing.T) {
 	sdl := composed(t, `type Query { silent: Int }`, `type Query { secret: Int }`)
 	at := serveRouter(t, sdl, nil, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

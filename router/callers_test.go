@@ -154,7 +154,7 @@ func (a answer) refusal(t *testing.T) (code, message string) {
 }
 
 // GraphQL and REST refuse a token alike: status, code, message and headers.
-func TestTokensAreRefusedAlike(t *testing.T) {
+func TestGraphQLAndRESTRefuseTokensAlike(t *testing.T) {
 	i := newTokenIssuer(t)
 	required := serveHello(t, io.Discard, func(c *config.Config) {
 		c.Authentication.JWT.JWKS = []config.JWKS{{URL: i.URL}}
@@ -194,7 +194,7 @@ func TestTokensAreRefusedAlike(t *testing.T) {
 }
 
 // A token that cannot be verified is neither invalid nor anonymous.
-func TestKeysOutOfReachAreUnavailable(t *testing.T) {
+func TestUnreachableKeySetIsUnavailable(t *testing.T) {
 	i := newTokenIssuer(t)
 	i.down.Store(true)
 	var log lockedBuffer
@@ -221,7 +221,7 @@ func TestKeysOutOfReachAreUnavailable(t *testing.T) {
 
 // A socket whose token is refused is closed with the reason, and with a code
 // that says whether it helps to connect again.
-func TestSocketsAreRefusedForTheirToken(t *testing.T) {
+func TestRefusedTokenClosesTheSocket(t *testing.T) {
 	i := newTokenIssuer(t)
 	url := serveHello(t, io.Discard, func(c *config.Config) { c.Authentication.JWT.JWKS = []config.JWKS{{URL: i.URL}} })
 	refused := func(authorization string, code websocket.StatusCode, reason string) {
@@ -292,7 +292,7 @@ func TestRefusedFieldsAreChallenged(t *testing.T) {
 
 // Where fields are left out rather than operations refused, a REST route whose
 // result is left out says the same, also to credentials that are no token.
-func TestLeftOutFieldsAreChallengedOverREST(t *testing.T) {
+func TestFilteredFieldsAreChallengedOverREST(t *testing.T) {
 	i := newTokenIssuer(t)
 	for scheme, word := range map[string]string{"Bearer": "Bearer", "Token": "Token"} {
 		url := serveSupergraph(t, protectedSDL, io.Discard, func(c *config.Config) {
@@ -382,7 +382,7 @@ func TestRateLimitCountsEveryOperation(t *testing.T) {
 
 // Behind a trusted proxy callers are told apart by the addresses it adds;
 // nobody else is believed.
-func TestRateLimitBehindProxies(t *testing.T) {
+func TestRateLimitUsesTheForwardedAddress(t *testing.T) {
 	var log lockedBuffer
 	limited := config.RateLimit{Enabled: true, Requests: 1, Interval: time.Hour, By: "ip"}
 	trusting := serveHello(t, &log, func(c *config.Config) {

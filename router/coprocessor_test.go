@@ -133,7 +133,7 @@ func TestCoprocessorIsCalledAtEachStage(t *testing.T) {
 	}
 }
 
-func TestCoprocessorIsSentWhatIsConfigured(t *testing.T) {
+func TestCoprocessorReceivesOnlyConfiguredFields(t *testing.T) {
 	c := newCoprocessor(t, nil)
 	h := newHooked(t, func(to *config.Config) {
 		to.Coprocessor.URL = c.URL
@@ -147,7 +147,7 @@ func TestCoprocessorIsSentWhatIsConfigured(t *testing.T) {
 	}
 }
 
-func TestCoprocessorChangesWhatPasses(t *testing.T) {
+func TestCoprocessorModifiesRequestsAndResponses(t *testing.T) {
 	put := func(m map[string]any, part, name string, value any) {
 		inner, _ := m[part].(map[string]any)
 		inner[name] = value
@@ -188,7 +188,7 @@ func TestCoprocessorChangesWhatPasses(t *testing.T) {
 	}
 }
 
-func TestCoprocessorBreaks(t *testing.T) {
+func TestCoprocessorBreakEndsTheRequest(t *testing.T) {
 	end := func(status int, body any) func(map[string]any) {
 		return func(m map[string]any) {
 			m["control"] = map[string]any{"break": status}
@@ -239,7 +239,7 @@ func TestCoprocessorBreaks(t *testing.T) {
 
 // A coprocessor that fails in one way or another closes the stages that are
 // closed, and is as if it were not there for those that are open.
-func TestCoprocessorFails(t *testing.T) {
+func TestCoprocessorFailureFollowsThePolicy(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"status":        func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
 		"redirect":      func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusTemporaryRedirect) },
@@ -292,7 +292,7 @@ func TestCoprocessorFails(t *testing.T) {
 }
 
 // Each stage has its own policy.
-func TestCoprocessorFailurePolicyIsThatOfTheStage(t *testing.T) {
+func TestCoprocessorStagesHaveTheirOwnFailurePolicy(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
 	defer server.Close()
 	h := newHooked(t, func(c *config.Config) {
@@ -345,7 +345,7 @@ func TestCoprocessorBoundsItsConnections(t *testing.T) {
 	}
 }
 
-func TestCoprocessorChangesWithTheConfiguration(t *testing.T) {
+func TestCoprocessorFollowsReloads(t *testing.T) {
 	c := newCoprocessor(t, map[string]func(map[string]any){"RouterRequest": func(m map[string]any) { m["control"] = map[string]any{"break": 403} }})
 	h := newHooked(t, nil, router.Extensions{})
 	ask := func() int {

@@ -102,7 +102,7 @@ const (
 
 // A preflight request carries no token and must not be counted against the
 // caller's rate.
-func TestPreflightNeedsNoTokenAndCountsForNothing(t *testing.T) {
+func TestPreflightNeedsNoTokenAndIsNotRateLimited(t *testing.T) {
 	url := serveRouter(t, smallSDL, smallRoutes, hello, func(c *config.Config) {
 		c.CORS.AllowOrigins = []string{"https://shop.example"}
 		c.Authentication.JWT.JWKS = []config.JWKS{{URL: "http://127.0.0.1:1/jwks.json"}}
@@ -133,7 +133,7 @@ func TestPreflightNeedsNoTokenAndCountsForNothing(t *testing.T) {
 
 // Every answer of an endpoint tells caches that it depends on Origin, and
 // pages can read why they were refused.
-func TestEveryAnswerVariesByOrigin(t *testing.T) {
+func TestEveryResponseVariesByOrigin(t *testing.T) {
 	url := serveRouter(t, smallSDL, smallRoutes, hello, func(c *config.Config) {
 		c.CORS.AllowOrigins = []string{"https://*.example"}
 		c.Authentication.JWT.JWKS = []config.JWKS{{URL: "http://127.0.0.1:1/jwks.json"}}

@@ -28,10 +28,10 @@ const introspectionQuery = `query IntrospectionQuery { __schema { queryType { na
 fragment V on __InputValue { name description type { ...T } defaultValue }
 fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }`
 
-// TestStoreAffordsItsOwnOperations estimates what the playground, the REST routes,
+// TestStoreOperationsStayBelowTheCostLimit estimates what the playground, the REST routes,
 // with the longest pages there are, and tools ask for, and what hostile clients
 // do: the former leave a third of what is allowed, the latter are refused.
-func TestStoreAffordsItsOwnOperations(t *testing.T) {
+func TestStoreOperationsStayBelowTheCostLimit(t *testing.T) {
 	model, err := supergraph.Parse(schema.Supergraph)
 	if err != nil {
 		t.Fatal(err)

@@ -169,7 +169,7 @@ func (s *store) keeps(t *testing.T, events redis.UniversalClient) {
 
 const password = "correct-horse-battery"
 
-func TestRedisThatFailsIsTold(t *testing.T) {
+func TestFailingRedisIsReported(t *testing.T) {
 	t.Parallel()
 	uses := func(r config.Redis) func(*config.Config) {
 		return func(c *config.Config) {
@@ -250,7 +250,7 @@ func TestRedisThatFailsIsTold(t *testing.T) {
 
 // A node of a cluster serves only its part of the keys, so each use may fail or
 // not; the response cache uses one part.
-func TestClusterNodeTakenForAServerIsTold(t *testing.T) {
+func TestClusterNodeConfiguredAsServerIsReported(t *testing.T) {
 	t.Parallel()
 	nodes := redistest.StartCluster(t, 3)
 	told := 0
@@ -271,7 +271,7 @@ func TestClusterNodeTakenForAServerIsTold(t *testing.T) {
 	}
 }
 
-func TestRedisThatComesBackIsTold(t *testing.T) {
+func TestRedisRecoveryIsReported(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	s := newStore(t, cached(config.Redis{URL: "redis://" + server.Addr}))
@@ -290,7 +290,7 @@ func TestRedisThatComesBackIsTold(t *testing.T) {
 	s.keeps(t, server.Client)
 }
 
-func TestRedisClusterServes(t *testing.T) {
+func TestRedisClusterIsSupported(t *testing.T) {
 	t.Parallel()
 	nodes := redistest.StartCluster(t, 3)
 	all := []string{nodes[0].Addr, nodes[1].Addr, nodes[2].Addr}
@@ -324,7 +324,7 @@ func TestRedisClusterServes(t *testing.T) {
 	}
 }
 
-func TestSentinelFailover(t *testing.T) {
+func TestSentinelFailoverIsFollowed(t *testing.T) {
 	t.Parallel()
 	primary := redistest.Start(t, redistest.Options{})
 	replica := redistest.StartReplica(t, primary)
@@ -340,7 +340,7 @@ func TestSentinelFailover(t *testing.T) {
 	byURL.keeps(t, replica.Client)
 }
 
-func TestRedisOverTLS(t *testing.T) {
+func TestRedisIsReachedOverTLS(t *testing.T) {
 	t.Parallel()
 	certificates := redistest.NewCertificates(t)
 	server := redistest.Start(t, redistest.Options{TLS: certificates, Password: password})
@@ -352,7 +352,7 @@ func TestRedisOverTLS(t *testing.T) {
 	}
 }
 
-func TestSubgraphThatFailsIsTold(t *testing.T) {
+func TestFailingSubgraphIsReported(t *testing.T) {
 	t.Parallel()
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = nil
@@ -383,7 +383,7 @@ func TestSubgraphThatFailsIsTold(t *testing.T) {
 	}
 }
 
-func TestSubgraphThatRefusesARequestServes(t *testing.T) {
+func TestSubgraphThatRejectsACallerIsUp(t *testing.T) {
 	t.Parallel()
 	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
 	defer refuses.Close()
@@ -394,7 +394,7 @@ func TestSubgraphThatRefusesARequestServes(t *testing.T) {
 	}
 }
 
-func TestKeySetThatFailsIsTold(t *testing.T) {
+func TestFailingKeySetIsReported(t *testing.T) {
 	t.Parallel()
 	var broken atomic.Bool
 	broken.Store(true)
@@ -433,7 +433,7 @@ func TestKeySetThatFailsIsTold(t *testing.T) {
 	}
 }
 
-func TestReadinessWithoutDetails(t *testing.T) {
+func TestReadinessHidesDetailsOnThePublicPort(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, func(c *config.Config) { c.Health.Details = false })
 	if _, body := s.get("/readyz"); body != `{"status":"UP"}`+"\n" {
@@ -485,7 +485,7 @@ func replace(t *testing.T, file, text string) {
 
 // A subgraph that the configuration names and a new supergraph lacks is told in
 // the log; at the start it would be an error.
-func TestNewSupergraphWithoutAConfiguredNameWarns(t *testing.T) {
+func TestSupergraphWithoutAConfiguredNameIsLogged(t *testing.T) {
 	t.Parallel()
 	s, file := followsFile(t, func(c *config.Config) {
 		c.TrafficShaping.Subgraphs = map[string]config.SubgraphTraffic{"a": {Timeout: time.Second}}
@@ -517,7 +517,7 @@ func TestNewSupergraphWithoutAConfiguredNameWarns(t *testing.T) {
 
 // The file of the supergraph is told as a dependency while it cannot be read,
 // or is refused.
-func TestSupergraphFileThatFailsIsTold(t *testing.T) {
+func TestFailingSupergraphFileIsReported(t *testing.T) {
 	t.Parallel()
 	s, file := followsFile(t, nil)
 	log := s.log

@@ -60,10 +60,10 @@ func eventually(t *testing.T, so func() bool) {
 	}
 }
 
-// TestStopAnswersWhatIsUnderWay: a request that waits for its subgraph, and
+// TestStopFinishesRequestsInProgress: a request that waits for its subgraph, and
 // one that comes in at the last moment, are answered after the router was told
 // to stop and has said so.
-func TestStopAnswersWhatIsUnderWay(t *testing.T) {
+func TestStopFinishesRequestsInProgress(t *testing.T) {
 	asked, answer := make(chan struct{}, 1), make(chan struct{})
 	sub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked <- struct{}{}

@@ -36,9 +36,9 @@ const (
 	accountsB = `type Account @key(fields: "id") { id: ID! @external  balance: String }`
 )
 
-// TestCachedAnswersStayWithTheirCaller asks for entities and for a root field,
+// TestCachedResponsesAreNotSharedBetweenCallers asks for entities and for a root field,
 // by all of which the subgraphs tell callers apart.
-func TestCachedAnswersStayWithTheirCaller(t *testing.T) {
+func TestCachedResponsesAreNotSharedBetweenCallers(t *testing.T) {
 	sdl := composed(t, accountsA, accountsB)
 	for _, control := range []string{"", "max-age=60", "private, max-age=60"} {
 		t.Run(control, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestCachedAnswersStayWithTheirCaller(t *testing.T) {
 
 // An answer that is public but depends on the caller, as its Vary says, stays
 // with the caller, whichever client reads the subgraph's response.
-func TestPublicAnswersThatVaryStayWithTheirCaller(t *testing.T) {
+func TestPublicResponsesThatVaryAreNotShared(t *testing.T) {
 	sdl := composed(t, accountsA, accountsB)
 	for _, client := range []string{"direct", "standard"} {
 		for _, vary := range []string{"Authorization", "Accept, authorization", "*"} {
@@ -97,7 +97,7 @@ func TestPublicAnswersThatVaryStayWithTheirCaller(t *testing.T) {
 
 // What is declared shared is fetched once for all callers; what is declared
 // private is private in the first answer as in those from the cache.
-func TestSharedAndPrivateEntities(t *testing.T) {
+func TestSharedEntitiesAreFetchedOnceAndPrivateOnesStayPrivate(t *testing.T) {
 	jwks, token := issuer(t)
 	sdl := composed(t, accountsA, accountsB)
 	fetches := 0
@@ -147,7 +147,7 @@ func TestSharedAndPrivateEntities(t *testing.T) {
 	}
 }
 
-func TestStartWarnsOfEntitiesKeptApart(t *testing.T) {
+func TestStartLogsEntitiesCachedPerCaller(t *testing.T) {
 	var log lockedBuffer
 	sdl := composed(t, accountsA, accountsB)
 	open := func(s config.SubgraphCaches) error {

@@ -20,9 +20,9 @@ const ticksSDL = supergraphHead + `type Query @join__type(graph: A) { hello: Str
 type Subscription @join__type(graph: A) { ticks: Int }
 `
 
-// TestStreamsEndWithTheToken: a subscription that was opened with a signed
+// TestStreamsEndWhenTheTokenExpires: a subscription that was opened with a signed
 // token ends at the token's expiry, and says so in the terms of its protocol.
-func TestStreamsEndWithTheToken(t *testing.T) {
+func TestStreamsEndWhenTheTokenExpires(t *testing.T) {
 	// Long enough to open a stream on a busy machine.
 	const lifetime = 10 * time.Second
 	i := newTokenIssuer(t)

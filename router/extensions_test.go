@@ -20,7 +20,7 @@ import (
 )
 
 // Equal queries in flight are answered once within a partition only.
-func TestPartitionsShareNothing(t *testing.T) {
+func TestPartitionsShareNoRequests(t *testing.T) {
 	for _, tenants := range [][2]string{{"1", "1"}, {"1", "2"}} {
 		var arrived sync.WaitGroup
 		arrived.Add(2)
@@ -53,7 +53,7 @@ func TestPartitionsShareNothing(t *testing.T) {
 	}
 }
 
-func TestPartitionsCacheApart(t *testing.T) {
+func TestPartitionsHaveSeparateCaches(t *testing.T) {
 	h := newHooked(t, func(c *config.Config) {
 		c.ResponseCache.Enabled = true
 		c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"a": {Root: []string{"hello"}, Shared: true}}
@@ -92,7 +92,7 @@ func (apiKeys) Authenticate(r *http.Request) (*auth.Caller, error) {
 	return nil, &auth.TokenError{Message: "Unknown API key.", Scheme: "ApiKey", Challenge: auth.ChallengeInvalidToken}
 }
 
-func TestAuthenticatorDecidesWhoCalls(t *testing.T) {
+func TestCustomAuthenticatorIdentifiesCallers(t *testing.T) {
 	h := newHooked(t, nil, router.Extensions{Authenticator: apiKeys{}})
 	for key, want := range map[string]struct {
 		status    int
@@ -127,7 +127,7 @@ func (p policies) Evaluate(ctx context.Context, _ *auth.Caller, names []string) 
 	return passed, nil
 }
 
-func TestPoliciesDecideByTheProgram(t *testing.T) {
+func TestCustomPolicyEvaluatorDecides(t *testing.T) {
 	var asked recorder
 	h := newHooked(t, nil, router.Extensions{Policies: policies{&asked}, Hooks: []hook.Hooks{{}}})
 	for given, want := range map[string]struct {
@@ -151,7 +151,7 @@ func TestPoliciesDecideByTheProgram(t *testing.T) {
 	}
 }
 
-func TestHandlersAndMiddlewareOnBothPorts(t *testing.T) {
+func TestHandlersAndMiddlewareRunOnBothPorts(t *testing.T) {
 	say := func(text string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) })
 	}
@@ -198,7 +198,7 @@ func TestHandlersAndMiddlewareOnBothPorts(t *testing.T) {
 	}
 }
 
-func TestOverrideLabelsOfTheProgram(t *testing.T) {
+func TestCustomOverrideLabelsAreActive(t *testing.T) {
 	const sdl = `schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.5", for: EXECUTION) { query: Query }
 directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
 directive @join__graph(name: String!, url: String!) on ENUM_VALUE

@@ -17,7 +17,7 @@ import (
 
 const onceThrough = "1.request 1.operation 1.plan 1.subgraph-request 1.subgraph-response 1.response"
 
-func TestHooksRunInOrderInAndInReverseOut(t *testing.T) {
+func TestHooksRunInOrderAndResponseHooksInReverse(t *testing.T) {
 	var r recorder
 	h := newHooked(t, nil, router.Extensions{Hooks: []hook.Hooks{r.hooks("1"), r.hooks("2")}})
 	if _, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`); body != `{"data":{"hello":"from "}}` {
@@ -31,7 +31,7 @@ func TestHooksRunInOrderInAndInReverseOut(t *testing.T) {
 }
 
 // Every way in passes the same points.
-func TestHooksRunForEveryCarrier(t *testing.T) {
+func TestHooksRunForEveryProtocol(t *testing.T) {
 	var (
 		r       recorder
 		carrier hook.Carrier
@@ -104,7 +104,7 @@ func TestHooksRunForEveryCarrier(t *testing.T) {
 	}
 }
 
-func TestHooksOfABatchAreApart(t *testing.T) {
+func TestHooksSeeEachOperationOfABatch(t *testing.T) {
 	h := newHooked(t, func(c *config.Config) { c.Headers.All.Propagate = []string{"X-From"} }, router.Extensions{Hooks: []hook.Hooks{{
 		Request: func(_ context.Context, r *hook.Request) error {
 			r.ClientHeader.Set("X-From", r.OperationName)
@@ -119,7 +119,7 @@ func TestHooksOfABatchAreApart(t *testing.T) {
 
 type tenantKey struct{}
 
-func TestHooksChangeWhatPasses(t *testing.T) {
+func TestHooksModifyRequestsAndResponses(t *testing.T) {
 	for _, client := range []string{"direct", "standard"} {
 		t.Run(client, func(t *testing.T) {
 			var seen hook.Response
@@ -178,7 +178,7 @@ func TestHooksChangeWhatPasses(t *testing.T) {
 
 // A refusal has the status and errors of the hook, whichever point it is at and
 // whatever carries the operation.
-func TestHooksReject(t *testing.T) {
+func TestHookRejectionReachesTheClient(t *testing.T) {
 	reject := func() error {
 		return &hook.Rejection{Status: 451, Header: http.Header{"X-Why": {"law"}}, Errors: []hook.Error{
 			{Message: "Not here.", Code: "LEGAL", Extensions: map[string]json.RawMessage{"country": json.RawMessage(`"xx"`)}}}}
@@ -219,7 +219,7 @@ func TestHooksReject(t *testing.T) {
 	}
 }
 
-func TestSubgraphHooksReject(t *testing.T) {
+func TestSubgraphHookRejectionIsAFieldError(t *testing.T) {
 	h := newHooked(t, func(c *config.Config) { c.IncludeErrors.All = false }, router.Extensions{Hooks: []hook.Hooks{{
 		SubgraphRequest: func(context.Context, *hook.SubgraphRequest) error {
 			return hook.Reject(0, "TENANT_BLOCKED", "The tenant is blocked.")
@@ -241,7 +241,7 @@ func TestSubgraphHooksReject(t *testing.T) {
 	}
 }
 
-func TestHooksAnswerForASubgraph(t *testing.T) {
+func TestHooksRespondInPlaceOfASubgraph(t *testing.T) {
 	h := newHooked(t, nil, router.Extensions{Hooks: []hook.Hooks{{
 		SubgraphRequest: func(_ context.Context, r *hook.SubgraphRequest) error {
 			if r.ClientHeader.Get("X-Mode") == "mock" {
@@ -270,7 +270,7 @@ func TestHooksAnswerForASubgraph(t *testing.T) {
 }
 
 // A header that would change the framing of a request is not sent.
-func TestHooksCannotSmuggle(t *testing.T) {
+func TestHooksCannotChangeFraming(t *testing.T) {
 	for _, header := range []string{"Content-Length", "Transfer-Encoding", "Connection", "X-Line"} {
 		h := newHooked(t, nil, router.Extensions{Hooks: []hook.Hooks{{
 			SubgraphRequest: func(_ context.Context, r *hook.SubgraphRequest) error {
@@ -286,7 +286,7 @@ func TestHooksCannotSmuggle(t *testing.T) {
 
 // An error that is no refusal, or a panic, is the router's fault, and nothing of
 // it reaches the client.
-func TestHooksFail(t *testing.T) {
+func TestHookFailureIsAnInternalError(t *testing.T) {
 	fail := func(how string) error {
 		if how == "panic" {
 			panic("hidden")
@@ -322,7 +322,7 @@ func TestHooksFail(t *testing.T) {
 
 // Hooks go on after a change of the configuration, and a request under way sees
 // one supergraph at all of its hooks.
-func TestHooksOutliveReload(t *testing.T) {
+func TestHooksSurviveReload(t *testing.T) {
 	planned, goOn := make(chan string, 1), make(chan struct{})
 	ended := make(chan string, 1)
 	h := newHooked(t, nil, router.Extensions{Hooks: []hook.Hooks{{

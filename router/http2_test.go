@@ -74,7 +74,7 @@ func post(ctx context.Context, client *http.Client, url string, body io.Reader) 
 	return response, string(text), err
 }
 
-func TestHTTP2WithoutTLS(t *testing.T) {
+func TestHTTP2WorksWithoutTLS(t *testing.T) {
 	asked, answer := make(chan struct{}, 1), make(chan struct{})
 	sub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked <- struct{}{}
@@ -119,9 +119,9 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 	}
 }
 
-// TestHTTP2Streams: the router tells clients how many requests a connection
+// TestHTTP2CarriesStreams: the router tells clients how many requests a connection
 // may have, and refuses more.
-func TestHTTP2Streams(t *testing.T) {
+func TestHTTP2CarriesStreams(t *testing.T) {
 	address, _, _ := listenAndServe(t, "http://a.invalid", func(c *config.Config) { c.HTTP.HTTP2Streams = 7 })
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 	if err != nil {
@@ -154,7 +154,7 @@ func TestHTTP2Streams(t *testing.T) {
 	}
 }
 
-func TestHTTP2SlowBody(t *testing.T) {
+func TestSlowHTTP2BodyTimesOut(t *testing.T) {
 	address, _, _ := listenAndServe(t, "http://a.invalid", func(c *config.Config) { c.Limits.BodyTimeout = 100 * time.Millisecond })
 	slow, never := io.Pipe()
 	defer never.Close()
@@ -163,7 +163,7 @@ func TestHTTP2SlowBody(t *testing.T) {
 	}
 }
 
-func TestHTTP2CanBeOff(t *testing.T) {
+func TestHTTP2CanBeDisabled(t *testing.T) {
 	address, _, _ := listenAndServe(t, "http://a.invalid", func(c *config.Config) { c.HTTP.HTTP2 = false })
 	if _, text, err := post(t.Context(), http2Client(t), "http://"+address, strings.NewReader(`{"query":"{ __typename }"}`)); err == nil {
 		t.Errorf("got %s", text)

@@ -34,7 +34,7 @@ func (r *recorder) BeginStage(ctx context.Context, s hook.Stage) (context.Contex
 	}
 }
 
-func TestObserverIsToldOfStages(t *testing.T) {
+func TestObserverSeesEveryStage(t *testing.T) {
 	var r recorder
 	h := newHooked(t, func(c *config.Config) {
 		c.ResponseCache.Enabled = true
@@ -54,7 +54,7 @@ func TestObserverIsToldOfStages(t *testing.T) {
 }
 
 // With traces on, each stage has a span of its name.
-func TestSpansOfStages(t *testing.T) {
+func TestStagesHaveSpans(t *testing.T) {
 	var (
 		mu    sync.Mutex
 		names []string

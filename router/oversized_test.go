@@ -16,7 +16,7 @@ import (
 // requests is no larger than max_response_bytes, as it is by default: the router
 // is not overloaded by it. A response within the bound is read, however its end
 // is marked.
-func TestOversizedResponsesAreNoOverload(t *testing.T) {
+func TestOversizedResponsesAreNotReportedAsOverload(t *testing.T) {
 	t.Parallel()
 	const limit = 1 << 20
 	body := func(size int) string {

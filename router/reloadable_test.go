@@ -17,7 +17,7 @@ import (
 // A request that waits for its subgraph when the configuration changes is
 // answered by the router that began it, and the next one by the new router; a
 // configuration that cannot be used changes nothing.
-func TestReconfigureAnswersWhatIsUnderWay(t *testing.T) {
+func TestReconfigureFinishesRequestsInProgress(t *testing.T) {
 	asked, answer := make(chan struct{}, 2), make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked <- struct{}{}

@@ -9,9 +9,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestFollowExample runs the example of subscriptions as its text says: Follow
+// TestFollowExampleShowsTheCancelledOrder runs the example of subscriptions as its text says: Follow
 // in one tab of the browser, Cancel in another.
-func TestFollowExample(t *testing.T) {
+func TestFollowExampleShowsTheCancelledOrder(t *testing.T) {
 	browser, store := openBrowser(t), openStore(t)
 	operate := func(look look, operation string) *tab {
 		tab := openTab(t, browser, look)
@@ -32,9 +32,9 @@ func TestFollowExample(t *testing.T) {
 	following.await("the order as it has become", fmt.Sprintf(response, "CANCELLED"))
 }
 
-// TestResponseComesIntoView: on a small screen the response is below the
+// TestResponseScrollsIntoView: on a small screen the response is below the
 // editors, and whoever runs an operation wants to read it.
-func TestResponseComesIntoView(t *testing.T) {
+func TestResponseScrollsIntoView(t *testing.T) {
 	browser, store := openBrowser(t), openStore(t)
 	tab := openTab(t, browser, looks[2])
 	tab.run(chromedp.Navigate(store.URL("router") + "/playground/?run"))
@@ -50,9 +50,9 @@ func TestResponseComesIntoView(t *testing.T) {
 	}
 }
 
-// TestInboxKeepsItsPlace: new messages come in above what one reads, which stays
+// TestInboxKeepsItsScrollPosition: new messages come in above what one reads, which stays
 // where it is in the window.
-func TestInboxKeepsItsPlace(t *testing.T) {
+func TestInboxKeepsItsScrollPosition(t *testing.T) {
 	browser, store := openBrowser(t), openStore(t)
 	order := func(n int) {
 		for range n {

@@ -12,7 +12,7 @@ import (
 	"souk/internal/pgserver"
 )
 
-func TestDataOutlivesTheServer(t *testing.T) {
+func TestDataSurvivesARestart(t *testing.T) {
 	dir, err := os.MkdirTemp("", "pgserver-test-") // t.TempDir's parents are closed to other users
 	if err != nil {
 		t.Fatal(err)

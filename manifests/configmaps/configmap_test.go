@@ -9,7 +9,7 @@ import (
 
 const root = "../.."
 
-func TestFilesAreCurrent(t *testing.T) {
+func TestConfigMapsAreCurrent(t *testing.T) {
 	if err := run(root, true); err != nil {
 		t.Error(err)
 	}

@@ -126,7 +126,7 @@ func names(expression string) (found []string) {
 	return found
 }
 
-func TestNames(t *testing.T) {
+func TestMetricNamesAreFoundInQueries(t *testing.T) {
 	got := names(`sum by (app, le) (rate(a_total{x="b_total"}[5m])) / on () c:d or 0 * vector(0) > 14.4 * e`)
 	if want := []string{"a_total", "c:d", "e"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -281,7 +281,7 @@ func istioSystem() Documents {
 	}}}}
 }
 
-func TestAPIServerTakesEverything(t *testing.T) {
+func TestAPIServerAcceptsEveryManifest(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds kube-apiserver")
 	}

@@ -60,7 +60,7 @@ var (
 // The policies let in what is needed and nothing else: every account of the
 // files, Istio's gateway and strangers try every port of every pod by every
 // method and path, and Envoy's rules decide.
-func TestOnlyWhatIsNeededIsLetIn(t *testing.T) {
+func TestPoliciesAllowOnlyNeededCalls(t *testing.T) {
 	if err := difference(letIn(t, read(t))); err != nil {
 		t.Error(err)
 	}
@@ -106,7 +106,7 @@ func letIn(t *testing.T, documents Documents) []string {
 		for _, port := range podPorts(m.pods[app]) {
 			chain, err := m.inboundTLS(app, port)
 			if err != nil {
-				continue // no Service has this port: the pod's other chains, which TestEnvoyConfiguration looks at
+				continue // no Service has this port: the pod's other chains, which TestEnvoyConfigurationMatchesTheManifests looks at
 			}
 			for _, account := range accounts {
 				found = append(found, tries(t, fmt.Sprintf("%s > %s:%d", account, app, port), func(method, path string) bool {
@@ -159,7 +159,7 @@ func podPorts(pod *corev1.Pod) []uint32 {
 
 // What programs are configured to call they may call, by the policies of the
 // mesh and by those of the network below it.
-func TestCallsGetThrough(t *testing.T) {
+func TestConfiguredCallsAreAllowed(t *testing.T) {
 	if err := getThrough(t, read(t)); err != nil {
 		t.Fatal(err)
 	}

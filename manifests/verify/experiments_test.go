@@ -16,7 +16,7 @@ const guide = "../../docs"
 
 // Each experiment of docs/operations.md, applied over the manifests, is good
 // and does what the guide says.
-func TestExperiments(t *testing.T) {
+func TestExperimentsMatchTheGuide(t *testing.T) {
 	for file, want := range map[string]struct{ service, says string }{
 		"canary.yaml": {"product-service", "weightedClusters:{clusters:[{name:outbound|8080|v1|product-service.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|v2|product-service.ecommerce.svc.cluster.local,weight:10}]}"},
 		"delay.yaml":  {"inventory-service", "delay:{fixedDelay:3s,percentage:{numerator:500000,denominator:MILLION}}"},
@@ -73,7 +73,7 @@ func (m *mesh) routesTo(service string) string {
 }
 
 // The canary is the product service but for its version and image.
-func TestCanaryIsTheService(t *testing.T) {
+func TestCanaryMatchesTheService(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(guide, "experiments", "canary.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func TestCanaryIsTheService(t *testing.T) {
 }
 
 // The mesh that the guide installs is the one these tests assume.
-func TestGuideInstallsTheMesh(t *testing.T) {
+func TestGuideInstallsTheAssumedMesh(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(guide, "istio.yaml"))
 	if err != nil {
 		t.Fatal(err)

@@ -40,7 +40,7 @@ func injected(t testing.TB, documents Documents) []*corev1.Pod {
 
 // Every pod of the store gets a proxy, whose agent serves the program's metrics
 // together with its own where the Prometheus of 11-observability looks for them.
-func TestPodsGetProxies(t *testing.T) {
+func TestEveryPodGetsAProxy(t *testing.T) {
 	holds := func(documents Documents) error {
 		pods := injected(t, documents)
 		for _, app := range append(storeApps, "load-test") {

@@ -147,7 +147,7 @@ func selfSigned(t *testing.T) (certificate, key []byte) {
 
 // What Istio makes of the files for Envoy is what they promise; and it is not
 // once the file is changed.
-func TestEnvoyConfiguration(t *testing.T) {
+func TestEnvoyConfigurationMatchesTheManifests(t *testing.T) {
 	previous := features.JwksFetchMode
 	features.JwksFetchMode = jwt.Envoy // docs/operations.md installs Istio so
 	t.Cleanup(func() { features.JwksFetchMode = previous })
@@ -544,7 +544,7 @@ func rate(m *mesh) error {
 
 // Without PILOT_JWT_ENABLE_REMOTE_JWKS istiod itself would fetch the keys,
 // which it cannot in a mesh that asks it for a certificate.
-func TestRemoteKeysAreNeeded(t *testing.T) {
+func TestRemoteJWKSModeIsNeeded(t *testing.T) {
 	if features.JwksFetchMode != jwt.Istiod {
 		t.Fatalf("Istio's default has become %v; docs/operations.md and this test say that it must be changed", features.JwksFetchMode)
 	}

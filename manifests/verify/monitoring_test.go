@@ -9,7 +9,7 @@ import (
 
 // Prometheus, Grafana, Jaeger and the collector find each other, and have the
 // addresses that docs/operations.md states.
-func TestMonitoringToolsFindEachOther(t *testing.T) {
+func TestMonitoringToolsReachEachOther(t *testing.T) {
 	if err := checkMonitoring(read(t)); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,7 @@ package verify
 
 import "testing"
 
-func TestProgramsStayUp(t *testing.T) {
+func TestWorkloadsStayAvailable(t *testing.T) {
 	if err := read(t).CheckPrograms(); err != nil {
 		t.Fatal(err)
 	}

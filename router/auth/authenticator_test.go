@@ -282,7 +282,7 @@ func TestCallerHasTheClaimsOfItsToken(t *testing.T) {
 	}
 }
 
-func TestRequiredTokenIsDemanded(t *testing.T) {
+func TestMissingRequiredTokenIsRejected(t *testing.T) {
 	f := newFixture(t, func(o *auth.Options) { o.Required = true })
 	for _, header := range []http.Header{{}, {"Authorization": {"Basic YTpi"}}} {
 		w, _ := f.call(header)
@@ -338,7 +338,7 @@ func TestUnknownKeysAreFetchedSeldom(t *testing.T) {
 	}
 }
 
-func TestKeysOutOfReach(t *testing.T) {
+func TestUnreachableKeysAreUnavailable(t *testing.T) {
 	f := newFixture(t, nil)
 	token := f.token("ed", nil)
 	f.down = true

@@ -183,7 +183,7 @@ func TestPolicyEvaluatorDecides(t *testing.T) {
 	}
 }
 
-func TestPolicyEvaluatorFails(t *testing.T) {
+func TestPolicyEvaluatorFailureDenies(t *testing.T) {
 	m, schema := model(t, guarded)
 	down := errors.New("down")
 	policy := auth.NewPolicy(m, evaluator(func(*auth.Caller, []string) (map[string]bool, error) { return nil, down }))

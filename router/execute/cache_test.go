@@ -235,7 +235,7 @@ answer { x:P { name:String } y:P { name:String } }`)}).Release()
 }
 
 // What a cache has found is charged like what a subgraph answers.
-func TestCachedAnswersAreChargedToTheBudget(t *testing.T) {
+func TestCachedResponsesAreChargedToTheBudget(t *testing.T) {
 	budget := budgets.NewBudget(1 << 20)
 	cache := &memory{kept: map[string]execute.Found{}, covers: func(s *execute.CacheSelection) bool { return s.Root == nil }}
 	transport := &canned{t: t, answers: map[string]string{

@@ -9,7 +9,7 @@ import (
 
 // What a subgraph's Cache-Control says, as it appears in the response. What is not
 // valid never makes a response live longer.
-func TestCacheControlOfSubgraphs(t *testing.T) {
+func TestCacheControlCombinesSubgraphs(t *testing.T) {
 	for header, want := range map[string]execute.CacheControl{
 		`max-age=60`:                          {Set: true, MaxAge: time.Minute},
 		`MAX-AGE="60"`:                        {Set: true, MaxAge: time.Minute},
@@ -37,7 +37,7 @@ func TestCacheControlOfSubgraphs(t *testing.T) {
 }
 
 // Only a public without an argument is one, for the cache of entities.
-func TestPublicHasNoArgument(t *testing.T) {
+func TestPublicIgnoresArguments(t *testing.T) {
 	for header, want := range map[string]bool{
 		`public, max-age=60`: true, `PUBLIC, max-age=60`: true, `s-maxage=60`: true,
 		`public="x", max-age=60`: false, `public=, max-age=60`: false, `ext="a, public, b", max-age=60`: false, `public, private, max-age=60`: false,

@@ -25,10 +25,10 @@ answer {
   one:One { any:JSON color:Color! }
 }`
 
-// FuzzAnswers runs the executor with arbitrary bytes as responses of subgraphs.
+// FuzzResponses runs the executor with arbitrary bytes as responses of subgraphs.
 // Whatever they are, the client's response is JSON, with null or an error in place
 // of what is not valid.
-func FuzzAnswers(f *testing.F) {
+func FuzzResponses(f *testing.F) {
 	f.Add(
 		`{"data":{"all":[{"__typename":"Book","id":1,"tags":["a"],"parts":[{"n":1}]},{"__typename":"Media","id":"2","tags":null,"parts":[]},null],"one":{"any":{"x":[1]},"color":"RED"}}}`,
 		`{"data":{"_e0":[{"__typename":"Book","title":"t","owner":{"__typename":"User","id":"u"}},{"__typename":"Movie","title":"m","owner":{"__typename":"User","id":"u"}}],"_e1":[{"pages":[[1,null]]}]},"errors":[{"message":"m","path":["_e0",1,"owner","id"]}]}`,

@@ -358,9 +358,9 @@ func (w *world) Subscribe(context.Context, *execute.SubgraphRequest, func(*execu
 	return nil
 }
 
-// TestResponseIsThatOfTheReference compares the executor with the reference, over
+// TestResponseMatchesTheReference compares the executor with the reference, over
 // random plans and data.
-func TestResponseIsThatOfTheReference(t *testing.T) {
+func TestResponseMatchesTheReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, false)
 		want := reference.Data(w.plan, func(s *plan.Fetch, representations map[string][]string) (json.RawMessage, bool) {

@@ -164,7 +164,7 @@ func (o observing) Send(ctx context.Context, r *execute.SubgraphRequest) (*execu
 }
 
 // Requests at the same time, with the same program, do not mix.
-func TestConcurrentRequestsStayApart(t *testing.T) {
+func TestConcurrentRequestsAreIndependent(t *testing.T) {
 	executor := execute.New(execute.Options{Transport: echo{}})
 	program := compile(t, "query Query fetch s vars v : { a { id } } entities s after 0 _entities r @a A{id} : { x } answer { a:[A] { id:Int x:Int } }")
 	var wg sync.WaitGroup

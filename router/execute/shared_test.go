@@ -26,7 +26,7 @@ func (o *ordered) Send(ctx context.Context, r *execute.SubgraphRequest) (*execut
 
 // Two fetches write below one entity, which occurs twice. What others fetch below
 // it in the meantime arrives at both occurrences, in any order.
-func TestSharedObjectsWrittenTwiceLoseNothing(t *testing.T) {
+func TestSharedObjectsKeepBothWrites(t *testing.T) {
 	const text = `
 query Query
 fetch a : { all { __typename id } }

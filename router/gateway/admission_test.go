@@ -78,7 +78,7 @@ func withEveryCarrier(c *config.Config, o *gateway.Options) {
 	o.REST = func(_ string, graph rest.Executor) (gateway.RESTHandler, error) { return restRoutes{graph}, nil }
 }
 
-func TestEveryOperationIsAdmittedOnce(t *testing.T) {
+func TestOperationsAreAdmittedOnce(t *testing.T) {
 	var admitted atomic.Int64
 	_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
 		withEveryCarrier(c, o)
@@ -110,7 +110,7 @@ func TestEveryOperationIsAdmittedOnce(t *testing.T) {
 
 // refusals are in the form that each carrier's protocol has for errors; their
 // status, code, message and headers are the same.
-func TestRefusalsSayTheSameOverEveryCarrier(t *testing.T) {
+func TestRefusalsAreTheSameOverEveryProtocol(t *testing.T) {
 	for _, status := range []int{401, 403, 429, 503} {
 		_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
 			withEveryCarrier(c, o)
@@ -155,7 +155,7 @@ func checkRefusal(t *testing.T, carrier string, got reply, status int, message s
 	}
 }
 
-func TestOperationsInFlightAreBoundedOverEveryCarrier(t *testing.T) {
+func TestInFlightLimitAppliesToEveryProtocol(t *testing.T) {
 	s := &subgraph{hold: make(chan struct{})}
 	_, url := start(t, s, func(c *config.Config, o *gateway.Options) {
 		withEveryCarrier(c, o)
@@ -190,7 +190,7 @@ func TestOperationsInFlightAreBoundedOverEveryCarrier(t *testing.T) {
 
 // A batch runs as many of its operations as there are places, and refuses each
 // of the others.
-func TestBatchTakesAPlaceForEachOperation(t *testing.T) {
+func TestBatchCountsEachOperationInFlight(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
 		withEveryCarrier(c, o)
 		left := 2
@@ -210,7 +210,7 @@ func TestBatchTakesAPlaceForEachOperation(t *testing.T) {
 
 // Open subscriptions are bounded by subscriptions.max_connections; in flight is
 // only what starts them.
-func TestSubscriptionHoldsNoPlaceInFlight(t *testing.T) {
+func TestSubscriptionDoesNotCountAsInFlight(t *testing.T) {
 	s := &subgraph{hold: make(chan struct{})}
 	_, url := start(t, s, func(c *config.Config, _ *gateway.Options) {
 		c.TrafficShaping.Router.MaxInFlight = 1

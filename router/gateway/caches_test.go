@@ -37,9 +37,9 @@ func fanOut(n, levels, conditions int) string {
 	return b.String()
 }
 
-// TestCachesHoldTheirBytes fills the caches with what hostile clients send, and
+// TestCachesStayWithinTheirBytes fills the caches with what hostile clients send, and
 // compares what the process has come to hold with the configured bounds.
-func TestCachesHoldTheirBytes(t *testing.T) {
+func TestCachesStayWithinTheirBytes(t *testing.T) {
 	for name, send := range map[string]func(t *testing.T, url string, i int){
 		"fragments in all combinations of conditions": func(t *testing.T, url string, i int) {
 			variables := map[string]bool{}

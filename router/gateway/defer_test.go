@@ -135,8 +135,8 @@ func (p *partReader) wantEnd() {
 
 const incremental = "Accept: application/json, multipart/mixed"
 
-// TestDeferredPartsComeAsTheyAreReady: no part waits for a slower one.
-func TestDeferredPartsComeAsTheyAreReady(t *testing.T) {
+// TestDeferredPayloadsAreSentWhenReady: no part waits for a slower one.
+func TestDeferredPayloadsAreSentWhenReady(t *testing.T) {
 	h, url := startHeld(t, nil)
 	go func() { h.answers["a"] <- answerA }()
 	r := open(t, url, `{"query":"`+deferQuery+`"}`, incremental, "Accept-Encoding: gzip") //nolint:bodyclose // open closes it
@@ -224,9 +224,9 @@ func TestNestedDeferWaitsForItsParent(t *testing.T) {
 	}
 }
 
-// TestAugust2022FormSendsWholeFragments: the form of August 2022 has the whole of each fragment,
+// TestAugust2022FormatSendsWholeFragments: the form of August 2022 has the whole of each fragment,
 // with its path and label.
-func TestAugust2022FormSendsWholeFragments(t *testing.T) {
+func TestAugust2022FormatSendsWholeFragments(t *testing.T) {
 	const noMood = `{"data":{"_entities":[{"mood":null}]},"errors":[{"message":"no mood","path":["_entities",0,"mood"],"extensions":{"code":"MOODLESS"}}]}`
 	const nullRank = `{"data":{"_entities":[{"rank":null}]}}`
 	first := `{"data":{"me":{"name":"Ada"}},"hasNext":true}`
@@ -341,7 +341,7 @@ func (p *partReader) wantNullOf(field string) {
 	}
 }
 
-func TestAcceptSelectsTheFormOfDefer(t *testing.T) {
+func TestAcceptSelectsTheDeferFormat(t *testing.T) {
 	for accept, want := range map[string]string{
 		"multipart/mixed;deferSpec=20220824, application/json":                           `multipart/mixed;boundary="-";deferSpec=20220824`,
 		`multipart/mixed; deferSpec="20220824"`:                                          `multipart/mixed;boundary="-";deferSpec=20220824`,
@@ -391,7 +391,7 @@ func TestClientsWithoutIncrementalDeliveryGetOneResponse(t *testing.T) {
 	}
 }
 
-func TestOnlyPartsAreAccepted(t *testing.T) {
+func TestMultipartOnlyAcceptGetsOnePart(t *testing.T) {
 	h, url := startHeld(t, nil)
 	go func() { h.answers["a"] <- answerA }()
 	r := open(t, url, `{"query":"{ me { name } }"}`, "Accept: multipart/mixed;incrementalSpec=v0.2") //nolint:bodyclose // open closes it
@@ -421,7 +421,7 @@ func TestDisconnectCancelsFetches(t *testing.T) {
 	}
 }
 
-func TestDeferredIsNotShared(t *testing.T) {
+func TestDeferredResponsesAreNotShared(t *testing.T) {
 	h, url := startHeld(t, func(c *config.Config) { c.TrafficShaping.Router.Deduplicate = true })
 	const body = `{"query":"{ me { name ... @defer { mood } } }"}`
 	for range 2 {
@@ -437,7 +437,7 @@ func TestDeferredIsNotShared(t *testing.T) {
 	}
 }
 
-func TestDeferOverEventStream(t *testing.T) {
+func TestDeferWorksOverEventStreams(t *testing.T) {
 	const (
 		body   = `{"query":"{ me { name ... @defer { mood } } }"}`
 		first  = `{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`

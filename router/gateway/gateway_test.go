@@ -169,7 +169,7 @@ func TestRedirectsToThePlaygroundKeepTheQuery(t *testing.T) {
 }
 
 // At / the playground is the page itself, and redirects nowhere.
-func TestPlaygroundAtTheRoot(t *testing.T) {
+func TestPlaygroundCanBeServedAtTheRoot(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) {
 		c.Playground.Enabled, c.Playground.Path = true, "/"
 	})
@@ -178,7 +178,7 @@ func TestPlaygroundAtTheRoot(t *testing.T) {
 	}
 }
 
-func TestHTTPRequestsGetTheStatusOfTheProtocol(t *testing.T) {
+func TestStatusFollowsGraphQLOverHTTP(t *testing.T) {
 	_, url := start(t, &subgraph{}, nil)
 	url += "/graphql"
 	const preflight = "GraphQL-Require-Preflight: 1"

@@ -39,7 +39,7 @@ func identities(end <-chan struct{}) func(*config.Config, *gateway.Options) {
 
 const expired = `[{"message":"The access token has expired. Subscribe again with a new one.","extensions":{"code":"SUBSCRIPTION_JWT_EXPIRED"}}]`
 
-func TestSocketEndsWithTheToken(t *testing.T) {
+func TestSocketClosesWhenTheTokenExpires(t *testing.T) {
 	end := make(chan struct{})
 	f, _, url := startFeed(t, identities(end))
 	s := initialised(t, url, `null`)
@@ -52,7 +52,7 @@ func TestSocketEndsWithTheToken(t *testing.T) {
 	<-f.upstream(t, 0).closed
 }
 
-func TestExpiredIdentityRunsNothing(t *testing.T) {
+func TestExpiredCallerCannotRunOperations(t *testing.T) {
 	end := make(chan struct{})
 	close(end)
 	f, _, url := startFeed(t, identities(end))
@@ -69,7 +69,7 @@ func TestExpiredIdentityRunsNothing(t *testing.T) {
 
 // A message that comes in the very moment in which the token expires begins
 // nothing.
-func TestSocketBeginsNothingAfterTheToken(t *testing.T) {
+func TestSocketStartsNoOperationAfterTheTokenExpires(t *testing.T) {
 	var mu sync.Mutex
 	var cancels []context.CancelFunc
 	f, _, url := startFeed(t, func(_ *config.Config, o *gateway.Options) {
@@ -93,7 +93,7 @@ func TestSocketBeginsNothingAfterTheToken(t *testing.T) {
 	}
 }
 
-func TestEventStreamEndsWithTheToken(t *testing.T) {
+func TestEventStreamEndsWhenTheTokenExpires(t *testing.T) {
 	end := make(chan struct{})
 	f, _, url := startFeed(t, identities(end))
 	s := openStream(t, url, subscription)
@@ -105,7 +105,7 @@ func TestEventStreamEndsWithTheToken(t *testing.T) {
 	<-f.upstream(t, 0).closed
 }
 
-func TestSubscriptionPartsEndWithTheToken(t *testing.T) {
+func TestMultipartSubscriptionEndsWhenTheTokenExpires(t *testing.T) {
 	end := make(chan struct{})
 	f, _, url := startFeed(t, identities(end))
 	s := openStream(t, url, subscription, acceptParts)
@@ -123,7 +123,7 @@ const (
 
 // A subscription that the subgraph refuses has a request error: errors and no
 // data (GraphQL, section 6.2.3.1).
-func TestRefusedSubscription(t *testing.T) {
+func TestRefusedSubscriptionReportsTheSubgraphErrors(t *testing.T) {
 	reasons := &execute.RequestError{Errors: []byte(`[{"message":"not yours","extensions":{"code":"FORBIDDEN"}}]`)}
 	const want = `[{"message":"not yours","extensions":{"code":"FORBIDDEN","service":"a"}}]`
 	f, _, url := startFeed(t, func(c *config.Config, _ *gateway.Options) { c.IncludeErrors.All = true })
@@ -152,7 +152,7 @@ func TestRefusedSubscriptionHidesTheSubgraph(t *testing.T) {
 	s.want(`{"id":"1","type":"error","payload":[{"message":"A subgraph reported an error.","extensions":{"code":"FORBIDDEN"}}]}`)
 }
 
-func TestLostSubscription(t *testing.T) {
+func TestLostSubscriptionEndsWithAnError(t *testing.T) {
 	lost := &execute.TransportError{Code: execute.CodeHTTP, Message: "lost the subscription", Err: errors.New("secret address")}
 	const want = `[{"message":"Subgraph \"a\" lost the subscription.","extensions":{"code":"SUBREQUEST_HTTP_ERROR","service":"a"}}]`
 	f, _, url := startFeed(t, nil)
@@ -169,7 +169,7 @@ func TestLostSubscription(t *testing.T) {
 
 // The payload of connection_init may set the headers on the list, and none
 // that the handshake carried.
-func TestInitPayloadHeaders(t *testing.T) {
+func TestInitPayloadHeadersReachSubgraphs(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		configure func(*config.Config)
@@ -234,7 +234,7 @@ func TestInitPayloadHeaders(t *testing.T) {
 
 // A client that means to say who it is, and does so in a form that no header can
 // have, does not become an anonymous one.
-func TestInitPayloadThatIsNoHeaderIsRefused(t *testing.T) {
+func TestInvalidInitPayloadHeadersAreRejected(t *testing.T) {
 	for name, payload := range map[string]string{
 		"a number":                    `{"Authorization":7}`,
 		"a list":                      `{"Authorization":["Bearer a"]}`,

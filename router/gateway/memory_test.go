@@ -56,7 +56,7 @@ func exhaust(t *testing.T, budget *memory.Budget, bytes int) *memory.Lease {
 
 // Operations for which there is no room are refused with a status that clients and
 // proxies know how to handle.
-func TestOperationsAreRefusedForWantOfMemory(t *testing.T) {
+func TestExhaustedMemoryRejectsOperations(t *testing.T) {
 	for _, deduplicate := range []bool{true, false} {
 		budget := memory.NewBudget(1 << 20)
 		_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
@@ -119,7 +119,7 @@ func TestSocketMessagesAreChargedToTheBudget(t *testing.T) {
 }
 
 // A message that does not come to its end closes the connection.
-func TestSocketMessagesArriveInTime(t *testing.T) {
+func TestSlowSocketMessageClosesTheConnection(t *testing.T) {
 	_, _, url := startFeed(t, func(c *config.Config, _ *gateway.Options) { c.Limits.BodyTimeout = 50 * time.Millisecond })
 	s := initialised(t, url, `null`)
 	w, err := s.conn.Writer(t.Context(), websocket.MessageText)

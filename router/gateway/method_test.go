@@ -52,7 +52,7 @@ func TestQueryMethodRunsOnlySafeOperations(t *testing.T) {
 	}
 }
 
-func TestSlowBodyIsGivenUp(t *testing.T) {
+func TestSlowBodyTimesOut(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) { c.Limits.BodyTimeout = 10 * time.Millisecond })
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
@@ -75,9 +75,9 @@ func TestSlowBodyIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestBodyTimeoutIsForTheBodyAlone: neither a slow answer nor a second request
+// TestBodyTimeoutCoversOnlyTheBody: neither a slow answer nor a second request
 // on the same connection is cut off by it.
-func TestBodyTimeoutIsForTheBodyAlone(t *testing.T) {
+func TestBodyTimeoutCoversOnlyTheBody(t *testing.T) {
 	const timeout = 20 * time.Millisecond
 	s := &subgraph{hold: make(chan struct{}, 1)}
 	_, url := start(t, s, func(c *config.Config, _ *gateway.Options) { c.Limits.BodyTimeout = timeout })

@@ -107,7 +107,7 @@ func TestRequestsAreCountedInMetrics(t *testing.T) {
 	}
 }
 
-func TestShedIsCounted(t *testing.T) {
+func TestShedRequestsAreCounted(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	s := &subgraph{hold: make(chan struct{})}
 	_, url := start(t, s, func(c *config.Config, o *gateway.Options) {

@@ -24,7 +24,7 @@ import (
 
 const query = `{"query":"{ hello }"}`
 
-func TestPartialSuccessStatus(t *testing.T) {
+func TestPartialSuccessStatusIsConfigurable(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) { c.HTTP.PartialSuccessStatus = true })
 	for _, c := range []struct {
 		accept, query string
@@ -95,7 +95,7 @@ func TestBatchAnswersEachRequestInOrder(t *testing.T) {
 	}
 }
 
-func TestAutomaticPersistedDocuments(t *testing.T) {
+func TestAutomaticPersistedQueriesAreRegistered(t *testing.T) {
 	_, url := start(t, &subgraph{}, nil)
 	sum := sha256.Sum256([]byte("{ hello }"))
 	hash := hex.EncodeToString(sum[:])
@@ -123,7 +123,7 @@ func TestAutomaticPersistedDocuments(t *testing.T) {
 	}
 }
 
-func TestTrustedDocuments(t *testing.T) {
+func TestOnlyTrustedDocumentsRun(t *testing.T) {
 	for name, file := range map[string]string{
 		"map":      `{"abc": "{ hello }"}`,
 		"manifest": `{"format":"apollo-persisted-query-manifest","version":1,"operations":[{"id":"abc","name":"x","type":"query","body":"{ hello }"}]}`,
@@ -181,7 +181,7 @@ func TestListedOriginsMayReadResponses(t *testing.T) {
 	}
 }
 
-func TestIntrospectionCanBeForbidden(t *testing.T) {
+func TestIntrospectionCanBeDisabled(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) { c.Introspection = false })
 	for text, status := range map[string]int{"{ __schema { description } }": 422, `{ x: __type(name: \"Query\") { name } }`: 422, "{ __typename }": 200} {
 		if got := send(t, "POST", url+"/graphql", `{"query":"`+text+`"}`); got.status != status {
@@ -208,7 +208,7 @@ func TestDevelopmentModeAddsStatistics(t *testing.T) {
 	}
 }
 
-func TestTooManyInFlight(t *testing.T) {
+func TestMaxInFlightShedsRequests(t *testing.T) {
 	s := &subgraph{hold: make(chan struct{})}
 	_, url := start(t, s, func(c *config.Config, _ *gateway.Options) { c.TrafficShaping.Router.MaxInFlight = 1 })
 	first := make(chan reply)
@@ -224,7 +224,7 @@ func TestTooManyInFlight(t *testing.T) {
 	}
 }
 
-func TestEqualQueriesInFlightAreSharedIfWanted(t *testing.T) {
+func TestIdenticalQueriesInFlightAreDeduplicated(t *testing.T) {
 	s := &subgraph{hold: make(chan struct{})}
 	registry := prometheus.NewRegistry()
 	_, url := start(t, s, func(c *config.Config, o *gateway.Options) {

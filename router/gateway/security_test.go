@@ -89,7 +89,7 @@ func TestForgedRequestsAreRefused(t *testing.T) {
 
 // A page of every origin may read what it gets without cookies; that does not
 // let it act with a user's cookies.
-func TestEveryOriginIsNoTrustedOrigin(t *testing.T) {
+func TestWildcardOriginIsNotTrusted(t *testing.T) {
 	_, base := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
 		c.CORS.AllowOrigins = []string{"*"}
 		o.REST = routes

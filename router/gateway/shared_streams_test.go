@@ -50,7 +50,7 @@ func TestEqualSubscriptionsShareOneUpstream(t *testing.T) {
 }
 
 // What an event may depend on keeps subscriptions apart.
-func TestDifferentSubscriptionsShareNothing(t *testing.T) {
+func TestDifferentSubscriptionsHaveTheirOwnUpstream(t *testing.T) {
 	caller := func(o *gateway.Options) {
 		o.Caller = func(r *http.Request) execute.Caller {
 			return execute.Caller{Scope: r.Header.Get("Subject"), Header: r.Header}
@@ -98,7 +98,7 @@ func TestDifferentSubscriptionsShareNothing(t *testing.T) {
 	}
 }
 
-func TestLateSubscriberIsSentTheLatestWhereConfigured(t *testing.T) {
+func TestReplayLatestSendsLateSubscribersTheLatestEvent(t *testing.T) {
 	for _, replay := range []bool{false, true} {
 		m := prometheus.NewRegistry()
 		f, _, url := startFeed(t, func(c *config.Config, o *gateway.Options) {

@@ -75,7 +75,7 @@ func TestOperationsShareOneReservedStream(t *testing.T) {
 }
 
 // A reservation is its caller's alone.
-func TestReservationOfAnotherCaller(t *testing.T) {
+func TestReservationBelongsToItsCaller(t *testing.T) {
 	f, _, url := startFeed(t, func(_ *config.Config, o *gateway.Options) {
 		o.Caller = func(r *http.Request) execute.Caller {
 			return execute.Caller{Scope: r.Header.Get("Subject"), Header: r.Header}

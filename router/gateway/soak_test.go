@@ -16,7 +16,7 @@ import (
 
 // A gateway that is given one supergraph after another, while it is used,
 // keeps nothing of those before: no memory, no goroutine, no connection.
-func TestReloadsKeepNothing(t *testing.T) {
+func TestReloadsLeakNothing(t *testing.T) {
 	const reloads = 500
 	var opened, closed atomic.Int32
 	gw, err := gateway.New(t.Context(), config.Default(), gateway.Options{

@@ -12,9 +12,9 @@ import (
 	"souk/router/supergraph"
 )
 
-// TestAuthorizationRemovesFieldsAndAdmissionRejects: what authorization takes away is null with an error and is not
+// TestUnauthorizedFieldsAreNullAndUnadmittedOperationsFail: what authorization takes away is null with an error and is not
 // fetched; what admission refuses has the status it says.
-func TestAuthorizationRemovesFieldsAndAdmissionRejects(t *testing.T) {
+func TestUnauthorizedFieldsAreNullAndUnadmittedOperationsFail(t *testing.T) {
 	s := &subgraph{}
 	_, url := start(t, s, func(_ *config.Config, o *gateway.Options) {
 		o.Authorize = func(_ *supergraph.Model) gateway.Authorizer {

@@ -60,7 +60,7 @@ func (b *lockedBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandl
 
 const subscription = `{"query":"subscription { count(to: 3) }"}`
 
-func TestSubscriptionOverServerSentEvents(t *testing.T) {
+func TestServerSentEventsCarryOperations(t *testing.T) {
 	_, url := start(t, &subgraph{}, nil)
 	got := send(t, "POST", url+"/graphql", subscription, "Accept: text/event-stream")
 	want := ":\n\n"
@@ -191,7 +191,7 @@ func (s *socket) wantClose(code int) string {
 
 const protocol = "graphql-transport-ws"
 
-func TestSubscriptionOverWebSocket(t *testing.T) {
+func TestWebSocketCarriesOperations(t *testing.T) {
 	_, url := start(t, &subgraph{}, nil)
 	s := dial(t, url+"/graphql", protocol)
 	s.send(`{"type":"ping"}`)
@@ -214,7 +214,7 @@ func TestSubscriptionOverWebSocket(t *testing.T) {
 }
 
 // RFC 6455 spells it so, and there are clients that compare names by case.
-func TestHandshakeSpellsItsHeaders(t *testing.T) {
+func TestHandshakeHeadersHaveTheirRFCSpelling(t *testing.T) {
 	_, url := start(t, &subgraph{}, nil)
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
@@ -235,7 +235,7 @@ func TestHandshakeSpellsItsHeaders(t *testing.T) {
 	}
 }
 
-func TestWebSocketClosesOnWhatTheProtocolForbids(t *testing.T) {
+func TestProtocolViolationClosesTheWebSocket(t *testing.T) {
 	_, url := start(t, &subgraph{hold: make(chan struct{})}, nil)
 	const start, subscribe = `{"type":"connection_init"}`, `{"id":"1","type":"subscribe","payload":` + subscription + `}`
 	for name, c := range map[string]struct {
@@ -262,7 +262,7 @@ func TestWebSocketClosesOnWhatTheProtocolForbids(t *testing.T) {
 }
 
 // The reason of a close frame is for the author of the client.
-func TestWebSocketSaysWhatIsWrongWithAMessage(t *testing.T) {
+func TestCloseReasonDescribesTheInvalidMessage(t *testing.T) {
 	_, url := start(t, &subgraph{hold: make(chan struct{})}, nil)
 	for message, want := range map[string]string{
 		`[1]`:                         "Invalid message: it must be a JSON object",
@@ -279,12 +279,12 @@ func TestWebSocketSaysWhatIsWrongWithAMessage(t *testing.T) {
 	}
 }
 
-func TestWebSocketInitTimeout(t *testing.T) {
+func TestWebSocketClosesAfterTheInitTimeout(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) { c.Subscriptions.InitTimeout = time.Millisecond })
 	dial(t, url+"/graphql", protocol).wantClose(4408)
 }
 
-func TestWebSocketIsClosedByDraining(t *testing.T) {
+func TestDrainClosesWebSockets(t *testing.T) {
 	gw, url := start(t, &subgraph{hold: make(chan struct{})}, func(c *config.Config, _ *gateway.Options) { c.Subscriptions.DrainPeriod = time.Millisecond })
 	s := dial(t, url+"/graphql", protocol)
 	s.send(`{"type":"connection_init"}`)
@@ -318,9 +318,9 @@ func TestReloadEndsOnlyStaleSubscriptions(t *testing.T) {
 	s.want(`{"id":"1","type":"error","payload":[{"message":"The schema has changed and this subscription is no longer valid. Subscribe again with an operation that is valid for the new schema.","extensions":{"code":"SUBSCRIPTION_SCHEMA_RELOAD"}}]}`)
 }
 
-// TestWebSocketGoesThroughTheMiddleware: what the client says when it
+// TestInitPayloadPassesThroughTheMiddleware: what the client says when it
 // initialises the connection reaches authentication as headers.
-func TestWebSocketGoesThroughTheMiddleware(t *testing.T) {
+func TestInitPayloadPassesThroughTheMiddleware(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(_ *config.Config, o *gateway.Options) {
 		o.Middleware = append(o.Middleware, func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

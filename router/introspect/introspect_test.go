@@ -55,10 +55,10 @@ func answer(t *testing.T, i *introspect.Introspector, s *operation.Schema, query
 	return out
 }
 
-// TestAnswersMatchGraphQLJS compares the values with those of graphql-js. It
+// TestIntrospectionMatchesGraphQLJS compares the values with those of graphql-js. It
 // ignores the order of types and directives, and @defer, which graphql-js does
 // not define.
-func TestAnswersMatchGraphQLJS(t *testing.T) {
+func TestIntrospectionMatchesGraphQLJS(t *testing.T) {
 	refresh(t)
 	var reference struct{ Data map[string]any }
 	if err := json.Unmarshal([]byte(read(t, "reference.json")), &reference); err != nil {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestLongListsAreFoundAnywhere(t *testing.T) {
+func TestLongListsAreDetectedAnywhere(t *testing.T) {
 	list := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat("1,", n), ",") + "]" }
 	for _, test := range []struct {
 		name, text string

@@ -372,9 +372,9 @@ func TestInvalidRequestsGetProblems(t *testing.T) {
 	}
 }
 
-// TestAnonymousWrites: a caller without a token is told to send one; one with a
+// TestAnonymousWritesNeedAToken: a caller without a token is told to send one; one with a
 // token, that it may not.
-func TestAnonymousWrites(t *testing.T) {
+func TestAnonymousWritesNeedAToken(t *testing.T) {
 	h, g := newHandler(t, nil)
 	g.root["updateProduct"] = func(map[string]any) any {
 		return thing{"__typename": "Forbidden", "message": "Only administrators may change the catalogue.", "code": "FORBIDDEN"}
@@ -393,9 +393,9 @@ func TestAnonymousWrites(t *testing.T) {
 	}
 }
 
-// TestChangeOfWhichAPartIsAway holds that a change that was made is not told as
+// TestPartialResultOfAMutationIsSuccess holds that a change that was made is not told as
 // one that failed.
-func TestChangeOfWhichAPartIsAway(t *testing.T) {
+func TestPartialResultOfAMutationIsSuccess(t *testing.T) {
 	h, g := newHandler(t, nil)
 	g.root["createProduct"] = func(map[string]any) any {
 		return thing{"__typename": "ProductPayload", "product": g.root["product"].(resolver)(map[string]any{"id": "2"})}
@@ -404,7 +404,7 @@ func TestChangeOfWhichAPartIsAway(t *testing.T) {
 		wantHeader: map[string]string{"Location": "/api/products/2", "Cache-Control": "no-store"}, want: `{"id":2,"stock":null}`}.run(t, h, g)
 }
 
-func TestGraphFailure(t *testing.T) {
+func TestExecutorFailureHidesItsCause(t *testing.T) {
 	h, g := newHandler(t, nil)
 	g.fail = errors.New("secret inner workings")
 	w := exchange{request: "GET /api/products/1", status: 500}.run(t, h, g)
@@ -415,7 +415,7 @@ func TestGraphFailure(t *testing.T) {
 	exchange{request: "GET /api/products/1", status: 500}.run(t, h, g)
 }
 
-func TestConditionalRequests(t *testing.T) {
+func TestETagsMakeRequestsConditional(t *testing.T) {
 	h, g := newHandler(t, nil)
 	first := exchange{request: "GET /api/products/1", status: 200}.run(t, h, g)
 	tag := first.Header().Get("ETag")
@@ -457,13 +457,13 @@ func TestPagesLinkToTheirNeighbors(t *testing.T) {
 	exchange{request: "GET /api/products?limit=3&before=c1", status: 200, variables: `{"last":3,"before":"c1"}`}.run(t, h, g)
 }
 
-func TestAnswerHeaders(t *testing.T) {
+func TestGraphQLResponseHeadersAreForwarded(t *testing.T) {
 	h, g := newHandler(t, nil)
 	g.header = http.Header{"Age": {"12"}, "Cache-Control": {"max-age=60"}}
 	exchange{request: "GET /api/products/1", status: 200, wantHeader: map[string]string{"Age": "12", "Cache-Control": "max-age=60"}}.run(t, h, g)
 }
 
-func TestHealthTellsWhatIsWrong(t *testing.T) {
+func TestHealthReportsTheFailure(t *testing.T) {
 	sick := errors.New("no supergraph yet")
 	h, g := newHandler(t, func(o *rest.Options) { o.Health = func(context.Context) error { return sick } })
 	exchange{request: "GET /api/health", status: 503, want: `{"detail":"no supergraph yet"}`}.run(t, h, g)

@@ -22,7 +22,7 @@ func ask(h http.Handler, method, target, body string) *httptest.ResponseRecorder
 
 // With HideSuggestions problems name nothing of the schema that the request did
 // not name.
-func TestHiddenSuggestions(t *testing.T) {
+func TestHideSuggestionsHidesSchemaNames(t *testing.T) {
 	for _, c := range []struct{ method, target, body, hint string }{
 		{"POST", "/api/users", `{"usrname":"a","email":"a@example.com"}`, "did you mean"},
 		{"POST", "/api/orders", `{"userId":1,"lines":[{"productId":1,"quantty":2}]}`, "did you mean"},

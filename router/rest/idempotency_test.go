@@ -57,7 +57,7 @@ func TestIdempotencyKeyRepeatsTheResponse(t *testing.T) {
 	exchange{request: "POST /api/products", header: other, body: `{"name":"Phone","price":1}`, status: 201}.run(t, h, g)
 }
 
-func TestIdempotencyKeyOfARefusedRequest(t *testing.T) {
+func TestIdempotencyKeyIsFreedByTransientFailures(t *testing.T) {
 	h, g, _ := withRedis(t)
 	taken := exchange{request: "POST /api/users", header: keyed("k"), body: `{"username":"taken","email":"a@example.com"}`, status: 409}
 	taken.run(t, h, g)
@@ -75,7 +75,7 @@ func TestIdempotencyKeyOfARefusedRequest(t *testing.T) {
 	exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`, status: 201}.run(t, h, g)
 }
 
-func TestIdempotencyKeyInProgress(t *testing.T) {
+func TestIdempotencyKeyInProgressConflicts(t *testing.T) {
 	h, g, _ := withRedis(t)
 	begun, release := make(chan struct{}), make(chan struct{})
 	create := g.root["createProduct"].(resolver)
@@ -110,7 +110,7 @@ func TestIdempotencyKeyInProgress(t *testing.T) {
 	request.run(t, h, g)
 }
 
-func TestIdempotencyRecordOfAPanic(t *testing.T) {
+func TestPanicFreesTheIdempotencyKey(t *testing.T) {
 	h, g, _ := withRedis(t)
 	create := g.root["createProduct"].(resolver)
 	g.root["createProduct"] = func(map[string]any) any { panic("boom") }
@@ -127,7 +127,7 @@ func TestIdempotencyRecordOfAPanic(t *testing.T) {
 	request.run(t, h, g)
 }
 
-func TestIdempotencyKeyWithoutRedis(t *testing.T) {
+func TestIdempotencyKeyNeedsRedis(t *testing.T) {
 	h, g, server := withRedis(t)
 	server.SetError("LOADING")
 	exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`, status: 503, wantHeader: map[string]string{"Retry-After": "2"}}.run(t, h, g)
@@ -144,7 +144,7 @@ func keptByRedis(t *testing.T, server *miniredis.Miniredis) string {
 	return server.Dump()
 }
 
-func TestNothingIsKeptOfAnswersWithSecrets(t *testing.T) {
+func TestResponsesWithSecretsAreNotStored(t *testing.T) {
 	h, g, server := withRedis(t)
 	session := thing{"__typename": "Session", "accessToken": "a", "expiresAt": "2026-01-01T00:00:00Z", "refreshToken": "r",
 		"user": thing{"id": "1", "username": "a", "displayName": "a", "email": "a@example.com", "roles": []any{"CUSTOMER"}, "createdAt": "2026-01-01T00:00:00Z", "version": 1}}
@@ -221,7 +221,7 @@ func TestRoutesWithSecretsAreDeclared(t *testing.T) {
 
 // What is in Redis neither is nor can be checked against a caller's token, a
 // key or what was asked, without the secret.
-func TestRecordsTellNothingOfCallers(t *testing.T) {
+func TestRecordsRevealNothingAboutCallers(t *testing.T) {
 	for name, secret := range map[string]string{"configured": "s3cret", "generated": ""} {
 		t.Run(name, func(t *testing.T) {
 			kept := map[string]bool{}
@@ -253,7 +253,7 @@ func TestRecordsTellNothingOfCallers(t *testing.T) {
 }
 
 // Routers share the secret, also after Redis has lost it.
-func TestRoutersAgreeOnRecords(t *testing.T) {
+func TestRoutersShareTheRecordSecret(t *testing.T) {
 	server := miniredis.RunT(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
@@ -276,7 +276,7 @@ func TestRoutersAgreeOnRecords(t *testing.T) {
 }
 
 // A response that does not settle the request frees its key.
-func TestUnsettledResponsesAreNotKept(t *testing.T) {
+func TestUnsettledResponsesAreNotStored(t *testing.T) {
 	for code, status := range map[string]int{
 		"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "RATE_LIMIT_EXCEEDED": 429,
 		"INTERNAL_SERVER_ERROR": 500, "SUBREQUEST_HTTP_ERROR": 503, "SUBREQUEST_TIMEOUT": 503,
@@ -322,7 +322,7 @@ var createA = exchange{request: "POST /api/products", header: keyed("k"), body: 
 
 // The key of a router that was killed is free when its lease ends, and if that
 // router was only stopped for a while, its late response replaces nothing.
-func TestLostLeaseFreesTheKeyAndFencesOff(t *testing.T) {
+func TestLostLeaseFreesTheKeyAndFencesOutItsHolder(t *testing.T) {
 	server := miniredis.RunT(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
@@ -384,7 +384,7 @@ func TestLeaseIsRenewedWhileWorking(t *testing.T) {
 
 // A client that goes away, as on a bad connection, finds the response when it
 // comes back.
-func TestResponseIsKeptForAClientThatWentAway(t *testing.T) {
+func TestResponseIsStoredAfterTheClientDisconnects(t *testing.T) {
 	h, g, _ := withRedis(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	release, wait := begin(ctx, t, h, g)

@@ -23,7 +23,7 @@ type Taken { message: String!, code: String! }
 union MakeResult = Made | Taken
 `
 
-func TestLoadErrors(t *testing.T) {
+func TestInvalidRoutesAreRejected(t *testing.T) {
 	const makeField = `make(input: {name: $name}) { ... on Made { thing { id } } ... on Taken @problem(status: 409) { code } }`
 	cases := map[string]struct{ operation, want string }{
 		"syntax": {"query a {", "a.graphql:1:10: Expected Name, found <EOF>"},

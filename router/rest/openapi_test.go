@@ -63,8 +63,8 @@ func TestOpenAPIIsValid(t *testing.T) {
 	}
 }
 
-// TestOpenAPIGolden shows a whole description, of a small graph.
-func TestOpenAPIGolden(t *testing.T) {
+// TestOpenAPIMatchesGoldenFile shows a whole description, of a small graph.
+func TestOpenAPIMatchesGoldenFile(t *testing.T) {
 	h, err := rest.New(rest.Options{
 		Documents: fstest.MapFS{"things.graphql": {Data: []byte(smallRoutes)}}, SchemaSDL: smallSchema, Executor: &graph{},
 		Title: "Things", APIVersion: "2",

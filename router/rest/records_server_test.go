@@ -13,8 +13,8 @@ import (
 	"souk/router/rest"
 )
 
-// TestRecordsInARedisServer: the scripts do in Redis what they do in miniredis.
-func TestRecordsInARedisServer(t *testing.T) {
+// TestRecordScriptsWorkInARedisServer: the scripts do in Redis what they do in miniredis.
+func TestRecordScriptsWorkInARedisServer(t *testing.T) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("there is no redis-server; the other tests use miniredis")
 	}

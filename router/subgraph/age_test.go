@@ -88,7 +88,7 @@ func listen(t *testing.T, over way, asked func(), state func(http.ConnState)) (a
 }
 
 // Without a bound, a connection that is used is kept.
-func TestNoConnectionAge(t *testing.T) {
+func TestConnectionsAreKeptWithoutMaxAge(t *testing.T) {
 	tr, connections := ways[0].wire(t, subgraph.Subgraph{}, ok, ok, ok, ok)
 	for range 4 {
 		ask(t, tr, operation.Query, "{}")

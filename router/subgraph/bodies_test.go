@@ -56,7 +56,7 @@ var framings = []framing{
 
 // A whole answer is taken as it is, once, whatever says where it ends; the
 // connection can be used again.
-func TestBodies(t *testing.T) {
+func TestBodiesAreReadWhole(t *testing.T) {
 	overEachWay(t, func(t *testing.T, over way) {
 		for _, f := range framings {
 			t.Run(f.name, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestBodies(t *testing.T) {
 }
 
 // An answer that breaks off is an error. A mutation is not sent again.
-func TestTruncatedBodies(t *testing.T) {
+func TestTruncatedBodiesAreErrors(t *testing.T) {
 	overEachWay(t, func(t *testing.T, over way) {
 		for _, f := range framings {
 			if f.name == "to the end of the connection" {

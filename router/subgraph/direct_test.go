@@ -98,7 +98,7 @@ func testWire(t *testing.T, over way) {
 
 // A connection is used again, unless the subgraph wants it closed; one that
 // the subgraph has closed meanwhile costs no request.
-func TestConnectionReuse(t *testing.T) { overHTTP1(t, testConnectionReuse) }
+func TestConnectionsAreReused(t *testing.T) { overHTTP1(t, testConnectionReuse) }
 
 func testConnectionReuse(t *testing.T, over way) {
 	tests := []struct {
@@ -135,7 +135,7 @@ func testConnectionReuse(t *testing.T, over way) {
 }
 
 // A mutation that got no answer is not sent again.
-func TestMutationSentOnce(t *testing.T) { overHTTP1(t, testMutationSentOnce) }
+func TestMutationIsSentOnce(t *testing.T) { overHTTP1(t, testMutationSentOnce) }
 
 func testMutationSentOnce(t *testing.T, over way) {
 	tr, connections := over.wire(t, subgraph.Subgraph{}, "")
@@ -144,7 +144,7 @@ func testMutationSentOnce(t *testing.T, over way) {
 	}
 }
 
-func TestMaxConnections(t *testing.T) { overHTTP1(t, testMaxConnections) }
+func TestMaxConnectionsIsNotExceeded(t *testing.T) { overHTTP1(t, testMaxConnections) }
 
 func testMaxConnections(t *testing.T, over way) {
 	var now, most atomic.Int32
@@ -185,7 +185,7 @@ func testMaxConnections(t *testing.T, over way) {
 	}
 }
 
-func TestHeaderInjection(t *testing.T) { overHTTP1(t, testHeaderInjection) }
+func TestHeaderInjectionIsRejected(t *testing.T) { overHTTP1(t, testHeaderInjection) }
 
 func testHeaderInjection(t *testing.T, over way) {
 	tr, _ := over.wire(t, subgraph.Subgraph{Headers: []subgraph.HeaderRules{{Propagate: []subgraph.Propagation{{From: "X"}}}}}, ok)
@@ -196,7 +196,7 @@ func testHeaderInjection(t *testing.T, over way) {
 	}
 }
 
-func TestCacheControlHeader(t *testing.T) { overHTTP1(t, testCacheControlHeader) }
+func TestCacheHeadersAreReturned(t *testing.T) { overHTTP1(t, testCacheControlHeader) }
 
 func testCacheControlHeader(t *testing.T, over way) {
 	tr, _ := over.wire(t, subgraph.Subgraph{}, strings.Replace(ok, "Content-Type", "cache-control: max-age=60\r\nAGE: 7\r\nvary: Authorization\r\nContent-Type", 1))

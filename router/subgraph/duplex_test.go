@@ -19,7 +19,7 @@ import (
 var large = `{"query":"` + strings.Repeat("x", 8<<20) + `"}`
 
 // A subgraph may refuse a request that it has not read. Its status is not lost.
-func TestEarlyRefusalKeepsItsStatus(t *testing.T) {
+func TestEarlyErrorResponseKeepsItsStatus(t *testing.T) {
 	overEachWay(t, func(t *testing.T, over way) {
 		for _, body := range []string{"", "too large", `{"message":"too large"}`} {
 			tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
@@ -36,7 +36,7 @@ func TestEarlyRefusalKeepsItsStatus(t *testing.T) {
 
 // The same if the subgraph closes the connection at once, with a reset since
 // it has not read what was sent.
-func TestRefusalBeforeReset(t *testing.T) {
+func TestResponseBeforeResetIsRead(t *testing.T) {
 	tr := ways[0].serve(t, subgraph.Subgraph{}, func(conn net.Conn, r *bufio.Reader) {
 		_, _ = r.Peek(1)
 		_, _ = io.WriteString(conn, "HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"errors\":[{\"message\":\"no\"}]}")
@@ -56,7 +56,7 @@ func TestRefusalBeforeReset(t *testing.T) {
 
 // A subgraph may stream its answer while it reads: neither side waits for the
 // other to end.
-func TestAnswerWhileRequestIsSent(t *testing.T) {
+func TestResponseIsReadWhileTheRequestIsSent(t *testing.T) {
 	overEachWay(t, func(t *testing.T, over way) {
 		tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
 			control := http.NewResponseController(w)
@@ -76,7 +76,7 @@ func TestAnswerWhileRequestIsSent(t *testing.T) {
 
 // A whole answer to a request that was not read is an answer. Its connection
 // is not used again: the rest of the request would be taken for another.
-func TestAnswerToUnreadRequest(t *testing.T) {
+func TestResponseBeforeRequestIsReadClosesTheConnection(t *testing.T) {
 	done := make(chan struct{})
 	defer close(done)
 	tr := ways[0].serve(t, subgraph.Subgraph{}, func(conn net.Conn, r *bufio.Reader) {

@@ -45,7 +45,7 @@ func encode(t testing.TB, coding, body string) string {
 	return b.String()
 }
 
-func TestCompressedAnswers(t *testing.T) {
+func TestCompressedResponsesAreDecoded(t *testing.T) {
 	overEachWay(t, func(t *testing.T, over way) {
 		for _, coding := range []string{"gzip", "x-gzip", "GZIP", "br", "zstd", "identity", "", "gzip, br", "zstd,identity , gzip"} {
 			for _, body := range []string{"", "{}", `{"data":"` + strings.Repeat("abc", 100_000) + `"}`} {
@@ -118,7 +118,7 @@ func TestDecodedSizeIsBounded(t *testing.T) {
 
 // What cannot be decoded is an error that names the coding. It is no failure of
 // the way, so it is not sent again.
-func TestUndecodableAnswers(t *testing.T) {
+func TestUndecodableResponsesAreErrors(t *testing.T) {
 	valid := map[string]string{}
 	for _, coding := range []string{"gzip", "br", "zstd"} {
 		valid[coding] = encode(t, coding, `{"data":{}}`)
@@ -155,7 +155,7 @@ func TestUndecodableAnswers(t *testing.T) {
 }
 
 // A byte order mark before JSON is ignored (RFC 8259, section 8.1).
-func TestByteOrderMark(t *testing.T) {
+func TestByteOrderMarkIsIgnored(t *testing.T) {
 	overEachWay(t, func(t *testing.T, over way) {
 		for body, want := range map[string]string{
 			"\uFEFF{\"data\":1}": `{"data":1}`, "\uFEFF": "", "\uFEFF\uFEFF{}": "\uFEFF{}", "{\"data\":\"\uFEFF\"}": "{\"data\":\"\uFEFF\"}",

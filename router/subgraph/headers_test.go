@@ -75,7 +75,7 @@ func TestRemovedDefaultsAreNotSent(t *testing.T) {
 
 // On the wire there is one Host, first, and one Content-Length, whatever the
 // rules say.
-func TestHeadOnTheWire(t *testing.T) {
+func TestHostAndContentLengthAreSentOnce(t *testing.T) {
 	overHTTP1(t, func(t *testing.T, over way) {
 		for _, rules := range [][]subgraph.HeaderRules{
 			nil,
@@ -125,7 +125,7 @@ func TestHeadOnTheWire(t *testing.T) {
 	})
 }
 
-func TestNewRefusesHeaders(t *testing.T) {
+func TestNewRejectsReservedAndInvalidHeaders(t *testing.T) {
 	for _, rules := range []subgraph.HeaderRules{
 		{Set: map[string]string{"Content-Length": "3"}},
 		{Set: map[string]string{"transfer-encoding": "chunked"}},
@@ -146,7 +146,7 @@ func TestNewRefusesHeaders(t *testing.T) {
 
 // A user name and password in the URL are sent as Basic authentication
 // (RFC 7617), in place of the client's token but not of a configured header.
-func TestCredentialsInURL(t *testing.T) {
+func TestURLCredentialsAreSentAsBasicAuth(t *testing.T) {
 	propagated := subgraph.HeaderRules{Propagate: []subgraph.Propagation{{From: "Authorization"}}}
 	tests := []struct {
 		url   string
@@ -222,7 +222,7 @@ func TestPasswordIsNotShown(t *testing.T) {
 
 // A subscription follows the same rules, Host included. It asks for no content
 // coding: events are not decoded.
-func TestHeaderRulesOfSubscription(t *testing.T) {
+func TestHeaderRulesApplyToSubscriptions(t *testing.T) {
 	for _, protocol := range []string{"ws", "sse"} {
 		var host string
 		var header http.Header
@@ -243,7 +243,7 @@ func TestHeaderRulesOfSubscription(t *testing.T) {
 	}
 }
 
-func TestCredentialsInSubscriptionURL(t *testing.T) {
+func TestSubscriptionURLCredentialsAreSentAsBasicAuth(t *testing.T) {
 	for _, protocol := range []string{"ws", "sse"} {
 		var user, password string
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

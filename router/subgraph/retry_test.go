@@ -78,7 +78,7 @@ func TestUnavailableIsATransportFailure(t *testing.T) {
 }
 
 // A subgraph's own errors are its answer, also with such a status.
-func TestGraphQLResponseWithUnavailable(t *testing.T) {
+func TestGraphQLResponseWithErrorStatusIsNotRetried(t *testing.T) {
 	overEachWay(t, func(t *testing.T, over way) {
 		for _, status := range []int{400, 408, 429, 500, 502, 503, 504} {
 			for _, body := range []string{`{"errors":[{"message":"no"}]}`, ` {"data":{"a":1},"errors":[{"message":"no"}]}`, `{"data":{}}`} {
@@ -97,7 +97,7 @@ func TestGraphQLResponseWithUnavailable(t *testing.T) {
 }
 
 // When a query is sent again, and when that is. Time is synthetic.
-func TestRetryAfter(t *testing.T) {
+func TestRetryAfterDelaysTheRetry(t *testing.T) {
 	tests := []struct {
 		name       string
 		status     int
@@ -150,7 +150,7 @@ func TestRetryAfter(t *testing.T) {
 }
 
 // A wait that the timeout does not leave is not begun.
-func TestRetryAfterBeyondTimeout(t *testing.T) {
+func TestRetryAfterBeyondTimeoutIsNotAwaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		tr := overPipes(t, subgraph.Subgraph{Timeout: time.Second, Retry: subgraph.Retry{MaxAttempts: 2}}, func(w http.ResponseWriter, r *http.Request) {

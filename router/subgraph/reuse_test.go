@@ -38,7 +38,7 @@ func ask(t *testing.T, tr *subgraph.Transport, kind operation.Kind, body string)
 
 // What a subgraph sends after an answer, whether with it or later, never
 // becomes the answer to another request.
-func TestUnaskedBytesAnswerNobody(t *testing.T) { overHTTP1(t, testUnaskedBytes) }
+func TestUnsolicitedBytesAreNoResponse(t *testing.T) { overHTTP1(t, testUnaskedBytes) }
 
 func testUnaskedBytes(t *testing.T, over way) {
 	duplicate := own(`{"data":"duplicate"}`)
@@ -61,7 +61,7 @@ func testUnaskedBytes(t *testing.T, over way) {
 }
 
 // The same for a duplicate of which any part came with the answer before.
-func TestDuplicateSplitAtEveryByte(t *testing.T) {
+func TestDuplicateResponseSplitAtEveryByteIsDropped(t *testing.T) {
 	duplicate := own(`{"data":"duplicate"}`)
 	for i := range len(duplicate) {
 		unasked(t, ways[0], operation.Query, duplicate[:i], duplicate[i:])
@@ -134,7 +134,7 @@ func await(t *testing.T, reached func() bool) {
 }
 
 // The answer to a request that was cancelled goes to nobody, whenever it comes.
-func TestAnswerToCancelledRequestIsDropped(t *testing.T) {
+func TestResponseToCancelledRequestIsDropped(t *testing.T) {
 	overEachWay(t, func(t *testing.T, over way) {
 		arrived, release := make(chan struct{}), make(chan struct{})
 		tr := over.transport(t, subgraph.Subgraph{MaxConnections: 1}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
@@ -192,7 +192,7 @@ func fragmented(first int, bytes bool) func(context.Context, string, string) (ne
 }
 
 // An answer is the same wherever it is split.
-func TestAnswerSplitAtEveryByte(t *testing.T) {
+func TestResponseSplitAtEveryByteIsRead(t *testing.T) {
 	const body = `{"data":"whole"}`
 	answers := map[string]string{
 		"length":  "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + own(body),
@@ -211,7 +211,7 @@ func TestAnswerSplitAtEveryByte(t *testing.T) {
 	}
 }
 
-func TestAnswerByteByByte(t *testing.T) {
+func TestResponseIsReadByteByByte(t *testing.T) {
 	overEachWay(t, func(t *testing.T, over way) {
 		tr := over.transport(t, subgraph.Subgraph{Dial: fragmented(0, true)}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
@@ -224,7 +224,7 @@ func TestAnswerByteByByte(t *testing.T) {
 }
 
 // A connection on which nothing can be noticed is not used twice.
-func TestOpaqueConnectionServesOnce(t *testing.T) {
+func TestOpaqueConnectionIsUsedOnce(t *testing.T) {
 	tr, connections := ways[0].wire(t, subgraph.Subgraph{Dial: fragmented(0, false)}, ok, ok)
 	for range 3 {
 		ask(t, tr, operation.Query, "{}")

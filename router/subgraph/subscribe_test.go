@@ -66,7 +66,7 @@ func collect(events *[]string) func(*execute.SubgraphResponse) error {
 
 const subscribeBody = `{"query":"subscription{a}"}`
 
-func TestWebSocket(t *testing.T) {
+func TestWebSocketDeliversEvents(t *testing.T) {
 	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, serveSocket(t, func(_ context.Context, _ *websocket.Conn, payload string, send func(string)) {
 		if payload != subscribeBody {
 			t.Errorf("payload %s", payload)
@@ -168,7 +168,7 @@ func TestWebSocketMessageOfAnotherOperation(t *testing.T) {
 }
 
 // A client that goes away ends the subscription at the subgraph.
-func TestWebSocketCancel(t *testing.T) {
+func TestCancelCompletesTheWebSocketOperation(t *testing.T) {
 	completed := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
 	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, serveSocket(t, func(ctx context.Context, conn *websocket.Conn, _ string, send func(string)) {
@@ -191,7 +191,7 @@ func TestWebSocketCancel(t *testing.T) {
 }
 
 // A silent subgraph is asked for a sign of life, and given up without one.
-func TestWebSocketSilence(t *testing.T) {
+func TestSilentWebSocketIsPingedAndClosed(t *testing.T) {
 	var pings, streams atomic.Int32
 	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{PingInterval: 5 * time.Millisecond, ConnectAttempts: 2, Interval: time.Millisecond}}
 	tr := transport(t, s, subgraph.Hooks{}, serveSocket(t, func(ctx context.Context, conn *websocket.Conn, _ string, _ func(string)) {
@@ -236,7 +236,7 @@ func TestLostSubscriptionIsReopened(t *testing.T) {
 	}
 }
 
-func TestSubscribeRefused(t *testing.T) {
+func TestRefusedUpgradeReportsTheStatus(t *testing.T) {
 	for _, protocol := range []string{"ws", "sse"} {
 		tr := transport(t, subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: protocol}}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 403, "text/plain", "no")
@@ -249,7 +249,7 @@ func TestSubscribeRefused(t *testing.T) {
 	}
 }
 
-func TestWebSocketCloseCode(t *testing.T) {
+func TestWebSocketCloseCodeIsReported(t *testing.T) {
 	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, serveSocket(t, func(_ context.Context, conn *websocket.Conn, _ string, _ func(string)) {
 		_ = conn.Close(4403, "forbidden")
 	}))
@@ -260,7 +260,7 @@ func TestWebSocketCloseCode(t *testing.T) {
 	}
 }
 
-func TestSSE(t *testing.T) {
+func TestSSEDeliversEventsAndResumes(t *testing.T) {
 	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: "sse", Interval: time.Millisecond, Resume: true}}
 	var streams atomic.Int32
 	tr := transport(t, s, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
@@ -286,7 +286,7 @@ func TestSSE(t *testing.T) {
 // Lines of an event stream end in LF, CR LF or CR (HTML standard, section
 // 9.2.5), wherever the stream is cut into reads. An event whose last CR has
 // come is handed on without waiting for what follows.
-func TestSSELineEnds(t *testing.T) {
+func TestSSEAcceptsEveryLineEnding(t *testing.T) {
 	const events = "\ufeffevent: next\ndata: {\"data\":\ndata: 1}\n\n: comment\nid: 7\nevent: next\ndata: {\"data\":2}\n\nevent: complete\ndata:\n\n"
 	for name, end := range map[string]string{"LF": "\n", "CR": "\r", "CRLF": "\r\n"} {
 		for _, part := range []int{1, 2, 7, 1 << 10} {
@@ -386,7 +386,7 @@ func TestEndedStreamIsNotReopened(t *testing.T) {
 
 // A stream that breaks after each event does not go on for ever, and is not
 // resumed at all unless that is wanted.
-func TestBrokenStreamIsReopenedSoOften(t *testing.T) {
+func TestReconnectsAreLimited(t *testing.T) {
 	for _, c := range []struct {
 		resume bool
 		want   int32
@@ -433,7 +433,7 @@ func TestNumberedEventsAreResumed(t *testing.T) {
 
 // A subgraph that accepts connections and says nothing is given up in time, and
 // so is one that cannot be reached.
-func TestSubgraphThatDoesNotAcceptIsGivenUp(t *testing.T) {
+func TestUnansweredHandshakeTimesOut(t *testing.T) {
 	for _, protocol := range []string{"sse", "ws"} {
 		t.Run(protocol, func(t *testing.T) {
 			var asked atomic.Int32

@@ -50,7 +50,7 @@ func TestUntrustedCertificateIsNamed(t *testing.T) {
 
 // What fails below HTTP is told to clients in general, and in detail to logs:
 // plain HTTP where TLS is expected, the reverse, and connections that end.
-func TestFailuresBelowHTTPAreNamed(t *testing.T) {
+func TestTransportFailuresAreDescribed(t *testing.T) {
 	secure, _ := certificate()
 	config := &tls.Config{Certificates: []tls.Certificate{secure}}
 	for name, c := range map[string]struct {
@@ -139,7 +139,7 @@ func TestFailuresBelowHTTPAreNamed(t *testing.T) {
 }
 
 // Neither a host that is not known nor one that refuses is named to clients.
-func TestHostsOutOfReachAreExplained(t *testing.T) {
+func TestUnreachableHostsAreDescribed(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func TestHostsOutOfReachAreExplained(t *testing.T) {
 }
 
 // With https the protocol is negotiated, also if http2 is set.
-func TestHTTP2SettingLeavesTLSToNegotiate(t *testing.T) {
+func TestTLSNegotiatesHTTP2RegardlessOfSetting(t *testing.T) {
 	over := way{name: "TLS", tls: true}
 	s := over.subgraph(t, subgraph.Subgraph{}, over.listen(t, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, "application/json", `{"data":"`+r.Proto+`"}`)
@@ -183,7 +183,7 @@ func TestHTTP2SettingLeavesTLSToNegotiate(t *testing.T) {
 }
 
 // The router negotiates what a way is named for.
-func TestWaysSpeakTheirProtocol(t *testing.T) {
+func TestTransportsNegotiateTheirProtocol(t *testing.T) {
 	overEachWay(t, func(t *testing.T, over way) {
 		tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
 			scheme := "http"

@@ -78,7 +78,7 @@ func testSend(t *testing.T, over way) {
 	}
 }
 
-func TestSendErrors(t *testing.T) { overEachWay(t, testSendErrors) }
+func TestSendDescribesInvalidResponses(t *testing.T) { overEachWay(t, testSendErrors) }
 
 func testSendErrors(t *testing.T, over way) {
 	tests := []struct {
@@ -142,7 +142,7 @@ func testSendErrors(t *testing.T, over way) {
 	}
 }
 
-func TestStatusWithGraphQLBody(t *testing.T) { overEachWay(t, testStatusWithGraphQLBody) }
+func TestGraphQLBodyIsReturnedWithItsStatus(t *testing.T) { overEachWay(t, testStatusWithGraphQLBody) }
 
 func testStatusWithGraphQLBody(t *testing.T, over way) {
 	const body = `{"errors":[{"message":"no"}]}`
@@ -342,7 +342,7 @@ func testDeduplicate(t *testing.T, over way) {
 }
 
 // A follower whose leader's client goes away asks on its own.
-func TestDeduplicateLeaderLeaves(t *testing.T) {
+func TestDeduplicatedQueryOutlivesItsLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32
 		listener := newPipeListener()

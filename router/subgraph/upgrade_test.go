@@ -14,7 +14,7 @@ import (
 
 // A subgraph that switches protocols, which nothing asked for, and then keeps
 // the connection open fails the request at once: its body has no deadline.
-func TestSwitchOfProtocolFailsAtOnce(t *testing.T) {
+func TestProtocolSwitchFailsAtOnce(t *testing.T) {
 	overHTTP1(t, func(t *testing.T, w way) {
 		tr := w.transport(t, subgraph.Subgraph{Timeout: time.Minute}, subgraph.Hooks{}, switchProtocol(t))
 		failsAtOnce(t, func() error {
@@ -25,7 +25,7 @@ func TestSwitchOfProtocolFailsAtOnce(t *testing.T) {
 }
 
 // The same holds for a stream of server-sent events.
-func TestSwitchOfProtocolRefusesStream(t *testing.T) {
+func TestProtocolSwitchFailsSubscription(t *testing.T) {
 	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: "sse", ConnectTimeout: time.Minute, ConnectAttempts: 1}}
 	tr := transport(t, s, subgraph.Hooks{}, switchProtocol(t))
 	failsAtOnce(t, func() error {

@@ -229,7 +229,7 @@ func TestDeadNotificationCanBeRetried(t *testing.T) {
 		`{"notification": {"status": "SENT", "attempts": 2, "lastError": null}}`)
 }
 
-func TestEventWaitsForTheUserService(t *testing.T) {
+func TestEventIsRetriedUntilTheUserServiceResponds(t *testing.T) {
 	w := start(t)
 	w.usersAway.Store(true)
 	w.tell(t, first, "order.created", 7, 2)

@@ -229,7 +229,7 @@ func TestEntitiesTakeOneQuery(t *testing.T) {
 	}}), `{"_entities":[null,{"name":"Books"}]}`)
 }
 
-func TestPicturesAreCacheable(t *testing.T) {
+func TestImageURLsAreStable(t *testing.T) {
 	s := servicetest.Start(t, product.Run, func(e *server.Environment) {
 		e.Lookup = func(key string) (string, bool) {
 			value, ok := map[string]string{"IMAGE_BASE_URL": "https://pictures.example/"}[key]

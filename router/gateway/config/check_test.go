@@ -94,7 +94,7 @@ func refused(t *testing.T, k key, value string) {
 	}
 }
 
-func TestEveryKeyRefusesAnotherType(t *testing.T) {
+func TestEveryKeyRejectsOtherTypes(t *testing.T) {
 	for _, k := range allKeys() {
 		values := []string{"abc", "[[abc]]", "{zzz: 1}", "1.5"}
 		switch {
@@ -122,7 +122,7 @@ func TestEveryKeyRefusesAnotherType(t *testing.T) {
 	}
 }
 
-func TestEveryNumberHasABound(t *testing.T) {
+func TestEveryNumberIsBounded(t *testing.T) {
 	for _, k := range allKeys() {
 		switch {
 		case k.typ == durationType:
@@ -134,7 +134,7 @@ func TestEveryNumberHasABound(t *testing.T) {
 }
 
 // A key without a value keeps its default, as if it were not there.
-func TestEveryKeyWithoutAValueKeepsItsDefault(t *testing.T) {
+func TestKeysWithoutAValueKeepTheirDefaults(t *testing.T) {
 	for _, k := range allKeys() {
 		if slices.Contains(k.path, "[]") || slices.Contains(k.path, "name") {
 			continue // there is no default
@@ -150,7 +150,7 @@ func TestEveryKeyWithoutAValueKeepsItsDefault(t *testing.T) {
 
 // An empty text is refused, but where it is the default, and so means that
 // there is none, or where the description says what it means.
-func TestEveryKeyRefusesAnEmptyText(t *testing.T) {
+func TestEveryKeyRejectsAnEmptyString(t *testing.T) {
 	allowed := map[string]string{
 		"admin.listen":                    "empty for none",
 		"authentication.jwt.scheme":       "tokens come without a word before them",
@@ -170,7 +170,7 @@ func TestEveryKeyRefusesAnEmptyText(t *testing.T) {
 	}
 }
 
-func TestCheckFindsWhatCannotBeMeant(t *testing.T) {
+func TestCheckRejectsContradictorySettings(t *testing.T) {
 	for text, want := range map[string]string{
 		"rate_limit: {enabled: true, by: header}":                                      `1:33: rate_limit.by is header, which requires rate_limit.header, such as X-API-Key`,
 		"rate_limit: {enabled: true, requests: 0}":                                     `rate_limit.requests is 0; it must be 1 or more`,
@@ -241,7 +241,7 @@ func TestCheckFindsWhatCannotBeMeant(t *testing.T) {
 	}
 }
 
-func TestAllProblemsAreToldAtOnce(t *testing.T) {
+func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	_, err := config.Parse([]byte("limits:\n  max_depth: abc\n  max_alias: 5\ncors: 7\n"), environment)
 	want := "2:14: limits.max_depth is \"abc\"; it must be a whole number, such as 100\n" +
 		"3:3: unknown key \"limits.max_alias\"; did you mean \"max_aliases\"?\n" +
@@ -252,7 +252,7 @@ func TestAllProblemsAreToldAtOnce(t *testing.T) {
 }
 
 // The environment's Redis counts: a container's file need not name it.
-func TestCheckSeesTheEnvironment(t *testing.T) {
+func TestCheckIncludesTheEnvironment(t *testing.T) {
 	c, err := config.Parse([]byte("response_cache: {enabled: true, redis: {addresses: ['a:1']}}"), environment)
 	if err != nil {
 		t.Fatal(err)
@@ -269,7 +269,7 @@ func TestCheckSeesTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestAnchorsAndMergedBlocks(t *testing.T) {
+func TestAnchorsAndMergeKeysAreResolved(t *testing.T) {
 	c, err := config.Parse([]byte(`
 traffic_shaping:
   all: &slow {timeout: 7s, max_connections: 3}

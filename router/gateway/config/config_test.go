@@ -22,7 +22,7 @@ func environment(name string) (string, bool) {
 	return v, ok
 }
 
-func TestParseKeepsDefaultsAround(t *testing.T) {
+func TestParseKeepsDefaultsOfOtherKeys(t *testing.T) {
 	c, err := config.Parse([]byte(`
 version: "1"
 listen: 127.0.0.1:${env.PORT}
@@ -54,7 +54,7 @@ override_subgraph_urls:
 	}
 }
 
-func TestParseSaysWhatIsWrong(t *testing.T) {
+func TestParseErrorsNameTheProblem(t *testing.T) {
 	for text, want := range map[string]string{
 		"lisen: x":                                   `1:1: unknown key "lisen"; did you mean "listen"?`,
 		"cors:\n  allow_origin: [a]":                 `2:3: unknown key "cors.allow_origin"; did you mean "allow_origins"?`,
@@ -94,7 +94,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 
 // The schema refuses the numbers and words that the checks refuse, and takes
 // the documented defaults, so that an editor shows mistakes while they are made.
-func TestSchemaKnowsTheBounds(t *testing.T) {
+func TestSchemaStatesTheBounds(t *testing.T) {
 	text, err := config.JSONSchema()
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestSchemaKnowsTheBounds(t *testing.T) {
 	}
 }
 
-func TestEnvironmentStandsForKeys(t *testing.T) {
+func TestEnvironmentVariablesReplaceKeys(t *testing.T) {
 	c := config.Default()
 	if err := c.ApplyEnvironment(environment); err != nil || c.Listen != ":5000" {
 		t.Errorf("got %q, %v", c.Listen, err)

@@ -7,7 +7,7 @@ import (
 	"souk/router/gateway/config"
 )
 
-func TestOriginsMustBeOriginsAsBrowsersSendThem(t *testing.T) {
+func TestOriginsMustHaveTheFormBrowsersSend(t *testing.T) {
 	for origin, valid := range map[string]bool{
 		"*": true, "https://shop.example": true, "HTTPS://Shop.Example": true, "http://localhost:3000": true, "http://[::1]:3000": true,
 		"https://*.shop.example": true, "http://localhost:*": true, "chrome-extension://abcdef": true,

@@ -9,7 +9,7 @@ import (
 	"souk/router/gateway/config"
 )
 
-func TestDocumentIsTheDefault(t *testing.T) {
+func TestDocumentDescribesTheDefaults(t *testing.T) {
 	document := config.Document()
 	got, err := config.Parse(document, os.LookupEnv)
 	if err != nil {

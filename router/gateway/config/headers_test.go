@@ -12,7 +12,7 @@ func none(string) (string, bool) { return "", false }
 
 // Headers that say where a request ends or how it is sent are the HTTP
 // client's: a second one could make the subgraph read another request.
-func TestReservedHeadersAreRefused(t *testing.T) {
+func TestReservedHeadersAreRejected(t *testing.T) {
 	for _, name := range []string{
 		"Content-Length", "content-length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer",
 		"Upgrade", "HTTP2-Settings", "Expect", "Content-Encoding", "Proxy-Authorization", "not a name",
@@ -52,7 +52,7 @@ headers:
 	}
 }
 
-func TestHTTPClientIsOneOfTwo(t *testing.T) {
+func TestUnknownHTTPClientIsRejected(t *testing.T) {
 	c, err := config.Parse([]byte("traffic_shaping: {all: {http_client: standard}, subgraphs: {a: {timeout: 1s}, b: {http_client: direct}}}"), none)
 	if err != nil || c.TrafficShaping.Of("a").HTTPClient != "standard" || c.TrafficShaping.Of("b").HTTPClient != "direct" {
 		t.Errorf("%+v, %v", c.TrafficShaping, err)
@@ -68,7 +68,7 @@ func TestHTTPClientIsOneOfTwo(t *testing.T) {
 
 // A value that a subgraph leaves out is taken from all, also inside of retry
 // and circuit_breaker.
-func TestSubgraphTrafficIsFilledFieldByField(t *testing.T) {
+func TestSubgraphTrafficInheritsUnsetFields(t *testing.T) {
 	c, err := config.Parse([]byte(`
 traffic_shaping:
   all:

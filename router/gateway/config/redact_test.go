@@ -32,7 +32,7 @@ func fill(v reflect.Value, path string, values map[string]string) {
 	}
 }
 
-func TestRedactedShowsAllButSecrets(t *testing.T) {
+func TestRedactedHidesOnlySecrets(t *testing.T) {
 	var c config.Config
 	values := map[string]string{}
 	fill(reflect.ValueOf(&c).Elem(), "", values)

@@ -23,7 +23,7 @@ import (
 
 var screenshot = flag.String("screenshot", "", "keep the browser's picture of the playground in this file")
 
-func TestServesItsFiles(t *testing.T) {
+func TestFilesAreServedCompressedAndCacheable(t *testing.T) {
 	server := httptest.NewServer(playground.New(playground.Options{Endpoint: "/graphql", Path: "/playground", Examples: []playground.Example{{Query: "{ a } # </script>"}}}))
 	defer server.Close()
 	get := func(path, encoding string) *http.Response {
@@ -62,7 +62,7 @@ func TestServesItsFiles(t *testing.T) {
 	}
 }
 
-func TestReadsExamples(t *testing.T) {
+func TestExamplesAreReadInOrder(t *testing.T) {
 	got, err := playground.Examples(fstest.MapFS{
 		"2.graphql": {Data: []byte("{ b }")}, "1.graphql": {Data: []byte("{ a }")}, "1.json": {Data: []byte("{}")}, "x.md": {},
 	})
@@ -71,10 +71,10 @@ func TestReadsExamples(t *testing.T) {
 	}
 }
 
-// TestInBrowser opens the page in a browser that can reach nothing but the
+// TestPlaygroundWorksOffline opens the page in a browser that can reach nothing but the
 // server, and sees that the editor is there, that it asked for the schema, and
 // that nothing went wrong on the way.
-func TestInBrowser(t *testing.T) {
+func TestPlaygroundWorksOffline(t *testing.T) {
 	chromium := chromiumtest.Path(t)
 	asked := make(chan string, 100)
 	var loaded sync.Map

@@ -38,7 +38,7 @@ func TestElementsAreSplitOutsideQuotes(t *testing.T) {
 	}
 }
 
-func TestWeightsAreInThousandths(t *testing.T) {
+func TestWeightsAreParsedInThousandths(t *testing.T) {
 	for q, want := range map[string]int{
 		"1": 1000, "1.000": 1000, "0": 0, "0.": 0, "0.5": 500, "0.123": 123, "0.1239": 123, ".2": 200, "1.5": 1000,
 		"": 0, ".": 0, "2": 0, "-1": 0, "0.x": 0, "banana": 0, "1e0": 0,

@@ -23,8 +23,8 @@ type result struct {
 	Error string
 }
 
-// TestNodeClients runs the cases in cases/*.mjs.
-func TestNodeClients(t *testing.T) {
+// TestNodeClientsWorkUnchanged runs the cases in cases/*.mjs.
+func TestNodeClientsWorkUnchanged(t *testing.T) {
 	packages := packagetest.NPM(t)
 	// Node.js resolves packages relative to the real path of the importing file.
 	dir := t.TempDir()
@@ -37,8 +37,8 @@ func TestNodeClients(t *testing.T) {
 	runCases(t, exec.CommandContext(t.Context(), "node", filepath.Join(dir, "run.mjs"), startRouter(t), *filter))
 }
 
-// TestPythonClients runs the cases in cases.py.
-func TestPythonClients(t *testing.T) {
+// TestPythonClientsWorkUnchanged runs the cases in cases.py.
+func TestPythonClientsWorkUnchanged(t *testing.T) {
 	packages := packagetest.Install(t, []string{"requirements.txt"}, func(ctx context.Context, dir string) *exec.Cmd {
 		return exec.CommandContext(ctx, "sh", "-c", `python3 -m venv "$1/venv" && "$1/venv/bin/pip" install -q --disable-pip-version-check --only-binary :all: -r "$1/requirements.txt"`, "sh", dir)
 	}, "python3")

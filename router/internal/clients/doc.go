@@ -1,6 +1,6 @@
 // Package clients tests the router with widely used GraphQL clients.
 //
-// TestNodeClients installs the npm packages in package-lock.json, starts a router
+// TestNodeClientsWorkUnchanged installs the npm packages in package-lock.json, starts a router
 // with two subgraphs on loopback, and runs all cases of cases/*.mjs in one Node.js
 // process. TestPythonClients does the same with the packages in requirements.txt and
 // the cases in cases.py. The packages are cached in the user's cache directory under

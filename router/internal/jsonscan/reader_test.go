@@ -125,7 +125,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func TestUnquoteInPlaceSaysWhatEncodingJSONDoes(t *testing.T) {
+func TestUnquoteInPlaceMatchesEncodingJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := rapid.String().Draw(t, "text")
 		quoted, err := json.Marshal(want)

@@ -51,7 +51,7 @@ func unpaired(text []byte) bool {
 	return surrogate.Match(pair.ReplaceAll(text, []byte(" ")))
 }
 
-func TestValid(t *testing.T) {
+func TestValidAcceptsOnlyJSON(t *testing.T) {
 	for _, s := range samples {
 		check(t, []byte(s))
 	}

@@ -12,7 +12,7 @@ import (
 	"souk/subgraphs/internal/batch"
 )
 
-func TestLoaderReadsTogetherWhatIsWantedDuringARead(t *testing.T) {
+func TestLoaderBatchesKeysRequestedDuringARead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reads [][]int
 		loader := batch.New(func(_ context.Context, keys []int) (map[int]int, error) {
@@ -66,7 +66,7 @@ func TestLoaderFailsWithoutAnotherRead(t *testing.T) {
 	}
 }
 
-func TestLoaderWaitsNoLongerThanItsCaller(t *testing.T) {
+func TestLoaderStopsWaitingWithItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		loader := batch.New(func(context.Context, []int) (map[int]int, error) {

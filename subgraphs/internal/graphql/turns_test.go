@@ -35,7 +35,7 @@ func (q slowQuery) Categories(context.Context) ([]*product.Category, error) {
 
 func (slowQuery) Category(context.Context, string) (*product.Category, error) { return nil, nil }
 
-func TestLargeOperationsWaitForEachOther(t *testing.T) {
+func TestLargeOperationsRunOneAtATime(t *testing.T) {
 	var released chan struct{}
 	service := serve(t, product.NewExecutableSchema(product.Config{Resolvers: slowCatalogue{&product.Resolver{}, &released}}))
 	synctest.Test(t, func(t *testing.T) {

@@ -94,7 +94,7 @@ func one(product int64, quantity int) []stock.Line {
 	return []stock.Line{{ProductID: product, Quantity: quantity}}
 }
 
-func TestReservationIsSoldOrGivenBack(t *testing.T) {
+func TestReservationIsSoldOrReleased(t *testing.T) {
 	ctx := t.Context()
 	w, _, _ := newStore(t)
 	mustSet(t, w, 1, 10)

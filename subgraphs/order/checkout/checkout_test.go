@@ -474,7 +474,7 @@ func TestCancelSucceedsWithoutInventory(t *testing.T) {
 }
 
 // A reservation may arrive after the first attempt to release its order.
-func TestReleaseOutlastsLateReservation(t *testing.T) {
+func TestReleaseUndoesALateReservation(t *testing.T) {
 	s := open(t)
 	o, _, err := s.Orders.Place(t.Context(), "1", nil, orderstore.Placed{UserID: 1, Currency: "USD", Lines: []orderstore.Line{{ProductID: 1, Name: "Laptop", Quantity: 2, UnitPrice: 1}}})
 	if err != nil {

@@ -402,7 +402,7 @@ func replay(t *testing.T, db *pgxpool.Pool) (string, int) {
 }
 
 // The table orders equals the fold of the events after any sequence of events.
-func TestProjectionIsTheFold(t *testing.T) {
+func TestProjectionEqualsTheFoldOfEvents(t *testing.T) {
 	b, db := open(t)
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()

@@ -203,7 +203,7 @@ func TestCursorOfAnotherOrderIsRejected(t *testing.T) {
 }
 
 // Without pg_trgm, the search matches words as they are written.
-func TestSearchWithoutTrigrams(t *testing.T) {
+func TestSearchWorksWithoutTrigrams(t *testing.T) {
 	c, db := open(t)
 	if err := product.Seed(t.Context(), db); err != nil {
 		t.Fatal(err)
