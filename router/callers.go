@@ -237,25 +237,34 @@ func callerKey(c config.RateLimit, address func(*http.Request) netip.Addr) func(
 // authorizer returns the authorizer for the supergraph's @authenticated, @requiresScopes and
 // @policy directives.
 func (r *Router) authorizer(m *supergraph.Model) gateway.Authorizer {
-	policy := auth.NewPolicy(m, r.options.Policies)
-	return func(ctx context.Context, op *operation.Operation) (*operation.Operation, error) {
-		filtered, denied, err := policy.Filter(ctx, op, auth.From(ctx))
-		if err != nil {
-			r.options.Telemetry.Logger.ErrorContext(ctx, "authorization failed", "error", err)
-			return nil, &gateway.Refusal{
-				Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},
-				Err: &operation.Error{Message: "Authorization policies cannot be evaluated at the moment. Try again in 1 s.", Code: auth.CodeAuthorizationUnavailable},
-			}
+	return &authorizer{Policy: auth.NewPolicy(m, r.options.Policies), router: r}
+}
+
+// An authorizer is the gateway.Authorizer of one supergraph.
+type authorizer struct {
+	*auth.Policy
+	router *Router
+}
+
+// Authorize implements gateway.Authorizer.
+func (a *authorizer) Authorize(ctx context.Context, op *operation.Operation) (*operation.Operation, error) {
+	r := a.router
+	filtered, denied, err := a.Filter(ctx, op, auth.From(ctx))
+	if err != nil {
+		r.options.Telemetry.Logger.ErrorContext(ctx, "authorization failed", "error", err)
+		return nil, &gateway.Refusal{
+			Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}},
+			Err: &operation.Error{Message: "Authorization policies cannot be evaluated at the moment. Try again in 1 s.", Code: auth.CodeAuthorizationUnavailable},
 		}
-		if len(denied) == 0 {
-			return filtered, nil
-		}
-		r.metrics.DeniedFields.Add(float64(len(denied)))
-		if r.config.Authorization.RejectUnauthorized {
-			return nil, r.deny(auth.From(ctx), denied[0])
-		}
+	}
+	if len(denied) == 0 {
 		return filtered, nil
 	}
+	r.metrics.DeniedFields.Add(float64(len(denied)))
+	if r.config.Authorization.RejectUnauthorized {
+		return nil, r.deny(auth.From(ctx), denied[0])
+	}
+	return filtered, nil
 }
 
 // deny returns the refusal of an operation that selects a denied field. The challenge tells

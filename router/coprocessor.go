@@ -9,7 +9,6 @@ import (
 	"souk/router/coprocessor"
 	"souk/router/dependency"
 	"souk/router/gateway/config"
-	"souk/router/hook"
 	"souk/router/internal/hookchain"
 )
 
@@ -19,34 +18,44 @@ func (r *Router) addHooks() error {
 	c := r.config.Coprocessor
 	stages := coprocessorStages(c)
 	if c.URL != "" && len(stages) == 0 {
-		return errors.New("coprocessor.url is set, but no stage is enabled; enable headers, body or context of a stage, such as coprocessor.router.request.headers")
+		return errors.New("coprocessor.url is set, but no stage is enabled; enable headers, body, context or sdl of a stage, such as coprocessor.router.request.headers")
 	}
 	if c.URL != "" {
-		hooks = append(hooks, r.coprocessor(c, stages))
+		made := r.coprocessor(c, stages)
+		hooks = append(hooks, made.Hooks())
+		if c.Policies {
+			if r.options.Policies != nil {
+				return errors.New("coprocessor.policies is set, but the program evaluates policies itself (router.Extensions.Policies); use one of them")
+			}
+			r.options.Policies = made
+		}
 	}
 	r.hooks, r.options.Hooks = hookchain.New(hooks), hooks
 	return nil
 }
 
-// coprocessor returns the hooks that call the coprocessor.
-func (r *Router) coprocessor(c config.Coprocessor, stages map[coprocessor.Stage]coprocessor.Include) hook.Hooks {
+// coprocessor returns the client of the coprocessor.
+func (r *Router) coprocessor(c config.Coprocessor, stages map[coprocessor.Stage]coprocessor.Include) *coprocessor.Coprocessor {
 	d := r.dependencies.Open(dependency.Coprocessor, "coprocessor", dependency.Use{Effect: withoutCoprocessor})
 	made := coprocessor.New(coprocessor.Options{
 		URL: c.URL, Timeout: c.Timeout, MaxConnections: c.MaxConnections, MaxResponseBytes: c.MaxResponseBytes,
-		Stages: stages, Propagator: r.options.Telemetry.Propagator,
+		Stages: stages, Policies: c.Policies, Propagator: r.options.Telemetry.Propagator,
 		Report: func(ctx context.Context, stage coprocessor.Stage, took time.Duration, err error) {
 			d.Observe(ctx, err)
 			r.metrics.Coprocessor(string(stage), err == nil).Observe(took.Seconds())
 		},
 	})
 	r.closers = append(r.closers, func() error { d.Close(); return made.Close() })
-	return made.Hooks()
+	return made
 }
 
 // coprocessorStages returns the enabled stages: those for which the configuration sends
 // anything.
 func coprocessorStages(c config.Coprocessor) map[coprocessor.Stage]coprocessor.Include {
 	include := func(s config.CoprocessorStage) coprocessor.Include {
+		return coprocessor.Include{Headers: s.Headers, Body: s.Body, Context: s.Context, SDL: s.SDL, Open: s.OnFailure == "open"}
+	}
+	subgraph := func(s config.CoprocessorSubgraphStage) coprocessor.Include {
 		return coprocessor.Include{Headers: s.Headers, Body: s.Body, Context: s.Context, Open: s.OnFailure == "open"}
 	}
 	execution := c.Execution.Request
@@ -55,12 +64,13 @@ func coprocessorStages(c config.Coprocessor) map[coprocessor.Stage]coprocessor.I
 		coprocessor.RouterResponse:     include(c.Router.Response),
 		coprocessor.SupergraphRequest:  include(c.Supergraph.Request),
 		coprocessor.SupergraphResponse: include(c.Supergraph.Response),
-		coprocessor.SubgraphRequest:    include(c.Subgraph.All.Request),
-		coprocessor.SubgraphResponse:   include(c.Subgraph.All.Response),
+		coprocessor.SubgraphRequest:    subgraph(c.Subgraph.All.Request),
+		coprocessor.SubgraphResponse:   subgraph(c.Subgraph.All.Response),
 		coprocessor.ExecutionRequest: {
-			Headers: execution.Headers, Body: execution.Body, Context: execution.Context, QueryPlan: execution.QueryPlan,
-			Open: execution.OnFailure == "open",
+			Headers: execution.Headers, Body: execution.Body, Context: execution.Context, SDL: execution.SDL,
+			QueryPlan: execution.QueryPlan, Open: execution.OnFailure == "open",
 		},
+		coprocessor.ExecutionResponse: include(c.Execution.Response),
 	}
 	for stage, sent := range stages {
 		if !sent.Anything() {

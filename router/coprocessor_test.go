@@ -80,12 +80,14 @@ func everything(url, onFailure string) func(*config.Config) {
 		both := config.CoprocessorExchange{Request: all, Response: all}
 		c.Coprocessor.URL = url
 		c.Coprocessor.Timeout = 30 * time.Second // machines that test are busy
-		c.Coprocessor.Router, c.Coprocessor.Supergraph, c.Coprocessor.Subgraph.All = both, both, both
+		c.Coprocessor.Router, c.Coprocessor.Supergraph, c.Coprocessor.Execution.Response = both, both, all
+		subgraph := config.CoprocessorSubgraphStage{Headers: true, Body: true, Context: true, OnFailure: onFailure}
+		c.Coprocessor.Subgraph.All = config.CoprocessorSubgraphExchange{Request: subgraph, Response: subgraph}
 		c.Coprocessor.Execution.Request = config.CoprocessorPlanStage{Headers: true, Body: true, Context: true, QueryPlan: true, OnFailure: onFailure}
 	}
 }
 
-var allStages = []string{"RouterRequest", "SupergraphRequest", "ExecutionRequest", "SubgraphRequest", "SubgraphResponse", "SupergraphResponse", "RouterResponse"}
+var allStages = []string{"RouterRequest", "SupergraphRequest", "ExecutionRequest", "SubgraphRequest", "SubgraphResponse", "ExecutionResponse", "SupergraphResponse", "RouterResponse"}
 
 func TestCoprocessorIsCalledAtEachStage(t *testing.T) {
 	c := newCoprocessor(t, nil)
@@ -109,6 +111,7 @@ func TestCoprocessorIsCalledAtEachStage(t *testing.T) {
 		{"method": "POST"},
 		{"method": "POST", "serviceName": "a", "uri": h.config.OverrideSubgraphURLs["a"]},
 		{"serviceName": "a", "statusCode": 200.0, "body": map[string]any{"data": map[string]any{"hello": "from "}}},
+		{"statusCode": 200.0, "hasNext": false, "body": map[string]any{"data": map[string]any{"hello": "from "}}},
 		{"statusCode": 200.0, "hasNext": false, "body": map[string]any{"data": map[string]any{"hello": "from "}}},
 		{"statusCode": 200.0, "body": `{"data":{"hello":"from "}}`},
 	} {
@@ -165,7 +168,11 @@ func TestCoprocessorModifiesRequestsAndResponses(t *testing.T) {
 		"SubgraphResponse": func(m map[string]any) {
 			m["body"] = map[string]any{"data": map[string]any{"hello": m["headers"].(map[string]any)["x-subgraph"].([]any)[0], "secret": "s"}}
 		},
-		"SupergraphResponse": func(m map[string]any) { put(m, "body", "extensions", map[string]any{"a": 1}) },
+		"ExecutionResponse": func(m map[string]any) { put(m, "body", "extensions", map[string]any{"a": 1}) },
+		"SupergraphResponse": func(m map[string]any) {
+			extensions, _ := m["body"].(map[string]any)["extensions"].(map[string]any)
+			extensions["b"] = 2
+		},
 		"RouterResponse": func(m map[string]any) {
 			put(m, "headers", "x-out", []string{"1"})
 			m["statusCode"] = 202
@@ -176,7 +183,7 @@ func TestCoprocessorModifiesRequestsAndResponses(t *testing.T) {
 		to.Headers.All.Propagate = []string{"X-From"}
 	}, router.Extensions{})
 	res, body := h.do(t, "POST", "/graphql", `{"query":"{ greet secret }"}`)
-	if res.StatusCode != 202 || body != `{"data":{"hello":"a","secret":"s"},"extensions":{"a":1}}` || res.Header.Get("X-Out") != "1" {
+	if res.StatusCode != 202 || body != `{"data":{"hello":"a","secret":"s"},"extensions":{"a":1,"b":2}}` || res.Header.Get("X-Out") != "1" {
 		t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
 	}
 	if got := h.last(); got.Header.Get("X-From") != "the coprocessor" || got.Header.Get("X-Signed") != "yes" {
@@ -197,7 +204,7 @@ func TestCoprocessorBreakEndsTheRequest(t *testing.T) {
 		}
 	}
 	list := map[string]any{"errors": []any{map[string]any{"message": "No.", "extensions": map[string]any{"code": "NO", "a": 1}}}}
-	for _, stage := range []string{"RouterRequest", "SupergraphRequest", "ExecutionRequest", "SupergraphResponse", "RouterResponse"} {
+	for _, stage := range []string{"RouterRequest", "SupergraphRequest", "ExecutionRequest", "ExecutionResponse", "SupergraphResponse", "RouterResponse"} {
 		for name, c := range map[string]struct {
 			body any
 			want string

@@ -19,11 +19,15 @@ import (
 	"souk/telemetry"
 )
 
-// hookSDL has a query, a field with a policy and a subscription.
+// hookSDL has a query, fields with authorization directives and a subscription.
 var hookSDL = strings.NewReplacer(
-	"{ query: Query }", "@link(url: \"https://specs.apollo.dev/policy/v0.1\", for: SECURITY) { query: Query subscription: Subscription }",
-	"scalar link__Import", "scalar link__Import\nscalar policy__Policy\ndirective @policy(policies: [[policy__Policy!]!]!) on FIELD_DEFINITION | OBJECT",
-).Replace(supergraphHead) + `type Query @join__type(graph: A) { hello: String secret: String @policy(policies: [["vault", "night"]]) }
+	"{ query: Query }", "@link(url: \"https://specs.apollo.dev/policy/v0.1\", for: SECURITY) @link(url: \"https://specs.apollo.dev/requiresScopes/v0.1\", for: SECURITY) "+
+		"@link(url: \"https://specs.apollo.dev/authenticated/v0.1\", for: SECURITY) { query: Query subscription: Subscription }",
+	"scalar link__Import", "scalar link__Import\nscalar policy__Policy\ndirective @policy(policies: [[policy__Policy!]!]!) on FIELD_DEFINITION | OBJECT\n"+
+		"scalar requiresScopes__Scope\ndirective @requiresScopes(scopes: [[requiresScopes__Scope!]!]!) on FIELD_DEFINITION | OBJECT\n"+
+		"directive @authenticated on FIELD_DEFINITION | OBJECT",
+).Replace(supergraphHead) + `type Query @join__type(graph: A) { hello: String secret: String @policy(policies: [["vault", "night"]])
+  scoped: String @authenticated @requiresScopes(scopes: [["a", "b"], ["c"]]) }
 type Subscription @join__type(graph: A) { ticks: Int }
 `
 

@@ -32,12 +32,22 @@ type PolicyEvaluator interface {
 	Evaluate(ctx context.Context, c *Caller, policies []string) (map[string]bool, error)
 }
 
+// Requirements is what the authorization directives of an operation mention. Some
+// of it may be an alternative to other parts: it is what a decision may depend on, not
+// what a caller must have.
+type Requirements struct {
+	// Authenticated is set if a field has @authenticated.
+	Authenticated bool
+	// Scopes and Policies have the distinct names in @requiresScopes and @policy,
+	// sorted. They must not be modified.
+	Scopes, Policies []string
+}
+
 // needs are the authorizations that an operation requires.
 type needs struct {
+	Requirements
 	// all has the distinct authorizations in the operation.
 	all []*supergraph.Authorization
-	// policies has the names in their @policy directives, sorted.
-	policies []string
 }
 
 // A variantKey identifies the filtered operation for all callers who meet the same of
@@ -139,9 +149,9 @@ func (p *Policy) Filter(ctx context.Context, op *operation.Operation, c *Caller)
 		return op, nil, nil
 	}
 	var passed map[string]bool
-	if len(needs.policies) > 0 {
+	if len(needs.Policies) > 0 {
 		var err error
-		if passed, err = p.evaluator.Evaluate(ctx, c, slices.Clone(needs.policies)); err != nil {
+		if passed, err = p.evaluator.Evaluate(ctx, c, slices.Clone(needs.Policies)); err != nil {
 			return nil, nil, fmt.Errorf("evaluating policies: %w", err)
 		}
 	}
@@ -169,6 +179,14 @@ func (p *Policy) Filter(ctx context.Context, op *operation.Operation, c *Caller)
 	return v.operation, v.denied, nil
 }
 
+// Requirements returns what the directives of an operation mention.
+func (p *Policy) Requirements(op *operation.Operation) Requirements {
+	if p.empty {
+		return Requirements{}
+	}
+	return p.needed(op).Requirements
+}
+
 // variantSize measures cache entries. It does not count authorizations, which belong to
 // the supergraph.
 var variantSize = heapsize.NewSizer((*supergraph.Authorization)(nil))
@@ -184,13 +202,17 @@ func (p *Policy) needed(op *operation.Operation) needs {
 	f := &filter{model: p.model, allowed: func(a *supergraph.Authorization) bool {
 		if !slices.Contains(n.all, a) {
 			n.all = append(n.all, a)
-			n.policies = append(n.policies, slices.Concat(a.Policies...)...)
+			n.Authenticated = n.Authenticated || a.Authenticated
+			n.Scopes = append(n.Scopes, slices.Concat(a.Scopes...)...)
+			n.Policies = append(n.Policies, slices.Concat(a.Policies...)...)
 		}
 		return true
 	}}
 	f.operation(op)
-	slices.Sort(n.policies)
-	n.policies = slices.Compact(n.policies)
+	for _, names := range []*[]string{&n.Scopes, &n.Policies} {
+		slices.Sort(*names)
+		*names = slices.Compact(*names)
+	}
 	return p.needs.Put(op, n, variantSize.Of(op, n))
 }
 

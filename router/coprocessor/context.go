@@ -1,7 +1,9 @@
 package coprocessor
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"sync"
 
@@ -16,6 +18,9 @@ const (
 	entryOperationKind = "apollo::supergraph::operation_kind"
 	entryClaims        = "apollo::authentication::jwt_claims"
 	entryLabels        = "apollo::progressive_override::labels_to_override"
+	entryAuthenticated = "apollo::authorization::authentication_required"
+	entryScopes        = "apollo::authorization::required_scopes"
+	entryPolicies      = "apollo::authorization::required_policies"
 )
 
 // values are what the stages of one exchange share. Subgraph stages run at the
@@ -25,6 +30,8 @@ type values struct {
 	entries map[string]json.RawMessage
 	// changed are the names that the coprocessor has set since apply.
 	changed map[string]bool
+	// policies are those that the coprocessor has decided on.
+	policies map[string]bool
 }
 
 type valuesKey struct{}
@@ -36,8 +43,9 @@ func valuesOf(e *hook.Exchange) *values {
 	return v
 }
 
-// all gives what the coprocessor is sent.
-func (v *values) all(e *hook.Exchange) map[string]json.RawMessage {
+// all gives what the coprocessor is sent. If ask is set, that includes the policies it
+// is to decide on, which replace what an earlier stage may have set.
+func (v *values) all(e *hook.Exchange, ask bool) map[string]json.RawMessage {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	set := func(name string, value any) {
@@ -48,6 +56,22 @@ func (v *values) all(e *hook.Exchange) map[string]json.RawMessage {
 	if e.Operation != nil {
 		set(entryOperationName, e.Operation.Name)
 		set(entryOperationKind, e.Operation.Kind.String())
+	}
+	if ask {
+		undecided := map[string]*bool{}
+		for _, name := range e.Operation.Requires.Policies {
+			undecided[name] = nil
+		}
+		delete(v.entries, entryPolicies)
+		if len(undecided) > 0 {
+			set(entryPolicies, undecided)
+		}
+	}
+	if e.Operation != nil && e.Operation.Requires.Authenticated {
+		set(entryAuthenticated, true)
+	}
+	if e.Operation != nil && len(e.Operation.Requires.Scopes) > 0 {
+		set(entryScopes, e.Operation.Requires.Scopes)
 	}
 	if e.Caller != nil && e.Caller.Claims != nil {
 		set(entryClaims, e.Caller.Claims)
@@ -65,6 +89,41 @@ func (v *values) merge(entries map[string]json.RawMessage) {
 			v.changed[name] = true
 		}
 	}
+}
+
+// decide reads the decisions on policies from the entries. What is null is not decided.
+func (v *values) decide() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var decided map[string]*bool
+	if text, ok := v.entries[entryPolicies]; ok {
+		if err := json.Unmarshal(text, &decided); err != nil {
+			return fmt.Errorf("%s does not map policies to true, false or null: %w", entryPolicies, err)
+		}
+	}
+	v.policies = make(map[string]bool, len(decided))
+	for name, holds := range decided {
+		v.policies[name] = holds != nil && *holds
+	}
+	return nil
+}
+
+// Evaluate implements auth.PolicyEvaluator by what the coprocessor answered at
+// SupergraphRequest. A policy that it left undecided does not hold, nor does any if the
+// call failed.
+func (c *Coprocessor) Evaluate(ctx context.Context, _ *auth.Caller, names []string) (map[string]bool, error) {
+	e := hook.FromContext(ctx)
+	if e == nil {
+		return nil, nil
+	}
+	v := valuesOf(e)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	passed := make(map[string]bool, len(names))
+	for _, name := range names {
+		passed[name] = v.policies[name]
+	}
+	return passed, nil
 }
 
 // apply does what entries mean that the coprocessor has set.

@@ -26,6 +26,9 @@ type Options struct {
 	MaxResponseBytes int
 	// Stages are those it is called at.
 	Stages map[Stage]Include
+	// Policies lets it decide on @policy: SupergraphRequest is sent the names, and the
+	// Coprocessor is a policy evaluator.
+	Policies bool
 	// Propagator writes the trace context into calls; nil for none.
 	Propagator propagation.TextMapPropagator
 	// Report is told how each call went, and how long it took; nil for nobody.
@@ -35,6 +38,8 @@ type Options struct {
 // Include says what a stage is sent.
 type Include struct {
 	Headers, Body, Context, QueryPlan bool
+	// SDL is the SDL of the supergraph.
+	SDL bool
 	// Open goes on as if the stage were not called when a call fails. Otherwise
 	// the request is refused.
 	Open bool
@@ -42,7 +47,7 @@ type Include struct {
 
 // Anything says whether the stage is sent anything. Otherwise the coprocessor is
 // not called at it.
-func (i Include) Anything() bool { return i.Headers || i.Body || i.Context || i.QueryPlan }
+func (i Include) Anything() bool { return i.Headers || i.Body || i.Context || i.QueryPlan || i.SDL }
 
 // CodeFailed is the code of requests that are refused because a call failed.
 const CodeFailed = "COPROCESSOR_FAILED"
@@ -81,7 +86,7 @@ func (c *Coprocessor) Hooks() hook.Hooks {
 	if c.called(SubgraphResponse) {
 		h.SubgraphResponse = c.subgraphResponse
 	}
-	if c.called(SupergraphResponse) || c.called(RouterResponse) {
+	if c.called(ExecutionResponse) || c.called(SupergraphResponse) || c.called(RouterResponse) {
 		h.Response = c.response
 	}
 	return h
@@ -103,10 +108,13 @@ func (c *Coprocessor) call(ctx context.Context, e *hook.Exchange, m *message, he
 	if !include.Body {
 		m.Body = nil
 	}
+	if include.SDL {
+		m.SDL = e.SDL
+	}
 	var shared *values
 	if include.Context {
 		shared = valuesOf(e)
-		m.Context = &entries{shared.all(e)}
+		m.Context = &entries{shared.all(e, m.Stage == SupergraphRequest && c.options.Policies)}
 	}
 	began := time.Now()
 	a, err := c.client.call(ctx, m)

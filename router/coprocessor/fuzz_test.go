@@ -1,17 +1,20 @@
 package coprocessor
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 )
 
-// FuzzReadAnswer: no answer of a coprocessor makes the router panic, and what is
-// accepted keeps to the protocol.
+// FuzzReadAnswer: no answer of a coprocessor makes the router panic, what is accepted
+// keeps to the protocol, and a policy holds only if the answer says true.
 func FuzzReadAnswer(f *testing.F) {
 	for _, text := range []string{
 		`{"version":1,"stage":"RouterRequest","control":"continue","id":"1"}`,
 		`{"control":{"break":401},"body":{"errors":[{"message":"no"}]}}`,
 		`{"headers":{"a":["b"]},"context":{"entries":{"x":1}},"statusCode":204,"body":"{\"data\":null}"}`,
+		`{"context":{"entries":{"apollo::authorization::required_policies":{"a":true,"b":null}}}}`,
+		`{"context":{"entries":{"apollo::authorization::required_policies":[true]}}}`,
 		`{"control":{"break":99}}`, `{"version":2}`, `[]`, `null`, ``, `{"body":" [1]"}`,
 	} {
 		f.Add([]byte(text))
@@ -30,6 +33,17 @@ func FuzzReadAnswer(f *testing.F) {
 		}
 		if given(a.Body) && !json.Valid(object(a.Body)) {
 			t.Errorf("%s: the body is not JSON", text)
+		}
+		if a.Context == nil {
+			return
+		}
+		v := &values{entries: map[string]json.RawMessage{}, changed: map[string]bool{}}
+		v.merge(a.Context.Entries)
+		err = v.decide()
+		for name, holds := range v.policies {
+			if holds && (err != nil || !bytes.Contains(text, []byte("true"))) {
+				t.Errorf("%s: the policy %q holds (%v)", text, name, err)
+			}
 		}
 	})
 }

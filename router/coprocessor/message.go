@@ -18,6 +18,7 @@ const (
 	RouterRequest      Stage = "RouterRequest"
 	SupergraphRequest  Stage = "SupergraphRequest"
 	ExecutionRequest   Stage = "ExecutionRequest"
+	ExecutionResponse  Stage = "ExecutionResponse"
 	SubgraphRequest    Stage = "SubgraphRequest"
 	SubgraphResponse   Stage = "SubgraphResponse"
 	SupergraphResponse Stage = "SupergraphResponse"
@@ -36,6 +37,7 @@ type message struct {
 	Context           *entries            `json:"context,omitempty"`
 	Method            string              `json:"method,omitempty"`
 	Path              string              `json:"path,omitempty"`
+	SDL               string              `json:"sdl,omitempty"`
 	StatusCode        int                 `json:"statusCode,omitempty"`
 	HasNext           *bool               `json:"hasNext,omitempty"`
 	QueryPlan         json.RawMessage     `json:"queryPlan,omitempty"`

@@ -71,7 +71,13 @@ func operationBody(e *hook.Exchange) (json.RawMessage, error) {
 }
 
 func (c *Coprocessor) supergraphRequest(ctx context.Context, e *hook.Exchange) error {
-	return c.operation(ctx, e, &message{Stage: SupergraphRequest, Method: http.MethodPost})
+	if err := c.operation(ctx, e, &message{Stage: SupergraphRequest, Method: http.MethodPost}); err != nil || !c.options.Policies {
+		return err
+	}
+	if err := valuesOf(e).decide(); err != nil {
+		return c.unusable(ctx, SupergraphRequest, err)
+	}
+	return nil
 }
 
 func (c *Coprocessor) executionRequest(ctx context.Context, e *hook.Exchange) error {

@@ -41,10 +41,15 @@ func (c *Coprocessor) subgraphResponse(ctx context.Context, r *hook.SubgraphResp
 	return nil
 }
 
-// response is the stages SupergraphResponse and RouterResponse, which have the
-// same response in different forms.
+// response is the stages ExecutionResponse, SupergraphResponse and RouterResponse,
+// which have the same response, the last one as text.
 func (c *Coprocessor) response(ctx context.Context, r *hook.Response) error {
-	if r.Operation != nil { // else the operation did not come as far as that
+	if r.Executed {
+		if err := c.clientResponse(ctx, r, ExecutionResponse, r.Body); err != nil {
+			return err
+		}
+	}
+	if r.Operation != nil { // otherwise the request was rejected before SupergraphRequest
 		if err := c.clientResponse(ctx, r, SupergraphResponse, r.Body); err != nil {
 			return err
 		}

@@ -170,7 +170,7 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 	}
 	var err error
 	if x.snapshot.authorize != nil {
-		if p.op, err = x.snapshot.authorize(ctx, p.op); err != nil {
+		if p.op, err = x.snapshot.authorize.Authorize(ctx, p.op); err != nil {
 			return err
 		}
 	}

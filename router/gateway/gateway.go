@@ -12,6 +12,7 @@ import (
 	"github.com/rs/cors"
 
 	"souk/internal/memory"
+	"souk/router/auth"
 	"souk/router/dependency"
 	"souk/router/execute"
 	"souk/router/gateway/config"
@@ -86,11 +87,16 @@ type Options struct {
 	Dependencies *dependency.Set
 }
 
-// An Authorizer returns the operation that the caller in ctx may execute. Fields
-// that the caller may not access are marked as Denied in a copy; if there are none,
-// the result is op itself. An error ([*operation.Error] or [*Refusal]) rejects the
-// whole operation.
-type Authorizer func(ctx context.Context, op *operation.Operation) (*operation.Operation, error)
+// An Authorizer enforces the authorization directives of a supergraph.
+type Authorizer interface {
+	// Authorize returns the operation that the caller in ctx may execute. Fields that
+	// the caller may not access are marked as Denied in a copy; if there are none, the
+	// result is op itself. An error ([*operation.Error] or [*Refusal]) rejects the whole
+	// operation.
+	Authorize(ctx context.Context, op *operation.Operation) (*operation.Operation, error)
+	// Requirements returns what the directives of an operation mention, for hooks.
+	Requirements(op *operation.Operation) auth.Requirements
+}
 
 // An Admitter rejects an operation by returning an [*operation.Error] or a
 // [*Refusal]. It may add to header, the header of the response.

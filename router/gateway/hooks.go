@@ -33,7 +33,7 @@ func (x *exchange) hookRequest(req *request) error {
 	given := auth.From(x.r.Context())
 	e := &hook.Exchange{
 		ID: rand.Text(), Carrier: x.carrier, HTTP: x.r, ClientHeader: x.r.Header.Clone(), ResponseHeader: x.header(),
-		Supergraph: x.snapshot.id, Caller: given,
+		Supergraph: x.snapshot.id, SDL: x.snapshot.sdl, Caller: given,
 	}
 	if x.batch {
 		e.Carrier = hook.Batch
@@ -78,6 +78,9 @@ func (x *exchange) hookOperation(p *prepared) error {
 	e.Operation = &hook.Operation{
 		Name: p.op.Name, Kind: p.op.Kind, Hash: p.document.hash, Document: p.document.text, Variables: p.vars,
 	}
+	if x.snapshot.authorize != nil {
+		e.Operation.Requires = x.snapshot.authorize.Requirements(p.op)
+	}
 	err := x.hooks.Operation(x.r.Context(), e)
 	x.r.Header = e.ClientHeader
 	return err
@@ -118,7 +121,7 @@ func (x *exchange) hookContext(ctx context.Context) context.Context {
 }
 
 // hookResponse runs the Response hooks and returns the status and body to send. response
-// is nil if only the body is known.
+// is nil if the operation was not executed.
 func (x *exchange) hookResponse(ctx context.Context, status int, body []byte, response *execute.Response) (int, []byte) {
 	if x.hooked == nil {
 		return status, body
@@ -126,7 +129,7 @@ func (x *exchange) hookResponse(ctx context.Context, status int, body []byte, re
 	if x.hooks.HasResponse() {
 		r := hook.Response{Exchange: x.hooked.Exchange, Status: status, Body: body, Duration: time.Since(x.hooked.began)}
 		if response != nil {
-			r.Errors, r.HasNext, r.Fetches = response.Errors, response.More, response.Fetches
+			r.Executed, r.Errors, r.HasNext, r.Fetches = true, response.Errors, response.More, response.Fetches
 		} else {
 			r.Errors = countErrors(body)
 		}
@@ -151,7 +154,7 @@ func (x *exchange) emitHooked(ctx context.Context, emit func([]byte) error) func
 		return emit
 	}
 	return func(body []byte) error {
-		_, body = x.hookResponse(ctx, http.StatusOK, body, nil)
+		_, body = x.hookResponse(ctx, http.StatusOK, body, &execute.Response{Errors: countErrors(body)})
 		return emit(body)
 	}
 }

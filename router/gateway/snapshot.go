@@ -29,6 +29,7 @@ import (
 type snapshot struct {
 	gateway  *Gateway
 	id       string // hash of the SDL
+	sdl      string // for hooks; empty without
 	model    *supergraph.Model
 	schema   *operation.Schema
 	planner  *planner.Planner
@@ -154,6 +155,9 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		Stage:      gw.executionStages(),
 		Memory:     gw.options.Memory,
 	})
+	if gw.hooks != nil {
+		s.sdl = sdl
+	}
 	if gw.options.Authorize != nil {
 		s.authorize = gw.options.Authorize(model)
 	}

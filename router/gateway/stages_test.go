@@ -6,11 +6,30 @@ import (
 	"strings"
 	"testing"
 
+	"souk/router/auth"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
 	"souk/router/operation"
 	"souk/router/supergraph"
 )
+
+// denyLong is an authorizer that denies the field long.
+type denyLong struct{}
+
+func (denyLong) Authorize(_ context.Context, op *operation.Operation) (*operation.Operation, error) {
+	copied := *op
+	copied.Selections = nil
+	for _, sel := range op.Selections {
+		f := *sel.(*operation.Field)
+		if f.Name == "long" {
+			f.Denied = &operation.Denial{Code: "UNAUTHORIZED_FIELD_OR_TYPE", Message: "Not for you."}
+		}
+		copied.Selections = append(copied.Selections, &f)
+	}
+	return &copied, nil
+}
+
+func (denyLong) Requirements(*operation.Operation) auth.Requirements { return auth.Requirements{} }
 
 // TestUnauthorizedFieldsAreNullAndUnadmittedOperationsFail: what authorization takes away is null with an error and is not
 // fetched; what admission refuses has the status it says.
@@ -18,18 +37,7 @@ func TestUnauthorizedFieldsAreNullAndUnadmittedOperationsFail(t *testing.T) {
 	s := &subgraph{}
 	_, url := start(t, s, func(_ *config.Config, o *gateway.Options) {
 		o.Authorize = func(_ *supergraph.Model) gateway.Authorizer {
-			return func(_ context.Context, op *operation.Operation) (*operation.Operation, error) {
-				copied := *op
-				copied.Selections = nil
-				for _, sel := range op.Selections {
-					f := *sel.(*operation.Field)
-					if f.Name == "long" {
-						f.Denied = &operation.Denial{Code: "UNAUTHORIZED_FIELD_OR_TYPE", Message: "Not for you."}
-					}
-					copied.Selections = append(copied.Selections, &f)
-				}
-				return &copied, nil
-			}
+			return denyLong{}
 		}
 		o.Admit = func(*supergraph.Model) gateway.Admitter {
 			return func(_ context.Context, _ *http.Request, header http.Header, op *operation.Operation, _ operation.Variables) error {

@@ -46,6 +46,8 @@ type Exchange struct {
 	ResponseHeader http.Header
 	// Supergraph is a hash of the SDL of the supergraph that answers the exchange.
 	Supergraph string
+	// SDL is the SDL of that supergraph.
+	SDL string
 	// Caller is the authenticated caller, or nil if the request is anonymous. A Request
 	// hook may set it; authorization and caching use it.
 	Caller *auth.Caller
@@ -78,6 +80,9 @@ type Operation struct {
 	Document string
 	// Variables are coerced (GraphQL, section 6.1.2), with defaults applied.
 	Variables operation.Variables
+	// Requires is what the authorization directives of the selected fields mention. It
+	// is empty if authorization is disabled.
+	Requires auth.Requirements
 }
 
 // Set stores a value for later hooks of the exchange. As with context.WithValue, the

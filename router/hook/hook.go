@@ -112,6 +112,9 @@ type Response struct {
 	// Body is a GraphQL response as JSON. A hook may replace the slice but must not
 	// modify or retain its bytes.
 	Body []byte
+	// Executed reports whether Body is a result of the operation. It is false for the
+	// errors of a request that was rejected, and for those that end a stream.
+	Executed bool
 	// Errors is the number of errors in Body before any hook changed it.
 	Errors int
 	// HasNext reports whether more payloads of the operation follow.

@@ -83,6 +83,9 @@ func (c *Config) contradictions() map[string]string {
 	add(c.HTTP.Batching.Enabled && c.HTTP.Batching.MaxSize == 0, "http.batching.max_size", "http.batching.max_size is 0; it must be 1 or more")
 	add(c.Authentication.JWT.Required && len(c.Authentication.JWT.JWKS) == 0, "authentication.jwt.required",
 		"authentication.jwt.required needs a key set in authentication.jwt.jwks")
+	add(c.Coprocessor.Policies && (c.Coprocessor.URL == "" || !c.Coprocessor.Supergraph.Request.Context), "coprocessor.policies",
+		"coprocessor.policies needs coprocessor.url and coprocessor.supergraph.request.context")
+	add(c.Coprocessor.Policies && !c.Authorization.Enabled, "coprocessor.policies", "coprocessor.policies needs authorization.enabled")
 	for i, s := range c.Authentication.JWT.JWKS {
 		add(s.URL == "", fmt.Sprintf("authentication.jwt.jwks[%d]", i), fmt.Sprintf("authentication.jwt.jwks[%d] has no url", i))
 	}

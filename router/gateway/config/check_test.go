@@ -219,10 +219,13 @@ func TestCheckRejectsContradictorySettings(t *testing.T) {
 		"[listen, path]": `1:1: the configuration is a list; it must be a block with the keys admin, `,
 		"listen":         `1:1: the configuration is "listen"; it must be a block with the keys admin, `,
 		"7":              `1:1: the configuration is "7"; it must be a block with the keys admin, `,
-		"demand_control: {enabled: true, max: 0}":        `demand_control.max is 0`,
-		"http: {batching: {enabled: true, max_size: 0}}": `http.batching.max_size is 0`,
-		"limits: {max_depth: abc}":                       `1:21: limits.max_depth is "abc"; it must be a whole number, such as 100`,
-		"cors: *nowhere":                                 `cors refers to the anchor "nowhere"`,
+		"demand_control: {enabled: true, max: 0}":                                             `demand_control.max is 0`,
+		"http: {batching: {enabled: true, max_size: 0}}":                                      `http.batching.max_size is 0`,
+		"limits: {max_depth: abc}":                                                            `1:21: limits.max_depth is "abc"; it must be a whole number, such as 100`,
+		"coprocessor: {policies: true}":                                                       `coprocessor.policies needs coprocessor.url and coprocessor.supergraph.request.context`,
+		"coprocessor: {url: 'http://a', policies: true, supergraph: {request: {body: true}}}": `coprocessor.policies needs coprocessor.url and`,
+		"{coprocessor: {url: 'http://a', policies: true, supergraph: {request: {context: true}}}, authorization: {enabled: false}}": `coprocessor.policies needs authorization.enabled`,
+		"cors: *nowhere": `cors refers to the anchor "nowhere"`,
 	} {
 		file := filepath.Join(t.TempDir(), "router.yaml")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
