@@ -6,6 +6,6 @@
 // system.go is the hub: Start starts the parts in order and System.Stop stops
 // them in reverse. component.go runs a part in a goroutine. services.go,
 // router.go and redis.go start the parts; outage.go stops and restarts them
-// for tests. hosts.go protects them against DNS rebinding. progress.go and
+// for tests. Package hostcheck protects them against DNS rebinding. progress.go and
 // welcome.go write for the terminal.
 package dev

@@ -53,8 +53,8 @@ func (s *System) startRouter(ctx context.Context) (string, error) {
 // extensions are the router's, behind the check of hosts.
 func (s *System) extensions() router.Extensions {
 	x := s.opts.Extensions
-	x.Middleware = append([]func(http.Handler) http.Handler{s.hosts().middleware}, x.Middleware...)
-	x.AdminMiddleware = append([]func(http.Handler) http.Handler{s.hosts().middleware}, x.AdminMiddleware...)
+	x.Middleware = append([]func(http.Handler) http.Handler{s.checkHost}, x.Middleware...)
+	x.AdminMiddleware = append([]func(http.Handler) http.Handler{s.checkHost}, x.AdminMiddleware...)
 	return x
 }
 

@@ -23,7 +23,7 @@ func (s *System) StartService(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("reading the configuration of %s: %w", name, err)
 	}
-	env.Addr, env.Guard, env.Middleware = s.addresses[name], s.guard, s.hosts().middleware
+	env.Addr, env.Guard, env.Middleware = s.addresses[name], s.guard, s.checkHost
 	if env.Telemetry, err = s.telemetry(ctx, name); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *System) withPool(ctx context.Context, name string, do func(*pgxpool.Poo
 func (s *System) startInbox(ctx context.Context) (string, error) {
 	s.release(inboxName, smtpName)
 	s.inbox = launch(ctx, "the inbox", s.failed, func(ctx context.Context) error {
-		return inbox.Run(ctx, s.addresses[smtpName], s.addresses[inboxName], s.hosts().middleware)
+		return inbox.Run(ctx, s.addresses[smtpName], s.addresses[inboxName], s.checkHost)
 	})
 	return s.URL(inboxName), s.inbox.awaitReady(ctx, s.URL(inboxName)+"/api/messages")
 }

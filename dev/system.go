@@ -8,11 +8,13 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"souk/internal/hostcheck"
 	"souk/internal/loopback"
 	"souk/internal/memory"
 	"souk/internal/pgserver"
@@ -28,7 +30,7 @@ type Options struct {
 	Listen string
 	// AllowHosts are additional names that the Host header of a request may
 	// have, besides localhost, IP addresses and the host of Listen. Other
-	// requests are rejected; see hosts.
+	// requests are rejected; see package hostcheck.
 	AllowHosts []string
 	// Dir is the directory that keeps the data between starts. If empty, the
 	// data is temporary.
@@ -240,8 +242,10 @@ func (s *System) exposed() bool {
 	return ip == nil || !ip.IsLoopback()
 }
 
-// hosts returns the host names that the parts respond to.
-func (s *System) hosts() hosts { return newHosts(s.opts.Listen, s.opts.AllowHosts) }
+// checkHost protects the parts against DNS rebinding.
+func (s *System) checkHost(next http.Handler) http.Handler {
+	return hostcheck.New(s.opts.Listen, s.opts.AllowHosts...).Middleware(next, "Use localhost, or start souk dev with --allow-host and this name.")
+}
 
 // release frees the reserved addresses of parts that are about to start.
 func (s *System) release(names ...string) {

@@ -21,6 +21,7 @@ Souk is running. Open
   %[1]s/            the playground
   %[1]s/api/docs    the REST API
   %[2]s/            the inbox: e-mail and SMS that the store has sent
+  %[3]s/console/    the console: the graph, query plans and traffic
 
 and try
 
@@ -29,5 +30,5 @@ and try
   curl %[1]s/graphql -H 'Content-Type: application/json' -d '{"query":"{ orders(first: 1) { nodes { status user { username } lines { product { name available } } notifications { status } } } }"}'
 
 Press Ctrl-C to stop.
-`, url, s.URL(inboxName))
+`, url, s.URL(inboxName), s.URL(adminName))
 }

@@ -284,6 +284,11 @@ func (r *Router) deny(caller *auth.Caller, denied auth.Denied) *gateway.Refusal 
 	}
 }
 
+// estimate returns a function that estimates costs, for the console.
+func (r *Router) estimate(m *supergraph.Model) func(*operation.Operation, operation.Variables) (float64, error) {
+	return limit.NewEstimator(m, limit.CostOptions{ListSize: r.config.DemandControl.ListSize}).Estimate
+}
+
 // admitter returns the check that rejects operations whose estimated cost is too high.
 func (r *Router) admitter(m *supergraph.Model) gateway.Admitter {
 	c := r.config.DemandControl

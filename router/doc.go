@@ -23,6 +23,7 @@
 //	names.go         names in the configuration that the supergraph does not have
 //	dependencies.go  health of the subgraphs and other dependencies
 //	redis.go         Redis for rate limits and idempotency records
+//	console.go       the console
 //	debug.go         profiles
 //	bundle.go        the debug bundle
 package router

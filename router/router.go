@@ -113,7 +113,10 @@ type Router struct {
 	admin     http.Handler
 	closers   []func() error
 	// loaded is set when the first supergraph is in use.
-	loaded atomic.Bool
+	loaded  atomic.Bool
+	started time.Time
+	// address is the address of the public port once it is known.
+	address atomic.Pointer[string]
 }
 
 // New returns a router that has loaded its supergraph. ctx bounds only the start-up. The
@@ -160,7 +163,7 @@ func newDependencies(o Options, m *routertelemetry.Metrics) *dependency.Set {
 }
 
 func newRouter(ctx context.Context, c config.Config, o Options, m *routertelemetry.Metrics, d *dependency.Set) (*Router, error) {
-	r := &Router{config: c, options: o, metrics: m, dependencies: d}
+	r := &Router{config: c, options: o, metrics: m, dependencies: d, started: time.Now()}
 	if err := r.build(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -186,6 +189,9 @@ func (r *Router) build(ctx context.Context) error {
 		Labels:       r.options.OverrideLabels,
 		Mount:        r.options.Handlers,
 		Observer:     r.observer(),
+	}
+	if r.config.HasConsole() {
+		options.Estimate = r.estimate
 	}
 	if r.options.Guard != nil {
 		options.Admission = append(options.Admission, r.roomInMemory)
@@ -269,8 +275,8 @@ func (r *Router) health(context.Context) error {
 // Handler returns the handler for the public port.
 func (r *Router) Handler() http.Handler { return r.public }
 
-// Admin returns the handler for the admin port: metrics, health, cache invalidation and
-// debugging.
+// Admin returns the handler for the admin port: metrics, health, cache invalidation, the
+// console and debugging.
 func (r *Router) Admin() http.Handler { return r.admin }
 
 func (r *Router) adminHandler() (http.Handler, error) {
@@ -289,6 +295,9 @@ func (r *Router) adminHandler() (http.Handler, error) {
 	}
 	if r.config.Admin.Bundle {
 		mux.HandleFunc("GET /debug/bundle", r.bundle)
+	}
+	if err := r.addConsole(mux); err != nil {
+		return nil, err
 	}
 	if err := gateway.Mount(mux, r.options.AdminHandlers); err != nil {
 		return nil, fmt.Errorf("the admin port: %w", err)

@@ -11,6 +11,7 @@ import (
 
 	"souk/internal/drain"
 	"souk/internal/netlimit"
+	"souk/router/console"
 	"souk/router/execute"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
@@ -58,6 +59,9 @@ func serve(ctx context.Context, s server) error {
 		go func() { ended <- server.Serve(listeners[i]) }()
 	}
 	s.logger.InfoContext(ctx, "the router is listening", "address", public.Addr().String())
+	if len(listeners) > 1 && s.config.HasConsole() {
+		s.logger.InfoContext(ctx, "the console is enabled", "url", "http://"+listeners[1].Addr().String()+console.Prefix)
+	}
 	select {
 	case err = <-ended:
 		err = fmt.Errorf("serving: %w", err)
@@ -144,7 +148,11 @@ func (p *progress) SetWriteDeadline(t time.Time) error {
 func (p *progress) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 // listening makes the memory budget close the slowest connection when it is exhausted.
-func (r *Router) listening(l *netlimit.Listener) { r.memory.OnPressure(l.CloseSlowest) }
+func (r *Router) listening(l *netlimit.Listener) {
+	r.memory.OnPressure(l.CloseSlowest)
+	address := l.Addr().String()
+	r.address.Store(&address)
+}
 
 // roomInMemory is an admission check that rejects operations while memory is nearly full.
 func (r *Router) roomInMemory(*http.Request, http.Header) *gateway.Refusal {

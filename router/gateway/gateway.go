@@ -50,6 +50,9 @@ type Options struct {
 	Protects func(m *supergraph.Model, op *operation.Operation) bool
 	// Admit returns the cost check for a supergraph. Nil admits everything.
 	Admit func(*supergraph.Model) Admitter
+	// Estimate returns a function that estimates the cost of operations on a supergraph, for
+	// the console. It may be nil.
+	Estimate func(m *supergraph.Model) func(op *operation.Operation, vars operation.Variables) (float64, error)
 	// Caller identifies the caller for caching and deduplication. If it is nil,
 	// only the request headers distinguish callers.
 	Caller func(r *http.Request) execute.Caller

@@ -30,6 +30,7 @@ type snapshot struct {
 	gateway  *Gateway
 	id       string // hash of the SDL
 	sdl      string // for hooks; empty without
+	loaded   time.Time
 	model    *supergraph.Model
 	schema   *operation.Schema
 	planner  *planner.Planner
@@ -40,6 +41,8 @@ type snapshot struct {
 	// authorize and admit may be nil.
 	authorize Authorizer
 	admit     Admitter
+	// estimate may be nil. It is for the console.
+	estimate func(*operation.Operation, operation.Variables) (float64, error)
 
 	documents *bytecache.Cache[string, *document]
 	plans     *bytecache.Cache[string, planned]
@@ -137,6 +140,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	s := &snapshot{
 		gateway:   gw,
 		id:        hex.EncodeToString(sum[:8]),
+		loaded:    time.Now(),
 		model:     model,
 		schema:    schema,
 		planner:   planner.New(model, planner.Options{}),
@@ -163,6 +167,9 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	}
 	if gw.options.Admit != nil {
 		s.admit = gw.options.Admit(model)
+	}
+	if gw.options.Estimate != nil {
+		s.estimate = gw.options.Estimate(model)
 	}
 	s.holders.Store(1)
 	if gw.options.REST != nil {

@@ -88,6 +88,13 @@ func (e *Estimator) Check(op *operation.Operation, vars operation.Variables) (Co
 	}
 }
 
+// Estimate returns the estimated cost of an operation without checking it against a limit
+// and without caching. The error is an *operation.Error if the operation lacks a slicing
+// argument that the schema requires.
+func (e *Estimator) Estimate(op *operation.Operation, vars operation.Variables) (float64, error) {
+	return e.compile(op).evaluate(vars)
+}
+
 // formula returns the cached formula of an operation, or compiles it.
 func (e *Estimator) formula(op *operation.Operation) *formula {
 	if f, ok := e.formulas.Get(op); ok {

@@ -21,6 +21,7 @@ type Document struct {
 	// @defer. The bit vector of their values selects the operation.
 	conditions []string
 	defers     bool
+	usage      Usage
 
 	mu         sync.RWMutex
 	operations map[specialisation]*Operation
@@ -78,6 +79,9 @@ func newDocument(s *Schema, op *ast.OperationDefinition) *Document {
 	}
 	return d
 }
+
+// Usage returns the size of the operation, in the units of [Limits].
+func (d *Document) Usage() Usage { return d.usage }
 
 // Kind returns the kind of the operation.
 func (d *Document) Kind() Kind { return d.kind }

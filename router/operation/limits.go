@@ -96,12 +96,30 @@ func checkOperations(doc *ast.QueryDocument) Errors {
 	return nil
 }
 
-// check returns an error for each limit that op exceeds.
-func (l Limits) check(doc *ast.QueryDocument, op *ast.OperationDefinition) Errors {
+// Usage is the size of an operation, in the units of Limits.
+type Usage struct {
+	Depth, Aliases, RootFields, Directives, Fields int
+	// ListItems is the length of the longest list in an argument or a default value.
+	ListItems int
+}
+
+// measure returns the size of an operation with its fragments.
+func measure(doc *ast.QueryDocument, op *ast.OperationDefinition) Usage {
 	m := measurer{fragments: map[string]*ast.FragmentDefinition{}, sizes: map[string]size{}}
 	for _, f := range doc.Fragments {
 		m.fragments[f.Name] = f
 	}
+	m.annotations(op.Directives)
+	for _, v := range op.VariableDefinitions {
+		m.annotations(v.Directives)
+		m.items = max(m.items, longest(v.DefaultValue))
+	}
+	s := m.set(op.SelectionSet)
+	return Usage{Depth: s.depth, Aliases: s.aliases, RootFields: s.roots, Directives: m.directives, Fields: s.fields, ListItems: m.items}
+}
+
+// check returns an error for each limit that op, whose size is u, exceeds.
+func (l Limits) check(u Usage, op *ast.OperationDefinition) Errors {
 	var errs Errors
 	over := func(limit, found int, code, what string) {
 		if limit > 0 && found > limit {
@@ -111,18 +129,12 @@ func (l Limits) check(doc *ast.QueryDocument, op *ast.OperationDefinition) Error
 			})
 		}
 	}
-	m.annotations(op.Directives)
-	for _, v := range op.VariableDefinitions {
-		m.annotations(v.Directives)
-		m.items = max(m.items, longest(v.DefaultValue))
-	}
-	s := m.set(op.SelectionSet)
-	over(l.Depth, s.depth, CodeMaxDepth, "levels of fields")
-	over(l.Aliases, s.aliases, CodeMaxAliases, "aliases")
-	over(l.RootFields, s.roots, CodeMaxRootFields, "root fields")
-	over(l.Fields, s.fields, CodeMaxFields, "fields")
-	over(l.Directives, m.directives, CodeMaxDirectives, "directives")
-	if l.ListItems > 0 && m.items > l.ListItems {
+	over(l.Depth, u.Depth, CodeMaxDepth, "levels of fields")
+	over(l.Aliases, u.Aliases, CodeMaxAliases, "aliases")
+	over(l.RootFields, u.RootFields, CodeMaxRootFields, "root fields")
+	over(l.Fields, u.Fields, CodeMaxFields, "fields")
+	over(l.Directives, u.Directives, CodeMaxDirectives, "directives")
+	if l.ListItems > 0 && u.ListItems > l.ListItems {
 		errs = append(errs, tooLong(l.ListItems, locations(op.Position)))
 	}
 	return errs

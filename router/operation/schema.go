@@ -112,8 +112,10 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 		return nil, errs
 	}
 	op, unknown := choose(doc, operationName)
+	var usage Usage
 	if unknown == nil {
-		if errs := s.Limits.check(doc, op); errs != nil {
+		usage = measure(doc, op)
+		if errs := s.Limits.check(usage, op); errs != nil {
 			return nil, errs
 		}
 	}
@@ -127,7 +129,9 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 		return nil, unknown
 	}
 	begin(StageNormalise)
-	return newDocument(s, op), nil
+	d := newDocument(s, op)
+	d.usage = usage
+	return d, nil
 }
 
 // suggestTypes adds suggestions to errors about unknown types. The validator

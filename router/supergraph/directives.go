@@ -49,6 +49,16 @@ func (r *reader) applied(list ast.DirectiveList) []Directive {
 	return out
 }
 
+// tags returns the names of the @tag directives.
+func (r *reader) tags(list ast.DirectiveList) (names []string) {
+	for _, d := range list {
+		if r.federated(d.Name) == "tag" {
+			names = append(names, stringArgument(d, "name"))
+		}
+	}
+	return names
+}
+
 // joined unwraps a join__directive.
 func (r *reader) joined(d *ast.Directive) Directive {
 	applied := Directive{Name: stringArgument(d, "name")}

@@ -41,6 +41,7 @@ func (r *reader) readField(t *Type, fd *ast.FieldDefinition) (*Field, error) {
 		Cost:         r.cost(fd.Directives),
 		ListSize:     r.listSize(fd.Directives),
 		Directives:   r.applied(fd.Directives),
+		Tags:         r.tags(fd.Directives),
 	}
 	var err error
 	if f.Authorization, err = r.authorization(t.Name+"."+f.Name, fd.Directives); err != nil {

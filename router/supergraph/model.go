@@ -97,6 +97,8 @@ type Type struct {
 	// Directives are the applied directives that have no meaning in Federation,
 	// such as @cacheControl.
 	Directives []Directive
+	// Tags are the names of its @tag directives, in the order of the SDL.
+	Tags []string
 
 	fields map[string]*Field
 }
@@ -175,6 +177,8 @@ type Field struct {
 	ListSize *ListSize
 	// Directives are the applied directives that have no meaning in Federation.
 	Directives []Directive
+	// Tags are the names of its @tag directives, in the order of the SDL.
+	Tags []string
 }
 
 // InSubgraph returns the field's definition in a subgraph, or nil.

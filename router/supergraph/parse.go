@@ -145,6 +145,7 @@ func (r *reader) readTypes() error {
 		}
 		t.Cost = r.cost(def.Directives)
 		t.Directives = r.applied(def.Directives)
+		t.Tags = r.tags(def.Directives)
 		r.readContexts(t, def.Directives)
 		if err := r.readTypeIn(t, def); err != nil {
 			return err

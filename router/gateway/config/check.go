@@ -64,6 +64,8 @@ func (c *Config) contradictions() map[string]string {
 		found["client_address.trusted_proxies"] = fmt.Sprintf("client_address.trusted_proxies: %v", err)
 	}
 	r := c.RateLimit
+	add(c.Admin.Console.Enabled && c.Admin.Console.Token == "" && !c.Dev, "admin.console.token",
+		"admin.console.enabled needs admin.console.token, such as ${env.SOUK_CONSOLE_TOKEN}; only development mode (dev) serves the console without a token")
 	add(c.PersistedDocuments.Require && c.PersistedDocuments.Path == "", "persisted_documents.require",
 		"persisted_documents.require needs persisted_documents.path")
 	add(c.CSRF.Enabled && len(c.CSRF.RequiredHeaders) == 0, "csrf.required_headers",

@@ -45,6 +45,9 @@ type Config struct {
 	Telemetry      Telemetry      `yaml:"telemetry" desc:"Traces and metrics."`
 }
 
+// HasConsole reports whether the router serves the console.
+func (c *Config) HasConsole() bool { return c.Admin.Console.Enabled || c.Dev }
+
 // Supergraph configures the source of the supergraph SDL.
 type Supergraph struct {
 	Path         string        `yaml:"path" desc:"File that contains the supergraph SDL." empty:"no"`
@@ -54,9 +57,18 @@ type Supergraph struct {
 
 // Admin configures the admin port.
 type Admin struct {
-	Listen string `yaml:"listen" desc:"Address of the admin port. If empty, there is no admin port." format:"address"`
-	Pprof  bool   `yaml:"pprof" desc:"Serve Go profiles under /debug/pprof/ on the admin port. Profiles reveal the contents of memory: keep the port private."`
-	Bundle bool   `yaml:"debug_bundle" desc:"Serve /debug/bundle on the admin port, for souk debug bundle: the configuration without secrets, versions, metrics, the operations in use with their query plans, and profiles."`
+	Listen  string  `yaml:"listen" desc:"Address of the admin port. If empty, there is no admin port." format:"address"`
+	Pprof   bool    `yaml:"pprof" desc:"Serve Go profiles under /debug/pprof/ on the admin port. Profiles reveal the contents of memory: keep the port private."`
+	Bundle  bool    `yaml:"debug_bundle" desc:"Serve /debug/bundle on the admin port, for souk debug bundle: the configuration without secrets, versions, metrics, the operations in use with their query plans, and profiles."`
+	Console Console `yaml:"console" desc:"The console: a page and a JSON API under /console/ on the admin port that show the graph, query plans, traces and traffic."`
+}
+
+// Console configures the console.
+type Console struct {
+	Enabled    bool    `yaml:"enabled" desc:"Serve the console and record traffic for it, within 30 MB of memory. Development mode (dev) also enables it."`
+	Token      string  `yaml:"token" desc:"Secret that requests must send as a bearer token. Required if the console is enabled, except in development mode." secret:"yes"`
+	Prometheus string  `yaml:"prometheus" desc:"Base URL of a Prometheus server that scrapes all replicas of the router, such as http://prometheus:9090. The console then also shows figures of each replica." format:"http"`
+	Sample     float64 `yaml:"sample" desc:"Ratio of ordinary operations that are kept as traces. Slow and failing operations are always kept, as far as memory permits." max:"1"`
 }
 
 // Health configures the health endpoints.

@@ -13,7 +13,7 @@ func Default() Config {
 		Listen:     "127.0.0.1:4000",
 		Path:       "/graphql",
 		Supergraph: Supergraph{Path: "supergraph.graphql", HotReload: true, PollInterval: time.Second},
-		Admin:      Admin{Listen: "127.0.0.1:9090"},
+		Admin:      Admin{Listen: "127.0.0.1:9090", Console: Console{Sample: 0.01}},
 		Health:     Health{Enabled: true, Details: true},
 		Playground: Playground{Path: "/playground"},
 		Log:        Log{Level: "info", Format: "json"},

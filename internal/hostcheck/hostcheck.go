@@ -1,4 +1,10 @@
-package dev
+// Package hostcheck rejects requests for host names that a server does not have.
+//
+// A web page can point its own name at 127.0.0.1 or at another private address (DNS
+// rebinding), and then read and change everything there as the same origin. The Host
+// header of its requests carries that name. Servers that do not ask for credentials
+// therefore check it.
+package hostcheck
 
 import (
 	"fmt"
@@ -8,16 +14,13 @@ import (
 	"strings"
 )
 
-// hosts are the host names that the parts of a system respond to. A web page
-// that a developer visits could point its own name at 127.0.0.1 (DNS
-// rebinding), and then read and change everything here as the same origin. The
-// Host header of its requests carries that name.
-type hosts []string
+// Names are the host names that a server responds to, in addition to loopback names and
+// IP addresses.
+type Names []string
 
-// newHosts returns the names that are allowed in addition to loopback names
-// and IP addresses: the host of the listen address and the configured names.
-func newHosts(listen string, configured []string) hosts {
-	var list hosts
+// New returns the host of a listen address and the configured names.
+func New(listen string, configured ...string) Names {
+	var list Names
 	if host, _, err := net.SplitHostPort(listen); err == nil && host != "" {
 		list = append(list, host)
 	}
@@ -29,10 +32,10 @@ func newHosts(listen string, configured []string) hosts {
 	return list
 }
 
-// allow reports whether a Host header (RFC 9110, section 7.2) is allowed. IP
+// Allow reports whether a Host header (RFC 9110, section 7.2) is allowed. IP
 // addresses are, because rebinding needs a name. An empty Host is, because
 // browsers do not send one.
-func (h hosts) allow(header string) bool {
+func (h Names) Allow(header string) bool {
 	host := header
 	if name, _, err := net.SplitHostPort(header); err == nil {
 		host = name
@@ -55,11 +58,11 @@ func (h hosts) allow(header string) bool {
 // maxShownHost bounds how much of a rejected name the response repeats.
 const maxShownHost = 100
 
-// middleware responds to requests for other hosts with 421 Misdirected Request
-// (RFC 9110, section 15.5.20).
-func (h hosts) middleware(next http.Handler) http.Handler {
+// Middleware responds to requests for other hosts with 421 Misdirected Request (RFC 9110,
+// section 15.5.20). The advice says how to reach or allow the host.
+func (h Names) Middleware(next http.Handler, advice string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h.allow(r.Host) {
+		if h.Allow(r.Host) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -67,6 +70,6 @@ func (h hosts) middleware(next http.Handler) http.Handler {
 		if len(shown) > maxShownHost {
 			shown = shown[:maxShownHost] + "…"
 		}
-		http.Error(w, fmt.Sprintf("souk dev does not serve the host %q. Use localhost, or start souk dev with --allow-host and this name.", shown), http.StatusMisdirectedRequest)
+		http.Error(w, fmt.Sprintf("This server does not serve the host %q. %s", shown, advice), http.StatusMisdirectedRequest)
 	})
 }

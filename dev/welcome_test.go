@@ -1,0 +1,33 @@
+package dev
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestWelcomeWarnsWhenTutorialModeIsExposed(t *testing.T) {
+	for _, c := range []struct {
+		listen, auth string
+		warns        bool
+	}{
+		{listen: "localhost:8080", auth: "tutorial", warns: false}, {listen: "127.0.0.1:8080", auth: "tutorial", warns: false}, {listen: "[::1]:8080", auth: "tutorial", warns: false},
+		{listen: ":8080", auth: "tutorial", warns: true}, {listen: "0.0.0.0:8080", auth: "tutorial", warns: true}, {listen: "[::]:8080", auth: "tutorial", warns: true}, {listen: "dev.box:8080", auth: "tutorial", warns: true},
+		{listen: ":8080", auth: "enforced", warns: false},
+	} {
+		s := &System{opts: Options{Listen: c.listen, AuthMode: c.auth}, addresses: map[string]string{routerName: c.listen, inboxName: "127.0.0.1:8086", adminName: "127.0.0.1:8087"}}
+		var out bytes.Buffer
+		s.Welcome(&out)
+		if got := strings.Contains(out.String(), "Warning:"); got != c.warns {
+			t.Errorf("%s, %s: %s", c.listen, c.auth, &out)
+		}
+	}
+}
+
+func TestSuggestedAddressKeepsTheHost(t *testing.T) {
+	for host, want := range map[string]string{"": "localhost:9080", "localhost": "localhost:9080", "127.0.0.1": "127.0.0.1:9080", "0.0.0.0": "0.0.0.0:9080", "::1": "[::1]:9080"} {
+		if got := new(System).otherAddress(host); got != want {
+			t.Errorf("%q: %s, want %s", host, got, want)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package console
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"souk/internal/hostcheck"
+	"souk/router/gateway"
+)
+
+// Options configure a console.
+type Options struct {
+	// Gateway is what the console shows.
+	Gateway *gateway.Gateway
+	// Page serves the page and its files below /console/. If it is nil, there is only the
+	// API.
+	Page http.Handler
+	// Events serves GET /console/api/events and POST
+	// /console/api/events/dead/{service}/{id}/retry. It may be nil.
+	Events http.Handler
+	// Token is the secret that requests to the API must have. If it is empty, everyone may
+	// use the API, as in development mode.
+	Token string
+	// Dev shows what is hidden otherwise: the values of variables.
+	Dev bool
+	// Hosts are the host names that requests may be for if there is no token.
+	Hosts hostcheck.Names
+	// PublicPort returns the port of the public endpoint. A page of the same host on that
+	// port, which is the playground, may use the API in development mode.
+	PublicPort func() string
+	// Path and PlaygroundPath are paths on the public port. PlaygroundPath is empty if
+	// there is no playground.
+	Path, PlaygroundPath string
+	// SubgraphURL returns the URL that requests to a subgraph go to.
+	SubgraphURL func(name, url string) string
+	// Limits are the configured limits of operations. Zero means no limit.
+	Limits Limits
+	// MaxBodyBytes bounds the bodies of requests to the API.
+	MaxBodyBytes int64
+	Version      string
+	Started      time.Time
+	// Now is the clock; time.Now if nil.
+	Now func() time.Time
+}
+
+// Prefix is the path of the console.
+const Prefix = "/console/"
+
+const apiPrefix = Prefix + "api/"
+
+// maxBody bounds the bodies of requests to the API if nothing else is configured.
+const maxBody = 2 << 20
+
+// A handler serves the console.
+type handler struct {
+	Options
+	digest [sha256.Size]byte // of the token
+	api    *http.ServeMux
+	forged *http.CrossOriginProtection
+}
+
+// New returns the handler for everything below Prefix.
+func New(o Options) http.Handler {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MaxBodyBytes <= 0 {
+		o.MaxBodyBytes = maxBody
+	}
+	h := &handler{Options: o, digest: sha256.Sum256([]byte(o.Token)), api: http.NewServeMux(), forged: http.NewCrossOriginProtection()}
+	h.route("GET", "info", h.info)
+	h.route("GET", "graph", h.graph)
+	h.route("POST", "plan", h.plan)
+	if o.Events != nil {
+		h.api.Handle("GET "+apiPrefix+"events", o.Events)
+		h.api.Handle("POST "+apiPrefix+"events/dead/{service}/{id}/retry", o.Events)
+	}
+	h.api.HandleFunc(apiPrefix, func(w http.ResponseWriter, r *http.Request) {
+		(&problem{status: http.StatusNotFound, detail: "The console has no endpoint " + r.Method + " " + shorten(r.URL.Path) + "."}).write(w)
+	})
+	mux := http.NewServeMux()
+	mux.Handle(apiPrefix, h.guard(h.api))
+	if o.Page != nil {
+		mux.Handle(Prefix, o.Page)
+	}
+	var all http.Handler = withHeaders(mux)
+	if o.Token == "" {
+		all = o.Hosts.Middleware(all, "Use localhost, or set admin.console.token.")
+	}
+	return all
+}
+
+// An endpoint returns the value that is the JSON response, or an error, which may be a
+// *problem.
+type endpoint func(r *http.Request) (any, error)
+
+func (h *handler) route(method, path string, e endpoint) {
+	h.api.HandleFunc(method+" "+apiPrefix+path, func(w http.ResponseWriter, r *http.Request) {
+		value, err := e(r)
+		if err != nil {
+			problemOf(err).write(w)
+			return
+		}
+		if etag, ok := value.(tagged); ok {
+			etag.write(w, r)
+			return
+		}
+		writeJSON(w, http.StatusOK, "application/json", value)
+	})
+}
+
+// withHeaders adds the headers that browsers need to treat responses safely.
+func withHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'") // the page replaces it
+		next.ServeHTTP(w, r)
+	})
+}
+
+// guard rejects requests without the token and requests that other sites forge. Neither
+// response reveals anything about the router.
+func (h *handler) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		trusted := h.allowOrigin(w, r)
+		switch {
+		case trusted && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "":
+			w.WriteHeader(http.StatusNoContent)
+		case !h.authorized(r):
+			w.Header().Set("WWW-Authenticate", `Bearer realm="souk console"`)
+			(&problem{status: http.StatusUnauthorized, detail: "Send the token of the console: Authorization: Bearer <token>."}).write(w)
+		case !trusted && h.forged.Check(r) != nil:
+			(&problem{status: http.StatusForbidden, detail: "Requests from pages of other origins are not allowed."}).write(w)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// authorized reports whether a request has the token. It compares digests, so that the time
+// depends neither on the token nor on its length.
+func (h *handler) authorized(r *http.Request) bool {
+	if h.Token == "" {
+		return true
+	}
+	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	digest := sha256.Sum256([]byte(given))
+	return subtle.ConstantTimeCompare(digest[:], h.digest[:]) == 1 && strings.EqualFold(scheme, "Bearer")
+}
+
+// allowOrigin adds CORS headers if the request comes from the playground in development
+// mode, and reports whether it does.
+func (h *handler) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if !h.Dev || h.PublicPort == nil || origin == "" {
+		return false
+	}
+	header := w.Header()
+	header.Add("Vary", "Origin")
+	u, err := url.Parse(origin)
+	if err != nil || u.Port() != h.PublicPort() || !strings.EqualFold(u.Hostname(), hostname(r)) {
+		return false
+	}
+	header.Set("Access-Control-Allow-Origin", origin)
+	header.Set("Access-Control-Allow-Methods", "GET, POST")
+	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	header.Set("Access-Control-Max-Age", "600")
+	return true
+}
+
+// hostname returns the host of a request without its port.
+func hostname(r *http.Request) string { return (&url.URL{Host: r.Host}).Hostname() }

@@ -1,0 +1,12 @@
+// Package console serves the console: a JSON API below /console/api/ on the admin port that
+// shows the graph, query plans, traces and traffic of a router, and the page that displays
+// it. docs/console.md describes the API.
+//
+// console.go is the hub: New routes requests, and guard rejects those without the token. The
+// other files have one endpoint or group of endpoints each:
+//
+//	info.go     the router and where its endpoints are
+//	graph.go    the types of the supergraph and who resolves them
+//	plan.go     the query plan of an operation and how it was found
+//	problem.go  responses
+package console
