@@ -272,14 +272,16 @@ func (a *authorizer) Authorize(ctx context.Context, op *operation.Operation) (*o
 // and an anonymous one that it needs a token.
 func (r *Router) deny(caller *auth.Caller, denied auth.Denied) *gateway.Refusal {
 	status, challenge := http.StatusForbidden, auth.ChallengeInsufficientScope
+	message := "The operation selects a protected field. " + denied.Message
 	if caller == nil {
 		status, challenge = http.StatusUnauthorized, ""
+		message += " " + r.missingToken()
 	}
 	return &gateway.Refusal{
 		Status: status,
 		Header: http.Header{"Www-Authenticate": {auth.Challenge(r.config.Authentication.JWT.Scheme, challenge)}},
 		Err: &operation.Error{
-			Message: "The operation selects a protected field. " + denied.Message, Code: auth.CodeUnauthorized,
+			Message: message, Code: auth.CodeUnauthorized,
 		},
 	}
 }

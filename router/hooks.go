@@ -3,7 +3,6 @@ package router
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -12,6 +11,7 @@ import (
 	"souk/router/execute"
 	"souk/router/hook"
 	"souk/router/internal/hookchain"
+	"souk/router/internal/jsonscan"
 	"souk/router/operation"
 	"souk/router/subgraph"
 )
@@ -158,7 +158,7 @@ func (h *subgraphHooks) failure(ctx context.Context, err error) error {
 		for i, e := range rejection.Errors {
 			list[i] = &operation.Error{Message: e.Message, Code: cmp.Or(e.Code, execute.CodeRejected), Extensions: e.Extensions}
 		}
-		text, marshalErr := json.Marshal(list)
+		text, marshalErr := jsonscan.Marshal(list)
 		return &execute.TransportError{Code: execute.CodeRejected, Message: "was not requested: an extension of the router rejected the request", Errors: text, Err: marshalErr}
 	}
 	return fmt.Errorf("running subgraph hooks: %w", err)

@@ -254,6 +254,7 @@ func (r *Router) routes(apiSchema string, graph rest.Executor) (gateway.RESTHand
 		Title:           "Souk",
 		APIVersion:      r.options.Version,
 		Anonymous:       r.unknownCaller,
+		MissingToken:    r.missingToken(),
 		Challenge:       func(code string) string { return auth.Challenge(r.config.Authentication.JWT.Scheme, code) },
 	})
 }
@@ -263,6 +264,16 @@ func (r *Router) routes(apiSchema string, graph rest.Executor) (gateway.RESTHand
 func (r *Router) unknownCaller(req *http.Request) bool {
 	jwt := r.config.Authentication.JWT
 	return req.Header.Get(jwt.Header) == "" || len(jwt.JWKS) > 0 && auth.From(req.Context()) == nil
+}
+
+// missingToken returns the message for a caller whose request needs a token and has none. Only
+// the program's own authenticator knows which credentials it takes.
+func (r *Router) missingToken() string {
+	jwt := r.config.Authentication.JWT
+	if len(jwt.JWKS) == 0 && r.options.Authenticator != nil {
+		return "Missing credentials."
+	}
+	return auth.MissingToken(jwt.Header, jwt.Scheme)
 }
 
 func (r *Router) health(context.Context) error {

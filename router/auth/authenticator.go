@@ -97,12 +97,7 @@ func New(o Options) (*Authenticator, error) {
 	if len(o.Sources) == 0 {
 		return nil, errors.New("authentication: no JWKS is configured; add one to authentication.jwt.jwks")
 	}
-	if o.Header == "" {
-		o.Header = "Authorization"
-	}
-	if o.Scheme == "" && http.CanonicalHeaderKey(o.Header) == "Authorization" {
-		o.Scheme = "Bearer"
-	}
+	o.Header, o.Scheme = placement(o.Header, o.Scheme)
 	if o.Metrics == nil {
 		o.Metrics = telemetry.New(nil)
 	}
@@ -153,9 +148,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, h http.Header) (*Calle
 	case given:
 		return a.verify(ctx, token)
 	case len(values) == 1 && strings.Count(values[0], ".") == 2 && !strings.Contains(values[0], " "):
-		return nil, invalid("send it as " + a.example())
+		return nil, invalid("send it as " + example(a.options.Header, a.options.Scheme))
 	case a.options.Required:
-		return nil, &TokenError{Message: "Missing access token. Send " + a.example() + "."}
+		return nil, &TokenError{Message: MissingToken(a.options.Header, a.options.Scheme)}
 	}
 	return nil, nil
 }
@@ -190,11 +185,31 @@ func invalid(reason string) *TokenError {
 	return &TokenError{Message: "Invalid access token: " + reason + ".", Challenge: ChallengeInvalidToken}
 }
 
-func (a *Authenticator) example() string {
-	if a.options.Scheme == "" {
-		return a.options.Header + ": <token>"
+// MissingToken returns the message for a request without a token where one is needed.
+// It says how to send one in a header, with a scheme. The defaults are those of
+// [Options].
+func MissingToken(header, scheme string) string {
+	return "Missing access token. Send " + example(placement(header, scheme)) + "."
+}
+
+// placement returns the header and the scheme that a token is sent with. The default is
+// the header Authorization, whose default scheme is Bearer.
+func placement(header, scheme string) (string, string) {
+	if header == "" {
+		header = "Authorization"
 	}
-	return a.options.Header + ": " + a.options.Scheme + " <token>"
+	if scheme == "" && http.CanonicalHeaderKey(header) == "Authorization" {
+		scheme = "Bearer"
+	}
+	return header, scheme
+}
+
+// example is a header line with a token. An empty scheme means that the token has none.
+func example(header, scheme string) string {
+	if scheme == "" {
+		return header + ": <token>"
+	}
+	return header + ": " + scheme + " <token>"
 }
 
 // verify verifies a token and caches the result if it is valid. When the cache is

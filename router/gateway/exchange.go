@@ -18,6 +18,7 @@ import (
 	"souk/router/hook"
 	"souk/router/internal/echo"
 	"souk/router/internal/hookchain"
+	"souk/router/internal/jsonscan"
 	"souk/router/operation"
 )
 
@@ -395,7 +396,7 @@ func (f failure) body() []byte {
 		null := json.RawMessage("null")
 		data = &null
 	}
-	out, err := json.Marshal(struct {
+	out, err := jsonscan.Marshal(struct {
 		Errors []*operation.Error `json:"errors"`
 		Data   *json.RawMessage   `json:"data,omitempty"`
 	}{f.errors, data})

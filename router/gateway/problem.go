@@ -1,11 +1,11 @@
 package gateway
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 
 	"souk/router/internal/echo"
+	"souk/router/internal/jsonscan"
 )
 
 // A problem is the response to an HTTP request that is not a valid GraphQL request. It
@@ -31,7 +31,7 @@ func (p *problem) body() []byte {
 		Message    string            `json:"message"`
 		Extensions map[string]string `json:"extensions"`
 	}
-	body, err := json.Marshal(struct {
+	body, err := jsonscan.Marshal(struct {
 		Type   string         `json:"type"`
 		Title  string         `json:"title"`
 		Status int            `json:"status"`

@@ -19,6 +19,7 @@ import (
 	"souk/internal/memory"
 	"souk/router/execute"
 	"souk/router/hook"
+	"souk/router/internal/jsonscan"
 	"souk/router/operation"
 	"souk/router/subscribe"
 )
@@ -472,7 +473,7 @@ func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit fun
 }
 
 func errorList(f failure) json.RawMessage {
-	out, err := json.Marshal(f.errors)
+	out, err := jsonscan.Marshal(f.errors)
 	if err != nil { // unreachable: every value can be encoded
 		panic(err)
 	}

@@ -3,6 +3,7 @@ package operation
 import (
 	"encoding/json"
 	"errors"
+	"souk/router/internal/jsonscan"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -66,7 +67,7 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 		}
 		extensions = members
 	}
-	return json.Marshal(struct {
+	return jsonscan.Marshal(struct {
 		Message    string     `json:"message"`
 		Locations  []Location `json:"locations,omitempty"`
 		Extensions any        `json:"extensions"`

@@ -51,11 +51,16 @@ func (q *request) answer(answer *Response) (*response, *problem) {
 		if len(answer.Errors) > 0 {
 			return nil, graphProblem(answer)
 		}
-		missing := &problem{problemKind: q.route.missing, detail: "Nothing exists at " + q.http.URL.Path + "."}
-		if missing.status != http.StatusNotFound {
+		missing := &problem{problemKind: q.route.missing}
+		switch missing.status {
+		case http.StatusNotFound:
+			missing.detail = "Nothing exists at " + q.http.URL.Path + "."
+		case http.StatusUnauthorized:
+			missing.needsCaller = true
+		default:
 			missing.detail = missing.about
 		}
-		return nil, missing.withUsualHeaders()
+		return nil, missing
 	}
 	return q.success(&data, found, answer), nil
 }
@@ -194,6 +199,7 @@ func graphProblem(answer *Response) *problem {
 		kind = kind.of(answer.Status)
 	}
 	p := &problem{problemKind: kind, detail: best.Message, headers: answer.Header.Clone()}
+	p.needsCaller = kind.status == http.StatusUnauthorized && answer.Status == 0 // with a status, the message is complete
 	p.headers.Del("Cache-Control")
 	if best.code() != "" {
 		p.code = best.code()
@@ -201,7 +207,7 @@ func graphProblem(answer *Response) *problem {
 	if given, ok := best.Extensions["retryAfter"]; ok {
 		p.withHeader("Retry-After", fmt.Sprint(given))
 	}
-	return p.withUsualHeaders()
+	return p
 }
 
 // graphKind returns the kind of problem for the code of a GraphQL error.

@@ -43,8 +43,11 @@ type Options struct {
 	// Challenge returns the value of WWW-Authenticate for an error code of RFC 6750,
 	// section 3.1, or for "". The default uses the scheme Bearer.
 	Challenge func(code string) string
-	Logger    *slog.Logger
-	Memory    *memory.Budget // charged for request bodies and responses; nil means no bound
+	// MissingToken is the message for an anonymous caller whose request needs a token. The
+	// default says to send Authorization: Bearer <token>.
+	MissingToken string
+	Logger       *slog.Logger
+	Memory       *memory.Budget // charged for request bodies and responses; nil means no bound
 
 	MaxBody           int64         // maximum size of a request body in bytes, before and after decompression; default 1 MiB
 	BodyTimeout       time.Duration // for the error message only; the server sets the deadline
@@ -67,10 +70,12 @@ type Handler struct {
 	// anonymous is never nil.
 	anonymous func(*http.Request) bool
 	challenge func(code string) string // never nil
-	logger    *slog.Logger
-	bodies    *body.Reader
-	memory    *memory.Budget
-	openAPI   []byte
+	// missingToken is the message for an anonymous caller whose request needs a token.
+	missingToken string
+	logger       *slog.Logger
+	bodies       *body.Reader
+	memory       *memory.Budget
+	openAPI      []byte
 }
 
 // New compiles the operations and returns a Handler. The error joins a [*DocumentError] for
@@ -86,6 +91,7 @@ func New(o Options) (*Handler, error) {
 	h := &Handler{
 		schema: schema, ids: integerIDs(!o.TextIDs), quiet: o.HideSuggestions, graph: o.Executor, health: o.Health,
 		caller: o.Caller, anonymous: o.Anonymous, challenge: o.Challenge, logger: o.Logger, memory: o.Memory,
+		missingToken: cmp.Or(o.MissingToken, "Missing access token. Send Authorization: Bearer <token>."),
 	}
 	if h.routes, err = loadRoutes(o.Documents, schema, h.ids); err != nil {
 		return nil, err
@@ -214,19 +220,20 @@ func (h *Handler) executeOperation(ctx context.Context, q *request) (*response, 
 // codeDenied is the error code of a field that the caller may not access.
 const codeDenied = "UNAUTHORIZED_FIELD_OR_TYPE"
 
-// challenged adds a challenge to a 403 (RFC 6750, section 3.1): an anonymous caller gets 401 and
-// needs a token, an authenticated one may need a token with more scopes.
+// challenged adds a challenge to a 401 or 403 (RFC 6750, section 3.1): an anonymous caller gets
+// 401 and needs a token, an authenticated one may need a token with more scopes.
 func (h *Handler) challenged(r *http.Request, p *problem) *problem {
-	if p == nil || p.status != http.StatusForbidden {
-		return p
+	switch {
+	case p == nil:
+		return nil
+	case (p.status == http.StatusForbidden || p.needsCaller) && h.anonymous(r):
+		return p.needsToken(h.missingToken).withHeader("WWW-Authenticate", h.challenge(""))
+	case p.needsCaller && p.detail == "":
+		p.detail = p.about
+	case p.status == http.StatusForbidden && p.code == codeDenied && p.headers.Get("WWW-Authenticate") == "":
+		p.withHeader("WWW-Authenticate", h.challenge("insufficient_scope"))
 	}
-	if h.anonymous(r) {
-		return p.needsToken().withHeader("WWW-Authenticate", h.challenge(""))
-	}
-	if p.code == codeDenied && p.headers.Get("WWW-Authenticate") == "" {
-		return p.withHeader("WWW-Authenticate", h.challenge("insufficient_scope"))
-	}
-	return p
+	return p.withUsualHeaders()
 }
 
 // answerFootprint estimates the bytes of memory for each byte of an answer's data: the data

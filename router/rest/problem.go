@@ -19,11 +19,14 @@ import (
 // error.
 type problem struct {
 	problemKind
-	detail  string
-	typed   bool // the detail is a message from the graph
-	errors  []violation
-	extra   []jsonscan.Member // additional members of a typed error, in order
-	headers http.Header       // such as Retry-After, Allow
+	detail string
+	typed  bool // the detail is a message from the graph
+	// needsCaller is set if the request fails because it has no caller, so that a caller without
+	// credentials learns how to send them.
+	needsCaller bool
+	errors      []violation
+	extra       []jsonscan.Member // additional members of a typed error, in order
+	headers     http.Header       // such as Retry-After, Allow
 }
 
 // violation is one invalid value in a request.
@@ -66,12 +69,15 @@ func (p *problem) withUsualHeaders() *problem {
 	return p
 }
 
-// needsToken converts a 403 to a 401 for a caller without credentials, since the request may
-// succeed with credentials (RFC 9110, section 15.5.2).
-func (p *problem) needsToken() *problem {
-	detail := "Missing access token. Send Authorization: Bearer <token>."
-	if p.detail != "" {
-		detail = p.detail + " " + detail
+// needsToken converts a 401 or 403 to a 401 for a caller without credentials, since the request
+// may succeed with credentials (RFC 9110, section 15.5.2). The hint says how to send them.
+func (p *problem) needsToken(hint string) *problem {
+	detail := hint
+	switch {
+	case strings.HasSuffix(p.detail, hint): // the router has refused the operation with this hint
+		detail = p.detail
+	case p.detail != "":
+		detail = strings.TrimRight(p.detail, ".") + ". " + hint
 	}
 	return &problem{problemKind: unauthenticated, detail: detail, headers: p.headers}
 }
@@ -87,7 +93,7 @@ func (p *problem) response(r *http.Request) *response {
 		}
 		b.Write(quote(nil, name))
 		b.WriteByte(':')
-		encoded, err := json.Marshal(v)
+		encoded, err := jsonscan.Marshal(v)
 		if err != nil { // unreachable: raw JSON has been parsed before
 			encoded = []byte("null")
 		}

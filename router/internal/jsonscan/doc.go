@@ -14,4 +14,6 @@
 //   - [Reader] visits one token after another and reports errors with their
 //     place. Bodies and variables are read with it.
 //   - [Parse] builds a tree of [Node]. REST bodies are read with it.
+//
+// [Marshal] encodes errors for people to read.
 package jsonscan

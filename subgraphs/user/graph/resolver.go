@@ -87,7 +87,7 @@ func (r *Resolver) page(ctx context.Context, page connection.Page[int64], rows [
 // administrator.
 func requireOwner(ctx context.Context, id string) error {
 	if !identity.From(ctx).MaySee(id) {
-		return schema.NewForbidden("Only the user and administrators may do this. Log in and send the access token.")
+		return schema.NewForbidden("Only the user and administrators may do this.")
 	}
 	return nil
 }
