@@ -229,7 +229,10 @@ func TestStatusFollowsGraphQLOverHTTP(t *testing.T) {
 		{"get without header", "GET", url + "?query=%7Bhello%7D", "", nil, 403, "application/problem+json", `CSRF_PREVENTION`},
 		{"patch", "PATCH", url, `{"query":"{ hello }"}`, nil, 405, "application/problem+json", `Method PATCH`},
 		{"accept", "POST", url, `{"query":"{ hello }"}`, []string{"Accept: image/png"}, 406, "application/problem+json", `NOT_ACCEPTABLE`},
-		{"subscription without stream", "POST", url, `{"query":"subscription { count(to: 3) }"}`, nil, 406, "application/problem+json", `text/event-stream`},
+		{"accept names what there is", "POST", url, `{"query":"{ hello }"}`, []string{"Accept: multipart/mixed;deferSpec=20200101"}, 406, "application/problem+json",
+			`Use application/graphql-response+json or application/json, multipart/mixed (with deferSpec=20220824 or incrementalSpec=v0.2) for @defer, or text/event-stream or multipart/mixed;subscriptionSpec=1.0 for subscriptions.`},
+		{"subscription without stream", "POST", url, `{"query":"subscription { count(to: 3) }"}`, nil, 406, "application/problem+json",
+			`Send Accept: text/event-stream or Accept: multipart/mixed;subscriptionSpec=1.0, or use a WebSocket with the subprotocol graphql-transport-ws.`},
 		{"form", "POST", url, `query=x`, []string{"Content-Type: application/x-www-form-urlencoded"}, 403, "application/problem+json", `CSRF`},
 		{"form, no browser", "POST", url, `query=x`, []string{"Content-Type: application/x-www-form-urlencoded", preflight}, 415, "application/problem+json", `UNSUPPORTED_MEDIA_TYPE`},
 		{"charset", "POST", url, `{"query":"{ hello }"}`, []string{"Content-Type: application/json; charset=latin1"}, 415, "", `utf-8`},
@@ -251,5 +254,17 @@ func TestStatusFollowsGraphQLOverHTTP(t *testing.T) {
 				t.Error("405 without Allow")
 			}
 		})
+	}
+}
+
+// A router without subscriptions does not suggest how to subscribe.
+func TestDisabledSubscriptionsAreNotOffered(t *testing.T) {
+	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) { c.Subscriptions.Enabled = false })
+	url += "/graphql"
+	if got := send(t, "POST", url, `{"query":"subscription { count(to: 3) }"}`); got.status != 406 || !strings.Contains(got.body, `"detail":"Subscriptions are disabled."`) {
+		t.Errorf("a subscription: %d %s", got.status, got.body)
+	}
+	if got := send(t, "POST", url, `{"query":"{ hello }"}`, "Accept: image/png"); got.status != 406 || strings.Contains(got.body, "ubscription") {
+		t.Errorf("a query: %d %s", got.status, got.body)
 	}
 }

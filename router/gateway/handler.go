@@ -138,6 +138,15 @@ func (gw *Gateway) methods() string {
 	return methods
 }
 
+// mediaTypes lists the media types of responses, for messages.
+func (gw *Gateway) mediaTypes() string {
+	types := "application/graphql-response+json or application/json, multipart/mixed (with deferSpec=" + deferSpec + " or incrementalSpec=v0.2) for @defer, or text/event-stream"
+	if gw.config.Subscriptions.Enabled {
+		types += " or " + subscriptionParts + " for subscriptions"
+	}
+	return types
+}
+
 // check rejects requests that the endpoint cannot answer, by method, URL and headers.
 // It runs before admission and does not read the body.
 func (gw *Gateway) check(r *http.Request, accept accepted) *problem {
@@ -147,7 +156,7 @@ func (gw *Gateway) check(r *http.Request, accept accepted) *problem {
 			detail: fmt.Sprintf("Method %s is not allowed. Use POST or GET.", r.Method)}
 	case accept.single == noMediaType && !accept.parts && !accept.events && !accept.subscription:
 		return &problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
-			detail: "Accept excludes every media type that the router can send. Use application/graphql-response+json, application/json, multipart/mixed for @defer, or text/event-stream for streams."}
+			detail: "Accept excludes every media type that the router can send. Use " + gw.mediaTypes() + "."}
 	case !gw.coders.acceptable(r.Header["Accept-Encoding"]):
 		return &problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
 			detail: "Accept-Encoding excludes every content coding that the router can send. Use identity, br, gzip or zstd."}

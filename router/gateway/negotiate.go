@@ -164,6 +164,9 @@ func incrementalForm(parameters string) (form execute.Incremental, parameter str
 // deferSpec is the name of the August 2022 format in Apollo's clients.
 const deferSpec = "20220824"
 
+// subscriptionParts is the media type of Apollo's subscription protocol.
+const subscriptionParts = "multipart/mixed;subscriptionSpec=" + subscribe.SubscriptionSpec
+
 // subscriptionForm reports whether a multipart/mixed range with these parameters
 // requests Apollo's subscription protocol.
 func subscriptionForm(parameters string) bool {

@@ -91,9 +91,9 @@ func (gw *Gateway) openStream() (func(), *problem) {
 // serveStream serves a subscription, or an operation of any kind whose client accepts
 // only an event stream.
 func (x *exchange) serveStream(p *prepared) {
-	if !x.accept.events && !x.accept.subscription {
+	if !x.accept.events && !x.accept.subscription && x.config.Subscriptions.Enabled {
 		x.writeProblem(&problem{status: http.StatusNotAcceptable, code: "NOT_ACCEPTABLE",
-			detail: "Subscriptions need a streaming response. Send Accept: text/event-stream, or use a WebSocket with the subprotocol " + subscribe.Protocol + "."})
+			detail: "Subscriptions need a streaming response. Send Accept: text/event-stream or Accept: " + subscriptionParts + ", or use a WebSocket with the subprotocol " + subscribe.Protocol + "."})
 		return
 	}
 	done, refused := x.openStream()
