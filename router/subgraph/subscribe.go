@@ -37,6 +37,8 @@ type stream struct {
 	// open for ConnectTimeout. From then on, a broken connection is reopened up to
 	// MaxReconnects times; before, only ConnectAttempts apply.
 	established bool
+	// connected is set when the subgraph has accepted the current WebSocket.
+	connected bool
 	// accepted is when the subgraph accepted the stream on the current connection. It is
 	// zero if that has not happened.
 	accepted time.Time
@@ -84,7 +86,7 @@ func (st *stream) keepOpen(ctx context.Context, open func(context.Context) error
 	config := st.s.Subscriptions
 	failures, wait := 0, config.Interval
 	for {
-		st.accepted = time.Time{}
+		st.connected, st.accepted = false, time.Time{}
 		err := open(ctx)
 		up := st.up()
 		st.established = st.established || up >= config.ConnectTimeout
@@ -149,7 +151,21 @@ func (st *stream) final(err error) error {
 	case st.established:
 		return &execute.TransportError{Code: execute.CodeHTTP, Message: "lost the subscription", Err: err}
 	}
-	return &execute.TransportError{Code: execute.CodeHTTP, Message: "could not be reached for a subscription" + reason(err), Err: err}
+	return &execute.TransportError{Code: execute.CodeHTTP, Message: st.unstarted(err), Err: err}
+}
+
+// unstarted describes why a stream without an event was lost. It says how far the last
+// connection came.
+func (st *stream) unstarted(err error) string {
+	switch {
+	case errors.Is(err, errSilent):
+		return "stopped responding before the first event of the subscription"
+	case !st.accepted.IsZero():
+		return "ended the subscription stream early, before its first event was complete"
+	case st.connected:
+		return "closed the WebSocket before it acknowledged the connection"
+	}
+	return "could not be reached for a subscription" + reason(err)
 }
 
 // receive passes on the payload of one event.

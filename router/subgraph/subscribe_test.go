@@ -208,11 +208,60 @@ func TestSilentWebSocketIsPingedAndClosed(t *testing.T) {
 	}))
 	err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), nil)
 	var e *execute.TransportError
-	if !errors.As(err, &e) || e.Message != "could not be reached for a subscription" {
+	if !errors.As(err, &e) || e.Message != "stopped responding before the first event of the subscription" {
 		t.Errorf("err = %v", err)
 	}
 	if pings.Load() < 2 || streams.Load() != 2 {
 		t.Errorf("%d pings, %d streams", pings.Load(), streams.Load())
+	}
+}
+
+// A subgraph whose stream breaks before the first event was reached.
+func TestStreamCutBeforeItsFirstEventWasReached(t *testing.T) {
+	cutStream := func(body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "text/event-stream", body) }
+	}
+	const early = "ended the subscription stream early, before its first event was complete"
+	for _, c := range []struct {
+		name, protocol string
+		handler        http.HandlerFunc
+		want           string
+	}{
+		{name: "SSE ends inside the first event", protocol: "sse", handler: cutStream("event: next\ndata: {\"data\":{\"a\""), want: early},
+		{name: "SSE ends after its name", protocol: "sse", handler: cutStream(": hello\n\nevent: next\n"), want: early},
+		{name: "SSE connection breaks inside the first event", protocol: "sse", want: early, handler: func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, 200, "text/event-stream", "event: next\ndata: {")
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}},
+		{name: "SSE connection breaks before an event", protocol: "sse", want: early, handler: func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, 200, "text/event-stream", ": hello\n\n")
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}},
+		{name: "WebSocket breaks after subscribe", protocol: "ws", want: early, handler: serveSocket(t, func(_ context.Context, conn *websocket.Conn, _ string, _ func(string)) {
+			_ = conn.CloseNow()
+		})},
+		{name: "WebSocket breaks before connection_ack", protocol: "ws", want: "closed the WebSocket before it acknowledged the connection", handler: func(w http.ResponseWriter, r *http.Request) {
+			conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"graphql-transport-ws"}})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = conn.CloseNow()
+		}},
+		{name: "no response", protocol: "sse", want: "could not be reached for a subscription: the connection was closed before a response arrived", handler: func(http.ResponseWriter, *http.Request) {
+			panic(http.ErrAbortHandler)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: c.protocol, ConnectAttempts: 2, Interval: time.Millisecond}}
+			err := transport(t, s, subgraph.Hooks{}, c.handler).Subscribe(t.Context(), request(operation.Subscription, subscribeBody), nil)
+			var e *execute.TransportError
+			if !errors.As(err, &e) || e.Message != c.want || e.Code != execute.CodeHTTP {
+				t.Errorf("err = %v, want %s", err, c.want)
+			}
+		})
 	}
 }
 

@@ -31,7 +31,12 @@ type socket struct {
 	// heard is when the last message was received, in Unix nanoseconds. It is 0 while a
 	// message is being processed.
 	heard atomic.Int64
+	// silent is set if guard closed the connection because the subgraph did not respond.
+	silent atomic.Bool
 }
+
+// errSilent means that a subgraph did not respond to a ping.
+var errSilent = errors.New("no response to a ping")
 
 // operationID is the ID of the only operation on a connection.
 const operationID = "1"
@@ -43,6 +48,7 @@ func (st *stream) overWebSocket(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = conn.CloseNow() }()
+	st.connected = true
 	c := &socket{conn: conn}
 	if err := c.init(ctx, st.s, st.header); err != nil {
 		return err
@@ -60,7 +66,11 @@ func (st *stream) overWebSocket(ctx context.Context) error {
 	st.accepted = time.Now()
 	c.heard.Store(st.accepted.UnixNano())
 	guard.Go(func() { c.guard(ctx, detached, st.s.Subscriptions.PingInterval) })
-	return c.receive(detached, st.receive)
+	err = c.receive(detached, st.receive)
+	if c.silent.Load() && errors.Is(err, errLost) {
+		err = fmt.Errorf("%w: %w", err, errSilent)
+	}
+	return err
 }
 
 func (st *stream) dial(ctx context.Context) (*websocket.Conn, error) {
@@ -184,6 +194,7 @@ func (c *socket) guard(ctx, stream context.Context, interval time.Duration) {
 			switch {
 			case heard == 0 || silent < interval:
 			case silent > 2*interval || c.write(stream, message{Type: "ping"}) != nil:
+				c.silent.Store(true)
 				_ = c.conn.CloseNow()
 				return
 			}
