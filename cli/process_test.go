@@ -211,6 +211,7 @@ func TestServicesExitWhenTheirPortIsInUse(t *testing.T) {
 
 func TestCommandsFailInOneLine(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
+	file := routerFiles(t, "127.0.0.1:0", "", "supergraph: {path: GRAPH}\n")
 	for _, c := range []struct {
 		name, want  string
 		environment []string
@@ -224,6 +225,19 @@ func TestCommandsFailInOneLine(t *testing.T) {
 		{name: "replay without a database", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL="}, want: "DATABASE_URL is not set"},
 		{name: "replay without Postgres", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL=postgres://u:hidden@127.0.0.1:1/order"}, want: "127.0.0.1"},
 		{name: "dev at no address", args: []string{"dev", "--dir", t.TempDir(), "--listen", "nonsense"}, want: "nonsense"},
+		{name: "dev at no port", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:80000"}, want: `--listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`},
+		{name: "dev at the last ports", args: []string{"dev", "--dir", t.TempDir(), "--listen", ":65535"}, want: `--listen is ":65535"; the port must be at most 655`},
+		{name: "router at no port", args: []string{"router", "--config", file, "--listen", "127.0.0.1:80000"}, want: `souk: --listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`},
+		{name: "router at no port of the environment", args: []string{"router", "--config", file}, environment: []string{"ROUTER_LISTEN=:80000"},
+			want: `souk: the environment variable ROUTER_LISTEN is ":80000"; the port must be a number from 0 to 65535`},
+		{name: "router at no admin port", args: []string{"router", "--config", file}, environment: []string{"ROUTER_ADMIN_LISTEN=:80000"},
+			want: `souk: the environment variable ROUTER_ADMIN_LISTEN is ":80000"; the port must be a number from 0 to 65535`},
+		{name: "router with no Redis port", args: []string{"router", "--config", file}, environment: []string{"REDIS_URL=redis://:hidden@a:80000"},
+			want: `souk: the environment variable REDIS_URL: "a:80000" is not an address: the port must be a number from 0 to 65535`},
+		{name: "router at no log level", args: []string{"router", "--config", file}, environment: []string{"LOG_LEVEL=loud"},
+			want: `souk: the environment variable LOG_LEVEL is "loud"; it must be one of debug, info, warn, error`},
+		{name: "router at no port of its file", args: []string{"router", "--config", routerFiles(t, "127.0.0.1:80000", "", "supergraph: {path: GRAPH}\n")},
+			want: `router.yaml:1:9: listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`},
 		{name: "dev in no mode", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--auth", "strict"}, want: `--auth is "strict"; it must be one of tutorial, enforced`},
 		{name: "dev at no log level", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--log-level", "loud"}, want: `--log-level is "loud"; it must be one of debug, info, warn, error`},
 		{name: "dev on a port in use", args: []string{"dev", "--dir", t.TempDir(), "--listen", taken(t)}, want: "is in use"},

@@ -48,22 +48,23 @@ func newRouter(p *program) *cobra.Command {
 // settings returns the configuration from the file, the environment and the flags, each
 // overriding the one before. The source has the positions of keys in the file.
 func (f routerFlags) settings() (config.Config, *config.Source, error) {
-	c := config.Default()
-	var source *config.Source
+	c, source := config.Default(), new(config.Source)
 	if f.config != "" {
 		var err error
 		if c, source, err = config.Read(f.config, os.LookupEnv); err != nil {
 			return c, source, err
 		}
 	}
-	if err := c.ApplyEnvironment(os.LookupEnv); err != nil {
+	if err := c.ApplyEnvironment(os.LookupEnv, source); err != nil {
 		return c, source, fmt.Errorf("reading the environment: %w", err)
 	}
 	if f.supergraph != "" {
 		c.Supergraph.Path = f.supergraph
+		source.Override("supergraph.path", "--supergraph")
 	}
 	if f.listen != "" {
 		c.Listen = f.listen
+		source.Override("listen", "--listen")
 	}
 	if f.noDedupe {
 		no := false

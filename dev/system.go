@@ -195,12 +195,15 @@ func (s *System) startRedis(ctx context.Context) (string, error) {
 func (s *System) reserve(ctx context.Context) error {
 	names := s.componentNames()
 	host, portText, err := net.SplitHostPort(s.opts.Listen)
-	if err != nil {
-		return fmt.Errorf("%q is not a listen address; use one such as :8080 or 127.0.0.1:8080", s.opts.Listen)
+	if err != nil || portText == "" {
+		return fmt.Errorf("--listen is %q; it must be host:port, such as :8080 or 127.0.0.1:8080", s.opts.Listen)
 	}
 	port, err := strconv.Atoi(portText)
-	if err != nil || port < 0 || port+len(names) > 65535 {
-		return fmt.Errorf("%q is not a valid port; use a number below %d", portText, 65535-len(names))
+	if err != nil || port < 0 || port > 65535 {
+		return fmt.Errorf("--listen is %q; the port must be a number from 0 to 65535", s.opts.Listen)
+	}
+	if last := 65535 - (len(names) - 1); port > last {
+		return fmt.Errorf("--listen is %q; the port must be at most %d, because the services use the %d ports after it", s.opts.Listen, last, len(names)-1)
 	}
 	s.addresses, s.held = make(map[string]string, len(names)), make(map[string]net.Listener, len(names))
 	for i, name := range names {

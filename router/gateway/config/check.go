@@ -42,7 +42,10 @@ func (c *Config) check(source *Source) Errors {
 	k.problems = append(k.problems, c.cachedForAll(source)...)
 	for key, r := range map[string]Redis{"response_cache.redis": c.ResponseCache.Redis, "rate_limit.redis": c.RateLimit.Redis} {
 		if _, err := r.Options(); err != nil {
-			k.problems = append(k.problems, source.Problem(key, "%s: %v", key, err))
+			if source.Overridden(key + ".url") {
+				key += ".url"
+			}
+			k.problems = append(k.problems, source.Problem(key, "%s: %v", source.name(key), err))
 		}
 	}
 	return k.problems
@@ -196,40 +199,55 @@ func bound(v reflect.Value, text string) float64 {
 }
 
 // formats maps each value of the format tag to a description for messages and a
-// check. Empty strings are not checked.
+// check. Values with a port also have a function that returns it. Empty strings are
+// not checked.
 var formats = map[string]struct {
 	wanted string
 	fits   func(string) bool
+	port   func(string) string
 }{
-	"address": {"host:port, such as 127.0.0.1:4000 or :4000", isAddress},
-	"path":    {"a path that begins with /, such as /graphql", isPath},
-	"http":    {"a URL, such as http://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https") }},
-	"jwks":    {"a URL, such as https://issuer.example/.well-known/jwks.json", func(s string) bool { return isURL(s, "http", "https") }},
-	"stream":  {"a URL, such as ws://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https", "ws", "wss") }},
-	"header":  {"a header's name, such as X-API-Key", httpguts.ValidHeaderFieldName},
+	"address": {"host:port, such as 127.0.0.1:4000 or :4000", isAddress, portOfAddress},
+	"path":    {"a path that begins with /, such as /graphql", isPath, nil},
+	"http":    {"a URL, such as http://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
+	"jwks":    {"a URL, such as https://issuer.example/.well-known/jwks.json", func(s string) bool { return isURL(s, "http", "https") }, portOfURL},
+	"stream":  {"a URL, such as ws://localhost:4001/graphql", func(s string) bool { return isURL(s, "http", "https", "ws", "wss") }, portOfURL},
+	"header":  {"a header's name, such as X-API-Key", httpguts.ValidHeaderFieldName, nil},
 }
 
 func (k *checker) text(s string, tag reflect.StructTag, path string) {
-	enum, format := tag.Get("enum"), tag.Get("format")
+	enum, format, name := tag.Get("enum"), tag.Get("format"), k.source.name(path)
 	switch {
 	case enum != "":
 		if known := strings.Split(enum, ","); !slices.Contains(known, s) {
-			k.fail(path, "%s is %q; it must be one of %s", path, s, strings.Join(known, ", "))
+			k.fail(path, "%s is %q; it must be one of %s", name, s, strings.Join(known, ", "))
 		}
 	case s == "" && (tag.Get("empty") == "no" || strings.HasSuffix(path, "]")): // an item of a list
-		k.fail(path, "%s is empty", path)
-	case format != "" && s != "" && !formats[format].fits(s):
-		k.fail(path, "%s is %q; it must be %s", path, withoutPassword(s), formats[format].wanted)
+		k.fail(path, "%s is empty", name)
+	case format != "" && s != "":
+		f := formats[format]
+		switch port := f.port; {
+		case !f.fits(s):
+			k.fail(path, "%s is %q; it must be %s", name, withoutPassword(s), f.wanted)
+		case port != nil && !isPort(port(s)):
+			k.fail(path, "%s is %q; the port must be a number from 0 to 65535", name, withoutPassword(s))
+		}
 	}
 }
 
 func isAddress(s string) bool {
 	_, port, err := net.SplitHostPort(s)
-	if err != nil {
-		return false
-	}
-	n, err := strconv.Atoi(port)
-	return err == nil && n >= 0 && n <= 65535
+	return err == nil && port != ""
+}
+
+func portOfAddress(s string) string {
+	_, port, _ := net.SplitHostPort(s)
+	return port
+}
+
+// isPort reports whether s is a port number. An empty s means the default port of a URL.
+func isPort(s string) bool {
+	n, err := strconv.Atoi(s)
+	return s == "" || err == nil && n >= 0 && n <= 65535
 }
 
 // isPath reports whether s is a normalized URL path: it has no query, no dot
@@ -241,6 +259,14 @@ func isPath(s string) bool {
 func isURL(s string, schemes ...string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Host != "" && slices.Contains(schemes, u.Scheme)
+}
+
+func portOfURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	return u.Port()
 }
 
 // withoutPassword removes the user information from s if it is a URL, so that s

@@ -187,8 +187,17 @@ func TestCheckRejectsContradictorySettings(t *testing.T) {
 		"response_cache: {redis: {addresses: ['a:1'], tls: {ca_file: /nowhere}}}":      `tls.ca_file: open /nowhere`,
 		"response_cache: {redis: {tls: {cert_file: a}}}":                               `response_cache.redis.tls.cert_file needs response_cache.redis.tls.key_file`,
 		"response_cache: {subgraph: {subgraphs: {a: {ttl: 0s}}}}":                      `response_cache.subgraph.subgraphs.a.ttl is 0s; it must be 1ms or more`,
-		"listen: nowhere":                                                          `1:9: listen is "nowhere"; it must be host:port, such as 127.0.0.1:4000 or :4000`,
-		"admin: {listen: '127.0.0.1:99999'}":                                       `admin.listen is "127.0.0.1:99999"; it must be host:port`,
+		"listen: nowhere":                    `1:9: listen is "nowhere"; it must be host:port, such as 127.0.0.1:4000 or :4000`,
+		"admin: {listen: '127.0.0.1:99999'}": `1:17: admin.listen is "127.0.0.1:99999"; the port must be a number from 0 to 65535`,
+		"listen: 127.0.0.1:80000":            `1:9: listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`,
+		"listen: ':http'":                    `1:9: listen is ":http"; the port must be a number from 0 to 65535`,
+		"listen: ':-1'":                      `1:9: listen is ":-1"; the port must be a number from 0 to 65535`,
+		"listen: 'localhost:'":               `1:9: listen is "localhost:"; it must be host:port`,
+		"override_subgraph_urls: {a: 'http://u:hidden@b:80000'}":                   `override_subgraph_urls.a is "http://xxxxx@b:80000"; the port must be a number from 0 to 65535`,
+		"authentication: {jwt: {jwks: [{url: 'https://a:80000'}]}}":                `authentication.jwt.jwks[0].url is "https://a:80000"; the port must be a number from 0 to 65535`,
+		"subscriptions: {subgraphs: {a: {url: 'ws://a:80000'}}}":                   `subscriptions.subgraphs.a.url is "ws://a:80000"; the port must be a number from 0 to 65535`,
+		"response_cache: {redis: {addresses: ['a:80000']}}":                        `response_cache.redis: "a:80000" is not an address: the port must be a number from 0 to 65535`,
+		"response_cache: {redis: {url: 'redis://:hidden@a:80000'}}":                `response_cache.redis: "a:80000" is not an address: the port must be a number from 0 to 65535`,
 		"override_subgraph_urls: {a: 'ftp://u:hidden@b'}":                          `override_subgraph_urls.a is "ftp://xxxxx@b"; it must be a URL`,
 		"subscriptions: {subgraphs: {a: {protocol: http}}}":                        `subscriptions.subgraphs.a.protocol is "http"; it must be one of ws, sse`,
 		"subscriptions: {heartbeat: 0s}":                                           `subscriptions.heartbeat is 0s; it must be 1ms or more`,
@@ -260,7 +269,7 @@ func TestCheckIncludesTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.ApplyEnvironment(func(name string) (string, bool) { return "redis://b:1", name == "REDIS_URL" }); err != nil {
+	if err := c.ApplyEnvironment(func(name string) (string, bool) { return "redis://b:1", name == "REDIS_URL" }, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Check(nil); err != nil {

@@ -60,6 +60,14 @@ func TestParseErrorsNameTheProblem(t *testing.T) {
 		"cors:\n  allow_origin: [a]":                 `2:3: unknown key "cors.allow_origin"; did you mean "allow_origins"?`,
 		"cors:\n  qqqqqqqq: 1":                       `2:3: unknown key "cors.qqqqqqqq"; known are allow_credentials, allow_headers, allow_origins, expose_headers, max_age`,
 		"listen: a\nlisten: b":                       `2:1: mapping key "listen" already defined at [1:1]`,
+		"admin: {listen: ${env.PORT}}":               `1:18: a value with ${env.PORT} needs quotes here, such as "${env.PORT}"`,
+		"admin: {listen: 127.0.0.1:${env.PORT}}":     `1:28: a value with ${env.PORT} needs quotes here, such as "${env.PORT}"`,
+		"cors:\n  origins: [ä, ${env.PORT:-a}]":      `2:17: a value with ${env.PORT:-a} needs quotes here, such as "${env.PORT:-a}"`,
+		"override_subgraph_urls: {${env.PORT}: a}":   `1:37: a value with ${env.PORT} needs quotes here, such as "${env.PORT}"`,
+		"listen: ${env.PORT:-a: b}":                  `1:9: a value with ${env.PORT:-a: b} needs quotes here, such as "${env.PORT:-a: b}"`,
+		"admin: {listen: ${env.PORT":                 `1:18: a value with ${env.NAME} needs quotes here, such as "${env.NAME}"`,
+		"admin: {listen: {":                          `1:17: could not find flow mapping end token '}'`,
+		"admin: {listen: \"${env.PORT}\", b: {":      `1:35: could not find flow mapping end token '}'`,
 		"listen: ${env.NOTHING}":                     `1:9: listen uses the environment variable NOTHING, which is not set; set it, or write ${env.NOTHING:-default} to provide a default`,
 		"\ncsrf:\n  enabled: [1]":                    `3:12: csrf.enabled is a list; it must be true or false`,
 		"dev: {a: 1}":                                `1:6: dev is a block of keys; it must be true or false`,
@@ -162,10 +170,10 @@ func TestSchemaStatesTheBounds(t *testing.T) {
 
 func TestEnvironmentVariablesReplaceKeys(t *testing.T) {
 	c := config.Default()
-	if err := c.ApplyEnvironment(environment); err != nil || c.Listen != ":5000" {
+	if err := c.ApplyEnvironment(environment, nil); err != nil || c.Listen != ":5000" {
 		t.Errorf("got %q, %v", c.Listen, err)
 	}
-	err := c.ApplyEnvironment(func(name string) (string, bool) { return "many", name == "PORT" })
+	err := c.ApplyEnvironment(func(name string) (string, bool) { return "many", name == "PORT" }, nil)
 	if err == nil {
 		t.Error("a port that is no number was taken")
 	}

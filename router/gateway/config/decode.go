@@ -334,7 +334,9 @@ func decode(data []byte, c *Config, file string, lookup func(string) (string, bo
 	d := &decoder{lookup: lookup, source: &Source{File: file, places: map[string]place{}}, anchors: map[string]ast.Node{}}
 	parsed, err := parser.ParseBytes(data, 0)
 	if err != nil {
-		return d.source, Errors{located(file, err)}
+		e := located(file, err)
+		e.Message = unquotedReference(data, e.Line, e.Column, e.Message)
+		return d.source, Errors{e}
 	}
 	for _, doc := range parsed.Docs {
 		if doc.Body != nil {
@@ -350,6 +352,33 @@ type Source struct {
 	// File is the path of the file. It is empty if the text has no name.
 	File   string
 	places map[string]place
+	// overrides maps the path of a key to the flag or the environment variable that
+	// sets it instead of the file.
+	overrides map[string]string
+}
+
+// Override records that the value at a path is not from the file but from a flag or an
+// environment variable, such as "--listen". Problems with it name that instead.
+func (s *Source) Override(path, by string) {
+	if s == nil {
+		return
+	}
+	if s.overrides == nil {
+		s.overrides = map[string]string{}
+	}
+	s.overrides[path] = by
+}
+
+// Overridden reports whether the value at a path is not from the file.
+func (s *Source) Overridden(path string) bool { return s != nil && s.overrides[path] != "" }
+
+// name returns what the user has set for the value at a path: a flag, an environment
+// variable, or the key itself.
+func (s *Source) name(path string) string {
+	if s.Overridden(path) {
+		return s.overrides[path]
+	}
+	return path
 }
 
 type place struct{ line, column int }
@@ -371,10 +400,11 @@ func (s *Source) Given(path string) bool {
 }
 
 // Problem returns an error about the value at a path. If the file does not set the
-// key, the position is that of the innermost enclosing block.
+// key, the position is that of the innermost enclosing block. If a flag or an
+// environment variable sets it, there is no position.
 func (s *Source) Problem(path, format string, args ...any) *Error {
 	e := &Error{Message: fmt.Sprintf(format, args...)}
-	if s == nil {
+	if s == nil || s.Overridden(path) {
 		return e
 	}
 	for at := path; ; {

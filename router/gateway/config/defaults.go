@@ -73,17 +73,22 @@ func subscriptions() Subscriptions {
 
 // ApplyEnvironment applies the environment variables that replace single keys:
 // ROUTER_LISTEN, ROUTER_ADMIN_LISTEN, SUPERGRAPH_FILE_PATH, LOG_LEVEL, REDIS_URL
-// and, if ROUTER_LISTEN is not set, PORT. It fails if PORT is not a port number.
-func (c *Config) ApplyEnvironment(lookup func(string) (string, bool)) error {
-	for name, target := range map[string]*string{
-		"ROUTER_LISTEN":        &c.Listen,
-		"ROUTER_ADMIN_LISTEN":  &c.Admin.Listen,
-		"SUPERGRAPH_FILE_PATH": &c.Supergraph.Path,
-		"LOG_LEVEL":            &c.Log.Level,
-		"REDIS_URL":            &c.ResponseCache.Redis.URL,
+// and, if ROUTER_LISTEN is not set, PORT. It fails if PORT is not a port number. It
+// records in source, which may be nil, which keys it has set.
+func (c *Config) ApplyEnvironment(lookup func(string) (string, bool), source *Source) error {
+	for name, key := range map[string]struct {
+		path   string
+		target *string
+	}{
+		"ROUTER_LISTEN":        {"listen", &c.Listen},
+		"ROUTER_ADMIN_LISTEN":  {"admin.listen", &c.Admin.Listen},
+		"SUPERGRAPH_FILE_PATH": {"supergraph.path", &c.Supergraph.Path},
+		"LOG_LEVEL":            {"log.level", &c.Log.Level},
+		"REDIS_URL":            {"response_cache.redis.url", &c.ResponseCache.Redis.URL},
 	} {
 		if v, ok := lookup(name); ok && v != "" {
-			*target = v
+			*key.target = v
+			source.Override(key.path, "the environment variable "+name)
 			if name == "REDIS_URL" {
 				c.ResponseCache.Redis.Addresses = nil // the URL replaces them
 			}
@@ -97,6 +102,7 @@ func (c *Config) ApplyEnvironment(lookup func(string) (string, bool)) error {
 			return fmt.Errorf("the environment variable PORT is %q; it must be a number from 0 to 65535", v)
 		}
 		c.Listen = ":" + v
+		source.Override("listen", "the environment variable PORT")
 	}
 	return nil
 }

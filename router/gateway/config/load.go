@@ -109,3 +109,30 @@ func located(file string, err error) *Error {
 	}
 	return e
 }
+
+// unquotedReference returns the message for a syntax error at a position. Inside { } and
+// [ ], YAML reads the braces of an unquoted ${env.NAME} as a block. The parser's message
+// would not say so.
+func unquotedReference(data []byte, line, column int, message string) string {
+	lines := strings.Split(string(data), "\n")
+	if line < 1 || line > len(lines) {
+		return message
+	}
+	runes := []rune(lines[line-1])
+	if column < 1 || column > len(runes) {
+		return message
+	}
+	// The error is at the beginning of the reference, at its brace, or right after it.
+	upTo := string(runes[:column])
+	begin := strings.LastIndex(upTo, "$")
+	text := string(runes)
+	if begin < 0 || !strings.HasPrefix(text[begin:], "${env.") {
+		return message
+	}
+	ref := reference.FindString(text[begin:])
+	if ref != "" && begin+len(ref) < len(upTo)-1 {
+		return message
+	}
+	ref = cmp.Or(ref, "${env.NAME}")
+	return fmt.Sprintf("a value with %s needs quotes here, such as \"%s\"", ref, ref)
+}

@@ -76,6 +76,9 @@ func (r Redis) Options() (*redis.UniversalOptions, error) {
 		if _, _, err := net.SplitHostPort(address); err != nil && o.Dialer == nil {
 			return nil, fmt.Errorf("%q is not an address; it looks like localhost:6379", address)
 		}
+		if o.Dialer == nil && !isPort(portOfAddress(address)) {
+			return nil, fmt.Errorf("%q is not an address: the port must be a number from 0 to 65535", address)
+		}
 	}
 	o.MasterName = cmp.Or(r.MasterName, o.MasterName)
 	o.IsClusterMode = o.IsClusterMode || r.Cluster

@@ -85,7 +85,7 @@ func EnvironmentFrom(name string, lookup func(string) (string, bool)) (Environme
 	}
 	port := get("PORT", "8080")
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return env, fmt.Errorf("PORT is %q; set it to a port number, such as 8080", port)
+		return env, fmt.Errorf("PORT is %q; it must be a port number from 0 to 65535, such as 8080", port)
 	}
 	env.Addr = ":" + port
 	for _, service := range serviceNames {

@@ -63,8 +63,8 @@ func parseSMTPURL(server string) (host string, options []mail.Option, err error)
 		return "", nil, fmt.Errorf("the SMTP URL has tls=%s; use tls=required or leave it out", tls)
 	}
 	if text := u.Port(); text != "" {
-		if port, err = strconv.Atoi(text); err != nil {
-			return "", nil, fmt.Errorf("the SMTP URL has the port %q: %w", text, err)
+		if port, err = strconv.Atoi(text); err != nil || port > 65535 {
+			return "", nil, fmt.Errorf("the SMTP URL has the port %q; it must be a number from 0 to 65535", text)
 		}
 	}
 	options = append(options, mail.WithPort(port))
