@@ -5,6 +5,7 @@ import (
 	"embed"
 	"io"
 	"io/fs"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -54,7 +55,24 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	return &server.Service{
 		Handler: graphql.New(r, schema, graphql.Authenticator(r)),
 		Workers: []func(context.Context) error{watcher.Run, sessions.Run, service.Work},
+		Orders:  countOrders(orders),
 	}, nil
+}
+
+// countOrders returns a function that counts orders by state for the console:
+// pending, confirmed, cancelled and rejected.
+func countOrders(orders *orderstore.Store) func(context.Context, int64) (map[string]int64, error) {
+	return func(ctx context.Context, limit int64) (map[string]int64, error) {
+		counts, err := orders.CountByStatus(ctx, limit)
+		if err != nil {
+			return nil, err
+		}
+		states := make(map[string]int64, len(counts))
+		for status, count := range counts {
+			states[strings.ToLower(string(status))] = count
+		}
+		return states, nil
+	}
 }
 
 // Replay rebuilds all orders from their events, compares them with the table

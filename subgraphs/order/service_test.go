@@ -6,12 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"souk/internal/pgserver/pgtest"
+	console "souk/router/console/events"
 	"souk/subgraphs/internal/events"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/internal/servicetest"
@@ -182,6 +184,30 @@ func TestOrderEventsArePublished(t *testing.T) {
 		if !strings.Contains(told[i], want) || !strings.Contains(told[i], `"name":"Laptop"`) || !strings.Contains(told[i], `"total":199998`) {
 			t.Errorf("event %d is %s", i, told[i])
 		}
+	}
+}
+
+func TestEventsReportCountsOrdersByState(t *testing.T) {
+	s, _ := start(t, func(e *server.Environment) {
+		e.Lookup = func(key string) (string, bool) {
+			if key == server.EventsToken {
+				return "secret", true
+			}
+			return "", false
+		}
+	})
+	for _, quantity := range []int{1, 1, 9} {
+		s.Data(t, place, buy("1", "1", quantity))
+	}
+	s.Data(t, `mutation { cancelOrder(input: {id: "1"}) { __typename } }`, nil)
+	source := &console.Services{URLs: map[string]string{"order": s.URL}, Token: "secret"}
+	report, err := source.Report(t.Context())
+	if err != nil || report.Orders == nil {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	want := map[string]int64{"pending": 0, "confirmed": 1, "cancelled": 1, "rejected": 1}
+	if got := report.Orders.ByState; !maps.Equal(got, want) {
+		t.Errorf("orders by state: %v, want %v", got, want)
 	}
 }
 

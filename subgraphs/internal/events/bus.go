@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -26,6 +27,9 @@ type Bus struct {
 	tracer  trace.Tracer
 	metrics *metrics
 	name    string // of this process in its consumer groups
+
+	mu       sync.Mutex
+	consumed []string // the groups of the service's consumers
 }
 
 // New returns the bus of a service. It registers metrics, so there can be only

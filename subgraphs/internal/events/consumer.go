@@ -61,6 +61,9 @@ func (b *Bus) Consume(c Consumer) func(context.Context) error {
 	if c.FirstRetry == 0 {
 		c.FirstRetry = 500 * time.Millisecond
 	}
+	b.mu.Lock()
+	b.consumed = append(b.consumed, c.Group)
+	b.mu.Unlock()
 	return func(ctx context.Context) error {
 		return b.retry(untraced(ctx), "consumer group "+c.Group, func(ctx context.Context) error {
 			return b.runAsLeader(ctx, c)

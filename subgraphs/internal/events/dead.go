@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/redis/go-redis/v9"
 )
 
-// Fields of a dead-letter entry, in addition to those of the event.
+// Fields of a dead-letter entry, in addition to those of the event. An entry of
+// the stream also has fieldGroup if it is a redelivery to one group.
 const (
 	fieldGroup    = "group"
 	fieldError    = "error"
@@ -20,13 +23,27 @@ const (
 // maxDeadLetters bounds the length of the dead-letter stream.
 const maxDeadLetters = 100_000
 
+// redeliveredFor is how long a dead letter that was redelivered is remembered.
+const redeliveredFor = time.Hour
+
+var (
+	// ErrNoDeadLetter means that a dead letter does not exist, or belongs to
+	// another service.
+	ErrNoDeadLetter = errors.New("the dead letter does not exist")
+	// ErrRedelivered means that a dead letter was redelivered in the last hour.
+	ErrRedelivered = errors.New("the dead letter has been redelivered")
+)
+
 // DeadLetter is an event that a consumer group could not handle.
 type DeadLetter struct {
 	ID       string // in the dead-letter stream
 	Group    string
-	Event    Event
+	Type     string
+	Event    Event  // zero if the entry is not a CloudEvent
 	Error    string // of the last attempt
 	Attempts int
+
+	text string // the event as received
 }
 
 // DeadLetters returns up to count dead letters, oldest first.
@@ -37,35 +54,72 @@ func (b *Bus) DeadLetters(ctx context.Context, count int64) ([]DeadLetter, error
 	}
 	letters := make([]DeadLetter, len(messages))
 	for i, message := range messages {
-		text := func(field string) string { s, _ := message.Values[field].(string); return s }
-		letters[i] = DeadLetter{ID: message.ID, Group: text(fieldGroup), Error: text(fieldError)}
-		letters[i].Attempts, _ = strconv.Atoi(text(fieldAttempts))
-		if envelope, err := parseEnvelope(text(fieldEvent)); err == nil {
-			letters[i].Event = envelope.event()
-		}
+		letters[i] = readDeadLetter(message)
 	}
 	return letters, nil
 }
 
-// Redeliver moves a dead letter's event back to the stream. Groups that have
-// processed the event ignore it.
+func readDeadLetter(message redis.XMessage) DeadLetter {
+	text := func(field string) string { s, _ := message.Values[field].(string); return s }
+	d := DeadLetter{
+		ID: message.ID, Group: text(fieldGroup), Type: text(fieldType), Error: text(fieldError), text: text(fieldEvent),
+	}
+	d.Attempts, _ = strconv.Atoi(text(fieldAttempts))
+	if envelope, err := parseEnvelope(d.text); err == nil {
+		d.Event = envelope.event()
+	}
+	return d
+}
+
+// redelivery moves a dead letter back to the stream. A script is atomic, so of
+// concurrent redeliveries one succeeds. The entry names the group, so that the
+// others skip it: one that has forgotten the event would handle it again.
+//
+// KEYS: the dead-letter stream, the stream, the key that remembers the
+// redelivery. ARGV: the ID of the dead letter, the seconds to remember it, the
+// groups that may be redelivered to.
+var redelivery = redis.NewScript(`
+local entry = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
+if not entry then
+	return redis.call('EXISTS', KEYS[3]) == 1 and 'redelivered' or 'missing'
+end
+local fields = {}
+for i = 1, #entry[2], 2 do
+	fields[entry[2][i]] = entry[2][i + 1]
+end
+for i = 3, #ARGV do
+	if fields.group == ARGV[i] then
+		redis.call('XADD', KEYS[2], '*', 'type', fields.type or '', 'event', fields.event or '', 'group', fields.group)
+		redis.call('XDEL', KEYS[1], ARGV[1])
+		redis.call('SET', KEYS[3], '1', 'EX', ARGV[2])
+		return 'done'
+	end
+end
+return 'missing'`)
+
+// entryID is the form of the IDs that Redis gives to entries.
+var entryID = regexp.MustCompile(`^[0-9]{1,20}-[0-9]{1,20}$`)
+
+// Redeliver moves the event of a dead letter back to the stream, for the group
+// that could not handle it, which must be one of this service. It does so once:
+// a repeated or concurrent call returns ErrRedelivered, or ErrNoDeadLetter
+// after an hour. The group ignores an event that it has processed since.
 func (b *Bus) Redeliver(ctx context.Context, id string) error {
-	messages, err := b.redis.XRangeN(ctx, deadStream, id, id, 1).Result()
-	if err != nil {
-		return fmt.Errorf("reading the dead letter %s: %w", id, err)
+	if !entryID.MatchString(id) {
+		return fmt.Errorf("%w: %.60q is not an ID", ErrNoDeadLetter, id)
 	}
-	if len(messages) == 0 {
-		return fmt.Errorf("dead letter %s does not exist", id)
+	args := []any{id, int(redeliveredFor.Seconds())}
+	for _, group := range b.groups() {
+		args = append(args, group)
 	}
-	_, err = b.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.XAdd(ctx, &redis.XAddArgs{Stream: Stream, Values: []any{
-			fieldType, messages[0].Values[fieldType], fieldEvent, messages[0].Values[fieldEvent],
-		}})
-		p.XDel(ctx, deadStream, id)
-		return nil
-	})
-	if err != nil {
+	result, err := redelivery.Run(ctx, b.redis, []string{deadStream, Stream, "souk:events:redelivered:" + id}, args...).Text()
+	switch {
+	case err != nil:
 		return fmt.Errorf("redelivering the dead letter %s: %w", id, err)
+	case result == "redelivered":
+		return fmt.Errorf("%w: %s", ErrRedelivered, id)
+	case result == "missing":
+		return fmt.Errorf("%w: %s", ErrNoDeadLetter, id)
 	}
 	return nil
 }

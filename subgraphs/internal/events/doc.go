@@ -8,6 +8,7 @@
 //	Bus.Consume (consumer.go, reader.go, handle.go)
 //	                         reads the stream in a consumer group, one transaction per event
 //	dead.go                  keeps events that repeatedly fail, in a dead-letter stream
+//	report.go                reports the state of all this to the console
 //
 // The outbox makes the change and its event atomic: there is never one without
 // the other. The consumer's transaction also records the ID of the event, so

@@ -39,18 +39,28 @@ type delivery struct {
 }
 
 // enqueueAll adds entries to the queues of their subjects. It acknowledges
-// entries whose type the consumer does not handle.
+// entries that are not for the consumer.
 func (r *reader) enqueueAll(ctx context.Context, messages []redis.XMessage, tries map[string]int) error {
 	var unwanted []string
 	for _, message := range messages {
-		kind, _ := message.Values[fieldType].(string)
-		if kind != "" && !slices.Contains(r.consumer.Types, kind) {
+		if !r.wants(message) {
 			unwanted = append(unwanted, message.ID)
 			continue
 		}
 		r.enqueue(message, tries[message.ID])
 	}
 	return r.acknowledge(ctx, unwanted...)
+}
+
+// wants reports whether an entry has a type that the consumer handles and is
+// not a redelivery to another group.
+func (r *reader) wants(message redis.XMessage) bool {
+	kind, _ := message.Values[fieldType].(string)
+	if kind != "" && !slices.Contains(r.consumer.Types, kind) {
+		return false
+	}
+	group, _ := message.Values[fieldGroup].(string)
+	return group == "" || group == r.consumer.Group
 }
 
 func (r *reader) enqueue(message redis.XMessage, failures int) {

@@ -25,6 +25,9 @@ type Service struct {
 	// ends. A worker retries temporary failures itself. If it returns an
 	// error, the service ends.
 	Workers []func(context.Context) error
+	// Orders counts orders by state, each up to limit, for the router's console.
+	// It is nil unless the service has orders.
+	Orders func(ctx context.Context, limit int64) (map[string]int64, error)
 	// Close releases what the Builder opened; it may be nil.
 	Close func()
 }
@@ -120,7 +123,7 @@ func serve(ctx, inner context.Context, r *Resources, service *Service) error {
 	state := &health{resources: r}
 	streams, endStreams := context.WithCancel(inner)
 	defer endStreams()
-	handler := routes(streams, r, state, service.Handler)
+	handler := routes(streams, r, state, service)
 	if r.Middleware != nil {
 		handler = r.Middleware(handler)
 	}
@@ -173,12 +176,13 @@ const (
 	bodyTimeout = 10 * time.Second
 )
 
-func routes(streams context.Context, r *Resources, state *health, service http.Handler) http.Handler {
+func routes(streams context.Context, r *Resources, state *health, service *Service) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", state.live)
 	mux.HandleFunc("GET /readyz", state.ready)
 	mux.Handle("GET /metrics", r.Telemetry.Handler())
-	mux.Handle("/", r.Telemetry.Middleware(nil)(withLimits(r.Guard, endStreamsWith(streams, service))))
+	mountEvents(mux, r, service)
+	mux.Handle("/", r.Telemetry.Middleware(nil)(withLimits(r.Guard, endStreamsWith(streams, service.Handler))))
 	return mux
 }
 

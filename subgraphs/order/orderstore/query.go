@@ -164,3 +164,27 @@ func forEachEvent(rows pgx.Rows, do func(StoredEvent) error) error {
 	}
 	return nil
 }
+
+// CountByStatus counts the orders with each status, up to limit: the table of a
+// large shop is too long to count.
+func (s *Store) CountByStatus(ctx context.Context, limit int64) (map[Status]int64, error) {
+	rows, err := s.db.Query(ctx, `
+		SELECT status, (SELECT count(*) FROM (SELECT FROM orders o WHERE o.status = s.status LIMIT $2) c)
+		FROM unnest($1::text[]) s (status)`, []Status{StatusPending, StatusConfirmed, StatusCancelled, StatusRejected}, limit)
+	if err != nil {
+		return nil, fmt.Errorf("counting orders: %w", err)
+	}
+	counts := map[Status]int64{}
+	var (
+		status Status
+		count  int64
+	)
+	_, err = pgx.ForEachRow(rows, []any{&status, &count}, func() error {
+		counts[status] = count
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("counting orders: %w", err)
+	}
+	return counts, nil
+}

@@ -1,0 +1,253 @@
+package events_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+
+	"souk/internal/redistest"
+	console "souk/router/console/events"
+	"souk/subgraphs/internal/events"
+)
+
+// eachRedis runs a test with miniredis, which souk dev uses, and with a real server.
+func eachRedis(t *testing.T, test func(t *testing.T, address string)) {
+	t.Run("miniredis", func(t *testing.T) { test(t, miniredis.RunT(t).Addr()) })
+	t.Run("redis-server", func(t *testing.T) { test(t, redistest.Start(t)) })
+}
+
+// A defect makes a handler fail permanently until it is repaired.
+type defect struct{ repaired atomic.Bool }
+
+func (d *defect) handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
+	if !d.repaired.Load() {
+		return events.Permanent(errors.New("there is no such user"))
+	}
+	return record(ctx, tx, e)
+}
+
+// dead waits until a bus reports one dead letter, and returns the report.
+func dead(t *testing.T, b *events.Bus) console.Report {
+	t.Helper()
+	var report console.Report
+	eventually(t, "the event is dead", func() bool {
+		var err error
+		if report, err = b.Report(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return len(report.Dead) == 1
+	})
+	return report
+}
+
+func TestRetriedDeadLetterIsHandledOnce(t *testing.T) {
+	eachRedis(t, func(t *testing.T, address string) {
+		db := store(t)
+		b := bus(t, db, address)
+		var cause defect
+		start(t, b.Relay)
+		start(t, b.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated}, Handler: cause.handle}))
+		appendEvents(t, db, events.OrderCreated, "a", 7, 8)
+		letter := dead(t, b).Dead[0]
+		if letter.Service != "test" || letter.Group != "g" || letter.Stream != events.Stream || letter.Type != events.OrderCreated ||
+			letter.Subject != "a" || letter.Attempts != 1 || letter.Error != "there is no such user" || string(letter.Payload) != "7" ||
+			letter.EventID == "" || time.Since(letter.Time).Abs() > time.Hour {
+			t.Errorf("dead letter %+v with payload %s", letter, letter.Payload)
+		}
+
+		cause.repaired.Store(true)
+		var retries sync.WaitGroup
+		results := make([]error, 8)
+		for i := range results {
+			retries.Go(func() { results[i] = b.Retry(t.Context(), letter.ID) })
+		}
+		retries.Wait()
+		succeeded := 0
+		for _, err := range results {
+			switch {
+			case err == nil:
+				succeeded++
+			case !errors.Is(err, console.ErrRetried):
+				t.Errorf("a concurrent retry returned %v", err)
+			}
+		}
+		if succeeded != 1 {
+			t.Errorf("%d of the concurrent retries succeeded", succeeded)
+		}
+		appendEvents(t, db, events.OrderCreated, "b", 0, 1) // arrives after all that was retried
+		eventually(t, "the last event arrived", func() bool { return len(effects(t, db, "b")) == 1 })
+		if got := effects(t, db, "a"); !slices.Equal(got, []string{"7"}) {
+			t.Errorf("the retried event has the effects %v", got)
+		}
+		if report, err := b.Report(t.Context()); err != nil || len(report.Dead) != 0 {
+			t.Errorf("dead letters after the retry: %+v, %v", report.Dead, err)
+		}
+	})
+}
+
+// A retry of an event that fails again makes a new dead letter, which can be retried.
+func TestRetryThatFailsMakesNewDeadLetter(t *testing.T) {
+	db := store(t)
+	b := bus(t, db, miniredis.RunT(t).Addr())
+	var cause defect
+	start(t, b.Relay)
+	start(t, b.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated}, Handler: cause.handle}))
+	appendEvents(t, db, events.OrderCreated, "a", 0, 1)
+	first := dead(t, b).Dead[0]
+	if err := b.Retry(t.Context(), first.ID); err != nil {
+		t.Fatal(err)
+	}
+	var second console.DeadLetter
+	eventually(t, "the event is dead again", func() bool {
+		report, err := b.Report(t.Context())
+		if err != nil || len(report.Dead) != 1 {
+			return false
+		}
+		second = report.Dead[0]
+		return true
+	})
+	if second.ID == first.ID || second.EventID != first.EventID {
+		t.Errorf("the second dead letter is %+v, the first was %+v", second, first)
+	}
+	cause.repaired.Store(true)
+	if err := b.Retry(t.Context(), second.ID); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the event is handled", func() bool { return len(effects(t, db, "a")) == 1 })
+}
+
+// A retry concerns the group that failed. Another group would handle the event again if it has
+// forgotten that it did.
+func TestRetryReachesOnlyTheGroupThatFailed(t *testing.T) {
+	eachRedis(t, func(t *testing.T, address string) {
+		failing, other := store(t), store(t)
+		b, bystander := bus(t, failing, address), bus(t, other, address)
+		var cause defect
+		start(t, b.Relay)
+		start(t, b.Consume(events.Consumer{Group: "failing", Types: []string{events.OrderCreated}, Handler: cause.handle}))
+		start(t, bystander.Consume(events.Consumer{Group: "bystander", Types: []string{events.OrderCreated}, Handler: record}))
+		appendEvents(t, failing, events.OrderCreated, "a", 0, 1)
+		letter := dead(t, b).Dead[0]
+		eventually(t, "the bystander has handled the event", func() bool { return len(effects(t, other, "a")) == 1 })
+		if report, err := bystander.Report(t.Context()); err != nil || len(report.Dead) != 0 {
+			t.Errorf("the bystander reports dead letters of another service: %+v, %v", report.Dead, err)
+		}
+		if err := bystander.Retry(t.Context(), letter.ID); !errors.Is(err, console.ErrNotFound) {
+			t.Errorf("the bystander retried the dead letter of another service: %v", err)
+		}
+
+		if _, err := other.Exec(t.Context(), `delete from processed_events`); err != nil { // their retention is over
+			t.Fatal(err)
+		}
+		cause.repaired.Store(true)
+		if err := b.Retry(t.Context(), letter.ID); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the event is handled", func() bool { return len(effects(t, failing, "a")) == 1 })
+		appendEvents(t, failing, events.OrderCreated, "b", 0, 1)
+		eventually(t, "the last event arrived", func() bool { return len(effects(t, other, "b")) == 1 })
+		if got := effects(t, other, "a"); len(got) != 1 {
+			t.Errorf("the bystander handled the event %d times", len(got))
+		}
+	})
+}
+
+func TestRetryRefusesWhatIsNotADeadLetter(t *testing.T) {
+	b := bus(t, store(t), miniredis.RunT(t).Addr())
+	for _, id := range []string{"", "-", "+", "1-1", "0", "x", "1-1 2-2", strings.Repeat("9", 50) + "-0"} {
+		if err := b.Retry(t.Context(), id); !errors.Is(err, console.ErrNotFound) {
+			t.Errorf("retry of %q: %v", id, err)
+		}
+	}
+}
+
+func TestReportShowsOutboxAndStream(t *testing.T) {
+	eachRedis(t, func(t *testing.T, address string) {
+		db := store(t)
+		b := bus(t, db, address)
+		empty, err := b.Report(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if empty.Outbox[0].Pending != 0 || empty.Streams[0].Length != 0 || empty.Dead == nil {
+			t.Errorf("the report about nothing is %+v", empty)
+		}
+		appendEvents(t, db, events.OrderCreated, "a", 0, 20)
+		waiting, err := b.Report(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := waiting.Outbox[0]; o.Service != "test" || o.Pending != 20 || o.OldestAge <= 0 || o.Published != 0 {
+			t.Errorf("before the relay runs, the outbox is %+v", o)
+		}
+		start(t, b.Relay)
+		reached := make(chan struct{})
+		stuck := func(ctx context.Context, tx pgx.Tx, e events.Event) error {
+			if len(effects(t, db, "a")) == 5 {
+				close(reached)
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return record(ctx, tx, e)
+		}
+		start(t, b.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated}, Handler: stuck}))
+		<-reached
+		if _, err := db.Exec(t.Context(), `update event_outbox set published_at = now()`); err != nil { // on a slow machine it was long ago
+			t.Fatal(err)
+		}
+		got, err := b.Report(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := got.Outbox[0]; o.Pending != 0 || o.OldestAge != 0 || o.Published != 2 {
+			t.Errorf("after 20 events in the last 10 s, the outbox is %+v", o)
+		}
+		s := got.Streams[0]
+		if s.Name != events.Stream || s.Length != 20 || len(s.Groups) != 1 || s.Groups[0].Name != "g" ||
+			s.Groups[0].Pending == 0 || s.Groups[0].Consumers != 1 {
+			t.Errorf("the stream is %+v", s)
+		}
+	})
+}
+
+// Whatever is in Redis, a report is small.
+func TestReportIsBounded(t *testing.T) {
+	mini := miniredis.RunT(t)
+	b := bus(t, store(t), mini.Addr())
+	b.Consume(events.Consumer{Group: "g"})
+	long := strings.Repeat("ä", 50_000)
+	redisClient := client(t, mini)
+	for i := range 2 * console.MaxDeadLetters {
+		event := long
+		if i%2 == 0 {
+			event = `{"specversion":"1.0","id":"` + long + `","source":"/souk/test","type":"` + long + `","subject":"` + long + `","data":"` + long + `"}`
+		}
+		err := redisClient.XAdd(t.Context(), &redis.XAddArgs{Stream: "souk:events:dead", Values: []any{
+			"type", long, "event", event, "group", "g", "error", long, "attempts", "3",
+		}}).Err()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := b.Report(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Dead) != console.MaxDeadLetters {
+		t.Fatalf("%d dead letters", len(report.Dead))
+	}
+	for _, d := range report.Dead {
+		if size := len(d.Payload) + len(d.Error) + len(d.Type) + len(d.EventID) + len(d.Subject); size > 8<<10 {
+			t.Fatalf("a dead letter has %d bytes", size)
+		}
+	}
+}
