@@ -254,6 +254,14 @@ func (l *Lease) TryGrow(n int) bool {
 	return true
 }
 
+// Held returns the number of bytes that the lease holds.
+func (l *Lease) Held() int {
+	if l == nil {
+		return 0
+	}
+	return int(l.held.Load())
+}
+
 // Resize sets the size of the lease to n bytes, even if that exceeds the budget: the
 // bytes are already in memory. Other requests then have to wait.
 func (l *Lease) Resize(n int) {

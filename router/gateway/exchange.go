@@ -40,6 +40,11 @@ type exchange struct {
 	place place
 	// memory is charged for the request body and for copies of the response.
 	memory memory.Lease
+	// text is charged for the text of the request: &memory, or the lease of a WebSocket
+	// message. It is nil for a request without a body.
+	text *memory.Lease
+	// body is the buffer with the request body, or nil.
+	body *bytes.Buffer
 }
 
 // A prepared operation has passed all stages before the executor.
@@ -70,7 +75,8 @@ func (x *exchange) servePost() {
 		p.write(x.w)
 		return
 	}
-	defer bodies.put(body)
+	x.body, x.text = body, &x.memory
+	defer func() { bodies.put(x.body) }() // a subscription may have dropped it
 	if list := bytes.TrimLeft(body.Bytes(), " \t\r\n"); len(list) > 0 && list[0] == '[' {
 		x.serveBatch(list)
 		return
@@ -89,6 +95,7 @@ func (x *exchange) servePost() {
 func (x *exchange) serve(req *request) {
 	start := time.Now()
 	p, err := x.prepare(x.r.Context(), req)
+	*req = request{} // a subscription must not retain the body
 	if err != nil {
 		x.fail(err)
 		return

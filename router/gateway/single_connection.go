@@ -292,11 +292,14 @@ func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 		return problem
 	}
 	own := &exchange{Gateway: x.Gateway, snapshot: x.snapshot, accept: x.accept, place: x.place, carrier: x.carrier, hooked: x.hooked}
+	own.memory.Take(&x.memory)
+	own.text = &own.memory
 	own.r = x.r.WithContext(&joined{Context: ctx, values: x.r.Context()})
 	x.place = place{}
 	x.snapshot.retain() // cannot fail: this request holds the snapshot
 	x.reservations.running.Go(func() {
 		defer own.snapshot.release()
+		defer own.memory.Release()
 		defer own.place.leave()
 		defer res.running.Done()
 		defer cancel()

@@ -19,6 +19,7 @@ import (
 	"souk/internal/memory"
 	"souk/router/execute"
 	"souk/router/hook"
+	"souk/router/internal/body"
 	"souk/router/internal/jsonscan"
 	"souk/router/operation"
 	"souk/router/subscribe"
@@ -186,6 +187,7 @@ func (x *exchange) emitShared(ctx context.Context, p *prepared, emit func([]byte
 }
 
 func (x *exchange) subscribe(ctx context.Context, end context.CancelCauseFunc, p *prepared, emit func([]byte) error) error {
+	x.detach(p)
 	x.place.leave() // subscriptions.max_connections bounds those that are open
 	x.metrics.Subscriptions.Inc()
 	defer x.metrics.Subscriptions.Dec()
@@ -194,6 +196,29 @@ func (x *exchange) subscribe(ctx context.Context, end context.CancelCauseFunc, p
 		return x.upstream(ctx, p, emit)
 	}
 	return x.shared.follow(ctx, x, p, emit)
+}
+
+// detach makes an operation independent of the text of its request, which it may outlive
+// by hours, and reduces the charge for the text to what the operation retains: the
+// document and the variables. As for bodies, the first body.FreeBytes are free.
+func (x *exchange) detach(p *prepared) {
+	if x.text.Held() == 0 {
+		return
+	}
+	vars, retained := slices.Clone(p.vars), len(p.document.text)
+	for i := range vars {
+		vars[i].Value = bytes.Clone(vars[i].Value)
+		retained += len(vars[i].Value)
+	}
+	p.vars = vars
+	if x.hooked != nil {
+		x.hooked.Operation.Variables = vars
+	}
+	x.body = nil
+	if retained <= body.FreeBytes {
+		retained = 0
+	}
+	x.text.Resize(retained)
 }
 
 // upstream opens a subscription to the subgraph and hands on its responses.
@@ -327,8 +352,8 @@ func (gw *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 			}
 			return gw.session(initialised), nil
 		},
-		Run: func(ctx context.Context, payload json.RawMessage, emit func([]byte) error) json.RawMessage {
-			return gw.runMessage(initialised.WithContext(ctx), payload, emit)
+		Run: func(ctx context.Context, payload json.RawMessage, lease *memory.Lease, emit func([]byte) error) json.RawMessage {
+			return gw.runMessage(initialised.WithContext(ctx), payload, lease, emit)
 		},
 	}
 	sockets.Serve(ctx, w, r)
@@ -443,13 +468,13 @@ func (w *refusedInit) reason() error {
 }
 
 // runMessage runs the operation of a subscribe message.
-func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit func([]byte) error) json.RawMessage {
+func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, lease *memory.Lease, emit func([]byte) error) json.RawMessage {
 	current := gw.acquire()
 	if current == nil {
 		return errorList(gw.refuse(&Refusal{Err: &operation.Error{Message: "The router is shutting down.", Code: "SHUTTING_DOWN"}}))
 	}
 	defer current.release()
-	x := exchange{Gateway: gw, snapshot: current, r: r, accept: accepted{events: true}, carrier: hook.WebSocket}
+	x := exchange{Gateway: gw, snapshot: current, r: r, accept: accepted{events: true}, carrier: hook.WebSocket, text: lease}
 	var refused *Refusal
 	if x.place, refused = gw.enter(r, http.Header{}); refused != nil {
 		return errorList(gw.refuse(refused))
@@ -461,6 +486,7 @@ func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, emit fun
 	if err == nil {
 		p, err = x.prepare(r.Context(), &req)
 	}
+	payload, req = nil, request{} // a subscription must not retain the message
 	if err != nil {
 		gw.logFault(r.Context(), err)
 		return x.refusedStream(x.r.Context(), errorList(gw.refuse(err)))

@@ -27,8 +27,9 @@ type Sockets struct {
 	Init func(r *http.Request, payload json.RawMessage) (*Session, error)
 	// Run runs an operation from the payload of a subscribe message. If the
 	// operation was not executed, it returns a JSON list of request errors,
-	// otherwise nil.
-	Run func(ctx context.Context, payload json.RawMessage, emit func(response []byte) error) (refused json.RawMessage)
+	// otherwise nil. The lease is charged for the message; Run may reduce the
+	// charge once it does not need all of the payload.
+	Run func(ctx context.Context, payload json.RawMessage, lease *memory.Lease, emit func(response []byte) error) (refused json.RawMessage)
 	// Origins are patterns of the origins allowed in addition to the host
 	// itself; "*" allows all.
 	Origins []string
@@ -42,8 +43,8 @@ type Sockets struct {
 	// MessageTimeout is the time limit for receiving a message, from its first
 	// byte; 0 means no limit.
 	MessageTimeout time.Duration
-	// Memory is charged for each message until its operation ends; nil means no
-	// limit.
+	// Memory is charged for each message until its operation ends or needs less
+	// of it; nil means no limit.
 	Memory *memory.Budget
 	// MaxOperations is the number of operations that may run on a connection
 	// at the same time; 0 means no limit.
@@ -382,28 +383,30 @@ func (c *connection) subscribe(ctx context.Context, m message) error {
 	c.running.Go(func() {
 		defer cancel(nil)
 		defer m.lease.Release()
-		c.run(ctx, m)
+		payload := m.Payload
+		m.Payload = nil // Run decides how long it is needed
+		c.run(ctx, m.ID, payload, m.lease)
 	})
 	return nil
 }
 
 // run runs an operation and sends its final message.
-func (c *connection) run(ctx context.Context, m message) {
-	refused := c.Run(ctx, m.Payload, func(response []byte) error {
+func (c *connection) run(ctx context.Context, id string, payload json.RawMessage, lease *memory.Lease) {
+	refused := c.Run(ctx, payload, lease, func(response []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return c.next(m.ID, response)
+		return c.next(id, response)
 	})
 	c.mu.Lock()
-	delete(c.operations, m.ID) // the client may now reuse the id
+	delete(c.operations, id) // the client may now reuse the id
 	c.mu.Unlock()
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrExpired) {
 		return // the client ended the operation or has left
 	}
-	end := message{ID: m.ID, Type: "complete"}
+	end := message{ID: id, Type: "complete"}
 	if refused != nil {
-		end = message{ID: m.ID, Type: "error", Payload: refused}
+		end = message{ID: id, Type: "error", Payload: refused}
 	}
 	_ = c.write(end) // if it fails, so does the next read
 }
