@@ -1,0 +1,359 @@
+// The console's JSON API, as docs/console.md describes it. Durations are in seconds,
+// sizes in bytes and times in RFC 3339.
+
+export interface Info {
+  version: string;
+  dev: boolean;
+  started: string;
+  now: string;
+  replica: string;
+  supergraph: { id: string; loaded: string };
+  graphql_url: string;
+  playground_url: string | null;
+  features: { events: boolean; replicas: boolean };
+}
+
+export interface Graph {
+  id: string;
+  subgraphs: { name: string; url: string; types: number; fields: number }[];
+  types: GraphType[];
+}
+
+export interface GraphType {
+  name: string;
+  kind: 'OBJECT' | 'INTERFACE' | 'UNION' | 'ENUM' | 'SCALAR' | 'INPUT_OBJECT';
+  description: string;
+  subgraphs: string[];
+  keys: { subgraph: string; fields: string; resolvable: boolean }[];
+  interfaces: string[];
+  members: string[];
+  values: { name: string; description: string; deprecated: string | null }[];
+  fields: GraphField[];
+}
+
+export interface GraphField {
+  name: string;
+  type: string;
+  description: string;
+  deprecated: string | null;
+  owner: string;
+  arguments: { name: string; type: string; default: string | null; deprecated: string | null }[];
+  resolvers: Resolver[];
+  authenticated: boolean;
+  scopes: string[][];
+  policies: string[][];
+}
+
+export interface Resolver {
+  subgraph: string;
+  external: boolean;
+  requires: string | null;
+  provides: string | null;
+  override: string | null;
+  override_label: string | null;
+}
+
+export interface Usage {
+  window: number;
+  fields: Record<string, { requests: number; clients: string[] }>;
+}
+
+export interface SubgraphState {
+  name: string;
+  url: string;
+  health: 'ok' | 'failing' | 'unknown';
+  breaker: 'closed' | 'open' | 'half-open' | 'none';
+  error: string | null;
+  since: string | null;
+  requests_per_second: number;
+  error_rate: number;
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+  in_flight: number;
+}
+
+export interface Traffic {
+  window: number;
+  step: number;
+  times: number[];
+  requests: number[];
+  errors: number[];
+  p50: (number | null)[];
+  p95: (number | null)[];
+  p99: (number | null)[];
+  in_flight: number[];
+  subscriptions: number[];
+  cache_hit_rate: (number | null)[];
+  shed: number[];
+  totals: {
+    requests: number;
+    errors: number;
+    requests_per_second: number;
+    p50: number | null;
+    p95: number | null;
+    p99: number | null;
+    in_flight: number;
+    subscriptions: number;
+    cache_hit_rate: number | null;
+  };
+}
+
+export interface OperationRow {
+  hash: string;
+  name: string;
+  kind: string;
+  requests: number;
+  requests_per_second: number;
+  errors: number;
+  error_rate: number;
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+  total_time: number;
+  fetches_per_request: number;
+  cache_hit_rate: number | null;
+  cost: { estimated: number; actual: number } | null;
+  deprecated_fields: string[] | null;
+  document: string;
+  traces: { latest: string | null; slowest: string | null; failing: string | null };
+}
+
+export interface Operations {
+  operations: OperationRow[];
+  other: { requests: number };
+}
+
+export interface ClientRow {
+  name: string;
+  version: string;
+  requests: number;
+  requests_per_second: number;
+  errors: number;
+  p95: number | null;
+}
+
+export interface ErrorRow {
+  code: string;
+  count: number;
+  last: string;
+  message: string;
+  subgraph: string | null;
+  trace: string | null;
+}
+
+export interface LimitRow {
+  name: string;
+  configured: number | null;
+  hits: number;
+  last: string | null;
+  highest: number;
+}
+
+export interface MemoryCache {
+  entries: number;
+  bytes: number;
+  max_bytes: number;
+  hits: number;
+  misses: number;
+}
+
+export interface EntityCache {
+  enabled: boolean;
+  hits: number;
+  misses: number;
+  hit_rate: number | null;
+  by_type: { type: string; subgraph: string; hits: number; misses: number }[] | null;
+  invalidations: { time: string; subgraph: string | null; type: string | null; key: string | null; reason: string; count: number }[] | null;
+}
+
+/** Every member but `entity` is an in-process cache. */
+export type Caches = { entity: EntityCache } & Record<string, MemoryCache | EntityCache>;
+
+export interface Subscriptions {
+  open: number;
+  by_operation: { name: string; clients: number; upstreams: number }[] | null;
+  carriers: Record<string, number>;
+}
+
+export interface Reload {
+  time: string;
+  kind: 'supergraph' | 'configuration';
+  outcome: 'applied' | 'refused' | 'unchanged';
+  reason: string;
+  duration: number;
+  changes: { kind: 'added' | 'removed' | 'changed'; what: string; detail: string }[] | null;
+}
+
+export interface TraceError {
+  message: string;
+  code: string;
+  path: (string | number)[] | null;
+}
+
+export interface TraceSummary {
+  id: string;
+  time: string;
+  operation: { name: string; hash: string; kind: string };
+  client: { name: string; version: string };
+  duration: number;
+  status: number;
+  errors: TraceError[] | null;
+  fetches: number;
+}
+
+export interface TraceFetch {
+  id: number;
+  subgraph: string;
+  start: number;
+  duration: number;
+  status: number;
+  sent: number;
+  received: number;
+  representations: number;
+  entities: number;
+  found: number;
+  outcome: 'hit' | 'miss' | 'partial' | 'none' | 'shared';
+  retries: number;
+  error: string | null;
+  query: string;
+  critical: boolean;
+}
+
+export interface Limit {
+  name: string;
+  used: number;
+  limit: number;
+}
+
+export interface Stage {
+  name: string;
+  start?: number;
+  duration: number;
+}
+
+export interface Trace {
+  id: string;
+  time: string;
+  carrier: string;
+  operation: { name: string; hash: string; kind: string; document: string; variables: unknown };
+  client: { name: string; version: string };
+  duration: number;
+  status: number;
+  errors: TraceError[] | null;
+  stages: Stage[] | null;
+  plan: Plan | null;
+  plan_text: string;
+  fetches: TraceFetch[] | null;
+  cost: { estimated: number; actual: number | null; max: number | null } | null;
+  limits: Limit[] | null;
+}
+
+/** The JSON form of a plan, version 1 (docs/query-plans.md), as far as it is shown. */
+export interface Plan {
+  version: number;
+  kind: string;
+  fetches: PlanFetch[];
+}
+
+export interface PlanFetch {
+  id: number;
+  kind: 'fetch' | 'entityFetch' | 'subscription';
+  subgraph: string;
+  dependsOn?: number[];
+  query?: string;
+  path?: Segment[];
+  entities?: { targets: { path: Segment[]; representations: { typename: string; fields?: { name: string }[] }[] }[] }[];
+  fallbackFor?: number;
+  deferID?: number;
+}
+
+export interface Segment {
+  storageKey: string;
+  types?: string[];
+}
+
+export interface PlanResult {
+  plan: Plan;
+  text: string;
+  explanation: {
+    leaves: { path: string; needed_for?: string | null; candidates: { path: string; cost: number; chosen: boolean; reason: string }[] }[] | null;
+    stages: Stage[] | null;
+    search: string;
+  } | null;
+  queries: { fetch: number; subgraph: string; query: string }[] | null;
+  cost: { estimated: number; max: number | null } | null;
+  limits: Limit[] | null;
+}
+
+export interface Events {
+  outbox: { service: string; pending: number; oldest_age: number | null; published_per_second: number }[] | null;
+  streams: { name: string; length: number; groups: { name: string; lag: number; pending: number; consumers: number }[] | null }[] | null;
+  dead: DeadLetter[] | null;
+  orders: { by_state: Record<string, number> | null } | null;
+  history: { times: number[] | null; outbox_lag: number[] | null } | null;
+}
+
+export interface DeadLetter {
+  service: string;
+  stream: string;
+  id: string;
+  type: string;
+  attempts: number;
+  error: string;
+  time: string;
+  payload: unknown;
+}
+
+export interface Replicas {
+  replicas: { name: string; requests_per_second: number; error_rate: number; p99: number | null; resident_bytes: number }[] | null;
+  error: string | null;
+}
+
+/** Why a request to the API failed. */
+export class Failure extends Error {
+  constructor(
+    /** offline: no response; token: 401; response: any other status of an error. */
+    readonly kind: 'offline' | 'token' | 'response',
+    message: string,
+    readonly status = 0,
+    /** The body of the response, if it is JSON. */
+    readonly body: unknown = undefined,
+  ) {
+    super(message);
+  }
+}
+
+const tokenKey = 'souk-console-token';
+
+export const token = {
+  get: () => sessionStorage.getItem(tokenKey) ?? '',
+  set: (value: string) => (value === '' ? sessionStorage.removeItem(tokenKey) : sessionStorage.setItem(tokenKey, value)),
+};
+
+/** How long a request may take before it counts as failed. */
+const timeout = 20_000;
+
+/** Sends a request to the API and returns the JSON of its response. */
+export async function call<T>(path: string, options: { method?: string; body?: unknown; signal?: AbortSignal; base?: string } = {}): Promise<T> {
+  const headers: Record<string, string> = { Accept: 'application/json' };
+  if (token.get() !== '') headers.Authorization = `Bearer ${token.get()}`;
+  if (options.body !== undefined) headers['Content-Type'] = 'application/json';
+  let response: Response;
+  try {
+    response = await fetch(`${options.base ?? ''}api${path}`, {
+      method: options.method ?? 'GET',
+      headers,
+      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      signal: AbortSignal.any([AbortSignal.timeout(timeout), ...(options.signal ? [options.signal] : [])]),
+    });
+  } catch (cause) {
+    if (options.signal?.aborted) throw cause;
+    throw new Failure('offline', 'The router does not respond.');
+  }
+  const body: unknown = await response.json().catch(() => undefined);
+  if (response.ok) return body as T;
+  const problem = body as { detail?: string; title?: string } | undefined;
+  const message = problem?.detail ?? problem?.title ?? `The router responded with status ${response.status}.`;
+  throw new Failure(response.status === 401 ? 'token' : 'response', message, response.status, body);
+}

@@ -1,0 +1,170 @@
+import { useMemo, useState } from 'preact/hooks';
+import { call, type DeadLetter, type Events, Failure } from './api';
+import { ago, count, duration, plural, rate, words } from './format';
+import { useApi } from './hooks';
+import { Chart, type Series } from './traffic/chart';
+import { Badge, Empty, Figure, Loaded, Table } from './ui';
+
+/** The store's events: outboxes, streams, dead letters and orders. */
+export default function EventsView() {
+  const events = useApi<Events>('/events', 3000);
+  return (
+    <div class="stack">
+      <h2>Events</h2>
+      <Loaded of={events} what="the events">
+        {(data) => (
+          <>
+            <Orders states={data.orders?.by_state ?? {}} />
+            <Lag history={data.history} />
+            <DeadLetters rows={data.dead ?? []} reload={events.reload} />
+            <div class="panel">
+              <Outboxes rows={data.outbox ?? []} />
+            </div>
+            <div class="panel">
+              <Streams streams={data.streams ?? []} />
+            </div>
+          </>
+        )}
+      </Loaded>
+    </div>
+  );
+}
+
+function Orders({ states }: { states: Record<string, number> }) {
+  const entries = Object.entries(states);
+  return (
+    <section class="panel" aria-labelledby="orders">
+      <h3 id="orders">Orders by state</h3>
+      {entries.length === 0 ? (
+        <Empty title="There are no orders yet." />
+      ) : (
+        <dl class="figures-row">
+          {entries.map(([state, n]) => (
+            <Figure key={state} label={words(state).toLowerCase()} value={count(n)} />
+          ))}
+        </dl>
+      )}
+    </section>
+  );
+}
+
+function Lag({ history }: { history: Events['history'] }) {
+  const series = useMemo<Series[]>(() => [{ label: 'lag', values: history?.outbox_lag ?? [], color: '--c1', fill: true }], [history]);
+  if (!history?.times || history.times.length < 2) return null;
+  return (
+    <div class="charts one">
+      <Chart title="Age of the oldest event in an outbox" times={history.times} series={series} format={duration} />
+    </div>
+  );
+}
+
+function DeadLetters({ rows, reload }: { rows: DeadLetter[]; reload: () => void }) {
+  return (
+    <div class="panel">
+      <Table<DeadLetter>
+        caption="Dead letters"
+        rows={rows}
+        id={(row) => `${row.service} ${row.id}`}
+        empty={<Empty title="There are no dead letters.">Events that a consumer gives up on are kept here, with their error.</Empty>}
+        detail={(row) => <Letter row={row} />}
+        columns={[
+          { key: 'type', label: 'Event', by: (row) => row.type, cell: (row) => row.type },
+          { key: 'service', label: 'Consumer', by: (row) => row.service, cell: (row) => row.service },
+          { key: 'error', label: 'Error', grow: true, show: 'wide', cell: (row) => <span class="ellipsis" title={row.error}>{row.error}</span> },
+          { key: 'attempts', label: 'Attempts', number: true, show: 'wide', by: (row) => row.attempts, cell: (row) => count(row.attempts) },
+          { key: 'time', label: 'When', number: true, by: (row) => row.time, cell: (row) => <time dateTime={row.time}>{ago(row.time)}</time> },
+          { key: 'retry', label: 'Retry', cell: (row) => <Retry row={row} reload={reload} /> },
+        ]}
+      />
+    </div>
+  );
+}
+
+function Letter({ row }: { row: DeadLetter }) {
+  return (
+    <>
+      <p class="notice bad">{row.error}</p>
+      <dl class="inline">
+        <dt>ID</dt>
+        <dd>
+          <code>{row.id}</code>
+        </dd>
+        <dt>Stream</dt>
+        <dd>
+          <code>{row.stream}</code>
+        </dd>
+        <dt>Attempts</dt>
+        <dd>{count(row.attempts)}</dd>
+      </dl>
+      <pre class="code" tabIndex={0} role="region" aria-label="Payload">
+        {JSON.stringify(row.payload, null, 2)}
+      </pre>
+    </>
+  );
+}
+
+const refusals: Record<number, string> = { 404: 'gone already', 409: 'being retried' };
+
+function Retry({ row, reload }: { row: DeadLetter; reload: () => void }) {
+  const [state, setState] = useState<'idle' | 'busy' | 'sent' | string>('idle');
+  const retry = async () => {
+    setState('busy');
+    try {
+      await call(`/events/dead/${encodeURIComponent(row.service)}/${encodeURIComponent(row.id)}/retry`, { method: 'POST' });
+      setState('sent');
+      reload();
+    } catch (cause) {
+      setState(cause instanceof Failure ? (refusals[cause.status] ?? cause.message) : String(cause));
+    }
+  };
+  if (state === 'sent') return <Badge tone="good">sent again</Badge>;
+  return (
+    <span class="row">
+      <button type="button" disabled={state === 'busy'} onClick={() => void retry()} aria-label={`Retry ${row.type} ${row.id}`}>
+        Retry
+      </button>
+      {state !== 'idle' && state !== 'busy' && <Badge tone="bad">{state}</Badge>}
+    </span>
+  );
+}
+
+function Outboxes({ rows }: { rows: NonNullable<Events['outbox']> }) {
+  return (
+    <Table
+      caption="Outboxes"
+      rows={rows}
+      id={(row) => row.service}
+      sort="pending"
+      empty={<Empty title="No service has an outbox." />}
+      columns={[
+        { key: 'service', label: 'Service', grow: true, by: (row) => row.service, cell: (row) => row.service },
+        { key: 'pending', label: 'Pending', number: true, by: (row) => row.pending, cell: (row) => count(row.pending) },
+        { key: 'age', label: 'Oldest', number: true, by: (row) => row.oldest_age, cell: (row) => duration(row.oldest_age) },
+        { key: 'rate', label: 'Published', number: true, by: (row) => row.published_per_second, cell: (row) => rate(row.published_per_second) },
+      ]}
+    />
+  );
+}
+
+function Streams({ streams }: { streams: NonNullable<Events['streams']> }) {
+  const rows = streams.flatMap((stream) => (stream.groups ?? []).map((group) => ({ stream: stream.name, length: stream.length, ...group })));
+  return (
+    <>
+      <Table
+        caption="Consumer groups"
+        rows={rows}
+        id={(row) => `${row.stream} ${row.name}`}
+        sort="lag"
+        empty={<Empty title="No stream has a consumer group." />}
+        columns={[
+          { key: 'name', label: 'Group', grow: true, by: (row) => row.name, cell: (row) => row.name },
+          { key: 'stream', label: 'Stream', show: 'wide', by: (row) => row.stream, cell: (row) => row.stream },
+          { key: 'lag', label: 'Lag', number: true, by: (row) => row.lag, cell: (row) => <span class={row.lag > 100 ? 'bad-text' : ''}>{count(row.lag)}</span> },
+          { key: 'pending', label: 'Pending', number: true, by: (row) => row.pending, cell: (row) => count(row.pending) },
+          { key: 'consumers', label: 'Consumers', number: true, by: (row) => row.consumers, cell: (row) => count(row.consumers) },
+        ]}
+      />
+      {streams.length > 0 && <p class="muted">{streams.map((stream) => `${stream.name}: ${plural(stream.length, 'event')}`).join(', ')}</p>}
+    </>
+  );
+}

@@ -1,0 +1,117 @@
+// Lays out the nodes of the map: each connected part in layers (Sugiyama's method, by
+// dagre), then the parts side by side in rows.
+import * as dagre from '@dagrejs/dagre';
+import type { LayoutRequest, LayoutResponse, Point, RoutedEdge } from './layout';
+
+type Layout = Omit<LayoutResponse, 'turn'>;
+
+interface Part {
+  width: number;
+  height: number;
+  nodes: Map<string, Point>;
+  edges: Map<number, RoutedEdge>;
+}
+
+const gap = 36;
+
+addEventListener('message', (event: MessageEvent<LayoutRequest>) => {
+  postMessage({ turn: event.data.turn, ...layout(event.data) });
+});
+
+/** Layers from left to right or from top to bottom, whichever fills the map better. */
+function layout(request: LayoutRequest): Layout {
+  const parts = components(request);
+  const candidates = [true, false].map((across) => pack(parts.map((ids) => layers(request, ids, across)), request));
+  const scale = ({ width, height }: Layout) => Math.min(request.aspect / Math.max(width, 1), 1 / Math.max(height, 1));
+  return candidates.reduce((best, each) => (scale(each) > scale(best) * 1.1 ? each : best));
+}
+
+/** The connected components, as sets of node IDs. */
+function components({ nodes, edges }: LayoutRequest): Set<string>[] {
+  const neighbors = new Map<string, string[]>(nodes.map((node) => [node.id, []]));
+  for (const { from, to } of edges) {
+    neighbors.get(from)?.push(to);
+    neighbors.get(to)?.push(from);
+  }
+  const seen = new Set<string>();
+  const found: Set<string>[] = [];
+  for (const { id } of nodes) {
+    if (seen.has(id)) continue;
+    const part = new Set<string>();
+    const open = [id];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (part.has(next)) continue;
+      part.add(next);
+      seen.add(next);
+      open.push(...(neighbors.get(next) ?? []));
+    }
+    found.push(part);
+  }
+  return found;
+}
+
+function layers({ nodes, edges }: LayoutRequest, ids: Set<string>, across: boolean): Part {
+  const graph = new dagre.graphlib.Graph({ multigraph: true });
+  graph.setGraph({ rankdir: across ? 'LR' : 'TB', nodesep: 14, edgesep: 8, ranksep: across ? 56 : 40, ranker: ids.size > 60 ? 'longest-path' : 'network-simplex' });
+  for (const node of nodes) {
+    if (ids.has(node.id)) graph.setNode(node.id, { width: node.width, height: node.height });
+  }
+  for (const [index, edge] of edges.entries()) {
+    if (ids.has(edge.from) && edge.from !== edge.to) graph.setEdge(edge.from, edge.to, { width: edge.width, height: edge.height, labelpos: 'c' }, String(index));
+  }
+  dagre.layout(graph);
+  const part: Part = { width: 0, height: 0, nodes: new Map(), edges: new Map() };
+  for (const id of graph.nodes()) {
+    const { x, y, width, height } = graph.node(id) as Point & { width: number; height: number };
+    part.nodes.set(id, { x: x - width / 2, y: y - height / 2 });
+    part.width = Math.max(part.width, x + width / 2);
+    part.height = Math.max(part.height, y + height / 2);
+  }
+  for (const edge of graph.edges()) {
+    const { points, x, y } = graph.edge(edge) as Point & { points: Point[] };
+    const from = graph.node(edge.v) as Point & { width: number; height: number };
+    const to = graph.node(edge.w) as Point & { width: number; height: number };
+    part.edges.set(Number(edge.name), { points: anchored(points, from, to, across), label: { x, y }, across });
+    for (const point of points) {
+      part.width = Math.max(part.width, point.x);
+      part.height = Math.max(part.height, point.y);
+    }
+  }
+  return part;
+}
+
+/** The points of an edge that leaves and enters nodes in the middle of their sides. */
+function anchored(points: Point[], from: Point & { width: number; height: number }, to: Point & { width: number; height: number }, across: boolean): Point[] {
+  const inner = points.slice(1, -1);
+  if (across) {
+    const right = from.x <= to.x ? 1 : -1; // dagre turns edges round to break cycles
+    return [{ x: from.x + (right * from.width) / 2, y: from.y }, ...inner, { x: to.x - (right * to.width) / 2, y: to.y }];
+  }
+  const down = from.y <= to.y ? 1 : -1;
+  return [{ x: from.x, y: from.y + (down * from.height) / 2 }, ...inner, { x: to.x, y: to.y - (down * to.height) / 2 }];
+}
+
+/** Places the parts in rows, the highest first, within the width that gives the wanted aspect. */
+function pack(parts: Part[], request: LayoutRequest): Layout {
+  const area = parts.reduce((sum, part) => sum + (part.width + gap) * (part.height + gap), 0);
+  const limit = Math.max(Math.sqrt(area * request.aspect), ...parts.map((part) => part.width));
+  const out: Layout = { width: 0, height: 0, nodes: {}, edges: request.edges.map(() => ({ points: [], label: { x: 0, y: 0 }, across: true })) };
+  let x = 0;
+  let y = 0;
+  let row = 0;
+  for (const part of [...parts].sort((a, b) => b.height - a.height)) {
+    if (x > 0 && x + part.width > limit) {
+      x = 0;
+      y += row + gap;
+      row = 0;
+    }
+    const moved = (point: Point) => ({ x: point.x + x, y: point.y + y });
+    for (const [id, at] of part.nodes) out.nodes[id] = moved(at);
+    for (const [index, edge] of part.edges) out.edges[index] = { ...edge, points: edge.points.map(moved), label: moved(edge.label) };
+    out.width = Math.max(out.width, x + part.width);
+    row = Math.max(row, part.height);
+    x += part.width + gap;
+  }
+  out.height = y + row;
+  return out;
+}

@@ -1,0 +1,214 @@
+import type { ComponentChildren } from 'preact';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useSize } from '../hooks';
+import type { LayoutRequest, LayoutResponse, RoutedEdge } from './layout';
+import type { Picture } from './model';
+
+interface View {
+  x: number;
+  y: number;
+  scale: number;
+}
+
+/** About the width of a label of the map, in pixels. */
+const labelWidth = (label: string) => label.length * 6.6 + 14;
+
+const smallest = 0.15;
+const largest = 2;
+
+/** The worker's layout of a picture, or undefined while it is being made. */
+function useLayout(picture: Picture, aspect: number): LayoutResponse | undefined {
+  const worker = useRef<Worker | undefined>(undefined);
+  const turn = useRef(0);
+  const [layout, setLayout] = useState<LayoutResponse>();
+  useEffect(() => {
+    worker.current = new Worker(new URL('./layout.worker.js', import.meta.url));
+    worker.current.onmessage = (event: MessageEvent<LayoutResponse>) => {
+      if (event.data.turn === turn.current) setLayout(event.data);
+    };
+    return () => worker.current?.terminate();
+  }, []);
+  useEffect(() => {
+    turn.current++;
+    setLayout(undefined);
+    const request: LayoutRequest = { turn: turn.current, nodes: picture.nodes, edges: picture.edges.map(({ from, to, label }) => ({ from, to, width: label ? labelWidth(label) : 0, height: label ? 20 : 0 })), aspect };
+    worker.current?.postMessage(request);
+    // The aspect matters only when a new picture is laid out.
+  }, [picture]);
+  return layout && layout.turn === turn.current ? layout : undefined;
+}
+
+/** Draws a picture of the graph that can be moved and zoomed by mouse, touch and keyboard. */
+export function GraphMap({ picture, label, node }: { picture: Picture; label: string; node: (id: string) => ComponentChildren }) {
+  const [attach, size] = useSize<HTMLDivElement>();
+  const aspect = size.height > 0 ? size.width / size.height : 1.6;
+  const layout = useLayout(picture, aspect);
+  const [view, setView] = useState<View>({ x: 0, y: 0, scale: 1 });
+  const frame = useRef<HTMLDivElement | null>(null);
+
+  const place = useCallback(
+    (element: HTMLDivElement | null) => {
+      frame.current = element;
+      attach(element);
+    },
+    [attach],
+  );
+
+  const fit = useCallback(() => {
+    if (!layout || size.width === 0) return;
+    const margin = 24;
+    const whole = Math.min((size.width - 2 * margin) / layout.width, (size.height - 2 * margin) / layout.height, 1.1);
+    // Smaller names cannot be read: show the start, or the type in focus, instead of everything.
+    const scale = Math.max(whole, 0.7);
+    const focus = picture.focus ? layout.nodes[picture.focus] : undefined;
+    const start = (extent: number, room: number, center: number | undefined) => {
+      if (extent * scale <= room - 2 * margin + 1) return (room - extent * scale) / 2;
+      return center === undefined ? margin : Math.min(margin, room / 2 - center * scale);
+    };
+    const left = start(layout.width, size.width, focus && focus.x + 140);
+    const top = start(layout.height, size.height, focus && focus.y + 120);
+    setView({ x: left, y: top, scale });
+  }, [layout, size.width, size.height, picture]);
+  useLayoutEffect(fit, [fit]);
+
+  const zoom = useCallback((factor: number, at?: { x: number; y: number }) => {
+    setView((old) => {
+      const box = frame.current?.getBoundingClientRect();
+      const point = at ?? { x: (box?.width ?? 0) / 2, y: (box?.height ?? 0) / 2 };
+      const scale = Math.min(largest, Math.max(smallest, old.scale * factor));
+      const ratio = scale / old.scale;
+      return { scale, x: point.x - (point.x - old.x) * ratio, y: point.y - (point.y - old.y) * ratio };
+    });
+  }, []);
+
+  useGestures(frame, setView, zoom);
+
+  const keys = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = 60;
+    const move: Record<string, [number, number]> = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
+    const by = move[event.key];
+    if (by) setView((old) => ({ ...old, x: old.x + by[0], y: old.y + by[1] }));
+    else if (event.key === '+' || event.key === '=') zoom(1.25);
+    else if (event.key === '-') zoom(0.8);
+    else if (event.key === '0') fit();
+    else return;
+    event.preventDefault();
+  };
+
+  return (
+    <div class="map" ref={place} role="group" aria-label={`${label}. Arrow keys move the map, plus and minus zoom, 0 shows everything.`} tabIndex={0} onKeyDown={keys}>
+      {!layout && <p class="map-wait" role="status">Drawing…</p>}
+      {layout && (
+        <div class="world" style={{ transform: `translate(${view.x}px, ${view.y}px) scale(${view.scale})`, width: `${layout.width}px`, height: `${layout.height}px` }}>
+          <svg width={layout.width} height={layout.height} aria-hidden="true">
+            {picture.edges.map((edge, index) => (
+              <g key={index} class="edge">
+                <path d={curve(layout.edges[index])} style={{ strokeWidth: `${Math.min(6, 1 + edge.weight / 2)}px` }}>
+                  <title>{edge.title}</title>
+                </path>
+              </g>
+            ))}
+          </svg>
+          {picture.edges.map((edge, index) => {
+            const at = layout.edges[index]?.label;
+            return edge.label && at ? (
+              <span key={index} class="edge-label" title={edge.title} style={{ left: `${at.x}px`, top: `${at.y}px` }}>
+                {edge.label}
+              </span>
+            ) : null;
+          })}
+          {picture.nodes.map((each) => {
+            const at = layout.nodes[each.id];
+            if (!at) return null;
+            return (
+              <div key={each.id} class="node" style={{ left: `${at.x}px`, top: `${at.y}px`, width: `${each.width}px`, height: `${each.height}px` }}>
+                {node(each.id)}
+              </div>
+            );
+          })}
+        </div>
+      )}
+      <div class="map-tools">
+        <button type="button" onClick={() => zoom(1.25)} aria-label="Zoom in" title="Zoom in (+)">+</button>
+        <button type="button" onClick={() => zoom(0.8)} aria-label="Zoom out" title="Zoom out (−)">−</button>
+        <button type="button" onClick={fit} aria-label="Show everything" title="Show everything (0)">⤢</button>
+      </div>
+    </div>
+  );
+}
+
+/** Moves the map by dragging and scrolling, and zooms by pinching or with Ctrl. */
+function useGestures(frame: { current: HTMLDivElement | null }, setView: (change: (old: View) => View) => void, zoom: (factor: number, at: { x: number; y: number }) => void) {
+  useEffect(() => {
+    const element = frame.current;
+    if (!element) return;
+    const pointers = new Map<number, { x: number; y: number }>();
+    let dragged = 0;
+    const at = (event: MouseEvent) => {
+      const box = element.getBoundingClientRect();
+      return { x: event.clientX - box.left, y: event.clientY - box.top };
+    };
+    const wheel = (event: WheelEvent) => {
+      event.preventDefault();
+      if (event.shiftKey) setView((old) => ({ ...old, x: old.x - event.deltaY - event.deltaX }));
+      else zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), at(event));
+    };
+    const down = (event: PointerEvent) => {
+      if (event.button !== 0 || (event.target as Element).closest('button')) return;
+      pointers.set(event.pointerId, at(event));
+      dragged = 0;
+    };
+    const move = (event: PointerEvent) => {
+      const old = pointers.get(event.pointerId);
+      if (!old) return;
+      const now = at(event);
+      const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
+      if (other) zoom(distance(now, other) / Math.max(1, distance(old, other)), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
+      else setView((view) => ({ ...view, x: view.x + now.x - old.x, y: view.y + now.y - old.y }));
+      dragged += distance(now, old);
+      if (dragged > 4 && !element.hasPointerCapture(event.pointerId)) element.setPointerCapture(event.pointerId);
+      pointers.set(event.pointerId, now);
+    };
+    const up = (event: PointerEvent) => pointers.delete(event.pointerId);
+    // A drag that ends on a link must not follow it.
+    const click = (event: MouseEvent) => {
+      if (dragged > 4) event.preventDefault();
+      dragged = 0;
+    };
+    const drag = (event: DragEvent) => event.preventDefault();
+    element.addEventListener('wheel', wheel, { passive: false });
+    element.addEventListener('pointerdown', down);
+    element.addEventListener('pointermove', move);
+    element.addEventListener('pointerup', up);
+    element.addEventListener('pointercancel', up);
+    element.addEventListener('click', click, true);
+    element.addEventListener('dragstart', drag);
+    return () => {
+      element.removeEventListener('wheel', wheel);
+      element.removeEventListener('pointerdown', down);
+      element.removeEventListener('pointermove', move);
+      element.removeEventListener('pointerup', up);
+      element.removeEventListener('pointercancel', up);
+      element.removeEventListener('click', click, true);
+      element.removeEventListener('dragstart', drag);
+    };
+  }, [frame, setView, zoom]);
+}
+
+const distance = (a: { x: number; y: number }, b: { x: number; y: number }) => Math.hypot(a.x - b.x, a.y - b.y);
+
+/** A smooth path through the points of an edge. */
+function curve(edge: RoutedEdge | undefined): string {
+  const [first, ...rest] = edge?.points ?? [];
+  if (!edge || !first) return '';
+  let path = `M${first.x} ${first.y}`;
+  let before = first;
+  for (const point of rest) {
+    const x = (before.x + point.x) / 2;
+    const y = (before.y + point.y) / 2;
+    path += edge.across ? `C${x} ${before.y} ${x} ${point.y} ${point.x} ${point.y}` : `C${before.x} ${y} ${point.x} ${y} ${point.x} ${point.y}`;
+    before = point;
+  }
+  return path;
+}

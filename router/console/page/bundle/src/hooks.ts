@@ -1,0 +1,144 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { call, Failure } from './api';
+
+/** What a view knows of a resource of the API. */
+export interface Resource<T> {
+  /** The last good response. It stays while the router does not respond. */
+  data: T | undefined;
+  error: Failure | undefined;
+  reload: () => void;
+}
+
+/** The longest wait between attempts while the router does not respond. */
+const longestWait = 10_000;
+
+/** The token prompt listens for this event. */
+export const tokenRefused = new EventTarget();
+
+/**
+ * Reads path, again every `every` milliseconds (0 for once) while the page is visible,
+ * and again whenever `version` changes. A null path reads nothing.
+ */
+export function useApi<T>(path: string | null, every = 0, version: unknown = 0): Resource<T> {
+  const [state, setState] = useState<{ path: string | null; data?: T; error?: Failure }>({ path });
+  const [turn, setTurn] = useState(0);
+  const reload = useCallback(() => setTurn((n) => n + 1), []);
+  useEffect(() => {
+    if (path === null) return;
+    const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let failures = 0;
+    const wait = (delay: number) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => void read(), delay);
+    };
+    const read = async () => {
+      if (document.hidden && every > 0 && failures === 0) return; // resumed by visibilitychange
+      try {
+        const data = await call<T>(path, { signal: abort.signal });
+        failures = 0;
+        setState({ path, data });
+      } catch (cause) {
+        if (abort.signal.aborted) return;
+        const error = cause instanceof Failure ? cause : new Failure('response', String(cause));
+        if (error.kind === 'token') tokenRefused.dispatchEvent(new Event('refused'));
+        failures++;
+        setState((old) => ({ path, data: sameResource(old.path, path) ? old.data : undefined, error }));
+        if (error.kind !== 'token' && (every > 0 || error.kind === 'offline')) wait(Math.min(1000 * 2 ** (failures - 1), longestWait));
+        return;
+      }
+      if (every > 0) wait(every);
+    };
+    const resume = () => {
+      if (!document.hidden && every > 0) wait(0);
+    };
+    document.addEventListener('visibilitychange', resume);
+    void read();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+      document.removeEventListener('visibilitychange', resume);
+    };
+  }, [path, every, version, turn]);
+  const current = sameResource(state.path, path);
+  return { data: current ? state.data : undefined, error: current ? state.error : undefined, reload };
+}
+
+/** Reports whether two paths differ at most in their query, so that old data may stay until the new arrives. */
+function sameResource(a: string | null, b: string | null): boolean {
+  return a?.split('?')[0] === b?.split('?')[0];
+}
+
+/** The route of the page: the parts of the location's hash, decoded. */
+export function useRoute(): string[] {
+  const [route, setRoute] = useState(parseRoute);
+  useEffect(() => {
+    const change = () => setRoute(parseRoute());
+    addEventListener('hashchange', change);
+    return () => removeEventListener('hashchange', change);
+  }, []);
+  return route;
+}
+
+function parseRoute(): string[] {
+  return location.hash
+    .replace(/^#\/?/, '')
+    .split('/')
+    .filter((part) => part !== '')
+    .map((part) => {
+      try {
+        return decodeURIComponent(part);
+      } catch {
+        return part;
+      }
+    });
+}
+
+export const route = (...parts: string[]): string => `#/${parts.map(encodeURIComponent).join('/')}`;
+
+/** State that survives a reload of the page. */
+export function useStored(key: string, initial: string): [string, (value: string) => void] {
+  const [value, setValue] = useState(() => sessionStorage.getItem(`souk-console-${key}`) ?? initial);
+  const store = useCallback(
+    (next: string) => {
+      setValue(next);
+      try {
+        sessionStorage.setItem(`souk-console-${key}`, next);
+      } catch {
+        // The storage is full: the value lasts until the page is closed.
+      }
+    },
+    [key],
+  );
+  return [value, store];
+}
+
+/** The size of an element's content box, in CSS pixels. */
+export function useSize<E extends HTMLElement>(): [(element: E | null) => void, { width: number; height: number }] {
+  const [size, setSize] = useState({ width: 0, height: 0 });
+  const observer = useRef<ResizeObserver | undefined>(undefined);
+  const attach = useCallback((element: E | null) => {
+    observer.current?.disconnect();
+    if (!element) return;
+    observer.current = new ResizeObserver(([entry]) => {
+      if (!entry) return;
+      const width = Math.floor(entry.contentRect.width);
+      const height = Math.floor(entry.contentRect.height);
+      setSize((old) => (old.width === width && old.height === height ? old : { width, height }));
+    });
+    observer.current.observe(element);
+  }, []);
+  return [attach, size];
+}
+
+/** Counts the changes between light and dark, for what is drawn on a canvas. */
+export function useScheme(): number {
+  const [changes, setChanges] = useState(0);
+  useEffect(() => {
+    const query = matchMedia('(prefers-color-scheme: dark)');
+    const change = () => setChanges((n) => n + 1);
+    query.addEventListener('change', change);
+    return () => query.removeEventListener('change', change);
+  }, []);
+  return changes;
+}

@@ -1,0 +1,216 @@
+import { useState } from 'preact/hooks';
+import { call, Failure, type Info, type Operations, type PlanResult, type TraceSummary } from '../api';
+import { count, duration, operationName } from '../format';
+import { useApi, useStored } from '../hooks';
+import { Code, pretty } from '../plan/code';
+import { Costs } from '../plan/cost';
+import { PlanTree, depthsOf } from '../plan/tree';
+import { Empty, Figure, Subgraph, TabPanel, Tabs } from '../ui';
+import { TraceView } from './trace';
+import { TraceTable } from './traces';
+import { Why } from './why';
+
+/** Plans what is typed, and shows traces. parts is the rest of the route. */
+export default function OperationView({ info, parts }: { info: Info; parts: string[] }) {
+  if (parts[0] === 'trace' && parts[1]) return <TraceView key={parts[1]} id={parts[1]} info={info} />;
+  return <Planner info={info} />;
+}
+
+interface Problem {
+  message: string;
+  locations?: { line: number; column: number }[];
+}
+
+type Outcome = { result: PlanResult; query: string } | { problems: Problem[] } | undefined;
+
+async function planOf(query: string, variables: string): Promise<Outcome> {
+  let parsed: unknown = {};
+  try {
+    if (variables.trim() !== '') parsed = JSON.parse(variables);
+  } catch (cause) {
+    return { problems: [{ message: `The variables are not JSON: ${(cause as Error).message}` }] };
+  }
+  try {
+    return { query, result: await call<PlanResult>('/plan', { method: 'POST', body: { query, variables: parsed, explain: true } }) };
+  } catch (cause) {
+    const body = cause instanceof Failure ? (cause.body as { errors?: Problem[] } | undefined) : undefined;
+    return { problems: body?.errors ?? [{ message: (cause as Error).message }] };
+  }
+}
+
+function Planner({ info }: { info: Info }) {
+  const [query, setQuery] = useStored('query', '');
+  const [variables, setVariables] = useStored('variables', '');
+  const [outcome, setOutcome] = useState<Outcome>();
+  const [busy, setBusy] = useState(false);
+  const operations = useApi<Operations>('/operations?window=3600&sort=rate&limit=50', 15_000);
+  const plan = async (text = query, values = variables) => {
+    setBusy(true);
+    setOutcome(await planOf(text, values));
+    setBusy(false);
+  };
+  const keys = (event: KeyboardEvent) => {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      void plan();
+    }
+  };
+  const known = operations.data?.operations ?? [];
+  const take = (hash: string) => {
+    const row = known.find((each) => each.hash === hash);
+    if (!row) return;
+    const text = pretty(row.document);
+    setQuery(text);
+    setVariables('');
+    void plan(text, '');
+  };
+  return (
+    <div class="operation">
+      <form
+        class="editor panel"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void plan();
+        }}
+      >
+        <div class="row between">
+          <h2>Operation</h2>
+          {known.length > 0 && (
+            <select aria-label="Take an operation from the traffic" value="" onChange={(event) => take(event.currentTarget.value)}>
+              <option value="">From the traffic…</option>
+              {known.map((each) => (
+                <option key={each.hash} value={each.hash}>
+                  {each.kind} {operationName(each.name)}
+                </option>
+              ))}
+            </select>
+          )}
+        </div>
+        <textarea class="source" aria-label="GraphQL document" spellcheck={false} autocomplete="off" autocapitalize="off" placeholder="{ orders(first: 3) { nodes { id } } }" value={query} onInput={(event) => setQuery(event.currentTarget.value)} onKeyDown={keys} />
+        <label for="variables">Variables</label>
+        <textarea id="variables" class="source variables" spellcheck={false} autocomplete="off" placeholder="{}" value={variables} onInput={(event) => setVariables(event.currentTarget.value)} onKeyDown={keys} />
+        <div class="row">
+          <button type="submit" class="main" disabled={busy || query.trim() === ''} title="Ctrl+Enter">
+            {busy ? 'Planning…' : 'Plan'}
+          </button>
+          <button type="button" disabled={query.trim() === ''} onClick={() => setQuery(pretty(query))}>
+            Format
+          </button>
+          {info.playground_url && query.trim() !== '' && (
+            <a class="button" href={`${info.playground_url}#${new URLSearchParams({ query, variables })}`} target="_blank" rel="noopener">
+              Run in the playground
+            </a>
+          )}
+        </div>
+      </form>
+      <div class="results">
+        {outcome === undefined ? <Start /> : 'problems' in outcome ? <Problems problems={outcome.problems} /> : <Result key={outcome.query} result={outcome.result} />}
+      </div>
+      <Recent />
+    </div>
+  );
+}
+
+function Start() {
+  return (
+    <div class="panel">
+      <Empty title="Plan an operation to see how the router would execute it.">
+        Planning sends no subgraph requests. To see how a request went, open its trace below, or the link that the playground shows after each run.
+      </Empty>
+    </div>
+  );
+}
+
+function Problems({ problems }: { problems: Problem[] }) {
+  return (
+    <div class="panel" role="alert">
+      <h2>The operation has no plan</h2>
+      <ul class="plain">
+        {problems.map((problem, index) => (
+          <li key={index} class="notice bad">
+            {problem.locations?.[0] && <strong>{`Line ${problem.locations[0].line}, column ${problem.locations[0].column}: `}</strong>}
+            {problem.message}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+type Tab = 'plan' | 'why' | 'queries' | 'limits' | 'text';
+
+function Result({ result }: { result: PlanResult }) {
+  const [tab, setTab] = useState<Tab>('plan');
+  const levels = result.plan.fetches.length === 0 ? 0 : Math.max(...depthsOf(result.plan).values()) + 1;
+  return (
+    <div class="panel" aria-live="polite">
+      <dl class="figures-row">
+        <Figure label="Fetches" value={count(result.plan.fetches.length)} />
+        <Figure label="Levels" value={count(levels)} />
+        <Figure label="Estimated cost" value={count(result.cost?.estimated)} detail={result.cost?.max != null && `of ${count(result.cost.max)}`} />
+        <Figure label="Planning" value={duration(result.explanation?.stages?.reduce((sum, stage) => sum + stage.duration, 0))} />
+      </dl>
+      <Tabs
+        label="Result"
+        chosen={tab}
+        choose={setTab}
+        tabs={[
+          { key: 'plan', label: 'Plan' },
+          { key: 'why', label: 'Why this plan' },
+          { key: 'queries', label: 'Subgraph queries' },
+          { key: 'limits', label: 'Cost and limits' },
+          { key: 'text', label: 'Text' },
+        ]}
+      />
+      <TabPanel tab={tab}>
+        {tab === 'plan' && <PlanTree plan={result.plan} />}
+        {tab === 'why' && <Why explanation={result.explanation} />}
+        {tab === 'queries' && <Queries queries={result.queries ?? []} />}
+        {tab === 'limits' && <Costs cost={result.cost} limits={result.limits} />}
+        {tab === 'text' && (
+          <pre class="code" tabIndex={0} role="region" aria-label="Plan as text">
+            {result.text}
+          </pre>
+        )}
+      </TabPanel>
+    </div>
+  );
+}
+
+function Queries({ queries }: { queries: { fetch: number; subgraph: string; query: string }[] }) {
+  return (
+    <ul class="plain queries">
+      {queries.map((each) => (
+        <li key={each.fetch}>
+          <p class="row">
+            <span class="id">{each.fetch}</span>
+            <Subgraph name={each.subgraph} link />
+          </p>
+          <Code text={each.query} label={`query of fetch ${each.fetch}`} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+type Outcomes = 'any' | 'slow' | 'error';
+
+function Recent() {
+  const [outcome, setOutcome] = useState<Outcomes>('any');
+  const traces = useApi<{ traces: TraceSummary[] }>(`/traces?outcome=${outcome}&limit=50`, 5000);
+  return (
+    <section class="panel recent" aria-labelledby="recent">
+      <div class="row between">
+        <h2 id="recent">Recent traces</h2>
+        <div class="segments" role="group" aria-label="Which traces">
+          {(['any', 'slow', 'error'] as const).map((each) => (
+            <button key={each} type="button" aria-pressed={each === outcome} onClick={() => setOutcome(each)}>
+              {{ any: 'All', slow: 'Slow', error: 'Failing' }[each]}
+            </button>
+          ))}
+        </div>
+      </div>
+      <TraceTable of={traces} />
+    </section>
+  );
+}

@@ -1,0 +1,116 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import uPlot from 'uplot';
+import { clock } from '../format';
+import { useScheme, useSize } from '../hooks';
+
+export interface Series {
+  label: string;
+  values: (number | null)[];
+  /** The name of a CSS variable. */
+  color: string;
+  fill?: boolean;
+}
+
+interface Props {
+  title: string;
+  times: number[];
+  series: Series[];
+  format: (value: number | null | undefined) => string;
+  /** The highest value of the axis, such as 1 for shares. */
+  top?: number;
+}
+
+const height = 132;
+
+/** Lines over time. The legend has the values under the cursor, or else the newest. */
+export function Chart({ title, times, series, format, top }: Props) {
+  const [attach, size] = useSize<HTMLDivElement>();
+  const scheme = useScheme();
+  const target = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | undefined>(undefined);
+  const [index, setIndex] = useState<number | null>(null);
+  const data = useMemo<uPlot.AlignedData>(() => [times, ...series.map((each) => each.values)], [times, series]);
+  const latest = useRef(data);
+  latest.current = data;
+  const shape = series.map((each) => each.label).join();
+
+  useEffect(() => {
+    if (!target.current || size.width === 0) return;
+    const made = new uPlot(options(size.width, series, format, top, setIndex), latest.current, target.current);
+    plot.current = made;
+    return () => {
+      made.destroy();
+      plot.current = undefined;
+    };
+  }, [size.width === 0, shape, scheme, top]);
+  useEffect(() => plot.current?.setSize({ width: size.width, height }), [size.width]);
+  useEffect(() => plot.current?.setData(data), [data]);
+
+  const at = index ?? lastWhole(series);
+  return (
+    <figure class="chart">
+      <figcaption>
+        <span class="title">{title}</span>
+        <span class="legend">
+          {series.map((each) => (
+            <span key={each.label}>
+              <i style={{ background: `var(${each.color})` }} aria-hidden="true" />
+              {series.length > 1 && each.label} <b>{format(each.values[at])}</b>
+            </span>
+          ))}
+          <span class="muted when">{index !== null && times[index] !== undefined ? clock(times[index]) : ''}</span>
+        </span>
+      </figcaption>
+      <div ref={attach} class="plot" role="img" aria-label={`${title}: ${series.map((each) => summary(each, format)).join('; ')}`}>
+        <div ref={target} />
+      </div>
+    </figure>
+  );
+}
+
+/** The newest index at which a series has a value. */
+function lastWhole(series: Series[]): number {
+  for (let index = (series[0]?.values.length ?? 0) - 1; index >= 0; index--) {
+    if (series.some((each) => each.values[index] != null)) return index;
+  }
+  return 0;
+}
+
+function summary(series: Series, format: Props['format']): string {
+  const values = series.values.filter((value): value is number => value !== null);
+  if (values.length === 0) return `${series.label}, no values`;
+  let most = values[0] ?? 0;
+  for (const value of values) most = Math.max(most, value);
+  return `${series.label} now ${format(values.at(-1))}, at most ${format(most)}`;
+}
+
+function options(width: number, series: Series[], format: Props['format'], top: number | undefined, hover: (index: number | null) => void): uPlot.Options {
+  const style = getComputedStyle(document.documentElement);
+  const color = (name: string) => style.getPropertyValue(name).trim();
+  const font = `11px ${style.getPropertyValue('font-family')}`;
+  const axis: uPlot.Axis = { stroke: color('--muted'), font, ticks: { show: false } };
+  return {
+    width,
+    height,
+    padding: [8, 8, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'traffic' }, points: { size: 6 } },
+    scales: { x: { time: true }, y: { range: (_, __, max) => [0, top ?? (max > 0 ? max * 1.1 : 1)] } },
+    axes: [
+      { ...axis, grid: { show: false }, space: 56, size: 22, gap: 4, values: (_, ticks) => ticks.map((tick) => clock(tick).slice(0, tick % 60 === 0 ? 5 : 8)) },
+      { ...axis, grid: { stroke: color('--line'), width: 1 }, space: 30, size: 62, values: (_, ticks) => ticks.map((tick) => format(tick)) },
+    ],
+    series: [
+      {},
+      ...series.map((each) => ({
+        label: each.label,
+        stroke: color(each.color),
+        width: 1.5,
+        spanGaps: false,
+        points: { show: false },
+        fill: each.fill ? `color-mix(in srgb, ${color(each.color)} 14%, transparent)` : undefined,
+      })),
+    ],
+    hooks: { setCursor: [(plot) => hover(plot.cursor.idx ?? null)] },
+  };
+}

@@ -1,0 +1,201 @@
+import type { ClientRow, ErrorRow, LimitRow, OperationRow, Operations, Replicas, SubgraphState, Subscriptions } from '../api';
+import { ago, bytes, clientName, count, decimal, duration, operationName, percent, plural, rate, words } from '../format';
+import { Health } from '../graph/health';
+import { route } from '../hooks';
+import { Code } from '../plan/code';
+import { Badge, Empty, Figure, Meter, Subgraph, Table } from '../ui';
+
+const errorShare = (share: number) => <span class={share > 0 ? 'bad-text' : 'muted'}>{percent(share)}</span>;
+
+export function OperationTable({ data }: { data: Operations }) {
+  return (
+    <>
+      <Table<OperationRow>
+        caption="Operations"
+        quiet
+        rows={data.operations ?? []}
+        id={(row) => row.hash}
+        sort="rate"
+        empty={<Empty title="No operations in this window." />}
+        detail={(row) => <OperationDetail row={row} />}
+        columns={[
+          {
+            key: 'name',
+            label: 'Operation',
+            grow: true,
+            by: (row) => row.name,
+            cell: (row) => (
+              <>
+                <span class="ellipsis" title={operationName(row.name)}>
+                  {operationName(row.name)}
+                </span>
+                {row.kind !== 'query' && <span class="muted"> {row.kind}</span>}
+                {(row.deprecated_fields ?? []).length > 0 && <Badge tone="warn">deprecated</Badge>}
+              </>
+            ),
+          },
+          { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
+          { key: 'errors', label: 'Errors', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate) },
+          { key: 'p50', label: 'p50', number: true, show: 'wide', by: (row) => row.p50, cell: (row) => duration(row.p50) },
+          { key: 'p95', label: 'p95', number: true, by: (row) => row.p95, cell: (row) => duration(row.p95) },
+          { key: 'p99', label: 'p99', number: true, show: 'wide', by: (row) => row.p99, cell: (row) => duration(row.p99) },
+          { key: 'time', label: 'Total time', number: true, show: 'wide', by: (row) => row.total_time, cell: (row) => duration(row.total_time) },
+          { key: 'fetches', label: 'Fetches', number: true, show: 'wide', by: (row) => row.fetches_per_request, cell: (row) => decimal(row.fetches_per_request) },
+          { key: 'cache', label: 'Cache hits', number: true, show: 'wide', by: (row) => row.cache_hit_rate, cell: (row) => percent(row.cache_hit_rate) },
+          { key: 'cost', label: 'Cost', number: true, show: 'wide', by: (row) => row.cost?.estimated ?? null, cell: (row) => (row.cost ? `${decimal(row.cost.actual)} of ${decimal(row.cost.estimated)}` : '–') },
+        ]}
+      />
+      {data.other?.requests > 0 && <p class="muted">{`${plural(data.other.requests, 'request')} of operations that are not listed.`}</p>}
+    </>
+  );
+}
+
+function OperationDetail({ row }: { row: OperationRow }) {
+  const traces = [
+    ['Latest trace', row.traces.latest],
+    ['Slowest trace', row.traces.slowest],
+    ['Failing trace', row.traces.failing],
+  ] as const;
+  return (
+    <>
+      <p class="row">
+        {traces.map(([label, id]) => id && <a key={label} class="button" href={route('operation', 'trace', id)}>{label}</a>)}
+        {traces.every(([, id]) => !id) && <span class="muted">No trace of this operation is kept.</span>}
+        <span class="muted">
+          {plural(row.requests, 'request')}, {plural(row.errors, 'error')}
+        </span>
+      </p>
+      {(row.deprecated_fields ?? []).length > 0 && <p class="notice">Uses deprecated fields: {row.deprecated_fields?.join(', ')}.</p>}
+      <Code text={row.document} label="document" />
+    </>
+  );
+}
+
+export function ClientTable({ rows }: { rows: ClientRow[] }) {
+  return (
+    <Table<ClientRow>
+      caption="Clients"
+      quiet
+      rows={rows}
+      id={(row) => `${row.name} ${row.version}`}
+      sort="rate"
+      empty={<Empty title="No requests in this window.">Clients name themselves with headers; docs/console.md says which.</Empty>}
+      columns={[
+        { key: 'name', label: 'Client', grow: true, by: (row) => row.name, cell: (row) => <span class="ellipsis" title={clientName(row)}>{clientName(row)}</span> },
+        { key: 'requests', label: 'Requests', number: true, show: 'wide', by: (row) => row.requests, cell: (row) => count(row.requests) },
+        { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
+        { key: 'errors', label: 'Errors', number: true, by: (row) => row.errors, cell: (row) => <span class={row.errors > 0 ? 'bad-text' : 'muted'}>{count(row.errors)}</span> },
+        { key: 'p95', label: 'p95', number: true, by: (row) => row.p95, cell: (row) => duration(row.p95) },
+      ]}
+    />
+  );
+}
+
+export function SubgraphTable({ rows }: { rows: SubgraphState[] }) {
+  return (
+    <Table<SubgraphState>
+      caption="Subgraphs"
+      quiet
+      rows={rows}
+      id={(row) => row.name}
+      sort="rate"
+      empty={<Empty title="The graph has no subgraphs." />}
+      columns={[
+        { key: 'name', label: 'Subgraph', grow: true, by: (row) => row.name, cell: (row) => <Subgraph name={row.name} link /> },
+        { key: 'health', label: 'Health', cell: (row) => <span title={row.error ?? ''}><Health state={row} /></span> },
+        { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
+        { key: 'errors', label: 'Errors', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate) },
+        { key: 'p50', label: 'p50', number: true, show: 'wide', by: (row) => row.p50, cell: (row) => duration(row.p50) },
+        { key: 'p95', label: 'p95', number: true, by: (row) => row.p95, cell: (row) => duration(row.p95) },
+        { key: 'p99', label: 'p99', number: true, show: 'wide', by: (row) => row.p99, cell: (row) => duration(row.p99) },
+        { key: 'flight', label: 'In flight', number: true, show: 'wide', by: (row) => row.in_flight, cell: (row) => count(row.in_flight) },
+      ]}
+    />
+  );
+}
+
+export function ErrorTable({ rows }: { rows: ErrorRow[] }) {
+  return (
+    <Table<ErrorRow>
+      caption="Errors of the last hour, by code"
+      quiet
+      rows={rows}
+      id={(row) => `${row.code} ${row.subgraph}`}
+      sort="count"
+      empty={<Empty title="No errors in the last hour." />}
+      columns={[
+        { key: 'code', label: 'Code', by: (row) => row.code, cell: (row) => (row.trace ? <a href={route('operation', 'trace', row.trace)}>{row.code}</a> : row.code) },
+        { key: 'message', label: 'Latest message', grow: true, show: 'wide', cell: (row) => <span class="ellipsis" title={row.message}>{row.message}</span> },
+        { key: 'subgraph', label: 'Subgraph', show: 'wide', by: (row) => row.subgraph, cell: (row) => (row.subgraph ? <Subgraph name={row.subgraph} link /> : '–') },
+        { key: 'count', label: 'Count', number: true, by: (row) => row.count, cell: (row) => count(row.count) },
+        { key: 'last', label: 'Last', number: true, by: (row) => row.last, cell: (row) => ago(row.last) },
+      ]}
+    />
+  );
+}
+
+export function LimitTable({ rows }: { rows: LimitRow[] }) {
+  return (
+    <Table<LimitRow>
+      caption="Limits"
+      quiet
+      rows={rows}
+      id={(row) => row.name}
+      sort="hits"
+      empty={<Empty title="No limits are configured." />}
+      columns={[
+        { key: 'name', label: 'Limit', grow: true, by: (row) => row.name, cell: (row) => words(row.name) },
+        { key: 'hits', label: 'Refused', number: true, by: (row) => row.hits, cell: (row) => <span class={row.hits > 0 ? 'bad-text' : 'muted'}>{count(row.hits)}</span> },
+        { key: 'last', label: 'Last', number: true, show: 'wide', by: (row) => row.last, cell: (row) => ago(row.last) },
+        { key: 'highest', label: 'Highest', number: true, by: (row) => row.highest, cell: (row) => count(row.highest) },
+        { key: 'configured', label: 'Allowed', number: true, by: (row) => row.configured, cell: (row) => count(row.configured) },
+        { key: 'share', label: 'Nearest', by: (row) => (row.configured ? row.highest / row.configured : null), cell: (row) => (row.configured ? <Meter used={row.highest} limit={row.configured} label={words(row.name)} /> : '–') },
+      ]}
+    />
+  );
+}
+
+export function SubscriptionTables({ data }: { data: Subscriptions }) {
+  return (
+    <>
+      <dl class="figures-row">
+        <Figure label="Open" value={count(data.open)} />
+        {Object.entries(data.carriers ?? {}).map(([name, n]) => (
+          <Figure key={name} label={{ websocket: 'WebSocket', sse: 'SSE', multipart: 'Multipart' }[name] ?? name} value={count(n)} />
+        ))}
+      </dl>
+      <Table
+        caption="Subscriptions by operation"
+        rows={data.by_operation ?? []}
+        id={(row) => row.name}
+        sort="clients"
+        empty={<Empty title="No subscription is open." />}
+        columns={[
+          { key: 'name', label: 'Operation', grow: true, by: (row) => row.name, cell: (row) => <span class="ellipsis">{operationName(row.name)}</span> },
+          { key: 'clients', label: 'Clients', number: true, by: (row) => row.clients, cell: (row) => count(row.clients) },
+          { key: 'upstreams', label: 'Streams to subgraphs', number: true, by: (row) => row.upstreams, cell: (row) => count(row.upstreams) },
+        ]}
+      />
+    </>
+  );
+}
+
+export function ReplicaTable({ rows }: { rows: NonNullable<Replicas['replicas']> }) {
+  return (
+    <Table
+      caption="Replicas, from Prometheus"
+      quiet
+      rows={rows}
+      id={(row) => row.name}
+      sort="rate"
+      empty={<Empty title="Prometheus knows no replicas." />}
+      columns={[
+        { key: 'name', label: 'Replica', grow: true, by: (row) => row.name, cell: (row) => <span class="ellipsis" title={row.name}>{row.name}</span> },
+        { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
+        { key: 'errors', label: 'Errors', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate) },
+        { key: 'p99', label: 'p99', number: true, by: (row) => row.p99, cell: (row) => duration(row.p99) },
+        { key: 'memory', label: 'Memory', number: true, show: 'wide', by: (row) => row.resident_bytes, cell: (row) => bytes(row.resident_bytes) },
+      ]}
+    />
+  );
+}

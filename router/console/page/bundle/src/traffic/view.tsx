@@ -1,0 +1,188 @@
+import { useMemo, useState } from 'preact/hooks';
+import type { Caches, ClientRow, ErrorRow, Info, LimitRow, Operations, Replicas, SubgraphState, Subscriptions, TraceSummary, Traffic } from '../api';
+import { count, decimal, duration, percent, rate } from '../format';
+import { route, useApi } from '../hooks';
+import { TraceTable } from '../operation/traces';
+import { Empty, Failed, Figure, Loaded, TabPanel, Tabs } from '../ui';
+import { CacheTables } from './cache';
+import { Chart, type Series } from './chart';
+import { ClientTable, ErrorTable, LimitTable, OperationTable, ReplicaTable, SubgraphTable, SubscriptionTables } from './tables';
+
+const windows = [
+  { seconds: 300, label: '5 min' },
+  { seconds: 900, label: '15 min' },
+  { seconds: 3600, label: '1 h' },
+];
+
+/** Rates, latencies and what they are made of. */
+export default function TrafficView({ info, parts }: { info: Info; parts: string[] }) {
+  const [window, setWindow] = useState(300);
+  const [paused, setPaused] = useState(false);
+  const every = paused ? 0 : window > 900 ? 5000 : 2000;
+  const traffic = useApi<Traffic>(`/traffic?window=${window}`, every);
+  return (
+    <div class="traffic">
+      <div class="row between toolbar">
+        <h2>Traffic</h2>
+        <div class="row">
+          <div class="segments" role="group" aria-label="Window">
+            {windows.map((each) => (
+              <button key={each.seconds} type="button" aria-pressed={each.seconds === window} onClick={() => setWindow(each.seconds)}>
+                {each.label}
+              </button>
+            ))}
+          </div>
+          <button type="button" aria-pressed={paused} onClick={() => setPaused(!paused)}>
+            {paused ? 'Resume' : 'Pause'}
+          </button>
+        </div>
+      </div>
+      <Loaded of={traffic} what="the traffic">
+        {(data) => <Overview data={data} graphql={info.graphql_url} />}
+      </Loaded>
+      <Parts info={info} window={window} every={paused ? 0 : 5000} chosen={parts[0]} />
+    </div>
+  );
+}
+
+function Overview({ data, graphql }: { data: Traffic; graphql: string }) {
+  const totals = data.totals;
+  const rates = useMemo<Series[]>(
+    () => [
+      { label: 'requests', values: data.requests, color: '--c1', fill: true },
+      { label: 'errors', values: data.errors, color: '--bad' },
+      { label: 'shed', values: data.shed, color: '--c4' },
+    ],
+    [data],
+  );
+  const latency = useMemo<Series[]>(
+    () => [
+      { label: 'p50', values: data.p50, color: '--c3' },
+      { label: 'p95', values: data.p95, color: '--c1' },
+      { label: 'p99', values: data.p99, color: '--c2' },
+    ],
+    [data],
+  );
+  const load = useMemo<Series[]>(
+    () => [
+      { label: 'requests', values: data.in_flight, color: '--c1', fill: true },
+      { label: 'subscriptions', values: data.subscriptions, color: '--c2' },
+    ],
+    [data],
+  );
+  const cache = useMemo<Series[]>(() => [{ label: 'hit rate', values: data.cache_hit_rate, color: '--c3', fill: true }], [data]);
+  const share = totals.requests > 0 ? totals.errors / totals.requests : null;
+  return (
+    <>
+      <dl class="figures-row tiles">
+        <Figure label="Requests" value={rate(totals.requests_per_second)} detail={`${count(totals.requests)} in the window`} />
+        <Figure label="Errors" value={percent(share)} tone={totals.errors > 0 ? 'bad' : undefined} detail={count(totals.errors)} />
+        <Figure label="p50" value={duration(totals.p50)} />
+        <Figure label="p95" value={duration(totals.p95)} />
+        <Figure label="p99" value={duration(totals.p99)} />
+        <Figure label="In flight" value={decimal(totals.in_flight)} />
+        <Figure label="Subscriptions" value={count(totals.subscriptions)} />
+        <Figure label="Cache hits" value={percent(totals.cache_hit_rate)} />
+      </dl>
+      {totals.requests === 0 && (
+        <p class="notice">
+          No requests in this window. Send some to <code>{graphql}</code>.
+        </p>
+      )}
+      <div class="charts">
+        <Chart title="Requests per second" times={data.times} series={rates} format={rate} />
+        <Chart title="Latency" times={data.times} series={latency} format={duration} />
+        <Chart title="In flight" times={data.times} series={load} format={decimal} />
+        <Chart title="Entity cache hit rate" times={data.times} series={cache} format={percent} top={1} />
+      </div>
+    </>
+  );
+}
+
+const parts = ['operations', 'slow', 'failing', 'errors', 'clients', 'subgraphs', 'cache', 'limits', 'subscriptions', 'replicas'] as const;
+type Part = (typeof parts)[number];
+
+const labels: Record<Part, string> = {
+  operations: 'Operations',
+  slow: 'Slow',
+  failing: 'Failing',
+  errors: 'Errors',
+  clients: 'Clients',
+  subgraphs: 'Subgraphs',
+  cache: 'Cache',
+  limits: 'Limits',
+  subscriptions: 'Subscriptions',
+  replicas: 'Replicas',
+};
+
+function Parts({ info, window, every, chosen }: { info: Info; window: number; every: number; chosen: string | undefined }) {
+  const offered = parts.filter((part) => part !== 'replicas' || info.features.replicas);
+  const part = offered.find((each) => each === chosen) ?? 'operations';
+  return (
+    <section class="panel" aria-label="Details">
+      <Tabs
+        label="Details"
+        chosen={part}
+        choose={(key) => {
+          location.replace(route('traffic', key));
+        }}
+        tabs={offered.map((key) => ({ key, label: labels[key] }))}
+      />
+      <TabPanel tab={part}>
+        <Content part={part} window={window} every={every} />
+      </TabPanel>
+    </section>
+  );
+}
+
+function Content({ part, window, every }: { part: Part; window: number; every: number }) {
+  switch (part) {
+    case 'operations':
+      return <Of path={`/operations?window=${window}&sort=rate&limit=200`} every={every} what="the operations" show={(data: Operations) => <OperationTable data={data} />} />;
+    case 'slow':
+      return <Traces outcome="slow" every={every} />;
+    case 'failing':
+      return <Traces outcome="error" every={every} />;
+    case 'errors':
+      return <Of path="/errors?window=3600" every={every} what="the errors" show={(data: { errors: ErrorRow[] | null }) => <ErrorTable rows={data.errors ?? []} />} />;
+    case 'clients':
+      return <Of path={`/clients?window=${window}`} every={every} what="the clients" show={(data: { clients: ClientRow[] | null }) => <ClientTable rows={data.clients ?? []} />} />;
+    case 'subgraphs':
+      return <Of path="/subgraphs" every={every} what="the subgraphs" show={(data: { subgraphs: SubgraphState[] | null }) => <SubgraphTable rows={data.subgraphs ?? []} />} />;
+    case 'cache':
+      return <Of path="/cache" every={every} what="the caches" show={(data: Caches) => <CacheTables data={data} />} />;
+    case 'limits':
+      return <Of path="/limits" every={every} what="the limits" show={(data: { limits: LimitRow[] | null }) => <LimitTable rows={data.limits ?? []} />} />;
+    case 'subscriptions':
+      return <Of path="/subscriptions" every={every} what="the subscriptions" show={(data: Subscriptions) => <SubscriptionTables data={data} />} />;
+    case 'replicas':
+      return (
+        <Of
+          path="/replicas"
+          every={every}
+          what="the replicas"
+          show={(data: Replicas) => (
+            <>
+              {data.error && <Failed error={new Error(data.error)} what="the figures of Prometheus" inline />}
+              <ReplicaTable rows={data.replicas ?? []} />
+            </>
+          )}
+        />
+      );
+  }
+}
+
+function Of<T>({ path, every, what, show }: { path: string; every: number; what: string; show: (data: T) => preact.ComponentChildren }) {
+  const resource = useApi<T>(path, every);
+  if (resource.error?.status === 404) return <Empty title="This router has no such figures." />;
+  return (
+    <Loaded of={resource} what={what}>
+      {show}
+    </Loaded>
+  );
+}
+
+function Traces({ outcome, every }: { outcome: 'slow' | 'error'; every: number }) {
+  const traces = useApi<{ traces: TraceSummary[] | null }>(`/traces?outcome=${outcome}&limit=100`, every);
+  return <TraceTable of={traces} />;
+}
