@@ -9,6 +9,7 @@ import (
 
 	"souk/internal/hostcheck"
 	"souk/router/console"
+	"souk/router/console/page"
 	"souk/router/gateway/config"
 	"souk/router/operation"
 )
@@ -25,7 +26,7 @@ func (r *Router) addConsole(mux *http.ServeMux) error {
 	}
 	o := console.Options{
 		Gateway:     r.gateway,
-		Page:        consolePage(),
+		Page:        page.New(console.Prefix),
 		Token:       c.Admin.Console.Token,
 		Dev:         c.Dev,
 		Hosts:       hostcheck.New(c.Admin.Listen),
@@ -45,9 +46,6 @@ func (r *Router) addConsole(mux *http.ServeMux) error {
 	mux.Handle("GET "+console.Prefix[:len(console.Prefix)-1], http.RedirectHandler(console.Prefix, http.StatusFound))
 	return nil
 }
-
-// consolePage returns the handler of the console's page, or nil if there is none.
-func consolePage() http.Handler { return nil }
 
 func consoleLimits(c config.Config) console.Limits {
 	l := c.Limits

@@ -2,20 +2,15 @@ package playground
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"io"
 	"io/fs"
-	"mime"
 	"net/http"
-	"path"
 	"strings"
 
-	"github.com/andybalholm/brotli"
+	"souk/router/internal/assets"
 )
 
 //go:embed static
@@ -64,8 +59,9 @@ func Examples(dir fs.FS) ([]Example, error) {
 }
 
 type handler struct {
-	base string
-	page []byte
+	base  string
+	page  []byte
+	files fs.FS
 }
 
 // New returns the handler for o.Path and everything below it.
@@ -73,7 +69,11 @@ func New(o Options) http.Handler {
 	if o.Examples == nil {
 		o.Examples = []Example{}
 	}
-	h := &handler{base: strings.TrimSuffix(o.Path, "/") + "/"}
+	files, err := fs.Sub(static, "static")
+	if err != nil { // unreachable: the name is valid
+		panic(err)
+	}
+	h := &handler{base: strings.TrimSuffix(o.Path, "/") + "/", files: files}
 	configuration, err := json.Marshal(struct {
 		Endpoint string    `json:"endpoint"`
 		Examples []Example `json:"examples"`
@@ -114,35 +114,5 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(h.page) // an error means that the client has disconnected
 		return
 	}
-	body, err := static.ReadFile(path.Join("static", path.Clean("/"+name)+".br"))
-	if err != nil {
-		http.NotFound(w, r)
-		return
-	}
-	serveFile(w, r, name, body)
-}
-
-// serveFile sends a compressed file as it is, or decompresses it for clients that do not
-// accept br.
-func serveFile(w http.ResponseWriter, r *http.Request, name string, body []byte) {
-	sum := sha256.Sum256(body)
-	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
-	header := w.Header()
-	header.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
-	header.Set("Vary", "Accept-Encoding")
-	header.Set("ETag", tag)
-	header.Set("Cache-Control", "no-cache")
-	if strings.HasPrefix(name, "chunk-") { // the name has a hash of the contents
-		header.Set("Cache-Control", "public, max-age=31536000, immutable")
-	}
-	if r.Header.Get("If-None-Match") == tag {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "br") {
-		header.Set("Content-Encoding", "br")
-		_, _ = w.Write(body)
-		return
-	}
-	_, _ = io.Copy(w, brotli.NewReader(bytes.NewReader(body)))
+	assets.Serve(w, r, h.files, name)
 }

@@ -113,7 +113,7 @@ export interface OperationRow {
   total_time: number;
   fetches_per_request: number;
   cache_hit_rate: number | null;
-  cost: { estimated: number; actual: number } | null;
+  cost: { estimated: number | null; actual: number | null } | null;
   deprecated_fields: string[] | null;
   document: string;
   traces: { latest: string | null; slowest: string | null; failing: string | null };
@@ -245,8 +245,15 @@ export interface Trace {
   plan: Plan | null;
   plan_text: string;
   fetches: TraceFetch[] | null;
-  cost: { estimated: number; actual: number | null; max: number | null } | null;
+  cost: Cost | null;
   limits: Limit[] | null;
+}
+
+/** Each is null if it is not known, or not limited. */
+export interface Cost {
+  estimated: number | null;
+  actual?: number | null;
+  max: number | null;
 }
 
 /** The JSON form of a plan, version 1 (docs/query-plans.md), as far as it is shown. */
@@ -277,12 +284,12 @@ export interface PlanResult {
   plan: Plan;
   text: string;
   explanation: {
-    leaves: { path: string; needed_for?: string | null; candidates: { path: string; cost: number; chosen: boolean; reason: string }[] }[] | null;
+    leaves: { path: string; needed_for?: string | null; candidates: { path: string; cost: number; added?: number | null; chosen: boolean; reason?: string }[] }[] | null;
     stages: Stage[] | null;
     search: string;
   } | null;
   queries: { fetch: number; subgraph: string; query: string }[] | null;
-  cost: { estimated: number; max: number | null } | null;
+  cost: Cost | null;
   limits: Limit[] | null;
 }
 

@@ -17,11 +17,13 @@ export default function EventsView() {
             <Orders states={data.orders?.by_state ?? {}} />
             <Lag history={data.history} />
             <DeadLetters rows={data.dead ?? []} reload={events.reload} />
-            <div class="panel">
-              <Outboxes rows={data.outbox ?? []} />
-            </div>
-            <div class="panel">
-              <Streams streams={data.streams ?? []} />
+            <div class="pair">
+              <div class="panel">
+                <Outboxes rows={data.outbox ?? []} />
+              </div>
+              <div class="panel">
+                <Streams streams={data.streams ?? []} />
+              </div>
             </div>
           </>
         )}

@@ -90,7 +90,7 @@ function Frame() {
           No connection to the router. Trying again; what you see is from before.
         </p>
       )}
-      <main id="main" tabIndex={-1} class={known?.routes[0]}>
+      <main id="main" tabIndex={-1} class={known ? `view-${known.routes[0]}` : ''}>
         {!ready && info.error && <Failed error={info.error} what="the console" retry={info.reload} />}
         {!ready && !info.error && <Loading what="the console" />}
         {ready && info.data && !known && <Empty title="There is no such view." />}

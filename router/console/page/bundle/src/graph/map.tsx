@@ -57,7 +57,7 @@ export function GraphMap({ picture, label, node }: { picture: Picture; label: st
   const fit = useCallback(() => {
     if (!layout || size.width === 0) return;
     const margin = 24;
-    const whole = Math.min((size.width - 2 * margin) / layout.width, (size.height - 2 * margin) / layout.height, 1.1);
+    const whole = Math.min((size.width - 2 * margin) / layout.width, (size.height - 2 * margin) / layout.height, 1.25);
     // Smaller names cannot be read: show the start, or the type in focus, instead of everything.
     const scale = Math.max(whole, 0.7);
     const focus = picture.focus ? layout.nodes[picture.focus] : undefined;

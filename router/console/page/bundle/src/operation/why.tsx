@@ -54,7 +54,10 @@ function Leaf({ leaf }: { leaf: LeafData }) {
           <li key={index} class={candidate.chosen ? 'chosen' : ''}>
             <code>{candidate.path}</code>
             <span class="row">
-              <span class="muted">cost {count(candidate.cost)}</span>
+              <span class="muted">
+                cost {count(candidate.cost)}
+                {candidate.added != null && `, adds ${count(candidate.added)}`}
+              </span>
               {candidate.chosen && <Badge tone="good">chosen</Badge>}
               {candidate.reason && <span class="muted">{candidate.reason}</span>}
             </span>

@@ -1,24 +1,24 @@
-import type { Limit, Trace } from '../api';
+import type { Cost, Limit } from '../api';
 import { count, percent, words } from '../format';
 import { Badge, Meter } from '../ui';
 
 /** Estimated and actual cost, and how near the operation came to each limit. */
-export function Costs({ cost, limits }: { cost: Pick<NonNullable<Trace['cost']>, 'estimated' | 'max'> & { actual?: number | null } | null; limits: Limit[] | null }) {
+export function Costs({ cost, limits }: { cost: Cost | null; limits: Limit[] | null }) {
   const sorted = [...(limits ?? [])].filter((each) => each.limit > 0).sort((a, b) => b.used / b.limit - a.used / a.limit);
   return (
     <div class="costs">
-      {cost && (
+      {cost && cost.estimated !== null && (
         <dl class="figures-row">
           <div class="figure">
             <dt>Estimated cost</dt>
             <dd>{count(cost.estimated)}</dd>
           </div>
-          {cost.actual !== undefined && (
+          {cost.actual != null && (
             <div class="figure">
               <dt>Actual cost</dt>
               <dd>
                 {count(cost.actual)}
-                {cost.actual !== null && cost.estimated > 0 && <small>{percent(cost.actual / cost.estimated)} of the estimate</small>}
+                {cost.estimated > 0 && <small>{percent(cost.actual / cost.estimated)} of the estimate</small>}
               </dd>
             </div>
           )}
@@ -55,7 +55,7 @@ export function Costs({ cost, limits }: { cost: Pick<NonNullable<Trace['cost']>,
           </tbody>
         </table>
       )}
-      {!cost && sorted.length === 0 && <p class="muted">No cost limit and no other limit is configured.</p>}
+      {cost?.estimated == null && sorted.length === 0 && <p class="muted">No cost limit and no other limit is configured.</p>}
     </div>
   );
 }

@@ -20,7 +20,8 @@ interface Props {
   top?: number;
 }
 
-const height = 132;
+/** The height of a chart of this width, in CSS pixels. */
+const heightOf = (width: number) => Math.round(Math.min(190, Math.max(130, width / 4)));
 
 /** Lines over time. The legend has the values under the cursor, or else the newest. */
 export function Chart({ title, times, series, format, top }: Props) {
@@ -43,7 +44,7 @@ export function Chart({ title, times, series, format, top }: Props) {
       plot.current = undefined;
     };
   }, [size.width === 0, shape, scheme, top]);
-  useEffect(() => plot.current?.setSize({ width: size.width, height }), [size.width]);
+  useEffect(() => plot.current?.setSize({ width: size.width, height: heightOf(size.width) }), [size.width]);
   useEffect(() => plot.current?.setData(data), [data]);
 
   const at = index ?? lastWhole(series);
@@ -91,13 +92,13 @@ function options(width: number, series: Series[], format: Props['format'], top: 
   const axis: uPlot.Axis = { stroke: color('--muted'), font, ticks: { show: false } };
   return {
     width,
-    height,
+    height: heightOf(width),
     padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'traffic' }, points: { size: 6 } },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, top ?? (max > 0 ? max * 1.1 : 1)] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 56, size: 22, gap: 4, values: (_, ticks) => ticks.map((tick) => clock(tick).slice(0, tick % 60 === 0 ? 5 : 8)) },
+      { ...axis, grid: { show: false }, space: 56, size: 28, gap: 9, values: (_, ticks) => ticks.map((tick) => clock(tick).slice(0, tick % 60 === 0 ? 5 : 8)) },
       { ...axis, grid: { stroke: color('--line'), width: 1 }, space: 30, size: 62, values: (_, ticks) => ticks.map((tick) => format(tick)) },
     ],
     series: [
