@@ -67,7 +67,7 @@ func cached(r config.Redis) func(*config.Config) {
 	return func(c *config.Config) {
 		c.ResponseCache.Enabled = true
 		c.ResponseCache.LocalBytes = -1
-		r.Timeout = 500 * time.Millisecond // machines that test are busy
+		r.Timeout = patience // on a busy machine, a shorter one hides the reason of a failure
 		c.ResponseCache.Redis = r
 		c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"a": {Root: []string{"product"}, Types: []string{"Product"}}}
 		c.ResponseCache.Invalidation.Stream = "store-events"
@@ -169,13 +169,13 @@ func (s *store) keeps(t *testing.T, events redis.UniversalClient) {
 
 const password = "correct-horse-battery"
 
-func TestFailingRedisIsReported(t *testing.T) {
+func TestUnusableRedisIsReportedWithItsReason(t *testing.T) {
 	t.Parallel()
 	uses := func(r config.Redis) func(*config.Config) {
 		return func(c *config.Config) {
 			cached(r)(c)
 			c.RateLimit.Enabled, c.RateLimit.Redis = true, r
-			c.RateLimit.Redis.Timeout = 500 * time.Millisecond
+			c.RateLimit.Redis.Timeout = patience
 		}
 	}
 	closed, err := loopback.Address(t.Context())
@@ -306,7 +306,7 @@ func TestRedisClusterIsSupported(t *testing.T) {
 				cached(r)(c)
 				c.RateLimit.Enabled, c.RateLimit.Redis, c.RateLimit.Requests = true, r, 1_000_000
 				c.RateLimit.Interval = 10 * time.Second
-				c.RateLimit.Redis.Timeout = 500 * time.Millisecond
+				c.RateLimit.Redis.Timeout = patience
 			})
 			events := redis.NewClusterClient(&redis.ClusterOptions{Addrs: all})
 			defer events.Close()

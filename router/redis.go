@@ -11,7 +11,9 @@ import (
 	"souk/router/gateway/config"
 )
 
-// idempotencyTimeout bounds one Redis command for idempotency records.
+// idempotencyTimeout bounds one Redis command for idempotency records, unless
+// response_cache.redis.timeout is longer. The default of that is short, because the response
+// cache is optional: requests with an Idempotency-Key fail without Redis.
 const idempotencyTimeout = 500 * time.Millisecond
 
 // redis returns a Redis client for anything but the entity cache, or nil if none is

@@ -204,7 +204,8 @@ func (r *Router) build(ctx context.Context) error {
 	}
 	var err error
 	if r.options.Routes != nil {
-		if r.records, err = r.redis("idempotency", withoutRecords, r.config.ResponseCache.Redis, idempotencyTimeout); err != nil {
+		shared := r.config.ResponseCache.Redis
+		if r.records, err = r.redis("idempotency", withoutRecords, shared, max(idempotencyTimeout, shared.Timeout)); err != nil {
 			return redisError("response_cache.redis", err)
 		}
 		options.REST = r.routes
