@@ -1,13 +1,28 @@
 // How GraphiQL asks the gateway: queries and mutations over HTTP, with parts
 // of @defer as they come, and subscriptions as server-sent events.
-import { getOperationAST } from 'graphql';
+import { Kind, parse } from 'graphql';
 import { meros } from 'meros/browser';
 
 const single = 'application/graphql-response+json, application/json;q=0.9';
 
+// GraphiQL notices a moment after the text of the editor has changed which
+// operations it has. Until then its operation name and document are those of the
+// text before, for example of another tab, so the text alone decides: it has an
+// operation of that name, or only one operation, or the gateway rejects it.
+function choose({ query, operationName }) {
+  let operations;
+  try {
+    operations = parse(query).definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
+  } catch {
+    return { operationName }; // the gateway reports the syntax error
+  }
+  const named = operations.find(({ name }) => name?.value === operationName);
+  const chosen = named ?? (operations.length === 1 ? operations[0] : undefined);
+  return { operationName: chosen?.name?.value, subscription: chosen?.operation === 'subscription' };
+}
+
 export const fetcher = (endpoint) => async (params, options) => {
-  const operation = options?.documentAST && getOperationAST(options.documentAST, params.operationName);
-  const subscription = operation?.operation === 'subscription';
+  const { operationName, subscription } = choose(params);
   const abort = new AbortController();
   const response = await fetch(endpoint, {
     method: 'POST',
@@ -17,7 +32,7 @@ export const fetcher = (endpoint) => async (params, options) => {
       Accept: subscription ? `text/event-stream, ${single}` : `${single}, multipart/mixed`,
       ...options?.headers,
     },
-    body: JSON.stringify(params),
+    body: JSON.stringify({ ...params, operationName }),
   });
   const type = response.headers.get('Content-Type') ?? '';
   if (type.startsWith('text/event-stream')) return events(response.body, abort);
