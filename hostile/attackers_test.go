@@ -45,6 +45,18 @@ type client struct {
 	did     deeds
 }
 
+// elsewhere dials from the address of the attackers: they are not on the machine of
+// the well-behaved client.
+var elsewhere = &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Control: func(_, _ string, c syscall.RawConn) (err error) {
+	const bindAddressNoPort = 24 // IP_BIND_ADDRESS_NO_PORT of Linux: one port serves many peers
+	if controlErr := c.Control(func(fd uintptr) {
+		err = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IP, bindAddressNoPort, 1)
+	}); controlErr != nil {
+		return controlErr
+	}
+	return err
+}}
+
 // Deeds are what attackers have done.
 type deeds struct {
 	Turns int
@@ -90,7 +102,7 @@ func (c *client) post(body ...string) { c.send(http.MethodPost, "/graphql", body
 
 // raw sends bytes on a connection of its own, which stays open and is not read.
 func (c *client) raw(text string) net.Conn {
-	conn, err := new(net.Dialer).DialContext(c.ctx, "tcp", c.address)
+	conn, err := elsewhere.DialContext(c.ctx, "tcp", c.address)
 	if err != nil {
 		return nil
 	}
@@ -139,7 +151,9 @@ func attackNow(text string) int {
 
 // attackAs is one of the clients.
 func attackAs(ctx context.Context, i int, run func(*client, int), o order) deeds {
-	c := &client{address: o.Address, ctx: ctx, did: deeds{Answers: map[int]int{}}, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}}}
+	c := &client{address: o.Address, ctx: ctx, did: deeds{Answers: map[int]int{}}, http: &http.Client{Transport: &http.Transport{
+		MaxIdleConnsPerHost: 1, DialContext: elsewhere.DialContext,
+	}}}
 	defer c.http.CloseIdleConnections()
 	for c.did.Turns < o.Turns && ctx.Err() == nil {
 		run(c, i*1_000_000+c.did.Turns)

@@ -9,9 +9,10 @@
 // `make hostile` runs all of them in full, and compares the well-behaved client's
 // 99th percentile with what it was just before.
 //
-// The attackers have a process of their own with the lowest priority. Real ones
-// are on other machines: what their work costs must not be taken for what the
-// process under attack does to its other clients. Each attack logs how many
+// The attackers have a process of their own with the lowest priority, and an
+// address of their own, 127.0.0.2. Real ones are on other machines: what their
+// work costs must not be taken for what the process under attack does to its
+// other clients, and limits for each client address apply to them alone. Each attack logs how many
 // turns the attackers had, and what they were answered.
 //
 // Against `souk router`, over a subgraph that answers at once:

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"souk/internal/drain"
@@ -15,6 +16,7 @@ import (
 	"souk/router/execute"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
+	"souk/router/internal/clientaddr"
 	"souk/router/operation"
 	routertelemetry "souk/router/telemetry"
 )
@@ -39,7 +41,10 @@ func serve(ctx context.Context, s server) error {
 	if err != nil {
 		return err
 	}
-	public := s.limit(inner)
+	public, err := s.limit(ctx, inner)
+	if err != nil {
+		return errors.Join(err, inner.Close())
+	}
 	s.listening(public)
 	var active drain.Count
 	servers := []*http.Server{s.server(active.Handler(s.public), public)}
@@ -50,7 +55,10 @@ func serve(ctx context.Context, s server) error {
 		if err != nil {
 			return errors.Join(err, public.Close())
 		}
-		admin := s.limit(inner)
+		admin, err := s.limit(ctx, inner)
+		if err != nil {
+			return errors.Join(err, inner.Close(), public.Close())
+		}
 		servers = append(servers, s.server(s.admin, admin))
 		listeners = append(listeners, admin)
 	}
@@ -71,14 +79,29 @@ func serve(ctx context.Context, s server) error {
 	return errors.Join(err, s.drain(servers))
 }
 
-// limit bounds the number of connections on a port and the time of each write.
-func (s server) limit(l net.Listener) *netlimit.Listener {
+// limit bounds the connections on a port, the rate of new ones, and the time of each write.
+func (s server) limit(ctx context.Context, l net.Listener) (*netlimit.Listener, error) {
+	addresses, err := clientaddr.New(s.config.ClientAddress.TrustedProxies, s.config.ClientAddress.Header)
+	if err != nil {
+		return nil, fmt.Errorf("client_address: %w", err)
+	}
 	limits := s.config.Limits
+	var warned atomic.Int64 // Unix time in seconds
 	return netlimit.Wrap(l, netlimit.Options{
-		MaxConnections: limits.MaxConnections, WriteTimeout: limits.WriteTimeout,
-		Closed: func(reason netlimit.Reason) { s.metrics.ConnectionClosed(string(reason)).Inc() },
-	})
+		MaxConnections: limits.MaxConnections, ConnectionRate: limits.ConnectionRate, Exempt: addresses.Trusts, WriteTimeout: limits.WriteTimeout,
+		Closed: func(reason netlimit.Reason, client net.Addr) {
+			s.metrics.ConnectionClosed(string(reason)).Inc()
+			if now, last := time.Now().Unix(), warned.Load(); reason == netlimit.Rate && now-last >= warnEvery && warned.CompareAndSwap(last, now) {
+				s.logger.WarnContext(ctx, "closing connections: a client opens more than limits.http_connection_rate; if it is a proxy, add it to client_address.trusted_proxies",
+					"client", client.String(), "rate", limits.ConnectionRate)
+			}
+		},
+	}), nil
 }
+
+// warnEvery is the minimum number of seconds between two warnings about clients that open
+// connections too fast.
+const warnEvery = 60
 
 func (s server) server(h http.Handler, l *netlimit.Listener) *http.Server {
 	limits := s.config.Limits

@@ -1,17 +1,19 @@
 // Package netlimit limits the resources that clients can occupy with connections to an
-// HTTP server: the number of connections, and the time that a write makes no progress.
+// HTTP server: the number of connections, the rate at which each client opens them, and the
+// time that a write makes no progress.
 //
 // net/http has deadlines only for whole responses, which a large response to a slow
 // client exceeds, and no limit on connections. A listener that stops accepting at the
 // limit, such as golang.org/x/net/netutil, lets idle connections lock out everyone
 // else. This listener closes the connection that has been idle longest to make room
-// for a new one. listener.go is the hub, victims.go selects the connections to close,
-// and conn.go watches writes.
+// for a new one. listener.go is the hub, pace.go limits the rate of each client, victims.go
+// selects the connections to close, and conn.go watches writes.
 package netlimit
 
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -20,12 +22,19 @@ import (
 type Options struct {
 	// MaxConnections is the maximum number of open connections; 0 means no limit.
 	MaxConnections int
+	// ConnectionRate is the number of connections that one client may open per second,
+	// over a period of a few seconds; 0 means no limit. A client is an IPv4 address or an
+	// IPv6 /64 network.
+	ConnectionRate int
+	// Exempt, if not nil, reports whether ConnectionRate does not apply to an address, such
+	// as that of a proxy, which opens connections for many clients.
+	Exempt func(netip.Addr) bool
 	// WriteTimeout is the time in which a client must accept the next 64 KiB of a
 	// response; 0 means no limit.
 	WriteTimeout time.Duration
 	// Closed, if not nil, is called for each connection that is closed or refused
-	// to enforce a limit.
-	Closed func(Reason)
+	// to enforce a limit, with the address of its client.
+	Closed func(Reason, net.Addr)
 }
 
 // A Reason is the reason for closing a connection.
@@ -37,6 +46,8 @@ const (
 	Idle Reason = "idle"
 	// Refused: all other connections were busy.
 	Refused Reason = "refused"
+	// Rate: its client opened connections faster than ConnectionRate.
+	Rate Reason = "rate"
 	// Slow: it was closed by CloseSlowest, or a write made no progress and it made
 	// room for another connection.
 	Slow Reason = "slow"
@@ -47,6 +58,9 @@ const (
 type Listener struct {
 	net.Listener
 	options Options
+	pacer   *pacer // nil without ConnectionRate
+
+	accepting sync.Mutex // guards pacer
 
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
@@ -56,9 +70,9 @@ type Listener struct {
 // Wrap returns a Listener for l.
 func Wrap(l net.Listener, o Options) *Listener {
 	if o.Closed == nil {
-		o.Closed = func(Reason) {}
+		o.Closed = func(Reason, net.Addr) {}
 	}
-	return &Listener{Listener: l, options: o, conns: map[*conn]struct{}{}}
+	return &Listener{Listener: l, options: o, pacer: newPacer(o.ConnectionRate, o.Exempt), conns: map[*conn]struct{}{}}
 }
 
 // Accept implements net.Listener.
@@ -68,14 +82,33 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
+		if !l.allow(inner.RemoteAddr()) {
+			// A reset, because closing in order leaves state in the kernel for a minute.
+			if tcp, ok := inner.(*net.TCPConn); ok {
+				_ = tcp.SetLinger(0)
+			}
+			_ = inner.Close()
+			l.options.Closed(Rate, inner.RemoteAddr())
+			continue
+		}
 		c := &conn{Conn: inner, listener: l}
 		c.enter(http.StateNew)
 		if l.admit(c) {
 			return c, nil
 		}
 		_ = inner.Close()
-		l.options.Closed(Refused)
+		l.options.Closed(Refused, inner.RemoteAddr())
 	}
+}
+
+// allow reports whether a client may open another connection now.
+func (l *Listener) allow(peer net.Addr) bool {
+	if l.pacer == nil {
+		return true
+	}
+	l.accepting.Lock()
+	defer l.accepting.Unlock()
+	return l.pacer.allow(peer, time.Now())
 }
 
 // Len returns the number of open connections.
@@ -102,7 +135,7 @@ func (l *Listener) admit(c *conn) bool {
 	l.mu.Unlock()
 	if victim != nil {
 		_ = victim.Conn.Close()
-		l.options.Closed(reason)
+		l.options.Closed(reason, victim.RemoteAddr())
 	}
 	return !full || victim != nil
 }
@@ -136,7 +169,7 @@ func (l *Listener) CloseSlowest() bool {
 		return false
 	}
 	_ = slowest.Close()
-	l.options.Closed(Slow)
+	l.options.Closed(Slow, slowest.RemoteAddr())
 	return true
 }
 

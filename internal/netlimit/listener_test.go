@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -62,7 +63,7 @@ func get(t *testing.T, c net.Conn) (string, error) {
 // connections that have been idle longest are closed.
 func TestIdleConnectionsMakeRoom(t *testing.T) {
 	reasons := make(chan netlimit.Reason, 100)
-	l := serve(t, netlimit.Options{MaxConnections: 3, Closed: func(r netlimit.Reason) { reasons <- r }},
+	l := serve(t, netlimit.Options{MaxConnections: 3, Closed: func(r netlimit.Reason, _ net.Addr) { reasons <- r }},
 		func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
 	for range 20 {
 		dial(t, l) // never sends anything
@@ -77,6 +78,58 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 	}
 	if r := <-reasons; r != netlimit.Idle {
 		t.Errorf("closed as %s", r)
+	}
+}
+
+// isServed reports whether a new connection is served and not reset.
+func isServed(t *testing.T, l net.Listener) bool {
+	t.Helper()
+	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	body, _ := get(t, c)
+	return body == "ok"
+}
+
+// TestConnectionsAboveTheRateAreReset checks that a client that opens connections too fast
+// is cut off, unless it is exempt.
+func TestConnectionsAboveTheRateAreReset(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		exempt bool
+	}{
+		{name: "client"},
+		{name: "exempt proxy", exempt: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			const most = 1000
+			reasons := make(chan netlimit.Reason, most)
+			l := serve(t, netlimit.Options{
+				ConnectionRate: 1, Exempt: func(a netip.Addr) bool { return c.exempt && a.IsLoopback() },
+				Closed: func(r netlimit.Reason, _ net.Addr) { reasons <- r },
+			}, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
+			served := 0
+			for served < most {
+				if !isServed(t, l) {
+					break
+				}
+				served++
+			}
+			if c.exempt {
+				if served != most {
+					t.Errorf("%d of %d connections were served", served, most)
+				}
+				return
+			}
+			if served == 0 || served == most {
+				t.Fatalf("%d of %d connections were served, want some", served, most)
+			}
+			if r := <-reasons; r != netlimit.Rate {
+				t.Errorf("closed as %s, want %s", r, netlimit.Rate)
+			}
+		})
 	}
 }
 
@@ -114,7 +167,7 @@ func TestBusyConnectionsAreNotClosed(t *testing.T) {
 func TestStuckConnectionsMakeRoom(t *testing.T) {
 	var slow atomic.Int32
 	begun := make(chan struct{}, 2)
-	l := serve(t, netlimit.Options{MaxConnections: 2, Closed: func(r netlimit.Reason) {
+	l := serve(t, netlimit.Options{MaxConnections: 2, Closed: func(r netlimit.Reason, _ net.Addr) {
 		if r == netlimit.Slow {
 			slow.Add(1)
 		}

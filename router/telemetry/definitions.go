@@ -56,7 +56,7 @@ var (
 	}
 	connectionsClosed = base.Metric{
 		Name: "souk_router_connections_closed_total", Kind: base.Counter,
-		Help:   "Client connections closed to enforce a limit, by reason: idle (closed in favor of a new connection), refused (all other connections were busy) or slow (the client did not read a response).",
+		Help:   "Client connections closed to enforce a limit, by reason: idle (closed in favor of a new connection), refused (all other connections were busy), rate (the client opened connections too fast) or slow (the client did not read a response).",
 		Labels: []string{"reason"},
 	}
 	cacheBytes = base.Metric{

@@ -241,6 +241,7 @@ type Limits struct {
 	WriteTimeout     time.Duration `yaml:"http_write_timeout" desc:"How long a client may take to receive the next 64 KiB of a response before the router disconnects it."`
 	IdleTimeout      time.Duration `yaml:"http_idle_timeout" desc:"How long an idle client connection stays open."`
 	MaxConnections   int           `yaml:"http_max_connections" desc:"Maximum number of client connections. When it is exceeded, the router closes the connection that has been idle longest."`
+	ConnectionRate   int           `yaml:"http_connection_rate" desc:"Maximum number of connections that one client address may open per second, averaged over four seconds. The router closes further ones at once. It does not apply to client_address.trusted_proxies."`
 	MaxInFlightBytes int           `yaml:"max_in_flight_bytes" desc:"Memory for request bodies, subgraph responses and client responses in progress. When it is exhausted, the router disconnects the slowest client and rejects further operations with the code OVERLOADED."`
 	MaxTokens        int           `yaml:"parser_max_tokens" desc:"Maximum number of tokens in a document."`
 	MaxDepth         int           `yaml:"max_depth" desc:"Maximum nesting depth of fields."`

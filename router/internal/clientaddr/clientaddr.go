@@ -74,7 +74,7 @@ func New(proxies []string, header string) (*Resolver, error) {
 // address, such as on a Unix socket.
 func (r *Resolver) Of(req *http.Request) netip.Addr {
 	peer, ok := parseNode(req.RemoteAddr)
-	if !ok || !r.trusts(peer) {
+	if !ok || !r.Trusts(peer) {
 		return peer
 	}
 	if r.forwarded {
@@ -93,14 +93,15 @@ func (r *Resolver) follow(client netip.Addr, nodes func(yield func(string) bool)
 		if hops++; !ok || hops > maxHops {
 			return client
 		}
-		if client = address; !r.trusts(address) {
+		if client = address; !r.Trusts(address) {
 			return client
 		}
 	}
 	return client
 }
 
-func (r *Resolver) trusts(a netip.Addr) bool {
+// Trusts reports whether an address is that of a trusted proxy.
+func (r *Resolver) Trusts(a netip.Addr) bool {
 	for _, p := range r.trusted {
 		if p.Contains(a) {
 			return true
