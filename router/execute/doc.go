@@ -23,7 +23,7 @@
 //	represent   representations of entities    representation.go, leaf.go
 //	cache       look up and store entities     cache.go, cached.go
 //	send        requests to subgraphs          transport.go, buffer.go, reservation.go
-//	merge       responses into the tree        merge.go, reader.go, tree.go
+//	merge       responses into the tree        merge.go, reader.go, tree.go, turns.go
 //	errors      with the client's paths        errors.go, missing.go
 //	project     write the client's response    respond.go, writer.go
 //	deliver     deferred payloads              deliver.go, fragments.go

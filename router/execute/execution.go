@@ -145,6 +145,25 @@ func (state *fetchState) reset() {
 	state.lookups, state.root, state.cachedRoot = state.lookups[:0], CacheLookup{}, span{}
 }
 
+// responseBytes is the number of bytes that a fetch got from the subgraph and the cache.
+func (state *fetchState) responseBytes() (n int) {
+	if state.response != nil {
+		n += len(state.response.Body.B)
+	}
+	if state.cached != nil {
+		n += len(state.cached.B)
+	}
+	return n
+}
+
+// responseBytes is the number of bytes that all fetches got.
+func (x *execution) responseBytes() (n int) {
+	for i := range x.program.fetches {
+		n += x.states[i].responseBytes()
+	}
+	return n
+}
+
 // growEntities makes sure that there is a state for each of some entity
 // fetches.
 func (state *fetchState) growEntities(fetches int) {

@@ -41,6 +41,7 @@ type Executor struct {
 	options    Options
 	seed       maphash.Seed
 	executions sync.Pool
+	turns      turns
 }
 
 // New makes an Executor.
@@ -48,7 +49,7 @@ func New(o Options) *Executor {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Executor{options: o, seed: maphash.MakeSeed()}
+	return &Executor{options: o, seed: maphash.MakeSeed(), turns: newTurns()}
 }
 
 // A Request is one execution of a program.
@@ -154,6 +155,9 @@ func (e *Executor) Execute(ctx context.Context, req *Request) *Response {
 	x.schedule(ctx, nil)
 	if e.options.Stage != nil {
 		defer e.options.Stage(ctx, Projection, "")()
+	}
+	if e.turns.begin(ctx, x.responseBytes()) {
+		defer e.turns.end()
 	}
 	return x.respond()
 }

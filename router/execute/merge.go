@@ -10,6 +10,9 @@ import (
 // merge stores the response of a fetch in the tree.
 func (x *execution) merge(ctx context.Context, f *fetch) {
 	state := &x.states[f.id]
+	if x.executor.turns.begin(ctx, state.responseBytes()) {
+		defer x.executor.turns.end()
+	}
 	x.mergeCached(f, state)
 	if state.stats.Found > 0 {
 		x.limit(state.found)

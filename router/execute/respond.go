@@ -62,16 +62,7 @@ func (x *execution) harmless() bool {
 // begin allocates the buffer of a response and sets its limit. Error responses
 // get a small buffer, even if other responses of the operation are large.
 func (w *writer) begin() *Buffer {
-	read := 0
-	for i := range w.program.fetches {
-		step := &w.states[i]
-		if step.response != nil {
-			read += len(step.response.Body.B)
-		}
-		if step.cached != nil {
-			read += len(step.cached.B)
-		}
-	}
+	read := w.responseBytes()
 	w.limit, w.exhausted = 2*read+freeBytes, false
 	return NewBuffer(min(int(w.program.bytes.Load()), 2*read) + 256)
 }
