@@ -21,39 +21,39 @@ type AdmissionCheck func(r *http.Request, header http.Header) *Refusal
 // on operations or memory is reached.
 const codeOverloaded = execute.CodeOverloaded
 
-// A place is an operation's share of max_in_flight. The zero place holds none.
-type place struct{ gateway *Gateway }
+// A slot is an operation's share of max_in_flight. The zero slot holds none.
+type slot struct{ gateway *Gateway }
 
-// enter admits one operation: it runs the configured checks, such as the rate limit,
-// and then enforces max_in_flight. The caller must leave the place when the operation
+// takeSlot admits one operation: it runs the configured checks, such as the rate limit,
+// and then enforces max_in_flight. The caller must release the slot when the operation
 // has ended.
-func (gw *Gateway) enter(r *http.Request, header http.Header) (place, *Refusal) {
+func (gw *Gateway) takeSlot(r *http.Request, header http.Header) (slot, *Refusal) {
 	for _, check := range gw.options.Admission {
 		if refused := check(r, header); refused != nil {
-			return place{}, refused
+			return slot{}, refused
 		}
 	}
 	most := gw.config.TrafficShaping.Router.MaxInFlight
 	if most <= 0 {
-		return place{}, nil
+		return slot{}, nil
 	}
 	if gw.inFlight.Add(1) > int64(most) {
 		gw.inFlight.Add(-1)
 		gw.metrics.Limits.Shed.Inc()
-		return place{}, &Refusal{
+		return slot{}, &Refusal{
 			Status: http.StatusServiceUnavailable,
 			Header: http.Header{"Retry-After": {"1"}},
 			Err:    &operation.Error{Message: "The router has reached its limit of operations in flight. Try again in 1 s.", Code: codeOverloaded},
 		}
 	}
-	return place{gw}, nil
+	return slot{gw}, nil
 }
 
-// leave returns the place. It may be called more than once.
-func (p *place) leave() {
-	if p.gateway != nil {
-		p.gateway.inFlight.Add(-1)
-		p.gateway = nil
+// release returns the slot. It may be called more than once.
+func (s *slot) release() {
+	if s.gateway != nil {
+		s.gateway.inFlight.Add(-1)
+		s.gateway = nil
 	}
 }
 

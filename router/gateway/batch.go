@@ -31,20 +31,20 @@ func (x *exchange) serveBatch(body []byte) {
 	var all sync.WaitGroup
 	for i := range list {
 		// The HTTP request has already been admitted as one operation.
-		place, refused := x.place, (*Refusal)(nil)
+		slot, refused := x.slot, (*Refusal)(nil)
 		if i > 0 {
-			place, refused = x.enter(x.r, x.w.Header())
+			slot, refused = x.takeSlot(x.r, x.w.Header())
 		}
 		if refused != nil {
 			answers[i] = x.refuse(refused).body()
 			continue
 		}
 		all.Go(func() {
-			defer place.leave()
+			defer slot.release()
 			answers[i] = x.batched(list[i])
 		})
 	}
-	x.place = place{}
+	x.slot = slot{}
 	all.Wait()
 	out := []byte{'['}
 	for i, a := range answers {

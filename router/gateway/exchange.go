@@ -36,8 +36,8 @@ type exchange struct {
 	// carrier is how the request arrived. It is empty for HTTP.
 	carrier hook.Carrier
 	hooked  *hooked
-	// place is the operation's share of max_in_flight.
-	place place
+	// slot is the operation's share of max_in_flight.
+	slot slot
 	// memory is charged for the request body and for copies of the response.
 	memory memory.Lease
 	// text is charged for the text of the request: &memory, or the lease of a WebSocket
@@ -136,7 +136,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 		ctx = x.hookContext(ctx)
 	}
 	if !req.own {
-		if err := x.trusted.resolve(req); err != nil {
+		if err := x.persisted.resolve(req); err != nil {
 			return nil, err
 		}
 	}
@@ -162,7 +162,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	p.op = d.choose(p.vars, p.deferring)
 	x.snapshot.reweigh(d)
 	if req.register != "" {
-		x.trusted.register(req.register, d)
+		x.persisted.register(req.register, d)
 	}
 	return p, x.admit(ctx, p)
 }

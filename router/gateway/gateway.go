@@ -118,15 +118,15 @@ func (r *Refusal) Error() string { return r.Err.Message }
 
 // A Gateway serves GraphQL over HTTP and WebSocket. It is safe for concurrent use.
 type Gateway struct {
-	config  config.Config
-	options Options
-	logger  *slog.Logger
-	metrics *metrics
-	coders  coders
-	bodies  *body.Reader
-	trusted *trusted
-	flights flights
-	hooks   *hookchain.Chain // nil without hooks
+	config    config.Config
+	options   Options
+	logger    *slog.Logger
+	metrics   *metrics
+	coders    coders
+	bodies    *body.Reader
+	persisted *persistedDocuments
+	flights   flights
+	hooks     *hookchain.Chain // nil without hooks
 	// pages checks origins against cors.allow_origins; it is nil if the list is
 	// empty. anyPage is set if the list contains *.
 	pages   *cors.Cors
@@ -165,7 +165,7 @@ func New(ctx context.Context, c config.Config, o Options) (*Gateway, error) {
 	gw.drain, gw.beginDrain = context.WithCancel(context.WithoutCancel(ctx))
 	gw.streams, gw.endStreams = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
-	if gw.trusted, err = loadTrusted(c.PersistedDocuments, c.Caches.Persisted, gw.metrics.Persisted); err != nil {
+	if gw.persisted, err = loadPersistedDocuments(c.PersistedDocuments, c.Caches.Persisted, gw.metrics.Persisted); err != nil {
 		return nil, err
 	}
 	sdl := o.Supergraph

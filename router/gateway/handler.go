@@ -103,13 +103,13 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	// Admission precedes reading the body, so that a rejected request costs little
 	// memory.
 	var refused *Refusal
-	if x.place, refused = gw.enter(r, w.Header()); refused != nil {
+	if x.slot, refused = gw.takeSlot(r, w.Header()); refused != nil {
 		x.fail(refused)
 		return
 	}
-	// x.place is read when the function returns: a batch or an event stream may have
+	// x.slot is read when the function returns: a batch or an event stream may have
 	// taken it over.
-	defer func() { x.place.leave() }()
+	defer func() { x.slot.release() }()
 	switch token := streamToken(r); {
 	case token != "" && gw.singleConnection():
 		x.serveReserved(token)

@@ -16,8 +16,8 @@ import (
 	"souk/router/telemetry"
 )
 
-// trusted holds the documents that clients can identify by hash.
-type trusted struct {
+// persistedDocuments holds the documents that clients can identify by hash.
+type persistedDocuments struct {
 	config config.PersistedDocuments
 	// listed has the documents of the file, by SHA-256 in hex or by the ID in the
 	// manifest. texts has the same documents by their text.
@@ -27,10 +27,10 @@ type trusted struct {
 	registered *bytecache.Cache[string, []byte]
 }
 
-// loadTrusted reads the file of trusted documents. registeredBytes bounds the memory
+// loadPersistedDocuments reads the file of trusted documents. registeredBytes bounds the memory
 // for documents that clients register.
-func loadTrusted(c config.PersistedDocuments, registeredBytes int, m *telemetry.Cache) (*trusted, error) {
-	t := &trusted{config: c, listed: map[string][]byte{}, texts: map[string]bool{}, registered: bytecache.New[string, []byte](registeredBytes, observer(m))}
+func loadPersistedDocuments(c config.PersistedDocuments, registeredBytes int, m *telemetry.Cache) (*persistedDocuments, error) {
+	t := &persistedDocuments{config: c, listed: map[string][]byte{}, texts: map[string]bool{}, registered: bytecache.New[string, []byte](registeredBytes, observer(m))}
 	if c.Path == "" {
 		return t, nil
 	}
@@ -60,7 +60,7 @@ const codePersistedNotFound = "PERSISTED_QUERY_NOT_FOUND"
 
 // register stores a document for clients that later send only its hash. It is called
 // after the document has been validated, so that invalid documents take no memory.
-func (t *trusted) register(hash string, d *document) {
+func (t *persistedDocuments) register(hash string, d *document) {
 	if _, known := t.registered.Get(hash); !known {
 		t.registered.Put(hash, []byte(d.text), len(hash)+len(d.text))
 	}
@@ -68,7 +68,7 @@ func (t *trusted) register(hash string, d *document) {
 
 // resolve fills in the document of a request that has only a hash. If the request has
 // both, it checks that they match. With Require, it rejects untrusted documents.
-func (t *trusted) resolve(r *request) error {
+func (t *persistedDocuments) resolve(r *request) error {
 	hash, err := t.hash(r)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (t *trusted) resolve(r *request) error {
 }
 
 // hash returns the hash or ID in documentId or extensions.persistedQuery, or "".
-func (t *trusted) hash(r *request) (string, error) {
+func (t *persistedDocuments) hash(r *request) (string, error) {
 	if r.id != "" {
 		return strings.TrimPrefix(r.id, "sha256:"), nil
 	}

@@ -39,8 +39,8 @@ func (gw *Gateway) SetSupergraph(sdl string) error {
 // of former.
 func (gw *Gateway) Inherit(former *Gateway) {
 	if gw.config.PersistedDocuments.Automatic {
-		former.trusted.registered.Used(func(hash string, text []byte, _ uint64) {
-			gw.trusted.registered.Put(hash, text, len(hash)+len(text))
+		former.persisted.registered.Used(func(hash string, text []byte, _ uint64) {
+			gw.persisted.registered.Put(hash, text, len(hash)+len(text))
 		})
 	}
 	old := former.acquire()

@@ -98,13 +98,13 @@ func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if current.rest.RunsOperation(r) {
-		place, refused := gw.enter(r, w.Header())
+		slot, refused := gw.takeSlot(r, w.Header())
 		if refused != nil {
 			gw.metrics.GraphQLError(refused.Err.Code).Inc()
 			Reject(w, r, refused)
 			return
 		}
-		defer place.leave()
+		defer slot.release()
 	}
 	current.rest.ServeHTTP(w, r)
 }

@@ -95,12 +95,12 @@ func (gw *Gateway) serveSingleConnection(w http.ResponseWriter, r *http.Request,
 }
 
 func (gw *Gateway) reserve(w http.ResponseWriter, r *http.Request) {
-	place, refused := gw.enter(r, w.Header())
+	slot, refused := gw.takeSlot(r, w.Header())
 	if refused != nil {
 		Reject(w, r, refused)
 		return
 	}
-	place.leave()
+	slot.release()
 	c := gw.config.Subscriptions.SingleConnection
 	s := &gw.reservations
 	s.mu.Lock()
@@ -283,7 +283,7 @@ func operationID(extensions json.RawMessage) string {
 }
 
 // begin starts an operation whose responses go to the stream of a reservation. The
-// operation takes over the request's place in flight and retains the snapshot, because
+// operation takes over the request's slot in flight and retains the snapshot, because
 // it outlives the request.
 func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 	ctx, cancel := context.WithCancel(res.life)
@@ -291,16 +291,16 @@ func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 		cancel()
 		return problem
 	}
-	own := &exchange{Gateway: x.Gateway, snapshot: x.snapshot, accept: x.accept, place: x.place, carrier: x.carrier, hooked: x.hooked}
+	own := &exchange{Gateway: x.Gateway, snapshot: x.snapshot, accept: x.accept, slot: x.slot, carrier: x.carrier, hooked: x.hooked}
 	own.memory.Take(&x.memory)
 	own.text = &own.memory
 	own.r = x.r.WithContext(&joined{Context: ctx, values: x.r.Context()})
-	x.place = place{}
+	x.slot = slot{}
 	x.snapshot.retain() // cannot fail: this request holds the snapshot
 	x.reservations.running.Go(func() {
 		defer own.snapshot.release()
 		defer own.memory.Release()
-		defer own.place.leave()
+		defer own.slot.release()
 		defer res.running.Done()
 		defer cancel()
 		select {

@@ -188,7 +188,7 @@ func (x *exchange) emitShared(ctx context.Context, p *prepared, emit func([]byte
 
 func (x *exchange) subscribe(ctx context.Context, end context.CancelCauseFunc, p *prepared, emit func([]byte) error) error {
 	x.detach(p)
-	x.place.leave() // subscriptions.max_connections bounds those that are open
+	x.slot.release() // subscriptions.max_connections bounds those that are open
 	x.metrics.Subscriptions.Inc()
 	defer x.metrics.Subscriptions.Dec()
 	defer x.follow(p, end)()
@@ -476,10 +476,10 @@ func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, lease *m
 	defer current.release()
 	x := exchange{Gateway: gw, snapshot: current, r: r, accept: accepted{events: true}, carrier: hook.WebSocket, text: lease}
 	var refused *Refusal
-	if x.place, refused = gw.enter(r, http.Header{}); refused != nil {
+	if x.slot, refused = gw.takeSlot(r, http.Header{}); refused != nil {
 		return errorList(gw.refuse(refused))
 	}
-	defer x.place.leave()
+	defer x.slot.release()
 	var req request
 	err := req.parse(payload)
 	var p *prepared
