@@ -42,23 +42,23 @@ var carriers = []struct {
 	// the handshake and of the first answer to the operation for a WebSocket.
 	send func(t *testing.T, url string) reply
 }{
-	{"POST", 1, func(t *testing.T, url string) reply { return send(t, "POST", url+"/graphql", query) }},
-	{"GET", 1, func(t *testing.T, address string) reply {
+	{name: "POST", operations: 1, send: func(t *testing.T, url string) reply { return send(t, "POST", url+"/graphql", query) }},
+	{name: "GET", operations: 1, send: func(t *testing.T, address string) reply {
 		return send(t, "GET", address+"/graphql?query="+url.QueryEscape("{ hello }"), "", "GraphQL-Require-Preflight: 1")
 	}},
-	{"QUERY", 1, func(t *testing.T, url string) reply {
+	{name: "QUERY", operations: 1, send: func(t *testing.T, url string) reply {
 		return send(t, "QUERY", url+"/graphql", query, "Content-Type: application/json")
 	}},
-	{"batch", 3, func(t *testing.T, url string) reply {
+	{name: "batch", operations: 3, send: func(t *testing.T, url string) reply {
 		return send(t, "POST", url+"/graphql", "["+query+","+query+","+query+"]")
 	}},
-	{"server-sent events", 1, func(t *testing.T, url string) reply {
+	{name: "server-sent events", operations: 1, send: func(t *testing.T, url string) reply {
 		return send(t, "POST", url+"/graphql", query, "Accept: text/event-stream")
 	}},
-	{"multipart", 1, func(t *testing.T, url string) reply {
+	{name: "multipart", operations: 1, send: func(t *testing.T, url string) reply {
 		return send(t, "POST", url+"/graphql", query, "Accept: multipart/mixed")
 	}},
-	{"WebSocket", 1, func(t *testing.T, url string) reply {
+	{name: "WebSocket", operations: 1, send: func(t *testing.T, url string) reply {
 		s := dial(t, url+"/graphql", protocol)
 		s.send(`{"type":"connection_init"}`)
 		s.want(`{"type":"connection_ack"}`)
@@ -69,7 +69,7 @@ var carriers = []struct {
 		}
 		return reply{body: string(got)}
 	}},
-	{"REST", 1, func(t *testing.T, url string) reply { return send(t, "GET", url+"/api/hello", "") }},
+	{name: "REST", operations: 1, send: func(t *testing.T, url string) reply { return send(t, "GET", url+"/api/hello", "") }},
 }
 
 func withEveryCarrier(c *config.Config, o *gateway.Options) {

@@ -108,7 +108,7 @@ func readParts(t *testing.T, r *http.Response) *partReader {
 	if err != nil || media != "multipart/mixed" || r.StatusCode != http.StatusOK {
 		t.Fatalf("got %d, %s, %v", r.StatusCode, media, err)
 	}
-	return &partReader{t, r, multipart.NewReader(r.Body, parameters["boundary"])}
+	return &partReader{T: t, response: r, parts: multipart.NewReader(r.Body, parameters["boundary"])}
 }
 
 func (p *partReader) want(text string) {
@@ -158,23 +158,23 @@ func TestDeferredPayloadsCarryErrorsAndNulls(t *testing.T) {
 		name, body, answerB, answerC string
 		want                         []string
 	}{
-		{"error in a part", `{"query":"{ me { name ... @defer { mood } } }"}`, noMood, "", []string{
+		{name: "error in a part", body: `{"query":"{ me { name ... @defer { mood } } }"}`, answerB: noMood, want: []string{
 			`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`,
 			`{"incremental":[{"id":"0","data":{"mood":null},"errors":[{"message":"A subgraph reported an error.","path":["me","mood"],"extensions":{"code":"MOODLESS"}}]}],"completed":[{"id":"0"}],"hasNext":false}`,
 		}},
-		{"null goes up to the part", `{"query":"{ me { name ... @defer { rank } } }"}`, "", `{"data":{"_entities":[{"rank":null}]}}`, []string{
+		{name: "null goes up to the part", body: `{"query":"{ me { name ... @defer { rank } } }"}`, answerC: `{"data":{"_entities":[{"rank":null}]}}`, want: []string{
 			`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`,
 			`{"completed":[{"id":"0","errors":[{"message":"Cannot return null for non-nullable field User.rank.","path":["me","rank"],"extensions":{"code":"RESPONSE_VALIDATION_FAILED"}}]}],"hasNext":false}`,
 		}},
-		{"condition", `{"query":"query($d: Boolean!) { me { name ... @defer(if: $d) { mood } } }","variables":{"d":true}}`, answerB, "", []string{
+		{name: "condition", body: `{"query":"query($d: Boolean!) { me { name ... @defer(if: $d) { mood } } }","variables":{"d":true}}`, answerB: answerB, want: []string{
 			`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`,
 			`{"incremental":[{"id":"0","data":{"mood":"fine"}}],"completed":[{"id":"0"}],"hasNext":false}`,
 		}},
-		{"fragment", `{"query":"{ me { name ...M @defer } } fragment M on User { mood }"}`, answerB, "", []string{
+		{name: "fragment", body: `{"query":"{ me { name ...M @defer } } fragment M on User { mood }"}`, answerB: answerB, want: []string{
 			`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`,
 			`{"incremental":[{"id":"0","data":{"mood":"fine"}}],"completed":[{"id":"0"}],"hasNext":false}`,
 		}},
-		{"root", `{"query":"{ __typename ... @defer { me { name } } }"}`, "", "", []string{
+		{name: "root", body: `{"query":"{ __typename ... @defer { me { name } } }"}`, want: []string{
 			`{"data":{"__typename":"Query"},"pending":[{"id":"0","path":[]}],"hasNext":true}`,
 			`{"incremental":[{"id":"0","data":{"me":{"name":"Ada"}}}],"completed":[{"id":"0"}],"hasNext":false}`,
 		}},
@@ -368,15 +368,15 @@ func TestAcceptSelectsTheDeferFormat(t *testing.T) {
 func TestClientsWithoutIncrementalDeliveryGetOneResponse(t *testing.T) {
 	const whole = `{"data":{"me":{"name":"Ada","mood":"fine","rank":7}}}`
 	for _, c := range []struct{ name, accept, query, want string }{
-		{"JSON", "application/json", deferQuery, whole},
-		{"any", "*/*", deferQuery, whole},
-		{"an unknown form", "multipart/mixed;deferSpec=20200101,application/graphql-response+json,application/json;q=0.9", deferQuery, whole},
-		{"the earlier form liked less", "multipart/mixed;deferSpec=20220824;q=0.5, application/json", deferQuery, whole},
-		{"the earlier form, nothing deferred", "multipart/mixed;deferSpec=20220824, application/json", `{ me { name mood rank } }`, whole},
-		{"a form to come", `multipart/mixed;incrementalSpec="v9", application/json`, deferQuery, whole},
-		{"JSON liked better", "multipart/mixed;q=0.5, application/json", deferQuery, whole},
-		{"switched off", "multipart/mixed, application/json", `{ me { name ... @defer(if: false) { mood rank } } }`, whole},
-		{"nothing deferred", "multipart/mixed, application/json", `{ me { name mood rank } }`, whole},
+		{name: "JSON", accept: "application/json", query: deferQuery, want: whole},
+		{name: "any", accept: "*/*", query: deferQuery, want: whole},
+		{name: "an unknown form", accept: "multipart/mixed;deferSpec=20200101,application/graphql-response+json,application/json;q=0.9", query: deferQuery, want: whole},
+		{name: "the earlier form liked less", accept: "multipart/mixed;deferSpec=20220824;q=0.5, application/json", query: deferQuery, want: whole},
+		{name: "the earlier form, nothing deferred", accept: "multipart/mixed;deferSpec=20220824, application/json", query: `{ me { name mood rank } }`, want: whole},
+		{name: "a form to come", accept: `multipart/mixed;incrementalSpec="v9", application/json`, query: deferQuery, want: whole},
+		{name: "JSON liked better", accept: "multipart/mixed;q=0.5, application/json", query: deferQuery, want: whole},
+		{name: "switched off", accept: "multipart/mixed, application/json", query: `{ me { name ... @defer(if: false) { mood rank } } }`, want: whole},
+		{name: "nothing deferred", accept: "multipart/mixed, application/json", query: `{ me { name mood rank } }`, want: whole},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h, url := startHeld(t, nil)

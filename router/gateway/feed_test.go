@@ -118,7 +118,7 @@ func openStream(t *testing.T, url, body string, headers ...string) *eventStream 
 	t.Cleanup(func() { response.Body.Close() })
 	lines := bufio.NewScanner(response.Body)
 	lines.Buffer(nil, 4<<20)
-	return &eventStream{t, response, lines}
+	return &eventStream{T: t, response: response, lines: lines}
 }
 
 // want reads lines up to the next that has content.

@@ -70,15 +70,15 @@ func TestOverrideLabelsSelectTheSubgraph(t *testing.T) {
 				headers []string
 				want    string
 			}{
-				{0, nil, "bba"},
-				{0.00499, nil, "bba"},
-				{0.005, nil, "baa"},
-				{0.0499, nil, "baa"},
-				{0.05, nil, "aaa"},
-				{0.999, nil, "aaa"},
-				{0.999, []string{"X-Labels: other, next"}, "aab"},
-				{0, []string{"X-Cohort: next"}, "bbb"},
-				{0.999, []string{"X-Labels: percent(5)"}, "aaa"}, // chance alone decides
+				{random: 0, want: "bba"},
+				{random: 0.00499, want: "bba"},
+				{random: 0.005, want: "baa"},
+				{random: 0.0499, want: "baa"},
+				{random: 0.05, want: "aaa"},
+				{random: 0.999, want: "aaa"},
+				{random: 0.999, headers: []string{"X-Labels: other, next"}, want: "aab"},
+				{random: 0, headers: []string{"X-Cohort: next"}, want: "bbb"},
+				{random: 0.999, headers: []string{"X-Labels: percent(5)"}, want: "aaa"}, // chance alone decides
 			} {
 				if got := ask(c.random, c.headers...); got != c.want {
 					t.Errorf("at %v with %v: part, small and named are from %s, want %s", c.random, c.headers, got, c.want)

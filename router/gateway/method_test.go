@@ -26,10 +26,10 @@ func TestQueryMethodRunsOnlySafeOperations(t *testing.T) {
 		status       int
 		contains     string
 	}{
-		{"QUERY", query, 200, `{"data":{"hello":"hi"}}`},
-		{"QUERY", `{"query":"mutation { add(n: 1) }"}`, 405, "cannot be sent with QUERY"},
-		{"QUERY", `[{"query":"mutation { add(n: 1) }"}]`, 200, "cannot be sent with QUERY"},
-		{"PATCH", query, 405, "Method PATCH"},
+		{method: "QUERY", body: query, status: 200, contains: `{"data":{"hello":"hi"}}`},
+		{method: "QUERY", body: `{"query":"mutation { add(n: 1) }"}`, status: 405, contains: "cannot be sent with QUERY"},
+		{method: "QUERY", body: `[{"query":"mutation { add(n: 1) }"}]`, status: 200, contains: "cannot be sent with QUERY"},
+		{method: "PATCH", body: query, status: 405, contains: "Method PATCH"},
 	} {
 		got := send(t, c.method, url+"/graphql", c.body, json)
 		if got.status != c.status || !strings.Contains(got.body, c.contains) || got.header.Get("Accept-Query") != "application/json" {

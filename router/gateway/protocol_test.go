@@ -30,9 +30,9 @@ func TestPartialSuccessStatusIsConfigurable(t *testing.T) {
 		accept, query string
 		status        int
 	}{
-		{"application/graphql-response+json", "{ hello fail }", 294},
-		{"application/graphql-response+json", "{ hello }", 200},
-		{"application/json", "{ hello fail }", 200},
+		{accept: "application/graphql-response+json", query: "{ hello fail }", status: 294},
+		{accept: "application/graphql-response+json", query: "{ hello }", status: 200},
+		{accept: "application/json", query: "{ hello fail }", status: 200},
 	} {
 		got := send(t, "POST", url+"/graphql", fmt.Sprintf(`{"query":%q}`, c.query), "Accept: "+c.accept)
 		if got.status != c.status {
@@ -107,15 +107,15 @@ func TestAutomaticPersistedQueriesAreRegistered(t *testing.T) {
 		status     int
 		contains   string
 	}{
-		{"unknown", `{` + extension(hash) + `}`, 422, `"message":"PersistedQueryNotFound","extensions":{"code":"PERSISTED_QUERY_NOT_FOUND"}`},
-		{"wrong hash", `{"query":"{ hello }",` + extension(strings.Repeat("0", 64)) + `}`, 422, "SHA-256"},
-		{"register", `{"query":"{ hello }",` + extension(hash) + `}`, 200, `"hello":"hi"`},
-		{"known", `{` + extension(hash) + `}`, 200, `"hello":"hi"`},
-		{"empty query", `{"query":"",` + extension(hash) + `}`, 200, `"hello":"hi"`},
-		{"empty query, unknown", `{"query":"",` + extension(strings.Repeat("0", 64)) + `}`, 422, `"message":"PersistedQueryNotFound"`},
-		{"empty query, no hash", `{"query":""}`, 422, "The document has no operation."},
-		{"known by id", `{"documentId":"sha256:` + hash + `"}`, 200, `"hello":"hi"`},
-		{"version", `{"extensions":{"persistedQuery":{"version":2,"sha256Hash":"x"}}}`, 422, "only 1 is supported"},
+		{name: "unknown", body: `{` + extension(hash) + `}`, status: 422, contains: `"message":"PersistedQueryNotFound","extensions":{"code":"PERSISTED_QUERY_NOT_FOUND"}`},
+		{name: "wrong hash", body: `{"query":"{ hello }",` + extension(strings.Repeat("0", 64)) + `}`, status: 422, contains: "SHA-256"},
+		{name: "register", body: `{"query":"{ hello }",` + extension(hash) + `}`, status: 200, contains: `"hello":"hi"`},
+		{name: "known", body: `{` + extension(hash) + `}`, status: 200, contains: `"hello":"hi"`},
+		{name: "empty query", body: `{"query":"",` + extension(hash) + `}`, status: 200, contains: `"hello":"hi"`},
+		{name: "empty query, unknown", body: `{"query":"",` + extension(strings.Repeat("0", 64)) + `}`, status: 422, contains: `"message":"PersistedQueryNotFound"`},
+		{name: "empty query, no hash", body: `{"query":""}`, status: 422, contains: "The document has no operation."},
+		{name: "known by id", body: `{"documentId":"sha256:` + hash + `"}`, status: 200, contains: `"hello":"hi"`},
+		{name: "version", body: `{"extensions":{"persistedQuery":{"version":2,"sha256Hash":"x"}}}`, status: 422, contains: "only 1 is supported"},
 	} {
 		if got := send(t, "POST", url+"/graphql", c.body); got.status != c.status || !strings.Contains(got.body, c.contains) {
 			t.Errorf("%s: %d %s", c.name, got.status, got.body)

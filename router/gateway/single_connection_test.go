@@ -49,12 +49,12 @@ func TestOperationsShareOneReservedStream(t *testing.T) {
 		method, url, body, token string
 		status                   int
 	}{
-		"second stream":    {http.MethodPost, url, "", token, http.StatusConflict},
-		"operation's id":   {http.MethodPost, url, streamed("1", "{ hello }"), token, http.StatusConflict},
-		"no id":            {http.MethodPost, url, `{"query":"{ hello }"}`, token, http.StatusBadRequest},
-		"invalid document": {http.MethodPost, url, streamed("2", "{ nope }"), token, http.StatusUnprocessableEntity},
-		"unknown token":    {http.MethodPost, url, streamed("2", "{ hello }"), tokenHeader + "es_unknown", http.StatusNotFound},
-		"delete nothing":   {http.MethodDelete, url, "", token, http.StatusBadRequest},
+		"second stream":    {method: http.MethodPost, url: url, token: token, status: http.StatusConflict},
+		"operation's id":   {method: http.MethodPost, url: url, body: streamed("1", "{ hello }"), token: token, status: http.StatusConflict},
+		"no id":            {method: http.MethodPost, url: url, body: `{"query":"{ hello }"}`, token: token, status: http.StatusBadRequest},
+		"invalid document": {method: http.MethodPost, url: url, body: streamed("2", "{ nope }"), token: token, status: http.StatusUnprocessableEntity},
+		"unknown token":    {method: http.MethodPost, url: url, body: streamed("2", "{ hello }"), token: tokenHeader + "es_unknown", status: http.StatusNotFound},
+		"delete nothing":   {method: http.MethodDelete, url: url, token: token, status: http.StatusBadRequest},
 	} {
 		if got := send(t, c.method, c.url, c.body, c.token, "Accept: text/event-stream"); got.status != c.status {
 			t.Errorf("%s: %d %s, want %d", name, got.status, got.body, c.status)

@@ -148,7 +148,7 @@ func dialWith(t *testing.T, url string, header http.Header, protocols ...string)
 		t.Cleanup(func() { response.Body.Close() })
 	}
 	t.Cleanup(func() { conn.CloseNow() })
-	return &socket{t, conn}
+	return &socket{T: t, conn: conn}
 }
 
 func (s *socket) send(text string) {
@@ -242,12 +242,12 @@ func TestProtocolViolationClosesTheWebSocket(t *testing.T) {
 		messages []string
 		code     int
 	}{
-		"not JSON":        {[]string{`{`}, 4400},
-		"unknown type":    {[]string{start, `{"type":"start"}`}, 4400},
-		"no id":           {[]string{start, `{"type":"subscribe","payload":{}}`}, 4400},
-		"not initialised": {[]string{subscribe}, 4401},
-		"twice the id":    {[]string{start, subscribe, subscribe}, 4409},
-		"twice init":      {[]string{start, start}, 4429},
+		"not JSON":        {messages: []string{`{`}, code: 4400},
+		"unknown type":    {messages: []string{start, `{"type":"start"}`}, code: 4400},
+		"no id":           {messages: []string{start, `{"type":"subscribe","payload":{}}`}, code: 4400},
+		"not initialised": {messages: []string{subscribe}, code: 4401},
+		"twice the id":    {messages: []string{start, subscribe, subscribe}, code: 4409},
+		"twice init":      {messages: []string{start, start}, code: 4429},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := dial(t, url+"/graphql", protocol)

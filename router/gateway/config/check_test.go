@@ -30,7 +30,7 @@ func allKeys() []key {
 			t, v = t.Elem(), reflect.Value{}
 		}
 		if len(path) > 0 {
-			keys = append(keys, key{path, t, v})
+			keys = append(keys, key{path: path, typ: t, value: v})
 		}
 		switch t.Kind() {
 		case reflect.Struct:
