@@ -15,7 +15,7 @@ import (
 	"souk/router/rest"
 )
 
-// restRoutes run one operation for each request but those of /api/docs.
+// restRoutes runs one operation for each request, except those to /api/docs.
 type restRoutes struct{ graph rest.Executor }
 
 func (h restRoutes) RunsOperation(r *http.Request) bool { return r.URL.Path != "/api/docs" }
@@ -34,12 +34,12 @@ func (h restRoutes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// Ways to send operations, with the number of operations that each sends.
+// protocols are the ways to send operations, with the number of operations each sends.
 var carriers = []struct {
 	name       string
 	operations int
-	// send gives the status, the header and the body of the answer: those of
-	// the handshake and of the first answer to the operation for a WebSocket.
+	// send returns the status, headers and body of the response. For a WebSocket
+	// these are of the handshake and of the first message for the operation.
 	send func(t *testing.T, url string) reply
 }{
 	{name: "POST", operations: 1, send: func(t *testing.T, url string) reply { return send(t, "POST", url+"/graphql", query) }},
@@ -92,24 +92,24 @@ func TestOperationsAreAdmittedOnce(t *testing.T) {
 			admitted.Store(0)
 			got := c.send(t, url)
 			if strings.Count(got.body, `"hello":"hi"`) != c.operations {
-				t.Errorf("answered %d %s", got.status, got.body)
+				t.Errorf("got status %d, %s", got.status, got.body)
 			}
 			if n := admitted.Load(); n != int64(c.operations) {
-				t.Errorf("admitted %d operations, want %d", n, c.operations)
+				t.Errorf("%d operations admitted, want %d", n, c.operations)
 			}
 			if want := fmt.Sprint(c.operations); got.header != nil && got.header.Get("RateLimit") != want {
-				t.Errorf("RateLimit is %q, want %q", got.header.Get("RateLimit"), want)
+				t.Errorf("RateLimit = %q, want %q", got.header.Get("RateLimit"), want)
 			}
 		})
 	}
 	admitted.Store(0)
 	if got := send(t, "GET", url+"/api/docs", ""); got.status != 200 || admitted.Load() != 0 {
-		t.Errorf("a page of the REST handler's own: %d, admitted %d", got.status, admitted.Load())
+		t.Errorf("/api/docs: status %d, %d operations admitted", got.status, admitted.Load())
 	}
 }
 
-// refusals are in the form that each carrier's protocol has for errors; their
-// status, code, message and headers are the same.
+// Each protocol has its own form for a rejection; status, code, message and
+// headers are the same.
 func TestRefusalsAreTheSameOverEveryProtocol(t *testing.T) {
 	for _, status := range []int{401, 403, 429, 503} {
 		_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
@@ -128,20 +128,20 @@ func TestRefusalsAreTheSameOverEveryProtocol(t *testing.T) {
 	}
 }
 
-// checkRefusal checks the form of one refusal.
+// checkRefusal checks the form of one rejection.
 func checkRefusal(t *testing.T, carrier string, got reply, status int, message string) {
 	t.Helper()
 	if !strings.Contains(got.body, message) || strings.Contains(got.body, `"hi"`) {
-		t.Errorf("answered %d %s", got.status, got.body)
+		t.Errorf("got status %d, %s", got.status, got.body)
 	}
 	if carrier == "WebSocket" {
 		if !strings.HasPrefix(got.body, `{"id":"1","type":"error","payload":[{"message":`) {
-			t.Errorf("the message is %s", got.body)
+			t.Errorf("got message %s", got.body)
 		}
 		return
 	}
 	if got.status != status || got.header.Get("Retry-After") == "" || got.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("answered %d %v", got.status, got.header)
+		t.Errorf("got status %d, headers %v", got.status, got.header)
 	}
 	media := "application/json"
 	switch carrier {
@@ -151,7 +151,7 @@ func checkRefusal(t *testing.T, carrier string, got reply, status int, message s
 		media = "application/graphql-response+json"
 	}
 	if !strings.HasPrefix(got.header.Get("Content-Type"), media) {
-		t.Errorf("the type is %s, want %s", got.header.Get("Content-Type"), media)
+		t.Errorf("Content-Type = %s, want %s", got.header.Get("Content-Type"), media)
 	}
 }
 
@@ -174,10 +174,10 @@ func TestInFlightLimitAppliesToEveryProtocol(t *testing.T) {
 	close(s.hold)
 	for range 2 {
 		if got := <-first; got.status != 200 {
-			t.Errorf("an operation in flight got %d", got.status)
+			t.Errorf("operation in flight: got status %d", got.status)
 		}
 	}
-	// Every place was given back, also those of refused operations.
+	// Every slot is free again, including those of rejected operations.
 	for range 3 {
 		for _, c := range carriers {
 			if c.operations > 2 {
@@ -188,8 +188,8 @@ func TestInFlightLimitAppliesToEveryProtocol(t *testing.T) {
 	}
 }
 
-// A batch runs as many of its operations as there are places, and refuses each
-// of the others.
+// A batch runs as many of its operations as there are free slots and rejects
+// the others.
 func TestBatchCountsEachOperationInFlight(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
 		withEveryCarrier(c, o)
@@ -204,17 +204,17 @@ func TestBatchCountsEachOperationInFlight(t *testing.T) {
 	got := send(t, "POST", url+"/graphql", "["+query+","+query+","+query+"]")
 	want := `[{"data":{"hello":"hi"}},{"data":{"hello":"hi"}},{"errors":[{"message":"Too many.","extensions":{"code":"RATE_LIMIT_EXCEEDED"}}]}]`
 	if got.status != 200 || got.body != want {
-		t.Errorf("answered %d %s", got.status, got.body)
+		t.Errorf("got status %d, %s", got.status, got.body)
 	}
 }
 
-// Open subscriptions are bounded by subscriptions.max_connections; in flight is
-// only what starts them.
+// subscriptions.max_connections bounds open subscriptions. Only their start
+// counts as in flight.
 func TestSubscriptionDoesNotCountAsInFlight(t *testing.T) {
 	s := &subgraph{hold: make(chan struct{})}
 	_, url := start(t, s, func(c *config.Config, _ *gateway.Options) {
 		c.TrafficShaping.Router.MaxInFlight = 1
-		c.Subscriptions.Deduplicate = false // each is to start anew
+		c.Subscriptions.Deduplicate = false // every subscription opens its own stream
 	})
 	socket := dial(t, url+"/graphql", protocol)
 	socket.send(`{"type":"connection_init"}`)
@@ -227,6 +227,6 @@ func TestSubscriptionDoesNotCountAsInFlight(t *testing.T) {
 	}
 	close(s.hold)
 	if got := send(t, "POST", url+"/graphql", query); got.status != 200 {
-		t.Errorf("beside two subscriptions a query got %d %s", got.status, got.body)
+		t.Errorf("query during two subscriptions: got status %d, %s", got.status, got.body)
 	}
 }

@@ -16,9 +16,9 @@ import (
 	"souk/router/supergraph"
 )
 
-// fanOut is a document of fragments that spread each other, so that a few lines
+// fanOut returns a document of fragments that spread each other: a few lines
 // select thousands of fields, behind conditions that give 2^conditions
-// operations. It differs from that of any other n.
+// operations. Each n gives a different document.
 func fanOut(n, levels, conditions int) string {
 	var b strings.Builder
 	b.WriteString("query Q(")
@@ -37,8 +37,8 @@ func fanOut(n, levels, conditions int) string {
 	return b.String()
 }
 
-// TestCachesStayWithinTheirBytes fills the caches with what hostile clients send, and
-// compares what the process has come to hold with the configured bounds.
+// TestCachesStayWithinTheirBytes fills the caches with documents of hostile
+// clients and compares the growth of the heap with the configured bounds.
 func TestCachesStayWithinTheirBytes(t *testing.T) {
 	for name, send := range map[string]func(t *testing.T, url string, i int){
 		"fragments in all combinations of conditions": func(t *testing.T, url string, i int) {
@@ -47,7 +47,7 @@ func TestCachesStayWithinTheirBytes(t *testing.T) {
 				variables[fmt.Sprintf("c%d", bit)] = i>>bit&1 == 1
 			}
 			if answer := post(t, url, map[string]any{"query": fanOut(i/64, 5, 6), "variables": variables}); !strings.Contains(answer, `"all":`) {
-				t.Fatalf("not answered: %s", answer)
+				t.Fatalf("got %s, want data", answer)
 			}
 		},
 		"long documents": func(t *testing.T, url string, i int) {
@@ -79,26 +79,25 @@ func TestCachesStayWithinTheirBytes(t *testing.T) {
 				send(t, url, i)
 			}
 			held := heap() - before
-			t.Logf("%d bytes held", held)
+			t.Logf("the heap grew by %d bytes", held)
 			if bound := 12 << 20; held > 2*bound {
-				t.Errorf("%d bytes are held; the caches are bounded by %d", held, bound)
+				t.Errorf("the heap grew by %d bytes; the caches are bounded by %d", held, bound)
 			}
 			if held < 1<<20 {
-				t.Errorf("only %d bytes are held: the caches were not filled", held)
+				t.Errorf("the heap grew by only %d bytes: the caches are not full", held)
 			}
 		})
 	}
 }
 
-// TestInvalidDocumentsAreNotRegistered: a hash is known only when its document
-// was valid.
+// A hash is registered only if its document is valid.
 func TestInvalidDocumentsAreNotRegistered(t *testing.T) {
 	url := cyclic(t, nil)
 	for text, known := range map[string]bool{"{ hello }": true, "{ nothing }": false, "{ hello": false} {
 		hash := registerDocument(t, url, text)
 		answer := post(t, url, map[string]any{"extensions": persisted(hash)})
 		if strings.Contains(answer, "PERSISTED_QUERY_NOT_FOUND") == known {
-			t.Errorf("%s: registered %t, want %t: %s", text, !known, known, answer)
+			t.Errorf("%s: registered = %t, want %t: %s", text, !known, known, answer)
 		}
 	}
 }
@@ -124,11 +123,11 @@ func post(t *testing.T, url string, body any) string {
 	return send(t, "POST", url+"/graphql", string(data)).body
 }
 
-// cyclicSDL has a type that leads to itself.
+// cyclicSDL has a type that refers to itself.
 var cyclicSDL = strings.Replace(sdl, "type Query @join__type(graph: A) {", `type User @join__type(graph: A) { name: String friend: User a: String b: String c: String d: String e: String f: String g: String }
 type Query @join__type(graph: A) { user(id: ID): User `, 1)
 
-// cyclic serves a gateway over a subgraph that keeps nothing.
+// cyclic starts a gateway whose subgraph retains no memory.
 func cyclic(t *testing.T, configure func(*config.Config)) (url string) {
 	t.Helper()
 	_, url = start(t, nil, func(c *config.Config, o *gateway.Options) {
@@ -149,7 +148,7 @@ func (greeter) Send(context.Context, *execute.SubgraphRequest) (*execute.Subgrap
 
 func heap() int {
 	runtime.GC()
-	runtime.GC() // pools keep what they have for one collection
+	runtime.GC() // pools retain their contents for one collection
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

@@ -13,7 +13,7 @@ import (
 	"souk/router/supergraph"
 )
 
-// A sink takes a response and keeps nothing.
+// A sink discards a response.
 type sink struct {
 	header http.Header
 	status int
@@ -23,8 +23,8 @@ func (s *sink) Header() http.Header         { return s.header }
 func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
 func (s *sink) WriteHeader(status int)      { s.status = status }
 
-// warm gives a function that sends one request, for the second time and later,
-// to a gateway whose subgraph costs next to nothing.
+// warm returns a function that repeats one request, after the first, to a
+// gateway whose subgraph costs almost nothing.
 func warm(t testing.TB, body string) func() int {
 	t.Helper()
 	o := gateway.Options{Supergraph: sdl, Transport: func(*supergraph.Model) (execute.Transport, func(), error) { return quick{}, func() {}, nil }}
@@ -46,17 +46,17 @@ func warm(t testing.TB, body string) func() int {
 	send := func() int {
 		reader.Reset([]byte(body))
 		clear(w.header)
-		r.Body = closer // the gateway puts a limit around it
+		r.Body = closer // the gateway wraps it in a limit
 		handler.ServeHTTP(w, r)
 		return w.status
 	}
 	if send() != 200 {
-		t.Fatalf("the first request got %d", w.status)
+		t.Fatalf("first request: got status %d", w.status)
 	}
 	return send
 }
 
-// quick answers without looking.
+// quick returns a constant response.
 type quick struct{ *subgraph }
 
 var answerOfQuick = response(`{"data":{"hello":"hi"}}`)

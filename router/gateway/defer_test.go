@@ -18,7 +18,7 @@ import (
 	"souk/router/supergraph"
 )
 
-// deferSDL has a subgraph with users, and others that know more of them.
+// deferSDL has a subgraph with users and two that add fields to them.
 var deferSDL = strings.NewReplacer(
 	`enum join__Graph { A @join__graph(name: "a", url: "http://a.invalid/graphql") }`, `enum join__Graph {
   A @join__graph(name: "a", url: "http://a.invalid/graphql")
@@ -34,11 +34,11 @@ type User @join__type(graph: A, key: "id") @join__type(graph: B, key: "id") @joi
 	`hello(name: String = "world"): String`, `hello(name: String = "world"): String me: User`,
 ).Replace(sdl)
 
-// A heldTransport answers each request to a subgraph with what the test sends
-// on the subgraph's channel.
+// A heldTransport responds to each subgraph request with what the test sends on
+// the subgraph's channel.
 type heldTransport struct {
 	answers map[string]chan string
-	gone    chan string // subgraphs whose request was given up
+	gone    chan string // subgraphs whose request was cancelled
 }
 
 func (h *heldTransport) Send(ctx context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
@@ -75,7 +75,7 @@ func startHeld(t *testing.T, configure func(*config.Config)) (*heldTransport, st
 	return h, url + "/graphql"
 }
 
-// open sends a request and gives the response as soon as it begins.
+// open sends a request and returns the response when its headers have arrived.
 func open(t *testing.T, url, body string, headers ...string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), "POST", url, strings.NewReader(body))
@@ -95,7 +95,7 @@ func open(t *testing.T, url, body string, headers ...string) *http.Response {
 	return response
 }
 
-// A partReader reads a response in parts, each as it comes.
+// A partReader reads the parts of a multipart response as they arrive.
 type partReader struct {
 	*testing.T
 	response *http.Response
@@ -106,7 +106,7 @@ func readParts(t *testing.T, r *http.Response) *partReader {
 	t.Helper()
 	media, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "multipart/mixed" || r.StatusCode != http.StatusOK {
-		t.Fatalf("got %d, %s, %v", r.StatusCode, media, err)
+		t.Fatalf("got status %d, media type %s, err %v", r.StatusCode, media, err)
 	}
 	return &partReader{T: t, response: r, parts: multipart.NewReader(r.Body, parameters["boundary"])}
 }
@@ -115,33 +115,33 @@ func (p *partReader) want(text string) {
 	p.Helper()
 	part, err := p.parts.NextRawPart()
 	if err != nil {
-		p.Fatalf("instead of %s: %v", text, err)
+		p.Fatalf("want part %s, got error %v", text, err)
 	}
 	got, err := io.ReadAll(part)
 	if err != nil || string(got) != text {
 		p.Errorf("got  %s, %v\nwant %s", got, err, text)
 	}
 	if t := part.Header.Get("Content-Type"); t != "application/json" {
-		p.Errorf("a part is %s", t)
+		p.Errorf("got a part of type %s", t)
 	}
 }
 
 func (p *partReader) wantEnd() {
 	p.Helper()
 	if part, err := p.parts.NextRawPart(); err != io.EOF {
-		p.Errorf("got %v, %v after the last part", part, err)
+		p.Errorf("after the last part: got %v, %v", part, err)
 	}
 }
 
 const incremental = "Accept: application/json, multipart/mixed"
 
-// TestDeferredPayloadsAreSentWhenReady: no part waits for a slower one.
+// A payload does not wait for a slower one.
 func TestDeferredPayloadsAreSentWhenReady(t *testing.T) {
 	h, url := startHeld(t, nil)
 	go func() { h.answers["a"] <- answerA }()
 	r := open(t, url, `{"query":"`+deferQuery+`"}`, incremental, "Accept-Encoding: gzip") //nolint:bodyclose // open closes it
 	if r.Header.Get("Content-Encoding") != "" || r.Header.Get("Cache-Control") != "no-store" {
-		t.Errorf("the header is %v", r.Header)
+		t.Errorf("got headers %v", r.Header)
 	}
 	p := readParts(t, r)
 	p.want(`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"],"label":"m"},{"id":"1","path":["me"],"label":"r"}],"hasNext":true}`)
@@ -158,11 +158,11 @@ func TestDeferredPayloadsCarryErrorsAndNulls(t *testing.T) {
 		name, body, answerB, answerC string
 		want                         []string
 	}{
-		{name: "error in a part", body: `{"query":"{ me { name ... @defer { mood } } }"}`, answerB: noMood, want: []string{
+		{name: "error in a payload", body: `{"query":"{ me { name ... @defer { mood } } }"}`, answerB: noMood, want: []string{
 			`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`,
 			`{"incremental":[{"id":"0","data":{"mood":null},"errors":[{"message":"A subgraph reported an error.","path":["me","mood"],"extensions":{"code":"MOODLESS"}}]}],"completed":[{"id":"0"}],"hasNext":false}`,
 		}},
-		{name: "null goes up to the part", body: `{"query":"{ me { name ... @defer { rank } } }"}`, answerC: `{"data":{"_entities":[{"rank":null}]}}`, want: []string{
+		{name: "null propagates to the payload", body: `{"query":"{ me { name ... @defer { rank } } }"}`, answerC: `{"data":{"_entities":[{"rank":null}]}}`, want: []string{
 			`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"]}],"hasNext":true}`,
 			`{"completed":[{"id":"0","errors":[{"message":"Cannot return null for non-nullable field User.rank.","path":["me","rank"],"extensions":{"code":"RESPONSE_VALIDATION_FAILED"}}]}],"hasNext":false}`,
 		}},
@@ -203,7 +203,7 @@ func TestNestedDeferWaitsForItsParent(t *testing.T) {
 	go func() { h.answers["a"] <- answerA }()
 	p := readParts(t, open(t, url, `{"query":"{ me { name ... @defer(label: \"outer\") { mood ... @defer(label: \"inner\") { rank } } } }"}`, incremental)) //nolint:bodyclose // open closes it
 	p.want(`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"],"label":"outer"}],"hasNext":true}`)
-	h.answers["c"] <- answerC // but what is around it is not there
+	h.answers["c"] <- answerC // but the enclosing payload has not been sent
 	h.answers["b"] <- answerB
 	var rest bytes.Buffer
 	for {
@@ -220,19 +220,19 @@ func TestNestedDeferWaitsForItsParent(t *testing.T) {
 	}
 	outer, inner := strings.Index(rest.String(), `{"mood":"fine"}`), strings.Index(rest.String(), `{"rank":7}`)
 	if outer < 0 || inner < outer || !strings.HasSuffix(rest.String(), `"hasNext":false}`) {
-		t.Errorf("got %s", rest.String())
+		t.Errorf("got unexpected payloads %s", rest.String())
 	}
 }
 
-// TestAugust2022FormatSendsWholeFragments: the form of August 2022 has the whole of each fragment,
-// with its path and label.
+// The format of August 2022 repeats all fields of each fragment, with its path
+// and label.
 func TestAugust2022FormatSendsWholeFragments(t *testing.T) {
 	const noMood = `{"data":{"_entities":[{"mood":null}]},"errors":[{"message":"no mood","path":["_entities",0,"mood"],"extensions":{"code":"MOODLESS"}}]}`
 	const nullRank = `{"data":{"_entities":[{"rank":null}]}}`
 	first := `{"data":{"me":{"name":"Ada"}},"hasNext":true}`
 	for _, c := range []struct {
 		name, query      string
-		answerB, answerC string // empty where the subgraph is not asked
+		answerB, answerC string // empty if the subgraph gets no request
 		want             []string
 	}{
 		{name: "one by one", query: deferQuery, answerB: answerB, answerC: answerC, want: []string{first,
@@ -240,11 +240,11 @@ func TestAugust2022FormatSendsWholeFragments(t *testing.T) {
 			`{"incremental":[{"data":{"rank":7},"path":["me"],"label":"r"}],"hasNext":false}`}},
 		{name: "without a label", query: `{ me { name ... @defer { mood } } }`, answerB: answerB, want: []string{first,
 			`{"incremental":[{"data":{"mood":"fine"},"path":["me"]}],"hasNext":false}`}},
-		{name: "fields of the first response again", query: `{ me { name ... @defer(label: \"f\") { name mood } } }`, answerB: answerB, want: []string{first,
+		{name: "fields of the first response are repeated", query: `{ me { name ... @defer(label: \"f\") { name mood } } }`, answerB: answerB, want: []string{first,
 			`{"incremental":[{"data":{"name":"Ada","mood":"fine"},"path":["me"],"label":"f"}],"hasNext":false}`}},
-		{name: "nothing else", query: `{ me { name ... @defer(label: \"f\") { name } } }`, want: []string{first,
+		{name: "no other fields", query: `{ me { name ... @defer(label: \"f\") { name } } }`, want: []string{first,
 			`{"incremental":[{"data":{"name":"Ada"},"path":["me"],"label":"f"}],"hasNext":false}`}},
-		{name: "one in another", query: `{ me { name ... @defer(label: \"o\") { mood ... @defer(label: \"i\") { rank mood } } } }`, answerB: answerB, answerC: answerC, want: []string{first,
+		{name: "nested", query: `{ me { name ... @defer(label: \"o\") { mood ... @defer(label: \"i\") { rank mood } } } }`, answerB: answerB, answerC: answerC, want: []string{first,
 			`{"incremental":[{"data":{"mood":"fine"},"path":["me"],"label":"o"}],"hasNext":true}`,
 			`{"incremental":[{"data":{"mood":"fine","rank":7},"path":["me"],"label":"i"}],"hasNext":false}`}},
 		{name: "at the root", query: `{ __typename ... @defer(label: \"q\") { me { name } } }`, want: []string{
@@ -254,7 +254,7 @@ func TestAugust2022FormatSendsWholeFragments(t *testing.T) {
 			`{"incremental":[{"data":{"me":{"mood":"fine"}},"path":[],"label":"q"}],"hasNext":false}`}},
 		{name: "error", query: `{ me { name ... @defer { mood } } }`, answerB: noMood, want: []string{first,
 			`{"incremental":[{"data":{"mood":null},"path":["me"],"errors":[{"message":"A subgraph reported an error.","path":["me","mood"],"extensions":{"code":"MOODLESS"}}]}],"hasNext":false}`}},
-		{name: "null of the fragment", query: `{ me { name ... @defer(label: \"r\") { rank } } }`, answerC: nullRank, want: []string{first,
+		{name: "null for the fragment", query: `{ me { name ... @defer(label: \"r\") { rank } } }`, answerC: nullRank, want: []string{first,
 			`{"incremental":[{"data":null,"path":["me"],"label":"r","errors":[{"message":"Cannot return null for non-nullable field User.rank.","path":["me","rank"],"extensions":{"code":"RESPONSE_VALIDATION_FAILED"}}]}],"hasNext":false}`}},
 		{name: "null inside the fragment", query: `{ me { name ... @defer(label: \"m\") { mood } } ... @defer(label: \"q\") { me { rank } } }`, answerB: answerB, answerC: nullRank, want: nil},
 	} {
@@ -262,14 +262,14 @@ func TestAugust2022FormatSendsWholeFragments(t *testing.T) {
 			h, url := startHeld(t, nil)
 			go func() {
 				h.answers["a"] <- answerA
-				// The later answer waits until the client has the earlier one.
+				// The second response is sent after the client has the first payload.
 				if c.answerB != "" {
 					h.answers["b"] <- c.answerB
 				}
 			}()
 			p := readParts(t, open(t, url, `{"query":"`+c.query+`"}`, "Accept: multipart/mixed;deferSpec=20220824, application/json")) //nolint:bodyclose // open closes it
 			if got := p.response.Header.Get("Content-Type"); got != `multipart/mixed;boundary="-";deferSpec=20220824` {
-				t.Errorf("Content-Type is %s", got)
+				t.Errorf("Content-Type = %s", got)
 			}
 			if c.want == nil {
 				go func() { h.answers["c"] <- c.answerC }()
@@ -287,13 +287,12 @@ func TestAugust2022FormatSendsWholeFragments(t *testing.T) {
 	}
 }
 
-// TestDeferredFragmentsShareFields: each fragment has the field that both
-// select.
+// Both fragments have the field that both select.
 func TestDeferredFragmentsShareFields(t *testing.T) {
 	h, url := startHeld(t, nil)
 	go func() {
 		h.answers["a"] <- answerA
-		for { // once for each fragment, if they are not asked for together
+		for { // one request for each fragment, unless they are merged
 			select {
 			case h.answers["b"] <- answerB:
 			case <-t.Context().Done():
@@ -308,13 +307,13 @@ func TestDeferredFragmentsShareFields(t *testing.T) {
 	}
 	for _, label := range []string{"x", "y"} {
 		if want := `{"data":{"mood":"fine"},"path":["me"],"label":"` + label + `"}`; strings.Count(string(text), want) != 1 {
-			t.Errorf("%s is not there once: %s", want, text)
+			t.Errorf("want %s exactly once in %s", want, text)
 		}
 	}
 }
 
-// wantNullOf reads all parts. One of them must have null for a field of the
-// root, and no later one may have data below it.
+// wantNullOf reads all parts. One of them must have null for a root field, and
+// no later one may have data below it.
 func (p *partReader) wantNullOf(field string) {
 	p.Helper()
 	null, last := false, ""
@@ -332,12 +331,12 @@ func (p *partReader) wantNullOf(field string) {
 		}
 		last = string(text)
 		if null && strings.Contains(last, `"path":["`+field+`"],"label"`) {
-			p.Errorf("data below null: %s", last)
+			p.Errorf("got data below null: %s", last)
 		}
 		null = null || strings.Contains(last, `"data":{"`+field+`":null}`)
 	}
 	if !null || !strings.HasSuffix(last, `"hasNext":false}`) {
-		p.Errorf("null: %v, the last part is %s", null, last)
+		p.Errorf("null = %v, last part %s", null, last)
 	}
 }
 
@@ -363,18 +362,18 @@ func TestAcceptSelectsTheDeferFormat(t *testing.T) {
 	}
 }
 
-// TestClientsWithoutIncrementalDeliveryGetOneResponse: clients that do not take parts, and operations without
-// any, get one complete response.
+// Clients that do not accept multipart responses, and operations that defer
+// nothing, get one complete response.
 func TestClientsWithoutIncrementalDeliveryGetOneResponse(t *testing.T) {
 	const whole = `{"data":{"me":{"name":"Ada","mood":"fine","rank":7}}}`
 	for _, c := range []struct{ name, accept, query, want string }{
 		{name: "JSON", accept: "application/json", query: deferQuery, want: whole},
 		{name: "any", accept: "*/*", query: deferQuery, want: whole},
-		{name: "an unknown form", accept: "multipart/mixed;deferSpec=20200101,application/graphql-response+json,application/json;q=0.9", query: deferQuery, want: whole},
-		{name: "the earlier form liked less", accept: "multipart/mixed;deferSpec=20220824;q=0.5, application/json", query: deferQuery, want: whole},
-		{name: "the earlier form, nothing deferred", accept: "multipart/mixed;deferSpec=20220824, application/json", query: `{ me { name mood rank } }`, want: whole},
-		{name: "a form to come", accept: `multipart/mixed;incrementalSpec="v9", application/json`, query: deferQuery, want: whole},
-		{name: "JSON liked better", accept: "multipart/mixed;q=0.5, application/json", query: deferQuery, want: whole},
+		{name: "an unknown format", accept: "multipart/mixed;deferSpec=20200101,application/graphql-response+json,application/json;q=0.9", query: deferQuery, want: whole},
+		{name: "the earlier format with a lower weight", accept: "multipart/mixed;deferSpec=20220824;q=0.5, application/json", query: deferQuery, want: whole},
+		{name: "the earlier format, nothing deferred", accept: "multipart/mixed;deferSpec=20220824, application/json", query: `{ me { name mood rank } }`, want: whole},
+		{name: "a future format", accept: `multipart/mixed;incrementalSpec="v9", application/json`, query: deferQuery, want: whole},
+		{name: "JSON with a higher weight", accept: "multipart/mixed;q=0.5, application/json", query: deferQuery, want: whole},
 		{name: "switched off", accept: "multipart/mixed, application/json", query: `{ me { name ... @defer(if: false) { mood rank } } }`, want: whole},
 		{name: "nothing deferred", accept: "multipart/mixed, application/json", query: `{ me { name mood rank } }`, want: whole},
 	} {
@@ -385,7 +384,7 @@ func TestClientsWithoutIncrementalDeliveryGetOneResponse(t *testing.T) {
 			go func() { h.answers["c"] <- answerC }()
 			got := send(t, "POST", url, `{"query":"`+c.query+`"}`, "Accept: "+c.accept)
 			if got.body != c.want || got.status != 200 {
-				t.Errorf("got %d %s", got.status, got.body)
+				t.Errorf("got status %d, %s", got.status, got.body)
 			}
 		})
 	}
@@ -402,14 +401,14 @@ func TestMultipartOnlyAcceptGetsOnePart(t *testing.T) {
 	p.want(`{"data":{"me":{"name":"Ada"}}}`)
 	p.wantEnd()
 	if got := send(t, "POST", url, `{"query":"{ nope }"}`, "Accept: multipart/mixed"); got.status != 422 || !strings.Contains(got.header.Get("Content-Type"), "graphql-response+json") {
-		t.Errorf("an invalid query: %d %s", got.status, got.header)
+		t.Errorf("invalid query: got status %d, headers %s", got.status, got.header)
 	}
 	if got := send(t, "POST", url, `{"query":"{ nope }"}`, "Accept: multipart/mixed;deferSpec=20200101"); got.status != 406 {
-		t.Errorf("an unknown form alone: %d", got.status)
+		t.Errorf("unknown format alone: got status %d", got.status)
 	}
 }
 
-// TestDisconnectCancelsFetches: with the client its fetches end.
+// When the client disconnects, its fetches are cancelled.
 func TestDisconnectCancelsFetches(t *testing.T) {
 	h, url := startHeld(t, nil)
 	go func() { h.answers["a"] <- answerA }()
@@ -417,7 +416,7 @@ func TestDisconnectCancelsFetches(t *testing.T) {
 	readParts(t, r).want(`{"data":{"me":{"name":"Ada"}},"pending":[{"id":"0","path":["me"],"label":"m"},{"id":"1","path":["me"],"label":"r"}],"hasNext":true}`)
 	r.Body.Close()
 	if first, second := <-h.gone, <-h.gone; first == second {
-		t.Errorf("%s was given up twice", first)
+		t.Errorf("the request to %s was cancelled twice", first)
 	}
 }
 

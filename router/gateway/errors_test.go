@@ -11,7 +11,7 @@ import (
 	"souk/router/gateway/config"
 )
 
-// Those who may not introspect the schema learn no names of it from errors.
+// Callers that may not introspect the schema learn no names from errors.
 func TestNoSuggestionsWithoutIntrospection(t *testing.T) {
 	requests := map[string]string{
 		"field":     `{"query":"{ helo }"}`,
@@ -27,22 +27,22 @@ func TestNoSuggestionsWithoutIntrospection(t *testing.T) {
 		for name, body := range requests {
 			got := send(t, "POST", url+"/graphql", body)
 			if got.status != 422 {
-				t.Errorf("%s: %d %s", name, got.status, got.body)
+				t.Errorf("%s: got status %d, %s", name, got.status, got.body)
 			}
 			if strings.Contains(got.body, "Did you mean") {
 				suggested++
 				if !introspection {
-					t.Errorf("%s: %s", name, got.body)
+					t.Errorf("%s: got a suggestion: %s", name, got.body)
 				}
 			}
 		}
 		if introspection && suggested < 4 {
-			t.Errorf("with introspection %d errors suggest a name", suggested)
+			t.Errorf("with introspection: %d errors suggest a name", suggested)
 		}
 	}
 }
 
-// An error repeats a bounded part of what the client sent.
+// An error quotes a bounded part of the request.
 func TestErrorsAreBounded(t *testing.T) {
 	_, address := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) {
 		c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 3}
@@ -75,10 +75,10 @@ func TestErrorsAreBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := send(t, c.method, address+"/graphql"+c.query, c.body, c.headers...)
 			if got.status/100 == 5 || got.status/100 == 2 && !strings.HasPrefix(got.body, "[") && !strings.Contains(got.body, "PERSISTED") {
-				t.Errorf("answered %d", got.status)
+				t.Errorf("got status %d", got.status)
 			}
 			if len(got.body) > 4096 || !json.Valid([]byte(got.body)) || !strings.Contains(got.body, `"message":"`) {
-				t.Errorf("answered with %d bytes: %s", len(got.body), fmt.Sprintf("%.500s", got.body))
+				t.Errorf("got %d bytes: %s", len(got.body), fmt.Sprintf("%.500s", got.body))
 			}
 		})
 	}

@@ -14,14 +14,14 @@ import (
 	"souk/router/supergraph"
 )
 
-// A feed is a subgraph whose subscriptions send what the test says.
+// A feed is a subgraph whose subscriptions send the events that a test provides.
 type feed struct {
 	subgraph
 	mu   sync.Mutex
 	open []*upstream
 }
 
-// An upstream is one subscription open to a feed.
+// An upstream is one open subscription to a feed.
 type upstream struct {
 	request execute.SubgraphRequest
 	events  chan string
@@ -49,7 +49,7 @@ func (f *feed) Subscribe(ctx context.Context, r *execute.SubgraphRequest, event 
 	}
 }
 
-// upstream waits for the n-th subscription, from 0.
+// upstream waits for subscription n, counted from 0.
 func (f *feed) upstream(t *testing.T, n int) *upstream {
 	t.Helper()
 	var u *upstream
@@ -79,7 +79,7 @@ func (u *upstream) send(t *testing.T, count string) {
 	}
 }
 
-// startFeed serves a gateway over a feed.
+// startFeed starts a gateway with a feed as its subgraph.
 func startFeed(t *testing.T, configure func(*config.Config, *gateway.Options)) (*feed, *gateway.Gateway, string) {
 	t.Helper()
 	f := &feed{}
@@ -121,13 +121,13 @@ func openStream(t *testing.T, url, body string, headers ...string) *eventStream 
 	return &eventStream{T: t, response: response, lines: lines}
 }
 
-// want reads lines up to the next that has content.
+// want reads lines up to the next that is not empty.
 func (s *eventStream) want(lines ...string) {
 	s.Helper()
 	for _, want := range lines {
 		got, ok := s.next()
 		if !ok || got != want {
-			s.Fatalf("got %q, %v; want %q", got, s.lines.Err(), want)
+			s.Fatalf("got line %q, err %v, want %q", got, s.lines.Err(), want)
 		}
 	}
 }
@@ -144,11 +144,11 @@ func (s *eventStream) next() (string, bool) {
 func (s *eventStream) wantEnd() {
 	s.Helper()
 	if line, ok := s.next(); ok || s.lines.Err() != nil {
-		s.Errorf("got %q, %v; want the end of the stream", line, s.lines.Err())
+		s.Errorf("got line %q, err %v, want the end of the stream", line, s.lines.Err())
 	}
 }
 
-// initialised opens a socket and its connection.
+// initialised opens a WebSocket and completes the init handshake.
 func initialised(t *testing.T, url, payload string) *socket {
 	t.Helper()
 	s := dial(t, url, protocol)

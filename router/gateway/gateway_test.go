@@ -37,12 +37,12 @@ type Mutation @join__type(graph: A) { add(n: Int!): Int }
 type Subscription @join__type(graph: A) { count(to: Int!): Int }
 `
 
-// A subgraph answers by what is asked of it. It is an http.Handler and, since
-// the gateway is what is tested here, its own transport to that handler.
+// A subgraph responds to the fields in a request. It is an http.Handler and
+// also its own transport to that handler.
 type subgraph struct {
 	mu    sync.Mutex
 	asked []string
-	// hold, unless nil, is received from before an answer is given.
+	// hold, unless nil, is received from before each response.
 	hold chan struct{}
 }
 
@@ -102,7 +102,7 @@ func response(text string) *execute.SubgraphResponse {
 	return &execute.SubgraphResponse{Status: http.StatusOK, Header: http.Header{}, Body: b}
 }
 
-// start serves a gateway over HTTP.
+// start starts a gateway over HTTP.
 func start(t *testing.T, s *subgraph, configure func(*config.Config, *gateway.Options)) (*gateway.Gateway, string) {
 	t.Helper()
 	c := config.Default()
@@ -125,7 +125,7 @@ type reply struct {
 	body   string
 }
 
-// send makes one request; headers are given as "Name: value".
+// send sends one request; headers have the form "Name: value".
 func send(t *testing.T, method, url, body string, headers ...string) reply {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -156,25 +156,24 @@ func send(t *testing.T, method, url, body string, headers ...string) reply {
 	return reply{status: response.StatusCode, header: response.Header, body: b.String()}
 }
 
-// TestRedirectsToThePlaygroundKeepTheQuery: /?run is a link to a playground that
-// runs its first example.
+// /?run is a link to a playground that runs its first example.
 func TestRedirectsToThePlaygroundKeepTheQuery(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) { c.Playground.Enabled = true })
 	for _, path := range []string{"/?run&a=%20", "/graphql?run&a=%20"} {
 		got := send(t, "GET", url+path, "", "Accept: text/html")
 		if got.status != 302 || got.header.Get("Location") != "/playground/?run&a=%20" {
-			t.Errorf("%s: %d, %q", path, got.status, got.header.Get("Location"))
+			t.Errorf("%s: got status %d, Location %q", path, got.status, got.header.Get("Location"))
 		}
 	}
 }
 
-// At / the playground is the page itself, and redirects nowhere.
+// At / the playground is served without a redirect.
 func TestPlaygroundCanBeServedAtTheRoot(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(c *config.Config, _ *gateway.Options) {
 		c.Playground.Enabled, c.Playground.Path = true, "/"
 	})
 	if got := send(t, "GET", url+"/", "", "Accept: text/html"); got.status != 200 {
-		t.Errorf("%d, %q", got.status, got.header.Get("Location"))
+		t.Errorf("got status %d, Location %q", got.status, got.header.Get("Location"))
 	}
 }
 
@@ -214,7 +213,7 @@ func TestStatusFollowsGraphQLOverHTTP(t *testing.T) {
 		{name: "partial", method: "POST", url: url, body: `{"query":"{ hello fail }"}`, headers: []string{strict}, status: 200, contains: `"hello":"hi"`},
 
 		{name: "broken JSON", method: "POST", url: url, body: `{"query":`, status: 400, contentType: "application/json; charset=utf-8", contains: `not valid JSON: unexpected end of JSON at byte 9`},
-		{name: "two values", method: "POST", url: url, body: `{} {}`, status: 400, contains: `not valid JSON: unexpected character '{' at byte 3`},
+		{name: "two JSON values", method: "POST", url: url, body: `{} {}`, status: 400, contains: `not valid JSON: unexpected character '{' at byte 3`},
 		{name: "syntax", method: "POST", url: url, body: `{"query":"{ hello"}`, status: 400, contains: `"code":"GRAPHQL_PARSE_FAILED"`},
 		{name: "validation", method: "POST", url: url, body: `{"query":"{ helo }"}`, status: 422, contains: `Did you mean \"hello\"?","locations":[{"line":1,"column":3}],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}`},
 		{name: "no query", method: "POST", url: url, body: `{}`, status: 422, contains: `no query`},
@@ -223,10 +222,10 @@ func TestStatusFollowsGraphQLOverHTTP(t *testing.T) {
 		{name: "query is a number", method: "POST", url: url, body: `{"query":1}`, status: 422, contains: `query must be a string, not a number`},
 		{name: "variables are a list", method: "POST", url: url, body: `{"query":"{ hello }","variables":[]}`, status: 422, contains: `variables must be an object, not an array`},
 		{name: "coercion", method: "POST", url: url, body: `{"query":"query($n: String!){ hello(name: $n) }","variables":{"n":5}}`, status: 422, contains: `"code":"BAD_USER_INPUT"`},
-		{name: "operation unknown", method: "POST", url: url, body: `{"query":"query A { hello }","operationName":"B"}`, status: 422, contains: `"code":"OPERATION_RESOLUTION_FAILURE"`},
-		{name: "get a mutation", method: "GET", url: url + "?query=mutation%7Badd(n:1)%7D", headers: []string{preflight}, status: 405, contains: `Use POST`},
-		{name: "get a bad variable", method: "GET", url: url + "?query=%7Bhello%7D&variables=%7B", headers: []string{preflight}, status: 400, contains: `variables is not valid JSON`},
-		{name: "get without header", method: "GET", url: url + "?query=%7Bhello%7D", status: 403, contentType: "application/problem+json", contains: `CSRF_PREVENTION`},
+		{name: "unknown operation", method: "POST", url: url, body: `{"query":"query A { hello }","operationName":"B"}`, status: 422, contains: `"code":"OPERATION_RESOLUTION_FAILURE"`},
+		{name: "GET with a mutation", method: "GET", url: url + "?query=mutation%7Badd(n:1)%7D", headers: []string{preflight}, status: 405, contains: `Use POST`},
+		{name: "GET with an invalid variable", method: "GET", url: url + "?query=%7Bhello%7D&variables=%7B", headers: []string{preflight}, status: 400, contains: `variables is not valid JSON`},
+		{name: "GET without a header", method: "GET", url: url + "?query=%7Bhello%7D", status: 403, contentType: "application/problem+json", contains: `CSRF_PREVENTION`},
 		{name: "patch", method: "PATCH", url: url, body: `{"query":"{ hello }"}`, status: 405, contentType: "application/problem+json", contains: `Method PATCH`},
 		{name: "accept", method: "POST", url: url, body: `{"query":"{ hello }"}`, headers: []string{"Accept: image/png"}, status: 406, contentType: "application/problem+json", contains: `NOT_ACCEPTABLE`},
 		{name: "accept names what there is", method: "POST", url: url, body: `{"query":"{ hello }"}`, headers: []string{"Accept: multipart/mixed;deferSpec=20200101"}, status: 406, contentType: "application/problem+json",
@@ -234,24 +233,24 @@ func TestStatusFollowsGraphQLOverHTTP(t *testing.T) {
 		{name: "subscription without stream", method: "POST", url: url, body: `{"query":"subscription { count(to: 3) }"}`, status: 406, contentType: "application/problem+json",
 			contains: `Send Accept: text/event-stream or Accept: multipart/mixed;subscriptionSpec=1.0, or use a WebSocket with the subprotocol graphql-transport-ws.`},
 		{name: "form", method: "POST", url: url, body: `query=x`, headers: []string{"Content-Type: application/x-www-form-urlencoded"}, status: 403, contentType: "application/problem+json", contains: `CSRF`},
-		{name: "form, no browser", method: "POST", url: url, body: `query=x`, headers: []string{"Content-Type: application/x-www-form-urlencoded", preflight}, status: 415, contentType: "application/problem+json", contains: `UNSUPPORTED_MEDIA_TYPE`},
+		{name: "form, not from a browser", method: "POST", url: url, body: `query=x`, headers: []string{"Content-Type: application/x-www-form-urlencoded", preflight}, status: 415, contentType: "application/problem+json", contains: `UNSUPPORTED_MEDIA_TYPE`},
 		{name: "charset", method: "POST", url: url, body: `{"query":"{ hello }"}`, headers: []string{"Content-Type: application/json; charset=latin1"}, status: 415, contains: `utf-8`},
 		{name: "not compressed", method: "POST", url: url, body: `{"query":"{ hello }"}`, headers: []string{"Content-Encoding: gzip"}, status: 400, contentType: "application/problem+json", contains: `cannot be decoded as gzip`},
 		{name: "unknown coding", method: "POST", url: url, body: `{"query":"{ hello }"}`, headers: []string{"Content-Encoding: compress"}, status: 415, contentType: "application/problem+json", contains: `Content-Encoding`},
-		{name: "too long", method: "POST", url: url, body: `{"query":"{ hello }` + strings.Repeat(" ", 2<<20) + `"}`, status: 413, contains: `longer than 2097152 bytes`},
+		{name: "body too long", method: "POST", url: url, body: `{"query":"{ hello }` + strings.Repeat(" ", 2<<20) + `"}`, status: 413, contains: `longer than 2097152 bytes`},
 		{name: "url too long", method: "GET", url: url + "?query=" + strings.Repeat("x", 9000), headers: []string{preflight}, status: 414, contains: `Use POST`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := send(t, c.method, c.url, c.body, c.headers...)
 			if got.status != c.status || !strings.Contains(got.body, c.contains) ||
 				c.contentType != "" && got.header.Get("Content-Type") != c.contentType {
-				t.Errorf("got %d %s %s", got.status, got.header.Get("Content-Type"), got.body)
+				t.Errorf("got status %d, type %s, %s", got.status, got.header.Get("Content-Type"), got.body)
 			}
 			if !json.Valid([]byte(got.body)) {
-				t.Errorf("not JSON: %s", got.body)
+				t.Errorf("got invalid JSON: %s", got.body)
 			}
 			if got.status == 405 && got.header.Get("Allow") == "" {
-				t.Error("405 without Allow")
+				t.Error("status 405 without Allow")
 			}
 		})
 	}

@@ -13,8 +13,8 @@ import (
 	"souk/router/supergraph"
 )
 
-// labelled is a supergraph whose subgraph b takes fields over from a: one for
-// a part of the requests, one by name.
+// labelled is a supergraph in which subgraph b overrides fields of a: one for a
+// percentage of requests, one by label.
 var labelled = strings.NewReplacer(
 	`override: String,`, `override: String, overrideLabel: String,`,
 	`enum join__Graph { A @join__graph(name: "a", url: "http://a.invalid/graphql") }`,
@@ -26,7 +26,7 @@ var labelled = strings.NewReplacer(
 	`name: String = "world"): String  fail: String  long: String }`, `name: String = "world"): String @join__field(graph: A) }`,
 ).Replace(sdl)
 
-// sources answers each field with the name of the subgraph that was asked.
+// sources is a transport that returns the subgraph's name for each field.
 type sources struct{}
 
 func (sources) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
@@ -64,7 +64,7 @@ func TestOverrideLabelsSelectTheSubgraph(t *testing.T) {
 	}
 	check := func() {
 		t.Helper()
-		for range 2 { // the second time, all plans are known
+		for range 2 { // the second time, all plans are cached
 			for _, c := range []struct {
 				random  float64
 				headers []string
@@ -78,10 +78,10 @@ func TestOverrideLabelsSelectTheSubgraph(t *testing.T) {
 				{random: 0.999, want: "aaa"},
 				{random: 0.999, headers: []string{"X-Labels: other, next"}, want: "aab"},
 				{random: 0, headers: []string{"X-Cohort: next"}, want: "bbb"},
-				{random: 0.999, headers: []string{"X-Labels: percent(5)"}, want: "aaa"}, // chance alone decides
+				{random: 0.999, headers: []string{"X-Labels: percent(5)"}, want: "aaa"}, // clients cannot activate percent labels
 			} {
 				if got := ask(c.random, c.headers...); got != c.want {
-					t.Errorf("at %v with %v: part, small and named are from %s, want %s", c.random, c.headers, got, c.want)
+					t.Errorf("random %v, headers %v: part, small and named come from %s, want %s", c.random, c.headers, got, c.want)
 				}
 			}
 		}
@@ -96,7 +96,7 @@ func TestOverrideLabelsSelectTheSubgraph(t *testing.T) {
 	}
 	before := drawn
 	if r := send(t, "POST", url+"/graphql", `{"query":"{hello}"}`); r.status != http.StatusOK || drawn != before {
-		t.Errorf("without labels: status %d, %d random numbers", r.status, drawn-before)
+		t.Errorf("without labels: got status %d, %d random numbers drawn", r.status, drawn-before)
 	}
 }
 
@@ -107,10 +107,10 @@ func TestConfiguredLabelsAreActiveForAllRequests(t *testing.T) {
 		o.Supergraph = labelled
 		o.Transport = func(*supergraph.Model) (execute.Transport, func(), error) { return sources{}, func() {}, nil }
 	})
-	// The header is a client's: without leave it says nothing.
+	// Unless configured, a client's header has no effect.
 	for _, header := range []string{"X-Labels: percent(5)", "X-Labels: next"} {
 		if r := send(t, "POST", url+"/graphql", `{"query":"{named}"}`, header); r.body != `{"data":{"named":"b"}}` {
-			t.Errorf("with %s: %s", header, r.body)
+			t.Errorf("header %s: got %s", header, r.body)
 		}
 	}
 }

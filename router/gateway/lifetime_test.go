@@ -15,7 +15,7 @@ import (
 	"souk/router/gateway/config"
 )
 
-// identities end when a test says so.
+// identities expire when the test decides.
 func identities(end <-chan struct{}) func(*config.Config, *gateway.Options) {
 	return func(_ *config.Config, o *gateway.Options) {
 		o.Lifetime = func(*http.Request) (context.Context, context.CancelFunc) {
@@ -63,12 +63,11 @@ func TestExpiredCallerCannotRunOperations(t *testing.T) {
 	s := openStream(t, url, mutation)
 	s.want("event: next", `data: {"errors":`+expired+`}`, "event: complete", "data:")
 	if f.count() > 0 {
-		t.Error("a mutation ran for a caller whose token had expired")
+		t.Error("a mutation ran for a caller with an expired token")
 	}
 }
 
-// A message that comes in the very moment in which the token expires begins
-// nothing.
+// A message that arrives at the moment the token expires starts nothing.
 func TestSocketStartsNoOperationAfterTheTokenExpires(t *testing.T) {
 	var mu sync.Mutex
 	var cancels []context.CancelFunc
@@ -89,7 +88,7 @@ func TestSocketStartsNoOperationAfterTheTokenExpires(t *testing.T) {
 	_ = s.conn.Write(t.Context(), websocket.MessageText, []byte(`{"id":"1","type":"subscribe","payload":{"query":"mutation { add(n: 1) }"}}`))
 	s.wantClose(4403)
 	if f.count() > 0 {
-		t.Error("a mutation ran for a caller whose token had expired")
+		t.Error("a mutation ran for a caller with an expired token")
 	}
 }
 
@@ -121,7 +120,7 @@ const (
 	partType    = "content-type: application/json"
 )
 
-// A subscription that the subgraph refuses has a request error: errors and no
+// A subscription that the subgraph rejects is a request error: errors without
 // data (GraphQL, section 6.2.3.1).
 func TestRefusedSubscriptionReportsTheSubgraphErrors(t *testing.T) {
 	reasons := &execute.RequestError{Errors: []byte(`[{"message":"not yours","extensions":{"code":"FORBIDDEN"}}]`)}
@@ -143,7 +142,7 @@ func TestRefusedSubscriptionReportsTheSubgraphErrors(t *testing.T) {
 	parts.wantEnd()
 }
 
-// What a subgraph says is hidden as it is for queries; the code is not.
+// The subgraph's messages are hidden as for queries; the code is not.
 func TestRefusedSubscriptionHidesTheSubgraph(t *testing.T) {
 	f, _, url := startFeed(t, nil)
 	s := initialised(t, url, `null`)
@@ -167,8 +166,8 @@ func TestLostSubscriptionEndsWithAnError(t *testing.T) {
 	parts.wantEnd()
 }
 
-// The payload of connection_init may set the headers on the list, and none
-// that the handshake carried.
+// The payload of connection_init may set only the listed headers, and none that
+// the handshake had.
 func TestInitPayloadHeadersReachSubgraphs(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -178,19 +177,19 @@ func TestInitPayloadHeadersReachSubgraphs(t *testing.T) {
 		want      map[string]string
 	}{
 		{
-			name: "only what is on the list", payload: `{"Authorization":"Bearer a","X-Forwarded-For":"1.2.3.4","X-User":"admin"}`,
+			name: "only listed headers", payload: `{"Authorization":"Bearer a","X-Forwarded-For":"1.2.3.4","X-User":"admin"}`,
 			want: map[string]string{"Authorization": "Bearer a", "X-Forwarded-For": "", "X-User": ""},
 		},
 		{
-			name: "names by any case, in headers", payload: `{"headers":{"aUTHORIZATION":"Bearer a","x-user":"admin"}}`,
+			name: "case-insensitive names, in headers", payload: `{"headers":{"aUTHORIZATION":"Bearer a","x-user":"admin"}}`,
 			want: map[string]string{"Authorization": "Bearer a", "X-User": ""},
 		},
 		{
-			name: "the handshake's stays", handshake: http.Header{"Authorization": {"Bearer ingress"}}, payload: `{"Authorization":"Bearer a"}`,
+			name: "the handshake's header is kept", handshake: http.Header{"Authorization": {"Bearer ingress"}}, payload: `{"Authorization":"Bearer a"}`,
 			want: map[string]string{"Authorization": "Bearer ingress"},
 		},
 		{
-			name: "an empty one of the handshake stays", handshake: http.Header{"Authorization": {""}}, payload: `{"Authorization":"Bearer a"}`,
+			name: "an empty header of the handshake is kept", handshake: http.Header{"Authorization": {""}}, payload: `{"Authorization":"Bearer a"}`,
 			want: map[string]string{"Authorization": ""},
 		},
 		{
@@ -199,7 +198,7 @@ func TestInitPayloadHeadersReachSubgraphs(t *testing.T) {
 			want: map[string]string{"Authorization": "Bearer a"},
 		},
 		{
-			name: "a list of another", configure: func(c *config.Config) { c.Subscriptions.InitHeaders = []string{"x-user"} },
+			name: "another list", configure: func(c *config.Config) { c.Subscriptions.InitHeaders = []string{"x-user"} },
 			payload: `{"Authorization":"Bearer a","X-User":"u"}`,
 			want:    map[string]string{"Authorization": "", "X-User": "u"},
 		},
@@ -208,9 +207,9 @@ func TestInitPayloadHeadersReachSubgraphs(t *testing.T) {
 			want: map[string]string{"Authorization": "Bearer a,Bearer b"},
 		},
 		{name: "null", payload: `{"Authorization":null}`, want: map[string]string{"Authorization": ""}},
-		{name: "an empty text", payload: `{"Authorization":""}`, want: map[string]string{"Authorization": ""}},
+		{name: "an empty string", payload: `{"Authorization":""}`, want: map[string]string{"Authorization": ""}},
 		{name: "no payload", payload: `null`, want: map[string]string{"Authorization": ""}},
-		{name: "others of any type", payload: `{"X-User":7,"nested":{"a":[]}}`, want: map[string]string{"Authorization": "", "X-User": ""}},
+		{name: "unlisted members of any type", payload: `{"X-User":7,"nested":{"a":[]}}`, want: map[string]string{"Authorization": "", "X-User": ""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, _, url := startFeed(t, func(into *config.Config, _ *gateway.Options) {
@@ -225,25 +224,25 @@ func TestInitPayloadHeadersReachSubgraphs(t *testing.T) {
 			got := f.upstream(t, 0).request.Header
 			for name, want := range c.want {
 				if strings.Join(got[name], ",") != want {
-					t.Errorf("%s is %q, want %q", name, got[name], want)
+					t.Errorf("%s = %q, want %q", name, got[name], want)
 				}
 			}
 		})
 	}
 }
 
-// A client that means to say who it is, and does so in a form that no header can
-// have, does not become an anonymous one.
+// A client that sends credentials in a form that no header can have is rejected
+// instead of becoming anonymous.
 func TestInvalidInitPayloadHeadersAreRejected(t *testing.T) {
 	for name, payload := range map[string]string{
-		"a number":                    `{"Authorization":7}`,
-		"a list":                      `{"Authorization":["Bearer a"]}`,
-		"an object":                   `{"headers":{"authorization":{"token":"a"}}}`,
-		"a truth value":               `{"Authorization":false}`,
-		"a text with a line break":    `{"Authorization":"Bearer a\r\nX-User: admin"}`,
-		"a payload that is a text":    `"Bearer a"`,
-		"a payload that is a list":    `[{"Authorization":"Bearer a"}]`,
-		"one of two spellings of two": `{"Authorization":"Bearer a","authorization":1}`,
+		"a number":                            `{"Authorization":7}`,
+		"a list":                              `{"Authorization":["Bearer a"]}`,
+		"an object":                           `{"headers":{"authorization":{"token":"a"}}}`,
+		"a boolean":                           `{"Authorization":false}`,
+		"a string with a line break":          `{"Authorization":"Bearer a\r\nX-User: admin"}`,
+		"a payload that is a string":          `"Bearer a"`,
+		"a payload that is a list":            `[{"Authorization":"Bearer a"}]`,
+		"two spellings with different values": `{"Authorization":"Bearer a","authorization":1}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, url := startFeed(t, func(*config.Config, *gateway.Options) {})

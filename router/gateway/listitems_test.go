@@ -10,8 +10,8 @@ import (
 	"souk/router/gateway/config"
 )
 
-// A list with too many items is refused before any subgraph is asked, whether it
-// is in the document or in the variables.
+// A list with too many items in the document or the variables is rejected before
+// a request is sent to a subgraph.
 func TestLongListsAreRefused(t *testing.T) {
 	s := &subgraph{}
 	_, url := start(t, s, func(c *config.Config, o *gateway.Options) {
@@ -23,11 +23,11 @@ func TestLongListsAreRefused(t *testing.T) {
 		name, body string
 		refused    bool
 	}{
-		{name: "literal as long as allowed", body: fmt.Sprintf(`{"query":"{ long(of: %s) }"}`, list(5))},
+		{name: "literal of the maximum length", body: fmt.Sprintf(`{"query":"{ long(of: %s) }"}`, list(5))},
 		{name: "literal", body: fmt.Sprintf(`{"query":"{ long(of: %s) }"}`, list(6)), refused: true},
 		{name: "literal in a fragment", body: fmt.Sprintf(`{"query":"{ ...F } fragment F on Query { long(deep: [%s]) }"}`, list(6)), refused: true},
 		{name: "default of a variable", body: fmt.Sprintf(`{"query":"query ($of: [Int] = %s) { long(of: $of) }"}`, list(6)), refused: true},
-		{name: "variable as long as allowed", body: fmt.Sprintf(`{"query":"query ($of: [Int]) { long(of: $of) }","variables":{"of":%s}}`, list(5))},
+		{name: "variable of the maximum length", body: fmt.Sprintf(`{"query":"query ($of: [Int]) { long(of: $of) }","variables":{"of":%s}}`, list(5))},
 		{name: "variable", body: fmt.Sprintf(`{"query":"query ($of: [Int]) { long(of: $of) }","variables":{"of":%s}}`, list(6)), refused: true},
 		{name: "list in a list", body: fmt.Sprintf(`{"query":"query ($of: [[Int]]) { long(deep: $of) }","variables":{"of":[[1],%s]}}`, list(6)), refused: true},
 	} {
@@ -36,10 +36,10 @@ func TestLongListsAreRefused(t *testing.T) {
 			got := send(t, "POST", url+"/graphql", test.body)
 			refused := got.status == http.StatusUnprocessableEntity && strings.Contains(got.body, "MAX_LIST_ITEMS_LIMIT")
 			if refused != test.refused || !refused && got.status != http.StatusOK {
-				t.Errorf("got %d, %s", got.status, got.body)
+				t.Errorf("got status %d, %s", got.status, got.body)
 			}
 			if s.count() != asked && refused {
-				t.Error("the subgraph was asked")
+				t.Error("the subgraph got a request")
 			}
 		})
 	}

@@ -16,9 +16,9 @@ import (
 	"souk/router/telemetry"
 )
 
-// The answers of a batch are held until the last is there, so that they are
-// charged to the budget; those for which there is no room are refused. What is
-// charged comes back, whatever the form of the response.
+// The responses of a batch are held until the last one is ready, so they are
+// charged to the budget, and those that exceed it are rejected. The charge is
+// released whatever the form of the response.
 func TestResponsesAreChargedUntilTheyAreWritten(t *testing.T) {
 	budget := memory.NewBudget(48 << 10)
 	_, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
@@ -30,18 +30,18 @@ func TestResponsesAreChargedUntilTheyAreWritten(t *testing.T) {
 	batch := "[" + strings.TrimSuffix(strings.Repeat(query+",", 10), ",") + "]"
 	got := send(t, "POST", url+"/graphql", batch)
 	if got.status != http.StatusOK || !strings.Contains(got.body, `"OVERLOADED"`) || !strings.Contains(got.body, `"long":"abc`) {
-		t.Errorf("a batch with more answers than there is room for: %d, %.300s", got.status, got.body)
+		t.Errorf("batch whose responses exceed the budget: got status %d, %.300s", got.status, got.body)
 	}
 	for _, headers := range [][]string{nil, {"Accept: text/event-stream"}, {"Accept: multipart/mixed"}, {"Accept-Encoding: gzip"}} {
 		if got := send(t, "POST", url+"/graphql", query, headers...); got.status != http.StatusOK {
-			t.Errorf("%v: got %d, %.300s", headers, got.status, got.body)
+			t.Errorf("%v: got status %d, %.300s", headers, got.status, got.body)
 		}
 	}
-	// The client may have the end of a response before the handler has returned.
+	// The client may read the end of a response before the handler returns.
 	eventually(t, func() bool { return budget.Used() == 0 })
 }
 
-// exhaust takes all of a budget, the part for small requests included.
+// exhaust takes all of a budget, including the part for small requests.
 func exhaust(t *testing.T, budget *memory.Budget, bytes int) *memory.Lease {
 	t.Helper()
 	held := new(memory.Lease)
@@ -54,8 +54,8 @@ func exhaust(t *testing.T, budget *memory.Budget, bytes int) *memory.Lease {
 	return held
 }
 
-// Operations for which there is no room are refused with a status that clients and
-// proxies know how to handle.
+// Operations that exceed the budget get a status that clients and proxies can
+// handle.
 func TestExhaustedMemoryRejectsOperations(t *testing.T) {
 	for _, deduplicate := range []bool{true, false} {
 		budget := memory.NewBudget(1 << 20)
@@ -71,24 +71,24 @@ func TestExhaustedMemoryRejectsOperations(t *testing.T) {
 		}{
 			{query: `{"query":"{ hello }"}`},
 			{query: `{"query":"{ hello }"}`, headers: []string{"Accept: multipart/mixed, application/json"}},
-			{query: `{"query":"mutation { add(n: 1) }"}`}, // which has not been sent to its subgraph
+			{query: `{"query":"mutation { add(n: 1) }"}`}, // it has not been sent to its subgraph
 		} {
 			got := send(t, "POST", url+"/graphql", c.query, c.headers...)
 			if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") != "1" ||
 				!strings.Contains(got.body, `"OVERLOADED"`) || strings.Contains(got.body, `"data"`) {
-				t.Errorf("deduplicated %t, %v: %d, %v, %s", deduplicate, c, got.status, got.header, got.body)
+				t.Errorf("deduplicate %t, %v: got status %d, headers %v, %s", deduplicate, c, got.status, got.header, got.body)
 			}
 		}
 		held.Release()
 		if got := send(t, "POST", url+"/graphql", `{"query":"{ hello }"}`); got.status != http.StatusOK {
-			t.Errorf("when there is room again: %d, %s", got.status, got.body)
+			t.Errorf("after the release: got status %d, %s", got.status, got.body)
 		}
 		eventually(t, func() bool { return budget.Used() == 0 })
 	}
 }
 
-// The messages of a WebSocket are charged from their first frames on, until
-// their operations end.
+// The messages of a WebSocket are charged from their first frame until their
+// operations end.
 func TestSocketMessagesAreChargedToTheBudget(t *testing.T) {
 	const most = 1 << 20
 	budget := memory.NewBudget(most)
@@ -101,7 +101,7 @@ func TestSocketMessagesAreChargedToTheBudget(t *testing.T) {
 	s.send(`{"id":"1","type":"subscribe","payload":` + large + `}`)
 	f.upstream(t, 0)
 	if used := budget.Used(); used < 200<<10 {
-		t.Errorf("%d bytes are charged for a message of 200 KiB", used)
+		t.Errorf("%d bytes charged for a message of 200 KiB", used)
 	}
 	s.send(`{"id":"1","type":"complete"}`)
 	eventually(t, func() bool { return budget.Used() == 0 })
@@ -118,7 +118,7 @@ func TestSocketMessagesAreChargedToTheBudget(t *testing.T) {
 	other.wantClose(1013)
 }
 
-// A message that does not come to its end closes the connection.
+// A message that is not completed in time closes the connection.
 func TestSlowSocketMessageClosesTheConnection(t *testing.T) {
 	_, _, url := startFeed(t, func(c *config.Config, _ *gateway.Options) { c.Limits.BodyTimeout = 50 * time.Millisecond })
 	s := initialised(t, url, `null`)
@@ -132,7 +132,7 @@ func TestSlowSocketMessageClosesTheConnection(t *testing.T) {
 	s.wantClose(1008)
 }
 
-// An event that waits for several clients is charged once, until the last has it.
+// An event that is queued for several clients is charged once, until the last has received it.
 func TestQueuedEventsAreChargedToTheBudget(t *testing.T) {
 	budget := memory.NewBudget(1 << 20)
 	m := prometheus.NewRegistry()

@@ -33,22 +33,22 @@ func TestQueryMethodRunsOnlySafeOperations(t *testing.T) {
 	} {
 		got := send(t, c.method, url+"/graphql", c.body, json)
 		if got.status != c.status || !strings.Contains(got.body, c.contains) || got.header.Get("Accept-Query") != "application/json" {
-			t.Errorf("%s %s: %d %v %s", c.method, c.body, got.status, got.header, got.body)
+			t.Errorf("%s %s: got status %d, headers %v, %s", c.method, c.body, got.status, got.header, got.body)
 		}
 	}
 	if got := send(t, "PATCH", url+"/graphql", query); got.header.Get("Allow") != "GET, POST, PUT, DELETE, QUERY" {
-		t.Errorf("Allow is %q", got.header.Get("Allow"))
+		t.Errorf("Allow = %q", got.header.Get("Allow"))
 	}
 	if got := send(t, "QUERY", url+"/graphql", "{ hello }", "Content-Type: application/graphql"); got.status != 415 {
-		t.Errorf("another type got %d", got.status)
+		t.Errorf("unsupported media type: got status %d", got.status)
 	}
 	preflight := send(t, "OPTIONS", url+"/graphql", "", "Origin: https://a.example", "Access-Control-Request-Method: QUERY")
 	if got := preflight.header.Get("Access-Control-Allow-Methods"); got != "QUERY" {
-		t.Errorf("pages may use %q", got)
+		t.Errorf("Access-Control-Allow-Methods = %q", got)
 	}
 	_, url = start(t, &subgraph{}, nil)
 	if got := send(t, "QUERY", url+"/graphql", query, json); got.status != 405 || got.header.Get("Accept-Query") != "" {
-		t.Errorf("without being enabled: %d", got.status)
+		t.Errorf("QUERY while disabled: got status %d", got.status)
 	}
 }
 
@@ -68,15 +68,15 @@ func TestSlowBodyTimesOut(t *testing.T) {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusRequestTimeout || !response.Close || !strings.Contains(string(body), "within 10ms") {
-		t.Errorf("got %d %s, %v", response.StatusCode, body, err)
+		t.Errorf("got status %d, %s, err %v", response.StatusCode, body, err)
 	}
 	if _, err := answer.ReadByte(); err == nil {
-		t.Error("the connection goes on")
+		t.Error("the connection stays open")
 	}
 }
 
-// TestBodyTimeoutCoversOnlyTheBody: neither a slow answer nor a second request
-// on the same connection is cut off by it.
+// The timeout ends neither a slow response nor a second request on the same
+// connection.
 func TestBodyTimeoutCoversOnlyTheBody(t *testing.T) {
 	const timeout = 20 * time.Millisecond
 	s := &subgraph{hold: make(chan struct{}, 1)}
@@ -84,7 +84,7 @@ func TestBodyTimeoutCoversOnlyTheBody(t *testing.T) {
 	for range 2 {
 		time.AfterFunc(2*timeout, func() { s.hold <- struct{}{} })
 		if got := send(t, "POST", url+"/graphql", query); got.status != 200 || !strings.Contains(got.body, "hi") {
-			t.Errorf("got %d %s", got.status, got.body)
+			t.Errorf("got status %d, %s", got.status, got.body)
 		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"souk/router/telemetry"
 )
 
-// figures are the values of all counters and gauges, by name{label values},
-// and of histograms how much was observed.
+// figures returns the values of all counters and gauges by name{label values},
+// and the sums of histograms.
 func figures(t *testing.T, r prometheus.Gatherer) map[string]float64 {
 	t.Helper()
 	families, err := r.Gather()
@@ -35,8 +35,7 @@ func figures(t *testing.T, r prometheus.Gatherer) map[string]float64 {
 	return out
 }
 
-// TestCacheMetricsFollowTheCaches: what was evicted counts, and bytes and entries
-// are those that are left.
+// Evictions are counted, and the gauges show the bytes and entries that are left.
 func TestCacheMetricsFollowTheCaches(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	gw, url := start(t, &subgraph{}, func(c *config.Config, o *gateway.Options) {
@@ -50,12 +49,12 @@ func TestCacheMetricsFollowTheCaches(t *testing.T) {
 	for _, cache := range []string{"{document}", "{plan}"} {
 		entries, evictions, bytes := got["cache_entries"+cache], got["cache_evictions_total"+cache], got["cache_bytes"+cache]
 		if entries == 0 || evictions == 0 || entries+evictions != 100 || bytes < 32<<10 || bytes > 64<<10 {
-			t.Errorf("%s has %v entries of %v bytes after %v evictions", cache, entries, bytes, evictions)
+			t.Errorf("%s: %v entries, %v bytes, %v evictions", cache, entries, bytes, evictions)
 		}
 	}
 	gw.Close()
 	if got := figures(t, registry); got["cache_entries{document}"] != 0 || got["cache_bytes{plan}"] != 0 {
-		t.Errorf("%v after the end", got)
+		t.Errorf("after Close: got %v", got)
 	}
 }
 
@@ -65,7 +64,7 @@ func TestRequestsAreCountedInMetrics(t *testing.T) {
 		o.Metrics = telemetry.New(registry)
 		c.Caches.WarmUp = 0
 		c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 2}
-		c.TrafficShaping.Router.MaxInFlight = 2 // each operation of a batch takes a place
+		c.TrafficShaping.Router.MaxInFlight = 2 // each operation of a batch counts
 	})
 	ask := func(body string, headers ...string) { send(t, "POST", url+"/graphql", body, headers...) }
 	ask(query)
@@ -92,11 +91,11 @@ func TestRequestsAreCountedInMetrics(t *testing.T) {
 		"plan_duration_seconds{}":                         4,
 	} {
 		if got[name] != want {
-			t.Errorf("%s is %v, want %v", name, got[name], want)
+			t.Errorf("%s = %v, want %v", name, got[name], want)
 		}
 	}
 	if err := gw.SetSupergraph("type"); err == nil {
-		t.Error("a broken supergraph was taken")
+		t.Error("an invalid supergraph was loaded")
 	}
 	if err := gw.SetSupergraph(sdl); err != nil {
 		t.Error(err)
@@ -118,11 +117,11 @@ func TestShedRequestsAreCounted(t *testing.T) {
 	go func() { first <- send(t, "POST", url+"/graphql", query) }()
 	eventually(t, func() bool { return s.count() == 1 })
 	if got := send(t, "POST", url+"/graphql", query); got.status != http.StatusServiceUnavailable {
-		t.Errorf("got %d", got.status)
+		t.Errorf("got status %d", got.status)
 	}
 	close(s.hold)
 	<-first
 	if got := figures(t, registry)["shed_total{}"]; got != 1 {
-		t.Errorf("counted %v", got)
+		t.Errorf("shed_total = %v, want 1", got)
 	}
 }

@@ -66,17 +66,17 @@ func TestAcceptEncodingSelectsTheCoding(t *testing.T) {
 		}
 		body, err := io.ReadAll(r)
 		if err != nil || !strings.HasPrefix(string(body), `{"data":{"long":"abc `) {
-			t.Errorf("%q: %v %.30q", accept, err, body)
+			t.Errorf("%q: err %v, body %.30q", accept, err, body)
 		}
 		if !slices.Contains(got.header.Values("Vary"), "Accept, Accept-Encoding, Authorization") {
-			t.Errorf("Vary is %q", got.header.Values("Vary"))
+			t.Errorf("Vary = %q", got.header.Values("Vary"))
 		}
 	}
 	if got := send(t, "POST", url+"/graphql", query, "Accept-Encoding: gzip"); got.header.Get("Content-Encoding") != "" {
-		t.Error("a short answer was compressed")
+		t.Error("a short response is compressed")
 	}
 	if got := send(t, "POST", url+"/graphql", query, "Accept-Encoding: gzip, identity;q=0"); got.header.Get("Content-Encoding") != "gzip" {
-		t.Error("a short answer was not compressed for a client that refuses it otherwise")
+		t.Error("a short response is not compressed for a client that does not accept identity")
 	}
 }
 
@@ -86,7 +86,7 @@ func TestBatchAnswersEachRequestInOrder(t *testing.T) {
 	})
 	got := send(t, "POST", url+"/graphql", `[`+query+`, {"query":"{ nope }"}, {"query":"subscription { count(to: 1) }"}]`)
 	if got.status != 200 || !strings.HasPrefix(got.body, `[{"data":{"hello":"hi"}},{"errors":[`) || !strings.Contains(got.body, "cannot be part of a batch") {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("got status %d, %s", got.status, got.body)
 	}
 	for body, status := range map[string]int{`[]`: 422, `[1,2,3,4]`: 422, `[1`: 400, `[1] x`: 400} {
 		if got := send(t, "POST", url+"/graphql", body); got.status != status {
@@ -118,7 +118,7 @@ func TestAutomaticPersistedQueriesAreRegistered(t *testing.T) {
 		{name: "version", body: `{"extensions":{"persistedQuery":{"version":2,"sha256Hash":"x"}}}`, status: 422, contains: "only 1 is supported"},
 	} {
 		if got := send(t, "POST", url+"/graphql", c.body); got.status != c.status || !strings.Contains(got.body, c.contains) {
-			t.Errorf("%s: %d %s", c.name, got.status, got.body)
+			t.Errorf("%s: got status %d, %s", c.name, got.status, got.body)
 		}
 	}
 }
@@ -139,7 +139,7 @@ func TestOnlyTrustedDocumentsRun(t *testing.T) {
 			for body, status := range map[string]int{
 				`{"documentId":"abc"}`: 200,
 				`{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"abc"}}}`: 200,
-				query:                        200, // its text is listed
+				query:                        200, // the document is listed
 				`{"query":"{ __typename }"}`: 422,
 				`{"documentId":"abd"}`:       422,
 			} {
@@ -165,18 +165,18 @@ func TestListedOriginsMayReadResponses(t *testing.T) {
 		"Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
 	} {
 		if got := preflight.header.Get(name); got != want {
-			t.Errorf("%s is %q, want %q", name, got, want)
+			t.Errorf("%s = %q, want %q", name, got, want)
 		}
 	}
 	if preflight.status != 204 {
-		t.Errorf("preflight: %d", preflight.status)
+		t.Errorf("preflight: got status %d", preflight.status)
 	}
 	if got := send(t, "POST", url, query, "Origin: https://shop.example"); got.header.Get("Access-Control-Allow-Origin") == "" || got.header.Get("Access-Control-Expose-Headers") != "Age" {
-		t.Errorf("%v", got.header)
+		t.Errorf("got headers %v", got.header)
 	}
 	for _, method := range []string{"OPTIONS", "POST"} {
 		if got := send(t, method, url, query, "Origin: https://evil.example", "Access-Control-Request-Method: POST"); got.header.Get("Access-Control-Allow-Origin") != "" {
-			t.Errorf("%s lets a stranger in: %v", method, got.header)
+			t.Errorf("%s: an unlisted origin is allowed: %v", method, got.header)
 		}
 	}
 }
@@ -201,10 +201,10 @@ func TestDevelopmentModeAddsStatistics(t *testing.T) {
 	}
 	page := send(t, "GET", url+"/graphql", "", "Accept: text/html,application/xhtml+xml,*/*;q=0.8")
 	if page.status != 302 || page.header.Get("Location") != "/playground/" {
-		t.Errorf("a browser got %d %s", page.status, page.header.Get("Location"))
+		t.Errorf("browser: got status %d, Location %s", page.status, page.header.Get("Location"))
 	}
 	if got := send(t, "GET", url+"/playground/", ""); !strings.Contains(got.body, `"endpoint":"/graphql"`) {
-		t.Errorf("the playground is not there: %s", got.body)
+		t.Errorf("the playground has no endpoint: %s", got.body)
 	}
 }
 
@@ -220,7 +220,7 @@ func TestMaxInFlightShedsRequests(t *testing.T) {
 	}
 	close(s.hold)
 	if got := <-first; got.status != 200 {
-		t.Errorf("the first got %d", got.status)
+		t.Errorf("first request: got status %d", got.status)
 	}
 }
 
@@ -246,7 +246,7 @@ func TestIdenticalQueriesInFlightAreDeduplicated(t *testing.T) {
 	go func() {
 		events <- send(t, "POST", url+"/graphql", query, "Authorization: a", "Accept: text/event-stream")
 	}()
-	// The duplicates have joined before the first query is answered.
+	// The duplicates have joined before the first response.
 	eventually(t, func() bool { return s.count() == 5 && figures(t, registry)["operations_joined_total{}"] == 2 })
 	close(s.hold)
 	for range 6 {
@@ -255,10 +255,10 @@ func TestIdenticalQueriesInFlightAreDeduplicated(t *testing.T) {
 		}
 	}
 	if got := <-events; got.status != 200 || !strings.Contains(got.body, `"data":{`) || !strings.Contains(got.body, "event: complete") {
-		t.Errorf("the event stream was %d %s", got.status, got.body)
+		t.Errorf("event stream: got status %d, %s", got.status, got.body)
 	}
 	if n := s.count(); n != 5 {
-		t.Errorf("the subgraph was asked %d times, want 5", n)
+		t.Errorf("the subgraph got %d requests, want 5", n)
 	}
 }
 
@@ -290,12 +290,12 @@ func TestReloadKeepsTheLastValidSupergraph(t *testing.T) {
 	write(strings.Replace(sdl, "long: String", "long: String  fresh: String", 1))
 	eventually(t, func() bool { return ask("{ fresh }").status == 200 })
 	if got := ask("{ hello }"); !strings.Contains(got.body, `"documentCache":"hit","planCache":"hit"`) {
-		t.Errorf("an operation in use was not planned in advance: %s", got.body)
+		t.Errorf("the plan of an operation in use was not warmed up: %s", got.body)
 	}
 	write("type Query {")
 	eventually(t, func() bool { return strings.Contains(log.String(), "keeping the current one") })
 	if got := ask("{ fresh }"); got.status != 200 || !gw.Ready() {
-		t.Errorf("the last good supergraph did not stay: %d %s", got.status, got.body)
+		t.Errorf("after an invalid supergraph: got status %d, %s", got.status, got.body)
 	}
 	write(sdl)
 	eventually(t, func() bool { return ask("{ fresh }").status == 422 })
@@ -305,21 +305,21 @@ func TestDrainingGatewayIsNotReady(t *testing.T) {
 	gw, url := start(t, &subgraph{}, nil)
 	for _, path := range []string{"/health", "/healthz", "/readiness", "/readyz"} {
 		if got := send(t, "GET", url+path, ""); got.status != 200 {
-			t.Errorf("%s: %d", path, got.status)
+			t.Errorf("%s: got status %d", path, got.status)
 		}
 	}
 	gw.Drain()
 	if got := send(t, "GET", url+"/readyz", ""); got.status != 503 {
-		t.Errorf("a draining gateway is ready: %d", got.status)
+		t.Errorf("readiness while draining: got status %d", got.status)
 	}
 	if got := send(t, "POST", url+"/graphql", query); got.status != 200 {
-		t.Errorf("a draining gateway answers %d", got.status)
+		t.Errorf("query while draining: got status %d", got.status)
 	}
 	gw.Close()
 	if got := send(t, "GET", url+"/healthz", ""); got.status != 200 {
-		t.Errorf("a closed gateway is not alive: %d", got.status)
+		t.Errorf("liveness after Close: got status %d", got.status)
 	}
 	if got := send(t, "POST", url+"/graphql", query); got.status != 503 {
-		t.Errorf("a closed gateway answers %d", got.status)
+		t.Errorf("query after Close: got status %d", got.status)
 	}
 }

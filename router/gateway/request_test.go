@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzParseBody: what is read from a body is what encoding/json reads, and what
-// it does not accept is refused.
+// FuzzParseBody compares the parser of bodies with encoding/json: it reads the
+// same values and accepts nothing that encoding/json rejects.
 func FuzzParseBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"query":"{ a }","operationName":null,"variables":{"a":[1,{"b":"\n"}]},"extensions":{},"documentId":"x"}`,
@@ -28,17 +28,17 @@ func FuzzParseBody(f *testing.F) {
 			return
 		}
 		if !valid {
-			t.Fatalf("%q was accepted", body)
+			t.Fatalf("invalid body %q is accepted", body)
 		}
-		// encoding/json takes keys in any case, and the last of equal ones.
+		// encoding/json ignores the case of keys and uses the last of equal ones.
 		if !readable || strings.Count(strings.ToLower(string(body)), "query") > 1 || !bytes.Contains(body, []byte(`"query"`)) {
 			return
 		}
 		switch {
 		case (want.Query == nil) != (got.document == nil):
-			t.Errorf("%q: query is %q", body, got.document)
+			t.Errorf("%q: query = %q", body, got.document)
 		case want.Query != nil && *want.Query != string(got.document):
-			t.Errorf("%q: query is %q, want %q", body, got.document, *want.Query)
+			t.Errorf("%q: query = %q, want %q", body, got.document, *want.Query)
 		}
 	})
 }
@@ -68,9 +68,9 @@ func TestNegotiatePrefersNamedTypes(t *testing.T) {
 		{name: "wildcard preferred", accept: []string{"*/*, application/graphql-response+json;q=0.5"}, want: plainJSON},
 		{name: "wildcard for the rest", accept: []string{"application/json;q=0, */*"}, want: graphQLResponse},
 		{name: "wildcard but one", accept: []string{"application/graphql-response+json;q=0, */*"}, want: plainJSON},
-		{name: "narrow before wide", accept: []string{"application/*;q=0, */*"}, want: noMediaType},
-		{name: "named before narrow", accept: []string{"application/*;q=0, application/json;q=0.1, */*"}, want: plainJSON},
-		{name: "specific in any order", accept: []string{"*/*;q=0.9, application/json;q=0.1, application/graphql-response+json;q=0.2"}, want: graphQLResponse},
+		{name: "specific before general", accept: []string{"application/*;q=0, */*"}, want: noMediaType},
+		{name: "named before specific", accept: []string{"application/*;q=0, application/json;q=0.1, */*"}, want: plainJSON},
+		{name: "specific type in any order", accept: []string{"*/*;q=0.9, application/json;q=0.1, application/graphql-response+json;q=0.2"}, want: graphQLResponse},
 
 		{name: "refused", accept: []string{"application/json;q=0"}, want: noMediaType},
 		{name: "weight too high", accept: []string{"application/json;q=1.5"}, want: plainJSON},

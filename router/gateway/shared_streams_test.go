@@ -30,10 +30,10 @@ func TestEqualSubscriptionsShareOneUpstream(t *testing.T) {
 	two.want(`{"id":"a","type":"next","payload":{"data":{"count":1}}}`)
 	three.want("event: next", `data: {"data":{"count":1}}`)
 	if got := figures(t, m)["subscription_upstreams_active{}"]; got != 1 || f.upstreams() != 1 {
-		t.Errorf("%v upstreams, %d were opened", got, f.upstreams())
+		t.Errorf("%v active upstreams, %d opened, want one", got, f.upstreams())
 	}
 
-	// It goes on without the one who began it, until nobody is left.
+	// The stream outlives its first subscriber and ends with the last.
 	one.send(`{"id":"1","type":"complete"}`)
 	eventually(t, func() bool { return figures(t, m)["subscriptions_active{}"] == 2 })
 	u.send(t, "2")
@@ -49,7 +49,7 @@ func TestEqualSubscriptionsShareOneUpstream(t *testing.T) {
 	eventually(t, func() bool { return figures(t, m)["subscription_upstreams_active{}"] == 0 })
 }
 
-// What an event may depend on keeps subscriptions apart.
+// Subscriptions are shared only if their events cannot differ.
 func TestDifferentSubscriptionsHaveTheirOwnUpstream(t *testing.T) {
 	caller := func(o *gateway.Options) {
 		o.Caller = func(r *http.Request) execute.Caller {
@@ -118,7 +118,7 @@ func TestReplayLatestSendsLateSubscribersTheLatestEvent(t *testing.T) {
 	}
 }
 
-// A stuckClient is a response that nobody reads until the test says so.
+// A stuckClient is a response that is not read until the test allows it.
 type stuckClient struct {
 	*httptest.ResponseRecorder
 	stuck chan struct{} // closed when the first event is written
@@ -134,7 +134,7 @@ func (c *stuckClient) Write(b []byte) (int, error) {
 	return c.ResponseRecorder.Write(b)
 }
 
-// A client that does not read loses its subscription, and nobody else's.
+// A client that does not read loses its own subscription; others continue.
 func TestSlowSubscriberIsDroppedAlone(t *testing.T) {
 	m := prometheus.NewRegistry()
 	f, gw, url := startFeed(t, func(c *config.Config, o *gateway.Options) {
@@ -159,7 +159,7 @@ func TestSlowSubscriberIsDroppedAlone(t *testing.T) {
 	}
 	send("1")
 	<-slow.stuck
-	for _, count := range []string{"2", "3", "4", "5"} { // of which two wait
+	for _, count := range []string{"2", "3", "4", "5"} { // two of them are queued
 		send(count)
 	}
 	close(slow.read)
@@ -168,10 +168,10 @@ func TestSlowSubscriberIsDroppedAlone(t *testing.T) {
 		`event: next` + "\n" + `data: {"errors":[{"message":"The client reads events too slowly. Its subscription has ended; subscribe again.","extensions":{"code":"SUBSCRIPTION_SLOW_CLIENT"}}]}` +
 		"\n\nevent: complete\ndata:\n\n"
 	if got := slow.Body.String(); got != want {
-		t.Errorf("the slow client got %q", got)
+		t.Errorf("slow client: got %q", got)
 	}
 	send("6")
 	if got := figures(t, m); got["subscriptions_dropped_total{}"] != 1 || got["subscriptions_active{}"] != 1 {
-		t.Errorf("%v dropped, %v left", got["subscriptions_dropped_total{}"], got["subscriptions_active{}"])
+		t.Errorf("got %v dropped, %v active", got["subscriptions_dropped_total{}"], got["subscriptions_active{}"])
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"souk/router/supergraph"
 )
 
-// A gateway that is given one supergraph after another, while it is used,
-// keeps nothing of those before: no memory, no goroutine, no connection.
+// A gateway that loads one supergraph after another under load retains nothing
+// of the earlier ones: no memory, goroutine or connection.
 func TestReloadsLeakNothing(t *testing.T) {
 	const reloads = 500
 	var opened, closed atomic.Int32
@@ -32,7 +32,7 @@ func TestReloadsLeakNothing(t *testing.T) {
 	defer gw.Close()
 	held := func() (heap uint64, goroutines int) {
 		runtime.GC()
-		runtime.GC() // what the first has put into finalizers and pools
+		runtime.GC() // the first cycle moves objects to finalizers and pools
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc, runtime.NumGoroutine()
@@ -50,7 +50,7 @@ func TestReloadsLeakNothing(t *testing.T) {
 				r.Header.Set("Content-Type", "application/json")
 				w := httptest.NewRecorder()
 				if gw.Handler().ServeHTTP(w, r); w.Code != 200 {
-					t.Fatalf("reload %d: status %d, %s", i, w.Code, w.Body)
+					t.Fatalf("reload %d: got status %d, %s", i, w.Code, w.Body)
 				}
 			}
 		}
@@ -60,10 +60,10 @@ func TestReloadsLeakNothing(t *testing.T) {
 	reload(reloads - reloads/5)
 	after, stillRunning := held()
 	if after > before+before/10+1<<20 {
-		t.Errorf("%d reloads later the heap holds %d bytes, before %d", reloads-reloads/5, after, before)
+		t.Errorf("after %d reloads the heap has %d bytes, %d before", reloads-reloads/5, after, before)
 	}
 	if stillRunning > running+2 {
-		t.Errorf("%d goroutines, before %d", stillRunning, running)
+		t.Errorf("%d goroutines, %d before", stillRunning, running)
 	}
 	if opened.Load()-closed.Load() != 1 {
 		t.Errorf("%d transports opened, %d closed", opened.Load(), closed.Load())

@@ -31,8 +31,8 @@ func (denyLong) Authorize(_ context.Context, op *operation.Operation) (*operatio
 
 func (denyLong) Requirements(*operation.Operation) auth.Requirements { return auth.Requirements{} }
 
-// TestUnauthorizedFieldsAreNullAndUnadmittedOperationsFail: what authorization takes away is null with an error and is not
-// fetched; what admission refuses has the status it says.
+// A field that authorization denies is null with an error and is not fetched.
+// An operation that is not admitted gets the status of the rejection.
 func TestUnauthorizedFieldsAreNullAndUnadmittedOperationsFail(t *testing.T) {
 	s := &subgraph{}
 	_, url := start(t, s, func(_ *config.Config, o *gateway.Options) {
@@ -52,16 +52,16 @@ func TestUnauthorizedFieldsAreNullAndUnadmittedOperationsFail(t *testing.T) {
 	for range 2 {
 		got := send(t, "POST", url+"/graphql", `{"query":"{ hello long }"}`)
 		if !strings.Contains(got.body, `"data":{"hello":"hi","long":null}`) || !strings.Contains(got.body, `"code":"UNAUTHORIZED_FIELD_OR_TYPE"`) || got.header.Get("RateLimit") != "x" {
-			t.Errorf("%s", got.body)
+			t.Errorf("got %s", got.body)
 		}
 	}
 	for _, asked := range s.asked {
 		if strings.Contains(asked, "long") {
-			t.Errorf("the subgraph was asked %s", asked)
+			t.Errorf("the subgraph got %s", asked)
 		}
 	}
 	got := send(t, "POST", url+"/graphql", `{"query":"mutation { add(n: 1) }"}`)
 	if got.status != 429 || got.header.Get("Retry-After") != "3" || !strings.Contains(got.body, "RATE_LIMIT_EXCEEDED") {
-		t.Errorf("%d %v %s", got.status, got.header, got.body)
+		t.Errorf("got status %d, headers %v, %s", got.status, got.header, got.body)
 	}
 }

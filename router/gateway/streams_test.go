@@ -24,17 +24,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Clients' idle connections end a moment after their tests.
+	// Idle client connections end shortly after their tests.
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
-// eventually waits until something is so.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, so func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !so(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("it did not come to pass")
+			t.Fatal("the condition did not become true")
 		}
 	}
 }
@@ -69,15 +69,15 @@ func TestServerSentEventsCarryOperations(t *testing.T) {
 	}
 	want += "event: complete\ndata:\n\n"
 	if got.status != 200 || got.header.Get("Content-Type") != "text/event-stream" || got.body != want {
-		t.Errorf("%d %s\n%s", got.status, got.header.Get("Content-Type"), got.body)
+		t.Errorf("got status %d, type %s\n%s", got.status, got.header.Get("Content-Type"), got.body)
 	}
 	got = send(t, "POST", url+"/graphql", query, "Accept: text/event-stream")
 	if !strings.Contains(got.body, "event: next\ndata: {\"data\":{\"hello\":\"hi\"}}\n\nevent: complete") {
-		t.Errorf("a query as a stream: %s", got.body)
+		t.Errorf("query as an event stream: got %s", got.body)
 	}
 	got = send(t, "POST", url+"/graphql", `{"query":"subscription { nope }"}`, "Accept: text/event-stream")
 	if got.status != 422 || !strings.HasPrefix(got.header.Get("Content-Type"), "application/graphql-response+json") {
-		t.Errorf("an invalid subscription: %d %s", got.status, got.body)
+		t.Errorf("invalid subscription: got status %d, %s", got.status, got.body)
 	}
 }
 
@@ -110,10 +110,10 @@ func TestDrainEndsStreams(t *testing.T) {
 		}
 	}
 	if beats < 3 {
-		t.Error("the connection ended without a sign of life")
+		t.Error("the stream ended without a heartbeat")
 	}
 	if got := send(t, "POST", url+"/graphql", subscription, "Accept: text/event-stream"); got.status != 503 {
-		t.Errorf("a stream too many got %d", got.status)
+		t.Errorf("stream beyond the limit: got status %d", got.status)
 	}
 	gw.Drain()
 	for lines.Scan() {
@@ -121,7 +121,7 @@ func TestDrainEndsStreams(t *testing.T) {
 			last = lines.Text()
 		}
 	}
-	// Without complete, which would tell the client not to come back.
+	// There is no complete event, which would tell the client not to reconnect.
 	if lines.Err() != nil || last != `data: {"data":{"count":3}}` {
 		t.Errorf("the stream ended with %q, %v", last, lines.Err())
 	}
@@ -164,11 +164,11 @@ func (s *socket) want(text string) {
 	defer cancel()
 	_, got, err := s.conn.Read(ctx)
 	if err != nil || string(got) != text {
-		s.Errorf("got %s, %v; want %s", got, err, text)
+		s.Errorf("got %s, err %v, want %s", got, err, text)
 	}
 }
 
-// wantClose reads until the socket is closed, and gives the reason.
+// wantClose reads until the WebSocket is closed and returns the reason.
 func (s *socket) wantClose(code int) string {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), 10*time.Second)
@@ -213,7 +213,7 @@ func TestWebSocketCarriesOperations(t *testing.T) {
 	s.want(`{"type":"pong","payload":{"a":1}}`)
 }
 
-// RFC 6455 spells it so, and there are clients that compare names by case.
+// RFC 6455 spells the headers this way, and some clients compare names case-sensitively.
 func TestHandshakeHeadersHaveTheirRFCSpelling(t *testing.T) {
 	_, url := start(t, &subgraph{}, nil)
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
@@ -231,7 +231,7 @@ func TestHandshakeHeadersHaveTheirRFCSpelling(t *testing.T) {
 	}
 	all := strings.Join(head, "\n")
 	if !slices.Contains(head, "Sec-WebSocket-Protocol: graphql-transport-ws") || !strings.Contains(all, "\nSec-WebSocket-Accept: ") || strings.Contains(all, "Sec-Websocket") {
-		t.Errorf("the handshake is answered with\n%s", all)
+		t.Errorf("got handshake response\n%s", all)
 	}
 }
 
@@ -246,8 +246,8 @@ func TestProtocolViolationClosesTheWebSocket(t *testing.T) {
 		"unknown type":    {messages: []string{start, `{"type":"start"}`}, code: 4400},
 		"no id":           {messages: []string{start, `{"type":"subscribe","payload":{}}`}, code: 4400},
 		"not initialised": {messages: []string{subscribe}, code: 4401},
-		"twice the id":    {messages: []string{start, subscribe, subscribe}, code: 4409},
-		"twice init":      {messages: []string{start, start}, code: 4429},
+		"duplicate id":    {messages: []string{start, subscribe, subscribe}, code: 4409},
+		"second init":     {messages: []string{start, start}, code: 4429},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := dial(t, url+"/graphql", protocol)
@@ -261,7 +261,7 @@ func TestProtocolViolationClosesTheWebSocket(t *testing.T) {
 	dial(t, url+"/graphql").wantClose(4406)
 }
 
-// The reason of a close frame is for the author of the client.
+// The reason of a close frame is written for client developers.
 func TestCloseReasonDescribesTheInvalidMessage(t *testing.T) {
 	_, url := start(t, &subgraph{hold: make(chan struct{})}, nil)
 	for message, want := range map[string]string{
@@ -274,7 +274,7 @@ func TestCloseReasonDescribesTheInvalidMessage(t *testing.T) {
 		s := dial(t, url+"/graphql", protocol)
 		s.send(message)
 		if got := s.wantClose(4400); got != want {
-			t.Errorf("%s closes with %q, want %q", message, got, want)
+			t.Errorf("%s: close reason %q, want %q", message, got, want)
 		}
 	}
 }
@@ -295,7 +295,7 @@ func TestDrainClosesWebSockets(t *testing.T) {
 	s.wantClose(1001)
 }
 
-// TestReloadEndsOnlyStaleSubscriptions: one that still fits goes on.
+// A subscription that is valid in the new supergraph continues.
 func TestReloadEndsOnlyStaleSubscriptions(t *testing.T) {
 	gw, url := start(t, &subgraph{hold: make(chan struct{})}, func(c *config.Config, _ *gateway.Options) { c.Subscriptions.ReloadJitter = time.Millisecond })
 	s := dial(t, url+"/graphql", protocol)
@@ -318,8 +318,7 @@ func TestReloadEndsOnlyStaleSubscriptions(t *testing.T) {
 	s.want(`{"id":"1","type":"error","payload":[{"message":"The schema has changed and this subscription is no longer valid. Subscribe again with an operation that is valid for the new schema.","extensions":{"code":"SUBSCRIPTION_SCHEMA_RELOAD"}}]}`)
 }
 
-// TestInitPayloadPassesThroughTheMiddleware: what the client says when it
-// initialises the connection reaches authentication as headers.
+// Headers in the payload of connection_init reach the authentication middleware.
 func TestInitPayloadPassesThroughTheMiddleware(t *testing.T) {
 	_, url := start(t, &subgraph{}, func(_ *config.Config, o *gateway.Options) {
 		o.Middleware = append(o.Middleware, func(next http.Handler) http.Handler {

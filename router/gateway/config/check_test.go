@@ -14,14 +14,14 @@ import (
 	"souk/router/gateway/config"
 )
 
-// A key is a place in the configuration where a value may stand.
+// A key is a path in the configuration that takes a value.
 type key struct {
 	path  []string // "[]" for an item of a list, "name" for an entry of a map
 	typ   reflect.Type
 	value reflect.Value // the default; invalid below lists and maps
 }
 
-// allKeys are the keys of the whole configuration.
+// allKeys returns every key of the configuration.
 func allKeys() []key {
 	var keys []key
 	var walk func(path []string, t reflect.Type, v reflect.Value)
@@ -51,7 +51,7 @@ func allKeys() []key {
 	return keys
 }
 
-// document has a value for the key alone.
+// document returns a configuration that sets only this key.
 func (k key) document(value string) string {
 	out := value
 	for _, step := range slices.Backward(k.path) {
@@ -68,7 +68,7 @@ func (k key) String() string { return strings.ReplaceAll(strings.Join(k.path, ".
 
 var durationType = reflect.TypeFor[time.Duration]()
 
-// goTypes are words that belong to the program and not to its users.
+// goTypes are names of Go types, which messages must not contain.
 var goTypes = regexp.MustCompile(`unmarshal|struct|u?int(8|16|32|64)|float64|\bGo\b|reflect|interface|config\.`)
 
 func refused(t *testing.T, k key, value string) {
@@ -76,17 +76,17 @@ func refused(t *testing.T, k key, value string) {
 	_, err := config.Parse([]byte(k.document(value)), environment)
 	var problems config.Errors
 	if !errors.As(err, &problems) || len(problems) == 0 {
-		t.Errorf("%s: %s is taken (%v)", k, value, err)
+		t.Errorf("%s: %s is accepted (%v)", k, value, err)
 		return
 	}
 	named := false
 	for _, p := range problems {
 		named = named || strings.Contains(p.Message, k.String())
 		if p.Line != 1 || p.Column < 2 {
-			t.Errorf("%s: %s: the problem is at %d:%d: %s", k, value, p.Line, p.Column, p.Message)
+			t.Errorf("%s: %s: problem reported at %d:%d: %s", k, value, p.Line, p.Column, p.Message)
 		}
 		if goTypes.MatchString(p.Message) {
-			t.Errorf("%s: %s: the message has words of the program: %s", k, value, p.Message)
+			t.Errorf("%s: %s: the message contains a Go type: %s", k, value, p.Message)
 		}
 	}
 	if !named {
@@ -133,11 +133,11 @@ func TestEveryNumberIsBounded(t *testing.T) {
 	}
 }
 
-// A key without a value keeps its default, as if it were not there.
+// A key without a value keeps its default, as if it were absent.
 func TestKeysWithoutAValueKeepTheirDefaults(t *testing.T) {
 	for _, k := range allKeys() {
 		if slices.Contains(k.path, "[]") || slices.Contains(k.path, "name") {
-			continue // there is no default
+			continue // it has no default
 		}
 		for _, nothing := range []string{"~", ""} {
 			c, err := config.Parse([]byte(k.document(nothing)), environment)
@@ -148,8 +148,8 @@ func TestKeysWithoutAValueKeepTheirDefaults(t *testing.T) {
 	}
 }
 
-// An empty text is refused, but where it is the default, and so means that
-// there is none, or where the description says what it means.
+// An empty string is rejected unless it is the default, which means unset, or
+// the description gives it a meaning.
 func TestEveryKeyRejectsAnEmptyString(t *testing.T) {
 	allowed := map[string]string{
 		"admin.listen":                    "empty for none",
@@ -160,7 +160,7 @@ func TestEveryKeyRejectsAnEmptyString(t *testing.T) {
 	for _, k := range allKeys() {
 		optional := k.typ.Kind() == reflect.String && k.path[len(k.path)-1] != "[]" && (!k.value.IsValid() || k.value.String() == "")
 		if k.typ.Kind() == reflect.String && (allowed[k.String()] != "" || optional && k.String() != "override_subgraph_urls.name") {
-			// In blocks of names an enum must be given, or left out.
+			// In maps, an enum must be set or absent.
 			if _, err := config.Parse([]byte(k.document(`""`)), environment); err != nil && !strings.Contains(err.Error(), "must be one of") && !strings.Contains(err.Error(), "has no url") {
 				t.Errorf("%s: %v", k, err)
 			}
@@ -248,7 +248,7 @@ func TestCheckRejectsContradictorySettings(t *testing.T) {
 			t.Errorf("%s:\ngot  %v\nwant %s", text, err, want)
 		}
 		if err != nil && strings.Contains(err.Error(), "hidden") {
-			t.Errorf("%s: the message tells a password: %v", text, err)
+			t.Errorf("%s: the message contains a password: %v", text, err)
 		}
 	}
 }
@@ -263,7 +263,7 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	}
 }
 
-// The environment's Redis counts: a container's file need not name it.
+// REDIS_URL from the environment counts, so a container's file need not set it.
 func TestCheckIncludesTheEnvironment(t *testing.T) {
 	c, err := config.Parse([]byte("response_cache: {enabled: true, redis: {addresses: ['a:1']}}"), environment)
 	if err != nil {
@@ -277,7 +277,7 @@ func TestCheckIncludesTheEnvironment(t *testing.T) {
 	}
 	c.Listen = "nowhere"
 	if err := c.Check(nil); err == nil || err.Error() != `listen is "nowhere"; it must be host:port, such as 127.0.0.1:4000 or :4000` {
-		t.Errorf("an address of the command line: %v", err)
+		t.Errorf("invalid address from the command line: got %v", err)
 	}
 }
 
@@ -294,13 +294,13 @@ traffic_shaping:
 	}
 	a, b := c.TrafficShaping.Subgraphs["a"], c.TrafficShaping.Subgraphs["b"]
 	if a.Timeout != 7*time.Second || a.MaxConnections != 3 || b.Timeout != 7*time.Second || b.MaxConnections != 4 {
-		t.Errorf("a is %+v, b is %+v", a, b)
+		t.Errorf("got a = %+v, b = %+v", a, b)
 	}
 	endless := "cors: {allow_origins: &a [*a]}\n"
 	if _, err := config.Parse([]byte(endless), environment); err == nil {
-		t.Error("a list within itself is taken")
+		t.Error("a list that contains itself is accepted")
 	}
 	if _, err := config.Parse([]byte("cors: &c {<<: *c}\n"), environment); err == nil {
-		t.Error("a block that is merged into itself is taken")
+		t.Error("a block that is merged into itself is accepted")
 	}
 }

@@ -50,7 +50,7 @@ override_subgraph_urls:
 		all.CircuitBreaker.MinRequests != 5000 || all.CircuitBreaker.ErrorThreshold != 0.25 || all.CircuitBreaker.Enabled != nil ||
 		all.Timeout != 10*time.Second || c.CORS.AllowHeaders[0] != "x: y" || c.CORS.AllowOrigins[0] != "https://b" || c.CORS.MaxAge == 0 ||
 		*c.TrafficShaping.Subgraphs["product"].DeduplicateQuery || c.OverrideSubgraphURLs["product"] != "http://localhost:5000/graphql" {
-		t.Errorf("%+v", c)
+		t.Errorf("got %+v", c)
 	}
 }
 
@@ -100,8 +100,8 @@ func TestSchemaIsCurrent(t *testing.T) {
 	}
 }
 
-// The schema refuses the numbers and words that the checks refuse, and takes
-// the documented defaults, so that an editor shows mistakes while they are made.
+// The schema rejects the values that Check rejects and accepts the documented
+// defaults, so that an editor shows mistakes while they are typed.
 func TestSchemaStatesTheBounds(t *testing.T) {
 	text, err := config.JSONSchema()
 	if err != nil {
@@ -135,13 +135,13 @@ func TestSchemaStatesTheBounds(t *testing.T) {
 		return schema.Validate(instance) == nil
 	}
 	if !accepts(string(config.Document())) {
-		t.Error("the schema refuses the documented defaults")
+		t.Error("the schema rejects the documented defaults")
 	}
 	for _, k := range allKeys() {
 		switch k.typ.Kind() {
 		case reflect.Int, reflect.Float64:
 			if accepts(k.document("-7")) || !accepts(k.document("1")) || !accepts(k.document("'${env.N}'")) {
-				t.Errorf("%s: the schema takes -7, or refuses 1 or a variable", k)
+				t.Errorf("%s: the schema accepts -7, or rejects 1 or a variable", k)
 			}
 		}
 	}
@@ -163,7 +163,7 @@ func TestSchemaStatesTheBounds(t *testing.T) {
 		"traffic_shaping: {subgraphs: {a: {http_client: '${env.HTTP}'}}}": true,
 	} {
 		if accepts(text) != want {
-			t.Errorf("%s: accepted is %t", text, !want)
+			t.Errorf("%s: accepted = %t", text, !want)
 		}
 	}
 }
@@ -171,10 +171,10 @@ func TestSchemaStatesTheBounds(t *testing.T) {
 func TestEnvironmentVariablesReplaceKeys(t *testing.T) {
 	c := config.Default()
 	if err := c.ApplyEnvironment(environment, nil); err != nil || c.Listen != ":5000" {
-		t.Errorf("got %q, %v", c.Listen, err)
+		t.Errorf("Listen = %q, err = %v", c.Listen, err)
 	}
 	err := c.ApplyEnvironment(func(name string) (string, bool) { return "many", name == "PORT" }, nil)
 	if err == nil {
-		t.Error("a port that is no number was taken")
+		t.Error("a port that is not a number is accepted")
 	}
 }

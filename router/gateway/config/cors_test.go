@@ -17,7 +17,7 @@ func TestOriginsMustHaveTheFormBrowsersSend(t *testing.T) {
 	} {
 		_, err := config.Parse([]byte("cors:\n  allow_origins: ['"+origin+"']\n"), func(string) (string, bool) { return "", false })
 		if (err == nil) != valid {
-			t.Errorf("%q: %v", origin, err)
+			t.Errorf("%q: got error %v", origin, err)
 		}
 		if err != nil && !strings.Contains(err.Error(), "cors.allow_origins") {
 			t.Errorf("%q: the error does not name the key: %v", origin, err)

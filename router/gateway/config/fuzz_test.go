@@ -7,8 +7,7 @@ import (
 	"souk/router/gateway/config"
 )
 
-// FuzzParse reads any text as a configuration: what is wrong with it is said
-// with a place.
+// FuzzParse parses arbitrary text: every problem has a line and a column.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("version: \"1\"\nlisten: 127.0.0.1:${env.PORT}\nlimits: {max_depth: 7}\n"))
 	f.Add([]byte("version: \"1\"\ntraffic_shaping:\n  subgraphs:\n    a: {timeout: 2s, retry: {max_attempts: x}}\n"))
@@ -18,7 +17,7 @@ func FuzzParse(f *testing.F) {
 		_, err := config.Parse(data, environment)
 		var placed *config.Error
 		if err != nil && (!errors.As(err, &placed) || placed.Line < 1 || placed.Message == "") {
-			t.Errorf("an error without a place: %#v", err)
+			t.Errorf("error without a position: %#v", err)
 		}
 	})
 }

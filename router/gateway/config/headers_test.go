@@ -10,8 +10,8 @@ import (
 
 func none(string) (string, bool) { return "", false }
 
-// Headers that say where a request ends or how it is sent are the HTTP
-// client's: a second one could make the subgraph read another request.
+// The HTTP client sets the headers that frame a request: a second value could
+// make the subgraph read a different request.
 func TestReservedHeadersAreRejected(t *testing.T) {
 	for _, name := range []string{
 		"Content-Length", "content-length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer",
@@ -25,7 +25,7 @@ func TestReservedHeadersAreRejected(t *testing.T) {
 		} {
 			_, err := config.Parse([]byte(text), none)
 			if err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), name) {
-				t.Errorf("%s: %v", text, err)
+				t.Errorf("%s: got error %v", text, err)
 			}
 		}
 	}
@@ -48,26 +48,26 @@ headers:
     set: {Host: "virtual.example:8080", User-Agent: mine/1, Accept: application/json, Content-Type: application/json, Accept-Encoding: identity, Authorization: Basic eDp5}
 `), none)
 	if err != nil || c.Headers.All.Set["Host"] != "virtual.example:8080" {
-		t.Errorf("%v, %v", c.Headers, err)
+		t.Errorf("headers = %v, err = %v", c.Headers, err)
 	}
 }
 
 func TestUnknownHTTPClientIsRejected(t *testing.T) {
 	c, err := config.Parse([]byte("traffic_shaping: {all: {http_client: standard}, subgraphs: {a: {timeout: 1s}, b: {http_client: direct}}}"), none)
 	if err != nil || c.TrafficShaping.Of("a").HTTPClient != "standard" || c.TrafficShaping.Of("b").HTTPClient != "direct" {
-		t.Errorf("%+v, %v", c.TrafficShaping, err)
+		t.Errorf("traffic shaping = %+v, err = %v", c.TrafficShaping, err)
 	}
 	for _, text := range []string{
 		"traffic_shaping: {all: {http_client: curl}}", "traffic_shaping: {subgraphs: {a: {http_client: curl}}}",
 	} {
 		if _, err := config.Parse([]byte(text), none); err == nil || !strings.Contains(err.Error(), "http_client") {
-			t.Errorf("%s: %v", text, err)
+			t.Errorf("%s: got error %v, want one about http_client", text, err)
 		}
 	}
 }
 
-// A value that a subgraph leaves out is taken from all, also inside of retry
-// and circuit_breaker.
+// A subgraph inherits the values it does not set from all, including those
+// inside retry and circuit_breaker.
 func TestSubgraphTrafficInheritsUnsetFields(t *testing.T) {
 	c, err := config.Parse([]byte(`
 traffic_shaping:
@@ -83,12 +83,12 @@ traffic_shaping:
 	}
 	a, b := c.TrafficShaping.Of("a"), c.TrafficShaping.Of("b")
 	if a.Retry != (config.Retry{MaxAttempts: 1, Interval: time.Second, MaxRetryAfter: 7 * time.Second, Budget: 0.3}) {
-		t.Errorf("%+v", a.Retry)
+		t.Errorf("retry of a = %+v", a.Retry)
 	}
 	if a.CircuitBreaker.Enabled != nil || a.CircuitBreaker.MinRequests != 9 || a.CircuitBreaker.Window != 3*time.Second || a.CircuitBreaker.Rest != time.Minute || a.CircuitBreaker.ErrorThreshold != 0.5 {
-		t.Errorf("%+v", a.CircuitBreaker)
+		t.Errorf("circuit breaker of a = %+v", a.CircuitBreaker)
 	}
 	if b.CircuitBreaker.Enabled == nil || *b.CircuitBreaker.Enabled || b.CircuitBreaker.MinRequests != 9 {
-		t.Errorf("%+v", b.CircuitBreaker)
+		t.Errorf("circuit breaker of b = %+v", b.CircuitBreaker)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"souk/router/gateway/config"
 )
 
-// fill sets every string, also those in lists and maps, to a value of its own and
-// returns the values by key.
+// fill sets every string, including those in lists and maps, to a unique value
+// and returns the values by key.
 func fill(v reflect.Value, path string, values map[string]string) {
 	switch v.Kind() {
 	case reflect.Struct:
@@ -47,11 +47,11 @@ func TestRedactedHidesOnlySecrets(t *testing.T) {
 			hidden++
 		}
 		if bytes.Contains(text, []byte(value)) == secret {
-			t.Errorf("%s: shown %t, secret %t", path, !secret, secret)
+			t.Errorf("%s: shown = %t, secret = %t", path, !secret, secret)
 		}
 	}
 	if hidden < 6 {
-		t.Errorf("only %d secrets were found", hidden)
+		t.Errorf("only %d secrets found", hidden)
 	}
 }
 
