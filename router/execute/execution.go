@@ -323,7 +323,7 @@ func (x *execution) represent(f *fetch, e *entityFetch, g *contextGrouping) {
 // request makes the request of a fetch.
 func (x *execution) request(f *fetch) SubgraphRequest {
 	return SubgraphRequest{
-		Subgraph: f.subgraph, Kind: f.kind, Header: x.req.Caller.Header, Body: x.body(f, &x.states[f.id]),
+		Subgraph: f.subgraph, Kind: f.kind, Header: x.req.Caller.Header, Partition: x.req.Caller.Partition, Body: x.body(f, &x.states[f.id]),
 	}
 }
 

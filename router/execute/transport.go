@@ -36,7 +36,10 @@ type SubgraphRequest struct {
 	// Header is the client's. A transport sends the fields that its rules
 	// propagate. It must not be changed.
 	Header http.Header
-	// Room, unless nil, reserves memory before it is allocated for the
+	// Partition is the Caller's. Queries of different partitions must not share a
+	// response, even if they are identical.
+	Partition string
+	// Reservation, unless nil, reserves memory before it is allocated for the
 	// response.
 	Reservation *MemoryReservation
 }

@@ -296,6 +296,11 @@ func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 	own.text = &own.memory
 	own.r = x.r.WithContext(&joined{Context: ctx, values: x.r.Context()})
 	x.slot = slot{}
+	if x.hooked != nil {
+		// The header of the response to this request is not the operation's any more,
+		// and both would write to it at the same time.
+		x.hooked.ResponseHeader = http.Header{}
+	}
 	x.snapshot.retain() // cannot fail: this request holds the snapshot
 	x.reservations.running.Go(func() {
 		defer own.snapshot.release()

@@ -42,7 +42,10 @@ type Exchange struct {
 	ClientHeader http.Header
 	// ResponseHeader is the header of the response. It has no effect in batches and on
 	// WebSockets, where an operation has no response header of its own, and after the
-	// first payload.
+	// first payload. On an event stream in the single connection mode, it is the header
+	// of the response to the operation's request up to Plan, and has no effect later.
+	// Subgraph hooks must not modify it, because they may run at the same time; they can
+	// store values for a Response hook.
 	ResponseHeader http.Header
 	// Supergraph is a hash of the SDL of the supergraph that answers the exchange.
 	Supergraph string

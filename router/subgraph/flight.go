@@ -13,7 +13,7 @@ import (
 )
 
 // flights holds the queries to one subgraph that are in flight. Two queries are identical
-// if their bodies and headers are byte-for-byte equal.
+// if their partitions, bodies and headers are byte-for-byte equal.
 type flights struct {
 	once sync.Once
 	seed maphash.Seed
@@ -23,9 +23,10 @@ type flights struct {
 
 // A flight is one query in flight. The leader sends it; followers wait for the response.
 type flight struct {
-	header http.Header
-	body   *execute.Buffer
-	done   chan struct{}
+	partition string
+	header    http.Header
+	body      *execute.Buffer
+	done      chan struct{}
 	// followers is the number of waiting followers. It is guarded by flights.mu until
 	// done is closed.
 	followers int
@@ -37,11 +38,11 @@ type flight struct {
 
 // do sends a query with send, or waits for the response of an identical query in flight
 // and then calls shared.
-func (f *flights) do(ctx context.Context, header http.Header, body *execute.Buffer, send func() (*execute.SubgraphResponse, error), shared func()) (*execute.SubgraphResponse, error) {
+func (f *flights) do(ctx context.Context, r *execute.SubgraphRequest, header http.Header, send func() (*execute.SubgraphResponse, error), shared func()) (*execute.SubgraphResponse, error) {
 	f.once.Do(func() { f.seed, f.by = maphash.MakeSeed(), make(map[uint64][]*flight) })
-	hash := maphash.Bytes(f.seed, body.B)
+	hash := maphash.Bytes(f.seed, r.Body.B)
 	for {
-		one, leads := f.join(hash, header, body)
+		one, leads := f.join(hash, r, header)
 		if leads {
 			return f.lead(ctx, hash, one, send)
 		}
@@ -64,16 +65,16 @@ func (f *flights) do(ctx context.Context, header http.Header, body *execute.Buff
 }
 
 // join joins the flight of an identical query, or starts a flight that the caller leads.
-func (f *flights) join(hash uint64, header http.Header, body *execute.Buffer) (one *flight, leads bool) {
+func (f *flights) join(hash uint64, r *execute.SubgraphRequest, header http.Header) (one *flight, leads bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, one := range f.by[hash] {
-		if bytes.Equal(one.body.B, body.B) && maps.EqualFunc(one.header, header, slices.Equal) {
+		if one.partition == r.Partition && bytes.Equal(one.body.B, r.Body.B) && maps.EqualFunc(one.header, header, slices.Equal) {
 			one.followers++
 			return one, false
 		}
 	}
-	one = &flight{header: header, body: body, done: make(chan struct{})}
+	one = &flight{partition: r.Partition, header: header, body: r.Body, done: make(chan struct{})}
 	f.by[hash] = append(f.by[hash], one)
 	return one, true
 }

@@ -178,7 +178,7 @@ func (t *Transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*exec
 // send sends a request with a header, or joins an identical query in flight.
 func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header) (*execute.SubgraphResponse, error) {
 	if s.Deduplicate && r.Kind == operation.Query {
-		return s.flights.do(ctx, header, r.Body, func() (*execute.SubgraphResponse, error) {
+		return s.flights.do(ctx, r, header, func() (*execute.SubgraphResponse, error) {
 			return t.try(ctx, s, r, header)
 		}, func() {
 			if t.options.Hooks.Shared != nil {

@@ -341,6 +341,58 @@ func testDeduplicate(t *testing.T, over way) {
 	}
 }
 
+// Identical queries of different partitions are sent apart.
+func TestPartitionsShareNoQuery(t *testing.T) {
+	for _, c := range []struct {
+		partitions [2]string
+		calls      int32
+	}{
+		{partitions: [2]string{"1", "1"}, calls: 1},
+		{partitions: [2]string{"1", "2"}, calls: 2},
+		{partitions: [2]string{"1", ""}, calls: 2},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var calls atomic.Int32
+			release := make(chan struct{})
+			listener := newPipeListener()
+			server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				calls.Add(1)
+				<-release
+				answer(w, 200, "application/json", `{"data":1}`)
+			})}
+			go func() { _ = server.Serve(listener) }()
+			tr, err := subgraph.New(subgraph.Options{
+				Subgraphs: map[string]subgraph.Subgraph{"a": {URL: "http://a/", Deduplicate: true, Dial: listener.dial}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all sync.WaitGroup
+			for _, partition := range c.partitions {
+				all.Go(func() {
+					r := request(operation.Query, `{}`)
+					r.Partition = partition
+					resp, err := tr.Send(t.Context(), r)
+					if err != nil || string(resp.Body.B) != `{"data":1}` {
+						t.Errorf("partition %q: %v", partition, err)
+						return
+					}
+					resp.Body.Release()
+				})
+			}
+			synctest.Wait() // until the subgraph has the queries, and joined ones wait
+			if n := calls.Load(); n != c.calls {
+				t.Errorf("partitions %q: the subgraph got %d queries, want %d", c.partitions, n, c.calls)
+			}
+			close(release)
+			all.Wait()
+			tr.Close()
+			_ = server.Close()
+		})
+	}
+}
+
 // A follower whose leader's client goes away asks on its own.
 func TestDeduplicatedQueryOutlivesItsLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
