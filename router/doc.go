@@ -17,7 +17,7 @@
 //	callers.go       authentication, authorization, rate limit, cost
 //	owner.go         the owner of an idempotency record
 //	subgraphs.go     the transport, metrics and spans of subgraph requests
-//	entities.go      the entity cache and its invalidation API
+//	entitycache.go   the entity cache and its invalidation API
 //	hooks.go         hooks around subgraph requests
 //	coprocessor.go   the coprocessor
 //	names.go         names in the configuration that the supergraph does not have
