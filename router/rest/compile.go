@@ -63,7 +63,7 @@ func (c *compiler) route(operation *ast.OperationDefinition) (*route, error) {
 	}
 	c.segments(r, directive)
 	c.variables(r, arguments, directive)
-	c.inputPlaces(r)
+	c.mapInput(r)
 	c.answer(r, arguments, directive)
 	return r, errors.Join(c.errs...)
 }
@@ -104,17 +104,17 @@ func (c *compiler) variables(r *route, arguments map[string]any, directive *ast.
 	for _, definition := range r.operation.VariableDefinitions {
 		v := c.variable(r, definition)
 		r.variables = append(r.variables, v)
-		if v.place != inBody && v.place != inQuery {
+		if v.source != fromBody && v.source != fromQuery {
 			continue
 		}
-		for _, name := range append([]string{v.outer}, v.aliases...) {
+		for _, name := range append([]string{v.requestName}, v.aliases...) {
 			if names[name] != nil {
 				c.fail(definition.Position, "variables $%s and $%s are both called %q outside", names[name].name, v.name, name)
 			}
 			names[name] = v
 		}
-		if r.page != nil && v.place == inQuery && slices.Contains(r.page.parameters(), v.outer) {
-			c.fail(definition.Position, "the parameter %q is taken by the page", v.outer)
+		if r.page != nil && v.source == fromQuery && slices.Contains(r.page.parameters(), v.requestName) {
+			c.fail(definition.Position, "the parameter %q is taken by the page", v.requestName)
 		}
 	}
 }
@@ -122,19 +122,19 @@ func (c *compiler) variables(r *route, arguments map[string]any, directive *ast.
 func (c *compiler) variable(r *route, definition *ast.VariableDefinition) *variable {
 	v := &variable{
 		name:        definition.Variable,
-		outer:       definition.Variable,
+		requestName: definition.Variable,
 		typ:         definition.Type,
 		required:    definition.Type.NonNull && definition.DefaultValue == nil,
 		description: definition.Description,
 		initial:     definition.DefaultValue,
 	}
-	v.place = c.place(r, definition)
+	v.source = c.sourceOf(r, definition)
 	for _, d := range definition.Directives {
 		arguments := d.ArgumentMap(nil)
 		switch d.Name {
 		case "query", "header", "body":
 			if name := stringOf(arguments["name"]); name != "" {
-				v.outer = name
+				v.requestName = name
 			}
 			aliases, _ := arguments["aliases"].([]any)
 			for _, alias := range aliases {
@@ -144,7 +144,7 @@ func (c *compiler) variable(r *route, definition *ast.VariableDefinition) *varia
 			c.wrap(v, definition, stringOf(arguments["field"]))
 		case "shorthand":
 			element := c.schema.Types[definition.Type.Name()]
-			if definition.Type.Elem == nil || element.Kind != ast.InputObject || v.place != inBody {
+			if definition.Type.Elem == nil || element.Kind != ast.InputObject || v.source != fromBody {
 				c.fail(d.Position, "@shorthand is for a list of input objects in the body; $%s is a %s", v.name, definition.Type)
 				continue
 			}
@@ -156,32 +156,32 @@ func (c *compiler) variable(r *route, definition *ast.VariableDefinition) *varia
 	return v
 }
 
-// place returns where a variable comes from: the path if it names the variable, the page
+// sourceOf returns where a variable comes from: the path if it names the variable, the page
 // parameters, what a directive says, or otherwise the query (GET and DELETE) or the body.
-func (c *compiler) place(r *route, definition *ast.VariableDefinition) place {
+func (c *compiler) sourceOf(r *route, definition *ast.VariableDefinition) source {
 	if slices.Contains(r.segments, segment{definition.Variable, true}) {
 		if !definition.Type.NonNull {
 			c.fail(definition.Position, "$%s is in the path, so it is always there: make its type %s!", definition.Variable, definition.Type)
 		}
-		return inPath
+		return fromPath
 	}
 	if r.page != nil && slices.Contains(r.page.variables(), definition.Variable) {
-		return inPage
+		return fromPage
 	}
-	for name, place := range map[string]place{
-		"query": inQuery, "header": inHeader, "body": inBody, "ifMatch": inIfMatch, "idempotencyKey": inIdempotencyKey,
+	for name, from := range map[string]source{
+		"query": fromQuery, "header": fromHeader, "body": fromBody, "ifMatch": fromIfMatch, "idempotencyKey": fromIdempotencyKey,
 	} {
 		if definition.Directives.ForName(name) != nil {
-			if place == inBody && (r.method == http.MethodGet || r.method == http.MethodDelete) {
+			if from == fromBody && (r.method == http.MethodGet || r.method == http.MethodDelete) {
 				c.fail(definition.Position, "a %s has no body to take $%s from", r.method, definition.Variable)
 			}
-			return place
+			return from
 		}
 	}
 	if r.method == http.MethodGet || r.method == http.MethodDelete {
-		return inQuery
+		return fromQuery
 	}
-	return inBody
+	return fromBody
 }
 
 // wrap makes the type of one field of v's input object the type in requests.
@@ -196,18 +196,18 @@ func (c *compiler) wrap(v *variable, definition *ast.VariableDefinition, field s
 		c.fail(definition.Position, "%s has no field %q; %s", wrapper.Name, field, suggest(field, fieldNames(wrapper)))
 		return
 	}
-	outer := *inner.Type
-	outer.NonNull = definition.Type.NonNull
-	v.wrap, v.typ = field, &outer
+	wrapped := *inner.Type
+	wrapped.NonNull = definition.Type.NonNull
+	v.wrap, v.typ = field, &wrapped
 	if v.description == "" {
 		v.description = inner.Description
 	}
 }
 
-// inputPlaces records which variable fills which part of the operation's input. Variables
+// mapInput records which variable fills which part of the operation's input. Variables
 // without a description get that of the input field.
-func (c *compiler) inputPlaces(r *route) {
-	r.inputPlaces = map[string]*variable{}
+func (c *compiler) mapInput(r *route) {
+	r.variableByInput = map[string]*variable{}
 	var walk func(path []string, v *ast.Value, description string)
 	walk = func(path []string, v *ast.Value, description string) {
 		switch v.Kind {
@@ -216,7 +216,7 @@ func (c *compiler) inputPlaces(r *route) {
 				if variable.name != v.Raw {
 					continue
 				}
-				r.inputPlaces[strings.Join(path, ".")] = variable
+				r.variableByInput[strings.Join(path, ".")] = variable
 				if variable.description == "" {
 					variable.description = description
 				}

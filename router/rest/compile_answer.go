@@ -212,7 +212,7 @@ func (c *compiler) resultMembers(r *route, directive *ast.Directive) {
 			c.fail(directive.Position, "the result has no scalar %q to make a header of", name)
 		}
 	}
-	if r.takes(inIfMatch) != nil && r.version == "" && r.status != 204 {
+	if r.variableFrom(fromIfMatch) != nil && r.version == "" && r.status != 204 {
 		c.fail(directive.Position, "@ifMatch needs the result's version named")
 	}
 }

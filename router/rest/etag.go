@@ -81,7 +81,7 @@ func (q *request) readIfMatch() *problem {
 	failed := func(format string, arguments ...any) *problem {
 		return &problem{problemKind: preconditionFailed, detail: fmt.Sprintf(format, arguments...)}
 	}
-	if q.route.takes(inIfMatch) == nil {
+	if q.route.variableFrom(fromIfMatch) == nil {
 		return failed("%s %s does not support If-Match, because its resource has no entity tag. Omit the header.", q.route.method, q.route.path)
 	}
 	q.ifMatch = true
@@ -115,5 +115,5 @@ func (q *request) readIfMatch() *problem {
 
 // expect sets the version that the operation expects.
 func (q *request) expect(version int64) {
-	q.set(q.route.takes(inIfMatch).name, strconv.AppendInt(nil, version, 10))
+	q.set(q.route.variableFrom(fromIfMatch).name, strconv.AppendInt(nil, version, 10))
 }

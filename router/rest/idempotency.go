@@ -29,7 +29,7 @@ func (h *Handler) executeOnce(ctx context.Context, q *request) (res *response, p
 	claim, before, err := h.records.claim(ctx, owner, []string{q.http.URL.RawQuery, string(q.variables()), fmt.Sprint(q.versions)})
 	if err != nil {
 		h.logger.WarnContext(ctx, "idempotency records are unavailable", "error", err)
-		if q.route.takes(inIdempotencyKey) != nil { // the operation is idempotent by itself
+		if q.route.variableFrom(fromIdempotencyKey) != nil { // the operation is idempotent by itself
 			return h.execute(ctx, q)
 		}
 		return nil, (&problem{problemKind: unavailable, detail: "Idempotency records are unavailable, so the router cannot tell whether this key was used before."}).withHeader("Retry-After", retryAfter)

@@ -82,13 +82,13 @@ func (s *schemas) parameters(r *route) []ordered {
 		}
 		typ := *v.typ
 		typ.NonNull = true // a parameter can be absent but not null
-		switch v.place {
-		case inPath:
+		switch v.source {
+		case fromPath:
 			add(v.name, "path", v.description, true, s.input(&typ), example)
-		case inQuery:
-			add(v.outer, "query", v.description, v.required, s.input(&typ), example)
-		case inHeader:
-			add(v.outer, "header", v.description, v.required, s.input(&typ), example)
+		case fromQuery:
+			add(v.requestName, "query", v.description, v.required, s.input(&typ), example)
+		case fromHeader:
+			add(v.requestName, "header", v.description, v.required, s.input(&typ), example)
 		}
 	}
 	text := ordered{}.with("type", "string")
@@ -103,7 +103,7 @@ func (s *schemas) parameters(r *route) []ordered {
 	if r.reads() {
 		add("If-None-Match", "header", "An ETag. The response is 304 if it is still current.", false, text, nil)
 	}
-	if r.takes(inIfMatch) != nil {
+	if r.variableFrom(fromIfMatch) != nil {
 		add("If-Match", "header", "An ETag. The change is made only if its version is still current.", false, text, nil)
 	}
 	if r.method == http.MethodPost && !r.secret {
@@ -126,16 +126,16 @@ func (s *schemas) requestBody(r *route) ordered {
 		if len(v.aliases) > 0 {
 			description = strings.TrimSpace(description + " Also called " + strings.Join(v.aliases, " or ") + ".")
 		}
-		properties = properties.with(v.outer, described(schema, description))
-		one := []ordered{needs(v.outer)}
+		properties = properties.with(v.requestName, described(schema, description))
+		one := []ordered{needs(v.requestName)}
 		for _, alias := range v.aliases {
-			properties = properties.with(alias, described(schema, "The same as "+v.outer+"."))
+			properties = properties.with(alias, described(schema, "The same as "+v.requestName+"."))
 			one = append(one, needs(alias))
 		}
 		if v.shorthand != nil {
 			var fields []string
 			for _, field := range v.shorthand.Fields {
-				properties = properties.with(field.Name, described(s.input(field.Type), strings.TrimSpace(field.Description+" Instead of "+v.outer+", for a list of one.")))
+				properties = properties.with(field.Name, described(s.input(field.Type), strings.TrimSpace(field.Description+" Instead of "+v.requestName+", for a list of one.")))
 				if field.Type.NonNull && field.DefaultValue == nil {
 					fields = append(fields, field.Name)
 				}
@@ -144,12 +144,12 @@ func (s *schemas) requestBody(r *route) ordered {
 		}
 		switch {
 		case v.required && len(one) == 1:
-			required = append(required, v.outer)
+			required = append(required, v.requestName)
 		case v.required:
 			rules = append(rules, ordered{}.with("oneOf", one))
 		}
 		if v.example != nil {
-			example = example.with(v.outer, literal(v.example))
+			example = example.with(v.requestName, literal(v.example))
 		}
 	}
 	schema := ordered{}.with("type", "object").with("properties", properties)
@@ -248,7 +248,7 @@ func (s *schemas) problems(r *route) []*documentedProblem {
 		if typed.status == http.StatusForbidden {
 			add(http.StatusUnauthorized, titleOf(name)+", without an access token", nil)
 		}
-		if typed.ifMatch != typed.status && r.takes(inIfMatch) != nil {
+		if typed.ifMatch != typed.status && r.variableFrom(fromIfMatch) != nil {
 			add(typed.ifMatch, titleOf(name)+", with If-Match", schema)
 		}
 	}

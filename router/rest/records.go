@@ -184,8 +184,8 @@ return 0
 `)
 
 // claim claims the record of an owner, which is a caller, a route and a key. If it is already
-// claimed, claim returns its contents. asked is the request that the fingerprint is made from.
-func (s *records) claim(ctx context.Context, owner, asked []string) (*claim, *found, error) {
+// claimed, claim returns its contents. request is what the fingerprint is made from.
+func (s *records) claim(ctx context.Context, owner, request []string) (*claim, *found, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	for range 3 { // the first attempt may learn the shared secret
@@ -193,7 +193,7 @@ func (s *records) claim(ctx context.Context, owner, asked []string) (*claim, *fo
 		if err != nil {
 			return nil, nil, err
 		}
-		c := &claim{records: s, key: recordPrefix + sign(secret, owner), token: rand.Text(), fingerprint: sign(secret, asked)}
+		c := &claim{records: s, key: recordPrefix + sign(secret, owner), token: rand.Text(), fingerprint: sign(secret, request)}
 		shared := ""
 		if generated {
 			shared = string(secret)

@@ -23,7 +23,7 @@ type request struct {
 	http           *http.Request
 	route          *route
 	given          map[string][]byte    // variables by name, as JSON
-	outer          map[*variable]string // the name by which each variable was given
+	givenNames     map[*variable]string // the name by which each variable was given
 	short          map[*variable]bool   // variables given by @shorthand
 	ifMatch        bool
 	versions       []int64 // the versions in If-Match; none for *
@@ -103,7 +103,7 @@ func summary(violations []violation) string {
 // readPath reads the path variables. An invalid value means that nothing exists at the path.
 func (q *request) readPath(path map[string]string) *problem {
 	for _, v := range q.route.variables {
-		if v.place != inPath {
+		if v.source != fromPath {
 			continue
 		}
 		at := position{in: "path", name: v.name}
@@ -119,7 +119,7 @@ func (q *request) readPath(path map[string]string) *problem {
 
 // give coerces a value and sets a variable to it.
 func (q *request) give(v *variable, from *jsonscan.Node, at position) {
-	q.outer[v] = at.name
+	q.givenNames[v] = at.name
 	coerced := q.coerce(nil, from, v.typ, at)
 	if v.wrap != "" && !from.IsNull() {
 		coerced = append(append(quote([]byte{'{'}, v.wrap), ':'), append(coerced, '}')...)
@@ -137,14 +137,14 @@ func (q *request) readQuery() *problem {
 		known = q.route.page.parameters()
 	}
 	for _, v := range q.route.variables {
-		if v.place != inQuery {
+		if v.source != fromQuery {
 			continue
 		}
-		known = append(known, v.outer)
-		if texts, given := query[v.outer]; given {
+		known = append(known, v.requestName)
+		if texts, given := query[v.requestName]; given {
 			q.readParameter(v, texts)
 		} else if v.required {
-			q.refuse(violation{In: "query", Name: v.outer, Detail: "is required"})
+			q.refuse(violation{In: "query", Name: v.requestName, Detail: "is required"})
 		}
 	}
 	names := make([]string, 0, len(query))
@@ -166,7 +166,7 @@ func (q *request) readQuery() *problem {
 }
 
 func (q *request) readParameter(v *variable, texts []string) {
-	at := position{in: "query", name: v.outer}
+	at := position{in: "query", name: v.requestName}
 	if v.typ.Elem != nil {
 		all := &jsonscan.Node{Kind: jsonscan.KindArray}
 		for _, s := range texts {
@@ -184,14 +184,14 @@ func (q *request) readParameter(v *variable, texts []string) {
 
 func (q *request) readHeaders() *problem {
 	for _, v := range q.route.variables {
-		switch v.place {
-		case inHeader:
-			if text := q.http.Header.Get(v.outer); text != "" {
-				q.give(v, parameterValue(text, v.typ), position{in: "header", name: v.outer})
+		switch v.source {
+		case fromHeader:
+			if text := q.http.Header.Get(v.requestName); text != "" {
+				q.give(v, parameterValue(text, v.typ), position{in: "header", name: v.requestName})
 			} else if v.required {
-				q.refuse(violation{In: "header", Name: v.outer, Detail: "is required"})
+				q.refuse(violation{In: "header", Name: v.requestName, Detail: "is required"})
 			}
-		case inIdempotencyKey:
+		case fromIdempotencyKey:
 			if q.idempotencyKey != "" {
 				q.set(v.name, quote(nil, q.idempotencyKey))
 			}
@@ -266,7 +266,7 @@ func unreadable(err error) *problem {
 func (q *request) emptyBody(variables []*variable) *problem {
 	for _, v := range variables {
 		if v.required {
-			return &problem{problemKind: brokenJSON, detail: "The body is empty. It must be a JSON object with the member " + v.outer + "."}
+			return &problem{problemKind: brokenJSON, detail: "The body is empty. It must be a JSON object with the member " + v.requestName + "."}
 		}
 	}
 	return nil
@@ -277,9 +277,9 @@ func (q *request) readMembers(whole *jsonscan.Node, variables []*variable) {
 	taken := map[string]bool{}
 	var known []string
 	for _, v := range variables {
-		known = append(known, v.outer)
+		known = append(known, v.requestName)
 		found := ""
-		for _, name := range append([]string{v.outer}, v.aliases...) {
+		for _, name := range append([]string{v.requestName}, v.aliases...) {
 			from, given := whole.Member(name)
 			if !given {
 				continue
@@ -295,7 +295,7 @@ func (q *request) readMembers(whole *jsonscan.Node, variables []*variable) {
 		if v.shorthand != nil {
 			known = append(known, fieldNames(v.shorthand)...)
 			if q.readShorthand(whole, v, found, taken) {
-				found = v.outer
+				found = v.requestName
 			}
 		}
 		if found == "" && v.required {
@@ -303,7 +303,7 @@ func (q *request) readMembers(whole *jsonscan.Node, variables []*variable) {
 			if v.shorthand != nil {
 				hint = "or give " + strings.Join(fieldNames(v.shorthand), ", ")
 			}
-			q.refuse(position{in: "body", name: v.outer}.violation("is required", hint))
+			q.refuse(position{in: "body", name: v.requestName}.violation("is required", hint))
 		}
 	}
 	for i := range whole.Members {
@@ -344,7 +344,7 @@ func (q *request) positionOf(path string) position {
 		parts = parts[1:]
 	}
 	for n := len(parts); n > 0; n-- {
-		v := q.route.inputPlaces[strings.Join(parts[:n], ".")]
+		v := q.route.variableByInput[strings.Join(parts[:n], ".")]
 		if v == nil {
 			continue
 		}
@@ -352,18 +352,18 @@ func (q *request) positionOf(path string) position {
 		if v.wrap != "" && len(rest) > 0 && rest[0] == v.wrap {
 			rest = rest[1:]
 		}
-		name := v.outer
-		if used := q.outer[v]; used != "" {
+		name := v.requestName
+		if used := q.givenNames[v]; used != "" {
 			name = used
 		}
 		if q.short[v] && len(rest) > 0 {
 			name, rest = "", rest[1:]
 		}
-		in := [...]string{inPath: "path", inQuery: "query", inHeader: "header", inBody: "body", inIfMatch: "header", inIdempotencyKey: "header", inPage: "query"}[v.place]
-		switch v.place {
-		case inIfMatch:
+		in := [...]string{fromPath: "path", fromQuery: "query", fromHeader: "header", fromBody: "body", fromIfMatch: "header", fromIdempotencyKey: "header", fromPage: "query"}[v.source]
+		switch v.source {
+		case fromIfMatch:
 			name = "If-Match"
-		case inIdempotencyKey:
+		case fromIdempotencyKey:
 			name = "Idempotency-Key"
 		}
 		return position{in: in, name: name, pointer: rest}
@@ -374,12 +374,12 @@ func (q *request) positionOf(path string) position {
 // newRequest returns a request of a route. Its variables have not been read.
 func newRequest(r *http.Request, route *route, schema *ast.Schema, ids integerIDs) *request {
 	return &request{
-		coercer: &coercer{schema: schema, ids: ids},
-		http:    r,
-		route:   route,
-		given:   map[string][]byte{},
-		outer:   map[*variable]string{},
-		short:   map[*variable]bool{},
+		coercer:    &coercer{schema: schema, ids: ids},
+		http:       r,
+		route:      route,
+		given:      map[string][]byte{},
+		givenNames: map[*variable]string{},
+		short:      map[*variable]bool{},
 	}
 }
 

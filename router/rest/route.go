@@ -23,8 +23,8 @@ type route struct {
 	description string // the rest of it
 	tag         string
 
-	variables   []*variable
-	inputPlaces map[string]*variable // path into the operation's input → the variable there
+	variables       []*variable
+	variableByInput map[string]*variable // path into the operation's input → the variable that fills it
 
 	status   int
 	missing  problemKind // the problem for a null result
@@ -45,25 +45,25 @@ type segment struct {
 	variable bool
 }
 
-// place is where in a request a variable comes from.
-type place uint8
+// source is where in a request a variable comes from.
+type source uint8
 
 const (
-	inPath place = iota
-	inQuery
-	inHeader
-	inBody
-	inIfMatch
-	inIdempotencyKey
-	inPage // set from limit, after and before
+	fromPath source = iota
+	fromQuery
+	fromHeader
+	fromBody
+	fromIfMatch
+	fromIdempotencyKey
+	fromPage // set from limit, after and before
 )
 
 // variable is a variable of an operation and its source in the request.
 type variable struct {
 	name        string   // name in the operation
-	outer       string   // name in the request
+	requestName string   // name in the request
 	aliases     []string // alternative names in a body
-	place       place
+	source      source
 	typ         *ast.Type // type of the value in the request
 	required    bool
 	wrap        string // the field of the input object that takes the value; see @wrap
@@ -98,18 +98,18 @@ func (r *route) reads() bool { return r.method == http.MethodGet }
 func (r *route) bodyVariables() []*variable {
 	var in []*variable
 	for _, v := range r.variables {
-		if v.place == inBody {
+		if v.source == fromBody {
 			in = append(in, v)
 		}
 	}
 	return in
 }
 
-// takes returns the variable that comes from a place, or nil if the operation has none. It is for
-// places that only one variable can have.
-func (r *route) takes(from place) *variable {
+// variableFrom returns the variable with a source, or nil if the operation has none. It is for
+// sources that only one variable can have.
+func (r *route) variableFrom(from source) *variable {
 	for _, v := range r.variables {
-		if v.place == from {
+		if v.source == from {
 			return v
 		}
 	}
