@@ -15,9 +15,9 @@ var sizes = []int{10, 100, 1_000, 10_000, 100_000}
 const benchPlan = `
 query Query
 fetch a : { products { __typename upc name price inStock tags } }
-entities b after 0
+entities b dependsOn 0
   _entities r @products Product{upc} : { reviews { id body author { __typename id } } }
-answer { products:[Product!]! { upc:ID! name:String! price:Int inStock:Boolean tags:[String!]! reviews:[Review] { id:ID! body:String author:User { id:ID! } } } }`
+projection { products:[Product!]! { upc:ID! name:String! price:Int inStock:Boolean tags:[String!]! reviews:[Review] { id:ID! body:String author:User { id:ID! } } } }`
 
 // benchAnswers are the responses of benchPlan's fetches for n products, of which
 // each comes twice if twice is set.

@@ -77,9 +77,9 @@ func (m *memory) texts() string {
 const cachePlan = `
 query Query
 fetch a : { all { __typename id } }
-entities b after 0 vars v
+entities b dependsOn 0 vars v
   _entities r @all P{id} : { name }
-answer { all:[P] { id:ID name:String } }`
+projection { all:[P] { id:ID name:String } }`
 
 func TestCachedEntitiesAreNotFetched(t *testing.T) {
 	cache := &memory{kept: map[string]execute.Found{}, covers: func(s *execute.CacheSelection) bool { return s.Root == nil }}
@@ -153,7 +153,7 @@ func TestCacheHitHasNoLifetimeThatTheSubgraphDidNotState(t *testing.T) {
 		}
 		transport := &canned{t: t, answers: map[string]string{"0": header + `{"data":{"a":1}}`}}
 		executor := execute.New(execute.Options{Transport: transport, Cache: cache})
-		program := compile(t, "query Query fetch s vars v : { a } answer { a:Int }")
+		program := compile(t, "query Query fetch s vars v : { a } projection { a:Int }")
 		for range 3 {
 			response := executor.Execute(t.Context(), &execute.Request{Program: program, Variables: variables(t, `{"v":1}`)})
 			if response.Control.Set != stated {
@@ -171,7 +171,7 @@ func TestCachedRootFetchIsNotSent(t *testing.T) {
 	cache := &memory{kept: map[string]execute.Found{}}
 	transport := &canned{t: t, answers: map[string]string{"0": "Cache-Control: s-maxage=9, max-age=5\n" + `{"data":{"a":1}}`}}
 	executor := execute.New(execute.Options{Transport: transport, Cache: cache})
-	program := compile(t, "query Query fetch s vars v : { a } answer { a:Int }")
+	program := compile(t, "query Query fetch s vars v : { a } projection { a:Int }")
 	for i, test := range []struct {
 		vars string
 		sent int
@@ -196,7 +196,7 @@ func TestCachedRootFetchIsNotSent(t *testing.T) {
 	}
 	asked := len(cache.lookups)
 	transport.answers["0"] = `{"data":{"a":1}}`
-	executor.Execute(t.Context(), &execute.Request{Program: compile(t, "mutation Mutation mutate s : { a } answer { a:Int }")}).Release()
+	executor.Execute(t.Context(), &execute.Request{Program: compile(t, "mutation Mutation mutate s : { a } projection { a:Int }")}).Release()
 	if len(cache.lookups) != asked {
 		t.Error("the cache was asked for a mutation")
 	}
@@ -222,10 +222,10 @@ func TestEqualSelectionsHaveOneCacheKey(t *testing.T) {
 	executor.Execute(t.Context(), &execute.Request{Program: compile(t, `
 query Query
 fetch a : { x { id } y { id } }
-entities b after 0
+entities b dependsOn 0
   _e0 r0 @x P{id} : { name }
   _e1 r1 @y P{id} : { name }
-answer { x:P { name:String } y:P { name:String } }`)}).Release()
+projection { x:P { name:String } y:P { name:String } }`)}).Release()
 	if len(selections) != 2 || selections[0].Key != selections[1].Key || selections[0].Selections.GraphQL() != selections[1].Selections.GraphQL() {
 		t.Errorf("selections %+v", selections)
 	}

@@ -28,7 +28,7 @@ func TestCacheControlCombinesSubgraphs(t *testing.T) {
 	} {
 		transport := &canned{t: t, answers: map[string]string{"0": "Cache-Control: " + header + "\n" + `{"data":{"a":1}}`}}
 		executor := execute.New(execute.Options{Transport: transport})
-		response := executor.Execute(t.Context(), &execute.Request{Program: compile(t, "query Query fetch s : { a } answer { a:Int }")})
+		response := executor.Execute(t.Context(), &execute.Request{Program: compile(t, "query Query fetch s : { a } projection { a:Int }")})
 		if response.Control != want {
 			t.Errorf("%s: got %+v, want %+v", header, response.Control, want)
 		}
@@ -46,7 +46,7 @@ func TestPublicIgnoresArguments(t *testing.T) {
 		cache := &memory{kept: map[string]execute.Found{}, stored: func(l *execute.CacheLookup) { got = l.Control }}
 		transport := &canned{t: t, answers: map[string]string{"0": "Cache-Control: " + header + "\n" + `{"data":{"a":1}}`}}
 		executor := execute.New(execute.Options{Transport: transport, Cache: cache})
-		executor.Execute(t.Context(), &execute.Request{Program: compile(t, "query Query fetch s : { a } answer { a:Int }")}).Release()
+		executor.Execute(t.Context(), &execute.Request{Program: compile(t, "query Query fetch s : { a } projection { a:Int }")}).Release()
 		if got.Public != want || got.MaxAge != time.Minute {
 			t.Errorf("%s: got %+v, want public %t", header, got, want)
 		}

@@ -107,7 +107,7 @@ func (x *execution) found(f *fetch, state *fetchState) bool {
 		if !found {
 			e.cached, e.sent = e.cached[:0], e.sent[:0]
 		}
-		complete = complete && e.asked() == 0
+		complete = complete && e.sendCount() == 0
 	}
 	return complete
 }

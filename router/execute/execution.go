@@ -434,7 +434,7 @@ func (x *execution) body(f *fetch, state *fetchState) *Buffer {
 
 // representations appends the representations to send, separated by commas.
 func (e *entityState) representations(b []byte) []byte {
-	for i := range e.asked() {
+	for i := range e.sendCount() {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -444,9 +444,9 @@ func (e *entityState) representations(b []byte) []byte {
 	return b
 }
 
-// asked is the number of entities to send. number returns the index of the i-th
+// sendCount is the number of entities to send. number returns the index of the i-th
 // of them among all representations.
-func (e *entityState) asked() int {
+func (e *entityState) sendCount() int {
 	if len(e.cached) > 0 {
 		return len(e.sent)
 	}

@@ -15,12 +15,12 @@ possible Media: Book Movie
 enum Color: RED GREEN
 interfaceObjects: Media
 fetch a : { all { __typename id tags parts { n } } one { any color } }
-entities b after 0
+entities b dependsOn 0
   _e0 r0 @all Media{id tags parts{n}} : { __typename title owner { __typename id } }
   _e1 r1 @all(Book) Book{id} : { pages }
-entities c after 1
+entities c dependsOn 1
   _entities r @all.owner User{id} : { name all>friends { id } }
-answer {
+projection {
   all:[Media!] { t=__typename:String! <Book>pages:[[Int!]] title:String! owner:User { id:ID! name:String friends:[User!] { id:ID } } }
   one:One { any:JSON color:Color! }
 }`

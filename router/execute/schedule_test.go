@@ -55,11 +55,11 @@ func TestFetchStartsWhenItsDependenciesHaveEnded(t *testing.T) {
 query Query
 fetch s : { a { id } }
 fetch s : { b { id } }
-entities s after 0
+entities s dependsOn 0
   _entities r @a A{id} : { x }
-entities s after 1, 2
+entities s dependsOn 1, 2
   _entities r @b B{id} : { y }
-answer { a:A { x:Int } b:B { y:Int } }`)
+projection { a:A { x:Int } b:B { y:Int } }`)
 	done := make(chan string)
 	go func() {
 		response := executor.Execute(context.Background(), &execute.Request{Program: program})
@@ -92,7 +92,7 @@ func TestCancelledRequestEndsItsFetches(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan string)
 	go func() {
-		response := executor.Execute(ctx, &execute.Request{Program: compile(t, "query Query fetch a : { a } fetch b : { b } answer { a:Int! b:Int! }")})
+		response := executor.Execute(ctx, &execute.Request{Program: compile(t, "query Query fetch a : { a } fetch b : { b } projection { a:Int! b:Int! }")})
 		defer response.Release()
 		done <- string(response.Body)
 	}()
@@ -110,7 +110,7 @@ func TestDeliverEndsWhenEmitFails(t *testing.T) {
 	close(g.gates["0"])
 	executor := execute.New(execute.Options{Transport: g})
 	gone := errors.New("gone")
-	program := compile(t, "query Query fetch a : { a } fetch b defer 1 : { b } defer 1 late @\nanswer { a:Int b:Int defer 1 }")
+	program := compile(t, "query Query fetch a : { a } fetch b defer 1 : { b } defer 1 late @\nprojection { a:Int b:Int defer 1 }")
 	err := executor.Deliver(context.Background(), &execute.Request{Program: program}, func(r *execute.Response) error {
 		defer r.Release()
 		if !r.More {
@@ -137,7 +137,7 @@ func TestObserverSeesEachFetch(t *testing.T) {
 		info = f
 		return context.WithValue(ctx, contextKey{}, 1), func(s *execute.FetchStatistics) { seen = *s }
 	}})
-	program := compile(t, "query Query fetch s : { a { id } } entities s after 0 _entities r @a A{id} : { x } answer { a:A { x:Int } }")
+	program := compile(t, "query Query fetch s : { a { id } } entities s dependsOn 0 _entities r @a A{id} : { x } projection { a:A { x:Int } }")
 	response := executor.Execute(t.Context(), &execute.Request{Program: program, Extensions: func(f []execute.FetchStatistics) []byte {
 		return []byte(`{"fetches":` + string(rune('0'+len(f))) + `}`)
 	}})
@@ -166,7 +166,7 @@ func (o observing) Send(ctx context.Context, r *execute.SubgraphRequest) (*execu
 // Requests at the same time, with the same program, do not mix.
 func TestConcurrentRequestsAreIndependent(t *testing.T) {
 	executor := execute.New(execute.Options{Transport: echo{}})
-	program := compile(t, "query Query fetch s vars v : { a { id } } entities s after 0 _entities r @a A{id} : { x } answer { a:[A] { id:Int x:Int } }")
+	program := compile(t, "query Query fetch s vars v : { a { id } } entities s dependsOn 0 _entities r @a A{id} : { x } projection { a:[A] { id:Int x:Int } }")
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {

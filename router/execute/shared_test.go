@@ -30,15 +30,15 @@ func TestSharedObjectsKeepBothWrites(t *testing.T) {
 	const text = `
 query Query
 fetch a : { all { __typename id } }
-entities b after 0
+entities b dependsOn 0
   _entities r @all P{id} : { c { id } }
-entities d after 0
+entities d dependsOn 0
   _entities r @all P{id} : { c { x } }
-entities e after 1
+entities e dependsOn 1
   _entities r @all.c C{id} : { y }
-entities f after 2
+entities f dependsOn 2
   _entities r @all.c C{x} : { z }
-answer { all:[P] { c:C { x:Int y:Int z:Int } } }`
+projection { all:[P] { c:C { x:Int y:Int z:Int } } }`
 	for name, after := range map[string]map[string]string{
 		"the second part while the third is under way": {"2": "3", "3": "4"},
 		"the first part while the fourth is under way": {"1": "4", "4": "3"},

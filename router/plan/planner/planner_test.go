@@ -34,7 +34,7 @@ var (
 // it is composed of, NAME.graphqls; then operations NAME.graphql, each with NAME.plan,
 // its plan or error. NAME.labels are the labels of overrides that are on,
 // NAME.denied the fields that the caller may not have. If there is a
-// NAME.answer, it is compared with the projection; NAME.apollo and NAME.json with
+// NAME.projection, it is compared with the projection; NAME.apollo and NAME.json with
 // the plan in these notations, NAME.explain with how it was found.
 func TestGoldenPlans(t *testing.T) {
 	files, err := filepath.Glob("../testdata/*.txtar")
@@ -53,7 +53,7 @@ func TestGoldenPlans(t *testing.T) {
 			c := open(t, archive)
 			out := txtar.Archive{Comment: archive.Comment}
 			for _, f := range archive.Files {
-				if slices.Contains([]string{".plan", ".answer", ".apollo", ".json", ".explain"}, filepath.Ext(f.Name)) {
+				if slices.Contains([]string{".plan", ".projection", ".apollo", ".json", ".explain"}, filepath.Ext(f.Name)) {
 					continue
 				}
 				out.Files = append(out.Files, f)
@@ -69,7 +69,7 @@ func TestGoldenPlans(t *testing.T) {
 					}
 				}
 				compare(name+".plan", got.text)
-				for _, form := range []struct{ file, text string }{{name + ".answer", got.answer}, {name + ".apollo", got.apollo}, {name + ".json", got.json}, {name + ".explain", got.explanation}} {
+				for _, form := range []struct{ file, text string }{{name + ".projection", got.projection}, {name + ".apollo", got.apollo}, {name + ".json", got.json}, {name + ".explain", got.explanation}} {
 					if _, ok := c.files[form.file]; ok {
 						compare(form.file, form.text)
 					}
@@ -182,7 +182,7 @@ func deny(selections []operation.Selection, name string) {
 }
 
 // printed is a plan in all notations.
-type printed struct{ text, answer, apollo, json, explanation string }
+type printed struct{ text, projection, apollo, json, explanation string }
 
 func (c *testCase) plan(t testing.TB, name, text string) printed {
 	t.Helper()
@@ -202,7 +202,7 @@ func (c *testCase) plan(t testing.TB, name, text string) printed {
 	if again, err := c.planner.Plan(op, c.labels...); err != nil || !reflect.DeepEqual(p, again) {
 		t.Errorf("explained, the plan is another (%v)", err)
 	}
-	out := printed{answer: layout(p.Projection, ""), explanation: explanation.String()}
+	out := printed{projection: layout(p.Projection, ""), explanation: explanation.String()}
 	for into, print := range map[*string]func(io.Writer, *plan.Plan) error{&out.text: plan.Print, &out.apollo: plan.PrintApollo, &out.json: plan.WriteJSON} {
 		var b strings.Builder
 		if err := print(&b, p); err != nil {
@@ -226,7 +226,7 @@ func checkJSON(t testing.TB, p *plan.Plan, text string) {
 	}
 }
 
-// layout prints how an answer is laid out.
+// layout prints the projection.
 func layout(fields []*plan.Field, indent string) string {
 	var b strings.Builder
 	for _, f := range fields {

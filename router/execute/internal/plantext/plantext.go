@@ -5,13 +5,13 @@
 //	enum Color: RED GREEN
 //	interfaceObjects: Media
 //	fetch a : { products { __typename upc _i0 } }
-//	entities b after 0 defer 1 vars x
+//	entities b dependsOn 0 defer 1 vars x
 //	  _entities representations @products(Book).author <Author>Author{id name=_i0} & @top Author{id} : { name posts { title } }
-//	answer { items=products:[Product!]! { upc:ID! <Book>title:String } kind=__typename:String! }
+//	projection { items=products:[Product!]! { upc:ID! <Book>title:String } kind=__typename:String! }
 //
-// The IDs of fetches count from 0 in the order of the text; "after" lists those
+// The IDs of fetches count from 0 in the order of the text; "dependsOn" lists those
 // that a fetch depends on. A selected field is "responseKey>storageKey" where the
-// two differ. A field of the answer, which is the projection, is
+// two differ. A field of the projection is
 // "responseKey=storageKey:Type" with the object types it is for before it; the
 // key may be "__typename", "!denied" or "!introspection".
 package plantext
@@ -99,7 +99,7 @@ func (r *reader) statement() {
 			d.Path = append(d.Path, segment.StorageKey)
 		}
 		r.plan.Deferred = append(r.plan.Deferred, d)
-	case "answer":
+	case "projection":
 		r.plan.Projection = r.projection()
 	default:
 		panic(fmt.Sprintf("unknown statement %q", word))
@@ -146,7 +146,7 @@ func (r *reader) fetch(word string) {
 	r.plan.Fetches = append(r.plan.Fetches, s)
 	for more := true; more; {
 		switch {
-		case r.accept("after"):
+		case r.accept("dependsOn"):
 			s.DependsOn = append(s.DependsOn, r.int())
 			for r.accept(",") {
 				s.DependsOn = append(s.DependsOn, r.int())
