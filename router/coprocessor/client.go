@@ -60,7 +60,7 @@ func (c *client) call(ctx context.Context, m *message) (*answer, error) {
 	defer response.Body.Close()
 	if response.StatusCode/100 != 2 {
 		_, _ = io.CopyN(io.Discard, response.Body, 4<<10) // so that the connection can be used again
-		return nil, fmt.Errorf("it answered with status %d", response.StatusCode)
+		return nil, fmt.Errorf("it responded with status %d", response.StatusCode)
 	}
 	limit := int64(c.options.MaxResponseBytes)
 	read, err := io.ReadAll(io.LimitReader(response.Body, limit+1))

@@ -60,7 +60,7 @@ func (x *execution) failFetch(f *fetch, err error) {
 func (x *execution) report(f *fetch, err error) {
 	e := responseError{fetchID: f.id, deferID: f.deferID, path: x.responsePathOf(f), service: f.subgraph, code: CodeHTTP}
 	x.shed = x.shed || errors.Is(err, memory.ErrExhausted)
-	what := "could not be asked"
+	what := "could not be called"
 	var t *TransportError
 	if errors.As(err, &t) && t.Errors != nil && x.reportList(e, t) {
 		return
@@ -69,9 +69,9 @@ func (x *execution) report(f *fetch, err error) {
 	case errors.As(err, &t):
 		e.code, what = t.Code, t.Message
 	case errors.Is(err, context.Canceled):
-		e.code, what = CodeCancelled, "was not waited for: the request was cancelled"
+		e.code, what = CodeCancelled, "did not respond before the request was cancelled"
 	case errors.Is(err, context.DeadlineExceeded):
-		e.code, what = CodeTimeout, "took too long"
+		e.code, what = CodeTimeout, "did not respond in time"
 	}
 	e.message = fmt.Sprintf("Subgraph %q %s.", f.subgraph, what)
 	if x.req.Internals && (t == nil || t.Err != nil) {
@@ -191,7 +191,7 @@ func (x *execution) entityError(f *fetch, state *fetchState, e responseError, pa
 	}
 	to, from := f.entities[fetch], &state.entities[fetch]
 	from.hasErrors = true
-	if len(path) < 2 || path[1].key != "" || path[1].index < 0 || path[1].index >= from.asked() {
+	if len(path) < 2 || path[1].key != "" || path[1].index < 0 || path[1].index >= from.sendCount() {
 		e.path = x.responsePathOf(f)
 		x.add(e)
 		for _, t := range from.targets {

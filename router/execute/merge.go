@@ -80,7 +80,7 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 			state.entities[i].fetched = state.entities[i].fetched[:0]
 		}
 		if status := state.response.Status; status < 200 || status > 299 {
-			return none, &TransportError{Code: CodeHTTP, Message: fmt.Sprintf("answered with status %d", status), Status: status, Err: err}
+			return none, &TransportError{Code: CodeHTTP, Message: fmt.Sprintf("responded with status %d", status), Status: status, Err: err}
 		}
 		return none, err
 	}
@@ -92,7 +92,7 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 		}
 	}
 	if status := state.response.Status; clean && (status < 200 || status > 299) {
-		x.report(f, &TransportError{Code: CodeHTTP, Message: fmt.Sprintf("answered with status %d", status), Status: status})
+		x.report(f, &TransportError{Code: CodeHTTP, Message: fmt.Sprintf("responded with status %d", status), Status: status})
 		clean = false
 	}
 	if clean && !members.data.is() && !members.null {
@@ -242,7 +242,7 @@ func (x *execution) entities(i int, fetch *entityFetch, e *entityState) (int, er
 	if b[i] != '[' {
 		return 0, malformed("answered _entities that is not a list")
 	}
-	want, got := e.asked(), 0
+	want, got := e.sendCount(), 0
 	e.fetched = e.fetched[:0]
 	i, more := first(b, i, ']')
 	for ; more; got++ {

@@ -38,7 +38,7 @@ func (x *execution) reportMissing(f *fetch, state *fetchState) {
 func (x *execution) reportMissingEntities(f *fetch, state *fetchState) {
 	for i, fetch := range f.entities {
 		e := &state.entities[i]
-		if e.asked() == 0 || len(e.fetched) > 0 || e.hasErrors {
+		if e.sendCount() == 0 || len(e.fetched) > 0 || e.hasErrors {
 			continue
 		}
 		err := x.missingField(f, string(fetch.responseKey[1:len(fetch.responseKey)-1]))
@@ -57,6 +57,6 @@ func (x *execution) reportMissingEntities(f *fetch, state *fetchState) {
 func (x *execution) missingField(f *fetch, field string) responseError {
 	return responseError{
 		fetchID: f.id, deferID: f.deferID, code: CodeMalformed, service: f.subgraph,
-		message: fmt.Sprintf("Subgraph %q left %s out of its answer.", f.subgraph, field),
+		message: fmt.Sprintf("Subgraph %q left %s out of its response.", f.subgraph, field),
 	}
 }

@@ -43,5 +43,5 @@ func (r *MemoryReservation) Reserve(ctx context.Context, answer int) error {
 }
 
 func overloaded(err error) error {
-	return &TransportError{Code: CodeOverloaded, Message: "could not be asked: the router is answering as much as its memory allows", Err: err}
+	return &TransportError{Code: CodeOverloaded, Message: "was not called: the router's memory for responses is used up", Err: err}
 }

@@ -85,7 +85,7 @@ func (w *writer) extend() bool {
 	w.exhausted, w.shed = true, true
 	w.add(responseError{
 		fetchID: projectionErrors, deferID: w.deferID, path: slices.Clone(w.path), code: CodeOverloaded,
-		message: "The response was cut here: the router is answering as much as its memory allows.",
+		message: "The response was cut off here: the router's memory for responses is used up.",
 	})
 	return false
 }

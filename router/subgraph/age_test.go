@@ -18,7 +18,7 @@ import (
 // A change of the host's address is noticed although the connections are never
 // idle. No request fails meanwhile, and the old connections are closed.
 func TestConnectionAgeFollowsTheAddress(t *testing.T) {
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		var atNew atomic.Int64
 		var opened, closed atomic.Int64
 		first := listen(t, over, nil, func(state http.ConnState) {
@@ -70,7 +70,7 @@ func TestConnectionAgeFollowsTheAddress(t *testing.T) {
 }
 
 // listen serves answers for a way.
-func listen(t *testing.T, over way, asked func(), state func(http.ConnState)) (address string) {
+func listen(t *testing.T, over transportKind, asked func(), state func(http.ConnState)) (address string) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		if asked != nil {
@@ -89,7 +89,7 @@ func listen(t *testing.T, over way, asked func(), state func(http.ConnState)) (a
 
 // Without a bound, a connection that is used is kept.
 func TestConnectionsAreKeptWithoutMaxAge(t *testing.T) {
-	tr, connections := ways[0].wire(t, subgraph.Subgraph{}, ok, ok, ok, ok)
+	tr, connections := transportKinds[0].wire(t, subgraph.Subgraph{}, ok, ok, ok, ok)
 	for range 4 {
 		ask(t, tr, operation.Query, "{}")
 	}

@@ -57,7 +57,7 @@ var framings = []framing{
 // A whole answer is taken as it is, once, whatever says where it ends; the
 // connection can be used again.
 func TestBodiesAreReadWhole(t *testing.T) {
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		for _, f := range framings {
 			t.Run(f.name, func(t *testing.T) {
 				var requests atomic.Int32
@@ -90,7 +90,7 @@ func TestBodiesAreReadWhole(t *testing.T) {
 
 // An answer that breaks off is an error. A mutation is not sent again.
 func TestTruncatedBodiesAreErrors(t *testing.T) {
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		for _, f := range framings {
 			if f.name == "to the end of the connection" {
 				continue // nothing tells that it was to go on; the JSON is not whole

@@ -60,8 +60,8 @@ func newConn(opened net.Conn) *conn {
 // a mutation.
 var errStale = errors.New("the connection was closed or received bytes while it was idle")
 
-// errUnasked is errStale for bytes that belong to no request.
-var errUnasked = fmt.Errorf("%w: unsolicited bytes", errStale)
+// errUnsolicited is errStale for bytes that belong to no request.
+var errUnsolicited = fmt.Errorf("%w: unsolicited bytes", errStale)
 
 // begin starts a request: it checks that nothing can be read, and writes as much of b as
 // the socket accepts without blocking. It returns the number of bytes written.
@@ -116,7 +116,7 @@ func quiet(fd uintptr) error {
 		case err != nil:
 			return fmt.Errorf("%w: %w", errStale, err)
 		case n > 0:
-			return errUnasked
+			return errUnsolicited
 		default:
 			return errStale
 		}

@@ -102,7 +102,7 @@ func (d *direct) exchange(ctx context.Context, deadline time.Time, c *conn, body
 func (d *direct) converse(ctx context.Context, c *conn, body *execute.Buffer, header http.Header, room *execute.MemoryReservation) (response *execute.SubgraphResponse, keep bool, err error) {
 	rest, err := d.write(c, body.B, header)
 	if err != nil {
-		if errors.Is(err, errUnasked) && !c.used {
+		if errors.Is(err, errUnsolicited) && !c.used {
 			err = protocolError("it sent bytes before the request")
 		}
 		return nil, false, err

@@ -21,7 +21,7 @@ import (
 // wire is a server that reads whole requests and answers each connection's
 // with the given bytes, in turn; it closes a connection that it has nothing
 // more for.
-func (w way) wire(t testing.TB, s subgraph.Subgraph, answers ...string) (*subgraph.Transport, *atomic.Int32) {
+func (w transportKind) wire(t testing.TB, s subgraph.Subgraph, answers ...string) (*subgraph.Transport, *atomic.Int32) {
 	t.Helper()
 	var connections atomic.Int32
 	return w.serve(t, s, func(conn net.Conn, r *bufio.Reader) {
@@ -39,7 +39,7 @@ const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:
 
 func TestResponsesAreReadAsHTTP11(t *testing.T) { overHTTP1(t, testWire) }
 
-func testWire(t *testing.T, over way) {
+func testWire(t *testing.T, over transportKind) {
 	const notHTTP = "sent an invalid HTTP response"
 	tests := []struct {
 		name, answer, want, failure string
@@ -100,7 +100,7 @@ func testWire(t *testing.T, over way) {
 // the subgraph has closed meanwhile costs no request.
 func TestConnectionsAreReused(t *testing.T) { overHTTP1(t, testConnectionReuse) }
 
-func testConnectionReuse(t *testing.T, over way) {
+func testConnectionReuse(t *testing.T, over transportKind) {
 	tests := []struct {
 		name        string
 		kind        operation.Kind
@@ -137,7 +137,7 @@ func testConnectionReuse(t *testing.T, over way) {
 // A mutation that got no answer is not sent again.
 func TestMutationIsSentOnce(t *testing.T) { overHTTP1(t, testMutationSentOnce) }
 
-func testMutationSentOnce(t *testing.T, over way) {
+func testMutationSentOnce(t *testing.T, over transportKind) {
 	tr, connections := over.wire(t, subgraph.Subgraph{}, "")
 	if _, err := tr.Send(t.Context(), request(operation.Mutation, `{}`)); err == nil || connections.Load() != 1 {
 		t.Errorf("%d connections, err %v", connections.Load(), err)
@@ -146,7 +146,7 @@ func testMutationSentOnce(t *testing.T, over way) {
 
 func TestMaxConnectionsIsNotExceeded(t *testing.T) { overHTTP1(t, testMaxConnections) }
 
-func testMaxConnections(t *testing.T, over way) {
+func testMaxConnections(t *testing.T, over transportKind) {
 	var now, most atomic.Int32
 	release := make(chan struct{})
 	tr := over.transport(t, subgraph.Subgraph{MaxConnections: 2}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
@@ -187,7 +187,7 @@ func testMaxConnections(t *testing.T, over way) {
 
 func TestHeaderInjectionIsRejected(t *testing.T) { overHTTP1(t, testHeaderInjection) }
 
-func testHeaderInjection(t *testing.T, over way) {
+func testHeaderInjection(t *testing.T, over transportKind) {
 	tr, _ := over.wire(t, subgraph.Subgraph{Headers: []subgraph.HeaderRules{{Propagate: []subgraph.Propagation{{From: "X"}}}}}, ok)
 	r := request(operation.Query, `{}`)
 	r.Header = http.Header{"X": {"a\r\nAuthorization: b"}}
@@ -198,7 +198,7 @@ func testHeaderInjection(t *testing.T, over way) {
 
 func TestCacheHeadersAreReturned(t *testing.T) { overHTTP1(t, testCacheControlHeader) }
 
-func testCacheControlHeader(t *testing.T, over way) {
+func testCacheControlHeader(t *testing.T, over transportKind) {
 	tr, _ := over.wire(t, subgraph.Subgraph{}, strings.Replace(ok, "Content-Type", "cache-control: max-age=60\r\nAGE: 7\r\nvary: Authorization\r\nContent-Type", 1))
 	resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 	if err != nil {

@@ -20,14 +20,14 @@ var large = `{"query":"` + strings.Repeat("x", 8<<20) + `"}`
 
 // A subgraph may refuse a request that it has not read. Its status is not lost.
 func TestEarlyErrorResponseKeepsItsStatus(t *testing.T) {
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		for _, body := range []string{"", "too large", `{"message":"too large"}`} {
 			tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
 				answer(w, http.StatusRequestEntityTooLarge, "text/plain", body)
 			})
 			resp, err := tr.Send(t.Context(), request(operation.Mutation, large))
 			var e *execute.TransportError
-			if !errors.As(err, &e) || e.Status != http.StatusRequestEntityTooLarge || e.Message != "answered with status 413" {
+			if !errors.As(err, &e) || e.Status != http.StatusRequestEntityTooLarge || e.Message != "responded with status 413" {
 				t.Errorf("got %+v, %v", resp, err)
 			}
 		}
@@ -37,7 +37,7 @@ func TestEarlyErrorResponseKeepsItsStatus(t *testing.T) {
 // The same if the subgraph closes the connection at once, with a reset since
 // it has not read what was sent.
 func TestResponseBeforeResetIsRead(t *testing.T) {
-	tr := ways[0].serve(t, subgraph.Subgraph{}, func(conn net.Conn, r *bufio.Reader) {
+	tr := transportKinds[0].serve(t, subgraph.Subgraph{}, func(conn net.Conn, r *bufio.Reader) {
 		_, _ = r.Peek(1)
 		_, _ = io.WriteString(conn, "HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"errors\":[{\"message\":\"no\"}]}")
 	})
@@ -57,7 +57,7 @@ func TestResponseBeforeResetIsRead(t *testing.T) {
 // A subgraph may stream its answer while it reads: neither side waits for the
 // other to end.
 func TestResponseIsReadWhileTheRequestIsSent(t *testing.T) {
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
 			control := http.NewResponseController(w)
 			if err := control.EnableFullDuplex(); err != nil && r.ProtoMajor == 1 {
@@ -79,7 +79,7 @@ func TestResponseIsReadWhileTheRequestIsSent(t *testing.T) {
 func TestResponseBeforeRequestIsReadClosesTheConnection(t *testing.T) {
 	done := make(chan struct{})
 	defer close(done)
-	tr := ways[0].serve(t, subgraph.Subgraph{}, func(conn net.Conn, r *bufio.Reader) {
+	tr := transportKinds[0].serve(t, subgraph.Subgraph{}, func(conn net.Conn, r *bufio.Reader) {
 		_, _ = r.Peek(1)
 		_, _ = io.WriteString(conn, own(`{"data":"early"}`))
 		<-done
@@ -100,7 +100,7 @@ func TestResponseBeforeRequestIsReadClosesTheConnection(t *testing.T) {
 func TestUnreadRequestTimesOut(t *testing.T) {
 	done := make(chan struct{})
 	defer close(done)
-	tr := ways[0].serve(t, subgraph.Subgraph{Timeout: 50 * time.Millisecond}, func(net.Conn, *bufio.Reader) { <-done })
+	tr := transportKinds[0].serve(t, subgraph.Subgraph{Timeout: 50 * time.Millisecond}, func(net.Conn, *bufio.Reader) { <-done })
 	_, err := tr.Send(t.Context(), request(operation.Query, large))
 	var e *execute.TransportError
 	if !errors.As(err, &e) || e.Code != execute.CodeTimeout {

@@ -46,7 +46,7 @@ func encode(t testing.TB, coding, body string) string {
 }
 
 func TestCompressedResponsesAreDecoded(t *testing.T) {
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		for _, coding := range []string{"gzip", "x-gzip", "GZIP", "br", "zstd", "identity", "", "gzip, br", "zstd,identity , gzip"} {
 			for _, body := range []string{"", "{}", `{"data":"` + strings.Repeat("abc", 100_000) + `"}`} {
 				sent := body
@@ -88,7 +88,7 @@ func TestDecodedSizeIsBounded(t *testing.T) {
 		bombs[i] = encode(t, coding, strings.Repeat(" ", 8<<20))
 		fitting[i] = encode(t, coding, strings.Repeat(" ", limit))
 	}
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		for i, coding := range codings {
 			tr := over.transport(t, subgraph.Subgraph{MaxResponseBytes: limit}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
@@ -140,7 +140,7 @@ func TestUndecodableResponsesAreErrors(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			calls := 0
-			tr := ways[0].transport(t, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 3}}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
+			tr := transportKinds[0].transport(t, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 3}}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
 				calls++
 				w.Header().Set("Content-Encoding", test.coding)
 				answer(w, 200, "application/json", test.body)
@@ -156,7 +156,7 @@ func TestUndecodableResponsesAreErrors(t *testing.T) {
 
 // A byte order mark before JSON is ignored (RFC 8259, section 8.1).
 func TestByteOrderMarkIsIgnored(t *testing.T) {
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		for body, want := range map[string]string{
 			"\uFEFF{\"data\":1}": `{"data":1}`, "\uFEFF": "", "\uFEFF\uFEFF{}": "\uFEFF{}", "{\"data\":\"\uFEFF\"}": "{\"data\":\"\uFEFF\"}",
 		} {

@@ -24,7 +24,7 @@ func TestHeaderRulesReplaceDefaults(t *testing.T) {
 		{Propagate: []subgraph.Propagation{{From: "User-Agent"}, {From: "Content-Type"}, {From: "X-Client"}}, Set: map[string]string{"Accept": "text/plain", "host": "first.example"}},
 		{Remove: []string{"x-client"}, Set: map[string]string{"Host": "virtual.example", "accept": "application/json", "Accept-Encoding": "identity"}},
 	}
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		var host string
 		var header http.Header
 		tr := over.transport(t, subgraph.Subgraph{Headers: rules}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
@@ -53,7 +53,7 @@ func TestHeaderRulesReplaceDefaults(t *testing.T) {
 }
 
 func TestRemovedDefaultsAreNotSent(t *testing.T) {
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		var header http.Header
 		var host string
 		rules := []subgraph.HeaderRules{{Set: map[string]string{"Host": "virtual.example"}}, {Remove: []string{"User-Agent", "Accept", "Accept-Encoding", "Host"}}}
@@ -76,7 +76,7 @@ func TestRemovedDefaultsAreNotSent(t *testing.T) {
 // On the wire there is one Host, first, and one Content-Length, whatever the
 // rules say.
 func TestHostAndContentLengthAreSentOnce(t *testing.T) {
-	overHTTP1(t, func(t *testing.T, over way) {
+	overHTTP1(t, func(t *testing.T, over transportKind) {
 		for _, rules := range [][]subgraph.HeaderRules{
 			nil,
 			{{Set: map[string]string{"Host": "virtual.example", "User-Agent": "mine/1"}}},
@@ -159,7 +159,7 @@ func TestURLCredentialsAreSentAsBasicAuth(t *testing.T) {
 		{"http://ada:p%40ss@x/", []subgraph.HeaderRules{propagated, {Set: map[string]string{"Authorization": "Bearer own"}}}, "Bearer own"},
 		{"http://x/", []subgraph.HeaderRules{propagated}, "Bearer client"},
 	}
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		for _, test := range tests {
 			var got []string
 			tr := over.transport(t, subgraph.Subgraph{URL: test.url, Headers: test.rules}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
@@ -230,7 +230,7 @@ func TestHeaderRulesApplyToSubscriptions(t *testing.T) {
 			Headers:       []subgraph.HeaderRules{{Set: map[string]string{"Host": "virtual.example", "User-Agent": "mine/1", "Accept-Encoding": "gzip"}}},
 			Subscriptions: subgraph.Subscriptions{Protocol: protocol, MaxReconnects: -1},
 		}
-		tr := ways[0].transport(t, s, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
+		tr := transportKinds[0].transport(t, s, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
 			host, header = r.Host, r.Header
 			answer(w, 400, "application/json", `{"errors":[{"message":"no"}]}`)
 		})
@@ -250,7 +250,7 @@ func TestSubscriptionURLCredentialsAreSentAsBasicAuth(t *testing.T) {
 			user, password, _ = r.BasicAuth()
 			answer(w, 400, "application/json", `{"errors":[{"message":"no"}]}`)
 		}))
-		tr := ways[0].dial(t, subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{
+		tr := transportKinds[0].dial(t, subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{
 			Protocol: protocol, MaxReconnects: -1, URL: "http://ada:p%40ss@" + server.Listener.Addr().String(),
 		}}, subgraph.Hooks{}, "127.0.0.1:1")
 		_ = tr.Subscribe(t.Context(), request(operation.Subscription, `{}`), func(*execute.SubgraphResponse) error { return nil })

@@ -94,7 +94,7 @@ func (v *verdict) compare(t *testing.T, got *execute.SubgraphResponse, err error
 		if v.status >= 300 && v.status <= 399 || media != "" && !strings.Contains(strings.ToLower(media), "json") || v.header["Content-Encoding"] != nil {
 			return
 		}
-		if media != "" && err != nil && strings.Contains(err.Error(), "instead of JSON") || err != nil && strings.Contains(err.Error(), "answered with status") {
+		if media != "" && err != nil && strings.Contains(err.Error(), "instead of JSON") || err != nil && strings.Contains(err.Error(), "responded with status") {
 			return
 		}
 	}

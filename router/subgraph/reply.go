@@ -24,7 +24,7 @@ func (h *responseHead) unacceptable() error {
 	}
 	if h.status >= 300 && h.status <= 399 {
 		return &execute.TransportError{
-			Code: execute.CodeHTTP, Message: fmt.Sprintf("answered with a redirect (status %d), which is not followed", h.status),
+			Code: execute.CodeHTTP, Message: fmt.Sprintf("responded with a redirect (status %d), which is not followed", h.status),
 			Status: h.status, Err: fmt.Errorf("redirect to %q", h.location),
 		}
 	}
@@ -38,7 +38,7 @@ func (h *responseHead) unacceptable() error {
 	}
 	if h.status >= 200 && h.status <= 299 {
 		return &execute.TransportError{
-			Code: execute.CodeMalformed, Message: fmt.Sprintf("answered with %q instead of JSON", h.contentType), Status: h.status,
+			Code: execute.CodeMalformed, Message: fmt.Sprintf("responded with %q instead of JSON", h.contentType), Status: h.status,
 		}
 	}
 	return h.failure()
@@ -46,7 +46,7 @@ func (h *responseHead) unacceptable() error {
 
 // failure returns the error for a response with an error status.
 func (h *responseHead) failure() error {
-	e := &execute.TransportError{Code: execute.CodeHTTP, Message: fmt.Sprintf("answered with status %d", h.status), Status: h.status}
+	e := &execute.TransportError{Code: execute.CodeHTTP, Message: fmt.Sprintf("responded with status %d", h.status), Status: h.status}
 	if wait := retryAfter(h.retryAfter, time.Now()); wait > 0 {
 		e.Err = retryLater(wait)
 	}

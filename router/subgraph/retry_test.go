@@ -33,7 +33,7 @@ func TestUnavailableIsATransportFailure(t *testing.T) {
 		{"application/json", `"data"`},
 		{"application/graphql-response+json", `{`},
 	}
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		var calls, answers atomic.Int32
 		address := over.listen(t, func(w http.ResponseWriter, r *http.Request) {
 			calls.Add(1)
@@ -59,7 +59,7 @@ func TestUnavailableIsATransportFailure(t *testing.T) {
 				calls.Store(0)
 				_, err := tr.Send(t.Context(), request(kind, `{}`))
 				var e *execute.TransportError
-				if !errors.As(err, &e) || e.Status != status || e.Code != execute.CodeHTTP || e.Message != fmt.Sprint("answered with status ", status) {
+				if !errors.As(err, &e) || e.Status != status || e.Code != execute.CodeHTTP || e.Message != fmt.Sprint("responded with status ", status) {
 					t.Errorf("%s: %v", name, err)
 				}
 				if calls.Load() != attempts {
@@ -79,7 +79,7 @@ func TestUnavailableIsATransportFailure(t *testing.T) {
 
 // A subgraph's own errors are its answer, also with such a status.
 func TestGraphQLResponseWithErrorStatusIsNotRetried(t *testing.T) {
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		for _, status := range []int{400, 408, 429, 500, 502, 503, 504} {
 			for _, body := range []string{`{"errors":[{"message":"no"}]}`, ` {"data":{"a":1},"errors":[{"message":"no"}]}`, `{"data":{}}`} {
 				var calls atomic.Int32
@@ -170,7 +170,7 @@ func TestRetryAfterBeyondTimeoutIsNotAwaited(t *testing.T) {
 // them.
 func TestBreakerIgnoresStatusesOfTheCaller(t *testing.T) {
 	for _, status := range []int{400, 404, 408, 429} {
-		tr := ways[0].transport(t, subgraph.Subgraph{Breaker: subgraph.Breaker{Enabled: true, MinRequests: 2}}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
+		tr := transportKinds[0].transport(t, subgraph.Subgraph{Breaker: subgraph.Breaker{Enabled: true, MinRequests: 2}}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, status, "text/plain", "")
 		})
 		for range 10 {

@@ -40,7 +40,7 @@ func ask(t *testing.T, tr *subgraph.Transport, kind operation.Kind, body string)
 // becomes the answer to another request.
 func TestUnsolicitedBytesAreNoResponse(t *testing.T) { overHTTP1(t, testUnaskedBytes) }
 
-func testUnaskedBytes(t *testing.T, over way) {
+func testUnaskedBytes(t *testing.T, over transportKind) {
 	duplicate := own(`{"data":"duplicate"}`)
 	tests := []struct {
 		name       string
@@ -64,13 +64,13 @@ func testUnaskedBytes(t *testing.T, over way) {
 func TestDuplicateResponseSplitAtEveryByteIsDropped(t *testing.T) {
 	duplicate := own(`{"data":"duplicate"}`)
 	for i := range len(duplicate) {
-		unasked(t, ways[0], operation.Query, duplicate[:i], duplicate[i:])
+		unasked(t, transportKinds[0], operation.Query, duplicate[:i], duplicate[i:])
 	}
 }
 
 // unasked sends two requests; the first answer is followed by bytes that
 // nobody asked for.
-func unasked(t *testing.T, over way, kind operation.Kind, with, late string) {
+func unasked(t *testing.T, over transportKind, kind operation.Kind, with, late string) {
 	var mu sync.Mutex
 	var last *net.TCPConn
 	send := make(chan struct{})
@@ -135,7 +135,7 @@ func await(t *testing.T, reached func() bool) {
 
 // The answer to a request that was cancelled goes to nobody, whenever it comes.
 func TestResponseToCancelledRequestIsDropped(t *testing.T) {
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		arrived, release := make(chan struct{}), make(chan struct{})
 		tr := over.transport(t, subgraph.Subgraph{MaxConnections: 1}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
@@ -200,7 +200,7 @@ func TestResponseSplitAtEveryByteIsRead(t *testing.T) {
 		"to end":  "HTTP/1.0 200 OK\r\nX: folded\r\n  line\r\n\r\n" + body,
 	}
 	for name, text := range answers {
-		for _, over := range ways[:2] {
+		for _, over := range transportKinds[:2] {
 			t.Run(over.name+" "+name, func(t *testing.T) {
 				for i := range len(text) {
 					tr, _ := over.wire(t, subgraph.Subgraph{Dial: fragmented(i, false)}, text)
@@ -212,7 +212,7 @@ func TestResponseSplitAtEveryByteIsRead(t *testing.T) {
 }
 
 func TestResponseIsReadByteByByte(t *testing.T) {
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		tr := over.transport(t, subgraph.Subgraph{Dial: fragmented(0, true)}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			answer(w, 200, "application/json", string(body))
@@ -225,7 +225,7 @@ func TestResponseIsReadByteByByte(t *testing.T) {
 
 // A connection on which nothing can be noticed is not used twice.
 func TestOpaqueConnectionIsUsedOnce(t *testing.T) {
-	tr, connections := ways[0].wire(t, subgraph.Subgraph{Dial: fragmented(0, false)}, ok, ok)
+	tr, connections := transportKinds[0].wire(t, subgraph.Subgraph{Dial: fragmented(0, false)}, ok, ok)
 	for range 3 {
 		ask(t, tr, operation.Query, "{}")
 	}
@@ -247,7 +247,7 @@ func TestConnectionClosedBySubgraphIsNotKept(t *testing.T) {
 		last, _ = conn.(*net.TCPConn)
 		return conn, err
 	}}
-	tr, _ := ways[0].wire(t, s, ok)
+	tr, _ := transportKinds[0].wire(t, s, ok)
 	ask(t, tr, operation.Query, "{}")
 	await(t, func() bool {
 		mu.Lock()

@@ -146,7 +146,7 @@ func (c *standard) exchange(ctx context.Context, kind operation.Kind, body *exec
 	}
 	if !watched.answers() {
 		_ = response.Body.Close()
-		return nil, errUnasked
+		return nil, errUnsolicited
 	}
 	defer response.Body.Close()
 	h := responseHead{

@@ -19,7 +19,7 @@ import (
 // A certificate that is not trusted is named as what is wrong, to clients
 // without detail, and with the cause for logs.
 func TestUntrustedCertificateIsNamed(t *testing.T) {
-	for _, over := range ways {
+	for _, over := range transportKinds {
 		if !over.tls {
 			continue
 		}
@@ -102,7 +102,7 @@ func TestTransportFailuresAreDescribed(t *testing.T) {
 			serve: func(conn net.Conn) { _, _, _ = readRequest(bufio.NewReader(conn)) },
 		},
 	} {
-		for _, over := range ways {
+		for _, over := range transportKinds {
 			if over.h2 || over.proxy || over.tls != (c.scheme == "https") {
 				continue
 			}
@@ -166,7 +166,7 @@ func TestUnreachableHostsAreDescribed(t *testing.T) {
 
 // With https the protocol is negotiated, also if http2 is set.
 func TestTLSNegotiatesHTTP2RegardlessOfSetting(t *testing.T) {
-	over := way{name: "TLS", tls: true}
+	over := transportKind{name: "TLS", tls: true}
 	s := over.subgraph(t, subgraph.Subgraph{}, over.listen(t, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, "application/json", `{"data":"`+r.Proto+`"}`)
 	}))
@@ -184,7 +184,7 @@ func TestTLSNegotiatesHTTP2RegardlessOfSetting(t *testing.T) {
 
 // The router negotiates what a way is named for.
 func TestTransportsNegotiateTheirProtocol(t *testing.T) {
-	overEachWay(t, func(t *testing.T, over way) {
+	overEachTransport(t, func(t *testing.T, over transportKind) {
 		tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
 			scheme := "http"
 			if r.TLS != nil {

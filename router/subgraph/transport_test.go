@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // handler over HTTP/1.1.
 func transport(t *testing.T, s subgraph.Subgraph, hooks subgraph.Hooks, handler http.HandlerFunc) *subgraph.Transport {
 	t.Helper()
-	return ways[0].transport(t, s, hooks, handler)
+	return transportKinds[0].transport(t, s, hooks, handler)
 }
 
 func request(kind operation.Kind, body string) *execute.SubgraphRequest {
@@ -42,9 +42,9 @@ func answer(w http.ResponseWriter, status int, contentType, body string) {
 	_, _ = io.WriteString(w, body)
 }
 
-func TestSendReturnsTheResponse(t *testing.T) { overEachWay(t, testSend) }
+func TestSendReturnsTheResponse(t *testing.T) { overEachTransport(t, testSend) }
 
-func testSend(t *testing.T, over way) {
+func testSend(t *testing.T, over transportKind) {
 	var header http.Header
 	tr := over.transport(t, subgraph.Subgraph{Headers: []subgraph.HeaderRules{{
 		Propagate: []subgraph.Propagation{{From: "authorization"}, {From: "X-Old", To: "X-New"}, {From: "X-Absent", Default: "none"}, {From: "X-Gone"}},
@@ -78,9 +78,9 @@ func testSend(t *testing.T, over way) {
 	}
 }
 
-func TestSendDescribesInvalidResponses(t *testing.T) { overEachWay(t, testSendErrors) }
+func TestSendDescribesInvalidResponses(t *testing.T) { overEachTransport(t, testSendErrors) }
 
-func testSendErrors(t *testing.T, over way) {
+func testSendErrors(t *testing.T, over transportKind) {
 	tests := []struct {
 		name    string
 		limit   int
@@ -90,9 +90,9 @@ func testSendErrors(t *testing.T, over way) {
 	}{
 		{"redirect", 0, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
-		}, execute.CodeHTTP, "answered with a redirect (status 307), which is not followed"},
-		{"page", 0, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "text/html", "<p>") }, execute.CodeMalformed, `answered with "text/html" instead of JSON`},
-		{"status", 0, func(w http.ResponseWriter, _ *http.Request) { answer(w, 500, "text/plain", "no") }, execute.CodeHTTP, "answered with status 500"},
+		}, execute.CodeHTTP, "responded with a redirect (status 307), which is not followed"},
+		{"page", 0, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "text/html", "<p>") }, execute.CodeMalformed, `responded with "text/html" instead of JSON`},
+		{"status", 0, func(w http.ResponseWriter, _ *http.Request) { answer(w, 500, "text/plain", "no") }, execute.CodeHTTP, "responded with status 500"},
 		{"cut", 0, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			answer(w, 200, "application/json", `{"data":`)
@@ -112,14 +112,14 @@ func testSendErrors(t *testing.T, over way) {
 		{"slow", 0, func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
-		}, execute.CodeTimeout, "did not answer within 50ms"},
+		}, execute.CodeTimeout, "did not respond within 50ms"},
 		{"slow body", 0, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			answer(w, 200, "application/json", `{"data":`)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 			panic(http.ErrAbortHandler) // or the answer would be complete
-		}, execute.CodeTimeout, "did not answer within 50ms"},
+		}, execute.CodeTimeout, "did not respond within 50ms"},
 	}
 	if over.h2 {
 		for i := range tests {
@@ -142,9 +142,11 @@ func testSendErrors(t *testing.T, over way) {
 	}
 }
 
-func TestGraphQLBodyIsReturnedWithItsStatus(t *testing.T) { overEachWay(t, testStatusWithGraphQLBody) }
+func TestGraphQLBodyIsReturnedWithItsStatus(t *testing.T) {
+	overEachTransport(t, testStatusWithGraphQLBody)
+}
 
-func testStatusWithGraphQLBody(t *testing.T, over way) {
+func testStatusWithGraphQLBody(t *testing.T, over transportKind) {
 	const body = `{"errors":[{"message":"no"}]}`
 	tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) { answer(w, 400, "application/json", body) })
 	resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
@@ -153,9 +155,9 @@ func testStatusWithGraphQLBody(t *testing.T, over way) {
 	}
 }
 
-func TestCanceledRequestReturnsTheContextError(t *testing.T) { overEachWay(t, testCancel) }
+func TestCanceledRequestReturnsTheContextError(t *testing.T) { overEachTransport(t, testCancel) }
 
-func testCancel(t *testing.T, over way) {
+func testCancel(t *testing.T, over transportKind) {
 	arrived, gone := make(chan struct{}), make(chan struct{})
 	tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -175,9 +177,9 @@ func testCancel(t *testing.T, over way) {
 	<-gone
 }
 
-func TestRetryOnlyQueriesUntilMaxAttempts(t *testing.T) { overEachWay(t, testRetry) }
+func TestRetryOnlyQueriesUntilMaxAttempts(t *testing.T) { overEachTransport(t, testRetry) }
 
-func testRetry(t *testing.T, over way) {
+func testRetry(t *testing.T, over transportKind) {
 	tests := []struct {
 		kind  operation.Kind
 		fails int // how often the subgraph answers 503
@@ -213,9 +215,9 @@ func testRetry(t *testing.T, over way) {
 	}
 }
 
-func TestRetryStopsAtBudget(t *testing.T) { overEachWay(t, testRetryBudget) }
+func TestRetryStopsAtBudget(t *testing.T) { overEachTransport(t, testRetryBudget) }
 
-func testRetryBudget(t *testing.T, over way) {
+func testRetryBudget(t *testing.T, over transportKind) {
 	var calls atomic.Int32
 	tr := over.transport(t, subgraph.Subgraph{Retry: subgraph.Retry{MaxAttempts: 2, Interval: time.Microsecond, Budget: 0.1}}, subgraph.Hooks{},
 		func(w http.ResponseWriter, _ *http.Request) {
@@ -233,9 +235,9 @@ func testRetryBudget(t *testing.T, over way) {
 	}
 }
 
-func TestBreakerOpensAndRecovers(t *testing.T) { overEachWay(t, testBreaker) }
+func TestBreakerOpensAndRecovers(t *testing.T) { overEachTransport(t, testBreaker) }
 
-func testBreaker(t *testing.T, over way) {
+func testBreaker(t *testing.T, over transportKind) {
 	var calls atomic.Int32
 	var well atomic.Bool
 	var mu sync.Mutex
@@ -287,9 +289,9 @@ func testBreaker(t *testing.T, over way) {
 	}
 }
 
-func TestIdenticalQueriesShareOneRequest(t *testing.T) { overEachWay(t, testDeduplicate) }
+func TestIdenticalQueriesShareOneRequest(t *testing.T) { overEachTransport(t, testDeduplicate) }
 
-func testDeduplicate(t *testing.T, over way) {
+func testDeduplicate(t *testing.T, over transportKind) {
 	const followers = 5
 	var calls, shared atomic.Int32
 	release := make(chan struct{})

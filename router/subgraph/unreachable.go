@@ -105,7 +105,7 @@ func (s *subgraph) explain(ctx context.Context, err error) error {
 	var net net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &net) && net.Timeout() {
 		return &execute.TransportError{
-			Code: execute.CodeTimeout, Message: fmt.Sprintf("did not answer within %v", s.Timeout), Err: err,
+			Code: execute.CodeTimeout, Message: fmt.Sprintf("did not respond within %v", s.Timeout), Err: err,
 		}
 	}
 	var t *execute.TransportError

@@ -15,7 +15,7 @@ import (
 // A subgraph that switches protocols, which nothing asked for, and then keeps
 // the connection open fails the request at once: its body has no deadline.
 func TestProtocolSwitchFailsAtOnce(t *testing.T) {
-	overHTTP1(t, func(t *testing.T, w way) {
+	overHTTP1(t, func(t *testing.T, w transportKind) {
 		tr := w.transport(t, subgraph.Subgraph{Timeout: time.Minute}, subgraph.Hooks{}, switchProtocol(t))
 		failsAtOnce(t, func() error {
 			_, err := tr.Send(t.Context(), request(operation.Mutation, `{}`))

@@ -33,9 +33,9 @@ type watchedConn struct {
 type watchState int
 
 const (
-	asked   watchState = iota // a request has been written
-	taken                     // a request has taken the connection but is not written yet
-	refused                   // no request may be written any more
+	requested watchState = iota // a request has been written
+	taken                       // a request has taken the connection but is not written yet
+	refused                     // no request may be written any more
 )
 
 func watch(opened net.Conn) *watchedConn {
@@ -100,7 +100,7 @@ const maxWatch = 50 * time.Millisecond
 // Write writes b. If a request has just taken the connection, b begins that request, and the
 // connection is checked first.
 func (c *watchedConn) Write(b []byte) (int, error) {
-	if c.is(asked) {
+	if c.is(requested) {
 		return c.Conn.Write(b)
 	}
 	timer := time.NewTimer(maxWatch)
@@ -145,7 +145,7 @@ func (c *watchedConn) tryWrite(b []byte) (n int, done bool, err error) {
 		c.state = refused
 		return 0, false, w.err
 	}
-	c.state = asked
+	c.state = requested
 	return w.n, true, nil
 }
 
@@ -153,7 +153,7 @@ func (c *watchedConn) tryWrite(b []byte) (n int, done bool, err error) {
 func (c *watchedConn) take() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state == asked {
+	if c.state == requested {
 		c.state = taken
 	}
 }
@@ -175,10 +175,10 @@ func (c *watchedConn) refuse() {
 func (c *watchedConn) answers() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state != asked {
+	if c.state != requested {
 		c.state = refused
 	}
-	return c.state == asked
+	return c.state == requested
 }
 
 // A watchedRequest records the connection that a request took last.

@@ -18,14 +18,14 @@ import (
 	"souk/router/subgraph"
 )
 
-// A way is one of the ways to a subgraph that the router uses.
-type way struct {
+// A transportKind is one way in which the router connects to a subgraph.
+type transportKind struct {
 	name            string
 	tls, h2         bool
 	standard, proxy bool
 }
 
-var ways = []way{
+var transportKinds = []transportKind{
 	{name: "direct"},
 	{name: "standard", standard: true},
 	{name: "TLS", tls: true},
@@ -36,18 +36,18 @@ var ways = []way{
 	{name: "proxy, TLS and HTTP2", proxy: true, tls: true, h2: true},
 }
 
-func (w way) direct() bool { return w == ways[0] }
+func (w transportKind) direct() bool { return w == transportKinds[0] }
 
-// overEachWay runs a test for each way.
-func overEachWay(t *testing.T, test func(*testing.T, way)) {
-	for _, w := range ways {
+// overEachTransport runs a test for each kind of transport.
+func overEachTransport(t *testing.T, test func(*testing.T, transportKind)) {
+	for _, w := range transportKinds {
 		t.Run(w.name, func(t *testing.T) { test(t, w) })
 	}
 }
 
-// overHTTP1 runs a test for each way that speaks HTTP/1.1.
-func overHTTP1(t *testing.T, test func(*testing.T, way)) {
-	overEachWay(t, func(t *testing.T, w way) {
+// overHTTP1 runs a test for each kind that speaks HTTP/1.1.
+func overHTTP1(t *testing.T, test func(*testing.T, transportKind)) {
+	overEachTransport(t, func(t *testing.T, w transportKind) {
 		if !w.h2 {
 			test(t, w)
 		}
@@ -56,13 +56,13 @@ func overHTTP1(t *testing.T, test func(*testing.T, way)) {
 
 // transport makes a Transport with one subgraph "a" that is served by a
 // handler.
-func (w way) transport(t testing.TB, s subgraph.Subgraph, hooks subgraph.Hooks, handler http.HandlerFunc) *subgraph.Transport {
+func (w transportKind) transport(t testing.TB, s subgraph.Subgraph, hooks subgraph.Hooks, handler http.HandlerFunc) *subgraph.Transport {
 	t.Helper()
 	return w.dial(t, s, hooks, w.listen(t, handler))
 }
 
 // listen serves a handler until the test ends.
-func (w way) listen(t testing.TB, handler http.HandlerFunc) (address string) {
+func (w transportKind) listen(t testing.TB, handler http.HandlerFunc) (address string) {
 	server := httptest.NewUnstartedServer(handler)
 	w.configure(server)
 	w.start(server)
@@ -70,8 +70,8 @@ func (w way) listen(t testing.TB, handler http.HandlerFunc) (address string) {
 	return server.Listener.Addr().String()
 }
 
-// configure lets a server speak the protocol of the way, and no other.
-func (w way) configure(server *httptest.Server) {
+// configure lets a server speak only the protocol of the kind.
+func (w transportKind) configure(server *httptest.Server) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.Config.Protocols = new(http.Protocols)
 	server.Config.Protocols.SetHTTP1(!w.h2)
@@ -80,7 +80,7 @@ func (w way) configure(server *httptest.Server) {
 	server.EnableHTTP2 = w.tls && w.h2
 }
 
-func (w way) start(server *httptest.Server) {
+func (w transportKind) start(server *httptest.Server) {
 	if w.tls {
 		server.StartTLS()
 	} else {
@@ -89,7 +89,7 @@ func (w way) start(server *httptest.Server) {
 }
 
 // dial makes a Transport to what listens on an address.
-func (w way) dial(t testing.TB, s subgraph.Subgraph, hooks subgraph.Hooks, address string) *subgraph.Transport {
+func (w transportKind) dial(t testing.TB, s subgraph.Subgraph, hooks subgraph.Hooks, address string) *subgraph.Transport {
 	t.Helper()
 	tr, err := subgraph.New(subgraph.Options{
 		Subgraphs: map[string]subgraph.Subgraph{"a": w.subgraph(t, s, address)}, Hooks: hooks,
@@ -102,7 +102,7 @@ func (w way) dial(t testing.TB, s subgraph.Subgraph, hooks subgraph.Hooks, addre
 	return tr
 }
 
-func (w way) subgraph(t testing.TB, s subgraph.Subgraph, address string) subgraph.Subgraph {
+func (w transportKind) subgraph(t testing.TB, s subgraph.Subgraph, address string) subgraph.Subgraph {
 	u := &url.URL{Scheme: "http", Host: address, Path: "/graphql", RawQuery: "x=1"}
 	if s.URL != "" {
 		u.User = userOf(t, s.URL)
@@ -117,7 +117,7 @@ func (w way) subgraph(t testing.TB, s subgraph.Subgraph, address string) subgrap
 		s.Client = "standard"
 	}
 	if w.proxy {
-		proxy := address // it plays the proxy itself, which only passes on what it is sent
+		proxy := address // the server is also the proxy, which only forwards requests
 		if w.tls {
 			proxy = connectProxy(t)
 		} else {
@@ -141,7 +141,7 @@ func userOf(t testing.TB, text string) *url.Userinfo {
 
 // serve gives each connection to a function, which speaks HTTP/1.1 over it,
 // until the test ends.
-func (w way) serve(t testing.TB, s subgraph.Subgraph, talk func(net.Conn, *bufio.Reader)) *subgraph.Transport {
+func (w transportKind) serve(t testing.TB, s subgraph.Subgraph, talk func(net.Conn, *bufio.Reader)) *subgraph.Transport {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -187,7 +187,7 @@ func accept(t testing.TB, listener net.Listener, serve func(net.Conn)) {
 	})
 }
 
-// certificate gives a certificate for 127.0.0.1, and who vouches for it.
+// certificate returns a certificate for 127.0.0.1 and the pool that verifies it.
 var certificate = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
 	server := httptest.NewTLSServer(nil)
 	defer server.Close()
@@ -228,7 +228,7 @@ func connectProxy(t testing.TB) (address string) {
 	return listener.Addr().String()
 }
 
-// readRequest reads a whole request, and gives its body.
+// readRequest reads a whole request and returns its body.
 func readRequest(r *bufio.Reader) (*http.Request, string, error) {
 	request, err := http.ReadRequest(r)
 	if err != nil {
