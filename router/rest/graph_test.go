@@ -128,7 +128,7 @@ func (x *execution) object(set ast.SelectionSet, typ *ast.Definition, of thing, 
 				done[s.Alias] = true
 				raw, ok := x.field(s, typ, of, append(path[:len(path):len(path)], s.Alias))
 				complete = complete && ok
-				entries = append(entries, entry{s.Alias, raw})
+				entries = append(entries, entry{key: s.Alias, raw: raw})
 			case *ast.InlineFragment:
 				if x.applies(typ, s.TypeCondition) {
 					walk(s.SelectionSet)

@@ -55,11 +55,11 @@ func store() thing {
 			case "1":
 				return product(1, "Laptop", "999.99", thing{"available": 8})
 			case "2":
-				return product(2, "Phone", "10", coded{errors.New("inventory is away"), "SUBREQUEST_HTTP_ERROR"})
+				return product(2, "Phone", "10", coded{error: errors.New("inventory is away"), code: "SUBREQUEST_HTTP_ERROR"})
 			case "500":
-				return coded{errors.New("product is away"), "SUBREQUEST_HTTP_ERROR"}
+				return coded{error: errors.New("product is away"), code: "SUBREQUEST_HTTP_ERROR"}
 			case "401":
-				return coded{errors.New("who are you"), "UNAUTHENTICATED"}
+				return coded{error: errors.New("who are you"), code: "UNAUTHENTICATED"}
 			}
 			return nil
 		},
@@ -385,7 +385,9 @@ func TestAnonymousWritesNeedAToken(t *testing.T) {
 	g.root["updateProduct"] = func(map[string]any) any {
 		return thing{"__typename": "Forbidden", "message": "Only administrators may change the catalogue.", "code": "FORBIDDEN"}
 	}
-	g.root["products"] = func(map[string]any) any { return coded{errors.New("not allowed"), "UNAUTHORIZED_FIELD_OR_TYPE"} }
+	g.root["products"] = func(map[string]any) any {
+		return coded{error: errors.New("not allowed"), code: "UNAUTHORIZED_FIELD_OR_TYPE"}
+	}
 	const change = `{"name":"a"}`
 	token := map[string]string{"Authorization": "Bearer x"}
 	for _, e := range []exchange{
@@ -480,10 +482,10 @@ func TestHealthReportsTheFailure(t *testing.T) {
 func TestTextIDsKeepEveryDigit(t *testing.T) {
 	h, g := newHandler(t, func(o *rest.Options) { o.TextIDs = true })
 	for _, c := range []struct{ request, body, want string }{
-		{"GET /api/products/9007199254740993", "", `{"id":"9007199254740993"}`},
-		{"GET /api/products/1e2", "", `{"id":"1e2"}`},
-		{"POST /api/orders", `{"userId":9007199254740993,"productId":1.0,"quantity":2}`,
-			`{"userId":"9007199254740993","lines":[{"productId":"1","quantity":2}]}`},
+		{request: "GET /api/products/9007199254740993", want: `{"id":"9007199254740993"}`},
+		{request: "GET /api/products/1e2", want: `{"id":"1e2"}`},
+		{request: "POST /api/orders", body: `{"userId":9007199254740993,"productId":1.0,"quantity":2}`,
+			want: `{"userId":"9007199254740993","lines":[{"productId":"1","quantity":2}]}`},
 	} {
 		method, target, _ := strings.Cut(c.request, " ")
 		r := httptest.NewRequest(method, target, strings.NewReader(c.body))

@@ -24,11 +24,11 @@ func ask(h http.Handler, method, target, body string) *httptest.ResponseRecorder
 // not name.
 func TestHideSuggestionsHidesSchemaNames(t *testing.T) {
 	for _, c := range []struct{ method, target, body, hint string }{
-		{"POST", "/api/users", `{"usrname":"a","email":"a@example.com"}`, "did you mean"},
-		{"POST", "/api/orders", `{"userId":1,"lines":[{"productId":1,"quantty":2}]}`, "did you mean"},
-		{"GET", "/api/products?serch=x", "", "did you mean"},
-		{"GET", "/api/notifications?status=LOST", "", "must be one of"},
-		{"GET", "/api/product/1", "", "did you mean"},
+		{method: "POST", target: "/api/users", body: `{"usrname":"a","email":"a@example.com"}`, hint: "did you mean"},
+		{method: "POST", target: "/api/orders", body: `{"userId":1,"lines":[{"productId":1,"quantty":2}]}`, hint: "did you mean"},
+		{method: "GET", target: "/api/products?serch=x", hint: "did you mean"},
+		{method: "GET", target: "/api/notifications?status=LOST", hint: "must be one of"},
+		{method: "GET", target: "/api/product/1", hint: "did you mean"},
 	} {
 		for _, hide := range []bool{false, true} {
 			h, _ := newHandler(t, func(o *rest.Options) { o.HideSuggestions = hide })

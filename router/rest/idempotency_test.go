@@ -283,7 +283,7 @@ func TestUnsettledResponsesAreNotStored(t *testing.T) {
 	} {
 		h, g, _ := withRedis(t)
 		create := g.root["createProduct"].(resolver)
-		g.root["createProduct"] = func(map[string]any) any { return coded{errors.New("no"), code} }
+		g.root["createProduct"] = func(map[string]any) any { return coded{error: errors.New("no"), code: code} }
 		header := keyed("k")
 		header["Authorization"] = "Bearer x" // without it 403 is 401
 		request := exchange{request: "POST /api/products", header: header, body: `{"name":"a","price":1}`, status: status}
@@ -328,7 +328,7 @@ func TestLostLeaseFreesTheKeyAndFencesOutItsHolder(t *testing.T) {
 	t.Cleanup(func() { _ = client.Close() })
 	stopped, stoppedGraph := newHandler(t, func(o *rest.Options) { o.Redis, o.Records.Lease = client, time.Hour }) // never renews
 	h, g := newHandler(t, func(o *rest.Options) { o.Redis = client })
-	g.root["createProduct"] = func(map[string]any) any { return coded{errors.New("no"), "CONFLICT"} }
+	g.root["createProduct"] = func(map[string]any) any { return coded{error: errors.New("no"), code: "CONFLICT"} }
 	release, wait := begin(t.Context(), t, stopped, stoppedGraph)
 	taken := createA
 	taken.status = 409
