@@ -23,29 +23,29 @@ type framing struct {
 }
 
 var framings = []framing{
-	{"length", func(w http.ResponseWriter, body string, part int) {
+	{name: "length", write: func(w http.ResponseWriter, body string, part int) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		answer(w, 200, "application/json", body[:part])
 	}},
-	{"chunked", func(w http.ResponseWriter, body string, part int) {
+	{name: "chunked", write: func(w http.ResponseWriter, body string, part int) {
 		answer(w, 200, "application/json", body[:part/2])
 		_ = http.NewResponseController(w).Flush()
 		_, _ = io.WriteString(w, body[part/2:part])
 	}},
-	{"to the end of the connection", func(w http.ResponseWriter, body string, part int) {
+	{name: "to the end of the connection", write: func(w http.ResponseWriter, body string, part int) {
 		// HTTP/2 has no such thing: there the stream ends.
 		w.Header().Set("Connection", "close")
 		w.Header().Set("Transfer-Encoding", "identity")
 		answer(w, 200, "application/json", body[:part])
 	}},
-	{"informational responses", func(w http.ResponseWriter, body string, part int) {
+	{name: "informational responses", write: func(w http.ResponseWriter, body string, part int) {
 		w.Header().Set("Link", "</style.css>; rel=preload")
 		w.WriteHeader(http.StatusEarlyHints)
 		w.WriteHeader(http.StatusProcessing)
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		answer(w, 200, "application/json", body[:part])
 	}},
-	{"trailers", func(w http.ResponseWriter, body string, part int) {
+	{name: "trailers", write: func(w http.ResponseWriter, body string, part int) {
 		w.Header().Set("Trailer", "Server-Timing")
 		answer(w, 200, "application/json", body[:part])
 		_ = http.NewResponseController(w).Flush()

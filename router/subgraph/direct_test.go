@@ -107,11 +107,11 @@ func testConnectionReuse(t *testing.T, over transportKind) {
 		answers     []string
 		connections int32
 	}{
-		{"kept", operation.Query, []string{ok, ok, ok, ok}, 1},
-		{"closed by a header", operation.Query, []string{strings.Replace(ok, "Content-Type", "Connection: Close\r\nContent-Type", 1), ok}, 4},
-		{"closed while idle", operation.Query, []string{ok, ok}, 2},
-		{"closed while idle", operation.Mutation, []string{ok, ok}, 2},
-		{"more than asked for", operation.Query, []string{ok + "HTTP/1.1 200 OK\r\n\r\n", ok}, 4},
+		{name: "kept", kind: operation.Query, answers: []string{ok, ok, ok, ok}, connections: 1},
+		{name: "closed by a header", kind: operation.Query, answers: []string{strings.Replace(ok, "Content-Type", "Connection: Close\r\nContent-Type", 1), ok}, connections: 4},
+		{name: "closed while idle", kind: operation.Query, answers: []string{ok, ok}, connections: 2},
+		{name: "closed while idle", kind: operation.Mutation, answers: []string{ok, ok}, connections: 2},
+		{name: "more than asked for", kind: operation.Query, answers: []string{ok + "HTTP/1.1 200 OK\r\n\r\n", ok}, connections: 4},
 	}
 	for _, test := range tests {
 		t.Run(test.name+" "+test.kind.String(), func(t *testing.T) {

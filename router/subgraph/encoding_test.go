@@ -124,18 +124,18 @@ func TestUndecodableResponsesAreErrors(t *testing.T) {
 		valid[coding] = encode(t, coding, `{"data":{}}`)
 	}
 	tests := []struct{ name, coding, body string }{
-		{"unknown", "deflate", "x"},
-		{"compress", "compress", "x"},
-		{"too many", "gzip, gzip, gzip, gzip", "x"},
-		{"not gzip", "gzip", "{}"},
-		{"cut gzip", "gzip", valid["gzip"][:len(valid["gzip"])-3]},
-		{"more than gzip", "gzip", valid["gzip"] + "more"},
-		{"not br", "br", "{\"data\":{}}"},
-		{"cut br", "br", valid["br"][:len(valid["br"])-3]},
-		{"more than br", "br", valid["br"] + "more"},
-		{"not zstd", "zstd", "{\"data\":{}}"},
-		{"cut zstd", "zstd", valid["zstd"][:len(valid["zstd"])-3]},
-		{"more than zstd", "zstd", valid["zstd"] + "more"},
+		{name: "unknown", coding: "deflate", body: "x"},
+		{name: "compress", coding: "compress", body: "x"},
+		{name: "too many", coding: "gzip, gzip, gzip, gzip", body: "x"},
+		{name: "not gzip", coding: "gzip", body: "{}"},
+		{name: "cut gzip", coding: "gzip", body: valid["gzip"][:len(valid["gzip"])-3]},
+		{name: "more than gzip", coding: "gzip", body: valid["gzip"] + "more"},
+		{name: "not br", coding: "br", body: "{\"data\":{}}"},
+		{name: "cut br", coding: "br", body: valid["br"][:len(valid["br"])-3]},
+		{name: "more than br", coding: "br", body: valid["br"] + "more"},
+		{name: "not zstd", coding: "zstd", body: "{\"data\":{}}"},
+		{name: "cut zstd", coding: "zstd", body: valid["zstd"][:len(valid["zstd"])-3]},
+		{name: "more than zstd", coding: "zstd", body: valid["zstd"] + "more"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -153,11 +153,11 @@ func TestURLCredentialsAreSentAsBasicAuth(t *testing.T) {
 		rules []subgraph.HeaderRules
 		want  string
 	}{
-		{"http://ada:p%40ss@x/", nil, "Basic YWRhOnBAc3M="},
-		{"http://ada@x/", nil, "Basic YWRhOg=="},
-		{"http://ada:p%40ss@x/", []subgraph.HeaderRules{propagated, {Remove: []string{"Authorization"}}}, "Basic YWRhOnBAc3M="},
-		{"http://ada:p%40ss@x/", []subgraph.HeaderRules{propagated, {Set: map[string]string{"Authorization": "Bearer own"}}}, "Bearer own"},
-		{"http://x/", []subgraph.HeaderRules{propagated}, "Bearer client"},
+		{url: "http://ada:p%40ss@x/", want: "Basic YWRhOnBAc3M="},
+		{url: "http://ada@x/", want: "Basic YWRhOg=="},
+		{url: "http://ada:p%40ss@x/", rules: []subgraph.HeaderRules{propagated, {Remove: []string{"Authorization"}}}, want: "Basic YWRhOnBAc3M="},
+		{url: "http://ada:p%40ss@x/", rules: []subgraph.HeaderRules{propagated, {Set: map[string]string{"Authorization": "Bearer own"}}}, want: "Bearer own"},
+		{url: "http://x/", rules: []subgraph.HeaderRules{propagated}, want: "Bearer client"},
 	}
 	overEachTransport(t, func(t *testing.T, over transportKind) {
 		for _, test := range tests {

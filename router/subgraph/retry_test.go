@@ -21,17 +21,17 @@ import (
 // queries are retried, mutations are not, and the breaker counts it.
 func TestUnavailableIsATransportFailure(t *testing.T) {
 	bodies := []struct{ contentType, body string }{
-		{"", ""},
-		{"text/plain", "Service Unavailable"},
-		{"text/html", "<html>"},
-		{"application/json", ""},
-		{"application/json", `{"message":"Service Unavailable"}`},
-		{"application/json", `{"data":null}`},
-		{"application/json", `{"errors":[]}`},
-		{"application/json", `{"errors":{"message":"no"}}`},
-		{"application/json", `[{"data":{}}]`},
-		{"application/json", `"data"`},
-		{"application/graphql-response+json", `{`},
+		{contentType: ""},
+		{contentType: "text/plain", body: "Service Unavailable"},
+		{contentType: "text/html", body: "<html>"},
+		{contentType: "application/json"},
+		{contentType: "application/json", body: `{"message":"Service Unavailable"}`},
+		{contentType: "application/json", body: `{"data":null}`},
+		{contentType: "application/json", body: `{"errors":[]}`},
+		{contentType: "application/json", body: `{"errors":{"message":"no"}}`},
+		{contentType: "application/json", body: `[{"data":{}}]`},
+		{contentType: "application/json", body: `"data"`},
+		{contentType: "application/graphql-response+json", body: `{`},
 	}
 	overEachTransport(t, func(t *testing.T, over transportKind) {
 		var calls, answers atomic.Int32

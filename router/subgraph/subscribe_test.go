@@ -103,16 +103,16 @@ func TestSubscriptionIsRefusedWithReasons(t *testing.T) {
 		protocol string
 		handler  http.HandlerFunc
 	}{
-		"error message":                {"ws", socket(`{"id":"1","type":"error","payload":[{"message":"no"}]}`)},
-		"next without data":            {"ws", socket(`{"id":"1","type":"next","payload":`+reasons+`}`, `{"id":"1","type":"complete"}`)},
-		"next with null":               {"ws", socket(`{"id":"1","type":"next","payload":{"errors":[{"message":"no"}],"data":null}}`)},
-		"handshake answered with 400":  {"ws", over(400, "application/json", reasons)},
-		"400":                          {"sse", over(400, "application/json", reasons)},
-		"200 with JSON":                {"sse", over(200, "application/json", reasons)},
-		"200 with null":                {"sse", over(200, "application/graphql-response+json; charset=utf-8", `{"data":null,"errors":[{"message":"no"}]}`)},
-		"503 with reasons":             {"sse", over(503, "application/json", reasons)},
-		"event without data":           {"sse", over(200, "text/event-stream", "event: next\ndata: "+reasons+"\n\nevent: complete\ndata:\n\n")},
-		"event with reasons, no event": {"sse", over(200, "text/event-stream", "data: "+reasons+"\n\n")},
+		"error message":                {protocol: "ws", handler: socket(`{"id":"1","type":"error","payload":[{"message":"no"}]}`)},
+		"next without data":            {protocol: "ws", handler: socket(`{"id":"1","type":"next","payload":`+reasons+`}`, `{"id":"1","type":"complete"}`)},
+		"next with null":               {protocol: "ws", handler: socket(`{"id":"1","type":"next","payload":{"errors":[{"message":"no"}],"data":null}}`)},
+		"handshake answered with 400":  {protocol: "ws", handler: over(400, "application/json", reasons)},
+		"400":                          {protocol: "sse", handler: over(400, "application/json", reasons)},
+		"200 with JSON":                {protocol: "sse", handler: over(200, "application/json", reasons)},
+		"200 with null":                {protocol: "sse", handler: over(200, "application/graphql-response+json; charset=utf-8", `{"data":null,"errors":[{"message":"no"}]}`)},
+		"503 with reasons":             {protocol: "sse", handler: over(503, "application/json", reasons)},
+		"event without data":           {protocol: "sse", handler: over(200, "text/event-stream", "event: next\ndata: "+reasons+"\n\nevent: complete\ndata:\n\n")},
+		"event with reasons, no event": {protocol: "sse", handler: over(200, "text/event-stream", "data: "+reasons+"\n\n")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: c.protocol, Interval: time.Millisecond}}
@@ -403,13 +403,13 @@ func TestEndedStreamIsNotReopened(t *testing.T) {
 		protocol string
 		handler  func(streams *atomic.Int32) http.HandlerFunc
 	}{
-		"event stream without complete": {"sse", func(streams *atomic.Int32) http.HandlerFunc {
+		"event stream without complete": {protocol: "sse", handler: func(streams *atomic.Int32) http.HandlerFunc {
 			return func(w http.ResponseWriter, _ *http.Request) {
 				streams.Add(1)
 				answer(w, 200, "text/event-stream", "event: next\ndata: {\"data\":1}\n\n")
 			}
 		}},
-		"WebSocket closed normally": {"ws", func(streams *atomic.Int32) http.HandlerFunc {
+		"WebSocket closed normally": {protocol: "ws", handler: func(streams *atomic.Int32) http.HandlerFunc {
 			return serveSocket(t, func(_ context.Context, conn *websocket.Conn, _ string, send func(string)) {
 				streams.Add(1)
 				send(`{"id":"1","type":"next","payload":{"data":1}}`)

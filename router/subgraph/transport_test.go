@@ -88,38 +88,38 @@ func testSendErrors(t *testing.T, over transportKind) {
 		code    string
 		message string
 	}{
-		{"redirect", 0, func(w http.ResponseWriter, r *http.Request) {
+		{name: "redirect", limit: 0, handler: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
-		}, execute.CodeHTTP, "responded with a redirect (status 307), which is not followed"},
-		{"page", 0, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "text/html", "<p>") }, execute.CodeMalformed, `responded with "text/html" instead of JSON`},
-		{"status", 0, func(w http.ResponseWriter, _ *http.Request) { answer(w, 500, "text/plain", "no") }, execute.CodeHTTP, "responded with status 500"},
-		{"cut", 0, func(w http.ResponseWriter, _ *http.Request) {
+		}, code: execute.CodeHTTP, message: "responded with a redirect (status 307), which is not followed"},
+		{name: "page", limit: 0, handler: func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "text/html", "<p>") }, code: execute.CodeMalformed, message: `responded with "text/html" instead of JSON`},
+		{name: "status", limit: 0, handler: func(w http.ResponseWriter, _ *http.Request) { answer(w, 500, "text/plain", "no") }, code: execute.CodeHTTP, message: "responded with status 500"},
+		{name: "cut", limit: 0, handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			answer(w, 200, "application/json", `{"data":`)
-		}, execute.CodeHTTP, "ended its response early, after 8 bytes"},
-		{"cut chunked", 0, func(w http.ResponseWriter, _ *http.Request) {
+		}, code: execute.CodeHTTP, message: "ended its response early, after 8 bytes"},
+		{name: "cut chunked", limit: 0, handler: func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 200, "application/json", `{"data":`)
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
-		}, execute.CodeHTTP, "ended its response early, after 8 bytes"},
-		{"large", 10, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "application/json", `{"data":null}`) }, execute.CodeHTTP, "sent a response larger than max_response_bytes (10)"},
-		{"large chunked", 10, func(w http.ResponseWriter, _ *http.Request) {
+		}, code: execute.CodeHTTP, message: "ended its response early, after 8 bytes"},
+		{name: "large", limit: 10, handler: func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "application/json", `{"data":null}`) }, code: execute.CodeHTTP, message: "sent a response larger than max_response_bytes (10)"},
+		{name: "large chunked", limit: 10, handler: func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 200, "application/json", `{"data":`)
 			_ = http.NewResponseController(w).Flush()
 			_, _ = io.WriteString(w, `null}`)
-		}, execute.CodeHTTP, "sent a response larger than max_response_bytes (10)"},
-		{"closed", 0, func(_ http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, execute.CodeHTTP, "could not be reached: the connection was closed before a response arrived"},
-		{"slow", 0, func(_ http.ResponseWriter, r *http.Request) {
+		}, code: execute.CodeHTTP, message: "sent a response larger than max_response_bytes (10)"},
+		{name: "closed", limit: 0, handler: func(_ http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, code: execute.CodeHTTP, message: "could not be reached: the connection was closed before a response arrived"},
+		{name: "slow", limit: 0, handler: func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
-		}, execute.CodeTimeout, "did not respond within 50ms"},
-		{"slow body", 0, func(w http.ResponseWriter, r *http.Request) {
+		}, code: execute.CodeTimeout, message: "did not respond within 50ms"},
+		{name: "slow body", limit: 0, handler: func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			answer(w, 200, "application/json", `{"data":`)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 			panic(http.ErrAbortHandler) // or the answer would be complete
-		}, execute.CodeTimeout, "did not respond within 50ms"},
+		}, code: execute.CodeTimeout, message: "did not respond within 50ms"},
 	}
 	if over.h2 {
 		for i := range tests {
@@ -186,10 +186,10 @@ func testRetry(t *testing.T, over transportKind) {
 		calls int
 		ok    bool
 	}{
-		{operation.Query, 0, 1, true},
-		{operation.Query, 2, 3, true},
-		{operation.Query, 3, 3, false},
-		{operation.Mutation, 1, 1, false},
+		{kind: operation.Query, fails: 0, calls: 1, ok: true},
+		{kind: operation.Query, fails: 2, calls: 3, ok: true},
+		{kind: operation.Query, fails: 3, calls: 3, ok: false},
+		{kind: operation.Mutation, fails: 1, calls: 1, ok: false},
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprint(test.kind, test.fails), func(t *testing.T) {
