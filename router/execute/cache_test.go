@@ -175,7 +175,7 @@ func TestCachedRootFetchIsNotSent(t *testing.T) {
 	for i, test := range []struct {
 		vars string
 		sent int
-	}{{`{"v":1}`, 1}, {`{"v":1}`, 1}, {`{"v":2}`, 2}, {`{"v":2,"other":1}`, 2}} {
+	}{{vars: `{"v":1}`, sent: 1}, {vars: `{"v":1}`, sent: 1}, {vars: `{"v":2}`, sent: 2}, {vars: `{"v":2,"other":1}`, sent: 2}} {
 		response := executor.Execute(t.Context(), &execute.Request{Program: program, Variables: variables(t, test.vars)})
 		if string(response.Body) != `{"data":{"a":1}}` || len(transport.requests) != test.sent {
 			t.Errorf("%d: %s after %d requests, want %d", i, response.Body, len(transport.requests), test.sent)

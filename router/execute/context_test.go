@@ -94,12 +94,12 @@ func TestMissingContextValueSkipsObjects(t *testing.T) {
 	for name, c := range map[string]struct {
 		currency, first, request, price string
 	}{
-		"null":             {"String", `{"currency":null,"p":{"id":1}}`, `1 b {"r":[{"__typename":"P","id":1}],"c":null}`, "7"},
-		"null, not to be":  {"String!", `{"currency":null,"p":{"id":1}}`, "", "null"},
-		"absent":           {"String", `{"p":{"id":1}}`, "", "null"},
-		"escaped":          {"String!", `{"currency":"\"\u20ac","p":{"id":1}}`, `1 b {"r":[{"__typename":"P","id":1}],"c":"\"\u20ac"}`, "7"},
-		"of another form":  {"String!", `{"currency":{"a":1},"p":{"id":1}}`, `1 b {"r":[{"__typename":"P","id":1}],"c":{"a":1}}`, "7"},
-		"no object at all": {"String!", `{"currency":"EUR","p":null}`, "", ""},
+		"null":             {currency: "String", first: `{"currency":null,"p":{"id":1}}`, request: `1 b {"r":[{"__typename":"P","id":1}],"c":null}`, price: "7"},
+		"null, not to be":  {currency: "String!", first: `{"currency":null,"p":{"id":1}}`, price: "null"},
+		"absent":           {currency: "String", first: `{"p":{"id":1}}`, price: "null"},
+		"escaped":          {currency: "String!", first: `{"currency":"\"\u20ac","p":{"id":1}}`, request: `1 b {"r":[{"__typename":"P","id":1}],"c":"\"\u20ac"}`, price: "7"},
+		"of another form":  {currency: "String!", first: `{"currency":{"a":1},"p":{"id":1}}`, request: `1 b {"r":[{"__typename":"P","id":1}],"c":{"a":1}}`, price: "7"},
+		"no object at all": {currency: "String!", first: `{"currency":"EUR","p":null}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			transport := &canned{t: t, answers: map[string]string{"0": `{"data":{"all":[` + c.first + `]}}`, "1": `{"data":{"_entities":[{"step1":7}]}}`}}

@@ -128,7 +128,7 @@ func TestObserverSeesEachFetch(t *testing.T) {
 	var info execute.FetchInfo
 	var seen execute.FetchStatistics
 	answer := `{"data":{"_entities":[{"x":1}]}}`
-	transport := observing{&canned{t: t, answers: map[string]string{"0": `{"data":{"a":{"id":1}}}`, "1": answer}}, func(ctx context.Context) {
+	transport := observing{canned: &canned{t: t, answers: map[string]string{"0": `{"data":{"a":{"id":1}}}`, "1": answer}}, check: func(ctx context.Context) {
 		if ctx.Value(contextKey{}) == nil {
 			t.Error("the observer's context is not used")
 		}
