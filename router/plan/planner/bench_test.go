@@ -66,7 +66,7 @@ func BenchmarkPlan(b *testing.B) {
 		op := c.operation(b, "{ root0 "+nested(depth)+" root50 "+nested(depth)+" }")
 		b.Run(fmt.Sprintf("100 subgraphs/depth=%d", depth), func(b *testing.B) { plans(b, c, op) })
 	}
-	for _, s := range []struct{ types, graphs int }{{300, 10}, {2000, 1}} {
+	for _, s := range []struct{ types, graphs int }{{types: 300, graphs: 10}, {types: 2000, graphs: 1}} {
 		c = open(b, &txtar.Archive{Files: []txtar.File{{Name: "supergraph.graphql", Data: []byte(abstract(s.types, s.graphs))}}})
 		for _, h := range hostile {
 			op := c.operation(b, h.text(h.most))

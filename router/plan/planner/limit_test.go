@@ -66,20 +66,20 @@ var hostile = []struct {
 	most int
 	text func(n int) string
 }{
-	{"deep", 90, func(n int) string {
+	{name: "deep", most: 90, text: func(n int) string {
 		return "{ node" + strings.Repeat("{ f1 f2 next ", n) + "{ id }" + strings.Repeat(" }", n+1)
 	}},
-	{"deep union", 40, func(n int) string {
+	{name: "deep union", most: 40, text: func(n int) string {
 		return "{ node" + strings.Repeat("{ f1 any { ... on Node { f2 next ", n) + "{ id }" + strings.Repeat(" }}}", n) + "}"
 	}},
-	{"wide", 900, func(n int) string { return "{ node {" + times(n, " a%[1]d: f0(a: %[1]d)") + "} }" }},
-	{"roots", 180, func(n int) string {
+	{name: "wide", most: 900, text: func(n int) string { return "{ node {" + times(n, " a%[1]d: f0(a: %[1]d)") + "} }" }},
+	{name: "roots", most: 180, text: func(n int) string {
 		return "{" + times(n, " a%d: node { f1 next { f2 any { ... on Node { f1 } } } }") + "}"
 	}},
-	{"conditions", 150, func(n int) string {
+	{name: "conditions", most: 150, text: func(n int) string {
 		return "{ node {" + times(n, " ... on Node { ... on T%d { next { ... on T1 { any { ... on T2 { f1 next { f2 } } } } } } }") + "} }"
 	}},
-	{"parts", 400, func(n int) string { return "{ node {" + times(n, " ... @defer { a%[1]d: f0(a: %[1]d) }") + "} }" }},
+	{name: "parts", most: 400, text: func(n int) string { return "{ node {" + times(n, " ... @defer { a%[1]d: f0(a: %[1]d) }") + "} }" }},
 }
 
 func times(n int, format string) string {

@@ -69,7 +69,7 @@ func TestGoldenPlans(t *testing.T) {
 					}
 				}
 				compare(name+".plan", got.text)
-				for _, form := range []struct{ file, text string }{{name + ".projection", got.projection}, {name + ".apollo", got.apollo}, {name + ".json", got.json}, {name + ".explain", got.explanation}} {
+				for _, form := range []struct{ file, text string }{{file: name + ".projection", text: got.projection}, {file: name + ".apollo", text: got.apollo}, {file: name + ".json", text: got.json}, {file: name + ".explain", text: got.explanation}} {
 					if _, ok := c.files[form.file]; ok {
 						compare(form.file, form.text)
 					}

@@ -25,7 +25,7 @@ func TestPlansOfRandomOperationsAreSound(t *testing.T) {
 			c := open(t, archive)
 			c.subgraphs = subgraphs(t, c.sdl, c.model)
 			rapid.Check(t, func(rt *rapid.T) {
-				g := generator{rt, c.schema.Definitions()}
+				g := generator{T: rt, schema: c.schema.Definitions()}
 				text := g.operation()
 				doc, err := c.schema.Parse(text, "")
 				if err != nil {
