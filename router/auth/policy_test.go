@@ -74,22 +74,22 @@ func TestFilterDeniesProtectedFields(t *testing.T) {
 		denied string
 		key    string // the operation in one line, # after what is denied
 	}{
-		{"nothing guarded", `{ user { name friends { name } } }`, nil, "", ""},
-		{"a field, nobody", `{ user { name email } }`, nil, "User.email", `{user{name email#}}`},
-		{"a field, somebody", `{ user { name email } }`, signedIn, "", ""},
-		{"what is below a denied field is not looked at", `{ me { email } }`, nil, "Query.me", `{me{email}#}`},
-		{"under an alias, deep", `{ user { friends { friends { mail: email } } } }`, nil, "User.email", `{user{friends{friends{mail:email#}}}}`},
-		{"a type", `{ draft { id } }`, nil, "Query.draft", `{draft{id}#}`},
-		{"a type in a fragment", `{ node { ... on Draft { id } ... on Post { id } } }`, nil, "Draft.id", `{node{...on Draft{id#}...on Post{id}}}`},
-		{"a type behind an interface", `{ node { id } }`, nil, "Draft.id", `{node{...on Draft{id#}...on Page{id}...on Post{id}}}`},
-		{"a type behind an interface, somebody", `{ node { id } }`, signedIn, "", ""},
-		{"the typename is not guarded", `{ node { __typename } }`, nil, "", ""},
-		{"one of two alternatives", `{ post { owner } }`, scoped("admin"), "", ""},
-		{"all of one alternative", `{ post { owner } }`, scoped("read:post", "read:owner"), "", ""},
-		{"half of one alternative", `{ post { owner title } }`, scoped("read:post"), "Post.owner", `{post{owner# title}}`},
-		{"scopes, nobody", `{ post { owner } }`, nil, "Post.owner", `{post{owner#}}`},
-		{"a scalar", `{ user { key } }`, signedIn, "User.key", `{user{key#}}`},
-		{"a policy by role", `{ user { key } }`, &auth.Caller{Roles: []string{"vault"}}, "", ""},
+		{name: "nothing guarded", query: `{ user { name friends { name } } }`},
+		{name: "a field, nobody", query: `{ user { name email } }`, denied: "User.email", key: `{user{name email#}}`},
+		{name: "a field, somebody", query: `{ user { name email } }`, caller: signedIn},
+		{name: "what is below a denied field is not looked at", query: `{ me { email } }`, denied: "Query.me", key: `{me{email}#}`},
+		{name: "under an alias, deep", query: `{ user { friends { friends { mail: email } } } }`, denied: "User.email", key: `{user{friends{friends{mail:email#}}}}`},
+		{name: "a type", query: `{ draft { id } }`, denied: "Query.draft", key: `{draft{id}#}`},
+		{name: "a type in a fragment", query: `{ node { ... on Draft { id } ... on Post { id } } }`, denied: "Draft.id", key: `{node{...on Draft{id#}...on Post{id}}}`},
+		{name: "a type behind an interface", query: `{ node { id } }`, denied: "Draft.id", key: `{node{...on Draft{id#}...on Page{id}...on Post{id}}}`},
+		{name: "a type behind an interface, somebody", query: `{ node { id } }`, caller: signedIn},
+		{name: "the typename is not guarded", query: `{ node { __typename } }`},
+		{name: "one of two alternatives", query: `{ post { owner } }`, caller: scoped("admin")},
+		{name: "all of one alternative", query: `{ post { owner } }`, caller: scoped("read:post", "read:owner")},
+		{name: "half of one alternative", query: `{ post { owner title } }`, caller: scoped("read:post"), denied: "Post.owner", key: `{post{owner# title}}`},
+		{name: "scopes, nobody", query: `{ post { owner } }`, denied: "Post.owner", key: `{post{owner#}}`},
+		{name: "a scalar", query: `{ user { key } }`, caller: signedIn, denied: "User.key", key: `{user{key#}}`},
+		{name: "a policy by role", query: `{ user { key } }`, caller: &auth.Caller{Roles: []string{"vault"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
