@@ -182,7 +182,7 @@ func (i image) run(t *testing.T, root string, environment []string, args ...stri
 	script := `mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" &&
 		exec setpriv --no-new-privs chroot --userspec="$1" --groups= "$0" "${@:2}"`
 	all := append([]string{"--mount", "--", "bash", "-c", script, root, i.user, i.entrypoint}, args...)
-	c := &container{exec.CommandContext(t.Context(), "unshare", all...), new(bytes.Buffer)}
+	c := &container{Cmd: exec.CommandContext(t.Context(), "unshare", all...), log: new(bytes.Buffer)}
 	c.Env, c.Stdout, c.Stderr = environment, c.log, c.log
 	c.Env = append(c.Env, "PATH="+os.Getenv("PATH"))
 	if err := c.Start(); err != nil {

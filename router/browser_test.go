@@ -91,10 +91,10 @@ func TestBrowsersEnforceCORS(t *testing.T) {
 	const data = `{"data":{"hello":"hi"}}`
 	for _, want := range []struct{ page, result string }{
 		// Text is no GraphQL request, but not refused as forged: that is for a page of another origin.
-		{"the router's own", "get 200\nrest 200\ndelete 405\ndenied 401 UNAUTHENTICATED true\nevents " + data + "\nsocket open\nform 415\nasked 3"},
-		{"a listed origin's", "get 200\nrest 200\ndelete 405\ndenied 401 UNAUTHENTICATED true\nevents " + data + "\nsocket open\nform 0\nasked 3"},
+		{page: "the router's own", result: "get 200\nrest 200\ndelete 405\ndenied 401 UNAUTHENTICATED true\nevents " + data + "\nsocket open\nform 415\nasked 3"},
+		{page: "a listed origin's", result: "get 200\nrest 200\ndelete 405\ndenied 401 UNAUTHENTICATED true\nevents " + data + "\nsocket open\nform 0\nasked 3"},
 		// REST is asked, as for every GET, but the page cannot read the answer.
-		{"an unlisted origin's", "get unreadable\nrest unreadable\ndelete unreadable\ndenied unreadable\nevents refused\nsocket refused\nform 0\nasked 1"},
+		{page: "an unlisted origin's", result: "get unreadable\nrest unreadable\ndelete unreadable\ndenied unreadable\nevents refused\nsocket refused\nform 0\nasked 1"},
 	} {
 		select {
 		case got := <-results:

@@ -138,20 +138,20 @@ func TestCacheControlFollowsTheCaller(t *testing.T) {
 		control   string
 		vary      []string // beside Accept and Accept-Encoding
 	}{
-		{"nobody known", base, "open", nil, "max-age=60", []string{"Authorization"}},
-		{"a propagated header", base, "open", []string{bearer}, "private, max-age=60", []string{"Authorization"}},
-		{"a subgraph that says public", base, "tenant", []string{bearer}, "private, max-age=30", []string{"Authorization"}},
-		{"an authorised field", propagateNothing, "me", []string{bearer}, "private, max-age=60", []string{"Authorization"}},
-		{"an authorised field, token in a header of its own", ownHeader, "me", []string{"X-Token: " + token("ada")}, "private, max-age=60", []string{"X-Token"}},
-		{"no authorised field, nothing propagated", propagateNothing, "open", []string{bearer}, "max-age=60", nil},
-		{"a subgraph that says nothing", propagateNothing, "silent", nil, none, nil},
-		{"a subgraph that says nothing to a caller", base, "silent", []string{bearer}, "private, no-cache", []string{"Authorization"}},
-		{"a header that another subgraph is sent", tenants, "open", []string{"X-Tenant: t"}, "max-age=60", nil},
-		{"a header that the subgraph is sent", tenants, "tenant", []string{"X-Tenant: t"}, "private, max-age=30", []string{"X-Tenant"}},
-		{"a header that one of two subgraphs is sent", tenants, "both", []string{"X-Tenant: t"}, "private, max-age=30", []string{"X-Tenant"}},
-		{"without the header that one of two subgraphs is sent", tenants, "both", nil, "max-age=30", []string{"X-Tenant"}},
-		{"an error", base, "broken", nil, "no-store", nil},
-		{"a field that the caller may not have", base, "me", nil, "no-store", nil},
+		{name: "nobody known", configure: base, query: "open", control: "max-age=60", vary: []string{"Authorization"}},
+		{name: "a propagated header", configure: base, query: "open", headers: []string{bearer}, control: "private, max-age=60", vary: []string{"Authorization"}},
+		{name: "a subgraph that says public", configure: base, query: "tenant", headers: []string{bearer}, control: "private, max-age=30", vary: []string{"Authorization"}},
+		{name: "an authorised field", configure: propagateNothing, query: "me", headers: []string{bearer}, control: "private, max-age=60", vary: []string{"Authorization"}},
+		{name: "an authorised field, token in a header of its own", configure: ownHeader, query: "me", headers: []string{"X-Token: " + token("ada")}, control: "private, max-age=60", vary: []string{"X-Token"}},
+		{name: "no authorised field, nothing propagated", configure: propagateNothing, query: "open", headers: []string{bearer}, control: "max-age=60"},
+		{name: "a subgraph that says nothing", configure: propagateNothing, query: "silent", control: none},
+		{name: "a subgraph that says nothing to a caller", configure: base, query: "silent", headers: []string{bearer}, control: "private, no-cache", vary: []string{"Authorization"}},
+		{name: "a header that another subgraph is sent", configure: tenants, query: "open", headers: []string{"X-Tenant: t"}, control: "max-age=60"},
+		{name: "a header that the subgraph is sent", configure: tenants, query: "tenant", headers: []string{"X-Tenant: t"}, control: "private, max-age=30", vary: []string{"X-Tenant"}},
+		{name: "a header that one of two subgraphs is sent", configure: tenants, query: "both", headers: []string{"X-Tenant: t"}, control: "private, max-age=30", vary: []string{"X-Tenant"}},
+		{name: "without the header that one of two subgraphs is sent", configure: tenants, query: "both", control: "max-age=30", vary: []string{"X-Tenant"}},
+		{name: "an error", configure: base, query: "broken", control: "no-store"},
+		{name: "a field that the caller may not have", configure: base, query: "me", control: "no-store"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			at := serveRouter(t, sdl, valuesRoutes, values, c.configure)
@@ -202,12 +202,12 @@ func TestLoginsAndOtherMutationsAreNotStored(t *testing.T) {
 		c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 2}
 	})
 	for _, c := range []struct{ path, body, accept string }{
-		{"/graphql", `{"query":"mutation { logIn }"}`, "application/json"},
-		{"/graphql", `[{"query":"mutation { logIn }"}]`, "application/json"},
-		{"/graphql", `[{"query":"{ open }"}]`, "application/json"},
-		{"/graphql", `{"query":"mutation { logIn }"}`, "text/event-stream"},
-		{"/graphql", `{"query":"{ open ... @defer { tenant } }"}`, "multipart/mixed"},
-		{"/api/login", `{}`, "application/json"},
+		{path: "/graphql", body: `{"query":"mutation { logIn }"}`, accept: "application/json"},
+		{path: "/graphql", body: `[{"query":"mutation { logIn }"}]`, accept: "application/json"},
+		{path: "/graphql", body: `[{"query":"{ open }"}]`, accept: "application/json"},
+		{path: "/graphql", body: `{"query":"mutation { logIn }"}`, accept: "text/event-stream"},
+		{path: "/graphql", body: `{"query":"{ open ... @defer { tenant } }"}`, accept: "multipart/mixed"},
+		{path: "/api/login", body: `{}`, accept: "application/json"},
 	} {
 		r, body := ask(t, "POST", at+c.path, c.body, posts, "Accept: "+c.accept)
 		if r.StatusCode != 200 || r.Header.Get("Cache-Control") != "no-store" {

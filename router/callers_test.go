@@ -128,7 +128,7 @@ func call(t *testing.T, url, path string, headers ...string) answer {
 		method, body = http.MethodPost, `{"query":"{ hello }"}`
 	}
 	res, text := ask(t, method, url+path, body, append([]string{"Content-Type: application/json"}, headers...)...)
-	return answer{res.StatusCode, res.Header, text}
+	return answer{status: res.StatusCode, header: res.Header, body: text}
 }
 
 // refusal gives the code and the message of an answer, whatever form it has.
@@ -169,14 +169,14 @@ func TestGraphQLAndRESTRefuseTokensAlike(t *testing.T) {
 			headers            []string
 			message, challenge string // empty for an answer
 		}{
-			{"a good token", required, []string{good}, "", ""},
-			{"no token", required, nil, missing, none},
-			{"Basic", required, []string{"Authorization: Basic YTpi"}, missing, none},
-			{"no token where none is required", optional, nil, "", ""},
-			{"Basic where no token is required", optional, []string{"Authorization: Basic YTpi"}, "", ""},
-			{"an expired token", optional, []string{"Authorization: Bearer " + i.token(t, -time.Hour)}, "Invalid access token: it has expired (exp).", bad},
-			{"no JWT", optional, []string{"Authorization: Bearer x"}, "Invalid access token: it is not a signed JWT.", bad},
-			{"two", optional, []string{good, "Authorization: Basic YTpi"}, "Invalid access token: the request has the header Authorization more than once.", bad},
+			{name: "a good token", url: required, headers: []string{good}},
+			{name: "no token", url: required, message: missing, challenge: none},
+			{name: "Basic", url: required, headers: []string{"Authorization: Basic YTpi"}, message: missing, challenge: none},
+			{name: "no token where none is required", url: optional},
+			{name: "Basic where no token is required", url: optional, headers: []string{"Authorization: Basic YTpi"}},
+			{name: "an expired token", url: optional, headers: []string{"Authorization: Bearer " + i.token(t, -time.Hour)}, message: "Invalid access token: it has expired (exp).", challenge: bad},
+			{name: "no JWT", url: optional, headers: []string{"Authorization: Bearer x"}, message: "Invalid access token: it is not a signed JWT.", challenge: bad},
+			{name: "two", url: optional, headers: []string{good, "Authorization: Basic YTpi"}, message: "Invalid access token: the request has the header Authorization more than once.", challenge: bad},
 		} {
 			got := call(t, c.url, path, c.headers...)
 			if c.message == "" {
@@ -395,13 +395,13 @@ func TestRateLimitUsesTheForwardedAddress(t *testing.T) {
 		forwarded string
 		status    int
 	}{
-		{"198.51.100.1", 200},
-		{"198.51.100.1", 429},
-		{"198.51.100.2", 200},
-		{"203.0.113.9, 198.51.100.2", 429}, // the client invented the first
-		{"2001:db8::1", 200},
-		{"[2001:db8::2]:443", 429}, // of the same network
-		{"2001:db8:0:1::1", 200},
+		{forwarded: "198.51.100.1", status: 200},
+		{forwarded: "198.51.100.1", status: 429},
+		{forwarded: "198.51.100.2", status: 200},
+		{forwarded: "203.0.113.9, 198.51.100.2", status: 429}, // the client invented the first
+		{forwarded: "2001:db8::1", status: 200},
+		{forwarded: "[2001:db8::2]:443", status: 429}, // of the same network
+		{forwarded: "2001:db8:0:1::1", status: 200},
 	} {
 		if got := call(t, trusting, "/graphql", "X-Forwarded-For: "+c.forwarded); got.status != c.status {
 			t.Errorf("%s: %d, want %d", c.forwarded, got.status, c.status)
@@ -434,7 +434,7 @@ func openSocket(t *testing.T, url string) *socket {
 		t.Cleanup(func() { res.Body.Close() })
 	}
 	t.Cleanup(func() { _ = conn.CloseNow() })
-	return &socket{t, conn}
+	return &socket{T: t, conn: conn}
 }
 
 func dialRouter(t *testing.T, url string) *socket {

@@ -147,17 +147,17 @@ func TestEveryResponseVariesByOrigin(t *testing.T) {
 		headers            []string
 		status             int
 	}{
-		{"POST", "/graphql", query, []string{posts}, 200},
-		{"POST", "/graphql", `{"query":"{ lost }"}`, []string{posts}, 422},
-		{"POST", "/graphql", query, []string{posts, "Authorization: Bearer x"}, 401},
-		{"POST", "/graphql", query + long, []string{posts}, 413},
-		{"GET", "/graphql?query=%7Bhello%7D", "", nil, 403},
-		{"PATCH", "/graphql", query, []string{posts}, 405},
-		{"GET", "/api/hello", "", nil, 200},
-		{"GET", "/api/hello", "", []string{"Authorization: Bearer x"}, 401},
-		{"GET", "/api/lost", "", nil, 404},
-		{"POST", "/api/hello", query, []string{posts}, 405},
-		{"GET", "/api/openapi.json", "", nil, 200},
+		{method: "POST", path: "/graphql", body: query, headers: []string{posts}, status: 200},
+		{method: "POST", path: "/graphql", body: `{"query":"{ lost }"}`, headers: []string{posts}, status: 422},
+		{method: "POST", path: "/graphql", body: query, headers: []string{posts, "Authorization: Bearer x"}, status: 401},
+		{method: "POST", path: "/graphql", body: query + long, headers: []string{posts}, status: 413},
+		{method: "GET", path: "/graphql?query=%7Bhello%7D", status: 403},
+		{method: "PATCH", path: "/graphql", body: query, headers: []string{posts}, status: 405},
+		{method: "GET", path: "/api/hello", status: 200},
+		{method: "GET", path: "/api/hello", headers: []string{"Authorization: Bearer x"}, status: 401},
+		{method: "GET", path: "/api/lost", status: 404},
+		{method: "POST", path: "/api/hello", body: query, headers: []string{posts}, status: 405},
+		{method: "GET", path: "/api/openapi.json", status: 200},
 	} {
 		for _, origin := range []string{"", shop} {
 			headers := c.headers

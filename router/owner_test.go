@@ -22,12 +22,12 @@ func TestIdempotencyRecordsBelongToTheSubject(t *testing.T) {
 		headers  []string
 		repeated bool
 	}{
-		{"the first", []string{"Authorization: Bearer " + token("ada"), "X-Request-Id: 1"}, false},
-		{"the same with another token", []string{"Authorization: Bearer " + token("ada"), "X-Request-Id: 2"}, true},
-		{"another subject", []string{"Authorization: Bearer " + token("bob")}, false},
-		{"the subject for another tenant", []string{"Authorization: Bearer " + token("ada"), "X-Tenant: t"}, false},
-		{"nobody", nil, false},
-		{"nobody again", nil, true},
+		{name: "the first", headers: []string{"Authorization: Bearer " + token("ada"), "X-Request-Id: 1"}, repeated: false},
+		{name: "the same with another token", headers: []string{"Authorization: Bearer " + token("ada"), "X-Request-Id: 2"}, repeated: true},
+		{name: "another subject", headers: []string{"Authorization: Bearer " + token("bob")}, repeated: false},
+		{name: "the subject for another tenant", headers: []string{"Authorization: Bearer " + token("ada"), "X-Tenant: t"}, repeated: false},
+		{name: "nobody", repeated: false},
+		{name: "nobody again", repeated: true},
 	} {
 		r, body := ask(t, "POST", at+"/api/login", "{}", append([]string{posts, "Idempotency-Key: k"}, c.headers...)...)
 		if repeated := r.Header.Get("Idempotency-Replayed") != ""; r.StatusCode != 200 || repeated != c.repeated {

@@ -295,17 +295,17 @@ func TestAPIServerAcceptsEveryManifest(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, wrong := range map[string]fault{
-		"field":            {"03", "revisionHistoryLimit:", "revisionsLimit:", ".spec.revisionsLimit: field not declared in schema"},
-		"field of Istio's": {"10", "consecutive5xxErrors:", "consecutive5xxErrs:", ".spec.trafficPolicy.outlierDetection.consecutive5xxErrs: field not declared in schema"},
-		"port":             {"08", "port: 9090,", "port: 90900,", ".port: Invalid value: 90900: must be between 1 and 65535"},
-		"quantity":         {"02", "storage: 4Gi", "storage: 4Gigs", "quantities must match"},
-		"selector":         {"04", "matchLabels: {app: product-service, version: v1}", "matchLabels: {app: products}", "`selector` does not match template `labels`"},
-		"root user":        {"05", "runAsNonRoot: true", "runAsNonRoot: false", "runAsNonRoot != true"},
-		"privilege":        {"06", "allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true", "allowPrivilegeEscalation != false"},
-		"capability":       {"12", "drop: [ALL]", "drop: [NET_RAW]", "unrestricted capabilities"},
-		"seccomp profile":  {"08", "type: RuntimeDefault", "type: Unconfined", "seccompProfile"},
-		"kind":             {"07", "kind: HorizontalPodAutoscaler", "kind: PodAutoscaler", `no matches for kind "PodAutoscaler"`},
-		"mode of TLS":      {"09", "mode: STRICT", "mode: STRONG", `Unsupported value: "STRONG"`},
+		"field":            {file: "03", old: "revisionHistoryLimit:", new: "revisionsLimit:", said: ".spec.revisionsLimit: field not declared in schema"},
+		"field of Istio's": {file: "10", old: "consecutive5xxErrors:", new: "consecutive5xxErrs:", said: ".spec.trafficPolicy.outlierDetection.consecutive5xxErrs: field not declared in schema"},
+		"port":             {file: "08", old: "port: 9090,", new: "port: 90900,", said: ".port: Invalid value: 90900: must be between 1 and 65535"},
+		"quantity":         {file: "02", old: "storage: 4Gi", new: "storage: 4Gigs", said: "quantities must match"},
+		"selector":         {file: "04", old: "matchLabels: {app: product-service, version: v1}", new: "matchLabels: {app: products}", said: "`selector` does not match template `labels`"},
+		"root user":        {file: "05", old: "runAsNonRoot: true", new: "runAsNonRoot: false", said: "runAsNonRoot != true"},
+		"privilege":        {file: "06", old: "allowPrivilegeEscalation: false", new: "allowPrivilegeEscalation: true", said: "allowPrivilegeEscalation != false"},
+		"capability":       {file: "12", old: "drop: [ALL]", new: "drop: [NET_RAW]", said: "unrestricted capabilities"},
+		"seccomp profile":  {file: "08", old: "type: RuntimeDefault", new: "type: Unconfined", said: "seccompProfile"},
+		"kind":             {file: "07", old: "kind: HorizontalPodAutoscaler", new: "kind: PodAutoscaler", said: `no matches for kind "PodAutoscaler"`},
+		"mode of TLS":      {file: "09", old: "mode: STRICT", new: "mode: STRONG", said: `Unsupported value: "STRONG"`},
 	} {
 		changed := wrong.read(t)
 		wrong.noticed(t, name, server.try(t.Context(), changed, injected(t, changed)))
@@ -327,9 +327,9 @@ func checkKubectl(t *testing.T, kubeconfig string) {
 		arguments []string
 		each      string // is in each line of the answer
 	}{
-		{[]string{"apply", "-f", dir}, " created"},
-		{[]string{"apply", "--dry-run=server", "-f", dir}, " (server dry run)"},
-		{[]string{"apply", "-k", dir}, "/"},
+		{arguments: []string{"apply", "-f", dir}, each: " created"},
+		{arguments: []string{"apply", "--dry-run=server", "-f", dir}, each: " (server dry run)"},
+		{arguments: []string{"apply", "-k", dir}, each: "/"},
 	} {
 		out, err := run(step.arguments...)
 		if err != nil {

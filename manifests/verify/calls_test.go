@@ -65,12 +65,12 @@ func TestPoliciesAllowOnlyNeededCalls(t *testing.T) {
 		t.Error(err)
 	}
 	for name, wrong := range map[string]fault{
-		"principal": {"10", "sa/order-service\n      to:\n        - operation: {methods: [GET, POST]", "sa/user-service\n      to:\n        - operation: {methods: [GET, POST]", "not let in: ecommerce/order-service > inventory-service:8080 GET /graphql"},
-		"method":    {"10", "methods: [POST], paths", "methods: [POST, PUT], paths", "let in: ecommerce/product-service > inventory-service:8080 PUT /graphql"},
-		"path":      {"10", `methods: [GET, POST], paths: ["/graphql"]`, `methods: [GET, POST], paths: ["/*"]`, "let in: ecommerce/api-gateway > order-service:8080 POST /graphql/x"},
-		"port":      {"10", `operation: {ports: ["8080"]}`, `operation: {ports: ["8080", "9090"]}`, "let in: ecommerce/load-test > api-gateway:9090 *"},
-		"database":  {"10", "matchLabels: {app: user-postgres}", "matchLabels: {app: order-postgres}", "not let in: ecommerce/user-service > user-postgres:5432"},
-		"default":   {"10", "name: deny-by-default\n  namespace: ecommerce\n  labels: {app.kubernetes.io/part-of: souk}\nspec: {}", "name: deny-by-default\n  namespace: ecommerce\n  labels: {app.kubernetes.io/part-of: souk}\nspec: {rules: [{}]}", "let in: default/order-service > order-service:8080 *"},
+		"principal": {file: "10", old: "sa/order-service\n      to:\n        - operation: {methods: [GET, POST]", new: "sa/user-service\n      to:\n        - operation: {methods: [GET, POST]", said: "not let in: ecommerce/order-service > inventory-service:8080 GET /graphql"},
+		"method":    {file: "10", old: "methods: [POST], paths", new: "methods: [POST, PUT], paths", said: "let in: ecommerce/product-service > inventory-service:8080 PUT /graphql"},
+		"path":      {file: "10", old: `methods: [GET, POST], paths: ["/graphql"]`, new: `methods: [GET, POST], paths: ["/*"]`, said: "let in: ecommerce/api-gateway > order-service:8080 POST /graphql/x"},
+		"port":      {file: "10", old: `operation: {ports: ["8080"]}`, new: `operation: {ports: ["8080", "9090"]}`, said: "let in: ecommerce/load-test > api-gateway:9090 *"},
+		"database":  {file: "10", old: "matchLabels: {app: user-postgres}", new: "matchLabels: {app: order-postgres}", said: "not let in: ecommerce/user-service > user-postgres:5432"},
+		"default":   {file: "10", old: "name: deny-by-default\n  namespace: ecommerce\n  labels: {app.kubernetes.io/part-of: souk}\nspec: {}", new: "name: deny-by-default\n  namespace: ecommerce\n  labels: {app.kubernetes.io/part-of: souk}\nspec: {rules: [{}]}", said: "let in: default/order-service > order-service:8080 *"},
 	} {
 		wrong.noticed(t, name, difference(letIn(t, wrong.read(t))))
 	}
@@ -110,7 +110,7 @@ func letIn(t *testing.T, documents Documents) []string {
 			}
 			for _, account := range accounts {
 				found = append(found, tries(t, fmt.Sprintf("%s > %s:%d", account, app, port), func(method, path string) bool {
-					ok, err := allows(chain, request{account, port, method, path})
+					ok, err := allows(chain, request{account: account, port: port, method: method, path: path})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -164,21 +164,21 @@ func TestConfiguredCallsAreAllowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, wrong := range map[string]fault{
-		"service of the environment":  {"04", "http://user-service:8080", "http://order-service:8080", "product-service-0 calls order-service:8080: no policy lets"},
-		"database of the Secret":      {"06", "@order-postgres:5432", "@user-postgres:5432", "order-service-0 calls user-postgres:5432: no policy lets"},
-		"service of the supergraph":   {"08", "http://order-service:8080", "http://orders-service:8080", "there is no Service orders-service in ecommerce"},
-		"Redis of the configuration":  {"08", "redis://redis-service:6379", "redis://redis:6379", "there is no Service redis in ecommerce"},
-		"port of the collector":       {"03", "otel-collector.istio-system:4318", "otel-collector.istio-system:4319", "the Service otel-collector has no port 4319"},
-		"exporter's database":         {"03", "localhost:5432/user", "postgres://user-postgres:5432/user", "user-postgres-0 calls user-postgres:5432: no policy lets"},
-		"egress to the collector":     {"10", "- {protocol: TCP, port: 4318}", "- {protocol: UDP, port: 4318}", "calls otel-collector.istio-system:4318: no NetworkPolicy"},
-		"egress to mail":              {"10", "kubernetes.io/metadata.name: ecommerce-mail", "kubernetes.io/metadata.name: mail", "calls mail.ecommerce-mail.svc.cluster.local:25: no NetworkPolicy"},
-		"ingress from the store":      {"10", "        - podSelector: {}\n  egress:", "  egress:", "calls redis-service:6379: no NetworkPolicy lets it pass (Ingress"},
-		"ingress from the gateway":    {"10", "    - from:\n        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio-system}}", "    - from:\n        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio}}", "from istio-system: no NetworkPolicy lets it pass (Ingress"},
-		"egress to the store":         {"10", "  egress:\n    - to:\n        - podSelector: {}\n", "  egress:\n", "calls redis-service:6379: no NetworkPolicy lets it pass (Egress"},
-		"names":                       {"10", "- {protocol: UDP, port: 53}", "- {protocol: UDP, port: 54}", "names by UDP: no NetworkPolicy"},
-		"port of istiod":              {"10", "- {protocol: TCP, port: 15012}", "- {protocol: TCP, port: 15013}", "to istiod: no NetworkPolicy"},
-		"wall around the store":       {"10", "    - from:\n        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio-system}}", "    - from:\n        - namespaceSelector: {}", "can be reached at port 6379 from the namespace \"default\""},
-		"wall around what is outside": {"10", "  egress:\n    - to:\n        - podSelector: {}\n", "  egress:\n    - {}\n", "can reach port 443 of the namespace \"\""},
+		"service of the environment":  {file: "04", old: "http://user-service:8080", new: "http://order-service:8080", said: "product-service-0 calls order-service:8080: no policy lets"},
+		"database of the Secret":      {file: "06", old: "@order-postgres:5432", new: "@user-postgres:5432", said: "order-service-0 calls user-postgres:5432: no policy lets"},
+		"service of the supergraph":   {file: "08", old: "http://order-service:8080", new: "http://orders-service:8080", said: "there is no Service orders-service in ecommerce"},
+		"Redis of the configuration":  {file: "08", old: "redis://redis-service:6379", new: "redis://redis:6379", said: "there is no Service redis in ecommerce"},
+		"port of the collector":       {file: "03", old: "otel-collector.istio-system:4318", new: "otel-collector.istio-system:4319", said: "the Service otel-collector has no port 4319"},
+		"exporter's database":         {file: "03", old: "localhost:5432/user", new: "postgres://user-postgres:5432/user", said: "user-postgres-0 calls user-postgres:5432: no policy lets"},
+		"egress to the collector":     {file: "10", old: "- {protocol: TCP, port: 4318}", new: "- {protocol: UDP, port: 4318}", said: "calls otel-collector.istio-system:4318: no NetworkPolicy"},
+		"egress to mail":              {file: "10", old: "kubernetes.io/metadata.name: ecommerce-mail", new: "kubernetes.io/metadata.name: mail", said: "calls mail.ecommerce-mail.svc.cluster.local:25: no NetworkPolicy"},
+		"ingress from the store":      {file: "10", old: "        - podSelector: {}\n  egress:", new: "  egress:", said: "calls redis-service:6379: no NetworkPolicy lets it pass (Ingress"},
+		"ingress from the gateway":    {file: "10", old: "    - from:\n        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio-system}}", new: "    - from:\n        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio}}", said: "from istio-system: no NetworkPolicy lets it pass (Ingress"},
+		"egress to the store":         {file: "10", old: "  egress:\n    - to:\n        - podSelector: {}\n", new: "  egress:\n", said: "calls redis-service:6379: no NetworkPolicy lets it pass (Egress"},
+		"names":                       {file: "10", old: "- {protocol: UDP, port: 53}", new: "- {protocol: UDP, port: 54}", said: "names by UDP: no NetworkPolicy"},
+		"port of istiod":              {file: "10", old: "- {protocol: TCP, port: 15012}", new: "- {protocol: TCP, port: 15013}", said: "to istiod: no NetworkPolicy"},
+		"wall around the store":       {file: "10", old: "    - from:\n        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio-system}}", new: "    - from:\n        - namespaceSelector: {}", said: "can be reached at port 6379 from the namespace \"default\""},
+		"wall around what is outside": {file: "10", old: "  egress:\n    - to:\n        - podSelector: {}\n", new: "  egress:\n    - {}\n", said: "can reach port 443 of the namespace \"\""},
 	} {
 		wrong.noticed(t, name, getThrough(t, wrong.read(t)))
 	}

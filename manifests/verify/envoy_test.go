@@ -186,14 +186,14 @@ func filters(t testing.TB, chain *listener.FilterChain) []filter {
 	t.Helper()
 	var all []filter
 	for _, f := range chain.GetFilters() {
-		all = append(all, filter{f.GetName(), text(t, f.GetTypedConfig())})
+		all = append(all, filter{name: f.GetName(), text: text(t, f.GetTypedConfig())})
 		manager := new(hcm.HttpConnectionManager)
 		if f.GetTypedConfig().MessageIs(manager) {
 			if err := f.GetTypedConfig().UnmarshalTo(manager); err != nil {
 				t.Fatal(err)
 			}
 			for _, h := range manager.GetHttpFilters() {
-				all = append(all, filter{h.GetName(), text(t, h.GetTypedConfig())})
+				all = append(all, filter{name: h.GetName(), text: text(t, h.GetTypedConfig())})
 			}
 		}
 	}

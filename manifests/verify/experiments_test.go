@@ -18,9 +18,9 @@ const guide = "../../docs"
 // and does what the guide says.
 func TestExperimentsMatchTheGuide(t *testing.T) {
 	for file, want := range map[string]struct{ service, says string }{
-		"canary.yaml": {"product-service", "weightedClusters:{clusters:[{name:outbound|8080|v1|product-service.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|v2|product-service.ecommerce.svc.cluster.local,weight:10}]}"},
-		"delay.yaml":  {"inventory-service", "delay:{fixedDelay:3s,percentage:{numerator:500000,denominator:MILLION}}"},
-		"abort.yaml":  {"inventory-service", "abort:{httpStatus:503,percentage:{numerator:330000,denominator:MILLION}}"},
+		"canary.yaml": {service: "product-service", says: "weightedClusters:{clusters:[{name:outbound|8080|v1|product-service.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|v2|product-service.ecommerce.svc.cluster.local,weight:10}]}"},
+		"delay.yaml":  {service: "inventory-service", says: "delay:{fixedDelay:3s,percentage:{numerator:500000,denominator:MILLION}}"},
+		"abort.yaml":  {service: "inventory-service", says: "abort:{httpStatus:503,percentage:{numerator:330000,denominator:MILLION}}"},
 	} {
 		text, err := os.ReadFile(filepath.Join(guide, "experiments", file))
 		if err != nil {

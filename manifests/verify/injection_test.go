@@ -58,10 +58,10 @@ func TestEveryPodGetsAProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, wrong := range map[string]fault{
-		"injection":       {"01", "istio-injection: enabled", "istio-injection: disabled", "no pod of api-gateway passes"},
-		"port of metrics": {"03", `prometheus.io/port: "8080"`, `prometheus.io/port: "8081"`, "looked for at port 8081, which no container has"},
-		"scraping":        {"08", `prometheus.io/scrape: "true"`, `prometheus.io/scrape: "false"`, "api-gateway: its proxy's agent serves none"},
-		"native sidecar":  {"12", `sidecar.istio.io/nativeSidecar: "true"`, `sidecar.istio.io/nativeSidecar: "false"`, "load-test: it has no proxy"},
+		"injection":       {file: "01", old: "istio-injection: enabled", new: "istio-injection: disabled", said: "no pod of api-gateway passes"},
+		"port of metrics": {file: "03", old: `prometheus.io/port: "8080"`, new: `prometheus.io/port: "8081"`, said: "looked for at port 8081, which no container has"},
+		"scraping":        {file: "08", old: `prometheus.io/scrape: "true"`, new: `prometheus.io/scrape: "false"`, said: "api-gateway: its proxy's agent serves none"},
+		"native sidecar":  {file: "12", old: `sidecar.istio.io/nativeSidecar: "true"`, new: `sidecar.istio.io/nativeSidecar: "false"`, said: "load-test: it has no proxy"},
 	} {
 		wrong.noticed(t, name, holds(wrong.read(t)))
 	}

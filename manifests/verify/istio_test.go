@@ -39,15 +39,15 @@ func TestAnalyzersFindNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, wrong := range map[string]fault{
-		"host":             {"10", "destination: {host: order-service,", "destination: {host: orders-service,", `host not found: "orders-service"`},
-		"port":             {"10", "destination: {host: user-service, port: {number: 8080}}", "destination: {host: user-service, port: {number: 8081}}", `host:port not found: "user-service:8081"`},
-		"gateway":          {"10", "gateways: [souk-gateway]", "gateways: [gateway]", `gateway not found: "gateway"`},
-		"subset":           {"10", "subset: v2", "subset: v3", `"product-service+v3"`},
-		"version's labels": {"10", "{name: v1, labels: {version: v1}}", "{name: v1, labels: {version: v0}}", "Subset v1 defined"},
-		"policy's pods":    {"10", "matchLabels: {app: order-service}", "matchLabels: {app: orders}", "No matching workloads"},
-		"gateway's pods":   {"09", "  selector:\n    istio: ingressgateway", "  selector:\n    istio: gateway", `"istio=gateway"`},
-		"certificate":      {"09", "credentialName: souk-tls", "credentialName: tls", `credentialName not found: "tls"`},
-		"injection":        {"01", "istio-injection: enabled", "istio-injection: disabled", "No matching workloads for this resource with the following labels: app=api-gateway"},
+		"host":             {file: "10", old: "destination: {host: order-service,", new: "destination: {host: orders-service,", said: `host not found: "orders-service"`},
+		"port":             {file: "10", old: "destination: {host: user-service, port: {number: 8080}}", new: "destination: {host: user-service, port: {number: 8081}}", said: `host:port not found: "user-service:8081"`},
+		"gateway":          {file: "10", old: "gateways: [souk-gateway]", new: "gateways: [gateway]", said: `gateway not found: "gateway"`},
+		"subset":           {file: "10", old: "subset: v2", new: "subset: v3", said: `"product-service+v3"`},
+		"version's labels": {file: "10", old: "{name: v1, labels: {version: v1}}", new: "{name: v1, labels: {version: v0}}", said: "Subset v1 defined"},
+		"policy's pods":    {file: "10", old: "matchLabels: {app: order-service}", new: "matchLabels: {app: orders}", said: "No matching workloads"},
+		"gateway's pods":   {file: "09", old: "  selector:\n    istio: ingressgateway", new: "  selector:\n    istio: gateway", said: `"istio=gateway"`},
+		"certificate":      {file: "09", old: "credentialName: souk-tls", new: "credentialName: tls", said: `credentialName not found: "tls"`},
+		"injection":        {file: "01", old: "istio-injection: enabled", new: "istio-injection: disabled", said: "No matching workloads for this resource with the following labels: app=api-gateway"},
 	} {
 		wrong.noticed(t, name, analyze(t, wrong.read(t)))
 	}
@@ -157,53 +157,53 @@ func TestEnvoyConfigurationMatchesTheManifests(t *testing.T) {
 		holds  func(*mesh) error
 		faults []fault
 	}{
-		"products have their time and tries": {products, []fault{
-			{"10", "timeout: 30s\n      retries: {attempts: 3,", "timeout: 20s\n      retries: {attempts: 3,", "gateway.ecommerce.svc.cluster.local 20s 3 10s;"},
-			{"10", "retries: {attempts: 3,", "retries: {attempts: 2,", " 30s 2 10s;"},
-			{"10", "perTryTimeout: 10s", "perTryTimeout: 5s", " 30s 3 5s;"},
-			{"10", "delegate: {name: product-service,", "delegate: {name: products,", "the first route for /api/products is /api/ "},
+		"products have their time and tries": {holds: products, faults: []fault{
+			{file: "10", old: "timeout: 30s\n      retries: {attempts: 3,", new: "timeout: 20s\n      retries: {attempts: 3,", said: "gateway.ecommerce.svc.cluster.local 20s 3 10s;"},
+			{file: "10", old: "retries: {attempts: 3,", new: "retries: {attempts: 2,", said: " 30s 2 10s;"},
+			{file: "10", old: "perTryTimeout: 10s", new: "perTryTimeout: 5s", said: " 30s 3 5s;"},
+			{file: "10", old: "delegate: {name: product-service,", new: "delegate: {name: products,", said: "the first route for /api/products is /api/ "},
 		}},
-		"pictures come from the product service": {pictures, []fault{
-			{"10", "prefix: /images/", "prefix: /pictures/", "no route is for /images/"},
-			{"10", "destination: {host: product-service, subset: v1, port: {number: 8080}}\n      timeout: 10s", "destination: {host: api-gateway, port: {number: 8080}}\n      timeout: 10s", "pictures come from outbound|8080||api-gateway"},
+		"pictures come from the product service": {holds: pictures, faults: []fault{
+			{file: "10", old: "prefix: /images/", new: "prefix: /pictures/", said: "no route is for /images/"},
+			{file: "10", old: "destination: {host: product-service, subset: v1, port: {number: 8080}}\n      timeout: 10s", new: "destination: {host: api-gateway, port: {number: 8080}}\n      timeout: 10s", said: "pictures come from outbound|8080||api-gateway"},
 		}},
-		"streams are not cut": {streams, []fault{
-			{"10", "- name: graphql\n", "- name: graphql\n      timeout: 15s\n", "/graphql ends after 15s"},
-			{"10", "tcp: {maxConnections: 100,", "tcp: {maxConnectionDuration: 60s, maxConnections: 100,", "connections to the router end after 1m0s"},
+		"streams are not cut": {holds: streams, faults: []fault{
+			{file: "10", old: "- name: graphql\n", new: "- name: graphql\n      timeout: 15s\n", said: "/graphql ends after 15s"},
+			{file: "10", old: "tcp: {maxConnections: 100,", new: "tcp: {maxConnectionDuration: 60s, maxConnections: 100,", said: "connections to the router end after 1m0s"},
 		}},
-		"failing inventory pods are left alone": {ejection, []fault{
-			{"10", "consecutive5xxErrors: 3\n", "consecutive5xxErrors: 4\n", "4 30s 30s;"},
-			{"10", "interval: 30s\n", "interval: 10s\n", "3 10s 30s;"},
-			{"10", "baseEjectionTime: 30s\n", "baseEjectionTime: 20s\n", "3 30s 20s;"},
+		"failing inventory pods are left alone": {holds: ejection, faults: []fault{
+			{file: "10", old: "consecutive5xxErrors: 3\n", new: "consecutive5xxErrors: 4\n", said: "4 30s 30s;"},
+			{file: "10", old: "interval: 30s\n", new: "interval: 10s\n", said: "3 10s 30s;"},
+			{file: "10", old: "baseEjectionTime: 30s\n", new: "baseEjectionTime: 20s\n", said: "3 30s 20s;"},
 		}},
-		"connections to the router are bounded": {pool, []fault{
-			{"10", "maxConnections: 100", "maxConnections: 200", "200 50 10;"},
-			{"10", "http1MaxPendingRequests: 50", "http1MaxPendingRequests: 60", "100 60 10;"},
-			{"10", "maxRequestsPerConnection: 10", "maxRequestsPerConnection: 20", "100 50 20;"},
+		"connections to the router are bounded": {holds: pool, faults: []fault{
+			{file: "10", old: "maxConnections: 100", new: "maxConnections: 200", said: "200 50 10;"},
+			{file: "10", old: "http1MaxPendingRequests: 50", new: "http1MaxPendingRequests: 60", said: "100 60 10;"},
+			{file: "10", old: "maxRequestsPerConnection: 10", new: "maxRequestsPerConnection: 20", said: "100 50 20;"},
 		}},
-		"order and the router reach inventory, no one else": {inventory, []fault{
-			{"10", "sa/order-service\n      to:\n        - operation: {methods: [GET, POST]", "sa/user-service\n      to:\n        - operation: {methods: [GET, POST]", "sa/user-service"},
-			{"10", "  name: inventory-access\n  namespace: ecommerce", "  name: inventory-access\n  namespace: default", "there is no rule inventory-access]-rule["},
-			{"10", "methods: [GET, POST], paths", "methods: [GET, POST, DELETE], paths", `"DELETE"`},
+		"order and the router reach inventory, no one else": {holds: inventory, faults: []fault{
+			{file: "10", old: "sa/order-service\n      to:\n        - operation: {methods: [GET, POST]", new: "sa/user-service\n      to:\n        - operation: {methods: [GET, POST]", said: "sa/user-service"},
+			{file: "10", old: "  name: inventory-access\n  namespace: ecommerce", new: "  name: inventory-access\n  namespace: default", said: "there is no rule inventory-access]-rule["},
+			{file: "10", old: "methods: [GET, POST], paths", new: "methods: [GET, POST, DELETE], paths", said: `"DELETE"`},
 		}},
-		"nothing comes in without a certificate": {strict, []fault{{"09", "mode: STRICT", "mode: PERMISSIVE", "asks for no certificate"}}},
-		"everything is refused by default": {denied, []fault{
-			{"10", "name: deny-by-default\n  namespace: ecommerce", "name: deny-by-default\n  namespace: default", "lets everybody in on"},
+		"nothing comes in without a certificate": {holds: strict, faults: []fault{{file: "09", old: "mode: STRICT", new: "mode: PERMISSIVE", said: "asks for no certificate"}}},
+		"everything is refused by default": {holds: denied, faults: []fault{
+			{file: "10", old: "name: deny-by-default\n  namespace: ecommerce", new: "name: deny-by-default\n  namespace: default", said: "lets everybody in on"},
 		}},
-		"tokens are checked by the gateway itself": {tokens, []fault{
-			{"09", "issuer: souk", "issuer: other", `not checked by "issuer":"souk"`},
-			{"09", "user-service.ecommerce", "order-service.ecommerce", `not checked by "cluster":"outbound|8080||user-service`},
-			{"09", "istio: ingressgateway}\n  jwtRules", "istio: egressgateway}\n  jwtRules", "tokens are not checked"},
+		"tokens are checked by the gateway itself": {holds: tokens, faults: []fault{
+			{file: "09", old: "issuer: souk", new: "issuer: other", said: `not checked by "issuer":"souk"`},
+			{file: "09", old: "user-service.ecommerce", new: "order-service.ecommerce", said: `not checked by "cluster":"outbound|8080||user-service`},
+			{file: "09", old: "istio: ingressgateway}\n  jwtRules", new: "istio: egressgateway}\n  jwtRules", said: "tokens are not checked"},
 		}},
-		"the gateway bounds the rate": {rate, []fault{
-			{"09", "tokens_per_fill: 200", "tokens_per_fill: 300", `"tokensPerFill":300`},
-			{"09", "max_tokens: 400", "max_tokens: 500", `"maxTokens":500`},
-			{"09", "context: GATEWAY", "context: SIDECAR_INBOUND", "the rate is not limited"},
+		"the gateway bounds the rate": {holds: rate, faults: []fault{
+			{file: "09", old: "tokens_per_fill: 200", new: "tokens_per_fill: 300", said: `"tokensPerFill":300`},
+			{file: "09", old: "max_tokens: 400", new: "max_tokens: 500", said: `"maxTokens":500`},
+			{file: "09", old: "context: GATEWAY", new: "context: SIDECAR_INBOUND", said: "the rate is not limited"},
 		}},
-		"one trace in ten goes to the collector": {sampled, []fault{
-			{"11", "randomSamplingPercentage: 10", "randomSamplingPercentage: 100", "100 of a hundred traces"},
-			{"11", "providers: [{name: souk-traces}]", "providers: [{name: traces}]", "traces go nowhere"},
-			{"11", "grpc-otlp, port: 4317, targetPort: grpc-otlp}\n    - {name: http-otlp, port: 4318, targetPort: http-otlp}\n---\napiVersion: apps", "grpc-otlp, port: 4316, targetPort: grpc-otlp}\n    - {name: http-otlp, port: 4318, targetPort: http-otlp}\n---\napiVersion: apps", "knows no outbound|4317||otel-collector"},
+		"one trace in ten goes to the collector": {holds: sampled, faults: []fault{
+			{file: "11", old: "randomSamplingPercentage: 10", new: "randomSamplingPercentage: 100", said: "100 of a hundred traces"},
+			{file: "11", old: "providers: [{name: souk-traces}]", new: "providers: [{name: traces}]", said: "traces go nowhere"},
+			{file: "11", old: "grpc-otlp, port: 4317, targetPort: grpc-otlp}\n    - {name: http-otlp, port: 4318, targetPort: http-otlp}\n---\napiVersion: apps", new: "grpc-otlp, port: 4316, targetPort: grpc-otlp}\n    - {name: http-otlp, port: 4318, targetPort: http-otlp}\n---\napiVersion: apps", said: "knows no outbound|4317||otel-collector"},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,11 +14,11 @@ func TestMonitoringToolsReachEachOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, wrong := range map[string]fault{
-		"port of Jaeger's pages":  {"11", "- {name: http-query, port: 16686,", "- {name: http-query, port: 16687,", "the Service jaeger has no port 16686"},
-		"Jaeger's pods":           {"11", "name: jaeger-collector\n  namespace: istio-system\n  labels: {app: jaeger, app.kubernetes.io/part-of: souk}\nspec:\n  selector: {app: jaeger}", "name: jaeger-collector\n  namespace: istio-system\n  labels: {app: jaeger, app.kubernetes.io/part-of: souk}\nspec:\n  selector: {app: grafana}", "the Service jaeger-collector has no port 4317 that a pod serves"},
-		"collector's destination": {"11", "endpoint: jaeger-collector.istio-system:4317", "endpoint: jaeger.istio-system:4317", "the collector hands traces to something else"},
-		"source of dashboards":    {"11", "http://prometheus.istio-system:9090", "http://prometheus.istio-system:9091", "grafana-0: the Service prometheus has no port 9091"},
-		"source of traces":        {"11", "http://tracing.istio-system/", "http://tempo.istio-system/", "grafana-0: there is no Service tempo"},
+		"port of Jaeger's pages":  {file: "11", old: "- {name: http-query, port: 16686,", new: "- {name: http-query, port: 16687,", said: "the Service jaeger has no port 16686"},
+		"Jaeger's pods":           {file: "11", old: "name: jaeger-collector\n  namespace: istio-system\n  labels: {app: jaeger, app.kubernetes.io/part-of: souk}\nspec:\n  selector: {app: jaeger}", new: "name: jaeger-collector\n  namespace: istio-system\n  labels: {app: jaeger, app.kubernetes.io/part-of: souk}\nspec:\n  selector: {app: grafana}", said: "the Service jaeger-collector has no port 4317 that a pod serves"},
+		"collector's destination": {file: "11", old: "endpoint: jaeger-collector.istio-system:4317", new: "endpoint: jaeger.istio-system:4317", said: "the collector hands traces to something else"},
+		"source of dashboards":    {file: "11", old: "http://prometheus.istio-system:9090", new: "http://prometheus.istio-system:9091", said: "grafana-0: the Service prometheus has no port 9091"},
+		"source of traces":        {file: "11", old: "http://tracing.istio-system/", new: "http://tempo.istio-system/", said: "grafana-0: there is no Service tempo"},
 	} {
 		wrong.noticed(t, name, checkMonitoring(wrong.read(t)))
 	}
@@ -26,9 +26,9 @@ func TestMonitoringToolsReachEachOther(t *testing.T) {
 
 func checkMonitoring(documents Documents) error {
 	for _, at := range []struct{ service, port, app string }{
-		{"jaeger", "16686", "jaeger"}, {"tracing", "80", "jaeger"}, {"jaeger-collector", "4317", "jaeger"},
-		{"otel-collector", "4317", "otel-collector"}, {"otel-collector", "4318", "otel-collector"},
-		{"prometheus", "9090", "prometheus"}, {"grafana", "3000", "grafana"},
+		{service: "jaeger", port: "16686", app: "jaeger"}, {service: "tracing", port: "80", app: "jaeger"}, {service: "jaeger-collector", port: "4317", app: "jaeger"},
+		{service: "otel-collector", port: "4317", app: "otel-collector"}, {service: "otel-collector", port: "4318", app: "otel-collector"},
+		{service: "prometheus", port: "9090", app: "prometheus"}, {service: "grafana", port: "3000", app: "grafana"},
 	} {
 		pod, _, err := documents.behind("istio-system", at.service, at.port)
 		if err != nil {

@@ -32,7 +32,7 @@ func (n NetworkPolicies) check(store []*corev1.Pod) error {
 		for _, closed := range []struct {
 			to   endpoint
 			port string
-		}{{endpoint{}, "443"}, {endpoint{namespace: "default"}, "443"}, {endpoint{namespace: "kube-system"}, "53"}, {dns, "443"}, {endpoint{namespace: "istio-system"}, "9090"}, {endpoint{namespace: "ecommerce-mail"}, "443"}} {
+		}{{to: endpoint{}, port: "443"}, {to: endpoint{namespace: "default"}, port: "443"}, {to: endpoint{namespace: "kube-system"}, port: "53"}, {to: dns, port: "443"}, {to: endpoint{namespace: "istio-system"}, port: "9090"}, {to: endpoint{namespace: "ecommerce-mail"}, port: "443"}} {
 			if n.AllowEgress(pod, closed.to, closed.port) == nil {
 				return fmt.Errorf("%s can reach port %s of the namespace %q", pod.Name, closed.port, closed.to.namespace)
 			}

@@ -28,7 +28,7 @@ type fault struct {
 
 func (f fault) read(t testing.TB) Documents {
 	t.Helper()
-	return read(t, Change{f.file, f.old, f.new})
+	return read(t, Change{File: f.file, Old: f.old, New: f.new})
 }
 
 // noticed wants an error for the right reason.
@@ -46,18 +46,18 @@ func TestReferencesResolve(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, wrong := range map[string]fault{
-		"account":    {"06", "serviceAccountName: order-service", "serviceAccountName: orders", "there is no ServiceAccount orders"},
-		"secret key": {"03", "key: DATABASE_URL", "key: DATABASE", "there is no key DATABASE in a Secret user-database"},
-		"config map": {"08", "configMap: {name: api-gateway-graph}", "configMap: {name: graph}", "there is no ConfigMap graph"},
-		"port":       {"05", "targetPort: http,", "targetPort: grpc,", "no pod has its target port grpc"},
-		"selector":   {"07", "selector: {app: notification-service}", "selector: {app: notifications}", "Service notification-service: no pod has its target port http"},
-		"readiness":  {"04", "          readinessProbe:\n            httpGet: {path: /readyz, port: http}\n            periodSeconds: 5\n            timeoutSeconds: 3\n", "", "needs a readiness and a liveness probe"},
-		"liveness":   {"08", "          livenessProbe:\n            httpGet: {path: /healthz, port: http-admin}\n            periodSeconds: 10\n            timeoutSeconds: 3\n            failureThreshold: 3\n", "", "needs a readiness and a liveness probe"},
-		"read-only":  {"08", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "container api-gateway needs a read-only root filesystem"},
-		"principal":  {"10", "sa/order-service", "sa/orders", "sa/orders, which is nobody"},
-		"policy":     {"10", "matchLabels: {app: inventory-service}", "matchLabels: {app: inventory}", "selects no pod"},
-		"version":    {"04", "app: product-service, version: v1,", "app: product-service,", "Kiali needs the labels app and version"},
-		"HPA":        {"03", "kind: Deployment, name: user-service}", "kind: Deployment, name: user}", "scales Deployment user, which is not there"},
+		"account":    {file: "06", old: "serviceAccountName: order-service", new: "serviceAccountName: orders", said: "there is no ServiceAccount orders"},
+		"secret key": {file: "03", old: "key: DATABASE_URL", new: "key: DATABASE", said: "there is no key DATABASE in a Secret user-database"},
+		"config map": {file: "08", old: "configMap: {name: api-gateway-graph}", new: "configMap: {name: graph}", said: "there is no ConfigMap graph"},
+		"port":       {file: "05", old: "targetPort: http,", new: "targetPort: grpc,", said: "no pod has its target port grpc"},
+		"selector":   {file: "07", old: "selector: {app: notification-service}", new: "selector: {app: notifications}", said: "Service notification-service: no pod has its target port http"},
+		"readiness":  {file: "04", old: "          readinessProbe:\n            httpGet: {path: /readyz, port: http}\n            periodSeconds: 5\n            timeoutSeconds: 3\n", said: "needs a readiness and a liveness probe"},
+		"liveness":   {file: "08", old: "          livenessProbe:\n            httpGet: {path: /healthz, port: http-admin}\n            periodSeconds: 10\n            timeoutSeconds: 3\n            failureThreshold: 3\n", said: "needs a readiness and a liveness probe"},
+		"read-only":  {file: "08", old: "readOnlyRootFilesystem: true", new: "readOnlyRootFilesystem: false", said: "container api-gateway needs a read-only root filesystem"},
+		"principal":  {file: "10", old: "sa/order-service", new: "sa/orders", said: "sa/orders, which is nobody"},
+		"policy":     {file: "10", old: "matchLabels: {app: inventory-service}", new: "matchLabels: {app: inventory}", said: "selects no pod"},
+		"version":    {file: "04", old: "app: product-service, version: v1,", new: "app: product-service,", said: "Kiali needs the labels app and version"},
+		"HPA":        {file: "03", old: "kind: Deployment, name: user-service}", new: "kind: Deployment, name: user}", said: "scales Deployment user, which is not there"},
 	} {
 		wrong.noticed(t, name, wrong.read(t).CheckReferences())
 	}

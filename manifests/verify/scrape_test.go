@@ -23,13 +23,13 @@ func TestPrometheusFindsEveryPod(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, wrong := range map[string]fault{
-		"key":          {"11", "scrape_interval: 15s", "scrape_intervals: 15s", "field scrape_intervals not found"},
-		"discovery":    {"11", "- role: pod", "- role: pods", "unknown Kubernetes SD role"},
-		"port's name":  {"11", "regex: http-envoy-prom", "regex: http-envoy", "has 0 targets"},
-		"address":      {"11", "$1:15020", "$1:15021", "instead of"},
-		"app":          {"11", "__meta_kubernetes_pod_label_app]", "__meta_kubernetes_pod_label_name]", "is said to be"},
-		"metrics path": {"11", "metrics_path: /stats/prometheus", "metrics_path: /metrics", "/metrics instead of"},
-		"files":        {"11", "rule_files: [/etc/prometheus-rules/*.yml]", "rule_files: [/etc/prometheus/rules/*.yml]", "no rules are mounted"},
+		"key":          {file: "11", old: "scrape_interval: 15s", new: "scrape_intervals: 15s", said: "field scrape_intervals not found"},
+		"discovery":    {file: "11", old: "- role: pod", new: "- role: pods", said: "unknown Kubernetes SD role"},
+		"port's name":  {file: "11", old: "regex: http-envoy-prom", new: "regex: http-envoy", said: "has 0 targets"},
+		"address":      {file: "11", old: "$1:15020", new: "$1:15021", said: "instead of"},
+		"app":          {file: "11", old: "__meta_kubernetes_pod_label_app]", new: "__meta_kubernetes_pod_label_name]", said: "is said to be"},
+		"metrics path": {file: "11", old: "metrics_path: /stats/prometheus", new: "metrics_path: /metrics", said: "/metrics instead of"},
+		"files":        {file: "11", old: "rule_files: [/etc/prometheus-rules/*.yml]", new: "rule_files: [/etc/prometheus/rules/*.yml]", said: "no rules are mounted"},
 	} {
 		wrong.noticed(t, name, scraped(t, wrong.read(t)))
 	}

@@ -291,7 +291,7 @@ func (f *fixture) copyRedis() func() {
 		switch f.redis.Type(key) {
 		case "string":
 			text, _ := f.redis.Get(key)
-			texts[key] = stringValue{text, f.redis.TTL(key)}
+			texts[key] = stringValue{text: text, ttl: f.redis.TTL(key)}
 		case "hash":
 			fields, _ := f.redis.HKeys(key)
 			hashes[key] = map[string]string{}

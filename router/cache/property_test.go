@@ -164,7 +164,7 @@ func (w *world) relay() {
 	}
 	for _, id := range w.outbox {
 		w.event("product.updated", strconv.Itoa(id))
-		w.told[id] = append(w.told[id], telling{w.clock.Now(), len(w.versions[id]) - 1})
+		w.told[id] = append(w.told[id], telling{at: w.clock.Now(), version: len(w.versions[id]) - 1})
 	}
 	w.outbox = nil
 }
@@ -238,7 +238,7 @@ func TestCacheNeverReturnsOutdatedOrForeignValues(t *testing.T) {
 			"invalidate": func(rt *rapid.T) {
 				id := rapid.IntRange(0, products-1).Draw(rt, "id")
 				if err := w.anyRouter().cache.Invalidate(context.Background(), "Product", strconv.Itoa(id)); err == nil {
-					w.told[id] = append(w.told[id], telling{w.clock.Now(), len(w.versions[id]) - 1})
+					w.told[id] = append(w.told[id], telling{at: w.clock.Now(), version: len(w.versions[id]) - 1})
 				}
 			},
 		})

@@ -262,7 +262,7 @@ func (e *execution) object(typename string, of record, set ast.SelectionSet, pat
 		}
 		value, err := e.value(typename, of, f)
 		if err != nil {
-			e.errors = append(e.errors, fieldError{err.Error(), at})
+			e.errors = append(e.errors, fieldError{Message: err.Error(), Path: at})
 			value = nil
 		}
 		done, ok := e.complete(f.Definition.Type, value, f.SelectionSet, at)
@@ -450,7 +450,7 @@ func (e *execution) completeNullable(t *ast.Type, value any, set ast.SelectionSe
 	if e.schema.Types[typename].IsAbstractType() {
 		typename, _ = of["__typename"].(string)
 		if !e.is(typename, t.NamedType) {
-			e.errors = append(e.errors, fieldError{fmt.Sprintf("%s cannot be a %s", text(of), t.NamedType), path})
+			e.errors = append(e.errors, fieldError{Message: fmt.Sprintf("%s cannot be a %s", text(of), t.NamedType), Path: path})
 			return nil
 		}
 	}

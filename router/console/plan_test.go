@@ -103,14 +103,14 @@ func TestPlanOfAnInvalidOperationIsRefused(t *testing.T) {
 		status int
 		text   string
 	}{
-		`{"query":"{ products { nme } }"}`:                           {422, `"locations":[{"line":1,"column":14}]`},
-		`{"query":"{ products {"}`:                                   {422, `"code":"GRAPHQL_PARSE_FAILED"`},
-		`{"query":"{ products { reviews { text } } }"}`:              {422, `"code":"MAX_DEPTH_LIMIT"`},
-		`{"query":"query($n: Int!) { products(first: $n) { id } }"}`: {422, `$n`},
-		`{"query":"{ products { id } }","variables":[]}`:             {400, `variables must be an object`},
-		`{"query":"{ products { id } }","nothing":1}`:                {400, `nothing`},
-		`nonsense`: {400, ``},
-		`{"query":"` + strings.Repeat(" ", 2000) + `"}`: {413, `1000`},
+		`{"query":"{ products { nme } }"}`:                           {status: 422, text: `"locations":[{"line":1,"column":14}]`},
+		`{"query":"{ products {"}`:                                   {status: 422, text: `"code":"GRAPHQL_PARSE_FAILED"`},
+		`{"query":"{ products { reviews { text } } }"}`:              {status: 422, text: `"code":"MAX_DEPTH_LIMIT"`},
+		`{"query":"query($n: Int!) { products(first: $n) { id } }"}`: {status: 422, text: `$n`},
+		`{"query":"{ products { id } }","variables":[]}`:             {status: 400, text: `variables must be an object`},
+		`{"query":"{ products { id } }","nothing":1}`:                {status: 400, text: `nothing`},
+		`nonsense`: {status: 400, text: ``},
+		`{"query":"` + strings.Repeat(" ", 2000) + `"}`: {status: 413, text: `1000`},
 	} {
 		res, text := s.api(t, http.MethodPost, "plan", body)
 		if res.StatusCode != want.status || !strings.Contains(text, want.text) || res.Header.Get("Content-Type") != "application/problem+json" {

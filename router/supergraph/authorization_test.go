@@ -33,9 +33,9 @@ func TestAuthorizationArgumentsAreRead(t *testing.T) {
 		argument string
 		want     [][]string
 	}{
-		{`[["a"]]`, [][]string{{"a"}}},
-		{`[["a", "b"], ["c"]]`, [][]string{{"a", "b"}, {"c"}}},
-		{`[["""a"""]]`, [][]string{{"a"}}},
+		{argument: `[["a"]]`, want: [][]string{{"a"}}},
+		{argument: `[["a", "b"], ["c"]]`, want: [][]string{{"a", "b"}, {"c"}}},
+		{argument: `[["""a"""]]`, want: [][]string{{"a"}}},
 	} {
 		for _, directive := range []string{"@requiresScopes(scopes: %s)", "@policy(policies: %s)"} {
 			applied := fmt.Sprintf(directive, c.argument)

@@ -205,7 +205,7 @@ type watchedListener struct {
 
 func (l *watchedListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
-	return &watchedConn{c, l}, err
+	return &watchedConn{Conn: c, of: l}, err
 }
 
 type watchedConn struct {

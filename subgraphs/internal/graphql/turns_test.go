@@ -20,7 +20,7 @@ type slowCatalogue struct {
 }
 
 func (c slowCatalogue) Query() product.QueryResolver {
-	return slowQuery{c.Resolver.Query(), c.released}
+	return slowQuery{QueryResolver: c.Resolver.Query(), released: c.released}
 }
 
 type slowQuery struct {
@@ -37,7 +37,7 @@ func (slowQuery) Category(context.Context, string) (*product.Category, error) { 
 
 func TestLargeOperationsRunOneAtATime(t *testing.T) {
 	var released chan struct{}
-	service := serve(t, product.NewExecutableSchema(product.Config{Resolvers: slowCatalogue{&product.Resolver{}, &released}}))
+	service := serve(t, product.NewExecutableSchema(product.Config{Resolvers: slowCatalogue{Resolver: &product.Resolver{}, released: &released}}))
 	synctest.Test(t, func(t *testing.T) {
 		released = make(chan struct{}) // here, for synctest to know it
 		ask := func(query string) string {

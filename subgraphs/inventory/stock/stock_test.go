@@ -99,7 +99,7 @@ func TestReservationIsSoldOrReleased(t *testing.T) {
 	w, _, _ := newStore(t)
 	mustSet(t, w, 1, 10)
 
-	r, err := w.Reserve(ctx, "a", []stock.Line{{1, 1}, {1, 2}}, time.Minute)
+	r, err := w.Reserve(ctx, "a", []stock.Line{{ProductID: 1, Quantity: 1}, {ProductID: 1, Quantity: 2}}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestReserveHoldsAllOrNothing(t *testing.T) {
 	w, _, _ := newStore(t)
 	mustSet(t, w, 1, 10)
 	mustSet(t, w, 2, 1)
-	_, err := w.Reserve(t.Context(), "a", []stock.Line{{1, 2}, {2, 3}, {9, 1}}, time.Minute)
+	_, err := w.Reserve(t.Context(), "a", []stock.Line{{ProductID: 1, Quantity: 2}, {ProductID: 2, Quantity: 3}, {ProductID: 9, Quantity: 1}}, time.Minute)
 	short := isA[*schema.OutOfStock](t, err)
 	got := fmt.Sprint(*short.Shortages[0], *short.Shortages[1])
 	if got != "{2 3 1} {9 1 0}" {
@@ -285,7 +285,7 @@ func TestInvalidInputIsRejected(t *testing.T) {
 		"too many lines": {do: func() error { _, err := w.Reserve(ctx, "a", huge, time.Minute); return err }, path: "lines"},
 		"no units":       {do: func() error { _, err := w.Reserve(ctx, "a", one(1, 0), time.Minute); return err }, path: "lines.0.quantity"},
 		"too many units": {do: func() error {
-			_, err := w.Reserve(ctx, "a", []stock.Line{{1, stock.MaxUnits}, {1, 1}}, time.Minute)
+			_, err := w.Reserve(ctx, "a", []stock.Line{{ProductID: 1, Quantity: stock.MaxUnits}, {ProductID: 1, Quantity: 1}}, time.Minute)
 			return err
 		}, path: "lines"},
 		"no order":        {do: func() error { _, err := w.Reserve(ctx, "", one(1, 1), time.Minute); return err }, path: "orderId"},
