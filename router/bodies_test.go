@@ -17,8 +17,8 @@ import (
 	"souk/telemetry"
 )
 
-// startStore serves a router for the store's graph and REST routes, without
-// subgraphs.
+// startStore starts a router with the store's supergraph and REST routes, but
+// without subgraphs.
 func startStore(t *testing.T, configure func(*config.Config)) string {
 	t.Helper()
 	sdl, err := os.ReadFile("../schema/supergraph.graphql")
@@ -58,8 +58,7 @@ func compressed(t *testing.T, text string) string {
 	return b.String()
 }
 
-// TestCompressedRequestBodiesAreDecoded: GraphQL and REST decode bodies by the same
-// rules and bounds.
+// GraphQL and REST decode bodies by the same rules and with the same bounds.
 func TestCompressedRequestBodiesAreDecoded(t *testing.T) {
 	const limit = 4096
 	url := startStore(t, func(c *config.Config) { c.Limits.MaxBodyBytes = limit })
@@ -78,7 +77,7 @@ func TestCompressedRequestBodiesAreDecoded(t *testing.T) {
 			{name: "gzip", coding: "gzip", body: compressed(t, c.body), status: c.status},
 			{name: "not gzip", coding: "gzip", body: c.body, status: http.StatusBadRequest},
 			{name: "unknown coding", coding: "compress", body: c.body, status: http.StatusUnsupportedMediaType},
-			{name: "too long decoded", coding: "gzip", body: compressed(t, c.body+strings.Repeat(" ", limit)), status: http.StatusRequestEntityTooLarge},
+			{name: "too long after decoding", coding: "gzip", body: compressed(t, c.body+strings.Repeat(" ", limit)), status: http.StatusRequestEntityTooLarge},
 			{name: "too long", coding: "", body: c.body + strings.Repeat(" ", limit), status: http.StatusRequestEntityTooLarge},
 		} {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+c.path, strings.NewReader(sent.body))
@@ -96,24 +95,23 @@ func TestCompressedRequestBodiesAreDecoded(t *testing.T) {
 			text, err := io.ReadAll(response.Body)
 			response.Body.Close()
 			if err != nil || response.StatusCode != sent.status {
-				t.Errorf("%s, %s: got %d %s %v, want %d", c.path, sent.name, response.StatusCode, text, err, sent.status)
+				t.Errorf("%s, %s: got status %d, %s, err %v, want %d", c.path, sent.name, response.StatusCode, text, err, sent.status)
 			}
 			known := response.Header.Get("Accept-Encoding")
 			if unsupported := sent.status == http.StatusUnsupportedMediaType; unsupported != (known == "gzip, br, zstd, deflate") {
-				t.Errorf("%s, %s: Accept-Encoding is %q", c.path, sent.name, known)
+				t.Errorf("%s, %s: Accept-Encoding = %q", c.path, sent.name, known)
 			}
 		}
 	}
 }
 
-// TestSlowRequestBodiesTimeOut: a client that does not send its body is answered and
-// let go, wherever it sends it.
+// A client that does not send its body in time gets an error, on every path.
 func TestSlowRequestBodiesTimeOut(t *testing.T) {
 	url := startStore(t, func(c *config.Config) { c.Limits.BodyTimeout = 100 * time.Millisecond })
 	for _, c := range []struct{ path, status string }{
 		{path: "/graphql", status: "408"},
 		{path: "/api/users", status: "408"},
-		{path: "/api/nowhere", status: "404"}, // the body is not read at all
+		{path: "/api/nowhere", status: "404"}, // the body is not read
 	} {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
 		if err != nil {
@@ -126,7 +124,7 @@ func TestSlowRequestBodiesTimeOut(t *testing.T) {
 		if _, err := io.WriteString(conn, "POST "+c.path+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"); err != nil {
 			t.Fatal(err)
 		}
-		answer, err := io.ReadAll(conn) // ends with the connection
+		answer, err := io.ReadAll(conn) // reads until the connection closes
 		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 "+c.status) {
 			t.Errorf("%s: got %q, %v", c.path, answer, err)
 		}

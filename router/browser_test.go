@@ -15,8 +15,8 @@ import (
 	"souk/router/gateway/config"
 )
 
-// page runs checks in the browser, tells its own server what came of them, and
-// goes on to the next page.
+// page runs checks in the browser, sends the results to its own server and opens
+// the next page.
 const page = `<!doctype html><script type="module">
 const router = %q, next = %q
 const plain = {method: 'POST', headers: {'Content-Type': 'text/plain'}, body: JSON.stringify({query: '{ hello }'})}
@@ -50,8 +50,8 @@ await fetch('/result', {method: 'POST', body: lines.join('\n')})
 if (next) location = next
 </script>`
 
-// TestBrowsersEnforceCORS tries what pages of the router's own origin, of one that is
-// listed and of one that is not can do, in a browser.
+// Pages of the router's own origin, of a listed one and of an unlisted one run
+// the same requests in a browser.
 func TestBrowsersEnforceCORS(t *testing.T) {
 	chromium := chromiumtest.Path(t)
 	results := make(chan string, 10)
@@ -90,19 +90,19 @@ func TestBrowsersEnforceCORS(t *testing.T) {
 	t.Cleanup(func() { _ = browser.Process.Kill(); _ = browser.Wait() })
 	const data = `{"data":{"hello":"hi"}}`
 	for _, want := range []struct{ page, result string }{
-		// Text is no GraphQL request, but not refused as forged: that is for a page of another origin.
+		// Plain text is not a GraphQL request, but same-origin requests are not rejected as forged.
 		{page: "the router's own", result: "get 200\nrest 200\ndelete 405\ndenied 401 UNAUTHENTICATED true\nevents " + data + "\nsocket open\nform 415\nasked 3"},
 		{page: "a listed origin's", result: "get 200\nrest 200\ndelete 405\ndenied 401 UNAUTHENTICATED true\nevents " + data + "\nsocket open\nform 0\nasked 3"},
-		// REST is asked, as for every GET, but the page cannot read the answer.
+		// The browser sends the GET to the REST route, but the page cannot read the response.
 		{page: "an unlisted origin's", result: "get unreadable\nrest unreadable\ndelete unreadable\ndenied unreadable\nevents refused\nsocket refused\nform 0\nasked 1"},
 	} {
 		select {
 		case got := <-results:
 			if strings.TrimSpace(got) != want.result {
-				t.Errorf("%s page:\n%s\nwant:\n%s", want.page, got, want.result)
+				t.Errorf("page of %s: got\n%s\nwant\n%s", want.page, got, want.result)
 			}
 		case <-time.After(3 * time.Minute):
-			t.Fatalf("%s page has no result", want.page)
+			t.Fatalf("page of %s sent no result", want.page)
 		}
 	}
 }

@@ -19,7 +19,7 @@ func readBundle(t *testing.T, h http.Handler) map[string]string {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/bundle", nil))
 	if w.Code != http.StatusOK {
-		t.Fatalf("status %d: %s", w.Code, w.Body)
+		t.Fatalf("got status %d, %s", w.Code, w.Body)
 	}
 	archive, err := zip.NewReader(bytes.NewReader(w.Body.Bytes()), int64(w.Body.Len()))
 	if err != nil {
@@ -49,7 +49,7 @@ func TestDebugBundleContainsNoSecrets(t *testing.T) {
 	}, router.Extensions{})
 	for range 3 {
 		if status, body := h.do(t, "POST", "/graphql", `{"query":"query Greet { hello __type(name: \"`+secret+`\") { name } }"}`); !strings.Contains(body, "data") {
-			t.Fatalf("%v %s", status, body)
+			t.Fatalf("got %v, %s", status, body)
 		}
 	}
 	files := readBundle(t, h.Admin())
@@ -64,14 +64,14 @@ func TestDebugBundleContainsNoSecrets(t *testing.T) {
 		"heap.pprof":        "",
 	} {
 		if text, ok := files[name]; !ok || !strings.Contains(text, want) {
-			t.Errorf("%s lacks %s:\n%s", name, want, text)
+			t.Errorf("%s does not contain %s:\n%s", name, want, text)
 		}
 		if name != "heap.pprof" && strings.Contains(files[name], secret) {
-			t.Errorf("%s shows the secret:\n%s", name, files[name])
+			t.Errorf("%s contains the secret:\n%s", name, files[name])
 		}
 	}
 	if text := files["operations.txt"]; !strings.Contains(text, ", used 2 times") || !strings.Contains(text, "0 fetch a") {
-		t.Errorf("no plan of the operation:\n%s", text)
+		t.Errorf("the bundle has no plan of the operation:\n%s", text)
 	}
 }
 
@@ -80,6 +80,6 @@ func TestDebugBundleIsOffByDefault(t *testing.T) {
 	w := httptest.NewRecorder()
 	h.Admin().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/bundle", nil))
 	if w.Code != http.StatusNotFound {
-		t.Errorf("status %d", w.Code)
+		t.Errorf("got status %d", w.Code)
 	}
 }

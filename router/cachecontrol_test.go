@@ -22,8 +22,8 @@ import (
 	"souk/router/gateway/config"
 )
 
-// issuer serves the key set of an issuer of tokens, and gives one of its
-// tokens for a subject.
+// issuer serves the key set of a token issuer and returns a function that issues
+// a token for a subject.
 func issuer(t *testing.T) (jwks string, token func(subject string) string) {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
@@ -59,7 +59,7 @@ func issuer(t *testing.T) (jwks string, token func(subject string) string) {
 	}
 }
 
-// composed makes a supergraph of two subgraphs, "a" and "b".
+// composed composes a supergraph of two subgraphs, "a" and "b".
 func composed(t *testing.T, a, b string) string {
 	t.Helper()
 	const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@authenticated", "@external"])` + "\n"
@@ -72,7 +72,7 @@ func composed(t *testing.T, a, b string) string {
 	return sdl
 }
 
-// values answers every query with a value for each field of a and b below.
+// values responds to every query with a value for each field of a and b below.
 func values(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	var members []string
@@ -111,8 +111,8 @@ var valuesRoutes = fstest.MapFS{"values.graphql": {Data: []byte(`
 	mutation logIn @rest(method: POST, path: "/api/login", result: "logIn") { logIn }
 `)}}
 
-// TestCacheControlFollowsTheCaller: what the caches between the router
-// and its clients are told, by GraphQL and by REST.
+// Cache-Control and Vary tell caches between the router and its clients whether
+// they may store a response, over GraphQL and REST.
 func TestCacheControlFollowsTheCaller(t *testing.T) {
 	jwks, token := issuer(t)
 	bearer := "Authorization: Bearer " + token("ada")
@@ -136,20 +136,20 @@ func TestCacheControlFollowsTheCaller(t *testing.T) {
 		query     string
 		headers   []string
 		control   string
-		vary      []string // beside Accept and Accept-Encoding
+		vary      []string // in addition to Accept and Accept-Encoding
 	}{
-		{name: "nobody known", configure: base, query: "open", control: "max-age=60", vary: []string{"Authorization"}},
+		{name: "anonymous", configure: base, query: "open", control: "max-age=60", vary: []string{"Authorization"}},
 		{name: "a propagated header", configure: base, query: "open", headers: []string{bearer}, control: "private, max-age=60", vary: []string{"Authorization"}},
 		{name: "a subgraph that says public", configure: base, query: "tenant", headers: []string{bearer}, control: "private, max-age=30", vary: []string{"Authorization"}},
 		{name: "an authorised field", configure: propagateNothing, query: "me", headers: []string{bearer}, control: "private, max-age=60", vary: []string{"Authorization"}},
-		{name: "an authorised field, token in a header of its own", configure: ownHeader, query: "me", headers: []string{"X-Token: " + token("ada")}, control: "private, max-age=60", vary: []string{"X-Token"}},
+		{name: "an authorised field, token in a custom header", configure: ownHeader, query: "me", headers: []string{"X-Token: " + token("ada")}, control: "private, max-age=60", vary: []string{"X-Token"}},
 		{name: "no authorised field, nothing propagated", configure: propagateNothing, query: "open", headers: []string{bearer}, control: "max-age=60"},
-		{name: "a subgraph that says nothing", configure: propagateNothing, query: "silent", control: none},
-		{name: "a subgraph that says nothing to a caller", configure: base, query: "silent", headers: []string{bearer}, control: "private, no-cache", vary: []string{"Authorization"}},
-		{name: "a header that another subgraph is sent", configure: tenants, query: "open", headers: []string{"X-Tenant: t"}, control: "max-age=60"},
-		{name: "a header that the subgraph is sent", configure: tenants, query: "tenant", headers: []string{"X-Tenant: t"}, control: "private, max-age=30", vary: []string{"X-Tenant"}},
-		{name: "a header that one of two subgraphs is sent", configure: tenants, query: "both", headers: []string{"X-Tenant: t"}, control: "private, max-age=30", vary: []string{"X-Tenant"}},
-		{name: "without the header that one of two subgraphs is sent", configure: tenants, query: "both", control: "max-age=30", vary: []string{"X-Tenant"}},
+		{name: "a subgraph without Cache-Control", configure: propagateNothing, query: "silent", control: none},
+		{name: "a subgraph without Cache-Control, with a token", configure: base, query: "silent", headers: []string{bearer}, control: "private, no-cache", vary: []string{"Authorization"}},
+		{name: "a header propagated to another subgraph", configure: tenants, query: "open", headers: []string{"X-Tenant: t"}, control: "max-age=60"},
+		{name: "a header propagated to the subgraph", configure: tenants, query: "tenant", headers: []string{"X-Tenant: t"}, control: "private, max-age=30", vary: []string{"X-Tenant"}},
+		{name: "a header propagated to one of two subgraphs", configure: tenants, query: "both", headers: []string{"X-Tenant: t"}, control: "private, max-age=30", vary: []string{"X-Tenant"}},
+		{name: "without the header propagated to one of two subgraphs", configure: tenants, query: "both", control: "max-age=30", vary: []string{"X-Tenant"}},
 		{name: "an error", configure: base, query: "broken", control: "no-store"},
 		{name: "a field that the caller may not have", configure: base, query: "me", control: "no-store"},
 	} {
@@ -164,16 +164,16 @@ func TestCacheControlFollowsTheCaller(t *testing.T) {
 					got = none
 				}
 				if got != c.control {
-					t.Errorf("%s: Cache-Control is %q, want %q", way, got, c.control)
+					t.Errorf("%s: Cache-Control = %q, want %q", way, got, c.control)
 				}
 				for _, name := range c.vary {
 					if r.StatusCode < 400 && !varies(r, name) {
-						t.Errorf("%s: Vary is %q, want %s", way, r.Header.Values("Vary"), name)
+						t.Errorf("%s: Vary = %q, want %s", way, r.Header.Values("Vary"), name)
 					}
 				}
 				for _, name := range []string{"Authorization", "X-Tenant", "X-Token"} {
 					if varies(r, name) != strings.Contains(strings.Join(c.vary, " "), name) && r.StatusCode < 400 && c.control != "no-store" {
-						t.Errorf("%s: Vary is %q", way, r.Header.Values("Vary"))
+						t.Errorf("%s: Vary = %q", way, r.Header.Values("Vary"))
 					}
 				}
 			}
@@ -189,7 +189,7 @@ func TestCacheControlFollowsTheCaller(t *testing.T) {
 			if tag != "" {
 				r, _ = ask(t, "GET", at+"/api/"+c.query, "", append([]string{"If-None-Match: " + tag}, c.headers...)...)
 				if r.StatusCode != http.StatusNotModified {
-					t.Errorf("REST with the tag: %d", r.StatusCode)
+					t.Errorf("REST with If-None-Match: got status %d", r.StatusCode)
 				}
 				check("REST 304", r)
 			}
@@ -211,12 +211,12 @@ func TestLoginsAndOtherMutationsAreNotStored(t *testing.T) {
 	} {
 		r, body := ask(t, "POST", at+c.path, c.body, posts, "Accept: "+c.accept)
 		if r.StatusCode != 200 || r.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%+v: %d %q %s", c, r.StatusCode, r.Header.Get("Cache-Control"), body)
+			t.Errorf("%+v: got status %d, Cache-Control %q, %s", c, r.StatusCode, r.Header.Get("Cache-Control"), body)
 		}
 	}
 }
 
-// Every answer under authentication.jwt.required is for callers with a token.
+// With authentication.jwt.required, every response is for a caller with a token.
 func TestResponsesThatRequireATokenArePrivate(t *testing.T) {
 	jwks, token := issuer(t)
 	at := serveRouter(t, composed(t, valuesA, valuesB), valuesRoutes, values, func(c *config.Config) {
@@ -226,11 +226,11 @@ func TestResponsesThatRequireATokenArePrivate(t *testing.T) {
 	})
 	r, _ := ask(t, "GET", at+"/api/open", "", "Authorization: Bearer "+token("ada"))
 	if r.Header.Get("Cache-Control") != "private, max-age=60" || !varies(r, "Authorization") {
-		t.Errorf("got %v", r.Header)
+		t.Errorf("got headers %v", r.Header)
 	}
 }
 
-// Callers whose equal queries are answered together are told alike.
+// Deduplicated requests get the same headers.
 func TestSharedResponsesKeepTheirCacheControl(t *testing.T) {
 	at := serveRouter(t, composed(t, valuesA, valuesB), valuesRoutes, values, func(c *config.Config) { c.TrafficShaping.Router.Deduplicate = true })
 	for header, want := range map[string]string{"": "max-age=60", "Authorization: Bearer x": "private, max-age=60"} {
@@ -240,13 +240,13 @@ func TestSharedResponsesKeepTheirCacheControl(t *testing.T) {
 		}
 		r, _ := ask(t, "POST", at+"/graphql", `{"query":"{ open }"}`, headers...)
 		if got := r.Header.Get("Cache-Control"); got != want {
-			t.Errorf("%q: %q, want %q", header, got, want)
+			t.Errorf("%q = %q, want %q", header, got, want)
 		}
 	}
 }
 
-// An answer of which a part must not be kept is not kept, even if the subgraph
-// of another part says nothing.
+// A response with a part that must not be stored is not stored, even if another
+// subgraph sends no Cache-Control.
 func TestNoStoreOfOneSubgraphAppliesToTheResponse(t *testing.T) {
 	sdl := composed(t, `type Query { silent: Int }`, `type Query { secret: Int }`)
 	at := serveRouter(t, sdl, nil, func(w http.ResponseWriter, r *http.Request) {
@@ -260,7 +260,7 @@ func TestNoStoreOfOneSubgraphAppliesToTheResponse(t *testing.T) {
 	}, func(*config.Config) {})
 	for _, query := range []string{"{ secret }", "{ silent secret }", "{ secret silent }"} {
 		if r, body := ask(t, "POST", at+"/graphql", `{"query":"`+query+`"}`, posts); r.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: Cache-Control is %q: %s", query, r.Header.Get("Cache-Control"), body)
+			t.Errorf("%s: Cache-Control = %q, want no-store: %s", query, r.Header.Get("Cache-Control"), body)
 		}
 	}
 }

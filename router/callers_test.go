@@ -26,7 +26,7 @@ import (
 	"souk/telemetry"
 )
 
-// tokenIssuer publishes a key, and signs with it.
+// tokenIssuer publishes a key and signs tokens with it.
 type tokenIssuer struct {
 	*httptest.Server
 	private jwk.Key
@@ -80,7 +80,7 @@ func (i *tokenIssuer) token(t *testing.T, lifetime time.Duration) string {
 
 var helloRoutes = fstest.MapFS{"hello.graphql": {Data: []byte(`"Say hello" query hello @rest(method: GET, path: "/api/hello", result: "hello") { hello }`)}}
 
-// serveHello serves a router over a subgraph that says hello.
+// serveHello starts a router with a subgraph that has the field hello.
 func serveHello(t *testing.T, log io.Writer, change func(*config.Config)) string {
 	t.Helper()
 	return serveSupergraph(t, smallSDL, log, change)
@@ -120,7 +120,7 @@ type answer struct {
 	body   string
 }
 
-// call sends an operation by GraphQL or REST; headers are "Name: value".
+// call sends an operation over GraphQL or REST; headers have the form "Name: value".
 func call(t *testing.T, url, path string, headers ...string) answer {
 	t.Helper()
 	method, body := http.MethodGet, ""
@@ -131,7 +131,7 @@ func call(t *testing.T, url, path string, headers ...string) answer {
 	return answer{status: res.StatusCode, header: res.Header, body: text}
 }
 
-// refusal gives the code and the message of an answer, whatever form it has.
+// refusal returns the code and message of a GraphQL or problem response.
 func (a answer) refusal(t *testing.T) (code, message string) {
 	t.Helper()
 	var body struct {
@@ -148,12 +148,12 @@ func (a answer) refusal(t *testing.T) (code, message string) {
 		return body.Code, body.Detail
 	}
 	if len(body.Errors) != 1 {
-		t.Fatalf("answered %s", a.body)
+		t.Fatalf("got %s, want one error", a.body)
 	}
 	return body.Errors[0].Extensions.Code, body.Errors[0].Message
 }
 
-// GraphQL and REST refuse a token alike: status, code, message and headers.
+// GraphQL and REST reject a token with the same status, code, message and headers.
 func TestGraphQLAndRESTRefuseTokensAlike(t *testing.T) {
 	i := newTokenIssuer(t)
 	required := serveHello(t, io.Discard, func(c *config.Config) {
@@ -167,27 +167,27 @@ func TestGraphQLAndRESTRefuseTokensAlike(t *testing.T) {
 		for _, c := range []struct {
 			name, url          string
 			headers            []string
-			message, challenge string // empty for an answer
+			message, challenge string // empty for success
 		}{
 			{name: "a good token", url: required, headers: []string{good}},
 			{name: "no token", url: required, message: missing, challenge: none},
 			{name: "Basic", url: required, headers: []string{"Authorization: Basic YTpi"}, message: missing, challenge: none},
-			{name: "no token where none is required", url: optional},
-			{name: "Basic where no token is required", url: optional, headers: []string{"Authorization: Basic YTpi"}},
+			{name: "no token, optional", url: optional},
+			{name: "Basic, optional", url: optional, headers: []string{"Authorization: Basic YTpi"}},
 			{name: "an expired token", url: optional, headers: []string{"Authorization: Bearer " + i.token(t, -time.Hour)}, message: "Invalid access token: it has expired (exp).", challenge: bad},
-			{name: "no JWT", url: optional, headers: []string{"Authorization: Bearer x"}, message: "Invalid access token: it is not a signed JWT.", challenge: bad},
+			{name: "not a JWT", url: optional, headers: []string{"Authorization: Bearer x"}, message: "Invalid access token: it is not a signed JWT.", challenge: bad},
 			{name: "two", url: optional, headers: []string{good, "Authorization: Basic YTpi"}, message: "Invalid access token: the request has the header Authorization more than once.", challenge: bad},
 		} {
 			got := call(t, c.url, path, c.headers...)
 			if c.message == "" {
 				if got.status != 200 || !strings.Contains(got.body, "hi") {
-					t.Errorf("%s, %s: %d %s", path, c.name, got.status, got.body)
+					t.Errorf("%s, %s: got status %d, %s", path, c.name, got.status, got.body)
 				}
 				continue
 			}
 			code, message := got.refusal(t)
 			if got.status != 401 || code != "UNAUTHENTICATED" || message != c.message || got.header.Get("WWW-Authenticate") != c.challenge || got.header.Get("Cache-Control") != "no-store" {
-				t.Errorf("%s, %s: %d %v %s", path, c.name, got.status, got.header, got.body)
+				t.Errorf("%s, %s: got status %d, headers %v, %s", path, c.name, got.status, got.header, got.body)
 			}
 		}
 	}
@@ -204,7 +204,7 @@ func TestUnreachableKeySetIsUnavailable(t *testing.T) {
 		got := call(t, url, path, token)
 		code, message := got.refusal(t)
 		if got.status != 503 || code != "AUTHENTICATION_UNAVAILABLE" || message != "Access tokens cannot be verified at the moment. Try again in 1 s." || got.header.Get("Retry-After") != "1" {
-			t.Errorf("%s: %d %v %s", path, got.status, got.header, got.body)
+			t.Errorf("%s: got status %d, headers %v, %s", path, got.status, got.header, got.body)
 		}
 	}
 	if !strings.Contains(log.String(), `"msg":"dependency failed"`) || !strings.Contains(log.String(), "502 Bad Gateway") {
@@ -214,13 +214,13 @@ func TestUnreachableKeySetIsUnavailable(t *testing.T) {
 	eventually(t, func() bool { return call(t, url, "/graphql", token).status == 200 })
 	for _, left := range []string{"skipped unusable signing keys", `kid \"pq\"`, "the key is null"} {
 		if !strings.Contains(strings.ReplaceAll(log.String(), `\\`, `\`), left) {
-			t.Errorf("the log has no %s: %s", left, log.String())
+			t.Errorf("the log does not contain %s: %s", left, log.String())
 		}
 	}
 }
 
-// A socket whose token is refused is closed with the reason, and with a code
-// that says whether it helps to connect again.
+// A rejected token closes the WebSocket with the reason and a code that tells
+// whether reconnecting can help.
 func TestRefusedTokenClosesTheSocket(t *testing.T) {
 	i := newTokenIssuer(t)
 	url := serveHello(t, io.Discard, func(c *config.Config) { c.Authentication.JWT.JWKS = []config.JWKS{{URL: i.URL}} })
@@ -239,8 +239,8 @@ func TestRefusedTokenClosesTheSocket(t *testing.T) {
 	refused("Bearer x", 4403, "Invalid access token: it is not a signed JWT.")
 }
 
-// A token is good for as long on a socket and a stream as for a request: until
-// it has expired by more than the leeway.
+// A token is valid for a WebSocket or stream as long as for a request: until it
+// has been expired for longer than the leeway.
 func TestStreamsAllowTheLeeway(t *testing.T) {
 	i := newTokenIssuer(t)
 	url := serveHello(t, io.Discard, func(c *config.Config) {
@@ -249,23 +249,23 @@ func TestStreamsAllowTheLeeway(t *testing.T) {
 	})
 	token := "Bearer " + i.token(t, -time.Minute)
 	if got := call(t, url, "/graphql", "Authorization: "+token); got.status != 200 {
-		t.Fatalf("the request got %d %s", got.status, got.body)
+		t.Fatalf("request: got status %d, %s", got.status, got.body)
 	}
 	s := openSocket(t, url)
 	s.write(`{"type":"connection_init","payload":{"Authorization":"` + token + `"}}`)
 	if got := s.read(); !strings.Contains(got, "connection_ack") {
-		t.Fatalf("the socket got %s", got)
+		t.Fatalf("WebSocket: got %s", got)
 	}
 	if got := s.ask("1"); !strings.Contains(got, `"hello":"hi"`) {
-		t.Errorf("the socket got %s", got)
+		t.Errorf("WebSocket: got %s", got)
 	}
 	if got := call(t, url, "/graphql", "Authorization: "+token, "Accept: text/event-stream"); !strings.Contains(got.body, `"hello":"hi"`) {
-		t.Errorf("the stream got %d %s", got.status, got.body)
+		t.Errorf("stream: got status %d, %s", got.status, got.body)
 	}
 }
 
-// An operation that is refused for a field says what token it takes
-// (RFC 6750, section 3.1), alike over GraphQL and REST.
+// The challenge names the scope that a rejected operation needs (RFC 6750,
+// section 3.1), over GraphQL and REST.
 func TestRefusedFieldsAreChallenged(t *testing.T) {
 	i := newTokenIssuer(t)
 	url := serveSupergraph(t, protectedSDL, io.Discard, func(c *config.Config) {
@@ -285,14 +285,14 @@ func TestRefusedFieldsAreChallenged(t *testing.T) {
 			got := call(t, url, path, c.headers...)
 			missing := strings.Contains(string(got.body), " Missing access token. Send Authorization: Bearer <token>.")
 			if got.status != c.status || got.header.Get("WWW-Authenticate") != c.challenge || missing != (c.status == 401) {
-				t.Errorf("%s, %s: %d %q %s", path, c.name, got.status, got.header.Get("WWW-Authenticate"), got.body)
+				t.Errorf("%s, %s: got status %d, WWW-Authenticate %q, %s", path, c.name, got.status, got.header.Get("WWW-Authenticate"), got.body)
 			}
 		}
 	}
 }
 
-// Where fields are left out rather than operations refused, a REST route whose
-// result is left out says the same, also to credentials that are no token.
+// If fields are filtered instead of operations rejected, a REST route without a
+// result sends the same challenge, also for credentials of another scheme.
 func TestFilteredFieldsAreChallengedOverREST(t *testing.T) {
 	i := newTokenIssuer(t)
 	for scheme, word := range map[string]string{"Bearer": "Bearer", "Token": "Token"} {
@@ -314,13 +314,13 @@ func TestFilteredFieldsAreChallengedOverREST(t *testing.T) {
 			got := call(t, url, "/api/hello", c.headers...)
 			missing := strings.Contains(string(got.body), " Missing access token. Send Authorization: "+scheme+" <token>.")
 			if got.status != c.status || got.header.Get("WWW-Authenticate") != c.challenge || missing != (c.status == 401) {
-				t.Errorf("%s, scheme %q: %d %q %s", c.name, scheme, got.status, got.header.Get("WWW-Authenticate"), got.body)
+				t.Errorf("%s, scheme %q: got status %d, WWW-Authenticate %q, %s", c.name, scheme, got.status, got.header.Get("WWW-Authenticate"), got.body)
 			}
 		}
 	}
 }
 
-// protectedSDL is smallSDL with a field that takes a scope.
+// protectedSDL is smallSDL with a field that requires a scope.
 var protectedSDL = strings.NewReplacer(
 	"{ query: Query }", `@link(url: "https://specs.apollo.dev/requiresScopes/v0.1", for: SECURITY) { query: Query }`,
 	"{ hello: String }", `{ hello: String @requiresScopes(scopes: [["read"]]) }
@@ -328,21 +328,21 @@ directive @requiresScopes(scopes: [[requiresScopes__Scope!]!]!) on FIELD_DEFINIT
 scalar requiresScopes__Scope`,
 ).Replace(smallSDL)
 
-// The rate limit counts each operation of a caller, whatever carries it.
+// The rate limit counts each operation of a caller over every protocol.
 func TestRateLimitCountsEveryOperation(t *testing.T) {
 	url := serveHello(t, io.Discard, func(c *config.Config) {
 		c.RateLimit = config.RateLimit{Enabled: true, Requests: 4, Interval: time.Hour, By: "ip"}
 		c.HTTP.Batching = config.Batching{Enabled: true, MaxSize: 10}
 	})
 	if got := call(t, url, "/graphql"); got.status != 200 || got.header.Get("RateLimit-Policy") != `"default";q=4;w=3600` || !strings.HasPrefix(got.header.Get("RateLimit"), `"default";r=3;`) {
-		t.Fatalf("%d %v %s", got.status, got.header, got.body)
+		t.Fatalf("got status %d, headers %v, %s", got.status, got.header, got.body)
 	}
 	if got := call(t, url, "/api/hello"); got.status != 200 || !strings.HasPrefix(got.header.Get("RateLimit"), `"default";r=2;`) {
-		t.Fatalf("%d %v %s", got.status, got.header, got.body)
+		t.Fatalf("got status %d, headers %v, %s", got.status, got.header, got.body)
 	}
 	socket := dialRouter(t, url)
 	if got := socket.ask("1"); !strings.Contains(got, `"type":"next"`) {
-		t.Fatalf("the socket got %s", got)
+		t.Fatalf("WebSocket: got %s", got)
 	}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/graphql", strings.NewReader(`[{"query":"{ hello }"},{"query":"{ hello }"}]`))
 	if err != nil {
@@ -356,34 +356,34 @@ func TestRateLimitCountsEveryOperation(t *testing.T) {
 	defer res.Body.Close()
 	batch, err := io.ReadAll(res.Body)
 	if err != nil || strings.Count(string(batch), `"hi"`) != 1 || strings.Count(string(batch), "RATE_LIMIT_EXCEEDED") != 1 {
-		t.Errorf("the batch got %s, %v", batch, err)
+		t.Errorf("batch: got %s, err %v", batch, err)
 	}
 	var messages []string
 	for _, path := range []string{"/graphql", "/api/hello"} {
 		got := call(t, url, path)
 		code, message := got.refusal(t)
 		if got.status != 429 || code != "RATE_LIMIT_EXCEEDED" || got.header.Get("Retry-After") == "" || !strings.HasPrefix(got.header.Get("RateLimit"), `"default";r=0;`) {
-			t.Errorf("%s: %d %v %s", path, got.status, got.header, got.body)
+			t.Errorf("%s: got status %d, headers %v, %s", path, got.status, got.header, got.body)
 		}
 		messages = append(messages, message)
 	}
 	if got := socket.ask("2"); !strings.Contains(got, `"type":"error"`) || !strings.Contains(got, "RATE_LIMIT_EXCEEDED") {
-		t.Errorf("the socket got %s", got)
+		t.Errorf("WebSocket: got %s", got)
 	} else {
 		messages = append(messages, got)
 	}
 	for _, message := range messages {
 		if !strings.Contains(message, "Too many requests: 4 per 1h0m0s are allowed. Try again in ") {
-			t.Errorf("the message is %s", message)
+			t.Errorf("got message %s", message)
 		}
 	}
 	if got := call(t, url, "/api/health"); got.status != 200 {
-		t.Errorf("health got %d", got.status)
+		t.Errorf("health: got status %d", got.status)
 	}
 }
 
-// Behind a trusted proxy callers are told apart by the addresses it adds;
-// nobody else is believed.
+// Behind a trusted proxy, callers are distinguished by the addresses it adds.
+// Forwarded headers of other peers are ignored.
 func TestRateLimitUsesTheForwardedAddress(t *testing.T) {
 	var log lockedBuffer
 	limited := config.RateLimit{Enabled: true, Requests: 1, Interval: time.Hour, By: "ip"}
@@ -398,13 +398,13 @@ func TestRateLimitUsesTheForwardedAddress(t *testing.T) {
 		{forwarded: "198.51.100.1", status: 200},
 		{forwarded: "198.51.100.1", status: 429},
 		{forwarded: "198.51.100.2", status: 200},
-		{forwarded: "203.0.113.9, 198.51.100.2", status: 429}, // the client invented the first
+		{forwarded: "203.0.113.9, 198.51.100.2", status: 429}, // the first address is forged
 		{forwarded: "2001:db8::1", status: 200},
-		{forwarded: "[2001:db8::2]:443", status: 429}, // of the same network
+		{forwarded: "[2001:db8::2]:443", status: 429}, // the same network
 		{forwarded: "2001:db8:0:1::1", status: 200},
 	} {
 		if got := call(t, trusting, "/graphql", "X-Forwarded-For: "+c.forwarded); got.status != c.status {
-			t.Errorf("%s: %d, want %d", c.forwarded, got.status, c.status)
+			t.Errorf("%s: got status %d, want %d", c.forwarded, got.status, c.status)
 		}
 	}
 	if !strings.Contains(log.String(), `"client":"198.51.100.1"`) {
@@ -413,12 +413,12 @@ func TestRateLimitUsesTheForwardedAddress(t *testing.T) {
 	direct := serveHello(t, io.Discard, func(c *config.Config) { c.RateLimit = limited })
 	for i, want := range []int{200, 429} {
 		if got := call(t, direct, "/graphql", fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", i), fmt.Sprintf("Forwarded: for=198.51.100.%d", i)); got.status != want {
-			t.Errorf("from an untrusted peer: %d, want %d", got.status, want)
+			t.Errorf("untrusted peer: got status %d, want %d", got.status, want)
 		}
 	}
 }
 
-// socket speaks graphql-transport-ws.
+// A socket is a client of graphql-transport-ws.
 type socket struct {
 	*testing.T
 	conn *websocket.Conn
@@ -442,12 +442,12 @@ func dialRouter(t *testing.T, url string) *socket {
 	s := openSocket(t, url)
 	s.write(`{"type":"connection_init"}`)
 	if got := s.read(); !strings.Contains(got, "connection_ack") {
-		t.Fatalf("the socket got %s", got)
+		t.Fatalf("got %s, want connection_ack", got)
 	}
 	return s
 }
 
-// ask gives the first answer to an operation.
+// ask returns the first message for an operation.
 func (s *socket) ask(id string) string {
 	s.write(`{"id":"` + id + `","type":"subscribe","payload":{"query":"{ hello }"}}`)
 	for {

@@ -18,7 +18,7 @@ import (
 
 const requiredPolicies = "apollo::authorization::required_policies"
 
-// deciding lets a coprocessor decide on policies.
+// deciding lets a coprocessor evaluate policies.
 func deciding(url, onFailure string) func(*config.Config) {
 	return func(c *config.Config) {
 		everything(url, onFailure)(c)
@@ -41,21 +41,21 @@ func TestCoprocessorDecidesOnPolicies(t *testing.T) {
 		status          int
 		says            string
 	}{
-		{name: "all hold", status: 200, says: allowed, answer: func(m map[string]any) {
+		{name: "all granted", status: 200, says: allowed, answer: func(m map[string]any) {
 			entriesOf(m)[requiredPolicies] = map[string]any{"vault": true, "night": true}
 		}},
-		{name: "one does not hold", status: 200, says: denied, answer: func(m map[string]any) {
+		{name: "one denied", status: 200, says: denied, answer: func(m map[string]any) {
 			entriesOf(m)[requiredPolicies] = map[string]any{"vault": true, "night": false}
 		}},
-		{name: "one is undecided", status: 200, says: denied, answer: func(m map[string]any) {
+		{name: "one undecided", status: 200, says: denied, answer: func(m map[string]any) {
 			entriesOf(m)[requiredPolicies] = map[string]any{"vault": true, "night": nil}
 		}},
-		{name: "one is left out", status: 200, says: denied, answer: func(m map[string]any) {
+		{name: "one missing", status: 200, says: denied, answer: func(m map[string]any) {
 			entriesOf(m)[requiredPolicies] = map[string]any{"vault": true}
 		}},
 		{name: "echo", status: 200, says: denied, answer: func(map[string]any) {}},
 		{name: "no context", status: 200, says: denied, answer: func(m map[string]any) { delete(m, "context") }},
-		{name: "empty answer", status: 200, says: denied, answer: func(m map[string]any) { clear(m) }},
+		{name: "empty response", status: 200, says: denied, answer: func(m map[string]any) { clear(m) }},
 		{name: "not a decision, closed", status: 503, says: "COPROCESSOR_FAILED", answer: func(m map[string]any) {
 			entriesOf(m)[requiredPolicies] = map[string]any{"vault": true, "night": "yes"}
 		}},
@@ -83,19 +83,19 @@ func TestCoprocessorDecidesOnPolicies(t *testing.T) {
 			h := newHooked(t, deciding(co.URL, onFailure), router.Extensions{})
 			res, body := h.do(t, "POST", "/graphql", `{"query":"{ secret }"}`)
 			if res.StatusCode != c.status || !strings.Contains(body, c.says) {
-				t.Errorf("%d %s\nwant %d with %s", res.StatusCode, body, c.status, c.says)
+				t.Errorf("got status %d, %s\nwant %d with %s", res.StatusCode, body, c.status, c.says)
 			}
 			want := map[string]any{"night": nil, "vault": nil}
 			for _, m := range co.take() {
 				if m["stage"] == "SupergraphRequest" && !reflect.DeepEqual(entriesOf(m)[requiredPolicies], want) {
-					t.Errorf("SupergraphRequest was sent the policies %v, want %v", entriesOf(m)[requiredPolicies], want)
+					t.Errorf("policies sent at SupergraphRequest = %v, want %v", entriesOf(m)[requiredPolicies], want)
 				}
 			}
 		})
 	}
 }
 
-// Decisions belong to one operation, whatever carries it.
+// Decisions apply to one operation, over every protocol.
 func TestCoprocessorDecidesForEachOperation(t *testing.T) {
 	co := newCoprocessor(t, map[string]func(map[string]any){"SupergraphRequest": func(m map[string]any) {
 		body, _ := m["body"].(map[string]any)
@@ -112,27 +112,27 @@ func TestCoprocessorDecidesForEachOperation(t *testing.T) {
 		Errors []any
 	}
 	if err := json.Unmarshal([]byte(body), &batch); err != nil || len(batch) != 2 {
-		t.Fatalf("the batch is answered %s", body)
+		t.Fatalf("batch: got %s", body)
 	}
 	if batch[0].Data["secret"] != "s" || batch[1].Data["secret"] != nil || len(batch[1].Errors) != 1 {
-		t.Errorf("the batch is answered %s", body)
+		t.Errorf("batch: got %s", body)
 	}
 	if got := h.socket(t, `{"query":"query Allowed { secret }"}`); !strings.Contains(got, `"secret":"s"`) {
-		t.Errorf("WebSocket, allowed: %s", got)
+		t.Errorf("WebSocket, allowed: got %s", got)
 	}
 	if got := h.socket(t, `{"query":"query Denied { secret }"}`); !strings.Contains(got, `"secret":null`) {
-		t.Errorf("WebSocket, denied: %s", got)
+		t.Errorf("WebSocket, denied: got %s", got)
 	}
 	co.take()
 	h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`)
 	for _, m := range co.take() {
 		if _, ok := entriesOf(m)[requiredPolicies]; ok {
-			t.Errorf("%s was sent policies for an operation that needs none", m["stage"])
+			t.Errorf("policies were sent at %s for an operation that needs none", m["stage"])
 		}
 	}
 }
 
-// Only coprocessor.policies hands the decision over.
+// Only coprocessor.policies lets the coprocessor decide.
 func TestCoprocessorDoesNotDecideByDefault(t *testing.T) {
 	co := newCoprocessor(t, map[string]func(map[string]any){"SupergraphRequest": func(m map[string]any) {
 		if _, ok := entriesOf(m)[requiredPolicies]; ok {
@@ -142,11 +142,11 @@ func TestCoprocessorDoesNotDecideByDefault(t *testing.T) {
 	}})
 	h := newHooked(t, everything(co.URL, "closed"), router.Extensions{})
 	if _, body := h.do(t, "POST", "/graphql", `{"query":"{ secret }"}`); !strings.Contains(body, "UNAUTHORIZED_FIELD_OR_TYPE") {
-		t.Errorf("answer %s", body)
+		t.Errorf("got %s", body)
 	}
 }
 
-// Two parties cannot both decide.
+// A custom evaluator and the coprocessor cannot both decide.
 func TestCoprocessorPoliciesExcludeThoseOfTheProgram(t *testing.T) {
 	co := newCoprocessor(t, nil)
 	var asked recorder
@@ -154,14 +154,14 @@ func TestCoprocessorPoliciesExcludeThoseOfTheProgram(t *testing.T) {
 	c := h.config
 	deciding(co.URL, "closed")(&c)
 	if err := h.Reconfigure(t.Context(), c, nil); err == nil || !strings.Contains(err.Error(), "router.Extensions.Policies") {
-		t.Errorf("both deciding gives %v", err)
+		t.Errorf("with both evaluators: got error %v", err)
 	}
 	if _, body := h.do(t, "POST", "/graphql", `{"query":"{ secret }"}`, "X-Policies: vault,night"); !strings.Contains(body, `"secret":"s"`) {
-		t.Errorf("after the refused change: %s", body)
+		t.Errorf("after the rejected change: got %s", body)
 	}
 }
 
-// The context says what the authorization directives of an operation mention.
+// The context lists the scopes and policies in the directives of an operation.
 func TestCoprocessorIsSentRequirements(t *testing.T) {
 	co := newCoprocessor(t, nil)
 	h := newHooked(t, everything(co.URL, "closed"), router.Extensions{})
@@ -178,7 +178,7 @@ func TestCoprocessorIsSentRequirements(t *testing.T) {
 			got := maps.Clone(entriesOf(m))
 			maps.DeleteFunc(got, func(name string, _ any) bool { return name != authenticated && name != scopes })
 			if !reflect.DeepEqual(got, want) {
-				t.Errorf("%s: the context has %v, want %v", query, got, want)
+				t.Errorf("%s: got context %v, want %v", query, got, want)
 			}
 		}
 	}
@@ -198,11 +198,11 @@ func TestCoprocessorIsSentSDL(t *testing.T) {
 	list := co.take()
 	want := slices.DeleteFunc(slices.Clone(allStages), func(stage string) bool { return strings.HasPrefix(stage, "Subgraph") })
 	if got := stagesOf(list); !slices.Equal(got, want) {
-		t.Fatalf("stages %v, want %v", got, want)
+		t.Fatalf("got stages %v, want %v", got, want)
 	}
 	for _, m := range list {
 		if m["sdl"] != hookSDL || m["body"] != nil || m["headers"] != nil {
-			t.Errorf("%s was sent %v", m["stage"], m)
+			t.Errorf("sent at %s: %v", m["stage"], m)
 		}
 	}
 	everythingElse := h.config
@@ -213,15 +213,15 @@ func TestCoprocessorIsSentSDL(t *testing.T) {
 	h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`)
 	for _, m := range co.take() {
 		if m["sdl"] != nil {
-			t.Errorf("%s was sent SDL, which is not configured", m["stage"])
+			t.Errorf("SDL was sent at %s without being configured", m["stage"])
 		}
 	}
 }
 
-// Each stage waits no longer than the timeout, and fails by its own policy.
+// Each stage waits at most for the timeout and follows its own failure policy.
 func TestCoprocessorTimeoutAtEachStage(t *testing.T) {
 	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_ = json.NewDecoder(r.Body).Decode(new(any)) // an open body would hide that the client has gone
+		_ = json.NewDecoder(r.Body).Decode(new(any)) // with an unread body the server would not see that the client has gone
 		<-r.Context().Done()
 	}))
 	defer hangs.Close()
@@ -269,24 +269,24 @@ func TestCoprocessorTimeoutAtEachStage(t *testing.T) {
 					}
 				}
 				if res.StatusCode != status || !strings.Contains(body, says) {
-					t.Errorf("%d %s\nwant %d with %s", res.StatusCode, body, status, says)
+					t.Errorf("got status %d, %s\nwant %d with %s", res.StatusCode, body, status, says)
 				}
 			})
 		}
 	}
 }
 
-// The coprocessor is asked about results of operations, not about rejected ones.
+// The coprocessor is called for results of operations, not for rejected ones.
 func TestCoprocessorIsNotCalledForResultsOfRejectedOperations(t *testing.T) {
 	co := newCoprocessor(t, map[string]func(map[string]any){"SupergraphRequest": func(m map[string]any) { m["control"] = map[string]any{"break": 403} }})
 	h := newHooked(t, everything(co.URL, "closed"), router.Extensions{})
 	h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`)
 	if got, want := stagesOf(co.take()), []string{"RouterRequest", "SupergraphRequest", "SupergraphResponse", "RouterResponse"}; !slices.Equal(got, want) {
-		t.Errorf("stages %v, want %v", got, want)
+		t.Errorf("got stages %v, want %v", got, want)
 	}
 	h.do(t, "POST", "/graphql", `{"query":"{ none }"}`)
 	if got, want := stagesOf(co.take()), []string{"RouterRequest", "RouterResponse"}; !slices.Equal(got, want) {
-		t.Errorf("invalid: stages %v, want %v", got, want)
+		t.Errorf("invalid operation: got stages %v, want %v", got, want)
 	}
 }
 
@@ -295,7 +295,7 @@ func TestCoprocessorIsCalledForEachEvent(t *testing.T) {
 	co := newCoprocessor(t, nil)
 	h := newHooked(t, everything(co.URL, "closed"), router.Extensions{})
 	if got := h.socket(t, `{"query":"subscription { ticks }"}`); !strings.Contains(got, `"ticks":2`) {
-		t.Errorf("WebSocket: %s", got)
+		t.Errorf("WebSocket: got %s", got)
 	}
 	count := map[string]int{}
 	for _, stage := range stagesOf(co.take()) {
@@ -304,6 +304,6 @@ func TestCoprocessorIsCalledForEachEvent(t *testing.T) {
 	want := map[string]int{"RouterRequest": 1, "SupergraphRequest": 1, "ExecutionRequest": 1, "SubgraphRequest": 1,
 		"SubgraphResponse": 2, "ExecutionResponse": 2, "SupergraphResponse": 2, "RouterResponse": 2}
 	if !maps.Equal(count, want) {
-		t.Errorf("stages %v, want %v", count, want)
+		t.Errorf("got stages %v, want %v", count, want)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"souk/router/gateway/config"
 )
 
-// A coprocessor answers by a function of each stage; without one it answers with
-// what it got.
+// A coprocessor responds with the result of a function for each stage; without
+// a function it echoes the message.
 type coprocessor struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -44,19 +44,19 @@ func newCoprocessor(t *testing.T, answer map[string]func(m map[string]any)) *cop
 			t.Error(err)
 		}
 		var out map[string]any
-		_ = json.Unmarshal(sent, &out) // what has just been written
+		_ = json.Unmarshal(sent, &out) // valid: it has just been encoded
 		stage, _ := m["stage"].(string)
 		if change := answer[stage]; change != nil {
 			change(out)
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(out) // the router may have given up
+		_ = json.NewEncoder(w).Encode(out) // the router may have timed out
 	}))
 	t.Cleanup(c.Close)
 	return c
 }
 
-// take gives what the coprocessor got, and forgets it.
+// take returns and clears the messages that the coprocessor received.
 func (c *coprocessor) take() []map[string]any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,13 +73,13 @@ func stagesOf(list []map[string]any) []string {
 	return stages
 }
 
-// everything is sent at all stages, with a failure policy.
+// everything enables all stages and fields, with a failure policy.
 func everything(url, onFailure string) func(*config.Config) {
 	return func(c *config.Config) {
 		all := config.CoprocessorStage{Headers: true, Body: true, Context: true, OnFailure: onFailure}
 		both := config.CoprocessorExchange{Request: all, Response: all}
 		c.Coprocessor.URL = url
-		c.Coprocessor.Timeout = 30 * time.Second // machines that test are busy
+		c.Coprocessor.Timeout = 30 * time.Second // test machines may be busy
 		c.Coprocessor.Router, c.Coprocessor.Supergraph, c.Coprocessor.Execution.Response = both, both, all
 		subgraph := config.CoprocessorSubgraphStage{Headers: true, Body: true, Context: true, OnFailure: onFailure}
 		c.Coprocessor.Subgraph.All = config.CoprocessorSubgraphExchange{Request: subgraph, Response: subgraph}
@@ -94,16 +94,16 @@ func TestCoprocessorIsCalledAtEachStage(t *testing.T) {
 	h := newHooked(t, everything(c.URL, "closed"), router.Extensions{})
 	const body = `{"query":"query Q($v: Int = 2) { hello }","operationName":"Q","variables":{"v":1}}`
 	if res, got := h.do(t, "POST", "/graphql?x=1", strings.Replace(body, "{ hello }", "{ hello @include(if: true) a: hello @skip(if: true) }", 1)); res.StatusCode != 200 && !strings.Contains(got, "errors") {
-		t.Errorf("%d %s", res.StatusCode, got)
+		t.Errorf("got status %d, %s", res.StatusCode, got)
 	}
 	c.take()
 	res, got := h.do(t, "POST", "/graphql?x=1", `{"query":"query Q { hello }","operationName":"Q"}`, "X-Client: 1")
 	if res.StatusCode != 200 || got != `{"data":{"hello":"from "}}` || res.Header.Get("Content-Type") == "" {
-		t.Errorf("an echo changes the answer: %d %s", res.StatusCode, got)
+		t.Errorf("an echo changes the response: status %d, %s", res.StatusCode, got)
 	}
 	list := c.take()
 	if stages := stagesOf(list); !slices.Equal(stages, allStages) {
-		t.Fatalf("stages %v", stages)
+		t.Fatalf("got stages %v", stages)
 	}
 	for i, want := range []map[string]any{
 		{"version": 1.0, "control": "continue", "method": "POST", "path": "/graphql?x=1", "body": `{"query":"query Q { hello }","operationName":"Q"}`},
@@ -118,21 +118,21 @@ func TestCoprocessorIsCalledAtEachStage(t *testing.T) {
 		m := list[i]
 		for key, value := range want {
 			if fmt.Sprint(m[key]) != fmt.Sprint(value) {
-				t.Errorf("%s: %s is %v, want %v", m["stage"], key, m[key], value)
+				t.Errorf("%s: %s = %v, want %v", m["stage"], key, m[key], value)
 			}
 		}
 		if m["id"] != list[0]["id"] || m["headers"] == nil || m["context"] == nil {
-			t.Errorf("%s lacks a part: %v", m["stage"], m)
+			t.Errorf("%s: a field is missing in %v", m["stage"], m)
 		}
 	}
 	if headers, _ := list[0]["headers"].(map[string]any); fmt.Sprint(headers["x-client"]) != "[1]" {
-		t.Errorf("the client's headers are %v", headers)
+		t.Errorf("got client headers %v", headers)
 	}
 	if list[2]["queryPlan"] == nil || list[3]["subgraphRequestId"] != list[4]["subgraphRequestId"] {
-		t.Errorf("no plan, or IDs differ: %v", list[2:5])
+		t.Errorf("got no plan or different IDs: %v", list[2:5])
 	}
 	if entries := fmt.Sprint(list[1]["context"]); !strings.Contains(entries, "apollo::supergraph::operation_name:Q") {
-		t.Errorf("the context is %s", entries)
+		t.Errorf("got context %s", entries)
 	}
 }
 
@@ -163,7 +163,7 @@ func TestCoprocessorModifiesRequestsAndResponses(t *testing.T) {
 		},
 		"SubgraphRequest": func(m map[string]any) {
 			put(m, "headers", "x-signed", []string{"yes"})
-			put(m, "headers", "content-length", []string{"1"}) // as some copy it
+			put(m, "headers", "content-length", []string{"1"}) // some coprocessors copy it
 		},
 		"SubgraphResponse": func(m map[string]any) {
 			m["body"] = map[string]any{"data": map[string]any{"hello": m["headers"].(map[string]any)["x-subgraph"].([]any)[0], "secret": "s"}}
@@ -184,14 +184,14 @@ func TestCoprocessorModifiesRequestsAndResponses(t *testing.T) {
 	}, router.Extensions{})
 	res, body := h.do(t, "POST", "/graphql", `{"query":"{ greet secret }"}`)
 	if res.StatusCode != 202 || body != `{"data":{"hello":"a","secret":"s"},"extensions":{"a":1,"b":2}}` || res.Header.Get("X-Out") != "1" {
-		t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
+		t.Errorf("got status %d, headers %v, %s", res.StatusCode, res.Header, body)
 	}
 	if got := h.last(); got.Header.Get("X-From") != "the coprocessor" || got.Header.Get("X-Signed") != "yes" {
-		t.Errorf("the subgraph got %v", got.Header)
+		t.Errorf("subgraph: got headers %v", got.Header)
 	}
 	list := c.take()
 	if last := fmt.Sprint(list[len(list)-1]["context"]); !strings.Contains(last, "mine:1") {
-		t.Errorf("the last stage has the context %s", last)
+		t.Errorf("last stage: got context %s", last)
 	}
 }
 
@@ -215,15 +215,15 @@ func TestCoprocessorBreakEndsTheRequest(t *testing.T) {
 		} {
 			t.Run(stage+" with "+name, func(t *testing.T) {
 				co := newCoprocessor(t, map[string]func(map[string]any){stage: end(401, c.body)})
-				h := newHooked(t, everything(co.URL, "open"), router.Extensions{}) // a break is no failure
+				h := newHooked(t, everything(co.URL, "open"), router.Extensions{}) // a break is not a failure
 				res, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`)
-				// The echo of later stages has members in another order.
+				// The echo of later stages may reorder members.
 				var got, want any
 				if err := errors.Join(json.Unmarshal([]byte(body), &got), json.Unmarshal([]byte(c.want), &want)); err != nil {
 					t.Fatal(err)
 				}
 				if res.StatusCode != 401 || !reflect.DeepEqual(got, want) || res.Header.Get("X-Why") != "because" {
-					t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
+					t.Errorf("got status %d, headers %v, %s", res.StatusCode, res.Header, body)
 				}
 			})
 		}
@@ -232,26 +232,26 @@ func TestCoprocessorBreakEndsTheRequest(t *testing.T) {
 		co := newCoprocessor(t, map[string]func(map[string]any){"SubgraphRequest": end(200, map[string]any{"data": map[string]any{"hello": "mocked"}})})
 		h := newHooked(t, everything(co.URL, "closed"), router.Extensions{})
 		if _, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`); body != `{"data":{"hello":"mocked"}}` || h.asked() != 0 {
-			t.Errorf("%s, the subgraph was asked %d times", body, h.asked())
+			t.Errorf("got %s, %d subgraph requests", body, h.asked())
 		}
 	})
 	t.Run("SubgraphResponse", func(t *testing.T) {
 		co := newCoprocessor(t, map[string]func(map[string]any){"SubgraphResponse": end(403, "Hidden.")})
 		h := newHooked(t, everything(co.URL, "closed"), router.Extensions{})
 		if _, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`); !strings.Contains(body, "Hidden.") || !strings.Contains(body, `"hello":null`) {
-			t.Errorf("answer %s", body)
+			t.Errorf("got %s", body)
 		}
 	})
 }
 
-// A coprocessor that fails in one way or another closes the stages that are
-// closed, and is as if it were not there for those that are open.
+// A failing coprocessor fails the request at stages with the policy closed, and
+// is ignored at stages with the policy open.
 func TestCoprocessorFailureFollowsThePolicy(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"status":        func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
 		"redirect":      func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusTemporaryRedirect) },
 		"empty":         func(http.ResponseWriter, *http.Request) {},
-		"no JSON":       func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
+		"not JSON":      func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
 		"other version": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"version":2}`) },
 		"other stage":   func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"stage":"Nowhere"}`) },
 		"other id":      func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"id":"x"}`) },
@@ -283,7 +283,7 @@ func TestCoprocessorFailureFollowsThePolicy(t *testing.T) {
 				}, router.Extensions{})
 				res, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`)
 				if res.StatusCode != want.status || !strings.Contains(body, want.body) || strings.Contains(body, "127.0.0.1") {
-					t.Errorf("%s: %d %s", policy, res.StatusCode, body)
+					t.Errorf("%s: got status %d, %s", policy, res.StatusCode, body)
 				}
 				w := httptest.NewRecorder()
 				h.Admin().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
@@ -291,7 +291,7 @@ func TestCoprocessorFailureFollowsThePolicy(t *testing.T) {
 					t.Errorf("%s: the metrics do not count the failure", policy)
 				}
 				if !strings.Contains(h.log.String(), `"dependency":"coprocessor/coprocessor"`) {
-					t.Errorf("%s: the log does not tell: %s", policy, h.log)
+					t.Errorf("%s: the failure is not logged: %s", policy, h.log)
 				}
 			}
 		})
@@ -308,7 +308,7 @@ func TestCoprocessorStagesHaveTheirOwnFailurePolicy(t *testing.T) {
 	}, router.Extensions{})
 	res, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`)
 	if res.StatusCode != 200 || !strings.Contains(body, "COPROCESSOR_FAILED") || !strings.Contains(body, `"hello":null`) || h.asked() != 0 {
-		t.Errorf("%d %s, the subgraph was asked %d times", res.StatusCode, body, h.asked())
+		t.Errorf("got status %d, %s, %d subgraph requests", res.StatusCode, body, h.asked())
 	}
 }
 
@@ -339,7 +339,7 @@ func TestCoprocessorBoundsItsConnections(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			if _, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`); body != `{"data":{"hello":"from "}}` {
-				t.Errorf("answer %s", body)
+				t.Errorf("got %s", body)
 			}
 		})
 	}
@@ -348,7 +348,7 @@ func TestCoprocessorBoundsItsConnections(t *testing.T) {
 	close(release)
 	all.Wait()
 	if most > 2 {
-		t.Errorf("%d calls at the same time, want at most 2", most)
+		t.Errorf("%d concurrent calls, want at most 2", most)
 	}
 }
 
@@ -360,7 +360,7 @@ func TestCoprocessorFollowsReloads(t *testing.T) {
 		return res.StatusCode
 	}
 	if got := ask(); got != 200 {
-		t.Errorf("without a coprocessor: %d", got)
+		t.Errorf("without a coprocessor: got status %d", got)
 	}
 	with := h.config
 	everything(c.URL, "closed")(&with)
@@ -368,18 +368,18 @@ func TestCoprocessorFollowsReloads(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := ask(); got != 403 {
-		t.Errorf("with a coprocessor: %d", got)
+		t.Errorf("with a coprocessor: got status %d", got)
 	}
 	if err := h.Reconfigure(t.Context(), h.config, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := ask(); got != 200 {
-		t.Errorf("without it again: %d", got)
+		t.Errorf("after removing it: got status %d", got)
 	}
 	useless := h.config
 	useless.Coprocessor.URL = c.URL
 	if err := h.Reconfigure(t.Context(), useless, nil); err == nil || !strings.Contains(err.Error(), "no stage") {
-		t.Errorf("a coprocessor that is sent nothing: %v", err)
+		t.Errorf("coprocessor without stages: got error %v", err)
 	}
 }
 
@@ -390,10 +390,10 @@ func TestProfilesAreOffByDefault(t *testing.T) {
 			w := httptest.NewRecorder()
 			h.Admin().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 			if w.Code != want {
-				t.Errorf("pprof %t: %s answers %d on the admin port", on, path, w.Code)
+				t.Errorf("pprof %t: %s on the admin port: got status %d", on, path, w.Code)
 			}
 			if res, _ := h.do(t, "GET", path, ""); res.StatusCode != http.StatusNotFound {
-				t.Errorf("pprof %t: %s answers %d on the public port", on, path, res.StatusCode)
+				t.Errorf("pprof %t: %s on the public port: got status %d", on, path, res.StatusCode)
 			}
 		}
 	}

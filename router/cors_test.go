@@ -15,10 +15,10 @@ import (
 	"souk/telemetry"
 )
 
-// smallRoutes are a REST form of smallSDL.
+// smallRoutes are REST routes for smallSDL.
 var smallRoutes = fstest.MapFS{"hello.graphql": {Data: []byte(`query hello @rest(method: GET, path: "/api/hello", result: "hello") { hello }`)}}
 
-// serveRouter serves a router over a subgraph.
+// serveRouter starts a router with one subgraph.
 func serveRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.HandlerFunc, configure func(*config.Config)) string {
 	t.Helper()
 	server := httptest.NewServer(openRouter(t, sdl, routes, subgraph, configure))
@@ -26,7 +26,7 @@ func serveRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.Ha
 	return server.URL
 }
 
-// openRouter gives the handler of a router over a subgraph.
+// openRouter returns the handler of a router with one subgraph.
 func openRouter(t *testing.T, sdl string, routes fstest.MapFS, subgraph http.HandlerFunc, configure func(*config.Config)) http.Handler {
 	t.Helper()
 	upstream := httptest.NewServer(subgraph)
@@ -60,7 +60,7 @@ func hello(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, `{"data":{"hello":"hi"}}`)
 }
 
-// ask makes one request; headers are given as "Name: value".
+// ask sends one request; headers have the form "Name: value".
 func ask(t *testing.T, method, url, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -100,8 +100,8 @@ const (
 	posts = "Content-Type: application/json"
 )
 
-// A preflight request carries no token and must not be counted against the
-// caller's rate.
+// A preflight request carries no token and must not count against the caller's
+// rate limit.
 func TestPreflightNeedsNoTokenAndIsNotRateLimited(t *testing.T) {
 	url := serveRouter(t, smallSDL, smallRoutes, hello, func(c *config.Config) {
 		c.CORS.AllowOrigins = []string{"https://shop.example"}
@@ -121,18 +121,18 @@ func TestPreflightNeedsNoTokenAndIsNotRateLimited(t *testing.T) {
 			if r.StatusCode != 204 || h.Get("Access-Control-Allow-Origin") != "https://shop.example" ||
 				!strings.Contains(h.Get("Access-Control-Allow-Methods"), method) || h.Get("Access-Control-Allow-Headers") != wanted ||
 				h.Get("Access-Control-Max-Age") != "600" || !varies(r, "Origin") {
-				t.Errorf("%s %s: %d %v", method, path, r.StatusCode, h)
+				t.Errorf("%s %s: got status %d, headers %v", method, path, r.StatusCode, h)
 			}
 		}
 		r, _ := ask(t, "OPTIONS", url+path, "", "Origin: https://evil.example", "Access-Control-Request-Method: POST")
 		if r.Header.Get("Access-Control-Allow-Origin") != "" || !varies(r, "Origin") {
-			t.Errorf("%s: a stranger got %v", path, r.Header)
+			t.Errorf("%s: unlisted origin: got headers %v", path, r.Header)
 		}
 	}
 }
 
-// Every answer of an endpoint tells caches that it depends on Origin, and
-// pages can read why they were refused.
+// Every response tells caches that it depends on Origin, and pages of listed
+// origins can read errors.
 func TestEveryResponseVariesByOrigin(t *testing.T) {
 	url := serveRouter(t, smallSDL, smallRoutes, hello, func(c *config.Config) {
 		c.CORS.AllowOrigins = []string{"https://*.example"}
@@ -165,28 +165,28 @@ func TestEveryResponseVariesByOrigin(t *testing.T) {
 				headers = append(slices.Clone(headers), origin)
 			}
 			r, body := ask(t, c.method, url+c.path, c.body, headers...)
-			if r.StatusCode != c.status && (c.status != 403 || origin == "") { // a listed origin is no forger
-				t.Errorf("%s %s: %d %s, want %d", c.method, c.path, r.StatusCode, body, c.status)
+			if r.StatusCode != c.status && (c.status != 403 || origin == "") { // requests of a listed origin are not forged
+				t.Errorf("%s %s: got status %d, %s, want %d", c.method, c.path, r.StatusCode, body, c.status)
 			}
 			if !varies(r, "Origin") {
-				t.Errorf("%s %s %q: %d with Vary %q", c.method, c.path, origin, r.StatusCode, r.Header.Values("Vary"))
+				t.Errorf("%s %s %q: got status %d, Vary %q", c.method, c.path, origin, r.StatusCode, r.Header.Values("Vary"))
 			}
 			if readable := r.Header.Get("Access-Control-Allow-Origin") == "https://shop.example"; readable != (origin != "" && c.method != "PATCH") {
-				t.Errorf("%s %s %q: %d, and a page may read it: %v", c.method, c.path, origin, r.StatusCode, readable)
+				t.Errorf("%s %s %q: got status %d, readable by pages: %v", c.method, c.path, origin, r.StatusCode, readable)
 			}
 		}
 	}
-	// What is left of the rate is used up, and the refusal can be read.
+	// The remaining requests are used up; pages can read the 429.
 	for range 60 {
 		r, _ := ask(t, "GET", url+"/api/hello", "", shop)
 		if r.StatusCode == 429 {
 			if r.Header.Get("Access-Control-Allow-Origin") == "" || !strings.Contains(r.Header.Get("Access-Control-Expose-Headers"), "Retry-After") || r.Header.Get("Retry-After") == "" {
-				t.Errorf("429 with %v", r.Header)
+				t.Errorf("status 429: got headers %v", r.Header)
 			}
 			return
 		}
 	}
-	t.Error("the rate limit never refused a request")
+	t.Error("the rate limit rejected no request")
 }
 
 func TestNoCORSHeadersWithoutOrigins(t *testing.T) {
@@ -194,13 +194,13 @@ func TestNoCORSHeadersWithoutOrigins(t *testing.T) {
 	for _, path := range []string{"/graphql", "/api/hello"} {
 		r, _ := ask(t, "OPTIONS", url+path, "", shop, "Access-Control-Request-Method: POST")
 		if r.Header.Get("Access-Control-Allow-Origin") != "" || varies(r, "Origin") {
-			t.Errorf("%s: %v", path, r.Header)
+			t.Errorf("%s: got headers %v", path, r.Header)
 		}
 	}
 }
 
-// An origin for all ports allows the scheme's own port, too, which browsers
-// leave out of Origin.
+// An origin for all ports includes the scheme's default port, which browsers
+// omit in Origin.
 func TestAllPortsIncludeTheDefaultPort(t *testing.T) {
 	url := serveRouter(t, smallSDL, smallRoutes, hello, func(c *config.Config) {
 		c.CORS.AllowOrigins = []string{"http://localhost:*"}
@@ -211,13 +211,13 @@ func TestAllPortsIncludeTheDefaultPort(t *testing.T) {
 		for _, path := range []string{"/graphql", "/api/hello"} {
 			r, _ := ask(t, "OPTIONS", url+path, "", "Origin: "+origin, "Access-Control-Request-Method: POST")
 			if got := r.Header.Get("Access-Control-Allow-Origin"); (got == origin) != allowed {
-				t.Errorf("%s %s: allowed is %q", path, origin, got)
+				t.Errorf("%s %s: Access-Control-Allow-Origin = %q", path, origin, got)
 			}
 		}
 		r, body := ask(t, "GET", url+"/graphql", "", "Origin: "+origin, "Connection: Upgrade", "Upgrade: websocket",
 			"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol: graphql-transport-ws")
 		if (r.StatusCode == http.StatusSwitchingProtocols) != allowed {
-			t.Errorf("WebSocket from %s: %d %s", origin, r.StatusCode, body)
+			t.Errorf("WebSocket from %s: got status %d, %s", origin, r.StatusCode, body)
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 // manifests/08-api-gateway.yaml.
 const storeCost = 10_000
 
-// introspectionQuery is what tools send (graphql-js, getIntrospectionQuery).
+// introspectionQuery is the query of graphql-js (getIntrospectionQuery).
 const introspectionQuery = `query IntrospectionQuery { __schema { queryType { name } mutationType { name } subscriptionType { name }
   types { kind name description fields(includeDeprecated: true) { name description args { ...V } type { ...T } isDeprecated deprecationReason }
     inputFields { ...V } interfaces { ...T } enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason } possibleTypes { ...T } }
@@ -28,9 +28,10 @@ const introspectionQuery = `query IntrospectionQuery { __schema { queryType { na
 fragment V on __InputValue { name description type { ...T } defaultValue }
 fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }`
 
-// TestStoreOperationsStayBelowTheCostLimit estimates what the playground, the REST routes,
-// with the longest pages there are, and tools ask for, and what hostile clients
-// do: the former leave a third of what is allowed, the latter are refused.
+// TestStoreOperationsStayBelowTheCostLimit estimates the cost of the playground's
+// examples, of the REST routes with the longest pages, of introspection and of
+// hostile operations. Ours use at most two thirds of the limit; the hostile ones
+// exceed it.
 func TestStoreOperationsStayBelowTheCostLimit(t *testing.T) {
 	model, err := supergraph.Parse(schema.Supergraph)
 	if err != nil {
@@ -40,7 +41,7 @@ func TestStoreOperationsStayBelowTheCostLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api.Limits.ListItems = 0 // this is about costs; a list of 11,000 is refused by its length otherwise
+	api.Limits.ListItems = 0 // otherwise the list limit rejects the list of 11,000 items
 	estimator := limit.NewEstimator(model, limit.CostOptions{})
 	cost := func(text, name, variables string) float64 {
 		t.Helper()
@@ -50,7 +51,7 @@ func TestStoreOperationsStayBelowTheCostLimit(t *testing.T) {
 		}
 		values, err := document.Variables([]byte(variables))
 		if err != nil {
-			values = nil // a variable without a value: only page sizes have a part in the cost
+			values = nil // variables without a value: only page sizes affect the cost
 		}
 		c, err := estimator.Check(document.Operation(values), values)
 		if err != nil {
@@ -62,7 +63,7 @@ func TestStoreOperationsStayBelowTheCostLimit(t *testing.T) {
 		c := cost(text, name, `{}`)
 		t.Logf("%-30s %8.0f", name, c)
 		if c > storeCost*2/3 {
-			t.Errorf("%s costs %v: more than two thirds of %d", name, c, storeCost)
+			t.Errorf("cost of %s = %v, want at most two thirds of %d", name, c, storeCost)
 		}
 	}
 	logIns := func(n int) string {
@@ -88,12 +89,12 @@ func TestStoreOperationsStayBelowTheCostLimit(t *testing.T) {
 		`{ users(first: 1000000) { nodes { id } } }`,
 	} {
 		if c := cost(hostile, "", `{}`); c <= storeCost {
-			t.Errorf("%.100s… costs %v and is not refused", hostile, c)
+			t.Errorf("cost of %.100s… = %v, want more than the limit", hostile, c)
 		}
 	}
 }
 
-// ownOperations are the operations of the examples and the REST routes, by name.
+// ownOperations returns the operations of the examples and the REST routes by name.
 func ownOperations(t *testing.T) map[string]string {
 	t.Helper()
 	operations := map[string]string{"IntrospectionQuery": introspectionQuery}
@@ -137,7 +138,7 @@ func ownOperations(t *testing.T) map[string]string {
 	return operations
 }
 
-// print is an operation with the fragments it uses.
+// print prints an operation with the fragments it uses.
 func write(o *ast.OperationDefinition, all ast.FragmentDefinitionList) string {
 	document := &ast.QueryDocument{Operations: ast.OperationList{o}}
 	used := map[string]bool{}
@@ -146,7 +147,7 @@ func write(o *ast.OperationDefinition, all ast.FragmentDefinitionList) string {
 		for _, selection := range set {
 			switch s := selection.(type) {
 			case *ast.Field:
-				s.Directives = nil // those of REST routes
+				s.Directives = nil // the directives of REST routes
 				visit(s.SelectionSet)
 			case *ast.InlineFragment:
 				s.Directives = nil

@@ -62,7 +62,7 @@ func newStore(t *testing.T, change func(*config.Config)) *store {
 	return s
 }
 
-// cached turns the response cache on, in Redis alone.
+// cached enables the response cache, in Redis only.
 func cached(r config.Redis) func(*config.Config) {
 	return func(c *config.Config) {
 		c.ResponseCache.Enabled = true
@@ -89,8 +89,8 @@ func (s *store) ask() string {
 	return w.Body.String()
 }
 
-// state is that of a dependency, as readiness tells it. It fails unless the
-// router is ready.
+// state returns the state of a dependency in the readiness report. It fails
+// unless the router is ready.
 func (s *store) state(t *testing.T, name string) string {
 	t.Helper()
 	status, text := s.get("/readyz")
@@ -99,7 +99,7 @@ func (s *store) state(t *testing.T, name string) string {
 		Dependencies []struct{ Name, Status string }
 	}
 	if err := json.Unmarshal([]byte(text), &body); err != nil || status != http.StatusOK || body.Status != "UP" {
-		t.Fatalf("/readyz: %d %s", status, text)
+		t.Fatalf("/readyz: got status %d, %s", status, text)
 	}
 	for _, d := range body.Dependencies {
 		if d.Name == name {
@@ -110,7 +110,7 @@ func (s *store) state(t *testing.T, name string) string {
 	return ""
 }
 
-// lines are those of the log about a dependency.
+// lines returns the log records about a dependency.
 func (s *store) lines(dependency string) []string {
 	var list []string
 	for line := range strings.Lines(s.log.String()) {
@@ -121,12 +121,12 @@ func (s *store) lines(dependency string) []string {
 	return list
 }
 
-// fails waits until a dependency is down, and checks what the log says of it.
+// fails waits until a dependency is down and checks its log record.
 func (s *store) fails(t *testing.T, name, cause string) {
 	t.Helper()
 	s.becomes(t, name, "DOWN")
 	if lines := s.lines(name); len(lines) != 1 || !strings.Contains(lines[0], `"level":"WARN","msg":"dependency failed"`) || !strings.Contains(lines[0], cause) {
-		t.Errorf("the log says\n%s\nwant one line with %q", strings.Join(lines, ""), cause)
+		t.Errorf("got log\n%s\nwant one line with %q", strings.Join(lines, ""), cause)
 	}
 }
 
@@ -134,21 +134,21 @@ func (s *store) becomes(t *testing.T, name, state string) {
 	t.Helper()
 	for end := time.Now().Add(patience); s.state(t, name) != state; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%s does not become %s; the log says\n%s", name, state, s.log)
+			t.Fatalf("%s does not become %s; log:\n%s", name, state, s.log)
 		}
 	}
 }
 
 const patience = 60 * time.Second
 
-// keeps waits until an answer is kept, and then until an event takes it back.
+// keeps waits until a response is cached, and then until an event invalidates it.
 func (s *store) keeps(t *testing.T, events redis.UniversalClient) {
 	t.Helper()
 	until := func(what string, holds func() bool) {
 		t.Helper()
 		for end := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("never: %s; the log says\n%s", what, s.log)
+				t.Fatalf("timed out: %s; log:\n%s", what, s.log)
 			}
 		}
 	}
@@ -159,7 +159,7 @@ func (s *store) keeps(t *testing.T, events redis.UniversalClient) {
 		return before > 0 && s.asked.Load() == before
 	})
 	if !strings.Contains(kept, `"name"`) {
-		t.Fatalf("the answer is %s", kept)
+		t.Fatalf("got cached response %s", kept)
 	}
 	if err := events.XAdd(t.Context(), &redis.XAddArgs{Stream: "store-events", Values: []any{"type", "product.updated", "subject", "1"}}).Err(); err != nil {
 		t.Fatal(err)
@@ -208,19 +208,19 @@ func TestUnusableRedisIsReportedWithItsReason(t *testing.T) {
 			},
 			cause: "the server is a read-only replica",
 		},
-		"Sentinel taken for a server": {
+		"Sentinel configured as a server": {
 			redis: func(t *testing.T) config.Redis {
 				return config.Redis{URL: "redis://" + redistest.StartSentinel(t, "store", redistest.Start(t, redistest.Options{}), 0).Addr}
 			},
 			cause: "the server is a Sentinel",
 		},
-		"Sentinel that does not know the name": {
+		"Sentinel without the master name": {
 			redis: func(t *testing.T) config.Redis {
 				return config.Redis{MasterName: "other", Addresses: []string{redistest.StartSentinel(t, "store", redistest.Start(t, redistest.Options{}), 0).Addr}}
 			},
 			cause: "check the addresses of the Sentinels and master_name",
 		},
-		"certificate that is not trusted": {
+		"untrusted certificate": {
 			redis: func(t *testing.T) config.Redis {
 				return config.Redis{URL: "rediss://" + redistest.Start(t, redistest.Options{TLS: redistest.NewCertificates(t)}).Addr}
 			},
@@ -234,22 +234,22 @@ func TestUnusableRedisIsReportedWithItsReason(t *testing.T) {
 				s.fails(t, use, c.cause)
 			}
 			if got := s.ask(); !strings.Contains(got, `"name":"1"`) {
-				t.Errorf("without Redis the answer is %s", got)
+				t.Errorf("without Redis: got %s", got)
 			}
 			if log := s.log.String(); strings.Contains(log, password) {
-				t.Errorf("the log tells the password:\n%s", log)
+				t.Errorf("the log contains the password:\n%s", log)
 			}
 			metrics := httptest.NewRecorder()
 			s.Admin().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 			if want := `souk_router_dependency_up{kind="redis",name="response_cache"} 0`; !strings.Contains(metrics.Body.String(), want) {
-				t.Errorf("the metrics lack %s", want)
+				t.Errorf("the metrics do not contain %s", want)
 			}
 		})
 	}
 }
 
-// A node of a cluster serves only its part of the keys, so each use may fail or
-// not; the response cache uses one part.
+// A cluster node serves only some of the keys, so a use may fail or not,
+// depending on its keys.
 func TestClusterNodeConfiguredAsServerIsReported(t *testing.T) {
 	t.Parallel()
 	nodes := redistest.StartCluster(t, 3)
@@ -258,7 +258,7 @@ func TestClusterNodeConfiguredAsServerIsReported(t *testing.T) {
 		s := newStore(t, cached(config.Redis{URL: "redis://" + node.Addr}))
 		for end := time.Now().Add(patience); s.state(t, "redis/response_cache") == "UNKNOWN"; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatal("it is not used")
+				t.Fatal("the cache is not used")
 			}
 		}
 		if s.state(t, "redis/response_cache") == "DOWN" {
@@ -267,7 +267,7 @@ func TestClusterNodeConfiguredAsServerIsReported(t *testing.T) {
 		}
 	}
 	if told < 2 {
-		t.Errorf("%d of 3 nodes do not serve the keys, want 2 or 3", told)
+		t.Errorf("%d of 3 nodes are reported, want 2 or 3", told)
 	}
 }
 
@@ -277,7 +277,7 @@ func TestRedisRecoveryIsReported(t *testing.T) {
 	s := newStore(t, cached(config.Redis{URL: "redis://" + server.Addr}))
 	s.keeps(t, server.Client)
 	if lines := s.lines("redis/response_cache"); len(lines) > 0 {
-		t.Errorf("before it failed the log says %s", lines)
+		t.Errorf("before the failure: got log %s", lines)
 	}
 	server.Kill()
 	s.becomes(t, "redis/response_cache", "DOWN")
@@ -285,7 +285,7 @@ func TestRedisRecoveryIsReported(t *testing.T) {
 	s.becomes(t, "redis/response_cache", "UP")
 	lines := s.lines("redis/response_cache")
 	if len(lines) != 2 || !strings.Contains(lines[0], "dependency failed") || !strings.Contains(lines[1], `"level":"INFO","msg":"dependency recovered"`) {
-		t.Errorf("the log says\n%s", strings.Join(lines, ""))
+		t.Errorf("got log\n%s", strings.Join(lines, ""))
 	}
 	s.keeps(t, server.Client)
 }
@@ -295,11 +295,11 @@ func TestRedisClusterIsSupported(t *testing.T) {
 	nodes := redistest.StartCluster(t, 3)
 	all := []string{nodes[0].Addr, nodes[1].Addr, nodes[2].Addr}
 	for name, r := range map[string]config.Redis{
-		"several addresses":           {Addresses: all},
-		"one address and cluster":     {Addresses: all[2:], Cluster: true},
-		"a URL and cluster":           {URL: "redis://" + all[1], Cluster: true},
-		"a URL with several addr":     {URL: "redis://" + all[0] + "?addr=" + all[1] + "&addr=" + all[2]},
-		"a node that is out of reach": {Addresses: []string{"127.0.0.1:1", all[0]}},
+		"several addresses":            {Addresses: all},
+		"one address and cluster":      {Addresses: all[2:], Cluster: true},
+		"a URL and cluster":            {URL: "redis://" + all[1], Cluster: true},
+		"a URL with several addresses": {URL: "redis://" + all[0] + "?addr=" + all[1] + "&addr=" + all[2]},
+		"an unreachable node":          {Addresses: []string{"127.0.0.1:1", all[0]}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStore(t, func(c *config.Config) {
@@ -318,7 +318,7 @@ func TestRedisClusterIsSupported(t *testing.T) {
 			s.Admin().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 			if !strings.Contains(metrics.Body.String(), `souk_router_rate_limit_total{by="redis",result="allowed"}`) ||
 				strings.Contains(metrics.Body.String(), `souk_router_rate_limit_total{by="redis",result="allowed"} 0`) {
-				t.Error("the cluster does not count requests")
+				t.Error("requests are not counted in the cluster")
 			}
 		})
 	}
@@ -335,7 +335,7 @@ func TestSentinelFailoverIsFollowed(t *testing.T) {
 	primary.Kill()
 	s.becomes(t, "redis/response_cache", "DOWN")
 	s.becomes(t, "redis/response_cache", "UP")
-	s.keeps(t, replica.Client) // which is the primary now
+	s.keeps(t, replica.Client) // it is the primary now
 	byURL := newStore(t, cached(config.Redis{URL: "redis://" + sentinel.Addr + "?master_name=store"}))
 	byURL.keeps(t, replica.Client)
 }
@@ -364,18 +364,18 @@ func TestFailingSubgraphIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ url, cause string }{
-		"certificate that is not trusted": {url: secure.URL, cause: "certificate signed by unknown authority"},
-		"closed port":                     {url: "http://" + closed, cause: "connection refused"},
-		"status 503":                      {url: overloaded.URL, cause: "503"},
+		"untrusted certificate": {url: secure.URL, cause: "certificate signed by unknown authority"},
+		"closed port":           {url: "http://" + closed, cause: "connection refused"},
+		"status 503":            {url: overloaded.URL, cause: "503"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStore(t, func(c2 *config.Config) { c2.OverrideSubgraphURLs["a"] = c.url })
 			if got := s.state(t, "subgraph/a"); got != "UNKNOWN" {
-				t.Errorf("before its first use it is %s", got)
+				t.Errorf("before its first use: got %s", got)
 			}
 			for range 50 {
 				if got := s.ask(); strings.Contains(got, c.cause) && c.cause != "503" {
-					t.Errorf("the client is told %s", got)
+					t.Errorf("client: got %s", got)
 				}
 			}
 			s.fails(t, "subgraph/a", c.cause)
@@ -390,7 +390,7 @@ func TestSubgraphThatRejectsACallerIsUp(t *testing.T) {
 	s := newStore(t, func(c *config.Config) { c.OverrideSubgraphURLs["a"] = refuses.URL })
 	s.ask()
 	if got := s.state(t, "subgraph/a"); got != "UP" {
-		t.Errorf("it is %s: a token that is refused speaks against the caller", got)
+		t.Errorf("state = %s, want UP: a rejected token is the caller's failure", got)
 	}
 }
 
@@ -421,15 +421,15 @@ func TestFailingKeySetIsReported(t *testing.T) {
 	broken.Store(false)
 	for end := time.Now().Add(patience); s.state(t, name) != "UP"; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("it does not recover; the log says\n%s", s.log)
+			t.Fatalf("the key set does not recover; log:\n%s", s.log)
 		}
 		ask()
 	}
 	if log := s.log.String(); strings.Contains(log, password) || strings.Contains(log, "eyJ") {
-		t.Errorf("the log tells a secret:\n%s", log)
+		t.Errorf("the log contains a secret:\n%s", log)
 	}
 	if lines := s.lines(name); len(lines) != 2 || !strings.Contains(lines[1], "dependency recovered") || strings.Contains(s.log.String(), "signing keys") {
-		t.Errorf("the log says\n%s", s.log)
+		t.Errorf("got log\n%s", s.log)
 	}
 }
 
@@ -437,20 +437,20 @@ func TestReadinessHidesDetailsOnThePublicPort(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, func(c *config.Config) { c.Health.Details = false })
 	if _, body := s.get("/readyz"); body != `{"status":"UP"}`+"\n" {
-		t.Errorf("the public port says %s", body)
+		t.Errorf("public port: got %s", body)
 	}
 	w := httptest.NewRecorder()
 	s.Admin().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 	if !strings.Contains(w.Body.String(), `{"name":"subgraph/a","status":"UNKNOWN"}`) {
-		t.Errorf("the admin port says %s", w.Body)
+		t.Errorf("admin port: got %s", w.Body)
 	}
 	if _, body := s.get("/health"); body != `{"status":"UP"}`+"\n" {
-		t.Errorf("liveness says %s", body)
+		t.Errorf("liveness: got %s", body)
 	}
 }
 
-// followsFile starts a router that reloads its supergraph from a file, which it
-// returns.
+// followsFile starts a router that reloads its supergraph from a file, and
+// returns both.
 func followsFile(t *testing.T, configure func(*config.Config)) (*store, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "supergraph.graphql")
@@ -472,7 +472,7 @@ func followsFile(t *testing.T, configure func(*config.Config)) (*store, string) 
 	return &store{Router: r, log: log}, file
 }
 
-// replace writes a file as a whole: a reader sees the old contents or the new.
+// replace replaces a file atomically: a reader sees the old contents or the new.
 func replace(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file+"~", []byte(text), 0o600); err != nil {
@@ -483,8 +483,8 @@ func replace(t *testing.T, file, text string) {
 	}
 }
 
-// A subgraph that the configuration names and a new supergraph lacks is told in
-// the log; at the start it would be an error.
+// A subgraph that the configuration names and a new supergraph lacks is logged;
+// at the start it is an error.
 func TestSupergraphWithoutAConfiguredNameIsLogged(t *testing.T) {
 	t.Parallel()
 	s, file := followsFile(t, func(c *config.Config) {
@@ -498,25 +498,25 @@ func TestSupergraphWithoutAConfiguredNameIsLogged(t *testing.T) {
 		{sdl: strings.ReplaceAll(productSDL, `name: "a"`, `name: "z"`), want: `traffic_shaping.subgraphs names \"a\", but the supergraph has no such subgraph`},
 	} {
 		if change.sdl == productSDL || strings.Contains(log.String(), change.want) {
-			t.Fatalf("nothing changes, or the log has it already:\n%s", log)
+			t.Fatalf("the supergraph does not change, or the message is logged already:\n%s", log)
 		}
 		replace(t, file, change.sdl)
 		for end := time.Now().Add(patience); !strings.Contains(log.String(), change.want); time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("the log says\n%s\nwant %s", log, change.want)
+				t.Fatalf("got log\n%s\nwant %s", log, change.want)
 			}
 		}
 		for line := range strings.Lines(log.String()) {
 			if strings.Contains(line, change.want) && !strings.Contains(line, `"level":"WARN"`) {
-				t.Errorf("the log says %s", line)
+				t.Errorf("got log %s", line)
 			}
 		}
 		s.becomes(t, "supergraph/file", "UP")
 	}
 }
 
-// The file of the supergraph is told as a dependency while it cannot be read,
-// or is refused.
+// The supergraph file is reported as a dependency while it cannot be read or is
+// invalid.
 func TestFailingSupergraphFileIsReported(t *testing.T) {
 	t.Parallel()
 	s, file := followsFile(t, nil)
@@ -531,11 +531,11 @@ func TestFailingSupergraphFileIsReported(t *testing.T) {
 	s.becomes(t, "supergraph/file", "DOWN")
 	for end := time.Now().Add(patience); !strings.Contains(log.String(), "the new supergraph is invalid"); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("the log says %s", log)
+			t.Fatalf("got log %s", log)
 		}
 	}
 	if got := s.state(t, "supergraph/file"); got != "DOWN" {
-		t.Errorf("with a supergraph that is refused it is %s", got)
+		t.Errorf("with an invalid supergraph: state = %s", got)
 	}
 	replace(t, file, productSDL+"\n")
 	s.becomes(t, "supergraph/file", "UP")

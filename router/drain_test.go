@@ -19,7 +19,7 @@ import (
 	"souk/telemetry"
 )
 
-// supergraphHead is what a supergraph of one subgraph, a, begins with.
+// supergraphHead is the start of a supergraph with one subgraph, a.
 const supergraphHead = `
 schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) { query: Query }
 directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
@@ -55,14 +55,13 @@ func eventually(t *testing.T, so func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !so(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("it did not come to pass")
+			t.Fatal("the condition did not become true")
 		}
 	}
 }
 
-// TestStopFinishesRequestsInProgress: a request that waits for its subgraph, and
-// one that comes in at the last moment, are answered after the router was told
-// to stop and has said so.
+// A request that waits for its subgraph, and one that arrives at the last moment,
+// get a response after the router was told to stop and has reported it.
 func TestStopFinishesRequestsInProgress(t *testing.T) {
 	asked, answer := make(chan struct{}, 1), make(chan struct{})
 	sub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -116,17 +115,17 @@ func TestStopFinishesRequestsInProgress(t *testing.T) {
 		res.Body.Close()
 		return res.StatusCode == http.StatusServiceUnavailable
 	})
-	// As one that came in a moment before the port was closed.
+	// Like a request that arrived just before the port was closed.
 	late := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(`{"query":"{ __typename }"}`))
 	late.Header.Set("Content-Type", "application/json")
 	got := httptest.NewRecorder()
 	r.Handler().ServeHTTP(got, late)
 	if got.Code != http.StatusOK {
-		t.Errorf("a late request got %d %s", got.Code, got.Body)
+		t.Errorf("late request: got status %d, %s", got.Code, got.Body)
 	}
 	close(answer)
 	if got := <-underWay; got != `{"data":{"hello":"hi"}}` {
-		t.Errorf("the request under way got %s", got)
+		t.Errorf("request in progress: got %s", got)
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
@@ -137,7 +136,7 @@ func TestStopFinishesRequestsInProgress(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// freeAddress is one that nobody listens on now.
+// freeAddress returns an address on which nothing listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

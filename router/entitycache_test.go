@@ -15,7 +15,7 @@ import (
 	"souk/telemetry"
 )
 
-// accounts answers for entities by the caller's Authorization, as F02 does.
+// accounts responds with entities that depend on the caller's Authorization.
 func accounts(control string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -36,8 +36,7 @@ const (
 	accountsB = `type Account @key(fields: "id") { id: ID! @external  balance: String }`
 )
 
-// TestCachedResponsesAreNotSharedBetweenCallers asks for entities and for a root field,
-// by all of which the subgraphs tell callers apart.
+// The entities and the root field depend on the caller.
 func TestCachedResponsesAreNotSharedBetweenCallers(t *testing.T) {
 	sdl := composed(t, accountsA, accountsB)
 	for _, control := range []string{"", "max-age=60", "private, max-age=60"} {
@@ -56,10 +55,10 @@ func TestCachedResponsesAreNotSharedBetweenCallers(t *testing.T) {
 						}
 						r, body := ask(t, "POST", at+"/graphql", `{"query":"`+query+`"}`, headers...)
 						if !strings.Contains(body, `"of `+caller+`"`) {
-							t.Errorf("%q was answered %s", caller, body)
+							t.Errorf("caller %q: got %s", caller, body)
 						}
 						if cc := r.Header.Get("Cache-Control"); caller != "" && !strings.HasPrefix(cc, "private") {
-							t.Errorf("%q: Cache-Control is %q", caller, cc)
+							t.Errorf("caller %q: Cache-Control = %q", caller, cc)
 						}
 					}
 				}
@@ -68,8 +67,8 @@ func TestCachedResponsesAreNotSharedBetweenCallers(t *testing.T) {
 	}
 }
 
-// An answer that is public but depends on the caller, as its Vary says, stays
-// with the caller, whichever client reads the subgraph's response.
+// A response that is public but varies by caller, as its Vary says, is not shared
+// with other callers, with either HTTP client.
 func TestPublicResponsesThatVaryAreNotShared(t *testing.T) {
 	sdl := composed(t, accountsA, accountsB)
 	for _, client := range []string{"direct", "standard"} {
@@ -87,7 +86,7 @@ func TestPublicResponsesThatVaryAreNotShared(t *testing.T) {
 			for _, query := range []string{"{ account { balance } }", "{ mine }"} {
 				for _, caller := range []string{"Bearer A", "Bearer B", "Bearer A"} {
 					if _, body := ask(t, "POST", at+"/graphql", `{"query":"`+query+`"}`, posts, "Authorization: "+caller); !strings.Contains(body, `"of `+caller+`"`) {
-						t.Errorf("client %s, Vary: %s: %q was answered %s", client, vary, caller, body)
+						t.Errorf("client %s, Vary: %s: caller %q: got %s", client, vary, caller, body)
 					}
 				}
 			}
@@ -95,8 +94,8 @@ func TestPublicResponsesThatVaryAreNotShared(t *testing.T) {
 	}
 }
 
-// What is declared shared is fetched once for all callers; what is declared
-// private is private in the first answer as in those from the cache.
+// An entity that is declared shared is fetched once for all callers. One that is
+// declared private is private in the first response and in those from the cache.
 func TestSharedEntitiesAreFetchedOnceAndPrivateOnesStayPrivate(t *testing.T) {
 	jwks, token := issuer(t)
 	sdl := composed(t, accountsA, accountsB)
@@ -113,7 +112,7 @@ func TestSharedEntitiesAreFetchedOnceAndPrivateOnesStayPrivate(t *testing.T) {
 			c.Authentication.JWT.JWKS = []config.JWKS{{URL: jwks}}
 			c.ResponseCache.Enabled = true
 			c.ResponseCache.Redis.URL = "redis://" + miniredis.RunT(t).Addr()
-			c.ResponseCache.Redis.Timeout = 10 * time.Second // the machine may be busy
+			c.ResponseCache.Redis.Timeout = 10 * time.Second // test machines may be busy
 			c.ResponseCache.Subgraph.Subgraphs = map[string]config.SubgraphCache{"b": rule}
 			if rule.Private {
 				c.Headers.All.Propagate = nil
@@ -131,19 +130,19 @@ func TestSharedEntitiesAreFetchedOnceAndPrivateOnesStayPrivate(t *testing.T) {
 		ask(t, "POST", at+"/graphql", query, posts, "Authorization: Bearer "+token(subject))
 	}
 	if fetches != 1 {
-		t.Errorf("what is shared was fetched %d times", fetches)
+		t.Errorf("shared entity: %d fetches, want 1", fetches)
 	}
 	at = start(config.SubgraphCache{Types: []string{"Account"}, Private: true})
 	ada := "Authorization: Bearer " + token("ada")
 	for n := range 2 {
 		r, _ := ask(t, "POST", at+"/graphql", query, posts, ada)
 		if got := r.Header.Get("Cache-Control"); !strings.HasPrefix(got, "private, max-age=") {
-			t.Errorf("answer %d: Cache-Control is %q", n, got)
+			t.Errorf("response %d: Cache-Control = %q", n, got)
 		}
 	}
 	ask(t, "POST", at+"/graphql", query, posts, "Authorization: Bearer "+token("bob"))
 	if fetches != 2 {
-		t.Errorf("what is private to two callers was fetched %d times", fetches)
+		t.Errorf("private entity of two callers: %d fetches, want 2", fetches)
 	}
 }
 
@@ -171,7 +170,7 @@ func TestStartLogsEntitiesCachedPerCaller(t *testing.T) {
 	}
 	for _, want := range []string{`"level":"WARN"`, `"subgraph":"b"`, `"types":["Account"]`, `"headers":["Authorization"]`} {
 		if !strings.Contains(log.String(), want) {
-			t.Errorf("%s is not in the log: %s", want, log.String())
+			t.Errorf("the log does not contain %s: %s", want, log.String())
 		}
 	}
 	for want, s := range map[string]config.SubgraphCaches{
@@ -180,7 +179,7 @@ func TestStartLogsEntitiesCachedPerCaller(t *testing.T) {
 		"shared_types contains Acount,": {Subgraphs: map[string]config.SubgraphCache{"b": {Types: []string{"Account"}, SharedTypes: []string{"Acount"}}}},
 	} {
 		if err := open(s); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want %q", err, want)
+			t.Errorf("got error %v, want %q", err, want)
 		}
 	}
 }

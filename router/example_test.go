@@ -14,8 +14,8 @@ import (
 	"souk/router/hook"
 )
 
-// A router in a program of its own, with a hook that adds to each response how
-// many requests to subgraphs it took.
+// A custom router with a hook that adds to each response the number of its
+// subgraph requests.
 func Example() {
 	subgraph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -42,7 +42,7 @@ func Example() {
 	}
 	defer r.Close()
 
-	// Serve listens; Handler is for a server of the program's own.
+	// Serve listens on the configured ports; Handler is for a program's own server.
 	request := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(`{"query":"{ hello }"}`))
 	request.Header.Set("Content-Type", "application/json")
 	response := httptest.NewRecorder()

@@ -20,15 +20,15 @@ const ticksSDL = supergraphHead + `type Query @join__type(graph: A) { hello: Str
 type Subscription @join__type(graph: A) { ticks: Int }
 `
 
-// TestStreamsEndWhenTheTokenExpires: a subscription that was opened with a signed
-// token ends at the token's expiry, and says so in the terms of its protocol.
+// A subscription that was opened with a signed token ends when the token expires
+// and says so in the terms of its protocol.
 func TestStreamsEndWhenTheTokenExpires(t *testing.T) {
 	// Long enough to open a stream on a busy machine.
 	const lifetime = 10 * time.Second
 	i := newTokenIssuer(t)
 	var open atomic.Int64 // streams from the subgraph
 	url := serveRouter(t, ticksSDL, nil, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // or the server does not see that the router goes away
+		_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not see that the router disconnects
 		open.Add(1)
 		defer open.Add(-1)
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -46,11 +46,11 @@ func TestStreamsEndWhenTheTokenExpires(t *testing.T) {
 		t.Helper()
 		response, got := ask(t, http.MethodPost, url+"/graphql", body, "Content-Type: application/json", "Accept: "+accept, "Authorization: Bearer "+i.token(t, lifetime))
 		if response.StatusCode != http.StatusOK {
-			t.Fatalf("%s: status %d: %s", accept, response.StatusCode, got)
+			t.Fatalf("%s: got status %d, %s", accept, response.StatusCode, got)
 		}
 		return got
 	}
-	// All at once, however few the processors are: they only wait.
+	// All run at once, however few processors there are: they only wait.
 	var streams sync.WaitGroup
 	run := func(name string, test func(*testing.T)) { streams.Go(func() { t.Run(name, test) }) }
 	run("WebSocket", func(t *testing.T) {
@@ -63,34 +63,34 @@ func TestStreamsEndWhenTheTokenExpires(t *testing.T) {
 			`{"id":"1","type":"error","payload":[` + expired + `]}`,
 		} {
 			if got := s.read(); got != want {
-				t.Fatalf("the socket got %s, want %s", got, want)
+				t.Fatalf("WebSocket: got %s, want %s", got, want)
 			}
 		}
 		_, _, err := s.conn.Read(t.Context())
 		var end websocket.CloseError
 		if !errors.As(err, &end) || end.Code != 4403 {
-			t.Errorf("the socket was closed by %v", err)
+			t.Errorf("WebSocket: closed with %v", err)
 		}
 	})
 	run("event stream", func(t *testing.T) {
 		got := over(t, "text/event-stream")
 		want := "event: next\ndata: {\"data\":{\"ticks\":1}}\n\nevent: next\ndata: {\"errors\":[" + expired + "]}\n\nevent: complete\ndata:\n\n"
 		if withoutComments(got) != want {
-			t.Errorf("the stream was\n%s\nwant\n%s", got, want)
+			t.Errorf("event stream: got\n%s\nwant\n%s", got, want)
 		}
 	})
 	run("multipart", func(t *testing.T) {
 		got := over(t, "multipart/mixed;subscriptionSpec=1.0")
 		first, last := strings.Index(got, `{"payload":{"data":{"ticks":1}}}`), strings.Index(got, `{"payload":null,"errors":[`+expired+`]}`)
 		if first < 0 || last < first || !strings.HasSuffix(strings.TrimSpace(got), "--graphql--") {
-			t.Errorf("the parts were\n%s", got)
+			t.Errorf("multipart: got\n%s", got)
 		}
 	})
 	streams.Wait()
 	eventually(t, func() bool { return open.Load() == 0 })
 }
 
-// withoutComments leaves the comments out of an event stream that keep it open.
+// withoutComments removes the heartbeat comments from an event stream.
 func withoutComments(stream string) string {
 	var kept []string
 	for event := range strings.SplitSeq(stream, "\n\n") {

@@ -19,7 +19,7 @@ import (
 	"souk/telemetry"
 )
 
-// Equal queries in flight are answered once within a partition only.
+// Identical queries in flight are deduplicated only within a partition.
 func TestPartitionsShareNoRequests(t *testing.T) {
 	for _, tenants := range [][2]string{{"1", "1"}, {"1", "2"}} {
 		var arrived sync.WaitGroup
@@ -47,7 +47,7 @@ func TestPartitionsShareNoRequests(t *testing.T) {
 		all.Wait()
 		for i, tenant := range tenants {
 			if want := `{"data":{"hello":"from ` + tenant + `"}}`; answers[i] != want {
-				t.Errorf("tenant %s of %v gets %s", tenant, tenants, answers[i])
+				t.Errorf("tenant %s of %v: got %s", tenant, tenants, answers[i])
 			}
 		}
 	}
@@ -69,15 +69,15 @@ func TestPartitionsHaveSeparateCaches(t *testing.T) {
 	}}})
 	for _, tenant := range []string{"1", "2", "1", "2"} {
 		if _, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`, "X-Tenant: "+tenant); body != `{"data":{"hello":"from `+tenant+`"}}` {
-			t.Errorf("tenant %s gets %s", tenant, body)
+			t.Errorf("tenant %s: got %s", tenant, body)
 		}
 	}
 	if n := h.asked(); n != 2 {
-		t.Errorf("the subgraph was asked %d times, want once for each tenant", n)
+		t.Errorf("%d subgraph requests, want one for each tenant", n)
 	}
 }
 
-// apiKeys knows one key, and is out of order for another.
+// apiKeys knows one key and fails for another.
 type apiKeys struct{}
 
 func (apiKeys) Authenticate(r *http.Request) (*auth.Caller, error) {
@@ -87,7 +87,7 @@ func (apiKeys) Authenticate(r *http.Request) (*auth.Caller, error) {
 	case "good":
 		return &auth.Caller{Subject: "service", Roles: []string{"vault", "night"}}, nil
 	case "down":
-		return nil, errors.New("the store of keys is out of reach")
+		return nil, errors.New("the key store is unavailable")
 	}
 	return nil, &auth.TokenError{Message: "Unknown API key.", Scheme: "ApiKey", Challenge: auth.ChallengeInvalidToken}
 }
@@ -106,19 +106,19 @@ func TestCustomAuthenticatorIdentifiesCallers(t *testing.T) {
 	} {
 		res, body := h.do(t, "POST", "/graphql", `{"query":"{ secret }"}`, "X-Api-Key: "+key)
 		if res.StatusCode != want.status || !strings.Contains(body, want.says) || res.Header.Get("WWW-Authenticate") != want.challenge {
-			t.Errorf("key %q: %d %v %s", key, res.StatusCode, res.Header, body)
+			t.Errorf("key %q: got status %d, headers %v, %s", key, res.StatusCode, res.Header, body)
 		}
 	}
 }
 
-// policies passes what a header names.
+// policies grants the policies that a header names.
 type policies struct{ asked *recorder }
 
 func (p policies) Evaluate(ctx context.Context, _ *auth.Caller, names []string) (map[string]bool, error) {
 	p.asked.add(strings.Join(names, ","))
 	given := hook.FromContext(ctx).ClientHeader.Get("X-Policies")
 	if given == "down" {
-		return nil, errors.New("out of reach")
+		return nil, errors.New("unavailable")
 	}
 	passed := map[string]bool{}
 	for name := range strings.SplitSeq(given, ",") {
@@ -140,10 +140,10 @@ func TestCustomPolicyEvaluatorDecides(t *testing.T) {
 	} {
 		res, body := h.do(t, "POST", "/graphql", `{"query":"{ secret }"}`, "X-Policies: "+given)
 		if res.StatusCode != want.status || !strings.Contains(body, want.says) {
-			t.Errorf("%s: %d %s", given, res.StatusCode, body)
+			t.Errorf("%s: got status %d, %s", given, res.StatusCode, body)
 		}
 		if got := asked.take(); got != "night,vault" {
-			t.Errorf("asked for %q, want both at once", got)
+			t.Errorf("evaluated %q, want both at once", got)
 		}
 	}
 	if h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`); asked.take() != "" {
@@ -181,7 +181,7 @@ func TestHandlersAndMiddlewareRunOnBothPorts(t *testing.T) {
 		w := httptest.NewRecorder()
 		c.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/own", nil))
 		if w.Body.String() != c.body || !slices.Equal(w.Header()["X-Passed"], c.passed) {
-			t.Errorf("%s: %v %s", name, w.Header(), w.Body)
+			t.Errorf("%s: got headers %v, %s", name, w.Header(), w.Body)
 		}
 	}
 	for pattern, port := range map[string]*map[string]http.Handler{"/graphql": &x.Handlers, "GET /metrics": &x.AdminHandlers, "no pattern": &x.Handlers} {
@@ -192,7 +192,7 @@ func TestHandlersAndMiddlewareRunOnBothPorts(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := router.New(t.Context(), h.config, router.Options{Supergraph: hookSDL, Telemetry: tel, Extensions: x}); err == nil || !strings.Contains(err.Error(), pattern) {
-			t.Errorf("the pattern %q gives %v", pattern, err)
+			t.Errorf("pattern %q: got error %v", pattern, err)
 		}
 		*port = given
 	}
@@ -241,7 +241,7 @@ type Query @join__type(graph: A) @join__type(graph: B) {
 		req := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(`{"query":"{ hello }"}`))
 		req.Header = http.Header{"Content-Type": {"application/json"}, header: {"moved"}}
 		if r.Handler().ServeHTTP(w, req); subgraph != want {
-			t.Errorf("%s: subgraph %q answered %s, want %s", header, subgraph, w.Body, want)
+			t.Errorf("%s: subgraph %q: got %s, want %s", header, subgraph, w.Body, want)
 		}
 	}
 }

@@ -31,8 +31,8 @@ var hookSDL = strings.NewReplacer(
 type Subscription @join__type(graph: A) { ticks: Int }
 `
 
-// A hookedRouter is a router with extensions in front of one subgraph, which
-// answers with the header X-From of the requests it gets.
+// A hookedRouter is a router with extensions and one subgraph, which responds
+// with the header X-From of the requests it gets.
 type hookedRouter struct {
 	*router.Reloadable
 	config config.Config
@@ -62,7 +62,7 @@ func (h *hookedRouter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"data":{"hello":%q}}`, "from "+r.Header.Get("X-From"))
 }
 
-// asked is how many requests the subgraph has had.
+// asked returns the number of requests to the subgraph.
 func (h *hookedRouter) asked() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -116,7 +116,7 @@ func (h *hookedRouter) do(t *testing.T, method, path, body string, headers ...st
 	return ask(t, method, h.url+path, body, headers...)
 }
 
-// socket runs an operation on a WebSocket and gives the messages up to its end.
+// socket runs an operation on a WebSocket and returns the messages up to its end.
 func (h *hookedRouter) socket(t *testing.T, payload string) string {
 	t.Helper()
 	conn, res, err := websocket.Dial(t.Context(), h.url+"/graphql", &websocket.DialOptions{Subprotocols: []string{"graphql-transport-ws"}})
@@ -145,7 +145,7 @@ func (h *hookedRouter) socket(t *testing.T, payload string) string {
 	}
 }
 
-// A recorder is told of every point that a hook passes.
+// A recorder records every call of a hook.
 type recorder struct {
 	mu    sync.Mutex
 	calls []string
@@ -165,7 +165,7 @@ func (r *recorder) take() string {
 	return all
 }
 
-// hooks notes each point under a name.
+// hooks returns hooks that record their calls under a name.
 func (r *recorder) hooks(name string) hook.Hooks {
 	note := func(point string) error {
 		r.add(name + "." + point)

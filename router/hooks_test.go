@@ -21,16 +21,16 @@ func TestHooksRunInOrderAndResponseHooksInReverse(t *testing.T) {
 	var r recorder
 	h := newHooked(t, nil, router.Extensions{Hooks: []hook.Hooks{r.hooks("1"), r.hooks("2")}})
 	if _, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`); body != `{"data":{"hello":"from "}}` {
-		t.Errorf("answer %s", body)
+		t.Errorf("got %s", body)
 	}
 	want := "1.request 2.request 1.operation 2.operation 1.plan 2.plan 1.subgraph-request 2.subgraph-request " +
 		"2.subgraph-response 1.subgraph-response 2.response 1.response"
 	if got := r.take(); got != want {
-		t.Errorf("the hooks ran as\n%s\nwant\n%s", got, want)
+		t.Errorf("got hook calls\n%s\nwant\n%s", got, want)
 	}
 }
 
-// Every way in passes the same points.
+// Every protocol calls the same hooks.
 func TestHooksRunForEveryProtocol(t *testing.T) {
 	var (
 		r       recorder
@@ -62,20 +62,20 @@ func TestHooksRunForEveryProtocol(t *testing.T) {
 			_, body := h.do(t, "POST", "/graphql", `[{"query":"{ hello }"}]`)
 			return body
 		}},
-		{name: "parts", via: hook.HTTP, want: onceThrough, says: "from ", send: func() string {
+		{name: "multipart", via: hook.HTTP, want: onceThrough, says: "from ", send: func() string {
 			_, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`, "Accept: multipart/mixed")
 			return body
 		}},
-		{name: "event stream of a query", via: hook.HTTP, want: onceThrough, says: "from ", send: func() string {
+		{name: "query as an event stream", via: hook.HTTP, want: onceThrough, says: "from ", send: func() string {
 			_, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`, "Accept: text/event-stream")
 			return body
 		}},
-		{name: "event stream of a subscription", via: hook.HTTP, says: `"ticks":2`,
+		{name: "subscription as an event stream", via: hook.HTTP, says: `"ticks":2`,
 			want: "1.request 1.operation 1.plan 1.subgraph-request 1.subgraph-response 1.response 1.subgraph-response 1.response", send: func() string {
 				_, body := h.do(t, "POST", "/graphql", `{"query":"subscription { ticks }"}`, "Accept: text/event-stream")
 				return body
 			}},
-		{name: "subscription in parts", via: hook.HTTP, says: `"ticks":2`,
+		{name: "subscription as multipart", via: hook.HTTP, says: `"ticks":2`,
 			want: "1.request 1.operation 1.plan 1.subgraph-request 1.subgraph-response 1.response 1.subgraph-response 1.response", send: func() string {
 				_, body := h.do(t, "POST", "/graphql", `{"query":"subscription { ticks }"}`, "Accept: multipart/mixed;subscriptionSpec=1.0")
 				return body
@@ -89,16 +89,16 @@ func TestHooksRunForEveryProtocol(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r.take()
 			if body := c.send(); !strings.Contains(body, c.says) {
-				t.Errorf("the answer is %s", body)
+				t.Errorf("got %s", body)
 			}
-			// The order of events and responses of a subscription is up to two goroutines.
+			// Two goroutines run the hooks of a subscription's events and responses, in any order.
 			sorted := func(text string) string {
 				words := strings.Fields(text)
 				slices.Sort(words)
 				return strings.Join(words, " ")
 			}
 			if got := r.take(); sorted(got) != sorted(c.want) || carrier != c.via {
-				t.Errorf("by %s the hooks ran as\n%s\nwant\n%s", carrier, got, c.want)
+				t.Errorf("carrier %s: got hook calls\n%s\nwant\n%s", carrier, got, c.want)
 			}
 		})
 	}
@@ -113,7 +113,7 @@ func TestHooksSeeEachOperationOfABatch(t *testing.T) {
 	}}})
 	_, body := h.do(t, "POST", "/graphql", `[{"query":"query A { hello }","operationName":"A"},{"query":"query B { hello }","operationName":"B"}]`)
 	if body != `[{"data":{"hello":"from A"}},{"data":{"hello":"from B"}}]` {
-		t.Errorf("the batch is answered %s", body)
+		t.Errorf("batch: got %s", body)
 	}
 }
 
@@ -136,7 +136,7 @@ func TestHooksModifyRequestsAndResponses(t *testing.T) {
 				},
 				SubgraphRequest: func(ctx context.Context, r *hook.SubgraphRequest) error {
 					if hook.FromContext(ctx) != r.Exchange {
-						return errors.New("the context has another exchange")
+						return errors.New("the context has a different exchange")
 					}
 					r.Header.Set("User-Agent", "changed")
 					r.Header.Set("X-Tenant", r.Value(tenantKey{}).(string))
@@ -148,7 +148,7 @@ func TestHooksModifyRequestsAndResponses(t *testing.T) {
 					return r.SetExtension("subgraph", r.Subgraph)
 				},
 				Response: func(_ context.Context, r *hook.Response) error {
-					seen = *r //nolint:govet // its lock is free
+					seen = *r //nolint:govet // its lock is not held
 					seen.Body = slices.Clone(r.Body)
 					r.Status = http.StatusAccepted
 					r.ResponseHeader.Set("X-Errors", fmt.Sprint(r.Errors))
@@ -157,27 +157,27 @@ func TestHooksModifyRequestsAndResponses(t *testing.T) {
 			}}})
 			res, body := h.do(t, "POST", "/graphql", `{"query":"query Q { greet }"}`)
 			if want := `{"data":{"hello":"a from a hook"},"extensions":{"subgraph":"a","tenant":"t1"}}`; body != want || res.StatusCode != http.StatusAccepted {
-				t.Errorf("%d %s\nwant %s", res.StatusCode, body, want)
+				t.Errorf("got status %d, %s\nwant %s", res.StatusCode, body, want)
 			}
 			if res.Header.Get("X-Hook") != "request" || res.Header.Get("X-Errors") != "0" {
-				t.Errorf("the response has the header %v", res.Header)
+				t.Errorf("got response headers %v", res.Header)
 			}
 			if got := h.last(); got.Header.Get("X-Tenant") != "t1" || !slices.Equal(got.Header["User-Agent"], []string{"changed"}) {
-				t.Errorf("the subgraph got the header %v", got.Header)
+				t.Errorf("subgraph: got headers %v", got.Header)
 			}
 			if !strings.HasPrefix(h.bodies[0], `{"extensions":{"a":1},"query":`) {
-				t.Errorf("the subgraph got %s", h.bodies[0])
+				t.Errorf("subgraph: got %s", h.bodies[0])
 			}
 			op := seen.Operation
 			if op.Name != "Q" || op.Kind.String() != "query" || len(op.Hash) != 64 || len(seen.Fetches) != 1 || seen.Duration <= 0 || seen.Supergraph == "" {
-				t.Errorf("the hook on the response saw %+v of %+v", &seen, op)
+				t.Errorf("response hook: got %+v of %+v", &seen, op)
 			}
 		})
 	}
 }
 
-// A refusal has the status and errors of the hook, whichever point it is at and
-// whatever carries the operation.
+// A rejection has the status and errors that the hook returns, at every hook and
+// over every protocol.
 func TestHookRejectionReachesTheClient(t *testing.T) {
 	reject := func() error {
 		return &hook.Rejection{Status: 451, Header: http.Header{"X-Why": {"law"}}, Errors: []hook.Error{
@@ -195,25 +195,25 @@ func TestHookRejectionReachesTheClient(t *testing.T) {
 			h := newHooked(t, nil, router.Extensions{Hooks: []hook.Hooks{hooks, {Response: watch.hooks("1").Response}}})
 			res, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`)
 			if res.StatusCode != 451 || body != `{"errors":`+list+`}` || res.Header.Get("X-Why") != "law" {
-				t.Errorf("HTTP: %d %v %s", res.StatusCode, res.Header, body)
+				t.Errorf("HTTP: got status %d, headers %v, %s", res.StatusCode, res.Header, body)
 			}
 			if got := watch.take(); got != "1.response" {
-				t.Errorf("the hook on the response was called: %q", got)
+				t.Errorf("the response hook was called: %q", got)
 			}
 			if res, body := h.do(t, "POST", "/graphql", `[{"query":"{ hello }"}]`); res.StatusCode != 200 || body != `[{"errors":`+list+`}]` {
-				t.Errorf("batch: %d %s", res.StatusCode, body)
+				t.Errorf("batch: got status %d, %s", res.StatusCode, body)
 			}
 			if res, body := h.do(t, "GET", "/api/hello", ""); res.StatusCode != 451 || !strings.Contains(body, `"code":"LEGAL"`) {
-				t.Errorf("REST: %d %s", res.StatusCode, body)
+				t.Errorf("REST: got status %d, %s", res.StatusCode, body)
 			}
 			if point == "response" {
-				return // there the response is in the place of an event
+				return // on a WebSocket the response replaces an event
 			}
 			if got := h.socket(t, `{"query":"{ hello }"}`); !strings.Contains(got, `"type":"error","payload":`+list) {
-				t.Errorf("WebSocket: %s", got)
+				t.Errorf("WebSocket: got %s", got)
 			}
 			if n := h.asked(); n != 0 {
-				t.Errorf("the subgraph was asked %d times", n)
+				t.Errorf("%d subgraph requests, want 0", n)
 			}
 		})
 	}
@@ -227,17 +227,17 @@ func TestSubgraphHookRejectionIsAFieldError(t *testing.T) {
 	}}})
 	const want = `{"message":"The tenant is blocked.","path":["hello"],"extensions":{"code":"TENANT_BLOCKED","service":"a"}}`
 	if res, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`); res.StatusCode/100 != 2 || !strings.Contains(body, `"code":"TENANT_BLOCKED"`) || !strings.Contains(body, `"The tenant is blocked."`) {
-		t.Errorf("%d %s\nwant the error %s", res.StatusCode, body, want)
+		t.Errorf("got status %d, %s\nwant the error %s", res.StatusCode, body, want)
 	}
 	if got := h.socket(t, `{"query":"subscription { ticks }"}`); !strings.Contains(got, "TENANT_BLOCKED") {
-		t.Errorf("WebSocket: %s", got)
+		t.Errorf("WebSocket: got %s", got)
 	}
 	if n := h.asked(); n != 0 {
-		t.Errorf("the subgraph was asked %d times", n)
+		t.Errorf("%d subgraph requests, want 0", n)
 	}
-	// The subgraph has not failed: nobody asked it.
+	// The subgraph has not failed: it got no request.
 	if _, body := h.do(t, "GET", "/readyz", ""); strings.Contains(body, "DOWN") {
-		t.Errorf("readiness: %s", body)
+		t.Errorf("readiness: got %s", body)
 	}
 }
 
@@ -257,7 +257,7 @@ func TestHooksRespondInPlaceOfASubgraph(t *testing.T) {
 		},
 	}}})
 	if _, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`, "X-Mode: mock"); body != `{"data":{"hello":"mocked"}}` || h.asked() != 0 {
-		t.Errorf("answer %s, the subgraph was asked %d times", body, h.asked())
+		t.Errorf("got %s, %d subgraph requests", body, h.asked())
 	}
 	c := h.config
 	c.OverrideSubgraphURLs = map[string]string{"a": "http://127.0.0.1:1"}
@@ -265,11 +265,11 @@ func TestHooksRespondInPlaceOfASubgraph(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`); body != `{"data":{"hello":"fallback"}}` {
-		t.Errorf("without the subgraph: %s", body)
+		t.Errorf("without the subgraph: got %s", body)
 	}
 }
 
-// A header that would change the framing of a request is not sent.
+// A hook cannot set headers that change the framing of a request.
 func TestHooksCannotChangeFraming(t *testing.T) {
 	for _, header := range []string{"Content-Length", "Transfer-Encoding", "Connection", "X-Line"} {
 		h := newHooked(t, nil, router.Extensions{Hooks: []hook.Hooks{{
@@ -279,13 +279,13 @@ func TestHooksCannotChangeFraming(t *testing.T) {
 			},
 		}}})
 		if _, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`); !strings.Contains(body, "SUBREQUEST_HTTP_ERROR") || h.asked() != 0 {
-			t.Errorf("%s: %s, the subgraph was asked %d times", header, body, h.asked())
+			t.Errorf("%s: got %s, %d subgraph requests", header, body, h.asked())
 		}
 	}
 }
 
-// An error that is no refusal, or a panic, is the router's fault, and nothing of
-// it reaches the client.
+// An error that is not a rejection, and a panic, are internal errors. Clients see
+// nothing of them.
 func TestHookFailureIsAnInternalError(t *testing.T) {
 	fail := func(how string) error {
 		if how == "panic" {
@@ -310,18 +310,18 @@ func TestHookFailureIsAnInternalError(t *testing.T) {
 					status = http.StatusOK
 				}
 				if res.StatusCode != status || !strings.Contains(body, "INTERNAL_SERVER_ERROR") || strings.Contains(body, "hidden") {
-					t.Errorf("%d %s", res.StatusCode, body)
+					t.Errorf("got status %d, %s", res.StatusCode, body)
 				}
 				if log := h.log.String(); !strings.Contains(log, `"hook":"x"`) || !strings.Contains(log, "hidden") {
-					t.Errorf("the log says %s", log)
+					t.Errorf("got log %s", log)
 				}
 			})
 		}
 	}
 }
 
-// Hooks go on after a change of the configuration, and a request under way sees
-// one supergraph at all of its hooks.
+// Hooks keep running after a change of the configuration, and all hooks of a
+// request in progress see the same supergraph.
 func TestHooksSurviveReload(t *testing.T) {
 	planned, goOn := make(chan string, 1), make(chan struct{})
 	ended := make(chan string, 1)
@@ -350,10 +350,10 @@ func TestHooksSurviveReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, body := h.do(t, "POST", "/graphql", `{"query":"{ hello }"}`); !strings.Contains(body, `"hooked":true`) {
-		t.Errorf("after the reload: %s", body)
+		t.Errorf("after the reload: got %s", body)
 	}
 	close(goOn)
 	if body := <-underWay; !strings.Contains(body, `"hooked":true`) || <-ended != first {
-		t.Errorf("the request under way was answered %s", body)
+		t.Errorf("request in progress: got %s", body)
 	}
 }

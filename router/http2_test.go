@@ -19,8 +19,8 @@ import (
 	"souk/telemetry"
 )
 
-// listenAndServe serves a router until the test ends or stop is called; ended
-// gives what Serve returned.
+// listenAndServe serves a router until the test ends or stop is called. ended
+// returns the result of Serve.
 func listenAndServe(t *testing.T, subgraphURL string, configure func(*config.Config)) (address string, stop func(), ended chan error) {
 	t.Helper()
 	var log lockedBuffer
@@ -50,7 +50,7 @@ func listenAndServe(t *testing.T, subgraphURL string, configure func(*config.Con
 	return listens.FindStringSubmatch(log.String())[1], stop, ended
 }
 
-// http2Client speaks HTTP/2 without TLS and nothing else.
+// http2Client speaks only HTTP/2 without TLS.
 func http2Client(t *testing.T) *http.Client {
 	t.Helper()
 	transport := &http.Transport{Protocols: new(http.Protocols)}
@@ -88,13 +88,13 @@ func TestHTTP2WorksWithoutTLS(t *testing.T) {
 
 	response, text, err := post(t.Context(), client, url, strings.NewReader(`{"query":"{ __typename }"}`))
 	if err != nil || response.ProtoMajor != 2 || text != `{"data":{"__typename":"Query"}}` {
-		t.Fatalf("got %v %s, %v", response, text, err)
+		t.Fatalf("got %v, %s, err %v", response, text, err)
 	}
 	if response, text, err = post(t.Context(), http.DefaultClient, url, strings.NewReader(`{"query":"{ __typename }"}`)); err != nil || response.ProtoMajor != 1 {
-		t.Errorf("HTTP/1.1 beside it: got %v %s, %v", response, text, err)
+		t.Errorf("HTTP/1.1 on the same port: got %v, %s, err %v", response, text, err)
 	}
 
-	// What is under way when the router stops is answered.
+	// A request in progress when the router stops gets its response.
 	underWay := make(chan string, 1)
 	go func() {
 		_, text, err := post(t.Context(), client, url, strings.NewReader(`{"query":"{ hello }"}`))
@@ -112,15 +112,14 @@ func TestHTTP2WorksWithoutTLS(t *testing.T) {
 	eventually(t, refuses)
 	close(answer)
 	if got := <-underWay; got != `{"data":{"hello":"hi"}}<nil>` {
-		t.Errorf("the request under way got %s", got)
+		t.Errorf("request in progress: got %s", got)
 	}
 	if err := <-ended; err != nil {
-		t.Errorf("Serve gave %v", err)
+		t.Errorf("Serve() = %v", err)
 	}
 }
 
-// TestHTTP2CarriesStreams: the router tells clients how many requests a connection
-// may have, and refuses more.
+// The router announces how many streams a connection may have and rejects more.
 func TestHTTP2CarriesStreams(t *testing.T) {
 	address, _, _ := listenAndServe(t, "http://a.invalid", func(c *config.Config) { c.HTTP.HTTP2Streams = 7 })
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
@@ -148,7 +147,7 @@ func TestHTTP2CarriesStreams(t *testing.T) {
 			continue
 		}
 		if n, ok := settings.Value(http2.SettingMaxConcurrentStreams); !ok || n != 7 {
-			t.Errorf("the router allows %d streams, want 7", n)
+			t.Errorf("got a limit of %d streams, want 7", n)
 		}
 		return
 	}
@@ -159,7 +158,7 @@ func TestSlowHTTP2BodyTimesOut(t *testing.T) {
 	slow, never := io.Pipe()
 	defer never.Close()
 	if response, text, err := post(t.Context(), http2Client(t), "http://"+address, slow); err != nil || response.StatusCode != http.StatusRequestTimeout {
-		t.Errorf("got %v %s, %v", response, text, err)
+		t.Errorf("got %v, %s, err %v", response, text, err)
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 	"souk/telemetry"
 )
 
-// BeginStage notes the stages in the order in which they end.
+// BeginStage records the stages in the order in which they end.
 func (r *recorder) BeginStage(ctx context.Context, s hook.Stage) (context.Context, func(error)) {
 	return ctx, func(err error) {
 		name := string(s.Name)
@@ -44,16 +44,16 @@ func TestObserverSeesEveryStage(t *testing.T) {
 		{name: "cold", query: "{ hello }", want: "graphql.parse graphql.validate graphql.normalize graphql.plan graphql.cache.lookup(a) graphql.subgraph.operation(a) graphql.project graphql.execute"},
 		{name: "cached", query: "{ hello }", want: "graphql.cache.lookup(a) graphql.project graphql.execute"},
 		{name: "syntax error", query: "{", want: "graphql.parse!"},
-		{name: "not valid", query: "{ none }", want: "graphql.parse graphql.validate!"},
+		{name: "validation error", query: "{ none }", want: "graphql.parse graphql.validate!"},
 	} {
 		h.do(t, "POST", "/graphql", `{"query":"`+c.query+`"}`)
 		if got := r.take(); got != c.want {
-			t.Errorf("%s: %s\nwant %s", c.name, got, c.want)
+			t.Errorf("%s: got %s\nwant %s", c.name, got, c.want)
 		}
 	}
 }
 
-// With traces on, each stage has a span of its name.
+// With traces enabled, each stage has a span with its name.
 func TestStagesHaveSpans(t *testing.T) {
 	var (
 		mu    sync.Mutex
@@ -113,6 +113,6 @@ func TestStagesHaveSpans(t *testing.T) {
 	slices.Sort(names)
 	want := []string{"POST /graphql", "graphql.execute", "graphql.normalize", "graphql.parse", "graphql.plan", "graphql.project", "graphql.subgraph.operation", "graphql.validate"}
 	if !slices.Equal(names, want) {
-		t.Errorf("spans %q, want %q", names, want)
+		t.Errorf("got spans %q, want %q", names, want)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"souk/router/gateway/config"
 )
 
-// An oversized response of a subgraph is told as such even if the memory for all
-// requests is no larger than max_response_bytes, as it is by default: the router
-// is not overloaded by it. A response within the bound is read, however its end
+// A subgraph response that is too large is reported as such, even if the memory
+// for all requests is no larger than max_response_bytes, as by default: it does
+// not overload the router. A response within the bound is read, however its end
 // is marked.
 func TestOversizedResponsesAreNotReportedAsOverload(t *testing.T) {
 	t.Parallel()

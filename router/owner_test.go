@@ -8,8 +8,8 @@ import (
 	"souk/router/gateway/config"
 )
 
-// A repeated request gets the first response from whoever has a token of the
-// same subject, and from nobody else.
+// A repeated request gets the first response for any token of the same subject,
+// and for no other caller.
 func TestIdempotencyRecordsBelongToTheSubject(t *testing.T) {
 	jwks, token := issuer(t)
 	at := serveRouter(t, composed(t, valuesA, valuesB), valuesRoutes, values, func(c *config.Config) {
@@ -23,15 +23,15 @@ func TestIdempotencyRecordsBelongToTheSubject(t *testing.T) {
 		repeated bool
 	}{
 		{name: "the first", headers: []string{"Authorization: Bearer " + token("ada"), "X-Request-Id: 1"}, repeated: false},
-		{name: "the same with another token", headers: []string{"Authorization: Bearer " + token("ada"), "X-Request-Id: 2"}, repeated: true},
+		{name: "the same subject with another token", headers: []string{"Authorization: Bearer " + token("ada"), "X-Request-Id: 2"}, repeated: true},
 		{name: "another subject", headers: []string{"Authorization: Bearer " + token("bob")}, repeated: false},
-		{name: "the subject for another tenant", headers: []string{"Authorization: Bearer " + token("ada"), "X-Tenant: t"}, repeated: false},
-		{name: "nobody", repeated: false},
-		{name: "nobody again", repeated: true},
+		{name: "the same subject of another tenant", headers: []string{"Authorization: Bearer " + token("ada"), "X-Tenant: t"}, repeated: false},
+		{name: "anonymous", repeated: false},
+		{name: "anonymous again", repeated: true},
 	} {
 		r, body := ask(t, "POST", at+"/api/login", "{}", append([]string{posts, "Idempotency-Key: k"}, c.headers...)...)
 		if repeated := r.Header.Get("Idempotency-Replayed") != ""; r.StatusCode != 200 || repeated != c.repeated {
-			t.Errorf("%s: %d %s, repeated: %v", c.name, r.StatusCode, body, repeated)
+			t.Errorf("%s: got status %d, %s, replayed %v", c.name, r.StatusCode, body, repeated)
 		}
 	}
 }

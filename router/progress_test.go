@@ -14,8 +14,8 @@ import (
 	"souk/router/gateway/config"
 )
 
-// Over HTTP/2 a client that reads nothing of a stream loses it after
-// http_write_timeout, however long the router's time for a request is.
+// An HTTP/2 client that reads nothing of a stream loses it after
+// http_write_timeout, however long a request may take.
 func TestStalledHTTP2StreamEnds(t *testing.T) {
 	c := config.Default()
 	c.Limits.WriteTimeout = 100 * time.Millisecond
@@ -40,7 +40,7 @@ func TestStalledHTTP2StreamEnds(t *testing.T) {
 	}
 	defer response.Body.Close()
 	if response.ProtoMajor != 2 {
-		t.Fatalf("got %s", response.Proto)
+		t.Fatalf("got protocol %s", response.Proto)
 	}
 	select {
 	case err := <-failed:
@@ -51,12 +51,12 @@ func TestStalledHTTP2StreamEnds(t *testing.T) {
 		t.Fatal("the stream is still open")
 	}
 	if _, err := io.Copy(io.Discard, response.Body); err == nil || errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("the client got %v", err)
+		t.Errorf("client: got error %v", err)
 	}
 }
 
-// pipes is a listener whose connections are in memory, so that time can be
-// synthetic.
+// pipes is a listener with in-memory connections, so that tests can use synthetic
+// time.
 type pipes struct {
 	accepted chan net.Conn
 	closed   chan struct{}
@@ -84,8 +84,8 @@ func (p *pipes) Close() error {
 
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// A client that is slow over HTTP/2 but reads on keeps its stream, however long
-// the response takes in all; the timeout is for each part of it.
+// An HTTP/2 client that reads slowly but steadily keeps its stream, however long
+// the whole response takes: the timeout applies to each part of it.
 func TestSlowHTTP2StreamThatMakesProgressStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := config.Default()
@@ -113,13 +113,13 @@ func TestSlowHTTP2StreamThatMakesProgressStays(t *testing.T) {
 		}
 		read, part := 0, make([]byte, 64<<10)
 		for err == nil {
-			time.Sleep(4 * time.Second) // of synthetic time: less than the timeout
+			time.Sleep(4 * time.Second) // synthetic time, less than the timeout
 			var n int
 			n, err = io.ReadFull(response.Body, part)
 			read += n
 		}
 		if !errors.Is(err, io.EOF) || read != size || time.Since(began) < 10*c.Limits.WriteTimeout {
-			t.Errorf("read %d of %d bytes in %v: %v", read, size, time.Since(began), err)
+			t.Errorf("read %d of %d bytes in %v, err %v", read, size, time.Since(began), err)
 		}
 		if err := <-failed; err != nil {
 			t.Errorf("the handler's write failed: %v", err)

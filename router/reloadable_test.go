@@ -14,9 +14,9 @@ import (
 	"souk/telemetry"
 )
 
-// A request that waits for its subgraph when the configuration changes is
-// answered by the router that began it, and the next one by the new router; a
-// configuration that cannot be used changes nothing.
+// A request that waits for its subgraph when the configuration changes gets its
+// response from the router that started it, and the next one from the new router.
+// An invalid configuration changes nothing.
 func TestReconfigureFinishesRequestsInProgress(t *testing.T) {
 	asked, answer := make(chan struct{}, 2), make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -57,33 +57,33 @@ func TestReconfigureFinishesRequestsInProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := ask(); !strings.Contains(got, `"new"`) {
-		t.Errorf("after the change the answer is %s", got)
+		t.Errorf("after the change: got %s", got)
 	}
 	close(answer)
 	if got := <-underWay; !strings.Contains(got, `"old"`) {
-		t.Errorf("the request under way was answered %s", got)
+		t.Errorf("request in progress: got %s", got)
 	}
 
 	wrong := c
 	wrong.OverrideSubgraphURLs = map[string]string{"b": other.URL}
 	if err := live.Reconfigure(t.Context(), wrong, nil); err == nil || !strings.Contains(err.Error(), `names "b"`) {
-		t.Errorf("a configuration for another supergraph gives %v", err)
+		t.Errorf("configuration for another supergraph: got error %v", err)
 	}
 	wrong = c
 	wrong.Listen = "127.0.0.1:1"
 	if err := live.Reconfigure(t.Context(), wrong, nil); err == nil || !strings.Contains(err.Error(), "restart") {
-		t.Errorf("another address gives %v", err)
+		t.Errorf("another address: got error %v", err)
 	}
 	if got := ask(); !strings.Contains(got, `"new"`) {
-		t.Errorf("after changes that were refused the answer is %s", got)
+		t.Errorf("after rejected changes: got %s", got)
 	}
 	if err := live.Close(); err != nil {
 		t.Error(err)
 	}
 }
 
-// A change of the configuration forgets neither what clients have registered
-// nor how the operations in use are planned.
+// A change of the configuration keeps the registered documents and the plans of
+// the operations in use.
 func TestReconfigureKeepsDocumentsAndPlans(t *testing.T) {
 	subgraph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -111,7 +111,7 @@ func TestReconfigureKeepsDocumentsAndPlans(t *testing.T) {
 	hash := fmt.Sprintf("%x", sha256.Sum256([]byte(document)))
 	persisted := `"extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + hash + `"}}`
 	if got := serve(live.Handler(), http.MethodPost, "/graphql", `{"query":"`+document+`",`+persisted+`}`); !strings.Contains(got, `"hi"`) {
-		t.Fatalf("registering a document gives %s", got)
+		t.Fatalf("registering a document: got %s", got)
 	}
 	planned := func() string {
 		for line := range strings.Lines(serve(live.Admin(), http.MethodGet, "/metrics", "")) {
@@ -128,10 +128,10 @@ func TestReconfigureKeepsDocumentsAndPlans(t *testing.T) {
 	}
 	before := planned()
 	if got := serve(live.Handler(), http.MethodPost, "/graphql", `{`+persisted+`}`); !strings.Contains(got, `"hi"`) {
-		t.Errorf("after a change of the configuration the hash alone gives %s", got)
+		t.Errorf("hash alone after the change: got %s", got)
 	}
 	if after := planned(); before == "" || after != before {
-		t.Errorf("the operation was planned again: %q, then %q", before, after)
+		t.Errorf("the operation was planned again: plan cache %q, then %q", before, after)
 	}
 
 	c.PersistedDocuments.Automatic = false
@@ -139,7 +139,7 @@ func TestReconfigureKeepsDocumentsAndPlans(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := serve(live.Handler(), http.MethodPost, "/graphql", `{`+persisted+`}`); !strings.Contains(got, "PERSISTED_QUERY_NOT_SUPPORTED") {
-		t.Errorf("without automatic persisted queries the hash gives %s", got)
+		t.Errorf("hash without automatic persisted queries: got %s", got)
 	}
 	if err := live.Close(); err != nil {
 		t.Error(err)
