@@ -14,7 +14,7 @@ const common = {
   minify: true,
   write: false,
   outdir: out,
-  target: 'es2022',
+  target: ['es2022', 'chrome123', 'firefox121', 'safari17.5'],
   legalComments: 'none',
   define: { 'process.env.NODE_ENV': '"production"', 'globalThis.process': 'undefined' },
   metafile: true,

@@ -105,7 +105,7 @@ export function Subgraph({ name, link }: { name: string; link?: boolean }) {
   const content = (
     <>
       <i class={`swatch ${swatch(name)}`} aria-hidden="true" />
-      {name}
+      <span class="ellipsis">{name}</span>
     </>
   );
   return link ? (

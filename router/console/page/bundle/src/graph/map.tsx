@@ -104,7 +104,7 @@ export function GraphMap({ picture, label, node }: { picture: Picture; label: st
           <svg width={layout.width} height={layout.height} aria-hidden="true">
             {picture.edges.map((edge, index) => (
               <g key={index} class="edge">
-                <path d={curve(layout.edges[index])} style={{ strokeWidth: `${Math.min(6, 1 + edge.weight / 2)}px` }}>
+                <path d={curve(layout.edges[index])} style={{ strokeWidth: `${Math.min(3, 0.75 + edge.weight / 4)}px` }}>
                   <title>{edge.title}</title>
                 </path>
               </g>

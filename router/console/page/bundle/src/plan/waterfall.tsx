@@ -19,30 +19,32 @@ export function Waterfall({ trace }: { trace: Trace }) {
   const total = Math.max(trace.duration, ...fetches.map((fetch) => fetch.start + fetch.duration), 1e-6);
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => share * total);
   return (
-    <div class="waterfall" role="table" aria-label="Waterfall of the request">
-      <div class="w-row w-head" role="row">
-        <span role="columnheader">Fetch</span>
-        <span role="columnheader" class="w-axis" aria-label="Time">
-          {ticks.map((tick) => (
-            <i key={tick} style={{ left: `${(tick / total) * 100}%` }}>
-              {duration(tick)}
-            </i>
-          ))}
-        </span>
-        <span role="columnheader">Result</span>
-      </div>
-      {stages.map((stage, index) => (
-        <div key={`${stage.name} ${index}`} class="w-row w-stage" role="row">
-          <span role="rowheader">{stage.name}</span>
-          <span role="cell" class="w-track">
-            <Bar start={stage.start ?? 0} length={stage.duration} total={total} kind="stage" />
+    <div class="waterfall-frame">
+      <div class="waterfall" role="table" aria-label="Waterfall of the request">
+        <div class="w-row w-head" role="row">
+          <span role="columnheader">Fetch</span>
+          <span role="columnheader" class="w-axis" aria-label="Time">
+            {ticks.map((tick) => (
+              <i key={tick} style={{ left: `${(tick / total) * 100}%` }}>
+                {duration(tick)}
+              </i>
+            ))}
           </span>
-          <span role="cell">{duration(stage.duration)}</span>
+          <span role="columnheader">Result</span>
         </div>
-      ))}
-      {fetches.map((fetch) => (
-        <FetchRow key={fetch.id} fetch={fetch} total={total} />
-      ))}
+        {stages.map((stage, index) => (
+          <div key={`${stage.name} ${index}`} class="w-row w-stage" role="row">
+            <span role="rowheader">{stage.name}</span>
+            <span role="cell" class="w-track">
+              <Bar start={stage.start ?? 0} length={stage.duration} total={total} kind="stage" />
+            </span>
+            <span role="cell">{duration(stage.duration)}</span>
+          </div>
+        ))}
+        {fetches.map((fetch) => (
+          <FetchRow key={fetch.id} fetch={fetch} total={total} />
+        ))}
+      </div>
       {fetches.length === 0 && <p class="muted w-none">No subgraph requests.</p>}
       {fetches.some((fetch) => fetch.critical) && (
         <p class="muted w-legend">

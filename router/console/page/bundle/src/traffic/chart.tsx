@@ -37,7 +37,7 @@ export function Chart({ title, times, series, format, top }: Props) {
 
   useEffect(() => {
     if (!target.current || size.width === 0) return;
-    const made = new uPlot(options(size.width, series, format, top, setIndex), latest.current, target.current);
+    const made = new uPlot(options(target.current, size.width, series, format, top, setIndex), latest.current, target.current);
     plot.current = made;
     return () => {
       made.destroy();
@@ -85,10 +85,14 @@ function summary(series: Series, format: Props['format']): string {
   return `${series.label} now ${format(values.at(-1))}, at most ${format(most)}`;
 }
 
-function options(width: number, series: Series[], format: Props['format'], top: number | undefined, hover: (index: number | null) => void): uPlot.Options {
-  const style = getComputedStyle(document.documentElement);
-  const color = (name: string) => style.getPropertyValue(name).trim();
-  const font = `11px ${style.getPropertyValue('font-family')}`;
+function options(target: HTMLElement, width: number, series: Series[], format: Props['format'], top: number | undefined, hover: (index: number | null) => void): uPlot.Options {
+  // A variable may depend on the color scheme; the color of an element that uses it does not.
+  const style = getComputedStyle(target);
+  const color = (name: string) => {
+    target.style.color = `var(${name})`;
+    return style.color;
+  };
+  const font = `11px ${style.fontFamily}`;
   const axis: uPlot.Axis = { stroke: color('--muted'), font, ticks: { show: false } };
   return {
     width,
