@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -29,7 +30,9 @@ func (gw *Gateway) routes() (http.Handler, error) {
 		gw.MountHealth(mux, gw.config.Health.Details)
 	}
 	if gw.playground() {
-		page := playground.New(playground.Options{Endpoint: gw.config.Path, Path: gw.config.Playground.Path, Examples: gw.options.Examples})
+		page := playground.New(playground.Options{
+			Endpoint: gw.config.Path, Path: gw.config.Playground.Path, Examples: gw.options.Examples, ConsolePort: gw.consolePort(),
+		})
 		mux.Handle(strings.TrimSuffix(gw.config.Playground.Path, "/")+"/", page)
 		if _, taken := gw.options.Mount["/"]; !taken && gw.config.Path != "/" && gw.config.Playground.Path != "/" {
 			mux.HandleFunc("GET /{$}", gw.redirectToPlayground)
@@ -70,6 +73,19 @@ func (gw *Gateway) wrap(f http.HandlerFunc) http.Handler {
 		h = gw.options.Middleware[i](h)
 	}
 	return h
+}
+
+// consolePort returns the port of the console if the playground may use it: pages of the
+// public port may only do so in development mode.
+func (gw *Gateway) consolePort() string {
+	if !gw.config.Dev || !gw.config.HasConsole() {
+		return ""
+	}
+	_, port, err := net.SplitHostPort(gw.config.Admin.Listen)
+	if err != nil || port == "0" { // a port that is chosen later
+		return ""
+	}
+	return port
 }
 
 func (gw *Gateway) playground() bool { return gw.config.Playground.Enabled || gw.config.Dev }

@@ -39,7 +39,7 @@ func TestServesThePageAndItsFiles(t *testing.T) {
 	}{
 		{path: "", encoding: "identity", contentType: "text/html; charset=utf-8", body: `src="console.js"`},
 		{path: "console.js", encoding: "identity", contentType: "text/javascript; charset=utf-8", body: "import"},
-		{path: "console.css", encoding: "identity", contentType: "text/css; charset=utf-8", body: "prefers-color-scheme"},
+		{path: "console.css", encoding: "identity", contentType: "text/css; charset=utf-8", body: "light-dark("},
 		{path: "layout.worker.js", encoding: "br", contentType: "text/javascript; charset=utf-8"},
 	} {
 		response, body := get(t, http.MethodGet, server.URL+"/console/"+test.path, test.encoding) //nolint:bodyclose // get closes it

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"souk/router/internal/assets"
@@ -27,6 +29,9 @@ type Options struct {
 	Path string
 	// Examples are the initial tabs.
 	Examples []Example
+	// ConsolePort is the port that serves the router's console on the same host. The
+	// playground then shows query plans and traces. It is empty if there is no console.
+	ConsolePort string
 }
 
 // An Example is an operation in an initial tab.
@@ -59,9 +64,18 @@ func Examples(dir fs.FS) ([]Example, error) {
 }
 
 type handler struct {
+	Options
 	base  string
-	page  []byte
+	page  *template.Template
 	files fs.FS
+}
+
+// configuration is what the page's script reads.
+type configuration struct {
+	Endpoint string    `json:"endpoint"`
+	Examples []Example `json:"examples"`
+	// Console is the URL of the console, or empty.
+	Console string `json:"console,omitempty"`
 }
 
 // New returns the handler for o.Path and everything below it.
@@ -73,29 +87,46 @@ func New(o Options) http.Handler {
 	if err != nil { // unreachable: the name is valid
 		panic(err)
 	}
-	h := &handler{base: strings.TrimSuffix(o.Path, "/") + "/", files: files}
-	configuration, err := json.Marshal(struct {
-		Endpoint string    `json:"endpoint"`
-		Examples []Example `json:"examples"`
-	}{o.Endpoint, o.Examples})
+	return &handler{Options: o, base: strings.TrimSuffix(o.Path, "/") + "/", page: template.Must(template.New("page").Parse(pageText)), files: files}
+}
+
+// policy is the Content-Security-Policy of the page: it may load only from its own origin,
+// and connect to its own origin and the one that is filled in.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; " +
+	"img-src 'self' data:; worker-src 'self'; connect-src 'self'%s; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// consoleOrigin returns the origin of the console as the browser that sent r reaches it, or
+// an empty string if there is no console.
+func (h *handler) consoleOrigin(r *http.Request) string {
+	host := (&url.URL{Host: r.Host}).Hostname()
+	// The host becomes part of a header and of the page.
+	if h.ConsolePort == "" || strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-:") != "" {
+		return ""
+	}
+	return "http://" + net.JoinHostPort(host, h.ConsolePort)
+}
+
+func (h *handler) servePage(w http.ResponseWriter, r *http.Request) {
+	c := configuration{Endpoint: h.Endpoint, Examples: h.Examples}
+	connect := ""
+	if origin := h.consoleOrigin(r); origin != "" {
+		c.Console, connect = origin+"/console/", " "+origin
+	}
+	encoded, err := json.Marshal(c)
 	if err != nil { // unreachable: every value can be encoded
 		panic(err)
 	}
 	var page bytes.Buffer
 	// json.Marshal escapes <, > and &, so the JSON cannot end the script element.
-	err = template.Must(template.New("page").Parse(pageText)).Execute(&page, map[string]any{
-		"Base": h.base, "Configuration": template.JS(configuration)})
-	if err != nil { // unreachable: the template is constant
+	if err := h.page.Execute(&page, map[string]any{"Base": h.base, "Configuration": template.JS(encoded)}); err != nil { // unreachable: the template is constant
 		panic(err)
 	}
-	h.page = page.Bytes()
-	return h
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Security-Policy", fmt.Sprintf(policy, connect))
+	header.Set("Cache-Control", "no-cache")
+	_, _ = w.Write(page.Bytes()) // an error means that the client has disconnected
 }
-
-// policy is the Content-Security-Policy of the page: it may load only from its own
-// origin.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; " +
-	"img-src 'self' data:; worker-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // ServeHTTP serves the page at the mount path and its files below it.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -104,14 +135,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The playground supports only GET and HEAD.", http.StatusMethodNotAllowed)
 		return
 	}
-	header := w.Header()
-	header.Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	name := strings.TrimPrefix(r.URL.Path, h.base)
 	if name == "" || r.URL.Path+"/" == h.base {
-		header.Set("Content-Type", "text/html; charset=utf-8")
-		header.Set("Content-Security-Policy", policy)
-		header.Set("Cache-Control", "no-cache")
-		_, _ = w.Write(h.page) // an error means that the client has disconnected
+		h.servePage(w, r)
 		return
 	}
 	assets.Serve(w, r, h.files, name)

@@ -26,9 +26,18 @@ const withoutEditorStyles = {
   setup: (b) => b.onLoad({ filter: /monaco-editor\/.*\.css$/ }, () => ({ contents: '', loader: 'empty' })),
 };
 
+// The panels share code with the console; its packages are those of this bundle.
+const consoleBundle = path.join(here, '../../../console/page/bundle');
+const samePackages = {
+  name: 'same-packages',
+  setup: (b) => b.onResolve({ filter: /^(preact|graphql)(\/|$)/ }, ({ path: name, kind, resolveDir }) => (resolveDir.startsWith(consoleBundle) ? b.resolve(name, { kind, resolveDir: here }) : undefined)),
+};
+
 const page = await build({
   ...common,
-  plugins: [withoutEditorStyles],
+  plugins: [withoutEditorStyles, samePackages],
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
   entryPoints: { playground: 'entry.js' },
   format: 'esm',
   splitting: true,

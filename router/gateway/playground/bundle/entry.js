@@ -1,10 +1,13 @@
 // The playground: GraphiQL with the store's example operations in tabs. What
 // differs from gateway to gateway comes with the page, as JSON.
-import { createElement } from 'react';
+import { createElement, useState } from 'react';
 import { createRoot } from 'react-dom/client';
+import { HISTORY_PLUGIN } from '@graphiql/plugin-history';
 import { GraphiQL } from 'graphiql';
 import 'graphiql/style.css';
 import { fetcher } from './fetcher.js';
+import { panels } from './panels.js';
+import { hasLogin } from './panels/login.jsx';
 
 const worker = (name) => new Worker(new URL(`./${name}.worker.js`, import.meta.url));
 
@@ -25,14 +28,23 @@ editor.defineTheme = (name, theme) => {
   defineTheme(name, { ...theme, rules: [...theme.rules, ...readable] });
 };
 
-const { endpoint, examples } = JSON.parse(document.getElementById('configuration').textContent);
+const { endpoint, examples, console: consoleURL } = JSON.parse(document.getElementById('configuration').textContent);
+
+// A link to the playground may bring an operation, in the fragment of its address: it opens
+// in a tab of its own.
+const brought = new URLSearchParams(location.hash.slice(1));
+const initialQuery = brought.get('query') ?? undefined;
+if (initialQuery) history.replaceState(null, '', location.pathname + location.search);
 
 // GraphiQL opens its first tab with the variables it has stored, not with those
 // of the tab: on a first visit, and after one on which nothing was edited, there
 // are none.
 const stored = (name) => localStorage.getItem(`graphiql:${name}`);
 let initialVariables;
-if (stored('tabState') === null) {
+if (initialQuery) {
+  initialVariables = brought.get('variables') ?? undefined;
+  examples.unshift({ query: initialQuery, variables: initialVariables });
+} else if (stored('tabState') === null) {
   initialVariables = examples[0]?.variables;
 } else if (stored('variables') === null) {
   try {
@@ -57,14 +69,36 @@ const shown = (fetch) => (params, options) => {
   return fetch(params, options);
 };
 
-createRoot(document.getElementById('playground')).render(
-  createElement(GraphiQL, {
-    fetcher: shown(fetcher(endpoint)),
+// The trace IDs of what was run.
+const runs = {
+  last: undefined,
+  listeners: new Set(),
+  add(id) {
+    runs.last = id;
+    for (const listener of runs.listeners) listener(id);
+  },
+  subscribe(listener) {
+    runs.listeners.add(listener);
+    return () => runs.listeners.delete(listener);
+  },
+};
+
+const send = shown(fetcher(endpoint, runs.add));
+
+function Playground() {
+  const [login, setLogin] = useState(false);
+  return createElement(GraphiQL, {
+    fetcher: send,
     defaultTabs: examples.length > 0 ? examples : undefined,
+    initialQuery,
     initialVariables,
     defaultEditorToolsVisibility: true,
-  }),
-);
+    plugins: [HISTORY_PLUGIN, ...panels({ endpoint, console: consoleURL, runs, login })],
+    onSchemaChange: (schema) => setLogin(hasLogin(schema)),
+  });
+}
+
+createRoot(document.getElementById('playground')).render(createElement(Playground));
 
 // GraphiQL's tabs are buttons, one to show a tab and one to close it, inside
 // elements of role tab, which may hold nothing that can be pressed. They are a

@@ -21,7 +21,8 @@ function choose({ query, operationName }) {
   return { operationName: chosen?.name?.value, subscription: chosen?.operation === 'subscription' };
 }
 
-export const fetcher = (endpoint) => async (params, options) => {
+/** traced is called with the trace ID of each response but that of the schema. */
+export const fetcher = (endpoint, traced) => async (params, options) => {
   const { operationName, subscription } = choose(params);
   const abort = new AbortController();
   const response = await fetch(endpoint, {
@@ -34,6 +35,8 @@ export const fetcher = (endpoint) => async (params, options) => {
     },
     body: JSON.stringify({ ...params, operationName }),
   });
+  const trace = response.headers.get('Souk-Trace-Id');
+  if (trace && params.operationName !== 'IntrospectionQuery') traced(trace);
   const type = response.headers.get('Content-Type') ?? '';
   if (type.startsWith('text/event-stream')) return events(response.body, abort);
   if (type.startsWith('multipart/mixed')) return parts(await meros(response, { multiple: true }));

@@ -8,7 +8,7 @@ import { PlanTree, depthsOf } from '../plan/tree';
 import { Empty, Figure, Subgraph, TabPanel, Tabs } from '../ui';
 import { TraceView } from './trace';
 import { TraceTable } from './traces';
-import { Why } from './why';
+import { Why } from '../plan/why';
 
 /** Plans what is typed, and shows traces. parts is the rest of the route. */
 export default function OperationView({ info, parts }: { info: Info; parts: string[] }) {
