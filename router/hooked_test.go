@@ -77,6 +77,13 @@ func (h *hookedRouter) last() *http.Request {
 
 func newHooked(t *testing.T, change func(*config.Config), x router.Extensions) *hookedRouter {
 	t.Helper()
+	return newHookedWith(t, hookSDL, change, x)
+}
+
+// newHookedWith is newHooked with another supergraph. It is empty to use the configured
+// file.
+func newHookedWith(t *testing.T, supergraph string, change func(*config.Config), x router.Extensions) *hookedRouter {
+	t.Helper()
 	h := &hookedRouter{config: config.Default(), log: new(lockedBuffer)}
 	subgraph := httptest.NewServer(h)
 	t.Cleanup(subgraph.Close)
@@ -92,7 +99,7 @@ func newHooked(t *testing.T, change func(*config.Config), x router.Extensions) *
 		change(&h.config)
 	}
 	routes := fstest.MapFS{"hello.graphql": {Data: []byte(`query hello @rest(method: GET, path: "/api/hello", result: "hello") { hello }`)}}
-	h.Reloadable, err = router.NewReloadable(t.Context(), h.config, router.Options{Supergraph: hookSDL, Routes: routes, Telemetry: tel, Extensions: x})
+	h.Reloadable, err = router.NewReloadable(t.Context(), h.config, router.Options{Supergraph: supergraph, Routes: routes, Telemetry: tel, Extensions: x})
 	if err != nil {
 		t.Fatal(err)
 	}

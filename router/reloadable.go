@@ -20,6 +20,9 @@ type Reloadable struct {
 	metrics      *routertelemetry.Metrics
 	dependencies *dependency.Set
 	shutdown     func() error // shuts down the telemetry if the Reloadable created it
+	// extensions has the extensions that all routers share: middleware and closers.
+	extensions    Extensions
+	public, admin http.Handler
 
 	changing sync.Mutex // serializes changes
 	ended    bool
@@ -40,13 +43,17 @@ type inUse struct {
 func NewReloadable(ctx context.Context, c config.Config, o Options) (*Reloadable, error) {
 	shutdown, err := o.setTelemetry(ctx, c)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, o.close())
 	}
-	l := &Reloadable{options: o, metrics: routertelemetry.New(o.Telemetry.Registry), shutdown: shutdown}
+	l := &Reloadable{options: o, extensions: o.Extensions, metrics: routertelemetry.New(o.Telemetry.Registry), shutdown: shutdown}
+	// Middleware is applied here, so that its state outlives changes of the configuration.
+	l.options.Middleware, l.options.AdminMiddleware, l.options.Closers = nil, nil, nil
+	l.public = wrap(l.handler((*Router).Handler), o.Middleware)
+	l.admin = wrap(l.handler((*Router).Admin), o.AdminMiddleware)
 	l.dependencies = newDependencies(o, l.metrics)
-	r, err := newRouter(ctx, c, o, l.metrics, l.dependencies)
+	r, err := newRouter(ctx, c, l.options, l.metrics, l.dependencies)
 	if err != nil {
-		return nil, errors.Join(err, shutdown())
+		return nil, errors.Join(err, l.extensions.close(), shutdown())
 	}
 	l.current = &inUse{Router: r}
 	return l, nil
@@ -131,11 +138,11 @@ func (l *Reloadable) listening(listener *netlimit.Listener) {
 }
 
 // Handler returns the handler for the public port.
-func (l *Reloadable) Handler() http.Handler { return l.handler((*Router).Handler) }
+func (l *Reloadable) Handler() http.Handler { return l.public }
 
 // Admin returns the handler for the admin port: metrics, health, cache invalidation and
 // debugging.
-func (l *Reloadable) Admin() http.Handler { return l.handler((*Router).Admin) }
+func (l *Reloadable) Admin() http.Handler { return l.admin }
 
 // handler passes each request to the router that is current when the request arrives.
 func (l *Reloadable) handler(of func(*Router) http.Handler) http.Handler {
@@ -149,8 +156,8 @@ func (l *Reloadable) handler(of func(*Router) http.Handler) http.Handler {
 	})
 }
 
-// Close waits for replaced routers to end and closes the current one.
+// Close waits for replaced routers to end, and closes the current one and the extensions.
 func (l *Reloadable) Close() error {
 	l.leaving.Wait()
-	return errors.Join(l.current.Close(), l.shutdown())
+	return errors.Join(l.current.Close(), l.extensions.close(), l.shutdown())
 }

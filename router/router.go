@@ -58,7 +58,8 @@ type Options struct {
 // hooks, Operation hooks, Policies, the cost limit, OverrideLabels, Plan hooks, subgraph
 // hooks, Response hooks. Package hook describes the hooks.
 type Extensions struct {
-	// Middleware wraps the handler of the public port. The first is the outermost. It
+	// Middleware wraps the handler of the public port. The first is the outermost. Each
+	// function is called once, not for each configuration, so a handler may have state. It
 	// sees a WebSocket once, at the handshake.
 	Middleware []func(http.Handler) http.Handler
 	// AdminMiddleware wraps the handler of the admin port.
@@ -82,6 +83,20 @@ type Extensions struct {
 	Hooks []hook.Hooks
 	// Observer is notified of the stages of operations, for traces and logs.
 	Observer hook.Observer
+	// Closers release what the extensions hold, such as files and connections. Close of
+	// the Router or Reloadable calls them in reverse order, after the last request has
+	// ended. A router that fails to start calls them, too.
+	Closers []func() error
+}
+
+// close calls the Closers, once.
+func (x *Extensions) close() error {
+	var err error
+	for _, end := range slices.Backward(x.Closers) {
+		err = errors.Join(err, end())
+	}
+	x.Closers = nil
+	return err
 }
 
 // An Authenticator identifies the caller of a request.
@@ -124,14 +139,14 @@ type Router struct {
 func New(ctx context.Context, c config.Config, o Options) (*Router, error) {
 	shutdown, err := o.setTelemetry(ctx, c)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, o.close())
 	}
 	m := routertelemetry.New(o.Telemetry.Registry)
 	r, err := newRouter(ctx, c, o, m, newDependencies(o, m))
 	if err != nil {
-		return nil, errors.Join(err, shutdown())
+		return nil, errors.Join(err, o.close(), shutdown())
 	}
-	r.closers = append([]func() error{shutdown}, r.closers...) // runs last
+	r.closers = append([]func() error{shutdown, o.close}, r.closers...) // run last
 	return r, nil
 }
 

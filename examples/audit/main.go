@@ -26,7 +26,8 @@ func extend(x *router.Extensions) error {
 		if err != nil {
 			return fmt.Errorf("opening the audit log: %w", err)
 		}
-		to = file // open as long as the process runs
+		to = file
+		x.Closers = append(x.Closers, file.Close)
 	}
 	x.Hooks = append(x.Hooks, newAudit(to))
 	return nil
