@@ -347,7 +347,7 @@ func (c *compiler) representations(list []plan.Representation, at *position) []*
 		out[i] = &representation{
 			on:     c.set(r.On),
 			prefix: appendString([]byte(`{"__typename":`), r.Typename),
-			fields: c.representation(r.Fields, at),
+			fields: c.representation(r.Fields, at), typeName: r.Typename,
 		}
 	}
 	return out
@@ -390,8 +390,12 @@ func (c *compiler) representation(fields []plan.RepresentationField, at *positio
 	for i, f := range fields {
 		slot, below := at.slot(f.StorageKey)
 		compiled[i] = representationField{
-			name: appendKey([]byte{','}, f.Name), slot: slot, on: c.set(f.On), nested: f.Fields != nil,
-			kind: inputKind(f.Kind), fields: c.representation(f.Fields, below),
+			name: appendKey([]byte{','}, f.Name), field: f.Name, storageKey: f.StorageKey, slot: slot, on: c.set(f.On), nested: f.Fields != nil,
+			kind: inputKind(f.Kind), lists: anyLists, fields: c.representation(f.Fields, below),
+		}
+		if f.Type != "" {
+			compiled[i].nonNull, compiled[i].typeName = nonNull(f.Type), namedType(f.Type)
+			compiled[i].lists = len(compiled[i].nonNull) - 1
 		}
 	}
 	return compiled

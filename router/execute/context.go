@@ -170,11 +170,14 @@ func (b *representationBuilder) leaf(object uint32, fields []representationField
 		if f.slot < 0 {
 			return missing
 		}
-		v := b.values[object+uint32(f.slot)]
-		if v.kind == objectKind {
+		at := object + uint32(f.slot)
+		if v := b.values[at]; v.kind == objectKind {
 			return b.leaf(v.a, f.fields)
 		}
-		return b.value(v, f)
+		if p := b.value(at, f, f.lists); p != wrongKind {
+			return p
+		}
+		return missing
 	}
 	return missing
 }

@@ -1,6 +1,9 @@
 package execute
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // reportMissing adds an error for each root field of a fetch for which the
 // response has no value and no error: a root field (GraphQL, section 6.3) that
@@ -52,6 +55,51 @@ func (x *execution) reportMissingEntities(f *fetch, state *fetchState) {
 			x.tree.markReported(t.object, fetch.shape)
 		}
 	}
+}
+
+// correct replaces the input that is of the wrong kind by null, as for a field that the
+// client selects, or by nothing if it must not be null. reportWrong reports it, so that
+// the writer adds no second error if the client has selected it.
+func (x *execution) correct(object uint32) wrongInput {
+	w := x.builder.wrong
+	w.object = object
+	x.tree.values[w.value] = value{kind: nullKind, flags: reportedFlag}
+	if w.nonNull {
+		x.tree.values[w.value].kind = absentKind
+	}
+	return w
+}
+
+// reportWrong adds an error for each wrong input of a fetch, and each occurrence of the
+// object that it is for.
+func (x *execution) reportWrong(f *fetch, t *target, wrong []wrongInput) {
+	if len(wrong) == 0 {
+		return
+	}
+	byObject := make(map[uint32][]wrongInput, len(wrong))
+	for _, w := range wrong {
+		byObject[w.object] = append(byObject[w.object], w)
+	}
+	for _, place := range x.occurrences(t.path, func(object uint32) bool { return byObject[object] != nil }) {
+		for _, w := range byObject[place.object] {
+			x.add(x.wrongError(f, w, slices.Concat(place.path, w.path)))
+		}
+	}
+}
+
+// wrongError returns the error for an input at a path. A field that the client has not
+// selected may be inaccessible, so only development mode names it.
+func (x *execution) wrongError(f *fetch, w wrongInput, stored []pathElement) responseError {
+	e := responseError{fetchID: f.id, deferID: f.deferID, code: CodeInvalidValue, path: x.responsePath(stored)}
+	switch {
+	case len(e.path) == len(stored):
+		e.message = fmt.Sprintf("The value of %s.%s is not a valid %s.", w.parent, w.field.field, w.field.typeName)
+	case x.req.Internals:
+		e.message = fmt.Sprintf("The value of %s.%s, which subgraph %q requires, is not a valid %s.", w.parent, w.field.field, f.subgraph, w.field.typeName)
+	default:
+		e.message = fmt.Sprintf("A value that subgraph %q requires is not of the kind that its type has.", f.subgraph)
+	}
+	return e
 }
 
 func (x *execution) missingField(f *fetch, field string) responseError {

@@ -171,16 +171,31 @@ type representation struct {
 	on     typeset
 	prefix []byte // {"__typename":"T"
 	fields []representationField
+
+	typeName string
 }
 
 type representationField struct {
-	name   []byte // ,"name":
-	slot   int
-	on     typeset
-	kind   valueKind // of a leaf: intValue, idValue or anyValue
-	nested bool
-	fields []representationField
+	name  []byte // ,"name":
+	field string // the name
+	slot  int
+	// storageKey is that of the value.
+	storageKey string
+	on         typeset
+	kind       valueKind // of a leaf: intValue, idValue or anyValue
+	nested     bool
+	// lists is the number of list types around the type of a nested field, or
+	// anyLists if the plan does not state it.
+	lists int
+	// nonNull states, for each list level from the outside and last for the
+	// named type, whether it is non-null.
+	nonNull  []bool
+	typeName string // of a nested field; may be empty
+	fields   []representationField
 }
+
+// anyLists stands for any number of list types.
+const anyLists = -1
 
 // A shape is the merged selection set of a fetch, with the storage slots of the
 // objects that responses are stored in.

@@ -3,6 +3,7 @@ package execute
 import (
 	"bytes"
 	"hash/maphash"
+	"slices"
 )
 
 // A pathWalker visits the objects at the end of a path. A shared object or
@@ -118,7 +119,25 @@ const (
 	missing
 	// reported: an input is absent, and an error tells why.
 	reported
+	// wrongKind: an input is not of the kind that its type has, such as a list
+	// where an object belongs.
+	wrongKind
 )
+
+// A wrongInput is an input of the wrong kind. The client may not have selected it, so
+// that nothing else finds it.
+type wrongInput struct {
+	// object is the one that the representation is of, and value where the
+	// input is stored.
+	object, value uint32
+	field         *representationField
+	// nonNull is set if the input must not be null.
+	nonNull bool
+	// parent is the type of the object that has the input.
+	parent string
+	// path leads from the object to the input.
+	path []pathElement
+}
 
 // A representationBuilder builds the representations of one entity fetch.
 type representationBuilder struct {
@@ -126,6 +145,8 @@ type representationBuilder struct {
 	program *Program
 	into    *entityState
 	seed    maphash.Seed
+	// wrong is the input that made the last representation wrongKind.
+	wrong wrongInput
 }
 
 // add builds the representation of an object and makes the object a target of
@@ -145,6 +166,9 @@ func (b *representationBuilder) add(t *target, object uint32, types uint64) pres
 			e.text = append(e.text, '}')
 			b.intern(start, object, types)
 			return present
+		}
+		if p == wrongKind && b.wrong.parent == "" {
+			b.wrong.parent = r.typeName
 		}
 		result = max(result, p)
 		e.text = e.text[:start]
@@ -211,15 +235,29 @@ func (b *representationBuilder) fields(object uint32, fields []representationFie
 			name = name[1:]
 		}
 		e.text = append(e.text, name...)
-		if p := b.value(b.values[object+uint32(f.slot)], f); p != present {
+		if p := b.value(object+uint32(f.slot), f, f.lists); p != present {
+			if p == wrongKind {
+				if typ := b.values[object].typ; b.wrong.field == f && typ != noType {
+					b.wrong.parent = b.program.types[typ]
+				} else if b.wrong.field != f && b.wrong.parent == "" {
+					b.wrong.parent = f.typeName
+				}
+				b.wrong.path = slices.Insert(b.wrong.path, 0, pathElement{key: f.storageKey})
+			}
 			return p
 		}
 	}
 	return present
 }
 
-func (b *representationBuilder) value(v value, f *representationField) presence {
+// value appends the value stored at an index, which lists list types are around.
+func (b *representationBuilder) value(at uint32, f *representationField, lists int) presence {
 	e := b.into
+	v := b.values[at]
+	if f.nested && (v.kind > nullKind && v.kind < objectKind || v.kind == objectKind && lists > 0 || v.kind == arrayKind && lists == 0) {
+		b.wrong = wrongInput{value: at, field: f, nonNull: lists != anyLists && f.nonNull[f.lists-lists]}
+		return wrongKind
+	}
 	switch v.kind {
 	case absentKind:
 		if v.flags&reportedFlag != 0 {
@@ -240,15 +278,15 @@ func (b *representationBuilder) value(v value, f *representationField) presence 
 			if i > 0 {
 				e.text = append(e.text, ',')
 			}
-			if p := b.value(b.values[v.a+i], f); p != present {
+			if p := b.value(v.a+i, f, max(lists-1, anyLists)); p != present {
+				if p == wrongKind {
+					b.wrong.path = slices.Insert(b.wrong.path, 0, pathElement{index: int(i)})
+				}
 				return p
 			}
 		}
 		e.text = append(e.text, ']')
 	default:
-		if f.nested {
-			return missing
-		}
 		e.text = appendInput(e.text, b.text(v), f.kind)
 	}
 	return present

@@ -155,6 +155,10 @@ type RepresentationField struct {
 	On []string `json:"on,omitzero"`
 	// Kind is the kind of a leaf's type; empty if any value is sent unchanged.
 	Kind TypeKind `json:"kind,omitempty"`
+	// Type is the type of a composite field, with its list and non-null types. If it
+	// is empty, a value that is no object and no list of objects is still an error,
+	// but lists are not checked.
+	Type string `json:"type,omitempty"`
 	// Fields are the fields of a composite value; nil for a leaf.
 	Fields []RepresentationField `json:"fields,omitzero"`
 }

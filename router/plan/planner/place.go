@@ -149,6 +149,7 @@ func (p *placer) represent(to []plan.RepresentationField, g *supergraph.Subgraph
 			if len(sel.Selections) == 0 {
 				f.Kind = kindOf(def.Named)
 			} else {
+				f.Type = def.Type
 				if needsTypename(def, g) {
 					f.Fields = []plan.RepresentationField{{Name: "__typename", StorageKey: "__typename"}}
 				}
