@@ -71,6 +71,12 @@ func (w *walker) candidates(b *branch, f *operation.Field, def *supergraph.Field
 				return candidates, true
 			}
 		}
+		// The key of an entity is fetched anyway, for jumps from there.
+		if !def.Named.Composite() {
+			if candidates = w.fieldEdges(b, keyed(b.paths, f), f, false); len(candidates) > 0 {
+				return candidates, true
+			}
+		}
 		if candidates = w.fieldEdges(b, w.withJumps(b)[len(b.paths):], f, false); len(candidates) > 0 {
 			return candidates, false
 		}
@@ -83,6 +89,16 @@ func (w *walker) candidates(b *branch, f *operation.Field, def *supergraph.Field
 		candidates = w.fieldEdges(b, b.paths, f, true)
 	}
 	return candidates, false
+}
+
+// keyed returns the paths to objects of which a field is part of a key.
+func keyed(paths []*edge, f *operation.Field) (found []*edge) {
+	for _, e := range paths {
+		if e.isKey(f) {
+			found = append(found, e)
+		}
+	}
+	return found
 }
 
 // fieldEdges follows paths to a field. Behind an @interfaceObject only key

@@ -172,6 +172,20 @@ func variables(fetches []*plan.EntityFetch) int {
 	return n
 }
 
+// everyTypeProvides reports whether a field of an interface has @provides on each
+// object type that the subgraph has for it.
+func everyTypeProvides(t *supergraph.Type, g *supergraph.Subgraph, field string) bool {
+	if t.Kind != supergraph.Interface {
+		return false
+	}
+	for _, o := range t.InSubgraph(g).Possible {
+		if o.Field(field) == nil || o.Field(field).InSubgraph(g) == nil || o.Field(field).InSubgraph(g).Provides == nil {
+			return false
+		}
+	}
+	return true
+}
+
 func checkExternal(t errorer, c *testCase, s *plan.Fetch, g *supergraph.Subgraph, set ast.SelectionSet, provided bool) {
 	t.Helper()
 	for _, sel := range set {
@@ -186,7 +200,7 @@ func checkExternal(t errorer, c *testCase, s *plan.Fetch, g *supergraph.Subgraph
 				if !provided && !in.Resolves(on) {
 					t.Errorf("fetch %d: %s does not resolve %s.%s", s.ID, g.Name, typ.Name, sel.Name)
 				}
-				inner = provided || in.Provides != nil
+				inner = provided || in.Provides != nil || everyTypeProvides(typ, g, sel.Name)
 			}
 			checkExternal(t, c, s, g, sel.SelectionSet, inner)
 		}

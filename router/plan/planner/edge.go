@@ -181,7 +181,9 @@ func (w *walker) fieldFrom(e *edge, at *position, f *operation.Field) *edge {
 		return nil
 	}
 	if tin := e.typ.InSubgraph(e.subgraph); e.typ.Kind == supergraph.Interface && !tin.InterfaceObject {
-		ok = w.resolvesForAllTypes(tin, e, f.Name)
+		var more []operation.Selection
+		more, ok = w.resolvesForAllTypes(tin, e, f.Name)
+		provided = append(provided[:len(provided):len(provided)], more...)
 	}
 	if !ok {
 		return nil

@@ -34,25 +34,68 @@ type interfaceField struct {
 	name string
 }
 
+// A resolution is how a subgraph resolves an interface's field for all types.
+type resolution struct {
+	provided []operation.Selection
+	ok       bool
+}
+
 // resolvesForAllTypes reports whether a subgraph resolves an interface's field
-// for objects of each of its types. The result is remembered unless it depends
-// on the path, because an interface can have thousands of types.
-func (w *walker) resolvesForAllTypes(tin *supergraph.TypeIn, e *edge, name string) bool {
+// for objects of each of its types, and what @provides adds below the field for
+// all of them. The result is remembered unless it depends on the path, because
+// an interface can have thousands of types.
+func (w *walker) resolvesForAllTypes(tin *supergraph.TypeIn, e *edge, name string) ([]operation.Selection, bool) {
 	independent := e.provided == nil && e.onlyField == nil
 	key := interfaceField{tin, name}
-	if ok, known := w.resolvedForAllTypes[key]; known && independent {
-		return ok
+	if known, ok := w.resolvedForAllTypes[key]; ok && independent {
+		return known.provided, known.ok
 	}
-	ok := true
-	for _, o := range tin.Possible {
+	all := resolution{ok: true}
+	for i, o := range tin.Possible {
 		w.budget--
-		_, _, can := w.resolves(o, e, name)
-		ok = ok && can
+		_, provided, can := w.resolves(o, e, name)
+		all.ok = all.ok && can
+		if i == 0 {
+			all.provided = provided
+		} else {
+			all.provided = commonSelections(all.provided, provided)
+		}
 	}
 	if independent {
-		w.resolvedForAllTypes[key] = ok
+		w.resolvedForAllTypes[key] = all
 	}
-	return ok
+	return all.provided, all.ok
+}
+
+// commonSelections returns the fields that are in both of two selection sets of
+// @provides. Of fragments it keeps those with equal type conditions.
+func commonSelections(a, b []operation.Selection) (common []operation.Selection) {
+	for _, one := range a {
+		for _, other := range b {
+			switch one := one.(type) {
+			case *operation.Field:
+				other, ok := other.(*operation.Field)
+				if !ok || other.Name != one.Name {
+					continue
+				}
+				both := *one
+				both.Selections = commonSelections(one.Selections, other.Selections)
+				if len(both.Selections) > 0 || len(one.Selections) == 0 {
+					common = append(common, &both)
+				}
+			case *operation.InlineFragment:
+				other, ok := other.(*operation.InlineFragment)
+				if !ok || other.TypeCondition != one.TypeCondition {
+					continue
+				}
+				both := *one
+				if both.Selections = commonSelections(one.Selections, other.Selections); len(both.Selections) > 0 {
+					common = append(common, &both)
+				}
+			}
+		}
+	}
+	return common
 }
 
 // providedField looks for a field among the selections of @provides that apply

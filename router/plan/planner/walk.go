@@ -32,7 +32,7 @@ type walker struct {
 	jumping map[entityJump]bool
 	target  *supergraph.Subgraph
 	// resolvedForAllTypes remembers results of the method of that name.
-	resolvedForAllTypes map[interfaceField]bool
+	resolvedForAllTypes map[interfaceField]resolution
 	// thorough makes the walker find every path that the best plan may need,
 	// for the optimiser, and not only those that look cheap for themselves.
 	thorough bool
