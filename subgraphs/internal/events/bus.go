@@ -27,6 +27,8 @@ type Bus struct {
 	tracer  trace.Tracer
 	metrics *metrics
 	name    string // of this process in its consumer groups
+	// maxStreamLength is maxStreamLength, except in tests.
+	maxStreamLength int64
 
 	mu       sync.Mutex
 	consumed []string // the groups of the service's consumers
@@ -47,6 +49,8 @@ func New(service string, db *pgxpool.Pool, client redis.UniversalClient, t *tele
 		tracer:  t.TracerProvider.Tracer("souk/subgraphs/internal/events"),
 		metrics: newMetrics(t.Registry),
 		name:    host + "-" + rand.Text()[:8],
+
+		maxStreamLength: maxStreamLength,
 	}
 }
 

@@ -5,6 +5,8 @@
 //
 //	Append (outbox.go)       writes it to the outbox table, in the transaction of the change
 //	Bus.Relay (relay.go)     moves the outbox to a Redis stream, as CloudEvents 1.0 in JSON
+//	lost.go                  publishes events again that Redis lost
+//	cleanup.go               deletes events that every consumer group has handled
 //	Bus.Consume (consumer.go, reader.go, handle.go)
 //	                         reads the stream in a consumer group, one transaction per event
 //	dead.go                  keeps events that repeatedly fail, in a dead-letter stream

@@ -12,6 +12,10 @@ var (
 		Help:   "Events moved from the outbox to the stream.",
 		Labels: []string{"type"},
 	}
+	metricLost = telemetry.Metric{
+		Name: "souk_events_lost_total", Kind: telemetry.Counter,
+		Help: "Published events that Redis lost and that the relay publishes again.",
+	}
 	metricHandled = telemetry.Metric{
 		Name: "souk_events_handled_total", Kind: telemetry.Counter,
 		Help:   "Events that a consumer group has finished: handled, repeated (processed before) or dead (moved to the dead-letter stream).",
@@ -43,13 +47,14 @@ var (
 )
 
 type metrics struct {
-	published, handled, failed               *prometheus.CounterVec
+	published, lost, handled, failed         *prometheus.CounterVec
 	outboxWaiting, outboxAge, retrying, lags *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		published:     metricPublished.NewCounter(r),
+		lost:          metricLost.NewCounter(r),
 		handled:       metricHandled.NewCounter(r),
 		failed:        metricFailed.NewCounter(r),
 		outboxWaiting: metricOutboxWaiting.NewGauge(r),
@@ -58,6 +63,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		lags:          metricLag.NewGauge(r),
 	}
 	// Export zero from the start, so that the series exist.
+	m.lost.WithLabelValues().Add(0)
 	m.outboxWaiting.WithLabelValues().Set(0)
 	m.outboxAge.WithLabelValues().Set(0)
 	return m

@@ -17,14 +17,9 @@ import (
 const (
 	relayPollInterval = 100 * time.Millisecond // between two polls for new events
 	relayBatchSize    = 200
-	// retention is how long published events stay in the outbox and in the
-	// stream. It bounds the age of events that the relay can send again after
-	// Redis lost them.
-	retention = 72 * time.Hour
-	// processedRetention is how long a consumer remembers processed events. It
-	// must exceed retention.
-	processedRetention = 30 * 24 * time.Hour
-	cleanupInterval    = time.Minute
+	// lossCheckInterval is how often an idle relay looks for events that Redis
+	// lost. Before it publishes, it always looks.
+	lossCheckInterval = 2 * time.Second
 )
 
 // errStandby means that another process does this work at the moment.
@@ -33,18 +28,18 @@ var errStandby = errors.New("another process is doing this work")
 // Relay moves the service's outbox to the stream until ctx ends. Several
 // processes may run it. One works at a time, which keeps the order of events.
 //
-// Every committed event reaches the stream: it stays in the outbox until Redis
-// has it, and for 72 hours after that. Before each batch, the relay checks
-// that the last published event is still in the stream. If Redis has lost it
-// (a restart without persistence, a failover), the relay publishes all missing
-// events of that period again. Consumers ignore events that they have
-// processed.
+// Every committed event reaches every consumer group: it stays in the outbox
+// until Redis has it, and after that until the groups have read it, for at
+// least 72 hours. The relay checks before each batch, and every two seconds
+// while idle, that the last published event is still in the stream. If Redis
+// has lost it (a restart without persistence, a failover), the relay publishes
+// all missing events again. Consumers ignore events that they have processed.
 func (b *Bus) Relay(ctx context.Context) error {
 	return b.retry(untraced(ctx), "the event relay", b.relay)
 }
 
 func (b *Bus) relay(ctx context.Context) error {
-	var tidied time.Time
+	var tidied, checked time.Time
 	for ctx.Err() == nil {
 		// One query tells whether there is work; usually there is no event.
 		waiting, age, err := b.measureOutbox(ctx)
@@ -54,10 +49,16 @@ func (b *Bus) relay(ctx context.Context) error {
 		b.metrics.outboxWaiting.WithLabelValues().Set(waiting)
 		b.metrics.outboxAge.WithLabelValues().Set(age)
 		if waiting > 0 {
-			if err := b.relayBatch(ctx); err != nil {
+			if err := b.exclusively(ctx, b.relayBatch); err != nil {
 				return err
 			}
 			continue
+		}
+		if time.Since(checked) > lossCheckInterval {
+			checked = time.Now()
+			if err := b.exclusively(ctx, b.recoverLost); err != nil && !errors.Is(err, errStandby) {
+				return err
+			}
 		}
 		if time.Since(tidied) > cleanupInterval {
 			tidied = time.Now()
@@ -95,9 +96,10 @@ type outboxRow struct {
 	Data        json.RawMessage
 }
 
-// relayBatch publishes the oldest waiting events. A transaction-level advisory
-// lock makes this process the only one that publishes.
-func (b *Bus) relayBatch(ctx context.Context) error {
+// exclusively runs work in a transaction. An advisory lock of the transaction
+// makes this process the only one that publishes or looks for lost events;
+// another one gets errStandby.
+func (b *Bus) exclusively(ctx context.Context, work func(context.Context, pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, b.db, func(tx pgx.Tx) error {
 		var alone bool
 		if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", lockKey("relay")).Scan(&alone); err != nil {
@@ -106,19 +108,28 @@ func (b *Bus) relayBatch(ctx context.Context) error {
 		if !alone {
 			return errStandby
 		}
-		rows, err := waiting(ctx, tx)
-		if err != nil || len(rows) == 0 {
-			return err
-		}
-		lost, err := b.lastPublishedLost(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if lost {
-			return b.requeueLost(ctx, tx) // the next batch starts with them
-		}
-		return b.publish(ctx, tx, rows)
+		return work(ctx, tx)
 	})
+}
+
+// relayBatch publishes the oldest waiting events.
+func (b *Bus) relayBatch(ctx context.Context, tx pgx.Tx) error {
+	rows, err := waiting(ctx, tx)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	if err := b.makeRoom(ctx); err != nil {
+		return err
+	}
+	last, err := b.lastPublished(ctx, tx)
+	if err != nil {
+		return err
+	}
+	published, err := b.publish(ctx, tx, rows, last)
+	if err != nil || published {
+		return err
+	}
+	return b.requeueLost(ctx, tx) // the next batch starts with them
 }
 
 func waiting(ctx context.Context, tx pgx.Tx) ([]outboxRow, error) {
@@ -135,14 +146,30 @@ func waiting(ctx context.Context, tx pgx.Tx) ([]outboxRow, error) {
 	return found, nil
 }
 
+// publication adds events to the stream, provided that the event published
+// last is still there. A script is atomic: Redis cannot lose that event between
+// the check and the additions, and it never accepts only some of the events,
+// so that no event precedes an earlier one.
+//
+// KEYS: the stream. ARGV: the ID of the entry that must exist, or an empty
+// string; then the type and the CloudEvent of each event. It returns the IDs of
+// the new entries: none if the entry is missing.
+var publication = redis.NewScript(`
+if ARGV[1] ~= '' and #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then
+	return {}
+end
+local ids = {}
+for i = 2, #ARGV, 2 do
+	ids[#ids + 1] = redis.call('XADD', KEYS[1], '*', 'type', ARGV[i], 'event', ARGV[i + 1])
+end
+return ids`)
+
 // publish adds rows to the stream, in order, and marks them as published. If
-// marking fails, they are published again with the same IDs.
-func (b *Bus) publish(ctx context.Context, tx pgx.Tx, rows []outboxRow) error {
-	// MULTI makes the batch atomic. If Redis accepted only some of the events, a
-	// later event could precede an earlier one.
-	pipeline := b.redis.TxPipeline()
-	added := make([]*redis.StringCmd, len(rows))
-	positions, streamIDs := make([]int64, len(rows)), make([]string, len(rows))
+// marking fails, they are published again with the same IDs. It publishes
+// nothing if the stream lacks the entry with the ID last, unless that is empty.
+func (b *Bus) publish(ctx context.Context, tx pgx.Tx, rows []outboxRow, last string) (published bool, err error) {
+	args := []any{last}
+	positions := make([]int64, len(rows))
 	for i, row := range rows {
 		event, err := json.Marshal(envelope{
 			SpecVersion: "1.0", ID: row.ID, Source: b.source, Type: row.Type, Subject: row.Subject,
@@ -150,31 +177,30 @@ func (b *Bus) publish(ctx context.Context, tx pgx.Tx, rows []outboxRow) error {
 			TraceParent: row.TraceParent, TraceState: row.TraceState, Data: row.Data,
 		})
 		if err != nil {
-			return fmt.Errorf("encoding event %s: %w", row.ID, err)
+			return false, fmt.Errorf("encoding event %s: %w", row.ID, err)
 		}
-		added[i] = pipeline.XAdd(ctx, &redis.XAddArgs{
-			Stream: Stream, Values: []any{fieldType, row.Type, fieldEvent, string(event)},
-		})
+		args = append(args, row.Type, string(event))
 		positions[i] = row.Position
 	}
 	defer b.trace(ctx, rows)()
-	if _, err := pipeline.Exec(ctx); err != nil {
-		return fmt.Errorf("adding events to the stream: %w", err)
+	streamIDs, err := publication.Run(ctx, b.redis, []string{Stream}, args...).StringSlice()
+	if err != nil {
+		return false, fmt.Errorf("adding events to the stream: %w", err)
 	}
-	for i, command := range added {
-		streamIDs[i] = command.Val()
+	if len(streamIDs) == 0 {
+		return false, nil
 	}
-	_, err := tx.Exec(ctx, `
+	_, err = tx.Exec(ctx, `
 		update event_outbox o set published_at = now(), stream_id = p.stream_id
 		from unnest($1::bigint[], $2::text[]) p(position, stream_id)
 		where o.position = p.position`, positions, streamIDs)
 	if err != nil {
-		return fmt.Errorf("marking events as published: %w", err)
+		return false, fmt.Errorf("marking events as published: %w", err)
 	}
 	for _, row := range rows {
 		b.metrics.published.WithLabelValues(row.Type).Inc()
 	}
-	return nil
+	return true, nil
 }
 
 // trace adds a span for publishing to the trace of each event.
@@ -195,69 +221,4 @@ func (b *Bus) trace(ctx context.Context, rows []outboxRow) (end func()) {
 			span.End()
 		}
 	}
-}
-
-// lastPublishedLost reports whether the last published event is missing from
-// the stream. Trimming removes only old entries, so Redis must have lost it.
-func (b *Bus) lastPublishedLost(ctx context.Context, tx pgx.Tx) (bool, error) {
-	var id string
-	err := tx.QueryRow(ctx, `
-		select stream_id from event_outbox
-		where published_at > now() - $1::interval / 2
-		order by published_at desc, position desc limit 1`, retention).Scan(&id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("looking up the last published event: %w", err)
-	}
-	found, err := b.redis.XRangeN(ctx, Stream, id, id, 1).Result()
-	if err != nil {
-		return false, fmt.Errorf("looking for the last published event in the stream: %w", err)
-	}
-	return len(found) == 0, nil
-}
-
-// requeueLost marks every event as unpublished that should be in the stream
-// but is not.
-func (b *Bus) requeueLost(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, `
-		select position, stream_id from event_outbox
-		where published_at > now() - $1::interval / 2`, retention)
-	if err != nil {
-		return fmt.Errorf("reading the published events: %w", err)
-	}
-	type published struct {
-		Position int64
-		StreamID string
-	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[published])
-	if err != nil {
-		return fmt.Errorf("reading the published events: %w", err)
-	}
-	var lost []int64
-	for len(all) > 0 {
-		part := all[:min(len(all), relayBatchSize)]
-		all = all[len(part):]
-		pipeline := b.redis.Pipeline()
-		looked := make([]*redis.XMessageSliceCmd, len(part))
-		for i, p := range part {
-			looked[i] = pipeline.XRangeN(ctx, Stream, p.StreamID, p.StreamID, 1)
-		}
-		if _, err := pipeline.Exec(ctx); err != nil {
-			return fmt.Errorf("looking for published events in the stream: %w", err)
-		}
-		for i, p := range part {
-			if len(looked[i].Val()) == 0 {
-				lost = append(lost, p.Position)
-			}
-		}
-	}
-	b.logger.WarnContext(ctx, "Redis lost events; publishing them again", "count", len(lost))
-	_, err = tx.Exec(ctx, `
-		update event_outbox set published_at = null, stream_id = null where position = any($1)`, lost)
-	if err != nil {
-		return fmt.Errorf("requeueing lost events: %w", err)
-	}
-	return nil
 }

@@ -1,0 +1,12 @@
+package events
+
+import "context"
+
+// SetMaxStreamLength replaces the maximum length of the stream.
+func (b *Bus) SetMaxStreamLength(n int64) { b.maxStreamLength = n }
+
+// DeleteOld deletes old events, as the relay does every minute.
+var DeleteOld = (*Bus).deleteOld
+
+// RelayOnce publishes one batch of the outbox.
+func RelayOnce(b *Bus, ctx context.Context) error { return b.exclusively(ctx, b.relayBatch) }
