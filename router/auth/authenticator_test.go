@@ -23,7 +23,7 @@ import (
 	"souk/router/auth"
 )
 
-// issuer is a server with signing keys.
+// issuer is a server that publishes signing keys.
 type issuer struct {
 	*httptest.Server
 	t testing.TB
@@ -71,7 +71,7 @@ func (i *issuer) add(id string, raw any, algorithm jwa.SignatureAlgorithm) {
 
 var start = time.Unix(1_800_000_000, 0)
 
-// token signs claims with a key; the defaults are good ones.
+// token signs claims with a key; the default claims are valid.
 func (i *issuer) token(id string, change func(*jwt.Builder) *jwt.Builder) string {
 	i.t.Helper()
 	b := jwt.NewBuilder().Issuer("https://id.example").Audience([]string{"shop"}).Subject("42").Expiration(start.Add(time.Hour)).
@@ -92,7 +92,7 @@ func (i *issuer) token(id string, change func(*jwt.Builder) *jwt.Builder) string
 	return string(signed)
 }
 
-// signed makes a token of any payload.
+// signed makes a token with an arbitrary payload.
 func (i *issuer) signed(id, payload string) string {
 	i.t.Helper()
 	key := i.private[id]
@@ -160,8 +160,8 @@ func (f *fixture) advance(d time.Duration) {
 	f.now = f.now.Add(d)
 }
 
-// call asks a server behind the middleware, and gives the status, the caller
-// it saw and the body otherwise.
+// call sends a request through the middleware and returns the response and the
+// caller that the handler saw.
 func (f *fixture) call(header http.Header) (*httptest.ResponseRecorder, *auth.Caller) {
 	var seen *auth.Caller
 	h := f.authenticator.Middleware(reject)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = auth.From(r.Context()) }))
@@ -204,38 +204,38 @@ func TestOnlyValidTokensAreAccepted(t *testing.T) {
 	tests := []struct {
 		name   string
 		header http.Header
-		want   string // "ok", "nobody", or a part of the message
+		want   string // "ok", "nobody" (anonymous) or a part of the message
 	}{
 		{name: "EdDSA", header: bearer(good), want: "ok"},
 		{name: "ES256", header: bearer(f.token("ec", nil)), want: "ok"},
 		{name: "RS256", header: bearer(f.token("rsa", nil)), want: "ok"},
-		{name: "scheme in small letters", header: http.Header{"Authorization": {"bearer " + good}}, want: "ok"},
+		{name: "lower-case scheme", header: http.Header{"Authorization": {"bearer " + good}}, want: "ok"},
 		{name: "within the leeway", header: claims(func(b *jwt.Builder) *jwt.Builder { return b.Expiration(start.Add(-20 * time.Second)) }), want: "ok"},
 		{name: "none", header: http.Header{}, want: "nobody"},
-		{name: "within the leeway before", header: claims(func(b *jwt.Builder) *jwt.Builder { return b.NotBefore(start.Add(20 * time.Second)) }), want: "ok"},
-		{name: "white space around", header: http.Header{"Authorization": {"  Bearer   " + good + " "}}, want: "ok"},
+		{name: "before nbf, within the leeway", header: claims(func(b *jwt.Builder) *jwt.Builder { return b.NotBefore(start.Add(20 * time.Second)) }), want: "ok"},
+		{name: "surrounding white space", header: http.Header{"Authorization": {"  Bearer   " + good + " "}}, want: "ok"},
 		{name: "an empty header", header: http.Header{"Authorization": {""}}, want: "nobody"},
 		{name: "another scheme", header: http.Header{"Authorization": {"Basic YTpi"}}, want: "nobody"},
-		{name: "without the scheme", header: http.Header{"Authorization": {good}}, want: "Invalid access token: send it as Authorization: Bearer <token>."},
+		{name: "no scheme", header: http.Header{"Authorization": {good}}, want: "Invalid access token: send it as Authorization: Bearer <token>."},
 		{name: "two", header: http.Header{"Authorization": {"Bearer " + good, "Bearer " + good}}, want: "the request has the header Authorization more than once"},
-		{name: "two of different schemes", header: http.Header{"Authorization": {"Basic YTpi", "Bearer " + good}}, want: "the request has the header Authorization more than once"},
+		{name: "two with different schemes", header: http.Header{"Authorization": {"Basic YTpi", "Bearer " + good}}, want: "the request has the header Authorization more than once"},
 		{name: "expired", header: claims(func(b *jwt.Builder) *jwt.Builder { return b.Expiration(start.Add(-time.Minute)) }), want: "it has expired (exp)"},
-		{name: "without an end", header: claims(func(_ *jwt.Builder) *jwt.Builder { return jwt.NewBuilder().Issuer("https://id.example").Subject("42") }), want: "it has no expiry (exp)"},
-		{name: "a number as expiry that is no time", header: bearer(f.signed("ed", `{"iss":"https://id.example","aud":"shop","sub":"42","exp":1e300}`)), want: "Invalid access token: it"},
-		{name: "a word as expiry", header: bearer(f.signed("ed", `{"iss":"https://id.example","aud":"shop","sub":"42","exp":"never"}`)), want: "its claims are not valid"},
+		{name: "without an expiry", header: claims(func(_ *jwt.Builder) *jwt.Builder { return jwt.NewBuilder().Issuer("https://id.example").Subject("42") }), want: "it has no expiry (exp)"},
+		{name: "an expiry that is not a time", header: bearer(f.signed("ed", `{"iss":"https://id.example","aud":"shop","sub":"42","exp":1e300}`)), want: "Invalid access token: it"},
+		{name: "a string as expiry", header: bearer(f.signed("ed", `{"iss":"https://id.example","aud":"shop","sub":"42","exp":"never"}`)), want: "its claims are not valid"},
 		{name: "a number as subject", header: bearer(f.signed("ed", `{"iss":"https://id.example","aud":"shop","sub":42,"exp":4102444800}`)), want: "its claims are not valid"},
 		{name: "claims that are a list", header: bearer(f.signed("ed", `[1]`)), want: "its claims are not valid"},
-		{name: "audience among others", header: claims(func(b *jwt.Builder) *jwt.Builder { return b.Audience([]string{"bank", "other"}) }), want: "ok"},
+		{name: "one of several audiences", header: claims(func(b *jwt.Builder) *jwt.Builder { return b.Audience([]string{"bank", "other"}) }), want: "ok"},
 		{name: "no audience", header: claims(func(b *jwt.Builder) *jwt.Builder { return b.Audience(nil) }), want: "it is for another audience (aud)"},
-		{name: "from the future", header: claims(func(b *jwt.Builder) *jwt.Builder { return b.IssuedAt(start.Add(time.Minute)) }), want: "it was issued in the future (iat)"},
-		{name: "not yet", header: claims(func(b *jwt.Builder) *jwt.Builder { return b.NotBefore(start.Add(time.Minute)) }), want: "it is not valid yet (nbf)"},
+		{name: "issued in the future", header: claims(func(b *jwt.Builder) *jwt.Builder { return b.IssuedAt(start.Add(time.Minute)) }), want: "it was issued in the future (iat)"},
+		{name: "not valid yet", header: claims(func(b *jwt.Builder) *jwt.Builder { return b.NotBefore(start.Add(time.Minute)) }), want: "it is not valid yet (nbf)"},
 		{name: "another issuer", header: claims(func(b *jwt.Builder) *jwt.Builder { return b.Issuer("https://evil.example") }), want: "its issuer is not trusted (iss)"},
 		{name: "another audience", header: claims(func(b *jwt.Builder) *jwt.Builder { return b.Audience([]string{"bank"}) }), want: "it is for another audience (aud)"},
-		{name: "another's key of the same id", header: bearer(other.token("ed", nil)), want: "its signature is wrong"},
+		{name: "another key with the same ID", header: bearer(other.token("ed", nil)), want: "its signature is wrong"},
 		{name: "changed claims", header: bearer(parts[0] + "." + parts[1][:len(parts[1])-2] + "AA." + parts[2]), want: "its signature is wrong"},
 		{name: "unsigned", header: bearer(string(unsigned)), want: "its signature algorithm is not accepted"},
-		{name: "the public key as a secret", header: bearer(string(hmac)), want: "its signature algorithm is not accepted"},
-		{name: "no JWT", header: bearer("hello"), want: "it is not a signed JWT"},
+		{name: "the public key as an HMAC secret", header: bearer(string(hmac)), want: "its signature algorithm is not accepted"},
+		{name: "not a JWT", header: bearer("hello"), want: "it is not a signed JWT"},
 		{name: "empty", header: bearer(""), want: "Invalid access token: it is empty."},
 		{name: "huge", header: bearer(strings.Repeat("x", 20_000)), want: "it is longer than 16384 bytes"},
 	}
@@ -245,18 +245,18 @@ func TestOnlyValidTokensAreAccepted(t *testing.T) {
 			switch tt.want {
 			case "ok":
 				if w.Code != 200 || caller == nil || caller.Subject != "42" {
-					t.Errorf("%d %v %s", w.Code, caller, w.Body)
+					t.Errorf("got status %d, caller %v, %s", w.Code, caller, w.Body)
 				}
 			case "nobody":
 				if w.Code != 200 || caller != nil {
-					t.Errorf("%d %v %s", w.Code, caller, w.Body)
+					t.Errorf("got status %d, caller %v, %s", w.Code, caller, w.Body)
 				}
 			default:
 				if w.Code != 401 || !strings.Contains(w.Body.String(), auth.CodeUnauthenticated) || !strings.Contains(w.Body.String(), tt.want) {
-					t.Errorf("%d %s", w.Code, w.Body)
+					t.Errorf("got status %d, %s", w.Code, w.Body)
 				}
 				if got := w.Header().Get("WWW-Authenticate"); got != `Bearer error="invalid_token"` {
-					t.Errorf("WWW-Authenticate: %s", got)
+					t.Errorf("WWW-Authenticate = %s", got)
 				}
 			}
 		})
@@ -267,18 +267,18 @@ func TestCallerHasTheClaimsOfItsToken(t *testing.T) {
 	f := newFixture(t, nil)
 	_, c := f.call(bearer(f.token("ed", nil)))
 	if c == nil || strings.Join(c.Scopes, " ") != "read write" || strings.Join(c.Roles, " ") != "ADMIN" || c.Issuer != "https://id.example" || c.Claims["sub"] != "42" {
-		t.Errorf("%+v", c)
+		t.Errorf("got caller %+v", c)
 	}
 	if c.Scope() == "" || (*auth.Caller)(nil).Scope() != "" || (&auth.Caller{Issuer: "a", Subject: "42"}).Scope() == c.Scope() {
-		t.Error("scopes do not tell callers apart")
+		t.Error("Scope() does not distinguish callers")
 	}
 	again, err := f.authenticator.Authenticate(t.Context(), bearer(f.token("ed", nil)))
 	if err != nil || again != c {
-		t.Errorf("a token that held is verified again: %v", err)
+		t.Errorf("a verified token is not cached: got error %v", err)
 	}
 	f.advance(2 * time.Hour)
 	if _, err := f.authenticator.Authenticate(t.Context(), bearer(f.token("ed", nil))); err == nil {
-		t.Error("a token that held is believed for ever")
+		t.Error("a verified token is accepted after its expiry")
 	}
 }
 
@@ -287,12 +287,12 @@ func TestMissingRequiredTokenIsRejected(t *testing.T) {
 	for _, header := range []http.Header{{}, {"Authorization": {"Basic YTpi"}}} {
 		w, _ := f.call(header)
 		if w.Code != 401 || w.Header().Get("WWW-Authenticate") != "Bearer" || !strings.Contains(w.Body.String(), "Missing access token. Send Authorization: Bearer <token>.") {
-			t.Errorf("%v: %d %v %s", header, w.Code, w.Header(), w.Body)
+			t.Errorf("%v: got status %d, headers %v, %s", header, w.Code, w.Header(), w.Body)
 		}
 	}
 }
 
-// A caller on a connection ends with its token, the leeway included.
+// A caller expires with its token, including the leeway.
 func TestCallerExpiresWithItsToken(t *testing.T) {
 	f := newFixture(t, nil)
 	_, c := f.call(bearer(f.token("ed", nil)))
@@ -305,7 +305,7 @@ func TestCallerExpiresWithItsToken(t *testing.T) {
 		{after: 30 * time.Second, want: true},
 	} {
 		if got := c.Expired(c.Expires.Add(step.after), 30*time.Second); got != step.want {
-			t.Errorf("%s after its end: %t", step.after, got)
+			t.Errorf("%s after the expiry: expired = %t", step.after, got)
 		}
 	}
 	for name, c := range map[string]*auth.Caller{"an anonymous caller": nil, "a caller without an end": {Subject: "1"}} {
@@ -323,7 +323,7 @@ func TestUnknownKeysAreFetchedSeldom(t *testing.T) {
 	token := f.token("new", nil)
 	for range 5 {
 		if w, _ := f.call(bearer(token)); w.Code != 401 {
-			t.Errorf("status %d at once", w.Code)
+			t.Errorf("first request: got status %d", w.Code)
 		}
 	}
 	if f.fetches != 1 {
@@ -331,7 +331,7 @@ func TestUnknownKeysAreFetchedSeldom(t *testing.T) {
 	}
 	f.advance(10 * time.Second)
 	if w, _ := f.call(bearer(token)); w.Code != 200 {
-		t.Errorf("status %d after a while", w.Code)
+		t.Errorf("later request: got status %d", w.Code)
 	}
 	if f.fetches != 2 {
 		t.Errorf("%d fetches, want 2", f.fetches)
@@ -344,17 +344,17 @@ func TestUnreachableKeysAreUnavailable(t *testing.T) {
 	f.down = true
 	w, _ := f.call(bearer(token))
 	if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), auth.CodeUnavailable) {
-		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+		t.Errorf("got status %d, headers %v, %s", w.Code, w.Header(), w.Body)
 	}
 	f.down = false
 	f.advance(time.Second)
 	if w, _ := f.call(bearer(token)); w.Code != 200 {
-		t.Errorf("status %d when the keys are back", w.Code)
+		t.Errorf("after the key server recovered: got status %d", w.Code)
 	}
 	f.down = true
 	f.advance(20 * time.Minute)
 	if w, _ := f.call(bearer(token)); w.Code != 200 {
-		t.Errorf("status %d with old keys", w.Code)
+		t.Errorf("with cached keys: got status %d", w.Code)
 	}
 }
 
@@ -367,7 +367,7 @@ func TestNewRejectsInvalidOptions(t *testing.T) {
 		`"ROT13" is not supported; use `: {Sources: []auth.Source{{URL: "http://x"}}, Algorithms: []string{"ROT13"}},
 	} {
 		if _, err := auth.New(o); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want %s", err, want)
+			t.Errorf("got error %v, want %s", err, want)
 		}
 	}
 }

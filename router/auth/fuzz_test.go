@@ -8,8 +8,8 @@ import (
 	"souk/router/auth"
 )
 
-// Whatever a client sends as its credentials, it is somebody only with a token
-// that was issued, and is refused with a message for it otherwise.
+// Only an issued token identifies a caller. Other credentials are rejected with a
+// message or are anonymous.
 func FuzzAuthorization(f *testing.F) {
 	fix := newFixture(f, nil)
 	good := fix.token("ed", nil)
@@ -27,9 +27,9 @@ func FuzzAuthorization(f *testing.F) {
 		var refused *auth.TokenError
 		switch {
 		case err != nil && (!errors.As(err, &refused) || refused.Message == "" || len(refused.Message) > 200 || caller != nil):
-			t.Errorf("%q: %v, %v", header, caller, err)
+			t.Errorf("%q: got caller %v, err %v", header, caller, err)
 		case caller != nil && (second != "" || caller.Subject != "42"):
-			t.Errorf("%q is taken for %+v", header, caller)
+			t.Errorf("%q: got caller %+v", header, caller)
 		}
 	})
 }

@@ -72,22 +72,22 @@ func TestFilterDeniesProtectedFields(t *testing.T) {
 		query  string
 		caller *auth.Caller
 		denied string
-		key    string // the operation in one line, # after what is denied
+		key    string // the operation in one line; # follows denied fields
 	}{
-		{name: "nothing guarded", query: `{ user { name friends { name } } }`},
-		{name: "a field, nobody", query: `{ user { name email } }`, denied: "User.email", key: `{user{name email#}}`},
-		{name: "a field, somebody", query: `{ user { name email } }`, caller: signedIn},
-		{name: "what is below a denied field is not looked at", query: `{ me { email } }`, denied: "Query.me", key: `{me{email}#}`},
-		{name: "under an alias, deep", query: `{ user { friends { friends { mail: email } } } }`, denied: "User.email", key: `{user{friends{friends{mail:email#}}}}`},
+		{name: "no directives", query: `{ user { name friends { name } } }`},
+		{name: "a field, anonymous", query: `{ user { name email } }`, denied: "User.email", key: `{user{name email#}}`},
+		{name: "a field, signed in", query: `{ user { name email } }`, caller: signedIn},
+		{name: "fields below a denied field are not checked", query: `{ me { email } }`, denied: "Query.me", key: `{me{email}#}`},
+		{name: "nested, with an alias", query: `{ user { friends { friends { mail: email } } } }`, denied: "User.email", key: `{user{friends{friends{mail:email#}}}}`},
 		{name: "a type", query: `{ draft { id } }`, denied: "Query.draft", key: `{draft{id}#}`},
 		{name: "a type in a fragment", query: `{ node { ... on Draft { id } ... on Post { id } } }`, denied: "Draft.id", key: `{node{...on Draft{id#}...on Post{id}}}`},
 		{name: "a type behind an interface", query: `{ node { id } }`, denied: "Draft.id", key: `{node{...on Draft{id#}...on Page{id}...on Post{id}}}`},
-		{name: "a type behind an interface, somebody", query: `{ node { id } }`, caller: signedIn},
-		{name: "the typename is not guarded", query: `{ node { __typename } }`},
+		{name: "a type behind an interface, signed in", query: `{ node { id } }`, caller: signedIn},
+		{name: "__typename is not protected", query: `{ node { __typename } }`},
 		{name: "one of two alternatives", query: `{ post { owner } }`, caller: scoped("admin")},
 		{name: "all of one alternative", query: `{ post { owner } }`, caller: scoped("read:post", "read:owner")},
-		{name: "half of one alternative", query: `{ post { owner title } }`, caller: scoped("read:post"), denied: "Post.owner", key: `{post{owner# title}}`},
-		{name: "scopes, nobody", query: `{ post { owner } }`, denied: "Post.owner", key: `{post{owner#}}`},
+		{name: "a part of one alternative", query: `{ post { owner title } }`, caller: scoped("read:post"), denied: "Post.owner", key: `{post{owner# title}}`},
+		{name: "scopes, anonymous", query: `{ post { owner } }`, denied: "Post.owner", key: `{post{owner#}}`},
 		{name: "a scalar", query: `{ user { key } }`, caller: signedIn, denied: "User.key", key: `{user{key#}}`},
 		{name: "a policy by role", query: `{ user { key } }`, caller: &auth.Caller{Roles: []string{"vault"}}},
 	}
@@ -100,29 +100,29 @@ func TestFilterDeniesProtectedFields(t *testing.T) {
 			for _, d := range denied {
 				names = append(names, d.Field)
 				if d.Line != 1 || d.Column < 1 {
-					t.Errorf("%s stands at %d:%d", d.Field, d.Line, d.Column)
+					t.Errorf("%s: got position %d:%d", d.Field, d.Line, d.Column)
 				}
 			}
 			if s := strings.Join(names, " "); s != tt.denied {
-				t.Errorf("denied %q, want %q", s, tt.denied)
+				t.Errorf("got denied %q, want %q", s, tt.denied)
 			}
 			if tt.key == "" && got != op {
-				t.Errorf("the operation was changed to %s", got.Key())
+				t.Errorf("the operation is changed to %s", got.Key())
 			}
 			if s := text(got.Selections); tt.key != "" && s != tt.key {
 				t.Errorf("got %s, want %s", s, tt.key)
 			}
 			if op.Key() != before {
-				t.Error("the operation given was changed")
+				t.Error("the original operation is changed")
 			}
 			if again, _ := filter(t, policy, op, tt.caller); again != got {
-				t.Error("the same rights give another pointer")
+				t.Error("equal rights give a different operation")
 			}
 		})
 	}
 }
 
-// text writes selections in one line, # after what is denied.
+// text prints selections in one line, with # after denied fields.
 func text(list []operation.Selection) string {
 	if len(list) == 0 {
 		return ""
@@ -148,7 +148,7 @@ func text(list []operation.Selection) string {
 	return out + "}"
 }
 
-// filter fails the test if the evaluator does.
+// filter filters an operation and fails the test on an error.
 func filter(t *testing.T, p *auth.Policy, op *operation.Operation, c *auth.Caller) (*operation.Operation, []auth.Denied) {
 	t.Helper()
 	filtered, denied, err := p.Filter(context.Background(), op, c)
@@ -173,13 +173,13 @@ func TestPolicyEvaluatorDecides(t *testing.T) {
 	}))
 	op := parse(t, schema, `{ user { key } }`)
 	if _, denied := filter(t, policy, op, &auth.Caller{Subject: "boss"}); denied != nil {
-		t.Errorf("denied %v", denied)
+		t.Errorf("got denied %v", denied)
 	}
 	if _, denied := filter(t, policy, op, nil); len(denied) != 1 {
-		t.Errorf("denied %v", denied)
+		t.Errorf("got denied %v", denied)
 	}
 	if strings.Join(asked, " ") != "vault vault" {
-		t.Errorf("asked for %v", asked)
+		t.Errorf("evaluated policies %v", asked)
 	}
 }
 
@@ -188,10 +188,10 @@ func TestPolicyEvaluatorFailureDenies(t *testing.T) {
 	down := errors.New("down")
 	policy := auth.NewPolicy(m, evaluator(func(*auth.Caller, []string) (map[string]bool, error) { return nil, down }))
 	if _, _, err := policy.Filter(t.Context(), parse(t, schema, `{ user { key } }`), nil); !errors.Is(err, down) {
-		t.Errorf("error %v", err)
+		t.Errorf("got error %v", err)
 	}
 	if _, _, err := policy.Filter(t.Context(), parse(t, schema, `{ user { name } }`), nil); err != nil {
-		t.Errorf("an operation without policies: %v", err)
+		t.Errorf("operation without policies: got error %v", err)
 	}
 }
 
@@ -201,9 +201,9 @@ func TestUnguardedSupergraphCostsNothing(t *testing.T) {
 	op := parse(t, schema, `{ a }`)
 	if n := testing.AllocsPerRun(100, func() {
 		if got, _ := filter(t, policy, op, nil); got != op {
-			t.Error("the operation was changed")
+			t.Error("the operation is changed")
 		}
 	}); n > 0 {
-		t.Errorf("%v allocations", n)
+		t.Errorf("got %v allocations, want 0", n)
 	}
 }
