@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzBody holds that any body gets a success or a problem of the client's, and
-// that what reaches the graph fits the operation.
+// FuzzBody sends arbitrary bodies: each gets a success or a 4xx problem, and the
+// variables that reach the executor are valid for the operation.
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"userId":1,"productId":1,"quantity":2}`, `{"userId":1,"lines":[{"productId":1,"quantity":2}]}`,
@@ -30,18 +30,18 @@ func FuzzBody(f *testing.F) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		if w.Code >= 500 && w.Code != http.StatusServiceUnavailable {
-			t.Errorf("%s gave %d: %s (variables %s)", body, w.Code, w.Body, g.variables)
+			t.Errorf("body %s: got status %d, %s (variables %s)", body, w.Code, w.Body, g.variables)
 		}
 		if w.Code >= 400 {
 			checkProblem(t, w)
 		}
-		if w.Code < 300 { // compiling the description is slow
+		if w.Code < 300 { // compiling the schema is slow
 			checkDescribed(t, h, r.Pattern, body, w)
 		}
 	})
 }
 
-// FuzzTarget holds the same of any path and query.
+// FuzzTarget sends arbitrary paths and queries.
 func FuzzTarget(f *testing.F) {
 	f.Add("/api/products/1", "limit=3&after=a")
 	f.Add("/api/users/%2f/orders", "a=%zz&&;=")
@@ -55,7 +55,7 @@ func FuzzTarget(f *testing.F) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		if w.Code >= 500 && w.Code != http.StatusServiceUnavailable {
-			t.Errorf("%s gave %d: %s", r.URL, w.Code, w.Body)
+			t.Errorf("%s: got status %d, %s", r.URL, w.Code, w.Body)
 		}
 		if w.Code >= 400 {
 			checkProblem(t, w)

@@ -34,19 +34,19 @@ var storeSDL = sync.OnceValue(func() string {
 })
 
 // thing is an object of the fake graph: values by field, functions for fields
-// with arguments, errors for fields that fail.
+// with arguments, and errors for fields that fail.
 type thing map[string]any
 
-// resolver answers a field with arguments.
+// resolver resolves a field with arguments.
 type resolver = func(arguments map[string]any) any
 
-// graph executes operations for real, over things in memory.
+// graph executes operations over objects in memory.
 type graph struct {
 	schema    *ast.Schema
 	root      thing
 	executed  []string // names of operations
 	variables []json.RawMessage
-	header    http.Header // of every answer
+	header    http.Header // of every response
 	fail      error       // of Execute
 	mu        sync.Mutex
 }
@@ -81,7 +81,7 @@ func (g *graph) Execute(_ context.Context, _ *http.Request, document, name strin
 	operation := query.Operations.ForName(name)
 	values, err := validator.VariableValues(g.schema, operation, raw)
 	if err != nil {
-		return nil, fmt.Errorf("the variables do not fit: %w", err)
+		return nil, fmt.Errorf("the variables are not valid: %w", err)
 	}
 	run := &execution{graph: g, variables: values}
 	root := g.schema.Query
@@ -102,13 +102,13 @@ type execution struct {
 	errors    []rest.Error
 }
 
-// coded is an error with a code, as a gateway gives it.
+// coded is an error with a code, as the gateway returns it.
 type coded struct {
 	error
 	code string
 }
 
-// object gives an object's JSON, false when a field that must not be null is.
+// object returns an object as JSON, or false if a non-null field is null.
 func (x *execution) object(set ast.SelectionSet, typ *ast.Definition, of thing, path []any) (json.RawMessage, bool) {
 	type entry struct {
 		key string

@@ -16,7 +16,7 @@ import (
 	"souk/router/rest"
 )
 
-// store is a small store behind the REST operations.
+// store returns the root fields of a small store.
 func store() thing {
 	money := func(decimal string) thing {
 		return thing{"minorUnits": 0, "currency": "USD", "decimal": json.Number(decimal)}
@@ -55,11 +55,11 @@ func store() thing {
 			case "1":
 				return product(1, "Laptop", "999.99", thing{"available": 8})
 			case "2":
-				return product(2, "Phone", "10", coded{error: errors.New("inventory is away"), code: "SUBREQUEST_HTTP_ERROR"})
+				return product(2, "Phone", "10", coded{error: errors.New("inventory is down"), code: "SUBREQUEST_HTTP_ERROR"})
 			case "500":
-				return coded{error: errors.New("product is away"), code: "SUBREQUEST_HTTP_ERROR"}
+				return coded{error: errors.New("product is down"), code: "SUBREQUEST_HTTP_ERROR"}
 			case "401":
-				return coded{error: errors.New("who are you"), code: "UNAUTHENTICATED"}
+				return coded{error: errors.New("missing token"), code: "UNAUTHENTICATED"}
 			}
 			return nil
 		},
@@ -140,7 +140,7 @@ func newHandler(t testing.TB, change func(*rest.Options)) (*rest.Handler, *graph
 	return h, g
 }
 
-// exchange is one request and what has to come back.
+// exchange is a request and the expected response.
 type exchange struct {
 	name    string
 	request string // "METHOD target"
@@ -148,9 +148,9 @@ type exchange struct {
 	body    string
 
 	status     int
-	wantHeader map[string]string // a prefix of each
+	wantHeader map[string]string // prefixes of the values
 	want       string            // JSON that the body must contain, member by member
-	variables  string            // that the operation got
+	variables  string            // the variables of the executed operation
 }
 
 func (e exchange) run(t *testing.T, h http.Handler, g *graph) *httptest.ResponseRecorder {
@@ -167,11 +167,11 @@ func (e exchange) run(t *testing.T, h http.Handler, g *graph) *httptest.Response
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	if w.Code != e.status {
-		t.Errorf("status %d, want %d: %s", w.Code, e.status, w.Body)
+		t.Errorf("got status %d, want %d: %s", w.Code, e.status, w.Body)
 	}
 	for name, want := range e.wantHeader {
 		if got := w.Header().Get(name); !strings.HasPrefix(got, want) || want == "" && got != "" {
-			t.Errorf("%s: %q, want %q", name, got, want)
+			t.Errorf("header %s = %q, want %q", name, got, want)
 		}
 	}
 	if w.Code >= 400 {
@@ -181,45 +181,45 @@ func (e exchange) run(t *testing.T, h http.Handler, g *graph) *httptest.Response
 	if e.want != "" {
 		var got, want any
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
-			t.Fatalf("body %q: %v", w.Body, err)
+			t.Fatalf("body %q is not JSON: %v", w.Body, err)
 		}
 		if err := json.Unmarshal([]byte(e.want), &want); err != nil {
 			t.Fatal(err)
 		}
 		if !contains(got, want) {
-			t.Errorf("body %s\nwant %s", w.Body, e.want)
+			t.Errorf("got body %s\nwant %s", w.Body, e.want)
 		}
 	}
 	if e.variables != "" {
 		if len(g.variables) != 1 || string(g.variables[0]) != e.variables {
-			t.Errorf("variables %s, want %s", g.variables, e.variables)
+			t.Errorf("got variables %s, want %s", g.variables, e.variables)
 		}
 	}
 	return w
 }
 
-// checkProblem looks at what every problem document has.
+// checkProblem checks the members that every problem document has.
 func checkProblem(t testing.TB, w *httptest.ResponseRecorder) {
 	t.Helper()
 	if w.Body.Len() == 0 {
-		return // to HEAD
+		return // the response to HEAD
 	}
 	var p struct {
 		Type, Title, Instance, Detail string
 		Status                        int
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
-		t.Fatalf("problem %q: %v", w.Body, err)
+		t.Fatalf("problem %q is not JSON: %v", w.Body, err)
 	}
 	if got := w.Header().Get("Content-Type"); got != "application/problem+json" {
-		t.Errorf("a problem of type %q", got)
+		t.Errorf("got problem type %q", got)
 	}
 	if p.Type == "" || p.Title == "" || p.Instance == "" || p.Detail == "" || p.Status != w.Code {
-		t.Errorf("problem lacks a member: %s", w.Body)
+		t.Errorf("a required member is missing in %s", w.Body)
 	}
 }
 
-// contains tells whether got has all that want has, objects member by member.
+// contains reports whether got has every member of want, recursively.
 func contains(got, want any) bool {
 	switch want := want.(type) {
 	case map[string]any:
@@ -254,18 +254,18 @@ func TestRoutesMapRequestsToOperations(t *testing.T) {
 			status: 201, wantHeader: map[string]string{"Location": "/api/orders/11"},
 			want:      `{"id":11,"userId":1,"status":"CONFIRMED","total":1999.98,"lines":[{"productId":1,"name":"Laptop","quantity":2,"unitPrice":999.99}]}`,
 			variables: `{"userId":"1","lines":[{"productId":"1","quantity":2}]}`},
-		{name: "an order of several lines", request: "POST /api/orders", body: `{"userId":1,"lines":[{"productId":1,"quantity":2},{"productId":3,"quantity":1}]}`,
+		{name: "an order with several lines", request: "POST /api/orders", body: `{"userId":1,"lines":[{"productId":1,"quantity":2},{"productId":3,"quantity":1}]}`,
 			status: 201, variables: `{"userId":"1","lines":[{"productId":"1","quantity":2},{"productId":"3","quantity":1}]}`},
 		{name: "the idempotency key reaches the order", request: "POST /api/orders", header: map[string]string{"Idempotency-Key": `"k-1"`},
 			body: `{"productId":1,"quantity":2}`, status: 201, variables: `{"lines":[{"productId":"1","quantity":2}],"idempotencyKey":"k-1"}`},
-		{name: "numbers as other serializers write them", request: "POST /api/orders", body: `{"userId":1.0,"productId":9007199254740991,"quantity":2.0}`,
+		{name: "numbers in other notations", request: "POST /api/orders", body: `{"userId":1.0,"productId":9007199254740991,"quantity":2.0}`,
 			status: 201, variables: `{"userId":"1","lines":[{"productId":"9007199254740991","quantity":2}]}`},
 		{name: "an unpaired surrogate", request: "POST /api/users", body: `{"username":"a\ud800","email":"test@example.com"}`, status: 400},
-		{name: "a pair of surrogates", request: "POST /api/users", body: `{"username":"a\ud83d\ude00","email":"test@example.com"}`, status: 201},
+		{name: "a surrogate pair", request: "POST /api/users", body: `{"username":"a\ud83d\ude00","email":"test@example.com"}`, status: 201},
 		{name: "one product", request: "GET /api/products/1", status: 200, wantHeader: map[string]string{"ETag": `"3.`}, want: `{"id":1,"price":999.99,"stock":8}`, variables: `{"id":"1"}`},
-		{name: "digits of a price are kept", request: "POST /api/products", body: `{"name":"Gold","price":12345678901234567.89}`, status: 201,
+		{name: "a price keeps its digits", request: "POST /api/products", body: `{"name":"Gold","price":12345678901234567.89}`, status: 201,
 			variables: `{"name":"Gold","price":{"decimal":12345678901234567.89}}`},
-		{name: "a null is passed on", request: "PATCH /api/products/1", body: `{"description":null,"price":null}`, status: 200, variables: `{"id":"1","price":null,"description":null}`},
+		{name: "null is forwarded", request: "PATCH /api/products/1", body: `{"description":null,"price":null}`, status: 200, variables: `{"id":"1","price":null,"description":null}`},
 		{name: "an alias of a member", request: "POST /api/login", body: `{"email":"a@example.com","password":"x"}`, status: 401,
 			want: `{"code":"INVALID_CREDENTIALS","type":"/api/docs#problem-invalid-credentials"}`, variables: `{"login":"a@example.com","password":"x"}`},
 		{name: "no content", request: "POST /api/logout", body: `{"refreshToken":"x"}`, status: 204, wantHeader: map[string]string{"Content-Type": ""}},
@@ -274,14 +274,14 @@ func TestRoutesMapRequestsToOperations(t *testing.T) {
 			variables: `{"userId":"1","first":20}`},
 		{name: "HEAD", request: "HEAD /api/products/1", status: 200, wantHeader: map[string]string{"ETag": `"3.`}},
 		{name: "OPTIONS", request: "OPTIONS /api/products/1", status: 204, wantHeader: map[string]string{"Allow": "DELETE, GET, HEAD, OPTIONS, PATCH"}},
-		{name: "a part out of reach", request: "GET /api/products/2", status: 200, wantHeader: map[string]string{"Cache-Control": "no-store", "ETag": ""}, want: `{"id":2,"stock":null}`},
+		{name: "a subgraph is unavailable", request: "GET /api/products/2", status: 200, wantHeader: map[string]string{"Cache-Control": "no-store", "ETag": ""}, want: `{"id":2,"stock":null}`},
 	}
 	h, g := newHandler(t, nil)
 	for _, e := range exchanges {
 		t.Run(e.name, func(t *testing.T) {
 			w := e.run(t, h, g)
 			if strings.HasPrefix(e.request, "HEAD") && w.Body.Len() > 0 {
-				t.Errorf("HEAD got a body: %s", w.Body)
+				t.Errorf("HEAD: got body %s", w.Body)
 			}
 		})
 	}
@@ -293,8 +293,8 @@ func TestInvalidRequestsGetProblems(t *testing.T) {
 	}
 	exchanges := []exchange{
 		{name: "broken JSON", request: "POST /api/users", body: "{\"username\":\n  \"a\",,}", status: 400, want: `{"line":2,"column":7}`},
-		{name: "cut-off JSON", request: "POST /api/users", body: `{"username":`, status: 400, want: `{"line":1,"column":13}`},
-		{name: "a member twice", request: "POST /api/users", body: `{"username":"a","username":"b"}`, status: 400, want: `{"line":1,"column":17}`},
+		{name: "truncated JSON", request: "POST /api/users", body: `{"username":`, status: 400, want: `{"line":1,"column":13}`},
+		{name: "a duplicate member", request: "POST /api/users", body: `{"username":"a","username":"b"}`, status: 400, want: `{"line":1,"column":17}`},
 		{name: "not UTF-8", request: "POST /api/users", body: "{\"username\":\"\xff\"}", status: 400, want: `{"column":14}`},
 		{name: "no body", request: "POST /api/users", header: map[string]string{"Content-Type": "application/json"}, status: 400},
 		{name: "an array", request: "POST /api/users", body: `[]`, status: 422, want: json422("#")},
@@ -302,68 +302,68 @@ func TestInvalidRequestsGetProblems(t *testing.T) {
 		{name: "a wrong type", request: "POST /api/users", body: `{"username":1,"email":"a@example.com"}`, status: 422, want: json422("#/username")},
 		{name: "an unknown member", request: "POST /api/users", body: `{"usrname":"a","username":"b","email":"c"}`, status: 422,
 			want: `{"errors":[{"pointer":"#/usrname","detail":"is not known","hint":"did you mean \"username\"?"}]}`},
-		{name: "two wrong values", request: "POST /api/products", body: `{"name":5,"price":"9","stock":1.5}`, status: 422,
+		{name: "two invalid values", request: "POST /api/products", body: `{"name":5,"price":"9","stock":1.5}`, status: 422,
 			want: `{"errors":[{"pointer":"#/name"},{"pointer":"#/price"},{"pointer":"#/stock"}]}`},
-		{name: "an id that is none", request: "POST /api/orders", body: `{"userId":"one","productId":1,"quantity":2}`, status: 422, want: json422("#/userId")},
-		{name: "a line's wrong value", request: "POST /api/orders", body: `{"lines":[{"productId":1,"quantity":2},{"productId":2,"quantity":"3"}]}`, status: 422, want: json422("#/lines/1/quantity")},
-		{name: "the short form's wrong value", request: "POST /api/orders", body: `{"productId":1,"quantity":"3"}`, status: 422, want: json422("#/quantity")},
-		{name: "the short form's missing value", request: "POST /api/orders", body: `{"productId":1}`, status: 422, want: json422("#/quantity")},
+		{name: "an invalid ID", request: "POST /api/orders", body: `{"userId":"one","productId":1,"quantity":2}`, status: 422, want: json422("#/userId")},
+		{name: "an invalid value in a line", request: "POST /api/orders", body: `{"lines":[{"productId":1,"quantity":2},{"productId":2,"quantity":"3"}]}`, status: 422, want: json422("#/lines/1/quantity")},
+		{name: "an invalid value in the short form", request: "POST /api/orders", body: `{"productId":1,"quantity":"3"}`, status: 422, want: json422("#/quantity")},
+		{name: "a missing value in the short form", request: "POST /api/orders", body: `{"productId":1}`, status: 422, want: json422("#/quantity")},
 		{name: "both forms", request: "POST /api/orders", body: `{"productId":1,"lines":[]}`, status: 422, want: json422("#/productId")},
-		{name: "an order of nothing", request: "POST /api/orders", body: `{"userId":1}`, status: 422, want: json422("#/lines")},
-		{name: "a typed error's place", request: "POST /api/products", body: `{"name":"a","price":-1}`, status: 422,
+		{name: "an order without lines", request: "POST /api/orders", body: `{"userId":1}`, status: 422, want: json422("#/lines")},
+		{name: "the pointer of a typed error", request: "POST /api/products", body: `{"name":"a","price":-1}`, status: 422,
 			want: `{"code":"INVALID_INPUT","detail":"price must not be negative (0 is free)","errors":[{"in":"body","pointer":"#/price","detail":"must not be negative","hint":"0 is free"}]}`},
-		{name: "a typed error's place in the short form", request: "POST /api/orders", body: `{"productId":52,"quantity":2}`, status: 422, want: json422("#/quantity")},
-		{name: "a typed error's place in a list", request: "POST /api/orders", body: `{"lines":[{"productId":52,"quantity":2}]}`, status: 422, want: json422("#/lines/0/quantity")},
+		{name: "the pointer of a typed error in the short form", request: "POST /api/orders", body: `{"productId":52,"quantity":2}`, status: 422, want: json422("#/quantity")},
+		{name: "the pointer of a typed error in a list", request: "POST /api/orders", body: `{"lines":[{"productId":52,"quantity":2}]}`, status: 422, want: json422("#/lines/0/quantity")},
 		{name: "a conflict", request: "POST /api/users", body: `{"username":"taken","email":"a@example.com"}`, status: 409, want: `{"code":"USERNAME_TAKEN","title":"Conflict","detail":"no: USERNAME_TAKEN"}`},
 		{name: "out of stock", request: "POST /api/orders", body: `{"userId":1,"productId":50,"quantity":2}`, status: 409,
 			want: `{"title":"Out of stock","code":"OUT_OF_STOCK","shortages":[{"productId":50,"requested":2,"available":1}]}`},
 		{name: "unavailable", request: "POST /api/orders", body: `{"userId":1,"productId":51,"quantity":2}`, status: 503, wantHeader: map[string]string{"Retry-After": "7"}},
 		{name: "null is not found", request: "GET /api/products/99", status: 404, want: `{"instance":"/api/products/99"}`},
-		{name: "null on the way is not found", request: "GET /api/users/99/orders", status: 404},
-		{name: "a path that names no id", request: "GET /api/products/abc", status: 404},
+		{name: "null above the result is not found", request: "GET /api/users/99/orders", status: 404},
+		{name: "a path without a valid ID", request: "GET /api/products/abc", status: 404},
 		{name: "not found, typed", request: "DELETE /api/products/99", status: 404, want: `{"code":"NOT_FOUND"}`},
-		{name: "a service is away", request: "GET /api/products/500", status: 503, wantHeader: map[string]string{"Retry-After": "2"}, want: `{"code":"SUBREQUEST_HTTP_ERROR"}`},
+		{name: "a service is unavailable", request: "GET /api/products/500", status: 503, wantHeader: map[string]string{"Retry-After": "2"}, want: `{"code":"SUBREQUEST_HTTP_ERROR"}`},
 		{name: "unauthenticated", request: "GET /api/products/401", status: 401, wantHeader: map[string]string{"WWW-Authenticate": "Bearer"},
 			want: `{"detail":"who are you. Missing access token. Send Authorization: Bearer <token>."}`},
 		{name: "unauthenticated with a token", request: "GET /api/products/401", header: map[string]string{"Authorization": "Bearer x"}, status: 401,
 			wantHeader: map[string]string{"WWW-Authenticate": "Bearer"}, want: `{"detail":"who are you"}`},
-		{name: "a null that needs a caller", request: "GET /api/me", status: 401, wantHeader: map[string]string{"WWW-Authenticate": "Bearer"},
+		{name: "a field that needs authentication", request: "GET /api/me", status: 401, wantHeader: map[string]string{"WWW-Authenticate": "Bearer"},
 			want: `{"detail":"Missing access token. Send Authorization: Bearer <token>."}`},
-		{name: "a null that needs another caller", request: "GET /api/me", header: map[string]string{"Authorization": "Bearer x"}, status: 401,
+		{name: "a field that needs another role", request: "GET /api/me", header: map[string]string{"Authorization": "Bearer x"}, status: 401,
 			wantHeader: map[string]string{"WWW-Authenticate": "Bearer"}, want: `{"detail":"The request needs a valid access token."}`},
 		{name: "a status by code", request: "POST /api/login", body: `{"login":"guesser","password":"x"}`, status: 429,
 			wantHeader: map[string]string{"Retry-After": "2"}, want: `{"code":"TOO_MANY_ATTEMPTS"}`},
 		{name: "an unknown path", request: "GET /api/product/1", status: 404, want: `{"detail":"Nothing exists at /api/product/1; did you mean /api/products/1?"}`},
-		{name: "a method it has not", request: "PUT /api/products", body: `{}`, status: 405, wantHeader: map[string]string{"Allow": "GET, HEAD, OPTIONS, POST"}},
-		{name: "a media type it cannot give", request: "GET /api/products", header: map[string]string{"Accept": "text/html, application/json;q=0"}, status: 406},
-		{name: "a media type it cannot read", request: "POST /api/users", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, body: `{}`, status: 415, wantHeader: map[string]string{"Accept-Post": "application/json"}},
+		{name: "an unsupported method", request: "PUT /api/products", body: `{}`, status: 405, wantHeader: map[string]string{"Allow": "GET, HEAD, OPTIONS, POST"}},
+		{name: "an unacceptable media type", request: "GET /api/products", header: map[string]string{"Accept": "text/html, application/json;q=0"}, status: 406},
+		{name: "an unsupported media type", request: "POST /api/users", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, body: `{}`, status: 415, wantHeader: map[string]string{"Accept-Post": "application/json"}},
 		{name: "another charset", request: "POST /api/users", header: map[string]string{"Content-Type": "application/json; charset=latin1"}, body: `{}`, status: 415},
-		{name: "too large a body", request: "POST /api/users", body: `{"username":"` + strings.Repeat("a", 2<<20) + `"}`, status: 413},
+		{name: "a body that is too large", request: "POST /api/users", body: `{"username":"` + strings.Repeat("a", 2<<20) + `"}`, status: 413},
 		{name: "an unknown parameter", request: "GET /api/products?serch=x", status: 422, want: `{"errors":[{"in":"query","name":"serch","hint":"did you mean \"search\"?"}]}`},
-		{name: "a parameter's wrong type", request: "GET /api/products?minPrice=cheap", status: 422, want: `{"errors":[{"in":"query","name":"minPrice"}]}`},
-		{name: "a parameter's wrong value", request: "GET /api/products?sort=CHEAP", status: 422, want: `{"errors":[{"in":"query","name":"sort"}]}`},
-		{name: "a parameter twice", request: "GET /api/products?search=a&search=b", status: 422},
-		{name: "too large a page", request: "GET /api/products?limit=1000", status: 422, want: `{"errors":[{"in":"query","name":"limit"}]}`},
+		{name: "a parameter of the wrong type", request: "GET /api/products?minPrice=cheap", status: 422, want: `{"errors":[{"in":"query","name":"minPrice"}]}`},
+		{name: "an invalid parameter", request: "GET /api/products?sort=CHEAP", status: 422, want: `{"errors":[{"in":"query","name":"sort"}]}`},
+		{name: "a duplicate parameter", request: "GET /api/products?search=a&search=b", status: 422},
+		{name: "a page that is too large", request: "GET /api/products?limit=1000", status: 422, want: `{"errors":[{"in":"query","name":"limit"}]}`},
 		{name: "both directions", request: "GET /api/products?after=a&before=b", status: 422},
-		{name: "a broken query", request: "GET /api/products?a=%zz", status: 400},
-		{name: "a broken key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `""`}, body: `{}`, status: 400},
+		{name: "an invalid query string", request: "GET /api/products?a=%zz", status: 400},
+		{name: "an invalid key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `""`}, body: `{}`, status: 400},
 		{name: "a list of keys", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `"a", "b"`}, body: `{}`, status: 400},
 		{name: "a list of keys without quotes", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `a, b`}, body: `{}`, status: 400},
-		{name: "a quote within a key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `"a"b"`}, body: `{}`, status: 400},
-		{name: "an open key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `"a\"`}, body: `{}`, status: 400},
+		{name: "a quote inside a key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `"a"b"`}, body: `{}`, status: 400},
+		{name: "an unterminated key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `"a\"`}, body: `{}`, status: 400},
 		{name: "an unknown escape in a key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `"\a"`}, body: `{}`, status: 400},
 		{name: "a key with parameters", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `a;b=1`}, body: `{}`, status: 400},
 		{name: "a stale version", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"2.abc"`}, body: `{"name":"a"}`, status: 412, want: `{"code":"STALE_VERSION"}`},
 		{name: "stale versions", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"2.abc", "1"`}, body: `{"name":"a"}`, status: 412, want: `{"code":"STALE_VERSION"}`},
-		{name: "weak tags and foreign ones", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `W/"3", "a,b"`}, body: `{"name":"a"}`, status: 412},
-		{name: "any and a tag", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `*, "3"`}, body: `{"name":"a"}`, status: 400},
+		{name: "weak and foreign tags", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `W/"3", "a,b"`}, body: `{"name":"a"}`, status: 412},
+		{name: "* and a tag", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `*, "3"`}, body: `{"name":"a"}`, status: 400},
 		{name: "tags without a comma", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"3" "4"`}, body: `{"name":"a"}`, status: 400},
-		{name: "an open tag", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"3", "4`}, body: `{"name":"a"}`, status: 400},
+		{name: "an unterminated tag", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"3", "4`}, body: `{"name":"a"}`, status: 400},
 		{name: "many versions", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"10","11","12","13","14","15","16","17","18","19","20"`}, body: `{"name":"a"}`, status: 400},
-		{name: "a path to encode", request: "GET /api/products/%22a%20b%22%C3%A9", status: 404, want: `{"instance":"/api/products/%22a%20b%22%C3%A9"}`},
+		{name: "a path that needs encoding", request: "GET /api/products/%22a%20b%22%C3%A9", status: 404, want: `{"instance":"/api/products/%22a%20b%22%C3%A9"}`},
 		{name: "a weak tag", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `W/"3"`}, body: `{"name":"a"}`, status: 412},
 		{name: "a tag without quotes", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `3`}, body: `{"name":"a"}`, status: 400},
-		{name: "a tag where nothing has one", request: "POST /api/users", header: map[string]string{"If-Match": `"3"`}, body: `{"username":"a","email":"b"}`, status: 412},
+		{name: "a tag for a resource without one", request: "POST /api/users", header: map[string]string{"If-Match": `"3"`}, body: `{"username":"a","email":"b"}`, status: 412},
 	}
 	h, g := newHandler(t, nil)
 	documented := documentedProblems(t, h)
@@ -372,14 +372,13 @@ func TestInvalidRequestsGetProblems(t *testing.T) {
 			w := e.run(t, h, g)
 			var p struct{ Type string }
 			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || !slices.Contains(documented, p.Type) {
-				t.Errorf("the page does not explain %q (%v)", p.Type, err)
+				t.Errorf("the page does not document %q (%v)", p.Type, err)
 			}
 		})
 	}
 }
 
-// TestAnonymousWritesNeedAToken: a caller without a token is told to send one; one with a
-// token, that it may not.
+// A caller without a token is told to send one. One with a token gets 403.
 func TestAnonymousWritesNeedAToken(t *testing.T) {
 	h, g := newHandler(t, nil)
 	g.root["updateProduct"] = func(map[string]any) any {
@@ -401,8 +400,8 @@ func TestAnonymousWritesNeedAToken(t *testing.T) {
 	}
 }
 
-// TestPartialResultOfAMutationIsSuccess holds that a change that was made is not told as
-// one that failed.
+// A mutation that succeeded is not reported as failed because a field of the
+// result is missing.
 func TestPartialResultOfAMutationIsSuccess(t *testing.T) {
 	h, g := newHandler(t, nil)
 	g.root["createProduct"] = func(map[string]any) any {
@@ -417,7 +416,7 @@ func TestExecutorFailureHidesItsCause(t *testing.T) {
 	g.fail = errors.New("secret inner workings")
 	w := exchange{request: "GET /api/products/1", status: 500}.run(t, h, g)
 	if strings.Contains(w.Body.String(), "secret") {
-		t.Errorf("the problem tells of the inside: %s", w.Body)
+		t.Errorf("the problem contains the cause: %s", w.Body)
 	}
 	g.fail = http.ErrHandlerTimeout
 	exchange{request: "GET /api/products/1", status: 500}.run(t, h, g)
@@ -429,7 +428,7 @@ func TestETagsMakeRequestsConditional(t *testing.T) {
 	tag := first.Header().Get("ETag")
 	again := exchange{request: "GET /api/products/1", header: map[string]string{"If-None-Match": `"other", W/` + tag}, status: 304, wantHeader: map[string]string{"ETag": tag}}.run(t, h, g)
 	if again.Body.Len() > 0 {
-		t.Errorf("304 with a body: %s", again.Body)
+		t.Errorf("status 304: got body %s", again.Body)
 	}
 	exchange{request: "GET /api/products/1", header: map[string]string{"If-None-Match": `"other"`}, status: 200}.run(t, h, g)
 	exchange{request: "PATCH /api/products/1", header: map[string]string{"If-Match": tag}, body: `{"name":"a"}`, status: 200,
@@ -437,7 +436,7 @@ func TestETagsMakeRequestsConditional(t *testing.T) {
 	for _, list := range []string{`"2", "3.x"`, `W/"1", "2", , "4.y","3"`, `"a,3", "3"`, `"3", "2"`} {
 		exchange{request: "PATCH /api/products/1", header: map[string]string{"If-Match": list}, body: `{"name":"a"}`, status: 200, wantHeader: map[string]string{"ETag": tag}}.run(t, h, g)
 		if last := string(g.variables[len(g.variables)-1]); last != `{"id":"1","name":"a","expectedVersion":3}` {
-			t.Errorf("%s: the operation got %s", list, last)
+			t.Errorf("%s: got variables %s", list, last)
 		}
 	}
 	exchange{request: "PATCH /api/products/1", header: map[string]string{"If-Match": "*"}, body: `{"name":"a"}`, status: 200, variables: `{"id":"1","name":"a"}`}.run(t, h, g)
@@ -456,11 +455,11 @@ func TestPagesLinkToTheirNeighbors(t *testing.T) {
 		variables: `{"search":"lap top","first":3}`}.run(t, h, g)
 	want := `</api/products?after=c3%2B&limit=3&search=lap+top>; rel="next", </api/products?limit=3&search=lap+top>; rel="first"`
 	if got := w.Header().Get("Link"); got != want {
-		t.Errorf("Link: %s\nwant  %s", got, want)
+		t.Errorf("Link = %s\nwant   %s", got, want)
 	}
 	w = exchange{request: "GET /api/products?limit=3&after=c3%2B", status: 200, variables: `{"first":3,"after":"c3+"}`}.run(t, h, g)
 	if got := w.Header().Get("Link"); !strings.Contains(got, `</api/products?before=c1&limit=3>; rel="prev"`) {
-		t.Errorf("Link: %s, want one to the page before", got)
+		t.Errorf("Link = %s, want one to the previous page", got)
 	}
 	exchange{request: "GET /api/products?limit=3&before=c1", status: 200, variables: `{"last":3,"before":"c1"}`}.run(t, h, g)
 }
@@ -472,13 +471,13 @@ func TestGraphQLResponseHeadersAreForwarded(t *testing.T) {
 }
 
 func TestHealthReportsTheFailure(t *testing.T) {
-	sick := errors.New("no supergraph yet")
-	h, g := newHandler(t, func(o *rest.Options) { o.Health = func(context.Context) error { return sick } })
+	broken := errors.New("no supergraph yet")
+	h, g := newHandler(t, func(o *rest.Options) { o.Health = func(context.Context) error { return broken } })
 	exchange{request: "GET /api/health", status: 503, want: `{"detail":"no supergraph yet"}`}.run(t, h, g)
 }
 
-// TestTextIDsKeepEveryDigit: where IDs are strings, a number stands for its
-// digits, and a parameter is the text it is.
+// If IDs are strings, a number in JSON keeps its digits and a parameter is used
+// unchanged.
 func TestTextIDsKeepEveryDigit(t *testing.T) {
 	h, g := newHandler(t, func(o *rest.Options) { o.TextIDs = true })
 	for _, c := range []struct{ request, body, want string }{
@@ -493,13 +492,13 @@ func TestTextIDsKeepEveryDigit(t *testing.T) {
 		g.variables = nil
 		h.ServeHTTP(httptest.NewRecorder(), r)
 		if len(g.variables) != 1 || string(g.variables[0]) != c.want {
-			t.Errorf("%s %s: variables %s, want %s", c.request, c.body, g.variables, c.want)
+			t.Errorf("%s %s: got variables %s, want %s", c.request, c.body, g.variables, c.want)
 		}
 	}
 }
 
-// Responses are charged while they are made, and reading is refused when there is
-// no room. A change has happened, so its response is sent.
+// Responses are charged while they are built. Without memory, reads are rejected.
+// A mutation has happened, so its response is sent.
 func TestResponsesAreChargedToTheBudget(t *testing.T) {
 	budget := memory.NewBudget(1 << 20)
 	h, g := newHandler(t, func(o *rest.Options) { o.Memory = budget })

@@ -9,7 +9,7 @@ import (
 	"souk/router/rest"
 )
 
-// ask sends a request, with a body of JSON unless it is empty.
+// ask sends a request, with a JSON body unless it is empty.
 func ask(h http.Handler, method, target, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	if body != "" {
@@ -20,8 +20,8 @@ func ask(h http.Handler, method, target, body string) *httptest.ResponseRecorder
 	return w
 }
 
-// With HideSuggestions problems name nothing of the schema that the request did
-// not name.
+// With HideSuggestions, problems contain no schema names that the request did not
+// contain.
 func TestHideSuggestionsHidesSchemaNames(t *testing.T) {
 	for _, c := range []struct{ method, target, body, hint string }{
 		{method: "POST", target: "/api/users", body: `{"usrname":"a","email":"a@example.com"}`, hint: "did you mean"},
@@ -34,16 +34,16 @@ func TestHideSuggestionsHidesSchemaNames(t *testing.T) {
 			h, _ := newHandler(t, func(o *rest.Options) { o.HideSuggestions = hide })
 			w := ask(h, c.method, c.target, c.body)
 			if w.Code/100 != 4 {
-				t.Errorf("%s %s: %d %s", c.method, c.target, w.Code, w.Body)
+				t.Errorf("%s %s: got status %d, %s", c.method, c.target, w.Code, w.Body)
 			}
 			if hinted := strings.Contains(w.Body.String(), c.hint); hinted == hide {
-				t.Errorf("%s %s, hidden %t: %s", c.method, c.target, hide, w.Body)
+				t.Errorf("%s %s, HideSuggestions %t: got %s", c.method, c.target, hide, w.Body)
 			}
 		}
 	}
 }
 
-// A problem repeats a bounded part of the request.
+// A problem quotes a bounded part of the request.
 func TestProblemsAreBounded(t *testing.T) {
 	h, _ := newHandler(t, func(*rest.Options) {})
 	long := strings.Repeat("x", 100_000)
@@ -79,10 +79,10 @@ func TestProblemsAreBounded(t *testing.T) {
 		}(),
 	} {
 		if w.Code/100 != 4 || w.Body.Len() > 4096 {
-			t.Errorf("%s: %d with %d bytes: %.300s", name, w.Code, w.Body.Len(), w.Body)
+			t.Errorf("%s: got status %d, %d bytes: %.300s", name, w.Code, w.Body.Len(), w.Body)
 		}
 	}
 	if w := ask(h, "POST", "/api/users", `{"username":"a"`+many.String()+`}`); w.Code/100 != 4 || w.Body.Len() > 20_000 {
-		t.Errorf("many members: %d with %d bytes", w.Code, w.Body.Len())
+		t.Errorf("many members: got status %d, %d bytes", w.Code, w.Body.Len())
 	}
 }

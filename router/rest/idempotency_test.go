@@ -38,17 +38,17 @@ func TestIdempotencyKeyRepeatsTheResponse(t *testing.T) {
 	h, g, _ := withRedis(t)
 	create := exchange{request: "POST /api/products", header: keyed(`"abc"`), body: `{"name":"Laptop","price":999.99}`, status: 201}
 	first := create.run(t, h, g)
-	create.body = `{"price":999.99,  "name":"Laptop"}` // says the same
-	create.header = keyed("abc")                       // without quotes it is the same key
+	create.body = `{"price":999.99,  "name":"Laptop"}` // the same request
+	create.header = keyed("abc")                       // the same key without quotes
 	second := create.run(t, h, g)
 	if len(g.executed) != 1 {
-		t.Errorf("executed %v, want one", g.executed)
+		t.Errorf("executed %v, want one operation", g.executed)
 	}
 	if first.Body.String() != second.Body.String() || second.Header().Get("Location") != "/api/products/9" || first.Header().Get("ETag") != second.Header().Get("ETag") {
 		t.Errorf("the second response differs: %s %s", second.Header(), second.Body)
 	}
 	if first.Header().Get("Idempotency-Replayed") != "" || second.Header().Get("Idempotency-Replayed") != "true" {
-		t.Error("only the second response is a repeated one")
+		t.Error("want only the second response to be replayed")
 	}
 	exchange{request: "POST /api/products", header: keyed("abc"), body: `{"name":"Phone","price":1}`, status: 422, want: `{"code":"IDEMPOTENCY_KEY_REUSED"}`}.run(t, h, g)
 	exchange{request: "POST /api/users", header: keyed("abc"), body: `{"username":"a","email":"b"}`, status: 201}.run(t, h, g)
@@ -63,13 +63,13 @@ func TestIdempotencyKeyIsFreedByTransientFailures(t *testing.T) {
 	taken.run(t, h, g)
 	taken.run(t, h, g)
 	if len(g.executed) != 1 {
-		t.Errorf("executed %v, want one: a conflict is an answer", g.executed)
+		t.Errorf("executed %v, want one operation: a conflict is stored", g.executed)
 	}
 	away := exchange{request: "POST /api/orders", header: keyed("k"), body: `{"productId":51,"quantity":1}`, status: 503}
 	away.run(t, h, g)
 	away.run(t, h, g)
 	if len(g.executed) != 3 {
-		t.Errorf("executed %v, want three: what failed may be tried again", g.executed)
+		t.Errorf("executed %v, want three operations: a transient failure is not stored", g.executed)
 	}
 	exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":1}`, status: 422}.run(t, h, g)
 	exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`, status: 201}.run(t, h, g)
@@ -93,7 +93,7 @@ func TestIdempotencyKeyInProgressConflicts(t *testing.T) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		if w.Code != http.StatusCreated {
-			t.Errorf("the first one got %d: %s", w.Code, w.Body)
+			t.Errorf("first request: got status %d, %s", w.Code, w.Body)
 		}
 	})
 	<-begun
@@ -103,7 +103,7 @@ func TestIdempotencyKeyInProgressConflicts(t *testing.T) {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	if w.Code != http.StatusConflict || w.Header().Get("Retry-After") == "" {
-		t.Errorf("while the first is answered: %d %s", w.Code, w.Body)
+		t.Errorf("request with the key in progress: got status %d, %s", w.Code, w.Body)
 	}
 	close(release)
 	wait.Wait()
@@ -132,13 +132,13 @@ func TestIdempotencyKeyNeedsRedis(t *testing.T) {
 	server.SetError("LOADING")
 	exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`, status: 503, wantHeader: map[string]string{"Retry-After": "2"}}.run(t, h, g)
 	exchange{request: "POST /api/products", body: `{"name":"a","price":1}`, status: 201}.run(t, h, g)
-	// The order service keeps the promise by itself.
+	// The order service implements idempotency itself.
 	exchange{request: "POST /api/orders", header: keyed("k"), body: `{"productId":1,"quantity":1}`, status: 201}.run(t, h, g)
 	g.fail = errors.New("down")
 	exchange{request: "POST /api/orders", header: keyed("k"), body: `{"productId":1,"quantity":1}`, status: 500}.run(t, h, g)
 }
 
-// keptByRedis is all that Redis holds, as text.
+// keptByRedis returns the contents of Redis as text.
 func keptByRedis(t *testing.T, server *miniredis.Miniredis) string {
 	t.Helper()
 	return server.Dump()
@@ -164,12 +164,12 @@ func TestResponsesWithSecretsAreNotStored(t *testing.T) {
 		}
 	}
 	if kept := keptByRedis(t, server); kept != "" {
-		t.Errorf("Redis has %s", kept)
+		t.Errorf("Redis contains %s", kept)
 	}
 }
 
-// Every route whose answer has a member that is named like a secret must be
-// declared to have one.
+// Every route whose response has a member with the name of a secret must be
+// declared secret.
 func TestRoutesWithSecretsAreDeclared(t *testing.T) {
 	var documents ast.QueryDocument
 	files, err := filepath.Glob("../../schema/rest/*.graphql")
@@ -210,17 +210,17 @@ func TestRoutesWithSecretsAreDeclared(t *testing.T) {
 		if reveals(o.SelectionSet) {
 			found++
 			if !declared {
-				t.Errorf("%s answers with a secret and is not declared so: add secret: true to its @rest", o.Name)
+				t.Errorf("the response of %s contains a secret; add secret: true to its @rest", o.Name)
 			}
 		}
 	}
 	if found < 2 {
-		t.Errorf("found %d operations with secrets, and not even those that log in", found)
+		t.Errorf("found %d operations with secrets, want at least those that log in", found)
 	}
 }
 
-// What is in Redis neither is nor can be checked against a caller's token, a
-// key or what was asked, without the secret.
+// Without the secret, nothing in Redis reveals or confirms a caller's token, a
+// key or a request.
 func TestRecordsRevealNothingAboutCallers(t *testing.T) {
 	for name, secret := range map[string]string{"configured": "s3cret", "generated": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -236,7 +236,7 @@ func TestRecordsRevealNothingAboutCallers(t *testing.T) {
 				text := keptByRedis(t, server)
 				for _, part := range []string{"ada.token", "order-of-ada", "correct horse"} {
 					if strings.Contains(text, part) {
-						t.Errorf("Redis has %q: %s", part, text)
+						t.Errorf("Redis contains %q: %s", part, text)
 					}
 				}
 				for _, key := range server.Keys() {
@@ -246,13 +246,13 @@ func TestRecordsRevealNothingAboutCallers(t *testing.T) {
 				}
 			}
 			if want := map[string]int{"configured": 1, "generated": 2}[name]; len(kept) != want {
-				t.Errorf("two stores named the record in %d ways, want %d: %v", len(kept), want, kept)
+				t.Errorf("two stores use %d different names for the record, want %d: %v", len(kept), want, kept)
 			}
 		})
 	}
 }
 
-// Routers share the secret, also after Redis has lost it.
+// Routers share the secret, even after Redis has lost it.
 func TestRoutersShareTheRecordSecret(t *testing.T) {
 	server := miniredis.RunT(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
@@ -266,7 +266,7 @@ func TestRoutersShareTheRecordSecret(t *testing.T) {
 	create("1").run(t, a, ga)
 	create("1").run(t, b, gb)
 	server.FlushAll()
-	c, gc := open() // makes another secret, which the others take over
+	c, gc := open() // creates a new secret, which the others adopt
 	create("2").run(t, c, gc)
 	create("2").run(t, a, ga)
 	create("2").run(t, b, gb)
@@ -285,7 +285,7 @@ func TestUnsettledResponsesAreNotStored(t *testing.T) {
 		create := g.root["createProduct"].(resolver)
 		g.root["createProduct"] = func(map[string]any) any { return coded{error: errors.New("no"), code: code} }
 		header := keyed("k")
-		header["Authorization"] = "Bearer x" // without it 403 is 401
+		header["Authorization"] = "Bearer x" // without a token, 403 would be 401
 		request := exchange{request: "POST /api/products", header: header, body: `{"name":"a","price":1}`, status: status}
 		request.run(t, h, g)
 		g.root["createProduct"] = create
@@ -294,8 +294,8 @@ func TestUnsettledResponsesAreNotStored(t *testing.T) {
 	}
 }
 
-// begin sends a request whose operation waits, and gives what ends the wait and
-// what waits for the response.
+// begin sends a request whose operation waits. It returns functions that end the
+// wait and that wait for the response.
 func begin(ctx context.Context, t *testing.T, h http.Handler, g *graph) (release func(), wait func() *httptest.ResponseRecorder) {
 	t.Helper()
 	begun, going := make(chan struct{}), make(chan struct{})
@@ -320,8 +320,8 @@ func begin(ctx context.Context, t *testing.T, h http.Handler, g *graph) (release
 
 var createA = exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`}
 
-// The key of a router that was killed is free when its lease ends, and if that
-// router was only stopped for a while, its late response replaces nothing.
+// The key of a router that was killed is free when its lease ends. If that router
+// was only suspended, its late response replaces nothing.
 func TestLostLeaseFreesTheKeyAndFencesOutItsHolder(t *testing.T) {
 	server := miniredis.RunT(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
@@ -340,11 +340,11 @@ func TestLostLeaseFreesTheKeyAndFencesOutItsHolder(t *testing.T) {
 	answer := second.run(t, h, g)
 	release()
 	if w := wait(); w.Code != http.StatusCreated || w.Body.String() == answer.Body.String() {
-		t.Fatalf("the first was answered %d %s, like the second", w.Code, w.Body)
+		t.Fatalf("first request: got status %d, %s, the response to the second", w.Code, w.Body)
 	}
 	third := second.run(t, h, g)
 	if third.Header().Get("Idempotency-Replayed") != "true" || third.Body.String() != answer.Body.String() {
-		t.Errorf("the late response took the place of %s: %s", answer.Body, third.Body)
+		t.Errorf("the late response replaced %s: %s", answer.Body, third.Body)
 	}
 }
 
@@ -362,28 +362,28 @@ func TestLeaseIsRenewedWhileWorking(t *testing.T) {
 		}
 	}
 	if ttl := server.TTL(record); ttl <= 0 || ttl > lease {
-		t.Fatalf("%s is taken for %v", record, ttl)
+		t.Fatalf("lease of %s = %v", record, ttl)
 	}
-	// miniredis' time stands still but for these steps.
+	// The time of miniredis advances only in these steps.
 	for range 3 {
 		server.FastForward(lease / 2)
 		for end := time.Now().Add(10 * time.Second); server.TTL(record) <= lease/2; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("the lease was not renewed: %v are left", server.TTL(record))
+				t.Fatalf("the lease is not renewed: %v left", server.TTL(record))
 			}
 		}
 	}
 	release()
 	if w := wait(); w.Code != http.StatusCreated {
-		t.Errorf("got %d", w.Code)
+		t.Errorf("got status %d", w.Code)
 	}
 	if ttl := server.TTL(record); ttl < time.Hour {
-		t.Errorf("the response is kept for %v", ttl)
+		t.Errorf("the response is stored for %v", ttl)
 	}
 }
 
-// A client that goes away, as on a bad connection, finds the response when it
-// comes back.
+// A client that disconnects, as on a bad connection, gets the response when it
+// repeats the request.
 func TestResponseIsStoredAfterTheClientDisconnects(t *testing.T) {
 	h, g, _ := withRedis(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -395,7 +395,7 @@ func TestResponseIsStoredAfterTheClientDisconnects(t *testing.T) {
 	again.status, again.wantHeader = 201, map[string]string{"Idempotency-Replayed": "true"}
 	again.run(t, h, g)
 	if len(g.executed) != 1 {
-		t.Errorf("executed %d times", len(g.executed))
+		t.Errorf("executed %d times, want 1", len(g.executed))
 	}
 }
 
@@ -411,25 +411,25 @@ func TestRecordsAreBounded(t *testing.T) {
 		create(strconv.Itoa(n), "a").run(t, h, g)
 	}
 	if size := len(server.Dump()); size > 20_000 {
-		t.Errorf("Redis has %d bytes", size)
+		t.Errorf("Redis holds %d bytes", size)
 	}
 	replayed := map[string]string{"Idempotency-Replayed": "true"}
 	last := create("39", "a")
 	last.wantHeader = replayed
 	last.run(t, h, g)
 	executed := len(g.executed)
-	create("0", "a").run(t, h, g) // made room
+	create("0", "a").run(t, h, g) // evicts the oldest response
 	if len(g.executed) != executed+1 {
-		t.Error("the oldest response was still there")
+		t.Error("the oldest response is still stored")
 	}
-	// What is too large is not carried out again, either.
+	// A request whose response is too large to store is not executed again.
 	large := create("large", strings.Repeat("x", 2000))
 	large.run(t, h, g)
 	large.status, large.want = 409, `{"code":"RESPONSE_NOT_KEPT"}`
 	large.run(t, h, g)
-	// Records that have expired give their room back.
+	// Expired records release their bytes.
 	server.FastForward(25 * time.Hour)
 	if keys := server.Keys(); len(keys) != 1 {
-		t.Errorf("after a day Redis has %v", keys)
+		t.Errorf("after a day Redis contains %v", keys)
 	}
 }

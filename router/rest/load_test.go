@@ -29,29 +29,29 @@ func TestInvalidRoutesAreRejected(t *testing.T) {
 		"syntax": {operation: "query a {", want: "a.graphql:1:10: Expected Name, found <EOF>"},
 		"unknown field": {operation: `query a @rest(method: GET, path: "/a", result: "thing") { thing(id: 1) { nam } }`,
 			want: `Cannot query field "nam" on type "Thing". Did you mean "name"?`},
-		"unknown directive argument":  {operation: `query a @rest(methd: GET, path: "/a", result: "thing") { thing(id: 1) { id } }`, want: `Unknown argument "methd"`},
-		"no @rest":                    {operation: `query a { thing(id: 1) { id } }`, want: "a.graphql:1:1: operation a has no @rest; give it one"},
-		"mutation by GET":             {operation: `mutation a($name: String!) @rest(method: GET, path: "/a", result: "make.thing") { ` + makeField + ` }`, want: "this is a mutation for GET"},
-		"query by POST":               {operation: `query a @rest(method: POST, path: "/a", result: "thing") { thing(id: 1) { id } }`, want: "this is a query for POST"},
-		"a path variable of none":     {operation: `query a @rest(method: GET, path: "/a/{id}", result: "thing") { thing(id: 1) { id } }`, want: "the operation has no variable $id"},
-		"a path variable of null":     {operation: `query a($id: ID) @rest(method: GET, path: "/a/{id}", result: "thing") { thing(id: 1) { name } again: thing(id: $id) { id } }`, want: "Variable"},
-		"a path of nothing":           {operation: `query a @rest(method: GET, path: "/a//b", result: "thing") { thing(id: 1) { id } }`, want: `has the part ""`},
-		"a path without slash":        {operation: `query a @rest(method: GET, path: "a", result: "thing") { thing(id: 1) { id } }`, want: "does not begin with a slash"},
-		"no result":                   {operation: `query a @rest(method: GET, path: "/a") { thing(id: 1) { id } }`, want: "no result is named"},
-		"a result not selected":       {operation: `query a @rest(method: GET, path: "/a", result: "thng") { thing(id: 1) { id } }`, want: `selects no "thng" there; did you mean "thing"?`},
-		"a result behind a list":      {operation: `query a @rest(method: GET, path: "/a", result: "things.nodes.id") { things { nodes { id } } }`, want: `"nodes" is a list`},
-		"an error without status":     {operation: `mutation a($name: String!) @rest(method: POST, path: "/a", result: "make.thing") { make(input: {name: $name}) { ... on Made { thing { id } } } }`, want: "make may answer Taken, which has no thing and is no problem"},
-		"a status that is no problem": {operation: `mutation a($name: String!) @rest(method: POST, path: "/a", result: "make.thing") { make(input: {name: $name}) { ... on Made { thing { id } } ... on Taken @problem(status: 200) { code } } }`, want: "status 200 is not a problem's"},
-		"a missing that is a success": {operation: `query a @rest(method: GET, path: "/a", result: "thing", missing: 200) { thing(id: 1) { id } }`, want: "missing is 200"},
-		"a location of nothing":       {operation: `mutation a($name: String!) @rest(method: POST, path: "/a", result: "make.thing", location: "/a/{nme}") { ` + makeField + ` }`, want: `no scalar "nme"`},
-		"unwrap of two":               {operation: `query a @rest(method: GET, path: "/a", result: "thing") { thing(id: 1) { price @unwrap { amount currency } } }`, want: "does not select exactly one"},
-		"wrap of a scalar":            {operation: `mutation a($name: String! @wrap(field: "x")) @rest(method: POST, path: "/a", result: "make.thing") { ` + makeField + ` }`, want: "@wrap is for an input object"},
-		"wrap of an unknown field":    {operation: `mutation a($name: String!, $price: PriceInput @wrap(field: "amout")) @rest(method: POST, path: "/a", result: "make.thing") { make(input: {name: $name, price: $price}) { ... on Made { thing { id } } ... on Taken @problem(status: 409) { code } } }`, want: `did you mean "amount"?`},
-		"shorthand of no list":        {operation: `mutation a($name: String! @shorthand) @rest(method: POST, path: "/a", result: "make.thing") { ` + makeField + ` }`, want: "@shorthand is for a list of input objects"},
-		"a body of GET":               {operation: `query a($id: ID! @body) @rest(method: GET, path: "/a", result: "thing") { thing(id: $id) { id } }`, want: "a GET has no body"},
-		"a page without variables":    {operation: `query a @rest(method: GET, path: "/a", result: "things.nodes", page: "things") { things { nodes { id } pageInfo { hasNextPage endCursor } } }`, want: "a page needs the variable $first"},
-		"a page without links":        {operation: `query a($first: Int, $after: String) @rest(method: GET, path: "/a", result: "things.nodes", page: "things") { things(first: $first, after: $after) { nodes { id } } }`, want: "pageInfo { hasNextPage endCursor }"},
-		"one route twice": {operation: `query a($id: ID!) @rest(method: GET, path: "/a/{id}", result: "thing") { thing(id: $id) { id } }
+		"unknown directive argument":      {operation: `query a @rest(methd: GET, path: "/a", result: "thing") { thing(id: 1) { id } }`, want: `Unknown argument "methd"`},
+		"no @rest":                        {operation: `query a { thing(id: 1) { id } }`, want: "a.graphql:1:1: operation a has no @rest; give it one"},
+		"mutation by GET":                 {operation: `mutation a($name: String!) @rest(method: GET, path: "/a", result: "make.thing") { ` + makeField + ` }`, want: "this is a mutation for GET"},
+		"query by POST":                   {operation: `query a @rest(method: POST, path: "/a", result: "thing") { thing(id: 1) { id } }`, want: "this is a query for POST"},
+		"an unknown path variable":        {operation: `query a @rest(method: GET, path: "/a/{id}", result: "thing") { thing(id: 1) { id } }`, want: "the operation has no variable $id"},
+		"a nullable path variable":        {operation: `query a($id: ID) @rest(method: GET, path: "/a/{id}", result: "thing") { thing(id: 1) { name } again: thing(id: $id) { id } }`, want: "Variable"},
+		"an empty path segment":           {operation: `query a @rest(method: GET, path: "/a//b", result: "thing") { thing(id: 1) { id } }`, want: `has the part ""`},
+		"a path without a leading slash":  {operation: `query a @rest(method: GET, path: "a", result: "thing") { thing(id: 1) { id } }`, want: "does not begin with a slash"},
+		"no result":                       {operation: `query a @rest(method: GET, path: "/a") { thing(id: 1) { id } }`, want: "no result is named"},
+		"a result that is not selected":   {operation: `query a @rest(method: GET, path: "/a", result: "thng") { thing(id: 1) { id } }`, want: `selects no "thng" there; did you mean "thing"?`},
+		"a result below a list":           {operation: `query a @rest(method: GET, path: "/a", result: "things.nodes.id") { things { nodes { id } } }`, want: `"nodes" is a list`},
+		"an error without a status":       {operation: `mutation a($name: String!) @rest(method: POST, path: "/a", result: "make.thing") { make(input: {name: $name}) { ... on Made { thing { id } } } }`, want: "make may answer Taken, which has no thing and is no problem"},
+		"a problem status below 400":      {operation: `mutation a($name: String!) @rest(method: POST, path: "/a", result: "make.thing") { make(input: {name: $name}) { ... on Made { thing { id } } ... on Taken @problem(status: 200) { code } } }`, want: "status 200 is not a problem's"},
+		"a success status for missing":    {operation: `query a @rest(method: GET, path: "/a", result: "thing", missing: 200) { thing(id: 1) { id } }`, want: "missing is 200"},
+		"a location that is not selected": {operation: `mutation a($name: String!) @rest(method: POST, path: "/a", result: "make.thing", location: "/a/{nme}") { ` + makeField + ` }`, want: `no scalar "nme"`},
+		"unwrap of two fields":            {operation: `query a @rest(method: GET, path: "/a", result: "thing") { thing(id: 1) { price @unwrap { amount currency } } }`, want: "does not select exactly one"},
+		"wrap of a scalar":                {operation: `mutation a($name: String! @wrap(field: "x")) @rest(method: POST, path: "/a", result: "make.thing") { ` + makeField + ` }`, want: "@wrap is for an input object"},
+		"wrap of an unknown field":        {operation: `mutation a($name: String!, $price: PriceInput @wrap(field: "amout")) @rest(method: POST, path: "/a", result: "make.thing") { make(input: {name: $name, price: $price}) { ... on Made { thing { id } } ... on Taken @problem(status: 409) { code } } }`, want: `did you mean "amount"?`},
+		"shorthand of a non-list":         {operation: `mutation a($name: String! @shorthand) @rest(method: POST, path: "/a", result: "make.thing") { ` + makeField + ` }`, want: "@shorthand is for a list of input objects"},
+		"a body with GET":                 {operation: `query a($id: ID! @body) @rest(method: GET, path: "/a", result: "thing") { thing(id: $id) { id } }`, want: "a GET has no body"},
+		"a page without variables":        {operation: `query a @rest(method: GET, path: "/a", result: "things.nodes", page: "things") { things { nodes { id } pageInfo { hasNextPage endCursor } } }`, want: "a page needs the variable $first"},
+		"a page without links":            {operation: `query a($first: Int, $after: String) @rest(method: GET, path: "/a", result: "things.nodes", page: "things") { things(first: $first, after: $after) { nodes { id } } }`, want: "pageInfo { hasNextPage endCursor }"},
+		"a duplicate route": {operation: `query a($id: ID!) @rest(method: GET, path: "/a/{id}", result: "thing") { thing(id: $id) { id } }
 			query b($x: ID!) @rest(method: GET, path: "/a/{x}", result: "thing") { thing(id: $x) { id } }`, want: "operation b answers GET /a/{x}, as a does already"},
 	}
 	for name, c := range cases {
@@ -63,7 +63,7 @@ func TestInvalidRoutesAreRejected(t *testing.T) {
 			}
 			var at *rest.DocumentError
 			if !errors.As(err, &at) || at.File != "a.graphql" || at.Line == 0 {
-				t.Errorf("the error does not say where: %#v", at)
+				t.Errorf("the error has no position: %#v", at)
 			}
 		})
 	}

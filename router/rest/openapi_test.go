@@ -19,18 +19,18 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-// openAPI gives the served description.
+// openAPI returns the served OpenAPI document.
 func openAPI(t testing.TB, h http.Handler) []byte {
 	t.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/openapi.json", nil))
 	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {
-		t.Fatalf("GET /api/openapi.json: %d %s", w.Code, w.Header())
+		t.Fatalf("GET /api/openapi.json: got status %d, headers %s", w.Code, w.Header())
 	}
 	return w.Body.Bytes()
 }
 
-// TestOpenAPIIsValid checks the description against the OpenAPI Initiative's own
+// TestOpenAPIIsValid checks the document against the OpenAPI Initiative's own
 // schema of OpenAPI 3.1 (testdata/openapi-3.1.schema.json, Apache-2.0).
 func TestOpenAPIIsValid(t *testing.T) {
 	h, _ := newHandler(t, nil)
@@ -57,13 +57,13 @@ func TestOpenAPIIsValid(t *testing.T) {
 		for method, operation := range item.(map[string]any) {
 			o := operation.(map[string]any)
 			if o["summary"] == nil || o["operationId"] == nil || o["tags"] == nil {
-				t.Errorf("%s %s lacks summary, operationId or tags", method, path)
+				t.Errorf("%s %s has no summary, operationId or tags", method, path)
 			}
 		}
 	}
 }
 
-// TestOpenAPIMatchesGoldenFile shows a whole description, of a small graph.
+// The golden file has the whole document of a small schema.
 func TestOpenAPIMatchesGoldenFile(t *testing.T) {
 	h, err := rest.New(rest.Options{
 		Documents: fstest.MapFS{"things.graphql": {Data: []byte(smallRoutes)}}, SchemaSDL: smallSchema, Executor: &graph{},
@@ -84,7 +84,7 @@ func TestOpenAPIMatchesGoldenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("the description is not that of %s; look at the difference with go test -update", file)
+		t.Errorf("the document differs from %s; run go test -update and read the diff", file)
 	}
 }
 
@@ -123,9 +123,9 @@ func compilerOf(t testing.TB, h http.Handler) *jsonschema.Compiler {
 	return c
 }
 
-// checkDescribed holds an exchange against the description of its route: every
-// answer has a body of the schema it is described with, and a body that was
-// taken is of the schema it is asked for with.
+// checkDescribed checks an exchange against the OpenAPI document: every response
+// matches the schema of its status, and an accepted body matches the schema of the
+// request.
 func checkDescribed(t testing.TB, h http.Handler, pattern, requestBody string, w *httptest.ResponseRecorder) {
 	t.Helper()
 	method, path, isRoute := strings.Cut(pattern, " ")
@@ -138,14 +138,14 @@ func checkDescribed(t testing.TB, h http.Handler, pattern, requestBody string, w
 		t.Helper()
 		schema, err := c.Compile(operation + location)
 		if err != nil {
-			t.Fatalf("%s: not described: %v", location, err)
+			t.Fatalf("%s: not in the document: %v", location, err)
 		}
 		instance, err := jsonschema.UnmarshalJSON(strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := schema.Validate(instance); err != nil {
-			t.Errorf("body is not as described: %v\n%s", err, body)
+			t.Errorf("the body does not match the document: %v\n%s", err, body)
 		}
 	}
 	if w.Code < 300 && requestBody != "" {
@@ -164,7 +164,7 @@ func checkDescribed(t testing.TB, h http.Handler, pattern, requestBody string, w
 	check("/responses/"+status+"/content/"+kind+"/schema", w.Body.String())
 }
 
-// documentedProblems gives the types of problems that the page explains.
+// documentedProblems returns the problem types that the page documents.
 func documentedProblems(t testing.TB, h http.Handler) []string {
 	t.Helper()
 	var document struct {
@@ -185,14 +185,14 @@ func TestDocsPageNeedsNothingElse(t *testing.T) {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/docs", nil))
 	if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
-		t.Fatalf("%d %s", w.Code, w.Header())
+		t.Fatalf("got status %d, headers %s", w.Code, w.Header())
 	}
 	for _, from := range []string{"http://", "https://", "src=", "@import"} {
 		if strings.Contains(w.Body.String(), from) {
-			t.Errorf("the page loads something: %s", from)
+			t.Errorf("the page loads a resource: %s", from)
 		}
 	}
 	if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") {
-		t.Errorf("Content-Security-Policy: %s", csp)
+		t.Errorf("Content-Security-Policy = %s", csp)
 	}
 }

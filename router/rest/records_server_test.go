@@ -13,10 +13,10 @@ import (
 	"souk/router/rest"
 )
 
-// TestRecordScriptsWorkInARedisServer: the scripts do in Redis what they do in miniredis.
+// The scripts behave in Redis as in miniredis.
 func TestRecordScriptsWorkInARedisServer(t *testing.T) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("there is no redis-server; the other tests use miniredis")
+		t.Skip("redis-server is not installed; the other tests use miniredis")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -34,7 +34,7 @@ func TestRecordScriptsWorkInARedisServer(t *testing.T) {
 	t.Cleanup(func() { _ = client.Close() })
 	for end := time.Now().Add(time.Minute); client.Ping(t.Context()).Err() != nil; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("redis-server does not answer")
+			t.Fatal("redis-server does not respond")
 		}
 	}
 	h, g := newHandler(t, func(o *rest.Options) { o.Redis, o.Records.MaxBytes, o.Records.MaxResponseBytes = client, 10_000, 1500 })
@@ -62,6 +62,6 @@ func TestRecordScriptsWorkInARedisServer(t *testing.T) {
 	}
 	keys, err := client.DBSize(t.Context()).Result()
 	if err != nil || keys < 5 || keys > 18 {
-		t.Errorf("Redis has %d keys, %v", keys, err)
+		t.Errorf("Redis has %d keys, err %v", keys, err)
 	}
 }
