@@ -45,11 +45,10 @@ func (c *compiler) route(operation *ast.OperationDefinition) (*route, error) {
 	r.summary, r.description = strings.TrimSuffix(strings.TrimSpace(r.summary), "."), strings.TrimSpace(r.description)
 
 	if (operation.Operation == ast.Query) != r.reads() {
-		c.fail(directive.Position, "a %s answers GET, a mutation anything else; this is a %s for %s",
-			ast.Query, operation.Operation, r.method)
+		c.fail(directive.Position, "GET routes are queries and other routes are mutations, but this is a %s with %s", operation.Operation, r.method)
 	}
 	if r.status < 200 || r.status > 299 {
-		c.fail(directive.Position, "status is %d; the status of success is one of 200 to 299", r.status)
+		c.fail(directive.Position, "status %d is not a success; use a status from 200 to 299", r.status)
 	}
 	switch missing := intOf(arguments["missing"]); missing {
 	case http.StatusUnauthorized:
@@ -59,7 +58,7 @@ func (c *compiler) route(operation *ast.OperationDefinition) (*route, error) {
 	case http.StatusNotFound:
 		r.missing = notFound
 	default:
-		c.fail(directive.Position, "missing is %d; a null result is a 401, 403 or 404", missing)
+		c.fail(directive.Position, "missing: %d is not allowed for a null result; use 401, 403 or 404", missing)
 	}
 	c.segments(r, directive)
 	c.variables(r, arguments, directive)
@@ -71,16 +70,16 @@ func (c *compiler) route(operation *ast.OperationDefinition) (*route, error) {
 func (c *compiler) segments(r *route, directive *ast.Directive) {
 	rest, rooted := strings.CutPrefix(r.path, "/")
 	if !rooted {
-		c.fail(directive.Position, "path %q does not begin with a slash", r.path)
+		c.fail(directive.Position, "path %q must start with a slash", r.path)
 	}
 	for _, part := range strings.Split(rest, "/") {
 		name, opened := strings.CutPrefix(part, "{")
 		name, closed := strings.CutSuffix(name, "}")
 		switch {
 		case part == "" || opened != closed || strings.ContainsAny(name, "{}"):
-			c.fail(directive.Position, "path %q has the part %q; a part is a word or one {variable}", r.path, part)
+			c.fail(directive.Position, "path %q has the invalid segment %q; a segment is a word or one {variable}", r.path, part)
 		case opened && r.operation.VariableDefinitions.ForName(name) == nil:
-			c.fail(directive.Position, "path %q names {%s}, but the operation has no variable $%s", r.path, name, name)
+			c.fail(directive.Position, "path %q contains {%s}, but the operation has no variable $%s", r.path, name, name)
 		}
 		r.segments = append(r.segments, segment{text: name, variable: opened})
 	}
@@ -96,7 +95,7 @@ func (c *compiler) variables(r *route, arguments map[string]any, directive *ast.
 		}
 		for _, name := range r.page.variables() {
 			if r.operation.VariableDefinitions.ForName(name) == nil {
-				c.fail(directive.Position, "a page needs the variable $%s; take $first and $after, and $last and $before to read backwards", name)
+				c.fail(directive.Position, "a page needs the variable $%s; declare $first and $after, and also $last and $before for backward paging", name)
 			}
 		}
 	}
@@ -109,12 +108,12 @@ func (c *compiler) variables(r *route, arguments map[string]any, directive *ast.
 		}
 		for _, name := range append([]string{v.requestName}, v.aliases...) {
 			if names[name] != nil {
-				c.fail(definition.Position, "variables $%s and $%s are both called %q outside", names[name].name, v.name, name)
+				c.fail(definition.Position, "variables $%s and $%s both have the name %q in requests", names[name].name, v.name, name)
 			}
 			names[name] = v
 		}
 		if r.page != nil && v.source == fromQuery && slices.Contains(r.page.parameters(), v.requestName) {
-			c.fail(definition.Position, "the parameter %q is taken by the page", v.requestName)
+			c.fail(definition.Position, "the parameter %q is reserved for paging", v.requestName)
 		}
 	}
 }
@@ -145,7 +144,7 @@ func (c *compiler) variable(r *route, definition *ast.VariableDefinition) *varia
 		case "shorthand":
 			element := c.schema.Types[definition.Type.Name()]
 			if definition.Type.Elem == nil || element.Kind != ast.InputObject || v.source != fromBody {
-				c.fail(d.Position, "@shorthand is for a list of input objects in the body; $%s is a %s", v.name, definition.Type)
+				c.fail(d.Position, "@shorthand applies to a list of input objects in the body, but the type of $%s is %s", v.name, definition.Type)
 				continue
 			}
 			v.shorthand = element
@@ -161,7 +160,7 @@ func (c *compiler) variable(r *route, definition *ast.VariableDefinition) *varia
 func (c *compiler) sourceOf(r *route, definition *ast.VariableDefinition) source {
 	if slices.Contains(r.segments, segment{definition.Variable, true}) {
 		if !definition.Type.NonNull {
-			c.fail(definition.Position, "$%s is in the path, so it is always there: make its type %s!", definition.Variable, definition.Type)
+			c.fail(definition.Position, "$%s is in the path, so it always has a value; make its type %s!", definition.Variable, definition.Type)
 		}
 		return fromPath
 	}
@@ -173,7 +172,7 @@ func (c *compiler) sourceOf(r *route, definition *ast.VariableDefinition) source
 	} {
 		if definition.Directives.ForName(name) != nil {
 			if from == fromBody && (r.method == http.MethodGet || r.method == http.MethodDelete) {
-				c.fail(definition.Position, "a %s has no body to take $%s from", r.method, definition.Variable)
+				c.fail(definition.Position, "a %s request has no body, so $%s cannot be read from it", r.method, definition.Variable)
 			}
 			return from
 		}
@@ -188,7 +187,7 @@ func (c *compiler) sourceOf(r *route, definition *ast.VariableDefinition) source
 func (c *compiler) wrap(v *variable, definition *ast.VariableDefinition, field string) {
 	wrapper := c.schema.Types[definition.Type.Name()]
 	if definition.Type.Elem != nil || wrapper.Kind != ast.InputObject {
-		c.fail(definition.Position, "@wrap is for an input object; $%s is a %s", v.name, definition.Type)
+		c.fail(definition.Position, "@wrap applies to an input object, but the type of $%s is %s", v.name, definition.Type)
 		return
 	}
 	inner := wrapper.Fields.ForName(field)

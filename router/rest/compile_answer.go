@@ -18,7 +18,7 @@ func (c *compiler) answer(r *route, arguments map[string]any, directive *ast.Dir
 		r.result = strings.Split(result, ".")
 	}
 	if len(r.result) == 0 && r.status != 204 {
-		c.fail(directive.Position, "no result is named; say where in the data the body is, or make the status 204")
+		c.fail(directive.Position, "result is missing; set it to the path of the body in the data, or set status to 204")
 		return
 	}
 	r.body = c.follow(r, directive)
@@ -50,12 +50,12 @@ func (c *compiler) follow(r *route, directive *ast.Directive) *fieldShape {
 					known = append(known, f.key)
 				}
 			}
-			c.fail(directive.Position, "result %q: the operation selects no %q there; %s", strings.Join(path, "."), key, suggest(key, known))
+			c.fail(directive.Position, "result %q: the operation does not select %q there; %s", strings.Join(path, "."), key, suggest(key, known))
 			return nil
 		}
 		last = f
 		if i+1 < len(path) && f.definition.Type.Elem != nil {
-			c.fail(directive.Position, "result %q: %q is a list, and what of it is the body cannot be said", strings.Join(path, "."), key)
+			c.fail(directive.Position, "result %q: %q is a list, and a result cannot be below a list", strings.Join(path, "."), key)
 			return nil
 		}
 		if f.object != nil && f.object.definition.IsAbstractType() && f.definition.Type.Elem == nil {
@@ -81,7 +81,7 @@ func (c *compiler) alternatives(r *route, field *ast.Field, f *fieldShape, next 
 		if next == "" || c.selects(field.SelectionSet, possible, next) {
 			continue
 		}
-		c.fail(field.Position, "%s may answer %s, which has no %s and is no problem; add `... on %s @problem(status: …) { message code }`",
+		c.fail(field.Position, "%s can return %s, which neither has %s nor is a problem; add `... on %s @problem(status: …) { message code }`",
 			f.key, possible.Name, next, possible.Name)
 	}
 	if findField(field.SelectionSet, "__typename") == nil {
@@ -112,7 +112,7 @@ func (c *compiler) problemOf(set ast.SelectionSet, on *ast.Definition) *problemT
 			}
 			for _, status := range statuses {
 				if status != 0 && (status < 400 || status > 599) {
-					c.fail(d.Position, "status %d is not a problem's; those are 400 to 599", status)
+					c.fail(d.Position, "status %d is not an error; use a status from 400 to 599", status)
 				}
 			}
 			if found.ifMatch == 0 {
@@ -209,11 +209,11 @@ func (c *compiler) resultMembers(r *route, directive *ast.Directive) {
 			f = f.object.fields[0]
 		}
 		if f == nil || f.object != nil || f.definition.Type.Elem != nil {
-			c.fail(directive.Position, "the result has no scalar %q to make a header of", name)
+			c.fail(directive.Position, "the result has no scalar %q for the header", name)
 		}
 	}
 	if r.variableFrom(fromIfMatch) != nil && r.version == "" && r.status != 204 {
-		c.fail(directive.Position, "@ifMatch needs the result's version named")
+		c.fail(directive.Position, "@ifMatch needs the argument version of @rest")
 	}
 }
 
@@ -223,7 +223,7 @@ func (c *compiler) pageFields(r *route, directive *ast.Directive) {
 	for _, key := range r.page.connection {
 		f := at.field(key)
 		if f == nil || f.object == nil {
-			c.fail(directive.Position, "page %q: the operation selects no object %q", strings.Join(r.page.connection, "."), key)
+			c.fail(directive.Position, "page %q: the operation does not select the object %q", strings.Join(r.page.connection, "."), key)
 			return
 		}
 		at = f.object
@@ -235,7 +235,7 @@ func (c *compiler) pageFields(r *route, directive *ast.Directive) {
 	}
 	for _, name := range wanted {
 		if info == nil || info.object.field(name) == nil {
-			c.fail(directive.Position, "the page's links need pageInfo { %s }", strings.Join(wanted, " "))
+			c.fail(directive.Position, "the links of a page need pageInfo { %s }", strings.Join(wanted, " "))
 			return
 		}
 	}

@@ -82,7 +82,7 @@ type Handler struct {
 // each problem in the documents.
 func New(o Options) (*Handler, error) {
 	if o.Documents == nil || o.Executor == nil {
-		return nil, errors.New("rest: Options.Documents and Options.Graph must be set")
+		return nil, errors.New("rest: Options.Documents and Options.Executor must be set")
 	}
 	schema, err := loadSchema(o.SchemaSDL)
 	if err != nil {

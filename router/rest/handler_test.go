@@ -59,7 +59,7 @@ func store() thing {
 			case "500":
 				return coded{error: errors.New("product is down"), code: "SUBREQUEST_HTTP_ERROR"}
 			case "401":
-				return coded{error: errors.New("missing token"), code: "UNAUTHENTICATED"}
+				return coded{error: errors.New("unknown caller"), code: "UNAUTHENTICATED"}
 			}
 			return nil
 		},
@@ -324,9 +324,9 @@ func TestInvalidRequestsGetProblems(t *testing.T) {
 		{name: "not found, typed", request: "DELETE /api/products/99", status: 404, want: `{"code":"NOT_FOUND"}`},
 		{name: "a service is unavailable", request: "GET /api/products/500", status: 503, wantHeader: map[string]string{"Retry-After": "2"}, want: `{"code":"SUBREQUEST_HTTP_ERROR"}`},
 		{name: "unauthenticated", request: "GET /api/products/401", status: 401, wantHeader: map[string]string{"WWW-Authenticate": "Bearer"},
-			want: `{"detail":"who are you. Missing access token. Send Authorization: Bearer <token>."}`},
+			want: `{"detail":"unknown caller. Missing access token. Send Authorization: Bearer <token>."}`},
 		{name: "unauthenticated with a token", request: "GET /api/products/401", header: map[string]string{"Authorization": "Bearer x"}, status: 401,
-			wantHeader: map[string]string{"WWW-Authenticate": "Bearer"}, want: `{"detail":"who are you"}`},
+			wantHeader: map[string]string{"WWW-Authenticate": "Bearer"}, want: `{"detail":"unknown caller"}`},
 		{name: "a field that needs authentication", request: "GET /api/me", status: 401, wantHeader: map[string]string{"WWW-Authenticate": "Bearer"},
 			want: `{"detail":"Missing access token. Send Authorization: Bearer <token>."}`},
 		{name: "a field that needs another role", request: "GET /api/me", header: map[string]string{"Authorization": "Bearer x"}, status: 401,

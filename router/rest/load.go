@@ -138,7 +138,7 @@ func checkDistinct(routes []*route) []error {
 		}
 		key := strings.Join(pattern, "/")
 		if other, taken := seen[key]; taken {
-			problems = append(problems, errorfAt(r.operation.Position, "operation %s answers %s %s, as %s does already",
+			problems = append(problems, errorfAt(r.operation.Position, "operation %s has the route %s %s, which conflicts with that of operation %s",
 				r.operation.Name, r.method, r.path, other.operation.Name))
 		}
 		seen[key] = r

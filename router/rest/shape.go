@@ -86,7 +86,7 @@ func (c *compiler) addField(s *shape, field *ast.Field, on *ast.Definition) {
 		f.object = c.shape(field.SelectionSet, c.schema.Types[field.Definition.Type.Name()])
 	}
 	if f.unwrap && (f.object == nil || len(f.object.fields) != 1) {
-		c.fail(field.Position, "@unwrap replaces an object by the value of its only field, but %s does not select exactly one field", f.key)
+		c.fail(field.Position, "@unwrap replaces an object with the value of its only field, but %s does not select exactly one field", f.key)
 	}
 	present := s.field(f.key)
 	if present == nil {
@@ -94,7 +94,7 @@ func (c *compiler) addField(s *shape, field *ast.Field, on *ast.Definition) {
 		return
 	}
 	if present.unwrap != f.unwrap || present.violations != f.violations || present.header != f.header || present.integer != f.integer {
-		c.fail(field.Position, "%s is selected twice, written differently; give one of them an alias", f.key)
+		c.fail(field.Position, "%s is selected twice in different ways; give one of them an alias", f.key)
 	}
 	if present.object == nil || f.object == nil {
 		return
