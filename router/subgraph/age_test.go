@@ -15,8 +15,8 @@ import (
 	"souk/router/subgraph"
 )
 
-// A change of the host's address is noticed although the connections are never
-// idle. No request fails meanwhile, and the old connections are closed.
+// A change of the host's address is detected although the connections are never
+// idle. No request fails during the change, and the old connections are closed.
 func TestConnectionAgeFollowsTheAddress(t *testing.T) {
 	overEachTransport(t, func(t *testing.T, over transportKind) {
 		var atNew atomic.Int64
@@ -69,7 +69,7 @@ func TestConnectionAgeFollowsTheAddress(t *testing.T) {
 	})
 }
 
-// listen serves answers for a way.
+// listen serves responses over one kind of transport.
 func listen(t *testing.T, over transportKind, asked func(), state func(http.ConnState)) (address string) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -87,13 +87,13 @@ func listen(t *testing.T, over transportKind, asked func(), state func(http.Conn
 	return server.Listener.Addr().String()
 }
 
-// Without a bound, a connection that is used is kept.
+// Without a maximum age, a connection in use is kept.
 func TestConnectionsAreKeptWithoutMaxAge(t *testing.T) {
 	tr, connections := transportKinds[0].wire(t, subgraph.Subgraph{}, ok, ok, ok, ok)
 	for range 4 {
 		ask(t, tr, operation.Query, "{}")
 	}
 	if got := connections.Load(); got != 1 {
-		t.Errorf("%d connections", got)
+		t.Errorf("got %d connections, want 1", got)
 	}
 }

@@ -14,11 +14,11 @@ import (
 	"souk/router/subgraph"
 )
 
-// BenchmarkSend compares the ways to a subgraph, one request at a time and
-// many: the router's own HTTP/1.1, net/http's, and HTTP/2 without TLS. An operation is one request, its answer
-// read whole.
+// BenchmarkSend compares the transports, with one request at a time and with many:
+// the router's own HTTP/1.1 client, that of net/http, and HTTP/2 without TLS. One
+// iteration is a request whose response is read whole.
 func BenchmarkSend(b *testing.B) {
-	const small, large = 200, 30_000 // what entity fetches and whole pages answer
+	const small, large = 200, 30_000 // response sizes of entity fetches and of whole pages
 	for _, size := range []int{small, large} {
 		for _, parallel := range []int{1, 16} {
 			for _, protocol := range []string{"own", "net/http", "http2"} {
@@ -38,7 +38,7 @@ func BenchmarkSend(b *testing.B) {
 	}
 }
 
-// answers serves bodies of a size over HTTP/1.1 and HTTP/2 without TLS.
+// answers serves bodies of one size over HTTP/1.1 and HTTP/2 without TLS.
 func answers(b *testing.B, size int) string {
 	body := append(append([]byte(`{"data":{"text":"`), bytes.Repeat([]byte("a"), size)...), `"}}`...)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -15,10 +15,10 @@ import (
 	"souk/router/subgraph"
 )
 
-// A framing is a way to say where a body ends.
+// A framing is a way to mark the end of a body.
 type framing struct {
 	name string
-	// write sends an answer of the body, or only its first part bytes.
+	// write sends the body, or only its first n bytes.
 	write func(w http.ResponseWriter, body string, part int)
 }
 
@@ -33,7 +33,7 @@ var framings = []framing{
 		_, _ = io.WriteString(w, body[part/2:part])
 	}},
 	{name: "to the end of the connection", write: func(w http.ResponseWriter, body string, part int) {
-		// HTTP/2 has no such thing: there the stream ends.
+		// HTTP/2 has no such framing: the stream ends.
 		w.Header().Set("Connection", "close")
 		w.Header().Set("Transfer-Encoding", "identity")
 		answer(w, 200, "application/json", body[:part])
@@ -54,8 +54,8 @@ var framings = []framing{
 	}},
 }
 
-// A whole answer is taken as it is, once, whatever says where it ends; the
-// connection can be used again.
+// A complete response is read unchanged and once, with every framing, and the
+// connection can be reused.
 func TestBodiesAreReadWhole(t *testing.T) {
 	overEachTransport(t, func(t *testing.T, over transportKind) {
 		for _, f := range framings {
@@ -72,14 +72,14 @@ func TestBodiesAreReadWhole(t *testing.T) {
 					for _, kind := range []operation.Kind{operation.Query, operation.Query, operation.Mutation, operation.Mutation} {
 						resp, err := tr.Send(t.Context(), request(kind, strconv.Itoa(size)))
 						if err != nil {
-							t.Fatalf("%d bytes: %v", size, err)
+							t.Fatalf("%d bytes: got error %v", size, err)
 						}
 						if string(resp.Body.B) != strings.Repeat("x", size) {
 							t.Errorf("got %d bytes, want %d", len(resp.Body.B), size)
 						}
 						resp.Body.Release()
 						if sent++; requests.Load() != sent {
-							t.Errorf("%d requests for %d answers", requests.Load(), sent)
+							t.Errorf("got %d requests for %d responses", requests.Load(), sent)
 						}
 					}
 				}
@@ -88,12 +88,12 @@ func TestBodiesAreReadWhole(t *testing.T) {
 	})
 }
 
-// An answer that breaks off is an error. A mutation is not sent again.
+// A truncated response is an error. A mutation is not retried.
 func TestTruncatedBodiesAreErrors(t *testing.T) {
 	overEachTransport(t, func(t *testing.T, over transportKind) {
 		for _, f := range framings {
 			if f.name == "to the end of the connection" {
-				continue // nothing tells that it was to go on; the JSON is not whole
+				continue // the end of the body cannot be detected; the JSON is incomplete
 			}
 			t.Run(f.name, func(t *testing.T) {
 				var requests atomic.Int32
@@ -109,10 +109,10 @@ func TestTruncatedBodiesAreErrors(t *testing.T) {
 					resp, err := tr.Send(t.Context(), request(operation.Mutation, strconv.Itoa(part)))
 					var e *execute.TransportError
 					if want := fmt.Sprintf("ended its response early, after %d bytes", part); !errors.As(err, &e) || e.Code != execute.CodeHTTP || e.Message != want {
-						t.Errorf("got %+v, %v; want %q", resp, err, want)
+						t.Errorf("got %+v, err %v, want %q", resp, err, want)
 					}
 					if n := int(requests.Load()); n != i+1 {
-						t.Errorf("%d requests for %d mutations", n, i+1)
+						t.Errorf("got %d requests for %d mutations", n, i+1)
 					}
 				}
 			})

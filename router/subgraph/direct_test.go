@@ -18,9 +18,9 @@ import (
 	"souk/router/subgraph"
 )
 
-// wire is a server that reads whole requests and answers each connection's
-// with the given bytes, in turn; it closes a connection that it has nothing
-// more for.
+// wire is a server that reads whole requests and responds to those of each
+// connection with the given bytes in turn. It closes a connection for which no
+// bytes are left.
 func (w transportKind) wire(t testing.TB, s subgraph.Subgraph, answers ...string) (*subgraph.Transport, *atomic.Int32) {
 	t.Helper()
 	var connections atomic.Int32
@@ -43,7 +43,7 @@ func testWire(t *testing.T, over transportKind) {
 	const notHTTP = "sent an invalid HTTP response"
 	tests := []struct {
 		name, answer, want, failure string
-		// lenient says that net/http accepts what RFC 9112 lets a client refuse.
+		// lenient is set if net/http accepts what RFC 9112 lets a client reject.
 		lenient bool
 	}{
 		{name: "length", answer: ok, want: "{}"},
@@ -55,7 +55,7 @@ func testWire(t *testing.T, over transportKind) {
 		{name: "equal lengths", answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\n{}", want: "{}"},
 		{name: "folded", answer: "HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length:\r\n\t2\r\n\r\n{}", want: "{}"},
 		{name: "long line", answer: "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 100_000) + "\r\n" + ok[len("HTTP/1.1 200 OK\r\n"):], want: "{}"},
-		{name: "long line that counts", answer: "HTTP/1.1 200 OK\r\nContent-Length: " + strings.Repeat(" ", 100_000) + "2\r\n\r\n{}", want: "{}"},
+		{name: "long line in a framing header", answer: "HTTP/1.1 200 OK\r\nContent-Length: " + strings.Repeat(" ", 100_000) + "2\r\n\r\n{}", want: "{}"},
 		{name: "large head", answer: "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-Filler: 0123456789\r\n", 10_000) + "Content-Length: 2\r\n\r\n{}", want: "{}"},
 		{name: "other lengths", answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", failure: notHTTP},
 		{name: "negative length", answer: "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}", failure: notHTTP},
@@ -72,11 +72,11 @@ func testWire(t *testing.T, over transportKind) {
 		{name: "endless head", answer: "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-Filler: 0123456789\r\n", 60_000), failure: notHTTP},
 		{name: "endless line", answer: "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 2<<20), failure: notHTTP},
 		{name: "endless hints", answer: strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 30_000), failure: notHTTP},
-		{name: "cut head", answer: "HTTP/1.1 200 OK\r\nContent-Le", failure: "ended its response early, after 0 bytes"},
-		{name: "cut body", answer: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"a", failure: "ended its response early, after 3 bytes"},
-		{name: "cut chunk", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a", failure: "ended its response early, after 3 bytes"},
+		{name: "truncated head", answer: "HTTP/1.1 200 OK\r\nContent-Le", failure: "ended its response early, after 0 bytes"},
+		{name: "truncated body", answer: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"a", failure: "ended its response early, after 3 bytes"},
+		{name: "truncated chunk", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a", failure: "ended its response early, after 3 bytes"},
 		{name: "bare line feed for a trailer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\n", failure: notHTTP},
-		{name: "cut trailer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA: b\r\n", failure: "ended its response early, after 0 bytes"},
+		{name: "truncated trailer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA: b\r\n", failure: "ended its response early, after 0 bytes"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -87,17 +87,17 @@ func testWire(t *testing.T, over transportKind) {
 			case test.failure == "" && err != nil:
 				t.Error(err)
 			case test.failure == "" && string(resp.Body.B) != test.want:
-				t.Errorf("got %q", resp.Body.B)
+				t.Errorf("got body %q", resp.Body.B)
 			case test.failure == "", test.lenient && !over.direct():
 			case !errors.As(err, &e) || e.Code != execute.CodeHTTP || over.direct() && e.Message != test.failure:
-				t.Errorf("got %v, %v; want %q", resp, err, test.failure)
+				t.Errorf("got %v, err %v, want %q", resp, err, test.failure)
 			}
 		})
 	}
 }
 
-// A connection is used again, unless the subgraph wants it closed; one that
-// the subgraph has closed meanwhile costs no request.
+// A connection is reused unless the subgraph asks to close it. One that the
+// subgraph has closed in the meantime does not fail a request.
 func TestConnectionsAreReused(t *testing.T) { overHTTP1(t, testConnectionReuse) }
 
 func testConnectionReuse(t *testing.T, over transportKind) {
@@ -111,7 +111,7 @@ func testConnectionReuse(t *testing.T, over transportKind) {
 		{name: "closed by a header", kind: operation.Query, answers: []string{strings.Replace(ok, "Content-Type", "Connection: Close\r\nContent-Type", 1), ok}, connections: 4},
 		{name: "closed while idle", kind: operation.Query, answers: []string{ok, ok}, connections: 2},
 		{name: "closed while idle", kind: operation.Mutation, answers: []string{ok, ok}, connections: 2},
-		{name: "more than asked for", kind: operation.Query, answers: []string{ok + "HTTP/1.1 200 OK\r\n\r\n", ok}, connections: 4},
+		{name: "unsolicited response", kind: operation.Query, answers: []string{ok + "HTTP/1.1 200 OK\r\n\r\n", ok}, connections: 4},
 	}
 	for _, test := range tests {
 		t.Run(test.name+" "+test.kind.String(), func(t *testing.T) {
@@ -123,24 +123,24 @@ func testConnectionReuse(t *testing.T, over transportKind) {
 				}
 				resp.Body.Release()
 				if test.kind == operation.Mutation {
-					// Let the closing arrive: what comes over the wire cannot be waited for.
+					// Let the close arrive: there is nothing to wait for.
 					time.Sleep(5 * time.Millisecond)
 				}
 			}
 			if got := connections.Load(); got != test.connections {
-				t.Errorf("%d connections, want %d", got, test.connections)
+				t.Errorf("got %d connections, want %d", got, test.connections)
 			}
 		})
 	}
 }
 
-// A mutation that got no answer is not sent again.
+// A mutation without a response is not retried.
 func TestMutationIsSentOnce(t *testing.T) { overHTTP1(t, testMutationSentOnce) }
 
 func testMutationSentOnce(t *testing.T, over transportKind) {
 	tr, connections := over.wire(t, subgraph.Subgraph{}, "")
 	if _, err := tr.Send(t.Context(), request(operation.Mutation, `{}`)); err == nil || connections.Load() != 1 {
-		t.Errorf("%d connections, err %v", connections.Load(), err)
+		t.Errorf("got %d connections, err %v", connections.Load(), err)
 	}
 }
 
@@ -172,7 +172,7 @@ func testMaxConnections(t *testing.T, over transportKind) {
 	for now.Load() < 2 && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
-	// One that gives up waiting takes no place away.
+	// A request that stops waiting does not use up a connection.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := tr.Send(ctx, request(operation.Query, `{}`)); !errors.Is(err, context.Canceled) {
@@ -181,7 +181,7 @@ func testMaxConnections(t *testing.T, over transportKind) {
 	close(release)
 	wg.Wait()
 	if most.Load() != 2 {
-		t.Errorf("%d at once", most.Load())
+		t.Errorf("got %d connections at once, want 2", most.Load())
 	}
 }
 
@@ -192,7 +192,7 @@ func testHeaderInjection(t *testing.T, over transportKind) {
 	r := request(operation.Query, `{}`)
 	r.Header = http.Header{"X": {"a\r\nAuthorization: b"}}
 	if resp, err := tr.Send(t.Context(), r); err == nil {
-		t.Errorf("got %v", resp)
+		t.Errorf("got response %v, want an error", resp)
 	}
 }
 
@@ -205,12 +205,13 @@ func testCacheControlHeader(t *testing.T, over transportKind) {
 		t.Fatal(err)
 	}
 	if resp.Header.Get("Cache-Control") != "max-age=60" || resp.Header.Get("Age") != "7" || resp.Header.Get("Vary") != "Authorization" {
-		t.Errorf("header %v", resp.Header)
+		t.Errorf("got headers %v", resp.Header)
 	}
 }
 
-// FuzzWire gives the client any bytes for a response. It agrees with net/http
-// on what they say, neither panics, nor waits for more than is announced.
+// FuzzWire sends arbitrary bytes to the client as a response. The client agrees
+// with net/http on their meaning, does not panic, and does not wait for more than
+// is announced.
 func FuzzWire(f *testing.F) {
 	f.Add([]byte(ok))
 	f.Add([]byte("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n\r\n"))
@@ -236,11 +237,11 @@ func FuzzWire(f *testing.F) {
 	})
 }
 
-// scriptedLimit bounds the bodies that a scriptedTransport accepts.
+// scriptedLimit is the largest body that a scriptedTransport accepts.
 const scriptedLimit = 1 << 10
 
-// scriptedTransport makes a Transport to a subgraph that sends the same bytes
-// over each connection.
+// scriptedTransport makes a Transport to a subgraph that sends the same bytes on
+// each connection.
 func scriptedTransport(t testing.TB, bytes []byte) *subgraph.Transport {
 	tr, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": {
 		URL: "http://a/", MaxResponseBytes: scriptedLimit, Timeout: 5 * time.Second,
@@ -252,7 +253,7 @@ func scriptedTransport(t testing.TB, bytes []byte) *subgraph.Transport {
 	return tr
 }
 
-// scripted is a connection that gives bytes and then ends.
+// scripted is a connection that returns bytes and then EOF.
 type scripted struct {
 	net.Conn
 	in []byte

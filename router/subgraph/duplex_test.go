@@ -15,10 +15,10 @@ import (
 	"souk/router/subgraph"
 )
 
-// large is a request that no socket takes without being read from.
+// large is a request that does not fit in the socket buffers.
 var large = `{"query":"` + strings.Repeat("x", 8<<20) + `"}`
 
-// A subgraph may refuse a request that it has not read. Its status is not lost.
+// A subgraph may reject a request before reading it. Its status is reported.
 func TestEarlyErrorResponseKeepsItsStatus(t *testing.T) {
 	overEachTransport(t, func(t *testing.T, over transportKind) {
 		for _, body := range []string{"", "too large", `{"message":"too large"}`} {
@@ -28,14 +28,14 @@ func TestEarlyErrorResponseKeepsItsStatus(t *testing.T) {
 			resp, err := tr.Send(t.Context(), request(operation.Mutation, large))
 			var e *execute.TransportError
 			if !errors.As(err, &e) || e.Status != http.StatusRequestEntityTooLarge || e.Message != "responded with status 413" {
-				t.Errorf("got %+v, %v", resp, err)
+				t.Errorf("got %+v, err %v", resp, err)
 			}
 		}
 	})
 }
 
-// The same if the subgraph closes the connection at once, with a reset since
-// it has not read what was sent.
+// The same holds if the subgraph closes the connection at once, which resets it
+// because it has not read the request.
 func TestResponseBeforeResetIsRead(t *testing.T) {
 	tr := transportKinds[0].serve(t, subgraph.Subgraph{}, func(conn net.Conn, r *bufio.Reader) {
 		_, _ = r.Peek(1)
@@ -46,16 +46,16 @@ func TestResponseBeforeResetIsRead(t *testing.T) {
 	switch {
 	case err == nil:
 		if resp.Status != http.StatusRequestEntityTooLarge {
-			t.Errorf("status %d", resp.Status)
+			t.Errorf("got status %d", resp.Status)
 		}
-	// The body has no length, so the reset may be what ends it.
+	// The body has no length, so the reset may end it.
 	case !errors.As(err, &e) || !strings.HasPrefix(e.Message, "ended its response early"):
 		t.Error(err)
 	}
 }
 
-// A subgraph may stream its answer while it reads: neither side waits for the
-// other to end.
+// A subgraph may stream its response while it reads: neither side waits for the
+// other to finish.
 func TestResponseIsReadWhileTheRequestIsSent(t *testing.T) {
 	overEachTransport(t, func(t *testing.T, over transportKind) {
 		tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
@@ -74,8 +74,8 @@ func TestResponseIsReadWhileTheRequestIsSent(t *testing.T) {
 	})
 }
 
-// A whole answer to a request that was not read is an answer. Its connection
-// is not used again: the rest of the request would be taken for another.
+// A complete response to a request that was not read is valid. The connection is
+// not reused: the rest of the request would be read as another request.
 func TestResponseBeforeRequestIsReadClosesTheConnection(t *testing.T) {
 	done := make(chan struct{})
 	defer close(done)
@@ -96,7 +96,7 @@ func TestResponseBeforeRequestIsReadClosesTheConnection(t *testing.T) {
 	}
 }
 
-// A subgraph that reads nothing and answers nothing is given up in time.
+// A request to a subgraph that neither reads nor responds times out.
 func TestUnreadRequestTimesOut(t *testing.T) {
 	done := make(chan struct{})
 	defer close(done)

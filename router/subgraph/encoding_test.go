@@ -54,7 +54,7 @@ func TestCompressedResponsesAreDecoded(t *testing.T) {
 					sent = encode(t, strings.ToLower(strings.TrimSpace(c)), sent)
 				}
 				if body == "" {
-					sent = "" // as with 204, whatever the head says
+					sent = "" // as with status 204, whatever the headers say
 				}
 				var asked string
 				tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
@@ -67,19 +67,19 @@ func TestCompressedResponsesAreDecoded(t *testing.T) {
 				for range 2 {
 					resp, err := tr.Send(t.Context(), request(operation.Mutation, `{}`))
 					if err != nil || string(resp.Body.B) != body {
-						t.Fatalf("%q: %v, %v", coding, resp, err)
+						t.Fatalf("%q: got %v, err %v", coding, resp, err)
 					}
 					resp.Body.Release()
 				}
 				if asked != "gzip, br, zstd" {
-					t.Errorf("Accept-Encoding %q", asked)
+					t.Errorf("Accept-Encoding = %q", asked)
 				}
 			}
 		}
 	})
 }
 
-// The bound is of what is decoded, so a small answer cannot fill the memory.
+// The bound applies to the decoded size, so a small response cannot fill the memory.
 func TestDecodedSizeIsBounded(t *testing.T) {
 	const limit = 64 << 10
 	var bombs, fitting [3]string
@@ -103,11 +103,11 @@ func TestDecodedSizeIsBounded(t *testing.T) {
 				resp, err := tr.Send(t.Context(), request(operation.Query, "bomb"))
 				var e *execute.TransportError
 				if !errors.As(err, &e) || e.Message != "sent a response larger than max_response_bytes (65536)" {
-					t.Errorf("%s: %v, %v", coding, resp, err)
+					t.Errorf("%s: got %v, err %v", coding, resp, err)
 				}
 				resp, err = tr.Send(t.Context(), request(operation.Query, "fits"))
 				if err != nil || len(resp.Body.B) != limit {
-					t.Errorf("%s: %v", coding, err)
+					t.Errorf("%s: got error %v", coding, err)
 					continue
 				}
 				resp.Body.Release()
@@ -116,8 +116,8 @@ func TestDecodedSizeIsBounded(t *testing.T) {
 	})
 }
 
-// What cannot be decoded is an error that names the coding. It is no failure of
-// the way, so it is not sent again.
+// A response that cannot be decoded is an error that names the coding. It is not a
+// transport failure, so it is not retried.
 func TestUndecodableResponsesAreErrors(t *testing.T) {
 	valid := map[string]string{}
 	for _, coding := range []string{"gzip", "br", "zstd"} {
@@ -126,16 +126,16 @@ func TestUndecodableResponsesAreErrors(t *testing.T) {
 	tests := []struct{ name, coding, body string }{
 		{name: "unknown", coding: "deflate", body: "x"},
 		{name: "compress", coding: "compress", body: "x"},
-		{name: "too many", coding: "gzip, gzip, gzip, gzip", body: "x"},
+		{name: "too many codings", coding: "gzip, gzip, gzip, gzip", body: "x"},
 		{name: "not gzip", coding: "gzip", body: "{}"},
-		{name: "cut gzip", coding: "gzip", body: valid["gzip"][:len(valid["gzip"])-3]},
-		{name: "more than gzip", coding: "gzip", body: valid["gzip"] + "more"},
+		{name: "truncated gzip", coding: "gzip", body: valid["gzip"][:len(valid["gzip"])-3]},
+		{name: "data after gzip", coding: "gzip", body: valid["gzip"] + "more"},
 		{name: "not br", coding: "br", body: "{\"data\":{}}"},
-		{name: "cut br", coding: "br", body: valid["br"][:len(valid["br"])-3]},
-		{name: "more than br", coding: "br", body: valid["br"] + "more"},
+		{name: "truncated br", coding: "br", body: valid["br"][:len(valid["br"])-3]},
+		{name: "data after br", coding: "br", body: valid["br"] + "more"},
 		{name: "not zstd", coding: "zstd", body: "{\"data\":{}}"},
-		{name: "cut zstd", coding: "zstd", body: valid["zstd"][:len(valid["zstd"])-3]},
-		{name: "more than zstd", coding: "zstd", body: valid["zstd"] + "more"},
+		{name: "truncated zstd", coding: "zstd", body: valid["zstd"][:len(valid["zstd"])-3]},
+		{name: "data after zstd", coding: "zstd", body: valid["zstd"] + "more"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestUndecodableResponsesAreErrors(t *testing.T) {
 			resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 			var e *execute.TransportError
 			if !errors.As(err, &e) || e.Code != execute.CodeMalformed || !strings.Contains(e.Message, test.coding) || calls != 1 {
-				t.Errorf("%v, %v, sent %d times", resp, err, calls)
+				t.Errorf("got %v, err %v, sent %d times", resp, err, calls)
 			}
 		})
 	}
@@ -167,15 +167,15 @@ func TestByteOrderMarkIsIgnored(t *testing.T) {
 				})
 				resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 				if err != nil || string(resp.Body.B) != want {
-					t.Errorf("%q: %v, %v", body, resp, err)
+					t.Errorf("%q: got %v, err %v", body, resp, err)
 				}
 			}
 		}
 	})
 }
 
-// FuzzDecode gives the client any bytes for a compressed body: it neither
-// panics nor gives more than the bound.
+// FuzzDecode sends arbitrary bytes to the client as a compressed body: it does not
+// panic or return more than the bound.
 func FuzzDecode(f *testing.F) {
 	for _, coding := range []string{"gzip", "br", "zstd"} {
 		f.Add(coding, []byte(encode(f, coding, `{"data":{}}`)))
@@ -193,7 +193,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		if len(resp.Body.B) > scriptedLimit {
-			t.Errorf("%d bytes", len(resp.Body.B))
+			t.Errorf("got %d bytes, want at most the bound", len(resp.Body.B))
 		}
 		resp.Body.Release()
 	})

@@ -18,7 +18,7 @@ import (
 	"souk/router/subgraph"
 )
 
-// Rules replace what the router would send by itself, on every way.
+// Rules replace the router's default headers on every kind of transport.
 func TestHeaderRulesReplaceDefaults(t *testing.T) {
 	rules := []subgraph.HeaderRules{
 		{Propagate: []subgraph.Propagation{{From: "User-Agent"}, {From: "Content-Type"}, {From: "X-Client"}}, Set: map[string]string{"Accept": "text/plain", "host": "first.example"}},
@@ -39,14 +39,14 @@ func TestHeaderRulesReplaceDefaults(t *testing.T) {
 		}
 		resp.Body.Release()
 		if host != "virtual.example" {
-			t.Errorf("Host %q", host)
+			t.Errorf("Host = %q", host)
 		}
 		for name, want := range map[string][]string{
 			"User-Agent": {"browser/1"}, "Accept": {"application/json"}, "Content-Type": {"application/json"},
 			"Accept-Encoding": {"identity"}, "X-Client": nil, "Host": nil, "X-Idempotency-Key": nil, "Content-Length": {"2"},
 		} {
 			if !slices.Equal(header[name], want) {
-				t.Errorf("%s: %q, want %q", name, header[name], want)
+				t.Errorf("%s = %q, want %q", name, header[name], want)
 			}
 		}
 	})
@@ -64,17 +64,17 @@ func TestRemovedDefaultsAreNotSent(t *testing.T) {
 		ask(t, tr, operation.Query, `{}`)
 		for _, name := range []string{"User-Agent", "Accept", "Accept-Encoding"} {
 			if got := header[name]; got != nil {
-				t.Errorf("%s: %q", name, got)
+				t.Errorf("%s = %q, want it removed", name, got)
 			}
 		}
 		if host == "" || host == "virtual.example" {
-			t.Errorf("Host %q", host)
+			t.Errorf("Host = %q", host)
 		}
 	})
 }
 
-// On the wire there is one Host, first, and one Content-Length, whatever the
-// rules say.
+// A request has exactly one Host, in first position, and one Content-Length,
+// whatever the rules say.
 func TestHostAndContentLengthAreSentOnce(t *testing.T) {
 	overHTTP1(t, func(t *testing.T, over transportKind) {
 		for _, rules := range [][]subgraph.HeaderRules{
@@ -115,11 +115,11 @@ func TestHostAndContentLengthAreSentOnce(t *testing.T) {
 			}
 			for name, n := range count {
 				if n != 1 {
-					t.Errorf("%d of %s in %q", n, name, head)
+					t.Errorf("%d values of %s in %q", n, name, head)
 				}
 			}
 			if !strings.HasPrefix(head[0], "POST ") || !strings.HasPrefix(head[1], "Host: ") || count["content-length"] != 1 || count["user-agent"] != 1 {
-				t.Errorf("head %q", head)
+				t.Errorf("got head %q", head)
 			}
 		}
 	})
@@ -139,13 +139,13 @@ func TestNewRejectsReservedAndInvalidHeaders(t *testing.T) {
 	} {
 		_, err := subgraph.New(subgraph.Options{Subgraphs: map[string]subgraph.Subgraph{"a": {URL: "http://a/", Headers: []subgraph.HeaderRules{rules}}}})
 		if err == nil || !strings.Contains(err.Error(), `header "`) {
-			t.Errorf("%+v: %v", rules, err)
+			t.Errorf("%+v: got error %v", rules, err)
 		}
 	}
 }
 
-// A user name and password in the URL are sent as Basic authentication
-// (RFC 7617), in place of the client's token but not of a configured header.
+// A user name and password in the URL are sent as Basic authentication (RFC
+// 7617). They replace the client's token but not a configured header.
 func TestURLCredentialsAreSentAsBasicAuth(t *testing.T) {
 	propagated := subgraph.HeaderRules{Propagate: []subgraph.Propagation{{From: "Authorization"}}}
 	tests := []struct {
@@ -174,13 +174,13 @@ func TestURLCredentialsAreSentAsBasicAuth(t *testing.T) {
 			}
 			resp.Body.Release()
 			if !slices.Equal(got, []string{test.want}) {
-				t.Errorf("%s %+v: %q, want %q", test.url, test.rules, got, test.want)
+				t.Errorf("%s %+v: got %q, want %q", test.url, test.rules, got, test.want)
 			}
 		}
 	})
 }
 
-// A password in a URL is in no error and no log line, also if the URL is not
+// No error or log line contains a password from a URL, even if the URL is not
 // valid.
 func TestPasswordIsNotShown(t *testing.T) {
 	var log strings.Builder
@@ -220,8 +220,8 @@ func TestPasswordIsNotShown(t *testing.T) {
 	shown(log.String())
 }
 
-// A subscription follows the same rules, Host included. It asks for no content
-// coding: events are not decoded.
+// Subscriptions follow the same rules, including those for Host. They do not ask
+// for a content coding, because events are not decoded.
 func TestHeaderRulesApplyToSubscriptions(t *testing.T) {
 	for _, protocol := range []string{"ws", "sse"} {
 		var host string
@@ -235,10 +235,10 @@ func TestHeaderRulesApplyToSubscriptions(t *testing.T) {
 			answer(w, 400, "application/json", `{"errors":[{"message":"no"}]}`)
 		})
 		if err := tr.Subscribe(t.Context(), request(operation.Subscription, `{}`), func(*execute.SubgraphResponse) error { return nil }); err == nil && protocol == "ws" {
-			t.Error("no error")
+			t.Error("Subscribe() = nil, want an error")
 		}
 		if host != "virtual.example" || header.Get("User-Agent") != "mine/1" || header.Get("Accept-Encoding") != "" {
-			t.Errorf("%s: Host %q, %v", protocol, host, header)
+			t.Errorf("%s: got Host %q, headers %v", protocol, host, header)
 		}
 	}
 }
@@ -256,7 +256,7 @@ func TestSubscriptionURLCredentialsAreSentAsBasicAuth(t *testing.T) {
 		_ = tr.Subscribe(t.Context(), request(operation.Subscription, `{}`), func(*execute.SubgraphResponse) error { return nil })
 		server.Close()
 		if user != "ada" || password != "p@ss" {
-			t.Errorf("%s: %q %q", protocol, user, password)
+			t.Errorf("%s: got user %q, password %q", protocol, user, password)
 		}
 	}
 }

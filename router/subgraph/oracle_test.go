@@ -12,18 +12,18 @@ import (
 	"souk/router/execute"
 )
 
-// A verdict is what net/http says about the bytes of a response.
+// A verdict is how net/http reads the bytes of a response.
 type verdict struct {
 	status int
 	header http.Header
 	body   []byte
 	err    error
-	// strict says that the bytes are of a kind that net/http accepts and RFC
-	// 9112 asks or allows a client to refuse, as the router does.
+	// strict is set for bytes that net/http accepts, but that RFC 9112 requires or
+	// allows a client to reject, as the router does.
 	strict bool
 }
 
-// oracle reads the final response by net/http.
+// oracle reads the final response with net/http.
 func oracle(text []byte) verdict {
 	v := verdict{strict: strictness(text)}
 	r := bufio.NewReaderSize(bytes.NewReader(text), len(text)+16)
@@ -43,12 +43,12 @@ func oracle(text []byte) verdict {
 		v.body, v.err = io.ReadAll(response.Body)
 		return v
 	}
-	v.strict = true // more informational responses than the router reads
+	v.strict = true // more informational responses than the router accepts
 	return v
 }
 
-// strictness finds what only the router refuses. It may also be in the body,
-// where it makes no difference: then this only compares less.
+// strictness finds what only the router rejects. A match may also be in the body,
+// where it means nothing: then the comparison is only weaker.
 func strictness(text []byte) bool {
 	lengths := map[string]bool{}
 	for line := range strings.Lines(string(text)) {
@@ -68,7 +68,7 @@ func strictness(text []byte) bool {
 			if lengths["chunks"] = true; bytes.Contains(text, []byte("HTTP/1.0")) {
 				return true
 			}
-			// A line feed alone in a trailer.
+			// A bare line feed in a trailer.
 			if strings.Contains(strings.ReplaceAll(string(text), "\r\n", ""), "\n") {
 				return true
 			}
@@ -77,7 +77,7 @@ func strictness(text []byte) bool {
 	return len(lengths) > 1
 }
 
-// compare reports where the router's view of the bytes is another one.
+// compare fails if the router reads the bytes differently.
 func (v *verdict) compare(t *testing.T, got *execute.SubgraphResponse, err error) {
 	t.Helper()
 	if v.strict {
@@ -85,7 +85,7 @@ func (v *verdict) compare(t *testing.T, got *execute.SubgraphResponse, err error
 	}
 	refused := v.err != nil || len(v.body) > scriptedLimit
 	if !refused {
-		// These are the router's own decisions about whole responses.
+		// The router itself rejects these complete responses.
 		switch v.status {
 		case 408, 429, 502, 503, 504:
 			return
@@ -100,16 +100,16 @@ func (v *verdict) compare(t *testing.T, got *execute.SubgraphResponse, err error
 	}
 	switch {
 	case refused && err == nil:
-		t.Fatalf("accepted %q; net/http: %v", got.Body.B, v.err)
+		t.Fatalf("got %q; net/http: %v", got.Body.B, v.err)
 	case refused:
 	case err != nil:
-		t.Fatalf("refused: %v; net/http: %d %q", err, v.status, v.body)
+		t.Fatalf("got error %v; net/http: status %d, %q", err, v.status, v.body)
 	case got.Status != v.status || !bytes.Equal(got.Body.B, bytes.TrimPrefix(v.body, []byte("\uFEFF"))):
-		t.Fatalf("%d %q; net/http: %d %q", got.Status, got.Body.B, v.status, v.body)
+		t.Fatalf("got status %d, %q; net/http: status %d, %q", got.Status, got.Body.B, v.status, v.body)
 	}
 	for _, name := range []string{"Cache-Control", "Age", "Vary"} {
 		if !refused && !slices.Equal(got.Header[name], v.header[name]) {
-			t.Fatalf("%s %q; net/http: %q", name, got.Header[name], v.header[name])
+			t.Fatalf("header %s = %q; net/http: %q", name, got.Header[name], v.header[name])
 		}
 	}
 }

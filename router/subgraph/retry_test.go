@@ -16,9 +16,9 @@ import (
 	"souk/router/subgraph"
 )
 
-// What is no GraphQL response and comes with a status of proxies and
-// overloaded servers is a failure of the way, whatever its Content-Type:
-// queries are retried, mutations are not, and the breaker counts it.
+// A response that is not GraphQL and has a status of proxies and overloaded servers
+// is a transport failure, whatever its Content-Type: queries are retried, mutations
+// are not, and the circuit breaker counts it.
 func TestUnavailableIsATransportFailure(t *testing.T) {
 	bodies := []struct{ contentType, body string }{
 		{contentType: ""},
@@ -60,7 +60,7 @@ func TestUnavailableIsATransportFailure(t *testing.T) {
 				_, err := tr.Send(t.Context(), request(kind, `{}`))
 				var e *execute.TransportError
 				if !errors.As(err, &e) || e.Status != status || e.Code != execute.CodeHTTP || e.Message != fmt.Sprint("responded with status ", status) {
-					t.Errorf("%s: %v", name, err)
+					t.Errorf("%s: got error %v", name, err)
 				}
 				if calls.Load() != attempts {
 					t.Errorf("%s: sent %d times, want %d", name, calls.Load(), attempts)
@@ -69,7 +69,7 @@ func TestUnavailableIsATransportFailure(t *testing.T) {
 					_, err = tr.Send(t.Context(), request(kind, `{}`))
 				}
 				if _, err = tr.Send(t.Context(), request(kind, `{}`)); !errors.As(err, &e) || e.Code != execute.CodeCircuitOpen {
-					t.Errorf("%s: the circuit is not open after %d failures: %v", name, calls.Load(), err)
+					t.Errorf("%s: the circuit is not open after %d failures: got error %v", name, calls.Load(), err)
 				}
 				tr.Close()
 			}
@@ -77,7 +77,7 @@ func TestUnavailableIsATransportFailure(t *testing.T) {
 	})
 }
 
-// A subgraph's own errors are its answer, also with such a status.
+// GraphQL errors are a response, even with such a status.
 func TestGraphQLResponseWithErrorStatusIsNotRetried(t *testing.T) {
 	overEachTransport(t, func(t *testing.T, over transportKind) {
 		for _, status := range []int{400, 408, 429, 500, 502, 503, 504} {
@@ -89,14 +89,14 @@ func TestGraphQLResponseWithErrorStatusIsNotRetried(t *testing.T) {
 				})
 				resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 				if err != nil || resp.Status != status || string(resp.Body.B) != body || calls.Load() != 1 {
-					t.Errorf("%d %s: %+v, %v, sent %d times", status, body, resp, err, calls.Load())
+					t.Errorf("%d %s: got %+v, err %v, sent %d times", status, body, resp, err, calls.Load())
 				}
 			}
 		}
 	})
 }
 
-// When a query is sent again, and when that is. Time is synthetic.
+// The table states whether and when a query is retried, in synthetic time.
 func TestRetryAfterDelaysTheRetry(t *testing.T) {
 	tests := []struct {
 		name       string
@@ -105,17 +105,17 @@ func TestRetryAfterDelaysTheRetry(t *testing.T) {
 		again      bool
 		pause      time.Duration
 	}{
-		{name: "503 without it", status: 503, again: true, pause: 50 * time.Millisecond},
+		{name: "503 without Retry-After", status: 503, again: true, pause: 50 * time.Millisecond},
 		{name: "503 in seconds", status: 503, retryAfter: "2", again: true, pause: 2*time.Second + 50*time.Millisecond},
 		{name: "503 at a date", status: 503, retryAfter: "Sat, 01 Jan 2000 00:00:03 GMT", again: true, pause: 3*time.Second + 50*time.Millisecond},
 		{name: "503 at a date that has passed", status: 503, retryAfter: "Mon, 01 Jan 1990 00:00:03 GMT", again: true, pause: 50 * time.Millisecond},
-		{name: "503 with nonsense", status: 503, retryAfter: "-1 soon", again: true, pause: 50 * time.Millisecond},
-		{name: "503 for longer than is waited", status: 503, retryAfter: "6"},
-		{name: "503 for ever", status: 503, retryAfter: "99999999999999999999"},
+		{name: "503 with an invalid value", status: 503, retryAfter: "-1 soon", again: true, pause: 50 * time.Millisecond},
+		{name: "503 for longer than the maximum wait", status: 503, retryAfter: "6"},
+		{name: "503 with a huge value", status: 503, retryAfter: "99999999999999999999"},
 		{name: "408", status: 408, again: true, pause: 50 * time.Millisecond},
-		{name: "429 without it", status: 429},
+		{name: "429 without Retry-After", status: 429},
 		{name: "429 in seconds", status: 429, retryAfter: "1", again: true, pause: time.Second + 50*time.Millisecond},
-		{name: "429 for longer than is waited", status: 429, retryAfter: "3600"},
+		{name: "429 for longer than the maximum wait", status: 429, retryAfter: "3600"},
 		{name: "500", status: 500, retryAfter: "1"},
 		{name: "404", status: 404},
 	}
@@ -141,7 +141,7 @@ func TestRetryAfterDelaysTheRetry(t *testing.T) {
 					case !test.again && len(at) != 1, test.again && len(at) != 2:
 						t.Errorf("sent %d times", len(at))
 					case test.again && at[1].Sub(at[0]) != test.pause:
-						t.Errorf("sent again after %v, want %v", at[1].Sub(at[0]), test.pause)
+						t.Errorf("retried after %v, want %v", at[1].Sub(at[0]), test.pause)
 					}
 				})
 			})
@@ -149,7 +149,7 @@ func TestRetryAfterDelaysTheRetry(t *testing.T) {
 	}
 }
 
-// A wait that the timeout does not leave is not begun.
+// The client does not start a wait that would exceed the timeout.
 func TestRetryAfterBeyondTimeoutIsNotAwaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -161,13 +161,12 @@ func TestRetryAfterBeyondTimeoutIsNotAwaited(t *testing.T) {
 		_, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 		var e *execute.TransportError
 		if !errors.As(err, &e) || e.Status != 503 || time.Since(began) != 0 {
-			t.Errorf("%v after %v", err, time.Since(began))
+			t.Errorf("got error %v after %v", err, time.Since(began))
 		}
 	})
 }
 
-// 408 and 429 come from a subgraph that is there: the breaker does not count
-// them.
+// 408 and 429 come from a subgraph that is up, so the breaker does not count them.
 func TestBreakerIgnoresStatusesOfTheCaller(t *testing.T) {
 	for _, status := range []int{400, 404, 408, 429} {
 		tr := transportKinds[0].transport(t, subgraph.Subgraph{Breaker: subgraph.Breaker{Enabled: true, MinRequests: 2}}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) {
@@ -177,14 +176,14 @@ func TestBreakerIgnoresStatusesOfTheCaller(t *testing.T) {
 			_, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 			var e *execute.TransportError
 			if !errors.As(err, &e) || e.Status != status {
-				t.Errorf("%d: %v", status, err)
+				t.Errorf("%d: got error %v", status, err)
 			}
 		}
 	}
 }
 
 // overPipes makes a Transport to a server over pipes, for synthetic time. Its
-// random numbers are all 0.
+// random numbers are 0.
 func overPipes(t *testing.T, s subgraph.Subgraph, handler http.HandlerFunc) *subgraph.Transport {
 	t.Helper()
 	listener := newPipeListener()

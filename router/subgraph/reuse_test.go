@@ -18,59 +18,58 @@ import (
 	"souk/router/subgraph"
 )
 
-// own answers a request with its own body.
+// own returns a response that contains the request's body.
 func own(body string) string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
-// ask sends a request and reports an answer that is not its own.
+// ask sends a request and fails if the response belongs to another one.
 func ask(t *testing.T, tr *subgraph.Transport, kind operation.Kind, body string) {
 	t.Helper()
 	resp, err := tr.Send(t.Context(), request(kind, body))
 	if err != nil {
-		t.Fatalf("%s: %v", body, err)
+		t.Fatalf("%s: got error %v", body, err)
 	}
 	defer resp.Body.Release()
 	if string(resp.Body.B) != body {
-		t.Fatalf("%s got the answer %s", body, resp.Body.B)
+		t.Fatalf("%s: got response %s", body, resp.Body.B)
 	}
 }
 
-// What a subgraph sends after an answer, whether with it or later, never
-// becomes the answer to another request.
+// Bytes that a subgraph sends after a response, with it or later, never become the
+// response to another request.
 func TestUnsolicitedBytesAreNoResponse(t *testing.T) { overHTTP1(t, testUnaskedBytes) }
 
 func testUnaskedBytes(t *testing.T, over transportKind) {
 	duplicate := own(`{"data":"duplicate"}`)
 	tests := []struct {
 		name       string
-		with, late string // sent with the answer, and after it was received
+		with, late string // sent with the response, and after it was received
 	}{
 		{name: "a late duplicate", late: duplicate},
-		{name: "a pipelined answer", with: duplicate},
-		{name: "two pipelined answers", with: duplicate + duplicate, late: duplicate},
+		{name: "a pipelined response", with: duplicate},
+		{name: "two pipelined responses", with: duplicate + duplicate, late: duplicate},
 		{name: "a late 408", late: "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"},
 		{name: "a late line break", late: "\r\n"},
 		{name: "a late informational response", late: "HTTP/1.1 102 Processing\r\n\r\n"},
 	}
 	for _, test := range tests {
 		for _, kind := range []operation.Kind{operation.Query, operation.Mutation} {
-			t.Run(test.name+" "+kind.String(), func(t *testing.T) { unasked(t, over, kind, test.with, test.late) })
+			t.Run(test.name+" "+kind.String(), func(t *testing.T) { unsolicited(t, over, kind, test.with, test.late) })
 		}
 	}
 }
 
-// The same for a duplicate of which any part came with the answer before.
+// The same holds for a duplicate of which any part arrived with the response before.
 func TestDuplicateResponseSplitAtEveryByteIsDropped(t *testing.T) {
 	duplicate := own(`{"data":"duplicate"}`)
 	for i := range len(duplicate) {
-		unasked(t, transportKinds[0], operation.Query, duplicate[:i], duplicate[i:])
+		unsolicited(t, transportKinds[0], operation.Query, duplicate[:i], duplicate[i:])
 	}
 }
 
-// unasked sends two requests; the first answer is followed by bytes that
-// nobody asked for.
-func unasked(t *testing.T, over transportKind, kind operation.Kind, with, late string) {
+// unsolicited sends two requests; unsolicited bytes follow the first response.
+func unsolicited(t *testing.T, over transportKind, kind operation.Kind, with, late string) {
 	var mu sync.Mutex
 	var last *net.TCPConn
 	send := make(chan struct{})
@@ -109,7 +108,7 @@ func unasked(t *testing.T, over transportKind, kind operation.Kind, with, late s
 	ask(t, tr, kind, `{"data":"third"}`)
 }
 
-// arrived says whether a connection has something to read, or is closed.
+// arrived reports whether a connection has bytes to read or is closed.
 func arrived(conn *net.TCPConn) bool {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -123,17 +122,17 @@ func arrived(conn *net.TCPConn) bool {
 	return err != nil || !quiet
 }
 
-// await waits for a state.
+// await waits until a condition holds.
 func await(t *testing.T, reached func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !reached(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("it did not happen")
+			t.Fatal("the condition did not become true")
 		}
 	}
 }
 
-// The answer to a request that was cancelled goes to nobody, whenever it comes.
+// The response to a cancelled request is dropped, whenever it arrives.
 func TestResponseToCancelledRequestIsDropped(t *testing.T) {
 	overEachTransport(t, func(t *testing.T, over transportKind) {
 		arrived, release := make(chan struct{}), make(chan struct{})
@@ -161,8 +160,8 @@ func TestResponseToCancelledRequestIsDropped(t *testing.T) {
 	})
 }
 
-// fragments is a connection that gives what it reads in pieces: the first of
-// a size, and after it single bytes or all there is.
+// fragments is a connection that returns what it reads in pieces: a first one of a
+// given size, and then single bytes or the rest.
 type fragments struct {
 	net.Conn
 	first int
@@ -191,7 +190,7 @@ func fragmented(first int, bytes bool) func(context.Context, string, string) (ne
 	}
 }
 
-// An answer is the same wherever it is split.
+// A response is the same wherever it is split.
 func TestResponseSplitAtEveryByteIsRead(t *testing.T) {
 	const body = `{"data":"whole"}`
 	answers := map[string]string{
@@ -223,21 +222,21 @@ func TestResponseIsReadByteByByte(t *testing.T) {
 	})
 }
 
-// A connection on which nothing can be noticed is not used twice.
+// A connection that cannot be checked for unsolicited bytes is used once.
 func TestOpaqueConnectionIsUsedOnce(t *testing.T) {
 	tr, connections := transportKinds[0].wire(t, subgraph.Subgraph{Dial: fragmented(0, false)}, ok, ok)
 	for range 3 {
 		ask(t, tr, operation.Query, "{}")
 	}
 	if got := connections.Load(); got != 3 {
-		t.Errorf("%d connections, want 3", got)
+		t.Errorf("got %d connections, want 3", got)
 	}
 }
 
-// A connection that the subgraph has closed is closed by the router, too, and
-// does not stay half open until a request needs it or its time is up.
+// The router closes a connection that the subgraph has closed, without waiting for
+// the next request or the idle timeout.
 func TestConnectionClosedBySubgraphIsNotKept(t *testing.T) {
-	t.Parallel() // it takes as long as connections are left alone
+	t.Parallel() // it takes as long as the interval of the idle check
 	var mu sync.Mutex
 	var last *net.TCPConn
 	s := subgraph.Subgraph{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -20,8 +20,8 @@ import (
 	"souk/router/subgraph"
 )
 
-// serveSocket answers as a graphql-transport-ws server: for each subscription
-// it calls stream, with a function that sends a message.
+// serveSocket is a graphql-transport-ws server. For each subscription it calls
+// stream with a function that sends a message.
 func serveSocket(t *testing.T, stream func(ctx context.Context, conn *websocket.Conn, payload string, send func(string))) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"graphql-transport-ws"}})
@@ -69,7 +69,7 @@ const subscribeBody = `{"query":"subscription{a}"}`
 func TestWebSocketDeliversEvents(t *testing.T) {
 	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, serveSocket(t, func(_ context.Context, _ *websocket.Conn, payload string, send func(string)) {
 		if payload != subscribeBody {
-			t.Errorf("payload %s", payload)
+			t.Errorf("got payload %s", payload)
 		}
 		send(`{"id":"1","type":"next","payload":{"data":{"a":1}}}`)
 		send(`{"type":"ping"}`)
@@ -85,8 +85,8 @@ func TestWebSocketDeliversEvents(t *testing.T) {
 	}
 }
 
-// A refusal is a request error, with the subgraph's reasons (GraphQL, section
-// 6.2.3.1), however it is told.
+// A rejection is a request error with the subgraph's reasons (GraphQL, section
+// 6.2.3.1), in every form that subgraphs use.
 func TestSubscriptionIsRefusedWithReasons(t *testing.T) {
 	socket := func(messages ...string) http.HandlerFunc {
 		return serveSocket(t, func(_ context.Context, _ *websocket.Conn, _ string, send func(string)) {
@@ -106,7 +106,7 @@ func TestSubscriptionIsRefusedWithReasons(t *testing.T) {
 		"error message":                {protocol: "ws", handler: socket(`{"id":"1","type":"error","payload":[{"message":"no"}]}`)},
 		"next without data":            {protocol: "ws", handler: socket(`{"id":"1","type":"next","payload":`+reasons+`}`, `{"id":"1","type":"complete"}`)},
 		"next with null":               {protocol: "ws", handler: socket(`{"id":"1","type":"next","payload":{"errors":[{"message":"no"}],"data":null}}`)},
-		"handshake answered with 400":  {protocol: "ws", handler: over(400, "application/json", reasons)},
+		"handshake with status 400":    {protocol: "ws", handler: over(400, "application/json", reasons)},
 		"400":                          {protocol: "sse", handler: over(400, "application/json", reasons)},
 		"200 with JSON":                {protocol: "sse", handler: over(200, "application/json", reasons)},
 		"200 with null":                {protocol: "sse", handler: over(200, "application/graphql-response+json; charset=utf-8", `{"data":null,"errors":[{"message":"no"}]}`)},
@@ -118,7 +118,7 @@ func TestSubscriptionIsRefusedWithReasons(t *testing.T) {
 			s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{Protocol: c.protocol, Interval: time.Millisecond}}
 			tr := transport(t, s, subgraph.Hooks{}, c.handler)
 			err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), func(*execute.SubgraphResponse) error {
-				t.Error("the refusal came as an event")
+				t.Error("the rejection arrived as an event")
 				return nil
 			})
 			var refused *execute.RequestError
@@ -129,7 +129,7 @@ func TestSubscriptionIsRefusedWithReasons(t *testing.T) {
 	}
 }
 
-// An event that fails on the way to the root is still an event.
+// An event whose null propagates to the root is still an event.
 func TestEventWithNullDataIsNoRefusal(t *testing.T) {
 	const failed = `{"data":null,"errors":[{"message":"no","path":["a"]}]}`
 	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, serveSocket(t, func(_ context.Context, _ *websocket.Conn, _ string, send func(string)) {
@@ -146,8 +146,8 @@ func TestEventWithNullDataIsNoRefusal(t *testing.T) {
 	}
 }
 
-// A subgraph's messages for an operation that the connection does not have are
-// not this subscriber's.
+// Messages for an operation that the connection does not have do not reach this
+// subscriber.
 func TestWebSocketMessageOfAnotherOperation(t *testing.T) {
 	for _, message := range []string{
 		`{"id":"2","type":"next","payload":{"data":{"a":"somebody else's"}}}`,
@@ -162,12 +162,12 @@ func TestWebSocketMessageOfAnotherOperation(t *testing.T) {
 		err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), collect(&events))
 		var e *execute.TransportError
 		if !errors.As(err, &e) || e.Code != execute.CodeMalformed || len(events) != 0 {
-			t.Errorf("%s: %v, events %v", message, err, events)
+			t.Errorf("%s: got error %v, events %v", message, err, events)
 		}
 	}
 }
 
-// A client that goes away ends the subscription at the subgraph.
+// When the client disconnects, the subscription ends at the subgraph.
 func TestCancelCompletesTheWebSocketOperation(t *testing.T) {
 	completed := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -175,7 +175,7 @@ func TestCancelCompletesTheWebSocketOperation(t *testing.T) {
 		send(`{"id":"1","type":"next","payload":{"data":{"a":1}}}`)
 		_, text, err := conn.Read(ctx)
 		if err != nil || string(text) != `{"id":"1","type":"complete"}` {
-			t.Errorf("got %s, %v", text, err)
+			t.Errorf("got %s, err %v", text, err)
 		}
 		close(completed)
 	}))
@@ -190,7 +190,7 @@ func TestCancelCompletesTheWebSocketOperation(t *testing.T) {
 	<-completed
 }
 
-// A silent subgraph is asked for a sign of life, and given up without one.
+// A silent subgraph is pinged, and its connection is closed without a pong.
 func TestSilentWebSocketIsPingedAndClosed(t *testing.T) {
 	var pings, streams atomic.Int32
 	s := subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{PingInterval: 5 * time.Millisecond, ConnectAttempts: 2, Interval: time.Millisecond}}
@@ -212,11 +212,11 @@ func TestSilentWebSocketIsPingedAndClosed(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 	if pings.Load() < 2 || streams.Load() != 2 {
-		t.Errorf("%d pings, %d streams", pings.Load(), streams.Load())
+		t.Errorf("got %d pings, %d streams", pings.Load(), streams.Load())
 	}
 }
 
-// A subgraph whose stream breaks before the first event was reached.
+// A stream that breaks before the first event was still connected.
 func TestStreamCutBeforeItsFirstEventWasReached(t *testing.T) {
 	cutStream := func(body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "text/event-stream", body) }
@@ -281,7 +281,7 @@ func TestLostSubscriptionIsReopened(t *testing.T) {
 		t.Error(err)
 	}
 	if len(events) != 2 || reconnected.Load() != 2 {
-		t.Errorf("%d events, %d times reconnected", len(events), reconnected.Load())
+		t.Errorf("got %d events, %d reconnects", len(events), reconnected.Load())
 	}
 }
 
@@ -293,7 +293,7 @@ func TestRefusedUpgradeReportsTheStatus(t *testing.T) {
 		err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), nil)
 		var e *execute.TransportError
 		if !errors.As(err, &e) || e.Message != "refused the subscription with status 403" {
-			t.Errorf("%s: %v", protocol, err)
+			t.Errorf("%s: got error %v", protocol, err)
 		}
 	}
 }
@@ -315,7 +315,7 @@ func TestSSEDeliversEventsAndResumes(t *testing.T) {
 	tr := transport(t, s, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if string(body) != subscribeBody || r.Header.Get("Accept") != "text/event-stream" {
-			t.Errorf("sent %s, %v", body, r.Header)
+			t.Errorf("got request %s, headers %v", body, r.Header)
 		}
 		if streams.Add(1) == 1 {
 			answer(w, 200, "text/event-stream", ": hello\n\nevent: next\ndata: {\"data\":1}\n\nevent: next\ndata: {\"cut")
@@ -328,13 +328,13 @@ func TestSSEDeliversEventsAndResumes(t *testing.T) {
 		t.Error(err)
 	}
 	if got := strings.Join(events, " "); got != "{\"data\":1} {\"data\":\n2}" {
-		t.Errorf("%q", got)
+		t.Errorf("got %q", got)
 	}
 }
 
-// Lines of an event stream end in LF, CR LF or CR (HTML standard, section
-// 9.2.5), wherever the stream is cut into reads. An event whose last CR has
-// come is handed on without waiting for what follows.
+// Lines of an event stream end in LF, CR LF or CR (HTML standard, section 9.2.5),
+// wherever the stream is split. An event that ends in CR is delivered without
+// waiting for the next byte.
 func TestSSEAcceptsEveryLineEnding(t *testing.T) {
 	const events = "\ufeffevent: next\ndata: {\"data\":\ndata: 1}\n\n: comment\nid: 7\nevent: next\ndata: {\"data\":2}\n\nevent: complete\ndata:\n\n"
 	for name, end := range map[string]string{"LF": "\n", "CR": "\r", "CRLF": "\r\n"} {
@@ -382,8 +382,8 @@ func TestSSEAcceptsEveryLineEnding(t *testing.T) {
 	})
 }
 
-// Messages of graphql-transport-ws are text; clients of the graphql-ws library
-// refuse others.
+// graphql-transport-ws uses text messages; clients of the graphql-ws library
+// reject others.
 func TestBinaryWebSocketMessagesAreRefused(t *testing.T) {
 	tr := transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, serveSocket(t, func(ctx context.Context, conn *websocket.Conn, _ string, _ func(string)) {
 		_ = conn.Write(ctx, websocket.MessageBinary, []byte(`{"id":"1","type":"next","payload":{"data":1}}`))
@@ -392,12 +392,12 @@ func TestBinaryWebSocketMessagesAreRefused(t *testing.T) {
 	err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), collect(&events))
 	var e *execute.TransportError
 	if !errors.As(err, &e) || e.Code != execute.CodeMalformed || !strings.Contains(e.Message, "binary message") || len(events) != 0 {
-		t.Errorf("%v, events %v", err, events)
+		t.Errorf("got error %v, events %v", err, events)
 	}
 }
 
-// A stream that the subgraph ends itself is not opened again: it would repeat
-// its events.
+// A stream that the subgraph completes is not reopened: its events would be
+// repeated.
 func TestEndedStreamIsNotReopened(t *testing.T) {
 	for name, c := range map[string]struct {
 		protocol string
@@ -427,14 +427,14 @@ func TestEndedStreamIsNotReopened(t *testing.T) {
 				t.Error(err)
 			}
 			if streams.Load() != 1 || len(events) != 1 {
-				t.Errorf("%d streams, events %v", streams.Load(), events)
+				t.Errorf("got %d streams, events %v", streams.Load(), events)
 			}
 		})
 	}
 }
 
-// A stream that breaks after each event does not go on for ever, and is not
-// resumed at all unless that is wanted.
+// A stream that breaks after each event is reopened a limited number of times, and
+// only if resuming is enabled.
 func TestReconnectsAreLimited(t *testing.T) {
 	for _, c := range []struct {
 		resume bool
@@ -451,12 +451,12 @@ func TestReconnectsAreLimited(t *testing.T) {
 		err := tr.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), collect(&events))
 		var e *execute.TransportError
 		if !errors.As(err, &e) || e.Message != "lost the subscription" || streams.Load() != c.want {
-			t.Errorf("resume %t: %v, %d streams", c.resume, err, streams.Load())
+			t.Errorf("resume %t: got error %v, %d streams", c.resume, err, streams.Load())
 		}
 	}
 }
 
-// Numbered events let a subgraph go on where it was.
+// Event IDs let a subgraph resume after the last event.
 func TestNumberedEventsAreResumed(t *testing.T) {
 	var mu sync.Mutex
 	var ids []string
@@ -476,12 +476,12 @@ func TestNumberedEventsAreResumed(t *testing.T) {
 		t.Error(err)
 	}
 	if len(ids) != 2 || ids[0] != "" || ids[1] != "7" || len(events) != 1 {
-		t.Errorf("Last-Event-ID %q, events %v", ids, events)
+		t.Errorf("got Last-Event-ID %q, events %v", ids, events)
 	}
 }
 
-// A subgraph that accepts connections and says nothing is given up in time, and
-// so is one that cannot be reached.
+// A subgraph that accepts connections but sends nothing times out, as does one that
+// cannot be reached.
 func TestUnansweredHandshakeTimesOut(t *testing.T) {
 	for _, protocol := range []string{"sse", "ws"} {
 		t.Run(protocol, func(t *testing.T) {
@@ -499,7 +499,7 @@ func TestUnansweredHandshakeTimesOut(t *testing.T) {
 				t.Error(err)
 			}
 			if asked.Load() > 2 {
-				t.Errorf("%d attempts", asked.Load())
+				t.Errorf("got %d attempts", asked.Load())
 			}
 		})
 	}
@@ -525,7 +525,7 @@ func TestReceiverErrorEndsTheStream(t *testing.T) {
 			return want
 		})
 		if !errors.Is(err, want) {
-			t.Errorf("%s: %v", protocol, err)
+			t.Errorf("%s: got error %v", protocol, err)
 		}
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"souk/router/subgraph"
 )
 
-// A certificate that is not trusted is named as what is wrong, to clients
-// without detail, and with the cause for logs.
+// Clients are told that the certificate is not trusted, without details; logs get
+// the cause.
 func TestUntrustedCertificateIsNamed(t *testing.T) {
 	for _, over := range transportKinds {
 		if !over.tls {
@@ -37,19 +37,19 @@ func TestUntrustedCertificateIsNamed(t *testing.T) {
 			_, err = tr.Send(t.Context(), request(operation.Query, `{}`))
 			var e *execute.TransportError
 			if !errors.As(err, &e) || e.Message != "could not be reached: its TLS certificate is not trusted" || e.Code != execute.CodeHTTP {
-				t.Errorf("%s: %v", over.name, err)
+				t.Errorf("%s: got error %v", over.name, err)
 			}
 			var verification *tls.CertificateVerificationError
 			if !errors.As(err, &verification) || !strings.Contains(err.Error(), cause) {
-				t.Errorf("%s: the cause is %v, want %s", over.name, err, cause)
+				t.Errorf("%s: got cause %v, want %s", over.name, err, cause)
 			}
 			tr.Close()
 		}
 	}
 }
 
-// What fails below HTTP is told to clients in general, and in detail to logs:
-// plain HTTP where TLS is expected, the reverse, and connections that end.
+// Clients get a general message about failures below HTTP, and logs the details:
+// plain HTTP where TLS is expected, the reverse, and connections that break.
 func TestTransportFailuresAreDescribed(t *testing.T) {
 	secure, _ := certificate()
 	config := &tls.Config{Certificates: []tls.Certificate{secure}}
@@ -64,25 +64,25 @@ func TestTransportFailuresAreDescribed(t *testing.T) {
 				_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 			},
 		},
-		"TLS on an http URL, answered with an alert": {
+		"TLS on an http URL, with an alert": {
 			scheme: "http", want: "it expects TLS, but its URL begins with http", cause: "TLS record",
 			serve: func(conn net.Conn) {
 				_, _, _ = readRequest(bufio.NewReader(conn))
 				_, _ = conn.Write([]byte{21, 3, 1, 0, 2, 2, 70}) // fatal, protocol_version
 			},
 		},
-		"TLS on an http URL, answered by net/http": {
+		"TLS on an http URL, from net/http": {
 			scheme: "http", want: "it expects TLS, but its URL begins with http", cause: "TLS record",
 			serve: func(conn net.Conn) {
 				_, _, _ = readRequest(bufio.NewReader(conn))
 				_, _ = io.WriteString(conn, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
 			},
 		},
-		"cut in the handshake": {
+		"closed in the handshake": {
 			scheme: "https", want: "the TLS handshake failed", cause: "EOF",
 			serve: func(conn net.Conn) { _, _ = conn.Read(make([]byte, 4<<10)) },
 		},
-		"no version in common": {
+		"no common version": {
 			scheme: "https", want: "the TLS handshake failed", cause: "protocol version not supported",
 			serve: func(conn net.Conn) {
 				old := config.Clone()
@@ -91,13 +91,13 @@ func TestTransportFailuresAreDescribed(t *testing.T) {
 				_ = tls.Server(conn, old).Handshake()
 			},
 		},
-		"cut after the handshake": {
+		"closed after the handshake": {
 			scheme: "https", want: "the connection was closed before a response arrived", cause: "EOF",
 			serve: func(conn net.Conn) {
 				_, _, _ = readRequest(bufio.NewReader(tls.Server(conn, config)))
 			},
 		},
-		"cut without TLS": {
+		"closed without TLS": {
 			scheme: "http", want: "the connection was closed before a response arrived", cause: "",
 			serve: func(conn net.Conn) { _, _, _ = readRequest(bufio.NewReader(conn)) },
 		},
@@ -116,7 +116,7 @@ func TestTransportFailuresAreDescribed(t *testing.T) {
 				_, err = tr.Send(t.Context(), request(operation.Mutation, `{}`))
 				var e *execute.TransportError
 				if !errors.As(err, &e) || e.Message != "could not be reached: "+c.want || !strings.Contains(err.Error(), c.cause) {
-					t.Errorf("got %v, want %q and the cause %q", err, c.want, c.cause)
+					t.Errorf("got error %v, want %q with the cause %q", err, c.want, c.cause)
 				}
 				sub := over.subgraph(t, subgraph.Subgraph{Subscriptions: subgraph.Subscriptions{ConnectAttempts: 1}}, listener.Addr().String())
 				if c.scheme == "http" {
@@ -130,7 +130,7 @@ func TestTransportFailuresAreDescribed(t *testing.T) {
 					}
 					err = streams.Subscribe(t.Context(), request(operation.Subscription, subscribeBody), nil)
 					if !errors.As(err, &e) || e.Message != "could not be reached for a subscription: "+c.want {
-						t.Errorf("%s: got %v, want %q", protocol, err, c.want)
+						t.Errorf("%s: got error %v, want %q", protocol, err, c.want)
 					}
 				}
 			})
@@ -138,7 +138,7 @@ func TestTransportFailuresAreDescribed(t *testing.T) {
 	}
 }
 
-// Neither a host that is not known nor one that refuses is named to clients.
+// Messages for clients do not name the host that is unknown or refuses connections.
 func TestUnreachableHostsAreDescribed(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -157,14 +157,14 @@ func TestUnreachableHostsAreDescribed(t *testing.T) {
 			_, err = tr.Send(t.Context(), request(operation.Mutation, `{}`))
 			var e *execute.TransportError
 			if !errors.As(err, &e) || e.Message != want {
-				t.Errorf("%s, %s: %v", address, client, err)
+				t.Errorf("%s, %s: got error %v", address, client, err)
 			}
 			tr.Close()
 		}
 	}
 }
 
-// With https the protocol is negotiated, also if http2 is set.
+// With https the protocol is negotiated, even if http2 is set.
 func TestTLSNegotiatesHTTP2RegardlessOfSetting(t *testing.T) {
 	over := transportKind{name: "TLS", tls: true}
 	s := over.subgraph(t, subgraph.Subgraph{}, over.listen(t, func(w http.ResponseWriter, r *http.Request) {
@@ -178,11 +178,11 @@ func TestTLSNegotiatesHTTP2RegardlessOfSetting(t *testing.T) {
 	defer tr.Close()
 	resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 	if err != nil || string(resp.Body.B) != `{"data":"HTTP/1.1"}` {
-		t.Errorf("%v, %v", resp, err)
+		t.Errorf("got %v, err %v", resp, err)
 	}
 }
 
-// The router negotiates what a way is named for.
+// Each kind of transport negotiates the protocol in its name.
 func TestTransportsNegotiateTheirProtocol(t *testing.T) {
 	overEachTransport(t, func(t *testing.T, over transportKind) {
 		tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, r *http.Request) {
@@ -201,7 +201,7 @@ func TestTransportsNegotiateTheirProtocol(t *testing.T) {
 		}
 		resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 		if err != nil || string(resp.Body.B) != want {
-			t.Errorf("%v, %v, want %s", resp, err, want)
+			t.Errorf("got %v, err %v, want %s", resp, err, want)
 		}
 	})
 }

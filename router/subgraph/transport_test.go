@@ -23,8 +23,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// transport makes a Transport with one subgraph "a" that is served by a
-// handler over HTTP/1.1.
+// transport makes a Transport with one subgraph "a", which the handler serves over
+// HTTP/1.1.
 func transport(t *testing.T, s subgraph.Subgraph, hooks subgraph.Hooks, handler http.HandlerFunc) *subgraph.Transport {
 	t.Helper()
 	return transportKinds[0].transport(t, s, hooks, handler)
@@ -64,7 +64,7 @@ func testSend(t *testing.T, over transportKind) {
 			t.Fatal(err)
 		}
 		if resp.Status != 200 || string(resp.Body.B) != want {
-			t.Errorf("status %d, %d bytes, want 200, %d", resp.Status, len(resp.Body.B), len(want))
+			t.Errorf("got status %d, %d bytes, want 200, %d", resp.Status, len(resp.Body.B), len(want))
 		}
 		resp.Body.Release()
 	}
@@ -97,7 +97,7 @@ func testSendErrors(t *testing.T, over transportKind) {
 			w.Header().Set("Content-Length", "100")
 			answer(w, 200, "application/json", `{"data":`)
 		}, code: execute.CodeHTTP, message: "ended its response early, after 8 bytes"},
-		{name: "cut chunked", limit: 0, handler: func(w http.ResponseWriter, _ *http.Request) {
+		{name: "truncated chunked", limit: 0, handler: func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 200, "application/json", `{"data":`)
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
@@ -118,7 +118,7 @@ func testSendErrors(t *testing.T, over transportKind) {
 			answer(w, 200, "application/json", `{"data":`)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
-			panic(http.ErrAbortHandler) // or the answer would be complete
+			panic(http.ErrAbortHandler) // otherwise the response would be complete
 		}, code: execute.CodeTimeout, message: "did not respond within 50ms"},
 	}
 	if over.h2 {
@@ -136,7 +136,7 @@ func testSendErrors(t *testing.T, over transportKind) {
 			resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 			var got *execute.TransportError
 			if resp != nil || !errors.As(err, &got) || got.Code != test.code || got.Message != test.message {
-				t.Errorf("got %+v, %v; want %s %q", resp, err, test.code, test.message)
+				t.Errorf("got %+v, err %v, want %s %q", resp, err, test.code, test.message)
 			}
 		})
 	}
@@ -151,7 +151,7 @@ func testStatusWithGraphQLBody(t *testing.T, over transportKind) {
 	tr := over.transport(t, subgraph.Subgraph{}, subgraph.Hooks{}, func(w http.ResponseWriter, _ *http.Request) { answer(w, 400, "application/json", body) })
 	resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 	if err != nil || resp.Status != 400 || string(resp.Body.B) != body {
-		t.Errorf("got %+v, %v", resp, err)
+		t.Errorf("got %+v, err %v", resp, err)
 	}
 }
 
@@ -164,7 +164,7 @@ func testCancel(t *testing.T, over transportKind) {
 		close(arrived)
 		<-r.Context().Done()
 		close(gone)
-		panic(http.ErrAbortHandler) // or it would be an answer
+		panic(http.ErrAbortHandler) // otherwise it would be a response
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
@@ -182,7 +182,7 @@ func TestRetryOnlyQueriesUntilMaxAttempts(t *testing.T) { overEachTransport(t, t
 func testRetry(t *testing.T, over transportKind) {
 	tests := []struct {
 		kind  operation.Kind
-		fails int // how often the subgraph answers 503
+		fails int // how often the subgraph responds with 503
 		calls int
 		ok    bool
 	}{
@@ -206,10 +206,10 @@ func testRetry(t *testing.T, over transportKind) {
 				})
 			resp, err := tr.Send(t.Context(), request(test.kind, `{"query":"q"}`))
 			if test.ok != (err == nil) || int(calls.Load()) != test.calls || int(retried.Load()) != test.calls-1 {
-				t.Errorf("%d calls, %d retried, err %v; want %d", calls.Load(), retried.Load(), err, test.calls)
+				t.Errorf("got %d calls, %d retries, err %v, want %d calls", calls.Load(), retried.Load(), err, test.calls)
 			}
 			if err == nil && string(resp.Body.B) != `{"query":"q"}` {
-				t.Errorf("sent %s", resp.Body.B)
+				t.Errorf("got body %s", resp.Body.B)
 			}
 		})
 	}
@@ -226,12 +226,12 @@ func testRetryBudget(t *testing.T, over transportKind) {
 		})
 	for range 100 {
 		if _, err := tr.Send(t.Context(), request(operation.Query, `{}`)); err == nil {
-			t.Fatal("no error")
+			t.Fatal("got no error")
 		}
 	}
-	// Ten were saved up, and a hundred requests earn ten more.
+	// The initial budget is ten retries, and a hundred requests earn ten more.
 	if got := calls.Load() - 100; got < 19 || got > 21 {
-		t.Errorf("%d retries for 100 requests", got)
+		t.Errorf("got %d retries for 100 requests, want 19 to 21", got)
 	}
 }
 
@@ -268,11 +268,11 @@ func testBreaker(t *testing.T, over transportKind) {
 	}
 	for range 4 {
 		if code := send(); code != execute.CodeHTTP {
-			t.Fatalf("code %q", code)
+			t.Fatalf("got code %q", code)
 		}
 	}
 	if code := send(); code != execute.CodeCircuitOpen || calls.Load() != 4 {
-		t.Errorf("code %q after %d calls, want the circuit open", code, calls.Load())
+		t.Errorf("got code %q after %d calls, want an open circuit", code, calls.Load())
 	}
 	well.Store(true)
 	deadline := time.Now().Add(5 * time.Second)
@@ -285,7 +285,7 @@ func testBreaker(t *testing.T, over transportKind) {
 	mu.Lock()
 	defer mu.Unlock()
 	if fmt.Sprint(states) != "[2 1 0]" {
-		t.Errorf("states %v", states)
+		t.Errorf("got states %v", states)
 	}
 }
 
@@ -330,16 +330,16 @@ func testDeduplicate(t *testing.T, over transportKind) {
 			}
 		})
 	}
-	// One for ada, one query for bob, and his mutations each.
+	// One query for ada, one for bob, and each of his mutations.
 	deadline := time.Now().Add(5 * time.Second)
 	for calls.Load() < 4 && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
 	close(release)
 	wg.Wait()
-	// A follower that came late asked on its own, which is right as well.
+	// A follower that arrived late sent its own request, which is also correct.
 	if got := calls.Load() + shared.Load(); got != followers+3 {
-		t.Errorf("%d calls and %d shared for %d requests", calls.Load(), shared.Load(), followers+3)
+		t.Errorf("got %d calls and %d shared for %d requests", calls.Load(), shared.Load(), followers+3)
 	}
 }
 
@@ -395,7 +395,7 @@ func TestPartitionsShareNoQuery(t *testing.T) {
 	}
 }
 
-// A follower whose leader's client goes away asks on its own.
+// If the leader's client disconnects, the follower sends its own request.
 func TestDeduplicatedQueryOutlivesItsLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32
@@ -418,7 +418,7 @@ func TestDeduplicatedQueryOutlivesItsLeader(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			if _, err := tr.Send(ctx, request(operation.Query, `{}`)); !errors.Is(err, context.Canceled) {
-				t.Errorf("leader: %v", err)
+				t.Errorf("leader: got error %v", err)
 			}
 		}()
 		synctest.Wait()
@@ -427,21 +427,21 @@ func TestDeduplicatedQueryOutlivesItsLeader(t *testing.T) {
 			defer close(done)
 			resp, err := tr.Send(t.Context(), request(operation.Query, `{}`))
 			if err != nil || string(resp.Body.B) != `{"data":1}` {
-				t.Errorf("follower: %v", err)
+				t.Errorf("follower: got error %v", err)
 			}
 		}()
 		synctest.Wait()
 		cancel()
 		<-done
 		if calls.Load() != 2 {
-			t.Errorf("%d calls", calls.Load())
+			t.Errorf("got %d calls, want 2", calls.Load())
 		}
 		tr.Close()
 		_ = server.Close()
 	})
 }
 
-// pipeListener serves connections that are pipes.
+// pipeListener is a listener whose connections are pipes.
 type pipeListener struct {
 	conns chan net.Conn
 	done  chan struct{}

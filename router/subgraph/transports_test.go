@@ -54,8 +54,7 @@ func overHTTP1(t *testing.T, test func(*testing.T, transportKind)) {
 	})
 }
 
-// transport makes a Transport with one subgraph "a" that is served by a
-// handler.
+// transport makes a Transport with one subgraph "a", which the handler serves.
 func (w transportKind) transport(t testing.TB, s subgraph.Subgraph, hooks subgraph.Hooks, handler http.HandlerFunc) *subgraph.Transport {
 	t.Helper()
 	return w.dial(t, s, hooks, w.listen(t, handler))
@@ -70,7 +69,7 @@ func (w transportKind) listen(t testing.TB, handler http.HandlerFunc) (address s
 	return server.Listener.Addr().String()
 }
 
-// configure lets a server speak only the protocol of the kind.
+// configure restricts a server to the protocol of the kind.
 func (w transportKind) configure(server *httptest.Server) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.Config.Protocols = new(http.Protocols)
@@ -88,7 +87,7 @@ func (w transportKind) start(server *httptest.Server) {
 	}
 }
 
-// dial makes a Transport to what listens on an address.
+// dial makes a Transport to the server on an address.
 func (w transportKind) dial(t testing.TB, s subgraph.Subgraph, hooks subgraph.Hooks, address string) *subgraph.Transport {
 	t.Helper()
 	tr, err := subgraph.New(subgraph.Options{
@@ -139,8 +138,8 @@ func userOf(t testing.TB, text string) *url.Userinfo {
 	return u.User
 }
 
-// serve gives each connection to a function, which speaks HTTP/1.1 over it,
-// until the test ends.
+// serve passes each connection, which speaks HTTP/1.1, to a function until the test
+// ends.
 func (w transportKind) serve(t testing.TB, s subgraph.Subgraph, talk func(net.Conn, *bufio.Reader)) *subgraph.Transport {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

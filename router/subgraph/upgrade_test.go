@@ -12,8 +12,8 @@ import (
 	"souk/router/subgraph"
 )
 
-// A subgraph that switches protocols, which nothing asked for, and then keeps
-// the connection open fails the request at once: its body has no deadline.
+// A subgraph that switches protocols without being asked to, and keeps the
+// connection open, fails the request at once: the body has no deadline.
 func TestProtocolSwitchFailsAtOnce(t *testing.T) {
 	overHTTP1(t, func(t *testing.T, w transportKind) {
 		tr := w.transport(t, subgraph.Subgraph{Timeout: time.Minute}, subgraph.Hooks{}, switchProtocol(t))
@@ -33,8 +33,8 @@ func TestProtocolSwitchFailsSubscription(t *testing.T) {
 	})
 }
 
-// switchProtocol answers with status 101 and leaves the connection open until
-// the test ends.
+// switchProtocol responds with status 101 and leaves the connection open until the
+// test ends.
 func switchProtocol(t *testing.T) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -48,7 +48,7 @@ func switchProtocol(t *testing.T) http.HandlerFunc {
 	}
 }
 
-// failsAtOnce wants a TransportError long before any timeout of the subgraph.
+// failsAtOnce expects a TransportError long before any timeout of the subgraph.
 func failsAtOnce(t *testing.T, send func() error) {
 	t.Helper()
 	failed := make(chan error, 1)
@@ -57,9 +57,9 @@ func failsAtOnce(t *testing.T, send func() error) {
 	case err := <-failed:
 		var e *execute.TransportError
 		if !errors.As(err, &e) || e.Code != execute.CodeHTTP {
-			t.Errorf("got %v", err)
+			t.Errorf("got error %v", err)
 		}
 	case <-time.After(20 * time.Second):
-		t.Error("the request waits for the subgraph")
+		t.Error("the request waited for the subgraph")
 	}
 }
