@@ -67,7 +67,7 @@ func TestCostFollowsDirectives(t *testing.T) {
 		{name: "weights of types and fields", query: `{ book { author { name rating } } }`, vars: ``, want: 1 + 3 + 7, err: ""},
 		{name: "a mutation", query: `mutation { add { title } }`, vars: ``, want: 11, err: ""},
 		{name: "an argument", query: `{ search(text: "a") { title } }`, vars: ``, want: 6, err: ""},
-		{name: "an argument that is not given", query: `{ search { title } }`, vars: ``, want: 1, err: ""},
+		{name: "an absent argument", query: `{ search { title } }`, vars: ``, want: 1, err: ""},
 		{name: "a list of unknown length", query: `{ plain { title } }`, vars: ``, want: 10, err: ""},
 		{name: "an assumed size", query: `{ book { pages { text } } }`, vars: ``, want: 101, err: ""},
 		{name: "lists in lists", query: `{ plain { pages { text } } }`, vars: ``, want: 10 * 101, err: ""},
@@ -78,8 +78,8 @@ func TestCostFollowsDirectives(t *testing.T) {
 		{name: "sized fields, a null variable", query: `query ($n: Int) { books(first: $n) { nodes { title } } }`, vars: `{"n":null}`, want: 1 + 20, err: ""},
 		{name: "sized fields, two slicing arguments", query: `{ books(first: 3, last: 8) { nodes { title } } }`, vars: ``, want: 1 + 8, err: ""},
 		{name: "one required slicing argument", query: `{ strict(first: 3) { title } }`, vars: ``, want: 3, err: ""},
-		{name: "two instead of one slicing argument", query: `{ strict(first: 3, last: 3) { title } }`, vars: ``, want: 0, err: "The field strict needs exactly one of the arguments first, last"},
-		{name: "no slicing argument instead of one", query: `{ strict { title } }`, vars: ``, want: 0, err: "The field strict needs exactly one"},
+		{name: "two slicing arguments where one is required", query: `{ strict(first: 3, last: 3) { title } }`, vars: ``, want: 0, err: "The field strict needs exactly one of the arguments first, last"},
+		{name: "a required slicing argument is missing", query: `{ strict { title } }`, vars: ``, want: 0, err: "The field strict needs exactly one"},
 		{name: "inside an input object", query: `{ paged(page: {first: 6}) { title } }`, vars: ``, want: 6, err: ""},
 		{name: "a variable inside an input object", query: `query ($n: Int) { paged(page: {first: $n}) { title } }`, vars: `{"n":2}`, want: 2, err: ""},
 		{name: "an input object in a variable", query: `query ($p: Paging) { paged(page: $p) { title } }`, vars: `{"p":{"first":9}}`, want: 9, err: ""},
@@ -111,7 +111,7 @@ func TestCostFollowsDirectives(t *testing.T) {
 				got, err := estimator.Check(op, vars)
 				if tt.err != "" {
 					if err == nil || !strings.Contains(err.Error(), tt.err) {
-						t.Fatalf("error %v, want %s", err, tt.err)
+						t.Fatalf("got error %v, want %s", err, tt.err)
 					}
 					continue
 				}
@@ -119,7 +119,7 @@ func TestCostFollowsDirectives(t *testing.T) {
 					t.Fatal(err)
 				}
 				if math.Abs(got.Estimated-tt.want) > 1e-9 {
-					t.Errorf("cost %v, want %v", got.Estimated, tt.want)
+					t.Errorf("got cost %v, want %v", got.Estimated, tt.want)
 				}
 			}
 		})
@@ -130,20 +130,20 @@ func TestCostFollowsDirectives(t *testing.T) {
 		_, err := limit.NewEstimator(m, limit.CostOptions{Max: 1000}).Check(op, nil)
 		var refused *operation.Error
 		if !errors.As(err, &refused) || refused.Code != limit.CodeTooCostly || !strings.Contains(refused.Message, "1010") {
-			t.Errorf("error %v", err)
+			t.Errorf("got error %v", err)
 		}
 		if _, err := limit.NewEstimator(m, limit.CostOptions{Max: 1000, Measure: true}).Check(op, nil); err != nil {
-			t.Errorf("rejected although only measuring: %v", err)
+			t.Errorf("measure mode: got error %v", err)
 		}
 		if _, err := limit.NewEstimator(m, limit.CostOptions{Max: 1010}).Check(op, nil); err != nil {
-			t.Errorf("rejected a cost equal to the limit: %v", err)
+			t.Errorf("cost equal to the limit: got error %v", err)
 		}
 	})
 	t.Run("huge list size", func(t *testing.T) {
 		d, _ := schema.Parse(`query ($n: Int) { books(first: $n) { nodes { title } } }`, "")
 		vars, _ := d.Variables([]byte(`{"n":2147483647}`))
 		if c, err := estimator.Check(d.Operation(vars), vars); err != nil || math.IsInf(c.Estimated, 0) || c.Estimated < 2147483647 {
-			t.Errorf("%v %v", c, err)
+			t.Errorf("got cost %v, err %v", c, err)
 		}
 	})
 }
@@ -174,6 +174,6 @@ func TestCostOfNestedFragmentsTakesLinearTime(t *testing.T) {
 	op := &operation.Operation{Selections: []operation.Selection{&operation.Field{Alias: "media", Name: "media", Selections: nest(12)}}}
 	c, err := limit.NewEstimator(m, limit.CostOptions{}).Check(op, nil)
 	if err != nil || c.Estimated != 13 {
-		t.Errorf("%v %v", c, err)
+		t.Errorf("got cost %v, err %v", c, err)
 	}
 }

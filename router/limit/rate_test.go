@@ -23,7 +23,7 @@ type quiet struct{}
 func (quiet) Printf(context.Context, string, ...any) {}
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(quiet{}) // some tests stop Redis on purpose
+	redis.SetLogger(quiet{}) // some tests stop Redis deliberately
 	m.Run()
 }
 
@@ -68,21 +68,21 @@ func TestRateAllowsBurstAndRefills(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for i := range 3 {
 				if d := r.Allow(t.Context(), name); !d.Allowed || d.Remaining != 2-i || d.Reset != time.Duration(i+1)*time.Second {
-					t.Errorf("request %d: %+v", i, d)
+					t.Errorf("request %d: got %+v", i, d)
 				}
 			}
 			if d := r.Allow(t.Context(), name); d.Allowed || d.Remaining != 0 || d.RetryAfter != time.Second {
-				t.Errorf("one too many: %+v", d)
+				t.Errorf("request above the burst: got %+v", d)
 			}
 			if d := r.Allow(t.Context(), name+"'s neighbour"); !d.Allowed {
-				t.Errorf("another caller: %+v", d)
+				t.Errorf("another caller: got %+v", d)
 			}
 			f.advance(time.Second)
 			if d := r.Allow(t.Context(), name); !d.Allowed {
-				t.Errorf("a second later: %+v", d)
+				t.Errorf("a second later: got %+v", d)
 			}
 			if d := r.Allow(t.Context(), name); d.Allowed {
-				t.Errorf("and again: %+v", d)
+				t.Errorf("next request: got %+v", d)
 			}
 		})
 	}
@@ -113,7 +113,7 @@ func TestSharedAndLocalRateAgree(t *testing.T) {
 					within++
 				}
 			}
-			// GCRA allows a full burst plus the requests refilled meanwhile.
+			// GCRA allows a full burst plus the requests refilled in the interval.
 			if within > 2*requests {
 				rt.Fatalf("%d of %d requests passed within %s", within, requests, interval)
 			}
@@ -129,7 +129,7 @@ func TestProcessCountsWhileRedisIsUnavailable(t *testing.T) {
 		got = append(got, f.shared.Allow(t.Context(), "x").Allowed)
 	}
 	if s := fmt.Sprint(got); s != "[true true false false false false false false]" {
-		t.Errorf("got %s", s)
+		t.Errorf("got keys %s", s)
 	}
 }
 
@@ -140,13 +140,13 @@ func TestDecisionsSetRateLimitHeaders(t *testing.T) {
 		header := http.Header{}
 		f.shared.Describe(header, d)
 		if header.Get("RateLimit-Policy") != `"default";q=2;w=90` || header.Get("RateLimit") != want {
-			t.Errorf("request %d: %v, want %s", i, header, want)
+			t.Errorf("request %d: got headers %v, want %s", i, header, want)
 		}
 		if d.Allowed != (i < 2) {
-			t.Errorf("request %d: %+v", i, d)
+			t.Errorf("request %d: got %+v", i, d)
 		}
 		if message, wait := f.shared.Refusal(d); i == 2 && (wait != "45" || message != "Too many requests: 2 per 1m30s are allowed. Try again in 45 s.") {
-			t.Errorf("refused with %q, Retry-After %s", message, wait)
+			t.Errorf("got message %q, Retry-After %s", message, wait)
 		}
 	}
 }
@@ -175,12 +175,12 @@ func TestCallersAreIdentified(t *testing.T) {
 		{name: "IPv4 in IPv6", key: address, a: request("[::ffff:192.0.2.1]:1", nil, ""), b: request("192.0.2.1:1", nil, ""), same: true},
 		{name: "one subject at two addresses", key: limit.BySubject(of), a: request("192.0.2.1:1", subject, ""), b: request("192.0.2.2:1", subject, ""), same: true},
 		{name: "two subjects at an address", key: limit.BySubject(of), a: request("192.0.2.1:1", subject, ""), b: request("192.0.2.1:1", &auth.Caller{Subject: "2", Issuer: "a"}, ""), same: false},
-		{name: "no subject at two addresses", key: limit.BySubject(of), a: request("192.0.2.1:1", nil, ""), b: request("192.0.2.2:1", nil, ""), same: false},
+		{name: "anonymous at two addresses", key: limit.BySubject(of), a: request("192.0.2.1:1", nil, ""), b: request("192.0.2.2:1", nil, ""), same: false},
 		{name: "two keys at an address", key: limit.ByHeader("X-Key", of), a: request("192.0.2.1:1", nil, "a"), b: request("192.0.2.1:1", nil, "b"), same: false},
 	}
 	for _, tt := range same {
 		if got := tt.key(tt.a) == tt.key(tt.b); got != tt.same {
-			t.Errorf("%s: %q and %q", tt.name, tt.key(tt.a), tt.key(tt.b))
+			t.Errorf("%s: got keys %q and %q", tt.name, tt.key(tt.a), tt.key(tt.b))
 		}
 	}
 }
@@ -188,7 +188,7 @@ func TestCallersAreIdentified(t *testing.T) {
 func TestInvalidRateIsRejected(t *testing.T) {
 	for _, o := range []limit.RateOptions{{Interval: 1}, {Requests: 1}, {Requests: 1000, Interval: time.Microsecond}} {
 		if _, err := limit.NewRate(o); err == nil {
-			t.Errorf("%+v was accepted", o)
+			t.Errorf("%+v is accepted", o)
 		}
 	}
 }

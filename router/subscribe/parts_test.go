@@ -7,8 +7,8 @@ import (
 	"souk/router/subscribe"
 )
 
-// TestPartsEndWithDelimiter checks that the delimiter follows each part at once, so
-// that clients need not wait for the next part.
+// The delimiter follows each part at once, so that clients need not wait for the
+// next part.
 func TestPartsEndWithDelimiter(t *testing.T) {
 	w := httptest.NewRecorder()
 	p := subscribe.NewParts(w, 200, "incrementalSpec=v0.2")
@@ -23,7 +23,7 @@ func TestPartsEndWithDelimiter(t *testing.T) {
 	} {
 		w.Body.Reset()
 		if err := p.Send([]byte(step.text), step.last); err != nil || w.Body.String() != step.want {
-			t.Errorf("got %q, %v; want %q", w.Body, err, step.want)
+			t.Errorf("got %q, err %v, want %q", w.Body, err, step.want)
 		}
 	}
 	if got := w.Header().Get("Content-Type"); got != `multipart/mixed;boundary="-";incrementalSpec=v0.2` || !w.Flushed {
@@ -31,6 +31,6 @@ func TestPartsEndWithDelimiter(t *testing.T) {
 	}
 	gone := subscribe.NewParts(&goneClient{ResponseRecorder: httptest.NewRecorder(), writes: 1}, 200, "")
 	if err := gone.Send([]byte("{}"), false); err == nil {
-		t.Error("Send returned no error although the client has left")
+		t.Error("Send() = nil after the client disconnected")
 	}
 }

@@ -16,7 +16,7 @@ func TestEachLineBecomesADataField(t *testing.T) {
 	})
 	want := ":\n\nevent: next\ndata: {\ndata: \"data\": null\ndata: }\n\nevent: complete\ndata:\n\n"
 	if err != nil || w.Body.String() != want {
-		t.Errorf("got %q, %v", w.Body, err)
+		t.Errorf("got %q, err %v", w.Body, err)
 	}
 }
 
@@ -38,12 +38,12 @@ func (c *goneClient) Write(b []byte) (int, error) {
 func TestEventsEndWhenClientLeaves(t *testing.T) {
 	err := subscribe.ServeEvents(t.Context(), &goneClient{ResponseRecorder: httptest.NewRecorder()}, 0, func(ctx context.Context, emit func([]byte) error) error {
 		if err := emit([]byte("{}")); !errors.Is(err, errGone) {
-			t.Errorf("emit returned %v, want %v", err, errGone)
+			t.Errorf("emit() = %v, want %v", err, errGone)
 		}
 		<-ctx.Done() // the failed write cancels ctx
 		return ctx.Err()
 	})
 	if err == nil {
-		t.Error("ServeEvents returned no error")
+		t.Error("ServeEvents() = nil, want an error")
 	}
 }
