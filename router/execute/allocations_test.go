@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A warm request costs few allocations, however large its answer is (the
-// race detector empties pools at random).
+// A warm request makes few allocations, however large its response is. The race
+// detector empties pools at random.
 func TestWarmRequestsAllocateLittle(t *testing.T) {
 	for _, n := range []int{10, 1000} {
 		e := New(Options{Transport: replay(benchAnswers(n, true))})
@@ -16,7 +16,7 @@ func TestWarmRequestsAllocateLittle(t *testing.T) {
 		execute := func() { e.Execute(context.Background(), request).Release() }
 		execute()
 		if got := testing.AllocsPerRun(20, execute); got > 15 {
-			t.Errorf("%v allocations for a request with %d entities", got, n)
+			t.Errorf("got %v allocations for a request with %d entities", got, n)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"souk/router/execute/internal/plantext"
 )
 
-// sizes are numbers of entities: a hundred make about 20 KB, 100,000 about 20 MB.
+// sizes are numbers of entities: a hundred are about 20 KB, 100,000 about 20 MB.
 var sizes = []int{10, 100, 1_000, 10_000, 100_000}
 
 const benchPlan = `
@@ -19,8 +19,8 @@ entities b dependsOn 0
   _entities r @products Product{upc} : { reviews { id body author { __typename id } } }
 projection { products:[Product!]! { upc:ID! name:String! price:Int inStock:Boolean tags:[String!]! reviews:[Review] { id:ID! body:String author:User { id:ID! } } } }`
 
-// benchAnswers are the responses of benchPlan's fetches for n products, of which
-// each comes twice if twice is set.
+// benchAnswers are the responses to benchPlan's fetches for n products, each of
+// which occurs twice if twice is set.
 func benchAnswers(n int, twice bool) [2]string {
 	var products, entities []string
 	for i := range n {
@@ -67,8 +67,8 @@ func benchProgram(b testing.TB) *Program {
 	return program
 }
 
-// stage runs f for each size, with a run that has been brought as far as to
-// a fetch, and back to the same state each time.
+// stage runs f for each size, on an execution that has been advanced to a fetch and
+// is reset to the same state each time.
 func stage(b *testing.B, bytes func(answers [2]string) int, f func(b *testing.B, r *execution, answers [2]string)) {
 	for _, n := range sizes {
 		answers := benchAnswers(n, false)
@@ -81,8 +81,8 @@ func stage(b *testing.B, bytes func(answers [2]string) int, f func(b *testing.B,
 	}
 }
 
-// perUnit reports the time for each entity and for each byte. Both stay the
-// same from size to size where the cost grows linearly.
+// perUnit reports the time for each entity and for each byte. Both are the same for
+// all sizes if the cost grows linearly.
 func perUnit(b *testing.B, entities, bytes int) {
 	b.Helper()
 	b.SetBytes(int64(bytes))
@@ -91,7 +91,7 @@ func perUnit(b *testing.B, entities, bytes int) {
 	b.ReportMetric(each/float64(bytes), "ns/byte")
 }
 
-// advance runs a fetch to its end, or up to its response.
+// advance runs a fetch to its end, or until it has its response.
 func (x *execution) advance(step int, answer bool) {
 	s := x.program.fetches[step]
 	x.prepare(s)
@@ -150,7 +150,7 @@ func BenchmarkProject(b *testing.B) {
 		for b.Loop() {
 			r.writer.execution, r.writer.out = r, out[:0]
 			if !r.writer.object(0, r.program.projection, r.program.rootType) {
-				b.Fatal("null")
+				b.Fatal("got null data")
 			}
 		}
 	})

@@ -15,8 +15,7 @@ import (
 	"souk/router/operation"
 )
 
-// memory is an EntityCache that keeps everything in a map, and tells what it
-// was asked.
+// memory is an EntityCache that keeps everything in a map and records its calls.
 type memory struct {
 	covers func(*execute.CacheSelection) bool
 	stored func(*execute.CacheLookup) // called for each lookup passed to Store, unless nil
@@ -101,39 +100,39 @@ func TestCachedEntitiesAreNotFetched(t *testing.T) {
 	}
 	const answer = `{"all":[{"id":"1","name":"one"},{"id":"2","name":null},{"id":"3","name":null},{"id":"1","name":"one"}]}`
 	run(nil, answer).Release()
-	// Neither null nor what has an error is kept.
+	// Neither null nor an entity with an error is stored.
 	if got, want := cache.texts(), `[] {"__typename":"P","id":"1"} = {"name":"one"}`; got != want {
-		t.Errorf("kept %s, want %s", got, want)
+		t.Errorf("stored %s, want %s", got, want)
 	}
 
-	// What is missing is fetched alone.
+	// Only the missing entities are fetched.
 	transport.requests = nil
 	transport.answers["1"] = "Cache-Control: max-age=100\n" + `{"data":{"_entities":[{"name":"two"},{"name":"three"}]}}`
 	response := run(nil, `{"all":[{"id":"1","name":"one"},{"id":"2","name":"two"},{"id":"3","name":"three"},{"id":"1","name":"one"}]}`)
 	if got := transport.requests[1]; got != `1 b {"r":[{"__typename":"P","id":"2"},{"__typename":"P","id":"3"}]}` {
-		t.Errorf("sent %s", got)
+		t.Errorf("got request %s", got)
 	}
 	if f := response.Fetches[1]; f.Found != 1 || f.Representations != 3 {
-		t.Errorf("statistics %+v", f)
+		t.Errorf("got statistics %+v", f)
 	}
 	if response.Control.Set {
-		t.Error("an answer of which a part has no Cache-Control has one")
+		t.Error("a response with a part without Cache-Control has Cache-Control")
 	}
 	response.Release()
 
-	// Nothing is missing: nothing is sent.
+	// Nothing is missing, so nothing is sent.
 	transport.requests = nil
 	transport.answers["0"] = "Cache-Control: max-age=50\n" + transport.answers["0"]
 	response = run(nil, `{"all":[{"id":"1","name":"one"},{"id":"2","name":"two"},{"id":"3","name":"three"},{"id":"1","name":"one"}]}`)
 	if len(transport.requests) != 1 {
-		t.Errorf("sent %v", transport.requests)
+		t.Errorf("got requests %v, want none", transport.requests)
 	}
 	if want := (execute.CacheControl{Set: true, MaxAge: 40 * time.Second, Private: true}); response.Control != want {
-		t.Errorf("control %+v, want %+v", response.Control, want)
+		t.Errorf("got Cache-Control %+v, want %+v", response.Control, want)
 	}
 	response.Release()
 
-	// What a cache has that is not JSON is as if it had nothing.
+	// A cached value that is not JSON is a miss.
 	for k, f := range cache.kept {
 		f.JSON = f.JSON[:len(f.JSON)-1]
 		cache.kept[k] = f
@@ -142,8 +141,8 @@ func TestCachedEntitiesAreNotFetched(t *testing.T) {
 	run(nil, `{"all":[{"id":"1","name":"1"},{"id":"2","name":"2"},{"id":"3","name":"3"},{"id":"1","name":"1"}]}`).Release()
 }
 
-// A hit must not tell clients more about the lifetime than the miss before it:
-// they could keep what only the router can invalidate.
+// A hit must not state a longer lifetime than the miss before it: clients could
+// keep a response that only the router can invalidate.
 func TestCacheHitHasNoLifetimeThatTheSubgraphDidNotState(t *testing.T) {
 	for _, stated := range []bool{false, true} {
 		cache := &memory{kept: map[string]execute.Found{}, ttl: time.Minute}
@@ -157,12 +156,12 @@ func TestCacheHitHasNoLifetimeThatTheSubgraphDidNotState(t *testing.T) {
 		for range 3 {
 			response := executor.Execute(t.Context(), &execute.Request{Program: program, Variables: variables(t, `{"v":1}`)})
 			if response.Control.Set != stated {
-				t.Errorf("stated %t: control %+v after %d requests", stated, response.Control, len(transport.requests))
+				t.Errorf("stated %t: got Cache-Control %+v after %d requests", stated, response.Control, len(transport.requests))
 			}
 			response.Release()
 		}
 		if len(transport.requests) != 1 {
-			t.Errorf("stated %t: %d requests", stated, len(transport.requests))
+			t.Errorf("stated %t: got %d requests", stated, len(transport.requests))
 		}
 	}
 }
@@ -178,31 +177,31 @@ func TestCachedRootFetchIsNotSent(t *testing.T) {
 	}{{vars: `{"v":1}`, sent: 1}, {vars: `{"v":1}`, sent: 1}, {vars: `{"v":2}`, sent: 2}, {vars: `{"v":2,"other":1}`, sent: 2}} {
 		response := executor.Execute(t.Context(), &execute.Request{Program: program, Variables: variables(t, test.vars)})
 		if string(response.Body) != `{"data":{"a":1}}` || len(transport.requests) != test.sent {
-			t.Errorf("%d: %s after %d requests, want %d", i, response.Body, len(transport.requests), test.sent)
+			t.Errorf("%d: got %s after %d requests, want %d", i, response.Body, len(transport.requests), test.sent)
 		}
 		if want := (execute.CacheControl{Set: true, MaxAge: 9 * time.Second}); response.Control != want {
-			t.Errorf("control %+v", response.Control)
+			t.Errorf("got Cache-Control %+v", response.Control)
 		}
 		response.Release()
 	}
 	if got := cache.lookups[0]; got != "s [][a]  false" {
-		t.Errorf("asked %q", got)
+		t.Errorf("got lookups %q", got)
 	}
-	// An answer with an error is not kept, and one to a mutation not looked up.
+	// A response with an error is not stored, and a mutation is not looked up.
 	transport.answers["0"] = "Cache-Control: max-age=5\n" + `{"data":{"a":null},"errors":[{"message":"no"}]}`
 	executor.Execute(t.Context(), &execute.Request{Program: program, Variables: variables(t, `{"v":3}`)}).Release()
 	if len(cache.kept) != 2 {
-		t.Errorf("kept %s", cache.texts())
+		t.Errorf("stored %s, want nothing", cache.texts())
 	}
 	asked := len(cache.lookups)
 	transport.answers["0"] = `{"data":{"a":1}}`
 	executor.Execute(t.Context(), &execute.Request{Program: compile(t, "mutation Mutation mutate s : { a } projection { a:Int }")}).Release()
 	if len(cache.lookups) != asked {
-		t.Error("the cache was asked for a mutation")
+		t.Error("the cache was called for a mutation")
 	}
 }
 
-// The same selection of an entity is the same, whatever query it is in.
+// Equal selections of an entity have one cache key, whatever query they are in.
 func TestEqualSelectionsHaveOneCacheKey(t *testing.T) {
 	var mu sync.Mutex
 	var selections []*execute.CacheSelection
@@ -227,14 +226,14 @@ entities b dependsOn 0
   _e1 r1 @y P{id} : { name }
 projection { x:P { name:String } y:P { name:String } }`)}).Release()
 	if len(selections) != 2 || selections[0].Key != selections[1].Key || selections[0].Selections.GraphQL() != selections[1].Selections.GraphQL() {
-		t.Errorf("selections %+v", selections)
+		t.Errorf("got selections %+v", selections)
 	}
 	if got := strings.Join(selections[0].Types, " "); got != "P" {
-		t.Errorf("types %s", got)
+		t.Errorf("got types %s", got)
 	}
 }
 
-// What a cache has found is charged like what a subgraph answers.
+// Cached values are charged to the memory budget like subgraph responses.
 func TestCachedResponsesAreChargedToTheBudget(t *testing.T) {
 	budget := budgets.NewBudget(1 << 20)
 	cache := &memory{kept: map[string]execute.Found{}, covers: func(s *execute.CacheSelection) bool { return s.Root == nil }}
@@ -248,7 +247,7 @@ func TestCachedResponsesAreChargedToTheBudget(t *testing.T) {
 		executor.Execute(t.Context(), &execute.Request{Program: program}).Release()
 	}
 	if len(transport.requests) != 3 {
-		t.Fatalf("sent %v", transport.requests)
+		t.Fatalf("got requests %v", transport.requests)
 	}
 	var held budgets.Lease
 	held.Of(budget)
@@ -257,7 +256,7 @@ func TestCachedResponsesAreChargedToTheBudget(t *testing.T) {
 	}
 	response := executor.Execute(t.Context(), &execute.Request{Program: program})
 	if !response.Shed || !slices.Contains(response.Codes, execute.CodeOverloaded) {
-		t.Errorf("a hit of 100 KiB found room: %.200s", response.Body)
+		t.Errorf("a hit of 100 KiB exceeds the budget, but got %.200s", response.Body)
 	}
 	response.Release()
 	held.Release()

@@ -7,8 +7,8 @@ import (
 	"souk/router/execute"
 )
 
-// What a subgraph's Cache-Control says, as it appears in the response. What is not
-// valid never makes a response live longer.
+// The table states how a subgraph's Cache-Control appears in the response. An
+// invalid directive never makes a response live longer.
 func TestCacheControlCombinesSubgraphs(t *testing.T) {
 	for header, want := range map[string]execute.CacheControl{
 		`max-age=60`:                          {Set: true, MaxAge: time.Minute},
@@ -36,7 +36,7 @@ func TestCacheControlCombinesSubgraphs(t *testing.T) {
 	}
 }
 
-// Only a public without an argument is one, for the cache of entities.
+// For the entity cache, only public without an argument means public.
 func TestPublicIgnoresArguments(t *testing.T) {
 	for header, want := range map[string]bool{
 		`public, max-age=60`: true, `PUBLIC, max-age=60`: true, `s-maxage=60`: true,
@@ -48,7 +48,7 @@ func TestPublicIgnoresArguments(t *testing.T) {
 		executor := execute.New(execute.Options{Transport: transport, Cache: cache})
 		executor.Execute(t.Context(), &execute.Request{Program: compile(t, "query Query fetch s : { a } projection { a:Int }")}).Release()
 		if got.Public != want || got.MaxAge != time.Minute {
-			t.Errorf("%s: got %+v, want public %t", header, got, want)
+			t.Errorf("%s: got %+v, want Public = %t", header, got, want)
 		}
 	}
 }

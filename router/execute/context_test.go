@@ -11,8 +11,8 @@ import (
 	"souk/router/plan"
 )
 
-// contextPlan asks a for objects of two types, each with a price whose
-// currency is that of the object around it.
+// contextPlan fetches objects of two types from a, each with a price whose currency
+// comes from the enclosing object.
 func contextPlan(currency string) *plan.Plan {
 	id := []plan.RepresentationField{{Name: "id", StorageKey: "id"}}
 	field := func(name string, selections ...plan.Selection) *plan.SelectedField {
@@ -50,7 +50,7 @@ func contextProgram(t *testing.T, currency string) *execute.Program {
 	return program
 }
 
-// What is asked for with a value from above is kept for that value only.
+// An entity fetched with a value from an ancestor is cached for that value only.
 func TestEntitiesAreCachedByTheirContextValues(t *testing.T) {
 	cache := &memory{kept: map[string]execute.Found{}, covers: func(s *execute.CacheSelection) bool { return s.Root == nil }}
 	transport := &canned{t: t, answers: map[string]string{
@@ -66,12 +66,12 @@ func TestEntitiesAreCachedByTheirContextValues(t *testing.T) {
 			t.Errorf("round %d: got %s, want %s", round, response.Body, want)
 		}
 		if len(transport.requests) != requests {
-			t.Errorf("round %d: asked %q", round, transport.requests)
+			t.Errorf("round %d: got requests %q", round, transport.requests)
 		}
 		response.Release()
 	}
 	if want := "[{c \"EUR\"}] {\"__typename\":\"P\",\"id\":1} = {\"step1\":1}"; !strings.Contains(plainText(cache.texts()), want) {
-		t.Errorf("kept %s, want %s", plainText(cache.texts()), want)
+		t.Errorf("stored %s, want %s", plainText(cache.texts()), want)
 	}
 }
 
@@ -88,18 +88,18 @@ func plainText(s string) string {
 	return s
 }
 
-// A value that is missing, or null where it must not be, leaves the objects
-// below it out; a null that may be is sent.
+// Objects whose context value is missing, or null although it must not be, are
+// skipped. A null that is allowed is sent.
 func TestMissingContextValueSkipsObjects(t *testing.T) {
 	for name, c := range map[string]struct {
 		currency, first, request, price string
 	}{
-		"null":             {currency: "String", first: `{"currency":null,"p":{"id":1}}`, request: `1 b {"r":[{"__typename":"P","id":1}],"c":null}`, price: "7"},
-		"null, not to be":  {currency: "String!", first: `{"currency":null,"p":{"id":1}}`, price: "null"},
-		"absent":           {currency: "String", first: `{"p":{"id":1}}`, price: "null"},
-		"escaped":          {currency: "String!", first: `{"currency":"\"\u20ac","p":{"id":1}}`, request: `1 b {"r":[{"__typename":"P","id":1}],"c":"\"\u20ac"}`, price: "7"},
-		"of another form":  {currency: "String!", first: `{"currency":{"a":1},"p":{"id":1}}`, request: `1 b {"r":[{"__typename":"P","id":1}],"c":{"a":1}}`, price: "7"},
-		"no object at all": {currency: "String!", first: `{"currency":"EUR","p":null}`},
+		"null":                     {currency: "String", first: `{"currency":null,"p":{"id":1}}`, request: `1 b {"r":[{"__typename":"P","id":1}],"c":null}`, price: "7"},
+		"null for a non-null type": {currency: "String!", first: `{"currency":null,"p":{"id":1}}`, price: "null"},
+		"absent":                   {currency: "String", first: `{"p":{"id":1}}`, price: "null"},
+		"escaped":                  {currency: "String!", first: `{"currency":"\"\u20ac","p":{"id":1}}`, request: `1 b {"r":[{"__typename":"P","id":1}],"c":"\"\u20ac"}`, price: "7"},
+		"an object":                {currency: "String!", first: `{"currency":{"a":1},"p":{"id":1}}`, request: `1 b {"r":[{"__typename":"P","id":1}],"c":{"a":1}}`, price: "7"},
+		"no entity":                {currency: "String!", first: `{"currency":"EUR","p":null}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			transport := &canned{t: t, answers: map[string]string{"0": `{"data":{"all":[` + c.first + `]}}`, "1": `{"data":{"_entities":[{"step1":7}]}}`}}
@@ -114,7 +114,7 @@ func TestMissingContextValueSkipsObjects(t *testing.T) {
 			}
 			sent := slices.DeleteFunc(transport.requests, func(r string) bool { return strings.HasPrefix(r, "0") })
 			if got := strings.Join(sent, "\n"); got != c.request {
-				t.Errorf("sent %s, want %s", got, c.request)
+				t.Errorf("got request %s, want %s", got, c.request)
 			}
 		})
 	}
@@ -139,7 +139,7 @@ func TestContextValuesAreSentBesideVariables(t *testing.T) {
 	response := execute.New(execute.Options{Transport: transport}).Execute(t.Context(), &execute.Request{Program: program, Variables: variables(t, `{"_v": 5}`)})
 	defer response.Release()
 	if want := `1 b {"_v":5,"__v0":[{"__typename":"P","id":1}],"__v1":"EUR","__v2":[{"__typename":"P","id":2}],"__v3":"USD"}`; transport.requests[1] != want {
-		t.Errorf("sent %s, want %s", transport.requests[1], want)
+		t.Errorf("got request %s, want %s", transport.requests[1], want)
 	}
 	if got := string(response.Body); !strings.Contains(got, `"path":["all",1,"p","price"]`) || !strings.Contains(got, `[{"p":{"price":1}},{"p":{"price":null}}]`) {
 		t.Errorf("got %s", got)

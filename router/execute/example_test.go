@@ -12,8 +12,8 @@ import (
 	"souk/router/supergraph"
 )
 
-// A greeter is a transport that answers without a subgraph; package subgraph has the one
-// that sends requests over HTTP.
+// A greeter is a transport that responds without a subgraph. Package subgraph has
+// the transport that sends requests over HTTP.
 type greeter struct{}
 
 func (greeter) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {

@@ -25,9 +25,9 @@ projection {
   one:One { any:JSON color:Color! }
 }`
 
-// FuzzResponses runs the executor with arbitrary bytes as responses of subgraphs.
-// Whatever they are, the client's response is JSON, with null or an error in place
-// of what is not valid.
+// FuzzResponses runs the executor with arbitrary bytes as subgraph responses. The
+// client's response is always JSON, with null or an error in place of invalid
+// values.
 func FuzzResponses(f *testing.F) {
 	f.Add(
 		`{"data":{"all":[{"__typename":"Book","id":1,"tags":["a"],"parts":[{"n":1}]},{"__typename":"Media","id":"2","tags":null,"parts":[]},null],"one":{"any":{"x":[1]},"color":"RED"}}}`,
@@ -47,14 +47,14 @@ func FuzzResponses(f *testing.F) {
 				Errors []json.RawMessage
 			}
 			if err := json.Unmarshal(response.Body, &got); err != nil || !utf8.Valid(response.Body) {
-				t.Fatalf("not JSON (%v): %s", err, response.Body)
+				t.Fatalf("the response is not JSON (%v): %s", err, response.Body)
 			}
 			if len(got.Errors) != response.Errors || response.DataNull != (string(got.Data) == "null") {
-				t.Errorf("%d errors and DataNull %t do not fit %s", response.Errors, response.DataNull, response.Body)
+				t.Errorf("got Errors = %d, DataNull = %t for %s", response.Errors, response.DataNull, response.Body)
 			}
 			for _, text := range transport {
 				if (!json.Valid([]byte(text)) || !utf8.ValidString(text)) && string(got.Data) != "null" && response.Errors == 0 && text == a {
-					t.Errorf("no error for %q", text)
+					t.Errorf("got no error for %q", text)
 				}
 			}
 			response.Release()
@@ -62,7 +62,7 @@ func FuzzResponses(f *testing.F) {
 	})
 }
 
-// fixed answers step N with its N-th text.
+// fixed responds to step N with its N-th text.
 type fixed [3]string
 
 func (f fixed) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {

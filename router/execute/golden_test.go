@@ -24,7 +24,7 @@ import (
 
 var update = flag.Bool("update", false, "write what is got as what is wanted")
 
-// canned is a Transport that answers from a table.
+// canned is a Transport with prepared responses.
 type canned struct {
 	t       testing.TB
 	answers map[string]string // by fetch ID: a response, after lines like "status: 500"
@@ -54,7 +54,7 @@ func (c *canned) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.S
 	c.mu.Unlock()
 	answer, ok := c.answers[n]
 	if !ok {
-		c.t.Errorf("step %s was not expected to send %s", n, r.Body.B)
+		c.t.Errorf("step %s: unexpected request %s", n, r.Body.B)
 	}
 	return respond(answer)
 }
@@ -143,7 +143,7 @@ func variables(t testing.TB, text string) operation.Variables {
 func TestGoldenResponses(t *testing.T) {
 	names, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(names) == 0 {
-		t.Fatal("no test data", err)
+		t.Fatal("testdata is empty", err)
 	}
 	for _, name := range names {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestGoldenResponses(t *testing.T) {
 			show := func(r *execute.Response) error {
 				defer r.Release()
 				if !json.Valid(r.Body) {
-					t.Errorf("response is not JSON: %s", r.Body)
+					t.Errorf("the response is not JSON: %s", r.Body)
 				}
 				return json.Indent(&got, r.Body, "", "  ")
 			}

@@ -15,7 +15,7 @@ import (
 	"souk/router/plan"
 )
 
-// FuzzReadPlan reads any bytes as a plan; see readPlan for what holds.
+// FuzzReadPlan reads arbitrary bytes as a plan; see readPlan for the properties.
 func FuzzReadPlan(f *testing.F) {
 	for _, text := range planTexts(f) {
 		f.Add(text)
@@ -23,7 +23,7 @@ func FuzzReadPlan(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) { readPlan(t, text) })
 }
 
-// A plan in which any one value is replaced by another is executed or refused.
+// A plan in which one value is replaced is executed or rejected.
 func TestPlansThatContradictThemselvesDoNotPanic(t *testing.T) {
 	for _, text := range planTexts(t) {
 		var root any
@@ -45,7 +45,7 @@ func TestPlansThatContradictThemselvesDoNotPanic(t *testing.T) {
 	}
 }
 
-// mutate replaces a JSON value, and each inside it, by others, one at a time.
+// mutate replaces a JSON value, and each value inside it, one at a time.
 func mutate(v any, set func(any), check func()) {
 	for _, other := range []any{nil, "__typename", "", -1, 1, 1e6, []any{}, []any{nil}, map[string]any{}} {
 		set(other)
@@ -81,15 +81,15 @@ func planTexts(t testing.TB) (texts [][]byte) {
 			t.Fatal(err)
 		}
 		for _, fetch := range p.Fetches {
-			fetch.Query = "" // its name tells the canned transport what to answer
+			fetch.Query = "" // the operation's name selects the response of the canned transport
 		}
 		texts = append(texts, planJSON(t, p))
 	}
 	return append(texts, planJSON(t, contextPlan("String!")))
 }
 
-// readPlan reads a plan. One that can be read can be printed in every notation,
-// is the same after another round through JSON, and is executed, or refused.
+// readPlan reads a plan. A plan that can be read can be printed in every notation,
+// is unchanged by another round through JSON, and is executed or rejected.
 func readPlan(t *testing.T, text []byte) {
 	t.Helper()
 	p, err := plan.ReadJSON(bytes.NewReader(text))
@@ -103,10 +103,10 @@ func readPlan(t *testing.T, text []byte) {
 	}
 	again, err := plan.ReadJSON(bytes.NewReader(planJSON(t, p)))
 	if err != nil {
-		t.Fatalf("%v: %s", err, planJSON(t, p))
+		t.Fatalf("printing the plan: %v: %s", err, planJSON(t, p))
 	}
 	if got := planJSON(t, again); !bytes.Equal(got, planJSON(t, p)) {
-		t.Fatalf("read again, the plan is another: %s", got)
+		t.Fatalf("the plan changes when it is read again: %s", got)
 	}
 	program, err := execute.Compile(p)
 	if err != nil {
@@ -131,7 +131,7 @@ func planJSON(t testing.TB, p *plan.Plan) []byte {
 	return b.Bytes()
 }
 
-// always is a transport that answers every request with the same response.
+// always is a transport that returns the same response to every request.
 type always string
 
 func (a always) Send(context.Context, *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {

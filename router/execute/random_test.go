@@ -28,17 +28,17 @@ type node struct {
 	children  []*node
 }
 
-// world makes random plans over one random response tree, and answers their
-// requests with random data: equal requests are answered equally.
+// world makes random plans over one random response tree and responds to their
+// requests with random data. Equal requests get equal responses.
 type world struct {
 	t    *rapid.T
 	root *node
 	plan *plan.Plan
 	seed uint64
-	// nullable leaves all types without a "!".
+	// nullable omits "!" from all types.
 	nullable bool
-	// shapes are the selections of each fetch, by the response key of an _entities
-	// field or "" for a root fetch.
+	// shapes are the selections of each fetch by the response key of an _entities
+	// field, or by "" for a root fetch.
 	shapes map[int]map[string]plan.Selections
 }
 
@@ -52,7 +52,7 @@ func newWorld(t *rapid.T, nullable bool) *world {
 	w := &world{t: t, nullable: nullable, seed: rapid.Uint64().Draw(t, "seed"), shapes: map[int]map[string]plan.Selections{}}
 	w.root = &node{named: "Query", kind: plan.Object, children: w.children(3)}
 	if w.chance(30, "twins") {
-		// Two places of equal form, for fetches with several targets.
+		// Two positions with equal fields, for fetches with several targets.
 		twin := *w.root.children[0]
 		twin.key, twin.wire = "twin", "twin"
 		w.root.children = append(w.root.children, &twin)
@@ -132,15 +132,15 @@ func (w *world) projection(n *node) []*plan.Field {
 func (w *world) step(kind plan.FetchKind) *plan.Fetch {
 	s := &plan.Fetch{ID: len(w.plan.Fetches), Kind: kind, Subgraph: "s", Query: fmt.Sprintf("{step%d }", len(w.plan.Fetches))}
 	if s.ID > 0 {
-		// One after the other: where two answers disagree, the last counts.
+		// The fetches run in sequence: where two responses differ, the last counts.
 		s.DependsOn = []int{s.ID - 1}
 	}
 	w.plan.Fetches = append(w.plan.Fetches, s)
 	return s
 }
 
-// shape selects some of a node's fields, always with the __typename that
-// tells objects of an interface apart.
+// shape selects some of a node's fields, always including the __typename that
+// distinguishes objects of an interface.
 func (w *world) shape(n *node, percent int) plan.Selections {
 	shape := plan.Selections{}
 	if n.named == "I" || w.chance(20, "ask typename") {
@@ -180,7 +180,7 @@ func (w *world) entityStep() {
 	}
 }
 
-// place chooses a composite place of the tree.
+// place chooses a position of a composite type.
 func (w *world) place() (*node, []plan.Segment) {
 	var at *node
 	var path []plan.Segment
@@ -233,7 +233,7 @@ func (w *world) representation(n *node) []plan.RepresentationField {
 	return fields
 }
 
-// answer makes up an object for a shape.
+// answer generates an object for a shape.
 func (w *world) answer(r *rand.Rand, n *node, shape plan.Selections) string {
 	var members []string
 	for _, f := range shape.Flatten() {
@@ -301,7 +301,7 @@ func (w *world) value(r *rand.Rand, n *node, typ string, shape plan.Selections) 
 	}
 }
 
-// respond answers the request of a fetch.
+// respond responds to the request of a fetch.
 func (w *world) respond(s *plan.Fetch, representations map[string][]string) string {
 	random := func(text string) *rand.Rand {
 		h := fnv.New64a()
@@ -334,7 +334,7 @@ func (w *world) respond(s *plan.Fetch, representations map[string][]string) stri
 // fails reports whether a fetch fails as a whole.
 func (w *world) fails(s *plan.Fetch) bool { return (w.seed>>s.ID)%16 == 0 }
 
-// Send is the world as a Transport.
+// Send implements execute.Transport.
 func (w *world) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
 	id, _ := strconv.Atoi(step(r.Body.B))
 	s := w.plan.Fetches[id]
@@ -358,7 +358,7 @@ func (w *world) Subscribe(context.Context, *execute.SubgraphRequest, func(*execu
 	return nil
 }
 
-// TestResponseMatchesTheReference compares the executor with the reference, over
+// TestResponseMatchesTheReference compares the executor with the reference for
 // random plans and data.
 func TestResponseMatchesTheReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -371,14 +371,14 @@ func TestResponseMatchesTheReference(t *testing.T) {
 			t.Fatal(err)
 		}
 		executor := execute.New(execute.Options{Transport: w})
-		for range 2 { // the second with what the first has left in the pools
+		for range 2 { // the second run reuses the pooled memory of the first
 			response := executor.Execute(context.Background(), &execute.Request{Program: program})
 			var got struct {
 				Data   json.RawMessage
 				Errors []responseError
 			}
 			if err := json.Unmarshal(response.Body, &got); err != nil {
-				t.Fatalf("%v: %s", err, response.Body)
+				t.Fatalf("the response is not JSON: %v: %s", err, response.Body)
 			}
 			if string(got.Data) != want {
 				text, _ := json.Marshal(w.plan)
@@ -396,8 +396,8 @@ type responseError struct {
 	Extensions struct{ Code string }
 }
 
-// checkErrors holds errors found in values to their paths: each has a null at
-// it or above it, and no two are the same.
+// checkErrors checks the paths of errors about values: there is a null at the path
+// or above it, and no two errors have the same path.
 func checkErrors(t *rapid.T, data json.RawMessage, errs []responseError) {
 	var tree any
 	if err := json.Unmarshal(data, &tree); err != nil {
@@ -426,12 +426,12 @@ func checkErrors(t *rapid.T, data json.RawMessage, errs []responseError) {
 			}
 		}
 		if at != nil {
-			t.Fatalf("%q at %v, where there is %v", e.Message, e.Path, at)
+			t.Fatalf("error %q at %v, where the value is %v", e.Message, e.Path, at)
 		}
 	}
 }
 
-// deferParts puts random fields into deferred payloads, which may be nested.
+// deferParts defers random fields, in payloads that may be nested.
 func (w *world) deferParts(fields []*plan.Field, path []string, in int) {
 	id := 0
 	for _, f := range fields {
@@ -447,8 +447,8 @@ func (w *world) deferParts(fields []*plan.Field, path []string, in int) {
 	}
 }
 
-// TestPayloadsAddUpToTheWholeResponse puts the payloads of incremental responses
-// together, and compares them with the response without deferring.
+// TestPayloadsAddUpToTheWholeResponse merges the payloads of incremental responses
+// and compares the result with the response without @defer.
 func TestPayloadsAddUpToTheWholeResponse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, true)
@@ -470,7 +470,7 @@ func TestPayloadsAddUpToTheWholeResponse(t *testing.T) {
 			defer r.Release()
 			client.receive(r.Body)
 			if r.More != client.more {
-				t.Fatalf("More is %t for %s", r.More, r.Body)
+				t.Fatalf("More = %t for %s", r.More, r.Body)
 			}
 			return nil
 		})
@@ -478,7 +478,7 @@ func TestPayloadsAddUpToTheWholeResponse(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(client.pending) > 0 || client.more {
-			t.Fatalf("still pending: %v", client.pending)
+			t.Fatalf("payloads still pending at the end: %v", client.pending)
 		}
 		if !reflect.DeepEqual(client.data, want.Data) {
 			t.Fatalf("got  %v\nwant %v", client.data, want.Data)
@@ -486,8 +486,7 @@ func TestPayloadsAddUpToTheWholeResponse(t *testing.T) {
 	})
 }
 
-// An incrementalClient puts an answer together by the incremental delivery
-// draft.
+// An incrementalClient merges the payloads of the incremental delivery draft.
 type incrementalClient struct {
 	t       *rapid.T
 	data    any
@@ -519,7 +518,7 @@ func (c *incrementalClient) receive(body []byte) {
 	if c.pending == nil {
 		c.data, c.pending = r.Data, map[string][]any{}
 	} else if !c.more {
-		c.t.Fatalf("more after the end: %s", body)
+		c.t.Fatalf("got a payload after the last: %s", body)
 	}
 	for _, p := range r.Pending {
 		c.pending[p.ID] = p.Path
@@ -544,14 +543,14 @@ func (c *incrementalClient) receive(body []byte) {
 		}
 		for key, v := range i.Data {
 			if _, twice := into[key]; twice {
-				c.t.Fatalf("%s is delivered twice: %s", key, body)
+				c.t.Fatalf("%s was delivered twice: %s", key, body)
 			}
 			into[key] = v
 		}
 	}
 	for _, done := range r.Completed {
 		if _, ok := c.pending[done.ID]; !ok {
-			c.t.Fatalf("%s is completed, which is not pending: %s", done.ID, body)
+			c.t.Fatalf("completed %s, which is not pending: %s", done.ID, body)
 		}
 		delete(c.pending, done.ID)
 	}

@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// gated is a Transport that answers a fetch only when the test lets it.
+// gated is a Transport that responds to a fetch when the test releases it.
 type gated struct {
 	answers map[string]string
 	arrived chan string
@@ -68,16 +68,16 @@ projection { a:A { x:Int } b:B { y:Int } }`)
 	}()
 	first := []string{<-g.arrived, <-g.arrived}
 	if got := strings.Join(first, ""); got != "01" && got != "10" {
-		t.Fatalf("started %s", got)
+		t.Fatalf("got step %s started", got)
 	}
 	close(g.gates["0"])
 	if got := <-g.arrived; got != "2" {
-		t.Fatalf("after step 0 came %s, not step 2", got)
+		t.Fatalf("after step 0: got step %s, want step 2", got)
 	}
 	close(g.gates["2"])
 	close(g.gates["1"])
 	if got := <-g.arrived; got != "3" {
-		t.Fatalf("last came %s", got)
+		t.Fatalf("last step: got %s", got)
 	}
 	close(g.gates["3"])
 	if got := <-done; got != `{"data":{"a":{"x":1},"b":{"y":2}}}` {
@@ -85,7 +85,7 @@ projection { a:A { x:Int } b:B { y:Int } }`)
 	}
 }
 
-// The fetches of a client that disconnects end.
+// When the client disconnects, its fetches are cancelled.
 func TestCancelledRequestEndsItsFetches(t *testing.T) {
 	g := newGated(map[string]string{"0": "", "1": ""})
 	executor := execute.New(execute.Options{Transport: g})
@@ -114,7 +114,7 @@ func TestDeliverEndsWhenEmitFails(t *testing.T) {
 	err := executor.Deliver(context.Background(), &execute.Request{Program: program}, func(r *execute.Response) error {
 		defer r.Release()
 		if !r.More {
-			t.Errorf("first response %s", r.Body)
+			t.Errorf("got first response %s without More", r.Body)
 		}
 		return gone
 	})
@@ -146,10 +146,10 @@ func TestObserverSeesEachFetch(t *testing.T) {
 		t.Error(got)
 	}
 	if info != (execute.FetchInfo{FetchID: 1, Representations: 1}) {
-		t.Errorf("info %+v", info)
+		t.Errorf("got info %+v", info)
 	}
 	if seen.Subgraph != "s" || seen.Status != 200 || seen.Received != len(answer) || seen.Sent == 0 || seen.Duration < 0 {
-		t.Errorf("statistics %+v", seen)
+		t.Errorf("got statistics %+v", seen)
 	}
 }
 
@@ -163,7 +163,7 @@ func (o observing) Send(ctx context.Context, r *execute.SubgraphRequest) (*execu
 	return o.canned.Send(ctx, r)
 }
 
-// Requests at the same time, with the same program, do not mix.
+// Concurrent requests of one program do not share data.
 func TestConcurrentRequestsAreIndependent(t *testing.T) {
 	executor := execute.New(execute.Options{Transport: echo{}})
 	program := compile(t, "query Query fetch s vars v : { a { id } } entities s dependsOn 0 _entities r @a A{id} : { x } projection { a:[A] { id:Int x:Int } }")
@@ -184,7 +184,7 @@ func TestConcurrentRequestsAreIndependent(t *testing.T) {
 	wg.Wait()
 }
 
-// echo answers with the digit that the request's variables have.
+// echo responds with the digit in the request's variables.
 type echo struct{}
 
 func (echo) Send(_ context.Context, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {

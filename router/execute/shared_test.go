@@ -24,8 +24,8 @@ func (o *ordered) Send(ctx context.Context, r *execute.SubgraphRequest) (*execut
 	return o.canned.Send(ctx, r)
 }
 
-// Two fetches write below one entity, which occurs twice. What others fetch below
-// it in the meantime arrives at both occurrences, in any order.
+// Two fetches write below one entity that occurs twice. Data that other fetches
+// add below it in the meantime reaches both occurrences, in any order.
 func TestSharedObjectsKeepBothWrites(t *testing.T) {
 	const text = `
 query Query
@@ -40,8 +40,8 @@ entities f dependsOn 2
   _entities r @all.c C{x} : { z }
 projection { all:[P] { c:C { x:Int y:Int z:Int } } }`
 	for name, after := range map[string]map[string]string{
-		"the second part while the third is under way": {"2": "3", "3": "4"},
-		"the first part while the fourth is under way": {"1": "4", "4": "3"},
+		"second fetch during the third": {"2": "3", "3": "4"},
+		"first fetch during the fourth": {"1": "4", "4": "3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			transport := &ordered{
