@@ -12,9 +12,9 @@ import (
 	"souk/router/supergraph"
 )
 
-// large returns a supergraph of 100 subgraphs and 5,000 types. Type i is an
-// entity of three subgraphs and leads to others; each of the subgraphs has
-// some of its fields.
+// large returns a supergraph of 100 subgraphs and 5,000 types. Type i is an entity
+// of three subgraphs and refers to others; each of its subgraphs has some of its
+// fields.
 func large() string {
 	const graphs, types = 100, 5000
 	var b strings.Builder
@@ -44,7 +44,7 @@ func large() string {
 		b.WriteString(" {\n  id: ID!\n")
 		for f, g := range in {
 			fmt.Fprintf(&b, "  name%d: String @join__field(graph: G%d)\n", f, g)
-			// The type led to is known to the subgraph: it has the same
+			// The subgraph has the referenced type: it has the same
 			// remainder, or is 17 less.
 			fmt.Fprintf(&b, "  to%d: [T%d] @join__field(graph: G%d)\n", f, (i*31/graphs*graphs+g)%types, g)
 		}

@@ -20,13 +20,13 @@ type errorer interface {
 	Fatalf(format string, args ...any)
 }
 
-// check reports what is wrong with a plan. It is sound if the operation of each
-// fetch is valid in its subgraph and selects nothing external there, if a fetch
-// depends on those that store the fields of its representations, and if
-// everything that the client selects of all objects is stored.
+// check reports faults of a plan. A plan is sound if the operation of each fetch is
+// valid in its subgraph and selects nothing external there, if a fetch depends on
+// those that store the fields of its representations, and if everything that the
+// client selects is stored for all objects.
 func check(t errorer, c *testCase, p *plan.Plan) {
 	t.Helper()
-	stored := make([]map[string]bool, len(p.Fetches)) // by each fetch and those it depends on
+	stored := make([]map[string]bool, len(p.Fetches)) // by each fetch and its dependencies
 	all := map[string]bool{"": true}
 	for i, s := range p.Fetches {
 		if s.ID != i {
@@ -111,10 +111,10 @@ func checkPath(t errorer, s *plan.Fetch, before map[string]bool, path []plan.Seg
 	for i := range path {
 		at := keyPath(path[:i+1])
 		if !before[at] {
-			t.Errorf("fetch %d: nothing is stored at %s before", s.ID, at)
+			t.Errorf("fetch %d: no earlier fetch stores anything at %s", s.ID, at)
 		}
 		if path[i].Types != nil && !before[at+".__typename"] {
-			t.Errorf("fetch %d: the types at %s are not known before", s.ID, at)
+			t.Errorf("fetch %d: no earlier fetch stores the types at %s", s.ID, at)
 		}
 	}
 }
@@ -123,7 +123,7 @@ func checkRepresentation(t errorer, s *plan.Fetch, before map[string]bool, at st
 	t.Helper()
 	for i, f := range fields {
 		if !before[at+"."+f.StorageKey] {
-			t.Errorf("fetch %d: the representation's %s is not stored before at %s.%s", s.ID, f.Name, at, f.StorageKey)
+			t.Errorf("fetch %d: no earlier fetch stores the representation's %s at %s.%s", s.ID, f.Name, at, f.StorageKey)
 		}
 		if slices.ContainsFunc(fields[:i], func(o plan.RepresentationField) bool { return o.Name == f.Name && (o.On == nil || f.On == nil) }) {
 			t.Errorf("fetch %d: two values for the representation's %s", s.ID, f.Name)
@@ -139,7 +139,7 @@ func checkProjection(t errorer, stored map[string]bool, at string, fields []*pla
 			continue
 		}
 		if !stored[at+"."+f.StorageKey] {
-			t.Errorf("%s.%s is answered but never stored", at, f.StorageKey)
+			t.Errorf("%s.%s is projected but never stored", at, f.StorageKey)
 		}
 		checkProjection(t, stored, at+"."+f.StorageKey, f.Fields)
 	}

@@ -17,22 +17,21 @@ import (
 	"souk/router/supergraph"
 )
 
-// fewest finds by exhaustive search how few requests, and for that number how
-// few levels of dependent requests, answer a query on a supergraph of object
-// types. It shares nothing with the planner: it does not choose paths, but asks
-// which facts (fields at response positions) are known after a sequence of
-// requests, each of which fetches from one subgraph everything that can be
-// asked for with what was known before its level. Asking for more never needs
-// more requests, so the shortest sequence after which all selected facts are
-// known is the optimum.
+// fewest finds by exhaustive search the lowest number of requests, and for it the
+// lowest number of levels of dependent requests, that answer a query on a supergraph
+// of object types. It shares no code with the planner: instead of choosing paths, it
+// computes which facts (fields at response positions) are known after a sequence of
+// requests, each of which fetches from one subgraph everything that can be fetched
+// with what was known before its level. Fetching more never needs more requests, so
+// the shortest sequence after which all selected facts are known is the optimum.
 type fewest struct {
 	root  *object
 	goals []*fact
 	model *supergraph.Model
 }
 
-// An object is a response position with an object type, a fact the value of
-// one of its fields.
+// An object is a response position with an object type. A fact is the value of one
+// of its fields.
 type object struct {
 	typ    *supergraph.Type
 	fields map[string]*fact
@@ -51,7 +50,7 @@ func newFewest(m *supergraph.Model, selections []operation.Selection) *fewest {
 	return f
 }
 
-// object has the facts that are selected at a position, and those that keys and
+// object has the facts that are selected at a position and those that keys and
 // requirements of its type may need.
 func (f *fewest) object(t *supergraph.Type, selections []operation.Selection, count *int, goals *[]*fact) *object {
 	o := &object{typ: t, fields: map[string]*fact{}}
@@ -87,17 +86,17 @@ func (f *fewest) object(t *supergraph.Type, selections []operation.Selection, co
 	return o
 }
 
-// ask returns what is known after a request to a subgraph, given what was known
-// when it was sent. The first level has requests for root fields, all later
-// ones requests for entities.
+// ask returns what is known after a request to a subgraph, given what was known when
+// it was sent. The first level has requests for root fields, later levels requests
+// for entities.
 func (f *fewest) ask(g *supergraph.Subgraph, before, known knowledge, first bool) knowledge {
 	known = slices.Clone(known)
 	f.learn(g, f.root, before, known, first && f.model.Query.InSubgraph(g) != nil)
 	return known
 }
 
-// learn adds what a subgraph knows of an object and of those below it. reached
-// says that the request has reached the object from above.
+// learn adds what a subgraph knows about an object and those below it. reached is set
+// if the request has reached the object from above.
 func (f *fewest) learn(g *supergraph.Subgraph, o *object, before, known knowledge, reached bool) {
 	in := o.typ.InSubgraph(g)
 	jump := in != nil && slices.ContainsFunc(in.Keys, func(k *supergraph.Key) bool { return k.Resolvable && o.knows(k.Fields, before) })
@@ -123,13 +122,13 @@ func (o *object) knows(set *supergraph.FieldSet, known knowledge) bool {
 	return true
 }
 
-// knowledge has the known facts by ID.
+// knowledge is the set of known facts by ID.
 type knowledge []bool
 
 func (k knowledge) key() string { return fmt.Sprint([]bool(k)) }
 
-// search returns the fewest requests on at most some levels, and for those the
-// fewest levels; requests is 0 if more than the limit are needed.
+// search returns the fewest requests within a number of levels, and the fewest levels
+// for them. requests is 0 if more than the limit are needed.
 func (f *fewest) search(facts, limit, most int) (requests, levels int) {
 	type state struct {
 		known           knowledge
@@ -153,7 +152,7 @@ func (f *fewest) search(facts, limit, most int) (requests, levels int) {
 		if s.level == most {
 			continue
 		}
-		// Every set of subgraphs may be asked on the next level.
+		// The next level may have requests to any set of subgraphs.
 		for set := 1; set < 1<<len(f.model.Subgraphs); set++ {
 			next := state{known: s.known, requests: s.requests, level: s.level + 1}
 			for i, g := range f.model.Subgraphs {
@@ -198,7 +197,7 @@ func cost(p *plan.Plan) (requests, levels int) {
 		for _, a := range s.DependsOn {
 			level[i] = max(level[i], level[a])
 		}
-		if s.FallbackFor == nil { // a fallback is sent only where something failed
+		if s.FallbackFor == nil { // a fallback is sent only after a failure
 			level[i]++
 			requests++
 		}
@@ -207,8 +206,8 @@ func cost(p *plan.Plan) (requests, levels int) {
 	return requests, levels
 }
 
-// randomGraph writes a supergraph of a few object types, each in several
-// subgraphs with keys of its own, whose fields are shareable at random.
+// randomGraph writes a supergraph of a few object types, each in several subgraphs
+// with their own keys, with randomly shareable fields.
 func randomGraph(r *rand.Rand) string {
 	graphs := 2 + r.IntN(3)
 	types := 1 + r.IntN(3)
@@ -311,7 +310,7 @@ func randomQuery(r *rand.Rand, schema *ast.Schema, t *ast.Definition, depth int)
 
 var graphs = flag.Int("planner.graphs", 300, "how many random graphs to compare with exhaustive search")
 
-// No plan with at most as many levels has fewer requests, and none with as many
+// No plan with as many levels or fewer has fewer requests, and none with as many
 // requests has fewer levels.
 func TestNoPlanIsCheaper(t *testing.T) {
 	planned, incomplete := 0, 0
@@ -350,7 +349,7 @@ func TestNoPlanIsCheaper(t *testing.T) {
 	}
 }
 
-// errIncomplete is for plans that the planner itself does not call the best.
+// errIncomplete is for plans whose search was incomplete.
 var errIncomplete = errors.New("the search is incomplete")
 
 func cheapest(m *supergraph.Model, p *planner.Planner, op *operation.Operation) error {
@@ -358,7 +357,7 @@ func cheapest(m *supergraph.Model, p *planner.Planner, op *operation.Operation) 
 	made, explanation, err := p.Explain(op)
 	if err != nil {
 		if requests, _ := f.search(f.facts(), 5, 5); requests > 0 {
-			return fmt.Errorf("%d requests answer it: %w", requests, err)
+			return fmt.Errorf("%d requests suffice: %w", requests, err)
 		}
 		return nil
 	}
@@ -373,7 +372,7 @@ func cheapest(m *supergraph.Model, p *planner.Planner, op *operation.Operation) 
 	}
 	switch fewest, least := f.search(f.facts(), requests, levels); {
 	case fewest == 0:
-		return fmt.Errorf("%d requests on %d levels are too few to answer it:\n%s", requests, levels, b.String())
+		return fmt.Errorf("got %d requests on %d levels, which cannot answer the query:\n%s", requests, levels, b.String())
 	case fewest < requests:
 		return fmt.Errorf("%d requests on %d levels suffice:\n%s", fewest, least, b.String())
 	case least < levels:

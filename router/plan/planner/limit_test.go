@@ -12,8 +12,8 @@ import (
 	"souk/router/plan/planner"
 )
 
-// dense returns a supergraph where one entity is in all of n subgraphs, each
-// of which has a field of its own and a field that returns the entity again.
+// dense returns a supergraph with one entity in all of n subgraphs, each of which has
+// a field of its own and a field that returns the entity again.
 func dense(n int) string {
 	var b strings.Builder
 	b.WriteString("schema @link(url: \"https://specs.apollo.dev/link/v1.0\") @link(url: \"https://specs.apollo.dev/join/v0.3\", for: EXECUTION) { query: Query }\nenum join__Graph {\n")
@@ -31,9 +31,9 @@ func dense(n int) string {
 	return b.String()
 }
 
-// abstract returns a supergraph with an interface and a union of n types, each
-// an entity of all subgraphs. Which of them has a field is different from type
-// to type, so that with more than one nothing can be asked for on the interface.
+// abstract returns a supergraph with an interface and a union of n types, each an
+// entity in all subgraphs. The subgraph that has a field differs from type to type,
+// so that with more than one type nothing can be selected on the interface.
 func abstract(n, graphs int) string {
 	var b strings.Builder
 	b.WriteString("schema @link(url: \"https://specs.apollo.dev/link/v1.0\") @link(url: \"https://specs.apollo.dev/join/v0.3\", for: EXECUTION) { query: Query }\nenum join__Graph {\n")
@@ -59,8 +59,8 @@ func abstract(n, graphs int) string {
 	return b.String()
 }
 
-// hostile are operations on the supergraph of abstract that grow with n, up to
-// about what a gateway's limits for operations let pass.
+// hostile returns operations on the supergraph of abstract that grow with n, up to
+// about what a gateway's limits allow.
 var hostile = []struct {
 	name string
 	most int
@@ -90,9 +90,9 @@ func times(n int, format string) string {
 	return b.String()
 }
 
-// TestTooManyTypesAreRefusedByTheLimit plans operations on interfaces and
-// unions with many types. From some size on they are refused, by the limit and
-// with its name, and by nothing else.
+// TestTooManyTypesAreRefusedByTheLimit plans operations on interfaces and unions with
+// many types. Beyond some size they are rejected, only by the limit and with its
+// name.
 func TestTooManyTypesAreRefusedByTheLimit(t *testing.T) {
 	for _, s := range []struct{ types, graphs int }{{types: 160, graphs: 4}, {types: 1000, graphs: 1}} {
 		c := open(t, &txtar.Archive{Files: []txtar.File{{Name: "supergraph.graphql", Data: []byte(abstract(s.types, s.graphs))}}})
@@ -106,9 +106,9 @@ func TestTooManyTypesAreRefusedByTheLimit(t *testing.T) {
 					case err != nil && !errors.As(err, &limit):
 						t.Fatal(err)
 					case err != nil && !strings.Contains(err.Error(), "MaxEdges"):
-						t.Errorf("the limit does not name itself: %v", err)
+						t.Errorf("the error does not name MaxEdges: %v", err)
 					case err == nil && refused:
-						t.Errorf("%d are planned, though fewer were refused", n)
+						t.Errorf("%d types are planned, although fewer were rejected", n)
 					}
 					refused = err != nil
 				}
@@ -117,8 +117,8 @@ func TestTooManyTypesAreRefusedByTheLimit(t *testing.T) {
 	}
 }
 
-// TestExpensiveOperationsAreRefusedByTheLimit plans operations that are meant
-// to be expensive. They are planned, or refused with the name of the limit.
+// TestExpensiveOperationsAreRefusedByTheLimit plans operations that are meant to be
+// expensive. They are planned, or rejected with the name of the limit.
 func TestExpensiveOperationsAreRefusedByTheLimit(t *testing.T) {
 	c := open(t, &txtar.Archive{Files: []txtar.File{{Name: "supergraph.graphql", Data: []byte(dense(60))}}})
 	c.schema.Limits = operation.Limits{Tokens: 1_000_000, Depth: 1000, Aliases: 10_000, RootFields: 10_000, Fields: 1_000_000}
@@ -141,19 +141,18 @@ func TestExpensiveOperationsAreRefusedByTheLimit(t *testing.T) {
 			_, err := c.planner.Plan(c.operation(t, test.text))
 			var limit *planner.LimitError
 			if refused := errors.As(err, &limit); refused != test.refused || !refused && err != nil {
-				t.Errorf("refused is %t, the error %v", refused, err)
+				t.Errorf("rejected = %t, error %v", refused, err)
 			}
 			if test.refused && !strings.Contains(fmt.Sprint(err), "MaxEdges") {
-				t.Errorf("the limit does not name itself: %v", err)
+				t.Errorf("the error does not name MaxEdges: %v", err)
 			}
 		})
 	}
 }
 
-// TestLongChainOfKeysIsPlannedInLinearWork plans a chain through all subgraphs,
-// each of whose keys needs that of the subgraph before, for the object and for a
-// neighbour with the same keys. A naive walk would take twice as long for each
-// further subgraph.
+// TestLongChainOfKeysIsPlannedInLinearWork plans a chain through all subgraphs, each of
+// whose keys needs that of the subgraph before, for the object and for a neighbour with
+// the same keys. A naive search would take twice as long for each further subgraph.
 func TestLongChainOfKeysIsPlannedInLinearWork(t *testing.T) {
 	const graphs = 16
 	var b strings.Builder
@@ -174,6 +173,6 @@ func TestLongChainOfKeysIsPlannedInLinearWork(t *testing.T) {
 	c.subgraphs = subgraphs(t, c.sdl, c.model)
 	check(t, c, p)
 	if len(p.Fetches) != graphs {
-		t.Errorf("%d fetches, want %d", len(p.Fetches), graphs)
+		t.Errorf("got %d fetches, want %d", len(p.Fetches), graphs)
 	}
 }

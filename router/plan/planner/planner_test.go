@@ -30,12 +30,12 @@ var (
 )
 
 // TestGoldenPlans plans the operations of each case. A case has a supergraph, in
-// supergraph.graphql or, by a path, in supergraph, and perhaps the subgraphs
-// it is composed of, NAME.graphqls; then operations NAME.graphql, each with NAME.plan,
-// its plan or error. NAME.labels are the labels of overrides that are on,
-// NAME.denied the fields that the caller may not have. If there is a
-// NAME.projection, it is compared with the projection; NAME.apollo and NAME.json with
-// the plan in these notations, NAME.explain with how it was found.
+// supergraph.graphql or, by path, in supergraph, and optionally the subgraphs it is
+// composed of, NAME.graphqls; then operations NAME.graphql, each with NAME.plan, its plan
+// or error. NAME.labels lists active labels of overrides, NAME.denied fields that the
+// caller may not have. If NAME.projection exists, it is compared with the projection;
+// NAME.apollo and NAME.json with the plan in these notations, and NAME.explain with the
+// explanation.
 func TestGoldenPlans(t *testing.T) {
 	files, err := filepath.Glob("../testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -84,8 +84,8 @@ func TestGoldenPlans(t *testing.T) {
 	}
 }
 
-// recompose composes a case's subgraphs, if it has any. Of the supergraph, the
-// definitions that all supergraphs have alike are left away.
+// recompose composes a case's subgraphs, if it has any. It omits the definitions that
+// all supergraphs share.
 func recompose(t *testing.T, archive *txtar.Archive) {
 	var parts []compose.Subgraph
 	for _, f := range archive.Files {
@@ -98,7 +98,7 @@ func recompose(t *testing.T, archive *txtar.Archive) {
 	}
 	sdl, err := compose.Compose(t.Context(), parts)
 	if err != nil {
-		t.Logf("composed by other means: %v", err)
+		t.Logf("not recomposed: %v", err)
 		return
 	}
 	doc, err := parser.ParseSchema(&ast.Source{Input: sdl})
@@ -125,7 +125,7 @@ type testCase struct {
 	model   *supergraph.Model
 	schema  *operation.Schema
 	planner *planner.Planner
-	// labels are those on for the operation at hand.
+	// labels are the active labels of the current operation.
 	labels []string
 	// subgraphs are the schemas by subgraph, made when first needed.
 	subgraphs map[string]*ast.Schema
@@ -156,7 +156,7 @@ func open(t testing.TB, archive *txtar.Archive) *testCase {
 	return c
 }
 
-// operation reads an operation; its variables are all absent.
+// operation reads an operation, without variables.
 func (c *testCase) operation(t testing.TB, text string) *operation.Operation {
 	t.Helper()
 	doc, err := c.schema.Parse(text, "")
@@ -200,7 +200,7 @@ func (c *testCase) plan(t testing.TB, name, text string) printed {
 	}
 	check(t, c, p)
 	if again, err := c.planner.Plan(op, c.labels...); err != nil || !reflect.DeepEqual(p, again) {
-		t.Errorf("explained, the plan is another (%v)", err)
+		t.Errorf("the plan differs when it is explained (%v)", err)
 	}
 	out := printed{projection: layout(p.Projection, ""), explanation: explanation.String()}
 	for into, print := range map[*string]func(io.Writer, *plan.Plan) error{&out.text: plan.Print, &out.apollo: plan.PrintApollo, &out.json: plan.WriteJSON} {
@@ -222,7 +222,7 @@ func checkJSON(t testing.TB, p *plan.Plan, text string) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(p, read) {
-		t.Errorf("the plan that was read differs from\n%s", text)
+		t.Errorf("the plan differs after a round trip through JSON from\n%s", text)
 	}
 }
 

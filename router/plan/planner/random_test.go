@@ -29,11 +29,11 @@ func TestPlansOfRandomOperationsAreSound(t *testing.T) {
 				text := g.operation()
 				doc, err := c.schema.Parse(text, "")
 				if err != nil {
-					return // two uses of one response key
+					return // conflicting uses of one response key
 				}
 				p, err := c.planner.Plan(doc.Operation(nil))
 				if err != nil {
-					return // some fields cannot be had everywhere
+					return // some fields cannot be fetched everywhere
 				}
 				rt.Log(text)
 				check(rt, c, p)
@@ -110,7 +110,7 @@ func visible(fields ast.FieldList) (out ast.FieldList) {
 	return out
 }
 
-// overlapping returns the types that objects of a type may also be of.
+// overlapping returns the types that share objects with a type.
 func (g generator) overlapping(t *ast.Definition) []*ast.Definition {
 	list := []*ast.Definition{t}
 	for _, o := range g.schema.GetPossibleTypes(t) {
@@ -135,7 +135,7 @@ func (g generator) value(t *ast.Type) string {
 	return "null"
 }
 
-// FuzzPlan plans whatever validates: the plan is sound, or there is an error.
+// FuzzPlan plans every valid operation: the plan is sound, or planning returns an error.
 func FuzzPlan(f *testing.F) {
 	data, err := os.ReadFile("../testdata/interface_object.txtar")
 	if err != nil {
