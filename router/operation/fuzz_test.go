@@ -29,7 +29,7 @@ func FuzzParse(f *testing.F) {
 		d, err := s.Parse(text, "")
 		if err != nil {
 			if err.Error() == "" {
-				t.Error("the error has no message")
+				t.Error("got an error without a message")
 			}
 			return
 		}
@@ -43,7 +43,7 @@ func FuzzParse(f *testing.F) {
 			return // a selection set became empty, which is not valid as text
 		}
 		if got := again.Operation(vars).Key(); got != op.Key() {
-			t.Errorf("parsed again, the operation\n%s\nbecame\n%s", op.Key(), got)
+			t.Errorf("the operation\n%s\nis parsed as\n%s", op.Key(), got)
 		}
 	})
 }
@@ -65,7 +65,7 @@ func FuzzVariables(f *testing.F) {
 	f.Fuzz(func(t *testing.T, given []byte) {
 		vars, err := d.Variables(given)
 		if err == nil && len(given) > 0 && !json.Valid(given) && len(trim(given)) > 0 {
-			t.Errorf("%q was accepted", given)
+			t.Errorf("invalid variables %q are accepted", given)
 		}
 		for _, v := range vars {
 			if !json.Valid(v.Value) {

@@ -12,7 +12,7 @@ func TestLongListsAreDetectedAnywhere(t *testing.T) {
 		name, text string
 		want       bool
 	}{
-		{name: "as many as allowed", text: `{"a":` + list(10) + `}`},
+		{name: "the maximum", text: `{"a":` + list(10) + `}`},
 		{name: "one more", text: `{"a":` + list(11) + `}`, want: true},
 		{name: "in a list in an object", text: `{"a":[{"b":` + list(11) + `}]}`, want: true},
 		{name: "several lists", text: `{"a":` + list(10) + `,"b":` + list(10) + `}`},
@@ -21,10 +21,10 @@ func TestLongListsAreDetectedAnywhere(t *testing.T) {
 		{name: "short lists in a list", text: `{"a":[` + strings.TrimSuffix(strings.Repeat(list(4)+",", 9), ",") + `]}`},
 	} {
 		if got := exceeds(json.RawMessage(test.text), 10); got != test.want {
-			t.Errorf("%s: got %t", test.name, got)
+			t.Errorf("%s: longer than allowed = %t", test.name, got)
 		}
 	}
 	if exceeds(json.RawMessage(list(100_000)), 0) {
-		t.Error("a limit of 0 should mean no limit")
+		t.Error("a limit of 0 rejects lists, want no limit")
 	}
 }

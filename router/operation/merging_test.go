@@ -143,7 +143,7 @@ func TestMergingTakesLinearTimeOrStops(t *testing.T) {
 		}
 		m := merging{left: maxMerging}
 		if errs := m.check(doc); len(errs) > 0 && errs[0].Code != CodeMaxFields {
-			t.Errorf("%s: %v", name, errs)
+			t.Errorf("%s: got errors %v", name, errs)
 		}
 		if looked := maxMerging - m.left; looked > c.most {
 			t.Errorf("%s: compared %d fields, want at most %d", name, looked, c.most)

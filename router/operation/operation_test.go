@@ -104,7 +104,7 @@ func checkFixpoint(t *testing.T, s *operation.Schema, text string, vars operatio
 		return
 	}
 	if again := d.Operation(vars).String() + "\n"; again != text {
-		t.Errorf("parsed again, the operation is\n%s", again)
+		t.Errorf("the printed operation is parsed as\n%s", again)
 	}
 }
 
@@ -197,7 +197,7 @@ query Large { a: me { id } b: me { id } c: me { best { best { id } } } ...Extra 
 fragment Used on User { id }
 fragment Extra on Query { d: me { id name } e: me { id } }`
 	if _, err := s.Parse(document, "Small"); err != nil {
-		t.Errorf("the small operation: %v", describe(err))
+		t.Errorf("small operation: got %v", describe(err))
 	}
 	want := `MAX_ALIASES_LIMIT 2:1 The operation has 7 aliases; the limit is 2.
 MAX_DEPTH_LIMIT 2:1 The operation has 4 levels of fields; the limit is 3.
@@ -368,6 +368,6 @@ func TestWarmDocumentAllocatesLittle(t *testing.T) {
 		}
 	})
 	if allocations > 4 {
-		t.Errorf("%v allocations, want at most 4", allocations)
+		t.Errorf("got %v allocations, want at most 4", allocations)
 	}
 }

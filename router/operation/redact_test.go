@@ -26,10 +26,10 @@ func TestRedactedDocumentsHaveNoValues(t *testing.T) {
 	} {
 		got, err := r.Redact(text, "")
 		if err != nil {
-			t.Errorf("%s: %v", text, err)
+			t.Errorf("%s: got error %v", text, err)
 		}
 		if strings.Contains(got, "SECRET") || strings.Contains(got, "4711") || !strings.Contains(got, "user(login: $") {
-			t.Errorf("%s\nwas redacted to\n%s", text, got)
+			t.Errorf("Redact(%s) =\n%s", text, got)
 		}
 	}
 }
@@ -46,7 +46,7 @@ func TestDocumentsDifferingInValuesRedactToTheSameText(t *testing.T) {
 		`query A { user(login: "") { ...F } } fragment F on User { friends(first: 0) { id } }`,
 	} {
 		if got, err := r.Redact(text, "A"); err != nil || strings.ReplaceAll(got, " {", "{") != want {
-			t.Errorf("%s: got %s, error %v", text, got, err)
+			t.Errorf("%s: got %s, err %v", text, got, err)
 		}
 	}
 }

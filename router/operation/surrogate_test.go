@@ -22,12 +22,12 @@ func TestUnpairedSurrogatesAreSyntaxErrors(t *testing.T) {
 	}
 	for _, text := range []string{`{ numbers(any: "\u{D800}") }`, `{ numbers(any: "\uD83D\u{DE00}") }`, `{ numbers(any: "\u{110000}") }`} {
 		if _, err := s.Parse(text, ""); err == nil {
-			t.Errorf("%s was accepted", text)
+			t.Errorf("%s is accepted", text)
 		}
 	}
 }
 
-// A token that cannot be read is described, at its place.
+// The error for an invalid token describes it and has its position.
 func TestInvalidTokensAreDescribed(t *testing.T) {
 	s := testSchema(t)
 	for text, want := range map[string]string{
@@ -49,7 +49,7 @@ func TestInvalidTokensAreDescribed(t *testing.T) {
 		}
 	}
 	if _, err := s.Parse(`{ numbers(any: "\u{`+strings.Repeat("1", 9000)+`}") }`, ""); err == nil || len(err.Error()) > 200 {
-		t.Errorf("got %.300v", err)
+		t.Errorf("got error %.300v", err)
 	}
 }
 
@@ -61,7 +61,7 @@ func TestSurrogatePairsAreOneCharacter(t *testing.T) {
 	} {
 		d, err := s.Parse(text, "")
 		if err != nil {
-			t.Errorf("%s: %v", text, err)
+			t.Errorf("%s: got error %v", text, err)
 			continue
 		}
 		if got, want := d.Operation(nil).Key(), `query{numbers(any: "😀\\uD800")}`; got != want {
