@@ -41,7 +41,7 @@ func TestAuthorizationArgumentsAreRead(t *testing.T) {
 			applied := fmt.Sprintf(directive, c.argument)
 			m, err := supergraph.Parse(protectedSDL(applied, applied, securityLinks))
 			if err != nil {
-				t.Errorf("%s: %v", applied, err)
+				t.Errorf("%s: got error %v", applied, err)
 				continue
 			}
 			for _, a := range []supergraph.Authorization{m.Type("Query").Field("secret").Authorization, m.Type("Vault").Authorization} {
@@ -96,7 +96,7 @@ func TestUnreadableAuthorizationIsRejected(t *testing.T) {
 		}
 		_, err := supergraph.Parse(protectedSDL(c.field, c.typ, links))
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "line ") {
-			t.Errorf("%s%s: error %v, want %s", c.field, c.typ, err, c.want)
+			t.Errorf("%s%s: got error %v, want %s", c.field, c.typ, err, c.want)
 		}
 	}
 	// Another feature may define a directive with the same name.
@@ -106,7 +106,7 @@ func TestUnreadableAuthorizationIsRejected(t *testing.T) {
 	} {
 		m, err := supergraph.Parse(protectedSDL(`@policy(name: "a")`, "", links))
 		if err != nil || m.Type("Query").Field("secret").Policies != nil {
-			t.Errorf("%s: %v", links, err)
+			t.Errorf("%s: got error %v", links, err)
 		}
 	}
 }
