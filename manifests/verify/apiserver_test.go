@@ -34,15 +34,14 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// An apiServer is a real kube-apiserver with etcd behind it, and nothing else:
-// no controller and no node.
+// An apiServer is a real kube-apiserver with etcd, without controllers or nodes.
 type apiServer struct {
 	client     dynamic.Interface
 	mapper     *restmapper.DeferredDiscoveryRESTMapper
-	kubeconfig string // the path of the kubeconfig file for it
+	kubeconfig string // the path of its kubeconfig file
 }
 
-// startAPIServer builds and starts one, with Istio's types known to it.
+// startAPIServer builds and starts one with Istio's custom resources.
 func startAPIServer(t *testing.T) *apiServer {
 	t.Helper()
 	etcd, err := exec.LookPath("etcd")
@@ -88,8 +87,8 @@ func startAPIServer(t *testing.T) *apiServer {
 	return s
 }
 
-// kubernetes returns the path of one of its programs, which Go builds and keeps in
-// its cache.
+// kubernetes returns the path of a Kubernetes program, which Go builds and keeps in its
+// cache.
 func kubernetes(t *testing.T, name string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "go", "tool", "-C", "apiserver", "-n", name)
@@ -102,7 +101,7 @@ func kubernetes(t *testing.T, name string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// writeKubeconfig tells kubectl what the configuration says.
+// writeKubeconfig writes the client configuration for kubectl.
 func writeKubeconfig(t *testing.T, dir string, config *rest.Config) string {
 	t.Helper()
 	path := filepath.Join(dir, "kubeconfig")
@@ -121,7 +120,7 @@ func writeKubeconfig(t *testing.T, dir string, config *rest.Config) string {
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for {
-		// Below the ports that outgoing connections are given.
+		// Below the range of ephemeral ports.
 		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprint("127.0.0.1:", 10_000+mathrand.N(20_000)))
 		if err == nil {
 			defer l.Close()
@@ -145,7 +144,7 @@ func start(t *testing.T, dir, name, binary string, arguments ...string) {
 	}
 	t.Cleanup(func() {
 		cancel()
-		_ = command.Wait() // it was killed
+		_ = command.Wait() // it is killed
 		_ = log.Close()
 	})
 }
@@ -194,7 +193,7 @@ func await(t *testing.T, condition func() bool, otherwise func() string) {
 	}
 }
 
-// installIstio makes Istio's types known.
+// installIstio installs Istio's custom resource definitions.
 func (s *apiServer) installIstio(t *testing.T) {
 	t.Helper()
 	file := filepath.Join(istioModule(t), "manifests/charts/base/files/crd-all.gen.yaml")
@@ -224,8 +223,8 @@ func (s *apiServer) installIstio(t *testing.T) {
 	}, func() string { return "the API server does not know Istio's types" })
 }
 
-// apply applies an object as `kubectl apply --server-side` does; dry says that
-// it is only tried. Fields that are unknown or there twice are errors.
+// apply applies an object like `kubectl apply --server-side`, as a dry run if dry is
+// set. Unknown and duplicate fields are errors.
 func (s *apiServer) apply(ctx context.Context, object *unstructured.Unstructured, dry bool) error {
 	kind := object.GroupVersionKind()
 	mapping, err := s.mapper.RESTMapping(kind.GroupKind(), kind.Version)
@@ -251,8 +250,8 @@ func (s *apiServer) apply(ctx context.Context, object *unstructured.Unstructured
 	return nil
 }
 
-// try applies everything. What others refer to is really made; the rest, and
-// pods, which pod security then judges, is only tried.
+// try applies everything. Objects that others refer to are created; the rest, and pods,
+// which pod security checks, are dry runs.
 func (s *apiServer) try(ctx context.Context, documents Documents, pods []*corev1.Pod) error {
 	var failed error
 	for _, document := range documents {
@@ -274,7 +273,7 @@ func (s *apiServer) try(ctx context.Context, documents Documents, pods []*corev1
 	return failed
 }
 
-// A namespace that the files do not make, since Istio's installation does.
+// istioSystem is the namespace that Istio's installation creates.
 func istioSystem() Documents {
 	return Documents{{Unstructured: &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "istio-system"},
@@ -283,13 +282,13 @@ func istioSystem() Documents {
 
 func TestAPIServerAcceptsEveryManifest(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it builds kube-apiserver")
+		t.Skip("needs a build of kube-apiserver")
 	}
 	server := startAPIServer(t)
 	if err := server.try(t.Context(), istioSystem(), nil); err != nil {
 		t.Fatal(err)
 	}
-	// First, while there is nothing but Istio.
+	// First, while the cluster has only Istio.
 	t.Run("kubectl", func(t *testing.T) { checkKubectl(t, server.kubeconfig) })
 	if err := server.try(t.Context(), read(t), injected(t, read(t))); err != nil {
 		t.Fatal(err)
@@ -312,20 +311,19 @@ func TestAPIServerAcceptsEveryManifest(t *testing.T) {
 	}
 }
 
-// checkKubectl applies the files as docs/operations.md says, in their order to
-// a cluster that has nothing of them, and then as a kustomization, which must
-// leave everything as it is.
+// checkKubectl applies the files as docs/operations.md says: in order to an empty cluster,
+// and then as a kustomization, which must change nothing.
 func checkKubectl(t *testing.T, kubeconfig string) {
 	kubectl := kubernetes(t, "kubectl")
 	run := func(arguments ...string) (string, error) {
 		command := exec.CommandContext(t.Context(), kubectl, append([]string{"--kubeconfig", kubeconfig}, arguments...)...)
-		command.Env = append(os.Environ(), "HOME="+filepath.Dir(kubeconfig)) // where it keeps what it has discovered
+		command.Env = append(os.Environ(), "HOME="+filepath.Dir(kubeconfig)) // for its discovery cache
 		out, err := command.CombinedOutput()
 		return string(out), err
 	}
 	for _, step := range []struct {
 		arguments []string
-		each      string // is in each line of the answer
+		each      string // contained in each line of the output
 	}{
 		{arguments: []string{"apply", "-f", dir}, each: " created"},
 		{arguments: []string{"apply", "--dry-run=server", "-f", dir}, each: " (server dry run)"},
@@ -337,11 +335,11 @@ func checkKubectl(t *testing.T, kubeconfig string) {
 		}
 		lines := strings.Split(strings.TrimSpace(out), "\n")
 		if want := len(read(t)); len(lines) != want {
-			t.Errorf("kubectl %q lists %d objects; there are %d", step.arguments, len(lines), want)
+			t.Errorf("kubectl %q: got %d objects, want %d", step.arguments, len(lines), want)
 		}
 		for _, line := range lines {
 			if !strings.Contains(line, step.each) {
-				t.Errorf("kubectl %q says %q", step.arguments, line)
+				t.Errorf("kubectl %q: got line %q", step.arguments, line)
 			}
 		}
 	}
@@ -352,7 +350,7 @@ func checkKubectl(t *testing.T, kubeconfig string) {
 	}
 	for line := range strings.Lines(generations) {
 		if generation := strings.Fields(line); len(generation) > 1 && generation[1] != "1" {
-			t.Errorf("%s was changed by being applied again", generation[0])
+			t.Errorf("applying %s again changed it", generation[0])
 		}
 	}
 	wrong := t.TempDir()
@@ -365,6 +363,6 @@ func checkKubectl(t *testing.T, kubeconfig string) {
 		t.Fatal(err)
 	}
 	if out, err := run("apply", "--dry-run=server", "-f", wrong); err == nil || !strings.Contains(out, `unknown field "spec.replica"`) {
-		t.Errorf("kubectl takes a wrong field: %v\n%s", err, out)
+		t.Errorf("kubectl accepts an unknown field: %v\n%s", err, out)
 	}
 }

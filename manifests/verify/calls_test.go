@@ -10,8 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// allowed is every request that some pod of the store lets in, of those that
-// everybody could make: who, to which port of what, by which methods to where.
+// allowed lists every request that a pod of the store accepts, among those that anyone
+// could make: from whom, to which port, with which methods and paths.
 var allowed = []string{
 	"ecommerce/api-gateway > inventory-service:8080 GET /graphql",
 	"ecommerce/api-gateway > inventory-service:8080 POST /graphql",
@@ -57,9 +57,9 @@ var (
 	paths   = []string{"/", "/graphql", "/graphql/x", "/api/products", "/images/1.svg", "/.well-known/jwks.json", "/metrics", "/readyz", "/invalidation"}
 )
 
-// The policies let in what is needed and nothing else: every account of the
-// files, Istio's gateway and strangers try every port of every pod by every
-// method and path, and Envoy's rules decide.
+// The policies allow what is needed and nothing else: every service account, Istio's
+// gateway and strangers try every port of every pod with every method and path, and
+// Envoy's rules decide.
 func TestPoliciesAllowOnlyNeededCalls(t *testing.T) {
 	if err := difference(letIn(t, read(t))); err != nil {
 		t.Error(err)
@@ -76,7 +76,7 @@ func TestPoliciesAllowOnlyNeededCalls(t *testing.T) {
 	}
 }
 
-// difference is an error unless exactly what is allowed is let in.
+// difference returns an error unless exactly the allowed requests are let in.
 func difference(got []string) error {
 	var err error
 	for _, request := range got {
@@ -106,7 +106,7 @@ func letIn(t *testing.T, documents Documents) []string {
 		for _, port := range podPorts(m.pods[app]) {
 			chain, err := m.inboundTLS(app, port)
 			if err != nil {
-				continue // no Service has this port: the pod's other chains, which TestEnvoyConfigurationMatchesTheManifests looks at
+				continue // no Service has this port: TestEnvoyConfigurationMatchesTheManifests checks these chains
 			}
 			for _, account := range accounts {
 				found = append(found, tries(t, fmt.Sprintf("%s > %s:%d", account, app, port), func(method, path string) bool {
@@ -123,8 +123,8 @@ func letIn(t *testing.T, documents Documents) []string {
 	return found
 }
 
-// tries makes all requests of one account to one port, and returns those that are
-// let in, as one if all are.
+// tries makes all requests of one account to one port and returns those that are let in,
+// as one entry if all are.
 func tries(t *testing.T, name string, let func(method, path string) bool, port uint32) []string {
 	t.Helper()
 	if port == 6379 || port == 5432 { // not HTTP
@@ -157,8 +157,8 @@ func podPorts(pod *corev1.Pod) []uint32 {
 	return found
 }
 
-// What programs are configured to call they may call, by the policies of the
-// mesh and by those of the network below it.
+// Programs may make the calls that they are configured to make, by the policies of the
+// mesh and of the network.
 func TestConfiguredCallsAreAllowed(t *testing.T) {
 	if err := getThrough(t, read(t)); err != nil {
 		t.Fatal(err)
@@ -213,14 +213,14 @@ func getThrough(t *testing.T, documents Documents) error {
 	return policies.check(store)
 }
 
-// reaches wants the policies of both pods to allow the call.
+// reaches returns an error unless the policies of both pods allow the call.
 func reaches(documents Documents, policies NetworkPolicies, call Call) error {
 	name, rest, _ := strings.Cut(call.Host, ".")
 	namespace, _, _ := strings.Cut(rest, ".")
 	if namespace == "" {
 		namespace = "ecommerce"
 	}
-	if namespace == "ecommerce-mail" { // not of these files
+	if namespace == "ecommerce-mail" { // not in these files
 		return policies.AllowEgress(call.From, endpoint{namespace: namespace}, call.Port)
 	}
 	target, port, err := documents.behind(namespace, name, call.Port)

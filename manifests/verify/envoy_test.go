@@ -23,8 +23,8 @@ import (
 	meshdefaults "istio.io/istio/pkg/config/mesh"
 )
 
-// A mesh is Istio's discovery over the manifests. It answers what a proxy in
-// a pod of the store, or the gateway's, would be told.
+// A mesh is Istio's discovery over the manifests. It returns the configuration that the
+// proxy of a pod, or of the gateway, would get.
 type mesh struct {
 	t      testing.TB
 	server *xds.FakeDiscoveryServer
@@ -76,13 +76,13 @@ func newMesh(t testing.TB, documents Documents) *mesh {
 		t.Fatal(err)
 	}
 	for i := range parsed {
-		parsed[i].Domain = "cluster.local" // short host names are resolved in it
+		parsed[i].Domain = "cluster.local" // the domain of short host names
 	}
 	m.server = xds.NewFakeDiscoveryServer(t, xds.FakeOptions{KubernetesObjects: objects, Configs: parsed, MeshConfig: meshOptions()})
 	return m
 }
 
-// meshOptions are those that 11-observability.yaml asks for.
+// meshOptions are the mesh options in 11-observability.yaml.
 func meshOptions() *meshconfig.MeshConfig {
 	options := meshdefaults.DefaultMeshConfig()
 	options.ExtensionProviders = append(options.ExtensionProviders, &meshconfig.MeshConfig_ExtensionProvider{
@@ -116,7 +116,7 @@ func gatewayService() *corev1.Service {
 	}
 }
 
-// proxy is the proxy of a pod, by the pod's label app.
+// proxy returns the proxy of the pod with this label app.
 func (m *mesh) proxy(app string) *model.Proxy {
 	m.t.Helper()
 	pod := m.pods[app]
@@ -134,7 +134,7 @@ func (m *mesh) proxy(app string) *model.Proxy {
 	})
 }
 
-// gatewayRoutes are the routes for requests that come in by HTTP, in order.
+// gatewayRoutes returns the gateway's HTTP routes in order.
 func (m *mesh) gatewayRoutes() []*route.Route {
 	var routes []*route.Route
 	for _, configuration := range m.server.Routes(m.proxy(gatewayApp)) {
@@ -148,7 +148,7 @@ func (m *mesh) gatewayRoutes() []*route.Route {
 	return routes
 }
 
-// cluster is what a pod's proxy knows of a service of the store.
+// cluster returns the configuration of a pod's proxy for a service of the store.
 func (m *mesh) cluster(from, service string) *cluster.Cluster {
 	m.t.Helper()
 	name := "outbound|8080||" + service + ".ecommerce.svc.cluster.local"
@@ -157,7 +157,7 @@ func (m *mesh) cluster(from, service string) *cluster.Cluster {
 			return c
 		}
 	}
-	m.t.Fatalf("%s knows no %s", from, name)
+	m.t.Fatalf("the proxy of %s has no cluster %s", from, name)
 	return nil
 }
 
@@ -176,12 +176,12 @@ func (m *mesh) inbound(app string) []*listener.FilterChain {
 	return chains
 }
 
-// A filter of a chain; either of its connection or of its HTTP requests.
+// A filter is a network or HTTP filter of a chain.
 type filter struct {
 	name, text string // text is the configuration as JSON
 }
 
-// filters are all of a chain, in order.
+// filters returns all filters of a chain in order.
 func filters(t testing.TB, chain *listener.FilterChain) []filter {
 	t.Helper()
 	var all []filter

@@ -14,8 +14,8 @@ import (
 
 const guide = "../../docs"
 
-// Each experiment of docs/operations.md, applied over the manifests, is good
-// and does what the guide says.
+// Each experiment of docs/operations.md, applied over the manifests, is valid and does
+// what the guide says.
 func TestExperimentsMatchTheGuide(t *testing.T) {
 	for file, want := range map[string]struct{ service, says string }{
 		"canary.yaml": {service: "product-service", says: "weightedClusters:{clusters:[{name:outbound|8080|v1|product-service.ecommerce.svc.cluster.local,weight:90},{name:outbound|8080|v2|product-service.ecommerce.svc.cluster.local,weight:10}]}"},
@@ -39,15 +39,15 @@ func TestExperimentsMatchTheGuide(t *testing.T) {
 			t.Errorf("%s: %v", file, err)
 		}
 		if got := newMesh(t, documents).routesTo(want.service); !strings.Contains(got, want.says) {
-			t.Errorf("%s: the routes to %s do not say %s:\n%s", file, want.service, want.says, got)
+			t.Errorf("%s: the routes to %s do not contain %s:\n%s", file, want.service, want.says, got)
 		}
 		if got := newMesh(t, plain).routesTo(want.service); strings.Contains(got, want.says) {
-			t.Errorf("%s: the routes to %s say so without it", file, want.service)
+			t.Errorf("%s: the routes to %s contain it without the experiment", file, want.service)
 		}
 	}
 }
 
-// with returns the documents with those of the same names replaced.
+// with returns the documents, with those of the same name replaced.
 func (d Documents) with(changed Documents) Documents {
 	var all Documents
 	for _, document := range d {
@@ -58,8 +58,8 @@ func (d Documents) with(changed Documents) Documents {
 	return append(all, changed...)
 }
 
-// routesTo is what the router's proxy does with requests for a service, as
-// text without quotes and spaces.
+// routesTo returns the routes of the router's proxy to a service, as text without quotes
+// and spaces.
 func (m *mesh) routesTo(service string) string {
 	var all strings.Builder
 	for _, configuration := range m.server.Routes(m.proxy("api-gateway")) {
@@ -69,10 +69,10 @@ func (m *mesh) routesTo(service string) string {
 			}
 		}
 	}
-	return strings.NewReplacer(`"`, "", " ", "").Replace(all.String()) // protojson varies its spaces
+	return strings.NewReplacer(`"`, "", " ", "").Replace(all.String()) // protojson's white space is not stable
 }
 
-// The canary is the product service but for its version and image.
+// The canary equals the product service except for its version, image and replicas.
 func TestCanaryMatchesTheService(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(guide, "experiments", "canary.yaml"))
 	if err != nil {
@@ -86,12 +86,12 @@ func TestCanaryMatchesTheService(t *testing.T) {
 	got := canary.OfKind("Deployment")[0]
 	for _, want := range read(t).OfKind("Deployment") {
 		if want.GetName() == got.GetName() && !reflect.DeepEqual(got.Object, want.Object) {
-			t.Errorf("docs/experiments/canary.yaml is not like the Deployment in manifests/%s", want.File)
+			t.Errorf("docs/experiments/canary.yaml differs from the Deployment in manifests/%s", want.File)
 		}
 	}
 }
 
-// The mesh that the guide installs is the one these tests assume.
+// The guide installs the mesh that these tests assume.
 func TestGuideInstallsTheAssumedMesh(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(guide, "istio.yaml"))
 	if err != nil {
@@ -118,7 +118,7 @@ func TestGuideInstallsTheAssumedMesh(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := meshOptions(); !proto.Equal(got, want) {
-		t.Errorf("the mesh's options are\n%v\nand should be\n%v", got, want)
+		t.Errorf("got mesh options\n%v\nwant\n%v", got, want)
 	}
 	if !operator.Spec.Components["cni"].Enabled {
 		t.Error("the CNI plugin is not installed")

@@ -17,7 +17,7 @@ func istioModule(t testing.TB) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "istio.io/istio").Output()
 	if err != nil {
-		t.Fatalf("looking for Istio's module: %v", err)
+		t.Fatalf("finding Istio's module: %v", err)
 	}
 	return strings.TrimSpace(string(out))
 }
@@ -38,8 +38,8 @@ func injected(t testing.TB, documents Documents) []*corev1.Pod {
 	return pods
 }
 
-// Every pod of the store gets a proxy, whose agent serves the program's metrics
-// together with its own where the Prometheus of 11-observability looks for them.
+// Every pod of the store gets a proxy, whose agent serves the program's metrics together
+// with its own where the Prometheus of 11-observability scrapes them.
 func TestEveryPodGetsAProxy(t *testing.T) {
 	holds := func(documents Documents) error {
 		pods := injected(t, documents)
@@ -71,7 +71,7 @@ func checkProxy(pod *corev1.Pod) error {
 	isProxy := func(c corev1.Container) bool { return c.Name == "istio-proxy" }
 	containers := pod.Spec.Containers
 	if pod.Spec.RestartPolicy == corev1.RestartPolicyNever {
-		containers = pod.Spec.InitContainers // a job ends only if its proxy ends with it
+		containers = pod.Spec.InitContainers // a job completes only if its proxy stops with it
 	}
 	i := slices.IndexFunc(containers, isProxy)
 	if i < 0 {
@@ -87,8 +87,8 @@ func checkProxy(pod *corev1.Pod) error {
 	return checkMetrics(pod, proxy)
 }
 
-// checkMetrics wants the proxy's agent to look for metrics at a port that the
-// program has.
+// checkMetrics returns an error unless the proxy's agent scrapes a port that the program
+// has.
 func checkMetrics(pod *corev1.Pod, proxy corev1.Container) error {
 	i := slices.IndexFunc(proxy.Env, func(e corev1.EnvVar) bool { return e.Name == "ISTIO_PROMETHEUS_ANNOTATIONS" })
 	if i < 0 {

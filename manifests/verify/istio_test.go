@@ -32,8 +32,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Istio's analyzers, those of `istioctl analyze` on a cluster with everything
-// applied, have nothing to say.
+// Istio's analyzers, those of `istioctl analyze`, report nothing for a cluster with all
+// manifests applied.
 func TestAnalyzersFindNothing(t *testing.T) {
 	if err := analyze(t, read(t)); err != nil {
 		t.Fatal(err)
@@ -65,15 +65,15 @@ func analyze(t *testing.T, documents Documents) error {
 		sources = append(sources, local.ReaderSource{Name: name, Reader: strings.NewReader(string(text))})
 	}
 	for i, document := range documents {
-		// A source replaces an earlier one of the same name.
+		// A source replaces an earlier source of the same name.
 		add(fmt.Sprint(document.File, "#", i), document.Object)
 	}
 	for _, object := range around(t, documents) {
 		add("cluster", object)
 		sources[len(sources)-1].Name = fmt.Sprint("cluster#", len(sources))
 	}
-	// The one that takes pods, Services and Secrets, too: analyzers that need
-	// what is not there are silently left out.
+	// This source accepts pods, Services and Secrets too: analyzers that need missing types
+	// are skipped silently.
 	if err := analyzer.AddTestReaderKubeSource(sources); err != nil {
 		return err
 	}
@@ -95,14 +95,14 @@ func analyze(t *testing.T, documents Documents) error {
 	return err
 }
 
-// around is what a cluster has beside the files: pods of the store, one of the
-// second version of the product service, which waits for its canary, and
-// Istio's gateway with a certificate.
+// around has the objects of a cluster that the files do not have: pods of the store, one
+// of the second version of the product service, which waits for its canary, and Istio's
+// gateway with a certificate.
 func around(t *testing.T, documents Documents) []any {
 	t.Helper()
 	var objects []any
 	pods := injected(t, documents)
-	if len(pods) == 0 { // injection is off: pods as they are
+	if len(pods) == 0 { // injection is disabled: pods are unchanged
 		var err error
 		if pods, err = documents.Pods(); err != nil {
 			t.Fatal(err)
@@ -145,11 +145,11 @@ func selfSigned(t *testing.T) (certificate, key []byte) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})
 }
 
-// What Istio makes of the files for Envoy is what they promise; and it is not
-// once the file is changed.
+// The configuration that Istio generates for Envoy does what the files promise, and no
+// longer does once a file is changed.
 func TestEnvoyConfigurationMatchesTheManifests(t *testing.T) {
 	previous := features.JwksFetchMode
-	features.JwksFetchMode = jwt.Envoy // docs/operations.md installs Istio so
+	features.JwksFetchMode = jwt.Envoy // as docs/operations.md installs Istio
 	t.Cleanup(func() { features.JwksFetchMode = previous })
 
 	whole := newMesh(t, read(t))
@@ -253,9 +253,8 @@ func pictures(m *mesh) error {
 	return errors.New("no route is for /images/")
 }
 
-// streams wants the route for /graphql to have no time limit, and each proxy on
-// the path to end no stream for being long or idle, and to let connections become
-// WebSockets.
+// streams returns an error unless the route for /graphql has no time limit, each proxy on
+// the path ends no long or idle stream, and connections can become WebSockets.
 func streams(m *mesh) error {
 	i := slices.IndexFunc(m.gatewayRoutes(), func(r *route.Route) bool { return r.GetMatch().GetPath() == "/graphql" })
 	if i < 0 {
@@ -319,7 +318,7 @@ func passesStreams(chain *listener.FilterChain) error {
 	return errors.New("it does not take HTTP")
 }
 
-// endless wants a route without limits to the time of a request.
+// endless returns an error if a route limits the time of a request.
 func endless(r *route.Route) error {
 	if limit := r.GetRoute().GetTimeout(); limit == nil || limit.AsDuration() != 0 {
 		return fmt.Errorf("ends after %s", limit.AsDuration())
@@ -359,8 +358,8 @@ func pool(m *mesh) error {
 	return nil
 }
 
-// sampled wants each proxy that takes requests to begin a trace for one in ten
-// that are in none, and to hand it to the collector.
+// sampled returns an error unless each proxy that accepts requests starts a trace for one
+// in ten of them and sends it to the collector.
 func sampled(m *mesh) error {
 	for _, app := range []string{gatewayApp, "api-gateway", "order-service"} {
 		chains := m.inbound(app)
@@ -394,8 +393,8 @@ func sampled(m *mesh) error {
 	return nil
 }
 
-// inventory wants the rules of the inventory service's proxy to be these and
-// no others.
+// inventory returns an error unless the proxy of the inventory service has exactly these
+// rules.
 func inventory(m *mesh) error {
 	account := "cluster.local/ns/ecommerce/sa/"
 	want := map[string][]string{
@@ -420,7 +419,7 @@ func inventory(m *mesh) error {
 				for name, policy := range policies {
 					id := strings.TrimPrefix(name, "ns[ecommerce]-policy[")
 					if strings.HasPrefix(id, "deny-by-default") {
-						continue // it has no rule that could match
+						continue // it has no rules
 					}
 					got := exact(text(m.t, policy))
 					slices.Sort(got)
@@ -443,7 +442,7 @@ func inventory(m *mesh) error {
 	return nil
 }
 
-// exact are the values of a policy's exact matchers.
+// exact returns the values of a policy's exact matchers.
 func exact(policy string) []string {
 	var values []string
 	for part := range strings.SplitSeq(strings.ReplaceAll(policy, `": "`, `":"`), `"exact":"`) {
@@ -456,7 +455,7 @@ func exact(policy string) []string {
 	return values
 }
 
-// storeApps are the pods that take requests.
+// storeApps are the pods that accept requests.
 var storeApps = []string{
 	"api-gateway", "user-service", "product-service", "inventory-service", "order-service", "notification-service", "redis",
 	"user-postgres", "product-postgres", "inventory-postgres", "order-postgres", "notification-postgres",
@@ -477,8 +476,8 @@ func strict(m *mesh) error {
 	return nil
 }
 
-// denied wants each inbound filter chain of the store, also those that no rule
-// mentions, to have a filter that allows only what a rule allows.
+// denied returns an error unless each inbound filter chain of the store, including those
+// without rules, has a filter that allows only what a rule allows.
 func denied(m *mesh) error {
 	for _, app := range append(storeApps, "load-test") {
 		for _, chain := range m.inbound(app) {
@@ -493,7 +492,7 @@ func denied(m *mesh) error {
 	return nil
 }
 
-// gatewayFilters are the HTTP filters of each of the gateway's listeners.
+// gatewayFilters returns the HTTP filters of each listener of the gateway.
 func gatewayFilters(m *mesh, check func([]filter) error) error {
 	listeners := m.server.Listeners(m.proxy(gatewayApp))
 	if len(listeners) == 0 {
@@ -509,8 +508,8 @@ func gatewayFilters(m *mesh, check func([]filter) error) error {
 	return nil
 }
 
-// tokens wants the proxy to fetch the keys itself: from the user service, with
-// the mesh's certificate.
+// tokens returns an error unless the proxy itself fetches the keys from the user service,
+// with the mesh's certificate.
 func tokens(m *mesh) error {
 	return gatewayFilters(m, func(all []filter) error {
 		for _, f := range all {
@@ -542,13 +541,13 @@ func rate(m *mesh) error {
 	})
 }
 
-// Without PILOT_JWT_ENABLE_REMOTE_JWKS istiod itself would fetch the keys,
-// which it cannot in a mesh that asks it for a certificate.
+// Without PILOT_JWT_ENABLE_REMOTE_JWKS, istiod would fetch the keys, which it cannot do in
+// a mesh that requires a certificate.
 func TestRemoteJWKSModeIsNeeded(t *testing.T) {
 	if features.JwksFetchMode != jwt.Istiod {
-		t.Fatalf("Istio's default has become %v; docs/operations.md and this test say that it must be changed", features.JwksFetchMode)
+		t.Fatalf("Istio's default is now %v; docs/operations.md and this test assume that it must be changed", features.JwksFetchMode)
 	}
 	if err := tokens(newMesh(t, read(t))); err == nil {
-		t.Error("the gateway's proxy fetches the keys by default; docs/operations.md need not set it")
+		t.Error("the gateway's proxy fetches the keys by default, so docs/operations.md need not set it")
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"istio.io/istio/pkg/log"
 )
 
-// TestMain silences Istio, which says much about what a test's cluster lacks.
+// TestMain silences Istio, which logs much about what the tests' cluster lacks.
 func TestMain(m *testing.M) {
 	for _, scope := range log.Scopes() {
 		scope.SetOutputLevel(log.NoneLevel)

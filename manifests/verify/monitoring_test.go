@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Prometheus, Grafana, Jaeger and the collector find each other, and have the
-// addresses that docs/operations.md states.
+// Prometheus, Grafana, Jaeger and the collector reach each other at the addresses in
+// docs/operations.md.
 func TestMonitoringToolsReachEachOther(t *testing.T) {
 	if err := checkMonitoring(read(t)); err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func checkMonitoring(documents Documents) error {
 		if pod.Labels["app"] != "grafana" {
 			continue
 		}
-		// Grafana mounts keys of its ConfigMap one by one.
+		// Grafana mounts the keys of its ConfigMap individually.
 		for _, found := range address.FindAllString(strings.Join(documents.values("ConfigMap", "istio-system", "grafana", "datasources.yaml"), ""), -1) {
 			call, err := parseCall(pod, found)
 			if err != nil {

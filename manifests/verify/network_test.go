@@ -7,8 +7,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
-// check wants the policies to allow the connections that the mesh needs, and no
-// others.
+// check returns an error unless the policies allow exactly the connections that the mesh
+// needs.
 func (n NetworkPolicies) check(store []*corev1.Pod) error {
 	gateway := endpoint{namespace: "istio-system", labels: gatewayPod().Labels}
 	dns := endpoint{namespace: "kube-system", labels: map[string]string{"k8s-app": "kube-dns"}}
@@ -41,7 +41,7 @@ func (n NetworkPolicies) check(store []*corev1.Pod) error {
 	return nil
 }
 
-// resolves wants the pod to reach the cluster's DNS by both protocols.
+// resolves returns an error unless the pod reaches the cluster's DNS over both protocols.
 func (n NetworkPolicies) resolves(pod *corev1.Pod, dns endpoint) error {
 	for _, protocol := range []corev1.Protocol{corev1.ProtocolUDP, corev1.ProtocolTCP} {
 		err := n.pass(pod, networkingv1.PolicyTypeEgress, func(p networkingv1.NetworkPolicy) (bool, error) {

@@ -14,16 +14,16 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// A request is what Envoy's rules are about. A connection that is not HTTP has
-// no method and no path.
+// A request is what Envoy's rules match. A connection that is not HTTP has no method or
+// path.
 type request struct {
 	account      string // such as "ecommerce/order-service"
 	port         uint32
 	method, path string
 }
 
-// allows reports whether each RBAC filter of an inbound filter chain allows the
-// request; a chain without any allows everything.
+// allows reports whether each RBAC filter of an inbound filter chain allows the request. A
+// chain without filters allows everything.
 func allows(chain *listener.FilterChain, r request) (bool, error) {
 	rules, err := chainRules(chain)
 	if err != nil {
@@ -45,7 +45,7 @@ func allows(chain *listener.FilterChain, r request) (bool, error) {
 	return true, nil
 }
 
-// chainRules are the rules of all filters of a chain that have any.
+// chainRules returns the rules of all filters of a chain.
 func chainRules(chain *listener.FilterChain) ([]*rbac.RBAC, error) {
 	var all []*rbac.RBAC
 	add := func(config *anypb.Any) error {
@@ -89,7 +89,7 @@ func chainRules(chain *listener.FilterChain) ([]*rbac.RBAC, error) {
 	return all, nil
 }
 
-// policyMatches wants one of the permissions and one of the principals.
+// policyMatches reports whether a permission and a principal of the policy match.
 func policyMatches(policy *rbac.Policy, r request) (bool, error) {
 	permitted, err := anyOf(policy.GetPermissions(), r, permissionMatches)
 	if err != nil || !permitted {
@@ -156,7 +156,7 @@ func principalMatches(p *rbac.Principal, r request) (bool, error) {
 	return false, fmt.Errorf("this test does not understand the principal %v", p)
 }
 
-// spiffe is the name in the certificate of an account.
+// spiffe returns the name in the certificate of an account.
 func spiffe(account string) string {
 	namespace, name, _ := strings.Cut(account, "/")
 	return "spiffe://cluster.local/ns/" + namespace + "/sa/" + name
@@ -172,8 +172,7 @@ func stringMatches(m *matcher.StringMatcher, s string) (bool, error) {
 	return false, fmt.Errorf("this test does not understand the matcher %v", m)
 }
 
-// inboundTLS returns the filter chain for connections from the mesh to a port of a
-// pod.
+// inboundTLS returns the filter chain for connections from the mesh to a port of a pod.
 func (m *mesh) inboundTLS(app string, port uint32) (*listener.FilterChain, error) {
 	chains := m.inbound(app)
 	i := slices.IndexFunc(chains, func(c *listener.FilterChain) bool {

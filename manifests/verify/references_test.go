@@ -10,7 +10,7 @@ import (
 
 const dir = ".."
 
-// read reads the manifests, changed.
+// read reads the manifests with the fault applied.
 func read(t testing.TB, changes ...Change) Documents {
 	t.Helper()
 	documents, err := Read(dir, changes...)
@@ -20,7 +20,7 @@ func read(t testing.TB, changes ...Change) Documents {
 	return documents
 }
 
-// A fault is a change of a file, and what must then be said.
+// A fault is a change of a file and the error that it must cause.
 type fault struct {
 	file, old, new string
 	said           string
@@ -31,13 +31,13 @@ func (f fault) read(t testing.TB) Documents {
 	return read(t, Change{File: f.file, Old: f.old, New: f.new})
 }
 
-// noticed wants an error for the right reason.
+// noticed fails the test unless the fault causes the expected error.
 func (f fault) noticed(t *testing.T, name string, err error) {
 	t.Helper()
 	if err == nil {
-		t.Errorf("a wrong %s is not noticed", name)
+		t.Errorf("wrong %s: got no error", name)
 	} else if !strings.Contains(err.Error(), f.said) {
-		t.Errorf("a wrong %s is noticed by %q, which does not say %q", name, err, f.said)
+		t.Errorf("wrong %s: got error %q, want it to contain %q", name, err, f.said)
 	}
 }
 
@@ -63,7 +63,7 @@ func TestReferencesResolve(t *testing.T) {
 	}
 }
 
-// The Kustomization, which cannot take a pattern, names every file.
+// The Kustomization, which does not support patterns, lists every file.
 func TestKustomizationIsComplete(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(dir, "Kustomization"))
 	if err != nil {
@@ -84,6 +84,6 @@ func TestKustomizationIsComplete(t *testing.T) {
 		files = append(files, filepath.Base(path))
 	}
 	if !slices.Equal(named, files) {
-		t.Errorf("it names %v; the files are %v", named, files)
+		t.Errorf("got resources %v, want %v", named, files)
 	}
 }

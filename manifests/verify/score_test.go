@@ -10,7 +10,7 @@ import (
 
 const kubeScore = "github.com/zegl/kube-score/cmd/kube-score@v1.20.0"
 
-// ignored are kube-score's tests that do not fit, and why.
+// ignored are kube-score's tests that do not apply, with the reasons.
 var ignored = map[string]string{
 	"container-image-pull-policy":                                  "images have fixed tags; pulling them for every start makes the registry one more thing that must be up",
 	"deployment-has-host-podantiaffinity":                          "topologySpreadConstraints over hosts and zones do this, and still allow two pods on the one node of a small cluster",
@@ -46,6 +46,6 @@ func TestKubeScoreFindsNothing(t *testing.T) {
 		}
 	}
 	if !seen {
-		t.Fatalf("kube-score looked at nothing: %s", out)
+		t.Fatalf("kube-score checked nothing: %s", out)
 	}
 }

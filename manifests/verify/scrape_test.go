@@ -10,14 +10,14 @@ import (
 	"testing"
 
 	"github.com/prometheus/prometheus/config"
-	_ "github.com/prometheus/prometheus/discovery/kubernetes" // its part of the configuration
+	_ "github.com/prometheus/prometheus/discovery/kubernetes" // registers its configuration
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/relabel"
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Prometheus's own code reads its configuration, and finds with it every pod of
-// the store, once, where the agent of the pod's proxy serves metrics.
+// Prometheus's own code reads its configuration and discovers every pod of the store
+// exactly once, where the agent of the pod's proxy serves metrics.
 func TestPrometheusFindsEveryPod(t *testing.T) {
 	if err := scraped(t, read(t)); err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func scraped(t *testing.T, documents Documents) error {
 	return rulesAreMounted(documents, c)
 }
 
-// foundOnce wants one target of one job for a pod.
+// foundOnce returns an error unless a pod is one target of one job.
 func foundOnce(c *config.Config, pod *corev1.Pod) error {
 	var found []labels.Labels
 	for _, job := range c.ScrapeConfigs {
@@ -83,8 +83,8 @@ func foundOnce(c *config.Config, pod *corev1.Pod) error {
 	return nil
 }
 
-// discovered are the targets that Prometheus's discovery returns for a pod: one
-// for each port.
+// discovered returns the targets that Prometheus's discovery returns for a pod: one for
+// each port.
 func discovered(pod *corev1.Pod) []*labels.Builder {
 	var targets []*labels.Builder
 	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
@@ -113,7 +113,7 @@ func sanitized(name string) string {
 	return strings.NewReplacer(".", "_", "/", "_", "-", "_").Replace(name)
 }
 
-// rulesAreMounted wants the rules to be where the configuration looks for them.
+// rulesAreMounted returns an error unless the rules are mounted where the configuration expects them.
 func rulesAreMounted(documents Documents, c *config.Config) error {
 	pods, err := documents.Pods()
 	if err != nil {
