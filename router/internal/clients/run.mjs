@@ -13,14 +13,15 @@ const router = {
   /** A new key for a field with the argument `after`: it answers once the key is released. */
   key: () => randomUUID(),
   /** Lets the fields that wait for a key answer. */
-  release: async (key) => {
-    const response = await fetch(`${url}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query: 'mutation($key: String!) { release(key: $key) }', variables: { key } }),
-    })
-    if (!response.ok) throw new Error(`release: ${response.status} ${await response.text()}`)
-  },
+  release: (key) =>
+    post(`${url}/graphql`, JSON.stringify({ query: 'mutation($key: String!) { release(key: $key) }', variables: { key } })),
+  /** Reloads the router with another configuration. It drains the streams that are open. */
+  reload: () => post(`${url}/reload`, ''),
+}
+
+async function post(url, body) {
+  const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`)
 }
 
 function withTimeout(promise) {

@@ -40,11 +40,21 @@ func startRouter(t *testing.T) string {
 		c.OverrideSubgraphURLs[name] = server.URL
 		c.Subscriptions.Subgraphs[name] = config.SubgraphStream{Protocol: "sse"}
 	}
-	r, err := router.New(t.Context(), c, router.Options{Supergraph: string(sdl), Telemetry: tel})
+	c.HTTP.Batching.Enabled = true
+	c.Subscriptions.DrainPeriod = 100 * time.Millisecond
+	r, err := router.NewReloadable(t.Context(), c, router.Options{Supergraph: string(sdl), Telemetry: tel})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(r.Handler())
+	mux := http.NewServeMux()
+	mux.Handle("/", r.Handler())
+	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, req *http.Request) {
+		c.Limits.MaxDepth++ // cases run one after another
+		if err := r.Reconfigure(req.Context(), c, nil); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
+	server := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
@@ -71,6 +81,10 @@ func usersSubgraph(k *keys) resolvers {
 			var events []any
 			for n := range int(args["to"].(int64)) {
 				events = append(events, n+1)
+			}
+			if after, ok := args["after"].(string); ok && len(events) > 1 {
+				second := events[1]
+				events[1] = func(ctx context.Context, _ map[string]any) (any, error) { return second, k.wait(ctx, after) }
 			}
 			return events, nil
 		},
