@@ -237,19 +237,24 @@ func callerKey(c config.RateLimit, address func(*http.Request) netip.Addr) func(
 // authorizer returns the authorizer for the supergraph's @authenticated, @requiresScopes and
 // @policy directives.
 func (r *Router) authorizer(m *supergraph.Model) gateway.Authorizer {
-	return &authorizer{Policy: auth.NewPolicy(m, r.options.Policies), router: r}
+	return &authorizer{policy: auth.NewPolicy(m, r.options.Policies), router: r}
 }
 
 // An authorizer is the gateway.Authorizer of one supergraph.
 type authorizer struct {
-	*auth.Policy
+	policy *auth.Policy
 	router *Router
+}
+
+// Requirements implements gateway.Authorizer.
+func (a *authorizer) Requirements(op *operation.Operation) auth.Requirements {
+	return a.policy.Requirements(op)
 }
 
 // Authorize implements gateway.Authorizer.
 func (a *authorizer) Authorize(ctx context.Context, op *operation.Operation) (*operation.Operation, error) {
 	r := a.router
-	filtered, denied, err := a.Filter(ctx, op, auth.From(ctx))
+	filtered, denied, err := a.policy.Filter(ctx, op, auth.From(ctx))
 	if err != nil {
 		r.options.Telemetry.Logger.ErrorContext(ctx, "authorization failed", "error", err)
 		return nil, &gateway.Refusal{

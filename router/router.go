@@ -34,6 +34,9 @@ type Options struct {
 	Supergraph string
 	// Routes has the GraphQL documents of the REST routes. Nil means no routes.
 	Routes fs.FS
+	// TextIDs makes values of type ID strings in requests to the REST routes and in their
+	// responses. Otherwise they are integers.
+	TextIDs bool
 	// Examples are the initial tabs of the playground.
 	Examples []playground.Example
 	// Telemetry receives logs, metrics and traces. If it is nil, the router creates one
@@ -257,6 +260,7 @@ func (r *Router) routes(apiSchema string, graph rest.Executor) (gateway.RESTHand
 		Health:    r.health,
 		Redis:     r.records,
 		Caller:    recordOwner(r.config),
+		TextIDs:   r.options.TextIDs,
 		Records: rest.Records{
 			Secret: records.Secret, Lifetime: records.TTL, Lease: records.Lease,
 			MaxResponseBytes: records.MaxResponseBytes, MaxBytes: records.MaxBytes,

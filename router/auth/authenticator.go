@@ -34,9 +34,7 @@ type Options struct {
 	// Algorithms are the accepted signature algorithms, by their names in RFC 7518,
 	// section 3.1. The default is RS256, ES256, EdDSA and Ed25519.
 	Algorithms []string
-	// Client fetches key sets; http.DefaultClient if nil.
-	Client  *http.Client
-	Metrics *telemetry.Metrics
+	Metrics    *telemetry.Metrics
 	// Logger receives warnings about key sets. It may be nil.
 	Logger *slog.Logger
 	// Report is called with the result of every fetch of a key set. It may be nil.
@@ -121,7 +119,7 @@ func New(o Options) (*Authenticator, error) {
 			report = func(ctx context.Context, err error) { o.Report(ctx, s.URL, err) }
 		}
 		a.sources = append(a.sources, source{s, jwks.New(jwks.Options{
-			URL: s.URL, Client: o.Client, Refresh: s.Refresh, Logger: o.Logger, Report: report, Now: o.Now,
+			URL: s.URL, Refresh: s.Refresh, Logger: o.Logger, Report: report, Now: o.Now,
 		})})
 	}
 	return a, nil

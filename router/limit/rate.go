@@ -27,12 +27,13 @@ type RateOptions struct {
 	Redis redis.UniversalClient
 	// Timeout bounds a call to Redis: 50 ms if zero.
 	Timeout time.Duration
-	// Prefix is the prefix of all Redis keys: "souk:rate:" if empty.
-	Prefix  string
 	Metrics *telemetry.Metrics
 	// Now is the clock for counts in the process: time.Now if nil.
 	Now func() time.Time
 }
+
+// keyPrefix begins all keys in Redis.
+const keyPrefix = "souk:rate:"
 
 // A Rate limits the request rate of each caller. It is safe for concurrent use.
 type Rate struct {
@@ -69,9 +70,6 @@ func NewRate(o RateOptions) (*Rate, error) {
 	}
 	if o.Name == "" {
 		o.Name = "default"
-	}
-	if o.Prefix == "" {
-		o.Prefix = "souk:rate:"
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 50 * time.Millisecond
@@ -175,5 +173,5 @@ func (r *Rate) shared(ctx context.Context, caller string) (Decision, bool) {
 // bounds the length of the key.
 func (r *Rate) key(caller string) string {
 	sum := sha256.Sum256([]byte(caller))
-	return r.options.Prefix + r.options.Name + ":" + base64.RawURLEncoding.EncodeToString(sum[:18])
+	return keyPrefix + r.options.Name + ":" + base64.RawURLEncoding.EncodeToString(sum[:18])
 }

@@ -31,7 +31,7 @@ type decoder struct {
 const maxDepth = 50
 
 func (d *decoder) fail(t *token.Token, format string, args ...any) {
-	e := &Error{File: d.source.File, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)}
+	e := &Error{File: d.source.file, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)}
 	if t != nil && t.Position != nil {
 		e.Line, e.Column = t.Position.Line, t.Position.Column
 	}
@@ -331,7 +331,7 @@ func fieldNamed(t reflect.Type, key string) (found *reflect.StructField, known [
 
 // decode decodes a document into c. Keys that are missing keep their values.
 func decode(data []byte, c *Config, file string, lookup func(string) (string, bool)) (*Source, Errors) {
-	d := &decoder{lookup: lookup, source: &Source{File: file, places: map[string]place{}}, anchors: map[string]ast.Node{}}
+	d := &decoder{lookup: lookup, source: &Source{file: file, places: map[string]place{}}, anchors: map[string]ast.Node{}}
 	parsed, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		e := located(file, err)
@@ -349,8 +349,8 @@ func decode(data []byte, c *Config, file string, lookup func(string) (string, bo
 // A Source records the positions of the keys in a configuration file. A nil
 // Source has no positions.
 type Source struct {
-	// File is the path of the file. It is empty if the text has no name.
-	File   string
+	// file is its path. It is empty if the text has no name.
+	file   string
 	places map[string]place
 	// overrides maps the path of a key to the flag or the environment variable that
 	// sets it instead of the file.
@@ -409,7 +409,7 @@ func (s *Source) Problem(path, format string, args ...any) *Error {
 	}
 	for at := path; ; {
 		if p, ok := s.places[at]; ok {
-			e.File, e.Line, e.Column = s.File, p.line, p.column
+			e.File, e.Line, e.Column = s.file, p.line, p.column
 			return e
 		}
 		cut := strings.LastIndexAny(at, ".[")
@@ -418,8 +418,8 @@ func (s *Source) Problem(path, format string, args ...any) *Error {
 		}
 		at = at[:cut]
 	}
-	e.File = s.File
-	if len(s.places) > 0 || s.File != "" {
+	e.File = s.file
+	if len(s.places) > 0 || s.file != "" {
 		e.Line, e.Column = 1, 1
 	}
 	return e
