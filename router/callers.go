@@ -300,8 +300,8 @@ func (r *Router) estimate(m *supergraph.Model) func(*operation.Operation, operat
 func (r *Router) admitter(m *supergraph.Model) gateway.Admitter {
 	c := r.config.DemandControl
 	estimator := limit.NewEstimator(m, limit.CostOptions{Max: c.Max, ListSize: c.ListSize, Measure: c.Measure, Metrics: r.metrics})
-	return func(_ context.Context, _ *http.Request, _ http.Header, op *operation.Operation, vars operation.Variables) error {
-		_, err := estimator.Check(op, vars)
-		return err
+	return func(_ context.Context, _ *http.Request, _ http.Header, op *operation.Operation, vars operation.Variables) (float64, error) {
+		cost, err := estimator.Check(op, vars)
+		return cost.Estimated, err
 	}
 }

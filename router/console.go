@@ -7,9 +7,13 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
 	"souk/internal/hostcheck"
 	"souk/router/console"
 	"souk/router/console/page"
+	"souk/router/console/record"
 	"souk/router/gateway/config"
 	"souk/router/operation"
 )
@@ -25,17 +29,24 @@ func (r *Router) addConsole(mux *http.ServeMux) error {
 		return errors.New("admin.console.enabled needs admin.console.token; only development mode (dev) serves the console without a token")
 	}
 	o := console.Options{
-		Gateway:     r.gateway,
-		Page:        page.New(console.Prefix),
-		Token:       c.Admin.Console.Token,
-		Dev:         c.Dev,
-		Hosts:       hostcheck.New(c.Admin.Listen),
-		PublicPort:  r.publicPort,
-		Path:        c.Path,
-		SubgraphURL: func(name, url string) string { return shownURL(cmp.Or(c.OverrideSubgraphURLs[name], url)) },
-		Limits:      consoleLimits(c),
-		Version:     r.options.Version,
-		Started:     r.started,
+		Gateway:    r.gateway,
+		Recorder:   r.shared.recorder,
+		Page:       page.New(console.Prefix),
+		Token:      c.Admin.Console.Token,
+		Dev:        c.Dev,
+		Hosts:      hostcheck.New(c.Admin.Listen),
+		PublicPort: r.publicPort,
+		Metrics:    r.options.Telemetry.Registry,
+		Breaker: func(name string) bool {
+			enabled := c.TrafficShaping.Of(name).CircuitBreaker.Enabled
+			return enabled == nil || *enabled
+		},
+		Dependencies: r.dependencies,
+		Path:         c.Path,
+		SubgraphURL:  func(name, url string) string { return shownURL(cmp.Or(c.OverrideSubgraphURLs[name], url)) },
+		Limits:       consoleLimits(c),
+		Version:      r.options.Version,
+		Started:      r.shared.started,
 
 		MaxBodyBytes: int64(c.Limits.MaxBodyBytes),
 	}
@@ -45,6 +56,39 @@ func (r *Router) addConsole(mux *http.ServeMux) error {
 	mux.Handle(console.Prefix, console.New(o))
 	mux.Handle("GET "+console.Prefix[:len(console.Prefix)-1], http.RedirectHandler(console.Prefix, http.StatusFound))
 	return nil
+}
+
+// record returns the recorder of all routers, which it creates for the first one that has a
+// console.
+func (r *Router) record() *record.Recorder {
+	s := r.shared
+	if s.recorder == nil {
+		s.recorder = record.New(record.Options{Gauges: r.gauges})
+	}
+	sample := r.config.Admin.Console.Sample
+	if r.config.Dev { // every response of the playground has a trace
+		sample = 1
+	}
+	s.recorder.SetSample(sample)
+	return s.recorder
+}
+
+// gauges reads the values that the console shows over time. The metrics are shared by all
+// routers.
+func (r *Router) gauges() record.Gauges {
+	m := r.metrics
+	return record.Gauges{
+		InFlight: metricValue(m.InFlight), Subscriptions: metricValue(m.Subscriptions), Shed: metricValue(m.Limits.Shed),
+	}
+}
+
+// metricValue returns the value of a gauge or counter.
+func metricValue(m prometheus.Metric) float64 {
+	var out dto.Metric
+	if err := m.Write(&out); err != nil {
+		return 0
+	}
+	return out.GetGauge().GetValue() + out.GetCounter().GetValue()
 }
 
 func consoleLimits(c config.Config) console.Limits {

@@ -10,16 +10,14 @@ import (
 	"souk/internal/netlimit"
 	"souk/router/dependency"
 	"souk/router/gateway/config"
-	routertelemetry "souk/router/telemetry"
 )
 
 // A Reloadable is a router whose configuration can change while it serves. Each
 // configuration has its own Router. It is safe for concurrent use.
 type Reloadable struct {
-	options      Options
-	metrics      *routertelemetry.Metrics
-	dependencies *dependency.Set
-	shutdown     func() error // shuts down the telemetry if the Reloadable created it
+	options  Options
+	shared   *shared
+	shutdown func() error // shuts down the telemetry if the Reloadable created it
 	// extensions has the extensions that all routers share: middleware and closers.
 	extensions    Extensions
 	public, admin http.Handler
@@ -45,15 +43,14 @@ func NewReloadable(ctx context.Context, c config.Config, o Options) (*Reloadable
 	if err != nil {
 		return nil, errors.Join(err, o.close())
 	}
-	l := &Reloadable{options: o, extensions: o.Extensions, metrics: routertelemetry.New(o.Telemetry.Registry), shutdown: shutdown}
+	l := &Reloadable{options: o, extensions: o.Extensions, shared: newShared(o), shutdown: shutdown}
 	// Middleware is applied here, so that its state outlives changes of the configuration.
 	l.options.Middleware, l.options.AdminMiddleware, l.options.Closers = nil, nil, nil
 	l.public = wrap(l.handler((*Router).Handler), o.Middleware)
 	l.admin = wrap(l.handler((*Router).Admin), o.AdminMiddleware)
-	l.dependencies = newDependencies(o, l.metrics)
-	r, err := newRouter(ctx, c, l.options, l.metrics, l.dependencies)
+	r, err := newRouter(ctx, c, l.options, l.shared)
 	if err != nil {
-		return nil, errors.Join(err, l.extensions.close(), shutdown())
+		return nil, errors.Join(err, l.extensions.close(), l.shared.close(), shutdown())
 	}
 	l.current = &inUse{Router: r}
 	return l, nil
@@ -62,7 +59,7 @@ func NewReloadable(ctx context.Context, c config.Config, o Options) (*Reloadable
 // Follow returns a dependency for code that watches the configuration file. That code
 // reports the results of its reads there and must close it in the end.
 func (l *Reloadable) Follow() *dependency.Dependency {
-	d := l.dependencies.Open(dependency.Configuration, "file", dependency.Use{Effect: withoutConfiguration})
+	d := l.shared.dependencies.Open(dependency.Configuration, "file", dependency.Use{Effect: withoutConfiguration})
 	d.Succeeded(context.Background())
 	return d
 }
@@ -84,7 +81,7 @@ func (l *Reloadable) Reconfigure(ctx context.Context, c config.Config, source *c
 	}
 	options := l.options
 	options.Source = source
-	next, err := newRouter(ctx, c, options, l.metrics, l.dependencies)
+	next, err := newRouter(ctx, c, options, l.shared)
 	if err != nil {
 		return err
 	}
@@ -114,7 +111,7 @@ func (l *Reloadable) Serve(ctx context.Context) error {
 	c := l.current.config // its addresses never change
 	l.mu.RUnlock()
 	return serve(ctx, server{
-		config: c, logger: l.options.Telemetry.Logger, metrics: l.metrics,
+		config: c, logger: l.options.Telemetry.Logger, metrics: l.shared.metrics,
 		public: l.Handler(), admin: l.Admin(), listening: l.listening,
 		shutdownTimeout: func() time.Duration {
 			l.mu.RLock()
@@ -159,5 +156,5 @@ func (l *Reloadable) handler(of func(*Router) http.Handler) http.Handler {
 // Close waits for replaced routers to end, and closes the current one and the extensions.
 func (l *Reloadable) Close() error {
 	l.leaving.Wait()
-	return errors.Join(l.current.Close(), l.extensions.close(), l.shutdown())
+	return errors.Join(l.current.Close(), l.extensions.close(), l.shared.close(), l.shutdown())
 }

@@ -16,6 +16,7 @@ import (
 	"souk/internal/memory"
 	"souk/router/auth"
 	"souk/router/cache"
+	"souk/router/console/record"
 	"souk/router/dependency"
 	"souk/router/gateway"
 	"souk/router/gateway/config"
@@ -120,6 +121,7 @@ type Router struct {
 	memory  *memory.Budget
 	// dependencies is shared by all routers of a Reloadable.
 	dependencies *dependency.Set
+	shared       *shared
 
 	gateway *gateway.Gateway
 	cache   *cache.Cache
@@ -131,8 +133,7 @@ type Router struct {
 	admin     http.Handler
 	closers   []func() error
 	// loaded is set when the first supergraph is in use.
-	loaded  atomic.Bool
-	started time.Time
+	loaded atomic.Bool
 	// address is the address of the public port once it is known.
 	address atomic.Pointer[string]
 }
@@ -144,12 +145,12 @@ func New(ctx context.Context, c config.Config, o Options) (*Router, error) {
 	if err != nil {
 		return nil, errors.Join(err, o.close())
 	}
-	m := routertelemetry.New(o.Telemetry.Registry)
-	r, err := newRouter(ctx, c, o, m, newDependencies(o, m))
+	s := newShared(o)
+	r, err := newRouter(ctx, c, o, s)
 	if err != nil {
-		return nil, errors.Join(err, o.close(), shutdown())
+		return nil, errors.Join(err, o.close(), s.close(), shutdown())
 	}
-	r.closers = append([]func() error{shutdown, o.close}, r.closers...) // run last
+	r.closers = append([]func() error{shutdown, s.close, o.close}, r.closers...) // run last
 	return r, nil
 }
 
@@ -176,12 +177,27 @@ func (o *Options) setTelemetry(ctx context.Context, c config.Config) (func() err
 	}, nil
 }
 
-func newDependencies(o Options, m *routertelemetry.Metrics) *dependency.Set {
-	return dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m})
+// shared is what all routers of a Reloadable share.
+type shared struct {
+	metrics      *routertelemetry.Metrics
+	dependencies *dependency.Set
+	// recorder is nil until the console is enabled.
+	recorder *record.Recorder
+	started  time.Time
 }
 
-func newRouter(ctx context.Context, c config.Config, o Options, m *routertelemetry.Metrics, d *dependency.Set) (*Router, error) {
-	r := &Router{config: c, options: o, metrics: m, dependencies: d, started: time.Now()}
+func newShared(o Options) *shared {
+	m := routertelemetry.New(o.Telemetry.Registry)
+	return &shared{metrics: m, dependencies: dependency.NewSet(dependency.Options{Logger: o.Telemetry.Logger, Metrics: m}), started: time.Now()}
+}
+
+func (s *shared) close() error {
+	s.recorder.Close()
+	return nil
+}
+
+func newRouter(ctx context.Context, c config.Config, o Options, s *shared) (*Router, error) {
+	r := &Router{config: c, options: o, metrics: s.metrics, dependencies: s.dependencies, shared: s}
 	if err := r.build(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -209,7 +225,7 @@ func (r *Router) build(ctx context.Context) error {
 		Observer:     r.observer(),
 	}
 	if r.config.HasConsole() {
-		options.Estimate = r.estimate
+		options.Estimate, options.Recorder = r.estimate, r.record()
 	}
 	if r.options.Guard != nil {
 		options.Admission = append(options.Admission, r.roomInMemory)

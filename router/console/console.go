@@ -8,7 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"souk/internal/hostcheck"
+	"souk/router/console/record"
+	"souk/router/dependency"
 	"souk/router/gateway"
 )
 
@@ -16,6 +20,8 @@ import (
 type Options struct {
 	// Gateway is what the console shows.
 	Gateway *gateway.Gateway
+	// Recorder has the statistics and traces.
+	Recorder *record.Recorder
 	// Page serves the page and its files below /console/. If it is nil, there is only the
 	// API.
 	Page http.Handler
@@ -35,6 +41,12 @@ type Options struct {
 	// Path and PlaygroundPath are paths on the public port. PlaygroundPath is empty if
 	// there is no playground.
 	Path, PlaygroundPath string
+	// Metrics has the router's metrics.
+	Metrics prometheus.Gatherer
+	// Dependencies has the health of the subgraphs.
+	Dependencies *dependency.Set
+	// Breaker reports whether requests to a subgraph have a circuit breaker.
+	Breaker func(subgraph string) bool
 	// SubgraphURL returns the URL that requests to a subgraph go to.
 	SubgraphURL func(name, url string) string
 	// Limits are the configured limits of operations. Zero means no limit.
@@ -75,6 +87,14 @@ func New(o Options) http.Handler {
 	h.route("GET", "info", h.info)
 	h.route("GET", "graph", h.graph)
 	h.route("POST", "plan", h.plan)
+	h.route("GET", "graph/usage", h.usage)
+	h.route("GET", "traffic", h.traffic)
+	h.route("GET", "operations", h.operations)
+	h.route("GET", "clients", h.clients)
+	h.route("GET", "errors", h.errors)
+	h.route("GET", "traces", h.traces)
+	h.route("GET", "traces/{id}", h.trace)
+	h.route("GET", "subgraphs", h.subgraphs)
 	if o.Events != nil {
 		h.api.Handle("GET "+apiPrefix+"events", o.Events)
 		h.api.Handle("POST "+apiPrefix+"events/dead/{service}/{id}/retry", o.Events)

@@ -8,5 +8,12 @@
 //	info.go     the router and where its endpoints are
 //	graph.go    the types of the supergraph and who resolves them
 //	plan.go     the query plan of an operation and how it was found
+//	traffic.go  all operations over time
+//	operations.go  operations, clients, errors and use of fields
+//	traces.go   single operations with their fetches
+//	subgraphs.go  health and latency of subgraphs
+//	figures.go  the router's metrics
 //	problem.go  responses
+//
+// Package record keeps the statistics and traces.
 package console

@@ -299,3 +299,12 @@ func first(names []string) string {
 func list(names []string) []string { return slices.Concat([]string{}, names) }
 
 func orEmpty(lists [][]string) [][]string { return slices.Concat([][]string{}, lists) }
+
+// fieldAt returns the field with a coordinate such as Product.name, or nil.
+func fieldAt(schema *ast.Schema, coordinate string) *ast.FieldDefinition {
+	typeName, name, _ := strings.Cut(coordinate, ".")
+	if t := schema.Types[typeName]; t != nil {
+		return t.Fields.ForName(name)
+	}
+	return nil
+}

@@ -150,10 +150,13 @@ func printed(p *plan.Plan) (json.RawMessage, string, error) {
 func queries(p *plan.Plan) []subgraphQuery {
 	out := []subgraphQuery{}
 	for _, f := range p.Fetches {
-		out = append(out, subgraphQuery{Fetch: f.ID, Subgraph: f.Subgraph, Query: strings.TrimSuffix(plan.Indent(f.Query, ""), "\n")})
+		out = append(out, subgraphQuery{Fetch: f.ID, Subgraph: f.Subgraph, Query: query(f)})
 	}
 	return out
 }
+
+// query returns the operation that a fetch sends, on several lines.
+func query(f *plan.Fetch) string { return strings.TrimSuffix(plan.Indent(f.Query, ""), "\n") }
 
 func stages(times []gateway.StageTime) []durationOfStage {
 	out := []durationOfStage{}

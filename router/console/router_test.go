@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 
 	"souk/router"
 	"souk/router/gateway/config"
@@ -67,6 +68,13 @@ const token = "console-t0ken"
 
 func newShop(t testing.TB, change func(*config.Config)) *shop {
 	t.Helper()
+	return newShopFrom(t, sdl, change)
+}
+
+// newShopFrom starts a shop with a supergraph, or with that of the configured file if the
+// supergraph is empty.
+func newShopFrom(t testing.TB, supergraph string, change func(*config.Config)) *shop {
+	t.Helper()
 	s := &shop{config: config.Default(), token: token}
 	s.config.OverrideSubgraphURLs = map[string]string{}
 	for name, answer := range map[string]func(string, []map[string]any) string{"catalog": catalog, "reviews": reviews} {
@@ -102,11 +110,12 @@ func newShop(t testing.TB, change func(*config.Config)) *shop {
 	if change != nil {
 		change(&s.config)
 	}
+	routes := fstest.MapFS{"products.graphql": {Data: []byte(`query products @rest(method: GET, path: "/api/products", result: "products") { products { id } }`)}}
 	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Reloadable, err = router.NewReloadable(t.Context(), s.config, router.Options{Supergraph: sdl, Telemetry: tel, Version: "1.2.3"}); err != nil {
+	if s.Reloadable, err = router.NewReloadable(t.Context(), s.config, router.Options{Supergraph: supergraph, Routes: routes, Telemetry: tel, Version: "1.2.3"}); err != nil {
 		t.Fatal(err)
 	}
 	public, admin := httptest.NewServer(s.Handler()), httptest.NewServer(s.Admin())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,8 @@ type Dependency struct {
 	mu     sync.Mutex
 	since  time.Time // start of the current state
 	failed time.Time // time of the last failure
+	// problem is the last failure, without secrets. It is empty if the last use succeeded.
+	problem string
 	// failures counts the failures since the last success, and unlogged those
 	// since the last log line.
 	failures, unlogged int
@@ -84,7 +87,7 @@ func (d *Dependency) Succeeded(ctx context.Context) {
 	if d.told {
 		d.set.options.Logger.InfoContext(ctx, "dependency recovered", d.label(), "failures", d.failures, "down_for", now.Sub(d.since).Round(time.Millisecond).String())
 	}
-	d.failures, d.unlogged, d.told = 0, 0, false
+	d.failures, d.unlogged, d.told, d.problem = 0, 0, false, ""
 	d.become(Up, now)
 }
 
@@ -106,7 +109,7 @@ func (d *Dependency) fail(ctx context.Context, err error, log bool) {
 	now := d.set.options.Now()
 	d.failures++
 	d.unlogged++
-	d.failed = now
+	d.failed, d.problem = now, shorten(d.set.secrets.redact(err.Error()))
 	if State(d.state.Load()) != Down {
 		d.become(Down, now)
 	}
@@ -123,6 +126,16 @@ func (d *Dependency) fail(ctx context.Context, err error, log bool) {
 	}
 	d.set.options.Logger.WarnContext(ctx, message, attributes...)
 	d.logged, d.told, d.unlogged = now, true, 0
+}
+
+// maxProblem bounds the text of a failure, in bytes.
+const maxProblem = 500
+
+func shorten(text string) string {
+	if len(text) > maxProblem {
+		return strings.ToValidUTF8(text[:maxProblem], "") + "…"
+	}
+	return text
 }
 
 // quiet returns the minimum time until the next log line about a failure.
@@ -148,7 +161,7 @@ func (d *Dependency) label() slog.Attr {
 func (d *Dependency) status() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return Status{Kind: d.id.kind, Name: d.id.name, State: State(d.state.Load()), Since: d.since}
+	return Status{Kind: d.id.kind, Name: d.id.name, State: State(d.state.Load()), Since: d.since, Problem: d.problem}
 }
 
 // Close undoes one Open. The last Close removes the dependency and its metrics from

@@ -107,6 +107,8 @@ type Status struct {
 	State State
 	// Since is the start of the state; zero if State is Unknown.
 	Since time.Time
+	// Problem is the last failure, without secrets; empty if State is not Down.
+	Problem string
 }
 
 // Status returns the state of each dependency, sorted by kind and name.

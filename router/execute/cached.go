@@ -48,6 +48,7 @@ func (x *execution) lookup(ctx context.Context, f *fetch, state *fetchState) boo
 	}
 	for _, l := range state.lookups {
 		l.Found = make([]Found, len(l.Representations))
+		state.stats.Looked += len(l.Representations)
 	}
 	cache.Lookup(ctx, x.req.Caller, state.lookups)
 	complete := x.found(f, state)

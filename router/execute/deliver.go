@@ -232,7 +232,7 @@ func (d *delivery) first() error {
 	if len(errors) > 0 {
 		out = appendErrors(append(out, `,"errors":`...), errors)
 	}
-	response := &Response{Errors: len(errors), Codes: codes(errors), DataNull: null, Fetches: slices.Clone(d.response.Fetches)}
+	response := &Response{Errors: len(errors), Codes: codes(errors), Services: services(errors), DataNull: null, Fetches: slices.Clone(d.response.Fetches)}
 	if d.program.kind == operation.Query && len(errors) == 0 {
 		response.Control = d.control
 	}
@@ -435,9 +435,11 @@ func (d *delivery) further(done []*instance) error {
 		}
 		out = append(out, '}')
 		response.Errors += len(i.errors)
-		response.Codes = append(response.Codes, codes(i.errors)...)
+		response.Codes, response.Services = append(response.Codes, codes(i.errors)...), append(response.Services, services(i.errors)...)
 	}
-	response.More = d.outstanding()
+	if response.More = d.outstanding(); !response.More {
+		response.Fetches = slices.Clone(d.response.Fetches)
+	}
 	out = strconv.AppendBool(append(out, `],"hasNext":`...), response.More)
 	out = append(out, '}')
 	buffer.B = out

@@ -19,11 +19,13 @@ type responseError struct {
 	// writing the response after them.
 	fetchID int
 	// deferID is the payload that delivers the error, or 0.
-	deferID    int
-	message    string
-	path       []pathElement
-	code       string
-	service    string
+	deferID int
+	message string
+	path    []pathElement
+	code    string
+	service string // that the client is told
+	// hidden is the subgraph if the client is not told of it.
+	hidden     string
 	extensions map[string]json.RawMessage
 }
 
@@ -162,7 +164,7 @@ func (x *execution) translate(f *fetch, sent subgraphError) responseError {
 		e.code = code
 	}
 	if hide := x.executor.options.HideErrors; !x.req.Internals && hide != nil && hide(f.subgraph) {
-		e.message, e.service, e.extensions = "A subgraph reported an error.", "", nil
+		e.message, e.service, e.hidden, e.extensions = "A subgraph reported an error.", "", f.subgraph, nil
 	}
 	if e.message == "" {
 		e.message = fmt.Sprintf("Subgraph %q reported an error without a message.", f.subgraph)
@@ -399,6 +401,15 @@ func codes(errors []responseError) []string {
 	var list []string
 	for i := range errors {
 		list = append(list, errors[i].code)
+	}
+	return list
+}
+
+// services returns the subgraphs that the errors come from.
+func services(errors []responseError) []string {
+	var list []string
+	for i := range errors {
+		list = append(list, cmp.Or(errors[i].service, errors[i].hidden))
 	}
 	return list
 }

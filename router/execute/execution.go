@@ -337,7 +337,7 @@ func (x *execution) request(f *fetch) SubgraphRequest {
 func (x *execution) load(ctx context.Context, f *fetch) {
 	state := &x.states[f.id]
 	began := x.executor.options.Now()
-	state.stats = FetchStatistics{FetchInfo: FetchInfo{FetchID: f.id}, Subgraph: f.subgraph}
+	state.stats = FetchStatistics{FetchInfo: FetchInfo{FetchID: f.id}, Subgraph: f.subgraph, Start: began}
 	state.room = MemoryReservation{lease: &x.lease}
 	for i := range f.entities {
 		state.stats.Representations += len(state.entities[i].spans)
@@ -377,7 +377,7 @@ func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 		state.response, state.err = x.executor.options.Transport.Send(ctx, &request)
 	}
 	request.Body.Release()
-	state.stats.Err = state.err
+	state.stats.Err, state.stats.Retries, state.stats.Shared = state.err, request.Retries, request.Shared
 	if state.response != nil {
 		state.stats.Status = state.response.Status
 		state.stats.Received = len(state.response.Body.B)

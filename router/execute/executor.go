@@ -76,9 +76,11 @@ type Response struct {
 	// Body is a GraphQL response (GraphQL, section 7) as JSON:
 	// {"data":…,"errors":[…],"extensions":{…}}.
 	Body []byte
-	// Errors is the number of errors in Body. Codes are their extensions.code.
-	Errors int
-	Codes  []string
+	// Errors is the number of errors in Body. Codes are their extensions.code, and
+	// Services the subgraphs they come from, whether or not clients are told; empty
+	// for those of the router.
+	Errors          int
+	Codes, Services []string
 	// DataNull is set if "data" is null.
 	DataNull bool
 	// Shed is set if something is missing from the response because the budget for

@@ -81,13 +81,15 @@ func (d *delivery) furtherFragments(done []*instance) error {
 		}
 		out = append(out, '}')
 		response.Errors += len(i.errors)
-		response.Codes = append(response.Codes, codes(i.errors)...)
+		response.Codes, response.Services = append(response.Codes, codes(i.errors)...), append(response.Services, services(i.errors)...)
 	}
 	empty := len(out) == start
 	if !empty {
 		out = append(out, `],`...)
 	}
-	response.More = d.outstanding()
+	if response.More = d.outstanding(); !response.More {
+		response.Fetches = slices.Clone(d.response.Fetches)
+	}
 	out = append(strconv.AppendBool(append(out, `"hasNext":`...), response.More), '}')
 	buffer.B = out
 	response.buffer, response.Body = buffer, out

@@ -33,6 +33,9 @@ type Program struct {
 	// Audience is set by whoever compiles the program, before its first use.
 	// Execution does not depend on it.
 	Audience Audience
+	// Fields are numbers of the fields that the operation selects, which whoever compiles
+	// the program may set.
+	Fields []uint32
 	// Plan is what the program was made of, if its maker keeps it.
 	Plan *plan.Plan
 

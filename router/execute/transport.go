@@ -42,6 +42,9 @@ type SubgraphRequest struct {
 	// Reservation, unless nil, reserves memory before it is allocated for the
 	// response.
 	Reservation *MemoryReservation
+	// Retries and Shared are set by the transport: see FetchStatistics.
+	Retries int
+	Shared  bool
 }
 
 // A SubgraphResponse is a subgraph's response.
@@ -124,9 +127,17 @@ type FetchStatistics struct {
 	Sent, Received int
 	// Status is the HTTP status, or 0 if there was none.
 	Status int
+	// Start is when the fetch began.
+	Start time.Time
+	// Looked is how many representations the cache was asked for; 1 for a root fetch.
+	Looked int
 	// Found is how many of the representations the cache had; 1 for a root
 	// fetch that it had.
 	Found int
+	// Retries is how often the request was sent again. Shared is set if the
+	// response is that of an identical request in flight.
+	Retries int
+	Shared  bool
 	// Err is why there was no response, or nil.
 	Err error
 }

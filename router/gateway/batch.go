@@ -27,6 +27,7 @@ func (x *exchange) serveBatch(body []byte) {
 		return
 	}
 	x.batch = true
+	x.unsee() // each member is an operation of its own
 	answers := make([][]byte, len(list))
 	var all sync.WaitGroup
 	for i := range list {
@@ -78,6 +79,8 @@ func split(body []byte) (list [][]byte, err error) {
 func (x *exchange) batched(value []byte) []byte {
 	whole := x
 	x = x.forBatchMember()
+	x.see("batch")
+	defer x.saw()
 	start := time.Now()
 	var req request
 	err := req.parse(value)
@@ -91,7 +94,9 @@ func (x *exchange) batched(value []byte) []byte {
 	}
 	if err != nil {
 		x.logFault(x.r.Context(), err)
-		_, body := x.hookResponse(x.r.Context(), http.StatusOK, x.refuse(err).body(), nil)
+		f := x.refuse(err)
+		x.sawFailure(f)
+		_, body := x.hookResponse(x.r.Context(), http.StatusOK, f.body(), nil)
 		return body
 	}
 	ctx, cancel := x.deadline(x.r.Context())

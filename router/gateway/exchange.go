@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"souk/internal/memory"
+	"souk/router/console/record"
 	"souk/router/execute"
 	"souk/router/hook"
 	"souk/router/internal/echo"
@@ -45,6 +46,8 @@ type exchange struct {
 	text *memory.Lease
 	// body is the buffer with the request body, or nil.
 	body *bytes.Buffer
+	// seen is what the console learns of the operation. It is nil if the console is off.
+	seen *record.Operation
 }
 
 // A prepared operation has passed all stages before the executor.
@@ -72,6 +75,7 @@ func (x *exchange) serveGet() {
 func (x *exchange) servePost() {
 	body, p := x.readBody(x.w, x.r, &x.memory)
 	if p != nil {
+		x.sawProblem(p)
 		p.write(x.w)
 		return
 	}
@@ -129,6 +133,7 @@ func (x *exchange) deadline(ctx context.Context) (context.Context, context.Cance
 // documents, parsing and validation, variables, authorization, cost, planning. The
 // errors are those that describe knows.
 func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error) {
+	x.seen.Mark(record.Receive)
 	if x.hooks != nil {
 		if err := x.hookRequest(req); err != nil {
 			return nil, err
@@ -151,6 +156,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 		return nil, err
 	}
 	p := &prepared{document: d, documentHit: hit}
+	x.sawDocument(p, req)
 	if req.safe && d.Kind() == operation.Mutation {
 		return nil, &Refusal{Status: http.StatusMethodNotAllowed, Header: http.Header{"Allow": {"POST"}},
 			Err: &operation.Error{Message: "Mutations cannot be sent with " + x.r.Method + ". Use POST.", Code: codeMethod}}
@@ -164,6 +170,7 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	if req.register != "" {
 		x.persisted.register(req.register, d)
 	}
+	x.seen.Mark(record.Parse)
 	return p, x.admit(ctx, p)
 }
 
@@ -173,6 +180,7 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 		return &operation.Error{Message: "Introspection is disabled.", Code: "INTROSPECTION_DISABLED"}
 	}
 	x.annotate(ctx, p)
+	whole := p.op
 	if err := x.hookOperation(p); err != nil {
 		return err
 	}
@@ -183,15 +191,21 @@ func (x *exchange) admit(ctx context.Context, p *prepared) error {
 		}
 	}
 	if x.snapshot.admit != nil {
-		if err := x.snapshot.admit(ctx, x.r, x.header(), p.op, p.vars); err != nil {
+		cost, err := x.snapshot.admit(ctx, x.r, x.header(), p.op, p.vars)
+		if x.seen != nil {
+			x.seen.Cost = cost
+		}
+		if err != nil {
 			return err
 		}
 	}
 	p.labels = x.labels()
+	x.seen.Mark(record.Authorize)
 	p.program, p.planHit, err = x.snapshot.program(ctx, x.metrics, p)
 	if err != nil {
 		return &unplannable{err}
 	}
+	x.sawPlan(p, whole)
 	return x.hookPlan(p)
 }
 
@@ -249,6 +263,7 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 	}
 	x.metrics.countErrors(response.Codes)
 	x.measure(p, start, response.Errors > 0, response.DataNull)
+	x.sawResponse(response)
 	return response
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"souk/internal/memory"
 	"souk/router/auth"
+	"souk/router/console/record"
 	"souk/router/dependency"
 	"souk/router/execute"
 	"souk/router/gateway/config"
@@ -50,6 +51,8 @@ type Options struct {
 	Protects func(m *supergraph.Model, op *operation.Operation) bool
 	// Admit returns the cost check for a supergraph. Nil admits everything.
 	Admit func(*supergraph.Model) Admitter
+	// Recorder receives statistics of all operations, for the console. Nil records nothing.
+	Recorder *record.Recorder
 	// Estimate returns a function that estimates the cost of operations on a supergraph, for
 	// the console. It may be nil.
 	Estimate func(m *supergraph.Model) func(op *operation.Operation, vars operation.Variables) (float64, error)
@@ -101,9 +104,9 @@ type Authorizer interface {
 	Requirements(op *operation.Operation) auth.Requirements
 }
 
-// An Admitter rejects an operation by returning an [*operation.Error] or a
+// An Admitter returns the estimated cost of an operation, or rejects it by returning an [*operation.Error] or a
 // [*Refusal]. It may add to header, the header of the response.
-type Admitter func(ctx context.Context, r *http.Request, header http.Header, op *operation.Operation, vars operation.Variables) error
+type Admitter func(ctx context.Context, r *http.Request, header http.Header, op *operation.Operation, vars operation.Variables) (cost float64, err error)
 
 // A Refusal is an error that rejects an operation with an HTTP status.
 type Refusal struct {

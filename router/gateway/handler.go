@@ -116,6 +116,8 @@ func (gw *Gateway) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	x := exchange{Gateway: gw, snapshot: current, w: w, r: r, accept: accept}
 	x.memory.Of(gw.options.Memory)
 	defer x.memory.Release()
+	x.see("http")
+	defer x.saw()
 	// Admission precedes reading the body, so that a rejected request costs little
 	// memory.
 	var refused *Refusal

@@ -3,10 +3,13 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"souk/router/console/record"
 	"souk/router/operation"
 	"souk/router/plan"
 	"souk/router/plan/planner"
@@ -44,6 +47,128 @@ type Plan struct {
 	// operation lacks an argument that the schema requires for the estimate.
 	Cost    float64
 	HasCost bool
+}
+
+// Redact returns the text of a document without argument values, or "" if they cannot be told
+// from the rest.
+func (gw *Gateway) Redact(document, operationName string) string {
+	s := gw.current.Load()
+	if s == nil {
+		return ""
+	}
+	r, err := s.redactor()
+	if err != nil {
+		return ""
+	}
+	text, err := r.Redact(document, operationName)
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// Errors of PlanOf.
+var (
+	ErrReplaced = errors.New("the supergraph has changed since the operation was executed")
+	ErrHidden   = errors.New("the document is too large to be kept, or its values cannot be told from the rest")
+)
+
+// PlanOf makes the plan of a recorded operation again. Unless in development mode, the
+// subgraph queries have variables in place of the values in the document.
+func (gw *Gateway) PlanOf(ctx context.Context, t *record.Trace) (*plan.Plan, error) {
+	s := gw.acquire()
+	if s == nil || s.id != t.Supergraph {
+		if s != nil {
+			s.release()
+		}
+		return nil, ErrReplaced
+	}
+	defer s.release()
+	if t.Document.Cut {
+		return nil, ErrHidden
+	}
+	done, err := s.cold.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	text := t.Document.Text
+	if !gw.config.Dev {
+		if text = gw.Redact(text, t.Document.Name); text == "" {
+			return nil, ErrHidden
+		}
+	}
+	parsed, err := s.schema.Parse(text, t.Document.Name)
+	if err != nil {
+		return nil, fmt.Errorf("parsing the document again: %w", err)
+	}
+	op := (&document{Document: parsed}).choose(t.Conditions, t.Deferring)
+	if t.Authorized != nil {
+		copied := *op
+		copied.Selections = withDenials(op.Selections, denials(t.Authorized.Selections, "", map[string]*operation.Denial{}), "")
+		op = &copied
+	}
+	p, err := s.planner.Plan(op, labelSet(t.Labels).names(s.model)...)
+	if err != nil {
+		return nil, fmt.Errorf("planning the operation again: %w", err)
+	}
+	return p, nil
+}
+
+// denials collects the denied fields of an operation by their response paths.
+func denials(list []operation.Selection, path string, into map[string]*operation.Denial) map[string]*operation.Denial {
+	for _, sel := range list {
+		switch sel := sel.(type) {
+		case *operation.InlineFragment:
+			denials(sel.Selections, path+"/"+sel.TypeCondition, into)
+		case *operation.Field:
+			if sel.Denied != nil {
+				into[path+"."+sel.Alias] = sel.Denied
+			}
+			denials(sel.Selections, path+"."+sel.Alias, into)
+		}
+	}
+	return into
+}
+
+// withDenials returns a copy of selections in which the fields at these paths are denied.
+func withDenials(list []operation.Selection, denied map[string]*operation.Denial, path string) []operation.Selection {
+	out := make([]operation.Selection, len(list))
+	for i, sel := range list {
+		switch sel := sel.(type) {
+		case *operation.InlineFragment:
+			copied := *sel
+			copied.Selections = withDenials(sel.Selections, denied, path+"/"+sel.TypeCondition)
+			out[i] = &copied
+		case *operation.Field:
+			copied := *sel
+			copied.Denied = denied[path+"."+sel.Alias]
+			if sel.Selections != nil {
+				copied.Selections = withDenials(sel.Selections, denied, path+"."+sel.Alias)
+			}
+			out[i] = &copied
+		}
+	}
+	return out
+}
+
+// EstimateCost estimates the cost of a recorded operation. It reports false if the variables
+// are not recorded or the supergraph has changed.
+func (gw *Gateway) EstimateCost(t *record.Trace) (float64, bool) {
+	s := gw.current.Load()
+	if s == nil || s.id != t.Supergraph || s.estimate == nil || t.Document.Cut || !gw.config.Dev {
+		return 0, false
+	}
+	parsed, err := s.schema.Parse(t.Document.Text, t.Document.Name)
+	if err != nil {
+		return 0, false
+	}
+	vars, err := parsed.Variables(t.Variables)
+	if err != nil {
+		return 0, false
+	}
+	cost, err := s.estimate(parsed.Operation(vars), vars)
+	return cost, err == nil
 }
 
 // A StageTime is the duration of a stage.

@@ -35,6 +35,7 @@ func (x *exchange) deliver(ctx context.Context, p *prepared, start time.Time, em
 		failed = failed || response.Errors > 0
 		null = null || response.DataNull
 		x.metrics.countErrors(response.Codes)
+		x.sawResponse(response)
 		return emit(response)
 	})
 }

@@ -44,6 +44,7 @@ var errNoRoom = &Refusal{
 // fail writes the response to a request that is not executed, and logs internal errors.
 func (x *exchange) fail(err error) {
 	f := x.refuse(err)
+	x.sawFailure(f)
 	var refused *Refusal
 	if f.status >= http.StatusInternalServerError && !f.rejected && !errors.As(err, &refused) && !x.logFault(x.r.Context(), err) {
 		x.logger.ErrorContext(x.r.Context(), "request failed", "error", err)
@@ -81,6 +82,9 @@ func (x *exchange) write(status int, body []byte) {
 		}
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if x.seen != nil {
+		x.seen.Status = status
+	}
 	x.w.WriteHeader(status)
 	_, _ = x.w.Write(body) // an error means that the client has disconnected
 }

@@ -24,11 +24,15 @@ type restExecutor struct {
 func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, operationName string, variables json.RawMessage) (*rest.Response, error) {
 	start := time.Now()
 	x := exchange{Gateway: e.gateway, snapshot: e.snapshot, r: r, carrier: hook.REST}
+	x.see("rest")
+	defer x.saw()
 	req := request{document: []byte(document), operationName: []byte(operationName), variables: variables, own: true}
 	p, err := x.prepare(ctx, &req)
 	if err != nil {
 		x.logFault(ctx, err)
-		return x.refusedAnswer(ctx, x.refuse(err)), nil
+		f := x.refuse(err)
+		x.sawFailure(f)
+		return x.traced(x.refusedAnswer(ctx, f)), nil
 	}
 	ctx, cancel := x.deadline(x.hookContext(ctx))
 	defer cancel()
@@ -54,7 +58,7 @@ func (e *restExecutor) Execute(ctx context.Context, r *http.Request, document, o
 		out.Header["Cache-Control"] = control
 	}
 	out.Header["Vary"] = p.program.Audience.Vary
-	return out, nil
+	return x.traced(out), nil
 }
 
 // refusedAnswer returns the errors of an operation that was not executed, after the
@@ -101,6 +105,10 @@ func (gw *Gateway) serveREST(w http.ResponseWriter, r *http.Request) {
 		slot, refused := gw.takeSlot(r, w.Header())
 		if refused != nil {
 			gw.metrics.GraphQLError(refused.Err.Code).Inc()
+			x := exchange{Gateway: gw, r: r}
+			x.see("rest")
+			x.sawFailure(describe(refused))
+			x.saw()
 			Reject(w, r, refused)
 			return
 		}

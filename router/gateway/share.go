@@ -102,6 +102,7 @@ func (x *exchange) serveShared(p *prepared, start time.Time) {
 		x.fail(errFlight)
 	default:
 		defer f.body.Release()
+		x.sawShared(f)
 		x.respond(p, f.body.Bytes, &f.outcome)
 	}
 }
@@ -125,6 +126,9 @@ func (x *exchange) join(ctx context.Context, p *prepared, start time.Time) *flig
 		return f
 	}
 	f.waiting++
+	if x.seen != nil {
+		x.seen.Shared = true
+	}
 	x.flights.mu.Unlock()
 	x.metrics.Joined.Inc()
 	select {
@@ -169,7 +173,7 @@ func (x *exchange) execute(f *flight, key string, p *prepared, start time.Time) 
 	defer cancel()
 	response := x.run(ctx, p, start)
 	f.body = response.Detach()
-	f.outcome = execute.Response{Errors: response.Errors, DataNull: response.DataNull, Control: response.Control, Shed: response.Shed}
+	f.outcome = execute.Response{Errors: response.Errors, Codes: response.Codes, Services: response.Services, DataNull: response.DataNull, Control: response.Control, Shed: response.Shed}
 	response.Release()
 }
 

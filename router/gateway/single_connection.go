@@ -291,7 +291,8 @@ func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 		cancel()
 		return problem
 	}
-	own := &exchange{Gateway: x.Gateway, snapshot: x.snapshot, accept: x.accept, slot: x.slot, carrier: x.carrier, hooked: x.hooked}
+	own := &exchange{Gateway: x.Gateway, snapshot: x.snapshot, accept: x.accept, slot: x.slot, carrier: x.carrier, hooked: x.hooked, seen: x.seen}
+	x.seen = nil
 	own.memory.Take(&x.memory)
 	own.text = &own.memory
 	own.r = x.r.WithContext(&joined{Context: ctx, values: x.r.Context()})
@@ -306,6 +307,7 @@ func (x *exchange) begin(res *reservation, id string, p *prepared) *problem {
 		defer own.snapshot.release()
 		defer own.memory.Release()
 		defer own.slot.release()
+		defer own.saw()
 		defer res.running.Done()
 		defer cancel()
 		select {

@@ -15,6 +15,7 @@ import (
 
 	"souk/internal/bytecache"
 	"souk/internal/heapsize"
+	"souk/router/console/record"
 	"souk/router/execute"
 	"souk/router/gateway/config"
 	"souk/router/hook"
@@ -69,6 +70,8 @@ type document struct {
 	// redacted is the text without argument values. It is nil until a trace needs
 	// it.
 	redacted atomic.Pointer[string]
+	// described is what the console knows of the document. It is nil until needed.
+	described atomic.Pointer[record.Document]
 	// programs has the programs for recent combinations of conditions and labels.
 	programs atomic.Pointer[[]specialised]
 }
@@ -86,12 +89,21 @@ type specialised struct {
 	weight     int // of the program, in bytes
 }
 
+// describedSize is the memory of a record.Document besides its texts, in bytes.
+const describedSize = 256
+
 // grown returns the size in bytes of the document's operations and programs, which
 // are added after the document is cached.
 func (d *document) grown() int64 {
 	grown := int64(d.Retained())
 	if redacted := d.redacted.Load(); redacted != nil {
 		grown += int64(len(*redacted))
+	}
+	if described := d.described.Load(); described != nil {
+		grown += describedSize
+		if described.Cut {
+			grown += int64(len(described.Text))
+		}
 	}
 	if known := d.programs.Load(); known != nil {
 		for i := range *known {
@@ -381,6 +393,9 @@ func (s *snapshot) compile(op *operation.Operation, labels labelSet) (*execute.P
 		return nil, fmt.Errorf("compiling a plan: %w", err)
 	}
 	program.Audience = s.audience(op, program)
+	if r := s.gateway.options.Recorder; r != nil {
+		program.Fields = s.coordinates(r, op)
+	}
 	if s.gateway.hooks.HasPlan() {
 		program.Plan = p
 	}

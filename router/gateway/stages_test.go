@@ -40,12 +40,12 @@ func TestUnauthorizedFieldsAreNullAndUnadmittedOperationsFail(t *testing.T) {
 			return denyLong{}
 		}
 		o.Admit = func(*supergraph.Model) gateway.Admitter {
-			return func(_ context.Context, _ *http.Request, header http.Header, op *operation.Operation, _ operation.Variables) error {
+			return func(_ context.Context, _ *http.Request, header http.Header, op *operation.Operation, _ operation.Variables) (float64, error) {
 				header.Set("RateLimit", "x")
 				if op.Kind == operation.Mutation {
-					return &gateway.Refusal{Status: 429, Header: http.Header{"Retry-After": {"3"}}, Err: &operation.Error{Message: "Slowly.", Code: "RATE_LIMIT_EXCEEDED"}}
+					return 1, &gateway.Refusal{Status: 429, Header: http.Header{"Retry-After": {"3"}}, Err: &operation.Error{Message: "Slowly.", Code: "RATE_LIMIT_EXCEEDED"}}
 				}
-				return nil
+				return 1, nil
 			}
 		}
 	})

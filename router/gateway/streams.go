@@ -189,6 +189,9 @@ func (x *exchange) emitShared(ctx context.Context, p *prepared, emit func([]byte
 func (x *exchange) subscribe(ctx context.Context, end context.CancelCauseFunc, p *prepared, emit func([]byte) error) error {
 	x.detach(p)
 	x.slot.release() // subscriptions.max_connections bounds those that are open
+	if x.seen != nil {
+		x.seen.Stream = true
+	}
 	x.metrics.Subscriptions.Inc()
 	defer x.metrics.Subscriptions.Dec()
 	defer x.follow(p, end)()
@@ -228,6 +231,7 @@ func (x *exchange) upstream(ctx context.Context, p *prepared, emit func([]byte) 
 	return x.snapshot.executor.Subscribe(ctx, x.executeRequest(p), func(response *execute.Response) error {
 		defer response.Release()
 		x.metrics.countErrors(response.Codes)
+		x.sawEvent(response)
 		return emit(response.Body)
 	})
 }
@@ -260,13 +264,16 @@ func (x *exchange) ended(ctx context.Context, p *prepared, err error) error {
 			x.logger.WarnContext(ctx, "subscription failed", "operation", p.document.name, "error", refused.Err)
 		}
 		x.metrics.countErrors(refused.Codes)
+		x.sawCodes(refused.Codes)
 		return &subscribe.Failure{Errors: refused.Errors, Transport: refused.Err != nil}
 	}
 	return err
 }
 
 func (x *exchange) failure(code, message string) error {
-	return &subscribe.Failure{Errors: errorList(x.refuse(&operation.Error{Message: message, Code: code})), Transport: true}
+	f := x.refuse(&operation.Error{Message: message, Code: code})
+	x.sawFailure(f)
+	return &subscribe.Failure{Errors: errorList(f), Transport: true}
 }
 
 var errReloaded = errors.New("the subscription is not valid for the new schema")
@@ -475,9 +482,13 @@ func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, lease *m
 	}
 	defer current.release()
 	x := exchange{Gateway: gw, snapshot: current, r: r, accept: accepted{events: true}, carrier: hook.WebSocket, text: lease}
+	x.see("websocket")
+	defer x.saw()
 	var refused *Refusal
 	if x.slot, refused = gw.takeSlot(r, http.Header{}); refused != nil {
-		return errorList(gw.refuse(refused))
+		f := gw.refuse(refused)
+		x.sawFailure(f)
+		return errorList(f)
 	}
 	defer x.slot.release()
 	var req request
@@ -489,7 +500,9 @@ func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, lease *m
 	payload, req = nil, request{} // a subscription must not retain the message
 	if err != nil {
 		gw.logFault(r.Context(), err)
-		return x.refusedStream(x.r.Context(), errorList(gw.refuse(err)))
+		f := gw.refuse(err)
+		x.sawFailure(f)
+		return x.refusedStream(x.r.Context(), errorList(f))
 	}
 	var failure *subscribe.Failure
 	if errors.As(x.stream(x.r.Context(), p, emit), &failure) {

@@ -80,6 +80,9 @@ func newDocument(s *Schema, op *ast.OperationDefinition) *Document {
 	return d
 }
 
+// Name returns the name of the operation, which is empty if it is anonymous.
+func (d *Document) Name() string { return d.source.Name }
+
 // Usage returns the size of the operation, in the units of [Limits].
 func (d *Document) Usage() Usage { return d.usage }
 

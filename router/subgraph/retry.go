@@ -38,6 +38,7 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 			return nil, s.explain(ctx, err)
 		}
 		wait *= 2
+		r.Retries++
 		if t.options.Hooks.Retried != nil {
 			t.options.Hooks.Retried(s.name)
 		}

@@ -181,6 +181,7 @@ func (t *Transport) send(ctx context.Context, s *subgraph, r *execute.SubgraphRe
 		return s.flights.do(ctx, r, header, func() (*execute.SubgraphResponse, error) {
 			return t.try(ctx, s, r, header)
 		}, func() {
+			r.Shared = true
 			if t.options.Hooks.Shared != nil {
 				t.options.Hooks.Shared(s.name)
 			}

@@ -1,0 +1,38 @@
+package record
+
+// The bounds of a Recorder's memory. The comments have the memory at most in use; the sum is
+// below 30 MB. TestMemoryIsBounded measures it.
+const (
+	// Seconds is the period that all statistics cover, in seconds.
+	Seconds = 3600
+
+	maxOperations = 256 // distinct operations; 14 KB of statistics each: 3.5 MB
+	maxSubgraphs  = 128 // 14 KB each: 1.8 MB
+	maxClients    = 64  // 14 KB each: 0.9 MB. Also the bits of a client set in usage.go.
+	maxFields     = 20_000
+	maxErrors     = 256
+
+	maxDocument     = 8 << 10  // bytes of an operation's text in the table: 2 MB
+	maxTracedText   = 64 << 10 // bytes of an operation's text in a trace
+	maxName         = 200      // bytes of a name
+	maxClientName   = 64
+	maxMessage      = 300     // bytes of an error message
+	maxMessages     = 8 << 10 // bytes of the errors of a trace
+	maxVariables    = 4 << 10 // bytes of the variables of a trace
+	maxKeptFetches  = 64      // capacity of the pooled list of fetches
+	maxTracedBytes  = 4 << 20 // of each of the two rings of traces: 8 MB
+	maxShare        = 8       // a trace larger than this part of its ring is not kept
+	maxReloads      = 32
+	maxChanges      = 200 // of a reload
+	maxInvalidation = 100
+
+	// The buffers hold operations until the goroutine has counted them: at most
+	// shards x maxBuffered, 1 KB each: 2 MB.
+	shards      = 16
+	maxBuffered = 128
+	// wakeAt wakes the goroutine before its time.
+	wakeAt = maxBuffered / 2
+	// largeText is the size of a new document from which its operation is counted at once,
+	// so that the buffers cannot hold many large documents.
+	largeText = 4 << 10
+)

@@ -1,0 +1,24 @@
+// Package record keeps statistics and traces of operations in memory, for the console.
+//
+// The gateway fills an [Operation] for each operation and passes it to [Recorder.End], which
+// appends it to one of several buffers. That is all that a request waits for. A goroutine
+// empties the buffers and updates the statistics, so these need no atomics and no lock that
+// requests share.
+//
+// Everything is bounded, whatever clients send. The constants in bounds.go say by how much;
+// all of it together stays below 30 MB. Operations are told apart up to a number of distinct
+// ones; the rest are counted together. Traces are kept of failing and slow operations, of
+// the latest of each operation, and of a sample of the others.
+//
+//	operation.go  what the gateway reports
+//	recorder.go   the buffers and the goroutine
+//	bounds.go     all bounds
+//	histogram.go  durations
+//	series.go     statistics of one operation, client or subgraph over the last hour
+//	timeline.go   statistics of all operations for each second of the last hour
+//	table.go      bounded tables of series
+//	problems.go   errors by code
+//	usage.go      use of fields
+//	traces.go     traces
+//	history.go    reloads and invalidations
+package record

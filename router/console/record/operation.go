@@ -1,0 +1,145 @@
+package record
+
+import (
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"souk/router/execute"
+	"souk/router/operation"
+)
+
+// A TraceID identifies a trace.
+type TraceID [16]byte
+
+// String returns the ID as 32 hexadecimal digits.
+func (id TraceID) String() string { return hex.EncodeToString(id[:]) }
+
+// ParseTraceID parses the text form of a TraceID.
+func ParseTraceID(text string) (id TraceID, ok bool) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(id) {
+		return id, false
+	}
+	return TraceID(b), true
+}
+
+// A Document describes a document and the operation in it that is executed. It is made once
+// for each entry of the document cache.
+type Document struct {
+	Hash, Name string
+	Kind       operation.Kind
+	// Text is the document. It is cut off after maxTracedText bytes.
+	Text string
+	Cut  bool
+	// Usage is the size of the operation.
+	Usage operation.Usage
+}
+
+// NewDocument returns a description that does not keep a large document alive.
+func NewDocument(hash, text string, d *operation.Document) *Document {
+	out := &Document{Hash: hash, Name: d.Name(), Kind: d.Kind(), Text: text, Usage: d.Usage()}
+	if len(text) > maxTracedText {
+		out.Text, out.Cut = clip(text, maxTracedText), true
+	}
+	if len(out.Name) > maxName {
+		out.Name, out.Cut = clip(out.Name, maxName), true
+	}
+	return out
+}
+
+// clip returns a copy of the beginning of a text, so that the rest is not kept alive.
+func clip(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(strings.Clone(text[:most]), "") + "…"
+}
+
+// A Stage is a part of the processing of an operation.
+type Stage uint8
+
+// The stages, in order.
+const (
+	Receive   Stage = iota // read the request
+	Parse                  // hooks, persisted documents, parse, validate, coerce variables
+	Authorize              // hooks, authorization, cost
+	Plan                   // find or make the query plan
+	Execute                // request subgraphs and build the response
+	Respond                // write the response
+	stages
+)
+
+// Stages has the names of the stages.
+var Stages = [stages]string{"receive", "parse", "authorize", "plan", "execute", "respond"}
+
+// An Operation is what the gateway reports about one operation. It belongs to the request
+// until it is passed to End.
+type Operation struct {
+	ID       TraceID
+	Start    time.Time
+	Duration time.Duration
+	// Carrier is how the operation arrived: http, batch, rest, websocket or sse.
+	Carrier string
+	Status  int
+	// Document is nil if the operation was rejected before its document was known.
+	Document *Document
+	// New is set if the document was not cached.
+	New bool
+	// Fields are the coordinates that the operation selects, by Recorder.Field.
+	Fields []uint32
+	// Client and ClientVersion are headers of the request.
+	Client, ClientVersion, UserAgent string
+	// Shared is set if the response is that of an identical operation in progress.
+	Shared bool
+	// Stream is set for a subscription, whose duration does not count, and Event for an
+	// event of one, which is no operation of its own.
+	Stream, Event bool
+	// Errors is the number of errors, Codes their codes, Services the subgraphs that they
+	// come from ("" for the router), and Messages a JSON list of them.
+	Errors          int
+	Codes, Services []string
+	Messages        []byte
+	Fetches         []execute.FetchStatistics
+	// Cost is the estimated cost, and Actual the cost of the response; each is -1 if it is
+	// not known.
+	Cost, Actual float64
+	// Variables are the variables as JSON, or nil.
+	Variables []byte
+
+	// Supergraph, Labels, Deferring, Conditions and Authorized are what the plan depends
+	// on besides the document. Conditions are copies. Authorized is nil unless the operation
+	// lacks fields that the caller may not access.
+	Supergraph string
+	Labels     string
+	Deferring  bool
+	Conditions operation.Variables
+	Authorized *operation.Operation
+
+	ends [stages]time.Duration
+}
+
+// Mark records the end of a stage, which began at the end of the stage before.
+func (o *Operation) Mark(s Stage) {
+	if o != nil {
+		o.ends[s] = time.Since(o.Start)
+	}
+}
+
+func (o *Operation) reset() {
+	*o = Operation{Cost: -1, Actual: -1, Codes: clean(o.Codes), Services: clean(o.Services), Messages: o.Messages[:0], Variables: o.Variables[:0], Fetches: clean(o.Fetches)}
+	if cap(o.Fetches) > maxKeptFetches {
+		o.Fetches = nil
+	}
+	if cap(o.Messages) > 1<<10 {
+		o.Messages = nil
+	}
+	if cap(o.Variables) > 1<<10 {
+		o.Variables = nil
+	}
+}
+
+func clean[T any](list []T) []T {
+	clear(list)
+	return list[:0]
+}

@@ -1,0 +1,403 @@
+package record
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"souk/router/operation"
+)
+
+// Options configure a Recorder.
+type Options struct {
+	// Gauges is called once a second. It may be nil.
+	Gauges func() Gauges
+	// Now is the clock; time.Now if nil. The durations of operations are measured with
+	// time.Now.
+	Now func() time.Time
+	// Every is how often operations are counted; a second if zero. If it is negative, they
+	// are counted only when statistics are read.
+	Every time.Duration
+}
+
+// A Recorder keeps statistics and traces of operations. It is safe for concurrent use.
+type Recorder struct {
+	options Options
+	pool    sync.Pool
+	shards  [shards]shard
+	wake    chan struct{}
+	stop    chan struct{}
+	done    sync.WaitGroup
+	ratio   atomic.Uint64 // of traces in the sample, as the bits of a float64
+	dropped atomic.Uint64
+	fields  fields
+
+	mu            sync.Mutex // guards the rest
+	started       time.Time
+	timeline      timeline
+	operations    *table[operationKey, operationValue]
+	clients       *table[clientKey, struct{}]
+	subgraphs     *table[string, struct{}]
+	problems      problems
+	usage         usage
+	traces        traces
+	others        keeper // of operations that are not in the table
+	reloads       []Reload
+	invalidations []Invalidation
+	highest       operation.Usage
+	highestCost   float64
+	empty         [shards][]*Operation
+}
+
+// A shard is one of the buffers of operations to count.
+type shard struct {
+	mu  sync.Mutex
+	ops []*Operation
+	_   [96]byte // keeps shards on different cache lines
+}
+
+type operationKey struct{ hash, name string }
+
+type operationValue struct {
+	document *Document
+	fields   []uint32
+	// estimated and actual are the costs of the latest operation; -1 if not known.
+	estimated, actual float64
+	keeper            keeper
+}
+
+type operationEntry = entry[operationValue]
+
+type clientKey struct{ name, version string }
+
+// New returns a Recorder. The caller must call Close.
+func New(o Options) *Recorder {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	r := &Recorder{
+		options: o, wake: make(chan struct{}, 1), stop: make(chan struct{}), started: o.Now(),
+		operations: newTable[operationKey, operationValue](maxOperations), clients: newTable[clientKey, struct{}](maxClients),
+		subgraphs: newTable[string, struct{}](maxSubgraphs), problems: problems{}, traces: traces{byID: map[TraceID]*Trace{}},
+	}
+	r.clients.removed = func(index int) { r.usage.forget(index) }
+	r.pool.New = func() any { return &Operation{Cost: -1, Actual: -1} }
+	if every := cmp.Or(o.Every, time.Second); every > 0 {
+		r.done.Go(func() { r.run(every) })
+	}
+	return r
+}
+
+// run counts operations until Close.
+func (r *Recorder) run(every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-ticker.C:
+			r.Sample()
+		case <-r.wake:
+		}
+		r.flush()
+		r.mu.Unlock()
+	}
+}
+
+// Sample reads the gauges.
+func (r *Recorder) Sample() {
+	if r.options.Gauges == nil {
+		return
+	}
+	g := r.options.Gauges()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.timeline.sample(r.options.Now(), g)
+}
+
+// Close ends the background work. It does nothing if r is nil.
+func (r *Recorder) Close() {
+	if r == nil {
+		return
+	}
+	close(r.stop)
+	r.done.Wait()
+}
+
+// SetSample sets the ratio of ordinary operations whose traces are kept.
+func (r *Recorder) SetSample(ratio float64) { r.ratio.Store(math.Float64bits(ratio)) }
+
+func (r *Recorder) sample() float64 { return math.Float64frombits(r.ratio.Load()) }
+
+// Begin returns an Operation to fill, which End takes back.
+func (r *Recorder) Begin() *Operation { return r.pool.Get().(*Operation) }
+
+// Discard takes an operation back without counting it.
+func (r *Recorder) Discard(o *Operation) { r.release(o) }
+
+// End hands an operation over to be counted. The caller must not use it afterwards.
+func (r *Recorder) End(o *Operation) {
+	if o.New && o.Document != nil && len(o.Document.Text) > largeText {
+		r.mu.Lock()
+		r.count(o)
+		r.mu.Unlock()
+		r.release(o)
+		return
+	}
+	s := &r.shards[o.ID[15]%shards]
+	s.mu.Lock()
+	n := len(s.ops)
+	if n < maxBuffered {
+		s.ops = append(s.ops, o)
+	}
+	s.mu.Unlock()
+	switch {
+	case n >= maxBuffered: // the goroutine does not keep up
+		r.dropped.Add(1)
+		r.release(o)
+	case n == wakeAt:
+		select {
+		case r.wake <- struct{}{}:
+		default: // it is awake
+		}
+	}
+}
+
+func (r *Recorder) release(o *Operation) {
+	o.reset()
+	r.pool.Put(o)
+}
+
+// flush counts the operations in the buffers. It returns with r.mu held, so that a caller can
+// read the statistics, and the time.
+func (r *Recorder) flush() time.Time {
+	r.mu.Lock()
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		ops := s.ops
+		s.ops = r.empty[i]
+		s.mu.Unlock()
+		for _, o := range ops {
+			r.count(o)
+			r.release(o)
+		}
+		r.empty[i] = clean(ops)
+	}
+	return r.options.Now()
+}
+
+// count adds an operation to all statistics.
+func (r *Recorder) count(o *Operation) {
+	now := r.options.Now()
+	c := count{duration: o.Duration, failed: o.Errors > 0, untimed: o.Stream}
+	for i := range o.Fetches {
+		f := &o.Fetches[i]
+		c.looked += f.Looked
+		c.found += f.Found
+		if f.Sent > 0 {
+			c.fetches++
+			r.countFetch(f.Subgraph, now, count{duration: f.Duration, failed: f.Err != nil})
+		}
+	}
+	if o.Event {
+		if s := &r.timeline.at(now.Unix()).slot; true {
+			s.looked += uint32(c.looked)
+			s.found += uint32(c.found)
+		}
+		r.problems.add(o, now, false)
+		return
+	}
+	if o.Document == nil {
+		o.Document = unknown
+	}
+	r.timeline.at(now.Unix()).slot.add(c)
+	e := r.countOperation(o, now, c)
+	client := r.countClient(o, now, c)
+	r.usage.add(o.Fields, now.Unix(), client)
+	kept, slow := r.keep(o, e, now)
+	if kept {
+		kept = r.traces.add(newTrace(o, slow))
+	}
+	r.problems.add(o, now, kept)
+}
+
+func (r *Recorder) countFetch(subgraph string, now time.Time, c count) {
+	e := r.subgraphs.get(subgraph, func() (string, struct{}) { return strings.Clone(subgraph), struct{}{} })
+	r.subgraphs.count(e, now, c)
+}
+
+func (r *Recorder) countOperation(o *Operation, now time.Time, c count) *operationEntry {
+	if o.Document == unknown {
+		r.operations.other.add(now, c)
+		return nil
+	}
+	d := o.Document
+	e := r.operations.get(operationKey{d.Hash, d.Name}, func() (operationKey, operationValue) {
+		kept := *d
+		kept.Text, kept.Cut = clip(d.Text, maxDocument), d.Cut || len(d.Text) > maxDocument
+		kept.Hash, kept.Name = strings.Clone(d.Hash), strings.Clone(d.Name)
+		return operationKey{kept.Hash, kept.Name}, operationValue{document: &kept, estimated: -1, actual: -1}
+	})
+	r.operations.count(e, now, c)
+	r.measure(o)
+	if e != nil {
+		v := &e.value
+		if o.Fields != nil {
+			v.fields = o.Fields
+		}
+		if o.Cost >= 0 {
+			v.estimated = o.Cost
+		}
+		if o.Actual >= 0 {
+			v.actual = o.Actual
+		}
+	}
+	return e
+}
+
+// measure keeps the highest use of each limit.
+func (r *Recorder) measure(o *Operation) {
+	u, h := o.Document.Usage, &r.highest
+	h.Depth, h.Aliases, h.RootFields = max(h.Depth, u.Depth), max(h.Aliases, u.Aliases), max(h.RootFields, u.RootFields)
+	h.Directives, h.Fields, h.ListItems = max(h.Directives, u.Directives), max(h.Fields, u.Fields), max(h.ListItems, u.ListItems)
+	r.highestCost = max(r.highestCost, o.Cost)
+}
+
+// countClient returns the index of the client, or -1.
+func (r *Recorder) countClient(o *Operation, now time.Time, c count) int {
+	name, version := o.Client, o.ClientVersion
+	if name == "" {
+		name, version = product(o.UserAgent)
+	}
+	o.Client, o.ClientVersion = clip(name, maxClientName), clip(version, maxClientName)
+	key := clientKey{o.Client, o.ClientVersion}
+	e := r.clients.get(key, func() (clientKey, struct{}) {
+		o.Client, o.ClientVersion = strings.Clone(key.name), strings.Clone(key.version)
+		return clientKey{o.Client, o.ClientVersion}, struct{}{}
+	})
+	r.clients.count(e, now, c)
+	if e == nil {
+		return -1
+	}
+	return e.index
+}
+
+// product returns the first product of a User-Agent (RFC 9110, section 10.1.5). All browsers
+// claim to be Mozilla.
+func product(agent string) (name, version string) {
+	agent, _, _ = strings.Cut(agent, " ")
+	name, version, _ = strings.Cut(agent, "/")
+	if name == "Mozilla" {
+		return "browser", ""
+	}
+	return name, version
+}
+
+// OperationStats are statistics of one operation.
+type OperationStats struct {
+	Stats
+	Document *Document
+	Fields   []uint32
+	// Estimated and Actual are the costs of the latest operation; -1 if not known.
+	Estimated, Actual float64
+	// Latest, Slowest and Failing are traces; nil if none is kept.
+	Latest, Slowest, Failing *Trace
+}
+
+// Operations returns the statistics of the operations in a window, and of all others
+// together.
+func (r *Recorder) Operations(window time.Duration) (list []OperationStats, other Stats) {
+	now := r.flush()
+	defer r.mu.Unlock()
+	index := map[operationKey]int{}
+	for key, e := range r.operations.entries {
+		s := e.window(now, r.started, window)
+		if s.Requests == 0 {
+			continue
+		}
+		v := &e.value
+		index[key] = len(list)
+		list = append(list, OperationStats{Stats: s, Document: v.document, Fields: v.fields, Estimated: v.estimated, Actual: v.actual})
+	}
+	for _, t := range r.traces.latest() {
+		i, ok := index[operationKey{t.Document.Hash, t.Document.Name}]
+		if !ok {
+			continue
+		}
+		o := &list[i]
+		if o.Latest == nil {
+			o.Latest = t
+		}
+		if t.Errors > 0 && o.Failing == nil {
+			o.Failing = t
+		}
+		if !t.Stream && (o.Slowest == nil || t.Duration > o.Slowest.Duration) {
+			o.Slowest = t
+		}
+	}
+	return list, r.operations.other.window(now, r.started, window)
+}
+
+// Named are statistics with a name.
+type Named struct {
+	Stats
+	Name, Version string
+}
+
+// Clients returns the statistics of clients in a window.
+func (r *Recorder) Clients(window time.Duration) (list []Named, other Stats) {
+	now := r.flush()
+	defer r.mu.Unlock()
+	for key, e := range r.clients.entries {
+		if s := e.window(now, r.started, window); s.Requests > 0 {
+			list = append(list, Named{Stats: s, Name: key.name, Version: key.version})
+		}
+	}
+	return list, r.clients.other.window(now, r.started, window)
+}
+
+// Subgraphs returns the statistics of requests to subgraphs in a window, by name.
+func (r *Recorder) Subgraphs(window time.Duration) map[string]Stats {
+	now := r.flush()
+	defer r.mu.Unlock()
+	out := map[string]Stats{}
+	for name, e := range r.subgraphs.entries {
+		out[name] = e.window(now, r.started, window)
+	}
+	return out
+}
+
+// Errors returns the errors in a window, the most frequent first.
+func (r *Recorder) Errors(window time.Duration) []Error {
+	now := r.flush()
+	defer r.mu.Unlock()
+	list := r.problems.list(now, window)
+	slices.SortFunc(list, func(a, b Error) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Subgraph, b.Subgraph))
+	})
+	return list
+}
+
+// Traffic returns the statistics of all operations in a window, in seconds.
+func (r *Recorder) Traffic(window int) Traffic {
+	now := r.flush()
+	defer r.mu.Unlock()
+	return r.timeline.window(now, r.started, min(max(window, points), Seconds))
+}
+
+// Highest returns the highest use of each limit and the highest estimated cost.
+func (r *Recorder) Highest() (operation.Usage, float64) {
+	r.flush()
+	defer r.mu.Unlock()
+	return r.highest, r.highestCost
+}
+
+// Dropped returns the number of operations that were not counted because there were too many
+// at once.
+func (r *Recorder) Dropped() uint64 { return r.dropped.Load() }

@@ -1,0 +1,148 @@
+package record
+
+import "time"
+
+// A slot has the statistics of one period.
+type slot struct {
+	at       int64 // number of the period since 1970; the slot is empty if it is not the one asked for
+	requests uint32
+	errors   uint32
+	fetches  uint32
+	// looked counts the entities and root fetches that the cache was asked for, found those
+	// that it had.
+	looked, found uint32
+	// untimed counts the requests whose duration does not count: subscriptions.
+	untimed   uint32
+	total     time.Duration
+	durations histogram
+}
+
+func (s *slot) add(c count) {
+	s.requests++
+	if c.failed {
+		s.errors++
+	}
+	s.fetches += uint32(c.fetches)
+	s.looked += uint32(c.looked)
+	s.found += uint32(c.found)
+	if c.untimed {
+		s.untimed++
+		return
+	}
+	s.total += c.duration
+	s.durations.add(c.duration)
+}
+
+func (s *slot) merge(other *slot) {
+	s.requests += other.requests
+	s.errors += other.errors
+	s.fetches += other.fetches
+	s.looked += other.looked
+	s.found += other.found
+	s.untimed += other.untimed
+	s.total += other.total
+	s.durations.merge(&other.durations)
+}
+
+// A count is one event to count.
+type count struct {
+	duration               time.Duration
+	failed, untimed        bool
+	fetches, looked, found int
+}
+
+// A series has statistics of the last hour in three resolutions, so that the last minute is
+// as current as the last hour is long.
+type series struct {
+	fine   [7]slot  // of 10 s, for a window of 1 minute
+	medium [6]slot  // of 1 minute, for a window of 5 minutes
+	coarse [13]slot // of 5 minutes, for a window of 1 hour
+	last   time.Time
+}
+
+// levels returns the slots of each resolution with their length in seconds.
+func (s *series) levels() [3]struct {
+	slots []slot
+	step  int64
+} {
+	return [...]struct {
+		slots []slot
+		step  int64
+	}{{s.fine[:], 10}, {s.medium[:], 60}, {s.coarse[:], 300}}
+}
+
+func (s *series) add(now time.Time, c count) {
+	second := now.Unix()
+	for _, l := range s.levels() {
+		at := second / l.step
+		one := &l.slots[at%int64(len(l.slots))]
+		if one.at != at {
+			*one = slot{at: at}
+		}
+		one.add(c)
+	}
+	s.last = now
+}
+
+// Stats are statistics of a window of time.
+type Stats struct {
+	Requests, Errors uint64
+	// Covered is the length of the window that the statistics cover, in seconds.
+	Covered       float64
+	Fetches       uint64
+	Looked, Found uint64
+	// Total is the sum of the durations in seconds, P50 to P99 are quantiles.
+	Total, P50, P95, P99 float64
+}
+
+// PerSecond returns the rate of requests.
+func (s Stats) PerSecond() float64 {
+	if s.Covered <= 0 {
+		return 0
+	}
+	return float64(s.Requests) / s.Covered
+}
+
+// ErrorRate returns the part of the requests that failed.
+func (s Stats) ErrorRate() float64 { return ratio(s.Errors, s.Requests) }
+
+func ratio(part, whole uint64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}
+
+// window returns the statistics of the last window. The current period, which is not over,
+// is part of it, so it covers up to one period less than the window.
+func (s *series) window(now, since time.Time, window time.Duration) Stats {
+	levels := s.levels()
+	l := levels[0]
+	switch {
+	case window > 5*time.Minute:
+		l = levels[2]
+	case window > time.Minute:
+		l = levels[1]
+	}
+	last := now.Unix() / l.step
+	n := min(max(int64(window.Seconds())/l.step, 1), int64(len(l.slots)))
+	var sum slot
+	for at := last - n + 1; at <= last; at++ {
+		if one := &l.slots[at%int64(len(l.slots))]; one.at == at {
+			sum.merge(one)
+		}
+	}
+	begin := time.Unix((last-n+1)*l.step, 0)
+	if since.After(begin) {
+		begin = since
+	}
+	return sum.stats(max(now.Sub(begin).Seconds(), 1))
+}
+
+func (s *slot) stats(covered float64) Stats {
+	return Stats{
+		Requests: uint64(s.requests), Errors: uint64(s.errors), Covered: covered, Fetches: uint64(s.fetches),
+		Looked: uint64(s.looked), Found: uint64(s.found), Total: s.total.Seconds(),
+		P50: s.durations.quantile(.5), P95: s.durations.quantile(.95), P99: s.durations.quantile(.99),
+	}
+}

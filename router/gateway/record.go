@@ -1,0 +1,283 @@
+package gateway
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"souk/router/console/record"
+	"souk/router/execute"
+	"souk/router/internal/jsonscan"
+	"souk/router/operation"
+	"souk/router/rest"
+	"souk/router/supergraph"
+)
+
+// traceHeader is the response header with the ID under which the console shows the operation.
+const traceHeader = "Souk-Trace-Id"
+
+// see begins to record an operation for the console, and adds its ID to the response. It does
+// nothing if the console is off: then x.seen stays nil, and the other methods in this file
+// cost one comparison.
+func (x *exchange) see(carrier string) {
+	r := x.options.Recorder
+	if r == nil {
+		return
+	}
+	o := r.Begin()
+	o.Start, o.Carrier, o.ID = time.Now(), carrier, traceID(x.r.Context(), x.batch)
+	h := x.r.Header
+	o.Client, o.ClientVersion = first(h, "Graphql-Client-Name", "Apollographql-Client-Name"), first(h, "Graphql-Client-Version", "Apollographql-Client-Version")
+	o.UserAgent = first(h, "User-Agent", "")
+	x.seen = o
+	if x.w != nil && !x.batch {
+		var text [2 * len(o.ID)]byte
+		hex.Encode(text[:], o.ID[:])
+		x.w.Header()[traceHeader] = []string{string(text[:])}
+	}
+}
+
+// first returns the first value of a header, or of the other one. The names are in canonical
+// form.
+func first(h map[string][]string, name, other string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
+	}
+	if values := h[other]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+// traceID returns the ID of the request's trace, or a random one if it has none. The
+// operations of a batch are in one trace, so that each needs an ID of its own.
+func traceID(ctx context.Context, batch bool) (id record.TraceID) {
+	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() && !batch {
+		return record.TraceID(span.TraceID())
+	}
+	binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+	return id
+}
+
+// saw ends the recording.
+func (x *exchange) saw() {
+	o := x.seen
+	if o == nil {
+		return
+	}
+	x.seen = nil
+	o.Mark(record.Respond)
+	o.Duration = time.Since(o.Start)
+	x.options.Recorder.End(o)
+}
+
+// unsee ends the recording of a request that is no operation itself.
+func (x *exchange) unsee() {
+	if x.seen == nil {
+		return
+	}
+	x.options.Recorder.Discard(x.seen)
+	x.seen = nil
+	delete(x.w.Header(), traceHeader)
+}
+
+// traced adds the ID to the response of a REST request.
+func (x *exchange) traced(response *rest.Response) *rest.Response {
+	if x.seen != nil {
+		header := response.Header.Clone() // it may belong to a refusal that requests share
+		if header == nil {
+			header = http.Header{}
+		}
+		header[traceHeader] = []string{x.seen.ID.String()}
+		response.Header, x.seen.Status = header, response.Status
+	}
+	return response
+}
+
+// maxSeenVariables bounds the variables that are recorded, in bytes.
+const maxSeenVariables = 4 << 10
+
+// sawDocument records the document of an operation and, in development mode, its variables.
+func (x *exchange) sawDocument(p *prepared, req *request) {
+	o := x.seen
+	if o == nil {
+		return
+	}
+	d := p.document
+	if o.Document = d.described.Load(); o.Document == nil {
+		o.Document = record.NewDocument(d.hash, d.text, d.Document)
+		d.described.Store(o.Document)
+	}
+	o.New = !p.documentHit
+	if x.config.Dev && len(req.variables) <= maxSeenVariables {
+		o.Variables = append(o.Variables[:0], req.variables...)
+	}
+}
+
+// sawPlan records what the plan of an operation depends on. whole is the operation before
+// authorization.
+func (x *exchange) sawPlan(p *prepared, whole *operation.Operation) {
+	o := x.seen
+	if o == nil {
+		return
+	}
+	o.Fields, o.Supergraph, o.Labels, o.Deferring = p.program.Fields, x.snapshot.id, string(p.labels), p.deferring
+	o.Conditions = p.document.Conditions(p.vars)
+	if p.op != whole {
+		o.Authorized = p.op
+	}
+	o.Mark(record.Plan)
+}
+
+// sawResponse records one of the executor's responses.
+func (x *exchange) sawResponse(response *execute.Response) {
+	o := x.seen
+	if o == nil {
+		return
+	}
+	if len(response.Fetches) > 0 {
+		o.Fetches = append(o.Fetches[:0], response.Fetches...)
+	}
+	sawErrors(o, response, response.Body)
+	o.Mark(record.Execute)
+}
+
+// sawShared records the response of an identical query in progress.
+func (x *exchange) sawShared(f *flight) {
+	if o := x.seen; o != nil && o.Shared {
+		sawErrors(o, &f.outcome, f.body.Bytes)
+		o.Mark(record.Execute)
+	}
+}
+
+func sawErrors(o *record.Operation, response *execute.Response, body []byte) {
+	if response.Errors == 0 {
+		return
+	}
+	o.Errors += response.Errors
+	o.Codes, o.Services = append(o.Codes, response.Codes...), append(o.Services, response.Services...)
+	if len(o.Messages) == 0 {
+		o.Messages = appendErrors(o.Messages, body)
+	}
+}
+
+// sawEvent records an event of a subscription.
+func (x *exchange) sawEvent(response *execute.Response) {
+	r := x.options.Recorder
+	if r == nil {
+		return
+	}
+	o := r.Begin()
+	o.Event, o.Start, o.ID = true, time.Now(), traceID(context.Background(), false)
+	o.Fetches = append(o.Fetches[:0], response.Fetches...)
+	o.Errors = response.Errors
+	o.Codes, o.Services = append(o.Codes, response.Codes...), append(o.Services, response.Services...)
+	r.End(o)
+}
+
+// sawCodes records the errors that end a subscription.
+func (x *exchange) sawCodes(codes []string) {
+	if o := x.seen; o != nil {
+		o.Errors += len(codes)
+		o.Codes = append(o.Codes, codes...)
+	}
+}
+
+// sawFailure records that an operation was rejected.
+func (x *exchange) sawFailure(f failure) {
+	o := x.seen
+	if o == nil {
+		return
+	}
+	o.Status = f.status
+	o.Errors += len(f.errors)
+	for _, e := range f.errors {
+		o.Codes = append(o.Codes, e.Code)
+	}
+	if text, err := json.Marshal(f.errors); err == nil && len(text) <= maxSeenErrors {
+		o.Messages = append(o.Messages[:0], text...)
+	}
+}
+
+// sawProblem records that a request was not an operation.
+func (x *exchange) sawProblem(p *problem) {
+	if x.seen != nil {
+		x.sawFailure(failure{status: p.status, errors: operation.Errors{{Message: p.detail, Code: p.code}}})
+	}
+}
+
+const (
+	// maxSeenErrors bounds the errors that are recorded, in bytes.
+	maxSeenErrors = 8 << 10
+	// maxScannedBody is the size of a response from which its errors are not looked for.
+	maxScannedBody = 256 << 10
+)
+
+// appendErrors appends the first errors of a response body as a JSON list, or nothing if
+// there are none.
+func appendErrors(b, body []byte) []byte {
+	if len(body) > maxScannedBody {
+		return b
+	}
+	start := len(b)
+	members := jsonscan.NewReader(body, jsonscan.MaxDepth)
+	err := members.Object(func(key []byte) error {
+		if string(key) != "errors" {
+			_, err := members.Value()
+			return err
+		}
+		return members.Array(func(i int) error {
+			item, err := members.Value()
+			if err != nil || len(b)-start+len(item) > maxSeenErrors {
+				return err
+			}
+			if len(b) == start {
+				b = append(b, '[')
+			} else {
+				b = append(b, ',')
+			}
+			b = append(b, item...)
+			return nil
+		})
+	})
+	if err != nil || len(b) == start {
+		return b[:start]
+	}
+	return append(b, ']')
+}
+
+// coordinates returns the numbers of the fields that an operation selects, without
+// introspection.
+func (s *snapshot) coordinates(r *record.Recorder, op *operation.Operation) []uint32 {
+	var ids []uint32
+	var visit func(t *supergraph.Type, list []operation.Selection)
+	visit = func(t *supergraph.Type, list []operation.Selection) {
+		for _, sel := range list {
+			switch sel := sel.(type) {
+			case *operation.InlineFragment:
+				on := t
+				if sel.TypeCondition != "" {
+					on = s.model.Type(sel.TypeCondition)
+				}
+				visit(on, sel.Selections)
+			case *operation.Field:
+				if t == nil || t.Field(sel.Name) == nil {
+					continue
+				}
+				ids = append(ids, r.Field(t.Name+"."+sel.Name))
+				visit(t.Field(sel.Name).Named, sel.Selections)
+			}
+		}
+	}
+	visit(s.model.Root(op.Kind), op.Selections)
+	slices.Sort(ids)
+	return slices.Clip(slices.Compact(ids))
+}
