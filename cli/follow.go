@@ -42,6 +42,8 @@ func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha
 		c, source, err := f.settings()
 		if err == nil {
 			err = r.Reconfigure(ctx, c, source)
+		} else {
+			r.Refused(err)
 		}
 		if refused = err != nil; refused {
 			logger.ErrorContext(ctx, "the new configuration is invalid; keeping the current one", "error", err)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
@@ -50,6 +51,8 @@ func (r *Router) addConsole(mux *http.ServeMux) error {
 
 		MaxBodyBytes: int64(c.Limits.MaxBodyBytes),
 	}
+	o.CacheBytes.Documents, o.CacheBytes.Plans, o.CacheBytes.Persisted = c.Caches.Documents, c.Caches.Plans, c.Caches.Persisted
+	o.EntityCache, o.Prometheus = r.cache != nil, c.Admin.Console.Prometheus
 	if c.Playground.Enabled || c.Dev {
 		o.PlaygroundPath = c.Playground.Path
 	}
@@ -71,6 +74,31 @@ func (r *Router) record() *record.Recorder {
 	}
 	s.recorder.SetSample(sample)
 	return s.recorder
+}
+
+// Refused records that a new configuration could not be read, so that the console shows why
+// it is not in use.
+func (l *Reloadable) Refused(err error) {
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	l.recordReload(time.Now(), nil, nil, err)
+}
+
+// recordReload records an attempt to change the configuration. l.changing must be held.
+func (l *Reloadable) recordReload(began time.Time, old, next *config.Config, err error) {
+	one := record.Reload{Time: began, Kind: "configuration", Outcome: "applied", Duration: time.Since(began)}
+	if err != nil {
+		one.Outcome, one.Reason = "refused", err.Error()
+	} else {
+		for _, c := range config.Diff(old, next) {
+			change := record.Change{Kind: "changed", What: c.Key, Detail: c.Old + " → " + c.New}
+			if c.Old == c.New {
+				change.Detail = "a secret"
+			}
+			one.Changes = append(one.Changes, change)
+		}
+	}
+	l.shared.recorder.Reloaded(one)
 }
 
 // gauges reads the values that the console shows over time. The metrics are shared by all
@@ -97,8 +125,12 @@ func consoleLimits(c config.Config) console.Limits {
 		Tokens: l.MaxTokens, Depth: l.MaxDepth, Aliases: l.MaxAliases, RootFields: l.MaxRootFields, Directives: l.MaxDirectives,
 		Fields: l.MaxFields, ListItems: l.MaxListItems,
 	}}
+	out.InFlight, out.Streams, out.BodyBytes = c.TrafficShaping.Router.MaxInFlight, c.Subscriptions.MaxConnections, l.MaxBodyBytes
 	if c.DemandControl.Enabled {
 		out.Cost = c.DemandControl.Max
+	}
+	if c.RateLimit.Enabled {
+		out.Rate = float64(c.RateLimit.Requests)
 	}
 	return out
 }

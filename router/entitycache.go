@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"souk/router/cache"
+	"souk/router/console/record"
 	"souk/router/dependency"
 	"souk/router/execute"
 	"souk/router/gateway"
@@ -24,13 +26,21 @@ func (r *Router) addCache(to *gateway.Options) error {
 	if !c.Enabled {
 		return nil
 	}
+	recorder := r.shared.recorder
 	options := cache.Options{
 		Timeout:    c.Redis.Timeout,
 		LocalBytes: int64(c.LocalBytes),
 		Subgraphs:  map[string]cache.Subgraph{},
 		Events:     map[string][]cache.Entity{},
-		Metrics:    r.metrics,
-		Logger:     r.options.Telemetry.Logger,
+		Invalidated: func(i cache.Invalidated) {
+			one := record.Invalidation{Time: time.Now(), Type: i.Type, Reason: i.Reason, Count: len(i.Keys)}
+			if len(i.Keys) == 1 {
+				one.Key = i.Keys[0]
+			}
+			recorder.Invalidated(one)
+		},
+		Metrics: r.metrics,
+		Logger:  r.options.Telemetry.Logger,
 	}
 	// For a configuration file, config.Check has reported this with its position.
 	if all := c.Subgraph.All; len(all.Types)+len(all.Root)+len(all.SharedTypes)+len(all.SharedRoot) > 0 {

@@ -72,6 +72,13 @@ func (l *Reloadable) Follow() *dependency.Dependency {
 func (l *Reloadable) Reconfigure(ctx context.Context, c config.Config, source *config.Source) error {
 	l.changing.Lock()
 	defer l.changing.Unlock()
+	began, old := time.Now(), l.current.config
+	err := l.reconfigure(ctx, c, source)
+	l.recordReload(began, &old, &c, err)
+	return err
+}
+
+func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *config.Source) error {
 	if l.ended {
 		return errors.New("the router is shutting down")
 	}

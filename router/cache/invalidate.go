@@ -23,6 +23,7 @@ const (
 // a new epoch has started.
 func (c *Cache) Invalidate(ctx context.Context, typ string, keys ...string) error {
 	c.options.Metrics.EntityCache.Invalidated(typ, "api").Add(float64(max(len(keys), 1)))
+	c.tell(Invalidated{Type: typ, Keys: keys, Reason: "api"})
 	tags := tagsFor(typ, keys)
 	if c.store == nil {
 		c.bump(tags)
@@ -54,6 +55,21 @@ func (c *Cache) Invalidate(ctx context.Context, typ string, keys ...string) erro
 type Invalidation struct {
 	Type string   `json:"type"`
 	Keys []string `json:"keys,omitempty"`
+}
+
+// Invalidated describes an invalidation to Options.Invalidated.
+type Invalidated struct {
+	Type string
+	// Keys are the values of the key field; empty for the whole type.
+	Keys []string
+	// Reason is the type of the event, or "api".
+	Reason string
+}
+
+func (c *Cache) tell(i Invalidated) {
+	if c.options.Invalidated != nil {
+		c.options.Invalidated(i)
+	}
 }
 
 // tagsFor returns the tags to invalidate.
@@ -103,6 +119,7 @@ func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
 		if json.Unmarshal([]byte(text), &i) != nil || i.Type == "" {
 			return nil
 		}
+		c.tell(Invalidated{Type: i.Type, Keys: i.Keys, Reason: "api of a router"})
 		return tagsFor(i.Type, i.Keys)
 	}
 	event, err := readEvent(fields)
@@ -113,6 +130,11 @@ func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
 	var tags []string
 	for _, entity := range c.options.Events[event.Type] {
 		c.options.Metrics.EntityCache.Invalidated(entity.Type, "event").Inc()
+		told := Invalidated{Type: entity.Type, Reason: event.Type}
+		if event.Subject != "" {
+			told.Keys = []string{event.Subject}
+		}
+		c.tell(told)
 		if event.Subject == "" {
 			tags = append(tags, tagsFor(entity.Type, nil)...)
 		} else {

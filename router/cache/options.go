@@ -46,6 +46,10 @@ type Options struct {
 	// Dependency receives the state of Redis; it may be nil.
 	Dependency *dependency.Dependency
 
+	// Invalidated is called for each invalidation, by an event or through the API. The key is
+	// empty if it concerns the whole type. It may be nil.
+	Invalidated func(i Invalidated)
+
 	Metrics *telemetry.Metrics
 	Logger  *slog.Logger
 	// Now is the clock: time.Now if nil.

@@ -51,6 +51,12 @@ type Options struct {
 	SubgraphURL func(name, url string) string
 	// Limits are the configured limits of operations. Zero means no limit.
 	Limits Limits
+	// CacheBytes are the bounds of the in-process caches.
+	CacheBytes struct{ Documents, Plans, Persisted int }
+	// EntityCache reports whether the entity cache is enabled.
+	EntityCache bool
+	// Prometheus is the base URL of a Prometheus server, or empty.
+	Prometheus string
 	// MaxBodyBytes bounds the bodies of requests to the API.
 	MaxBodyBytes int64
 	Version      string
@@ -95,6 +101,11 @@ func New(o Options) http.Handler {
 	h.route("GET", "traces", h.traces)
 	h.route("GET", "traces/{id}", h.trace)
 	h.route("GET", "subgraphs", h.subgraphs)
+	h.route("GET", "limits", h.limits)
+	h.route("GET", "cache", h.cache)
+	h.route("GET", "subscriptions", h.subscriptions)
+	h.route("GET", "reloads", h.reloads)
+	h.route("GET", "replicas", h.replicas)
 	if o.Events != nil {
 		h.api.Handle("GET "+apiPrefix+"events", o.Events)
 		h.api.Handle("POST "+apiPrefix+"events/dead/{service}/{id}/retry", o.Events)

@@ -19,7 +19,7 @@ func development(c *config.Config) {
 }
 
 // endpoints are all endpoints of the API.
-var endpoints = []string{"info", "graph", "graph/usage", "traffic", "operations", "clients", "errors", "traces", "subgraphs"}
+var endpoints = []string{"info", "graph", "graph/usage", "traffic", "operations", "clients", "errors", "traces", "subgraphs", "limits", "cache", "subscriptions", "reloads", "replicas"}
 
 func TestAPINeedsTheToken(t *testing.T) {
 	s := newShop(t, nil)

@@ -12,6 +12,8 @@
 //	operations.go  operations, clients, errors and use of fields
 //	traces.go   single operations with their fetches
 //	subgraphs.go  health and latency of subgraphs
+//	state.go    limits, caches, subscriptions and reloads
+//	replicas.go figures of all replicas, by Prometheus
 //	figures.go  the router's metrics
 //	problem.go  responses
 //

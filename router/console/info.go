@@ -42,7 +42,7 @@ func (h *handler) info(r *http.Request) (any, error) {
 		Version: cmp.Or(h.Version, "unknown"), Dev: h.Dev, Started: h.Started.UTC(), Now: h.Now().UTC(), Replica: replica(),
 		Supergraph: infoSupergraph{ID: s.ID, Loaded: s.Loaded.UTC()},
 		GraphQLURL: h.publicURL(r, h.Path),
-		Features:   infoFeatures{Events: h.Events != nil},
+		Features:   infoFeatures{Events: h.Events != nil, Replicas: h.Prometheus != ""},
 	}
 	if h.PlaygroundPath != "" {
 		page := h.publicURL(r, h.PlaygroundPath)

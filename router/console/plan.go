@@ -17,6 +17,12 @@ type Limits struct {
 	operation.Limits
 	// Cost is the highest estimated cost.
 	Cost float64
+	// Rate is the number of operations of one caller in an interval, InFlight that of all
+	// operations in progress, and Streams that of open streams.
+	Rate              float64
+	InFlight, Streams int
+	// BodyBytes is the size of a request body.
+	BodyBytes int
 }
 
 // A planRequest is the body of POST /plan.

@@ -62,6 +62,8 @@ type shop struct {
 	token         string
 	// broken makes the reviews subgraph respond with status 500.
 	broken atomic.Bool
+	// endless keeps subscriptions open.
+	endless atomic.Bool
 }
 
 const token = "console-t0ken"
@@ -96,7 +98,13 @@ func newShopFrom(t testing.TB, supergraph string, change func(*config.Config)) *
 			}
 			if r.Header.Get("Accept") == "text/event-stream" {
 				w.Header().Set("Content-Type", "text/event-stream")
-				fmt.Fprint(w, "event: next\ndata: {\"data\":{\"ticks\":{\"__typename\":\"Product\",\"id\":\"1\",\"name\":\"n\"}}}\n\nevent: complete\ndata:\n\n")
+				fmt.Fprint(w, "event: next\ndata: {\"data\":{\"ticks\":{\"__typename\":\"Product\",\"id\":\"1\",\"name\":\"n\"}}}\n\n")
+				if s.endless.Load() {
+					_ = http.NewResponseController(w).Flush() // the client may have gone
+					<-r.Context().Done()
+					return
+				}
+				fmt.Fprint(w, "event: complete\ndata:\n\n")
 				return
 			}
 			w.Header().Set("Content-Type", "application/json")

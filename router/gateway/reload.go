@@ -16,9 +16,11 @@ import (
 func (gw *Gateway) SetSupergraph(sdl string) error {
 	gw.loading.Lock()
 	defer gw.loading.Unlock()
+	began := time.Now()
 	next, err := gw.newSnapshot(sdl)
 	if err != nil {
 		gw.metrics.LoadsFailed.Inc()
+		gw.recordReload(began, gw.current.Load(), nil, err)
 		return err
 	}
 	if old := gw.current.Load(); old != nil {
@@ -28,6 +30,7 @@ func (gw *Gateway) SetSupergraph(sdl string) error {
 	gw.metrics.LoadsOK.Inc()
 	gw.logger.Info("supergraph loaded", "supergraph", next.id, "subgraphs", len(next.model.Subgraphs), "warm_plans", next.plans.Len())
 	if old != nil {
+		gw.recordReload(began, old, next, nil)
 		gw.endStale(next)
 		old.release()
 	}

@@ -32,6 +32,7 @@ type sharedStream struct {
 	replay bool // send latest to new followers
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the upstream subscription has ended
+	of     *document
 
 	mu        sync.Mutex
 	followers []*follower
@@ -105,6 +106,7 @@ func (s *sharedStreams) follow(ctx context.Context, x *exchange, p *prepared, em
 			limits: queueLimits{events: max(c.QueueEvents, 1), bytes: c.QueueBytes, patience: c.SlowClientTimeout},
 			memory: x.options.Memory,
 			done:   make(chan struct{}),
+			of:     p.document,
 		}
 		if replay := c.Of(p.program.StreamSubgraph()).ReplayLatest; replay != nil {
 			st.replay = *replay

@@ -281,18 +281,24 @@ var errReloaded = errors.New("the subscription is not valid for the new schema")
 // following holds the open subscriptions and the functions that end them.
 type following struct {
 	mu   sync.Mutex
-	open map[*prepared]context.CancelCauseFunc
+	open map[*prepared]followed
+}
+
+// A followed subscription is an open one.
+type followed struct {
+	end     context.CancelCauseFunc
+	carrier string // websocket, sse or multipart
 }
 
 // follow registers a subscription. The returned function removes it.
-func (gw *Gateway) follow(p *prepared, end context.CancelCauseFunc) func() {
-	f := &gw.following
+func (x *exchange) follow(p *prepared, end context.CancelCauseFunc) func() {
+	f := &x.following
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.open == nil {
-		f.open = map[*prepared]context.CancelCauseFunc{}
+		f.open = map[*prepared]followed{}
 	}
-	f.open[p] = end
+	f.open[p] = followed{end, x.streamCarrier()}
 	return func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -307,9 +313,9 @@ func (gw *Gateway) endStale(next *snapshot) {
 	gw.following.mu.Lock()
 	defer gw.following.mu.Unlock()
 	quiet := newMetrics(nil)
-	for p, end := range gw.following.open {
+	for p, open := range gw.following.open {
 		if _, err := gw.adopt(next, quiet, p); err != nil {
-			time.AfterFunc(rand.N(max(gw.config.Subscriptions.ReloadJitter, 1)), func() { end(errReloaded) })
+			time.AfterFunc(rand.N(max(gw.config.Subscriptions.ReloadJitter, 1)), func() { open.end(errReloaded) })
 		}
 	}
 }

@@ -48,8 +48,7 @@ type Recorder struct {
 	others        keeper // of operations that are not in the table
 	reloads       []Reload
 	invalidations []Invalidation
-	highest       operation.Usage
-	highestCost   float64
+	highest       High
 	empty         [shards][]*Operation
 }
 
@@ -118,6 +117,7 @@ func (r *Recorder) Sample() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.timeline.sample(r.options.Now(), g)
+	r.highest.InFlight = max(r.highest.InFlight, g.InFlight)
 }
 
 // Close ends the background work. It does nothing if r is nil.
@@ -263,10 +263,10 @@ func (r *Recorder) countOperation(o *Operation, now time.Time, c count) *operati
 
 // measure keeps the highest use of each limit.
 func (r *Recorder) measure(o *Operation) {
-	u, h := o.Document.Usage, &r.highest
+	u, h := o.Document.Usage, &r.highest.Usage
 	h.Depth, h.Aliases, h.RootFields = max(h.Depth, u.Depth), max(h.Aliases, u.Aliases), max(h.RootFields, u.RootFields)
 	h.Directives, h.Fields, h.ListItems = max(h.Directives, u.Directives), max(h.Fields, u.Fields), max(h.ListItems, u.ListItems)
-	r.highestCost = max(r.highestCost, o.Cost)
+	r.highest.Cost = max(r.highest.Cost, o.Cost)
 }
 
 // countClient returns the index of the client, or -1.
@@ -391,11 +391,19 @@ func (r *Recorder) Traffic(window int) Traffic {
 	return r.timeline.window(now, r.started, min(max(window, points), Seconds))
 }
 
-// Highest returns the highest use of each limit and the highest estimated cost.
-func (r *Recorder) Highest() (operation.Usage, float64) {
+// High are the highest values since the start.
+type High struct {
+	operation.Usage
+	// Cost is the highest estimated cost, InFlight the highest number of operations in
+	// progress at a full second.
+	Cost, InFlight float64
+}
+
+// Highest returns the highest values since the start.
+func (r *Recorder) Highest() High {
 	r.flush()
 	defer r.mu.Unlock()
-	return r.highest, r.highestCost
+	return r.highest
 }
 
 // Dropped returns the number of operations that were not counted because there were too many
