@@ -261,8 +261,11 @@ func (r *Recorder) countOperation(o *Operation, now time.Time, c count) *operati
 	return e
 }
 
-// measure keeps the highest use of each limit.
+// measure keeps the highest use of each limit, of the operations that were not rejected.
 func (r *Recorder) measure(o *Operation) {
+	if o.Supergraph == "" {
+		return // there is no plan
+	}
 	u, h := o.Document.Usage, &r.highest.Usage
 	h.Depth, h.Aliases, h.RootFields = max(h.Depth, u.Depth), max(h.Aliases, u.Aliases), max(h.RootFields, u.RootFields)
 	h.Directives, h.Fields, h.ListItems = max(h.Directives, u.Directives), max(h.Fields, u.Fields), max(h.ListItems, u.ListItems)
