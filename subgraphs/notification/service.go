@@ -32,10 +32,6 @@ func migrations() fs.FS {
 const (
 	consumerGroup = "notification"
 	defaultSender = "Souk <shop@souk.example>"
-	// maxEventAttempts is how often an event is handled before it becomes a
-	// dead letter. With at most a minute between attempts, events survive
-	// hours without the user service.
-	maxEventAttempts = 500
 )
 
 // Run runs the service until ctx ends.
@@ -65,7 +61,7 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	return &server.Service{
 		Handler: graphql.New(r, schema, graphql.Authenticator(r)),
 		Workers: []func(context.Context) error{
-			r.Events.Consume(events.Consumer{Group: consumerGroup, Types: notifier.EventTypes(), Handler: service.Handle, MaxAttempts: maxEventAttempts}),
+			r.Events.Consume(events.Consumer{Group: consumerGroup, Types: notifier.EventTypes(), Handler: service.Handle}),
 			service.Work,
 		},
 	}, nil

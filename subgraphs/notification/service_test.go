@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -31,9 +32,16 @@ type world struct {
 	inbox     *inbox.Inbox
 	usersAway *atomic.Bool
 	smsAway   *atomic.Bool
+	smsSent   atomic.Pointer[func()] // runs when an SMS has arrived
 }
 
 func start(t *testing.T, options ...func(*server.Environment)) *world {
+	t.Helper()
+	return startWith(t, nil, options...)
+}
+
+// startWith starts the service with variables of its environment.
+func startWith(t *testing.T, set map[string]string, options ...func(*server.Environment)) *world {
 	t.Helper()
 	w := &world{inbox: new(inbox.Inbox), usersAway: new(atomic.Bool), smsAway: new(atomic.Bool)}
 	mail := listen(t)
@@ -53,6 +61,9 @@ func start(t *testing.T, options ...func(*server.Environment)) *world {
 			return
 		}
 		w.inbox.Handler().ServeHTTP(rw, r)
+		if arrived := w.smsSent.Load(); arrived != nil {
+			(*arrived)()
+		}
 	}))
 	t.Cleanup(gate.Close)
 	users := httptest.NewServer(http.HandlerFunc(w.contacts))
@@ -60,6 +71,7 @@ func start(t *testing.T, options ...func(*server.Environment)) *world {
 	variables := map[string]string{
 		"SMTP_URL": "smtp://" + mail.Addr().String(), "SMS_WEBHOOK_URL": gate.URL + "/sms", "MAIL_FROM": "Shop <shop@test.example>",
 	}
+	maps.Copy(variables, set)
 	w.Service = servicetest.Start(t, notification.Run, append(options, func(e *server.Environment) {
 		e.Services = map[string]string{"user": users.URL}
 		e.Lookup = func(key string) (string, bool) { value, ok := variables[key]; return value, ok }

@@ -26,10 +26,13 @@ type Consumer struct {
 	Handler func(ctx context.Context, tx pgx.Tx, e Event) error
 
 	// MaxAttempts is how often an event is attempted before it goes to the
-	// dead-letter stream; 8 if zero. FirstRetry is the wait before the second
+	// dead-letter stream; 8 if zero. MaxUnavailable is the same for attempts
+	// that fail because something is unavailable, see Unavailable; 3000 if
+	// zero, which takes two days. FirstRetry is the wait before the second
 	// attempt (500 ms if zero). It doubles with every attempt, up to a minute.
-	MaxAttempts int
-	FirstRetry  time.Duration
+	MaxAttempts    int
+	MaxUnavailable int
+	FirstRetry     time.Duration
 }
 
 const (
@@ -53,10 +56,23 @@ func (e permanentError) Unwrap() error { return e.error }
 // event goes to the dead-letter stream immediately.
 func Permanent(err error) error { return permanentError{err} }
 
+// unavailableError is a failure that has nothing to do with the event.
+type unavailableError struct{ error }
+
+func (e unavailableError) Unwrap() error { return e.error }
+
+// Unavailable marks an error of a handler as one of something that the handler
+// needs, such as another service. The event is attempted much more often than
+// after other errors, because it is likely to succeed when that is back.
+func Unavailable(err error) error { return unavailableError{err} }
+
 // Consume returns a worker that runs a consumer.
 func (b *Bus) Consume(c Consumer) func(context.Context) error {
 	if c.MaxAttempts == 0 {
 		c.MaxAttempts = 8
+	}
+	if c.MaxUnavailable == 0 {
+		c.MaxUnavailable = 3000
 	}
 	if c.FirstRetry == 0 {
 		c.FirstRetry = 500 * time.Millisecond

@@ -288,6 +288,50 @@ func TestDeadLetterCanBeRedelivered(t *testing.T) {
 	}
 }
 
+// What an event needs may be away for hours. An event that cannot be handled
+// is parked after a few attempts.
+func TestUnavailabilityIsNotHeldAgainstAnEvent(t *testing.T) {
+	db, mini := store(t), miniredis.RunT(t)
+	b := bus(t, db, mini.Addr())
+	away := 10
+	handler := func(ctx context.Context, tx pgx.Tx, e events.Event) error {
+		if e.Subject == "invalid" {
+			return errors.New("the address has no town")
+		}
+		if away--; away > 0 {
+			return fmt.Errorf("looking up the user: %w", events.Unavailable(errors.New("no answer")))
+		}
+		return record(ctx, tx, e)
+	}
+	start(t, b.Relay)
+	start(t, b.Consume(events.Consumer{
+		Group: "g", Types: []string{events.OrderCreated}, Handler: handler, MaxAttempts: 3, FirstRetry: time.Microsecond,
+	}))
+	appendEvents(t, db, events.OrderCreated, "invalid", 0, 1)
+	letter := dead(t, b).Dead[0]
+	if letter.Subject != "invalid" || letter.Attempts != 3 {
+		t.Errorf("dead letter %+v", letter)
+	}
+	appendEvents(t, db, events.OrderCreated, "a", 0, 1)
+	eventually(t, "the event is handled when its user is back", func() bool { return len(effects(t, db, "a")) == 1 })
+	dead(t, b) // no other
+}
+
+// The bound on attempts during an outage.
+func TestEventIsParkedAfterALongOutage(t *testing.T) {
+	db, mini := store(t), miniredis.RunT(t)
+	b := bus(t, db, mini.Addr())
+	start(t, b.Relay)
+	start(t, b.Consume(events.Consumer{
+		Group: "g", Types: []string{events.OrderCreated}, MaxUnavailable: 10, FirstRetry: time.Microsecond,
+		Handler: func(context.Context, pgx.Tx, events.Event) error { return events.Unavailable(errors.New("no answer")) },
+	}))
+	appendEvents(t, db, events.OrderCreated, "a", 0, 1)
+	if letter := dead(t, b).Dead[0]; letter.Attempts != 10 || letter.Error != "no answer" {
+		t.Errorf("dead letter %+v", letter)
+	}
+}
+
 // If a consumer dies while it handles an event, another one takes over.
 func TestUnfinishedEventIsTakenOver(t *testing.T) {
 	db, mini := store(t), miniredis.RunT(t)

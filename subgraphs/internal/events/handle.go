@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+
+	"souk/subgraphs/internal/database"
 )
 
 // Values of the label result.
@@ -39,13 +41,18 @@ func (r *reader) process(ctx context.Context, d *delivery) (done bool, err error
 		r.count(d, result)
 		return true, r.acknowledge(ctx, d.streamID)
 	}
-	d.failures++
+	if unavailable := (unavailableError{}); errors.As(failure, &unavailable) {
+		d.waits++
+	} else {
+		d.failures++
+	}
 	r.bus.metrics.failed.WithLabelValues(r.consumer.Group, d.envelope.Type).Inc()
-	if permanent := (permanentError{}); errors.As(failure, &permanent) || d.failures >= r.consumer.MaxAttempts {
+	permanent := permanentError{}
+	if errors.As(failure, &permanent) || d.failures >= r.consumer.MaxAttempts || d.waits >= r.consumer.MaxUnavailable {
 		return true, r.deadLetter(ctx, d, failure)
 	}
 	r.bus.logger.WarnContext(ctx, "could not handle an event; will retry",
-		"group", r.consumer.Group, "type", d.envelope.Type, "event", d.envelope.ID, "attempt", d.failures, "error", failure)
+		"group", r.consumer.Group, "type", d.envelope.Type, "event", d.envelope.ID, "attempt", d.attempts(), "error", failure)
 	return false, nil
 }
 
@@ -81,16 +88,17 @@ func (r *reader) handle(ctx context.Context, d *delivery) (result string, failur
 	}
 	if failure := r.call(ctx, tx, d); failure != nil {
 		span.SetStatus(codes.Error, failure.Error())
-		// A lost connection or a shutdown is not a failure of the event.
-		if tx.Conn().IsClosed() {
-			return "", nil, fmt.Errorf("lost the connection to Postgres: %w", failure)
+		// A lost connection, a Postgres that is short of something, or a
+		// shutdown is not a failure of the event.
+		if tx.Conn().IsClosed() || database.Refused(failure) {
+			return "", nil, fmt.Errorf("Postgres is unavailable: %w", failure)
 		}
 		return "", failure, ctx.Err()
 	}
 	if err := tx.Commit(ctx); err != nil {
 		// A violated deferred constraint is the handler's failure. A broken
 		// connection is not, and whether the commit succeeded is unknown.
-		if isPostgresError(err) {
+		if isPostgresError(err) && !database.Refused(err) {
 			return "", err, nil
 		}
 		return "", nil, fmt.Errorf("committing an event: %w", err)
@@ -123,7 +131,7 @@ func (r *reader) deadLetter(ctx context.Context, d *delivery, why error) error {
 	_, err := r.bus.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.XAdd(ctx, &redis.XAddArgs{Stream: deadStream, MaxLen: maxDeadLetters, Approx: true, Values: []any{
 			fieldType, d.envelope.Type, fieldEvent, d.text, fieldGroup, r.consumer.Group,
-			fieldError, why.Error(), fieldAttempts, strconv.Itoa(d.failures),
+			fieldError, why.Error(), fieldAttempts, strconv.Itoa(d.attempts()),
 		}})
 		p.XAck(ctx, Stream, r.consumer.Group, d.streamID)
 		return nil
@@ -133,7 +141,7 @@ func (r *reader) deadLetter(ctx context.Context, d *delivery, why error) error {
 	}
 	r.count(d, resultDead)
 	r.bus.logger.ErrorContext(ctx, "moved an event to the dead-letter stream; it needs attention",
-		"group", r.consumer.Group, "type", d.envelope.Type, "event", d.envelope.ID, "attempts", d.failures, "error", why)
+		"group", r.consumer.Group, "type", d.envelope.Type, "event", d.envelope.ID, "attempts", d.attempts(), "error", why)
 	return nil
 }
 

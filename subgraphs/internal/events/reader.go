@@ -36,7 +36,12 @@ type delivery struct {
 	text     string // the envelope as received
 	broken   error  // why the envelope is invalid
 	failures int
+	// waits counts the attempts that failed because something was unavailable.
+	waits int
 }
+
+// attempts returns how often the event was attempted.
+func (d *delivery) attempts() int { return d.failures + d.waits }
 
 // enqueueAll adds entries to the queues of their subjects. It acknowledges
 // entries that are not for the consumer.
@@ -131,7 +136,7 @@ func (r *reader) processQueue(ctx context.Context, q *queue) error {
 			return err
 		}
 		if !done {
-			q.due = time.Now().Add(backoff(d.failures, r.consumer.FirstRetry, maxRetry))
+			q.due = time.Now().Add(backoff(d.attempts(), r.consumer.FirstRetry, maxRetry))
 			return nil
 		}
 		q.deliveries = q.deliveries[1:]

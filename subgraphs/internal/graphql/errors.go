@@ -7,13 +7,20 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"souk/subgraphs/internal/database"
 )
 
 // Values of extensions.code, in addition to those of errors with a Code method.
 const (
-	codeInternal = "INTERNAL_SERVER_ERROR"
-	codeCanceled = "REQUEST_CANCELED"
+	codeInternal    = "INTERNAL_SERVER_ERROR"
+	codeCanceled    = "REQUEST_CANCELED"
+	codeUnavailable = "UNAVAILABLE"
 )
+
+// databaseRetryAfter is the extensions.retryAfter of an error that is due to
+// the database, in seconds.
+const databaseRetryAfter = 1
 
 // codedError is an error whose message and code are meant for clients.
 type codedError interface {
@@ -38,6 +45,11 @@ func presentError(logger *slog.Logger) graphql.ErrorPresenterFunc {
 		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 			shown.Message = "The request was cancelled or timed out."
 			setCode(shown, codeCanceled)
+		case database.Unavailable(err):
+			logger.WarnContext(ctx, "the database is unavailable", "path", shown.Path.String(), "error", err)
+			shown.Message = "The database of the service is unavailable. Try again in 1 s."
+			setCode(shown, codeUnavailable)
+			shown.Extensions["retryAfter"] = databaseRetryAfter
 		case shown.Unwrap() == nil:
 			setCode(shown, codeInternal) // created as a GraphQL error, for the client
 		default:

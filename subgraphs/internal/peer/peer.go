@@ -118,6 +118,23 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// Temporary reports whether the service did not respond, or responded that it
+// or its database is unavailable. The same call may succeed later.
+func (e *Error) Temporary() bool {
+	if noResponse(e.Err) {
+		return true
+	}
+	var answered gqlerror.List
+	if errors.As(e.Err, &answered) {
+		for _, failure := range answered {
+			if failure.Extensions["code"] == "UNAVAILABLE" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // serviceDoer sends requests with the token of the services.
 type serviceDoer struct {
 	token  string

@@ -95,3 +95,29 @@ func TestErrorResponsesDoNotOpenTheBreaker(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestErrorIsTemporaryIfTheServiceIsUnavailable(t *testing.T) {
+	for _, test := range []struct {
+		name, body string
+		status     int
+		temporary  bool
+	}{
+		{name: "overloaded", status: 503, body: "busy", temporary: true},
+		{name: "its database is away", status: 200, body: `{"errors": [{"message": "away", "extensions": {"code": "UNAVAILABLE"}}]}`, temporary: true},
+		{name: "a defect", status: 200, body: `{"errors": [{"message": "oops", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}]}`},
+		{name: "an invalid operation", status: 422, body: `{"errors": [{"message": "no such field"}]}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(test.status)
+				w.Write([]byte(test.body))
+			}))
+			defer s.Close()
+			_, err := ask(t, peer.New("oracle", s.URL, "", nil))
+			var failure *peer.Error
+			if !errors.As(err, &failure) || failure.Temporary() != test.temporary {
+				t.Errorf("temporary is not %t: %v", test.temporary, err)
+			}
+		})
+	}
+}

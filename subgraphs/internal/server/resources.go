@@ -36,6 +36,10 @@ const maxDatabaseWait = 30 * time.Second
 // pool_max_conns.
 const maxConnections = 12
 
+// connectTimeout bounds connecting to Postgres unless DATABASE_URL sets
+// connect_timeout. A host that is gone does not respond at all.
+const connectTimeout = 3 * time.Second
+
 // open connects to Postgres, waiting for it if necessary, and migrates the
 // database. Redis may be down: open sends nothing to it.
 func open(ctx context.Context, env Environment, migrations fs.FS) (r *Resources, err error) {
@@ -69,6 +73,9 @@ func openDB(ctx context.Context, env Environment) (*pgxpool.Pool, error) {
 	config.ConnConfig.Tracer = tracer(env)
 	if !strings.Contains(env.DatabaseURL, "pool_max_conns") {
 		config.MaxConns = maxConnections
+	}
+	if config.ConnConfig.ConnectTimeout == 0 || !strings.Contains(env.DatabaseURL, "connect_timeout") {
+		config.ConnConfig.ConnectTimeout = connectTimeout
 	}
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "souk-" + env.Name

@@ -33,6 +33,9 @@ type Service struct {
 	URL   string // http://127.0.0.1:40123
 	DB    *pgxpool.Pool
 	Redis *miniredis.Miniredis
+	// Database is the way of the service to its database, which a test can
+	// close. DB does not use it.
+	Database *Gate
 
 	stop func()
 }
@@ -65,6 +68,7 @@ func Start(t testing.TB, run func(context.Context, server.Environment) error, op
 		t.Fatal(err)
 	}
 	t.Cleanup(s.DB.Close)
+	s.Database, env.DatabaseURL = newGate(t, env.DatabaseURL)
 
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)

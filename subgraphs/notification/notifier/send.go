@@ -15,12 +15,15 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
+	"souk/subgraphs/internal/database"
 	"souk/subgraphs/internal/events"
 	"souk/subgraphs/notification/deliver"
 )
 
 const (
-	// workerCount is how many notifications are sent concurrently.
+	// workerCount is how many notifications of a channel are sent
+	// concurrently. Each channel has its own workers, so that one that hangs
+	// does not delay the others.
 	workerCount = 4
 	// pollInterval is how long an idle worker waits before it looks for work
 	// again.
@@ -31,10 +34,15 @@ const (
 	claimLease = time.Minute
 	// sendTimeout bounds one attempt.
 	sendTimeout = 20 * time.Second
-	// recordTimeout bounds writing the result of an attempt.
+	// recordTimeout bounds one attempt to write a result. It is also how long
+	// a stopping process still tries.
 	recordTimeout = 10 * time.Second
-	minBackoff    = time.Second
-	maxBackoff    = 5 * time.Minute
+	// maxRecordTime bounds how long a worker tries to write a result.
+	maxRecordTime    = 15 * time.Minute
+	minRecordBackoff = 50 * time.Millisecond
+	maxRecordBackoff = time.Second
+	minBackoff       = time.Second
+	maxBackoff       = 5 * time.Minute
 )
 
 // sentEvent is the data of notification.sent.
@@ -50,16 +58,18 @@ type sentEvent struct {
 // Work sends due notifications until ctx ends.
 func (s *Service) Work(ctx context.Context) error {
 	var group sync.WaitGroup
-	for range workerCount {
-		group.Go(func() { s.work(ctx) })
+	for _, channel := range []Channel{Email, SMS} {
+		for range workerCount {
+			group.Go(func() { s.work(ctx, channel) })
+		}
 	}
 	group.Wait()
 	return nil
 }
 
-func (s *Service) work(ctx context.Context) {
+func (s *Service) work(ctx context.Context, channel Channel) {
 	for ctx.Err() == nil {
-		more, err := s.sendNext(ctx)
+		more, err := s.sendNext(ctx, channel)
 		if err != nil && ctx.Err() == nil {
 			s.Logger.WarnContext(ctx, "could not process a notification; will retry", "error", err)
 		}
@@ -73,37 +83,91 @@ func (s *Service) work(ctx context.Context) {
 	}
 }
 
-// sendNext attempts one due notification and reports whether one was due. A
-// failed attempt is recorded in the notification; it is not an error.
-func (s *Service) sendNext(ctx context.Context) (bool, error) {
-	n, ok, err := s.claim(ctx)
+// sendNext attempts one due notification of a channel and reports whether one
+// was due. A failed attempt is recorded in the notification; it is not an error.
+func (s *Service) sendNext(ctx context.Context, channel Channel) (bool, error) {
+	n, ok, err := s.claim(ctx, channel)
 	if err != nil || !ok {
 		return false, err
 	}
+	if !s.unrecorded.add(n.ID) {
+		return true, nil // another worker has sent it and is about to record that
+	}
+	defer s.unrecorded.remove(n.ID)
 	// From here on the receiver may have the message. Finish even if ctx ends,
 	// so that the result is recorded.
+	stopping := ctx
 	ctx = traceContext.Extract(context.WithoutCancel(ctx), propagation.MapCarrier{"traceparent": n.traceparent})
 	ctx, span := s.Tracer.Start(ctx, "send "+string(n.Channel), trace.WithSpanKind(trace.SpanKindProducer),
 		trace.WithAttributes(attribute.Int64("souk.notification.id", n.ID), attribute.Int("souk.notification.attempt", n.Attempts)))
 	defer span.End()
 	failure := s.send(ctx, n)
-	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
-	defer cancel()
 	if failure == nil {
-		return true, s.markSent(ctx, n)
+		return true, s.record(ctx, stopping, func(ctx context.Context) error { return s.markSent(ctx, n) })
 	}
 	span.SetStatus(codes.Error, failure.Error())
-	return true, s.markFailed(ctx, n, failure)
+	return true, s.record(ctx, stopping, func(ctx context.Context) error { return s.markFailed(ctx, n, failure) })
 }
 
-func (s *Service) claim(ctx context.Context) (Notification, bool, error) {
+// record writes the result of an attempt. It repeats that while the database is
+// unavailable: a message whose delivery is not recorded is sent again. When
+// stopping ends, it tries a little longer.
+func (s *Service) record(ctx, stopping context.Context, write func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, maxRecordTime)
+	defer cancel()
+	defer context.AfterFunc(stopping, func() { time.AfterFunc(recordTimeout, cancel) })()
+	for wait := minRecordBackoff; ; wait = min(maxRecordBackoff, 2*wait) {
+		try, end := context.WithTimeout(ctx, recordTimeout)
+		err := write(try)
+		end()
+		if err == nil || ctx.Err() != nil || !database.Unavailable(err) && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		s.Logger.WarnContext(ctx, "could not record the result of a notification; will retry", "error", err, "retry_in", wait)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// unrecorded is the set of notifications that the workers of this process are
+// sending or have sent without having recorded it. If the database is away for
+// longer than claimLease, their claims expire although their workers live.
+type unrecorded struct {
+	mu  sync.Mutex
+	ids map[int64]bool // as many as there are workers, at most
+}
+
+// add adds a notification, and returns false if it is already in the set.
+func (u *unrecorded) add(id int64) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.ids[id] {
+		return false
+	}
+	if u.ids == nil {
+		u.ids = map[int64]bool{}
+	}
+	u.ids[id] = true
+	return true
+}
+
+func (u *unrecorded) remove(id int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.ids, id)
+}
+
+func (s *Service) claim(ctx context.Context, channel Channel) (Notification, bool, error) {
 	now := s.Now()
 	rows, err := s.DB.Query(ctx, `
 		UPDATE notifications SET attempts = attempts + 1, due_at = $2
 		WHERE id = (
-			SELECT id FROM notifications WHERE status = 'PENDING' AND due_at <= $1
+			SELECT id FROM notifications WHERE status = 'PENDING' AND channel = $3 AND due_at <= $1
 			ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-		RETURNING `+columns, now, now.Add(claimLease))
+		RETURNING `+columns, now, now.Add(claimLease), channel)
 	if err != nil {
 		return Notification{}, false, fmt.Errorf("claiming a notification: %w", err)
 	}

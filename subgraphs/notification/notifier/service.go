@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"souk/subgraphs/internal/events"
+	"souk/subgraphs/internal/peer"
 	"souk/subgraphs/notification/deliver"
 	"souk/subgraphs/notification/message"
 	"souk/subgraphs/notification/userclient"
@@ -31,6 +32,8 @@ type Service struct {
 	Tracer   trace.Tracer
 	Now      func() time.Time
 	Logger   *slog.Logger
+
+	unrecorded unrecorded
 }
 
 // Sender makes one attempt to deliver a message.
@@ -51,13 +54,17 @@ var templates = map[string]string{
 func EventTypes() []string { return []string{events.OrderCreated, events.OrderCancelled} }
 
 // Handle creates the notifications for an event. It fails permanently if the
-// event's user does not exist or its data is invalid.
+// event's user does not exist or its data is invalid, and temporarily while
+// the user service is unavailable.
 func (s *Service) Handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
 	var order message.Order
 	if err := e.Decode(&order); err != nil {
 		return events.Permanent(err)
 	}
 	contact, ok, err := s.Users.Contact(ctx, order.UserID)
+	if failure := (*peer.Error)(nil); errors.As(err, &failure) && failure.Temporary() {
+		return events.Unavailable(err)
+	}
 	if err != nil {
 		return err
 	}
