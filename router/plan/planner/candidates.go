@@ -13,6 +13,9 @@ func (w *walker) fieldLeaves(b *branch, f *operation.Field) ([]*leaf, error) {
 	if def == nil {
 		return nil, &unreachable{b, f}
 	}
+	if !def.Named.Composite() && w.selectedEarlier(b, f) {
+		return nil, nil
+	}
 	if len(w.jumping) > 0 {
 		// The fields of a key are usually in the subgraph that has the rest of
 		// the key. Try that before exploring further jumps.
@@ -27,6 +30,29 @@ func (w *walker) fieldLeaves(b *branch, f *operation.Field) ([]*leaf, error) {
 		return nil, &unreachable{b, f}
 	}
 	return w.leavesBelow(b, candidates, def, f, earlier)
+}
+
+// selectedEarlier reports whether an earlier payload selects a leaf that the client
+// selects at a branch, and remembers the leaf. The earliest payload delivers it: this one
+// needs no fetch for it.
+func (w *walker) selectedEarlier(b *branch, f *operation.Field) bool {
+	if len(w.jumping) > 0 {
+		return false // the leaf is a condition of a jump
+	}
+	at := b.position.slot.child(f)
+	for p := b.position; p != nil; p = p.parent {
+		if deferID, ok := w.selected[p.fields[at]]; ok && deferID < w.deferID {
+			return true
+		}
+		if p.on == nil {
+			break
+		}
+	}
+	leaf := b.position.field(at)
+	if deferID, ok := w.selected[leaf]; !ok || w.deferID < deferID {
+		w.selected[leaf] = w.deferID
+	}
+	return false
 }
 
 // leavesBelow finds the leaves below a field, given the paths to the field.
@@ -49,7 +75,7 @@ func (w *walker) leavesBelow(b *branch, paths []*edge, def *supergraph.Field, f 
 		}
 		leaves = append(leaves, name)
 	}
-	if err == nil && len(leaves) == 0 {
+	if first := child.position.firstBranch; err == nil && len(leaves) == 0 && (first == nil || first.deferID >= w.deferID) {
 		leaves = []*leaf{w.newLeaf(child.paths)} // whether the object is null
 	}
 	return leaves, err

@@ -73,7 +73,7 @@ func (p *Planner) plan(op *operation.Operation, labels []string, prices map[*lea
 }
 
 func (p *Planner) newWalker(labels func(string) bool, budget int) *walker {
-	return &walker{model: p.model, labels: labels, budget: budget, jumping: map[entityJump]bool{}, resolvedForAllTypes: map[interfaceField]resolution{}}
+	return &walker{model: p.model, labels: labels, budget: budget, jumping: map[entityJump]bool{}, selected: map[*position]int{}, resolvedForAllTypes: map[interfaceField]resolution{}}
 }
 
 // placeOperation chooses paths to everything an operation selects, and places

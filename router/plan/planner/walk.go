@@ -33,6 +33,8 @@ type walker struct {
 	target  *supergraph.Subgraph
 	// resolvedForAllTypes remembers results of the method of that name.
 	resolvedForAllTypes map[interfaceField]resolution
+	// selected has the earliest payload that selects the leaf at a position.
+	selected map[*position]int
 	// thorough makes the walker find every path that the best plan may need,
 	// for the optimiser, and not only those that look cheap for themselves.
 	thorough bool
