@@ -143,10 +143,10 @@ func TestShortestLifetimeApplies(t *testing.T) {
 			l := tt.q.lookup()
 			r.view.Lookup(context.Background(), tt.q.caller, []*execute.CacheLookup{l})
 			if l.Found[0].JSON == nil {
-				t.Fatalf("expired before %s", early)
+				t.Fatalf("the value expired before %s", early)
 			}
 			if ttl := l.Found[0].TTL; ttl <= 0 || ttl > tt.max-early {
-				t.Errorf("after %s the remaining lifetime is %s", early, ttl)
+				t.Errorf("after %s: remaining lifetime %s", early, ttl)
 			}
 			pass(tt.max - early)
 			r.want("at the end", tt.q, `2`, `2`)
@@ -307,7 +307,7 @@ func TestRequestsSucceedWithoutRedis(t *testing.T) {
 	f.clock.advance(500 * time.Millisecond)
 	r.want("not for long", q, `2`, `2`)
 	if err := r.cache.Invalidate(context.Background(), "Product", "1"); err == nil {
-		t.Error("a failed invalidation in Redis was not reported")
+		t.Error("a failed invalidation in Redis is not reported")
 	}
 	r.want("invalidated here all the same", q, `3`, `3`)
 }
@@ -359,7 +359,7 @@ func TestInvalidConfigurationIsRejected(t *testing.T) {
 		"Product by ",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v lacks %q", err, want)
+			t.Errorf("got error %v, want it to contain %q", err, want)
 		}
 	}
 	o = f.options()
@@ -378,7 +378,7 @@ func TestInvalidConfigurationIsRejected(t *testing.T) {
 		"subgraph shop has no root field prices; it has products, time",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v lacks %q", err, want)
+			t.Errorf("got error %v, want it to contain %q", err, want)
 		}
 	}
 }
@@ -399,7 +399,7 @@ func TestCoversOnlyConfiguredTypesAndFields(t *testing.T) {
 	}
 	for _, tt := range tests {
 		if got := v.Covers(tt.s); got != tt.want {
-			t.Errorf("%s %s: %v", tt.s.Subgraph, tt.s.Selections.GraphQL(), got)
+			t.Errorf("Covers(%s %s) = %v", tt.s.Subgraph, tt.s.Selections.GraphQL(), got)
 		}
 	}
 }
@@ -419,7 +419,7 @@ func TestLocalLayerIsBounded(t *testing.T) {
 		}
 	}
 	if bytes > localShards*2000 {
-		t.Errorf("the layer holds %d bytes", bytes)
+		t.Errorf("got %d bytes in the layer", bytes)
 	}
 }
 
@@ -431,7 +431,7 @@ func TestLocalHitDoesNotAllocate(t *testing.T) {
 	l := q.lookup()
 	all := []*execute.CacheLookup{l}
 	if n := testing.AllocsPerRun(100, func() { r.view.Lookup(context.Background(), q.caller, all) }); n > 0 {
-		t.Errorf("%v allocations", n)
+		t.Errorf("got %v allocations, want 0", n)
 	}
 	if l.Found[0].JSON == nil {
 		t.Error("not found")

@@ -112,7 +112,7 @@ func TestLookupReportsPrivateSelections(t *testing.T) {
 		l := request{selection: s, caller: callers[0], reps: product(1)}.lookup()
 		r.view.Lookup(context.Background(), callers[0], []*execute.CacheLookup{l})
 		if l.Private != want {
-			t.Errorf("%s: private is %v", s.Selections.GraphQL(), l.Private)
+			t.Errorf("%s: Private = %v", s.Selections.GraphQL(), l.Private)
 		}
 	}
 }
@@ -129,7 +129,7 @@ func TestCachingPerCallerIsLogged(t *testing.T) {
 	})
 	for _, want := range []string{"level=WARN", "subgraph=shop", `types="[Product Query.products]"`, "headers=[Authorization]", "shared: true"} {
 		if !strings.Contains(log.String(), want) {
-			t.Errorf("the log lacks %s: %s", want, &log)
+			t.Errorf("the log does not contain %s: %s", want, &log)
 		}
 	}
 	if strings.Contains(log.String(), "stock") || strings.Contains(log.String(), "Category") {
@@ -141,7 +141,7 @@ func TestPrivateAndSharedIsRejected(t *testing.T) {
 	o := newFixture(t).options()
 	o.Subgraphs = map[string]Subgraph{"shop": {Types: map[string]Rule{"Product": {TTL: time.Minute, Shared: true, Private: true}}}}
 	if _, err := New(o); err == nil || !strings.Contains(err.Error(), "both private and shared") {
-		t.Errorf("got %v", err)
+		t.Errorf("got error %v", err)
 	}
 }
 

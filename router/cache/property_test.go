@@ -41,7 +41,7 @@ type openRead struct {
 	router  *router
 	lookup  *execute.CacheLookup
 	request request
-	before  []string // the response at the start of the fetch
+	before  []string // the responses at the start of the fetch
 	started time.Time
 }
 
@@ -118,7 +118,7 @@ func (w *world) end(o openRead) {
 func (w *world) check(rep string, o openRead, got string) {
 	var id, version int
 	if _, err := fmt.Sscanf(got, "v%d of %d", &version, &id); err != nil {
-		w.t.Fatalf("%s: %v", got, err)
+		w.t.Fatalf("%s: got invalid value: %v", got, err)
 	}
 	// The value of another entity, selection, variable or scope differs here.
 	current := len(w.versions[id]) - 1

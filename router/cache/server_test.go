@@ -60,7 +60,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 20 s: %s", what)
+			t.Fatalf("timed out after 20 s: %s", what)
 		}
 	}
 }
@@ -121,13 +121,13 @@ func TestRoutersFollowRealRedis(t *testing.T) {
 	s.kill()
 	eventually(t, "both detect the outage", func() bool { return !a.usable() && !b.usable() })
 	if got := a.run(request{selection: productName, reps: ids}, always("3")); got != "3 3 3" {
-		t.Errorf("without Redis: %s", got)
+		t.Errorf("without Redis: got %s", got)
 	}
 	s.start()
 	eventually(t, "both use Redis again", func() bool { return a.usable() && b.usable() })
 	for _, r := range []*router{a, b} {
 		if got := r.run(request{selection: productName, reps: ids}, always("null")); got != "null null null" {
-			t.Errorf("values from before the outage were used: %s", got)
+			t.Errorf("got values from before the outage: %s", got)
 		}
 	}
 	fill(a, "4")
