@@ -103,7 +103,7 @@ func TestUnknownRequiredFeatureIsRejected(t *testing.T) {
 enum join__Graph { A @join__graph(name: "a", url: "http://a.invalid") }
 type Query @join__type(graph: A) { a: Int }`
 		if _, err := open(t, config.Default(), sdl); err == nil || !strings.Contains(err.Error(), feature) {
-			t.Errorf("for %s: %v", purpose, err)
+			t.Errorf("feature for %s: got error %v", purpose, err)
 		}
 	}
 }

@@ -166,7 +166,7 @@ func (s *server) execution(query string, variables record) *execution {
 	return e
 }
 
-// answer returns the response.
+// answer returns the response to an operation.
 func (e *execution) answer() []byte {
 	if e.errors != nil {
 		return []byte(text(record{"data": nil, "errors": e.errors}))
@@ -189,7 +189,7 @@ func (e *execution) answerOn(root string, object record) []byte {
 	return []byte(text(out))
 }
 
-// stream answers a subscription with server-sent events.
+// stream sends the events of a subscription as server-sent events.
 func (e *execution) stream(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	root := e.schema.Subscription.Name
