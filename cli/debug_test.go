@@ -41,7 +41,7 @@ func TestDebugBundleIsWrittenToAFile(t *testing.T) {
 			err := cmd.ExecuteContext(t.Context())
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
-					t.Errorf("error %v, want %s", err, c.want)
+					t.Errorf("got error %v, want %s", err, c.want)
 				}
 				if _, err := os.Stat(file); err == nil {
 					t.Error("a file was written")
@@ -52,7 +52,7 @@ func TestDebugBundleIsWrittenToAFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			if data, err := os.ReadFile(file); err != nil || string(data) != "PK" || !strings.Contains(out.String(), file) {
-				t.Errorf("%q, %v, output %q", data, err, out.String())
+				t.Errorf("got file %q, err %v, output %q", data, err, out.String())
 			}
 		})
 	}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// What is no supergraph is named with its file, for what it seems to be, and
-// with the way to a supergraph.
+// The error for a file that is not a supergraph names the file, says what it seems to
+// be, and how to get a supergraph.
 func TestRouterRejectsFilesThatAreNotSupergraphs(t *testing.T) {
 	dir := t.TempDir()
 	for name, c := range map[string]struct{ text, want string }{
@@ -49,7 +49,7 @@ func TestRouterReportsEveryConfigurationProblem(t *testing.T) {
 		"response_cache:\n  subgraph:\n    subgraphs:\n      f: {types: [X]}\n      a: {types: [Query1], root: [helo]}\n  invalidation:\n    events: {changed: [Prodct, Query.hullo]}\n")
 	p := souk(t, nil, "router", "--config", file)
 	if status := p.wait(t); status != 1 {
-		t.Errorf("exit status %d, want 1", status)
+		t.Errorf("got exit status %d, want 1", status)
 	}
 	want := []string{
 		file + `:6:5: traffic_shaping.subgraphs names "aa", but the supergraph has no such subgraph; did you mean "a"?`,
@@ -64,6 +64,6 @@ func TestRouterReportsEveryConfigurationProblem(t *testing.T) {
 		file + `:18:32: response_cache.invalidation.events.changed names "hullo", but Query has no such field; did you mean "hello"?`,
 	}
 	if got := strings.Join(p.says(), "\n"); got != "souk: "+strings.Join(want, "\nsouk: ") {
-		t.Errorf("it said\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+		t.Errorf("got messages\n%s\nwant\n%s", got, strings.Join(want, "\n"))
 	}
 }

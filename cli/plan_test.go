@@ -12,7 +12,7 @@ import (
 
 const planOperation = `query Orders($withUser: Boolean! = true) { orders(first: 3) { nodes { id user @include(if: $withUser) { username } } } }`
 
-// planOf runs souk plan on planOperation and gives what it prints.
+// planOf runs souk plan on planOperation and returns the output.
 func planOf(t *testing.T, args ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "operation.graphql")
@@ -21,7 +21,7 @@ func planOf(t *testing.T, args ...string) string {
 	}
 	p := souk(t, nil, append([]string{"plan", "--supergraph", "../schema/supergraph.graphql", file}, args...)...)
 	if status := p.wait(t); status != 0 {
-		t.Fatalf("exit status %d: %s", status, &p.stderr)
+		t.Fatalf("got exit status %d: %s", status, &p.stderr)
 	}
 	return p.stdout.String()
 }
@@ -37,13 +37,13 @@ func TestPlanPrintsEachFormat(t *testing.T) {
 		{name: "text", args: []string{"--format", "text"}, want: []string{text}},
 		{name: "apollo", args: []string{"--format", "apollo"}, want: []string{"QueryPlan {\n  Sequence {\n    Fetch(service: \"order\") {\n", `Flatten(path: "orders.nodes.@.user") {`}},
 		{name: "json", args: []string{"--format=json"}, want: []string{`"version": 1,`, `"kind": "entityFetch",`}},
-		{name: "the variables given", args: []string{"--variables", `{"withUser": false}`}, want: []string{"query\n0 fetch order\n    {orders(first:3){nodes{id}}}\n"}},
+		{name: "with variables", args: []string{"--variables", `{"withUser": false}`}, want: []string{"query\n0 fetch order\n    {orders(first:3){nodes{id}}}\n"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := planOf(t, c.args...)
 			for _, want := range c.want {
 				if !strings.Contains(got, want) {
-					t.Errorf("got %s\nwithout %s", got, want)
+					t.Errorf("got %s\nwant it to contain %s", got, want)
 				}
 			}
 		})
@@ -65,17 +65,17 @@ func TestPlanJSONRoundTrips(t *testing.T) {
 		t.Errorf("got %s\nwant %s", &text, want)
 	}
 	for name, c := range map[string]struct{ old, new, want string }{
-		"another version":      {old: `"version": 1`, new: `"version": 2`, want: "version 2 is not supported; this router reads version 1"},
-		"an unknown member":    {old: `"subgraph":`, new: `"service":`, want: `unknown field "service"`},
-		"a query that differs": {old: "{username}", new: "{name}", want: "is not that of the selections"},
+		"another version":   {old: `"version": 1`, new: `"version": 2`, want: "version 2 is not supported; this router reads version 1"},
+		"an unknown member": {old: `"subgraph":`, new: `"service":`, want: `unknown field "service"`},
+		"a different query": {old: "{username}", new: "{name}", want: "is not that of the selections"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := strings.Replace(printed, c.old, c.new, 1)
 			if changed == printed {
-				t.Fatalf("there is no %s in %s", c.old, printed)
+				t.Fatalf("%s not found in %s", c.old, printed)
 			}
 			if _, err := plan.ReadJSON(strings.NewReader(changed)); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("error %v, want %s", err, c.want)
+				t.Errorf("got error %v, want %s", err, c.want)
 			}
 		})
 	}
@@ -90,7 +90,7 @@ func TestPlanExplainsItsChoices(t *testing.T) {
 		"\nparse ", "\nvalidate ", "\nnormalise ", "\nplan ",
 	} {
 		if !strings.Contains(got, want) {
-			t.Errorf("got %s\nwithout %s", got, want)
+			t.Errorf("got %s\nwant it to contain %s", got, want)
 		}
 	}
 	var explained struct {

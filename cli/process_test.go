@@ -25,7 +25,7 @@ import (
 	"souk/subgraphs"
 )
 
-// runMain, in the environment, makes the test's program the souk command.
+// runMain is an environment variable that makes the test binary the souk command.
 const runMain = "SOUK_CLI_TEST_RUN_MAIN"
 
 func TestMain(m *testing.M) {
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m)
 }
 
-// extension, in the environment, says what the program adds to its router.
+// extension is an environment variable that selects the extension of the router.
 const extension = "SOUK_CLI_TEST_EXTENSION"
 
 func extend(x *router.Extensions) error {
@@ -58,17 +58,17 @@ func TestRouterRunsExtensions(t *testing.T) {
 	souk(t, []string{extension + "=fail"}, "router", "--config", file).fails(t, "starting the router's extensions: no database for the extension")
 }
 
-// patience bounds each wait for a process. It is reached only by one that hangs.
+// patience bounds each wait for a process. Only a process that hangs reaches it.
 const patience = 90 * time.Second
 
-// A process is a souk command that runs.
+// A process is a running souk command.
 type process struct {
 	*exec.Cmd
 	stdout, stderr output
 	ended          chan error
 }
 
-// An output keeps what a process writes. It is safe for concurrent use.
+// An output stores the output of a process. It is safe for concurrent use.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -86,7 +86,7 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// souk starts the command with arguments and variables of the environment.
+// souk starts the command with arguments and environment variables.
 func souk(t *testing.T, environment []string, args ...string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.CommandContext(t.Context(), os.Args[0], args...), ended: make(chan error, 1)}
@@ -99,20 +99,20 @@ func souk(t *testing.T, environment []string, args ...string) *process {
 	return p
 }
 
-// wait waits until the process has ended and gives its exit status, which is
-// -1 if a signal ended it.
+// wait waits until the process has exited and returns its exit status, which is -1
+// if a signal ended it.
 func (p *process) wait(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-p.ended:
 	case <-time.After(patience):
 		_ = p.Process.Kill()
-		t.Fatalf("the process does not end; it wrote\n%s%s", &p.stdout, &p.stderr)
+		t.Fatalf("the process does not exit; output:\n%s%s", &p.stdout, &p.stderr)
 	}
 	return p.ProcessState.ExitCode()
 }
 
-// says are the lines it wrote for people to standard error, beside its log.
+// says returns the lines on standard error that are not log records.
 func (p *process) says() []string {
 	var lines []string
 	for line := range strings.Lines(p.stderr.String()) {
@@ -123,15 +123,14 @@ func (p *process) says() []string {
 	return lines
 }
 
-// fails waits until the process has failed, and checks that it said so in one
-// line.
+// fails waits until the process has failed and checks that it printed one line.
 func (p *process) fails(t *testing.T, want string) {
 	t.Helper()
 	if status := p.wait(t); status != 1 {
-		t.Errorf("exit status %d, want 1", status)
+		t.Errorf("got exit status %d, want 1", status)
 	}
 	if lines := p.says(); len(lines) != 1 || !strings.Contains(lines[0], want) {
-		t.Errorf("it said\n%s\nwant one line with %q", strings.Join(lines, "\n"), want)
+		t.Errorf("got messages\n%s\nwant one line with %q", strings.Join(lines, "\n"), want)
 	}
 }
 
@@ -146,12 +145,12 @@ func await(t *testing.T, p *process, what string, condition func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !condition(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("never: %s; the process wrote\n%s%s", what, &p.stdout, &p.stderr)
+			t.Fatalf("timed out: %s; output:\n%s%s", what, &p.stdout, &p.stderr)
 		}
 	}
 }
 
-// taken is an address that something listens on already.
+// taken returns an address on which a listener is open.
 func taken(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -162,7 +161,7 @@ func taken(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// routerFiles writes a supergraph and a configuration, whose path it gives.
+// routerFiles writes a supergraph and a configuration and returns the latter's path.
 func routerFiles(t *testing.T, listen, admin, more string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -224,22 +223,22 @@ func TestCommandsFailInOneLine(t *testing.T) {
 		{name: "plan without a supergraph", args: []string{"plan", "--supergraph", missing, "-"}, want: missing},
 		{name: "replay without a database", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL="}, want: "DATABASE_URL is not set"},
 		{name: "replay without Postgres", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL=postgres://u:hidden@127.0.0.1:1/order"}, want: "127.0.0.1"},
-		{name: "dev at no address", args: []string{"dev", "--dir", t.TempDir(), "--listen", "nonsense"}, want: "nonsense"},
-		{name: "dev at no port", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:80000"}, want: `--listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`},
-		{name: "dev at the last ports", args: []string{"dev", "--dir", t.TempDir(), "--listen", ":65535"}, want: `--listen is ":65535"; the port must be at most 655`},
-		{name: "router at no port", args: []string{"router", "--config", file, "--listen", "127.0.0.1:80000"}, want: `souk: --listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`},
-		{name: "router at no port of the environment", args: []string{"router", "--config", file}, environment: []string{"ROUTER_LISTEN=:80000"},
+		{name: "dev with an invalid address", args: []string{"dev", "--dir", t.TempDir(), "--listen", "nonsense"}, want: "nonsense"},
+		{name: "dev with an invalid port", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:80000"}, want: `--listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`},
+		{name: "dev without enough ports", args: []string{"dev", "--dir", t.TempDir(), "--listen", ":65535"}, want: `--listen is ":65535"; the port must be at most 655`},
+		{name: "router with an invalid port", args: []string{"router", "--config", file, "--listen", "127.0.0.1:80000"}, want: `souk: --listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`},
+		{name: "router with an invalid PORT", args: []string{"router", "--config", file}, environment: []string{"ROUTER_LISTEN=:80000"},
 			want: `souk: the environment variable ROUTER_LISTEN is ":80000"; the port must be a number from 0 to 65535`},
-		{name: "router at no admin port", args: []string{"router", "--config", file}, environment: []string{"ROUTER_ADMIN_LISTEN=:80000"},
+		{name: "router with an invalid admin port", args: []string{"router", "--config", file}, environment: []string{"ROUTER_ADMIN_LISTEN=:80000"},
 			want: `souk: the environment variable ROUTER_ADMIN_LISTEN is ":80000"; the port must be a number from 0 to 65535`},
-		{name: "router with no Redis port", args: []string{"router", "--config", file}, environment: []string{"REDIS_URL=redis://:hidden@a:80000"},
+		{name: "router with an invalid Redis port", args: []string{"router", "--config", file}, environment: []string{"REDIS_URL=redis://:hidden@a:80000"},
 			want: `souk: the environment variable REDIS_URL: "a:80000" is not an address: the port must be a number from 0 to 65535`},
-		{name: "router at no log level", args: []string{"router", "--config", file}, environment: []string{"LOG_LEVEL=loud"},
+		{name: "router with an invalid log level", args: []string{"router", "--config", file}, environment: []string{"LOG_LEVEL=loud"},
 			want: `souk: the environment variable LOG_LEVEL is "loud"; it must be one of debug, info, warn, error`},
-		{name: "router at no port of its file", args: []string{"router", "--config", routerFiles(t, "127.0.0.1:80000", "", "supergraph: {path: GRAPH}\n")},
+		{name: "router with an invalid port in its file", args: []string{"router", "--config", routerFiles(t, "127.0.0.1:80000", "", "supergraph: {path: GRAPH}\n")},
 			want: `router.yaml:1:9: listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`},
-		{name: "dev in no mode", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--auth", "strict"}, want: `--auth is "strict"; it must be one of tutorial, enforced`},
-		{name: "dev at no log level", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--log-level", "loud"}, want: `--log-level is "loud"; it must be one of debug, info, warn, error`},
+		{name: "dev with an invalid mode", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--auth", "strict"}, want: `--auth is "strict"; it must be one of tutorial, enforced`},
+		{name: "dev with an invalid log level", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--log-level", "loud"}, want: `--log-level is "loud"; it must be one of debug, info, warn, error`},
 		{name: "dev on a port in use", args: []string{"dev", "--dir", t.TempDir(), "--listen", taken(t)}, want: "is in use"},
 		{name: "an unknown command", args: []string{"rooter"}, want: "rooter"},
 	} {
@@ -247,7 +246,7 @@ func TestCommandsFailInOneLine(t *testing.T) {
 			p := souk(t, c.environment, c.args...)
 			p.fails(t, c.want)
 			if strings.Contains(p.stderr.String(), "hidden") {
-				t.Errorf("it tells a password: %s", &p.stderr)
+				t.Errorf("the message contains a password: %s", &p.stderr)
 			}
 		})
 	}
@@ -260,7 +259,7 @@ func TestInterruptExitsWithStatusZero(t *testing.T) {
 		await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
 		p.interrupt(t)
 		if status := p.wait(t); status != 0 || len(p.says()) > 0 {
-			t.Errorf("exit status %d, and it said %q", status, p.says())
+			t.Errorf("got exit status %d, messages %q", status, p.says())
 		}
 	})
 	t.Run("service that waits for its database", func(t *testing.T) {
@@ -268,7 +267,7 @@ func TestInterruptExitsWithStatusZero(t *testing.T) {
 		await(t, p, "the service waits for Postgres", func() bool { return strings.Contains(p.stderr.String(), "waiting for Postgres") })
 		p.interrupt(t)
 		if status := p.wait(t); status != 0 || len(p.says()) > 0 {
-			t.Errorf("exit status %d, and it said %q", status, p.says())
+			t.Errorf("got exit status %d, messages %q", status, p.says())
 		}
 	})
 	t.Run("dev that starts", func(t *testing.T) {
@@ -276,13 +275,13 @@ func TestInterruptExitsWithStatusZero(t *testing.T) {
 		await(t, p, "Postgres has started", func() bool { return strings.Contains(p.stdout.String(), "Postgres") })
 		p.interrupt(t)
 		if status := p.wait(t); status != 0 || len(p.says()) > 0 {
-			t.Errorf("exit status %d, and it said %q", status, p.says())
+			t.Errorf("got exit status %d, messages %q", status, p.says())
 		}
 	})
 }
 
-// A request that hangs keeps the router from ending, for as long as it may
-// take; whoever asks a second time does not want to wait.
+// A request that hangs delays the exit of the router until its timeout. A second
+// interrupt ends the process at once.
 func TestSecondInterruptExitsAtOnce(t *testing.T) {
 	asked, answer := make(chan struct{}), make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -311,13 +310,13 @@ func TestSecondInterruptExitsAtOnce(t *testing.T) {
 	await(t, p, "it takes no connections any more", func() bool { return status(t, "http://"+address+"/readyz") == 0 })
 	p.interrupt(t)
 	if status := p.wait(t); status != 128+int(syscall.SIGINT) {
-		t.Errorf("exit status %d, want that of an interrupt, 130", status)
+		t.Errorf("got exit status %d, want 130, that of an interrupt", status)
 	}
 	<-client
 }
 
-// What net/http says outside of any request is a record of the log like others,
-// and repeats nothing of what a subgraph sent.
+// Messages that net/http logs outside of requests are structured log records and
+// contain nothing that a subgraph sent.
 func TestStandardLogGoesToTheStructuredLog(t *testing.T) {
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -349,18 +348,18 @@ func TestStandardLogGoesToTheStructuredLog(t *testing.T) {
 		"supergraph: {path: GRAPH}\noverride_subgraph_urls: {a: %q}\ntraffic_shaping: {all: {http_client: standard}}\n", "http://"+listener.Addr().String())))
 	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
 	if got := post(t, "http://"+address+"/graphql", `{"query":"{ hello }"}`); !strings.Contains(got, "secret") {
-		t.Fatalf("the client got %s", got)
+		t.Fatalf("client: got %s", got)
 	}
 	close(late)
 	await(t, p, "net/http tells of the late bytes", func() bool { return strings.Contains(p.stderr.String(), "Unsolicited response") })
 	if text := p.stderr.String(); len(p.says()) > 0 || strings.Contains(text, "secret") || !strings.Contains(text, `"level":"WARN","msg":"Unsolicited response`) {
-		t.Errorf("it wrote %s", text)
+		t.Errorf("got log %s", text)
 	}
 	p.interrupt(t)
 	p.wait(t)
 }
 
-// The store does not go on without its database when Postgres dies by itself.
+// If Postgres dies, the store exits with an error.
 func TestDevExitsWhenPostgresDies(t *testing.T) {
 	p := souk(t, nil, "dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0")
 	await(t, p, "the store runs", func() bool { return strings.Contains(p.stdout.String(), "Press Ctrl-C to stop") })
@@ -372,18 +371,18 @@ func TestDevExitsWhenPostgresDies(t *testing.T) {
 	p.fails(t, "postgres ended unexpectedly: signal: killed")
 }
 
-// children are the processes that a process has started.
+// children returns the child processes of a process.
 func children(t *testing.T, parent int) []int {
 	t.Helper()
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
 	if err != nil || len(tasks) == 0 {
-		t.Skip("the processes another one has started are known on Linux only")
+		t.Skip("child processes can be listed only on Linux")
 	}
 	var found []int
 	for _, file := range tasks {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			continue // that thread has ended
+			continue // the thread has ended
 		}
 		for field := range strings.FieldsSeq(string(text)) {
 			var pid int
@@ -393,7 +392,7 @@ func children(t *testing.T, parent int) []int {
 		}
 	}
 	if len(found) == 0 {
-		t.Fatalf("process %d has started none", parent)
+		t.Fatalf("process %d has no children", parent)
 	}
 	return found
 }

@@ -27,8 +27,8 @@ enum join__Graph { A @join__graph(name: "a", url: "http://a.invalid/graphql") }
 type Query @join__type(graph: A) { hello: String }
 `
 
-// A volume is a directory as Kubernetes mounts a ConfigMap: what is in it are
-// links through one link, which is moved when the ConfigMap changes.
+// A volume is a directory as Kubernetes mounts a ConfigMap: its files are links
+// through one link, which is replaced when the ConfigMap changes.
 type volume struct {
 	dir     string
 	version int
@@ -59,8 +59,8 @@ func (v *volume) write(t *testing.T, files map[string]string) {
 	}
 }
 
-// The supergraph, the configuration and the REST routes are taken into use when
-// their ConfigMaps change, without a restart; what is wrong is not.
+// The router reloads the supergraph, the configuration and the REST routes when their
+// ConfigMaps change, without a restart. It ignores invalid ones.
 func TestRouterFollowsConfigMaps(t *testing.T) {
 	graph, configuration, routes := &volume{dir: t.TempDir()}, &volume{dir: t.TempDir()}, &volume{dir: t.TempDir()}
 	address := freeAddress(t)
@@ -93,7 +93,7 @@ func TestRouterFollowsConfigMaps(t *testing.T) {
 		t.Helper()
 		for end := time.Now().Add(20 * time.Second); !condition(); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("never: %s", what)
+				t.Fatalf("timed out: %s", what)
 			}
 		}
 	}
@@ -126,7 +126,7 @@ func freeAddress(t *testing.T) string {
 	return address
 }
 
-// post gives the answer; nothing while nobody answers.
+// post returns the response, or "" if there is none.
 func post(t *testing.T, url, body string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
@@ -146,7 +146,7 @@ func post(t *testing.T, url, body string) string {
 	return string(text)
 }
 
-// status is that of the answer to a GET; 0 while nobody answers.
+// status returns the status of a GET, or 0 if there is no response.
 func status(t *testing.T, url string) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
