@@ -19,19 +19,19 @@ import (
 	"time"
 )
 
-// An attack is what some hostile clients do.
+// An attack is a number of hostile clients with the same behaviour.
 type attack struct {
 	name    string
 	clients int
-	// prepare makes what one of the clients does in its turn n. It ignores what
-	// it is answered. What costs time, such as a large body, is made before.
+	// prepare returns what one of the clients does in turn n. Responses are ignored.
+	// Expensive inputs, such as a large body, are prepared in advance.
 	prepare func() func(c *client, n int)
 }
 
-// An order tells a process of attackers what to do.
+// An order describes the attack to a process of attackers.
 type order struct {
 	Suite, Attack, Address string
-	// Turns are those of each client, Length the time for all of them.
+	// Turns is the number of turns of each client, Length the time for all of them.
 	Turns  int
 	Length time.Duration
 }
@@ -41,12 +41,12 @@ type client struct {
 	address string
 	ctx     context.Context
 	http    *http.Client
-	held    []net.Conn // connections kept until the attack ends
+	held    []net.Conn // connections kept open until the attack ends
 	did     deeds
 }
 
-// elsewhere dials from the address of the attackers: they are not on the machine of
-// the well-behaved client.
+// elsewhere dials from the attackers' address, which differs from that of the
+// well-behaved client.
 var elsewhere = &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Control: func(_, _ string, c syscall.RawConn) (err error) {
 	const bindAddressNoPort = 24 // IP_BIND_ADDRESS_NO_PORT of Linux: one port serves many peers
 	if controlErr := c.Control(func(fd uintptr) {
@@ -57,7 +57,7 @@ var elsewhere = &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)},
 	return err
 }}
 
-// Deeds are what attackers have done.
+// Deeds counts what attackers have done.
 type deeds struct {
 	Turns int
 	// Answers count the responses by their status codes.
@@ -71,7 +71,7 @@ func (d *deeds) add(more deeds) {
 	}
 }
 
-// send sends a body in pieces, none of which is copied.
+// send sends a body in pieces without copying them.
 func (c *client) send(method, path string, body []string, headers ...string) {
 	readers, length := make([]io.Reader, len(body)), 0
 	for i, piece := range body {
@@ -100,7 +100,7 @@ func (c *client) send(method, path string, body []string, headers ...string) {
 // post sends a GraphQL request.
 func (c *client) post(body ...string) { c.send(http.MethodPost, "/graphql", body) }
 
-// raw sends bytes on a connection of its own, which stays open and is not read.
+// raw sends bytes on a new connection, which stays open and is not read.
 func (c *client) raw(text string) net.Conn {
 	conn, err := elsewhere.DialContext(c.ctx, "tcp", c.address)
 	if err != nil {
@@ -118,7 +118,7 @@ func (c *client) raw(text string) net.Conn {
 	return conn
 }
 
-// attackNow is the main function of a process of attackers.
+// attackNow is the main function of an attacker process.
 func attackNow(text string) int {
 	var o order
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
@@ -149,7 +149,7 @@ func attackNow(text string) int {
 	return 0
 }
 
-// attackAs is one of the clients.
+// attackAs runs one of the clients.
 func attackAs(ctx context.Context, i int, run func(*client, int), o order) deeds {
 	c := &client{address: o.Address, ctx: ctx, did: deeds{Answers: map[int]int{}}, http: &http.Client{Transport: &http.Transport{
 		MaxIdleConnsPerHost: 1, DialContext: elsewhere.DialContext,
@@ -160,7 +160,7 @@ func attackAs(ctx context.Context, i int, run func(*client, int), o order) deeds
 		c.did.Turns++
 	}
 	if len(c.held) > 0 {
-		<-ctx.Done() // what is held is the attack
+		<-ctx.Done() // the open connections are the attack
 	}
 	for _, conn := range c.held {
 		_ = conn.Close()
@@ -168,8 +168,8 @@ func attackAs(ctx context.Context, i int, run func(*client, int), o order) deeds
 	return c.did
 }
 
-// attacked runs attackers in a process of their own while it calls during, and
-// waits for their end. It gives what they have done. They have the lowest priority: real attackers are on
+// attacked runs attackers in another process while it calls during, waits for them, and
+// returns what they did. They have the lowest priority: real attackers run on
 // other machines, and take no time from the process under attack.
 func attacked(t *testing.T, o order, during func(ended <-chan struct{})) (did deeds) {
 	t.Helper()
@@ -189,8 +189,8 @@ func attacked(t *testing.T, o order, during func(ended <-chan struct{})) (did de
 	}
 	started := make(chan error)
 	go func() {
-		// A thread hands its priority down to the processes it starts. It ends
-		// with the goroutine, because that stays locked to it.
+		// A child process inherits the priority of the thread that starts it. The thread
+		// ends with the goroutine, because that stays locked to it.
 		runtime.LockOSThread()
 		err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, 19)
 		if err == nil {
@@ -203,17 +203,17 @@ func attacked(t *testing.T, o order, during func(ended <-chan struct{})) (did de
 	}
 	output := bufio.NewReader(stdout)
 	if _, err := output.ReadString('\n'); err != nil {
-		t.Errorf("the attackers do not start: %v", err)
+		t.Errorf("starting the attackers: %v", err)
 	}
 	ended := make(chan struct{})
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
 		defer close(ended)
 		if err := json.NewDecoder(output).Decode(&did); err != nil && t.Context().Err() == nil {
-			t.Errorf("the attackers do not come to their end: %v", err)
+			t.Errorf("the attackers do not exit: %v", err)
 		}
 		if err := cmd.Wait(); err != nil && t.Context().Err() == nil {
-			t.Errorf("the attackers: %v", err)
+			t.Errorf("attackers: %v", err)
 		}
 	})
 	during(ended)

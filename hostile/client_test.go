@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Samples are what a well-behaved client has met.
+// Samples are the measurements of a well-behaved client.
 type samples struct {
 	answered []time.Duration
-	// refused counts responses that asked the client to come again, and
-	// connections that failed.
+	// refused counts responses that asked the client to retry, and failed
+	// connections.
 	refused int
 }
 
-// refusedShare is the share of its requests that the client was refused.
+// refusedShare is the share of the client's requests that were refused.
 func (s samples) refusedShare() float64 {
 	return float64(s.refused) / float64(max(1, s.refused+len(s.answered)))
 }
@@ -34,8 +34,8 @@ func (s *samples) add(more samples) {
 	s.refused += more.refused
 }
 
-// ask sends something small n times, as somebody else than the attackers. It
-// tries again while the process refuses, as its Retry-After tells clients to.
+// ask sends n small requests from an address that no attacker uses. While the process
+// refuses them, it retries, as its Retry-After tells clients to.
 func (s *target) ask(n int) (all samples) {
 	good := &http.Client{Timeout: patience}
 	defer good.CloseIdleConnections()
@@ -44,14 +44,14 @@ func (s *target) ask(n int) (all samples) {
 		response, err := good.Post("http://"+s.address+"/graphql", "application/json", strings.NewReader(s.good)) //nolint:noctx // bounded by the client's timeout
 		if err != nil {
 			all.refused++
-			time.Sleep(50 * time.Millisecond) // the client's own pace
+			time.Sleep(50 * time.Millisecond) // the client's pace
 			continue
 		}
 		body, _ := io.ReadAll(response.Body)
 		_ = response.Body.Close()
 		if response.StatusCode != http.StatusOK || !strings.Contains(string(body), s.want) {
 			all.refused++
-			time.Sleep(50 * time.Millisecond) // the client's own pace
+			time.Sleep(50 * time.Millisecond) // the client's pace
 			continue
 		}
 		all.answered = append(all.answered, time.Since(begun))

@@ -11,8 +11,8 @@ import (
 	"souk/cli"
 )
 
-// These, in the environment, make the test's program something else: the souk
-// command, or attackers whose order is the value.
+// These environment variables make the test binary the souk command, or an attacker
+// process whose order is the value.
 const (
 	runMain   = "SOUK_HOSTILE_RUN_MAIN"
 	runAttack = "SOUK_HOSTILE_ATTACK"
@@ -30,10 +30,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// full says that the attacks run as long as in `make hostile`.
+// full is set if the attacks run for their full length, as in `make hostile`.
 var full = os.Getenv("SOUK_HOSTILE") == "full"
 
-// suites are the attacks by what they are for.
+// suites are the attacks by their target.
 var suites = map[string]func() []attack{
 	"router": func() []attack { return slices.Concat(cacheAttacks(), workAttacks(), connectionAttacks()) },
 	"store":  func() []attack { return slices.Concat(storeAttacks(), storeStreamAttacks()) },
@@ -47,7 +47,7 @@ func TestRouterSurvivesHostileClients(t *testing.T) {
 func TestStoreSurvivesHostileClients(t *testing.T) {
 	needProc(t)
 	if !full {
-		t.Skip("the store is attacked in `make hostile` only")
+		t.Skip("the store is attacked only by `make hostile`")
 	}
 	startStore(t).outlives(t, "store")
 }
@@ -55,11 +55,11 @@ func TestStoreSurvivesHostileClients(t *testing.T) {
 func needProc(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat("/proc/self/status"); err != nil {
-		t.Skip("there is no /proc to read resident memory from")
+		t.Skip("resident memory needs /proc")
 	}
 }
 
-// outlives runs the attacks of a suite one after the other.
+// outlives runs the attacks of a suite in sequence.
 func (s *target) outlives(t *testing.T, suite string) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -71,19 +71,18 @@ func (s *target) outlives(t *testing.T, suite string) {
 		t.Run(a.name, func(t *testing.T) { s.outlive(t, suite, a) })
 	}
 	if after := s.ask(20); len(after.answered) != 20 {
-		t.Errorf("after all attacks %d of 20 requests were answered", len(after.answered))
+		t.Errorf("after all attacks: got %d of 20 responses", len(after.answered))
 	}
 }
 
-// outlive runs one attack, and judges how the process and its well-behaved
-// client fare meanwhile.
+// outlive runs one attack and checks how the process and its well-behaved client cope.
 func (s *target) outlive(t *testing.T, suite string, a attack) {
 	s.peak.Store(0)
 	o := order{Suite: suite, Attack: a.name, Address: s.address, Turns: 12, Length: 2 * time.Second}
 	var idle samples
 	if full {
 		o.Turns, o.Length = 1<<30, 10*time.Second
-		idle = s.ask(200) // now, since the machine may have other work than before
+		idle = s.ask(200) // measured now, since the load of the machine may have changed
 	}
 	var during samples
 	did := attacked(t, o, func(ended <-chan struct{}) {
@@ -99,19 +98,19 @@ func (s *target) outlive(t *testing.T, suite string, a attack) {
 			break
 		}
 	})
-	t.Logf("%d turns, answered %v; idle p99 %v, under attack p50 %v, p99 %v of %d, %d refused; resident %d MiB at most",
+	t.Logf("%d turns, responses %v; idle p99 %v, under attack p50 %v, p99 %v of %d, %d refused; at most %d MiB resident",
 		did.Turns, did.Answers, idle.at(0.99), during.at(0.5), during.at(0.99), len(during.answered), during.refused, s.peak.Load()>>20)
 	if s.ended.Load() {
-		t.Fatalf("the process ended:\n%s", s.log.tail())
+		t.Fatalf("the process exited:\n%s", s.log.tail())
 	}
 	if peak := s.peak.Load(); peak > maxResident {
-		t.Errorf("%d MiB resident; at most %d are allowed", peak>>20, maxResident>>20)
+		t.Errorf("got %d MiB resident, want at most %d", peak>>20, maxResident>>20)
 	}
 	if len(during.answered) == 0 {
-		t.Errorf("the well-behaved client was never answered:\n%s", s.log.tail())
+		t.Errorf("the well-behaved client got no response:\n%s", s.log.tail())
 	}
 	if during.refusedShare() > maxRefused {
-		t.Errorf("%d of %d requests were refused; at most %.0f %% may be:\n%s", during.refused, during.refused+len(during.answered), 100*maxRefused, s.log.tail())
+		t.Errorf("%d of %d requests were refused, want at most %.0f %%:\n%s", during.refused, during.refused+len(during.answered), 100*maxRefused, s.log.tail())
 	}
 	if full && during.at(0.99) > 5*max(idle.at(0.99), 10*time.Millisecond) {
 		t.Errorf("the 99th percentile rose from %v to %v", idle.at(0.99), during.at(0.99))

@@ -19,12 +19,12 @@ func httpRequest(body, headers string) string {
 const webSocketHandshake = "GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
 
-// connects is an attack by connections that say something and stay open.
+// connects is an attack with connections that send something and stay open.
 func connects(text string) func() func(*client, int) {
 	return func() func(*client, int) { return func(c *client, _ int) { c.raw(text) } }
 }
 
-// fanOut is the text of a short document that selects thousands of fields, in 64
+// fanOut returns a short document that selects thousands of fields, in 64
 // combinations.
 func fanOut() (head, tail string) {
 	var b strings.Builder
@@ -49,11 +49,11 @@ func bomb() string {
 }
 
 func quoted(v any) string {
-	text, _ := json.Marshal(v) // strings and lists of numbers always have a form
+	text, _ := json.Marshal(v) // strings and lists of numbers can always be encoded
 	return string(text)
 }
 
-// attackers of the memory of the router's caches.
+// cacheAttacks fill the router's caches.
 func cacheAttacks() []attack {
 	padding := strings.Repeat("x", 1_900_000)
 	return []attack{
@@ -92,7 +92,7 @@ func cacheAttacks() []attack {
 	}
 }
 
-// workAttacks make the router work.
+// workAttacks use the router's CPU.
 func workAttacks() []attack {
 	return []attack{
 		{name: "lists of 200,000 ids", clients: 8, prepare: func() func(*client, int) {
@@ -133,7 +133,7 @@ func connectionAttacks() []attack {
 		{name: "headers that do not end", clients: 20, prepare: connects("POST /graphql HTTP/1.1\r\nHost: x\r\nX-Slow: ")},
 		{name: "bodies that do not end", clients: 20, prepare: connects(
 			"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2000000\r\n\r\n{\"query\":\"" + strings.Repeat("x", 100_000))},
-		{name: "bodies that do not begin", clients: 20, prepare: connects(
+		{name: "bodies that do not start", clients: 20, prepare: connects(
 			"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2000000\r\n\r\n")},
 		{name: "connections", clients: 30, prepare: connects("")},
 	}

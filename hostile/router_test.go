@@ -26,10 +26,10 @@ type Query @join__type(graph: A) { hello: String  user(id: ID): User  byIds(ids:
 type Subscription @join__type(graph: A) { ticks: String }
 `
 
-// routerConfig counts callers by a header, which clients make up.
+// routerConfig identifies callers by a header, which clients can invent.
 const routerConfig = "rate_limit: {enabled: true, by: header, header: X-Key, requests: 100000, interval: 1s}\n"
 
-// startRouter runs a router over a subgraph that answers anything at once.
+// startRouter runs a router with a subgraph that responds to anything at once.
 func startRouter(t *testing.T) *target {
 	t.Helper()
 	long := []byte(`{"data":{"long":["` + strings.Repeat(strings.Repeat("x", 100)+`","`, 45_000) + `"]}}`)

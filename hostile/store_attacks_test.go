@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// storeAttacks are requests that make the services work.
+// storeAttacks are requests that use the services' CPU.
 func storeAttacks() []attack {
 	return []attack{
 		{name: "log-ins", clients: 8, prepare: func() func(*client, int) {
 			return func(c *client, n int) {
 				c.post(logIns(n, 199)) // too expensive
-				c.post(logIns(n, 4))   // as many as one operation may have
+				c.post(logIns(n, 4))   // the maximum in one operation
 			}
 		}},
 		{name: "nested products", clients: 8, prepare: func() func(*client, int) {
@@ -24,7 +24,7 @@ func storeAttacks() []attack {
 			}
 			return func(c *client, n int) {
 				c.post(nested(n, 100)) // too expensive
-				c.post(nested(n, 7))   // just not
+				c.post(nested(n, 7))   // just within the limit
 			}
 		}},
 		{name: "lists of 200,000 ids", clients: 8, prepare: func() func(*client, int) {
@@ -43,7 +43,7 @@ func storeAttacks() []attack {
 	}
 }
 
-// logIns is a request with some aliases of a log-in.
+// logIns returns a request with aliases of logIn.
 func logIns(n, aliases int) string {
 	var b strings.Builder
 	for i := range aliases {
@@ -63,15 +63,15 @@ func storeStreamAttacks() []attack {
 		{name: "event streams that are never read", clients: 20, prepare: connects(local(httpRequest(`{"query":"`+large+`"}`, "Accept: text/event-stream\r\n")))},
 		{name: "subscriptions that are never read", clients: 20, prepare: connects(local(httpRequest(`{"query":"subscription { orderUpdated(id: 155) { id status version } }"}`, "Accept: text/event-stream\r\n")))},
 		{name: "REST bodies that do not end", clients: 20, prepare: connects(restBody)},
-		{name: "REST bodies that do not begin", clients: 20, prepare: connects(restBody[:strings.Index(restBody, "{")])},
+		{name: "REST bodies that do not start", clients: 20, prepare: connects(restBody[:strings.Index(restBody, "{")])},
 	}
 }
 
-// local gives a request the only host that the store answers to.
+// local sets the only host that the store accepts.
 func local(text string) string { return strings.Replace(text, "Host: x", "Host: localhost", 1) }
 
-// operate opens a WebSocket and sends operations for as long as the router takes
-// them, each with another id. It reads nothing.
+// operate opens a WebSocket and sends operations with different IDs until the router
+// closes it. It reads nothing.
 func (c *client) operate(n int, document string) {
 	conn := c.raw(local(webSocketHandshake) + frame(`{"type":"connection_init"}`))
 	if conn == nil {
@@ -85,9 +85,9 @@ func (c *client) operate(n int, document string) {
 	}
 }
 
-// frame is a text message of a client (RFC 6455, section 5.2), with a masking key
-// of zeros, which leaves the text as it is. White space makes it long enough for
-// a length of 16 bits.
+// frame returns a client's text message (RFC 6455, section 5.2) with a masking key of
+// zeros, which leaves the text unchanged. White space makes it long enough for a 16-bit
+// length.
 func frame(text string) string {
 	text += strings.Repeat(" ", max(0, 126-len(text)))
 	head := []byte{0x81, 0x80 | 126}

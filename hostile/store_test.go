@@ -7,8 +7,8 @@ import (
 
 var playground = regexp.MustCompile(`http://(\S+)/ +the playground`)
 
-// startStore runs the whole store, with a Postgres of its own. That is not part of
-// the process, but all services, a Redis and the inbox are.
+// startStore runs the whole store with its own Postgres, which is a separate process.
+// All services, a Redis and the inbox are in the process under attack.
 func startStore(t *testing.T) *target {
 	t.Helper()
 	s := launch(t, "dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--log-level", "warn")

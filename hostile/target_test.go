@@ -21,10 +21,10 @@ import (
 const (
 	softLimit   = "GOMEMLIMIT=282MiB" // 55 % of 512 MiB
 	maxResident = 400 << 20
-	// maxRefused is the share of the well-behaved client's requests that may be
-	// refused or find no connection during an attack.
+	// maxRefused is the share of the well-behaved client's requests that may be refused or
+	// fail to connect during an attack.
 	maxRefused = 0.2
-	patience   = 2 * time.Minute // bounds waits; reached only when something hangs
+	patience   = 2 * time.Minute // bounds waits; reached only if something hangs
 )
 
 // A target is a souk process under attack.
@@ -32,15 +32,14 @@ type target struct {
 	*exec.Cmd
 	t       *testing.T
 	address string
-	// good is the request of the well-behaved client, and want a part of its
-	// response.
+	// good is the request of the well-behaved client, and want a part of its response.
 	good, want string
 	log        output
 	ended      atomic.Bool
 	peak       atomic.Int64 // resident bytes
 }
 
-// An output keeps the end of what a process writes.
+// An output stores the end of a process's output.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -66,8 +65,8 @@ func (o *output) tail() string {
 	return text[max(0, len(text)-4000):]
 }
 
-// launch runs the souk command with some arguments in the memory of a small pod.
-// The process is asked to stop at the end of the test.
+// launch runs the souk command with the memory of a small pod. The process is asked to
+// stop at the end of the test.
 func launch(t *testing.T, args ...string) *target {
 	t.Helper()
 	s := &target{t: t}
@@ -88,7 +87,7 @@ func launch(t *testing.T, args ...string) *target {
 	return s
 }
 
-// awaitReady waits until the process says that it is ready at its address.
+// awaitReady waits until the process reports that it is ready.
 func (s *target) awaitReady() {
 	s.t.Helper()
 	s.await(func() bool {
@@ -101,8 +100,8 @@ func (s *target) awaitReady() {
 	})
 }
 
-// endWithParent asks this process to stop when the one that started it has ended,
-// even if that was killed: it holds the other end of the standard input.
+// endWithParent makes this process stop when its parent has exited, even if it was
+// killed: the parent holds the other end of standard input.
 func endWithParent() {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
@@ -122,7 +121,7 @@ func (s *target) await(state func() bool) {
 	s.t.Helper()
 	for end := time.Now().Add(patience); !state(); time.Sleep(20 * time.Millisecond) {
 		if s.ended.Load() || time.Now().After(end) {
-			s.t.Fatalf("the process ended or hangs:\n%s", s.log.tail())
+			s.t.Fatalf("the process exited or hangs:\n%s", s.log.tail())
 		}
 	}
 }
@@ -142,10 +141,10 @@ func (s *target) resident() int64 {
 	return 0
 }
 
-// watch notes the highest resident memory until ctx ends.
+// watch records the peak of the resident memory until ctx ends.
 func (s *target) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		s.peak.Store(max(s.peak.Load(), s.resident()))
-		time.Sleep(10 * time.Millisecond) // the pace of samples
+		time.Sleep(10 * time.Millisecond) // the sampling interval
 	}
 }

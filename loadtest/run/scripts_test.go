@@ -11,8 +11,8 @@ import (
 	"souk/schema"
 )
 
-// The scripts' operations are valid ones of the store's graph. This needs no k6,
-// so it holds everywhere.
+// The operations in the scripts are valid for the store's schema. The test needs no k6,
+// so it runs everywhere.
 func TestOperationsAreValid(t *testing.T) {
 	model, err := supergraph.Parse(schema.Supergraph)
 	if err != nil {
@@ -41,6 +41,6 @@ func TestOperationsAreValid(t *testing.T) {
 		}
 	}
 	if found < 8 {
-		t.Errorf("only %d operations were found in %v", found, paths)
+		t.Errorf("found only %d operations in %v", found, paths)
 	}
 }

@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Each script, a few times over, against a store that asks for tokens as the
-// one in the cluster does. How long things take is not looked at here.
+// Each script runs a few iterations against a store in enforced mode, as in the cluster.
+// The test does not check durations.
 func TestScriptsPassTheirChecks(t *testing.T) {
 	t.Parallel()
 	s := beginTest(t, "enforced")
@@ -45,14 +45,14 @@ func TestScriptsPassTheirChecks(t *testing.T) {
 		}
 		checkSummary(t, s, 4)
 	})
-	// The thresholds are such that a store which fails does not keep them.
+	// The thresholds fail if the store fails.
 	t.Run("failures", func(t *testing.T) {
 		if err := s.store.StopService("inventory"); err != nil {
 			t.Fatal(err)
 		}
 		err := s.runScript(t.Context(), "product", nil, "--vus", "1", "--iterations", "3")
 		if err == nil || !slices.Contains(readSummary(t, s).Failed, "graphql_errors: rate<0.001") {
-			t.Errorf("without inventory the load ends with %v", err)
+			t.Errorf("without inventory: got error %v, want failed thresholds", err)
 		}
 	})
 }
@@ -66,8 +66,8 @@ func TestAuditPassesAfterOutages(t *testing.T) {
 	}
 }
 
-// beginTest starts a store to put under load. Only where k6 is at hand: it takes
-// minutes to build.
+// beginTest starts a store for a load test. It needs k6, which takes minutes to build,
+// and skips the test without it.
 func beginTest(t *testing.T, auth string) *testRun {
 	t.Helper()
 	k6, err := existingK6()
@@ -75,7 +75,7 @@ func beginTest(t *testing.T, auth string) *testRun {
 		t.Fatal(err)
 	}
 	if k6 == "" {
-		t.Skip("there is no k6: `make k6` builds it, or name one in K6")
+		t.Skip("k6 not found: run `make k6`, or set K6 to its path")
 	}
 	s, err := startRun(t.Context(), testRun{k6: k6, top: top, results: t.TempDir(), auth: auth, out: testOutput{t}, skipGracePeriod: true})
 	if err != nil {
@@ -116,20 +116,20 @@ func readSummary(t *testing.T, s *testRun) (all summary) {
 	return all
 }
 
-// checkSummary looks for at least that many iterations without a failure.
+// checkSummary expects at least a number of iterations without a failure.
 func checkSummary(t *testing.T, s *testRun, iterations float64) {
 	t.Helper()
 	metrics := readSummary(t, s).Metrics
 	if metrics["checks"].Values["rate"] != 1 || metrics["http_req_failed"].Values["rate"] != 0 || metrics["graphql_errors"].Values["rate"] != 0 {
 		log, _ := os.ReadFile(s.journalPath())
-		t.Errorf("something failed: %s", tailOf(string(log)))
+		t.Errorf("got failures: %s", tailOf(string(log)))
 	}
 	if n := metrics["iterations"].Values["count"]; n < iterations {
-		t.Errorf("%v iterations, want %v", n, iterations)
+		t.Errorf("got %v iterations, want %v", n, iterations)
 	}
 	page, err := os.ReadFile(filepath.Join(s.results, "summary.html"))
 	if err != nil || !bytes.Contains(page, []byte("http_req_duration")) {
-		t.Errorf("the page does not show durations: %v", err)
+		t.Errorf("the report has no durations: %v", err)
 	}
 }
 
