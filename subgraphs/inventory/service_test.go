@@ -78,7 +78,7 @@ func same(t *testing.T, ask, got, want string) {
 		t.Fatal(err)
 	}
 	if x, y := fmt.Sprint(a), fmt.Sprint(b); x != y {
-		t.Errorf("%s\n answered %s\n     not %s", ask, x, y)
+		t.Errorf("%s\n got %s\nwant %s", ask, x, y)
 	}
 }
 
@@ -105,7 +105,7 @@ func TestEntitiesTakeOneQueryPerType(t *testing.T) {
 		{"id":"1","inStock":true,"available":3,"shippingEstimate":{"minorUnits":490,"currency":"USD","decimal":4.9},"stock":{"onHand":3}},
 		null]}`)
 	if n := queries.Load(); n != 2 {
-		t.Errorf("_entities took %d queries, not one for each type", n)
+		t.Errorf("_entities: got %d queries, want one for each type", n)
 	}
 }
 
@@ -115,7 +115,7 @@ func TestEnforcedModeRestrictsChanges(t *testing.T) {
 	const reserve = `mutation { reserveStock(orderId: "o", lines: [{productId: "1", quantity: 4}]) { __typename } }`
 	same(t, "anybody", s.Data(t, set, nil), `{"setStock":{"__typename":"Forbidden"}}`)
 	if answer := s.Do(t, reserve, nil); len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "FORBIDDEN" {
-		t.Errorf("anybody may reserve: %+v", answer)
+		t.Errorf("anonymous reservation: got %+v", answer)
 	}
 	same(t, "a service", s.Data(t, set, nil, servicetest.AsService), `{"setStock":{"__typename":"StockPayload"}}`)
 	same(t, "a service", s.Data(t, reserve, nil, servicetest.AsService), `{"reserveStock":{"__typename":"Reservation"}}`)
@@ -129,9 +129,9 @@ func TestExpiredHoldsFreeUnitsAndPublish(t *testing.T) {
 	var told []string
 	for deadline := time.Now().Add(20 * time.Second); len(told) < 3; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("only these events were published: %s", told)
+			t.Fatalf("timed out; events published: %s", told)
 		}
-		entries, _ := s.Redis.Stream(events.Stream) // an error means: not there yet
+		entries, _ := s.Redis.Stream(events.Stream) // an error means that the stream does not exist yet
 		told = nil
 		for _, entry := range entries {
 			told = append(told, strings.Join(entry.Values, " "))
@@ -139,7 +139,7 @@ func TestExpiredHoldsFreeUnitsAndPublish(t *testing.T) {
 	}
 	for i, available := range []int{10, 6, 10} {
 		if !strings.Contains(told[i], fmt.Sprintf(`"available":%d`, available)) || !strings.Contains(told[i], "inventory.updated") {
-			t.Errorf("event %d is %s; want one that tells of %d available", i, told[i], available)
+			t.Errorf("event %d: got %s, want %d available", i, told[i], available)
 		}
 	}
 	same(t, "the reservation", s.Data(t, `{ reservation(orderId: "o") { status } }`, nil), `{"reservation":{"status":"EXPIRED"}}`)

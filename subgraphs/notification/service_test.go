@@ -52,7 +52,7 @@ func startWith(t *testing.T, set map[string]string, options ...func(*server.Envi
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
-			t.Errorf("the inbox ended with: %v", err)
+			t.Errorf("inbox: Run() = %v", err)
 		}
 	})
 	gate := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -109,7 +109,7 @@ func (w *world) contacts(rw http.ResponseWriter, r *http.Request) {
 const data = `{"orderId": "%d", "userId": "%d", "currency": "USD", "total": 201948, "placedAt": "2026-11-24T09:00:00Z", "reason": "too <heavy>",
 	"lines": [{"productId": "1", "name": "Laptop & Co", "quantity": 2, "unitPrice": 99999}, {"productId": "4", "name": "Mouse", "quantity": 1, "unitPrice": 1950}]}`
 
-// tell publishes an event, as the relay of another service does.
+// tell publishes an event like the relay of another service.
 func (w *world) tell(t *testing.T, id, kind string, order, user int) {
 	t.Helper()
 	envelope := fmt.Sprintf(`{"specversion": "1.0", "id": %q, "source": "/souk/order", "type": %q, "subject": "%d", "time": "2026-11-24T09:00:00Z", "datacontenttype": "application/json",
@@ -124,7 +124,7 @@ func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("timed out waiting for %s", what)
 		}
 	}
 }
@@ -147,7 +147,7 @@ func same(t *testing.T, ask, got, want string) {
 		t.Fatal(err)
 	}
 	if x, y := fmt.Sprint(a), fmt.Sprint(b); x != y {
-		t.Errorf("%s\n answered %s\n     not %s", ask, x, y)
+		t.Errorf("%s\n got %s\nwant %s", ask, x, y)
 	}
 }
 
@@ -166,30 +166,30 @@ func TestOrderEventsSendEmailAndSMS(t *testing.T) {
 	got := map[string]inbox.Message{}
 	for _, m := range w.inbox.Messages() {
 		if m.Deliveries != 1 {
-			t.Errorf("%s was delivered %d times", m.ID, m.Deliveries)
+			t.Errorf("%s: got %d deliveries, want 1", m.ID, m.Deliveries)
 		}
 		got[m.ID] = m
 	}
 	created := got[first+".email@test.example"]
 	if created.To != "anna@example.com" || created.Subject != "Your order 7 is confirmed" || created.From != `"Shop" <shop@test.example>` {
-		t.Errorf("the e-mail is %+v", created)
+		t.Errorf("got e-mail %+v", created)
 	}
 	for _, want := range []string{"Hello Anna,", "24 November 2026", "2 x Laptop & Co: 1999.98 USD", "1 x Mouse: 19.50 USD", "Total: 2019.48 USD"} {
 		if !strings.Contains(created.Text, want) {
-			t.Errorf("the e-mail lacks %q:\n%s", want, created.Text)
+			t.Errorf("the e-mail does not contain %q:\n%s", want, created.Text)
 		}
 	}
 	if !strings.Contains(created.HTML, "Laptop &amp; Co") {
-		t.Errorf("the HTML is %s", created.HTML)
+		t.Errorf("got HTML %s", created.HTML)
 	}
 	if sms := got[first+".sms"]; sms.To != "+4930123456" || sms.Text != "Souk: Your order 7 for 2019.48 USD is confirmed." {
-		t.Errorf("the SMS is %+v", sms)
+		t.Errorf("got SMS %+v", sms)
 	}
 	if m := got[second+".email@test.example"]; m.Subject != "Your order 7 is cancelled" || !strings.Contains(m.Text, "(too <heavy>)") || !strings.Contains(m.HTML, "too &lt;heavy&gt;") {
-		t.Errorf("the cancellation is %+v", m)
+		t.Errorf("got cancellation %+v", m)
 	}
 	if n := w.count(t, "event_outbox WHERE type = 'notification.sent'"); n != 4 {
-		t.Errorf("%d notification.sent, not 4", n)
+		t.Errorf("got %d notification.sent, want 4", n)
 	}
 }
 
@@ -231,7 +231,7 @@ func TestDeadNotificationCanBeRetried(t *testing.T) {
 	await(t, "a dead letter", func() bool { return w.count(t, "notifications WHERE status = 'DEAD'") == 1 })
 	answer := w.Data(t, `{ notifications(status: DEAD) { nodes { id __typename attempts lastError } } }`, nil)
 	if !strings.Contains(answer, `"SmsNotification"`) || !strings.Contains(answer, `"attempts":1`) || !strings.Contains(answer, "400 Bad Request") {
-		t.Errorf("the dead letters are %s", answer)
+		t.Errorf("got dead letters %s", answer)
 	}
 	w.smsAway.Store(false)
 	same(t, "retry", w.Data(t, `mutation { retryNotification(id: "2") { ... on NotificationPayload { notification { status } } } }`, nil),
@@ -292,6 +292,6 @@ func TestEventCreatesOneRowPerChannel(t *testing.T) {
 	_, err := w.DB.Exec(t.Context(), `INSERT INTO notifications (event_id, channel, user_id, template, recipient, subject, body, html, status, allowed, created_at, due_at, traceparent)
 		SELECT event_id, channel, user_id, template, recipient, subject, body, html, status, allowed, created_at, due_at, traceparent FROM notifications`)
 	if err == nil || errors.Is(err, pgx.ErrNoRows) {
-		t.Error("a second row for the same event and channel was let in")
+		t.Error("a second row for the same event and channel is accepted")
 	}
 }

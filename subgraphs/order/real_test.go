@@ -44,13 +44,13 @@ func TestOrdersWithTheRealServices(t *testing.T) {
 			case strings.Contains(answer, `"OutOfStock"`):
 				short.Add(1)
 			default:
-				t.Errorf("placeOrder answered %s", answer)
+				t.Errorf("placeOrder: got %s", answer)
 			}
 		})
 	}
 	buyers.Wait()
 	if bought.Load() != 12 || short.Load() != 8 {
-		t.Errorf("%d bought and %d found none; there were 12 units for 20", bought.Load(), short.Load())
+		t.Errorf("got %d orders and %d out of stock, want 12 and 8", bought.Load(), short.Load())
 	}
 	const level = `{ stock(productId: "1") { onHand reserved sold } }`
 	same(t, level, stock.Data(t, level, nil), `{"stock": {"onHand": 0, "reserved": 0, "sold": 12}}`)
@@ -87,7 +87,7 @@ func signUp(t *testing.T, users *servicetest.Service, name string) func(http.Hea
 		... on Session { accessToken } } }`, map[string]any{"name": name, "email": name + "@example.com"})
 	var session struct{ SignUp struct{ AccessToken string } }
 	if err := json.Unmarshal([]byte(answer), &session); err != nil || session.SignUp.AccessToken == "" {
-		t.Fatalf("signUp answered %s (%v)", answer, err)
+		t.Fatalf("signUp: got %s, err %v", answer, err)
 	}
 	return func(h http.Header) { h.Set("Authorization", "Bearer "+session.SignUp.AccessToken) }
 }

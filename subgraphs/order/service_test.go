@@ -49,7 +49,7 @@ func same(t *testing.T, ask, got, want string) {
 		t.Fatal(err)
 	}
 	if x, y := fmt.Sprint(a), fmt.Sprint(b); x != y {
-		t.Errorf("%s\n answered %s\n     not %s", ask, x, y)
+		t.Errorf("%s\n got %s\nwant %s", ask, x, y)
 	}
 }
 
@@ -126,7 +126,7 @@ func TestOrdersArePaged(t *testing.T) {
 	same(t, next, s.Data(t, next, map[string]any{"after": page.Orders.PageInfo.EndCursor}),
 		`{"orders": {"nodes": [{"id": "3"}, {"id": "2"}], "totalCount": 5, "pageInfo": {"hasNextPage": true, "hasPreviousPage": true}}}`)
 	if answer := s.Do(t, `{ orders(first: 101) { nodes { id } } }`, nil); len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "BAD_USER_INPUT" {
-		t.Errorf("a page that is too large: %+v", answer.Errors)
+		t.Errorf("page that is too large: got errors %+v", answer.Errors)
 	}
 }
 
@@ -172,9 +172,9 @@ func TestOrderEventsArePublished(t *testing.T) {
 	var told []string
 	for deadline := time.Now().Add(20 * time.Second); len(told) < 2; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("only these events were published: %s", told)
+			t.Fatalf("timed out; events published: %s", told)
 		}
-		entries, _ := s.Redis.Stream(events.Stream) // an error means: not there yet
+		entries, _ := s.Redis.Stream(events.Stream) // an error means that the stream does not exist yet
 		told = nil
 		for _, entry := range entries {
 			told = append(told, strings.Join(entry.Values, " "))
@@ -182,7 +182,7 @@ func TestOrderEventsArePublished(t *testing.T) {
 	}
 	for i, want := range []string{"order.created", "order.cancelled"} {
 		if !strings.Contains(told[i], want) || !strings.Contains(told[i], `"name":"Laptop"`) || !strings.Contains(told[i], `"total":199998`) {
-			t.Errorf("event %d is %s", i, told[i])
+			t.Errorf("event %d: got %s", i, told[i])
 		}
 	}
 }
@@ -203,11 +203,11 @@ func TestEventsReportCountsOrdersByState(t *testing.T) {
 	source := &console.Services{URLs: map[string]string{"order": s.URL}, Token: "secret"}
 	report, err := source.Report(t.Context())
 	if err != nil || report.Orders == nil {
-		t.Fatalf("%+v, %v", report, err)
+		t.Fatalf("got %+v, err %v", report, err)
 	}
 	want := map[string]int64{"pending": 0, "confirmed": 1, "cancelled": 1, "rejected": 1}
 	if got := report.Orders.ByState; !maps.Equal(got, want) {
-		t.Errorf("orders by state: %v, want %v", got, want)
+		t.Errorf("orders by state = %v, want %v", got, want)
 	}
 }
 
@@ -243,7 +243,7 @@ func TestOrderUpdatedStreamsUntilTheFinalState(t *testing.T) {
 		`{"data":{"orderUpdated":{"status":"CANCELLED","version":3}}}`,
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%s\nnot %s", got, want)
+		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
 
@@ -252,25 +252,25 @@ func TestPlaceOrderIsUnavailableWithoutInventory(t *testing.T) {
 	inventory.Fail(func(string) fake.Failure { return fake.Unavailable })
 	answer := s.Data(t, place, buy("1", "1", 2))
 	if !strings.Contains(answer, `"code":"UNAVAILABLE"`) || !strings.Contains(answer, `"retryAfter":`) {
-		t.Errorf("without inventory: %s", answer)
+		t.Errorf("without inventory: got %s", answer)
 	}
 	same(t, "order", s.Data(t, `{ order(id: "1") { status } }`, nil), `{"order": {"status": "REJECTED"}}`)
 }
 
 func TestSeedRunsOnceAndReplaysCleanly(t *testing.T) {
 	s, _ := start(t)
-	for range 2 { // the second time changes nothing
+	for range 2 { // the second run changes nothing
 		if err := order.Seed(t.Context(), s.DB); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var out bytes.Buffer
 	if n, err := order.Replay(t.Context(), s.DB, &out); n != 0 || err != nil || strings.HasPrefix(out.String(), "0 ") {
-		t.Errorf("%d differences, %v: %s", n, err, &out)
+		t.Errorf("got %d differences, err %v: %s", n, err, &out)
 	}
 	var statuses, waiting int
 	err := s.DB.QueryRow(t.Context(), `SELECT count(DISTINCT status), (SELECT count(*) FROM event_outbox) + (SELECT count(*) FROM stock_releases) FROM orders`).Scan(&statuses, &waiting)
 	if err != nil || statuses != 3 || waiting != 0 {
-		t.Errorf("%d statuses, %d events and releases: %v", statuses, waiting, err)
+		t.Errorf("got %d statuses, %d events and releases, err %v", statuses, waiting, err)
 	}
 }

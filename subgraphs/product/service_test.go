@@ -37,7 +37,7 @@ func same(t *testing.T, ask, got, want string) {
 		t.Fatal(err)
 	}
 	if x, y := fmt.Sprint(a), fmt.Sprint(b); x != y {
-		t.Errorf("%s\n answered %s\n     not %s", ask, x, y)
+		t.Errorf("%s\n got %s\nwant %s", ask, x, y)
 	}
 }
 
@@ -96,7 +96,7 @@ func TestGraphQLManagesProducts(t *testing.T) {
 		{`mutation { updateProduct(input: {id: "99", name: "x"}) { __typename } retireProduct(id: "x") { __typename } }`, `{"updateProduct":{"__typename":"NotFound"},"retireProduct":{"__typename":"NotFound"}}`},
 	})
 	entries := func() (told []string) {
-		list, _ := s.Redis.Stream(events.Stream) // an error means: not there yet
+		list, _ := s.Redis.Stream(events.Stream) // an error means that the stream does not exist yet
 		for _, entry := range list {
 			told = append(told, strings.Join(entry.Values, " "))
 		}
@@ -104,11 +104,11 @@ func TestGraphQLManagesProducts(t *testing.T) {
 	}
 	for deadline := time.Now().Add(20 * time.Second); len(entries()) < 6; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("only these events were published: %s", entries())
+			t.Fatalf("timed out; events published: %s", entries())
 		}
 	}
 	if told := entries(); len(told) != 6 || !strings.Contains(told[5], `"retired":true`) || !strings.Contains(told[5], `"version":4`) {
-		t.Errorf("the events are %s", told)
+		t.Errorf("got events %s", told)
 	}
 }
 
@@ -141,12 +141,12 @@ func TestInvalidInputNamesEachField(t *testing.T) {
 				paths = append(paths, f.Path)
 			}
 			if got := strings.Join(paths, " "); got != test.paths {
-				t.Errorf("the fields are %q; want %q: %s", got, test.paths, data)
+				t.Errorf("got fields %q, want %q: %s", got, test.paths, data)
 			}
 		})
 	}
 	if answer := s.Do(t, `{ product { id } }`, nil); len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "BAD_USER_INPUT" {
-		t.Errorf("a product without a key answered %+v", answer)
+		t.Errorf("product without a key: got %+v", answer)
 	}
 }
 
@@ -160,7 +160,7 @@ func TestNewProductNeedsInventoryForItsStock(t *testing.T) {
 	stock.Stop()
 	got := s.Data(t, create, nil)
 	if !strings.Contains(got, `"Unavailable"`) || !strings.Contains(got, `"retryAfter":`) {
-		t.Errorf("without an inventory a new product with stock answered %s", got)
+		t.Errorf("new product with stock, without inventory: got %s", got)
 	}
 	same(t, "products", s.Data(t, `{ products { totalCount } }`, nil), `{"products":{"totalCount":1}}`)
 	same(t, "without stock", s.Data(t, `mutation { createProduct(input: {name: "Laptop", price: {decimal: 999.99}}) { __typename } }`, nil),
@@ -205,23 +205,23 @@ func TestEntitiesTakeOneQuery(t *testing.T) {
 		{"id":"1","sku":"ALDER-14-LAPTOP-16-GB","category":{"name":"Computers"}},
 		null]}`)
 	if n := queries.Load(); n != 1 {
-		t.Errorf("_entities of products by both keys took %d queries", n)
+		t.Errorf("_entities of products by both keys: got %d queries", n)
 	}
 	queries.Store(0)
 	shelves := s.Data(t, `{ categories { products(first: 2) { nodes { category { slug } } } } }`, nil)
 	if n := queries.Load(); n != 2 {
-		t.Errorf("the products of all categories took %d queries, not one for the categories and one for their products", n)
+		t.Errorf("products of all categories: got %d queries, want one for the categories and one for their products", n)
 	}
 	if n := strings.Count(shelves, `"slug"`); n != 24 {
-		t.Errorf("12 categories with two products each and an empty one gave %d products: %s", n, shelves)
+		t.Errorf("12 categories with two products each and an empty one: got %d products: %s", n, shelves)
 	}
 	queries.Store(0)
 	nested := s.Data(t, `{ categories { products(first: 2) { nodes { category { products(first: 3) { nodes { category { products(first: 3) { nodes { name } } } } } } } } } }`, nil)
 	if n := queries.Load(); n > 2+12 {
-		t.Errorf("the products of the categories of 96 products took %d queries; 12 categories need at most one each", n)
+		t.Errorf("products of the categories of 96 products: got %d queries, want at most one for each of 12 categories", n)
 	}
 	if n := strings.Count(nested, `"name"`); n != 24*3*3 {
-		t.Errorf("24 products have %d products in their categories' products' categories: %s", n, nested)
+		t.Errorf("24 products: got %d products in their categories' products' categories: %s", n, nested)
 	}
 	same(t, "categories", s.Data(t, entities, map[string]any{"r": []any{
 		map[string]any{"__typename": "Category", "slug": "nothing"},
@@ -229,7 +229,7 @@ func TestEntitiesTakeOneQuery(t *testing.T) {
 	}}), `{"_entities":[null,{"name":"Books"}]}`)
 }
 
-func TestImageURLsAreStable(t *testing.T) {
+func TestImagesAreCacheable(t *testing.T) {
 	s := servicetest.Start(t, product.Run, func(e *server.Environment) {
 		e.Lookup = func(key string) (string, bool) {
 			value, ok := map[string]string{"IMAGE_BASE_URL": "https://pictures.example/"}[key]
@@ -262,17 +262,17 @@ func TestImageURLsAreStable(t *testing.T) {
 	}
 	status, svg, header := get("/images/FORGE-CHEF-S-KNIFE-20-CM.svg", "")
 	if status != http.StatusOK || header.Get("Content-Type") != "image/svg+xml" || !strings.Contains(svg, "Chef&#39;s") {
-		t.Errorf("the picture is %d %s %s", status, header, svg)
+		t.Errorf("image: got status %d, %s, %s", status, header, svg)
 	}
 	if status, _, _ := get("/images/FORGE-CHEF-S-KNIFE-20-CM.svg", header.Get("ETag")); status != http.StatusNotModified {
-		t.Errorf("a known picture answered %d", status)
+		t.Errorf("image with If-None-Match: got status %d", status)
 	}
 	if status, _, _ := get("/images/NOTHING.svg", ""); status != http.StatusNotFound {
-		t.Errorf("an unknown picture answered %d", status)
+		t.Errorf("unknown image: got status %d", status)
 	}
 	for path := range map[string]bool{"/images/": true, "/images/x.png": true} {
 		if status, _, _ := get(path, ""); status != http.StatusNotFound {
-			t.Errorf("%s answered %d", path, status)
+			t.Errorf("%s: got status %d", path, status)
 		}
 	}
 }

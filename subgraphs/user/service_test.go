@@ -30,7 +30,7 @@ func bearer(token string) func(http.Header) {
 
 func enforced(env *server.Environment) { env.AuthMode = server.Enforced }
 
-// clock is a clock that tests advance.
+// A clock is advanced by tests.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -61,12 +61,12 @@ func run(t *testing.T, s *servicetest.Service, steps []step) {
 			headers = append(headers, step.as)
 		}
 		if got := s.Data(t, step.ask, nil, headers...); got != step.want {
-			t.Errorf("%s\n answered %s\n     not %s", step.ask, got, step.want)
+			t.Errorf("%s\n got %s\nwant %s", step.ask, got, step.want)
 		}
 	}
 }
 
-// tokens is the session that a mutation returned.
+// tokens is the session in the result of a mutation.
 type tokens struct {
 	Typename                  string `json:"__typename"`
 	AccessToken, RefreshToken string
@@ -196,7 +196,7 @@ func TestPrivateFieldsAreHiddenFromOthers(t *testing.T) {
 			for who, header := range map[string]func(http.Header){"ada": bearer(ada.AccessToken), "nobody": func(http.Header) {}} {
 				answer := s.Do(t, `{ contacts(userIds: ["1"]) { email } }`, nil, header)
 				if len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "FORBIDDEN" {
-					t.Errorf("contacts for %s: %s %v", who, answer.Data, answer.Errors)
+					t.Errorf("contacts for %s: got %s, errors %v", who, answer.Data, answer.Errors)
 				}
 			}
 		})
@@ -208,19 +208,19 @@ func TestLogInAcceptsOnlyTheRightPassword(t *testing.T) {
 	signUp(t, s, "Ada")
 	for _, login := range []string{"ada", "ADA", "Ada@Example.com"} {
 		if got := logIn(t, s, login, "secret of Ada"); got.User.Email != "Ada@example.com" || got.AccessToken == "" {
-			t.Errorf("log-in as %s: %+v", login, got)
+			t.Errorf("log-in as %s: got %+v", login, got)
 		}
 	}
 	for login, password := range map[string]string{"ada": "secret of ada", "nobody": "secret of Ada", "": ""} {
 		if got := logIn(t, s, login, password); got.Code != "INVALID_CREDENTIALS" {
-			t.Errorf("log-in as %q: %+v", login, got)
+			t.Errorf("log-in as %q: got %+v", login, got)
 		}
 	}
 	run(t, s, []step{
 		{ask: `mutation { signUp(input: {username: "silent", email: "silent@example.com"}) { __typename } }`, want: `{"signUp":{"__typename":"UserPayload"}}`},
 	})
 	if got := logIn(t, s, "silent", ""); got.Code != "INVALID_CREDENTIALS" {
-		t.Errorf("log-in without a password set: %+v", got)
+		t.Errorf("log-in without a password: got %+v", got)
 	}
 }
 
@@ -240,23 +240,23 @@ func TestGuessingBlocksTheName(t *testing.T) {
 		count := map[any]int{}
 		tried.Range(func(_, code any) bool { count[code]++; return true })
 		if count["INVALID_CREDENTIALS"] != 6 || count["TOO_MANY_ATTEMPTS"] != 24 {
-			t.Errorf("guesses for %s: %v", login, count)
+			t.Errorf("guesses for %s: got %v", login, count)
 		}
 	}
 	if got := logIn(t, s, "ada", "secret of ada"); got.Code != "TOO_MANY_ATTEMPTS" {
-		t.Errorf("the right password at a blocked name: %+v", got)
+		t.Errorf("right password for a blocked name: got %+v", got)
 	}
 	now.pass(31 * time.Second)
 	if got := logIn(t, s, "ada", "wrong"); got.Code != "INVALID_CREDENTIALS" {
-		t.Errorf("one more try after the wait: %+v", got)
+		t.Errorf("wrong password after the wait: got %+v", got)
 	}
-	now.pass(31 * time.Second) // it doubled
+	now.pass(31 * time.Second) // the wait has doubled
 	if got := logIn(t, s, "ada", "secret of ada"); got.Code != "TOO_MANY_ATTEMPTS" {
-		t.Errorf("too early: %+v", got)
+		t.Errorf("before the end of the wait: got %+v", got)
 	}
 	now.pass(31 * time.Second)
 	if got := logIn(t, s, "ada", "secret of ada"); got.AccessToken == "" {
-		t.Errorf("the right password after the wait: %+v", got)
+		t.Errorf("right password after the wait: got %+v", got)
 	}
 }
 
@@ -275,19 +275,19 @@ func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 	me(second, `{"me":{"id":"1"}}`)
 	third := refresh(t, s, second.RefreshToken)
 	if third.RefreshToken == "" {
-		t.Fatalf("second refresh: %+v", third)
+		t.Fatalf("second refresh: got %+v", third)
 	}
 
 	other := logIn(t, s, "ada", "secret of ada")
 	if got := refresh(t, s, first.RefreshToken); got.Code != "INVALID_REFRESH_TOKEN" {
-		t.Errorf("a spent token: %+v", got)
+		t.Errorf("used refresh token: got %+v", got)
 	}
 	if got := refresh(t, s, third.RefreshToken); got.Code != "INVALID_REFRESH_TOKEN" {
-		t.Errorf("the session of a token used twice: %+v", got)
+		t.Errorf("session of a reused token: got %+v", got)
 	}
 	other = refresh(t, s, other.RefreshToken)
 	if other.RefreshToken == "" {
-		t.Errorf("another session ended with it: %+v", other)
+		t.Errorf("another session: got %+v", other)
 	}
 	run(t, s, []step{
 		{ask: fmt.Sprintf(`mutation { logOut(refreshToken: %q) }`, other.RefreshToken), want: `{"logOut":true}`},
@@ -295,13 +295,13 @@ func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 		{ask: `mutation { logOut(refreshToken: "unknown") }`, want: `{"logOut":false}`},
 	})
 	if got := refresh(t, s, other.RefreshToken); got.Code != "INVALID_REFRESH_TOKEN" {
-		t.Errorf("after logging out: %+v", got)
+		t.Errorf("after logging out: got %+v", got)
 	}
 
 	late := logIn(t, s, "ada", "secret of ada")
 	now.pass(31 * 24 * time.Hour)
 	if got := refresh(t, s, late.RefreshToken); got.Code != "INVALID_REFRESH_TOKEN" {
-		t.Errorf("an expired session: %+v", got)
+		t.Errorf("expired session: got %+v", got)
 	}
 }
 
@@ -321,10 +321,10 @@ func TestConcurrentRefreshSucceedsOnce(t *testing.T) {
 		}
 	}
 	if len(won) != 1 {
-		t.Fatalf("%d refreshes of one token succeeded", len(won))
+		t.Fatalf("got %d successful refreshes of one token, want 1", len(won))
 	}
 	if got := refresh(t, s, won[0].RefreshToken); got.Code != "INVALID_REFRESH_TOKEN" {
-		t.Errorf("the session goes on: %+v", got)
+		t.Errorf("ended session: got %+v", got)
 	}
 }
 
@@ -350,17 +350,17 @@ func TestChangePasswordRequiresTheCurrentOne(t *testing.T) {
 		{ask: change(`currentPassword: "secret of ada", newPassword: "another secret"`), want: `{"changePassword":{"__typename":"UserPayload"}}`, as: own},
 	})
 	if got := refresh(t, s, ada.RefreshToken); got.Code != "INVALID_REFRESH_TOKEN" {
-		t.Errorf("a session outlived the password: %+v", got)
+		t.Errorf("session after the change: got %+v", got)
 	}
 	if got := logIn(t, s, "ada", "secret of ada"); got.Code != "INVALID_CREDENTIALS" {
-		t.Errorf("the old password: %+v", got)
+		t.Errorf("old password: got %+v", got)
 	}
 	run(t, s, []step{
 		{ask: change(`newPassword: "the admin's choice"`), want: `{"changePassword":{"__typename":"UserPayload"}}`, as: bearer(admin.AccessToken)},
 		{ask: change(`newPassword: "nobody's choice"`), want: `{"changePassword":{"__typename":"Forbidden","code":"FORBIDDEN"}}`},
 	})
 	if got := logIn(t, s, "ada", "the admin's choice"); got.AccessToken == "" {
-		t.Errorf("the new password: %+v", got)
+		t.Errorf("new password: got %+v", got)
 	}
 }
 
@@ -411,7 +411,7 @@ func TestUsersArePaged(t *testing.T) {
 	}
 	all, p := ask("")
 	if all != "12345" || p.Users.TotalCount != 5 || p.Users.PageInfo.HasNextPage || p.Users.PageInfo.HasPreviousPage {
-		t.Errorf("all: %s %+v", all, p)
+		t.Errorf("all: got %s, page info %+v", all, p)
 	}
 	var forward []string
 	for arguments := "(first: 2)"; ; {
@@ -423,7 +423,7 @@ func TestUsersArePaged(t *testing.T) {
 		arguments = fmt.Sprintf("(first: 2, after: %q)", p.Users.PageInfo.EndCursor)
 	}
 	if got := strings.Join(forward, " "); got != "12 34 5" {
-		t.Errorf("forward: %s", got)
+		t.Errorf("forward: got %s", got)
 	}
 	var back []string
 	for arguments := "(last: 2)"; ; {
@@ -435,12 +435,12 @@ func TestUsersArePaged(t *testing.T) {
 		arguments = fmt.Sprintf("(last: 2, before: %q)", p.Users.PageInfo.StartCursor)
 	}
 	if got := strings.Join(back, " "); got != "45 23 1" {
-		t.Errorf("backward: %s", got)
+		t.Errorf("backward: got %s", got)
 	}
 	for _, arguments := range []string{"(first: 101)", "(first: -1)", "(first: 1, last: 1)", `(after: "nonsense")`} {
 		answer := s.Do(t, "{ users"+arguments+" { totalCount } }", nil)
 		if len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "BAD_USER_INPUT" {
-			t.Errorf("users%s: %s %v", arguments, answer.Data, answer.Errors)
+			t.Errorf("users%s: got %s, errors %v", arguments, answer.Data, answer.Errors)
 		}
 	}
 }
@@ -461,10 +461,10 @@ func TestEntitiesTakeOneQuery(t *testing.T) {
 	s.URL = counted.URL
 	answer := s.Data(t, `query($r: [_Any!]!) { _entities(representations: $r) { ... on User { username } } }`, map[string]any{"r": representations})
 	if !strings.HasPrefix(answer, `{"_entities":[{"username":"user19"},{"username":"user18"}`) {
-		t.Errorf("entities %s", answer)
+		t.Errorf("got entities %s", answer)
 	}
 	if n := queries.Load(); n != 1 {
-		t.Errorf("20 users took %d queries", n)
+		t.Errorf("20 users: got %d queries, want 1", n)
 	}
 }
 
@@ -483,13 +483,13 @@ func TestSigningKeysSurviveARestart(t *testing.T) {
 	}
 	var set struct{ Keys []map[string]any }
 	if err := json.Unmarshal(body, &set); err != nil || len(set.Keys) != 1 {
-		t.Fatalf("JWKS %s: %v", body, err)
+		t.Fatalf("got JWKS %s, err %v", body, err)
 	}
 	if set.Keys[0]["d"] != nil || set.Keys[0]["kid"] == nil || set.Keys[0]["alg"] != "EdDSA" {
-		t.Errorf("JWKS %s", body)
+		t.Errorf("got JWKS %s", body)
 	}
 	if got := response.Header.Get("Cache-Control"); got != "public, max-age=300" {
-		t.Errorf("Cache-Control: %s", got)
+		t.Errorf("Cache-Control = %s", got)
 	}
 	s.Stop()
 	again := servicetest.Start(t, user.Run, enforced, func(env *server.Environment) { env.DatabaseURL = s.DB.Config().ConnString() })
@@ -498,14 +498,14 @@ func TestSigningKeysSurviveARestart(t *testing.T) {
 
 func TestSeedCreatesUsersOnce(t *testing.T) {
 	s := servicetest.Start(t, user.Run)
-	for range 2 { // the second time there is nothing to do
+	for range 2 { // the second run changes nothing
 		if err := user.Seed(t.Context(), s.DB); err != nil {
 			t.Fatal(err)
 		}
 	}
 	run(t, s, []step{{ask: `{ user(id: "1") { displayName } users { totalCount } }`, want: `{"user":{"displayName":"Ada Lovelace"},"users":{"totalCount":57}}`}})
 	if got := logIn(t, s, "admin", "tutorial-admin"); got.AccessToken == "" {
-		t.Errorf("the example administrator: %+v", got)
+		t.Errorf("sample administrator: got %+v", got)
 	}
 }
 
@@ -518,13 +518,13 @@ func TestInternalErrorsAreNotShownToClients(t *testing.T) {
 	answer := s.Do(t, `{ user(id: "1") { id } }`, nil)
 	if len(answer.Errors) != 1 || answer.Errors[0].Message != "Internal error of the service. Its log has the cause." ||
 		answer.Errors[0].Extensions["code"] != "INTERNAL_SERVER_ERROR" || fmt.Sprint(answer.Errors[0].Path) != "[user]" {
-		t.Errorf("errors %+v", answer.Errors)
+		t.Errorf("got errors %+v", answer.Errors)
 	}
 	answer = s.Do(t, `{ nothing }`, nil)
 	if len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "GRAPHQL_VALIDATION_FAILED" {
-		t.Errorf("errors %+v", answer.Errors)
+		t.Errorf("got errors %+v", answer.Errors)
 	}
 	if sdl := s.Data(t, `{ _service { sdl } }`, nil); !strings.Contains(sdl, "@key(fields") || strings.Contains(sdl, "directive @listSize") {
-		t.Errorf("SDL %s", sdl)
+		t.Errorf("got SDL %s", sdl)
 	}
 }

@@ -32,7 +32,7 @@ func TestLoaderBatchesKeysRequestedDuringARead(t *testing.T) {
 			}
 			for i, key := range keys {
 				if values[i] != key*key {
-					t.Errorf("%d has %d", key, values[i])
+					t.Errorf("value of %d = %d, want its square", key, values[i])
 				}
 			}
 		}
@@ -45,7 +45,7 @@ func TestLoaderBatchesKeysRequestedDuringARead(t *testing.T) {
 		calls.Wait()
 		load(6, 5, 6)
 		if len(reads) != 2 || !slices.Equal(reads[1], []int{0, 2, 3, 4, 5, 6}) {
-			t.Errorf("read %v, want [1] and then the six others", reads)
+			t.Errorf("got reads %v, want [1] and then the other six", reads)
 		}
 	})
 }
@@ -58,11 +58,11 @@ func TestLoaderFailsWithoutAnotherRead(t *testing.T) {
 	})
 	for _, key := range []int{1, 1, 2} {
 		if _, err := loader.Load(t.Context(), []int{key}); !errors.Is(err, failure) {
-			t.Errorf("%d failed with %v", key, err)
+			t.Errorf("key %d: got error %v", key, err)
 		}
 	}
 	if reads != 1 {
-		t.Errorf("%d reads", reads)
+		t.Errorf("got %d reads, want 1", reads)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestLoaderStopsWaitingWithItsCaller(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := loader.Load(ctx, []int{2}); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("ended with %v", err)
+			t.Errorf("got error %v", err)
 		}
 		close(release)
 		first.Wait()

@@ -74,7 +74,7 @@ func TestPagesCoverTheList(t *testing.T) {
 			}
 		}
 		if !slices.Equal(seen, rows) {
-			t.Fatalf("the pages hold %v, not %v", seen, rows)
+			t.Fatalf("got rows %v, want %v", seen, rows)
 		}
 	})
 }
@@ -96,7 +96,7 @@ func TestInvalidArgumentsAreRejected(t *testing.T) {
 		_, err := connection.Parse[key]("price", arguments)
 		var wrong *connection.ArgumentError
 		if !errors.As(err, &wrong) || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%q: %v", want, err)
+			t.Errorf("got error %[2]v, want %[1]q", want, err)
 		}
 	}
 }
@@ -119,7 +119,7 @@ func FuzzCursor(f *testing.F) {
 		}
 		reread, err := connection.Parse[key]("price", connection.Arguments{After: &again})
 		if err != nil || *reread.After != *page.After {
-			t.Errorf("the cursor %q became %q: %v", text, again, err)
+			t.Errorf("round trip of cursor %q = %q, err %v", text, again, err)
 		}
 	})
 }

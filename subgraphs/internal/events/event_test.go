@@ -17,7 +17,7 @@ func FuzzParseEnvelope(f *testing.F) {
 			return
 		}
 		if e.ID == "" || e.Type == "" || e.Source == "" {
-			t.Errorf("taken without id, source or type: %s", text)
+			t.Errorf("accepted without id, source or type: %s", text)
 		}
 		var data any
 		if err := e.event().Decode(&data); err != nil && json.Valid(e.Data) {

@@ -106,7 +106,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !holds(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("it never came about that %s", what)
+			t.Fatalf("timed out: %s", what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -126,7 +126,7 @@ func TestEventsArriveOnceAndInOrder(t *testing.T) {
 	start(t, b.Relay)
 	start(t, b.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated}, Handler: record}))
 	appendEvents(t, db, events.OrderCreated, "a", 0, 30)
-	appendEvents(t, db, events.ProductUpdated, "a", 30, 40) // not wanted
+	appendEvents(t, db, events.ProductUpdated, "a", 30, 40) // not subscribed to
 	appendEvents(t, db, events.OrderCreated, "b", 0, 30)
 	for _, subject := range []string{"a", "b"} {
 		eventually(t, "all events arrived", func() bool { return slices.Equal(effects(t, db, subject), numbers(0, 30)) })
@@ -151,7 +151,7 @@ func TestRolledBackChangeHasNoEvent(t *testing.T) {
 	appendEvents(t, db, events.OrderCreated, "a", 1, 2)
 	eventually(t, "the later event arrived", func() bool { return len(effects(t, db, "a")) > 0 })
 	if got := effects(t, db, "a"); !slices.Equal(got, []string{"1"}) {
-		t.Errorf("effects %v", got)
+		t.Errorf("got effects %v", got)
 	}
 }
 
@@ -170,7 +170,7 @@ func TestRedeliveryHasNoEffect(t *testing.T) {
 	appendEvents(t, db, events.OrderCreated, "a", 3, 4)
 	eventually(t, "the new event arrived", func() bool { return slices.Contains(effects(t, db, "a"), "3") })
 	if got := effects(t, db, "a"); !slices.Equal(got, numbers(0, 4)) {
-		t.Errorf("effects %v", got)
+		t.Errorf("got effects %v", got)
 	}
 }
 
@@ -182,7 +182,7 @@ func TestEventsWaitForRedis(t *testing.T) {
 	start(t, b.Relay)
 	start(t, b.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated}, Handler: record}))
 	appendEvents(t, db, events.OrderCreated, "a", 0, 5)
-	back := miniredis.NewMiniRedis() // one that was closed does not block any more
+	back := miniredis.NewMiniRedis() // a closed one does not block
 	if err := back.StartAddr(address); err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestLostEventsArePublishedAgain(t *testing.T) {
 		return err == nil && len(list) == 5
 	})
 	stop()
-	mini.FlushAll() // acknowledged, read by nobody, and gone
+	mini.FlushAll() // acknowledged, not read, and lost
 
 	start(t, b.Relay)
 	start(t, b.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated}, Handler: record}))
@@ -217,7 +217,7 @@ func TestFailingEventBlocksOnlyItsSubject(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if e.Subject == "a" && !mended {
-			if err := record(ctx, tx, e); err != nil { // undone by the failure
+			if err := record(ctx, tx, e); err != nil { // rolled back by the failure
 				return err
 			}
 			return errors.New("not yet")
@@ -270,10 +270,10 @@ func TestDeadLetterCanBeRedelivered(t *testing.T) {
 	eventually(t, "the event behind the dead ones arrived", func() bool { return slices.Equal(effects(t, db, "a"), []string{"2"}) })
 	letters, err := b.DeadLetters(t.Context(), 10)
 	if err != nil || len(letters) != 2 {
-		t.Fatalf("dead letters %v, %v", letters, err)
+		t.Fatalf("got dead letters %v, err %v", letters, err)
 	}
 	if letters[0].Attempts != 3 || letters[1].Attempts != 1 || letters[0].Group != "g" || letters[0].Event.Subject != "a" {
-		t.Errorf("dead letters %+v", letters)
+		t.Errorf("got dead letters %+v", letters)
 	}
 
 	mu.Lock()
@@ -284,7 +284,7 @@ func TestDeadLetterCanBeRedelivered(t *testing.T) {
 	}
 	eventually(t, "the revived event arrived", func() bool { return slices.Equal(effects(t, db, "a"), []string{"2", "0"}) })
 	if letters, _ := b.DeadLetters(t.Context(), 10); len(letters) != 1 {
-		t.Errorf("%d dead letters are left", len(letters))
+		t.Errorf("got %d dead letters, want none", len(letters))
 	}
 }
 
@@ -355,7 +355,7 @@ func TestUnfinishedEventIsTakenOver(t *testing.T) {
 	<-reached
 	start(t, second.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated}, Handler: record}))
 	if got := effects(t, db, "a"); !slices.Equal(got, numbers(0, 2)) {
-		t.Errorf("before the take-over: %v", got)
+		t.Errorf("before the take-over: got effects %v", got)
 	}
 	kill()
 	eventually(t, "the second consumer finished the work", func() bool { return slices.Equal(effects(t, db, "a"), numbers(0, 5)) })

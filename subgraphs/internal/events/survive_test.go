@@ -54,7 +54,7 @@ func TestNothingIsLostOrRepeated(t *testing.T) {
 	first, second := bus(t, hit, mini.Addr()), bus(t, hit, mini.Addr())
 	fragile := func(ctx context.Context, tx pgx.Tx, e events.Event) error {
 		if rand.N(20) == 0 {
-			return fmt.Errorf("bad luck")
+			return fmt.Errorf("random failure")
 		}
 		return record(ctx, tx, e)
 	}
@@ -95,7 +95,7 @@ func TestNothingIsLostOrRepeated(t *testing.T) {
 		trouble[rand.N(len(trouble))]()
 		select {
 		case <-written:
-		case <-time.After(50 * time.Millisecond): // let them get somewhere
+		case <-time.After(50 * time.Millisecond): // let them make progress
 		}
 	}
 	mini.SetError("")
@@ -104,7 +104,7 @@ func TestNothingIsLostOrRepeated(t *testing.T) {
 	for subject := range subjects {
 		name := fmt.Sprint("subject", subject)
 		if got := effects(t, db, name); !slices.Equal(got, numbers(0, each)) {
-			t.Errorf("%s: %v", name, got)
+			t.Errorf("%s: got effects %v", name, got)
 		}
 	}
 }
@@ -160,7 +160,7 @@ func TestEventCarriesItsTrace(t *testing.T) {
 	}
 	for range 2 {
 		if got := (<-traces).String(); got != "0af7651916cd43dd8448eb211c80319c" {
-			t.Errorf("the trace is %s", got)
+			t.Errorf("got trace %s", got)
 		}
 	}
 }
@@ -189,7 +189,7 @@ func TestStreamHoldsCloudEvents(t *testing.T) {
 		`{"specversion":"1.0","id":"` + id + `","source":"/souk/test","type":"product.updated","subject":"7",` +
 			`"time":"2026-11-24T03:00:00Z","datacontenttype":"application/json","data":{"productId":"7"}}`}
 	if !slices.Equal(entries[0].Values, want) {
-		t.Errorf("the entry is\n%q\nnot\n%q", entries[0].Values, want)
+		t.Errorf("got entry\n%q\nwant\n%q", entries[0].Values, want)
 	}
 }
 
@@ -213,6 +213,6 @@ func TestInvalidEntriesDoNotStopAConsumer(t *testing.T) {
 	eventually(t, "the event arrived", func() bool { return len(effects(t, db, "a")) == 1 })
 	letters, err := b.DeadLetters(t.Context(), 10)
 	if err != nil || len(letters) != 3 {
-		t.Errorf("dead letters %+v, %v", letters, err)
+		t.Errorf("got dead letters %+v, err %v", letters, err)
 	}
 }

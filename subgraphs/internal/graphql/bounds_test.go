@@ -49,7 +49,7 @@ func TestDirectCallersAreBounded(t *testing.T) {
 			w := httptest.NewRecorder()
 			tt.service.ServeHTTP(w, r)
 			if !strings.Contains(w.Body.String(), tt.code) {
-				t.Errorf("status %d: %.300s, want %s", w.Code, w.Body, tt.code)
+				t.Errorf("got status %d, %.300s, want code %s", w.Code, w.Body, tt.code)
 			}
 		})
 	}

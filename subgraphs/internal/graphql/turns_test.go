@@ -39,7 +39,7 @@ func TestLargeOperationsRunOneAtATime(t *testing.T) {
 	var released chan struct{}
 	service := serve(t, product.NewExecutableSchema(product.Config{Resolvers: slowCatalogue{Resolver: &product.Resolver{}, released: &released}}))
 	synctest.Test(t, func(t *testing.T) {
-		released = make(chan struct{}) // here, for synctest to know it
+		released = make(chan struct{}) // created in the synctest bubble
 		ask := func(query string) string {
 			r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(`{"query":"`+query+`"}`))
 			r.Header.Set("Content-Type", "application/json")
@@ -55,17 +55,17 @@ func TestLargeOperationsRunOneAtATime(t *testing.T) {
 		}
 		synctest.Wait()
 		if got := ask(`{ category(slug: \"x\") { name } }`); got != `{"data":{"category":null}}` {
-			t.Errorf("a small operation was answered %s", got)
+			t.Errorf("small operation: got %s", got)
 		}
 		if got := ask(large); !strings.Contains(got, `"OVERLOADED"`) {
-			t.Errorf("one large operation too many was answered %s", got)
+			t.Errorf("large operation beyond the limit: got %s", got)
 		}
 		close(released)
 		running.Wait()
 		close(answers)
 		for got := range answers {
 			if got != `{"data":{"categories":[]}}` {
-				t.Errorf("a large operation was answered %s", got)
+				t.Errorf("large operation: got %s", got)
 			}
 		}
 	})

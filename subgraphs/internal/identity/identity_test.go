@@ -153,12 +153,12 @@ func TestCallerFollowsTheToken(t *testing.T) {
 			Tutorial: true, Now: clock, Logger: slog.New(slog.DiscardHandler),
 		}
 		if got, err := a.Caller(t.Context(), c.h); err != nil || !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%s: %+v, %v; want %+v", c.name, got, err, c.want)
+			t.Errorf("%s: got %+v, err %v, want %+v", c.name, got, err, c.want)
 		}
 	}
 	closed := &identity.Authenticator{Logger: slog.New(slog.DiscardHandler)}
 	if got, err := closed.Caller(t.Context(), header("Souk-Service-Token", "")); err != nil || got.Service || got.Tutorial {
-		t.Errorf("without a service token: %+v", got)
+		t.Errorf("without a service token: got %+v", got)
 	}
 }
 
@@ -175,7 +175,7 @@ func TestRightsFollowTheCaller(t *testing.T) {
 		{caller: identity.Caller{}, own: false, other: false, rule: false},
 	} {
 		if own, other, rule := c.caller.MaySee("7"), c.caller.MaySee("8"), c.caller.IsAdmin(); own != c.own || other != c.other || rule != c.rule {
-			t.Errorf("%+v: own %t, other %t, rule %t", c.caller, own, other, rule)
+			t.Errorf("%+v: got own %t, other %t, rule %t", c.caller, own, other, rule)
 		}
 	}
 	if (identity.Caller{}).MaySee("") {
@@ -200,7 +200,7 @@ func TestTokenThatCannotBeVerifiedIsUnavailable(t *testing.T) {
 	h := a.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		asked++
 		if caller := identity.From(r.Context()); caller.UserID != "7" {
-			t.Errorf("the caller is %+v", caller)
+			t.Errorf("got caller %+v", caller)
 		}
 	}))
 	call := func() *httptest.ResponseRecorder {
@@ -217,19 +217,19 @@ func TestTokenThatCannotBeVerifiedIsUnavailable(t *testing.T) {
 		}
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || len(body.Errors) != 1 || body.Errors[0].Extensions.Code != "AUTHENTICATION_UNAVAILABLE" {
-		t.Errorf("answered %s, %v", w.Body, err)
+		t.Errorf("got %s, err %v", w.Body, err)
 	}
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || asked != 0 {
-		t.Errorf("answered %d %v, asked %d times", w.Code, w.Header(), asked)
+		t.Errorf("got status %d, headers %v, after %d requests for keys", w.Code, w.Header(), asked)
 	}
 	i.down.Store(false)
 	now = now.Add(time.Second)
 	if w := call(); w.Code != http.StatusOK || asked != 1 {
-		t.Errorf("with keys: %d %s", w.Code, w.Body)
+		t.Errorf("with keys: got status %d, %s", w.Code, w.Body)
 	}
 	i.down.Store(true)
 	now = now.Add(time.Hour)
 	if w := call(); w.Code != http.StatusOK || asked != 2 {
-		t.Errorf("with the last good keys: %d %s", w.Code, w.Body)
+		t.Errorf("with the last valid keys: got status %d, %s", w.Code, w.Body)
 	}
 }

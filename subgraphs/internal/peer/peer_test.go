@@ -21,7 +21,7 @@ func serve(t *testing.T, statuses ...int) (client *peer.Client, tries *atomic.In
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := int(tries.Add(1))
 		if r.URL.Path != "/graphql" || r.Header.Get(identity.ServiceTokenHeader) != "secret" {
-			t.Errorf("asked %s with the token %q", r.URL.Path, r.Header.Get(identity.ServiceTokenHeader))
+			t.Errorf("got request for %s with token %q", r.URL.Path, r.Header.Get(identity.ServiceTokenHeader))
 		}
 		status := statuses[min(n, len(statuses))-1]
 		w.WriteHeader(status)
@@ -59,11 +59,11 @@ func TestRetriesFollowTheKindOfFailure(t *testing.T) {
 			c, tries := serve(t, test.statuses...)
 			answer, err := ask(t, c)
 			if answer != test.answer || tries.Load() != test.tries {
-				t.Errorf("%d after %d tries, not %d after %d: %v", answer, tries.Load(), test.answer, test.tries, err)
+				t.Errorf("got %d after %d attempts, want %d after %d: err %v", answer, tries.Load(), test.answer, test.tries, err)
 			}
 			var failure *peer.Error
 			if test.answer == 0 && (!errors.As(err, &failure) || failure.Service != "oracle" || failure.RetryAfter < 1) {
-				t.Errorf("the error is %v", err)
+				t.Errorf("got error %v", err)
 			}
 		})
 	}
@@ -73,16 +73,16 @@ func TestBreakerOpens(t *testing.T) {
 	c, tries := serve(t, 503)
 	for range 4 {
 		if _, err := ask(t, c); err == nil {
-			t.Fatal("no error")
+			t.Fatal("got no error")
 		}
 	}
 	before := tries.Load()
 	_, err := ask(t, c)
 	if !errors.Is(err, circuitbreaker.ErrOpen) || tries.Load() != before {
-		t.Errorf("with the breaker open: %d more tries, %v", tries.Load()-before, err)
+		t.Errorf("open breaker: got %d more requests, err %v", tries.Load()-before, err)
 	}
 	if err := c.Ready(); !errors.Is(err, circuitbreaker.ErrOpen) {
-		t.Errorf("Ready: %v", err)
+		t.Errorf("Ready() = %v", err)
 	}
 }
 

@@ -28,14 +28,14 @@ func TestDecimalIsExact(t *testing.T) {
 	} {
 		d, err := schema.UnmarshalDecimal(given)
 		if err != nil || written(schema.MarshalDecimal(d)) != want {
-			t.Errorf("%v: %s, %v", given, written(schema.MarshalDecimal(d)), err)
+			t.Errorf("%v: got %s, err %v", given, written(schema.MarshalDecimal(d)), err)
 		}
 	}
 	for _, given := range []any{"12", true, nil, json.Number("1e999999999"), json.Number("x")} {
 		_, err := schema.UnmarshalDecimal(given)
 		var wrong *schema.ScalarError
 		if !errors.As(err, &wrong) {
-			t.Errorf("%v: %v", given, err)
+			t.Errorf("%v: got error %v", given, err)
 		}
 	}
 }
@@ -44,12 +44,12 @@ func TestLongAcceptsWholeNumbersOnly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.Int64().Draw(t, "n")
 		if got, err := schema.UnmarshalLong(json.Number(written(schema.MarshalLong(n)))); err != nil || got != n {
-			t.Fatalf("%d became %d: %v", n, got, err)
+			t.Fatalf("round trip of %d = %d, err %v", n, got, err)
 		}
 	})
 	for _, given := range []any{"1", 1.5, json.Number("9223372036854775808"), json.Number("1.0"), nil} {
 		if _, err := schema.UnmarshalLong(given); err == nil {
-			t.Errorf("%v passes for a Long", given)
+			t.Errorf("%v is accepted as a Long", given)
 		}
 	}
 }
@@ -60,11 +60,11 @@ func TestDateTimeIsRFC3339InUTC(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := written(schema.MarshalDateTime(at)); got != `"2026-11-24T03:30:00.5Z"` {
-		t.Errorf("written as %s", got)
+		t.Errorf("got %s", got)
 	}
 	for _, given := range []any{"2026-11-24", "yesterday", 12} {
 		if _, err := schema.UnmarshalDateTime(given); err == nil {
-			t.Errorf("%v passes for a DateTime", given)
+			t.Errorf("%v is accepted as a DateTime", given)
 		}
 	}
 }
@@ -75,10 +75,10 @@ func TestJSONIsUnchanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := written(value); got != `{"a":[1,null]}` {
-		t.Errorf("written as %s", got)
+		t.Errorf("got %s", got)
 	}
 	if got := written(schema.JSON(nil)); got != "null" {
-		t.Errorf("nothing is written as %s", got)
+		t.Errorf("nil: got %s", got)
 	}
 }
 
@@ -90,7 +90,7 @@ func TestMoneyIsExact(t *testing.T) {
 			Currency:   rapid.SampledFrom([]string{"USD", "JPY", "KWD"}).Draw(t, "currency"),
 		}
 		if got, err := schema.NewMoney(m.Decimal(), m.Currency); err != nil || got != m {
-			t.Fatalf("%v became %v: %v", m, got, err)
+			t.Fatalf("round trip of %v = %v, err %v", m, got, err)
 		}
 	})
 	for _, c := range []struct {
@@ -103,7 +103,7 @@ func TestMoneyIsExact(t *testing.T) {
 		{amount: "1e20", currency: "USD", want: schema.ErrAmountTooLarge},
 	} {
 		if _, err := schema.NewMoney(decimal.RequireFromString(c.amount), c.currency); !errors.Is(err, c.want) {
-			t.Errorf("%s %s: %v", c.amount, c.currency, err)
+			t.Errorf("%s %s: got error %v", c.amount, c.currency, err)
 		}
 	}
 }
@@ -113,18 +113,18 @@ type result interface{ IsSignUpResult() }
 func TestResultConvertsTypedErrors(t *testing.T) {
 	conflict := schema.NewConflict("taken")
 	if got, err := schema.Result[result](fmt.Errorf("signing up: %w", conflict)); err != nil || got != result(conflict) {
-		t.Errorf("a member: %v, %v", got, err)
+		t.Errorf("member: got %v, err %v", got, err)
 	}
 	// NotFound is not a member of this union.
 	if got, err := schema.Result[result](schema.NewNotFound("user", "1")); err == nil || got != nil {
-		t.Errorf("no member: %v, %v", got, err)
+		t.Errorf("not a member: got %v, err %v", got, err)
 	}
 }
 
 func TestInvalidInputListsItsFields(t *testing.T) {
 	var wrong schema.InvalidInput
 	if err := wrong.Err(); err != nil {
-		t.Errorf("nothing wrong: %v", err)
+		t.Errorf("valid input: got error %v", err)
 	}
 	wrong.Add("price.decimal", "is negative", "0 or more")
 	wrong.Add("name", "is empty", "")
@@ -132,10 +132,10 @@ func TestInvalidInputListsItsFields(t *testing.T) {
 		t.Error(got)
 	}
 	if wrong.Fields[1].Hint != nil {
-		t.Errorf("a hint of nothing: %q", *wrong.Fields[1].Hint)
+		t.Errorf("got hint %q, want none", *wrong.Fields[1].Hint)
 	}
 	if got := schema.NewUnavailable("away", 1500*time.Millisecond).RetryAfter; got != 2 {
-		t.Errorf("retry after %d", got)
+		t.Errorf("got retryAfter %d", got)
 	}
 }
 
@@ -149,7 +149,7 @@ func FuzzDecimal(f *testing.F) {
 		}
 		again, err := schema.UnmarshalDecimal(json.Number(written(schema.MarshalDecimal(d))))
 		if err != nil || !again.Equal(d) {
-			t.Errorf("%q became %v: %v", text, again, err)
+			t.Errorf("round trip of %q = %v, err %v", text, again, err)
 		}
 	})
 }

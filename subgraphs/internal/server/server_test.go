@@ -70,7 +70,7 @@ func (p *process) end(t *testing.T) error {
 	case err := <-p.done:
 		return err
 	case <-time.After(20 * time.Second):
-		t.Fatal("the service does not stop")
+		t.Fatal("the service did not stop")
 		return nil
 	}
 }
@@ -79,7 +79,7 @@ func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !holds(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("it never came about that %s", what)
+			t.Fatalf("timed out: %s", what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -111,10 +111,10 @@ func TestProbesReportPostgresAndRedis(t *testing.T) {
 	env.RedisURL = "redis://" + redis.Addr() + "?max_retries=-1&dial_timeout=200ms"
 	p := launch(t, env, nil, serving(http.NotFound))
 	if status, body := get(t, p.url+"/healthz"); status != 200 || !strings.Contains(body, `"ok"`) {
-		t.Errorf("/healthz: %d %s", status, body)
+		t.Errorf("/healthz: got status %d, %s", status, body)
 	}
 	if status, body := get(t, p.url+"/metrics"); status != 200 || !strings.Contains(body, "souk_event_outbox_age_seconds") {
-		t.Errorf("/metrics: %d %s", status, body)
+		t.Errorf("/metrics: got status %d, %s", status, body)
 	}
 	redis.Close()
 	status, body := get(t, p.url+"/readyz")
@@ -126,7 +126,7 @@ func TestProbesReportPostgresAndRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	if status != 200 || answer.Status != "ready" || answer.Checks["postgres"] != "ok" || answer.Checks["redis"] == "ok" {
-		t.Errorf("/readyz without Redis: %d %s", status, body)
+		t.Errorf("/readyz without Redis: got status %d, %s", status, body)
 	}
 	if err := p.end(t); err != nil {
 		t.Error(err)
@@ -143,7 +143,7 @@ func TestDrainFinishesRequestsAndEndsStreams(t *testing.T) {
 			close(entered)
 			<-leave
 			if err := r.Context().Err(); err != nil || workerEnded.Load() {
-				t.Errorf("a request in progress lost its ground: %v", err)
+				t.Errorf("a request in progress was cancelled: %v", err)
 			}
 			io.WriteString(w, "done")
 		})
@@ -185,16 +185,16 @@ func TestDrainFinishesRequestsAndEndsStreams(t *testing.T) {
 	}
 	close(leave)
 	if got := <-slow; got != "done" {
-		t.Errorf("the request in progress got %q", got)
+		t.Errorf("request in progress: got %q", got)
 	}
 	if err := p.end(t); err != nil {
 		t.Error(err)
 	}
 	if !streamEnded.Load() || !workerEnded.Load() {
-		t.Errorf("stream ended %t, worker ended %t", streamEnded.Load(), workerEnded.Load())
+		t.Errorf("got stream ended %t, worker ended %t", streamEnded.Load(), workerEnded.Load())
 	}
 	if status, _ := get(t, p.url+"/healthz"); status != 0 {
-		t.Errorf("still answering: %d", status)
+		t.Errorf("after the drain: got status %d", status)
 	}
 }
 
@@ -207,7 +207,7 @@ func TestFailedWorkerEndsTheService(t *testing.T) {
 	})
 	close(fail)
 	if err := <-p.done; !errors.Is(err, broken) {
-		t.Errorf("the service ended with %v", err)
+		t.Errorf("Run() = %v, want the worker's error", err)
 	}
 }
 
@@ -259,7 +259,7 @@ func TestEnvironmentErrorsNameTheVariable(t *testing.T) {
 			return v, ok
 		})
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s=%s: %v", c.key, c.value, err)
+			t.Errorf("%s=%s: got error %v", c.key, c.value, err)
 		}
 	}
 	env, err := server.EnvironmentFrom("product", func(key string) (string, bool) { v, ok := good[key]; return v, ok })
@@ -267,7 +267,7 @@ func TestEnvironmentErrorsNameTheVariable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if env.Addr != ":8080" || env.RedisURL != "redis://redis-service:6379" || env.Services["inventory"] != "http://inventory-service:8080" || env.AuthMode != server.Enforced {
-		t.Errorf("defaults %+v", env)
+		t.Errorf("got defaults %+v", env)
 	}
 }
 
@@ -279,11 +279,11 @@ func TestStartErrorsSayWhatToDo(t *testing.T) {
 	env.Listener, env.Addr = nil, taken
 	err := server.Run(t.Context(), env, nil, serving(http.NotFound))
 	if err == nil || !strings.Contains(err.Error(), "cannot listen on "+taken) || !strings.Contains(err.Error(), "set PORT to a free port") {
-		t.Errorf("a taken port: %v", err)
+		t.Errorf("port in use: got error %v", err)
 	}
 	env.DatabaseURL = strings.Replace(env.DatabaseURL, "/test_", "/no_such_", 1)
 	err = server.Run(t.Context(), env, nil, serving(http.NotFound))
 	if err == nil || !strings.Contains(err.Error(), "cannot use the Postgres database") || !strings.Contains(err.Error(), "set DATABASE_URL") {
-		t.Errorf("no such database: %v", err)
+		t.Errorf("missing database: got error %v", err)
 	}
 }

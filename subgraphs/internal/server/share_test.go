@@ -30,7 +30,7 @@ func TestConnectionShareLeavesConnectionsToOthers(t *testing.T) {
 	late, cancel := context.WithTimeout(greedy, 50*time.Millisecond)
 	defer cancel()
 	if _, err := pool.Acquire(late); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("taking a connection beyond the share: %v", err)
+		t.Errorf("connection beyond the share: got error %v", err)
 	}
 	for _, ctx := range []context.Context{server.WithConnectionShare(t.Context()), t.Context()} {
 		other, err := pool.Acquire(ctx)

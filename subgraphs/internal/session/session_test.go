@@ -18,7 +18,7 @@ func TestFollowedSessionEnds(t *testing.T) {
 		caller identity.Caller
 		state  map[string]session.State
 		asked  error
-		after  time.Duration // at which it goes on, and has ended a little later
+		after  time.Duration // at which it still runs; a little later it has ended
 		want   error
 	}{
 		"goes on":      {caller: identity.Caller{Session: "s", Roles: []string{"ADMIN"}}, state: map[string]session.State{"s": active}},
@@ -31,7 +31,7 @@ func TestFollowedSessionEnds(t *testing.T) {
 		"expired":      {caller: identity.Caller{Expires: time.Date(2000, 1, 1, 0, 1, 0, 0, time.UTC)}, after: 89 * time.Second, want: session.ErrExpired},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { // whose clock begins at 2000-01-01
+			synctest.Test(t, func(t *testing.T) { // its clock starts at 2000-01-01
 				ctx, stop := context.WithCancel(t.Context())
 				w := session.New(func(context.Context, []string) (map[string]session.State, error) { return c.state, c.asked }, slog.New(slog.DiscardHandler))
 				ended := make(chan error)
@@ -40,7 +40,7 @@ func TestFollowedSessionEnds(t *testing.T) {
 				time.Sleep(c.after)
 				synctest.Wait()
 				if following.Err() != nil {
-					t.Error("it ended too early:", context.Cause(following))
+					t.Error("the session ended too early:", context.Cause(following))
 				}
 				time.Sleep(2 * time.Second)
 				if c.want == nil {
@@ -48,7 +48,7 @@ func TestFollowedSessionEnds(t *testing.T) {
 				}
 				synctest.Wait()
 				if got := context.Cause(following); !errors.Is(got, c.want) {
-					t.Errorf("it ended with %v, want %v", got, c.want)
+					t.Errorf("got cause %v, want %v", got, c.want)
 				}
 				release()
 				stop()

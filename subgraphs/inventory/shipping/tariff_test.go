@@ -12,7 +12,7 @@ func TestEstimateFollowsTheTariff(t *testing.T) {
 		31_501: 4960, 32_500: 4960, 32_501: 5020,
 	} {
 		if got := shipping.Estimate(grams); got.MinorUnits != cents || got.Currency != "USD" {
-			t.Errorf("%d g cost %v; want %d US cents", grams, got, cents)
+			t.Errorf("cost of %d g = %v, want %d US cents", grams, got, cents)
 		}
 	}
 }

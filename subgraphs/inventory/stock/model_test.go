@@ -153,7 +153,7 @@ func TestStoreMatchesTheModel(t *testing.T) {
 		m := &model{onHand: map[int64]int{}, reserved: map[int64]int{}, sold: map[int64]int{}, orders: map[string]*modelOrder{}, keys: map[string]stock.Line{}, now: clock.Now()}
 		same := func(t *rapid.T, want string, err error) {
 			if got := outcome(err); got != want {
-				t.Fatalf("answered %q; the model says %q", got, want)
+				t.Fatalf("got %q, model has %q", got, want)
 			}
 		}
 		t.Repeat(map[string]func(*rapid.T){
@@ -206,13 +206,13 @@ func compare(ctx context.Context, t *rapid.T, w *stock.Store, m *model) {
 		l := levels[p]
 		got := fmt.Sprint(l.OnHand, l.Reserved, l.Sold)
 		if want := fmt.Sprint(m.onHand[p], m.reserved[p], m.sold[p]); got != want {
-			t.Fatalf("product %d has on hand, reserved, sold %s; the model %s", p, got, want)
+			t.Fatalf("product %d: on hand, reserved, sold = %s, model has %s", p, got, want)
 		}
 	}
 	for order, o := range m.orders {
 		r, ok, err := w.Reservation(ctx, order)
 		if err != nil || !ok || r.Status != o.status {
-			t.Fatalf("the reservation of %s is %+v, %v; the model says %s", order, r, err, o.status)
+			t.Fatalf("reservation of %s = %+v, err %v, model has %s", order, r, err, o.status)
 		}
 	}
 }

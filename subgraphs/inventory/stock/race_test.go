@@ -43,7 +43,7 @@ func TestConcurrentBuyersDoNotOversell(t *testing.T) {
 	}
 	group.Wait()
 	if sold.Load() != units || short.Load() != buyers-units {
-		t.Errorf("%d sold and %d out of stock; want %d and %d", sold.Load(), short.Load(), units, buyers-units)
+		t.Errorf("got %d sold and %d out of stock, want %d and %d", sold.Load(), short.Load(), units, buyers-units)
 	}
 	want(t, w, 1, 0, 0, units)
 }
@@ -113,7 +113,7 @@ func TestLostConnectionsKeepTheBalance(t *testing.T) {
 	}
 	ended := make(chan struct{})
 	go func() { group.Wait(); close(ended) }()
-	killer := database(t) // on another database: it does not cut itself
+	killer := database(t) // connected to another database, so that it does not kill itself
 	for cutting := true; cutting; {
 		select {
 		case <-ended:
@@ -129,7 +129,7 @@ func TestLostConnectionsKeepTheBalance(t *testing.T) {
 	}
 	<-ended
 	if failed.Load() == 0 {
-		t.Error("no connection was cut while it was used")
+		t.Error("no connection was killed while in use")
 	}
 	db.Reset()
 	balance(t, w, db, products, units)

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// clock is a clock that tests advance.
+// A clock is advanced by tests.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -76,7 +76,7 @@ func want(t testing.TB, w *stock.Store, product int64, onHand, reserved int, sol
 	}
 	l := levels[product]
 	if l.OnHand != onHand || l.Reserved != reserved || l.Sold != sold {
-		t.Errorf("product %d: on hand %d, reserved %d, sold %d; want %d, %d, %d", product, l.OnHand, l.Reserved, l.Sold, onHand, reserved, sold)
+		t.Errorf("product %d: got on hand %d, reserved %d, sold %d, want %d, %d, %d", product, l.OnHand, l.Reserved, l.Sold, onHand, reserved, sold)
 	}
 	return l
 }
@@ -85,7 +85,7 @@ func isA[E error](t testing.TB, err error) E {
 	t.Helper()
 	var e E
 	if !errors.As(err, &e) {
-		t.Fatalf("the error is %T %v; want a %T", err, err, e)
+		t.Fatalf("got error %T %v, want a %T", err, err, e)
 	}
 	return e
 }
@@ -104,12 +104,12 @@ func TestReservationIsSoldOrReleased(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r.Status != stock.Held || !slices.Equal(r.Lines, one(1, 3)) {
-		t.Errorf("reserved %+v; want 3 units of product 1 held, the lines of a product added up", r)
+		t.Errorf("got %+v, want 3 units of product 1 held: the lines of a product are added", r)
 	}
 	want(t, w, 1, 10, 3, 0)
 	again, err := w.Reserve(ctx, "a", one(1, 3), time.Minute)
 	if err != nil || again.ID != r.ID || !again.ExpiresAt.Equal(r.ExpiresAt) {
-		t.Errorf("reserving again gave %+v, %v; want the same reservation", again, err)
+		t.Errorf("second Reserve() = %+v, %v, want the same reservation", again, err)
 	}
 	want(t, w, 1, 10, 3, 0)
 	_, err = w.Reserve(ctx, "a", one(1, 4), time.Minute)
@@ -117,13 +117,13 @@ func TestReservationIsSoldOrReleased(t *testing.T) {
 
 	for range 2 {
 		if r, err = w.Commit(ctx, "a"); err != nil || r.Status != stock.Committed {
-			t.Fatalf("committing gave %+v, %v", r, err)
+			t.Fatalf("Commit() = %+v, %v", r, err)
 		}
 		want(t, w, 1, 7, 0, 3)
 	}
 	for range 2 {
 		if r, err = w.Release(ctx, "a"); err != nil || r.Status != stock.Released {
-			t.Fatalf("releasing gave %+v, %v", r, err)
+			t.Fatalf("Release() = %+v, %v", r, err)
 		}
 		want(t, w, 1, 10, 0, 0)
 	}
@@ -145,15 +145,15 @@ func TestReserveHoldsAllOrNothing(t *testing.T) {
 	short := isA[*schema.OutOfStock](t, err)
 	got := fmt.Sprint(*short.Shortages[0], *short.Shortages[1])
 	if got != "{2 3 1} {9 1 0}" {
-		t.Errorf("the shortages are %s", got)
+		t.Errorf("got shortages %s", got)
 	}
 	want(t, w, 1, 10, 0, 0)
 	want(t, w, 2, 1, 0, 0)
 	if r, ok, err := w.Reservation(t.Context(), "a"); ok || err != nil {
-		t.Errorf("a reservation is left: %+v, %v", r, err)
+		t.Errorf("got reservation %+v, err %v, want none", r, err)
 	}
 	if _, err := w.Reserve(t.Context(), "a", one(1, 10), time.Minute); err != nil {
-		t.Errorf("after a shortage the order may ask for less: %v", err)
+		t.Errorf("reserving less after a shortage: got error %v", err)
 	}
 }
 
@@ -169,16 +169,16 @@ func TestExpiredHoldFreesUnits(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n, err := w.Expire(ctx); n != 0 || err != nil {
-		t.Fatalf("expired %d holds before their time, %v", n, err)
+		t.Fatalf("early: expired %d holds, err %v", n, err)
 	}
 	clock.pass(time.Minute)
 	if n, err := w.Expire(ctx); n != 1 || err != nil {
-		t.Fatalf("expired %d holds, %v; want 1", n, err)
+		t.Fatalf("expired %d holds, err %v, want 1", n, err)
 	}
 	want(t, w, 1, 5, 0, 0)
 	r, ok, err := w.Reservation(ctx, "late")
 	if err != nil || !ok || r.Status != stock.Expired {
-		t.Fatalf("the reservation is %+v, %v", r, err)
+		t.Fatalf("got reservation %+v, err %v", r, err)
 	}
 
 	// An expired hold can still be sold while its units are available.
@@ -216,7 +216,7 @@ func TestReserveExpiresOldHolds(t *testing.T) {
 	}
 	r, err := w.Reserve(ctx, "a", one(1, 5), time.Minute)
 	if err != nil || r.Status != stock.Held || !r.ExpiresAt.Equal(clock.Now().Add(time.Minute)) {
-		t.Errorf("holding again returned %+v, %v", r, err)
+		t.Errorf("second Reserve() = %+v, %v", r, err)
 	}
 	want(t, w, 1, 5, 5, 0)
 }
@@ -225,21 +225,21 @@ func TestSetStockAndRestockCheckVersionAndKey(t *testing.T) {
 	ctx := t.Context()
 	w, db, _ := newStore(t)
 	if l, err := w.Restock(ctx, 1, 5, "delivery 1"); err != nil || l.OnHand != 5 || l.Version != 1 {
-		t.Fatalf("the first restock gave %+v, %v", l, err)
+		t.Fatalf("first restock: got %+v, err %v", l, err)
 	}
 	if l, err := w.Restock(ctx, 1, 5, "delivery 1"); err != nil || l.OnHand != 5 || l.Version != 1 {
-		t.Errorf("a repeated restock gave %+v, %v; it must add nothing", l, err)
+		t.Errorf("repeated restock: got %+v, err %v, want it to add nothing", l, err)
 	}
 	_, err := w.Restock(ctx, 2, 5, "delivery 1")
 	isA[*schema.Conflict](t, err)
 	want(t, w, 2, 0, 0, 0)
 	if l, err := w.Restock(ctx, 1, 5, ""); err != nil || l.OnHand != 10 {
-		t.Errorf("a restock without a key gave %+v, %v", l, err)
+		t.Errorf("restock without a key: got %+v, err %v", l, err)
 	}
 
 	version := 2
 	if l, err := w.SetStock(ctx, 1, 8, &version); err != nil || l.Version != 3 {
-		t.Fatalf("counting gave %+v, %v", l, err)
+		t.Fatalf("SetStock: got %+v, err %v", l, err)
 	}
 	_, err = w.SetStock(ctx, 1, 9, &version)
 	isA[*schema.Conflict](t, err)
@@ -249,7 +249,7 @@ func TestSetStockAndRestockCheckVersionAndKey(t *testing.T) {
 	_, err = w.SetStock(ctx, 1, 5, nil)
 	isA[*schema.Conflict](t, err)
 	if l, err := w.SetStock(ctx, 1, 6, nil); err != nil || l.Available() != 0 {
-		t.Errorf("counting what is reserved gave %+v, %v", l, err)
+		t.Errorf("SetStock below the reserved units: got %+v, err %v", l, err)
 	}
 
 	rows, err := db.Query(ctx, `SELECT data->>'onHand' || '/' || (data->>'available') || '@' || (data->>'version')
@@ -266,7 +266,7 @@ func TestSetStockAndRestockCheckVersionAndKey(t *testing.T) {
 		events = append(events, e)
 	}
 	if got := fmt.Sprint(events); got != "[5/5@1 10/10@2 8/8@3 8/2@4 6/0@5]" {
-		t.Errorf("the events tell %s", got)
+		t.Errorf("got events %s", got)
 	}
 }
 
@@ -296,7 +296,7 @@ func TestInvalidInputIsRejected(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			invalid := isA[*schema.InvalidInput](t, test.do())
 			if len(invalid.Fields) != 1 || invalid.Fields[0].Path != test.path {
-				t.Errorf("the error is %v; want one about %s", invalid, test.path)
+				t.Errorf("got error %v, want one about %s", invalid, test.path)
 			}
 		})
 	}

@@ -23,14 +23,14 @@ func TestSMSSenderSignsRequestsAndClassifiesFailures(t *testing.T) {
 			t.Error(err)
 		}
 		if string(body) != `{"to":"+4930123456","text":"Hello"}` {
-			t.Errorf("the body is %s", body)
+			t.Errorf("got body %s", body)
 		}
 		want := deliver.Signature([]byte("secret"), "id-1", "1700000000", body)
 		for header, value := range map[string]string{
 			"Webhook-Id": "id-1", "Webhook-Timestamp": "1700000000", "Webhook-Signature": want, "Idempotency-Key": `"id-1"`,
 		} {
 			if got := r.Header.Get(header); got != value {
-				t.Errorf("%s is %q, not %q", header, got, value)
+				t.Errorf("%s = %q, want %q", header, got, value)
 			}
 		}
 		w.WriteHeader(status)
@@ -54,7 +54,7 @@ func TestSMSSenderSignsRequestsAndClassifiesFailures(t *testing.T) {
 		status = test.status
 		err := texter.Send(t.Context(), deliver.Message{ID: "id-1", To: "+4930123456", Body: "Hello"})
 		if (err == nil) != test.ok || deliver.IsPermanent(err) != test.permanent {
-			t.Errorf("status %d: %v", test.status, err)
+			t.Errorf("status %d: got error %v", test.status, err)
 		}
 	}
 }
@@ -67,7 +67,7 @@ func TestSignatureMatchesStandardWebhooks(t *testing.T) {
 	}
 	got := deliver.Signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", []byte(`{"test": 2432232314}`))
 	if want := "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; got != want {
-		t.Errorf("the signature is %q, not %q", got, want)
+		t.Errorf("got signature %q, want %q", got, want)
 	}
 }
 
@@ -82,11 +82,11 @@ func TestInvalidSettingsAreRejected(t *testing.T) {
 	} {
 		_, err := deliver.NewEmailSender(test.server, test.from)
 		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
-			t.Errorf("%s from %s: %v", test.server, test.from, err)
+			t.Errorf("%s from %s: got error %v", test.server, test.from, err)
 		}
 	}
 	if _, err := deliver.NewSMSSender("sms.example", "", nil, time.Now); err == nil {
-		t.Error("a webhook that is no URL was accepted")
+		t.Error("an invalid webhook URL is accepted")
 	}
 }
 
@@ -109,17 +109,17 @@ func TestEmailSenderDeliversOverSMTP(t *testing.T) {
 	got := box.Messages()
 	if len(got) != 1 || got[0].ID != "id-1@test.example" || got[0].Deliveries != 2 || got[0].Subject != "Grüße" ||
 		strings.ReplaceAll(got[0].Text, "\r\n", "\n") != message.Body || got[0].HTML != message.HTML || !strings.Contains(got[0].From, "Größe") {
-		t.Errorf("%+v", got)
+		t.Errorf("got message %+v", got)
 	}
 	if err := mailer.Send(t.Context(), deliver.Message{ID: "x", To: "no address", Body: "x"}); !deliver.IsPermanent(err) {
-		t.Errorf("to no address: %v", err)
+		t.Errorf("empty address: got error %v", err)
 	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	if err := mailer.Send(t.Context(), message); err == nil || deliver.IsPermanent(err) {
-		t.Errorf("without a server: %v", err)
+		t.Errorf("without a server: got error %v", err)
 	}
 }
 

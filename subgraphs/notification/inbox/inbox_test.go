@@ -42,11 +42,11 @@ func TestWebhookRejectsInvalidSMS(t *testing.T) {
 		{id: "2", body: `{`, status: 400},
 	} {
 		if status := post(&b, test.id, test.body); status != test.status {
-			t.Errorf("%q %s: status %d, not %d", test.id, test.body, status, test.status)
+			t.Errorf("%q %s: got status %d, want %d", test.id, test.body, status, test.status)
 		}
 	}
 	if m := b.Messages(); len(m) != 1 || m[0].Deliveries != 2 || m[0].To != "+4930123456" || m[0].Text != "Hello" {
-		t.Errorf("%+v", m)
+		t.Errorf("got messages %+v", m)
 	}
 }
 
@@ -56,32 +56,32 @@ func TestInboxKeepsTheNewestMessages(t *testing.T) {
 		b.add(Message{ID: fmt.Sprint(i), Channel: "sms", To: "+1"})
 	}
 	if m := b.Messages(); len(m) != maxMessages || m[0].ID != fmt.Sprint(maxMessages+4) || m[maxMessages-1].ID != "5" {
-		t.Errorf("%d messages from %s to %s", len(m), m[0].ID, m[len(m)-1].ID)
+		t.Errorf("got %d messages from %s to %s", len(m), m[0].ID, m[len(m)-1].ID)
 	}
 }
 
 func TestPageEscapesMessages(t *testing.T) {
 	var b Inbox
 	if page := get(&b, "/").Body.String(); !strings.Contains(page, "Nothing has been sent yet") {
-		t.Errorf("the empty page is %s", page)
+		t.Errorf("empty inbox: got page %s", page)
 	}
 	if list := strings.TrimSpace(get(&b, "/api/messages").Body.String()); list != "[]" {
-		t.Errorf("the empty list is %s", list)
+		t.Errorf("empty inbox: got list %s", list)
 	}
 	b.add(Message{ID: "a@b", Channel: "email", To: "anna@example.com", Subject: "<script>", Text: "Hello", HTML: "<p>Hello</p>"})
 	if page := get(&b, "/").Body.String(); !strings.Contains(page, "&lt;script&gt;") || strings.Contains(page, "<script>") || strings.Contains(page, "http-equiv") {
-		t.Errorf("the page is %s", page)
+		t.Errorf("got page %s", page)
 	}
 	var list []Message
 	if err := json.Unmarshal(get(&b, "/api/messages").Body.Bytes(), &list); err != nil || len(list) != 1 || list[0].Channel != "email" {
-		t.Errorf("%+v, %v", list, err)
+		t.Errorf("got list %+v, err %v", list, err)
 	}
 	html := get(&b, "/api/messages/a@b/html")
 	if html.Body.String() != "<p>Hello</p>" || !strings.HasPrefix(html.Header().Get("Content-Security-Policy"), "sandbox") {
-		t.Errorf("%s, %v", html.Body, html.Header())
+		t.Errorf("got %s, headers %v", html.Body, html.Header())
 	}
 	if status := get(&b, "/api/messages/x/html").Code; status != http.StatusNotFound {
-		t.Errorf("no such message: %d", status)
+		t.Errorf("unknown message: got status %d", status)
 	}
 }
 
@@ -95,15 +95,15 @@ func TestPageWaitsForNewMessages(t *testing.T) {
 		synctest.Wait()
 		b.add(Message{ID: "1", Channel: "sms", To: "+1", Text: "Hello"})
 		if page := <-answered; !strings.Contains(page, "Hello") || !strings.Contains(page, `data-version="1"`) {
-			t.Errorf("the page is %s", page)
+			t.Errorf("got page %s", page)
 		}
 		if page := get(&b, "/?after=0").Body.String(); !strings.Contains(page, "Hello") {
-			t.Errorf("what is new already is waited for: %s", page)
+			t.Errorf("page with new messages: waited, got %s", page)
 		}
 		began := time.Now()
 		get(&b, "/?after=1")
 		if waited := time.Since(began); waited != longPoll {
-			t.Errorf("waited for %s", waited)
+			t.Errorf("waited and got %s", waited)
 		}
 	})
 }
@@ -114,7 +114,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("Content-Type: multipart/mixed; boundary=\"\"\r\n\r\n--\r\n"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if m, err := parse(raw); err == nil && m.ID == "" {
-			t.Errorf("a message without an id: %+v", m)
+			t.Errorf("got a message without an ID: %+v", m)
 		}
 	})
 }

@@ -116,17 +116,17 @@ func TestPlaceConfirmsAndSellsUnits(t *testing.T) {
 	s := open(t)
 	o := s.place(checkout.Request{Lines: lines("2", 1, "1", 1, "2", 2)})
 	if o.Status != orderstore.StatusConfirmed || o.Version != 2 || o.UserID != 1 || o.Currency != "USD" || o.Total != 3*1950+99999 {
-		t.Errorf("%+v", o)
+		t.Errorf("got order %+v", o)
 	}
 	want := []orderstore.Line{{ProductID: 2, Name: "Mouse", Quantity: 3, UnitPrice: 1950}, {ProductID: 1, Name: "Laptop", Quantity: 1, UnitPrice: 99999}}
 	if !slices.Equal(o.Lines, want) {
-		t.Errorf("lines %+v", o.Lines)
+		t.Errorf("got lines %+v", o.Lines)
 	}
 	if s.inventory.Available("1") != 4 || s.inventory.Available("2") != 97 || s.inventory.Status(id(o)) != "COMMITTED" {
-		t.Errorf("inventory: %d, %d, %s", s.inventory.Available("1"), s.inventory.Available("2"), s.inventory.Status(id(o)))
+		t.Errorf("got available %d and %d, reservation %s", s.inventory.Available("1"), s.inventory.Available("2"), s.inventory.Status(id(o)))
 	}
 	if n := s.count("event_outbox WHERE type = 'order.created'"); n != 1 {
-		t.Errorf("%d order.created, not 1", n)
+		t.Errorf("got %d order.created, want 1", n)
 	}
 }
 
@@ -164,30 +164,30 @@ func TestInvalidRequestsLeaveNothingBehind(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := s.Place(t.Context(), test.caller, test.Request)
 			if fmt.Sprintf("%T", err) != fmt.Sprintf("%T", test.want) || !strings.Contains(err.Error(), test.says) {
-				t.Errorf("%T: %v", err, err)
+				t.Errorf("got error %T: %v", err, err)
 			}
 		})
 	}
 	if s.count("order_events") != 0 || len(s.inventory.Calls()) != 0 {
-		t.Error("a refused request left something behind")
+		t.Error("a rejected request left rows")
 	}
 	if o, err := s.Place(t.Context(), admin, checkout.Request{UserID: "2", Lines: lines("1", 1)}); err != nil || o.UserID != 2 {
-		t.Errorf("an administrator for another: %v", err)
+		t.Errorf("administrator for another user: got error %v", err)
 	}
 }
 
 func TestOutOfStockRejectsTheOrder(t *testing.T) {
 	s := open(t)
 	key := "k"
-	for range 2 { // the second time from memory
+	for range 2 { // the second request uses the stored result
 		_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 6, "2", 1), IdempotencyKey: &key})
 		var short *schema.OutOfStock
 		if !errors.As(err, &short) || len(short.Shortages) != 1 || *short.Shortages[0] != (schema.Shortage{ProductID: "1", Requested: 6, Available: 5}) {
-			t.Fatalf("%T %v", err, err)
+			t.Fatalf("got error %T %v, want OutOfStock", err, err)
 		}
 	}
 	if s.status(1) != orderstore.StatusRejected || s.inventory.Available("1") != 5 || s.count("event_outbox") != 0 || s.count("orders") != 1 {
-		t.Errorf("left behind: %s, %d free", s.status(1), s.inventory.Available("1"))
+		t.Errorf("got order %s, %d units free", s.status(1), s.inventory.Available("1"))
 	}
 }
 
@@ -207,12 +207,12 @@ func TestConcurrentCallsWithOneKeyPlaceOneOrder(t *testing.T) {
 	}
 	wg.Wait()
 	if slices.Min(ids) != slices.Max(ids) || s.inventory.Available("1") != 3 || s.count("event_outbox") != 1 {
-		t.Errorf("orders %v, %d free", ids, s.inventory.Available("1"))
+		t.Errorf("got orders %v, %d units free", ids, s.inventory.Available("1"))
 	}
 	_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1), IdempotencyKey: &key})
 	var conflict *schema.Conflict
 	if !errors.As(err, &conflict) {
-		t.Errorf("the key for other lines: %T %v", err, err)
+		t.Errorf("key with other lines: got error %T %v", err, err)
 	}
 }
 
@@ -239,20 +239,20 @@ func TestInventoryFailureRejectsAndReleases(t *testing.T) {
 			_, err := s.Place(t.Context(), anna, request)
 			var away *schema.Unavailable
 			if !errors.As(err, &away) || away.RetryAfter < 1 {
-				t.Fatalf("%T %v", err, err)
+				t.Fatalf("got error %T %v", err, err)
 			}
 			if s.status(1) != orderstore.StatusRejected || s.count("event_outbox") != 0 {
-				t.Errorf("the order is %s", s.status(1))
+				t.Errorf("got order %s", s.status(1))
 			}
 			s.inventory.Fail(nil)
 			if err := s.Release(t.Context()); err != nil {
 				t.Error(err)
 			}
 			if s.inventory.Available("1") != 5 {
-				t.Errorf("%d units are free, not 5", s.inventory.Available("1"))
+				t.Errorf("got %d free units, want 5", s.inventory.Available("1"))
 			}
 			if o := s.place(request); o.ID != 2 || o.Status != orderstore.StatusConfirmed || s.inventory.Available("1") != 3 {
-				t.Errorf("afterwards: order %d is %s, %d units free", o.ID, o.Status, s.inventory.Available("1"))
+				t.Errorf("afterwards: got order %d %s, %d units free", o.ID, o.Status, s.inventory.Available("1"))
 			}
 		})
 	}
@@ -264,16 +264,16 @@ func TestOpenBreakerRecordsNothing(t *testing.T) {
 	var recorded int
 	for s.Inventory.Ready() == nil {
 		if recorded++; recorded > 20 {
-			t.Fatal("the breaker does not open")
+			t.Fatal("the breaker did not open")
 		}
 		if _, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1)}); err == nil {
-			t.Fatal("no error")
+			t.Fatal("got no error")
 		}
 	}
 	_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1)})
 	var away *schema.Unavailable
 	if !errors.As(err, &away) || s.count("orders") != recorded {
-		t.Errorf("%T %v, %d orders after %d", err, err, s.count("orders"), recorded)
+		t.Errorf("got error %T %v, %d orders after %d", err, err, s.count("orders"), recorded)
 	}
 }
 
@@ -283,7 +283,7 @@ func TestPlaceIsUnavailableWithoutUserService(t *testing.T) {
 	_, err := s.Place(t.Context(), anna, checkout.Request{Lines: lines("1", 1)})
 	var away *schema.Unavailable
 	if !errors.As(err, &away) || !strings.Contains(away.Message, "user service") || s.count("orders") != 0 {
-		t.Errorf("%T %v", err, err)
+		t.Errorf("got error %T %v", err, err)
 	}
 }
 
@@ -309,28 +309,28 @@ func TestRecoveryAfterCrashAtEachStep(t *testing.T) {
 				request := checkout.Request{Lines: lines("1", 2), IdempotencyKey: &key}
 				o := s.record(request)
 				test.before(s, o)
-				if how == "repeated call" { // whoever calls again gets the order
+				if how == "repeated call" { // a repeated call gets the order
 					if got := s.place(request); got.ID != o.ID || got.Status != orderstore.StatusConfirmed || s.inventory.Available("1") != 3 {
-						t.Errorf("order %d is %s, %d free", got.ID, got.Status, s.inventory.Available("1"))
+						t.Errorf("got order %d %s, %d units free", got.ID, got.Status, s.inventory.Available("1"))
 					}
 					return
 				}
 				s.recover()
 				if s.status(o.ID) != orderstore.StatusPending {
-					t.Fatal("a fresh order was taken for one left behind")
+					t.Fatal("a new order was recovered as an unfinished one")
 				}
 				s.clock = s.clock.Add(30 * time.Second)
 				s.recover()
-				s.recover() // once more changes nothing
+				s.recover() // a second recovery changes nothing
 				if s.status(o.ID) != test.after || s.inventory.Available("1") != test.free {
-					t.Errorf("%s with %d free, not %s with %d", s.status(o.ID), s.inventory.Available("1"), test.after, test.free)
+					t.Errorf("got %s with %d free, want %s with %d", s.status(o.ID), s.inventory.Available("1"), test.after, test.free)
 				}
 				created := map[bool]int{true: 1}[test.after == orderstore.StatusConfirmed]
 				if n := s.count("event_outbox WHERE type = 'order.created'"); n != created {
-					t.Errorf("%d order.created", n)
+					t.Errorf("got %d order.created", n)
 				}
 				if got := s.place(request); (got.ID == o.ID) != test.keep {
-					t.Errorf("the same call afterwards returned order %d after %d", got.ID, o.ID)
+					t.Errorf("the repeated call returned order %d, first order %d", got.ID, o.ID)
 				}
 			})
 		}
@@ -404,7 +404,7 @@ func TestRecoveryWaitsForInventory(t *testing.T) {
 	s.clock = s.clock.Add(30 * time.Second)
 	s.inventory.Fail(func(string) fake.Failure { return fake.Unavailable })
 	if err := s.Recover(t.Context()); err == nil || s.status(o.ID) != orderstore.StatusPending {
-		t.Errorf("without inventory: %s, %v", s.status(o.ID), err)
+		t.Errorf("without inventory: got order %s, err %v", s.status(o.ID), err)
 	}
 }
 
@@ -435,21 +435,21 @@ func TestCancelReleasesUnitsOnce(t *testing.T) {
 			got, err := cancel(test.caller, test.id, test.version)
 			if test.want != nil {
 				if fmt.Sprintf("%T", err) != fmt.Sprintf("%T", test.want) {
-					t.Errorf("%T %v", err, err)
+					t.Errorf("got error %T %v", err, err)
 				}
 				return
 			}
 			if err != nil || got.Status != orderstore.StatusCancelled || got.Version != 3 || *got.CancelReason != "too big" {
-				t.Errorf("%+v, %v", got, err)
+				t.Errorf("got %+v, err %v", got, err)
 			}
 		})
 	}
 	var invalid *schema.InvalidInput
 	if _, err := s.Cancel(t.Context(), anna, checkout.Cancellation{ID: id(o), Reason: strings.Repeat("x", 501)}); !errors.As(err, &invalid) {
-		t.Errorf("an endless reason: %T %v", err, err)
+		t.Errorf("reason that is too long: got error %T %v", err, err)
 	}
 	if s.inventory.Available("1") != 5 || s.count("stock_releases") != 0 || s.count("event_outbox WHERE type = 'order.cancelled'") != 1 {
-		t.Errorf("%d free, %d releases left", s.inventory.Available("1"), s.count("stock_releases"))
+		t.Errorf("got %d units free, %d releases left", s.inventory.Available("1"), s.count("stock_releases"))
 	}
 }
 
@@ -458,18 +458,18 @@ func TestCancelSucceedsWithoutInventory(t *testing.T) {
 	o := s.place(checkout.Request{Lines: lines("1", 2)})
 	s.inventory.Fail(func(string) fake.Failure { return fake.Unavailable })
 	if got, err := s.Cancel(t.Context(), anna, checkout.Cancellation{ID: id(o)}); err != nil || got.Status != orderstore.StatusCancelled {
-		t.Fatalf("%+v, %v", got, err)
+		t.Fatalf("got %+v, err %v", got, err)
 	}
 	if s.inventory.Available("1") != 3 {
-		t.Fatal("inventory was not away")
+		t.Fatal("units were released although inventory was unavailable")
 	}
 	s.inventory.Fail(nil)
-	s.clock = s.clock.Add(time.Hour) // the next try is due
+	s.clock = s.clock.Add(time.Hour) // the next attempt is due
 	if err := s.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if s.inventory.Available("1") != 5 || s.count("stock_releases") != 0 {
-		t.Errorf("%d free, %d releases left", s.inventory.Available("1"), s.count("stock_releases"))
+		t.Errorf("got %d units free, %d releases left", s.inventory.Available("1"), s.count("stock_releases"))
 	}
 }
 
@@ -483,13 +483,13 @@ func TestReleaseUndoesALateReservation(t *testing.T) {
 	s.clock = s.clock.Add(30 * time.Second)
 	s.recover()
 	if s.status(o.ID) != orderstore.StatusRejected || s.count("stock_releases") != 1 {
-		t.Fatalf("%s, %d releases", s.status(o.ID), s.count("stock_releases"))
+		t.Fatalf("got order %s, %d releases", s.status(o.ID), s.count("stock_releases"))
 	}
 	s.reserve(o)
 	s.clock = s.clock.Add(30 * time.Second)
 	s.recover()
 	if s.inventory.Available("1") != 5 || s.count("stock_releases") != 0 {
-		t.Errorf("%d free, %d releases left", s.inventory.Available("1"), s.count("stock_releases"))
+		t.Errorf("got %d units free, %d releases left", s.inventory.Available("1"), s.count("stock_releases"))
 	}
 	s.clock = s.clock.Add(2 * time.Minute)
 	s.recover()

@@ -54,7 +54,7 @@ func place(t *testing.T, b *orderstore.Store, p orderstore.Placed) orderstore.Or
 	t.Helper()
 	o, fresh, err := b.Place(t.Context(), "7", nil, p)
 	if err != nil || !fresh {
-		t.Fatalf("Place: fresh %t, %v", fresh, err)
+		t.Fatalf("Place: got fresh %t, err %v", fresh, err)
 	}
 	return o
 }
@@ -81,7 +81,7 @@ func TestOrderLifeCycleWritesEventsAndSideEffects(t *testing.T) {
 	b, db := open(t)
 	o := place(t, b, two)
 	if o.Status != orderstore.StatusPending || o.Version != 1 || o.Total != 2*99999+1950 {
-		t.Fatalf("after Place: %+v", o)
+		t.Fatalf("after Place: got %+v", o)
 	}
 	change(t, b, o.ID, orderstore.Confirmed{})
 	change(t, b, o.ID, orderstore.Cancelled{Reason: "too late"})
@@ -91,7 +91,7 @@ func TestOrderLifeCycleWritesEventsAndSideEffects(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.Status != orderstore.StatusCancelled || got.Version != 3 || *got.CancelReason != "too late" || !got.CancelledAt.Equal(start) {
-		t.Errorf("after all: %+v", got)
+		t.Errorf("after all changes: got %+v", got)
 	}
 	history, err := b.History(t.Context(), []int64{o.ID})
 	if err != nil {
@@ -102,13 +102,13 @@ func TestOrderLifeCycleWritesEventsAndSideEffects(t *testing.T) {
 		types = append(types, r.Type)
 	}
 	if got := strings.Join(types, " "); got != "OrderPlaced OrderConfirmed OrderCancelled" {
-		t.Errorf("history: %s", got)
+		t.Errorf("got history %s", got)
 	}
 	if n := rows(t, db, "event_outbox WHERE type = 'order.created' OR type = 'order.cancelled'"); n != 2 {
-		t.Errorf("%d events in the outbox, not 2", n)
+		t.Errorf("got %d events in the outbox, want 2", n)
 	}
 	if n := rows(t, db, "stock_releases"); n != 1 {
-		t.Errorf("%d releases of a cancelled order, not 1", n)
+		t.Errorf("got %d releases of a cancelled order, want 1", n)
 	}
 }
 
@@ -119,7 +119,7 @@ func TestEventsAreAppendOnly(t *testing.T) {
 		`UPDATE order_events SET actor = 'nobody'`, `DELETE FROM order_events`, `TRUNCATE order_events`,
 	} {
 		if _, err := db.Exec(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "append-only") {
-			t.Errorf("%s: %v", statement, err)
+			t.Errorf("%s: got error %v", statement, err)
 		}
 	}
 }
@@ -129,18 +129,18 @@ func TestInvalidTransitionsAreRejected(t *testing.T) {
 	o := place(t, b, two)
 	_, err := b.Change(t.Context(), o.ID, "system", func(orderstore.Order) (orderstore.Event, error) { return orderstore.Cancelled{}, nil })
 	if !errors.Is(err, orderstore.ErrInvalidTransition) {
-		t.Errorf("cancelling a pending order: %v", err)
+		t.Errorf("cancelling a pending order: got error %v", err)
 	}
 	if n := rows(t, db, "order_events"); n != 1 {
-		t.Errorf("%d events, not 1", n)
+		t.Errorf("got %d events, want 1", n)
 	}
 	_, err = b.Change(t.Context(), 999, "system", func(orderstore.Order) (orderstore.Event, error) { return nil, nil })
 	if !errors.Is(err, orderstore.ErrNotFound) {
-		t.Errorf("changing an order that is not there: %v", err)
+		t.Errorf("changing an unknown order: got error %v", err)
 	}
 }
 
-// Of several decisions on the same state, one wins; the others are repeated.
+// Of several decisions on the same state, one wins; the others are retried.
 func TestConcurrentChangesAppendOneEvent(t *testing.T) {
 	b, db := open(t)
 	o := place(t, b, two)
@@ -176,13 +176,13 @@ func TestConcurrentChangesAppendOneEvent(t *testing.T) {
 		rejected = 1
 	}
 	if n := rows(t, db, "order_events"); n != 2 || got.Version != 2 {
-		t.Errorf("%d events and version %d, not 2", n, got.Version)
+		t.Errorf("got %d events and version %d, want 2", n, got.Version)
 	}
 	if n := rows(t, db, "event_outbox"); n != confirmed {
-		t.Errorf("%d outbox events for status %s", n, got.Status)
+		t.Errorf("got %d outbox events for status %s", n, got.Status)
 	}
 	if n := rows(t, db, "stock_releases"); n != rejected {
-		t.Errorf("%d releases for status %s", n, got.Status)
+		t.Errorf("got %d releases for status %s", n, got.Status)
 	}
 }
 
@@ -203,25 +203,25 @@ func TestIdempotencyKeyReturnsTheFirstOrder(t *testing.T) {
 	wg.Wait()
 	for _, id := range ids {
 		if id != ids[0] {
-			t.Fatalf("one key gave the orders %v", ids)
+			t.Fatalf("one key: got orders %v", ids)
 		}
 	}
 	if n := rows(t, db, "orders"); n != 1 {
-		t.Errorf("%d orders, not 1", n)
+		t.Errorf("got %d orders, want 1", n)
 	}
 	other := key
 	other.RequestHash = []byte("two")
 	if _, _, err := b.Place(t.Context(), "7", &other, two); !errors.Is(err, orderstore.ErrKeyReused) {
-		t.Errorf("the same key for another request: %v", err)
+		t.Errorf("same key for another request: got error %v", err)
 	}
 	other.Caller = "8"
 	if o, fresh, err := b.Place(t.Context(), "8", &other, two); err != nil || !fresh || o.ID == ids[0] {
-		t.Errorf("the same key of another caller: order %d, fresh %t, %v", o.ID, fresh, err)
+		t.Errorf("same key of another caller: got order %d, fresh %t, err %v", o.ID, fresh, err)
 	}
 	// A rejection because inventory was unavailable frees the key.
 	change(t, b, ids[0], orderstore.Rejected{Reason: orderstore.Unavailable})
 	if o, fresh, err := b.Place(t.Context(), "7", &key, two); err != nil || !fresh || o.ID == ids[0] {
-		t.Errorf("the key after a failure: order %d, fresh %t, %v", o.ID, fresh, err)
+		t.Errorf("key after a failure: got order %d, fresh %t, err %v", o.ID, fresh, err)
 	}
 }
 
@@ -242,14 +242,14 @@ func TestPagesCoverEachUsersOrders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := idsOf(pages[1]); !equal(got, all[6], all[4], all[2]) { // one more than asked for
-		t.Errorf("user 1: %v of %v", got, all)
+	if got := idsOf(pages[1]); !equal(got, all[6], all[4], all[2]) { // one more than requested
+		t.Errorf("user 1: got %v of %v", got, all)
 	}
 	if got := idsOf(pages[2]); !equal(got, all[5], all[3], all[1]) {
-		t.Errorf("user 2: %v of %v", got, all)
+		t.Errorf("user 2: got %v of %v", got, all)
 	}
 	if len(pages[3]) != 0 {
-		t.Errorf("user 3: %v", pages[3])
+		t.Errorf("user 3: got %v", pages[3])
 	}
 	cursor, err := connection.Cursor(orderstore.SortOrder, all[2])
 	if err != nil {
@@ -264,11 +264,11 @@ func TestPagesCoverEachUsersOrders(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := idsOf(backward); !equal(got, all[3], all[4], all[5]) { // in reverse, as read
-		t.Errorf("before the third: %v of %v", got, all)
+		t.Errorf("before the third: got %v of %v", got, all)
 	}
 	counts, err := b.UserCounts(t.Context(), []int64{1, 2, 3}, nil)
 	if err != nil || counts[1] != 4 || counts[2] != 3 || counts[3] != 0 {
-		t.Errorf("counts %v, %v", counts, err)
+		t.Errorf("got counts %v, err %v", counts, err)
 	}
 }
 
@@ -308,7 +308,7 @@ func TestReplayReportsDifferences(t *testing.T) {
 		}
 	}
 	if out, n := replay(t, db); n != 0 {
-		t.Fatalf("%d differences:\n%s", n, out)
+		t.Fatalf("got %d differences:\n%s", n, out)
 	}
 	for _, damage := range []string{
 		`UPDATE orders SET status = 'REJECTED' WHERE id = 1`,
@@ -319,7 +319,7 @@ func TestReplayReportsDifferences(t *testing.T) {
 		`INSERT INTO order_events VALUES (4, 7, 'OrderConfirmed', '{}', now(), 'system')`,
 	} {
 		if _, err := db.Exec(t.Context(), damage); err != nil {
-			t.Fatalf("%s: %v", damage, err)
+			t.Fatalf("damaging by %s: %v", damage, err)
 		}
 	}
 	out, n := replay(t, db)
@@ -334,11 +334,11 @@ func TestReplayReportsDifferences(t *testing.T) {
 		"order 4 is in orders but has no valid events\n",
 	} {
 		if !strings.Contains(out, want) {
-			t.Errorf("the report lacks %q:\n%s", want, out)
+			t.Errorf("the report does not contain %q:\n%s", want, out)
 		}
 	}
 	if n != 8 || rows(t, db, "orders") != 12 {
-		t.Errorf("%d differences, not 8; or the replay changed something:\n%s", n, out)
+		t.Errorf("got %d differences, want 8, or the replay changed something:\n%s", n, out)
 	}
 }
 
@@ -356,10 +356,10 @@ func TestRebuildCorrectsTheProjection(t *testing.T) {
 	rebuild := func(want int) {
 		t.Helper()
 		if n, err := orderstore.Rebuild(t.Context(), db, io.Discard); err != nil || n != want {
-			t.Errorf("%d differences, want %d; error %v", n, want, err)
+			t.Errorf("got %d differences, want %d, err %v", n, want, err)
 		}
 		if got := shownOrders(t, db); got != before {
-			t.Errorf("the orders were\n%s\nand are\n%s", before, got)
+			t.Errorf("got orders\n%[2]s\nwant\n%[1]s", before, got)
 		}
 	}
 	for _, damage := range []string{
@@ -427,7 +427,7 @@ func TestProjectionEqualsTheFoldOfEvents(t *testing.T) {
 		}
 	})
 	if out, n := replay(t, db); n != 0 {
-		t.Errorf("%d differences:\n%s", n, out)
+		t.Errorf("got %d differences:\n%s", n, out)
 	}
 }
 
@@ -437,22 +437,22 @@ func TestClaimedReleaseIsHiddenUntilRescheduled(t *testing.T) {
 	change(t, b, o.ID, orderstore.Rejected{Reason: orderstore.Unavailable})
 	r, ok, err := b.ClaimRelease(t.Context(), nil, time.Minute)
 	if err != nil || !ok || r.OrderID != o.ID || r.Attempts != 1 {
-		t.Fatalf("claim: %+v %t %v", r, ok, err)
+		t.Fatalf("claim: got %+v, %t, err %v", r, ok, err)
 	}
 	if _, ok, err := b.ClaimRelease(t.Context(), &o.ID, time.Minute); ok || err != nil {
-		t.Errorf("a claimed release was claimed again: %v", err)
+		t.Errorf("second claim: got error %v", err)
 	}
 	if err := b.RescheduleRelease(t.Context(), r, start, errors.New("away")); err != nil {
 		t.Fatal(err)
 	}
 	if r, ok, err = b.ClaimRelease(t.Context(), &o.ID, time.Minute); err != nil || !ok || r.Attempts != 2 {
-		t.Fatalf("claim after it was put off: %+v %t %v", r, ok, err)
+		t.Fatalf("claim after rescheduling: got %+v, %t, err %v", r, ok, err)
 	}
 	if err := b.CompleteRelease(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	if n := rows(t, db, "stock_releases"); n != 0 {
-		t.Errorf("%d releases are left", n)
+		t.Errorf("got %d releases, want none", n)
 	}
 }
 
@@ -469,10 +469,10 @@ func TestWatcherSurvivesALostConnection(t *testing.T) {
 		select {
 		case <-changed:
 		case <-time.After(10 * time.Second):
-			t.Fatal("nothing was told")
+			t.Fatal("got no notification")
 		}
 	}
-	wait() // it listens now
+	wait() // the watcher is listening now
 	change(t, b, o.ID, orderstore.Confirmed{})
 	wait()
 	// The watcher reconnects and reports changes that it may have missed.

@@ -67,17 +67,17 @@ func TestSearchCorrectsTypingErrors(t *testing.T) {
 	c := seeded(t)
 	for _, test := range []struct {
 		search string
-		first  string // what the first name begins with
-		all    string // what every name has in it, if something
+		first  string // prefix of the first name
+		all    string // contained in every name, unless empty
 		total  int
 	}{
 		{search: "laptop", first: "Alder 14 Laptop, 16 GB", all: "", total: 9},
 		{search: "LAPTOPS", first: "Alder 14 Laptop, 16 GB", all: "", total: 9}, // stemmed
-		{search: "lapt", first: "Alder 14 Laptop", all: "", total: 9},           // begun
+		{search: "lapt", first: "Alder 14 Laptop", all: "", total: 9},           // a prefix
 		{search: "latpop", first: "Alder 14 Laptop", all: "", total: 9},         // letters swapped
 		{search: "labtop", first: "Alder 14 Laptop", all: "Laptop", total: 7},   // another letter
-		{search: "laptopp", first: "Alder 14 Laptop", all: "Laptop", total: 7},  // one too many
-		{search: "hedphones", first: "Wren", all: "Headphones", total: -1},      // one too few
+		{search: "laptopp", first: "Alder 14 Laptop", all: "Laptop", total: 7},  // one letter too many
+		{search: "hedphones", first: "Wren", all: "Headphones", total: -1},      // one letter too few
 		{search: "keybord", first: "Tern Mechanical Keyboard", all: "Keyboard", total: 2},
 		{search: "cofee", first: "", all: "", total: -1},
 		{search: "wireless headphones", first: "Wren Headphones", all: "Headphones", total: 3}, // all words
@@ -94,14 +94,14 @@ func TestSearchCorrectsTypingErrors(t *testing.T) {
 		t.Run(test.search, func(t *testing.T) {
 			l := list(t, c, catalogue.Filter{Search: test.search}, catalogue.Relevance, 50)
 			if test.total >= 0 && l.Total != test.total || test.total < 0 && l.Total == 0 {
-				t.Errorf("found %d, want %d: %q", l.Total, test.total, names(l))
+				t.Errorf("got %d products, want %d: %q", l.Total, test.total, names(l))
 			}
 			if len(l.Nodes) > 0 && !strings.HasPrefix(l.Nodes[0].Name, test.first) {
-				t.Errorf("the first is %q; want %q", l.Nodes[0].Name, test.first)
+				t.Errorf("got first product %q, want %q", l.Nodes[0].Name, test.first)
 			}
 			for _, name := range names(l) {
 				if !strings.Contains(name, test.all) {
-					t.Errorf("found %q, which has no %q", name, test.all)
+					t.Errorf("got %q, want a name with %q", name, test.all)
 				}
 			}
 		})
@@ -116,16 +116,16 @@ func TestFilterComparesPricesInOneCurrency(t *testing.T) {
 	least := &catalogue.Price{Decimal: &ten, Currency: "usd"}
 	l := list(t, c, catalogue.Filter{Category: &books, Tag: &tag, MaxPrice: most, MinPrice: least}, catalogue.PriceAsc, 10)
 	if got := fmt.Sprint(names(l)); got != "[The Night Ferry, Paperback The Salt Road, Paperback The Night Ferry, Large Print]" {
-		t.Errorf("cheap novels are %s", got)
+		t.Errorf("got cheap novels %s", got)
 	}
 	yen := &catalogue.Price{MinorUnits: &cents, Currency: "JPY"}
 	if l := list(t, c, catalogue.Filter{MaxPrice: yen}, catalogue.PriceAsc, 10); l.Total != 0 {
-		t.Errorf("%d dollar prices were compared with yen", l.Total)
+		t.Errorf("got %d products with dollar prices, want none", l.Total)
 	}
 	_, err := c.List(t.Context(), catalogue.Filter{MinPrice: &catalogue.Price{Currency: "USD"}}, catalogue.Newest, connection.Arguments{}, false)
 	var invalid *schema.InvalidInput
 	if !errors.As(err, &invalid) || invalid.Fields[0].Path != "filter.minPrice" {
-		t.Errorf("a price without an amount gave %v", err)
+		t.Errorf("price without an amount: got error %v", err)
 	}
 }
 
@@ -141,7 +141,7 @@ func TestListFollowsTheSortOrder(t *testing.T) {
 		l := list(t, c, catalogue.Filter{}, sort, 100)
 		for i := range l.Nodes[1:] {
 			if !before(l.Nodes[i], l.Nodes[i+1]) {
-				t.Errorf("%s: %q comes before %q", sort, l.Nodes[i].Name, l.Nodes[i+1].Name)
+				t.Errorf("%s: got %q before %q", sort, l.Nodes[i].Name, l.Nodes[i+1].Name)
 			}
 		}
 	}
@@ -164,7 +164,7 @@ func TestPagesAreOneList(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(whole.Nodes) != whole.Total || whole.Total < 2 {
-			t.Fatalf("%d products listed and %d counted", len(whole.Nodes), whole.Total)
+			t.Fatalf("got %d products and a total of %d", len(whole.Nodes), whole.Total)
 		}
 		var pages []string
 		a := connection.Arguments{}
@@ -187,7 +187,7 @@ func TestPagesAreOneList(t *testing.T) {
 			}
 		}
 		if want := names(whole); !slices.Equal(pages, want) {
-			t.Fatalf("the pages have\n%q\nnot\n%q", pages, want)
+			t.Fatalf("got pages\n%q\nwant\n%q", pages, want)
 		}
 	})
 }
@@ -198,7 +198,7 @@ func TestCursorOfAnotherOrderIsRejected(t *testing.T) {
 	_, err := c.List(t.Context(), catalogue.Filter{}, catalogue.PriceAsc, connection.Arguments{After: l.Info.EndCursor}, false)
 	var wrong *connection.ArgumentError
 	if !errors.As(err, &wrong) || wrong.Argument != "after" {
-		t.Errorf("the error is %v", err)
+		t.Errorf("got error %v", err)
 	}
 }
 
@@ -213,10 +213,10 @@ func TestSearchWorksWithoutTrigrams(t *testing.T) {
 		t.Fatal(err)
 	}
 	if l := list(t, c, catalogue.Filter{Search: "wireless headphones"}, catalogue.Relevance, 50); l.Total != 3 {
-		t.Errorf("found %q", names(l))
+		t.Errorf("got %q", names(l))
 	}
 	if l := list(t, c, catalogue.Filter{Search: "labtop"}, catalogue.Relevance, 50); l.Total != 0 {
-		t.Errorf("found %q", names(l))
+		t.Errorf("got %q", names(l))
 	}
 }
 

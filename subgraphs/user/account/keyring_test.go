@@ -99,7 +99,7 @@ func TestTokensStayValidAcrossKeyRotation(t *testing.T) {
 	all.Wait()
 	keys, other := replicas[0], replicas[1]
 	if n := published(t, keys); n != 1 {
-		t.Fatalf("three replicas made %d keys", n)
+		t.Fatalf("three replicas created %d keys", n)
 	}
 	step := func(pass time.Duration, want int) {
 		t.Helper()
@@ -109,21 +109,21 @@ func TestTokensStayValidAcrossKeyRotation(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n := published(t, keys); n != want {
-			t.Errorf("%d keys are published, not %d", n, want)
+			t.Errorf("got %d published keys, want %d", n, want)
 		}
 		if pass < account.AccessTTL && !holds(t, checker(other, clock), before) {
-			t.Error("a token from before does not hold")
+			t.Error("a token of an earlier key is rejected")
 		}
 		if !holds(t, checker(other, clock), sign(t, keys, now)) {
-			t.Error("a new token does not hold at another replica")
+			t.Error("a new token is rejected by another replica")
 		}
 	}
 	step(10*time.Minute, 1)
-	step(91*24*time.Hour, 2) // announced
+	step(91*24*time.Hour, 2) // published
 	step(59*time.Minute, 2)
 	step(2*time.Minute, 2) // signs
 	step(10*time.Minute, 2)
-	step(25*time.Hour, 1) // the old one is gone
+	step(25*time.Hour, 1) // the old key is removed
 }
 
 func TestConfiguredKeySignsForAllReplicas(t *testing.T) {
@@ -143,7 +143,7 @@ func TestConfiguredKeySignsForAllReplicas(t *testing.T) {
 	}
 	for _, wrong := range []string{"-----BEGIN NONSENSE-----", "{}", "secret", `{"kty":"oct","k":"AAAA"}`} {
 		if _, err := account.NewKeyring(db, wrong, time.Now); err == nil {
-			t.Errorf("%q passes for a private key", wrong)
+			t.Errorf("%q is accepted as a private key", wrong)
 		}
 	}
 }
@@ -157,7 +157,7 @@ func TestHashMatchesOnlyItsPassword(t *testing.T) {
 	}
 	again, err := weak.Hash(t.Context(), "open sesame")
 	if err != nil || again == hash {
-		t.Errorf("the same password hashes to the same: %v", err)
+		t.Errorf("equal passwords have equal hashes: err %v", err)
 	}
 	for _, c := range []struct {
 		hasher         *account.Hasher
@@ -172,10 +172,10 @@ func TestHashMatchesOnlyItsPassword(t *testing.T) {
 	} {
 		fits, outdated, err := c.hasher.Check(t.Context(), c.hash, c.password)
 		if err != nil || fits != c.fits || outdated != c.outdated {
-			t.Errorf("%q with %q: fits %t, outdated %t, %v", c.password, c.hash, fits, outdated, err)
+			t.Errorf("%q with %q: got match %t, outdated %t, err %v", c.password, c.hash, fits, outdated, err)
 		}
 	}
 	if _, _, err := weak.Check(t.Context(), "$2a$10$abc", "x"); err == nil {
-		t.Error("a hash of another kind passes")
+		t.Error("a hash of another algorithm is accepted")
 	}
 }

@@ -26,15 +26,15 @@ func TestConcurrentHashesAreBounded(t *testing.T) {
 			case err == nil:
 				done.Add(1)
 			default:
-				t.Errorf("%v", err)
+				t.Errorf("got error %v", err)
 			}
 		})
 	}
 	all.Wait()
 	if refused.Load() == 0 || done.Load() == 0 {
-		t.Errorf("%d are refused, %d done", refused.Load(), done.Load())
+		t.Errorf("got %d rejected, %d done", refused.Load(), done.Load())
 	}
 	if _, _, err := h.Check(t.Context(), "", "secret"); err != nil {
-		t.Errorf("after the rush: %v", err)
+		t.Errorf("after the rush: got error %v", err)
 	}
 }
