@@ -64,7 +64,7 @@ func split(command string) (words []string) {
 	return words
 }
 
-// An object is one of the manifests'.
+// An object is a Kubernetes object of the manifests.
 type object struct {
 	Kind     string
 	Metadata struct{ Name, Namespace string }
@@ -76,7 +76,7 @@ func readObjects(t *testing.T, patterns ...string) (objects []object) {
 	for _, pattern := range patterns {
 		paths, err := filepath.Glob(filepath.Join(top, pattern))
 		if err != nil || len(paths) == 0 {
-			t.Fatalf("no file is %s: %v", pattern, err)
+			t.Fatalf("no file matches %s: %v", pattern, err)
 		}
 		for _, path := range paths {
 			text, err := os.ReadFile(path)

@@ -16,8 +16,8 @@ import (
 // top is the repository's top directory, where the guide's commands run.
 const top = ".."
 
-// What the guide's commands name is there: files, objects, containers, ports,
-// and the places that patches change.
+// The things that the guide's commands name exist: files, objects, containers, ports, and
+// the paths that patches change.
 func TestOperationsGuideCommandsNameExistingThings(t *testing.T) {
 	text, err := os.ReadFile("operations.md")
 	if err != nil {
@@ -32,7 +32,7 @@ func TestOperationsGuideCommandsNameExistingThings(t *testing.T) {
 		}
 	}
 	if checked < 50 {
-		t.Errorf("only %d commands were found", checked)
+		t.Errorf("found only %d commands", checked)
 	}
 	for _, target := range regexp.MustCompile("(?m)^make ([a-z0-9-]+)|`make ([a-z0-9-]+)").FindAllStringSubmatch(string(text), -1) {
 		makefile, err := os.ReadFile(filepath.Join(top, "Makefile"))
@@ -59,7 +59,7 @@ func TestOperationsGuideCommandsNameExistingThings(t *testing.T) {
 	}
 }
 
-// The check notices what is not there.
+// The check detects things that do not exist.
 func TestWrongCommandsAreDetected(t *testing.T) {
 	c := cluster{readObjects(t, "manifests/*.yaml")}
 	for _, wrong := range []string{
@@ -81,7 +81,7 @@ func TestWrongCommandsAreDetected(t *testing.T) {
 			err = errors.Join(err, c.check(words))
 		}
 		if err == nil {
-			t.Errorf("not noticed: %s", wrong)
+			t.Errorf("not detected: %s", wrong)
 		}
 	}
 }
@@ -118,22 +118,22 @@ func declared(t *testing.T, test string) bool {
 	return false
 }
 
-// cluster is what the guide's commands work on.
+// cluster has the objects that the guide's commands refer to.
 type cluster struct{ objects []object }
 
-// What Istio brings, and what the guide itself makes.
+// Objects of Istio's installation, and those that the guide creates.
 var others = []string{
 	"istio-system/Service/kiali", "istio-system/Deployment/istio-ingressgateway",
 	"istio-system/Secret/souk-tls", "ecommerce/Secret/first-admin",
 }
 
-// kinds are the kinds by the names that kubectl takes for them.
+// kinds maps the names that kubectl accepts to kinds.
 var kinds = map[string]string{
 	"deployment": "Deployment", "statefulset": "StatefulSet", "svc": "Service", "job": "Job",
 	"secret": "Secret", "virtualservice": "VirtualService", "pod": "StatefulSet",
 }
 
-// check looks up everything that a command names.
+// check looks up every object that a command names.
 func (c cluster) check(words []string) (err error) {
 	a := parse(words)
 	for _, path := range a.files {
@@ -157,7 +157,7 @@ func (c cluster) check(words []string) (err error) {
 	return err
 }
 
-// find returns an object; one of the others is found without anything in it.
+// find returns an object. Objects outside the manifests have no contents.
 func (c cluster) find(namespace, kind, name string) (object, bool) {
 	if kind == "pod" {
 		var ordinal string
@@ -182,7 +182,7 @@ func cutLast(s, separator string) (before, after string, found bool) {
 	return s[:i], s[i+len(separator):], true
 }
 
-// fits says whether an object has what the command asks of it.
+// fits returns an error unless an object has everything that the command refers to.
 func (a arguments) fits(o object) (err error) {
 	for _, container := range a.containers {
 		if !slices.Contains(o.containers(), container) {
@@ -224,7 +224,7 @@ func (a arguments) jsonPatchFits(o object) (err error) {
 	return err
 }
 
-// arguments are what a kubectl command names.
+// arguments are the names in a kubectl command.
 type arguments struct {
 	namespace         string
 	files, containers []string
@@ -245,7 +245,7 @@ func parse(words []string) (a arguments) {
 		switch {
 		case word == "-n":
 			a.namespace, i = next, i+1
-		case word == "-f" && verb != "logs": // there it is another
+		case word == "-f" && verb != "logs": // in logs, -f has another meaning
 			a.files, i = append(a.files, next), i+1
 		case word == "-k":
 			a.files, i = append(a.files, next), i+1

@@ -32,13 +32,13 @@ func TestEveryOperationIsLogged(t *testing.T) {
 		got = append(got, r)
 	}
 	if len(got) != 2 {
-		t.Fatalf("%d records, want one for each operation", len(got))
+		t.Fatalf("got %d records, want one for each operation", len(got))
 	}
 	if r := got[0]; r.Operation != "Greeting" || r.Kind != "query" || len(r.Hash) != 64 || r.Carrier != "http" || r.Status != 200 || r.Errors != 0 || !slices.Equal(r.Subgraphs, []string{"office"}) {
-		t.Errorf("the answer is logged as %+v", r)
+		t.Errorf("success: got record %+v", r)
 	}
 	if r := got[1]; r.Operation != "" || r.Status != 422 || r.Errors != 1 || r.Subgraphs != nil {
-		t.Errorf("the refusal is logged as %+v", r)
+		t.Errorf("rejection: got record %+v", r)
 	}
 }
 

@@ -35,7 +35,7 @@ func TestKeysDecideWhoSeesWhat(t *testing.T) {
 		{key: "guessed", status: 401, want: "Unknown API key."},
 	} {
 		if status, body := s.Send(t, "{ salary }", "X-Api-Key: "+c.key); status != c.status || !strings.Contains(body, c.want) {
-			t.Errorf("key %q: %d %s, want %d %s", c.key, status, body, c.status, c.want)
+			t.Errorf("key %q: got status %d, %s, want %d, %s", c.key, status, body, c.status, c.want)
 		}
 	}
 }

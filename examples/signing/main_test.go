@@ -14,7 +14,7 @@ import (
 
 const key = "0123456789abcdef0123456789abcdef"
 
-// verify is what a subgraph does.
+// verify verifies the signature as a subgraph does.
 func verify(r *http.Request, body []byte) int {
 	at := r.Header.Get(timeHeader)
 	seconds, err := strconv.ParseInt(at, 10, 64)
@@ -33,7 +33,7 @@ func TestSubgraphVerifiesTheRouter(t *testing.T) {
 		t.Fatal(err)
 	}
 	if status, body := exampletest.New(t, x, verify).Send(t, "{ hello }"); status != http.StatusOK || body != `{"data":{"hello":"world"}}` {
-		t.Errorf("signed: %d %s", status, body)
+		t.Errorf("signed request: got status %d, %s", status, body)
 	}
 
 	var refused int
@@ -42,7 +42,7 @@ func TestSubgraphVerifiesTheRouter(t *testing.T) {
 		return refused
 	})
 	if unsigned.Send(t, "{ hello }"); refused != http.StatusForbidden {
-		t.Errorf("the subgraph answers a router without the signature with %d", refused)
+		t.Errorf("unsigned request: got status %d", refused)
 	}
 }
 
