@@ -23,8 +23,8 @@ import (
 	"souk/internal/pgserver"
 )
 
-// The same sources produce the same bytes in any directory, with the version in
-// them.
+// The same sources produce the same bytes in any directory, and the binary has the
+// version.
 func TestBuildIsReproducible(t *testing.T) {
 	elsewhere := filepath.Join(t.TempDir(), "a", "longer", "path")
 	copySources(t, elsewhere)
@@ -38,24 +38,23 @@ func TestBuildIsReproducible(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(a, b) {
-		t.Errorf("built in two directories, the program has %d and %d bytes that differ", len(a), len(b))
+		t.Errorf("builds in two directories differ: %d and %d bytes", len(a), len(b))
 	}
 	out, err := exec.CommandContext(t.Context(), here, "--version").Output()
 	if err != nil || !strings.Contains(string(out), "9.8.7") {
-		t.Errorf("its version is %q, error %v", out, err)
+		t.Errorf("got version %q, err %v", out, err)
 	}
 }
 
-// What the Dockerfile puts into the image is all that the program needs: it
-// runs in a root directory with nothing else in it and nothing to write to, as
-// the image's user and without any privilege.
+// The image has everything that the program needs: it runs in a root directory that has
+// only the image's files and is read-only, as the image's user and without privileges.
 func TestImageNeedsNothingElse(t *testing.T) {
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
-		t.Skip("a root directory of one's own needs root on Linux")
+		t.Skip("changing the root directory needs root on Linux")
 	}
 	for _, program := range []string{"unshare", "setpriv", "chroot", "mount"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skip("a root directory of one's own needs the program", program)
+			t.Skip("changing the root directory needs the program", program)
 		}
 	}
 	image := readDockerfile(t)
@@ -88,7 +87,7 @@ func TestImageNeedsNothingElse(t *testing.T) {
 	})
 }
 
-// image is what the last stage of the Dockerfile says.
+// image is the last stage of the Dockerfile.
 type image struct {
 	copies     [][2]string // from the sources to the image
 	user       string
@@ -125,12 +124,12 @@ func readDockerfile(t *testing.T) (i image) {
 		}
 	}
 	if len(i.copies) == 0 || i.user != "65532:65532" || i.entrypoint == "" || len(i.command) == 0 {
-		t.Fatalf("the Dockerfile is understood as %+v", i)
+		t.Fatalf("got image %+v from the Dockerfile", i)
 	}
 	return i
 }
 
-// unpack makes a root directory with the image's files.
+// unpack creates a root directory with the image's files.
 func (i image) unpack(t *testing.T, program string) string {
 	t.Helper()
 	root, err := os.MkdirTemp("", "souk-image-")
@@ -157,8 +156,8 @@ func (i image) unpack(t *testing.T, program string) string {
 	return root
 }
 
-// routerConfig puts a configuration beside the image's files, as a ConfigMap
-// does; the default's admin port may be taken here.
+// routerConfig adds a configuration to the image's files, as a ConfigMap does. The default
+// admin port may be in use here.
 func routerConfig(t *testing.T, root, admin string) string {
 	t.Helper()
 	const path = "/etc/souk/router.yaml"
@@ -175,8 +174,8 @@ type container struct {
 	log *bytes.Buffer
 }
 
-// run starts the image's program as a container engine does by the manifests:
-// the root is read-only, the user is nobody, and no privilege can be had.
+// run starts the image's program as a container engine does for the manifests: with a
+// read-only root, as nobody, and without privileges.
 func (i image) run(t *testing.T, root string, environment []string, args ...string) *container {
 	t.Helper()
 	script := `mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" &&
@@ -200,15 +199,15 @@ func (i image) run(t *testing.T, root string, environment []string, args ...stri
 	return c
 }
 
-// serves sees that it is healthy and confined, and that it answers a request
-// that is in progress when it receives SIGTERM.
+// serves checks that the program is healthy and confined, and that it responds to a
+// request that is in progress when it receives SIGTERM.
 func (c *container) serves(t *testing.T, url, metrics string) {
 	t.Helper()
 	await(t, "healthy", func() bool { status, _ := get(t, url+"/healthz"); return status == http.StatusOK })
 	status := c.proc(t, "status")
 	for _, line := range []string{"Uid:\t65532\t65532\t65532\t65532\n", "Groups:\t \n", "CapEff:\t0000000000000000\n", "NoNewPrivs:\t1\n"} {
 		if !strings.Contains(status, line) {
-			t.Errorf("the process has not %q:\n%s", line, status)
+			t.Errorf("the process does not have %q:\n%s", line, status)
 		}
 	}
 	readOnly := false
@@ -218,7 +217,7 @@ func (c *container) serves(t *testing.T, url, metrics string) {
 		}
 	}
 	if !readOnly {
-		t.Error("its root can be written to")
+		t.Error("the root directory is writable")
 	}
 	body, send := io.Pipe()
 	answered := make(chan int, 1)
@@ -239,10 +238,10 @@ func (c *container) serves(t *testing.T, url, metrics string) {
 	}
 	_ = send.Close() // a pipe's never fails
 	if status := <-answered; status != http.StatusOK {
-		t.Errorf("the request under way got status %d", status)
+		t.Errorf("request in progress: got status %d", status)
 	}
 	if err := c.Wait(); err != nil {
-		t.Errorf("it ended with %v", err)
+		t.Errorf("the process exited with %v", err)
 	}
 }
 
@@ -255,7 +254,7 @@ func (c *container) proc(t *testing.T, file string) string {
 	return string(text)
 }
 
-// postSlowly sends a body as it comes and returns the answer's status, or 0.
+// postSlowly sends a body as it becomes available and returns the status, or 0.
 func postSlowly(ctx context.Context, url string, body io.Reader) int {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
 	if err != nil {
@@ -284,7 +283,7 @@ func get(t *testing.T, url string) (status int, body string) {
 	return res.StatusCode, string(text)
 }
 
-// await waits for what another process brings about.
+// await waits for a condition that depends on another process.
 func await(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(time.Minute)
@@ -294,7 +293,7 @@ func await(t *testing.T, what string, condition func() bool) {
 	for !condition() {
 		select {
 		case <-deadline.C:
-			t.Fatalf("after a minute it is not %s", what)
+			t.Fatalf("timed out after a minute: not %s", what)
 		case <-tick.C:
 		}
 	}
@@ -314,7 +313,7 @@ func freeAddress(t *testing.T) string {
 func buildIn(t *testing.T, dir string) string {
 	t.Helper()
 	if _, err := exec.LookPath("make"); err != nil {
-		t.Skip("there is no make to build with")
+		t.Skip("make is not installed")
 	}
 	path := filepath.Join(t.TempDir(), "souk")
 	out, err := exec.CommandContext(t.Context(), "make", "-s", "-C", dir, "build", "VERSION=9.8.7", "OUT="+path).CombinedOutput()

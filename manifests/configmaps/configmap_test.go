@@ -15,7 +15,7 @@ func TestConfigMapsAreCurrent(t *testing.T) {
 	}
 }
 
-// A source that changes makes the check fail, and generating makes it pass.
+// The check fails after a source changes, and passes after generating.
 func TestCheckDetectsChanges(t *testing.T) {
 	dir := t.TempDir()
 	write := func(path, text string) {
@@ -31,7 +31,7 @@ func TestCheckDetectsChanges(t *testing.T) {
 	write("schema/a.graphql", "type Query { a: ID }\n")
 	f := file{path: "out.yaml", maps: []configMap{{name: "a", namespace: "n", app: "a", patterns: []string{"schema/*.graphql"}}}}
 	if err := f.bring(dir, true); err == nil {
-		t.Error("a file that is not there counts as current")
+		t.Error("a missing file counts as current")
 	}
 	if err := f.bring(dir, false); err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func TestCheckDetectsChanges(t *testing.T) {
 	}
 	write("schema/a.graphql", "type Query { b: ID }\n")
 	if err := f.bring(dir, true); err == nil || !strings.Contains(err.Error(), "go generate") {
-		t.Errorf("a changed source results in %v", err)
+		t.Errorf("changed source: got error %v", err)
 	}
 	f.maps[0].patterns = []string{"nothing/*"}
 	if err := f.bring(dir, false); err == nil {

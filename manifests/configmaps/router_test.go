@@ -13,8 +13,8 @@ import (
 	"souk/router/gateway/config"
 )
 
-// The router must accept its configuration in the cluster, and it
-// must be the one its Deployment and Services speak of.
+// The router accepts its configuration for the cluster, which matches its Deployment and
+// Services.
 func TestRouterAcceptsItsConfiguration(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "manifests/08-api-gateway.yaml"))
 	if err != nil {
@@ -39,15 +39,15 @@ func TestRouterAcceptsItsConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Listen != "0.0.0.0:8080" || c.Admin.Listen != "0.0.0.0:9090" {
-		t.Errorf("it listens on %s and %s; the Service forwards to ports 8080 and 9090", c.Listen, c.Admin.Listen)
+		t.Errorf("got listen addresses %s and %s, want ports 8080 and 9090 of the Service", c.Listen, c.Admin.Listen)
 	}
 	if c.Supergraph.Path != "/etc/souk/graph/supergraph.graphql" || !c.Supergraph.HotReload {
-		t.Errorf("the supergraph is %+v; it is mounted in /etc/souk/graph and changes there", c.Supergraph)
+		t.Errorf("got supergraph %+v, want the file mounted in /etc/souk/graph, with polling", c.Supergraph)
 	}
 	if c.ResponseCache.Invalidation.Token != "secret" {
-		t.Error("the invalidation API's token is not that of the Secret")
+		t.Error("the token of the invalidation API differs from the Secret")
 	}
 	if len(c.Authentication.JWT.JWKS) != 1 || c.Authentication.JWT.JWKS[0].Issuer != "souk" {
-		t.Errorf("tokens are checked by %+v; the user service's issuer is souk", c.Authentication.JWT.JWKS)
+		t.Errorf("got JWKS %+v, want the issuer souk of the user service", c.Authentication.JWT.JWKS)
 	}
 }

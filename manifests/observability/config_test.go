@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The collector takes its configuration, and would not take a wrong one.
+// The collector accepts its configuration and rejects an invalid one.
 func TestCollectorAcceptsItsConfiguration(t *testing.T) {
 	collector := program(t, "COLLECTOR", "otel-collector", "make collector")
 	text, err := os.ReadFile("config/collector.yaml")
@@ -35,10 +35,10 @@ func TestCollectorAcceptsItsConfiguration(t *testing.T) {
 	} {
 		changed := strings.Replace(string(text), wrong.old, wrong.new, 1)
 		if changed == string(text) {
-			t.Fatalf("there is no %q", wrong.old)
+			t.Fatalf("%q not found", wrong.old)
 		}
 		if out, err := validate(changed); err == nil || !strings.Contains(out, wrong.said) {
-			t.Errorf("of a wrong %s it says %v %s", name, err, out)
+			t.Errorf("wrong %s: got %v, %s", name, err, out)
 		}
 	}
 }

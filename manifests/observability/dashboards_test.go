@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A panel as far as it is looked at.
+// A panel has the members that the checks read.
 type panel struct {
 	ID          int
 	Type, Title string
@@ -20,13 +20,12 @@ type panel struct {
 	Targets     []struct{ RefID, Expr, LegendFormat string }
 }
 
-// Dashboards are as Grafana and people need them: panels have ids, titles, units
-// and a place of their own, ask the data source that is provided, and name their
-// series.
+// Panels have IDs, titles, units and a position, use the provided data source, and name
+// their series.
 func TestDashboardsAreComplete(t *testing.T) {
 	files, err := filepath.Glob("dashboards/*.json")
 	if err != nil || len(files) != 5 {
-		t.Fatalf("there are %d dashboards: %v", len(files), err)
+		t.Fatalf("got %d dashboards: %v", len(files), err)
 	}
 	uids := map[string]bool{}
 	for _, file := range files {
@@ -53,10 +52,10 @@ func TestDashboardsAreComplete(t *testing.T) {
 	} {
 		changed := strings.Replace(string(text), wrong.old, wrong.new, 1)
 		if changed == string(text) {
-			t.Fatalf("there is no %s", wrong.old)
+			t.Fatalf("%s not found", wrong.old)
 		}
 		if err := checkDashboard([]byte(changed), map[string]bool{}); err == nil || !strings.Contains(err.Error(), wrong.said) {
-			t.Errorf("of a wrong %s is said: %v", name, err)
+			t.Errorf("wrong %s: got error %v", name, err)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"souk/internal/loopback"
 )
 
-// program finds a program by an environment variable, on PATH, or where
-// `make verify` puts it, and skips the test if it cannot be had.
+// program finds a program by an environment variable, on PATH, or where `make verify`
+// installs it. It skips the test if the program is not found.
 func program(t *testing.T, variable, name, how string) string {
 	t.Helper()
 	if path := os.Getenv(variable); path != "" {
@@ -29,7 +29,7 @@ func program(t *testing.T, variable, name, how string) string {
 			return path
 		}
 	}
-	t.Skipf("there is no %s here: %s, or set %s to its path", name, how, variable)
+	t.Skipf("%s not found: %s, or set %s to its path", name, how, variable)
 	return ""
 }
 
@@ -43,7 +43,7 @@ func run(t *testing.T, path string, args ...string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // an error means that it has ended
+		_ = cmd.Process.Kill() // an error means that it has exited
 		_ = cmd.Wait()
 		if t.Failed() {
 			t.Logf("%s wrote %s", filepath.Base(path), log.String()[max(0, log.Len()-3000):])
@@ -60,7 +60,7 @@ func freeAddress(t *testing.T) string {
 	return address
 }
 
-// get reads JSON. It is false when there is none yet.
+// get reads JSON and reports whether there was any.
 func get(ctx context.Context, url string, answer any) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -84,5 +84,5 @@ func eventually(t *testing.T, limit time.Duration, what string, condition func()
 			return
 		}
 	}
-	t.Errorf("not within %s: %s", limit, what)
+	t.Errorf("timed out after %s: %s", limit, what)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// elsewhere are the metrics of programs that do not run here: Istio's proxies,
+// elsewhere are metrics of programs that do not run in this test: Istio's proxies,
 // redis_exporter and postgres_exporter.
 var elsewhere = []string{
 	"istio_requests_total", "istio_request_duration_milliseconds_bucket",
@@ -24,13 +24,13 @@ var elsewhere = []string{
 	"pg_database_size_bytes", "pg_stat_database_blks_hit", "pg_stat_database_blks_read", "pg_stat_database_deadlocks",
 }
 
-// unseen are metrics of the store with no series before what they count happens.
+// unseen are metrics of the store that have no series until they first count.
 var unseen = []string{
 	"souk_router_graphql_errors_total", "souk_router_subgraph_errors_total", "souk_router_rate_limit_total",
 	"souk_router_supergraph_loads_total", "souk_event_stream_lag", "souk_event_retries_waiting",
 }
 
-// documented are the queries in the guides, a line each.
+// documented returns the queries in the guides, one per line.
 func documented(t *testing.T) (expressions []string) {
 	t.Helper()
 	files, err := filepath.Glob("../../docs/*.md")
@@ -48,13 +48,13 @@ func documented(t *testing.T) (expressions []string) {
 		}
 	}
 	if len(expressions) == 0 {
-		t.Error("no guide has a query")
+		t.Error("found no query in the guides")
 	}
 	return expressions
 }
 
-// queries are all expressions of dashboards, rules and guides, and the names
-// that rules record.
+// queries returns all expressions of dashboards, rules and guides, and the names of the
+// recording rules.
 func queries(t *testing.T) (expressions, recorded []string) {
 	t.Helper()
 	expressions = documented(t)
@@ -114,7 +114,7 @@ var (
 	word   = regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*\s*\(?`)
 )
 
-// names are the metrics in an expression.
+// names returns the metrics in an expression.
 func names(expression string) (found []string) {
 	for _, w := range word.FindAllString(beside.ReplaceAllString(expression, " "), -1) {
 		name := strings.TrimSpace(w)
@@ -133,13 +133,12 @@ func TestMetricNamesAreFoundInQueries(t *testing.T) {
 	}
 }
 
-// checkQueries has Prometheus parse every query, and looks each metric up among
-// those it has.
+// checkQueries has Prometheus parse every query and checks that each metric exists.
 func checkQueries(t *testing.T, prometheus string) {
 	expressions, recorded := queries(t)
 	for _, expression := range expressions {
 		if !get(t.Context(), prometheus+"/api/v1/format_query?query="+url.QueryEscape(expression), new(any)) {
-			t.Errorf("Prometheus does not parse %s", expression)
+			t.Errorf("Prometheus cannot parse %s", expression)
 		}
 	}
 	var unknown []string
@@ -158,6 +157,6 @@ func checkQueries(t *testing.T, prometheus string) {
 		return len(unknown) == 0
 	})
 	if unknown != nil {
-		t.Errorf("nothing exports %q", unknown)
+		t.Errorf("no program exports %q", unknown)
 	}
 }

@@ -20,9 +20,9 @@ import (
 	"souk/subgraphs"
 )
 
-// The store is watched by a real OpenTelemetry Collector, with the configuration
-// of the manifests, that hands traces to a real Jaeger, and by a real Prometheus
-// with the rules of the manifests; and used a little.
+// A real OpenTelemetry Collector with the configuration of the manifests sends the store's
+// traces to a real Jaeger, and a real Prometheus with the rules of the manifests scrapes the
+// store while it is used a little.
 func TestStoreProducesTracesAndAlertSeries(t *testing.T) {
 	jaeger := program(t, "JAEGER", "jaeger", "make jaeger")
 	collector := program(t, "COLLECTOR", "otel-collector", "make collector")
@@ -47,14 +47,14 @@ func TestStoreProducesTracesAndAlertSeries(t *testing.T) {
 	metrics := watch(t, prometheus, store)
 
 	trace := order(t, store)
-	t.Run("one trace from the REST call to the e-mail", func(t *testing.T) { checkTrace(t, traces, trace) })
-	t.Run("who calls whom", func(t *testing.T) { checkDependencies(t, traces) })
+	t.Run("one trace spans the REST call to the e-mail", func(t *testing.T) { checkTrace(t, traces, trace) })
+	t.Run("service dependencies", func(t *testing.T) { checkDependencies(t, traces) })
 	t.Run("rules have values", func(t *testing.T) { checkRules(t, metrics, store) })
-	t.Run("queries parse and name metrics that are there", func(t *testing.T) { checkQueries(t, metrics) })
+	t.Run("queries are valid and their metrics exist", func(t *testing.T) { checkQueries(t, metrics) })
 }
 
-// collect starts the collector in front of what stores traces, and gives the
-// address it takes them at. Only addresses differ from those in the cluster.
+// collect starts the collector in front of a trace store and returns its address. Only
+// addresses differ from those in the cluster.
 func collect(t *testing.T, collector, stored string) (address string) {
 	t.Helper()
 	address, health := freeAddress(t), freeAddress(t)
@@ -65,8 +65,7 @@ func collect(t *testing.T, collector, stored string) (address string) {
 	return address
 }
 
-// order makes a user and a product and orders it, the order in a trace whose
-// id it gives.
+// order creates a user and a product and places an order, in a trace whose ID it returns.
 func order(t *testing.T, store *dev.System) string {
 	t.Helper()
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -95,12 +94,12 @@ func post(t *testing.T, store *dev.System, trace, path, body string) map[string]
 	text, err := io.ReadAll(res.Body)
 	answer := map[string]any{}
 	if err != nil || res.StatusCode != http.StatusCreated || json.Unmarshal(text, &answer) != nil {
-		t.Fatalf("%s: status %d: %s %v", path, res.StatusCode, text, err)
+		t.Fatalf("%s: got status %d: %s, err %v", path, res.StatusCode, text, err)
 	}
 	return answer
 }
 
-// span is one of Jaeger's.
+// span is a span as Jaeger returns it.
 type span struct {
 	SpanID, OperationName, ProcessID string
 	References                       []struct{ RefType, SpanID string }
@@ -110,7 +109,7 @@ type span struct {
 	}
 }
 
-// name is that of the span, and a statement of SQL.
+// name returns the span's name, and its SQL statement.
 func (s span) name() string {
 	name := s.OperationName
 	for _, tag := range s.Tags {
@@ -121,7 +120,7 @@ func (s span) name() string {
 	return strings.Join(strings.Fields(name), " ")
 }
 
-// steps are what an order's trace must have, each below the one before it.
+// steps are spans of an order's trace, each below the one before it.
 var steps = []string{
 	`souk-router: POST /api/orders`,
 	`souk-router: graphql\.subgraph\.operation`,
@@ -130,7 +129,7 @@ var steps = []string{
 	`souk-order: Mutation\.placeOrder`,
 }
 
-// branches are what must be somewhere below the last of the steps.
+// branches are spans somewhere below the last step.
 var branches = []string{
 	`souk-order: (?i).*insert into order_events`,
 	`souk-order: (?i).*insert into event_outbox`,
@@ -158,11 +157,11 @@ func checkTrace(t *testing.T, jaeger, trace string) {
 		return missing == nil
 	})
 	if missing != nil {
-		t.Errorf("nothing below placeOrder is like %q; the spans are\n%s", missing, strings.Join(paths, "\n\n"))
+		t.Errorf("no span below placeOrder matches %q; spans:\n%s", missing, strings.Join(paths, "\n\n"))
 	}
 }
 
-// readTrace gives for each span of a trace the lines of its path from the root.
+// readTrace returns the path from the root for each span of a trace.
 func readTrace(t *testing.T, jaeger, trace string) []string {
 	var answer struct {
 		Data []struct {
@@ -212,11 +211,11 @@ func checkDependencies(t *testing.T, jaeger string) {
 		return len(missing) == 0
 	})
 	if len(missing) > 0 {
-		t.Errorf("not seen: %v", missing)
+		t.Errorf("missing dependencies: %v", missing)
 	}
 }
 
-// watch starts Prometheus over the store, with the rules of the manifests.
+// watch starts a Prometheus that scrapes the store, with the rules of the manifests.
 func watch(t *testing.T, prometheus string, store *dev.System) (url string) {
 	t.Helper()
 	rules, err := filepath.Abs("rules/souk.yml")
@@ -243,7 +242,7 @@ func watch(t *testing.T, prometheus string, store *dev.System) (url string) {
 	return url
 }
 
-// query gives the values of a query by the label app.
+// query returns the values of a query by the label app.
 func query(t *testing.T, prometheus, expression string) map[string]float64 {
 	var answer struct {
 		Data struct {
@@ -294,6 +293,6 @@ func checkRules(t *testing.T, prometheus string, store *dev.System) {
 		})
 	}
 	if firing := query(t, prometheus, `ALERTS{alertstate="firing"}`); len(firing) > 0 {
-		t.Errorf("alerts fire: %v", firing)
+		t.Errorf("got firing alerts %v", firing)
 	}
 }
