@@ -283,7 +283,7 @@ func TestRefusedFieldsAreChallenged(t *testing.T) {
 			{name: "a token without the scope", headers: []string{"Authorization: Bearer " + i.token(t, time.Hour)}, status: 403, challenge: `Bearer error="insufficient_scope"`},
 		} {
 			got := call(t, url, path, c.headers...)
-			missing := strings.Contains(string(got.body), " Missing access token. Send Authorization: Bearer <token>.")
+			missing := strings.Contains(got.body, " Missing access token. Send Authorization: Bearer <token>.")
 			if got.status != c.status || got.header.Get("WWW-Authenticate") != c.challenge || missing != (c.status == 401) {
 				t.Errorf("%s, %s: got status %d, WWW-Authenticate %q, %s", path, c.name, got.status, got.header.Get("WWW-Authenticate"), got.body)
 			}
@@ -312,7 +312,7 @@ func TestFilteredFieldsAreChallengedOverREST(t *testing.T) {
 			{name: "another scheme", headers: []string{"Authorization: Basic YTpi"}, status: 401, challenge: word},
 		} {
 			got := call(t, url, "/api/hello", c.headers...)
-			missing := strings.Contains(string(got.body), " Missing access token. Send Authorization: "+scheme+" <token>.")
+			missing := strings.Contains(got.body, " Missing access token. Send Authorization: "+scheme+" <token>.")
 			if got.status != c.status || got.header.Get("WWW-Authenticate") != c.challenge || missing != (c.status == 401) {
 				t.Errorf("%s, scheme %q: got status %d, WWW-Authenticate %q, %s", c.name, scheme, got.status, got.header.Get("WWW-Authenticate"), got.body)
 			}

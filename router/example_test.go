@@ -3,7 +3,6 @@ package router_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,11 +21,11 @@ func Example() {
 		fmt.Fprint(w, `{"data":{"hello":"world"}}`)
 	}))
 	defer subgraph.Close()
-
 	ctx := context.Background()
 	sdl, err := compose.Compose(ctx, []compose.Subgraph{{Name: "greeting", URL: subgraph.URL, SDL: `type Query { hello: String }`}})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	r, err := router.New(ctx, config.Default(), router.Options{
 		Supergraph: sdl,
@@ -38,7 +37,8 @@ func Example() {
 		}}},
 	})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer r.Close()
 

@@ -12,7 +12,7 @@ import (
 
 func (c *Coprocessor) subgraphResponse(ctx context.Context, r *hook.SubgraphResponse) error {
 	if r.Err != nil {
-		return nil // there is no response
+		return nil //nolint:nilerr // there is no response to send
 	}
 	m := &message{
 		Stage: SubgraphResponse, StatusCode: r.Status, ServiceName: r.Subgraph,

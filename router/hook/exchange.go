@@ -106,15 +106,15 @@ func (e *Exchange) Value(key any) any {
 	return e.values[key]
 }
 
-// LoadOrSet returns the value that was set for a key. If there is none, it calls make
-// and stores the result. make must not call methods of the Exchange.
-func (e *Exchange) LoadOrSet(key any, make func() any) any {
+// LoadOrSet returns the value that was set for a key. If there is none, it calls create
+// and stores the result. create must not call methods of the Exchange.
+func (e *Exchange) LoadOrSet(key any, create func() any) any {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if value, ok := e.values[key]; ok {
 		return value
 	}
-	value := make()
+	value := create()
 	if e.values == nil {
 		e.values = map[any]any{}
 	}
