@@ -14,8 +14,8 @@ import (
 	"souk/schema"
 )
 
-// TestDeferExampleDeliversStockLater runs the playground's example of @defer: the stock comes
-// after what the product service knows, as parts of their own.
+// TestDeferExampleDeliversStockLater runs the playground's @defer example: the stock
+// arrives after the fields of the product service, in separate parts.
 func TestDeferExampleDeliversStockLater(t *testing.T) {
 	store := open(t, dev.Options{})
 	text, err := schema.Examples.ReadFile("examples/5-defer.graphql")
@@ -65,16 +65,16 @@ func TestDeferExampleDeliversStockLater(t *testing.T) {
 		}
 		var r response
 		if err := json.NewDecoder(part).Decode(&r); err != nil || r.Errors != nil {
-			t.Fatalf("part %d: %v, %v", len(all), err, r.Errors)
+			t.Fatalf("part %d: err %v, errors %v", len(all), err, r.Errors)
 		}
 		all = append(all, r)
 	}
 	if len(all) < 2 || all[len(all)-1].HasNext {
-		t.Fatalf("the parts are %+v", all)
+		t.Fatalf("got parts %+v", all)
 	}
 	first, stocks := all[0], 0
 	if n := first.Data.Products.Nodes; len(n) != 5 || n[0]["name"] == nil || n[0]["available"] != nil || len(first.Pending) != 5 || first.Pending[0].Label != "stock" {
-		t.Errorf("the first part is %+v", first)
+		t.Errorf("got first part %+v", first)
 	}
 	for _, r := range all[1:] {
 		for _, i := range r.Incremental {
@@ -84,6 +84,6 @@ func TestDeferExampleDeliversStockLater(t *testing.T) {
 		}
 	}
 	if stocks != 5 {
-		t.Errorf("%d products got their stock: %+v", stocks, all[1:])
+		t.Errorf("got the stock of %d products: %+v", stocks, all[1:])
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"souk/dev"
 )
 
-// With authentication enforced, each sees and does what is theirs.
+// In enforced mode, callers see and change only their own data.
 func TestEnforcedModeLimitsCallersToTheirOwnData(t *testing.T) {
 	anyone := open(t, dev.Options{AuthMode: "enforced"})
 	ada, grace, admin := anyone.logIn(t, "ada", "tutorial-ada"), anyone.logIn(t, "grace", "tutorial-grace"), anyone.logIn(t, "admin", "tutorial-admin")
@@ -18,19 +18,19 @@ func TestEnforcedModeLimitsCallersToTheirOwnData(t *testing.T) {
 	order := ada.order(t, "1", "1")
 	for name, who := range map[string]*store{"owner": ada, "administrator": admin} {
 		if got := who.seenOrder(t, order); !strings.Contains(got, `"email":"ada.lovelace@example.com"`) {
-			t.Errorf("the %s does not see the order and its buyer: %s", name, got)
+			t.Errorf("%s: got %s, want the order and its buyer", name, got)
 		}
 	}
 	for name, who := range map[string]*store{"another customer": grace, "a stranger": anyone} {
 		if got := who.seenOrder(t, order); got != `{"order":null,"user":{"email":null,"orders":{"totalCount":0},"username":"ada"}}` {
-			t.Errorf("%s sees too much: %s", name, got)
+			t.Errorf("%s: got %s, want no private data", name, got)
 		}
 		who.expect(t, http.StatusNotFound, http.MethodGet, "/api/orders/"+order, "")
 	}
 
 	const product = `{"name":"Contraband","price":1,"stock":1}`
 	if _, header := anyone.expect(t, http.StatusUnauthorized, http.MethodPost, "/api/products", product); header.Get("WWW-Authenticate") == "" {
-		t.Error("an anonymous write is refused without WWW-Authenticate")
+		t.Error("an anonymous write is rejected without WWW-Authenticate")
 	}
 	ada.expect(t, http.StatusForbidden, http.MethodPost, "/api/products", product)
 	ada.expect(t, http.StatusForbidden, http.MethodPut, "/api/inventory/1", `{"onHand":1000}`)
@@ -40,15 +40,15 @@ func TestEnforcedModeLimitsCallersToTheirOwnData(t *testing.T) {
 	forged := &store{System: anyone.System, token: ada.token[:len(ada.token)-6] + "AAAAAA"}
 	problem, header := forged.expect(t, http.StatusUnauthorized, http.MethodGet, "/api/products", "")
 	if header.Get("WWW-Authenticate") == "" || problem["code"] != "UNAUTHENTICATED" {
-		t.Errorf("a forged token is refused by %v with %v", problem, header)
+		t.Errorf("forged token: got problem %v, headers %v", problem, header)
 	}
 	body, _ := forged.expect(t, http.StatusUnauthorized, http.MethodPost, "/graphql", `{"query":"{__typename}"}`)
 	if body["errors"] == nil {
-		t.Errorf("a forged token is refused by GraphQL without errors: %v", body)
+		t.Errorf("forged token over GraphQL: got %v, want errors", body)
 	}
 }
 
-// logIn returns the store as one of the sample users sees it.
+// logIn returns a client of the store with the token of a sample user.
 func (s *store) logIn(t *testing.T, login, password string) *store {
 	t.Helper()
 	session, _ := s.expect(t, http.StatusOK, http.MethodPost, "/api/login", fmt.Sprintf(`{"login":%q,"password":%q}`, login, password))
@@ -59,7 +59,7 @@ func (s *store) logIn(t *testing.T, login, password string) *store {
 	return &store{System: s.System, token: token}
 }
 
-// seenOrder is what a caller sees of ada's order and of ada, as canonical JSON.
+// seenOrder returns what a caller can read of ada's order and of ada, as canonical JSON.
 func (s *store) seenOrder(t *testing.T, id string) string {
 	t.Helper()
 	data := s.graphql(t, `query($id: ID!) {

@@ -7,11 +7,11 @@ import (
 	"souk/dev"
 )
 
-// The Redis and the Postgres that a system runs itself can be taken away and
-// brought back, and an order placed meanwhile or after it reaches its customer.
+// The Redis and Postgres that a system runs itself can fail and restart. An order
+// placed during or after the outage reaches its customer.
 func TestPostgresAndRedisCanRestart(t *testing.T) {
-	// A directory of one's own: a temporary Postgres does not wait for the disk,
-	// and a crash loses what it has committed last.
+	// A directory is set because a temporary Postgres does not sync to disk, and a crash
+	// loses its last commits.
 	store := open(t, dev.Options{Dir: t.TempDir()})
 	product := store.newProduct(t, "An unsinkable product", 10)
 	user := store.newUser(t, "survivor")
@@ -32,13 +32,13 @@ func TestPostgresAndRedisCanRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := store.buyUntilAnswered(t, user, product); got != "OrderPayload" {
-		t.Errorf("after an outage of Postgres an order is answered by %s", got)
+		t.Errorf("order after an outage of Postgres: got %s", got)
 	}
 	eventually(t, 2*time.Minute, "an e-mail about the order after it", func() bool { return store.sent(t, user) == 2 })
 	store.replayFindsNoDifference(t)
 }
 
-// sent is how many notifications of a user are sent, and noted as such.
+// sent returns how many notifications of a user have the status SENT.
 func (s *store) sent(t *testing.T, user string) int {
 	t.Helper()
 	const query = `query($user: ID!) { notifications(userId: $user, status: SENT, first: 10) { nodes { id } } }`

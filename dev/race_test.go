@@ -14,8 +14,8 @@ import (
 	"souk/dev"
 )
 
-// 200 buyers race for 50 units while the order service is killed and started
-// again. Each buyer tries until told yes or no.
+// 200 buyers compete for 50 units while the order service is killed and restarted.
+// Each buyer retries until the order is accepted or rejected.
 func TestBuyersRaceForStock(t *testing.T) {
 	const buyers, units = 200, 50
 	store := open(t, dev.Options{})
@@ -45,16 +45,16 @@ func TestBuyersRaceForStock(t *testing.T) {
 	}
 	done.Wait()
 	if decided["OrderPayload"] != units || decided["OutOfStock"] != buyers-units {
-		t.Errorf("%v, want %d orders and the rest out of stock", decided, units)
+		t.Errorf("got %v, want %d orders and the rest out of stock", decided, units)
 	}
 	store.checkOrdersAreWhole(t, product, units)
 }
 
-// mostTries ends a test whose store does not come back, after ten minutes.
+// mostTries ends a test whose store does not recover, after ten minutes.
 const mostTries = 6000
 
-// buyUntilAnswered repeats one purchase, by its idempotency key, until the
-// store says what became of it.
+// buyUntilAnswered repeats one purchase, with its idempotency key, until the store
+// accepts or rejects it.
 func (s *store) buyUntilAnswered(t *testing.T, user, product string) string {
 	body, err := json.Marshal(map[string]any{"query": placeOrder, "variables": map[string]any{"input": map[string]any{
 		"userId": user, "lines": []any{map[string]any{"productId": product, "quantity": 1}}, "idempotencyKey": "race-" + user,
@@ -81,12 +81,12 @@ func (s *store) buyUntilAnswered(t *testing.T, user, product string) string {
 				return typename
 			}
 		}
-		<-tick.C // the service is down or busy: ask again
+		<-tick.C // the service is down or busy: retry
 	}
 	return "never answered: " + last
 }
 
-// checkOrdersAreWhole looks at every trace the race left.
+// checkOrdersAreWhole checks everything that the orders changed.
 func (s *store) checkOrdersAreWhole(t *testing.T, product string, units int) {
 	t.Helper()
 	const query = `query($product: ID!, $after: String) {
@@ -146,17 +146,17 @@ func (s *store) checkOrdersAreWhole(t *testing.T, product string, units int) {
 		return settled
 	})
 	if len(confirmed) != units {
-		t.Errorf("%d orders are confirmed, want %d", len(confirmed), units)
+		t.Errorf("got %d confirmed orders, want %d", len(confirmed), units)
 	}
 	for _, o := range confirmed {
 		if mails := s.mails(t, o.User.Username+"@example.com"); len(mails) != 1 {
-			t.Errorf("order %s: %d e-mails, want one: %v", o.ID, len(mails), mails)
+			t.Errorf("order %s: got %d e-mails, want one: %v", o.ID, len(mails), mails)
 		}
 	}
 	s.replayFindsNoDifference(t)
 }
 
-// orderProcess is the order service in a process of its own.
+// orderProcess is the order service in its own process.
 type orderProcess struct{ cmd *exec.Cmd }
 
 func startOrders(t *testing.T, s *store, binary string) *orderProcess {
@@ -170,7 +170,7 @@ func startOrders(t *testing.T, s *store, binary string) *orderProcess {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Process.Kill() // it may have exited
 		_ = cmd.Wait()
 	})
 	eventually(t, readyWithin, "the order process ready", func() bool {

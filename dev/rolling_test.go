@@ -20,9 +20,9 @@ import (
 	"souk/dev"
 )
 
-// Two replicas of a service are replaced one after the other, as a Deployment
-// does it, while customers look and buy: no request fails.
-func TestRollingRestart(t *testing.T) {
+// Two replicas of a service are replaced one after the other, as by a Deployment, while
+// customers browse and buy. No request fails.
+func TestRollingRestartFailsNoRequest(t *testing.T) {
 	store := open(t, dev.Options{})
 	binary := buildSouk(t)
 	user, product := store.newUser(t, "unshaken"), store.newProduct(t, "A steady seller", 1_000_000)
@@ -31,7 +31,7 @@ func TestRollingRestart(t *testing.T) {
 			if err := store.StopService(name); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { // the next part needs it
+			t.Cleanup(func() { // the next service needs it
 				if err := store.StartService(context.Background(), name); err != nil {
 					t.Error(err)
 				}
@@ -45,7 +45,7 @@ func TestRollingRestart(t *testing.T) {
 			load.await(t, 20)
 			for _, leaving := range old {
 				fresh := startReplica(t, store, name, binary)
-				// It leaves the endpoints before it receives SIGTERM: the preStop
+				// The replica leaves the endpoints before it receives SIGTERM, as with the preStop
 				// hook of the manifests.
 				replicas.replace(leaving, fresh)
 				load.await(t, 10)
@@ -58,7 +58,7 @@ func TestRollingRestart(t *testing.T) {
 	store.replayFindsNoDifference(t)
 }
 
-// replicas is a Service: it shares requests among the endpoints there are.
+// replicas acts as a Service: it distributes requests over the endpoints.
 type replicas struct {
 	mu        sync.Mutex
 	next      int
@@ -115,7 +115,7 @@ func startReplica(t *testing.T, s *store, name, binary string) *replica {
 	for key, value := range s.Variables(name) {
 		r.cmd.Env = append(r.cmd.Env, key+"="+value)
 	}
-	r.cmd.Env = append(r.cmd.Env, "PORT="+strconv.Itoa(l.Addr().(*net.TCPAddr).Port)) // the last one counts
+	r.cmd.Env = append(r.cmd.Env, "PORT="+strconv.Itoa(l.Addr().(*net.TCPAddr).Port)) // the last value counts
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -139,18 +139,18 @@ func startReplica(t *testing.T, s *store, name, binary string) *replica {
 	return r
 }
 
-// end asks the process to end, which it does with its work done.
+// end asks the process to stop, which finishes its work first.
 func (r *replica) end(t *testing.T) {
 	t.Helper()
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.cmd.Wait(); err != nil {
-		t.Errorf("a replica ended with %v", err)
+		t.Errorf("a replica exited with %v", err)
 	}
 }
 
-// load is customers who look at a product and order it, again and again.
+// load simulates customers who repeatedly look at a product and order it.
 type load struct {
 	stop   chan struct{}
 	done   sync.WaitGroup
@@ -184,7 +184,7 @@ func startLoad(t *testing.T, s *store, user, product string) *load {
 	return l
 }
 
-// await waits until so many more customers were served.
+// await waits until n more customers have been served.
 func (l *load) await(t *testing.T, more int64) {
 	t.Helper()
 	until := l.count.Load() + more

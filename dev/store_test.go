@@ -16,22 +16,22 @@ import (
 	"souk/dev"
 )
 
-// The whole store, as `souk dev` runs it, used as a newcomer uses it.
+// The whole store runs as in `souk dev`, and the test uses it as the README describes.
 func TestStoreSurvivesOutages(t *testing.T) {
 	redis := miniredis.RunT(t)
 	store := open(t, dev.Options{RedisURL: "redis://" + redis.Addr()})
 
 	t.Run("the first commands work one after the other", store.firstCommands)
 	t.Run("an order by GraphQL is confirmed by e-mail", store.orderIsConfirmedByEmail)
-	t.Run("a changed price shows within a second", store.changedPriceShows)
-	t.Run("without inventory orders are refused, and taken again after it", store.withoutInventory)
-	t.Run("without Redis nothing fails and nothing is lost", func(t *testing.T) { store.withoutRedis(t, redis) })
-	t.Run("every part refuses hosts that are not its own", store.foreignHosts)
-	t.Run("the projection of orders is what their events say", store.replayFindsNoDifference)
+	t.Run("a changed price is visible within a second", store.changedPriceShows)
+	t.Run("orders are rejected without inventory and accepted again after it", store.withoutInventory)
+	t.Run("nothing fails or is lost without Redis", func(t *testing.T) { store.withoutRedis(t, redis) })
+	t.Run("every port rejects foreign hosts", store.foreignHosts)
+	t.Run("the projection of orders equals the replay of their events", store.replayFindsNoDifference)
 }
 
-// foreignHosts sends what a web page sends whose name was rebound to this
-// machine.
+// foreignHosts sends the Host of a web page whose name was rebound to this machine (DNS
+// rebinding).
 func (s *store) foreignHosts(t *testing.T) {
 	for name, path := range map[string]string{
 		"router": "/graphql", "admin": "/metrics", "inbox": "/api/messages", "user": "/graphql", "product": "/graphql",
@@ -49,7 +49,7 @@ func (s *store) foreignHosts(t *testing.T) {
 			}
 			response.Body.Close()
 			if got := response.StatusCode != http.StatusMisdirectedRequest; got != want {
-				t.Errorf("%s as %s: status %d", name, host, response.StatusCode)
+				t.Errorf("%s as %s: got status %d", name, host, response.StatusCode)
 			}
 		}
 	}
@@ -81,7 +81,7 @@ func open(t *testing.T, opts dev.Options) *store {
 	return &store{System: system}
 }
 
-// logWriter shows what the system warns of beside the test that caused it.
+// logWriter writes the system's warnings to the log of the test that caused them.
 type logWriter struct{ t *testing.T }
 
 func (w logWriter) Write(p []byte) (int, error) {
@@ -89,15 +89,15 @@ func (w logWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// answer is what came back from a call.
+// answer is the response to a call.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// call sends a request to the router. It is fit for goroutines: a call that
-// cannot be made has status 0.
+// call sends a request to the router. It can run in any goroutine: if the request
+// cannot be sent, the status is 0.
 func (s *store) call(ctx context.Context, method, path, body string) answer {
 	req, err := http.NewRequestWithContext(ctx, method, s.URL("router")+path, strings.NewReader(body))
 	if err != nil {
@@ -121,12 +121,12 @@ func (s *store) call(ctx context.Context, method, path, body string) answer {
 	return answer{status: res.StatusCode, header: res.Header, body: data}
 }
 
-// expect is call with a status that must come back; it returns the parsed body.
+// expect is call with an expected status; it returns the parsed body.
 func (s *store) expect(t *testing.T, status int, method, path, body string) (map[string]any, http.Header) {
 	t.Helper()
 	got := s.call(t.Context(), method, path, body)
 	if got.status != status {
-		t.Fatalf("%s %s: status %d, want %d: %s", method, path, got.status, status, got.body)
+		t.Fatalf("%s %s: got status %d, want %d: %s", method, path, got.status, status, got.body)
 	}
 	out := map[string]any{}
 	if bytes.HasPrefix(got.body, []byte("{")) {
@@ -154,7 +154,7 @@ func (s *store) graphql(t *testing.T, query string, variables map[string]any) ma
 // readyWithin bounds how long a process may take to start on a busy machine.
 const readyWithin = 2 * time.Minute
 
-// eventually waits for a condition that other processes bring about.
+// eventually waits for a condition that depends on other processes.
 func eventually(t *testing.T, within time.Duration, what string, condition func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(within)
@@ -164,7 +164,7 @@ func eventually(t *testing.T, within time.Duration, what string, condition func(
 	for !condition() {
 		select {
 		case <-deadline.C:
-			t.Fatalf("within %s: not %s", within, what)
+			t.Fatalf("timed out after %s: %s", within, what)
 		case <-tick.C:
 		}
 	}
@@ -174,20 +174,20 @@ func (s *store) firstCommands(t *testing.T) {
 	s.expect(t, http.StatusOK, http.MethodGet, "/api/health", "")
 	user, header := s.expect(t, http.StatusCreated, http.MethodPost, "/api/users", `{"username":"testuser","email":"test@example.com"}`)
 	if want := fmt.Sprintf("/api/users/%v", user["id"]); header.Get("Location") != want || user["email"] != "test@example.com" {
-		t.Errorf("a new user is at %q, want %q: %v", header.Get("Location"), want, user)
+		t.Errorf("new user: got Location %q, want %q: %v", header.Get("Location"), want, user)
 	}
 	product, _ := s.expect(t, http.StatusCreated, http.MethodPost, "/api/products", `{"name":"Laptop","price":999.99,"stock":10}`)
 	if product["price"] != 999.99 || product["stock"] != 10.0 {
-		t.Errorf("a new product is not as it was given: %v", product)
+		t.Errorf("new product: got %v", product)
 	}
 	order, _ := s.expect(t, http.StatusCreated, http.MethodPost, "/api/orders", `{"userId":1,"productId":1,"quantity":2}`)
 	if order["status"] != "CONFIRMED" || order["userId"] != 1.0 {
-		t.Errorf("a new order is not confirmed: %v", order)
+		t.Errorf("new order: got %v, want it confirmed", order)
 	}
 	for range 20 {
 		s.expect(t, http.StatusOK, http.MethodGet, "/api/products", "")
 	}
-	// The stock of a new product can be had at once, all of it and no more.
+	// The stock of a new product is available at once, all of it and no more.
 	wish := func(quantity int) string {
 		return fmt.Sprintf(`{"userId":1,"productId":%v,"quantity":%d}`, product["id"], quantity)
 	}
@@ -212,11 +212,11 @@ func (s *store) order(t *testing.T, user, product string) string {
 	}})
 	result := data["placeOrder"].(map[string]any)
 	if result["__typename"] != "OrderPayload" {
-		t.Fatalf("the order was not taken: %v", result)
+		t.Fatalf("the order was not accepted: %v", result)
 	}
 	order := result["order"].(map[string]any)
 	if order["user"].(map[string]any)["username"] == "" || order["lines"].([]any)[0].(map[string]any)["product"].(map[string]any)["inStock"] == nil {
-		t.Errorf("the order does not reach into the other services: %v", order)
+		t.Errorf("the order has no data from the other services: %v", order)
 	}
 	return order["id"].(string)
 }
@@ -233,8 +233,7 @@ func (s *store) newProduct(t *testing.T, name string, stock int) string {
 	return fmt.Sprint(product["id"])
 }
 
-// mails are the subjects of the e-mails that came for an address, one for each
-// time they came.
+// mails returns the subjects of all e-mails to an address.
 func (s *store) mails(t *testing.T, to string) []string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL("inbox")+"/api/messages", http.NoBody)
@@ -290,7 +289,7 @@ func (s *store) changedPriceShows(t *testing.T) {
 	}
 	for range 3 {
 		if got := seen(); got != "10, 49 available" {
-			t.Fatalf("before the change: %s", got)
+			t.Fatalf("before the change: got %s", got)
 		}
 	}
 	s.expect(t, http.StatusOK, http.MethodPatch, "/api/products/"+product, `{"price":12.5}`)
@@ -306,13 +305,13 @@ func (s *store) withoutInventory(t *testing.T) {
 	}
 	problem, header := s.expect(t, http.StatusServiceUnavailable, http.MethodPost, "/api/orders", wish)
 	if header.Get("Content-Type") != "application/problem+json" || header.Get("Retry-After") == "" || problem["title"] == nil {
-		t.Errorf("refused by %v with %v", header, problem)
+		t.Errorf("got headers %v, problem %v", header, problem)
 	}
 	if err := s.StartService(t.Context(), "inventory"); err != nil {
 		t.Fatal(err)
 	}
-	// The circuit breaker lets a try through again after its pause, and
-	// nothing of the refused order holds the only unit.
+	// The circuit breaker lets a request through after its pause, and the rejected
+	// order does not hold the only unit.
 	eventually(t, time.Minute, "an order taken again", func() bool {
 		return s.call(t.Context(), http.MethodPost, "/api/orders", wish).status == http.StatusCreated
 	})
@@ -341,7 +340,7 @@ func (s *store) withoutRedis(t *testing.T, redis *miniredis.Miniredis) {
 		t.Helper()
 		for range n {
 			if got := <-results; got.status != http.StatusOK {
-				t.Fatalf("status %d: %s", got.status, got.body)
+				t.Fatalf("got status %d: %s", got.status, got.body)
 			}
 		}
 	}
@@ -351,7 +350,7 @@ func (s *store) withoutRedis(t *testing.T, redis *miniredis.Miniredis) {
 	drain(50)
 	id := s.order(t, user, product)
 	drain(50)
-	// What comes back knows nothing of what was before.
+	// The restarted Redis is empty.
 	empty := miniredis.NewMiniRedis()
 	t.Cleanup(empty.Close)
 	if err := empty.StartAddr(address); err != nil {
@@ -367,6 +366,6 @@ func (s *store) replayFindsNoDifference(t *testing.T) {
 	var out bytes.Buffer
 	differences, err := s.ReplayOrders(t.Context(), &out)
 	if err != nil || differences != 0 {
-		t.Errorf("%d differences, error %v:\n%s", differences, err, out.String())
+		t.Errorf("got %d differences, err %v:\n%s", differences, err, out.String())
 	}
 }

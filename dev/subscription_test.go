@@ -16,9 +16,8 @@ import (
 	"souk/dev"
 )
 
-// TestOrderChangesReachSubscribers follows an order by event stream and by WebSocket: the
-// router has its changes from the order service, and what it says of the
-// products from others.
+// TestOrderChangesReachSubscribers follows an order by event stream and WebSocket: the
+// router gets its changes from the order service and the product fields from others.
 func TestOrderChangesReachSubscribers(t *testing.T) {
 	store := open(t, dev.Options{})
 	for name, follow := range map[string]func(*testing.T, string) func() map[string]any{
@@ -29,23 +28,23 @@ func TestOrderChangesReachSubscribers(t *testing.T) {
 			id := store.order(t, "1", "1")
 			next := follow(t, id)
 			if got := next(); got["status"] != "CONFIRMED" {
-				t.Fatalf("at first the order is %v", got)
+				t.Fatalf("first event: got order %v", got)
 			}
 			store.graphql(t, `mutation($id: ID!) { cancelOrder(input: {id: $id}) { __typename } }`, map[string]any{"id": id})
 			got := next()
 			if got["status"] != "CANCELLED" {
-				t.Fatalf("then the order is %v", got)
+				t.Fatalf("second event: got order %v", got)
 			}
 			product := got["lines"].([]any)[0].(map[string]any)["product"].(map[string]any)
 			if product["name"] == "" || product["inStock"] == nil {
-				t.Errorf("the event does not reach into the other services: %v", product)
+				t.Errorf("the event has no data from the other services: %v", product)
 			}
 		})
 	}
 }
 
-// TestSubscriptionEndsWithTheSession: whoever logs out gets no more events,
-// though the access token still holds.
+// After logging out, a subscriber gets no more events, although the access token is
+// still valid.
 func TestSubscriptionEndsWithTheSession(t *testing.T) {
 	anyone := open(t, dev.Options{AuthMode: "enforced"})
 	session, _ := anyone.expect(t, http.StatusOK, http.MethodPost, "/api/login", `{"login":"ada","password":"tutorial-ada"}`)
@@ -53,16 +52,16 @@ func TestSubscriptionEndsWithTheSession(t *testing.T) {
 	id := ada.order(t, "1", "1")
 	socket := ada.socket(t, "1", id)
 	if kind, payload := socket(); kind != "next" {
-		t.Fatalf("at first there is %s %s", kind, payload)
+		t.Fatalf("first message: got %s %s", kind, payload)
 	}
 	ada.graphql(t, `mutation($token: String!) { logOut(refreshToken: $token) }`, map[string]any{"token": session["refreshToken"]})
 	if kind, payload := socket(); kind != "error" || !strings.Contains(string(payload), `"code":"SUBSCRIPTION_SESSION_ENDED"`) {
-		t.Errorf("after logging out there is %s %s", kind, payload)
+		t.Errorf("after logging out: got %s %s", kind, payload)
 	}
 }
 
-// TestSubscriptionEndsWhenTheRoleIsRevoked: whoever loses the role by which an order
-// could be followed gets no more events, though the token still names the role.
+// A subscriber who loses the role that allowed following an order gets no more events,
+// although the token still names the role.
 func TestSubscriptionEndsWhenTheRoleIsRevoked(t *testing.T) {
 	anyone := open(t, dev.Options{AuthMode: "enforced"})
 	admin := anyone.logIn(t, "admin", "tutorial-admin")
@@ -72,37 +71,37 @@ func TestSubscriptionEndsWhenTheRoleIsRevoked(t *testing.T) {
 		data := admin.graphql(t, `mutation($id: ID!, $roles: [Role!]!) { setRoles(id: $id, roles: $roles) { ... on UserPayload { user { roles } } ... on Error { message } } }`,
 			map[string]any{"id": fmt.Sprint(me["id"]), "roles": roles})
 		if data["setRoles"].(map[string]any)["user"] == nil {
-			t.Fatalf("the roles are not set: %v", data)
+			t.Fatalf("setting the roles: got %v", data)
 		}
 	}
 	setRoles("CUSTOMER", "ADMIN")
 	id := anyone.logIn(t, "ada", "tutorial-ada").order(t, "1", "1")
-	socket := anyone.logIn(t, "grace", "tutorial-grace").socket(t, "1", id) // of another user
+	socket := anyone.logIn(t, "grace", "tutorial-grace").socket(t, "1", id) // another user's order
 	if kind, payload := socket(); kind != "next" {
-		t.Fatalf("at first there is %s %s", kind, payload)
+		t.Fatalf("first message: got %s %s", kind, payload)
 	}
 	setRoles("CUSTOMER")
 	if kind, payload := socket(); kind != "error" || !strings.Contains(string(payload), `"code":"SUBSCRIPTION_SESSION_ENDED"`) || !strings.Contains(string(payload), "roles") {
-		t.Errorf("after the role was taken away there is %s %s", kind, payload)
+		t.Errorf("after revoking the role: got %s %s", kind, payload)
 	}
 	kind, payload := anyone.logIn(t, "grace", "tutorial-grace").socket(t, "1", id)()
 	if kind != "error" || !strings.Contains(string(payload), `"code":"NOT_FOUND"`) {
-		t.Errorf("without the role there is %s %s", kind, payload)
+		t.Errorf("new subscription without the role: got %s %s", kind, payload)
 	}
 }
 
-// TestSubscriptionIsRefused: an order that the caller may not see is an error
-// of the operation, and no event.
+// Following an order that the caller may not see is an error of the operation, without
+// an event.
 func TestSubscriptionIsRefused(t *testing.T) {
 	anyone := open(t, dev.Options{AuthMode: "enforced"})
 	grace := anyone.logIn(t, "grace", "tutorial-grace")
 	kind, payload := grace.socket(t, "1", "1")()
 	if kind != "error" || !strings.Contains(string(payload), `"code":"NOT_FOUND"`) || strings.Contains(string(payload), `"data"`) {
-		t.Errorf("there is %s %s", kind, payload)
+		t.Errorf("got %s %s, want an error", kind, payload)
 	}
 }
 
-// socket follows an order by WebSocket, and returns what waits for the next
+// socket follows an order by WebSocket. It returns a function that waits for the next
 // message of that operation.
 func (s *store) socket(t *testing.T, operation, order string) func() (kind string, payload json.RawMessage) {
 	t.Helper()
@@ -151,7 +150,7 @@ func followRequest(t *testing.T, id string) []byte {
 	return body
 }
 
-// event takes the order out of a response.
+// event returns the order in a response.
 func event(t *testing.T, response []byte) map[string]any {
 	t.Helper()
 	var out struct {
@@ -159,12 +158,12 @@ func event(t *testing.T, response []byte) map[string]any {
 		Errors []any
 	}
 	if err := json.Unmarshal(response, &out); err != nil || out.Errors != nil {
-		t.Fatalf("the event %s: %v", response, err)
+		t.Fatalf("event %s: %v", response, err)
 	}
 	return out.Data.OrderUpdated
 }
 
-// followByEvents returns what waits for the next event of a server-sent stream.
+// followByEvents returns a function that waits for the next server-sent event.
 func (s *store) followByEvents(t *testing.T, id string) func() map[string]any {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
@@ -191,7 +190,7 @@ func (s *store) followByEvents(t *testing.T, id string) func() map[string]any {
 	}
 }
 
-// followBySocket does the same by graphql-transport-ws.
+// followBySocket does the same over graphql-transport-ws.
 func (s *store) followBySocket(t *testing.T, id string) func() map[string]any {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)

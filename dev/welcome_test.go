@@ -19,7 +19,7 @@ func TestWelcomeWarnsWhenTutorialModeIsExposed(t *testing.T) {
 		var out bytes.Buffer
 		s.Welcome(&out)
 		if got := strings.Contains(out.String(), "Warning:"); got != c.warns {
-			t.Errorf("%s, %s: %s", c.listen, c.auth, &out)
+			t.Errorf("%s, %s: got %s", c.listen, c.auth, &out)
 		}
 	}
 }
@@ -27,7 +27,7 @@ func TestWelcomeWarnsWhenTutorialModeIsExposed(t *testing.T) {
 func TestSuggestedAddressKeepsTheHost(t *testing.T) {
 	for host, want := range map[string]string{"": "localhost:9080", "localhost": "localhost:9080", "127.0.0.1": "127.0.0.1:9080", "0.0.0.0": "0.0.0.0:9080", "::1": "[::1]:9080"} {
 		if got := new(System).otherAddress(host); got != want {
-			t.Errorf("%q: %s, want %s", host, got, want)
+			t.Errorf("%q: got %s, want %s", host, got, want)
 		}
 	}
 }

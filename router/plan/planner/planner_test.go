@@ -29,14 +29,14 @@ var (
 	again  = flag.Bool("compose", false, "write the supergraphs that testdata's subgraphs compose to into testdata")
 )
 
-// TestGoldenPlans plans the operations of each case. A case has a supergraph, in
+// TestPlansMatchGoldenFiles plans the operations of each case. A case has a supergraph, in
 // supergraph.graphql or, by path, in supergraph, and optionally the subgraphs it is
 // composed of, NAME.graphqls; then operations NAME.graphql, each with NAME.plan, its plan
 // or error. NAME.labels lists active labels of overrides, NAME.denied fields that the
 // caller may not have. If NAME.projection exists, it is compared with the projection;
 // NAME.apollo and NAME.json with the plan in these notations, and NAME.explain with the
 // explanation.
-func TestGoldenPlans(t *testing.T) {
+func TestPlansMatchGoldenFiles(t *testing.T) {
 	files, err := filepath.Glob("../testdata/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no cases", err)

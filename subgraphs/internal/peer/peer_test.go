@@ -69,7 +69,7 @@ func TestRetriesFollowTheKindOfFailure(t *testing.T) {
 	}
 }
 
-func TestBreakerOpens(t *testing.T) {
+func TestBreakerOpensAfterFailures(t *testing.T) {
 	c, tries := serve(t, 503)
 	for range 4 {
 		if _, err := ask(t, c); err == nil {
