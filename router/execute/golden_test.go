@@ -137,10 +137,10 @@ func variables(t testing.TB, text string) operation.Variables {
 	return vars
 }
 
-// TestGoldenResponses runs testdata/*.txtar: a plan in the form of package plantext,
+// TestResponsesMatchGoldenFiles runs testdata/*.txtar: a plan in the form of package plantext,
 // variables, the response of each fetch in a file named by its ID, and the wanted
 // requests and response.
-func TestGoldenResponses(t *testing.T) {
+func TestResponsesMatchGoldenFiles(t *testing.T) {
 	names, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(names) == 0 {
 		t.Fatal("testdata is empty", err)
