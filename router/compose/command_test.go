@@ -34,7 +34,7 @@ func TestCheckReportsStaleFile(t *testing.T) {
 	}
 	command.Check = true
 	if err := command.Run(t.Context()); err != nil {
-		t.Fatalf("just composed: %v", err)
+		t.Fatalf("after composing: got error %v", err)
 	}
 	text, err := os.ReadFile(output)
 	if err != nil {
@@ -46,7 +46,7 @@ func TestCheckReportsStaleFile(t *testing.T) {
 	}
 	err = command.Run(t.Context())
 	if !errors.Is(err, compose.ErrStale) {
-		t.Fatalf("edited: %v, want ErrStale", err)
+		t.Fatalf("after an edit: got error %v, want ErrStale", err)
 	}
 	for _, want := range []string{"query: Inquiry", "query: Query", "souk compose --config"} {
 		if !strings.Contains(err.Error(), want) {
@@ -57,20 +57,20 @@ func TestCheckReportsStaleFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := command.Run(t.Context()); !errors.Is(err, compose.ErrStale) || !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("removed: %v, want ErrStale and ErrNotExist", err)
+		t.Errorf("after removing the file: got error %v, want ErrStale and ErrNotExist", err)
 	}
 }
 
 func TestInvalidConfigurationIsRejected(t *testing.T) {
 	cases := map[string]struct{ yaml, want string }{
-		"unknown key":      {yaml: "subgraphs:\n  a:\n    routing_uri: http://a\n", want: `unknown field "routing_uri"`},
-		"no subgraphs":     {yaml: "", want: "no subgraphs"},
-		"no url":           {yaml: "subgraphs:\n  a:\n    schema: {file: a.graphqls}\n", want: "subgraphs.a has no routing_url"},
-		"no source":        {yaml: "subgraphs:\n  a:\n    routing_url: http://a\n", want: "exactly one of file, files, subgraph_url"},
-		"two sources":      {yaml: "subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a.graphqls, subgraph_url: 'http://a'}\n", want: "names 2 sources"},
-		"missing file":     {yaml: "subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: nowhere.graphqls}\n", want: "schema of subgraph a"},
-		"federation 1":     {yaml: "federation_version: =1.0\nsubgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a}\n", want: "only Federation 2"},
-		"not even mapping": {yaml: "- a\n", want: "supergraph.yaml"},
+		"unknown key":   {yaml: "subgraphs:\n  a:\n    routing_uri: http://a\n", want: `unknown field "routing_uri"`},
+		"no subgraphs":  {yaml: "", want: "no subgraphs"},
+		"no url":        {yaml: "subgraphs:\n  a:\n    schema: {file: a.graphqls}\n", want: "subgraphs.a has no routing_url"},
+		"no source":     {yaml: "subgraphs:\n  a:\n    routing_url: http://a\n", want: "exactly one of file, files, subgraph_url"},
+		"two sources":   {yaml: "subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a.graphqls, subgraph_url: 'http://a'}\n", want: "names 2 sources"},
+		"missing file":  {yaml: "subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: nowhere.graphqls}\n", want: "schema of subgraph a"},
+		"federation 1":  {yaml: "federation_version: =1.0\nsubgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a}\n", want: "only Federation 2"},
+		"not a mapping": {yaml: "- a\n", want: "supergraph.yaml"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestInvalidConfigurationIsRejected(t *testing.T) {
 			}
 			err := compose.Command{Config: path, Stdout: &bytes.Buffer{}}.Run(t.Context())
 			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want an error containing %q", err, c.want)
+				t.Errorf("got error %v, want it to contain %q", err, c.want)
 			}
 		})
 	}
@@ -103,7 +103,7 @@ func TestSchemaIsFetchedFromRunningSubgraph(t *testing.T) {
 	}
 	for _, want := range []string{"greeting: String", `@join__graph(name: "hello", url: "` + subgraph.URL + `")`} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("supergraph has no %q", want)
+			t.Errorf("the supergraph does not contain %q", want)
 		}
 	}
 }

@@ -16,7 +16,7 @@ func TestResultsMatchExpectedCodes(t *testing.T) {
 			t.Parallel()
 			sdl, err := compose.Compose(t.Context(), c.list())
 			if got := codesOf(err); !sameCodes(got, c.codes) {
-				t.Errorf("codes %v (%v), want %v", got, err, c.codes)
+				t.Errorf("got codes %v (%v), want %v", got, err, c.codes)
 			}
 			if (err == nil) != (sdl != "") {
 				t.Error("want either a supergraph or an error")
@@ -69,14 +69,14 @@ func TestErrorsHavePositions(t *testing.T) {
 func TestInvalidNamesAreRejected(t *testing.T) {
 	sdl := "type Query { a: Int }"
 	cases := map[string][]compose.Subgraph{
-		"none":      {},
-		"no name":   {{URL: "http://a", SDL: sdl}},
-		"two alike": {{Name: "a", URL: "http://a", SDL: sdl}, {Name: "a", URL: "http://b", SDL: sdl}},
-		"reserved":  {{Name: "_", URL: "http://a", SDL: sdl}},
+		"none":            {},
+		"no name":         {{URL: "http://a", SDL: sdl}},
+		"duplicate names": {{Name: "a", URL: "http://a", SDL: sdl}, {Name: "a", URL: "http://b", SDL: sdl}},
+		"reserved":        {{Name: "_", URL: "http://a", SDL: sdl}},
 	}
 	for name, subgraphs := range cases {
 		if _, err := compose.Compose(t.Context(), subgraphs); err == nil {
-			t.Errorf("%s: composed without an error", name)
+			t.Errorf("%s: got no error", name)
 		}
 	}
 }
