@@ -1,5 +1,5 @@
-// Bundles entry.js and all it imports into composition.js, one file that any
-// ECMAScript 2020 engine runs, and the licences of what went in into LICENSES.
+// Bundles entry.js and its imports into composition.js, a file for any ECMAScript 2020
+// engine, and writes the licences of the bundled packages to LICENSES.
 import { build } from 'esbuild';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 
-// Where the library's code is changed: each text is replaced where it stands
-// once in the file. What the functions are for stands in corrections.js.
+// Changes to the library's code. Each text occurs once in its file and is replaced.
+// corrections.js documents the functions.
 const changes = {
   'supergraph/state.js': {
     'composeSupergraphState() {': '$& corrections.widen(state);',
@@ -22,7 +22,7 @@ const changes = {
     'type: meta.type === field.type ? undefined : meta.type': 'type: corrections.typesDiffer(field) ? meta.type : undefined',
   },
   'composition/object-type.js': {
-    // Fields of Query have their types and what they provide told in all subgraphs, too.
+    // Fields of Query also state their types and @provides for every subgraph.
     'graphs.size > 1 && !isDefinedEverywhere': 'graphs.size > 1 && (!isDefinedEverywhere || differencesBetweenGraphs.type || differencesBetweenGraphs.provides)',
     'provides: differencesBetweenGraphs.provides': 'type: hasDifferentOutputType ? meta.type : undefined, $&',
   },
@@ -40,7 +40,7 @@ const corrections = {
       if (!name) return undefined;
       let contents = readFileSync(file, 'utf8');
       for (const [text, changed] of Object.entries(changes[name])) {
-        if (contents.split(text).length !== 2) throw new Error(`${name} does not have once: ${text}`);
+        if (contents.split(text).length !== 2) throw new Error(`${name} must contain this text once: ${text}`);
         contents = contents.replace(text, () => changed.replace('$&', () => text));
       }
       const from = JSON.stringify(path.join(here, 'corrections.js'));
@@ -72,7 +72,7 @@ for (const file of Object.keys(result.metafile.inputs)) {
   if (found) packages.add(found[1]);
 }
 
-// Some packages name the MIT licence but do not carry its text.
+// Some packages declare the MIT licence but do not include its text.
 const mit = (holder) => `The MIT License (MIT)
 
 Copyright (c) ${holder}
@@ -99,7 +99,7 @@ SOFTWARE.
 function licence(dir) {
   const { name, version, license, author } = JSON.parse(readFileSync(path.join(here, dir, 'package.json'), 'utf8'));
   const file = readdirSync(path.join(here, dir)).find((file) => /^licen[cs]e/i.test(file));
-  if (!file && license !== 'MIT') throw new Error(`${name} ${version} carries no licence text`);
+  if (!file && license !== 'MIT') throw new Error(`${name} ${version} includes no licence text`);
   const text = file ? readFileSync(path.join(here, dir, file), 'utf8') : mit(author.name ?? author);
   return `${name} ${version} (${license})\n\n${text.trim()}\n`;
 }

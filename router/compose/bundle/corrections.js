@@ -1,9 +1,9 @@
-// What the library does not do, or not in the way of the specification.
-// build.mjs puts calls of these functions into the library's code.
+// Corrections where the library differs from the specification. build.mjs inserts
+// calls to these functions into the library's code.
 
 const named = (type) => type.replace(/[![\]]/g, '');
 
-// covers tells whether values of one type can be all that values of another can.
+// covers reports whether every value of the type narrow is a value of the type wide.
 function covers(wide, narrow, state) {
   if (narrow.endsWith('!')) return covers(wide.replace(/!$/, ''), narrow.slice(0, -1), state);
   if (wide.startsWith('[') && narrow.startsWith('[')) return covers(wide.slice(1, -1), narrow.slice(1, -1), state);
@@ -15,23 +15,23 @@ function covers(wide, narrow, state) {
   );
 }
 
-// widest gives, of the different types that a field has in different subgraphs,
-// the one that covers the others: an abstract type, of which they are members.
+// widest returns, among the types that a field has in different subgraphs, the one
+// that covers the others: an abstract type of which they are members.
 export function widest(field, state) {
   const types = [...field.byGraph.values()].filter((meta) => !meta.external).map((meta) => meta.type);
   if (new Set(types.map(named)).size < 2) return undefined;
   return types.find((wide) => types.every((narrow) => covers(wide, narrow, state)));
 }
 
-// widen gives fields of objects and interfaces their widest types.
+// widen sets the types of the fields of objects and interfaces to their widest types.
 export function widen(state) {
   for (const type of [...state.objectTypes.values(), ...state.interfaceTypes.values()]) {
     for (const field of type.fields.values()) field.type = widest(field, state) ?? field.type;
   }
 }
 
-// typesDiffer tells whether a field is not of the same type in all subgraphs that
-// have it, differs whether there is anything to say of one of them.
+// typesDiffer reports whether a field has different types in the subgraphs that have
+// it. differs also reports differences in directives such as @override.
 export function typesDiffer(field) {
   return [...field.byGraph.values()].some((meta) => meta.type !== field.type);
 }
@@ -40,7 +40,7 @@ export function differs(field) {
   return typesDiffer(field) || [...field.byGraph.values()].some((meta) => meta.override || meta.provides || meta.requires || meta.external);
 }
 
-// narrow gives what a selection selects on values that are of one object type.
+// narrow returns the part of a selection set that applies to one object type.
 function narrow(selections, object) {
   return selections.flatMap((selection) => {
     if (selection.kind === 'field') return [{ ...selection, typeName: object.name }];
@@ -49,9 +49,9 @@ function narrow(selections, object) {
   });
 }
 
-// splitFragment takes a fragment on an interface, required of values that are of
-// another abstract type, for fragments on the object types that are of both. It
-// gives nothing for other fragments.
+// splitFragment replaces a fragment on an interface, required of values of another
+// abstract type, with fragments on the object types that belong to both. It returns
+// undefined for other fragments.
 export function splitFragment({ selection, paths }, graph) {
   if (paths[0].tail()?.typeName === selection.typeName) return undefined;
   const objects = new Map();

@@ -1,11 +1,11 @@
-// The one function Go calls. Takes and gives JSON texts, so that no JavaScript
-// object crosses the border.
+// The function that Go calls. It takes and returns JSON text, so that no JavaScript
+// object is shared with Go.
 import './globals.js';
 import { composeServices } from '@theguild/federation-composition';
 import { GraphQLError, parse } from 'graphql';
 
-// describe keeps of an error what the Go side can use. A place is told for
-// errors that carry one; its source's name is the subgraph's.
+// describe returns the parts of an error that Go uses. Line and column are 0 for
+// errors without a location.
 function describe(error) {
   const at = error.locations?.[0];
   return {
@@ -17,7 +17,7 @@ function describe(error) {
   };
 }
 
-// compose takes [{name, url, sdl}] and gives {supergraph} or {errors}.
+// compose takes [{name, url, sdl}] and returns {supergraph} or {errors}.
 globalThis.compose = function compose(input) {
   const services = [];
   for (const { name, url, sdl } of JSON.parse(input)) {

@@ -1,5 +1,5 @@
-// What composition uses of a host, for an engine that has none: the little of the
-// WHATWG URL class that it reads @link URLs with, and a console that says nothing.
+// The host objects that composition uses, for an engine without them: the part of the
+// WHATWG URL class that it needs for @link URLs, and a console that discards messages.
 class MinimalURL {
   constructor(text) {
     const parts = /^([a-z][a-z0-9+.-]*:)\/\/([^/?#]*)([^?#]*)/i.exec(String(text));
