@@ -19,15 +19,15 @@ import (
 // A state of a page is checked once ready is true.
 type state struct {
 	name string
-	// act is JavaScript that brings the state about; it may give a promise.
+	// act is JavaScript that establishes the state; it may return a promise.
 	act string
 	// ready is a JavaScript expression.
 	ready string
 }
 
-// pages are what people look at: everything that the store serves as HTML.
+// pages are all HTML pages of the store.
 var pages = []struct {
-	// part is the part of the store that serves the page at path.
+	// part is the service that serves the page at path.
 	part, path string
 	// fixed pages are as high as the window.
 	fixed  bool
@@ -62,13 +62,13 @@ var pages = []struct {
 	{path: "/", states: []state{{name: "e-mail", ready: `document.body`}}},
 }
 
-// press is JavaScript that presses the button with this label.
+// press returns JavaScript that clicks the button with this label.
 func press(label string) string {
 	return fmt.Sprintf(`document.querySelector('button[aria-label^="%s"]').click()`, label)
 }
 
-// opened presses a button, as soon as it and the editor are there, that opens a
-// dialog, and is true once the dialog is there.
+// opened waits for the editor and for a button that opens a dialog, clicks the
+// button, and is true once the dialog exists.
 func opened(label string) string {
 	return fmt.Sprintf(`document.querySelector('[role=dialog] button') || (document.querySelector('.graphiql-query-editor .view-line') && !document.querySelector('.graphiql-spinner') && document.querySelector('button[aria-label^="%s"]')?.click())`, label)
 }
@@ -81,7 +81,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	}
 	browser := openBrowser(t)
 	store := openStore(t)
-	// The inbox does not let an e-mail run scripts, axe-core's included.
+	// The inbox does not let an e-mail run scripts, including axe-core.
 	html := sendMail(t, store.URL("router"), store.URL("inbox"))
 	mail := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -111,8 +111,8 @@ func TestPagesAreAccessible(t *testing.T) {
 	}
 }
 
-// check fails the test for serious and critical findings of axe-core, and for
-// a page that is wider than its window.
+// check fails the test for serious and critical violations of axe-core and for a page
+// that is wider than its window.
 func (p *tab) check(name string, axe []byte) {
 	p.t.Helper()
 	evaluate[chromedp.Void](p, "if (!window.axe) {"+string(axe)+"}")
@@ -164,7 +164,7 @@ func sendMail(t *testing.T, router, inbox string) string {
 	}
 }
 
-// request expects a status of success and returns the body.
+// request sends a request, expects a 2xx status and returns the body.
 func request(t *testing.T, method, url, body string) []byte {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -179,7 +179,7 @@ func request(t *testing.T, method, url, body string) []byte {
 	defer response.Body.Close()
 	out, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode >= 300 {
-		t.Fatalf("%s %s: status %d, %v: %s", method, url, response.StatusCode, err, out)
+		t.Fatalf("%s %s: got status %d, err %v: %s", method, url, response.StatusCode, err, out)
 	}
 	return out
 }

@@ -20,8 +20,7 @@ import (
 
 var screenshots = flag.String("screenshots", "", "keep pictures of the pages in this directory")
 
-// within bounds each wait for something on a page; a busy machine may need most
-// of it.
+// within bounds each wait for a change of a page. A busy machine may need most of it.
 const within = 3 * time.Minute
 
 // openStore starts the store on free ports.
@@ -40,8 +39,8 @@ func openStore(t *testing.T) *dev.System {
 	return store
 }
 
-// openBrowser starts a Chromium that reaches nothing but this machine. Its tabs
-// are made with openTab.
+// openBrowser starts a Chromium that can reach only this machine. openTab opens its
+// tabs.
 func openBrowser(t *testing.T) context.Context {
 	t.Helper()
 	allocator, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), append(chromedp.DefaultExecAllocatorOptions[:],
@@ -62,10 +61,10 @@ type tab struct {
 	t        *testing.T
 	ctx      context.Context
 	mu       sync.Mutex
-	problems []string // what its scripts and the browser complained of
+	problems []string // errors of its scripts and of the browser
 }
 
-// A look is how a page is shown.
+// A look is a window size and colour scheme.
 type look struct {
 	name   string
 	width  int64
@@ -80,7 +79,7 @@ var looks = []look{
 	{name: "phone-dark", width: 390, height: 844, scheme: "dark"},
 }
 
-// openTab opens a tab, with storage of its own, that ends with the test.
+// openTab opens a tab with its own storage until the test ends.
 func openTab(t *testing.T, browser context.Context, look look) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
@@ -108,13 +107,13 @@ func openTab(t *testing.T, browser context.Context, look look) *tab {
 	return p
 }
 
-// wantNoProblems fails the test for what was complained of.
+// wantNoProblems fails the test for each error.
 func (p *tab) wantNoProblems() {
 	p.t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, problem := range p.problems {
-		p.t.Errorf("the browser says: %s", problem)
+		p.t.Errorf("browser error: %s", problem)
 	}
 }
 
@@ -137,25 +136,25 @@ func (p *tab) await(what, condition string) {
 	for !evaluate[bool](p, "Boolean("+condition+")") {
 		select {
 		case <-deadline.C:
-			p.t.Fatalf("there is not %s; the page is\n%s", what, evaluate[string](p, `document.body.innerText`))
+			p.t.Fatalf("timed out waiting for %s; page:\n%s", what, evaluate[string](p, `document.body.innerText`))
 		case <-tick.C:
 		}
 	}
 }
 
-// evaluate runs a JavaScript expression, and waits for it if it is a promise.
+// evaluate evaluates a JavaScript expression and awaits a promise.
 func evaluate[T any](p *tab, expression string) T {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, within)
 	defer cancel()
 	out, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
-		p.t.Fatalf("%.200s: %v", expression, err)
+		p.t.Fatalf("evaluating %.200s: %v", expression, err)
 	}
 	return out
 }
 
-// picture keeps a picture of the page as it is, if the flag asks for it.
+// picture saves a screenshot of the page if the flag is set.
 func (p *tab) picture(name string, whole bool) {
 	p.t.Helper()
 	if *screenshots == "" {

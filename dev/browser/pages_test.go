@@ -9,8 +9,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestFollowExampleShowsTheCancelledOrder runs the example of subscriptions as its text says: Follow
-// in one tab of the browser, Cancel in another.
+// TestFollowExampleShowsTheCancelledOrder runs the subscription example as its text
+// says: Follow in one tab of the browser, Cancel in another.
 func TestFollowExampleShowsTheCancelledOrder(t *testing.T) {
 	browser, store := openBrowser(t), openStore(t)
 	operate := func(look look, operation string) *tab {
@@ -18,8 +18,8 @@ func TestFollowExampleShowsTheCancelledOrder(t *testing.T) {
 		tab.run(chromedp.Navigate(store.URL("router") + "/playground/"))
 		tab.await("the editor", `document.querySelector('.graphiql-query-editor .view-line') && !document.querySelector('.graphiql-spinner')`)
 		tab.click("button.graphiql-tab-button", "Follow", `document.querySelector('.graphiql-query-editor .view-lines')?.innerText.includes('Cancel')`)
-		// GraphiQL takes a moment to see that there are two operations, and then
-		// asks which to run.
+		// GraphiQL needs a moment to detect the two operations, and then asks which to
+		// run.
 		tab.click("button.graphiql-execute-button", "", `document.querySelector('[role=menu]')`)
 		tab.click("[role=menuitem]", operation, `!document.querySelector('[role=menu]')`)
 		return tab
@@ -32,8 +32,8 @@ func TestFollowExampleShowsTheCancelledOrder(t *testing.T) {
 	following.await("the order as it has become", fmt.Sprintf(response, "CANCELLED"))
 }
 
-// TestResponseScrollsIntoView: on a small screen the response is below the
-// editors, and whoever runs an operation wants to read it.
+// On a small screen the response is below the editors, so the page scrolls to it when
+// an operation runs.
 func TestResponseScrollsIntoView(t *testing.T) {
 	browser, store := openBrowser(t), openStore(t)
 	tab := openTab(t, browser, looks[2])
@@ -46,12 +46,12 @@ func TestResponseScrollsIntoView(t *testing.T) {
 	})()`)
 	if over := evaluate[float64](tab, `document.querySelector('.graphiql-query-editor').getBoundingClientRect().bottom -
 		document.querySelector('.graphiql-query-editor .monaco-editor').getBoundingClientRect().bottom`); over < 0 {
-		t.Errorf("the editor reaches %v px out of its place, over the response", -over)
+		t.Errorf("the editor overlaps the response by %v px", -over)
 	}
 }
 
-// TestInboxKeepsItsScrollPosition: new messages come in above what one reads, which stays
-// where it is in the window.
+// New messages appear above the message that someone reads, which keeps its position
+// in the window.
 func TestInboxKeepsItsScrollPosition(t *testing.T) {
 	browser, store := openBrowser(t), openStore(t)
 	order := func(n int) {
@@ -65,7 +65,7 @@ func TestInboxKeepsItsScrollPosition(t *testing.T) {
 			tab := openTab(t, browser, look)
 			tab.run(chromedp.Navigate(store.URL("inbox") + "/"))
 			tab.await("a long page", `document.documentElement.scrollHeight > 3 * innerHeight`)
-			// A click on a link would leave the page: the focus and a selection are enough.
+			// A click on a link would leave the page; focus and a selection are enough.
 			read := evaluate[string](tab, `(() => {
 				const all = [...document.querySelectorAll('article')], one = all[Math.floor(all.length / 2)]
 				one.scrollIntoView()
@@ -78,16 +78,16 @@ func TestInboxKeepsItsScrollPosition(t *testing.T) {
 			count := evaluate[int](tab, `document.querySelectorAll('article').length`)
 			selected := evaluate[string](tab, `getSelection().toString()`)
 			if before < 20 || selected == "" {
-				t.Fatalf("the message is at %v, with %q selected", before, selected)
+				t.Fatalf("got the message at %v with selection %q", before, selected)
 			}
 			order(2)
 			tab.await("the new messages", fmt.Sprintf(`document.querySelectorAll('article').length >= %d + 2`, count))
-			// A browser scrolls by whole pixels, so each refresh may be off by one.
+			// A browser scrolls by whole pixels, so each refresh may shift by one.
 			if after := evaluate[float64](tab, where); after < before-4 || after > before+4 {
 				t.Errorf("the message moved from %v to %v", before, after)
 			}
 			if after := evaluate[string](tab, `getSelection().toString()`); after != selected {
-				t.Errorf("%q was selected, and then %q", selected, after)
+				t.Errorf("selection = %[2]q, want %[1]q", selected, after)
 			}
 			tab.await("word of them", `/new message/.test(document.getElementById('status').textContent)`)
 			tab.wantNoProblems()
@@ -95,9 +95,9 @@ func TestInboxKeepsItsScrollPosition(t *testing.T) {
 	}
 }
 
-// click presses the element with this text, if one is given, as a mouse does,
-// until what it is for has come about: a page that is still being laid out moves
-// elements away from the mouse.
+// click clicks the element with this text, if one is given, with the mouse, until the
+// expected effect is visible: a page that is still being laid out moves elements away
+// from the mouse.
 func (p *tab) click(selector, text, effect string) {
 	p.t.Helper()
 	find := fmt.Sprintf(`[...document.querySelectorAll(%q)].find(e => %q === '' || e.innerText.trim() === %[2]q)`, selector, text)
