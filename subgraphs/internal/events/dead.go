@@ -46,17 +46,49 @@ type DeadLetter struct {
 	text string // the event as received
 }
 
-// DeadLetters returns up to count dead letters, oldest first.
-func (b *Bus) DeadLetters(ctx context.Context, count int64) ([]DeadLetter, error) {
-	messages, err := b.redis.XRangeN(ctx, deadStream, "-", "+", count).Result()
-	if err != nil {
-		return nil, fmt.Errorf("reading the dead letters: %w", err)
+// A DeadLetterFilter selects dead letters. Empty fields match all.
+type DeadLetterFilter struct {
+	Group, Type string
+}
+
+func (f DeadLetterFilter) matches(d DeadLetter) bool {
+	return (f.Group == "" || f.Group == d.Group) && (f.Type == "" || f.Type == d.Type)
+}
+
+// DeadLetters returns the dead letters of all services that match a filter,
+// oldest first, up to count.
+func DeadLetters(ctx context.Context, client redis.UniversalClient, filter DeadLetterFilter, count int) ([]DeadLetter, error) {
+	letters := []DeadLetter{}
+	for start := "-"; ; {
+		page, err := client.XRangeN(ctx, deadStream, start, "+", deadLetterPage).Result()
+		if err != nil {
+			return nil, fmt.Errorf("reading the dead letters: %w", err)
+		}
+		for _, message := range page {
+			if message.ID == start {
+				continue // the end of the page before: not every server supports the exclusive "("
+			}
+			if letter := readDeadLetter(message); filter.matches(letter) {
+				letters = append(letters, letter)
+			}
+			if len(letters) == count {
+				return letters, nil
+			}
+		}
+		if len(page) < deadLetterPage {
+			return letters, nil
+		}
+		start = page[len(page)-1].ID
 	}
-	letters := make([]DeadLetter, len(messages))
-	for i, message := range messages {
-		letters[i] = readDeadLetter(message)
-	}
-	return letters, nil
+}
+
+// deadLetterPage is how many dead letters are read at a time.
+const deadLetterPage = 500
+
+// Time returns when the event became a dead letter.
+func (d DeadLetter) Time() time.Time {
+	milliseconds, _ := splitID(d.ID)
+	return time.UnixMilli(int64(milliseconds)).UTC() //nolint:gosec // Redis makes the ID from a clock
 }
 
 func readDeadLetter(message redis.XMessage) DeadLetter {
@@ -77,7 +109,7 @@ func readDeadLetter(message redis.XMessage) DeadLetter {
 //
 // KEYS: the dead-letter stream, the stream, the key that remembers the
 // redelivery. ARGV: the ID of the dead letter, the seconds to remember it, the
-// groups that may be redelivered to.
+// groups that may be redelivered to, or an asterisk for all.
 var redelivery = redis.NewScript(`
 local entry = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 if not entry then
@@ -88,7 +120,7 @@ for i = 1, #entry[2], 2 do
 	fields[entry[2][i]] = entry[2][i + 1]
 end
 for i = 3, #ARGV do
-	if fields.group == ARGV[i] then
+	if fields.group == ARGV[i] or ARGV[i] == '*' then
 		redis.call('XADD', KEYS[2], '*', 'type', fields.type or '', 'event', fields.event or '', 'group', fields.group)
 		redis.call('XDEL', KEYS[1], ARGV[1])
 		redis.call('SET', KEYS[3], '1', 'EX', ARGV[2])
@@ -105,14 +137,23 @@ var entryID = regexp.MustCompile(`^[0-9]{1,20}-[0-9]{1,20}$`)
 // a repeated or concurrent call returns ErrRedelivered, or ErrNoDeadLetter
 // after an hour. The group ignores an event that it has processed since.
 func (b *Bus) Redeliver(ctx context.Context, id string) error {
+	return redeliver(ctx, b.redis, id, b.groups())
+}
+
+// Redeliver does what [Bus.Redeliver] does, for the groups of all services.
+func Redeliver(ctx context.Context, client redis.UniversalClient, id string) error {
+	return redeliver(ctx, client, id, []string{"*"})
+}
+
+func redeliver(ctx context.Context, client redis.UniversalClient, id string, groups []string) error {
 	if !entryID.MatchString(id) {
 		return fmt.Errorf("%w: %.60q is not an ID", ErrNoDeadLetter, id)
 	}
 	args := []any{id, int(redeliveredFor.Seconds())}
-	for _, group := range b.groups() {
+	for _, group := range groups {
 		args = append(args, group)
 	}
-	result, err := redelivery.Run(ctx, b.redis, []string{deadStream, Stream, "souk:events:redelivered:" + id}, args...).Text()
+	result, err := redelivery.Run(ctx, client, []string{deadStream, Stream, "souk:events:redelivered:" + id}, args...).Text()
 	switch {
 	case err != nil:
 		return fmt.Errorf("redelivering the dead letter %s: %w", id, err)

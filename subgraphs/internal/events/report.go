@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -114,12 +113,10 @@ func (b *Bus) deadReport(ctx context.Context) ([]console.DeadLetter, error) {
 
 // shown returns a dead letter as a report has it, with bounded texts.
 func (b *Bus) shown(d DeadLetter) console.DeadLetter {
-	milliseconds, _, _ := strings.Cut(d.ID, "-")
-	at, _ := strconv.ParseInt(milliseconds, 10, 64) // Redis makes the ID
 	return console.DeadLetter{
 		Service: b.service(), Stream: Stream, ID: d.ID, Group: d.Group,
 		Type: cut(d.Type, maxName), EventID: cut(d.Event.ID, maxName), Subject: cut(d.Event.Subject, maxName),
-		Attempts: d.Attempts, Error: cut(d.Error, console.MaxError), Time: time.UnixMilli(at).UTC(),
+		Attempts: d.Attempts, Error: cut(d.Error, console.MaxError), Time: d.Time(),
 		Payload: payload(d),
 	}
 }

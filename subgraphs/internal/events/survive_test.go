@@ -211,7 +211,7 @@ func TestInvalidEntriesDoNotStopAConsumer(t *testing.T) {
 	start(t, b.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated}, Handler: record}))
 	appendEvents(t, db, events.OrderCreated, "a", 0, 1)
 	eventually(t, "the event arrived", func() bool { return len(effects(t, db, "a")) == 1 })
-	letters, err := b.DeadLetters(t.Context(), 10)
+	letters, err := events.DeadLetters(t.Context(), client(t, mini), events.DeadLetterFilter{}, 10)
 	if err != nil || len(letters) != 3 {
 		t.Errorf("got dead letters %+v, err %v", letters, err)
 	}
