@@ -307,6 +307,11 @@ func (s *store) withoutInventory(t *testing.T) {
 	if header.Get("Content-Type") != "application/problem+json" || header.Get("Retry-After") == "" || problem["title"] == nil {
 		t.Errorf("got headers %v, problem %v", header, problem)
 	}
+	for _, path := range []string{"/api/products", "/api/products/" + product} {
+		if got := s.call(t.Context(), http.MethodGet, path, ""); got.status != http.StatusOK || !strings.Contains(string(got.body), `"name"`) {
+			t.Errorf("GET %s without inventory: status %d: %s", path, got.status, got.body)
+		}
+	}
 	if err := s.StartService(t.Context(), "inventory"); err != nil {
 		t.Fatal(err)
 	}

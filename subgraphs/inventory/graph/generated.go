@@ -847,15 +847,17 @@ type Unavailable implements Error @shareable {
   retryAfter: Int!
 }
 `, BuiltIn: false},
-	{Name: "../../../schema/inventory.graphqls", Input: `type Product @key(fields: "id") @cacheControl(maxAge: 60) {
+	{Name: "../../../schema/inventory.graphqls", Input: `# The fields that this service adds to products are nullable, so that a page of
+# products can be read while this service is unavailable.
+type Product @key(fields: "id") @cacheControl(maxAge: 60) {
   id: ID!
   weight: Int! @external
-  "Whether at least one unit can be ordered."
-  inStock: Boolean! @cacheControl(maxAge: 5)
-  "Units that can be ordered: units on hand minus reserved units."
-  available: Int! @cacheControl(maxAge: 5)
-  "The cost of shipping one unit."
-  shippingEstimate: Money! @requires(fields: "weight")
+  "Whether at least one unit can be ordered. Null if the stock is unavailable at the moment."
+  inStock: Boolean @cacheControl(maxAge: 5)
+  "Units that can be ordered: units on hand minus reserved units. Null if the stock is unavailable at the moment."
+  available: Int @cacheControl(maxAge: 5)
+  "The cost of shipping one unit. Null if it is unavailable at the moment."
+  shippingEstimate: Money @requires(fields: "weight")
   "Null for a product that never had stock."
   stock: StockLevel @cacheControl(maxAge: 5)
 }
@@ -2438,11 +2440,11 @@ func (ec *executionContext) _Product_inStock(ctx context.Context, field graphql.
 			return obj.InStock, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Product_inStock(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -2461,11 +2463,11 @@ func (ec *executionContext) _Product_available(ctx context.Context, field graphq
 			return obj.Available, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Product_available(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -2485,10 +2487,10 @@ func (ec *executionContext) _Product_shippingEstimate(ctx context.Context, field
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *schema.Money) graphql.Marshaler {
-			return ec.marshalNMoney2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoney(ctx, selections, v)
+			return ec.marshalOMoney2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoney(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Product_shippingEstimate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -5211,17 +5213,17 @@ func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "inStock":
 			out.Values[i] = ec._Product_inStock(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "available":
 			out.Values[i] = ec._Product_available(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "shippingEstimate":
 			out.Values[i] = ec._Product_shippingEstimate(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "stock":
@@ -6145,14 +6147,6 @@ func (ec *executionContext) marshalNLong2int64(ctx context.Context, sel ast.Sele
 	return res
 }
 
-func (ec *executionContext) marshalNMoney2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoney(ctx context.Context, sel ast.SelectionSet, v *schema.Money) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "Money!")
-		return graphql.Null
-	}
-	return ec._Money(ctx, sel, v)
-}
-
 func (ec *executionContext) unmarshalNProductRepresentation2ᚕᚖsoukᚋsubgraphsᚋinventoryᚋgraphᚐProductRepresentationᚄ(ctx context.Context, v any) ([]*ProductRepresentation, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
@@ -6751,6 +6745,13 @@ func (ec *executionContext) marshalOInt2ᚖint(ctx context.Context, sel ast.Sele
 	_ = ctx
 	res := graphql.MarshalInt(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOMoney2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoney(ctx context.Context, sel ast.SelectionSet, v *schema.Money) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Money(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOProduct2ᚕᚖsoukᚋsubgraphsᚋinventoryᚋgraphᚐProduct(ctx context.Context, sel ast.SelectionSet, v []*Product) graphql.Marshaler {

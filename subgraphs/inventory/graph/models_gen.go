@@ -30,12 +30,12 @@ type Mutation struct {
 type Product struct {
 	ID     string `json:"id"`
 	Weight int    `json:"weight"`
-	// Whether at least one unit can be ordered.
-	InStock bool `json:"inStock"`
-	// Units that can be ordered: units on hand minus reserved units.
-	Available int `json:"available"`
-	// The cost of shipping one unit.
-	ShippingEstimate *schema.Money `json:"shippingEstimate"`
+	// Whether at least one unit can be ordered. Null if the stock is unavailable at the moment.
+	InStock *bool `json:"inStock,omitempty"`
+	// Units that can be ordered: units on hand minus reserved units. Null if the stock is unavailable at the moment.
+	Available *int `json:"available,omitempty"`
+	// The cost of shipping one unit. Null if it is unavailable at the moment.
+	ShippingEstimate *schema.Money `json:"shippingEstimate,omitempty"`
 	// Null for a product that never had stock.
 	Stock *StockLevel `json:"stock,omitempty"`
 }

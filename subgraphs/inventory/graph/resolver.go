@@ -96,12 +96,14 @@ func newStockLevel(levels map[int64]stock.Level, product int64) *StockLevel {
 // newProduct returns the inventory's fields of a product. The router sends the
 // weight if the operation selects shippingEstimate.
 func newProduct(levels map[int64]stock.Level, id int64, weight *int) *Product {
+	available := levels[id].Available()
+	inStock := available > 0
 	p := &Product{
 		ID:        strconv.FormatInt(id, 10),
-		Available: levels[id].Available(),
+		Available: &available,
+		InStock:   &inStock,
 		Stock:     newStockLevel(levels, id),
 	}
-	p.InStock = p.Available > 0
 	if weight != nil {
 		p.Weight = *weight
 		cost := shipping.Estimate(*weight)

@@ -887,14 +887,14 @@ type Unavailable implements Error @shareable {
 `, BuiltIn: false},
 	{Name: "../../../schema/notification.graphqls", Input: `type User @key(fields: "id") {
   id: ID!
-  "The user's notifications, newest first. Empty unless the caller is the user or an administrator."
-  notifications(first: Int, after: String): NotificationConnection! @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
+  "The user's notifications, newest first. Empty unless the caller is the user or an administrator, and null if they are unavailable at the moment."
+  notifications(first: Int, after: String): NotificationConnection @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
 }
 
 type Order @key(fields: "id") {
   id: ID!
-  "The notifications about the order, newest first."
-  notifications: [Notification!]! @cacheControl(maxAge: 0, scope: PRIVATE)
+  "The notifications about the order, newest first. Null if they are unavailable at the moment."
+  notifications: [Notification!] @cacheControl(maxAge: 0, scope: PRIVATE)
 }
 
 enum NotificationStatus {
@@ -907,7 +907,8 @@ enum NotificationStatus {
 "A message to one person through one channel."
 interface Notification @key(fields: "id") {
   id: ID!
-  user: User!
+  "Null if a selected field of the user is unavailable at the moment."
+  user: User
   order: Order
   template: String!
   status: NotificationStatus!
@@ -920,7 +921,8 @@ interface Notification @key(fields: "id") {
 
 type EmailNotification implements Notification @key(fields: "id") {
   id: ID!
-  user: User!
+  "Null if a selected field of the user is unavailable at the moment."
+  user: User
   order: Order
   template: String!
   status: NotificationStatus!
@@ -936,7 +938,8 @@ type EmailNotification implements Notification @key(fields: "id") {
 
 type SmsNotification implements Notification @key(fields: "id") {
   id: ID!
-  user: User!
+  "Null if a selected field of the user is unavailable at the moment."
+  user: User
   order: Order
   template: String!
   status: NotificationStatus!
@@ -1701,10 +1704,10 @@ func (ec *executionContext) _EmailNotification_user(ctx context.Context, field g
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *User) graphql.Marshaler {
-			return ec.marshalNUser2ᚖsoukᚋsubgraphsᚋnotificationᚋgraphᚐUser(ctx, selections, v)
+			return ec.marshalOUser2ᚖsoukᚋsubgraphsᚋnotificationᚋgraphᚐUser(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_EmailNotification_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -2773,10 +2776,10 @@ func (ec *executionContext) _Order_notifications(ctx context.Context, field grap
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []Notification) graphql.Marshaler {
-			return ec.marshalNNotification2ᚕsoukᚋsubgraphsᚋnotificationᚋgraphᚐNotificationᚄ(ctx, selections, v)
+			return ec.marshalONotification2ᚕsoukᚋsubgraphsᚋnotificationᚋgraphᚐNotificationᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Order_notifications(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -3183,10 +3186,10 @@ func (ec *executionContext) _SmsNotification_user(ctx context.Context, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *User) graphql.Marshaler {
-			return ec.marshalNUser2ᚖsoukᚋsubgraphsᚋnotificationᚋgraphᚐUser(ctx, selections, v)
+			return ec.marshalOUser2ᚖsoukᚋsubgraphsᚋnotificationᚋgraphᚐUser(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_SmsNotification_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -3523,10 +3526,10 @@ func (ec *executionContext) _User_notifications(ctx context.Context, field graph
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *NotificationConnection) graphql.Marshaler {
-			return ec.marshalNNotificationConnection2ᚖsoukᚋsubgraphsᚋnotificationᚋgraphᚐNotificationConnection(ctx, selections, v)
+			return ec.marshalONotificationConnection2ᚖsoukᚋsubgraphsᚋnotificationᚋgraphᚐNotificationConnection(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_User_notifications(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -5088,7 +5091,7 @@ func (ec *executionContext) _EmailNotification(ctx context.Context, sel ast.Sele
 			}
 		case "user":
 			out.Values[i] = ec._EmailNotification_user(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "order":
@@ -5609,7 +5612,7 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "notifications":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Order_notifications(ctx, field, obj)
 				})
@@ -5770,7 +5773,7 @@ func (ec *executionContext) _SmsNotification(ctx context.Context, sel ast.Select
 			}
 		case "user":
 			out.Values[i] = ec._SmsNotification_user(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "order":
@@ -5896,7 +5899,7 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "notifications":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._User_notifications(ctx, field, obj)
 				})
@@ -6606,14 +6609,6 @@ func (ec *executionContext) marshalNString2string(ctx context.Context, sel ast.S
 	return res
 }
 
-func (ec *executionContext) marshalNUser2ᚖsoukᚋsubgraphsᚋnotificationᚋgraphᚐUser(ctx context.Context, sel ast.SelectionSet, v *User) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "User!")
-		return graphql.Null
-	}
-	return ec._User(ctx, sel, v)
-}
-
 func (ec *executionContext) unmarshalNUserRepresentation2ᚕᚖsoukᚋsubgraphsᚋnotificationᚋgraphᚐUserRepresentationᚄ(ctx context.Context, v any) ([]*UserRepresentation, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
@@ -7146,6 +7141,32 @@ func (ec *executionContext) marshalONotification2ᚕsoukᚋsubgraphsᚋnotificat
 	})
 
 	return ret
+}
+
+func (ec *executionContext) marshalONotification2ᚕsoukᚋsubgraphsᚋnotificationᚋgraphᚐNotificationᚄ(ctx context.Context, sel ast.SelectionSet, v []Notification) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 2, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNNotification2soukᚋsubgraphsᚋnotificationᚋgraphᚐNotification(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalONotificationConnection2ᚖsoukᚋsubgraphsᚋnotificationᚋgraphᚐNotificationConnection(ctx context.Context, sel ast.SelectionSet, v *NotificationConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._NotificationConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalONotificationStatus2ᚖsoukᚋsubgraphsᚋnotificationᚋgraphᚐNotificationStatus(ctx context.Context, v any) (*NotificationStatus, error) {

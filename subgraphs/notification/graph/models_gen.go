@@ -23,8 +23,9 @@ type RetryNotificationResult interface {
 }
 
 type EmailNotification struct {
-	ID        string             `json:"id"`
-	User      *User              `json:"user"`
+	ID string `json:"id"`
+	// Null if a selected field of the user is unavailable at the moment.
+	User      *User              `json:"user,omitempty"`
 	Order     *Order             `json:"order,omitempty"`
 	Template  string             `json:"template"`
 	Status    NotificationStatus `json:"status"`
@@ -79,8 +80,8 @@ type NotificationRepresentation struct {
 
 type Order struct {
 	ID string `json:"id"`
-	// The notifications about the order, newest first.
-	Notifications []Notification `json:"notifications"`
+	// The notifications about the order, newest first. Null if they are unavailable at the moment.
+	Notifications []Notification `json:"notifications,omitempty"`
 }
 
 func (Order) IsEntity() {}
@@ -96,8 +97,9 @@ type Query struct {
 }
 
 type SmsNotification struct {
-	ID        string             `json:"id"`
-	User      *User              `json:"user"`
+	ID string `json:"id"`
+	// Null if a selected field of the user is unavailable at the moment.
+	User      *User              `json:"user,omitempty"`
 	Order     *Order             `json:"order,omitempty"`
 	Template  string             `json:"template"`
 	Status    NotificationStatus `json:"status"`
@@ -123,8 +125,8 @@ type SmsNotificationRepresentation struct {
 
 type User struct {
 	ID string `json:"id"`
-	// The user's notifications, newest first. Empty unless the caller is the user or an administrator.
-	Notifications *NotificationConnection `json:"notifications"`
+	// The user's notifications, newest first. Empty unless the caller is the user or an administrator, and null if they are unavailable at the moment.
+	Notifications *NotificationConnection `json:"notifications,omitempty"`
 }
 
 func (User) IsEntity() {}

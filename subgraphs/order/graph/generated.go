@@ -951,8 +951,8 @@ type Unavailable implements Error @shareable {
 `, BuiltIn: false},
 	{Name: "../../../schema/order.graphqls", Input: `type User @key(fields: "id") {
   id: ID!
-  "The user's orders, newest first. Empty unless the caller is the user or an administrator."
-  orders(first: Int, after: String, last: Int, before: String, status: OrderStatus): OrderConnection! @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
+  "The user's orders, newest first. Empty unless the caller is the user or an administrator, and null if they are unavailable at the moment."
+  orders(first: Int, after: String, last: Int, before: String, status: OrderStatus): OrderConnection @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
 }
 
 type Product @key(fields: "id") {
@@ -963,7 +963,8 @@ type Product @key(fields: "id") {
 "An order of a user. Its state results from its history."
 type Order @key(fields: "id") @cacheControl(maxAge: 0, scope: PRIVATE) {
   id: ID!
-  user: User!
+  "Null if a selected field of the user is unavailable at the moment."
+  user: User
   status: OrderStatus!
   lines: [OrderLine!]!
   total: Money!
@@ -987,8 +988,11 @@ enum OrderStatus {
 
 "A product in an order, at the price of the time it was ordered."
 type OrderLine {
-  "Selected here, the name is the one the product had when it was ordered."
-  product: Product! @provides(fields: "name")
+  """
+  Selected here, the name is the one the product had when it was ordered.
+  Null if another selected field is unavailable at the moment.
+  """
+  product: Product @provides(fields: "name")
   quantity: Int!
   unitPrice: Money!
   total: Money!
@@ -2370,10 +2374,10 @@ func (ec *executionContext) _Order_user(ctx context.Context, field graphql.Colle
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *User) graphql.Marshaler {
-			return ec.marshalNUser2ᚖsoukᚋsubgraphsᚋorderᚋgraphᚐUser(ctx, selections, v)
+			return ec.marshalOUser2ᚖsoukᚋsubgraphsᚋorderᚋgraphᚐUser(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Order_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -2925,10 +2929,10 @@ func (ec *executionContext) _OrderLine_product(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *Product) graphql.Marshaler {
-			return ec.marshalNProduct2ᚖsoukᚋsubgraphsᚋorderᚋgraphᚐProduct(ctx, selections, v)
+			return ec.marshalOProduct2ᚖsoukᚋsubgraphsᚋorderᚋgraphᚐProduct(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderLine_product(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -3781,10 +3785,10 @@ func (ec *executionContext) _User_orders(ctx context.Context, field graphql.Coll
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *OrderConnection) graphql.Marshaler {
-			return ec.marshalNOrderConnection2ᚖsoukᚋsubgraphsᚋorderᚋgraphᚐOrderConnection(ctx, selections, v)
+			return ec.marshalOOrderConnection2ᚖsoukᚋsubgraphsᚋorderᚋgraphᚐOrderConnection(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_User_orders(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -5763,7 +5767,7 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "user":
 			out.Values[i] = ec._Order_user(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "status":
@@ -5976,7 +5980,7 @@ func (ec *executionContext) _OrderLine(ctx context.Context, sel ast.SelectionSet
 			out.Values[i] = graphql.MarshalString("OrderLine")
 		case "product":
 			out.Values[i] = ec._OrderLine_product(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "quantity":
@@ -6377,7 +6381,7 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "orders":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._User_orders(ctx, field, obj)
 				})
@@ -7124,14 +7128,6 @@ func (ec *executionContext) marshalNPlaceOrderResult2soukᚋsubgraphsᚋorderᚋ
 	return ec._PlaceOrderResult(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNProduct2ᚖsoukᚋsubgraphsᚋorderᚋgraphᚐProduct(ctx context.Context, sel ast.SelectionSet, v *Product) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "Product!")
-		return graphql.Null
-	}
-	return ec._Product(ctx, sel, v)
-}
-
 func (ec *executionContext) unmarshalNProductRepresentation2ᚕᚖsoukᚋsubgraphsᚋorderᚋgraphᚐProductRepresentationᚄ(ctx context.Context, v any) ([]*ProductRepresentation, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
@@ -7187,14 +7183,6 @@ func (ec *executionContext) marshalNString2string(ctx context.Context, sel ast.S
 		graphql.AddInvalidNullFromMarshaler(ctx, "String!")
 	}
 	return res
-}
-
-func (ec *executionContext) marshalNUser2ᚖsoukᚋsubgraphsᚋorderᚋgraphᚐUser(ctx context.Context, sel ast.SelectionSet, v *User) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "User!")
-		return graphql.Null
-	}
-	return ec._User(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNUserRepresentation2ᚕᚖsoukᚋsubgraphsᚋorderᚋgraphᚐUserRepresentationᚄ(ctx context.Context, v any) ([]*UserRepresentation, error) {
@@ -7710,6 +7698,13 @@ func (ec *executionContext) marshalOOrder2ᚖsoukᚋsubgraphsᚋorderᚋgraphᚐ
 		return graphql.Null
 	}
 	return ec._Order(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOOrderConnection2ᚖsoukᚋsubgraphsᚋorderᚋgraphᚐOrderConnection(ctx context.Context, sel ast.SelectionSet, v *OrderConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._OrderConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOOrderEvent2ᚕᚖsoukᚋsubgraphsᚋorderᚋgraphᚐOrderEventᚄ(ctx context.Context, sel ast.SelectionSet, v []*OrderEvent) graphql.Marshaler {

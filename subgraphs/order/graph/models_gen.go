@@ -31,8 +31,9 @@ type Mutation struct {
 
 // An order of a user. Its state results from its history.
 type Order struct {
-	ID           string        `json:"id"`
-	User         *User         `json:"user"`
+	ID string `json:"id"`
+	// Null if a selected field of the user is unavailable at the moment.
+	User         *User         `json:"user,omitempty"`
 	Status       OrderStatus   `json:"status"`
 	Lines        []*OrderLine  `json:"lines"`
 	Total        *schema.Money `json:"total"`
@@ -73,7 +74,8 @@ type OrderEvent struct {
 // A product in an order, at the price of the time it was ordered.
 type OrderLine struct {
 	// Selected here, the name is the one the product had when it was ordered.
-	Product   *Product      `json:"product"`
+	// Null if another selected field is unavailable at the moment.
+	Product   *Product      `json:"product,omitempty"`
 	Quantity  int           `json:"quantity"`
 	UnitPrice *schema.Money `json:"unitPrice"`
 	Total     *schema.Money `json:"total"`
@@ -129,8 +131,8 @@ type Subscription struct {
 
 type User struct {
 	ID string `json:"id"`
-	// The user's orders, newest first. Empty unless the caller is the user or an administrator.
-	Orders *OrderConnection `json:"orders"`
+	// The user's orders, newest first. Empty unless the caller is the user or an administrator, and null if they are unavailable at the moment.
+	Orders *OrderConnection `json:"orders,omitempty"`
 }
 
 func (User) IsEntity() {}
