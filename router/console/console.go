@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -196,7 +197,7 @@ func (h *handler) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 	header := w.Header()
 	header.Add("Vary", "Origin")
 	u, err := url.Parse(origin)
-	if err != nil || u.Port() != h.PublicPort() || !strings.EqualFold(u.Hostname(), hostname(r)) {
+	if err != nil || u.Port() != h.PublicPort() || !sameHost(u.Hostname(), hostname(r)) {
 		return false
 	}
 	header.Set("Access-Control-Allow-Origin", origin)
@@ -204,6 +205,14 @@ func (h *handler) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 	header.Set("Access-Control-Max-Age", "600")
 	return true
+}
+
+// sameHost reports whether two names are of the same host. All loopback names are.
+func sameHost(a, b string) bool { return strings.EqualFold(a, b) || loopback(a) && loopback(b) }
+
+func loopback(name string) bool {
+	address, err := netip.ParseAddr(name)
+	return err == nil && address.IsLoopback() || strings.EqualFold(name, "localhost")
 }
 
 // hostname returns the host of a request without its port.

@@ -98,7 +98,7 @@ func TestPlaygroundMayUseTheAPIInDevelopmentMode(t *testing.T) {
 	s := newShop(t, development)
 	s.token = ""
 	for origin, allowed := range map[string]bool{
-		"http://localhost:8080": true, "http://localhost:8081": false, "http://evil.example:8080": false, "http://evil.example": false, "null": false,
+		"http://localhost:8080": true, "http://127.0.0.1:8080": true, "http://[::1]:8080": true, "http://localhost:8081": false, "http://evil.example:8080": false, "http://evil.example": false, "null": false,
 	} {
 		for _, r := range []struct{ method, path, body string }{{method: "OPTIONS", path: "plan"}, {method: "GET", path: "info"}, {method: "POST", path: "plan", body: `{"query":"{ products { id } }"}`}} {
 			res, body := s.api(t, r.method, r.path, r.body, "Origin: "+origin, "Host: localhost:9090", "Access-Control-Request-Method: POST", "Sec-Fetch-Site: same-site")

@@ -89,8 +89,9 @@ func TestTraceShowsStagesFetchesAndPlan(t *testing.T) {
 		if entities.Representations != 2 || entities.Entities != 2 || !entities.Critical || entities.Start < root.Start+root.Duration || !strings.Contains(entities.Query, "_entities") {
 			t.Errorf("%+v after %+v", entities, root)
 		}
-		if got.Cost.Estimated == nil {
-			t.Error("no estimated cost")
+		// 2 products with one review each.
+		if got.Cost.Estimated == nil || got.Cost.Actual == nil || *got.Cost.Actual != 4 {
+			t.Errorf("cost %+v", got.Cost)
 		}
 	}
 }
@@ -150,7 +151,7 @@ func TestEveryCarrierHasTraces(t *testing.T) {
 		t.Error("a batch is no operation")
 	}
 	res, _ = request(t, http.MethodGet, s.public+"/api/products", "")
-	if id := res.Header.Get("Souk-Trace-Id"); get[traceOf](t, s, "traces/"+id).Carrier != "rest" {
+	if id := res.Header.Get("Souk-Trace-Id"); get[traceOf](t, s, "traces/"+id).Carrier != "rest" || get[traceOf](t, s, "traces/"+id).Status != 200 {
 		t.Errorf("%v", res.Header)
 	}
 	res, body := s.send(t, `{"query":"subscription Ticks { ticks { name reviews { text } } }"}`, "Accept: text/event-stream")

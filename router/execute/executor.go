@@ -93,6 +93,9 @@ type Response struct {
 	// subgraphs. It is not Set if one of them has no header, if there are
 	// errors, and for anything but queries.
 	Control CacheControl
+	// Objects is the number of objects in data, without the root. It is not set for the
+	// responses of Deliver.
+	Objects int
 	// Fetches has one entry for each request to a subgraph, or for the cache
 	// lookup that replaced it, in the order they ended.
 	Fetches []FetchStatistics

@@ -38,7 +38,7 @@ func (x *execution) respond() *Response {
 	defer x.lease.Resize(cap(buffer.B))
 
 	x.response = Response{
-		Body: buffer.B, Errors: len(x.errors), Codes: codes(x.errors), Services: services(x.errors), DataNull: null, Fetches: x.response.Fetches,
+		Body: buffer.B, Errors: len(x.errors), Codes: codes(x.errors), Services: services(x.errors), DataNull: null, Fetches: x.response.Fetches, Objects: max(w.objects-1, 0),
 		Shed: x.shed && x.harmless(), buffer: buffer, execution: x,
 	}
 	if p.kind == operation.Query && len(x.errors) == 0 {

@@ -25,11 +25,12 @@ type writer struct {
 	// fragmentID, unless 0, is the payload whose fragment is written as a
 	// whole, with those of its fields that other payloads deliver too.
 	fragmentID int
+	objects    int // written so far, with the root
 }
 
 func (w *writer) reset() {
 	w.execution, w.out, w.delivery, w.deferID, w.fragmentID = nil, nil, nil, 0, 0
-	w.limit, w.exhausted = 0, false
+	w.limit, w.exhausted, w.objects = 0, false, 0
 	clear(w.path[:cap(w.path)])
 	w.path = w.path[:0]
 }
@@ -39,6 +40,7 @@ func (w *writer) object(object uint32, sel *selection, typ typeID) bool {
 	if len(w.out) > w.limit && !w.extend() {
 		return false
 	}
+	w.objects++
 	w.out = append(w.out, '{')
 	start := len(w.out)
 	for i := range sel.fields {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -15,6 +16,7 @@ import (
 	"souk/router/console/record"
 	"souk/router/execute"
 	"souk/router/internal/jsonscan"
+	"souk/router/limit"
 	"souk/router/operation"
 	"souk/router/rest"
 	"souk/router/supergraph"
@@ -97,7 +99,7 @@ func (x *exchange) traced(response *rest.Response) *rest.Response {
 			header = http.Header{}
 		}
 		header[traceHeader] = []string{x.seen.ID.String()}
-		response.Header, x.seen.Status = header, response.Status
+		response.Header, x.seen.Status = header, cmp.Or(response.Status, x.seen.Status, http.StatusOK)
 	}
 	return response
 }
@@ -147,7 +149,20 @@ func (x *exchange) sawResponse(response *execute.Response) {
 		o.Fetches = append(o.Fetches[:0], response.Fetches...)
 	}
 	sawErrors(o, response, response.Body)
+	if !o.Deferring && !x.snapshot.weighted {
+		o.Actual = float64(response.Objects)
+		if o.Document.Kind == operation.Mutation {
+			o.Actual += limit.MutationCost
+		}
+	}
 	o.Mark(record.Execute)
+}
+
+// hasCost reports whether a type, one of its fields or an argument has @cost.
+func hasCost(t *supergraph.Type) bool {
+	return t.Cost != nil || slices.ContainsFunc(t.Fields, func(f *supergraph.Field) bool {
+		return f.Cost != nil || slices.ContainsFunc(f.Arguments, func(a *supergraph.Argument) bool { return a.Cost != nil })
+	})
 }
 
 // sawShared records the response of an identical query in progress.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,9 @@ type snapshot struct {
 	// authorize and admit may be nil.
 	authorize Authorizer
 	admit     Admitter
+	// weighted is set if the supergraph has @cost. The cost of a response is then not the
+	// number of its objects.
+	weighted bool
 	// estimate may be nil. It is for the console.
 	estimate func(*operation.Operation, operation.Variables) (float64, error)
 
@@ -180,6 +184,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	if gw.options.Admit != nil {
 		s.admit = gw.options.Admit(model)
 	}
+	s.weighted = slices.ContainsFunc(model.Types(), hasCost)
 	if gw.options.Estimate != nil {
 		s.estimate = gw.options.Estimate(model)
 	}

@@ -43,9 +43,11 @@ type Cost struct {
 	Max float64 `json:"max,omitempty"`
 }
 
+// MutationCost is the cost of a mutation in addition to its objects.
+const MutationCost = 10
+
 const (
 	defaultListSize = 10
-	mutationCost    = 10
 	// maxFormulaBytes bounds the cached formulas, including the operations they
 	// refer to.
 	maxFormulaBytes = 8 << 20

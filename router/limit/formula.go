@@ -71,7 +71,7 @@ func (e *Estimator) compile(op *operation.Operation) *formula {
 		}
 	}
 	if op.Kind == operation.Mutation {
-		f.base = mutationCost
+		f.base = MutationCost
 	}
 	c := &compiler{model: e.model, listSize: e.options.ListSize}
 	f.set = c.set(e.model.Root(op.Kind), op.Selections, nil, nil)
