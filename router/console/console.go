@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klauspost/compress/gzhttp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"souk/internal/hostcheck"
@@ -115,7 +116,7 @@ func New(o Options) http.Handler {
 		(&problem{status: http.StatusNotFound, detail: "The console has no endpoint " + r.Method + " " + shorten(r.URL.Path) + "."}).write(w)
 	})
 	mux := http.NewServeMux()
-	mux.Handle(apiPrefix, h.guard(h.api))
+	mux.Handle(apiPrefix, h.guard(gzhttp.GzipHandler(h.api))) // the graph can have megabytes
 	if o.Page != nil {
 		mux.Handle(Prefix, o.Page)
 	}

@@ -105,7 +105,8 @@ func (h *handler) graph(*http.Request) (any, error) {
 
 func (h *handler) describe(s gateway.Supergraph) graphResponse {
 	out := graphResponse{ID: s.ID, Types: []graphType{}}
-	for _, t := range s.Model.Types() {
+	types := s.Model.Types()
+	for _, t := range types {
 		def := s.Schema.Types[t.Name]
 		if def == nil || len(t.In) == 0 && t.Kind == supergraph.Scalar { // inaccessible or built in
 			continue
@@ -113,17 +114,17 @@ func (h *handler) describe(s gateway.Supergraph) graphResponse {
 		out.Types = append(out.Types, typeOf(t, def))
 	}
 	for _, g := range s.Model.Subgraphs {
-		out.Subgraphs = append(out.Subgraphs, h.subgraphOf(s.Model, g))
+		out.Subgraphs = append(out.Subgraphs, h.subgraphOf(types, g))
 	}
 	return out
 }
 
-func (h *handler) subgraphOf(m *supergraph.Model, g *supergraph.Subgraph) graphSubgraph {
+func (h *handler) subgraphOf(types []*supergraph.Type, g *supergraph.Subgraph) graphSubgraph {
 	out := graphSubgraph{Name: g.Name, URL: g.URL}
 	if h.SubgraphURL != nil {
 		out.URL = h.SubgraphURL(g.Name, g.URL)
 	}
-	for _, t := range m.Types() {
+	for _, t := range types {
 		if t.InSubgraph(g) == nil {
 			continue
 		}

@@ -73,7 +73,7 @@ func TestGraphShowsWhoResolvesWhat(t *testing.T) {
 	if want := []string{"Mutation OBJECT", "Product OBJECT", "Query OBJECT", "Review OBJECT", "Size ENUM", "Subscription OBJECT"}; !reflect.DeepEqual(names, want) {
 		t.Errorf("types %v, want %v", names, want)
 	}
-	if len(g.Subgraphs) != 2 || g.Subgraphs[0].Name != "catalog" || g.Subgraphs[0].Types != 5 || g.Subgraphs[1].Fields != 5 || !strings.HasPrefix(g.Subgraphs[0].URL, "http://127.0.0.1:") {
+	if len(g.Subgraphs) != 2 || g.Subgraphs[0].Name != "catalog" || g.Subgraphs[0].Types != 5 || g.Subgraphs[1].Fields != 6 || !strings.HasPrefix(g.Subgraphs[0].URL, "http://127.0.0.1:") {
 		t.Errorf("subgraphs %+v", g.Subgraphs)
 	}
 	product := g.typ(t, "Product")

@@ -19,12 +19,13 @@ import (
 
 // sdl is a supergraph of the subgraphs catalog and reviews.
 const sdl = `
-schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) @link(url: "https://specs.apollo.dev/tag/v0.3") { query: Query mutation: Mutation subscription: Subscription }
+schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) @link(url: "https://specs.apollo.dev/tag/v0.3") @link(url: "https://specs.apollo.dev/authenticated/v0.1", for: SECURITY) { query: Query mutation: Mutation subscription: Subscription }
 directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
 directive @join__graph(name: String!, url: String!) on ENUM_VALUE
 directive @join__type(graph: join__Graph!, key: join__FieldSet, extension: Boolean! = false, resolvable: Boolean! = true, isInterfaceObject: Boolean! = false) repeatable on OBJECT | INTERFACE | UNION | ENUM | INPUT_OBJECT | SCALAR
 directive @join__field(graph: join__Graph, requires: join__FieldSet, provides: join__FieldSet, type: String, external: Boolean, override: String, usedOverridden: Boolean) repeatable on FIELD_DEFINITION | INPUT_FIELD_DEFINITION
 directive @join__enumValue(graph: join__Graph!) repeatable on ENUM_VALUE
+directive @authenticated on FIELD_DEFINITION | OBJECT
 directive @tag(name: String!) repeatable on FIELD_DEFINITION | OBJECT
 scalar link__Import
 scalar join__FieldSet
@@ -46,6 +47,7 @@ type Product @join__type(graph: CATALOG, key: "id") @join__type(graph: REVIEWS, 
   "The old name. Owner: nobody"
   title: String @join__field(graph: CATALOG) @deprecated(reason: "Use name.")
   weight: Int @join__field(graph: CATALOG) @join__field(graph: REVIEWS, external: true)
+  secret: String @join__field(graph: REVIEWS) @authenticated
   parcel: String @join__field(graph: REVIEWS, requires: "weight")
   size: Size @join__field(graph: CATALOG)
   reviews(last: Int): [Review!]! @join__field(graph: REVIEWS)
@@ -64,6 +66,8 @@ type shop struct {
 	broken atomic.Bool
 	// endless keeps subscriptions open.
 	endless atomic.Bool
+	// hold makes subgraphs wait until a channel is closed.
+	hold atomic.Pointer[chan struct{}]
 }
 
 const token = "console-t0ken"
@@ -107,6 +111,9 @@ func newShopFrom(t testing.TB, supergraph string, change func(*config.Config)) *
 				fmt.Fprint(w, "event: complete\ndata:\n\n")
 				return
 			}
+			if hold := s.hold.Load(); hold != nil {
+				<-*hold
+			}
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprint(w, answer(in.Query, representations))
 		}))
@@ -119,6 +126,7 @@ func newShopFrom(t testing.TB, supergraph string, change func(*config.Config)) *
 		change(&s.config)
 	}
 	routes := fstest.MapFS{"products.graphql": {Data: []byte(`query products @rest(method: GET, path: "/api/products", result: "products") { products { id } }`)}}
+	s.token = s.config.Admin.Console.Token
 	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 type traceOf struct {
 	ID, Carrier, Outcome string
+	Shared               bool
 	Operation            struct {
 		Hash, Name, Kind, Document string
 		Variables                  map[string]any
@@ -141,6 +143,68 @@ type traceOf2 struct {
 	ID, Outcome string
 	Errors      []struct{ Code string }
 	Fetches     int
+}
+
+// TestTraceOfAnOperationWithDeniedFieldsHasItsPlan: the plan is that of the operation after
+// authorization.
+func TestTraceOfAnOperationWithDeniedFieldsHasItsPlan(t *testing.T) {
+	for name, change := range map[string]func(*config.Config){"development": development, "production": func(c *config.Config) { c.Admin.Console.Sample = 1 }} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, change)
+			res, body := s.send(t, `{"query":"query Denied { products(first: 42) { name secret } }"}`)
+			if !strings.Contains(body, "UNAUTHORIZED_FIELD_OR_TYPE") {
+				t.Fatal(body)
+			}
+			got := get[traceOf](t, s, "traces/"+res.Header.Get("Souk-Trace-Id"))
+			if len(got.Fetches) != 1 || !strings.Contains(string(got.Plan), `"source":"denied"`) || strings.Contains(got.PlanText, "reviews") {
+				t.Errorf("%s\n%s", got.PlanText, got.Plan)
+			}
+		})
+	}
+}
+
+func TestTraceOfADeferredOperationHasAllItsFetches(t *testing.T) {
+	s := newShop(t, development)
+	res, body := s.send(t, `{"query":"query Later { products { name ... @defer { reviews { text } } } }"}`, "Accept: multipart/mixed;deferSpec=20220824")
+	if !strings.Contains(body, "good") {
+		t.Fatal(body)
+	}
+	got := get[traceOf](t, s, "traces/"+res.Header.Get("Souk-Trace-Id"))
+	if len(got.Fetches) != 2 || got.Cost.Actual != nil || !strings.Contains(got.PlanText, "deferred 1") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestQueryThatSharesAnExecutionHasATrace: the subgraph answers when both have arrived.
+func TestQueryThatSharesAnExecutionHasATrace(t *testing.T) {
+	s := newShop(t, func(c *config.Config) { development(c); c.TrafficShaping.Router.Deduplicate = true })
+	release := make(chan struct{})
+	s.hold.Store(&release)
+	var all sync.WaitGroup
+	ids := make([]string, 2)
+	for i := range ids {
+		all.Go(func() {
+			res, _ := s.send(t, `{"query":"query Same { products { name } }"}`)
+			ids[i] = res.Header.Get("Souk-Trace-Id")
+		})
+	}
+	until(t, func() bool {
+		_, text := request(t, http.MethodGet, s.admin+"/metrics", "")
+		return strings.Contains(text, "souk_router_operations_joined_total 1")
+	})
+	close(release)
+	all.Wait()
+	shared, fetches := 0, 0
+	for _, id := range ids {
+		got := get[traceOf](t, s, "traces/"+id)
+		if got.Shared {
+			shared++
+		}
+		fetches += len(got.Fetches)
+	}
+	if shared != 1 || fetches != 1 {
+		t.Errorf("%d shared, %d fetches", shared, fetches)
+	}
 }
 
 func TestEveryCarrierHasTraces(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -46,17 +47,24 @@ func (x *exchange) see(carrier string) {
 	}
 }
 
-// first returns the first value of a header, or of the other one. The names are in canonical
-// form.
+// first returns the beginning of the first value of a header, or of the other one. The names
+// are in canonical form.
 func first(h map[string][]string, name, other string) string {
-	if values := h[name]; len(values) > 0 {
-		return values[0]
+	values := h[name]
+	if len(values) == 0 {
+		values = h[other]
 	}
-	if values := h[other]; len(values) > 0 {
-		return values[0]
+	switch {
+	case len(values) == 0:
+		return ""
+	case len(values[0]) > maxSeenHeader: // the copy does not keep the rest in memory
+		return strings.Clone(values[0][:maxSeenHeader])
 	}
-	return ""
+	return values[0]
 }
+
+// maxSeenHeader bounds what is recorded of a header, in bytes.
+const maxSeenHeader = 256
 
 // traceID returns the ID of the request's trace, or a random one if it has none. The
 // operations of a batch are in one trace, so that each needs an ID of its own.
@@ -231,7 +239,7 @@ func (x *exchange) sawProblem(p *problem) {
 
 const (
 	// maxSeenErrors bounds the errors that are recorded, in bytes.
-	maxSeenErrors = 8 << 10
+	maxSeenErrors = 4 << 10
 	// maxScannedBody is the size of a response from which its errors are not looked for.
 	maxScannedBody = 256 << 10
 )

@@ -17,8 +17,7 @@ const (
 	maxName         = 200      // bytes of a name
 	maxClientName   = 64
 	maxMessage      = 300     // bytes of an error message
-	maxMessages     = 8 << 10 // bytes of the errors of a trace
-	maxVariables    = 4 << 10 // bytes of the variables of a trace
+	maxKeptCodes    = 16      // capacity of the pooled list of codes
 	maxKeptFetches  = 64      // capacity of the pooled list of fetches
 	maxTracedBytes  = 4 << 20 // of each of the two rings of traces: 8 MB
 	maxShare        = 8       // a trace larger than this part of its ring is not kept
@@ -27,11 +26,11 @@ const (
 	maxInvalidation = 100
 
 	// The buffers hold operations until the goroutine has counted them: at most
-	// shards x maxBuffered, 1 KB each: 2 MB.
+	// shards x maxBuffered, 1 KB each, or 6 KB each if all fail: 6 MB.
 	shards      = 16
-	maxBuffered = 128
+	maxBuffered = 64
 	// wakeAt wakes the goroutine before its time.
-	wakeAt = maxBuffered / 2
+	wakeAt = maxBuffered / 4
 	// largeText is the size of a new document from which its operation is counted at once,
 	// so that the buffers cannot hold many large documents.
 	largeText = 4 << 10

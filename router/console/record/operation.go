@@ -131,6 +131,9 @@ func (o *Operation) reset() {
 	if cap(o.Fetches) > maxKeptFetches {
 		o.Fetches = nil
 	}
+	if cap(o.Codes) > maxKeptCodes {
+		o.Codes, o.Services = nil, nil
+	}
 	if cap(o.Messages) > 1<<10 {
 		o.Messages = nil
 	}

@@ -122,7 +122,7 @@ func TestTrafficShowsGaugesAndErrorsOverTime(t *testing.T) {
 	defer r.Close()
 	for i := range 10 {
 		gauges.Shed = float64(5 * i)
-		r.Sample()
+		r.Tick()
 		r.End(fail(an(r, "a", time.Millisecond), "BAD"))
 		o := an(r, "a", time.Millisecond)
 		o.Fetches = append(o.Fetches, execute.FetchStatistics{Subgraph: "s", Looked: 4, Found: 3, Sent: 1})
@@ -271,7 +271,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	before := heap()
 	r, c := newRecorder(t)
 	r.SetSample(1)
-	for i := range 12_000 {
+	for i := range 6_000 {
 		o := r.Begin()
 		binary.LittleEndian.PutUint64(o.ID[:], uint64(i))
 		o.ID[15] = byte(i)

@@ -49,7 +49,7 @@ type Recorder struct {
 	reloads       []Reload
 	invalidations []Invalidation
 	highest       High
-	empty         [shards][]*Operation
+	unused        [shards][]*Operation // buffers
 }
 
 // A shard is one of the buffers of operations to count.
@@ -100,7 +100,7 @@ func (r *Recorder) run(every time.Duration) {
 		case <-r.stop:
 			return
 		case <-ticker.C:
-			r.Sample()
+			r.Tick()
 		case <-r.wake:
 		}
 		r.flush()
@@ -108,8 +108,8 @@ func (r *Recorder) run(every time.Duration) {
 	}
 }
 
-// Sample reads the gauges.
-func (r *Recorder) Sample() {
+// Tick reads the gauges, once a second.
+func (r *Recorder) Tick() {
 	if r.options.Gauges == nil {
 		return
 	}
@@ -158,7 +158,13 @@ func (r *Recorder) End(o *Operation) {
 	s.mu.Unlock()
 	switch {
 	case n >= maxBuffered: // the goroutine does not keep up
-		r.dropped.Add(1)
+		if r.mu.TryLock() {
+			r.empty()
+			r.count(o)
+			r.mu.Unlock()
+		} else {
+			r.dropped.Add(1)
+		}
 		r.release(o)
 	case n == wakeAt:
 		select {
@@ -177,19 +183,24 @@ func (r *Recorder) release(o *Operation) {
 // read the statistics, and the time.
 func (r *Recorder) flush() time.Time {
 	r.mu.Lock()
+	r.empty()
+	return r.options.Now()
+}
+
+// empty counts the operations in the buffers. r.mu must be held.
+func (r *Recorder) empty() {
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
 		ops := s.ops
-		s.ops = r.empty[i]
+		s.ops = r.unused[i]
 		s.mu.Unlock()
 		for _, o := range ops {
 			r.count(o)
 			r.release(o)
 		}
-		r.empty[i] = clean(ops)
+		r.unused[i] = clean(ops)
 	}
-	return r.options.Now()
 }
 
 // count adds an operation to all statistics.
