@@ -66,8 +66,10 @@ func (s *System) routerConfig() config.Config {
 	c.Listen, c.Admin.Listen = s.addresses[routerName], s.addresses[adminName]
 	c.Admin.Bundle = true
 	c.OverrideSubgraphURLs = map[string]string{}
+	c.Admin.Console.Events = config.ConsoleEvents{Services: map[string]string{}, Token: s.eventsToken}
 	for _, name := range subgraphs.Names() {
 		c.OverrideSubgraphURLs[name] = s.URL(name) + "/graphql"
+		c.Admin.Console.Events.Services[name] = s.URL(name)
 	}
 	c.DemandControl.Enabled, c.DemandControl.Max = true, 10_000
 	c.Idempotency.MaxBytes = 8 << 20 // in this process's memory, unless REDIS_URL is set

@@ -53,6 +53,7 @@ func (s *System) Variables(name string) map[string]string {
 		"REDIS_URL":       s.redis.url,
 		"AUTH_MODE":       s.opts.AuthMode,
 		"SERVICE_TOKEN":   s.token,
+		"EVENTS_TOKEN":    s.eventsToken,
 		"SMTP_URL":        "smtp://" + s.addresses[smtpName],
 		"SMS_WEBHOOK_URL": s.URL(inboxName) + "/sms",
 		"MAIL_FROM":       "Souk <shop@souk.example>",

@@ -66,8 +66,10 @@ type System struct {
 	inbox     *component
 	services  map[string]*component
 	router    *component
-	token     string
-	failed    chan error
+	token     string // with which services authenticate to each other
+	// eventsToken protects the endpoints of the services for the console.
+	eventsToken string
+	failed      chan error
 	// guard watches the memory of the process.
 	guard     *memory.Guard
 	stopGuard func()
@@ -79,7 +81,7 @@ func Start(ctx context.Context, opts Options) (*System, error) {
 	if opts.Log == nil {
 		opts.Log = io.Discard
 	}
-	s := &System{opts: opts, token: rand.Text(), services: map[string]*component{}, databases: map[string]string{}, failed: make(chan error, 16)}
+	s := &System{opts: opts, token: rand.Text(), eventsToken: rand.Text(), services: map[string]*component{}, databases: map[string]string{}, failed: make(chan error, 16)}
 	s.guard, s.stopGuard = memory.Protect(ctx, slog.New(slog.NewJSONHandler(opts.Log, nil)), memory.Edge)
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())

@@ -33,6 +33,7 @@ func (r *Router) addConsole(mux *http.ServeMux) error {
 		Gateway:    r.gateway,
 		Recorder:   r.shared.recorder,
 		Page:       page.New(console.Prefix),
+		Events:     r.events(),
 		Token:      c.Admin.Console.Token,
 		Dev:        c.Dev,
 		Hosts:      hostcheck.New(c.Admin.Listen),

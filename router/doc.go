@@ -26,4 +26,5 @@
 //	console.go       the console
 //	debug.go         profiles
 //	bundle.go        the debug bundle
+//	events.go        the store's events in the console
 package router

@@ -16,6 +16,7 @@ import (
 	"souk/internal/memory"
 	"souk/router/auth"
 	"souk/router/cache"
+	"souk/router/console/events"
 	"souk/router/console/record"
 	"souk/router/dependency"
 	"souk/router/gateway"
@@ -87,6 +88,9 @@ type Extensions struct {
 	Hooks []hook.Hooks
 	// Observer is notified of the stages of operations, for traces and logs.
 	Observer hook.Observer
+	// Events reports on the events of a store, for the console. If it is nil, the
+	// services in admin.console.events are asked.
+	Events events.Source
 	// Closers release what the extensions hold, such as files and connections. Close of
 	// the Router or Reloadable calls them in reverse order, after the last request has
 	// ended. A router that fails to start calls them, too.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -44,22 +43,29 @@ func (m *Monitor) state() (s state, ok bool) {
 		message := m.failure.Error()
 		s.Error = &message
 	}
-	// Lists are never null.
-	s.Outbox, s.Streams, s.Dead = slices.Concat([]Outbox{}, s.Outbox), slices.Concat([]Stream{}, s.Streams), slices.Concat([]DeadLetter{}, s.Dead)
+	s.Outbox, s.Streams, s.Dead = list(s.Outbox), list(s.Streams), list(s.Dead)
 	return s, !m.read.IsZero()
 }
 
-// Mount adds the endpoints to a mux whose patterns begin with a prefix, such as /console/api:
+// list returns a slice that is not nil, so that it is a list in JSON and not null.
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// Handler returns the handler for two endpoints below a prefix that ends in a slash, such as
+// /console/api/. The caller authenticates the requests and rejects those that other sites
+// forge.
 //
-//	GET  {prefix}/events
-//	POST {prefix}/events/dead/{service}/{id}/retry
-//
-// The caller authenticates the requests.
-func (m *Monitor) Mount(mux *http.ServeMux, prefix string) {
-	mux.HandleFunc("GET "+prefix+"/events", m.serveState)
-	// In development there is no token, which a page of another site could not send.
-	sameOrigin := http.NewCrossOriginProtection()
-	mux.Handle("POST "+prefix+"/events/dead/{service}/{id}/retry", sameOrigin.Handler(http.HandlerFunc(m.serveRetry)))
+//	GET  events
+//	POST events/dead/{service}/{id}/retry
+func (m *Monitor) Handler(prefix string) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+prefix+"events", m.serveState)
+	mux.HandleFunc("POST "+prefix+"events/dead/{service}/{id}/retry", m.serveRetry)
+	return mux
 }
 
 func (m *Monitor) serveState(w http.ResponseWriter, _ *http.Request) {

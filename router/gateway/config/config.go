@@ -69,6 +69,14 @@ type Console struct {
 	Token      string  `yaml:"token" desc:"Secret that requests must send as a bearer token. Required if the console is enabled, except in development mode." secret:"yes"`
 	Prometheus string  `yaml:"prometheus" desc:"Base URL of a Prometheus server that scrapes all replicas of the router, such as http://prometheus:9090. The console then also shows figures of each replica." format:"http"`
 	Sample     float64 `yaml:"sample" desc:"Ratio of ordinary operations that are kept as traces. Slow and failing operations are always kept, as far as memory permits." max:"1"`
+
+	Events ConsoleEvents `yaml:"events" desc:"Services whose events the console shows: outboxes, streams and dead letters. docs/console.md describes the endpoints that they need."`
+}
+
+// ConsoleEvents configures what the console shows of a store's events.
+type ConsoleEvents struct {
+	Services map[string]string `yaml:"services" desc:"Base URLs of the services by name, such as {order: http://order-service:8080}. The router polls /events of each." format:"http" empty:"no"`
+	Token    string            `yaml:"token" desc:"Secret that the router sends to the services as a bearer token, such as the EVENTS_TOKEN of the services in subgraphs/." secret:"yes"`
 }
 
 // Health configures the health endpoints.
