@@ -120,7 +120,7 @@ func New(o Options) http.Handler {
 	if o.Page != nil {
 		mux.Handle(Prefix, o.Page)
 	}
-	var all http.Handler = withHeaders(mux)
+	all := withHeaders(mux)
 	if o.Token == "" {
 		all = o.Hosts.Middleware(all, "Use localhost, or set admin.console.token.")
 	}

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -205,10 +206,12 @@ func TestReloadsShowChangesAndRefusals(t *testing.T) {
 	if err := s.Reconfigure(t.Context(), refused, nil); err == nil {
 		t.Fatal("an address that cannot change was accepted")
 	}
+	s.Refused(errors.New("the file is no YAML"))
 	list := get[reloads](t, s, "reloads").Reloads
-	if len(list) != 5 {
+	if len(list) != 6 || list[0].Kind != "configuration" || list[0].Outcome != "refused" || list[0].Reason == nil || *list[0].Reason != "the file is no YAML" {
 		t.Fatalf("%+v", list)
 	}
+	list = list[1:]
 	if r := list[4]; r.Kind != "supergraph" || r.Outcome != "applied" || r.Reason != nil ||
 		fmt.Sprint(r.Changes) != "[{added Product.label [String!] from catalog} {changed Product.size Size from catalog → Size from reviews} {removed Product.title String from catalog}]" {
 		t.Errorf("%+v", r)

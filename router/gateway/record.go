@@ -257,7 +257,7 @@ func appendErrors(b, body []byte) []byte {
 			_, err := members.Value()
 			return err
 		}
-		return members.Array(func(i int) error {
+		return members.Array(func(int) error {
 			item, err := members.Value()
 			if err != nil || len(b)-start+len(item) > maxSeenErrors {
 				return err

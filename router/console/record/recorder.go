@@ -217,17 +217,16 @@ func (r *Recorder) count(o *Operation) {
 		}
 	}
 	if o.Event {
-		if s := &r.timeline.at(now.Unix()).slot; true {
-			s.looked += uint32(c.looked)
-			s.found += uint32(c.found)
-		}
+		s := r.timeline.at(now.Unix())
+		s.looked += uint32(c.looked)
+		s.found += uint32(c.found)
 		r.problems.add(o, now, false)
 		return
 	}
 	if o.Document == nil {
 		o.Document = unknown
 	}
-	r.timeline.at(now.Unix()).slot.add(c)
+	r.timeline.at(now.Unix()).add(c)
 	e := r.countOperation(o, now, c)
 	client := r.countClient(o, now, c)
 	r.usage.add(o.Fields, now.Unix(), client)

@@ -29,7 +29,7 @@ type timeline struct {
 
 func (t *timeline) at(unix int64) *second {
 	s := &t.seconds[unix%kept]
-	if s.slot.at != unix {
+	if s.at != unix {
 		*s = second{slot: slot{at: unix}}
 	}
 	return s
@@ -77,7 +77,7 @@ func (t *timeline) window(now, since time.Time, length int) Traffic {
 		samples := 0.0
 		for at := from; at < from+int64(step); at++ {
 			s := &t.seconds[at%kept]
-			if s.slot.at != at {
+			if s.at != at {
 				continue
 			}
 			sum.merge(&s.slot)
