@@ -312,6 +312,11 @@ func (s *store) withoutInventory(t *testing.T) {
 			t.Errorf("GET %s without inventory: status %d: %s", path, got.status, got.body)
 		}
 	}
+	for _, path := range []string{"/api/products", "/api/products/" + product} {
+		if got := s.call(t.Context(), http.MethodGet, path, ""); got.status != http.StatusOK || !strings.Contains(string(got.body), `"name"`) {
+			t.Errorf("GET %s without inventory: status %d: %s", path, got.status, got.body)
+		}
+	}
 	if err := s.StartService(t.Context(), "inventory"); err != nil {
 		t.Fatal(err)
 	}
