@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"souk/dev"
 )
@@ -46,6 +47,33 @@ func TestEnforcedModeLimitsCallersToTheirOwnData(t *testing.T) {
 	if body["errors"] == nil {
 		t.Errorf("forged token over GraphQL: got %v, want errors", body)
 	}
+}
+
+// A service that restarts while the user service is away still knows its
+// callers.
+func TestServicesKnowCallersAfterARestartWithoutTheUserService(t *testing.T) {
+	anyone := open(t, dev.Options{AuthMode: "enforced"})
+	ada := anyone.logIn(t, "ada", "tutorial-ada")
+	order := ada.order(t, "1", "1")
+	ada.expect(t, http.StatusOK, http.MethodGet, "/api/orders/"+order, "")
+	for _, name := range []string{"user", "order", "inventory"} {
+		if err := anyone.StopService(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"inventory", "order"} {
+		if err := anyone.StartService(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const query = `{"query":"query($id: ID!) { order(id: $id) { id status } orders { totalCount } }","variables":{"id":"` + "%s" + `"}}`
+	eventually(t, time.Minute, "the order seen by its owner", func() bool {
+		got := ada.call(t.Context(), http.MethodPost, "/graphql", fmt.Sprintf(query, order))
+		if got.status == http.StatusOK && strings.Contains(string(got.body), `"order":null`) {
+			t.Fatalf("the owner is taken for a stranger: %s", got.body)
+		}
+		return got.status == http.StatusOK && strings.Contains(string(got.body), `"CONFIRMED"`) && !strings.Contains(string(got.body), `"totalCount":0`)
+	})
 }
 
 // logIn returns a client of the store with the token of a sample user.

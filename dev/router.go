@@ -74,6 +74,7 @@ func (s *System) routerConfig() config.Config {
 	c.DemandControl.Enabled, c.DemandControl.Max = true, 10_000
 	c.Idempotency.MaxBytes = 8 << 20 // in this process's memory, unless REDIS_URL is set
 	c.Authentication.JWT.JWKS = []config.JWKS{{URL: s.URL("user") + "/.well-known/jwks.json"}}
+	c.Authentication.JWT.LastGoodKeys.Directory = s.opts.Dir
 	c.Subscriptions.DrainPeriod = 0 // there is no other router to take over
 	c.ResponseCache = config.ResponseCache{
 		Enabled: true,

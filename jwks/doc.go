@@ -7,6 +7,8 @@
 // error is [ErrUnavailable]: nothing is known about the validity of the token. An
 // unusable key in a set is skipped and logged; the other keys remain in use.
 //
+// With a [Storage], a file or Redis, the last good keys also survive a restart.
+//
 // [Verify] checks a token in compact form with the keys of a [Source].
 //
 // jwk.Cache of lestrrat-go/jwx is not used. It keeps the last good keys too, but it
@@ -14,5 +16,5 @@
 // unknown key that all waiting tokens share and whose rate is limited.
 //
 // The hubs are set.go and verify.go. read.go parses a JWK Set, and match.go selects
-// the keys for a signature.
+// the keys for a signature. storage.go keeps the keys beyond the process.
 package jwks

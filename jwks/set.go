@@ -55,6 +55,9 @@ type Options struct {
 	// Report, if not nil, is called with the result of each fetch. It is then
 	// responsible for logging failures.
 	Report func(ctx context.Context, err error)
+	// Storage, if not nil, keeps the last good keys beyond the process. They are
+	// used, for up to a day, if the first fetch fails.
+	Storage Storage
 	// Now is the clock: time.Now if nil.
 	Now func() time.Time
 }
@@ -71,6 +74,7 @@ type Set struct {
 	fetched  time.Time
 	tried    time.Time
 	fetching chan struct{} // closed when the current fetch ends; nil without one
+	saved    time.Time     // when the keys were last saved
 }
 
 // New returns a Set. It fetches the keys when they are first needed.
@@ -153,15 +157,65 @@ func (s *Set) fetch(ctx context.Context, done chan struct{}) {
 		s.o.Report(ctx, err)
 	}
 	s.log(ctx, skipped, err)
+	restored, age := s.store(ctx, keys, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failure, s.skipped = err, skipped
 	s.tried = s.o.Now() // a pause starts at the end of a fetch
 	if err == nil {
 		s.keys, s.fetched = keys, s.o.Now()
+	} else if s.keys == nil && restored != nil {
+		s.keys, s.fetched = restored, age
 	}
 	s.fetching = nil
 	close(done)
+}
+
+// store saves the keys after a successful fetch. After a failed one, it returns
+// the keys that an earlier process saved, and when they were fetched, unless
+// the Set has keys.
+func (s *Set) store(ctx context.Context, keys jwk.Set, failure error) (restored jwk.Set, fetched time.Time) {
+	if s.o.Storage == nil {
+		return nil, time.Time{}
+	}
+	s.mu.Lock()
+	present, due := s.keys, s.o.Now().Sub(s.saved) >= saveInterval
+	s.mu.Unlock()
+	switch {
+	case failure == nil && (due || !sameKeys(present, keys)):
+		if err := s.save(ctx, keys); err != nil {
+			s.o.Logger.WarnContext(ctx, "could not save the signing keys; a restart while the issuer is unavailable would lose them", "url", s.name, "error", err)
+			return nil, time.Time{}
+		}
+		s.mu.Lock()
+		s.saved = s.o.Now()
+		s.mu.Unlock()
+	case failure != nil && present == nil:
+		var err error
+		if restored, fetched, err = s.restore(ctx); err != nil {
+			s.o.Logger.WarnContext(ctx, "could not load the saved signing keys", "url", s.name, "error", err)
+			return nil, time.Time{}
+		}
+		if restored != nil {
+			s.o.Logger.WarnContext(ctx, "the signing keys cannot be fetched; using saved ones", "url", s.name, "fetched", fetched)
+		}
+	}
+	return restored, fetched
+}
+
+// sameKeys reports whether two sets have the same keys in the same order.
+func sameKeys(a, b jwk.Set) bool {
+	if a == nil || b == nil || a.Len() != b.Len() {
+		return false
+	}
+	for i := range a.Len() {
+		x, _ := a.Key(i)
+		y, _ := b.Key(i)
+		if !jwk.Equal(x, y) {
+			return false
+		}
+	}
+	return true
 }
 
 // log logs what has changed since the last fetch: a failure, a recovery, or other

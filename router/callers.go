@@ -13,6 +13,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
+	"souk/jwks"
 	"souk/router/auth"
 	"souk/router/dependency"
 	"souk/router/execute"
@@ -135,11 +136,35 @@ func (r *Router) tokens() (func(http.Handler) http.Handler, error) {
 		r.closers = append(r.closers, func() error { keys[s.URL].Close(); return nil })
 	}
 	options.Report = func(ctx context.Context, url string, err error) { keys[url].Observe(ctx, err) }
+	var err error
+	if options.Storage, err = r.keyStorage(); err != nil {
+		return nil, err
+	}
 	a, err := auth.New(options)
 	if err != nil {
 		return nil, err
 	}
 	return a.Middleware(r.reject), nil
+}
+
+// keyStorage returns where key sets are kept across restarts, or nil if nowhere.
+func (r *Router) keyStorage() (func(url string) jwks.Storage, error) {
+	c := r.config.Authentication.JWT.LastGoodKeys
+	if c.Directory != "" {
+		return func(url string) jwks.Storage { return jwks.File(c.Directory, url) }, nil
+	}
+	if c.Secret == "" {
+		return nil, nil
+	}
+	shared := r.config.ResponseCache.Redis
+	client, err := r.redis("last_good_keys", withoutKeyStorage, shared, max(idempotencyTimeout, shared.Timeout))
+	if err != nil {
+		return nil, redisError("response_cache.redis", err)
+	}
+	if client == nil {
+		return nil, errors.New("authentication.jwt.last_good_keys.secret needs a Redis in response_cache.redis; configure one, or use authentication.jwt.last_good_keys.directory")
+	}
+	return func(url string) jwks.Storage { return jwks.Redis(client, c.Secret, url) }, nil
 }
 
 // lifetime returns a context that is canceled when the request's token expires. It allows

@@ -16,6 +16,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/coder/websocket"
 	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwk"
@@ -215,6 +216,36 @@ func TestUnreachableKeySetIsUnavailable(t *testing.T) {
 	for _, left := range []string{"skipped unusable signing keys", `kid \"pq\"`, "the key is null"} {
 		if !strings.Contains(strings.ReplaceAll(log.String(), `\\`, `\`), left) {
 			t.Errorf("the log does not contain %s: %s", left, log.String())
+		}
+	}
+}
+
+// A router that starts while the issuer is unavailable uses the copy of the keys
+// that another one kept.
+func TestRouterVerifiesTokensWithKeptKeys(t *testing.T) {
+	redis := miniredis.RunT(t)
+	directory := t.TempDir()
+	for name, keep := range map[string]config.LastGoodKeys{"file": {Directory: directory}, "Redis": {Secret: "sixteen characters"}} {
+		i := newTokenIssuer(t)
+		start := func(keep config.LastGoodKeys) string {
+			return serveHello(t, io.Discard, func(c *config.Config) {
+				c.Authentication.JWT.JWKS = []config.JWKS{{URL: i.URL}}
+				c.Authentication.JWT.LastGoodKeys = keep
+				c.ResponseCache.Redis.URL = "redis://" + redis.Addr()
+			})
+		}
+		token := "Authorization: Bearer " + i.token(t, time.Hour)
+		if got := call(t, start(keep), "/graphql", token); got.status != 200 {
+			t.Fatalf("%s: got status %d before the restart: %s", name, got.status, got.body)
+		}
+		i.down.Store(true)
+		if got := call(t, start(keep), "/graphql", token); got.status != 200 {
+			t.Errorf("%s: got status %d after the restart: %s", name, got.status, got.body)
+		}
+		for other, keep := range map[string]config.LastGoodKeys{"nothing kept": {}, "another secret": {Secret: "seventeen character"}, "another directory": {Directory: t.TempDir()}} {
+			if got := call(t, start(keep), "/graphql", token); got.status != 503 || got.header.Get("Retry-After") == "" {
+				t.Errorf("%s, %s: got status %d: %s", name, other, got.status, got.body)
+			}
 		}
 	}
 }

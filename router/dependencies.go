@@ -18,6 +18,7 @@ const (
 	withoutSharedLimit   = "each router counts requests on its own"
 	withoutRecords       = "REST requests with an Idempotency-Key get status 503, unless the operation takes the key itself"
 	withoutKeys          = "tokens are verified with the keys fetched before; tokens with other keys get status 503"
+	withoutKeyStorage    = "a router that restarts while an issuer is unavailable cannot verify tokens"
 	withoutConfiguration = "the current configuration stays in use"
 	withoutCoprocessor   = "requests get status 503 at stages with on_failure closed, and skip the coprocessor at others"
 )

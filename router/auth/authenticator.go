@@ -39,6 +39,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Report is called with the result of every fetch of a key set. It may be nil.
 	Report func(ctx context.Context, url string, err error)
+	// Storage returns where the last good keys of a key set are kept across restarts. It may
+	// be nil, and may return nil.
+	Storage func(url string) jwks.Storage
 	// Now returns the current time; time.Now if nil.
 	Now func() time.Time
 }
@@ -118,8 +121,12 @@ func New(o Options) (*Authenticator, error) {
 		if o.Report != nil {
 			report = func(ctx context.Context, err error) { o.Report(ctx, s.URL, err) }
 		}
+		var storage jwks.Storage
+		if o.Storage != nil {
+			storage = o.Storage(s.URL)
+		}
 		a.sources = append(a.sources, source{s, jwks.New(jwks.Options{
-			URL: s.URL, Refresh: s.Refresh, Logger: o.Logger, Report: report, Now: o.Now,
+			URL: s.URL, Refresh: s.Refresh, Logger: o.Logger, Report: report, Storage: storage, Now: o.Now,
 		})})
 	}
 	return a, nil

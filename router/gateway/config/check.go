@@ -91,6 +91,9 @@ func (c *Config) contradictions() map[string]string {
 	add(c.Coprocessor.Policies && (c.Coprocessor.URL == "" || !c.Coprocessor.Supergraph.Request.Context), "coprocessor.policies",
 		"coprocessor.policies needs coprocessor.url and coprocessor.supergraph.request.context")
 	add(c.Coprocessor.Policies && !c.Authorization.Enabled, "coprocessor.policies", "coprocessor.policies needs authorization.enabled")
+	keys := c.Authentication.JWT.LastGoodKeys
+	add(keys.Secret != "" && len(keys.Secret) < 16, "authentication.jwt.last_good_keys.secret",
+		"authentication.jwt.last_good_keys.secret is shorter than 16 characters")
 	for i, s := range c.Authentication.JWT.JWKS {
 		add(s.URL == "", fmt.Sprintf("authentication.jwt.jwks[%d]", i), fmt.Sprintf("authentication.jwt.jwks[%d] has no url", i))
 	}

@@ -15,6 +15,14 @@ type JWT struct {
 	Algorithms []string      `yaml:"algorithms" desc:"Accepted signature algorithms (RFC 7518, RFC 8037)." enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519"`
 	Leeway     time.Duration `yaml:"leeway" desc:"Allowed clock skew when the router checks exp and nbf."`
 	Required   bool          `yaml:"required" desc:"Reject requests without a token. If false, requests without a token, or with another scheme such as Basic, are anonymous. Invalid tokens are always rejected."`
+	// LastGoodKeys outlive the process.
+	LastGoodKeys LastGoodKeys `yaml:"last_good_keys" desc:"Copy of the last good key sets, so that a router that starts while an issuer is unavailable can verify tokens, for up to a day. Whoever can write the copy can sign tokens."`
+}
+
+// LastGoodKeys configures where copies of the key sets are kept.
+type LastGoodKeys struct {
+	Directory string `yaml:"directory" desc:"Directory for a file for each key set. If empty, secret decides."`
+	Secret    string `yaml:"secret" desc:"HMAC key that protects the copies in the Redis of response_cache, at least 16 characters. All routers need the same key. If empty, and directory is too, there are no copies." secret:"yes"`
 }
 
 // JWKS configures one JSON Web Key Set (RFC 7517).

@@ -67,14 +67,22 @@ func New(r server.Resources, schema graphql.ExecutableSchema, authenticator *ide
 }
 
 // Authenticator returns the authenticator of every service except the user
-// service. It fetches the keys from the user service.
+// service. It fetches the keys from the user service, and keeps them in Redis
+// for a start while the user service is unavailable. The token of the services
+// protects them there: without it, they are not kept.
 func Authenticator(r server.Resources) *identity.Authenticator {
+	location := r.Services["user"] + identity.JWKSPath
+	var storage jwks.Storage
+	if r.ServiceToken != "" {
+		storage = jwks.Redis(r.Redis, r.ServiceToken, location)
+	}
 	return AuthenticatorWith(r, jwks.New(jwks.Options{
-		URL:     r.Services["user"] + identity.JWKSPath,
+		URL:     location,
 		Client:  &http.Client{Transport: r.Telemetry.Transport(nil)},
 		Refresh: 5 * time.Minute,
 		Pause:   5 * time.Second,
 		Logger:  r.Logger,
+		Storage: storage,
 		Now:     r.Now,
 	}))
 }
