@@ -34,8 +34,15 @@ func TestAPINeedsTheToken(t *testing.T) {
 			}
 		}
 	}
+	s.send(t, manyBody)
+	s.send(t, `{"query":"{ broken }"}`)
 	for _, path := range endpoints {
-		res, _ := s.api(t, http.MethodGet, path, "")
+		res, body := s.api(t, http.MethodGet, path, "")
+		for _, name := range []string{"tags", "interfaces", "members", "values", "scopes", "policies", "resolvers", "clients", "fields", "deprecated_fields", "errors", "changes"} {
+			if strings.Contains(body, `"`+name+`":null`) {
+				t.Errorf("%s: the list %s is null", path, name)
+			}
+		}
 		if res.StatusCode != http.StatusOK || res.Header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(res.Header.Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("%s: %s %v", path, res.Status, res.Header)
 		}

@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -258,7 +257,7 @@ func owner(tags []string, directives []supergraph.Directive, description, subgra
 }
 
 func authorization(a supergraph.Authorization) graphAuthorization {
-	return graphAuthorization{Authenticated: a.Authenticated, Scopes: orEmpty(a.Scopes), Policies: orEmpty(a.Policies)}
+	return graphAuthorization{Authenticated: a.Authenticated, Scopes: list(a.Scopes), Policies: list(a.Policies)}
 }
 
 // deprecated returns the reason of @deprecated, or nil.
@@ -297,9 +296,12 @@ func first(names []string) string {
 }
 
 // list returns a list that is not null as JSON.
-func list(names []string) []string { return slices.Concat([]string{}, names) }
-
-func orEmpty(lists [][]string) [][]string { return slices.Concat([][]string{}, lists) }
+func list[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}
 
 // fieldAt returns the field with a coordinate such as Product.name, or nil.
 func fieldAt(schema *ast.Schema, coordinate string) *ast.FieldDefinition {
