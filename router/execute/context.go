@@ -174,10 +174,13 @@ func (b *representationBuilder) leaf(object uint32, fields []representationField
 		if v := b.values[at]; v.kind == objectKind {
 			return b.leaf(v.a, f.fields)
 		}
-		if p := b.value(at, f, f.lists); p != wrongKind {
-			return p
+		mark := len(b.wrong)
+		p := b.value(at, f, f.lists)
+		if len(b.wrong) > mark {
+			b.wrong = b.wrong[:mark]
+			return missing
 		}
-		return missing
+		return p
 	}
 	return missing
 }

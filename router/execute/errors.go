@@ -27,6 +27,10 @@ type responseError struct {
 	// hidden is the subgraph if the client is not told of it.
 	hidden     string
 	extensions map[string]json.RawMessage
+	// input is where the value is stored that the error is about, and was the value,
+	// if it is an input of a fetch; otherwise 0.
+	input uint32
+	was   value
 }
 
 const (
@@ -388,12 +392,36 @@ func (s *selection) byStorageKey(key string) *field {
 // sortErrors sorts errors in the order of the plan's fetches.
 func (x *execution) sortErrors() {
 	slices.SortStableFunc(x.errors, func(x, y responseError) int { return cmp.Compare(x.fetchID, y.fetchID) })
+	if slices.ContainsFunc(x.errors, func(e responseError) bool { return e.input != 0 }) {
+		x.dropSuperseded()
+	}
 	if x.dropped > 0 {
 		x.errors = append(x.errors, responseError{
 			code: CodeInternal, message: fmt.Sprintf("%d more errors are left out.", x.dropped),
 		})
 		x.dropped = 0
 	}
+}
+
+// dropSuperseded removes errors about inputs that a later fetch has replaced, and repeated
+// errors about one value: several fetches may need it, and the client may have selected it.
+func (x *execution) dropSuperseded() {
+	seen := map[string]bool{}
+	x.errors = slices.DeleteFunc(x.errors, func(e responseError) bool {
+		if e.code != CodeInvalidValue {
+			return false
+		}
+		if now := x.tree.values[e.input]; e.input != 0 && (now.kind != e.was.kind || now.a != e.was.a || now.body != e.was.body) {
+			return true
+		}
+		path := fmt.Sprint(e.path)
+		if e.input == 0 {
+			return seen[path]
+		}
+		superseded := seen[path+e.message]
+		seen[path], seen[path+e.message] = true, true
+		return superseded
+	})
 }
 
 // codes returns the errors' codes.

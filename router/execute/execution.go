@@ -296,7 +296,7 @@ func (x *execution) represent(f *fetch, e *entityFetch, g *contextGrouping) {
 	state := &x.states[f.id]
 	for j, t := range e.targets {
 		clear(w.visited)
-		var wrong []wrongInput
+		b.wrong = b.wrong[:0]
 		w.visit = func(object uint32, types uint64) {
 			if f.fallbackFor != nil {
 				if _, lacked := x.states[f.fallbackFor.id].missingInput[object]; !lacked {
@@ -309,10 +309,6 @@ func (x *execution) represent(f *fetch, e *entityFetch, g *contextGrouping) {
 			}
 			if built == present {
 				built = b.add(t, object, types)
-				for built == wrongKind {
-					wrong = append(wrong, x.correct(object))
-					built = b.add(t, object, types)
-				}
 			}
 			if built != present && f.hasFallback {
 				state.noteMissingInput(object)
@@ -322,7 +318,7 @@ func (x *execution) represent(f *fetch, e *entityFetch, g *contextGrouping) {
 			}
 		}
 		w.walk(t.path, uint64(j))
-		x.reportWrong(f, t, wrong)
+		x.reportWrong(f, t, b.wrong)
 	}
 }
 

@@ -57,19 +57,6 @@ func (x *execution) reportMissingEntities(f *fetch, state *fetchState) {
 	}
 }
 
-// correct replaces the input that is of the wrong kind by null, as for a field that the
-// client selects, or by nothing if it must not be null. reportWrong reports it, so that
-// the writer adds no second error if the client has selected it.
-func (x *execution) correct(object uint32) wrongInput {
-	w := x.builder.wrong
-	w.object = object
-	x.tree.values[w.value] = value{kind: nullKind, flags: reportedFlag}
-	if w.nonNull {
-		x.tree.values[w.value].kind = absentKind
-	}
-	return w
-}
-
 // reportWrong adds an error for each wrong input of a fetch, and each occurrence of the
 // object that it is for.
 func (x *execution) reportWrong(f *fetch, t *target, wrong []wrongInput) {
@@ -78,7 +65,9 @@ func (x *execution) reportWrong(f *fetch, t *target, wrong []wrongInput) {
 	}
 	byObject := make(map[uint32][]wrongInput, len(wrong))
 	for _, w := range wrong {
-		byObject[w.object] = append(byObject[w.object], w)
+		if !slices.ContainsFunc(byObject[w.object], func(other wrongInput) bool { return other.at == w.at }) {
+			byObject[w.object] = append(byObject[w.object], w)
+		}
 	}
 	for _, place := range x.occurrences(t.path, func(object uint32) bool { return byObject[object] != nil }) {
 		for _, w := range byObject[place.object] {
@@ -90,7 +79,7 @@ func (x *execution) reportWrong(f *fetch, t *target, wrong []wrongInput) {
 // wrongError returns the error for an input at a path. A field that the client has not
 // selected may be inaccessible, so only development mode names it.
 func (x *execution) wrongError(f *fetch, w wrongInput, stored []pathElement) responseError {
-	e := responseError{fetchID: f.id, deferID: f.deferID, code: CodeInvalidValue, path: x.responsePath(stored)}
+	e := responseError{fetchID: f.id, deferID: f.deferID, code: CodeInvalidValue, path: x.responsePath(stored), input: w.at, was: w.was}
 	switch {
 	case len(e.path) == len(stored):
 		e.message = fmt.Sprintf("The value of %s.%s is not a valid %s.", w.parent, w.field.field, w.field.typeName)

@@ -2,6 +2,7 @@ package execute
 
 import (
 	"bytes"
+	"cmp"
 	"hash/maphash"
 	"slices"
 )
@@ -119,20 +120,17 @@ const (
 	missing
 	// reported: an input is absent, and an error tells why.
 	reported
-	// wrongKind: an input is not of the kind that its type has, such as a list
-	// where an object belongs.
-	wrongKind
 )
 
-// A wrongInput is an input of the wrong kind. The client may not have selected it, so
-// that nothing else finds it.
+// A wrongInput is an input that is not of the kind that its type has, such as a list
+// where an object belongs. It counts as null, or as absent if it must not be null. The
+// client may not have selected it, so that nothing else finds it.
 type wrongInput struct {
-	// object is the one that the representation is of, and value where the
-	// input is stored.
-	object, value uint32
-	field         *representationField
-	// nonNull is set if the input must not be null.
-	nonNull bool
+	// object is the one that the representation is of, at where the input is
+	// stored, and was the input.
+	object, at uint32
+	was        value
+	field      *representationField
 	// parent is the type of the object that has the input.
 	parent string
 	// path leads from the object to the input.
@@ -145,8 +143,8 @@ type representationBuilder struct {
 	program *Program
 	into    *entityState
 	seed    maphash.Seed
-	// wrong is the input that made the last representation wrongKind.
-	wrong wrongInput
+	// wrong are the inputs of the wrong kind that have been found.
+	wrong []wrongInput
 }
 
 // add builds the representation of an object and makes the object a target of
@@ -156,19 +154,24 @@ func (b *representationBuilder) add(t *target, object uint32, types uint64) pres
 	e := b.into
 	start := len(e.text)
 	typ := b.values[object].typ
+	mark := len(b.wrong)
 	for _, r := range t.representations {
 		if typ != noType && !r.on.has(typ) {
 			continue
 		}
 		e.text = append(e.text, r.prefix...)
+		before := len(b.wrong)
 		p := b.fields(object, r.fields)
+		for i := before; i < len(b.wrong); i++ {
+			b.wrong[i].object = object
+			b.wrong[i].parent = cmp.Or(b.wrong[i].parent, r.typeName)
+		}
 		if p == present {
+			// What made other representations impossible does not matter.
+			b.wrong = slices.Delete(b.wrong, mark, before)
 			e.text = append(e.text, '}')
 			b.intern(start, object, types)
 			return present
-		}
-		if p == wrongKind && b.wrong.parent == "" {
-			b.wrong.parent = r.typeName
 		}
 		result = max(result, p)
 		e.text = e.text[:start]
@@ -235,19 +238,28 @@ func (b *representationBuilder) fields(object uint32, fields []representationFie
 			name = name[1:]
 		}
 		e.text = append(e.text, name...)
-		if p := b.value(object+uint32(f.slot), f, f.lists); p != present {
-			if p == wrongKind {
-				if typ := b.values[object].typ; b.wrong.field == f && typ != noType {
-					b.wrong.parent = b.program.types[typ]
-				} else if b.wrong.field != f && b.wrong.parent == "" {
-					b.wrong.parent = f.typeName
-				}
-				b.wrong.path = slices.Insert(b.wrong.path, 0, pathElement{key: f.storageKey})
-			}
+		mark := len(b.wrong)
+		p := b.value(object+uint32(f.slot), f, f.lists)
+		for i := mark; i < len(b.wrong); i++ {
+			b.wrong[i].below(f, b.program.types, b.values[object].typ)
+		}
+		if p != present {
 			return p
 		}
 	}
 	return present
+}
+
+// below adds the field that leads to an input to its path. The type is that of the
+// object that has the field, if it is known.
+func (w *wrongInput) below(f *representationField, types []string, typ typeID) {
+	switch {
+	case w.field != f:
+		w.parent = cmp.Or(w.parent, f.typeName)
+	case typ != noType:
+		w.parent = types[typ]
+	}
+	w.path = slices.Insert(w.path, 0, pathElement{key: f.storageKey})
 }
 
 // value appends the value stored at an index, which lists list types are around.
@@ -255,8 +267,12 @@ func (b *representationBuilder) value(at uint32, f *representationField, lists i
 	e := b.into
 	v := b.values[at]
 	if f.nested && (v.kind > nullKind && v.kind < objectKind || v.kind == objectKind && lists > 0 || v.kind == arrayKind && lists == 0) {
-		b.wrong = wrongInput{value: at, field: f, nonNull: lists != anyLists && f.nonNull[f.lists-lists]}
-		return wrongKind
+		b.wrong = append(b.wrong, wrongInput{at: at, was: v, field: f})
+		if lists != anyLists && f.nonNull[f.lists-lists] {
+			return missing
+		}
+		e.text = append(e.text, "null"...)
+		return present
 	}
 	switch v.kind {
 	case absentKind:
@@ -278,10 +294,12 @@ func (b *representationBuilder) value(at uint32, f *representationField, lists i
 			if i > 0 {
 				e.text = append(e.text, ',')
 			}
-			if p := b.value(v.a+i, f, max(lists-1, anyLists)); p != present {
-				if p == wrongKind {
-					b.wrong.path = slices.Insert(b.wrong.path, 0, pathElement{index: int(i)})
-				}
+			mark := len(b.wrong)
+			p := b.value(v.a+i, f, max(lists-1, anyLists))
+			for j := mark; j < len(b.wrong); j++ {
+				b.wrong[j].path = slices.Insert(b.wrong[j].path, 0, pathElement{index: int(i)})
+			}
+			if p != present {
 				return p
 			}
 		}

@@ -177,9 +177,15 @@ func representedValue(v any, f plan.RepresentationField) (string, bool) {
 	case nil:
 		return "null", true
 	case string: // a __typename
-		return strconv.Quote(v), f.Fields == nil
+		if f.Fields != nil {
+			return "null", true
+		}
+		return strconv.Quote(v), true
 	case json.RawMessage:
-		return string(v), f.Fields == nil
+		if f.Fields != nil { // of the wrong kind
+			return "null", true
+		}
+		return string(v), true
 	case list:
 		items := make([]string, len(v))
 		for i, item := range v {
