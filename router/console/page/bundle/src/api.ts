@@ -24,6 +24,11 @@ export interface GraphType {
   kind: 'OBJECT' | 'INTERFACE' | 'UNION' | 'ENUM' | 'SCALAR' | 'INPUT_OBJECT';
   description: string;
   subgraphs: string[];
+  owner?: string;
+  tags?: string[] | null;
+  authenticated?: boolean;
+  scopes?: string[][] | null;
+  policies?: string[][] | null;
   keys: { subgraph: string; fields: string; resolvable: boolean }[];
   interfaces: string[];
   members: string[];
@@ -37,6 +42,7 @@ export interface GraphField {
   description: string;
   deprecated: string | null;
   owner: string;
+  tags?: string[] | null;
   arguments: { name: string; type: string; default: string | null; deprecated: string | null }[];
   resolvers: Resolver[];
   authenticated: boolean;
@@ -46,6 +52,10 @@ export interface GraphField {
 
 export interface Resolver {
   subgraph: string;
+  /** false if the field is external there, or overridden by another subgraph. */
+  resolves: boolean;
+  /** The interface that the subgraph resolves the field on (@interfaceObject). */
+  interface?: string | null;
   external: boolean;
   requires: string | null;
   provides: string | null;

@@ -12,10 +12,11 @@ interface Props<R> {
   active: number;
   choose: (row: R) => void;
   selected?: (row: R) => boolean;
+  keys: (event: KeyboardEvent) => void;
 }
 
 /** A list box that renders only the rows in view, for thousands of them. */
-export function LongList<R>({ id, label, rows, row, active, choose, selected }: Props<R>) {
+export function LongList<R>({ id, label, rows, row, active, choose, selected, keys }: Props<R>) {
   const box = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
@@ -36,8 +37,18 @@ export function LongList<R>({ id, label, rows, row, active, choose, selected }: 
   const first = Math.max(0, Math.floor(top / rowHeight) - spare);
   const last = Math.min(rows.length, Math.ceil((top + height) / rowHeight) + spare);
   return (
-    <div class="long-list" ref={box} onScroll={(event) => setTop(event.currentTarget.scrollTop)} tabIndex={-1}>
-      <div role="listbox" id={id} aria-label={label} style={{ height: `${rows.length * rowHeight}px` }}>
+    <div
+      class="long-list"
+      ref={box}
+      role="listbox"
+      id={id}
+      aria-label={label}
+      aria-activedescendant={active >= 0 ? `${id}-${active}` : undefined}
+      tabIndex={0}
+      onKeyDown={keys}
+      onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+    >
+      <div role="presentation" style={{ height: `${rows.length * rowHeight}px` }}>
         {rows.slice(first, last).map((each, offset) => {
           const index = first + offset;
           return (

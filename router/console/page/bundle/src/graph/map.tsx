@@ -55,18 +55,20 @@ export function GraphMap({ picture, label, node }: { picture: Picture; label: st
   );
 
   const fit = useCallback(() => {
-    if (!layout || size.width === 0) return;
+    if (!layout || size.width === 0 || picture.nodes.length === 0) return;
     const margin = 24;
     const whole = Math.min((size.width - 2 * margin) / layout.width, (size.height - 2 * margin) / layout.height, 1.25);
     // Smaller names cannot be read: show the start, or the type in focus, instead of everything.
     const scale = Math.max(whole, 0.7);
     const focus = picture.focus ? layout.nodes[picture.focus] : undefined;
-    const start = (extent: number, room: number, center: number | undefined) => {
+    const start = (extent: number, room: number, at: number | undefined) => {
       if (extent * scale <= room - 2 * margin + 1) return (room - extent * scale) / 2;
-      return center === undefined ? margin : Math.min(margin, room / 2 - center * scale);
+      return focus ? Math.min(margin, room / 2 - (at ?? 0) * scale) : margin - (at ?? 0) * scale;
     };
-    const left = start(layout.width, size.width, focus && focus.x + 140);
-    const top = start(layout.height, size.height, focus && focus.y + 120);
+    // A corner may be empty: start with the node next to it.
+    const first = focus ? { x: focus.x + 140, y: focus.y + 120 } : Object.values(layout.nodes).reduce((best, each) => (each.x + each.y < best.x + best.y ? each : best));
+    const left = start(layout.width, size.width, first.x);
+    const top = start(layout.height, size.height, first.y);
     setView({ x: left, y: top, scale });
   }, [layout, size.width, size.height, picture]);
   useLayoutEffect(fit, [fit]);

@@ -32,7 +32,22 @@ export const isComposite = (type: GraphType | undefined): boolean => type !== un
 /** The named type in a type reference such as "[Order!]!". */
 export const namedType = (reference: string): string => reference.replace(/[[\]!]/g, '');
 
-export function buildModel(graph: Graph): Model {
+/** Replaces absent lists, which the API has as null, by empty ones. */
+function complete(graph: Graph): Graph {
+  const types = (graph.types ?? []).map((type) => ({
+    ...type,
+    subgraphs: type.subgraphs ?? [],
+    keys: type.keys ?? [],
+    interfaces: type.interfaces ?? [],
+    members: type.members ?? [],
+    values: type.values ?? [],
+    fields: (type.fields ?? []).map((field) => ({ ...field, arguments: field.arguments ?? [], resolvers: field.resolvers ?? [] })),
+  }));
+  return { ...graph, subgraphs: graph.subgraphs ?? [], types };
+}
+
+export function buildModel(given: Graph): Model {
+  const graph = complete(given);
   const types = new Map(graph.types.map((type) => [type.name, type]));
   const references = new Map<string, Set<string>>();
   const referrers = new Map<string, Set<string>>();

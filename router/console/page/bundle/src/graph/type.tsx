@@ -22,6 +22,8 @@ export function TypeDetails({ model, type, usage, field }: { model: Model; type:
           ))}
         </p>
         {type.description && <p class="prose">{type.description}</p>}
+        <Access of={type} />
+        <Tags tags={type.tags} />
       </header>
       <Keys type={type} />
       <TypeLinks label="Implements" names={type.interfaces} />
@@ -42,6 +44,24 @@ export function TypeDetails({ model, type, usage, field }: { model: Model; type:
       <Referrers model={model} type={type} />
     </article>
   );
+}
+
+function Tags({ tags }: { tags: string[] | null | undefined }) {
+  if (!tags || tags.length === 0) return null;
+  return (
+    <p class="row">
+      {tags.map((tag) => (
+        <Badge key={tag}>{`@tag ${tag}`}</Badge>
+      ))}
+    </p>
+  );
+}
+
+/** What a caller needs to have. */
+function Access({ of }: { of: Pick<GraphType, 'authenticated' | 'scopes' | 'policies'> }) {
+  const anyOf = (lists: string[][] | null | undefined) => (lists ?? []).map((each) => each.join(' and ')).join(', or ');
+  const needs = [of.authenticated && 'an access token', anyOf(of.scopes) && `the scopes ${anyOf(of.scopes)}`, anyOf(of.policies) && `the policies ${anyOf(of.policies)}`].filter(Boolean);
+  return needs.length === 0 ? null : <p>Callers need {needs.join(', ')}.</p>;
 }
 
 function Keys({ type }: { type: GraphType }) {
@@ -140,7 +160,7 @@ function Fields({ type, usage, chosen }: { type: GraphType; usage: Usage | undef
 
 function Field({ type, field, usage, open }: { type: GraphType; field: GraphField; usage: Usage | undefined; open: boolean }) {
   const use = usage?.fields[`${type.name}.${field.name}`];
-  const resolving = field.resolvers.filter((resolver) => !resolver.external);
+  const resolving = field.resolvers.filter((resolver) => resolver.resolves);
   const requires = field.resolvers.find((resolver) => resolver.requires);
   const override = field.resolvers.find((resolver) => resolver.override);
   return (
@@ -159,7 +179,7 @@ function Field({ type, field, usage, open }: { type: GraphType; field: GraphFiel
             {field.deprecated !== null && <Badge tone="warn">deprecated</Badge>}
             {requires && <Badge tone="info">@requires</Badge>}
             {override && <Badge tone="info">@override</Badge>}
-            {(field.authenticated || field.scopes.length > 0 || field.policies.length > 0) && <Badge tone="plain">restricted</Badge>}
+            {(field.authenticated || (field.scopes ?? []).length > 0 || (field.policies ?? []).length > 0) && <Badge tone="plain">restricted</Badge>}
           </span>
         </summary>
         <FieldFacts type={type} field={field} use={use} known={usage !== undefined} />
@@ -189,32 +209,12 @@ function FieldFacts({ type, field, use, known }: { type: GraphType; field: Graph
             <dt>Owner</dt>
             <dd>{field.owner || '–'}</dd>
             <dt>Last hour</dt>
-            <dd>{!known ? '–' : use ? `${plural(use.requests, 'request')}${use.clients.length > 0 ? `, from ${use.clients.map((name) => name || '(no name)').join(', ')}` : ''}` : 'not requested'}</dd>
-          </>
-        )}
-        {field.authenticated && (
-          <>
-            <dt>Requires</dt>
-            <dd>an authenticated caller</dd>
-          </>
-        )}
-        {field.scopes.length > 0 && (
-          <>
-            <dt>Scopes</dt>
-            <dd>
-              <code>{field.scopes.map((each) => each.join(' and ')).join(', or ')}</code>
-            </dd>
-          </>
-        )}
-        {field.policies.length > 0 && (
-          <>
-            <dt>Policies</dt>
-            <dd>
-              <code>{field.policies.map((each) => each.join(' and ')).join(', or ')}</code>
-            </dd>
+            <dd>{!known ? '–' : use ? `${plural(use.requests, 'request')}${(use.clients ?? []).length > 0 ? `, from ${use.clients.map((name) => name || '(no name)').join(', ')}` : ''}` : 'not requested'}</dd>
           </>
         )}
       </dl>
+      <Access of={field} />
+      <Tags tags={field.tags} />
       {field.arguments.length > 0 && (
         <>
           <h4>Arguments</h4>
@@ -246,6 +246,8 @@ function Resolvers({ field }: { field: GraphField }) {
             <span class="row">
               <Subgraph name={resolver.subgraph} />
               {resolver.external && <Badge title="The subgraph declares the field and does not resolve it.">@external</Badge>}
+              {!resolver.external && !resolver.resolves && <Badge title="Another subgraph resolves the field instead.">overridden</Badge>}
+              {resolver.interface && <Badge>{`on interface ${resolver.interface}`}</Badge>}
             </span>
             {resolver.requires && (
               <p class="indent">

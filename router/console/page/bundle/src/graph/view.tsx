@@ -14,7 +14,7 @@ export default function GraphView({ info, view, parts }: { info: Info; view: str
   const graph = useApi<Graph>('/graph', 0, info.supergraph.id);
   return (
     <Loaded of={graph} what="the graph">
-      {(data) => (data.types.length === 0 ? <Empty title="The graph has no types.">The router has not loaded a supergraph yet.</Empty> : <Explorer graph={data} view={view} parts={parts} />)}
+      {(data) => ((data.types ?? []).length === 0 ? <Empty title="The graph has no types.">The router has not loaded a supergraph yet.</Empty> : <Explorer graph={data} view={view} parts={parts} />)}
     </Loaded>
   );
 }
@@ -115,7 +115,7 @@ function Finder({ model, subgraph, chosen, states }: { model: Model; subgraph: s
           aria-activedescendant={active >= 0 ? `found-${active}` : undefined}
           value={query}
           onInput={(event) => {
-            setQuery(event.currentTarget.value);
+            setQuery(event.currentTarget.value.replace(/^\//, '')); // names have no slash
             setActive(-1);
           }}
           onKeyDown={keys}
@@ -143,6 +143,7 @@ function Finder({ model, subgraph, chosen, states }: { model: Model; subgraph: s
         label="Types"
         rows={rows}
         active={active}
+        keys={keys}
         choose={go}
         selected={(each) => each.kind === 'type' && each.label === chosen}
         row={(each) => <Found model={model} entry={each} />}
@@ -189,10 +190,10 @@ function SubgraphNode({ model, name, state }: { model: Model; name: string; stat
       </span>
       <span class="figures">
         <span>
-          p95 <b>{duration(state?.p95)}</b>
+          p95 <b>{duration(state?.requests_per_second ? state.p95 : null)}</b>
         </span>
         <span class={state && state.error_rate > 0 ? 'bad-text' : ''}>
-          errors <b>{percent(state?.error_rate)}</b>
+          errors <b>{percent(state?.requests_per_second ? state.error_rate : null)}</b>
         </span>
       </span>
     </a>
@@ -285,7 +286,7 @@ function SubgraphDetails({ model, name, state }: { model: Model; name: string; s
             <dd class={state.error_rate > 0 ? 'bad-text' : ''}>{percent(state.error_rate)}</dd>
             <dt>Latency</dt>
             <dd>
-              p50 {duration(state.p50)}, p95 {duration(state.p95)}, p99 {duration(state.p99)}
+              {state.requests_per_second > 0 ? `p50 ${duration(state.p50)}, p95 ${duration(state.p95)}, p99 ${duration(state.p99)}` : '–'}
             </dd>
             <dt>In flight</dt>
             <dd>{decimal(state.in_flight)}</dd>

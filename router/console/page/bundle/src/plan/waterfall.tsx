@@ -62,9 +62,11 @@ function FetchRow({ fetch, total }: { fetch: TraceFetch; total: number }) {
     <>
       <div class={`w-row w-fetch ${fetch.critical ? 'critical' : ''}`} role="row">
         <span role="rowheader">
-          <button type="button" class="expand" aria-expanded={open} onClick={() => setOpen(!open)} aria-label={`Fetch ${fetch.id} from ${fetch.subgraph}${fetch.critical ? ', on the critical path' : ''}`}>
+          <button type="button" class="expand" aria-expanded={open} onClick={() => setOpen(!open)}>
+            <span class="hidden">Fetch </span>
             <span class="id">{fetch.id}</span>
             <Subgraph name={fetch.subgraph} />
+            {fetch.critical && <span class="hidden">, on the critical path</span>}
           </button>
         </span>
         <span role="cell" class="w-track">
@@ -72,8 +74,8 @@ function FetchRow({ fetch, total }: { fetch: TraceFetch; total: number }) {
         </span>
         <span role="cell" class="w-result">
           <b>{duration(fetch.duration)}</b>
-          {fetch.representations > 0 && <span title="entities received of representations">{`${count(fetch.entities)}/${count(fetch.representations)} entities`}</span>}
-          <span title="received">{bytes(fetch.received)}</span>
+          {fetch.representations > 0 && <span title="Entities found, in the cache or by the subgraph, of those asked for">{`${count(Math.min(fetch.representations, fetch.entities + fetch.found))}/${count(fetch.representations)} entities`}</span>}
+          {fetch.received > 0 && <span title="Received">{bytes(fetch.received)}</span>}
           {outcome && (
             <Badge tone={outcome.tone} title={outcome.title}>
               {outcome.label}

@@ -12,8 +12,8 @@ const searches: Record<string, string> = {
 export function Why({ explanation }: { explanation: PlanResult['explanation'] }) {
   if (!explanation) return <p class="muted">The router gave no explanation.</p>;
   const leaves = explanation.leaves ?? [];
-  const open = leaves.filter((leaf) => leaf.candidates.length > 1);
-  const only = leaves.filter((leaf) => leaf.candidates.length === 1);
+  const open = leaves.filter((leaf) => (leaf.candidates ?? []).length > 1);
+  const only = leaves.filter((leaf) => (leaf.candidates ?? []).length === 1);
   return (
     <div class="why">
       <p>{searches[explanation.search] ?? explanation.search}</p>

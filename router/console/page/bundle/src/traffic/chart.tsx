@@ -85,6 +85,16 @@ function summary(series: Series, format: Props['format']): string {
   return `${series.label} now ${format(values.at(-1))}, at most ${format(most)}`;
 }
 
+/** The indexes of the values without neighbors. */
+function lone(plot: uPlot, series: number): number[] {
+  const values = plot.data[series] ?? [];
+  const found: number[] = [];
+  for (let index = 0; index < values.length; index++) {
+    if (values[index] != null && values[index - 1] == null && values[index + 1] == null) found.push(index);
+  }
+  return found;
+}
+
 function options(target: HTMLElement, width: number, series: Series[], format: Props['format'], top: number | undefined, hover: (index: number | null) => void): uPlot.Options {
   // A variable may depend on the color scheme; the color of an element that uses it does not.
   const style = getComputedStyle(target);
@@ -97,7 +107,7 @@ function options(target: HTMLElement, width: number, series: Series[], format: P
   return {
     width,
     height: heightOf(width),
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'traffic' }, points: { size: 6 } },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, top ?? (max > 0 ? max * 1.1 : 1)] } },
@@ -112,7 +122,8 @@ function options(target: HTMLElement, width: number, series: Series[], format: P
         stroke: color(each.color),
         width: 1.5,
         spanGaps: false,
-        points: { show: false },
+        // A value between two gaps has no line.
+        points: { size: 4, fill: color(each.color), filter: lone },
         fill: each.fill ? `color-mix(in srgb, ${color(each.color)} 14%, transparent)` : undefined,
       })),
     ],

@@ -42,12 +42,18 @@ export function OperationTable({ data }: { data: Operations }) {
           { key: 'time', label: 'Total time', number: true, show: 'wide', by: (row) => row.total_time, cell: (row) => duration(row.total_time) },
           { key: 'fetches', label: 'Fetches', number: true, show: 'wide', by: (row) => row.fetches_per_request, cell: (row) => decimal(row.fetches_per_request) },
           { key: 'cache', label: 'Cache hits', number: true, show: 'wide', by: (row) => row.cache_hit_rate, cell: (row) => percent(row.cache_hit_rate) },
-          { key: 'cost', label: 'Cost', number: true, show: 'wide', by: (row) => row.cost?.estimated ?? null, cell: (row) => (row.cost ? `${decimal(row.cost.actual)} of ${decimal(row.cost.estimated)}` : '–') },
+          { key: 'cost', label: 'Cost', number: true, show: 'wide', by: (row) => row.cost?.estimated ?? null, cell: (row) => costOf(row) },
         ]}
       />
       {data.other?.requests > 0 && <p class="muted">{`${plural(data.other.requests, 'request')} of operations that are not listed.`}</p>}
     </>
   );
+}
+
+/** The actual of the estimated cost, as far as they are known. */
+function costOf({ cost }: OperationRow): string {
+  if (cost?.estimated == null) return '–';
+  return cost.actual == null ? decimal(cost.estimated) : `${decimal(cost.actual)} of ${decimal(cost.estimated)}`;
 }
 
 function OperationDetail({ row }: { row: OperationRow }) {

@@ -55,14 +55,15 @@ function Overview({ data, graphql }: { data: Traffic; graphql: string }) {
     ],
     [data],
   );
-  const latency = useMemo<Series[]>(
-    () => [
-      { label: 'p50', values: data.p50, color: '--c3' },
-      { label: 'p95', values: data.p95, color: '--c1' },
-      { label: 'p99', values: data.p99, color: '--c2' },
-    ],
-    [data],
-  );
+  const latency = useMemo<Series[]>(() => {
+    // Without requests there is no latency.
+    const known = (values: (number | null)[]) => values.map((value, index) => (data.requests[index] ? value : null));
+    return [
+      { label: 'p50', values: known(data.p50), color: '--c3' },
+      { label: 'p95', values: known(data.p95), color: '--c1' },
+      { label: 'p99', values: known(data.p99), color: '--c2' },
+    ];
+  }, [data]);
   const load = useMemo<Series[]>(
     () => [
       { label: 'requests', values: data.in_flight, color: '--c1', fill: true },
@@ -75,7 +76,7 @@ function Overview({ data, graphql }: { data: Traffic; graphql: string }) {
   return (
     <>
       <dl class="figures-row tiles">
-        <Figure label="Requests" value={rate(totals.requests_per_second)} detail={`${count(totals.requests)} in the window`} />
+        <Figure label="Requests" value={rate(totals.requests_per_second)} detail={`${count(totals.requests)} in all`} />
         <Figure label="Errors" value={percent(share)} tone={totals.errors > 0 ? 'bad' : undefined} detail={count(totals.errors)} />
         <Figure label="p50" value={duration(totals.p50)} />
         <Figure label="p95" value={duration(totals.p95)} />
