@@ -1,0 +1,184 @@
+package top
+
+import (
+	"cmp"
+	"fmt"
+
+	"charm.land/lipgloss/v2"
+)
+
+// The tables, in the order of their tabs.
+const (
+	operations = iota
+	subgraphs
+	clients
+	failures
+	tableCount
+)
+
+// The styles use the colours of the terminal's own palette, which suits dark and light
+// backgrounds. No meaning is in a colour alone.
+var (
+	titleStyle    = lipgloss.NewStyle().Bold(true)
+	faintStyle    = lipgloss.NewStyle().Faint(true)
+	selectedStyle = lipgloss.NewStyle().Reverse(true)
+	badStyle      = lipgloss.NewStyle().Foreground(lipgloss.Red)
+	warnStyle     = lipgloss.NewStyle().Foreground(lipgloss.Yellow)
+)
+
+// tables returns the tables of a snapshot.
+func (s *Snapshot) tables() [tableCount]table {
+	return [tableCount]table{
+		operations: s.operationTable(),
+		subgraphs:  s.subgraphTable(),
+		clients:    s.clientTable(),
+		failures:   s.failureTable(),
+	}
+}
+
+// errorStyle marks shares of errors that deserve attention.
+func errorStyle(ratio float64) lipgloss.Style {
+	switch {
+	case ratio >= 0.05:
+		return badStyle
+	case ratio > 0:
+		return warnStyle
+	}
+	return lipgloss.NewStyle()
+}
+
+func errorShare(ratio float64) cell {
+	c := figure(ratio, share)
+	c.style = errorStyle(ratio)
+	return c
+}
+
+// hits is the share of cache hits; "–" if the cache was not asked.
+func hits(ratio *float64) cell {
+	if ratio == nil {
+		return cell{text: "–", number: -1}
+	}
+	return figure(*ratio, share)
+}
+
+func (s *Snapshot) operationTable() table {
+	t := table{
+		name: "Operations", sort: 2,
+		empty: "No operation ran in this time.",
+		columns: []column{
+			{title: "OPERATION", ascending: true},
+			{title: "KIND", width: 5, ascending: true, optional: 6},
+			{title: "REQ/S", width: 6, right: true},
+			{title: "ERR", width: 5, right: true},
+			{title: "P50", width: 6, right: true, optional: 3},
+			{title: "P95", width: 6, right: true},
+			{title: "P99", width: 6, right: true, optional: 1},
+			{title: "TOTAL", width: 6, right: true, optional: 4},
+			{title: "FETCH", width: 6, right: true, optional: 2},
+			{title: "CACHE", width: 6, right: true, optional: 5},
+		},
+	}
+	for _, o := range s.Operations {
+		t.rows = append(t.rows, row{id: o.Hash, cells: []cell{
+			plain(o.title()),
+			plain(kinds[o.Kind]),
+			figure(o.Rate, rate),
+			errorShare(o.ErrorRate),
+			figure(o.P50, duration),
+			figure(o.P95, duration),
+			figure(o.P99, duration),
+			figure(o.Total, duration),
+			figure(o.Fetches, func(n float64) string { return fmt.Sprintf("%.1f", n) }),
+			hits(o.CacheHits),
+		}})
+	}
+	return t
+}
+
+// kinds are short names of the kinds of operations.
+var kinds = map[string]string{"query": "query", "mutation": "mut", "subscription": "sub"}
+
+// title returns the operation's name, or the beginning of its hash.
+func (o Operation) title() string {
+	return cmp.Or(o.Name, fmt.Sprintf("(unnamed %.8s)", o.Hash))
+}
+
+func (s *Snapshot) subgraphTable() table {
+	t := table{
+		name: "Subgraphs", sort: 0,
+		empty: "The router has no subgraphs.",
+		columns: []column{
+			{title: "SUBGRAPH", ascending: true},
+			{title: "HEALTH", width: 8, ascending: true},
+			{title: "BREAKER", width: 9, ascending: true, optional: 2},
+			{title: "REQ/S", width: 6, right: true},
+			{title: "ERR", width: 5, right: true},
+			{title: "P50", width: 6, right: true, optional: 3},
+			{title: "P95", width: 6, right: true},
+			{title: "P99", width: 6, right: true, optional: 1},
+			{title: "IN FL", width: 6, right: true, optional: 4},
+		},
+	}
+	for _, g := range s.Subgraphs {
+		health, breaker := plain(g.Health), plain(g.Breaker)
+		if g.Health == "failing" {
+			health.style = badStyle
+		}
+		if g.Breaker == "open" {
+			breaker.style = badStyle
+		}
+		t.rows = append(t.rows, row{id: g.Name, cells: []cell{
+			plain(g.Name), health, breaker, figure(g.Rate, rate), errorShare(g.ErrorRate),
+			figure(g.P50, duration), figure(g.P95, duration), figure(g.P99, duration), figure(g.InFlight, count),
+		}})
+	}
+	return t
+}
+
+func (s *Snapshot) clientTable() table {
+	t := table{
+		name: "Clients", sort: 2,
+		empty: "No client sent a request in this time.",
+		columns: []column{
+			{title: "CLIENT", ascending: true},
+			{title: "VERSION", width: 14, ascending: true, optional: 1},
+			{title: "REQ/S", width: 6, right: true},
+			{title: "REQS", width: 7, right: true, optional: 2},
+			{title: "ERR", width: 5, right: true},
+			{title: "P95", width: 6, right: true},
+		},
+	}
+	for _, c := range s.Clients {
+		failed := 0.0
+		if c.Requests > 0 {
+			failed = c.Errors / c.Requests
+		}
+		t.rows = append(t.rows, row{id: c.Name + "\x00" + c.Version, cells: []cell{
+			plain(cmp.Or(c.Name, "(unknown)")), plain(c.Version), figure(c.Rate, rate),
+			figure(c.Requests, count), errorShare(failed), figure(c.P95, duration),
+		}})
+	}
+	return t
+}
+
+func (s *Snapshot) failureTable() table {
+	t := table{
+		name: "Errors", sort: 1,
+		empty: "No errors in this time.",
+		columns: []column{
+			{title: "CODE", width: 28, ascending: true},
+			{title: "COUNT", width: 6, right: true},
+			{title: "LAST", width: 7, right: true},
+			{title: "SUBGRAPH", width: 12, ascending: true, optional: 1},
+			{title: "MESSAGE", ascending: true},
+		},
+	}
+	for _, f := range s.Errors {
+		// The number sorts the newest error first; the text says how long ago it was.
+		last := cell{text: span(s.Info.Now.Sub(f.Last)), number: float64(f.Last.UnixMilli())}
+		t.rows = append(t.rows, row{id: f.Code + "\x00" + f.Subgraph, cells: []cell{
+			plain(f.Code), figure(f.Count, count), last, plain(cmp.Or(f.Subgraph, "–")), plain(f.Message),
+		}})
+	}
+	return t
+}
