@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -45,6 +46,8 @@ func newDev(p *program) *cobra.Command {
 	flags.StringSliceVar(&opts.AllowHosts, "allow-host", nil, "an additional host name to serve, besides localhost and IP addresses; can be repeated")
 	flags.StringVar(&opts.Dir, "dir", ".souk", "the directory that keeps the data between starts")
 	flags.StringVar(&opts.AuthMode, "auth", "tutorial", "tutorial: requests without a token have all rights; enforced: they have public rights only")
+	flags.DurationVar(&opts.ShipAfter, "ship-after", 30*time.Minute, "how long after an order was placed a simulated carrier ships it; 0: never")
+	flags.DurationVar(&opts.DeliverAfter, "deliver-after", 30*time.Minute, "how long after that it delivers the order; 0: never")
 	flags.StringVar(&opts.LogLevel, "log-level", "info", "the lowest level to log: debug, info, warn or error")
 	flags.StringVar(&logFile, "log", "", "the log file of all parts (default: souk.log in --dir)")
 	return cmd

@@ -21,6 +21,7 @@ func New(options ...Option) *cobra.Command {
 	for _, name := range subgraphs.Names() {
 		root.AddCommand(newService(name))
 	}
+	root.AddCommand(newPayment())
 	root.AddCommand(p.commands...)
 	return root
 }

@@ -89,7 +89,7 @@ func (s *System) routerConfig() config.Config {
 		},
 		Invalidation: config.CacheInvalidation{
 			Stream: eventStream,
-			Events: map[string][]string{"product.updated": {"Product"}, "inventory.updated": {"Product", "StockLevel.productId"}},
+			Events: map[string][]string{"product.updated": {"Product"}, "inventory.updated": {"Product", "StockLevel.productId"}, "user.erased": {"User"}},
 			Token:  s.token,
 		},
 	}

@@ -46,9 +46,8 @@ func (s *System) StopService(name string) error {
 // Variables returns the environment variables with which `souk NAME` can run a
 // service in a separate process, in place of one that StopService stopped.
 func (s *System) Variables(name string) map[string]string {
-	_, port, _ := strings.Cut(s.addresses[name], ":")
 	variables := map[string]string{
-		"PORT":            port,
+		"PORT":            port(s.addresses[name]),
 		"DATABASE_URL":    s.databases[name],
 		"REDIS_URL":       s.redis.url,
 		"AUTH_MODE":       s.opts.AuthMode,
@@ -58,6 +57,8 @@ func (s *System) Variables(name string) map[string]string {
 		"SMS_WEBHOOK_URL": s.URL(inboxName) + "/sms",
 		"MAIL_FROM":       "Souk <shop@souk.example>",
 		"IMAGE_BASE_URL":  s.URL("product"),
+		"PAYMENT_URL":     s.URL(paymentName),
+		"PAYMENT_API_KEY": s.token,
 	}
 	for _, other := range subgraphs.Names() {
 		variables[strings.ToUpper(other)+"_SERVICE_URL"] = s.URL(other)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"souk/internal/hostcheck"
 	"souk/internal/loopback"
@@ -50,6 +51,12 @@ type Options struct {
 	Log io.Writer
 	// LogLevel is debug, info, warn or error. The default is info.
 	LogLevel string
+	// ShipAfter is how long after an order was placed a simulated carrier ships
+	// it, and DeliverAfter how long after that it delivers it. Orders from
+	// before the start count as placed or shipped at the start. With 0, the
+	// carrier does not ship or deliver.
+	ShipAfter    time.Duration
+	DeliverAfter time.Duration
 	// Extensions are the extensions of the router.
 	Extensions router.Extensions
 }
@@ -64,6 +71,8 @@ type System struct {
 	postgres  *pgserver.Server
 	redis     *redisServer
 	inbox     *component
+	payment   *component
+	carrier   *component
 	services  map[string]*component
 	router    *component
 	token     string // with which services authenticate to each other
@@ -104,6 +113,9 @@ func (s *System) start(ctx context.Context) error {
 	if err := report.step("inbox", func() (string, error) { return s.startInbox(ctx) }); err != nil {
 		return err
 	}
+	if err := report.step(paymentName, func() (string, error) { return s.URL(paymentName), s.StartPayment(ctx) }); err != nil {
+		return err
+	}
 	for _, name := range subgraphs.Names() {
 		if err := report.step(name, func() (string, error) { return s.URL(name), s.StartService(ctx, name) }); err != nil {
 			return err
@@ -112,24 +124,26 @@ func (s *System) start(ctx context.Context) error {
 	if err := report.step("seed data", func() (string, error) { return s.seed(ctx) }); err != nil {
 		return err
 	}
+	s.startCarrier(ctx)
 	return report.step("router", func() (string, error) { return s.startRouter(ctx) })
 }
 
 const (
-	routerName = "router"
-	adminName  = "admin"
-	inboxName  = "inbox"
-	smtpName   = "smtp"
+	routerName  = "router"
+	adminName   = "admin"
+	inboxName   = "inbox"
+	smtpName    = "smtp"
+	paymentName = "payment"
 )
 
 // componentNames returns the names of everything that listens, in order of
 // their ports.
 func (s *System) componentNames() []string {
-	return slices.Concat([]string{routerName}, subgraphs.Names(), []string{inboxName, adminName, smtpName})
+	return slices.Concat([]string{routerName}, subgraphs.Names(), []string{inboxName, adminName, smtpName, paymentName})
 }
 
-// URL returns the base URL of the router, a service, the "inbox" or the
-// "admin" endpoints.
+// URL returns the base URL of the router, a service, the "inbox", the "payment"
+// provider or the "admin" endpoints.
 func (s *System) URL(name string) string {
 	if address := s.addresses[name]; !strings.HasPrefix(address, ":") {
 		return "http://" + address
@@ -144,11 +158,11 @@ func (s *System) Failed() <-chan error { return s.failed }
 // Stop stops the router, then the services, then Redis and Postgres, each
 // after the work in progress.
 func (s *System) Stop() error {
-	err := s.router.stop()
+	err := errors.Join(s.router.stop(), s.carrier.stop())
 	for _, name := range slices.Backward(subgraphs.Names()) {
 		err = errors.Join(err, s.StopService(name))
 	}
-	err = errors.Join(err, s.inbox.stop())
+	err = errors.Join(err, s.inbox.stop(), s.StopPayment())
 	s.release(s.componentNames()...)
 	if s.redis != nil {
 		err = errors.Join(err, s.redis.stop())
@@ -174,7 +188,7 @@ func (s *System) startPostgres(ctx context.Context) (string, error) {
 	if s.postgres, err = pgserver.Start(ctx, options); err != nil {
 		return "", err
 	}
-	for _, name := range subgraphs.Names() {
+	for _, name := range append(subgraphs.Names(), paymentName) {
 		if s.databases[name], err = s.postgres.Database(ctx, "souk_"+name); err != nil {
 			return "", err
 		}

@@ -43,6 +43,9 @@ func newAuditor(ctx context.Context, store *dev.System) (a *auditor, err error) 
 			return nil, fmt.Errorf("opening the database of %s: %w", name, err)
 		}
 	}
+	if a.databases[payments], err = pgxpool.New(ctx, store.PaymentVariables()["DATABASE_URL"]); err != nil {
+		return nil, fmt.Errorf("opening the database of the payments: %w", err)
+	}
 	if a.before, err = a.stock(ctx); err != nil {
 		return nil, err
 	}
@@ -78,6 +81,7 @@ func (a *auditor) audit(ctx context.Context, out io.Writer, accepted []acceptedO
 		{"the store becomes idle", a.awaitIdle},
 		{"accepted orders exist with their events", func(ctx context.Context) (string, error) { return a.checkOrders(ctx, ids) }},
 		{"no product is oversold", a.checkStock},
+		{"every order has its money, and no money is without an order", a.checkMoney},
 		{"each customer got one e-mail", func(ctx context.Context) (string, error) { return a.checkNotifications(ctx, accepted) }},
 		{"the router agrees with the databases", a.checkRouter},
 		{"orders match their events", a.checkReplay},
@@ -97,13 +101,14 @@ func (a *auditor) audit(ctx context.Context, out io.Writer, accepted []acceptedO
 
 // awaitIdle waits until no work is pending.
 func (a *auditor) awaitIdle(ctx context.Context) (string, error) {
-	releases := `select count(*) from stock_releases`
-	if a.skipGracePeriod { // orders that were out of stock have a release that is due after a minute
-		releases += ` where attempts > 0 or due_at <= now()`
+	due := ""
+	if a.skipGracePeriod { // orders that were out of stock have tasks that are due after a minute
+		due = ` where attempts > 0 or due_at <= now()`
 	}
 	under := []struct{ database, what, query string }{
 		{"order", "pending orders", `select count(*) from orders where status = 'PENDING'`},
-		{"order", "stock releases", releases},
+		{"order", "stock releases", `select count(*) from stock_releases` + due},
+		{"order", "payments to settle", `select count(*) from payment_tasks` + due},
 		{"notification", "unsent notifications", `select count(*) from notifications where status = 'PENDING'`},
 		{"order", "events in the outbox of orders", `select count(*) from event_outbox where published_at is null`},
 		{"inventory", "events in the outbox of inventory", `select count(*) from event_outbox where published_at is null`},
@@ -153,8 +158,8 @@ func (a *auditor) checkEventsHandled(ctx context.Context) error {
 func (a *auditor) checkOrders(ctx context.Context, ids []int64) (string, error) {
 	const whole = `
 		select count(*) from orders o where id = any($1) and status = 'CONFIRMED'
-		and (select array_agg(type order by version) from order_events e where e.order_id = o.id) = '{OrderPlaced,OrderConfirmed}'
-		and (select array_agg(version order by version) from order_events e where e.order_id = o.id) = '{1,2}'
+		and (select array_agg(type order by version) from order_events e where e.order_id = o.id) = '{OrderPlaced,PaymentAuthorized,OrderConfirmed}'
+		and (select array_agg(version order by version) from order_events e where e.order_id = o.id) = '{1,2,3}'
 		and (select count(*) from event_outbox x where x.type = 'order.created' and x.subject = o.id::text) = 1`
 	n, err := a.count(ctx, "order", whole, ids)
 	if err == nil && n != len(ids) {
@@ -216,7 +221,7 @@ func (a *auditor) stock(ctx context.Context) (map[int64]stock, error) {
 func (a *auditor) orderedUnits(ctx context.Context) (map[int64]int64, error) {
 	rows, err := a.databases["order"].Query(ctx, `
 		select (l->>'productId')::bigint, sum((l->>'quantity')::bigint)::bigint
-		from orders, jsonb_array_elements(lines) l where status = 'CONFIRMED' group by 1`)
+		from orders, jsonb_array_elements(lines) l where status in ('CONFIRMED', 'SHIPPED', 'DELIVERED') group by 1`)
 	if err != nil {
 		return nil, fmt.Errorf("reading ordered units: %w", err)
 	}

@@ -1,12 +1,15 @@
 // Package notification is the notification service. It tells customers by
 // e-mail and SMS what happens to their orders.
 //
-// An event (order.created, order.cancelled) passes through these packages:
+// An event of an order (order.created, order.shipped and so on) passes through
+// these packages:
 //
 //	notifier   stores one notification per channel, sends it, records the result
 //	message    renders the text of a notification from templates
 //	deliver    hands the message to an SMTP server or an SMS webhook
 //	graph      answers GraphQL queries about notifications
+//
+// user.erased empties the notifications of an erased account.
 //
 // The user service supplies the addresses (package userclient). Each message
 // sent is published as notification.sent through the outbox. Package inbox

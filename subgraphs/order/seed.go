@@ -20,6 +20,9 @@ const (
 	seedDays   = 60
 )
 
+// seedDelivered is the age from which the orders of the sample are delivered.
+const seedDelivered = 3 * 24 * time.Hour
+
 // Seed fills an empty, migrated database with the orders of the sample store.
 // A database that has orders stays unchanged. The sample stock already reflects
 // these orders, so Seed reserves nothing and publishes no events.
@@ -64,6 +67,10 @@ func pastOrders(products []sample.Product, now time.Time) []orderstore.PastOrder
 			add(orderstore.Cancelled{Reason: reasons[random.IntN(len(reasons))]}, min(age/2, time.Duration(1+random.IntN(40))*time.Hour))
 		default:
 			add(orderstore.Confirmed{}, 90*time.Millisecond)
+			if age > seedDelivered {
+				add(orderstore.Shipped{Carrier: "Souk Post", TrackingNumber: fmt.Sprintf("SP%010d", i+1)}, time.Duration(2+i%20)*time.Hour)
+				add(orderstore.Delivered{}, time.Duration(30+i%30)*time.Hour)
+			}
 		}
 		orders = append(orders, past)
 	}

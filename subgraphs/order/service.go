@@ -3,12 +3,15 @@ package order
 import (
 	"context"
 	"embed"
+	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"souk/subgraphs/internal/events"
 	"souk/subgraphs/internal/graphql"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/internal/session"
@@ -16,6 +19,7 @@ import (
 	"souk/subgraphs/order/graph"
 	"souk/subgraphs/order/inventoryclient"
 	"souk/subgraphs/order/orderstore"
+	"souk/subgraphs/order/payment"
 	"souk/subgraphs/order/productclient"
 	"souk/subgraphs/order/userclient"
 )
@@ -37,7 +41,19 @@ func Run(ctx context.Context, env server.Environment) error {
 	return server.Run(ctx, env, migrations(), build)
 }
 
+const (
+	consumerGroup = "order"
+	// variablePaymentURL is the variable with the payment provider's base URL,
+	// variablePaymentKey that with its API key.
+	variablePaymentURL = "PAYMENT_URL"
+	variablePaymentKey = "PAYMENT_API_KEY"
+)
+
 func build(_ context.Context, r server.Resources) (*server.Service, error) {
+	provider, err := paymentProvider(r)
+	if err != nil {
+		return nil, err
+	}
 	transport := r.Telemetry.Transport(nil)
 	orders := orderstore.New(r.DB, r.Now)
 	watcher := orderstore.NewWatcher(r.DB, r.Logger)
@@ -48,19 +64,38 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 		Inventory: inventoryclient.New(r.Services["inventory"], r.ServiceToken, transport),
 		Products:  productclient.New(r.Services["product"], r.ServiceToken, transport),
 		Users:     users,
+		Payments:  provider,
 		Now:       r.Now,
 		Logger:    r.Logger,
 	}
 	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{OrderStore: orders, Checkout: service, Watcher: watcher, Sessions: sessions}})
 	return &server.Service{
 		Handler: graphql.New(r, schema, graphql.Authenticator(r)),
-		Workers: []func(context.Context) error{watcher.Run, sessions.Run, service.Work},
-		Orders:  countOrders(orders),
+		Workers: []func(context.Context) error{
+			watcher.Run, sessions.Run, service.Work,
+			r.Events.Consume(events.Consumer{Group: consumerGroup, Types: []string{events.UserErased}, Handler: service.HandleErasure}),
+		},
+		Orders: countOrders(orders),
 	}, nil
 }
 
-// countOrders returns a function that counts orders by state for the console:
-// pending, confirmed, cancelled and rejected.
+// paymentProvider returns the payment provider that the environment configures,
+// or nil.
+func paymentProvider(r server.Resources) (payment.Provider, error) {
+	base, _ := r.Lookup(variablePaymentURL)
+	if base == "" {
+		r.Logger.Warn("payment is disabled, so orders are confirmed without it; to enable it, set PAYMENT_URL, such as http://payment:8080")
+		return nil, nil
+	}
+	if u, err := url.Parse(base); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("PAYMENT_URL is %q; set it to a base URL, such as http://payment:8080", base)
+	}
+	key, _ := r.Lookup(variablePaymentKey)
+	return payment.NewClient(base, key, r.Telemetry.Transport(nil)), nil
+}
+
+// countOrders returns a function that counts orders by state, such as
+// confirmed, for the console.
 func countOrders(orders *orderstore.Store) func(context.Context, int64) (map[string]int64, error) {
 	return func(ctx context.Context, limit int64) (map[string]int64, error) {
 		counts, err := orders.CountByStatus(ctx, limit)

@@ -205,7 +205,7 @@ func TestEventsReportCountsOrdersByState(t *testing.T) {
 	if err != nil || report.Orders == nil {
 		t.Fatalf("got %+v, err %v", report, err)
 	}
-	want := map[string]int64{"pending": 0, "confirmed": 1, "cancelled": 1, "rejected": 1}
+	want := map[string]int64{"pending": 0, "confirmed": 1, "shipped": 0, "delivered": 0, "cancelled": 1, "rejected": 1}
 	if got := report.Orders.ByState; !maps.Equal(got, want) {
 		t.Errorf("orders by state = %v, want %v", got, want)
 	}
@@ -269,8 +269,8 @@ func TestSeedRunsOnceAndReplaysCleanly(t *testing.T) {
 		t.Errorf("got %d differences, err %v: %s", n, err, &out)
 	}
 	var statuses, waiting int
-	err := s.DB.QueryRow(t.Context(), `SELECT count(DISTINCT status), (SELECT count(*) FROM event_outbox) + (SELECT count(*) FROM stock_releases) FROM orders`).Scan(&statuses, &waiting)
-	if err != nil || statuses != 3 || waiting != 0 {
+	err := s.DB.QueryRow(t.Context(), `SELECT count(DISTINCT status), (SELECT count(*) FROM event_outbox) + (SELECT count(*) FROM stock_releases) + (SELECT count(*) FROM payment_tasks) FROM orders`).Scan(&statuses, &waiting)
+	if err != nil || statuses != 4 || waiting != 0 {
 		t.Errorf("got %d statuses, %d events and releases, err %v", statuses, waiting, err)
 	}
 }

@@ -10,9 +10,14 @@ import (
 const (
 	OrderCreated     = "order.created"
 	OrderCancelled   = "order.cancelled"
+	OrderShipped     = "order.shipped"
+	OrderDelivered   = "order.delivered"
+	OrderPaid        = "order.paid"
+	OrderRefunded    = "order.refunded"
 	InventoryUpdated = "inventory.updated"
 	ProductUpdated   = "product.updated"
 	NotificationSent = "notification.sent"
+	UserErased       = "user.erased"
 )
 
 const (

@@ -8,10 +8,6 @@ import (
 	"time"
 
 	"github.com/Khan/genqlient/graphql"
-	"github.com/failsafe-go/failsafe-go"
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
-	"github.com/failsafe-go/failsafe-go/retrypolicy"
-	"github.com/failsafe-go/failsafe-go/timeout"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"souk/subgraphs/internal/identity"
@@ -38,33 +34,16 @@ const (
 
 // Client calls one service. It implements genqlient's graphql.Client.
 type Client struct {
-	name    string
 	graphql graphql.Client
-	breaker circuitbreaker.CircuitBreaker[any]
-	policy  failsafe.Executor[any]
+	policy  *Policy
 }
 
 // New returns a client of the named service at a base URL. The transport sees
 // every attempt; nil means http.DefaultTransport.
 func New(name, baseURL, token string, transport http.RoundTripper) *Client {
-	breaker := circuitbreaker.NewBuilder[any]().
-		HandleIf(func(_ any, err error) bool { return noResponse(err) && !errors.Is(err, context.Canceled) }).
-		WithFailureRateThreshold(failureRate, minAttempts, failureWindow).
-		WithDelay(breakerDelay).WithJitterFactor(0.2).
-		WithSuccessThreshold(1).
-		Build()
-	retry := retrypolicy.NewBuilder[any]().
-		HandleIf(func(_ any, err error) bool { return noResponse(err) }).
-		AbortOnErrors(circuitbreaker.ErrOpen, context.Canceled, context.DeadlineExceeded).
-		WithMaxRetries(maxRetries).
-		WithBackoff(minBackoff, maxBackoff).WithJitterFactor(0.5).
-		ReturnLastFailure().
-		Build()
 	return &Client{
-		name:    name,
 		graphql: graphql.NewClient(baseURL+"/graphql", serviceDoer{token, &http.Client{Transport: transport}}),
-		breaker: breaker,
-		policy:  failsafe.With[any](retry, breaker, timeout.New[any](attemptTimeout)),
+		policy:  NewPolicy(name, Limits{Call: callTimeout, Attempt: attemptTimeout, Retries: maxRetries}, noResponse),
 	}
 }
 
@@ -80,27 +59,14 @@ func noResponse(err error) bool {
 
 // MakeRequest implements graphql.Client. Its error is an *Error.
 func (c *Client) MakeRequest(ctx context.Context, request *graphql.Request, response *graphql.Response) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	err := c.policy.WithContext(ctx).RunWithExecution(func(try failsafe.Execution[any]) error {
-		return c.graphql.MakeRequest(try.Context(), request, response)
+	return c.policy.Do(ctx, request.OpName, func(ctx context.Context) error {
+		return c.graphql.MakeRequest(ctx, request, response)
 	})
-	if err != nil {
-		return &Error{Service: c.name, Operation: request.OpName, RetryAfter: c.retryAfter(), Err: err}
-	}
-	return nil
 }
 
 // Ready returns nil unless the circuit breaker is open, so that a call would
 // fail immediately.
-func (c *Client) Ready() error {
-	if c.breaker.IsOpen() && c.breaker.RemainingDelay() > 0 {
-		return &Error{Service: c.name, Operation: "any operation", RetryAfter: c.retryAfter(), Err: circuitbreaker.ErrOpen}
-	}
-	return nil
-}
-
-func (c *Client) retryAfter() time.Duration { return max(time.Second, c.breaker.RemainingDelay()) }
+func (c *Client) Ready() error { return c.policy.Ready() }
 
 // Error means that a call failed. The call may or may not have taken effect.
 type Error struct {

@@ -115,28 +115,37 @@ type Shortage struct {
 	Available int
 }
 
+// PaymentDeclined means that the payment provider refused a payment.
+type PaymentDeclined struct {
+	Message string
+	Reason  string // the provider's, such as insufficient_funds
+}
+
 // The messages double as error texts.
-func (e *InvalidInput) Error() string { return e.Message }
-func (e *NotFound) Error() string     { return e.Message }
-func (e *Conflict) Error() string     { return e.Message }
-func (e *Forbidden) Error() string    { return e.Message }
-func (e *Unavailable) Error() string  { return e.Message }
-func (e *OutOfStock) Error() string   { return e.Message }
+func (e *InvalidInput) Error() string    { return e.Message }
+func (e *NotFound) Error() string        { return e.Message }
+func (e *Conflict) Error() string        { return e.Message }
+func (e *Forbidden) Error() string       { return e.Message }
+func (e *Unavailable) Error() string     { return e.Message }
+func (e *OutOfStock) Error() string      { return e.Message }
+func (e *PaymentDeclined) Error() string { return e.Message }
 
 // The machine-readable codes: one for each type.
-func (*InvalidInput) Code() string { return "INVALID_INPUT" }
-func (*NotFound) Code() string     { return "NOT_FOUND" }
-func (*Conflict) Code() string     { return "CONFLICT" }
-func (*Forbidden) Code() string    { return "FORBIDDEN" }
-func (*Unavailable) Code() string  { return "UNAVAILABLE" }
-func (*OutOfStock) Code() string   { return "OUT_OF_STOCK" }
+func (*InvalidInput) Code() string    { return "INVALID_INPUT" }
+func (*NotFound) Code() string        { return "NOT_FOUND" }
+func (*Conflict) Code() string        { return "CONFLICT" }
+func (*Forbidden) Code() string       { return "FORBIDDEN" }
+func (*Unavailable) Code() string     { return "UNAVAILABLE" }
+func (*OutOfStock) Code() string      { return "OUT_OF_STOCK" }
+func (*PaymentDeclined) Code() string { return "PAYMENT_DECLINED" }
 
-func (*InvalidInput) IsError() {}
-func (*NotFound) IsError()     {}
-func (*Conflict) IsError()     {}
-func (*Forbidden) IsError()    {}
-func (*Unavailable) IsError()  {}
-func (*OutOfStock) IsError()   {}
+func (*InvalidInput) IsError()    {}
+func (*NotFound) IsError()        {}
+func (*Conflict) IsError()        {}
+func (*Forbidden) IsError()       {}
+func (*Unavailable) IsError()     {}
+func (*OutOfStock) IsError()      {}
+func (*PaymentDeclined) IsError() {}
 
 // Result converts an error to a member of the union U, if it is one. Any other
 // error is returned as an error. Resolvers of mutations end with it:

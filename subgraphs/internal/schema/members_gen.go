@@ -12,6 +12,9 @@ func (*Forbidden) IsUpdateUserResult()        {}
 func (*InvalidInput) IsChangePasswordResult() {}
 func (*Forbidden) IsChangePasswordResult()    {}
 func (*NotFound) IsChangePasswordResult()     {}
+func (*Conflict) IsEraseUserResult()          {}
+func (*Forbidden) IsEraseUserResult()         {}
+func (*NotFound) IsEraseUserResult()          {}
 
 // The unions of schema/product.graphqls.
 func (*InvalidInput) IsCreateProductResult() {}
@@ -34,17 +37,29 @@ func (*NotFound) IsSettleReservationResult() {}
 func (*Conflict) IsSettleReservationResult() {}
 
 // The unions of schema/order.graphqls.
-func (*InvalidInput) IsPlaceOrderResult()  {}
-func (*OutOfStock) IsPlaceOrderResult()    {}
-func (*NotFound) IsPlaceOrderResult()      {}
-func (*Conflict) IsPlaceOrderResult()      {}
-func (*Forbidden) IsPlaceOrderResult()     {}
-func (*Unavailable) IsPlaceOrderResult()   {}
-func (*InvalidInput) IsCancelOrderResult() {}
-func (*NotFound) IsCancelOrderResult()     {}
-func (*Conflict) IsCancelOrderResult()     {}
-func (*Forbidden) IsCancelOrderResult()    {}
-func (*Unavailable) IsCancelOrderResult()  {}
+func (*InvalidInput) IsPlaceOrderResult()    {}
+func (*OutOfStock) IsPlaceOrderResult()      {}
+func (*PaymentDeclined) IsPlaceOrderResult() {}
+func (*NotFound) IsPlaceOrderResult()        {}
+func (*Conflict) IsPlaceOrderResult()        {}
+func (*Forbidden) IsPlaceOrderResult()       {}
+func (*Unavailable) IsPlaceOrderResult()     {}
+func (*InvalidInput) IsCancelOrderResult()   {}
+func (*NotFound) IsCancelOrderResult()       {}
+func (*Conflict) IsCancelOrderResult()       {}
+func (*Forbidden) IsCancelOrderResult()      {}
+func (*Unavailable) IsCancelOrderResult()    {}
+func (*InvalidInput) IsShipOrderResult()     {}
+func (*NotFound) IsShipOrderResult()         {}
+func (*Conflict) IsShipOrderResult()         {}
+func (*Forbidden) IsShipOrderResult()        {}
+func (*NotFound) IsDeliverOrderResult()      {}
+func (*Conflict) IsDeliverOrderResult()      {}
+func (*Forbidden) IsDeliverOrderResult()     {}
+func (*InvalidInput) IsRefundOrderResult()   {}
+func (*NotFound) IsRefundOrderResult()       {}
+func (*Conflict) IsRefundOrderResult()       {}
+func (*Forbidden) IsRefundOrderResult()      {}
 
 // The unions of schema/notification.graphqls.
 func (*NotFound) IsRetryNotificationResult()  {}

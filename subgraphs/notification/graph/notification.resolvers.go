@@ -29,6 +29,8 @@ func (r *mutationResolver) RetryNotification(ctx context.Context, id string) (Re
 		return schema.Result[RetryNotificationResult](schema.NewNotFound("notification", id))
 	case errors.Is(err, notifier.ErrNotDead):
 		return schema.Result[RetryNotificationResult](schema.NewConflict("Notification %s is %s. Only DEAD notifications can be retried.", id, n.Status))
+	case errors.Is(err, notifier.ErrErased):
+		return schema.Result[RetryNotificationResult](schema.NewConflict("The recipient of notification %s has erased the account, so nothing can be sent.", id))
 	case err != nil:
 		return nil, err
 	}

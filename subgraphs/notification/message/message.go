@@ -17,10 +17,14 @@ import (
 const (
 	OrderCreated   = "order-created"
 	OrderCancelled = "order-cancelled"
+	OrderPaid      = "order-paid"
+	OrderShipped   = "order-shipped"
+	OrderDelivered = "order-delivered"
+	OrderRefunded  = "order-refunded"
 )
 
-// Order is the order data that templates can use. It decodes the data of
-// order.created and order.cancelled.
+// Order is the order data that templates can use. It decodes the data of the
+// events of orders.
 type Order struct {
 	OrderID  int64     `json:"orderId,string"`
 	UserID   int64     `json:"userId,string"`
@@ -29,6 +33,13 @@ type Order struct {
 	Lines    []Line    `json:"lines"`
 	PlacedAt time.Time `json:"placedAt"`
 	Reason   string    `json:"reason"` // of the cancellation
+	Shipment *Shipment `json:"shipment"`
+}
+
+// Shipment is how a shipped order travels. The fields may be empty.
+type Shipment struct {
+	Carrier        string `json:"carrier"`
+	TrackingNumber string `json:"trackingNumber"`
 }
 
 // Line is a quantity of a product.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -48,15 +50,24 @@ var traceContext propagation.TraceContext
 var templates = map[string]string{
 	events.OrderCreated:   message.OrderCreated,
 	events.OrderCancelled: message.OrderCancelled,
+	events.OrderPaid:      message.OrderPaid,
+	events.OrderShipped:   message.OrderShipped,
+	events.OrderDelivered: message.OrderDelivered,
+	events.OrderRefunded:  message.OrderRefunded,
 }
 
 // EventTypes returns the types of the events that Handle expects.
-func EventTypes() []string { return []string{events.OrderCreated, events.OrderCancelled} }
+func EventTypes() []string {
+	return append(slices.Sorted(maps.Keys(templates)), events.UserErased)
+}
 
-// Handle creates the notifications for an event. It fails permanently if the
-// event's user does not exist or its data is invalid, and temporarily while
-// the user service is unavailable.
+// Handle creates the notifications for an event of an order, or erases those of
+// a user. It fails permanently if the event's user does not exist or its data
+// is invalid, and temporarily while the user service is unavailable.
 func (s *Service) Handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
+	if e.Type == events.UserErased {
+		return s.erase(ctx, tx, e)
+	}
 	var order message.Order
 	if err := e.Decode(&order); err != nil {
 		return events.Permanent(err)
@@ -70,6 +81,9 @@ func (s *Service) Handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
 	}
 	if !ok {
 		return events.Permanent(fmt.Errorf("%s is for user %d, which does not exist", e.Type, order.UserID))
+	}
+	if contact.Erased {
+		return nil // nobody can be reached any more
 	}
 	template := templates[e.Type]
 	carrier := propagation.MapCarrier{}
@@ -115,6 +129,7 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, n Notification, text me
 var (
 	ErrNotFound = errors.New("notification not found")
 	ErrNotDead  = errors.New("the notification is not dead")
+	ErrErased   = errors.New("the recipient's account was erased")
 )
 
 // Retry makes a dead notification pending again, with as many attempts as a
@@ -122,7 +137,7 @@ var (
 func (s *Service) Retry(ctx context.Context, id int64) (Notification, error) {
 	rows, err := s.DB.Query(ctx, `
 		UPDATE notifications SET status = 'PENDING', allowed = attempts + $2, due_at = $3
-		WHERE id = $1 AND status = 'DEAD' RETURNING `+columns, id, attemptLimit, s.Now())
+		WHERE id = $1 AND status = 'DEAD' AND recipient <> '' RETURNING `+columns, id, attemptLimit, s.Now())
 	if err != nil {
 		return Notification{}, fmt.Errorf("retrying a notification: %w", err)
 	}
@@ -139,6 +154,9 @@ func (s *Service) Retry(ctx context.Context, id int64) (Notification, error) {
 	}
 	if _, ok := found[id]; !ok {
 		return n, ErrNotFound
+	}
+	if found[id].Recipient == "" {
+		return found[id], ErrErased
 	}
 	return found[id], ErrNotDead
 }

@@ -26,6 +26,8 @@ type Contact struct {
 	Name  string
 	Email string
 	Phone string // E.164; empty for none
+	// Erased says that the account was erased. The rest is then empty.
+	Erased bool
 }
 
 // Contact returns a user's contact. ok is false if the user does not exist.
@@ -35,7 +37,7 @@ func (c *Client) Contact(ctx context.Context, user int64) (contact Contact, ok b
 		return Contact{}, false, err
 	}
 	found := response.Contacts[0]
-	contact = Contact{Name: found.DisplayName, Email: found.Email}
+	contact = Contact{Name: found.DisplayName, Email: found.Email, Erased: found.Erased}
 	if found.Phone != nil {
 		contact.Phone = *found.Phone
 	}

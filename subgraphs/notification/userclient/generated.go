@@ -13,13 +13,19 @@ import (
 //
 // How a user can be reached. For the store's services only.
 type ContactsContactsContact struct {
-	DisplayName string  `json:"displayName"`
-	Email       string  `json:"email"`
-	Phone       *string `json:"phone"`
+	DisplayName string `json:"displayName"`
+	// True if the account was erased, so that nobody can be reached.
+	Erased bool `json:"erased"`
+	// Empty if the account was erased.
+	Email string  `json:"email"`
+	Phone *string `json:"phone"`
 }
 
 // GetDisplayName returns ContactsContactsContact.DisplayName, and is useful for accessing the field via an interface.
 func (v *ContactsContactsContact) GetDisplayName() string { return v.DisplayName }
+
+// GetErased returns ContactsContactsContact.Erased, and is useful for accessing the field via an interface.
+func (v *ContactsContactsContact) GetErased() bool { return v.Erased }
 
 // GetEmail returns ContactsContactsContact.Email, and is useful for accessing the field via an interface.
 func (v *ContactsContactsContact) GetEmail() string { return v.Email }
@@ -48,6 +54,7 @@ const Contacts_Operation = `
 query Contacts ($userIds: [ID!]!) {
 	contacts(userIds: $userIds) {
 		displayName
+		erased
 		email
 		phone
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
+	"strings"
 	"unicode/utf8"
 
 	"souk/subgraphs/internal/identity"
@@ -22,74 +22,84 @@ type Cancellation struct {
 
 const maxReasonLength = 500 // characters
 
-// immediateReleaseTimeout is how long Cancel waits for inventory to take the
-// units back. The order is cancelled even if that takes longer.
-const immediateReleaseTimeout = time.Second
-
 // Cancel cancels a confirmed order and returns it. It is idempotent. Its errors
 // are those of package schema: NotFound (also if the caller may not see the
 // order), Conflict and InvalidInput.
 func (s *Service) Cancel(ctx context.Context, caller identity.Caller, c Cancellation) (orderstore.Order, error) {
-	id, ok := ParseID(c.ID)
-	if !ok {
-		return orderstore.Order{}, schema.NewNotFound("order", c.ID)
+	if err := checkReason(c.Reason); err != nil {
+		return orderstore.Order{}, err
 	}
-	if n := utf8.RuneCountInString(c.Reason); n > maxReasonLength {
-		return orderstore.Order{}, schema.Invalid("reason", fmt.Sprintf("has %d characters", n), fmt.Sprintf("at most %d", maxReasonLength))
+	return s.change(ctx, caller, c.ID, func(o orderstore.Order) (orderstore.Event, error) { return decideCancel(o, c) })
+}
+
+func checkReason(reason string) error {
+	if n := utf8.RuneCountInString(reason); n > maxReasonLength {
+		return schema.Invalid("reason", fmt.Sprintf("has %d characters", n), fmt.Sprintf("at most %d", maxReasonLength))
+	}
+	if strings.ContainsRune(reason, 0) {
+		return schema.Invalid("reason", "contains a NUL character", "text without it")
+	}
+	return nil
+}
+
+// change appends the event that decide returns, if the caller may see the
+// order, and starts what follows from it.
+func (s *Service) change(ctx context.Context, caller identity.Caller, orderID string, decide orderstore.Decision) (orderstore.Order, error) {
+	id, ok := ParseID(orderID)
+	if !ok {
+		return orderstore.Order{}, schema.NewNotFound("order", orderID)
 	}
 	changed := false
 	o, err := s.Orders.Change(ctx, id, caller.Actor(), func(o orderstore.Order) (orderstore.Event, error) {
-		event, err := decideCancel(caller, o, c)
+		if !caller.MaySee(formatID(o.UserID)) {
+			return nil, schema.NewNotFound("order", orderID)
+		}
+		event, err := decide(o)
 		changed = event != nil
 		return event, err
 	})
 	if errors.Is(err, orderstore.ErrNotFound) {
-		return o, schema.NewNotFound("order", c.ID)
+		return o, schema.NewNotFound("order", orderID)
 	}
-	if err != nil {
+	if err != nil || !changed {
 		return o, err
 	}
-	if changed {
-		s.releaseImmediately(ctx, o.ID)
-	}
-	return o, nil
+	return s.followUp(ctx, o), nil
 }
 
-func decideCancel(caller identity.Caller, o orderstore.Order, c Cancellation) (orderstore.Event, error) {
-	if !caller.MaySee(formatID(o.UserID)) {
-		return nil, schema.NewNotFound("order", c.ID)
-	}
-	stale := c.ExpectedVersion != nil && *c.ExpectedVersion != o.Version
+func decideCancel(o orderstore.Order, c Cancellation) (orderstore.Event, error) {
 	switch o.Status {
 	case orderstore.StatusCancelled:
-		// A retry names the version that the first call cancelled.
-		if stale && *c.ExpectedVersion != o.Version-1 {
-			return nil, schema.StaleVersion("order", c.ID, *c.ExpectedVersion, o.Version)
-		}
-		return nil, nil
+		return nil, checkRepeated(o, c.ExpectedVersion)
 	case orderstore.StatusRejected:
 		return nil, schema.NewConflict("Order %s was rejected, so there is nothing to cancel.", c.ID)
 	case orderstore.StatusPending:
 		return nil, schema.NewConflict("Order %s is still being placed. Try again in a moment.", c.ID)
+	case orderstore.StatusShipped, orderstore.StatusDelivered:
+		return nil, schema.NewConflict("Order %s has been shipped, so it can no longer be cancelled.", c.ID)
 	}
-	if stale {
-		return nil, schema.StaleVersion("order", c.ID, *c.ExpectedVersion, o.Version)
+	if err := checkVersion(o, c.ExpectedVersion); err != nil {
+		return nil, err
 	}
 	return orderstore.Cancelled{Reason: c.Reason}, nil
 }
 
-// releaseImmediately tries to return an order's units before the caller gets
-// its response, so that the caller sees them in stock. If it fails, the worker
-// releases them later.
-func (s *Service) releaseImmediately(ctx context.Context, id int64) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), immediateReleaseTimeout)
-	defer cancel()
-	if s.Inventory.Ready() != nil {
-		return
+// checkVersion returns a Conflict unless the order has the expected version.
+func checkVersion(o orderstore.Order, expected *int) error {
+	if expected != nil && *expected != o.Version {
+		return schema.StaleVersion("order", formatID(o.ID), *expected, o.Version)
 	}
-	if _, err := s.release(ctx, &id); err != nil {
-		s.Logger.WarnContext(ctx, "could not release the stock of a cancelled order; the worker retries", "order", id, "error", err)
+	return nil
+}
+
+// checkRepeated is checkVersion for a call that changes the status, on an order
+// that has the status already. A retry names the version that the first call
+// changed.
+func checkRepeated(o orderstore.Order, expected *int) error {
+	if expected != nil && *expected == o.StatusVersion-1 {
+		return nil
 	}
+	return checkVersion(o, expected)
 }
 
 func formatID(id int64) string { return strconv.FormatInt(id, 10) }
@@ -97,7 +107,7 @@ func formatID(id int64) string { return strconv.FormatInt(id, 10) }
 // release attempts one due release, of the given order or (nil) of any order.
 // It reports whether one was due.
 func (s *Service) release(ctx context.Context, order *int64) (bool, error) {
-	r, ok, err := s.Orders.ClaimRelease(ctx, order, releaseLease)
+	r, ok, err := s.Orders.ClaimTask(ctx, orderstore.StockReleases, order, releaseLease)
 	if err != nil || !ok {
 		return false, err
 	}
@@ -107,11 +117,11 @@ func (s *Service) release(ctx context.Context, order *int64) (bool, error) {
 		err = nil // nothing is reserved, and no reservation can arrive any more
 	}
 	if err == nil {
-		return true, s.Orders.CompleteRelease(ctx, r)
+		return true, s.Orders.CompleteTask(ctx, r)
 	}
 	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
-	if later := s.Orders.RescheduleRelease(write, r, s.Now().Add(backoff(r.Attempts)), err); later != nil {
+	if later := s.Orders.RescheduleTask(write, r, s.Now().Add(backoff(r.Attempts)), err); later != nil {
 		return true, later
 	}
 	if unknown != nil {

@@ -352,6 +352,7 @@ func (s *store) record(r checkout.Request) orderstore.Order {
 	for _, statement := range []string{
 		`ALTER TABLE order_events DISABLE TRIGGER USER`, `DELETE FROM order_events`, `ALTER TABLE order_events ENABLE TRIGGER USER`,
 		`DELETE FROM orders`, `DELETE FROM order_keys`, `DELETE FROM event_outbox`, `DELETE FROM stock_releases`,
+		`DELETE FROM payment_tokens`, `DELETE FROM payment_tasks`,
 	} {
 		if _, err := s.db.Exec(s.t.Context(), statement); err != nil {
 			s.t.Fatal(err)
@@ -361,7 +362,7 @@ func (s *store) record(r checkout.Request) orderstore.Order {
 		s.t.Fatal(err)
 	}
 	pending, _, err := s.Orders.Place(s.t.Context(), "1", &orderstore.IdempotencyKey{Caller: caller, Value: *r.IdempotencyKey, RequestHash: hash},
-		orderstore.Placed{UserID: o.UserID, Currency: o.Currency, Lines: o.Lines})
+		orderstore.Placed{UserID: o.UserID, Currency: o.Currency, Lines: o.Lines, PaymentRequired: o.Payment != nil}, "")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -476,7 +477,7 @@ func TestCancelSucceedsWithoutInventory(t *testing.T) {
 // A reservation may arrive after the first attempt to release its order.
 func TestReleaseUndoesALateReservation(t *testing.T) {
 	s := open(t)
-	o, _, err := s.Orders.Place(t.Context(), "1", nil, orderstore.Placed{UserID: 1, Currency: "USD", Lines: []orderstore.Line{{ProductID: 1, Name: "Laptop", Quantity: 2, UnitPrice: 1}}})
+	o, _, err := s.Orders.Place(t.Context(), "1", nil, orderstore.Placed{UserID: 1, Currency: "USD", Lines: []orderstore.Line{{ProductID: 1, Name: "Laptop", Quantity: 2, UnitPrice: 1}}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

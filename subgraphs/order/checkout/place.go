@@ -28,18 +28,28 @@ func (s *Service) Place(ctx context.Context, caller identity.Caller, r Request) 
 			return s.resume(ctx, o)
 		}
 	}
+	w.paid = s.Payments != nil
 	placed, err := s.loadPrices(ctx, w)
 	if err != nil {
 		return orderstore.Order{}, err
 	}
-	if err := s.Inventory.Ready(); err != nil {
+	if err := s.ready(); err != nil {
 		return orderstore.Order{}, s.unavailableError(ctx, err)
 	}
-	o, _, err := s.Orders.Place(ctx, caller.Actor(), w.key, placed)
+	o, _, err := s.Orders.Place(ctx, caller.Actor(), w.key, placed, w.token)
 	if err != nil {
 		return o, keyError(err)
 	}
 	return s.resume(ctx, o)
+}
+
+// ready returns nil unless inventory or the payment provider is known to be
+// down.
+func (s *Service) ready() error {
+	if err := s.Inventory.Ready(); err != nil || s.Payments == nil {
+		return err
+	}
+	return s.Payments.Ready()
 }
 
 // resume completes a recorded order. It continues when the caller disconnects,

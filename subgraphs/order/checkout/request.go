@@ -3,10 +3,14 @@ package checkout
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/bits"
+	"regexp"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
@@ -16,9 +20,11 @@ import (
 
 // Request is a request to place an order.
 type Request struct {
-	UserID         string // empty for the caller
-	Lines          []RequestLine
-	IdempotencyKey *string // nil for none
+	UserID          string // empty for the caller
+	Lines           []RequestLine
+	ShippingAddress *orderstore.Address // nil for none
+	PaymentToken    string              // the payment provider's; empty for its default
+	IdempotencyKey  *string             // nil for none
 }
 
 // RequestLine asks for a quantity of a product.
@@ -31,14 +37,21 @@ const (
 	maxLines    = 100
 	maxQuantity = 1000
 	maxKeyBytes = 255 // bytes
+	maxToken    = 200 // bytes
+
+	maxAddressLine = 100 // characters
+	maxPostalCode  = 20  // characters
 )
 
 // validRequest is a validated request. Its lines are in the order of the
 // request; lines for the same product are merged into the first.
 type validRequest struct {
-	userID int64
-	lines  []validLine
-	key    *orderstore.IdempotencyKey
+	userID  int64
+	lines   []validLine
+	address *orderstore.Address
+	token   string
+	paid    bool // the order must be paid through the provider
+	key     *orderstore.IdempotencyKey
 }
 
 type validLine struct {
@@ -53,7 +66,7 @@ func validate(caller identity.Caller, r Request) (validRequest, error) {
 	if err != nil {
 		return validRequest{}, err
 	}
-	w := validRequest{userID: user}
+	w := validRequest{userID: user, address: r.ShippingAddress, token: r.PaymentToken}
 	invalid := &schema.InvalidInput{}
 	if n := len(r.Lines); n < 1 || n > maxLines {
 		invalid.Add("lines", fmt.Sprintf("has %d entries", n), fmt.Sprintf("from 1 to %d", maxLines))
@@ -61,6 +74,10 @@ func validate(caller identity.Caller, r Request) (validRequest, error) {
 	if r.IdempotencyKey != nil && (*r.IdempotencyKey == "" || len(*r.IdempotencyKey) > maxKeyBytes) {
 		invalid.Add("idempotencyKey", fmt.Sprintf("is %d bytes long", len(*r.IdempotencyKey)), fmt.Sprintf("from 1 to %d", maxKeyBytes))
 	}
+	if len(r.PaymentToken) > maxToken || strings.ContainsFunc(r.PaymentToken, unicode.IsControl) {
+		invalid.Add("paymentToken", "is not a token of the payment provider", fmt.Sprintf("at most %d bytes without control characters", maxToken))
+	}
+	checkAddress(invalid, r.ShippingAddress)
 	if err := w.mergeLines(r.Lines, invalid); err != nil {
 		return w, err
 	}
@@ -71,6 +88,24 @@ func validate(caller identity.Caller, r Request) (validRequest, error) {
 		w.key = &orderstore.IdempotencyKey{Caller: caller.Actor(), Value: *r.IdempotencyKey, RequestHash: w.hash()}
 	}
 	return w, nil
+}
+
+var countryPattern = regexp.MustCompile(`^[A-Z]{2}$`)
+
+func checkAddress(invalid *schema.InvalidInput, a *orderstore.Address) {
+	if a == nil {
+		return
+	}
+	const path = "shippingAddress."
+	checkLine(invalid, path+"name", a.Name, 1, maxAddressLine)
+	checkLine(invalid, path+"line1", a.Line1, 1, maxAddressLine)
+	checkLine(invalid, path+"line2", a.Line2, 0, maxAddressLine)
+	checkLine(invalid, path+"city", a.City, 1, maxAddressLine)
+	checkLine(invalid, path+"postalCode", a.PostalCode, 0, maxPostalCode)
+	checkLine(invalid, path+"region", a.Region, 0, maxAddressLine)
+	if !countryPattern.MatchString(a.Country) {
+		invalid.Add(path+"country", "is not a country code", "two capital letters, such as DE (ISO 3166-1 alpha-2)")
+	}
 }
 
 // orderOwner returns the ID of the user the order is for.
@@ -128,6 +163,10 @@ func (w validRequest) hash() []byte {
 		buffer = binary.AppendVarint(binary.AppendVarint(buffer, line.productID), int64(line.quantity))
 	}
 	h.Write(buffer)
+	// What was added later counts only if it is there, so that keys stay valid.
+	if w.address != nil || w.token != "" {
+		_ = json.NewEncoder(h).Encode([]any{w.address, w.token}) // neither can fail
+	}
 	return h.Sum(nil)
 }
 
@@ -142,7 +181,7 @@ func (w validRequest) productIDs() []int64 {
 // placedEvent returns the order's first event, with the products' current
 // names and prices.
 func (w validRequest) placedEvent(products map[int64]productclient.Product) (orderstore.Placed, error) {
-	placed := orderstore.Placed{UserID: w.userID}
+	placed := orderstore.Placed{UserID: w.userID, ShippingAddress: w.address}
 	invalid := &schema.InvalidInput{}
 	var total uint64
 	for _, line := range w.lines {
@@ -164,6 +203,7 @@ func (w validRequest) placedEvent(products map[int64]productclient.Product) (ord
 		}
 		placed.Lines = append(placed.Lines, orderstore.Line{ProductID: line.productID, Name: p.Name, Quantity: line.quantity, UnitPrice: p.Price})
 	}
+	placed.PaymentRequired = w.paid && total > 0
 	return placed, invalid.Err()
 }
 

@@ -12,6 +12,7 @@ import (
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/order/inventoryclient"
 	"souk/subgraphs/order/orderstore"
+	"souk/subgraphs/order/payment"
 	"souk/subgraphs/order/productclient"
 	"souk/subgraphs/order/userclient"
 )
@@ -20,19 +21,21 @@ const (
 	// reservationTTL is how long inventory holds units for an order that is
 	// not committed.
 	reservationTTL = time.Minute
-	// placeTimeout bounds the calls to inventory (steps 2 and 3). Each call
-	// has a shorter timeout of its own.
-	placeTimeout = 6 * time.Second
+	// placeTimeout bounds the calls to inventory and the payment provider
+	// (steps 2 to 5). Each call has a shorter timeout of its own.
+	placeTimeout = 10 * time.Second
 	// writeTimeout bounds the writes that record the outcome afterwards.
 	writeTimeout = 3 * time.Second
 )
 
-// Service places and cancels orders. Work recovers what crashes leave behind.
+// Service places, ships, delivers, cancels and refunds orders. Work recovers
+// what crashes leave behind.
 type Service struct {
 	Orders    *orderstore.Store
 	Inventory *inventoryclient.Client
 	Products  *productclient.Client
 	Users     *userclient.Client
+	Payments  payment.Provider // nil: new orders need no payment
 	Now       func() time.Time
 	Logger    *slog.Logger
 }
@@ -53,37 +56,34 @@ func (s *Service) unavailableError(ctx context.Context, err error) error {
 	return schema.NewUnavailable(service+" is unavailable, so nothing was ordered. Try again.", wait)
 }
 
-// complete takes a pending order through steps 2 to 4, repeating those that
+// complete takes a pending order through steps 2 to 6, repeating those that
 // were done before. It returns the confirmed order, or an error that says why
 // the order is not confirmed.
 func (s *Service) complete(ctx context.Context, o orderstore.Order) (orderstore.Order, error) {
 	selling, cancel := context.WithTimeout(ctx, placeTimeout)
-	failure := s.reserveAndCommit(selling, o)
+	failure := s.reserve(selling, o)
+	if failure == nil {
+		failure = s.authorizeAndCommit(selling, o)
+	}
 	cancel()
 	ctx, cancel = context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	event := outcomeEvent(failure)
-	if failure != nil && event.Type() == (orderstore.Rejected{}).Type() {
+	if failure != nil {
 		s.Logger.InfoContext(ctx, "order rejected", "order", o.ID, "reason", failure)
 	}
 	settled, err := s.settle(ctx, o.ID, event)
 	if err != nil {
 		return o, err
 	}
-	if failure == nil && settled.Status == orderstore.StatusRejected {
-		// A concurrent call rejected the order before its units were sold.
-		if err := s.Orders.EnqueueRelease(ctx, o.ID); err != nil {
-			return o, err
-		}
-	}
-	if settled.Rejection != nil && settled.Rejection.Reason != orderstore.OutOfStock && failure != nil {
+	if settled.Rejection != nil && !settled.Rejection.Reason.Final() && failure != nil && !errors.Is(failure, errSettled) {
 		return settled, s.unavailableError(ctx, failure)
 	}
 	return settled, rejectionError(settled)
 }
 
-// reserveAndCommit reserves an order's units and commits them: steps 2 and 3.
-func (s *Service) reserveAndCommit(ctx context.Context, o orderstore.Order) error {
+// reserve holds an order's units: step 2.
+func (s *Service) reserve(ctx context.Context, o orderstore.Order) error {
 	lines := make([]inventoryclient.ReservationLineInput, len(o.Lines))
 	for i, line := range o.Lines {
 		lines[i] = inventoryclient.ReservationLineInput{ProductId: strconv.FormatInt(line.ProductID, 10), Quantity: line.Quantity}
@@ -91,15 +91,25 @@ func (s *Service) reserveAndCommit(ctx context.Context, o orderstore.Order) erro
 	if err := s.Inventory.Reserve(ctx, o.ID, lines, reservationTTL); err != nil {
 		return fmt.Errorf("reserving the stock of order %d: %w", o.ID, err)
 	}
+	return nil
+}
+
+// authorizeAndCommit authorises an order's payment and sells its units to it:
+// steps 3 to 5.
+func (s *Service) authorizeAndCommit(ctx context.Context, o orderstore.Order) error {
+	if err := s.authorize(ctx, o); err != nil {
+		return fmt.Errorf("authorising the payment of order %d: %w", o.ID, err)
+	}
 	if err := s.Inventory.Commit(ctx, o.ID); err != nil {
 		return fmt.Errorf("committing the stock of order %d: %w", o.ID, err)
 	}
 	return nil
 }
 
-// outcomeEvent returns the event that records the result of reserveAndCommit.
+// outcomeEvent returns the event that records the result of steps 2 to 5.
 func outcomeEvent(err error) orderstore.Event {
 	var short *schema.OutOfStock
+	var declined *payment.Declined
 	switch {
 	case err == nil:
 		return orderstore.Confirmed{}
@@ -109,20 +119,28 @@ func outcomeEvent(err error) orderstore.Event {
 			e.Shortages = append(e.Shortages, orderstore.Shortage(*s))
 		}
 		return e
+	case errors.As(err, &declined):
+		return orderstore.Rejected{Reason: orderstore.Declined, Message: declined.Message, DeclineReason: declined.Reason}
 	default:
-		return orderstore.Rejected{Reason: orderstore.Unavailable, Message: "The stock could not be reserved at that time."}
+		return orderstore.Rejected{Reason: orderstore.Unavailable, Message: "The stock could not be reserved or the payment not be authorised at that time."}
 	}
 }
 
-// settle appends the event that makes a pending order final (step 4). If a
-// concurrent call already did, settle appends nothing and returns the order.
+// settle appends the event that makes a pending order final (step 6). If a
+// concurrent call already did, settle appends nothing and returns the order. If
+// that call rejected the order, settle takes back what this call may have done
+// since.
 func (s *Service) settle(ctx context.Context, id int64, event orderstore.Event) (orderstore.Order, error) {
+	late := false
 	o, err := s.Orders.Change(ctx, id, systemActor, func(o orderstore.Order) (orderstore.Event, error) {
-		if o.Status != orderstore.StatusPending {
+		if late = o.Status != orderstore.StatusPending; late {
 			return nil, nil
 		}
 		return event, nil
 	})
+	if err == nil && late && o.Status == orderstore.StatusRejected {
+		err = s.Orders.Compensate(ctx, o)
+	}
 	if err != nil {
 		return o, fmt.Errorf("settling order %d: %w", id, err)
 	}
@@ -141,6 +159,8 @@ func rejectionError(o orderstore.Order) error {
 			short.Shortages = append(short.Shortages, (*schema.Shortage)(&s))
 		}
 		return short
+	case o.Rejection.Reason == orderstore.Declined:
+		return &schema.PaymentDeclined{Message: o.Rejection.Message + " Nothing was ordered.", Reason: o.Rejection.DeclineReason}
 	default:
 		return schema.NewUnavailable("The order could not be completed, so nothing was ordered. Try again.", time.Second)
 	}

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/order/inventoryclient"
 	"souk/subgraphs/order/orderstore"
+	"souk/subgraphs/order/payment"
 )
 
 const (
@@ -17,35 +19,50 @@ const (
 	// It exceeds the time that placing an order may take. It is shorter than
 	// reservationTTL, so that the units are usually still held.
 	pendingTimeout = placeTimeout + writeTimeout + time.Second
-	// recoverInterval is how often Work looks for pending orders,
-	// releaseInterval how often it looks for due releases.
+	// recoverInterval is how often Work looks for pending orders, taskInterval
+	// how often it looks for due releases, payments and erasures.
 	recoverInterval = 5 * time.Second
-	releaseInterval = time.Second
+	taskInterval    = time.Second
 	// releaseLease is how long a claimed release is hidden from other replicas.
-	releaseLease     = 15 * time.Second
+	releaseLease = 15 * time.Second
+	// paymentLease is the same for payment tasks.
+	paymentLease     = 20 * time.Second
 	maxBackoff       = time.Minute
 	recoverBatchSize = 100
 	// keyRetention is how long idempotency keys are stored.
 	keyRetention = 7 * 24 * time.Hour
 )
 
-// Work recovers pending orders and releases stock until ctx ends.
+// Work recovers pending orders, releases stock, settles payments and erases
+// personal data until ctx ends. Each runs on its own, so that a service that
+// hangs delays only its own tasks.
 func (s *Service) Work(ctx context.Context) error {
-	recovering := time.NewTicker(recoverInterval)
-	defer recovering.Stop()
-	releasing := time.NewTicker(releaseInterval)
-	defer releasing.Stop()
-	s.logFailure(ctx, "could not recover pending orders; will retry", s.Recover(ctx))
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-recovering.C:
-			s.logFailure(ctx, "could not recover pending orders; will retry", s.Recover(ctx))
-		case <-releasing.C:
-			s.logFailure(ctx, "could not release stock; will retry", s.Release(ctx))
-		}
+	var work sync.WaitGroup
+	for _, w := range []struct {
+		interval time.Duration
+		failure  string
+		do       func(context.Context) error
+	}{
+		{recoverInterval, "could not recover pending orders; will retry", s.Recover},
+		{taskInterval, "could not release stock; will retry", s.Release},
+		{taskInterval, "could not settle payments; will retry", s.Settle},
+		{taskInterval, "could not erase personal data; will retry", s.Erase},
+	} {
+		work.Go(func() {
+			ticker := time.NewTicker(w.interval)
+			defer ticker.Stop()
+			for {
+				s.logFailure(ctx, w.failure, w.do(ctx))
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+				}
+			}
+		})
 	}
+	work.Wait()
+	return nil
 }
 
 func (s *Service) logFailure(ctx context.Context, what string, err error) {
@@ -67,7 +84,7 @@ func (s *Service) Recover(ctx context.Context) error {
 	for _, o := range orders {
 		if err := s.recoverOrder(ctx, o); err != nil {
 			failures = append(failures, fmt.Errorf("order %d: %w", o.ID, err))
-			if s.Inventory.Ready() != nil {
+			if s.Inventory.Ready() != nil || s.Payments != nil && s.Payments.Ready() != nil {
 				break
 			}
 		}
@@ -76,8 +93,9 @@ func (s *Service) Recover(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-// recoverOrder confirms an order that has units held or sold. It rejects one
-// that has none: the caller got no response and may have ordered again.
+// recoverOrder confirms an order that has units held or sold, after
+// authorising its payment. It rejects one that has none: the caller got no
+// response and may have ordered again.
 func (s *Service) recoverOrder(ctx context.Context, o orderstore.Order) error {
 	status, err := s.Inventory.Status(ctx, o.ID)
 	if err != nil {
@@ -85,12 +103,14 @@ func (s *Service) recoverOrder(ctx context.Context, o orderstore.Order) error {
 	}
 	var event orderstore.Event = orderstore.Rejected{Reason: orderstore.Abandoned, Message: "The order was not completed in time."}
 	if status == inventoryclient.ReservationStatusHeld || status == inventoryclient.ReservationStatusCommitted {
-		err := s.Inventory.Commit(ctx, o.ID)
+		err := s.authorizeAndCommit(ctx, o)
 		var lost *schema.Conflict
+		var declined *payment.Declined
+		var refused *payment.Refused
 		switch {
-		case err == nil:
-			event = orderstore.Confirmed{}
-		case !errors.As(err, &lost):
+		case err == nil || errors.As(err, &declined):
+			event = outcomeEvent(err)
+		case !errors.As(err, &lost) && !errors.As(err, &refused) && !errors.Is(err, errSettled):
 			return err
 		}
 	}
@@ -99,9 +119,6 @@ func (s *Service) recoverOrder(ctx context.Context, o orderstore.Order) error {
 		return err
 	}
 	s.Logger.InfoContext(ctx, "recovered a pending order", "order", o.ID, "status", settled.Status)
-	if settled.Status == orderstore.StatusRejected && event.Type() == (orderstore.Confirmed{}).Type() {
-		return s.Orders.EnqueueRelease(ctx, o.ID)
-	}
 	return nil
 }
 

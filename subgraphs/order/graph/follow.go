@@ -22,8 +22,9 @@ func (r *Resolver) updates(ctx context.Context, o *Order, changed <-chan struct{
 	return updates
 }
 
-// follow sends an order and then every later state, until the state is final
-// or ctx ends.
+// follow sends an order and then every later state, until the order is
+// cancelled, rejected or delivered, or ctx ends. What becomes of the money
+// after that is not sent.
 func (r *Resolver) follow(ctx context.Context, o *Order, changed <-chan struct{}, updates chan<- *Order) {
 	for version := 0; ; {
 		if o.Version > version {
@@ -34,7 +35,7 @@ func (r *Resolver) follow(ctx context.Context, o *Order, changed <-chan struct{}
 				return
 			}
 		}
-		if o.Status == OrderStatusCancelled || o.Status == OrderStatusRejected {
+		if o.Status == OrderStatusCancelled || o.Status == OrderStatusRejected || o.Status == OrderStatusDelivered {
 			return
 		}
 		select {

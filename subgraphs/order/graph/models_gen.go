@@ -16,14 +16,31 @@ type CancelOrderResult interface {
 	IsCancelOrderResult()
 }
 
+type DeliverOrderResult interface {
+	IsDeliverOrderResult()
+}
+
 type PlaceOrderResult interface {
 	IsPlaceOrderResult()
+}
+
+type RefundOrderResult interface {
+	IsRefundOrderResult()
+}
+
+type ShipOrderResult interface {
+	IsShipOrderResult()
 }
 
 type CancelOrderInput struct {
 	ID              string  `json:"id"`
 	Reason          *string `json:"reason,omitempty"`
 	ExpectedVersion *int    `json:"expectedVersion,omitempty"`
+}
+
+type DeliverOrderInput struct {
+	ID              string `json:"id"`
+	ExpectedVersion *int   `json:"expectedVersion,omitempty"`
 }
 
 type Mutation struct {
@@ -33,13 +50,19 @@ type Mutation struct {
 type Order struct {
 	ID string `json:"id"`
 	// Null if a selected field of the user is unavailable at the moment.
-	User         *User         `json:"user,omitempty"`
-	Status       OrderStatus   `json:"status"`
-	Lines        []*OrderLine  `json:"lines"`
-	Total        *schema.Money `json:"total"`
-	PlacedAt     time.Time     `json:"placedAt"`
-	CancelledAt  *time.Time    `json:"cancelledAt,omitempty"`
-	CancelReason *string       `json:"cancelReason,omitempty"`
+	User   *User         `json:"user,omitempty"`
+	Status OrderStatus   `json:"status"`
+	Lines  []*OrderLine  `json:"lines"`
+	Total  *schema.Money `json:"total"`
+	// Where the order is sent. Null if no address was given or the account was erased.
+	ShippingAddress *ShippingAddress `json:"shippingAddress,omitempty"`
+	// Null unless money was authorised or declined.
+	Payment *Payment `json:"payment,omitempty"`
+	// Null until the order is shipped.
+	Shipment     *Shipment  `json:"shipment,omitempty"`
+	PlacedAt     time.Time  `json:"placedAt"`
+	CancelledAt  *time.Time `json:"cancelledAt,omitempty"`
+	CancelReason *string    `json:"cancelReason,omitempty"`
 	// The number of events in the history. Pass it as expectedVersion to change exactly this version.
 	Version int `json:"version"`
 	// The order's events, oldest first.
@@ -94,6 +117,12 @@ func (OrderPayload) IsPlaceOrderResult() {}
 
 func (OrderPayload) IsCancelOrderResult() {}
 
+func (OrderPayload) IsShipOrderResult() {}
+
+func (OrderPayload) IsDeliverOrderResult() {}
+
+func (OrderPayload) IsRefundOrderResult() {}
+
 type OrderRepresentation struct {
 	ID *string `json:"id,omitempty"`
 	// The @key this representation matched: one of the OrderMatchedKey constants.
@@ -101,10 +130,20 @@ type OrderRepresentation struct {
 	MatchedKey OrderMatchedKey `json:"-"`
 }
 
+// The payment of an order's total.
+type Payment struct {
+	Status PaymentStatus `json:"status"`
+	// When the payment took this status.
+	At time.Time `json:"at"`
+}
+
 type PlaceOrderInput struct {
 	// The user who orders. Default: the caller, if logged in.
-	UserID *string           `json:"userId,omitempty"`
-	Lines  []*OrderLineInput `json:"lines"`
+	UserID          *string               `json:"userId,omitempty"`
+	Lines           []*OrderLineInput     `json:"lines"`
+	ShippingAddress *ShippingAddressInput `json:"shippingAddress,omitempty"`
+	// The payment provider's token for a means of payment. Default: payment by invoice.
+	PaymentToken *string `json:"paymentToken,omitempty"`
 	// Repeating a call with the same key returns the same order. Reusing the key for a different order is a conflict.
 	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 }
@@ -126,12 +165,61 @@ type ProductRepresentation struct {
 type Query struct {
 }
 
+type RefundOrderInput struct {
+	ID string `json:"id"`
+	// At most 500 characters.
+	Reason          *string `json:"reason,omitempty"`
+	ExpectedVersion *int    `json:"expectedVersion,omitempty"`
+}
+
+type ShipOrderInput struct {
+	ID string `json:"id"`
+	// At most 100 characters, like trackingNumber.
+	Carrier         *string `json:"carrier,omitempty"`
+	TrackingNumber  *string `json:"trackingNumber,omitempty"`
+	ExpectedVersion *int    `json:"expectedVersion,omitempty"`
+}
+
+// How an order travels.
+type Shipment struct {
+	Carrier        *string    `json:"carrier,omitempty"`
+	TrackingNumber *string    `json:"trackingNumber,omitempty"`
+	ShippedAt      time.Time  `json:"shippedAt"`
+	DeliveredAt    *time.Time `json:"deliveredAt,omitempty"`
+}
+
+// A postal address.
+type ShippingAddress struct {
+	Name       string  `json:"name"`
+	Line1      string  `json:"line1"`
+	Line2      *string `json:"line2,omitempty"`
+	City       string  `json:"city"`
+	PostalCode *string `json:"postalCode,omitempty"`
+	Region     *string `json:"region,omitempty"`
+	// The ISO 3166-1 alpha-2 code, such as DE.
+	Country string `json:"country"`
+}
+
+type ShippingAddressInput struct {
+	// From 1 to 100 characters, like line1, line2 and city.
+	Name  string  `json:"name"`
+	Line1 string  `json:"line1"`
+	Line2 *string `json:"line2,omitempty"`
+	City  string  `json:"city"`
+	// At most 20 characters.
+	PostalCode *string `json:"postalCode,omitempty"`
+	// At most 100 characters.
+	Region *string `json:"region,omitempty"`
+	// The ISO 3166-1 alpha-2 code, such as DE.
+	Country string `json:"country"`
+}
+
 type Subscription struct {
 }
 
 type User struct {
 	ID string `json:"id"`
-	// The user's orders, newest first. Empty unless the caller is the user or an administrator, and null if they are unavailable at the moment.
+	// The user's orders, newest first. Empty unless the caller is the user or an administrator, and null if they are unavailable at the moment. Rejected orders are listed only if the status is REJECTED.
 	Orders *OrderConnection `json:"orders,omitempty"`
 }
 
@@ -204,9 +292,13 @@ func (e CacheControlScope) MarshalJSON() ([]byte, error) {
 type OrderStatus string
 
 const (
-	// Recorded; the stock is being reserved.
-	OrderStatusPending   OrderStatus = "PENDING"
+	// Recorded; the stock is being reserved and the payment authorised.
+	OrderStatusPending OrderStatus = "PENDING"
+	// The stock is sold to the order and the payment authorised.
 	OrderStatusConfirmed OrderStatus = "CONFIRMED"
+	// On its way. It can no longer be cancelled.
+	OrderStatusShipped   OrderStatus = "SHIPPED"
+	OrderStatusDelivered OrderStatus = "DELIVERED"
 	OrderStatusCancelled OrderStatus = "CANCELLED"
 	// Could not be completed; no stock is held.
 	OrderStatusRejected OrderStatus = "REJECTED"
@@ -215,13 +307,15 @@ const (
 var AllOrderStatus = []OrderStatus{
 	OrderStatusPending,
 	OrderStatusConfirmed,
+	OrderStatusShipped,
+	OrderStatusDelivered,
 	OrderStatusCancelled,
 	OrderStatusRejected,
 }
 
 func (e OrderStatus) IsValid() bool {
 	switch e {
-	case OrderStatusPending, OrderStatusConfirmed, OrderStatusCancelled, OrderStatusRejected:
+	case OrderStatusPending, OrderStatusConfirmed, OrderStatusShipped, OrderStatusDelivered, OrderStatusCancelled, OrderStatusRejected:
 		return true
 	}
 	return false
@@ -257,6 +351,77 @@ func (e *OrderStatus) UnmarshalJSON(b []byte) error {
 }
 
 func (e OrderStatus) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+type PaymentStatus string
+
+const (
+	// The provider holds the amount. It is taken when the order is shipped.
+	PaymentStatusAuthorized PaymentStatus = "AUTHORIZED"
+	// The amount was taken.
+	PaymentStatusCaptured PaymentStatus = "CAPTURED"
+	// The provider let the amount go.
+	PaymentStatusVoided PaymentStatus = "VOIDED"
+	// The provider refused to authorise the amount.
+	PaymentStatusDeclined PaymentStatus = "DECLINED"
+	// The provider refused to capture the amount of a shipped order.
+	PaymentStatusFailed PaymentStatus = "FAILED"
+	// The amount is being paid back.
+	PaymentStatusRefunding PaymentStatus = "REFUNDING"
+	PaymentStatusRefunded  PaymentStatus = "REFUNDED"
+)
+
+var AllPaymentStatus = []PaymentStatus{
+	PaymentStatusAuthorized,
+	PaymentStatusCaptured,
+	PaymentStatusVoided,
+	PaymentStatusDeclined,
+	PaymentStatusFailed,
+	PaymentStatusRefunding,
+	PaymentStatusRefunded,
+}
+
+func (e PaymentStatus) IsValid() bool {
+	switch e {
+	case PaymentStatusAuthorized, PaymentStatusCaptured, PaymentStatusVoided, PaymentStatusDeclined, PaymentStatusFailed, PaymentStatusRefunding, PaymentStatusRefunded:
+		return true
+	}
+	return false
+}
+
+func (e PaymentStatus) String() string {
+	return string(e)
+}
+
+func (e *PaymentStatus) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = PaymentStatus(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid PaymentStatus", str)
+	}
+	return nil
+}
+
+func (e PaymentStatus) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *PaymentStatus) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e PaymentStatus) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -16,7 +16,10 @@ import (
 )
 
 func (r *mutationResolver) PlaceOrder(ctx context.Context, input PlaceOrderInput) (PlaceOrderResult, error) {
-	request := checkout.Request{IdempotencyKey: input.IdempotencyKey}
+	request := checkout.Request{IdempotencyKey: input.IdempotencyKey, ShippingAddress: address(input.ShippingAddress)}
+	if input.PaymentToken != nil {
+		request.PaymentToken = *input.PaymentToken
+	}
 	if input.UserID != nil {
 		request.UserID = *input.UserID
 	}
@@ -38,6 +41,42 @@ func (r *mutationResolver) CancelOrder(ctx context.Context, input CancelOrderInp
 	o, err := r.Checkout.Cancel(ctx, identity.From(ctx), request)
 	if err != nil {
 		return schema.Result[CancelOrderResult](err)
+	}
+	return &OrderPayload{newOrder(o)}, nil
+}
+
+func (r *mutationResolver) ShipOrder(ctx context.Context, input ShipOrderInput) (ShipOrderResult, error) {
+	request := checkout.Shipping{ID: input.ID, ExpectedVersion: input.ExpectedVersion}
+	if input.Carrier != nil {
+		request.Carrier = *input.Carrier
+	}
+	if input.TrackingNumber != nil {
+		request.TrackingNumber = *input.TrackingNumber
+	}
+	o, err := r.Checkout.Ship(ctx, identity.From(ctx), request)
+	if err != nil {
+		return schema.Result[ShipOrderResult](err)
+	}
+	return &OrderPayload{newOrder(o)}, nil
+}
+
+func (r *mutationResolver) DeliverOrder(ctx context.Context, input DeliverOrderInput) (DeliverOrderResult, error) {
+	request := checkout.Delivery{ID: input.ID, ExpectedVersion: input.ExpectedVersion}
+	o, err := r.Checkout.Deliver(ctx, identity.From(ctx), request)
+	if err != nil {
+		return schema.Result[DeliverOrderResult](err)
+	}
+	return &OrderPayload{newOrder(o)}, nil
+}
+
+func (r *mutationResolver) RefundOrder(ctx context.Context, input RefundOrderInput) (RefundOrderResult, error) {
+	request := checkout.Refunding{ID: input.ID, ExpectedVersion: input.ExpectedVersion}
+	if input.Reason != nil {
+		request.Reason = *input.Reason
+	}
+	o, err := r.Checkout.Refund(ctx, identity.From(ctx), request)
+	if err != nil {
+		return schema.Result[RefundOrderResult](err)
 	}
 	return &OrderPayload{newOrder(o)}, nil
 }

@@ -62,6 +62,10 @@ func newOrder(o orderstore.Order) *Order {
 		CancelledAt:  o.CancelledAt,
 		CancelReason: o.CancelReason,
 		Version:      o.Version,
+
+		ShippingAddress: newAddress(o.ShippingAddress),
+		Payment:         newPayment(o),
+		Shipment:        newShipment(o.Shipment),
 	}
 	for i, line := range o.Lines {
 		shown.Lines[i] = &OrderLine{
@@ -72,6 +76,60 @@ func newOrder(o orderstore.Order) *Order {
 		}
 	}
 	return shown
+}
+
+func newAddress(a *orderstore.Address) *ShippingAddress {
+	if a == nil {
+		return nil
+	}
+	return &ShippingAddress{
+		Name: a.Name, Line1: a.Line1, Line2: optional(a.Line2), City: a.City,
+		PostalCode: optional(a.PostalCode), Region: optional(a.Region), Country: a.Country,
+	}
+}
+
+// address converts an input to an address; nil for none. Package checkout
+// validates it.
+func address(a *ShippingAddressInput) *orderstore.Address {
+	if a == nil {
+		return nil
+	}
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	return &orderstore.Address{
+		Name: a.Name, Line1: a.Line1, Line2: text(a.Line2), City: a.City,
+		PostalCode: text(a.PostalCode), Region: text(a.Region), Country: a.Country,
+	}
+}
+
+// newPayment returns nil for a payment of which the provider has not heard.
+func newPayment(o orderstore.Order) *Payment {
+	if o.Payment == nil || o.Payment.Status == orderstore.StatusUnpaid {
+		return nil
+	}
+	return &Payment{Status: PaymentStatus(o.Payment.Status), At: o.Payment.At}
+}
+
+func newShipment(s *orderstore.Shipment) *Shipment {
+	if s == nil {
+		return nil
+	}
+	return &Shipment{
+		Carrier: optional(s.Carrier), TrackingNumber: optional(s.TrackingNumber),
+		ShippedAt: s.ShippedAt, DeliveredAt: s.DeliveredAt,
+	}
+}
+
+// optional returns nil for empty text.
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }
 
 func newHistory(records []orderstore.StoredEvent) []*OrderEvent {

@@ -3,8 +3,9 @@
 // yields the order's state (see fold). The table orders holds that state for
 // reads (a projection); the transaction that appends an event also updates it.
 // The same transaction writes what must happen next: an event in the outbox
-// for other services, and a row in stock_releases for units that inventory
-// must take back.
+// for other services, a row in stock_releases for units that inventory must take
+// back, and a row in payment_tasks for money that the payment provider must
+// move.
 //
 // The package takes decisions from package checkout (Store.Place,
 // Store.Change) and returns orders, pages of orders and histories. It does not
@@ -16,7 +17,9 @@
 // state. This needs no locks between replicas; it costs a retry per conflict,
 // which is rare because an order has few writers.
 //
-// store.go is the hub. event.go and order.go define the events and the state
-// they add up to; projection.go and query.go write and read the projection;
-// replay.go rebuilds it; watch.go notifies subscriptions of changes.
+// store.go is the hub. event.go, order.go and payment.go define the events and
+// the state they add up to; projection.go and query.go write and read the
+// projection; task.go keeps what other services still have to do; erase.go
+// removes personal data; replay.go rebuilds the projection; watch.go notifies
+// subscriptions of changes.
 package orderstore

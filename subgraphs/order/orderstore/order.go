@@ -10,27 +10,51 @@ import (
 type Status string
 
 // An order starts as Pending and becomes Confirmed or Rejected. A Confirmed
-// order may become Cancelled.
+// order becomes Shipped and then Delivered, or Cancelled.
 const (
 	StatusPending   Status = "PENDING"
 	StatusConfirmed Status = "CONFIRMED"
+	StatusShipped   Status = "SHIPPED"
+	StatusDelivered Status = "DELIVERED"
 	StatusCancelled Status = "CANCELLED"
 	StatusRejected  Status = "REJECTED"
 )
 
+// Statuses returns every status.
+func Statuses() []Status {
+	return []Status{StatusPending, StatusConfirmed, StatusShipped, StatusDelivered, StatusCancelled, StatusRejected}
+}
+
 // Order is the state of an order after all its events.
 type Order struct {
-	ID           int64
-	UserID       int64
-	Status       Status
-	Currency     string // ISO 4217
-	Total        int64  // minor units
-	Lines        []Line
-	PlacedAt     time.Time
-	CancelledAt  *time.Time
-	CancelReason *string
-	Rejection    *Rejected // nil unless the status is Rejected
-	Version      int       // the number of events
+	ID              int64
+	UserID          int64
+	Status          Status
+	Currency        string // ISO 4217
+	Total           int64  // minor units
+	Lines           []Line
+	ShippingAddress *Address  // nil if none was given, or if it was erased
+	Payment         *Payment  // nil if the order is not paid through the provider
+	Shipment        *Shipment // nil until it is shipped
+	PlacedAt        time.Time
+	CancelledAt     *time.Time
+	CancelReason    *string
+	Rejection       *Rejected // nil unless the status is Rejected
+	Version         int       // the number of events
+
+	// StatusVersion is the version of the event that set the status. Only a
+	// Decision gets it; it is 0 in an order that was read from the table.
+	StatusVersion int
+	// erased says that personal data was erased. The table does not have it.
+	erased bool
+}
+
+// Shipment is how an order travels.
+type Shipment struct {
+	Carrier        string     `json:"carrier,omitempty"`
+	TrackingNumber string     `json:"trackingNumber,omitempty"`
+	ShippedAt      time.Time  `json:"shippedAt"`
+	DeliveredAt    *time.Time `json:"deliveredAt,omitempty"`
 }
 
 // ErrInvalidTransition is returned for an event that cannot follow the order's
@@ -61,10 +85,13 @@ func (o *Order) applyNext(event Event, id int64, version int, at time.Time) erro
 	if id != o.ID || version != o.Version+1 {
 		return fmt.Errorf("event %d of order %d cannot follow version %d of order %d: %w", version, id, o.Version, o.ID, ErrInvalidTransition)
 	}
+	before := o.Status
 	if err := event.apply(o, at); err != nil {
 		return fmt.Errorf("event %d (%s) of order %d: %w", version, event.Type(), id, err)
 	}
-	o.Version = version
+	if o.Version = version; o.Status != before {
+		o.StatusVersion = version
+	}
 	return nil
 }
 
@@ -81,18 +108,30 @@ func (e Placed) apply(o *Order, at time.Time) error {
 	if err := o.transition("", StatusPending); err != nil {
 		return err
 	}
-	o.UserID, o.Currency, o.Lines, o.PlacedAt = e.UserID, e.Currency, e.Lines, at
+	o.UserID, o.Currency, o.Lines, o.PlacedAt, o.ShippingAddress = e.UserID, e.Currency, e.Lines, at, e.ShippingAddress
+	if e.PaymentRequired {
+		o.Payment = &Payment{StatusUnpaid, at}
+	}
 	for _, line := range e.Lines {
 		o.Total += line.UnitPrice * int64(line.Quantity)
 	}
 	return nil
 }
 
+// An order that must be paid is never confirmed without its money.
 func (Confirmed) apply(o *Order, _ time.Time) error {
+	if o.Payment != nil && o.Payment.Status != StatusAuthorized {
+		return fmt.Errorf("%w: the payment is %s", ErrInvalidTransition, o.Payment.Status)
+	}
 	return o.transition(StatusPending, StatusConfirmed)
 }
 
-func (e Rejected) apply(o *Order, _ time.Time) error {
+func (e Rejected) apply(o *Order, at time.Time) error {
+	if e.Reason == Declined {
+		if err := o.pay(at, StatusDeclined, StatusUnpaid); err != nil {
+			return err
+		}
+	}
 	o.Rejection = &e
 	return o.transition(StatusPending, StatusRejected)
 }
@@ -103,4 +142,33 @@ func (e Cancelled) apply(o *Order, at time.Time) error {
 		o.CancelReason = &e.Reason
 	}
 	return o.transition(StatusConfirmed, StatusCancelled)
+}
+
+func (e Shipped) apply(o *Order, at time.Time) error {
+	o.Shipment = &Shipment{Carrier: e.Carrier, TrackingNumber: e.TrackingNumber, ShippedAt: at}
+	return o.transition(StatusConfirmed, StatusShipped)
+}
+
+func (Delivered) apply(o *Order, at time.Time) error {
+	if err := o.transition(StatusShipped, StatusDelivered); err != nil {
+		return err
+	}
+	shipment := *o.Shipment
+	shipment.DeliveredAt = &at
+	o.Shipment = &shipment
+	return nil
+}
+
+// apply leaves the order's contents and its history: they are in the books.
+func (PersonalDataErased) apply(o *Order, _ time.Time) error {
+	if o.erased || o.Status == "" || o.Status == StatusPending || o.Status == StatusConfirmed {
+		return fmt.Errorf("%w: personal data cannot be erased from an order that is %q or erased already", ErrInvalidTransition, o.Status)
+	}
+	o.erased, o.ShippingAddress, o.CancelReason = true, nil, nil
+	if o.Shipment != nil {
+		shipment := *o.Shipment
+		shipment.TrackingNumber = ""
+		o.Shipment = &shipment
+	}
+	return nil
 }

@@ -40,11 +40,12 @@ func (s *Store) ByIdempotencyKey(ctx context.Context, key IdempotencyKey) (o Ord
 	return o, err == nil, err
 }
 
-// Place records a pending order. If key is not nil and already identifies an
-// order, Place returns that order and created is false.
-func (s *Store) Place(ctx context.Context, actor string, key *IdempotencyKey, placed Placed) (o Order, created bool, err error) {
+// Place records a pending order and, if it must be paid, the token of its means
+// of payment. If key is not nil and already identifies an order, Place returns
+// that order and created is false.
+func (s *Store) Place(ctx context.Context, actor string, key *IdempotencyKey, placed Placed, token string) (o Order, created bool, err error) {
 	for range maxAttempts {
-		o, err = s.place(ctx, actor, key, placed)
+		o, err = s.place(ctx, actor, key, placed, token)
 		if !errors.Is(err, errKeyTaken) {
 			return o, err == nil, err
 		}
@@ -57,7 +58,7 @@ func (s *Store) Place(ctx context.Context, actor string, key *IdempotencyKey, pl
 
 var errKeyTaken = errors.New("the idempotency key is taken")
 
-func (s *Store) place(ctx context.Context, actor string, key *IdempotencyKey, placed Placed) (o Order, err error) {
+func (s *Store) place(ctx context.Context, actor string, key *IdempotencyKey, placed Placed, token string) (o Order, err error) {
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, `SELECT nextval('order_ids')`).Scan(&o.ID); err != nil {
 			return fmt.Errorf("allocating an order ID: %w", err)
@@ -65,6 +66,12 @@ func (s *Store) place(ctx context.Context, actor string, key *IdempotencyKey, pl
 		if key != nil {
 			if err := s.takeKey(ctx, tx, *key, o.ID); err != nil {
 				return err
+			}
+		}
+		if placed.PaymentRequired {
+			_, err := tx.Exec(ctx, `INSERT INTO payment_tokens (order_id, token) VALUES ($1, $2)`, o.ID, token)
+			if err != nil {
+				return fmt.Errorf("storing the payment token of order %d: %w", o.ID, err)
 			}
 		}
 		return s.append(ctx, tx, &o, actor, s.now(), placed)

@@ -13,11 +13,14 @@ import (
 // SortOrder identifies the order of pages of orders in cursors: newest first.
 const SortOrder = "newest"
 
-// Filter selects orders. A nil field selects all.
+// Filter selects orders.
 type Filter struct {
-	UserID *int64
-	Status *Status
+	UserID *int64  // nil: of all users
+	Status *Status // nil: with any status but Rejected
 }
+
+// statusClause is the condition for the status that parameter $2 selects.
+const statusClause = `(CASE WHEN $2::text IS NULL THEN status <> 'REJECTED' ELSE status = $2 END)`
 
 // Order returns an order, or ErrNotFound.
 func (s *Store) Order(ctx context.Context, id int64) (Order, error) {
@@ -53,7 +56,7 @@ func (s *Store) Orders(ctx context.Context, ids []int64) (map[int64]Order, error
 // key is the ID.
 func (s *Store) Page(ctx context.Context, f Filter, page connection.Page[int64]) ([]Order, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM orders
-		WHERE ($1::bigint IS NULL OR user_id = $1) AND ($2::text IS NULL OR status = $2) AND `+pageClause(page),
+		WHERE ($1::bigint IS NULL OR user_id = $1) AND `+statusClause+` AND `+pageClause(page),
 		f.UserID, f.Status, page.After, page.Before, page.Limit())
 	if err != nil {
 		return nil, fmt.Errorf("reading a page of orders: %w", err)
@@ -78,7 +81,7 @@ func pageClause(page connection.Page[int64]) string {
 // Count counts the orders that a filter selects.
 func (s *Store) Count(ctx context.Context, f Filter) (n int, err error) {
 	err = s.db.QueryRow(ctx, `SELECT count(*) FROM orders
-		WHERE ($1::bigint IS NULL OR user_id = $1) AND ($2::text IS NULL OR status = $2)`, f.UserID, f.Status).Scan(&n)
+		WHERE ($1::bigint IS NULL OR user_id = $1) AND `+statusClause, f.UserID, f.Status).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("counting orders: %w", err)
 	}
@@ -91,7 +94,7 @@ func (s *Store) UserPages(ctx context.Context, users []int64, status *Status, pa
 	rows, err := s.db.Query(ctx, `
 		SELECT o.* FROM unnest($1::bigint[]) AS u (id), LATERAL (
 			SELECT `+columns+` FROM orders
-			WHERE user_id = u.id AND ($2::text IS NULL OR status = $2) AND `+pageClause(page)+`) AS o`,
+			WHERE user_id = u.id AND `+statusClause+` AND `+pageClause(page)+`) AS o`,
 		users, status, page.After, page.Before, page.Limit())
 	if err != nil {
 		return nil, fmt.Errorf("reading users' orders: %w", err)
@@ -110,7 +113,7 @@ func (s *Store) UserPages(ctx context.Context, users []int64, status *Status, pa
 // UserCounts counts the orders of each of several users, in one query.
 func (s *Store) UserCounts(ctx context.Context, users []int64, status *Status) (map[int64]int, error) {
 	rows, err := s.db.Query(ctx, `SELECT user_id, count(*) FROM orders
-		WHERE user_id = ANY($1) AND ($2::text IS NULL OR status = $2) GROUP BY user_id`, users, status)
+		WHERE user_id = ANY($1) AND `+statusClause+` GROUP BY user_id`, users, status)
 	if err != nil {
 		return nil, fmt.Errorf("counting users' orders: %w", err)
 	}
@@ -170,7 +173,7 @@ func forEachEvent(rows pgx.Rows, do func(StoredEvent) error) error {
 func (s *Store) CountByStatus(ctx context.Context, limit int64) (map[Status]int64, error) {
 	rows, err := s.db.Query(ctx, `
 		SELECT status, (SELECT count(*) FROM (SELECT FROM orders o WHERE o.status = s.status LIMIT $2) c)
-		FROM unnest($1::text[]) s (status)`, []Status{StatusPending, StatusConfirmed, StatusCancelled, StatusRejected}, limit)
+		FROM unnest($1::text[]) s (status)`, Statuses(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("counting orders: %w", err)
 	}

@@ -52,7 +52,7 @@ var two = orderstore.Placed{UserID: 7, Currency: "USD", Lines: []orderstore.Line
 
 func place(t *testing.T, b *orderstore.Store, p orderstore.Placed) orderstore.Order {
 	t.Helper()
-	o, fresh, err := b.Place(t.Context(), "7", nil, p)
+	o, fresh, err := b.Place(t.Context(), "7", nil, p, "")
 	if err != nil || !fresh {
 		t.Fatalf("Place: got fresh %t, err %v", fresh, err)
 	}
@@ -117,6 +117,8 @@ func TestEventsAreAppendOnly(t *testing.T) {
 	place(t, b, two)
 	for _, statement := range []string{
 		`UPDATE order_events SET actor = 'nobody'`, `DELETE FROM order_events`, `TRUNCATE order_events`,
+		`UPDATE order_events SET data = data - 'lines'`, `UPDATE order_events SET data = data - 'shippingAddress', at = now()`,
+		`UPDATE order_events SET data = jsonb_set(data, '{shippingAddress}', '{}')`,
 	} {
 		if _, err := db.Exec(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "append-only") {
 			t.Errorf("%s: got error %v", statement, err)
@@ -193,7 +195,7 @@ func TestIdempotencyKeyReturnsTheFirstOrder(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range ids {
 		wg.Go(func() {
-			o, _, err := b.Place(t.Context(), "7", &key, two)
+			o, _, err := b.Place(t.Context(), "7", &key, two, "")
 			if err != nil {
 				t.Error(err)
 			}
@@ -211,16 +213,16 @@ func TestIdempotencyKeyReturnsTheFirstOrder(t *testing.T) {
 	}
 	other := key
 	other.RequestHash = []byte("two")
-	if _, _, err := b.Place(t.Context(), "7", &other, two); !errors.Is(err, orderstore.ErrKeyReused) {
+	if _, _, err := b.Place(t.Context(), "7", &other, two, ""); !errors.Is(err, orderstore.ErrKeyReused) {
 		t.Errorf("same key for another request: got error %v", err)
 	}
 	other.Caller = "8"
-	if o, fresh, err := b.Place(t.Context(), "8", &other, two); err != nil || !fresh || o.ID == ids[0] {
+	if o, fresh, err := b.Place(t.Context(), "8", &other, two, ""); err != nil || !fresh || o.ID == ids[0] {
 		t.Errorf("same key of another caller: got order %d, fresh %t, err %v", o.ID, fresh, err)
 	}
 	// A rejection because inventory was unavailable frees the key.
 	change(t, b, ids[0], orderstore.Rejected{Reason: orderstore.Unavailable})
-	if o, fresh, err := b.Place(t.Context(), "7", &key, two); err != nil || !fresh || o.ID == ids[0] {
+	if o, fresh, err := b.Place(t.Context(), "7", &key, two, ""); err != nil || !fresh || o.ID == ids[0] {
 		t.Errorf("key after a failure: got order %d, fresh %t, err %v", o.ID, fresh, err)
 	}
 }
@@ -406,20 +408,25 @@ func TestProjectionEqualsTheFoldOfEvents(t *testing.T) {
 	b, db := open(t)
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
-		p := orderstore.Placed{UserID: rapid.Int64Range(1, 5).Draw(t, "user"), Currency: "EUR"}
+		p := orderstore.Placed{UserID: rapid.Int64Range(1, 5).Draw(t, "user"), Currency: "EUR", PaymentRequired: rapid.Bool().Draw(t, "paid")}
+		if rapid.Bool().Draw(t, "sent") {
+			p.ShippingAddress = &orderstore.Address{Name: "Ada", Line1: "Main 1", City: "Ulm", Country: "DE"}
+		}
 		for range rapid.IntRange(1, 4).Draw(t, "lines") {
 			p.Lines = append(p.Lines, orderstore.Line{
 				ProductID: rapid.Int64Min(1).Draw(t, "product"), Name: rapid.StringMatching(`[^\x00]*`).Draw(t, "name"),
 				Quantity: rapid.IntRange(1, 1000).Draw(t, "quantity"), UnitPrice: rapid.Int64Range(0, 1<<40).Draw(t, "price"),
 			})
 		}
-		o, _, err := b.Place(ctx, "1", nil, p)
+		o, _, err := b.Place(ctx, "1", nil, p, "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range rapid.SliceOfN(rapid.SampledFrom([]orderstore.Event{
-			orderstore.Confirmed{}, orderstore.Cancelled{Reason: "x"}, orderstore.Rejected{Reason: orderstore.Abandoned, Message: "m"},
-		}), 0, 4).Draw(t, "events") {
+			orderstore.PaymentAuthorized{}, orderstore.Confirmed{}, orderstore.Cancelled{Reason: "x"}, orderstore.Rejected{Reason: orderstore.Abandoned, Message: "m"},
+			orderstore.Shipped{Carrier: "c", TrackingNumber: "t"}, orderstore.Delivered{}, orderstore.PaymentCaptured{}, orderstore.PaymentVoided{},
+			orderstore.RefundRequested{Reason: "r"}, orderstore.PaymentRefunded{}, orderstore.PersonalDataErased{},
+		}), 0, 16).Draw(t, "events") {
 			_, err := b.Change(ctx, o.ID, "system", func(orderstore.Order) (orderstore.Event, error) { return e, nil })
 			if err != nil && !errors.Is(err, orderstore.ErrInvalidTransition) {
 				t.Fatal(err)
@@ -435,20 +442,20 @@ func TestClaimedReleaseIsHiddenUntilRescheduled(t *testing.T) {
 	b, db := open(t)
 	o := place(t, b, two)
 	change(t, b, o.ID, orderstore.Rejected{Reason: orderstore.Unavailable})
-	r, ok, err := b.ClaimRelease(t.Context(), nil, time.Minute)
+	r, ok, err := b.ClaimTask(t.Context(), orderstore.StockReleases, nil, time.Minute)
 	if err != nil || !ok || r.OrderID != o.ID || r.Attempts != 1 {
 		t.Fatalf("claim: got %+v, %t, err %v", r, ok, err)
 	}
-	if _, ok, err := b.ClaimRelease(t.Context(), &o.ID, time.Minute); ok || err != nil {
+	if _, ok, err := b.ClaimTask(t.Context(), orderstore.StockReleases, &o.ID, time.Minute); ok || err != nil {
 		t.Errorf("second claim: got error %v", err)
 	}
-	if err := b.RescheduleRelease(t.Context(), r, start, errors.New("away")); err != nil {
+	if err := b.RescheduleTask(t.Context(), r, start, errors.New("away")); err != nil {
 		t.Fatal(err)
 	}
-	if r, ok, err = b.ClaimRelease(t.Context(), &o.ID, time.Minute); err != nil || !ok || r.Attempts != 2 {
+	if r, ok, err = b.ClaimTask(t.Context(), orderstore.StockReleases, &o.ID, time.Minute); err != nil || !ok || r.Attempts != 2 {
 		t.Fatalf("claim after rescheduling: got %+v, %t, err %v", r, ok, err)
 	}
-	if err := b.CompleteRelease(t.Context(), r); err != nil {
+	if err := b.CompleteTask(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	if n := rows(t, db, "stock_releases"); n != 0 {
@@ -485,5 +492,74 @@ func TestWatcherSurvivesALostConnection(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// Rejected attempts are listed only if they are asked for.
+func TestListsLeaveOutRejectedOrders(t *testing.T) {
+	b, _ := open(t)
+	var ids []int64
+	for range 3 {
+		ids = append(ids, place(t, b, two).ID)
+	}
+	change(t, b, ids[1], orderstore.Rejected{Reason: orderstore.OutOfStock})
+	rejected := orderstore.StatusRejected
+	for _, test := range []struct {
+		name   string
+		status *orderstore.Status
+		want   []int64
+	}{
+		{name: "all", want: []int64{ids[2], ids[0]}},
+		{name: "rejected", status: &rejected, want: []int64{ids[1]}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			page, err := connection.Parse[int64](orderstore.SortOrder, connection.Arguments{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := orderstore.Filter{Status: test.status}
+			list, err := b.Page(t.Context(), f, page)
+			if got := idsOf(list); err != nil || !equal(got, test.want...) {
+				t.Errorf("Page: %v, %v", got, err)
+			}
+			if n, err := b.Count(t.Context(), f); err != nil || n != len(test.want) {
+				t.Errorf("Count: %d, %v", n, err)
+			}
+			users, err := b.UserPages(t.Context(), []int64{7}, test.status, page)
+			if got := idsOf(users[7]); err != nil || !equal(got, test.want...) {
+				t.Errorf("UserPages: %v, %v", got, err)
+			}
+			counts, err := b.UserCounts(t.Context(), []int64{7}, test.status)
+			if err != nil || counts[7] != len(test.want) {
+				t.Errorf("UserCounts: %v, %v", counts, err)
+			}
+		})
+	}
+}
+
+// Erasing leaves the order and its history, without what identifies a person.
+func TestEraseRedactsTheHistory(t *testing.T) {
+	b, db := open(t)
+	p := two
+	p.ShippingAddress = &orderstore.Address{Name: "Ada Lovelace", Line1: "Main 1", City: "Ulm", Country: "DE"}
+	o := place(t, b, p)
+	change(t, b, o.ID, orderstore.Confirmed{})
+	change(t, b, o.ID, orderstore.Shipped{Carrier: "Post", TrackingNumber: "T-4711"})
+	for range 2 { // the second time changes nothing
+		if err := b.Erase(t.Context(), o.ID, "system"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := b.Order(t.Context(), o.ID)
+	if err != nil || got.Version != 4 || got.Total != o.Total || got.ShippingAddress != nil || got.Shipment.Carrier != "Post" || got.Shipment.TrackingNumber != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, table := range []string{"order_events", "orders"} {
+		if n := rows(t, db, table+` x WHERE x::text ~ 'Lovelace|T-4711'`); n != 0 {
+			t.Errorf("%s has personal data in %d rows", table, n)
+		}
+	}
+	if out, n := replay(t, db); n != 0 {
+		t.Errorf("%d differences:\n%s", n, out)
 	}
 }

@@ -22,13 +22,13 @@ func New(baseURL, token string, transport http.RoundTripper) *Client {
 	return &Client{peer.New("user", baseURL, token, transport)}
 }
 
-// Exists reports whether a user exists.
+// Exists reports whether a user exists whose account was not erased.
 func (c *Client) Exists(ctx context.Context, id int64) (bool, error) {
 	response, err := FindUser(ctx, c.peer, strconv.FormatInt(id, 10))
 	if err != nil {
 		return false, err
 	}
-	return response.User != nil, nil
+	return response.User != nil && response.User.ErasedAt == nil, nil
 }
 
 // SessionStates returns the states of those of the sessions that exist, by ID.

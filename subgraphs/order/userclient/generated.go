@@ -4,6 +4,7 @@ package userclient
 
 import (
 	"context"
+	"time"
 
 	"github.com/Khan/genqlient/graphql"
 )
@@ -22,10 +23,15 @@ func (v *FindUserResponse) GetUser() *FindUserUser { return v.User }
 // A user account. Only the user and administrators can see the e-mail address and the telephone number.
 type FindUserUser struct {
 	Id string `json:"id"`
+	// When the account was erased. Its personal data is gone; only its ID and its orders remain.
+	ErasedAt *time.Time `json:"erasedAt"`
 }
 
 // GetId returns FindUserUser.Id, and is useful for accessing the field via an interface.
 func (v *FindUserUser) GetId() string { return v.Id }
+
+// GetErasedAt returns FindUserUser.ErasedAt, and is useful for accessing the field via an interface.
+func (v *FindUserUser) GetErasedAt() *time.Time { return v.ErasedAt }
 
 type Role string
 
@@ -92,6 +98,7 @@ const FindUser_Operation = `
 query FindUser ($id: ID!) {
 	user(id: $id) {
 		id
+		erasedAt
 	}
 }
 `

@@ -4,9 +4,9 @@
 // its callers, the resolvers in package graph, do.
 //
 // service.go is the hub: it defines Service and manages accounts (user.go
-// defines and validates them, admin.go creates the first administrator).
-// session.go logs users in and out and refreshes sessions, protected by
-// login_attempts.go and password.go. keyring.go signs tokens. session_state.go
-// answers other services' questions about sessions, and cleanup.go deletes
-// expired rows.
+// defines and validates them, admin.go creates the first administrator, erase.go
+// empties accounts). session.go logs users in and out and refreshes sessions,
+// protected by login_attempts.go and password.go. keyring.go signs tokens.
+// session_state.go answers other services' questions about sessions, and
+// cleanup.go deletes expired rows.
 package account

@@ -25,11 +25,11 @@ type Service struct {
 	Now    func() time.Time
 }
 
-const columns = `id, username, email, display_name, phone, roles, created_at, version`
+const columns = `id, username, email, display_name, phone, roles, created_at, version, erased_at`
 
 func scanUser(row pgx.CollectableRow) (User, error) {
 	var u User
-	err := row.Scan(&u.ID, &u.Username, &u.Email, &u.DisplayName, &u.Phone, &u.Roles, &u.CreatedAt, &u.Version)
+	err := row.Scan(&u.ID, &u.Username, &u.Email, &u.DisplayName, &u.Phone, &u.Roles, &u.CreatedAt, &u.Version, &u.ErasedAt)
 	return u, err
 }
 
@@ -109,7 +109,8 @@ func (s *Service) Get(ctx context.Context, ids []string) (map[string]User, error
 	return byID, nil
 }
 
-// List returns the rows of a page of all accounts, oldest first.
+// List returns the rows of a page of all accounts that are not erased, oldest
+// first.
 func (s *Service) List(ctx context.Context, page connection.Page[int64]) ([]User, error) {
 	order := "asc"
 	if page.Backward {
@@ -117,7 +118,7 @@ func (s *Service) List(ctx context.Context, page connection.Page[int64]) ([]User
 	}
 	rows, err := s.DB.Query(ctx, `
 		select `+columns+` from users
-		where ($1::bigint is null or id > $1) and ($2::bigint is null or id < $2)
+		where erased_at is null and ($1::bigint is null or id > $1) and ($2::bigint is null or id < $2)
 		order by id `+order+` limit $3`, page.After, page.Before, page.Limit())
 	if err != nil {
 		return nil, fmt.Errorf("listing accounts: %w", err)
@@ -129,10 +130,10 @@ func (s *Service) List(ctx context.Context, page connection.Page[int64]) ([]User
 	return users, nil
 }
 
-// Count counts all accounts.
+// Count counts the accounts that are not erased.
 func (s *Service) Count(ctx context.Context) (int, error) {
 	var n int
-	if err := s.DB.QueryRow(ctx, `select count(*) from users`).Scan(&n); err != nil {
+	if err := s.DB.QueryRow(ctx, `select count(*) from users where erased_at is null`).Scan(&n); err != nil {
 		return 0, fmt.Errorf("counting accounts: %w", err)
 	}
 	return n, nil
@@ -183,22 +184,30 @@ func (s *Service) SetRoles(ctx context.Context, id string, roles []string) (User
 	roles = slices.Compact(roles)
 	return s.change(ctx, id, nil, func(ctx context.Context, tx pgx.Tx, u *User) error {
 		if slices.Contains(u.Roles, Admin) && !slices.Contains(roles, Admin) {
-			// Serialise, so that two administrators cannot demote each other.
-			if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, lockAdmins); err != nil {
-				return fmt.Errorf("locking the administrators: %w", err)
-			}
-			var others int
-			err := tx.QueryRow(ctx, `select count(*) from users where $1 = any(roles) and id <> $2`, Admin, u.ID).Scan(&others)
-			if err != nil {
-				return fmt.Errorf("counting administrators: %w", err)
-			}
-			if others == 0 {
-				return schema.NewConflict("This is the last administrator. Appoint another one first.")
+			if err := requireOtherAdmin(ctx, tx, u.ID); err != nil {
+				return err
 			}
 		}
 		u.Roles = roles
 		return nil
 	})
+}
+
+// requireOtherAdmin returns a Conflict unless there is an administrator besides
+// the user. It serialises, so that two administrators cannot remove each other.
+func requireOtherAdmin(ctx context.Context, tx pgx.Tx, user int64) error {
+	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, lockAdmins); err != nil {
+		return fmt.Errorf("locking the administrators: %w", err)
+	}
+	var others int
+	err := tx.QueryRow(ctx, `select count(*) from users where $1 = any(roles) and id <> $2`, Admin, user).Scan(&others)
+	if err != nil {
+		return fmt.Errorf("counting administrators: %w", err)
+	}
+	if others == 0 {
+		return schema.NewConflict("This is the last administrator. Appoint another one first.")
+	}
+	return nil
 }
 
 // Keys of Postgres advisory locks.
@@ -244,12 +253,13 @@ func (s *Service) change(ctx context.Context, id string, expected *int, edit fun
 	return user, nil
 }
 
+// lock locks an account that is not erased.
 func lock(ctx context.Context, tx pgx.Tx, id string) (User, error) {
 	number, ok := parseID(id)
 	if !ok {
 		return User{}, schema.NewNotFound("user", id)
 	}
-	rows, err := tx.Query(ctx, `select `+columns+` from users where id = $1 for update`, number)
+	rows, err := tx.Query(ctx, `select `+columns+` from users where id = $1 and erased_at is null for update`, number)
 	if err != nil {
 		return User{}, fmt.Errorf("locking an account: %w", err)
 	}

@@ -42,6 +42,7 @@ func (*InvalidCredentials) IsError()                {}
 func (*InvalidCredentials) IsLogInResult()          {}
 func (*InvalidCredentials) IsRefreshResult()        {}
 func (*InvalidCredentials) IsChangePasswordResult() {}
+func (*InvalidCredentials) IsEraseUserResult()      {}
 
 var (
 	errBadCredentials  = &InvalidCredentials{"Wrong username or password.", "INVALID_CREDENTIALS"}
@@ -94,7 +95,7 @@ func (s *Service) find(ctx context.Context, key string) (user User, hash string,
 		select `+columns+`, coalesce(password_hash, '') from users
 		where username_key = $1 or email_key = $1
 		order by username_key = $1 desc limit 1`, key).
-		Scan(&user.ID, &user.Username, &user.Email, &user.DisplayName, &user.Phone, &user.Roles, &user.CreatedAt, &user.Version, &hash)
+		Scan(&user.ID, &user.Username, &user.Email, &user.DisplayName, &user.Phone, &user.Roles, &user.CreatedAt, &user.Version, &user.ErasedAt, &hash)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return User{}, "", fmt.Errorf("looking up an account: %w", err)
 	}
@@ -177,6 +178,10 @@ func (s *Service) Refresh(ctx context.Context, token string) (Session, error) {
 			return fmt.Errorf("extending a session: %w", err)
 		}
 		user, err := lock(ctx, tx, FormatID(t.user))
+		if missing := (*schema.NotFound)(nil); errors.As(err, &missing) { // the account was erased
+			refused = errBadRefreshToken
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -213,7 +218,7 @@ func (s *Service) SetPassword(ctx context.Context, id string, current *string, n
 		return User{}, err
 	}
 	user, ok := found[id]
-	if !ok {
+	if !ok || user.ErasedAt != nil {
 		return User{}, schema.NewNotFound("user", id)
 	}
 	var wrong schema.InvalidInput
@@ -232,7 +237,7 @@ func (s *Service) SetPassword(ctx context.Context, id string, current *string, n
 	err = pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
 		changed, err := tx.Exec(ctx, `
 			update users set password_hash = $3, updated_at = $4, version = version + 1
-			where id = $1 and (coalesce(password_hash, '') = $2 or $5)`, user.ID, old, hash, s.Now(), trusted)
+			where id = $1 and erased_at is null and (coalesce(password_hash, '') = $2 or $5)`, user.ID, old, hash, s.Now(), trusted)
 		if err != nil {
 			return fmt.Errorf("changing a password: %w", err)
 		}

@@ -27,6 +27,9 @@ type User struct {
 	Roles       []string
 	CreatedAt   time.Time
 	Version     int // 1 for a new account
+	// ErasedAt is when the account was erased; nil if it was not. An erased
+	// account has no personal data.
+	ErasedAt *time.Time
 }
 
 // Draft is an account to create. Nil fields take their defaults.

@@ -50,6 +50,7 @@ type ComplexityRoot struct {
 	Contact struct {
 		DisplayName func(childComplexity int) int
 		Email       func(childComplexity int) int
+		Erased      func(childComplexity int) int
 		Phone       func(childComplexity int) int
 		UserID      func(childComplexity int) int
 	}
@@ -88,6 +89,7 @@ type ComplexityRoot struct {
 
 	Mutation struct {
 		ChangePassword func(childComplexity int, input ChangePasswordInput) int
+		EraseUser      func(childComplexity int, input EraseUserInput) int
 		LogIn          func(childComplexity int, input LogInInput) int
 		LogOut         func(childComplexity int, refreshToken string) int
 		RefreshSession func(childComplexity int, refreshToken string) int
@@ -141,6 +143,7 @@ type ComplexityRoot struct {
 		CreatedAt   func(childComplexity int) int
 		DisplayName func(childComplexity int) int
 		Email       func(childComplexity int) int
+		ErasedAt    func(childComplexity int) int
 		ID          func(childComplexity int) int
 		Phone       func(childComplexity int) int
 		Roles       func(childComplexity int) int
@@ -183,6 +186,7 @@ type MutationResolver interface {
 	LogOut(ctx context.Context, refreshToken string) (bool, error)
 	UpdateUser(ctx context.Context, input UpdateUserInput) (UpdateUserResult, error)
 	ChangePassword(ctx context.Context, input ChangePasswordInput) (ChangePasswordResult, error)
+	EraseUser(ctx context.Context, input EraseUserInput) (EraseUserResult, error)
 	SetRoles(ctx context.Context, id string, roles []Role) (UpdateUserResult, error)
 }
 type QueryResolver interface {
@@ -236,6 +240,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Contact.Email(childComplexity), true
+	case "Contact.erased":
+		if e.ComplexityRoot.Contact.Erased == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contact.Erased(childComplexity), true
 	case "Contact.phone":
 		if e.ComplexityRoot.Contact.Phone == nil {
 			break
@@ -355,6 +365,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ChangePassword(childComplexity, args["input"].(ChangePasswordInput)), true
+	case "Mutation.eraseUser":
+		if e.ComplexityRoot.Mutation.EraseUser == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_eraseUser_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EraseUser(childComplexity, args["input"].(EraseUserInput)), true
 	case "Mutation.logIn":
 		if e.ComplexityRoot.Mutation.LogIn == nil {
 			break
@@ -610,6 +631,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Email(childComplexity), true
+	case "User.erasedAt":
+		if e.ComplexityRoot.User.ErasedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.ErasedAt(childComplexity), true
 	case "User.id":
 		if e.ComplexityRoot.User.ID == nil {
 			break
@@ -703,6 +730,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("ChangePasswordInput", ec.unmarshalInputChangePasswordInput),
+			graphql.NewInputUnmarshaler("EraseUserInput", ec.unmarshalInputEraseUserInput),
 			graphql.NewInputUnmarshaler("LogInInput", ec.unmarshalInputLogInInput),
 			graphql.NewInputUnmarshaler("SignUpInput", ec.unmarshalInputSignUpInput),
 			graphql.NewInputUnmarshaler("UpdateUserInput", ec.unmarshalInputUpdateUserInput),
@@ -909,6 +937,8 @@ type User @key(fields: "id") @cacheControl(maxAge: 30, scope: PRIVATE) {
   createdAt: DateTime!
   "Incremented by every change. Pass it as expectedVersion to change exactly this version."
   version: Int!
+  "When the account was erased. Its personal data is gone; only its ID and its orders remain."
+  erasedAt: DateTime
 }
 
 enum Role {
@@ -949,8 +979,11 @@ type InvalidCredentials implements Error {
 type Contact @inaccessible {
   userId: ID!
   displayName: String!
+  "Empty if the account was erased."
   email: String!
   phone: String
+  "True if the account was erased, so that nobody can be reached."
+  erased: Boolean!
 }
 
 "The state of a session. For the store's services only."
@@ -971,6 +1004,7 @@ union LogInResult = Session | InvalidCredentials
 union RefreshResult = Session | InvalidCredentials
 union UpdateUserResult = UserPayload | InvalidInput | NotFound | Conflict | Forbidden
 union ChangePasswordResult = UserPayload | InvalidInput | InvalidCredentials | Forbidden | NotFound
+union EraseUserResult = UserPayload | InvalidCredentials | Conflict | Forbidden | NotFound
 
 input SignUpInput {
   username: String!
@@ -1004,6 +1038,12 @@ input ChangePasswordInput {
   newPassword: String!
 }
 
+input EraseUserInput {
+  id: ID!
+  "Required unless the account has no password or the caller is an administrator."
+  currentPassword: String
+}
+
 type Query {
   "The caller, or null if the request has no valid token."
   me: User @cacheControl(maxAge: 0, scope: PRIVATE)
@@ -1025,6 +1065,8 @@ type Mutation {
   logOut(refreshToken: String!): Boolean!
   updateUser(input: UpdateUserInput!): UpdateUserResult!
   changePassword(input: ChangePasswordInput!): ChangePasswordResult! @cost(weight: 2000)
+  "Erases an account: ends its sessions and empties its personal data in every service, for good. Orders that are not shipped are cancelled."
+  eraseUser(input: EraseUserInput!): EraseUserResult! @cost(weight: 2000)
   "Replaces the roles of a user. Administrators only."
   setRoles(id: ID!, roles: [Role!]!): UpdateUserResult!
 }
@@ -1124,6 +1166,8 @@ func (ec *executionContext) childFields_Contact(ctx context.Context, field graph
 		return ec.fieldContext_Contact_email(ctx, field)
 	case "phone":
 		return ec.fieldContext_Contact_phone(ctx, field)
+	case "erased":
+		return ec.fieldContext_Contact_erased(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Contact", field.Name)
 }
@@ -1184,6 +1228,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_createdAt(ctx, field)
 	case "version":
 		return ec.fieldContext_User_version(ctx, field)
+	case "erasedAt":
+		return ec.fieldContext_User_erasedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
 }
@@ -1356,6 +1402,20 @@ func (ec *executionContext) field_Mutation_changePassword_args(ctx context.Conte
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (ChangePasswordInput, error) {
 			return ec.unmarshalNChangePasswordInput2soukᚋsubgraphsᚋuserᚋgraphᚐChangePasswordInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_eraseUser_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (EraseUserInput, error) {
+			return ec.unmarshalNEraseUserInput2soukᚋsubgraphsᚋuserᚋgraphᚐEraseUserInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1774,6 +1834,29 @@ func (ec *executionContext) _Contact_phone(ctx context.Context, field graphql.Co
 }
 func (ec *executionContext) fieldContext_Contact_phone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+}
+
+func (ec *executionContext) _Contact_erased(ctx context.Context, field graphql.CollectedField, obj *Contact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Contact_erased(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Erased, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Contact_erased(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contact", field, false, false, "Boolean")
 }
 
 func (ec *executionContext) _Entity_findUser(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -2386,6 +2469,50 @@ func (ec *executionContext) fieldContext_Mutation_changePassword(ctx context.Con
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_changePassword_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_eraseUser(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_eraseUser(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().EraseUser(ctx, fc.Args["input"].(EraseUserInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v EraseUserResult) graphql.Marshaler {
+			return ec.marshalNEraseUserResult2soukᚋsubgraphsᚋuserᚋgraphᚐEraseUserResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_eraseUser(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type EraseUserResult does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_eraseUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -3355,6 +3482,29 @@ func (ec *executionContext) _User_version(ctx context.Context, field graphql.Col
 }
 func (ec *executionContext) fieldContext_User_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("User", field, false, false, "Int")
+}
+
+func (ec *executionContext) _User_erasedAt(ctx context.Context, field graphql.CollectedField, obj *User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_erasedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ErasedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_erasedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, "DateTime")
 }
 
 func (ec *executionContext) _UserConnection_edges(ctx context.Context, field graphql.CollectedField, obj *UserConnection) (ret graphql.Marshaler) {
@@ -4715,6 +4865,55 @@ func UnmarshalChangePasswordInput(ctx context.Context, raw any) (ChangePasswordI
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputEraseUserInput(ctx context.Context, obj any) (EraseUserInput, error) {
+	var it EraseUserInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "currentPassword"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "currentPassword":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currentPassword"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CurrentPassword = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalEraseUserInput unmarshals raw into the EraseUserInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalEraseUserInput(ctx context.Context, raw any) (EraseUserInput, error) {
+	var out EraseUserInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "EraseUserInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputLogInInput(ctx context.Context, obj any) (LogInInput, error) {
 	var it LogInInput
 	if obj == nil {
@@ -4997,6 +5196,46 @@ func (ec *executionContext) _ChangePasswordResult(ctx context.Context, sel ast.S
 	}
 }
 
+func (ec *executionContext) _EraseUserResult(ctx context.Context, sel ast.SelectionSet, obj EraseUserResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case *schema.NotFound:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._NotFound(ctx, sel, obj)
+	case *account.InvalidCredentials:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._InvalidCredentials(ctx, sel, obj)
+	case *schema.Forbidden:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Forbidden(ctx, sel, obj)
+	case *schema.Conflict:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Conflict(ctx, sel, obj)
+	case UserPayload:
+		return ec._UserPayload(ctx, sel, &obj)
+	case *UserPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._UserPayload(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of EraseUserResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
 func (ec *executionContext) _Error(ctx context.Context, sel ast.SelectionSet, obj schema.Error) graphql.Marshaler {
 	switch obj := (obj).(type) {
 	case nil:
@@ -5191,7 +5430,7 @@ func (ec *executionContext) __Entity(ctx context.Context, sel ast.SelectionSet, 
 
 // region    **************************** object.gotpl ****************************
 
-var conflictImplementors = []string{"Conflict", "Error", "SignUpResult", "UpdateUserResult"}
+var conflictImplementors = []string{"Conflict", "Error", "SignUpResult", "UpdateUserResult", "EraseUserResult"}
 
 func (ec *executionContext) _Conflict(ctx context.Context, sel ast.SelectionSet, obj *schema.Conflict) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, conflictImplementors)
@@ -5260,6 +5499,11 @@ func (ec *executionContext) _Contact(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "erased":
+			out.Values[i] = ec._Contact_erased(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -5319,7 +5563,7 @@ func (ec *executionContext) _Entity(ctx context.Context, sel ast.SelectionSet) g
 	return out
 }
 
-var forbiddenImplementors = []string{"Forbidden", "Error", "UpdateUserResult", "ChangePasswordResult"}
+var forbiddenImplementors = []string{"Forbidden", "Error", "UpdateUserResult", "ChangePasswordResult", "EraseUserResult"}
 
 func (ec *executionContext) _Forbidden(ctx context.Context, sel ast.SelectionSet, obj *schema.Forbidden) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, forbiddenImplementors)
@@ -5357,7 +5601,7 @@ func (ec *executionContext) _Forbidden(ctx context.Context, sel ast.SelectionSet
 	return out
 }
 
-var invalidCredentialsImplementors = []string{"InvalidCredentials", "Error", "LogInResult", "RefreshResult", "ChangePasswordResult"}
+var invalidCredentialsImplementors = []string{"InvalidCredentials", "Error", "LogInResult", "RefreshResult", "ChangePasswordResult", "EraseUserResult"}
 
 func (ec *executionContext) _InvalidCredentials(ctx context.Context, sel ast.SelectionSet, obj *account.InvalidCredentials) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invalidCredentialsImplementors)
@@ -5585,6 +5829,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "eraseUser":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_eraseUser(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "setRoles":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_setRoles(ctx, field)
@@ -5609,7 +5860,7 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 	return out
 }
 
-var notFoundImplementors = []string{"NotFound", "Error", "UpdateUserResult", "ChangePasswordResult"}
+var notFoundImplementors = []string{"NotFound", "Error", "UpdateUserResult", "ChangePasswordResult", "EraseUserResult"}
 
 func (ec *executionContext) _NotFound(ctx context.Context, sel ast.SelectionSet, obj *schema.NotFound) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, notFoundImplementors)
@@ -5972,6 +6223,11 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "erasedAt":
+			out.Values[i] = ec._User_erasedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -6075,7 +6331,7 @@ func (ec *executionContext) _UserEdge(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
-var userPayloadImplementors = []string{"UserPayload", "SignUpResult", "UpdateUserResult", "ChangePasswordResult"}
+var userPayloadImplementors = []string{"UserPayload", "SignUpResult", "UpdateUserResult", "ChangePasswordResult", "EraseUserResult"}
 
 func (ec *executionContext) _UserPayload(ctx context.Context, sel ast.SelectionSet, obj *UserPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, userPayloadImplementors)
@@ -6566,6 +6822,19 @@ func (ec *executionContext) marshalNDecimal2githubᚗcomᚋshopspringᚋdecimal�
 		graphql.AddInvalidNullFromMarshaler(ctx, "Decimal!")
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNEraseUserInput2soukᚋsubgraphsᚋuserᚋgraphᚐEraseUserInput(ctx context.Context, v any) (EraseUserInput, error) {
+	res, err := ec.unmarshalInputEraseUserInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNEraseUserResult2soukᚋsubgraphsᚋuserᚋgraphᚐEraseUserResult(ctx context.Context, sel ast.SelectionSet, v EraseUserResult) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "EraseUserResult!")
+		return graphql.Null
+	}
+	return ec._EraseUserResult(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNFieldSet2string(ctx context.Context, v any) (string, error) {
@@ -7269,6 +7538,24 @@ func (ec *executionContext) marshalOContact2ᚖsoukᚋsubgraphsᚋuserᚋgraph�
 		return graphql.Null
 	}
 	return ec._Contact(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalODateTime2ᚖtimeᚐTime(ctx context.Context, v any) (*time.Time, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := schema.UnmarshalDateTime(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODateTime2ᚖtimeᚐTime(ctx context.Context, sel ast.SelectionSet, v *time.Time) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := schema.MarshalDateTime(*v)
+	return res
 }
 
 func (ec *executionContext) unmarshalOID2ᚖstring(ctx context.Context, v any) (*string, error) {

@@ -18,6 +18,10 @@ type ChangePasswordResult interface {
 	IsChangePasswordResult()
 }
 
+type EraseUserResult interface {
+	IsEraseUserResult()
+}
+
 type LogInResult interface {
 	IsLogInResult()
 }
@@ -43,10 +47,19 @@ type ChangePasswordInput struct {
 
 // How a user can be reached. For the store's services only.
 type Contact struct {
-	UserID      string  `json:"userId"`
-	DisplayName string  `json:"displayName"`
-	Email       string  `json:"email"`
-	Phone       *string `json:"phone,omitempty"`
+	UserID      string `json:"userId"`
+	DisplayName string `json:"displayName"`
+	// Empty if the account was erased.
+	Email string  `json:"email"`
+	Phone *string `json:"phone,omitempty"`
+	// True if the account was erased, so that nobody can be reached.
+	Erased bool `json:"erased"`
+}
+
+type EraseUserInput struct {
+	ID string `json:"id"`
+	// Required unless the account has no password or the caller is an administrator.
+	CurrentPassword *string `json:"currentPassword,omitempty"`
 }
 
 type LogInInput struct {
@@ -119,6 +132,8 @@ type User struct {
 	CreatedAt time.Time `json:"createdAt"`
 	// Incremented by every change. Pass it as expectedVersion to change exactly this version.
 	Version int `json:"version"`
+	// When the account was erased. Its personal data is gone; only its ID and its orders remain.
+	ErasedAt *time.Time `json:"erasedAt,omitempty"`
 }
 
 func (User) IsEntity() {}
@@ -144,6 +159,8 @@ func (UserPayload) IsSignUpResult() {}
 func (UserPayload) IsUpdateUserResult() {}
 
 func (UserPayload) IsChangePasswordResult() {}
+
+func (UserPayload) IsEraseUserResult() {}
 
 type UserRepresentation struct {
 	ID *string `json:"id,omitempty"`

@@ -39,8 +39,9 @@ func newUser(u account.User, all bool) *User {
 		Roles:       roles(u.Roles),
 		CreatedAt:   u.CreatedAt,
 		Version:     u.Version,
+		ErasedAt:    u.ErasedAt,
 	}
-	if all {
+	if all && u.ErasedAt == nil {
 		shown.Email, shown.Phone = &u.Email, u.Phone
 	}
 	return shown

@@ -78,6 +78,17 @@ func (r *mutationResolver) ChangePassword(ctx context.Context, input ChangePassw
 	return &UserPayload{User: visibleUser(ctx, user)}, nil
 }
 
+func (r *mutationResolver) EraseUser(ctx context.Context, input EraseUserInput) (EraseUserResult, error) {
+	if err := requireOwner(ctx, input.ID); err != nil {
+		return schema.Result[EraseUserResult](err)
+	}
+	user, err := r.Accounts.Erase(ctx, input.ID, input.CurrentPassword, identity.From(ctx).IsAdmin())
+	if err != nil {
+		return schema.Result[EraseUserResult](err)
+	}
+	return &UserPayload{User: visibleUser(ctx, user)}, nil
+}
+
 func (r *mutationResolver) SetRoles(ctx context.Context, id string, roles []Role) (UpdateUserResult, error) {
 	if !identity.From(ctx).IsAdmin() {
 		return schema.NewForbidden("Only administrators may change roles."), nil
@@ -143,7 +154,7 @@ func (r *queryResolver) Contacts(ctx context.Context, userIds []string) ([]*Cont
 	contacts := make([]*Contact, len(userIds))
 	for i, id := range userIds {
 		if u, ok := found[id]; ok {
-			contacts[i] = &Contact{UserID: id, DisplayName: u.DisplayName, Email: u.Email, Phone: u.Phone}
+			contacts[i] = &Contact{UserID: id, DisplayName: u.DisplayName, Email: u.Email, Phone: u.Phone, Erased: u.ErasedAt != nil}
 		}
 	}
 	return contacts, nil

@@ -1,0 +1,170 @@
+package checkout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"souk/subgraphs/order/orderstore"
+	"souk/subgraphs/order/payment"
+)
+
+// immediateTimeout is how long a call waits for inventory to take units back,
+// and for the payment provider to void, capture or refund. The call succeeds
+// even if that takes longer.
+const immediateTimeout = time.Second
+
+// errSettled means that a concurrent call has confirmed or rejected the order.
+var errSettled = errors.New("the order is no longer pending")
+
+// errNoProvider means that an order must be paid, but no provider is
+// configured any more.
+var errNoProvider = errors.New("no payment provider is configured; set PAYMENT_URL")
+
+// paymentKey identifies an order's payment at the provider. The time makes it
+// unique even if a database is recreated, so that its IDs start again.
+func paymentKey(o orderstore.Order) string {
+	return fmt.Sprintf("order-%d-%d", o.ID, o.PlacedAt.UnixMicro())
+}
+
+// authorize has the total of a pending order authorised (step 3) and records
+// that (step 4). An order that needs no payment passes.
+func (s *Service) authorize(ctx context.Context, o orderstore.Order) error {
+	if o.Payment == nil || o.Payment.Status != orderstore.StatusUnpaid {
+		return nil
+	}
+	if s.Payments == nil {
+		return errNoProvider
+	}
+	token, err := s.Orders.PaymentToken(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	err = s.Payments.Authorize(ctx, payment.Authorization{
+		Key: paymentKey(o), Amount: o.Total, Currency: o.Currency, Token: token, Reference: formatID(o.ID),
+	})
+	if err != nil {
+		return err
+	}
+	settled := false
+	_, err = s.Orders.Change(ctx, o.ID, systemActor, func(o orderstore.Order) (orderstore.Event, error) {
+		if settled = o.Status != orderstore.StatusPending; settled || o.Payment.Status != orderstore.StatusUnpaid {
+			return nil, nil
+		}
+		return orderstore.PaymentAuthorized{}, nil
+	})
+	if err == nil && settled {
+		err = errSettled
+	}
+	return err
+}
+
+// Settle has the payments voided, captured and refunded that are due.
+func (s *Service) Settle(ctx context.Context) error {
+	for {
+		if s.Payments == nil || s.Payments.Ready() != nil {
+			return nil //nolint:nilerr // the provider is known to be down; every task stays due
+		}
+		if more, err := s.settlePayment(ctx, nil); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// settlePayment attempts one due payment task, of the given order or (nil) of
+// any order. It reports whether one was due.
+func (s *Service) settlePayment(ctx context.Context, order *int64) (bool, error) {
+	task, ok, err := s.Orders.ClaimTask(ctx, orderstore.PaymentTasks, order, paymentLease)
+	if err != nil || !ok {
+		return false, err
+	}
+	err = s.doPaymentTask(ctx, task.OrderID)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	if err == nil {
+		return true, s.Orders.CompleteTask(ctx, task)
+	}
+	err = fmt.Errorf("settling the payment of order %d: %w", task.OrderID, err)
+	return true, errors.Join(err, s.Orders.RescheduleTask(ctx, task, s.Now().Add(backoff(task.Attempts)), err))
+}
+
+// doPaymentTask does what is due with an order's payment and records it. A
+// crash between the two repeats both.
+func (s *Service) doPaymentTask(ctx context.Context, id int64) error {
+	o, err := s.Orders.Order(ctx, id)
+	if err != nil {
+		return err
+	}
+	action := o.DuePayment()
+	event, err := s.askProvider(ctx, o, action)
+	if err != nil || event == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	_, err = s.Orders.Change(ctx, id, systemActor, func(o orderstore.Order) (orderstore.Event, error) {
+		if o.DuePayment() != action { // a concurrent attempt has recorded it
+			return nil, nil
+		}
+		return event, nil
+	})
+	return err
+}
+
+// askProvider carries out an action and returns the event that records it.
+func (s *Service) askProvider(ctx context.Context, o orderstore.Order, action orderstore.PaymentAction) (orderstore.Event, error) {
+	var err error
+	var refused *payment.Refused
+	key := paymentKey(o)
+	switch action {
+	case orderstore.Void:
+		held, err := s.Payments.Void(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if !held && o.Payment.Status == orderstore.StatusUnpaid {
+			return nil, nil // no authorisation reached the provider, and none can any more
+		}
+		return orderstore.PaymentVoided{}, nil
+	case orderstore.Capture:
+		err = s.Payments.Capture(ctx, key)
+		if errors.As(err, &refused) {
+			s.Logger.ErrorContext(ctx, "the payment of a shipped order could not be captured; it needs attention", "order", o.ID, "error", err)
+			return orderstore.PaymentFailed{Reason: refused.Reason}, nil
+		}
+		return orderstore.PaymentCaptured{}, err
+	case orderstore.Refund:
+		return orderstore.PaymentRefunded{}, s.Payments.Refund(ctx, key)
+	}
+	return nil, nil
+}
+
+// followUp tries to move an order's units and money before the caller gets its
+// response, and returns the order as it is then. What fails is done later, by
+// the worker.
+func (s *Service) followUp(ctx context.Context, o orderstore.Order) orderstore.Order {
+	trying, cancel := context.WithTimeout(context.WithoutCancel(ctx), immediateTimeout)
+	defer cancel()
+	var work sync.WaitGroup
+	if o.Status == orderstore.StatusCancelled && s.Inventory.Ready() == nil {
+		work.Go(func() {
+			_, err := s.release(trying, &o.ID)
+			s.logFailure(ctx, "could not release the stock of a cancelled order; the worker retries", err)
+		})
+	}
+	if o.DuePayment() != orderstore.NoAction && s.Payments != nil && s.Payments.Ready() == nil {
+		work.Go(func() {
+			_, err := s.settlePayment(trying, &o.ID)
+			s.logFailure(ctx, "could not settle a payment; the worker retries", err)
+		})
+	}
+	work.Wait()
+	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), immediateTimeout)
+	defer cancel()
+	if latest, err := s.Orders.Order(reading, o.ID); err == nil {
+		return latest
+	}
+	return o
+}

@@ -1,0 +1,92 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"souk/subgraphs/internal/events"
+	"souk/subgraphs/internal/schema"
+)
+
+// erasedName is the display name of an erased account.
+const erasedName = "Erased account"
+
+// erasedEvent is the data of user.erased.
+type erasedEvent struct {
+	UserID int64 `json:"userId,string"`
+}
+
+// Erase empties an account for good, ends its sessions, and tells the other
+// services to erase what they know of the person. The account's ID stays, for
+// orders that refer to it. Unless trusted is set, current must be the current
+// password, if the account has one. Erasing an erased account changes nothing.
+func (s *Service) Erase(ctx context.Context, id string, current *string, trusted bool) (User, error) {
+	found, err := s.Get(ctx, []string{id})
+	if err != nil {
+		return User{}, err
+	}
+	user, ok := found[id]
+	if !ok {
+		return User{}, schema.NewNotFound("user", id)
+	}
+	if user.ErasedAt != nil {
+		return user, nil
+	}
+	if _, err := s.checkCurrent(ctx, user, current, trusted); err != nil {
+		return User{}, err
+	}
+	err = pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
+		if user, err = lock(ctx, tx, id); err != nil {
+			return err
+		}
+		if slices.Contains(user.Roles, Admin) {
+			if err := requireOtherAdmin(ctx, tx, user.ID); err != nil {
+				return err
+			}
+		}
+		user, err = s.erase(ctx, tx, user)
+		return err
+	})
+	if missing := (*schema.NotFound)(nil); errors.As(err, &missing) { // erased by a concurrent call
+		found, err := s.Get(ctx, []string{id})
+		return found[id], err
+	}
+	if err != nil {
+		return User{}, err
+	}
+	return user, nil
+}
+
+// erase writes the erased account and everything that must commit with it.
+func (s *Service) erase(ctx context.Context, tx pgx.Tx, user User) (User, error) {
+	now := s.Now()
+	_, err := tx.Exec(ctx, `delete from login_attempts where login in ($1, $2)`, foldKey(user.Username), foldKey(user.Email))
+	if err != nil {
+		return User{}, fmt.Errorf("deleting the log-in attempts of an erased account: %w", err)
+	}
+	number := strconv.FormatInt(user.ID, 10)
+	rows, err := tx.Query(ctx, `
+		update users set username = $2, username_key = $3, email = '', email_key = $3, display_name = $4, phone = null,
+		       password_hash = null, roles = $5, updated_at = $6, erased_at = $6, version = version + 1
+		where id = $1 returning `+columns,
+		user.ID, "erased-"+number, ":erased:"+number, erasedName, []string{Customer}, now)
+	if err != nil {
+		return User{}, fmt.Errorf("erasing an account: %w", err)
+	}
+	if user, err = pgx.CollectExactlyOneRow(rows, scanUser); err != nil {
+		return User{}, fmt.Errorf("erasing an account: %w", err)
+	}
+	if err := s.end(ctx, tx, "user_id = $3", user.ID, "erased"); err != nil {
+		return User{}, err
+	}
+	err = events.Append(ctx, tx, events.Event{Type: events.UserErased, Subject: number, Data: erasedEvent{user.ID}})
+	if err != nil {
+		return User{}, fmt.Errorf("publishing the erasure of user %d: %w", user.ID, err)
+	}
+	return user, nil
+}
