@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"souk/dev"
@@ -62,6 +64,7 @@ type tab struct {
 	ctx      context.Context
 	mu       sync.Mutex
 	problems []string // errors of its scripts and of the browser
+	requests []string // the URLs that it requested
 }
 
 // A look is a window size and colour scheme.
@@ -98,6 +101,20 @@ func openTab(t *testing.T, browser context.Context, look look) *tab {
 			}
 		}
 	}()
+	sent := chromedp.Events(ctx, network.RequestWillBeSent)
+	go func() {
+		for event, err := range sent {
+			if err != nil {
+				return // the tab is closed
+			}
+			p.mu.Lock()
+			p.requests = append(p.requests, event.Request.URL)
+			p.mu.Unlock()
+		}
+	}()
+	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
+		t.Fatal(err)
+	}
 	p.run(chromedp.EmulateViewport(look.width, look.height))
 	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}},
@@ -114,6 +131,21 @@ func (p *tab) wantNoProblems() {
 	defer p.mu.Unlock()
 	for _, problem := range p.problems {
 		p.t.Errorf("browser error: %s", problem)
+	}
+}
+
+// wantRequestsTo fails the test for requests to other hosts than those of the base URLs.
+func (p *tab) wantRequestsTo(bases ...string) {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.requests) == 0 {
+		p.t.Error("no requests were seen")
+	}
+	for _, url := range p.requests {
+		if !slices.ContainsFunc(append(bases, "data:", "about:"), func(base string) bool { return strings.HasPrefix(url, base) }) {
+			p.t.Errorf("the page requested %s", url)
+		}
 	}
 }
 
