@@ -35,6 +35,9 @@ var pages = []struct {
 }{
 	{part: "router", path: "/playground/?run", fixed: true, states: []state{
 		{name: "playground", ready: `document.querySelector('.result-window')?.innerText.includes('totalCount') && !document.querySelector('.graphiql-spinner')`},
+		{name: "query plan", act: press("Show Query plan"), ready: `document.querySelectorAll('.w-fetch').length > 0 && document.querySelector('.plan-tree')`},
+		{name: "code", act: press("Show Code"), ready: `document.querySelector('.panel-content pre')`},
+		{name: "log in", act: press("Show Log in"), ready: `document.querySelector('#login')`},
 		{name: "history", act: press("Show History"), ready: `document.querySelector('.graphiql-history-items button')`},
 		{name: "documentation", act: press("Show Documentation"), ready: `document.querySelector('.graphiql-doc-explorer-content')?.innerText.includes('Root Types')`},
 		{
