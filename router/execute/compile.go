@@ -106,9 +106,9 @@ func payloadsOf(f *plan.Field) (set deferIDSet) {
 	return set
 }
 
-// notePayloads notes with each field the payloads of the fields below it, and
-// with each payload those that deliver the objects its fields belong to and
-// those that deliver fields of its fragment.
+// notePayloads notes with each field the payloads that can deliver it and the
+// fields below it, and with each payload those that deliver the objects its
+// fields belong to and those that can deliver fields of its fragment.
 func (s *selection) notePayloads(payloads []*deferredPayload) {
 	for i := range s.fields {
 		f := &s.fields[i]
@@ -118,6 +118,7 @@ func (s *selection) notePayloads(payloads []*deferredPayload) {
 				f.payloadsBelow.addAll(f.sel.fields[j].payloadsBelow)
 			}
 		}
+		f.noteCarriers(payloads)
 		for _, d := range payloads {
 			if f.deferID > 0 && d.id != f.deferID && f.payloadsBelow.has(d.id) && !slices.Contains(d.enclosing, payloads[f.deferID-1]) {
 				d.enclosing = append(d.enclosing, payloads[f.deferID-1])
@@ -126,7 +127,35 @@ func (s *selection) notePayloads(payloads []*deferredPayload) {
 				d.sharing = append(d.sharing, payloads[f.deferID-1])
 			}
 		}
-		f.payloadsBelow.add(f.deferID)
+		f.payloadsBelow.addAll(f.carriers)
+	}
+}
+
+// noteCarriers notes the payloads that can deliver a field: those whose fragments
+// select it, if neither the initial response nor a payload they are nested in has it.
+func (f *field) noteCarriers(payloads []*deferredPayload) {
+	if f.deferID == 0 {
+		return
+	}
+	var earlier []*deferredPayload
+	for _, d := range payloads {
+		if !f.selectedIn.has(d.id) {
+			continue
+		}
+		nested := false
+		for outer := d.parent; outer != nil; outer = outer.parent {
+			nested = nested || f.selectedIn.has(outer.id)
+		}
+		if nested {
+			continue
+		}
+		f.carriers.add(d.id)
+		for _, q := range earlier {
+			if !slices.Contains(d.overlapping, q) {
+				d.overlapping = append(d.overlapping, q)
+			}
+		}
+		earlier = append(earlier, d)
 	}
 }
 

@@ -35,6 +35,8 @@ func (e *Executor) Deliver(ctx context.Context, req *Request, emit func(*Respons
 	d := &delivery{execution: x, emit: emit, delivered: make([]bool, len(req.Program.payloads)+1), nulled: make(map[string]bool)}
 	if req.Incremental == Fragments {
 		d.started = make(map[string]bool)
+	} else if slices.ContainsFunc(req.Program.payloads, func(p *deferredPayload) bool { return len(p.overlapping) > 0 }) {
+		d.succeeded, d.depths = make(map[string]bool), make(map[int]int)
 	}
 	x.writer.execution, x.writer.delivery = x, d
 	x.schedule(ctx, d.next)
@@ -63,6 +65,15 @@ type delivery struct {
 	// nulled are the paths at which null was written for an object that the
 	// tree has. Nothing can be delivered there any more.
 	nulled map[string]bool
+	// succeeded are the payloads and paths of the delivered instances that did
+	// not fail, in the format Pending, with each payload's length of paths in
+	// depths. Both stay empty unless payloads overlap.
+	succeeded map[string]bool
+	depths    map[int]int
+	// lost are the errors of payloads of which instances failed, if payloads overlap.
+	lost []responseError
+	// newNulls are the paths that were added to nulled for the current instance.
+	newNulls []string
 	// started are the payloads and paths of the instances, in the format
 	// Fragments; nil in the format Pending.
 	started map[string]bool
@@ -111,7 +122,10 @@ func (d *delivery) cut(mark int, path []pathElement) {
 		return
 	}
 	d.forget(mark)
-	d.nulled[string(appendPath(nil, path))] = true
+	if at := string(appendPath(nil, path)); !d.nulled[at] {
+		d.nulled[at] = true
+		d.newNulls = append(d.newNulls, at)
+	}
 	if d.started != nil {
 		d.drop(path)
 	}
@@ -205,7 +219,8 @@ func (d *delivery) isReady(p *deferredPayload) bool {
 	if d.started != nil {
 		return !slices.ContainsFunc(p.sharing, func(q *deferredPayload) bool { return d.remaining[q.id] > 0 })
 	}
-	return !slices.ContainsFunc(p.enclosing, func(q *deferredPayload) bool { return !d.delivered[q.id] })
+	waiting := func(q *deferredPayload) bool { return !d.delivered[q.id] }
+	return !slices.ContainsFunc(p.enclosing, waiting) && !slices.ContainsFunc(p.overlapping, waiting)
 }
 
 // outstanding reports whether the client waits for more.
@@ -322,14 +337,15 @@ func (d *delivery) deliver(p *deferredPayload) []*instance {
 		case d.started != nil:
 			d.collectFragment(i, typ)
 		default:
-			d.collect(i, i.object.a, i.sel, typ, slices.Clone(i.path))
+			d.collectInstance(i, typ)
 		}
 		done = append(done, i)
 	}
 	if len(done) == 0 {
 		return nil
 	}
-	for _, e := range d.takeErrors(func(e *responseError) bool { return e.deferID == p.id }) {
+	reported := d.takeErrors(func(e *responseError) bool { return e.deferID == p.id })
+	for _, e := range reported {
 		to := done[0]
 		for _, i := range done {
 			if hasPath(e.path, i.path) && len(i.path) >= len(to.path) {
@@ -338,6 +354,13 @@ func (d *delivery) deliver(p *deferredPayload) []*instance {
 		}
 		to.errors = append(to.errors, e)
 	}
+	lost := d.errorsLost(p)
+	for _, i := range done {
+		i.inheritErrors(reported, lost)
+	}
+	if d.succeeded != nil && slices.ContainsFunc(done, func(i *instance) bool { return i.failed }) {
+		d.lost = append(d.lost, reported...)
+	}
 	return done
 }
 
@@ -345,13 +368,12 @@ func (d *delivery) deliver(p *deferredPayload) []*instance {
 // that the client already has.
 func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeID, path []pathElement) {
 	w := &d.writer
-	w.deferID = i.payload.id
+	w.deferID, w.path = i.payload.id, append(w.path[:0], path...)
 	if typ == noType && sel.conditional && w.needsType(sel) {
-		w.path = append(w.path[:0], path...)
 		w.untyped(object, true, sel)
 		i.failed = true // the client already has the object
-	} else if slices.ContainsFunc(sel.fields, func(f field) bool { return f.deferID == i.payload.id && f.has(typ) }) {
-		w.path, w.out = append(w.path[:0], path...), nil
+	} else if slices.ContainsFunc(sel.fields, func(f field) bool { return f.has(typ) && w.includes(&f) }) {
+		w.out = nil
 		mark := d.mark()
 		if w.object(object, sel, typ) {
 			i.entries = append(i.entries, entry{slices.Clone(path), w.out})
@@ -363,13 +385,10 @@ func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeI
 	}
 	for n := range sel.fields {
 		f := &sel.fields[n]
-		switch {
-		case f.slot <= headerSlot || f.sel == nil || !f.has(typ) || !f.payloadsBelow.has(i.payload.id):
-		case f.deferID == i.payload.id:
-			if i.failed {
-				d.nulled[string(appendPath(nil, append(path, pathElement{key: f.responseKey})))] = true
-			}
-		default:
+		if f.slot <= headerSlot || f.sel == nil || !f.has(typ) || !f.payloadsBelow.has(i.payload.id) {
+			continue
+		}
+		if w.path = append(w.path[:0], path...); !w.includes(f) {
 			d.below(i, d.tree.values[object+uint32(f.slot)], f, append(path, pathElement{key: f.responseKey}))
 		}
 	}

@@ -247,10 +247,12 @@ type field struct {
 	introspect *operation.Field
 	// denial is the reason for deniedSource, or nil.
 	denial *operation.Denial
-	// deferID is the payload that delivers the field, or 0. payloadsBelow are
-	// those that deliver it and the fields below it.
-	deferID       int
-	payloadsBelow deferIDSet
+	// deferID is the earliest payload that selects the field, or 0. carriers
+	// are the payloads that can deliver it: the one with the lowest ID does, and
+	// others only where all before them failed. payloadsBelow are the carriers
+	// of the field and of those below it.
+	deferID                 int
+	carriers, payloadsBelow deferIDSet
 	// selectedIn are the payloads whose fragments select the field, even where
 	// an earlier payload delivers it.
 	selectedIn deferIDSet
@@ -287,9 +289,12 @@ type deferredPayload struct {
 	// enclosing are the payloads that deliver objects which fields of this one
 	// belong to.
 	enclosing []*deferredPayload
-	// sharing are the other payloads that deliver fields of this one's
+	// sharing are the other payloads whose fetches get fields of this one's
 	// fragment.
 	sharing []*deferredPayload
+	// overlapping are the payloads with lower IDs that can deliver fields which
+	// this one can deliver, too.
+	overlapping []*deferredPayload
 }
 
 // A deferIDSet is a set of IDs of deferred payloads.

@@ -486,20 +486,130 @@ func TestPayloadsAddUpToTheWholeResponse(t *testing.T) {
 	})
 }
 
+// overlapParts defers random fields in payloads that may be nested and that may have
+// fields in common. The parents are the payloads that select the fields, or just 0.
+func (w *world) overlapParts(fields []*plan.Field, path []string, parents []int) {
+	from := slices.Clone(parents)
+	for _, parent := range parents {
+		for len(w.plan.Deferred) < 6 && w.chance(15, "defer") {
+			id := len(w.plan.Deferred) + 1
+			w.plan.Deferred = append(w.plan.Deferred, &plan.DeferredPayload{ID: id, Parent: parent, Path: path, Label: strconv.Itoa(id)})
+			from = append(from, id)
+		}
+	}
+	for _, f := range fields {
+		var in []int
+		for _, id := range from {
+			if w.chance(50, "select") {
+				in = append(in, id)
+			}
+		}
+		if len(in) == 0 {
+			in = append(in, rapid.SampledFrom(from).Draw(w.t, "select in"))
+		}
+		slices.Sort(in)
+		f.DeferID, f.AlsoDeferredIn = in[0], in[1:]
+		w.overlapParts(f.Fields, append(path[:len(path):len(path)], f.ResponseKey), in)
+	}
+}
+
+// TestCompletedPayloadsAreWhole checks that the client has all fields of a payload when the
+// payload is completed, unless errors come with it.
+func TestCompletedPayloadsAreWhole(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t, false)
+		w.overlapParts(w.plan.Projection, nil, []int{0})
+		program, err := execute.Compile(w.plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := &incrementalClient{t: t}
+		client.completed = func(path []any, label string, failed bool) {
+			if failed {
+				return
+			}
+			id, err := strconv.Atoi(label)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var value any
+			fields := w.plan.Projection
+			value = client.data
+			for _, p := range path {
+				switch v := value.(type) {
+				case map[string]any:
+					value, fields = v[p.(string)], below(fields, p.(string))
+				case []any:
+					value = v[int(p.(float64))]
+				}
+			}
+			checkWhole(t, value, fields, id, path)
+		}
+		executor := execute.New(execute.Options{Transport: w})
+		err = executor.Deliver(context.Background(), &execute.Request{Program: program}, func(r *execute.Response) error {
+			defer r.Release()
+			client.receive(r.Body)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(client.pending) > 0 || client.more {
+			t.Fatalf("payloads still pending at the end: %v", client.pending)
+		}
+	})
+}
+
+// below returns the fields of the objects with a response key, for all types.
+func below(fields []*plan.Field, key string) []*plan.Field {
+	var all []*plan.Field
+	for _, f := range fields {
+		if f.ResponseKey == key {
+			all = append(all, f.Fields...)
+		}
+	}
+	return all
+}
+
+// checkWhole checks that a value has the fields that a payload selects for all types.
+func checkWhole(t *rapid.T, value any, fields []*plan.Field, payload int, path []any) {
+	switch v := value.(type) {
+	case []any:
+		for i := range v {
+			checkWhole(t, v[i], fields, payload, append(path[:len(path):len(path)], i))
+		}
+	case map[string]any:
+		for _, f := range fields {
+			if f.DeferID != payload && !slices.Contains(f.AlsoDeferredIn, payload) {
+				continue
+			}
+			inner, ok := v[f.ResponseKey]
+			if !ok && len(f.On) == 0 {
+				t.Fatalf("payload %d is completed without %s at %v", payload, f.ResponseKey, path)
+			}
+			checkWhole(t, inner, f.Fields, payload, append(path[:len(path):len(path)], f.ResponseKey))
+		}
+	}
+}
+
 // An incrementalClient merges the payloads of the incremental delivery draft.
 type incrementalClient struct {
 	t       *rapid.T
 	data    any
 	pending map[string][]any
+	labels  map[string]string
 	more    bool
+	// completed, unless nil, is called for each payload that is completed.
+	completed func(path []any, label string, failed bool)
 }
 
 func (c *incrementalClient) receive(body []byte) {
 	var r struct {
 		Data    any
 		Pending []struct {
-			ID   string
-			Path []any
+			ID    string
+			Path  []any
+			Label string
 		}
 		Incremental []struct {
 			ID      string
@@ -516,12 +626,12 @@ func (c *incrementalClient) receive(body []byte) {
 		c.t.Fatalf("%v: %s", err, body)
 	}
 	if c.pending == nil {
-		c.data, c.pending = r.Data, map[string][]any{}
+		c.data, c.pending, c.labels = r.Data, map[string][]any{}, map[string]string{}
 	} else if !c.more {
 		c.t.Fatalf("got a payload after the last: %s", body)
 	}
 	for _, p := range r.Pending {
-		c.pending[p.ID] = p.Path
+		c.pending[p.ID], c.labels[p.ID] = p.Path, p.Label
 	}
 	for _, i := range r.Incremental {
 		path, ok := c.pending[i.ID]
@@ -551,6 +661,9 @@ func (c *incrementalClient) receive(body []byte) {
 	for _, done := range r.Completed {
 		if _, ok := c.pending[done.ID]; !ok {
 			c.t.Fatalf("completed %s, which is not pending: %s", done.ID, body)
+		}
+		if c.completed != nil {
+			c.completed(c.pending[done.ID], c.labels[done.ID], len(done.Errors) > 0)
 		}
 		delete(c.pending, done.ID)
 	}

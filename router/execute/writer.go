@@ -64,10 +64,14 @@ func (w *writer) object(object uint32, sel *selection, typ typeID) bool {
 // includes reports whether the field is in the part of an incremental response
 // that is written.
 func (w *writer) includes(f *field) bool {
-	if w.fragmentID > 0 {
+	switch {
+	case w.fragmentID > 0:
 		return f.selectedIn.has(w.fragmentID)
+	case f.deferID == w.deferID:
+		return true
+	default:
+		return w.deferID > 0 && f.carriers.has(w.deferID) && !w.delivery.isDelivered(f, w.path)
 	}
-	return f.deferID == w.deferID
 }
 
 // has reports whether an object of a type has the field.
@@ -152,6 +156,7 @@ func (w *writer) value(v value, f *field, level int, sel *selection, typ typeID)
 			return w.invalid(v, f, f.nonNull[level], sel, typ)
 		}
 		if of == noType && f.sel.conditional && w.needsType(f.sel) {
+			w.delivery.cut(started, w.path)
 			return w.untyped(v.a, f.nonNull[level], f.sel)
 		}
 		if w.fragmentID > 0 && w.delivery.isNull(w.path) {

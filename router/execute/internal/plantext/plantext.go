@@ -13,7 +13,8 @@
 // that a fetch depends on. A selected field is "responseKey>storageKey" where the
 // two differ. A field of the projection is
 // "responseKey=storageKey:Type" with the object types it is for before it; the
-// key may be "__typename", "!denied" or "!introspection".
+// key may be "__typename", "!denied" or "!introspection". After the type come the payload
+// that delivers it, as in "defer 1", and others that select it: "also 2 also 3".
 package plantext
 
 import (
@@ -281,6 +282,9 @@ func (r *reader) projection() []*plan.Field {
 		}
 		if r.accept("defer") {
 			f.DeferID = r.int()
+		}
+		for r.accept("also") {
+			f.AlsoDeferredIn = append(f.AlsoDeferredIn, r.int())
 		}
 		if r.token == "{" {
 			f.Fields = r.projection()
