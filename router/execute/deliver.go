@@ -323,6 +323,9 @@ func hasPath(path, prefix []pathElement) bool {
 func (d *delivery) deliver(p *deferredPayload) []*instance {
 	var done []*instance
 	for _, i := range slices.Clone(d.instances) {
+		if i.payload == p && i.outer != nil && i.outer.failed && i.id == "" {
+			i.failed = true // and so will be those that it encloses
+		}
 		// An instance in a payload that is delivered now is announced
 		// and completed at once.
 		if i.payload != p || i.failed && !i.dropped || i.outer != nil && i.id == "" && (i.outer.failed || !d.delivered[i.outer.payload.id]) {
@@ -389,23 +392,26 @@ func (d *delivery) collect(i *instance, object uint32, sel *selection, typ typeI
 			continue
 		}
 		if w.path = append(w.path[:0], path...); !w.includes(f) {
-			d.below(i, d.tree.values[object+uint32(f.slot)], f, append(path, pathElement{key: f.responseKey}))
+			d.below(i, d.tree.values[object+uint32(f.slot)], f, 0, append(path, pathElement{key: f.responseKey}))
 		}
 	}
 }
 
-func (d *delivery) below(i *instance, v value, f *field, path []pathElement) {
+// below does so for the objects of a value at one level of its type. A value that does not
+// have the kind of that level was delivered as null.
+func (d *delivery) below(i *instance, v value, f *field, level int, path []pathElement) {
 	if d.nulled[string(appendPath(nil, path))] {
 		return
 	}
-	switch v.kind {
-	case objectKind:
+	named := level == len(f.nonNull)-1
+	switch {
+	case v.kind == objectKind && named:
 		if typ, ok := d.writer.typeOf(v, f); ok {
 			d.collect(i, v.a, f.sel, typ, path)
 		}
-	case arrayKind:
+	case v.kind == arrayKind && !named:
 		for n := range v.b {
-			d.below(i, d.tree.values[v.a+n], f, append(path, pathElement{index: int(n)}))
+			d.below(i, d.tree.values[v.a+n], f, level+1, append(path, pathElement{index: int(n)}))
 		}
 	}
 }
