@@ -32,6 +32,7 @@ type world struct {
 	inbox     *inbox.Inbox
 	usersAway *atomic.Bool
 	smsAway   *atomic.Bool
+	erased    *atomic.Bool           // user 1 has erased the account
 	smsSent   atomic.Pointer[func()] // runs when an SMS has arrived
 }
 
@@ -43,7 +44,7 @@ func start(t *testing.T, options ...func(*server.Environment)) *world {
 // startWith starts the service with variables of its environment.
 func startWith(t *testing.T, set map[string]string, options ...func(*server.Environment)) *world {
 	t.Helper()
-	w := &world{inbox: new(inbox.Inbox), usersAway: new(atomic.Bool), smsAway: new(atomic.Bool)}
+	w := &world{inbox: new(inbox.Inbox), usersAway: new(atomic.Bool), smsAway: new(atomic.Bool), erased: new(atomic.Bool)}
 	mail := listen(t)
 	page := listen(t)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -100,6 +101,9 @@ func (w *world) contacts(rw http.ResponseWriter, r *http.Request) {
 		"1": `{"displayName": "Anna", "email": "anna@example.com", "phone": "+4930123456"}`,
 		"2": `{"displayName": "Ben", "email": "ben@example.com", "phone": null}`,
 	}[q.Variables.UserIDs[0]]
+	if w.erased.Load() && q.Variables.UserIDs[0] == "1" {
+		contact = `{"displayName": "Erased account", "email": "", "phone": null, "erased": true}`
+	}
 	if contact == "" {
 		contact = "null"
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,12 @@ import (
 	"souk/subgraphs/order/internal/fake"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	if ahead, ok := os.LookupEnv(processVariable); ok {
+		os.Exit(runProcess(ahead))
+	}
+	pgtest.Main(m)
+}
 
 // start runs the service with fakes of the other services.
 func start(t *testing.T, options ...func(*server.Environment)) (*servicetest.Service, *fake.Inventory) {

@@ -10,8 +10,8 @@ type NewPayment struct {
 	Reference string `json:"reference,omitempty"`
 }
 
-// PaymentState is a payment as the provider sends it.
-type PaymentState struct {
+// State is a payment as the provider sends it.
+type State struct {
 	Key            string    `json:"key"`
 	Reference      string    `json:"reference"`
 	Amount         int64     `json:"amount"` // minor units; 0 if nothing was ever authorised

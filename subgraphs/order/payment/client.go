@@ -102,7 +102,7 @@ func (c *Client) path(key string, action ...string) string {
 	return path
 }
 
-func (c *Client) call(ctx context.Context, operation, method, target string, body []byte) (p PaymentState, err error) {
+func (c *Client) call(ctx context.Context, operation, method, target string, body []byte) (p State, err error) {
 	err = c.policy.Do(ctx, operation, func(ctx context.Context) error {
 		p, err = c.attempt(ctx, method, target, body)
 		return err
@@ -110,7 +110,7 @@ func (c *Client) call(ctx context.Context, operation, method, target string, bod
 	return p, err
 }
 
-func (c *Client) attempt(ctx context.Context, method, target string, body []byte) (p PaymentState, err error) {
+func (c *Client) attempt(ctx context.Context, method, target string, body []byte) (p State, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
 		return p, fmt.Errorf("creating a request to the payment provider: %w", err)

@@ -17,11 +17,14 @@ import (
 type Failure int
 
 // A fake responds, is unavailable, or carries out the request but sends no
-// response.
+// response. The silent failures keep the client waiting until it leaves, before
+// or after they carry out the request.
 const (
 	Respond Failure = iota
 	Unavailable
 	NoResponse
+	SilentBefore
+	SilentAfter
 )
 
 // fakeService is what all fakes share.
@@ -32,6 +35,9 @@ type fakeService struct {
 	fail  func(operation string) Failure
 	calls []string
 }
+
+// silent, in place of a status, means that no response is sent.
+const silent = 0
 
 type object = map[string]any
 
@@ -59,6 +65,10 @@ func (s *fakeService) serve(t testing.TB, answer func(request) object) {
 			t.Errorf("the request cannot be read: %v", err)
 		}
 		status, data := s.handle(q, answer)
+		if status == silent {
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		}
 		w.WriteHeader(status)
 		if err := json.NewEncoder(w).Encode(object{"data": data}); err != nil {
 			t.Errorf("answering %s: %v", q.OperationName, err)
@@ -79,9 +89,15 @@ func (s *fakeService) handle(q request, answer func(request) object) (int, objec
 	if failure == Unavailable {
 		return http.StatusServiceUnavailable, nil
 	}
+	if failure == SilentBefore {
+		return silent, nil
+	}
 	data := answer(q)
-	if failure == NoResponse {
+	switch failure {
+	case NoResponse:
 		return http.StatusBadGateway, nil
+	case SilentAfter:
+		return silent, nil
 	}
 	return http.StatusOK, data
 }

@@ -43,7 +43,7 @@ func (b *book) create(ctx context.Context) error {
 
 const columns = `key, reference, amount, currency, status, decline_reason, decline_message, created_at, updated_at`
 
-func scan(row pgx.CollectableRow) (p payment.PaymentState, err error) {
+func scan(row pgx.CollectableRow) (p payment.State, err error) {
 	err = row.Scan(&p.Key, &p.Reference, &p.Amount, &p.Currency, &p.Status, &p.DeclineReason, &p.DeclineMessage, &p.CreatedAt, &p.UpdatedAt)
 	return p, err
 }
@@ -58,7 +58,7 @@ var declines = map[string]struct{ reason, message string }{
 // tokenRefuseCapture is the token of a payment that cannot be captured.
 const tokenRefuseCapture = "test-capture-refused"
 
-func (b *book) authorize(ctx context.Context, key string, n payment.NewPayment) (p payment.PaymentState, err error) {
+func (b *book) authorize(ctx context.Context, key string, n payment.NewPayment) (p payment.State, err error) {
 	status, decline := payment.Authorized, declines[n.Token]
 	if decline.reason != "" {
 		status = payment.DeclinedState
@@ -69,7 +69,7 @@ func (b *book) authorize(ctx context.Context, key string, n payment.NewPayment) 
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) ON CONFLICT DO NOTHING`,
 			key, n.Reference, n.Amount, n.Currency, status, decline.reason, decline.message, n.Token == tokenRefuseCapture, b.now())
 		return err
-	}, func(found payment.PaymentState) (payment.Status, error) {
+	}, func(found payment.State) (payment.Status, error) {
 		p = found
 		if p.Status == payment.Voided {
 			return p.Status, &payment.Refused{Status: p.Status, Reason: "voided"}
@@ -82,23 +82,23 @@ func (b *book) authorize(ctx context.Context, key string, n payment.NewPayment) 
 	return p, err
 }
 
-func (b *book) capture(ctx context.Context, key string) (payment.PaymentState, error) {
+func (b *book) capture(ctx context.Context, key string) (payment.State, error) {
 	return b.move(ctx, key, payment.Captured, payment.Authorized, payment.Captured, payment.Refunded)
 }
 
-func (b *book) refund(ctx context.Context, key string) (payment.PaymentState, error) {
+func (b *book) refund(ctx context.Context, key string) (payment.State, error) {
 	return b.move(ctx, key, payment.Refunded, payment.Captured, payment.Refunded)
 }
 
 // void records an unknown key as voided, so that a late authorisation is
 // refused.
-func (b *book) void(ctx context.Context, key string) (p payment.PaymentState, err error) {
+func (b *book) void(ctx context.Context, key string) (p payment.State, err error) {
 	err = b.change(ctx, key, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO payments (key, reference, amount, currency, status, created_at, updated_at)
 			VALUES ($1, '', 0, '', $2, $3, $3) ON CONFLICT DO NOTHING`, key, payment.Voided, b.now())
 		return err
-	}, func(found payment.PaymentState) (payment.Status, error) {
+	}, func(found payment.State) (payment.Status, error) {
 		p = found
 		switch p.Status {
 		case payment.Authorized:
@@ -113,8 +113,8 @@ func (b *book) void(ctx context.Context, key string) (p payment.PaymentState, er
 
 // move changes a payment's status from from to to. A payment that already has
 // one of the statuses done stays as it is.
-func (b *book) move(ctx context.Context, key string, to, from payment.Status, done ...payment.Status) (p payment.PaymentState, err error) {
-	err = b.change(ctx, key, nil, func(found payment.PaymentState) (payment.Status, error) {
+func (b *book) move(ctx context.Context, key string, to, from payment.Status, done ...payment.Status) (p payment.State, err error) {
+	err = b.change(ctx, key, nil, func(found payment.State) (payment.Status, error) {
 		p = found
 		for _, status := range done {
 			if p.Status == status {
@@ -132,7 +132,7 @@ func (b *book) move(ctx context.Context, key string, to, from payment.Status, do
 
 // change locks a payment, after prepare (if not nil), and writes the status
 // that decide returns.
-func (b *book) change(ctx context.Context, key string, prepare func(pgx.Tx) error, decide func(payment.PaymentState) (payment.Status, error)) error {
+func (b *book) change(ctx context.Context, key string, prepare func(pgx.Tx) error, decide func(payment.State) (payment.Status, error)) error {
 	return pgx.BeginFunc(ctx, b.db, func(tx pgx.Tx) error {
 		if prepare != nil {
 			if err := prepare(tx); err != nil {
@@ -168,10 +168,10 @@ func (b *book) change(ctx context.Context, key string, prepare func(pgx.Tx) erro
 	})
 }
 
-func (b *book) get(ctx context.Context, key string) (payment.PaymentState, error) {
+func (b *book) get(ctx context.Context, key string) (payment.State, error) {
 	rows, err := b.db.Query(ctx, `SELECT `+columns+` FROM payments WHERE key = $1`, key)
 	if err != nil {
-		return payment.PaymentState{}, fmt.Errorf("reading payment %q: %w", key, err)
+		return payment.State{}, fmt.Errorf("reading payment %q: %w", key, err)
 	}
 	p, err := pgx.CollectExactlyOneRow(rows, scan)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -183,7 +183,7 @@ func (b *book) get(ctx context.Context, key string) (payment.PaymentState, error
 // maxListed bounds the list of payments.
 const maxListed = 100
 
-func (b *book) newest(ctx context.Context) ([]payment.PaymentState, error) {
+func (b *book) newest(ctx context.Context) ([]payment.State, error) {
 	rows, err := b.db.Query(ctx, `SELECT `+columns+` FROM payments ORDER BY created_at DESC LIMIT $1`, maxListed)
 	if err != nil {
 		return nil, fmt.Errorf("listing payments: %w", err)

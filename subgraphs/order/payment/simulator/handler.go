@@ -97,13 +97,13 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) {
 		invalid(w, "amount must be more than 0, in minor units, and currency an ISO 4217 code.")
 		return
 	}
-	s.perform(w, r, "authorize", n.Reference, func(ctx context.Context) (payment.PaymentState, error) {
+	s.perform(w, r, "authorize", n.Reference, func(ctx context.Context) (payment.State, error) {
 		return s.book.authorize(ctx, key, n)
 	})
 }
 
 // operation serves a call for a payment that may exist.
-func (s *server) operation(name string, do func(context.Context, string) (payment.PaymentState, error)) http.HandlerFunc {
+func (s *server) operation(name string, do func(context.Context, string) (payment.State, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key := r.PathValue("key")
 		if len(key) > maxText || !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
@@ -115,12 +115,12 @@ func (s *server) operation(name string, do func(context.Context, string) (paymen
 			s.answer(w, r, nil, err)
 			return
 		}
-		s.perform(w, r, name, found.Reference, func(ctx context.Context) (payment.PaymentState, error) { return do(ctx, key) })
+		s.perform(w, r, name, found.Reference, func(ctx context.Context) (payment.State, error) { return do(ctx, key) })
 	}
 }
 
 // perform carries out a call, or treats it as a fault says.
-func (s *server) perform(w http.ResponseWriter, r *http.Request, operation, reference string, do func(context.Context) (payment.PaymentState, error)) {
+func (s *server) perform(w http.ResponseWriter, r *http.Request, operation, reference string, do func(context.Context) (payment.State, error)) {
 	fault := s.faults.take(operation, reference)
 	switch fault.Mode {
 	case Unavailable:

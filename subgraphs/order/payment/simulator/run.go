@@ -96,6 +96,6 @@ func (s *server) serve(ctx context.Context, listener net.Listener, middleware fu
 	if err := web.Shutdown(draining); err != nil {
 		_ = web.Close() // calls that a fault holds back
 	}
-	<-done
+	<-done //nolint:errcheck // closed on purpose
 	return nil
 }

@@ -50,8 +50,12 @@ func Start(t testing.TB) *Provider {
 			t.Errorf("the payment provider ended with: %v", err)
 		}
 	})
+	ready, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL+"/readyz", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		if response, err := http.Get(p.URL + "/readyz"); err == nil {
+		if response, err := http.DefaultClient.Do(ready); err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
 				return p
@@ -85,11 +89,11 @@ func (p *Provider) Used(t testing.TB) int {
 
 // Payments returns the provider's newest payments, by reference. A payment that
 // was voided before it was authorised has none.
-func (p *Provider) Payments(t testing.TB) map[string]payment.PaymentState {
+func (p *Provider) Payments(t testing.TB) map[string]payment.State {
 	t.Helper()
-	var list []payment.PaymentState
+	var list []payment.State
 	p.call(t, http.MethodGet, "/payments", nil, &list)
-	payments := make(map[string]payment.PaymentState, len(list))
+	payments := make(map[string]payment.State, len(list))
 	for _, found := range list {
 		payments[found.Reference] = found
 	}
