@@ -301,7 +301,7 @@ func (r *reader) measure(ctx context.Context) {
 		return // only the metrics are missing
 	}
 	if i := slices.IndexFunc(groups, r.isOwn); i >= 0 {
-		r.bus.metrics.lags.WithLabelValues(r.consumer.Group).Set(float64(max(0, groups[i].Lag)))
+		r.bus.metrics.lags.WithLabelValues(r.consumer.Group).Set(float64(r.bus.lag(ctx, groups[i])))
 	}
 	r.bus.metrics.retrying.WithLabelValues(r.consumer.Group).Set(float64(r.queued))
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/redis/go-redis/v9"
+
 	console "souk/router/console/events"
 )
 
@@ -82,9 +84,23 @@ func (b *Bus) streamReport(ctx context.Context) (console.Stream, error) {
 		return s, fmt.Errorf("reading the consumer groups: %w", err)
 	}
 	for _, g := range groups {
-		s.Groups = append(s.Groups, console.Group{Name: g.Name, Lag: max(0, g.Lag), Pending: g.Pending, Consumers: g.Consumers})
+		s.Groups = append(s.Groups, console.Group{Name: g.Name, Lag: b.lag(ctx, g), Pending: g.Pending, Consumers: g.Consumers})
 	}
 	return s, nil
+}
+
+// lag returns how many events a group has not been given yet. Redis reports none where it
+// cannot tell, and a server that does not count what groups have read reports all events: so
+// a lag counts only if there is an event after the last one that the group was given.
+func (b *Bus) lag(ctx context.Context, g redis.XInfoGroup) int64 {
+	if g.Lag <= 0 {
+		return 0
+	}
+	newer, err := b.redis.XRangeN(ctx, Stream, "("+g.LastDeliveredID, "+", 1).Result()
+	if err == nil && len(newer) == 0 {
+		return 0
+	}
+	return g.Lag
 }
 
 // isNoStream reports whether Redis has no stream yet: nothing was published.

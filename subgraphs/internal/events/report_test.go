@@ -35,6 +35,26 @@ func (d *defect) handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
 	return record(ctx, tx, e)
 }
 
+// TestGroupThatHasReadAllHasNoLag checks the lag also with a server that does not count what
+// groups have read.
+func TestGroupThatHasReadAllHasNoLag(t *testing.T) {
+	eachRedis(t, func(t *testing.T, address string) {
+		db := store(t)
+		b := bus(t, db, address)
+		start(t, b.Relay)
+		start(t, b.Consume(events.Consumer{Group: "g", Types: []string{events.OrderCreated}, Handler: record}))
+		appendEvents(t, db, events.OrderCreated, "a", 0, 3)
+		eventually(t, "all events are read", func() bool {
+			report, err := b.Report(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			stream := report.Streams[0]
+			return stream.Length == 3 && len(stream.Groups) == 1 && stream.Groups[0].Pending == 0 && stream.Groups[0].Lag == 0
+		})
+	})
+}
+
 // dead waits until a bus reports one dead letter, and returns the report.
 func dead(t *testing.T, b *events.Bus) console.Report {
 	t.Helper()
