@@ -36,6 +36,8 @@ type Program struct {
 	// Fields are numbers of the fields that the operation selects, which whoever compiles
 	// the program may set.
 	Fields []uint32
+	// Weighted is set, together with Fields, if one of the fields has @cost.
+	Weighted bool
 	// Plan is what the program was made of, if its maker keeps it.
 	Plan *plan.Plan
 

@@ -263,7 +263,7 @@ func (x *exchange) run(ctx context.Context, p *prepared, start time.Time) *execu
 	}
 	x.metrics.countErrors(response.Codes)
 	x.measure(p, start, response.Errors > 0, response.DataNull)
-	x.sawResponse(response)
+	x.sawResponse(response, p.program.Weighted)
 	return response
 }
 

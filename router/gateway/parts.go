@@ -35,7 +35,7 @@ func (x *exchange) deliver(ctx context.Context, p *prepared, start time.Time, em
 		failed = failed || response.Errors > 0
 		null = null || response.DataNull
 		x.metrics.countErrors(response.Codes)
-		x.sawResponse(response)
+		x.sawResponse(response, p.program.Weighted)
 		return emit(response)
 	})
 }

@@ -147,8 +147,9 @@ func (x *exchange) sawPlan(p *prepared, whole *operation.Operation) {
 	o.Mark(record.Plan)
 }
 
-// sawResponse records one of the executor's responses.
-func (x *exchange) sawResponse(response *execute.Response) {
+// sawResponse records one of the executor's responses. The cost of a response is the number
+// of its objects, unless the operation is weighted by @cost.
+func (x *exchange) sawResponse(response *execute.Response, weighted bool) {
 	o := x.seen
 	if o == nil {
 		return
@@ -157,7 +158,7 @@ func (x *exchange) sawResponse(response *execute.Response) {
 		o.Fetches = append(o.Fetches[:0], response.Fetches...)
 	}
 	sawErrors(o, response, response.Body)
-	if !o.Deferring && !x.snapshot.weighted {
+	if !o.Deferring && !weighted {
 		o.Actual = float64(response.Objects)
 		if o.Document.Kind == operation.Mutation {
 			o.Actual += limit.MutationCost
@@ -166,11 +167,10 @@ func (x *exchange) sawResponse(response *execute.Response) {
 	o.Mark(record.Execute)
 }
 
-// hasCost reports whether a type, one of its fields or an argument has @cost.
-func hasCost(t *supergraph.Type) bool {
-	return t.Cost != nil || slices.ContainsFunc(t.Fields, func(f *supergraph.Field) bool {
-		return f.Cost != nil || slices.ContainsFunc(f.Arguments, func(a *supergraph.Argument) bool { return a.Cost != nil })
-	})
+// hasCost reports whether a field, its type or one of its arguments has @cost.
+func hasCost(f *supergraph.Field) bool {
+	return f.Cost != nil || f.Named.Cost != nil ||
+		slices.ContainsFunc(f.Arguments, func(a *supergraph.Argument) bool { return a.Cost != nil })
 }
 
 // sawShared records the response of an identical query in progress.
@@ -278,9 +278,8 @@ func appendErrors(b, body []byte) []byte {
 }
 
 // coordinates returns the numbers of the fields that an operation selects, without
-// introspection.
-func (s *snapshot) coordinates(r *record.Recorder, op *operation.Operation) []uint32 {
-	var ids []uint32
+// introspection, and whether one of them is weighted by @cost.
+func (s *snapshot) coordinates(r *record.Recorder, op *operation.Operation) (ids []uint32, weighted bool) {
 	var visit func(t *supergraph.Type, list []operation.Selection)
 	visit = func(t *supergraph.Type, list []operation.Selection) {
 		for _, sel := range list {
@@ -295,12 +294,14 @@ func (s *snapshot) coordinates(r *record.Recorder, op *operation.Operation) []ui
 				if t == nil || t.Field(sel.Name) == nil {
 					continue
 				}
+				field := t.Field(sel.Name)
 				ids = append(ids, r.Field(t.Name+"."+sel.Name))
-				visit(t.Field(sel.Name).Named, sel.Selections)
+				weighted = weighted || hasCost(field)
+				visit(field.Named, sel.Selections)
 			}
 		}
 	}
 	visit(s.model.Root(op.Kind), op.Selections)
 	slices.Sort(ids)
-	return slices.Clip(slices.Compact(ids))
+	return slices.Clip(slices.Compact(ids)), weighted
 }

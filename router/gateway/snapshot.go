@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,9 +42,6 @@ type snapshot struct {
 	// authorize and admit may be nil.
 	authorize Authorizer
 	admit     Admitter
-	// weighted is set if the supergraph has @cost. The cost of a response is then not the
-	// number of its objects.
-	weighted bool
 	// estimate may be nil. It is for the console.
 	estimate func(*operation.Operation, operation.Variables) (float64, error)
 
@@ -184,7 +180,6 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 	if gw.options.Admit != nil {
 		s.admit = gw.options.Admit(model)
 	}
-	s.weighted = slices.ContainsFunc(model.Types(), hasCost)
 	if gw.options.Estimate != nil {
 		s.estimate = gw.options.Estimate(model)
 	}
@@ -399,7 +394,7 @@ func (s *snapshot) compile(op *operation.Operation, labels labelSet) (*execute.P
 	}
 	program.Audience = s.audience(op, program)
 	if r := s.gateway.options.Recorder; r != nil {
-		program.Fields = s.coordinates(r, op)
+		program.Fields, program.Weighted = s.coordinates(r, op)
 	}
 	if s.gateway.hooks.HasPlan() {
 		program.Plan = p
