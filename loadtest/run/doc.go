@@ -5,10 +5,11 @@
 // latencies, error rates and the hit rate of the router's entity cache. It
 // writes summary.json and summary.html to loadtest/results.
 //
-// With -chaos, it also kills and restarts Redis, every service and Postgres in
-// turn. Then it audits the databases, the inbox and the router: no product is
-// oversold, every accepted order exists with its events, each customer got one
-// e-mail, and the cache agrees with the database.
+// With -chaos, it also kills and restarts Redis, every service, the payment
+// provider and Postgres in turn. Then it audits the databases, the inbox and the
+// router: no product is oversold, every accepted order exists with its events
+// and its money, there is no other money, each customer got one e-mail, and the
+// cache agrees with the database.
 //
 // Environment variables shape the load: RATE is the number of visits per
 // second at the peak, DURATION the length of the peak. K6 is the path of the
@@ -16,5 +17,5 @@
 // Go module.
 //
 // testrun.go is the hub. k6.go runs the scripts, outage.go kills the parts,
-// audit.go and audit_cache.go check the result.
+// audit.go, audit_cache.go and audit_money.go check the result.
 package main

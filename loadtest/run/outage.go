@@ -31,7 +31,7 @@ type outage struct {
 type outages []outage
 
 // everyPart lists the parts in the order in which they are killed.
-var everyPart = slices.Concat([]string{redisPart}, subgraphs.Names(), []string{postgresPart})
+var everyPart = slices.Concat([]string{redisPart}, subgraphs.Names(), []string{payments, postgresPart})
 
 const redisPart, postgresPart = "Redis", "Postgres"
 
@@ -58,7 +58,7 @@ func (t *testRun) outages(ctx context.Context, parts []string) (list outages, st
 			list = append(list, outage{name, t.store.StopPostgres, t.store.StartPostgres})
 		default:
 			s := &serviceProcess{name: name, binary: binary, log: filepath.Join(t.results, name+".log"), store: t.store}
-			if err := errors.Join(t.store.StopService(name), s.start(ctx)); err != nil {
+			if err := errors.Join(s.stopOwn(), s.start(ctx)); err != nil {
 				stop()
 				return nil, nil, err
 			}
@@ -101,17 +101,33 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// serviceProcess is `souk NAME` in place of the store's own service.
+// serviceProcess is `souk NAME` in place of the store's own service or payment
+// provider.
 type serviceProcess struct {
 	name, binary, log string
 	store             *dev.System
 	cmd               *exec.Cmd
 }
 
+// stopOwn stops the store's own part.
+func (s *serviceProcess) stopOwn() error {
+	if s.name == payments {
+		return s.store.StopPayment()
+	}
+	return s.store.StopService(s.name)
+}
+
+func (s *serviceProcess) variables() map[string]string {
+	if s.name == payments {
+		return s.store.PaymentVariables()
+	}
+	return s.store.Variables(s.name)
+}
+
 func (s *serviceProcess) start(ctx context.Context) error {
 	s.cmd = exec.Command(s.binary, s.name) //nolint:noctx // ctx bounds the start only; kill ends it
 	s.cmd.Env = append(os.Environ(), "LOG_LEVEL=error")
-	for key, value := range s.store.Variables(s.name) {
+	for key, value := range s.variables() {
 		s.cmd.Env = append(s.cmd.Env, key+"="+value)
 	}
 	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
