@@ -2,37 +2,12 @@ package router
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"time"
 
 	"souk/router/coprocessor"
 	"souk/router/dependency"
 	"souk/router/gateway/config"
-	"souk/router/internal/hookchain"
 )
-
-// addHooks sets the hooks: those of the program, followed by those of the coprocessor.
-func (r *Router) addHooks() error {
-	hooks := slices.Clone(r.options.Hooks)
-	c := r.config.Coprocessor
-	stages := coprocessorStages(c)
-	if c.URL != "" && len(stages) == 0 {
-		return errors.New("coprocessor.url is set, but no stage is enabled; enable headers, body, context or sdl of a stage, such as coprocessor.router.request.headers")
-	}
-	if c.URL != "" {
-		made := r.coprocessor(c, stages)
-		hooks = append(hooks, made.Hooks())
-		if c.Policies {
-			if r.options.Policies != nil {
-				return errors.New("coprocessor.policies is set, but the program evaluates policies itself (router.Extensions.Policies); use one of them")
-			}
-			r.options.Policies = made
-		}
-	}
-	r.hooks, r.options.Hooks = hookchain.New(hooks), hooks
-	return nil
-}
 
 // coprocessor returns the client of the coprocessor.
 func (r *Router) coprocessor(c config.Coprocessor, stages map[coprocessor.Stage]coprocessor.Include) *coprocessor.Coprocessor {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,28 @@ import (
 	"souk/router/operation"
 	"souk/router/subgraph"
 )
+
+// addHooks sets the hooks: those of the program, followed by those of the coprocessor.
+func (r *Router) addHooks() error {
+	hooks := slices.Clone(r.options.Hooks)
+	c := r.config.Coprocessor
+	stages := coprocessorStages(c)
+	if c.URL != "" && len(stages) == 0 {
+		return errors.New("coprocessor.url is set, but no stage is enabled; enable headers, body, context or sdl of a stage, such as coprocessor.router.request.headers")
+	}
+	if c.URL != "" {
+		made := r.coprocessor(c, stages)
+		hooks = append(hooks, made.Hooks())
+		if c.Policies {
+			if r.options.Policies != nil {
+				return errors.New("coprocessor.policies is set, but the program evaluates policies itself (router.Extensions.Policies); use one of them")
+			}
+			r.options.Policies = made
+		}
+	}
+	r.hooks, r.options.Hooks = hookchain.New(hooks), hooks
+	return nil
+}
 
 // subgraphHooks runs the subgraph hooks around subgraph requests.
 type subgraphHooks struct {

@@ -210,31 +210,6 @@ func graphProblem(answer *Response) *problem {
 	return p
 }
 
-// graphKind returns the kind of problem for the code of a GraphQL error.
-func graphKind(code string) problemKind {
-	switch code {
-	case "UNAUTHENTICATED":
-		return unauthenticated
-	case "FORBIDDEN", "UNAUTHORIZED_FIELD_OR_TYPE", "CSRF_PREVENTION":
-		return forbidden
-	case "NOT_FOUND":
-		return notFound
-	case "CONFLICT":
-		return conflict
-	case "BAD_USER_INPUT", "INVALID_INPUT", "COST_ESTIMATED_TOO_EXPENSIVE":
-		return invalidValues
-	case "RATE_LIMIT_EXCEEDED":
-		return tooManyRequests
-	case "SUBREQUEST_HTTP_ERROR", "SUBREQUEST_MALFORMED_RESPONSE", "DOWNSTREAM_SERVICE_ERROR", "CIRCUIT_BREAKER_OPEN",
-		"UNAVAILABLE", "SERVICE_UNAVAILABLE", "SHUTTING_DOWN", "OVERLOADED", "AUTHENTICATION_UNAVAILABLE", "AUTHORIZATION_UNAVAILABLE":
-		return unavailable
-	case "SUBREQUEST_TIMEOUT", "GATEWAY_TIMEOUT", "REQUEST_TIMEOUT", "REQUEST_CANCELLED", "REQUEST_CANCELED":
-		return requestTimeout
-	default:
-		return internalError
-	}
-}
-
 // graphFailure returns the problem for an execution without an answer.
 func graphFailure(ctx context.Context, err error) *problem {
 	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {

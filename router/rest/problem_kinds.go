@@ -82,3 +82,28 @@ func (k problemKind) of(status int) problemKind {
 	title := http.StatusText(status)
 	return problemKind{status: status, name: strings.ReplaceAll(strings.ToLower(title), " ", "-"), title: title}
 }
+
+// graphKind returns the kind of problem for the code of a GraphQL error.
+func graphKind(code string) problemKind {
+	switch code {
+	case "UNAUTHENTICATED":
+		return unauthenticated
+	case "FORBIDDEN", "UNAUTHORIZED_FIELD_OR_TYPE", "CSRF_PREVENTION":
+		return forbidden
+	case "NOT_FOUND":
+		return notFound
+	case "CONFLICT":
+		return conflict
+	case "BAD_USER_INPUT", "INVALID_INPUT", "COST_ESTIMATED_TOO_EXPENSIVE":
+		return invalidValues
+	case "RATE_LIMIT_EXCEEDED":
+		return tooManyRequests
+	case "SUBREQUEST_HTTP_ERROR", "SUBREQUEST_MALFORMED_RESPONSE", "DOWNSTREAM_SERVICE_ERROR", "CIRCUIT_BREAKER_OPEN",
+		"UNAVAILABLE", "SERVICE_UNAVAILABLE", "SHUTTING_DOWN", "OVERLOADED", "AUTHENTICATION_UNAVAILABLE", "AUTHORIZATION_UNAVAILABLE":
+		return unavailable
+	case "SUBREQUEST_TIMEOUT", "GATEWAY_TIMEOUT", "REQUEST_TIMEOUT", "REQUEST_CANCELLED", "REQUEST_CANCELED":
+		return requestTimeout
+	default:
+		return internalError
+	}
+}

@@ -242,7 +242,7 @@ type CSRF struct {
 // Limits bounds client requests. Zero means no limit. Sizes are in bytes.
 type Limits struct {
 	MaxBodyBytes     int           `yaml:"http_max_request_bytes" desc:"Maximum size of a request body. It applies before and after decompression."`
-	MaxURLBytes      int           `yaml:"http_max_url_bytes" desc:"Maximum length of a request URL."`
+	MaxURLBytes      int           `yaml:"http_max_url_bytes" desc:"Maximum length of the query string of a GET request."`
 	MaxHeaderBytes   int           `yaml:"http_max_header_bytes" desc:"Maximum total size of the request headers."`
 	HeaderTimeout    time.Duration `yaml:"http_header_timeout" desc:"Maximum time to receive the request headers."`
 	BodyTimeout      time.Duration `yaml:"http_body_timeout" desc:"Maximum time to receive a request body."`

@@ -26,4 +26,5 @@
 //	document.go     writes docs/router.yaml
 //	schema.go       writes router.schema.json
 //	redact.go       the configuration without secrets, for a debug bundle
+//	diff.go         the differences between two configurations
 package config
