@@ -18,7 +18,8 @@
 //	owner.go         the owner of an idempotency record
 //	subgraphs.go     the transport, metrics and spans of subgraph requests
 //	entitycache.go   the entity cache and its invalidation API
-//	hooks.go         hooks around subgraph requests
+//	stages.go        observers and spans of the stages of an operation
+//	hooks.go         the list of hooks, and those around subgraph requests
 //	coprocessor.go   the coprocessor
 //	names.go         names in the configuration that the supergraph does not have
 //	dependencies.go  health of the subgraphs and other dependencies

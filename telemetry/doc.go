@@ -10,6 +10,7 @@
 // Traces are off unless an OTLP endpoint is configured. Even then, trace contexts of
 // callers are propagated, at almost no cost.
 //
-// The hub is setup.go. traces.go and log.go set up traces and logs, metric.go and
+// The hub is setup.go. traces.go and log.go set up traces and logs, standardlog.go
+// redirects the logs of libraries, metric.go and
 // definitions.go define metrics, and server.go and client.go measure requests.
 package telemetry

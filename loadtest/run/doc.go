@@ -16,6 +16,7 @@
 // k6 program. Without it, the command uses k6 from PATH, or builds it from the
 // Go module.
 //
-// testrun.go is the hub. k6.go runs the scripts, outage.go kills the parts,
-// audit.go, audit_cache.go and audit_money.go check the result.
+// testrun.go is the hub, and main.go reads the arguments. k6.go runs the scripts,
+// redis.go runs Redis, outage.go kills the parts, cache.go reads the cache's
+// metrics, and audit.go and audit_cache.go check the result.
 package main

@@ -1,4 +1,4 @@
-// Package execute answers operations by their query plans.
+// Package execute executes query plans.
 //
 // [Compile] prepares a plan (package plan) for execution, once for each plan. An
 // [Executor] runs the resulting [Program]: it sends requests to the subgraphs
@@ -39,5 +39,5 @@
 // it. Leaves are not decoded: they stay in the subgraph's response, as bytes.
 // Two occurrences of one entity share what is below them, so an entity that
 // occurs a thousand times is read once. Where sharing could be observed (see
-// Program.noSharing) they stay apart.
+// Program.noSharing) they remain separate objects.
 package execute

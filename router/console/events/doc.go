@@ -3,8 +3,7 @@
 // knows nothing else about the store.
 //
 // A [Source] reports the state and retries dead letters. [Services] is the source that polls
-// the endpoint /events of each service; a program that embeds the router can have one of its
-// own. A [Monitor] polls a source, keeps the last report and an hour of history, and serves
+// the endpoint /events of each service; a program that embeds the router can implement another. A [Monitor] polls a source, keeps the last report and an hour of history, and serves
 // them to the console.
 //
 // events.go has the report; merge.go joins those of several services; services.go, monitor.go

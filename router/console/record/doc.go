@@ -6,8 +6,8 @@
 // requests share.
 //
 // Everything is bounded, whatever clients send. The constants in bounds.go say by how much;
-// all of it together stays below 30 MB. Operations are told apart up to a number of distinct
-// ones; the rest are counted together. Traces are kept of failing and slow operations, of
+// all of it together stays below 30 MB. The first distinct operations have statistics of their
+// own, up to a maximum number; all others share one. Traces are kept of failing and slow operations, of
 // the latest of each operation, and of a sample of the others.
 //
 //	operation.go  what the gateway reports

@@ -1,5 +1,5 @@
-// Package jsonscan reads JSON without decoding what nobody asks for. It is the
-// router's only reader of JSON from outside: request bodies, variables, and
+// Package jsonscan reads JSON and decodes only the values that its caller uses. It
+// is the router's only reader of JSON from outside: request bodies, variables, and
 // responses of subgraphs.
 //
 // It accepts exactly RFC 8259 in valid UTF-8, without escapes of unpaired
@@ -11,9 +11,11 @@
 //   - scan.go has functions that take a text and an index and return the index
 //     after what they scanned. A negative result n says that the text is not
 //     JSON at index ^n. The executor merges responses with these.
-//   - [Reader] visits one token after another and reports errors with their
-//     place. Bodies and variables are read with it.
-//   - [Parse] builds a tree of [Node]. REST bodies are read with it.
+//   - [Reader] (reader.go) visits one token after another and reports errors with
+//     their position. Bodies and variables are read with it.
+//   - [Parse] (node.go) builds a tree of [Node]. REST bodies are read with it.
 //
-// [Marshal] encodes errors for people to read.
+// text.go and integer.go decode strings and integers, surrogate.go replaces unpaired
+// surrogates, and syntax.go describes syntax errors. [Marshal] (encode.go) encodes
+// values for error messages.
 package jsonscan

@@ -1,5 +1,5 @@
-// Package planner plans operations: it finds the requests to subgraphs that
-// answer an operation, and keeps them few.
+// Package planner plans operations: it determines the requests to subgraphs that
+// an operation needs, and looks for a plan with few of them.
 //
 // It takes an [operation.Operation] and a [supergraph.Model] and returns a
 // [plan.Plan]. A request reaches it after validation and authorisation, and is

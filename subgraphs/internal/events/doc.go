@@ -10,13 +10,14 @@
 //	Bus.Consume (consumer.go, reader.go, handle.go)
 //	                         reads the stream in a consumer group, one transaction per event
 //	dead.go                  keeps events that repeatedly fail, in a dead-letter stream
-//	report.go                reports the state of all this to the console
+//	report.go, metrics.go    report the state of all this: to the console, to Prometheus
+//	migrations.go            the tables
 //
 // The outbox makes the change and its event atomic: there is never one without
 // the other. The consumer's transaction also records the ID of the event, so
 // an event that is delivered again has no effect. Every event carries the
 // trace context of the request that caused it.
 //
-// bus.go is the hub. A service adds a consumer to the workers of its service.go;
-// package notification has one. docs/decisions/events.md says why Redis Streams.
+// bus.go is the hub. A service that handles events adds a consumer to its workers, as
+// package notification does. docs/decisions/events.md says why Redis Streams.
 package events

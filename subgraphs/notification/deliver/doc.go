@@ -1,5 +1,6 @@
 // Package deliver hands a message to the outside world: an e-mail to an SMTP
-// server (email.go), an SMS to an HTTP webhook (sms.go). Each call makes one
+// server (email.go), an SMS to an HTTP webhook (sms.go). deliver.go defines messages and
+// permanent errors. Each call makes one
 // attempt. The caller decides whether to retry; IsPermanent tells it whether
 // that can help.
 //

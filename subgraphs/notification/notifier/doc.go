@@ -1,8 +1,8 @@
 // Package notifier stores notifications and sends them. It takes events from
 // the event bus (Service.Handle) and answers the resolvers' queries.
 //
-// service.go is the hub: it creates and retries notifications. send.go sends
-// them, query.go reads them.
+// service.go is the hub: it creates and retries notifications (notification.go).
+// send.go sends them, query.go reads them.
 //
 // An event creates one PENDING notification for each channel, in the
 // consumer's transaction. A unique key on event and channel makes this

@@ -7,5 +7,5 @@
 // product.go is the hub: it defines Catalogue and Product. change.go creates
 // and changes products (validate.go, price.go and sku.go check the input).
 // list.go and category_pages.go read pages, in the orders that sort.go
-// defines. The SQL of the full-text search is in migrations/002_search.sql.
+// defines. import.go writes the sample products. The SQL of the full-text search is in migrations/002_search.sql.
 package catalogue
