@@ -1,24 +1,24 @@
 // Package hostile runs real souk processes in the memory of a small pod and
-// attacks them as anonymous clients can, while a well-behaved client keeps
-// sending requests. It has tests only.
+// attacks them as anonymous clients can, while a well-behaved client goes on
+// asking. It has tests only.
 //
-// A process gets a soft memory limit of 55 % of 512 MiB, which is what it would
-// set for itself in such a container. Its resident memory is read from /proc.
-// During and after each attack the process must be running, stay below 400 MiB, and
-// respond to the well-behaved client. `make test` runs the attacks on the router in a short form;
+// A process is told a soft limit of 55 % of 512 MiB, which it takes by itself in
+// such a container, and its resident memory is read from /proc. During and after
+// each attack the process must live, stay below 400 MiB, and answer the
+// well-behaved client. `make test` runs the attacks on the router in a short form;
 // `make hostile` runs all of them in full, and compares the well-behaved client's
 // 99th percentile with what it was just before.
 //
-// The attackers run in a separate process with the lowest priority, and use the
-// address 127.0.0.2. Real attackers are on other machines: the processor time of the
-// attackers must not slow down the well-behaved client, and limits for each client
-// address must apply to the attackers alone. Each attack logs how many requests the
-// attackers sent, and the responses that they got.
+// The attackers have a process of their own with the lowest priority, and an
+// address of their own, 127.0.0.2. Real ones are on other machines: what their
+// work costs must not be taken for what the process under attack does to its
+// other clients, and limits for each client address apply to them alone. Each attack logs how many
+// turns the attackers had, and what they were answered.
 //
-// Against `souk router`, in front of a subgraph that responds immediately:
+// Against `souk router`, over a subgraph that answers at once:
 //
 //   - fragments that spread each other, in all combinations of @include variables
-//   - documents of 2 MB, all different
+//   - documents of 2 MB, each another
 //   - 2 MB documents registered by their hash (APQ), valid and invalid
 //   - lists of 200,000 items as arguments
 //   - aliases of fields and of introspection
@@ -30,15 +30,15 @@
 //   - headers of a megabyte
 //   - compressed bodies that grow a thousandfold
 //   - made-up methods, paths and operation names, for metric labels
-//   - idempotency keys and rate-limit keys, all different
+//   - idempotency keys and rate-limit keys, each another
 //
 // Against `souk dev`, the whole store in one process:
 //
-//   - log-ins, each of which costs a password hash
+//   - log-ins, of which each costs a password hash
 //   - products of categories of products
 //   - lists of 200,000 ids
-//   - REST requests, each with a different Idempotency-Key
-//   - WebSockets that keep sending operations and read nothing
+//   - REST requests, each with another Idempotency-Key
+//   - WebSockets that send operations without end and read nothing
 //   - event streams and subscriptions that are never read
-//   - REST bodies that never end, or never begin
+//   - REST bodies that do not end, or do not begin
 package hostile

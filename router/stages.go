@@ -9,8 +9,8 @@ import (
 	"souk/router/hook"
 )
 
-// observer tells of the stages of operations: spans if traces are on, and what
-// the program adds. It is nil if there is nobody to tell.
+// observer returns the observer of stages: spans if traces are on, and the program's
+// own. It is nil if there is neither.
 func (r *Router) observer() hook.Observer {
 	var all observers
 	if r.options.Telemetry.Traces() {
@@ -28,8 +28,8 @@ func (r *Router) observer() hook.Observer {
 	return all
 }
 
-// spans puts a span around each stage. A request to a subgraph has one of its
-// own, with more in it.
+// spans starts a span for each stage, except for requests to subgraphs: observe adds
+// a span with more attributes for them.
 type spans struct{ tracer trace.Tracer }
 
 // BeginStage implements hook.Observer.
@@ -42,7 +42,7 @@ func (s spans) BeginStage(ctx context.Context, stage hook.Stage) (context.Contex
 		span.SetAttributes(subgraphName.String(stage.Subgraph))
 	}
 	return ctx, func(err error) {
-		if err != nil { // whose text may repeat values of the document
+		if err != nil { // its text may repeat values of the document
 			span.SetStatus(codes.Error, "")
 		}
 		span.End()

@@ -1,4 +1,4 @@
-// Package drain reports what a stopping server is waiting for.
+// Package drain tells whoever stops a server what it waits for.
 package drain
 
 import (

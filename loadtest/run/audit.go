@@ -24,7 +24,8 @@ import (
 // takes it over after a minute.
 const idleTimeout = 150 * time.Second
 
-// An auditor compares what customers were told with what the store holds.
+// An auditor compares the responses and messages that customers got with the store's
+// data.
 type auditor struct {
 	store           *dev.System
 	databases       map[string]*pgxpool.Pool

@@ -15,8 +15,8 @@ import (
 
 type operationsResponse struct {
 	Operations []operationStats `json:"operations"`
-	// Other are the operations that are not told apart: rare ones, and requests that were
-	// rejected before their operation was known.
+	// Other has the operations without statistics of their own: rare ones, and requests
+	// that were rejected before their operation was known.
 	Other otherStats `json:"other"`
 	// More is how many operations the limit left out.
 	More int `json:"more"`
@@ -125,7 +125,7 @@ func (h *handler) costs(estimated, actual float64) cost {
 }
 
 // document returns the text of a document, without values unless in development mode. It is
-// empty if the values cannot be told from the rest.
+// empty if the values cannot be distinguished from the rest.
 func (h *handler) document(d *record.Document) string {
 	switch {
 	case h.Dev:

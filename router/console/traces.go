@@ -276,5 +276,5 @@ func (h *handler) variables(t *record.Trace) json.RawMessage {
 	return out
 }
 
-// hidden stands for a value that only development mode shows.
+// hidden replaces a value that only development mode shows.
 const hidden = "(hidden)"

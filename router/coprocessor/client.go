@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 )
 
-// client makes one call after the other, or several at the same time.
+// A client calls the coprocessor. It is safe for concurrent use.
 type client struct {
 	options Options
 	http    *http.Client
@@ -30,12 +30,12 @@ func newClient(o Options) *client {
 			ResponseHeaderTimeout: o.Timeout,
 			ForceAttemptHTTP2:     true,
 		},
-		// The answer to another request is no answer to this one.
+		// A redirect leads to another request, whose response does not count.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// call sends a message and reads the answer, within the timeout.
+// call sends a message and reads the response, within the timeout.
 func (c *client) call(ctx context.Context, m *message) (*answer, error) {
 	m.Version, m.Control = version, "continue"
 	body, err := json.Marshal(m)
@@ -73,7 +73,7 @@ func (c *client) call(ctx context.Context, m *message) (*answer, error) {
 	return readAnswer(read, m)
 }
 
-// readAnswer reads the answer to a message.
+// readAnswer parses the response to a message.
 func readAnswer(text []byte, m *message) (*answer, error) {
 	var a answer
 	if len(bytes.TrimSpace(text)) == 0 {

@@ -11,8 +11,8 @@ import (
 	"souk/router/hook"
 )
 
-// The entries of the context that mean something to the router, by the names
-// that Apollo Router has for them.
+// The entries of the context that the router reads or writes. The names are those
+// of Apollo Router.
 const (
 	entryOperationName = "apollo::supergraph::operation_name"
 	entryOperationKind = "apollo::supergraph::operation_kind"
@@ -23,28 +23,28 @@ const (
 	entryPolicies      = "apollo::authorization::required_policies"
 )
 
-// values are what the stages of one exchange share. Subgraph stages run at the
-// same time.
+// values is the context that the stages of one exchange share. Subgraph stages run
+// concurrently.
 type values struct {
 	mu      sync.Mutex
 	entries map[string]json.RawMessage
-	// changed are the names that the coprocessor has set since apply.
+	// changed has the names of the entries that the coprocessor has set since apply.
 	changed map[string]bool
-	// policies are those that the coprocessor has decided on.
+	// policies has the decisions of the coprocessor on policies.
 	policies map[string]bool
 }
 
 type valuesKey struct{}
 
-// valuesOf gives the values of an exchange. The first call is at a stage that
-// runs alone, or its values are empty anyway.
+// valuesOf returns the values of an exchange. The first call is at a stage that runs
+// alone. With subgraph stages only, the values are empty at first.
 func valuesOf(e *hook.Exchange) *values {
 	v, _ := e.LoadOrSet(valuesKey{}, func() any { return &values{entries: map[string]json.RawMessage{}, changed: map[string]bool{}} }).(*values)
 	return v
 }
 
-// all gives what the coprocessor is sent. If ask is set, that includes the policies it
-// is to decide on, which replace what an earlier stage may have set.
+// all returns the entries to send. If ask is set, they include the policies for the
+// coprocessor to decide on, which replace those that an earlier stage may have set.
 func (v *values) all(e *hook.Exchange, ask bool) map[string]json.RawMessage {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -79,7 +79,7 @@ func (v *values) all(e *hook.Exchange, ask bool) map[string]json.RawMessage {
 	return maps.Clone(v.entries)
 }
 
-// merge takes over what the coprocessor has set.
+// merge adds the entries that the coprocessor has set.
 func (v *values) merge(entries map[string]json.RawMessage) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -91,7 +91,8 @@ func (v *values) merge(entries map[string]json.RawMessage) {
 	}
 }
 
-// decide reads the decisions on policies from the entries. What is null is not decided.
+// decide reads the decisions on policies from the entries. A policy that is null is
+// undecided.
 func (v *values) decide() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -108,9 +109,8 @@ func (v *values) decide() error {
 	return nil
 }
 
-// Evaluate implements auth.PolicyEvaluator by what the coprocessor answered at
-// SupergraphRequest. A policy that it left undecided does not hold, nor does any if the
-// call failed.
+// Evaluate implements auth.PolicyEvaluator with the decisions of the coprocessor at
+// SupergraphRequest. An undecided policy does not hold. If the call failed, none does.
 func (c *Coprocessor) Evaluate(ctx context.Context, _ *auth.Caller, names []string) (map[string]bool, error) {
 	e := hook.FromContext(ctx)
 	if e == nil {
@@ -126,11 +126,11 @@ func (c *Coprocessor) Evaluate(ctx context.Context, _ *auth.Caller, names []stri
 	return passed, nil
 }
 
-// apply does what entries mean that the coprocessor has set.
+// apply applies the entries that the coprocessor has set to the exchange.
 func (v *values) apply(e *hook.Exchange) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.changed[entryClaims] && e.Operation == nil { // later the caller is known
+	if v.changed[entryClaims] && e.Operation == nil { // at later stages the caller is final
 		var claims map[string]any
 		if json.Unmarshal(v.entries[entryClaims], &claims) == nil && claims != nil {
 			e.Caller = auth.NewCaller(claims)

@@ -16,40 +16,39 @@ import (
 
 // Options configure a Coprocessor.
 type Options struct {
-	// URL is where it listens: http or https.
+	// URL is the http or https URL of the service.
 	URL string
-	// Timeout is the longest time for one call.
+	// Timeout bounds the duration of one call.
 	Timeout time.Duration
-	// MaxConnections bounds the connections; a call waits for one.
+	// MaxConnections bounds the connections. A call waits for one to become free.
 	MaxConnections int
-	// MaxResponseBytes bounds its responses.
+	// MaxResponseBytes bounds the size of a response.
 	MaxResponseBytes int
-	// Stages are those it is called at.
+	// Stages are the stages at which the service is called.
 	Stages map[Stage]Include
-	// Policies lets it decide on @policy: SupergraphRequest is sent the names, and the
-	// Coprocessor is a policy evaluator.
+	// Policies lets the service decide on @policy: SupergraphRequest includes the names
+	// of the policies, and the Coprocessor is a policy evaluator.
 	Policies bool
 	// Propagator writes the trace context into calls; nil for none.
 	Propagator propagation.TextMapPropagator
-	// Report is told how each call went, and how long it took; nil for nobody.
+	// Report, unless nil, is called after each call of the service.
 	Report func(ctx context.Context, stage Stage, took time.Duration, err error)
 }
 
-// Include says what a stage is sent.
+// Include selects what the message of a stage includes.
 type Include struct {
 	Headers, Body, Context, QueryPlan bool
 	// SDL is the SDL of the supergraph.
 	SDL bool
-	// Open goes on as if the stage were not called when a call fails. Otherwise
-	// the request is refused.
+	// Open ignores a failed call. Otherwise the request is rejected.
 	Open bool
 }
 
-// Anything says whether the stage is sent anything. Otherwise the coprocessor is
-// not called at it.
+// Anything reports whether the message includes anything. Otherwise the coprocessor is
+// not called at the stage.
 func (i Include) Anything() bool { return i.Headers || i.Body || i.Context || i.QueryPlan || i.SDL }
 
-// CodeFailed is the code of requests that are refused because a call failed.
+// CodeFailed is the error code of requests that are rejected because a call failed.
 const CodeFailed = "COPROCESSOR_FAILED"
 
 // A Coprocessor is an HTTP service that takes part in requests.
@@ -58,7 +57,8 @@ type Coprocessor struct {
 	client  *client
 }
 
-// New makes a Coprocessor. It is not called before the first request.
+// New returns a Coprocessor. It does not connect to the service before the first
+// request.
 func New(o Options) *Coprocessor { return &Coprocessor{o, newClient(o)} }
 
 // Close ends its idle connections.
@@ -67,8 +67,7 @@ func (c *Coprocessor) Close() error {
 	return nil
 }
 
-// Hooks gives the hooks that call the coprocessor, of those stages that are sent
-// anything.
+// Hooks returns the hooks that call the coprocessor at the configured stages.
 func (c *Coprocessor) Hooks() hook.Hooks {
 	h := hook.Hooks{Name: "coprocessor"}
 	if c.called(RouterRequest) {
@@ -94,8 +93,8 @@ func (c *Coprocessor) Hooks() hook.Hooks {
 
 func (c *Coprocessor) called(s Stage) bool { return c.options.Stages[s].Anything() }
 
-// call calls the coprocessor, if the stage is one that it is called at. The
-// answer is nil if there is nothing to change; the error is a rejection.
+// call calls the coprocessor if the stage is configured. The answer is nil if there is
+// nothing to change. The error is a rejection.
 func (c *Coprocessor) call(ctx context.Context, e *hook.Exchange, m *message, header http.Header) (*answer, error) {
 	include := c.options.Stages[m.Stage]
 	if !include.Anything() {
@@ -118,7 +117,7 @@ func (c *Coprocessor) call(ctx context.Context, e *hook.Exchange, m *message, he
 	}
 	began := time.Now()
 	a, err := c.client.call(ctx, m)
-	if err != nil && errors.Is(ctx.Err(), context.Canceled) { // the client is gone: nobody's fault
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) { // the client has disconnected: not a failure of the coprocessor
 		return nil, ctx.Err()
 	}
 	c.report(ctx, m.Stage, time.Since(began), err)
@@ -137,13 +136,13 @@ func (c *Coprocessor) report(ctx context.Context, stage Stage, took time.Duratio
 	}
 }
 
-// unusable is for an answer in the protocol of which a part cannot be used.
+// unusable reports an answer that follows the protocol but has an unusable part.
 func (c *Coprocessor) unusable(ctx context.Context, stage Stage, err error) error {
 	c.report(ctx, stage, 0, fmt.Errorf("its response at %s cannot be used: %w", stage, err))
 	return c.failed(stage)
 }
 
-// failed is what comes of a call that failed: nothing, or a refusal.
+// failed returns the result of a failed call: nil, or a rejection.
 func (c *Coprocessor) failed(stage Stage) error {
 	if c.options.Stages[stage].Open {
 		return nil
@@ -151,8 +150,8 @@ func (c *Coprocessor) failed(stage Stage) error {
 	return hook.Reject(http.StatusServiceUnavailable, CodeFailed, "An extension of the router failed. Try again later.")
 }
 
-// rejection makes what refuses a request of an answer that breaks it. The body
-// is a GraphQL response with errors, or a text.
+// rejection returns the rejection for an answer that ends the request. The body of the
+// answer is a GraphQL response with errors, or a text.
 func (a *answer) rejection() *hook.Rejection {
 	r := &hook.Rejection{Status: a.Control.status, Header: canonical(a.Headers)}
 	var body struct {
@@ -178,7 +177,7 @@ func (a *answer) rejection() *hook.Rejection {
 	return r
 }
 
-// codeFor is the code of a refusal that has none of its own.
+// codeFor returns the code of a rejection without one.
 func codeFor(status int) string {
 	switch status {
 	case http.StatusUnauthorized:

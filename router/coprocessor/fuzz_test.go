@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzReadAnswer: no answer of a coprocessor makes the router panic, what is accepted
-// keeps to the protocol, and a policy holds only if the answer says true.
+// FuzzReadAnswer checks that no answer of a coprocessor makes the router panic, that
+// accepted answers follow the protocol, and that a policy holds only if it is true.
 func FuzzReadAnswer(f *testing.F) {
 	for _, text := range []string{
 		`{"version":1,"stage":"RouterRequest","control":"continue","id":"1"}`,

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// version is that of the protocol.
+// version is the version of the protocol.
 const version = 1
 
 // A Stage is a point at which the coprocessor is called.
@@ -30,7 +30,7 @@ type message struct {
 	Version int    `json:"version"`
 	Stage   Stage  `json:"stage"`
 	Control string `json:"control"`
-	// ID names the client's request.
+	// ID identifies the client's request.
 	ID                string              `json:"id"`
 	Headers           map[string][]string `json:"headers,omitzero"`
 	Body              json.RawMessage     `json:"body,omitempty"`
@@ -50,7 +50,7 @@ type entries struct {
 	Entries map[string]json.RawMessage `json:"entries"`
 }
 
-// An answer is what the coprocessor sends back. What is nil stays as it is.
+// An answer is the response of the coprocessor. A nil field changes nothing.
 type answer struct {
 	Version    *int                `json:"version"`
 	Stage      *Stage              `json:"stage"`
@@ -80,7 +80,7 @@ func (c *control) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// check says what is wrong with an answer to a message.
+// check returns an error if the answer does not fit the message.
 func (a *answer) check(m *message) error {
 	switch {
 	case a.Version != nil && *a.Version != version:
@@ -95,7 +95,7 @@ func (a *answer) check(m *message) error {
 	return nil
 }
 
-// lower gives a header with names in lower case, as the protocol has them.
+// lower returns a header with names in lower case, as the protocol has them.
 func lower(h http.Header) map[string][]string {
 	out := make(map[string][]string, len(h))
 	for name, values := range h {
@@ -104,16 +104,16 @@ func lower(h http.Header) map[string][]string {
 	return out
 }
 
-// text gives a body as a JSON string, as the router stages have it.
+// text returns a body as a JSON string, as the router stages have it.
 func text(body []byte) json.RawMessage {
 	out, err := json.Marshal(string(body))
-	if err != nil { // not reached: strings have a JSON form
+	if err != nil { // unreachable: every string can be encoded
 		return nil
 	}
 	return out
 }
 
-// object gives a body that may be an object, or a string that holds one.
+// object returns the JSON object of a body, which may be in a JSON string.
 func object(body json.RawMessage) json.RawMessage {
 	var inner string
 	if json.Unmarshal(body, &inner) == nil && json.Valid([]byte(inner)) {

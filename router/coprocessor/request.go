@@ -56,8 +56,8 @@ func (c *Coprocessor) routerRequest(ctx context.Context, r *hook.Request) error 
 	return nil
 }
 
-// operationBody is the operation as it was asked for, with the coerced values of
-// its variables.
+// operationBody returns the requested operation, with the coerced values of its
+// variables.
 func operationBody(e *hook.Exchange) (json.RawMessage, error) {
 	variables := map[string]json.RawMessage{}
 	for _, v := range e.Operation.Variables {
@@ -92,8 +92,8 @@ func (c *Coprocessor) executionRequest(ctx context.Context, e *hook.Exchange) er
 	return c.operation(ctx, e, m)
 }
 
-// operation is a stage at which the operation is known, and does not change any
-// more.
+// operation calls a stage after the operation is known. The operation cannot change
+// any more.
 func (c *Coprocessor) operation(ctx context.Context, e *hook.Exchange, m *message) error {
 	var err error
 	if m.Body, err = operationBody(e); err != nil {
@@ -135,7 +135,7 @@ func (c *Coprocessor) subgraphRequest(ctx context.Context, r *hook.SubgraphReque
 	return nil
 }
 
-// response is the body of an answer as a GraphQL response.
+// response returns the body of an answer as a GraphQL response.
 func response(a *answer) []byte {
 	body := object(a.Body)
 	if len(body) > 0 && body[0] == '{' {
@@ -147,7 +147,7 @@ func response(a *answer) []byte {
 	}
 	first := a.rejection().Errors[0]
 	out, err := json.Marshal(map[string][]entry{"errors": {{first.Message, map[string]string{"code": first.Code}}}})
-	if err != nil { // not reached: all parts have a JSON form
+	if err != nil { // unreachable: all parts can be encoded
 		return nil
 	}
 	return out
@@ -155,8 +155,8 @@ func response(a *answer) []byte {
 
 func given(body json.RawMessage) bool { return len(body) > 0 && string(body) != "null" }
 
-// canonical gives a header in the form of net/http. The protocol has its names in
-// lower case.
+// canonical returns a header with the names of net/http. The protocol has them in lower
+// case.
 func canonical(headers map[string][]string) http.Header {
 	h := make(http.Header, len(headers))
 	for name, values := range headers {
@@ -165,8 +165,8 @@ func canonical(headers map[string][]string) http.Header {
 	return h
 }
 
-// sendable leaves out the fields that the HTTP client writes itself, which some
-// coprocessors copy from requests of their own.
+// sendable leaves out the fields that the HTTP client writes itself. Some coprocessors
+// copy them from the requests that they receive.
 func sendable(headers map[string][]string) http.Header {
 	h := canonical(headers)
 	for name, values := range h {

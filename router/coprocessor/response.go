@@ -41,8 +41,8 @@ func (c *Coprocessor) subgraphResponse(ctx context.Context, r *hook.SubgraphResp
 	return nil
 }
 
-// response is the stages ExecutionResponse, SupergraphResponse and RouterResponse,
-// which have the same response, the last one as text.
+// response calls the stages ExecutionResponse, SupergraphResponse and RouterResponse
+// with the same response; the last one gets it as text.
 func (c *Coprocessor) response(ctx context.Context, r *hook.Response) error {
 	if r.Executed {
 		if err := c.clientResponse(ctx, r, ExecutionResponse, r.Body); err != nil {

@@ -9,29 +9,28 @@ import (
 	"souk/router/plan"
 )
 
-// An EntityCache keeps entities, and the data of whole root fetches, beyond a
-// request. It is asked before each request to a subgraph, and what it finds is not
-// fetched. It is for queries: mutations and subscriptions neither read nor fill
-// it, except for the entity fetches of a subscription's events.
+// An EntityCache keeps entities, and the data of whole root fetches, across
+// requests. The executor looks entities up before each request to a subgraph and
+// fetches only what is missing. Mutations and subscriptions do not use the cache,
+// except for the entity fetches of a subscription's events.
 //
 // An implementation is safe for concurrent use. It never fails a request: a cache
-// that cannot be reached finds nothing and stores nothing.
+// that is unavailable finds nothing and stores nothing.
 type EntityCache interface {
-	// Covers reports whether the cache would ever hold entries for s, so that
-	// other selections cost nothing. It is called for each fetch and must be
-	// cheap.
+	// Covers reports whether the cache may have entries for s. Other selections are
+	// not looked up. Covers is called for each fetch and must be cheap.
 	Covers(s *CacheSelection) bool
 
-	// Lookup fills in Found of each lookup. The lookups are those of one
-	// request to a subgraph, so that one round trip is enough. What Found
-	// refers to is kept until the response is released, so it must not be
-	// changed or reused.
+	// Lookup fills in Found of each lookup. All lookups belong to one request to a
+	// subgraph, so a cache can combine them in one round trip. The executor refers to
+	// the bytes in Found until the response is released, so the cache must not change
+	// or reuse them.
 	Lookup(ctx context.Context, caller Caller, lookups []*CacheLookup)
 
-	// Store gets the same lookups after what was missing has been fetched, with
-	// Fetched and Control filled in, if there is anything to store. The byte
-	// slices belong to the executor, which reuses them once Store has returned.
-	// A slow cache copies what it keeps and returns.
+	// Store is called with the same lookups after the missing entities have been
+	// fetched, with Fetched and Control filled in, if there is anything to store. The
+	// executor reuses the byte slices once Store has returned. Store must not wait for
+	// a slow cache: it copies what it keeps and returns.
 	Store(ctx context.Context, caller Caller, lookups []*CacheLookup)
 }
 
@@ -92,21 +91,20 @@ type Found struct {
 	// Private is set if the entry is for the caller alone.
 	Private bool
 	// Stated is set if the subgraph stated how long its response may be kept.
-	// Otherwise only the router's configuration did. Clients are told nothing
-	// of that: the router can invalidate its own entries, but not theirs.
+	// Otherwise the TTL comes from the router's configuration and does not appear in
+	// responses to clients: the router can invalidate its own entries, but not theirs.
 	Stated bool
 }
 
 // A Caller identifies for whom a request is made.
 type Caller struct {
-	// Scope tells callers apart whose responses can differ ("user:42"). It is
-	// empty for callers that need not be told apart. Private entries are kept
-	// by scope, and not at all if it is empty.
+	// Scope distinguishes callers whose responses can differ ("user:42"). It is empty
+	// for callers without an identity. Private entries belong to a scope; without one
+	// they are not cached.
 	Scope string
-	// Header is the client's, for keys that depend on header fields.
+	// Header is the client's header, for keys that depend on header fields.
 	Header http.Header
-	// Partition, unless empty, keeps entries apart from those of other
-	// partitions.
+	// Partition separates entries from those of other partitions.
 	Partition string
 }
 
@@ -121,8 +119,8 @@ type CacheControl struct {
 	MaxAge time.Duration
 	// Private is set if the response is for the caller alone.
 	Private bool
-	// Public is set if the response may be given to others although the request
-	// had credentials: the header has public or s-maxage (RFC 9111, section
-	// 3.5), and not private. Only Store sees it.
+	// Public is set if the response may be used for other callers although the request
+	// had credentials: the header has public or s-maxage (RFC 9111, section 3.5), and
+	// not private. Only Store uses it.
 	Public bool
 }

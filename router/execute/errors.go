@@ -23,8 +23,8 @@ type responseError struct {
 	message string
 	path    []pathElement
 	code    string
-	service string // that the client is told
-	// hidden is the subgraph if the client is not told of it.
+	service string // in the response
+	// hidden is the subgraph if the response does not name it.
 	hidden     string
 	extensions map[string]json.RawMessage
 	// input is where the value is stored that the error is about, and was the value,
@@ -326,8 +326,8 @@ func (x *execution) occurrences(path []segment, want func(object uint32) bool) [
 	return found
 }
 
-// responsePath translates storage keys to response keys, as far as the client
-// has selected what is there.
+// responsePath translates storage keys to response keys. The path ends at the last
+// field that the client has selected.
 func (x *execution) responsePath(stored []pathElement) []pathElement {
 	return x.program.projection.responsePath(stored)
 }

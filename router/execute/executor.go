@@ -76,9 +76,9 @@ type Response struct {
 	// Body is a GraphQL response (GraphQL, section 7) as JSON:
 	// {"data":…,"errors":[…],"extensions":{…}}.
 	Body []byte
-	// Errors is the number of errors in Body. Codes are their extensions.code, and
-	// Services the subgraphs they come from, whether or not clients are told; empty
-	// for those of the router.
+	// Errors is the number of errors in Body. Codes has their extensions.code, and
+	// Services the subgraphs that they come from, even if the response does not name
+	// them. A service is empty for an error of the router.
 	Errors          int
 	Codes, Services []string
 	// DataNull is set if "data" is null.

@@ -30,15 +30,15 @@ type Program struct {
 	noSharing bool
 	payloads  []*deferredPayload // by their IDs, from 1
 
-	// Audience is set by whoever compiles the program, before its first use.
+	// Audience is set by the caller of Compile, before the first use of the program.
 	// Execution does not depend on it.
 	Audience Audience
-	// Fields are numbers of the fields that the operation selects, which whoever compiles
-	// the program may set.
+	// Fields are numbers of the fields that the operation selects. The caller of Compile
+	// may set them.
 	Fields []uint32
 	// Weighted is set, together with Fields, if one of the fields has @cost.
 	Weighted bool
-	// Plan is what the program was made of, if its maker keeps it.
+	// Plan is the plan of the program, or nil if it is not kept.
 	Plan *plan.Plan
 
 	// values and bytes are the recent sizes of trees and responses, so that the
@@ -199,7 +199,7 @@ type representationField struct {
 	fields   []representationField
 }
 
-// anyLists stands for any number of list types.
+// anyLists means any number of list types.
 const anyLists = -1
 
 // A shape is the merged selection set of a fetch, with the storage slots of the

@@ -33,10 +33,10 @@ type SubgraphRequest struct {
 	// belongs to the executor: a transport that uses it after Send returns
 	// retains it.
 	Body *Buffer
-	// Header is the client's. A transport sends the fields that its rules
-	// propagate. It must not be changed.
+	// Header is the client's header. A transport sends the fields that its rules
+	// propagate. It must not be modified.
 	Header http.Header
-	// Partition is the Caller's. Queries of different partitions must not share a
+	// Partition is the partition of the Caller. Queries of different partitions must not share a
 	// response, even if they are identical.
 	Partition string
 	// Reservation, unless nil, reserves memory before it is allocated for the
@@ -57,11 +57,11 @@ type SubgraphResponse struct {
 	Body *Buffer
 }
 
-// A TransportError says why a subgraph returned no response.
+// A TransportError describes why a subgraph returned no response.
 type TransportError struct {
 	// Code is the extensions.code for the client: CodeHTTP and so on.
 	Code string
-	// Message is for the client, and names no address.
+	// Message is for the client. It contains no address.
 	Message string
 	// Status is the HTTP status, or 0 if there was none.
 	Status int
@@ -100,7 +100,7 @@ const (
 	CodeRejected = "SUBREQUEST_REJECTED"
 	// CodeOverloaded: the router has no memory for the response.
 	CodeOverloaded = "OVERLOADED"
-	// CodeCancelled: the client disconnected or its time was over.
+	// CodeCancelled: the client disconnected, or the request timed out.
 	CodeCancelled = "REQUEST_CANCELLED"
 	// CodeInternal: the router itself failed.
 	CodeInternal = "INTERNAL_SERVER_ERROR"
@@ -129,10 +129,11 @@ type FetchStatistics struct {
 	Status int
 	// Start is when the fetch began.
 	Start time.Time
-	// Looked is how many representations the cache was asked for; 1 for a root fetch.
+	// Looked is the number of representations that were looked up in the cache; 1 for a
+	// root fetch.
 	Looked int
-	// Found is how many of the representations the cache had; 1 for a root
-	// fetch that it had.
+	// Found is the number of representations that the cache had; 1 for a root fetch that
+	// it had.
 	Found int
 	// Retries is how often the request was sent again. Shared is set if the
 	// response is that of an identical request in flight.

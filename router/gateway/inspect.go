@@ -35,7 +35,7 @@ func (gw *Gateway) Supergraph() (Supergraph, bool) {
 	return Supergraph{ID: s.id, Loaded: s.loaded, Model: s.model, Schema: s.schema.Definitions()}, true
 }
 
-// A Plan is the query plan of an operation with how it came about.
+// A Plan is the query plan of an operation, with an explanation.
 type Plan struct {
 	Name        string // of the operation; empty if it is anonymous
 	Plan        *plan.Plan
@@ -49,8 +49,8 @@ type Plan struct {
 	HasCost bool
 }
 
-// Redact returns the text of a document without argument values, or "" if they cannot be told
-// from the rest.
+// Redact returns the text of a document without argument values, or "" if they cannot be
+// distinguished from the rest.
 func (gw *Gateway) Redact(document, operationName string) string {
 	s := gw.current.Load()
 	if s == nil {

@@ -60,8 +60,8 @@ type document struct {
 	*operation.Document
 	// key is the key in the document cache; text is a substring of it.
 	key, text, name string
-	// base is the initial size in bytes. weighed is the growth since then that the
-	// cache was last told about.
+	// base is the initial size in bytes. weighed is the growth since then that was
+	// last reported to the cache.
 	base     int
 	weighing sync.Mutex
 	weighed  atomic.Int64

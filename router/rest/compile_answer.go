@@ -71,7 +71,7 @@ func (c *compiler) follow(r *route, directive *ast.Directive) *fieldShape {
 }
 
 // alternatives records the problem types of a field, and makes the operation select
-// __typename so that answers can be told apart.
+// __typename, which distinguishes the types in a response.
 func (c *compiler) alternatives(r *route, field *ast.Field, f *fieldShape, next string) {
 	for _, possible := range c.schema.GetPossibleTypes(f.object.definition) {
 		if p := c.problemOf(field.SelectionSet, possible); p != nil {

@@ -15,8 +15,8 @@ import (
 type Multiplex struct{ f *flusher }
 
 // ServeMultiplex writes an event stream until ctx is done or the client has left.
-// It passes the stream to attach. After the function that attach returns has been
-// called, nobody may write to the stream.
+// It passes the stream to attach. The stream must not be written to after the
+// function that attach returns has been called.
 func ServeMultiplex(ctx context.Context, w http.ResponseWriter, heartbeat time.Duration, attach func(*Multiplex) (detach func())) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

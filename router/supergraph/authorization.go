@@ -78,9 +78,8 @@ func alternatives(of string, d *ast.Directive, argument string) ([][]string, err
 			names = append(names, name.Value.Raw)
 		}
 		if len(names) == 0 {
-			// All names of it are met by everybody: the specifications do not
-			// say that this is not meant, but whoever opens a field to all
-			// leaves the directive out.
+			// Every caller meets an empty list. The specifications allow that, but it is
+			// more likely a mistake: an open field has no directive.
 			return nil, bad(inner.Position, argument+" has an empty list, which everybody would pass; remove the list, or the directive")
 		}
 		all = append(all, names)

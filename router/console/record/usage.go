@@ -7,7 +7,7 @@ import "sync"
 type fields struct {
 	mu    sync.Mutex
 	ids   map[string]uint32
-	names []string // by number; number 0 stands for coordinates that are not counted
+	names []string // by number; number 0 is for coordinates that are not counted
 }
 
 func (f *fields) id(coordinate string) uint32 {

@@ -1,5 +1,5 @@
-// Package hookchain runs the hooks of package hook in their order, and keeps a
-// hook's panic from ending the process.
+// Package hookchain runs the hooks of package hook in order, and recovers from their
+// panics.
 package hookchain
 
 import (
@@ -29,7 +29,7 @@ type named[T any] struct {
 	call func(context.Context, T) error
 }
 
-// New gives the chain of a list of hooks, nil for an empty list.
+// New returns the chain of a list of hooks. It is nil for an empty list.
 func New(list []hook.Hooks) *Chain {
 	if len(list) == 0 {
 		return nil
@@ -42,7 +42,7 @@ func New(list []hook.Hooks) *Chain {
 		c.plan = c.plan.with(h.Name, h.Plan)
 		c.subgraphRequest = c.subgraphRequest.with(h.Name, h.SubgraphRequest)
 	}
-	for i := len(list) - 1; i >= 0; i-- { // the way out
+	for i := len(list) - 1; i >= 0; i-- { // responses pass the hooks in reverse
 		h := &list[i]
 		c.subgraphResponse = c.subgraphResponse.with(h.Name, h.SubgraphResponse)
 		c.response = c.response.with(h.Name, h.Response)
@@ -86,15 +86,15 @@ func (c *Chain) SubgraphResponse(ctx context.Context, r *hook.SubgraphResponse) 
 // Response runs the hooks of this point.
 func (c *Chain) Response(ctx context.Context, r *hook.Response) error { return c.response.run(ctx, r) }
 
-// HasPlan says whether any hook is to see plans.
+// HasPlan reports whether there are hooks on plans.
 func (c *Chain) HasPlan() bool { return c != nil && len(c.plan) > 0 }
 
-// HasSubgraph says whether there are hooks at the subgraph points.
+// HasSubgraph reports whether there are hooks on subgraph requests or responses.
 func (c *Chain) HasSubgraph() bool {
 	return c != nil && len(c.subgraphRequest)+len(c.subgraphResponse) > 0
 }
 
-// HasResponse says whether there are hooks on responses to clients.
+// HasResponse reports whether there are hooks on responses to clients.
 func (c *Chain) HasResponse() bool { return c != nil && len(c.response) > 0 }
 
 func (p point[T]) run(ctx context.Context, v T) error {
@@ -118,7 +118,7 @@ type Fault struct {
 // Error implements error.
 func (f *Fault) Error() string { return fmt.Sprintf("hook %q: %v", f.Hook, f.Err) }
 
-// Unwrap gives the hook's error.
+// Unwrap returns the hook's error.
 func (f *Fault) Unwrap() error { return f.Err }
 
 // run calls one hook.

@@ -1,6 +1,5 @@
-// Package jsonscan reads JSON and decodes only the values that its caller uses. It
-// is the router's only reader of JSON from outside: request bodies, variables, and
-// responses of subgraphs.
+// Package jsonscan reads JSON and decodes only the values that its caller uses. The
+// router reads request bodies, variables and responses of subgraphs with it.
 //
 // It accepts exactly RFC 8259 in valid UTF-8, without escapes of unpaired
 // surrogates, which no Unicode text has (section 8.2). What it accepts can be

@@ -9,10 +9,11 @@ import (
 // fraction or an exponent, so that 1e999999999 costs nothing.
 const maxWritten = 64
 
-// Integer gives the digits of a JSON number whose value is an integer, however
-// it is spelt: 1.0, 1e2 and -0 become 1, 100 and 0. It gives false for other
-// numbers, and for those that take more than 64 digits to write without their
-// exponent. Plain digits are given back as they are, however many.
+// Integer returns the digits of a JSON number whose value is an integer, in any
+// notation: 1.0, 1e2 and -0 become 1, 100 and 0. It returns false for other
+// numbers, and for those with more than 64 digits when written without an
+// exponent. A number without a fraction or exponent is returned unchanged,
+// whatever its length.
 func Integer(number []byte) ([]byte, bool) {
 	if len(number) == 0 {
 		return nil, false

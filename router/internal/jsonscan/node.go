@@ -15,7 +15,7 @@ const (
 	KindObject
 )
 
-// KindOf is the kind of a valid value without white space before it.
+// KindOf returns the kind of a valid value without white space before it.
 func KindOf(value []byte) Kind {
 	switch value[0] {
 	case '{':
@@ -32,7 +32,7 @@ func KindOf(value []byte) Kind {
 	return KindNumber
 }
 
-// String names the kind as messages do.
+// String returns the name of the kind for messages.
 func (k Kind) String() string {
 	return [...]string{"null", "a boolean", "a number", "a string", "an array", "an object"}[k]
 }
@@ -42,7 +42,7 @@ func (k Kind) String() string {
 type Node struct {
 	Kind    Kind
 	Raw     []byte // its JSON text
-	Text    string // of a string: what it says
+	Text    string // the decoded value of a string
 	Items   []Node
 	Members []Member
 }
@@ -53,7 +53,7 @@ type Member struct {
 	Value Node
 }
 
-// Member returns an object's member, and false when there is none.
+// Member returns the value of an object's member. It returns false if there is none.
 func (v *Node) Member(name string) (*Node, bool) {
 	for i := range v.Members {
 		if v.Members[i].Name == name {
@@ -66,7 +66,8 @@ func (v *Node) Member(name string) (*Node, bool) {
 // IsNull reports whether the value is null or absent.
 func (v *Node) IsNull() bool { return v == nil || v.Kind == KindNull }
 
-// ScalarText is what a string says, and the text of any other value.
+// ScalarText returns the decoded value of a string, and the JSON text of any other
+// value.
 func (v *Node) ScalarText() string {
 	if v.Kind == KindString {
 		return v.Text
@@ -74,8 +75,8 @@ func (v *Node) ScalarText() string {
 	return string(v.Raw)
 }
 
-// Parse reads one value. It refuses an object with two members of one name:
-// two readers could take it for different things. The error is a
+// Parse reads one value. It rejects an object with two members of the same name,
+// because readers differ in which one they use. The error is a
 // [*SyntaxError].
 func Parse(text []byte) (Node, error) {
 	r := NewReader(text, MaxDepth)
@@ -120,7 +121,7 @@ func (r *Reader) node() (v Node, err error) {
 func (r *Reader) members() ([]Member, error) {
 	var members []Member
 	seen := map[string]bool{}
-	// at is where the name starts that is read next.
+	// at is where the next name starts.
 	at := Space(r.text, r.at+1)
 	err := r.Object(func(name []byte) error {
 		if seen[string(name)] {

@@ -14,11 +14,11 @@ type Reader struct {
 	depth, most int
 }
 
-// NewReader returns a Reader of text that refuses arrays and objects nested
-// more than depth levels deep. Depth is at most [MaxDepth].
+// NewReader returns a Reader of text that rejects arrays and objects nested more
+// than depth levels deep. Depth is at most [MaxDepth].
 func NewReader(text []byte, depth int) Reader { return Reader{text: text, most: depth} }
 
-// Offset is the index of what is read next.
+// Offset returns the index of the next byte to read.
 func (r *Reader) Offset() int { return r.at }
 
 // Peek skips white space and returns the first byte of the next token, or 0 at
@@ -38,7 +38,7 @@ func (r *Reader) End() error {
 	return nil
 }
 
-// Value reads a value and returns its text, which is a part of the Reader's.
+// Value reads a value and returns its text, which shares the bytes of the Reader's.
 func (r *Reader) Value() (json.RawMessage, error) {
 	start := Space(r.text, r.at)
 	end := value(r.text, start, MaxDepth-(r.most-r.depth))

@@ -17,7 +17,7 @@ func Space(b []byte, i int) int {
 	return i
 }
 
-// Valid says whether b is one JSON value, with or without space around it.
+// Valid reports whether b is one JSON value, with or without white space around it.
 func Valid(b []byte) bool {
 	i := Value(b, Space(b, 0))
 	return i >= 0 && Space(b, i) == len(b)
@@ -118,9 +118,9 @@ func Colon(b []byte, i int) int {
 	return i
 }
 
-// Next scans what follows a value inside an array or object: a comma, and
-// gives the start of what comes next and true; or the end, and gives the index
-// after it and false. On an error it gives false.
+// Next scans what follows a value inside an array or object. After a comma it
+// returns the index of the next item or member and true. After the end it returns
+// the index behind it and false. On an error it returns false.
 func Next(b []byte, i int, end byte) (int, bool) {
 	if i < len(b) && b[i] <= ' ' {
 		i = Space(b, i)
@@ -147,9 +147,9 @@ const (
 	highs = 0x8080808080808080
 )
 
-// special sets the high bit of each byte of w that a string cannot simply go
-// on over: a quote, a backslash, a control character or one beyond ASCII.
-// Above the lowest bit set, bits may be set wrongly.
+// special sets the high bit of each byte of w that needs a closer look in a
+// string: a quote, a backslash, a control character or one beyond ASCII. Only the
+// lowest bit that is set is reliable.
 func special(w uint64) uint64 {
 	quote := w ^ ones*'"'
 	slash := w ^ ones*'\\'
@@ -192,8 +192,8 @@ func String(b []byte, i int) int {
 	}
 }
 
-// escape scans the escape sequence whose backslash is at i; both of a pair of
-// surrogates.
+// escape scans the escape sequence whose backslash is at i, or two that make a
+// pair of surrogates.
 func escape(b []byte, i int) int {
 	if i+1 >= len(b) {
 		return ^len(b)
@@ -208,7 +208,7 @@ func escape(b []byte, i int) int {
 			}
 		}
 		if b[i+2]|0x20 != 'd' || b[i+3] < '8' {
-			return i + 6 // no surrogate
+			return i + 6 // not a surrogate
 		}
 		if r, _ := unit(b, i); !paired(b, i, r) {
 			return ^i

@@ -5,9 +5,9 @@ import (
 	"unicode/utf16"
 )
 
-// Repair gives a copy of a text in which every escape of a surrogate that is
-// not half of a pair (RFC 8259, section 8.2) is \ufffd, the replacement
-// character; nil if there is none. Anything else is left as it is, valid or not.
+// Repair returns a copy of a text in which every escape of an unpaired surrogate
+// (RFC 8259, section 8.2) is replaced by \ufffd, the replacement character. It
+// returns nil if there is none. The text may be invalid; the rest stays unchanged.
 func Repair(text []byte) []byte {
 	var out []byte
 	for i := 0; ; {
@@ -36,14 +36,14 @@ func Repair(text []byte) []byte {
 	}
 }
 
-// Unpaired says whether \uXXXX at i is a surrogate that is neither the first
-// half of a pair nor, since pairs are to be skipped whole, the second.
+// Unpaired reports whether \uXXXX at i is a surrogate that does not begin a pair.
+// Callers skip whole pairs, so i is never at the second half of one.
 func Unpaired[T []byte | string](text T, i int) bool {
 	r, ok := unit(text, i)
 	return ok && utf16.IsSurrogate(r) && !paired(text, i, r)
 }
 
-// paired says whether a surrogate, escaped at i, is the first half of a pair.
+// paired reports whether the surrogate r, escaped at i, is the first half of a pair.
 func paired[T []byte | string](text T, i int, r rune) bool {
 	second, ok := unit(text, i+6)
 	return ok && utf16.DecodeRune(r, second) != '\ufffd'

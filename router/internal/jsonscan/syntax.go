@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// A SyntaxError says where a text stops being JSON, and why.
+// A SyntaxError describes where and why a text is not JSON.
 type SyntaxError struct {
 	// Offset counts bytes from the start of the text, from 0.
 	Offset int
-	// Reason says what is there instead: "unexpected character '}'".
+	// Reason describes what is there instead: "unexpected character '}'".
 	Reason string
 }
 

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns what a string says. The string must be valid; it is given with
-// its quotes. Without escapes the result is a part of it.
+// Text decodes a string, which must be valid and have its quotes. If it has no
+// escapes, the result shares its bytes.
 func Text(quoted []byte) []byte {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1]
@@ -15,8 +15,8 @@ func Text(quoted []byte) []byte {
 	return Unquote(bytes.Clone(quoted))
 }
 
-// Unquote is Text, but replaces escapes in place: an escape is never shorter
-// than what it stands for.
+// Unquote is like Text, but decodes escapes in place: an escape is never shorter
+// than the character that it represents.
 func Unquote(quoted []byte) []byte {
 	inside := quoted[1 : len(quoted)-1]
 	at := bytes.IndexByte(inside, '\\')

@@ -145,9 +145,10 @@ func (w *walker) fieldEdges(b *branch, paths []*edge, f *operation.Field, anyFie
 func lowestCost(paths []*edge) int { return slices.MinFunc(paths, byCost).cost }
 
 // cheapestPerSubgraph keeps the cheapest paths into each subgraph: two, or six
-// on a thorough walk. The cheapest for itself need not be the one whose
-// requests are made anyway. Paths into other subgraphs are never dropped for
-// their cost: what is selected below may be available there only.
+// on a thorough walk. The path that is cheapest on its own may not be
+// the cheapest in the plan, which may have the requests of another one already. Paths
+// into other subgraphs are never dropped for their cost: fields selected below may be
+// available only there.
 func (w *walker) cheapestPerSubgraph(paths []*edge) []*edge {
 	most := 2
 	if w.thorough {

@@ -16,7 +16,7 @@ type entityJump struct {
 	requires *supergraph.FieldIn
 }
 
-// withJumps returns the paths of a branch together with those that go on from
+// withJumps returns the paths of a branch together with those that continue from
 // them by entity jumps.
 //
 // Jumps are explored in rounds. A round makes the jumps whose keys and

@@ -20,8 +20,8 @@ type optimiser struct {
 	leaves []*leaf // those of the operation
 	chosen []*edge // by leaf.id
 	taken  []bool  // by edge.id
-	// excluded are root and key edges that need not be considered any more,
-	// by edge.id: choices with them have been searched.
+	// excluded are the root and key edges that are not considered any more, by edge.id:
+	// all choices with them have been searched.
 	excluded []bool
 	// groups count the taken edges of each request group, levels is the least
 	// number of levels of any plan with the taken edges.
@@ -31,8 +31,8 @@ type optimiser struct {
 
 	best     []*edge
 	bestCost Cost
-	// budget is how many more candidates may be looked at. exact says that it
-	// has sufficed so far.
+	// budget is the number of candidates that may still be considered. exact is set
+	// while it suffices.
 	budget int
 	exact  bool
 }
@@ -189,9 +189,9 @@ func (o *optimiser) decideForced(open []*leaf) []*leaf {
 // decision to make, or no candidate.
 //
 // A free candidate of a leaf of the operation costs no more than any other,
-// whatever else is chosen. For a condition it has to be known as early as any
-// candidate, and one is preferred that reads from a request that the edge
-// waits for anyway. Which of several is best for merging depends on the
+// whatever else is chosen. For a condition, a free candidate is also known as early as
+// any other; candidates that read from a request that the edge waits for anyway are
+// preferred. Which of several is best for merging depends on the
 // complete choice: see improveConditions.
 func (o *optimiser) forced(l *leaf) *edge {
 	o.budget -= len(l.candidates)
