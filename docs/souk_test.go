@@ -1,0 +1,71 @@
+package docs_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"souk/cli"
+)
+
+// soukCommand finds the commands of souk in Markdown: in code spans, at the start of a line
+// of code, after a pipe, and as /souk in a container. Two spaces end a command, before the
+// explanations in the README.
+var soukCommand = regexp.MustCompile("(?m)(?:`|^ {4}|^|\\| |/)(?:souk|go run \\.) ([a-z][^`\n]*)")
+
+// The commands and flags of souk that the documentation names exist.
+func TestSoukCommandsInProseExist(t *testing.T) {
+	root := cli.New(cli.WithVersion("test"))
+	found := 0
+	for name, text := range markdown(t) {
+		for _, match := range soukCommand.FindAllStringSubmatch(text, -1) {
+			line, _, _ := strings.Cut(match[1], "  ")
+			if strings.HasPrefix(line, "review") { // the subgraph that the README adds
+				continue
+			}
+			found++
+			if err := checkSouk(root, line); err != nil {
+				t.Errorf("%s: souk %s: %v", name, line, err)
+			}
+		}
+	}
+	if found < 30 {
+		t.Errorf("found only %d commands", found)
+	}
+	for _, wrong := range []string{"compoze", "plan --explian -", "order replays", "events dead|revived"} {
+		if checkSouk(root, wrong) == nil {
+			t.Errorf("souk %s: got no error", wrong)
+		}
+	}
+}
+
+// checkSouk returns an error if a line has an unknown command or flag. Alternatives have a
+// bar between them, as in "dead|revive", and optional words are in brackets.
+func checkSouk(root *cobra.Command, line string) error {
+	words := strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(line))
+	cmd := root
+	for _, word := range words {
+		if flag, ok := strings.CutPrefix(word, "--"); ok {
+			flag, _, _ = strings.Cut(flag, "=")
+			if cmd.Flag(flag) == nil {
+				return fmt.Errorf("there is no flag --%s", flag)
+			}
+			continue
+		}
+		if !cmd.HasSubCommands() {
+			continue // an argument, or the value of a flag
+		}
+		parent := cmd
+		for alternative := range strings.SplitSeq(word, "|") {
+			sub, _, err := parent.Find([]string{alternative})
+			if err != nil || sub == parent {
+				return fmt.Errorf("there is no command %s", alternative)
+			}
+			cmd = sub
+		}
+	}
+	return nil
+}
