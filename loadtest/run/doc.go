@@ -18,5 +18,5 @@
 //
 // testrun.go is the hub, and main.go reads the arguments. k6.go runs the scripts,
 // redis.go runs Redis, outage.go kills the parts, cache.go reads the cache's
-// metrics, and audit.go and audit_cache.go check the result.
+// metrics, and audit.go, audit_cache.go and audit_money.go check the result.
 package main

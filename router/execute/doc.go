@@ -26,7 +26,7 @@
 //	merge       responses into the tree        merge.go, reader.go, tree.go, turns.go
 //	errors      with the client's paths        errors.go, missing.go
 //	project     write the client's response    respond.go, writer.go
-//	deliver     deferred payloads              deliver.go, fragments.go
+//	deliver     deferred payloads              deliver.go, fragments.go, overlap.go
 //
 // The executor knows the entity cache only as the interface EntityCache (cache.go)
 // and has no metrics of its own: it reports each request to Options.Observe.

@@ -2,7 +2,8 @@
 // the event bus (Service.Handle) and answers the resolvers' queries.
 //
 // service.go is the hub: it creates and retries notifications (notification.go).
-// send.go sends them, query.go reads them.
+// send.go sends them, query.go reads them, and erase.go empties those of an erased
+// account.
 //
 // An event creates one PENDING notification for each channel, in the
 // consumer's transaction. A unique key on event and channel makes this

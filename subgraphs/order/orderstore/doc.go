@@ -18,8 +18,9 @@
 // which is rare because an order has few writers.
 //
 // store.go is the hub. event.go, order.go and payment.go define the events and
-// the state they add up to; projection.go and query.go write and read the
+// the state they add up to; place.go makes placing an order idempotent; projection.go and query.go write and read the
 // projection; task.go keeps what other services still have to do; erase.go
 // removes personal data; replay.go rebuilds the projection; watch.go notifies
-// subscriptions of changes.
+// subscriptions of changes; side_effects.go writes to the outbox; import.go writes
+// the sample orders.
 package orderstore
