@@ -34,7 +34,7 @@ func TestStoreSurvivesOutages(t *testing.T) {
 // rebinding).
 func (s *store) foreignHosts(t *testing.T) {
 	for name, path := range map[string]string{
-		"router": "/graphql", "admin": "/metrics", "inbox": "/api/messages", "user": "/graphql", "product": "/graphql",
+		"router": "/graphql", "admin": "/metrics", "inbox": "/api/messages", "payment": "/healthz", "user": "/graphql", "product": "/graphql",
 		"inventory": "/graphql", "order": "/graphql", "notification": "/graphql",
 	} {
 		for host, want := range map[string]bool{"rebound.example": false, "localhost": true} {

@@ -41,10 +41,13 @@ const (
 
 // Run serves the simulated provider until ctx ends.
 func Run(ctx context.Context, o Options) error {
+	const hint = "set it to a database for the payments, such as postgres://souk:secret@localhost:5432/payment"
+	if o.DatabaseURL == "" {
+		return errors.New("DATABASE_URL is not set; " + hint)
+	}
 	config, err := pgxpool.ParseConfig(o.DatabaseURL)
-	if err != nil || o.DatabaseURL == "" {
-		return fmt.Errorf("DATABASE_URL is invalid: %w; set it to a database for the payments, such as postgres://souk:secret@localhost:5432/payment",
-			errors.Join(err, emptyError(o.DatabaseURL)))
+	if err != nil {
+		return fmt.Errorf("DATABASE_URL is invalid: %w; %s", err, hint)
 	}
 	config.MaxConns = maxConnections
 	config.ConnConfig.RuntimeParams["application_name"] = "souk-payment"
@@ -64,13 +67,6 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	return s.serve(ctx, listener, o.Middleware)
-}
-
-func emptyError(url string) error {
-	if url == "" {
-		return errors.New("it is not set")
-	}
-	return nil
 }
 
 func (s *server) serve(ctx context.Context, listener net.Listener, middleware func(http.Handler) http.Handler) error {
