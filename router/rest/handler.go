@@ -186,7 +186,17 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if p := q.read(w, path, h.bodies); p != nil {
 		return nil, p
 	}
-	if q.idempotencyKey == "" || h.records == nil || route.secret {
+	if q.idempotencyKey == "" || route.secret {
+		return h.execute(ctx, q)
+	}
+	if route.variableFrom(fromIdempotencyKey) != nil {
+		// The operation is idempotent by itself, so a record of the router would only
+		// stand in the way: the lease of a router that was killed, or a response from
+		// before the caller may have changed something. Continue if the client
+		// disconnects, as executeOnce does.
+		return h.execute(context.WithoutCancel(ctx), q)
+	}
+	if h.records == nil {
 		return h.execute(ctx, q)
 	}
 	return h.executeOnce(ctx, q)

@@ -14,6 +14,9 @@ import (
 // not settle the request, such as 503, is not stored. Nothing is stored for routes whose
 // responses contain secrets.
 //
+// An operation that takes the key as an argument needs none of this: its subgraph keeps the key
+// with what it changes, and survives the loss of Redis and of the router.
+//
 // A record belongs to a caller and a route, so that guessing keys does not reveal the responses
 // of other callers.
 
@@ -29,9 +32,6 @@ func (h *Handler) executeOnce(ctx context.Context, q *request) (res *response, p
 	claim, before, err := h.records.claim(ctx, owner, []string{q.http.URL.RawQuery, string(q.variables()), fmt.Sprint(q.versions)})
 	if err != nil {
 		h.logger.WarnContext(ctx, "idempotency records are unavailable", "error", err)
-		if q.route.variableFrom(fromIdempotencyKey) != nil { // the operation is idempotent by itself
-			return h.execute(ctx, q)
-		}
 		return nil, (&problem{problemKind: unavailable, detail: "Idempotency records are unavailable, so the router cannot tell whether this key was used before."}).withHeader("Retry-After", retryAfter)
 	}
 	if before != nil {

@@ -1,8 +1,10 @@
 package rest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -28,8 +31,59 @@ func withRedis(t *testing.T) (*rest.Handler, *graph, *miniredis.Miniredis) {
 	server := miniredis.RunT(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
-	h, g := newHandler(t, func(o *rest.Options) { o.Redis = client })
+	h, g := newHandler(t, func(o *rest.Options) { o.Redis, o.Documents = client, withoutKeys(t) })
 	return h, g, server
+}
+
+// withoutKeys returns the store's routes, with a createProduct that does not take the key: the
+// router keeps records for such an operation.
+func withoutKeys(t *testing.T) fs.FS {
+	t.Helper()
+	routes := fstest.MapFS{}
+	names, err := fs.Glob(os.DirFS("../../schema/rest"), "*.graphql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile("../../schema/rest/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "products.graphql" {
+			text = bytes.ReplaceAll(text, []byte("  $idempotencyKey: String @idempotencyKey\n"), nil)
+			text = bytes.ReplaceAll(text, []byte(", idempotencyKey: $idempotencyKey"), nil)
+		}
+		routes[name] = &fstest.MapFile{Data: text}
+	}
+	return routes
+}
+
+// A subgraph that keeps the key itself gets every request. A killed router leaves no lease
+// behind, and the loss of Redis no gap.
+func TestOperationsThatTakeTheKeyHaveNoRecord(t *testing.T) {
+	server := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+	t.Cleanup(func() { _ = client.Close() })
+	h, g := newHandler(t, func(o *rest.Options) { o.Redis = client })
+	for _, e := range []exchange{
+		{request: "POST /api/orders", header: keyed("k"), body: `{"productId":1,"quantity":1}`, status: 201},
+		{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`, status: 201},
+	} {
+		first := len(g.executed)
+		e.wantHeader = map[string]string{"Idempotency-Replayed": ""}
+		e.run(t, h, g)
+		e.run(t, h, g)
+		if n := len(g.executed) - first; n != 2 {
+			t.Errorf("%s: executed %d times, want 2", e.request, n)
+		}
+	}
+	if kept := keptByRedis(t, server); kept != "" {
+		t.Errorf("Redis contains %s", kept)
+	}
+	g.root["createProduct"] = func(map[string]any) any {
+		return thing{"__typename": "Conflict", "message": "The key was used.", "code": "IDEMPOTENCY_KEY_REUSED"}
+	}
+	exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"b","price":1}`, status: 422, want: `{"code":"IDEMPOTENCY_KEY_REUSED"}`}.run(t, h, g)
 }
 
 func keyed(key string) map[string]string { return map[string]string{"Idempotency-Key": key} }
@@ -132,7 +186,7 @@ func TestIdempotencyKeyNeedsRedis(t *testing.T) {
 	server.SetError("LOADING")
 	exchange{request: "POST /api/products", header: keyed("k"), body: `{"name":"a","price":1}`, status: 503, wantHeader: map[string]string{"Retry-After": "2"}}.run(t, h, g)
 	exchange{request: "POST /api/products", body: `{"name":"a","price":1}`, status: 201}.run(t, h, g)
-	// The order service implements idempotency itself.
+	// The order service keeps the key itself.
 	exchange{request: "POST /api/orders", header: keyed("k"), body: `{"productId":1,"quantity":1}`, status: 201}.run(t, h, g)
 	g.fail = errors.New("down")
 	exchange{request: "POST /api/orders", header: keyed("k"), body: `{"productId":1,"quantity":1}`, status: 500}.run(t, h, g)
@@ -229,7 +283,7 @@ func TestRecordsRevealNothingAboutCallers(t *testing.T) {
 				server := miniredis.RunT(t)
 				client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
 				t.Cleanup(func() { _ = client.Close() })
-				h, g := newHandler(t, func(o *rest.Options) { o.Redis, o.Records.Secret = client, secret })
+				h, g := newHandler(t, func(o *rest.Options) { o.Documents = withoutKeys(t); o.Redis, o.Records.Secret = client, secret })
 				header := keyed("order-of-ada")
 				header["Authorization"] = "Bearer ada.token"
 				exchange{request: "POST /api/users", header: header, body: `{"username":"ada","email":"ada@example.com","password":"correct horse"}`, status: 201}.run(t, h, g)
@@ -257,7 +311,9 @@ func TestRoutersShareTheRecordSecret(t *testing.T) {
 	server := miniredis.RunT(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
-	open := func() (http.Handler, *graph) { return newHandler(t, func(o *rest.Options) { o.Redis = client }) }
+	open := func() (http.Handler, *graph) {
+		return newHandler(t, func(o *rest.Options) { o.Documents = withoutKeys(t); o.Redis = client })
+	}
 	create := func(key string) exchange {
 		return exchange{request: "POST /api/products", header: keyed(key), body: `{"name":"Laptop","price":1}`, status: 201}
 	}
@@ -326,8 +382,8 @@ func TestLostLeaseFreesTheKeyAndFencesOutItsHolder(t *testing.T) {
 	server := miniredis.RunT(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
-	stopped, stoppedGraph := newHandler(t, func(o *rest.Options) { o.Redis, o.Records.Lease = client, time.Hour }) // never renews
-	h, g := newHandler(t, func(o *rest.Options) { o.Redis = client })
+	stopped, stoppedGraph := newHandler(t, func(o *rest.Options) { o.Documents = withoutKeys(t); o.Redis, o.Records.Lease = client, time.Hour }) // never renews
+	h, g := newHandler(t, func(o *rest.Options) { o.Documents = withoutKeys(t); o.Redis = client })
 	g.root["createProduct"] = func(map[string]any) any { return coded{error: errors.New("no"), code: "CONFLICT"} }
 	release, wait := begin(t.Context(), t, stopped, stoppedGraph)
 	taken := createA
@@ -353,7 +409,7 @@ func TestLeaseIsRenewedWhileWorking(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
 	const lease = 30 * time.Millisecond
-	h, g := newHandler(t, func(o *rest.Options) { o.Redis, o.Records.Lease = client, lease })
+	h, g := newHandler(t, func(o *rest.Options) { o.Documents = withoutKeys(t); o.Redis, o.Records.Lease = client, lease })
 	release, wait := begin(t.Context(), t, h, g)
 	record := ""
 	for _, key := range server.Keys() {
@@ -403,7 +459,10 @@ func TestRecordsAreBounded(t *testing.T) {
 	server := miniredis.RunT(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
-	h, g := newHandler(t, func(o *rest.Options) { o.Redis, o.Records.MaxBytes, o.Records.MaxResponseBytes = client, 10_000, 1500 })
+	h, g := newHandler(t, func(o *rest.Options) {
+		o.Documents = withoutKeys(t)
+		o.Redis, o.Records.MaxBytes, o.Records.MaxResponseBytes = client, 10_000, 1500
+	})
 	create := func(key, name string) exchange {
 		return exchange{request: "POST /api/products", header: keyed(key), body: `{"name":"` + name + `","price":1}`, status: 201}
 	}

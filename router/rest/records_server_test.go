@@ -37,7 +37,10 @@ func TestRecordScriptsWorkInARedisServer(t *testing.T) {
 			t.Fatal("redis-server does not respond")
 		}
 	}
-	h, g := newHandler(t, func(o *rest.Options) { o.Redis, o.Records.MaxBytes, o.Records.MaxResponseBytes = client, 10_000, 1500 })
+	h, g := newHandler(t, func(o *rest.Options) {
+		o.Documents = withoutKeys(t)
+		o.Redis, o.Records.MaxBytes, o.Records.MaxResponseBytes = client, 10_000, 1500
+	})
 	create := func(key, name string) exchange {
 		return exchange{request: "POST /api/products", header: keyed(key), body: `{"name":"` + name + `","price":1}`, status: 201}
 	}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -70,7 +71,20 @@ func NewNotFound(kind, id string) *NotFound {
 }
 
 // Conflict means that the change does not fit the current state.
-type Conflict struct{ Message string }
+type Conflict struct {
+	Message string
+	// Reason is the code if it is more specific than CONFLICT.
+	Reason string
+}
+
+// KeyReused returns the Conflict of an idempotency key that was used for a
+// different request. It has the same code as the router's own.
+func KeyReused(kind string) *Conflict {
+	return &Conflict{
+		Message: fmt.Sprintf("The idempotency key was already used for a different %s. Use a new key for each %[1]s.", kind),
+		Reason:  "IDEMPOTENCY_KEY_REUSED",
+	}
+}
 
 // NewConflict returns a Conflict with a formatted message.
 func NewConflict(format string, args ...any) *Conflict {
@@ -130,10 +144,10 @@ func (e *Unavailable) Error() string     { return e.Message }
 func (e *OutOfStock) Error() string      { return e.Message }
 func (e *PaymentDeclined) Error() string { return e.Message }
 
-// The machine-readable codes: one for each type.
+// The machine-readable codes: one for each type, unless a value has its own.
 func (*InvalidInput) Code() string    { return "INVALID_INPUT" }
 func (*NotFound) Code() string        { return "NOT_FOUND" }
-func (*Conflict) Code() string        { return "CONFLICT" }
+func (e *Conflict) Code() string      { return cmp.Or(e.Reason, "CONFLICT") }
 func (*Forbidden) Code() string       { return "FORBIDDEN" }
 func (*Unavailable) Code() string     { return "UNAVAILABLE" }
 func (*OutOfStock) Code() string      { return "OUT_OF_STOCK" }

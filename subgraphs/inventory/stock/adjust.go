@@ -115,7 +115,7 @@ func (s *Store) recordKey(ctx context.Context, tx pgx.Tx, product int64, quantit
 		return false, fmt.Errorf("reading the idempotency key: %w", err)
 	}
 	if !same {
-		return false, schema.NewConflict("The idempotency key %q was already used for a different restock.", key)
+		return false, schema.KeyReused("restock")
 	}
 	return true, nil
 }

@@ -63,7 +63,7 @@ func (s *Service) resume(ctx context.Context, o orderstore.Order) (orderstore.Or
 
 func keyError(err error) error {
 	if errors.Is(err, orderstore.ErrKeyReused) {
-		return schema.NewConflict("The idempotency key was already used for a different order. Use a new key for each order.")
+		return schema.KeyReused("order")
 	}
 	return err
 }

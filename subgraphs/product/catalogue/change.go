@@ -62,15 +62,25 @@ const defaultCategory = "general"
 
 // Create adds a product. It sets the product's stock within the transaction,
 // before anyone can see the product: if the inventory service fails, there is
-// no product.
-func (c *Catalogue) Create(ctx context.Context, d Draft) (Product, error) {
+// no product. With a key, a repeated call returns the product of the first one.
+func (c *Catalogue) Create(ctx context.Context, d Draft, key *Key) (Product, error) {
 	var p Product
+	if err := key.check(); err != nil {
+		return p, err
+	}
 	err := pgx.BeginFunc(ctx, c.db, func(tx pgx.Tx) error {
+		if earlier, ok, err := c.byKey(ctx, tx, key, d); ok || err != nil {
+			p = earlier
+			return err
+		}
 		var err error
 		if p, err = c.read(ctx, tx, d); err != nil {
 			return err
 		}
 		if err := insert(ctx, tx, &p, d.SKU == nil); err != nil {
+			return err
+		}
+		if err := c.setKeyProduct(ctx, tx, key, p.ID); err != nil {
 			return err
 		}
 		if err := publish(ctx, tx, p); err != nil {

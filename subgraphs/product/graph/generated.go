@@ -886,6 +886,8 @@ input CreateProductInput {
   tags: [String!]
   "Units on hand. They can be ordered as soon as the mutation returns."
   stock: Int
+  "Repeating a call with the same key within 30 days returns the same product. Reusing the key for a different product is a conflict."
+  idempotencyKey: String
 }
 
 input UpdateProductInput {
@@ -4371,7 +4373,7 @@ func (ec *executionContext) unmarshalInputCreateProductInput(ctx context.Context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "price", "sku", "description", "category", "weight", "imageUrl", "tags", "stock"}
+	fieldsInOrder := [...]string{"name", "price", "sku", "description", "category", "weight", "imageUrl", "tags", "stock", "idempotencyKey"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -4441,6 +4443,13 @@ func (ec *executionContext) unmarshalInputCreateProductInput(ctx context.Context
 				return it, err
 			}
 			it.Stock = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
 		}
 	}
 	return it, nil

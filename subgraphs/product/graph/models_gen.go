@@ -52,6 +52,8 @@ type CreateProductInput struct {
 	Tags     []string `json:"tags,omitempty"`
 	// Units on hand. They can be ordered as soon as the mutation returns.
 	Stock *int `json:"stock,omitempty"`
+	// Repeating a call with the same key within 30 days returns the same product. Reusing the key for a different product is a conflict.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 }
 
 // An amount of money. Set exactly one of minorUnits and decimal.

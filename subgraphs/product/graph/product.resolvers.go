@@ -26,7 +26,7 @@ func (r *mutationResolver) CreateProduct(ctx context.Context, input CreateProduc
 	if err := requireAdmin(ctx); err != nil {
 		return schema.Result[CreateProductResult](err)
 	}
-	product, err := r.Catalogue.Create(ctx, newDraft(input))
+	product, err := r.Catalogue.Create(ctx, newDraft(input), newKey(ctx, input))
 	if err != nil {
 		return schema.Result[CreateProductResult](err)
 	}

@@ -153,6 +153,14 @@ func newDraft(in CreateProductInput) catalogue.Draft {
 	}
 }
 
+// newKey returns the idempotency key of an input, or nil without one.
+func newKey(ctx context.Context, in CreateProductInput) *catalogue.Key {
+	if in.IdempotencyKey == nil {
+		return nil
+	}
+	return &catalogue.Key{Caller: identity.From(ctx).Actor(), Value: *in.IdempotencyKey}
+}
+
 func newPatch(id int64, in UpdateProductInput) catalogue.Patch {
 	image, given := in.ImageURL.ValueOK()
 	return catalogue.Patch{
