@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,20 +20,27 @@ func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int
 }
 
 // Rebuild does what Replay does and then corrects the table orders. Orders
-// whose events are invalid stay as they are. A live service waits to write
-// orders meanwhile; reads continue.
+// whose events are invalid stay as they are. It may run beside a live service:
+// it compares in a snapshot, without a lock, and corrects a few orders at a
+// time, so that a change of such an order waits for a moment.
 func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
-	return inSnapshot(ctx, db, w, func(r *replay, ctx context.Context) error {
-		// Lock before the first query takes the snapshot, so that the snapshot
-		// has every event of the orders it writes.
-		if _, err := r.tx.Exec(ctx, `LOCK TABLE orders IN EXCLUSIVE MODE`); err != nil {
-			return fmt.Errorf("locking the table orders: %w", err)
-		}
+	var wrong []int64
+	differences, err = inSnapshot(ctx, db, w, func(r *replay, ctx context.Context) error {
 		if err := r.run(ctx); err != nil {
 			return err
 		}
-		return r.write(ctx)
+		wrong = r.wrong
+		return nil
 	})
+	if err != nil {
+		return differences, err
+	}
+	for part := range slices.Chunk(wrong, repairBatchSize) {
+		if err := repair(ctx, db, part); err != nil {
+			return differences, fmt.Errorf("correcting the orders: %w", err)
+		}
+	}
+	return differences, nil
 }
 
 func inSnapshot(ctx context.Context, db *pgxpool.Pool, w io.Writer, do func(*replay, context.Context) error) (differences int, err error) {
@@ -55,6 +63,7 @@ type replay struct {
 	tx                          pgx.Tx
 	out                         io.Writer
 	orders, events, differences int
+	wrong                       []int64 // the orders that differ, without repetition
 }
 
 // batchSize is the number of events read at a time. It bounds the events, and
@@ -158,6 +167,9 @@ func (r *replay) compare(ctx context.Context) error {
 	var field string
 	var got, want *string
 	_, err = pgx.ForEachRow(rows, []any{&id, &projected, &replayed, &field, &got, &want}, func() error {
+		if n := len(r.wrong); n == 0 || r.wrong[n-1] != id { // sorted by ID
+			r.wrong = append(r.wrong, id)
+		}
 		switch {
 		case !projected:
 			return r.report("order %d is missing in orders", id)
@@ -169,26 +181,6 @@ func (r *replay) compare(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("comparing the orders: %w", err)
-	}
-	return nil
-}
-
-// write makes the table orders equal to the temporary table.
-func (r *replay) write(ctx context.Context) error {
-	_, err := r.tx.Exec(ctx, `
-		DELETE FROM orders o WHERE NOT EXISTS (SELECT FROM order_events e WHERE e.order_id = o.id)`)
-	if err != nil {
-		return fmt.Errorf("removing orders that have no events: %w", err)
-	}
-	_, err = r.tx.Exec(ctx, `
-		DELETE FROM orders o USING replayed s WHERE o.id = s.id AND to_jsonb(o) IS DISTINCT FROM to_jsonb(s)`)
-	if err != nil {
-		return fmt.Errorf("removing orders that differ: %w", err)
-	}
-	_, err = r.tx.Exec(ctx, `
-		INSERT INTO orders (`+columns+`) SELECT `+columns+` FROM replayed ON CONFLICT (id) DO NOTHING`)
-	if err != nil {
-		return fmt.Errorf("inserting the rebuilt orders: %w", err)
 	}
 	return nil
 }

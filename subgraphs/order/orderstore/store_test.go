@@ -385,6 +385,48 @@ func TestRebuildCorrectsTheProjection(t *testing.T) {
 	rebuild(2)
 }
 
+// slowReport is a report that waits in the middle of a replay.
+type slowReport struct{ reached, proceed chan struct{} }
+
+func (s *slowReport) Write(p []byte) (int, error) {
+	select {
+	case <-s.reached:
+	default:
+		close(s.reached)
+		<-s.proceed
+	}
+	return len(p), nil
+}
+
+// Orders are placed and changed while a rebuild runs, however long it takes, and
+// it does not undo what happened meanwhile.
+func TestRebuildDoesNotHoldUpOrders(t *testing.T) {
+	b, db := open(t)
+	damaged, lost := place(t, b, two), place(t, b, two)
+	for _, damage := range []string{`UPDATE orders SET total = 1`, `DELETE FROM orders WHERE id = 2`} {
+		if _, err := db.Exec(t.Context(), damage); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report := &slowReport{reached: make(chan struct{}), proceed: make(chan struct{})}
+	done := make(chan error, 1)
+	go func() {
+		_, err := orderstore.Rebuild(t.Context(), db, report)
+		done <- err
+	}()
+	<-report.reached
+	change(t, b, damaged.ID, orderstore.Confirmed{})
+	change(t, b, lost.ID, orderstore.Confirmed{})
+	place(t, b, two)
+	close(report.proceed)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if out, n := replay(t, db); n != 0 {
+		t.Errorf("got %d differences after the rebuild: %s", n, out)
+	}
+}
+
 func shownOrders(t *testing.T, db *pgxpool.Pool) (all string) {
 	t.Helper()
 	if err := db.QueryRow(t.Context(), `SELECT string_agg(o::text, E'\n' ORDER BY id) FROM orders o`).Scan(&all); err != nil {
