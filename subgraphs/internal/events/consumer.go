@@ -25,6 +25,12 @@ type Consumer struct {
 	// from which a worker takes them.
 	Handler func(ctx context.Context, tx pgx.Tx, e Event) error
 
+	// Upcasters has, for a type of event, the conversions of its data from
+	// version 1 to 2, from 2 to 3 and so on. An event of a later version than
+	// the last one waits, and the later events of its subject with it, until
+	// another release takes over the group.
+	Upcasters map[string][]Upcaster
+
 	// MaxAttempts is how often an event is attempted before it goes to the
 	// dead-letter stream; 8 if zero. MaxUnavailable is the same for attempts
 	// that fail because something is unavailable, see Unavailable; 3000 if

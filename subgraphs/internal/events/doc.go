@@ -9,6 +9,7 @@
 //	cleanup.go               deletes events that every consumer group has handled
 //	Bus.Consume (consumer.go, reader.go, handle.go)
 //	                         reads the stream in a consumer group, one transaction per event
+//	version.go               converts events of older schema versions
 //	dead.go                  keeps events that repeatedly fail, in a dead-letter stream
 //	report.go, metrics.go    report the state of all this: to the console, to Prometheus
 //	migrations.go            the tables

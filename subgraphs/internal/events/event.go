@@ -42,6 +42,11 @@ type Event struct {
 	// Data is any value that encodes as JSON when the event is appended, and a
 	// json.RawMessage when it is handled.
 	Data any
+	// Version is the version of the schema of Data, from 1; 0 means 1. A new
+	// version is for changes that older consumers would misread: fields that
+	// disappear or change their meaning. Fields may be added within a version.
+	// Handlers get events in the newest version that they know.
+	Version int
 
 	// Append sets these.
 	ID     string // UUID; the same in every delivery
@@ -71,6 +76,7 @@ type envelope struct {
 	Subject         string          `json:"subject"`
 	Time            time.Time       `json:"time"`
 	DataContentType string          `json:"datacontenttype"`
+	SchemaVersion   int             `json:"schemaversion,omitempty"` // extension attribute; absent for 1
 	TraceParent     string          `json:"traceparent,omitempty"`
 	TraceState      string          `json:"tracestate,omitempty"`
 	Data            json.RawMessage `json:"data"`
@@ -88,5 +94,5 @@ func parseEnvelope(text string) (envelope, error) {
 }
 
 func (e envelope) event() Event {
-	return Event{Type: e.Type, Subject: e.Subject, Data: e.Data, ID: e.ID, Source: e.Source, Time: e.Time}
+	return Event{Type: e.Type, Subject: e.Subject, Data: e.Data, Version: max(1, e.SchemaVersion), ID: e.ID, Source: e.Source, Time: e.Time}
 }

@@ -113,7 +113,11 @@ func (r *reader) call(ctx context.Context, tx pgx.Tx, d *delivery) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", value, debug.Stack())
 		}
 	}()
-	return r.consumer.Handler(ctx, tx, d.envelope.event())
+	event, err := r.consumer.upcast(d.envelope.event())
+	if err != nil {
+		return err
+	}
+	return r.consumer.Handler(ctx, tx, event)
 }
 
 func (r *reader) acknowledge(ctx context.Context, streamIDs ...string) error {

@@ -35,9 +35,9 @@ func Append(ctx context.Context, tx pgx.Tx, e Event) error {
 		time = nil
 	}
 	_, err = tx.Exec(ctx, `
-		insert into event_outbox (id, type, subject, time, traceparent, tracestate, data)
-		values ($1, $2, $3, coalesce($4, now()), $5, $6, $7)`,
-		e.ID, e.Type, e.Subject, time, trace["traceparent"], trace["tracestate"], data)
+		insert into event_outbox (id, type, subject, time, traceparent, tracestate, data, schema_version)
+		values ($1, $2, $3, coalesce($4, now()), $5, $6, $7, $8)`,
+		e.ID, e.Type, e.Subject, time, trace["traceparent"], trace["tracestate"], data, max(1, e.Version))
 	if err != nil {
 		return fmt.Errorf("appending a %s event to the outbox: %w", e.Type, err)
 	}

@@ -94,6 +94,7 @@ type outboxRow struct {
 	TraceParent string
 	TraceState  string
 	Data        json.RawMessage
+	Version     int
 }
 
 // exclusively runs work in a transaction. An advisory lock of the transaction
@@ -134,7 +135,7 @@ func (b *Bus) relayBatch(ctx context.Context, tx pgx.Tx) error {
 
 func waiting(ctx context.Context, tx pgx.Tx) ([]outboxRow, error) {
 	rows, err := tx.Query(ctx, `
-		select position, id::text, type, subject, time, traceparent, tracestate, data
+		select position, id::text, type, subject, time, traceparent, tracestate, data, schema_version
 		from event_outbox where published_at is null order by position limit $1`, relayBatchSize)
 	if err != nil {
 		return nil, fmt.Errorf("reading the outbox: %w", err)
@@ -171,10 +172,14 @@ func (b *Bus) publish(ctx context.Context, tx pgx.Tx, rows []outboxRow, last str
 	args := []any{last}
 	positions := make([]int64, len(rows))
 	for i, row := range rows {
+		version := row.Version
+		if version == 1 {
+			version = 0 // absent
+		}
 		event, err := json.Marshal(envelope{
 			SpecVersion: "1.0", ID: row.ID, Source: b.source, Type: row.Type, Subject: row.Subject,
 			Time: row.Time.UTC(), DataContentType: "application/json",
-			TraceParent: row.TraceParent, TraceState: row.TraceState, Data: row.Data,
+			SchemaVersion: version, TraceParent: row.TraceParent, TraceState: row.TraceState, Data: row.Data,
 		})
 		if err != nil {
 			return false, fmt.Errorf("encoding event %s: %w", row.ID, err)
