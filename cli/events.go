@@ -139,7 +139,7 @@ func revive(cmd *cobra.Command, redis string, ids []string) error {
 		return errNoRedis
 	}
 	failed := 0
-	err := subgraphs.ReviveDeadLetters(cmd.Context(), redis, ids, func(id string, err error) {
+	err := subgraphs.ReviveDeadLetters(cmd.Context(), redis, ids, func(_ string, err error) {
 		if err != nil {
 			failed++
 			fmt.Fprintln(cmd.ErrOrStderr(), err)

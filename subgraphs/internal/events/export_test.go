@@ -9,4 +9,4 @@ func (b *Bus) SetMaxStreamLength(n int64) { b.maxStreamLength = n }
 var DeleteOld = (*Bus).deleteOld
 
 // RelayOnce publishes one batch of the outbox.
-func RelayOnce(b *Bus, ctx context.Context) error { return b.exclusively(ctx, b.relayBatch) }
+func RelayOnce(ctx context.Context, b *Bus) error { return b.exclusively(ctx, b.relayBatch) }

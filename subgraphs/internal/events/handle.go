@@ -91,7 +91,7 @@ func (r *reader) handle(ctx context.Context, d *delivery) (result string, failur
 		// A lost connection, a Postgres that is short of something, or a
 		// shutdown is not a failure of the event.
 		if tx.Conn().IsClosed() || database.Refused(failure) {
-			return "", nil, fmt.Errorf("Postgres is unavailable: %w", failure)
+			return "", nil, fmt.Errorf("handling an event while Postgres is unavailable: %w", failure)
 		}
 		return "", failure, ctx.Err()
 	}

@@ -185,7 +185,7 @@ func TestFullStreamHoldsEventsBack(t *testing.T) {
 	appendEvents(t, db, events.OrderCreated, "a", 10, 20)
 	full := bus(t, db, mini.Addr())
 	full.SetMaxStreamLength(10)
-	if err := events.RelayOnce(full, t.Context()); !errors.Is(err, events.ErrStreamFull) {
+	if err := events.RelayOnce(t.Context(), full); !errors.Is(err, events.ErrStreamFull) {
 		t.Errorf("publishing to a full stream: %v", err)
 	}
 	if got := streamLength(t, mini.Addr()); got != 10 {
