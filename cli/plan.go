@@ -38,8 +38,8 @@ func newPlan() *cobra.Command {
 			if asJSON {
 				format = "json"
 			}
-			print := planFormats[format]
-			if print == nil {
+			write := planFormats[format]
+			if write == nil {
 				return fmt.Errorf("unknown format %q; use text, json or apollo", format)
 			}
 			text, err := readAll(cmd.InOrStdin(), args[0])
@@ -51,9 +51,9 @@ func newPlan() *cobra.Command {
 				return err
 			}
 			if !explain {
-				return print(cmd.OutOrStdout(), made.plan)
+				return write(cmd.OutOrStdout(), made.plan)
 			}
-			return made.explain(cmd.OutOrStdout(), format, print)
+			return made.explain(cmd.OutOrStdout(), format, write)
 		},
 	}
 	flags := cmd.Flags()
@@ -155,9 +155,9 @@ func (w *stopwatch) end() []stageTime {
 
 // explain prints the plan and the explanation, as one JSON object for the format json and as
 // text otherwise.
-func (p *explainedPlan) explain(w io.Writer, format string, print func(io.Writer, *plan.Plan) error) error {
+func (p *explainedPlan) explain(w io.Writer, format string, write func(io.Writer, *plan.Plan) error) error {
 	var made strings.Builder
-	if err := print(&made, p.plan); err != nil {
+	if err := write(&made, p.plan); err != nil {
 		return err
 	}
 	if format == "json" {

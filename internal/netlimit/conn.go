@@ -39,11 +39,6 @@ func (c *conn) state() (http.ConnState, time.Time) {
 	return http.ConnState(word & (1<<stateBits - 1)), time.UnixMicro(word >> stateBits)
 }
 
-func (c *conn) since() time.Time {
-	_, since := c.state()
-	return since
-}
-
 // Write implements net.Conn. It fails if the client does not accept writeChunk bytes
 // within WriteTimeout.
 func (c *conn) Write(b []byte) (written int, err error) {

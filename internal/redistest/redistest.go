@@ -29,7 +29,7 @@ func Start(t testing.TB) (address string) {
 		t.Fatal(err)
 	}
 	port := address[len("127.0.0.1:"):]
-	server := exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "", "--appendonly", "no")
+	server := exec.CommandContext(context.WithoutCancel(t.Context()), path, "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "", "--appendonly", "no")
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func eventService(t *testing.T) (url string, retries *atomic.Int32) {
 			"dead":[{"service":"order","stream":"souk:events","id":"7-0","type":"order.created","attempts":8,"error":"no such user","time":"2026-11-28T12:00:00Z","payload":{"id":1}}],
 			"orders":{"by_state":{"pending":1},"max":100000}}`)
 	})
-	mux.HandleFunc("POST /events/dead/7-0/retry", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /events/dead/7-0/retry", func(w http.ResponseWriter, _ *http.Request) {
 		if retries.Add(1) > 1 {
 			w.WriteHeader(http.StatusConflict)
 			return

@@ -67,7 +67,7 @@ func (d *delivery) errorsLost(p *deferredPayload) (lost []responseError) {
 	for _, e := range append(d.lost[:len(d.lost):len(d.lost)], d.errors...) {
 		overlaps := slices.ContainsFunc(p.overlapping, func(q *deferredPayload) bool {
 			depth, ok := d.depths[q.id]
-			return q.id == e.deferID && !(ok && depth <= len(e.path) && d.succeeded[instanceKey(q, e.path[:depth])])
+			return q.id == e.deferID && (!ok || depth > len(e.path) || !d.succeeded[instanceKey(q, e.path[:depth])])
 		})
 		if overlaps {
 			lost = append(lost, e)

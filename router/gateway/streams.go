@@ -503,7 +503,7 @@ func (gw *Gateway) runMessage(r *http.Request, payload json.RawMessage, lease *m
 	if err == nil {
 		p, err = x.prepare(r.Context(), &req)
 	}
-	payload, req = nil, request{} //nolint:ineffassign // a subscription must not retain the message
+	payload, req = nil, request{} //nolint:ineffassign,wastedassign // a subscription must not retain the message
 	if err != nil {
 		gw.logFault(r.Context(), err)
 		f := gw.refuse(err)

@@ -54,5 +54,6 @@ func validOrigin(text string) bool {
 		return false
 	}
 	// Browsers omit the default port, so an origin that has it never matches.
-	return !(scheme == "https" && u.Port() == "443" || scheme == "http" && u.Port() == "80")
+	hasDefaultPort := scheme == "https" && u.Port() == "443" || scheme == "http" && u.Port() == "80"
+	return !hasDefaultPort
 }

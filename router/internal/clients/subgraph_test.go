@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -218,7 +219,7 @@ func (e *execution) object(of object, set ast.SelectionSet, path []any) map[stri
 		var more ast.SelectionSet
 		switch selection := selection.(type) {
 		case *ast.Field:
-			at := append(path[:len(path):len(path)], selection.Alias)
+			at := slices.Concat(path, []any{selection.Alias})
 			v, err := e.resolve(of[selection.Name], selection)
 			if err != nil {
 				e.errors = append(e.errors, map[string]any{"message": err.Error(), "path": at})
