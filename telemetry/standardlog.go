@@ -9,29 +9,28 @@ import (
 	"strings"
 )
 
-// RedirectStandardLog makes the packages log and log/slog write to a logger,
-// whose records libraries cannot choose otherwise: net/http's client, for one,
-// has no logger of its own. It is for programs, not for packages: it changes the
-// whole process.
+// RedirectStandardLog makes the packages log and log/slog write to a logger. Some
+// libraries have no other way to set their logger, such as the client of net/http.
+// Only programs should call it, because it changes the whole process.
 //
-// Texts that a library quotes are left out. They are what a peer sent, such as
-// the beginning of a response on an idle connection.
+// Quoted texts are removed from messages. They come from a peer, such as the beginning
+// of a response on an idle connection.
 func RedirectStandardLog(logger *slog.Logger) {
 	slog.SetDefault(logger)
-	// SetDefault has let package log write to the logger as it is.
+	// SetDefault has made package log write to the logger unchanged.
 	log.SetFlags(0)
 	log.SetPrefix("")
 	log.SetOutput(standardLog{logger})
 }
 
-// maxStandardMessage bounds a message of package log, in bytes. A stack trace
-// of a panic has some thousands.
+// maxStandardMessage bounds a message of package log, in bytes. The stack trace of a
+// panic has several thousand.
 const maxStandardMessage = 16 << 10
 
 // quoted is a text as %q writes it.
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
-// standardLog takes what is written by package log, one message at a time.
+// standardLog receives the messages of package log.
 type standardLog struct{ logger *slog.Logger }
 
 // Write implements io.Writer.
@@ -45,8 +44,9 @@ func (l standardLog) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// standardLevel tells a panic, which is a fault of the program, from what peers
-// cause: a message for each of their connections would fill the log.
+// standardLevel returns the level of a message. A panic is a fault of the program.
+// Messages that a peer can cause with each connection would fill the log, so they are
+// at debug level.
 func standardLevel(message string) slog.Level {
 	switch {
 	case strings.Contains(message, "panic"):

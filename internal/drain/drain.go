@@ -24,8 +24,7 @@ func (c *Count) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// Message is for the log of a server that was told to stop, and waits for a
-// number of requests.
+// Message is the log message of a stopping server that waits for a number of requests.
 func Message(requests int64, limit time.Duration) string {
 	plural := "s"
 	if requests == 1 {

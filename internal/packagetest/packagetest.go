@@ -72,8 +72,8 @@ func Install(t *testing.T, files []string, command func(ctx context.Context, dir
 	return dir
 }
 
-// prepare makes dir anew, since what an interrupted run left is incomplete,
-// and copies files into it.
+// prepare creates dir, without what an interrupted run may have left there, and
+// copies files into it.
 func prepare(dir string, files []string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("removing an incomplete installation: %w", err)

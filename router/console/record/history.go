@@ -48,9 +48,9 @@ func (r *Recorder) Reloads() []Reload {
 
 // An Invalidation removed entities from the entity cache.
 type Invalidation struct {
-	Time                        time.Time
-	Subgraph, Type, Key, Reason string
-	Count                       int
+	Time              time.Time
+	Type, Key, Reason string
+	Count             int
 }
 
 // Invalidated records an invalidation. It does nothing if r is nil.

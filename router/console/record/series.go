@@ -87,8 +87,8 @@ func (s *series) add(now time.Time, c count) {
 // Stats are statistics of a window of time.
 type Stats struct {
 	Requests, Errors uint64
-	// Covered is the length of the window that the statistics cover, in seconds.
-	Covered       float64
+	// covered is the length of the window that the statistics cover, in seconds.
+	covered       float64
 	Fetches       uint64
 	Looked, Found uint64
 	// Total is the sum of the durations in seconds, P50 to P99 are quantiles.
@@ -97,10 +97,10 @@ type Stats struct {
 
 // PerSecond returns the rate of requests.
 func (s Stats) PerSecond() float64 {
-	if s.Covered <= 0 {
+	if s.covered <= 0 {
 		return 0
 	}
-	return float64(s.Requests) / s.Covered
+	return float64(s.Requests) / s.covered
 }
 
 // ErrorRate returns the part of the requests that failed.
@@ -141,7 +141,7 @@ func (s *series) window(now, since time.Time, window time.Duration) Stats {
 
 func (s *slot) stats(covered float64) Stats {
 	return Stats{
-		Requests: uint64(s.requests), Errors: uint64(s.errors), Covered: covered, Fetches: uint64(s.fetches),
+		Requests: uint64(s.requests), Errors: uint64(s.errors), covered: covered, Fetches: uint64(s.fetches),
 		Looked: uint64(s.looked), Found: uint64(s.found), Total: s.total.Seconds(),
 		P50: s.durations.quantile(.5), P95: s.durations.quantile(.95), P99: s.durations.quantile(.99),
 	}

@@ -12,7 +12,7 @@ import (
 // A Trace is the record of one operation.
 type Trace struct {
 	Operation // without the reusable parts
-	Slow      bool
+	slow      bool
 	Fetched   []Fetch
 	size      int
 }
@@ -52,7 +52,7 @@ func (t *Trace) Outcome() string {
 	switch {
 	case t.Errors > 0:
 		return "error"
-	case t.Slow:
+	case t.slow:
 		return "slow"
 	}
 	return "ok"
@@ -77,7 +77,7 @@ const (
 
 // newTrace copies what is worth keeping of an operation.
 func newTrace(o *Operation, slow bool) *Trace {
-	t := &Trace{Operation: *o, Slow: slow}
+	t := &Trace{Operation: *o, slow: slow}
 	t.Codes, t.Services = slices.Clone(o.Codes[:min(len(o.Codes), maxTraceErrors)]), slices.Clone(o.Services[:min(len(o.Services), maxTraceErrors)])
 	t.Messages, t.Variables = bytes.Clone(o.Messages), bytes.Clone(o.Variables)
 	t.Fetches, t.Fields = nil, nil
@@ -251,7 +251,7 @@ func (f *Filter) matches(t *Trace) bool {
 	case f.Outcome == "error":
 		return t.Errors > 0
 	case f.Outcome == "slow":
-		return t.Slow
+		return t.slow
 	}
 	return true
 }

@@ -150,7 +150,7 @@ func (b *Bus) makeRoom(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if group == "" { // nobody consumes events: keep the newest
+	if group == "" { // no consumer: keep the newest events
 		return b.dropOldest(ctx)
 	}
 	return fmt.Errorf("%w: it has %d entries, and the consumer group %s has not handled the oldest; "+

@@ -287,8 +287,8 @@ func (r *reader) read(ctx context.Context) (messages []redis.XMessage, err error
 	return messages, nil
 }
 
-// await waits until there may be work. It reads outside the group, so it takes
-// events from nobody.
+// await waits until there may be work. It reads outside the group, so it takes no
+// events from other consumers.
 func (r *reader) await(ctx context.Context) error {
 	err := r.bus.redis.XRead(ctx, &redis.XReadArgs{
 		Streams: []string{Stream, r.last}, Count: 1,

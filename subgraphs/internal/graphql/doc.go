@@ -1,7 +1,7 @@
 // Package graphql is the HTTP handler of every subgraph. New takes the
 // executable schema that gqlgen generated. The handler serves POST, GET, and
 // subscriptions by server-sent events or WebSocket. A request comes from
-// package server, which counts and traces it, and goes on to the resolvers.
+// package server, which counts and traces it, and continues to the resolvers.
 //
 // handler.go is the hub: it sets the transports and limits and puts the
 // caller's identity (package identity) into the context. bounds.go limits

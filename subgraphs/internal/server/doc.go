@@ -5,6 +5,6 @@
 // /metrics and /events (events.go), runs its workers, and drains everything when its context ends.
 // server.go is the hub.
 //
-// A request enters here, passes the telemetry middleware and goes on to the
+// A request enters here, passes the telemetry middleware and continues to the
 // handler that the service built (package graphql).
 package server

@@ -43,7 +43,7 @@ type Environment struct {
 	// Services are the base URLs of the other services: "inventory" -> "http://inventory-service:8080".
 	Services map[string]string
 
-	// DrainDelay is how long the service keeps serving after it is told to
+	// DrainDelay is how long the service keeps serving after the signal to
 	// stop, so that load balancers notice. DrainTimeout bounds how long it
 	// then waits for requests.
 	DrainDelay   time.Duration

@@ -8,24 +8,23 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// WithConnectionShare bounds the connections that what runs with the context
-// may hold at a time to a part of the pool, so that one operation with many
-// fields leaves some to the others. Work that holds a connection may take a
-// second one.
+// WithConnectionShare returns a context whose users together hold at most a part of
+// the pool's connections, so that one operation with many fields leaves some for the
+// others. A user that holds a connection may take a second one.
 func WithConnectionShare(ctx context.Context) context.Context {
 	return context.WithValue(ctx, shareKey{}, &share{})
 }
 
 type shareKey struct{}
 
-// A share is what one operation may take of the pool.
+// A share is the part of the pool that one operation may use.
 type share struct {
 	once sync.Once
 	held chan struct{} // has an item for each connection
 }
 
-// partOfPool is the share of an operation: one in so many connections, but at
-// least two.
+// partOfPool is the divisor of the share of an operation: a third of the connections,
+// but at least two.
 const partOfPool = 3
 
 func (s *share) slots(pool *pgxpool.Pool) chan struct{} {
@@ -33,8 +32,8 @@ func (s *share) slots(pool *pgxpool.Pool) chan struct{} {
 	return s.held
 }
 
-// shares makes whoever takes a connection wait while their share is in use.
-// The pool calls it as a tracer: it has no other hook before it waits for a
+// shares makes operations wait for a connection while their share is in use. It is a
+// tracer of the pool, because the pool has no other hook before it waits for a
 // connection itself.
 type shares struct {
 	mu sync.Mutex
@@ -43,7 +42,7 @@ type shares struct {
 
 func newShares() *shares { return &shares{of: map[*pgx.Conn]chan struct{}{}} }
 
-// takenKey is the context's key of the slots of which one was taken.
+// takenKey is the context key of the share that a connection was taken from.
 type takenKey struct{}
 
 // TraceAcquireStart implements pgxpool.AcquireTracer.

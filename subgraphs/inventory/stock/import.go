@@ -9,7 +9,7 @@ import (
 )
 
 // Import writes levels into an empty store and reports whether it was empty.
-// It publishes no events: nobody can know an older level. Replicas may call it
+// It publishes no events, because no other service has an older level. Replicas may call it
 // concurrently.
 func Import(ctx context.Context, db *pgxpool.Pool, levels []Level) (done bool, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {

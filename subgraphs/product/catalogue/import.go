@@ -9,8 +9,8 @@ import (
 )
 
 // Import writes categories and products, with their IDs, into a catalogue
-// without products, and reports whether it did. It publishes no events: nobody
-// can know an older state. Replicas may call it concurrently.
+// without products, and reports whether it did. It publishes no events, because
+// no other service has an older state. Replicas may call it concurrently.
 func Import(ctx context.Context, db *pgxpool.Pool, categories []Category, products []Product) (done bool, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `LOCK TABLE products IN SHARE ROW EXCLUSIVE MODE`); err != nil {

@@ -1,6 +1,6 @@
 // Package fake provides fakes of the services that the order service calls, for
 // tests. They answer its GraphQL requests over real HTTP from memory, as the
-// real services do, and can be told to fail. TestOrdersWithTheRealServices in
+// real services do, and a test can make them fail. TestOrdersWithTheRealServices in
 // package order runs the same operations against the real services.
 package fake
 
