@@ -18,9 +18,10 @@
 // which is rare because an order has few writers.
 //
 // store.go is the hub. event.go, order.go and payment.go define the events and
-// the state they add up to; place.go makes placing an order idempotent; projection.go and query.go write and read the
-// projection; task.go keeps what other services still have to do; erase.go
-// removes personal data; replay.go rebuilds the projection; watch.go notifies
-// subscriptions of changes; side_effects.go writes to the outbox; import.go writes
-// the sample orders.
+// the state they add up to; place.go makes placing an order idempotent;
+// projection.go and query.go write and read the projection; task.go keeps what
+// other services still have to do; erase.go removes personal data; replay.go
+// compares the projection with the events, and repair.go corrects it; watch.go
+// notifies subscriptions of changes; side_effects.go writes to the outbox;
+// import.go writes the sample orders.
 package orderstore

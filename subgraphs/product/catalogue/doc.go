@@ -5,7 +5,8 @@
 // Postgres and knows nothing of HTTP.
 //
 // product.go is the hub: it defines Catalogue and Product. change.go creates
-// and changes products (validate.go, price.go and sku.go check the input).
-// list.go and category_pages.go read pages, in the orders that sort.go
-// defines. import.go writes the sample products. The SQL of the full-text search is in migrations/002_search.sql.
+// and changes products (validate.go, price.go and sku.go check the input, and
+// key.go makes creating a product idempotent). list.go and category_pages.go read
+// pages, in the orders that sort.go defines. import.go writes the sample products.
+// The SQL of the full-text search is in migrations/002_search.sql.
 package catalogue
