@@ -34,6 +34,10 @@ type execution struct {
 	controlSet bool // control has a value
 	shed       bool // there was no memory for something
 
+	// responseBytes is the number of bytes that the fetches got that have ended. The
+	// others write their states concurrently.
+	responseBytes int
+
 	response Response
 	// lease is memory for the subgraphs' responses and then for the client's
 	// response.
@@ -97,7 +101,7 @@ func (e *Executor) start(req *Request) *execution {
 			x.ready = append(x.ready, f)
 		}
 	}
-	x.control, x.controlSet, x.shed = CacheControl{}, false, false
+	x.control, x.controlSet, x.shed, x.responseBytes = CacheControl{}, false, false, 0
 	return x
 }
 
@@ -152,14 +156,6 @@ func (state *fetchState) responseBytes() (n int) {
 	}
 	if state.cached != nil {
 		n += len(state.cached.B)
-	}
-	return n
-}
-
-// responseBytes is the number of bytes that all fetches got.
-func (x *execution) responseBytes() (n int) {
-	for i := range x.program.fetches {
-		n += x.states[i].responseBytes()
 	}
 	return n
 }
@@ -239,6 +235,7 @@ func (x *execution) drain() {
 
 // done makes the fetches ready that waited only for this one.
 func (x *execution) done(f *fetch) {
+	x.responseBytes += x.states[f.id].responseBytes()
 	x.remaining[f.deferID]--
 	for _, id := range f.dependents {
 		if x.pending[id]--; x.pending[id] == 0 {

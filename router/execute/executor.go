@@ -161,7 +161,7 @@ func (e *Executor) Execute(ctx context.Context, req *Request) *Response {
 	if e.options.Stage != nil {
 		defer e.options.Stage(ctx, Projection, "")()
 	}
-	if e.turns.begin(ctx, x.responseBytes()) {
+	if e.turns.begin(ctx, x.responseBytes) {
 		defer e.turns.end()
 	}
 	return x.respond()

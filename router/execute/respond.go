@@ -62,7 +62,7 @@ func (x *execution) harmless() bool {
 // begin allocates the buffer of a response and sets its limit. Error responses
 // get a small buffer, even if other responses of the operation are large.
 func (w *writer) begin() *Buffer {
-	read := w.responseBytes()
+	read := w.responseBytes
 	w.limit, w.exhausted = 2*read+freeBytes, false
 	return NewBuffer(min(int(w.program.bytes.Load()), 2*read) + 256)
 }
