@@ -12,6 +12,9 @@ func (s *System) StopPostgres() error { return s.postgres.Crash() }
 // StartPostgres restarts it with its data at the same address.
 func (s *System) StartPostgres(ctx context.Context) error { return s.postgres.Recover(ctx) }
 
+// RedisURL returns the URL of the Redis that the services and the router use.
+func (s *System) RedisURL() string { return s.redis.url }
+
 // StopRedis stops the in-process Redis. Its data is lost.
 func (s *System) StopRedis() error { return s.redis.stop() }
 

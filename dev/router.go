@@ -50,6 +50,20 @@ func (s *System) startRouter(ctx context.Context) (string, error) {
 	return s.URL(routerName), s.router.awaitReady(ctx, s.URL(routerName)+"/readyz")
 }
 
+// StopRouter stops the router after the requests in progress.
+func (s *System) StopRouter() error {
+	c := s.router
+	s.router = nil
+	return c.stop()
+}
+
+// RouterVariables returns the environment variables with which `souk router`
+// can run in a separate process, in place of the router that StopRouter
+// stopped, with the configuration of the cluster.
+func (s *System) RouterVariables() map[string]string {
+	return map[string]string{"INVALIDATION_TOKEN": s.token, "LAST_GOOD_KEYS_SECRET": s.token}
+}
+
 // extensions are the router's, behind the check of hosts.
 func (s *System) extensions() router.Extensions {
 	x := s.opts.Extensions

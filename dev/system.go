@@ -151,6 +151,9 @@ func (s *System) URL(name string) string {
 	return "http://localhost" + s.addresses[name] // it listens on all interfaces
 }
 
+// Address returns the address of a part that URL accepts.
+func (s *System) Address(name string) string { return s.addresses[name] }
+
 // Failed returns a channel with the error of a part that ended without being
 // stopped.
 func (s *System) Failed() <-chan error { return s.failed }
@@ -158,7 +161,7 @@ func (s *System) Failed() <-chan error { return s.failed }
 // Stop stops the router, then the services, then Redis and Postgres, each
 // after the work in progress.
 func (s *System) Stop() error {
-	err := errors.Join(s.router.stop(), s.carrier.stop())
+	err := errors.Join(s.StopRouter(), s.carrier.stop())
 	for _, name := range slices.Backward(subgraphs.Names()) {
 		err = errors.Join(err, s.StopService(name))
 	}

@@ -15,7 +15,12 @@ import (
 // cacheCount counts the router's entity look-ups and cache hits.
 type cacheCount struct{ hits, lookups float64 }
 
+// since describes the counts since before. After a restart of the router, it
+// describes those since the restart.
 func (c cacheCount) since(before cacheCount) string {
+	if c.lookups < before.lookups {
+		before = cacheCount{}
+	}
 	hits, lookups := c.hits-before.hits, c.lookups-before.lookups
 	if lookups == 0 {
 		return "no look-ups"

@@ -5,8 +5,10 @@
 // latencies, error rates and the hit rate of the router's entity cache. It
 // writes summary.json and summary.html to loadtest/results.
 //
-// With -chaos, it also kills and restarts Redis, every service, the payment
-// provider and Postgres in turn. Then it audits the databases, the inbox and the
+// With -chaos, each service has two replicas and runs in processes of its own,
+// as do the payment provider and the router, which has the configuration of the
+// cluster. The command kills and restarts Redis, one and then both replicas of
+// each service, the payment provider, Postgres and the router. Then it audits the databases, the inbox and the
 // router: no product is oversold, every accepted order exists with its events
 // and its money, there is no other money, each customer got one e-mail, and the
 // cache agrees with the database.
@@ -17,6 +19,8 @@
 // Go module.
 //
 // testrun.go is the hub, and main.go reads the arguments. k6.go runs the scripts,
-// redis.go runs Redis, outage.go kills the parts, cache.go reads the cache's
+// and redis.go runs Redis. fleet.go and router.go run the other programs,
+// process.go one of them, and balancer.go connects to replicas. outage.go kills
+// the parts, cache.go reads the cache's
 // metrics, and audit.go, audit_cache.go and audit_money.go check the result.
 package main

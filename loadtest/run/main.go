@@ -41,7 +41,7 @@ func run(ctx context.Context, chaos, find bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, t.stop()) }()
 	if chaos {
-		return t.runChaos(ctx, everyPart, cmp.Or(os.Getenv("DURATION"), "70s"))
+		return t.runChaos(ctx, everyPart, slow, cmp.Or(os.Getenv("DURATION"), "110s"))
 	}
 	return t.runLoad(ctx, cmp.Or(os.Getenv("DURATION"), "30s"))
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9/logging"
 )
@@ -57,11 +58,14 @@ func TestScriptsPassTheirChecks(t *testing.T) {
 	})
 }
 
+// quick is the pace of a short form of `make chaos`.
+var quick = pace{first: 3 * time.Second, down: time.Second, up: time.Second}
+
 // A short form of `make chaos`.
 func TestAuditPassesAfterOutages(t *testing.T) {
 	t.Parallel() // most of it is waiting
 	s := beginTest(t, "")
-	if err := s.runChaos(t.Context(), []string{redisPart, "product"}, "16s"); err != nil {
+	if err := s.runChaos(t.Context(), []string{redisPart, "product", routerPart}, quick, "10s"); err != nil {
 		t.Fatal(err)
 	}
 }

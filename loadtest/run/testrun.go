@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"souk/dev"
 )
@@ -90,17 +89,14 @@ func (t *testRun) runLoad(ctx context.Context, duration string) error {
 	return errors.Join(loadErr, err)
 }
 
-// firstOutageAfter is when the first part is killed.
-const firstOutageAfter = 8 * time.Second
-
 // runChaos runs the mixed script while parts of the store are killed, and
 // audits the store afterwards.
-func (t *testRun) runChaos(ctx context.Context, parts []string, duration string) error {
+func (t *testRun) runChaos(ctx context.Context, parts []string, p pace, duration string) (err error) {
 	outages, stop, err := t.outages(ctx, parts)
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer func() { err = errors.Join(err, stop()) }()
 	auditor, err := newAuditor(ctx, t.store)
 	if err != nil {
 		return err
@@ -115,7 +111,7 @@ func (t *testRun) runChaos(ctx context.Context, parts []string, duration string)
 	go func() {
 		loaded <- t.runScript(ctx, "mixed", []string{"CHAOS=1", "JOURNAL=1", "DURATION=" + duration})
 	}()
-	if err := outages.run(ctx, t.out, firstOutageAfter); err != nil {
+	if err := outages.run(ctx, t.out, p); err != nil {
 		return errors.Join(err, <-loaded)
 	}
 	if err := <-loaded; err != nil {

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"souk/dev"
+	"souk/internal/loopback"
+)
+
+// A fleet runs programs of the store as processes, in place of those that the
+// store runs in its own process.
+type fleet struct {
+	store        *dev.System
+	binary, logs string // the souk program, and the directory of the logs
+	running      []func() error
+}
+
+// stop kills all processes, the last one first.
+func (f *fleet) stop() error {
+	var err error
+	for _, stop := range slices.Backward(f.running) {
+		err = errors.Join(err, stop())
+	}
+	return err
+}
+
+// launch starts `souk NAME` on an address.
+func (f *fleet) launch(ctx context.Context, name, label, address string, variables map[string]string) (*process, error) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("starting %s: %w", label, err)
+	}
+	variables = maps.Clone(variables)
+	variables["PORT"] = port
+	p := &process{
+		name: label, binary: f.binary, args: []string{name}, variables: variables,
+		log: filepath.Join(f.logs, label+".log"), url: "http://" + address,
+	}
+	f.running = append(f.running, p.kill)
+	return p, p.start(ctx)
+}
+
+// payment runs the payment provider.
+func (f *fleet) payment(ctx context.Context) (*process, error) {
+	if err := f.store.StopPayment(); err != nil {
+		return nil, err
+	}
+	return f.launch(ctx, payments, payments, f.store.Address(payments), f.store.PaymentVariables())
+}
+
+// replicaCount is the number of replicas of a service.
+const replicaCount = 2
+
+// A service is a service with several replicas behind its address.
+type service struct{ replicas []*process }
+
+// service runs the replicas of a service.
+func (f *fleet) service(ctx context.Context, name string) (*service, error) {
+	if err := f.store.StopService(name); err != nil {
+		return nil, err
+	}
+	s := new(service)
+	var endpoints []string
+	for n := range replicaCount {
+		address, err := loopback.Address(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("finding a port for %s: %w", name, err)
+		}
+		p, err := f.launch(ctx, name, name+"-"+strconv.Itoa(n+1), address, f.store.Variables(name))
+		if err != nil {
+			return nil, err
+		}
+		s.replicas, endpoints = append(s.replicas, p), append(endpoints, address)
+	}
+	b, err := balance(ctx, f.store.Address(name), endpoints)
+	if err != nil {
+		return nil, err
+	}
+	f.running = append(f.running, b.close)
+	return s, nil
+}
+
+// kill kills all replicas.
+func (s *service) kill() error {
+	var err error
+	for _, p := range s.replicas {
+		err = errors.Join(err, p.kill())
+	}
+	return err
+}
+
+// start starts all replicas.
+func (s *service) start(ctx context.Context) error {
+	for _, p := range s.replicas {
+		if err := p.start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
