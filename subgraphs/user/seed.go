@@ -16,7 +16,7 @@ import (
 var fullNames = strings.Fields(`
 	Ada_Lovelace Grace_Hopper Alan_Kay Barbara_Liskov Edsger_Dijkstra Frances_Allen Donald_Knuth Radia_Perlman
 	Tony_Hoare Margaret_Hamilton Dennis_Ritchie Karen_Jones Ken_Thompson Shafi_Goldwasser Leslie_Lamport Adele_Goldberg
-	Robin_Milner Lynn_Conway John_McCarthy Katherine_Johnson Niklaus_Wirth Jean_Bartik Peter_Naur Mary_Shaw
+	Robin_Milner Lynn_Conway Kathleen_Booth Katherine_Johnson Niklaus_Wirth Jean_Bartik Peter_Naur Mary_Shaw
 	Amina_Diallo Bao_Nguyen Carlos_Mendes Dalia_Haddad Elif_Kaya Farid_Rahimi Greta_Lindqvist Hana_Sato
 	Ivo_Petrov Jana_Novak Kofi_Mensah Lucia_Rossi Mateo_Garcia Nadia_Benali Oskar_Nielsen Priya_Sharma
 	Quentin_Moreau Rosa_Silva Samir_Khan Tomas_Horak Uma_Patel Viktor_Ivanov Wanjiru_Kamau Ximena_Torres
