@@ -185,12 +185,15 @@ func (w *walker) selectFragment(b *branch, f *operation.InlineFragment) ([]*leaf
 }
 
 // selectByType visits the selections for each of the object types that some
-// subgraph returns at the branch, and reports whether there is one.
+// subgraph returns at the branch, and reports whether there is one. It fails if
+// no subgraph can tell the objects' types.
 func (w *walker) selectByType(b *branch, types []*supergraph.Type, selections []operation.Selection) (leaves []*leaf, reached bool, err error) {
 	if b.typ.Abstract() { // the response is projected by type
-		if l := w.typenameLeaf(b); l != nil {
-			leaves = append(leaves, l)
+		l := w.typenameLeaf(b)
+		if l == nil {
+			return nil, false, &unreachable{b, &operation.Field{Name: "__typename", Alias: "__typename"}}
 		}
+		leaves = append(leaves, l)
 	}
 	for _, o := range types {
 		d := w.downcast(b, o)
