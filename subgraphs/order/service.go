@@ -58,7 +58,7 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	orders := orderstore.New(r.DB, r.Now)
 	watcher := orderstore.NewWatcher(r.DB, r.Logger)
 	users := userclient.New(r.Services["user"], r.ServiceToken, transport)
-	sessions := session.New(users.SessionStates, r.Logger)
+	sessions := session.New(session.FromUserService(r.Services["user"], r.ServiceToken, transport), r.Logger)
 	service := &checkout.Service{
 		Orders:    orders,
 		Inventory: inventoryclient.New(r.Services["inventory"], r.ServiceToken, transport),

@@ -44,8 +44,8 @@ func TestErasedAccountKeepsNothingButItsID(t *testing.T) {
 	run(t, s, []step{
 		{ask: `{ user(id: "1") { username } users { nodes { id } totalCount } }`, want: `{"user":{"username":"erased-1"},"users":{"nodes":[{"id":"2"}],"totalCount":1}}`},
 		{ask: `{ contacts(userIds: ["1", "2"]) { email erased } }`, as: servicetest.AsService, want: `{"contacts":[{"email":"","erased":true},{"email":"ben@example.com","erased":false}]}`},
-		{ask: `mutation { updateUser(input: {id: "1", displayName: "Anna"}) { __typename } }`, as: bearer(anna.AccessToken), want: `{"updateUser":{"__typename":"NotFound"}}`},
-		{ask: `mutation { changePassword(input: {id: "1", newPassword: "another secret"}) { __typename } }`, as: bearer(anna.AccessToken), want: `{"changePassword":{"__typename":"NotFound"}}`},
+		{ask: `mutation { updateUser(input: {id: "1", displayName: "Anna"}) { __typename } }`, as: bearer(anna.AccessToken), want: `{"updateUser":{"__typename":"Forbidden"}}`},
+		{ask: `mutation { changePassword(input: {id: "1", newPassword: "another secret"}) { __typename } }`, as: bearer(anna.AccessToken), want: `{"changePassword":{"__typename":"Forbidden"}}`},
 		{ask: `mutation { setRoles(id: "1", roles: [ADMIN]) { __typename } }`, as: servicetest.AsService, want: `{"setRoles":{"__typename":"NotFound"}}`},
 		{ask: fmt.Sprintf(`mutation { refreshSession(refreshToken: %q) { __typename } }`, anna.RefreshToken), want: `{"refreshSession":{"__typename":"InvalidCredentials"}}`},
 	})

@@ -13,6 +13,7 @@ import (
 	"souk/subgraphs/internal/graphql"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/server"
+	"souk/subgraphs/internal/session"
 	"souk/subgraphs/user/account"
 	"souk/subgraphs/user/graph"
 )
@@ -52,7 +53,7 @@ func build(ctx context.Context, r server.Resources) (*server.Service, error) {
 	}
 	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Accounts: accounts}})
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", graphql.New(r, schema, graphql.AuthenticatorWith(r, keys)))
+	mux.Handle("/graphql", graphql.New(r, schema, graphql.AuthenticatorWith(r, current(accounts), keys)))
 	mux.HandleFunc("GET "+identity.JWKSPath, jwks(r, keys))
 	return &server.Service{
 		Handler: mux,
@@ -83,6 +84,15 @@ func ensureFirstAdmin(ctx context.Context, r server.Resources, accounts *account
 		return nil
 	}
 	return err
+}
+
+// current returns the check of callers: their rights are those in the database.
+// A token says nothing of what happened since it was issued.
+func current(accounts *account.Service) func(context.Context, identity.Caller, bool) (identity.Caller, error) {
+	states := session.States(accounts.SessionStates)
+	return func(ctx context.Context, c identity.Caller, _ bool) (identity.Caller, error) {
+		return states.Current(ctx, c)
+	}
 }
 
 // jwks serves the public keys that verify access tokens.

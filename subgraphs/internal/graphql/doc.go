@@ -4,7 +4,8 @@
 // package server, which counts and traces it, and continues to the resolvers.
 //
 // handler.go is the hub: it sets the transports and limits and puts the
-// caller's identity (package identity) into the context. bounds.go limits
+// caller's identity (package identity) into the context; rights.go corrects its
+// rights. bounds.go limits
 // depth, complexity and list lengths, and turns.go the large operations that
 // run at the same time. errors.go converts errors to codes and
 // keeps internal details in the log. subscription.go ends subscriptions with a

@@ -9,6 +9,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"souk/subgraphs/internal/database"
+	"souk/subgraphs/internal/schema"
 )
 
 // Values of extensions.code, in addition to those of errors with a Code method.
@@ -42,6 +43,9 @@ func presentError(logger *slog.Logger) graphql.ErrorPresenterFunc {
 		case errors.As(err, &known):
 			shown.Message = known.Error()
 			setCode(shown, known.Code())
+			if away := (*schema.Unavailable)(nil); errors.As(err, &away) {
+				shown.Extensions["retryAfter"] = away.RetryAfter
+			}
 		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 			shown.Message = "The request was cancelled or timed out."
 			setCode(shown, codeCanceled)

@@ -16,6 +16,7 @@ import (
 	"souk/subgraphs/internal/batch"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/server"
+	"souk/subgraphs/internal/session"
 )
 
 // Limits of a request. The router sends the largest requests: hundreds of
@@ -53,6 +54,7 @@ func New(r server.Resources, schema graphql.ExecutableSchema, authenticator *ide
 	h.Use(bounds{})
 	h.Use(batch.Scopes{})
 	h.AroundOperations(shareConnections)
+	h.AroundOperations(currentRights(authenticator, r.Logger))
 	h.Use(subscriptionErrors{})
 	h.Use(extension.FixedComplexityLimit(maxComplexity))
 	h.Use(newTurns())
@@ -69,16 +71,19 @@ func New(r server.Resources, schema graphql.ExecutableSchema, authenticator *ide
 // Authenticator returns the authenticator of every service except the user
 // service. It fetches the keys from the user service, and keeps them in Redis
 // for a start while the user service is unavailable. The token of the services
-// protects them there: without it, they are not kept.
+// protects them there: without it, they are not kept. Before an administrator
+// changes anything, it asks the user service for their current rights.
 func Authenticator(r server.Resources) *identity.Authenticator {
 	location := r.Services["user"] + identity.JWKSPath
 	var storage jwks.Storage
 	if r.ServiceToken != "" {
 		storage = jwks.Redis(r.Redis, r.ServiceToken, location)
 	}
-	return AuthenticatorWith(r, jwks.New(jwks.Options{
+	transport := r.Telemetry.Transport(nil)
+	states := session.FromUserService(r.Services["user"], r.ServiceToken, transport)
+	return AuthenticatorWith(r, states.Administrators(r.Logger), jwks.New(jwks.Options{
 		URL:     location,
-		Client:  &http.Client{Transport: r.Telemetry.Transport(nil)},
+		Client:  &http.Client{Transport: transport},
 		Refresh: 5 * time.Minute,
 		Pause:   5 * time.Second,
 		Logger:  r.Logger,
@@ -87,10 +92,12 @@ func Authenticator(r server.Resources) *identity.Authenticator {
 	}))
 }
 
-// AuthenticatorWith returns an authenticator with another source of keys.
-func AuthenticatorWith(r server.Resources, keys jwks.Source) *identity.Authenticator {
+// AuthenticatorWith returns an authenticator with other sources of current
+// rights and of keys.
+func AuthenticatorWith(r server.Resources, current func(context.Context, identity.Caller, bool) (identity.Caller, error), keys jwks.Source) *identity.Authenticator {
 	return &identity.Authenticator{
 		Keys:         keys,
+		Current:      current,
 		ServiceToken: r.ServiceToken,
 		Tutorial:     r.AuthMode == server.Tutorial,
 		Now:          r.Now,

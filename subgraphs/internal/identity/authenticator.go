@@ -39,7 +39,12 @@ const codeUnavailable = "AUTHENTICATION_UNAVAILABLE"
 
 // Authenticator identifies callers.
 type Authenticator struct {
-	Keys         jwks.Source
+	Keys jwks.Source
+	// Current returns a user with the rights that they have now, for an
+	// operation that may change something or not. Package graphql calls it
+	// before each operation; nil: the rights are those of the token. The error
+	// means that the rights are unknown.
+	Current      func(ctx context.Context, c Caller, change bool) (Caller, error)
 	ServiceToken string // empty: no service token is accepted
 	Tutorial     bool
 	Now          func() time.Time

@@ -1,11 +1,13 @@
-// Package session ends long-lived operations, such as subscriptions, when the
-// caller's rights end: when the access token expires, when the session ends
-// (by log-out or a new password), or when the user loses a role that the token
-// names. Resolvers call Watcher.Follow.
+// Package session knows the state of callers' sessions, which only the user
+// service knows: an access token does not tell that its session has ended (by
+// log-out or a new password) or that the user has lost a role. rights.go checks
+// it before administrators change anything, client.go asks the user service.
 //
-// A Watcher polls the user service for the state of all followed sessions.
-// While the user service is unavailable, sessions count as active, but no
-// longer than their tokens are valid.
+// session.go ends long-lived operations, such as subscriptions, when the
+// caller's rights or the access token end. Resolvers call Watcher.Follow. A
+// Watcher polls the states of all followed sessions. While the user service is
+// unavailable, sessions count as active, but no longer than their tokens are
+// valid.
 package session
 
 import (
@@ -32,6 +34,10 @@ type State struct {
 	Roles  []string // the user's current roles
 }
 
+// States returns the states of sessions by ID, without entries for unknown
+// sessions.
+type States func(ctx context.Context, ids []string) (map[string]State, error)
+
 const (
 	// pollInterval is how often sessions are polled, and so how long a
 	// subscription may outlive its session.
@@ -47,7 +53,7 @@ const (
 
 // A Watcher follows sessions. Create it with New.
 type Watcher struct {
-	states func(ctx context.Context, ids []string) (map[string]State, error)
+	states States
 	logger *slog.Logger
 
 	mu       sync.Mutex
@@ -59,10 +65,8 @@ type follower struct {
 	end   context.CancelCauseFunc
 }
 
-// New returns a Watcher. states returns the states of sessions by ID, without
-// entries for unknown sessions. The Watcher ends no session until Run is
-// called.
-func New(states func(ctx context.Context, ids []string) (map[string]State, error), logger *slog.Logger) *Watcher {
+// New returns a Watcher. It ends no session until Run is called.
+func New(states States, logger *slog.Logger) *Watcher {
 	return &Watcher{states: states, logger: logger, followed: map[string]map[*follower]struct{}{}}
 }
 

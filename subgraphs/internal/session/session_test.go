@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"souk/subgraphs/internal/identity"
+	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/internal/session"
 )
 
@@ -57,5 +59,54 @@ func TestFollowedSessionEnds(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestCurrentRightsAreThoseOfTheTokenThatTheSessionHas(t *testing.T) {
+	away := errors.New("away")
+	states := session.States(func(_ context.Context, ids []string) (map[string]session.State, error) {
+		if ids[0] == "away" {
+			return nil, away
+		}
+		return map[string]session.State{
+			"customer": {Active: true, Roles: []string{"CUSTOMER"}},
+			"admin":    {Active: true, Roles: []string{"ADMIN", "CUSTOMER"}},
+			"ended":    {Roles: []string{"ADMIN"}},
+		}, nil
+	})
+	admin := func(session string) identity.Caller {
+		return identity.Caller{UserID: "7", Roles: []string{"ADMIN"}, Session: session}
+	}
+	nobody := identity.Caller{Anonymous: true}
+	demoted := identity.Caller{UserID: "7", Roles: []string{}, Session: "customer"}
+	promoted := identity.Caller{UserID: "7", Roles: []string{"CUSTOMER"}, Session: "admin"}
+	for name, c := range map[string]struct{ caller, want identity.Caller }{
+		"unchanged":         {admin("admin"), admin("admin")},
+		"demoted":           {admin("customer"), demoted},
+		"promoted":          {promoted, promoted},
+		"logged out":        {admin("ended"), nobody},
+		"unknown session":   {admin("unknown"), nobody},
+		"without a session": {admin(""), nobody},
+		"a service":         {identity.System(), identity.System()},
+	} {
+		if got, err := states.Current(t.Context(), c.caller); err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, c.want)
+		}
+	}
+	if got, err := states.Current(t.Context(), admin("away")); !errors.Is(err, away) || got.IsAdmin() {
+		t.Errorf("unknown rights: got %+v, %v", got, err)
+	}
+	refused := (*schema.Unavailable)(nil)
+	check := states.Administrators(slog.New(slog.DiscardHandler))
+	if _, err := check(t.Context(), admin("away"), true); !errors.As(err, &refused) || refused.RetryAfter < 1 {
+		t.Errorf("a change with unknown rights: got %v", err)
+	}
+	for name, c := range map[string]struct {
+		caller identity.Caller
+		change bool
+	}{"a query": {admin("away"), false}, "a customer": {identity.Caller{UserID: "7", Session: "away"}, true}} {
+		if got, err := check(t.Context(), c.caller, c.change); err != nil || !reflect.DeepEqual(got, c.caller) {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
 	}
 }

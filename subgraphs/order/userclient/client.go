@@ -11,7 +11,6 @@ import (
 	"strconv"
 
 	"souk/subgraphs/internal/peer"
-	"souk/subgraphs/internal/session"
 )
 
 // Client calls the user service.
@@ -29,24 +28,4 @@ func (c *Client) Exists(ctx context.Context, id int64) (bool, error) {
 		return false, err
 	}
 	return response.User != nil && response.User.ErasedAt == nil, nil
-}
-
-// SessionStates returns the states of those of the sessions that exist, by ID.
-func (c *Client) SessionStates(ctx context.Context, ids []string) (map[string]session.State, error) {
-	response, err := SessionStates(ctx, c.peer, ids)
-	if err != nil {
-		return nil, err
-	}
-	states := make(map[string]session.State, len(ids))
-	for _, s := range response.SessionStates {
-		if s == nil {
-			continue
-		}
-		state := session.State{Active: s.Active}
-		for _, role := range s.Roles {
-			state.Roles = append(state.Roles, string(role))
-		}
-		states[s.Id] = state
-	}
-	return states, nil
 }

@@ -33,50 +33,6 @@ func (v *FindUserUser) GetId() string { return v.Id }
 // GetErasedAt returns FindUserUser.ErasedAt, and is useful for accessing the field via an interface.
 func (v *FindUserUser) GetErasedAt() *time.Time { return v.ErasedAt }
 
-type Role string
-
-const (
-	RoleCustomer Role = "CUSTOMER"
-	RoleAdmin    Role = "ADMIN"
-)
-
-var AllRole = []Role{
-	RoleCustomer,
-	RoleAdmin,
-}
-
-// SessionStatesResponse is returned by SessionStates on success.
-type SessionStatesResponse struct {
-	// The states of sessions, in the order of their IDs (the sid claim of an access token). Null for an unknown session.
-	SessionStates []*SessionStatesSessionStatesSessionState `json:"sessionStates"`
-}
-
-// GetSessionStates returns SessionStatesResponse.SessionStates, and is useful for accessing the field via an interface.
-func (v *SessionStatesResponse) GetSessionStates() []*SessionStatesSessionStatesSessionState {
-	return v.SessionStates
-}
-
-// SessionStatesSessionStatesSessionState includes the requested fields of the GraphQL type SessionState.
-// The GraphQL type's documentation follows.
-//
-// The state of a session. For the store's services only.
-type SessionStatesSessionStatesSessionState struct {
-	Id string `json:"id"`
-	// False once the session has ended: by log-out, a new password, a reused refresh token or expiry.
-	Active bool `json:"active"`
-	// The user's current roles.
-	Roles []Role `json:"roles"`
-}
-
-// GetId returns SessionStatesSessionStatesSessionState.Id, and is useful for accessing the field via an interface.
-func (v *SessionStatesSessionStatesSessionState) GetId() string { return v.Id }
-
-// GetActive returns SessionStatesSessionStatesSessionState.Active, and is useful for accessing the field via an interface.
-func (v *SessionStatesSessionStatesSessionState) GetActive() bool { return v.Active }
-
-// GetRoles returns SessionStatesSessionStatesSessionState.Roles, and is useful for accessing the field via an interface.
-func (v *SessionStatesSessionStatesSessionState) GetRoles() []Role { return v.Roles }
-
 // __FindUserInput is used internally by genqlient
 type __FindUserInput struct {
 	Id string `json:"id"`
@@ -84,14 +40,6 @@ type __FindUserInput struct {
 
 // GetId returns __FindUserInput.Id, and is useful for accessing the field via an interface.
 func (v *__FindUserInput) GetId() string { return v.Id }
-
-// __SessionStatesInput is used internally by genqlient
-type __SessionStatesInput struct {
-	Ids []string `json:"ids"`
-}
-
-// GetIds returns __SessionStatesInput.Ids, and is useful for accessing the field via an interface.
-func (v *__SessionStatesInput) GetIds() []string { return v.Ids }
 
 // The query executed by FindUser.
 const FindUser_Operation = `
@@ -117,42 +65,6 @@ func FindUser(
 	}
 
 	data_ = &FindUserResponse{}
-	resp_ := &graphql.Response{Data: data_}
-
-	err_ = client_.MakeRequest(
-		ctx_,
-		req_,
-		resp_,
-	)
-
-	return data_, err_
-}
-
-// The query executed by SessionStates.
-const SessionStates_Operation = `
-query SessionStates ($ids: [ID!]!) {
-	sessionStates(ids: $ids) {
-		id
-		active
-		roles
-	}
-}
-`
-
-func SessionStates(
-	ctx_ context.Context,
-	client_ graphql.Client,
-	ids []string,
-) (data_ *SessionStatesResponse, err_ error) {
-	req_ := &graphql.Request{
-		OpName: "SessionStates",
-		Query:  SessionStates_Operation,
-		Variables: &__SessionStatesInput{
-			Ids: ids,
-		},
-	}
-
-	data_ = &SessionStatesResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(

@@ -6,16 +6,12 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"souk/subgraphs/internal/session"
 )
 
-// SessionState is the state of a session.
-type SessionState struct {
-	Active bool     // neither ended nor expired
-	Roles  []string // the user's current roles
-}
-
 // SessionStates returns the states of those of the sessions that exist, by ID.
-func (s *Service) SessionStates(ctx context.Context, ids []string) (map[string]SessionState, error) {
+func (s *Service) SessionStates(ctx context.Context, ids []string) (map[string]session.State, error) {
 	known := make([]uuid.UUID, 0, len(ids))
 	for _, id := range ids {
 		if parsed, err := uuid.Parse(id); err == nil {
@@ -28,9 +24,9 @@ func (s *Service) SessionStates(ctx context.Context, ids []string) (map[string]S
 	if err != nil {
 		return nil, fmt.Errorf("reading session states: %w", err)
 	}
-	states := make(map[string]SessionState, len(known))
+	states := make(map[string]session.State, len(known))
 	var id uuid.UUID
-	var state SessionState
+	var state session.State
 	_, err = pgx.ForEachRow(rows, []any{&id, &state.Active, &state.Roles}, func() error {
 		states[id.String()] = state
 		state.Roles = nil

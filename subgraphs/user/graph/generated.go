@@ -1033,14 +1033,14 @@ input UpdateUserInput {
 
 input ChangePasswordInput {
   id: ID!
-  "Required unless the account has no password yet or the caller is an administrator."
+  "Required unless the account has no password yet or the caller is an administrator who changes another account."
   currentPassword: String
   newPassword: String!
 }
 
 input EraseUserInput {
   id: ID!
-  "Required unless the account has no password or the caller is an administrator."
+  "Required unless the account has no password or the caller is an administrator who erases another account."
   currentPassword: String
 }
 

@@ -40,7 +40,7 @@ type UpdateUserResult interface {
 
 type ChangePasswordInput struct {
 	ID string `json:"id"`
-	// Required unless the account has no password yet or the caller is an administrator.
+	// Required unless the account has no password yet or the caller is an administrator who changes another account.
 	CurrentPassword *string `json:"currentPassword,omitempty"`
 	NewPassword     string  `json:"newPassword"`
 }
@@ -58,7 +58,7 @@ type Contact struct {
 
 type EraseUserInput struct {
 	ID string `json:"id"`
-	// Required unless the account has no password or the caller is an administrator.
+	// Required unless the account has no password or the caller is an administrator who erases another account.
 	CurrentPassword *string `json:"currentPassword,omitempty"`
 }
 

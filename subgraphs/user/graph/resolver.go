@@ -92,3 +92,11 @@ func requireOwner(ctx context.Context, id string) error {
 	}
 	return nil
 }
+
+// needsNoPassword reports whether the caller may change an account's password,
+// or erase it, without the current password: administrators help users who have
+// lost theirs. For their own account they need it, like everyone else.
+func needsNoPassword(ctx context.Context, id string) bool {
+	caller := identity.From(ctx)
+	return caller.IsAdmin() && caller.UserID != id
+}

@@ -71,7 +71,7 @@ func (r *mutationResolver) ChangePassword(ctx context.Context, input ChangePassw
 	if err := requireOwner(ctx, input.ID); err != nil {
 		return schema.Result[ChangePasswordResult](err)
 	}
-	user, err := r.Accounts.SetPassword(ctx, input.ID, input.CurrentPassword, input.NewPassword, identity.From(ctx).IsAdmin())
+	user, err := r.Accounts.SetPassword(ctx, input.ID, input.CurrentPassword, input.NewPassword, needsNoPassword(ctx, input.ID))
 	if err != nil {
 		return schema.Result[ChangePasswordResult](err)
 	}
@@ -82,7 +82,7 @@ func (r *mutationResolver) EraseUser(ctx context.Context, input EraseUserInput) 
 	if err := requireOwner(ctx, input.ID); err != nil {
 		return schema.Result[EraseUserResult](err)
 	}
-	user, err := r.Accounts.Erase(ctx, input.ID, input.CurrentPassword, identity.From(ctx).IsAdmin())
+	user, err := r.Accounts.Erase(ctx, input.ID, input.CurrentPassword, needsNoPassword(ctx, input.ID))
 	if err != nil {
 		return schema.Result[EraseUserResult](err)
 	}
