@@ -88,7 +88,7 @@ func (h *handler) operations(r *http.Request) (any, error) {
 	}
 	list, rest := h.Recorder.Operations(seconds(length))
 	slices.SortFunc(list, func(a, b record.OperationStats) int {
-		return cmp.Or(cmp.Compare(order(b), order(a)), cmp.Compare(a.Document.Name, b.Document.Name), cmp.Compare(a.Document.Hash, b.Document.Hash))
+		return cmp.Or(cmp.Compare(order(b), order(a)), cmp.Compare(a.Document.Name, b.Document.Name), cmp.Compare(a.Document.Key, b.Document.Key))
 	})
 	out := operationsResponse{Operations: []operationStats{}, Other: other(rest), More: max(len(list)-most, 0)}
 	for _, o := range list[:min(len(list), most)] {
@@ -99,10 +99,10 @@ func (h *handler) operations(r *http.Request) (any, error) {
 
 func (h *handler) operation(o record.OperationStats, schema *ast.Schema) operationStats {
 	return operationStats{
-		Hash: o.Document.Hash, Name: o.Document.Name, Kind: o.Document.Kind.String(), Requests: o.Requests, RequestsPerSecond: o.PerSecond(),
+		Hash: o.Document.Key, Name: o.Document.Name, Kind: o.Document.Kind.String(), Requests: o.Requests, RequestsPerSecond: o.PerSecond(),
 		Errors: o.Errors, ErrorRate: o.ErrorRate(), P50: o.P50, P95: o.P95, P99: o.P99, TotalTime: o.Total,
 		FetchesPerRequest: float64(o.Fetches) / float64(max(o.Requests, 1)), CacheHitRate: hitRate(o.Stats), Cost: h.costs(o.Estimated, o.Actual),
-		DeprecatedFields: h.deprecatedFields(o.Fields, schema), Document: h.document(o.Document),
+		DeprecatedFields: h.deprecatedFields(o.Fields, schema), Document: o.Document.Text,
 		Traces: operationTraces{Latest: traceID(o.Latest), Slowest: traceID(o.Slowest), Failing: traceID(o.Failing)},
 	}
 }
@@ -122,18 +122,6 @@ func (h *handler) costs(estimated, actual float64) cost {
 		c.Actual = &actual
 	}
 	return c
-}
-
-// document returns the text of a document, without values unless in development mode. It is
-// empty if the values cannot be distinguished from the rest.
-func (h *handler) document(d *record.Document) string {
-	switch {
-	case h.Dev:
-		return d.Text
-	case d.Cut:
-		return ""
-	}
-	return h.Gateway.Redact(d.Text, d.Name)
 }
 
 // deprecatedFields returns the coordinates of the fields that are deprecated.

@@ -2,6 +2,8 @@ package console_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -152,14 +154,15 @@ func TestSubscriptionsShowClientsAndUpstreams(t *testing.T) {
 	type subscriptions struct {
 		Open        int
 		ByOperation []struct {
-			Name               string
+			Hash, Name         string
 			Clients, Upstreams int
 		} `json:"by_operation"`
 		Carriers map[string]int
 	}
 	until(t, func() bool { return get[subscriptions](t, s, "subscriptions").Open == 2 })
 	got := get[subscriptions](t, s, "subscriptions")
-	if len(got.ByOperation) != 1 || got.ByOperation[0].Name != "Ticks" || got.ByOperation[0].Clients != 2 || got.ByOperation[0].Upstreams != 1 || got.Carriers["websocket"] != 2 || got.Carriers["sse"] != 0 {
+	operation := sha256.Sum256([]byte("subscription Ticks{ticks{name}}")) // as in the list of operations
+	if len(got.ByOperation) != 1 || got.ByOperation[0].Hash != hex.EncodeToString(operation[:]) || got.ByOperation[0].Name != "Ticks" || got.ByOperation[0].Clients != 2 || got.ByOperation[0].Upstreams != 1 || got.Carriers["websocket"] != 2 || got.Carriers["sse"] != 0 {
 		t.Errorf("%+v", got)
 	}
 }

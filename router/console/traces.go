@@ -68,8 +68,10 @@ type traceResponse struct {
 
 type traceDocument struct {
 	traceOperation
-	Document  string          `json:"document"`
-	Variables json.RawMessage `json:"variables"`
+	// DocumentHash is the hash of the document with its values, as in distributed traces.
+	DocumentHash string          `json:"document_hash"`
+	Document     string          `json:"document"`
+	Variables    json.RawMessage `json:"variables"`
 }
 
 type traceFetch struct {
@@ -102,7 +104,7 @@ func (h *handler) traces(r *http.Request) (any, error) {
 		return nil, err
 	}
 	q := r.URL.Query()
-	f := record.Filter{Hash: q.Get("operation"), Name: q.Get("name"), HasName: q.Has("name"), Limit: most}
+	f := record.Filter{Operation: q.Get("operation"), Name: q.Get("name"), HasName: q.Has("name"), Limit: most}
 	switch outcome := cmp.Or(q.Get("outcome"), "any"); outcome {
 	case "any":
 	case "slow", "error":
@@ -125,7 +127,7 @@ func summary(t *record.Trace) traceSummary {
 }
 
 func operationOf(d *record.Document) traceOperation {
-	return traceOperation{Hash: d.Hash, Name: d.Name, Kind: d.Kind.String()}
+	return traceOperation{Hash: d.Key, Name: d.Name, Kind: d.Kind.String()}
 }
 
 // errorsOf returns the errors of a trace, as the client got them.
@@ -152,7 +154,7 @@ func (h *handler) trace(r *http.Request) (any, error) {
 	}
 	out := traceResponse{
 		traceSummary: summary(t), Shared: t.Shared, Stages: []durationOfStage{}, Fetches: []traceFetch{},
-		Operation: traceDocument{traceOperation: operationOf(t.Document), Document: h.document(t.Document), Variables: h.variables(t)},
+		Operation: traceDocument{traceOperation: operationOf(t.Document), DocumentHash: t.Document.Hash, Document: t.Document.Text, Variables: h.variables(t)},
 		Cost:      h.costs(t.Cost, t.Actual), Limits: h.limitsOf(t.Document.Usage),
 	}
 	if cost, ok := h.Gateway.EstimateCost(t); ok && t.Cost < 0 {

@@ -20,6 +20,7 @@ type traceOf struct {
 	Shared               bool
 	Operation            struct {
 		Hash, Name, Kind, Document string
+		DocumentHash               string `json:"document_hash"`
 		Variables                  map[string]any
 	}
 	Client   struct{ Name, Version string }

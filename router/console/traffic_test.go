@@ -137,6 +137,42 @@ func TestOperationsAreToldApart(t *testing.T) {
 	}
 }
 
+// TestDocumentsThatDifferInValuesAreOneOperation: the operation, its traces and its
+// subscriptions have the same hash, and a trace is also found by the hash of its document.
+func TestDocumentsThatDifferInValuesAreOneOperation(t *testing.T) {
+	for _, dev := range []bool{false, true} {
+		s := newShop(t, func(c *config.Config) { c.Admin.Console.Sample, c.Dev = 1, dev })
+		const n = 30
+		for i := range n {
+			s.send(t, fmt.Sprintf(`{"query":"query Some { products(first: %d) { name reviews(last: %d) { text } } }"}`, i+4000, i+5000))
+		}
+		s.send(t, `{"query":"query Some { products(first: 1) { name } }"}`)
+		complete(t, s, n+1)
+		list := get[operations](t, s, "operations?window=60").Operations
+		if len(list) != 2 || list[0].Requests != n || list[1].Requests != 1 {
+			t.Fatalf("%+v", list)
+		}
+		if shown := strings.Contains(list[0].Document, "first: 40"); shown != dev {
+			t.Errorf("dev %t: %s", dev, list[0].Document)
+		}
+		type summary struct{ ID string }
+		traces := func(hash string) []summary {
+			return get[struct{ Traces []summary }](t, s, "traces?limit=100&operation="+hash).Traces
+		}
+		all := traces(list[0].Hash)
+		if len(all) != n || len(traces(list[1].Hash)) != 1 {
+			t.Errorf("%d traces", len(all))
+		}
+		one := get[traceOf](t, s, "traces/"+all[0].ID)
+		if one.Operation.Hash != list[0].Hash || one.Operation.DocumentHash == one.Operation.Hash || len(one.Plan) < 10 {
+			t.Errorf("%+v", one)
+		}
+		if found := traces(one.Operation.DocumentHash); len(found) != 1 || found[0].ID != one.ID {
+			t.Errorf("%d traces by the hash of the document", len(found))
+		}
+	}
+}
+
 func TestClientsAndErrorsAreCounted(t *testing.T) {
 	s := newShop(t, nil)
 	s.send(t, `{"query":"{ products { id } }"}`, "Apollographql-Client-Name: web", "Apollographql-Client-Version: 7")

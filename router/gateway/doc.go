@@ -22,7 +22,7 @@
 //	cold.go         bounds concurrent parsing and planning
 //	share.go        identical queries in flight share one execution
 //	audience.go     Cache-Control and Vary of the response
-//	redact.go       the operation text for traces
+//	redact.go       the operation text for traces and the console
 //	parts.go        incremental delivery (@defer) as multipart/mixed
 //	respond.go      status, headers and body of a single response
 //	encoding.go     compression

@@ -247,7 +247,7 @@ func (x *exchange) annotate(ctx context.Context, p *prepared) {
 		attribute.String("graphql.document.hash", p.document.hash),
 	)
 	if x.config.Telemetry.Document {
-		span.SetAttributes(attribute.String("graphql.document", x.snapshot.redacted(p.document)))
+		span.SetAttributes(attribute.String("graphql.document", p.document.withoutValues()))
 	}
 }
 

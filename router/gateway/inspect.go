@@ -49,24 +49,6 @@ type Plan struct {
 	HasCost bool
 }
 
-// Redact returns the text of a document without argument values, or "" if they cannot be
-// distinguished from the rest.
-func (gw *Gateway) Redact(document, operationName string) string {
-	s := gw.current.Load()
-	if s == nil {
-		return ""
-	}
-	r, err := s.redactor()
-	if err != nil {
-		return ""
-	}
-	text, err := r.Redact(document, operationName)
-	if err != nil {
-		return ""
-	}
-	return text
-}
-
 // Errors of PlanOf.
 var (
 	ErrReplaced = errors.New("the supergraph has changed since the operation was executed")
@@ -92,13 +74,7 @@ func (gw *Gateway) PlanOf(ctx context.Context, t *record.Trace) (*plan.Plan, err
 		return nil, err
 	}
 	defer done()
-	text := t.Document.Text
-	if !gw.config.Dev {
-		if text = gw.Redact(text, t.Document.Name); text == "" {
-			return nil, ErrHidden
-		}
-	}
-	parsed, err := s.schema.Parse(text, t.Document.Name)
+	parsed, err := s.schema.Parse(t.Document.Text, t.Document.Name)
 	if err != nil {
 		return nil, fmt.Errorf("parsing the document again: %w", err)
 	}

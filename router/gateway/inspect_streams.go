@@ -4,6 +4,7 @@ import "souk/router/hook"
 
 // A SubscriptionCount has the open subscriptions of one operation.
 type SubscriptionCount struct {
+	// Hash is the Key of the operation's record.Document.
 	Hash, Name string
 	// Clients counts the subscriptions of clients, Upstreams those to the subgraph.
 	Clients, Upstreams int
@@ -15,7 +16,7 @@ func (gw *Gateway) Subscriptions() (list []SubscriptionCount, carriers map[strin
 	type key struct{ hash, name string }
 	by := map[key]*SubscriptionCount{}
 	of := func(d *document) *SubscriptionCount {
-		k := key{d.hash, d.Name()}
+		k := key{d.operationHash(), d.Name()}
 		if by[k] == nil {
 			by[k] = &SubscriptionCount{Hash: k.hash, Name: k.name}
 		}

@@ -25,7 +25,7 @@ func (gw *Gateway) WriteOperations(w io.Writer, most int) error {
 		return err
 	}
 	for _, u := range list[:min(len(list), most)] {
-		if _, err := fmt.Fprintf(w, "\n# document %s, used %d times\n%s", u.hash, u.uses, current.describe(u.document)); err != nil {
+		if _, err := fmt.Fprintf(w, "\n# document %s, used %d times\n%s", u.hash, u.uses, current.print(u.document)); err != nil {
 			return err
 		}
 	}
@@ -59,10 +59,10 @@ func (gw *Gateway) WriteAPISchema(w io.Writer) error {
 	return err
 }
 
-// describe returns a document without values, and the plans of the operations
+// print returns a document without values, and the plans of the operations
 // that it has given.
-func (s *snapshot) describe(d *document) string {
-	text := s.redacted(d)
+func (s *snapshot) print(d *document) string {
+	text := d.withoutValues()
 	if text == "" {
 		return "(its values cannot be told from the rest)\n"
 	}

@@ -121,12 +121,7 @@ func (x *exchange) sawDocument(p *prepared, req *request) {
 	if o == nil {
 		return
 	}
-	d := p.document
-	if o.Document = d.described.Load(); o.Document == nil {
-		o.Document = record.NewDocument(d.hash, d.text, d.Document)
-		d.described.Store(o.Document)
-	}
-	o.New = !p.documentHit
+	o.Document, o.New = p.document.described, !p.documentHit
 	if x.config.Dev && len(req.variables) <= maxSeenVariables {
 		o.Variables = append(o.Variables[:0], req.variables...)
 	}

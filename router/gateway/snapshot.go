@@ -35,7 +35,6 @@ type snapshot struct {
 	model    *supergraph.Model
 	schema   *operation.Schema
 	planner  *planner.Planner
-	redactor func() (*operation.Redactor, error)
 	executor *execute.Executor
 	close    func()
 	rest     RESTHandler
@@ -67,11 +66,10 @@ type document struct {
 	weighed  atomic.Int64
 	// hash is the SHA-256 of the text, in hex.
 	hash string
-	// redacted is the text without argument values. It is nil until a trace needs
-	// it.
+	// redacted is the text without values. It is nil until needed.
 	redacted atomic.Pointer[string]
-	// described is what the console knows of the document. It is nil until needed.
-	described atomic.Pointer[record.Document]
+	// described is what the console knows of the document. It is nil if the console is off.
+	described *record.Document
 	// programs has the programs for recent combinations of conditions and labels.
 	programs atomic.Pointer[[]specialised]
 }
@@ -99,10 +97,10 @@ func (d *document) grown() int64 {
 	if redacted := d.redacted.Load(); redacted != nil {
 		grown += int64(len(*redacted))
 	}
-	if described := d.described.Load(); described != nil {
+	if d.described != nil {
 		grown += describedSize
-		if described.Cut {
-			grown += int64(len(described.Text))
+		if d.described.Cut {
+			grown += int64(len(d.described.Text))
 		}
 	}
 	if known := d.programs.Load(); known != nil {
@@ -156,7 +154,6 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		model:     model,
 		schema:    schema,
 		planner:   planner.New(model, planner.Options{}),
-		redactor:  sync.OnceValues(func() (*operation.Redactor, error) { return operation.NewRedactor(model.APISchema) }),
 		close:     closeTransport,
 		documents: bytecache.New[string, *document](gw.config.Caches.Documents, observer(gw.metrics.Document)),
 		plans:     bytecache.New[string, planned](gw.config.Caches.Plans, observer(gw.metrics.Plan)),
@@ -245,6 +242,9 @@ func (s *snapshot) document(ctx context.Context, m *metrics, key, text, name []b
 	sum := sha256.Sum256(text)
 	d := &document{Document: parsed, key: whole, text: kept, name: string(name), hash: hex.EncodeToString(sum[:])}
 	d.base = parsed.Size() + len(name) // Size includes the text
+	if s.gateway.options.Recorder != nil {
+		s.describe(d)
+	}
 	return s.documents.Put(whole, d, d.base), false, nil
 }
 

@@ -25,5 +25,5 @@
 //   - variables.go: coercion of variables
 //   - errors.go: error types and codes
 //   - builtin.go: corrections of the built-in definitions
-//   - redact.go: documents without values, for traces
+//   - redact.go: documents without values, for traces and statistics
 package operation

@@ -6,8 +6,9 @@
 // requests share.
 //
 // Everything is bounded, whatever clients send. The constants in bounds.go say by how much;
-// all of it together stays below 30 MB. The first distinct operations have statistics of their
-// own, up to a maximum number; all others share one. Traces are kept of failing and slow operations, of
+// all of it together stays below 30 MB. The operations that occur most have statistics of their
+// own, up to a maximum number; all others share one. Documents that differ only in values are
+// one operation. Traces are kept of failing and slow operations, of
 // the latest of each operation, and of a sample of the others.
 //
 //	operation.go  what the gateway reports
@@ -17,6 +18,7 @@
 //	series.go     statistics of one operation, client or subgraph over the last hour
 //	timeline.go   statistics of all operations for each second of the last hour
 //	table.go      bounded tables of series
+//	sketch.go     how often keys without a series occur
 //	problems.go   errors by code
 //	usage.go      use of fields
 //	traces.go     traces

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"strings"
 	"time"
@@ -27,20 +28,30 @@ func ParseTraceID(text string) (id TraceID, ok bool) {
 // A Document describes a document and the operation in it that is executed. It is made once
 // for each entry of the document cache.
 type Document struct {
-	Hash, Name string
-	Kind       operation.Kind
-	// Text is the document. It is cut off after maxTracedText bytes.
+	// Key identifies the operation: documents that differ only in values have the same. It
+	// is the SHA-256 of the redacted text, or equal to Hash if the document cannot be
+	// redacted. Hash is the SHA-256 of the document. Both are in hex.
+	Key, Hash, Name string
+	Kind            operation.Kind
+	// Text is what the console shows: the document in development mode, otherwise its
+	// redacted text, which is empty if there is none.
 	Text string
-	Cut  bool
+	// Cut is set if Text is not the whole document.
+	Cut bool
 	// Usage is the size of the operation.
 	Usage operation.Usage
 }
 
-// NewDocument returns a description that does not keep a large document alive.
-func NewDocument(hash, text string, d *operation.Document) *Document {
-	out := &Document{Hash: hash, Name: d.Name(), Kind: d.Kind(), Text: text, Usage: d.Usage()}
-	if len(text) > maxTracedText {
-		out.Text, out.Cut = clip(text, maxTracedText), true
+// NewDocument returns a description that does not keep a large document alive. redacted is
+// the result of d.Redacted. shown is the text to show.
+func NewDocument(hash, redacted, shown string, d *operation.Document) *Document {
+	out := &Document{Key: hash, Hash: hash, Name: d.Name(), Kind: d.Kind(), Text: shown, Cut: shown == "", Usage: d.Usage()}
+	if redacted != "" {
+		sum := sha256.Sum256([]byte(redacted))
+		out.Key = hex.EncodeToString(sum[:])
+	}
+	if len(shown) > maxTracedText {
+		out.Text, out.Cut = clip(shown, maxTracedText), true
 	}
 	if len(out.Name) > maxName {
 		out.Name, out.Cut = clip(out.Name, maxName), true

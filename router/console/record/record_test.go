@@ -37,7 +37,7 @@ func an(r *record.Recorder, name string, took time.Duration) *record.Operation {
 	lastID++
 	binary.LittleEndian.PutUint64(o.ID[:], lastID)
 	binary.LittleEndian.PutUint64(o.ID[8:], rand.Uint64())
-	o.Document = &record.Document{Hash: "h" + name, Name: name, Text: "query " + name + " { f }"}
+	o.Document = &record.Document{Key: "k" + name, Hash: "h" + name, Name: name, Text: "query " + name + " { f }"}
 	o.Duration, o.Status = took, 200
 	return o
 }
@@ -166,6 +166,79 @@ func TestRareOperationsCannotPushOutThoseInUse(t *testing.T) {
 	}
 	if used != rare/1000 || len(list) > 300 || sum+other.Requests != rare+rare/1000 || r.Dropped() != 0 {
 		t.Errorf("%d operations, %d requests of the one in use, %d + %d requests", len(list), used, sum, other.Requests)
+	}
+}
+
+// TestRepeatedNewOperationsCannotPushOutThoseInUse: an attacker sends each of many documents
+// several times, a hundred times as often as operations are sent that have been in use.
+func TestRepeatedNewOperationsCannotPushOutThoseInUse(t *testing.T) {
+	for _, times := range []int{2, 5} {
+		r, c := newRecorder(t)
+		const used = 50
+		next := 0
+		for second := range 160 {
+			for i := range used { // each every 10 s
+				if second%10 == i%10 {
+					r.End(an(r, fmt.Sprint("used", i), time.Millisecond))
+					r.Highest() // count it
+				}
+			}
+			for range 100 {
+				if second < 60 {
+					break // the attack has not begun
+				}
+				next++
+				for range times {
+					r.End(an(r, fmt.Sprint("attack", next), time.Millisecond))
+				}
+				if next%10 == 0 {
+					r.Highest() // count them
+				}
+			}
+			c.Time = c.Add(time.Second)
+		}
+		list, other := r.Operations(time.Hour)
+		found, sum := 0, uint64(0)
+		for _, o := range list {
+			sum += o.Requests
+			if strings.HasPrefix(o.Document.Name, "used") && o.Requests == 16 {
+				found++
+			}
+		}
+		if want := uint64(100*100*times + used*16); found != used || len(list) > 256 || sum+other.Requests != want {
+			t.Errorf("each %d times: %d of %d operations in use, %d operations, %d + %d of %d requests", times, found, used, len(list), sum, other.Requests, want)
+		}
+	}
+}
+
+// TestOperationsInUseReplaceThoseThatNobodyUses: after an attack has filled the table, all
+// operations in use get statistics of their own.
+func TestOperationsInUseReplaceThoseThatNobodyUses(t *testing.T) {
+	r, c := newRecorder(t)
+	for i := range 1000 {
+		for range 3 {
+			r.End(an(r, fmt.Sprint("attack", i), time.Millisecond))
+			r.Highest()
+		}
+	}
+	for range 120 {
+		for i := range 200 {
+			r.End(an(r, fmt.Sprint("used", i), time.Millisecond))
+			if i%10 == 0 {
+				r.Highest()
+			}
+		}
+		c.Time = c.Add(time.Second)
+	}
+	list, _ := r.Operations(time.Minute)
+	found := 0
+	for _, o := range list {
+		if strings.HasPrefix(o.Document.Name, "used") && o.Requests >= 50 {
+			found++
+		}
+	}
+	if found != 200 {
+		t.Errorf("%d of 200 operations in use", found)
 	}
 }
 
@@ -314,7 +387,7 @@ func document(t *testing.T, name, text string) *record.Document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := record.NewDocument("hash"+name, text, parsed)
+	d := record.NewDocument("hash"+name, text, text, parsed)
 	d.Name = name
 	return d
 }
@@ -347,7 +420,7 @@ func BenchmarkOperation(b *testing.B) {
 	r := record.New(record.Options{})
 	defer r.Close()
 	r.SetSample(.01)
-	d := &record.Document{Hash: strings.Repeat("a", 64), Name: "Example", Text: "query Example { f }"}
+	d := &record.Document{Key: strings.Repeat("k", 64), Hash: strings.Repeat("a", 64), Name: "Example", Text: "query Example { f }"}
 	fields := make([]uint32, 20)
 	for i := range fields {
 		fields[i] = r.Field(fmt.Sprint("T.f", i))

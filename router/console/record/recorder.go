@@ -59,7 +59,9 @@ type shard struct {
 	_   [96]byte // keeps shards on different cache lines
 }
 
-type operationKey struct{ hash, name string }
+// An operationKey identifies an operation. Documents that cannot be redacted have several
+// operations with the same Document.Key.
+type operationKey struct{ key, name string }
 
 type operationValue struct {
 	document *Document
@@ -238,7 +240,7 @@ func (r *Recorder) count(o *Operation) {
 }
 
 func (r *Recorder) countFetch(subgraph string, now time.Time, c count) {
-	e := r.subgraphs.get(subgraph, func() (string, struct{}) { return strings.Clone(subgraph), struct{}{} })
+	e := r.subgraphs.get(subgraph, now, func() (string, struct{}) { return strings.Clone(subgraph), struct{}{} })
 	r.subgraphs.count(e, now, c)
 }
 
@@ -248,11 +250,11 @@ func (r *Recorder) countOperation(o *Operation, now time.Time, c count) *operati
 		return nil
 	}
 	d := o.Document
-	e := r.operations.get(operationKey{d.Hash, d.Name}, func() (operationKey, operationValue) {
+	e := r.operations.get(operationKey{d.Key, d.Name}, now, func() (operationKey, operationValue) {
 		kept := *d
 		kept.Text, kept.Cut = clip(d.Text, maxDocument), d.Cut || len(d.Text) > maxDocument
-		kept.Hash, kept.Name = strings.Clone(d.Hash), strings.Clone(d.Name)
-		return operationKey{kept.Hash, kept.Name}, operationValue{document: &kept, estimated: -1, actual: -1}
+		kept.Key, kept.Hash, kept.Name = strings.Clone(d.Key), strings.Clone(d.Hash), strings.Clone(d.Name)
+		return operationKey{kept.Key, kept.Name}, operationValue{document: &kept, estimated: -1, actual: -1}
 	})
 	r.operations.count(e, now, c)
 	r.measure(o)
@@ -290,7 +292,7 @@ func (r *Recorder) countClient(o *Operation, now time.Time, c count) int {
 	}
 	o.Client, o.ClientVersion = clip(name, maxClientName), clip(version, maxClientName)
 	key := clientKey{o.Client, o.ClientVersion}
-	e := r.clients.get(key, func() (clientKey, struct{}) {
+	e := r.clients.get(key, now, func() (clientKey, struct{}) {
 		o.Client, o.ClientVersion = strings.Clone(key.name), strings.Clone(key.version)
 		return clientKey{o.Client, o.ClientVersion}, struct{}{}
 	})
@@ -339,7 +341,7 @@ func (r *Recorder) Operations(window time.Duration) (list []OperationStats, othe
 		list = append(list, OperationStats{Stats: s, Document: v.document, Fields: v.fields, Estimated: v.estimated, Actual: v.actual})
 	}
 	for _, t := range r.traces.latest() {
-		i, ok := index[operationKey{t.Document.Hash, t.Document.Name}]
+		i, ok := index[operationKey{t.Document.Key, t.Document.Name}]
 		if !ok {
 			continue
 		}

@@ -1,7 +1,9 @@
 package record
 
 import (
+	"cmp"
 	"hash/maphash"
+	"slices"
 	"time"
 )
 
@@ -10,23 +12,38 @@ type entry[V any] struct {
 	series
 	value V
 	index int // unique among the entries, from 0
+	// credit is how often the key was seen before since, when it got its entry.
+	credit uint64
+	since  time.Time
 }
 
-// A table has series of a bounded number of keys. When it is full, a new key replaces the one
-// that was not used for the longest time, but only when it occurs for the second time:
-// clients that send every key once cannot push out those in use. Everything else is counted
-// in other.
+// A table has series of a bounded number of keys: those that occur most. When it is full, a
+// new key replaces the one with the lowest score if it has occurred more often than that.
+// Clients that send new keys all the time cannot push out those in use. Everything else is
+// counted in other.
 type table[K comparable, V any] struct {
 	most    int
 	entries map[K]*entry[V]
 	free    []int // indices
 	other   series
 	seed    maphash.Seed
-	// seen has a part of the hashes of keys that were new while the table was full.
-	seen [1024]uint32
+	seen    sketch // of keys that were new while the table was full
+	// ranked are the keys by their scores as of ranking, the highest first. Those that were
+	// replaced since, and those that replaced them, are not among them.
+	ranked  []ranked[K]
+	ranking time.Time
 	// removed is called with the index of a key that is replaced. It may be nil.
 	removed func(index int)
 }
+
+// A ranked key has the score of a key.
+type ranked[K comparable] struct {
+	key   K
+	score uint64
+}
+
+// rankEvery is how often the keys of a full table are ranked again.
+const rankEvery = 10 * time.Second
 
 func newTable[K comparable, V any](most int) *table[K, V] {
 	t := &table[K, V]{most: most, entries: map[K]*entry[V]{}, seed: maphash.MakeSeed()}
@@ -38,51 +55,83 @@ func newTable[K comparable, V any](most int) *table[K, V] {
 
 // get returns the entry of a key, or nil if the key is one of the others. first makes the
 // key to keep and its value for a new entry.
-func (t *table[K, V]) get(key K, first func() (K, V)) *entry[V] {
+func (t *table[K, V]) get(key K, now time.Time, first func() (K, V)) *entry[V] {
 	if e := t.entries[key]; e != nil {
 		return e
 	}
+	var seen uint64
 	if len(t.free) == 0 {
-		if !t.again(key) {
+		seen = t.seen.add(maphash.Comparable(t.seed, key))
+		if !t.evict(seen, now) {
 			return nil
 		}
-		t.evict()
 	}
 	kept, value := first()
 	last := len(t.free) - 1
-	e := &entry[V]{value: value, index: t.free[last]}
+	e := &entry[V]{value: value, index: t.free[last], credit: seen, since: now}
 	t.free = t.free[:last]
 	t.entries[kept] = e
 	return e
 }
 
-// again reports whether a key was seen recently.
-func (t *table[K, V]) again(key K) bool {
-	hash := maphash.Comparable(t.seed, key)
-	at, mark := hash%uint64(len(t.seen)), uint32(hash>>32)|1
-	if t.seen[at] == mark {
-		t.seen[at] = 0
-		return true
+// evict removes the entry with the lowest score and counts it in other. It does nothing and
+// returns false if no score is below the number of times that a new key was seen, or if the
+// key was seen only once.
+func (t *table[K, V]) evict(seen uint64, now time.Time) bool {
+	if seen < 2 {
+		return false
 	}
-	t.seen[at] = mark
-	return false
-}
-
-// evict removes the entry that was not used for the longest time and counts it in other.
-func (t *table[K, V]) evict() {
-	var oldest K
-	var e *entry[V]
-	for key, one := range t.entries {
-		if e == nil || one.last.Before(e.last) {
-			oldest, e = key, one
-		}
+	if now.Sub(t.ranking) >= rankEvery {
+		t.rank(now)
 	}
-	delete(t.entries, oldest)
+	last := len(t.ranked) - 1
+	if last < 0 || t.ranked[last].score >= seen {
+		return false
+	}
+	key := t.ranked[last].key
+	e := t.entries[key]
+	t.ranked = t.ranked[:last]
+	delete(t.entries, key)
 	t.other.fold(&e.series)
 	t.free = append(t.free, e.index)
 	if t.removed != nil {
 		t.removed(e.index)
 	}
+	return true
+}
+
+// rank sorts the keys by their scores, those that were not used for the longest time last.
+func (t *table[K, V]) rank(now time.Time) {
+	t.ranking, t.ranked = now, t.ranked[:0]
+	for key, e := range t.entries {
+		t.ranked = append(t.ranked, ranked[K]{key, e.score(now)})
+	}
+	slices.SortFunc(t.ranked, func(a, b ranked[K]) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), t.entries[b.key].last.Compare(t.entries[a.key].last))
+	})
+}
+
+// score is how often a key was used in 5 minutes: the last ones, or those of the last hour on
+// average if that is more. What was seen of the key before it had an entry counts, too, so
+// that it is not replaced before it has been counted for that time.
+func (e *entry[V]) score(now time.Time) uint64 {
+	score := max(e.recent(1, 5, now), e.recent(2, len(e.coarse), now)/12)
+	if now.Sub(e.since) < 5*time.Minute {
+		score += e.credit
+	}
+	return score
+}
+
+// recent returns the number of requests in the last slots of a level.
+func (s *series) recent(level, n int, now time.Time) (sum uint64) {
+	l := s.levels()[level]
+	last := now.Unix() / l.step
+	for i := range l.slots {
+		if one := &l.slots[i]; one.at <= last && one.at > last-int64(n) {
+			sum += uint64(one.requests)
+		}
+	}
+	return sum
 }
 
 // fold adds the statistics of another series.

@@ -221,10 +221,10 @@ func (r *Recorder) sampled(id TraceID) bool {
 
 // A Filter selects traces. Its zero value selects all.
 type Filter struct {
-	// Hash is the hash of a document. Outcome is "", "error" or "slow".
-	Hash, Name, Outcome string
-	HasName             bool
-	Limit               int
+	// Operation is the Key or the Hash of a Document. Outcome is "", "error" or "slow".
+	Operation, Name, Outcome string
+	HasName                  bool
+	Limit                    int
 }
 
 // Traces returns traces, the latest first.
@@ -246,7 +246,7 @@ func (r *Recorder) Traces(f Filter) []*Trace {
 func (f *Filter) matches(t *Trace) bool {
 	d := t.Document
 	switch {
-	case f.Hash != "" && d.Hash != f.Hash, f.HasName && d.Name != f.Name:
+	case f.Operation != "" && d.Key != f.Operation && d.Hash != f.Operation, f.HasName && d.Name != f.Name:
 		return false
 	case f.Outcome == "error":
 		return t.Errors > 0
