@@ -8,6 +8,7 @@ FUZZIN        ?= '*_test.go'
 FUZZGRAPHS    ?= 100
 BENCHTIME     ?= 1s
 BENCHCOUNT    ?= 1
+FROM          ?= HEAD~1
 CYCLONEDX     := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 # What builds images: the first of these that works.
 ENGINE        ?= $(shell for e in docker podman buildah; do $$e info >/dev/null 2>&1 && { echo $$e; break; }; done)
@@ -97,6 +98,10 @@ load: ## load-test the store with k6: RATE, DURATION
 .PHONY: chaos
 chaos: ## load-test while each part is killed in turn, then audit the data
 	@$(GO) run ./loadtest/run -chaos
+
+.PHONY: upgrade
+upgrade: ## update the services from revision FROM under load, then audit the data
+	@$(GO) run ./loadtest/run -from $(FROM)
 
 .PHONY: k6
 k6: ## build k6, for the tests of its scripts, and print its path

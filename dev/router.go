@@ -18,7 +18,12 @@ import (
 // eventStream is the Redis stream of the services' events.
 const eventStream = "souk:events"
 
-// startRouter starts the router for the services.
+// StartRouter starts the router and waits until it is ready.
+func (s *System) StartRouter(ctx context.Context) error {
+	_, err := s.startRouter(ctx)
+	return err
+}
+
 func (s *System) startRouter(ctx context.Context) (string, error) {
 	tel, err := s.telemetry(ctx, routerName)
 	if err != nil {

@@ -35,6 +35,20 @@ func (s *System) StartService(ctx context.Context, name string) error {
 	return c.awaitReady(ctx, s.URL(name)+"/readyz")
 }
 
+// startServices starts all services and fills their databases.
+func (s *System) startServices(ctx context.Context, report progress) error {
+	if s.opts.Services != nil {
+		s.release(subgraphs.Names()...)
+		return s.opts.Services(ctx, s)
+	}
+	for _, name := range subgraphs.Names() {
+		if err := report.step(name, func() (string, error) { return s.URL(name), s.StartService(ctx, name) }); err != nil {
+			return err
+		}
+	}
+	return report.step("seed data", func() (string, error) { return s.seed(ctx) })
+}
+
 // StopService stops a service after the requests in progress. The other
 // services keep running.
 func (s *System) StopService(name string) error {

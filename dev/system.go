@@ -57,6 +57,10 @@ type Options struct {
 	// carrier does not ship or deliver.
 	ShipAfter    time.Duration
 	DeliverAfter time.Duration
+	// Services starts the services with System.Variables at System.Address, for
+	// example in processes of their own. If it is nil, they run in this process
+	// and their databases get sample data.
+	Services func(context.Context, *System) error
 	// Extensions are the extensions of the router.
 	Extensions router.Extensions
 }
@@ -116,12 +120,7 @@ func (s *System) start(ctx context.Context) error {
 	if err := report.step(paymentName, func() (string, error) { return s.URL(paymentName), s.StartPayment(ctx) }); err != nil {
 		return err
 	}
-	for _, name := range subgraphs.Names() {
-		if err := report.step(name, func() (string, error) { return s.URL(name), s.StartService(ctx, name) }); err != nil {
-			return err
-		}
-	}
-	if err := report.step("seed data", func() (string, error) { return s.seed(ctx) }); err != nil {
+	if err := s.startServices(ctx, report); err != nil {
 		return err
 	}
 	s.startCarrier(ctx)

@@ -90,6 +90,14 @@ func relay(to, from net.Conn) {
 	_ = to.Close()
 }
 
+// replace lets an endpoint take the place of another one for new connections.
+func (b *balancer) replace(leaving, fresh string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.endpoints = slices.Clone(b.endpoints)
+	b.endpoints[slices.Index(b.endpoints, leaving)] = fresh
+}
+
 // dial connects to the next endpoint that accepts, or returns nil.
 func (b *balancer) dial() net.Conn {
 	for _, endpoint := range b.order() {

@@ -13,6 +13,11 @@
 // and its money, there is no other money, each customer got one e-mail, and the
 // cache agrees with the database.
 //
+// With -from, it does a rolling update of the services from an earlier revision
+// of the repository under that revision's load script. The earlier version makes
+// the databases, and the replicas of this version migrate them while both serve.
+// No request may fail, and the audit follows.
+//
 // Environment variables shape the load: RATE is the number of visits per
 // second at the peak, DURATION the length of the peak. K6 is the path of the
 // k6 program. Without it, the command uses k6 from PATH, or builds it from the
@@ -21,6 +26,6 @@
 // testrun.go is the hub, and main.go reads the arguments. k6.go runs the scripts,
 // and redis.go runs Redis. fleet.go and router.go run the other programs,
 // process.go one of them, and balancer.go connects to replicas. outage.go kills
-// the parts, cache.go reads the cache's
+// the parts, upgrade.go replaces the services, cache.go reads the cache's
 // metrics, and audit.go, audit_cache.go and audit_money.go check the result.
 package main

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -20,6 +21,16 @@ type fleet struct {
 	store        *dev.System
 	binary, logs string // the souk program, and the directory of the logs
 	running      []func() error
+}
+
+// build builds the souk program of a source directory.
+func build(ctx context.Context, source, binary string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", binary, ".")
+	cmd.Dir = source
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building souk: %w: %s", err, text)
+	}
+	return nil
 }
 
 // stop kills all processes, the last one first.
@@ -59,32 +70,56 @@ func (f *fleet) payment(ctx context.Context) (*process, error) {
 const replicaCount = 2
 
 // A service is a service with several replicas behind its address.
-type service struct{ replicas []*process }
+type service struct {
+	name     string
+	replicas []*process
+	balancer *balancer
+}
 
 // service runs the replicas of a service.
 func (f *fleet) service(ctx context.Context, name string) (*service, error) {
 	if err := f.store.StopService(name); err != nil {
 		return nil, err
 	}
-	s := new(service)
+	s := &service{name: name}
 	var endpoints []string
 	for n := range replicaCount {
-		address, err := loopback.Address(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("finding a port for %s: %w", name, err)
-		}
-		p, err := f.launch(ctx, name, name+"-"+strconv.Itoa(n+1), address, f.store.Variables(name))
+		p, err := f.replica(ctx, name, name+"-"+strconv.Itoa(n+1))
 		if err != nil {
 			return nil, err
 		}
-		s.replicas, endpoints = append(s.replicas, p), append(endpoints, address)
+		s.replicas, endpoints = append(s.replicas, p), append(endpoints, p.address())
 	}
-	b, err := balance(ctx, f.store.Address(name), endpoints)
-	if err != nil {
+	var err error
+	if s.balancer, err = balance(ctx, f.store.Address(name), endpoints); err != nil {
 		return nil, err
 	}
-	f.running = append(f.running, b.close)
+	f.running = append(f.running, s.balancer.close)
 	return s, nil
+}
+
+func (f *fleet) replica(ctx context.Context, name, label string) (*process, error) {
+	address, err := loopback.Address(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("finding a port for %s: %w", label, err)
+	}
+	return f.launch(ctx, name, label, address, f.store.Variables(name))
+}
+
+// replace replaces a replica by one of another program. The new one is ready
+// before the old one leaves.
+func (f *fleet) replace(ctx context.Context, s *service, n int, binary string) error {
+	old := s.replicas[n]
+	next := &fleet{store: f.store, binary: binary, logs: f.logs}
+	fresh, err := next.replica(ctx, s.name, old.name+"-new")
+	f.running = append(f.running, next.running...)
+	if err != nil {
+		return err
+	}
+	s.replicas[n] = fresh
+	s.balancer.replace(old.address(), fresh.address())
+	wait(ctx, leaveTime)
+	return old.end()
 }
 
 // kill kills all replicas.

@@ -69,11 +69,16 @@ func (t *testRun) journalPath() string { return filepath.Join(t.results, "k6.log
 // runScript runs a script with environment variables. A failed threshold is an
 // error.
 func (t *testRun) runScript(ctx context.Context, script string, variables []string, flags ...string) error {
+	return t.runScriptOf(ctx, t.top, script, variables, flags...)
+}
+
+// runScriptOf is like runScript for the scripts of another source directory.
+func (t *testRun) runScriptOf(ctx context.Context, source, script string, variables []string, flags ...string) error {
 	if err := os.RemoveAll(t.journalPath()); err != nil {
 		return fmt.Errorf("removing the previous journal: %w", err)
 	}
 	args := append([]string{"run", "--quiet", "--no-usage-report", "--log-format", "json", "--console-output", t.journalPath()}, flags...)
-	cmd := exec.CommandContext(ctx, t.k6, append(args, filepath.Join(t.top, "loadtest", script+".js"))...)
+	cmd := exec.CommandContext(ctx, t.k6, append(args, filepath.Join(source, "loadtest", script+".js"))...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // lets k6 write its summary
 	cmd.WaitDelay = 20 * time.Second
 	cmd.Env = append(append(os.Environ(), "GATEWAY_URL="+t.store.URL("router"), "RESULTS="+t.results, "K6_NO_COLOR=true"), variables...)
@@ -84,6 +89,26 @@ func (t *testRun) runScript(ctx context.Context, script string, variables []stri
 		return fmt.Errorf("k6 run %s.js: %w: %s", script, err, tailOf(log.String()))
 	}
 	return nil
+}
+
+// A summary has the results of a script.
+type summary struct {
+	Failed  []string // thresholds
+	Metrics map[string]struct {
+		Values map[string]float64
+	}
+}
+
+// readSummary reads the summary of the last script.
+func readSummary(results string) (all summary, err error) {
+	text, err := os.ReadFile(filepath.Join(results, "summary.json"))
+	if err != nil {
+		return all, fmt.Errorf("reading the summary: %w", err)
+	}
+	if err := json.Unmarshal(text, &all); err != nil {
+		return all, fmt.Errorf("reading the summary: %w", err)
+	}
+	return all, nil
 }
 
 func tailOf(log string) string { return log[max(0, len(log)-2000):] }

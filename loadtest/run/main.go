@@ -14,11 +14,12 @@ import (
 
 func main() {
 	chaos := flag.Bool("chaos", false, "kill and restart every part under load, then audit the store")
+	from := flag.String("from", "", "the Git revision to upgrade the services from, under load; then audit the store")
 	find := flag.Bool("k6", false, "find or build k6, print its path and exit")
 	flag.Parse()
 	logging.Disable() // go-redis logs every failed dial during an outage
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *chaos, *find)
+	err := run(ctx, *chaos, *from, *find)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -26,7 +27,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, chaos, find bool) (err error) {
+func run(ctx context.Context, chaos bool, from string, find bool) (err error) {
 	k6, err := findK6(ctx, os.Stderr)
 	if err != nil {
 		return err
@@ -35,11 +36,14 @@ func run(ctx context.Context, chaos, find bool) (err error) {
 		fmt.Println(k6)
 		return nil
 	}
-	t, err := startRun(ctx, testRun{k6: k6, top: ".", results: "loadtest/results", out: os.Stdout})
+	t, err := startRun(ctx, testRun{k6: k6, top: ".", results: "loadtest/results", out: os.Stdout, from: from})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.stop()) }()
+	if from != "" {
+		return t.runUpgrade(ctx, cmp.Or(os.Getenv("DURATION"), "60s"))
+	}
 	if chaos {
 		return t.runChaos(ctx, everyPart, slow, cmp.Or(os.Getenv("DURATION"), "110s"))
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
@@ -43,10 +42,8 @@ const redisPart, postgresPart, routerPart = "Redis", "Postgres", "router"
 // stop ends the processes.
 func (t *testRun) outages(ctx context.Context, parts []string) (list outages, stop func() error, err error) {
 	binary := filepath.Join(t.dir, "souk")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
-	build.Dir = t.top
-	if text, err := build.CombinedOutput(); err != nil {
-		return nil, nil, fmt.Errorf("building souk: %w: %s", err, text)
+	if err := build(ctx, t.top, binary); err != nil {
+		return nil, nil, err
 	}
 	f := &fleet{store: t.store, binary: binary, logs: t.results}
 	for _, name := range parts {

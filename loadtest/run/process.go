@@ -7,11 +7,17 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
+	"syscall"
 	"time"
 )
 
-// readyTimeout bounds how long a program may take to become ready.
-const readyTimeout = 30 * time.Second
+const (
+	// readyTimeout bounds how long a program may take to become ready.
+	readyTimeout = 60 * time.Second
+	// endTimeout bounds how long a program may take to finish its work.
+	endTimeout = 60 * time.Second
+)
 
 // A process runs the souk program and can be killed and started again.
 type process struct {
@@ -21,6 +27,8 @@ type process struct {
 	url               string            // /readyz below it responds with 200 when the program is ready
 	cmd               *exec.Cmd
 }
+
+func (p *process) address() string { return strings.TrimPrefix(p.url, "http://") }
 
 // start starts the program and waits until it is ready.
 func (p *process) start(ctx context.Context) error {
@@ -54,6 +62,23 @@ func (p *process) ready(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("%s is not ready: status %d", p.name, res.StatusCode), res.Body.Close())
 	}
 	return res.Body.Close()
+}
+
+// end asks the program to stop and waits until it has finished its work.
+func (p *process) end() error {
+	if p.cmd == nil {
+		return nil
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stopping %s: %w", p.name, err)
+	}
+	overdue := time.AfterFunc(endTimeout, func() { _ = p.cmd.Process.Kill() }) // Wait returns the error
+	defer overdue.Stop()
+	if err := p.cmd.Wait(); err != nil {
+		return fmt.Errorf("stopping %s: %w", p.name, err)
+	}
+	p.cmd = nil
+	return nil
 }
 
 // kill kills the process. It loses what it has in memory.

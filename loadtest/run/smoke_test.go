@@ -52,7 +52,7 @@ func TestScriptsPassTheirChecks(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := s.runScript(t.Context(), "product", nil, "--vus", "1", "--iterations", "3")
-		if err == nil || !slices.Contains(readSummary(t, s).Failed, "graphql_errors: rate<0.001") {
+		if err == nil || !slices.Contains(summaryOf(t, s).Failed, "graphql_errors: rate<0.001") {
 			t.Errorf("without inventory: got error %v, want failed thresholds", err)
 		}
 	})
@@ -101,20 +101,10 @@ func (o testOutput) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-type summary struct {
-	Failed  []string // thresholds
-	Metrics map[string]struct {
-		Values map[string]float64
-	}
-}
-
-func readSummary(t *testing.T, s *testRun) (all summary) {
+func summaryOf(t *testing.T, s *testRun) summary {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(s.results, "summary.json"))
+	all, err := readSummary(s.results)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &all); err != nil {
 		t.Fatal(err)
 	}
 	return all
@@ -123,7 +113,7 @@ func readSummary(t *testing.T, s *testRun) (all summary) {
 // checkSummary expects at least a number of iterations without a failure.
 func checkSummary(t *testing.T, s *testRun, iterations float64) {
 	t.Helper()
-	metrics := readSummary(t, s).Metrics
+	metrics := summaryOf(t, s).Metrics
 	if metrics["checks"].Values["rate"] != 1 || metrics["http_req_failed"].Values["rate"] != 0 || metrics["graphql_errors"].Values["rate"] != 0 {
 		log, _ := os.ReadFile(s.journalPath())
 		t.Errorf("got failures: %s", tailOf(string(log)))

@@ -19,11 +19,14 @@ type testRun struct {
 	auth            string    // as in dev.Options; default: tutorial
 	out             io.Writer // receives the report
 	skipGracePeriod bool      // as in auditor
+	from            string    // the Git revision to upgrade from; empty: none
 
 	dir   string // the store's data
 	log   *os.File
 	redis *redisProcess
 	store *dev.System
+
+	upgrade *upgrade // nil without one
 }
 
 // startRun starts the store.
@@ -55,17 +58,27 @@ func (t *testRun) start(ctx context.Context) (err error) {
 	if t.auth == "" {
 		t.auth = "tutorial"
 	}
-	t.store, err = dev.Start(ctx, dev.Options{
+	options := dev.Options{
 		Listen: "127.0.0.1:0", Dir: t.dir, RedisURL: t.redis.url(), AuthMode: t.auth, Log: t.log, LogLevel: "warn",
-	})
+	}
+	if t.from != "" {
+		if t.upgrade, err = t.prepareUpgrade(ctx, t.from); err != nil {
+			return err
+		}
+		options.Services = t.upgrade.start
+	}
+	t.store, err = dev.Start(ctx, options)
 	return err
 }
 
 // stop stops the store and removes its data.
 func (t *testRun) stop() error {
 	var err error
+	if t.upgrade != nil {
+		err = t.upgrade.old.stop()
+	}
 	if t.store != nil {
-		err = t.store.Stop()
+		err = errors.Join(err, t.store.Stop())
 	}
 	t.redis.kill()
 	if t.dir != "" {
