@@ -65,6 +65,7 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 		Products:  productclient.New(r.Services["product"], r.ServiceToken, transport),
 		Users:     users,
 		Payments:  provider,
+		Metrics:   checkout.NewMetrics(r.Telemetry.Registry),
 		Now:       r.Now,
 		Logger:    r.Logger,
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs/internal/identity"
@@ -30,6 +31,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // store is a checkout service with its surroundings.
 type store struct {
+	metrics *prometheus.Registry
 	*checkout.Service
 	t         *testing.T
 	db        *pgxpool.Pool
@@ -51,7 +53,7 @@ func open(t *testing.T) *store {
 		t.Fatal(err)
 	}
 	s := &store{
-		t: t, db: db, clock: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC),
+		t: t, db: db, metrics: prometheus.NewRegistry(), clock: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC),
 		users: fake.NewUsers(t, "1", "2"),
 		products: fake.NewProducts(t, map[string]fake.Product{
 			"1": {Name: "Laptop", Price: 99999, Currency: "USD"},
@@ -64,7 +66,7 @@ func open(t *testing.T) *store {
 	}
 	now := func() time.Time { return s.clock }
 	s.Service = &checkout.Service{
-		Orders: orderstore.New(db, now), Now: now, Logger: logger,
+		Orders: orderstore.New(db, now), Now: now, Logger: logger, Metrics: checkout.NewMetrics(s.metrics),
 		Inventory: inventoryclient.New(s.inventory.URL, "", nil),
 		Products:  productclient.New(s.products.URL, "", nil),
 		Users:     userclient.New(s.users.URL, "", nil),

@@ -8,7 +8,7 @@
 // place.go handles the call and request.go validates it. pay.go moves money,
 // cancel.go cancels orders and releases stock, ship.go ships, delivers and
 // refunds. erase.go removes personal data. worker.go recovers orders after a
-// crash.
+// crash, and metrics.go counts results.
 //
 // # Placing an order
 //

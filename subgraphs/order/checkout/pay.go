@@ -104,12 +104,16 @@ func (s *Service) doPaymentTask(ctx context.Context, id int64) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
+	recorded := false
 	_, err = s.Orders.Change(ctx, id, systemActor, func(o orderstore.Order) (orderstore.Event, error) {
-		if o.DuePayment() != action { // a concurrent attempt has recorded it
+		if recorded = o.DuePayment() == action; !recorded { // a concurrent attempt has recorded it
 			return nil, nil
 		}
 		return event, nil
 	})
+	if err == nil && recorded {
+		s.Metrics.paid(event)
+	}
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"souk/subgraphs/internal/events"
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
+
 	"souk/subgraphs/order/checkout"
 	"souk/subgraphs/order/internal/fake"
 	"souk/subgraphs/order/orderstore"
@@ -327,6 +329,30 @@ func TestRefusedCaptureIsRecorded(t *testing.T) {
 	if got := s.paid(o.ID); got != "SHIPPED FAILED AUTHORIZED" || s.count("event_outbox WHERE type = 'order.paid'") != 0 {
 		t.Error(got)
 	}
+	want := map[string]float64{
+		"souk_payments_total captured": 0, "souk_payments_total failed": 1, "souk_payments_total refunded": 0, "souk_payments_total voided": 0,
+		"souk_orders_total confirmed": 1, "souk_orders_total out_of_stock": 0, "souk_orders_total payment_declined": 0,
+		"souk_orders_total unavailable": 0, "souk_orders_total abandoned": 0,
+	}
+	if got := s.counts(); !maps.Equal(got, want) {
+		t.Errorf("got metrics %v, want %v", got, want)
+	}
+}
+
+// counts returns the counters by name and result.
+func (s *store) counts() map[string]float64 {
+	s.t.Helper()
+	families, err := s.metrics.Gather()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			all[f.GetName()+" "+m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+		}
+	}
+	return all
 }
 
 // A placement whose order a concurrent call rejected leaves no money behind.

@@ -36,6 +36,7 @@ type Service struct {
 	Products  *productclient.Client
 	Users     *userclient.Client
 	Payments  payment.Provider // nil: new orders need no payment
+	Metrics   *Metrics
 	Now       func() time.Time
 	Logger    *slog.Logger
 }
@@ -143,6 +144,9 @@ func (s *Service) settle(ctx context.Context, id int64, event orderstore.Event) 
 	}
 	if err != nil {
 		return o, fmt.Errorf("settling order %d: %w", id, err)
+	}
+	if !late {
+		s.Metrics.settled(event)
 	}
 	return o, nil
 }
