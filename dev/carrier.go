@@ -156,7 +156,7 @@ func (c *carrier) call(ctx context.Context, operation string, variables map[stri
 		return fmt.Errorf("decoding the response (status %d): %w", response.StatusCode, err)
 	}
 	if len(answer.Errors) > 0 {
-		return fmt.Errorf("the order service answered: %s", answer.Errors[0].Message)
+		return fmt.Errorf("the order service responded with an error: %s", answer.Errors[0].Message)
 	}
 	if data == nil {
 		return nil

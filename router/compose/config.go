@@ -155,10 +155,10 @@ func fetchSDL(ctx context.Context, client *http.Client, url string) (string, err
 		} `json:"errors"`
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxSDLAnswer)).Decode(&answer); err != nil {
-		return "", fmt.Errorf("%s answered %s without a GraphQL response in JSON: %w", url, response.Status, err)
+		return "", fmt.Errorf("%s responded with %s and without a GraphQL response in JSON: %w", url, response.Status, err)
 	}
 	if len(answer.Errors) > 0 {
-		return "", fmt.Errorf("%s answered with an error: %s", url, answer.Errors[0].Message)
+		return "", fmt.Errorf("%s responded with an error: %s", url, answer.Errors[0].Message)
 	}
 	if answer.Data.Service.SDL == "" {
 		return "", fmt.Errorf("%s has no _service { sdl }; is it a Federation subgraph?", url)

@@ -17,7 +17,7 @@ import (
 
 type replicasResponse struct {
 	Replicas []replicaStats `json:"replicas"`
-	// Error says why Prometheus did not answer, or that none is configured.
+	// Error says why Prometheus did not respond, or that none is configured.
 	Error *string `json:"error"`
 }
 
@@ -62,7 +62,7 @@ func (h *handler) replicas(r *http.Request) (any, error) {
 	for _, q := range replicaQueries {
 		values, err := queryPrometheus(ctx, h.Prometheus, q.query)
 		if err != nil {
-			text := "Prometheus did not answer: " + shorten(err.Error()) + "."
+			text := "Prometheus did not respond: " + shorten(err.Error()) + "."
 			out.Error = &text
 			return out, nil
 		}

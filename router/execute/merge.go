@@ -61,7 +61,7 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 	}
 	a := &x.reader
 	if !a.begin(&x.tree, x.program, state.response.Body.B) {
-		return none, malformed("has too many answers")
+		return none, malformed("has too many responses")
 	}
 	members, err := x.read(f, state)
 	if err != nil {
@@ -72,7 +72,7 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 		}
 	}
 	if err == nil && !members.data.is() && !members.errors.is() && !members.null {
-		err = malformed("answered neither data nor errors")
+		err = malformed("responded with neither data nor errors")
 	}
 	if err != nil {
 		a.rollback()
@@ -96,7 +96,7 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 		clean = false
 	}
 	if clean && !members.data.is() && !members.null {
-		return none, malformed("answered no data")
+		return none, malformed("responded without data")
 	}
 	if members.data.is() || clean {
 		x.reportMissing(f, state)
@@ -125,11 +125,11 @@ func (x *execution) read(f *fetch, state *fetchState) (responseMembers, error) {
 	b := x.reader.text
 	i := jsonscan.Space(b, 0)
 	if i >= len(b) {
-		return p, malformed("answered nothing")
+		return p, malformed("responded with nothing")
 	}
 	if b[i] != '{' {
 		if jsonscan.Valid(b) {
-			return p, malformed("answered JSON that is not an object")
+			return p, malformed("responded with JSON that is not an object")
 		}
 		return p, invalid(b, i)
 	}
@@ -195,7 +195,7 @@ func invalid(b []byte, i int) error {
 func (x *execution) data(i int, f *fetch, state *fetchState) (int, error) {
 	b, a := x.reader.text, &x.reader
 	if b[i] != '{' {
-		return 0, malformed("answered data that is not an object")
+		return 0, malformed("responded with data that is not an object")
 	}
 	if f.entities == nil {
 		if f.stream {
@@ -240,7 +240,7 @@ func (x *execution) data(i int, f *fetch, state *fetchState) (int, error) {
 func (x *execution) entities(i int, fetch *entityFetch, e *entityState) (int, error) {
 	b := x.reader.text
 	if b[i] != '[' {
-		return 0, malformed("answered _entities that is not a list")
+		return 0, malformed("responded with _entities that is not a list")
 	}
 	want, got := e.sendCount(), 0
 	e.fetched = e.fetched[:0]
@@ -258,7 +258,7 @@ func (x *execution) entities(i int, fetch *entityFetch, e *entityState) (int, er
 			i = x.entity(i, fetch, e, e.number(got))
 			answered = span{uint32(start), uint32(max(i, 0))}
 		default:
-			return 0, malformed("answered an entity that is not an object")
+			return 0, malformed("responded with an entity that is not an object")
 		}
 		if i < 0 {
 			return i, nil
@@ -267,7 +267,7 @@ func (x *execution) entities(i int, fetch *entityFetch, e *entityState) (int, er
 		i, more = jsonscan.Next(b, i, ']')
 	}
 	if i >= 0 && got != want {
-		return 0, malformed("answered %d entities for %d representations", got, want)
+		return 0, malformed("responded with %d entities for %d representations", got, want)
 	}
 	return i, nil
 }

@@ -228,7 +228,7 @@ func (st *stream) refusedStream(r *http.Response) error {
 	})
 	if r.StatusCode/100 == 2 {
 		media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-		err = &execute.TransportError{Code: execute.CodeMalformed, Message: fmt.Sprintf("answered a subscription with %.100q instead of text/event-stream", media)}
+		err = &execute.TransportError{Code: execute.CodeMalformed, Message: fmt.Sprintf("responded to a subscription with %.100q instead of text/event-stream", media)}
 	}
 	if r.StatusCode == http.StatusSwitchingProtocols {
 		// The body is the connection itself, which ignores the deadline.

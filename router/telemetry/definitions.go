@@ -97,7 +97,7 @@ var (
 	}
 	subgraphShared = base.Metric{
 		Name: "souk_router_subgraph_shared_total", Kind: base.Counter,
-		Help:   "Requests to a subgraph answered by an identical request in flight.",
+		Help:   "Requests to a subgraph that use the response of an identical request in flight.",
 		Labels: []string{"subgraph"},
 	}
 	subgraphBreaker = base.Metric{
@@ -181,7 +181,7 @@ var (
 	}
 	operationsJoined = base.Metric{
 		Name: "souk_router_operations_joined_total", Kind: base.Counter,
-		Help: "Queries answered by the execution of an identical query in flight (traffic_shaping.router.deduplicate).",
+		Help: "Queries that use the response of an identical query in flight (traffic_shaping.router.deduplicate).",
 	}
 	costEstimated = base.Metric{
 		Name: "souk_router_cost_estimated", Kind: base.Histogram,

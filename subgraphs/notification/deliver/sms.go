@@ -70,7 +70,7 @@ func (t *SMSSender) Send(ctx context.Context, message Message) error {
 	case status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests:
 		return permanentError{fmt.Errorf("the webhook rejected the SMS: %s: %q", response.Status, answer)}
 	default:
-		return fmt.Errorf("sending an SMS: the webhook answered %s: %q", response.Status, answer)
+		return fmt.Errorf("sending an SMS: the webhook responded with %s: %q", response.Status, answer)
 	}
 }
 

@@ -54,7 +54,7 @@ func (c *Client) Reserve(ctx context.Context, order int64, lines []ReservationLi
 	case *ReserveStockReserveStockInvalidInput:
 		return fmt.Errorf("inventory rejected the lines of order %d: %s", order, answer.Message)
 	}
-	return fmt.Errorf("inventory answered reserveStock with %T", response.ReserveStock)
+	return fmt.Errorf("inventory responded to reserveStock with %T", response.ReserveStock)
 }
 
 // Commit turns the order's hold into a sale. It returns a schema.Conflict if
@@ -72,7 +72,7 @@ func (c *Client) Commit(ctx context.Context, order int64) error {
 	case *CommitReservationCommitReservationNotFound:
 		return &schema.NotFound{Message: answer.Message}
 	}
-	return fmt.Errorf("inventory answered commitReservation with %T", response.CommitReservation)
+	return fmt.Errorf("inventory responded to commitReservation with %T", response.CommitReservation)
 }
 
 // Release returns the order's units to stock, held or sold. It returns a
@@ -90,7 +90,7 @@ func (c *Client) Release(ctx context.Context, order int64) error {
 	case *ReleaseReservationReleaseReservationNotFound:
 		return &schema.NotFound{Message: answer.Message}
 	}
-	return fmt.Errorf("inventory answered releaseReservation with %T", response.ReleaseReservation)
+	return fmt.Errorf("inventory responded to releaseReservation with %T", response.ReleaseReservation)
 }
 
 // Status returns the status of the order's reservation, or "" if it has none.

@@ -42,7 +42,7 @@ func NewClient(baseURL, apiKey string, transport http.RoundTripper) *Client {
 type statusError struct{ status int }
 
 func (e statusError) Error() string {
-	return fmt.Sprintf("the payment provider answered with status %d", e.status)
+	return fmt.Sprintf("the payment provider responded with status %d", e.status)
 }
 
 // noResponse reports whether an error means that the provider did not respond.

@@ -40,6 +40,6 @@ func (c *Client) SetStock(ctx context.Context, product int64, units int) error {
 	case interface{ GetMessage() string }:
 		return fmt.Errorf("inventory rejected setStock: %s: %s", response.SetStock.GetTypename(), answer.GetMessage())
 	default:
-		return fmt.Errorf("inventory answered setStock with the unknown type %q", response.SetStock.GetTypename())
+		return fmt.Errorf("inventory responded to setStock with the unknown type %q", response.SetStock.GetTypename())
 	}
 }
