@@ -17,7 +17,7 @@ const operationDuration = new Trend('operation_duration', true);
 /** Runs an operation. Returns its data, or null after a failed check. */
 export function graphql(operationName, query, variables = {}, params = {}) {
   const res = http.post(`${gateway}/graphql`, JSON.stringify({ operationName, query, variables }), {
-    headers: { 'Content-Type': 'application/json', Accept: 'application/graphql-response+json', ...caller, ...params.headers },
+    headers: { 'Content-Type': 'application/json', Accept: 'application/graphql-response+json', 'GraphQL-Client-Name': 'k6', ...caller, ...params.headers },
     tags: { name: operationName },
   });
   operationDuration.add(res.timings.duration, { operation: operationName });

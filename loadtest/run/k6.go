@@ -4,10 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,53 +12,6 @@ import (
 	"syscall"
 	"time"
 )
-
-// module is the Go module of k6, for machines without k6.
-const module = "go.k6.io/k6@v1.8.1"
-
-// findK6 returns the path of k6, and builds it if none is installed.
-func findK6(ctx context.Context, out io.Writer) (string, error) {
-	path, err := existingK6()
-	if path != "" || err != nil {
-		return path, err
-	}
-	if path, err = cachedK6(); err != nil {
-		return "", err
-	}
-	fmt.Fprintln(out, "Building", module, "once; this takes a few minutes.")
-	cmd := exec.CommandContext(ctx, "go", "install", module)
-	cmd.Env = append(os.Environ(), "GOBIN="+filepath.Dir(path), "GOFLAGS=")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building k6: %w: %s; install k6 or set K6 to its path", err, text)
-	}
-	return path, nil
-}
-
-// existingK6 returns the path of an existing k6 program, or "".
-func existingK6() (string, error) {
-	if path := os.Getenv("K6"); path != "" {
-		return path, nil
-	}
-	if path, err := exec.LookPath("k6"); err == nil {
-		return path, nil
-	}
-	path, err := cachedK6()
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	return path, nil
-}
-
-func cachedK6() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("finding the cache directory for k6: %w", err)
-	}
-	return filepath.Join(cache, "souk", module, "k6"), nil
-}
 
 // journalPath is the file that scripts log to.
 func (t *testRun) journalPath() string { return filepath.Join(t.results, "k6.log") }

@@ -10,6 +10,8 @@ import (
 	"os/signal"
 
 	"github.com/redis/go-redis/v9/logging"
+
+	"souk/loadtest/k6"
 )
 
 func main() {
@@ -28,15 +30,15 @@ func main() {
 }
 
 func run(ctx context.Context, chaos bool, from string, find bool) (err error) {
-	k6, err := findK6(ctx, os.Stderr)
+	path, err := k6.FindOrBuild(ctx, os.Stderr)
 	if err != nil {
 		return err
 	}
 	if find {
-		fmt.Println(k6)
+		fmt.Println(path)
 		return nil
 	}
-	t, err := startRun(ctx, testRun{k6: k6, top: ".", results: "loadtest/results", out: os.Stdout, from: from})
+	t, err := startRun(ctx, testRun{k6: path, top: ".", results: "loadtest/results", out: os.Stdout, from: from})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9/logging"
+
+	"souk/loadtest/k6"
 )
 
 const top = "../.."
@@ -74,14 +76,14 @@ func TestAuditPassesAfterOutages(t *testing.T) {
 // and skips the test without it.
 func beginTest(t *testing.T, auth string) *testRun {
 	t.Helper()
-	k6, err := existingK6()
+	path, err := k6.Find()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k6 == "" {
+	if path == "" {
 		t.Skip("k6 not found: run `make k6`, or set K6 to its path")
 	}
-	s, err := startRun(t.Context(), testRun{k6: k6, top: top, results: t.TempDir(), auth: auth, out: testOutput{t}, skipGracePeriod: true})
+	s, err := startRun(t.Context(), testRun{k6: path, top: top, results: t.TempDir(), auth: auth, out: testOutput{t}, skipGracePeriod: true})
 	if err != nil {
 		t.Fatal(err)
 	}
