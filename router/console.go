@@ -31,6 +31,7 @@ func (r *Router) addConsole(mux *http.ServeMux) error {
 	}
 	o := console.Options{
 		Gateway:    r.gateway,
+		Public:     http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.public.ServeHTTP(w, req) }),
 		Recorder:   r.shared.recorder,
 		Page:       page.New(console.Prefix),
 		Events:     r.events(),

@@ -22,6 +22,8 @@ import (
 type Options struct {
 	// Gateway is what the console shows.
 	Gateway *gateway.Gateway
+	// Public serves the public port. Operations that the console runs go through it.
+	Public http.Handler
 	// Recorder has the statistics and traces.
 	Recorder *record.Recorder
 	// Page serves the page and its files below /console/. If it is nil, there is only the
@@ -95,6 +97,7 @@ func New(o Options) http.Handler {
 	h.route("GET", "info", h.info)
 	h.route("GET", "graph", h.graph)
 	h.route("POST", "plan", h.plan)
+	h.route("POST", "run", h.run)
 	h.route("GET", "graph/usage", h.usage)
 	h.route("GET", "traffic", h.traffic)
 	h.route("GET", "operations", h.operations)

@@ -8,6 +8,7 @@
 //	info.go     the router and where its endpoints are
 //	graph.go    the types of the supergraph and who resolves them
 //	plan.go     the query plan of an operation and how it was found
+//	run.go      operations that are run from the console
 //	traffic.go  all operations over time
 //	operations.go  operations, clients, errors and use of fields
 //	traces.go   single operations with their fetches

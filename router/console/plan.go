@@ -103,25 +103,15 @@ type limitOfOne struct {
 }
 
 func (h *handler) plan(r *http.Request) (any, error) {
-	if media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(media), "application/json") {
-		return nil, &problem{status: http.StatusUnsupportedMediaType, detail: "Content-Type must be application/json."}
-	}
 	var in planRequest
-	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, h.MaxBodyBytes))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil {
-		if p := problemOf(err); p.status == http.StatusRequestEntityTooLarge {
-			return nil, p
-		}
-		return nil, &problem{status: http.StatusBadRequest, detail: "The body must be a JSON object with the member query and optionally variables, operation_name and explain: " + shorten(err.Error()) + "."}
+	if err := h.read(r, &in, "query and optionally variables, operation_name and explain"); err != nil {
+		return nil, err
 	}
-	if string(in.Variables) == "null" {
-		in.Variables = nil
+	variables, err := object(in.Variables)
+	if err != nil {
+		return nil, err
 	}
-	if len(in.Variables) > 0 && in.Variables[0] != '{' {
-		return nil, &problem{status: http.StatusBadRequest, detail: "variables must be an object."}
-	}
-	made, err := h.Gateway.Explain(r.Context(), in.Query, in.OperationName, in.Variables)
+	made, err := h.Gateway.Explain(r.Context(), in.Query, in.OperationName, variables)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +128,33 @@ func (h *handler) plan(r *http.Request) (any, error) {
 		out.Explanation = explain(&made.Explanation, out.Stages)
 	}
 	return out, nil
+}
+
+// read decodes the JSON body of a request. members lists those that it may have.
+func (h *handler) read(r *http.Request, into any, members string) error {
+	if media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(media), "application/json") {
+		return &problem{status: http.StatusUnsupportedMediaType, detail: "Content-Type must be application/json."}
+	}
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, h.MaxBodyBytes))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		if p := problemOf(err); p.status == http.StatusRequestEntityTooLarge {
+			return p
+		}
+		return &problem{status: http.StatusBadRequest, detail: "The body must be a JSON object with the members " + members + ": " + shorten(err.Error()) + "."}
+	}
+	return nil
+}
+
+// object returns the variables of an operation, or nil if there are none.
+func object(variables json.RawMessage) (json.RawMessage, error) {
+	if string(variables) == "null" {
+		return nil, nil
+	}
+	if len(variables) > 0 && variables[0] != '{' {
+		return nil, &problem{status: http.StatusBadRequest, detail: "variables must be an object."}
+	}
+	return variables, nil
 }
 
 // printed returns the JSON and the text form of a plan.

@@ -68,6 +68,10 @@ type shop struct {
 	endless atomic.Bool
 	// hold makes subgraphs wait until a channel is closed.
 	hold atomic.Pointer[chan struct{}]
+	// seen receives the headers of requests to subgraphs.
+	seen atomic.Pointer[chan http.Header]
+	// long makes the names of products 2 MB long.
+	long atomic.Bool
 }
 
 const token = "console-t0ken"
@@ -114,8 +118,15 @@ func newShopFrom(t testing.TB, supergraph string, change func(*config.Config)) *
 			if hold := s.hold.Load(); hold != nil {
 				<-*hold
 			}
+			if seen := s.seen.Load(); seen != nil {
+				*seen <- r.Header
+			}
 			w.Header().Set("Content-Type", "application/json")
-			fmt.Fprint(w, answer(in.Query, representations))
+			out := answer(in.Query, representations)
+			if s.long.Load() {
+				out = strings.Replace(out, `"name":"n`, `"name":"`+strings.Repeat("n", 2<<20), 1)
+			}
+			fmt.Fprint(w, out)
 		}))
 		t.Cleanup(server.Close)
 		s.config.OverrideSubgraphURLs[name] = server.URL + "/graphql"

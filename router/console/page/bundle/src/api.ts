@@ -303,12 +303,36 @@ export interface PlanResult {
   limits: Limit[] | null;
 }
 
+/** The response of the GraphQL endpoint to an operation that the console has run. */
+export interface RunResult {
+  status: number;
+  content_type: string;
+  duration: number;
+  trace: string | null;
+  /** If it is cut, the first megabyte; bytes is the size of all of it. */
+  body: string;
+  bytes: number;
+  cut: boolean;
+}
+
 export interface Events {
-  outbox: { service: string; pending: number; oldest_age: number | null; published_per_second: number }[] | null;
+  time: string;
+  /** Why there is no report since time. */
+  error: string | null;
+  outbox: Outbox[] | null;
   streams: { name: string; length: number; groups: { name: string; lag: number; pending: number; consumers: number }[] | null }[] | null;
   dead: DeadLetter[] | null;
   orders: { by_state: Record<string, number> | null } | null;
   history: { times: number[] | null; outbox_lag: number[] | null } | null;
+}
+
+export interface Outbox {
+  service: string;
+  pending: number;
+  oldest_age: number | null;
+  published_per_second: number;
+  /** Why the service does not report. */
+  error: string | null;
 }
 
 export interface DeadLetter {
@@ -348,11 +372,11 @@ export const token = {
   set: (value: string) => (value === '' ? sessionStorage.removeItem(tokenKey) : sessionStorage.setItem(tokenKey, value)),
 };
 
-/** How long a request may take before it counts as failed. */
-const timeout = 20_000;
+/** How long a request may take before it counts as failed, in milliseconds. */
+const patience = 20_000;
 
 /** Sends a request to the API and returns the JSON of its response. */
-export async function call<T>(path: string, options: { method?: string; body?: unknown; signal?: AbortSignal; base?: string } = {}): Promise<T> {
+export async function call<T>(path: string, options: { method?: string; body?: unknown; signal?: AbortSignal; base?: string; timeout?: number } = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (token.get() !== '') headers.Authorization = `Bearer ${token.get()}`;
   if (options.body !== undefined) headers['Content-Type'] = 'application/json';
@@ -362,7 +386,7 @@ export async function call<T>(path: string, options: { method?: string; body?: u
       method: options.method ?? 'GET',
       headers,
       body: options.body === undefined ? undefined : JSON.stringify(options.body),
-      signal: AbortSignal.any([AbortSignal.timeout(timeout), ...(options.signal ? [options.signal] : [])]),
+      signal: AbortSignal.any([AbortSignal.timeout(options.timeout ?? patience), ...(options.signal ? [options.signal] : [])]),
     });
   } catch (cause) {
     if (options.signal?.aborted) throw cause;

@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'preact/hooks';
-import { call, type DeadLetter, type Events, Failure } from './api';
-import { ago, count, duration, plural, rate, words } from './format';
+import { call, type DeadLetter, type Events, Failure, type Outbox } from './api';
+import { ago, count, duration, moment, plural, rate, words } from './format';
 import { useApi } from './hooks';
 import { Chart, type Series } from './traffic/chart';
 import { Badge, Empty, Figure, Loaded, Table } from './ui';
@@ -14,6 +14,7 @@ export default function EventsView() {
       <Loaded of={events} what="the events">
         {(data) => (
           <>
+            <Silent data={data} />
             <Orders states={data.orders?.by_state ?? {}} />
             <Lag history={data.history} />
             <DeadLetters rows={data.dead ?? []} reload={events.reload} />
@@ -28,6 +29,33 @@ export default function EventsView() {
           </>
         )}
       </Loaded>
+    </div>
+  );
+}
+
+/** Why there is no report, or none of some services. The alert is announced when it appears. */
+function Silent({ data }: { data: Events }) {
+  const silent = (data.outbox ?? []).filter((each) => each.error);
+  return (
+    <div role="alert" class="silent">
+      {data.error && (
+        <div class="notice bad">
+          <p>
+            <strong>There is no report since {moment(data.time)}.</strong> What follows is from before.
+          </p>
+          <p>{data.error}</p>
+        </div>
+      )}
+      {silent.length > 0 && (
+        <div class="notice bad">
+          <p>
+            <strong>{silent.length === 1 ? 'A service does not report' : `${count(silent.length)} of ${plural(data.outbox?.length ?? 0, 'service')} do not report`}.</strong> What follows is without {silent.length === 1 ? 'it' : 'them'}.
+          </p>
+          <dl class="pairs">
+            {silent.map((each) => [<dt>{each.service}</dt>, <dd>{each.error}</dd>])}
+          </dl>
+        </div>
+      )}
     </div>
   );
 }
@@ -130,19 +158,20 @@ function Retry({ row, reload }: { row: DeadLetter; reload: () => void }) {
   );
 }
 
-function Outboxes({ rows }: { rows: NonNullable<Events['outbox']> }) {
+function Outboxes({ rows }: { rows: Outbox[] }) {
+  const known = (row: Outbox, shown: string) => (row.error ? <span class="muted">–</span> : shown);
   return (
-    <Table
+    <Table<Outbox>
       caption="Outboxes"
       rows={rows}
       id={(row) => row.service}
       sort="pending"
       empty={<Empty title="No service has an outbox." />}
       columns={[
-        { key: 'service', label: 'Service', grow: true, by: (row) => row.service, cell: (row) => row.service },
-        { key: 'pending', label: 'Pending', number: true, by: (row) => row.pending, cell: (row) => count(row.pending) },
-        { key: 'age', label: 'Oldest', number: true, by: (row) => row.oldest_age, cell: (row) => duration(row.oldest_age) },
-        { key: 'rate', label: 'Published', number: true, by: (row) => row.published_per_second, cell: (row) => rate(row.published_per_second) },
+        { key: 'service', label: 'Service', grow: true, by: (row) => row.service, cell: (row) => <span title={row.error ?? undefined}>{row.service} {row.error && <Badge tone="bad">no report</Badge>}</span> },
+        { key: 'pending', label: 'Pending', number: true, by: (row) => (row.error ? null : row.pending), cell: (row) => known(row, count(row.pending)) },
+        { key: 'age', label: 'Oldest', number: true, by: (row) => (row.error ? null : row.oldest_age), cell: (row) => known(row, duration(row.oldest_age)) },
+        { key: 'rate', label: 'Published', number: true, by: (row) => (row.error ? null : row.published_per_second), cell: (row) => known(row, rate(row.published_per_second)) },
       ]}
     />
   );

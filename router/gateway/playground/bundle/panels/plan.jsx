@@ -4,17 +4,13 @@ import { call, token } from '../../../../console/page/bundle/src/api.ts';
 import { count, duration, operationName as nameOf } from '../../../../console/page/bundle/src/format.ts';
 import { Costs } from '../../../../console/page/bundle/src/plan/cost.tsx';
 import { PlanTree } from '../../../../console/page/bundle/src/plan/tree.tsx';
+import { readTrace } from '../../../../console/page/bundle/src/plan/run.ts';
 import { Waterfall } from '../../../../console/page/bundle/src/plan/waterfall.tsx';
 import { Why } from '../../../../console/page/bundle/src/plan/why.tsx';
 import { setSubgraphs } from '../../../../console/page/bundle/src/ui.tsx';
 
 /** How long the text must stay the same before it is planned, in milliseconds. */
 const pause = 400;
-
-/** When to ask again for a trace that is not there yet, in milliseconds. */
-const attempts = [0, 150, 400, 1000, 2000];
-
-const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export function PlanPanel({ url, runs, query, variables, operationName }) {
   const [turn, setTurn] = useState(0);
@@ -122,22 +118,12 @@ function useRun(url, runs, turn) {
     if (!id) return undefined;
     const abort = new AbortController();
     const read = async () => {
-      for (const delay of attempts) {
-        await wait(delay);
-        if (abort.signal.aborted) return;
-        try {
-          const trace = await call(`/traces/${id}`, { base: url, signal: abort.signal });
-          if (!abort.signal.aborted) setState({ trace });
-          return;
-        } catch (cause) {
-          if (abort.signal.aborted) return;
-          if (cause.status !== 404) {
-            setState({ refused: cause.kind === 'token' });
-            return;
-          }
-        }
+      try {
+        const trace = await readTrace(id, { base: url, signal: abort.signal });
+        if (!abort.signal.aborted) setState(trace ? { trace } : { missing: true });
+      } catch (cause) {
+        if (!abort.signal.aborted) setState({ refused: cause.kind === 'token' });
       }
-      setState({ missing: true });
     };
     void read();
     return () => abort.abort();

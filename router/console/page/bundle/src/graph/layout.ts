@@ -15,6 +15,8 @@ export interface LayoutResponse {
   height: number;
   /** The top left corner of each node. */
   nodes: Record<string, { x: number; y: number }>;
+  /** Edges are left out, since the map would have too many. */
+  sparse: boolean;
   /** Each edge, in the order of the request. An edge from a node to itself has no points. */
   edges: RoutedEdge[];
 }

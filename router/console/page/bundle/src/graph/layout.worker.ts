@@ -10,9 +10,17 @@ interface Part {
   height: number;
   nodes: Map<string, Point>;
   edges: Map<number, RoutedEdge>;
+  /** Its edges are left out. */
+  sparse?: boolean;
 }
 
 const gap = 36;
+
+/** From how many nodes on a part may be drawn as a grid. */
+const many = 30;
+
+/** The least share of a part's area that its nodes take up in layers. */
+const fullEnough = 0.05;
 
 addEventListener('message', (event: MessageEvent<LayoutRequest>) => {
   postMessage({ turn: event.data.turn, ...layout(event.data) });
@@ -50,7 +58,7 @@ function components({ nodes, edges }: LayoutRequest): Set<string>[] {
   return found;
 }
 
-function layers({ nodes, edges }: LayoutRequest, ids: Set<string>, across: boolean): Part {
+function layers({ nodes, edges, aspect }: LayoutRequest, ids: Set<string>, across: boolean): Part {
   const graph = new dagre.graphlib.Graph({ multigraph: true });
   graph.setGraph({ rankdir: across ? 'LR' : 'TB', nodesep: 14, edgesep: 8, ranksep: across ? 56 : 40, ranker: ids.size > 60 ? 'longest-path' : 'network-simplex' });
   for (const node of nodes) {
@@ -61,9 +69,11 @@ function layers({ nodes, edges }: LayoutRequest, ids: Set<string>, across: boole
   }
   dagre.layout(graph);
   const part: Part = { width: 0, height: 0, nodes: new Map(), edges: new Map() };
+  let covered = 0;
   for (const id of graph.nodes()) {
     const { x, y, width, height } = graph.node(id) as Point & { width: number; height: number };
     part.nodes.set(id, { x: x - width / 2, y: y - height / 2 });
+    covered += width * height;
     part.width = Math.max(part.width, x + width / 2);
     part.height = Math.max(part.height, y + height / 2);
   }
@@ -76,6 +86,22 @@ function layers({ nodes, edges }: LayoutRequest, ids: Set<string>, across: boole
       part.width = Math.max(part.width, point.x);
       part.height = Math.max(part.height, point.y);
     }
+  }
+  return ids.size > many && covered < fullEnough * part.width * part.height ? grid({ nodes, aspect }, ids) : part;
+}
+
+/** Rows of nodes without edges, for a part that has so many of them that its nodes would be far from each other. */
+function grid({ nodes, aspect }: Pick<LayoutRequest, 'nodes' | 'aspect'>, ids: Set<string>): Part {
+  const part: Part = { width: 0, height: 0, nodes: new Map(), edges: new Map(), sparse: true };
+  const own = nodes.filter((node) => ids.has(node.id)).sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }));
+  const width = Math.max(...own.map((node) => node.width)) + 14;
+  const height = Math.max(...own.map((node) => node.height)) + 14;
+  const columns = Math.max(1, Math.round(Math.sqrt((own.length * height * aspect) / width)));
+  for (const [index, node] of own.entries()) {
+    const at = { x: (index % columns) * width, y: Math.floor(index / columns) * height };
+    part.nodes.set(node.id, at);
+    part.width = Math.max(part.width, at.x + node.width);
+    part.height = Math.max(part.height, at.y + node.height);
   }
   return part;
 }
@@ -95,7 +121,7 @@ function anchored(points: Point[], from: Point & { width: number; height: number
 function pack(parts: Part[], request: LayoutRequest): Layout {
   const area = parts.reduce((sum, part) => sum + (part.width + gap) * (part.height + gap), 0);
   const limit = Math.max(Math.sqrt(area * request.aspect), ...parts.map((part) => part.width));
-  const out: Layout = { width: 0, height: 0, nodes: {}, edges: request.edges.map(() => ({ points: [], label: { x: 0, y: 0 }, across: true })) };
+  const out: Layout = { sparse: parts.some((part) => part.sparse), width: 0, height: 0, nodes: {}, edges: request.edges.map(() => ({ points: [], label: { x: 0, y: 0 }, across: true })) };
   let x = 0;
   let y = 0;
   let row = 0;

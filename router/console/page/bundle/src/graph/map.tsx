@@ -100,6 +100,7 @@ export function GraphMap({ picture, label, node }: { picture: Picture; label: st
 
   return (
     <div class="map" ref={place} role="group" aria-label={`${label}. Arrow keys move the map, plus and minus zoom, 0 shows everything.`} tabIndex={0} onKeyDown={keys}>
+      {layout?.sparse && <p class="map-note">References between these types are not drawn. Choose a type to see its own.</p>}
       {!layout && <p class="map-wait" role="status">Drawing…</p>}
       {layout && (
         <div class="world" style={{ transform: `translate(${view.x}px, ${view.y}px) scale(${view.scale})`, width: `${layout.width}px`, height: `${layout.height}px` }}>
@@ -113,7 +114,8 @@ export function GraphMap({ picture, label, node }: { picture: Picture; label: st
             ))}
           </svg>
           {picture.edges.map((edge, index) => {
-            const at = layout.edges[index]?.label;
+            const route = layout.edges[index];
+            const at = route && route.points.length > 0 ? route.label : undefined;
             return edge.label && at ? (
               <span key={index} class="edge-label" title={edge.title} style={{ left: `${at.x}px`, top: `${at.y}px` }}>
                 {edge.label}

@@ -1,11 +1,13 @@
-import { useState } from 'preact/hooks';
-import { call, Failure, type Info, type Operations, type PlanResult, type TraceSummary } from '../api';
+import { parse } from 'graphql';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { call, Failure, type Info, type OperationRow, type Operations, type PlanResult, type TraceSummary } from '../api';
 import { count, duration, operationName } from '../format';
 import { useApi, useStored } from '../hooks';
 import { Code, pretty } from '../plan/code';
 import { Costs } from '../plan/cost';
 import { PlanTree, depthsOf } from '../plan/tree';
 import { Empty, Figure, Subgraph, TabPanel, Tabs } from '../ui';
+import { parseHeaders, type Run, RunPanel, run } from './run';
 import { TraceView } from './trace';
 import { TraceTable } from './traces';
 import { Why } from '../plan/why';
@@ -21,48 +23,104 @@ interface Problem {
   locations?: { line: number; column: number }[];
 }
 
-type Outcome = { result: PlanResult; query: string } | { problems: Problem[] } | undefined;
+type Outcome = { result: PlanResult; query: string } | { title: string; problems: Problem[] } | undefined;
 
-async function planOf(query: string, variables: string): Promise<Outcome> {
-  let parsed: unknown = {};
+/** What is typed. */
+interface Typed {
+  query: string;
+  variables: string;
+  name: string;
+}
+
+function parseVariables(text: string): unknown {
   try {
-    if (variables.trim() !== '') parsed = JSON.parse(variables);
+    return text.trim() === '' ? {} : JSON.parse(text);
   } catch (cause) {
-    return { problems: [{ message: `The variables are not JSON: ${(cause as Error).message}` }] };
-  }
-  try {
-    return { query, result: await call<PlanResult>('/plan', { method: 'POST', body: { query, variables: parsed, explain: true } }) };
-  } catch (cause) {
-    const body = cause instanceof Failure ? (cause.body as { errors?: Problem[] } | undefined) : undefined;
-    return { problems: body?.errors ?? [{ message: (cause as Error).message }] };
+    throw new Error(`The variables are not JSON: ${(cause as Error).message}`);
   }
 }
+
+async function planOf({ query, variables, name }: Typed): Promise<Outcome> {
+  try {
+    const body = { query, variables: parseVariables(variables), operation_name: name, explain: true };
+    return { query, result: await call<PlanResult>('/plan', { method: 'POST', body }) };
+  } catch (cause) {
+    const body = cause instanceof Failure ? (cause.body as { errors?: Problem[] } | undefined) : undefined;
+    return { title: 'The operation has no plan', problems: body?.errors ?? [{ message: (cause as Error).message }] };
+  }
+}
+
+/** The names of the operations in a document; none while it is not valid. */
+function namesIn(document: string): string[] {
+  try {
+    return parse(document, { noLocation: true }).definitions.flatMap((each) => (each.kind === 'OperationDefinition' && each.name ? [each.name.value] : []));
+  } catch {
+    return [];
+  }
+}
+
+/** A document can have several operations. */
+const keyOf = (row: OperationRow): string => `${row.hash} ${row.name}`;
+
+/** The headers that are typed. They hold secrets, so they stay in memory only, until the page is closed. */
+let typedHeaders = '';
 
 function Planner({ info }: { info: Info }) {
   const [query, setQuery] = useStored('query', '');
   const [variables, setVariables] = useStored('variables', '');
   const [outcome, setOutcome] = useState<Outcome>();
   const [busy, setBusy] = useState(false);
+  const [headers, setHeaders] = useState(typedHeaders);
+  const [chosen, setChosen] = useState('');
+  const [ran, setRan] = useState<Run>();
+  const abort = useRef<AbortController | undefined>(undefined);
+  useEffect(() => () => abort.current?.abort(), []);
+  const names = useMemo(() => namesIn(query), [query]);
+  const name = names.length < 2 ? '' : names.includes(chosen) ? chosen : (names[0] ?? '');
   const operations = useApi<Operations>('/operations?window=3600&sort=rate&limit=50', 15_000);
-  const plan = async (text = query, values = variables) => {
+  const plan = async (typed: Typed = { query, variables, name }) => {
     setBusy(true);
-    setOutcome(await planOf(text, values));
+    setRan(undefined);
+    const planned = await planOf(typed);
+    setOutcome(planned);
     setBusy(false);
+    return planned;
   };
-  const keys = (event: KeyboardEvent) => {
-    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      void plan();
+  const execute = async () => {
+    let request;
+    try {
+      request = { query, variables: parseVariables(variables), operation_name: name, headers: parseHeaders(headers) };
+    } catch (cause) {
+      setRan(undefined);
+      setOutcome({ title: 'The operation was not sent', problems: [{ message: (cause as Error).message }] });
+      return;
     }
+    const planned = await plan();
+    if (!planned || 'problems' in planned) return;
+    if (planned.result.plan.kind === 'subscription') {
+      setRan({ state: 'failed', message: 'A subscription has no single response. Run it in the playground, or with a client that receives events.' });
+      return;
+    }
+    abort.current = new AbortController();
+    setRan({ state: 'running' });
+    setRan(await run(request, abort.current.signal));
+  };
+  const running = ran?.state === 'running';
+  const keys = (event: KeyboardEvent) => {
+    if (event.key === 'Escape' && running) abort.current?.abort();
+    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    if (query.trim() === '' || busy || running) return;
+    void (event.shiftKey ? execute() : plan());
   };
   const known = operations.data?.operations ?? [];
-  const take = (hash: string) => {
-    const row = known.find((each) => each.hash === hash);
+  const take = (key: string) => {
+    const row = known.find((each) => keyOf(each) === key);
     if (!row) return;
     const text = pretty(row.document);
     setQuery(text);
     setVariables('');
-    void plan(text, '');
+    void plan({ query: text, variables: '', name: row.name });
   };
   return (
     <div class="operation">
@@ -79,7 +137,7 @@ function Planner({ info }: { info: Info }) {
             <select aria-label="Take an operation from the traffic" value="" onChange={(event) => take(event.currentTarget.value)}>
               <option value="">From the traffic…</option>
               {known.map((each) => (
-                <option key={each.hash} value={each.hash}>
+                <option key={keyOf(each)} value={keyOf(each)}>
                   {each.kind} {operationName(each.name)}
                 </option>
               ))}
@@ -89,22 +147,46 @@ function Planner({ info }: { info: Info }) {
         <textarea class="source" aria-label="GraphQL document" spellcheck={false} autocomplete="off" autocapitalize="off" placeholder="{ orders(first: 3) { nodes { id } } }" value={query} onInput={(event) => setQuery(event.currentTarget.value)} onKeyDown={keys} />
         <label for="variables">Variables</label>
         <textarea id="variables" class="source variables" spellcheck={false} autocomplete="off" placeholder="{}" value={variables} onInput={(event) => setVariables(event.currentTarget.value)} onKeyDown={keys} />
+        <label for="headers">Headers</label>
+        <textarea id="headers" class="source headers" spellcheck={false} autocomplete="off" placeholder="Authorization: Bearer TOKEN" value={headers} onInput={(event) => setHeaders((typedHeaders = event.currentTarget.value))} onKeyDown={keys} />
+        {names.length > 1 && (
+          <>
+            <label for="name">Operation to plan or run</label>
+            <select id="name" value={name} onChange={(event) => setChosen(event.currentTarget.value)}>
+              {names.map((each) => (
+                <option key={each} value={each}>
+                  {each}
+                </option>
+              ))}
+            </select>
+          </>
+        )}
         <div class="row">
-          <button type="submit" class="main" disabled={busy || query.trim() === ''} title="Ctrl+Enter">
+          <button type="submit" class="main" disabled={busy || running || query.trim() === ''} title="Ctrl+Enter">
             {busy ? 'Planning…' : 'Plan'}
           </button>
+          {running ? (
+            <button type="button" title="Escape" onClick={() => abort.current?.abort()}>
+              Cancel
+            </button>
+          ) : (
+            <button type="button" disabled={busy || query.trim() === ''} title="Ctrl+Shift+Enter" onClick={() => void execute()}>
+              Run
+            </button>
+          )}
           <button type="button" disabled={query.trim() === ''} onClick={() => setQuery(pretty(query))}>
             Format
           </button>
           {info.playground_url && query.trim() !== '' && (
             <a class="button" href={`${info.playground_url}#${new URLSearchParams({ query, variables })}`} target="_blank" rel="noopener">
-              Run in the playground
+              Open in the playground
             </a>
           )}
         </div>
       </form>
-      <div class="results">
-        {outcome === undefined ? <Start /> : 'problems' in outcome ? <Problems problems={outcome.problems} /> : <Result key={outcome.query} result={outcome.result} />}
+      <div class="results stack">
+        {ran && <RunPanel of={ran} />}
+        {outcome === undefined ? <Start /> : 'problems' in outcome ? <Problems {...outcome} /> : <Result key={outcome.query} result={outcome.result} />}
       </div>
       <Recent />
     </div>
@@ -115,16 +197,16 @@ function Start() {
   return (
     <div class="panel">
       <Empty title="Plan an operation to see how the router would execute it.">
-        Planning sends no subgraph requests. To see how a request went, open its trace below, or the link that the playground shows after each run.
+        Planning sends no subgraph requests. Run sends the operation to the router, as a client would, and shows how it went.
       </Empty>
     </div>
   );
 }
 
-function Problems({ problems }: { problems: Problem[] }) {
+function Problems({ problems, title }: { problems: Problem[]; title: string }) {
   return (
     <div class="panel" role="alert">
-      <h2>The operation has no plan</h2>
+      <h2>{title}</h2>
       <ul class="plain">
         {problems.map((problem, index) => (
           <li key={index} class="notice bad">

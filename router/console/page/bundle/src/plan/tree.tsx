@@ -12,7 +12,7 @@ export function PlanTree({ plan }: { plan: Plan }) {
     if (parent === undefined) roots.push(fetch);
     else children.set(parent, [...(children.get(parent) ?? []), fetch]);
   }
-  if (plan.fetches.length === 0) return <p class="muted">The router answers this operation itself. It sends no subgraph requests.</p>;
+  if (plan.fetches.length === 0) return <p class="muted">The router resolves this operation itself. It sends no subgraph requests.</p>;
   return (
     <ul class="plan-tree" aria-label="Query plan">
       {roots.map((fetch) => (

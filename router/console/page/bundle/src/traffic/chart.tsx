@@ -107,12 +107,12 @@ function options(target: HTMLElement, width: number, series: Series[], format: P
   return {
     width,
     height: heightOf(width),
-    padding: [8, 20, 0, 0],
+    padding: [8, 30, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'traffic' }, points: { size: 6 } },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, top ?? (max > 0 ? max * 1.1 : 1)] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 56, size: 28, gap: 9, values: (_, ticks) => ticks.map((tick) => clock(tick).slice(0, tick % 60 === 0 ? 5 : 8)) },
+      { ...axis, grid: { show: false }, space: 72, size: 28, gap: 9, values: (_, ticks) => ticks.map((tick) => clock(tick).slice(0, tick % 60 === 0 ? 5 : 8)) },
       { ...axis, grid: { stroke: color('--line'), width: 1 }, space: 30, size: 62, values: (_, ticks) => ticks.map((tick) => format(tick)) },
     ],
     series: [

@@ -14,7 +14,7 @@ export function OperationTable({ data }: { data: Operations }) {
         caption="Operations"
         quiet
         rows={data.operations ?? []}
-        id={(row) => row.hash}
+        id={(row) => `${row.hash} ${row.name}`}
         sort="rate"
         empty={<Empty title="No operations in this window." />}
         detail={(row) => <OperationDetail row={row} />}

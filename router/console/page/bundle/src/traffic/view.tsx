@@ -72,15 +72,16 @@ function Overview({ data, graphql }: { data: Traffic; graphql: string }) {
     [data],
   );
   const cache = useMemo<Series[]>(() => [{ label: 'hit rate', values: data.cache_hit_rate, color: '--c3', fill: true }], [data]);
+  const timed = (seconds: number | null) => duration(totals.requests > 0 ? seconds : null);
   const share = totals.requests > 0 ? totals.errors / totals.requests : null;
   return (
     <>
       <dl class="figures-row tiles">
         <Figure label="Requests" value={rate(totals.requests_per_second)} detail={`${count(totals.requests)} in all`} />
-        <Figure label="Errors" value={percent(share)} tone={totals.errors > 0 ? 'bad' : undefined} detail={count(totals.errors)} />
-        <Figure label="p50" value={duration(totals.p50)} />
-        <Figure label="p95" value={duration(totals.p95)} />
-        <Figure label="p99" value={duration(totals.p99)} />
+        <Figure label="Errors" value={percent(share)} tone={totals.errors > 0 ? 'bad' : undefined} detail={totals.requests > 0 && count(totals.errors)} />
+        <Figure label="p50" value={timed(totals.p50)} />
+        <Figure label="p95" value={timed(totals.p95)} />
+        <Figure label="p99" value={timed(totals.p99)} />
         <Figure label="In flight" value={decimal(totals.in_flight)} />
         <Figure label="Subscriptions" value={count(totals.subscriptions)} />
         <Figure label="Cache hits" value={percent(totals.cache_hit_rate)} />
