@@ -87,6 +87,10 @@ image: ## build the container image IMAGE with ENGINE: docker, podman or buildah
 sbom: build ## write OUT.cdx.json, the bill of materials of the binary
 	$(GO) run $(CYCLONEDX) bin -json -licenses -std -noserial -notimestamp -version $(VERSION) -output $(OUT).cdx.json $(OUT)
 
+.PHONY: pictures
+pictures: k6 ## renew the pictures in docs/, with k6 as the traffic
+	K6=$$($(GO) run ./loadtest/run -k6) $(GO) test -count=1 -timeout 20m ./dev/browser -run TestPicturesOfTheDocumentation -documentation
+
 .PHONY: hostile
 hostile: ## attack a running router with the memory of a small pod
 	SOUK_HOSTILE=full $(GO) test -count=1 -timeout 20m -v ./hostile

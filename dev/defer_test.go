@@ -17,6 +17,7 @@ import (
 // TestDeferExampleDeliversStockLater runs the playground's @defer example: the stock
 // arrives after the fields of the product service, in separate parts.
 func TestDeferExampleDeliversStockLater(t *testing.T) {
+	t.Parallel()
 	store := open(t, dev.Options{})
 	text, err := schema.Examples.ReadFile("examples/5-defer.graphql")
 	if err != nil {

@@ -35,6 +35,7 @@ type example struct {
 // Whichever service is away, an operation answers with everything that the
 // others know: no field takes a list or an object of another service with it.
 func TestExamplesDegradeByField(t *testing.T) {
+	t.Parallel()
 	redis := miniredis.RunT(t)
 	s := open(t, dev.Options{RedisURL: "redis://" + redis.Addr()})
 	examples := s.examples(t)

@@ -13,6 +13,7 @@ import (
 
 // In enforced mode, callers see and change only their own data.
 func TestEnforcedModeLimitsCallersToTheirOwnData(t *testing.T) {
+	t.Parallel()
 	anyone := open(t, dev.Options{AuthMode: "enforced"})
 	ada, grace, admin := anyone.logIn(t, "ada", "tutorial-ada"), anyone.logIn(t, "grace", "tutorial-grace"), anyone.logIn(t, "admin", "tutorial-admin")
 
@@ -52,6 +53,7 @@ func TestEnforcedModeLimitsCallersToTheirOwnData(t *testing.T) {
 // A service that restarts while the user service is away still knows its
 // callers.
 func TestServicesKnowCallersAfterARestartWithoutTheUserService(t *testing.T) {
+	t.Parallel()
 	anyone := open(t, dev.Options{AuthMode: "enforced"})
 	ada := anyone.logIn(t, "ada", "tutorial-ada")
 	order := ada.order(t, "1", "1")

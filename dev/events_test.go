@@ -6,10 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-
 	"souk/dev"
+	"souk/dev/internal/deadlettertest"
 	"souk/internal/redistest"
 )
 
@@ -32,27 +30,12 @@ func (s *store) console(t *testing.T, method, path string) (status int, body map
 	return response.StatusCode, body
 }
 
-// execute runs a statement in the database of a service.
-func (s *store) execute(t *testing.T, service, statement string, args ...any) {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), s.Variables(service)["DATABASE_URL"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(t.Context())
-	if _, err := conn.Exec(t.Context(), statement, args...); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // An order event of a user who does not exist cannot be handled. When the user exists, a retry
 // from the console sends the message, once.
 func TestDeadLetterIsRetriedFromTheConsole(t *testing.T) {
+	t.Parallel()
 	s := open(t, dev.Options{RedisURL: "redis://" + redistest.Start(t)})
-	s.execute(t, "order", `
-		insert into event_outbox (id, type, subject, time, traceparent, tracestate, data)
-		values ($1, 'order.created', '4711', now(), '', '', '{"orderId":"4711","userId":"99999","currency":"USD","total":100,
-			"lines":[{"name":"Lamp","quantity":1,"unitPrice":100}],"placedAt":"2026-11-28T12:00:00Z"}')`, uuid.New())
+	deadlettertest.Order(t, s.System)
 	var state map[string]any
 	dead := func() []any {
 		var status int
@@ -79,9 +62,7 @@ func TestDeadLetterIsRetriedFromTheConsole(t *testing.T) {
 		t.Errorf("the sample orders are %v", states)
 	}
 
-	s.execute(t, "user", `
-		insert into users (id, username, username_key, email, email_key, display_name, created_at, updated_at) overriding system value
-		values (99999, 'late', 'late', 'late@souk.example', 'late@souk.example', 'Late', now(), now())`)
+	deadlettertest.Register(t, s.System)
 	retry := "/events/dead/notification/" + letter["id"].(string) + "/retry"
 	if status, body := s.console(t, "POST", retry); status != http.StatusAccepted {
 		t.Fatalf("the retry returned %d: %v", status, body)
@@ -89,9 +70,9 @@ func TestDeadLetterIsRetriedFromTheConsole(t *testing.T) {
 	if status, body := s.console(t, "POST", retry); status != http.StatusConflict {
 		t.Errorf("the second retry returned %d: %v", status, body)
 	}
-	eventually(t, time.Minute, "the message is sent", func() bool { return len(s.mails(t, "late@souk.example")) > 0 })
+	eventually(t, time.Minute, "the message is sent", func() bool { return len(s.mails(t, deadlettertest.Email)) > 0 })
 	eventually(t, time.Minute, "the console shows no dead letter", func() bool { return len(dead()) == 0 })
-	if mails := s.mails(t, "late@souk.example"); len(mails) != 1 {
+	if mails := s.mails(t, deadlettertest.Email); len(mails) != 1 {
 		t.Errorf("%d messages were sent: %v", len(mails), mails)
 	}
 }

@@ -14,6 +14,7 @@ import (
 // An order goes from payment to delivery, the customer hears of it, and then
 // erases the account.
 func TestOrderIsPaidShippedDeliveredAndForgotten(t *testing.T) {
+	t.Parallel()
 	store := open(t, dev.Options{ShipAfter: time.Millisecond, DeliverAfter: time.Millisecond})
 	user, product := store.newUser(t, "lovelace"), store.newProduct(t, "A travelling product", 5)
 	placed, _ := store.expect(t, http.StatusCreated, http.MethodPost, "/api/orders", fmt.Sprintf(`{"userId":%s,"productId":%s,"quantity":2,
@@ -77,6 +78,7 @@ func (s *store) erase(t *testing.T, user, order string) {
 // While the payment provider is away, nothing is ordered; what is due then is
 // done when it is back.
 func TestStoreSurvivesAnOutageOfThePaymentProvider(t *testing.T) {
+	t.Parallel()
 	store := open(t, dev.Options{})
 	user, product := store.newUser(t, "solvent"), store.newProduct(t, "A dear product", 2)
 	wish := fmt.Sprintf(`{"userId":%s,"productId":%s,"quantity":1}`, user, product)

@@ -10,6 +10,7 @@ import (
 // The Redis and Postgres that a system runs itself can fail and restart. An order
 // placed during or after the outage reaches its customer.
 func TestPostgresAndRedisCanRestart(t *testing.T) {
+	t.Parallel()
 	// A directory is set because a temporary Postgres does not sync to disk, and a crash
 	// loses its last commits.
 	store := open(t, dev.Options{Dir: t.TempDir()})

@@ -18,6 +18,7 @@ import (
 
 // The whole store runs as in `souk dev`, and the test uses it as the README describes.
 func TestStoreSurvivesOutages(t *testing.T) {
+	t.Parallel()
 	redis := miniredis.RunT(t)
 	store := open(t, dev.Options{RedisURL: "redis://" + redis.Addr()})
 

@@ -19,6 +19,7 @@ import (
 // TestOrderChangesReachSubscribers follows an order by event stream and WebSocket: the
 // router gets its changes from the order service and the product fields from others.
 func TestOrderChangesReachSubscribers(t *testing.T) {
+	t.Parallel()
 	store := open(t, dev.Options{})
 	for name, follow := range map[string]func(*testing.T, string) func() map[string]any{
 		"event stream": store.followByEvents,
@@ -46,6 +47,7 @@ func TestOrderChangesReachSubscribers(t *testing.T) {
 // After logging out, a subscriber gets no more events, although the access token is
 // still valid.
 func TestSubscriptionEndsWithTheSession(t *testing.T) {
+	t.Parallel()
 	anyone := open(t, dev.Options{AuthMode: "enforced"})
 	session, _ := anyone.expect(t, http.StatusOK, http.MethodPost, "/api/login", `{"login":"ada","password":"tutorial-ada"}`)
 	ada := &store{System: anyone.System, token: session["accessToken"].(string)}
@@ -63,6 +65,7 @@ func TestSubscriptionEndsWithTheSession(t *testing.T) {
 // A subscriber who loses the role that allowed following an order gets no more events,
 // although the token still names the role.
 func TestSubscriptionEndsWhenTheRoleIsRevoked(t *testing.T) {
+	t.Parallel()
 	anyone := open(t, dev.Options{AuthMode: "enforced"})
 	admin := anyone.logIn(t, "admin", "tutorial-admin")
 	me, _ := anyone.logIn(t, "grace", "tutorial-grace").expect(t, http.StatusOK, http.MethodGet, "/api/me", "")
@@ -93,6 +96,7 @@ func TestSubscriptionEndsWhenTheRoleIsRevoked(t *testing.T) {
 // Following an order that the caller may not see is an error of the operation, without
 // an event.
 func TestSubscriptionIsRefused(t *testing.T) {
+	t.Parallel()
 	anyone := open(t, dev.Options{AuthMode: "enforced"})
 	grace := anyone.logIn(t, "grace", "tutorial-grace")
 	kind, payload := grace.socket(t, "1", "1")()

@@ -28,7 +28,14 @@ const within = 3 * time.Minute
 // openStore starts the store on free ports.
 func openStore(t *testing.T) *dev.System {
 	t.Helper()
-	store, err := dev.Start(t.Context(), dev.Options{Listen: "127.0.0.1:0", AuthMode: "tutorial", Log: t.Output(), LogLevel: "warn"})
+	return openStoreWith(t, dev.Options{})
+}
+
+// openStoreWith starts a store with other options, too.
+func openStoreWith(t *testing.T, o dev.Options) *dev.System {
+	t.Helper()
+	o.Listen, o.AuthMode, o.Log, o.LogLevel = "127.0.0.1:0", "tutorial", t.Output(), "warn"
+	store, err := dev.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -28,6 +29,8 @@ type console struct {
 	file    string
 	address string
 	server  *http.Server
+	// fault responds to requests to the API but /info, if it is set.
+	fault atomic.Pointer[http.HandlerFunc]
 }
 
 func openConsole(t *testing.T, sdl string) *console {
@@ -73,8 +76,16 @@ func (c *console) start() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.address, c.server = listener.Addr().String(), &http.Server{Handler: c.router.Admin()}
+	c.address, c.server = listener.Addr().String(), &http.Server{Handler: http.HandlerFunc(c.serve)}
 	go func() { _ = c.server.Serve(listener) }() // it ends with stop
+}
+
+func (c *console) serve(w http.ResponseWriter, r *http.Request) {
+	if fault := c.fault.Load(); fault != nil && strings.HasPrefix(r.URL.Path, "/console/api/") && r.URL.Path != "/console/api/info" {
+		(*fault)(w, r)
+		return
+	}
+	c.router.Admin().ServeHTTP(w, r)
 }
 
 // stop closes the listener and all connections.
@@ -103,10 +114,10 @@ func (p *tab) enterToken(token string) {
 	evaluate[chromedp.Void](p, `document.querySelector('button[type=submit]').click()`)
 }
 
-// TestConsoleAsksForTheToken: without it the page shows nothing of the router, and it
+// consoleAsksForTheToken: without it the page shows nothing of the router, and it
 // forgets the token with the tab.
-func TestConsoleAsksForTheToken(t *testing.T) {
-	browser, c := openBrowser(t), openConsole(t, schema.Supergraph)
+func consoleAsksForTheToken(t *testing.T, browser context.Context) {
+	c := openConsole(t, schema.Supergraph)
 	tab := openTab(t, browser, looks[2])
 	tab.run(chromedp.Navigate(c.url("#/graph/Product")))
 	tab.await("the token prompt", `document.querySelector('#token')`)
@@ -126,10 +137,10 @@ func TestConsoleAsksForTheToken(t *testing.T) {
 	tab.wantRequestsTo(c.url(""))
 }
 
-// TestConsoleShowsReloads: a new supergraph appears with what it changes, and one that the
+// consoleShowsReloads: a new supergraph appears with what it changes, and one that the
 // router refuses with the reason.
-func TestConsoleShowsReloads(t *testing.T) {
-	browser, c := openBrowser(t), openConsole(t, schema.Supergraph)
+func consoleShowsReloads(t *testing.T, browser context.Context) {
+	c := openConsole(t, schema.Supergraph)
 	tab := c.open(browser, looks[0], "#/reloads")
 	without := regexp.MustCompile(`(  """[^"]*"""\n)?  imageUrl: .*\n`).ReplaceAllString(schema.Supergraph, "")
 	if without == schema.Supergraph {
@@ -144,9 +155,9 @@ func TestConsoleShowsReloads(t *testing.T) {
 	tab.await("the new graph", `document.querySelector('.fields') && !document.querySelector('.fields').innerText.includes('imageUrl')`)
 }
 
-// TestConsoleReconnects: while the router is away the page says so and keeps what it shows.
-func TestConsoleReconnects(t *testing.T) {
-	browser, c := openBrowser(t), openConsole(t, schema.Supergraph)
+// consoleReconnects: while the router is away the page says so and keeps what it shows.
+func consoleReconnects(t *testing.T, browser context.Context) {
+	c := openConsole(t, schema.Supergraph)
 	tab := c.open(browser, looks[0], "#/graph")
 	tab.await("the map", `document.querySelectorAll('.subgraph-node').length === 5`)
 	c.stop()
@@ -158,12 +169,13 @@ func TestConsoleReconnects(t *testing.T) {
 	tab.await("the router again", `!document.querySelector('.banner') && document.querySelector('.live.good')`)
 }
 
-// TestConsoleStaysUsableWithLargeGraphs: with 5,000 types the page draws only a part of them,
+// consoleStaysUsableWithLargeGraphs: with 5,000 types the page draws only a part of them,
 // finds each, and its document stays small.
-func TestConsoleStaysUsableWithLargeGraphs(t *testing.T) {
-	browser, c := openBrowser(t), openConsole(t, largeSupergraph(25, 200))
+func consoleStaysUsableWithLargeGraphs(t *testing.T, browser context.Context) {
+	c := openConsole(t, largeSupergraph(25, 200))
 	for _, look := range []look{looks[0], looks[3]} {
 		t.Run(look.name, func(t *testing.T) {
+			t.Parallel()
 			tab := c.open(browser, look, "#/graph")
 			tab.await("the subgraphs", `document.querySelectorAll('.subgraph-node').length === 25`)
 			tab.picture("console-large-"+look.name, false)
@@ -214,4 +226,67 @@ enum join__Graph {
 		}
 	}
 	return sdl.String()
+}
+
+// emptyViews are the views with JavaScript that is true once they say that there is nothing.
+var emptyViews = []struct{ name, hash, ready string }{
+	{"operation", "#/operation", `document.querySelector('.recent .state')`},
+	{"traffic", "#/traffic", `document.querySelector('.traffic > .notice')?.innerText.includes('No requests') && document.querySelector('.tab-panel .state')`},
+	{"slow", "#/traffic/slow", `document.querySelector('.tab-panel .state')`},
+	{"errors", "#/traffic/errors", `document.querySelector('.tab-panel .state')`},
+	{"clients", "#/traffic/clients", `document.querySelector('.tab-panel .state')`},
+	{"subgraph table", "#/traffic/subgraphs", `document.querySelectorAll('.tab-panel tbody tr').length === 5`},
+	{"cache", "#/traffic/cache", `document.querySelector('.tab-panel table')`},
+	{"subscriptions", "#/traffic/subscriptions", `document.querySelector('.tab-panel .state')`},
+	{"reloads", "#/reloads", `document.querySelector('main .state')`},
+	{"no trace", "#/operation/trace/00000000000000000000000000000001", `document.querySelector('main .state')?.innerText.includes('no trace')`},
+	{"no type", "#/graph/Nothing", `document.querySelector('.details')?.innerText.includes('no type') && !document.querySelector('.map-wait')`},
+	{"no view", "#/nothing", `document.querySelector('main .state')`},
+}
+
+// consoleExplainsAbsenceOfTraffic: without traffic every view says that there is nothing.
+func consoleExplainsAbsenceOfTraffic(t *testing.T, browser context.Context) {
+	axe, c := readAxe(t), openConsole(t, schema.Supergraph)
+	for _, look := range []look{looks[0], looks[3]} {
+		t.Run(look.name, func(t *testing.T) {
+			t.Parallel()
+			tab := c.open(browser, look, "#/reloads")
+			for _, view := range emptyViews {
+				tab.run(chromedp.Navigate(c.url(view.hash)))
+				tab.await(view.name, view.ready)
+				tab.picture("console-empty-"+view.name+"-"+look.name, true)
+				tab.check(view.name, axe)
+			}
+		})
+	}
+}
+
+// consoleShowsErrors: a view that waits says so, one whose data cannot be read says why, and
+// Retry reads it again.
+func consoleShowsErrors(t *testing.T, browser context.Context) {
+	axe, c := readAxe(t), openConsole(t, schema.Supergraph)
+	waiting := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	broken := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = w.Write([]byte(`{"title":"Internal Server Error","status":500,"detail":"Out of order."}`)) // the page may have gone
+	})
+	tab := c.open(browser, looks[2], "#/nothing")
+	for _, view := range []string{"graph", "operation", "traffic", "reloads"} {
+		c.fault.Store(&waiting)
+		tab.run(chromedp.Navigate(c.url("#/" + view)))
+		tab.await("the wait for "+view, `document.querySelector('main .state[aria-busy]')`)
+		tab.picture("console-loading-"+view, false)
+		tab.check("loading "+view, axe)
+		c.fault.Store(&broken)
+		tab.run(chromedp.Navigate(c.url("#/nothing")))
+		tab.await("another view", `document.querySelector('main .state')?.innerText.includes('no such view')`)
+		tab.run(chromedp.Navigate(c.url("#/" + view)))
+		tab.await("the error of "+view, `document.querySelector('main .state[role=alert]')?.innerText.includes('Out of order.')`)
+		tab.picture("console-error-"+view, true)
+		tab.check("error of "+view, axe)
+		c.fault.Store(nil)
+		evaluate[chromedp.Void](tab, `document.querySelectorAll('main [role=alert] button').forEach(e => e.click())`)
+		tab.await("the view after the error", `!document.querySelector('main [role=alert] button')`)
+	}
 }

@@ -1,18 +1,16 @@
 package browser_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 
 	"souk/dev"
-	"souk/internal/packagetest"
 )
 
 // consoleLooks have each color scheme and each width that the console is made for.
@@ -40,17 +38,15 @@ var consoleViews = []struct{ name, hash, ready string }{
 	{name: "reloads", hash: "#/reloads", ready: `document.querySelector('main .state')`},
 }
 
-// TestConsoleShowsTraffic opens every view of the console on a store with traffic: each
-// shows it, has no fault that axe-core finds, fits its window, and requests nothing from
-// elsewhere.
-func TestConsoleShowsTraffic(t *testing.T) {
-	axe, err := os.ReadFile(filepath.Join(packagetest.NPM(t), "node_modules/axe-core/axe.min.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	browser, store := openBrowser(t), openStore(t)
+// consoleShowsTraffic opens every view of the console while k6 puts the store under load:
+// each view shows the traffic, has no fault that axe-core finds, fits its window, and requests
+// nothing from elsewhere.
+func consoleShowsTraffic(t *testing.T, browser context.Context, store *dev.System) {
+	axe := readAxe(t)
+	load(t, store)
 	for _, look := range consoleLooks {
 		t.Run(look.name, func(t *testing.T) {
+			t.Parallel()
 			trace := sendTraffic(t, store) // the tables show the last five minutes
 			tab := openTab(t, browser, look)
 			for _, view := range consoleViews {
@@ -120,9 +116,8 @@ func pressText(selector, text string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll(%q)].find(e => e.innerText.trim() === %q).click()`, selector, text)
 }
 
-// TestConsoleFindsFieldsByKeyboard searches a field and opens it without a mouse.
-func TestConsoleFindsFieldsByKeyboard(t *testing.T) {
-	browser, store := openBrowser(t), openStore(t)
+// consoleFindsFieldsByKeyboard searches a field and opens it without a mouse.
+func consoleFindsFieldsByKeyboard(t *testing.T, browser context.Context, store *dev.System) {
 	tab := openTab(t, browser, looks[0])
 	tab.run(chromedp.Navigate(store.URL("admin") + "/console/"))
 	tab.await("the list of types", `document.querySelector('.long-list [role=option]')`)
@@ -135,9 +130,8 @@ func TestConsoleFindsFieldsByKeyboard(t *testing.T) {
 	tab.wantNoProblems()
 }
 
-// TestConsolePlansOperations plans what is typed, explains the plan, and reports mistakes.
-func TestConsolePlansOperations(t *testing.T) {
-	browser, store := openBrowser(t), openStore(t)
+// consolePlansOperations plans what is typed, explains the plan, and reports mistakes.
+func consolePlansOperations(t *testing.T, browser context.Context, store *dev.System) {
 	tab := openTab(t, browser, looks[2])
 	tab.run(chromedp.Navigate(store.URL("admin") + "/console/#/operation"))
 	tab.await("the editor", `document.querySelector('textarea.source')`)
@@ -158,10 +152,9 @@ func TestConsolePlansOperations(t *testing.T) {
 	tab.await("the mistake", `document.querySelector('[role=alert]')?.innerText.includes('Cannot query field "ordrs"')`)
 }
 
-// TestPlaygroundShowsPlansAndRuns runs an operation in the playground and follows its trace
-// into the console.
-func TestPlaygroundShowsPlansAndRuns(t *testing.T) {
-	browser, store := openBrowser(t), openStore(t)
+// playgroundShowsPlansAndRuns runs an operation in the playground and follows its trace into
+// the console.
+func playgroundShowsPlansAndRuns(t *testing.T, browser context.Context, store *dev.System) {
 	for _, look := range []look{looks[0], looks[2]} {
 		t.Run(look.name, func(t *testing.T) {
 			tab := openTab(t, browser, look)
@@ -185,9 +178,8 @@ func TestPlaygroundShowsPlansAndRuns(t *testing.T) {
 	}
 }
 
-// TestPlaygroundLogsIn logs in as a sample user: operations are then sent as that user.
-func TestPlaygroundLogsIn(t *testing.T) {
-	browser, store := openBrowser(t), openStore(t)
+// playgroundLogsIn logs in as a sample user: operations are then sent as that user.
+func playgroundLogsIn(t *testing.T, browser context.Context, store *dev.System) {
 	tab := openTab(t, browser, looks[2])
 	tab.run(chromedp.Navigate(store.URL("router") + "/playground/#query=" + `%7B+me+%7B+username+%7D+%7D`))
 	tab.await("the operation of the link", `document.querySelector('.graphiql-query-editor .view-lines')?.innerText.includes('username')`)
@@ -204,4 +196,60 @@ func TestPlaygroundLogsIn(t *testing.T) {
 	evaluate[chromedp.Void](tab, press("Hide Log in"))
 	tab.click("button.graphiql-execute-button", "", `document.querySelector('.result-window .view-lines')?.innerText.includes('ada')`)
 	tab.wantNoProblems()
+}
+
+// consoleRunsOperations runs what is typed as the user whose token is among the headers, and
+// shows the plan, the waterfall and the response.
+func consoleRunsOperations(t *testing.T, browser context.Context, store *dev.System) {
+	axe := readAxe(t)
+	var login struct {
+		Data struct{ LogIn struct{ AccessToken string } }
+	}
+	out := request(t, http.MethodPost, store.URL("router")+"/graphql", `{"query":"mutation { logIn(input: {login: \"ada\", password: \"tutorial-ada\"}) { ... on Session { accessToken } } }"}`)
+	if err := json.Unmarshal(out, &login); err != nil || login.Data.LogIn.AccessToken == "" {
+		t.Fatalf("logging in: %v: %s", err, out)
+	}
+	for _, look := range []look{looks[1], looks[2]} {
+		t.Run(look.name, func(t *testing.T) {
+			t.Parallel()
+			tab := openTab(t, browser, look)
+			tab.run(chromedp.Navigate(store.URL("admin") + "/console/#/operation"))
+			tab.await("the editor", `document.querySelector('textarea.source')`)
+			run := func(query, headers string) {
+				evaluate[chromedp.Void](tab, fill("textarea.source", query))
+				evaluate[chromedp.Void](tab, fill("#headers", headers))
+				tab.await("the button", `[...document.querySelectorAll('button')].some(e => e.innerText === 'Run' && !e.disabled)`)
+				evaluate[chromedp.Void](tab, pressText("button", "Run"))
+			}
+			const response = `document.querySelector('[aria-label=Response]')?.innerText.includes(%q)`
+			run(`query Me { me { username orders(first: 2) { nodes { id } } } }`, "Authorization: Bearer "+login.Data.LogIn.AccessToken+"\nGraphQL-Client-Name: tester")
+			tab.await("the response to ada", fmt.Sprintf(response, `"username": "ada"`))
+			tab.await("the waterfall and the plan", `document.querySelectorAll('.w-fetch').length === 2 && document.querySelectorAll('.plan-tree summary').length === 2`)
+			tab.picture("console-run-"+look.name, true)
+			tab.check("run", axe)
+			tab.run(chromedp.Navigate(evaluate[string](tab, `document.querySelector('[aria-labelledby=run] a').href`)))
+			tab.await("the trace", `document.querySelector('.trace')?.innerText.includes('tester')`)
+			tab.run(chromedp.Navigate(store.URL("admin") + "/console/#/operation"))
+			tab.await("the headers, which stay", `document.querySelector('#headers')?.value.includes('Bearer')`)
+
+			run(`query A { __typename } query B { users(first: 1) { nodes { username } } }`, "")
+			tab.await("the choice of an operation", `document.querySelector('#name')?.options.length === 2`)
+			tab.await("the response to A", fmt.Sprintf(response, `"__typename": "Query"`))
+			evaluate[chromedp.Void](tab, `(e => { e.value = 'B', e.dispatchEvent(new Event('change', {bubbles: true})) })(document.querySelector('#name'))`)
+			tab.run(chromedp.Evaluate[chromedp.Void](`document.querySelector('textarea.source').focus()`))
+			evaluate[chromedp.Void](tab, `document.querySelector('textarea.source').dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', ctrlKey: true, shiftKey: true, bubbles: true}))`)
+			tab.await("the response to B", fmt.Sprintf(response, `"users"`))
+
+			run(`{ me { id } }`, "no header")
+			tab.await("the mistake", `document.querySelector('[role=alert]')?.innerText.includes('Line 1 of the headers')`)
+			run(`{ me { id } }`, "Host: example.com")
+			tab.await("the refusal", `document.querySelector('[role=alert]')?.innerText.includes('Host cannot be set')`)
+			tab.check("refused run", axe)
+			run(`{ me { id } }`, "Authorization: Bearer wrong")
+			tab.await("the error of the gateway", fmt.Sprintf(response, `"errors"`))
+			run(`subscription { orderUpdated(id: "1") { id } }`, "")
+			tab.await("word of the playground", `document.querySelector('[role=alert]')?.innerText.includes('A subscription has no single response')`)
+			tab.wantRequestsTo(store.URL("admin") + "/console/")
+		})
+	}
 }

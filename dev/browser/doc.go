@@ -3,6 +3,17 @@
 // telephone, in light and in dark, and that they do what they are for.
 //
 // The tests start the whole store. They need Chromium, and for axe-core Node.js
-// with npm; without them they are skipped. `go test ./dev/browser -screenshots
-// DIR` keeps pictures of what was tested.
+// with npm; without them they are skipped. The traffic is that of k6, if it is
+// found. `go test ./dev/browser -screenshots DIR` keeps pictures of what was
+// tested, and `make pictures` renews those of the documentation.
+//
+// store_test.go is the hub: it has the tests that share one store. browser_test.go
+// has the browser and its tabs. The other files test the pages:
+//
+//	accessibility_test.go   all pages with axe-core
+//	pages_test.go           the playground's examples and the inbox
+//	console_test.go         the console of the store
+//	console_events_test.go  its Events view while services are away
+//	console_router_test.go  the console of a router alone: token, reloads, faults
+//	pictures_test.go        the pictures of the documentation
 package browser

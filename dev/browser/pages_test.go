@@ -1,18 +1,20 @@
 package browser_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"souk/dev"
 )
 
-// TestFollowExampleShowsTheCancelledOrder runs the subscription example as its text
-// says: Follow in one tab of the browser, Cancel in another.
-func TestFollowExampleShowsTheCancelledOrder(t *testing.T) {
-	browser, store := openBrowser(t), openStore(t)
+// followExampleShowsTheCancelledOrder runs the subscription example as its text says: Follow
+// in one tab of the browser, Cancel in another.
+func followExampleShowsTheCancelledOrder(t *testing.T, browser context.Context, store *dev.System) {
 	operate := func(look look, operation string) *tab {
 		tab := openTab(t, browser, look)
 		tab.run(chromedp.Navigate(store.URL("router") + "/playground/"))
@@ -28,14 +30,13 @@ func TestFollowExampleShowsTheCancelledOrder(t *testing.T) {
 	following := operate(looks[0], "Follow")
 	following.await("the order as it is", fmt.Sprintf(response, "CONFIRMED"))
 	cancelling := operate(looks[2], "Cancel")
-	cancelling.await("the answer to Cancel", fmt.Sprintf(response, "CANCELLED"))
+	cancelling.await("the response to Cancel", fmt.Sprintf(response, "CANCELLED"))
 	following.await("the order as it has become", fmt.Sprintf(response, "CANCELLED"))
 }
 
-// On a small screen the response is below the editors, so the page scrolls to it when
-// an operation runs.
-func TestResponseScrollsIntoView(t *testing.T) {
-	browser, store := openBrowser(t), openStore(t)
+// responseScrollsIntoView: on a small screen the response is below the editors, so the page
+// scrolls to it when an operation runs.
+func responseScrollsIntoView(t *testing.T, browser context.Context, store *dev.System) {
 	tab := openTab(t, browser, looks[2])
 	tab.run(chromedp.Navigate(store.URL("router") + "/playground/?run"))
 	tab.await("the response in view", `(() => {
@@ -50,10 +51,9 @@ func TestResponseScrollsIntoView(t *testing.T) {
 	}
 }
 
-// New messages appear above the message that someone reads, which keeps its position
-// in the window.
-func TestInboxKeepsItsScrollPosition(t *testing.T) {
-	browser, store := openBrowser(t), openStore(t)
+// inboxKeepsItsScrollPosition: new messages appear above the message that someone reads, which
+// keeps its position in the window. No other test may place orders at the same time.
+func inboxKeepsItsScrollPosition(t *testing.T, browser context.Context, store *dev.System) {
 	order := func(n int) {
 		for range n {
 			request(t, http.MethodPost, store.URL("router")+"/api/orders", `{"userId":1,"productId":1,"quantity":1}`)
