@@ -3,9 +3,11 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/charmbracelet/x/term"
@@ -19,9 +21,9 @@ const consoleToken = "SOUK_CONSOLE_TOKEN"
 
 // topFlags has the flags of the command.
 type topFlags struct {
-	url, token string
-	once, json bool
-	options    top.Options
+	url, token, tokenFile string
+	once, json            bool
+	options               top.Options
 }
 
 func newTop() *cobra.Command {
@@ -38,6 +40,8 @@ func newTop() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.url, "url", "http://localhost:9090", "the URL of the router's admin port; souk dev has http://localhost:8087")
 	flags.StringVar(&f.token, "token", "", "the router's admin.console.token; the environment variable "+consoleToken+" keeps it out of the list of processes")
+	flags.StringVar(&f.tokenFile, "token-file", "", "a file with the token, such as a mounted secret")
+	cmd.MarkFlagsMutuallyExclusive("token", "token-file")
 	flags.BoolVar(&f.once, "once", false, "print one snapshot as text")
 	flags.BoolVar(&f.json, "json", false, "print one snapshot as JSON")
 	flags.DurationVar(&f.options.Interval, "interval", 2*time.Second, "the time between two snapshots")
@@ -58,13 +62,20 @@ func runTop(cmd *cobra.Command, f topFlags) error {
 	if f.options.Interval < time.Second {
 		return fmt.Errorf("--interval is %s; set it to 1s or more", f.options.Interval)
 	}
-	client := &top.Client{URL: f.url, Token: cmp.Or(f.token, os.Getenv(consoleToken)), HTTP: &http.Client{Timeout: 10 * time.Second}}
+	token, err := f.consoleToken()
+	if err != nil {
+		return err
+	}
+	client := &top.Client{URL: f.url, Token: token, HTTP: &http.Client{Timeout: 10 * time.Second}}
 	out := cmd.OutOrStdout()
 	terminal, isFile := out.(*os.File)
 	interactive := isFile && term.IsTerminal(terminal.Fd())
 	if !f.once && !f.json {
 		if !interactive {
 			return fmt.Errorf("the standard output is not a terminal; use --once or --json")
+		}
+		if os.Getenv("TERM") == "dumb" {
+			return fmt.Errorf("the terminal cannot move its cursor (TERM=dumb); use --once or --json")
 		}
 		return top.Run(cmd.Context(), client, f.options, cmd.InOrStdin(), out)
 	}
@@ -82,4 +93,28 @@ func runTop(cmd *cobra.Command, f topFlags) error {
 		}
 	}
 	return snapshot.WriteText(out, f.url, width)
+}
+
+// maxTokenFile bounds the size of a file with a token.
+const maxTokenFile = 64 << 10
+
+// consoleToken returns the token from the flag, the file or the environment.
+func (f topFlags) consoleToken() (string, error) {
+	if f.tokenFile == "" {
+		return cmp.Or(f.token, os.Getenv(consoleToken)), nil
+	}
+	file, err := os.Open(f.tokenFile)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.LimitReader(file, maxTokenFile+1))
+	token := strings.TrimSpace(string(text))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("--token-file: %w", err)
+	case token == "" || len(text) > maxTokenFile || strings.ContainsAny(token, "\r\n"):
+		return "", fmt.Errorf("--token-file: %s must have one line, the router's admin.console.token", f.tokenFile)
+	}
+	return token, nil
 }

@@ -174,6 +174,14 @@ func TestTopHonoursNoColor(t *testing.T) {
 	}
 }
 
+func TestTopNeedsATerminalThatCanMoveItsCursor(t *testing.T) {
+	x := inTerminal(t, 80, 24, []string{"TERM=dumb"}, "top")
+	x.shows("use --once or --json")
+	if strings.Contains(x.output.String(), "\x1b") {
+		t.Errorf("the output has escape sequences: %q", x.output.String())
+	}
+}
+
 func TestTopPrintsOneSnapshot(t *testing.T) {
 	url := consoleRouter(t)
 	p := souk(t, nil, "top", "--url", url, "--token", "t0ken", "--once")
@@ -187,6 +195,19 @@ func TestTopPrintsOneSnapshot(t *testing.T) {
 	if status := p.wait(t); status != 0 || json.Unmarshal([]byte(p.stdout.String()), &printed) != nil || printed.Operations.Operations[0].Name != "Greeting" {
 		t.Errorf("exit status %d, output\n%s%s", status, &p.stdout, &p.stderr)
 	}
+	file := filepath.Join(t.TempDir(), "token")
+	for text, works := range map[string]bool{"t0ken\n": true, "": false, "t0ken\nother": false} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := souk(t, []string{"SOUK_CONSOLE_TOKEN=wrong"}, "top", "--url", url, "--token-file", file, "--once")
+		if !works {
+			p.fails(t, "must have one line")
+		} else if status := p.wait(t); status != 0 || !strings.Contains(p.stdout.String(), "Greeting") {
+			t.Errorf("exit status %d, output\n%s%s", status, &p.stdout, &p.stderr)
+		}
+	}
+	souk(t, nil, "top", "--url", url, "--token-file", file+"-missing", "--once").fails(t, "--token-file")
 	souk(t, nil, "top", "--url", url, "--token", "t0ken").fails(t, "use --once or --json")
 	souk(t, nil, "top", "--url", url, "--once").fails(t, "needs a token")
 	souk(t, nil, "top", "--url", url, "--once", "--token", "wrong").fails(t, "rejected the token")

@@ -70,14 +70,14 @@ func (c *Client) refused(r *http.Response) error {
 	case r.StatusCode == http.StatusNotFound:
 		return errNotFound
 	case r.StatusCode == http.StatusUnauthorized && c.Token == "":
-		return errors.New("the console needs a token; set SOUK_CONSOLE_TOKEN or --token to the router's admin.console.token")
+		return errors.New("the console needs a token; set SOUK_CONSOLE_TOKEN, --token or --token-file to the router's admin.console.token")
 	case r.StatusCode == http.StatusUnauthorized:
-		return errors.New("the router rejected the token; set SOUK_CONSOLE_TOKEN or --token to its admin.console.token")
+		return errors.New("the router rejected the token; set SOUK_CONSOLE_TOKEN, --token or --token-file to its admin.console.token")
 	}
 	var problem struct{ Detail string }
 	text, _ := io.ReadAll(io.LimitReader(r.Body, 4<<10)) // a missing detail is no reason to fail
 	if json.Unmarshal(text, &problem) == nil && problem.Detail != "" {
-		return fmt.Errorf("the router responded with status %d: %s", r.StatusCode, problem.Detail)
+		return fmt.Errorf("the router responded with status %d: %s", r.StatusCode, clean(problem.Detail))
 	}
 	return fmt.Errorf("the router responded with status %d", r.StatusCode)
 }

@@ -27,7 +27,7 @@ var traceKinds = []string{"latest", "slowest", "failing"}
 func (d *details) traceID(s *Snapshot) string {
 	switch d.table {
 	case operations:
-		if o := find(s.Operations, func(o Operation) bool { return o.Hash == d.id }); o != nil {
+		if o := find(s.Operations, func(o Operation) bool { return o.id() == d.id }); o != nil {
 			return map[string]string{"latest": o.Traces.Latest, "slowest": o.Traces.Slowest, "failing": o.Traces.Failing}[d.kind]
 		}
 	case failures:
@@ -74,7 +74,7 @@ func (d *details) lines(s *Snapshot, width int) []string {
 const gone = "This row has no figures in this time."
 
 func (d *details) operation(s *Snapshot) []string {
-	o := find(s.Operations, func(o Operation) bool { return o.Hash == d.id })
+	o := find(s.Operations, func(o Operation) bool { return o.id() == d.id })
 	if o == nil {
 		return []string{gone}
 	}
@@ -103,7 +103,7 @@ func (o Operation) cost() string {
 }
 
 func (d *details) document(s *Snapshot) []string {
-	o := find(s.Operations, func(o Operation) bool { return o.Hash == d.id })
+	o := find(s.Operations, func(o Operation) bool { return o.id() == d.id })
 	if o == nil || o.Document == "" {
 		return nil
 	}

@@ -136,6 +136,18 @@ func TestSelectionMovesAndScrolls(t *testing.T) {
 }
 
 // The selected row is the same one after an update that reorders the rows.
+// TestOperationsOfOneDocumentAreToldApart: they have the same hash if it cannot be redacted.
+func TestOperationsOfOneDocumentAreToldApart(t *testing.T) {
+	s := recorded(t)
+	s.Operations = []Operation{{Hash: "h", Name: "One", Kind: "query", Rate: 2}, {Hash: "h", Name: "Two", Kind: "query", Rate: 1}}
+	m := model(t, 100, 30)
+	m.show(s)
+	press(m, "down", "enter")
+	if shown := text(m); !strings.Contains(shown, "query Two") {
+		t.Errorf("the details are those of another operation:\n%s", shown)
+	}
+}
+
 func TestSelectionFollowsItsRow(t *testing.T) {
 	m := manyRows(t)
 	press(m, "down", "down")
@@ -284,7 +296,7 @@ var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
 // Names and messages come from clients and subgraphs. They must not control the terminal.
 func TestTextFromTheNetworkCannotControlTheTerminal(t *testing.T) {
-	evil := "x\x1b]0;owned\x07\x1b[2J\u202e\r\n\u009b31m"
+	evil := "x\x1b]0;owned\x07\x1b[2J\u202e\r\n\u009b31m\u200b\u2028\ufeff\U000e0041"
 	s := recorded(t)
 	s.Info.Replica, s.Info.Version = evil, evil
 	s.Operations = []Operation{{Hash: "h", Name: evil, Kind: evil, Document: "{" + evil + "}", Deprecated: []string{evil}}}
@@ -303,7 +315,7 @@ func TestTextFromTheNetworkCannotControlTheTerminal(t *testing.T) {
 			m.Update(traceMsg{id: m.details.asked, trace: trace})
 		}
 		shown := colours.ReplaceAllString(m.View().Content, "")
-		if i := strings.IndexFunc(shown, func(r rune) bool { return r != '\n' && (unicode.IsControl(r) || r == '\u202e') }); i >= 0 {
+		if i := strings.IndexFunc(shown, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
 			t.Errorf("%v: the screen has the control character %q", keys, shown[i:i+4])
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -214,6 +215,33 @@ func TestProblemsAreExplained(t *testing.T) {
 		client := &Client{URL: test.url, Token: test.token, HTTP: http.DefaultClient}
 		if _, err := client.Snapshot(t.Context(), time.Minute); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+	}
+}
+
+// TestFiguresAreOfTheSameWindow: a screen compares operations, clients and subgraphs.
+func TestFiguresAreOfTheSameWindow(t *testing.T) {
+	client := busyRouter(t)
+	var mu sync.Mutex
+	windows := map[string]string{}
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		windows[r.URL.Path] = r.URL.Query().Get("window")
+		mu.Unlock()
+		body, err := client.get(r.Context(), strings.TrimPrefix(r.URL.Path, "/console/api"), r.URL.Query())
+		if err != nil {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		_, _ = w.Write(body)
+	}))
+	t.Cleanup(proxy.Close)
+	if _, err := (&Client{URL: proxy.URL, HTTP: http.DefaultClient}).Snapshot(t.Context(), 15*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"traffic", "operations", "subgraphs", "clients", "errors"} {
+		if got := windows["/console/api/"+name]; got != "900" {
+			t.Errorf("the window of %s is %q", name, got)
 		}
 	}
 }

@@ -195,7 +195,7 @@ func (s *Snapshot) decode(raw map[string]json.RawMessage) error {
 }
 
 // windowed are the resources with figures of a window of time.
-var windowed = map[string]bool{"traffic": true, "operations": true, "clients": true, "errors": true}
+var windowed = map[string]bool{"traffic": true, "operations": true, "clients": true, "errors": true, "subgraphs": true}
 
 // Snapshot reads the figures of the last window.
 func (c *Client) Snapshot(ctx context.Context, window time.Duration) (Snapshot, error) {

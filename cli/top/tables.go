@@ -79,7 +79,7 @@ func (s *Snapshot) operationTable() table {
 		},
 	}
 	for _, o := range s.Operations {
-		t.rows = append(t.rows, row{id: o.Hash, cells: []cell{
+		t.rows = append(t.rows, row{id: o.id(), cells: []cell{
 			plain(o.title()),
 			plain(kinds[o.Kind]),
 			figure(o.Rate, rate),
@@ -97,6 +97,9 @@ func (s *Snapshot) operationTable() table {
 
 // kinds are short names of the kinds of operations.
 var kinds = map[string]string{"query": "query", "mutation": "mut", "subscription": "sub"}
+
+// id identifies the operation. Some operations of one document have the same hash.
+func (o Operation) id() string { return o.Hash + "\x00" + o.Name }
 
 // title returns the operation's name, or the beginning of its hash.
 func (o Operation) title() string {

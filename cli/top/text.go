@@ -16,7 +16,7 @@ func clean(text string) string {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar:
+		case !unicode.IsPrint(r) || r == unicode.ReplacementChar: // controls, direction marks, what has no width
 			return '·'
 		}
 		return r
