@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -83,6 +84,7 @@ type handler struct {
 	digest [sha256.Size]byte // of the token
 	api    *http.ServeMux
 	forged *http.CrossOriginProtection
+	wrong  attempts
 }
 
 // New returns the handler for everything below Prefix.
@@ -93,7 +95,8 @@ func New(o Options) http.Handler {
 	if o.MaxBodyBytes <= 0 {
 		o.MaxBodyBytes = maxBody
 	}
-	h := &handler{Options: o, digest: sha256.Sum256([]byte(o.Token)), api: http.NewServeMux(), forged: http.NewCrossOriginProtection()}
+	h := &handler{Options: o, digest: sha256.Sum256([]byte(o.Token)), api: http.NewServeMux(), forged: http.NewCrossOriginProtection(),
+		wrong: attempts{now: o.Now, by: map[netip.Prefix]*attempt{}}}
 	h.route("GET", "info", h.info)
 	h.route("GET", "graph", h.graph)
 	h.route("POST", "plan", h.plan)
@@ -112,8 +115,8 @@ func New(o Options) http.Handler {
 	h.route("GET", "reloads", h.reloads)
 	h.route("GET", "replicas", h.replicas)
 	if o.Events != nil {
-		h.api.Handle("GET "+apiPrefix+"events", o.Events)
-		h.api.Handle("POST "+apiPrefix+"events/dead/{service}/{id}/retry", o.Events)
+		h.handle("GET", "events", o.Events)
+		h.handle("POST", "events/dead/{service}/{id}/retry", o.Events)
 	}
 	h.api.HandleFunc(apiPrefix, func(w http.ResponseWriter, r *http.Request) {
 		(&problem{status: http.StatusNotFound, detail: "The console has no endpoint " + r.Method + " " + shorten(r.URL.Path) + "."}).write(w)
@@ -135,7 +138,7 @@ func New(o Options) http.Handler {
 type endpoint func(r *http.Request) (any, error)
 
 func (h *handler) route(method, path string, e endpoint) {
-	h.api.HandleFunc(method+" "+apiPrefix+path, func(w http.ResponseWriter, r *http.Request) {
+	h.handle(method, path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		value, err := e(r)
 		if err != nil {
 			problemOf(err).write(w)
@@ -146,6 +149,19 @@ func (h *handler) route(method, path string, e endpoint) {
 			return
 		}
 		writeJSON(w, http.StatusOK, "application/json", value)
+	}))
+}
+
+// handle serves a path. GET includes HEAD. Other methods get status 405.
+func (h *handler) handle(method, path string, to http.Handler) {
+	allow := method
+	if method == http.MethodGet {
+		allow += ", " + http.MethodHead
+	}
+	h.api.Handle(method+" "+apiPrefix+path, to)
+	h.api.HandleFunc(apiPrefix+path, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allow)
+		(&problem{status: http.StatusMethodNotAllowed, detail: "This endpoint of the console does not support " + shorten(r.Method) + ". Use " + method + "."}).write(w)
 	})
 }
 
@@ -155,12 +171,13 @@ func withHeaders(next http.Handler) http.Handler {
 		header := w.Header()
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")                           // other pages cannot embed responses
 		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'") // the page replaces it
 		next.ServeHTTP(w, r)
 	})
 }
 
-// guard rejects requests without the token and requests that other sites forge. Neither
+// guard rejects requests without the token and requests from pages of other origins. Neither
 // response reveals anything about the router.
 func (h *handler) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -169,26 +186,46 @@ func (h *handler) guard(next http.Handler) http.Handler {
 		switch {
 		case trusted && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "":
 			w.WriteHeader(http.StatusNoContent)
-		case !h.authorized(r):
-			w.Header().Set("WWW-Authenticate", `Bearer realm="souk console"`)
-			(&problem{status: http.StatusUnauthorized, detail: "Send the token of the console: Authorization: Bearer <token>."}).write(w)
-		case !trusted && h.forged.Check(r) != nil:
+		case !trusted && h.foreign(r):
 			(&problem{status: http.StatusForbidden, detail: "Requests from pages of other origins are not allowed."}).write(w)
-		default:
+		case h.authorized(w, r):
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-// authorized reports whether a request has the token. It compares digests, so that the time
-// depends neither on the token nor on its length.
-func (h *handler) authorized(r *http.Request) bool {
+// foreign reports whether a browser sent a request for a page of another origin. Unlike
+// http.CrossOriginProtection it includes safe methods: such a page cannot read the response,
+// but it could make the router work, and measure how long that takes.
+func (h *handler) foreign(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "cross-site" || site == "same-site" || h.forged.Check(r) != nil
+}
+
+// authorized reports whether a request has the token. If not, it responds. It compares
+// digests, so that the time depends neither on the token nor on its length.
+func (h *handler) authorized(w http.ResponseWriter, r *http.Request) bool {
+	given := r.Header.Get("Authorization")
 	if h.Token == "" {
 		return true
 	}
-	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	digest := sha256.Sum256([]byte(given))
-	return subtle.ConstantTimeCompare(digest[:], h.digest[:]) == 1 && strings.EqualFold(scheme, "Bearer")
+	from := sender(r)
+	if given != "" {
+		if wait := h.wrong.wait(from); wait > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+			(&problem{status: http.StatusTooManyRequests, detail: "There were too many wrong tokens from this address. Try again later."}).write(w)
+			return false
+		}
+		scheme, token, _ := strings.Cut(given, " ")
+		digest := sha256.Sum256([]byte(token))
+		if subtle.ConstantTimeCompare(digest[:], h.digest[:]) == 1 && strings.EqualFold(scheme, "Bearer") {
+			return true
+		}
+		h.wrong.failed(from, digest)
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer realm="souk console"`)
+	(&problem{status: http.StatusUnauthorized, detail: "Send the token of the console: Authorization: Bearer <token>."}).write(w)
+	return false
 }
 
 // allowOrigin adds CORS headers if the request comes from the playground in development

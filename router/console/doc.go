@@ -2,8 +2,9 @@
 // shows the graph, query plans, traces and traffic of a router, and the page that displays
 // it. docs/console.md describes the API.
 //
-// console.go is the hub: New routes requests, and guard rejects those without the token. The
-// other files have one endpoint or group of endpoints each:
+// console.go is the hub: New routes requests, and guard rejects those without the token.
+// attempts.go bounds the number of wrong tokens. The other files have one endpoint or group of
+// endpoints each:
 //
 //	info.go     the router and where its endpoints are
 //	graph.go    the types of the supergraph and who resolves them

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,7 +18,7 @@ import (
 
 type replicasResponse struct {
 	Replicas []replicaStats `json:"replicas"`
-	// Error says why Prometheus did not respond, or that none is configured.
+	// Error says why Prometheus gave no figures, or that none is configured.
 	Error *string `json:"error"`
 }
 
@@ -62,7 +63,7 @@ func (h *handler) replicas(r *http.Request) (any, error) {
 	for _, q := range replicaQueries {
 		values, err := queryPrometheus(ctx, h.Prometheus, q.query)
 		if err != nil {
-			text := "Prometheus did not respond: " + shorten(err.Error()) + "."
+			text := "Prometheus gave no figures: " + shorten(err.Error()) + "."
 			out.Error = &text
 			return out, nil
 		}
@@ -104,8 +105,14 @@ func queryPrometheus(ctx context.Context, base, query string) (map[string]float6
 			}
 		}
 	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, maxPrometheus)).Decode(&body); err != nil {
-		return nil, fmt.Errorf("it responded with status %d and no JSON", res.StatusCode)
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxPrometheus+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("its response broke off: %w", err)
+	case len(text) > maxPrometheus:
+		return nil, fmt.Errorf("its response has more than %d bytes", maxPrometheus)
+	case json.Unmarshal(text, &body) != nil:
+		return nil, fmt.Errorf("it responded with status %d, but not with the JSON of its API", res.StatusCode)
 	}
 	if body.Status != "success" {
 		return nil, fmt.Errorf("it responded with status %d: %s", res.StatusCode, body.Error)
@@ -113,7 +120,7 @@ func queryPrometheus(ctx context.Context, base, query string) (map[string]float6
 	out := map[string]float64{}
 	for _, one := range body.Data.Result {
 		text, _ := one.Value[1].(string)
-		if v, err := strconv.ParseFloat(text, 64); err == nil && v == v { // not NaN
+		if v, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
 			out[one.Metric.Instance] = v
 		}
 	}

@@ -252,14 +252,6 @@ func TestReplicasComeFromPrometheus(t *testing.T) {
 	}))
 	defer prometheus.Close()
 	s := newShop(t, func(c *config.Config) { c.Admin.Console.Prometheus = prometheus.URL })
-	type replicas struct {
-		Replicas []struct {
-			Name string
-			Rate *float64 `json:"requests_per_second"`
-			Bad  *float64 `json:"error_rate"`
-		}
-		Error *string
-	}
 	got := get[replicas](t, s, "replicas")
 	if got.Error != nil || len(got.Replicas) != 2 || got.Replicas[0].Name != "a:9090" || *got.Replicas[1].Rate != 2.5 || got.Replicas[1].Bad != nil {
 		t.Errorf("%+v", got)

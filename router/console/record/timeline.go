@@ -64,13 +64,12 @@ type Traffic struct {
 // points is the number of steps that a window is divided into.
 const points = 60
 
-// window returns the last seconds, without the current one, in steps. since is when the
-// recording began.
+// window returns the last seconds, without the current one, as a whole and in steps. since is
+// when the recording began.
 func (t *timeline) window(now, since time.Time, length int) Traffic {
 	step := max(length/points, 1)
 	out := Traffic{Window: length, Step: step, Points: make([]Point, 0, length/step)}
 	end := now.Unix() / int64(step) * int64(step) // steps begin at multiples, so that charts do not flicker
-	var total slot
 	for from := end - int64(length/step*step); from < end; from += int64(step) {
 		var sum slot
 		p := Point{Time: from}
@@ -93,10 +92,15 @@ func (t *timeline) window(now, since time.Time, length int) Traffic {
 			p.Subscriptions /= samples
 		}
 		p.Stats = sum.stats(float64(step))
-		total.merge(&sum)
-		out.Shed += p.Shed
 		out.Points = append(out.Points, p)
 	}
-	out.Total = total.stats(max(min(float64(end-since.Unix()), float64(length)), 1))
+	var total slot // up to now: a step of an hour would leave out a minute
+	for at := now.Unix() - int64(length); at < now.Unix(); at++ {
+		if s := &t.seconds[at%kept]; s.at == at {
+			total.merge(&s.slot)
+			out.Shed += uint64(s.shed)
+		}
+	}
+	out.Total = total.stats(max(min(float64(now.Unix()-since.Unix()), float64(length)), 1))
 	return out
 }

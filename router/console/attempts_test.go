@@ -1,0 +1,102 @@
+package console_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"souk/router/console"
+)
+
+// TestTokensCannotBeGuessed: after 20 wrong tokens an address may try one every 3 seconds, and
+// the right one is not told from them until then. Other addresses are not affected.
+func TestTokensCannotBeGuessed(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	h := console.New(console.Options{Token: token, Now: func() time.Time { return now }})
+	try := func(from, given string) int {
+		r := httptest.NewRequest(http.MethodGet, "/console/api/nothing", http.NoBody)
+		r.RemoteAddr = from
+		r.Header.Set("Authorization", "Bearer "+given)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if limited := w.Code == http.StatusTooManyRequests; limited != (w.Header().Get("Retry-After") != "") {
+			t.Errorf("status %d, headers %v", w.Code, w.Header())
+		}
+		return w.Code
+	}
+	const attacker, neighbour, authorized = "[2001:db8::1]:1000", "[2001:db8::2]:1000", http.StatusNotFound
+	for i := range 20 {
+		if got := try(attacker, fmt.Sprint("guess", i)); got != http.StatusUnauthorized {
+			t.Fatalf("guess %d: %d", i, got)
+		}
+	}
+	for _, from := range []string{attacker, neighbour} { // the same network
+		if got := try(from, token); got != http.StatusTooManyRequests {
+			t.Errorf("%s: %d", from, got)
+		}
+	}
+	if got := try("192.0.2.1:1000", token); got != authorized {
+		t.Errorf("another address: %d", got)
+	}
+	now = now.Add(3 * time.Second)
+	if first, second := try(attacker, "guess20"), try(attacker, token); first != http.StatusUnauthorized || second != http.StatusTooManyRequests {
+		t.Errorf("after 3 seconds: %d, then %d", first, second)
+	}
+	now = now.Add(time.Minute)
+	if got := try(attacker, token); got != authorized {
+		t.Errorf("after a minute: %d", got)
+	}
+	for range 100 { // a program with an old token
+		try("192.0.2.1:1000", "old")
+	}
+	if got := try("192.0.2.1:1000", token); got != authorized {
+		t.Errorf("beside a program with an old token: %d", got)
+	}
+	for i := range 5000 { // many addresses: those that are not told apart share one count
+		try(fmt.Sprintf("10.0.%d.%d:1", i/250, i%250), fmt.Sprint("guess", i))
+	}
+	if got := try("10.9.9.9:1", token); got != http.StatusTooManyRequests {
+		t.Errorf("one of too many addresses: %d", got)
+	}
+	now = now.Add(time.Hour)
+	if got := try("10.9.9.9:1", token); got != authorized {
+		t.Errorf("after the attack: %d", got)
+	}
+}
+
+// TestOtherOriginsCannotUseTheAPI: not even to make the router work.
+func TestOtherOriginsCannotUseTheAPI(t *testing.T) {
+	production, dev := newShop(t, nil), newShop(t, development)
+	dev.token = ""
+	for _, s := range []*shop{production, dev} {
+		for site, want := range map[string]int{"cross-site": 403, "same-site": 403, "same-origin": 200, "none": 200} {
+			for _, path := range endpoints {
+				res, _ := s.api(t, http.MethodGet, path, "", "Sec-Fetch-Site: "+site)
+				if res.StatusCode != want || res.Header.Get("Cross-Origin-Resource-Policy") != "same-origin" || res.Header.Get("Access-Control-Allow-Origin") != "" {
+					t.Errorf("%s, %s: %s %v", path, site, res.Status, res.Header)
+				}
+			}
+		}
+	}
+}
+
+func TestOtherMethodsAreNotAllowed(t *testing.T) {
+	s := newShop(t, nil)
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions, "BREW"} {
+		for _, path := range append([]string{"traces/00"}, endpoints...) {
+			if res, _ := s.api(t, method, path, ""); res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: %s, Allow: %s", method, path, res.Status, res.Header.Get("Allow"))
+			}
+		}
+	}
+	if res, _ := s.api(t, http.MethodGet, "plan", ""); res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "POST" {
+		t.Errorf("GET plan: %s, Allow: %s", res.Status, res.Header.Get("Allow"))
+	}
+	for _, path := range endpoints {
+		if res, body := s.api(t, http.MethodHead, path, ""); res.StatusCode != http.StatusOK || body != "" {
+			t.Errorf("HEAD %s: %s %s", path, res.Status, body)
+		}
+	}
+}
