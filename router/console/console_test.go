@@ -79,6 +79,11 @@ func TestConsoleWithoutTokenIsRefused(t *testing.T) {
 	if err := c.Check(nil); err != nil {
 		t.Errorf("in development mode: %v", err)
 	}
+	// Otherwise the text of the reference would be the token.
+	c.Admin.Console.Token = "${file./run/secrets/token}"
+	if err := c.Check(nil); err == nil || !strings.Contains(err.Error(), "does not expand; use ${env.NAME}") || strings.Contains(err.Error(), "/run/") {
+		t.Errorf("an unknown reference: %v", err)
+	}
 }
 
 func TestDevelopmentModeNeedsNoTokenButKnownHost(t *testing.T) {

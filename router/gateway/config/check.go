@@ -69,6 +69,8 @@ func (c *Config) contradictions() map[string]string {
 	r := c.RateLimit
 	add(c.Admin.Console.Enabled && c.Admin.Console.Token == "" && !c.Dev, "admin.console.token",
 		"admin.console.enabled needs admin.console.token, such as ${env.SOUK_CONSOLE_TOKEN}; only development mode (dev) serves the console without a token")
+	add(strings.Contains(c.Admin.Console.Token, "${"), "admin.console.token",
+		"admin.console.token has a reference that the router does not expand; use ${env.NAME}, and set that variable from the file or secret with the token")
 	add(c.PersistedDocuments.Require && c.PersistedDocuments.Path == "", "persisted_documents.require",
 		"persisted_documents.require needs persisted_documents.path")
 	add(c.CSRF.Enabled && len(c.CSRF.RequiredHeaders) == 0, "csrf.required_headers",
