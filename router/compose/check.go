@@ -16,25 +16,31 @@ var checks = []func([]*subgraphSchema) Errors{
 	checkInterfaceObjects,
 	checkInterfaceKeys,
 	checkProvidedSharing,
-	checkRuntimeTypes,
 }
 
 // check runs all checks. It reports nothing if it cannot parse a subgraph that
 // the library accepts.
 func check(subgraphs []Subgraph) Errors {
-	schemas := make([]*subgraphSchema, 0, len(subgraphs))
-	for _, s := range subgraphs {
-		schema, err := readSchema(s)
-		if err != nil {
-			return nil //nolint:nilerr // the library accepts it
-		}
-		schemas = append(schemas, schema)
+	schemas := readSchemas(subgraphs)
+	if len(schemas) < len(subgraphs) {
+		return nil
 	}
 	var problems Errors
 	for _, each := range checks {
 		problems = append(problems, each(schemas)...)
 	}
 	return problems
+}
+
+// readSchemas reads the subgraphs that it can parse.
+func readSchemas(subgraphs []Subgraph) []*subgraphSchema {
+	schemas := make([]*subgraphSchema, 0, len(subgraphs))
+	for _, s := range subgraphs {
+		if schema, err := readSchema(s); err == nil {
+			schemas = append(schemas, schema)
+		}
+	}
+	return schemas
 }
 
 // coordinate names a field of a type.

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"souk/router/compose/internal/satisfy"
+	"souk/router/supergraph"
 )
 
 // Subgraph is a subgraph to compose.
@@ -31,7 +34,45 @@ func Compose(ctx context.Context, subgraphs []Subgraph) (string, error) {
 	if problems := check(sorted); len(problems) > 0 {
 		return "", problems
 	}
+	if err := checkSatisfiable(sdl, sorted); err != nil {
+		return "", err
+	}
 	return sdl, nil
+}
+
+// checkSatisfiable checks that the subgraphs resolve every field of the
+// supergraph, on every path.
+func checkSatisfiable(sdl string, subgraphs []Subgraph) error {
+	m, err := supergraph.Parse(sdl)
+	if err != nil {
+		return Errors{{Code: CodeInvalidGraphQL, Message: fmt.Sprintf("the router cannot read the composed supergraph: %v", err)}}
+	}
+	unsatisfied, _ := satisfy.Check(m)
+	if len(unsatisfied) == 0 {
+		return nil
+	}
+	schemas := readSchemas(subgraphs)
+	problems := make(Errors, len(unsatisfied))
+	for i, p := range unsatisfied {
+		problems[i] = &Error{Code: p.Code, Message: p.Message}
+		typ, field, _ := strings.Cut(p.Field, ".")
+		problems[i].locate(coordinate{typ, field}, schemas)
+	}
+	return problems
+}
+
+// locate adds the position of a field that only one subgraph defines.
+func (e *Error) locate(at coordinate, schemas []*subgraphSchema) {
+	found := 0
+	for _, s := range schemas {
+		if field := s.field(at); field != nil {
+			found++
+			e.Subgraph, e.Line, e.Column = s.name, field.Position.Line, field.Position.Column
+		}
+	}
+	if found != 1 {
+		e.Subgraph, e.Line, e.Column = "", 0, 0
+	}
 }
 
 // checkNames checks that the names are unique and not empty.

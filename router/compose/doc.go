@@ -11,7 +11,7 @@
 // runs in goja, a JavaScript engine written in Go, so Node is not needed.
 // bundle/corrections.js changes the library where its results differ from those
 // of Apollo's composition. Further checks in Go report errors that the library
-// misses. One limitation is known: the argument "as" of the @link to the
+// misses, and package satisfy that every field can be resolved. One limitation is known: the argument "as" of the @link to the
 // Federation specification, which renames all directives at once, is not
 // supported; renaming individual imports is. [Compose] hides the library, so a
 // composition written in Go can replace it.

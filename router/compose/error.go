@@ -13,7 +13,6 @@ const (
 	CodeInvalidSubgraphName = "INVALID_SUBGRAPH_NAME" // a missing, repeated or reserved name
 	CodeInvalidFieldSharing = "INVALID_FIELD_SHARING" // several subgraphs resolve a field that is not @shareable in all of them
 
-	CodeMismatchedRuntimeTypes  = "SHAREABLE_HAS_MISMATCHED_RUNTIME_TYPES"
 	CodeKeySelectsInvalidType   = "KEY_FIELDS_SELECT_INVALID_TYPE"
 	CodeExternalOnInterface     = "EXTERNAL_ON_INTERFACE"
 	CodeInterfaceObjectUsage    = "INTERFACE_OBJECT_USAGE_ERROR"

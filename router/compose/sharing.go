@@ -2,8 +2,6 @@ package compose
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -106,46 +104,4 @@ func (s *subgraphSchema) isKey(at coordinate) bool {
 		}
 	}
 	return false
-}
-
-// checkRuntimeTypes reports shared fields of an abstract type whose possible
-// object types have no type in common across the subgraphs. At least two of these
-// subgraphs must return different values.
-func checkRuntimeTypes(schemas []*subgraphSchema) Errors {
-	type resolver struct {
-		schema *subgraphSchema
-		types  []string
-	}
-	resolvers := map[coordinate][]resolver{}
-	var order []coordinate
-	for _, s := range schemas {
-		for _, definition := range s.order {
-			for _, field := range definition.Fields {
-				at := coordinate{definition.Name, field.Name}
-				if definition.Kind != ast.Object || s.has(field.Directives, "external") || !s.is(field.Type.Name(), ast.Union, ast.Interface) {
-					continue
-				}
-				if resolvers[at] == nil {
-					order = append(order, at)
-				}
-				resolvers[at] = append(resolvers[at], resolver{s, s.possible(field.Type.Name())})
-			}
-		}
-	}
-	var problems Errors
-	for _, at := range order {
-		common := slices.Clone(resolvers[at][0].types)
-		var each []string
-		for _, r := range resolvers[at] {
-			common = slices.DeleteFunc(common, func(typ string) bool { return !slices.Contains(r.types, typ) })
-			each = append(each, fmt.Sprintf("%s in %q", strings.Join(r.types, ", "), r.schema.name))
-		}
-		if len(resolvers[at]) > 1 && len(common) == 0 {
-			problems = append(problems, &Error{
-				Code:    CodeMismatchedRuntimeTypes,
-				Message: fmt.Sprintf("Shared field %q has no possible type in common: %s; shared fields must resolve to the same value in all subgraphs", at, strings.Join(each, "; ")),
-			})
-		}
-	}
-	return problems
 }

@@ -26,9 +26,9 @@ const changes = {
     'graphs.size > 1 && !isDefinedEverywhere': 'graphs.size > 1 && (!isDefinedEverywhere || differencesBetweenGraphs.type || differencesBetweenGraphs.provides)',
     'provides: differencesBetweenGraphs.provides': 'type: hasDifferentOutputType ? meta.type : undefined, $&',
   },
-  'satisfiablity/move-validator.js': {
-    'const nextPaths = [];\n        const errors = new LazyErrors();\n        if (':
-      'const split = corrections.splitFragment(requirement, this.supergraph); if (split) return { success: true, requirements: split }; $&',
+  'validation/validate-supergraph.js': {
+    // Package satisfy checks this.
+    'SatisfiabilityRule,\n        AuthOnRequiresRule': 'AuthOnRequiresRule',
   },
 };
 

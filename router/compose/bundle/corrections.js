@@ -39,32 +39,3 @@ export function typesDiffer(field) {
 export function differs(field) {
   return typesDiffer(field) || [...field.byGraph.values()].some((meta) => meta.override || meta.provides || meta.requires || meta.external);
 }
-
-// narrow returns the part of a selection set that applies to one object type.
-function narrow(selections, object) {
-  return selections.flatMap((selection) => {
-    if (selection.kind === 'field') return [{ ...selection, typeName: object.name }];
-    const applies = selection.typeName === object.name || object.interfaces.has(selection.typeName);
-    return applies ? narrow(selection.selectionSet, object) : [];
-  });
-}
-
-// splitFragment replaces a fragment on an interface, required of values of another
-// abstract type, with fragments on the object types that belong to both. It returns
-// undefined for other fragments.
-export function splitFragment({ selection, paths }, graph) {
-  if (paths[0].tail()?.typeName === selection.typeName) return undefined;
-  const objects = new Map();
-  for (const path of paths) {
-    const tail = path.tail();
-    const types = tail?.typeState?.kind === 'object' ? [tail] : tail ? graph.abstractEdgesOfHead(tail).map((edge) => edge.tail) : [];
-    for (const { typeState } of types) {
-      if (typeState.kind === 'object' && typeState.interfaces.has(selection.typeName)) objects.set(typeState.name, typeState);
-    }
-  }
-  if (objects.size === 0) return undefined;
-  return [...objects.values()].map((object) => ({
-    selection: { kind: 'fragment', typeName: object.name, selectionSet: narrow(selection.selectionSet, object) },
-    paths,
-  }));
-}
