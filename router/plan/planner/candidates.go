@@ -201,20 +201,22 @@ func (w *walker) oneSubgraphForAllTypes(b *branch, f *operation.Field) (err erro
 	}
 	for _, g := range subgraphs {
 		single := &branch{position: b.position, typ: b.typ, parent: b.parent, paths: paths[g], noEntityJumps: b.noEntityJumps}
-		if err = w.reachesForAllTypes(single, f); err == nil {
+		if err = w.reachesForAllTypes(single, b, f); err == nil {
 			return nil
 		}
 	}
 	return err
 }
 
-func (w *walker) reachesForAllTypes(b *branch, f *operation.Field) error {
+// reachesForAllTypes checks that a branch with some of the paths of all leads to a
+// field for every type that the objects can have.
+func (w *walker) reachesForAllTypes(b, all *branch, f *operation.Field) error {
 	for _, o := range b.typ.Possible {
 		d := w.downcast(b, o)
 		if d == nil {
 			continue
 		}
-		if candidates, _ := w.candidates(d, f, o.Field(f.Name)); len(candidates) == 0 {
+		if candidates, _ := w.candidates(d, f, o.Field(f.Name)); len(candidates) == 0 && !all.excludes(o) {
 			return &unreachable{d, f}
 		}
 	}

@@ -202,12 +202,23 @@ func (w *walker) selectByType(b *branch, types []*supergraph.Type, selections []
 		}
 		reached = true
 		more, err := w.walk(d, selections)
-		if err != nil {
+		if err != nil && (errors.Is(err, errTooLarge) || !b.excludes(o)) {
 			return nil, true, err
 		}
-		leaves = append(leaves, more...)
+		if err == nil {
+			leaves = append(leaves, more...)
+		}
 	}
 	return leaves, reached, nil
+}
+
+// excludes reports whether none of the objects of an abstract type is of the type
+// o: a subgraph that returns them does not know it. All subgraphs that resolve a
+// field return the same objects.
+func (b *branch) excludes(o *supergraph.Type) bool {
+	return slices.ContainsFunc(b.paths, func(e *edge) bool {
+		return e.kind == fieldEdge && !has(e.typ.InSubgraph(e.subgraph).Possible, o)
+	})
 }
 
 // downcast returns the branch of one object type; nil if no subgraph returns
