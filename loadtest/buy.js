@@ -25,10 +25,13 @@ const PLACE = `mutation PlaceOrder($input: PlaceOrderInput!) {
   placeOrder(input: $input) {
     __typename
     ... on OrderPayload { order { id status total { minorUnits } lines { quantity product { id name price { minorUnits } } unitPrice { minorUnits } } } }
+    ... on TotalChanged { total { minorUnits currency } }
     ... on OutOfStock { shortages { productId requested available } }
     ... on Error { code message }
   }
 }`;
+
+const PRICE = `query Price($id: ID!) { product(id: $id) { price { minorUnits currency } } }`;
 
 // JOURNAL writes every accepted order to the log, for the audit.
 const journal = Boolean(__ENV.JOURNAL);
@@ -49,7 +52,16 @@ export function buy(data) {
 
   const lines = [{ productId: pick(data.ids), quantity: 1 }];
   const placed = Date.now();
-  const answer = retryDuringOutage(() => graphql('PlaceOrder', PLACE, { input: { userId: session.signUp.user.id, lines, idempotencyKey: name } }, params));
+  const shown = retryDuringOutage(() => graphql('Price', PRICE, { id: lines[0].productId }));
+  must(shown && shown.product, 'the product has a price');
+  let expectedTotal = shown.product.price;
+  const place = () => graphql('PlaceOrder', PLACE, { input: { userId: session.signUp.user.id, lines, expectedTotal, idempotencyKey: name } }, params);
+  let answer = retryDuringOutage(place);
+  // The shopkeeper may have changed the price since; this customer pays any price.
+  for (let tries = 0; answer && answer.placeOrder.__typename === 'TotalChanged' && tries < 5; tries++) {
+    expectedTotal = answer.placeOrder.total;
+    answer = retryDuringOutage(place);
+  }
   must(answer && ['OrderPayload', 'OutOfStock'].includes(answer.placeOrder.__typename), 'an order is accepted or out of stock');
   if (answer.placeOrder.__typename === 'OutOfStock') {
     soldOut.add(1);
@@ -57,6 +69,7 @@ export function buy(data) {
   }
   const order = answer.placeOrder.order;
   must(order.total.minorUnits === order.lines.reduce((sum, l) => sum + l.quantity * l.unitPrice.minorUnits, 0), 'the total is the sum of the lines');
+  must(order.total.minorUnits === expectedTotal.minorUnits, 'the customer pays the expected total');
   accepted.add(1);
   if (journal) {
     console.log(`ACCEPTED ${JSON.stringify({ order: order.id, product: lines[0].productId, email: session.signUp.user.email })}`);

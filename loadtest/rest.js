@@ -16,7 +16,7 @@ export default function () {
   const product = rest('POST', '/api/products', { name: `Laptop ${name}`, price: 999.99, stock: 10 }, 201);
   must(product.data && Number.isInteger(product.data.id) && product.data.price === 999.99, 'a product keeps its price');
 
-  const order = rest('POST', '/api/orders', { userId: user.data.id, productId: product.data.id, quantity: 2 }, 201);
+  const order = rest('POST', '/api/orders', { userId: user.data.id, productId: product.data.id, quantity: 2, expectedTotal: 1999.98 }, 201);
   must(order.data && order.data.total === 1999.98, 'an order has its total');
 
   const stock = rest('GET', `/api/inventory/${product.data.id}`, null, 200, { route: '/api/inventory/{productId}' });
@@ -27,6 +27,9 @@ export default function () {
 
   const short = rest('POST', '/api/orders', { userId: user.data.id, productId: product.data.id, quantity: 99 }, 409);
   must(short.data && short.data.status === 409 && short.data.title, 'a shortage is reported as a problem with a title');
+
+  const dearer = rest('POST', '/api/orders', { userId: user.data.id, productId: product.data.id, quantity: 1, expectedTotal: 5 }, 409);
+  must(dearer.data && dearer.data.code === 'TOTAL_CHANGED' && dearer.data.total === 999.99, 'another total than the expected one is reported');
 
   const wrong = rest('POST', '/api/products', { nam: 'Laptop' }, 422);
   must(wrong.data && wrong.data.errors.length > 0, 'unknown fields are reported');

@@ -26,6 +26,7 @@ var allowed = []string{
 	"ecommerce/api-gateway > user-service:8080 GET /graphql",
 	"ecommerce/api-gateway > user-service:8080 POST /graphql",
 	"ecommerce/inventory-service > inventory-postgres:5432",
+	"ecommerce/inventory-service > product-service:8080 POST /graphql",
 	"ecommerce/inventory-service > redis:6379",
 	"ecommerce/inventory-service > user-service:8080 GET /.well-known/jwks.json",
 	"ecommerce/load-test > api-gateway:8080 *",

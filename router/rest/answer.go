@@ -136,9 +136,6 @@ func (q *request) expand(template string, found *jsonscan.Node) string {
 // typedProblem converts a typed error of the schema to a problem.
 func (q *request) typedProblem(typed *problemType, s *shape, v *jsonscan.Node) *problem {
 	p := &problem{problemKind: typed.kind(), typed: true}
-	if q.ifMatch {
-		p.status = typed.ifMatch
-	}
 	for i := range v.Members {
 		m := &v.Members[i]
 		field := s.field(m.Name)
@@ -151,7 +148,7 @@ func (q *request) typedProblem(typed *problemType, s *shape, v *jsonscan.Node) *
 		case m.Name == "code":
 			p.code = m.Value.ScalarText()
 			if status, ok := typed.byCode[p.code]; ok {
-				p.status = status
+				p.problemKind = kindOf(p.code, status, p.problemKind)
 			}
 		case field.violations:
 			p.errors = q.violationsOf(&m.Value)
@@ -201,7 +198,7 @@ func graphProblem(answer *Response) *problem {
 	p := &problem{problemKind: kind, detail: best.Message, headers: answer.Header.Clone()}
 	p.needsCaller = kind.status == http.StatusUnauthorized && answer.Status == 0 // with a status, the message is complete
 	p.headers.Del("Cache-Control")
-	if best.code() != "" {
+	if best.code() != "" && best.code() != "BAD_USER_INPUT" { // INVALID_INPUT in REST
 		p.code = best.code()
 	}
 	if given, ok := best.Extensions["retryAfter"]; ok {
@@ -213,7 +210,7 @@ func graphProblem(answer *Response) *problem {
 // graphFailure returns the problem for an execution without an answer.
 func graphFailure(ctx context.Context, err error) *problem {
 	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-		return (&problem{problemKind: requestTimeout, detail: "The response took too long."}).withHeader("Retry-After", retryAfter)
+		return (&problem{problemKind: responseTimeout, detail: "The response took too long."}).withHeader("Retry-After", retryAfter)
 	}
 	return internal()
 }

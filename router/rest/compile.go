@@ -116,6 +116,16 @@ func (c *compiler) variables(r *route, arguments map[string]any, directive *ast.
 			c.fail(definition.Position, "the parameter %q is reserved for paging", v.requestName)
 		}
 	}
+	for _, v := range r.variables {
+		if v.wrap == nil {
+			continue
+		}
+		for _, field := range v.wrap.with {
+			if other := names[field.Name]; other != nil {
+				c.fail(directive.Position, "variable $%s and the field %s that $%s is wrapped with both have the name %q in requests", other.name, field.Name, v.name, field.Name)
+			}
+		}
+	}
 }
 
 func (c *compiler) variable(r *route, definition *ast.VariableDefinition) *variable {
@@ -140,7 +150,7 @@ func (c *compiler) variable(r *route, definition *ast.VariableDefinition) *varia
 				v.aliases = append(v.aliases, stringOf(alias))
 			}
 		case "wrap":
-			c.wrap(v, definition, stringOf(arguments["field"]))
+			c.wrap(v, definition, arguments)
 		case "shorthand":
 			element := c.schema.Types[definition.Type.Name()]
 			if definition.Type.Elem == nil || element.Kind != ast.InputObject || v.source != fromBody {
@@ -181,26 +191,6 @@ func (c *compiler) sourceOf(r *route, definition *ast.VariableDefinition) source
 		return fromQuery
 	}
 	return fromBody
-}
-
-// wrap makes the type of one field of v's input object the type in requests.
-func (c *compiler) wrap(v *variable, definition *ast.VariableDefinition, field string) {
-	wrapper := c.schema.Types[definition.Type.Name()]
-	if definition.Type.Elem != nil || wrapper.Kind != ast.InputObject {
-		c.fail(definition.Position, "@wrap applies to an input object, but the type of $%s is %s", v.name, definition.Type)
-		return
-	}
-	inner := wrapper.Fields.ForName(field)
-	if inner == nil {
-		c.fail(definition.Position, "%s has no field %q; %s", wrapper.Name, field, suggest(field, fieldNames(wrapper)))
-		return
-	}
-	wrapped := *inner.Type
-	wrapped.NonNull = definition.Type.NonNull
-	v.wrap, v.typ = field, &wrapped
-	if v.description == "" {
-		v.description = inner.Description
-	}
 }
 
 // mapInput records which variable fills which part of the operation's input. Variables

@@ -102,8 +102,8 @@ func (c *compiler) problemOf(set ast.SelectionSet, on *ast.Definition) *problemT
 	c.eachFragment(set, on, func(directives ast.DirectiveList, inner ast.SelectionSet) {
 		if d := directives.ForName("problem"); d != nil {
 			arguments := d.ArgumentMap(nil)
-			found = &problemType{definition: on, status: intOf(arguments["status"]), ifMatch: intOf(arguments["ifMatch"]), byCode: map[string]int{}, shape: selected}
-			statuses := []int{found.status, found.ifMatch}
+			found = &problemType{definition: on, status: intOf(arguments["status"]), byCode: map[string]int{}, shape: selected}
+			statuses := []int{found.status}
 			byCode, _ := arguments["byCode"].([]any)
 			for _, each := range byCode {
 				pair, _ := each.(map[string]any)
@@ -111,12 +111,9 @@ func (c *compiler) problemOf(set ast.SelectionSet, on *ast.Definition) *problemT
 				statuses = append(statuses, intOf(pair["status"]))
 			}
 			for _, status := range statuses {
-				if status != 0 && (status < 400 || status > 599) {
+				if status < 400 || status > 599 {
 					c.fail(d.Position, "status %d is not an error; use a status from 400 to 599", status)
 				}
-			}
-			if found.ifMatch == 0 {
-				found.ifMatch = found.status
 			}
 		}
 		for _, selection := range inner {

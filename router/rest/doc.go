@@ -16,7 +16,8 @@
 //
 //	match.go        path and method to a route; nearest.go suggests similar paths
 //	negotiate.go    Accept and Content-Type
-//	request.go      parameters and body to variables, with coerce.go for values
+//	request.go      parameters and body to variables, with coerce.go for values and wrap.go for
+//	                values that are part of an input object
 //	idempotency.go  Idempotency-Key, with records.go for the records in Redis
 //	graph.go        the interface to the graph
 //	answer.go       data to a response, with shape.go for bodies and page.go for pages

@@ -84,7 +84,6 @@ func (q *request) readIfMatch() *problem {
 	if q.route.variableFrom(fromIfMatch) == nil {
 		return failed("%s %s does not support If-Match, because its resource has no entity tag. Omit the header.", q.route.method, q.route.path)
 	}
-	q.ifMatch = true
 	tags, anyTag, ok := parseTags(lines)
 	switch {
 	case !ok:

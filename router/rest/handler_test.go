@@ -85,12 +85,18 @@ func store() thing {
 			if strings.HasPrefix(price, "-") {
 				return typed("InvalidInput", "INVALID_INPUT", thing{"fields": []any{thing{"path": "price.decimal", "message": "must not be negative", "hint": "0 is free"}}})
 			}
+			if currency := input["price"].(map[string]any)["currency"]; currency != nil && currency != "EUR" {
+				return typed("InvalidInput", "INVALID_INPUT", thing{"fields": []any{thing{"path": "price.currency", "message": "is not known"}}})
+			}
 			return thing{"__typename": "ProductPayload", "product": product(9, input["name"].(string), price, thing{"available": input["stock"]})}
 		},
 		"updateProduct": func(a map[string]any) any {
 			input := a["input"].(map[string]any)
+			if input["name"] == "taken" {
+				return typed("Conflict", "CONFLICT", nil)
+			}
 			if v := input["expectedVersion"]; v != nil && v != int64(3) && v != json.Number("3") {
-				return typed("Conflict", "STALE_VERSION", nil)
+				return typed("Conflict", "PRECONDITION_FAILED", nil)
 			}
 			return thing{"__typename": "ProductPayload", "product": product(1, "Laptop", "999.99", thing{"available": 8})}
 		},
@@ -263,6 +269,8 @@ func TestRoutesMapRequestsToOperations(t *testing.T) {
 		{name: "an unpaired surrogate", request: "POST /api/users", body: `{"username":"a\ud800","email":"test@example.com"}`, status: 400},
 		{name: "a surrogate pair", request: "POST /api/users", body: `{"username":"a\ud83d\ude00","email":"test@example.com"}`, status: 201},
 		{name: "one product", request: "GET /api/products/1", status: 200, wantHeader: map[string]string{"ETag": `"3.`}, want: `{"id":1,"price":999.99,"stock":8}`, variables: `{"id":"1"}`},
+		{name: "a price in another currency", request: "POST /api/products", body: `{"name":"a","price":1,"currency":"EUR"}`, status: 201},
+		{name: "prices in another currency", request: "GET /api/products?minPrice=1&maxPrice=2&currency=EUR", status: 200},
 		{name: "a price keeps its digits", request: "POST /api/products", body: `{"name":"Gold","price":12345678901234567.89}`, status: 201,
 			variables: `{"name":"Gold","price":{"decimal":12345678901234567.89}}`},
 		{name: "null is forwarded", request: "PATCH /api/products/1", body: `{"description":null,"price":null}`, status: 200, variables: `{"id":"1","price":null,"description":null}`},
@@ -310,6 +318,11 @@ func TestInvalidRequestsGetProblems(t *testing.T) {
 		{name: "a missing value in the short form", request: "POST /api/orders", body: `{"productId":1}`, status: 422, want: json422("#/quantity")},
 		{name: "both forms", request: "POST /api/orders", body: `{"productId":1,"lines":[]}`, status: 422, want: json422("#/productId")},
 		{name: "an order without lines", request: "POST /api/orders", body: `{"userId":1}`, status: 422, want: json422("#/lines")},
+		{name: "the pointer of a wrapped member", request: "POST /api/products", body: `{"name":"a","price":1,"currency":"XXX"}`, status: 422, want: `{"errors":[{"in":"body","pointer":"#/currency"}]}`},
+		{name: "a currency that is no text", request: "POST /api/products", body: `{"name":"a","price":1,"currency":1}`, status: 422, want: `{"errors":[{"in":"body","pointer":"#/currency"}]}`},
+		{name: "a currency without a price", request: "PATCH /api/products/1", body: `{"currency":"EUR"}`, status: 422, want: `{"errors":[{"in":"body","pointer":"#/currency"}]}`},
+		{name: "two currencies", request: "GET /api/products?minPrice=1&currency=EUR&currency=USD", status: 422, want: `{"errors":[{"in":"query","name":"currency"}]}`},
+		{name: "a conflict that is not about the version", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"3.abc"`}, body: `{"name":"taken"}`, status: 409, want: `{"type":"/api/docs#problem-conflict","code":"CONFLICT"}`},
 		{name: "the pointer of a typed error", request: "POST /api/products", body: `{"name":"a","price":-1}`, status: 422,
 			want: `{"code":"INVALID_INPUT","detail":"price must not be negative (0 is free)","errors":[{"in":"body","pointer":"#/price","detail":"must not be negative","hint":"0 is free"}]}`},
 		{name: "the pointer of a typed error in the short form", request: "POST /api/orders", body: `{"productId":52,"quantity":2}`, status: 422, want: json422("#/quantity")},
@@ -353,8 +366,8 @@ func TestInvalidRequestsGetProblems(t *testing.T) {
 		{name: "an unterminated key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `"a\"`}, body: `{}`, status: 400},
 		{name: "an unknown escape in a key", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `"\a"`}, body: `{}`, status: 400},
 		{name: "a key with parameters", request: "POST /api/users", header: map[string]string{"Idempotency-Key": `a;b=1`}, body: `{}`, status: 400},
-		{name: "a stale version", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"2.abc"`}, body: `{"name":"a"}`, status: 412, want: `{"code":"STALE_VERSION"}`},
-		{name: "stale versions", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"2.abc", "1"`}, body: `{"name":"a"}`, status: 412, want: `{"code":"STALE_VERSION"}`},
+		{name: "a stale version", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"2.abc"`}, body: `{"name":"a"}`, status: 412, want: `{"type":"/api/docs#problem-precondition-failed","title":"Precondition failed","code":"PRECONDITION_FAILED"}`},
+		{name: "stale versions", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"2.abc", "1"`}, body: `{"name":"a"}`, status: 412, want: `{"code":"PRECONDITION_FAILED"}`},
 		{name: "weak and foreign tags", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `W/"3", "a,b"`}, body: `{"name":"a"}`, status: 412},
 		{name: "* and a tag", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `*, "3"`}, body: `{"name":"a"}`, status: 400},
 		{name: "tags without a comma", request: "PATCH /api/products/1", header: map[string]string{"If-Match": `"3" "4"`}, body: `{"name":"a"}`, status: 400},

@@ -91,6 +91,11 @@ func (s *schemas) parameters(r *route) []ordered {
 			add(v.requestName, "header", v.description, v.required, s.input(&typ), example)
 		}
 	}
+	for _, field := range r.besides(fromQuery) {
+		typ := *field.Type
+		typ.NonNull = true
+		add(field.Name, "query", field.Description, false, s.input(&typ), nil)
+	}
 	text := ordered{}.with("type", "string")
 	if r.page != nil {
 		add(limitParameter, "query", "The maximum number of items.", false, ordered{}.with("type", "integer").with("minimum", 1).
@@ -152,9 +157,15 @@ func (s *schemas) requestBody(r *route) ordered {
 			example = example.with(v.requestName, literal(v.example))
 		}
 	}
+	for _, field := range r.besides(fromBody) {
+		properties = properties.with(field.Name, described(s.input(field.Type), field.Description))
+	}
 	schema := ordered{}.with("type", "object").with("properties", properties)
 	if len(required) > 0 {
 		schema = schema.with("required", required)
+	}
+	if needs := r.dependents(); len(needs) > 0 {
+		schema = schema.with("dependentRequired", needs)
 	}
 	if len(rules) > 0 {
 		schema = schema.with("allOf", rules)
@@ -242,14 +253,14 @@ func (s *schemas) problems(r *route) []*documentedProblem {
 		typed := r.problems[name]
 		schema := s.typedProblem(typed)
 		for _, code := range slices.Sorted(maps.Keys(typed.byCode)) {
+			if typed.byCode[code] == http.StatusPreconditionFailed && r.variableFrom(fromIfMatch) == nil {
+				continue
+			}
 			add(typed.byCode[code], titleOf(name)+", "+code, schema)
 		}
 		add(typed.status, titleOf(name), schema)
 		if typed.status == http.StatusForbidden {
 			add(http.StatusUnauthorized, titleOf(name)+", without an access token", nil)
-		}
-		if typed.ifMatch != typed.status && r.variableFrom(fromIfMatch) != nil {
-			add(typed.ifMatch, titleOf(name)+", with If-Match", schema)
 		}
 	}
 	if len(r.variables) > 0 {
@@ -315,12 +326,16 @@ func problemSchema() ordered {
 // documentedKinds lists all kinds of problems, sorted by status, for the documentation page.
 func documentedKinds(routes []*route) []ordered {
 	kinds := map[string]problemKind{}
+	add := func(kind problemKind) { kinds[kind.name] = kind }
 	for _, kind := range problemKinds {
-		kinds[kind.name] = kind
+		add(kind)
 	}
 	for _, r := range routes {
 		for _, typed := range r.problems {
-			kinds[typed.kind().name] = typed.kind()
+			add(typed.kind())
+			for code, status := range typed.byCode {
+				add(kindOf(code, status, typed.kind()))
+			}
 		}
 	}
 	sorted := slices.SortedFunc(maps.Values(kinds), func(a, b problemKind) int {
@@ -328,7 +343,7 @@ func documentedKinds(routes []*route) []ordered {
 	})
 	var all []ordered
 	for _, kind := range sorted {
-		all = append(all, ordered{}.with("name", kind.name).with("status", kind.status).with("title", kind.title).maybe("description", kind.about))
+		all = append(all, ordered{}.with("name", kind.name).with("status", kind.status).with("title", kind.title).with("code", kind.code).maybe("description", kind.about))
 	}
 	return all
 }

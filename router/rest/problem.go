@@ -155,7 +155,7 @@ func traceID(ctx context.Context) string {
 
 // kind returns the kind of problem for a typed error, named after its type.
 func (t *problemType) kind() problemKind {
-	return problemKind{status: t.status, name: kebab(t.definition.Name), title: titleOf(t.definition.Name), about: t.definition.Description}
+	return problemKind{status: t.status, name: kebab(t.definition.Name), title: titleOf(t.definition.Name), code: codeOf(t.definition.Name), about: t.definition.Description}
 }
 
 // kebab converts a type name to the name of a problem: OutOfStock to out-of-stock.
@@ -175,6 +175,16 @@ func kebab(name string) string {
 
 // titleOf converts a type name to a title: OutOfStock to "Out of stock".
 func titleOf(name string) string {
-	words := strings.ReplaceAll(kebab(name), "-", " ")
+	return sentence(kebab(name))
+}
+
+// sentence converts kebab case to a title: out-of-stock to "Out of stock".
+func sentence(name string) string {
+	words := strings.ReplaceAll(name, "-", " ")
 	return strings.ToUpper(words[:1]) + words[1:]
+}
+
+// codeOf converts a type name to the usual code of its errors: OutOfStock to OUT_OF_STOCK.
+func codeOf(name string) string {
+	return strings.ToUpper(strings.ReplaceAll(kebab(name), "-", "_"))
 }

@@ -58,15 +58,15 @@ var (
 		"An unexpected error occurred. The request itself may be valid."}
 	unavailable = problemKind{http.StatusServiceUnavailable, "unavailable", "Unavailable", "UNAVAILABLE",
 		"A service that the response needs is unavailable. Retry-After says when to try again."}
-	requestTimeout = problemKind{http.StatusServiceUnavailable, "request-timeout", "Request timeout", "REQUEST_TIMEOUT",
+	responseTimeout = problemKind{http.StatusServiceUnavailable, "response-timeout", "Response timeout", "RESPONSE_TIMEOUT",
 		"The response took too long. Retry-After says when to try again."}
 )
 
 // problemKinds lists all kinds, by status.
 var problemKinds = []problemKind{
 	brokenJSON, brokenBody, bodyTimeout, brokenQuery, brokenHeader, unauthenticated, forbidden, notFound, methodNotAllowed, unacceptable,
-	conflict, keyInProgress, preconditionFailed, contentTooLarge, unsupportedMediaType, invalidValues, keyReused,
-	tooManyRequests, internalError, unavailable, requestTimeout,
+	conflict, keyInProgress, responseNotKept, preconditionFailed, contentTooLarge, unsupportedMediaType, invalidValues, keyReused,
+	tooManyRequests, internalError, unavailable, responseTimeout,
 }
 
 // of returns k if it has the status, otherwise the general kind for the status.
@@ -81,6 +81,17 @@ func (k problemKind) of(status int) problemKind {
 	}
 	title := http.StatusText(status)
 	return problemKind{status: status, name: strings.ReplaceAll(strings.ToLower(title), " ", "-"), title: title}
+}
+
+// kindOf returns the kind with a code of a typed error, or k with the code and its status.
+func kindOf(code string, status int, k problemKind) problemKind {
+	for _, known := range problemKinds {
+		if known.code == code && known.status == status {
+			return known
+		}
+	}
+	name := strings.ToLower(strings.ReplaceAll(code, "_", "-"))
+	return problemKind{status: status, name: name, title: sentence(name), code: code, about: k.about}
 }
 
 // graphKind returns the kind of problem for the code of a GraphQL error.
@@ -101,8 +112,10 @@ func graphKind(code string) problemKind {
 	case "SUBREQUEST_HTTP_ERROR", "SUBREQUEST_MALFORMED_RESPONSE", "DOWNSTREAM_SERVICE_ERROR", "CIRCUIT_BREAKER_OPEN",
 		"UNAVAILABLE", "SERVICE_UNAVAILABLE", "SHUTTING_DOWN", "OVERLOADED", "AUTHENTICATION_UNAVAILABLE", "AUTHORIZATION_UNAVAILABLE":
 		return unavailable
-	case "SUBREQUEST_TIMEOUT", "GATEWAY_TIMEOUT", "REQUEST_TIMEOUT", "REQUEST_CANCELLED", "REQUEST_CANCELED":
-		return requestTimeout
+	case "REQUEST_TIMEOUT":
+		return bodyTimeout
+	case "SUBREQUEST_TIMEOUT", "GATEWAY_TIMEOUT", "REQUEST_CANCELLED", "REQUEST_CANCELED":
+		return responseTimeout
 	default:
 		return internalError
 	}

@@ -25,8 +25,8 @@ type request struct {
 	given          map[string][]byte    // variables by name, as JSON
 	givenNames     map[*variable]string // the name by which each variable was given
 	short          map[*variable]bool   // variables given by @shorthand
-	ifMatch        bool
-	versions       []int64 // the versions in If-Match; none for *
+	beside         map[string][]byte    // values that wrapped variables share, by name, as JSON
+	versions       []int64              // the versions in If-Match; none for *
 	idempotencyKey string
 	body           []byte
 	memory         memory.Lease // charged for the body
@@ -121,8 +121,8 @@ func (q *request) readPath(path map[string]string) *problem {
 func (q *request) give(v *variable, from *jsonscan.Node, at position) {
 	q.givenNames[v] = at.name
 	coerced := q.coerce(nil, from, v.typ, at)
-	if v.wrap != "" && !from.IsNull() {
-		coerced = append(append(quote([]byte{'{'}, v.wrap), ':'), append(coerced, '}')...)
+	if v.wrap != nil && !from.IsNull() {
+		coerced = q.wrapped(v, coerced)
 	}
 	q.set(v.name, coerced)
 }
@@ -136,6 +136,14 @@ func (q *request) readQuery() *problem {
 	if q.route.page != nil {
 		known = q.route.page.parameters()
 	}
+	known = append(known, q.readBesides("query", fromQuery, func(name string, t *ast.Type) *jsonscan.Node {
+		if texts := query[name]; len(texts) == 1 {
+			return parameterValue(texts[0], t)
+		} else if len(texts) > 1 {
+			q.refuse(violation{In: "query", Name: name, Detail: "is given more than once"})
+		}
+		return nil
+	})...)
 	for _, v := range q.route.variables {
 		if v.source != fromQuery {
 			continue
@@ -275,7 +283,14 @@ func (q *request) emptyBody(variables []*variable) *problem {
 // readMembers reads the variables from the members of the body.
 func (q *request) readMembers(whole *jsonscan.Node, variables []*variable) {
 	taken := map[string]bool{}
-	var known []string
+	known := q.readBesides("body", fromBody, func(name string, _ *ast.Type) *jsonscan.Node {
+		value, given := whole.Member(name)
+		if !given {
+			return nil
+		}
+		taken[name] = true
+		return value
+	})
 	for _, v := range variables {
 		known = append(known, v.requestName)
 		found := ""
@@ -306,6 +321,7 @@ func (q *request) readMembers(whole *jsonscan.Node, variables []*variable) {
 			q.refuse(position{in: "body", name: v.requestName}.violation("is required", hint))
 		}
 	}
+	q.needsWrapped()
 	for i := range whole.Members {
 		if name := whole.Members[i].Name; !taken[name] {
 			q.refuse(position{in: "body", name: name}.violation("is not known", q.hint(name, known)))
@@ -349,15 +365,18 @@ func (q *request) positionOf(path string) position {
 			continue
 		}
 		rest := parts[n:]
-		if v.wrap != "" && len(rest) > 0 && rest[0] == v.wrap {
-			rest = rest[1:]
-		}
 		name := v.requestName
 		if used := q.givenNames[v]; used != "" {
 			name = used
 		}
 		if q.short[v] && len(rest) > 0 {
 			name, rest = "", rest[1:]
+		}
+		if inner, below, ok := v.inWrapping(rest); ok {
+			rest = below
+			if inner != v.requestName {
+				name = inner
+			}
 		}
 		in := [...]string{fromPath: "path", fromQuery: "query", fromHeader: "header", fromBody: "body", fromIfMatch: "header", fromIdempotencyKey: "header", fromPage: "query"}[v.source]
 		switch v.source {
@@ -380,6 +399,7 @@ func newRequest(r *http.Request, route *route, schema *ast.Schema, ids integerID
 		given:      map[string][]byte{},
 		givenNames: map[*variable]string{},
 		short:      map[*variable]bool{},
+		beside:     map[string][]byte{},
 	}
 }
 

@@ -66,7 +66,7 @@ type variable struct {
 	source      source
 	typ         *ast.Type // type of the value in the request
 	required    bool
-	wrap        string // the field of the input object that takes the value; see @wrap
+	wrap        *wrapping // nil for none
 	shorthand   *ast.Definition
 	description string
 	example     *ast.Value
@@ -77,7 +77,6 @@ type variable struct {
 type problemType struct {
 	definition *ast.Definition
 	status     int
-	ifMatch    int            // the status if the request has If-Match
 	byCode     map[string]int // statuses for particular codes
 	shape      *shape
 }

@@ -3,7 +3,9 @@
 //
 // A request passes through package graph (resolvers: parse IDs, check what the
 // caller may do) to package stock (levels and reservations in Postgres).
-// Package shipping estimates shipping costs. service.go is the hub: it wires
+// productclient asks the product service whether a product exists before its
+// first stock is set or added; without a response, nothing changes. Package
+// shipping estimates shipping costs. service.go is the hub: it wires
 // the packages together. seed.go imports the sample stock.
 //
 // The service publishes inventory.updated for every changed level through its

@@ -7,8 +7,10 @@ import (
 	"net/http"
 
 	"souk/subgraphs/internal/graphql"
+	"souk/subgraphs/internal/peer"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/inventory/graph"
+	"souk/subgraphs/inventory/productclient"
 	"souk/subgraphs/inventory/stock"
 )
 
@@ -32,7 +34,8 @@ func Run(ctx context.Context, env server.Environment) error {
 
 func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	store := stock.NewStore(r.DB, r.Now)
-	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{StockStore: store}})
+	products := productclient.New(peer.New("product", r.Services["product"], r.ServiceToken, r.Telemetry.Transport(nil)))
+	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{StockStore: store, ProductExists: products.Exists}})
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", graphql.New(r, schema, graphql.Authenticator(r)))
 	return &server.Service{

@@ -18,6 +18,7 @@ import (
 	"souk/subgraphs/inventory"
 	"souk/subgraphs/inventory/graph"
 	"souk/subgraphs/inventory/stock"
+	"souk/subgraphs/product"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -55,15 +56,15 @@ func TestGraphQLManagesStockAndReservations(t *testing.T) {
 			want: `{"stocks":[null,{"productId":"1","onHand":15,"sold":0},null,{"productId":"1","onHand":15,"sold":0}]}`,
 		},
 		{
-			ask:  `mutation { setStock(productId: "01", onHand: 1) { ... on InvalidInput { code fields { path message hint } } } }`,
-			want: `{"setStock":{"code":"INVALID_INPUT","fields":[{"path":"productId","message":"is not a product ID","hint":"a positive integer such as 17"}]}}`,
+			ask:  `mutation { setStock(productId: "01", onHand: 1) { ... on NotFound { code message } } }`,
+			want: `{"setStock":{"code":"NOT_FOUND","message":"There is no product \"01\"."}}`,
 		},
 		{
 			ask:  `mutation { setStock(productId: "1", onHand: 1, expectedVersion: 7) { ... on Conflict { code } } }`,
-			want: `{"setStock":{"code":"CONFLICT"}}`,
+			want: `{"setStock":{"code":"PRECONDITION_FAILED"}}`,
 		},
 	} {
-		same(t, step.ask, s.Data(t, step.ask, nil), step.want)
+		same(t, step.ask, s.Data(t, step.ask, nil, servicetest.AsService), step.want)
 	}
 }
 
@@ -82,9 +83,35 @@ func same(t *testing.T, ask, got, want string) {
 	}
 }
 
+// Inventory asks the product service, and changes nothing without a response.
+func TestStockNeedsAProduct(t *testing.T) {
+	catalogue := servicetest.Start(t, product.Run)
+	s := servicetest.Start(t, inventory.Run, func(e *server.Environment) { e.Services["product"] = catalogue.URL })
+	for _, name := range []string{"Laptop", "Mouse"} {
+		catalogue.Data(t, `mutation ($name: String!) { createProduct(input: {name: $name, price: {decimal: 1}}) { __typename } }`, map[string]any{"name": name})
+	}
+	catalogue.Data(t, `mutation { retireProduct(id: "1") { __typename } }`, nil)
+	const set = `mutation ($id: ID!) { setStock(productId: $id, onHand: 3) { __typename ... on Error { code message } ... on StockPayload { stock { onHand } } } }`
+	const add = `mutation ($id: ID!) { restock(productId: $id, quantity: 2) { __typename ... on Error { code message } ... on StockPayload { stock { onHand } } } }`
+	unknown := map[string]any{"id": "3"}
+	same(t, "an unknown product", s.Data(t, set, unknown), `{"setStock":{"__typename":"NotFound","code":"NOT_FOUND","message":"There is no product \"3\"."}}`)
+	same(t, "an unknown product", s.Data(t, add, unknown), `{"restock":{"__typename":"NotFound","code":"NOT_FOUND","message":"There is no product \"3\"."}}`)
+	same(t, "its stock", s.Data(t, `{ stock(productId: "3") { onHand } }`, nil), `{"stock":null}`)
+	same(t, "a retired product", s.Data(t, set, map[string]any{"id": "1"}), `{"setStock":{"__typename":"StockPayload","stock":{"onHand":3}}}`)
+
+	catalogue.Stop()
+	same(t, "a product with stock", s.Data(t, add, map[string]any{"id": "1"}), `{"restock":{"__typename":"StockPayload","stock":{"onHand":5}}}`)
+	for _, mutation := range []string{set, add} {
+		if got := s.Data(t, mutation, map[string]any{"id": "2"}); !strings.Contains(got, `"Unavailable"`) {
+			t.Errorf("without the product service: got %s", got)
+		}
+	}
+	same(t, "its stock", s.Data(t, `{ stock(productId: "2") { onHand } }`, nil), `{"stock":null}`)
+}
+
 func TestEntitiesTakeOneQueryPerType(t *testing.T) {
 	s := servicetest.Start(t, inventory.Run)
-	s.Data(t, `mutation { setStock(productId: "1", onHand: 3) { __typename } }`, nil)
+	s.Data(t, `mutation { setStock(productId: "1", onHand: 3) { __typename } }`, nil, servicetest.AsService)
 	pool, queries := s.CountingPool(t)
 	h := handler.New(graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{StockStore: stock.NewStore(pool, time.Now)}}))
 	h.AddTransport(transport.POST{})
@@ -124,7 +151,7 @@ func TestEnforcedModeRestrictsChanges(t *testing.T) {
 
 func TestExpiredHoldsFreeUnitsAndPublish(t *testing.T) {
 	s := servicetest.Start(t, inventory.Run)
-	s.Data(t, `mutation { setStock(productId: "1", onHand: 10) { __typename } }`, nil)
+	s.Data(t, `mutation { setStock(productId: "1", onHand: 10) { __typename } }`, nil, servicetest.AsService)
 	s.Data(t, `mutation { reserveStock(orderId: "o", lines: [{productId: "1", quantity: 4}], ttlSeconds: 1) { __typename } }`, nil)
 	var told []string
 	for deadline := time.Now().Add(20 * time.Second); len(told) < 3; time.Sleep(20 * time.Millisecond) {

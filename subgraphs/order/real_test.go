@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/internal/servicetest"
 	"souk/subgraphs/inventory"
@@ -77,6 +78,68 @@ func TestOrdersWithTheRealServices(t *testing.T) {
 	same(t, cancel, orders.Data(t, cancel, map[string]any{"id": id}, anna),
 		`{"cancelOrder": {"__typename": "OrderPayload", "order": {"status": "CANCELLED", "history": [{"actor": "system"}, {"actor": "system"}, {"actor": "1"}]}}}`)
 	same(t, level, stock.Data(t, level, nil), `{"stock": {"onHand": 1, "reserved": 0, "sold": 11}}`)
+}
+
+// A price changes all the time while customers order at the price they saw. Nobody
+// pays anything else.
+func TestNobodyPaysAnotherPriceThanExpected(t *testing.T) {
+	services := map[string]string{}
+	shared := func(e *server.Environment) { e.Services = services }
+	users := servicetest.Start(t, user.Run, shared)
+	services["user"] = users.URL
+	stock := servicetest.Start(t, inventory.Run, shared)
+	services["inventory"] = stock.URL
+	products := servicetest.Start(t, product.Run, shared)
+	services["product"] = products.URL
+	orders := servicetest.Start(t, order.Run, shared)
+	signUp(t, users, "anna")
+	products.Data(t, `mutation { createProduct(input: {name: "Laptop", price: {decimal: 5}, stock: 1000}) { __typename } }`, nil)
+
+	const buyers, purchases = 4, 10
+	const buyAt = `mutation ($price: Long!) { placeOrder(input: {userId: "1", lines: [{productId: "1", quantity: 2}], expectedTotal: {minorUnits: $price}}) {
+		__typename ... on OrderPayload { order { total { minorUnits } } } ... on TotalChanged { code total { minorUnits } } } }`
+	type answer struct {
+		PlaceOrder struct {
+			Typename string `json:"__typename"`
+			Order    struct{ Total schema.Money }
+			Total    schema.Money
+		}
+	}
+	buy := func(total int64) (a answer) {
+		text := orders.Data(t, buyAt, map[string]any{"price": total})
+		if err := json.Unmarshal([]byte(text), &a); err != nil {
+			t.Errorf("placeOrder: got %s", text)
+		}
+		return a
+	}
+	if a := buy(9998).PlaceOrder; a.Typename != "TotalChanged" || a.Total.MinorUnits != 1000 {
+		t.Errorf("an order at another total: got %+v", a)
+	}
+	var done sync.WaitGroup
+	for range buyers {
+		done.Go(func() {
+			for i := range purchases {
+				expected := []int64{1000, 19998}[i%2]
+				switch a := buy(expected).PlaceOrder; a.Typename {
+				case "OrderPayload":
+					if a.Order.Total.MinorUnits != expected {
+						t.Errorf("charged %d, expected %d", a.Order.Total.MinorUnits, expected)
+					}
+				case "TotalChanged":
+					if a.Total.MinorUnits == expected {
+						t.Errorf("%d is reported as changed", expected)
+					}
+				default:
+					t.Errorf("placeOrder: got %s", a.Typename)
+				}
+			}
+		})
+	}
+	for i := range 2 * purchases {
+		products.Data(t, `mutation ($price: Long!) { updateProduct(input: {id: "1", price: {minorUnits: $price}}) { __typename } }`,
+			map[string]any{"price": []int64{9999, 500}[i%2]})
+	}
+	done.Wait()
 }
 
 // signUp creates a user and returns the function that authenticates requests

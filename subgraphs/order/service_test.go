@@ -90,7 +90,7 @@ func TestGraphQLPlacesAndCancelsOrders(t *testing.T) {
 		},
 		{
 			ask:  `mutation { cancelOrder(input: {id: "1", expectedVersion: 1}) { ... on Conflict { code } } }`,
-			want: `{"cancelOrder": {"code": "CONFLICT"}}`,
+			want: `{"cancelOrder": {"code": "PRECONDITION_FAILED"}}`,
 		},
 		{
 			ask:  `mutation { cancelOrder(input: {id: "1", reason: "too heavy", expectedVersion: 2}) { ... on OrderPayload { order { status cancelReason history { type } } } } }`,

@@ -66,6 +66,10 @@ func TestGraphQLManagesProducts(t *testing.T) {
 			`mutation { createProduct(input: {name: "Dinar", price: {decimal: 1.234, currency: "KWD"}}) { ... on ProductPayload { product { price { minorUnits decimal } } } } }`,
 			`{"createProduct":{"product":{"price":{"minorUnits":1234,"decimal":1.234}}}}`,
 		},
+		{ // a change keeps the currency unless it names another one
+			`mutation { updateProduct(input: {id: "3", price: {decimal: 2.345}}) { ... on ProductPayload { product { price { minorUnits currency } } } } }`,
+			`{"updateProduct":{"product":{"price":{"minorUnits":2345,"currency":"KWD"}}}}`,
+		},
 		{
 			`mutation { createProduct(input: {name: "Again", sku: "YEN-1", price: {decimal: 1}}) { ... on Conflict { code message } } }`,
 			`{"createProduct":{"code":"CONFLICT","message":"The SKU \"YEN-1\" is already in use."}}`,
@@ -102,12 +106,12 @@ func TestGraphQLManagesProducts(t *testing.T) {
 		}
 		return told
 	}
-	for deadline := time.Now().Add(20 * time.Second); len(entries()) < 6; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); len(entries()) < 7; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("timed out; events published: %s", entries())
 		}
 	}
-	if told := entries(); len(told) != 6 || !strings.Contains(told[5], `"retired":true`) || !strings.Contains(told[5], `"version":4`) {
+	if told := entries(); len(told) != 7 || !strings.Contains(told[6], `"retired":true`) || !strings.Contains(told[6], `"version":4`) {
 		t.Errorf("got events %s", told)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // boundErrors are the error types of package schema. A Go type is a member of
 // a generated union if it has the union's marker method, and Go allows methods
 // only in the package of the type.
-var boundErrors = []string{"InvalidInput", "NotFound", "Conflict", "Forbidden", "Unavailable", "OutOfStock", "PaymentDeclined"}
+var boundErrors = []string{"InvalidInput", "NotFound", "Conflict", "Forbidden", "Unavailable", "OutOfStock", "TotalChanged", "PaymentDeclined"}
 
 // writeMembers writes the marker methods of every union that has such a
 // member.

@@ -92,8 +92,12 @@ func NewConflict(format string, args ...any) *Conflict {
 }
 
 // StaleVersion returns the Conflict of a change that expected another version.
+// Its code is that of If-Match in REST.
 func StaleVersion(kind, id string, expected, found int) *Conflict {
-	return NewConflict("The %s %q has version %d, not the expected %d. Read it again and repeat the change.", kind, id, found, expected)
+	return &Conflict{
+		Message: fmt.Sprintf("The %s %q has version %d, not the expected %d. Read it again and repeat the change.", kind, id, found, expected),
+		Reason:  "PRECONDITION_FAILED",
+	}
 }
 
 // Forbidden means that the caller may not do this.
@@ -129,6 +133,13 @@ type Shortage struct {
 	Available int
 }
 
+// TotalChanged means that an order costs something else than its customer
+// agreed to.
+type TotalChanged struct {
+	Message string
+	Total   *Money
+}
+
 // PaymentDeclined means that the payment provider refused a payment.
 type PaymentDeclined struct {
 	Message string
@@ -142,6 +153,7 @@ func (e *Conflict) Error() string        { return e.Message }
 func (e *Forbidden) Error() string       { return e.Message }
 func (e *Unavailable) Error() string     { return e.Message }
 func (e *OutOfStock) Error() string      { return e.Message }
+func (e *TotalChanged) Error() string    { return e.Message }
 func (e *PaymentDeclined) Error() string { return e.Message }
 
 // The machine-readable codes: one for each type, unless a value has its own.
@@ -151,6 +163,7 @@ func (e *Conflict) Code() string      { return cmp.Or(e.Reason, "CONFLICT") }
 func (*Forbidden) Code() string       { return "FORBIDDEN" }
 func (*Unavailable) Code() string     { return "UNAVAILABLE" }
 func (*OutOfStock) Code() string      { return "OUT_OF_STOCK" }
+func (*TotalChanged) Code() string    { return "TOTAL_CHANGED" }
 func (*PaymentDeclined) Code() string { return "PAYMENT_DECLINED" }
 
 func (*InvalidInput) IsError()    {}
@@ -159,6 +172,7 @@ func (*Conflict) IsError()        {}
 func (*Forbidden) IsError()       {}
 func (*Unavailable) IsError()     {}
 func (*OutOfStock) IsError()      {}
+func (*TotalChanged) IsError()    {}
 func (*PaymentDeclined) IsError() {}
 
 // Result converts an error to a member of the union U, if it is one. Any other

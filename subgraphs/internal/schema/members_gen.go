@@ -28,8 +28,10 @@ func (*Forbidden) IsUpdateProductResult()    {}
 
 // The unions of schema/inventory.graphqls.
 func (*InvalidInput) IsSetStockResult()      {}
+func (*NotFound) IsSetStockResult()          {}
 func (*Forbidden) IsSetStockResult()         {}
 func (*Conflict) IsSetStockResult()          {}
+func (*Unavailable) IsSetStockResult()       {}
 func (*OutOfStock) IsReserveResult()         {}
 func (*InvalidInput) IsReserveResult()       {}
 func (*Conflict) IsReserveResult()           {}
@@ -39,6 +41,7 @@ func (*Conflict) IsSettleReservationResult() {}
 // The unions of schema/order.graphqls.
 func (*InvalidInput) IsPlaceOrderResult()    {}
 func (*OutOfStock) IsPlaceOrderResult()      {}
+func (*TotalChanged) IsPlaceOrderResult()    {}
 func (*PaymentDeclined) IsPlaceOrderResult() {}
 func (*NotFound) IsPlaceOrderResult()        {}
 func (*Conflict) IsPlaceOrderResult()        {}

@@ -1,8 +1,10 @@
 package schema
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/shopspring/decimal"
 )
@@ -46,8 +48,56 @@ func NewMoney(amount decimal.Decimal, currency string) (Money, error) {
 	return Money{MinorUnits: minor.IntPart(), Currency: currency}, nil
 }
 
-// KnownCurrency reports whether a currency (ISO 4217 code) is supported.
-func KnownCurrency(code string) bool {
+// MoneyInput is an amount of money in the input of a client.
+type MoneyInput struct {
+	MinorUnits *int64
+	Decimal    *decimal.Decimal
+	Currency   string // ISO 4217; empty for a default
+}
+
+// Money converts the input to an amount of at most maxUnits minor units. It adds what
+// is invalid to wrong; path is the position in the input. An empty currency means
+// fallback.
+func (in MoneyInput) Money(wrong *InvalidInput, path, fallback string, maxUnits int64) Money {
+	money := Money{Currency: strings.ToUpper(cmp.Or(in.Currency, fallback))}
+	if !knownCurrency(money.Currency) {
+		wrong.Add(path+".currency", fmt.Sprintf("is not a supported currency: %q", in.Currency), "an ISO 4217 code such as USD")
+		return money
+	}
+	switch {
+	case in.MinorUnits != nil && in.Decimal != nil:
+		wrong.Add(path, "has both minorUnits and decimal", "give one of the two")
+		return money
+	case in.MinorUnits != nil:
+		path += ".minorUnits"
+		money.MinorUnits = *in.MinorUnits
+	case in.Decimal != nil:
+		path += ".decimal"
+		exact, err := NewMoney(*in.Decimal, money.Currency)
+		switch {
+		case errors.Is(err, ErrTooPrecise):
+			wrong.Add(path, "has more decimal places than the currency", fmt.Sprintf("a multiple of %s %s", Money{1, money.Currency}.Decimal(), money.Currency))
+			return money
+		case err != nil:
+			wrong.Add(path, "is too large", "")
+			return money
+		}
+		money = exact
+	default:
+		wrong.Add(path, "has no amount", "give decimal, such as 999.99, or minorUnits, such as 99999")
+		return money
+	}
+	switch {
+	case money.MinorUnits < 0:
+		wrong.Add(path, "is negative", "0 or more")
+	case money.MinorUnits > maxUnits:
+		wrong.Add(path, "is too large", fmt.Sprintf("at most %s", Money{maxUnits, money.Currency}.Decimal()))
+	}
+	return money
+}
+
+// knownCurrency reports whether a currency (ISO 4217 code) is supported.
+func knownCurrency(code string) bool {
 	_, ok := currencies[code]
 	return ok
 }

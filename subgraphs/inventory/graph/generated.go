@@ -655,6 +655,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("MoneyInput", ec.unmarshalInputMoneyInput),
 			graphql.NewInputUnmarshaler("ProductRepresentation", ec.unmarshalInputProductRepresentation),
 			graphql.NewInputUnmarshaler("ReservationLineInput", ec.unmarshalInputReservationLineInput),
 			graphql.NewInputUnmarshaler("StockLevelRepresentation", ec.unmarshalInputStockLevelRepresentation),
@@ -787,6 +788,14 @@ type Money @shareable {
   currency: String!
   "The amount in the currency's major unit: 999.99."
   decimal: Decimal!
+}
+
+"An amount of money. Set exactly one of minorUnits and decimal."
+input MoneyInput {
+  minorUnits: Long
+  decimal: Decimal
+  "The ISO 4217 code. Default: the current currency if a price is changed, otherwise USD."
+  currency: String
 }
 
 "The position of a page in a connection (Relay cursor connections)."
@@ -922,7 +931,7 @@ input ReservationLineInput @inaccessible {
   quantity: Int!
 }
 
-union SetStockResult = StockPayload | InvalidInput | Forbidden | Conflict
+union SetStockResult = StockPayload | InvalidInput | NotFound | Forbidden | Conflict | Unavailable
 union ReserveResult @inaccessible = Reservation | OutOfStock | InvalidInput | Conflict
 union SettleReservationResult @inaccessible = Reservation | NotFound | Conflict
 
@@ -933,9 +942,9 @@ type Query {
 }
 
 type Mutation {
-  "Sets the units on hand. Fails if there would be fewer than the reserved units."
+  "Sets the units on hand. Fails if there would be fewer than the reserved units, or if the product does not exist."
   setStock(productId: ID!, onHand: Int!, expectedVersion: Int): SetStockResult!
-  "Adds units to the stock. Repeating a call with the same key adds them once."
+  "Adds units to the stock of a product that exists. Repeating a call with the same key adds them once."
   restock(productId: ID!, quantity: Int!, idempotencyKey: String): SetStockResult!
   "Holds all lines or none. Repeating the call for an order returns the same reservation."
   reserveStock(orderId: ID!, lines: [ReservationLineInput!]!, ttlSeconds: Int = 60): ReserveResult! @inaccessible
@@ -4419,6 +4428,62 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputMoneyInput(ctx context.Context, obj any) (schema.MoneyInput, error) {
+	var it schema.MoneyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"minorUnits", "decimal", "currency"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "minorUnits":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minorUnits"))
+			data, err := ec.unmarshalOLong2ᚖint64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MinorUnits = data
+		case "decimal":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decimal"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Decimal = data
+		case "currency":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currency"))
+			data, err := ec.unmarshalOString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Currency = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalMoneyInput unmarshals raw into the MoneyInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalMoneyInput(ctx context.Context, raw any) (schema.MoneyInput, error) {
+	var out schema.MoneyInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "MoneyInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputProductRepresentation(ctx context.Context, obj any) (ProductRepresentation, error) {
 	var it ProductRepresentation
 	if obj == nil {
@@ -4645,6 +4710,16 @@ func (ec *executionContext) _SetStockResult(ctx context.Context, sel ast.Selecti
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case *schema.Unavailable:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Unavailable(ctx, sel, obj)
+	case *schema.NotFound:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._NotFound(ctx, sel, obj)
 	case *schema.InvalidInput:
 		if obj == nil {
 			return graphql.Null
@@ -5061,7 +5136,7 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 	return out
 }
 
-var notFoundImplementors = []string{"NotFound", "Error", "SettleReservationResult"}
+var notFoundImplementors = []string{"NotFound", "Error", "SetStockResult", "SettleReservationResult"}
 
 func (ec *executionContext) _NotFound(ctx context.Context, sel ast.SelectionSet, obj *schema.NotFound) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, notFoundImplementors)
@@ -5558,7 +5633,7 @@ func (ec *executionContext) _StockPayload(ctx context.Context, sel ast.Selection
 	return out
 }
 
-var unavailableImplementors = []string{"Unavailable", "Error"}
+var unavailableImplementors = []string{"Unavailable", "Error", "SetStockResult"}
 
 func (ec *executionContext) _Unavailable(ctx context.Context, sel ast.SelectionSet, obj *schema.Unavailable) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, unavailableImplementors)
@@ -6711,6 +6786,24 @@ func (ec *executionContext) marshalOCacheControlScope2ᚖsoukᚋsubgraphsᚋinve
 	return v
 }
 
+func (ec *executionContext) unmarshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx context.Context, v any) (*decimal.Decimal, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := schema.UnmarshalDecimal(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx context.Context, sel ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := schema.MarshalDecimal(*v)
+	return res
+}
+
 func (ec *executionContext) unmarshalOID2ᚖstring(ctx context.Context, v any) (*string, error) {
 	if v == nil {
 		return nil, nil
@@ -6744,6 +6837,24 @@ func (ec *executionContext) marshalOInt2ᚖint(ctx context.Context, sel ast.Sele
 	_ = sel
 	_ = ctx
 	res := graphql.MarshalInt(*v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOLong2ᚖint64(ctx context.Context, v any) (*int64, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := schema.UnmarshalLong(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOLong2ᚖint64(ctx context.Context, sel ast.SelectionSet, v *int64) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := schema.MarshalLong(*v)
 	return res
 }
 

@@ -15,10 +15,7 @@ import (
 )
 
 func (r *mutationResolver) SetStock(ctx context.Context, productID string, onHand int, expectedVersion *int) (SetStockResult, error) {
-	if err := requireAdmin(ctx); err != nil {
-		return schema.Result[SetStockResult](err)
-	}
-	id, err := parseProductID("productId", productID)
+	id, err := r.adjustable(ctx, productID)
 	if err != nil {
 		return schema.Result[SetStockResult](err)
 	}
@@ -26,10 +23,7 @@ func (r *mutationResolver) SetStock(ctx context.Context, productID string, onHan
 }
 
 func (r *mutationResolver) Restock(ctx context.Context, productID string, quantity int, idempotencyKey *string) (SetStockResult, error) {
-	if err := requireAdmin(ctx); err != nil {
-		return schema.Result[SetStockResult](err)
-	}
-	id, err := parseProductID("productId", productID)
+	id, err := r.adjustable(ctx, productID)
 	if err != nil {
 		return schema.Result[SetStockResult](err)
 	}

@@ -16,6 +16,34 @@ import (
 // Resolver is the root of the resolvers.
 type Resolver struct {
 	StockStore *stock.Store
+	// ProductExists asks the product service whether a product exists.
+	ProductExists func(ctx context.Context, product int64) (bool, error)
+}
+
+// adjustable returns the ID of a product whose stock the caller may set and add
+// to. A product that has a stock level exists, because products are never
+// deleted; whether another one exists, only the product service knows. The
+// product service itself may set the stock of a product that it is creating.
+func (r *Resolver) adjustable(ctx context.Context, productID string) (int64, error) {
+	if err := requireAdmin(ctx); err != nil {
+		return 0, err
+	}
+	id, ok := parseID(productID)
+	if !ok {
+		return 0, schema.NewNotFound("product", productID)
+	}
+	if identity.From(ctx).Service {
+		return id, nil
+	}
+	levels, err := r.StockStore.Levels(ctx, []int64{id})
+	if _, known := levels[id]; known || err != nil {
+		return id, err
+	}
+	exists, err := r.ProductExists(ctx, id)
+	if err == nil && !exists {
+		err = schema.NewNotFound("product", productID)
+	}
+	return id, err
 }
 
 // requireAdmin returns a Forbidden error unless the caller may set and add

@@ -132,6 +132,28 @@ func TestPlaceConfirmsAndSellsUnits(t *testing.T) {
 	}
 }
 
+// The order records that its total is the expected one, and the key identifies
+// the total, too.
+func TestPlaceChargesTheExpectedTotal(t *testing.T) {
+	s := open(t)
+	key := "k"
+	request := checkout.Request{Lines: lines("2", 2), ExpectedTotal: dollars(3900), IdempotencyKey: &key}
+	first := s.place(request)
+	if again := s.place(request); first.Total != 3900 || again.ID != first.ID {
+		t.Errorf("got orders %d and %d, total %d", first.ID, again.ID, first.Total)
+	}
+	if n := s.count(`order_events WHERE type = 'OrderPlaced' AND data->>'expectedTotal' = '3900'`); n != 1 {
+		t.Errorf("got %d events with the expected total, want 1", n)
+	}
+	request.ExpectedTotal = dollars(3901)
+	var reused *schema.Conflict
+	if _, err := s.Place(t.Context(), anna, request); !errors.As(err, &reused) || reused.Code() != "IDEMPOTENCY_KEY_REUSED" {
+		t.Errorf("the key with another total: got error %v", err)
+	}
+}
+
+func dollars(cents int64) *schema.MoneyInput { return &schema.MoneyInput{MinorUnits: &cents} }
+
 func id(o orderstore.Order) string { return strconv.FormatInt(o.ID, 10) }
 
 func TestInvalidRequestsLeaveNothingBehind(t *testing.T) {
@@ -160,6 +182,9 @@ func TestInvalidRequestsLeaveNothingBehind(t *testing.T) {
 		{name: "retired product", caller: anna, Request: checkout.Request{Lines: lines("1", 1, "3", 1)}, want: &schema.InvalidInput{}, says: `lines.1.productId is "Walkman"`},
 		{name: "two currencies", caller: anna, Request: checkout.Request{Lines: lines("1", 1, "4", 1)}, want: &schema.InvalidInput{}, says: "lines.1.productId is sold in EUR"},
 		{name: "too dear", caller: anna, Request: checkout.Request{Lines: lines("5", 100)}, want: &schema.InvalidInput{}, says: "too large"},
+		{name: "another total", caller: anna, Request: checkout.Request{Lines: lines("1", 1, "2", 2), ExpectedTotal: dollars(99999 + 2*1949)}, want: &schema.TotalChanged{}, says: "costs 1038.99 USD, not the expected 1038.97 USD"},
+		{name: "another currency", caller: anna, Request: checkout.Request{Lines: lines("4", 1), ExpectedTotal: dollars(700)}, want: &schema.TotalChanged{}, says: "costs 7 EUR, not the expected 7 USD"},
+		{name: "no total", caller: anna, Request: checkout.Request{Lines: lines("4", 1), ExpectedTotal: &schema.MoneyInput{Currency: "EUR"}}, want: &schema.InvalidInput{}, says: "expectedTotal has no amount"},
 		{name: "for another", caller: anna, Request: checkout.Request{UserID: "2", Lines: lines("1", 1)}, want: &schema.Forbidden{}, says: "only for yourself"},
 		{name: "not logged in", caller: identity.Caller{Anonymous: true}, Request: checkout.Request{Lines: lines("1", 1)}, want: &schema.Forbidden{}, says: "Log in"},
 	} {

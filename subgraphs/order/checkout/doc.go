@@ -33,6 +33,11 @@
 //	6  append OrderConfirmed      a confirmed order, with order.created none needed
 //	   and order.created          in the outbox (one transaction)
 //
+// Step 0 also compares the total with the one that the customer expects, if the
+// request has one. OrderPlaced has the prices that step 0 read and the expected
+// total, and orderstore refuses the event if they differ. So a price that changes
+// meanwhile either makes the total unexpected, or does not affect the order.
+//
 // An order whose service has no payment provider, or whose total is 0, skips
 // steps 3 and 4. Whether it does is part of OrderPlaced.
 //

@@ -23,6 +23,7 @@ type Request struct {
 	UserID          string // empty for the caller
 	Lines           []RequestLine
 	ShippingAddress *orderstore.Address // nil for none
+	ExpectedTotal   *schema.MoneyInput  // the total the customer agreed to; nil for any
 	PaymentToken    string              // the payment provider's; empty for its default
 	IdempotencyKey  *string             // nil for none
 }
@@ -34,6 +35,9 @@ type RequestLine struct {
 }
 
 const (
+	// defaultCurrency is the currency of an expected total without one.
+	defaultCurrency = "USD"
+
 	maxLines    = 100
 	maxQuantity = 1000
 	maxKeyBytes = 255 // bytes
@@ -46,12 +50,13 @@ const (
 // validRequest is a validated request. Its lines are in the order of the
 // request; lines for the same product are merged into the first.
 type validRequest struct {
-	userID  int64
-	lines   []validLine
-	address *orderstore.Address
-	token   string
-	paid    bool // the order must be paid through the provider
-	key     *orderstore.IdempotencyKey
+	userID   int64
+	lines    []validLine
+	address  *orderstore.Address
+	expected *schema.Money // nil for any total
+	token    string
+	paid     bool // the order must be paid through the provider
+	key      *orderstore.IdempotencyKey
 }
 
 type validLine struct {
@@ -78,6 +83,10 @@ func validate(caller identity.Caller, r Request) (validRequest, error) {
 		invalid.Add("paymentToken", "is not a token of the payment provider", fmt.Sprintf("at most %d bytes without control characters", maxToken))
 	}
 	checkAddress(invalid, r.ShippingAddress)
+	if r.ExpectedTotal != nil {
+		expected := r.ExpectedTotal.Money(invalid, "expectedTotal", defaultCurrency, math.MaxInt64)
+		w.expected = &expected
+	}
 	if err := w.mergeLines(r.Lines, invalid); err != nil {
 		return w, err
 	}
@@ -167,6 +176,9 @@ func (w validRequest) hash() []byte {
 	if w.address != nil || w.token != "" {
 		_ = json.NewEncoder(h).Encode([]any{w.address, w.token}) // neither can fail
 	}
+	if w.expected != nil {
+		_ = json.NewEncoder(h).Encode(w.expected) // cannot fail
+	}
 	return h.Sum(nil)
 }
 
@@ -204,7 +216,28 @@ func (w validRequest) placedEvent(products map[int64]productclient.Product) (ord
 		placed.Lines = append(placed.Lines, orderstore.Line{ProductID: line.productID, Name: p.Name, Quantity: line.quantity, UnitPrice: p.Price})
 	}
 	placed.PaymentRequired = w.paid && total > 0
-	return placed, invalid.Err()
+	if err := invalid.Err(); err != nil {
+		return placed, err
+	}
+	return placed, w.checkTotal(&placed, schema.Money{MinorUnits: int64(total), Currency: placed.Currency})
+}
+
+// checkTotal compares the total of a new order with the expected one, and
+// records in the order's first event that it is as expected. The event has the
+// prices that the order is charged at, whatever they become later.
+func (w validRequest) checkTotal(placed *orderstore.Placed, total schema.Money) error {
+	if w.expected == nil {
+		return nil
+	}
+	if *w.expected != total {
+		return &schema.TotalChanged{
+			Message: fmt.Sprintf("The order costs %s %s, not the expected %s %s. Nothing was ordered.",
+				total.Decimal(), total.Currency, w.expected.Decimal(), w.expected.Currency),
+			Total: &total,
+		}
+	}
+	placed.ExpectedTotal = &total.MinorUnits
+	return nil
 }
 
 // ParseID parses the ID of an order, user or product. All are positive integers

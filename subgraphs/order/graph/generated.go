@@ -202,6 +202,12 @@ type ComplexityRoot struct {
 		OrderUpdated func(childComplexity int, id string) int
 	}
 
+	TotalChanged struct {
+		Code    func(childComplexity int) int
+		Message func(childComplexity int) int
+		Total   func(childComplexity int) int
+	}
+
 	Unavailable struct {
 		Code       func(childComplexity int) int
 		Message    func(childComplexity int) int
@@ -872,6 +878,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Subscription.OrderUpdated(childComplexity, args["id"].(string)), true
 
+	case "TotalChanged.code":
+		if e.ComplexityRoot.TotalChanged.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotalChanged.Code(childComplexity), true
+	case "TotalChanged.message":
+		if e.ComplexityRoot.TotalChanged.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotalChanged.Message(childComplexity), true
+	case "TotalChanged.total":
+		if e.ComplexityRoot.TotalChanged.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotalChanged.Total(childComplexity), true
+
 	case "Unavailable.code":
 		if e.ComplexityRoot.Unavailable.Code == nil {
 			break
@@ -927,6 +952,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("CancelOrderInput", ec.unmarshalInputCancelOrderInput),
 			graphql.NewInputUnmarshaler("DeliverOrderInput", ec.unmarshalInputDeliverOrderInput),
+			graphql.NewInputUnmarshaler("MoneyInput", ec.unmarshalInputMoneyInput),
 			graphql.NewInputUnmarshaler("OrderLineInput", ec.unmarshalInputOrderLineInput),
 			graphql.NewInputUnmarshaler("OrderRepresentation", ec.unmarshalInputOrderRepresentation),
 			graphql.NewInputUnmarshaler("PlaceOrderInput", ec.unmarshalInputPlaceOrderInput),
@@ -1081,6 +1107,14 @@ type Money @shareable {
   currency: String!
   "The amount in the currency's major unit: 999.99."
   decimal: Decimal!
+}
+
+"An amount of money. Set exactly one of minorUnits and decimal."
+input MoneyInput {
+  minorUnits: Long
+  decimal: Decimal
+  "The ISO 4217 code. Default: the current currency if a price is changed, otherwise USD."
+  currency: String
 }
 
 "The position of a page in a connection (Relay cursor connections)."
@@ -1291,6 +1325,14 @@ type PaymentDeclined implements Error {
   reason: String!
 }
 
+"The order's total is not the expected one: a price has changed. Nothing was ordered."
+type TotalChanged implements Error {
+  message: String!
+  code: String!
+  "What the order costs now."
+  total: Money!
+}
+
 type OrderPayload {
   order: Order!
 }
@@ -1319,6 +1361,8 @@ input PlaceOrderInput {
   userId: ID
   lines: [OrderLineInput!]!
   shippingAddress: ShippingAddressInput
+  "The total that the customer agreed to. If the order costs anything else, nothing is ordered and the result is TotalChanged."
+  expectedTotal: MoneyInput
   "The payment provider's token for a means of payment. Default: payment by invoice."
   paymentToken: String
   "Repeating a call with the same key returns the same order. Reusing the key for a different order is a conflict."
@@ -1351,7 +1395,7 @@ input RefundOrderInput {
   expectedVersion: Int
 }
 
-union PlaceOrderResult = OrderPayload | InvalidInput | OutOfStock | PaymentDeclined | NotFound | Conflict | Forbidden | Unavailable
+union PlaceOrderResult = OrderPayload | InvalidInput | OutOfStock | TotalChanged | PaymentDeclined | NotFound | Conflict | Forbidden | Unavailable
 union CancelOrderResult = OrderPayload | InvalidInput | NotFound | Conflict | Forbidden | Unavailable
 union ShipOrderResult = OrderPayload | InvalidInput | NotFound | Conflict | Forbidden
 union DeliverOrderResult = OrderPayload | NotFound | Conflict | Forbidden
@@ -4668,6 +4712,84 @@ func (ec *executionContext) fieldContext_Subscription_orderUpdated(ctx context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _TotalChanged_message(ctx context.Context, field graphql.CollectedField, obj *schema.TotalChanged) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TotalChanged_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TotalChanged_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TotalChanged", field, false, false, "String")
+}
+
+func (ec *executionContext) _TotalChanged_code(ctx context.Context, field graphql.CollectedField, obj *schema.TotalChanged) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TotalChanged_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TotalChanged_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TotalChanged", field, true, false, "String")
+}
+
+func (ec *executionContext) _TotalChanged_total(ctx context.Context, field graphql.CollectedField, obj *schema.TotalChanged) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TotalChanged_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *schema.Money) graphql.Marshaler {
+			return ec.marshalNMoney2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TotalChanged_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TotalChanged",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Unavailable_message(ctx context.Context, field graphql.CollectedField, obj *schema.Unavailable) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6028,6 +6150,62 @@ func UnmarshalDeliverOrderInput(ctx context.Context, raw any) (DeliverOrderInput
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputMoneyInput(ctx context.Context, obj any) (schema.MoneyInput, error) {
+	var it schema.MoneyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"minorUnits", "decimal", "currency"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "minorUnits":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minorUnits"))
+			data, err := ec.unmarshalOLong2ᚖint64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MinorUnits = data
+		case "decimal":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decimal"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Decimal = data
+		case "currency":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currency"))
+			data, err := ec.unmarshalOString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Currency = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalMoneyInput unmarshals raw into the MoneyInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalMoneyInput(ctx context.Context, raw any) (schema.MoneyInput, error) {
+	var out schema.MoneyInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "MoneyInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputOrderLineInput(ctx context.Context, obj any) (OrderLineInput, error) {
 	var it OrderLineInput
 	if obj == nil {
@@ -6130,7 +6308,7 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"userId", "lines", "shippingAddress", "paymentToken", "idempotencyKey"}
+	fieldsInOrder := [...]string{"userId", "lines", "shippingAddress", "expectedTotal", "paymentToken", "idempotencyKey"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -6158,6 +6336,13 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 				return it, err
 			}
 			it.ShippingAddress = data
+		case "expectedTotal":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedTotal"))
+			data, err := ec.unmarshalOMoneyInput2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoneyInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedTotal = data
 		case "paymentToken":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("paymentToken"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -6569,6 +6754,11 @@ func (ec *executionContext) _Error(ctx context.Context, sel ast.SelectionSet, ob
 			return graphql.Null
 		}
 		return ec._Unavailable(ctx, sel, obj)
+	case *schema.TotalChanged:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TotalChanged(ctx, sel, obj)
 	case *schema.PaymentDeclined:
 		if obj == nil {
 			return graphql.Null
@@ -6617,6 +6807,11 @@ func (ec *executionContext) _PlaceOrderResult(ctx context.Context, sel ast.Selec
 			return graphql.Null
 		}
 		return ec._Unavailable(ctx, sel, obj)
+	case *schema.TotalChanged:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TotalChanged(ctx, sel, obj)
 	case *schema.PaymentDeclined:
 		if obj == nil {
 			return graphql.Null
@@ -7925,6 +8120,49 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 	default:
 		panic("unknown field " + strconv.Quote(fields[0].Name))
 	}
+}
+
+var totalChangedImplementors = []string{"TotalChanged", "Error", "PlaceOrderResult"}
+
+func (ec *executionContext) _TotalChanged(ctx context.Context, sel ast.SelectionSet, obj *schema.TotalChanged) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, totalChangedImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TotalChanged")
+		case "message":
+			out.Values[i] = ec._TotalChanged_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "code":
+			out.Values[i] = ec._TotalChanged_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "total":
+			out.Values[i] = ec._TotalChanged_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
 }
 
 var unavailableImplementors = []string{"Unavailable", "Error", "PlaceOrderResult", "CancelOrderResult"}
@@ -9299,6 +9537,24 @@ func (ec *executionContext) marshalODateTime2ᚖtimeᚐTime(ctx context.Context,
 	return res
 }
 
+func (ec *executionContext) unmarshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx context.Context, v any) (*decimal.Decimal, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := schema.UnmarshalDecimal(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx context.Context, sel ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := schema.MarshalDecimal(*v)
+	return res
+}
+
 func (ec *executionContext) unmarshalOID2ᚖstring(ctx context.Context, v any) (*string, error) {
 	if v == nil {
 		return nil, nil
@@ -9333,6 +9589,32 @@ func (ec *executionContext) marshalOInt2ᚖint(ctx context.Context, sel ast.Sele
 	_ = ctx
 	res := graphql.MarshalInt(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOLong2ᚖint64(ctx context.Context, v any) (*int64, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := schema.UnmarshalLong(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOLong2ᚖint64(ctx context.Context, sel ast.SelectionSet, v *int64) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := schema.MarshalLong(*v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOMoneyInput2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoneyInput(ctx context.Context, v any) (*schema.MoneyInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputMoneyInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOOrder2ᚕᚖsoukᚋsubgraphsᚋorderᚋgraphᚐOrder(ctx context.Context, sel ast.SelectionSet, v []*Order) graphql.Marshaler {

@@ -142,6 +142,8 @@ type PlaceOrderInput struct {
 	UserID          *string               `json:"userId,omitempty"`
 	Lines           []*OrderLineInput     `json:"lines"`
 	ShippingAddress *ShippingAddressInput `json:"shippingAddress,omitempty"`
+	// The total that the customer agreed to. If the order costs anything else, nothing is ordered and the result is TotalChanged.
+	ExpectedTotal *schema.MoneyInput `json:"expectedTotal,omitempty"`
 	// The payment provider's token for a means of payment. Default: payment by invoice.
 	PaymentToken *string `json:"paymentToken,omitempty"`
 	// Repeating a call with the same key returns the same order. Reusing the key for a different order is a conflict.

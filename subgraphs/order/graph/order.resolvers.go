@@ -16,7 +16,7 @@ import (
 )
 
 func (r *mutationResolver) PlaceOrder(ctx context.Context, input PlaceOrderInput) (PlaceOrderResult, error) {
-	request := checkout.Request{IdempotencyKey: input.IdempotencyKey, ShippingAddress: address(input.ShippingAddress)}
+	request := checkout.Request{IdempotencyKey: input.IdempotencyKey, ShippingAddress: address(input.ShippingAddress), ExpectedTotal: input.ExpectedTotal}
 	if input.PaymentToken != nil {
 		request.PaymentToken = *input.PaymentToken
 	}

@@ -29,6 +29,9 @@ type Placed struct {
 	// PaymentRequired says that the order can be confirmed only with an
 	// authorised payment of its total.
 	PaymentRequired bool `json:"paymentRequired,omitempty"`
+	// ExpectedTotal is the total that the customer agreed to, in minor units,
+	// or nil if none was given. An order with another total cannot be placed.
+	ExpectedTotal *int64 `json:"expectedTotal,omitempty"`
 }
 
 // Address is a postal address. Only Line2, PostalCode and Region may be empty.

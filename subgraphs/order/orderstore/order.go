@@ -115,6 +115,9 @@ func (e Placed) apply(o *Order, at time.Time) error {
 	for _, line := range e.Lines {
 		o.Total += line.UnitPrice * int64(line.Quantity)
 	}
+	if e.ExpectedTotal != nil && *e.ExpectedTotal != o.Total {
+		return fmt.Errorf("%w: the total is %d, not the expected %d", ErrInvalidTransition, o.Total, *e.ExpectedTotal)
+	}
 	return nil
 }
 

@@ -48,7 +48,7 @@ func publish(ctx context.Context, tx pgx.Tx, p Product) error {
 // Draft is a product to create. Nil fields take their defaults.
 type Draft struct {
 	Name        string
-	Price       Price
+	Price       schema.MoneyInput
 	SKU         *string // default: generated from the name
 	Description *string
 	Category    *string // default: general
@@ -101,7 +101,7 @@ func (c *Catalogue) Create(ctx context.Context, d Draft, key *Key) (Product, err
 func (c *Catalogue) read(ctx context.Context, q querier, d Draft) (p Product, err error) {
 	var check validator
 	now := c.now()
-	p = Product{Name: check.name(d.Name), Price: check.price("price", d.Price), Tags: check.tags(d.Tags), Version: 1, CreatedAt: now, UpdatedAt: now}
+	p = Product{Name: check.name(d.Name), Price: check.price("price", d.Price, defaultCurrency), Tags: check.tags(d.Tags), Version: 1, CreatedAt: now, UpdatedAt: now}
 	if d.SKU != nil {
 		p.SKU = check.sku(*d.SKU)
 	}
@@ -158,7 +158,7 @@ func insert(ctx context.Context, tx pgx.Tx, p *Product, makeSKU bool) error {
 type Patch struct {
 	ID              int64
 	Name            *string
-	Price           *Price
+	Price           *schema.MoneyInput
 	Description     *string
 	Category        *string
 	Weight          *int
@@ -177,7 +177,7 @@ func (c *Catalogue) Update(ctx context.Context, patch Patch) (Product, error) {
 			p.Name = check.name(*patch.Name)
 		}
 		if patch.Price != nil {
-			p.Price = check.price("price", *patch.Price)
+			p.Price = check.price("price", *patch.Price, p.Price.Currency)
 		}
 		if patch.Description != nil {
 			p.Description = check.description(*patch.Description)

@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -87,6 +88,7 @@ func (c *Catalogue) setKeyProduct(ctx context.Context, tx pgx.Tx, key *Key, prod
 
 // hash returns a hash of a draft, to tell requests apart.
 func hash(d Draft) ([]byte, error) {
+	d.Price.Currency = cmp.Or(d.Price.Currency, defaultCurrency)
 	text, err := json.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("encoding a request: %w", err)

@@ -17,8 +17,8 @@ type Filter struct {
 	Search         string // words in the name, description or tags
 	Category       *string
 	Tag            *string
-	MinPrice       *Price // also selects products in this currency only
-	MaxPrice       *Price
+	MinPrice       *schema.MoneyInput // also selects products in this currency only
+	MaxPrice       *schema.MoneyInput
 	IncludeRetired bool
 }
 
@@ -108,10 +108,10 @@ func (f Filter) query() (query, error) {
 	}
 	var check validator
 	if f.MinPrice != nil {
-		q.bound(">=", check.price("filter.minPrice", *f.MinPrice))
+		q.bound(">=", check.price("filter.minPrice", *f.MinPrice, defaultCurrency))
 	}
 	if f.MaxPrice != nil {
-		q.bound("<=", check.price("filter.maxPrice", *f.MaxPrice))
+		q.bound("<=", check.price("filter.maxPrice", *f.MaxPrice, defaultCurrency))
 	}
 	if !f.IncludeRetired {
 		q.where("NOT p.retired")

@@ -111,18 +111,18 @@ func TestSearchCorrectsTypingErrors(t *testing.T) {
 func TestFilterComparesPricesInOneCurrency(t *testing.T) {
 	c := seeded(t)
 	books, tag, cents := "books", "Novel", int64(2000)
-	most := &catalogue.Price{MinorUnits: &cents, Currency: "USD"}
+	most := &schema.MoneyInput{MinorUnits: &cents, Currency: "USD"}
 	ten := decimal.NewFromInt(10)
-	least := &catalogue.Price{Decimal: &ten, Currency: "usd"}
+	least := &schema.MoneyInput{Decimal: &ten, Currency: "usd"}
 	l := list(t, c, catalogue.Filter{Category: &books, Tag: &tag, MaxPrice: most, MinPrice: least}, catalogue.PriceAsc, 10)
 	if got := fmt.Sprint(names(l)); got != "[The Night Ferry, Paperback The Salt Road, Paperback The Night Ferry, Large Print]" {
 		t.Errorf("got cheap novels %s", got)
 	}
-	yen := &catalogue.Price{MinorUnits: &cents, Currency: "JPY"}
+	yen := &schema.MoneyInput{MinorUnits: &cents, Currency: "JPY"}
 	if l := list(t, c, catalogue.Filter{MaxPrice: yen}, catalogue.PriceAsc, 10); l.Total != 0 {
 		t.Errorf("got %d products with dollar prices, want none", l.Total)
 	}
-	_, err := c.List(t.Context(), catalogue.Filter{MinPrice: &catalogue.Price{Currency: "USD"}}, catalogue.Newest, connection.Arguments{}, false)
+	_, err := c.List(t.Context(), catalogue.Filter{MinPrice: &schema.MoneyInput{Currency: "USD"}}, catalogue.Newest, connection.Arguments{}, false)
 	var invalid *schema.InvalidInput
 	if !errors.As(err, &invalid) || invalid.Fields[0].Path != "filter.minPrice" {
 		t.Errorf("price without an amount: got error %v", err)

@@ -748,6 +748,14 @@ type Money @shareable {
   decimal: Decimal!
 }
 
+"An amount of money. Set exactly one of minorUnits and decimal."
+input MoneyInput {
+  minorUnits: Long
+  decimal: Decimal
+  "The ISO 4217 code. Default: the current currency if a price is changed, otherwise USD."
+  currency: String
+}
+
 "The position of a page in a connection (Relay cursor connections)."
 type PageInfo @shareable {
   hasNextPage: Boolean!
@@ -863,13 +871,6 @@ input ProductFilter {
   minPrice: MoneyInput
   maxPrice: MoneyInput
   includeRetired: Boolean = false
-}
-
-"An amount of money. Set exactly one of minorUnits and decimal."
-input MoneyInput {
-  minorUnits: Long
-  decimal: Decimal
-  currency: String = "USD"
 }
 
 input CreateProductInput {
@@ -4389,7 +4390,7 @@ func (ec *executionContext) unmarshalInputCreateProductInput(ctx context.Context
 			it.Name = data
 		case "price":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("price"))
-			data, err := ec.unmarshalNMoneyInput2ᚖsoukᚋsubgraphsᚋproductᚋgraphᚐMoneyInput(ctx, v)
+			data, err := ec.unmarshalNMoneyInput2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoneyInput(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -4467,8 +4468,8 @@ func UnmarshalCreateProductInput(ctx context.Context, raw any) (CreateProductInp
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputMoneyInput(ctx context.Context, obj any) (MoneyInput, error) {
-	var it MoneyInput
+func (ec *executionContext) unmarshalInputMoneyInput(ctx context.Context, obj any) (schema.MoneyInput, error) {
+	var it schema.MoneyInput
 	if obj == nil {
 		return it, nil
 	}
@@ -4476,10 +4477,6 @@ func (ec *executionContext) unmarshalInputMoneyInput(ctx context.Context, obj an
 	asMap := map[string]any{}
 	for k, v := range obj.(map[string]any) {
 		asMap[k] = v
-	}
-
-	if _, present := asMap["currency"]; !present {
-		asMap["currency"] = "USD"
 	}
 
 	fieldsInOrder := [...]string{"minorUnits", "decimal", "currency"}
@@ -4505,7 +4502,7 @@ func (ec *executionContext) unmarshalInputMoneyInput(ctx context.Context, obj an
 			it.Decimal = data
 		case "currency":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currency"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			data, err := ec.unmarshalOString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -4521,8 +4518,8 @@ func (ec *executionContext) unmarshalInputMoneyInput(ctx context.Context, obj an
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalMoneyInput(ctx context.Context, raw any) (MoneyInput, error) {
-	var out MoneyInput
+func UnmarshalMoneyInput(ctx context.Context, raw any) (schema.MoneyInput, error) {
+	var out schema.MoneyInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "MoneyInput", raw, &out)
 	return out, err
 }
@@ -4572,14 +4569,14 @@ func (ec *executionContext) unmarshalInputProductFilter(ctx context.Context, obj
 			it.Tag = data
 		case "minPrice":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minPrice"))
-			data, err := ec.unmarshalOMoneyInput2ᚖsoukᚋsubgraphsᚋproductᚋgraphᚐMoneyInput(ctx, v)
+			data, err := ec.unmarshalOMoneyInput2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoneyInput(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.MinPrice = data
 		case "maxPrice":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxPrice"))
-			data, err := ec.unmarshalOMoneyInput2ᚖsoukᚋsubgraphsᚋproductᚋgraphᚐMoneyInput(ctx, v)
+			data, err := ec.unmarshalOMoneyInput2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoneyInput(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -4691,7 +4688,7 @@ func (ec *executionContext) unmarshalInputUpdateProductInput(ctx context.Context
 			it.Name = data
 		case "price":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("price"))
-			data, err := ec.unmarshalOMoneyInput2ᚖsoukᚋsubgraphsᚋproductᚋgraphᚐMoneyInput(ctx, v)
+			data, err := ec.unmarshalOMoneyInput2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoneyInput(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -6271,7 +6268,7 @@ func (ec *executionContext) marshalNMoney2ᚖsoukᚋsubgraphsᚋinternalᚋschem
 	return ec._Money(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNMoneyInput2ᚖsoukᚋsubgraphsᚋproductᚋgraphᚐMoneyInput(ctx context.Context, v any) (*MoneyInput, error) {
+func (ec *executionContext) unmarshalNMoneyInput2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoneyInput(ctx context.Context, v any) (*schema.MoneyInput, error) {
 	res, err := ec.unmarshalInputMoneyInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
@@ -6918,7 +6915,7 @@ func (ec *executionContext) marshalOLong2ᚖint64(ctx context.Context, sel ast.S
 	return res
 }
 
-func (ec *executionContext) unmarshalOMoneyInput2ᚖsoukᚋsubgraphsᚋproductᚋgraphᚐMoneyInput(ctx context.Context, v any) (*MoneyInput, error) {
+func (ec *executionContext) unmarshalOMoneyInput2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoneyInput(ctx context.Context, v any) (*schema.MoneyInput, error) {
 	if v == nil {
 		return nil, nil
 	}

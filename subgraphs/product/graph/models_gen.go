@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/shopspring/decimal"
 
 	"souk/subgraphs/internal/schema"
 )
@@ -39,8 +38,8 @@ type CategoryRepresentation struct {
 }
 
 type CreateProductInput struct {
-	Name  string      `json:"name"`
-	Price *MoneyInput `json:"price"`
+	Name  string             `json:"name"`
+	Price *schema.MoneyInput `json:"price"`
 	// Default: generated from the name.
 	Sku         *string `json:"sku,omitempty"`
 	Description *string `json:"description,omitempty"`
@@ -54,13 +53,6 @@ type CreateProductInput struct {
 	Stock *int `json:"stock,omitempty"`
 	// Repeating a call with the same key within 30 days returns the same product. Reusing the key for a different product is a conflict.
 	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
-}
-
-// An amount of money. Set exactly one of minorUnits and decimal.
-type MoneyInput struct {
-	MinorUnits *int64           `json:"minorUnits,omitempty"`
-	Decimal    *decimal.Decimal `json:"decimal,omitempty"`
-	Currency   *string          `json:"currency,omitempty"`
 }
 
 type Mutation struct {
@@ -105,11 +97,11 @@ type ProductFilter struct {
 	// Words in the name, description or tags. Small typing errors are corrected.
 	Search *string `json:"search,omitempty"`
 	// The slug of a category.
-	Category       *string     `json:"category,omitempty"`
-	Tag            *string     `json:"tag,omitempty"`
-	MinPrice       *MoneyInput `json:"minPrice,omitempty"`
-	MaxPrice       *MoneyInput `json:"maxPrice,omitempty"`
-	IncludeRetired *bool       `json:"includeRetired,omitempty"`
+	Category       *string            `json:"category,omitempty"`
+	Tag            *string            `json:"tag,omitempty"`
+	MinPrice       *schema.MoneyInput `json:"minPrice,omitempty"`
+	MaxPrice       *schema.MoneyInput `json:"maxPrice,omitempty"`
+	IncludeRetired *bool              `json:"includeRetired,omitempty"`
 }
 
 type ProductPayload struct {
@@ -134,7 +126,7 @@ type Query struct {
 type UpdateProductInput struct {
 	ID          string                     `json:"id"`
 	Name        *string                    `json:"name,omitempty"`
-	Price       *MoneyInput                `json:"price,omitempty"`
+	Price       *schema.MoneyInput         `json:"price,omitempty"`
 	Description *string                    `json:"description,omitempty"`
 	Category    *string                    `json:"category,omitempty"`
 	Weight      *int                       `json:"weight,omitempty"`

@@ -118,24 +118,13 @@ func (r *Resolver) categoryPages(ctx context.Context, slugs []string, a connecti
 	})
 }
 
-func newPrice(in *MoneyInput) *catalogue.Price {
-	if in == nil {
-		return nil
-	}
-	price := &catalogue.Price{MinorUnits: in.MinorUnits, Decimal: in.Decimal, Currency: "USD"}
-	if in.Currency != nil {
-		price.Currency = *in.Currency
-	}
-	return price
-}
-
 func newFilter(in *ProductFilter) catalogue.Filter {
 	if in == nil {
 		return catalogue.Filter{}
 	}
 	f := catalogue.Filter{
 		Category: in.Category, Tag: in.Tag,
-		MinPrice: newPrice(in.MinPrice), MaxPrice: newPrice(in.MaxPrice),
+		MinPrice: in.MinPrice, MaxPrice: in.MaxPrice,
 	}
 	if in.Search != nil {
 		f.Search = *in.Search
@@ -148,7 +137,7 @@ func newFilter(in *ProductFilter) catalogue.Filter {
 
 func newDraft(in CreateProductInput) catalogue.Draft {
 	return catalogue.Draft{
-		Name: in.Name, Price: *newPrice(in.Price), SKU: in.Sku, Description: in.Description, Category: in.Category,
+		Name: in.Name, Price: *in.Price, SKU: in.Sku, Description: in.Description, Category: in.Category,
 		Weight: in.Weight, ImageURL: in.ImageURL, Tags: in.Tags, Stock: in.Stock,
 	}
 }
@@ -164,7 +153,7 @@ func newKey(ctx context.Context, in CreateProductInput) *catalogue.Key {
 func newPatch(id int64, in UpdateProductInput) catalogue.Patch {
 	image, given := in.ImageURL.ValueOK()
 	return catalogue.Patch{
-		ID: id, Name: in.Name, Price: newPrice(in.Price), Description: in.Description, Category: in.Category,
+		ID: id, Name: in.Name, Price: in.Price, Description: in.Description, Category: in.Category,
 		Weight: in.Weight, ImageURL: image, RemoveImage: given && image == nil, Tags: in.Tags, ExpectedVersion: in.ExpectedVersion,
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // SetStockResponse is returned by SetStock on success.
 type SetStockResponse struct {
-	// Sets the units on hand. Fails if there would be fewer than the reserved units.
+	// Sets the units on hand. Fails if there would be fewer than the reserved units, or if the product does not exist.
 	SetStock SetStockSetStockSetStockResult `json:"-"`
 }
 
@@ -130,13 +130,31 @@ func (v *SetStockSetStockInvalidInput) GetTypename() string { return v.Typename 
 // GetMessage returns SetStockSetStockInvalidInput.Message, and is useful for accessing the field via an interface.
 func (v *SetStockSetStockInvalidInput) GetMessage() string { return v.Message }
 
+// SetStockSetStockNotFound includes the requested fields of the GraphQL type NotFound.
+// The GraphQL type's documentation follows.
+//
+// The entity does not exist, or the caller may not see it.
+type SetStockSetStockNotFound struct {
+	Typename string `json:"__typename"`
+	// The message for people.
+	Message string `json:"message"`
+}
+
+// GetTypename returns SetStockSetStockNotFound.Typename, and is useful for accessing the field via an interface.
+func (v *SetStockSetStockNotFound) GetTypename() string { return v.Typename }
+
+// GetMessage returns SetStockSetStockNotFound.Message, and is useful for accessing the field via an interface.
+func (v *SetStockSetStockNotFound) GetMessage() string { return v.Message }
+
 // SetStockSetStockSetStockResult includes the requested fields of the GraphQL interface SetStockResult.
 //
 // SetStockSetStockSetStockResult is implemented by the following types:
 // SetStockSetStockConflict
 // SetStockSetStockForbidden
 // SetStockSetStockInvalidInput
+// SetStockSetStockNotFound
 // SetStockSetStockStockPayload
+// SetStockSetStockUnavailable
 type SetStockSetStockSetStockResult interface {
 	implementsGraphQLInterfaceSetStockSetStockSetStockResult()
 	// GetTypename returns the receiver's concrete GraphQL type-name (see interface doc for possible values).
@@ -146,7 +164,9 @@ type SetStockSetStockSetStockResult interface {
 func (v *SetStockSetStockConflict) implementsGraphQLInterfaceSetStockSetStockSetStockResult()     {}
 func (v *SetStockSetStockForbidden) implementsGraphQLInterfaceSetStockSetStockSetStockResult()    {}
 func (v *SetStockSetStockInvalidInput) implementsGraphQLInterfaceSetStockSetStockSetStockResult() {}
+func (v *SetStockSetStockNotFound) implementsGraphQLInterfaceSetStockSetStockSetStockResult()     {}
 func (v *SetStockSetStockStockPayload) implementsGraphQLInterfaceSetStockSetStockSetStockResult() {}
+func (v *SetStockSetStockUnavailable) implementsGraphQLInterfaceSetStockSetStockSetStockResult()  {}
 
 func __unmarshalSetStockSetStockSetStockResult(b []byte, v *SetStockSetStockSetStockResult) error {
 	if string(b) == "null" {
@@ -171,8 +191,14 @@ func __unmarshalSetStockSetStockSetStockResult(b []byte, v *SetStockSetStockSetS
 	case "InvalidInput":
 		*v = new(SetStockSetStockInvalidInput)
 		return json.Unmarshal(b, *v)
+	case "NotFound":
+		*v = new(SetStockSetStockNotFound)
+		return json.Unmarshal(b, *v)
 	case "StockPayload":
 		*v = new(SetStockSetStockStockPayload)
+		return json.Unmarshal(b, *v)
+	case "Unavailable":
+		*v = new(SetStockSetStockUnavailable)
 		return json.Unmarshal(b, *v)
 	case "":
 		return fmt.Errorf(
@@ -211,12 +237,28 @@ func __marshalSetStockSetStockSetStockResult(v *SetStockSetStockSetStockResult) 
 			*SetStockSetStockInvalidInput
 		}{typename, v}
 		return json.Marshal(result)
+	case *SetStockSetStockNotFound:
+		typename = "NotFound"
+
+		result := struct {
+			TypeName string `json:"__typename"`
+			*SetStockSetStockNotFound
+		}{typename, v}
+		return json.Marshal(result)
 	case *SetStockSetStockStockPayload:
 		typename = "StockPayload"
 
 		result := struct {
 			TypeName string `json:"__typename"`
 			*SetStockSetStockStockPayload
+		}{typename, v}
+		return json.Marshal(result)
+	case *SetStockSetStockUnavailable:
+		typename = "Unavailable"
+
+		result := struct {
+			TypeName string `json:"__typename"`
+			*SetStockSetStockUnavailable
 		}{typename, v}
 		return json.Marshal(result)
 	case nil:
@@ -234,6 +276,22 @@ type SetStockSetStockStockPayload struct {
 
 // GetTypename returns SetStockSetStockStockPayload.Typename, and is useful for accessing the field via an interface.
 func (v *SetStockSetStockStockPayload) GetTypename() string { return v.Typename }
+
+// SetStockSetStockUnavailable includes the requested fields of the GraphQL type Unavailable.
+// The GraphQL type's documentation follows.
+//
+// A service that is needed is unavailable. Nothing was changed, and retrying is safe.
+type SetStockSetStockUnavailable struct {
+	Typename string `json:"__typename"`
+	// The message for people.
+	Message string `json:"message"`
+}
+
+// GetTypename returns SetStockSetStockUnavailable.Typename, and is useful for accessing the field via an interface.
+func (v *SetStockSetStockUnavailable) GetTypename() string { return v.Typename }
+
+// GetMessage returns SetStockSetStockUnavailable.Message, and is useful for accessing the field via an interface.
+func (v *SetStockSetStockUnavailable) GetMessage() string { return v.Message }
 
 // __SetStockInput is used internally by genqlient
 type __SetStockInput struct {
