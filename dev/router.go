@@ -90,6 +90,7 @@ func (s *System) routerConfig() config.Config {
 		c.OverrideSubgraphURLs[name] = s.URL(name) + "/graphql"
 		c.Admin.Console.Events.Services[name] = s.URL(name)
 	}
+	c.ClientAddress.SubgraphHeader = "Souk-Client-Address"
 	c.DemandControl.Enabled, c.DemandControl.Max = true, 10_000
 	c.Idempotency.MaxBytes = 8 << 20 // in this process's memory, unless REDIS_URL is set
 	c.Authentication.JWT.JWKS = []config.JWKS{{URL: s.URL("user") + "/.well-known/jwks.json"}}

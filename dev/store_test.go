@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -234,8 +235,32 @@ func (s *store) newProduct(t *testing.T, name string, stock int) string {
 	return fmt.Sprint(product["id"])
 }
 
-// mails returns the subjects of all e-mails to an address.
+// mails returns the subjects of all e-mails about orders to an address.
 func (s *store) mails(t *testing.T, to string) []string {
+	t.Helper()
+	var subjects []string
+	for _, m := range s.inbox(t, to) {
+		for range m.Deliveries {
+			if strings.Contains(m.Subject, " order ") {
+				subjects = append(subjects, m.Subject)
+			}
+		}
+	}
+	return subjects
+}
+
+// letter is an e-mail in the inbox.
+type letter struct {
+	Channel    string `json:"channel"`
+	To         string `json:"to"`
+	Subject    string `json:"subject"`
+	Text       string `json:"text"`
+	HTML       string `json:"html"`
+	Deliveries int    `json:"deliveries"`
+}
+
+// inbox returns the e-mails to an address.
+func (s *store) inbox(t *testing.T, to string) []letter {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL("inbox")+"/api/messages", http.NoBody)
 	if err != nil {
@@ -246,24 +271,11 @@ func (s *store) mails(t *testing.T, to string) []string {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	var messages []struct {
-		Channel    string `json:"channel"`
-		To         string `json:"to"`
-		Subject    string `json:"subject"`
-		Deliveries int    `json:"deliveries"`
-	}
+	var messages []letter
 	if err := json.NewDecoder(res.Body).Decode(&messages); err != nil {
 		t.Fatal(err)
 	}
-	var subjects []string
-	for _, m := range messages {
-		if m.Channel == "email" && m.To == to {
-			for range m.Deliveries {
-				subjects = append(subjects, m.Subject)
-			}
-		}
-	}
-	return subjects
+	return slices.DeleteFunc(messages, func(m letter) bool { return m.Channel != "email" || m.To != to })
 }
 
 func (s *store) orderIsConfirmedByEmail(t *testing.T) {

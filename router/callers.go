@@ -237,9 +237,17 @@ func (r *Router) refuse(req *http.Request, status int, code, message string, hea
 	return &gateway.Refusal{Status: status, Header: header, Err: &operation.Error{Message: message, Code: code}}
 }
 
-// withClientAddress adds the client address to the request's span.
+// withClientAddress adds the client address to the request's span, and to its header if
+// subgraphs are to receive it.
 func (r *Router) withClientAddress(next http.Handler) http.Handler {
+	name := r.config.ClientAddress.SubgraphHeader
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if name != "" {
+			req.Header.Del(name) // the client's own
+			if address := r.addresses.Of(req); address.IsValid() {
+				req.Header.Set(name, address.String())
+			}
+		}
 		if span := trace.SpanFromContext(req.Context()); span.IsRecording() {
 			if address := r.addresses.Of(req); address.IsValid() {
 				span.SetAttributes(semconv.ClientAddress(address.String()))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/http"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -23,9 +24,10 @@ func (r *Router) transport(m *supergraph.Model) (execute.Transport, func(), erro
 		return nil, nil, err
 	}
 	options := subgraph.Options{
-		Subgraphs:  map[string]subgraph.Subgraph{},
-		Propagator: r.options.Telemetry.Propagator,
-		Logger:     r.options.Telemetry.Logger,
+		Subgraphs:     map[string]subgraph.Subgraph{},
+		Propagator:    r.options.Telemetry.Propagator,
+		Logger:        r.options.Telemetry.Logger,
+		ClientAddress: http.CanonicalHeaderKey(r.config.ClientAddress.SubgraphHeader),
 		Hooks: subgraph.Hooks{
 			Retried:     func(name string) { r.metrics.Subgraph(name).Retries.Inc() },
 			Reconnected: func(name string) { r.metrics.Subgraph(name).Reconnects.Inc() },

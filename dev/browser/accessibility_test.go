@@ -165,13 +165,13 @@ func sendMail(t *testing.T, router, inbox string) string {
 	t.Helper()
 	body := `{"userId":1,"productId":1,"quantity":1}`
 	request(t, http.MethodPost, router+"/api/orders", body)
-	var messages []struct{ ID, HTML string }
+	var messages []struct{ ID, Subject, HTML string }
 	for {
 		if err := json.Unmarshal(request(t, http.MethodGet, inbox+"/api/messages", ""), &messages); err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range messages {
-			if m.HTML != "" {
+			if m.HTML != "" && strings.HasPrefix(m.Subject, "Your order") {
 				return m.HTML
 			}
 		}

@@ -266,18 +266,18 @@ func (a *auditor) checkNotifications(ctx context.Context, accepted []acceptedOrd
 		len(confirmed), repeated, len(confirmed)-len(accepted)), nil
 }
 
-// inbox counts the e-mails for each address, and the repeated deliveries.
+// inbox counts the e-mails about orders for each address, and the repeated deliveries.
 func (a *auditor) inbox(ctx context.Context) (received map[string]int, repeated int, err error) {
 	var messages []struct {
-		Channel, To string
-		Deliveries  int
+		Channel, To, Subject string
+		Deliveries           int
 	}
 	if err := a.get(ctx, a.store.URL("inbox")+"/api/messages", &messages); err != nil {
 		return nil, 0, err
 	}
 	received = map[string]int{}
 	for _, m := range messages {
-		if m.Channel == "email" {
+		if m.Channel == "email" && strings.HasPrefix(m.Subject, "Your order ") {
 			received[m.To]++
 			repeated += m.Deliveries - 1
 		}

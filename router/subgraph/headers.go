@@ -9,6 +9,9 @@ import (
 	"slices"
 
 	"golang.org/x/net/http/httpguts"
+
+	"souk/router/execute"
+	"souk/router/operation"
 )
 
 // reserved has the header fields that only the HTTP client may write: connection headers
@@ -105,7 +108,19 @@ func fixHeaders(header http.Header, rules []headerRule) http.Header {
 	return fixed
 }
 
-// fetchHeader returns the header of a query or mutation. It has Host only if a rule sets
+// headerOf returns the header of a request. The caller must not modify it.
+func (t *Transport) headerOf(s *subgraph, r *execute.SubgraphRequest) http.Header {
+	header := s.fetchHeader(r.Header)
+	name := t.options.ClientAddress
+	if address := r.Header[name]; len(address) > 0 && r.Kind == operation.Mutation {
+		header = maps.Clone(header)
+		header[name] = address
+	}
+	return header
+}
+
+// fetchHeader returns the header of a query or mutation that rules make of the client's.
+// It has Host only if a rule sets
 // it. The caller must not modify the result.
 func (s *subgraph) fetchHeader(client http.Header) http.Header {
 	return applyRules(s.rules, s.header, client)

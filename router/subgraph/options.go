@@ -18,6 +18,10 @@ type Options struct {
 	Subgraphs map[string]Subgraph
 	// Propagator injects the trace context into the request headers. It may be nil.
 	Propagator propagation.TextMapPropagator
+	// ClientAddress is the canonical name of the header of a client request that
+	// mutations carry to every subgraph, in addition to those that rules propagate.
+	// It may be empty. Queries do not carry it, so that clients can share responses.
+	ClientAddress string
 	// Hooks are called when something happens to a request, for metrics.
 	Hooks Hooks
 	// Interceptor wraps every request. It may be nil.

@@ -172,7 +172,7 @@ func (t *Transport) Send(ctx context.Context, r *execute.SubgraphRequest) (*exec
 	if t.options.Interceptor != nil {
 		return t.intercept(ctx, s, r)
 	}
-	return t.send(ctx, s, r, s.fetchHeader(r.Header))
+	return t.send(ctx, s, r, t.headerOf(s, r))
 }
 
 // send sends a request with a header, or joins an identical query in flight.

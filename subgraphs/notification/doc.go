@@ -9,6 +9,7 @@
 //	deliver    hands the message to an SMTP server or an SMS webhook
 //	graph      answers GraphQL queries about notifications
 //
+// user.mail is an e-mail about an account, such as one that confirms an address.
 // user.erased empties the notifications of an erased account.
 //
 // The user service supplies the addresses (package userclient). Each message

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"path"
 	"reflect"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"souk/router/internal/clientaddr"
+	"souk/router/subgraph"
 )
 
 // Check validates the complete configuration, after environment variables and
@@ -73,6 +75,11 @@ func (c *Config) contradictions() map[string]string {
 		"admin.console.token has a reference that the router does not expand; use ${env.NAME}, and set that variable from the file or secret with the token")
 	add(c.PersistedDocuments.Require && c.PersistedDocuments.Path == "", "persisted_documents.require",
 		"persisted_documents.require needs persisted_documents.path")
+	if name := c.ClientAddress.SubgraphHeader; name != "" {
+		err := subgraph.CheckPropagated(name)
+		add(err != nil || http.CanonicalHeaderKey(name) == "Authorization", "client_address.subgraph_header",
+			fmt.Sprintf("client_address.subgraph_header: %q cannot carry the client address; choose another name, such as Souk-Client-Address", name))
+	}
 	add(c.CSRF.Enabled && len(c.CSRF.RequiredHeaders) == 0, "csrf.required_headers",
 		"csrf.required_headers is empty; name a header or set csrf.enabled to false")
 	add(r.Enabled && r.By == "header" && r.Header == "", "rate_limit.by",

@@ -18,6 +18,7 @@ const (
 	ProductUpdated   = "product.updated"
 	NotificationSent = "notification.sent"
 	UserErased       = "user.erased"
+	UserMail         = "user.mail" // an e-mail about an account is to be sent
 )
 
 const (

@@ -115,6 +115,7 @@ func initWebsocket(authenticator *identity.Authenticator) transport.WebsocketIni
 			if err != nil {
 				return nil, nil, err
 			}
+			caller.Client = identity.From(ctx).Client
 			ctx = identity.With(ctx, caller)
 		}
 		return ctx, nil, nil

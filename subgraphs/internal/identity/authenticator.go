@@ -69,6 +69,7 @@ func (a *Authenticator) Middleware(next http.Handler) http.Handler {
 			_, _ = io.WriteString(w, unavailable) // the client may be gone
 			return
 		}
+		caller.Client = client(r)
 		next.ServeHTTP(w, r.WithContext(With(r.Context(), caller)))
 	})
 }

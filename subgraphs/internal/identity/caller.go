@@ -19,6 +19,10 @@ type Caller struct {
 	Service   bool      // another service of the store
 	Anonymous bool      // no valid token
 	Tutorial  bool      // no token at all, in tutorial mode
+	// Client is the address of the client, for limits: an IPv4 address or the
+	// /64 network of an IPv6 address. It is empty if the caller was not put into
+	// the context by [Authenticator.Middleware].
+	Client string
 }
 
 // System returns the Caller of what a service does on its own behalf.

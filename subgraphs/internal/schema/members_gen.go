@@ -3,18 +3,25 @@
 package schema
 
 // The unions of schema/user.graphqls.
-func (*InvalidInput) IsSignUpResult()         {}
-func (*Conflict) IsSignUpResult()             {}
-func (*InvalidInput) IsUpdateUserResult()     {}
-func (*NotFound) IsUpdateUserResult()         {}
-func (*Conflict) IsUpdateUserResult()         {}
-func (*Forbidden) IsUpdateUserResult()        {}
-func (*InvalidInput) IsChangePasswordResult() {}
-func (*Forbidden) IsChangePasswordResult()    {}
-func (*NotFound) IsChangePasswordResult()     {}
-func (*Conflict) IsEraseUserResult()          {}
-func (*Forbidden) IsEraseUserResult()         {}
-func (*NotFound) IsEraseUserResult()          {}
+func (*InvalidInput) IsSignUpResult()                {}
+func (*Conflict) IsSignUpResult()                    {}
+func (*InvalidInput) IsUpdateUserResult()            {}
+func (*NotFound) IsUpdateUserResult()                {}
+func (*Conflict) IsUpdateUserResult()                {}
+func (*Forbidden) IsUpdateUserResult()               {}
+func (*InvalidInput) IsChangePasswordResult()        {}
+func (*Forbidden) IsChangePasswordResult()           {}
+func (*NotFound) IsChangePasswordResult()            {}
+func (*InvalidInput) IsResetPasswordResult()         {}
+func (*Forbidden) IsRequestEmailConfirmationResult() {}
+func (*NotFound) IsRequestEmailConfirmationResult()  {}
+func (*InvalidInput) IsChangeEmailResult()           {}
+func (*Forbidden) IsChangeEmailResult()              {}
+func (*NotFound) IsChangeEmailResult()               {}
+func (*Conflict) IsConfirmEmailResult()              {}
+func (*Conflict) IsEraseUserResult()                 {}
+func (*Forbidden) IsEraseUserResult()                {}
+func (*NotFound) IsEraseUserResult()                 {}
 
 // The unions of schema/product.graphqls.
 func (*InvalidInput) IsCreateProductResult() {}

@@ -20,8 +20,9 @@ func (states States) Current(ctx context.Context, c identity.Caller) (identity.C
 	if c.UserID == "" {
 		return c, nil
 	}
+	anonymous := identity.Caller{Anonymous: true, Client: c.Client}
 	if c.Session == "" {
-		return identity.Caller{Anonymous: true}, nil
+		return anonymous, nil
 	}
 	found, err := states(ctx, []string{c.Session})
 	if err != nil {
@@ -29,7 +30,7 @@ func (states States) Current(ctx context.Context, c identity.Caller) (identity.C
 	}
 	state := found[c.Session]
 	if !state.Active {
-		return identity.Caller{Anonymous: true}, nil
+		return anonymous, nil
 	}
 	c.Roles = slices.DeleteFunc(slices.Clone(c.Roles), func(role string) bool { return !slices.Contains(state.Roles, role) })
 	return c, nil

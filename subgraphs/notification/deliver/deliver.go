@@ -16,6 +16,9 @@ type permanentError struct{ error }
 
 func (e permanentError) Unwrap() error { return e.error }
 
+// Permanent marks an error as one that a retry cannot fix.
+func Permanent(err error) error { return permanentError{err} }
+
 // IsPermanent reports whether the receiver rejected the message permanently.
 func IsPermanent(err error) bool {
 	var permanent permanentError

@@ -98,7 +98,11 @@ func (v view) LineTotal(l Line) string { return v.Price(l.UnitPrice * int64(l.Qu
 
 // Email renders a template as an e-mail to a person.
 func (w *Writer) Email(template, name string, o Order) (Text, error) {
-	text, err := w.run(template+".txt", name, o)
+	return w.email(template, view{o, name})
+}
+
+func (w *Writer) email(template string, data any) (Text, error) {
+	text, err := w.run(template+".txt", data)
 	if err != nil {
 		return Text{}, err
 	}
@@ -107,7 +111,7 @@ func (w *Writer) Email(template, name string, o Order) (Text, error) {
 		return Text{}, fmt.Errorf("template %s.txt has a subject but no body", template)
 	}
 	var html bytes.Buffer
-	if err := w.html.ExecuteTemplate(&html, template+".html", view{o, name}); err != nil {
+	if err := w.html.ExecuteTemplate(&html, template+".html", data); err != nil {
 		return Text{}, fmt.Errorf("rendering %s.html: %w", template, err)
 	}
 	return Text{Subject: strings.TrimSpace(subject), Body: strings.TrimSpace(body) + "\n", HTML: html.String()}, nil
@@ -115,13 +119,13 @@ func (w *Writer) Email(template, name string, o Order) (Text, error) {
 
 // SMS renders a template as an SMS to a person.
 func (w *Writer) SMS(template, name string, o Order) (Text, error) {
-	text, err := w.run(template+".sms", name, o)
+	text, err := w.run(template+".sms", view{o, name})
 	return Text{Body: strings.TrimSpace(text)}, err
 }
 
-func (w *Writer) run(file, name string, o Order) (string, error) {
+func (w *Writer) run(file string, data any) (string, error) {
 	var text strings.Builder
-	if err := w.text.ExecuteTemplate(&text, file, view{o, name}); err != nil {
+	if err := w.text.ExecuteTemplate(&text, file, data); err != nil {
 		return "", fmt.Errorf("rendering %s: %w", file, err)
 	}
 	return text.String(), nil

@@ -3,7 +3,8 @@
 //
 // service.go is the hub: it creates and retries notifications (notification.go).
 // send.go sends them, query.go reads them, and erase.go empties those of an erased
-// account.
+// account. account.go creates e-mails about accounts, whose tokens exist only in
+// the e-mail that is sent.
 //
 // An event creates one PENDING notification for each channel, in the
 // consumer's transaction. A unique key on event and channel makes this

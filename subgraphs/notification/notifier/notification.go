@@ -46,13 +46,15 @@ type Notification struct {
 
 	attemptLimit int
 	traceparent  string
+	// mailID is the ID that the user service gave an e-mail that needs a token.
+	mailID *string
 }
 
 const columns = `id, event_id, channel, user_id, order_id, template, recipient, subject, body, html,
-	status, attempts, last_error, created_at, sent_at, allowed, traceparent`
+	status, attempts, last_error, created_at, sent_at, allowed, traceparent, mail_id::text`
 
 func scan(row pgx.CollectableRow) (n Notification, err error) {
 	err = row.Scan(&n.ID, &n.EventID, &n.Channel, &n.UserID, &n.OrderID, &n.Template, &n.Recipient, &n.Subject, &n.Body, &n.HTML,
-		&n.Status, &n.Attempts, &n.LastError, &n.CreatedAt, &n.SentAt, &n.attemptLimit, &n.traceparent)
+		&n.Status, &n.Attempts, &n.LastError, &n.CreatedAt, &n.SentAt, &n.attemptLimit, &n.traceparent, &n.mailID)
 	return n, err
 }

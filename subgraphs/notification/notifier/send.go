@@ -188,6 +188,9 @@ func (s *Service) send(ctx context.Context, n Notification) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
+	if err := s.insertToken(ctx, &n); err != nil {
+		return err
+	}
 	return sender.Send(ctx, deliver.Message{
 		ID:      n.EventID + "." + string(n.Channel),
 		To:      n.Recipient,

@@ -58,26 +58,26 @@ var templates = map[string]string{
 
 // EventTypes returns the types of the events that Handle expects.
 func EventTypes() []string {
-	return append(slices.Sorted(maps.Keys(templates)), events.UserErased)
+	return append(slices.Sorted(maps.Keys(templates)), events.UserErased, events.UserMail)
 }
 
-// Handle creates the notifications for an event of an order, or erases those of
-// a user. It fails permanently if the event's user does not exist or its data
+// Handle creates the notifications for an event of an order or of an account, or
+// erases those of a user. It fails permanently if the event's user does not exist or its data
 // is invalid, and temporarily while the user service is unavailable.
 func (s *Service) Handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
-	if e.Type == events.UserErased {
+	switch e.Type {
+	case events.UserErased:
 		return s.erase(ctx, tx, e)
+	case events.UserMail:
+		return s.tellAccount(ctx, tx, e)
 	}
 	var order message.Order
 	if err := e.Decode(&order); err != nil {
 		return events.Permanent(err)
 	}
 	contact, ok, err := s.Users.Contact(ctx, order.UserID)
-	if failure := (*peer.Error)(nil); errors.As(err, &failure) && failure.Temporary() {
-		return events.Unavailable(err)
-	}
 	if err != nil {
-		return err
+		return unavailable(err)
 	}
 	if !ok {
 		return events.Permanent(fmt.Errorf("%s is for user %d, which does not exist", e.Type, order.UserID))
@@ -86,9 +86,7 @@ func (s *Service) Handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
 		return nil // nobody can be reached any more
 	}
 	template := templates[e.Type]
-	carrier := propagation.MapCarrier{}
-	traceContext.Inject(ctx, carrier)
-	n := Notification{EventID: e.ID, UserID: order.UserID, OrderID: &order.OrderID, Template: template, traceparent: carrier["traceparent"]}
+	n := Notification{EventID: e.ID, UserID: order.UserID, OrderID: &order.OrderID, Template: template, traceparent: traceparent(ctx)}
 	if s.Channels[Email] != nil {
 		text, err := s.Writer.Email(template, contact.Name, order)
 		if err != nil {
@@ -110,15 +108,30 @@ func (s *Service) Handle(ctx context.Context, tx pgx.Tx, e events.Event) error {
 	return nil
 }
 
+// unavailable marks an error of the user service that does not respond, so that
+// the event waits.
+func unavailable(err error) error {
+	if failure := (*peer.Error)(nil); errors.As(err, &failure) && failure.Temporary() {
+		return events.Unavailable(err)
+	}
+	return err
+}
+
+func traceparent(ctx context.Context) string {
+	carrier := propagation.MapCarrier{}
+	traceContext.Inject(ctx, carrier)
+	return carrier["traceparent"]
+}
+
 func (s *Service) insert(ctx context.Context, tx pgx.Tx, n Notification, text message.Text) error {
 	now := s.Now()
 	_, err := tx.Exec(ctx, `
 		INSERT INTO notifications (event_id, channel, user_id, order_id, template, recipient, subject, body, html,
-			status, allowed, created_at, due_at, traceparent)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'PENDING', $10, $11, $11, $12)
+			status, allowed, created_at, due_at, traceparent, mail_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'PENDING', $10, $11, $11, $12, $13)
 		ON CONFLICT (event_id, channel) DO NOTHING`,
 		n.EventID, n.Channel, n.UserID, n.OrderID, n.Template, n.Recipient, text.Subject, text.Body, text.HTML,
-		attemptLimit, now, n.traceparent)
+		attemptLimit, now, n.traceparent, n.mailID)
 	if err != nil {
 		return fmt.Errorf("storing a notification for channel %s: %w", n.Channel, err)
 	}

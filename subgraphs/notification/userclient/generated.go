@@ -4,9 +4,63 @@ package userclient
 
 import (
 	"context"
+	"time"
 
 	"github.com/Khan/genqlient/graphql"
 )
+
+// AccountMailsAccountMailsAccountMail includes the requested fields of the GraphQL type AccountMail.
+// The GraphQL type's documentation follows.
+//
+// An e-mail to be sent about an account. For the store's services only.
+type AccountMailsAccountMailsAccountMail struct {
+	UserId string `json:"userId"`
+	// confirm-email and reset-password have a token, email-changed and password-changed have none.
+	Purpose string `json:"purpose"`
+	// Where to send it.
+	Address     string    `json:"address"`
+	Username    string    `json:"username"`
+	DisplayName string    `json:"displayName"`
+	ExpiresAt   time.Time `json:"expiresAt"`
+}
+
+// GetUserId returns AccountMailsAccountMailsAccountMail.UserId, and is useful for accessing the field via an interface.
+func (v *AccountMailsAccountMailsAccountMail) GetUserId() string { return v.UserId }
+
+// GetPurpose returns AccountMailsAccountMailsAccountMail.Purpose, and is useful for accessing the field via an interface.
+func (v *AccountMailsAccountMailsAccountMail) GetPurpose() string { return v.Purpose }
+
+// GetAddress returns AccountMailsAccountMailsAccountMail.Address, and is useful for accessing the field via an interface.
+func (v *AccountMailsAccountMailsAccountMail) GetAddress() string { return v.Address }
+
+// GetUsername returns AccountMailsAccountMailsAccountMail.Username, and is useful for accessing the field via an interface.
+func (v *AccountMailsAccountMailsAccountMail) GetUsername() string { return v.Username }
+
+// GetDisplayName returns AccountMailsAccountMailsAccountMail.DisplayName, and is useful for accessing the field via an interface.
+func (v *AccountMailsAccountMailsAccountMail) GetDisplayName() string { return v.DisplayName }
+
+// GetExpiresAt returns AccountMailsAccountMailsAccountMail.ExpiresAt, and is useful for accessing the field via an interface.
+func (v *AccountMailsAccountMailsAccountMail) GetExpiresAt() time.Time { return v.ExpiresAt }
+
+// AccountMailsResponse is returned by AccountMails on success.
+type AccountMailsResponse struct {
+	// E-mails to be sent, in the order of their IDs. Null for those that need not be sent, or not any more.
+	AccountMails []*AccountMailsAccountMailsAccountMail `json:"accountMails"`
+}
+
+// GetAccountMails returns AccountMailsResponse.AccountMails, and is useful for accessing the field via an interface.
+func (v *AccountMailsResponse) GetAccountMails() []*AccountMailsAccountMailsAccountMail {
+	return v.AccountMails
+}
+
+// AddAccountTokenResponse is returned by AddAccountToken on success.
+type AddAccountTokenResponse struct {
+	// Registers the SHA-256 hash, in hexadecimal, of a token that is about to be sent with an e-mail. Returns whether the e-mail should be sent.
+	AddAccountToken bool `json:"addAccountToken"`
+}
+
+// GetAddAccountToken returns AddAccountTokenResponse.AddAccountToken, and is useful for accessing the field via an interface.
+func (v *AddAccountTokenResponse) GetAddAccountToken() bool { return v.AddAccountToken }
 
 // ContactsContactsContact includes the requested fields of the GraphQL type Contact.
 // The GraphQL type's documentation follows.
@@ -41,6 +95,26 @@ type ContactsResponse struct {
 // GetContacts returns ContactsResponse.Contacts, and is useful for accessing the field via an interface.
 func (v *ContactsResponse) GetContacts() []*ContactsContactsContact { return v.Contacts }
 
+// __AccountMailsInput is used internally by genqlient
+type __AccountMailsInput struct {
+	Ids []string `json:"ids"`
+}
+
+// GetIds returns __AccountMailsInput.Ids, and is useful for accessing the field via an interface.
+func (v *__AccountMailsInput) GetIds() []string { return v.Ids }
+
+// __AddAccountTokenInput is used internally by genqlient
+type __AddAccountTokenInput struct {
+	MailId string `json:"mailId"`
+	Hash   string `json:"hash"`
+}
+
+// GetMailId returns __AddAccountTokenInput.MailId, and is useful for accessing the field via an interface.
+func (v *__AddAccountTokenInput) GetMailId() string { return v.MailId }
+
+// GetHash returns __AddAccountTokenInput.Hash, and is useful for accessing the field via an interface.
+func (v *__AddAccountTokenInput) GetHash() string { return v.Hash }
+
 // __ContactsInput is used internally by genqlient
 type __ContactsInput struct {
 	UserIds []string `json:"userIds"`
@@ -48,6 +122,79 @@ type __ContactsInput struct {
 
 // GetUserIds returns __ContactsInput.UserIds, and is useful for accessing the field via an interface.
 func (v *__ContactsInput) GetUserIds() []string { return v.UserIds }
+
+// The query executed by AccountMails.
+const AccountMails_Operation = `
+query AccountMails ($ids: [ID!]!) {
+	accountMails(ids: $ids) {
+		userId
+		purpose
+		address
+		username
+		displayName
+		expiresAt
+	}
+}
+`
+
+func AccountMails(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	ids []string,
+) (data_ *AccountMailsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "AccountMails",
+		Query:  AccountMails_Operation,
+		Variables: &__AccountMailsInput{
+			Ids: ids,
+		},
+	}
+
+	data_ = &AccountMailsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by AddAccountToken.
+const AddAccountToken_Operation = `
+mutation AddAccountToken ($mailId: ID!, $hash: String!) {
+	addAccountToken(mailId: $mailId, hash: $hash)
+}
+`
+
+func AddAccountToken(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	mailId string,
+	hash string,
+) (data_ *AddAccountTokenResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "AddAccountToken",
+		Query:  AddAccountToken_Operation,
+		Variables: &__AddAccountTokenInput{
+			MailId: mailId,
+			Hash:   hash,
+		},
+	}
+
+	data_ = &AddAccountTokenResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
 
 // The query executed by Contacts.
 const Contacts_Operation = `

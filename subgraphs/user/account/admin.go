@@ -22,6 +22,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, d Draft) error {
 		return err
 	}
 	if user.ID == 0 {
+		d.EmailConfirmed = true
 		user, err = s.SignUp(ctx, d)
 		if conflict := (*schema.Conflict)(nil); errors.As(err, &conflict) {
 			return ErrAdminNameTaken

@@ -10,14 +10,20 @@ import (
 // reused refresh token is still recognised.
 const endedRetention = 30 * 24 * time.Hour
 
-// DeleteExpired deletes old sessions and log-in attempts.
+// DeleteExpired deletes old sessions, attempts and e-mails.
 func (s *Service) DeleteExpired(ctx context.Context) error {
 	now := s.Now()
 	if _, err := s.DB.Exec(ctx, `delete from sessions where expires_at < $1`, now.Add(-endedRetention)); err != nil {
 		return fmt.Errorf("deleting old sessions: %w", err)
 	}
-	if _, err := s.DB.Exec(ctx, `delete from login_attempts where last_at < $1`, now.Add(-attemptMemory)); err != nil {
-		return fmt.Errorf("deleting old log-in attempts: %w", err)
+	for _, table := range []string{"attempts", "login_attempts"} { // the latter is of the previous release
+		if _, err := s.DB.Exec(ctx, `delete from `+table+` where last_at < $1 and blocked_until < $2`, now.Add(-attemptMemory), now); err != nil {
+			return fmt.Errorf("deleting old attempts: %w", err)
+		}
+	}
+	// Those of the last hour count for mailsPerHour.
+	if _, err := s.DB.Exec(ctx, `delete from account_mails where expires_at < $1 and created_at < $2`, now, now.Add(-time.Hour)); err != nil {
+		return fmt.Errorf("deleting old e-mails: %w", err)
 	}
 	return nil
 }

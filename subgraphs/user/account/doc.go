@@ -6,7 +6,9 @@
 // service.go is the hub: it defines Service and manages accounts (user.go
 // defines and validates them, admin.go creates the first administrator, erase.go
 // empties accounts). session.go logs users in and out and refreshes sessions,
-// protected by login_attempts.go and password.go. keyring.go signs tokens.
+// protected by attempts.go and password.go. email.go confirms and changes
+// e-mail addresses, and reset.go resets forgotten passwords, both with tokens
+// that the notification service sends in e-mails (mail.go). keyring.go signs tokens.
 // session_state.go answers other services' questions about sessions, and
 // cleanup.go deletes expired rows.
 package account

@@ -65,13 +65,18 @@ func (s *Service) Erase(ctx context.Context, id string, current *string, trusted
 // erase writes the erased account and everything that must commit with it.
 func (s *Service) erase(ctx context.Context, tx pgx.Tx, user User) (User, error) {
 	now := s.Now()
-	_, err := tx.Exec(ctx, `delete from login_attempts where login in ($1, $2)`, foldKey(user.Username), foldKey(user.Email))
-	if err != nil {
-		return User{}, fmt.Errorf("deleting the log-in attempts of an erased account: %w", err)
+	for _, statement := range []string{
+		`delete from attempts where subject in ($1, $2) and $3::bigint is not null`,
+		`delete from login_attempts where login in ($1, $2) and $3::bigint is not null`, // of the previous release
+		`delete from account_mails where user_id = $3 or address_key in ($1, $2)`,
+	} {
+		if _, err := tx.Exec(ctx, statement, foldKey(user.Username), foldKey(user.Email), user.ID); err != nil {
+			return User{}, fmt.Errorf("deleting the attempts and e-mails of an erased account: %w", err)
+		}
 	}
 	number := strconv.FormatInt(user.ID, 10)
 	rows, err := tx.Query(ctx, `
-		update users set username = $2, username_key = $3, email = '', email_key = $3, display_name = $4, phone = null,
+		update users set username = $2, username_key = $3, email = '', email_key = $3, display_name = $4, phone = null, email_confirmed_at = null,
 		       password_hash = null, roles = $5, updated_at = $6, erased_at = $6, version = version + 1
 		where id = $1 returning `+columns,
 		user.ID, "erased-"+number, ":erased:"+number, erasedName, []string{Customer}, now)

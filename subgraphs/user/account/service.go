@@ -25,15 +25,16 @@ type Service struct {
 	Now    func() time.Time
 }
 
-const columns = `id, username, email, display_name, phone, roles, created_at, version, erased_at`
+const columns = `id, username, email, display_name, phone, roles, created_at, version, erased_at, email_confirmed_at`
 
 func scanUser(row pgx.CollectableRow) (User, error) {
 	var u User
-	err := row.Scan(&u.ID, &u.Username, &u.Email, &u.DisplayName, &u.Phone, &u.Roles, &u.CreatedAt, &u.Version, &u.ErasedAt)
+	err := row.Scan(&u.ID, &u.Username, &u.Email, &u.DisplayName, &u.Phone, &u.Roles, &u.CreatedAt, &u.Version, &u.ErasedAt, &u.EmailConfirmedAt)
 	return u, err
 }
 
-// SignUp creates an account.
+// SignUp creates an account, and lets its e-mail address be confirmed. Whether
+// another account has the address makes no difference.
 func (s *Service) SignUp(ctx context.Context, d Draft) (User, error) {
 	var wrong schema.InvalidInput
 	d.Username = checkUsername(&wrong, "username", d.Username)
@@ -57,16 +58,25 @@ func (s *Service) SignUp(ctx context.Context, d Draft) (User, error) {
 		}
 		hash = &text
 	}
-	rows, err := s.DB.Query(ctx, `
-		insert into users (username, username_key, email, email_key, display_name, phone, password_hash, created_at, updated_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $8) returning `+columns,
-		d.Username, foldKey(d.Username), d.Email, foldKey(d.Email), name, d.Phone, hash, s.Now())
+	var user User
+	err := pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			insert into users (username, username_key, email, email_key, display_name, phone, password_hash, created_at, updated_at, email_confirmed_at)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $8, case when $9 then $8::timestamptz end) returning `+columns,
+			d.Username, foldKey(d.Username), d.Email, foldKey(d.Email), name, d.Phone, hash, s.Now(), d.EmailConfirmed)
+		if err != nil {
+			return fmt.Errorf("creating an account: %w", err)
+		}
+		if user, err = pgx.CollectExactlyOneRow(rows, scanUser); err != nil {
+			return wrapUniqueViolation(err, "creating an account")
+		}
+		if !d.EmailConfirmed {
+			_, err = s.send(ctx, tx, ConfirmEmail, &user.ID, user.Email)
+		}
+		return err
+	})
 	if err != nil {
-		return User{}, fmt.Errorf("creating an account: %w", err)
-	}
-	user, err := pgx.CollectExactlyOneRow(rows, scanUser)
-	if err != nil {
-		return User{}, wrapUniqueViolation(err, "creating an account")
+		return User{}, err
 	}
 	return user, nil
 }
@@ -79,8 +89,8 @@ func wrapUniqueViolation(err error, doing string) error {
 		switch refused.ConstraintName {
 		case "users_username_taken":
 			return schema.NewConflict("The username is already in use.")
-		case "users_email_taken":
-			return schema.NewConflict("An account with this e-mail address already exists.")
+		case "users_email_confirmed":
+			return schema.NewConflict("Another account has confirmed this e-mail address. Log in there, or reset its password.")
 		}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
@@ -109,9 +119,9 @@ func (s *Service) Get(ctx context.Context, ids []string) (map[string]User, error
 	return byID, nil
 }
 
-// List returns the rows of a page of all accounts that are not erased, oldest
-// first.
-func (s *Service) List(ctx context.Context, page connection.Page[int64]) ([]User, error) {
+// List returns the rows of a page of the accounts that are not erased, oldest
+// first: all, or only the one with an ID.
+func (s *Service) List(ctx context.Context, page connection.Page[int64], only *int64) ([]User, error) {
 	order := "asc"
 	if page.Backward {
 		order = "desc"
@@ -119,7 +129,8 @@ func (s *Service) List(ctx context.Context, page connection.Page[int64]) ([]User
 	rows, err := s.DB.Query(ctx, `
 		select `+columns+` from users
 		where erased_at is null and ($1::bigint is null or id > $1) and ($2::bigint is null or id < $2)
-		order by id `+order+` limit $3`, page.After, page.Before, page.Limit())
+		  and ($4::bigint is null or id = $4)
+		order by id `+order+` limit $3`, page.After, page.Before, page.Limit(), only)
 	if err != nil {
 		return nil, fmt.Errorf("listing accounts: %w", err)
 	}
@@ -145,9 +156,6 @@ func (s *Service) Update(ctx context.Context, id string, c Change) (User, error)
 	if c.Username != nil {
 		*c.Username = checkUsername(&wrong, "username", *c.Username)
 	}
-	if c.Email != nil {
-		*c.Email = checkEmail(&wrong, "email", *c.Email)
-	}
 	if c.DisplayName != nil {
 		*c.DisplayName = checkDisplayName(&wrong, "displayName", *c.DisplayName)
 	}
@@ -160,9 +168,6 @@ func (s *Service) Update(ctx context.Context, id string, c Change) (User, error)
 	return s.change(ctx, id, c.ExpectedVersion, func(_ context.Context, _ pgx.Tx, u *User) error {
 		if c.Username != nil {
 			u.Username = *c.Username
-		}
-		if c.Email != nil {
-			u.Email = *c.Email
 		}
 		if c.DisplayName != nil {
 			u.DisplayName = *c.DisplayName
@@ -214,6 +219,7 @@ func requireOtherAdmin(ctx context.Context, tx pgx.Tx, user int64) error {
 const (
 	lockAdmins = 0x50_55_53_01
 	lockKeys   = 0x50_55_53_02
+	lockMails  = 0x50_55_53_03 // with the hash of an address
 )
 
 // change locks an account, edits it and writes it, in one transaction.
@@ -237,11 +243,9 @@ func (s *Service) change(ctx context.Context, id string, expected *int, edit fun
 		}
 		user.Version++
 		_, err = tx.Exec(ctx, `
-			update users set username = $2, username_key = $3, email = $4, email_key = $5, display_name = $6,
-			       phone = $7, roles = $8, updated_at = $9, version = $10
+			update users set username = $2, username_key = $3, display_name = $4, phone = $5, roles = $6, updated_at = $7, version = $8
 			where id = $1`,
-			user.ID, user.Username, foldKey(user.Username), user.Email, foldKey(user.Email), user.DisplayName,
-			user.Phone, user.Roles, s.Now(), user.Version)
+			user.ID, user.Username, foldKey(user.Username), user.DisplayName, user.Phone, user.Roles, s.Now(), user.Version)
 		if err != nil {
 			return wrapUniqueViolation(err, "changing an account")
 		}
@@ -275,7 +279,7 @@ func lock(ctx context.Context, tx pgx.Tx, id string) (User, error) {
 
 func equal(a, b User) bool {
 	phone := (a.Phone == nil) == (b.Phone == nil) && (a.Phone == nil || *a.Phone == *b.Phone)
-	return phone && a.Username == b.Username && a.Email == b.Email && a.DisplayName == b.DisplayName &&
+	return phone && a.Username == b.Username && a.DisplayName == b.DisplayName &&
 		slices.Equal(a.Roles, b.Roles)
 }
 

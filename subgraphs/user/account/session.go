@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// AccessTTL is the lifetime of an access token, and so how long a revoked
-	// role may still work.
+	// AccessTTL is the lifetime of an access token, and so how long other
+	// services may still show what a revoked role could see.
 	AccessTTL = 15 * time.Minute
 	// refreshTTL is how long a session lasts without a refresh.
 	refreshTTL = 30 * 24 * time.Hour
@@ -43,6 +43,7 @@ func (*InvalidCredentials) IsLogInResult()          {}
 func (*InvalidCredentials) IsRefreshResult()        {}
 func (*InvalidCredentials) IsChangePasswordResult() {}
 func (*InvalidCredentials) IsEraseUserResult()      {}
+func (*InvalidCredentials) IsChangeEmailResult()    {}
 
 var (
 	errBadCredentials  = &InvalidCredentials{"Wrong username or password.", "INVALID_CREDENTIALS"}
@@ -57,13 +58,14 @@ type Session struct {
 	User         User
 }
 
-// LogIn starts a session for the account with a username or e-mail address.
+// LogIn starts a session for the account with a username or confirmed e-mail
+// address.
 func (s *Service) LogIn(ctx context.Context, login, password string) (Session, error) {
 	key := foldKey(login)
 	if len(key) > maxEmail || strings.ContainsRune(key, 0) {
 		return Session{}, errBadCredentials // no account can have this name
 	}
-	if err := s.countAttempt(ctx, key); err != nil {
+	if err := s.countLogIn(ctx, key); err != nil {
 		return Session{}, err
 	}
 	user, hash, err := s.find(ctx, key)
@@ -77,7 +79,7 @@ func (s *Service) LogIn(ctx context.Context, login, password string) (Session, e
 	if !matches {
 		return Session{}, errBadCredentials
 	}
-	if err := s.clearAttempts(ctx, key); err != nil {
+	if err := s.clearLogIns(ctx, key); err != nil {
 		return Session{}, err
 	}
 	if outdated {
@@ -88,14 +90,14 @@ func (s *Service) LogIn(ctx context.Context, login, password string) (Session, e
 	return s.StartSession(ctx, user)
 }
 
-// find returns an account and its password hash. Both are empty if there is no
-// account.
+// find returns the account with a username or confirmed e-mail address, and its
+// password hash. Both are empty if there is no account.
 func (s *Service) find(ctx context.Context, key string) (user User, hash string, err error) {
 	err = s.DB.QueryRow(ctx, `
 		select `+columns+`, coalesce(password_hash, '') from users
-		where username_key = $1 or email_key = $1
+		where username_key = $1 or email_key = $1 and email_confirmed_at is not null
 		order by username_key = $1 desc limit 1`, key).
-		Scan(&user.ID, &user.Username, &user.Email, &user.DisplayName, &user.Phone, &user.Roles, &user.CreatedAt, &user.Version, &user.ErasedAt, &hash)
+		Scan(&user.ID, &user.Username, &user.Email, &user.DisplayName, &user.Phone, &user.Roles, &user.CreatedAt, &user.Version, &user.ErasedAt, &user.EmailConfirmedAt, &hash)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return User{}, "", fmt.Errorf("looking up an account: %w", err)
 	}
@@ -213,13 +215,9 @@ func (s *Service) LogOut(ctx context.Context, token string) (bool, error) {
 // trusted is set, current must be the current password, if the account has
 // one.
 func (s *Service) SetPassword(ctx context.Context, id string, current *string, next string, trusted bool) (User, error) {
-	found, err := s.Get(ctx, []string{id})
+	user, err := s.existing(ctx, id)
 	if err != nil {
 		return User{}, err
-	}
-	user, ok := found[id]
-	if !ok || user.ErasedAt != nil {
-		return User{}, schema.NewNotFound("user", id)
 	}
 	var wrong schema.InvalidInput
 	checkPassword(&wrong, "newPassword", next, user.Username, user.Email)
@@ -235,21 +233,22 @@ func (s *Service) SetPassword(ctx context.Context, id string, current *string, n
 		return User{}, fmt.Errorf("hashing a password: %w", err)
 	}
 	err = pgx.BeginFunc(ctx, s.DB, func(tx pgx.Tx) error {
-		changed, err := tx.Exec(ctx, `
-			update users set password_hash = $3, updated_at = $4, version = version + 1
-			where id = $1 and erased_at is null and (coalesce(password_hash, '') = $2 or $5)`, user.ID, old, hash, s.Now(), trusted)
+		if user, err = lock(ctx, tx, id); err != nil {
+			return err
+		}
+		var changed bool // by a concurrent call
+		err := tx.QueryRow(ctx, `select coalesce(password_hash, '') <> $2 from users where id = $1`, user.ID, old).Scan(&changed)
 		if err != nil {
-			return fmt.Errorf("changing a password: %w", err)
+			return fmt.Errorf("reading a password hash: %w", err)
 		}
-		if changed.RowsAffected() == 0 {
-			return errBadCredentials // a concurrent call changed the password
+		if changed && !trusted {
+			return errBadCredentials
 		}
-		return s.end(ctx, tx, "user_id = $3", user.ID, "password")
+		return s.replacePassword(ctx, tx, &user, hash)
 	})
 	if err != nil {
 		return User{}, err
 	}
-	user.Version++
 	return user, nil
 }
 
@@ -260,7 +259,7 @@ func (s *Service) checkCurrent(ctx context.Context, user User, current *string, 
 		return hash, err
 	}
 	key := foldKey(user.Username)
-	if err := s.countAttempt(ctx, key); err != nil {
+	if err := s.countLogIn(ctx, key); err != nil {
 		return "", err
 	}
 	if current == nil {
@@ -273,7 +272,7 @@ func (s *Service) checkCurrent(ctx context.Context, user User, current *string, 
 	if !matches {
 		return "", errBadCredentials
 	}
-	return hash, s.clearAttempts(ctx, key)
+	return hash, s.clearLogIns(ctx, key)
 }
 
 // tokenRecord is the state of a refresh token and its session.

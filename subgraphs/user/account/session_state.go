@@ -12,12 +12,7 @@ import (
 
 // SessionStates returns the states of those of the sessions that exist, by ID.
 func (s *Service) SessionStates(ctx context.Context, ids []string) (map[string]session.State, error) {
-	known := make([]uuid.UUID, 0, len(ids))
-	for _, id := range ids {
-		if parsed, err := uuid.Parse(id); err == nil {
-			known = append(known, parsed)
-		}
-	}
+	known := parseUUIDs(ids)
 	rows, err := s.DB.Query(ctx, `
 		select s.id, s.ended_at is null and s.expires_at > $2, u.roles
 		from sessions s join users u on u.id = s.user_id where s.id = any($1)`, known, s.Now())

@@ -27,6 +27,10 @@ type User struct {
 	Roles       []string
 	CreatedAt   time.Time
 	Version     int // 1 for a new account
+	// EmailConfirmedAt is when the user proved to read Email; nil if they have
+	// not. Only then no other account can have the address, and the user can
+	// log in with it.
+	EmailConfirmedAt *time.Time
 	// ErasedAt is when the account was erased; nil if it was not. An erased
 	// account has no personal data.
 	ErasedAt *time.Time
@@ -39,12 +43,14 @@ type Draft struct {
 	Password    *string // nil: the account cannot log in until a password is set
 	DisplayName *string // default: the username
 	Phone       *string
+	// EmailConfirmed says that Email is known to be right, so that no e-mail
+	// needs to be sent.
+	EmailConfirmed bool
 }
 
 // Change is a change of an account. Nil fields stay unchanged.
 type Change struct {
 	Username    *string
-	Email       *string
 	DisplayName *string
 	// Phone is used only if SetPhone is set; nil then removes the number.
 	SetPhone        bool

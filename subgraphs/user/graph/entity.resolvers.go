@@ -7,6 +7,8 @@ package graph
 
 import (
 	"context"
+
+	"souk/subgraphs/internal/identity"
 )
 
 func (r *entityResolver) FindUser(ctx context.Context, reps []*UserRepresentation) ([]*User, error) {
@@ -20,12 +22,13 @@ func (r *entityResolver) FindUser(ctx context.Context, reps []*UserRepresentatio
 	if err != nil {
 		return nil, err
 	}
+	caller := identity.From(ctx)
 	users := make([]*User, len(reps))
 	for i, rep := range reps {
 		if rep.ID == nil {
 			continue
 		}
-		if u, ok := found[*rep.ID]; ok {
+		if u, ok := found[*rep.ID]; ok && caller.MaySee(*rep.ID) {
 			users[i] = visibleUser(ctx, u)
 		}
 	}

@@ -14,8 +14,16 @@ import (
 	"souk/subgraphs/internal/schema"
 )
 
+type ChangeEmailResult interface {
+	IsChangeEmailResult()
+}
+
 type ChangePasswordResult interface {
 	IsChangePasswordResult()
+}
+
+type ConfirmEmailResult interface {
+	IsConfirmEmailResult()
 }
 
 type EraseUserResult interface {
@@ -30,12 +38,44 @@ type RefreshResult interface {
 	IsRefreshResult()
 }
 
+type RequestEmailConfirmationResult interface {
+	IsRequestEmailConfirmationResult()
+}
+
+type RequestPasswordResetResult interface {
+	IsRequestPasswordResetResult()
+}
+
+type ResetPasswordResult interface {
+	IsResetPasswordResult()
+}
+
 type SignUpResult interface {
 	IsSignUpResult()
 }
 
 type UpdateUserResult interface {
 	IsUpdateUserResult()
+}
+
+// An e-mail to be sent about an account. For the store's services only.
+type AccountMail struct {
+	ID     string `json:"id"`
+	UserID string `json:"userId"`
+	// confirm-email and reset-password have a token, email-changed and password-changed have none.
+	Purpose string `json:"purpose"`
+	// Where to send it.
+	Address     string    `json:"address"`
+	Username    string    `json:"username"`
+	DisplayName string    `json:"displayName"`
+	ExpiresAt   time.Time `json:"expiresAt"`
+}
+
+type ChangeEmailInput struct {
+	ID    string `json:"id"`
+	Email string `json:"email"`
+	// Required unless the account has no password yet or the caller is an administrator who changes another account.
+	CurrentPassword *string `json:"currentPassword,omitempty"`
 }
 
 type ChangePasswordInput struct {
@@ -63,15 +103,34 @@ type EraseUserInput struct {
 }
 
 type LogInInput struct {
-	// The username or the e-mail address.
+	// The username, or the e-mail address if it is confirmed.
 	Login    string `json:"login"`
 	Password string `json:"password"`
 }
+
+// An e-mail with a token is on its way, unless nobody can get it. The result is the same in either case.
+type MailRequested struct {
+	// When the token expires.
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+func (MailRequested) IsRequestPasswordResetResult() {}
+
+func (MailRequested) IsRequestEmailConfirmationResult() {}
+
+func (MailRequested) IsChangeEmailResult() {}
 
 type Mutation struct {
 }
 
 type Query struct {
+}
+
+type ResetPasswordInput struct {
+	// The token from the e-mail.
+	Token string `json:"token"`
+	// At least 8 characters.
+	NewPassword string `json:"newPassword"`
 }
 
 // A session of a logged-in user.
@@ -112,7 +171,6 @@ type SignUpInput struct {
 type UpdateUserInput struct {
 	ID          string                     `json:"id"`
 	Username    *string                    `json:"username,omitempty"`
-	Email       *string                    `json:"email,omitempty"`
 	DisplayName *string                    `json:"displayName,omitempty"`
 	Phone       graphql.Omittable[*string] `json:"phone,omitempty"`
 	// If set, the account must have this version; otherwise the result is a Conflict.
@@ -127,9 +185,11 @@ type User struct {
 	// Null unless the caller is the user or an administrator.
 	Email *string `json:"email,omitempty"`
 	// The telephone number in E.164 form. Null unless the caller is the user or an administrator.
-	Phone     *string   `json:"phone,omitempty"`
-	Roles     []Role    `json:"roles"`
-	CreatedAt time.Time `json:"createdAt"`
+	Phone *string `json:"phone,omitempty"`
+	// When the user confirmed the e-mail address; null if not yet. Only the user and administrators can see it.
+	EmailConfirmedAt *time.Time `json:"emailConfirmedAt,omitempty"`
+	Roles            []Role     `json:"roles"`
+	CreatedAt        time.Time  `json:"createdAt"`
 	// Incremented by every change. Pass it as expectedVersion to change exactly this version.
 	Version int `json:"version"`
 	// When the account was erased. Its personal data is gone; only its ID and its orders remain.
@@ -159,6 +219,10 @@ func (UserPayload) IsSignUpResult() {}
 func (UserPayload) IsUpdateUserResult() {}
 
 func (UserPayload) IsChangePasswordResult() {}
+
+func (UserPayload) IsResetPasswordResult() {}
+
+func (UserPayload) IsConfirmEmailResult() {}
 
 func (UserPayload) IsEraseUserResult() {}
 

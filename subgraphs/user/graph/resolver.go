@@ -5,6 +5,7 @@ package graph
 
 import (
 	"context"
+	"strconv"
 
 	"souk/subgraphs/internal/connection"
 	"souk/subgraphs/internal/identity"
@@ -24,6 +25,17 @@ const maxContacts = 1000
 // sortOrder identifies the only sort order in cursors.
 const sortOrder = "id"
 
+// visibleIDs returns which accounts a list for the caller has: all, if only is
+// nil, or the caller's own. someone is false for strangers, who see nobody.
+func visibleIDs(ctx context.Context) (only *int64, someone bool) {
+	caller := identity.From(ctx)
+	if caller.IsAdmin() {
+		return nil, true
+	}
+	id, err := strconv.ParseInt(caller.UserID, 10, 64)
+	return &id, err == nil
+}
+
 // visibleUser returns those fields of an account that the caller may see.
 func visibleUser(ctx context.Context, u account.User) *User {
 	return newUser(u, identity.From(ctx).MaySee(account.FormatID(u.ID)))
@@ -42,7 +54,7 @@ func newUser(u account.User, all bool) *User {
 		ErasedAt:    u.ErasedAt,
 	}
 	if all && u.ErasedAt == nil {
-		shown.Email, shown.Phone = &u.Email, u.Phone
+		shown.Email, shown.Phone, shown.EmailConfirmedAt = &u.Email, u.Phone, u.EmailConfirmedAt
 	}
 	return shown
 }
@@ -99,4 +111,12 @@ func requireOwner(ctx context.Context, id string) error {
 func needsNoPassword(ctx context.Context, id string) bool {
 	caller := identity.From(ctx)
 	return caller.IsAdmin() && caller.UserID != id
+}
+
+// requireService returns a Forbidden error unless the caller is a service.
+func requireService(ctx context.Context) error {
+	if !identity.From(ctx).Service {
+		return schema.NewForbidden("Only the store's services may do this.")
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ package graph
 
 import (
 	"context"
+	"encoding/hex"
 
 	"souk/subgraphs/internal/connection"
 	"souk/subgraphs/internal/identity"
@@ -58,7 +59,7 @@ func (r *mutationResolver) UpdateUser(ctx context.Context, input UpdateUserInput
 	}
 	phone, setPhone := input.Phone.ValueOK()
 	user, err := r.Accounts.Update(ctx, input.ID, account.Change{
-		Username: input.Username, Email: input.Email, DisplayName: input.DisplayName,
+		Username: input.Username, DisplayName: input.DisplayName,
 		SetPhone: setPhone, Phone: phone, ExpectedVersion: input.ExpectedVersion,
 	})
 	if err != nil {
@@ -76,6 +77,63 @@ func (r *mutationResolver) ChangePassword(ctx context.Context, input ChangePassw
 		return schema.Result[ChangePasswordResult](err)
 	}
 	return &UserPayload{User: visibleUser(ctx, user)}, nil
+}
+
+func (r *mutationResolver) RequestPasswordReset(ctx context.Context, login string) (RequestPasswordResetResult, error) {
+	expires, err := r.Accounts.RequestPasswordReset(ctx, login)
+	if err != nil {
+		return schema.Result[RequestPasswordResetResult](err)
+	}
+	return &MailRequested{ExpiresAt: expires}, nil
+}
+
+func (r *mutationResolver) ResetPassword(ctx context.Context, input ResetPasswordInput) (ResetPasswordResult, error) {
+	user, err := r.Accounts.ResetPassword(ctx, input.Token, input.NewPassword)
+	if err != nil {
+		return schema.Result[ResetPasswordResult](err)
+	}
+	return &UserPayload{User: newUser(user, true)}, nil
+}
+
+func (r *mutationResolver) RequestEmailConfirmation(ctx context.Context, id string) (RequestEmailConfirmationResult, error) {
+	if err := requireOwner(ctx, id); err != nil {
+		return schema.Result[RequestEmailConfirmationResult](err)
+	}
+	expires, err := r.Accounts.RequestConfirmation(ctx, id)
+	if err != nil {
+		return schema.Result[RequestEmailConfirmationResult](err)
+	}
+	return &MailRequested{ExpiresAt: expires}, nil
+}
+
+func (r *mutationResolver) ChangeEmail(ctx context.Context, input ChangeEmailInput) (ChangeEmailResult, error) {
+	if err := requireOwner(ctx, input.ID); err != nil {
+		return schema.Result[ChangeEmailResult](err)
+	}
+	expires, err := r.Accounts.ChangeEmail(ctx, input.ID, input.Email, input.CurrentPassword, needsNoPassword(ctx, input.ID))
+	if err != nil {
+		return schema.Result[ChangeEmailResult](err)
+	}
+	return &MailRequested{ExpiresAt: expires}, nil
+}
+
+func (r *mutationResolver) ConfirmEmail(ctx context.Context, token string) (ConfirmEmailResult, error) {
+	user, err := r.Accounts.ConfirmEmail(ctx, token)
+	if err != nil {
+		return schema.Result[ConfirmEmailResult](err)
+	}
+	return &UserPayload{User: newUser(user, true)}, nil
+}
+
+func (r *mutationResolver) AddAccountToken(ctx context.Context, mailID string, hash string) (bool, error) {
+	if err := requireService(ctx); err != nil {
+		return false, err
+	}
+	bytes, err := hex.DecodeString(hash)
+	if err != nil {
+		return false, schema.Invalid("hash", "is not hexadecimal", "the SHA-256 hash of the token")
+	}
+	return r.Accounts.AddToken(ctx, mailID, bytes)
 }
 
 func (r *mutationResolver) EraseUser(ctx context.Context, input EraseUserInput) (EraseUserResult, error) {
@@ -113,6 +171,9 @@ func (r *queryResolver) Me(ctx context.Context) (*User, error) {
 }
 
 func (r *queryResolver) User(ctx context.Context, id string) (*User, error) {
+	if !identity.From(ctx).MaySee(id) {
+		return nil, nil
+	}
 	found, err := r.Accounts.Get(ctx, []string{id})
 	if err != nil {
 		return nil, err
@@ -129,20 +190,29 @@ func (r *queryResolver) Users(ctx context.Context, first *int, after *string, la
 	if err != nil {
 		return nil, err
 	}
-	rows, err := r.Accounts.List(ctx, page)
+	only, someone := visibleIDs(ctx)
+	if !someone {
+		return r.page(ctx, page, nil)
+	}
+	rows, err := r.Accounts.List(ctx, page, only)
 	if err != nil {
 		return nil, err
 	}
 	result, err := r.page(ctx, page, rows)
-	if err == nil && connection.Requested(ctx, "totalCount") {
-		result.TotalCount, err = r.Accounts.Count(ctx)
+	if err != nil || !connection.Requested(ctx, "totalCount") {
+		return result, err
 	}
+	if only != nil {
+		result.TotalCount = 1
+		return result, nil
+	}
+	result.TotalCount, err = r.Accounts.Count(ctx)
 	return result, err
 }
 
 func (r *queryResolver) Contacts(ctx context.Context, userIds []string) ([]*Contact, error) {
-	if !identity.From(ctx).Service {
-		return nil, schema.NewForbidden("Only the store's services may read contacts.")
+	if err := requireService(ctx); err != nil {
+		return nil, err
 	}
 	if len(userIds) > maxContacts {
 		return nil, schema.Invalid("userIds", "has too many entries", "at most 1000")
@@ -161,8 +231,8 @@ func (r *queryResolver) Contacts(ctx context.Context, userIds []string) ([]*Cont
 }
 
 func (r *queryResolver) SessionStates(ctx context.Context, ids []string) ([]*SessionState, error) {
-	if !identity.From(ctx).Service {
-		return nil, schema.NewForbidden("Only the store's services may read session states.")
+	if err := requireService(ctx); err != nil {
+		return nil, err
 	}
 	if len(ids) > maxContacts {
 		return nil, schema.Invalid("ids", "has too many entries", "at most 1000")
@@ -178,6 +248,29 @@ func (r *queryResolver) SessionStates(ctx context.Context, ids []string) ([]*Ses
 		}
 	}
 	return states, nil
+}
+
+func (r *queryResolver) AccountMails(ctx context.Context, ids []string) ([]*AccountMail, error) {
+	if err := requireService(ctx); err != nil {
+		return nil, err
+	}
+	if len(ids) > maxContacts {
+		return nil, schema.Invalid("ids", "has too many entries", "at most 1000")
+	}
+	found, err := r.Accounts.Mails(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	mails := make([]*AccountMail, len(ids))
+	for i, id := range ids {
+		if m, ok := found[id]; ok {
+			mails[i] = &AccountMail{
+				ID: id, UserID: account.FormatID(m.User.ID), Purpose: string(m.Purpose), Address: m.Address,
+				Username: m.User.Username, DisplayName: m.User.DisplayName, ExpiresAt: m.ExpiresAt,
+			}
+		}
+	}
+	return mails, nil
 }
 
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }
