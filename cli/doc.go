@@ -5,6 +5,6 @@
 // The hub is root.go, with the command tree. Each command has a file: router.go (with
 // follow.go, which watches the configuration file), dev.go, compose.go, plan.go, debug.go,
 // top.go, service.go and payment.go for the services of the store, events.go for their dead
-// letters, and replay.go for the order service. main.go handles signals and exit status, options.go the
+// letters, sample.go to fill them, and replay.go for the order service. main.go handles signals and exit status, options.go the
 // options.
 package cli

@@ -132,7 +132,7 @@ const (
 	adminName   = "admin"
 	inboxName   = "inbox"
 	smtpName    = "smtp"
-	paymentName = "payment"
+	paymentName = subgraphs.PaymentDatabase
 )
 
 // componentNames returns the names of everything that listens, in order of
@@ -190,8 +190,8 @@ func (s *System) startPostgres(ctx context.Context) (string, error) {
 	if s.postgres, err = pgserver.Start(ctx, options); err != nil {
 		return "", err
 	}
-	for _, name := range append(subgraphs.Names(), paymentName) {
-		if s.databases[name], err = s.postgres.Database(ctx, "souk_"+name); err != nil {
+	for _, name := range DatabaseNames() {
+		if s.databases[name], err = s.postgres.Database(ctx, databaseName(name)); err != nil {
 			return "", err
 		}
 	}

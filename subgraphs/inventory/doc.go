@@ -6,7 +6,8 @@
 // productclient asks the product service whether a product exists before its
 // first stock is set or added; without a response, nothing changes. Package
 // shipping estimates shipping costs. service.go is the hub: it wires
-// the packages together. seed.go imports the sample stock.
+// the packages together. seed.go imports the sample stock, and generate.go that
+// of a generated shop.
 //
 // The service publishes inventory.updated for every changed level through its
 // outbox (package events).

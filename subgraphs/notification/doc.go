@@ -14,7 +14,8 @@
 //
 // The user service supplies the addresses (package userclient). Each message
 // sent is published as notification.sent through the outbox. Package inbox
-// receives messages during development. service.go is the hub.
+// receives messages during development. service.go is the hub, and generate.go
+// writes the notifications of a generated shop.
 //
 // The environment configures the channels: SMTP_URL
 // (smtp://user:password@host:587) and MAIL_FROM for e-mail; SMS_WEBHOOK_URL

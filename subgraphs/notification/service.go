@@ -19,9 +19,9 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// migrations returns the service's SQL migrations (NNN_name.sql, tern's
+// Migrations returns the service's SQL migrations (NNN_name.sql, tern's
 // format).
-func migrations() fs.FS {
+func Migrations() fs.FS {
 	files, err := fs.Sub(embedded, "migrations")
 	if err != nil {
 		panic(err) // the pattern above embeds the directory
@@ -36,7 +36,7 @@ const (
 
 // Run runs the service until ctx ends.
 func Run(ctx context.Context, env server.Environment) error {
-	return server.Run(ctx, env, migrations(), build)
+	return server.Run(ctx, env, Migrations(), build)
 }
 
 func build(_ context.Context, r server.Resources) (*server.Service, error) {

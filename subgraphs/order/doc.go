@@ -11,7 +11,8 @@
 // The clients of the other services are in userclient, productclient and
 // inventoryclient. Package payment is the contract with a payment provider, and
 // payment/simulator a provider for development and tests, a program of its own.
-// service.go is the hub: it wires the packages together.
+// service.go is the hub: it wires the packages together. seed.go writes the sample
+// orders, and generate.go the orders and payments of a generated shop.
 //
 // The variable PAYMENT_URL is the base URL of the payment provider, and
 // PAYMENT_API_KEY the key for it. Without PAYMENT_URL, orders are confirmed

@@ -49,10 +49,11 @@ func pastOrders(products []sample.Product, now time.Time) []orderstore.PastOrder
 			continue
 		}
 		at := now.Add(-age)
-		past := orderstore.PastOrder{Actor: strconv.FormatInt(user, 10), Events: []orderstore.Event{placed}, Times: []time.Time{at}}
+		var past orderstore.PastOrder
 		add := func(e orderstore.Event, after time.Duration) {
-			past.Events, past.Times = append(past.Events, e), append(past.Times, at.Add(after))
+			past.Events = append(past.Events, orderstore.PastEvent{Event: e, At: at.Add(after), Actor: strconv.FormatInt(user, 10)})
 		}
+		add(placed, 0)
 		switch n := random.IntN(100); {
 		case n < 4:
 			line := placed.Lines[0]

@@ -27,8 +27,8 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// migrations returns the service's SQL migrations (NNN_name.sql, tern's format).
-func migrations() fs.FS {
+// Migrations returns the service's SQL migrations (NNN_name.sql, tern's format).
+func Migrations() fs.FS {
 	files, err := fs.Sub(embedded, "migrations")
 	if err != nil {
 		panic(err) // the pattern above embeds the directory
@@ -38,7 +38,7 @@ func migrations() fs.FS {
 
 // Run runs the service until ctx ends.
 func Run(ctx context.Context, env server.Environment) error {
-	return server.Run(ctx, env, migrations(), build)
+	return server.Run(ctx, env, Migrations(), build)
 }
 
 const (

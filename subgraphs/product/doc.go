@@ -4,7 +4,8 @@
 // do, parse input) to package catalogue (products, categories, listing and
 // search in Postgres). Package inventoryclient sets the initial stock of a new
 // product. service.go is the hub: it wires the packages together. picture.go
-// draws pictures of products, seed.go imports the sample products.
+// draws pictures of products, seed.go imports the sample products, and
+// generate.go those of a generated shop.
 //
 // The service publishes product.updated for every change through its outbox
 // (package events).

@@ -5,5 +5,5 @@
 // A request passes through package graph (resolvers: decide who may see and do
 // what) to package account (the rules and the tables). service.go is the hub:
 // it wires the packages together and runs the periodic cleanup. seed.go
-// creates the sample users.
+// creates the sample users, and generate.go those of a generated shop.
 package user

@@ -1,3 +1,4 @@
-// Package database tells failures of Postgres that pass, such as a restart, a
-// failover or too many connections, from those that do not.
+// Package database has what the services share about Postgres. unavailable.go
+// tells failures that pass, such as a restart, a failover or too many
+// connections, from those that do not. fill.go fills tables with many rows.
 package database

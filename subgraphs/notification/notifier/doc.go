@@ -2,9 +2,9 @@
 // the event bus (Service.Handle) and answers the resolvers' queries.
 //
 // service.go is the hub: it creates and retries notifications (notification.go).
-// send.go sends them, query.go reads them, and erase.go empties those of an erased
-// account. account.go creates e-mails about accounts, whose tokens exist only in
-// the e-mail that is sent.
+// send.go sends them, query.go reads them, erase.go empties those of an erased
+// account, and import.go writes those of the past. account.go creates e-mails
+// about accounts, whose tokens exist only in the e-mail that is sent.
 //
 // An event creates one PENDING notification for each channel, in the
 // consumer's transaction. A unique key on event and channel makes this

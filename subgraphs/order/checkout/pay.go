@@ -23,9 +23,9 @@ var errSettled = errors.New("the order is no longer pending")
 // configured any more.
 var errNoProvider = errors.New("no payment provider is configured; set PAYMENT_URL")
 
-// paymentKey identifies an order's payment at the provider. The time makes it
+// PaymentKey identifies an order's payment at the provider. The time makes it
 // unique even if a database is recreated, so that its IDs start again.
-func paymentKey(o orderstore.Order) string {
+func PaymentKey(o orderstore.Order) string {
 	return fmt.Sprintf("order-%d-%d", o.ID, o.PlacedAt.UnixMicro())
 }
 
@@ -43,7 +43,7 @@ func (s *Service) authorize(ctx context.Context, o orderstore.Order) error {
 		return err
 	}
 	err = s.Payments.Authorize(ctx, payment.Authorization{
-		Key: paymentKey(o), Amount: o.Total, Currency: o.Currency, Token: token, Reference: formatID(o.ID),
+		Key: PaymentKey(o), Amount: o.Total, Currency: o.Currency, Token: token, Reference: formatID(o.ID),
 	})
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (s *Service) doPaymentTask(ctx context.Context, id int64) error {
 func (s *Service) askProvider(ctx context.Context, o orderstore.Order, action orderstore.PaymentAction) (orderstore.Event, error) {
 	var err error
 	var refused *payment.Refused
-	key := paymentKey(o)
+	key := PaymentKey(o)
 	switch action {
 	case orderstore.Void:
 		held, err := s.Payments.Void(ctx, key)

@@ -23,5 +23,5 @@
 // other services still have to do; erase.go removes personal data; replay.go
 // compares the projection with the events, and repair.go corrects it; watch.go
 // notifies subscriptions of changes; side_effects.go writes to the outbox;
-// import.go writes the sample orders.
+// import.go writes orders of the past.
 package orderstore

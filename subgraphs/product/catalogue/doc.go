@@ -7,6 +7,7 @@
 // product.go is the hub: it defines Catalogue and Product. change.go creates
 // and changes products (validate.go, price.go and sku.go check the input, and
 // key.go makes creating a product idempotent). list.go and category_pages.go read
-// pages, in the orders that sort.go defines. import.go writes the sample products.
+// pages, in the orders that sort.go defines. import.go writes many
+// products at once.
 // The SQL of the full-text search is in migrations/002_search.sql.
 package catalogue

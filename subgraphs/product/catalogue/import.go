@@ -3,9 +3,13 @@ package catalogue
 import (
 	"context"
 	"fmt"
+	"iter"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"souk/subgraphs/internal/database"
 )
 
 // Import writes categories and products, with their IDs, into a catalogue
@@ -21,30 +25,48 @@ func Import(ctx context.Context, db *pgxpool.Pool, categories []Category, produc
 			return err
 		}
 		done = true
-		for _, c := range categories {
-			if _, err := tx.Exec(ctx, `INSERT INTO categories (slug, name) VALUES ($1, $2) ON CONFLICT DO NOTHING`, c.Slug, c.Name); err != nil {
-				return err
-			}
-		}
-		_, err := tx.CopyFrom(ctx, pgx.Identifier{"products"}, []string{
-			"id", "sku", "name", "sort_name", "description", "category", "price_minor", "currency",
-			"weight", "image_url", "tags", "retired", "version", "created_at", "updated_at",
-		}, pgx.CopyFromSlice(len(products), func(i int) ([]any, error) {
-			p := products[i]
-			return []any{
-				p.ID, p.SKU, p.Name, sortName(p.Name), p.Description, p.Category.Slug, p.Price.MinorUnits, p.Price.Currency,
-				p.Weight, p.ImageURL, p.Tags, p.Retired, p.Version, p.CreatedAt, p.UpdatedAt,
-			}, nil
-		}))
-		if err != nil {
+		if err := AddCategories(ctx, tx, categories); err != nil {
 			return err
 		}
-		// New products take the IDs after these.
-		_, err = tx.Exec(ctx, `SELECT setval(pg_get_serial_sequence('products', 'id'), max(id)) FROM products`)
-		return err
+		return Copy(ctx, tx, slices.Values(products))
 	})
 	if err != nil {
 		return false, fmt.Errorf("importing products: %w", err)
 	}
 	return done, nil
+}
+
+// AddCategories adds those of the categories that do not exist.
+func AddCategories(ctx context.Context, tx pgx.Tx, categories []Category) error {
+	for _, c := range categories {
+		if _, err := tx.Exec(ctx, `INSERT INTO categories (slug, name) VALUES ($1, $2) ON CONFLICT DO NOTHING`, c.Slug, c.Name); err != nil {
+			return fmt.Errorf("adding the category %s: %w", c.Slug, err)
+		}
+	}
+	return nil
+}
+
+// Copy writes products with their IDs, which must be unused, in one COPY.
+// Later products take the IDs after these.
+func Copy(ctx context.Context, tx pgx.Tx, products iter.Seq[Product]) error {
+	err := database.Copy(ctx, tx, "products", []string{
+		"id", "sku", "name", "sort_name", "description", "category", "price_minor", "currency",
+		"weight", "image_url", "tags", "retired", "version", "created_at", "updated_at",
+	}, func(yield func([]any) bool) {
+		for p := range products {
+			if !yield([]any{
+				p.ID, p.SKU, p.Name, sortName(p.Name), p.Description, p.Category.Slug, p.Price.MinorUnits, p.Price.Currency,
+				p.Weight, p.ImageURL, p.Tags, p.Retired, p.Version, p.CreatedAt, p.UpdatedAt,
+			}) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `SELECT setval(pg_get_serial_sequence('products', 'id'), max(id)) FROM products`); err != nil {
+		return fmt.Errorf("setting the next product ID: %w", err)
+	}
+	return nil
 }

@@ -10,5 +10,6 @@
 // e-mail addresses, and reset.go resets forgotten passwords, both with tokens
 // that the notification service sends in e-mails (mail.go). keyring.go signs tokens.
 // session_state.go answers other services' questions about sessions, and
-// cleanup.go deletes expired rows.
+// cleanup.go deletes expired rows. import.go writes
+// many accounts at once.
 package account

@@ -3,7 +3,7 @@
 // a Postgres database, so they survive a crash as a provider's books do.
 //
 // run.go starts it; handler.go serves its HTTP API; book.go keeps the payments;
-// faults.go makes it fail on demand. The API, with Authorization: Bearer and
+// faults.go makes it fail on demand; import.go writes payments of the past. The API, with Authorization: Bearer and
 // the API key:
 //
 //	PUT  /payments/{key}           authorise: {"amount": 1999, "currency": "USD", "token": "…", "reference": "7"}

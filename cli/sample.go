@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"souk/dev"
+	"souk/subgraphs"
+)
+
+// A generated store has one user for ordersPerUser orders, and at least
+// leastUsers, unless --users says otherwise.
+const (
+	ordersPerUser = 5
+	leastUsers    = 20
+)
+
+const sampleHelp = `Fill a store with generated products, stock, users, orders, payments and notifications.
+
+The store must not be running. Without other settings, this is the store that
+"souk dev" with the same --dir or DATABASE_URL runs. To fill the databases of
+separate services, set USER_DATABASE_URL, INVENTORY_DATABASE_URL,
+PRODUCT_DATABASE_URL, ORDER_DATABASE_URL, NOTIFICATION_DATABASE_URL and
+PAYMENT_DATABASE_URL. A store that has data is refused unless --add is given.
+
+The orders are of the last three years. The same flags give the same data; its
+times are relative to now. Generated users have no password. An empty store also
+gets the users of "souk dev".`
+
+func newSample() *cobra.Command {
+	options := subgraphs.SampleOptions{}
+	target := dev.SampleTarget{}
+	days := 0
+	cmd := &cobra.Command{
+		Use:   "sample",
+		Short: "Fill a store with generated data, to try it at a large size",
+		Long:  sampleHelp,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("users") && options.Orders > 0 {
+				options.Users = max(leastUsers, options.Orders/ordersPerUser)
+			}
+			var err error
+			if target.Databases, err = separateDatabases(os.Getenv); err != nil {
+				return err
+			}
+			target.DatabaseURL = os.Getenv("DATABASE_URL")
+			options.Now = time.Now()
+			options.NotifiedSince = options.Now.AddDate(0, 0, -days)
+			options.Report = func(line string) { fmt.Fprintln(cmd.OutOrStdout(), line) }
+			fmt.Fprintf(cmd.OutOrStdout(), "Generating %d products and %d orders of %d users\n", options.Products, options.Orders, options.Users)
+			return dev.Sample(cmd.Context(), target, options)
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&options.Products, "products", 10_000, "how many products to generate")
+	flags.IntVar(&options.Orders, "orders", 50_000, "how many orders to generate")
+	flags.IntVar(&options.Users, "users", 0, "how many users to generate (default: one for five orders)")
+	flags.Uint64Var(&options.Seed, "seed", 1, "another seed gives other data")
+	flags.IntVar(&days, "notification-days", 90, "the number of days back to which there are notifications about orders")
+	flags.BoolVar(&options.Add, "add", false, "add to a store that has data")
+	flags.StringVar(&target.Dir, "dir", ".souk", "the directory of the store")
+	return cmd
+}
+
+// separateDatabases returns the URLs of the databases that the environment
+// sets, by name, or nil if it sets none.
+func separateDatabases(get func(string) string) (map[string]string, error) {
+	urls := map[string]string{}
+	var missing []string
+	for _, name := range dev.DatabaseNames() {
+		variable := strings.ToUpper(name) + "_DATABASE_URL"
+		if url := get(variable); url != "" {
+			urls[name] = url
+		} else {
+			missing = append(missing, variable)
+		}
+	}
+	if len(urls) == 0 {
+		return nil, nil
+	}
+	if missing != nil {
+		return nil, errors.New("set " + strings.Join(missing, ", ") + ", too, or none of these variables")
+	}
+	return urls, nil
+}
