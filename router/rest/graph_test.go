@@ -122,7 +122,7 @@ func (x *execution) object(set ast.SelectionSet, typ *ast.Definition, of thing, 
 		for _, selection := range set {
 			switch s := selection.(type) {
 			case *ast.Field:
-				if done[s.Alias] {
+				if done[s.Alias] || !x.included(s) {
 					continue
 				}
 				done[s.Alias] = true
@@ -149,6 +149,12 @@ func (x *execution) object(set ast.SelectionSet, typ *ast.Definition, of thing, 
 		fmt.Fprintf(&b, "%s%s:%s", map[bool]string{true: "{", false: ","}[i == 0], strconv.Quote(e.key), e.raw)
 	}
 	return json.RawMessage(b.String() + "}"), true
+}
+
+// included reports whether the directive @include, if a field has it, keeps it.
+func (x *execution) included(f *ast.Field) bool {
+	include := f.Directives.ForName("include")
+	return include == nil || include.ArgumentMap(x.variables)["if"] == true
 }
 
 func (x *execution) applies(typ *ast.Definition, condition string) bool {

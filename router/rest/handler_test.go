@@ -277,9 +277,9 @@ func TestRoutesMapRequestsToOperations(t *testing.T) {
 		{name: "an alias of a member", request: "POST /api/login", body: `{"email":"a@example.com","password":"x"}`, status: 401,
 			want: `{"code":"INVALID_CREDENTIALS","type":"/api/docs#problem-invalid-credentials"}`, variables: `{"login":"a@example.com","password":"x"}`},
 		{name: "no content", request: "POST /api/logout", body: `{"refreshToken":"x"}`, status: 204, wantHeader: map[string]string{"Content-Type": ""}},
-		{name: "types of an interface", request: "GET /api/notifications?userId=1", status: 200, wantHeader: map[string]string{"X-Total-Count": "2"},
+		{name: "types of an interface", request: "GET /api/notifications?userId=1&total=true", status: 200, wantHeader: map[string]string{"X-Total-Count": "2"},
 			want:      `[{"id":5,"type":"EmailNotification","subject":"Your order","userId":1,"orderId":null},{"type":"SmsNotification","phone":"+491234"}]`,
-			variables: `{"userId":"1","first":20}`},
+			variables: `{"userId":"1","total":true,"first":20}`},
 		{name: "HEAD", request: "HEAD /api/products/1", status: 200, wantHeader: map[string]string{"ETag": `"3.`}},
 		{name: "OPTIONS", request: "OPTIONS /api/products/1", status: 204, wantHeader: map[string]string{"Allow": "DELETE, GET, HEAD, OPTIONS, PATCH"}},
 		{name: "a subgraph is unavailable", request: "GET /api/products/2", status: 200, wantHeader: map[string]string{"Cache-Control": "no-store", "ETag": ""}, want: `{"id":2,"stock":null}`},
@@ -464,7 +464,7 @@ func TestETagsMakeRequestsConditional(t *testing.T) {
 
 func TestPagesLinkToTheirNeighbors(t *testing.T) {
 	h, g := newHandler(t, nil)
-	w := exchange{request: "GET /api/products?limit=3&search=lap+top", status: 200, wantHeader: map[string]string{"X-Total-Count": "12"},
+	w := exchange{request: "GET /api/products?limit=3&search=lap+top", status: 200, wantHeader: map[string]string{"X-Total-Count": ""},
 		variables: `{"search":"lap top","first":3}`}.run(t, h, g)
 	want := `</api/products?after=c3%2B&limit=3&search=lap+top>; rel="next", </api/products?limit=3&search=lap+top>; rel="first"`
 	if got := w.Header().Get("Link"); got != want {
@@ -474,6 +474,8 @@ func TestPagesLinkToTheirNeighbors(t *testing.T) {
 	if got := w.Header().Get("Link"); !strings.Contains(got, `</api/products?before=c1&limit=3>; rel="prev"`) {
 		t.Errorf("Link = %s, want one to the previous page", got)
 	}
+	exchange{request: "GET /api/products?limit=3&total=true", status: 200, wantHeader: map[string]string{"X-Total-Count": "12"},
+		variables: `{"total":true,"first":3}`}.run(t, h, g)
 	exchange{request: "GET /api/products?limit=3&before=c1", status: 200, variables: `{"last":3,"before":"c1"}`}.run(t, h, g)
 }
 

@@ -192,7 +192,7 @@ func (s *schemas) responses(r *route) ordered {
 	if r.page != nil {
 		headers = headers.with("Link", text("Where the pages around this one are: rel=next, prev, first (RFC 8288)."))
 		if r.page.totalCounted {
-			headers = headers.with("X-Total-Count", ordered{}.with("description", "The total number of items.").
+			headers = headers.with("X-Total-Count", ordered{}.with("description", "The number of items on all pages, if the request asked for it.").
 				with("schema", ordered{}.with("type", "integer")))
 		}
 	}

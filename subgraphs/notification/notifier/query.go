@@ -47,23 +47,39 @@ func (s *Service) ByOrder(ctx context.Context, orders []int64) (map[int64][]Noti
 	return found, nil
 }
 
-const filterClause = `($1::bigint IS NULL OR user_id = $1) AND ($2::bigint IS NULL OR order_id = $2) AND ($3::text IS NULL OR status = $3)`
+// conditions returns the condition for the notifications that a filter selects,
+// and its arguments. A condition that is left out is not part of the statement:
+// Postgres can then use an index whatever the arguments are.
+func (f Filter) conditions() (string, []any) {
+	condition, args := "true", []any(nil)
+	add := func(column string, value any) {
+		args = append(args, value)
+		condition += fmt.Sprintf(" AND %s = $%d", column, len(args))
+	}
+	if f.UserID != nil {
+		add("user_id", *f.UserID)
+	}
+	if f.OrderID != nil {
+		add("order_id", *f.OrderID)
+	}
+	if f.Status != nil {
+		add("status", *f.Status)
+	}
+	return condition, args
+}
 
 // Page returns the rows of a page, as connection.Cut expects them. The sort
 // key is the ID.
 func (s *Service) Page(ctx context.Context, f Filter, page connection.Page[int64]) ([]Notification, error) {
-	direction := "DESC"
-	if page.Backward {
-		direction = "ASC"
-	}
-	return s.read(ctx, `SELECT `+columns+` FROM notifications WHERE `+filterClause+`
-		AND ($4::bigint IS NULL OR id < $4) AND ($5::bigint IS NULL OR id > $5) ORDER BY id `+direction+` LIMIT $6`,
-		f.UserID, f.OrderID, f.Status, page.After, page.Before, page.Limit())
+	condition, args := f.conditions()
+	slice, args := connection.ByID(page, "id", true, args)
+	return s.read(ctx, `SELECT `+columns+` FROM notifications WHERE `+condition+slice, args...)
 }
 
 // Count counts the notifications that a filter selects.
 func (s *Service) Count(ctx context.Context, f Filter) (count int, err error) {
-	err = s.DB.QueryRow(ctx, `SELECT count(*) FROM notifications WHERE `+filterClause, f.UserID, f.OrderID, f.Status).Scan(&count)
+	condition, args := f.conditions()
+	err = s.DB.QueryRow(ctx, `SELECT count(*) FROM notifications WHERE `+condition, args...).Scan(&count)
 	if err != nil {
 		return 0, fmt.Errorf("counting notifications: %w", err)
 	}
@@ -71,13 +87,13 @@ func (s *Service) Count(ctx context.Context, f Filter) (count int, err error) {
 }
 
 // UserPages returns the same page of the notifications of each of several
-// users, in one query. It supports forward pages only.
+// users, in one query.
 func (s *Service) UserPages(ctx context.Context, users []int64, page connection.Page[int64]) (map[int64][]Notification, error) {
-	list, err := s.read(ctx, `
-		SELECT n.* FROM unnest($1::bigint[]) AS u (id), LATERAL (
-			SELECT `+columns+` FROM notifications
-			WHERE user_id = u.id AND ($2::bigint IS NULL OR id < $2) ORDER BY id DESC LIMIT $3) AS n`,
-		users, page.After, page.Limit())
+	slice, args := connection.ByID(page, "id", true, nil)
+	args = append(args, users)
+	list, err := s.read(ctx, fmt.Sprintf(`
+		SELECT n.* FROM unnest($%d::bigint[]) AS u (id), LATERAL (
+			SELECT `+columns+` FROM notifications WHERE user_id = u.id`+slice+`) AS n`, len(args)), args...)
 	if err != nil {
 		return nil, err
 	}

@@ -19,8 +19,21 @@ type Filter struct {
 	Status *Status // nil: with any status but Rejected
 }
 
-// statusClause is the condition for the status that parameter $2 selects.
-const statusClause = `(CASE WHEN $2::text IS NULL THEN status <> 'REJECTED' ELSE status = $2 END)`
+// conditions returns the condition for the orders that a filter selects, and
+// its arguments. A condition that is left out is not part of the statement:
+// Postgres can then use an index whatever the arguments are.
+func (f Filter) conditions() (string, []any) {
+	condition, args := "status <> 'REJECTED'", []any(nil)
+	if f.Status != nil {
+		args = append(args, *f.Status)
+		condition = "status = $1"
+	}
+	if f.UserID != nil {
+		args = append(args, *f.UserID)
+		condition += fmt.Sprintf(" AND user_id = $%d", len(args))
+	}
+	return condition, args
+}
 
 // Order returns an order, or ErrNotFound.
 func (s *Store) Order(ctx context.Context, id int64) (Order, error) {
@@ -55,9 +68,9 @@ func (s *Store) Orders(ctx context.Context, ids []int64) (map[int64]Order, error
 // Page returns the rows of a page, as connection.Cut expects them. The sort
 // key is the ID.
 func (s *Store) Page(ctx context.Context, f Filter, page connection.Page[int64]) ([]Order, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM orders
-		WHERE ($1::bigint IS NULL OR user_id = $1) AND `+statusClause+` AND `+pageClause(page),
-		f.UserID, f.Status, page.After, page.Before, page.Limit())
+	condition, args := f.conditions()
+	slice, args := connection.ByID(page, "id", true, args)
+	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM orders WHERE `+condition+slice, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading a page of orders: %w", err)
 	}
@@ -68,20 +81,10 @@ func (s *Store) Page(ctx context.Context, f Filter, page connection.Page[int64])
 	return orders, nil
 }
 
-// pageClause returns the end of a statement that reads a page of orders. Its
-// parameters $3 to $5 are after, before and the limit.
-func pageClause(page connection.Page[int64]) string {
-	direction := "DESC"
-	if page.Backward {
-		direction = "ASC"
-	}
-	return `($3::bigint IS NULL OR id < $3) AND ($4::bigint IS NULL OR id > $4) ORDER BY id ` + direction + ` LIMIT $5`
-}
-
 // Count counts the orders that a filter selects.
 func (s *Store) Count(ctx context.Context, f Filter) (n int, err error) {
-	err = s.db.QueryRow(ctx, `SELECT count(*) FROM orders
-		WHERE ($1::bigint IS NULL OR user_id = $1) AND `+statusClause, f.UserID, f.Status).Scan(&n)
+	condition, args := f.conditions()
+	err = s.db.QueryRow(ctx, `SELECT count(*) FROM orders WHERE `+condition, args...).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("counting orders: %w", err)
 	}
@@ -91,11 +94,13 @@ func (s *Store) Count(ctx context.Context, f Filter) (n int, err error) {
 // UserPages returns the same page of the orders of each of several users, in
 // one query.
 func (s *Store) UserPages(ctx context.Context, users []int64, status *Status, page connection.Page[int64]) (map[int64][]Order, error) {
-	rows, err := s.db.Query(ctx, `
-		SELECT o.* FROM unnest($1::bigint[]) AS u (id), LATERAL (
+	condition, args := Filter{Status: status}.conditions()
+	slice, args := connection.ByID(page, "id", true, args)
+	args = append(args, users)
+	rows, err := s.db.Query(ctx, fmt.Sprintf(`
+		SELECT o.* FROM unnest($%d::bigint[]) AS u (id), LATERAL (
 			SELECT `+columns+` FROM orders
-			WHERE user_id = u.id AND `+statusClause+` AND `+pageClause(page)+`) AS o`,
-		users, status, page.After, page.Before, page.Limit())
+			WHERE user_id = u.id AND `+condition+slice+`) AS o`, len(args)), args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading users' orders: %w", err)
 	}
@@ -112,8 +117,10 @@ func (s *Store) UserPages(ctx context.Context, users []int64, status *Status, pa
 
 // UserCounts counts the orders of each of several users, in one query.
 func (s *Store) UserCounts(ctx context.Context, users []int64, status *Status) (map[int64]int, error) {
-	rows, err := s.db.Query(ctx, `SELECT user_id, count(*) FROM orders
-		WHERE user_id = ANY($1) AND `+statusClause+` GROUP BY user_id`, users, status)
+	condition, args := Filter{Status: status}.conditions()
+	args = append(args, users)
+	rows, err := s.db.Query(ctx, fmt.Sprintf(`SELECT user_id, count(*) FROM orders
+		WHERE user_id = ANY($%d) AND `+condition+` GROUP BY user_id`, len(args)), args...)
 	if err != nil {
 		return nil, fmt.Errorf("counting users' orders: %w", err)
 	}

@@ -48,10 +48,9 @@ func (c *Catalogue) categoryRows(ctx context.Context, slugs []string, o order, p
 	if page.Before != nil {
 		q.where(o.keysetCondition(&q, *page.Before, true))
 	}
-	q.tables = "products p"
 	rows, err := c.db.Query(ctx, `SELECT `+productColumns+`, p.sort_name, 0::bigint
 		FROM unnest(`+wanted+`::text[]) AS wanted (slug)
-		CROSS JOIN LATERAL (SELECT p.* FROM `+q.from()+` ORDER BY `+o.orderBy(page.Backward)+` LIMIT `+q.arg(page.Limit())+`) p
+		CROSS JOIN LATERAL (SELECT p.* FROM `+q.matching()+` ORDER BY `+o.orderBy(page.Backward)+` LIMIT `+q.arg(page.Limit())+`) p
 		JOIN categories c ON c.slug = p.category
 		ORDER BY `+o.orderBy(page.Backward), q.args...)
 	if err != nil {

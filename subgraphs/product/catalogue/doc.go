@@ -7,7 +7,8 @@
 // product.go is the hub: it defines Catalogue and Product. change.go creates
 // and changes products (validate.go, price.go and sku.go check the input, and
 // key.go makes creating a product idempotent). list.go and category_pages.go read
-// pages, in the orders that sort.go defines. import.go writes many
+// pages, in the orders that sort.go defines; search.go adds the condition and
+// the ranking of a search. import.go writes many
 // products at once.
-// The SQL of the full-text search is in migrations/002_search.sql.
+// The SQL functions of the search are in migrations/004_search_terms.sql.
 package catalogue

@@ -14,7 +14,7 @@ import (
 
 // Filter selects products. The zero value selects all that are on sale.
 type Filter struct {
-	Search         string // words in the name, description or tags
+	Search         string // words in the name, description or tags, or a SKU
 	Category       *string
 	Tag            *string
 	MinPrice       *schema.MoneyInput // also selects products in this currency only
@@ -43,7 +43,7 @@ func (c *Catalogue) List(ctx context.Context, f Filter, sort Sort, a connection.
 	if err != nil {
 		return Listing{}, err
 	}
-	q, err := f.query()
+	q, err := c.query(ctx, f)
 	if err != nil {
 		return Listing{}, err
 	}
@@ -71,12 +71,11 @@ func newSlice(page connection.Page[sortKey], rows []row) (connection.Slice[Produ
 	return connection.Slice[Product]{Nodes: products, Cursors: slice.Cursors, Info: slice.Info}, err
 }
 
-// query builds an SQL query: what follows FROM, and its arguments.
+// query builds an SQL query of products p.
 type query struct {
-	tables     string
-	distance   string // SQL expression: the distance of a product from the search terms
 	conditions []string
 	args       []any
+	search     *search // nil without search terms
 }
 
 // arg adds an argument and returns its placeholder.
@@ -87,24 +86,27 @@ func (q *query) arg(value any) string {
 
 func (q *query) where(condition string) { q.conditions = append(q.conditions, condition) }
 
-func (q *query) from() string {
+// matching returns what follows FROM.
+func (q *query) matching() string {
 	if len(q.conditions) == 0 {
-		return q.tables
+		return "products p"
 	}
-	return q.tables + " WHERE " + strings.Join(q.conditions, " AND ")
+	return "products p WHERE " + strings.Join(q.conditions, " AND ")
 }
 
-func (f Filter) query() (query, error) {
-	q := query{tables: productTables, distance: "0::bigint"}
+func (c *Catalogue) query(ctx context.Context, f Filter) (query, error) {
+	var q query
 	if f.Search != "" {
-		q.tables += " JOIN matching_products(" + q.arg(f.Search) + ") found ON found.id = p.id"
-		q.distance = "found.distance"
+		var err error
+		if q.search, err = c.newSearch(ctx, &q, f.Search); err != nil {
+			return q, err
+		}
 	}
 	if f.Category != nil {
 		q.where("p.category = " + q.arg(*f.Category))
 	}
 	if f.Tag != nil {
-		q.where("p.tags @> ARRAY[" + q.arg(strings.ToLower(*f.Tag)) + "]")
+		q.where("p.tags @> ARRAY[" + q.arg(strings.ToLower(*f.Tag)) + "::text]")
 	}
 	var check validator
 	if f.MinPrice != nil {
@@ -124,9 +126,14 @@ func (q *query) bound(operator string, price schema.Money) {
 	q.where("p.price_minor " + operator + " " + q.arg(price.MinorUnits))
 }
 
+// planned makes Postgres plan a statement for its arguments. Which index is
+// best depends on them: many products may have a tag, or none.
+const planned = pgx.QueryExecModeCacheDescribe
+
 func (c *Catalogue) count(ctx context.Context, q query) (int, error) {
 	var n int
-	if err := c.db.QueryRow(ctx, `SELECT count(*) FROM `+q.from(), q.args...).Scan(&n); err != nil {
+	args := append([]any{planned}, q.args...)
+	if err := c.db.QueryRow(ctx, `SELECT count(*) FROM `+q.matching(), args...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("counting products: %w", err)
 	}
 	return n, nil
@@ -139,14 +146,29 @@ type row struct {
 }
 
 func (c *Catalogue) page(ctx context.Context, q query, o order, page connection.Page[sortKey]) ([]row, error) {
+	from, distance := q.matching(), "0::bigint"
+	switch {
+	case o.name == relevance:
+		from, distance = "("+q.search.ranked(&q)+") p WHERE true", "distance"
+	case q.search != nil:
+		// Without OFFSET, Postgres may read the products in the order of the page
+		// until it has found enough that match, which is all of them if none do.
+		from = "(SELECT p.* FROM " + from + " OFFSET 0) p WHERE true"
+	case len(q.conditions) == 0:
+		from += " WHERE true"
+	}
 	if page.After != nil {
-		q.where(o.keysetCondition(&q, *page.After, false))
+		from += " AND " + o.keysetCondition(&q, *page.After, false)
 	}
 	if page.Before != nil {
-		q.where(o.keysetCondition(&q, *page.Before, true))
+		from += " AND " + o.keysetCondition(&q, *page.Before, true)
 	}
-	rows, err := c.db.Query(ctx, `SELECT `+productColumns+`, p.sort_name, `+q.distance+` FROM `+q.from()+
-		` ORDER BY `+o.orderBy(page.Backward)+` LIMIT `+q.arg(page.Limit()), q.args...)
+	// The page is complete before anything else is read about its products.
+	statement := `SELECT ` + productColumns + `, p.sort_name, page.distance
+		FROM (SELECT p.id, ` + distance + ` AS distance FROM ` + from + ` ORDER BY ` + o.orderBy(page.Backward) + ` LIMIT ` + q.arg(page.Limit()) + `) page
+		JOIN products p ON p.id = page.id JOIN categories c ON c.slug = p.category
+		ORDER BY ` + o.orderBy(page.Backward)
+	rows, err := c.db.Query(ctx, statement, append([]any{planned}, q.args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("listing products: %w", err)
 	}

@@ -208,10 +208,7 @@ func TestSearchWorksWithoutTrigrams(t *testing.T) {
 	if err := product.Seed(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
-	down, up := withoutTrigrams(t)
-	if _, err := db.Exec(t.Context(), down+up); err != nil {
-		t.Fatal(err)
-	}
+	withoutTrigrams(t, db)
 	if l := list(t, c, catalogue.Filter{Search: "wireless headphones"}, catalogue.Relevance, 50); l.Total != 3 {
 		t.Errorf("got %q", names(l))
 	}
@@ -220,14 +217,22 @@ func TestSearchWorksWithoutTrigrams(t *testing.T) {
 	}
 }
 
-// withoutTrigrams returns SQL that repeats the search migration as on a server
-// without the extension.
-func withoutTrigrams(t testing.TB) (down, up string) {
+// withoutTrigrams repeats the migrations of the search as on a server without
+// the extension.
+func withoutTrigrams(t testing.TB, db *pgxpool.Pool) {
 	t.Helper()
-	text, err := fs.ReadFile(product.Migrations(), "002_search.sql")
-	if err != nil {
-		t.Fatal(err)
+	var up, down [2]string
+	for i, name := range []string{"002_search.sql", "004_search_terms.sql"} {
+		text, err := fs.ReadFile(product.Migrations(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		up[i], down[i], _ = strings.Cut(string(text), "---- create above / drop below ----")
 	}
-	up, down, _ = strings.Cut(string(text), "---- create above / drop below ----")
-	return down + "DROP EXTENSION pg_trgm;", strings.Replace(up, "EXTENSION IF NOT EXISTS pg_trgm", "EXTENSION nothing_like_this", 1)
+	first := strings.Replace(up[0], "EXTENSION IF NOT EXISTS pg_trgm", "EXTENSION nothing_like_this", 1)
+	for _, statements := range []string{down[1], down[0], "DROP EXTENSION pg_trgm", first, up[1]} {
+		if _, err := db.Exec(t.Context(), statements); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

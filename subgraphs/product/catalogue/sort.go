@@ -42,6 +42,9 @@ type order struct {
 	keep func(sortKey) sortKey
 }
 
+// relevance is the name of the order that only searches have.
+const relevance = "relevance"
+
 func (s Sort) order(searching bool) order {
 	switch {
 	case s == Name:
@@ -58,7 +61,7 @@ func (s Sort) order(searching bool) order {
 		}
 	case s != Newest && searching:
 		return order{
-			"relevance", []string{"found.distance", "p.id"}, false,
+			relevance, []string{"distance", "p.id"}, false,
 			func(p sortKey) []any { return []any{p.Distance} },
 			func(p sortKey) sortKey { return sortKey{Distance: p.Distance, ID: p.ID} },
 		}

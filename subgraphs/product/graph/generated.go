@@ -863,7 +863,7 @@ enum ProductSort {
 }
 
 input ProductFilter {
-  "Words in the name, description or tags. Small typing errors are corrected."
+  "Words in the name, description or tags, or a SKU. Small typing errors are corrected."
   search: String
   "The slug of a category."
   category: String

@@ -122,15 +122,12 @@ func (s *Service) Get(ctx context.Context, ids []string) (map[string]User, error
 // List returns the rows of a page of the accounts that are not erased, oldest
 // first: all, or only the one with an ID.
 func (s *Service) List(ctx context.Context, page connection.Page[int64], only *int64) ([]User, error) {
-	order := "asc"
-	if page.Backward {
-		order = "desc"
+	where, args := "erased_at is null", []any(nil)
+	if only != nil {
+		where, args = where+" and id = $1", []any{*only}
 	}
-	rows, err := s.DB.Query(ctx, `
-		select `+columns+` from users
-		where erased_at is null and ($1::bigint is null or id > $1) and ($2::bigint is null or id < $2)
-		  and ($4::bigint is null or id = $4)
-		order by id `+order+` limit $3`, page.After, page.Before, page.Limit(), only)
+	slice, args := connection.ByID(page, "id", false, args)
+	rows, err := s.DB.Query(ctx, `select `+columns+` from users where `+where+slice, args...)
 	if err != nil {
 		return nil, fmt.Errorf("listing accounts: %w", err)
 	}
