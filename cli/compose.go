@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"souk/router/compose"
@@ -8,6 +10,7 @@ import (
 
 func newCompose() *cobra.Command {
 	command := compose.Command{}
+	var format, failOn string
 	cmd := &cobra.Command{
 		Use:   "compose",
 		Short: "Compose subgraph SDLs into a supergraph SDL",
@@ -16,7 +19,10 @@ func newCompose() *cobra.Command {
 			if command.Output == "-" {
 				command.Output = ""
 			}
-			command.Stdout = cmd.OutOrStdout()
+			if err := parseComposeFlags(&command, format, failOn); err != nil {
+				return err
+			}
+			command.Stdout, command.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return command.Run(cmd.Context())
 		},
 	}
@@ -24,5 +30,22 @@ func newCompose() *cobra.Command {
 	flags.StringVar(&command.Config, "config", "schema/supergraph.yaml", "the file that lists the subgraphs")
 	flags.StringVarP(&command.Output, "output", "o", "schema/supergraph.graphql", "the file to write; - for standard output")
 	flags.BoolVar(&command.Check, "check", false, "write nothing; fail if the output file is not up to date")
+	flags.StringVar(&format, "format", "text", "the format of errors and hints: text, json or github")
+	flags.BoolVar(&command.Hints, "hints", false, "report hints, such as differences between subgraphs")
+	flags.StringVar(&failOn, "fail-on", "error", "fail if there are hints of a level or above: warn, info or debug; error for errors only")
 	return cmd
+}
+
+// parseComposeFlags parses the flags that take one of several words.
+func parseComposeFlags(command *compose.Command, format, failOn string) (err error) {
+	if command.Format, err = compose.ParseFormat(format); err != nil {
+		return fmt.Errorf("--format: %w", err)
+	}
+	if failOn == "error" {
+		return nil
+	}
+	if command.FailOn, err = compose.ParseLevel(failOn); err != nil {
+		return fmt.Errorf("--fail-on: %w", err)
+	}
+	return nil
 }

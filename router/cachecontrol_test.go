@@ -63,13 +63,13 @@ func issuer(t *testing.T) (jwks string, token func(subject string) string) {
 func composed(t *testing.T, a, b string) string {
 	t.Helper()
 	const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@authenticated", "@external"])` + "\n"
-	sdl, err := compose.Compose(t.Context(), []compose.Subgraph{
+	composed, err := compose.Compose(t.Context(), []compose.Subgraph{
 		{Name: "a", URL: "http://a.invalid", SDL: link + a}, {Name: "b", URL: "http://b.invalid", SDL: link + b},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sdl
+	return composed.SDL
 }
 
 // values responds to every query with a value for each field of a and b below.

@@ -22,13 +22,13 @@ func Example() {
 	}))
 	defer subgraph.Close()
 	ctx := context.Background()
-	sdl, err := compose.Compose(ctx, []compose.Subgraph{{Name: "greeting", URL: subgraph.URL, SDL: `type Query { hello: String }`}})
+	composed, err := compose.Compose(ctx, []compose.Subgraph{{Name: "greeting", URL: subgraph.URL, SDL: `type Query { hello: String }`}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	r, err := router.New(ctx, config.Default(), router.Options{
-		Supergraph: sdl,
+		Supergraph: composed.SDL,
 		Extensions: router.Extensions{Hooks: []hook.Hooks{{
 			Name: "count",
 			Response: func(_ context.Context, r *hook.Response) error {

@@ -91,7 +91,7 @@ var compositions = []composition{
 	{name: "an unused external field", codes: []string{"EXTERNAL_UNUSED"}, subgraphs: sdls{
 		"a": `type Query { t: T } type T @key(fields: "id") { id: ID! w: Int @external }`,
 		"b": `type T @key(fields: "id") { id: ID! w: Int }`}},
-	{name: "an external field with another type", codes: []string{"FIELD_TYPE_MISMATCH", "EXTERNAL_TYPE_MISMATCH"}, subgraphs: sdls{
+	{name: "an external field with another type", codes: []string{"EXTERNAL_TYPE_MISMATCH"}, subgraphs: sdls{
 		"a": `type Query { t: T @provides(fields: "w") } type T @key(fields: "id") { id: ID! w: String @external }`,
 		"b": `type T @key(fields: "id") { id: ID! w: Int @shareable }`}},
 	{name: "an external field without an argument", codes: []string{"EXTERNAL_ARGUMENT_MISSING"}, subgraphs: sdls{
@@ -144,7 +144,7 @@ var compositions = []composition{
 		"b": `type Query { u: T } interface T { f: Int }`}},
 	{name: "an override from the same subgraph", codes: []string{"OVERRIDE_FROM_SELF_ERROR"}, subgraphs: sdls{
 		"a": `type Query { t: T } type T @key(fields: "id") { id: ID! f: Int @override(from: "a") }`}},
-	{name: "an override of an override", codes: []string{"OVERRIDE_SOURCE_HAS_OVERRIDE", "OVERRIDE_SOURCE_HAS_OVERRIDE"}, subgraphs: sdls{
+	{name: "an override of an override", codes: []string{"OVERRIDE_SOURCE_HAS_OVERRIDE", "INVALID_FIELD_SHARING"}, subgraphs: sdls{
 		"a": `type Query { t: T } type T @key(fields: "id") { id: ID! f: Int @override(from: "b") }`,
 		"b": `type T @key(fields: "id") { id: ID! f: Int @override(from: "a") }`}},
 	{name: "an override of an external field", codes: []string{"OVERRIDE_COLLISION_WITH_ANOTHER_DIRECTIVE"}, subgraphs: sdls{
@@ -181,7 +181,7 @@ var compositions = []composition{
 	{name: "a type defined twice", codes: []string{"INVALID_GRAPHQL"}, subgraphs: sdls{"a": `type Query { t: T } type T { a: Int } type T { b: Int }`}},
 	{name: "a missing interface field", codes: []string{"INVALID_GRAPHQL"}, subgraphs: sdls{"a": `type Query { i: I } interface I { a: Int } type T implements I { b: Int }`}},
 	{name: "a negative list size", codes: []string{"LIST_SIZE_INVALID_ASSUMED_SIZE"}, subgraphs: sdls{"a": `type Query { f: [Int] @listSize(assumedSize: -1) }`}},
-	{name: "a list size on a field that is not a list", codes: []string{"LIST_SIZE_INVALID_SIZED_FIELD"}, subgraphs: sdls{"a": `type Query { f: Int @listSize(assumedSize: 1) }`}},
+	{name: "a list size on a field that is not a list", codes: []string{"LIST_SIZE_APPLIED_TO_NON_LIST"}, subgraphs: sdls{"a": `type Query { f: Int @listSize(assumedSize: 1) }`}},
 	{name: "an unknown slicing argument", codes: []string{"LIST_SIZE_INVALID_SLICING_ARGUMENT"}, subgraphs: sdls{"a": `type Query { f: [Int] @listSize(slicingArguments: ["first"]) }`}},
 	{name: "an unknown sized field", codes: []string{"LIST_SIZE_INVALID_SIZED_FIELD"}, subgraphs: sdls{"a": `type Query { f: T @listSize(assumedSize: 1, sizedFields: ["x"]) } type T { y: [Int] }`}},
 
@@ -189,11 +189,11 @@ var compositions = []composition{
 	{name: "a key of an interface", codes: []string{"KEY_FIELDS_SELECT_INVALID_TYPE"}, subgraphs: sdls{"a": `type Query { t: T } type T @key(fields: "i { a }") { i: I } interface I { a: Int } type V implements I { a: Int }`}},
 	{name: "a key of a list of scalars", codes: nil, subgraphs: sdls{"a": `type Query { t: T } type T @key(fields: "ids") { ids: [ID!]! }`}},
 	{name: "a union inside a key", codes: []string{"KEY_FIELDS_SELECT_INVALID_TYPE"}, subgraphs: sdls{"a": `type Query { t: T } type T @key(fields: "p { u { __typename } }") { p: P } type P { u: U } union U = V type V { a: Int }`}},
-	{name: "a directive in a key", codes: []string{"KEY_INVALID_FIELDS"}, subgraphs: sdls{"a": `type Query { t: T } type T @key(fields: "id @deprecated") { id: ID! }`}},
-	{name: "a directive in provides", codes: []string{"PROVIDES_INVALID_FIELDS"}, subgraphs: sdls{
+	{name: "a directive in a key", codes: []string{"KEY_DIRECTIVE_IN_FIELDS_ARG"}, subgraphs: sdls{"a": `type Query { t: T } type T @key(fields: "id @deprecated") { id: ID! }`}},
+	{name: "a directive in provides", codes: []string{"PROVIDES_DIRECTIVE_IN_FIELDS_ARG"}, subgraphs: sdls{
 		"a": `type Query { t: T @provides(fields: "w @include(if: true)") } type T @key(fields: "id") { id: ID! w: Int @external }`,
 		"b": `type T @key(fields: "id") { id: ID! w: Int @shareable }`}},
-	{name: "a directive in requires", codes: []string{"REQUIRES_INVALID_FIELDS"}, subgraphs: sdls{
+	{name: "a directive in requires", codes: []string{"REQUIRES_DIRECTIVE_IN_FIELDS_ARG"}, subgraphs: sdls{
 		"a": `type Query { t: T } type T @key(fields: "id") { id: ID! w: Int @external c: Int @requires(fields: "w @include(if: true)") }`,
 		"b": `type T @key(fields: "id") { id: ID! w: Int }`}},
 	{name: "provides with arguments", codes: []string{"PROVIDES_FIELDS_HAS_ARGS"}, subgraphs: sdls{
@@ -204,16 +204,16 @@ var compositions = []composition{
 		"b": `type T @key(fields: "id") { id: ID! w(x: Int): Int }`}},
 	{name: "provides that is not a string", codes: []string{"PROVIDES_INVALID_FIELDS_TYPE"}, subgraphs: sdls{"a": `type Query { t: T @provides(fields: 1) } type T @key(fields: "id") { id: ID! }`}},
 	{name: "requires that is not a string", codes: []string{"REQUIRES_INVALID_FIELDS_TYPE"}, subgraphs: sdls{"a": `type Query { t: T } type T @key(fields: "id") { id: ID! c: Int @requires(fields: 1) }`}},
-	{name: "provides on an interface", codes: []string{"PROVIDES_UNSUPPORTED_ON_INTERFACE", "EXTERNAL_UNUSED"}, subgraphs: sdls{
+	{name: "provides on an interface", codes: []string{"PROVIDES_UNSUPPORTED_ON_INTERFACE"}, subgraphs: sdls{
 		"a": `type Query { i: I } interface I { t: T @provides(fields: "w") } type J implements I { t: T } type T @key(fields: "id") { id: ID! w: Int @external }`,
 		"b": `type T @key(fields: "id") { id: ID! w: Int @shareable }`}},
-	{name: "requires on an interface", codes: []string{"REQUIRES_UNSUPPORTED_ON_INTERFACE"}, subgraphs: sdls{
+	{name: "requires on an interface", codes: []string{"REQUIRES_UNSUPPORTED_ON_INTERFACE", "REQUIRES_FIELDS_MISSING_EXTERNAL"}, subgraphs: sdls{
 		"a": `type Query { i: I } interface I { a: Int b: Int @requires(fields: "a") } type J implements I { a: Int b: Int }`}},
-	{name: "external on an interface", codes: []string{"EXTERNAL_ON_INTERFACE"}, subgraphs: sdls{"a": `type Query { i: I } interface I { a: Int @external } type J implements I { a: Int }`}},
-	{name: "an external argument with another type", codes: []string{"FIELD_ARGUMENT_TYPE_MISMATCH"}, subgraphs: sdls{
+	{name: "external on an interface", codes: []string{"EXTERNAL_ON_INTERFACE", "EXTERNAL_UNUSED"}, subgraphs: sdls{"a": `type Query { i: I } interface I { a: Int @external } type J implements I { a: Int }`}},
+	{name: "an external argument with another type", codes: []string{"REQUIRES_INVALID_FIELDS"}, subgraphs: sdls{
 		"a": `type Query { t: T } type T @key(fields: "id") { id: ID! w(x: String): Int @external c: Int @requires(fields: "w(x: 1)") }`,
 		"b": `type T @key(fields: "id") { id: ID! w(x: Int): Int }`}},
-	{name: "an external argument with another default value", codes: []string{"FIELD_ARGUMENT_DEFAULT_MISMATCH"}, subgraphs: sdls{
+	{name: "an external argument with another default value", codes: []string{"EXTERNAL_ARGUMENT_DEFAULT_MISMATCH"}, subgraphs: sdls{
 		"a": `type Query { t: T } type T @key(fields: "id") { id: ID! w(x: Int = 1): Int @external c: Int @requires(fields: "w") }`,
 		"b": `type T @key(fields: "id") { id: ID! w(x: Int = 2): Int }`}},
 	{name: "an interface key missing on an implementation", codes: []string{"INTERFACE_KEY_NOT_ON_IMPLEMENTATION"}, subgraphs: sdls{"a": `type Query { i: I } interface I @key(fields: "id") { id: ID! } type J implements I { id: ID! }`}},
@@ -248,7 +248,7 @@ var compositions = []composition{
 		"a": `type Query { f(e: E): Int } enum E { ONE }`,
 		"b": `type Query { g(e: E): Int } enum E { TWO }`}},
 	{name: "a default that is inaccessible", codes: []string{"DEFAULT_VALUE_USES_INACCESSIBLE"}, subgraphs: sdls{"a": `type Query { f(e: E = ONE): Int } enum E { ONE @inaccessible TWO }`}},
-	{name: "a link to an unknown version", codes: []string{"UNKNOWN_LINK_VERSION"}, subgraphs: sdls{"a": `extend schema @link(url: "https://specs.apollo.dev/link/v7.0") type Query { a: Int }`}},
+	{name: "a link to an unknown version", codes: []string{"INVALID_LINK_DIRECTIVE_USAGE"}, subgraphs: sdls{"a": `extend schema @link(url: "https://specs.apollo.dev/link/v7.0") type Query { a: Int }`}},
 	{name: "an extension of an unknown type", codes: []string{"EXTENSION_WITH_NO_BASE"}, subgraphs: sdls{"a": `type Query { a: Int } extend type T @key(fields: "id") { id: ID! @external f: Int }`}},
 	{name: "an override on an interface", codes: []string{"OVERRIDE_ON_INTERFACE"}, subgraphs: sdls{
 		"a": `type Query { i: I } interface I { a: Int @override(from: "b") } type J implements I { a: Int }`,

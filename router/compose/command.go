@@ -17,7 +17,11 @@ type Command struct {
 	Config string       // path of the configuration file
 	Output string       // path of the supergraph to write; empty for Stdout
 	Check  bool         // do not write; fail unless Output is up to date
+	Format Format       // of errors and hints; empty for text
+	Hints  bool         // report hints
+	FailOn Level        // fail if there are hints of this level or above; 0 for never
 	Stdout io.Writer    // receives the supergraph if Output is empty
+	Stderr io.Writer    // receives errors and hints; nil for none
 	Client *http.Client // fetches the SDL of running subgraphs; nil for http.DefaultClient
 }
 
@@ -27,8 +31,12 @@ var ErrStale = errors.New("the supergraph is out of date")
 
 const header = "# Made by `souk compose`; do not edit.\n\n"
 
-// Run composes. The error is an Errors if the subgraphs do not compose. It wraps
-// ErrStale if Check is set and Output is out of date.
+// ErrHints means that a composition has hints that FailOn does not allow.
+var ErrHints = errors.New("the composition has hints")
+
+// Run composes. The error wraps an Errors if the subgraphs do not compose, ErrHints
+// if they have hints that are not allowed, and ErrStale if Check is set and Output
+// is out of date.
 func (c Command) Run(ctx context.Context) error {
 	config, err := ReadConfig(c.Config)
 	if err != nil {
@@ -42,11 +50,14 @@ func (c Command) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sdl, err := Compose(ctx, subgraphs)
-	if err != nil {
-		return err
+	result, err := Compose(ctx, subgraphs)
+	if reported := c.report(result, err); reported != nil {
+		return reported
 	}
-	composed := header + strings.TrimSpace(sdl) + "\n"
+	if refused := c.refused(result.Hints); refused > 0 {
+		return fmt.Errorf("%w: %d of level %s or above", ErrHints, refused, c.FailOn)
+	}
+	composed := header + strings.TrimSpace(result.SDL) + "\n"
 	switch {
 	case c.Check:
 		return c.check(composed)
@@ -59,6 +70,17 @@ func (c Command) Run(ctx context.Context) error {
 		return fmt.Errorf("writing the supergraph: %w", err)
 	}
 	return nil
+}
+
+// refused counts the hints that FailOn does not allow.
+func (c Command) refused(hints []Hint) int {
+	count := 0
+	for _, h := range hints {
+		if c.FailOn > 0 && h.Level >= c.FailOn {
+			count++
+		}
+	}
+	return count
 }
 
 // check compares the supergraph file with the composed text.

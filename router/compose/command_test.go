@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,8 +13,6 @@ import (
 
 	"souk/router/compose"
 )
-
-var update = flag.Bool("update", false, "rewrite the committed supergraph")
 
 const storeConfig = "../../schema/supergraph.yaml"
 

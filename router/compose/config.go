@@ -90,7 +90,7 @@ func (c *Config) Load(ctx context.Context, dir string, client *http.Client) ([]S
 	var subgraphs []Subgraph
 	for _, name := range slices.Sorted(maps.Keys(c.Subgraphs)) {
 		config := c.Subgraphs[name]
-		sdl, err := config.Schema.load(ctx, dir, client)
+		sdl, files, err := config.Schema.load(ctx, dir, client)
 		if err != nil {
 			return nil, fmt.Errorf("loading the schema of subgraph %s: %w", name, err)
 		}
@@ -98,32 +98,35 @@ func (c *Config) Load(ctx context.Context, dir string, client *http.Client) ([]S
 		if url == "" {
 			url = config.Schema.SubgraphURL
 		}
-		subgraphs = append(subgraphs, Subgraph{Name: name, URL: url, SDL: sdl})
+		subgraphs = append(subgraphs, Subgraph{Name: name, URL: url, SDL: sdl, Files: files})
 	}
 	return subgraphs, nil
 }
 
-func (s SchemaConfig) load(ctx context.Context, dir string, client *http.Client) (string, error) {
+func (s SchemaConfig) load(ctx context.Context, dir string, client *http.Client) (string, []File, error) {
 	if s.SubgraphURL != "" {
-		return fetchSDL(ctx, client, s.SubgraphURL)
+		sdl, err := fetchSDL(ctx, client, s.SubgraphURL)
+		return sdl, nil, err
 	}
 	files := s.Files
 	if s.File != "" {
 		files = []string{s.File}
 	}
 	var sdl strings.Builder
+	var parts []File
 	for _, file := range files {
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(dir, file)
 		}
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		sdl.Write(text)
 		sdl.WriteByte('\n')
+		parts = append(parts, File{Path: file, Lines: bytes.Count(text, []byte{'\n'}) + 1})
 	}
-	return sdl.String(), nil
+	return sdl.String(), parts, nil
 }
 
 // maxSDLAnswer bounds the response of a subgraph with its SDL, in bytes.

@@ -3,45 +3,48 @@ package compose
 import (
 	"fmt"
 	"strings"
+
+	"souk/router/compose/internal/report"
 )
 
-// The codes of errors that Compose itself returns. These and all other codes are
-// defined by the composition specification; see
-// https://www.apollographql.com/docs/federation/errors.
-const (
-	CodeInvalidGraphQL      = "INVALID_GRAPHQL"       // an SDL does not parse or is not valid
-	CodeInvalidSubgraphName = "INVALID_SUBGRAPH_NAME" // a missing, repeated or reserved name
-	CodeInvalidFieldSharing = "INVALID_FIELD_SHARING" // several subgraphs resolve a field that is not @shareable in all of them
+// Location is a place in the SDL of a subgraph.
+type Location struct {
+	Subgraph string `json:"subgraph"`
+	File     string `json:"file,omitempty"`   // empty if the SDL is not from files
+	Line     int    `json:"line,omitempty"`   // in the file or the SDL, from 1; 0 if unknown
+	Column   int    `json:"column,omitempty"` // in the line, from 1; 0 if unknown
+}
 
-	CodeKeySelectsInvalidType   = "KEY_FIELDS_SELECT_INVALID_TYPE"
-	CodeExternalOnInterface     = "EXTERNAL_ON_INTERFACE"
-	CodeInterfaceObjectUsage    = "INTERFACE_OBJECT_USAGE_ERROR"
-	CodeInterfaceKeyMissingType = "INTERFACE_KEY_MISSING_IMPLEMENTATION_TYPE"
-)
+// String returns `file:line:column`, or `subgraph:line:column` without a file, and
+// omits unknown parts.
+func (l Location) String() string {
+	text := l.Subgraph
+	if l.File != "" {
+		text = l.File
+	}
+	if l.Line > 0 {
+		text += fmt.Sprintf(":%d:%d", l.Line, l.Column)
+	}
+	return text
+}
 
 // Error is a reason why subgraphs do not compose.
 type Error struct {
-	Code     string // in UPPER_SNAKE_CASE, from the specification; may be empty
-	Message  string // human-readable
-	Subgraph string // the subgraph that caused the error, if there is exactly one
-	Line     int    // in the subgraph's SDL, from 1; 0 if unknown
-	Column   int    // in the line, from 1; 0 if unknown
+	Code       string     `json:"code"` // of the composition specification
+	Message    string     `json:"message"`
+	Suggestion string     `json:"suggestion,omitempty"` // what to do
+	Locations  []Location `json:"locations,omitempty"`  // all places it concerns
 }
 
-// Error returns `subgraph:line:column: CODE: message` and omits unknown parts.
-func (e *Error) Error() string {
-	var b strings.Builder
-	if e.Subgraph != "" {
-		b.WriteString(e.Subgraph)
-		if e.Line > 0 {
-			fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
-		}
-		b.WriteString(": ")
+// Error returns `location: CODE: message` and omits unknown parts.
+func (e *Error) Error() string { return line(e.Locations, e.Code, e.Message) }
+
+func line(at []Location, code, message string) string {
+	text := code + ": " + message
+	if len(at) > 0 {
+		return at[0].String() + ": " + text
 	}
-	if e.Code != "" {
-		b.WriteString(e.Code + ": ")
-	}
-	return b.String() + e.Message
+	return text
 }
 
 // Errors are all reasons why subgraphs do not compose, at least one. errors.As
@@ -62,6 +65,47 @@ func (e Errors) Unwrap() []error {
 	all := make([]error, len(e))
 	for i, each := range e {
 		all[i] = each
+	}
+	return all
+}
+
+// A locator finds the files of places in subgraphs.
+type locator []Subgraph
+
+// at converts locations, without repetitions.
+func (l locator) at(locations []report.Location) []Location {
+	var all []Location
+	seen := map[report.Location]bool{}
+	for _, each := range locations {
+		if !seen[each] {
+			seen[each] = true
+			all = append(all, l.locate(each))
+		}
+	}
+	return all
+}
+
+func (l locator) locate(at report.Location) Location {
+	located := Location{Subgraph: at.Subgraph, Line: at.Line, Column: at.Column}
+	for _, s := range l {
+		if s.Name != at.Subgraph || at.Line == 0 {
+			continue
+		}
+		for _, f := range s.Files {
+			located.File = f.Path
+			if located.Line <= f.Lines {
+				break
+			}
+			located.Line -= f.Lines
+		}
+	}
+	return located
+}
+
+func (l locator) errors(problems []*report.Error) Errors {
+	all := make(Errors, len(problems))
+	for i, p := range problems {
+		all[i] = &Error{Code: p.Code, Message: p.Message, Suggestion: suggestions[p.Code], Locations: l.at(p.Locations)}
 	}
 	return all
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func ExampleCompose() {
-	sdl, err := compose.Compose(context.Background(), []compose.Subgraph{
+	composed, err := compose.Compose(context.Background(), []compose.Subgraph{
 		{Name: "product", URL: "http://product/graphql", SDL: `
 			extend schema @link(url: "https://specs.apollo.dev/federation/v2.6", import: ["@key"])
 			type Query { product(id: ID!): Product }
@@ -23,7 +23,7 @@ func ExampleCompose() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	model, err := supergraph.Parse(sdl)
+	model, err := supergraph.Parse(composed.SDL)
 	if err != nil {
 		log.Fatal(err)
 	}

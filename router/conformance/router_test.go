@@ -69,9 +69,11 @@ func start(t *testing.T, archive *txtar.Archive) *testCase {
 	}
 	sdl := string(c.files["supergraph.graphql"])
 	if sdl == "" {
-		if sdl, err = compose.Compose(t.Context(), list); err != nil {
+		composed, err := compose.Compose(t.Context(), list)
+		if err != nil {
 			t.Fatal(err)
 		}
+		sdl = composed.SDL
 	}
 	c.url = serve(t, configuration, sdl)
 	return c

@@ -28,13 +28,13 @@ func (greeter) Subscribe(context.Context, *execute.SubgraphRequest, func(*execut
 }
 
 func Example() {
-	sdl, err := compose.Compose(context.Background(), []compose.Subgraph{
+	composed, err := compose.Compose(context.Background(), []compose.Subgraph{
 		{Name: "greeting", URL: "http://greeting", SDL: `type Query { hello: String }`},
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	model, err := supergraph.Parse(sdl)
+	model, err := supergraph.Parse(composed.SDL)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -13,7 +13,11 @@ import (
 
 // fieldSet parses a field set and checks it against the type it applies to.
 func (r *reader) fieldSet(text string, on *Type) (*FieldSet, error) {
-	doc, err := parser.ParseQuery(&ast.Source{Input: "{" + text + "}"})
+	source := text
+	if !strings.HasPrefix(strings.TrimSpace(text), "{") { // the braces are optional
+		source = "{" + text + "}"
+	}
+	doc, err := parser.ParseQuery(&ast.Source{Input: source})
 	if err != nil || len(doc.Operations) != 1 {
 		return nil, fmt.Errorf("%q is not a field set", text)
 	}

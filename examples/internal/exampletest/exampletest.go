@@ -48,13 +48,13 @@ func New(t *testing.T, x router.Extensions, check func(r *http.Request, body []b
 		fmt.Fprintf(w, `{"data":%s}`, data)
 	}))
 	t.Cleanup(subgraph.Close)
-	supergraph, err := compose.Compose(t.Context(), []compose.Subgraph{{Name: "office", URL: subgraph.URL, SDL: sdl}})
+	composed, err := compose.Compose(t.Context(), []compose.Subgraph{{Name: "office", URL: subgraph.URL, SDL: sdl}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := config.Default()
 	c.Log.Level = "error"
-	r, err := router.New(context.WithoutCancel(t.Context()), c, router.Options{Supergraph: supergraph, Extensions: x})
+	r, err := router.New(context.WithoutCancel(t.Context()), c, router.Options{Supergraph: composed.SDL, Extensions: x})
 	if err != nil {
 		t.Fatal(err)
 	}

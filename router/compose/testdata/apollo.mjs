@@ -1,16 +1,20 @@
 // Composes with @apollo/composition: [[{name, url, sdl}]] on stdin, and for each
-// {supergraph} or {errors: [{code, message}]} on stdout.
+// {supergraph, hints: [{code, coordinate}]} or {errors: [{code, message}]} on stdout.
 import { composeServices } from '@apollo/composition';
-import { parse } from 'graphql';
+import { GraphQLError, parse } from 'graphql';
 import { readFileSync } from 'node:fs';
 
 function compose(subgraphs) {
   try {
     const result = composeServices(subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) })));
-    if (!result.errors) return { supergraph: result.supergraphSdl };
+    if (!result.errors) {
+      const hints = result.hints.map(({ definition, coordinate }) => ({ code: definition.code, coordinate: coordinate ?? '' }));
+      return { supergraph: result.supergraphSdl, hints };
+    }
     return { errors: result.errors.map(({ message, extensions }) => ({ code: extensions?.code ?? '', message })) };
   } catch (error) {
-    return { errors: [{ code: 'THROWN', message: String(error) }] };
+    const code = error instanceof GraphQLError ? 'INVALID_GRAPHQL' : 'THROWN'; // the former is a syntax error
+    return { errors: [{ code, message: String(error) }] };
   }
 }
 

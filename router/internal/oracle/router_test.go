@@ -107,7 +107,11 @@ func supergraphOf(ctx context.Context, subgraphs map[string]string) (string, err
 	for name, sdl := range subgraphs {
 		list = append(list, compose.Subgraph{Name: name, URL: "http://" + name, SDL: sdl})
 	}
-	return compose.Compose(ctx, list)
+	composed, err := compose.Compose(ctx, list)
+	if err != nil {
+		return "", err
+	}
+	return composed.SDL, nil
 }
 
 func newRouter(t testing.TB, sdl string, options oracle.Options) *router {

@@ -13,7 +13,7 @@ import (
 )
 
 func Example() {
-	sdl, err := compose.Compose(context.Background(), []compose.Subgraph{
+	composed, err := compose.Compose(context.Background(), []compose.Subgraph{
 		{Name: "product", URL: "http://product", SDL: `
 			extend schema @link(url: "https://specs.apollo.dev/federation/v2.6", import: ["@key"])
 			type Query { product(id: ID!): Product }
@@ -25,7 +25,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	model, err := supergraph.Parse(sdl)
+	model, err := supergraph.Parse(composed.SDL)
 	if err != nil {
 		log.Fatal(err)
 	}

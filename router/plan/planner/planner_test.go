@@ -96,12 +96,12 @@ func recompose(t *testing.T, archive *txtar.Archive) {
 	if parts == nil {
 		return
 	}
-	sdl, err := compose.Compose(t.Context(), parts)
+	composed, err := compose.Compose(t.Context(), parts)
 	if err != nil {
 		t.Logf("not recomposed: %v", err)
 		return
 	}
-	doc, err := parser.ParseSchema(&ast.Source{Input: sdl})
+	doc, err := parser.ParseSchema(&ast.Source{Input: composed.SDL})
 	if err != nil {
 		t.Fatal(err)
 	}

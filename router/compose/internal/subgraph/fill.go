@@ -1,0 +1,164 @@
+package subgraph
+
+import (
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/compose/internal/report"
+	"souk/router/compose/internal/schema"
+)
+
+// fill adds the content of a definition or extension.
+func (b *builder) fill(d *ast.Definition, extends bool) {
+	t := b.schema.Own(d.Name)
+	if t == nil { // renamed by an upgrade
+		return
+	}
+	var of *schema.Extension
+	if extends {
+		of = b.extension(d, t)
+	}
+	switch d.Kind {
+	case ast.Enum:
+		for _, v := range d.EnumValues {
+			t.Value(v.Name).Applied = b.applied(v.Directives, nil)
+		}
+	case ast.Union:
+		for i, name := range d.Types {
+			at := position(d.Position)
+			if i < len(d.TypePositions) {
+				at = position(d.TypePositions[i])
+			}
+			b.member(t, &schema.Reference{Name: name, Extension: of, Position: at})
+		}
+	case ast.Object, ast.Interface:
+		for _, f := range d.Fields {
+			b.outputField(t, f, of)
+		}
+		for _, name := range d.Interfaces {
+			b.implements(t, &schema.Reference{Name: name, Extension: of, Position: position(d.Position)})
+		}
+	case ast.InputObject:
+		if !b.built[t] {
+			b.inputFields(t, d, of)
+		}
+	}
+	t.Applied = append(t.Applied, b.applied(d.Directives, of)...)
+	if !extends {
+		b.describe(&t.Node, d.Description, d.Position)
+	}
+}
+
+func (b *builder) member(t *schema.Type, r *schema.Reference) {
+	member := b.schema.Type(r.Name)
+	switch {
+	case member == nil:
+		b.invalid(r.Position, "The member %q of union %q is not defined.", r.Name, t.Name)
+	case member.Kind != schema.Object:
+		b.invalid(r.Position, "The member %q of union %q must be an object type, not a %s.", r.Name, t.Name, member.Kind)
+	case t.HasMember(r.Name):
+		b.invalid(r.Position, "Union %q has the member %q twice.", t.Name, r.Name)
+	default:
+		t.Members = append(t.Members, r)
+	}
+}
+
+func (b *builder) implements(t *schema.Type, r *schema.Reference) {
+	implemented := b.schema.Type(r.Name)
+	switch {
+	case implemented == nil:
+		b.invalid(r.Position, "The interface %q that type %q implements is not defined.", r.Name, t.Name)
+	case implemented.Kind != schema.Interface:
+		b.invalid(r.Position, "Type %q implements %q, which is a %s and not an interface.", t.Name, r.Name, implemented.Kind)
+	case t.Implements(r.Name):
+		b.invalid(r.Position, "Type %q implements %q twice.", t.Name, r.Name)
+	default:
+		t.Interfaces = append(t.Interfaces, r)
+	}
+}
+
+// ignored reports whether a field is left out: Federation 1 accepted definitions of
+// its own fields that use undefined types.
+func (b *builder) ignored(t *schema.Type, field string) bool {
+	return (field == "_entities" || field == "_service") && b.schema.Roots[schema.Query] == t.Name && (b.upgraded || b.links.Find(federationIdentity) == nil)
+}
+
+func (b *builder) outputField(t *schema.Type, f *ast.FieldDefinition, of *schema.Extension) {
+	if b.ignored(t, f.Name) {
+		return
+	}
+	if t.Field(f.Name) != nil {
+		b.invalid(position(f.Position), "Field %q of type %q is defined twice.", f.Name, t.Name)
+		return
+	}
+	field := t.AddField(f.Name)
+	field.Position, field.Extension, field.Type = position(f.Position), of, reference(f.Type)
+	b.describe(&field.Node, f.Description, f.Position)
+	b.checkReference(field, true)
+	for _, a := range f.Arguments {
+		if field.Argument(a.Name) != nil {
+			b.invalid(position(a.Position), "Argument %q of field %q is defined twice.", a.Name, field.Coordinate())
+			continue
+		}
+		argument := field.AddArgument(a.Name)
+		b.argument(argument, a)
+		b.checkReference(argument, false)
+		argument.Applied = b.applied(a.Directives, nil)
+	}
+	field.Applied = b.applied(f.Directives, nil)
+}
+
+func (b *builder) inputFields(t *schema.Type, d *ast.Definition, of *schema.Extension) {
+	for _, f := range d.Fields {
+		if t.Field(f.Name) != nil {
+			b.invalid(position(f.Position), "Input field %q of type %q is defined twice.", f.Name, t.Name)
+			continue
+		}
+		field := t.AddField(f.Name)
+		field.Position, field.Extension = position(f.Position), of
+		field.Type, field.Default = reference(f.Type), value(f.DefaultValue)
+		b.describe(&field.Node, f.Description, f.Position)
+		b.checkReference(field, false)
+		field.Applied = b.applied(f.Directives, nil)
+	}
+}
+
+// checkReference checks that the type of a field or argument is defined and may be
+// used there.
+func (b *builder) checkReference(f *schema.Field, output bool) {
+	t := b.schema.Type(f.Type.Base())
+	switch {
+	case t == nil:
+		b.invalid(f.Position, "The type %q of %q is not defined.%s", f.Type.Base(), f.Coordinate(), report.DidYouMean(f.Type.Base(), b.typeNames()))
+	case output && !t.IsOutput():
+		b.invalid(f.Position, "The type of field %q must be an output type; %q is an %s.", f.Coordinate(), t.Name, t.Kind)
+	case !output && !t.IsInput():
+		b.invalid(f.Position, "The type of %q must be an input type; %q is an %s.", f.Coordinate(), t.Name, t.Kind)
+	}
+}
+
+func (b *builder) typeNames() []string {
+	names := []string{"Int", "Float", "String", "Boolean", "ID"}
+	for _, t := range b.schema.Types {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+// fillConnectInput adds the fields of an input type of connectors, which is checked
+// before other types are built.
+func (b *builder) fillConnectInput(t *schema.Type) {
+	if b.built[t] || t.Kind != schema.Input || len(t.Fields) > 0 {
+		return
+	}
+	for _, list := range []ast.DefinitionList{b.document.Definitions, b.document.Extensions} {
+		for _, d := range list {
+			if d.Name == t.Name && d.Kind == ast.InputObject {
+				if b.built == nil {
+					b.built = map[*schema.Type]bool{}
+				}
+				b.built[t] = true
+				b.inputFields(t, d, nil)
+			}
+		}
+	}
+}
