@@ -73,10 +73,10 @@ func startWith(t *testing.T, set map[string]string, options ...func(*server.Envi
 		"SMTP_URL": "smtp://" + mail.Addr().String(), "SMS_WEBHOOK_URL": gate.URL + "/sms", "MAIL_FROM": "Shop <shop@test.example>",
 	}
 	maps.Copy(variables, set)
-	w.Service = servicetest.Start(t, notification.Run, append(options, func(e *server.Environment) {
+	w.Service = servicetest.Start(t, notification.Run, append([]func(*server.Environment){func(e *server.Environment) {
 		e.Services = map[string]string{"user": users.URL}
 		e.Lookup = func(key string) (string, bool) { value, ok := variables[key]; return value, ok }
-	})...)
+	}}, options...)...)
 	return w
 }
 

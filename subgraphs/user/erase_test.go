@@ -64,6 +64,25 @@ func TestErasedAccountKeepsNothingButItsID(t *testing.T) {
 	run(t, s, []step{{ask: `mutation { eraseUser(input: {id: "3"}) { __typename } }`, as: servicetest.AsService, want: `{"eraseUser":{"__typename":"UserPayload"}}`}})
 }
 
+// Whoever erases an account cannot ask for more e-mails to an address, or make
+// more guesses, than others.
+func TestErasureDoesNotResetLimits(t *testing.T) {
+	s := servicetest.Start(t, user.Run, enforced)
+	signUp(t, s, "ben")
+	for range 12 {
+		guesser := beginFrom(t, s, `signUp(input: {username: "guesser", email: "ben@example.com", password: "secret of ben"})`, from("192.0.2.1"))
+		beginFrom(t, s, `logIn(input: {login: "ben@example.com", password: "guess"})`, from("192.0.2.1"))
+		s.Data(t, fmt.Sprintf(`mutation { eraseUser(input: {id: %q, currentPassword: "secret of ben"}) { __typename } }`, guesser.User.ID), nil, bearer(guesser.AccessToken))
+	}
+	if got := beginFrom(t, s, `logIn(input: {login: "ben@example.com", password: "guess"})`, from("192.0.2.1")); got.Code != "TOO_MANY_ATTEMPTS" {
+		t.Errorf("guess 13: %+v", got)
+	}
+	begin(t, s, `signUp(input: {username: "guesser", email: "ben@example.com"})`)
+	if all := mails(t, s, "ben@example.com"); len(all) != 1 {
+		t.Errorf("e-mails to ben: %v, want his own only", all)
+	}
+}
+
 func TestTheLastAdministratorCannotBeErased(t *testing.T) {
 	s := servicetest.Start(t, user.Run, enforced)
 	signUp(t, s, "anna")

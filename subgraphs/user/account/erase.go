@@ -62,17 +62,34 @@ func (s *Service) Erase(ctx context.Context, id string, current *string, trusted
 	return user, nil
 }
 
+// eraseAttempts deletes the attempts at an account, and empties its e-mails.
+// An address that is not confirmed may be somebody else's: attempts at it, and
+// the number of e-mails to it, must go on to count.
+func (s *Service) eraseAttempts(ctx context.Context, tx pgx.Tx, user User) error {
+	names := []string{foldKey(user.Username)}
+	if user.EmailConfirmedAt != nil {
+		names = append(names, foldKey(user.Email))
+	}
+	for _, statement := range []string{
+		`delete from attempts where subject = any($1)`,
+		`delete from login_attempts where login = any($1)`, // of the previous release
+	} {
+		if _, err := tx.Exec(ctx, statement, names); err != nil {
+			return fmt.Errorf("deleting the attempts at an erased account: %w", err)
+		}
+	}
+	_, err := tx.Exec(ctx, `update account_mails set address = '', user_id = null, used_at = coalesce(used_at, $2) where user_id = $1`, user.ID, s.Now())
+	if err != nil {
+		return fmt.Errorf("erasing the e-mails of an account: %w", err)
+	}
+	return nil
+}
+
 // erase writes the erased account and everything that must commit with it.
 func (s *Service) erase(ctx context.Context, tx pgx.Tx, user User) (User, error) {
 	now := s.Now()
-	for _, statement := range []string{
-		`delete from attempts where subject in ($1, $2) and $3::bigint is not null`,
-		`delete from login_attempts where login in ($1, $2) and $3::bigint is not null`, // of the previous release
-		`delete from account_mails where user_id = $3 or address_key in ($1, $2)`,
-	} {
-		if _, err := tx.Exec(ctx, statement, foldKey(user.Username), foldKey(user.Email), user.ID); err != nil {
-			return User{}, fmt.Errorf("deleting the attempts and e-mails of an erased account: %w", err)
-		}
+	if err := s.eraseAttempts(ctx, tx, user); err != nil {
+		return User{}, err
 	}
 	number := strconv.FormatInt(user.ID, 10)
 	rows, err := tx.Query(ctx, `

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -90,7 +91,7 @@ type mailEvent struct {
 // nothing is sent. The result is when the e-mail expires.
 func (s *Service) send(ctx context.Context, tx pgx.Tx, purpose Purpose, user *int64, address string) (time.Time, error) {
 	id, now := uuid.New(), s.Now()
-	expires, key := now.Add(purpose.ttl()), foldKey(address)
+	expires, key := now.Add(purpose.ttl()), hex.EncodeToString(hashToken(foldKey(address)))
 	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1, hashtext($2))`, lockMails, key); err != nil {
 		return expires, fmt.Errorf("locking the e-mails of an address: %w", err)
 	}

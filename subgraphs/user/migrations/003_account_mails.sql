@@ -23,7 +23,7 @@ create table account_mails (
     user_id     bigint      references users,
     purpose     text        not null, -- confirm-email, reset-password, email-changed, password-changed
     address     text        not null, -- where it is sent; what confirm-email confirms
-    address_key text        not null, -- lower case
+    address_key text        not null, -- SHA-256 of the address asked for, in lower case: counts e-mails after an erasure, too
     created_at  timestamptz not null,
     expires_at  timestamptz not null,
     used_at     timestamptz           -- when its token was used or revoked
