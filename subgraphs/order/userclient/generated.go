@@ -11,6 +11,7 @@ import (
 
 // FindUserResponse is returned by FindUser on success.
 type FindUserResponse struct {
+	// Null unless the caller is the user or an administrator.
 	User *FindUserUser `json:"user"`
 }
 
