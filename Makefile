@@ -9,6 +9,8 @@ FUZZGRAPHS    ?= 100
 BENCHTIME     ?= 1s
 BENCHCOUNT    ?= 1
 FROM          ?= HEAD~1
+PRODUCTS      ?= 200000
+ORDERS        ?= 1000000
 CYCLONEDX     := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 # What builds images: the first of these that works.
 ENGINE        ?= $(shell for e in docker podman buildah; do $$e info >/dev/null 2>&1 && { echo $$e; break; }; done)
@@ -65,6 +67,10 @@ compose: ## compose schema/*.graphqls into schema/supergraph.graphql
 .PHONY: bench
 bench: ## run the Go benchmarks, for benchstat
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(BENCHCOUNT) ./router/...
+
+.PHONY: bench-store
+bench-store: ## measure searches and lists in a generated store of PRODUCTS and ORDERS
+	$(GO) test -run '^$$' -bench Store -benchtime $(BENCHTIME) -count $(BENCHCOUNT) -timeout 2h ./subgraphs -store.products $(PRODUCTS) -store.orders $(ORDERS)
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME, then FUZZGRAPHS random graphs

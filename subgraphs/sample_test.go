@@ -64,7 +64,7 @@ func digests(t *testing.T, stores map[string]*pgxpool.Pool) map[string]string {
 	return found
 }
 
-func value[T any](t *testing.T, db *pgxpool.Pool, query string, args ...any) (v T) {
+func value[T any](t testing.TB, db *pgxpool.Pool, query string, args ...any) (v T) {
 	t.Helper()
 	if err := db.QueryRow(t.Context(), query, args...).Scan(&v); err != nil {
 		t.Fatalf("%s: %v", query, err)

@@ -73,7 +73,7 @@ func (f Filter) conditions() (string, []any) {
 func (s *Service) Page(ctx context.Context, f Filter, page connection.Page[int64]) ([]Notification, error) {
 	condition, args := f.conditions()
 	slice, args := connection.ByID(page, "id", true, args)
-	return s.read(ctx, `SELECT `+columns+` FROM notifications WHERE `+condition+slice, args...)
+	return s.read(ctx, `SELECT `+columns+` FROM notifications WHERE `+condition+slice, append([]any{connection.Planned}, args...)...)
 }
 
 // Count counts the notifications that a filter selects.

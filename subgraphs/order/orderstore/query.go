@@ -70,7 +70,7 @@ func (s *Store) Orders(ctx context.Context, ids []int64) (map[int64]Order, error
 func (s *Store) Page(ctx context.Context, f Filter, page connection.Page[int64]) ([]Order, error) {
 	condition, args := f.conditions()
 	slice, args := connection.ByID(page, "id", true, args)
-	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM orders WHERE `+condition+slice, args...)
+	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM orders WHERE `+condition+slice, append([]any{connection.Planned}, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("reading a page of orders: %w", err)
 	}

@@ -3,6 +3,7 @@ package catalogue
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
@@ -50,7 +51,7 @@ func (c *Catalogue) categoryRows(ctx context.Context, slugs []string, o order, p
 	}
 	rows, err := c.db.Query(ctx, `SELECT `+productColumns+`, p.sort_name, 0::bigint
 		FROM unnest(`+wanted+`::text[]) AS wanted (slug)
-		CROSS JOIN LATERAL (SELECT p.* FROM `+q.matching()+` ORDER BY `+o.orderBy(page.Backward)+` LIMIT `+q.arg(page.Limit())+`) p
+		CROSS JOIN LATERAL (SELECT p.* FROM `+q.matching()+` ORDER BY `+o.orderBy(page.Backward)+` LIMIT `+strconv.Itoa(page.Limit())+`) p
 		JOIN categories c ON c.slug = p.category
 		ORDER BY `+o.orderBy(page.Backward), q.args...)
 	if err != nil {

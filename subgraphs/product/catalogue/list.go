@@ -3,6 +3,7 @@ package catalogue
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -52,6 +53,9 @@ func (c *Catalogue) List(ctx context.Context, f Filter, sort Sort, a connection.
 		if listing.Total, err = c.count(ctx, q); err != nil {
 			return Listing{}, err
 		}
+	}
+	if f.Category != nil && o.name != relevance {
+		o = o.within("p.category", *f.Category)
 	}
 	rows, err := c.page(ctx, q, o, page)
 	if err != nil {
@@ -126,13 +130,9 @@ func (q *query) bound(operator string, price schema.Money) {
 	q.where("p.price_minor " + operator + " " + q.arg(price.MinorUnits))
 }
 
-// planned makes Postgres plan a statement for its arguments. Which index is
-// best depends on them: many products may have a tag, or none.
-const planned = pgx.QueryExecModeCacheDescribe
-
 func (c *Catalogue) count(ctx context.Context, q query) (int, error) {
 	var n int
-	args := append([]any{planned}, q.args...)
+	args := append([]any{connection.Planned}, q.args...)
 	if err := c.db.QueryRow(ctx, `SELECT count(*) FROM `+q.matching(), args...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("counting products: %w", err)
 	}
@@ -165,10 +165,10 @@ func (c *Catalogue) page(ctx context.Context, q query, o order, page connection.
 	}
 	// The page is complete before anything else is read about its products.
 	statement := `SELECT ` + productColumns + `, p.sort_name, page.distance
-		FROM (SELECT p.id, ` + distance + ` AS distance FROM ` + from + ` ORDER BY ` + o.orderBy(page.Backward) + ` LIMIT ` + q.arg(page.Limit()) + `) page
+		FROM (SELECT p.id, ` + distance + ` AS distance FROM ` + from + ` ORDER BY ` + o.orderBy(page.Backward) + ` LIMIT ` + strconv.Itoa(page.Limit()) + `) page
 		JOIN products p ON p.id = page.id JOIN categories c ON c.slug = p.category
 		ORDER BY ` + o.orderBy(page.Backward)
-	rows, err := c.db.Query(ctx, statement, append([]any{planned}, q.args...)...)
+	rows, err := c.db.Query(ctx, statement, append([]any{connection.Planned}, q.args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("listing products: %w", err)
 	}

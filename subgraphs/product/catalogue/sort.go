@@ -73,6 +73,16 @@ func (s Sort) order(searching bool) order {
 	}
 }
 
+// within returns the order of the rows that have a value in a column. It is the
+// same order, but Postgres sees that an index that starts with the column has
+// it.
+func (o order) within(column string, value any) order {
+	values := o.values
+	o.columns = append([]string{column}, o.columns...)
+	o.values = func(p sortKey) []any { return append([]any{value}, values(p)...) }
+	return o
+}
+
 // orderBy returns the ORDER BY list.
 func (o order) orderBy(backward bool) string {
 	direction := ""

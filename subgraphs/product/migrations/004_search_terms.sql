@@ -60,7 +60,9 @@ BEGIN
         CREATE INDEX product_words_similar ON product_words USING gin (word gin_trgm_ops);
 
         CREATE FUNCTION similar_words(asked text) RETURNS tsquery
-            LANGUAGE sql STABLE SET pg_trgm.strict_word_similarity_threshold = 0.38 AS $$
+            LANGUAGE sql STABLE
+            SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off -- but a bitmap scan of the index above
+            SET pg_trgm.strict_word_similarity_threshold = 0.38 AS $$
                 SELECT string_agg('(' || lexemes::text || ')', ' | ')::tsquery
                 FROM (
                     SELECT word FROM product_words WHERE asked <<% word
