@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// maxMatches is how many products a search compares. Only searches for
-	// words that nearly every product has match more.
-	maxMatches = 20_000
+	// maxMatches is how many products a search compares by their words. Those
+	// for very frequent words match more.
+	maxMatches = 10_000
 	// maxSimilar is how many of them, the best by their words, it also compares
 	// by similarity, which takes longest. The others follow these.
 	maxSimilar = 1_000
@@ -29,27 +29,28 @@ type search struct {
 type word struct {
 	text    string
 	lexemes string // placeholder
+	closest string // condition on the most similar word, if it is misspelt
 }
 
 // newSearch adds the condition that products match the search terms: each word,
 // or a SKU that starts with all of them.
 func (c *Catalogue) newSearch(ctx context.Context, q *query, terms string) (*search, error) {
-	rows, err := c.db.Query(ctx, `SELECT word, lexemes::text, similar_to::text FROM search_terms($1)`, terms)
+	rows, err := c.db.Query(ctx, `SELECT word, lexemes::text, similar_to::text[] FROM search_terms($1)`, terms)
 	if err != nil {
 		return nil, fmt.Errorf("reading the search terms: %w", err)
 	}
 	s := &search{terms: terms}
 	var all []string
 	var text, lexemes string
-	var similar *string
+	var similar []string
 	_, err = pgx.ForEachRow(rows, []any{&text, &lexemes, &similar}, func() error {
-		w := word{text, q.arg(lexemes)}
-		s.words = append(s.words, w)
+		w := word{text: text, lexemes: q.arg(lexemes)}
 		condition := "p.document @@ " + w.lexemes + "::tsquery"
-		if similar != nil {
-			condition = "(" + condition + " OR p.document @@ " + q.arg(*similar) + "::tsquery AND similarity_in(" + q.arg(text) + ", p.words) >= 0.38)"
+		if len(similar) > 0 {
+			w.closest = similar[0]
+			condition = "(" + condition + " OR p.document @@ " + q.arg(strings.Join(similar, " | ")) + "::tsquery)"
 		}
-		all = append(all, condition)
+		s.words, all = append(s.words, w), append(all, condition)
 		return nil
 	})
 	if err != nil {
@@ -98,19 +99,22 @@ func (c *Catalogue) startingWith(ctx context.Context, text string) ([]int64, err
 // 2 - ts_rank - similarity/2, and 1 more for each word whose similarity was not
 // computed.
 func (s *search) ranked(q *query) string {
-	rank, similarity := []string{"0"}, []string{"0"}
+	rank, closest, similarity := []string{"0"}, []string{"0"}, []string{"0"}
 	for _, w := range s.words {
 		rank = append(rank, "ts_rank(p.document, "+w.lexemes+"::tsquery)")
-		similarity = append(similarity, "similarity_in("+q.arg(w.text)+", p.words)")
+		similarity = append(similarity, "similarity_in("+q.arg(w.text)+", s.words)")
+		if w.closest != "" {
+			closest = append(closest, "ts_rank(p.document, "+q.arg(w.closest)+"::tsquery)")
+		}
 	}
 	return fmt.Sprintf(`SELECT p.id, CASE
 			WHEN p.sku = %[1]s THEN 0
-			WHEN p.position <= %[2]d THEN (1000000 * (%[3]d - p.rank - 0.5 * (%[4]s)))::bigint
+			WHEN p.position <= %[2]d THEN (1000000 * (%[3]d - p.rank - 0.5 * (SELECT %[4]s FROM products s WHERE s.id = p.id)))::bigint
 			ELSE (1000000 * (%[5]d - p.rank))::bigint END AS distance
 		FROM (
-			SELECT p.*, row_number() OVER (ORDER BY p.rank DESC, p.id) AS position
-			FROM (SELECT p.id, p.sku, p.words, %[6]s AS rank FROM %[7]s LIMIT %[8]d) p
+			SELECT p.*, row_number() OVER (ORDER BY p.rank + p.closest DESC, p.id) AS position
+			FROM (SELECT p.id, p.sku, %[6]s AS rank, %[7]s AS closest FROM %[8]s LIMIT %[9]d) p
 		) p`,
 		q.arg(strings.ToUpper(s.terms)), maxSimilar, 2*len(s.words), strings.Join(similarity, " + "), 3*len(s.words),
-		strings.Join(rank, " + "), q.matching(), maxMatches)
+		strings.Join(rank, " + "), strings.Join(closest, " + "), q.matching(), maxMatches)
 }

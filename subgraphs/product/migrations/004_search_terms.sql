@@ -51,22 +51,22 @@ CREATE TRIGGER products_changed AFTER UPDATE ON products
 INSERT INTO product_words
 SELECT DISTINCT word FROM products, regexp_split_to_table(lower(words), '[^[:alnum:]]+') AS word WHERE word <> '';
 
--- similar_words(word) returns the words in names and tags that are similar to a
--- word, and similarity_in(word, words) how similar it is to one of several
+-- similar_words(word) returns the words that are similar to a word, the most
+-- similar first, as conditions on names and tags, and similarity_in(word, words) how similar it is to one of several
 -- words, from 0 to 1.
 DO $migration$
 BEGIN
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
         CREATE INDEX product_words_similar ON product_words USING gin (word gin_trgm_ops);
 
-        CREATE FUNCTION similar_words(asked text) RETURNS tsquery
+        CREATE FUNCTION similar_words(asked text) RETURNS tsquery[]
             LANGUAGE sql STABLE
             SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off -- but a bitmap scan of the index above
             SET pg_trgm.strict_word_similarity_threshold = 0.38 AS $$
-                SELECT string_agg('(' || lexemes::text || ')', ' | ')::tsquery
+                SELECT array_agg((lexemes::text || ':AB')::tsquery ORDER BY similarity DESC, word)
                 FROM (
-                    SELECT word FROM product_words WHERE asked <<% word
-                    ORDER BY strict_word_similarity(asked, word) DESC, word LIMIT 50
+                    SELECT word, strict_word_similarity(asked, word) AS similarity FROM product_words WHERE asked <<% word
+                    ORDER BY similarity DESC, word LIMIT 50
                 ) AS closest, plainto_tsquery('english', word) AS lexemes
                 WHERE lexemes::text <> ''
             $$;
@@ -78,8 +78,8 @@ BEGIN
             RETURN CASE WHEN strpos(' ' || lower(words) || ' ', ' ' || word || ' ') > 0 THEN 1
                 ELSE strict_word_similarity(word, words) END;
     ELSE
-        CREATE FUNCTION similar_words(asked text) RETURNS tsquery
-            LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN null::tsquery;
+        CREATE FUNCTION similar_words(asked text) RETURNS tsquery[]
+            LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN null::tsquery[];
 
         CREATE FUNCTION similarity_in(word text, words text) RETURNS real
             LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 0::real;
@@ -90,7 +90,7 @@ $migration$;
 -- The words of a query: as written, as a condition on documents, and, for a
 -- word that no product on sale has and that could not be corrected, the words
 -- that are similar to it.
-CREATE FUNCTION search_terms(query text) RETURNS TABLE (word text, lexemes tsquery, similar_to tsquery)
+CREATE FUNCTION search_terms(query text) RETURNS TABLE (word text, lexemes tsquery, similar_to tsquery[])
     LANGUAGE sql STABLE AS $$
         SELECT word, coalesce(corrected, asked),
             CASE WHEN NOT known AND corrected IS NULL AND length(word) > 3 THEN similar_words(word) END
