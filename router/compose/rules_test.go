@@ -122,6 +122,7 @@ var stricter = map[string]string{
 	"extension_of_another_kind": "GraphQL does not allow it",
 	"two_schema_definitions":    "GraphQL does not allow it",
 	"key_with_unknown_fragment": "the type is not defined",
+	"scopes_coercion":           "single values are written as lists of lists",
 }
 
 // TestRulesMatchApollo compares the codes of errors, the hints and the supergraphs
