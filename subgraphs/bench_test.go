@@ -84,7 +84,7 @@ func BenchmarkStore(b *testing.B) {
 	})
 	page("users/all", lastUser, func(ctx context.Context, at int64, p connection.Page[int64]) error {
 		p.After = &at
-		_, err := accounts.List(ctx, p)
+		_, err := accounts.List(ctx, p, nil)
 		return err
 	})
 }

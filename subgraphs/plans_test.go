@@ -92,7 +92,7 @@ func productReads() (reads []read) {
 		list("products of a category by "+string(sort), catalogue.Filter{Category: pointer("audio")}, sort, 0)
 		list("products of an unknown category by "+string(sort), catalogue.Filter{Category: pointer("none")}, sort, 0)
 	}
-	cents := func(n int64) *catalogue.Price { return &catalogue.Price{MinorUnits: &n, Currency: "USD"} }
+	cents := func(n int64) *schema.MoneyInput { return &schema.MoneyInput{MinorUnits: &n, Currency: "USD"} }
 	list("products in a range of prices", catalogue.Filter{MinPrice: cents(9000), MaxPrice: cents(9500)}, catalogue.PriceAsc, 0)
 	list("products with a tag", catalogue.Filter{Tag: pointer("steel")}, catalogue.Newest, 600)
 	list("products with an unknown tag", catalogue.Filter{Tag: pointer("none")}, catalogue.Newest, 0)
