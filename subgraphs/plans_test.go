@@ -18,6 +18,7 @@ import (
 
 	"souk/subgraphs"
 	"souk/subgraphs/internal/connection"
+	"souk/subgraphs/internal/schema"
 	"souk/subgraphs/inventory/stock"
 	"souk/subgraphs/notification/notifier"
 	"souk/subgraphs/order/orderstore"
@@ -207,7 +208,7 @@ func otherReads() []read {
 	return []read{
 		{name: "all users", database: "user", run: func(ctx context.Context, db *pgxpool.Pool) error {
 			return pages(func(p connection.Page[int64]) error {
-				_, err := (&account.Service{DB: db}).List(ctx, p)
+				_, err := (&account.Service{DB: db}).List(ctx, p, nil)
 				return err
 			})
 		}},
