@@ -29,6 +29,15 @@ func NPM(t *testing.T) string {
 	}, "node", "npm")
 }
 
+// Python installs the packages of requirements.txt in the current directory and
+// returns the directory that has them in the virtual environment venv.
+func Python(t *testing.T) string {
+	t.Helper()
+	return Install(t, []string{"requirements.txt"}, func(ctx context.Context, dir string) *exec.Cmd {
+		return exec.CommandContext(ctx, "sh", "-c", `python3 -m venv "$1/venv" && "$1/venv/bin/pip" install -q --disable-pip-version-check --only-binary :all: -r "$1/requirements.txt"`, "sh", dir)
+	}, "python3")
+}
+
 // Install returns the directory that command filled from copies of files. It
 // skips the test if one of programs is not installed.
 func Install(t *testing.T, files []string, command func(ctx context.Context, dir string) *exec.Cmd, programs ...string) string {

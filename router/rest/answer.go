@@ -49,7 +49,7 @@ func (q *request) answer(answer *Response) (*response, *problem) {
 	}
 	if found.IsNull() {
 		if len(answer.Errors) > 0 {
-			return nil, graphProblem(answer)
+			return nil, q.graphProblem(answer)
 		}
 		missing := &problem{problemKind: q.route.missing}
 		switch missing.status {
@@ -185,7 +185,7 @@ func (q *request) violationsOf(list *jsonscan.Node) []violation {
 // graphProblem converts the errors of a GraphQL response to a problem. It uses the first error
 // with the lowest status, since a 4xx tells the client more than a 5xx. Headers of the answer,
 // such as Retry-After, are kept.
-func graphProblem(answer *Response) *problem {
+func (q *request) graphProblem(answer *Response) *problem {
 	best, kind := &answer.Errors[0], graphKind(answer.Errors[0].code())
 	for i := range answer.Errors {
 		if k := graphKind(answer.Errors[i].code()); k.status < kind.status {
@@ -200,6 +200,15 @@ func graphProblem(answer *Response) *problem {
 	p.headers.Del("Cache-Control")
 	if best.code() != "" && best.code() != "BAD_USER_INPUT" { // INVALID_INPUT in REST
 		p.code = best.code()
+	}
+	if fields, ok := best.Extensions["fields"].([]any); ok && kind == invalidValues {
+		for _, each := range fields {
+			field, _ := each.(map[string]any)
+			p.errors = append(p.errors, q.positionOf(stringOf(field["path"])).violation(stringOf(field["message"]), stringOf(field["hint"])))
+		}
+		if len(p.errors) > 0 { // the message has paths into the GraphQL input, which clients do not know
+			p.detail = summary(p.errors)
+		}
 	}
 	if given, ok := best.Extensions["retryAfter"]; ok {
 		p.withHeader("Retry-After", fmt.Sprint(given))

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"souk/internal/constraint"
 	"souk/router/internal/jsonscan"
 )
 
@@ -48,6 +50,7 @@ var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
 type coercer struct {
 	schema     *ast.Schema
 	ids        integerIDs
+	limits     map[*ast.FieldDefinition]*constraint.Limits // of input fields
 	violations []violation
 	// quiet is set if violations must not reveal names of the schema.
 	quiet bool
@@ -65,10 +68,11 @@ func (c *coercer) refuse(at position, hint, format string, arguments ...any) {
 	c.violations = append(c.violations, at.violation(fmt.Sprintf(format, arguments...), hint))
 }
 
-// coerce appends v as a value of type t, in JSON. It appends null for an invalid value.
-func (c *coercer) coerce(to []byte, v *jsonscan.Node, t *ast.Type, at position) []byte {
+// coerce appends v as a value of type t, in JSON. It appends null for an invalid value. A nil
+// limits means none.
+func (c *coercer) coerce(to []byte, v *jsonscan.Node, t *ast.Type, limits *constraint.Limits, at position) []byte {
 	if v.IsNull() {
-		if t.NonNull {
+		if t.NonNull || limits != nil && limits.NotNull {
 			c.refuse(at, "", "must not be null")
 		}
 		return append(to, "null"...)
@@ -78,12 +82,13 @@ func (c *coercer) coerce(to []byte, v *jsonscan.Node, t *ast.Type, at position) 
 			c.refuse(at, "", "must be an array, not %s", v.Kind)
 			return append(to, "null"...)
 		}
+		c.check(at)(limits.Items(len(v.Items)))
 		to = append(to, '[')
 		for i := range v.Items {
 			if i > 0 {
 				to = append(to, ',')
 			}
-			to = c.coerce(to, &v.Items[i], t.Elem, at.below(strconv.Itoa(i)))
+			to = c.coerce(to, &v.Items[i], t.Elem, limits.OfItems(), at.below(strconv.Itoa(i)))
 		}
 		return append(to, ']')
 	}
@@ -94,7 +99,25 @@ func (c *coercer) coerce(to []byte, v *jsonscan.Node, t *ast.Type, at position) 
 	case ast.Enum:
 		return c.enum(to, v, definition, at)
 	default:
-		return c.scalar(to, v, definition.Name, at)
+		before := len(c.violations)
+		to = c.scalar(to, v, definition.Name, at)
+		switch {
+		case len(c.violations) > before:
+		case v.Kind == jsonscan.KindString:
+			c.check(at)(limits.Text(v.Text))
+		case v.Kind == jsonscan.KindNumber:
+			c.check(at)(limits.Number(json.Number(v.Raw)))
+		}
+		return to
+	}
+}
+
+// check returns a function that refuses a value if there is a problem with it.
+func (c *coercer) check(at position) func(problem, hint string) {
+	return func(problem, hint string) {
+		if problem != "" {
+			c.refuse(at, hint, "%s", problem)
+		}
 	}
 }
 
@@ -117,7 +140,7 @@ func (c *coercer) object(to []byte, v *jsonscan.Node, definition *ast.Definition
 		}
 		first = false
 		to = append(quote(to, m.Name), ':')
-		to = c.coerce(to, &m.Value, field.Type, at.below(m.Name))
+		to = c.coerce(to, &m.Value, field.Type, c.limits[field], at.below(m.Name))
 	}
 	for _, field := range definition.Fields {
 		if _, given := v.Member(field.Name); !given && field.Type.NonNull && field.DefaultValue == nil {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/internal/constraint"
 )
 
 // integerIDs is true if values of type ID are JSON integers in requests and responses.
@@ -194,11 +196,11 @@ func (c *compiler) sourceOf(r *route, definition *ast.VariableDefinition) source
 }
 
 // mapInput records which variable fills which part of the operation's input. Variables
-// without a description get that of the input field.
+// get the limits of the input field, and its description if they have none.
 func (c *compiler) mapInput(r *route) {
 	r.variableByInput = map[string]*variable{}
-	var walk func(path []string, v *ast.Value, description string)
-	walk = func(path []string, v *ast.Value, description string) {
+	var walk func(path []string, v *ast.Value, description string, directives ast.DirectiveList)
+	walk = func(path []string, v *ast.Value, description string, directives ast.DirectiveList) {
 		switch v.Kind {
 		case ast.Variable:
 			for _, variable := range r.variables {
@@ -209,16 +211,21 @@ func (c *compiler) mapInput(r *route) {
 				if variable.description == "" {
 					variable.description = description
 				}
+				limits, err := constraint.Of(directives)
+				if err != nil {
+					c.fail(v.Position, "the limits of $%s: %s", variable.name, err)
+				}
+				variable.limits = limits.Within(variable.limits)
 			}
 		case ast.ObjectValue:
 			for _, child := range v.Children {
-				description := ""
+				description, directives := "", ast.DirectiveList(nil)
 				if v.Definition != nil {
 					if field := v.Definition.Fields.ForName(child.Name); field != nil {
-						description = field.Description
+						description, directives = field.Description, field.Directives
 					}
 				}
-				walk(append(slices.Clone(path), child.Name), child.Value, description)
+				walk(append(slices.Clone(path), child.Name), child.Value, description, directives)
 			}
 		}
 	}
@@ -228,15 +235,15 @@ func (c *compiler) mapInput(r *route) {
 			continue
 		}
 		for _, argument := range field.Arguments {
-			description := ""
+			description, directives := "", ast.DirectiveList(nil)
 			if definition := field.Definition.Arguments.ForName(argument.Name); definition != nil {
-				description = definition.Description
+				description, directives = definition.Description, definition.Directives
 			}
 			// Paths of typed errors go into the argument `input` when there is one.
 			if argument.Name == "input" {
-				walk(nil, argument.Value, description)
+				walk(nil, argument.Value, description, directives)
 			} else {
-				walk([]string{argument.Name}, argument.Value, description)
+				walk([]string{argument.Name}, argument.Value, description, directives)
 			}
 		}
 	}

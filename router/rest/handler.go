@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"souk/internal/constraint"
 	"souk/internal/memory"
 	"souk/router/internal/body"
 )
@@ -62,7 +63,8 @@ type Handler struct {
 	routes  []*route
 	schema  *ast.Schema
 	ids     integerIDs
-	quiet   bool // HideSuggestions
+	limits  map[*ast.FieldDefinition]*constraint.Limits // of the fields of input objects
+	quiet   bool                                        // HideSuggestions
 	graph   Executor
 	health  func(context.Context) error
 	records *records
@@ -94,6 +96,9 @@ func New(o Options) (*Handler, error) {
 		missingToken: cmp.Or(o.MissingToken, "Missing access token. Send Authorization: Bearer <token>."),
 	}
 	if h.routes, err = loadRoutes(o.Documents, schema, h.ids); err != nil {
+		return nil, err
+	}
+	if h.limits, err = inputLimits(schema); err != nil {
 		return nil, err
 	}
 	h.bodies = body.NewReader(body.Limits{Bytes: int(cmp.Or(o.MaxBody, 1<<20)), Timeout: o.BodyTimeout, Memory: o.Memory})
@@ -173,7 +178,7 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if !acceptsJSON(r) {
 		return nil, notAcceptable(r)
 	}
-	q := newRequest(r, route, h.schema, h.ids)
+	q := newRequest(r, route, &coercer{schema: h.schema, ids: h.ids, limits: h.limits})
 	q.quiet = h.quiet
 	if route.method == http.MethodPost {
 		var p *problem

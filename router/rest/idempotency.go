@@ -82,6 +82,9 @@ func (h *Handler) repeat(ctx context.Context, c *claim, before *found) (*respons
 	return &response{status: before.status, header: kept.Header, body: kept.Body}, nil
 }
 
+// keyPattern describes what keyValue accepts, but for escapes.
+var keyPattern = fmt.Sprintf(`^([!#-+\x2d-:<-~]{1,%d}|"[ !#-\x5b\x5d-~]{1,%[1]d}")$`, maxKeyLength)
+
 // keyValue parses a String (RFC 9651, section 3.3.3): printable ASCII characters in double
 // quotes, in which \ escapes itself and the quote. It also accepts a key without quotes, unless
 // it contains characters that could mean a list or parameters.

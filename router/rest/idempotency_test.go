@@ -461,7 +461,7 @@ func TestRecordsAreBounded(t *testing.T) {
 	t.Cleanup(func() { _ = client.Close() })
 	h, g := newHandler(t, func(o *rest.Options) {
 		o.Documents = withoutKeys(t)
-		o.Redis, o.Records.MaxBytes, o.Records.MaxResponseBytes = client, 10_000, 1500
+		o.Redis, o.Records.MaxBytes, o.Records.MaxResponseBytes = client, 10_000, 1000
 	})
 	create := func(key, name string) exchange {
 		return exchange{request: "POST /api/products", header: keyed(key), body: `{"name":"` + name + `","price":1}`, status: 201}
@@ -482,7 +482,7 @@ func TestRecordsAreBounded(t *testing.T) {
 		t.Error("the oldest response is still stored")
 	}
 	// A request whose response is too large to store is not executed again.
-	large := create("large", strings.Repeat("x", 2000))
+	large := create("large", strings.Repeat("😀", 200))
 	large.run(t, h, g)
 	large.status, large.want = 409, `{"code":"RESPONSE_NOT_KEPT"}`
 	large.run(t, h, g)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/internal/constraint"
 )
 
 // schemas generates JSON Schemas (draft 2020-12, as in OpenAPI 3.1) for the types of the API
@@ -65,7 +67,7 @@ func (s *schemas) input(t *ast.Type) ordered {
 	return s.name(definition.Name, func() ordered {
 		properties, required := ordered{}, []string{}
 		for _, field := range definition.Fields {
-			properties = properties.with(field.Name, described(s.input(field.Type), field.Description))
+			properties = properties.with(field.Name, described(s.field(field), field.Description))
 			if field.Type.NonNull && field.DefaultValue == nil {
 				required = append(required, field.Name)
 			}
@@ -76,6 +78,52 @@ func (s *schemas) input(t *ast.Type) ordered {
 		}
 		return o.with("additionalProperties", false)
 	})
+}
+
+// limited returns the schema of request values for a type with limits.
+func (s *schemas) limited(t *ast.Type, limits *constraint.Limits) ordered {
+	if limits == nil {
+		return s.input(t)
+	}
+	if !t.NonNull && !limits.NotNull {
+		required := *t
+		required.NonNull = true
+		return nullable(s.limited(&required, limits))
+	}
+	if t.Elem != nil {
+		o := ordered{}.with("type", "array").with("items", s.limited(t.Elem, limits.OfItems()))
+		return bound(bound(o, "minItems", limits.MinItems), "maxItems", limits.MaxItems)
+	}
+	required := *t
+	required.NonNull = true
+	o := s.input(&required)
+	switch o.get("type") {
+	case "integer", "number":
+		return bound(bound(o, "minimum", limits.Minimum), "maximum", limits.Maximum)
+	case "string":
+		o = bound(bound(o, "minLength", limits.MinLength), "maxLength", limits.MaxLength)
+		return o.maybe("pattern", limits.Pattern)
+	}
+	return o
+}
+
+// bound adds a limit unless it is nil.
+func bound[N int | int64](o ordered, name string, limit *N) ordered {
+	if limit == nil {
+		return o
+	}
+	return slices.Clone(o).set(name, *limit)
+}
+
+// field returns the schema of request values for a field of an input object.
+func (s *schemas) field(f *ast.FieldDefinition) ordered {
+	return s.limited(f.Type, limitsOf(f.Directives))
+}
+
+// limitsOf returns the limits of an argument or input field, or nil.
+func limitsOf(directives ast.DirectiveList) *constraint.Limits {
+	limits, _ := constraint.Of(directives) // New has checked them
+	return limits
 }
 
 // leaf returns the schema of a scalar or an enum.

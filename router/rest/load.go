@@ -13,6 +13,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
+
+	"souk/internal/constraint"
 )
 
 //go:embed directives.graphql
@@ -54,6 +56,23 @@ func loadSchema(sdl string) (*ast.Schema, error) {
 		return nil, fmt.Errorf("rest: reading the API schema: %w", err)
 	}
 	return schema, nil
+}
+
+// inputLimits returns the limits of the fields of input objects.
+func inputLimits(schema *ast.Schema) (map[*ast.FieldDefinition]*constraint.Limits, error) {
+	all := map[*ast.FieldDefinition]*constraint.Limits{}
+	for _, definition := range schema.Types {
+		for _, field := range definition.Fields {
+			limits, err := constraint.Of(field.Directives)
+			if err != nil {
+				return nil, fmt.Errorf("rest: reading the API schema: %s.%s: %w", definition.Name, field.Name, err)
+			}
+			if limits != nil {
+				all[field] = limits
+			}
+		}
+	}
+	return all, nil
 }
 
 // loadRoutes reads the .graphql files in the root of documents and compiles their operations.

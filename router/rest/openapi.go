@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // describe returns the OpenAPI 3.1 description of the routes.
@@ -84,25 +86,25 @@ func (s *schemas) parameters(r *route) []ordered {
 		typ.NonNull = true // a parameter can be absent but not null
 		switch v.source {
 		case fromPath:
-			add(v.name, "path", v.description, true, s.input(&typ), example)
+			add(v.name, "path", v.description, true, s.limited(&typ, v.limits), example)
 		case fromQuery:
-			add(v.requestName, "query", v.description, v.required, s.input(&typ), example)
+			add(v.requestName, "query", v.description, v.required, s.limited(&typ, v.limits), example)
 		case fromHeader:
-			add(v.requestName, "header", v.description, v.required, s.input(&typ), example)
+			add(v.requestName, "header", v.description, v.required, s.limited(&typ, v.limits), example)
 		}
 	}
 	for _, field := range r.besides(fromQuery) {
 		typ := *field.Type
 		typ.NonNull = true
-		add(field.Name, "query", field.Description, false, s.input(&typ), nil)
+		add(field.Name, "query", field.Description, false, s.limited(&typ, limitsOf(field.Directives)), nil)
 	}
 	text := ordered{}.with("type", "string")
 	if r.page != nil {
 		add(limitParameter, "query", "The maximum number of items.", false, ordered{}.with("type", "integer").with("minimum", 1).
 			with("maximum", r.page.maxSize).with("default", r.page.size), nil)
-		add(afterParameter, "query", "A cursor, from the Link header's rel=next.", false, text, nil)
+		add(afterParameter, "query", "A cursor, from the Link header's rel=next.", false, s.cursor(r, afterParameter), nil)
 		if r.page.backward {
-			add(beforeParameter, "query", "A cursor, from the Link header's rel=prev.", false, text, nil)
+			add(beforeParameter, "query", "A cursor, from the Link header's rel=prev.", false, s.cursor(r, beforeParameter), nil)
 		}
 	}
 	if r.reads() {
@@ -112,9 +114,19 @@ func (s *schemas) parameters(r *route) []ordered {
 		add("If-Match", "header", "An ETag. The change is made only if its version is still current.", false, text, nil)
 	}
 	if r.method == http.MethodPost && !r.secret {
-		add(idempotencyHeader, "header", "Any string chosen by the client. A repeated request with the same key takes effect once.", false, text, nil)
+		add(idempotencyHeader, "header", "Any string chosen by the client. A repeated request with the same key takes effect once.", false, slices.Clone(text).with("pattern", keyPattern), nil)
 	}
 	return all
+}
+
+// cursor returns the schema of a parameter that selects a page.
+func (s *schemas) cursor(r *route, name string) ordered {
+	for _, v := range r.variables {
+		if v.source == fromPage && v.name == name {
+			return s.limited(ast.NonNullNamedType("String", nil), v.limits).with("format", "cursor")
+		}
+	}
+	return ordered{}.with("type", "string")
 }
 
 // requestBody returns the description of the request body, or nil if there is none.
@@ -126,13 +138,21 @@ func (s *schemas) requestBody(r *route) ordered {
 	properties, example, required, rules := ordered{}, ordered{}, []string{}, []ordered{}
 	needs := func(names ...string) ordered { return ordered{}.with("required", names) }
 	for _, v := range variables {
-		schema := s.input(v.typ)
+		schema := s.limited(v.typ, v.limits)
 		description := v.description
 		if len(v.aliases) > 0 {
 			description = strings.TrimSpace(description + " Also called " + strings.Join(v.aliases, " or ") + ".")
 		}
 		properties = properties.with(v.requestName, described(schema, description))
-		one := []ordered{needs(v.requestName)}
+		whole := needs(v.requestName)
+		if v.shorthand != nil { // it excludes its fields
+			none := ordered{}
+			for _, field := range v.shorthand.Fields {
+				none = none.with(field.Name, false)
+			}
+			whole = whole.with("properties", none)
+		}
+		one := []ordered{whole}
 		for _, alias := range v.aliases {
 			properties = properties.with(alias, described(schema, "The same as "+v.requestName+"."))
 			one = append(one, needs(alias))
@@ -140,7 +160,7 @@ func (s *schemas) requestBody(r *route) ordered {
 		if v.shorthand != nil {
 			var fields []string
 			for _, field := range v.shorthand.Fields {
-				properties = properties.with(field.Name, described(s.input(field.Type), strings.TrimSpace(field.Description+" Instead of "+v.requestName+", for a list of one.")))
+				properties = properties.with(field.Name, described(s.field(field), strings.TrimSpace(field.Description+" Instead of "+v.requestName+", for a list of one.")))
 				if field.Type.NonNull && field.DefaultValue == nil {
 					fields = append(fields, field.Name)
 				}
@@ -158,7 +178,7 @@ func (s *schemas) requestBody(r *route) ordered {
 		}
 	}
 	for _, field := range r.besides(fromBody) {
-		properties = properties.with(field.Name, described(s.input(field.Type), field.Description))
+		properties = properties.with(field.Name, described(s.field(field), field.Description))
 	}
 	schema := ordered{}.with("type", "object").with("properties", properties)
 	if len(required) > 0 {

@@ -50,15 +50,15 @@ func (q *request) pageParameters(query url.Values) {
 	}
 	after, before := query.Get(afterParameter), query.Get(beforeParameter)
 	count, cursor, at := "first", "after", after
-	if before != "" && p.backward {
-		if after != "" {
+	if query.Has(beforeParameter) && p.backward {
+		if query.Has(afterParameter) {
 			q.refuse(violation{In: "query", Name: beforeParameter, Detail: "cannot be given together with after", Hint: "give one of them"})
 			return
 		}
 		count, cursor, at = "last", "before", before
 	}
 	q.set(count, strconv.AppendInt(nil, int64(limit), 10))
-	if at != "" {
+	if query.Has(cursor) {
 		q.set(cursor, quote(nil, at))
 	}
 }

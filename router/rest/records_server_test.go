@@ -39,7 +39,7 @@ func TestRecordScriptsWorkInARedisServer(t *testing.T) {
 	}
 	h, g := newHandler(t, func(o *rest.Options) {
 		o.Documents = withoutKeys(t)
-		o.Redis, o.Records.MaxBytes, o.Records.MaxResponseBytes = client, 10_000, 1500
+		o.Redis, o.Records.MaxBytes, o.Records.MaxResponseBytes = client, 10_000, 1000
 	})
 	create := func(key, name string) exchange {
 		return exchange{request: "POST /api/products", header: keyed(key), body: `{"name":"` + name + `","price":1}`, status: 201}
@@ -53,7 +53,7 @@ func TestRecordScriptsWorkInARedisServer(t *testing.T) {
 	other := create("19", "b")
 	other.status = 422
 	other.run(t, h, g)
-	large := create("large", strings.Repeat("x", 2000))
+	large := create("large", strings.Repeat("😀", 200))
 	large.run(t, h, g)
 	large.status = 409
 	large.run(t, h, g)

@@ -69,7 +69,7 @@ func (q *request) read(w http.ResponseWriter, path map[string]string, bodies *bo
 	if len(q.violations) > 0 {
 		return invalidInput(q.violations)
 	}
-	return nil
+	return q.readIfMatch() // last: a precondition counts only for a request that is otherwise valid
 }
 
 func invalidInput(violations []violation) *problem {
@@ -120,7 +120,7 @@ func (q *request) readPath(path map[string]string) *problem {
 // give coerces a value and sets a variable to it.
 func (q *request) give(v *variable, from *jsonscan.Node, at position) {
 	q.givenNames[v] = at.name
-	coerced := q.coerce(nil, from, v.typ, at)
+	coerced := q.coerce(nil, from, v.typ, v.limits, at)
 	if v.wrap != nil && !from.IsNull() {
 		coerced = q.wrapped(v, coerced)
 	}
@@ -205,7 +205,7 @@ func (q *request) readHeaders() *problem {
 			}
 		}
 	}
-	return q.readIfMatch()
+	return nil
 }
 
 // readBody reads the JSON body and the variables that come from it.
@@ -391,9 +391,9 @@ func (q *request) positionOf(path string) position {
 }
 
 // newRequest returns a request of a route. Its variables have not been read.
-func newRequest(r *http.Request, route *route, schema *ast.Schema, ids integerIDs) *request {
+func newRequest(r *http.Request, route *route, c *coercer) *request {
 	return &request{
-		coercer:    &coercer{schema: schema, ids: ids},
+		coercer:    c,
 		http:       r,
 		route:      route,
 		given:      map[string][]byte{},

@@ -9,6 +9,8 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/formatter"
+
+	"souk/internal/constraint"
 )
 
 // route is a compiled operation.
@@ -69,6 +71,7 @@ type variable struct {
 	wrap        *wrapping // nil for none
 	shorthand   *ast.Definition
 	description string
+	limits      *constraint.Limits // of the input that it fills, or of the wrapped value; nil for none
 	example     *ast.Value
 	initial     *ast.Value // the default
 }

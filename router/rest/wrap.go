@@ -37,6 +37,7 @@ func (c *compiler) wrap(v *variable, definition *ast.VariableDefinition, argumen
 	wrapped := *inner.Type
 	wrapped.NonNull = definition.Type.NonNull
 	v.wrap, v.typ = &wrapping{field: inner.Name}, &wrapped
+	v.limits = limitsOf(inner.Directives)
 	if v.description == "" {
 		v.description = inner.Description
 	}
@@ -81,7 +82,7 @@ func (q *request) readBesides(in string, from source, lookup func(name string, t
 	for _, field := range q.route.besides(from) {
 		names = append(names, field.Name)
 		if value := lookup(field.Name, field.Type); value != nil {
-			q.beside[field.Name] = q.coerce(nil, value, field.Type, position{in: in, name: field.Name})
+			q.beside[field.Name] = q.coerce(nil, value, field.Type, q.limits[field], position{in: in, name: field.Name})
 		}
 	}
 	return names

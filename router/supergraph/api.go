@@ -6,6 +6,8 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/formatter"
+
+	"souk/internal/constraint"
 )
 
 // apiSchema prints the API schema, the part of the supergraph that clients see.
@@ -13,7 +15,7 @@ func (r *reader) apiSchema() string {
 	doc := &ast.SchemaDocument{}
 	doc.Schema = ast.SchemaDefinitionList{r.apiRoots()}
 	for _, d := range r.doc.Directives {
-		if executable(d) && !r.machinery(d.Name) && r.federated(d.Name) == "" {
+		if (executable(d) || d.Name == constraint.Name) && !r.machinery(d.Name) && r.federated(d.Name) == "" {
 			doc.Directives = append(doc.Directives, d)
 		}
 	}
@@ -96,13 +98,14 @@ func (r *reader) apiField(f *ast.FieldDefinition) *ast.FieldDefinition {
 	return &field
 }
 
-// apiDirectives returns the applications of built-in directives. The others are
-// addressed to the gateway and do not belong in the API schema.
+// apiDirectives returns the applications of built-in directives and of
+// @constraint, which says what clients may send. The others are addressed to the
+// gateway and do not belong in the API schema.
 func apiDirectives(list ast.DirectiveList) ast.DirectiveList {
 	var kept ast.DirectiveList
 	for _, d := range list {
 		switch d.Name {
-		case "deprecated", "specifiedBy", "oneOf":
+		case "deprecated", "specifiedBy", "oneOf", constraint.Name:
 			kept = append(kept, d)
 		}
 	}

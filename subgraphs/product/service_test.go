@@ -119,10 +119,11 @@ func TestGraphQLManagesProducts(t *testing.T) {
 func TestInvalidInputNamesEachField(t *testing.T) {
 	s := servicetest.Start(t, product.Run)
 	for name, test := range map[string]struct{ input, paths string }{
-		"everything": {
-			input: `{name: " ", price: {decimal: 1.999}, sku: "a b", category: "toyz", weight: -1, imageUrl: "ftp://x", tags: [""], stock: -1}`,
-			paths: "name price.decimal tags.0 sku weight imageUrl stock category",
+		"what the schema limits": {
+			input: `{name: " ", price: {decimal: -1}, sku: "a b", description: "\r", weight: -1, imageUrl: "ftp://x", tags: [""], stock: -1}`,
+			paths: "name price.decimal sku description weight imageUrl tags.0 stock",
 		},
+		"what the service knows": {input: `{name: "x", price: {decimal: 1.999}, category: "toyz"}`, paths: "price.decimal category"},
 		"both amounts":     {input: `{name: "x", price: {decimal: 1, minorUnits: 100}}`, paths: "price"},
 		"no amount":        {input: `{name: "x", price: {}}`, paths: "price"},
 		"negative":         {input: `{name: "x", price: {decimal: -0.01}}`, paths: "price.decimal"},

@@ -3,7 +3,6 @@ package clients_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"os"
@@ -39,9 +38,7 @@ func TestNodeClientsWorkUnchanged(t *testing.T) {
 
 // TestPythonClientsWorkUnchanged runs the cases in cases.py.
 func TestPythonClientsWorkUnchanged(t *testing.T) {
-	packages := packagetest.Install(t, []string{"requirements.txt"}, func(ctx context.Context, dir string) *exec.Cmd {
-		return exec.CommandContext(ctx, "sh", "-c", `python3 -m venv "$1/venv" && "$1/venv/bin/pip" install -q --disable-pip-version-check --only-binary :all: -r "$1/requirements.txt"`, "sh", dir)
-	}, "python3")
+	packages := packagetest.Python(t)
 	runCases(t, exec.CommandContext(t.Context(), filepath.Join(packages, "venv/bin/python"), "cases.py", startRouter(t), *filter))
 }
 

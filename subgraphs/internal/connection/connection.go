@@ -75,6 +75,9 @@ func (e *ArgumentError) Error() string { return e.Argument + " " + e.Problem }
 // Code returns the value of extensions.code.
 func (e *ArgumentError) Code() string { return "BAD_USER_INPUT" }
 
+// Unwrap returns the error as invalid input.
+func (e *ArgumentError) Unwrap() error { return schema.Invalid(e.Argument, e.Problem, "") }
+
 // Parse checks the arguments of a connection. order names the sort order, such
 // as "price"; cursors of other orders are rejected.
 func Parse[K any](order string, a Arguments) (Page[K], error) {

@@ -46,6 +46,7 @@ func presentError(logger *slog.Logger) graphql.ErrorPresenterFunc {
 			if away := (*schema.Unavailable)(nil); errors.As(err, &away) {
 				shown.Extensions["retryAfter"] = away.RetryAfter
 			}
+			setFields(shown, err)
 		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 			shown.Message = "The request was cancelled or timed out."
 			setCode(shown, codeCanceled)
@@ -63,6 +64,22 @@ func presentError(logger *slog.Logger) graphql.ErrorPresenterFunc {
 		}
 		return shown
 	}
+}
+
+// setFields adds the invalid values that an error lists, as extensions.fields.
+func setFields(shown *gqlerror.Error, err error) {
+	var invalid *schema.InvalidInput
+	if !errors.As(err, &invalid) {
+		return
+	}
+	fields := make([]map[string]string, len(invalid.Fields))
+	for i, field := range invalid.Fields {
+		fields[i] = map[string]string{"path": field.Path, "message": field.Message}
+		if field.Hint != nil {
+			fields[i]["hint"] = *field.Hint
+		}
+	}
+	shown.Extensions["fields"] = fields
 }
 
 func setCode(e *gqlerror.Error, code string) {

@@ -39,6 +39,10 @@ const keepAlive = 15 * time.Second
 // New returns the handler of a service's schema. The authenticator identifies
 // callers; see Authenticator.
 func New(r server.Resources, schema graphql.ExecutableSchema, authenticator *identity.Authenticator) http.Handler {
+	inputs, err := newInputs(schema.Schema())
+	if err != nil {
+		panic(err) // the schema is part of the program
+	}
 	h := handler.New(listComplexity{schema})
 	h.AddTransport(transport.Websocket{
 		KeepAlivePingInterval: keepAlive,
@@ -55,6 +59,7 @@ func New(r server.Resources, schema graphql.ExecutableSchema, authenticator *ide
 	h.Use(batch.Scopes{})
 	h.AroundOperations(shareConnections)
 	h.AroundOperations(currentRights(authenticator, r.Logger))
+	h.Use(inputs)
 	h.Use(subscriptionErrors{})
 	h.Use(extension.FixedComplexityLimit(maxComplexity))
 	h.Use(newTurns())

@@ -759,7 +759,9 @@ extend schema
     ]
   )
   @link(url: "https://souk.dev/cacheControl/v1.0", import: ["@cacheControl"])
+  @link(url: "https://souk.dev/constraint/v1.0", import: ["@constraint"])
   @composeDirective(name: "@cacheControl")
+  @composeDirective(name: "@constraint")
 
 "How long a response stays fresh (in seconds), and whether callers may share it."
 directive @cacheControl(maxAge: Int, scope: CacheControlScope) on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
@@ -769,6 +771,36 @@ enum CacheControlScope {
   PUBLIC
   "Only the caller that it was made for may get the response."
   PRIVATE
+}
+
+"""
+The values that an argument or an input field accepts. The services refuse others,
+and the REST API documents the limits. In a list, the limits of numbers and text
+are those of its items.
+"""
+directive @constraint(
+  minimum: Long
+  maximum: Long
+  "In characters, like maxLength."
+  minLength: Int
+  maxLength: Int
+  "What the characters of a text may be. Without it and pattern, any except U+0000 and U+FFFD."
+  text: ConstraintText
+  "A regular expression for a text, in the syntax that RE2 and ECMA-262 share."
+  pattern: String
+  minItems: Int
+  maxItems: Int
+  "False: the value may be left out, but not be null."
+  nullable: Boolean
+) on ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION
+
+enum ConstraintText {
+  "No control characters."
+  LINE
+  "No control characters, and at least one character that is not a space."
+  WORDS
+  "No control characters except line feeds and tabs."
+  LINES
 }
 
 "An instant in UTC, in RFC 3339 form."
@@ -792,10 +824,10 @@ type Money @shareable {
 
 "An amount of money. Set exactly one of minorUnits and decimal."
 input MoneyInput {
-  minorUnits: Long
-  decimal: Decimal
+  minorUnits: Long @constraint(minimum: 0)
+  decimal: Decimal @constraint(minimum: 0, maximum: 100000000)
   "The ISO 4217 code. Default: the current currency if a price is changed, otherwise USD."
-  currency: String
+  currency: String @constraint(pattern: "^(AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|KWD|MXN|NOK|NZD|PLN|SEK|SGD|TND|TRY|USD|ZAR)$")
 }
 
 "The position of a page in a connection (Relay cursor connections)."
@@ -943,9 +975,9 @@ type Query {
 
 type Mutation {
   "Sets the units on hand. Fails if there would be fewer than the reserved units, or if the product does not exist."
-  setStock(productId: ID!, onHand: Int!, expectedVersion: Int): SetStockResult!
+  setStock(productId: ID!, onHand: Int! @constraint(minimum: 0, maximum: 1000000000), expectedVersion: Int): SetStockResult!
   "Adds units to the stock of a product that exists. Repeating a call with the same key adds them once."
-  restock(productId: ID!, quantity: Int!, idempotencyKey: String): SetStockResult!
+  restock(productId: ID!, quantity: Int! @constraint(minimum: 1, maximum: 1000000000), idempotencyKey: String @constraint(minLength: 1, maxLength: 255, text: LINE)): SetStockResult!
   "Holds all lines or none. Repeating the call for an order returns the same reservation."
   reserveStock(orderId: ID!, lines: [ReservationLineInput!]!, ttlSeconds: Int = 60): ReserveResult! @inaccessible
   "Turns a hold into a sale. Idempotent."
@@ -6780,6 +6812,22 @@ func (ec *executionContext) unmarshalOCacheControlScope2ᚖsoukᚋsubgraphsᚋin
 }
 
 func (ec *executionContext) marshalOCacheControlScope2ᚖsoukᚋsubgraphsᚋinventoryᚋgraphᚐCacheControlScope(ctx context.Context, sel ast.SelectionSet, v *CacheControlScope) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalOConstraintText2ᚖsoukᚋsubgraphsᚋinventoryᚋgraphᚐConstraintText(ctx context.Context, v any) (*ConstraintText, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(ConstraintText)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOConstraintText2ᚖsoukᚋsubgraphsᚋinventoryᚋgraphᚐConstraintText(ctx context.Context, sel ast.SelectionSet, v *ConstraintText) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

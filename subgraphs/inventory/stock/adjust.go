@@ -71,7 +71,7 @@ func (s *Store) Restock(ctx context.Context, product int64, quantity int, key st
 			return nil
 		}
 		if before.OnHand > MaxUnits-quantity {
-			return schema.Invalid("quantity", "exceeds the maximum number of units on hand", fmt.Sprintf("at most %d", MaxUnits-before.OnHand))
+			return schema.NewConflict("The product has %d units on hand and can have at most %d.", before.OnHand, MaxUnits)
 		}
 		level, err = s.setOnHand(ctx, tx, product, before.OnHand+quantity)
 		return err

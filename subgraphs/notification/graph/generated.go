@@ -797,7 +797,9 @@ extend schema
     ]
   )
   @link(url: "https://souk.dev/cacheControl/v1.0", import: ["@cacheControl"])
+  @link(url: "https://souk.dev/constraint/v1.0", import: ["@constraint"])
   @composeDirective(name: "@cacheControl")
+  @composeDirective(name: "@constraint")
 
 "How long a response stays fresh (in seconds), and whether callers may share it."
 directive @cacheControl(maxAge: Int, scope: CacheControlScope) on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
@@ -807,6 +809,36 @@ enum CacheControlScope {
   PUBLIC
   "Only the caller that it was made for may get the response."
   PRIVATE
+}
+
+"""
+The values that an argument or an input field accepts. The services refuse others,
+and the REST API documents the limits. In a list, the limits of numbers and text
+are those of its items.
+"""
+directive @constraint(
+  minimum: Long
+  maximum: Long
+  "In characters, like maxLength."
+  minLength: Int
+  maxLength: Int
+  "What the characters of a text may be. Without it and pattern, any except U+0000 and U+FFFD."
+  text: ConstraintText
+  "A regular expression for a text, in the syntax that RE2 and ECMA-262 share."
+  pattern: String
+  minItems: Int
+  maxItems: Int
+  "False: the value may be left out, but not be null."
+  nullable: Boolean
+) on ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION
+
+enum ConstraintText {
+  "No control characters."
+  LINE
+  "No control characters, and at least one character that is not a space."
+  WORDS
+  "No control characters except line feeds and tabs."
+  LINES
 }
 
 "An instant in UTC, in RFC 3339 form."
@@ -830,10 +862,10 @@ type Money @shareable {
 
 "An amount of money. Set exactly one of minorUnits and decimal."
 input MoneyInput {
-  minorUnits: Long
-  decimal: Decimal
+  minorUnits: Long @constraint(minimum: 0)
+  decimal: Decimal @constraint(minimum: 0, maximum: 100000000)
   "The ISO 4217 code. Default: the current currency if a price is changed, otherwise USD."
-  currency: String
+  currency: String @constraint(pattern: "^(AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|KWD|MXN|NOK|NZD|PLN|SEK|SGD|TND|TRY|USD|ZAR)$")
 }
 
 "The position of a page in a connection (Relay cursor connections)."
@@ -897,7 +929,7 @@ type Unavailable implements Error @shareable {
 	{Name: "../../../schema/notification.graphqls", Input: `type User @key(fields: "id") {
   id: ID!
   "The user's notifications, newest first. Empty unless the caller is the user or an administrator, and null if they are unavailable at the moment."
-  notifications(first: Int, after: String): NotificationConnection @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
+  notifications(first: Int, after: String @constraint(maxLength: 1000, pattern: "^[A-Za-z0-9_-]+$")): NotificationConnection @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
 }
 
 type Order @key(fields: "id") {
@@ -982,7 +1014,7 @@ union RetryNotificationResult = NotificationPayload | NotFound | Conflict | Forb
 type Query {
   notification(id: ID!): Notification @cacheControl(maxAge: 0, scope: PRIVATE)
   "All notifications for administrators and in tutorial mode, otherwise the caller's own."
-  notifications(userId: ID, orderId: ID, status: NotificationStatus, first: Int, after: String, last: Int, before: String): NotificationConnection! @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
+  notifications(userId: ID, orderId: ID, status: NotificationStatus, first: Int, after: String @constraint(maxLength: 1000, pattern: "^[A-Za-z0-9_-]+$"), last: Int, before: String @constraint(maxLength: 1000, pattern: "^[A-Za-z0-9_-]+$")): NotificationConnection! @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
 }
 
 type Mutation {
@@ -7108,6 +7140,22 @@ func (ec *executionContext) unmarshalOCacheControlScope2ᚖsoukᚋsubgraphsᚋno
 }
 
 func (ec *executionContext) marshalOCacheControlScope2ᚖsoukᚋsubgraphsᚋnotificationᚋgraphᚐCacheControlScope(ctx context.Context, sel ast.SelectionSet, v *CacheControlScope) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalOConstraintText2ᚖsoukᚋsubgraphsᚋnotificationᚋgraphᚐConstraintText(ctx context.Context, v any) (*ConstraintText, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(ConstraintText)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOConstraintText2ᚖsoukᚋsubgraphsᚋnotificationᚋgraphᚐConstraintText(ctx context.Context, sel ast.SelectionSet, v *ConstraintText) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

@@ -195,6 +195,66 @@ func (e CacheControlScope) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
+type ConstraintText string
+
+const (
+	// No control characters.
+	ConstraintTextLine ConstraintText = "LINE"
+	// No control characters, and at least one character that is not a space.
+	ConstraintTextWords ConstraintText = "WORDS"
+	// No control characters except line feeds and tabs.
+	ConstraintTextLines ConstraintText = "LINES"
+)
+
+var AllConstraintText = []ConstraintText{
+	ConstraintTextLine,
+	ConstraintTextWords,
+	ConstraintTextLines,
+}
+
+func (e ConstraintText) IsValid() bool {
+	switch e {
+	case ConstraintTextLine, ConstraintTextWords, ConstraintTextLines:
+		return true
+	}
+	return false
+}
+
+func (e ConstraintText) String() string {
+	return string(e)
+}
+
+func (e *ConstraintText) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ConstraintText(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ConstraintText", str)
+	}
+	return nil
+}
+
+func (e ConstraintText) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ConstraintText) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ConstraintText) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
 type NotificationStatus string
 
 const (

@@ -1078,7 +1078,9 @@ extend schema
     ]
   )
   @link(url: "https://souk.dev/cacheControl/v1.0", import: ["@cacheControl"])
+  @link(url: "https://souk.dev/constraint/v1.0", import: ["@constraint"])
   @composeDirective(name: "@cacheControl")
+  @composeDirective(name: "@constraint")
 
 "How long a response stays fresh (in seconds), and whether callers may share it."
 directive @cacheControl(maxAge: Int, scope: CacheControlScope) on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
@@ -1088,6 +1090,36 @@ enum CacheControlScope {
   PUBLIC
   "Only the caller that it was made for may get the response."
   PRIVATE
+}
+
+"""
+The values that an argument or an input field accepts. The services refuse others,
+and the REST API documents the limits. In a list, the limits of numbers and text
+are those of its items.
+"""
+directive @constraint(
+  minimum: Long
+  maximum: Long
+  "In characters, like maxLength."
+  minLength: Int
+  maxLength: Int
+  "What the characters of a text may be. Without it and pattern, any except U+0000 and U+FFFD."
+  text: ConstraintText
+  "A regular expression for a text, in the syntax that RE2 and ECMA-262 share."
+  pattern: String
+  minItems: Int
+  maxItems: Int
+  "False: the value may be left out, but not be null."
+  nullable: Boolean
+) on ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION
+
+enum ConstraintText {
+  "No control characters."
+  LINE
+  "No control characters, and at least one character that is not a space."
+  WORDS
+  "No control characters except line feeds and tabs."
+  LINES
 }
 
 "An instant in UTC, in RFC 3339 form."
@@ -1111,10 +1143,10 @@ type Money @shareable {
 
 "An amount of money. Set exactly one of minorUnits and decimal."
 input MoneyInput {
-  minorUnits: Long
-  decimal: Decimal
+  minorUnits: Long @constraint(minimum: 0)
+  decimal: Decimal @constraint(minimum: 0, maximum: 100000000)
   "The ISO 4217 code. Default: the current currency if a price is changed, otherwise USD."
-  currency: String
+  currency: String @constraint(pattern: "^(AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|KWD|MXN|NOK|NZD|PLN|SEK|SGD|TND|TRY|USD|ZAR)$")
 }
 
 "The position of a page in a connection (Relay cursor connections)."
@@ -1178,7 +1210,7 @@ type Unavailable implements Error @shareable {
 	{Name: "../../../schema/order.graphqls", Input: `type User @key(fields: "id") {
   id: ID!
   "The user's orders, newest first. Empty unless the caller is the user or an administrator, and null if they are unavailable at the moment. Rejected orders are listed only if the status is REJECTED."
-  orders(first: Int, after: String, last: Int, before: String, status: OrderStatus): OrderConnection @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
+  orders(first: Int, after: String @constraint(maxLength: 1000, pattern: "^[A-Za-z0-9_-]+$"), last: Int, before: String @constraint(maxLength: 1000, pattern: "^[A-Za-z0-9_-]+$"), status: OrderStatus): OrderConnection @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
 }
 
 type Product @key(fields: "id") {
@@ -1339,47 +1371,43 @@ type OrderPayload {
 
 input OrderLineInput {
   productId: ID!
-  quantity: Int!
+  quantity: Int! @constraint(minimum: 1, maximum: 1000)
 }
 
 input ShippingAddressInput {
-  "From 1 to 100 characters, like line1, line2 and city."
-  name: String!
-  line1: String!
-  line2: String
-  city: String!
-  "At most 20 characters."
-  postalCode: String
-  "At most 100 characters."
-  region: String
+  name: String! @constraint(minLength: 1, maxLength: 100, text: WORDS)
+  line1: String! @constraint(minLength: 1, maxLength: 100, text: WORDS)
+  line2: String @constraint(maxLength: 100, text: LINE)
+  city: String! @constraint(minLength: 1, maxLength: 100, text: WORDS)
+  postalCode: String @constraint(maxLength: 20, text: LINE)
+  region: String @constraint(maxLength: 100, text: LINE)
   "The ISO 3166-1 alpha-2 code, such as DE."
-  country: String!
+  country: String! @constraint(pattern: "^[A-Z]{2}$")
 }
 
 input PlaceOrderInput {
   "The user who orders. Default: the caller, if logged in."
   userId: ID
-  lines: [OrderLineInput!]!
+  lines: [OrderLineInput!]! @constraint(minItems: 1, maxItems: 100)
   shippingAddress: ShippingAddressInput
   "The total that the customer agreed to. If the order costs anything else, nothing is ordered and the result is TotalChanged."
   expectedTotal: MoneyInput
   "The payment provider's token for a means of payment. Default: payment by invoice."
-  paymentToken: String
+  paymentToken: String @constraint(maxLength: 200, text: LINE)
   "Repeating a call with the same key returns the same order. Reusing the key for a different order is a conflict."
-  idempotencyKey: String
+  idempotencyKey: String @constraint(minLength: 1, maxLength: 255, text: LINE)
 }
 
 input CancelOrderInput {
   id: ID!
-  reason: String
+  reason: String @constraint(maxLength: 500, text: LINES)
   expectedVersion: Int
 }
 
 input ShipOrderInput {
   id: ID!
-  "At most 100 characters, like trackingNumber."
-  carrier: String
-  trackingNumber: String
+  carrier: String @constraint(maxLength: 100, text: LINE)
+  trackingNumber: String @constraint(maxLength: 100, text: LINE)
   expectedVersion: Int
 }
 
@@ -1390,8 +1418,7 @@ input DeliverOrderInput {
 
 input RefundOrderInput {
   id: ID!
-  "At most 500 characters."
-  reason: String
+  reason: String @constraint(maxLength: 500, text: LINES)
   expectedVersion: Int
 }
 
@@ -1404,7 +1431,7 @@ union RefundOrderResult = OrderPayload | InvalidInput | NotFound | Conflict | Fo
 type Query {
   order(id: ID!): Order
   "All orders for administrators and in tutorial mode, otherwise the caller's own. Rejected orders are listed only if the status is REJECTED."
-  orders(userId: ID, status: OrderStatus, first: Int, after: String, last: Int, before: String): OrderConnection! @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
+  orders(userId: ID, status: OrderStatus, first: Int, after: String @constraint(maxLength: 1000, pattern: "^[A-Za-z0-9_-]+$"), last: Int, before: String @constraint(maxLength: 1000, pattern: "^[A-Za-z0-9_-]+$")): OrderConnection! @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 0, scope: PRIVATE)
   orderHistory(id: ID!): [OrderEvent!] @cacheControl(maxAge: 0, scope: PRIVATE)
 }
 
@@ -9513,6 +9540,22 @@ func (ec *executionContext) unmarshalOCacheControlScope2ᚖsoukᚋsubgraphsᚋor
 }
 
 func (ec *executionContext) marshalOCacheControlScope2ᚖsoukᚋsubgraphsᚋorderᚋgraphᚐCacheControlScope(ctx context.Context, sel ast.SelectionSet, v *CacheControlScope) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalOConstraintText2ᚖsoukᚋsubgraphsᚋorderᚋgraphᚐConstraintText(ctx context.Context, v any) (*ConstraintText, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(ConstraintText)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOConstraintText2ᚖsoukᚋsubgraphsᚋorderᚋgraphᚐConstraintText(ctx context.Context, sel ast.SelectionSet, v *ConstraintText) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

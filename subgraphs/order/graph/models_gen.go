@@ -168,15 +168,13 @@ type Query struct {
 }
 
 type RefundOrderInput struct {
-	ID string `json:"id"`
-	// At most 500 characters.
+	ID              string  `json:"id"`
 	Reason          *string `json:"reason,omitempty"`
 	ExpectedVersion *int    `json:"expectedVersion,omitempty"`
 }
 
 type ShipOrderInput struct {
-	ID string `json:"id"`
-	// At most 100 characters, like trackingNumber.
+	ID              string  `json:"id"`
 	Carrier         *string `json:"carrier,omitempty"`
 	TrackingNumber  *string `json:"trackingNumber,omitempty"`
 	ExpectedVersion *int    `json:"expectedVersion,omitempty"`
@@ -203,15 +201,12 @@ type ShippingAddress struct {
 }
 
 type ShippingAddressInput struct {
-	// From 1 to 100 characters, like line1, line2 and city.
-	Name  string  `json:"name"`
-	Line1 string  `json:"line1"`
-	Line2 *string `json:"line2,omitempty"`
-	City  string  `json:"city"`
-	// At most 20 characters.
+	Name       string  `json:"name"`
+	Line1      string  `json:"line1"`
+	Line2      *string `json:"line2,omitempty"`
+	City       string  `json:"city"`
 	PostalCode *string `json:"postalCode,omitempty"`
-	// At most 100 characters.
-	Region *string `json:"region,omitempty"`
+	Region     *string `json:"region,omitempty"`
 	// The ISO 3166-1 alpha-2 code, such as DE.
 	Country string `json:"country"`
 }
@@ -286,6 +281,66 @@ func (e *CacheControlScope) UnmarshalJSON(b []byte) error {
 }
 
 func (e CacheControlScope) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+type ConstraintText string
+
+const (
+	// No control characters.
+	ConstraintTextLine ConstraintText = "LINE"
+	// No control characters, and at least one character that is not a space.
+	ConstraintTextWords ConstraintText = "WORDS"
+	// No control characters except line feeds and tabs.
+	ConstraintTextLines ConstraintText = "LINES"
+)
+
+var AllConstraintText = []ConstraintText{
+	ConstraintTextLine,
+	ConstraintTextWords,
+	ConstraintTextLines,
+}
+
+func (e ConstraintText) IsValid() bool {
+	switch e {
+	case ConstraintTextLine, ConstraintTextWords, ConstraintTextLines:
+		return true
+	}
+	return false
+}
+
+func (e ConstraintText) String() string {
+	return string(e)
+}
+
+func (e *ConstraintText) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ConstraintText(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ConstraintText", str)
+	}
+	return nil
+}
+
+func (e ConstraintText) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ConstraintText) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ConstraintText) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

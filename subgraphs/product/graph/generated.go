@@ -717,7 +717,9 @@ extend schema
     ]
   )
   @link(url: "https://souk.dev/cacheControl/v1.0", import: ["@cacheControl"])
+  @link(url: "https://souk.dev/constraint/v1.0", import: ["@constraint"])
   @composeDirective(name: "@cacheControl")
+  @composeDirective(name: "@constraint")
 
 "How long a response stays fresh (in seconds), and whether callers may share it."
 directive @cacheControl(maxAge: Int, scope: CacheControlScope) on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
@@ -727,6 +729,36 @@ enum CacheControlScope {
   PUBLIC
   "Only the caller that it was made for may get the response."
   PRIVATE
+}
+
+"""
+The values that an argument or an input field accepts. The services refuse others,
+and the REST API documents the limits. In a list, the limits of numbers and text
+are those of its items.
+"""
+directive @constraint(
+  minimum: Long
+  maximum: Long
+  "In characters, like maxLength."
+  minLength: Int
+  maxLength: Int
+  "What the characters of a text may be. Without it and pattern, any except U+0000 and U+FFFD."
+  text: ConstraintText
+  "A regular expression for a text, in the syntax that RE2 and ECMA-262 share."
+  pattern: String
+  minItems: Int
+  maxItems: Int
+  "False: the value may be left out, but not be null."
+  nullable: Boolean
+) on ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION
+
+enum ConstraintText {
+  "No control characters."
+  LINE
+  "No control characters, and at least one character that is not a space."
+  WORDS
+  "No control characters except line feeds and tabs."
+  LINES
 }
 
 "An instant in UTC, in RFC 3339 form."
@@ -750,10 +782,10 @@ type Money @shareable {
 
 "An amount of money. Set exactly one of minorUnits and decimal."
 input MoneyInput {
-  minorUnits: Long
-  decimal: Decimal
+  minorUnits: Long @constraint(minimum: 0)
+  decimal: Decimal @constraint(minimum: 0, maximum: 100000000)
   "The ISO 4217 code. Default: the current currency if a price is changed, otherwise USD."
-  currency: String
+  currency: String @constraint(pattern: "^(AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|KWD|MXN|NOK|NZD|PLN|SEK|SGD|TND|TRY|USD|ZAR)$")
 }
 
 "The position of a page in a connection (Relay cursor connections)."
@@ -838,7 +870,7 @@ type Product @key(fields: "id") @key(fields: "sku") @cacheControl(maxAge: 60) {
 type Category @key(fields: "slug") @cacheControl(maxAge: 300) {
   slug: String!
   name: String!
-  products(first: Int, after: String): ProductConnection! @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20)
+  products(first: Int, after: String @constraint(maxLength: 1000, pattern: "^[A-Za-z0-9_-]+$")): ProductConnection! @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20)
 }
 
 type ProductEdge {
@@ -863,43 +895,43 @@ enum ProductSort {
 }
 
 input ProductFilter {
-  "Words in the name, description or tags, or a SKU. Small typing errors are corrected."
-  search: String
+  "Words in the name, description or tags. Small typing errors are corrected."
+  search: String @constraint(maxLength: 200, text: LINE)
   "The slug of a category."
-  category: String
-  tag: String
+  category: String @constraint(maxLength: 100, text: LINE)
+  tag: String @constraint(maxLength: 100, text: LINE)
   minPrice: MoneyInput
   maxPrice: MoneyInput
   includeRetired: Boolean = false
 }
 
 input CreateProductInput {
-  name: String!
+  name: String! @constraint(minLength: 1, maxLength: 200, text: WORDS)
   price: MoneyInput!
   "Default: generated from the name."
-  sku: String
-  description: String
+  sku: String @constraint(pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+  description: String @constraint(maxLength: 5000, text: LINES)
   "The slug of a category. Default: ` + "`" + `general` + "`" + `."
-  category: String
+  category: String @constraint(maxLength: 100, text: LINE)
   "The weight in grams. Default: 0."
-  weight: Int
-  imageUrl: String
-  tags: [String!]
+  weight: Int @constraint(minimum: 0, maximum: 10000000)
+  imageUrl: String @constraint(minLength: 1, maxLength: 2048, pattern: "^(https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?)?(/(([A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?)?$")
+  tags: [String!] @constraint(maxItems: 20, minLength: 1, maxLength: 40, text: WORDS)
   "Units on hand. They can be ordered as soon as the mutation returns."
-  stock: Int
+  stock: Int @constraint(minimum: 0, maximum: 1000000000)
   "Repeating a call with the same key within 30 days returns the same product. Reusing the key for a different product is a conflict."
-  idempotencyKey: String
+  idempotencyKey: String @constraint(minLength: 1, maxLength: 255, text: LINE)
 }
 
 input UpdateProductInput {
   id: ID!
-  name: String
-  price: MoneyInput
-  description: String
-  category: String
-  weight: Int
-  imageUrl: String
-  tags: [String!]
+  name: String @constraint(minLength: 1, maxLength: 200, text: WORDS, nullable: false)
+  price: MoneyInput @constraint(nullable: false)
+  description: String @constraint(maxLength: 5000, text: LINES, nullable: false)
+  category: String @constraint(maxLength: 100, text: LINE, nullable: false)
+  weight: Int @constraint(minimum: 0, maximum: 10000000, nullable: false)
+  imageUrl: String @constraint(minLength: 1, maxLength: 2048, pattern: "^(https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?)?(/(([A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?)?$")
+  tags: [String!] @constraint(maxItems: 20, minLength: 1, maxLength: 40, text: WORDS, nullable: false)
   "If set, the product must have this version; otherwise the result is a Conflict."
   expectedVersion: Int
 }
@@ -912,10 +944,10 @@ union CreateProductResult = ProductPayload | InvalidInput | Conflict | Forbidden
 union UpdateProductResult = ProductPayload | InvalidInput | NotFound | Conflict | Forbidden
 
 type Query {
-  product(id: ID, sku: String): Product
-  products(filter: ProductFilter, sort: ProductSort = RELEVANCE, first: Int, after: String, last: Int, before: String): ProductConnection! @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 10)
+  product(id: ID, sku: String @constraint(maxLength: 64, text: LINE)): Product
+  products(filter: ProductFilter, sort: ProductSort = RELEVANCE, first: Int, after: String @constraint(maxLength: 1000, pattern: "^[A-Za-z0-9_-]+$"), last: Int, before: String @constraint(maxLength: 1000, pattern: "^[A-Za-z0-9_-]+$")): ProductConnection! @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20) @cacheControl(maxAge: 10)
   categories: [Category!]!
-  category(slug: String!): Category
+  category(slug: String! @constraint(maxLength: 100, text: LINE)): Category
 }
 
 type Mutation {
@@ -6841,6 +6873,22 @@ func (ec *executionContext) marshalOCategory2ᚖsoukᚋsubgraphsᚋproductᚋgra
 		return graphql.Null
 	}
 	return ec._Category(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOConstraintText2ᚖsoukᚋsubgraphsᚋproductᚋgraphᚐConstraintText(ctx context.Context, v any) (*ConstraintText, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(ConstraintText)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOConstraintText2ᚖsoukᚋsubgraphsᚋproductᚋgraphᚐConstraintText(ctx context.Context, sel ast.SelectionSet, v *ConstraintText) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func (ec *executionContext) unmarshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx context.Context, v any) (*decimal.Decimal, error) {
