@@ -124,12 +124,12 @@ func TestInvalidInputNamesEachField(t *testing.T) {
 			paths: "name price.decimal sku description weight imageUrl tags.0 stock",
 		},
 		"what the service knows": {input: `{name: "x", price: {decimal: 1.999}, category: "toyz"}`, paths: "price.decimal category"},
-		"both amounts":     {input: `{name: "x", price: {decimal: 1, minorUnits: 100}}`, paths: "price"},
-		"no amount":        {input: `{name: "x", price: {}}`, paths: "price"},
-		"negative":         {input: `{name: "x", price: {decimal: -0.01}}`, paths: "price.decimal"},
-		"too much":         {input: `{name: "x", price: {decimal: 1e25}}`, paths: "price.decimal"},
-		"unknown currency": {input: `{name: "x", price: {decimal: 1, currency: "XYZ"}}`, paths: "price.currency"},
-		"half a yen":       {input: `{name: "x", price: {decimal: 0.5, currency: "JPY"}}`, paths: "price.decimal"},
+		"both amounts":           {input: `{name: "x", price: {decimal: 1, minorUnits: 100}}`, paths: "price"},
+		"no amount":              {input: `{name: "x", price: {}}`, paths: "price"},
+		"negative":               {input: `{name: "x", price: {decimal: -0.01}}`, paths: "price.decimal"},
+		"too much":               {input: `{name: "x", price: {decimal: 1e25}}`, paths: "price.decimal"},
+		"unknown currency":       {input: `{name: "x", price: {decimal: 1, currency: "XYZ"}}`, paths: "price.currency"},
+		"half a yen":             {input: `{name: "x", price: {decimal: 0.5, currency: "JPY"}}`, paths: "price.decimal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var answer struct {
