@@ -895,7 +895,7 @@ enum ProductSort {
 }
 
 input ProductFilter {
-  "Words in the name, description or tags. Small typing errors are corrected."
+  "Words in the name, description or tags, or a SKU. Small typing errors are corrected."
   search: String @constraint(maxLength: 200, text: LINE)
   "The slug of a category."
   category: String @constraint(maxLength: 100, text: LINE)

@@ -42,6 +42,16 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	AccountMail struct {
+		Address     func(childComplexity int) int
+		DisplayName func(childComplexity int) int
+		ExpiresAt   func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Purpose     func(childComplexity int) int
+		UserID      func(childComplexity int) int
+		Username    func(childComplexity int) int
+	}
+
 	Conflict struct {
 		Code    func(childComplexity int) int
 		Message func(childComplexity int) int
@@ -81,6 +91,15 @@ type ComplexityRoot struct {
 		Message func(childComplexity int) int
 	}
 
+	InvalidToken struct {
+		Code    func(childComplexity int) int
+		Message func(childComplexity int) int
+	}
+
+	MailRequested struct {
+		ExpiresAt func(childComplexity int) int
+	}
+
 	Money struct {
 		Currency   func(childComplexity int) int
 		Decimal    func(childComplexity int) int
@@ -88,14 +107,20 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		ChangePassword func(childComplexity int, input ChangePasswordInput) int
-		EraseUser      func(childComplexity int, input EraseUserInput) int
-		LogIn          func(childComplexity int, input LogInInput) int
-		LogOut         func(childComplexity int, refreshToken string) int
-		RefreshSession func(childComplexity int, refreshToken string) int
-		SetRoles       func(childComplexity int, id string, roles []Role) int
-		SignUp         func(childComplexity int, input SignUpInput) int
-		UpdateUser     func(childComplexity int, input UpdateUserInput) int
+		AddAccountToken          func(childComplexity int, mailID string, hash string) int
+		ChangeEmail              func(childComplexity int, input ChangeEmailInput) int
+		ChangePassword           func(childComplexity int, input ChangePasswordInput) int
+		ConfirmEmail             func(childComplexity int, token string) int
+		EraseUser                func(childComplexity int, input EraseUserInput) int
+		LogIn                    func(childComplexity int, input LogInInput) int
+		LogOut                   func(childComplexity int, refreshToken string) int
+		RefreshSession           func(childComplexity int, refreshToken string) int
+		RequestEmailConfirmation func(childComplexity int, id string) int
+		RequestPasswordReset     func(childComplexity int, login string) int
+		ResetPassword            func(childComplexity int, input ResetPasswordInput) int
+		SetRoles                 func(childComplexity int, id string, roles []Role) int
+		SignUp                   func(childComplexity int, input SignUpInput) int
+		UpdateUser               func(childComplexity int, input UpdateUserInput) int
 	}
 
 	NotFound struct {
@@ -111,6 +136,7 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
+		AccountMails       func(childComplexity int, ids []string) int
 		Contacts           func(childComplexity int, userIds []string) int
 		Me                 func(childComplexity int) int
 		SessionStates      func(childComplexity int, ids []string) int
@@ -133,6 +159,12 @@ type ComplexityRoot struct {
 		Roles  func(childComplexity int) int
 	}
 
+	TooManyAttempts struct {
+		Code       func(childComplexity int) int
+		Message    func(childComplexity int) int
+		RetryAfter func(childComplexity int) int
+	}
+
 	Unavailable struct {
 		Code       func(childComplexity int) int
 		Message    func(childComplexity int) int
@@ -140,15 +172,16 @@ type ComplexityRoot struct {
 	}
 
 	User struct {
-		CreatedAt   func(childComplexity int) int
-		DisplayName func(childComplexity int) int
-		Email       func(childComplexity int) int
-		ErasedAt    func(childComplexity int) int
-		ID          func(childComplexity int) int
-		Phone       func(childComplexity int) int
-		Roles       func(childComplexity int) int
-		Username    func(childComplexity int) int
-		Version     func(childComplexity int) int
+		CreatedAt        func(childComplexity int) int
+		DisplayName      func(childComplexity int) int
+		Email            func(childComplexity int) int
+		EmailConfirmedAt func(childComplexity int) int
+		ErasedAt         func(childComplexity int) int
+		ID               func(childComplexity int) int
+		Phone            func(childComplexity int) int
+		Roles            func(childComplexity int) int
+		Username         func(childComplexity int) int
+		Version          func(childComplexity int) int
 	}
 
 	UserConnection struct {
@@ -186,6 +219,12 @@ type MutationResolver interface {
 	LogOut(ctx context.Context, refreshToken string) (bool, error)
 	UpdateUser(ctx context.Context, input UpdateUserInput) (UpdateUserResult, error)
 	ChangePassword(ctx context.Context, input ChangePasswordInput) (ChangePasswordResult, error)
+	RequestPasswordReset(ctx context.Context, login string) (RequestPasswordResetResult, error)
+	ResetPassword(ctx context.Context, input ResetPasswordInput) (ResetPasswordResult, error)
+	RequestEmailConfirmation(ctx context.Context, id string) (RequestEmailConfirmationResult, error)
+	ChangeEmail(ctx context.Context, input ChangeEmailInput) (ChangeEmailResult, error)
+	ConfirmEmail(ctx context.Context, token string) (ConfirmEmailResult, error)
+	AddAccountToken(ctx context.Context, mailID string, hash string) (bool, error)
 	EraseUser(ctx context.Context, input EraseUserInput) (EraseUserResult, error)
 	SetRoles(ctx context.Context, id string, roles []Role) (UpdateUserResult, error)
 }
@@ -195,6 +234,7 @@ type QueryResolver interface {
 	Users(ctx context.Context, first *int, after *string, last *int, before *string) (*UserConnection, error)
 	Contacts(ctx context.Context, userIds []string) ([]*Contact, error)
 	SessionStates(ctx context.Context, ids []string) ([]*SessionState, error)
+	AccountMails(ctx context.Context, ids []string) ([]*AccountMail, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -214,6 +254,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "AccountMail.address":
+		if e.ComplexityRoot.AccountMail.Address == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountMail.Address(childComplexity), true
+	case "AccountMail.displayName":
+		if e.ComplexityRoot.AccountMail.DisplayName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountMail.DisplayName(childComplexity), true
+	case "AccountMail.expiresAt":
+		if e.ComplexityRoot.AccountMail.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountMail.ExpiresAt(childComplexity), true
+	case "AccountMail.id":
+		if e.ComplexityRoot.AccountMail.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountMail.ID(childComplexity), true
+	case "AccountMail.purpose":
+		if e.ComplexityRoot.AccountMail.Purpose == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountMail.Purpose(childComplexity), true
+	case "AccountMail.userId":
+		if e.ComplexityRoot.AccountMail.UserID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountMail.UserID(childComplexity), true
+	case "AccountMail.username":
+		if e.ComplexityRoot.AccountMail.Username == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountMail.Username(childComplexity), true
 
 	case "Conflict.code":
 		if e.ComplexityRoot.Conflict.Code == nil {
@@ -335,6 +418,26 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.InvalidInput.Message(childComplexity), true
 
+	case "InvalidToken.code":
+		if e.ComplexityRoot.InvalidToken.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvalidToken.Code(childComplexity), true
+	case "InvalidToken.message":
+		if e.ComplexityRoot.InvalidToken.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvalidToken.Message(childComplexity), true
+
+	case "MailRequested.expiresAt":
+		if e.ComplexityRoot.MailRequested.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailRequested.ExpiresAt(childComplexity), true
+
 	case "Money.currency":
 		if e.ComplexityRoot.Money.Currency == nil {
 			break
@@ -354,6 +457,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Money.MinorUnits(childComplexity), true
 
+	case "Mutation.addAccountToken":
+		if e.ComplexityRoot.Mutation.AddAccountToken == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addAccountToken_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddAccountToken(childComplexity, args["mailId"].(string), args["hash"].(string)), true
+	case "Mutation.changeEmail":
+		if e.ComplexityRoot.Mutation.ChangeEmail == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_changeEmail_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ChangeEmail(childComplexity, args["input"].(ChangeEmailInput)), true
 	case "Mutation.changePassword":
 		if e.ComplexityRoot.Mutation.ChangePassword == nil {
 			break
@@ -365,6 +490,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ChangePassword(childComplexity, args["input"].(ChangePasswordInput)), true
+	case "Mutation.confirmEmail":
+		if e.ComplexityRoot.Mutation.ConfirmEmail == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_confirmEmail_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConfirmEmail(childComplexity, args["token"].(string)), true
 	case "Mutation.eraseUser":
 		if e.ComplexityRoot.Mutation.EraseUser == nil {
 			break
@@ -409,6 +545,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RefreshSession(childComplexity, args["refreshToken"].(string)), true
+	case "Mutation.requestEmailConfirmation":
+		if e.ComplexityRoot.Mutation.RequestEmailConfirmation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_requestEmailConfirmation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RequestEmailConfirmation(childComplexity, args["id"].(string)), true
+	case "Mutation.requestPasswordReset":
+		if e.ComplexityRoot.Mutation.RequestPasswordReset == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_requestPasswordReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RequestPasswordReset(childComplexity, args["login"].(string)), true
+	case "Mutation.resetPassword":
+		if e.ComplexityRoot.Mutation.ResetPassword == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resetPassword_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResetPassword(childComplexity, args["input"].(ResetPasswordInput)), true
 	case "Mutation.setRoles":
 		if e.ComplexityRoot.Mutation.SetRoles == nil {
 			break
@@ -481,6 +650,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
 
+	case "Query.accountMails":
+		if e.ComplexityRoot.Query.AccountMails == nil {
+			break
+		}
+
+		args, err := ec.field_Query_accountMails_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AccountMails(childComplexity, args["ids"].([]string)), true
 	case "Query.contacts":
 		if e.ComplexityRoot.Query.Contacts == nil {
 			break
@@ -594,6 +774,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SessionState.Roles(childComplexity), true
 
+	case "TooManyAttempts.code":
+		if e.ComplexityRoot.TooManyAttempts.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TooManyAttempts.Code(childComplexity), true
+	case "TooManyAttempts.message":
+		if e.ComplexityRoot.TooManyAttempts.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TooManyAttempts.Message(childComplexity), true
+	case "TooManyAttempts.retryAfter":
+		if e.ComplexityRoot.TooManyAttempts.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TooManyAttempts.RetryAfter(childComplexity), true
+
 	case "Unavailable.code":
 		if e.ComplexityRoot.Unavailable.Code == nil {
 			break
@@ -631,6 +830,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Email(childComplexity), true
+	case "User.emailConfirmedAt":
+		if e.ComplexityRoot.User.EmailConfirmedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.EmailConfirmedAt(childComplexity), true
 	case "User.erasedAt":
 		if e.ComplexityRoot.User.ErasedAt == nil {
 			break
@@ -729,10 +934,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("ChangeEmailInput", ec.unmarshalInputChangeEmailInput),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", ec.unmarshalInputChangePasswordInput),
 			graphql.NewInputUnmarshaler("EraseUserInput", ec.unmarshalInputEraseUserInput),
 			graphql.NewInputUnmarshaler("LogInInput", ec.unmarshalInputLogInInput),
 			graphql.NewInputUnmarshaler("MoneyInput", ec.unmarshalInputMoneyInput),
+			graphql.NewInputUnmarshaler("ResetPasswordInput", ec.unmarshalInputResetPasswordInput),
 			graphql.NewInputUnmarshaler("SignUpInput", ec.unmarshalInputSignUpInput),
 			graphql.NewInputUnmarshaler("UpdateUserInput", ec.unmarshalInputUpdateUserInput),
 			graphql.NewInputUnmarshaler("UserRepresentation", ec.unmarshalInputUserRepresentation),
@@ -974,6 +1181,8 @@ type User @key(fields: "id") @cacheControl(maxAge: 30, scope: PRIVATE) {
   email: String
   "The telephone number in E.164 form. Null unless the caller is the user or an administrator."
   phone: String
+  "When the user confirmed the e-mail address; null if not yet. Only the user and administrators can see it."
+  emailConfirmedAt: DateTime
   roles: [Role!]!
   createdAt: DateTime!
   "Incremented by every change. Pass it as expectedVersion to change exactly this version."
@@ -1040,11 +1249,49 @@ type UserPayload {
   user: User!
 }
 
+"An e-mail with a token is on its way, unless nobody can get it. The result is the same in either case."
+type MailRequested {
+  "When the token expires."
+  expiresAt: DateTime!
+}
+
+"The token from an e-mail is unknown, expired or already used."
+type InvalidToken implements Error {
+  message: String!
+  code: String!
+}
+
+"The client asks too often."
+type TooManyAttempts implements Error {
+  message: String!
+  code: String!
+  "The number of seconds to wait before a retry."
+  retryAfter: Int!
+}
+
+"An e-mail to be sent about an account. For the store's services only."
+type AccountMail @inaccessible {
+  id: ID!
+  userId: ID!
+  "confirm-email and reset-password have a token, email-changed and password-changed have none."
+  purpose: String!
+  "Where to send it."
+  address: String!
+  username: String!
+  displayName: String!
+  expiresAt: DateTime!
+}
+
 union SignUpResult = Session | UserPayload | InvalidInput | Conflict
 union LogInResult = Session | InvalidCredentials
 union RefreshResult = Session | InvalidCredentials
 union UpdateUserResult = UserPayload | InvalidInput | NotFound | Conflict | Forbidden
 union ChangePasswordResult = UserPayload | InvalidInput | InvalidCredentials | Forbidden | NotFound
+union RequestPasswordResetResult = MailRequested | TooManyAttempts
+union ResetPasswordResult = UserPayload | InvalidInput | InvalidToken
+union RequestEmailConfirmationResult = MailRequested | TooManyAttempts | Forbidden | NotFound
+union ChangeEmailResult = MailRequested | TooManyAttempts | InvalidInput | InvalidCredentials | Forbidden | NotFound
+union ConfirmEmailResult = UserPayload | InvalidToken | Conflict
 union EraseUserResult = UserPayload | InvalidCredentials | Conflict | Forbidden | NotFound
 
 input SignUpInput {
@@ -1057,7 +1304,7 @@ input SignUpInput {
 }
 
 input LogInInput {
-  "The username or the e-mail address."
+  "The username, or the e-mail address if it is confirmed."
   login: String!
   password: String!
 }
@@ -1065,7 +1312,6 @@ input LogInInput {
 input UpdateUserInput {
   id: ID!
   username: String @constraint(nullable: false)
-  email: String @constraint(nullable: false)
   displayName: String @constraint(nullable: false)
   phone: String
   "If set, the account must have this version; otherwise the result is a Conflict."
@@ -1079,6 +1325,20 @@ input ChangePasswordInput {
   newPassword: String!
 }
 
+input ResetPasswordInput {
+  "The token from the e-mail."
+  token: String!
+  "At least 8 characters."
+  newPassword: String!
+}
+
+input ChangeEmailInput {
+  id: ID!
+  email: String!
+  "Required unless the account has no password yet or the caller is an administrator who changes another account."
+  currentPassword: String
+}
+
 input EraseUserInput {
   id: ID!
   "Required unless the account has no password or the caller is an administrator who erases another account."
@@ -1088,15 +1348,19 @@ input EraseUserInput {
 type Query {
   "The caller, or null if the request has no valid token."
   me: User @cacheControl(maxAge: 0, scope: PRIVATE)
+  "Null unless the caller is the user or an administrator."
   user(id: ID!): User
+  "All users for administrators, otherwise only the caller."
   users(first: Int, after: String @constraint(maxLength: 1000, pattern: "^[A-Za-z0-9_-]+$"), last: Int, before: String @constraint(maxLength: 1000, pattern: "^[A-Za-z0-9_-]+$")): UserConnection! @listSize(slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false, assumedSize: 20)
   contacts(userIds: [ID!]!): [Contact]! @inaccessible
   "The states of sessions, in the order of their IDs (the sid claim of an access token). Null for an unknown session."
   sessionStates(ids: [ID!]!): [SessionState]! @inaccessible
+  "E-mails to be sent, in the order of their IDs. Null for those that need not be sent, or not any more."
+  accountMails(ids: [ID!]!): [AccountMail]! @inaccessible
 }
 
 type Mutation {
-  "Creates an account. The cost reflects that hashing a password takes 20 MB of memory for 50 ms."
+  "Creates an account, and sends an e-mail with a token for confirmEmail. Several accounts can have an e-mail address, until one confirms it. The cost reflects that hashing a password takes 20 MB of memory for 50 ms."
   signUp(input: SignUpInput!): SignUpResult! @cost(weight: 2000)
   "Starts a session. Costs as much as signUp."
   logIn(input: LogInInput!): LogInResult! @cost(weight: 2000)
@@ -1106,6 +1370,18 @@ type Mutation {
   logOut(refreshToken: String!): Boolean!
   updateUser(input: UpdateUserInput!): UpdateUserResult!
   changePassword(input: ChangePasswordInput!): ChangePasswordResult! @cost(weight: 2000)
+  "Sends an e-mail with a token for resetPassword, if there is an account with this username or e-mail address. The result does not tell."
+  requestPasswordReset(login: String!): RequestPasswordResetResult! @cost(weight: 200)
+  "Replaces a forgotten password, ends the sessions of the account and confirms its e-mail address."
+  resetPassword(input: ResetPasswordInput!): ResetPasswordResult! @cost(weight: 2000)
+  "Sends an e-mail with a token for confirmEmail to the address of the account."
+  requestEmailConfirmation(id: ID!): RequestEmailConfirmationResult! @cost(weight: 200)
+  "Sends an e-mail with a token for confirmEmail to a new address, which the account has from then on."
+  changeEmail(input: ChangeEmailInput!): ChangeEmailResult! @cost(weight: 2000)
+  "Confirms the e-mail address that a token was sent to. If another account has confirmed it, the result is a Conflict."
+  confirmEmail(token: String!): ConfirmEmailResult!
+  "Registers the SHA-256 hash, in hexadecimal, of a token that is about to be sent with an e-mail. Returns whether the e-mail should be sent."
+  addAccountToken(mailId: ID!, hash: String!): Boolean! @inaccessible
   "Erases an account: ends its sessions and empties its personal data in every service, for good. Orders that are not shipped are cancelled."
   eraseUser(input: EraseUserInput!): EraseUserResult! @cost(weight: 2000)
   "Replaces the roles of a user. Administrators only."
@@ -1197,6 +1473,26 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func (ec *executionContext) childFields_AccountMail(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AccountMail_id(ctx, field)
+	case "userId":
+		return ec.fieldContext_AccountMail_userId(ctx, field)
+	case "purpose":
+		return ec.fieldContext_AccountMail_purpose(ctx, field)
+	case "address":
+		return ec.fieldContext_AccountMail_address(ctx, field)
+	case "username":
+		return ec.fieldContext_AccountMail_username(ctx, field)
+	case "displayName":
+		return ec.fieldContext_AccountMail_displayName(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_AccountMail_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccountMail", field.Name)
+}
+
 func (ec *executionContext) childFields_Contact(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userId":
@@ -1263,6 +1559,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_email(ctx, field)
 	case "phone":
 		return ec.fieldContext_User_phone(ctx, field)
+	case "emailConfirmedAt":
+		return ec.fieldContext_User_emailConfirmedAt(ctx, field)
 	case "roles":
 		return ec.fieldContext_User_roles(ctx, field)
 	case "createdAt":
@@ -1437,6 +1735,42 @@ func (ec *executionContext) field_Entity_findUser_args(ctx context.Context, rawA
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_addAccountToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "mailId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["mailId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "hash",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["hash"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_changeEmail_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (ChangeEmailInput, error) {
+			return ec.unmarshalNChangeEmailInput2soukᚋsubgraphsᚋuserᚋgraphᚐChangeEmailInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_changePassword_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1448,6 +1782,20 @@ func (ec *executionContext) field_Mutation_changePassword_args(ctx context.Conte
 		return nil, err
 	}
 	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_confirmEmail_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "token",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["token"] = arg0
 	return args, nil
 }
 
@@ -1504,6 +1852,48 @@ func (ec *executionContext) field_Mutation_refreshSession_args(ctx context.Conte
 		return nil, err
 	}
 	args["refreshToken"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_requestEmailConfirmation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_requestPasswordReset_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "login",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["login"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_resetPassword_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (ResetPasswordInput, error) {
+			return ec.unmarshalNResetPasswordInput2soukᚋsubgraphsᚋuserᚋgraphᚐResetPasswordInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -1582,6 +1972,20 @@ func (ec *executionContext) field_Query__entities_args(ctx context.Context, rawA
 		return nil, err
 	}
 	args["representations"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_accountMails_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "ids",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ids"] = arg0
 	return args, nil
 }
 
@@ -1738,6 +2142,167 @@ func (ec *executionContext) field___Type_inputFields_args(ctx context.Context, r
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _AccountMail_id(ctx context.Context, field graphql.CollectedField, obj *AccountMail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountMail_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountMail_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountMail", field, false, false, "ID")
+}
+
+func (ec *executionContext) _AccountMail_userId(ctx context.Context, field graphql.CollectedField, obj *AccountMail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountMail_userId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountMail_userId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountMail", field, false, false, "ID")
+}
+
+func (ec *executionContext) _AccountMail_purpose(ctx context.Context, field graphql.CollectedField, obj *AccountMail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountMail_purpose(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Purpose, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountMail_purpose(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountMail", field, false, false, "String")
+}
+
+func (ec *executionContext) _AccountMail_address(ctx context.Context, field graphql.CollectedField, obj *AccountMail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountMail_address(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Address, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountMail_address(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountMail", field, false, false, "String")
+}
+
+func (ec *executionContext) _AccountMail_username(ctx context.Context, field graphql.CollectedField, obj *AccountMail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountMail_username(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Username, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountMail_username(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountMail", field, false, false, "String")
+}
+
+func (ec *executionContext) _AccountMail_displayName(ctx context.Context, field graphql.CollectedField, obj *AccountMail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountMail_displayName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DisplayName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountMail_displayName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountMail", field, false, false, "String")
+}
+
+func (ec *executionContext) _AccountMail_expiresAt(ctx context.Context, field graphql.CollectedField, obj *AccountMail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountMail_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountMail_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountMail", field, false, false, "DateTime")
+}
 
 func (ec *executionContext) _Conflict_message(ctx context.Context, field graphql.CollectedField, obj *schema.Conflict) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -2183,6 +2748,75 @@ func (ec *executionContext) fieldContext_InvalidInput_fields(_ context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _InvalidToken_message(ctx context.Context, field graphql.CollectedField, obj *account.InvalidToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InvalidToken_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InvalidToken_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvalidToken", field, false, false, "String")
+}
+
+func (ec *executionContext) _InvalidToken_code(ctx context.Context, field graphql.CollectedField, obj *account.InvalidToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InvalidToken_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InvalidToken_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvalidToken", field, true, false, "String")
+}
+
+func (ec *executionContext) _MailRequested_expiresAt(ctx context.Context, field graphql.CollectedField, obj *MailRequested) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MailRequested_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MailRequested_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MailRequested", field, false, false, "DateTime")
+}
+
 func (ec *executionContext) _Money_minorUnits(ctx context.Context, field graphql.CollectedField, obj *schema.Money) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2510,6 +3144,270 @@ func (ec *executionContext) fieldContext_Mutation_changePassword(ctx context.Con
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_changePassword_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_requestPasswordReset(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_requestPasswordReset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RequestPasswordReset(ctx, fc.Args["login"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v RequestPasswordResetResult) graphql.Marshaler {
+			return ec.marshalNRequestPasswordResetResult2soukᚋsubgraphsᚋuserᚋgraphᚐRequestPasswordResetResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_requestPasswordReset(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type RequestPasswordResetResult does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_requestPasswordReset_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_resetPassword(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_resetPassword(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ResetPassword(ctx, fc.Args["input"].(ResetPasswordInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ResetPasswordResult) graphql.Marshaler {
+			return ec.marshalNResetPasswordResult2soukᚋsubgraphsᚋuserᚋgraphᚐResetPasswordResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_resetPassword(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type ResetPasswordResult does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_resetPassword_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_requestEmailConfirmation(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_requestEmailConfirmation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RequestEmailConfirmation(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v RequestEmailConfirmationResult) graphql.Marshaler {
+			return ec.marshalNRequestEmailConfirmationResult2soukᚋsubgraphsᚋuserᚋgraphᚐRequestEmailConfirmationResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_requestEmailConfirmation(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type RequestEmailConfirmationResult does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_requestEmailConfirmation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_changeEmail(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_changeEmail(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ChangeEmail(ctx, fc.Args["input"].(ChangeEmailInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ChangeEmailResult) graphql.Marshaler {
+			return ec.marshalNChangeEmailResult2soukᚋsubgraphsᚋuserᚋgraphᚐChangeEmailResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_changeEmail(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type ChangeEmailResult does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_changeEmail_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_confirmEmail(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_confirmEmail(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ConfirmEmail(ctx, fc.Args["token"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ConfirmEmailResult) graphql.Marshaler {
+			return ec.marshalNConfirmEmailResult2soukᚋsubgraphsᚋuserᚋgraphᚐConfirmEmailResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_confirmEmail(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type ConfirmEmailResult does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_confirmEmail_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_addAccountToken(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_addAccountToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AddAccountToken(ctx, fc.Args["mailId"].(string), fc.Args["hash"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_addAccountToken(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Boolean does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_addAccountToken_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -2950,6 +3848,50 @@ func (ec *executionContext) fieldContext_Query_sessionStates(ctx context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_accountMails(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_accountMails(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().AccountMails(ctx, fc.Args["ids"].([]string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*AccountMail) graphql.Marshaler {
+			return ec.marshalNAccountMail2ᚕᚖsoukᚋsubgraphsᚋuserᚋgraphᚐAccountMail(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_accountMails(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AccountMail(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_accountMails_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query__entities(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3272,6 +4214,75 @@ func (ec *executionContext) fieldContext_SessionState_roles(_ context.Context, f
 	return graphql.NewScalarFieldContext("SessionState", field, false, false, "Role")
 }
 
+func (ec *executionContext) _TooManyAttempts_message(ctx context.Context, field graphql.CollectedField, obj *account.TooManyAttempts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TooManyAttempts_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TooManyAttempts_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TooManyAttempts", field, false, false, "String")
+}
+
+func (ec *executionContext) _TooManyAttempts_code(ctx context.Context, field graphql.CollectedField, obj *account.TooManyAttempts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TooManyAttempts_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TooManyAttempts_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TooManyAttempts", field, true, false, "String")
+}
+
+func (ec *executionContext) _TooManyAttempts_retryAfter(ctx context.Context, field graphql.CollectedField, obj *account.TooManyAttempts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TooManyAttempts_retryAfter(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RetryAfter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TooManyAttempts_retryAfter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TooManyAttempts", field, false, false, "Int")
+}
+
 func (ec *executionContext) _Unavailable_message(ctx context.Context, field graphql.CollectedField, obj *schema.Unavailable) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3454,6 +4465,29 @@ func (ec *executionContext) _User_phone(ctx context.Context, field graphql.Colle
 }
 func (ec *executionContext) fieldContext_User_phone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("User", field, false, false, "String")
+}
+
+func (ec *executionContext) _User_emailConfirmedAt(ctx context.Context, field graphql.CollectedField, obj *User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_emailConfirmedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EmailConfirmedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_emailConfirmedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, "DateTime")
 }
 
 func (ec *executionContext) _User_roles(ctx context.Context, field graphql.CollectedField, obj *User) (ret graphql.Marshaler) {
@@ -4850,6 +5884,62 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputChangeEmailInput(ctx context.Context, obj any) (ChangeEmailInput, error) {
+	var it ChangeEmailInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "email", "currentPassword"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "email":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Email = data
+		case "currentPassword":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currentPassword"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CurrentPassword = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalChangeEmailInput unmarshals raw into the ChangeEmailInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalChangeEmailInput(ctx context.Context, raw any) (ChangeEmailInput, error) {
+	var out ChangeEmailInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ChangeEmailInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputChangePasswordInput(ctx context.Context, obj any) (ChangePasswordInput, error) {
 	var it ChangePasswordInput
 	if obj == nil {
@@ -5060,6 +6150,55 @@ func UnmarshalMoneyInput(ctx context.Context, raw any) (schema.MoneyInput, error
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputResetPasswordInput(ctx context.Context, obj any) (ResetPasswordInput, error) {
+	var it ResetPasswordInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"token", "newPassword"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "token":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Token = data
+		case "newPassword":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("newPassword"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NewPassword = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalResetPasswordInput unmarshals raw into the ResetPasswordInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalResetPasswordInput(ctx context.Context, raw any) (ResetPasswordInput, error) {
+	var out ResetPasswordInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ResetPasswordInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputSignUpInput(ctx context.Context, obj any) (SignUpInput, error) {
 	var it SignUpInput
 	if obj == nil {
@@ -5141,7 +6280,7 @@ func (ec *executionContext) unmarshalInputUpdateUserInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "username", "email", "displayName", "phone", "expectedVersion"}
+	fieldsInOrder := [...]string{"id", "username", "displayName", "phone", "expectedVersion"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -5162,13 +6301,6 @@ func (ec *executionContext) unmarshalInputUpdateUserInput(ctx context.Context, o
 				return it, err
 			}
 			it.Username = data
-		case "email":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Email = data
 		case "displayName":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("displayName"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -5253,6 +6385,51 @@ func UnmarshalUserRepresentation(ctx context.Context, raw any) (UserRepresentati
 
 // region    ************************** interface.gotpl ***************************
 
+func (ec *executionContext) _ChangeEmailResult(ctx context.Context, sel ast.SelectionSet, obj ChangeEmailResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case *account.TooManyAttempts:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TooManyAttempts(ctx, sel, obj)
+	case *schema.NotFound:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._NotFound(ctx, sel, obj)
+	case *schema.InvalidInput:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._InvalidInput(ctx, sel, obj)
+	case *account.InvalidCredentials:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._InvalidCredentials(ctx, sel, obj)
+	case *schema.Forbidden:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Forbidden(ctx, sel, obj)
+	case MailRequested:
+		return ec._MailRequested(ctx, sel, &obj)
+	case *MailRequested:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._MailRequested(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of ChangeEmailResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
 func (ec *executionContext) _ChangePasswordResult(ctx context.Context, sel ast.SelectionSet, obj ChangePasswordResult) graphql.Marshaler {
 	switch obj := (obj).(type) {
 	case nil:
@@ -5289,6 +6466,36 @@ func (ec *executionContext) _ChangePasswordResult(ctx context.Context, sel ast.S
 			return typedObj
 		} else {
 			panic(fmt.Errorf("unexpected type %T; non-generated variants of ChangePasswordResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
+func (ec *executionContext) _ConfirmEmailResult(ctx context.Context, sel ast.SelectionSet, obj ConfirmEmailResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case *account.InvalidToken:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._InvalidToken(ctx, sel, obj)
+	case *schema.Conflict:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Conflict(ctx, sel, obj)
+	case UserPayload:
+		return ec._UserPayload(ctx, sel, &obj)
+	case *UserPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._UserPayload(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of ConfirmEmailResult must implement graphql.Marshaler", obj))
 		}
 	}
 }
@@ -5342,11 +6549,21 @@ func (ec *executionContext) _Error(ctx context.Context, sel ast.SelectionSet, ob
 			return graphql.Null
 		}
 		return ec._Unavailable(ctx, sel, obj)
+	case *account.TooManyAttempts:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TooManyAttempts(ctx, sel, obj)
 	case *schema.NotFound:
 		if obj == nil {
 			return graphql.Null
 		}
 		return ec._NotFound(ctx, sel, obj)
+	case *account.InvalidToken:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._InvalidToken(ctx, sel, obj)
 	case *schema.InvalidInput:
 		if obj == nil {
 			return graphql.Null
@@ -5422,6 +6639,96 @@ func (ec *executionContext) _RefreshResult(ctx context.Context, sel ast.Selectio
 			return typedObj
 		} else {
 			panic(fmt.Errorf("unexpected type %T; non-generated variants of RefreshResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
+func (ec *executionContext) _RequestEmailConfirmationResult(ctx context.Context, sel ast.SelectionSet, obj RequestEmailConfirmationResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case *account.TooManyAttempts:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TooManyAttempts(ctx, sel, obj)
+	case *schema.NotFound:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._NotFound(ctx, sel, obj)
+	case *schema.Forbidden:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Forbidden(ctx, sel, obj)
+	case MailRequested:
+		return ec._MailRequested(ctx, sel, &obj)
+	case *MailRequested:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._MailRequested(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of RequestEmailConfirmationResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
+func (ec *executionContext) _RequestPasswordResetResult(ctx context.Context, sel ast.SelectionSet, obj RequestPasswordResetResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case *account.TooManyAttempts:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TooManyAttempts(ctx, sel, obj)
+	case MailRequested:
+		return ec._MailRequested(ctx, sel, &obj)
+	case *MailRequested:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._MailRequested(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of RequestPasswordResetResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
+func (ec *executionContext) _ResetPasswordResult(ctx context.Context, sel ast.SelectionSet, obj ResetPasswordResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case *account.InvalidToken:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._InvalidToken(ctx, sel, obj)
+	case *schema.InvalidInput:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._InvalidInput(ctx, sel, obj)
+	case UserPayload:
+		return ec._UserPayload(ctx, sel, &obj)
+	case *UserPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._UserPayload(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of ResetPasswordResult must implement graphql.Marshaler", obj))
 		}
 	}
 }
@@ -5527,7 +6834,70 @@ func (ec *executionContext) __Entity(ctx context.Context, sel ast.SelectionSet, 
 
 // region    **************************** object.gotpl ****************************
 
-var conflictImplementors = []string{"Conflict", "Error", "SignUpResult", "UpdateUserResult", "EraseUserResult"}
+var accountMailImplementors = []string{"AccountMail"}
+
+func (ec *executionContext) _AccountMail(ctx context.Context, sel ast.SelectionSet, obj *AccountMail) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, accountMailImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AccountMail")
+		case "id":
+			out.Values[i] = ec._AccountMail_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userId":
+			out.Values[i] = ec._AccountMail_userId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "purpose":
+			out.Values[i] = ec._AccountMail_purpose(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "address":
+			out.Values[i] = ec._AccountMail_address(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "username":
+			out.Values[i] = ec._AccountMail_username(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "displayName":
+			out.Values[i] = ec._AccountMail_displayName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = ec._AccountMail_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var conflictImplementors = []string{"Conflict", "Error", "SignUpResult", "UpdateUserResult", "ConfirmEmailResult", "EraseUserResult"}
 
 func (ec *executionContext) _Conflict(ctx context.Context, sel ast.SelectionSet, obj *schema.Conflict) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, conflictImplementors)
@@ -5660,7 +7030,7 @@ func (ec *executionContext) _Entity(ctx context.Context, sel ast.SelectionSet) g
 	return out
 }
 
-var forbiddenImplementors = []string{"Forbidden", "Error", "UpdateUserResult", "ChangePasswordResult", "EraseUserResult"}
+var forbiddenImplementors = []string{"Forbidden", "Error", "UpdateUserResult", "ChangePasswordResult", "RequestEmailConfirmationResult", "ChangeEmailResult", "EraseUserResult"}
 
 func (ec *executionContext) _Forbidden(ctx context.Context, sel ast.SelectionSet, obj *schema.Forbidden) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, forbiddenImplementors)
@@ -5698,7 +7068,7 @@ func (ec *executionContext) _Forbidden(ctx context.Context, sel ast.SelectionSet
 	return out
 }
 
-var invalidCredentialsImplementors = []string{"InvalidCredentials", "Error", "LogInResult", "RefreshResult", "ChangePasswordResult", "EraseUserResult"}
+var invalidCredentialsImplementors = []string{"InvalidCredentials", "Error", "LogInResult", "RefreshResult", "ChangePasswordResult", "ChangeEmailResult", "EraseUserResult"}
 
 func (ec *executionContext) _InvalidCredentials(ctx context.Context, sel ast.SelectionSet, obj *account.InvalidCredentials) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invalidCredentialsImplementors)
@@ -5779,7 +7149,7 @@ func (ec *executionContext) _InvalidField(ctx context.Context, sel ast.Selection
 	return out
 }
 
-var invalidInputImplementors = []string{"InvalidInput", "Error", "SignUpResult", "UpdateUserResult", "ChangePasswordResult"}
+var invalidInputImplementors = []string{"InvalidInput", "Error", "SignUpResult", "UpdateUserResult", "ChangePasswordResult", "ResetPasswordResult", "ChangeEmailResult"}
 
 func (ec *executionContext) _InvalidInput(ctx context.Context, sel ast.SelectionSet, obj *schema.InvalidInput) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invalidInputImplementors)
@@ -5802,6 +7172,77 @@ func (ec *executionContext) _InvalidInput(ctx context.Context, sel ast.Selection
 			}
 		case "fields":
 			out.Values[i] = ec._InvalidInput_fields(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var invalidTokenImplementors = []string{"InvalidToken", "Error", "ResetPasswordResult", "ConfirmEmailResult"}
+
+func (ec *executionContext) _InvalidToken(ctx context.Context, sel ast.SelectionSet, obj *account.InvalidToken) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, invalidTokenImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InvalidToken")
+		case "message":
+			out.Values[i] = ec._InvalidToken_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "code":
+			out.Values[i] = ec._InvalidToken_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var mailRequestedImplementors = []string{"MailRequested", "RequestPasswordResetResult", "RequestEmailConfirmationResult", "ChangeEmailResult"}
+
+func (ec *executionContext) _MailRequested(ctx context.Context, sel ast.SelectionSet, obj *MailRequested) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, mailRequestedImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MailRequested")
+		case "expiresAt":
+			out.Values[i] = ec._MailRequested_expiresAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -5926,6 +7367,48 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "requestPasswordReset":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_requestPasswordReset(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "resetPassword":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_resetPassword(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "requestEmailConfirmation":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_requestEmailConfirmation(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changeEmail":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_changeEmail(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "confirmEmail":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_confirmEmail(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "addAccountToken":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_addAccountToken(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "eraseUser":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_eraseUser(ctx, field)
@@ -5957,7 +7440,7 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 	return out
 }
 
-var notFoundImplementors = []string{"NotFound", "Error", "UpdateUserResult", "ChangePasswordResult", "EraseUserResult"}
+var notFoundImplementors = []string{"NotFound", "Error", "UpdateUserResult", "ChangePasswordResult", "RequestEmailConfirmationResult", "ChangeEmailResult", "EraseUserResult"}
 
 func (ec *executionContext) _NotFound(ctx context.Context, sel ast.SelectionSet, obj *schema.NotFound) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, notFoundImplementors)
@@ -6091,6 +7574,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_sessionStates(ctx, field)
+				})
+		case "accountMails":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_accountMails(ctx, field)
 				})
 		case "_entities":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
@@ -6226,6 +7715,49 @@ func (ec *executionContext) _SessionState(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var tooManyAttemptsImplementors = []string{"TooManyAttempts", "Error", "RequestPasswordResetResult", "RequestEmailConfirmationResult", "ChangeEmailResult"}
+
+func (ec *executionContext) _TooManyAttempts(ctx context.Context, sel ast.SelectionSet, obj *account.TooManyAttempts) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, tooManyAttemptsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TooManyAttempts")
+		case "message":
+			out.Values[i] = ec._TooManyAttempts_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "code":
+			out.Values[i] = ec._TooManyAttempts_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "retryAfter":
+			out.Values[i] = ec._TooManyAttempts_retryAfter(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var unavailableImplementors = []string{"Unavailable", "Error"}
 
 func (ec *executionContext) _Unavailable(ctx context.Context, sel ast.SelectionSet, obj *schema.Unavailable) graphql.Marshaler {
@@ -6302,6 +7834,11 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "phone":
 			out.Values[i] = ec._User_phone(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "emailConfirmedAt":
+			out.Values[i] = ec._User_emailConfirmedAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -6428,7 +7965,7 @@ func (ec *executionContext) _UserEdge(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
-var userPayloadImplementors = []string{"UserPayload", "SignUpResult", "UpdateUserResult", "ChangePasswordResult", "EraseUserResult"}
+var userPayloadImplementors = []string{"UserPayload", "SignUpResult", "UpdateUserResult", "ChangePasswordResult", "ResetPasswordResult", "ConfirmEmailResult", "EraseUserResult"}
 
 func (ec *executionContext) _UserPayload(ctx context.Context, sel ast.SelectionSet, obj *UserPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, userPayloadImplementors)
@@ -6856,6 +8393,16 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) marshalNAccountMail2ᚕᚖsoukᚋsubgraphsᚋuserᚋgraphᚐAccountMail(ctx context.Context, sel ast.SelectionSet, v []*AccountMail) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 2, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalOAccountMail2ᚖsoukᚋsubgraphsᚋuserᚋgraphᚐAccountMail(ctx, sel, v[i])
+	})
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -6870,6 +8417,19 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	return res
 }
 
+func (ec *executionContext) unmarshalNChangeEmailInput2soukᚋsubgraphsᚋuserᚋgraphᚐChangeEmailInput(ctx context.Context, v any) (ChangeEmailInput, error) {
+	res, err := ec.unmarshalInputChangeEmailInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNChangeEmailResult2soukᚋsubgraphsᚋuserᚋgraphᚐChangeEmailResult(ctx context.Context, sel ast.SelectionSet, v ChangeEmailResult) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ChangeEmailResult!")
+		return graphql.Null
+	}
+	return ec._ChangeEmailResult(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNChangePasswordInput2soukᚋsubgraphsᚋuserᚋgraphᚐChangePasswordInput(ctx context.Context, v any) (ChangePasswordInput, error) {
 	res, err := ec.unmarshalInputChangePasswordInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -6881,6 +8441,14 @@ func (ec *executionContext) marshalNChangePasswordResult2soukᚋsubgraphsᚋuser
 		return graphql.Null
 	}
 	return ec._ChangePasswordResult(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNConfirmEmailResult2soukᚋsubgraphsᚋuserᚋgraphᚐConfirmEmailResult(ctx context.Context, sel ast.SelectionSet, v ConfirmEmailResult) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ConfirmEmailResult!")
+		return graphql.Null
+	}
+	return ec._ConfirmEmailResult(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNContact2ᚕᚖsoukᚋsubgraphsᚋuserᚋgraphᚐContact(ctx context.Context, sel ast.SelectionSet, v []*Contact) graphql.Marshaler {
@@ -7070,6 +8638,35 @@ func (ec *executionContext) marshalNRefreshResult2soukᚋsubgraphsᚋuserᚋgrap
 		return graphql.Null
 	}
 	return ec._RefreshResult(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRequestEmailConfirmationResult2soukᚋsubgraphsᚋuserᚋgraphᚐRequestEmailConfirmationResult(ctx context.Context, sel ast.SelectionSet, v RequestEmailConfirmationResult) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RequestEmailConfirmationResult!")
+		return graphql.Null
+	}
+	return ec._RequestEmailConfirmationResult(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRequestPasswordResetResult2soukᚋsubgraphsᚋuserᚋgraphᚐRequestPasswordResetResult(ctx context.Context, sel ast.SelectionSet, v RequestPasswordResetResult) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RequestPasswordResetResult!")
+		return graphql.Null
+	}
+	return ec._RequestPasswordResetResult(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNResetPasswordInput2soukᚋsubgraphsᚋuserᚋgraphᚐResetPasswordInput(ctx context.Context, v any) (ResetPasswordInput, error) {
+	res, err := ec.unmarshalInputResetPasswordInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNResetPasswordResult2soukᚋsubgraphsᚋuserᚋgraphᚐResetPasswordResult(ctx context.Context, sel ast.SelectionSet, v ResetPasswordResult) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ResetPasswordResult!")
+		return graphql.Null
+	}
+	return ec._ResetPasswordResult(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNRole2soukᚋsubgraphsᚋuserᚋgraphᚐRole(ctx context.Context, v any) (Role, error) {
@@ -7582,6 +9179,13 @@ func (ec *executionContext) marshalNfederation__Scope2ᚕᚕstringᚄ(ctx contex
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalOAccountMail2ᚖsoukᚋsubgraphsᚋuserᚋgraphᚐAccountMail(ctx context.Context, sel ast.SelectionSet, v *AccountMail) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AccountMail(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOBoolean2bool(ctx context.Context, v any) (bool, error) {
