@@ -9,11 +9,9 @@ import (
 )
 
 const (
-	// maxMatches is how many products a search compares by their words. Those
-	// for very frequent words match more.
-	maxMatches = 10_000
-	// maxSimilar is how many of them, the best by their words, it also compares
-	// by similarity, which takes longest. The others follow these.
+	// maxSimilar is how many of the products that match, the best by their
+	// words, a search also compares by similarity, which takes longest. The
+	// others follow these.
 	maxSimilar = 1_000
 	// maxCodes bounds the products that are found by the beginning of their SKU.
 	maxCodes = 100
@@ -102,19 +100,19 @@ func (s *search) ranked(q *query) string {
 	rank, closest, similarity := []string{"0"}, []string{"0"}, []string{"0"}
 	for _, w := range s.words {
 		rank = append(rank, "ts_rank(p.document, "+w.lexemes+"::tsquery)")
-		similarity = append(similarity, "similarity_in("+q.arg(w.text)+", s.words)")
+		similarity = append(similarity, "similarity_in("+q.arg(w.text)+", p.words)")
 		if w.closest != "" {
 			closest = append(closest, "ts_rank(p.document, "+q.arg(w.closest)+"::tsquery)")
 		}
 	}
 	return fmt.Sprintf(`SELECT p.id, CASE
 			WHEN p.sku = %[1]s THEN 0
-			WHEN p.position <= %[2]d THEN (1000000 * (%[3]d - p.rank - 0.5 * (SELECT %[4]s FROM products s WHERE s.id = p.id)))::bigint
+			WHEN p.position <= %[2]d THEN (1000000 * (%[3]d - p.rank - 0.5 * (%[4]s)))::bigint
 			ELSE (1000000 * (%[5]d - p.rank))::bigint END AS distance
 		FROM (
 			SELECT p.*, row_number() OVER (ORDER BY p.rank + p.closest DESC, p.id) AS position
-			FROM (SELECT p.id, p.sku, %[6]s AS rank, %[7]s AS closest FROM %[8]s LIMIT %[9]d) p
+			FROM (SELECT p.id, p.sku, p.words, %[6]s AS rank, %[7]s AS closest FROM %[8]s) p
 		) p`,
 		q.arg(strings.ToUpper(s.terms)), maxSimilar, 2*len(s.words), strings.Join(similarity, " + "), 3*len(s.words),
-		strings.Join(rank, " + "), strings.Join(closest, " + "), q.matching(), maxMatches)
+		strings.Join(rank, " + "), strings.Join(closest, " + "), q.matching())
 }
