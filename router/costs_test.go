@@ -3,6 +3,7 @@ package router_test
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,13 +148,13 @@ func write(o *ast.OperationDefinition, all ast.FragmentDefinitionList) string {
 		for _, selection := range set {
 			switch s := selection.(type) {
 			case *ast.Field:
-				s.Directives = nil // the directives of REST routes
+				s.Directives = standard(s.Directives)
 				visit(s.SelectionSet)
 			case *ast.InlineFragment:
-				s.Directives = nil
+				s.Directives = standard(s.Directives)
 				visit(s.SelectionSet)
 			case *ast.FragmentSpread:
-				s.Directives = nil
+				s.Directives = standard(s.Directives)
 				if f := all.ForName(s.Name); f != nil && !used[s.Name] {
 					f.Directives = nil
 					used[s.Name] = true
@@ -167,4 +168,9 @@ func write(o *ast.OperationDefinition, all ast.FragmentDefinitionList) string {
 	var b strings.Builder
 	formatter.NewFormatter(&b).FormatQueryDocument(document)
 	return b.String()
+}
+
+// standard removes the directives of REST routes.
+func standard(list ast.DirectiveList) ast.DirectiveList {
+	return slices.DeleteFunc(list, func(d *ast.Directive) bool { return d.Name != "include" && d.Name != "skip" })
 }

@@ -16,13 +16,10 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
-	"souk/internal/pgserver/pgtest"
 	"souk/subgraphs"
 	"souk/subgraphs/internal/server"
 	"souk/subgraphs/internal/servicetest"
 )
-
-func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // notText are texts that no argument accepts, as they stand in JSON.
 var notText = map[string]string{
@@ -117,14 +114,14 @@ func below(s *ast.Schema, t *ast.Type, path []string) (paths [][]string) {
 	return paths
 }
 
-// value returns a JSON value of a type: text at the path, and elsewhere only what is
+// jsonValue returns a JSON value of a type: text at the path, and elsewhere only what is
 // required.
-func value(s *ast.Schema, t *ast.Type, path []string, text string) string {
+func jsonValue(s *ast.Schema, t *ast.Type, path []string, text string) string {
 	if t.Elem != nil {
 		if len(path) == 0 {
 			return "[]"
 		}
-		return "[" + value(s, t.Elem, path[1:], text) + "]"
+		return "[" + jsonValue(s, t.Elem, path[1:], text) + "]"
 	}
 	definition := s.Types[t.NamedType]
 	if definition.Kind == ast.InputObject {
@@ -132,9 +129,9 @@ func value(s *ast.Schema, t *ast.Type, path []string, text string) string {
 		for _, field := range definition.Fields {
 			switch {
 			case len(path) > 0 && path[0] == field.Name:
-				members = append(members, strconv.Quote(field.Name)+":"+value(s, field.Type, path[1:], text))
+				members = append(members, strconv.Quote(field.Name)+":"+jsonValue(s, field.Type, path[1:], text))
 			case field.Type.NonNull && field.DefaultValue == nil:
-				members = append(members, strconv.Quote(field.Name)+":"+value(s, field.Type, nil, `"x"`))
+				members = append(members, strconv.Quote(field.Name)+":"+jsonValue(s, field.Type, nil, `"x"`))
 			}
 		}
 		return "{" + strings.Join(members, ",") + "}"
@@ -165,7 +162,7 @@ func refuses(t *testing.T, s *servicetest.Service, definitions *ast.Schema, root
 		}
 		declared = append(declared, "$"+argument.Name+": "+argument.Type.String())
 		passed = append(passed, argument.Name+": $"+argument.Name)
-		variables = append(variables, strconv.Quote(argument.Name)+":"+value(definitions, argument.Type, at, content))
+		variables = append(variables, strconv.Quote(argument.Name)+":"+jsonValue(definitions, argument.Type, at, content))
 	}
 	selection := ""
 	switch result := definitions.Types[field.Type.Name()]; {
