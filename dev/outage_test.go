@@ -1,6 +1,7 @@
 package dev_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -39,9 +40,11 @@ func TestPostgresAndRedisCanRestart(t *testing.T) {
 	store.replayFindsNoDifference(t)
 }
 
-// sent returns how many notifications of a user have the status SENT.
+// sent returns how many notifications of a user about orders have the status
+// SENT. Those about the account are not counted.
 func (s *store) sent(t *testing.T, user string) int {
 	t.Helper()
-	const query = `query($user: ID!) { notifications(userId: $user, status: SENT, first: 10) { nodes { id } } }`
-	return len(s.graphql(t, query, map[string]any{"user": user})["notifications"].(map[string]any)["nodes"].([]any))
+	const query = `query($user: ID!) { notifications(userId: $user, status: SENT, first: 10) { nodes { order { id } } } }`
+	nodes := s.graphql(t, query, map[string]any{"user": user})["notifications"].(map[string]any)["nodes"].([]any)
+	return len(slices.DeleteFunc(nodes, func(n any) bool { return n.(map[string]any)["order"] == nil }))
 }
