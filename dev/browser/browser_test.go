@@ -123,6 +123,10 @@ func openTab(t *testing.T, browser context.Context, look look) *tab {
 		t.Fatal(err)
 	}
 	p.run(chromedp.EmulateViewport(look.width, look.height))
+	// Tabs are open at the same time, and only one of them has the focus.
+	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}},
 	}); err != nil {
