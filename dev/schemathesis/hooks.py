@@ -1,5 +1,6 @@
 """Replaces what no JSON Schema can state in requests that are valid by their schema."""
 
+import uuid
 import zlib
 
 import schemathesis
@@ -19,6 +20,8 @@ def before_call(context, case, kwargs):
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     query, body = case.query, case.body
+    if case.headers and case.headers.get("Idempotency-Key") is not None:
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())  # a key is for one request only
     if query:
         for cursor in ("after", "before"):  # only the store can make a cursor of the list
             query.pop(cursor, None)
@@ -43,5 +46,8 @@ def before_call(context, case, kwargs):
     for password in ("password", "newPassword"):  # the rules of passwords
         if body.get(password) is not None and "login" not in body:
             body[password] = "correct horse battery staple"
+    if body.get("lines") is not None:  # an order has lines, or one product
+        body.pop("productId", None)
+        body.pop("quantity", None)
     if isinstance(body.get("lines"), list):  # the units of a product in all lines together
         body["lines"] = list({line["productId"]: line for line in body["lines"]}.values())

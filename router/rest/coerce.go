@@ -224,7 +224,7 @@ func (c *coercer) id(to []byte, v *jsonscan.Node, at position) []byte {
 	case v.Kind == jsonscan.KindString && !bool(c.ids):
 		return append(to, v.Raw...)
 	case bool(c.ids):
-		c.refuse(at, "", "must be an ID (a non-negative integer), not %s", shown(v))
+		c.refuse(at, "", "must be an ID (an integer from 0 to 2^53), not %s", shown(v))
 	default:
 		c.refuse(at, "", "must be an ID (a string), not %s", shown(v))
 	}

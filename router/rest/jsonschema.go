@@ -147,7 +147,7 @@ func (s *schemas) leaf(definition *ast.Definition) ordered {
 		return o.with("type", "string").with("format", "date-time")
 	case "ID":
 		if s.ids {
-			return o.with("type", "integer").with("format", "int64").with("minimum", 0)
+			return o.with("type", "integer").with("format", "int64").with("minimum", 0).with("maximum", maxIntegerID)
 		}
 		return o.with("type", "string")
 	default:

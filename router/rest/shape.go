@@ -173,9 +173,13 @@ func (s *shape) scalar(v *jsonscan.Node, key string) string {
 	return inner.ScalarText()
 }
 
+// maxIntegerID is the largest ID that is written as a JSON integer: readers with
+// float64 numbers keep all integers up to it exactly.
+const maxIntegerID = 1 << 53
+
 // isInteger reports whether the text of an ID can be written as a JSON integer without loss: it
-// is in canonical form and at most 2^53, so JSON readers with float64 numbers keep it exactly.
+// is in canonical form and at most maxIntegerID.
 func isInteger(s string) bool {
 	n, err := strconv.ParseInt(s, 10, 64)
-	return err == nil && n >= 0 && n <= 1<<53 && strconv.FormatInt(n, 10) == s
+	return err == nil && n >= 0 && n <= maxIntegerID && strconv.FormatInt(n, 10) == s
 }

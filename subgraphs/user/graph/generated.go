@@ -1385,7 +1385,7 @@ type Mutation {
   "Erases an account: ends its sessions and empties its personal data in every service, for good. Orders that are not shipped are cancelled."
   eraseUser(input: EraseUserInput!): EraseUserResult! @cost(weight: 2000)
   "Replaces the roles of a user. Administrators only."
-  setRoles(id: ID!, roles: [Role!]!): UpdateUserResult!
+  setRoles(id: ID!, roles: [Role!]! @constraint(minItems: 1)): UpdateUserResult!
 }
 `, BuiltIn: false},
 	{Name: "../../../federation/directives.graphql", Input: `
