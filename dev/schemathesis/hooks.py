@@ -46,6 +46,8 @@ def before_call(context, case, kwargs):
     for password in ("password", "newPassword"):  # the rules of passwords
         if body.get(password) is not None and "login" not in body:
             body[password] = "correct horse battery staple"
+    if case.operation.path == "/api/orders" and body.get("userId") is None:
+        body["userId"] = 1  # required of callers without a token
     if body.get("lines") is not None:  # an order has lines, or one product
         body.pop("productId", None)
         body.pop("quantity", None)

@@ -22,7 +22,7 @@ const (
 // requests that the document allows are accepted, and all others are refused.
 func TestOpenAPIDocumentIsTrue(t *testing.T) {
 	if os.Getenv(variable) == "" {
-		t.Skipf("skipped: takes minutes; make verify runs it (%s=1)", variable)
+		t.Skipf("skipped: takes minutes; make schemathesis runs it (%s=1)", variable)
 	}
 	program := filepath.Join(packagetest.Python(t), "venv/bin/st")
 	system, err := dev.Start(t.Context(), dev.Options{Listen: "127.0.0.1:0", AuthMode: "tutorial"})
