@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Graph, GraphType, Info, SubgraphState, Usage } from '../api';
 import { ago, count, decimal, duration, percent, plural, rate } from '../format';
 import { route, useApi } from '../hooks';
@@ -67,7 +67,8 @@ function Finder({ model, subgraph, chosen, states }: { model: Model; subgraph: s
   const [query, setQuery] = useState('');
   const [active, setActive] = useState(-1);
   const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  // Before the page is painted, so that the key works as soon as the search is visible.
+  useLayoutEffect(() => {
     const slash = (event: KeyboardEvent) => {
       if (event.key !== '/' || event.ctrlKey || event.metaKey || (event.target as Element).matches('input, textarea')) return;
       event.preventDefault();
