@@ -1,6 +1,9 @@
 package schema
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // A Definition is the definition of a directive.
 type Definition struct {
@@ -78,13 +81,7 @@ func (d *Directive) Text(name string) string {
 func (d *Directive) With(definition *Definition, types Types) []Argument {
 	all := make([]Argument, 0, len(definition.Arguments))
 	for _, a := range definition.Arguments {
-		value := d.Argument(a.Name)
-		if value == nil {
-			value = a.Default
-		}
-		if value == nil {
-			value = Null
-		}
+		value := cmp.Or(d.Argument(a.Name), a.Default, Null)
 		all = append(all, Argument{a.Name, value.complete(a.Type, types)})
 	}
 	return all

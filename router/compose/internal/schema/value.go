@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"slices"
@@ -157,13 +158,7 @@ func (v *Value) complete(ref *Ref, types Types) *Value {
 	}
 	var fields []Argument
 	for _, f := range t.Fields {
-		value := v.Field(f.Name)
-		if value == nil {
-			value = f.Default
-		}
-		if value == nil {
-			value = Null
-		}
+		value := cmp.Or(v.Field(f.Name), f.Default, Null)
 		fields = append(fields, Argument{f.Name, value.complete(f.Type, types)})
 	}
 	return &Value{Kind: ObjectValue, Object: fields}
