@@ -403,8 +403,10 @@ func (x *execution) sortErrors() {
 	}
 }
 
-// dropSuperseded removes errors about inputs that a later fetch has replaced, and repeated
-// errors about one value: several fetches may need it, and the client may have selected it.
+// dropSuperseded removes errors about inputs that a later fetch has replaced, and all but
+// the first error at a path: several fetches may need one value, the client may have
+// selected it, and the inputs that the client has not selected share the path of the object
+// that they belong to.
 func (x *execution) dropSuperseded() {
 	seen := map[string]bool{}
 	x.errors = slices.DeleteFunc(x.errors, func(e responseError) bool {
@@ -415,12 +417,9 @@ func (x *execution) dropSuperseded() {
 			return true
 		}
 		path := fmt.Sprint(e.path)
-		if e.input == 0 {
-			return seen[path]
-		}
-		superseded := seen[path+e.message]
-		seen[path], seen[path+e.message] = true, true
-		return superseded
+		repeated := seen[path]
+		seen[path] = repeated || e.input != 0
+		return repeated
 	})
 }
 
