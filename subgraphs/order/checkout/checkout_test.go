@@ -243,6 +243,46 @@ func TestConcurrentCallsWithOneKeyPlaceOneOrder(t *testing.T) {
 	}
 }
 
+// A retry does not miss the units that its own failed attempt still holds.
+func TestRetryReleasesItsEarlierAttempt(t *testing.T) {
+	for _, operation := range []string{"ReserveStock", "CommitReservation"} {
+		t.Run(operation, func(t *testing.T) {
+			s := open(t)
+			key := "k"
+			request := checkout.Request{Lines: lines("1", 5), IdempotencyKey: &key} // all units
+			s.inventory.Fail(func(called string) fake.Failure {
+				if called == operation {
+					return fake.NoResponse
+				}
+				return fake.Respond
+			})
+			var away *schema.Unavailable
+			if _, err := s.Place(t.Context(), anna, request); !errors.As(err, &away) {
+				t.Fatalf("got error %T %v, want Unavailable", err, err)
+			}
+			s.inventory.Fail(func(called string) fake.Failure {
+				if called == "ReleaseReservation" {
+					return fake.Unavailable
+				}
+				return fake.Respond
+			})
+			if _, err := s.Place(t.Context(), anna, request); !errors.As(err, &away) {
+				t.Fatalf("while the units cannot be released: got error %T %v, want Unavailable", err, err)
+			}
+			s.inventory.Fail(nil)
+			if o := s.place(request); o.ID != 2 || o.Status != orderstore.StatusConfirmed {
+				t.Errorf("got order %d %s, want order 2 confirmed", o.ID, o.Status)
+			}
+			if err := s.Release(t.Context()); err != nil { // of the first order
+				t.Error(err)
+			}
+			if got := s.inventory.Available("1"); got != 0 {
+				t.Errorf("got %d units free, want 0", got)
+			}
+		})
+	}
+}
+
 // Whichever step inventory fails at, nothing is ordered and nothing stays
 // reserved. The same request succeeds once inventory is back.
 func TestInventoryFailureRejectsAndReleases(t *testing.T) {

@@ -45,8 +45,10 @@
 // unknown. The service then appends OrderRejected together with a row in
 // stock_releases and one in payment_tasks, and tells the caller Unavailable. The
 // rows stay until inventory confirms that it released the units, and the
-// provider that it holds no money. Retrying is safe: this kind of rejection
-// frees the idempotency key. Recover does the same for an order whose process
+// provider that it holds no money. Retrying is safe: after this kind of
+// rejection the idempotency key places another order, once inventory has released
+// the units of the rejected one. So nobody misses the units of their own earlier
+// attempt. Recover does the same for an order whose process
 // died. It asks inventory for the reservation, completes the order if units are
 // held or sold, and rejects it otherwise. In any case inventory drops the hold
 // after reservationTTL (service.go), so stock is never reserved forever.

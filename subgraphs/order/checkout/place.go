@@ -3,6 +3,7 @@ package checkout
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,8 +25,13 @@ func (s *Service) Place(ctx context.Context, caller identity.Caller, r Request) 
 		if err != nil {
 			return o, keyError(err)
 		}
-		if ok {
+		if ok && !o.Retryable() {
 			return s.resume(ctx, o)
+		}
+		if ok {
+			if err := s.takeBack(ctx, o); err != nil {
+				return o, s.unavailableError(ctx, err)
+			}
 		}
 	}
 	w.paid = s.Payments != nil
@@ -50,6 +56,20 @@ func (s *Service) ready() error {
 		return err
 	}
 	return s.Payments.Ready()
+}
+
+// takeBack releases the units that an earlier attempt to place an order may still
+// hold, so that the next attempt does not find them missing. The order's task in
+// stock_releases stays: a reservation of the earlier attempt may still arrive.
+func (s *Service) takeBack(ctx context.Context, o orderstore.Order) error {
+	if err := s.Inventory.Ready(); err != nil {
+		return err
+	}
+	var unknown *schema.NotFound
+	if err := s.Inventory.Release(ctx, o.ID); err != nil && !errors.As(err, &unknown) {
+		return fmt.Errorf("releasing the stock of order %d: %w", o.ID, err)
+	}
+	return nil
 }
 
 // resume completes a recorded order. It continues when the caller disconnects,

@@ -70,7 +70,8 @@ type Rejected struct {
 type Reason string
 
 // The reasons. OutOfStock and Declined are final for an idempotency key: a retry
-// with the same key gets the same rejection. The others free the key.
+// with the same key gets the same rejection. After the others, a retry with the
+// same key places another order.
 const (
 	OutOfStock  Reason = "OUT_OF_STOCK"
 	Declined    Reason = "PAYMENT_DECLINED" // the provider refused the payment

@@ -49,6 +49,10 @@ type Order struct {
 	erased bool
 }
 
+// Retryable reports whether the order was rejected for a reason that is not final,
+// so that its idempotency key can place another order.
+func (o Order) Retryable() bool { return o.Rejection != nil && !o.Rejection.Reason.Final() }
+
 // Shipment is how an order travels.
 type Shipment struct {
 	Carrier        string     `json:"carrier,omitempty"`

@@ -17,7 +17,8 @@ type IdempotencyKey struct {
 	RequestHash []byte // identifies what is ordered
 }
 
-// ErrKeyReused is returned for a key that was used for a different request.
+// ErrKeyReused is returned for a key that was used for a different request, unless
+// the order of that request is Retryable.
 var ErrKeyReused = errors.New("the idempotency key was used for a different request")
 
 // ByIdempotencyKey returns the order that a key identifies. ok is false if the
@@ -33,38 +34,44 @@ func (s *Store) ByIdempotencyKey(ctx context.Context, key IdempotencyKey) (o Ord
 	if err != nil {
 		return Order{}, false, fmt.Errorf("looking up an idempotency key: %w", err)
 	}
-	if !bytes.Equal(request, key.RequestHash) {
+	if o, err = s.Order(ctx, id); err != nil {
+		return Order{}, false, err
+	}
+	if !bytes.Equal(request, key.RequestHash) && !o.Retryable() {
 		return Order{}, false, ErrKeyReused
 	}
-	o, err = s.Order(ctx, id)
-	return o, err == nil, err
+	return o, true, nil
 }
 
 // Place records a pending order and, if it must be paid, the token of its means
-// of payment. If key is not nil and already identifies an order, Place returns
-// that order and created is false.
+// of payment. If key is not nil and already identifies an order that is not
+// Retryable, Place returns that order and created is false.
 func (s *Store) Place(ctx context.Context, actor string, key *IdempotencyKey, placed Placed, token string) (o Order, created bool, err error) {
+	var id, failed int64 // failed is the Retryable order that the key identifies
+	if err := s.db.QueryRow(ctx, `SELECT nextval('order_ids')`).Scan(&id); err != nil {
+		return o, false, fmt.Errorf("allocating an order ID: %w", err)
+	}
 	for range maxAttempts {
-		o, err = s.place(ctx, actor, key, placed, token)
+		o, err = s.place(ctx, id, actor, key, failed, placed, token)
 		if !errors.Is(err, errKeyTaken) {
 			return o, err == nil, err
 		}
-		if o, taken, err := s.ByIdempotencyKey(ctx, *key); taken || err != nil {
+		o, taken, err := s.ByIdempotencyKey(ctx, *key)
+		if err != nil || taken && !o.Retryable() {
 			return o, false, err
-		} // else the key was freed in the meantime: try again
+		}
+		failed = o.ID
 	}
-	return Order{}, false, errors.New("placing an order: gave up because its idempotency key is taken and freed repeatedly")
+	return Order{}, false, errors.New("placing an order: gave up because other calls use its idempotency key repeatedly")
 }
 
 var errKeyTaken = errors.New("the idempotency key is taken")
 
-func (s *Store) place(ctx context.Context, actor string, key *IdempotencyKey, placed Placed, token string) (o Order, err error) {
+func (s *Store) place(ctx context.Context, id int64, actor string, key *IdempotencyKey, failed int64, placed Placed, token string) (o Order, err error) {
+	o.ID = id
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, `SELECT nextval('order_ids')`).Scan(&o.ID); err != nil {
-			return fmt.Errorf("allocating an order ID: %w", err)
-		}
 		if key != nil {
-			if err := s.takeKey(ctx, tx, *key, o.ID); err != nil {
+			if err := s.takeKey(ctx, tx, *key, failed, o.ID); err != nil {
 				return err
 			}
 		}
@@ -79,12 +86,15 @@ func (s *Store) place(ctx context.Context, actor string, key *IdempotencyKey, pl
 	return o, err
 }
 
-// takeKey reserves the key for the order. If another transaction is taking the
-// same key, takeKey waits for it to end.
-func (s *Store) takeKey(ctx context.Context, tx pgx.Tx, key IdempotencyKey, order int64) error {
+// takeKey reserves the key for the order, unless it identifies another order than
+// the failed one. If another transaction is taking the same key, takeKey waits for
+// it to end.
+func (s *Store) takeKey(ctx context.Context, tx pgx.Tx, key IdempotencyKey, failed, order int64) error {
 	tag, err := tx.Exec(ctx, `
-		INSERT INTO order_keys (caller, key, request, order_id, created_at)
-		VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`, key.Caller, key.Value, key.RequestHash, order, s.now())
+		INSERT INTO order_keys AS k (caller, key, request, order_id, created_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (caller, key) DO UPDATE
+		SET request = excluded.request, order_id = excluded.order_id, created_at = excluded.created_at
+		WHERE k.order_id = $6`, key.Caller, key.Value, key.RequestHash, order, s.now(), failed)
 	if err != nil {
 		return fmt.Errorf("recording an idempotency key: %w", err)
 	}

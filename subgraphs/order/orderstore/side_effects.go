@@ -86,12 +86,6 @@ func applyRejection(ctx context.Context, tx pgx.Tx, o Order, at time.Time, e Rej
 	if e.Reason == OutOfStock {
 		due = at.Add(ReservationGracePeriod)
 	}
-	if !e.Reason.Final() {
-		// The caller is asked to try again, so the key must not return this order.
-		if _, err := tx.Exec(ctx, `DELETE FROM order_keys WHERE order_id = $1`, o.ID); err != nil {
-			return fmt.Errorf("freeing the idempotency key of order %d: %w", o.ID, err)
-		}
-	}
 	if err := deleteToken(ctx, tx, o.ID); err != nil {
 		return err
 	}

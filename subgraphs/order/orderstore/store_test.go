@@ -220,7 +220,7 @@ func TestIdempotencyKeyReturnsTheFirstOrder(t *testing.T) {
 	if o, fresh, err := b.Place(t.Context(), "8", &other, two, ""); err != nil || !fresh || o.ID == ids[0] {
 		t.Errorf("same key of another caller: got order %d, fresh %t, err %v", o.ID, fresh, err)
 	}
-	// A rejection because inventory was unavailable frees the key.
+	// After a rejection because inventory was unavailable, the key places another order.
 	change(t, b, ids[0], orderstore.Rejected{Reason: orderstore.Unavailable})
 	if o, fresh, err := b.Place(t.Context(), "7", &key, two, ""); err != nil || !fresh || o.ID == ids[0] {
 		t.Errorf("key after a failure: got order %d, fresh %t, err %v", o.ID, fresh, err)
