@@ -135,7 +135,7 @@ schemathesis: ## test the REST API against its OpenAPI document with Schemathesi
 	SOUK_SCHEMATHESIS=1 $(GO) test -count=1 -v ./dev/schemathesis
 
 .PHONY: verify
-verify: jaeger collector k6 ## check manifests, rules, dashboards and traces with the real programs
+verify: jaeger collector k6 schemathesis ## check manifests, rules, dashboards, traces and the REST API with the real programs
 	promtool check rules manifests/observability/rules/souk.yml
 	promtool test rules manifests/observability/rules/souk_test.yml
 	$(GO) test -count=1 ./manifests/... ./loadtest/...
