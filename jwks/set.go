@@ -74,7 +74,6 @@ type Set struct {
 	fetched  time.Time
 	tried    time.Time
 	fetching chan struct{} // closed when the current fetch ends; nil without one
-	saved    time.Time     // when the keys were last saved
 }
 
 // New returns a Set. It fetches the keys when they are first needed.
@@ -171,7 +170,8 @@ func (s *Set) fetch(ctx context.Context, done chan struct{}) {
 	close(done)
 }
 
-// store saves the keys after a successful fetch. After a failed one, it returns
+// store saves the keys after a successful fetch, even if they have not changed: the
+// storage may have lost them. After a failed one, it returns
 // the keys that an earlier process saved, and when they were fetched, unless
 // the Set has keys.
 func (s *Set) store(ctx context.Context, keys jwk.Set, failure error) (restored jwk.Set, fetched time.Time) {
@@ -179,17 +179,13 @@ func (s *Set) store(ctx context.Context, keys jwk.Set, failure error) (restored 
 		return nil, time.Time{}
 	}
 	s.mu.Lock()
-	present, due := s.keys, s.o.Now().Sub(s.saved) >= saveInterval
+	present := s.keys
 	s.mu.Unlock()
 	switch {
-	case failure == nil && (due || !sameKeys(present, keys)):
+	case failure == nil:
 		if err := s.save(ctx, keys); err != nil {
 			s.o.Logger.WarnContext(ctx, "could not save the signing keys; a restart while the issuer is unavailable would lose them", "url", s.name, "error", err)
-			return nil, time.Time{}
 		}
-		s.mu.Lock()
-		s.saved = s.o.Now()
-		s.mu.Unlock()
 	case failure != nil && present == nil:
 		var err error
 		if restored, fetched, err = s.restore(ctx); err != nil {
@@ -201,21 +197,6 @@ func (s *Set) store(ctx context.Context, keys jwk.Set, failure error) (restored 
 		}
 	}
 	return restored, fetched
-}
-
-// sameKeys reports whether two sets have the same keys in the same order.
-func sameKeys(a, b jwk.Set) bool {
-	if a == nil || b == nil || a.Len() != b.Len() {
-		return false
-	}
-	for i := range a.Len() {
-		x, _ := a.Key(i)
-		y, _ := b.Key(i)
-		if !jwk.Equal(x, y) {
-			return false
-		}
-	}
-	return true
 }
 
 // log logs what has changed since the last fetch: a failure, a recovery, or other

@@ -31,9 +31,6 @@ const (
 	// maxStoredAge is the age at which stored keys are not used any more.
 	// Tokens live for minutes, so older keys verify hardly any.
 	maxStoredAge = 24 * time.Hour
-	// saveInterval is how often unchanged keys are saved, so that they do not
-	// reach maxStoredAge.
-	saveInterval = time.Hour
 	// storageTimeout bounds loading and saving.
 	storageTimeout = 2 * time.Second
 )
@@ -128,13 +125,14 @@ func (f file) Save(_ context.Context, document []byte) error {
 }
 
 // Redis returns a storage in Redis, shared by all processes with the same
-// secret. Other programs may write to the same Redis, so a document has a
-// message authentication code made with the secret (HMAC-SHA-256, RFC 2104),
-// and one without it is refused.
+// secret; each secret has a key of its own. Other programs may write to the same
+// Redis, so a document has a message authentication code made with the secret
+// (HMAC-SHA-256, RFC 2104), and one without it is refused.
 func Redis(client redis.UniversalClient, secret, url string) Storage {
-	name := sha256.Sum256([]byte(url))
 	key := sha256.Sum256([]byte("souk:jwks\x00" + secret))
-	return redisStorage{client: client, key: "souk:jwks:" + base64.RawURLEncoding.EncodeToString(name[:9]), secret: key[:]}
+	r := redisStorage{client: client, secret: key[:]}
+	r.key = "souk:jwks:" + base64.RawURLEncoding.EncodeToString(r.code([]byte(url))[:9])
+	return r
 }
 
 type redisStorage struct {
@@ -158,7 +156,7 @@ func (r redisStorage) Load(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("reading stored keys: %w", err)
 	}
 	if len(text) < sha256.Size || !hmac.Equal(text[:sha256.Size], r.code(text[sha256.Size:])) {
-		return nil, errors.New("reading stored keys: they were not written by a process with the same secret")
+		return nil, fmt.Errorf("reading stored keys: the value of %s in Redis has been changed by another program", r.key)
 	}
 	return text[sha256.Size:], nil
 }

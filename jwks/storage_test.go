@@ -201,3 +201,39 @@ func TestOnlyPublicKeysAreSaved(t *testing.T) {
 		t.Errorf("the mode is %v, %v", info.Mode(), err)
 	}
 }
+
+// Processes with different secrets keep their copies apart, and a copy that Redis
+// has lost is written by the next fetch.
+func TestCopiesInRedisAreKeptForEachSecret(t *testing.T) {
+	server, redisServer := serve(t, set(publicKey(t, newEd25519(t), map[string]any{"kid": "1"}))), miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: redisServer.Addr()})
+	t.Cleanup(func() { client.Close() })
+	var c clock
+	start := func(secret string) *jwks.Set {
+		return jwks.New(jwks.Options{URL: server.URL, Now: c.now, Storage: jwks.Redis(client, secret, server.URL)})
+	}
+	use := func(s *jwks.Set) {
+		t.Helper()
+		if _, err := s.Keys(t.Context(), "1", jwa.EdDSA()); err != nil {
+			t.Error(err)
+		}
+	}
+	c.advance(time.Hour)
+	router, service := start("of the router"), start("of the services")
+	use(router)
+	use(service)
+	redisServer.FlushAll()
+	c.advance(jwks.DefaultRefresh)
+	for _, s := range []*jwks.Set{router, service} {
+		use(s)
+		if _, err := s.Keys(t.Context(), "none", jwa.EdDSA()); !errors.Is(err, jwks.ErrUnknownKey) { // waits for the refresh
+			t.Error(err)
+		}
+	}
+	server.publish("")
+	use(start("of the router"))
+	use(start("of the services"))
+	if _, err := start("of a stranger").Keys(t.Context(), "1", jwa.EdDSA()); !errors.Is(err, jwks.ErrUnavailable) {
+		t.Errorf("with another secret: got error %v, want ErrUnavailable", err)
+	}
+}
