@@ -28,6 +28,8 @@ type Limits struct {
 	// Pattern is the regular expression that all of a text matches, in the
 	// syntax that RE2 and ECMA-262 share.
 	Pattern string
+	// Hint describes the pattern in errors; empty for the pattern itself.
+	Hint string
 	// NotNull says that the value may be left out, but not be null.
 	NotNull bool
 
@@ -98,6 +100,8 @@ func (l *Limits) set(name string, v *ast.Value) error {
 			return fmt.Errorf("the form of text is unknown")
 		}
 		l.Pattern = form
+	case "hint":
+		l.Hint = v.Raw
 	case "nullable":
 		l.NotNull = v.Raw == "false"
 	default:
@@ -135,7 +139,7 @@ func (l *Limits) mismatch(text string) (problem, hint string) {
 		}
 		return "contains control characters", "text without them"
 	default:
-		return "has an invalid form", "text that matches " + l.Pattern
+		return "has an invalid form", cmp.Or(l.Hint, "text that matches "+l.Pattern)
 	}
 }
 

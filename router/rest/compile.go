@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -199,52 +200,59 @@ func (c *compiler) sourceOf(r *route, definition *ast.VariableDefinition) source
 // get the limits of the input field, and its description if they have none.
 func (c *compiler) mapInput(r *route) {
 	r.variableByInput = map[string]*variable{}
-	var walk func(path []string, v *ast.Value, description string, directives ast.DirectiveList)
-	walk = func(path []string, v *ast.Value, description string, directives ast.DirectiveList) {
-		switch v.Kind {
-		case ast.Variable:
-			for _, variable := range r.variables {
-				if variable.name != v.Raw {
-					continue
-				}
-				r.variableByInput[strings.Join(path, ".")] = variable
-				if variable.description == "" {
-					variable.description = description
-				}
-				limits, err := constraint.Of(directives)
-				if err != nil {
-					c.fail(v.Position, "the limits of $%s: %s", variable.name, err)
-				}
-				variable.limits = limits.Within(variable.limits)
-			}
-		case ast.ObjectValue:
-			for _, child := range v.Children {
-				description, directives := "", ast.DirectiveList(nil)
-				if v.Definition != nil {
-					if field := v.Definition.Fields.ForName(child.Name); field != nil {
-						description, directives = field.Description, field.Directives
-					}
-				}
-				walk(append(slices.Clone(path), child.Name), child.Value, description, directives)
-			}
-		}
-	}
-	for _, selection := range r.operation.SelectionSet {
+	c.mapSelections(r, r.operation.SelectionSet)
+}
+
+func (c *compiler) mapSelections(r *route, selections ast.SelectionSet) {
+	for _, selection := range selections {
 		field, ok := selection.(*ast.Field)
 		if !ok || field.Definition == nil {
 			continue
 		}
 		for _, argument := range field.Arguments {
-			description, directives := "", ast.DirectiveList(nil)
-			if definition := field.Definition.Arguments.ForName(argument.Name); definition != nil {
-				description, directives = definition.Description, definition.Directives
+			definition := field.Definition.Arguments.ForName(argument.Name)
+			if definition == nil {
+				continue
 			}
 			// Paths of typed errors go into the argument `input` when there is one.
-			if argument.Name == "input" {
-				walk(nil, argument.Value, description, directives)
-			} else {
-				walk([]string{argument.Name}, argument.Value, description, directives)
+			var path []string
+			if argument.Name != "input" {
+				path = []string{argument.Name}
 			}
+			c.mapValue(r, path, argument.Value, definition.Description, definition.Directives)
+		}
+		c.mapSelections(r, field.SelectionSet)
+	}
+}
+
+// mapValue maps the variables of a value at a path of the input. The description and
+// the directives are those of the argument or input field that takes it.
+func (c *compiler) mapValue(r *route, path []string, v *ast.Value, description string, directives ast.DirectiveList) {
+	switch v.Kind {
+	case ast.Variable:
+		i := slices.IndexFunc(r.variables, func(known *variable) bool { return known.name == v.Raw })
+		if i < 0 {
+			return
+		}
+		variable, at := r.variables[i], strings.Join(path, ".")
+		if r.variableByInput[at] == nil { // fields that select others come first
+			r.variableByInput[at] = variable
+		}
+		variable.description = cmp.Or(variable.description, description)
+		limits, err := constraint.Of(directives)
+		if err != nil {
+			c.fail(v.Position, "the limits of $%s: %s", variable.name, err)
+		}
+		variable.limits = limits.Within(variable.limits)
+	case ast.ObjectValue:
+		for _, child := range v.Children {
+			description, directives := "", ast.DirectiveList(nil)
+			if v.Definition != nil {
+				if field := v.Definition.Fields.ForName(child.Name); field != nil {
+					description, directives = field.Description, field.Directives
+				}
+			}
+			c.mapValue(r, append(slices.Clone(path), child.Name), child.Value, description, directives)
 		}
 	}
 }

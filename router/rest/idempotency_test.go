@@ -105,7 +105,7 @@ func TestIdempotencyKeyRepeatsTheResponse(t *testing.T) {
 		t.Error("want only the second response to be replayed")
 	}
 	exchange{request: "POST /api/products", header: keyed("abc"), body: `{"name":"Phone","price":1}`, status: 422, want: `{"code":"IDEMPOTENCY_KEY_REUSED"}`}.run(t, h, g)
-	exchange{request: "POST /api/users", header: keyed("abc"), body: `{"username":"a","email":"b"}`, status: 201}.run(t, h, g)
+	exchange{request: "POST /api/users", header: keyed("abc"), body: `{"username":"ada","email":"b@example.com"}`, status: 201}.run(t, h, g)
 	other := keyed("abc")
 	other["Authorization"] = "Bearer somebody.else"
 	exchange{request: "POST /api/products", header: other, body: `{"name":"Phone","price":1}`, status: 201}.run(t, h, g)

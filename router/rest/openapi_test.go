@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -194,5 +196,81 @@ func TestDocsPageNeedsNothingElse(t *testing.T) {
 	}
 	if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") {
 		t.Errorf("Content-Security-Policy = %s", csp)
+	}
+}
+
+// Every text, number and list of a request has its limits in the document, so that
+// clients and test generators know what the store accepts.
+func TestOpenAPIStatesTheLimitsOfInput(t *testing.T) {
+	h, _ := newHandler(t, nil)
+	type parameter struct {
+		Ref    string `json:"$ref"`
+		Name   string
+		Schema map[string]any
+	}
+	var document struct {
+		Paths map[string]map[string]struct {
+			Parameters  []parameter
+			RequestBody struct {
+				Content map[string]struct{ Schema map[string]any }
+			}
+		}
+		Components struct {
+			Schemas    map[string]map[string]any
+			Parameters map[string]parameter
+		}
+	}
+	if err := json.Unmarshal(openAPI(t, h), &document); err != nil {
+		t.Fatal(err)
+	}
+	var check func(at string, schema map[string]any, depth int)
+	check = func(at string, schema map[string]any, depth int) {
+		if ref, ok := schema["$ref"].(string); ok {
+			schema = document.Components.Schemas[path.Base(ref)]
+		}
+		for kind, limits := range map[string][][]string{
+			"string": {{"maxLength", "pattern", "enum", "const", "format"}},
+			"array":  {{"maxItems"}}, "integer": {{"minimum"}, {"maximum"}}, "number": {{"minimum"}, {"maximum"}},
+		} {
+			types, _ := schema["type"].([]any)
+			if !slices.Contains(append(types, schema["type"]), any(kind)) {
+				continue
+			}
+			for _, oneOf := range limits {
+				if !slices.ContainsFunc(oneOf, func(limit string) bool { return schema[limit] != nil }) {
+					t.Errorf("%s, a %s, has none of %v", at, kind, oneOf)
+				}
+			}
+		}
+		children, _ := schema["properties"].(map[string]any)
+		for name, child := range children {
+			if child, ok := child.(map[string]any); ok && depth < 6 {
+				check(at+"."+name, child, depth+1)
+			}
+		}
+		for _, key := range []string{"oneOf", "anyOf", "allOf"} {
+			members, _ := schema[key].([]any)
+			for _, child := range members {
+				check(at, child.(map[string]any), depth+1)
+			}
+		}
+		if items, ok := schema["items"].(map[string]any); ok {
+			check(at+"[]", items, depth+1)
+		}
+	}
+	for route, methods := range document.Paths {
+		for method, operation := range methods {
+			for _, p := range operation.Parameters {
+				if p.Ref != "" {
+					p = document.Components.Parameters[path.Base(p.Ref)]
+				}
+				if !strings.HasPrefix(p.Name, "If-") { // whose syntax is that of HTTP
+					check(method+" "+route+" "+p.Name, p.Schema, 0)
+				}
+			}
+			for _, body := range operation.RequestBody.Content {
+				check(method+" "+route, body.Schema, 0)
+			}
+		}
 	}
 }

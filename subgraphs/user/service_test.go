@@ -122,7 +122,7 @@ func TestSignUpRejectsInvalidAndTakenNames(t *testing.T) {
 		},
 		{
 			ask:  `mutation { signUp(input: {username: "-", email: "nowhere", password: "short", displayName: " ", phone: "030"}) { ... on InvalidInput { code fields { path } } } }`,
-			want: `{"signUp":{"code":"INVALID_INPUT","fields":[{"path":"username"},{"path":"email"},{"path":"displayName"},{"path":"phone"},{"path":"password"}]}}`,
+			want: `{"signUp":{"code":"INVALID_INPUT","fields":[{"path":"username"},{"path":"email"},{"path":"password"},{"path":"displayName"},{"path":"phone"}]}}`,
 		},
 		{
 			ask:  `mutation { signUp(input: {username: "abcdefgh", email: "a@example.com", password: "ABCDEFGH"}) { ... on InvalidInput { fields { path message hint } } } }`,
@@ -151,7 +151,7 @@ func TestUpdateUserChecksInputAndVersion(t *testing.T) {
 		},
 		{
 			ask:  `mutation { updateUser(input: {id: "1", username: "x", expectedVersion: 1}) ` + fields + ` }`,
-			want: `{"updateUser":{"__typename":"InvalidInput","message":"Invalid input: username is not a valid username."}}`,
+			want: `{"updateUser":{"__typename":"InvalidInput","message":"Invalid input: username has an invalid form."}}`,
 		},
 		{
 			ask:  `mutation { updateUser(input: {id: "1", displayName: "A", expectedVersion: 1}) ` + fields + ` }`,

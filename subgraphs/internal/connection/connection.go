@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"souk/subgraphs/internal/schema"
 )
@@ -139,13 +140,27 @@ func decodeCursor[K any](order, name string, text *string) (*K, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	var c cursor[K]
-	if err := decoder.Decode(&c); err != nil || c.Order == "" {
+	if err := decoder.Decode(&c); err != nil || c.Order == "" || hasNUL(raw) {
 		return nil, invalid
 	}
 	if c.Order != order {
 		return nil, &ArgumentError{name, fmt.Sprintf("is a cursor of a list in another order (%s, not %s); start again from the first page", c.Order, order)}
 	}
 	return &c.Key, nil
+}
+
+// hasNUL reports whether a string in a JSON text has the character U+0000, which
+// Postgres cannot compare.
+func hasNUL(text []byte) bool {
+	for tokens := json.NewDecoder(bytes.NewReader(text)); ; {
+		token, err := tokens.Token()
+		if err != nil {
+			return false
+		}
+		if value, ok := token.(string); ok && strings.ContainsRune(value, 0) {
+			return true
+		}
+	}
 }
 
 // Slice holds a page's rows in sort order, each with its cursor.

@@ -2,6 +2,7 @@ package connection_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func read(rows []key, p connection.Page[key]) []key {
 func TestPagesCoverTheList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) key {
-			return key{Price: rapid.Int64Range(0, 5).Draw(t, "price"), Name: rapid.String().Draw(t, "name")}
+			return key{Price: rapid.Int64Range(0, 5).Draw(t, "price"), Name: rapid.StringMatching(`[^\x00]*`).Draw(t, "name")}
 		}), 0, 30, rapid.ID[key]).Draw(t, "rows")
 		slices.SortFunc(rows, compare)
 		size := rapid.IntRange(1, 7).Draw(t, "size")
@@ -85,9 +86,14 @@ func TestInvalidArgumentsAreRejected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	nul, err := connection.Cursor("price", key{Price: 1, Name: "a\x00"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for want, arguments := range map[string]connection.Arguments{
-		"first and last cannot be given together":   {First: number(1), Last: number(1)},
-		"first is -1; it must be between 0 and 100": {First: number(-1)},
+		fmt.Sprintf("after is %q, which is not a cursor", nul): {After: &nul},
+		"first and last cannot be given together":              {First: number(1), Last: number(1)},
+		"first is -1; it must be between 0 and 100":            {First: number(-1)},
 		"last is 101":                             {Last: number(101)},
 		`after is "!", which is not a cursor`:     {After: text("!")},
 		`before is "e30x", which is not a cursor`: {Before: text("e30x")},

@@ -152,10 +152,10 @@ func (s *Service) followUp(ctx context.Context, o orderstore.Order) orderstore.O
 	trying, cancel := context.WithTimeout(context.WithoutCancel(ctx), immediateTimeout)
 	defer cancel()
 	var work sync.WaitGroup
-	if o.Status == orderstore.StatusCancelled && s.Inventory.Ready() == nil {
+	if (o.Status == orderstore.StatusCancelled || o.Status == orderstore.StatusRejected) && s.Inventory.Ready() == nil {
 		work.Go(func() {
 			_, err := s.release(trying, &o.ID)
-			s.logFailure(ctx, "could not release the stock of a cancelled order; the worker retries", err)
+			s.logFailure(ctx, "could not release the stock of an order; the worker retries", err)
 		})
 	}
 	if o.DuePayment() != orderstore.NoAction && s.Payments != nil && s.Payments.Ready() == nil {

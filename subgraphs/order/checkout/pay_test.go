@@ -165,6 +165,9 @@ func TestDeclinedPaymentOrdersNothing(t *testing.T) {
 			t.Fatalf("%T %v", err, err)
 		}
 	}
+	if n := s.inventory.Available("1"); n != 5 { // without the worker
+		t.Errorf("after the response, %d units are free, want 5", n)
+	}
 	s.work()
 	if got := s.paid(1); got != "REJECTED DECLINED DECLINED" || s.inventory.Available("1") != 5 || s.count("orders") != 1 || s.count("payment_tokens") != 0 {
 		t.Errorf("%s, %d free", got, s.inventory.Available("1"))

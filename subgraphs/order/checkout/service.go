@@ -80,6 +80,10 @@ func (s *Service) complete(ctx context.Context, o orderstore.Order) (orderstore.
 	if settled.Rejection != nil && !settled.Rejection.Reason.Final() && failure != nil && !errors.Is(failure, errSettled) {
 		return settled, s.unavailableError(ctx, failure)
 	}
+	if settled.Rejection != nil && settled.Rejection.Reason == orderstore.Declined {
+		// The customer will try again at once, with another means of payment.
+		settled = s.followUp(ctx, settled)
+	}
 	return settled, rejectionError(settled)
 }
 

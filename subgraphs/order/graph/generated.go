@@ -960,6 +960,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RefundOrderInput", ec.unmarshalInputRefundOrderInput),
 			graphql.NewInputUnmarshaler("ShipOrderInput", ec.unmarshalInputShipOrderInput),
 			graphql.NewInputUnmarshaler("ShippingAddressInput", ec.unmarshalInputShippingAddressInput),
+			graphql.NewInputUnmarshaler("TotalInput", ec.unmarshalInputTotalInput),
 			graphql.NewInputUnmarshaler("UserRepresentation", ec.unmarshalInputUserRepresentation),
 		)
 	}
@@ -1107,6 +1108,8 @@ directive @constraint(
   text: ConstraintText
   "A regular expression for a text, in the syntax that RE2 and ECMA-262 share."
   pattern: String
+  "What matches the pattern, for error messages."
+  hint: String
   minItems: Int
   maxItems: Int
   "False: the value may be left out, but not be null."
@@ -1385,13 +1388,21 @@ input ShippingAddressInput {
   country: String! @constraint(pattern: "^[A-Z]{2}$")
 }
 
+"The total of an order. Set exactly one of minorUnits and decimal."
+input TotalInput {
+  minorUnits: Long @constraint(minimum: 0)
+  decimal: Decimal @constraint(minimum: 0, maximum: 10000000000000)
+  "The ISO 4217 code. Default: USD."
+  currency: String @constraint(pattern: "^(AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|KWD|MXN|NOK|NZD|PLN|SEK|SGD|TND|TRY|USD|ZAR)$")
+}
+
 input PlaceOrderInput {
   "The user who orders. Default: the caller, if logged in."
   userId: ID
   lines: [OrderLineInput!]! @constraint(minItems: 1, maxItems: 100)
   shippingAddress: ShippingAddressInput
   "The total that the customer agreed to. If the order costs anything else, nothing is ordered and the result is TotalChanged."
-  expectedTotal: MoneyInput
+  expectedTotal: TotalInput
   "The payment provider's token for a means of payment. Default: payment by invoice."
   paymentToken: String @constraint(maxLength: 200, text: LINE)
   "Repeating a call with the same key returns the same order. Reusing the key for a different order is a conflict."
@@ -6365,7 +6376,7 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 			it.ShippingAddress = data
 		case "expectedTotal":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedTotal"))
-			data, err := ec.unmarshalOMoneyInput2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoneyInput(ctx, v)
+			data, err := ec.unmarshalOTotalInput2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoneyInput(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -6643,6 +6654,62 @@ func (ec *executionContext) unmarshalInputShippingAddressInput(ctx context.Conte
 func UnmarshalShippingAddressInput(ctx context.Context, raw any) (ShippingAddressInput, error) {
 	var out ShippingAddressInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ShippingAddressInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputTotalInput(ctx context.Context, obj any) (schema.MoneyInput, error) {
+	var it schema.MoneyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"minorUnits", "decimal", "currency"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "minorUnits":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minorUnits"))
+			data, err := ec.unmarshalOLong2ᚖint64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MinorUnits = data
+		case "decimal":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decimal"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Decimal = data
+		case "currency":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currency"))
+			data, err := ec.unmarshalOString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Currency = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalTotalInput unmarshals raw into the TotalInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalTotalInput(ctx context.Context, raw any) (schema.MoneyInput, error) {
+	var out schema.MoneyInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "TotalInput", raw, &out)
 	return out, err
 }
 
@@ -9652,14 +9719,6 @@ func (ec *executionContext) marshalOLong2ᚖint64(ctx context.Context, sel ast.S
 	return res
 }
 
-func (ec *executionContext) unmarshalOMoneyInput2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoneyInput(ctx context.Context, v any) (*schema.MoneyInput, error) {
-	if v == nil {
-		return nil, nil
-	}
-	res, err := ec.unmarshalInputMoneyInput(ctx, v)
-	return &res, graphql.ErrorOnPath(ctx, err)
-}
-
 func (ec *executionContext) marshalOOrder2ᚕᚖsoukᚋsubgraphsᚋorderᚋgraphᚐOrder(ctx context.Context, sel ast.SelectionSet, v []*Order) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -9835,6 +9894,14 @@ func (ec *executionContext) marshalOString2ᚖstring(ctx context.Context, sel as
 	_ = ctx
 	res := graphql.MarshalString(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOTotalInput2ᚖsoukᚋsubgraphsᚋinternalᚋschemaᚐMoneyInput(ctx context.Context, v any) (*schema.MoneyInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputTotalInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOUser2ᚕᚖsoukᚋsubgraphsᚋorderᚋgraphᚐUser(ctx context.Context, sel ast.SelectionSet, v []*User) graphql.Marshaler {

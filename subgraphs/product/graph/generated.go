@@ -746,6 +746,8 @@ directive @constraint(
   text: ConstraintText
   "A regular expression for a text, in the syntax that RE2 and ECMA-262 share."
   pattern: String
+  "What matches the pattern, for error messages."
+  hint: String
   minItems: Int
   maxItems: Int
   "False: the value may be left out, but not be null."

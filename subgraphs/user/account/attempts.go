@@ -47,6 +47,9 @@ func (*TooManyAttempts) Code() string { return "TOO_MANY_ATTEMPTS" }
 
 // The markers of its GraphQL unions, as gqlgen expects them.
 func (*TooManyAttempts) IsError()                          {}
+func (*TooManyAttempts) IsLogInResult()                    {}
+func (*TooManyAttempts) IsChangePasswordResult()           {}
+func (*TooManyAttempts) IsEraseUserResult()                {}
 func (*TooManyAttempts) IsRequestPasswordResetResult()     {}
 func (*TooManyAttempts) IsRequestEmailConfirmationResult() {}
 func (*TooManyAttempts) IsChangeEmailResult()              {}
@@ -86,18 +89,6 @@ func (s *Service) countAttempt(ctx context.Context, l limit, subject string) err
 		return &TooManyAttempts{fmt.Sprintf("Too many attempts. Try again in %d seconds.", wait), wait}
 	}
 	return nil
-}
-
-// countLogIn counts an attempt to log in as a name. While the client is blocked,
-// its error is an *InvalidCredentials.
-func (s *Service) countLogIn(ctx context.Context, key string) error {
-	err := s.countAttempt(ctx, logIns, key)
-	if blocked, ok := err.(*TooManyAttempts); ok { //nolint:errorlint // countAttempt returns it as it is
-		return &InvalidCredentials{
-			fmt.Sprintf("Too many failed attempts for this name. Try again in %d seconds.", blocked.RetryAfter), blocked.Code(),
-		}
-	}
-	return err
 }
 
 // clearLogIns forgets the client's attempts to log in as a name.

@@ -65,7 +65,7 @@ func (s *Service) LogIn(ctx context.Context, login, password string) (Session, e
 	if len(key) > maxEmail || strings.ContainsRune(key, 0) {
 		return Session{}, errBadCredentials // no account can have this name
 	}
-	if err := s.countLogIn(ctx, key); err != nil {
+	if err := s.countAttempt(ctx, logIns, key); err != nil {
 		return Session{}, err
 	}
 	user, hash, err := s.find(ctx, key)
@@ -259,7 +259,7 @@ func (s *Service) checkCurrent(ctx context.Context, user User, current *string, 
 		return hash, err
 	}
 	key := foldKey(user.Username)
-	if err := s.countLogIn(ctx, key); err != nil {
+	if err := s.countAttempt(ctx, logIns, key); err != nil {
 		return "", err
 	}
 	if current == nil {

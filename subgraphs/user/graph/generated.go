@@ -1072,6 +1072,8 @@ directive @constraint(
   text: ConstraintText
   "A regular expression for a text, in the syntax that RE2 and ECMA-262 share."
   pattern: String
+  "What matches the pattern, for error messages."
+  hint: String
   minItems: Int
   maxItems: Int
   "False: the value may be left out, but not be null."
@@ -1283,37 +1285,40 @@ type AccountMail @inaccessible {
 }
 
 union SignUpResult = Session | UserPayload | InvalidInput | Conflict
-union LogInResult = Session | InvalidCredentials
+union LogInResult = Session | InvalidCredentials | TooManyAttempts
 union RefreshResult = Session | InvalidCredentials
 union UpdateUserResult = UserPayload | InvalidInput | NotFound | Conflict | Forbidden
-union ChangePasswordResult = UserPayload | InvalidInput | InvalidCredentials | Forbidden | NotFound
+union ChangePasswordResult = UserPayload | InvalidInput | InvalidCredentials | TooManyAttempts | Forbidden | NotFound
 union RequestPasswordResetResult = MailRequested | TooManyAttempts
 union ResetPasswordResult = UserPayload | InvalidInput | InvalidToken
 union RequestEmailConfirmationResult = MailRequested | TooManyAttempts | Forbidden | NotFound
 union ChangeEmailResult = MailRequested | TooManyAttempts | InvalidInput | InvalidCredentials | Forbidden | NotFound
 union ConfirmEmailResult = UserPayload | InvalidToken | Conflict
-union EraseUserResult = UserPayload | InvalidCredentials | Conflict | Forbidden | NotFound
+union EraseUserResult = UserPayload | InvalidCredentials | TooManyAttempts | Conflict | Forbidden | NotFound
 
 input SignUpInput {
-  username: String!
-  email: String!
-  "At least 8 characters. Without a password, the account cannot log in until one is set."
-  password: String
-  displayName: String
-  phone: String
+  "Letters, digits, dots, hyphens and underscores, beginning with a letter or digit. Spaces around it are ignored."
+  username: String! @constraint(maxLength: 64, pattern: "^ *[A-Za-z0-9][A-Za-z0-9._-]{1,31} *$", hint: "2 to 32 letters, digits, dots, hyphens and underscores, starting with a letter or digit")
+  email: String! @constraint(maxLength: 254, pattern: "^ *[^\\x00-\\x20@\\x7f]+@[^\\x00-\\x20@\\x7f]+ *$", hint: "an address such as ada@example.com")
+  "Must not be the username or the e-mail address. Without a password, the account cannot log in until one is set."
+  password: String @constraint(minLength: 8, maxLength: 256)
+  displayName: String @constraint(minLength: 1, maxLength: 100, text: WORDS)
+  "In international form, such as +49 30 123456."
+  phone: String @constraint(maxLength: 64, pattern: "^[ ().-]*\\+[ ().-]*[1-9]([ ().-]*[0-9]){6,14}[ ().-]*$", hint: "a number in international form, such as +4930123456")
 }
 
 input LogInInput {
   "The username, or the e-mail address if it is confirmed."
-  login: String!
-  password: String!
+  login: String! @constraint(maxLength: 254)
+  password: String! @constraint(maxLength: 256)
 }
 
 input UpdateUserInput {
   id: ID!
-  username: String @constraint(nullable: false)
-  displayName: String @constraint(nullable: false)
-  phone: String
+  username: String @constraint(maxLength: 64, pattern: "^ *[A-Za-z0-9][A-Za-z0-9._-]{1,31} *$", hint: "2 to 32 letters, digits, dots, hyphens and underscores, starting with a letter or digit", nullable: false)
+  displayName: String @constraint(minLength: 1, maxLength: 100, text: WORDS, nullable: false)
+  "In international form, such as +49 30 123456. Null removes the number."
+  phone: String @constraint(maxLength: 64, pattern: "^[ ().-]*\\+[ ().-]*[1-9]([ ().-]*[0-9]){6,14}[ ().-]*$", hint: "a number in international form, such as +4930123456")
   "If set, the account must have this version; otherwise the result is a Conflict."
   expectedVersion: Int
 }
@@ -1321,28 +1326,29 @@ input UpdateUserInput {
 input ChangePasswordInput {
   id: ID!
   "Required unless the account has no password yet or the caller is an administrator who changes another account."
-  currentPassword: String
-  newPassword: String!
+  currentPassword: String @constraint(maxLength: 256)
+  "Must not be the username or the e-mail address."
+  newPassword: String! @constraint(minLength: 8, maxLength: 256)
 }
 
 input ResetPasswordInput {
   "The token from the e-mail."
-  token: String!
-  "At least 8 characters."
-  newPassword: String!
+  token: String! @constraint(maxLength: 200)
+  "Must not be the username or the e-mail address."
+  newPassword: String! @constraint(minLength: 8, maxLength: 256)
 }
 
 input ChangeEmailInput {
   id: ID!
-  email: String!
+  email: String! @constraint(maxLength: 254, pattern: "^ *[^\\x00-\\x20@\\x7f]+@[^\\x00-\\x20@\\x7f]+ *$", hint: "an address such as ada@example.com")
   "Required unless the account has no password yet or the caller is an administrator who changes another account."
-  currentPassword: String
+  currentPassword: String @constraint(maxLength: 256)
 }
 
 input EraseUserInput {
   id: ID!
   "Required unless the account has no password or the caller is an administrator who erases another account."
-  currentPassword: String
+  currentPassword: String @constraint(maxLength: 256)
 }
 
 type Query {
@@ -1365,13 +1371,13 @@ type Mutation {
   "Starts a session. Costs as much as signUp."
   logIn(input: LogInInput!): LogInResult! @cost(weight: 2000)
   "Exchanges a refresh token for new tokens of the same session. The old refresh token becomes invalid."
-  refreshSession(refreshToken: String!): RefreshResult!
+  refreshSession(refreshToken: String! @constraint(maxLength: 200)): RefreshResult!
   "Ends the session of the refresh token. Returns whether there was one."
-  logOut(refreshToken: String!): Boolean!
+  logOut(refreshToken: String! @constraint(maxLength: 200)): Boolean!
   updateUser(input: UpdateUserInput!): UpdateUserResult!
   changePassword(input: ChangePasswordInput!): ChangePasswordResult! @cost(weight: 2000)
   "Sends an e-mail with a token for resetPassword, if there is an account with this username or e-mail address. The result does not tell."
-  requestPasswordReset(login: String!): RequestPasswordResetResult! @cost(weight: 200)
+  requestPasswordReset(login: String! @constraint(maxLength: 254)): RequestPasswordResetResult! @cost(weight: 200)
   "Replaces a forgotten password, ends the sessions of the account and confirms its e-mail address."
   resetPassword(input: ResetPasswordInput!): ResetPasswordResult! @cost(weight: 2000)
   "Sends an e-mail with a token for confirmEmail to the address of the account."
@@ -1379,13 +1385,13 @@ type Mutation {
   "Sends an e-mail with a token for confirmEmail to a new address, which the account has from then on."
   changeEmail(input: ChangeEmailInput!): ChangeEmailResult! @cost(weight: 2000)
   "Confirms the e-mail address that a token was sent to. If another account has confirmed it, the result is a Conflict."
-  confirmEmail(token: String!): ConfirmEmailResult!
+  confirmEmail(token: String! @constraint(maxLength: 200)): ConfirmEmailResult!
   "Registers the SHA-256 hash, in hexadecimal, of a token that is about to be sent with an e-mail. Returns whether the e-mail should be sent."
   addAccountToken(mailId: ID!, hash: String!): Boolean! @inaccessible
   "Erases an account: ends its sessions and empties its personal data in every service, for good. Orders that are not shipped are cancelled."
   eraseUser(input: EraseUserInput!): EraseUserResult! @cost(weight: 2000)
   "Replaces the roles of a user. Administrators only."
-  setRoles(id: ID!, roles: [Role!]! @constraint(minItems: 1)): UpdateUserResult!
+  setRoles(id: ID!, roles: [Role!]! @constraint(minItems: 1, maxItems: 10)): UpdateUserResult!
 }
 `, BuiltIn: false},
 	{Name: "../../../federation/directives.graphql", Input: `
@@ -6434,6 +6440,11 @@ func (ec *executionContext) _ChangePasswordResult(ctx context.Context, sel ast.S
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case *account.TooManyAttempts:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TooManyAttempts(ctx, sel, obj)
 	case *schema.NotFound:
 		if obj == nil {
 			return graphql.Null
@@ -6504,6 +6515,11 @@ func (ec *executionContext) _EraseUserResult(ctx context.Context, sel ast.Select
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case *account.TooManyAttempts:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TooManyAttempts(ctx, sel, obj)
 	case *schema.NotFound:
 		if obj == nil {
 			return graphql.Null
@@ -6597,6 +6613,11 @@ func (ec *executionContext) _LogInResult(ctx context.Context, sel ast.SelectionS
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case *account.TooManyAttempts:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TooManyAttempts(ctx, sel, obj)
 	case *account.InvalidCredentials:
 		if obj == nil {
 			return graphql.Null
@@ -7715,7 +7736,7 @@ func (ec *executionContext) _SessionState(ctx context.Context, sel ast.Selection
 	return out
 }
 
-var tooManyAttemptsImplementors = []string{"TooManyAttempts", "Error", "RequestPasswordResetResult", "RequestEmailConfirmationResult", "ChangeEmailResult"}
+var tooManyAttemptsImplementors = []string{"TooManyAttempts", "Error", "LogInResult", "ChangePasswordResult", "RequestPasswordResetResult", "RequestEmailConfirmationResult", "ChangeEmailResult", "EraseUserResult"}
 
 func (ec *executionContext) _TooManyAttempts(ctx context.Context, sel ast.SelectionSet, obj *account.TooManyAttempts) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, tooManyAttemptsImplementors)

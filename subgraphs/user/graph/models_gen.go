@@ -82,7 +82,8 @@ type ChangePasswordInput struct {
 	ID string `json:"id"`
 	// Required unless the account has no password yet or the caller is an administrator who changes another account.
 	CurrentPassword *string `json:"currentPassword,omitempty"`
-	NewPassword     string  `json:"newPassword"`
+	// Must not be the username or the e-mail address.
+	NewPassword string `json:"newPassword"`
 }
 
 // How a user can be reached. For the store's services only.
@@ -129,7 +130,7 @@ type Query struct {
 type ResetPasswordInput struct {
 	// The token from the e-mail.
 	Token string `json:"token"`
-	// At least 8 characters.
+	// Must not be the username or the e-mail address.
 	NewPassword string `json:"newPassword"`
 }
 
@@ -160,19 +161,22 @@ type SessionState struct {
 }
 
 type SignUpInput struct {
+	// Letters, digits, dots, hyphens and underscores, beginning with a letter or digit. Spaces around it are ignored.
 	Username string `json:"username"`
 	Email    string `json:"email"`
-	// At least 8 characters. Without a password, the account cannot log in until one is set.
+	// Must not be the username or the e-mail address. Without a password, the account cannot log in until one is set.
 	Password    *string `json:"password,omitempty"`
 	DisplayName *string `json:"displayName,omitempty"`
-	Phone       *string `json:"phone,omitempty"`
+	// In international form, such as +49 30 123456.
+	Phone *string `json:"phone,omitempty"`
 }
 
 type UpdateUserInput struct {
-	ID          string                     `json:"id"`
-	Username    *string                    `json:"username,omitempty"`
-	DisplayName *string                    `json:"displayName,omitempty"`
-	Phone       graphql.Omittable[*string] `json:"phone,omitempty"`
+	ID          string  `json:"id"`
+	Username    *string `json:"username,omitempty"`
+	DisplayName *string `json:"displayName,omitempty"`
+	// In international form, such as +49 30 123456. Null removes the number.
+	Phone graphql.Omittable[*string] `json:"phone,omitempty"`
 	// If set, the account must have this version; otherwise the result is a Conflict.
 	ExpectedVersion *int `json:"expectedVersion,omitempty"`
 }
