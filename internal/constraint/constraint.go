@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -130,6 +131,9 @@ func (l *Limits) Text(text string) (problem, hint string) {
 }
 
 func (l *Limits) mismatch(text string) (problem, hint string) {
+	if strings.ContainsRune(text, utf8.RuneError) {
+		return "contains text that is not UTF-8, or the character U+FFFD", "text in UTF-8"
+	}
 	switch l.Pattern {
 	case forms["LINE"], forms["LINES"]:
 		return "contains control characters", "text without them"

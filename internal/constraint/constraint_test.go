@@ -15,7 +15,7 @@ import (
 func limits(t *testing.T, arguments string) (*constraint.Limits, error) {
 	t.Helper()
 	schema, err := gqlparser.LoadSchema(&ast.Source{Input: `
-		directive @constraint(minimum: Int, maximum: Int, minLength: Int, maxLength: Int, text: Form, pattern: String, minItems: Int, maxItems: Int, nullable: Boolean, other: Int) on ARGUMENT_DEFINITION
+		directive @constraint(minimum: Int, maximum: Int, minLength: Int, maxLength: Int, text: Form, pattern: String, hint: String, minItems: Int, maxItems: Int, nullable: Boolean, other: Int) on ARGUMENT_DEFINITION
 		enum Form { LINE WORDS LINES NONE }
 		type Query { a(b: String @constraint(` + arguments + `)): Int }`})
 	if err != nil {
@@ -51,6 +51,24 @@ func TestTextHasItsLengthAndForm(t *testing.T) {
 		}
 		if problem, _ := l.Text(test.text); (problem == "") != test.valid {
 			t.Errorf("%s: %q is %q", test.arguments, test.text, problem)
+		}
+	}
+}
+
+func TestHintReplacesThePattern(t *testing.T) {
+	for arguments, want := range map[string]string{
+		`pattern: "^[A-Z]{2}$"`:                       "text that matches ^[A-Z]{2}$",
+		`pattern: "^[A-Z]{2}$", hint: "two capitals"`: "two capitals",
+	} {
+		l, err := limits(t, arguments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if problem, hint := l.Text("de"); problem != "has an invalid form" || hint != want {
+			t.Errorf("%s: got %q, %q, want the hint %q", arguments, problem, hint, want)
+		}
+		if problem, hint := l.Text("\xff"); !strings.Contains(problem, "UTF-8") || hint != "text in UTF-8" {
+			t.Errorf("not UTF-8: got %q, %q", problem, hint)
 		}
 	}
 }

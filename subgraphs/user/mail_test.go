@@ -207,6 +207,22 @@ func TestRequestsForStrangersTakeTheSameQueries(t *testing.T) {
 	}
 }
 
+// A new account with an address that nobody has confirmed does not get the e-mail of
+// the account that had the address before.
+func TestNewAccountDoesNotDivertAReset(t *testing.T) {
+	s := servicetest.Start(t, user.Run, enforced)
+	signUp(t, s, "ada")
+	expect(t, s, "Session", `signUp(input: {username: "mallory", email: "ada@example.com", password: "secret of mallory"})`)
+	expect(t, s, "MailRequested", request("ada@example.com"))
+	expect(t, s, "UserPayload", reset(mailToken(t, s, "reset-password", "ada@example.com"), "a new secret"))
+	if got := logIn(t, s, "ada", "a new secret"); got.User.ID != "1" {
+		t.Errorf("the owner cannot log in with the new password: %+v", got)
+	}
+	if got := logIn(t, s, "ada@example.com", "a new secret"); got.User.ID != "1" {
+		t.Errorf("the owner cannot log in with the address: %+v", got)
+	}
+}
+
 func TestForgottenPasswordIsResetByEmail(t *testing.T) {
 	now := &clock{now: time.Now()}
 	s := servicetest.Start(t, user.Run, enforced, with(now))

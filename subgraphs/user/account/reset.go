@@ -36,13 +36,14 @@ func (s *Service) RequestPasswordReset(ctx context.Context, login string) (expir
 
 // findForReset returns the account that a person can mean who has forgotten a
 // password, and its address. An address that no account has confirmed stands
-// for the newest account with it. Without an account, the user is nil and the
+// for the oldest account with it, so that nobody can divert the e-mail by a new
+// account; the e-mail names the account. Without an account, the user is nil and the
 // address is what was asked for.
 func findForReset(ctx context.Context, tx pgx.Tx, key string) (user *int64, address string, err error) {
 	err = tx.QueryRow(ctx, `
 		select id, email from users
 		where (username_key = $1 or email_key = $1) and erased_at is null
-		order by username_key = $1 desc, email_confirmed_at is not null desc, id desc limit 1`, key).Scan(&user, &address)
+		order by username_key = $1 desc, email_confirmed_at is not null desc, id limit 1`, key).Scan(&user, &address)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, key, nil
 	}
