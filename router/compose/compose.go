@@ -66,7 +66,7 @@ func Compose(ctx context.Context, subgraphs []Subgraph) (*Result, error) {
 		return nil, fmt.Errorf("compose: %w", context.Cause(ctx))
 	}
 	result := &Result{SDL: super.Print() + "\n"}
-	unresolved, noted, err := checkSatisfiable(super, result.SDL)
+	unresolved, noted, err := checkSatisfiable(super)
 	if err != nil {
 		return nil, err
 	}
@@ -97,15 +97,14 @@ func readAll(ctx context.Context, subgraphs []Subgraph) ([]*subgraph.Subgraph, [
 
 // checkSatisfiable checks that all fields can be resolved. Connectors do not change
 // that, so they are left out: this router does not know their specification.
-func checkSatisfiable(super *schema.Schema, sdl string) (unresolved, hints []satisfy.Problem, err error) {
+func checkSatisfiable(super *schema.Schema) (unresolved, hints []satisfy.Problem, err error) {
 	connect := slices.IndexFunc(super.Applied, func(d *schema.Directive) bool {
 		return d.Name == "link" && strings.HasPrefix(d.Text("url"), subgraph.ConnectIdentity+"/")
 	})
 	if connect >= 0 {
 		super.Remove(super.Applied[connect])
-		sdl = super.Print()
 	}
-	model, err := supergraph.Parse(sdl)
+	model, err := supergraph.Read(super.Document())
 	if err != nil {
 		return nil, nil, Errors{{Code: "INVALID_FEDERATION_SUPERGRAPH", Message: fmt.Sprintf("the router cannot read the supergraph: %v", err)}}
 	}

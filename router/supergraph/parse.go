@@ -28,6 +28,11 @@ func parse(sdl string) (*Model, error) {
 	if err != nil {
 		return nil, located(err)
 	}
+	return Read(doc)
+}
+
+// Read reads a supergraph from its document.
+func Read(doc *ast.SchemaDocument) (*Model, error) {
 	f, err := readFeatures(doc)
 	if err != nil {
 		return nil, err

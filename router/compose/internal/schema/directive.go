@@ -16,6 +16,17 @@ type Definition struct {
 // Argument returns the argument of a directive, or nil.
 func (d *Definition) Argument(name string) *Field { return find(d.Arguments, name) }
 
+// argumentType returns the type of an argument, or nil if it is unknown.
+func (d *Definition) argumentType(name string) *Ref {
+	if d == nil {
+		return nil
+	}
+	if a := d.Argument(name); a != nil {
+		return a.Type
+	}
+	return nil
+}
+
 // AddArgument adds an argument to a directive.
 func (d *Definition) AddArgument(name string) *Field {
 	a := argument(name, &d.Node)

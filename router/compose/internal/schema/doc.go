@@ -4,6 +4,7 @@
 // parts are extensions, and each application of a directive.
 //
 // The hub is schema.go. type.go has the types and their members, directive.go
-// directives, value.go their values, ref.go references to types, and print.go
-// prints a schema as Apollo does, with the order of names in name.go.
+// directives, value.go their values, and ref.go references to types. print.go prints a
+// schema as Apollo does, with the order of names in name.go, and document.go converts it
+// for the packages that read a supergraph.
 package schema

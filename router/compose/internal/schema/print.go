@@ -195,13 +195,7 @@ func (d *Directive) write(b *strings.Builder, s *Schema) {
 		}
 		b.WriteString(separator + a.Name + ": ")
 		separator = ", "
-		var ref *Ref
-		if definition != nil {
-			if argument := definition.Argument(a.Name); argument != nil {
-				ref = argument.Type
-			}
-		}
-		a.Value.Write(b, ref, s)
+		a.Value.Write(b, definition.argumentType(a.Name), s)
 	}
 	if separator == ", " {
 		b.WriteByte(')')

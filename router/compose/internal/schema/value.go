@@ -171,24 +171,14 @@ func (v *Value) Write(b *strings.Builder, ref *Ref, types Types) {
 		b.WriteString("null")
 		return
 	}
-	var typ *Type
-	if ref != nil && ref.Of == nil && types != nil {
-		if typ = types.Type(ref.Name); typ != nil && typ.Kind == Scalar && ref.Name != "ID" {
-			typ = nil
-		}
-	}
 	switch v.Kind {
 	case ListValue:
-		var of *Ref
-		if ref != nil {
-			of = ref.Of
-		}
 		b.WriteByte('[')
 		for i, item := range v.List {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			item.Write(b, of, types)
+			item.Write(b, ref.items(), types)
 		}
 		b.WriteByte(']')
 		return
@@ -196,10 +186,10 @@ func (v *Value) Write(b *strings.Builder, ref *Ref, types Types) {
 		b.WriteString("$" + v.Raw)
 		return
 	}
-	if ref != nil && ref.Of != nil {
-		v.Write(b, ref.Of, types)
-		return
+	for ref.items() != nil {
+		ref = ref.items()
 	}
+	typ := ref.literal(types)
 	switch {
 	case v.Kind == ObjectValue:
 		b.WriteByte('{')
@@ -208,25 +198,52 @@ func (v *Value) Write(b *strings.Builder, ref *Ref, types Types) {
 				b.WriteString(", ")
 			}
 			b.WriteString(f.Name + ": ")
-			var of *Ref
-			if typ != nil && typ.Kind == Input {
-				if field := typ.Field(f.Name); field != nil {
-					of = field.Type
-				}
-			}
-			f.Value.Write(b, of, types)
+			f.Value.Write(b, typ.inputType(f.Name), types)
 		}
 		b.WriteByte('}')
-	case !v.IsText():
-		b.WriteString(v.Raw)
-	case typ != nil && typ.Kind == Enum && typ.Value(v.Raw) != nil:
-		b.WriteString(v.Raw)
-	case typ != nil && typ.Name == "ID" && integer(v.Raw):
+	case !v.IsText(), typ.hasValue(v.Raw), typ.isIntegerID(v.Raw):
 		b.WriteString(v.Raw)
 	default:
 		b.WriteString(quote(v.Raw))
 	}
 }
+
+// items returns the type of the items of a list, or nil.
+func (r *Ref) items() *Ref {
+	if r == nil {
+		return nil
+	}
+	return r.Of
+}
+
+// literal returns the named type if it tells how values are written; otherwise nil.
+func (r *Ref) literal(types Types) *Type {
+	if r == nil || types == nil {
+		return nil
+	}
+	t := types.Type(r.Name)
+	if t == nil || t.Kind == Scalar && r.Name != "ID" {
+		return nil
+	}
+	return t
+}
+
+// inputType returns the type of a field of an input object, or nil.
+func (t *Type) inputType(field string) *Ref {
+	if t == nil || t.Kind != Input {
+		return nil
+	}
+	if f := t.Field(field); f != nil {
+		return f.Type
+	}
+	return nil
+}
+
+// hasValue reports whether a text names a value of an enum.
+func (t *Type) hasValue(text string) bool { return t != nil && t.Kind == Enum && t.Value(text) != nil }
+
+// isIntegerID reports whether a text is an ID that is written as a number.
+func (t *Type) isIntegerID(text string) bool { return t != nil && t.Name == "ID" && integer(text) }
 
 // Print returns the value as Write does.
 func (v *Value) Print(ref *Ref, types Types) string {
