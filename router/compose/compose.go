@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"souk/router/compose/internal/merge"
 	"souk/router/compose/internal/report"
@@ -80,19 +83,24 @@ func Compose(ctx context.Context, subgraphs []Subgraph) (*Result, error) {
 	return result, nil
 }
 
-// readAll reads the subgraphs.
+// readAll reads the subgraphs, on all processors.
 func readAll(ctx context.Context, subgraphs []Subgraph) ([]*subgraph.Subgraph, []*report.Error, error) {
-	var all []*subgraph.Subgraph
-	var problems []*report.Error
-	for _, s := range subgraphs {
-		if ctx.Err() != nil {
-			return nil, nil, fmt.Errorf("compose: %w", context.Cause(ctx))
-		}
-		read, failed := subgraph.Read(s.Name, s.URL, s.SDL)
-		problems = append(problems, failed...)
-		all = append(all, read)
+	all, failed := make([]*subgraph.Subgraph, len(subgraphs)), make([][]*report.Error, len(subgraphs))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, s := range subgraphs {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return fmt.Errorf("compose: %w", context.Cause(ctx))
+			}
+			all[i], failed[i] = subgraph.Read(s.Name, s.URL, s.SDL)
+			return nil
+		})
 	}
-	return all, problems, nil
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	return all, slices.Concat(failed...), nil
 }
 
 // checkSatisfiable checks that all fields can be resolved. Connectors do not change

@@ -65,6 +65,7 @@ func (c *converter) typ(t *Type) *ast.Definition {
 			Name: v.Name, Description: v.Description, Directives: c.applied(v.Applied), Position: c.position,
 		})
 	}
+	to.Fields = make(ast.FieldList, 0, len(t.Fields))
 	for _, f := range t.Fields {
 		to.Fields = append(to.Fields, &ast.FieldDefinition{
 			Name: f.Name, Description: f.Description, Arguments: c.arguments(f.Arguments), Type: c.ref(f.Type),
@@ -75,7 +76,10 @@ func (c *converter) typ(t *Type) *ast.Definition {
 }
 
 func (c *converter) arguments(list []*Field) ast.ArgumentDefinitionList {
-	var to ast.ArgumentDefinitionList
+	if len(list) == 0 {
+		return nil
+	}
+	to := make(ast.ArgumentDefinitionList, 0, len(list))
 	for _, a := range list {
 		to = append(to, &ast.ArgumentDefinition{
 			Name: a.Name, Description: a.Description, Type: c.ref(a.Type),
@@ -86,9 +90,12 @@ func (c *converter) arguments(list []*Field) ast.ArgumentDefinitionList {
 }
 
 func (c *converter) applied(list []*Directive) ast.DirectiveList {
-	var to ast.DirectiveList
+	if len(list) == 0 {
+		return nil
+	}
+	to := make(ast.DirectiveList, 0, len(list))
 	for _, d := range list {
-		applied := &ast.Directive{Name: d.Name, Position: c.position}
+		applied := &ast.Directive{Name: d.Name, Position: c.position, Arguments: make(ast.ArgumentList, 0, len(d.Arguments))}
 		definition := c.schema.Directive(d.Name)
 		for _, a := range d.Arguments {
 			if a.Value != nil {

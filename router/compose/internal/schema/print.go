@@ -9,6 +9,7 @@ import (
 // directives and types in the order of their names.
 func (s *Schema) Print() string {
 	p := &printer{schema: s}
+	p.Grow(averageType * len(s.Types))
 	p.schemaDefinition()
 	directives := slices.Clone(s.Directives)
 	slices.SortStableFunc(directives, func(a, b *Definition) int { return CompareNames(a.Name, b.Name) })
@@ -24,6 +25,9 @@ func (s *Schema) Print() string {
 	}
 	return p.String()
 }
+
+// averageType is about how many bytes a type of a supergraph takes.
+const averageType = 1024
 
 type printer struct {
 	strings.Builder
