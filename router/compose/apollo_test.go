@@ -80,11 +80,11 @@ func apollo(t *testing.T, all [][]compose.Subgraph) []apolloResult {
 
 func storeSubgraphs(t *testing.T) []compose.Subgraph {
 	t.Helper()
-	config, err := compose.ReadConfig(storeConfig)
+	config, err := compose.ReadConfig(storeConfig, os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
-	subgraphs, err := config.Load(t.Context(), filepath.Dir(storeConfig), nil)
+	subgraphs, err := config.Load(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

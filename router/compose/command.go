@@ -38,7 +38,7 @@ var ErrHints = errors.New("the composition has hints")
 // if they have hints that are not allowed, and ErrStale if Check is set and Output
 // is out of date.
 func (c Command) Run(ctx context.Context) error {
-	config, err := ReadConfig(c.Config)
+	config, err := ReadConfig(c.Config, os.LookupEnv)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (c Command) Run(ctx context.Context) error {
 	if client == nil {
 		client = http.DefaultClient
 	}
-	subgraphs, err := config.Load(ctx, filepath.Dir(c.Config), client)
+	subgraphs, err := config.Load(ctx, client)
 	if err != nil {
 		return err
 	}

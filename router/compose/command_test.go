@@ -58,31 +58,6 @@ func TestCheckReportsStaleFile(t *testing.T) {
 	}
 }
 
-func TestInvalidConfigurationIsRejected(t *testing.T) {
-	cases := map[string]struct{ yaml, want string }{
-		"unknown key":   {yaml: "subgraphs:\n  a:\n    routing_uri: http://a\n", want: `unknown field "routing_uri"`},
-		"no subgraphs":  {yaml: "", want: "no subgraphs"},
-		"no url":        {yaml: "subgraphs:\n  a:\n    schema: {file: a.graphqls}\n", want: "subgraphs.a has no routing_url"},
-		"no source":     {yaml: "subgraphs:\n  a:\n    routing_url: http://a\n", want: "exactly one of file, files, subgraph_url"},
-		"two sources":   {yaml: "subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a.graphqls, subgraph_url: 'http://a'}\n", want: "names 2 sources"},
-		"missing file":  {yaml: "subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: nowhere.graphqls}\n", want: "schema of subgraph a"},
-		"federation 1":  {yaml: "federation_version: =1.0\nsubgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a}\n", want: "only Federation 2"},
-		"not a mapping": {yaml: "- a\n", want: "supergraph.yaml"},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "supergraph.yaml")
-			if err := os.WriteFile(path, []byte(c.yaml), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			err := compose.Command{Config: path, Stdout: &bytes.Buffer{}}.Run(t.Context())
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got error %v, want it to contain %q", err, c.want)
-			}
-		})
-	}
-}
-
 func TestSchemaIsFetchedFromRunningSubgraph(t *testing.T) {
 	subgraph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

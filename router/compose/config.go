@@ -1,170 +1,231 @@
 package compose
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
+	"golang.org/x/net/http/httpguts"
+
+	"souk/router/internal/yamlfile"
 )
 
 // Config is the configuration file of a composition. It has the format of rover's
-// supergraph.yaml and also allows several files per subgraph.
+// supergraph.yaml or that of Cosmo's graph.yaml, in which the subgraphs are a list.
+// The keys files, command and run are additions.
 type Config struct {
+	// Version is accepted for compatibility with Cosmo and must be 1.
+	Version string `yaml:"version"`
 	// FederationVersion is accepted for compatibility with rover and must be a
 	// version of Federation 2. Otherwise it has no effect: the version that an
 	// SDL links to applies.
-	FederationVersion string `yaml:"federation_version,omitempty"`
+	FederationVersion string `yaml:"federation_version"`
 	// Subgraphs are the subgraphs by name.
 	Subgraphs map[string]SubgraphConfig `yaml:"subgraphs"`
+
+	dir    string // to which paths are relative
+	source *yamlfile.Source
 }
 
 // SubgraphConfig names the URL of a subgraph and the source of its SDL.
 type SubgraphConfig struct {
-	RoutingURL string       `yaml:"routing_url"`
-	Schema     SchemaConfig `yaml:"schema"`
+	Name       string `yaml:"name" list:"key"` // in Cosmo's form
+	RoutingURL string `yaml:"routing_url"`
+	// Run is the command that starts the subgraph. `souk dev` runs it in the directory
+	// of the configuration file.
+	Run           []string            `yaml:"run"`
+	Schema        SchemaConfig        `yaml:"schema"`
+	Introspection IntrospectionConfig `yaml:"introspection"`
 }
 
-// SchemaConfig names the source of an SDL. Exactly one field must be set.
+// SchemaConfig names the source of an SDL. Exactly one source must be set, here or in
+// IntrospectionConfig.
 type SchemaConfig struct {
-	File        string   `yaml:"file,omitempty"`         // relative to the configuration file
-	Files       []string `yaml:"files,omitempty"`        // files to concatenate, in order
-	SubgraphURL string   `yaml:"subgraph_url,omitempty"` // running subgraph that answers _service { sdl }
+	File        string   `yaml:"file"`         // relative to the configuration file
+	Files       []string `yaml:"files"`        // files to concatenate, in order
+	SDL         string   `yaml:"sdl"`          // the SDL itself
+	SubgraphURL string   `yaml:"subgraph_url"` // running subgraph
+	// IntrospectionHeaders are the headers of the request to SubgraphURL.
+	IntrospectionHeaders map[string]string `yaml:"introspection_headers"`
+	// Command is a command that prints the SDL. It runs in the directory of the
+	// configuration file.
+	Command []string `yaml:"command"`
 }
 
-// ReadConfig reads and validates a configuration file. An unknown key is an error
-// that names the line.
-func ReadConfig(path string) (*Config, error) {
-	text, err := os.ReadFile(path)
+// IntrospectionConfig names a running subgraph, as Cosmo's graph.yaml does. It applies if
+// SchemaConfig names no file.
+type IntrospectionConfig struct {
+	URL     string            `yaml:"url"`
+	Headers map[string]string `yaml:"headers"`
+	Raw     bool              `yaml:"raw"` // accepted for compatibility; the response may be of either kind
+}
+
+const (
+	registry = "fetch the schema once, such as with `rover subgraph fetch GRAPH@VARIANT --name NAME > NAME.graphqls`, and name the file in schema.file"
+	settings = "it belongs into the router's configuration: "
+)
+
+// refusedKeys are keys of rover's and Cosmo's files that have no meaning here.
+var refusedKeys = map[string]string{
+	"subgraphs.*.schema.graphref": registry,
+	"subgraphs.*.schema.subgraph": registry,
+	"subgraphs.*.subscription":    settings + "set the protocol in subscriptions.subgraphs.NAME.protocol",
+	"subgraphs.*.grpc":            "a subgraph is a GraphQL service",
+	"subgraphs.*.plugin":          "a subgraph is a GraphQL service",
+	"feature_flags":               "compose another supergraph, or use @override with a label",
+}
+
+// maxConfigBytes bounds a configuration file, in bytes.
+const maxConfigBytes = 8 << 20
+
+// ReadConfig reads and validates a configuration file. It calls lookup to expand
+// ${env.NAME} and ${env.NAME:-default} in values; ${file.PATH} is the contents of a file.
+// Subgraphs in mocked need no routing_url. The error lists all problems with their line
+// and column.
+func ReadConfig(path string, lookup func(string) (string, bool), mocked ...string) (*Config, error) {
+	text, err := readBounded(path, maxConfigBytes)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration of the composition: %w", err)
 	}
-	var config Config
-	decoder := yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField())
-	if err := decoder.Decode(&config); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	c := &Config{dir: filepath.Dir(path)}
+	var problems yamlfile.Errors
+	c.source, problems = yamlfile.Decode(text, c, yamlfile.Options{
+		File: path, Lookup: lookup, Refused: refusedKeys,
+		ReadFile: func(name string) (string, error) {
+			contents, err := readBounded(c.path(name), maxSDLBytes)
+			return string(contents), err
+		},
+	})
+	if len(problems) == 0 {
+		problems = c.check(mocked)
 	}
-	if err := config.validate(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if len(problems) > 0 {
+		return nil, problems.Sorted()
 	}
-	return &config, nil
+	return c, nil
 }
 
-func (c *Config) validate() error {
+// Names returns the names of the subgraphs, sorted.
+func (c *Config) Names() []string { return slices.Sorted(maps.Keys(c.Subgraphs)) }
+
+// path returns a path that is relative to the configuration file.
+func (c *Config) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(c.dir, name)
+}
+
+// readBounded reads a file that has at most limit bytes.
+func readBounded(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(text)) > limit {
+		return nil, fmt.Errorf("%s is larger than %d MB", path, limit>>20)
+	}
+	return text, nil
+}
+
+func (c *Config) check(mocked []string) (problems yamlfile.Errors) {
+	fail := func(path, format string, args ...any) {
+		problems = append(problems, c.source.Problem(path, format, args...))
+	}
 	if v := strings.TrimPrefix(c.FederationVersion, "="); v != "" && v != "2" && !strings.HasPrefix(v, "2.") {
-		return fmt.Errorf("federation_version is %q; only Federation 2 is supported, such as =2.9.0", c.FederationVersion)
+		fail("federation_version", "federation_version is %q; only Federation 2 is supported, such as =2.9.0", c.FederationVersion)
+	}
+	if c.Version != "" && c.Version != "1" {
+		fail("version", "version is %q; only version 1 is known", c.Version)
 	}
 	if len(c.Subgraphs) == 0 {
-		return errors.New("no subgraphs; add at least one with its routing_url and schema.file")
+		fail("subgraphs", "there are no subgraphs; add at least one with its routing_url and schema.file")
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.Subgraphs)) {
-		subgraph := c.Subgraphs[name]
-		if subgraph.RoutingURL == "" && subgraph.Schema.SubgraphURL == "" {
-			return fmt.Errorf("subgraphs.%s has no routing_url, the URL to which the router sends requests", name)
+	for _, name := range mocked {
+		if _, ok := c.Subgraphs[name]; !ok {
+			fail("subgraphs", "--mock names %q; the subgraphs are %s", name, strings.Join(c.Names(), ", "))
 		}
-		sources := 0
-		for _, given := range []bool{subgraph.Schema.File != "", len(subgraph.Schema.Files) > 0, subgraph.Schema.SubgraphURL != ""} {
-			if given {
-				sources++
+	}
+	for _, name := range c.Names() {
+		s, path := c.Subgraphs[name], "subgraphs."+name
+		s.adopt()
+		c.Subgraphs[name] = s
+		if given := s.Schema.given(); len(given) != 1 {
+			fail(path, "%s.schema has %s; it needs exactly one of file, files, sdl, subgraph_url and command", path, sources(given))
+		}
+		if s.url() == "" && !slices.Contains(mocked, name) {
+			fail(path, "%s has no routing_url, the URL to which the router sends requests", path)
+		}
+		for key, value := range map[string]string{"routing_url": s.RoutingURL, "schema.subgraph_url": s.Schema.SubgraphURL} {
+			if err := checkURL(value); value != "" && err != nil {
+				fail(path+"."+key, "%s.%s is %q; %v", path, key, value, err)
 			}
 		}
-		if sources != 1 {
-			return fmt.Errorf("subgraphs.%s.schema names %d sources; it needs exactly one of file, files, subgraph_url", name, sources)
+		for _, header := range slices.Sorted(maps.Keys(s.Schema.IntrospectionHeaders)) {
+			if !httpguts.ValidHeaderFieldName(header) || !httpguts.ValidHeaderFieldValue(s.Schema.IntrospectionHeaders[header]) {
+				fail(path+".schema.introspection_headers."+header, "%q is not a header that can be sent; its name or value has an invalid character", header)
+			}
 		}
 	}
-	return nil
+	return problems
 }
 
-// Load returns the configured subgraphs with their SDLs, sorted by name. Files are
-// relative to dir. client fetches the SDL of running subgraphs.
-func (c *Config) Load(ctx context.Context, dir string, client *http.Client) ([]Subgraph, error) {
-	var subgraphs []Subgraph
-	for _, name := range slices.Sorted(maps.Keys(c.Subgraphs)) {
-		config := c.Subgraphs[name]
-		sdl, files, err := config.Schema.load(ctx, dir, client)
-		if err != nil {
-			return nil, fmt.Errorf("loading the schema of subgraph %s: %w", name, err)
-		}
-		url := config.RoutingURL
-		if url == "" {
-			url = config.Schema.SubgraphURL
-		}
-		subgraphs = append(subgraphs, Subgraph{Name: name, URL: url, SDL: sdl, Files: files})
+// adopt brings the form of Cosmo into that of rover.
+func (s *SubgraphConfig) adopt() {
+	if s.Introspection.URL != "" && len(s.Schema.given()) == 0 {
+		s.Schema.SubgraphURL, s.Schema.IntrospectionHeaders = s.Introspection.URL, s.Introspection.Headers
 	}
-	return subgraphs, nil
 }
 
-func (s SchemaConfig) load(ctx context.Context, dir string, client *http.Client) (string, []File, error) {
-	if s.SubgraphURL != "" {
-		sdl, err := fetchSDL(ctx, client, s.SubgraphURL)
-		return sdl, nil, err
+// url is the URL to which the router sends requests.
+func (s *SubgraphConfig) url() string {
+	if s.RoutingURL != "" {
+		return s.RoutingURL
 	}
-	files := s.Files
-	if s.File != "" {
-		files = []string{s.File}
-	}
-	var sdl strings.Builder
-	var parts []File
-	for _, file := range files {
-		if !filepath.IsAbs(file) {
-			file = filepath.Join(dir, file)
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return "", nil, err
-		}
-		sdl.Write(text)
-		sdl.WriteByte('\n')
-		parts = append(parts, File{Path: file, Lines: bytes.Count(text, []byte{'\n'}) + 1})
-	}
-	return sdl.String(), parts, nil
+	return s.Schema.SubgraphURL
 }
 
-// maxSDLAnswer bounds the response of a subgraph with its SDL, in bytes.
-const maxSDLAnswer = 32 << 20
+// given returns the sources that are set.
+func (s *SchemaConfig) given() (keys []string) {
+	for _, source := range []struct {
+		key string
+		set bool
+	}{
+		{"file", s.File != ""}, {"files", len(s.Files) > 0}, {"sdl", s.SDL != ""},
+		{"subgraph_url", s.SubgraphURL != ""}, {"command", len(s.Command) > 0},
+	} {
+		if source.set {
+			keys = append(keys, source.key)
+		}
+	}
+	return keys
+}
 
-// fetchSDL fetches the SDL of a running subgraph with the field _service of the
-// Federation subgraph specification.
-func fetchSDL(ctx context.Context, client *http.Client, url string) (string, error) {
-	body := strings.NewReader(`{"query":"{ _service { sdl } }"}`)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
-	if err != nil {
-		return "", err
+func sources(keys []string) string {
+	if len(keys) == 0 {
+		return "no source of the SDL"
 	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Accept", "application/json")
-	response, err := client.Do(request)
-	if err != nil {
-		return "", err
+	return strings.Join(keys, " and ")
+}
+
+// checkURL checks that a URL can be requested.
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("it must be a URL that begins with http:// or https://")
 	}
-	defer response.Body.Close()
-	var answer struct {
-		Data struct {
-			Service struct {
-				SDL string `json:"sdl"`
-			} `json:"_service"`
-		} `json:"data"`
-		Errors []struct {
-			Message string `json:"message"`
-		} `json:"errors"`
-	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, maxSDLAnswer)).Decode(&answer); err != nil {
-		return "", fmt.Errorf("%s responded with %s and without a GraphQL response in JSON: %w", url, response.Status, err)
-	}
-	if len(answer.Errors) > 0 {
-		return "", fmt.Errorf("%s responded with an error: %s", url, answer.Errors[0].Message)
-	}
-	if answer.Data.Service.SDL == "" {
-		return "", fmt.Errorf("%s has no _service { sdl }; is it a Federation subgraph?", url)
-	}
-	return answer.Data.Service.SDL, nil
+	_, err = http.NewRequest(http.MethodPost, text, http.NoBody) //nolint:noctx // it is not sent
+	return err
 }

@@ -14,5 +14,6 @@
 //
 // The hub is compose.go. error.go and hint.go define what is reported,
 // suggestion.go what to do about it and format.go how it is written. config.go
-// reads the configuration file, and command.go implements the command.
+// reads the configuration file, load.go the schemas that it names, with internal/fetch
+// for running subgraphs, and command.go implements the command.
 package compose

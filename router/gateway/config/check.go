@@ -28,7 +28,7 @@ func (c *Config) Check(source *Source) error {
 			"response_cache.enabled needs response_cache.redis.url, such as redis://localhost:6379, or the environment variable REDIS_URL"))
 	}
 	if len(problems) > 0 {
-		return problems.sorted()
+		return problems.Sorted()
 	}
 	return nil
 }
@@ -47,7 +47,7 @@ func (c *Config) check(source *Source) Errors {
 			if source.Overridden(key + ".url") {
 				key += ".url"
 			}
-			k.problems = append(k.problems, source.Problem(key, "%s: %v", source.name(key), err))
+			k.problems = append(k.problems, source.Problem(key, "%s: %v", source.Name(key), err))
 		}
 	}
 	return k.problems
@@ -227,7 +227,7 @@ var formats = map[string]struct {
 }
 
 func (k *checker) text(s string, tag reflect.StructTag, path string) {
-	enum, format, name := tag.Get("enum"), tag.Get("format"), k.source.name(path)
+	enum, format, name := tag.Get("enum"), tag.Get("format"), k.source.Name(path)
 	switch {
 	case enum != "":
 		if known := strings.Split(enum, ","); !slices.Contains(known, s) {

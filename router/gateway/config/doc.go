@@ -19,8 +19,7 @@
 //	labels.go       override labels
 //	redis.go        connections to Redis
 //	defaults.go     defaults and environment variables
-//	load.go         reads a file; Error and Errors
-//	decode.go       YAML to Config, with the position of each key
+//	load.go         reads a file, with package yamlfile; Error, Errors and Source
 //	check.go        checks of values and of combinations
 //	paths.go        checks of paths
 //	document.go     writes docs/router.yaml

@@ -1,14 +1,21 @@
 package config
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 
-	"github.com/goccy/go-yaml"
+	"souk/router/internal/yamlfile"
+)
+
+// The problems of a configuration file, and the positions of its keys.
+type (
+	// An Error describes a problem and its position in the configuration file.
+	Error = yamlfile.Error
+	// Errors lists all problems of a configuration, in file order.
+	Errors = yamlfile.Errors
+	// A Source records the positions of the keys in a configuration file. A nil Source
+	// has no positions.
+	Source = yamlfile.Source
 )
 
 // Load reads a configuration file. Missing keys have their defaults. It calls
@@ -36,7 +43,7 @@ func Parse(data []byte, lookup func(string) (string, bool)) (Config, error) {
 
 func parse(data []byte, file string, lookup func(string) (string, bool)) (Config, *Source, error) {
 	c := Default()
-	source, problems := decode(data, &c, file, lookup)
+	source, problems := yamlfile.Decode(data, &c, yamlfile.Options{File: file, Lookup: lookup})
 	if len(problems) == 0 && c.Version != "1" {
 		problems = Errors{source.Problem("version", "version is %q; this router supports version \"1\"", c.Version)}
 	}
@@ -44,95 +51,7 @@ func parse(data []byte, file string, lookup func(string) (string, bool)) (Config
 		problems = c.check(source)
 	}
 	if len(problems) > 0 {
-		return Config{}, source, problems.sorted()
+		return Config{}, source, problems.Sorted()
 	}
 	return c, source, nil
-}
-
-// An Error describes a problem and its position in the configuration file.
-type Error struct {
-	// File is the path of the file. It is empty if the text has no name.
-	File string
-	// Line and Column count from 1. They are 0 if the value is not from a file.
-	Line, Column int
-	Message      string
-}
-
-// Error formats the problem as file:line:column: message.
-func (e *Error) Error() string {
-	var out strings.Builder
-	if e.File != "" {
-		out.WriteString(e.File + ":")
-	}
-	if e.Line > 0 {
-		fmt.Fprintf(&out, "%d:%d:", e.Line, e.Column)
-	}
-	if out.Len() > 0 {
-		out.WriteString(" ")
-	}
-	return out.String() + e.Message
-}
-
-// Errors lists all problems of a configuration, in file order.
-type Errors []*Error
-
-// Error returns the problems, one per line.
-func (e Errors) Error() string {
-	lines := make([]string, len(e))
-	for i, one := range e {
-		lines[i] = one.Error()
-	}
-	return strings.Join(lines, "\n")
-}
-
-// Unwrap returns the problems for errors.As.
-func (e Errors) Unwrap() []error {
-	list := make([]error, len(e))
-	for i, one := range e {
-		list[i] = one
-	}
-	return list
-}
-
-func (e Errors) sorted() Errors {
-	slices.SortStableFunc(e, func(a, b *Error) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
-	return e
-}
-
-func located(file string, err error) *Error {
-	e := &Error{File: file, Line: 1, Column: 1, Message: err.Error()}
-	if y := yaml.Error(nil); errors.As(err, &y) {
-		e.Message = y.GetMessage()
-		if t := y.GetToken(); t != nil && t.Position != nil {
-			e.Line, e.Column = t.Position.Line, t.Position.Column
-		}
-	}
-	return e
-}
-
-// unquotedReference returns the message for a syntax error at a position. Inside { } and
-// [ ], YAML reads the braces of an unquoted ${env.NAME} as a block. The parser's message
-// would not say so.
-func unquotedReference(data []byte, line, column int, message string) string {
-	lines := strings.Split(string(data), "\n")
-	if line < 1 || line > len(lines) {
-		return message
-	}
-	runes := []rune(lines[line-1])
-	if column < 1 || column > len(runes) {
-		return message
-	}
-	// The error is at the beginning of the reference, at its brace, or right after it.
-	upTo := string(runes[:column])
-	begin := strings.LastIndex(upTo, "$")
-	text := string(runes)
-	if begin < 0 || !strings.HasPrefix(text[begin:], "${env.") {
-		return message
-	}
-	ref := reference.FindString(text[begin:])
-	if ref != "" && begin+len(ref) < len(upTo)-1 {
-		return message
-	}
-	ref = cmp.Or(ref, "${env.NAME}")
-	return fmt.Sprintf("a value with %s needs quotes here, such as \"%s\"", ref, ref)
 }

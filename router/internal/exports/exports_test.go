@@ -37,6 +37,7 @@ var allowed = map[string]string{
 	"souk/router/plan/planner.UnreachableError":  "for programs that report the error in a form of their own",
 	"souk/router/rest.DocumentError":             "for programs that report the error in a form of their own",
 	"souk/router/cache.Cache.View":               "the strict form of LenientView, for programs that make a cache of their own",
+	"souk/router/gateway/config.Error":           "for programs that embed the router",
 	"souk/router/gateway/config.Load":            "for programs that embed the router",
 	"souk/router/gateway/config.Parse":           "for programs that embed the router",
 	"souk/router/gateway/config.JSONSchema":      "what router.schema.json is written from",

@@ -1,0 +1,160 @@
+package compose
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"souk/router/compose/internal/fetch"
+	"souk/router/internal/yamlfile"
+)
+
+const (
+	// maxSDLBytes bounds the SDL of a subgraph, in bytes.
+	maxSDLBytes = 32 << 20
+	// commandTimeout bounds the run of a command that prints an SDL.
+	commandTimeout = time.Minute
+	// parallelLoads bounds the SDLs that are loaded at the same time.
+	parallelLoads = 8
+)
+
+// Load returns the subgraphs with their SDLs, sorted by name. client fetches the SDL of
+// running subgraphs. The error lists the problems of all subgraphs.
+func (c *Config) Load(ctx context.Context, client *http.Client) ([]Subgraph, error) {
+	names := c.Names()
+	subgraphs := make([]Subgraph, len(names))
+	var mu sync.Mutex
+	var problems yamlfile.Errors
+	var group errgroup.Group
+	group.SetLimit(parallelLoads)
+	for i, name := range names {
+		group.Go(func() error {
+			loaded, err := c.LoadSubgraph(ctx, name, client)
+			subgraphs[i] = loaded
+			if problem := (*yamlfile.Error)(nil); errors.As(err, &problem) {
+				mu.Lock()
+				defer mu.Unlock()
+				problems = append(problems, problem)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the functions collect their errors
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("loading the schemas: %w", context.Cause(ctx))
+	}
+	if len(problems) > 0 {
+		return nil, problems.Sorted()
+	}
+	return subgraphs, nil
+}
+
+// LoadSubgraph returns a subgraph with its SDL. An error has the position of the source in
+// the configuration file.
+func (c *Config) LoadSubgraph(ctx context.Context, name string, client *http.Client) (Subgraph, error) {
+	s := c.Subgraphs[name]
+	loaded := Subgraph{Name: name, URL: s.url()}
+	var err error
+	source := &s.Schema
+	switch {
+	case source.SDL != "":
+		loaded.SDL = source.SDL
+	case source.SubgraphURL != "":
+		loaded.SDL, err = fetch.SDL(ctx, client, source.SubgraphURL, source.IntrospectionHeaders)
+	case len(source.Command) > 0:
+		loaded.SDL, err = c.run(ctx, source.Command)
+	default:
+		loaded.SDL, loaded.Files, err = c.readFiles(c.Files(name))
+	}
+	if err != nil {
+		key := source.given()[0]
+		return Subgraph{}, c.source.Problem("subgraphs."+name+".schema."+key, "loading the schema of subgraph %s: %v", name, err)
+	}
+	return loaded, nil
+}
+
+// Files returns the paths of the files that the SDL of a subgraph consists of.
+func (c *Config) Files(name string) []string {
+	source := c.Subgraphs[name].Schema
+	files := slices.Clone(source.Files)
+	if source.File != "" {
+		files = []string{source.File}
+	}
+	for i, file := range files {
+		files[i] = c.path(file)
+	}
+	return files
+}
+
+func (c *Config) readFiles(files []string) (string, []File, error) {
+	var sdl strings.Builder
+	var parts []File
+	for _, file := range files {
+		text, err := readBounded(file, maxSDLBytes-int64(sdl.Len()))
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", nil, fmt.Errorf("%s does not exist; paths are relative to the directory of the configuration file", file)
+		}
+		if err != nil {
+			return "", nil, err
+		}
+		if filepath.Ext(file) == ".json" || bytes.HasPrefix(bytes.TrimSpace(text), []byte("{\"")) {
+			return "", nil, fmt.Errorf("%s is JSON; name a file with an SDL", file)
+		}
+		sdl.Write(text)
+		sdl.WriteByte('\n')
+		parts = append(parts, File{Path: file, Lines: bytes.Count(text, []byte{'\n'}) + 1})
+	}
+	return sdl.String(), parts, nil
+}
+
+// run runs a command and returns what it prints.
+func (c *Config) run(ctx context.Context, command []string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	var out, failure bounded
+	out.limit, failure.limit = maxSDLBytes, 4<<10
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = c.dir, &out, &failure
+	cmd.WaitDelay = time.Second // for processes that it leaves behind
+	err := cmd.Run()
+	said := strings.Join(strings.Fields(failure.String()), " ")
+	if said != "" {
+		said = ": " + said
+	}
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return "", fmt.Errorf("`%s` did not end within %v%s", strings.Join(command, " "), commandTimeout, said)
+	case err != nil:
+		return "", fmt.Errorf("`%s` failed: %w%s", strings.Join(command, " "), err, said)
+	case out.cut:
+		return "", fmt.Errorf("`%s` printed more than %d MB", strings.Join(command, " "), maxSDLBytes>>20)
+	case strings.TrimSpace(out.String()) == "":
+		return "", fmt.Errorf("`%s` printed nothing; it must print the SDL to its standard output%s", strings.Join(command, " "), said)
+	}
+	return out.String(), nil
+}
+
+// bounded keeps the first bytes that are written to it.
+type bounded struct {
+	bytes.Buffer
+	limit int
+	cut   bool
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	kept := p[:min(len(p), b.limit-b.Len())]
+	b.cut = b.cut || len(kept) < len(p)
+	_, _ = b.Buffer.Write(kept) // it cannot fail
+	return len(p), nil
+}

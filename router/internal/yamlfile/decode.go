@@ -1,0 +1,288 @@
+package yamlfile
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+	"github.com/vektah/gqlparser/v2/validator/core"
+)
+
+// Options configure how a document is decoded.
+type Options struct {
+	// File is the path of the document, for error messages.
+	File string
+	// Lookup returns environment variables, for ${env.NAME}.
+	Lookup func(string) (string, bool)
+	// ReadFile returns the contents of files, for ${file.PATH}. If it is nil, such
+	// references are not expanded.
+	ReadFile func(string) (string, error)
+	// Refused are messages for keys that are known and not supported. A key is the path of
+	// the document's key in which * stands for the names of a map, such as "graphs.*.key".
+	Refused map[string]string
+}
+
+// Decode decodes a document into the struct that v points to, by the tags `yaml` of its
+// fields. Keys that are missing keep their values. It continues after a problem, so that
+// it returns all of them.
+//
+// A map of structs may also be written as a list if the struct has a field with the tag
+// `list:"key"`. That field then is the key of each entry.
+func Decode(data []byte, v any, o Options) (*Source, Errors) {
+	d := &decoder{Options: o, source: &Source{file: o.File, places: map[string]place{}}, anchors: map[string]ast.Node{}}
+	parsed, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		e := located(o.File, err)
+		e.Message = explain(data, e.Line, e.Column, e.Message)
+		return d.source, Errors{e}
+	}
+	for _, doc := range parsed.Docs {
+		if doc.Body != nil {
+			d.value(doc.Body, reflect.ValueOf(v).Elem(), "", "")
+		}
+	}
+	return d.source, d.problems
+}
+
+// A decoder decodes one document.
+type decoder struct {
+	Options
+	source   *Source
+	problems Errors
+	anchors  map[string]ast.Node
+	depth    int
+	entry    bool // the next block is an entry of a list that is decoded into a map
+}
+
+// maxDepth bounds the nesting of blocks and aliases. Without it, a recursive alias
+// would not terminate.
+const maxDepth = 50
+
+func (d *decoder) fail(t *token.Token, format string, args ...any) {
+	e := &Error{File: d.source.file, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)}
+	if t != nil && t.Position != nil {
+		e.Line, e.Column = t.Position.Line, t.Position.Column
+	}
+	d.problems = append(d.problems, e)
+}
+
+// value decodes a node into v. A null node leaves the default in place. pattern is the path
+// with * for the names of maps.
+func (d *decoder) value(n ast.Node, v reflect.Value, path, pattern string) {
+	if d.depth++; d.depth > maxDepth {
+		d.fail(n.GetToken(), "%s is nested too deeply", cmp.Or(path, "the configuration"))
+		return
+	}
+	defer func() { d.depth-- }()
+	switch n := n.(type) {
+	case nil, *ast.NullNode:
+		return
+	case *ast.AnchorNode:
+		d.anchors[n.Name.GetToken().Value] = n.Value
+		d.value(n.Value, v, path, pattern)
+		return
+	case *ast.AliasNode:
+		target, ok := d.anchors[n.Value.GetToken().Value]
+		if !ok {
+			d.fail(n.GetToken(), "%s refers to the anchor %q, which is not defined before it", cmp.Or(path, "the configuration"), n.Value.GetToken().Value)
+			return
+		}
+		d.value(target, v, path, pattern)
+		return
+	case *ast.TagNode:
+		d.value(n.Value, v, path, pattern)
+		return
+	}
+	d.source.set(path, n.GetToken())
+	switch {
+	case v.Kind() == reflect.Pointer:
+		inner := reflect.New(v.Type().Elem())
+		before := len(d.problems)
+		d.value(n, inner.Elem(), path, pattern)
+		if len(d.problems) == before {
+			v.Set(inner)
+		}
+	case v.Kind() == reflect.Struct:
+		d.block(n, v, path, pattern)
+	case v.Kind() == reflect.Map:
+		d.names(n, v, path, pattern)
+	case v.Kind() == reflect.Slice:
+		d.list(n, v, path, pattern)
+	default:
+		d.scalar(n, v, path)
+	}
+}
+
+// pairs returns the entries of a block. Entries merged by << come first, so that
+// the block's own entries replace them.
+func (d *decoder) pairs(n ast.Node, path string, t reflect.Type) []*ast.MappingValueNode {
+	where := cmp.Or(path, "the configuration")
+	var list []*ast.MappingValueNode
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		list = n.Values
+	case *ast.MappingValueNode:
+		list = []*ast.MappingValueNode{n}
+	default:
+		d.fail(n.GetToken(), "%s is %s; it must be %s", where, shown(n), wanted(t))
+		return nil
+	}
+	var merged, own []*ast.MappingValueNode
+	for _, pair := range list {
+		if _, merge := pair.Key.(*ast.MergeKeyNode); !merge {
+			own = append(own, pair)
+			continue
+		}
+		target := pair.Value
+		if alias, ok := target.(*ast.AliasNode); ok {
+			target = d.anchors[alias.Value.GetToken().Value]
+		}
+		switch target := target.(type) {
+		case *ast.MappingNode:
+			merged = append(merged, target.Values...)
+		case *ast.MappingValueNode:
+			merged = append(merged, target)
+		default:
+			d.fail(pair.Value.GetToken(), "%s has a merge key << whose value is not a block of keys", where)
+		}
+	}
+	given := map[string]bool{}
+	for _, pair := range own {
+		given[pair.Key.GetToken().Value] = true
+	}
+	merged = slices.DeleteFunc(merged, func(pair *ast.MappingValueNode) bool { return given[pair.Key.GetToken().Value] })
+	return append(merged, own...)
+}
+
+func (d *decoder) block(n ast.Node, v reflect.Value, path, pattern string) {
+	entry := d.entry
+	d.entry = false
+	for _, pair := range d.pairs(n, path, v.Type()) {
+		key := pair.Key.GetToken().Value
+		inner, generic := join(path, key), join(pattern, key)
+		if refused := d.Refused[generic]; refused != "" {
+			d.fail(pair.Key.GetToken(), "%s is not supported; %s", inner, refused)
+			continue
+		}
+		field, known := fieldNamed(v.Type(), key, entry)
+		if field == nil {
+			hint := "; known are " + strings.Join(known, ", ")
+			if near := core.SuggestionList(key, known); len(near) > 0 {
+				hint = fmt.Sprintf("; did you mean %q?", near[0])
+			}
+			d.fail(pair.Key.GetToken(), "unknown key %q%s", inner, hint)
+			continue
+		}
+		d.value(pair.Value, v.FieldByIndex(field.Index), inner, generic)
+	}
+}
+
+// names decodes a block into a map. Its keys are chosen by the user, such as
+// subgraph names.
+func (d *decoder) names(n ast.Node, v reflect.Value, path, pattern string) {
+	made := reflect.MakeMap(v.Type())
+	if sequence, ok := n.(*ast.SequenceNode); ok && keyField(v.Type().Elem()) != nil {
+		d.named(sequence, made, path, pattern)
+		v.Set(made)
+		return
+	}
+	for _, pair := range d.pairs(n, path, v.Type()) {
+		key, ok := d.expand(pair.Key.GetToken().Value, pair.Key.GetToken(), path)
+		if !ok {
+			continue
+		}
+		if strings.TrimSpace(key) == "" {
+			d.fail(pair.Key.GetToken(), "%s has an entry without a name", path)
+			continue
+		}
+		inner := path + "." + key
+		value := reflect.New(v.Type().Elem()).Elem()
+		d.value(pair.Value, value, inner, pattern+".*")
+		d.source.set(inner, pair.Key.GetToken()) // report an unknown name at the key
+		made.SetMapIndex(reflect.ValueOf(key), value)
+	}
+	v.Set(made)
+}
+
+// named decodes a list into a map: a field of each entry is its key.
+func (d *decoder) named(n *ast.SequenceNode, made reflect.Value, path, pattern string) {
+	field := keyField(made.Type().Elem())
+	for i, item := range n.Values {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		value := reflect.New(made.Type().Elem()).Elem()
+		d.entry = true
+		d.value(item, value, at, pattern+".*")
+		name := value.FieldByIndex(field.Index).String()
+		token := item.GetToken()
+		switch key := reflect.ValueOf(name); {
+		case strings.TrimSpace(name) == "":
+			d.fail(token, "%s has no %s", at, field.Tag.Get("yaml"))
+		case made.MapIndex(key).IsValid():
+			d.fail(token, "%s has the %s %q, which another entry has; choose another one", at, field.Tag.Get("yaml"), name)
+		default:
+			d.source.rename(at, path+"."+name)
+			made.SetMapIndex(key, value)
+		}
+	}
+}
+
+func (d *decoder) list(n ast.Node, v reflect.Value, path, pattern string) {
+	sequence, ok := n.(*ast.SequenceNode)
+	if !ok {
+		d.fail(n.GetToken(), "%s is %s; it must be a list, such as [a, b]", path, shown(n))
+		return
+	}
+	made := reflect.MakeSlice(v.Type(), 0, len(sequence.Values))
+	for i, item := range sequence.Values {
+		inner := fmt.Sprintf("%s[%d]", path, i)
+		if _, null := item.(*ast.NullNode); null || item == nil {
+			d.fail(sequence.GetToken(), "%s is empty", inner)
+			continue
+		}
+		value := reflect.New(v.Type().Elem()).Elem()
+		d.value(item, value, inner, pattern+".*")
+		made = reflect.Append(made, value)
+	}
+	v.Set(made)
+}
+
+func join(path, key string) string { return strings.TrimPrefix(path+"."+key, ".") }
+
+// keyField returns the field of a struct that is the key of an entry in a list, or nil.
+func keyField(t reflect.Type) *reflect.StructField {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Tag.Get("list") == "key" {
+			return &f
+		}
+	}
+	return nil
+}
+
+// fieldNamed returns the field for a key, and the keys that there are. The key of an entry
+// in a list is one only there.
+func fieldNamed(t reflect.Type, key string, entry bool) (found *reflect.StructField, known []string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if f.Tag.Get("list") == "key" && !entry {
+			continue
+		}
+		if name == "" {
+			continue // not a key
+		}
+		if name == key {
+			found = &f
+		}
+		known = append(known, name)
+	}
+	slices.Sort(known)
+	return found, known
+}

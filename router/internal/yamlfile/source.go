@@ -1,0 +1,97 @@
+package yamlfile
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml/token"
+)
+
+// A Source records the positions of the keys in a configuration file. A nil
+// Source has no positions.
+type Source struct {
+	// file is its path. It is empty if the text has no name.
+	file   string
+	places map[string]place
+	// overrides maps the path of a key to the flag or the environment variable that
+	// sets it instead of the file.
+	overrides map[string]string
+}
+
+// Override records that the value at a path is not from the file but from a flag or an
+// environment variable, such as "--listen". Problems with it name that instead.
+func (s *Source) Override(path, by string) {
+	if s == nil {
+		return
+	}
+	if s.overrides == nil {
+		s.overrides = map[string]string{}
+	}
+	s.overrides[path] = by
+}
+
+// Overridden reports whether the value at a path is not from the file.
+func (s *Source) Overridden(path string) bool { return s != nil && s.overrides[path] != "" }
+
+// Name returns what the user has set for the value at a path: a flag, an environment
+// variable, or the key itself.
+func (s *Source) Name(path string) string {
+	if s.Overridden(path) {
+		return s.overrides[path]
+	}
+	return path
+}
+
+type place struct{ line, column int }
+
+func (s *Source) set(path string, t *token.Token) {
+	if t != nil && t.Position != nil {
+		s.places[path] = place{t.Position.Line, t.Position.Column}
+	}
+}
+
+// Given reports whether the file sets the key at a path, such as
+// "limits.max_depth".
+func (s *Source) Given(path string) bool {
+	if s == nil {
+		return false
+	}
+	_, ok := s.places[path]
+	return ok
+}
+
+// Problem returns an error about the value at a path. If the file does not set the
+// key, the position is that of the innermost enclosing block. If a flag or an
+// environment variable sets it, there is no position.
+func (s *Source) Problem(path, format string, args ...any) *Error {
+	e := &Error{Message: fmt.Sprintf(format, args...)}
+	if s == nil || s.Overridden(path) {
+		return e
+	}
+	for at := path; ; {
+		if p, ok := s.places[at]; ok {
+			e.File, e.Line, e.Column = s.file, p.line, p.column
+			return e
+		}
+		cut := strings.LastIndexAny(at, ".[")
+		if cut < 0 {
+			break
+		}
+		at = at[:cut]
+	}
+	e.File = s.file
+	if len(s.places) > 0 || s.file != "" {
+		e.Line, e.Column = 1, 1
+	}
+	return e
+}
+
+// rename moves the positions of what is below a path to another one.
+func (s *Source) rename(from, to string) {
+	for path, at := range s.places {
+		if rest, ok := strings.CutPrefix(path, from); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			delete(s.places, path)
+			s.places[to+rest] = at
+		}
+	}
+}
