@@ -16,14 +16,45 @@ import (
 	"souk/telemetry"
 )
 
+const devHelp = `Run a graph on this machine while you change it.
+
+With --config, compose the subgraphs that a supergraph.yaml lists and serve them,
+with the playground and the console. When a file, the schema of a running subgraph
+or supergraph.yaml changes, the graph is composed again. If it does not compose, the
+error is printed with its place, and the router keeps the last graph.
+
+Without --config, run the store of this repository, with sample data.`
+
 func newDev(p *program) *cobra.Command {
 	opts := dev.Options{}
+	graph := graphFlags{}
 	logFile := ""
 	cmd := &cobra.Command{
 		Use:   "dev",
-		Short: "Run the whole store on this machine, with sample data",
+		Short: "Run a graph on this machine while you change it, or the whole store",
+		Long:  devHelp,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			changed := cmd.Flags().Changed
+			if graph.config != "" {
+				if err := onlyFor(changed, "with --config", "dir", "auth", "ship-after", "deliver-after"); err != nil {
+					return err
+				}
+				if changed("listen") {
+					graph.listen = opts.Listen
+				}
+				graph.logLevel, graph.logFile, graph.allowHosts = "warn", logFile, opts.AllowHosts
+				if changed("log-level") {
+					graph.logLevel = strings.ToLower(opts.LogLevel)
+				}
+				if err := oneOf("log-level", graph.logLevel, "debug", "info", "warn", "error"); err != nil {
+					return err
+				}
+				return runGraph(cmd.Context(), cmd.OutOrStdout(), graph, p)
+			}
+			if err := onlyFor(changed, "without --config", "router-config", "poll"); err != nil {
+				return err
+			}
 			// The services would refuse these values in terms of their environment,
 			// and only when Postgres has started.
 			if err := oneOf("auth", opts.AuthMode, "tutorial", "enforced"); err != nil {
@@ -42,14 +73,17 @@ func newDev(p *program) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.Listen, "listen", "localhost:8080", "the router's listen address; the services use the following ports, or free ports if the port is 0")
+	flags.StringVar(&opts.Listen, "listen", "localhost:8080", "the router's listen address, or a free port if the port is 0; the services of the store use the following ports; with --config, the default is localhost:4000")
 	flags.StringSliceVar(&opts.AllowHosts, "allow-host", nil, "an additional host name to serve, besides localhost and IP addresses; can be repeated")
-	flags.StringVar(&opts.Dir, "dir", ".souk", "the directory that keeps the data between starts")
+	flags.StringVar(&opts.Dir, "dir", ".souk", "the directory that keeps the data of the store between starts")
 	flags.StringVar(&opts.AuthMode, "auth", "tutorial", "tutorial: requests without a token have all rights; enforced: they have public rights only")
 	flags.DurationVar(&opts.ShipAfter, "ship-after", 30*time.Minute, "how long after an order was placed a simulated carrier ships it; 0: never")
 	flags.DurationVar(&opts.DeliverAfter, "deliver-after", 30*time.Minute, "how long after that it delivers the order; 0: never")
 	flags.StringVar(&opts.LogLevel, "log-level", "info", "the lowest level to log: debug, info, warn or error")
-	flags.StringVar(&logFile, "log", "", "the log file of all parts (default: souk.log in --dir)")
+	flags.StringVar(&logFile, "log", "", "the log file of all parts (default: souk.log in --dir; with --config, standard error)")
+	flags.StringVar(&graph.config, "config", "", "the file that lists the subgraphs of your graph, such as supergraph.yaml; without it, the store runs")
+	flags.StringVar(&graph.routerConfig, "router-config", "", "with --config: the configuration file of the router")
+	flags.DurationVar(&graph.poll, "poll", time.Second, "with --config: how often running subgraphs are asked for their schema, from 100ms to 1h")
 	return cmd
 }
 

@@ -22,6 +22,7 @@ import (
 // and the configuration file.
 type routerFlags struct {
 	config, supergraph, listen, routes string
+	admin                              string // address of the admin port; set by souk dev
 	noDedupe, dev                      bool
 }
 
@@ -65,6 +66,9 @@ func (f routerFlags) settings() (config.Config, *config.Source, error) {
 	if f.listen != "" {
 		c.Listen = f.listen
 		source.Override("listen", "--listen")
+	}
+	if f.admin != "" {
+		c.Admin.Listen = f.admin
 	}
 	if f.noDedupe {
 		no := false

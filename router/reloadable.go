@@ -110,6 +110,21 @@ func (l *Reloadable) reconfigure(ctx context.Context, c config.Config, source *c
 	return nil
 }
 
+// SetSupergraph replaces the supergraph of a Reloadable that was made with one in its
+// options. The router keeps the current one if the new one is invalid, or is shutting down.
+func (l *Reloadable) SetSupergraph(sdl string) error {
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	if l.ended {
+		return errors.New("the router is shutting down")
+	}
+	if err := l.current.gateway.SetSupergraph(sdl); err != nil {
+		return err
+	}
+	l.options.Supergraph = sdl
+	return nil
+}
+
 // Serve serves requests on the configured addresses until ctx is done. Then it drains the
 // router for up to traffic_shaping.router.shutdown_timeout. It returns an error if an address
 // cannot be listened on or requests do not end in time.

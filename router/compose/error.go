@@ -91,9 +91,9 @@ func (l locator) locate(at report.Location) Location {
 		if s.Name != at.Subgraph || at.Line == 0 {
 			continue
 		}
-		for _, f := range s.Files {
+		for i, f := range s.Files {
 			located.File = f.Path
-			if located.Line <= f.Lines {
+			if located.Line <= f.Lines || i == len(s.Files)-1 {
 				break
 			}
 			located.Line -= f.Lines

@@ -47,7 +47,7 @@ func (c Command) report(result *Result, err error) error {
 	case FormatGitHub:
 		writeGitHub(&text, problems, hints)
 	default:
-		writeText(&text, problems, hints)
+		WriteText(&text, problems, hints)
 	}
 	if _, writing := io.WriteString(c.Stderr, text.String()); writing != nil {
 		return fmt.Errorf("writing errors and hints: %w", writing)
@@ -70,7 +70,8 @@ func (e reportedError) Error() string {
 
 func (e reportedError) Unwrap() error { return e.problems }
 
-func writeText(b *strings.Builder, problems Errors, hints []Hint) {
+// WriteText writes errors and hints for people: each with all its places and what to do.
+func WriteText(b *strings.Builder, problems Errors, hints []Hint) {
 	also := func(at []Location) {
 		for _, l := range at[min(1, len(at)):] {
 			fmt.Fprintf(b, "    also at %s\n", l)

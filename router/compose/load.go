@@ -97,6 +97,23 @@ func (c *Config) Files(name string) []string {
 	return files
 }
 
+// A Run is a command that starts a subgraph, and the directory to run it in.
+type Run struct {
+	Command []string
+	Dir     string
+}
+
+// Runs returns the commands that start subgraphs, by name.
+func (c *Config) Runs() map[string]Run {
+	runs := map[string]Run{}
+	for name, s := range c.Subgraphs {
+		if len(s.Run) > 0 {
+			runs[name] = Run{s.Run, c.dir}
+		}
+	}
+	return runs
+}
+
 func (c *Config) readFiles(files []string) (string, []File, error) {
 	var sdl strings.Builder
 	var parts []File

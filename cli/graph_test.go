@@ -1,0 +1,94 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// writeFiles writes files into a new directory and returns its path.
+func writeFiles(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// greeter is a subgraph that responds to each operation with a greeting.
+func greeter(t *testing.T) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		var request struct{ Query string }
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+			t.Error(err)
+		}
+		if strings.Contains(request.Query, "_service") {
+			_, _ = w.Write([]byte(`{"data":{"_service":{"sdl":"type Query { hello: String }"}}}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"data":{"hello":"world"}}`))
+	}))
+	t.Cleanup(server.Close)
+	return server
+}
+
+// souk dev --config composes a graph and serves it, again after a change, until an
+// interrupt ends it with status 0.
+func TestDevServesAnyGraphUntilInterrupted(t *testing.T) {
+	subgraph := greeter(t)
+	dir := writeFiles(t, map[string]string{
+		"supergraph.yaml":    "subgraphs:\n  greetings: {routing_url: '" + subgraph.URL + "', schema: {file: greetings.graphqls}}\n  more: {routing_url: 'http://localhost:1', schema: {file: more.graphqls}}\n",
+		"greetings.graphqls": "type Query { hello: String }\n",
+		"more.graphqls":      "type Query { more: Int }\n",
+		"router.yaml":        "supergraph: {poll_interval: 20ms}\n",
+	})
+	address := freeAddress(t)
+	p := souk(t, nil, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--router-config", filepath.Join(dir, "router.yaml"), "--listen", address)
+	await(t, p, "the graph is served", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
+	if got := post(t, "http://"+address+"/graphql", `{"query":"{ hello }"}`); !strings.Contains(got, `"hello":"world"`) {
+		t.Errorf("got %s", got)
+	}
+	if status(t, "http://"+address+"/playground") != http.StatusOK {
+		t.Error("there is no playground")
+	}
+	change := filepath.Join(dir, "greetings.graphqls")
+	if err := os.WriteFile(change, []byte("type Query { hello: String bye: String }\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	await(t, p, "the change is told", func() bool { return strings.Contains(p.stdout.String(), "  + Query.bye\n") })
+	if err := os.WriteFile(change, []byte("type Query { hello: String\n  bye: Sting }\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	await(t, p, "the mistake is told", func() bool {
+		return strings.Contains(p.stdout.String(), change+":2:") && strings.Contains(p.stdout.String(), "keeps the last graph")
+	})
+	if got := post(t, "http://"+address+"/graphql", `{"query":"{ hello }"}`); !strings.Contains(got, `"hello":"world"`) {
+		t.Errorf("got %s", got)
+	}
+	p.interrupt(t)
+	if status := p.wait(t); status != 0 || len(p.says()) > 0 {
+		t.Errorf("got exit status %d, messages %q", status, p.says())
+	}
+}
+
+func TestDevRefusesFlagsOfTheOtherMode(t *testing.T) {
+	souk(t, nil, "dev", "--config", "x", "--auth", "enforced", "--dir", "y").fails(t, "--dir and --auth cannot be used with --config")
+	souk(t, nil, "dev", "--poll", "1s").fails(t, "--poll cannot be used without --config")
+	souk(t, nil, "dev", "--config", "x", "--poll", "1ms").fails(t, "--poll is 1ms; it must be from 100ms to 1h0m0s")
+}
+
+func TestDevFailsIfItsPortIsInUse(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"supergraph.yaml": "subgraphs: {a: {routing_url: 'http://localhost:1', schema: {sdl: 'type Query { a: Int }'}}}\n"})
+	address := taken(t)
+	p := souk(t, nil, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--listen", address)
+	p.fails(t, "cannot listen on "+address+": bind: address already in use; choose another")
+}

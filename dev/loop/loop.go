@@ -1,0 +1,159 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/compose"
+)
+
+// Options configure the loop.
+type Options struct {
+	Config string                      // path of supergraph.yaml
+	Lookup func(string) (string, bool) // environment variables
+	Client *http.Client                // fetches the SDLs of running subgraphs
+	// Poll is how often running subgraphs are asked for their SDL. Files are read then,
+	// too, for file systems that do not report changes.
+	Poll time.Duration
+	// After is time.After, or the clock of a test.
+	After func(time.Duration) <-chan time.Time
+	// Mocked are the subgraphs that Mock stands in for.
+	Mocked []string
+	// Mock returns the URL of a subgraph that responds from an SDL.
+	Mock func(name, sdl string) (url string, err error)
+	// Serve serves a supergraph, in place of the one before. An error of the first call
+	// ends the loop.
+	Serve func(ctx context.Context, sdl string) error
+	// Out receives what people read.
+	Out io.Writer
+}
+
+// settle is how long files must not change before they are read: editors write in steps.
+const settle = 50 * time.Millisecond
+
+// A loop is the state of Run.
+type loop struct {
+	Options
+	sources
+	processes processes
+	// tried is the fingerprint of the subgraphs that were composed last.
+	tried string
+	// served is the supergraph in use, and schema its API schema. They are empty until
+	// the first supergraph composes.
+	served string
+	schema *ast.Schema
+	// failing is the report of the problems that there are now, or empty.
+	failing string
+}
+
+// Run composes and serves until ctx is done. It returns nil then. It fails if the
+// configuration file is invalid at the start, or the first supergraph cannot be served.
+func Run(ctx context.Context, o Options) error {
+	l := &loop{Options: o, processes: processes{out: &lines{w: o.Out}, after: o.After}}
+	l.Out = l.processes.out
+	if err := l.readConfig(o); err != nil {
+		return err
+	}
+	defer l.processes.stop()
+	watcher := newWatcher()
+	defer watcher.close()
+	for began, fetch := true, true; ; began = false {
+		watcher.watch(l.files())
+		l.processes.set(ctx, l.config.Runs())
+		err := l.refresh(ctx, fetch)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if began && l.served == "" {
+			fmt.Fprintln(l.Out, "Waiting until the subgraphs compose. Press Ctrl-C to stop.")
+		}
+		fetch = false
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-watcher.changed:
+			watcher.settle(ctx, l.After)
+		case <-l.After(l.Poll):
+			fetch = true
+		}
+		if err := l.readConfig(o); err != nil {
+			l.problem(err.Error())
+		}
+	}
+}
+
+// refresh loads what may have changed, and composes and serves it if it has.
+func (l *loop) refresh(ctx context.Context, fetch bool) error {
+	subgraphs, problems, complete := l.load(ctx, l.Options, fetch)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if len(problems) > 0 {
+		l.problem(problems.Error())
+	}
+	if !complete {
+		return nil
+	}
+	mark := fingerprint(subgraphs)
+	if mark == l.tried {
+		if len(problems) == 0 && l.served != "" && l.invalid == "" && l.failing != "" && !l.refused {
+			l.failing = ""
+			fmt.Fprintln(l.Out, "The problem is gone; the graph is the one being served.")
+		}
+		return nil
+	}
+	l.tried, l.refused = mark, true
+	if err := l.mock(subgraphs); err != nil {
+		return err
+	}
+	result, err := compose.Compose(ctx, subgraphs)
+	if errs := (compose.Errors)(nil); errors.As(err, &errs) {
+		var text strings.Builder
+		compose.WriteText(&text, errs, nil)
+		l.problem(text.String())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if result.SDL != l.served {
+		if err := l.Serve(ctx, result.SDL); err != nil {
+			if l.served == "" {
+				return err
+			}
+			l.problem(err.Error())
+			return nil
+		}
+	}
+	l.refused = false
+	l.composed(subgraphs, result, len(problems) > 0)
+	return nil
+}
+
+// mock lets mocks stand in for subgraphs.
+func (l *loop) mock(subgraphs []compose.Subgraph) error {
+	for i, s := range subgraphs {
+		for _, name := range l.Mocked {
+			if name != s.Name {
+				continue
+			}
+			url, err := l.Mock(name, s.SDL)
+			if err != nil {
+				l.problem(fmt.Sprintf("mocking subgraph %s: %v", name, err))
+				continue
+			}
+			subgraphs[i].URL = url
+		}
+	}
+	return nil
+}

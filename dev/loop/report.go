@@ -1,0 +1,86 @@
+package loop
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/compose"
+	"souk/router/schemadiff"
+	"souk/router/supergraph"
+)
+
+// maxChanges bounds how many changes of the API schema are written.
+const maxChanges = 30
+
+// problem writes a problem, unless it is the one that was written last.
+func (l *loop) problem(text string) {
+	text = strings.TrimSpace(text)
+	if text == l.failing {
+		return
+	}
+	l.failing = text
+	fmt.Fprintln(l.Out, text)
+	if l.served != "" {
+		fmt.Fprintln(l.Out, "The router keeps the last graph that composed.")
+	}
+}
+
+// composed writes what has changed with a supergraph, which is in use now.
+func (l *loop) composed(subgraphs []compose.Subgraph, result *compose.Result, problems bool) {
+	before := l.schema
+	if !problems {
+		l.failing = ""
+	}
+	l.served, l.schema = result.SDL, apiSchema(result.SDL)
+	fmt.Fprintf(l.Out, "Composed %s.\n", nameList(subgraphs))
+	for _, h := range result.Hints {
+		if h.Level == compose.LevelWarn {
+			fmt.Fprintf(l.Out, "  %s: %s\n", h.Level, h)
+		}
+	}
+	if before == nil || l.schema == nil {
+		return
+	}
+	changes := schemadiff.Compare(before, l.schema)
+	if len(changes) == 0 {
+		fmt.Fprintln(l.Out, "  The API schema is the same.")
+	}
+	for i, c := range changes {
+		if i == maxChanges {
+			fmt.Fprintf(l.Out, "  and %d more changes\n", len(changes)-i)
+			break
+		}
+		fmt.Fprintln(l.Out, "  "+c.String())
+	}
+}
+
+// apiSchema returns the API schema of a supergraph. It is nil if the router does not read
+// the supergraph.
+func apiSchema(sdl string) *ast.Schema {
+	model, err := supergraph.Parse(sdl)
+	if err != nil {
+		return nil
+	}
+	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "API schema", Input: model.APISchema})
+	if err != nil {
+		return nil
+	}
+	return schema
+}
+
+// lines writes whole lines of several goroutines.
+type lines struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}

@@ -1,0 +1,188 @@
+package schemadiff
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// Level says what a change means for clients.
+type Level int
+
+// The levels, from harmless to harmful.
+const (
+	Safe      Level = iota // all operations stay valid and mean the same
+	Dangerous              // operations stay valid, but clients may get what they do not expect
+	Breaking               // operations may become invalid, or lose data
+)
+
+// String returns safe, dangerous or breaking.
+func (l Level) String() string { return [...]string{"safe", "dangerous", "breaking"}[l] }
+
+// Kind says what has happened to an element.
+type Kind int
+
+// The kinds of changes.
+const (
+	Added Kind = iota
+	Removed
+	Changed
+)
+
+// A Change is a difference between two schemas.
+type Change struct {
+	Kind  Kind
+	Level Level
+	// Coordinate is the schema coordinate of the element, such as Query.product(id:).
+	Coordinate string
+	// About says more, such as "from String to Int". It may be empty.
+	About string
+}
+
+// String returns the change in the form "+ Product.price" for additions, "- " for removals
+// and "~ " for other changes, with the level if it is not Safe.
+func (c Change) String() string {
+	text := [...]string{"+ ", "- ", "~ "}[c.Kind] + c.Coordinate
+	if c.About != "" {
+		text += " " + c.About
+	}
+	if c.Level != Safe {
+		text += " (" + c.Level.String() + ")"
+	}
+	return text
+}
+
+// Compare returns the differences between two schemas, sorted by coordinate. Descriptions
+// and directives other than @deprecated are not compared.
+func Compare(old, next *ast.Schema) []Change {
+	c := &comparison{old: old, next: next}
+	for name, was := range old.Types {
+		if own(was) {
+			if now := next.Types[name]; now == nil {
+				c.add(Removed, Breaking, name, "")
+			} else {
+				c.definition(was, now)
+			}
+		}
+	}
+	for name, now := range next.Types {
+		if own(now) && old.Types[name] == nil {
+			c.add(Added, Safe, name, "")
+		}
+	}
+	slices.SortFunc(c.changes, func(a, b Change) int {
+		return cmp.Or(strings.Compare(a.Coordinate, b.Coordinate), strings.Compare(a.About, b.About))
+	})
+	return c.changes
+}
+
+func own(d *ast.Definition) bool { return !d.BuiltIn && !strings.HasPrefix(d.Name, "__") }
+
+type comparison struct {
+	old, next *ast.Schema
+	changes   []Change
+}
+
+func (c *comparison) add(kind Kind, level Level, coordinate, about string) {
+	c.changes = append(c.changes, Change{kind, level, coordinate, about})
+}
+
+func (c *comparison) definition(was, now *ast.Definition) {
+	if was.Kind != now.Kind {
+		c.add(Changed, Breaking, was.Name, fmt.Sprintf("from %s to %s", was.Kind, now.Kind))
+		return
+	}
+	switch was.Kind {
+	case ast.Enum:
+		values := func(d *ast.Definition) (names []string) {
+			for _, v := range d.EnumValues {
+				names = append(names, v.Name)
+			}
+			return names
+		}
+		c.members(values(was), values(now), was.Name+".%s")
+	case ast.Union:
+		c.members(was.Types, now.Types, was.Name+" = %s")
+	case ast.InputObject:
+		c.inputs(inputFields(was), inputFields(now), func(name string) string { return was.Name + "." + name })
+	case ast.Object, ast.Interface:
+		c.members(was.Interfaces, now.Interfaces, was.Name+" implements %s")
+		c.fields(was, now)
+	}
+}
+
+// members compares lists of names of which clients may get each.
+func (c *comparison) members(was, now []string, format string) {
+	for _, name := range was {
+		if !slices.Contains(now, name) {
+			c.add(Removed, Breaking, fmt.Sprintf(format, name), "")
+		}
+	}
+	for _, name := range now {
+		if !slices.Contains(was, name) {
+			c.add(Added, Dangerous, fmt.Sprintf(format, name), "")
+		}
+	}
+}
+
+func (c *comparison) fields(was, now *ast.Definition) {
+	for _, f := range was.Fields {
+		if strings.HasPrefix(f.Name, "__") {
+			continue
+		}
+		coordinate := was.Name + "." + f.Name
+		g := now.Fields.ForName(f.Name)
+		if g == nil {
+			c.add(Removed, Breaking, coordinate, "")
+			continue
+		}
+		if f.Type.String() != g.Type.String() {
+			level := Breaking
+			if c.narrower(g.Type, f.Type) {
+				level = Safe
+			}
+			c.add(Changed, level, coordinate, fmt.Sprintf("from %s to %s", f.Type, g.Type))
+		}
+		if old, next := f.Directives.ForName("deprecated"), g.Directives.ForName("deprecated"); (old == nil) != (next == nil) {
+			about := "is deprecated"
+			if next == nil {
+				about = "is not deprecated any more"
+			}
+			c.add(Changed, Safe, coordinate, about)
+		}
+		c.inputs(arguments(f), arguments(g), func(name string) string { return coordinate + "(" + name + ":)" })
+	}
+	for _, g := range now.Fields {
+		if was.Fields.ForName(g.Name) == nil && !strings.HasPrefix(g.Name, "__") {
+			c.add(Added, Safe, was.Name+"."+g.Name, "")
+		}
+	}
+}
+
+// narrower reports whether each value of type a is one of type b, in the next schema.
+func (c *comparison) narrower(a, b *ast.Type) bool {
+	switch {
+	case b.NonNull:
+		return a.NonNull && c.narrower(nullable(a), nullable(b))
+	case a.NonNull:
+		return c.narrower(nullable(a), b)
+	case a.Elem != nil || b.Elem != nil:
+		return a.Elem != nil && b.Elem != nil && c.narrower(a.Elem, b.Elem)
+	case a.NamedType == b.NamedType:
+		return true
+	}
+	wide, narrow := c.next.Types[b.NamedType], c.next.Types[a.NamedType]
+	if wide == nil || narrow == nil || !wide.IsAbstractType() {
+		return false
+	}
+	return slices.Contains(c.next.GetPossibleTypes(wide), narrow) || slices.Contains(narrow.Interfaces, wide.Name)
+}
+
+func nullable(t *ast.Type) *ast.Type {
+	without := *t
+	without.NonNull = false
+	return &without
+}

@@ -1,0 +1,98 @@
+package schemadiff_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"souk/router/schemadiff"
+)
+
+func load(t *testing.T, sdl string) *ast.Schema {
+	t.Helper()
+	schema, err := gqlparser.LoadSchema(&ast.Source{Input: sdl})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+const before = `
+type Query { product(id: ID!, size: Size = SMALL): Product products(first: Int): [Product] any: Any node: Node old: Int }
+interface Node { id: ID! }
+type Product implements Node { id: ID! name: String! price: Int cost: Int stock(in: Place): Int at: [Node] }
+type User implements Node { id: ID! }
+union Any = Product | User
+enum Size { SMALL LARGE }
+input Place { x: Int y: Int! z: Int = 1 }
+scalar Time
+`
+
+const after = `
+type Query { product(id: ID, size: Size! = LARGE, must: Int!): Product! products(first: Int!, last: Int): [Product] any: Any node: Product new: Int }
+interface Node { id: ID! }
+type Product implements Node { id: ID! name: String price: Float cost: Int @deprecated stock: Int at: [Product!]! }
+type User { id: ID! }
+union Any = Product | Gift
+type Gift { id: ID! }
+enum Size { SMALL HUGE LARGE }
+input Place { x: Int! = 1 y: Int z: Int w: Int! v: Int }
+type Time { now: Int }
+`
+
+func TestChangesAreJudgedByWhatTheyMeanForClients(t *testing.T) {
+	var got []string
+	for _, c := range schemadiff.Compare(load(t, before), load(t, after)) {
+		got = append(got, c.String())
+	}
+	want := []string{
+		"- Any = User (breaking)",
+		"+ Any = Gift (dangerous)",
+		"+ Gift",
+		"+ Place.v",
+		"+ Place.w which is required (breaking)",
+		"~ Place.x default from none to 1 (dangerous)",
+		"~ Place.x from Int to Int! (breaking)",
+		"~ Place.y from Int! to Int",
+		"~ Place.z default from 1 to none (dangerous)",
+		"~ Product.at from [Node] to [Product!]!",
+		"~ Product.cost is deprecated",
+		"~ Product.name from String! to String (breaking)",
+		"~ Product.price from Int to Float (breaking)",
+		"- Product.stock(in:) (breaking)",
+		"+ Query.new",
+		"~ Query.node from Node to Product",
+		"- Query.old (breaking)",
+		"~ Query.product from Product to Product!",
+		"~ Query.product(id:) from ID! to ID",
+		"+ Query.product(must:) which is required (breaking)",
+		"~ Query.product(size:) default from SMALL to LARGE (dangerous)",
+		"~ Query.product(size:) from Size to Size! (breaking)",
+		"~ Query.products(first:) from Int to Int! (breaking)",
+		"+ Query.products(last:)",
+		"+ Size.HUGE (dangerous)",
+		"~ Time from SCALAR to OBJECT (breaking)",
+		"- User implements Node (breaking)",
+	}
+	remaining := map[string]bool{}
+	for _, line := range got {
+		remaining[line] = true
+	}
+	for _, line := range want {
+		if !remaining[line] {
+			t.Errorf("no change %q", line)
+		}
+		delete(remaining, line)
+	}
+	for line := range remaining {
+		t.Errorf("unexpected change %q", line)
+	}
+	if len(schemadiff.Compare(load(t, before), load(t, before))) > 0 {
+		t.Error("a schema differs from itself")
+	}
+	if !strings.Contains(strings.Join(got, "\n"), "+ Gift\n+ Place.v") {
+		t.Errorf("not sorted by coordinate: %q", got)
+	}
+}

@@ -1,0 +1,6 @@
+// Package schemadiff compares two API schemas and says of each difference whether it breaks
+// clients.
+//
+// The hub is diff.go, which compares types and fields. inputs.go compares what clients
+// send: arguments and input fields.
+package schemadiff
