@@ -92,3 +92,36 @@ func TestDevFailsIfItsPortIsInUse(t *testing.T) {
 	p := souk(t, nil, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--listen", address)
 	p.fails(t, "cannot listen on "+address+": bind: address already in use; choose another")
 }
+
+// souk router --subgraph composes running subgraphs.
+func TestRouterServesRunningSubgraphs(t *testing.T) {
+	one, other := greeter(t), httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	number := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"data":{"_service":{"sdl":"type Query { hello: Int }"}}}`))
+	}))
+	defer number.Close()
+	address := freeAddress(t)
+	p := souk(t, []string{"ROUTER_ADMIN_LISTEN=" + freeAddress(t)}, "router", "--subgraph", "greetings="+one.URL, "--listen", address)
+	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
+	if got := post(t, "http://"+address+"/graphql", `{"query":"{ hello }"}`); !strings.Contains(got, `"hello":"world"`) {
+		t.Errorf("got %s", got)
+	}
+	p.interrupt(t)
+	if status := p.wait(t); status != 0 {
+		t.Errorf("got exit status %d", status)
+	}
+	for want, subgraphs := range map[string][]string{
+		`--subgraph is "greetings"; it must be name=url, such as products=http://localhost:4001/graphql`:                       {"greetings"},
+		`--subgraph names "a" twice; every subgraph needs a unique name`:                                                       {"a=http://a", "a=http://b"},
+		`--subgraph: subgraphs.a.schema.subgraph_url is "localhost:1"; it must be a URL that begins with http:// or https://`:  {"a=localhost:1"},
+		`loading the schema of subgraph a: ` + other.URL + ` responded with status 404 and without a GraphQL response in JSON`: {"a=" + other.URL},
+		`FIELD_TYPE_MISMATCH: `: {"a=" + one.URL, "b=" + number.URL},
+	} {
+		args := []string{"router"}
+		for _, s := range subgraphs {
+			args = append(args, "--subgraph", s)
+		}
+		souk(t, nil, args...).fails(t, want)
+	}
+}

@@ -22,7 +22,8 @@ import (
 // and the configuration file.
 type routerFlags struct {
 	config, supergraph, listen, routes string
-	admin                              string // address of the admin port; set by souk dev
+	admin                              string   // address of the admin port; set by souk dev
+	subgraphs                          []string // name=url
 	noDedupe, dev                      bool
 }
 
@@ -39,6 +40,8 @@ func newRouter(p *program) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVarP(&f.config, "config", "c", "", "the configuration file (YAML)")
 	flags.StringVarP(&f.supergraph, "supergraph", "s", "", "the file that contains the supergraph SDL")
+	flags.StringArrayVar(&f.subgraphs, "subgraph", nil, "a running subgraph as name=url, instead of a supergraph; can be repeated. Their schemas are fetched and composed at the start")
+	cmd.MarkFlagsMutuallyExclusive("supergraph", "subgraph")
 	flags.StringVar(&f.listen, "listen", "", "the address to listen on")
 	flags.StringVar(&f.routes, "routes", "", "the directory with the GraphQL documents of the REST routes")
 	flags.BoolVar(&f.noDedupe, "no-dedupe", false, "do not share responses between identical queries in flight")
@@ -99,11 +102,17 @@ func runRouter(ctx context.Context, f routerFlags, p *program) error {
 	if f.routes != "" {
 		routes = os.DirFS(f.routes)
 	}
+	composed := ""
+	if len(f.subgraphs) > 0 {
+		if composed, err = composeRunning(ctx, f.subgraphs); err != nil {
+			return err
+		}
+	}
 	extensions, err := p.extensions()
 	if err != nil {
 		return fmt.Errorf("starting the router's extensions: %w", err)
 	}
-	err = f.serve(ctx, c, loaded, router.Options{Routes: routes, Telemetry: tel, Version: p.version, Source: source, Extensions: extensions})
+	err = f.serve(ctx, c, loaded, router.Options{Supergraph: composed, Routes: routes, Telemetry: tel, Version: p.version, Source: source, Extensions: extensions})
 	limit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return errors.Join(err, tel.Shutdown(limit))

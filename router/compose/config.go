@@ -112,6 +112,18 @@ func ReadConfig(path string, lookup func(string) (string, bool), mocked ...strin
 	return c, nil
 }
 
+// NewConfig returns the configuration of running subgraphs, by name.
+func NewConfig(urls map[string]string) (*Config, error) {
+	c := &Config{Subgraphs: map[string]SubgraphConfig{}, dir: "."}
+	for name, at := range urls {
+		c.Subgraphs[name] = SubgraphConfig{Schema: SchemaConfig{SubgraphURL: at}}
+	}
+	if problems := c.check(nil); len(problems) > 0 {
+		return nil, problems
+	}
+	return c, nil
+}
+
 // Names returns the names of the subgraphs, sorted.
 func (c *Config) Names() []string { return slices.Sorted(maps.Keys(c.Subgraphs)) }
 
