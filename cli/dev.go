@@ -52,7 +52,7 @@ func newDev(p *program) *cobra.Command {
 				}
 				return runGraph(cmd.Context(), cmd.OutOrStdout(), graph, p)
 			}
-			if err := onlyFor(changed, "without --config", "router-config", "poll"); err != nil {
+			if err := onlyFor(changed, "without --config", "router-config", "poll", "mock", "mock-seed"); err != nil {
 				return err
 			}
 			// The services would refuse these values in terms of their environment,
@@ -84,6 +84,8 @@ func newDev(p *program) *cobra.Command {
 	flags.StringVar(&graph.config, "config", "", "the file that lists the subgraphs of your graph, such as supergraph.yaml; without it, the store runs")
 	flags.StringVar(&graph.routerConfig, "router-config", "", "with --config: the configuration file of the router")
 	flags.DurationVar(&graph.poll, "poll", time.Second, "with --config: how often running subgraphs are asked for their schema, from 100ms to 1h")
+	flags.StringSliceVar(&graph.mock, "mock", nil, "with --config: a subgraph that is not called but mocked, from its schema; can be repeated")
+	flags.Uint64Var(&graph.mockSeed, "mock-seed", 1, "with --mock: another seed gives other data")
 	return cmd
 }
 

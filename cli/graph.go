@@ -30,6 +30,8 @@ type graphFlags struct {
 	logLevel, logFile    string
 	allowHosts           []string
 	poll                 time.Duration
+	mock                 []string // names of subgraphs
+	mockSeed             uint64
 }
 
 // The bounds of --poll.
@@ -113,9 +115,14 @@ func (g *graph) run(ctx context.Context, f graphFlags) error {
 			cancel(err)
 		}
 	})
-	err := loop.Run(ctx, loop.Options{
+	mocked, err := startMocks(ctx, f.mock, f.mockSeed)
+	if err != nil {
+		return err
+	}
+	defer mocked.close()
+	err = loop.Run(ctx, loop.Options{
 		Config: f.config, Lookup: os.LookupEnv, Client: http.DefaultClient, Poll: f.poll, After: time.After,
-		Serve: g.serve, Out: g.out,
+		Mocked: f.mock, MockURL: mocked.url, Mock: mocked.set, Serve: g.serve, Out: g.out,
 	})
 	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {
 		err = cause

@@ -125,3 +125,25 @@ func TestRouterServesRunningSubgraphs(t *testing.T) {
 		souk(t, nil, args...).fails(t, want)
 	}
 }
+
+// Mocked subgraphs respond together, although none of them runs.
+func TestDevMocksSubgraphs(t *testing.T) {
+	const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])` + "\n"
+	dir := writeFiles(t, map[string]string{
+		"supergraph.yaml":   "subgraphs:\n  products: {schema: {file: products.graphqls}}\n  reviews: {run: [none], schema: {file: reviews.graphqls}}\n",
+		"products.graphqls": link + `type Query { product(id: ID!): Product } type Product @key(fields: "id") { id: ID! name: String! }`,
+		"reviews.graphqls":  link + `type Product @key(fields: "id") { id: ID! reviews: [Review!]! } type Review { stars: Int! }`,
+	})
+	address := freeAddress(t)
+	p := souk(t, nil, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--mock", "products,reviews", "--listen", address)
+	await(t, p, "the graph is served", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
+	got := post(t, "http://"+address+"/graphql", `{"query":"{ product(id: \"7\") { id name reviews { stars } } }"}`)
+	if !strings.Contains(got, `{"product":{"id":"7","name":"`) || !strings.Contains(got, `"reviews":[{"stars":`) || strings.Contains(got, `"errors"`) {
+		t.Errorf("got %s", got)
+	}
+	p.interrupt(t)
+	if status := p.wait(t); status != 0 || len(p.says()) > 0 {
+		t.Errorf("got exit status %d, messages %q", status, p.says())
+	}
+	souk(t, nil, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--mock", "prices,products,reviews").fails(t, `--mock names "prices"; the subgraphs are products, reviews`)
+}

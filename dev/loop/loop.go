@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"souk/router/compose"
+	"souk/router/supergraph"
 )
 
 // Options configure the loop.
@@ -24,10 +26,12 @@ type Options struct {
 	Poll time.Duration
 	// After is time.After, or the clock of a test.
 	After func(time.Duration) <-chan time.Time
-	// Mocked are the subgraphs that Mock stands in for.
+	// Mocked are the names of the subgraphs that are mocked.
 	Mocked []string
-	// Mock returns the URL of a subgraph that responds from an SDL.
-	Mock func(name, sdl string) (url string, err error)
+	// MockURL returns the URL of the mock of a subgraph. Only Mocked needs it.
+	MockURL func(name string) string
+	// Mock sets the SDL from which a mock responds, and the API schema of the graph.
+	Mock func(name, sdl, api string) error
 	// Serve serves a supergraph, in place of the one before. An error of the first call
 	// ends the loop.
 	Serve func(ctx context.Context, sdl string) error
@@ -66,7 +70,7 @@ func Run(ctx context.Context, o Options) error {
 	defer watcher.close()
 	for began, fetch := true, true; ; began = false {
 		watcher.watch(l.files())
-		l.processes.set(ctx, l.config.Runs())
+		l.processes.set(ctx, l.runs())
 		err := l.refresh(ctx, fetch)
 		if ctx.Err() != nil {
 			return nil
@@ -113,8 +117,10 @@ func (l *loop) refresh(ctx context.Context, fetch bool) error {
 		return nil
 	}
 	l.tried, l.refused = mark, true
-	if err := l.mock(subgraphs); err != nil {
-		return err
+	for i, s := range subgraphs {
+		if slices.Contains(l.Mocked, s.Name) {
+			subgraphs[i].URL = l.MockURL(s.Name)
+		}
 	}
 	result, err := compose.Compose(ctx, subgraphs)
 	if errs := (compose.Errors)(nil); errors.As(err, &errs) {
@@ -124,6 +130,9 @@ func (l *loop) refresh(ctx context.Context, fetch bool) error {
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	if err := l.mock(subgraphs, result.SDL); err != nil {
 		return err
 	}
 	if result.SDL != l.served {
@@ -140,20 +149,31 @@ func (l *loop) refresh(ctx context.Context, fetch bool) error {
 	return nil
 }
 
-// mock lets mocks stand in for subgraphs.
-func (l *loop) mock(subgraphs []compose.Subgraph) error {
-	for i, s := range subgraphs {
-		for _, name := range l.Mocked {
-			if name != s.Name {
-				continue
-			}
-			url, err := l.Mock(name, s.SDL)
-			if err != nil {
-				l.problem(fmt.Sprintf("mocking subgraph %s: %v", name, err))
-				continue
-			}
-			subgraphs[i].URL = url
+// mock lets mocks respond from the SDLs of their subgraphs.
+func (l *loop) mock(subgraphs []compose.Subgraph, sdl string) error {
+	if len(l.Mocked) == 0 {
+		return nil
+	}
+	model, err := supergraph.Parse(sdl)
+	if err != nil {
+		return fmt.Errorf("reading the supergraph: %w", err)
+	}
+	for _, s := range subgraphs {
+		if !slices.Contains(l.Mocked, s.Name) {
+			continue
+		}
+		if err := l.Mock(s.Name, s.SDL, model.APISchema); err != nil {
+			return fmt.Errorf("mocking the subgraph %s: %w", s.Name, err)
 		}
 	}
 	return nil
+}
+
+// runs returns the commands that start the subgraphs that are not mocked.
+func (l *loop) runs() map[string]compose.Run {
+	runs := l.config.Runs()
+	for _, name := range l.Mocked {
+		delete(runs, name)
+	}
+	return runs
 }

@@ -1,0 +1,11 @@
+// Package mock responds in the place of a subgraph that does not exist yet. From the SDL it
+// makes believable data: names, e-mail addresses, prices and times by the names of fields.
+//
+// The data is computed, not stored. It depends only on the seed, the key of an entity and
+// the field, so that all subgraphs and all operations agree on it. Entities have the keys
+// that the router sends, and arguments such as Query.product(id:) and
+// createProduct(name:) come back in the fields of the same name. No value is null.
+//
+// The hub is mock.go. schema.go reads the SDL, execute.go executes an operation, object.go
+// has the identity of objects and which type they have, and value.go makes scalars.
+package mock

@@ -1,0 +1,361 @@
+package mock
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// The lengths of lists, unless an argument such as first asks for fewer.
+const (
+	rootItems  = 5
+	otherItems = 3
+)
+
+// An execution executes one operation (GraphQL, section 6) and writes its data.
+type execution struct {
+	*Subgraph
+	fragments ast.FragmentDefinitionList
+	variables map[string]any
+	out       bytes.Buffer
+	objects   int
+	depth     int
+}
+
+// maxDepth bounds the nesting of objects: fragments may refer to each other.
+const maxDepth = 500
+
+// A group has the fields with one response key.
+type group struct {
+	key    string
+	fields []*ast.Field
+}
+
+func (e *execution) object(o *object, sets []ast.SelectionSet) error {
+	e.objects++
+	if e.depth++; e.depth > maxDepth || e.objects > 10*maxObjects {
+		return errors.New("the operation is too large")
+	}
+	defer func() { e.depth-- }()
+	var groups []*group
+	visited := map[string]bool{}
+	for _, set := range sets {
+		groups = e.collect(groups, o.typename, set, visited)
+	}
+	e.out.WriteByte('{')
+	for i, g := range groups {
+		if i > 0 {
+			e.out.WriteByte(',')
+		}
+		e.write(g.key)
+		e.out.WriteByte(':')
+		if err := e.field(o, g.fields); err != nil {
+			return err
+		}
+	}
+	e.out.WriteByte('}')
+	return nil
+}
+
+func (e *execution) field(o *object, fields []*ast.Field) error {
+	field := fields[0]
+	sets := make([]ast.SelectionSet, len(fields))
+	for i, f := range fields {
+		sets[i] = f.SelectionSet
+	}
+	arguments, err := e.arguments(field)
+	if err != nil {
+		return err
+	}
+	switch root := o.typename == e.schema.roots[ast.Query]; {
+	case field.Name == "__typename":
+		e.write(o.typename)
+		return nil
+	case root && field.Name == "_service":
+		return e.object(&object{typename: "_Service", given: map[string]any{"sdl": e.schema.sdl}}, sets)
+	case root && field.Name == "_entities":
+		return e.entities(arguments["representations"], sets)
+	case o.typename == "_Service":
+		e.write(o.given[field.Name])
+		return nil
+	}
+	d := e.schema.types[o.typename]
+	if d == nil || d.fields[field.Name] == nil {
+		return fmt.Errorf("the schema does not define the field %s.%s", o.typename, field.Name)
+	}
+	if given, ok := o.given[field.Name]; ok && given != nil {
+		return e.given(given, d.fields[field.Name].Type, sets)
+	}
+	return e.value(position{o, field.Name, 0, arguments}, d.fields[field.Name].Type, sets)
+}
+
+func (e *execution) entities(list any, sets []ast.SelectionSet) error {
+	representations, ok := list.([]any)
+	if !ok {
+		return errors.New("_entities has no list of representations")
+	}
+	e.out.WriteByte('[')
+	for i, each := range representations {
+		if i > 0 {
+			e.out.WriteByte(',')
+		}
+		representation, ok := each.(map[string]any)
+		if !ok {
+			return errors.New("a representation is not an object")
+		}
+		o, err := e.entity(representation)
+		if err != nil {
+			return err
+		}
+		if err := e.object(o, sets); err != nil {
+			return err
+		}
+	}
+	e.out.WriteByte(']')
+	return nil
+}
+
+// A position is where a value is.
+type position struct {
+	parent    *object
+	field     string
+	index     int // in a list
+	arguments map[string]any
+}
+
+// value writes a value of a type.
+func (e *execution) value(at position, t *ast.Type, sets []ast.SelectionSet) error {
+	if t.Elem != nil {
+		length := e.length(at)
+		e.out.WriteByte('[')
+		for i := range length {
+			if i > 0 {
+				e.out.WriteByte(',')
+			}
+			e.objects++
+			item := at
+			item.index = at.index*length + i
+			if err := e.value(item, t.Elem, sets); err != nil {
+				return err
+			}
+		}
+		e.out.WriteByte(']')
+		return nil
+	}
+	d := e.schema.types[t.NamedType]
+	switch {
+	case d == nil || d.kind == ast.Scalar:
+		e.write(e.scalar(at, t.NamedType))
+		return nil
+	case d.kind == ast.Enum:
+		values := e.schema.visibleValues(t.NamedType)
+		if len(values) == 0 {
+			return fmt.Errorf("the enum %s has no values", t.NamedType)
+		}
+		e.write(values[e.hash(at.parent.n, at.field, at.index)%uint64(len(values))])
+		return nil
+	}
+	o := e.related(at.parent, at.field, t.NamedType, at.index)
+	if o.typename == "" {
+		if t.NonNull {
+			return fmt.Errorf("the schema has no type that can be a %s", t.NamedType)
+		}
+		e.out.WriteString("null")
+		return nil
+	}
+	e.echo(o, at.arguments)
+	return e.object(o, sets)
+}
+
+// length returns the number of items in a list.
+func (e *execution) length(at position) int {
+	length := otherItems
+	if at.parent.typename == e.schema.roots[ast.Query] {
+		length = rootItems
+	}
+	for _, name := range []string{"first", "limit", "last", "take", "pageSize"} {
+		if wanted, ok := integer(at.arguments[name]); ok && wanted >= 0 {
+			length = min(length, wanted)
+		}
+	}
+	if e.objects >= maxObjects {
+		return 0
+	}
+	return length
+}
+
+// echo gives an object the values of arguments that have the name and the type of one of its
+// fields, also those in an input object.
+func (e *execution) echo(o *object, arguments map[string]any) {
+	d := e.schema.types[o.typename]
+	for name, value := range arguments {
+		if inner, ok := value.(map[string]any); ok {
+			e.echo(o, inner)
+			continue
+		}
+		f := d.fields[name]
+		if f == nil || f.Type.Elem != nil || !e.accepts(f.Type.NamedType, value) {
+			continue
+		}
+		if o.given == nil {
+			o.given = map[string]any{}
+		}
+		o.given[name] = value
+		if name == "id" {
+			o.n = identity(map[string]any{"id": value})
+		}
+	}
+}
+
+// accepts reports whether a value that a client sent is one of a scalar or enum type.
+func (e *execution) accepts(typename string, value any) bool {
+	_, isNumber := integer(value)
+	_, isText := value.(string)
+	_, isBool := value.(bool)
+	switch typename {
+	case "ID":
+		return isText
+	case "String":
+		return isText
+	case "Int":
+		return isNumber
+	case "Boolean":
+		return isBool
+	}
+	return false
+}
+
+// given writes a value that a representation or an argument has.
+func (e *execution) given(value any, t *ast.Type, sets []ast.SelectionSet) error {
+	switch v := value.(type) {
+	case []any:
+		if t.Elem == nil { // a scalar such as JSON
+			e.write(v)
+			return nil
+		}
+		e.out.WriteByte('[')
+		for i, item := range v {
+			if i > 0 {
+				e.out.WriteByte(',')
+			}
+			if err := e.given(item, t.Elem, sets); err != nil {
+				return err
+			}
+		}
+		e.out.WriteByte(']')
+		return nil
+	case map[string]any:
+		d := e.schema.types[t.Name()]
+		if d == nil || d.kind == ast.Scalar { // a scalar such as JSON
+			e.write(v)
+			return nil
+		}
+		typename, _ := v["__typename"].(string)
+		n := identity(v)
+		if typename == "" || e.schema.types[typename] == nil {
+			typename = t.Name()
+		}
+		return e.object(&object{typename: e.concrete(typename, n), n: n, given: v}, sets)
+	}
+	e.write(value)
+	return nil
+}
+
+func (e *execution) collect(groups []*group, typename string, set ast.SelectionSet, visited map[string]bool) []*group {
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			if e.included(s.Directives) {
+				groups = add(groups, s)
+			}
+		case *ast.InlineFragment:
+			if e.included(s.Directives) && e.applies(typename, s.TypeCondition) {
+				groups = e.collect(groups, typename, s.SelectionSet, visited)
+			}
+		case *ast.FragmentSpread:
+			if f := e.fragments.ForName(s.Name); f != nil && !visited[s.Name] && e.included(s.Directives) && e.applies(typename, f.TypeCondition) {
+				visited[s.Name] = true
+				groups = e.collect(groups, typename, f.SelectionSet, visited)
+			}
+		}
+	}
+	return groups
+}
+
+func add(groups []*group, field *ast.Field) []*group {
+	for _, g := range groups {
+		if g.key == field.Alias {
+			g.fields = append(g.fields, field)
+			return groups
+		}
+	}
+	return append(groups, &group{key: field.Alias, fields: []*ast.Field{field}})
+}
+
+func (e *execution) included(directives ast.DirectiveList) bool {
+	condition := func(name string) (value, given bool) {
+		d := directives.ForName(name)
+		if d == nil || d.Arguments.ForName("if") == nil {
+			return false, false
+		}
+		v, err := d.Arguments.ForName("if").Value.Value(e.variables)
+		return v == true, err == nil
+	}
+	if skip, given := condition("skip"); given && skip {
+		return false
+	}
+	include, given := condition("include")
+	return !given || include
+}
+
+func (e *execution) applies(typename, condition string) bool {
+	if condition == "" || condition == typename {
+		return true
+	}
+	d := e.schema.types[condition]
+	if d == nil {
+		return false
+	}
+	for _, name := range d.possible {
+		if name == typename {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *execution) arguments(field *ast.Field) (map[string]any, error) {
+	values := map[string]any{}
+	for _, a := range field.Arguments {
+		value, err := a.Value.Value(e.variables)
+		if err != nil {
+			return nil, fmt.Errorf("the argument %s of %s: %w", a.Name, field.Name, err)
+		}
+		values[a.Name] = value
+	}
+	return values, nil
+}
+
+// write writes a value as JSON.
+func (e *execution) write(value any) {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // all values were decoded from JSON, or made here
+	}
+	e.out.Write(encoded)
+}
+
+// integer returns a whole number that a client sent.
+func integer(value any) (int, bool) {
+	switch v := value.(type) {
+	case json.Number:
+		n, err := v.Int64()
+		return int(n), err == nil
+	case int64:
+		return int(v), true
+	}
+	return 0, false
+}
