@@ -45,7 +45,7 @@ func runGraph(ctx context.Context, out io.Writer, f graphFlags, p *program) erro
 	if f.poll < minPoll || f.poll > maxPoll {
 		return fmt.Errorf("--poll is %v; it must be from %v to %v", f.poll, minPoll, maxPoll)
 	}
-	g := &graph{flags: routerFlags{config: f.routerConfig, listen: f.listen, dev: true}, out: out, failed: make(chan error, 1), version: p.version}
+	g := &graph{flags: routerFlags{config: f.routerConfig, listen: f.listen, mocked: f.mock, dev: true}, out: out, failed: make(chan error, 1), version: p.version}
 	loaded, err := g.flags.fingerprint()
 	if err != nil {
 		return fmt.Errorf("reading the router's configuration: %w", err)

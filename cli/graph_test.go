@@ -133,9 +133,10 @@ func TestDevMocksSubgraphs(t *testing.T) {
 		"supergraph.yaml":   "subgraphs:\n  products: {schema: {file: products.graphqls}}\n  reviews: {run: [none], schema: {file: reviews.graphqls}}\n",
 		"products.graphqls": link + `type Query { product(id: ID!): Product } type Product @key(fields: "id") { id: ID! name: String! }`,
 		"reviews.graphqls":  link + `type Product @key(fields: "id") { id: ID! reviews: [Review!]! } type Review { stars: Int! }`,
+		"router.yaml":       "override_subgraph_urls: {products: 'http://localhost:1'}\n",
 	})
 	address := freeAddress(t)
-	p := souk(t, nil, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--mock", "products,reviews", "--listen", address)
+	p := souk(t, nil, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--router-config", filepath.Join(dir, "router.yaml"), "--mock", "products,reviews", "--listen", address)
 	await(t, p, "the graph is served", func() bool { return status(t, "http://"+address+"/readyz") == http.StatusOK })
 	got := post(t, "http://"+address+"/graphql", `{"query":"{ product(id: \"7\") { id name reviews { stars } } }"}`)
 	if !strings.Contains(got, `{"product":{"id":"7","name":"`) || !strings.Contains(got, `"reviews":[{"stars":`) || strings.Contains(got, `"errors"`) {

@@ -89,8 +89,14 @@ func (o *output) String() string {
 // souk starts the command with arguments and environment variables.
 func souk(t *testing.T, environment []string, args ...string) *process {
 	t.Helper()
+	return soukIn(t, "", environment, args...)
+}
+
+// soukIn starts souk in a directory.
+func soukIn(t *testing.T, dir string, environment []string, args ...string) *process {
+	t.Helper()
 	p := &process{Cmd: exec.CommandContext(t.Context(), os.Args[0], args...), ended: make(chan error, 1)}
-	p.Env = append(append(os.Environ(), runMain+"=1"), environment...)
+	p.Dir, p.Env = dir, append(append(os.Environ(), runMain+"=1"), environment...)
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
 	if err := p.Start(); err != nil {
 		t.Fatal(err)

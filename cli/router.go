@@ -24,6 +24,7 @@ type routerFlags struct {
 	config, supergraph, listen, routes string
 	admin                              string   // address of the admin port; set by souk dev
 	subgraphs                          []string // name=url
+	mocked                             []string // subgraphs whose URLs are not overridden; set by souk dev
 	noDedupe, dev                      bool
 }
 
@@ -69,6 +70,9 @@ func (f routerFlags) settings() (config.Config, *config.Source, error) {
 	if f.listen != "" {
 		c.Listen = f.listen
 		source.Override("listen", "--listen")
+	}
+	for _, name := range f.mocked {
+		delete(c.OverrideSubgraphURLs, name)
 	}
 	if f.admin != "" {
 		c.Admin.Listen = f.admin

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"charm.land/huh/v2"
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+
+	"souk/dev/newgraph"
+)
+
+const initHelp = `Write the first files of a graph: supergraph.yaml, router.yaml and docker-compose.yaml.
+
+Without --subgraph, the command asks on the terminal. Existing files are overwritten
+only with --force.`
+
+func newInit() *cobra.Command {
+	var subgraphs []string
+	var force bool
+	port := 0
+	cmd := &cobra.Command{
+		Use:   "init [DIRECTORY]",
+		Short: "Write the first files of a graph of your own",
+		Long:  initHelp,
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) > 0 {
+				dir = args[0]
+			}
+			if err := newgraph.CheckPort(strconv.Itoa(port)); err != nil {
+				return fmt.Errorf("--port: %w", err)
+			}
+			graph := newgraph.Graph{Port: port}
+			for _, text := range subgraphs {
+				s, err := newgraph.ParseSubgraph(text)
+				if err != nil {
+					return fmt.Errorf("--subgraph: %w", err)
+				}
+				graph.Subgraphs = append(graph.Subgraphs, s)
+			}
+			if len(subgraphs) == 0 {
+				var err error
+				if graph, err = askGraph(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), port); err != nil {
+					return err
+				}
+			}
+			paths, err := graph.Write(dir, force)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s. Start the subgraphs, and then\n\n  %ssouk dev --config supergraph.yaml --router-config router.yaml\n", strings.Join(paths, ", "), enter(dir))
+			return err
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&subgraphs, "subgraph", nil, "a subgraph as name=URL, or name=FILE,URL if its schema is in a file; can be repeated")
+	flags.IntVar(&port, "port", 4000, "the port of the router")
+	flags.BoolVar(&force, "force", false, "overwrite existing files")
+	return cmd
+}
+
+// enter returns the command that enters a directory.
+func enter(dir string) string {
+	if dir == "." {
+		return ""
+	}
+	return "cd " + dir + " && "
+}
+
+// askGraph asks for the subgraphs on the terminal.
+func askGraph(ctx context.Context, in io.Reader, out io.Writer, port int) (newgraph.Graph, error) {
+	terminal, isFile := in.(*os.File)
+	if !isFile || !term.IsTerminal(terminal.Fd()) {
+		return newgraph.Graph{}, errors.New("there is no terminal to ask on; name the subgraphs with --subgraph name=URL")
+	}
+	graph := newgraph.Graph{Port: port}
+	for more := true; more; {
+		var s newgraph.Subgraph
+		more = false
+		form := huh.NewForm(
+			huh.NewGroup(huh.NewInput().Title("Name of the subgraph").Placeholder("products").Value(&s.Name).Validate(newgraph.CheckName)),
+			huh.NewGroup(huh.NewInput().Title("Its URL").Placeholder("http://localhost:4001/graphql").Value(&s.URL).Validate(newgraph.CheckURL)),
+			huh.NewGroup(huh.NewInput().Title("File with its schema").Description("Empty: ask the running subgraph.").Value(&s.File)),
+			huh.NewGroup(huh.NewConfirm().Title("Add another subgraph?").Value(&more)),
+		).WithInput(in).WithOutput(out)
+		err := form.RunWithContext(ctx)
+		if errors.Is(err, huh.ErrUserAborted) {
+			return newgraph.Graph{}, errors.New("stopped; nothing was written")
+		}
+		if err != nil {
+			return newgraph.Graph{}, fmt.Errorf("asking for the subgraphs: %w", err)
+		}
+		graph.Subgraphs = append(graph.Subgraphs, s)
+	}
+	return graph, nil
+}

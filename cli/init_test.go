@@ -1,0 +1,126 @@
+package cli_test
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+
+	"souk/cli"
+)
+
+// done waits until a command has succeeded and returns what it printed.
+func (p *process) done(t *testing.T) string {
+	t.Helper()
+	if status := p.wait(t); status != 0 {
+		t.Fatalf("got exit status %d, messages %q", status, p.says())
+	}
+	return p.stdout.String()
+}
+
+// What souk init writes starts, for development and composed.
+func TestInitWritesAGraphThatStarts(t *testing.T) {
+	subgraph := greeter(t)
+	address := freeAddress(t)
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := writeFiles(t, map[string]string{"more.graphqls": "type Query { more: Int }\n"})
+	admin := []string{"ROUTER_ADMIN_LISTEN=" + freeAddress(t)}
+	told := soukIn(t, dir, nil, "init", "--subgraph", "greetings="+subgraph.URL, "--subgraph", "more-data=more.graphqls,http://localhost:1/graphql", "--port", port).done(t)
+	for _, want := range []string{"supergraph.yaml", "router.yaml", "docker-compose.yaml", "souk dev --config supergraph.yaml --router-config router.yaml"} {
+		if !strings.Contains(told, want) {
+			t.Errorf("the output does not name %s: %s", want, told)
+		}
+	}
+	soukIn(t, dir, nil, "compose", "--config", "supergraph.yaml", "--output", "supergraph.graphql").done(t)
+	for _, args := range [][]string{{"dev", "--config", "supergraph.yaml", "--router-config", "router.yaml"}, {"router", "--config", "router.yaml"}} {
+		p := soukIn(t, dir, admin, args...)
+		await(t, p, "the graph is served", func() bool { return status(t, "http://127.0.0.1:"+port+"/readyz") == http.StatusOK })
+		if got := post(t, "http://127.0.0.1:"+port+"/graphql", `{"query":"{ hello }"}`); !strings.Contains(got, `"hello":"world"`) {
+			t.Errorf("%v: got %s", args, got)
+		}
+		p.interrupt(t)
+		p.done(t)
+	}
+	checkContainer(t, filepath.Join(dir, "docker-compose.yaml"), port)
+}
+
+// checkContainer checks that the command of the container exists, and that the router of the
+// container reaches subgraphs on the machine.
+func checkContainer(t *testing.T, file, port string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compose struct {
+		Services map[string]struct {
+			Command     []string
+			Environment map[string]string
+			Ports       []string
+		}
+	}
+	if err := yaml.Unmarshal(text, &compose); err != nil {
+		t.Fatal(err)
+	}
+	router := compose.Services["router"]
+	cmd, flags, err := cli.New().Find(router.Command)
+	if err != nil || cmd.ParseFlags(flags) != nil {
+		t.Errorf("souk has no command %q: %v", router.Command, err)
+	}
+	if got := router.Environment["MORE_DATA_URL"]; got != "http://host.docker.internal:1/graphql" {
+		t.Errorf("got the URL %q", got)
+	}
+	if router.Environment["ROUTER_LISTEN"] != ":"+port || len(router.Ports) != 1 || router.Ports[0] != port+":"+port {
+		t.Errorf("got %+v", router)
+	}
+}
+
+func TestInitOverwritesOnlyWithForce(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"router.yaml": "mine"})
+	args := []string{"init", dir, "--subgraph", "a=http://localhost:1"}
+	souk(t, nil, args...).fails(t, "nothing was written, because there is "+filepath.Join(dir, "router.yaml")+" already; use --force to overwrite, or name another directory")
+	if _, err := os.Stat(filepath.Join(dir, "supergraph.yaml")); err == nil {
+		t.Error("a file was written nevertheless")
+	}
+	souk(t, nil, append(args, "--force")...).done(t)
+	if text, err := os.ReadFile(filepath.Join(dir, "router.yaml")); err != nil || string(text) == "mine" {
+		t.Errorf("got %s, %v", text, err)
+	}
+	for want, args := range map[string][]string{
+		`--subgraph: "a" is not a subgraph; it must be name=URL, or name=FILE,URL`:    {"--subgraph", "a"},
+		`the URL "localhost:1" must begin with http:// or https://`:                   {"--subgraph", "a=localhost:1"},
+		`the name "1" must begin with a letter`:                                       {"--subgraph", "1=http://localhost:1"},
+		`the subgraph name "a" is used twice; every subgraph needs a unique name`:     {"--subgraph", "a=http://b", "--subgraph", "a=http://c"},
+		`--port: the port "0" must be a number from 1 to 65535`:                       {"--port", "0"},
+		`there is no terminal to ask on; name the subgraphs with --subgraph name=URL`: {},
+	} {
+		souk(t, nil, append([]string{"init", t.TempDir()}, args...)...).fails(t, want)
+	}
+}
+
+func TestInitAsksOnATerminal(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "graph")
+	x := inTerminal(t, 80, 24, nil, "init", dir)
+	x.shows("Name of the subgraph")
+	x.types("products\r")
+	x.shows("Its URL")
+	x.types("localhost\r")
+	x.shows("must begin with http://")
+	x.types("\x15http://localhost:4001/graphql\r") // after ctrl+u
+	x.shows("File with its schema")
+	x.types("products.graphqls\r")
+	x.shows("Add another subgraph?")
+	x.types("\r") // no
+	x.ends(t)
+	text, err := os.ReadFile(filepath.Join(dir, "supergraph.yaml"))
+	if err != nil || !strings.Contains(string(text), "  products:\n    routing_url: \"http://localhost:4001/graphql\"\n    schema:\n      file: \"products.graphqls\"\n") {
+		t.Errorf("got %s, %v", text, err)
+	}
+}

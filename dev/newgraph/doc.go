@@ -1,0 +1,5 @@
+// Package newgraph writes the first files of a graph, for `souk init`: supergraph.yaml,
+// router.yaml and docker-compose.yaml.
+//
+// newgraph.go has the graph and writes the files. text.go has their text.
+package newgraph

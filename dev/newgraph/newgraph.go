@@ -1,0 +1,138 @@
+package newgraph
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Graph is what the files describe.
+type Graph struct {
+	Subgraphs []Subgraph
+	// Port is the port of the router.
+	Port int
+}
+
+// A Subgraph is a subgraph of a new graph.
+type Subgraph struct {
+	Name string
+	URL  string
+	File string // with its SDL; empty to ask the running subgraph
+}
+
+// ParseSubgraph parses name=URL, or name=FILE,URL for a subgraph whose SDL is in a file.
+func ParseSubgraph(text string) (Subgraph, error) {
+	const form = "it must be name=URL, or name=FILE,URL, such as products=products.graphqls,http://localhost:4001/graphql"
+	name, rest, ok := strings.Cut(text, "=")
+	if !ok {
+		return Subgraph{}, fmt.Errorf("%q is not a subgraph; %s", text, form)
+	}
+	s := Subgraph{Name: name, URL: rest}
+	if file, at, given := strings.Cut(rest, ","); given {
+		s.File, s.URL = file, at
+	}
+	if err := errors.Join(CheckName(s.Name), CheckURL(s.URL)); err != nil {
+		return Subgraph{}, fmt.Errorf("%q: %w; %s", text, err, form)
+	}
+	return s, nil
+}
+
+var nameForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+
+// CheckName checks the name of a subgraph.
+func CheckName(name string) error {
+	if !nameForm.MatchString(name) {
+		return fmt.Errorf("the name %q must begin with a letter and consist of letters, digits, _ and -", name)
+	}
+	return nil
+}
+
+// CheckURL checks the URL of a subgraph.
+func CheckURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("the URL %q must begin with http:// or https://", text)
+	}
+	return nil
+}
+
+// CheckPort checks the port of the router.
+func CheckPort(text string) error {
+	if n, err := strconv.Atoi(text); err != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("the port %q must be a number from 1 to 65535", text)
+	}
+	return nil
+}
+
+// Write writes the files of a graph into a directory, which it creates if necessary, and
+// returns their paths. Files that exist are overwritten only with force; otherwise nothing
+// is written.
+func (g Graph) Write(dir string, force bool) ([]string, error) {
+	if len(g.Subgraphs) == 0 {
+		return nil, errors.New("a graph needs at least one subgraph")
+	}
+	for i, s := range g.Subgraphs {
+		if slices.ContainsFunc(g.Subgraphs[:i], func(o Subgraph) bool { return o.Name == s.Name }) {
+			return nil, fmt.Errorf("the subgraph name %q is used twice; every subgraph needs a unique name", s.Name)
+		}
+	}
+	files := []struct{ name, text string }{
+		{"supergraph.yaml", g.supergraph()}, {"router.yaml", g.router()}, {"docker-compose.yaml", g.compose()},
+	}
+	var paths, present []string
+	for _, f := range files {
+		path := filepath.Join(dir, f.name)
+		paths = append(paths, path)
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			present = append(present, path)
+		}
+	}
+	if len(present) > 0 && !force {
+		return nil, fmt.Errorf("nothing was written, because there is %s already; use --force to overwrite, or name another directory", strings.Join(present, ", "))
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("creating the directory of the graph: %w", err)
+	}
+	for i, f := range files {
+		if err := os.WriteFile(paths[i], []byte(f.text), 0o644); err != nil {
+			return nil, fmt.Errorf("writing the files of the graph: %w", err)
+		}
+	}
+	return paths, nil
+}
+
+// inContainer returns the URL by which a container reaches a subgraph.
+func (s Subgraph) inContainer() string {
+	u, err := url.Parse(s.URL)
+	if err != nil { // not reached: the URL was checked
+		return s.URL
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+		u.Host = "host.docker.internal"
+		if port := portOf(s.URL); port != "" {
+			u.Host = net.JoinHostPort(u.Host, port)
+		}
+	}
+	return u.String()
+}
+
+func portOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Port()
+}
+
+// variable is the environment variable that replaces the URL of a subgraph.
+func (s Subgraph) variable() string {
+	return strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")) + "_URL"
+}
