@@ -31,13 +31,14 @@ var (
 // reports the median and the 95th percentile in milliseconds.
 func BenchmarkStore(b *testing.B) {
 	stores := benchStores(b)
+	cpu := cpuClock(b, stores["product"])
 	products, orders := catalogue.New(stores["product"], nil, time.Now), orderstore.New(stores["order"], time.Now)
 	notifications, accounts := &notifier.Service{DB: stores["notification"]}, &account.Service{DB: stores["user"]}
 	lastOrder := value[int64](b, stores["order"], `SELECT max(id) FROM orders`)
 	lastUser := value[int64](b, stores["user"], `SELECT max(id) FROM users`)
 
 	search := func(name string, words ...string) {
-		measure(b, "search/"+name, func(ctx context.Context, i int) error {
+		measure(b, cpu, "search/"+name, func(ctx context.Context, i int) error {
 			_, err := products.List(ctx, catalogue.Filter{Search: words[i%len(words)]}, catalogue.Relevance, connection.Arguments{}, false)
 			return err
 		})
@@ -49,7 +50,7 @@ func BenchmarkStore(b *testing.B) {
 	search("sku", sku, sku[:len(sku)-2])
 
 	list := func(name string, f catalogue.Filter, sort catalogue.Sort) {
-		measure(b, "products/"+name, func(ctx context.Context, _ int) error {
+		measure(b, cpu, "products/"+name, func(ctx context.Context, _ int) error {
 			_, err := products.List(ctx, f, sort, connection.Arguments{}, false)
 			return err
 		})
@@ -59,7 +60,7 @@ func BenchmarkStore(b *testing.B) {
 	list("tag", catalogue.Filter{Tag: pointer("steel")}, catalogue.Newest)
 
 	page := func(name string, last int64, read func(context.Context, int64, connection.Page[int64]) error) {
-		measure(b, name, func(ctx context.Context, i int) error {
+		measure(b, cpu, name, func(ctx context.Context, i int) error {
 			at := last * int64(1+i*7919%1000) / 1001 // anywhere
 			return read(ctx, at, connection.Page[int64]{Size: 20})
 		})
@@ -112,20 +113,34 @@ func benchStores(b *testing.B) map[string]*pgxpool.Pool {
 }
 
 // measure runs a benchmark of a read, which gets the number of the call.
-func measure(b *testing.B, name string, read func(context.Context, int) error) {
+func measure(b *testing.B, cpu func() time.Duration, name string, read func(context.Context, int) error) {
 	b.Run(name, func(b *testing.B) {
-		var took []time.Duration
+		var wall, processor []time.Duration
 		for b.Loop() {
+			var used time.Duration
+			if cpu != nil {
+				used = cpu()
+			}
 			began := time.Now()
-			if err := read(b.Context(), len(took)); err != nil {
+			if err := read(b.Context(), len(wall)); err != nil {
 				b.Fatal(err)
 			}
-			took = append(took, time.Since(began))
+			wall = append(wall, time.Since(began))
+			if cpu != nil {
+				processor = append(processor, cpu()-used)
+			}
 		}
-		slices.Sort(took)
-		for _, percent := range []int{50, 95} {
-			at := took[(len(took)-1)*percent/100]
-			b.ReportMetric(float64(at.Microseconds())/1000, fmt.Sprintf("p%d-ms", percent))
-		}
+		reportPercentiles(b, wall, "ms")
+		reportPercentiles(b, processor, "cpu-ms")
 	})
+}
+
+func reportPercentiles(b *testing.B, times []time.Duration, unit string) {
+	slices.Sort(times)
+	for _, percent := range []int{50, 95} {
+		if len(times) > 0 {
+			at := times[(len(times)-1)*percent/100]
+			b.ReportMetric(float64(at.Microseconds())/1000, fmt.Sprintf("p%d-%s", percent, unit))
+		}
+	}
 }

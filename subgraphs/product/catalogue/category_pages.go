@@ -49,7 +49,7 @@ func (c *Catalogue) categoryRows(ctx context.Context, slugs []string, o order, p
 	if page.Before != nil {
 		q.where(o.keysetCondition(&q, *page.Before, true))
 	}
-	rows, err := c.db.Query(ctx, `SELECT `+productColumns+`, p.sort_name, 0::bigint
+	rows, err := c.db.Query(ctx, `SELECT `+productColumns+`, p.sort_name
 		FROM unnest(`+wanted+`::text[]) AS wanted (slug)
 		CROSS JOIN LATERAL (SELECT p.* FROM `+q.matching()+` ORDER BY `+o.orderBy(page.Backward)+` LIMIT `+strconv.Itoa(page.Limit())+`) p
 		JOIN categories c ON c.slug = p.category

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -44,20 +45,17 @@ func (c *Catalogue) List(ctx context.Context, f Filter, sort Sort, a connection.
 	if err != nil {
 		return Listing{}, err
 	}
-	q, err := c.query(ctx, f)
+	selected, err := c.selection(ctx, f)
 	if err != nil {
 		return Listing{}, err
 	}
 	var listing Listing
 	if count {
-		if listing.Total, err = c.count(ctx, q); err != nil {
+		if listing.Total, err = c.count(ctx, selected); err != nil {
 			return Listing{}, err
 		}
 	}
-	if f.Category != nil && o.name != relevance {
-		o = o.within("p.category", *f.Category)
-	}
-	rows, err := c.page(ctx, q, o, page)
+	rows, err := c.page(ctx, selected, o, page)
 	if err != nil {
 		return Listing{}, err
 	}
@@ -75,11 +73,61 @@ func newSlice(page connection.Page[sortKey], rows []row) (connection.Slice[Produ
 	return connection.Slice[Product]{Nodes: products, Cursors: slice.Cursors, Info: slice.Info}, err
 }
 
+// selection is what a list selects.
+type selection struct {
+	Filter
+	minPrice, maxPrice *schema.Money
+	search             *search // nil without search terms
+}
+
+func (c *Catalogue) selection(ctx context.Context, f Filter) (selection, error) {
+	s := selection{Filter: f}
+	var check validator
+	price := func(name string, given *schema.MoneyInput) *schema.Money {
+		if given == nil {
+			return nil
+		}
+		money := check.price(name, *given, defaultCurrency)
+		return &money
+	}
+	s.minPrice, s.maxPrice = price("filter.minPrice", f.MinPrice), price("filter.maxPrice", f.MaxPrice)
+	if err := check.Err(); err != nil || f.Search == "" {
+		return s, err
+	}
+	var err error
+	s.search, err = c.newSearch(ctx, f.Search)
+	return s, err
+}
+
+// condition returns the condition for the products p that are selected. indexed
+// says which words of the search are looked up in the index.
+func (s selection) condition(q *query, indexed func(word int) bool) string {
+	var all []string
+	if s.search != nil {
+		all = append(all, s.search.matches(q, indexed))
+	}
+	if s.Category != nil {
+		all = append(all, "p.category = "+q.arg(*s.Category))
+	}
+	if s.Tag != nil {
+		all = append(all, "p.tags @> ARRAY["+q.arg(strings.ToLower(*s.Tag))+"::text]")
+	}
+	if s.minPrice != nil {
+		all = append(all, q.bound(">=", *s.minPrice))
+	}
+	if s.maxPrice != nil {
+		all = append(all, q.bound("<=", *s.maxPrice))
+	}
+	if !s.IncludeRetired {
+		all = append(all, "NOT p.retired")
+	}
+	return cmp.Or(strings.Join(all, " AND "), "true")
+}
+
 // query builds an SQL query of products p.
 type query struct {
 	conditions []string
 	args       []any
-	search     *search // nil without search terms
 }
 
 // arg adds an argument and returns its placeholder.
@@ -92,45 +140,16 @@ func (q *query) where(condition string) { q.conditions = append(q.conditions, co
 
 // matching returns what follows FROM.
 func (q *query) matching() string {
-	if len(q.conditions) == 0 {
-		return "products p"
-	}
 	return "products p WHERE " + strings.Join(q.conditions, " AND ")
 }
 
-func (c *Catalogue) query(ctx context.Context, f Filter) (query, error) {
+func (q *query) bound(operator string, price schema.Money) string {
+	return "p.currency = " + q.arg(price.Currency) + " AND p.price_minor " + operator + " " + q.arg(price.MinorUnits)
+}
+
+func (c *Catalogue) count(ctx context.Context, s selection) (int, error) {
 	var q query
-	if f.Search != "" {
-		var err error
-		if q.search, err = c.newSearch(ctx, &q, f.Search); err != nil {
-			return q, err
-		}
-	}
-	if f.Category != nil {
-		q.where("p.category = " + q.arg(*f.Category))
-	}
-	if f.Tag != nil {
-		q.where("p.tags @> ARRAY[" + q.arg(strings.ToLower(*f.Tag)) + "::text]")
-	}
-	var check validator
-	if f.MinPrice != nil {
-		q.bound(">=", check.price("filter.minPrice", *f.MinPrice, defaultCurrency))
-	}
-	if f.MaxPrice != nil {
-		q.bound("<=", check.price("filter.maxPrice", *f.MaxPrice, defaultCurrency))
-	}
-	if !f.IncludeRetired {
-		q.where("NOT p.retired")
-	}
-	return q, check.Err()
-}
-
-func (q *query) bound(operator string, price schema.Money) {
-	q.where("p.currency = " + q.arg(price.Currency))
-	q.where("p.price_minor " + operator + " " + q.arg(price.MinorUnits))
-}
-
-func (c *Catalogue) count(ctx context.Context, q query) (int, error) {
+	q.where(s.condition(&q, lookUpAll))
 	var n int
 	args := append([]any{connection.Planned}, q.args...)
 	if err := c.db.QueryRow(ctx, `SELECT count(*) FROM `+q.matching(), args...).Scan(&n); err != nil {
@@ -145,29 +164,19 @@ type row struct {
 	sortKey sortKey
 }
 
-func (c *Catalogue) page(ctx context.Context, q query, o order, page connection.Page[sortKey]) ([]row, error) {
-	from, distance := q.matching(), "0::bigint"
-	switch {
-	case o.name == relevance:
-		from, distance = "("+q.search.ranked(&q)+") p WHERE true", "distance"
-	case q.search != nil:
-		// Without OFFSET, Postgres may read the products in the order of the page
-		// until it has found enough that match, which is all of them if none do.
-		from = "(SELECT p.* FROM " + from + " OFFSET 0) p WHERE true"
-	case len(q.conditions) == 0:
-		from += " WHERE true"
+func (c *Catalogue) page(ctx context.Context, s selection, o order, page connection.Page[sortKey]) ([]row, error) {
+	if o.name == relevance {
+		return c.byRelevance(ctx, s, page)
 	}
-	if page.After != nil {
-		from += " AND " + o.keysetCondition(&q, *page.After, false)
+	if s.Category != nil {
+		o = o.within("p.category", *s.Category)
 	}
-	if page.Before != nil {
-		from += " AND " + o.keysetCondition(&q, *page.Before, true)
+	if s.search != nil {
+		return c.searchPage(ctx, s, o, page)
 	}
-	// The page is complete before anything else is read about its products.
-	statement := `SELECT ` + productColumns + `, p.sort_name, page.distance
-		FROM (SELECT p.id, ` + distance + ` AS distance FROM ` + from + ` ORDER BY ` + o.orderBy(page.Backward) + ` LIMIT ` + strconv.Itoa(page.Limit()) + `) page
-		JOIN products p ON p.id = page.id JOIN categories c ON c.slug = p.category
-		ORDER BY ` + o.orderBy(page.Backward)
+	var q query
+	q.where(s.condition(&q, lookUpAll))
+	statement := o.statement(&q, q.matching(), page)
 	rows, err := c.db.Query(ctx, statement, append([]any{connection.Planned}, q.args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("listing products: %w", err)
@@ -179,11 +188,53 @@ func (c *Catalogue) page(ctx context.Context, q query, o order, page connection.
 	return list, nil
 }
 
-// scan reads productColumns, sort_name and the distance.
+// frequentShare is from which part of the products on a page is found by
+// reading products in the order of the list.
+const frequentShare = 0.1
+
+// searchPage returns a page of the products that match a search, in an order
+// that an index has.
+func (c *Catalogue) searchPage(ctx context.Context, s selection, o order, page connection.Page[sortKey]) ([]row, error) {
+	f, err := c.frequency(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var q query
+	q.where(s.condition(&q, f.indexed))
+	m, from := walk, q.matching()
+	if f.all < frequentShare {
+		m, from = gather, "(SELECT p.* FROM "+from+" OFFSET 0) p WHERE true"
+	}
+	var list []row
+	err = c.readBy(ctx, m, o.statement(&q, from, page), q.args, func(rows pgx.Rows) error {
+		var err error
+		list, err = pgx.CollectRows(rows, o.scan)
+		return err
+	})
+	return list, err
+}
+
+// statement returns a query of a page of the products p in from, which ends with
+// a condition.
+func (o order) statement(q *query, from string, page connection.Page[sortKey]) string {
+	if page.After != nil {
+		from += " AND " + o.keysetCondition(q, *page.After, false)
+	}
+	if page.Before != nil {
+		from += " AND " + o.keysetCondition(q, *page.Before, true)
+	}
+	// The page is complete before anything else is read about its products.
+	return `SELECT ` + productColumns + `, p.sort_name
+		FROM (SELECT p.id FROM ` + from + ` ORDER BY ` + o.orderBy(page.Backward) + ` LIMIT ` + strconv.Itoa(page.Limit()) + `) page
+		JOIN products p ON p.id = page.id JOIN categories c ON c.slug = p.category
+		ORDER BY ` + o.orderBy(page.Backward)
+}
+
+// scan reads productColumns and sort_name.
 func (o order) scan(line pgx.CollectableRow) (row, error) {
 	var r row
 	var at sortKey
-	if err := line.Scan(append(r.targets(), &at.Name, &at.Distance)...); err != nil {
+	if err := line.Scan(append(r.targets(), &at.Name)...); err != nil {
 		return r, err
 	}
 	at.ID, at.Currency, at.Price, at.Created = r.ID, r.Price.Currency, r.Price.MinorUnits, r.CreatedAt

@@ -44,11 +44,13 @@ type Catalogue struct {
 	db       *pgxpool.Pool
 	setStock StockSetter
 	now      func() time.Time
+	// maxRanked is how many matches of a search are ranked.
+	maxRanked int
 }
 
 // New returns the catalogue in a migrated database.
 func New(db *pgxpool.Pool, stock StockSetter, now func() time.Time) *Catalogue {
-	return &Catalogue{db: db, setStock: stock, now: now}
+	return &Catalogue{db: db, setStock: stock, now: now, maxRanked: maxRanked}
 }
 
 // querier is a pool or a transaction.

@@ -4,72 +4,53 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 )
 
-const (
-	// maxSimilar is how many of the products that match, the best by their
-	// words, a search also compares by similarity, which takes longest. The
-	// others follow these.
-	maxSimilar = 1_000
-	// maxCodes bounds the products that are found by the beginning of their SKU.
-	maxCodes = 100
-)
+// maxCodes bounds the products that are found by the beginning of their SKU.
+const maxCodes = 100
 
-// search describes how the products that a query selects are ranked.
+// search is what the terms of a search stand for. A product matches if it has
+// each word, or if its SKU starts with the terms.
 type search struct {
 	terms string
 	words []word
+	codes []int64 // IDs of products whose SKU starts with the terms
 }
 
-// word is one of the search terms.
+// word is a word of the search terms.
 type word struct {
 	text    string
-	lexemes string // placeholder
-	closest string // condition on the most similar word, if it is misspelt
+	lexemes string // tsquery: the word or, if it is misspelt, what it stands for
+	// similarity is how similar the words are that a misspelt word stands for,
+	// from 0 to 1.
+	similarity map[string]float64
 }
 
-// newSearch adds the condition that products match the search terms: each word,
-// or a SKU that starts with all of them.
-func (c *Catalogue) newSearch(ctx context.Context, q *query, terms string) (*search, error) {
-	rows, err := c.db.Query(ctx, `SELECT word, lexemes::text, similar_to::text[] FROM search_terms($1)`, terms)
+func (c *Catalogue) newSearch(ctx context.Context, terms string) (*search, error) {
+	s := &search{terms: terms}
+	rows, err := c.db.Query(ctx, `SELECT word, lexemes::text, closest, similarity FROM asked_words($1)`, terms)
 	if err != nil {
 		return nil, fmt.Errorf("reading the search terms: %w", err)
 	}
-	s := &search{terms: terms}
-	var all []string
 	var text, lexemes string
-	var similar []string
-	_, err = pgx.ForEachRow(rows, []any{&text, &lexemes, &similar}, func() error {
-		w := word{text: text, lexemes: q.arg(lexemes)}
-		condition := "p.document @@ " + w.lexemes + "::tsquery"
-		if len(similar) > 0 {
-			w.closest = similar[0]
-			condition = "(" + condition + " OR p.document @@ " + q.arg(strings.Join(similar, " | ")) + "::tsquery)"
+	var closest []string
+	var similarity []float64
+	_, err = pgx.ForEachRow(rows, []any{&text, &lexemes, &closest, &similarity}, func() error {
+		w := word{text: text, lexemes: lexemes, similarity: make(map[string]float64, len(closest))}
+		for i, similar := range closest {
+			w.similarity[similar] = similarity[i]
 		}
-		s.words, all = append(s.words, w), append(all, condition)
+		s.words = append(s.words, w)
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the search terms: %w", err)
 	}
-	codes, err := c.startingWith(ctx, terms)
-	if err != nil {
-		return nil, err
-	}
-	var matches []string
-	if all != nil {
-		matches = append(matches, strings.Join(all, " AND "))
-	}
-	if codes != nil {
-		matches = append(matches, "p.id = ANY("+q.arg(codes)+")")
-	}
-	if matches == nil { // stop words only
-		matches = []string{"false"}
-	}
-	q.where("(" + strings.Join(matches, " OR ") + ")")
-	return s, nil
+	s.codes, err = c.startingWith(ctx, terms)
+	return s, err
 }
 
 // startingWith returns products whose SKU starts with a text that looks like
@@ -91,28 +72,84 @@ func (c *Catalogue) startingWith(ctx context.Context, text string) ([]int64, err
 	return ids, nil
 }
 
-// ranked returns a query of the matching products with their distance from the
-// search terms: 0 or more, smaller is better. A product that was searched for
-// by its SKU has 0. For others it is a million times the sum over the words of
-// 2 - ts_rank - similarity/2, and 1 more for each word whose similarity was not
-// computed.
-func (s *search) ranked(q *query) string {
-	rank, closest, similarity := []string{"0"}, []string{"0"}, []string{"0"}
+// has returns the condition that a product has a word. Unless indexed is set,
+// Postgres does not look the word up in an index, but checks it in each product
+// that the other conditions select.
+func (w word) has(q *query, indexed bool) string {
+	condition := "p.document @@ " + q.arg(w.lexemes) + "::tsquery"
+	if !indexed {
+		return "(" + condition + ") IS TRUE"
+	}
+	return condition
+}
+
+// hasWords returns the condition that a product has each word.
+func (s *search) hasWords(q *query, indexed func(i int) bool) string {
+	if s.words == nil { // stop words only
+		return "false"
+	}
+	conditions := make([]string, len(s.words))
+	for i, w := range s.words {
+		conditions[i] = w.has(q, indexed(i))
+	}
+	return strings.Join(conditions, " AND ")
+}
+
+// matches returns the condition that a product matches the search.
+func (s *search) matches(q *query, indexed func(i int) bool) string {
+	condition := s.hasWords(q, indexed)
+	if s.codes != nil {
+		condition += " OR p.id = ANY(" + q.arg(s.codes) + ")"
+	}
+	return "(" + condition + ")"
+}
+
+// rank returns an expression for how well a document matches the words: the sum
+// of ts_rank.
+func (s *search) rank(q *query, document string) string {
+	ranks := []string{"0::float8"}
 	for _, w := range s.words {
-		rank = append(rank, "ts_rank(p.document, "+w.lexemes+"::tsquery)")
-		similarity = append(similarity, "similarity_in("+q.arg(w.text)+", p.words)")
-		if w.closest != "" {
-			closest = append(closest, "ts_rank(p.document, "+q.arg(w.closest)+"::tsquery)")
+		ranks = append(ranks, "ts_rank("+document+", "+q.arg(w.lexemes)+"::tsquery)")
+	}
+	return strings.Join(ranks, " + ")
+}
+
+// distance returns how far a product is from the search: 0 or more, smaller is
+// better. A product that was searched for by its SKU has 0. For others it is a
+// million times the sum over the words of 2 - ts_rank - similarity/2, where the
+// similarity is 1 if the name or a tag has the word as it was written.
+func (s *search) distance(sku, words string, rank float64) int64 {
+	if sku == strings.ToUpper(s.terms) {
+		return 0
+	}
+	near := float64(2*len(s.words)) - rank
+	spelt := splitWords(words)
+	for _, w := range s.words {
+		near -= w.similarityTo(spelt) / 2
+	}
+	return int64(1_000_000*near + 0.5)
+}
+
+func (w word) similarityTo(spelt []string) (most float64) {
+	for _, s := range spelt {
+		if s == w.text {
+			return 1
+		}
+		most = max(most, w.similarity[s])
+	}
+	return most
+}
+
+// splitWords returns the words of a text in lower case: those between spaces
+// without punctuation around them, and the parts of such as "usb-c".
+func splitWords(text string) (words []string) {
+	other := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+	for word := range strings.FieldsSeq(strings.ToLower(text)) {
+		word = strings.TrimFunc(word, other)
+		words = append(words, word)
+		if strings.ContainsFunc(word, other) {
+			words = append(words, strings.FieldsFunc(word, other)...)
 		}
 	}
-	return fmt.Sprintf(`SELECT p.id, CASE
-			WHEN p.sku = %[1]s THEN 0
-			WHEN p.position <= %[2]d THEN (1000000 * (%[3]d - p.rank - 0.5 * (%[4]s)))::bigint
-			ELSE (1000000 * (%[5]d - p.rank))::bigint END AS distance
-		FROM (
-			SELECT p.*, row_number() OVER (ORDER BY p.rank + p.closest DESC, p.id) AS position
-			FROM (SELECT p.id, p.sku, p.words, %[6]s AS rank, %[7]s AS closest FROM %[8]s) p
-		) p`,
-		q.arg(strings.ToUpper(s.terms)), maxSimilar, 2*len(s.words), strings.Join(similarity, " + "), 3*len(s.words),
-		strings.Join(rank, " + "), strings.Join(closest, " + "), q.matching())
+	return words
 }

@@ -44,18 +44,59 @@ var searches = []string{
 	"norvik", "norvick", "alden lamp", "aldne lamp", "zzzzqqqq", "laptop zzzzqqqq", "qwertzuiop", "the", "a", "'; --", "laptop & | ! :* (", "%", "crème",
 }
 
-// maxSimilar is how many products a search compares by similarity.
-const maxSimilar = 1000
+// wanted computes what a search finds, in its order, from every product on sale:
+// slowly, and without an index.
+func wanted(t *testing.T, db *pgxpool.Pool, search string) []int64 {
+	t.Helper()
+	rows, err := db.Query(t.Context(), `
+		WITH asked AS MATERIALIZED (SELECT * FROM asked_words($1)),
+		spelt AS MATERIALIZED (
+			SELECT id, regexp_split_to_array(lower(words), '[^[:alnum:]]+') ||
+				regexp_split_to_array(regexp_replace(lower(words), '[^[:alnum:]]*( |$)[^[:alnum:]]*', ' ', 'g'), ' ') AS words
+			FROM products WHERE NOT retired)
+		SELECT p.id FROM products p JOIN spelt USING (id) CROSS JOIN asked a
+		CROSS JOIN LATERAL (SELECT CASE WHEN a.word = ANY(spelt.words) THEN 1 ELSE
+			coalesce((SELECT max(c.similarity) FROM unnest(a.closest, a.similarity) AS c (word, similarity) WHERE c.word = ANY(spelt.words)), 0) END AS similarity) s
+		GROUP BY p.id HAVING bool_and((p.document @@ a.lexemes) IS TRUE)
+		ORDER BY round(1000000 * sum(2 - ts_rank(p.document, a.lexemes) - s.similarity / 2)), p.id`, search)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
 
-// Every search finds the same products in the same sequence as in the release
-// before, whose function matching_products is still in the database. If there
-// are more than a search compares by similarity, their sequence differs.
-func TestSearchFindsWhatItFoundBefore(t *testing.T) {
+// newestFirst returns what a search finds if it ranks at most n products.
+func newestFirst(all []int64, n int) []int64 {
+	newest := slices.Sorted(slices.Values(all))
+	slices.Reverse(newest)
+	if len(newest) <= n {
+		return slices.Clone(all)
+	}
+	ranked := slices.DeleteFunc(slices.Clone(all), func(id int64) bool { return id <= newest[n] })
+	return append(ranked, newest[n:]...)
+}
+
+// Every search finds the products that match, in the documented order.
+func TestSearchFindsTheBestFirst(t *testing.T) {
 	c, db := generated(t, 1500)
 	for _, search := range searches {
-		rows, err := db.Query(t.Context(), `
-			SELECT p.id FROM matching_products($1) found JOIN products p USING (id)
-			WHERE NOT p.retired ORDER BY found.distance, p.id`, search)
+		want := newestFirst(wanted(t, db, search), 1000)
+		if got := found(t, c, search); !slices.Equal(got, want) {
+			t.Errorf("%q finds %d products, %.200s\nwant %d products, %.200s", search, len(got), fmt.Sprint(got), len(want), fmt.Sprint(want))
+		}
+	}
+}
+
+// Every search finds the same products as in the release before, whose function
+// matching_products is still in the database.
+func TestSearchFindsWhatItFoundBefore(t *testing.T) {
+	c, db := generated(t, 600)
+	for _, search := range searches {
+		rows, err := db.Query(t.Context(), `SELECT id FROM matching_products($1) JOIN products p USING (id) WHERE NOT p.retired ORDER BY id`, search)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,26 +104,126 @@ func TestSearchFindsWhatItFoundBefore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := found(t, c, search)
-		if len(want) > maxSimilar {
-			slices.Sort(got)
-			slices.Sort(want)
-		}
+		got := slices.Sorted(slices.Values(found(t, c, search)))
 		if !slices.Equal(got, want) {
 			t.Errorf("%q finds %d products, %.200s\nbefore   %d products, %.200s", search, len(got), fmt.Sprint(got), len(want), fmt.Sprint(want))
 		}
 	}
 }
 
-// found returns the products that a search finds, page by page.
-func found(t *testing.T, c *catalogue.Catalogue, search string) (ids []int64) {
-	t.Helper()
-	most := 100
-	page := connection.Arguments{First: &most}
-	for {
-		l, err := c.List(t.Context(), catalogue.Filter{Search: search}, catalogue.Relevance, page, page.After == nil)
+// The newest of many matches are ranked, and the others follow, the newest
+// first. That is the same for all ways of finding them.
+func TestSearchRanksTheNewestOfManyMatches(t *testing.T) {
+	c, db := generated(t, 1500)
+	for _, search := range []string{"steel", "coffee", "guaranteed", "black", "wireless mouse", "steel guaranteed", "cofee", "norvick", "b"} {
+		all := wanted(t, db, search)
+		for _, n := range []int{1, 10, 25, 60, 250} {
+			c.SetMaxRanked(n)
+			want := newestFirst(all, n)
+			if got := found(t, c, search); !slices.Equal(got, want) {
+				t.Errorf("%q with %d ranked finds %d products, %.200s\nwant %d products, %.200s", search, n, len(got), fmt.Sprint(got), len(want), fmt.Sprint(want))
+			}
+			slices.Reverse(want)
+			if got := foundBackward(t, c, search); !slices.Equal(got, want) {
+				t.Errorf("%q with %d ranked finds backward %d products, %.200s\nwant %d products, %.200s", search, n, len(got), fmt.Sprint(got), len(want), fmt.Sprint(want))
+			}
+		}
+	}
+}
+
+// Among many matches, those with the name or SKU that was searched for are first
+// even if they are old.
+func TestSearchRanksNamesAndSKUsWhateverTheirAge(t *testing.T) {
+	c, db := generated(t, 400)
+	if _, err := db.Exec(t.Context(), `UPDATE products SET name = 'Guaranteed', sort_name = 'guaranteed' WHERE id = 1003`); err != nil {
+		t.Fatal(err)
+	}
+	c.SetMaxRanked(20)
+	ids := found(t, c, "guaranteed")
+	if ids[0] != 1003 {
+		t.Errorf("got %v, want 1003 first", ids[:10])
+	}
+	if sorted := slices.Sorted(slices.Values(ids)); len(slices.Compact(sorted)) != len(ids) {
+		t.Errorf("some of %d products are listed twice", len(ids))
+	}
+}
+
+// While products are added, a reader of page after page sees each product that
+// was there before exactly once.
+func TestSearchPagesStayTheSameWhileProductsAreAdded(t *testing.T) {
+	c, db := generated(t, 400)
+	c.SetMaxRanked(30)
+	before := found(t, c, "guaranteed")
+	read := map[int64]int{}
+	page := connection.Arguments{First: pointer(10)}
+	for added := 0; ; added++ {
+		l, err := c.List(t.Context(), catalogue.Filter{Search: "guaranteed"}, catalogue.Relevance, page, false)
 		if err != nil {
-			t.Fatalf("%q: %v", search, err)
+			t.Fatal(err)
+		}
+		for _, p := range l.Nodes {
+			read[p.ID]++
+		}
+		if !l.Info.HasNextPage {
+			break
+		}
+		page.After = l.Info.EndCursor
+		_, err = db.Exec(t.Context(), `INSERT INTO products (sku, name, sort_name, description, category, price_minor, currency, weight, tags, created_at, updated_at)
+			VALUES ($1, 'Thing', 'thing', 'Guaranteed.', 'general', 100, 'USD', 1, '{}', now(), now())`, fmt.Sprintf("ADDED-%d", added))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range before {
+		if read[id] != 1 {
+			t.Errorf("product %d was listed %d times", id, read[id])
+		}
+	}
+}
+
+// Searches in the other orders and with filters find the same products, however
+// frequent the words are.
+func TestSearchSortsAndFilters(t *testing.T) {
+	c, db := generated(t, 1000)
+	for _, search := range []string{"steel", "guaranteed", "wireless", "cofee", "zzzzqqqq", "guaranteed norvik"} {
+		matches := wanted(t, db, search)
+		for sort, columns := range map[catalogue.Sort]string{
+			catalogue.Name: "sort_name, id", catalogue.PriceAsc: "currency, price_minor, id",
+			catalogue.PriceDesc: "currency DESC, price_minor DESC, id DESC", catalogue.Newest: "created_at DESC, id DESC",
+		} {
+			for _, category := range []*string{nil, pointer("audio"), pointer("kitchen")} {
+				rows, err := db.Query(t.Context(), `SELECT id FROM products WHERE id = ANY($1) AND ($2::text IS NULL OR category = $2) ORDER BY `+columns, matches, category)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := all(t, c, catalogue.Filter{Search: search, Category: category}, sort); !slices.Equal(got, want) {
+					t.Errorf("%q by %s finds %d products, %.200s\nwant %d products, %.200s", search, sort, len(got), fmt.Sprint(got), len(want), fmt.Sprint(want))
+				}
+			}
+		}
+	}
+}
+
+func pointer[T any](v T) *T { return &v }
+
+// found returns the products that a search finds, page by page.
+func found(t *testing.T, c *catalogue.Catalogue, search string) []int64 {
+	t.Helper()
+	return all(t, c, catalogue.Filter{Search: search}, catalogue.Relevance)
+}
+
+// all returns the products of a list, page by page.
+func all(t *testing.T, c *catalogue.Catalogue, f catalogue.Filter, sort catalogue.Sort) (ids []int64) {
+	t.Helper()
+	page := connection.Arguments{First: pointer(100)}
+	for {
+		l, err := c.List(t.Context(), f, sort, page, page.After == nil)
+		if err != nil {
+			t.Fatalf("%q: %v", f.Search, err)
 		}
 		for _, p := range l.Nodes {
 			ids = append(ids, p.ID)
@@ -91,6 +232,26 @@ func found(t *testing.T, c *catalogue.Catalogue, search string) (ids []int64) {
 			return ids
 		}
 		page.After = l.Info.EndCursor
+	}
+}
+
+// foundBackward returns the products that a search finds from the last page to
+// the first, last one first.
+func foundBackward(t *testing.T, c *catalogue.Catalogue, search string) (ids []int64) {
+	t.Helper()
+	page := connection.Arguments{Last: pointer(70)}
+	for {
+		l, err := c.List(t.Context(), catalogue.Filter{Search: search}, catalogue.Relevance, page, false)
+		if err != nil {
+			t.Fatalf("%q: %v", search, err)
+		}
+		for _, p := range slices.Backward(l.Nodes) {
+			ids = append(ids, p.ID)
+		}
+		if !l.Info.HasPreviousPage {
+			return ids
+		}
+		page.Before = l.Info.StartCursor
 	}
 }
 
@@ -133,8 +294,7 @@ func TestSearchFindsNewWords(t *testing.T) {
 	}
 }
 
-// A search for words that very many products have still lists each of them
-// once: the best by every measure first, then the best by their words.
+// A search for words that very many products have lists each of them once.
 func TestSearchListsManyMatchesOnce(t *testing.T) {
 	c, _ := generated(t, 1500)
 	ids := found(t, c, "guaranteed")

@@ -22,6 +22,7 @@ const (
 // compares, and the ID, which breaks ties. Cursors contain it.
 type sortKey struct {
 	Distance int64     `json:"d,omitempty"` // from the search terms
+	Oldest   int64     `json:"o,omitempty"` // of a search: see relevanceList
 	Created  time.Time `json:"c,omitzero"`
 	Name     string    `json:"n,omitempty"`
 	Currency string    `json:"u,omitempty"`
@@ -42,7 +43,8 @@ type order struct {
 	keep func(sortKey) sortKey
 }
 
-// relevance is the name of the order that only searches have.
+// relevance is the name of the order that only searches have. No column has it:
+// see relevanceList.
 const relevance = "relevance"
 
 func (s Sort) order(searching bool) order {
@@ -60,11 +62,7 @@ func (s Sort) order(searching bool) order {
 			func(p sortKey) sortKey { return sortKey{Currency: p.Currency, Price: p.Price, ID: p.ID} },
 		}
 	case s != Newest && searching:
-		return order{
-			relevance, []string{"distance", "p.id"}, false,
-			func(p sortKey) []any { return []any{p.Distance} },
-			func(p sortKey) sortKey { return sortKey{Distance: p.Distance, ID: p.ID} },
-		}
+		return order{name: relevance}
 	}
 	return order{
 		"newest", []string{"p.created_at", "p.id"}, true,
