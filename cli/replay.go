@@ -26,11 +26,14 @@ func newReplay() *cobra.Command {
 				return fmt.Errorf("opening the order service's database: %w", err)
 			}
 			defer db.Close()
+			progress := func(orders, events int) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%d orders with %d events compared\n", orders, events)
+			}
 			if write {
-				_, err := subgraphs.RebuildOrders(cmd.Context(), db, cmd.OutOrStdout())
+				_, err := subgraphs.RebuildOrders(cmd.Context(), db, cmd.OutOrStdout(), progress)
 				return err
 			}
-			differences, err := subgraphs.ReplayOrders(cmd.Context(), db, cmd.OutOrStdout())
+			differences, err := subgraphs.ReplayOrders(cmd.Context(), db, cmd.OutOrStdout(), progress)
 			if err != nil {
 				return err
 			}

@@ -94,7 +94,7 @@ func (s *System) seed(ctx context.Context) (string, error) {
 // from the orders table to w and returns the number of differences.
 func (s *System) ReplayOrders(ctx context.Context, w io.Writer) (differences int, err error) {
 	err = s.withPool(ctx, "order", func(db *pgxpool.Pool) error {
-		differences, err = subgraphs.ReplayOrders(ctx, db, w)
+		differences, err = subgraphs.ReplayOrders(ctx, db, w, nil)
 		return err
 	})
 	return differences, err

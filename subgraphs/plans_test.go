@@ -98,8 +98,9 @@ func productReads() (reads []read) {
 	list("products with a tag", catalogue.Filter{Tag: pointer("steel")}, catalogue.Newest, 600)
 	list("products with an unknown tag", catalogue.Filter{Tag: pointer("none")}, catalogue.Newest, 0)
 	const frequent = 1200 // a search reads what matches
+	const sampled = 260   // or a sample and the newest products
 	for search, most := range map[string]int{
-		"laptop": frequent, "wireless mouse": frequent, "labtop": frequent, "latpop": frequent, "zzzzqqqq": 0, "norvik-wm-0001": frequent, "xqzv jkwq": 0,
+		"laptop": frequent, "wireless mouse": frequent, "labtop": frequent, "latpop": frequent, "zzzzqqqq": sampled, "norvik-wm-0001": frequent, "xqzv jkwq": sampled, "guaranteed": frequent,
 	} {
 		list("search for "+search, catalogue.Filter{Search: search}, catalogue.Relevance, most)
 		list("search for "+search+" by price", catalogue.Filter{Search: search}, catalogue.PriceAsc, most)

@@ -113,7 +113,7 @@ func TestSampleKeepsTheInvariantsOfAStore(t *testing.T) {
 func checkInvariants(t *testing.T, stores map[string]*pgxpool.Pool) {
 	t.Helper()
 	var report bytes.Buffer
-	if n, err := subgraphs.ReplayOrders(t.Context(), stores["order"], &report); n != 0 || err != nil {
+	if n, err := subgraphs.ReplayOrders(t.Context(), stores["order"], &report, nil); n != 0 || err != nil {
 		t.Errorf("orders differ from their events: %v\n%.1000s", err, &report)
 	}
 	for _, name := range subgraphs.Names() {

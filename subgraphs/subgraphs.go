@@ -95,13 +95,14 @@ func EnvironmentFrom(name string, lookup func(key string) (string, bool)) (Envir
 }
 
 // ReplayOrders rebuilds every order from its events, writes each difference
-// from the orders table to w and returns the number of differences.
-func ReplayOrders(ctx context.Context, orders *pgxpool.Pool, w io.Writer) (differences int, err error) {
-	return order.Replay(ctx, orders, w)
+// from the orders table to w and returns the number of differences. It calls
+// progress, unless it is nil, from time to time.
+func ReplayOrders(ctx context.Context, orders *pgxpool.Pool, w io.Writer, progress func(orders, events int)) (differences int, err error) {
+	return order.Replay(ctx, orders, w, progress)
 }
 
 // RebuildOrders does what ReplayOrders does, and then corrects the orders
 // table.
-func RebuildOrders(ctx context.Context, orders *pgxpool.Pool, w io.Writer) (differences int, err error) {
-	return order.Rebuild(ctx, orders, w)
+func RebuildOrders(ctx context.Context, orders *pgxpool.Pool, w io.Writer, progress func(orders, events int)) (differences int, err error) {
+	return order.Rebuild(ctx, orders, w, progress)
 }

@@ -272,7 +272,7 @@ func (k *killable) hold(inventory, provider string, effect bool) (reached func()
 func (k *killable) checkBooks() {
 	k.t.Helper()
 	var out bytes.Buffer
-	if n, err := order.Replay(k.t.Context(), k.db, &out); n != 0 || err != nil {
+	if n, err := order.Replay(k.t.Context(), k.db, &out, nil); n != 0 || err != nil {
 		k.t.Errorf("%d differences, %v: %s", n, err, &out)
 	}
 	var twice int

@@ -113,12 +113,12 @@ func countOrders(orders *orderstore.Store) func(context.Context, int64) (map[str
 
 // Replay rebuilds all orders from their events, compares them with the table
 // that reads use, writes every difference to w and returns how many there are.
-// It changes nothing.
-func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
-	return orderstore.Replay(ctx, db, w)
+// It calls progress, unless it is nil, from time to time. It changes nothing.
+func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer, progress func(orders, events int)) (differences int, err error) {
+	return orderstore.Replay(ctx, db, w, progress)
 }
 
 // Rebuild does what Replay does, and then corrects the table that reads use.
-func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
-	return orderstore.Rebuild(ctx, db, w)
+func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer, progress func(orders, events int)) (differences int, err error) {
+	return orderstore.Rebuild(ctx, db, w, progress)
 }

@@ -271,7 +271,7 @@ func TestSeedRunsOnceAndReplaysCleanly(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if n, err := order.Replay(t.Context(), s.DB, &out); n != 0 || err != nil || strings.HasPrefix(out.String(), "0 ") {
+	if n, err := order.Replay(t.Context(), s.DB, &out, nil); n != 0 || err != nil || strings.HasPrefix(out.String(), "0 ") {
 		t.Errorf("got %d differences, err %v: %s", n, err, &out)
 	}
 	var statuses, waiting int

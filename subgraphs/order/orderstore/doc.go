@@ -20,8 +20,8 @@
 // store.go is the hub. event.go, order.go and payment.go define the events and
 // the state they add up to; place.go makes placing an order idempotent;
 // projection.go and query.go write and read the projection; task.go keeps what
-// other services still have to do; erase.go removes personal data; replay.go
-// compares the projection with the events, and repair.go corrects it; watch.go
+// other services still have to do; erase.go removes personal data; replay.go and
+// compare.go compare the projection with the events, and repair.go corrects it; watch.go
 // notifies subscriptions of changes; side_effects.go writes to the outbox;
 // import.go writes orders of the past.
 package orderstore

@@ -8,19 +8,41 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// repairBatchSize is how many orders repair locks at a time.
+// repairBatchSize is how many orders are locked at a time.
 const repairBatchSize = 200
 
-// repair makes the rows of some orders equal to their events, as they are now.
+// repair corrects rows by way of a temporary table, which its connection keeps.
+type repair struct{ conn *pgxpool.Conn }
+
+func newRepair(ctx context.Context, db *pgxpool.Pool) (repair, error) {
+	conn, err := db.Acquire(ctx)
+	if err != nil {
+		return repair{}, fmt.Errorf("connecting to the database: %w", err)
+	}
+	r := repair{conn}
+	if _, err := conn.Exec(ctx, `CREATE TEMPORARY TABLE repaired (LIKE orders) ON COMMIT DELETE ROWS`); err != nil {
+		r.close()
+		return repair{}, fmt.Errorf("creating the temporary table: %w", err)
+	}
+	return r, nil
+}
+
+// close ends the connection, and with it the temporary table.
+func (r repair) close() {
+	_ = r.conn.Conn().Close(context.Background())
+	r.conn.Release()
+}
+
+// correct makes the rows of some orders equal to their events, as they are now.
 // An order without events loses its row, and one with invalid events keeps it.
 //
 // A change of an order appends an event and then writes the row, in one
-// transaction. So while repair holds the lock of a row, no event of that order
+// transaction. So while correct holds the lock of a row, no event of that order
 // can be committed, and the events that it reads are all there are. A row that
 // is missing cannot be locked: if a change writes it meanwhile, that row is
 // right, and stays.
-func repair(ctx context.Context, db *pgxpool.Pool, ids []int64) error {
-	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+func (r repair) correct(ctx context.Context, ids []int64) error {
+	return pgx.BeginFunc(ctx, r.conn, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT id FROM orders WHERE id = ANY($1) ORDER BY id FOR UPDATE`, ids)
 		if err != nil {
 			return fmt.Errorf("locking orders: %w", err)
@@ -50,9 +72,6 @@ func repair(ctx context.Context, db *pgxpool.Pool, ids []int64) error {
 }
 
 func writeRepaired(ctx context.Context, tx pgx.Tx, locked []int64, correct [][]any) error {
-	if _, err := tx.Exec(ctx, `CREATE TEMPORARY TABLE repaired (LIKE orders) ON COMMIT DROP`); err != nil {
-		return fmt.Errorf("creating the temporary table: %w", err)
-	}
 	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"repaired"}, columnNames, pgx.CopyFromRows(correct)); err != nil {
 		return fmt.Errorf("filling the temporary table: %w", err)
 	}

@@ -11,178 +11,89 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Replay rebuilds every order from its events in a temporary table and
-// compares it with the table orders, both in one snapshot of the database. It
-// writes a line to w for each difference and a summary. It changes nothing and
-// may run beside a live service.
-func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
-	return inSnapshot(ctx, db, w, (*replay).run)
+// Replay rebuilds every order from its events and compares it with the table
+// orders. It writes a line to w for each difference and a summary, and calls
+// progress, unless it is nil, from time to time. It changes nothing and may run
+// beside a live service: it reads a part of the orders at a time, each in a
+// snapshot of its own, and holds no locks.
+func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer, progress Progress) (differences int, err error) {
+	r := replay{db: db, out: w, progress: progress}
+	if err := r.run(ctx, func([]int64) error { return nil }); err != nil {
+		return r.differences, fmt.Errorf("replaying the orders: %w", err)
+	}
+	return r.differences, nil
 }
 
-// Rebuild does what Replay does and then corrects the table orders. Orders
-// whose events are invalid stay as they are. It may run beside a live service:
-// it compares in a snapshot, without a lock, and corrects a few orders at a
-// time, so that a change of such an order waits for a moment.
-func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer) (differences int, err error) {
-	var wrong []int64
-	differences, err = inSnapshot(ctx, db, w, func(r *replay, ctx context.Context) error {
-		if err := r.run(ctx); err != nil {
-			return err
+// Rebuild does what Replay does and corrects the table orders part by part.
+// Orders whose events are invalid stay as they are. It may run beside a live
+// service: it locks a few orders at a time, so that a change of such an order
+// waits for a moment.
+func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer, progress Progress) (differences int, err error) {
+	repair, err := newRepair(ctx, db)
+	if err != nil {
+		return 0, err
+	}
+	defer repair.close()
+	r := replay{db: repair.conn, out: w, progress: progress}
+	err = r.run(ctx, func(wrong []int64) error {
+		for some := range slices.Chunk(wrong, repairBatchSize) {
+			if err := repair.correct(ctx, some); err != nil {
+				return fmt.Errorf("correcting the orders: %w", err)
+			}
 		}
-		wrong = r.wrong
 		return nil
 	})
 	if err != nil {
-		return differences, err
+		return r.differences, fmt.Errorf("rebuilding the orders: %w", err)
 	}
-	for part := range slices.Chunk(wrong, repairBatchSize) {
-		if err := repair(ctx, db, part); err != nil {
-			return differences, fmt.Errorf("correcting the orders: %w", err)
-		}
-	}
-	return differences, nil
+	return r.differences, nil
 }
 
-func inSnapshot(ctx context.Context, db *pgxpool.Pool, w io.Writer, do func(*replay, context.Context) error) (differences int, err error) {
-	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
-		r := replay{tx: tx, out: w}
-		if err := do(&r, ctx); err != nil {
-			return err
-		}
-		differences = r.differences
-		_, err := fmt.Fprintf(w, "%d orders rebuilt from %d events: %d differences\n", r.orders, r.events, r.differences)
-		return err
-	})
-	if err != nil {
-		return differences, fmt.Errorf("replaying the orders: %w", err)
-	}
-	return differences, nil
+// Progress is told how many orders and events have been read.
+type Progress func(orders, events int)
+
+// progressEvery is after how many orders Progress is called.
+const progressEvery = 100_000
+
+// partSize is how many orders are read at a time. It bounds the rows in memory;
+// of the events, those of one order are.
+const partSize = 2000
+
+// beginner is a pool or a connection.
+type beginner interface {
+	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
 }
 
 type replay struct {
-	tx                          pgx.Tx
-	out                         io.Writer
+	db       beginner
+	out      io.Writer
+	progress Progress
+
 	orders, events, differences int
-	wrong                       []int64 // the orders that differ, without repetition
 }
 
-// batchSize is the number of events read at a time. It bounds the events, and
-// so the orders, in memory.
-const batchSize = 1000
-
-func (r *replay) run(ctx context.Context) error {
-	if _, err := r.tx.Exec(ctx, `CREATE TEMPORARY TABLE replayed (LIKE orders) ON COMMIT DROP`); err != nil {
-		return fmt.Errorf("creating the temporary table: %w", err)
-	}
-	_, err := r.tx.Exec(ctx, `DECLARE replaying NO SCROLL CURSOR FOR
-		SELECT order_id, version, type, data, at, actor FROM order_events ORDER BY order_id, version`)
-	if err != nil {
-		return fmt.Errorf("reading order events: %w", err)
-	}
-	var open []StoredEvent // the last order of the previous batches, which may continue
-	for {
-		fetched, err := r.fetch(ctx)
+// run compares all orders. It calls correct with the orders of each part that
+// differ.
+func (r *replay) run(ctx context.Context, correct func(wrong []int64) error) error {
+	for after, reported := int64(0), 0; ; {
+		p := part{replay: r}
+		last, err := p.read(ctx, after)
 		if err != nil {
 			return err
 		}
-		whole, rest := groupByOrder(append(open, fetched...), len(fetched) < batchSize)
-		if err := r.rebuild(ctx, whole); err != nil {
+		if last == 0 {
+			break
+		}
+		if err := correct(p.wrong); err != nil {
 			return err
 		}
-		if open = rest; len(fetched) < batchSize {
-			return r.compare(ctx)
+		if after = last; r.progress != nil && r.orders-reported >= progressEvery {
+			reported = r.orders
+			r.progress(r.orders, r.events)
 		}
 	}
-}
-
-func (r *replay) fetch(ctx context.Context) (records []StoredEvent, err error) {
-	rows, err := r.tx.Query(ctx, fmt.Sprintf(`FETCH %d FROM replaying`, batchSize))
-	if err != nil {
-		return nil, fmt.Errorf("reading order events: %w", err)
-	}
-	err = forEachEvent(rows, func(record StoredEvent) error {
-		records = append(records, record)
-		return nil
-	})
-	r.events += len(records)
-	return records, err
-}
-
-// groupByOrder groups events by order. Unless all is set, the last group is
-// returned as rest, because its order may continue in the next batch.
-func groupByOrder(records []StoredEvent, all bool) (whole [][]StoredEvent, rest []StoredEvent) {
-	start := 0
-	for i := range records {
-		if records[i].OrderID != records[start].OrderID {
-			whole = append(whole, records[start:i])
-			start = i
-		}
-	}
-	rest = records[start:]
-	if all && len(rest) > 0 {
-		whole, rest = append(whole, rest), nil
-	}
-	return whole, rest
-}
-
-func (r *replay) rebuild(ctx context.Context, histories [][]StoredEvent) error {
-	var rows [][]any
-	for _, records := range histories {
-		r.orders++
-		o, err := fold(records)
-		if err != nil {
-			if err := r.report("order %d cannot be rebuilt: %v", records[0].OrderID, err); err != nil {
-				return err
-			}
-			continue
-		}
-		row, err := rowValues(o)
-		if err != nil {
-			return err
-		}
-		rows = append(rows, row)
-	}
-	_, err := r.tx.CopyFrom(ctx, pgx.Identifier{"replayed"}, columnNames, pgx.CopyFromRows(rows))
-	if err != nil {
-		return fmt.Errorf("filling the temporary table: %w", err)
-	}
-	return nil
-}
-
-// compare reports each differing field. An order that exists on one side only
-// is one difference.
-func (r *replay) compare(ctx context.Context) error {
-	rows, err := r.tx.Query(ctx, `
-		SELECT coalesce(o.id, s.id), o.id IS NOT NULL, s.id IS NOT NULL, f.key, f.value::text, to_jsonb(s) ->> f.key
-		FROM orders o FULL JOIN replayed s USING (id)
-		CROSS JOIN LATERAL jsonb_each_text(coalesce(to_jsonb(o), '{"id": null}')) AS f
-		WHERE (o.id IS NULL OR s.id IS NULL) AND f.key = 'id'
-			OR o.id IS NOT NULL AND s.id IS NOT NULL AND f.value IS DISTINCT FROM (to_jsonb(s) ->> f.key)
-		ORDER BY 1, 4`)
-	if err != nil {
-		return fmt.Errorf("comparing the orders: %w", err)
-	}
-	var id int64
-	var projected, replayed bool
-	var field string
-	var got, want *string
-	_, err = pgx.ForEachRow(rows, []any{&id, &projected, &replayed, &field, &got, &want}, func() error {
-		if n := len(r.wrong); n == 0 || r.wrong[n-1] != id { // sorted by ID
-			r.wrong = append(r.wrong, id)
-		}
-		switch {
-		case !projected:
-			return r.report("order %d is missing in orders", id)
-		case !replayed:
-			return r.report("order %d is in orders but has no valid events", id)
-		default:
-			return r.report("order %d: %s is %s, but its events say %s", id, field, orNull(got), orNull(want))
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("comparing the orders: %w", err)
-	}
-	return nil
+	_, err := fmt.Fprintf(r.out, "%d orders rebuilt from %d events: %d differences\n", r.orders, r.events, r.differences)
+	return err
 }
 
 func (r *replay) report(format string, args ...any) error {
@@ -193,9 +104,99 @@ func (r *replay) report(format string, args ...any) error {
 	return nil
 }
 
-func orNull(value *string) string {
-	if value == nil {
-		return "null"
+// part is a range of orders.
+type part struct {
+	*replay
+	rows  map[int64]storedRow // of the table orders, without those that were compared
+	wrong []int64             // the orders that differ, without repetition
+}
+
+// read compares the orders of the part that starts after an ID, and returns the
+// part's last ID, or 0 if there is none.
+func (p *part) read(ctx context.Context, after int64) (last int64, err error) {
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = pgx.BeginTxFunc(ctx, p.db, snapshot, func(tx pgx.Tx) error {
+		var first *int64
+		err := tx.QueryRow(ctx, `SELECT least((SELECT min(order_id) FROM order_events WHERE order_id > $1),
+			(SELECT min(id) FROM orders WHERE id > $1))`, after).Scan(&first)
+		if err != nil || first == nil {
+			return err
+		}
+		last = *first + partSize - 1
+		if p.rows, err = storedRows(ctx, tx, *first, last); err != nil {
+			return err
+		}
+		if err := p.fold(ctx, tx, *first, last); err != nil {
+			return err
+		}
+		return p.compareRest()
+	})
+	return last, err
+}
+
+// fold rebuilds the orders from first to last, and compares each with its row.
+func (p *part) fold(ctx context.Context, tx pgx.Tx, first, last int64) error {
+	rows, err := tx.Query(ctx, `SELECT order_id, version, type, data, at, actor FROM order_events
+		WHERE order_id BETWEEN $1 AND $2 ORDER BY order_id, version`, first, last)
+	if err != nil {
+		return fmt.Errorf("reading order events: %w", err)
 	}
-	return *value
+	var open []StoredEvent // of the order that is being read
+	err = forEachEvent(rows, func(record StoredEvent) error {
+		p.events++
+		if len(open) > 0 && open[0].OrderID != record.OrderID {
+			if err := p.compare(open); err != nil {
+				return err
+			}
+			open = open[:0]
+		}
+		open = append(open, record)
+		return nil
+	})
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	return p.compare(open)
+}
+
+// compare compares the order that has the events with its row.
+func (p *part) compare(records []StoredEvent) error {
+	p.orders++
+	id := records[0].OrderID
+	o, err := fold(records)
+	if err != nil {
+		return p.report("order %d cannot be rebuilt: %v", id, err)
+	}
+	row, ok := p.rows[id]
+	if !ok {
+		p.wrong = append(p.wrong, id)
+		return p.report("order %d is missing in orders", id)
+	}
+	delete(p.rows, id)
+	found := row.differences(o)
+	if found != nil {
+		p.wrong = append(p.wrong, id)
+	}
+	for _, d := range found {
+		if err := p.report("order %d: %s is %s, but its events say %s", id, d.column, d.got, d.want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compareRest reports the rows that have no valid events.
+func (p *part) compareRest() error {
+	ids := make([]int64, 0, len(p.rows))
+	for id := range p.rows {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		p.wrong = append(p.wrong, id)
+		if err := p.report("order %d is in orders but has no valid events", id); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -357,7 +357,7 @@ func TestRebuildCorrectsTheProjection(t *testing.T) {
 	before := shownOrders(t, db)
 	rebuild := func(want int) {
 		t.Helper()
-		if n, err := orderstore.Rebuild(t.Context(), db, io.Discard); err != nil || n != want {
+		if n, err := orderstore.Rebuild(t.Context(), db, io.Discard, nil); err != nil || n != want {
 			t.Errorf("got %d differences, want %d, err %v", n, want, err)
 		}
 		if got := shownOrders(t, db); got != before {
@@ -411,7 +411,7 @@ func TestRebuildDoesNotHoldUpOrders(t *testing.T) {
 	report := &slowReport{reached: make(chan struct{}), proceed: make(chan struct{})}
 	done := make(chan error, 1)
 	go func() {
-		_, err := orderstore.Rebuild(t.Context(), db, report)
+		_, err := orderstore.Rebuild(t.Context(), db, report, nil)
 		done <- err
 	}()
 	<-report.reached
@@ -438,7 +438,7 @@ func shownOrders(t *testing.T, db *pgxpool.Pool) (all string) {
 func replay(t *testing.T, db *pgxpool.Pool) (string, int) {
 	t.Helper()
 	var out bytes.Buffer
-	n, err := orderstore.Replay(t.Context(), db, &out)
+	n, err := orderstore.Replay(t.Context(), db, &out, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
