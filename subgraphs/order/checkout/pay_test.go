@@ -325,6 +325,47 @@ func TestPaymentTasksAreRepeated(t *testing.T) {
 	}
 }
 
+// However often the provider fails and callers repeat themselves, the longest
+// life of an order has nine events.
+func TestRetriesAppendNoEvents(t *testing.T) {
+	s := openPaid(t)
+	o := s.place(checkout.Request{Lines: lines("1", 2)})
+	repeat := func(operation string, call func() (orderstore.Order, error)) {
+		t.Helper()
+		for _, mode := range []simulator.Mode{simulator.Unavailable, simulator.Silent, ""} {
+			s.provider.SetFaults(t)
+			s.Payments = payment.NewClient(s.provider.URL, simulatortest.APIKey, nil) // whose circuit breaker is closed
+			if mode != "" {
+				s.provider.SetFaults(t, simulator.Fault{Operation: operation, Mode: mode})
+			}
+			for range 4 {
+				if _, err := call(); err != nil {
+					t.Fatal(err)
+				}
+				s.clock = s.clock.Add(time.Hour)
+				_ = s.Settle(t.Context()) // fails while the provider does
+				s.recover()
+			}
+		}
+	}
+	repeat("capture", func() (orderstore.Order, error) {
+		return s.Ship(t.Context(), admin, checkout.Shipping{ID: id(o), Carrier: "Post", TrackingNumber: "T1"})
+	})
+	repeat("capture", func() (orderstore.Order, error) { return s.Deliver(t.Context(), admin, checkout.Delivery{ID: id(o)}) })
+	repeat("refund", func() (orderstore.Order, error) {
+		return s.Refund(t.Context(), admin, checkout.Refunding{ID: id(o), Reason: "broken"})
+	})
+	for range 3 {
+		if err := s.Orders.Erase(t.Context(), o.ID, "system"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = "OrderPlaced PaymentAuthorized OrderConfirmed OrderShipped PaymentCaptured OrderDelivered RefundRequested PaymentRefunded PersonalDataErased"
+	if got := s.history(o.ID); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}
+
 func TestRefusedCaptureIsRecorded(t *testing.T) {
 	s := openPaid(t)
 	o := s.ship(s.place(checkout.Request{Lines: lines("1", 1), PaymentToken: "test-capture-refused"}))

@@ -51,6 +51,28 @@ func TestFoldKeepsMoneyAndGoodsTogether(t *testing.T) {
 	})
 }
 
+// No life of an order has more than maxEvents events, and one has as many.
+func TestLivesOfOrdersAreShort(t *testing.T) {
+	longest := 0
+	var live func(o Order)
+	live = func(o Order) {
+		longest = max(longest, o.Version)
+		for _, e := range slices.Concat(following, []Event{Placed{UserID: 1, PaymentRequired: true}, Placed{UserID: 1}}) {
+			next := o
+			if e.apply(&next, time.Unix(1, 0)) == nil { // applyNext has the bound
+				if next.Version++; next.Version > maxEvents {
+					t.Fatalf("event %d of an order that is %s, with the payment %+v, is %s", next.Version, o.Status, o.Payment, e.Type())
+				}
+				live(next)
+			}
+		}
+	}
+	live(Order{ID: 5})
+	if longest != maxEvents {
+		t.Errorf("the longest life has %d events, not %d", longest, maxEvents)
+	}
+}
+
 // checkStep checks what an event must not change.
 func checkStep(t *rapid.T, before, after Order) {
 	if before.Version == 0 {

@@ -84,10 +84,18 @@ func fold(records []StoredEvent) (Order, error) {
 	return o, nil
 }
 
+// maxEvents is how many events an order can have: each type at most once, and
+// not all of them in one life. Retries append nothing, so that folding an order
+// stays cheap without snapshots.
+const maxEvents = 9
+
 // applyNext applies the event that follows the order's version.
 func (o *Order) applyNext(event Event, id int64, version int, at time.Time) error {
 	if id != o.ID || version != o.Version+1 {
 		return fmt.Errorf("event %d of order %d cannot follow version %d of order %d: %w", version, id, o.Version, o.ID, ErrInvalidTransition)
+	}
+	if version > maxEvents {
+		return fmt.Errorf("%w: order %d has %d events already", ErrInvalidTransition, id, o.Version)
 	}
 	before := o.Status
 	if err := event.apply(o, at); err != nil {
