@@ -22,12 +22,16 @@ const sampleChunks, chunkSize = 32, 8
 
 // frequency takes a sample.
 func (c *Catalogue) frequency(ctx context.Context, s selection) (frequency, error) {
-	f := frequency{words: make([]float64, len(s.search.words))}
+	var words []word
+	if s.search != nil {
+		words = s.search.words
+	}
+	f := frequency{words: make([]float64, len(words))}
 	var q query
 	var counts []string
 	targets := []any{&f.last, &f.all}
 	counts = append(counts, "coalesce(max(last.id), 0)", share(s.condition(&q, lookUpAll)))
-	for i, w := range s.search.words {
+	for i, w := range words {
 		counts, targets = append(counts, share(w.has(&q, true))), append(targets, &f.words[i])
 	}
 	err := c.db.QueryRow(ctx, fmt.Sprintf(`SELECT %s

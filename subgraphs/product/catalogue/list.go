@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -171,8 +172,9 @@ func (c *Catalogue) page(ctx context.Context, s selection, o order, page connect
 	if s.Category != nil {
 		o = o.within("p.category", *s.Category)
 	}
-	if s.search != nil {
-		return c.searchPage(ctx, s, o, page)
+	priced := s.minPrice != nil || s.maxPrice != nil
+	if s.search != nil || s.Tag != nil || priced && !slices.Contains(o.columns, "p.price_minor") {
+		return c.selectedPage(ctx, s, o, page)
 	}
 	var q query
 	q.where(s.condition(&q, lookUpAll))
@@ -192,9 +194,9 @@ func (c *Catalogue) page(ctx context.Context, s selection, o order, page connect
 // reading products in the order of the list.
 const frequentShare = 0.1
 
-// searchPage returns a page of the products that match a search, in an order
-// that an index has.
-func (c *Catalogue) searchPage(ctx context.Context, s selection, o order, page connection.Page[sortKey]) ([]row, error) {
+// selectedPage returns a page of the products that match a search or a filter, in an
+// order that an index has and that tells nothing of what matches.
+func (c *Catalogue) selectedPage(ctx context.Context, s selection, o order, page connection.Page[sortKey]) ([]row, error) {
 	f, err := c.frequency(ctx, s)
 	if err != nil {
 		return nil, err
