@@ -190,9 +190,11 @@ func (c *Catalogue) page(ctx context.Context, s selection, o order, page connect
 	return list, nil
 }
 
-// frequentShare is from which part of the products on a page is found by
-// reading products in the order of the list.
-const frequentShare = 0.1
+// frequentShare and filteredShare are the parts of all products from which on those
+// that match a search, or only filters, are found by reading the products in the
+// order of the list. Reading all matches and sorting them would take longer. Whether a
+// product matches a search takes longer to tell.
+const frequentShare, filteredShare = 0.1, 0.02
 
 // selectedPage returns a page of the products that match a search or a filter, in an
 // order that an index has and that tells nothing of what matches.
@@ -201,15 +203,36 @@ func (c *Catalogue) selectedPage(ctx context.Context, s selection, o order, page
 	if err != nil {
 		return nil, err
 	}
+	if s.search == nil && f.all >= filteredShare {
+		if list, err := c.walkPage(ctx, s, o, page); err != nil || len(list) == page.Limit() {
+			return list, err
+		} // else what has a tag, say, is at the end of the list
+	}
 	var q query
 	q.where(s.condition(&q, f.indexed))
-	m, from := walk, q.matching()
-	if f.all < frequentShare {
-		m, from = gather, "(SELECT p.* FROM "+from+" OFFSET 0) p WHERE true"
+	if s.search != nil && f.all >= frequentShare {
+		return c.collectPage(ctx, walk, o, o.statement(&q, q.matching(), page), q.args)
 	}
-	var list []row
-	err = c.readBy(ctx, m, o.statement(&q, from, page), q.args, func(rows pgx.Rows) error {
-		var err error
+	return c.collectPage(ctx, gather, o, o.statement(&q, "(SELECT p.* FROM "+q.matching()+" OFFSET 0) p WHERE true", page), q.args)
+}
+
+// maxWalk bounds the products that walkPage reads.
+const maxWalk = 2000
+
+// walkPage returns those of the next maxWalk products of a list that match the
+// filters, up to a page.
+func (c *Catalogue) walkPage(ctx context.Context, s selection, o order, page connection.Page[sortKey]) ([]row, error) {
+	var q query
+	next := selection{Filter: Filter{Category: s.Category, IncludeRetired: s.IncludeRetired}}
+	q.where(next.condition(&q, lookUpAll))
+	from := fmt.Sprintf("(SELECT p.* FROM %s ORDER BY %s LIMIT %d) p WHERE %s",
+		o.between(&q, q.matching(), page), o.orderBy(page.Backward), maxWalk, s.condition(&q, lookUpAll))
+	page.After, page.Before = nil, nil
+	return c.collectPage(ctx, walk, o, o.statement(&q, from, page), q.args)
+}
+
+func (c *Catalogue) collectPage(ctx context.Context, m method, o order, statement string, args []any) (list []row, err error) {
+	err = c.readBy(ctx, m, statement, args, func(rows pgx.Rows) error {
 		list, err = pgx.CollectRows(rows, o.scan)
 		return err
 	})
@@ -219,17 +242,23 @@ func (c *Catalogue) selectedPage(ctx context.Context, s selection, o order, page
 // statement returns a query of a page of the products p in from, which ends with
 // a condition.
 func (o order) statement(q *query, from string, page connection.Page[sortKey]) string {
+	from = o.between(q, from, page)
+	// The page is complete before anything else is read about its products.
+	return `SELECT ` + productColumns + `, p.sort_name
+		FROM (SELECT p.id FROM ` + from + ` ORDER BY ` + o.orderBy(page.Backward) + ` LIMIT ` + strconv.Itoa(page.Limit()) + `) page
+		JOIN products p ON p.id = page.id JOIN categories c ON c.slug = p.category
+		ORDER BY ` + o.orderBy(page.Backward)
+}
+
+// between adds the conditions of the page's cursors.
+func (o order) between(q *query, from string, page connection.Page[sortKey]) string {
 	if page.After != nil {
 		from += " AND " + o.keysetCondition(q, *page.After, false)
 	}
 	if page.Before != nil {
 		from += " AND " + o.keysetCondition(q, *page.Before, true)
 	}
-	// The page is complete before anything else is read about its products.
-	return `SELECT ` + productColumns + `, p.sort_name
-		FROM (SELECT p.id FROM ` + from + ` ORDER BY ` + o.orderBy(page.Backward) + ` LIMIT ` + strconv.Itoa(page.Limit()) + `) page
-		JOIN products p ON p.id = page.id JOIN categories c ON c.slug = p.category
-		ORDER BY ` + o.orderBy(page.Backward)
+	return from
 }
 
 // scan reads productColumns and sort_name.
