@@ -69,8 +69,8 @@ bench: ## run the Go benchmarks, for benchstat
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(BENCHCOUNT) ./router/...
 
 .PHONY: bench-store
-bench-store: ## measure searches and lists in a generated store of PRODUCTS and ORDERS
-	$(GO) test -run '^$$' -bench Store -benchtime $(BENCHTIME) -count $(BENCHCOUNT) -timeout 2h ./subgraphs -store.products $(PRODUCTS) -store.orders $(ORDERS)
+bench-store: ## measure searches and lists in a generated store of PRODUCTS and ORDERS, also through the router
+	$(GO) test -run '^$$' -bench Store -benchtime $(BENCHTIME) -count $(BENCHCOUNT) -timeout 2h ./subgraphs ./dev -store.products $(PRODUCTS) -store.orders $(ORDERS)
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME, then FUZZGRAPHS random graphs

@@ -84,8 +84,8 @@ func fold(records []StoredEvent) (Order, error) {
 	return o, nil
 }
 
-// maxEvents is how many events an order can have: each type at most once, and
-// not all of them in one life. Retries append nothing, so that folding an order
+// maxEvents is how many events an order can have. Each type is there at most
+// once, and no life has all of them. Retries append nothing, so that folding an order
 // stays cheap without snapshots.
 const maxEvents = 9
 

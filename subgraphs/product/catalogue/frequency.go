@@ -15,10 +15,12 @@ type frequency struct {
 	words []float64 // the part that has each word, from 0 to 1
 	all   float64   // the part that the search and the filters select
 	last  int64     // the highest ID
+	total float64   // about how many products there are
 }
 
-// The sample has chunks of neighbours at equal distances.
-const sampleChunks, chunkSize = 32, 8
+// The sample has chunks of neighbours at equal distances, and each once where
+// IDs are missing.
+const sampleChunks, chunkSize = 32, 16
 
 // frequency takes a sample.
 func (c *Catalogue) frequency(ctx context.Context, s selection) (frequency, error) {
@@ -29,14 +31,17 @@ func (c *Catalogue) frequency(ctx context.Context, s selection) (frequency, erro
 	f := frequency{words: make([]float64, len(words))}
 	var q query
 	var counts []string
-	targets := []any{&f.last, &f.all}
-	counts = append(counts, "coalesce(max(last.id), 0)", share(s.condition(&q, lookUpAll)))
+	targets := []any{&f.last, &f.total, &f.all}
+	counts = append(counts, "coalesce(max(last.id), 0)", "greatest((SELECT reltuples FROM pg_class WHERE oid = 'products'::regclass), 1)", share(s.condition(&q, lookUpAll)))
 	for i, w := range words {
 		counts, targets = append(counts, share(w.has(&q, true))), append(targets, &f.words[i])
 	}
 	err := c.db.QueryRow(ctx, fmt.Sprintf(`SELECT %s
-		FROM (SELECT coalesce(max(id), 0) AS id FROM products) AS last, generate_series(0, %[2]d - 1) AS chunk
-		CROSS JOIN LATERAL (SELECT * FROM products WHERE id > last.id * chunk / %[2]d ORDER BY id LIMIT %[3]d) AS p`,
+		FROM (SELECT coalesce(max(id), 0) AS id FROM products) AS last
+		CROSS JOIN LATERAL (
+			SELECT DISTINCT (SELECT min(id) FROM products WHERE id > last.id * chunk / %[2]d) AS id FROM generate_series(0, %[2]d - 1) AS chunk
+		) AS start
+		CROSS JOIN LATERAL (SELECT * FROM products WHERE id >= start.id ORDER BY id LIMIT %[3]d) AS p`,
 		strings.Join(counts, ", "), sampleChunks, chunkSize), q.args...).Scan(targets...)
 	if err != nil {
 		return f, fmt.Errorf("sampling the products: %w", err)
@@ -66,15 +71,16 @@ func (f frequency) indexed(i int) bool {
 	return f.words[i] <= rarerThan*max(rarest, 1.0/(sampleChunks*chunkSize))
 }
 
-// expected is about how many products match.
-func (f frequency) expected() float64 { return f.all * float64(f.last) }
+// expected is about how many products match. The number of products is an
+// estimate of Postgres.
+func (f frequency) expected() float64 { return f.all * f.total }
 
 // span is in about how many IDs there are n matches.
 func (f frequency) span(n int) int64 {
 	if f.all == 0 {
 		return f.last
 	}
-	return min(f.last, int64(float64(n)/f.all))
+	return int64(float64(f.last) * min(1, float64(n)/f.expected()))
 }
 
 // method is a way to find products.

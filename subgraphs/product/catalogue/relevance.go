@@ -15,7 +15,7 @@ const (
 	// maxRanked is how many of the products that match a search are ranked: the
 	// newest, by ID. Those that were searched for by their name or SKU are ranked
 	// besides. The others follow, the newest first.
-	maxRanked = 1000
+	maxRanked = 500
 	// maxKept times as many are ranked for a cursor, which keeps the choice of
 	// products while new ones are added.
 	maxKept = 4
@@ -100,9 +100,9 @@ func (l *relevanceList) choose(ctx context.Context) error {
 func (l *relevanceList) walks(n int) bool { return l.all*l.expected() > float64(n) }
 
 // guess returns an ID after which there are probably more than maxRanked
-// matches, so that Postgres need not read all of them.
+// matches, or 0 if Postgres may as well read all matches.
 func (l *relevanceList) guess() int64 {
-	if l.walks(l.maxRanked) || l.expected() < 3*float64(l.maxRanked) {
+	if l.walks(l.maxRanked) || l.expected() < 5*float64(l.maxRanked) {
 		return 0
 	}
 	return l.last - l.span(2*l.maxRanked)
