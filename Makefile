@@ -7,6 +7,7 @@ FUZZTIME      ?= 30s
 FUZZIN        ?= '*_test.go'
 FUZZGRAPHS    ?= 100
 BENCHTIME     ?= 1s
+LISTEN        ?= localhost:8080
 BENCHCOUNT    ?= 1
 FROM          ?= HEAD~1
 PRODUCTS      ?= 200000
@@ -24,8 +25,9 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 .PHONY: run
-run: ## start the whole store on this machine: http://localhost:8080
-	@$(GO) run . dev
+run: ## start the whole store on this machine at LISTEN: http://localhost:8080
+	@test -e .souk || echo 'Building Souk. The first start takes some minutes.'
+	@$(GO) run . dev --listen $(LISTEN)
 
 .PHONY: test
 test: check ## run every test, except those of verify that take long to build

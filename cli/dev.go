@@ -131,13 +131,13 @@ func runDev(ctx context.Context, out io.Writer, opts dev.Options, logFile string
 func openLog(dir, file string) (*os.File, error) {
 	if file == "" {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, fmt.Errorf("creating the directory for data and log: %w", err)
+			return nil, fmt.Errorf("creating the directory for data and log: %w; name a directory that you can write to with --dir", err)
 		}
 		file = dir + "/souk.log"
 	}
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("opening the log file: %w", err)
+		return nil, fmt.Errorf("opening the log file: %w; name a directory that you can write to with --dir, or a file with --log", err)
 	}
 	return f, nil
 }

@@ -249,6 +249,7 @@ func TestCommandsFailInOneLine(t *testing.T) {
 		{name: "dev with an invalid mode", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--auth", "strict"}, want: `--auth is "strict"; it must be one of tutorial, enforced`},
 		{name: "dev with an invalid log level", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--log-level", "loud"}, want: `--log-level is "loud"; it must be one of debug, info, warn, error`},
 		{name: "dev on a port in use", args: []string{"dev", "--dir", t.TempDir(), "--listen", taken(t)}, want: "is in use"},
+		{name: "dev without a directory that it can write to", args: []string{"dev", "--dir", filepath.Join(file, "data")}, want: "name a directory that you can write to with --dir"},
 		{name: "an unknown command", args: []string{"rooter"}, want: "rooter"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,10 +1,30 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"github.com/vektah/gqlparser/v2/validator/core"
 
 	"souk/subgraphs"
 )
+
+// flagError says which flag is meant by an unknown one, and where the flags are listed.
+func flagError(cmd *cobra.Command, err error) error {
+	unknown := (*pflag.NotExistError)(nil)
+	if !errors.As(err, &unknown) {
+		return fmt.Errorf("%w; run `%s --help` for its flags", err, cmd.CommandPath())
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	near := ""
+	if found := core.SuggestionList(unknown.GetSpecifiedName(), names); len(found) > 0 {
+		near = fmt.Sprintf("; did you mean --%s?", found[0])
+	}
+	return fmt.Errorf("%w%s; run `%s --help` for its flags", err, near, cmd.CommandPath())
+}
 
 // New returns the command tree, for programs that execute it themselves. Most programs call
 // [Main] instead.
@@ -23,5 +43,6 @@ func New(options ...Option) *cobra.Command {
 	}
 	root.AddCommand(newPayment())
 	root.AddCommand(p.commands...)
+	root.SetFlagErrorFunc(flagError)
 	return root
 }
