@@ -96,7 +96,7 @@ func productReads() (reads []read) {
 	cents := func(n int64) *schema.MoneyInput { return &schema.MoneyInput{MinorUnits: &n, Currency: "USD"} }
 	list("products in a range of prices", catalogue.Filter{MinPrice: cents(9000), MaxPrice: cents(9500)}, catalogue.PriceAsc, 0)
 	const frequent = 1200 // a search or a filter reads what matches
-	const sampled = 550   // or a sample and the newest products
+	const sampled = 550   // or a sample: 32 times 16 products and where they start
 	const walked = 2100   // or the next products of a list
 	for _, sort := range []catalogue.Sort{catalogue.Newest, catalogue.Name, catalogue.PriceAsc} {
 		list("products with a tag by "+string(sort), catalogue.Filter{Tag: pointer("steel")}, sort, frequent)
