@@ -307,7 +307,9 @@ func (r *reader) measure(ctx context.Context) {
 		return // only the metrics are missing
 	}
 	if i := slices.IndexFunc(groups, r.isOwn); i >= 0 {
-		r.bus.metrics.lags.WithLabelValues(r.consumer.Group).Set(float64(r.bus.lag(ctx, groups[i])))
+		if lag, err := r.bus.lag(ctx, groups[i]); err == nil {
+			r.bus.metrics.lags.WithLabelValues(r.consumer.Group).Set(float64(lag))
+		}
 	}
 	r.bus.metrics.retrying.WithLabelValues(r.consumer.Group).Set(float64(r.queued))
 }

@@ -84,23 +84,56 @@ func (b *Bus) streamReport(ctx context.Context) (console.Stream, error) {
 		return s, fmt.Errorf("reading the consumer groups: %w", err)
 	}
 	for _, g := range groups {
-		s.Groups = append(s.Groups, console.Group{Name: g.Name, Lag: b.lag(ctx, g), Pending: g.Pending, Consumers: g.Consumers})
+		lag, err := b.lag(ctx, g)
+		if err != nil {
+			return s, err
+		}
+		s.Groups = append(s.Groups, console.Group{Name: g.Name, Lag: lag, Pending: g.Pending, Consumers: g.Consumers})
 	}
 	return s, nil
 }
 
-// lag returns how many events a group has not been given yet. Redis reports none where it
-// cannot tell, and a server that does not count what groups have read reports all events: so
-// a lag counts only if there is an event after the last one that the group was given.
-func (b *Bus) lag(ctx context.Context, g redis.XInfoGroup) int64 {
-	if g.Lag <= 0 {
-		return 0
+// maxCounted bounds the entries that are counted for a lag, and countedAtOnce those that Redis
+// reads at a time.
+const (
+	maxCounted    = 10_000
+	countedAtOnce = 1_000
+)
+
+// counting returns the number of entries after an ID, up to a maximum, and the ID of the last
+// of them. The entries stay in Redis.
+//
+// KEYS: the stream. ARGV: the ID, the maximum.
+var counting = redis.NewScript(`
+local entries = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])
+return {#entries, #entries > 0 and entries[#entries][1] or ARGV[1]}`)
+
+// lag returns how many events a group has not been given yet. Redis knows unless entries were
+// deleted, or the group began inside the stream. A server that does not count what groups have
+// read, as the one in souk dev, reports the length of the stream instead. In both cases lag
+// counts the entries itself, up to maxCounted.
+func (b *Bus) lag(ctx context.Context, g redis.XInfoGroup) (int64, error) {
+	if g.EntriesRead > 0 && g.Lag >= 0 {
+		return g.Lag, nil
 	}
-	newer, err := b.redis.XRangeN(ctx, Stream, "("+g.LastDeliveredID, "+", 1).Result()
-	if err == nil && len(newer) == 0 {
-		return 0
+	sum, after := int64(0), g.LastDeliveredID
+	for sum < maxCounted {
+		reply, err := counting.Run(ctx, b.redis, []string{Stream}, after, countedAtOnce).Slice()
+		if err != nil {
+			return 0, fmt.Errorf("counting the events that the group %s has not read: %w", g.Name, err)
+		}
+		n, isNumber := reply[0].(int64)
+		last, isText := reply[1].(string)
+		if !isNumber || !isText { // unreachable: the script returns these
+			return 0, fmt.Errorf("counting the events that the group %s has not read: the reply is %v", g.Name, reply)
+		}
+		sum += n
+		if n < countedAtOnce {
+			break
+		}
+		after = last
 	}
-	return g.Lag
+	return sum, nil
 }
 
 // isNoStream reports whether Redis has no stream yet: nothing was published.
