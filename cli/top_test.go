@@ -31,7 +31,7 @@ func consoleRouter(t *testing.T) string {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"supergraph.graphql": supergraph,
-		"router.yaml": fmt.Sprintf("listen: %q\nadmin: {listen: %q, console: {enabled: true, token: t0ken, sample: 1}}\noverride_subgraph_urls: {a: %q}\n",
+		"router.yaml": fmt.Sprintf("listen: %q\nadmin: {listen: %q, console: {enabled: true, token: console-t0ken, sample: 1}}\noverride_subgraph_urls: {a: %q}\n",
 			listen, admin, subgraph.URL),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
@@ -138,7 +138,7 @@ func (x *terminal) ends(t *testing.T) {
 
 func TestTopInTerminal(t *testing.T) {
 	url := consoleRouter(t)
-	x := inTerminal(t, 80, 24, []string{"SOUK_CONSOLE_TOKEN=t0ken"}, "top", "--url", url, "--interval", "1s")
+	x := inTerminal(t, 80, 24, []string{"SOUK_CONSOLE_TOKEN=console-t0ken"}, "top", "--url", url, "--interval", "1s")
 	x.shows("Greeting")
 	x.shows("[Operations 1]")
 	x.types("\t")
@@ -161,7 +161,7 @@ func TestTopInTerminal(t *testing.T) {
 
 func TestTopHonoursNoColor(t *testing.T) {
 	url := consoleRouter(t)
-	x := inTerminal(t, 80, 24, []string{"SOUK_CONSOLE_TOKEN=t0ken", "NO_COLOR=1"}, "top", "--url", url)
+	x := inTerminal(t, 80, 24, []string{"SOUK_CONSOLE_TOKEN=console-t0ken", "NO_COLOR=1"}, "top", "--url", url)
 	x.shows("Greeting")
 	x.types("p")
 	x.shows("Paused")
@@ -184,11 +184,11 @@ func TestTopNeedsATerminalThatCanMoveItsCursor(t *testing.T) {
 
 func TestTopPrintsOneSnapshot(t *testing.T) {
 	url := consoleRouter(t)
-	p := souk(t, nil, "top", "--url", url, "--token", "t0ken", "--once")
+	p := souk(t, nil, "top", "--url", url, "--token", "console-t0ken", "--once")
 	if status := p.wait(t); status != 0 || !strings.Contains(p.stdout.String(), "Greeting") || strings.Contains(p.stdout.String(), "\x1b") {
 		t.Errorf("exit status %d, output\n%s%s", status, &p.stdout, &p.stderr)
 	}
-	p = souk(t, []string{"SOUK_CONSOLE_TOKEN=t0ken"}, "top", "--url", url, "--json")
+	p = souk(t, []string{"SOUK_CONSOLE_TOKEN=console-t0ken"}, "top", "--url", url, "--json")
 	var printed struct {
 		Operations struct{ Operations []struct{ Name string } }
 	}
@@ -196,7 +196,7 @@ func TestTopPrintsOneSnapshot(t *testing.T) {
 		t.Errorf("exit status %d, output\n%s%s", status, &p.stdout, &p.stderr)
 	}
 	file := filepath.Join(t.TempDir(), "token")
-	for text, works := range map[string]bool{"t0ken\n": true, "": false, "t0ken\nother": false} {
+	for text, works := range map[string]bool{"console-t0ken\n": true, "": false, "console-t0ken\nother": false} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +208,7 @@ func TestTopPrintsOneSnapshot(t *testing.T) {
 		}
 	}
 	souk(t, nil, "top", "--url", url, "--token-file", file+"-missing", "--once").fails(t, "--token-file")
-	souk(t, nil, "top", "--url", url, "--token", "t0ken").fails(t, "use --once or --json")
+	souk(t, nil, "top", "--url", url, "--token", "console-t0ken").fails(t, "use --once or --json")
 	souk(t, nil, "top", "--url", url, "--once").fails(t, "needs a token")
 	souk(t, nil, "top", "--url", url, "--once", "--token", "wrong").fails(t, "rejected the token")
 	souk(t, nil, "top", "--url", "http://"+freeAddress(t), "--once").fails(t, "cannot reach the router")

@@ -69,7 +69,7 @@ func startRouter(t *testing.T, change func(*config.Config)) (public, admin strin
 	c := config.Default()
 	url := subgraph(t)
 	c.OverrideSubgraphURLs = map[string]string{"catalog": url, "reviews": url}
-	c.Admin.Console.Enabled, c.Admin.Console.Token, c.Admin.Console.Sample = true, "t0ken", 1
+	c.Admin.Console.Enabled, c.Admin.Console.Token, c.Admin.Console.Sample = true, "console-t0ken", 1
 	if change != nil {
 		change(&c)
 	}
@@ -131,7 +131,7 @@ func busyRouter(t *testing.T) *Client {
 			send(t, public, "ios/7.3", "query Wrong { nothing }")
 		}
 	}
-	return &Client{URL: admin, Token: "t0ken", HTTP: http.DefaultClient}
+	return &Client{URL: admin, Token: "console-t0ken", HTTP: http.DefaultClient}
 }
 
 func TestRouterIsShown(t *testing.T) {
@@ -207,10 +207,10 @@ func TestProblemsAreExplained(t *testing.T) {
 	for _, test := range []struct{ name, url, token, want string }{
 		{name: "no token", url: admin, want: "needs a token; set SOUK_CONSOLE_TOKEN"},
 		{name: "a wrong token", url: admin, token: "other", want: "rejected the token"},
-		{name: "no console", url: without, token: "t0ken", want: "set admin.console.enabled: true"},
-		{name: "the public port", url: public, token: "t0ken", want: "--url to its admin port"},
-		{name: "another server", url: other.URL, token: "t0ken", want: "is it the admin port"},
-		{name: "nothing there", url: "http://127.0.0.1:1", token: "t0ken", want: "cannot reach the router at http://127.0.0.1:1"},
+		{name: "no console", url: without, token: "console-t0ken", want: "set admin.console.enabled: true"},
+		{name: "the public port", url: public, token: "console-t0ken", want: "--url to its admin port"},
+		{name: "another server", url: other.URL, token: "console-t0ken", want: "is it the admin port"},
+		{name: "nothing there", url: "http://127.0.0.1:1", token: "console-t0ken", want: "cannot reach the router at http://127.0.0.1:1"},
 	} {
 		client := &Client{URL: test.url, Token: test.token, HTTP: http.DefaultClient}
 		if _, err := client.Snapshot(t.Context(), time.Minute); err == nil || !strings.Contains(err.Error(), test.want) {

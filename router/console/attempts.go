@@ -17,8 +17,8 @@ const (
 	maxAddresses = 1024
 )
 
-// attempts bounds how often tokens can be guessed. A wrong token that is repeated counts
-// once: a program with an old token does not lock out others on its address.
+// attempts bounds how often an address may send wrong tokens. A wrong token that is repeated
+// counts once: a program with an old token gets 401, which says what to do.
 type attempts struct {
 	now func() time.Time
 
@@ -32,22 +32,9 @@ type attempt struct {
 	last [sha256.Size]byte
 }
 
-// wait returns how long an address has to wait until its token is checked.
-func (a *attempts) wait(from netip.Prefix) time.Duration {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	one := a.by[from]
-	if one == nil && len(a.by) >= maxAddresses {
-		one = a.by[netip.Prefix{}]
-	}
-	if one == nil {
-		return 0
-	}
-	return max(one.free.Sub(a.now())-(maxAttempts-1)*attemptEvery, 0)
-}
-
-// failed counts a wrong token.
-func (a *attempts) failed(from netip.Prefix, digest [sha256.Size]byte) {
+// failed counts a wrong token, unless there were too many from its address: then it returns
+// how long the address has to wait.
+func (a *attempts) failed(from netip.Prefix, digest [sha256.Size]byte) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.now()
@@ -66,14 +53,18 @@ func (a *attempts) failed(from netip.Prefix, digest [sha256.Size]byte) {
 		one = &attempt{}
 		a.by[from] = one
 	}
-	if one.last == digest {
-		return
-	}
-	one.last = digest
 	if one.free.Before(now) {
 		one.free = now
 	}
+	if wait := one.free.Sub(now) - (maxAttempts-1)*attemptEvery; wait > 0 {
+		return wait
+	}
+	if one.last == digest {
+		return 0
+	}
+	one.last = digest
 	one.free = one.free.Add(attemptEvery)
+	return 0
 }
 
 // sender returns the address that a request comes from: an IPv4 address or an IPv6 network.

@@ -38,7 +38,8 @@ type Options struct {
 	Token string
 	// Dev shows what is hidden otherwise: the values of variables.
 	Dev bool
-	// Hosts are the host names that requests may be for if there is no token.
+	// Hosts are the host names that requests may be for if there is no token, and that
+	// responses repeat.
 	Hosts hostcheck.Names
 	// PublicPort returns the port of the public endpoint. A page of the same host on that
 	// port, which is the playground, may use the API in development mode.
@@ -83,7 +84,6 @@ type handler struct {
 	Options
 	digest [sha256.Size]byte // of the token
 	api    *http.ServeMux
-	forged *http.CrossOriginProtection
 	wrong  attempts
 }
 
@@ -95,7 +95,7 @@ func New(o Options) http.Handler {
 	if o.MaxBodyBytes <= 0 {
 		o.MaxBodyBytes = maxBody
 	}
-	h := &handler{Options: o, digest: sha256.Sum256([]byte(o.Token)), api: http.NewServeMux(), forged: http.NewCrossOriginProtection(),
+	h := &handler{Options: o, digest: sha256.Sum256([]byte(o.Token)), api: http.NewServeMux(),
 		wrong: attempts{now: o.Now, by: map[netip.Prefix]*attempt{}}}
 	h.route("GET", "info", h.info)
 	h.route("GET", "graph", h.graph)
@@ -186,7 +186,7 @@ func (h *handler) guard(next http.Handler) http.Handler {
 		switch {
 		case trusted && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "":
 			w.WriteHeader(http.StatusNoContent)
-		case !trusted && h.foreign(r):
+		case !trusted && foreign(r):
 			(&problem{status: http.StatusForbidden, detail: "Requests from pages of other origins are not allowed."}).write(w)
 		case h.authorized(w, r):
 			next.ServeHTTP(w, r)
@@ -196,36 +196,55 @@ func (h *handler) guard(next http.Handler) http.Handler {
 
 // foreign reports whether a browser sent a request for a page of another origin. Unlike
 // http.CrossOriginProtection it includes safe methods: such a page cannot read the response,
-// but it could make the router work, and measure how long that takes.
-func (h *handler) foreign(r *http.Request) bool {
-	site := r.Header.Get("Sec-Fetch-Site")
-	return site == "cross-site" || site == "same-site" || h.forged.Check(r) != nil
+// but it could make the router work, and measure how long that takes. Browsers that send no
+// Sec-Fetch-Site, as to a host without TLS, send Origin where it matters.
+func foreign(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin": // even if a proxy has changed the Host
+		return false
+	case "", "none":
+		origin := r.Header.Get("Origin")
+		if origin == "" {
+			return false
+		}
+		u, err := url.Parse(origin)
+		return err != nil || !strings.EqualFold(u.Host, r.Host)
+	}
+	return true
 }
 
-// authorized reports whether a request has the token. If not, it responds. It compares
-// digests, so that the time depends neither on the token nor on its length.
+// authorized reports whether a request has the token. If not, it responds. The right token is
+// accepted however many wrong ones came from its address: all who use kubectl port-forward
+// share one.
 func (h *handler) authorized(w http.ResponseWriter, r *http.Request) bool {
-	given := r.Header.Get("Authorization")
 	if h.Token == "" {
 		return true
 	}
-	from := sender(r)
-	if given != "" {
-		if wait := h.wrong.wait(from); wait > 0 {
+	if given := r.Header.Get("Authorization"); given != "" {
+		digest, right := h.compare(given)
+		if right {
+			return true
+		}
+		if wait := h.wrong.failed(sender(r), digest); wait > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
 			(&problem{status: http.StatusTooManyRequests, detail: "There were too many wrong tokens from this address. Try again later."}).write(w)
 			return false
 		}
-		scheme, token, _ := strings.Cut(given, " ")
-		digest := sha256.Sum256([]byte(token))
-		if subtle.ConstantTimeCompare(digest[:], h.digest[:]) == 1 && strings.EqualFold(scheme, "Bearer") {
-			return true
-		}
-		h.wrong.failed(from, digest)
 	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="souk console"`)
 	(&problem{status: http.StatusUnauthorized, detail: "Send the token of the console: Authorization: Bearer <token>."}).write(w)
 	return false
+}
+
+// maxToken bounds how much of a token is hashed, in bytes, unless the right one is longer.
+const maxToken = 4 << 10
+
+// compare compares the credentials of a request with the token. It compares digests, so that
+// the time depends neither on the token nor on its length.
+func (h *handler) compare(given string) (digest [sha256.Size]byte, right bool) {
+	scheme, token, _ := strings.Cut(given, " ")
+	digest = sha256.Sum256([]byte(token[:min(len(token), max(maxToken, len(h.Token)+1))]))
+	return digest, subtle.ConstantTimeCompare(digest[:], h.digest[:]) == 1 && strings.EqualFold(scheme, "Bearer")
 }
 
 // allowOrigin adds CORS headers if the request comes from the playground in development

@@ -1,8 +1,10 @@
 package console_test
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -84,6 +86,12 @@ func TestConsoleWithoutTokenIsRefused(t *testing.T) {
 	if err := c.Check(nil); err == nil || !strings.Contains(err.Error(), "does not expand; use ${env.NAME}") || strings.Contains(err.Error(), "/run/") {
 		t.Errorf("an unknown reference: %v", err)
 	}
+	for short, refused := range map[string]bool{"t0ken": true, "eleven-char": true, "twelve-chars": false} {
+		c.Admin.Console.Token = short
+		if err := c.Check(nil); (err != nil) != refused || refused && (!strings.Contains(err.Error(), "openssl rand") || strings.Contains(err.Error(), short)) {
+			t.Errorf("a token of %d characters: %v", len(short), err)
+		}
+	}
 }
 
 func TestDevelopmentModeNeedsNoTokenButKnownHost(t *testing.T) {
@@ -144,7 +152,18 @@ func TestInfoSaysWhatRunsAndWhere(t *testing.T) {
 		got.Playground == nil || *got.Playground != "http://127.0.0.1:8080/playground" || got.Features["events"] {
 		t.Errorf("%+v", got)
 	}
-	if got := get[info](t, newShop(t, nil), "info"); got.Playground != nil || got.Dev {
+	production := newShop(t, nil)
+	if got := get[info](t, production, "info"); got.Playground != nil || got.Dev {
 		t.Errorf("%+v", got)
+	}
+	for host, repeated := range map[string]bool{"localhost:9090": true, "10.0.0.7:9090": true, "[::1]:9090": true, "evil.example": false, "evil.example:9090": false} {
+		var got info
+		if _, body := production.api(t, http.MethodGet, "info", "", "Host: "+host); json.Unmarshal([]byte(body), &got) != nil {
+			t.Fatal(body)
+		}
+		u, err := url.Parse(got.GraphQL)
+		if name := (&url.URL{Host: host}).Hostname(); err != nil || (u.Hostname() == name) != repeated || !repeated && u.Hostname() != got.Replica {
+			t.Errorf("for Host %s, graphql_url is %s", host, got.GraphQL)
+		}
 	}
 }

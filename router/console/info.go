@@ -53,10 +53,15 @@ func (h *handler) info(r *http.Request) (any, error) {
 
 var errClosed = &problem{status: http.StatusServiceUnavailable, detail: "The router is shutting down."}
 
-// publicURL returns the URL of a path on the public port, on the host that the request was
-// sent to.
+// publicURL returns the URL of a path on the public port. Its host is the one that the request
+// was sent to if that is an IP address, localhost or the host of admin.listen. A caller can
+// write anything else into Host, so the name of this machine stands for it.
 func (h *handler) publicURL(r *http.Request, path string) string {
-	u := url.URL{Scheme: "http", Host: hostname(r), Path: path}
+	host := hostname(r)
+	if host == "" || !h.Hosts.Allow(r.Host) {
+		host = replica()
+	}
+	u := url.URL{Scheme: "http", Host: host, Path: path}
 	if h.PublicPort != nil {
 		u.Host = net.JoinHostPort(u.Host, h.PublicPort())
 	}

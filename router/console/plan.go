@@ -3,6 +3,9 @@ package console
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -141,9 +144,34 @@ func (h *handler) read(r *http.Request, into any, members string) error {
 		if p := problemOf(err); p.status == http.StatusRequestEntityTooLarge {
 			return p
 		}
-		return &problem{status: http.StatusBadRequest, detail: "The body must be a JSON object with the members " + members + ": " + shorten(err.Error()) + "."}
+		return &problem{status: http.StatusBadRequest, detail: "The body must be a JSON object with the members " + members + ": " + shorten(mistake(err)) + "."}
 	}
 	return nil
+}
+
+// mistake says what is wrong with a JSON text, without the words of the decoder, which names
+// types of Go.
+func mistake(err error) string {
+	var (
+		syntax *json.SyntaxError
+		kind   *json.UnmarshalTypeError
+	)
+	const unknown = "json: unknown field "
+	switch {
+	case errors.Is(err, io.EOF):
+		return "it is empty"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "it ends too early"
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("%s at byte %d", strings.TrimPrefix(syntax.Error(), "json: "), syntax.Offset)
+	case errors.As(err, &kind) && kind.Field == "":
+		return "it is a JSON " + kind.Value
+	case errors.As(err, &kind):
+		return kind.Field + " cannot be a JSON " + kind.Value
+	case strings.HasPrefix(err.Error(), unknown):
+		return "it has the unknown member " + strings.TrimPrefix(err.Error(), unknown)
+	}
+	return "it cannot be read"
 }
 
 // object returns the variables of an operation, or nil if there are none.

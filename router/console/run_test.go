@@ -121,6 +121,28 @@ func TestRunRejectsRequests(t *testing.T) {
 }
 
 // A response of several megabytes is cut, and says so.
+// Errors name the members of the body, and no types of Go.
+func TestErrorsSayWhatIsWrongWithTheBody(t *testing.T) {
+	s := newShop(t, nil)
+	for _, c := range []struct{ path, body, want string }{
+		{"run", `{"query":"{ __typename }","headers":["a"]}`, "headers cannot be a JSON array."},
+		{"run", `{"query":"{ __typename }","headers":{"a":1}}`, "headers cannot be a JSON number."},
+		{"run", `{"query":7}`, "query cannot be a JSON number."},
+		{"plan", `{"query":"{ __typename }","explain":"yes"}`, "explain cannot be a JSON string."},
+		{"plan", `["{ __typename }"]`, "it is a JSON array."},
+		{"plan", `{"query":"{ __typename }","x":1}`, `it has the unknown member "x".`},
+		{"plan", `{"query":"{ __typename }"`, "it ends too early."},
+		{"plan", ` `, "it is empty."},
+		{"plan", `{query:1}`, "invalid character 'q' looking for beginning of object key string at byte 2."},
+	} {
+		res, body := s.api(t, http.MethodPost, c.path, c.body)
+		var got struct{ Detail string }
+		if err := json.Unmarshal([]byte(body), &got); err != nil || res.StatusCode != http.StatusBadRequest || !strings.HasSuffix(got.Detail, ": "+c.want) {
+			t.Errorf("%s: %s %s, want %q", c.body, res.Status, body, c.want)
+		}
+	}
+}
+
 func TestRunBoundsTheResponse(t *testing.T) {
 	s := newShop(t, nil)
 	s.long.Store(true)

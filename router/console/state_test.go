@@ -199,11 +199,11 @@ func TestReloadsShowChangesAndRefusals(t *testing.T) {
 	write(changed)
 	until(t, func() bool { return len(get[reloads](t, s, "reloads").Reloads) == 3 })
 	c := s.config
-	c.Limits.MaxDepth, c.Admin.Console.Token = 7, "n3w-t0ken"
+	c.Limits.MaxDepth, c.Admin.Console.Token = 7, "new-console-t0ken"
 	if err := s.Reconfigure(t.Context(), c, nil); err != nil {
 		t.Fatal(err)
 	}
-	s.token = "n3w-t0ken"
+	s.token = "new-console-t0ken"
 	refused := c
 	refused.Listen = "127.0.0.1:1"
 	if err := s.Reconfigure(t.Context(), refused, nil); err == nil {

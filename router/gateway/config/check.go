@@ -53,6 +53,10 @@ func (c *Config) check(source *Source) Errors {
 	return k.problems
 }
 
+// minConsoleToken is the least length of the console's token. Twelve random letters and digits
+// have 71 bits: too many to be guessed over a network.
+const minConsoleToken = 12
+
 // contradictions returns a message for each combination of values that is
 // invalid, by the key to change.
 func (c *Config) contradictions() map[string]string {
@@ -71,6 +75,10 @@ func (c *Config) contradictions() map[string]string {
 	r := c.RateLimit
 	add(c.Admin.Console.Enabled && c.Admin.Console.Token == "" && !c.Dev, "admin.console.token",
 		"admin.console.enabled needs admin.console.token, such as ${env.SOUK_CONSOLE_TOKEN}; only development mode (dev) serves the console without a token")
+	if n := len(c.Admin.Console.Token); n > 0 {
+		add(n < minConsoleToken, "admin.console.token",
+			fmt.Sprintf("admin.console.token has %d characters, but needs %d; use a random one, such as the output of openssl rand -hex 16", n, minConsoleToken))
+	}
 	add(strings.Contains(c.Admin.Console.Token, "${"), "admin.console.token",
 		"admin.console.token has a reference that the router does not expand; use ${env.NAME}, and set that variable from the file or secret with the token")
 	add(c.PersistedDocuments.Require && c.PersistedDocuments.Path == "", "persisted_documents.require",
