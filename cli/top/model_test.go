@@ -65,7 +65,7 @@ func many(t *testing.T) Snapshot {
 	s := recorded(t)
 	s.Operations = nil
 	for i := range 100 {
-		s.Operations = append(s.Operations, Operation{Hash: fmt.Sprint("hash", i), Name: fmt.Sprintf("Operation%02d", i), Kind: "query", Rate: float64(i), P95: float64(100 - i)})
+		s.Operations = append(s.Operations, Operation{Hash: fmt.Sprint("hash", i), Name: fmt.Sprintf("Operation%02d", i), Kind: "query", Rate: float64(i), Latencies: Latencies{P95: new(float64(100 - i))}})
 	}
 	return s
 }

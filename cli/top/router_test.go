@@ -147,7 +147,7 @@ func TestRouterIsShown(t *testing.T) {
 		}
 	}
 	top := find(s.Operations, func(o Operation) bool { return o.Name == "TopProducts" })
-	if top == nil || top.Requests != 12 || top.Kind != "query" || top.P95 <= 0 || top.Fetches != 2 || top.Traces.Latest == "" {
+	if top == nil || top.Requests != 12 || top.Kind != "query" || top.P95 == nil || *top.P95 <= 0 || top.Fetches != 2 || top.Traces.Latest == "" {
 		t.Fatalf("the operation is %+v", top)
 	}
 	if titles := find(s.Operations, func(o Operation) bool { return o.Name == "Titles" }); titles == nil || len(titles.Deprecated) != 1 {

@@ -46,9 +46,7 @@ type Traffic struct {
 		Requests  float64
 		Errors    float64
 		Rate      float64 `json:"requests_per_second"`
-		P50       float64
-		P95       float64
-		P99       float64
+		Latencies
 		InFlight  float64  `json:"in_flight"`
 		Streams   float64  `json:"subscriptions"`
 		CacheHits *float64 `json:"cache_hit_rate"`
@@ -64,9 +62,8 @@ type Operation struct {
 	Rate       float64 `json:"requests_per_second"`
 	Errors     float64
 	ErrorRate  float64 `json:"error_rate"`
-	P50        float64
-	P95        float64
-	P99        float64
+	InFlight   float64 `json:"in_flight"`
+	Latencies
 	Total      float64  `json:"total_time"`
 	Fetches    float64  `json:"fetches_per_request"`
 	CacheHits  *float64 `json:"cache_hit_rate"`
@@ -86,11 +83,15 @@ type Subgraph struct {
 	Since     time.Time
 	Rate      float64 `json:"requests_per_second"`
 	ErrorRate float64 `json:"error_rate"`
-	P50       float64
-	P95       float64
-	P99       float64
-	InFlight  float64 `json:"in_flight"`
+	Latencies
+	InFlight float64 `json:"in_flight"`
+	Shared   float64
+	Refused  float64
+	Retries  float64
 }
+
+// Latencies are in seconds. They are nil where nothing was measured.
+type Latencies struct{ P50, P95, P99 *float64 }
 
 // Caller has the figures of a client application.
 type Caller struct {
@@ -99,7 +100,8 @@ type Caller struct {
 	Requests float64
 	Rate     float64 `json:"requests_per_second"`
 	Errors   float64
-	P95      float64
+	InFlight float64 `json:"in_flight"`
+	Latencies
 }
 
 // Failure counts an error code.

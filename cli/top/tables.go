@@ -3,6 +3,7 @@ package top
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"charm.land/lipgloss/v2"
 )
@@ -61,36 +62,65 @@ func hits(ratio *float64) cell {
 	return figure(*ratio, share)
 }
 
+// cells are the latencies, in the order of latencyColumns.
+func (l Latencies) cells() []cell {
+	out := make([]cell, 0, 3)
+	for _, seconds := range []*float64{l.P50, l.P95, l.P99} {
+		one := cell{text: "–", number: -1}
+		if seconds != nil {
+			one = figure(*seconds, duration)
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// text is the latencies in one line.
+func (l Latencies) text() string {
+	c := l.cells()
+	return fmt.Sprintf("p50 %s   p95 %s   p99 %s", c[0].text, c[1].text, c[2].text)
+}
+
+// latencyColumns are the columns of the latencies.
+var latencyColumns = []column{
+	{title: "P50", width: 6, right: true, optional: 3},
+	{title: "P95", width: 6, right: true},
+	{title: "P99", width: 6, right: true, optional: 1},
+}
+
+// inFlight is the column of what is in progress.
+func inFlight(optional int) column {
+	return column{title: "IN FLIGHT", width: 10, right: true, optional: optional}
+}
+
 func (s *Snapshot) operationTable() table {
 	t := table{
 		name: "Operations", sort: 2,
 		empty: "No operation ran in this time.",
-		columns: []column{
+		columns: slices.Concat([]column{
 			{title: "OPERATION", ascending: true},
-			{title: "KIND", width: 5, ascending: true, optional: 6},
+			{title: "KIND", width: 5, ascending: true, optional: 7},
 			{title: "REQ/S", width: 6, right: true},
 			{title: "ERR", width: 5, right: true},
-			{title: "P50", width: 6, right: true, optional: 3},
-			{title: "P95", width: 6, right: true},
-			{title: "P99", width: 6, right: true, optional: 1},
+		}, latencyColumns, []column{
 			{title: "TOTAL", width: 6, right: true, optional: 4},
 			{title: "FETCH", width: 6, right: true, optional: 2},
 			{title: "CACHE", width: 6, right: true, optional: 5},
-		},
+			inFlight(6),
+		}),
 	}
 	for _, o := range s.Operations {
-		t.rows = append(t.rows, row{id: o.id(), cells: []cell{
+		t.rows = append(t.rows, row{id: o.id(), cells: slices.Concat([]cell{
 			plain(o.title()),
 			plain(kinds[o.Kind]),
 			figure(o.Rate, rate),
 			errorShare(o.ErrorRate),
-			figure(o.P50, duration),
-			figure(o.P95, duration),
-			figure(o.P99, duration),
+		}, o.cells(), []cell{
 			figure(o.Total, duration),
 			figure(o.Fetches, func(n float64) string { return fmt.Sprintf("%.1f", n) }),
 			hits(o.CacheHits),
-		}})
+			figure(o.InFlight, count),
+		})})
 	}
 	return t
 }
@@ -110,17 +140,18 @@ func (s *Snapshot) subgraphTable() table {
 	t := table{
 		name: "Subgraphs", sort: 0,
 		empty: "The router has no subgraphs.",
-		columns: []column{
+		columns: slices.Concat([]column{
 			{title: "SUBGRAPH", ascending: true},
 			{title: "HEALTH", width: 8, ascending: true},
 			{title: "BREAKER", width: 9, ascending: true, optional: 2},
 			{title: "REQ/S", width: 6, right: true},
 			{title: "ERR", width: 5, right: true},
-			{title: "P50", width: 6, right: true, optional: 3},
-			{title: "P95", width: 6, right: true},
-			{title: "P99", width: 6, right: true, optional: 1},
-			{title: "IN FL", width: 6, right: true, optional: 4},
-		},
+		}, latencyColumns, []column{
+			inFlight(4),
+			{title: "SHARED", width: 7, right: true, optional: 7},
+			{title: "REFUSED", width: 8, right: true, optional: 5},
+			{title: "RETRIES", width: 8, right: true, optional: 6},
+		}),
 	}
 	for _, g := range s.Subgraphs {
 		health, breaker := plain(g.Health), plain(g.Breaker)
@@ -130,10 +161,15 @@ func (s *Snapshot) subgraphTable() table {
 		if g.Breaker == "open" {
 			breaker.style = badStyle
 		}
-		t.rows = append(t.rows, row{id: g.Name, cells: []cell{
+		refused := figure(g.Refused, count)
+		if g.Refused > 0 {
+			refused.style = badStyle
+		}
+		t.rows = append(t.rows, row{id: g.Name, cells: slices.Concat([]cell{
 			plain(g.Name), health, breaker, figure(g.Rate, rate), errorShare(g.ErrorRate),
-			figure(g.P50, duration), figure(g.P95, duration), figure(g.P99, duration), figure(g.InFlight, count),
-		}})
+		}, g.cells(), []cell{
+			figure(g.InFlight, count), figure(g.Shared, count), refused, figure(g.Retries, count),
+		})})
 	}
 	return t
 }
@@ -142,24 +178,23 @@ func (s *Snapshot) clientTable() table {
 	t := table{
 		name: "Clients", sort: 2,
 		empty: "No client sent a request in this time.",
-		columns: []column{
+		columns: slices.Concat([]column{
 			{title: "CLIENT", ascending: true},
-			{title: "VERSION", width: 14, ascending: true, optional: 1},
+			{title: "VERSION", width: 14, ascending: true, optional: 2},
 			{title: "REQ/S", width: 6, right: true},
-			{title: "REQS", width: 7, right: true, optional: 2},
+			{title: "REQS", width: 7, right: true, optional: 4},
 			{title: "ERR", width: 5, right: true},
-			{title: "P95", width: 6, right: true},
-		},
+		}, latencyColumns, []column{inFlight(5)}),
 	}
 	for _, c := range s.Clients {
 		failed := 0.0
 		if c.Requests > 0 {
 			failed = c.Errors / c.Requests
 		}
-		t.rows = append(t.rows, row{id: c.Name + "\x00" + c.Version, cells: []cell{
+		t.rows = append(t.rows, row{id: c.Name + "\x00" + c.Version, cells: slices.Concat([]cell{
 			plain(cmp.Or(c.Name, "(unknown)")), plain(c.Version), figure(c.Rate, rate),
-			figure(c.Requests, count), errorShare(failed), figure(c.P95, duration),
-		}})
+			figure(c.Requests, count), errorShare(failed),
+		}, c.cells(), []cell{figure(c.InFlight, count)})})
 	}
 	return t
 }

@@ -66,8 +66,8 @@ func header(s *Snapshot, address string, width int) []string {
 	if t.Requests > 0 {
 		failed = t.Errors / t.Requests
 	}
-	first := fmt.Sprintf("requests %s/s   errors %s   p50 %s   p95 %s   p99 %s",
-		rate(t.Rate), errorStyle(failed).Render(share(failed)), duration(t.P50), duration(t.P95), duration(t.P99))
+	first := fmt.Sprintf("requests %s/s   errors %s   %s",
+		rate(t.Rate), errorStyle(failed).Render(share(failed)), t.Latencies.text())
 	second := fmt.Sprintf("in flight %s   subscriptions %s   cache %s", count(t.InFlight), count(t.Streams), hits(t.CacheHits).text)
 	if n := len(s.Traffic.Shed); n > 0 && s.Traffic.Shed[n-1] > 0 {
 		second += "   " + warnStyle.Render("shed "+rate(s.Traffic.Shed[n-1])+"/s")

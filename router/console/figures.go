@@ -1,6 +1,24 @@
 package console
 
-import dto "github.com/prometheus/client_model/go"
+import (
+	dto "github.com/prometheus/client_model/go"
+
+	"souk/router/console/record"
+)
+
+// latencies are nil if no duration was measured.
+type latencies struct {
+	P50 *float64 `json:"p50"`
+	P95 *float64 `json:"p95"`
+	P99 *float64 `json:"p99"`
+}
+
+func latenciesOf(s record.Stats) latencies {
+	if s.Timed == 0 {
+		return latencies{}
+	}
+	return latencies{&s.P50, &s.P95, &s.P99}
+}
 
 // figures are the router's metrics by name.
 type figures map[string][]*dto.Metric

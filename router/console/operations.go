@@ -23,16 +23,15 @@ type operationsResponse struct {
 }
 
 type operationStats struct {
-	Hash              string          `json:"hash"`
-	Name              string          `json:"name"`
-	Kind              string          `json:"kind"`
-	Requests          uint64          `json:"requests"`
-	RequestsPerSecond float64         `json:"requests_per_second"`
-	Errors            uint64          `json:"errors"`
-	ErrorRate         float64         `json:"error_rate"`
-	P50               float64         `json:"p50"`
-	P95               float64         `json:"p95"`
-	P99               float64         `json:"p99"`
+	Hash              string  `json:"hash"`
+	Name              string  `json:"name"`
+	Kind              string  `json:"kind"`
+	Requests          uint64  `json:"requests"`
+	RequestsPerSecond float64 `json:"requests_per_second"`
+	Errors            uint64  `json:"errors"`
+	ErrorRate         float64 `json:"error_rate"`
+	InFlight          int     `json:"in_flight"`
+	latencies
 	TotalTime         float64         `json:"total_time"`
 	FetchesPerRequest float64         `json:"fetches_per_request"`
 	CacheHitRate      *float64        `json:"cache_hit_rate"`
@@ -54,11 +53,12 @@ type otherStats struct {
 	RequestsPerSecond float64 `json:"requests_per_second"`
 	Errors            uint64  `json:"errors"`
 	ErrorRate         float64 `json:"error_rate"`
-	P95               float64 `json:"p95"`
+	InFlight          int     `json:"in_flight"`
+	latencies
 }
 
 func other(s record.Stats) otherStats {
-	return otherStats{Requests: s.Requests, RequestsPerSecond: s.PerSecond(), Errors: s.Errors, ErrorRate: s.ErrorRate(), P95: s.P95}
+	return otherStats{Requests: s.Requests, RequestsPerSecond: s.PerSecond(), Errors: s.Errors, ErrorRate: s.ErrorRate(), InFlight: s.Running, latencies: latenciesOf(s)}
 }
 
 // orders are the values of the parameter sort: the figure that comes first is the highest.
@@ -100,7 +100,7 @@ func (h *handler) operations(r *http.Request) (any, error) {
 func (h *handler) operation(o record.OperationStats, schema *ast.Schema) operationStats {
 	return operationStats{
 		Hash: o.Document.Key, Name: o.Document.Name, Kind: o.Document.Kind.String(), Requests: o.Requests, RequestsPerSecond: o.PerSecond(),
-		Errors: o.Errors, ErrorRate: o.ErrorRate(), P50: o.P50, P95: o.P95, P99: o.P99, TotalTime: o.Total,
+		Errors: o.Errors, ErrorRate: o.ErrorRate(), InFlight: o.Running, latencies: latenciesOf(o.Stats), TotalTime: o.Total,
 		FetchesPerRequest: float64(o.Fetches) / float64(max(o.Requests, 1)), CacheHitRate: hitRate(o.Stats), Cost: h.costs(o.Estimated, o.Actual),
 		DeprecatedFields: h.deprecatedFields(o.Fields, schema), Document: o.Document.Text,
 		Traces: operationTraces{Latest: traceID(o.Latest), Slowest: traceID(o.Slowest), Failing: traceID(o.Failing)},
@@ -148,7 +148,8 @@ type clientStats struct {
 	RequestsPerSecond float64 `json:"requests_per_second"`
 	Errors            uint64  `json:"errors"`
 	ErrorRate         float64 `json:"error_rate"`
-	P95               float64 `json:"p95"`
+	InFlight          int     `json:"in_flight"`
+	latencies
 }
 
 func (h *handler) clients(r *http.Request) (any, error) {
@@ -163,7 +164,8 @@ func (h *handler) clients(r *http.Request) (any, error) {
 	out := clientsResponse{Clients: []clientStats{}, Other: other(rest)}
 	for _, c := range list {
 		out.Clients = append(out.Clients, clientStats{
-			Name: c.Name, Version: c.Version, Requests: c.Requests, RequestsPerSecond: c.PerSecond(), Errors: c.Errors, ErrorRate: c.ErrorRate(), P95: c.P95,
+			Name: c.Name, Version: c.Version, Requests: c.Requests, RequestsPerSecond: c.PerSecond(), Errors: c.Errors, ErrorRate: c.ErrorRate(),
+			InFlight: c.Running, latencies: latenciesOf(c.Stats),
 		})
 	}
 	return out, nil

@@ -21,16 +21,18 @@ type subgraphStats struct {
 	// Error is the last failure if the subgraph is failing.
 	Error *string `json:"error"`
 	// Since is when Health changed; nil if it never did.
-	Since             *time.Time `json:"since"`
-	Requests          uint64     `json:"requests"`
-	RequestsPerSecond float64    `json:"requests_per_second"`
-	ErrorRate         float64    `json:"error_rate"`
-	P50               float64    `json:"p50"`
-	P95               float64    `json:"p95"`
-	P99               float64    `json:"p99"`
-	InFlight          float64    `json:"in_flight"`
-	Retries           float64    `json:"retries"` // since the start
-	Shared            float64    `json:"shared"`  // since the start
+	Since *time.Time `json:"since"`
+	// Requests are the fetches that sent a request. The rates and latencies are theirs.
+	Requests          uint64  `json:"requests"`
+	RequestsPerSecond float64 `json:"requests_per_second"`
+	ErrorRate         float64 `json:"error_rate"`
+	latencies
+	InFlight float64 `json:"in_flight"`
+	// Shared are the fetches that used the response of an identical request in flight, Refused
+	// those that the router did not allow to send one.
+	Shared  uint64 `json:"shared"`
+	Refused uint64 `json:"refused"`
+	Retries uint64 `json:"retries"`
 }
 
 var (
@@ -59,10 +61,9 @@ func (h *handler) subgraphs(r *http.Request) (any, error) {
 		t, d := stats[g.Name], states[g.Name]
 		one := subgraphStats{
 			Name: g.Name, URL: g.URL, Health: healthNames[d.State], Breaker: "none",
-			Requests: t.Requests, RequestsPerSecond: t.PerSecond(), ErrorRate: t.ErrorRate(), P50: t.P50, P95: t.P95, P99: t.P99,
+			Requests: t.Requests, RequestsPerSecond: t.PerSecond(), ErrorRate: t.ErrorRate(), latencies: latenciesOf(t),
 			InFlight: now.sum("souk_router_subgraph_requests_in_flight", "subgraph", g.Name),
-			Retries:  now.sum("souk_router_subgraph_retries_total", "subgraph", g.Name),
-			Shared:   now.sum("souk_router_subgraph_shared_total", "subgraph", g.Name),
+			Shared:   t.Shared, Refused: t.Refused, Retries: t.Retries,
 		}
 		if h.SubgraphURL != nil {
 			one.URL = h.SubgraphURL(g.Name, g.URL)

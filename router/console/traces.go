@@ -83,7 +83,8 @@ type traceFetch struct {
 	Sent            int     `json:"sent"`
 	Received        int     `json:"received"`
 	Representations int     `json:"representations"`
-	// Entities is how many entities were asked of the subgraph.
+	// Entities is how many entities were requested from the subgraph, by this fetch or the one
+	// that it shares the response of.
 	Entities int `json:"entities"`
 	// Found is how many entities or root fetches the cache had.
 	Found int `json:"found"`
@@ -155,7 +156,10 @@ func (h *handler) trace(r *http.Request) (any, error) {
 	out := traceResponse{
 		traceSummary: summary(t), Shared: t.Shared, Stages: []durationOfStage{}, Fetches: []traceFetch{},
 		Operation: traceDocument{traceOperation: operationOf(t.Document), DocumentHash: t.Document.Hash, Document: t.Document.Text, Variables: h.variables(t)},
-		Cost:      h.costs(t.Cost, t.Actual), Limits: h.limitsOf(t.Document.Usage),
+		Cost:      h.costs(t.Cost, t.Actual), Limits: []limitOfOne{},
+	}
+	if !t.Document.Invalid {
+		out.Limits = h.limitsOf(t.Document.Usage)
 	}
 	if cost, ok := h.Gateway.EstimateCost(t); ok && t.Cost < 0 {
 		out.Cost.Estimated = &cost
@@ -180,7 +184,7 @@ func (h *handler) trace(r *http.Request) (any, error) {
 
 // planError says why there is no plan.
 func planError(err error) string {
-	for _, known := range []error{gateway.ErrReplaced, gateway.ErrHidden} {
+	for _, known := range []error{gateway.ErrUnplanned, gateway.ErrReplaced, gateway.ErrHidden} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}
@@ -196,7 +200,7 @@ func fetches(t *record.Trace, p *plan.Plan) []traceFetch {
 			ID: f.FetchID, Subgraph: f.Subgraph, Start: f.Offset.Seconds(), Duration: f.Duration.Seconds(), Status: f.Status, Sent: f.Sent,
 			Received: f.Received, Representations: f.Representations, Found: f.Found, Outcome: outcome(&f), Retries: f.Retries,
 		}
-		if f.Representations > 0 && f.Sent > 0 {
+		if f.Representations > 0 && (f.Sent > 0 || f.Shared && !f.Unsent) {
 			one.Entities = f.Representations - f.Found
 		}
 		if f.Error != "" {
@@ -214,13 +218,13 @@ func fetches(t *record.Trace, p *plan.Plan) []traceFetch {
 
 func outcome(f *record.Fetch) string {
 	switch {
-	case f.Shared:
+	case f.Shared && !f.Unsent:
 		return "shared"
 	case f.Looked == 0:
 		return "none"
 	case f.Found == 0:
 		return "miss"
-	case f.Sent > 0:
+	case f.Found < f.Looked:
 		return "partial"
 	}
 	return "hit"

@@ -38,9 +38,9 @@ type trafficResponse struct {
 	Times         []int64    `json:"times"`
 	Requests      []float64  `json:"requests"` // per second
 	Errors        []float64  `json:"errors"`   // per second
-	P50           []float64  `json:"p50"`
-	P95           []float64  `json:"p95"`
-	P99           []float64  `json:"p99"`
+	P50           []*float64 `json:"p50"`
+	P95           []*float64 `json:"p95"`
+	P99           []*float64 `json:"p99"`
 	InFlight      []float64  `json:"in_flight"`
 	Subscriptions []float64  `json:"subscriptions"`
 	CacheHitRate  []*float64 `json:"cache_hit_rate"`
@@ -49,17 +49,15 @@ type trafficResponse struct {
 }
 
 type totals struct {
-	Requests          uint64   `json:"requests"`
-	Errors            uint64   `json:"errors"`
-	RequestsPerSecond float64  `json:"requests_per_second"`
-	ErrorRate         float64  `json:"error_rate"`
-	P50               float64  `json:"p50"`
-	P95               float64  `json:"p95"`
-	P99               float64  `json:"p99"`
-	InFlight          float64  `json:"in_flight"`
-	Subscriptions     float64  `json:"subscriptions"`
-	CacheHitRate      *float64 `json:"cache_hit_rate"`
-	Shed              uint64   `json:"shed"`
+	Requests          uint64  `json:"requests"`
+	Errors            uint64  `json:"errors"`
+	RequestsPerSecond float64 `json:"requests_per_second"`
+	ErrorRate         float64 `json:"error_rate"`
+	latencies
+	InFlight      float64  `json:"in_flight"`
+	Subscriptions float64  `json:"subscriptions"`
+	CacheHitRate  *float64 `json:"cache_hit_rate"`
+	Shed          uint64   `json:"shed"`
 	// Uncounted are operations that no figure includes, because there were too many at once.
 	Uncounted uint64 `json:"uncounted"`
 }
@@ -72,21 +70,22 @@ func (h *handler) traffic(r *http.Request) (any, error) {
 	t := h.Recorder.Traffic(length)
 	n := len(t.Points)
 	out := trafficResponse{
-		Window: t.Window, Step: t.Step, Times: make([]int64, n), Requests: make([]float64, n), Errors: make([]float64, n), P50: make([]float64, n),
-		P95: make([]float64, n), P99: make([]float64, n), InFlight: make([]float64, n), Subscriptions: make([]float64, n), CacheHitRate: make([]*float64, n), Shed: make([]float64, n),
+		Window: t.Window, Step: t.Step, Times: make([]int64, n), Requests: make([]float64, n), Errors: make([]float64, n), P50: make([]*float64, n),
+		P95: make([]*float64, n), P99: make([]*float64, n), InFlight: make([]float64, n), Subscriptions: make([]float64, n), CacheHitRate: make([]*float64, n), Shed: make([]float64, n),
 	}
 	step := float64(t.Step)
 	for i, p := range t.Points {
 		out.Times[i], out.Requests[i], out.Errors[i] = p.Time, float64(p.Requests)/step, float64(p.Errors)/step
-		out.P50[i], out.P95[i], out.P99[i] = p.P50, p.P95, p.P99
+		took := latenciesOf(p.Stats)
+		out.P50[i], out.P95[i], out.P99[i] = took.P50, took.P95, took.P99
 		out.InFlight[i], out.Subscriptions[i], out.Shed[i] = p.InFlight, p.Subscriptions, float64(p.Shed)/step
 		out.CacheHitRate[i] = hitRate(p.Stats)
 	}
 	now := h.figures()
 	out.Totals = totals{
 		Requests: t.Total.Requests, Errors: t.Total.Errors, RequestsPerSecond: t.Total.PerSecond(), ErrorRate: t.Total.ErrorRate(),
-		P50: t.Total.P50, P95: t.Total.P95, P99: t.Total.P99,
-		InFlight: now.sum("souk_router_operations_in_flight"), Subscriptions: now.sum("souk_router_subscriptions_active"),
+		latencies: latenciesOf(t.Total),
+		InFlight:  now.sum("souk_router_operations_in_flight"), Subscriptions: now.sum("souk_router_subscriptions_active"),
 		CacheHitRate: hitRate(t.Total), Shed: t.Shed, Uncounted: h.Recorder.Dropped(),
 	}
 	return out, nil

@@ -371,6 +371,9 @@ func (x *execution) send(ctx context.Context, f *fetch, state *fetchState) {
 	}
 	request.Body.Release()
 	state.stats.Err, state.stats.Retries, state.stats.Shared = state.err, request.Retries, request.Shared
+	if state.stats.Unsent = request.Unsent || !state.reached; state.stats.Unsent || request.Shared {
+		state.stats.Sent = 0
+	}
 	if state.response != nil {
 		state.stats.Status = state.response.Status
 		state.stats.Received = len(state.response.Body.B)

@@ -42,9 +42,10 @@ type SubgraphRequest struct {
 	// Reservation, unless nil, reserves memory before it is allocated for the
 	// response.
 	Reservation *MemoryReservation
-	// Retries and Shared are set by the transport: see FetchStatistics.
+	// Retries, Shared and Unsent are set by the transport: see FetchStatistics.
 	Retries int
 	Shared  bool
+	Unsent  bool
 }
 
 // A SubgraphResponse is a subgraph's response.
@@ -123,7 +124,8 @@ type FetchStatistics struct {
 	FetchInfo
 	Subgraph string
 	Duration time.Duration
-	// Sent and Received are the sizes of the bodies in bytes.
+	// Sent and Received are the sizes of the bodies in bytes. Sent is 0 if the fetch sent
+	// no request.
 	Sent, Received int
 	// Status is the HTTP status, or 0 if there was none.
 	Status int
@@ -136,9 +138,11 @@ type FetchStatistics struct {
 	// it had.
 	Found int
 	// Retries is how often the request was sent again. Shared is set if the
-	// response is that of an identical request in flight.
+	// response is that of an identical request in flight, Unsent if the router refused
+	// to send the request, as with an open circuit breaker.
 	Retries int
 	Shared  bool
+	Unsent  bool
 	// Err is why there was no response, or nil.
 	Err error
 }

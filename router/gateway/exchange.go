@@ -151,8 +151,9 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	key := scratch.get()
 	defer scratch.put(key)
 	key.Grow(len(req.document) + len(req.operationName) + 1)
-	d, hit, err := x.snapshot.document(ctx, x.metrics, key.Bytes(), req.document, req.operationName)
+	d, hit, err := x.snapshot.document(ctx, x.metrics, x.seen, key.Bytes(), req.document, req.operationName)
 	if err != nil {
+		x.sawInvalid(req, err)
 		return nil, err
 	}
 	p := &prepared{document: d, documentHit: hit}
@@ -170,7 +171,11 @@ func (x *exchange) prepare(ctx context.Context, req *request) (*prepared, error)
 	if req.register != "" {
 		x.persisted.register(req.register, d)
 	}
-	x.seen.Mark(record.Parse)
+	if hit {
+		x.seen.Mark(record.Parse)
+	} else {
+		x.seen.Mark(record.Validate)
+	}
 	return p, x.admit(ctx, p)
 }
 

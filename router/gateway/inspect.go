@@ -51,13 +51,17 @@ type Plan struct {
 
 // Errors of PlanOf.
 var (
-	ErrReplaced = errors.New("the supergraph has changed since the operation was executed")
-	ErrHidden   = errors.New("the document is too large to be kept, or its values cannot be told from the rest")
+	ErrUnplanned = errors.New("the operation was rejected before it had a plan")
+	ErrReplaced  = errors.New("the supergraph has changed since the operation was executed")
+	ErrHidden    = errors.New("the document is too large to be kept, or its values cannot be told from the rest")
 )
 
 // PlanOf makes the plan of a recorded operation again. Unless in development mode, the
 // subgraph queries have variables in place of the values in the document.
 func (gw *Gateway) PlanOf(ctx context.Context, t *record.Trace) (*plan.Plan, error) {
+	if t.Supergraph == "" {
+		return nil, ErrUnplanned
+	}
 	s := gw.acquire()
 	if s == nil || s.id != t.Supergraph {
 		if s != nil {

@@ -3,9 +3,11 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -39,6 +41,7 @@ func (x *exchange) see(carrier string) {
 	h := x.r.Header
 	o.Client, o.ClientVersion = first(h, "Graphql-Client-Name", "Apollographql-Client-Name"), first(h, "Graphql-Client-Version", "Apollographql-Client-Version")
 	o.UserAgent = first(h, "User-Agent", "")
+	r.Started(o)
 	x.seen = o
 	if x.w != nil && !x.batch {
 		var text [2 * len(o.ID)]byte
@@ -121,10 +124,32 @@ func (x *exchange) sawDocument(p *prepared, req *request) {
 	if o == nil {
 		return
 	}
-	o.Document, o.New = p.document.described, !p.documentHit
+	o.Identify(p.document.described)
+	o.New = !p.documentHit
 	if x.config.Dev && len(req.variables) <= maxSeenVariables {
 		o.Variables = append(o.Variables[:0], req.variables...)
 	}
+}
+
+// sawInvalid records a document that is not valid.
+func (x *exchange) sawInvalid(req *request, err error) {
+	o := x.seen
+	var (
+		list operation.Errors
+		one  *operation.Error
+	)
+	if o == nil || !errors.As(err, &list) && !errors.As(err, &one) {
+		return // it may be valid: there was no room to read it
+	}
+	text, name := string(req.document), string(req.operationName)
+	sum := sha256.Sum256(req.document)
+	name, kind := x.snapshot.schema.Identify(text, name)
+	shown := ""
+	if x.config.Dev {
+		shown = text
+	}
+	o.Identify(record.NewInvalid(hex.EncodeToString(sum[:]), name, shown, kind))
+	o.New = true
 }
 
 // sawPlan records what the plan of an operation depends on. whole is the operation before
@@ -215,6 +240,7 @@ func (x *exchange) sawFailure(f failure) {
 	if o == nil {
 		return
 	}
+	o.Rejected()
 	o.Status = f.status
 	o.Errors += len(f.errors)
 	for _, e := range f.errors {

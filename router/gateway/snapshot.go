@@ -220,8 +220,8 @@ func (s *snapshot) release() {
 
 // document returns the document of a request, from the cache or by parsing and
 // validating it. It reports whether it was cached. key is scratch space, so that a
-// cache hit does not allocate.
-func (s *snapshot) document(ctx context.Context, m *metrics, key, text, name []byte) (*document, bool, error) {
+// cache hit does not allocate. seen may be nil.
+func (s *snapshot) document(ctx context.Context, m *metrics, seen *record.Operation, key, text, name []byte) (*document, bool, error) {
 	key = append(append(append(key[:0], text...), 0), name...)
 	if d, ok := s.documents.Get(view(key)); ok {
 		m.documentHits.Inc()
@@ -235,7 +235,7 @@ func (s *snapshot) document(ctx context.Context, m *metrics, key, text, name []b
 	defer done()
 	whole := string(key)
 	kept := whole[:len(text)]
-	parsed, err := s.parse(ctx, kept, string(name))
+	parsed, err := s.parse(ctx, seen, kept, string(name))
 	if err != nil {
 		return nil, false, err
 	}
@@ -248,14 +248,15 @@ func (s *snapshot) document(ctx context.Context, m *metrics, key, text, name []b
 	return s.documents.Put(whole, d, d.base), false, nil
 }
 
-// parse parses and validates a document, and notifies the observer of the stages.
-func (s *snapshot) parse(ctx context.Context, text, name string) (*operation.Document, error) {
-	if s.gateway.options.Observer == nil {
-		return s.schema.Parse(text, name)
-	}
+// parse parses and validates a document, and notifies the observer and the console of the
+// stages.
+func (s *snapshot) parse(ctx context.Context, seen *record.Operation, text, name string) (*operation.Document, error) {
 	end := notObserved
 	parsed, err := s.schema.ParseStages(text, name, func(stage operation.Stage) {
 		end(nil)
+		if stage == operation.StageValidate {
+			seen.Mark(record.Parse)
+		}
 		_, end = s.gateway.beginStage(ctx, parseStages[stage])
 	})
 	end(err)

@@ -61,13 +61,7 @@ func (d *Document) Retained() int { return int(d.retained.Load()) }
 func (o *Operation) Size() int { return ownedSize.Of(o) }
 
 func newDocument(s *Schema, op *ast.OperationDefinition) *Document {
-	d := &Document{schema: s, source: op, operations: map[specialisation]*Operation{}}
-	switch op.Operation {
-	case ast.Mutation:
-		d.kind = Mutation
-	case ast.Subscription:
-		d.kind = Subscription
-	}
+	d := &Document{schema: s, source: op, kind: kindOf(op), operations: map[specialisation]*Operation{}}
 	d.findConditions()
 	for _, v := range op.VariableDefinitions {
 		made := newVariable(v)
@@ -78,6 +72,16 @@ func newDocument(s *Schema, op *ast.OperationDefinition) *Document {
 		d.definitions = append(d.definitions, made)
 	}
 	return d
+}
+
+func kindOf(op *ast.OperationDefinition) Kind {
+	switch op.Operation {
+	case ast.Mutation:
+		return Mutation
+	case ast.Subscription:
+		return Subscription
+	}
+	return Query
 }
 
 // Name returns the name of the operation, which is empty if it is anonymous.

@@ -134,6 +134,21 @@ func (s *Schema) ParseStages(text, operationName string, begin func(Stage)) (*Do
 	return d, nil
 }
 
+// Identify returns the name and the kind of the operation that a document executes, even if it
+// is not valid. For a document that cannot be parsed or has no such operation, it returns
+// operationName and Query.
+func (s *Schema) Identify(text, operationName string) (string, Kind) {
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, s.Limits.Tokens)
+	if err != nil {
+		return operationName, Query
+	}
+	op, err := choose(doc, operationName)
+	if err != nil {
+		return operationName, Query
+	}
+	return op.Name, kindOf(op)
+}
+
 // suggestTypes adds suggestions to errors about unknown types. The validator
 // adds them to its other errors only.
 func (s *Schema) suggestTypes(errs Errors) Errors {

@@ -33,7 +33,8 @@ type flight struct {
 	response  *execute.SubgraphResponse
 	err       error
 	// abandoned is set if the leader was canceled. A follower must then send the query.
-	abandoned bool
+	// unsent is set if the leader was not allowed to send it.
+	abandoned, unsent bool
 }
 
 // do sends a query with send, or waits for the response of an identical query in flight
@@ -44,18 +45,20 @@ func (f *flights) do(ctx context.Context, r *execute.SubgraphRequest, header htt
 	for {
 		one, leads := f.join(hash, r, header)
 		if leads {
-			return f.lead(ctx, hash, one, send)
+			return f.lead(ctx, hash, one, r, send)
 		}
 		select {
 		case <-one.done:
 		case <-ctx.Done():
 			f.leave(one)
+			r.Unsent = true
 			return nil, ctx.Err()
 		}
 		if one.abandoned {
 			continue
 		}
 		shared()
+		r.Unsent = one.unsent
 		if one.response == nil {
 			return nil, one.err
 		}
@@ -95,7 +98,7 @@ func (f *flights) leave(one *flight) {
 }
 
 // lead sends the query of a flight and hands the response to the followers.
-func (f *flights) lead(ctx context.Context, hash uint64, one *flight, send func() (*execute.SubgraphResponse, error)) (*execute.SubgraphResponse, error) {
+func (f *flights) lead(ctx context.Context, hash uint64, one *flight, r *execute.SubgraphRequest, send func() (*execute.SubgraphResponse, error)) (*execute.SubgraphResponse, error) {
 	response, err := send()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -107,7 +110,7 @@ func (f *flights) lead(ctx context.Context, hash uint64, one *flight, send func(
 	}
 	one.body = nil
 	one.response, one.err = response, err
-	one.abandoned = err != nil && ctx.Err() != nil
+	one.abandoned, one.unsent = err != nil && ctx.Err() != nil, r.Unsent
 	if response != nil {
 		for range one.followers {
 			response.Body.Retain()

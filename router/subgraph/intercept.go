@@ -56,10 +56,12 @@ func cannotSend(name, why string) error {
 // intercept sends a request through the interceptor.
 func (t *Transport) intercept(ctx context.Context, s *subgraph, r *execute.SubgraphRequest) (*execute.SubgraphResponse, error) {
 	out := &Outgoing{Request: *r, URL: s.address, Header: t.headerOf(s, r).Clone()}
+	r.Unsent = true
 	return t.options.Interceptor.Send(ctx, out, func() (*execute.SubgraphResponse, error) {
 		if err := out.check(); err != nil {
 			return nil, err
 		}
+		defer func() { r.Retries, r.Shared, r.Unsent = out.Request.Retries, out.Request.Shared, out.Request.Unsent }()
 		return t.send(ctx, s, &out.Request, out.Header)
 	})
 }

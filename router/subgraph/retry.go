@@ -24,6 +24,7 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 	s.budget.earn()
 	for attempt := 1; ; attempt++ {
 		if s.breaker != nil && !s.breaker.TryAcquirePermit() {
+			r.Unsent = attempt == 1
 			return nil, &execute.TransportError{Code: execute.CodeCircuitOpen, Message: "is unavailable: its circuit breaker is open after repeated failures"}
 		}
 		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, header, r.Reservation)

@@ -13,6 +13,7 @@
 //
 //	operation.go  what the gateway reports
 //	recorder.go   the buffers and the goroutine
+//	progress.go   operations in progress
 //	bounds.go     all bounds
 //	histogram.go  durations
 //	series.go     statistics of one operation, client or subgraph over the last hour

@@ -40,6 +40,18 @@ type Document struct {
 	Cut bool
 	// Usage is the size of the operation.
 	Usage operation.Usage
+	// Invalid is set if the document is not valid. Its Usage is not known.
+	Invalid bool
+}
+
+func (d *Document) subscribes() bool { return d.Kind == operation.Subscription }
+
+// NewInvalid returns a description of a document that is not valid. name and kind are those of
+// the operation as far as they are known. shown is the text to show, or empty.
+func NewInvalid(hash, name, shown string, kind operation.Kind) *Document {
+	return &Document{
+		Key: hash, Hash: hash, Name: strings.Clone(clip(name, maxName)), Kind: kind, Text: strings.Clone(clip(shown, maxTracedText)), Cut: true, Invalid: true,
+	}
 }
 
 // NewDocument returns a description that does not keep a large document alive. redacted is
@@ -73,7 +85,8 @@ type Stage uint8
 // The stages, in order.
 const (
 	Receive   Stage = iota // read the request
-	Parse                  // hooks, persisted documents, parse, validate, coerce variables
+	Parse                  // hooks, persisted documents, parse, or find the document in the cache
+	Validate               // validate and normalize a new document, coerce variables
 	Authorize              // hooks, authorization, cost
 	Plan                   // find or make the query plan
 	Execute                // request subgraphs and build the response
@@ -82,7 +95,7 @@ const (
 )
 
 // Stages has the names of the stages.
-var Stages = [stages]string{"receive", "parse", "authorize", "plan", "execute", "respond"}
+var Stages = [stages]string{"receive", "parse", "validate", "authorize", "plan", "execute", "respond"}
 
 // An Operation is what the gateway reports about one operation. It belongs to the request
 // until it is passed to End.
@@ -127,7 +140,8 @@ type Operation struct {
 	Conditions operation.Variables
 	Authorized *operation.Operation
 
-	ends [stages]time.Duration
+	ends     [stages]time.Duration
+	progress *progress
 }
 
 // Mark records the end of a stage, which began at the end of the stage before.
@@ -137,8 +151,28 @@ func (o *Operation) Mark(s Stage) {
 	}
 }
 
+// Rejected records the end of the stage in which an operation was rejected: that after the
+// last one that ended. A document from the cache is valid already.
+func (o *Operation) Rejected() {
+	next := Receive
+	for s, end := range o.ends {
+		if end > 0 {
+			next = Stage(s) + 1
+		}
+	}
+	if next == Validate && !o.New {
+		next = Authorize
+	}
+	if next < Respond {
+		o.Mark(next)
+	}
+}
+
 func (o *Operation) reset() {
-	*o = Operation{Cost: -1, Actual: -1, Codes: clean(o.Codes), Services: clean(o.Services), Messages: o.Messages[:0], Variables: o.Variables[:0], Fetches: clean(o.Fetches)}
+	p := o.progress
+	p.client, p.version, p.agent = "", "", ""
+	p.document.Store(nil)
+	*o = Operation{progress: p, Cost: -1, Actual: -1, Codes: clean(o.Codes), Services: clean(o.Services), Messages: o.Messages[:0], Variables: o.Variables[:0], Fetches: clean(o.Fetches)}
 	if cap(o.Fetches) > maxKeptFetches {
 		o.Fetches = nil
 	}

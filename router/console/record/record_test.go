@@ -458,7 +458,9 @@ func BenchmarkOperation(b *testing.B) {
 		o.Start = time.Now()
 		binary.NativeEndian.PutUint64(o.ID[:8], rand.Uint64())
 		binary.NativeEndian.PutUint64(o.ID[8:], rand.Uint64())
-		o.Document, o.Fields, o.UserAgent = d, fields, "k6/1.0"
+		o.Fields, o.UserAgent = fields, "k6/1.0"
+		r.Started(o)
+		o.Identify(d)
 		for s := record.Receive; s <= record.Respond; s++ {
 			o.Mark(s)
 		}

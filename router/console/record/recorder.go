@@ -2,6 +2,8 @@ package record
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"souk/router/execute"
 	"souk/router/operation"
 )
 
@@ -54,9 +57,10 @@ type Recorder struct {
 
 // A shard is one of the buffers of operations to count.
 type shard struct {
-	mu  sync.Mutex
-	ops []*Operation
-	_   [96]byte // keeps shards on different cache lines
+	mu      sync.Mutex
+	ops     []*Operation
+	running progress // the ends of the list of operations in progress
+	_       [96]byte // keeps shards on different cache lines
 }
 
 // An operationKey identifies an operation. Documents that cannot be redacted have several
@@ -86,7 +90,7 @@ func New(o Options) *Recorder {
 		subgraphs: newTable[string, struct{}](maxSubgraphs), problems: problems{}, traces: traces{byID: map[TraceID]*Trace{}},
 	}
 	r.clients.removed = func(index int) { r.usage.forget(index) }
-	r.pool.New = func() any { return &Operation{Cost: -1, Actual: -1} }
+	r.pool.New = func() any { return &Operation{Cost: -1, Actual: -1, progress: &progress{}} }
 	if every := cmp.Or(o.Every, time.Second); every > 0 {
 		r.done.Go(func() { r.run(every) })
 	}
@@ -140,19 +144,31 @@ func (r *Recorder) sample() float64 { return math.Float64frombits(r.ratio.Load()
 func (r *Recorder) Begin() *Operation { return r.pool.Get().(*Operation) }
 
 // Discard takes an operation back without counting it.
-func (r *Recorder) Discard(o *Operation) { r.release(o) }
+func (r *Recorder) Discard(o *Operation) {
+	s := r.shard(o)
+	s.mu.Lock()
+	o.progress.ended()
+	s.mu.Unlock()
+	r.release(o)
+}
+
+func (r *Recorder) shard(o *Operation) *shard { return &r.shards[o.ID[15]%shards] }
 
 // End hands an operation over to be counted. The caller must not use it afterwards.
 func (r *Recorder) End(o *Operation) {
+	s := r.shard(o)
 	if o.New && o.Document != nil && len(o.Document.Text) > largeText {
+		s.mu.Lock()
+		o.progress.ended()
+		s.mu.Unlock()
 		r.mu.Lock()
 		r.count(o)
 		r.mu.Unlock()
 		r.release(o)
 		return
 	}
-	s := &r.shards[o.ID[15]%shards]
 	s.mu.Lock()
+	o.progress.ended()
 	n := len(s.ops)
 	if n < maxBuffered {
 		s.ops = append(s.ops, o)
@@ -215,7 +231,9 @@ func (r *Recorder) count(o *Operation) {
 		c.found += f.Found
 		if f.Sent > 0 {
 			c.fetches++
-			r.countFetch(f.Subgraph, now, count{duration: f.Duration, failed: f.Err != nil})
+		}
+		if one, ok := countOf(f); ok {
+			r.countFetch(f.Subgraph, now, one)
 		}
 	}
 	if o.Event {
@@ -237,6 +255,21 @@ func (r *Recorder) count(o *Operation) {
 		kept = r.traces.add(newTrace(o, slow))
 	}
 	r.problems.add(o, now, kept)
+}
+
+// countOf returns what a fetch counts for its subgraph. It reports false for one that the cache
+// or an extension has answered, or that was canceled before it was sent.
+func countOf(f *execute.FetchStatistics) (c count, counts bool) {
+	switch {
+	case f.Sent > 0:
+		return count{duration: f.Duration, failed: f.Err != nil, retries: f.Retries}, true
+	case f.Unsent:
+		refused := f.Err != nil && !errors.Is(f.Err, context.Canceled) && !errors.Is(f.Err, context.DeadlineExceeded)
+		return count{unsent: true, refused: 1}, refused
+	case f.Shared:
+		return count{unsent: true, shared: 1}, true
+	}
+	return count{}, false
 }
 
 func (r *Recorder) countFetch(subgraph string, now time.Time, c count) {
@@ -286,12 +319,8 @@ func (r *Recorder) measure(o *Operation) {
 
 // countClient returns the index of the client, or -1.
 func (r *Recorder) countClient(o *Operation, now time.Time, c count) int {
-	name, version := o.Client, o.ClientVersion
-	if name == "" {
-		name, version = product(o.UserAgent)
-	}
-	o.Client, o.ClientVersion = clip(name, maxClientName), clip(version, maxClientName)
-	key := clientKey{o.Client, o.ClientVersion}
+	key := keyOf(o.Client, o.ClientVersion, o.UserAgent)
+	o.Client, o.ClientVersion = key.name, key.version
 	e := r.clients.get(key, now, func() (clientKey, struct{}) {
 		o.Client, o.ClientVersion = strings.Clone(key.name), strings.Clone(key.version)
 		return clientKey{o.Client, o.ClientVersion}, struct{}{}
@@ -301,6 +330,14 @@ func (r *Recorder) countClient(o *Operation, now time.Time, c count) int {
 		return -1
 	}
 	return e.index
+}
+
+// keyOf returns the key of a client by the headers of its request.
+func keyOf(name, version, agent string) clientKey {
+	if name == "" {
+		name, version = product(agent)
+	}
+	return clientKey{clip(name, maxClientName), clip(version, maxClientName)}
 }
 
 // product returns the first product of a User-Agent (RFC 9110, section 10.1.5). All browsers
@@ -330,12 +367,14 @@ type OperationStats struct {
 func (r *Recorder) Operations(window time.Duration) (list []OperationStats, other Stats) {
 	now := r.flush()
 	defer r.mu.Unlock()
-	index := map[operationKey]int{}
+	running, index := r.running().operations, map[operationKey]int{}
 	for key, e := range r.operations.entries {
 		s := e.window(now, r.started, window)
-		if s.Requests == 0 {
+		s.Running = running[key]
+		if s.Requests == 0 && s.Running == 0 {
 			continue
 		}
+		delete(running, key)
 		v := &e.value
 		index[key] = len(list)
 		list = append(list, OperationStats{Stats: s, Document: v.document, Fields: v.fields, Estimated: v.estimated, Actual: v.actual})
@@ -356,7 +395,16 @@ func (r *Recorder) Operations(window time.Duration) (list []OperationStats, othe
 			o.Slowest = t
 		}
 	}
-	return list, r.operations.other.window(now, r.started, window)
+	other = r.operations.other.window(now, r.started, window)
+	other.Running = sum(running)
+	return list, other
+}
+
+func sum[K comparable](counts map[K]int) (all int) {
+	for _, n := range counts {
+		all += n
+	}
+	return all
 }
 
 // Named are statistics with a name.
@@ -369,12 +417,19 @@ type Named struct {
 func (r *Recorder) Clients(window time.Duration) (list []Named, other Stats) {
 	now := r.flush()
 	defer r.mu.Unlock()
+	running := r.running().clients
 	for key, e := range r.clients.entries {
-		if s := e.window(now, r.started, window); s.Requests > 0 {
-			list = append(list, Named{Stats: s, Name: key.name, Version: key.version})
+		s := e.window(now, r.started, window)
+		s.Running = running[key]
+		if s.Requests == 0 && s.Running == 0 {
+			continue
 		}
+		delete(running, key)
+		list = append(list, Named{Stats: s, Name: key.name, Version: key.version})
 	}
-	return list, r.clients.other.window(now, r.started, window)
+	other = r.clients.other.window(now, r.started, window)
+	other.Running = sum(running)
+	return list, other
 }
 
 // Subgraphs returns the statistics of requests to subgraphs in a window, by name.

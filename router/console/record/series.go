@@ -11,6 +11,9 @@ type slot struct {
 	// looked counts the entities and root fetches that the cache was asked for, found those
 	// that it had.
 	looked, found uint32
+	// shared and refused count fetches that sent no request, retries requests that were sent
+	// again. Only series of subgraphs have them.
+	shared, refused, retries uint32
 	// untimed counts the requests whose duration does not count: subscriptions.
 	untimed   uint32
 	total     time.Duration
@@ -18,6 +21,12 @@ type slot struct {
 }
 
 func (s *slot) add(c count) {
+	s.shared += uint32(c.shared)
+	s.refused += uint32(c.refused)
+	s.retries += uint32(c.retries)
+	if c.unsent {
+		return
+	}
 	s.requests++
 	if c.failed {
 		s.errors++
@@ -39,6 +48,9 @@ func (s *slot) merge(other *slot) {
 	s.fetches += other.fetches
 	s.looked += other.looked
 	s.found += other.found
+	s.shared += other.shared
+	s.refused += other.refused
+	s.retries += other.retries
 	s.untimed += other.untimed
 	s.total += other.total
 	s.durations.merge(&other.durations)
@@ -46,9 +58,11 @@ func (s *slot) merge(other *slot) {
 
 // A count is one event to count.
 type count struct {
-	duration               time.Duration
-	failed, untimed        bool
-	fetches, looked, found int
+	duration                 time.Duration
+	failed, untimed          bool
+	fetches, looked, found   int
+	unsent                   bool // it is no request
+	shared, refused, retries int
 }
 
 // A series has statistics of the last hour in three resolutions, so that the last minute is
@@ -91,7 +105,15 @@ type Stats struct {
 	covered       float64
 	Fetches       uint64
 	Looked, Found uint64
-	// Total is the sum of the durations in seconds, P50 to P99 are quantiles.
+	// Shared counts fetches that used the response of an identical request in flight, Refused
+	// those that sent none because the router did not allow it, Retries requests that were
+	// sent again.
+	Shared, Refused, Retries uint64
+	// Running counts operations in progress at the moment.
+	Running int
+	// Timed is the number of durations. Total is their sum in seconds, P50 to P99 are
+	// quantiles; all are 0 if Timed is.
+	Timed                uint64
 	Total, P50, P95, P99 float64
 }
 
@@ -142,7 +164,8 @@ func (s *series) window(now, since time.Time, window time.Duration) Stats {
 func (s *slot) stats(covered float64) Stats {
 	return Stats{
 		Requests: uint64(s.requests), Errors: uint64(s.errors), covered: covered, Fetches: uint64(s.fetches),
-		Looked: uint64(s.looked), Found: uint64(s.found), Total: s.total.Seconds(),
+		Looked: uint64(s.looked), Found: uint64(s.found), Shared: uint64(s.shared), Refused: uint64(s.refused), Retries: uint64(s.retries),
+		Timed: uint64(s.requests - s.untimed), Total: s.total.Seconds(),
 		P50: s.durations.quantile(.5), P95: s.durations.quantile(.95), P99: s.durations.quantile(.99),
 	}
 }

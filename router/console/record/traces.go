@@ -78,6 +78,7 @@ const (
 // newTrace copies what is worth keeping of an operation.
 func newTrace(o *Operation, slow bool) *Trace {
 	t := &Trace{Operation: *o, slow: slow}
+	t.progress = nil
 	t.Codes, t.Services = slices.Clone(o.Codes[:min(len(o.Codes), maxTraceErrors)]), slices.Clone(o.Services[:min(len(o.Services), maxTraceErrors)])
 	t.Messages, t.Variables = bytes.Clone(o.Messages), bytes.Clone(o.Variables)
 	t.Fetches, t.Fields = nil, nil
@@ -264,4 +265,4 @@ func (r *Recorder) Trace(id TraceID) *Trace {
 }
 
 // unknown describes operations that were rejected before their document was known.
-var unknown = &Document{Kind: operation.Query}
+var unknown = &Document{Kind: operation.Query, Invalid: true}
