@@ -81,6 +81,11 @@ export interface SubgraphState {
   p95: number | null;
   p99: number | null;
   in_flight: number;
+  retries?: number;
+  /** Fetches that used the response of an identical request in progress. */
+  shared?: number;
+  /** Fetches for which nothing was sent. */
+  refused?: number;
 }
 
 export interface Traffic {
@@ -117,6 +122,7 @@ export interface OperationRow {
   requests_per_second: number;
   errors: number;
   error_rate: number;
+  in_flight?: number;
   p50: number | null;
   p95: number | null;
   p99: number | null;
@@ -140,7 +146,10 @@ export interface ClientRow {
   requests: number;
   requests_per_second: number;
   errors: number;
+  in_flight?: number;
+  p50?: number | null;
   p95: number | null;
+  p99?: number | null;
 }
 
 export interface ErrorRow {
@@ -182,7 +191,7 @@ export type Caches = { entity: EntityCache } & Record<string, MemoryCache | Enti
 
 export interface Subscriptions {
   open: number;
-  by_operation: { name: string; clients: number; upstreams: number }[] | null;
+  by_operation: { hash?: string; name: string; clients: number; upstreams: number }[] | null;
   carriers: Record<string, number>;
 }
 
@@ -190,8 +199,10 @@ export interface Reload {
   time: string;
   kind: 'supergraph' | 'configuration';
   outcome: 'applied' | 'refused' | 'unchanged';
-  reason: string;
+  reason: string | null;
   duration: number;
+  /** How many changes are not listed. */
+  more?: number;
   changes: { kind: 'added' | 'removed' | 'changed'; what: string; detail: string }[] | null;
 }
 
@@ -254,6 +265,8 @@ export interface Trace {
   stages: Stage[] | null;
   plan: Plan | null;
   plan_text: string;
+  /** Why there is no plan. */
+  plan_error?: string | null;
   fetches: TraceFetch[] | null;
   cost: Cost | null;
   limits: Limit[] | null;
@@ -360,8 +373,15 @@ export class Failure extends Error {
     readonly status = 0,
     /** The body of the response, if it is JSON. */
     readonly body: unknown = undefined,
+    /** How long the router asks to wait, in milliseconds. */
+    readonly wait = 0,
   ) {
     super(message);
+  }
+
+  /** Reports whether the same request may succeed later. */
+  get passing(): boolean {
+    return this.kind === 'offline' || this.status === 429 || this.status >= 500;
   }
 }
 
@@ -396,5 +416,6 @@ export async function call<T>(path: string, options: { method?: string; body?: u
   if (response.ok) return body as T;
   const problem = body as { detail?: string; title?: string } | undefined;
   const message = problem?.detail ?? problem?.title ?? `The router responded with status ${response.status}.`;
-  throw new Failure(response.status === 401 ? 'token' : 'response', message, response.status, body);
+  const wait = Number(response.headers.get('Retry-After') ?? 0) * 1000;
+  throw new Failure(response.status === 401 ? 'token' : 'response', message, response.status, body, Number.isFinite(wait) ? wait : 0);
 }

@@ -1,9 +1,10 @@
 import { useMemo, useState } from 'preact/hooks';
 import { call, type DeadLetter, type Events, Failure, type Outbox } from './api';
-import { ago, count, duration, moment, plural, rate, words } from './format';
+import { count, duration, moment, plural, rate, words } from './format';
 import { useApi } from './hooks';
 import { Chart, type Series } from './traffic/chart';
-import { Badge, Empty, Figure, Loaded, Table } from './ui';
+import { Table } from './table';
+import { Badge, Empty, Figure, Loaded, When } from './ui';
 
 /** The store's events: outboxes, streams, dead letters and orders. */
 export default function EventsView() {
@@ -52,7 +53,7 @@ function Silent({ data }: { data: Events }) {
             <strong>{silent.length === 1 ? 'A service does not report' : `${count(silent.length)} of ${plural(data.outbox?.length ?? 0, 'service')} do not report`}.</strong> What follows is without {silent.length === 1 ? 'it' : 'them'}.
           </p>
           <dl class="pairs">
-            {silent.map((each) => [<dt>{each.service}</dt>, <dd>{each.error}</dd>])}
+            {silent.map((each) => [<dt key={`${each.service} name`}>{each.service}</dt>, <dd key={each.service}>{each.error}</dd>])}
           </dl>
         </div>
       )}
@@ -88,7 +89,15 @@ function Lag({ history }: { history: Events['history'] }) {
   );
 }
 
+/** The type of a dead letter's event. A letter that is not a CloudEvent may have none. */
+const nameOf = (row: DeadLetter): string => row.type || 'event of unknown type';
+
 function DeadLetters({ rows, reload }: { rows: DeadLetter[]; reload: () => void }) {
+  const [message, setMessage] = useState('');
+  const done = (text: string) => {
+    setMessage(text);
+    reload();
+  };
   return (
     <div class="panel">
       <Table<DeadLetter>
@@ -98,14 +107,17 @@ function DeadLetters({ rows, reload }: { rows: DeadLetter[]; reload: () => void 
         empty={<Empty title="There are no dead letters.">Events that a consumer gives up on are kept here, with their error.</Empty>}
         detail={(row) => <Letter row={row} />}
         columns={[
-          { key: 'type', label: 'Event', by: (row) => row.type, cell: (row) => row.type },
+          { key: 'type', label: 'Event', by: (row) => row.type, cell: (row) => nameOf(row) },
           { key: 'service', label: 'Consumer', by: (row) => row.service, cell: (row) => row.service },
-          { key: 'error', label: 'Error', grow: true, show: 'wide', cell: (row) => <span class="ellipsis" title={row.error}>{row.error}</span> },
-          { key: 'attempts', label: 'Attempts', number: true, show: 'wide', by: (row) => row.attempts, cell: (row) => count(row.attempts) },
-          { key: 'time', label: 'When', number: true, by: (row) => row.time, cell: (row) => <time dateTime={row.time}>{ago(row.time)}</time> },
-          { key: 'retry', label: 'Retry', cell: (row) => <Retry row={row} reload={reload} /> },
+          { key: 'error', label: 'Error', grow: true, cell: (row) => <span class="ellipsis" title={row.error}>{row.error}</span> },
+          { key: 'attempts', label: 'Attempts', number: true, by: (row) => row.attempts, cell: (row) => count(row.attempts) },
+          { key: 'time', label: 'When', number: true, by: (row) => row.time, cell: (row) => <When time={row.time} /> },
+          { key: 'retry', label: 'Retry', cell: (row) => <Retry row={row} done={done} /> },
         ]}
       />
+      <p role="status" class={message === '' ? 'hidden' : 'notice'}>
+        {message}
+      </p>
     </div>
   );
 }
@@ -133,27 +145,33 @@ function Letter({ row }: { row: DeadLetter }) {
   );
 }
 
-const refusals: Record<number, string> = { 404: 'gone already', 409: 'being retried' };
+const refusals: Record<number, string> = { 404: 'gone already', 409: 'being retried already' };
 
-function Retry({ row, reload }: { row: DeadLetter; reload: () => void }) {
-  const [state, setState] = useState<'idle' | 'busy' | 'sent' | string>('idle');
+/** A button that stays, so that the focus stays on it, and says what has come of it. */
+function Retry({ row, done }: { row: DeadLetter; done: (message: string) => void }) {
+  const [state, setState] = useState<'idle' | 'busy' | 'sent'>('idle');
+  const [refusal, setRefusal] = useState('');
   const retry = async () => {
+    if (state !== 'idle') return;
     setState('busy');
+    setRefusal('');
     try {
       await call(`/events/dead/${encodeURIComponent(row.service)}/${encodeURIComponent(row.id)}/retry`, { method: 'POST' });
       setState('sent');
-      reload();
+      done(`${nameOf(row)} is sent to ${row.service} again. If it fails again, it comes back as a new dead letter.`);
     } catch (cause) {
-      setState(cause instanceof Failure ? (refusals[cause.status] ?? cause.message) : String(cause));
+      const why = cause instanceof Failure ? (refusals[cause.status] ?? cause.message) : String(cause);
+      setState('idle');
+      setRefusal(why);
+      done(`${nameOf(row)} could not be retried: ${why}`);
     }
   };
-  if (state === 'sent') return <Badge tone="good">sent again</Badge>;
   return (
     <span class="row">
-      <button type="button" disabled={state === 'busy'} onClick={() => void retry()} aria-label={`Retry ${row.type} ${row.id}`}>
-        Retry
+      <button type="button" aria-disabled={state !== 'idle'} onClick={() => void retry()} aria-label={`${state === 'sent' ? 'Sent again:' : 'Retry'} ${nameOf(row)} ${row.id}`}>
+        {state === 'sent' ? 'Sent again' : 'Retry'}
       </button>
-      {state !== 'idle' && state !== 'busy' && <Badge tone="bad">{state}</Badge>}
+      {refusal !== '' && <Badge tone="bad">{refusal}</Badge>}
     </span>
   );
 }
@@ -189,7 +207,7 @@ function Streams({ streams }: { streams: NonNullable<Events['streams']> }) {
         empty={<Empty title="No stream has a consumer group." />}
         columns={[
           { key: 'name', label: 'Group', grow: true, by: (row) => row.name, cell: (row) => row.name },
-          { key: 'stream', label: 'Stream', show: 'wide', by: (row) => row.stream, cell: (row) => row.stream },
+          { key: 'stream', label: 'Stream', by: (row) => row.stream, cell: (row) => row.stream },
           { key: 'lag', label: 'Lag', number: true, by: (row) => row.lag, cell: (row) => <span class={row.lag > 100 ? 'bad-text' : ''}>{count(row.lag)}</span> },
           { key: 'pending', label: 'Pending', number: true, by: (row) => row.pending, cell: (row) => count(row.pending) },
           { key: 'consumers', label: 'Consumers', number: true, by: (row) => row.consumers, cell: (row) => count(row.consumers) },

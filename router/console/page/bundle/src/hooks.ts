@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { call, Failure } from './api';
+import { forget, note, onRecovery } from './connection';
 
 /** What a view knows of a resource of the API. */
 export interface Resource<T> {
@@ -9,15 +10,19 @@ export interface Resource<T> {
   reload: () => void;
 }
 
-/** The longest wait between attempts while the router does not respond. */
+/** The longest wait between attempts while a request fails, unless the router asks for more. */
 const longestWait = 10_000;
+
+/** The most that the router can ask for. */
+const longestAsked = 60_000;
 
 /** The token prompt listens for this event. */
 export const tokenRefused = new EventTarget();
 
 /**
  * Reads path, again every `every` milliseconds (0 for once) while the page is visible,
- * and again whenever `version` changes. A null path reads nothing.
+ * and again whenever `version` changes. A null path reads nothing. A request that may succeed
+ * later is repeated.
  */
 export function useApi<T>(path: string | null, every = 0, version: unknown = 0): Resource<T> {
   const [state, setState] = useState<{ path: string | null; data?: T; error?: Failure }>({ path });
@@ -26,6 +31,7 @@ export function useApi<T>(path: string | null, every = 0, version: unknown = 0):
   useEffect(() => {
     if (path === null) return;
     const abort = new AbortController();
+    const reader = {};
     let timer: ReturnType<typeof setTimeout> | undefined;
     let failures = 0;
     const wait = (delay: number) => {
@@ -38,13 +44,15 @@ export function useApi<T>(path: string | null, every = 0, version: unknown = 0):
         const data = await call<T>(path, { signal: abort.signal });
         failures = 0;
         setState({ path, data });
+        note(reader, undefined);
       } catch (cause) {
         if (abort.signal.aborted) return;
         const error = cause instanceof Failure ? cause : new Failure('response', String(cause));
         if (error.kind === 'token') tokenRefused.dispatchEvent(new Event('refused'));
         failures++;
+        note(reader, error);
         setState((old) => ({ path, data: sameResource(old.path, path) ? old.data : undefined, error }));
-        if (error.kind !== 'token' && (every > 0 || error.kind === 'offline')) wait(Math.min(1000 * 2 ** (failures - 1), longestWait));
+        if (error.kind !== 'token' && (every > 0 || error.passing)) wait(Math.max(Math.min(1000 * 2 ** (failures - 1), longestWait), Math.min(error.wait, longestAsked)));
         return;
       }
       if (every > 0) wait(every);
@@ -53,9 +61,14 @@ export function useApi<T>(path: string | null, every = 0, version: unknown = 0):
       if (!document.hidden && every > 0) wait(0);
     };
     document.addEventListener('visibilitychange', resume);
+    const stop = onRecovery(() => {
+      if (failures > 0) wait(0);
+    });
     void read();
     return () => {
       abort.abort();
+      forget(reader);
+      stop();
       clearTimeout(timer);
       document.removeEventListener('visibilitychange', resume);
     };

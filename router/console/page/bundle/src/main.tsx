@@ -2,6 +2,7 @@
 import { type ComponentType, render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type Info, type SubgraphState, call, Failure, token } from './api';
+import { onRecovery, useConnection } from './connection';
 import { ago } from './format';
 import { tokenRefused, useApi, useRoute } from './hooks';
 import { Boundary, Empty, Failed, Loading, setSubgraphs } from './ui';
@@ -63,7 +64,11 @@ function Frame() {
   useEffect(() => {
     document.title = `${known?.title ?? 'Not found'} – Souk console`;
   }, [known]);
-  const offline = info.error?.kind === 'offline';
+  const failure = useConnection();
+  useEffect(() => {
+    // Once the page is there, it needs the router for data only.
+    if (info.data) for (const each of views) each.load().catch(() => {}); // Lazy says so if it is needed
+  }, [info.data === undefined]);
   const ready = info.data && (subgraphs.data || subgraphs.error);
   return (
     <>
@@ -83,15 +88,15 @@ function Frame() {
               </a>
             ))}
         </nav>
-        <Status info={info.data} offline={offline} />
+        <Status info={info.data} failure={failure} />
       </header>
-      {offline && info.data && (
+      {failure && info.data && (
         <p class="banner" role="alert">
-          No connection to the router. Trying again; what you see is from before.
+          {reason(failure)} Trying again; what you see is from before.
         </p>
       )}
       <main id="main" tabIndex={-1} class={known ? `view-${known.routes[0]}` : ''}>
-        {!ready && info.error && <Failed error={info.error} what="the console" retry={info.reload} />}
+        {!ready && info.error && <Failed error={new Error(reason(info.error))} what="the console" retry={info.reload} />}
         {!ready && !info.error && <Loading what="the console" />}
         {ready && info.data && !known && <Empty title="There is no such view." />}
         {ready && info.data && known && (
@@ -104,26 +109,37 @@ function Frame() {
   );
 }
 
-/** Loads the script of a view when it is first shown. */
+/** What is wrong with the connection, in a sentence or two. */
+function reason(failure: Failure): string {
+  if (failure.kind === 'offline') return 'No connection to the router.';
+  if (failure.status === 429) return `The router refuses the requests of this page: ${failure.message}`;
+  return failure.status >= 500 ? `The router cannot give all data (status ${failure.status}): ${failure.message}` : failure.message;
+}
+
+/** Loads the script of a view when it is first shown, and again when the router is back. */
 function Lazy({ view, props }: { view: View; props: ViewProps }) {
   const [loaded, setLoaded] = useState<{ Shown?: ComponentType<ViewProps>; error?: Error }>({});
   const [turn, setTurn] = useState(0);
   useEffect(() => {
+    if (loaded.Shown) return undefined;
     let left = false;
     view.load().then(
       (module) => !left && setLoaded({ Shown: module.default }),
-      (error: Error) => !left && setLoaded({ error }),
+      () => !left && setLoaded({ error: new Error('The router did not send its script. If the router has a new version, reload the page.') }),
     );
+    const stop = onRecovery(() => setTurn(turn + 1));
     return () => {
       left = true;
+      stop();
     };
   }, [view, turn]);
-  if (loaded.error) return <Failed error={loaded.error} what="the view" retry={() => setTurn(turn + 1)} />;
+  if (loaded.error) return <Failed error={loaded.error} what="the view" retry={() => setTurn(turn + 1)} also={<button type="button" onClick={() => location.reload()}>Reload the page</button>} />;
   if (!loaded.Shown) return <Loading what="the view" />;
   return <loaded.Shown {...props} />;
 }
 
-function Status({ info, offline }: { info: Info | undefined; offline: boolean }) {
+function Status({ info, failure }: { info: Info | undefined; failure: Failure | undefined }) {
+  const state = failure ? (failure.kind === 'offline' ? 'reconnecting' : failure.status === 429 ? 'refused' : 'failing') : info ? 'live' : 'connecting';
   return (
     <div class="status">
       {info?.playground_url && (
@@ -133,12 +149,12 @@ function Status({ info, offline }: { info: Info | undefined; offline: boolean })
       )}
       {info && (
         <span class="muted replica" title={`${info.replica}, supergraph ${info.supergraph.id}, started ${ago(info.started)}`}>
-          {info.version}
+          version {info.version}
         </span>
       )}
-      <span class={`live ${offline ? 'bad' : info ? 'good' : ''}`} role="status">
+      <span class={`live ${failure ? 'bad' : info ? 'good' : ''}`} role="status">
         <i aria-hidden="true" />
-        {offline ? 'reconnecting' : info ? 'live' : 'connecting'}
+        {state}
       </span>
     </div>
   );

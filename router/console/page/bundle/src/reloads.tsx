@@ -1,7 +1,7 @@
 import type { Info, Reload } from './api';
-import { ago, count, duration, moment } from './format';
+import { count, duration, moment } from './format';
 import { route, useApi } from './hooks';
-import { Badge, Empty, Loaded, type Tone } from './ui';
+import { Badge, Empty, Loaded, type Tone, When } from './ui';
 
 const tones: Record<Reload['outcome'], Tone> = { applied: 'good', refused: 'bad', unchanged: 'plain' };
 const signs = { added: '+', removed: '−', changed: '~' };
@@ -23,8 +23,8 @@ export default function ReloadsView({ info }: { info: Info }) {
             </div>
           ) : (
             <ol class="timeline">
-              {data.reloads?.map((reload, index) => (
-                <Entry key={`${reload.time} ${index}`} reload={reload} />
+              {data.reloads?.map((reload) => (
+                <Entry key={`${reload.time} ${reload.kind}`} reload={reload} />
               ))}
             </ol>
           )
@@ -36,16 +36,23 @@ export default function ReloadsView({ info }: { info: Info }) {
 
 const mostChanges = 100;
 
+/** The type and the field that a change is about; none if it is about neither. */
+function coordinate(what: string): string[] {
+  const found = /^([A-Z_]\w*)(?:\.(\w+))?(?![\w.-])/.exec(what);
+  return found ? found.slice(1).filter((part) => part !== undefined) : [];
+}
+
 function Entry({ reload }: { reload: Reload }) {
   const changes = reload.changes ?? [];
+  const more = Math.max(0, changes.length - mostChanges) + (reload.more ?? 0);
   return (
     <li class="panel">
       <header class="row">
         <Badge tone={tones[reload.outcome]}>{reload.outcome}</Badge>
         <strong>{reload.kind}</strong>
-        <time dateTime={reload.time} class="muted" title={moment(reload.time)}>
-          {ago(reload.time)}
-        </time>
+        <span class="muted">
+          <When time={reload.time} both />
+        </span>
         <span class="muted">took {duration(reload.duration)}</span>
       </header>
       {reload.reason && <p class={reload.outcome === 'refused' ? 'notice bad' : 'muted'}>{reload.reason}</p>}
@@ -57,13 +64,14 @@ function Entry({ reload }: { reload: Reload }) {
                 {signs[change.kind]}
               </span>
               <span class="hidden">{change.kind}: </span>
-              {reload.kind === 'supergraph' && change.kind !== 'removed' && /^\w+(\.\w+)?$/.test(change.what) ? <a href={route('graph', ...change.what.split('.'))}>{change.what}</a> : <code>{change.what}</code>}
+              {reload.kind === 'supergraph' && change.kind !== 'removed' && coordinate(change.what).length > 0 ? <a href={route('graph', ...coordinate(change.what))}>{change.what}</a> : <code>{change.what}</code>}
               <span class="muted">{change.detail}</span>
             </li>
           ))}
-          {changes.length > mostChanges && <li class="muted">and {count(changes.length - mostChanges)} more</li>}
+          {more > 0 && <li class="muted">and {count(more)} more</li>}
         </ul>
       )}
+      {reload.outcome !== 'refused' && changes.length === 0 && !reload.reason && <p class="muted">No differences were found.</p>}
     </li>
   );
 }

@@ -1,13 +1,16 @@
 import { Component, type ComponentChildren } from 'preact';
-import { useMemo, useState } from 'preact/hooks';
+import { ago, moment } from './format';
 import type { Resource } from './hooks';
 
-/** Shows data, or why there is none: it is loading, or could not be read. */
+/**
+ * Shows data, or why there is none: it is loading, or could not be read. The frame says so while
+ * data from before is shown because the router does not respond for the moment.
+ */
 export function Loaded<T>({ of, what, children }: { of: Resource<T>; what: string; children: (data: T) => ComponentChildren }) {
   if (of.data !== undefined) {
     return (
       <>
-        {of.error && of.error.kind === 'response' && <Failed error={of.error} retry={of.reload} what={what} inline />}
+        {of.error && of.error.kind === 'response' && !of.error.passing && <Failed error={of.error} retry={of.reload} what={what} inline />}
         {children(of.data)}
       </>
     );
@@ -25,7 +28,7 @@ export function Loading({ what }: { what: string }) {
   );
 }
 
-export function Failed({ error, retry, what, inline }: { error: Error; retry?: () => void; what: string; inline?: boolean }) {
+export function Failed({ error, retry, what, inline, also }: { error: Error; retry?: () => void; what: string; inline?: boolean; also?: ComponentChildren }) {
   return (
     <div class={inline ? 'notice bad' : 'state'} role="alert">
       <p>
@@ -36,6 +39,7 @@ export function Failed({ error, retry, what, inline }: { error: Error; retry?: (
           Retry
         </button>
       )}
+      {also}
     </div>
   );
 }
@@ -71,10 +75,11 @@ export class Boundary extends Component<{ children: ComponentChildren; name: str
 
 export function Tabs<K extends string>({ label, tabs, chosen, choose }: { label: string; tabs: { key: K; label: string; count?: number }[]; chosen: K; choose: (key: K) => void }) {
   const move = (event: KeyboardEvent) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (step === undefined) return;
+    const now = tabs.findIndex((tab) => tab.key === chosen);
+    const target = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: tabs.length - 1 }[event.key];
+    if (target === undefined) return;
     event.preventDefault();
-    const index = (tabs.findIndex((tab) => tab.key === chosen) + step + tabs.length) % tabs.length;
+    const index = (target + tabs.length) % tabs.length;
     const next = tabs[index];
     if (!next) return;
     choose(next.key);
@@ -136,6 +141,16 @@ export function swatch(name: string): string {
   return `s${index % 10}`;
 }
 
+/** An instant: how long ago it was, and on hover when. both: shows both. */
+export function When({ time, both }: { time: string | null | undefined; both?: boolean }) {
+  if (!time) return <span class="muted">–</span>;
+  return (
+    <time dateTime={time} title={moment(time)}>
+      {both ? `${moment(time)}, ${ago(time)}` : ago(time)}
+    </time>
+  );
+}
+
 export type Tone = 'good' | 'warn' | 'bad' | 'plain' | 'info';
 
 export function Badge({ tone = 'plain', title, children }: { tone?: Tone; title?: string; children: ComponentChildren }) {
@@ -156,126 +171,6 @@ export function Figure({ label, value, tone, detail }: { label: string; value: C
       </dd>
     </div>
   );
-}
-
-export interface Column<R> {
-  key: string;
-  label: string;
-  /** The cell's content. */
-  cell: (row: R) => ComponentChildren;
-  /** What the column sorts by; without it, it does not sort. */
-  by?: (row: R) => number | string | null;
-  number?: boolean;
-  /** wide: only where there is room. */
-  show?: 'wide';
-  /** grow: takes the rest of the width, and is cut off if it is too long. */
-  grow?: boolean;
-}
-
-interface TableProps<R> {
-  caption: string;
-  columns: Column<R>[];
-  rows: R[];
-  id: (row: R) => string;
-  sort?: string;
-  /** The content of a row that a press opens. */
-  detail?: (row: R) => ComponentChildren;
-  empty: ComponentChildren;
-  /** Hides the caption from view where a heading already says it. */
-  quiet?: boolean;
-}
-
-/** A table with sorting by column and rows that open. */
-export function Table<R>({ caption, columns, rows, id, sort, detail, empty, quiet }: TableProps<R>) {
-  const [by, setBy] = useState<{ key: string; down: boolean } | undefined>(sort ? { key: sort, down: true } : undefined);
-  const [open, setOpen] = useState<Set<string>>(new Set());
-  const sorted = useMemo(() => {
-    const column = columns.find((each) => each.key === by?.key);
-    if (!column?.by || !by) return rows;
-    const value = column.by;
-    const sign = by.down ? -1 : 1;
-    return [...rows].sort((a, b) => {
-      const x = value(a);
-      const y = value(b);
-      if (x === y) return 0;
-      if (x === null) return 1;
-      if (y === null) return -1;
-      return x < y ? -sign : sign;
-    });
-  }, [rows, by, columns]);
-  const toggle = (key: string) => {
-    const next = new Set(open);
-    if (!next.delete(key)) next.add(key);
-    setOpen(next);
-  };
-  if (rows.length === 0) return <section aria-label={caption}>{empty}</section>;
-  return (
-    <div class="scroll" role="region" aria-label={caption} tabIndex={0}>
-      <table>
-        <caption class={quiet ? 'hidden' : ''}>{caption}</caption>
-        <thead>
-          <tr>
-            {columns.map((column) => {
-              const chosen = by?.key === column.key;
-              return (
-                <th key={column.key} scope="col" class={classes(column)} aria-sort={chosen ? (by.down ? 'descending' : 'ascending') : undefined}>
-                  {column.by ? (
-                    <button type="button" class="sort" onClick={() => setBy({ key: column.key, down: chosen ? !by.down : column.number === true })}>
-                      {column.label}
-                      <span aria-hidden="true" class="arrow">
-                        {chosen ? (by.down ? '↓' : '↑') : ''}
-                      </span>
-                    </button>
-                  ) : (
-                    column.label
-                  )}
-                </th>
-              );
-            })}
-          </tr>
-        </thead>
-        <tbody>
-          {sorted.map((row) => {
-            const key = id(row);
-            const expanded = open.has(key);
-            return [
-              <tr key={key} class={expanded ? 'open' : ''}>
-                {columns.map((column, index) => {
-                  const content = column.cell(row);
-                  return index === 0 ? (
-                    <th key={column.key} scope="row" class={classes(column)}>
-                      {detail ? (
-                        <button type="button" class="expand" aria-expanded={expanded} onClick={() => toggle(key)}>
-                          {content}
-                        </button>
-                      ) : (
-                        content
-                      )}
-                    </th>
-                  ) : (
-                    <td key={column.key} class={classes(column)}>
-                      {content}
-                    </td>
-                  );
-                })}
-              </tr>,
-              expanded && detail && (
-                <tr key={`${key}-detail`} class="detail">
-                  <td colSpan={columns.length}>
-                    <div class="detail-body">{detail(row)}</div>
-                  </td>
-                </tr>
-              ),
-            ];
-          })}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function classes<R>(column: Column<R>): string {
-  return [column.number && 'number', column.show === 'wide' && 'wide', column.grow && 'grow'].filter(Boolean).join(' ');
 }
 
 /** How much of a limit is used, as a bar. */

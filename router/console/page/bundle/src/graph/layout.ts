@@ -5,8 +5,11 @@ export interface LayoutRequest {
   nodes: { id: string; width: number; height: number }[];
   /** An edge with a label has the width and height of it. */
   edges: { from: string; to: string; width: number; height: number }[];
-  /** The width of the map divided by its height, for which the layout is chosen. */
-  aspect: number;
+  /** Everything around one node: its edges are drawn, however small it becomes. */
+  layered: boolean;
+  /** The room on the map, for which the layout is chosen. */
+  width: number;
+  height: number;
 }
 
 export interface LayoutResponse {

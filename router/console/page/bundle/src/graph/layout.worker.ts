@@ -22,6 +22,9 @@ const many = 30;
 /** The least share of a part's area that its nodes take up in layers. */
 const fullEnough = 0.05;
 
+/** The smallest scale at which names can be read. */
+const readable = 0.55;
+
 addEventListener('message', (event: MessageEvent<LayoutRequest>) => {
   postMessage({ turn: event.data.turn, ...layout(event.data) });
 });
@@ -30,8 +33,13 @@ addEventListener('message', (event: MessageEvent<LayoutRequest>) => {
 function layout(request: LayoutRequest): Layout {
   const parts = components(request);
   const candidates = [true, false].map((across) => pack(parts.map((ids) => layers(request, ids, across)), request));
-  const scale = ({ width, height }: Layout) => Math.min(request.aspect / Math.max(width, 1), 1 / Math.max(height, 1));
+  const scale = (each: Layout) => scaleOf(each, request);
   return candidates.reduce((best, each) => (scale(each) > scale(best) * 1.1 ? each : best));
+}
+
+/** The scale at which something fits the map. */
+function scaleOf({ width, height }: { width: number; height: number }, room: { width: number; height: number }): number {
+  return Math.min(room.width / Math.max(width, 1), room.height / Math.max(height, 1));
 }
 
 /** The connected components, as sets of node IDs. */
@@ -58,7 +66,8 @@ function components({ nodes, edges }: LayoutRequest): Set<string>[] {
   return found;
 }
 
-function layers({ nodes, edges, aspect }: LayoutRequest, ids: Set<string>, across: boolean): Part {
+function layers(request: LayoutRequest, ids: Set<string>, across: boolean): Part {
+  const { nodes, edges } = request;
   const graph = new dagre.graphlib.Graph({ multigraph: true });
   graph.setGraph({ rankdir: across ? 'LR' : 'TB', nodesep: 14, edgesep: 8, ranksep: across ? 56 : 40, ranker: ids.size > 60 ? 'longest-path' : 'network-simplex' });
   for (const node of nodes) {
@@ -87,16 +96,18 @@ function layers({ nodes, edges, aspect }: LayoutRequest, ids: Set<string>, acros
       part.height = Math.max(part.height, point.y);
     }
   }
-  return ids.size > many && covered < fullEnough * part.width * part.height ? grid({ nodes, aspect }, ids) : part;
+  if (ids.size <= many || request.layered) return part;
+  const far = covered < fullEnough * part.width * part.height;
+  return far || scaleOf(part, request) < readable ? grid(request, ids) : part;
 }
 
-/** Rows of nodes without edges, for a part that has so many of them that its nodes would be far from each other. */
-function grid({ nodes, aspect }: Pick<LayoutRequest, 'nodes' | 'aspect'>, ids: Set<string>): Part {
+/** Rows of nodes without edges, for a part with so many of them that its nodes would be far from each other, or too small. */
+function grid({ nodes, width: roomX, height: roomY }: LayoutRequest, ids: Set<string>): Part {
   const part: Part = { width: 0, height: 0, nodes: new Map(), edges: new Map(), sparse: true };
   const own = nodes.filter((node) => ids.has(node.id)).sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }));
   const width = Math.max(...own.map((node) => node.width)) + 14;
   const height = Math.max(...own.map((node) => node.height)) + 14;
-  const columns = Math.max(1, Math.round(Math.sqrt((own.length * height * aspect) / width)));
+  const columns = Math.max(1, Math.round(Math.sqrt((own.length * height * roomX) / (width * roomY))));
   for (const [index, node] of own.entries()) {
     const at = { x: (index % columns) * width, y: Math.floor(index / columns) * height };
     part.nodes.set(node.id, at);
@@ -120,7 +131,7 @@ function anchored(points: Point[], from: Point & { width: number; height: number
 /** Places the parts in rows, the highest first, within the width that gives the wanted aspect. */
 function pack(parts: Part[], request: LayoutRequest): Layout {
   const area = parts.reduce((sum, part) => sum + (part.width + gap) * (part.height + gap), 0);
-  const limit = Math.max(Math.sqrt(area * request.aspect), ...parts.map((part) => part.width));
+  const limit = Math.max(Math.sqrt((area * request.width) / request.height), ...parts.map((part) => part.width));
   const out: Layout = { sparse: parts.some((part) => part.sparse), width: 0, height: 0, nodes: {}, edges: request.edges.map(() => ({ points: [], label: { x: 0, y: 0 }, across: true })) };
   let x = 0;
   let y = 0;

@@ -13,11 +13,19 @@ interface View {
 /** About the width of a label of the map, in pixels. */
 const labelWidth = (label: string) => label.length * 6.6 + 14;
 
-const smallest = 0.15;
+const smallest = 0.1;
 const largest = 2;
 
+/** Around what the map shows, in CSS pixels, and below it for the buttons. */
+const margin = 20;
+const tools = 40;
+
+/** The part of the map that nothing covers. */
+const roomOf = ({ width, height }: { width: number; height: number }) =>
+  width === 0 || height === 0 ? { width: 0, height: 0 } : { width: Math.max(40, width - 2 * margin), height: Math.max(40, height - 2 * margin - tools) };
+
 /** The worker's layout of a picture, or undefined while it is being made. */
-function useLayout(picture: Picture, aspect: number): LayoutResponse | undefined {
+function useLayout(picture: Picture, room: { width: number; height: number }): LayoutResponse | undefined {
   const worker = useRef<Worker | undefined>(undefined);
   const turn = useRef(0);
   const [layout, setLayout] = useState<LayoutResponse>();
@@ -28,21 +36,23 @@ function useLayout(picture: Picture, aspect: number): LayoutResponse | undefined
     };
     return () => worker.current?.terminate();
   }, []);
+  const sized = room.width > 0;
   useEffect(() => {
     turn.current++;
     setLayout(undefined);
-    const request: LayoutRequest = { turn: turn.current, nodes: picture.nodes, edges: picture.edges.map(({ from, to, label }) => ({ from, to, width: label ? labelWidth(label) : 0, height: label ? 20 : 0 })), aspect };
+    if (!sized) return;
+    const request: LayoutRequest = { turn: turn.current, nodes: picture.nodes, edges: picture.edges.map(({ from, to, label }) => ({ from, to, width: label ? labelWidth(label) : 0, height: label ? 20 : 0 })), layered: picture.focus !== undefined, ...room };
     worker.current?.postMessage(request);
-    // The aspect matters only when a new picture is laid out.
-  }, [picture]);
+    // The room matters only when a new picture is laid out.
+  }, [picture, sized]);
   return layout && layout.turn === turn.current ? layout : undefined;
 }
 
 /** Draws a picture of the graph that can be moved and zoomed by mouse, touch and keyboard. */
 export function GraphMap({ picture, label, node }: { picture: Picture; label: string; node: (id: string) => ComponentChildren }) {
   const [attach, size] = useSize<HTMLDivElement>();
-  const aspect = size.height > 0 ? size.width / size.height : 1.6;
-  const layout = useLayout(picture, aspect);
+  const room = roomOf(size);
+  const layout = useLayout(picture, room);
   const [view, setView] = useState<View>({ x: 0, y: 0, scale: 1 });
   const frame = useRef<HTMLDivElement | null>(null);
 
@@ -54,23 +64,12 @@ export function GraphMap({ picture, label, node }: { picture: Picture; label: st
     [attach],
   );
 
+  // Everything, in the middle of the room.
   const fit = useCallback(() => {
-    if (!layout || size.width === 0 || picture.nodes.length === 0) return;
-    const margin = 24;
-    const whole = Math.min((size.width - 2 * margin) / layout.width, (size.height - 2 * margin) / layout.height, 1.25);
-    // Smaller names cannot be read: show the start, or the type in focus, instead of everything.
-    const scale = Math.max(whole, 0.7);
-    const focus = picture.focus ? layout.nodes[picture.focus] : undefined;
-    const start = (extent: number, room: number, at: number | undefined) => {
-      if (extent * scale <= room - 2 * margin + 1) return (room - extent * scale) / 2;
-      return focus ? Math.min(margin, room / 2 - (at ?? 0) * scale) : margin - (at ?? 0) * scale;
-    };
-    // A corner may be empty: start with the node next to it.
-    const first = focus ? { x: focus.x + 140, y: focus.y + 120 } : Object.values(layout.nodes).reduce((best, each) => (each.x + each.y < best.x + best.y ? each : best));
-    const left = start(layout.width, size.width, first.x);
-    const top = start(layout.height, size.height, first.y);
-    setView({ x: left, y: top, scale });
-  }, [layout, size.width, size.height, picture]);
+    if (!layout || room.width === 0 || picture.nodes.length === 0) return;
+    const scale = Math.min(room.width / layout.width, room.height / layout.height, 1.25);
+    setView({ scale, x: margin + (room.width - layout.width * scale) / 2, y: margin + (room.height - layout.height * scale) / 2 });
+  }, [layout, room.width, room.height, picture]);
   useLayoutEffect(fit, [fit]);
 
   const zoom = useCallback((factor: number, at?: { x: number; y: number }) => {

@@ -1,12 +1,16 @@
-import { useState } from 'preact/hooks';
-import type { Info, Trace } from '../api';
-import { clientName, count, duration, moment, operationName } from '../format';
+import { useEffect, useState } from 'preact/hooks';
+import { call, Failure, type Graph, type Info, type PlanResult, type Trace } from '../api';
+import { clientName, count, duration, operationName } from '../format';
 import { useApi } from '../hooks';
 import { Code } from '../plan/code';
 import { Costs } from '../plan/cost';
+import { placeholders } from '../plan/placeholders';
 import { PlanTree } from '../plan/tree';
+import { Queries } from '../plan/queries';
 import { Waterfall } from '../plan/waterfall';
-import { Badge, Empty, Figure, Loaded, TabPanel, Tabs } from '../ui';
+import { Why } from '../plan/why';
+import { Badge, Empty, Figure, Loaded, Loading, TabPanel, Tabs, When } from '../ui';
+import { OpenTrace } from './open';
 
 /** One request: its waterfall, plan, cost, limits and errors. */
 export function TraceView({ id, info }: { id: string; info: Info }) {
@@ -17,6 +21,7 @@ export function TraceView({ id, info }: { id: string; info: Info }) {
         <Empty title="There is no trace with this ID.">
           The router keeps a sample of ordinary requests and drops the oldest traces. It may also have restarted since. <a href="#/operation">Recent traces</a>
         </Empty>
+        <OpenTrace />
       </div>
     );
   }
@@ -27,7 +32,7 @@ export function TraceView({ id, info }: { id: string; info: Info }) {
   );
 }
 
-type Tab = 'plan' | 'operation' | 'limits';
+type Tab = 'plan' | 'why' | 'queries' | 'operation' | 'limits';
 
 function Details({ trace, info }: { trace: Trace; info: Info }) {
   const [tab, setTab] = useState<Tab>('plan');
@@ -50,7 +55,7 @@ function Details({ trace, info }: { trace: Trace; info: Info }) {
           <Figure label="Fetches" value={count(trace.fetches?.length ?? 0)} />
           <Figure label="Errors" value={count(errors.length)} tone={errors.length > 0 ? 'bad' : undefined} />
           <Figure label="Client" value={clientName(trace.client)} />
-          <Figure label="Time" value={moment(trace.time)} detail={trace.carrier} />
+          <Figure label="Time" value={<When time={trace.time} both />} detail={trace.carrier} />
         </dl>
         <p class="muted id-line">
           Trace <code>{trace.id}</code>
@@ -73,12 +78,16 @@ function Details({ trace, info }: { trace: Trace; info: Info }) {
           choose={setTab}
           tabs={[
             { key: 'plan', label: 'Plan' },
+            { key: 'why', label: 'Why this plan' },
+            { key: 'queries', label: 'Subgraph queries' },
             { key: 'operation', label: 'Operation' },
             { key: 'limits', label: 'Cost and limits' },
           ]}
         />
         <TabPanel tab={tab}>
-          {tab === 'plan' && (trace.plan ? <PlanTree plan={trace.plan} /> : <p class="muted">The request ended before it had a plan.</p>)}
+          {tab === 'plan' && (trace.plan ? <PlanTree plan={trace.plan} /> : <p class="muted">{trace.plan_error ? `There is no plan: ${trace.plan_error}.` : 'The request ended before it had a plan.'}</p>)}
+          {tab === 'why' && (trace.plan ? <WhyThen trace={trace} dev={info.dev} /> : <p class="muted">The request has no plan.</p>)}
+          {tab === 'queries' && <Queries queries={queriesOf(trace)} />}
           {tab === 'operation' && (
             <>
               <Code text={trace.operation.document} label="document" />
@@ -98,4 +107,36 @@ function Details({ trace, info }: { trace: Trace; info: Info }) {
       </section>
     </div>
   );
+}
+
+/** The queries that were sent, and those of the plan for fetches that sent none. */
+function queriesOf(trace: Trace): { fetch: number; subgraph: string; query: string }[] {
+  const sent = new Map((trace.fetches ?? []).map((each) => [each.id, each.query]));
+  const planned = (trace.plan?.fetches ?? []).map((each) => ({ fetch: each.id, subgraph: each.subgraph, query: sent.get(each.id) || each.query || '' }));
+  return planned.filter((each) => each.query !== '');
+}
+
+function problemOf(cause: Error): string {
+  const body = cause instanceof Failure ? (cause.body as { errors?: { message: string }[] } | undefined) : undefined;
+  return body?.errors?.[0]?.message ?? cause.message;
+}
+
+/** Explains the plan of a trace. The router plans the operation for it again. */
+function WhyThen({ trace, dev }: { trace: Trace; dev: boolean }) {
+  const [state, setState] = useState<{ explanation?: PlanResult['explanation']; problem?: string }>({});
+  useEffect(() => {
+    const abort = new AbortController();
+    const explain = async () => {
+      const variables = dev ? (trace.operation.variables ?? {}) : placeholders(trace.operation.document, await call<Graph>('/graph', { signal: abort.signal }));
+      const body = { query: trace.operation.document, variables, operation_name: trace.operation.name, explain: true };
+      return call<PlanResult>('/plan', { method: 'POST', body, signal: abort.signal });
+    };
+    explain().then(
+      ({ explanation }) => setState({ explanation }),
+      (cause: Error) => !abort.signal.aborted && setState({ problem: problemOf(cause) }),
+    );
+    return () => abort.abort();
+  }, [trace.id]);
+  if (state.problem !== undefined) return <p class="notice bad">The router cannot explain the plan: {state.problem}</p>;
+  return state.explanation === undefined ? <Loading what="the explanation" /> : <Why explanation={state.explanation} />;
 }

@@ -1,10 +1,11 @@
 import type { TraceSummary } from '../api';
-import { ago, clientName, count, duration, operationName } from '../format';
+import { clientName, count, duration, operationName } from '../format';
 import { type Resource, route } from '../hooks';
-import { Badge, Empty, Loaded, Table } from '../ui';
+import { Table } from '../table';
+import { Badge, Empty, Loaded, When } from '../ui';
 
 /** A table of traces, each a link to its waterfall. */
-export function TraceTable({ of }: { of: Resource<{ traces: TraceSummary[] | null }> }) {
+export function TraceTable({ of, none = 'No traces yet.' }: { of: Resource<{ traces: TraceSummary[] | null }>; none?: string }) {
   return (
     <Loaded of={of} what="the traces">
       {({ traces }) => (
@@ -13,7 +14,7 @@ export function TraceTable({ of }: { of: Resource<{ traces: TraceSummary[] | nul
           quiet
           rows={traces ?? []}
           id={(trace) => trace.id}
-          empty={<Empty title="No traces yet.">The router keeps a sample of requests, and all that are slow or fail, within its bounds.</Empty>}
+          empty={<Empty title={none}>The router keeps a sample of requests, and all that are slow or fail, within its bounds.</Empty>}
           columns={[
             {
               key: 'operation',
@@ -26,11 +27,11 @@ export function TraceTable({ of }: { of: Resource<{ traces: TraceSummary[] | nul
               ),
               by: (trace) => trace.operation.name,
             },
-            { key: 'outcome', label: 'Outcome', cell: (trace) => (trace.errors?.[0] ? <Badge tone="bad">{trace.errors[0].code || 'error'}</Badge> : <span class="muted">{trace.status || 'ok'}</span>) },
+            { key: 'outcome', label: 'Outcome', cell: (trace) => (trace.errors?.[0] ? <Badge tone="bad" title={trace.errors[0].code}>{trace.errors[0].code || 'error'}</Badge> : <span class="muted">{trace.status || 'ok'}</span>) },
             { key: 'duration', label: 'Duration', number: true, cell: (trace) => duration(trace.duration), by: (trace) => trace.duration },
-            { key: 'fetches', label: 'Fetches', number: true, show: 'wide', cell: (trace) => count(trace.fetches), by: (trace) => trace.fetches },
-            { key: 'client', label: 'Client', show: 'wide', cell: (trace) => clientName(trace.client), by: (trace) => trace.client.name },
-            { key: 'time', label: 'When', number: true, cell: (trace) => <time dateTime={trace.time}>{ago(trace.time)}</time>, by: (trace) => trace.time },
+            { key: 'fetches', label: 'Fetches', number: true, cell: (trace) => count(trace.fetches), by: (trace) => trace.fetches },
+            { key: 'client', label: 'Client', cell: (trace) => clientName(trace.client), by: (trace) => trace.client.name },
+            { key: 'time', label: 'When', number: true, cell: (trace) => <When time={trace.time} />, by: (trace) => trace.time },
           ]}
         />
       )}

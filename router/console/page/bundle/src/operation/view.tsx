@@ -3,10 +3,12 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { call, Failure, type Info, type OperationRow, type Operations, type PlanResult, type TraceSummary } from '../api';
 import { count, duration, operationName } from '../format';
 import { useApi, useStored } from '../hooks';
-import { Code, pretty } from '../plan/code';
+import { pretty } from '../plan/code';
 import { Costs } from '../plan/cost';
+import { Queries } from '../plan/queries';
 import { PlanTree, depthsOf } from '../plan/tree';
-import { Empty, Figure, Subgraph, TabPanel, Tabs } from '../ui';
+import { Empty, Figure, TabPanel, Tabs } from '../ui';
+import { OpenTrace } from './open';
 import { parseHeaders, type Run, RunPanel, run } from './run';
 import { TraceView } from './trace';
 import { TraceTable } from './traces';
@@ -259,22 +261,6 @@ function Result({ result }: { result: PlanResult }) {
   );
 }
 
-function Queries({ queries }: { queries: { fetch: number; subgraph: string; query: string }[] }) {
-  return (
-    <ul class="plain queries">
-      {queries.map((each) => (
-        <li key={each.fetch}>
-          <p class="row">
-            <span class="id">{each.fetch}</span>
-            <Subgraph name={each.subgraph} link />
-          </p>
-          <Code text={each.query} label={`query of fetch ${each.fetch}`} />
-        </li>
-      ))}
-    </ul>
-  );
-}
-
 type Outcomes = 'any' | 'slow' | 'error';
 
 function Recent() {
@@ -292,7 +278,8 @@ function Recent() {
           ))}
         </div>
       </div>
-      <TraceTable of={traces} />
+      <OpenTrace />
+      <TraceTable key={outcome} of={traces} />
     </section>
   );
 }

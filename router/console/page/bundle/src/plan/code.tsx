@@ -10,8 +10,9 @@ export function pretty(document: string): string {
   }
 }
 
-const token = /(#[^\n]*)|("""[\s\S]*?"""|"(?:\\.|[^"\\\n])*")|(\$\w+)|(@\w+)|\b(query|mutation|subscription|fragment|on|true|false|null)\b|(-?\d+(?:\.\d+)?)|([A-Z]\w*)|(\w+)(?=\s*:)/g;
-const classes = ['comment', 'string', 'variable', 'directive', 'keyword', 'number', 'type', 'argument'];
+/** The tokens with a color. The last alternative takes the rest of the names, as a whole and without one. */
+const token = /(#[^\n]*)|("""[\s\S]*?"""|"(?:\\.|[^"\\\n])*")|(\$\w+)|(@\w+)|\b(query|mutation|subscription|fragment|on|true|false|null)\b(?!\s*:)|(-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\b|\b(\w+)(?=\s*:)|\b([A-Z]\w*)|\w+/g;
+const classes = ['comment', 'string', 'variable', 'directive', 'keyword', 'number', 'argument', 'type'];
 
 /** GraphQL with its tokens marked. */
 export function Code({ text, label }: { text: string; label: string }) {
@@ -22,7 +23,7 @@ export function Code({ text, label }: { text: string; label: string }) {
     for (const match of laidOut.matchAll(token)) {
       if (match.index > end) out.push(laidOut.slice(end, match.index));
       const group = match.slice(1).findIndex((each) => each !== undefined);
-      out.push(<span class={`t-${classes[group]}`}>{match[0]}</span>);
+      out.push(group < 0 ? match[0] : <span class={`t-${classes[group]}`}>{match[0]}</span>);
       end = match.index + match[0].length;
     }
     out.push(laidOut.slice(end));

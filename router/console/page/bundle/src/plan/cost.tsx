@@ -1,5 +1,6 @@
 import type { Cost, Limit } from '../api';
 import { count, percent, words } from '../format';
+import { Table } from '../table';
 import { Badge, Meter } from '../ui';
 
 /** Estimated and actual cost, and how near the operation came to each limit. */
@@ -16,7 +17,7 @@ export function Costs({ cost, limits }: { cost: Cost | null; limits: Limit[] | n
           {cost.actual != null && (
             <div class="figure">
               <dt>Actual cost</dt>
-              <dd>
+              <dd class={cost.actual > cost.estimated ? 'warn' : ''}>
                 {count(cost.actual)}
                 {cost.estimated > 0 && <small>{percent(cost.actual / cost.estimated)} of the estimate</small>}
               </dd>
@@ -28,32 +29,27 @@ export function Costs({ cost, limits }: { cost: Cost | null; limits: Limit[] | n
           </div>
         </dl>
       )}
+      {cost && cost.estimated !== null && (
+        <p class="muted">
+          The estimate is made before the operation runs, and compared with the most allowed. The actual cost is that of the objects in the response.
+          {cost.actual != null && cost.actual > cost.estimated && ' It is above the estimate: a list was longer than @listSize or the default says.'}
+        </p>
+      )}
       {sorted.length > 0 && (
-        <table class="limits">
-          <caption>Limits, the nearest first</caption>
-          <thead>
-            <tr>
-              <th scope="col">Limit</th>
-              <th scope="col" class="number">Used</th>
-              <th scope="col" class="number">Allowed</th>
-              <th scope="col">Share</th>
-            </tr>
-          </thead>
-          <tbody>
-            {sorted.map((each) => (
-              <tr key={each.name}>
-                <th scope="row">
-                  {words(each.name)} {each.used / each.limit >= 0.8 && <Badge tone={each.used >= each.limit ? 'bad' : 'warn'}>{each.used >= each.limit ? 'reached' : 'near'}</Badge>}
-                </th>
-                <td class="number">{count(each.used)}</td>
-                <td class="number">{count(each.limit)}</td>
-                <td>
-                  <Meter used={each.used} limit={each.limit} label={words(each.name)} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <div class="limits">
+        <Table<Limit>
+          caption="Limits, the nearest first"
+          rows={sorted}
+          id={(each) => each.name}
+          empty={null}
+          columns={[
+            { key: 'name', label: 'Limit', grow: true, cell: (each) => <>{words(each.name)} {each.used / each.limit >= 0.8 && <Badge tone={each.used >= each.limit ? 'bad' : 'warn'}>{each.used >= each.limit ? 'reached' : 'near'}</Badge>}</> },
+            { key: 'used', label: 'Used', number: true, cell: (each) => count(each.used) },
+            { key: 'allowed', label: 'Allowed', number: true, cell: (each) => count(each.limit) },
+            { key: 'share', label: 'Share', cell: (each) => <Meter used={each.used} limit={each.limit} label={words(each.name)} /> },
+          ]}
+        />
+        </div>
       )}
       {cost?.estimated == null && sorted.length === 0 && <p class="muted">No cost limit and no other limit is configured.</p>}
     </div>

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Trace, TraceFetch } from '../api';
-import { bytes, count, duration } from '../format';
+import { bytes, count, duration, plural } from '../format';
 import { Badge, Subgraph, swatch, type Tone } from '../ui';
 import { Code } from './code';
 
@@ -74,7 +74,7 @@ function FetchRow({ fetch, total }: { fetch: TraceFetch; total: number }) {
         </span>
         <span role="cell" class="w-result">
           <b>{duration(fetch.duration)}</b>
-          {fetch.representations > 0 && <span title="Entities found, in the cache or by the subgraph, of those asked for">{`${count(Math.min(fetch.representations, fetch.entities + fetch.found))}/${count(fetch.representations)} entities`}</span>}
+          {fetch.representations > 0 && <span title="The entities that the fetch needs, and how many of them the cache had">{entities(fetch)}</span>}
           {fetch.received > 0 && <span title="Received">{bytes(fetch.received)}</span>}
           {outcome && (
             <Badge tone={outcome.tone} title={outcome.title}>
@@ -100,10 +100,12 @@ function FetchRow({ fetch, total }: { fetch: TraceFetch; total: number }) {
               <dd>{bytes(fetch.received)}</dd>
               {fetch.representations > 0 && (
                 <>
-                  <dt>Representations</dt>
+                  <dt>Entities needed</dt>
                   <dd>{count(fetch.representations)}</dd>
                   <dt>From the cache</dt>
                   <dd>{count(fetch.found)}</dd>
+                  <dt>Requested from the subgraph</dt>
+                  <dd>{count(fetch.entities)}</dd>
                 </>
               )}
             </dl>
@@ -113,6 +115,12 @@ function FetchRow({ fetch, total }: { fetch: TraceFetch; total: number }) {
       )}
     </>
   );
+}
+
+/** The entities of a fetch, such as "12 entities, 11 cached". */
+function entities(fetch: TraceFetch): string {
+  const all = plural(fetch.representations, 'entity', 'entities');
+  return fetch.outcome === 'none' || fetch.outcome === 'shared' ? all : `${all}, ${fetch.found === fetch.representations ? 'all' : count(fetch.found)} cached`;
 }
 
 function Bar({ start, length, total, kind }: { start: number; length: number; total: number; kind: string }) {

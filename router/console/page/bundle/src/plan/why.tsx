@@ -33,7 +33,7 @@ export function Why({ explanation }: { explanation: PlanResult['explanation'] })
       )}
       {(explanation.stages ?? []).length > 0 && (
         <dl class="inline">
-          {explanation.stages?.map((stage) => [<dt>{words(stage.name)}</dt>, <dd>{duration(stage.duration)}</dd>])}
+          {explanation.stages?.map((stage) => [<dt key={`${stage.name} name`}>{words(stage.name)}</dt>, <dd key={stage.name}>{duration(stage.duration)}</dd>])}
         </dl>
       )}
     </div>

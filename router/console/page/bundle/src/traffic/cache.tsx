@@ -1,6 +1,8 @@
+import { useMemo } from 'preact/hooks';
 import type { Caches, EntityCache, MemoryCache } from '../api';
-import { ago, bytes, count, percent, words } from '../format';
-import { Empty, Figure, Meter, Subgraph, Table } from '../ui';
+import { bytes, count, percent, words } from '../format';
+import { Table } from '../table';
+import { Empty, Figure, Meter, Subgraph, When } from '../ui';
 
 const share = (hits: number, misses: number) => (hits + misses > 0 ? hits / (hits + misses) : null);
 
@@ -22,10 +24,11 @@ export function CacheTables({ data }: { data: Caches }) {
           { key: 'name', label: 'Cache', grow: true, by: (row) => row.name, cell: (row) => words(row.name) },
           { key: 'rate', label: 'Hit rate', number: true, by: (row) => share(row.hits, row.misses), cell: (row) => percent(share(row.hits, row.misses)) },
           { key: 'entries', label: 'Entries', number: true, by: (row) => row.entries, cell: (row) => count(row.entries) },
-          { key: 'bytes', label: 'Size', number: true, show: 'wide', by: (row) => row.bytes, cell: (row) => `${bytes(row.bytes)} of ${bytes(row.max_bytes)}` },
+          { key: 'bytes', label: 'Size', number: true, by: (row) => row.bytes, cell: (row) => `${bytes(row.bytes)} of ${bytes(row.max_bytes)}` },
           { key: 'used', label: 'Used', cell: (row) => <Meter used={row.bytes} limit={row.max_bytes} label={words(row.name)} /> },
         ]}
       />
+      {entity?.enabled && <Invalidations of={entity} />}
     </div>
   );
 }
@@ -50,22 +53,71 @@ function Entities({ cache }: { cache: EntityCache }) {
           { key: 'subgraph', label: 'Subgraph', by: (row) => row.subgraph, cell: (row) => <Subgraph name={row.subgraph} link /> },
           { key: 'rate', label: 'Hit rate', number: true, by: (row) => share(row.hits, row.misses), cell: (row) => percent(share(row.hits, row.misses)) },
           { key: 'hits', label: 'Hits', number: true, by: (row) => row.hits, cell: (row) => count(row.hits) },
-          { key: 'misses', label: 'Misses', number: true, show: 'wide', by: (row) => row.misses, cell: (row) => count(row.misses) },
-        ]}
-      />
-      <Table
-        caption="Latest invalidations"
-        rows={(cache.invalidations ?? []).map((row, index) => ({ ...row, index }))}
-        id={(row) => `${row.time} ${row.index}`}
-        empty={<Empty title="Nothing has been invalidated." />}
-        columns={[
-          { key: 'what', label: 'What', grow: true, cell: (row) => [row.type ?? row.subgraph ?? 'everything', row.key].filter(Boolean).join(' ') },
-          { key: 'subgraph', label: 'Subgraph', show: 'wide', cell: (row) => (row.subgraph ? <Subgraph name={row.subgraph} /> : '–') },
-          { key: 'reason', label: 'Reason', cell: (row) => row.reason },
-          { key: 'count', label: 'Count', number: true, show: 'wide', cell: (row) => count(row.count) },
-          { key: 'time', label: 'When', number: true, cell: (row) => <time dateTime={row.time}>{ago(row.time)}</time> },
+          { key: 'misses', label: 'Misses', number: true, by: (row) => row.misses, cell: (row) => count(row.misses) },
         ]}
       />
     </>
+  );
+}
+
+type Invalidation = NonNullable<EntityCache['invalidations']>[number];
+
+/** Invalidations with the same reason, one right after the other. */
+interface Batch {
+  id: string;
+  reason: string;
+  time: string;
+  entries: Invalidation[];
+}
+
+/** The longest time between two invalidations of a batch, in milliseconds. */
+const together = 1000;
+
+/** The newest batch is the first. */
+function batches(list: Invalidation[]): Batch[] {
+  const found: Batch[] = [];
+  for (const each of [...list].sort((a, b) => Date.parse(a.time) - Date.parse(b.time))) {
+    const last = found.at(-1);
+    if (last && last.reason === each.reason && Date.parse(each.time) - Date.parse(last.time) <= together) {
+      last.entries.push(each);
+      last.time = each.time;
+    } else found.push({ id: `${each.time} ${each.reason} ${each.type} ${each.key}`, reason: each.reason, time: each.time, entries: [each] });
+  }
+  return found.reverse();
+}
+
+const nameOf = (each: Invalidation): string => [each.type ?? each.subgraph ?? 'everything', each.key].filter(Boolean).join(' ');
+
+/** The first names, and how many more there are. */
+function some(names: string[]): string {
+  const different = [...new Set(names)];
+  return different.slice(0, 3).join(', ') + (different.length > 3 ? ` and ${count(different.length - 3)} more` : '');
+}
+
+function Invalidations({ of }: { of: EntityCache }) {
+  const rows = useMemo(() => batches(of.invalidations ?? []), [of.invalidations]);
+  return (
+    <Table<Batch>
+      caption="Latest invalidations"
+      tall
+      rows={rows}
+      id={(row) => row.id}
+      empty={<Empty title="Nothing has been invalidated." />}
+      detail={(row) => (
+        <ul class="plain">
+          {row.entries.map((each, index) => (
+            <li key={index} class="row">
+              <code>{nameOf(each)}</code> {each.subgraph && <Subgraph name={each.subgraph} />} <span class="muted">{`${count(each.count)} removed`}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      columns={[
+        { key: 'what', label: 'What', grow: true, cell: (row) => some(row.entries.map(nameOf)) },
+        { key: 'reason', label: 'Reason', cell: (row) => row.reason },
+        { key: 'count', label: 'Count', number: true, cell: (row) => count(row.entries.reduce((sum, each) => sum + each.count, 0)) },
+        { key: 'time', label: 'When', number: true, cell: (row) => <When time={row.time} /> },
+      ]}
+    />
   );
 }

@@ -20,6 +20,9 @@ interface Props {
   top?: number;
 }
 
+/** The steps between the times of the axis, in seconds. */
+const steps = [1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600];
+
 /** The height of a chart of this width, in CSS pixels. */
 const heightOf = (width: number) => Math.round(Math.min(190, Math.max(130, width / 4)));
 
@@ -112,7 +115,7 @@ function options(target: HTMLElement, width: number, series: Series[], format: P
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'traffic' }, points: { size: 6 } },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, top ?? (max > 0 ? max * 1.1 : 1)] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 72, size: 28, gap: 9, values: (_, ticks) => ticks.map((tick) => clock(tick).slice(0, tick % 60 === 0 ? 5 : 8)) },
+      { ...axis, grid: { show: false }, space: 64, incrs: steps, size: 28, gap: 9, values: (_, ticks) => ticks.map((tick) => clock(tick).slice(0, tick % 60 === 0 ? 5 : 8)) },
       { ...axis, grid: { stroke: color('--line'), width: 1 }, space: 30, size: 62, values: (_, ticks) => ticks.map((tick) => format(tick)) },
     ],
     series: [

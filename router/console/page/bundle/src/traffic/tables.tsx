@@ -1,19 +1,26 @@
 import type { ClientRow, ErrorRow, LimitRow, OperationRow, Operations, Replicas, SubgraphState, Subscriptions } from '../api';
-import { ago, bytes, clientName, count, decimal, duration, operationName, percent, plural, rate, words } from '../format';
+import { bytes, clientName, count, decimal, duration, operationName, percent, plural, rate, words } from '../format';
 import { Health } from '../graph/health';
 import { route } from '../hooks';
 import { Code } from '../plan/code';
-import { Badge, Empty, Figure, Meter, Subgraph, Table } from '../ui';
+import { type Column, Table } from '../table';
+import { Badge, Empty, Figure, Meter, Subgraph, When } from '../ui';
+
+/** A column of figures that only newer routers have. */
+function known<R>(rows: R[], column: Column<R>): Column<R>[] {
+  return rows.some((row) => column.by?.(row) !== undefined) ? [column] : [];
+}
 
 const errorShare = (share: number) => <span class={share > 0 ? 'bad-text' : 'muted'}>{percent(share)}</span>;
 
 export function OperationTable({ data }: { data: Operations }) {
+  const rows = data.operations ?? [];
   return (
-    <>
       <Table<OperationRow>
         caption="Operations"
         quiet
-        rows={data.operations ?? []}
+        rows={rows}
+        foot={data.other?.requests > 0 && `${plural(data.other.requests, 'request')} of operations that are not listed.`}
         id={(row) => `${row.hash} ${row.name}`}
         sort="rate"
         empty={<Empty title="No operations in this window." />}
@@ -36,24 +43,32 @@ export function OperationTable({ data }: { data: Operations }) {
           },
           { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
           { key: 'errors', label: 'Errors', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate) },
-          { key: 'p50', label: 'p50', number: true, show: 'wide', by: (row) => row.p50, cell: (row) => duration(row.p50) },
+          { key: 'p50', label: 'p50', number: true, by: (row) => row.p50, cell: (row) => duration(row.p50) },
           { key: 'p95', label: 'p95', number: true, by: (row) => row.p95, cell: (row) => duration(row.p95) },
-          { key: 'p99', label: 'p99', number: true, show: 'wide', by: (row) => row.p99, cell: (row) => duration(row.p99) },
-          { key: 'time', label: 'Total time', number: true, show: 'wide', by: (row) => row.total_time, cell: (row) => duration(row.total_time) },
-          { key: 'fetches', label: 'Fetches', number: true, show: 'wide', by: (row) => row.fetches_per_request, cell: (row) => decimal(row.fetches_per_request) },
-          { key: 'cache', label: 'Cache hits', number: true, show: 'wide', by: (row) => row.cache_hit_rate, cell: (row) => percent(row.cache_hit_rate) },
-          { key: 'cost', label: 'Cost', number: true, show: 'wide', by: (row) => row.cost?.estimated ?? null, cell: (row) => costOf(row) },
+          { key: 'p99', label: 'p99', number: true, by: (row) => row.p99, cell: (row) => duration(row.p99) },
+          ...known(rows, { key: 'flight', label: 'In flight', number: true, by: (row) => row.in_flight as number, cell: (row) => count(row.in_flight) }),
+          { key: 'time', label: 'Total time', number: true, by: (row) => row.total_time, cell: (row) => duration(row.total_time) },
+          { key: 'fetches', label: 'Fetches', number: true, by: (row) => row.fetches_per_request, cell: (row) => decimal(row.fetches_per_request) },
+          { key: 'cache', label: 'Cache hits', number: true, by: (row) => row.cache_hit_rate, cell: (row) => percent(row.cache_hit_rate) },
+          { key: 'cost', label: 'Cost', title: 'Of the latest request: the objects in the response, and the estimate before', number: true, by: (row) => row.cost?.estimated ?? null, cell: (row) => <Cost cost={row.cost} /> },
         ]}
       />
-      {data.other?.requests > 0 && <p class="muted">{`${plural(data.other.requests, 'request')} of operations that are not listed.`}</p>}
-    </>
   );
 }
 
-/** The actual of the estimated cost, as far as they are known. */
-function costOf({ cost }: OperationRow): string {
-  if (cost?.estimated == null) return '–';
-  return cost.actual == null ? decimal(cost.estimated) : `${decimal(cost.actual)} of ${decimal(cost.estimated)}`;
+/** The actual and the estimated cost, as far as they are known. */
+function Cost({ cost }: Pick<OperationRow, 'cost'>) {
+  if (cost?.estimated == null) return <>–</>;
+  const estimate = `est. ${decimal(cost.estimated)}`;
+  if (cost.actual == null) return <>{estimate}</>;
+  const above = cost.actual > cost.estimated;
+  return (
+    <span class={above ? 'warn-text' : ''} title={above ? 'The response cost more than was estimated.' : undefined}>
+      {decimal(cost.actual)} of {estimate}
+      {above && <span class="hidden">, more than estimated</span>}
+      {above && <span aria-hidden="true"> ▲</span>}
+    </span>
+  );
 }
 
 function OperationDetail({ row }: { row: OperationRow }) {
@@ -72,7 +87,14 @@ function OperationDetail({ row }: { row: OperationRow }) {
         </span>
       </p>
       {(row.deprecated_fields ?? []).length > 0 && <p class="notice">Uses deprecated fields: {row.deprecated_fields?.join(', ')}.</p>}
-      <Code text={row.document} label="document" />
+      {row.cost?.estimated != null && (
+        <p class="muted">
+          Cost: an estimate of {decimal(row.cost.estimated)} before the latest request
+          {row.cost.actual != null && `, ${decimal(row.cost.actual)} by the objects in its response`}
+          {row.cost.actual != null && row.cost.actual > row.cost.estimated && '. That is more: lists were longer than @listSize or the default says'}.
+        </p>
+      )}
+      {row.document !== '' && <Code text={row.document} label="document" />}
     </>
   );
 }
@@ -88,14 +110,20 @@ export function ClientTable({ rows }: { rows: ClientRow[] }) {
       empty={<Empty title="No requests in this window.">Clients name themselves with headers; docs/console.md says which.</Empty>}
       columns={[
         { key: 'name', label: 'Client', grow: true, by: (row) => row.name, cell: (row) => <span class="ellipsis" title={clientName(row)}>{clientName(row)}</span> },
-        { key: 'requests', label: 'Requests', number: true, show: 'wide', by: (row) => row.requests, cell: (row) => count(row.requests) },
+        { key: 'requests', label: 'Requests', number: true, by: (row) => row.requests, cell: (row) => count(row.requests) },
         { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
         { key: 'errors', label: 'Errors', number: true, by: (row) => row.errors, cell: (row) => <span class={row.errors > 0 ? 'bad-text' : 'muted'}>{count(row.errors)}</span> },
+        ...known(rows, { key: 'p50', label: 'p50', number: true, by: (row) => row.p50 as number | null, cell: (row) => duration(row.p50) }),
         { key: 'p95', label: 'p95', number: true, by: (row) => row.p95, cell: (row) => duration(row.p95) },
+        ...known(rows, { key: 'p99', label: 'p99', number: true, by: (row) => row.p99 as number | null, cell: (row) => duration(row.p99) }),
+        ...known(rows, { key: 'flight', label: 'In flight', number: true, by: (row) => row.in_flight as number, cell: (row) => count(row.in_flight) }),
       ]}
     />
   );
 }
+
+/** A latency of a subgraph; there is none without requests. */
+const latency = (row: SubgraphState, seconds: number | null) => (row.requests_per_second > 0 ? seconds : null);
 
 export function SubgraphTable({ rows }: { rows: SubgraphState[] }) {
   return (
@@ -111,30 +139,33 @@ export function SubgraphTable({ rows }: { rows: SubgraphState[] }) {
         { key: 'health', label: 'Health', cell: (row) => <span title={row.error ?? ''}><Health state={row} /></span> },
         { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
         { key: 'errors', label: 'Errors', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate) },
-        { key: 'p50', label: 'p50', number: true, show: 'wide', by: (row) => row.p50, cell: (row) => duration(row.p50) },
-        { key: 'p95', label: 'p95', number: true, by: (row) => row.p95, cell: (row) => duration(row.p95) },
-        { key: 'p99', label: 'p99', number: true, show: 'wide', by: (row) => row.p99, cell: (row) => duration(row.p99) },
-        { key: 'flight', label: 'In flight', number: true, show: 'wide', by: (row) => row.in_flight, cell: (row) => count(row.in_flight) },
+        { key: 'p50', label: 'p50', number: true, by: (row) => latency(row, row.p50), cell: (row) => duration(latency(row, row.p50)) },
+        { key: 'p95', label: 'p95', number: true, by: (row) => latency(row, row.p95), cell: (row) => duration(latency(row, row.p95)) },
+        { key: 'p99', label: 'p99', number: true, by: (row) => latency(row, row.p99), cell: (row) => duration(latency(row, row.p99)) },
+        { key: 'flight', label: 'In flight', number: true, by: (row) => row.in_flight, cell: (row) => count(row.in_flight) },
+        ...known(rows, { key: 'retries', label: 'Retries', title: 'Requests that were sent again', number: true, by: (row) => row.retries as number, cell: (row) => count(row.retries) }),
+        ...known(rows, { key: 'shared', label: 'Shared', title: 'Fetches that used the response of an identical request in progress', number: true, by: (row) => row.shared as number, cell: (row) => count(row.shared) }),
+        ...known(rows, { key: 'refused', label: 'Not sent', title: 'Fetches for which nothing was sent: the circuit breaker was open, or an extension rejected the request', number: true, by: (row) => row.refused as number, cell: (row) => <span class={row.refused ? 'bad-text' : ''}>{count(row.refused)}</span> }),
       ]}
     />
   );
 }
 
-export function ErrorTable({ rows }: { rows: ErrorRow[] }) {
+export function ErrorTable({ rows, span }: { rows: ErrorRow[]; span: string }) {
   return (
     <Table<ErrorRow>
-      caption="Errors of the last hour, by code"
+      caption={`Errors of the last ${span}, by code`}
       quiet
       rows={rows}
       id={(row) => `${row.code} ${row.subgraph}`}
       sort="count"
-      empty={<Empty title="No errors in the last hour." />}
+      empty={<Empty title={`No errors in the last ${span}.`} />}
       columns={[
         { key: 'code', label: 'Code', by: (row) => row.code, cell: (row) => (row.trace ? <a href={route('operation', 'trace', row.trace)}>{row.code}</a> : row.code) },
-        { key: 'message', label: 'Latest message', grow: true, show: 'wide', cell: (row) => <span class="ellipsis" title={row.message}>{row.message}</span> },
-        { key: 'subgraph', label: 'Subgraph', show: 'wide', by: (row) => row.subgraph, cell: (row) => (row.subgraph ? <Subgraph name={row.subgraph} link /> : '–') },
+        { key: 'message', label: 'Latest message', grow: true, cell: (row) => <span class="ellipsis" title={row.message}>{row.message}</span> },
+        { key: 'subgraph', label: 'Subgraph', by: (row) => row.subgraph, cell: (row) => (row.subgraph ? <Subgraph name={row.subgraph} link /> : '–') },
         { key: 'count', label: 'Count', number: true, by: (row) => row.count, cell: (row) => count(row.count) },
-        { key: 'last', label: 'Last', number: true, by: (row) => row.last, cell: (row) => ago(row.last) },
+        { key: 'last', label: 'Last', number: true, by: (row) => row.last, cell: (row) => <When time={row.last} /> },
       ]}
     />
   );
@@ -152,7 +183,7 @@ export function LimitTable({ rows }: { rows: LimitRow[] }) {
       columns={[
         { key: 'name', label: 'Limit', grow: true, by: (row) => row.name, cell: (row) => words(row.name) },
         { key: 'hits', label: 'Refused', number: true, by: (row) => row.hits, cell: (row) => <span class={row.hits > 0 ? 'bad-text' : 'muted'}>{count(row.hits)}</span> },
-        { key: 'last', label: 'Last', number: true, show: 'wide', by: (row) => row.last, cell: (row) => ago(row.last) },
+        { key: 'last', label: 'Last', number: true, by: (row) => row.last, cell: (row) => <When time={row.last} /> },
         { key: 'highest', label: 'Highest', number: true, by: (row) => row.highest, cell: (row) => count(row.highest) },
         { key: 'configured', label: 'Allowed', number: true, by: (row) => row.configured, cell: (row) => count(row.configured) },
         { key: 'share', label: 'Nearest', by: (row) => (row.configured ? row.highest / row.configured : null), cell: (row) => (row.configured ? <Meter used={row.highest} limit={row.configured} label={words(row.name)} /> : '–') },
@@ -173,7 +204,7 @@ export function SubscriptionTables({ data }: { data: Subscriptions }) {
       <Table
         caption="Subscriptions by operation"
         rows={data.by_operation ?? []}
-        id={(row) => row.name}
+        id={(row) => `${row.hash} ${row.name}`}
         sort="clients"
         empty={<Empty title="No subscription is open." />}
         columns={[
@@ -200,7 +231,7 @@ export function ReplicaTable({ rows }: { rows: NonNullable<Replicas['replicas']>
         { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
         { key: 'errors', label: 'Errors', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate) },
         { key: 'p99', label: 'p99', number: true, by: (row) => row.p99, cell: (row) => duration(row.p99) },
-        { key: 'memory', label: 'Memory', number: true, show: 'wide', by: (row) => row.resident_bytes, cell: (row) => bytes(row.resident_bytes) },
+        { key: 'memory', label: 'Memory', number: true, by: (row) => row.resident_bytes, cell: (row) => bytes(row.resident_bytes) },
       ]}
     />
   );

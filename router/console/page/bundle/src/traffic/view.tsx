@@ -1,22 +1,25 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { Caches, ClientRow, ErrorRow, Info, LimitRow, Operations, Replicas, SubgraphState, Subscriptions, TraceSummary, Traffic } from '../api';
 import { count, decimal, duration, percent, rate } from '../format';
-import { route, useApi } from '../hooks';
+import { route, useApi, useStored } from '../hooks';
 import { TraceTable } from '../operation/traces';
 import { Empty, Failed, Figure, Loaded, TabPanel, Tabs } from '../ui';
 import { CacheTables } from './cache';
 import { Chart, type Series } from './chart';
 import { ClientTable, ErrorTable, LimitTable, OperationTable, ReplicaTable, SubgraphTable, SubscriptionTables } from './tables';
 
+/** The label of a window is part of sentences. */
 const windows = [
   { seconds: 300, label: '5 min' },
   { seconds: 900, label: '15 min' },
   { seconds: 3600, label: '1 h' },
-];
+] as const;
+const first = windows[0];
 
 /** Rates, latencies and what they are made of. */
 export default function TrafficView({ info, parts }: { info: Info; parts: string[] }) {
-  const [window, setWindow] = useState(300);
+  const [stored, setStored] = useStored('window', '300');
+  const { seconds: window, label: span } = windows.find((each) => String(each.seconds) === stored) ?? first;
   const [paused, setPaused] = useState(false);
   const every = paused ? 0 : window > 900 ? 5000 : 2000;
   const traffic = useApi<Traffic>(`/traffic?window=${window}`, every);
@@ -27,7 +30,7 @@ export default function TrafficView({ info, parts }: { info: Info; parts: string
         <div class="row">
           <div class="segments" role="group" aria-label="Window">
             {windows.map((each) => (
-              <button key={each.seconds} type="button" aria-pressed={each.seconds === window} onClick={() => setWindow(each.seconds)}>
+              <button key={each.seconds} type="button" aria-pressed={each.seconds === window} onClick={() => setStored(String(each.seconds))}>
                 {each.label}
               </button>
             ))}
@@ -40,7 +43,7 @@ export default function TrafficView({ info, parts }: { info: Info; parts: string
       <Loaded of={traffic} what="the traffic">
         {(data) => <Overview data={data} graphql={info.graphql_url} />}
       </Loaded>
-      <Parts info={info} window={window} every={paused ? 0 : 5000} chosen={parts[0]} />
+      <Parts info={info} window={window} span={span} every={paused ? 0 : 5000} chosen={parts[0]} />
     </div>
   );
 }
@@ -117,7 +120,7 @@ const labels: Record<Part, string> = {
   replicas: 'Replicas',
 };
 
-function Parts({ info, window, every, chosen }: { info: Info; window: number; every: number; chosen: string | undefined }) {
+function Parts({ info, window, span, every, chosen }: { info: Info; window: number; span: string; every: number; chosen: string | undefined }) {
   const offered = parts.filter((part) => part !== 'replicas' || info.features.replicas);
   const part = offered.find((each) => each === chosen) ?? 'operations';
   return (
@@ -131,26 +134,35 @@ function Parts({ info, window, every, chosen }: { info: Info; window: number; ev
         tabs={offered.map((key) => ({ key, label: labels[key] }))}
       />
       <TabPanel tab={part}>
-        <Content part={part} window={window} every={every} />
+        {spans[part] && <p class="muted">{spans[part]}</p>}
+        <Content part={part} window={window} span={span} every={every} />
       </TabPanel>
     </section>
   );
 }
 
-function Content({ part, window, every }: { part: Part; window: number; every: number }) {
+/** The parts whose figures are not those of the chosen window. */
+const spans: Partial<Record<Part, string>> = {
+  cache: 'Since the router started.',
+  limits: 'Rejected in the last hour, and the highest accepted since the router started.',
+  subscriptions: 'At this moment.',
+  replicas: 'Of the last minute.',
+};
+
+function Content({ part, window, span, every }: { part: Part; window: number; span: string; every: number }) {
   switch (part) {
     case 'operations':
       return <Of path={`/operations?window=${window}&sort=rate&limit=200`} every={every} what="the operations" show={(data: Operations) => <OperationTable data={data} />} />;
     case 'slow':
-      return <Traces outcome="slow" every={every} />;
+      return <Traces key="slow" outcome="slow" window={window} span={span} every={every} />;
     case 'failing':
-      return <Traces outcome="error" every={every} />;
+      return <Traces key="error" outcome="error" window={window} span={span} every={every} />;
     case 'errors':
-      return <Of path="/errors?window=3600" every={every} what="the errors" show={(data: { errors: ErrorRow[] | null }) => <ErrorTable rows={data.errors ?? []} />} />;
+      return <Of path={`/errors?window=${window}`} every={every} what="the errors" show={(data: { errors: ErrorRow[] | null }) => <ErrorTable rows={data.errors ?? []} span={span} />} />;
     case 'clients':
       return <Of path={`/clients?window=${window}`} every={every} what="the clients" show={(data: { clients: ClientRow[] | null }) => <ClientTable rows={data.clients ?? []} />} />;
     case 'subgraphs':
-      return <Of path="/subgraphs" every={every} what="the subgraphs" show={(data: { subgraphs: SubgraphState[] | null }) => <SubgraphTable rows={data.subgraphs ?? []} />} />;
+      return <Of path={`/subgraphs?window=${window}`} every={every} what="the subgraphs" show={(data: { subgraphs: SubgraphState[] | null }) => <SubgraphTable rows={data.subgraphs ?? []} />} />;
     case 'cache':
       return <Of path="/cache" every={every} what="the caches" show={(data: Caches) => <CacheTables data={data} />} />;
     case 'limits':
@@ -184,7 +196,10 @@ function Of<T>({ path, every, what, show }: { path: string; every: number; what:
   );
 }
 
-function Traces({ outcome, every }: { outcome: 'slow' | 'error'; every: number }) {
+/** The traces that began within the window. */
+function Traces({ outcome, window, span, every }: { outcome: 'slow' | 'error'; window: number; span: string; every: number }) {
   const traces = useApi<{ traces: TraceSummary[] | null }>(`/traces?outcome=${outcome}&limit=100`, every);
-  return <TraceTable of={traces} />;
+  const since = Date.now() - window * 1000;
+  const within = traces.data && { traces: (traces.data.traces ?? []).filter((each) => Date.parse(each.time) >= since) };
+  return <TraceTable of={{ ...traces, data: within }} none={`No ${outcome === 'slow' ? 'slow' : 'failing'} operation in the last ${span}.`} />;
 }
