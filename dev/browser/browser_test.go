@@ -69,6 +69,7 @@ func openBrowser(t *testing.T) context.Context {
 type tab struct {
 	t        *testing.T
 	ctx      context.Context
+	look     look
 	mu       sync.Mutex
 	problems []string // errors of its scripts and of the browser
 	requests []string // the URLs that it requested
@@ -94,7 +95,7 @@ func openTab(t *testing.T, browser context.Context, look look) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	p := &tab{t: t, ctx: ctx}
+	p := &tab{t: t, ctx: ctx, look: look}
 	messages := chromedp.Console(ctx)
 	go func() {
 		for message, err := range messages {

@@ -31,6 +31,8 @@ type console struct {
 	server  *http.Server
 	// fault responds to requests to the API but /info, if it is set.
 	fault atomic.Pointer[http.HandlerFunc]
+	// refused is a prefix of paths that get status 429.
+	refused atomic.Pointer[string]
 }
 
 func openConsole(t *testing.T, sdl string) *console {
@@ -81,6 +83,13 @@ func (c *console) start() {
 }
 
 func (c *console) serve(w http.ResponseWriter, r *http.Request) {
+	if refused := c.refused.Load(); refused != nil && strings.HasPrefix(r.URL.Path, *refused) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+		_, _ = w.Write([]byte(`{"title":"Too Many Requests","status":429,"detail":"Too many wrong tokens."}`)) // the page may have gone
+		return
+	}
 	if fault := c.fault.Load(); fault != nil && strings.HasPrefix(r.URL.Path, "/console/api/") && r.URL.Path != "/console/api/info" {
 		(*fault)(w, r)
 		return
@@ -165,8 +174,13 @@ func consoleReconnects(t *testing.T, browser context.Context) {
 	if kept := evaluate[int](tab, `document.querySelectorAll('.subgraph-node').length`); kept != 5 {
 		t.Errorf("while the router is away the map shows %d subgraphs", kept)
 	}
+	evaluate[chromedp.Void](tab, `location.hash = '#/graph/Product'`)
+	tab.await("the view that needs no request", `document.querySelector('.focus-node')`)
+	evaluate[chromedp.Void](tab, `location.hash = '#/reloads'`)
+	tab.await("the view without data", `document.querySelector('main .state[role=alert]')?.innerText.includes('does not respond')`)
 	c.start()
 	tab.await("the router again", `!document.querySelector('.banner') && document.querySelector('.live.good')`)
+	tab.await("the data", `document.querySelector('main').innerText.includes('Nothing has been reloaded')`)
 }
 
 // consoleStaysUsableWithLargeGraphs: with 5,000 types the page draws only a part of them,
@@ -185,6 +199,11 @@ func consoleStaysUsableWithLargeGraphs(t *testing.T, browser context.Context) {
 			tab.run(chromedp.Navigate(c.url("#/subgraph/subgraph-7")))
 			tab.await("the types of a subgraph", `document.querySelectorAll('.type-node').length === 100 && document.querySelector('.canvas header').innerText.includes('more types')`)
 			tab.picture("console-large-subgraph-"+look.name, false)
+			tab.wantWholeMap()
+			evaluate[chromedp.Void](tab, `document.querySelector('[aria-label="Zoom in"]').click()`)
+			tab.await("a part of the map", `!(`+wholeMap+`)`)
+			evaluate[chromedp.Void](tab, `document.querySelector('[aria-label="Show everything"]').click()`)
+			tab.await("all of the map", wholeMap)
 			evaluate[chromedp.Void](tab, fill(".search input", "Subgraph24Type199.name"))
 			tab.await("the field", `document.querySelector('.long-list [role=option]')?.innerText.includes('Subgraph24Type199.name')`)
 			evaluate[chromedp.Void](tab, `document.querySelector('.long-list [role=option]').click()`)
@@ -256,6 +275,7 @@ func consoleExplainsAbsenceOfTraffic(t *testing.T, browser context.Context) {
 				tab.await(view.name, view.ready)
 				tab.picture("console-empty-"+view.name+"-"+look.name, true)
 				tab.check(view.name, axe)
+				tab.wantWholeText(view.name)
 			}
 		})
 	}

@@ -54,6 +54,10 @@ func consoleShowsTraffic(t *testing.T, browser context.Context, store *dev.Syste
 				tab.await(view.name, view.ready)
 				tab.picture("console-"+view.name+"-"+look.name, !strings.HasPrefix(view.hash, "#/graph") && !strings.HasPrefix(view.hash, "#/subgraph"))
 				tab.check(view.name, axe)
+				tab.wantWholeText(view.name)
+				if strings.HasPrefix(view.hash, "#/graph") || strings.HasPrefix(view.hash, "#/subgraph") {
+					tab.wantWholeMap()
+				}
 			}
 			tab.wantNoProblems()
 			tab.wantRequestsTo(store.URL("admin") + "/console/")

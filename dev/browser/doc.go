@@ -15,5 +15,7 @@
 //	console_test.go         the console of the store
 //	console_events_test.go  its Events view while services are away
 //	console_router_test.go  the console of a router alone: token, reloads, faults
+//	console_live_test.go    what stays while the console's data changes
+//	console_room_test.go    text and maps within the console's windows
 //	pictures_test.go        the pictures of the documentation
 package browser

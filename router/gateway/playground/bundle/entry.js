@@ -95,6 +95,7 @@ function Playground() {
     defaultEditorToolsVisibility: true,
     plugins: [HISTORY_PLUGIN, ...panels({ endpoint, console: consoleURL, runs, login })],
     onSchemaChange: (schema) => setLogin(hasLogin(schema)),
+    children: consoleURL && createElement(GraphiQL.Logo, null, createElement('a', { className: 'graphiql-logo-link console-link', href: consoleURL, target: '_blank', rel: 'noopener' }, 'Console')),
   });
 }
 

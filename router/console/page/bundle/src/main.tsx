@@ -116,7 +116,7 @@ function reason(failure: Failure): string {
   return failure.status >= 500 ? `The router cannot give all data (status ${failure.status}): ${failure.message}` : failure.message;
 }
 
-/** Loads the script of a view when it is first shown, and again when the router is back. */
+/** Loads the script of a view when it is first shown, and again while that fails. */
 function Lazy({ view, props }: { view: View; props: ViewProps }) {
   const [loaded, setLoaded] = useState<{ Shown?: ComponentType<ViewProps>; error?: Error }>({});
   const [turn, setTurn] = useState(0);
@@ -125,11 +125,17 @@ function Lazy({ view, props }: { view: View; props: ViewProps }) {
     let left = false;
     view.load().then(
       (module) => !left && setLoaded({ Shown: module.default }),
-      () => !left && setLoaded({ error: new Error('The router did not send its script. If the router has a new version, reload the page.') }),
+      () => {
+        if (left) return;
+        setLoaded({ error: new Error('The router did not send its script. If the router has a new version, reload the page.') });
+        timer = setTimeout(() => setTurn(turn + 1), heartbeat);
+      },
     );
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const stop = onRecovery(() => setTurn(turn + 1));
     return () => {
       left = true;
+      clearTimeout(timer);
       stop();
     };
   }, [view, turn]);

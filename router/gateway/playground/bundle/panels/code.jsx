@@ -32,7 +32,7 @@ export function CodePanel({ endpoint, query, variables, headers, operationName }
             <code>{text}</code>
           </pre>
           {navigator.clipboard && (
-            <button type="button" class="copy shown" onClick={() => void copy()}>
+            <button type="button" class="copy" onClick={() => void copy()}>
               {copied ? 'Copied' : 'Copy'}
             </button>
           )}

@@ -23,7 +23,7 @@ const many = 30;
 const fullEnough = 0.05;
 
 /** The smallest scale at which names can be read. */
-const readable = 0.55;
+const readable = 0.4;
 
 addEventListener('message', (event: MessageEvent<LayoutRequest>) => {
   postMessage({ turn: event.data.turn, ...layout(event.data) });
