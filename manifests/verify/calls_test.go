@@ -38,10 +38,13 @@ var allowed = []string{
 	"ecommerce/order-service > inventory-service:8080 GET /graphql",
 	"ecommerce/order-service > inventory-service:8080 POST /graphql",
 	"ecommerce/order-service > order-postgres:5432",
+	"ecommerce/order-service > payment-provider:8080 POST /payments/1",
+	"ecommerce/order-service > payment-provider:8080 PUT /payments/1",
 	"ecommerce/order-service > product-service:8080 POST /graphql",
 	"ecommerce/order-service > redis:6379",
 	"ecommerce/order-service > user-service:8080 GET /.well-known/jwks.json",
 	"ecommerce/order-service > user-service:8080 POST /graphql",
+	"ecommerce/payment-provider > payment-postgres:5432",
 	"ecommerce/product-service > inventory-service:8080 POST /graphql",
 	"ecommerce/product-service > product-postgres:5432",
 	"ecommerce/product-service > redis:6379",
@@ -57,7 +60,7 @@ var allowed = []string{
 
 var (
 	methods = []string{"GET", "HEAD", "POST", "PUT", "DELETE"}
-	paths   = []string{"/", "/graphql", "/graphql/x", "/api/products", "/images/1.svg", "/.well-known/jwks.json", "/metrics", "/readyz", "/invalidation"}
+	paths   = []string{"/", "/graphql", "/graphql/x", "/api/products", "/images/1.svg", "/.well-known/jwks.json", "/metrics", "/readyz", "/invalidation", "/payments", "/payments/1", "/faults"}
 )
 
 // The policies allow what is needed and nothing else: every service account, Istio's
@@ -73,6 +76,9 @@ func TestPoliciesAllowOnlyNeededCalls(t *testing.T) {
 		"path":      {file: "10", old: `methods: [GET, POST], paths: ["/graphql"]`, new: `methods: [GET, POST], paths: ["/*"]`, said: "let in: ecommerce/api-gateway > order-service:8080 POST /graphql/x"},
 		"port":      {file: "10", old: `operation: {ports: ["8080"]}`, new: `operation: {ports: ["8080", "9090"]}`, said: "let in: ecommerce/load-test > api-gateway:9090 *"},
 		"database":  {file: "10", old: "matchLabels: {app: user-postgres}", new: "matchLabels: {app: order-postgres}", said: "not let in: ecommerce/user-service > user-postgres:5432"},
+		"payment":   {file: "06", old: `methods: [PUT, POST], paths: ["/payments/*"]`, new: `methods: [PUT, POST], paths: ["/*"]`, said: "let in: ecommerce/order-service > payment-provider:8080 PUT /faults"},
+		"payer":     {file: "06-p", old: "sa/order-service", new: "sa/api-gateway", said: "let in: ecommerce/api-gateway > payment-provider:8080 POST /payments/1"},
+		"payments":  {file: "06-p", old: "sa/payment-provider", new: "sa/order-service", said: "not let in: ecommerce/payment-provider > payment-postgres:5432"},
 		"default":   {file: "10", old: "name: deny-by-default\n  namespace: ecommerce\n  labels: {app.kubernetes.io/part-of: souk}\nspec: {}", new: "name: deny-by-default\n  namespace: ecommerce\n  labels: {app.kubernetes.io/part-of: souk}\nspec: {rules: [{}]}", said: "let in: default/order-service > order-service:8080 *"},
 	} {
 		wrong.noticed(t, name, difference(letIn(t, wrong.read(t))))
@@ -169,6 +175,8 @@ func TestConfiguredCallsAreAllowed(t *testing.T) {
 	for name, wrong := range map[string]fault{
 		"service of the environment":  {file: "04", old: "http://user-service:8080", new: "http://order-service:8080", said: "product-service-0 calls order-service:8080: no policy lets"},
 		"database of the Secret":      {file: "06", old: "@order-postgres:5432", new: "@user-postgres:5432", said: "order-service-0 calls user-postgres:5432: no policy lets"},
+		"payment provider":            {file: "06-o", old: "http://payment-provider:8080", new: "http://payment-provider:80", said: "order-service-0 calls payment-provider:80: the Service payment-provider has no port 80"},
+		"database of payments":        {file: "06-p", old: "@payment-postgres:5432", new: "@order-postgres:5432", said: "payment-provider-0 calls order-postgres:5432: no policy lets"},
 		"service of the supergraph":   {file: "08", old: "http://order-service:8080", new: "http://orders-service:8080", said: "there is no Service orders-service in ecommerce"},
 		"Redis of the configuration":  {file: "08", old: "redis://redis-service:6379", new: "redis://redis:6379", said: "there is no Service redis in ecommerce"},
 		"port of the collector":       {file: "03", old: "otel-collector.istio-system:4318", new: "otel-collector.istio-system:4319", said: "the Service otel-collector has no port 4319"},

@@ -10,6 +10,8 @@
 //
 //	references.go          names that refer to nothing; probes and file systems
 //	workloads.go           replicas, disruption budgets, shutdown, connections
+//	programs.go            subcommands, probes, payment
+//	databases.go           databases, images, hosts and TLS of the mesh
 //	pods.go                Pods as controllers create them
 //	network.go             NetworkPolicies
 //	calls.go               connections that the programs are configured to make

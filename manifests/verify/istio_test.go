@@ -42,6 +42,8 @@ func TestAnalyzersFindNothing(t *testing.T) {
 		"host":             {file: "10", old: "destination: {host: order-service,", new: "destination: {host: orders-service,", said: `host not found: "orders-service"`},
 		"port":             {file: "10", old: "destination: {host: user-service, port: {number: 8080}}", new: "destination: {host: user-service, port: {number: 8081}}", said: `host:port not found: "user-service:8081"`},
 		"gateway":          {file: "10", old: "gateways: [souk-gateway]", new: "gateways: [gateway]", said: `gateway not found: "gateway"`},
+		"payment's port":   {file: "06-p", old: "port: {number: 8080}}", new: "port: {number: 80}}", said: `host:port not found: "payment-provider:80"`},
+		"payment's rule":   {file: "06-p", old: "  host: payment-provider", new: "  host: payments", said: "The host payments defined in the DestinationRule does not match any services"},
 		"subset":           {file: "10", old: "subset: v2", new: "subset: v3", said: `"product-service+v3"`},
 		"version's labels": {file: "10", old: "{name: v1, labels: {version: v1}}", new: "{name: v1, labels: {version: v0}}", said: "Subset v1 defined"},
 		"policy's pods":    {file: "10", old: "matchLabels: {app: order-service}", new: "matchLabels: {app: orders}", said: "No matching workloads"},
@@ -457,8 +459,8 @@ func exact(policy string) []string {
 
 // storeApps are the pods that accept requests.
 var storeApps = []string{
-	"api-gateway", "user-service", "product-service", "inventory-service", "order-service", "notification-service", "redis",
-	"user-postgres", "product-postgres", "inventory-postgres", "order-postgres", "notification-postgres",
+	"api-gateway", "user-service", "product-service", "inventory-service", "order-service", "notification-service", "payment-provider", "redis",
+	"user-postgres", "product-postgres", "inventory-postgres", "order-postgres", "notification-postgres", "payment-postgres",
 }
 
 func strict(m *mesh) error {

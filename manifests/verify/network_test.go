@@ -2,6 +2,9 @@ package verify
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -57,4 +60,44 @@ func (n NetworkPolicies) resolves(pod *corev1.Pod, dns endpoint) error {
 		}
 	}
 	return nil
+}
+
+// docs/payment-egress.yaml opens the way to a payment provider outside the cluster, over
+// TLS, and for the order service alone.
+func TestPaymentEgressIsForTheOrderService(t *testing.T) {
+	file := filepath.Join(guide, "payment-egress.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	added, err := decode(file, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := read(t)
+	before, err := plain.NetworkPolicies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := plain.with(added).NetworkPolicies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pods, err := plain.Pods()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := endpoint{}
+	for _, pod := range pods {
+		if pod.Namespace != "ecommerce" {
+			continue
+		}
+		if before.AllowEgress(pod, outside, "443") == nil || after.AllowEgress(pod, outside, "80") == nil {
+			t.Errorf("%s leaves the cluster without the file, or without TLS", pod.Name)
+		}
+		err := after.AllowEgress(pod, outside, "443")
+		if open := err == nil; open != (pod.Labels["app"] == "order-service") {
+			t.Errorf("%s leaves the cluster: %t", pod.Name, open)
+		}
+	}
 }

@@ -21,6 +21,7 @@ func (d Documents) CheckReferences() error {
 	for _, pod := range pods {
 		err = errors.Join(err, d.checkPod(pod))
 	}
+	err = errors.Join(err, checkImages(pods), d.checkRules())
 	for _, document := range d.OfKind("Service") {
 		err = errors.Join(err, checkService(document, pods))
 	}

@@ -48,6 +48,7 @@ func TestReferencesResolve(t *testing.T) {
 	for name, wrong := range map[string]fault{
 		"account":    {file: "06", old: "serviceAccountName: order-service", new: "serviceAccountName: orders", said: "there is no ServiceAccount orders"},
 		"secret key": {file: "03", old: "key: DATABASE_URL", new: "key: DATABASE", said: "there is no key DATABASE in a Secret user-database"},
+		"pay secret": {file: "06-o", old: "  PAYMENT_API_KEY:", new: "  API_KEY:", said: "there is no key PAYMENT_API_KEY in a Secret payment-provider"},
 		"config map": {file: "08", old: "configMap: {name: api-gateway-graph}", new: "configMap: {name: graph}", said: "there is no ConfigMap graph"},
 		"port":       {file: "05", old: "targetPort: http,", new: "targetPort: grpc,", said: "no pod has its target port grpc"},
 		"selector":   {file: "07", old: "selector: {app: notification-service}", new: "selector: {app: notifications}", said: "Service notification-service: no pod has its target port http"},
@@ -57,6 +58,9 @@ func TestReferencesResolve(t *testing.T) {
 		"principal":  {file: "10", old: "sa/order-service", new: "sa/orders", said: "sa/orders, which is nobody"},
 		"policy":     {file: "10", old: "matchLabels: {app: inventory-service}", new: "matchLabels: {app: inventory}", said: "selects no pod"},
 		"version":    {file: "04", old: "app: product-service, version: v1,", new: "app: product-service,", said: "Kiali needs the labels app and version"},
+		"image":      {file: "06-p", old: "souk:1.0.0", new: "souk:1.0.1", said: "pod payment-provider-0 runs souk:1.0.1, and others run souk:1.0.0"},
+		"routed":     {file: "06-p", old: "hosts: [payment-provider]", new: "hosts: [payments]", said: "VirtualService payment-provider is for payments, which is no Service"},
+		"TLS":        {file: "06-p", old: "mode: ISTIO_MUTUAL", new: "mode: DISABLE", said: `DestinationRule payment-provider has the TLS mode "DISABLE"`},
 		"HPA":        {file: "03", old: "kind: Deployment, name: user-service}", new: "kind: Deployment, name: user}", said: "scales Deployment user, which is not there"},
 	} {
 		wrong.noticed(t, name, wrong.read(t).CheckReferences())

@@ -17,7 +17,10 @@ import (
 )
 
 // Programs are the store's own, by the label app of their pods.
-var Programs = []string{"api-gateway", "user-service", "product-service", "inventory-service", "order-service", "notification-service"}
+var Programs = []string{"api-gateway", "user-service", "product-service", "inventory-service", "order-service", "notification-service", paymentProvider}
+
+// paymentProvider is the simulated payment provider, which records no traces.
+const paymentProvider = "payment-provider"
 
 // drainTime is how long the programs wait by default for requests in progress
 // after SIGTERM.
@@ -32,9 +35,9 @@ func (d Documents) CheckPrograms() (err error) {
 			err = errors.Join(err, missing)
 			continue
 		}
-		err = errors.Join(err, inContext(name, d.checkScale(&deployment), checkEnd(&deployment), checkLocks(&deployment), checkTelemetry(&deployment)))
+		err = errors.Join(err, inContext(name, d.checkScale(&deployment), checkEnd(&deployment), checkLocks(&deployment), checkTelemetry(&deployment), checkStart(&deployment)))
 	}
-	return errors.Join(err, d.checkDatabases())
+	return errors.Join(err, d.checkDatabases(), d.checkPayment())
 }
 
 func inContext(name string, errs ...error) error {
@@ -149,6 +152,9 @@ func checkLocks(deployment *appsv1.Deployment) error {
 // checkTelemetry wants its traces sampled where they begin, one in ten, and
 // under the name that Kiali and Istio know it by.
 func checkTelemetry(deployment *appsv1.Deployment) error {
+	if deployment.Name == paymentProvider {
+		return nil
+	}
 	for name, want := range map[string]string{
 		"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1", "OTEL_SERVICE_NAME": deployment.Name,
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel-collector.istio-system:4318",
@@ -181,7 +187,7 @@ func (d Documents) checkDatabases() error {
 			}
 			seen[part] = name
 		}
-		if err := d.checkConnections(name, address.Hostname()); err != nil {
+		if err := errors.Join(d.checkServer(address), d.checkConnections(name, address.Hostname())); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}

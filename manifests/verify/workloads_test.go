@@ -30,6 +30,19 @@ func TestWorkloadsStayAvailable(t *testing.T) {
 		"connections":         {file: "05", old: "max_connections=200", new: "max_connections=100", said: "inventory-service: its database takes 100 connections, and its replicas open up to 176"},
 		"Secret's name":       {file: "05", old: "secretKeyRef: {name: inventory-database, key: DATABASE_URL}", new: "secretKeyRef: {name: user-database, key: DATABASE_URL}", said: "user-service and inventory-service share"},
 		"place of the secret": {file: "05", old: "- name: DATABASE_URL\n              valueFrom: {secretKeyRef: {name: inventory-database, key: DATABASE_URL}}", new: "- {name: DATABASE_URL, value: \"postgres://inventory-postgres\"}", said: "inventory-service: it has no DATABASE_URL from a Secret"},
+		"subcommand":          {file: "03", old: "args: [user]", new: "args: [product]", said: `user-service: it starts ["product"] and not souk user`},
+		"path of a probe":     {file: "04", old: "httpGet: {path: /healthz, port: http}", new: "httpGet: {path: /readyz, port: http}", said: "product-service: a probe does not get /healthz"},
+		"port of a probe":     {file: "05", old: "httpGet: {path: /readyz, port: http}", new: "httpGet: {path: /readyz, port: web}", said: "inventory-service: its probe of /readyz uses the port web"},
+		"port":                {file: "07", old: `PORT, value: "8080"`, new: `PORT, value: "8081"`, said: "notification-service: it listens on 8081"},
+		"payment":             {file: "06", old: "PAYMENT_URL,", new: "PAYMENTS_URL,", said: "orders are confirmed without payment"},
+		"name of its key":     {file: "06-p", old: "key: PAYMENT_API_KEY", new: "key: API_KEY", said: "payment-provider expects API_KEY of payment-provider"},
+		"key for payment":     {file: "06", old: "PAYMENT_API_KEY: change-me-payment-api-key", new: `PAYMENT_API_KEY: ""`, said: "the key PAYMENT_API_KEY of the Secret payment-provider is empty"},
+		"password there":      {file: "06-p", old: "POSTGRES_PASSWORD: change-me-payment", new: "POSTGRES_PASSWORD: other", said: "POSTGRES_PASSWORD of the Secret payment-database is not what its DATABASE_URL has"},
+		"volume":              {file: "03", old: "mountPath: /var/lib/postgresql/data}", new: "mountPath: /var/lib/postgres}", said: "the data of user-postgres are not in its volume"},
+		"exporter":            {file: "06-p", old: "localhost:5432/payment", new: "localhost:5432/order", said: "the exporter of payment-postgres reads localhost:5432/order"},
+		"provider's replicas": {file: "06-p", old: "replicas: 2", new: "replicas: 1", said: "payment-provider: it does not have two replicas"},
+		"provider's database": {file: "06-p", old: "@payment-postgres:5432/payment", new: "@order-postgres:5432/payment", said: "order-service and payment-provider share the host order-postgres"},
+		"its connections":     {file: "06-p", old: "max_connections=100", new: "max_connections=50", said: "payment-provider: its database takes 50 connections, and its replicas open up to 80"},
 	} {
 		wrong.noticed(t, name, wrong.read(t).CheckPrograms())
 	}

@@ -1,0 +1,94 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// checkServer wants a database that lets its program in: with the user, password
+// and name of the program's URL, with its data in the volume, and with an
+// exporter that reads this database.
+func (d Documents) checkServer(program *url.URL) error {
+	var set appsv1.StatefulSet
+	if err := d.find("StatefulSet", program.Hostname(), &set); err != nil {
+		return err
+	}
+	password, _ := program.User.Password()
+	server := set.Spec.Template.Spec.Containers[0]
+	if len(server.EnvFrom) != 1 || server.EnvFrom[0].SecretRef == nil {
+		return fmt.Errorf("the database %s does not have its variables from one Secret", set.Name)
+	}
+	secret := server.EnvFrom[0].SecretRef.Name
+	for key, want := range map[string]string{"POSTGRES_USER": program.User.Username(), "POSTGRES_PASSWORD": password, "POSTGRES_DB": strings.TrimPrefix(program.Path, "/")} {
+		if values := d.values("Secret", set.Namespace, secret, key); len(values) != 1 || values[0] != want {
+			return fmt.Errorf("%s of the Secret %s is not what its DATABASE_URL has", key, secret)
+		}
+	}
+	if data := variable(server, "PGDATA"); data == nil || !keeps(&set, data.Value) {
+		return fmt.Errorf("the data of %s are not in its volume", set.Name)
+	}
+	for _, c := range set.Spec.Template.Spec.Containers[1:] {
+		if uri := variable(c, "DATA_SOURCE_URI"); uri != nil && !strings.HasPrefix(uri.Value, "localhost:5432"+program.Path+"?") {
+			return fmt.Errorf("the exporter of %s reads %s", set.Name, uri.Value)
+		}
+	}
+	return nil
+}
+
+// keeps reports whether a path is below a mount of one of the set's claims.
+func keeps(set *appsv1.StatefulSet, path string) bool {
+	for _, claim := range set.Spec.VolumeClaimTemplates {
+		for _, mount := range set.Spec.Template.Spec.Containers[0].VolumeMounts {
+			if mount.Name == claim.Name && strings.HasPrefix(path, mount.MountPath+"/") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkImages wants one release of the store: one tag for all its containers.
+func checkImages(pods []*corev1.Pod) error {
+	first := ""
+	for _, pod := range pods {
+		for _, c := range pod.Spec.Containers {
+			if !strings.HasPrefix(c.Image, "souk:") {
+				continue
+			}
+			if first == "" {
+				first = c.Image
+			}
+			if c.Image != first {
+				return fmt.Errorf("pod %s runs %s, and others run %s", pod.Name, c.Image, first)
+			}
+		}
+	}
+	return nil
+}
+
+// checkRules wants every DestinationRule to use the mesh's certificates: the
+// other side accepts nothing else. A VirtualService of the mesh must be for a
+// Service, which Istio's analyzers do not check.
+func (d Documents) checkRules() (err error) {
+	for _, document := range d.OfKind("DestinationRule") {
+		mode, _, _ := unstructured.NestedString(document.Object, "spec", "trafficPolicy", "tls", "mode")
+		if mode != "ISTIO_MUTUAL" {
+			err = errors.Join(err, fmt.Errorf("%s: DestinationRule %s has the TLS mode %q", document.File, document.GetName(), mode))
+		}
+	}
+	for _, document := range d.OfKind("VirtualService") {
+		hosts, _, _ := unstructured.NestedStringSlice(document.Object, "spec", "hosts")
+		for _, host := range hosts {
+			if host != "*" && !d.Has("Service", document.GetNamespace(), host) {
+				err = errors.Join(err, fmt.Errorf("%s: VirtualService %s is for %s, which is no Service", document.File, document.GetName(), host))
+			}
+		}
+	}
+	return err
+}
