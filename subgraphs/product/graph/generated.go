@@ -884,11 +884,12 @@ type ProductConnection {
   edges: [ProductEdge!]!
   nodes: [Product!]!
   pageInfo: PageInfo!
+  "The exact number on all pages. Counting takes longer than reading a page, so select it only if you show it."
   totalCount: Int!
 }
 
 enum ProductSort {
-  "Best match first. Without a search, the same as NEWEST."
+  "Best match first. Of more than 500 matches, the newest 500 and those whose name or SKU is the search are sorted; the others follow, the newest first. Without a search, the same as NEWEST."
   RELEVANCE
   NEWEST
   NAME

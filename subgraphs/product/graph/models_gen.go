@@ -82,10 +82,11 @@ type Product struct {
 func (Product) IsEntity() {}
 
 type ProductConnection struct {
-	Edges      []*ProductEdge   `json:"edges"`
-	Nodes      []*Product       `json:"nodes"`
-	PageInfo   *schema.PageInfo `json:"pageInfo"`
-	TotalCount int              `json:"totalCount"`
+	Edges    []*ProductEdge   `json:"edges"`
+	Nodes    []*Product       `json:"nodes"`
+	PageInfo *schema.PageInfo `json:"pageInfo"`
+	// The exact number on all pages. Counting takes longer than reading a page, so select it only if you show it.
+	TotalCount int `json:"totalCount"`
 }
 
 type ProductEdge struct {
@@ -256,7 +257,7 @@ func (e ConstraintText) MarshalJSON() ([]byte, error) {
 type ProductSort string
 
 const (
-	// Best match first. Without a search, the same as NEWEST.
+	// Best match first. Of more than 500 matches, the newest 500 and those whose name or SKU is the search are sorted; the others follow, the newest first. Without a search, the same as NEWEST.
 	ProductSortRelevance ProductSort = "RELEVANCE"
 	ProductSortNewest    ProductSort = "NEWEST"
 	ProductSortName      ProductSort = "NAME"
