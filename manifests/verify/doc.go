@@ -12,6 +12,7 @@
 //	workloads.go           replicas, disruption budgets, shutdown, connections
 //	programs.go            subcommands, probes, payment
 //	databases.go           databases, images, hosts and TLS of the mesh
+//	timeouts.go            the order of timeouts
 //	pods.go                Pods as controllers create them
 //	network.go             NetworkPolicies
 //	calls.go               connections that the programs are configured to make
