@@ -359,10 +359,10 @@ func checkKubectl(t *testing.T, kubeconfig string) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(wrong, "03-user-service.yaml")
-	if err := os.WriteFile(file, []byte(strings.Replace(string(text), "replicas: 2", "replica: 2", 1)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.Replace(string(text), "revisionHistoryLimit: 5", "revisionHistory: 5", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := run("apply", "--dry-run=server", "-f", wrong); err == nil || !strings.Contains(out, `unknown field "spec.replica"`) {
+	if out, err := run("apply", "--dry-run=server", "-f", wrong); err == nil || !strings.Contains(out, `unknown field "spec.revisionHistory"`) {
 		t.Errorf("kubectl accepts an unknown field: %v\n%s", err, out)
 	}
 }

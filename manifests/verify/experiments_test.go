@@ -78,7 +78,7 @@ func TestCanaryMatchesTheService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same := strings.NewReplacer("name: product-service-v2", "name: product-service", "version: v2", "version: v1", "souk:1.1.0", "souk:1.0.0", "replicas: 1", "replicas: 2")
+	same := strings.NewReplacer("name: product-service-v2", "name: product-service", "version: v2", "version: v1", "souk:1.1.0", "souk:1.0.0", "  replicas: 1\n", "")
 	canary, err := decode("canary.yaml", []byte(same.Replace(string(text))))
 	if err != nil {
 		t.Fatal(err)

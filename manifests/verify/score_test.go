@@ -12,14 +12,13 @@ const kubeScore = "github.com/zegl/kube-score/cmd/kube-score@v1.20.0"
 
 // ignored are kube-score's tests that do not apply, with the reasons.
 var ignored = map[string]string{
-	"container-image-pull-policy":                                  "images have fixed tags; pulling them for every start makes the registry one more thing that must be up",
-	"deployment-has-host-podantiaffinity":                          "topologySpreadConstraints over hosts and zones do this, and still allow two pods on the one node of a small cluster",
-	"statefulset-has-host-podantiaffinity":                         "they have one replica",
-	"deployment-targeted-by-hpa-does-not-have-replicas-configured": "two replicas from the first moment; applying the files again while the autoscaler has added some brings it to two for a moment, as docs/operations.md says",
-	"statefulset-has-servicename":                                  "kube-score wants a headless Service; redis-service has an address, so that the name stays when Redis is replaced by one outside; one replica needs no name of its own",
-	"pod-probes-identical":                                         "Postgres, Redis, the exporters and the programs that watch know one check; liveness has longer patience",
-	"pod-networkpolicy":                                            "ecommerce-netpol is for the whole namespace ecommerce; istio-system is the mesh's, whose policies are not the store's",
-	"deployment-replicas":                                          "Grafana and Jaeger keep what they have in memory: one of each",
+	"container-image-pull-policy":          "images have fixed tags; pulling them for every start makes the registry one more thing that must be up",
+	"deployment-has-host-podantiaffinity":  "topologySpreadConstraints over hosts and zones do this, and still allow two pods on the one node of a small cluster",
+	"statefulset-has-host-podantiaffinity": "they have one replica",
+	"statefulset-has-servicename":          "kube-score wants a headless Service; redis-service has an address, so that the name stays when Redis is replaced by one outside; one replica needs no name of its own",
+	"pod-probes-identical":                 "Postgres, Redis, the exporters and the programs that watch know one check; liveness has longer patience",
+	"pod-networkpolicy":                    "ecommerce-netpol is for the whole namespace ecommerce; istio-system is the mesh's, whose policies are not the store's",
+	"deployment-replicas":                  "Grafana and Jaeger keep what they have in memory: one of each",
 }
 
 func TestKubeScoreFindsNothing(t *testing.T) {

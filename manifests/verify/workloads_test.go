@@ -7,7 +7,7 @@ func TestWorkloadsStayAvailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, wrong := range map[string]fault{
-		"number of replicas":  {file: "03", old: "replicas: 2", new: "replicas: 1", said: "user-service: it does not have two replicas"},
+		"number of replicas":  {file: "03", old: "  revisionHistoryLimit: 5", new: "  replicas: 2\n  revisionHistoryLimit: 5", said: "user-service: it has a number of replicas, and an autoscaler"},
 		"spread over hosts":   {file: "04", old: "topologyKey: kubernetes.io/hostname", new: "topologyKey: kubernetes.io/os", said: "not spread over kubernetes.io/hostname"},
 		"spread over zones":   {file: "05", old: "labelSelector: {matchLabels: {app: inventory-service}}", new: "labelSelector: {matchLabels: {app: inventory}}", said: "inventory-service: its pods are not spread"},
 		"budget":              {file: "06", old: "minAvailable: 1", new: "minAvailable: 0", said: "order-service: its disruption budget"},
@@ -40,7 +40,7 @@ func TestWorkloadsStayAvailable(t *testing.T) {
 		"password there":      {file: "06-p", old: "POSTGRES_PASSWORD: change-me-payment", new: "POSTGRES_PASSWORD: other", said: "POSTGRES_PASSWORD of the Secret payment-database is not what its DATABASE_URL has"},
 		"volume":              {file: "03", old: "mountPath: /var/lib/postgresql/data}", new: "mountPath: /var/lib/postgres}", said: "the data of user-postgres are not in its volume"},
 		"exporter":            {file: "06-p", old: "localhost:5432/payment", new: "localhost:5432/order", said: "the exporter of payment-postgres reads localhost:5432/order"},
-		"provider's replicas": {file: "06-p", old: "replicas: 2", new: "replicas: 1", said: "payment-provider: it does not have two replicas"},
+		"provider's replicas": {file: "06-p", old: "minReplicas: 2", new: "minReplicas: 1", said: "payment-provider: its autoscaler does not scale it up from two"},
 		"provider's database": {file: "06-p", old: "@payment-postgres:5432/payment", new: "@order-postgres:5432/payment", said: "order-service and payment-provider share the host order-postgres"},
 		"its connections":     {file: "06-p", old: "max_connections=100", new: "max_connections=50", said: "payment-provider: its database takes 50 connections, and its replicas open up to 80"},
 	} {
