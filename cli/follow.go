@@ -39,11 +39,12 @@ func (f routerFlags) follow(ctx context.Context, r *router.Reloadable, seen [sha
 			continue
 		}
 		seen = now
+		began := time.Now()
 		c, source, err := f.settings()
 		if err == nil {
 			err = r.Reconfigure(ctx, c, source)
 		} else {
-			r.Refused(err)
+			r.Refused(began, err)
 		}
 		if refused = err != nil; refused {
 			logger.ErrorContext(ctx, "the new configuration is invalid; keeping the current one", "error", err)

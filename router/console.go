@@ -2,10 +2,14 @@ package router
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -79,11 +83,11 @@ func (r *Router) record() *record.Recorder {
 }
 
 // Refused records that a new configuration could not be read, so that the console shows why
-// it is not in use.
-func (l *Reloadable) Refused(err error) {
+// it is not in use. began is when reading it began.
+func (l *Reloadable) Refused(began time.Time, err error) {
 	l.changing.Lock()
 	defer l.changing.Unlock()
-	l.recordReload(time.Now(), nil, nil, err)
+	l.recordReload(began, nil, nil, err)
 }
 
 // recordReload records an attempt to change the configuration. l.changing must be held.
@@ -99,8 +103,47 @@ func (l *Reloadable) recordReload(began time.Time, old, next *config.Config, err
 			}
 			one.Changes = append(one.Changes, change)
 		}
+		routes := digests(l.options.Routes)
+		one.Changes = append(one.Changes, changedRoutes(l.routes, routes)...)
+		l.routes = routes
+		if len(one.Changes) == 0 {
+			one.Outcome = "unchanged"
+		}
 	}
 	l.shared.recorder.Reloaded(one)
+}
+
+// digests returns the digests of the files with REST routes, by name.
+func digests(files fs.FS) map[string][sha256.Size]byte {
+	out := map[string][sha256.Size]byte{}
+	if files == nil {
+		return out
+	}
+	names, _ := fs.Glob(files, "*.graphql") // the pattern is valid
+	for _, name := range names {
+		if text, err := fs.ReadFile(files, name); err == nil { // reading the routes reports errors
+			out[name] = sha256.Sum256(text)
+		}
+	}
+	return out
+}
+
+func changedRoutes(old, next map[string][sha256.Size]byte) []record.Change {
+	var out []record.Change
+	for name, was := range old {
+		if is, has := next[name]; !has {
+			out = append(out, record.Change{Kind: "removed", What: "REST routes " + name})
+		} else if is != was {
+			out = append(out, record.Change{Kind: "changed", What: "REST routes " + name})
+		}
+	}
+	for name := range next {
+		if _, had := old[name]; !had {
+			out = append(out, record.Change{Kind: "added", What: "REST routes " + name})
+		}
+	}
+	slices.SortFunc(out, func(a, b record.Change) int { return strings.Compare(a.What, b.What) })
+	return out
 }
 
 // gauges reads the values that the console shows over time. The metrics are shared by all

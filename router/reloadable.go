@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"sync"
@@ -24,6 +25,7 @@ type Reloadable struct {
 
 	changing sync.Mutex // serializes changes
 	ended    bool
+	routes   map[string][sha256.Size]byte // digests of the files with REST routes in use
 	mu       sync.RWMutex
 	current  *inUse
 	listener *netlimit.Listener // nil before Serve
@@ -43,7 +45,7 @@ func NewReloadable(ctx context.Context, c config.Config, o Options) (*Reloadable
 	if err != nil {
 		return nil, errors.Join(err, o.close())
 	}
-	l := &Reloadable{options: o, extensions: o.Extensions, shared: newShared(o), shutdown: shutdown}
+	l := &Reloadable{options: o, extensions: o.Extensions, shared: newShared(o), shutdown: shutdown, routes: digests(o.Routes)}
 	// Middleware is applied here, so that its state outlives changes of the configuration.
 	l.options.Middleware, l.options.AdminMiddleware, l.options.Closers = nil, nil, nil
 	l.public = wrap(l.handler((*Router).Handler), o.Middleware)

@@ -43,9 +43,9 @@ type Traffic struct {
 	Requests []float64 // per second, in equal steps
 	Shed     []float64 // per second
 	Totals   struct {
-		Requests  float64
-		Errors    float64
-		Rate      float64 `json:"requests_per_second"`
+		Requests float64
+		Errors   float64
+		Rate     float64 `json:"requests_per_second"`
 		Latencies
 		InFlight  float64  `json:"in_flight"`
 		Streams   float64  `json:"subscriptions"`
@@ -55,14 +55,14 @@ type Traffic struct {
 
 // Operation has the figures of an operation.
 type Operation struct {
-	Hash       string
-	Name       string
-	Kind       string
-	Requests   float64
-	Rate       float64 `json:"requests_per_second"`
-	Errors     float64
-	ErrorRate  float64 `json:"error_rate"`
-	InFlight   float64 `json:"in_flight"`
+	Hash      string
+	Name      string
+	Kind      string
+	Requests  float64
+	Rate      float64 `json:"requests_per_second"`
+	Errors    float64
+	ErrorRate float64 `json:"error_rate"`
+	InFlight  float64 `json:"in_flight"`
 	Latencies
 	Total      float64  `json:"total_time"`
 	Fetches    float64  `json:"fetches_per_request"`

@@ -44,7 +44,8 @@ var replicaQueries = []struct {
 	set   func(*replicaStats, float64)
 }{
 	{`sum by (instance) (rate(souk_router_operation_duration_seconds_count[1m]))`, func(r *replicaStats, v float64) { r.RequestsPerSecond = &v }},
-	{`sum by (instance) (rate(souk_router_operation_duration_seconds_count{outcome!="data"}[1m])) / sum by (instance) (rate(souk_router_operation_duration_seconds_count[1m]))`,
+	// A replica without errors has no series of them.
+	{`(sum by (instance) (rate(souk_router_operation_duration_seconds_count{outcome!="data"}[1m])) or 0 * sum by (instance) (rate(souk_router_operation_duration_seconds_count[1m]))) / sum by (instance) (rate(souk_router_operation_duration_seconds_count[1m]))`,
 		func(r *replicaStats, v float64) { r.ErrorRate = &v }},
 	{`histogram_quantile(0.99, sum by (instance, le) (rate(souk_router_operation_duration_seconds_bucket[1m])))`, func(r *replicaStats, v float64) { r.P99 = &v }},
 	{`max by (instance) (process_resident_memory_bytes and on (instance) souk_router_operations_in_flight)`, func(r *replicaStats, v float64) { r.ResidentBytes = &v }},

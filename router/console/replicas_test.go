@@ -108,6 +108,11 @@ func TestReplicasOfRealPrometheus(t *testing.T) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+	until(t, func() bool { // without errors, their rate is zero
+		s.send(t, manyBody)
+		got := get[replicas](t, s, "replicas")
+		return len(got.Replicas) == 1 && got.Replicas[0].Bad != nil && *got.Replicas[0].Bad == 0
+	})
 	until(t, func() bool {
 		s.send(t, manyBody)
 		s.send(t, `{"query":"query Broken { broken }"}`)

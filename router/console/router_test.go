@@ -60,6 +60,7 @@ enum Size @join__type(graph: CATALOG) { SMALL @join__enumValue(graph: CATALOG) "
 type shop struct {
 	*router.Reloadable
 	config        config.Config
+	routes        fstest.MapFS
 	public, admin string
 	token         string
 	// broken makes the reviews subgraph respond with status 500.
@@ -136,13 +137,13 @@ func newShopFrom(t testing.TB, supergraph string, change func(*config.Config)) *
 	if change != nil {
 		change(&s.config)
 	}
-	routes := fstest.MapFS{"products.graphql": {Data: []byte(`query products @rest(method: GET, path: "/api/products", result: "products") { products { id } }`)}}
+	s.routes = fstest.MapFS{"products.graphql": {Data: []byte(`query products @rest(method: GET, path: "/api/products", result: "products") { products { id } }`)}}
 	s.token = s.config.Admin.Console.Token
 	tel, err := telemetry.Setup(t.Context(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Reloadable, err = router.NewReloadable(t.Context(), s.config, router.Options{Supergraph: supergraph, Routes: routes, Telemetry: tel, Version: "1.2.3"}); err != nil {
+	if s.Reloadable, err = router.NewReloadable(t.Context(), s.config, router.Options{Supergraph: supergraph, Routes: s.routes, Telemetry: tel, Version: "1.2.3"}); err != nil {
 		t.Fatal(err)
 	}
 	public, admin := httptest.NewServer(s.Handler()), httptest.NewServer(s.Admin())

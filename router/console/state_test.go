@@ -171,6 +171,7 @@ type reloads struct {
 	Reloads []struct {
 		Kind, Outcome string
 		Reason        *string
+		Duration      float64
 		Changes       []struct{ Kind, What, Detail string }
 	}
 }
@@ -209,8 +210,11 @@ func TestReloadsShowChangesAndRefusals(t *testing.T) {
 	if err := s.Reconfigure(t.Context(), refused, nil); err == nil {
 		t.Fatal("an address that cannot change was accepted")
 	}
-	s.Refused(errors.New("the file is no YAML"))
+	s.Refused(time.Now().Add(-time.Second), errors.New("the file is no YAML"))
 	list := get[reloads](t, s, "reloads").Reloads
+	if list[0].Duration < 1 {
+		t.Errorf("the time since the file was read does not count: %v", list[0].Duration)
+	}
 	if len(list) != 6 || list[0].Kind != "configuration" || list[0].Outcome != "refused" || list[0].Reason == nil || *list[0].Reason != "the file is no YAML" {
 		t.Fatalf("%+v", list)
 	}

@@ -30,7 +30,7 @@ import (
 type snapshot struct {
 	gateway  *Gateway
 	id       string // hash of the SDL
-	sdl      string // for hooks; empty without
+	sdl      string // for hooks and the console; empty without
 	loaded   time.Time
 	model    *supergraph.Model
 	schema   *operation.Schema
@@ -168,7 +168,7 @@ func (gw *Gateway) newSnapshot(sdl string) (*snapshot, error) {
 		Stage:      gw.executionStages(),
 		Memory:     gw.options.Memory,
 	})
-	if gw.hooks != nil {
+	if gw.hooks != nil || gw.options.Recorder != nil {
 		s.sdl = sdl
 	}
 	if gw.options.Authorize != nil {

@@ -18,5 +18,6 @@
 //   - fields.go, fieldset.go, context.go: fields, field sets, context arguments
 //   - authorization.go, directives.go: directives on types and fields
 //   - api.go: the API schema
+//   - diff.go, elements.go: the differences between two supergraphs
 //   - mistaken.go: error messages for texts that are not a supergraph
 package supergraph

@@ -24,6 +24,16 @@ func Parse(sdl string) (*Model, error) {
 }
 
 func parse(sdl string) (*Model, error) {
+	r, err := read(sdl)
+	if err != nil {
+		return nil, err
+	}
+	r.model.APISchema = r.apiSchema()
+	return &r.model, nil
+}
+
+// read makes all of a model but its API schema.
+func read(sdl string) (*reader, error) {
 	doc, err := parser.ParseSchema(&ast.Source{Name: "supergraph", Input: sdl})
 	if err != nil {
 		return nil, located(err)
@@ -45,8 +55,7 @@ func Read(doc *ast.SchemaDocument) (*Model, error) {
 	}
 	r.model.types = r.types
 	r.model.Labels = r.labels()
-	r.model.APISchema = r.apiSchema()
-	return &r.model, nil
+	return r, nil
 }
 
 // located adds the position to an error of the parser library.
