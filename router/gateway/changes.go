@@ -9,11 +9,11 @@ import (
 
 // recordReload records that a supergraph replaced another one, or was refused. The first one
 // is no reload: old is nil.
-func (gw *Gateway) recordReload(began time.Time, old, next *snapshot, err error) {
+func (gw *Gateway) recordReload(began time.Time, took time.Duration, old, next *snapshot, err error) {
 	if gw.options.Recorder == nil || old == nil {
 		return
 	}
-	one := record.Reload{Time: began, Kind: "supergraph", Outcome: "applied", Duration: time.Since(began)}
+	one := record.Reload{Time: began, Kind: "supergraph", Outcome: "applied", Duration: took}
 	if err == nil {
 		one.Changes, err = changes(old.sdl, next.sdl)
 	}

@@ -20,7 +20,7 @@ func (gw *Gateway) SetSupergraph(sdl string) error {
 	next, err := gw.newSnapshot(sdl)
 	if err != nil {
 		gw.metrics.LoadsFailed.Inc()
-		gw.recordReload(began, gw.current.Load(), nil, err)
+		gw.recordReload(began, time.Since(began), gw.current.Load(), nil, err)
 		return err
 	}
 	if old := gw.current.Load(); old != nil {
@@ -30,9 +30,10 @@ func (gw *Gateway) SetSupergraph(sdl string) error {
 	gw.metrics.LoadsOK.Inc()
 	gw.logger.Info("supergraph loaded", "supergraph", next.id, "subgraphs", len(next.model.Subgraphs), "warm_plans", next.plans.Len())
 	if old != nil {
-		gw.recordReload(began, old, next, nil)
+		took := time.Since(began)
 		gw.endStale(next)
 		old.release()
+		gw.recordReload(began, took, old, next, nil)
 	}
 	return nil
 }

@@ -50,7 +50,10 @@ func (e *elements) put(name, owner, part string) *element {
 		one = &element{owner: owner}
 		e.all[name] = one
 	}
-	clean := urls.ReplaceAllStringFunc(part, shown)
+	clean := part
+	if strings.Contains(part, "://") {
+		clean = urls.ReplaceAllStringFunc(part, shown)
+	}
 	if clean != "" && !slices.Contains(one.parts, clean) {
 		one.parts = append(one.parts, clean)
 	}
