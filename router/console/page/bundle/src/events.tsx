@@ -112,7 +112,7 @@ function DeadLetters({ rows, reload }: { rows: DeadLetter[]; reload: () => void 
           { key: 'error', label: 'Error', grow: true, cell: (row) => <span class="ellipsis" title={row.error}>{row.error}</span> },
           { key: 'attempts', label: 'Attempts', number: true, by: (row) => row.attempts, cell: (row) => count(row.attempts) },
           { key: 'time', label: 'When', number: true, by: (row) => row.time, cell: (row) => <When time={row.time} /> },
-          { key: 'retry', label: 'Retry', cell: (row) => <Retry row={row} done={done} /> },
+          { key: 'retry', label: 'Retry', bare: true, cell: (row) => <Retry row={row} done={done} /> },
         ]}
       />
       <p role="status" class={message === '' ? 'hidden' : 'notice'}>

@@ -13,6 +13,8 @@ export interface Column<R> {
   /** What the column sorts by; without it, it does not sort. */
   by?: (row: R) => number | string | null;
   number?: boolean;
+  /** Its content says what it is, without the label. */
+  bare?: boolean;
   /** grow: takes the rest of the width, and is cut off if it is too long. */
   grow?: boolean;
 }
@@ -67,7 +69,7 @@ export function Table<R>({ caption, columns, rows, id, sort, detail, empty, quie
       <div class={`scroll ${tall ? 'tall' : ''}`} role="region" aria-label={caption} tabIndex={cards && !tall ? undefined : 0}>
         <table class={cards ? 'cards' : ''} role="table">
           <caption class={quiet ? 'hidden' : ''}>{caption}</caption>
-          <Head columns={columns} by={by} setBy={setBy} />
+          <Head columns={columns} cards={cards} by={by} setBy={setBy} />
           <tbody role="rowgroup" ref={hold.body} {...hold.events}>
             {shown.map((row) => {
               const key = id(row);
@@ -96,14 +98,15 @@ export function Table<R>({ caption, columns, rows, id, sort, detail, empty, quie
   );
 }
 
-function Head<R>({ columns, by, setBy }: { columns: Column<R>[]; by: Order | undefined; setBy: (order: Order) => void }) {
+/** The labels. Cards have their own, so that only those that sort are visible. */
+function Head<R>({ columns, cards, by, setBy }: { columns: Column<R>[]; cards: boolean; by: Order | undefined; setBy: (order: Order) => void }) {
   return (
     <thead role="rowgroup">
       <tr role="row">
         {columns.map((column) => {
           const chosen = by?.key === column.key;
           return (
-            <th key={column.key} scope="col" role="columnheader" title={column.title} class={`${classes(column)} ${column.by ? '' : 'fixed'}`} aria-sort={chosen ? (by.down ? 'descending' : 'ascending') : undefined}>
+            <th key={column.key} scope="col" role="columnheader" title={column.title} class={cards && !column.by ? 'hidden' : classes(column)} aria-sort={chosen ? (by.down ? 'descending' : 'ascending') : undefined}>
               {column.by ? (
                 <button type="button" class="sort" onClick={() => setBy({ key: column.key, down: chosen ? !by.down : column.number === true })}>
                   {column.label}
@@ -129,7 +132,7 @@ function Row<R>({ row, columns, expanded, toggle }: { row: R; columns: Column<R>
         const content = column.cell(row);
         if (index > 0) {
           return (
-            <td key={column.key} role="cell" class={classes(column)} data-label={column.label}>
+            <td key={column.key} role="cell" class={classes(column)} data-label={column.bare ? undefined : column.label}>
               {content}
             </td>
           );

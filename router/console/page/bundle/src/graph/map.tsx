@@ -99,7 +99,7 @@ export function GraphMap({ picture, label, node }: { picture: Picture; label: st
 
   return (
     <div class="map" ref={place} role="group" aria-label={`${label}. Arrow keys move the map, plus and minus zoom, 0 shows everything.`} tabIndex={0} onKeyDown={keys}>
-      {layout?.sparse && <p class="map-note">References between these types are not drawn. Choose a type to see its own.</p>}
+      {layout?.sparse && <p class="map-note">Choose a type to see its references.</p>}
       {!layout && <p class="map-wait" role="status">Drawing…</p>}
       {layout && (
         <div class="world" style={{ transform: `translate(${view.x}px, ${view.y}px) scale(${view.scale})`, width: `${layout.width}px`, height: `${layout.height}px` }}>
