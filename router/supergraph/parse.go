@@ -32,17 +32,25 @@ func parse(sdl string) (*Model, error) {
 	return &r.model, nil
 }
 
+// Read reads a supergraph from its document. The model has no API schema.
+func Read(doc *ast.SchemaDocument) (*Model, error) {
+	r, err := readDocument(doc)
+	if err != nil {
+		return nil, err
+	}
+	return &r.model, nil
+}
+
 // read makes all of a model but its API schema.
 func read(sdl string) (*reader, error) {
 	doc, err := parser.ParseSchema(&ast.Source{Name: "supergraph", Input: sdl})
 	if err != nil {
 		return nil, located(err)
 	}
-	return Read(doc)
+	return readDocument(doc)
 }
 
-// Read reads a supergraph from its document.
-func Read(doc *ast.SchemaDocument) (*Model, error) {
+func readDocument(doc *ast.SchemaDocument) (*reader, error) {
 	f, err := readFeatures(doc)
 	if err != nil {
 		return nil, err
