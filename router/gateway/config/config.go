@@ -66,7 +66,7 @@ type Admin struct {
 // Console configures the console.
 type Console struct {
 	Enabled    bool    `yaml:"enabled" desc:"Serve the console and record traffic for it, within 30 MB of memory. Development mode (dev) also enables it."`
-	Token      string  `yaml:"token" desc:"Secret that requests must send as a bearer token. Required if the console is enabled, except in development mode." secret:"yes"`
+	Token      string  `yaml:"token" desc:"Secret that requests must send as a bearer token, of at least 12 characters. Required if the console is enabled, except in development mode." secret:"yes"`
 	Prometheus string  `yaml:"prometheus" desc:"Base URL of a Prometheus server that scrapes all replicas of the router, such as http://prometheus:9090. The console then also shows figures of each replica." format:"http"`
 	Sample     float64 `yaml:"sample" desc:"Ratio of ordinary operations that are kept as traces. Slow and failing operations are always kept, as far as memory permits." max:"1"`
 
