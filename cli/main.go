@@ -14,7 +14,8 @@ import (
 )
 
 // Main runs the souk command with the arguments of the process and returns the exit status:
-// 0 if it succeeded or was stopped by a signal, 1 otherwise. It reports a failure as one line
+// 0 if it succeeded or was stopped by a signal, 1 otherwise. Commands that check something
+// end with 1 if the check fails, and with 2 if it cannot be made. Main reports a failure as one line
 // on standard error, or one line for each problem in a configuration file. Options extend the
 // command:
 //
@@ -33,7 +34,7 @@ func Main(options ...Option) int {
 	for _, line := range problems(err) {
 		fmt.Fprintln(os.Stderr, root.Name()+":", line)
 	}
-	return 1
+	return status(err)
 }
 
 // watchSignals calls stop at the first SIGINT or SIGTERM. At the second, it ends the process

@@ -32,13 +32,19 @@ func composeRunning(ctx context.Context, subgraphs []string) (string, error) {
 		return "", err
 	}
 	result, err := compose.Compose(ctx, loaded)
-	if problems := (compose.Errors)(nil); errors.As(err, &problems) {
-		var text strings.Builder
-		compose.WriteText(&text, problems, nil)
-		return "", errors.New(strings.TrimSpace(text.String()))
-	}
 	if err != nil {
-		return "", err
+		return "", composeProblems(err)
 	}
 	return result.SDL, nil
+}
+
+// composeProblems returns an error with all that is known of why subgraphs do not compose.
+func composeProblems(err error) error {
+	problems := compose.Errors(nil)
+	if !errors.As(err, &problems) {
+		return err
+	}
+	var text strings.Builder
+	compose.WriteText(&text, problems, nil)
+	return errors.New(strings.TrimSpace(text.String()))
 }

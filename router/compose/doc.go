@@ -15,5 +15,6 @@
 // The hub is compose.go. error.go and hint.go define what is reported,
 // suggestion.go what to do about it and format.go how it is written. config.go
 // reads the configuration file, load.go the schemas that it names, with internal/fetch
-// for running subgraphs, and command.go implements the command.
+// for running subgraphs, and command.go implements the command. api.go reads the schema
+// that clients see, from any of these sources.
 package compose

@@ -19,8 +19,21 @@ const (
 	Breaking               // operations may become invalid, or lose data
 )
 
+var levels = [...]string{"safe", "dangerous", "breaking"}
+
 // String returns safe, dangerous or breaking.
-func (l Level) String() string { return [...]string{"safe", "dangerous", "breaking"}[l] }
+func (l Level) String() string { return levels[l] }
+
+// MarshalText encodes the level as its name.
+func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// ParseLevel parses safe, dangerous or breaking.
+func ParseLevel(name string) (Level, error) {
+	if i := slices.Index(levels[:], name); i >= 0 {
+		return Level(i), nil
+	}
+	return 0, fmt.Errorf("%q is not a level of changes: use %s", name, strings.Join(levels[:], ", "))
+}
 
 // Kind says what has happened to an element.
 type Kind int
@@ -32,14 +45,23 @@ const (
 	Changed
 )
 
+// MarshalText encodes the kind as added, removed or changed.
+func (k Kind) MarshalText() ([]byte, error) {
+	return []byte([...]string{"added", "removed", "changed"}[k]), nil
+}
+
 // A Change is a difference between two schemas.
 type Change struct {
-	Kind  Kind
-	Level Level
+	Kind  Kind  `json:"kind"`
+	Level Level `json:"level"`
 	// Coordinate is the schema coordinate of the element, such as Query.product(id:).
-	Coordinate string
+	Coordinate string `json:"coordinate"`
 	// About says more, such as "from String to Int". It may be empty.
-	About string
+	About string `json:"about,omitempty"`
+	// Unused is set if the change would be Breaking, but no client uses the element.
+	Unused bool `json:"unused,omitempty"`
+
+	elements []string // types or coordinates of fields; a client that uses none of them is not concerned
 }
 
 // String returns the change in the form "+ Product.price" for additions, "- " for removals
@@ -49,7 +71,10 @@ func (c Change) String() string {
 	if c.About != "" {
 		text += " " + c.About
 	}
-	if c.Level != Safe {
+	switch {
+	case c.Unused:
+		text += " (safe: not used)"
+	case c.Level != Safe:
 		text += " (" + c.Level.String() + ")"
 	}
 	return text
@@ -62,7 +87,7 @@ func Compare(old, next *ast.Schema) []Change {
 	for name, was := range old.Types {
 		if own(was) {
 			if now := next.Types[name]; now == nil {
-				c.add(Removed, Breaking, name, "")
+				c.add(Removed, Breaking, name, "", name)
 			} else {
 				c.definition(was, now)
 			}
@@ -86,13 +111,14 @@ type comparison struct {
 	changes   []Change
 }
 
-func (c *comparison) add(kind Kind, level Level, coordinate, about string) {
-	c.changes = append(c.changes, Change{kind, level, coordinate, about})
+// add adds a change. elements are what a client must use to be concerned.
+func (c *comparison) add(kind Kind, level Level, coordinate, about string, elements ...string) {
+	c.changes = append(c.changes, Change{Kind: kind, Level: level, Coordinate: coordinate, About: about, elements: elements})
 }
 
 func (c *comparison) definition(was, now *ast.Definition) {
 	if was.Kind != now.Kind {
-		c.add(Changed, Breaking, was.Name, fmt.Sprintf("from %s to %s", was.Kind, now.Kind))
+		c.add(Changed, Breaking, was.Name, fmt.Sprintf("from %s to %s", was.Kind, now.Kind), was.Name)
 		return
 	}
 	switch was.Kind {
@@ -103,22 +129,22 @@ func (c *comparison) definition(was, now *ast.Definition) {
 			}
 			return names
 		}
-		c.members(values(was), values(now), was.Name+".%s")
+		c.members(was.Name, values(was), values(now), was.Name+".%s")
 	case ast.Union:
-		c.members(was.Types, now.Types, was.Name+" = %s")
+		c.members(was.Name, was.Types, now.Types, was.Name+" = %s")
 	case ast.InputObject:
-		c.inputs(inputFields(was), inputFields(now), func(name string) string { return was.Name + "." + name })
+		c.inputs(was.Name, inputFields(was), inputFields(now), func(name string) string { return was.Name + "." + name })
 	case ast.Object, ast.Interface:
-		c.members(was.Interfaces, now.Interfaces, was.Name+" implements %s")
+		c.members(was.Name, was.Interfaces, now.Interfaces, was.Name+" implements %s")
 		c.fields(was, now)
 	}
 }
 
 // members compares lists of names of which clients may get each.
-func (c *comparison) members(was, now []string, format string) {
+func (c *comparison) members(of string, was, now []string, format string) {
 	for _, name := range was {
 		if !slices.Contains(now, name) {
-			c.add(Removed, Breaking, fmt.Sprintf(format, name), "")
+			c.add(Removed, Breaking, fmt.Sprintf(format, name), "", of)
 		}
 	}
 	for _, name := range now {
@@ -136,7 +162,7 @@ func (c *comparison) fields(was, now *ast.Definition) {
 		coordinate := was.Name + "." + f.Name
 		g := now.Fields.ForName(f.Name)
 		if g == nil {
-			c.add(Removed, Breaking, coordinate, "")
+			c.add(Removed, Breaking, coordinate, "", coordinate)
 			continue
 		}
 		if f.Type.String() != g.Type.String() {
@@ -144,7 +170,7 @@ func (c *comparison) fields(was, now *ast.Definition) {
 			if c.narrower(g.Type, f.Type) {
 				level = Safe
 			}
-			c.add(Changed, level, coordinate, fmt.Sprintf("from %s to %s", f.Type, g.Type))
+			c.add(Changed, level, coordinate, fmt.Sprintf("from %s to %s", f.Type, g.Type), coordinate)
 		}
 		if old, next := f.Directives.ForName("deprecated"), g.Directives.ForName("deprecated"); (old == nil) != (next == nil) {
 			about := "is deprecated"
@@ -153,7 +179,7 @@ func (c *comparison) fields(was, now *ast.Definition) {
 			}
 			c.add(Changed, Safe, coordinate, about)
 		}
-		c.inputs(arguments(f), arguments(g), func(name string) string { return coordinate + "(" + name + ":)" })
+		c.inputs(coordinate, arguments(f), arguments(g), func(name string) string { return coordinate + "(" + name + ":)" })
 	}
 	for _, g := range now.Fields {
 		if was.Fields.ForName(g.Name) == nil && !strings.HasPrefix(g.Name, "__") {

@@ -2,5 +2,5 @@
 // clients.
 //
 // The hub is diff.go, which compares types and fields. inputs.go compares what clients
-// send: arguments and input fields.
+// send: arguments and input fields. usage.go takes into account what clients use.
 package schemadiff

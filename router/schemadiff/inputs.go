@@ -39,35 +39,36 @@ func find(list []input, name string) (input, bool) {
 	return input{}, false
 }
 
-func (c *comparison) inputs(was, now []input, coordinate func(name string) string) {
+// inputs compares the inputs of an element: an input object or the coordinate of a field.
+func (c *comparison) inputs(of string, was, now []input, coordinate func(name string) string) {
 	for _, old := range was {
 		next, kept := find(now, old.name)
 		if !kept {
-			c.add(Removed, Breaking, coordinate(old.name), "")
+			c.add(Removed, Breaking, coordinate(old.name), "", of)
 			continue
 		}
-		c.input(old, next, coordinate(old.name))
+		c.input(of, old, next, coordinate(old.name))
 	}
 	for _, next := range now {
 		if _, known := find(was, next.name); known {
 			continue
 		}
 		if next.required() {
-			c.add(Added, Breaking, coordinate(next.name), "which is required")
+			c.add(Added, Breaking, coordinate(next.name), "which is required", of)
 		} else {
 			c.add(Added, Safe, coordinate(next.name), "")
 		}
 	}
 }
 
-func (c *comparison) input(old, next input, coordinate string) {
+func (c *comparison) input(of string, old, next input, coordinate string) {
 	if old.typ.String() != next.typ.String() {
 		level := Breaking
 		// A default value takes the place of a value that is left out, but not of null.
 		if c.narrower(old.typ, next.typ) {
 			level = Safe
 		}
-		c.add(Changed, level, coordinate, fmt.Sprintf("from %s to %s", old.typ, next.typ))
+		c.add(Changed, level, coordinate, fmt.Sprintf("from %s to %s", old.typ, next.typ), of)
 	}
 	text := func(v *ast.Value) string {
 		if v == nil {
@@ -80,6 +81,6 @@ func (c *comparison) input(old, next input, coordinate string) {
 		if next.required() {
 			level = Breaking
 		}
-		c.add(Changed, level, coordinate, fmt.Sprintf("default from %s to %s", a, b))
+		c.add(Changed, level, coordinate, fmt.Sprintf("default from %s to %s", a, b), of)
 	}
 }

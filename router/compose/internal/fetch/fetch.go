@@ -31,13 +31,17 @@ func SDL(ctx context.Context, client *http.Client, url string, headers map[strin
 	if sdl := service.Service.SDL; err == nil && strings.TrimSpace(sdl) != "" {
 		return sdl, nil
 	}
-	if refused := (*refusedError)(nil); err != nil && !errors.As(err, &refused) {
+	refused := (*refusedError)(nil)
+	if err != nil && !errors.As(err, &refused) {
 		return "", err
 	}
 	var result struct {
 		Schema *introspected `json:"__schema"`
 	}
 	failed := query(ctx, client, url, headers, introspectionQuery, &result)
+	if errors.As(failed, &refused) {
+		failed = query(ctx, client, url, headers, olderIntrospectionQuery, &result)
+	}
 	if failed == nil && result.Schema != nil && len(result.Schema.Types) > 0 {
 		return result.Schema.sdl(), nil
 	}

@@ -1,7 +1,9 @@
 package fetch_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -99,12 +101,12 @@ func TestIntrospectedSchemaIsTheSame(t *testing.T) {
 description
 """
 type Root implements Node & Named { id: ID! name(upper: Boolean! = false, tags: [String!] = ["a", "b"], at: Point = {x: 1, y: 2}, kind: Kind = ONE): String @deprecated(reason: "old \"one\"") all: [[Any!]!]! }
-type Change { set(point: Point!): Root }
+type Change { set(point: Point!, by: Int @deprecated(reason: "one point")): Root }
 interface Node { id: ID! }
 interface Named implements Node { id: ID! name(upper: Boolean! = false, tags: [String!] = ["a", "b"], at: Point = {x: 1, y: 2}, kind: Kind = ONE): String }
 union Any = Root | Change
 enum Kind { ONE TWO @deprecated(reason: "No longer supported") }
-input Point { "abscissa" x: Int! = 3 y: Float }
+input Point { "abscissa" x: Int! = 3 y: Float z: Float @deprecated(reason: "flat") }
 scalar Time
 `,
 	}
@@ -140,5 +142,32 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", response, err, want)
 		}
+	}
+}
+
+// A service that does not know deprecated inputs is introspected without them.
+func TestServicesOfEarlierSpecificationsAreIntrospected(t *testing.T) {
+	current := plain(t, "type Query { a(b: Int, c: Int @deprecated): Int }")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		if strings.Contains(string(body), "args(includeDeprecated") {
+			_, _ = w.Write([]byte(`{"errors":[{"message":"Unknown argument \"includeDeprecated\" on field \"__Field.args\"."}]}`))
+			return
+		}
+		response, err := current.Client().Post(current.URL, "application/json", bytes.NewReader(body))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer response.Body.Close()
+		_, _ = io.Copy(w, response.Body)
+	}))
+	defer server.Close()
+	got, err := fetch.SDL(t.Context(), server.Client(), server.URL, nil)
+	if err != nil || !strings.Contains(got, "a(b: Int): Int") {
+		t.Errorf("got %s, %v", got, err)
 	}
 }

@@ -9,17 +9,25 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
+// introspectionQuery asks for all inputs, also deprecated ones.
 const introspectionQuery = `query Introspection { __schema {
   queryType { name } mutationType { name } subscriptionType { name }
   types { kind name description
-    fields(includeDeprecated: true) { name description args { ...input } type { ...type } isDeprecated deprecationReason }
-    inputFields { ...input } interfaces { name }
+    fields(includeDeprecated: true) { name description args(includeDeprecated: true) { ...input } type { ...type } isDeprecated deprecationReason }
+    inputFields(includeDeprecated: true) { ...input } interfaces { name }
     enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason }
     possibleTypes { name } }
   directives { name description locations args { ...input } }
 } }
-fragment input on __InputValue { name description type { ...type } defaultValue }
+fragment input on __InputValue { name description type { ...type } defaultValue isDeprecated deprecationReason }
 fragment type on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }`
+
+// olderIntrospectionQuery is the query for services of earlier specifications, which do not
+// know that inputs can be deprecated.
+var olderIntrospectionQuery = strings.NewReplacer(
+	"args(includeDeprecated: true)", "args", "inputFields(includeDeprecated: true)", "inputFields",
+	"defaultValue isDeprecated deprecationReason", "defaultValue",
+).Replace(introspectionQuery)
 
 // introspected is the result of the introspection query.
 type introspected struct {
@@ -42,6 +50,10 @@ type field struct {
 	Name, Description string
 	Args              []input
 	Type              typeRef
+	deprecation
+}
+
+type deprecation struct {
 	IsDeprecated      bool
 	DeprecationReason string
 }
@@ -50,6 +62,7 @@ type input struct {
 	Name, Description string
 	Type              typeRef
 	DefaultValue      *string
+	deprecation
 }
 
 type directive struct {
@@ -127,7 +140,7 @@ func (t *definition) ast() *ast.Definition {
 		})
 	}
 	for _, f := range arguments(t.InputFields) {
-		made.Fields = append(made.Fields, &ast.FieldDefinition{Name: f.Name, Description: f.Description, Type: f.Type, DefaultValue: f.DefaultValue})
+		made.Fields = append(made.Fields, &ast.FieldDefinition{Name: f.Name, Description: f.Description, Type: f.Type, DefaultValue: f.DefaultValue, Directives: f.Directives})
 	}
 	for _, v := range t.EnumValues {
 		made.EnumValues = append(made.EnumValues, &ast.EnumValueDefinition{Name: v.Name, Description: v.Description, Directives: v.deprecated()})
@@ -140,7 +153,7 @@ func (t *definition) ast() *ast.Definition {
 	return made
 }
 
-func (f *field) deprecated() ast.DirectiveList {
+func (f deprecation) deprecated() ast.DirectiveList {
 	if !f.IsDeprecated {
 		return nil
 	}
@@ -154,7 +167,7 @@ func (f *field) deprecated() ast.DirectiveList {
 func arguments(inputs []input) ast.ArgumentDefinitionList {
 	var list ast.ArgumentDefinitionList
 	for _, i := range inputs {
-		made := &ast.ArgumentDefinition{Name: i.Name, Description: i.Description, Type: i.Type.ast()}
+		made := &ast.ArgumentDefinition{Name: i.Name, Description: i.Description, Type: i.Type.ast(), Directives: i.deprecated()}
 		if i.DefaultValue != nil {
 			made.DefaultValue = value(*i.DefaultValue)
 		}

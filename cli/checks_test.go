@@ -1,0 +1,90 @@
+package cli_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+)
+
+// The commands that check something print what they find, and their exit status tells a
+// check that fails from one that cannot be made. A case has commands, the files in their
+// directory, and the output of each command with its exit status.
+func TestChecks(t *testing.T) {
+	cases, err := filepath.Glob("testdata/checks/*.txtar")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("got %d cases, %v", len(cases), err)
+	}
+	for _, path := range cases {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files, want := map[string]string{}, ""
+			kept := archive.Files[:0]
+			for _, f := range archive.Files {
+				if f.Name == "output" {
+					want = string(f.Data)
+					continue
+				}
+				files[f.Name] = string(f.Data)
+				kept = append(kept, f)
+			}
+			got := transcript(t, writeFiles(t, files), string(archive.Comment))
+			if *update {
+				archive.Files = append(kept, txtar.File{Name: "output", Data: []byte(got)})
+				if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+// transcript runs the commands of a script, one per line, in a directory.
+func transcript(t *testing.T, dir, script string) string {
+	t.Helper()
+	var text strings.Builder
+	for line := range strings.Lines(script) {
+		line = strings.TrimSpace(line)
+		command, ok := strings.CutPrefix(line, "souk ")
+		if !ok {
+			continue // a comment
+		}
+		p := soukIn(t, dir, nil, strings.Fields(command)...)
+		status := p.wait(t)
+		fmt.Fprintf(&text, "$ %s\n%s%s[%d]\n", line, p.stdout.String(), p.stderr.String(), status)
+	}
+	return text.String()
+}
+
+// A running router is introspected.
+func TestSchemaCheckAgainstARunningRouter(t *testing.T) {
+	address := freeAddress(t)
+	p := souk(t, nil, "router", "--dev", "--config", routerFiles(t, address, "", "supergraph: {path: GRAPH}\n"))
+	await(t, p, "the router is ready", func() bool { return status(t, "http://"+address+"/readyz") == 200 })
+	dir := writeFiles(t, map[string]string{
+		"same.graphql":  "type Query { hello: String }",
+		"other.graphql": "type Query { goodbye: String }",
+	})
+	for file, want := range map[string]string{
+		"same.graphql":  "0 breaking, 0 dangerous and 0 safe changes\n[0]\n",
+		"other.graphql": "+ Query.goodbye\n- Query.hello (breaking)\n1 breaking, 0 dangerous and 1 safe changes\nsouk: the schema check failed: 1 change is not allowed\n[1]\n",
+	} {
+		command := "souk schema check --against http://" + address + "/graphql " + file
+		if got := transcript(t, dir, command); got != "$ "+command+"\n"+want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+	p.interrupt(t)
+	p.wait(t)
+}

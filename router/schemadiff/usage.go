@@ -1,0 +1,125 @@
+package schemadiff
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// Usage has the coordinates of the fields that clients use, such as Product.name.
+type Usage map[string]bool
+
+// errUsageForm describes the forms that Parse reads.
+var errUsageForm = errors.New(`the usage must be a list of coordinates, such as ["Product.name"], or an object whose member "fields" has them as keys, as the console responds to GET /console/api/graph/usage`)
+
+// Parse adds the fields of a JSON document to the usage. The document is a list of
+// coordinates, or what the console responds to GET /console/api/graph/usage: an object whose
+// member fields has the coordinates as keys.
+func (u Usage) Parse(text []byte) error {
+	var list []string
+	if json.Unmarshal(text, &list) != nil {
+		var response struct {
+			Fields map[string]json.RawMessage `json:"fields"`
+		}
+		if err := json.Unmarshal(text, &response); err != nil {
+			return fmt.Errorf("%w: %w", errUsageForm, err)
+		}
+		if response.Fields == nil {
+			return errUsageForm
+		}
+		for coordinate := range response.Fields {
+			list = append(list, coordinate)
+		}
+	}
+	for _, coordinate := range list {
+		if typ, field, ok := strings.Cut(coordinate, "."); !ok || typ == "" || field == "" || strings.ContainsAny(field, ".(") {
+			return fmt.Errorf("%q is not the coordinate of a field, such as Product.name", coordinate)
+		}
+		u[coordinate] = true
+	}
+	return nil
+}
+
+// Relax returns the changes of a schema with those that are Breaking, but concern only
+// elements that no client uses, as Safe and Unused. A field is used if the usage has it, or
+// if it has the field of an interface of its type. A type is used if a used field has it as
+// its type or as that of an argument, if one of its fields is used, or if it belongs to the
+// abstract type of a used field. Thus what the usage does not tell, such as the values of an
+// enum that clients send, counts as used.
+func (u Usage) Relax(old *ast.Schema, changes []Change) []Change {
+	used := u.elements(old)
+	relaxed := make([]Change, len(changes))
+	for i, c := range changes {
+		if c.Level == Breaking && !anyOf(used, c.elements) {
+			c.Level, c.Unused = Safe, true
+		}
+		relaxed[i] = c
+	}
+	return relaxed
+}
+
+func anyOf(set map[string]bool, names []string) bool {
+	for _, name := range names {
+		if set[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// elements returns the names of the types and the coordinates of the fields that are used.
+func (u Usage) elements(schema *ast.Schema) map[string]bool {
+	used := map[string]bool{}
+	for _, typ := range schema.Types {
+		for _, f := range typ.Fields {
+			if typ.Kind == ast.InputObject || !u.uses(typ, f.Name) {
+				continue
+			}
+			used[typ.Name], used[typ.Name+"."+f.Name] = true, true
+			addOutput(schema, used, f.Type.Name())
+			for _, a := range f.Arguments {
+				addInput(schema, used, a.Type.Name())
+			}
+		}
+	}
+	return used
+}
+
+func (u Usage) uses(typ *ast.Definition, field string) bool {
+	if u[typ.Name+"."+field] {
+		return true
+	}
+	for _, name := range typ.Interfaces {
+		if u[name+"."+field] {
+			return true
+		}
+	}
+	return false
+}
+
+// addOutput adds the type of a field, and its possible types.
+func addOutput(schema *ast.Schema, used map[string]bool, name string) {
+	used[name] = true
+	if d := schema.Types[name]; d != nil && d.IsAbstractType() {
+		for _, possible := range schema.GetPossibleTypes(d) {
+			used[possible.Name] = true
+		}
+	}
+}
+
+// addInput adds the type of an argument, and the types of its fields.
+func addInput(schema *ast.Schema, used map[string]bool, name string) {
+	d := schema.Types[name]
+	if d == nil || used[name] {
+		return
+	}
+	used[name] = true
+	if d.Kind == ast.InputObject {
+		for _, f := range d.Fields {
+			addInput(schema, used, f.Type.Name())
+		}
+	}
+}

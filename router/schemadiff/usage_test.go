@@ -1,0 +1,63 @@
+package schemadiff_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"souk/router/schemadiff"
+)
+
+func relaxed(t *testing.T, usage string) (lines []string) {
+	t.Helper()
+	u := schemadiff.Usage{}
+	if err := u.Parse([]byte(usage)); err != nil {
+		t.Fatal(err)
+	}
+	old := load(t, before)
+	for _, c := range u.Relax(old, schemadiff.Compare(old, load(t, after))) {
+		if c.Level == schemadiff.Breaking {
+			lines = append(lines, c.Coordinate)
+		}
+		if c.Unused && c.Level != schemadiff.Safe {
+			t.Errorf("%s is unused, and %v", c.Coordinate, c.Level)
+		}
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+func TestOnlyChangesOfUsedElementsBreak(t *testing.T) {
+	for name, c := range map[string]struct{ usage, want string }{
+		"nothing is used": {`[]`, ""},
+		"a field":         {`["Query.old"]`, "Query.old"},
+		"the console's response, with an argument": {`{"window": 3600, "fields": {"Query.products": {"requests": 7, "clients": ["web"]}}}`,
+			"Query.products(first:)"},
+		"an argument's input object":         {`["Product.stock"]`, "Place.w Place.x Product.stock(in:)"},
+		"members of a union":                 {`["Query.any"]`, "Any = User User implements Node"},
+		"the possible types of an interface": {`["Query.node"]`, "User implements Node"},
+		"a field by its interface":           {`["Node.id"]`, "User implements Node"},
+		"a field of a type":                  {`["Product.name"]`, "Product.name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := strings.Join(relaxed(t, c.usage), " "); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestUsageOfAnotherFormIsRefused(t *testing.T) {
+	for _, text := range []string{`{}`, `{"data": {"fields": {}}}`, `[1]`, `"Product.name"`, `["Product"]`, `["Query.product(id:)"]`, `[`, `{"fields": []}`} {
+		if err := (schemadiff.Usage{}).Parse([]byte(text)); err == nil {
+			t.Errorf("%s: got no error", text)
+		}
+	}
+}
+
+func TestUnusedChangesAreMarked(t *testing.T) {
+	c := schemadiff.Change{Kind: schemadiff.Removed, Coordinate: "Query.old", Unused: true}
+	if got := c.String(); got != "- Query.old (safe: not used)" {
+		t.Errorf("got %q", got)
+	}
+}
