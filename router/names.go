@@ -16,7 +16,7 @@ import (
 // start-up they are errors, most likely typos. When a new supergraph is loaded they are only
 // logged: it may have lost a subgraph, type or field, and must not be rejected for that.
 func (r *Router) checkNames(m *supergraph.Model) error {
-	problems := unknownNames(&r.config, m, r.options.Source)
+	problems := UnknownNames(&r.config, m, r.options.Source)
 	if len(problems) == 0 {
 		return nil
 	}
@@ -29,9 +29,9 @@ func (r *Router) checkNames(m *supergraph.Model) error {
 	return nil
 }
 
-// unknownNames returns a problem for each subgraph, type and field in the configuration that
+// UnknownNames returns a problem for each subgraph, type and field in the configuration that
 // the supergraph does not have.
-func unknownNames(c *config.Config, m *supergraph.Model, source *config.Source) config.Errors {
+func UnknownNames(c *config.Config, m *supergraph.Model, source *config.Source) config.Errors {
 	n := &names{model: m, source: source}
 	n.subgraphs("traffic_shaping.subgraphs", maps.Keys(c.TrafficShaping.Subgraphs))
 	n.subgraphs("headers.subgraphs", maps.Keys(c.Headers.Subgraphs))

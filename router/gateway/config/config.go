@@ -225,7 +225,7 @@ func (h Headers) PropagatedTo(subgraph string) []string {
 
 // CORS configures cross-origin resource sharing (Fetch Standard, section 3.3).
 type CORS struct {
-	AllowOrigins     []string      `yaml:"allow_origins" desc:"Origins whose pages may call the router: https://shop.example, https://*.shop.example for all subdomains, http://localhost:* for every port including the default, or * for every origin without credentials."`
+	AllowOrigins     []string      `yaml:"allow_origins" desc:"Origins whose pages may call the router: https://shop.example, https://*.shop.example for all subdomains, http://localhost:* for every port including the default, or * for every origin without credentials." example:"https://shop.example"`
 	AllowCredentials bool          `yaml:"allow_credentials" desc:"Allow pages of these origins to send cookies."`
 	AllowHeaders     []string      `yaml:"allow_headers" desc:"Request headers that pages may send. If empty, all are allowed."`
 	ExposeHeaders    []string      `yaml:"expose_headers" desc:"Response headers that pages may read."`

@@ -71,24 +71,28 @@ func subscriptions() Subscriptions {
 	}
 }
 
+// environment has the environment variables that replace single keys.
+var environment = map[string]string{
+	"ROUTER_LISTEN":        "listen",
+	"ROUTER_ADMIN_LISTEN":  "admin.listen",
+	"SUPERGRAPH_FILE_PATH": "supergraph.path",
+	"LOG_LEVEL":            "log.level",
+	"REDIS_URL":            "response_cache.redis.url",
+}
+
 // ApplyEnvironment applies the environment variables that replace single keys:
 // ROUTER_LISTEN, ROUTER_ADMIN_LISTEN, SUPERGRAPH_FILE_PATH, LOG_LEVEL, REDIS_URL
 // and, if ROUTER_LISTEN is not set, PORT. It fails if PORT is not a port number. It
 // records in source, which may be nil, which keys it has set.
 func (c *Config) ApplyEnvironment(lookup func(string) (string, bool), source *Source) error {
-	for name, key := range map[string]struct {
-		path   string
-		target *string
-	}{
-		"ROUTER_LISTEN":        {"listen", &c.Listen},
-		"ROUTER_ADMIN_LISTEN":  {"admin.listen", &c.Admin.Listen},
-		"SUPERGRAPH_FILE_PATH": {"supergraph.path", &c.Supergraph.Path},
-		"LOG_LEVEL":            {"log.level", &c.Log.Level},
-		"REDIS_URL":            {"response_cache.redis.url", &c.ResponseCache.Redis.URL},
-	} {
+	targets := map[string]*string{
+		"listen": &c.Listen, "admin.listen": &c.Admin.Listen, "supergraph.path": &c.Supergraph.Path, "log.level": &c.Log.Level,
+		"response_cache.redis.url": &c.ResponseCache.Redis.URL,
+	}
+	for name, path := range environment {
 		if v, ok := lookup(name); ok && v != "" {
-			*key.target = v
-			source.Override(key.path, "the environment variable "+name)
+			*targets[path] = v
+			source.Override(path, "the environment variable "+name)
 			if name == "REDIS_URL" {
 				c.ResponseCache.Redis.Addresses = nil // the URL replaces them
 			}

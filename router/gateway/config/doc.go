@@ -24,6 +24,8 @@
 //	paths.go        checks of paths
 //	document.go     writes docs/router.yaml
 //	schema.go       writes router.schema.json
+//	explain.go      describes single keys
+//	sample.go       example values
 //	redact.go       the configuration without secrets, for a debug bundle
 //	diff.go         the differences between two configurations
 package config

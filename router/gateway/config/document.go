@@ -7,24 +7,32 @@ import (
 	"time"
 )
 
+const documentHeader = "# yaml-language-server: $schema=../router/gateway/config/router.schema.json\n" +
+	"# Every key of the router's configuration with its default. Any value may be\n" +
+	"# ${env.NAME} or ${env.NAME:-default}.\n"
+
 // Document returns a configuration file that lists every key with its default and
 // its description. Loading it gives the same configuration as an empty file.
 func Document() []byte {
 	var out strings.Builder
-	out.WriteString("# yaml-language-server: $schema=../router/gateway/config/router.schema.json\n" +
-		"# Every key of the router's configuration with its default. Any value may be\n" +
-		"# ${env.NAME} or ${env.NAME:-default}.\n")
-	document(&out, reflect.ValueOf(Default()), 0)
+	out.WriteString(documentHeader)
+	document(&out, reflect.ValueOf(Default()), "", func(string) {})
 	return []byte(out.String())
 }
 
-func document(out *strings.Builder, v reflect.Value, depth int) {
+// document writes the block at a path. It calls at before it writes the line of each key.
+func document(out *strings.Builder, v reflect.Value, block string, at func(path string)) {
+	depth := 0
+	if block != "" {
+		depth = strings.Count(block, ".") + 1
+	}
 	indent := strings.Repeat("  ", depth)
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		if depth == 0 {
 			out.WriteString("\n")
 		}
+		path := strings.TrimPrefix(block+"."+f.Tag.Get("yaml"), ".")
 		comment := f.Tag.Get("desc")
 		if enum := f.Tag.Get("enum"); enum != "" {
 			word := " One of "
@@ -35,10 +43,13 @@ func document(out *strings.Builder, v reflect.Value, depth int) {
 		}
 		value := v.Field(i)
 		if value.Kind() == reflect.Struct {
-			fmt.Fprintf(out, "%s# %s\n%s%s:\n", indent, comment, indent, f.Tag.Get("yaml"))
-			document(out, value, depth+1)
+			fmt.Fprintf(out, "%s# %s\n", indent, comment)
+			at(path)
+			fmt.Fprintf(out, "%s%s:\n", indent, f.Tag.Get("yaml"))
+			document(out, value, path, at)
 			continue
 		}
+		at(path)
 		text, set := scalar(value)
 		if !set {
 			indent += "# " // a null would not be the default

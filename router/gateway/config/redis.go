@@ -19,8 +19,8 @@ import (
 // Redis configures the connection to a standalone Redis server, a Redis Cluster,
 // or a primary monitored by Sentinels.
 type Redis struct {
-	URL              string        `yaml:"url" desc:"redis://user:password@host:port/db, rediss:// for TLS, or unix:///path. Query parameters: addr (a further node), master_name, pool_size and other options of the go-redis client."`
-	Addresses        []string      `yaml:"addresses" desc:"Alternative to url: host:port of Redis Cluster nodes or, with master_name, of Sentinels. A single address without master_name and cluster is a standalone server."`
+	URL              string        `yaml:"url" desc:"redis://user:password@host:port/db, rediss:// for TLS, or unix:///path. Query parameters: addr (a further node), master_name, pool_size and other options of the go-redis client." example:"redis://localhost:6379"`
+	Addresses        []string      `yaml:"addresses" desc:"Alternative to url: host:port of Redis Cluster nodes or, with master_name, of Sentinels. A single address without master_name and cluster is a standalone server." example:"localhost:6379"`
 	MasterName       string        `yaml:"master_name" desc:"Name of the primary in the Sentinel configuration."`
 	Cluster          bool          `yaml:"cluster" desc:"Treat a single address as a node of a Redis Cluster. Several addresses without master_name are always a cluster."`
 	Username         string        `yaml:"username" desc:"User name. It replaces the one in url."`

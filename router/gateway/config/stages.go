@@ -29,8 +29,8 @@ type LastGoodKeys struct {
 type JWKS struct {
 	URL       string        `yaml:"url" desc:"URL of the key set." format:"jwks"`
 	Refresh   time.Duration `yaml:"refresh" desc:"How often the router fetches the key set again."`
-	Issuer    string        `yaml:"issuer" desc:"Required value of the iss claim."`
-	Audiences []string      `yaml:"audiences" desc:"Accepted audiences. The aud claim must contain one of them."`
+	Issuer    string        `yaml:"issuer" desc:"Required value of the iss claim." example:"https://issuer.example/"`
+	Audiences []string      `yaml:"audiences" desc:"Accepted audiences. The aud claim must contain one of them." example:"shop"`
 }
 
 // Authorization configures the enforcement of @authenticated, @requiresScopes
@@ -43,7 +43,7 @@ type Authorization struct {
 // ClientAddress configures how the router determines the address of a client
 // behind proxies.
 type ClientAddress struct {
-	TrustedProxies []string `yaml:"trusted_proxies" desc:"Addresses or networks, such as 10.0.0.0/8, of the proxies in front of the router. The router trusts only these to report a client address. Any other peer is itself the client."`
+	TrustedProxies []string `yaml:"trusted_proxies" desc:"Addresses or networks, such as 10.0.0.0/8, of the proxies in front of the router. The router trusts only these to report a client address. Any other peer is itself the client." example:"10.0.0.0/8"`
 	Header         string   `yaml:"header" desc:"Header to which the proxies append the address of their peer. The router reads no other, because proxies forward other headers unchanged from the client." enum:"X-Forwarded-For,Forwarded"`
 	SubgraphHeader string   `yaml:"subgraph_header" desc:"Header in which subgraphs receive the client address with mutations, such as Souk-Client-Address. Queries do not carry it, so that clients can share responses. The router replaces a header of this name in requests of clients. By default, subgraphs do not learn the address." format:"header"`
 }
@@ -56,7 +56,7 @@ type RateLimit struct {
 	By       string        `yaml:"by" desc:"What identifies a caller: the client address (see client_address; the /64 prefix for IPv6), the subject of the token, or a header. If the subject or header is missing, the client address applies." enum:"ip,subject,header"`
 	Header   string        `yaml:"header" desc:"Header that identifies a caller, if by is header." format:"header"`
 	Redis    Redis         `yaml:"redis" desc:"Redis that lets several routers share their counts. Without it, or while it is unavailable, each router counts on its own."`
-	RedisURL string        `yaml:"redis_url" desc:"Short form of redis.url."`
+	RedisURL string        `yaml:"redis_url" desc:"Short form of redis.url." example:"redis://localhost:6379"`
 }
 
 // DemandControl limits the estimated cost of an operation.
@@ -86,14 +86,14 @@ type SubgraphCaches struct {
 type SubgraphCache struct {
 	Enabled *bool         `yaml:"enabled" desc:"Cache responses of the subgraph."`
 	TTL     time.Duration `yaml:"ttl" desc:"How long entries stay valid if the subgraph sends no Cache-Control header." min:"1ms"`
-	Types   []string      `yaml:"types" desc:"Entity types to cache."`
-	Root    []string      `yaml:"root" desc:"Fields of Query to cache. A response is cached if all root fields of the request are listed."`
+	Types   []string      `yaml:"types" desc:"Entity types to cache." example:"Product"`
+	Root    []string      `yaml:"root" desc:"Fields of Query to cache. A response is cached if all root fields of the request are listed." example:"products"`
 	Private bool          `yaml:"private" desc:"Cache separately for each caller, even if @cacheControl does not declare private scope."`
 	Vary    []string      `yaml:"vary" desc:"Client headers that responses depend on, whether or not the subgraph names them in Vary." format:"header"`
 
 	Shared      bool     `yaml:"shared" desc:"Responses are the same for all callers, even though the subgraph receives client headers (headers.*.propagate). If false, a cached response serves only requests with the same headers, unless the subgraph sends public or s-maxage in Cache-Control."`
-	SharedTypes []string `yaml:"shared_types" desc:"Entity types in types whose responses are shared, if not all are."`
-	SharedRoot  []string `yaml:"shared_root" desc:"Fields in root whose responses are shared, if not all are."`
+	SharedTypes []string `yaml:"shared_types" desc:"Entity types in types whose responses are shared, if not all are." example:"Product"`
+	SharedRoot  []string `yaml:"shared_root" desc:"Fields in root whose responses are shared, if not all are." example:"products"`
 }
 
 // Idempotency configures how the router stores responses to REST requests with an

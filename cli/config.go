@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"souk/router"
+	"souk/router/gateway/config"
+	"souk/router/supergraph"
+)
+
+func newConfig() *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Validate and explain the configuration of the router"}
+	cmd.AddCommand(newConfigValidate(), newConfigSchema(), newConfigExplain())
+	return cmd
+}
+
+func newConfigValidate() *cobra.Command {
+	var graph string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "validate FILE",
+		Short: "Validate a configuration file of the router",
+		Long: "Validate a configuration file of the router, with the environment variables that it refers\n" +
+			"to. All problems are reported with their places. With --supergraph, the subgraphs, types and\n" +
+			"fields that it names must exist.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			problems, err := validateConfig(args[0], graph)
+			if err != nil {
+				return err
+			}
+			return reportProblems(cmd.OutOrStdout(), args[0], problems, asJSON)
+		},
+	}
+	cmd.Flags().StringVarP(&graph, "supergraph", "s", "", "the file that contains the supergraph SDL")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	return checking(cmd)
+}
+
+// validateConfig returns the problems of a configuration file, as the router finds them when
+// it starts.
+func validateConfig(file, graph string) (config.Errors, error) {
+	c, source, err := routerFlags{config: file}.settings()
+	var problems config.Errors
+	if err != nil {
+		if !errors.As(err, &problems) {
+			return nil, err
+		}
+		return problems, nil
+	}
+	if graph == "" {
+		return nil, nil
+	}
+	sdl, err := supergraph.ReadFile(graph)
+	if err != nil {
+		return nil, err
+	}
+	model, err := supergraph.Parse(sdl)
+	if err != nil {
+		return nil, fmt.Errorf("%s: reading the supergraph: %w", graph, err)
+	}
+	return router.UnknownNames(&c, model, source).Sorted(), nil
+}
+
+// reportProblems writes the problems of a configuration file, and fails if there are any.
+func reportProblems(w io.Writer, file string, problems config.Errors, asJSON bool) error {
+	type problem struct {
+		File    string `json:"file,omitempty"`
+		Line    int    `json:"line,omitempty"`
+		Column  int    `json:"column,omitempty"`
+		Message string `json:"message"`
+	}
+	var err error
+	switch {
+	case asJSON:
+		list := make([]problem, len(problems))
+		for i, p := range problems {
+			list[i] = problem{p.File, p.Line, p.Column, p.Message}
+		}
+		err = writeJSON(w, map[string]any{"valid": len(list) == 0, "problems": list})
+	case len(problems) == 0:
+		_, err = fmt.Fprintf(w, "%s is valid\n", file)
+	default:
+		_, err = fmt.Fprintln(w, problems.Error())
+	}
+	if err != nil {
+		return fmt.Errorf("writing the problems: %w", err)
+	}
+	if len(problems) > 0 {
+		return failedCheck(fmt.Sprintf("%s is not valid: %s", file, count(len(problems), "problem", "problems")))
+	}
+	return nil
+}
+
+func newConfigSchema() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of the configuration file, for editors",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			schema, err := config.JSONSchema()
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(schema)
+			return err
+		},
+	}
+}
+
+func newConfigExplain() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain KEY",
+		Short: "Describe a key of the configuration file",
+		Long: "Describe a key of the configuration file: its type, default and limits, with an example.\n" +
+			"The key is a path, such as limits.max_depth or traffic_shaping.subgraphs.products.timeout.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			key, err := config.Explain(args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), key)
+			}
+			_, err = io.WriteString(cmd.OutOrStdout(), key.String())
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the description as JSON")
+	return cmd
+}

@@ -1,0 +1,255 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vektah/gqlparser/v2/validator/core"
+)
+
+// A Key describes a key of the configuration file.
+type Key struct {
+	// Name is the path of the key, such as traffic_shaping.subgraphs.NAME.timeout.
+	Name        string   `json:"key"`
+	Type        string   `json:"type"`
+	Description string   `json:"description"`
+	Values      []string `json:"values,omitempty"` // all that are allowed
+	Minimum     string   `json:"minimum,omitempty"`
+	Maximum     string   `json:"maximum,omitempty"`
+	// Default is the value without the key, as YAML. It is empty for a block.
+	Default string `json:"default,omitempty"`
+	// Environment is the environment variable that replaces the value.
+	Environment string   `json:"environment,omitempty"`
+	Secret      bool     `json:"secret,omitempty"`
+	Keys        []string `json:"keys,omitempty"` // of a block, or of the entries of a map or a list
+	Example     string   `json:"example"`        // part of a configuration file
+	// Documented is the line of the documentation that has the key.
+	Documented string `json:"documented"`
+}
+
+// Explain describes a key. The names of entries of a map, such as the names of subgraphs,
+// are part of a path; positions in lists are not: authentication.jwt.jwks.url.
+func Explain(path string) (Key, error) {
+	key := Key{Name: path}
+	f := found{typ: reflect.TypeFor[Config](), value: reflect.ValueOf(Default())}
+	for _, name := range strings.Split(path, ".") {
+		parent, err := f, error(nil)
+		if f, err = f.below(name); err != nil {
+			return Key{}, fmt.Errorf("there is no key %q%s", path, parent.suggestion(name))
+		}
+	}
+	key.Type, key.Description = typeName(f.typ), f.tag.Get("desc")
+	key.Keys = f.keys()
+	if enum := f.tag.Get("enum"); enum != "" {
+		key.Values = strings.Split(enum, ",")
+	}
+	if isNumber(elementary(f.typ)) {
+		key.Minimum, key.Maximum = cmp.Or(f.tag.Get("min"), "0"), f.tag.Get("max")
+	}
+	if f.value.IsValid() && f.typ.Kind() != reflect.Struct {
+		if text, set := scalar(f.value); set {
+			key.Default = text
+		} else if f.typ.Kind() != reflect.Pointer {
+			key.Default = emptyValue(f.value)
+		}
+	}
+	for variable, of := range environment {
+		if of == path {
+			key.Environment = variable
+		}
+	}
+	key.Secret = f.tag.Get("secret") != ""
+	if key.Example = together[path]; key.Example == "" {
+		key.Example = example(path)
+	}
+	key.Documented = fmt.Sprintf("docs/router.yaml:%d", documentedLine(path))
+	return key, nil
+}
+
+func emptyValue(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.Map:
+		return "{}"
+	case reflect.Slice:
+		return "[]"
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+// A found type is that of a path.
+type found struct {
+	typ   reflect.Type
+	value reflect.Value // its default; invalid below an entry of a map or a list
+	tag   reflect.StructTag
+}
+
+// block returns the type that has the keys below f: that of a list is the type of its
+// entries.
+func (f found) block() reflect.Type {
+	t := f.typ
+	for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
+func (f found) below(name string) (found, error) {
+	t := f.block()
+	next := found{}
+	switch t.Kind() {
+	case reflect.Map:
+		next.typ, next.tag = t.Elem(), f.tag
+		if name != "" {
+			return next, nil
+		}
+	case reflect.Struct:
+		for i := range t.NumField() {
+			field := t.Field(i)
+			if field.Tag.Get("yaml") != name {
+				continue
+			}
+			next.typ, next.tag = field.Type, field.Tag
+			if f.value.IsValid() && f.value.Kind() == reflect.Struct {
+				next.value = f.value.Field(i)
+			}
+			return next, nil
+		}
+	}
+	return found{}, fmt.Errorf("no key %q", name)
+}
+
+// keys returns the names of the keys below f.
+func (f found) keys() (names []string) {
+	t := f.block()
+	if t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Struct {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range t.NumField() {
+		names = append(names, t.Field(i).Tag.Get("yaml"))
+	}
+	return names
+}
+
+// suggestion says what to write instead of a name below f.
+func (f found) suggestion(name string) string {
+	keys := f.keys()
+	if len(keys) == 0 {
+		return "; nothing is below " + typeName(f.typ)
+	}
+	if near := core.SuggestionList(name, keys); len(near) > 0 {
+		return fmt.Sprintf("; did you mean %s?", near[0])
+	}
+	return "; the keys are " + strings.Join(keys, ", ")
+}
+
+// typeName describes the values of a type.
+func typeName(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "duration"
+	case t.Kind() == reflect.Pointer:
+		return typeName(t.Elem())
+	case t.Kind() == reflect.Struct:
+		return "block"
+	case t.Kind() == reflect.Map:
+		return "map of " + typeName(t.Elem())
+	case t.Kind() == reflect.Slice:
+		return "list of " + typeName(t.Elem())
+	case t.Kind() == reflect.Bool:
+		return "boolean"
+	case t.Kind() == reflect.Int:
+		return "integer"
+	case t.Kind() == reflect.Float64:
+		return "number"
+	}
+	return "string"
+}
+
+// elementary returns the type of single values: that of the entries of a map or a list.
+func elementary(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Map || t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
+func isNumber(t reflect.Type) bool {
+	return slices.Contains([]reflect.Kind{reflect.Int, reflect.Int64, reflect.Float64}, t.Kind())
+}
+
+// documentedLine returns the line of docs/router.yaml that has a key, or else the map or list
+// around it.
+func documentedLine(path string) int {
+	lines := map[string]int{}
+	out := strings.Builder{}
+	out.WriteString(documentHeader)
+	document(&out, reflect.ValueOf(Default()), "", func(path string) { lines[path] = strings.Count(out.String(), "\n") + 1 })
+	for lines[path] == 0 {
+		path = path[:strings.LastIndexByte(path, '.')]
+	}
+	return lines[path]
+}
+
+// String returns the description for people.
+func (k Key) String() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s (%s)\n    %s\n\n", k.Name, k.Type, k.Description)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&out, "%-13s%s\n", name+":", value)
+		}
+	}
+	line("values", strings.Join(k.Values, ", "))
+	line("minimum", k.Minimum)
+	line("maximum", k.Maximum)
+	line("default", k.Default)
+	line("environment", k.Environment)
+	if k.Secret {
+		line("secret", "yes; write it as ${env.NAME}")
+	}
+	line("keys", strings.Join(k.Keys, ", "))
+	line("documented", k.Documented)
+	fmt.Fprintf(&out, "example:\n    %s", strings.ReplaceAll(strings.TrimSuffix(k.Example, "\n"), "\n", "\n    "))
+	return out.String() + "\n"
+}
+
+// Keys returns the paths of all keys, sorted. NAME stands for the names of the entries of a
+// map.
+func Keys() []string {
+	all := map[string]bool{}
+	var walk func(f found, path string)
+	walk = func(f found, path string) {
+		t := f.block()
+		if t.Kind() == reflect.Map {
+			t, path = t.Elem(), path+".NAME"
+			all[path] = true
+		}
+		if t.Kind() != reflect.Struct {
+			return
+		}
+		for i := range t.NumField() {
+			below := strings.TrimPrefix(path+"."+t.Field(i).Tag.Get("yaml"), ".")
+			all[below] = true
+			walk(found{typ: t.Field(i).Type}, below)
+		}
+	}
+	walk(found{typ: reflect.TypeFor[Config]()}, "")
+	return slices.Sorted(maps.Keys(all))
+}
+
+// quote formats a string as YAML, with quotes only if it needs them.
+func quote(s string) string {
+	if s == "" || strings.ContainsAny(s, "{}[]:#*&!|>'\"%@`, ") {
+		return strconv.Quote(s)
+	}
+	return s
+}

@@ -1,0 +1,60 @@
+package config_test
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"souk/router/gateway/config"
+)
+
+// Each key has a description, is documented where it says, and its example is a
+// configuration file that sets it.
+func TestEveryKeyIsExplained(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/router.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(text), "\n")
+	keys := config.Keys()
+	if len(keys) < 150 {
+		t.Errorf("there are only %d keys", len(keys))
+	}
+	lookup := func(name string) (string, bool) { return "0123456789abcdef", name == "SECRET" }
+	for _, name := range keys {
+		k, err := config.Explain(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if k.Description == "" || k.Type == "" {
+			t.Errorf("%s has no description", name)
+		}
+		file, number, _ := strings.Cut(k.Documented, ":")
+		line, err := strconv.Atoi(number)
+		if err != nil || file != "docs/router.yaml" || line < 1 || line > len(lines) {
+			t.Errorf("%s is documented at %q", name, k.Documented)
+			continue
+		}
+		key, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(lines[line-1]), "# "), ":")
+		if !slices.Contains(strings.Split(name, "."), key) {
+			t.Errorf("%s is documented at %s, which is %q", name, k.Documented, lines[line-1])
+		}
+		if _, err := config.Parse([]byte(k.Example), lookup); err != nil {
+			t.Errorf("%s: the example is no configuration: %v\n%s", name, err, k.Example)
+		}
+	}
+}
+
+func TestUnknownKeysAreNotExplained(t *testing.T) {
+	for name, want := range map[string]string{
+		"limits.max_dept": "did you mean max_depth?", "listen.port": "nothing is below string", "cors.nothing_alike": "the keys are ", "": "the keys are ",
+		"traffic_shaping.subgraphs.products.timeot": "did you mean timeout?",
+	} {
+		if _, err := config.Explain(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", name, err, want)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// samples are example values for the formats of strings.
+var samples = map[string]string{
+	"address": "127.0.0.1:4000",
+	"path":    "/graphql",
+	"http":    "http://localhost:4001/graphql",
+	"jwks":    "https://issuer.example/.well-known/jwks.json",
+	"stream":  "ws://localhost:4001/graphql",
+	"header":  "X-API-Key",
+}
+
+// together are the examples of keys that need other keys.
+var together = map[string]string{
+	"admin.console.enabled":                    "admin:\n  console:\n    enabled: true\n    token: \"${env.SECRET}\"\n",
+	"authentication.jwt.required":              "authentication:\n  jwt:\n    required: true\n    jwks:\n      - url: https://issuer.example/.well-known/jwks.json\n",
+	"coprocessor.policies":                     "coprocessor:\n  url: http://localhost:4001/coprocessor\n  policies: true\n  supergraph:\n    request:\n      context: true\n",
+	"persisted_documents.require":              "persisted_documents:\n  path: documents.json\n  require: true\n",
+	"response_cache.redis":                     redisExample("response_cache", "url: redis://localhost:6379"),
+	"rate_limit.redis":                         redisExample("rate_limit", "url: redis://localhost:6379"),
+	"response_cache.redis.tls.cert_file":       redisExample("response_cache", certificate),
+	"response_cache.redis.tls.key_file":        redisExample("response_cache", certificate),
+	"rate_limit.redis.tls.cert_file":           redisExample("rate_limit", certificate),
+	"rate_limit.redis.tls.key_file":            redisExample("rate_limit", certificate),
+	"response_cache.subgraph.all.types":        example("response_cache.subgraph.subgraphs.NAME.types"),
+	"response_cache.subgraph.all.root":         example("response_cache.subgraph.subgraphs.NAME.root"),
+	"response_cache.subgraph.all.shared_types": example("response_cache.subgraph.subgraphs.NAME.shared_types"),
+	"response_cache.subgraph.all.shared_root":  example("response_cache.subgraph.subgraphs.NAME.shared_root"),
+}
+
+const certificate = "tls: {cert_file: client.crt, key_file: client.key}"
+
+func redisExample(block, settings string) string {
+	return block + ":\n  redis:\n    " + settings + "\n"
+}
+
+// example returns a part of a configuration file that has the key at a path. An entry of a
+// list has all of its keys.
+func example(path string) string {
+	f := found{typ: reflect.TypeFor[Config](), value: reflect.ValueOf(Default())}
+	var out strings.Builder
+	indent := ""
+	for _, name := range strings.Split(path, ".") {
+		if f.typ.Kind() == reflect.Slice {
+			break
+		}
+		f, _ = f.below(name) // the path is known
+		fmt.Fprintf(&out, "\n%s%s:", indent, name)
+		indent += "  "
+	}
+	return strings.TrimPrefix(out.String(), "\n") + sample(f.typ, f.tag, f.value, indent) + "\n"
+}
+
+// sample returns what follows the colon of a key. value is the default, which is the example
+// if it is not empty. A block has the keys whose defaults are not empty or, below an entry of
+// a map or a list, all keys.
+func sample(t reflect.Type, tag reflect.StructTag, value reflect.Value, indent string) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return sample(t.Elem(), tag, reflect.Value{}, indent)
+	case reflect.Struct:
+		return sampleBlock(t, value, indent)
+	case reflect.Map:
+		return "\n" + indent + "NAME:" + sample(t.Elem(), tag, reflect.Value{}, indent+"  ")
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Struct {
+			first, rest, _ := strings.Cut(strings.TrimPrefix(sampleBlock(t.Elem(), reflect.Value{}, indent+"  "), "\n"), "\n")
+			text := "\n" + indent + "- " + strings.TrimSpace(first)
+			if rest != "" {
+				text += "\n" + rest
+			}
+			return text
+		}
+		if value.IsValid() && value.Len() > 0 {
+			break
+		}
+		return " [" + strings.TrimSpace(sample(t.Elem(), tag, reflect.Value{}, indent)) + "]"
+	}
+	if value.IsValid() && !value.IsZero() {
+		text, _ := scalar(value)
+		return " " + text
+	}
+	return " " + sampleScalar(t, tag)
+}
+
+func sampleBlock(t reflect.Type, value reflect.Value, indent string) string {
+	var out strings.Builder
+	for i := range t.NumField() {
+		f := t.Field(i)
+		inner := reflect.Value{}
+		if value.IsValid() {
+			if inner = value.Field(i); inner.IsZero() {
+				continue
+			}
+		}
+		out.WriteString("\n" + indent + f.Tag.Get("yaml") + ":" + sample(f.Type, f.Tag, inner, indent+"  "))
+	}
+	if out.Len() == 0 && t.NumField() > 0 {
+		return sampleBlock(t, reflect.Value{}, indent)
+	}
+	return out.String()
+}
+
+func sampleScalar(t reflect.Type, tag reflect.StructTag) string {
+	switch {
+	case tag.Get("example") != "":
+		return quote(tag.Get("example"))
+	case t == reflect.TypeFor[time.Duration]():
+		least, most := tag.Get("min"), tag.Get("max")
+		if most != "" {
+			return most
+		}
+		return longer("30s", least)
+	case t.Kind() == reflect.Bool:
+		return "true"
+	case t.Kind() == reflect.Int:
+		return cmp.Or(tag.Get("max"), "100")
+	case t.Kind() == reflect.Float64:
+		return "0.5"
+	case tag.Get("enum") != "":
+		return quote(strings.Split(tag.Get("enum"), ",")[0])
+	case tag.Get("secret") != "":
+		return `"${env.SECRET}"`
+	}
+	return quote(cmp.Or(samples[tag.Get("format")], "value"))
+}
+
+// longer returns the longer one of two durations, the second of which may be empty.
+func longer(a, b string) string {
+	durations := []string{a}
+	if b != "" {
+		durations = append(durations, b)
+	}
+	return slices.MaxFunc(durations, func(a, b string) int {
+		x, _ := time.ParseDuration(a) // a test parses every tag
+		y, _ := time.ParseDuration(b)
+		return cmp.Compare(x, y)
+	})
+}
