@@ -86,20 +86,25 @@ func (l locator) at(locations []report.Location) []Location {
 }
 
 func (l locator) locate(at report.Location) Location {
-	located := Location{Subgraph: at.Subgraph, Line: at.Line, Column: at.Column}
 	for _, s := range l {
-		if s.Name != at.Subgraph || at.Line == 0 {
-			continue
-		}
-		for i, f := range s.Files {
-			located.File = f.Path
-			if located.Line <= f.Lines || i == len(s.Files)-1 {
-				break
-			}
-			located.Line -= f.Lines
+		if s.Name == at.Subgraph && at.Line > 0 {
+			return s.At(at.Line, at.Column)
 		}
 	}
-	return located
+	return Location{Subgraph: at.Subgraph, Line: at.Line, Column: at.Column}
+}
+
+// At returns the place of a line and column of the SDL, which count from 1.
+func (s Subgraph) At(line, column int) Location {
+	at := Location{Subgraph: s.Name, Line: line, Column: column}
+	for i, f := range s.Files {
+		at.File = f.Path
+		if at.Line <= f.Lines || i == len(s.Files)-1 {
+			break
+		}
+		at.Line -= f.Lines
+	}
+	return at
 }
 
 func (l locator) errors(problems []*report.Error) Errors {

@@ -27,6 +27,21 @@ func ParseFormat(name string) (Format, error) {
 	return "", fmt.Errorf("%q is not a format: use text, json or github", name)
 }
 
+// Write writes errors and hints in the format.
+func (f Format) Write(w io.Writer, problems Errors, hints []Hint) error {
+	var text strings.Builder
+	switch f {
+	case FormatJSON:
+		writeJSON(&text, problems, hints)
+	case FormatGitHub:
+		writeGitHub(&text, problems, hints)
+	default:
+		WriteText(&text, problems, hints)
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
 // report writes errors and hints. It returns the error that the command ends with.
 func (c Command) report(result *Result, err error) error {
 	var problems Errors
@@ -40,16 +55,7 @@ func (c Command) report(result *Result, err error) error {
 	if c.Stderr == nil {
 		return err
 	}
-	var text strings.Builder
-	switch c.Format {
-	case FormatJSON:
-		writeJSON(&text, problems, hints)
-	case FormatGitHub:
-		writeGitHub(&text, problems, hints)
-	default:
-		WriteText(&text, problems, hints)
-	}
-	if _, writing := io.WriteString(c.Stderr, text.String()); writing != nil {
+	if writing := c.Format.Write(c.Stderr, problems, hints); writing != nil {
 		return fmt.Errorf("writing errors and hints: %w", writing)
 	}
 	if len(problems) > 0 {
