@@ -37,7 +37,8 @@ func TestChecks(t *testing.T) {
 			}
 			got := transcript(t, writeFiles(t, files), string(archive.Comment))
 			if *update {
-				archive.Files = append(kept, txtar.File{Name: "output", Data: []byte(got)})
+				kept = append(kept, txtar.File{Name: "output", Data: []byte(got)})
+				archive.Files = kept
 				if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
 					t.Fatal(err)
 				}

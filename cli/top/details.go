@@ -82,7 +82,7 @@ func (d *details) operation(s *Snapshot) []string {
 		titleStyle.Render(clean(o.Kind + " " + o.title())),
 		faintStyle.Render(clean(o.Hash)),
 		fmt.Sprintf("requests %s (%s/s)   errors %s (%s)   total time %s", count(o.Requests), rate(o.Rate), count(o.Errors), share(o.ErrorRate), duration(o.Total)),
-		fmt.Sprintf("%s   in flight %s   fetches %.1f   cache %s%s", o.Latencies.text(), count(o.InFlight), o.Fetches, hits(o.CacheHits).text, o.cost()),
+		fmt.Sprintf("%s   in flight %s   fetches %.1f   cache %s%s", o.text(), count(o.InFlight), o.Fetches, hits(o.CacheHits).text, o.cost()),
 	}
 	if len(o.Deprecated) > 0 {
 		lines = append(lines, warnStyle.Render("uses deprecated fields: "+clean(strings.Join(o.Deprecated, ", "))))
@@ -123,7 +123,7 @@ func (d *details) subgraph(s *Snapshot) []string {
 		titleStyle.Render("subgraph " + clean(g.Name)),
 		clean(g.URL),
 		fmt.Sprintf("health %s   breaker %s   in flight %s", clean(g.Health), clean(g.Breaker), count(g.InFlight)),
-		fmt.Sprintf("requests %s/s   errors %s   %s", rate(g.Rate), share(g.ErrorRate), g.Latencies.text()),
+		fmt.Sprintf("requests %s/s   errors %s   %s", rate(g.Rate), share(g.ErrorRate), g.text()),
 		fmt.Sprintf("not sent: shared %s, refused %s   sent again %s", count(g.Shared), count(g.Refused), count(g.Retries)),
 	}
 	if !g.Since.IsZero() {
@@ -142,7 +142,7 @@ func (d *details) client(s *Snapshot) []string {
 	}
 	return []string{
 		titleStyle.Render(strings.TrimSpace("client " + clean(c.Name) + " " + clean(c.Version))),
-		fmt.Sprintf("requests %s (%s/s)   errors %s   in flight %s   %s", count(c.Requests), rate(c.Rate), count(c.Errors), count(c.InFlight), c.Latencies.text()),
+		fmt.Sprintf("requests %s (%s/s)   errors %s   in flight %s   %s", count(c.Requests), rate(c.Rate), count(c.Errors), count(c.InFlight), c.text()),
 	}
 }
 

@@ -67,7 +67,7 @@ func header(s *Snapshot, address string, width int) []string {
 		failed = t.Errors / t.Requests
 	}
 	first := fmt.Sprintf("requests %s/s   errors %s   %s",
-		rate(t.Rate), errorStyle(failed).Render(share(failed)), t.Latencies.text())
+		rate(t.Rate), errorStyle(failed).Render(share(failed)), t.text())
 	second := fmt.Sprintf("in flight %s   subscriptions %s   cache %s", count(t.InFlight), count(t.Streams), hits(t.CacheHits).text)
 	if n := len(s.Traffic.Shed); n > 0 && s.Traffic.Shed[n-1] > 0 {
 		second += "   " + warnStyle.Render("shed "+rate(s.Traffic.Shed[n-1])+"/s")

@@ -100,7 +100,7 @@ func Run(ctx context.Context, o Options) error {
 func (l *loop) refresh(ctx context.Context, fetch bool) error {
 	subgraphs, problems, complete := l.load(ctx, l.Options, fetch)
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the loop ends, which is no failure
 	}
 	if len(problems) > 0 {
 		l.problem(problems.Error())

@@ -47,7 +47,7 @@ func (w *watcher) run() {
 				default: // one is enough
 				}
 			}
-		case <-w.events.Errors: // events were lost; the next poll sees the changes
+		case <-w.events.Errors: //nolint:errcheck // events were lost; the next poll sees the changes
 		}
 	}
 }

@@ -39,7 +39,7 @@ func balance(ctx context.Context, address string, endpoints []string) (*balancer
 			if err != nil {
 				return // closed
 			}
-			b.done.Go(func() { b.serve(client) })
+			b.done.Go(func() { b.serve(ctx, client) })
 		}
 	})
 	return b, nil
@@ -61,12 +61,12 @@ func (b *balancer) close() error {
 	return nil
 }
 
-func (b *balancer) serve(client net.Conn) {
+func (b *balancer) serve(ctx context.Context, client net.Conn) {
 	defer b.forget(client)
 	if !b.remember(client) {
 		return
 	}
-	server := b.dial()
+	server := b.dial(ctx)
 	if server == nil {
 		return // the client sees a closed connection
 	}
@@ -99,9 +99,10 @@ func (b *balancer) replace(leaving, fresh string) {
 }
 
 // dial connects to the next endpoint that accepts, or returns nil.
-func (b *balancer) dial() net.Conn {
+func (b *balancer) dial(ctx context.Context) net.Conn {
 	for _, endpoint := range b.order() {
-		if c, err := net.DialTimeout("tcp", endpoint, dialTimeout); err == nil {
+		dialer := net.Dialer{Timeout: dialTimeout}
+		if c, err := dialer.DialContext(ctx, "tcp", endpoint); err == nil {
 			return c
 		}
 	}

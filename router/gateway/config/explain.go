@@ -39,10 +39,11 @@ func Explain(path string) (Key, error) {
 	key := Key{Name: path}
 	f := found{typ: reflect.TypeFor[Config](), value: reflect.ValueOf(Default())}
 	for _, name := range strings.Split(path, ".") {
-		parent, err := f, error(nil)
-		if f, err = f.below(name); err != nil {
-			return Key{}, fmt.Errorf("there is no key %q%s", path, parent.suggestion(name))
+		child, err := f.below(name)
+		if err != nil {
+			return Key{}, fmt.Errorf("there is no key %q%s", path, f.suggestion(name))
 		}
+		f = child
 	}
 	key.Type, key.Description = typeName(f.typ), f.tag.Get("desc")
 	key.Keys = f.keys()

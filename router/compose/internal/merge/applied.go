@@ -135,14 +135,14 @@ func (m *merger) mergeApplication(name string, all sources[*schema.Node], dest *
 	case len(different) == 0:
 	case definition.Repeatable:
 		for _, a := range different {
-			arguments := a.Directive.Arguments
+			arguments := a.Arguments
 			if merged != nil && merged.spec.Composition.Qualified {
 				arguments = []schema.Argument{{Name: "name", Value: schema.Text(m.names[a.graph] + "__" + a.Text("name"))}}
 			}
 			dest.Apply(&schema.Directive{Name: name, Arguments: arguments})
 		}
 	case len(different) == 1:
-		dest.Apply(&schema.Directive{Name: name, Arguments: asLists(merged, different[0].Directive.Arguments)})
+		dest.Apply(&schema.Directive{Name: name, Arguments: asLists(merged, different[0].Arguments)})
 	case merged != nil && len(merged.spec.Strategies()) > 0:
 		var lists [][]schema.Argument
 		for _, a := range different {
@@ -158,7 +158,7 @@ func (m *merger) mergeApplication(name string, all sources[*schema.Node], dest *
 				best = a
 			}
 		}
-		dest.Apply(&schema.Directive{Name: name, Arguments: best.Directive.Arguments})
+		dest.Apply(&schema.Directive{Name: name, Arguments: best.Arguments})
 		m.hintArguments(name, all, dest, best.Directive)
 	}
 }

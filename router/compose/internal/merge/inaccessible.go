@@ -201,7 +201,7 @@ func (h *hidden) hiddenType(t *schema.Type) {
 // onlyHidden reports an accessible type without accessible members.
 func (h *hidden) onlyHidden(t *schema.Type) {
 	var all []*schema.Node
-	what := ""
+	var what string
 	switch t.Kind {
 	case schema.Scalar:
 		return

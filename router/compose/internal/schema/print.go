@@ -226,7 +226,7 @@ func block(text string) string {
 	lines := !single || strings.HasSuffix(text, `"`) || strings.HasSuffix(text, `\`) || utf16Length(text) > wide
 	var b strings.Builder
 	b.WriteString(`"""`)
-	if lines && !(single && padded) {
+	if lines && (!single || !padded) {
 		b.WriteByte('\n')
 	}
 	b.WriteString(strings.ReplaceAll(text, `"""`, `\"""`))

@@ -36,7 +36,7 @@ type Schema struct {
 // New returns a schema without types.
 func New() *Schema {
 	s := &Schema{types: map[string]*Type{}, directives: map[string]*Definition{}}
-	s.Node.role = roleSchema
+	s.role = roleSchema
 	return s
 }
 

@@ -102,7 +102,7 @@ func (c *checker) application(a Application) {
 		c.invalid(a.Position, "Directive @%s cannot be applied to %q: its locations are %s, not %s.",
 			a.Name, a.Node.Coordinate(), strings.Join(d.Locations, ", "), where)
 	}
-	for _, given := range a.Directive.Arguments {
+	for _, given := range a.Arguments {
 		argument := d.Argument(given.Name)
 		switch {
 		case argument == nil:

@@ -181,7 +181,7 @@ func (u *upgrader) fixFieldSets() {
 	for _, name := range []string{"key", "requires", "provides"} {
 		for _, a := range u.Applications(name) {
 			fields := a.Directive.Argument("fields")
-			fixed := ""
+			var fixed string
 			switch {
 			case fields == nil:
 				continue
@@ -366,7 +366,7 @@ func (u *upgrader) removeTags() {
 			}
 			f := t.Field(a.Field.Name)
 			return f != nil && !f.Has("external") && slices.ContainsFunc(f.Of("tag"), func(d *schema.Directive) bool {
-				return schema.SameArguments(d.Arguments, a.Directive.Arguments)
+				return schema.SameArguments(d.Arguments, a.Arguments)
 			})
 		})
 		if elsewhereToo {

@@ -49,7 +49,7 @@ func parseURL(text string) (SpecURL, error) {
 	if err != nil || u.Scheme == "" || u.Host == "" {
 		return SpecURL{}, fmt.Errorf("%q is not the URL of a specification, such as https://specs.apollo.dev/federation/v2.9", text)
 	}
-	path, last, _ := cutLast(u.Path)
+	path, last := cutLast(u.Path)
 	if last == "" {
 		return SpecURL{}, fmt.Errorf("the URL %q has no version at its end, such as /v2.9", text)
 	}
@@ -57,7 +57,7 @@ func parseURL(text string) (SpecURL, error) {
 	if match == nil {
 		return SpecURL{}, fmt.Errorf("the URL %q ends in %q; its end must be a version such as v2.9", text, last)
 	}
-	_, name, _ := cutLast(path)
+	_, name := cutLast(path)
 	if name == "" {
 		return SpecURL{}, fmt.Errorf("the URL %q has no name before its version", text)
 	}
@@ -73,10 +73,10 @@ func parseURL(text string) (SpecURL, error) {
 	}, nil
 }
 
-func cutLast(path string) (before, last string, found bool) {
+func cutLast(path string) (before, last string) {
 	i := strings.LastIndexByte(path, '/')
 	if i < 0 {
-		return "", path, false
+		return "", path
 	}
-	return path[:i], path[i+1:], true
+	return path[:i], path[i+1:]
 }
