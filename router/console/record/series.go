@@ -65,11 +65,11 @@ type count struct {
 	shared, refused, retries int
 }
 
-// A series has statistics of the last hour in three resolutions, so that the last minute is
-// as current as the last hour is long.
+// A series has statistics of the last hour in three resolutions, so that short windows are
+// exact and long ones take little memory.
 type series struct {
-	fine   [7]slot  // of 10 s, for a window of 1 minute
-	medium [6]slot  // of 1 minute, for a window of 5 minutes
+	fine   [31]slot // of 10 s, for windows up to 5 minutes
+	medium [16]slot // of 1 minute, for windows up to 15 minutes
 	coarse [13]slot // of 5 minutes, for a window of 1 hour
 	last   time.Time
 }
@@ -135,19 +135,19 @@ func ratio(part, whole uint64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// window returns the statistics of the last window. The current period, which is not over,
-// is part of it, so it covers up to one period less than the window.
+// window returns the statistics of the last window. All periods that overlap it are part of
+// it, so it covers up to one period more than the window.
 func (s *series) window(now, since time.Time, window time.Duration) Stats {
 	levels := s.levels()
 	l := levels[0]
 	switch {
-	case window > 5*time.Minute:
+	case window > 15*time.Minute:
 		l = levels[2]
-	case window > time.Minute:
+	case window > 5*time.Minute:
 		l = levels[1]
 	}
 	last := now.Unix() / l.step
-	n := min(max(int64(window.Seconds())/l.step, 1), int64(len(l.slots)))
+	n := min((int64(window.Seconds())+l.step-1)/l.step+1, int64(len(l.slots)))
 	var sum slot
 	for at := last - n + 1; at <= last; at++ {
 		if one := &l.slots[at%int64(len(l.slots))]; one.at == at {
