@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -157,16 +158,36 @@ func typeOf(t *supergraph.Type, def *ast.Definition) graphType {
 	for _, v := range def.EnumValues {
 		out.Values = append(out.Values, graphValue{Name: v.Name, Description: v.Description, Deprecated: deprecated(v.Directives)})
 	}
+	main := mainSubgraph(t)
 	for _, f := range t.Fields {
 		if fd := def.Fields.ForName(f.Name); fd != nil {
-			out.Fields = append(out.Fields, fieldOf(f, fd))
+			out.Fields = append(out.Fields, fieldOf(f, fd, main))
 		}
 	}
-	out.Owner = owner(t.Tags, t.Directives, def.Description, first(out.Subgraphs))
+	out.Owner = owner(t.Tags, t.Directives, def.Description, cmp.Or(main, first(out.Subgraphs)))
 	return out
 }
 
-func fieldOf(f *supergraph.Field, fd *ast.FieldDefinition) graphField {
+// mainSubgraph returns the subgraph that resolves the most fields of a type, or "".
+func mainSubgraph(t *supergraph.Type) string {
+	count, main := map[string]int{}, ""
+	for _, f := range t.Fields {
+		for _, in := range f.In {
+			if in.Resolves(noLabels) {
+				count[in.Subgraph.Name]++
+			}
+		}
+	}
+	for _, in := range t.In { // in the order of the subgraphs
+		if count[in.Subgraph.Name] > count[main] {
+			main = in.Subgraph.Name
+		}
+	}
+	return main
+}
+
+// fieldOf describes a field of a type whose fields the subgraph main mostly resolves.
+func fieldOf(f *supergraph.Field, fd *ast.FieldDefinition, main string) graphField {
 	out := graphField{
 		Name: f.Name, Type: f.Type, Description: fd.Description, Deprecated: deprecated(fd.Directives), Tags: list(f.Tags),
 		Arguments: []graphArgument{}, Resolvers: resolvers(f), graphAuthorization: authorization(f.Authorization),
@@ -176,9 +197,8 @@ func fieldOf(f *supergraph.Field, fd *ast.FieldDefinition) graphField {
 	}
 	resolving := ""
 	for _, r := range out.Resolvers {
-		if r.Resolves {
+		if r.Resolves && (resolving == "" || r.Subgraph == main) {
 			resolving = r.Subgraph
-			break
 		}
 	}
 	out.Owner = owner(f.Tags, f.Directives, fd.Description, resolving)

@@ -16,6 +16,19 @@ const longestWait = 10_000;
 /** The most that the router can ask for. */
 const longestAsked = 60_000;
 
+/** The last data of the paths that were read last, for views that are opened again. */
+const remembered = new Map<string, unknown>();
+const mostRemembered = 32;
+
+function remember(path: string, data: unknown): void {
+  remembered.delete(path);
+  remembered.set(path, data);
+  for (const oldest of remembered.keys()) {
+    if (remembered.size <= mostRemembered) break;
+    remembered.delete(oldest);
+  }
+}
+
 /** The token prompt listens for this event. */
 export const tokenRefused = new EventTarget();
 
@@ -44,6 +57,7 @@ export function useApi<T>(path: string | null, every = 0, version: unknown = 0):
         const data = await call<T>(path, { signal: abort.signal });
         failures = 0;
         setState({ path, data });
+        remember(path, data);
         note(reader, undefined);
       } catch (cause) {
         if (abort.signal.aborted) return;
@@ -74,7 +88,8 @@ export function useApi<T>(path: string | null, every = 0, version: unknown = 0):
     };
   }, [path, every, version, turn]);
   const current = sameResource(state.path, path);
-  return { data: current ? state.data : undefined, error: current ? state.error : undefined, reload };
+  const last = path === null ? undefined : (remembered.get(path) as T | undefined);
+  return { data: (current ? state.data : undefined) ?? last, error: current ? state.error : undefined, reload };
 }
 
 /** Reports whether two paths differ at most in their query, so that old data may stay until the new arrives. */

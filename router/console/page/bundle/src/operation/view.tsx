@@ -1,6 +1,6 @@
 import { parse } from 'graphql';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { call, Failure, type Info, type OperationRow, type Operations, type PlanResult, type TraceSummary } from '../api';
+import { call, Failure, type Info, type OperationRow, type Operations, type PlanResult, type Trace, type TraceSummary } from '../api';
 import { count, duration, operationName } from '../format';
 import { useApi, useStored } from '../hooks';
 import { pretty } from '../plan/code';
@@ -67,16 +67,20 @@ const keyOf = (row: OperationRow): string => `${row.hash} ${row.name}`;
 /** The headers that are typed. They hold secrets, so they stay in memory only, until the page is closed. */
 let typedHeaders = '';
 
+/** What the last plan and run have come to, for when the view is opened again. */
+let last: { outcome: Outcome; ran: Run | undefined } = { outcome: undefined, ran: undefined };
+
 function Planner({ info }: { info: Info }) {
   const [query, setQuery] = useStored('query', '');
   const [variables, setVariables] = useStored('variables', '');
-  const [outcome, setOutcome] = useState<Outcome>();
+  const [outcome, setOutcome] = useState<Outcome>(last.outcome);
   const [busy, setBusy] = useState(false);
   const [headers, setHeaders] = useState(typedHeaders);
   const [chosen, setChosen] = useState('');
-  const [ran, setRan] = useState<Run>();
+  const [ran, setRan] = useState<Run | undefined>(last.ran);
   const abort = useRef<AbortController | undefined>(undefined);
   useEffect(() => () => abort.current?.abort(), []);
+  last = { outcome, ran: ran?.state === 'running' ? undefined : ran };
   const names = useMemo(() => namesIn(query), [query]);
   const name = names.length < 2 ? '' : names.includes(chosen) ? chosen : (names[0] ?? '');
   const operations = useApi<Operations>('/operations?window=3600&sort=rate&limit=50', 15_000);
@@ -188,7 +192,7 @@ function Planner({ info }: { info: Info }) {
       </form>
       <div class="results stack">
         {ran && <RunPanel of={ran} />}
-        {outcome === undefined ? <Start /> : 'problems' in outcome ? <Problems {...outcome} /> : <Result key={outcome.query} result={outcome.result} />}
+        {outcome === undefined ? <Start /> : 'problems' in outcome ? <Problems {...outcome} /> : <Result key={outcome.query} result={outcome.result} trace={ran?.state === 'done' ? ran.trace : undefined} />}
       </div>
       <Recent />
     </div>
@@ -223,7 +227,7 @@ function Problems({ problems, title }: { problems: Problem[]; title: string }) {
 
 type Tab = 'plan' | 'why' | 'queries' | 'limits' | 'text';
 
-function Result({ result }: { result: PlanResult }) {
+function Result({ result, trace }: { result: PlanResult; trace: Trace | undefined }) {
   const [tab, setTab] = useState<Tab>('plan');
   const levels = result.plan.fetches.length === 0 ? 0 : Math.max(...depthsOf(result.plan).values()) + 1;
   return (
@@ -250,7 +254,7 @@ function Result({ result }: { result: PlanResult }) {
         {tab === 'plan' && <PlanTree plan={result.plan} />}
         {tab === 'why' && <Why explanation={result.explanation} />}
         {tab === 'queries' && <Queries queries={result.queries ?? []} />}
-        {tab === 'limits' && <Costs cost={result.cost} limits={result.limits} />}
+        {tab === 'limits' && <Costs cost={trace?.cost ?? result.cost} limits={trace?.limits ?? result.limits} />}
         {tab === 'text' && (
           <pre class="code" tabIndex={0} role="region" aria-label="Plan as text">
             {result.text}

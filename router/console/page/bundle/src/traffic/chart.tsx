@@ -65,7 +65,7 @@ export function Chart({ title, times, series, format, top }: Props) {
           <span class="muted when">{index !== null && times[index] !== undefined ? clock(times[index]) : ''}</span>
         </span>
       </figcaption>
-      <div ref={attach} class="plot" role="img" aria-label={`${title}: ${series.map((each) => summary(each, format)).join('; ')}`}>
+      <div ref={attach} class="plot" style={{ minHeight: size.width > 0 ? heightOf(size.width) : 190 }} role="img" aria-label={`${title}: ${series.map((each) => summary(each, format)).join('; ')}`}>
         <div ref={target} />
       </div>
     </figure>

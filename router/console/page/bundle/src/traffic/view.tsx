@@ -43,7 +43,8 @@ export default function TrafficView({ info, parts }: { info: Info; parts: string
       <Loaded of={traffic} what="the traffic">
         {(data) => <Overview data={data} graphql={info.graphql_url} />}
       </Loaded>
-      <Parts info={info} window={window} span={span} every={paused ? 0 : 5000} chosen={parts[0]} />
+      {/* The tables would move down when the charts arrive. */}
+      {(traffic.data !== undefined || traffic.error) && <Parts info={info} window={window} span={span} every={paused ? 0 : 5000} chosen={parts[0]} />}
     </div>
   );
 }
