@@ -84,20 +84,22 @@ func (t *table[K, V]) evict(seen uint64, now time.Time) bool {
 	if now.Sub(t.ranking) >= rankEvery {
 		t.rank(now)
 	}
-	last := len(t.ranked) - 1
-	if last < 0 || t.ranked[last].score >= seen {
-		return false
+	for last := len(t.ranked) - 1; last >= 0 && t.ranked[last].score < seen; last-- {
+		key := t.ranked[last].key
+		e := t.entries[key]
+		t.ranked = t.ranked[:last]
+		if e.score(now) >= seen {
+			continue // it has been used since it was ranked
+		}
+		delete(t.entries, key)
+		t.other.fold(&e.series)
+		t.free = append(t.free, e.index)
+		if t.removed != nil {
+			t.removed(e.index)
+		}
+		return true
 	}
-	key := t.ranked[last].key
-	e := t.entries[key]
-	t.ranked = t.ranked[:last]
-	delete(t.entries, key)
-	t.other.fold(&e.series)
-	t.free = append(t.free, e.index)
-	if t.removed != nil {
-		t.removed(e.index)
-	}
-	return true
+	return false
 }
 
 // rank sorts the keys by their scores, those that were not used for the longest time last.
