@@ -112,7 +112,12 @@ func (p *process) wait(t *testing.T) int {
 	select {
 	case <-p.ended:
 	case <-time.After(patience):
-		_ = p.Process.Kill()
+		_ = p.Process.Signal(syscall.SIGQUIT) // prints what its goroutines wait for
+		select {
+		case <-p.ended:
+		case <-time.After(patience):
+			_ = p.Process.Kill()
+		}
 		t.Fatalf("the process does not exit; output:\n%s%s", &p.stdout, &p.stderr)
 	}
 	return p.ProcessState.ExitCode()

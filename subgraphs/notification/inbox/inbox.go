@@ -158,6 +158,7 @@ func (b *Inbox) Serve(ctx context.Context, mail, page net.Listener) error {
 		waiting--
 	}
 	_ = receiver.Close()
+	_ = mail.Close() // in case the receiver was closed before it had the listener
 	_ = web.Close()
 	for range waiting {
 		<-ended //nolint:errcheck // closed on purpose; err holds the first failure

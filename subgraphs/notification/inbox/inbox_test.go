@@ -1,8 +1,10 @@
 package inbox
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -117,4 +119,23 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("got a message without an ID: %+v", m)
 		}
 	})
+}
+
+// An inbox whose context ends before its servers have begun stops, too.
+func TestInboxStopsBeforeItHasStarted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 200 {
+		var listeners [2]net.Listener
+		for i := range listeners {
+			l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			listeners[i] = l
+		}
+		if err := new(Inbox).Serve(ctx, listeners[0], listeners[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
