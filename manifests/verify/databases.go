@@ -53,18 +53,20 @@ func keeps(set *appsv1.StatefulSet, path string) bool {
 	return false
 }
 
-// checkImages wants one release of the store: one tag for all its containers.
+// checkImages wants one release of the store: one tag for all containers of a version.
+// The pods of a canary have a version of their own.
 func checkImages(pods []*corev1.Pod) error {
-	first := ""
+	releases := map[string]string{} // by version
 	for _, pod := range pods {
 		for _, c := range pod.Spec.Containers {
 			if !strings.HasPrefix(c.Image, "souk:") {
 				continue
 			}
-			if first == "" {
-				first = c.Image
+			version := pod.Labels["version"]
+			if releases[version] == "" {
+				releases[version] = c.Image
 			}
-			if c.Image != first {
+			if first := releases[version]; c.Image != first {
 				return fmt.Errorf("pod %s runs %s, and others run %s", pod.Name, c.Image, first)
 			}
 		}
