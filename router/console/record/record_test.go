@@ -94,6 +94,22 @@ func TestWindowsForget(t *testing.T) {
 	}
 }
 
+// TestWindowsHaveAllTheirRequests: no request of a window is missing, wherever its steps begin.
+func TestWindowsHaveAllTheirRequests(t *testing.T) {
+	for _, window := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour} {
+		r, c := newRecorder(t)
+		for range int(window / (7 * time.Second)) {
+			r.End(an(r, "a", time.Millisecond))
+			r.Highest() // count it
+			c.Time = c.Add(7 * time.Second)
+		}
+		want := uint64(window / (7 * time.Second))
+		if list, _ := r.Operations(window); len(list) != 1 || list[0].Requests != want {
+			t.Errorf("the last %v have %+v, want %d requests", window, list, want)
+		}
+	}
+}
+
 func TestRateIsPerSecondOfTheTimeCovered(t *testing.T) {
 	r, c := newRecorder(t)
 	for range 90 { // 10 requests a second
