@@ -89,6 +89,10 @@ type method string
 const (
 	// walk reads products in the order of the list, until the page is complete.
 	walk method = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+		set_config('enable_indexonlyscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)`
+	// readPrices reads the index products_by_price, and nothing else of the products
+	// that are not on the page.
+	readPrices method = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
 		set_config('plan_cache_mode', 'force_custom_plan', true)`
 	// gather reads the indexes of what the conditions select, and sorts that.
 	gather method = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true),

@@ -213,22 +213,32 @@ func (c *Catalogue) selectedPage(ctx context.Context, s selection, o order, page
 	if s.search != nil && f.all >= frequentShare {
 		return c.collectPage(ctx, walk, o, o.statement(&q, q.matching(), page), q.args)
 	}
-	return c.collectPage(ctx, gather, o, o.statement(&q, "(SELECT p.* FROM "+q.matching()+" OFFSET 0) p WHERE true", page), q.args)
+	m := gather
+	if s.search == nil && s.Tag == nil && s.Category == nil {
+		m = readPrices
+	}
+	return c.collectPage(ctx, m, o, o.statement(&q, "(SELECT p.* FROM "+q.matching()+" OFFSET 0) p WHERE true", page), q.args)
 }
 
-// maxWalk bounds the products that walkPage reads.
-const maxWalk = 2000
+// maxWalk bounds the products that walkPage reads, and maxPriceWalk those that it
+// reads from products_by_price only.
+const maxWalk, maxPriceWalk = 2000, 20_000
 
-// walkPage returns those of the next maxWalk products of a list that match the
-// filters, up to a page.
+// walkPage returns those of the next products of a list that match the filters, up
+// to a page.
 func (c *Catalogue) walkPage(ctx context.Context, s selection, o order, page connection.Page[sortKey]) ([]row, error) {
-	var q query
+	m, limit := walk, maxWalk
 	next := selection{Filter: Filter{Category: s.Category, IncludeRetired: s.IncludeRetired}}
+	if o.columns[0] == "p.currency" {
+		m, limit = readPrices, maxPriceWalk
+		next.minPrice, next.maxPrice = s.minPrice, s.maxPrice
+	}
+	var q query
 	q.where(next.condition(&q, lookUpAll))
 	from := fmt.Sprintf("(SELECT p.* FROM %s ORDER BY %s LIMIT %d) p WHERE %s",
-		o.between(&q, q.matching(), page), o.orderBy(page.Backward), maxWalk, s.condition(&q, lookUpAll))
+		o.between(&q, q.matching(), page), o.orderBy(page.Backward), limit, s.condition(&q, lookUpAll))
 	page.After, page.Before = nil, nil
-	return c.collectPage(ctx, walk, o, o.statement(&q, from, page), q.args)
+	return c.collectPage(ctx, m, o, o.statement(&q, from, page), q.args)
 }
 
 func (c *Catalogue) collectPage(ctx context.Context, m method, o order, statement string, args []any) (list []row, err error) {

@@ -221,8 +221,8 @@ func TestSearchWorksWithoutTrigrams(t *testing.T) {
 // the extension.
 func withoutTrigrams(t testing.TB, db *pgxpool.Pool) {
 	t.Helper()
-	var up, down [3]string
-	for i, name := range []string{"002_search.sql", "004_search_terms.sql", "006_asked_words.sql"} {
+	var up, down [4]string
+	for i, name := range []string{"002_search.sql", "004_search_terms.sql", "006_asked_words.sql", "007_index_entries.sql"} {
 		text, err := fs.ReadFile(product.Migrations(), name)
 		if err != nil {
 			t.Fatal(err)
@@ -230,7 +230,7 @@ func withoutTrigrams(t testing.TB, db *pgxpool.Pool) {
 		up[i], down[i], _ = strings.Cut(string(text), "---- create above / drop below ----")
 	}
 	first := strings.Replace(up[0], "EXTENSION IF NOT EXISTS pg_trgm", "EXTENSION nothing_like_this", 1)
-	for _, statements := range []string{down[2], down[1], down[0], "DROP EXTENSION pg_trgm", first, up[1], up[2]} {
+	for _, statements := range []string{down[3], down[2], down[1], down[0], "DROP EXTENSION pg_trgm", first, up[1], up[2], up[3]} {
 		if _, err := db.Exec(t.Context(), statements); err != nil {
 			t.Fatal(err)
 		}

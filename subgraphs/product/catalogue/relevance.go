@@ -102,10 +102,10 @@ func (l *relevanceList) walks(n int) bool { return l.all*l.expected() > float64(
 // guess returns an ID after which there are probably more than maxRanked
 // matches, or 0 if Postgres may as well read all matches.
 func (l *relevanceList) guess() int64 {
-	if l.walks(l.maxRanked) || l.expected() < 5*float64(l.maxRanked) {
+	if l.walks(l.maxRanked) || l.expected() < 6*float64(l.maxRanked) {
 		return 0
 	}
-	return l.last - l.span(2*l.maxRanked)
+	return l.last - l.span(3*l.maxRanked) // the sample may have too many
 }
 
 // newest returns the keys of the newest limit products after an ID that match.

@@ -24,6 +24,7 @@ type search struct {
 type word struct {
 	text    string
 	lexemes string // tsquery: the word or, if it is misspelt, what it stands for
+	entries string // tsquery of the same products, without prefixes if possible
 	// similarity is how similar the words are that a misspelt word stands for,
 	// from 0 to 1.
 	similarity map[string]float64
@@ -31,15 +32,15 @@ type word struct {
 
 func (c *Catalogue) newSearch(ctx context.Context, terms string) (*search, error) {
 	s := &search{terms: terms}
-	rows, err := c.db.Query(ctx, `SELECT word, lexemes::text, closest, similarity FROM asked_words($1)`, terms)
+	rows, err := c.db.Query(ctx, `SELECT word, lexemes::text, coalesce(index_entries(lexemes), lexemes)::text, closest, similarity FROM asked_words($1)`, terms)
 	if err != nil {
 		return nil, fmt.Errorf("reading the search terms: %w", err)
 	}
-	var text, lexemes string
+	var text, lexemes, entries string
 	var closest []string
 	var similarity []float64
-	_, err = pgx.ForEachRow(rows, []any{&text, &lexemes, &closest, &similarity}, func() error {
-		w := word{text: text, lexemes: lexemes, similarity: make(map[string]float64, len(closest))}
+	_, err = pgx.ForEachRow(rows, []any{&text, &lexemes, &entries, &closest, &similarity}, func() error {
+		w := word{text: text, lexemes: lexemes, entries: entries, similarity: make(map[string]float64, len(closest))}
 		for i, similar := range closest {
 			w.similarity[similar] = similarity[i]
 		}
@@ -76,7 +77,7 @@ func (c *Catalogue) startingWith(ctx context.Context, text string) ([]int64, err
 // Postgres does not look the word up in an index, but checks it in each product
 // that the other conditions select.
 func (w word) has(q *query, indexed bool) string {
-	condition := "p.document @@ " + q.arg(w.lexemes) + "::tsquery"
+	condition := "p.document @@ " + q.arg(w.entries) + "::tsquery"
 	if !indexed {
 		return "(" + condition + ") IS TRUE"
 	}
