@@ -139,6 +139,14 @@ func TestCostFollowsDirectives(t *testing.T) {
 			t.Errorf("cost equal to the limit: got error %v", err)
 		}
 	})
+	t.Run("large numbers", func(t *testing.T) {
+		d, _ := schema.Parse(`query ($n: Int) { books(first: $n) { nodes { title } } }`, "")
+		vars, _ := d.Variables([]byte(`{"n":3000001}`))
+		_, err := limit.NewEstimator(m, limit.CostOptions{Max: 2_000_000}).Check(d.Operation(vars), vars)
+		if err == nil || !strings.Contains(err.Error(), "the limit is 2000000.") || strings.Contains(err.Error(), "e+") {
+			t.Errorf("got error %v", err)
+		}
+	})
 	t.Run("huge list size", func(t *testing.T) {
 		d, _ := schema.Parse(`query ($n: Int) { books(first: $n) { nodes { title } } }`, "")
 		vars, _ := d.Variables([]byte(`{"n":2147483647}`))

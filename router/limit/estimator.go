@@ -2,6 +2,7 @@ package limit
 
 import (
 	"fmt"
+	"strconv"
 
 	"souk/internal/bytecache"
 	"souk/internal/heapsize"
@@ -85,10 +86,13 @@ func (e *Estimator) Check(op *operation.Operation, vars operation.Variables) (Co
 	}
 	e.options.Metrics.Limits.CostRejected.Inc()
 	return cost, &operation.Error{
-		Message: fmt.Sprintf("The operation has an estimated cost of %g; the limit is %g. Request fewer fields or shorter lists.", estimated, e.options.Max),
+		Message: fmt.Sprintf("The operation has an estimated cost of %s; the limit is %s. Request fewer fields or shorter lists.", decimal(estimated), decimal(e.options.Max)),
 		Code:    CodeTooCostly,
 	}
 }
+
+// decimal formats a cost without an exponent.
+func decimal(cost float64) string { return strconv.FormatFloat(cost, 'f', -1, 64) }
 
 // Estimate returns the estimated cost of an operation without checking it against a limit
 // and without caching. The error is an *operation.Error if the operation lacks a slicing
