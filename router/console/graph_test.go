@@ -111,3 +111,48 @@ func TestGraphIsRevalidatedByTheSupergraph(t *testing.T) {
 		t.Error("the response has a password")
 	}
 }
+
+// TestOwnerIsTheTeamOrTheMainSubgraph: the owner of a type is the team that its schema names,
+// however it does so, and otherwise the subgraph that resolves most of the fields, wherever it is
+// in the list of subgraphs. Fields that are external there, or resolved elsewhere, do not count.
+func TestOwnerIsTheTeamOrTheMainSubgraph(t *testing.T) {
+	head, _, _ := strings.Cut(sdl, "type Query")
+	s := newShopFrom(t, head+`
+directive @owner(team: String) on OBJECT
+type Query @join__type(graph: CATALOG) @join__type(graph: REVIEWS) { products: [First!] @join__field(graph: CATALOG) second: Second @join__field(graph: CATALOG)
+  tagged: Tagged @join__field(graph: CATALOG) directed: Directed @join__field(graph: CATALOG) described: Described @join__field(graph: CATALOG) }
+type Mutation @join__type(graph: CATALOG) { none: String @join__field(graph: CATALOG) }
+type Subscription @join__type(graph: CATALOG) { none: String @join__field(graph: CATALOG) }
+type First @join__type(graph: CATALOG, key: "id") @join__type(graph: REVIEWS, key: "id") {
+  id: ID!
+  a: Int @join__field(graph: CATALOG)
+  b: Int @join__field(graph: CATALOG)
+  c: Int @join__field(graph: REVIEWS)
+}
+type Second @join__type(graph: CATALOG, key: "id") @join__type(graph: REVIEWS, key: "id") {
+  id: ID!
+  a: Int @join__field(graph: CATALOG, external: true) @join__field(graph: REVIEWS)
+  b: Int @join__field(graph: CATALOG, external: true) @join__field(graph: REVIEWS)
+  c: Int @join__field(graph: CATALOG)
+}
+type Tagged @join__type(graph: CATALOG) @join__type(graph: REVIEWS) @tag(name: "team:tags") { a: Int @join__field(graph: REVIEWS) }
+type Directed @join__type(graph: CATALOG) @join__type(graph: REVIEWS) @owner(team: "directives") { a: Int @join__field(graph: REVIEWS) }
+"""
+What it is.
+Owner: descriptions
+"""
+type Described @join__type(graph: CATALOG) @join__type(graph: REVIEWS) { a: Int @join__field(graph: REVIEWS) }
+`, nil)
+	g := get[graph](t, s, "graph")
+	for name, want := range map[string]string{"First": "catalog", "Second": "reviews", "Tagged": "tags", "Directed": "directives", "Described": "descriptions"} {
+		if got := g.typ(t, name).Owner; got != want {
+			t.Errorf("the owner of %s is %q, want %q", name, got, want)
+		}
+	}
+	for coordinate, want := range map[string]string{"First.id": "catalog", "First.c": "reviews", "Second.id": "reviews", "Second.c": "catalog"} {
+		typeName, name, _ := strings.Cut(coordinate, ".")
+		if got := g.field(t, typeName, name).Owner; got != want {
+			t.Errorf("the owner of %s is %q, want %q", coordinate, got, want)
+		}
+	}
+}
