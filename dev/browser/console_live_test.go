@@ -94,7 +94,7 @@ func consoleRecovers(t *testing.T, browser context.Context) {
 	} {
 		c.refused.Store(&api)
 		tab.run(chromedp.Navigate("about:blank"), chromedp.Navigate(c.url(view.hash)))
-		tab.await("the refusal", `document.querySelector('main [role=alert]')?.innerText.includes('Too many wrong tokens') && document.querySelector('.live.bad')?.innerText === 'refused'`)
+		tab.await("the refusal", `document.querySelector('main [role=alert]')?.innerText.includes('Too many wrong tokens') && document.querySelector('.live.bad')?.innerText === 'rejected'`)
 		tab.picture("console-refused", false)
 		c.refused.Store(nil)
 		tab.await(view.hash, view.ready)

@@ -158,7 +158,7 @@ func consoleShowsReloads(t *testing.T, browser context.Context) {
 	c.load(without)
 	tab.await("the change", `[...document.querySelectorAll('.changes .removed')].some(e => e.innerText.includes('Product.imageUrl'))`)
 	c.load("type Query {")
-	tab.await("the refusal", `document.querySelector('.timeline .badge.bad')?.innerText === 'refused' && document.querySelector('.timeline .notice.bad')?.innerText !== ''`)
+	tab.await("the refusal", `document.querySelector('.timeline .badge.bad')?.innerText === 'rejected' && document.querySelector('.timeline .notice.bad')?.innerText !== ''`)
 	tab.picture("console-reloads", false)
 	tab.run(chromedp.Navigate(c.url("#/graph/Product")))
 	tab.await("the new graph", `document.querySelector('.fields') && !document.querySelector('.fields').innerText.includes('imageUrl')`)

@@ -231,6 +231,8 @@ func consoleRunsOperations(t *testing.T, browser context.Context, store *dev.Sys
 			tab.await("the waterfall and the plan", `document.querySelectorAll('.w-fetch').length === 2 && document.querySelectorAll('.plan-tree summary').length === 2`)
 			tab.picture("console-run-"+look.name, true)
 			tab.check("run", axe)
+			evaluate[chromedp.Void](tab, pressText("[role=tab]", "Cost and limits"))
+			tab.await("the actual cost beside the estimate", `(costs => ['Estimated cost', 'Actual cost'].every(name => [...costs.querySelectorAll('.figure')].some(e => e.innerText.startsWith(name) && /\d/.test(e.innerText))))(document.querySelector('.costs'))`)
 			tab.run(chromedp.Navigate(evaluate[string](tab, `document.querySelector('[aria-labelledby=run] a').href`)))
 			tab.await("the trace", `document.querySelector('.trace')?.innerText.includes('tester')`)
 			tab.run(chromedp.Navigate(store.URL("admin") + "/console/#/operation"))

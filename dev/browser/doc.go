@@ -16,6 +16,8 @@
 //	console_events_test.go  its Events view while services are away
 //	console_router_test.go  the console of a router alone: token, reloads, faults
 //	console_live_test.go    what stays while the console's data changes
+//	console_kept_test.go    what views keep while the router is away
+//	console_design_test.go  widths, contrast and legends of the console
 //	console_room_test.go    text and maps within the console's windows
 //	pictures_test.go        the pictures of the documentation
 package browser

@@ -28,7 +28,7 @@ export function onRecovery(call: () => void): () => void {
   return () => changes.removeEventListener('recovery', call);
 }
 
-/** The failure that says most about the connection: no response, else a refused or failed request. */
+/** The failure that says most about the connection: no response, else a rejected or failed request. */
 export function useConnection(): Failure | undefined {
   const [failure, setFailure] = useState<Failure>();
   useEffect(() => {

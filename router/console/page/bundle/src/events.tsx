@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
-import { call, type DeadLetter, type Events, Failure, type Outbox } from './api';
+import { call, type DeadLetter, type Events, Failure, type Info, type Outbox } from './api';
 import { count, duration, moment, plural, rate, words } from './format';
 import { useApi } from './hooks';
 import { Chart, type Series } from './traffic/chart';
@@ -7,7 +7,20 @@ import { Table } from './table';
 import { Badge, Empty, Figure, Loaded, When } from './ui';
 
 /** The store's events: outboxes, streams, dead letters and orders. */
-export default function EventsView() {
+export default function EventsView({ info }: { info: Info }) {
+  if (!info.features.events) {
+    return (
+      <div class="panel">
+        <Empty title="This router has no events.">
+          It shows those of the services in <code>admin.console.events</code>, and of the store in <code>souk dev</code>.
+        </Empty>
+      </div>
+    );
+  }
+  return <Delivery />;
+}
+
+function Delivery() {
   const events = useApi<Events>('/events', 3000);
   return (
     <div class="stack">
@@ -104,6 +117,7 @@ function DeadLetters({ rows, reload }: { rows: DeadLetter[]; reload: () => void 
         caption="Dead letters"
         rows={rows}
         id={(row) => `${row.service} ${row.id}`}
+        sort="time"
         empty={<Empty title="There are no dead letters.">Events that a consumer gives up on are kept here, with their error.</Empty>}
         detail={(row) => <Letter row={row} />}
         columns={[

@@ -1,7 +1,7 @@
 // Numbers, durations, sizes and times as the console shows them.
 
 const integer = new Intl.NumberFormat('en');
-const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
+const compact = new Intl.NumberFormat('en', { notation: 'compact', compactDisplay: 'long', maximumFractionDigits: 1 });
 
 /** Three significant digits, without an exponent. */
 function digits(n: number): string {
@@ -10,7 +10,8 @@ function digits(n: number): string {
   return String(Number(n.toPrecision(size >= 10 ? 3 : 2)));
 }
 
-export const count = (n: number | null | undefined): string => (n == null ? '–' : n >= 100_000 ? compact.format(n) : integer.format(n));
+/** A whole number, such as "7,000" or "2.1 million". */
+export const count = (n: number | null | undefined): string => (n == null ? '–' : n >= 1_000_000 ? compact.format(n) : integer.format(n));
 
 export const decimal = (n: number | null | undefined): string => (n == null ? '–' : digits(n));
 

@@ -18,7 +18,7 @@ const longestAsked = 60_000;
 
 /** The last data of the paths that were read last, for views that are opened again. */
 const remembered = new Map<string, unknown>();
-const mostRemembered = 32;
+const mostRemembered = 64;
 
 function remember(path: string, data: unknown): void {
   remembered.delete(path);
@@ -65,7 +65,7 @@ export function useApi<T>(path: string | null, every = 0, version: unknown = 0):
         if (error.kind === 'token') tokenRefused.dispatchEvent(new Event('refused'));
         failures++;
         note(reader, error);
-        setState((old) => ({ path, data: sameResource(old.path, path) ? old.data : undefined, error }));
+        setState((old) => ({ path, data: old.path === path ? old.data : undefined, error }));
         if (error.kind !== 'token' && (every > 0 || error.passing)) wait(Math.max(Math.min(1000 * 2 ** (failures - 1), longestWait), Math.min(error.wait, longestAsked)));
         return;
       }

@@ -112,7 +112,7 @@ function Frame() {
 /** What is wrong with the connection, in a sentence or two. */
 function reason(failure: Failure): string {
   if (failure.kind === 'offline') return 'No connection to the router.';
-  if (failure.status === 429) return `The router refuses the requests of this page: ${failure.message}`;
+  if (failure.status === 429) return `The router rejects the requests of this page: ${failure.message}`;
   return failure.status >= 500 ? `The router cannot give all data (status ${failure.status}): ${failure.message}` : failure.message;
 }
 
@@ -145,7 +145,7 @@ function Lazy({ view, props }: { view: View; props: ViewProps }) {
 }
 
 function Status({ info, failure }: { info: Info | undefined; failure: Failure | undefined }) {
-  const state = failure ? (failure.kind === 'offline' ? 'reconnecting' : failure.status === 429 ? 'refused' : 'failing') : info ? 'live' : 'connecting';
+  const state = failure ? (failure.kind === 'offline' ? 'reconnecting' : failure.status === 429 ? 'rejected' : 'failing') : info ? 'live' : 'connecting';
   return (
     <div class="status">
       {info?.playground_url && (

@@ -4,9 +4,10 @@ import { route, useApi } from './hooks';
 import { Badge, Empty, Loaded, type Tone, When } from './ui';
 
 const tones: Record<Reload['outcome'], Tone> = { applied: 'good', refused: 'bad', unchanged: 'plain' };
+const outcomes: Record<Reload['outcome'], string> = { applied: 'applied', refused: 'rejected', unchanged: 'unchanged' };
 const signs = { added: '+', removed: '−', changed: '~' };
 
-/** What was loaded when, with the differences, and why a reload was refused. */
+/** What was loaded when, with the differences, and why a reload was rejected. */
 export default function ReloadsView({ info }: { info: Info }) {
   const reloads = useApi<{ reloads: Reload[] | null }>('/reloads', 5000);
   return (
@@ -48,7 +49,7 @@ function Entry({ reload }: { reload: Reload }) {
   return (
     <li class="panel">
       <header class="row">
-        <Badge tone={tones[reload.outcome]}>{reload.outcome}</Badge>
+        <Badge tone={tones[reload.outcome]}>{outcomes[reload.outcome]}</Badge>
         <strong>{reload.kind}</strong>
         <span class="muted">
           <When time={reload.time} both />

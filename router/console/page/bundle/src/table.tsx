@@ -90,10 +90,13 @@ export function Table<R>({ caption, columns, rows, id, sort, detail, empty, quie
           </tbody>
         </table>
       </div>
-      <p class={`table-foot muted ${moved ? 'paused' : ''}`}>
-        <span role="status">{moved && <b>Paused while you are on a row.</b>}</span>
-        {moved && arrived > 0 && <span> {count(arrived)} new.</span>} {foot}
+      <p class={`table-foot ${moved ? 'paused' : ''}`}>
+        <span role="status">
+          {moved && <b>Paused while you are on a row.</b>}
+          {moved && arrived > 0 && ` ${count(arrived)} new.`}
+        </span>
       </p>
+      {foot && <p class="muted">{foot}</p>}
     </div>
   );
 }

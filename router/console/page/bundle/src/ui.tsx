@@ -1,4 +1,5 @@
 import { Component, type ComponentChildren } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { ago, moment } from './format';
 import type { Resource } from './hooks';
 
@@ -74,6 +75,15 @@ export class Boundary extends Component<{ children: ComponentChildren; name: str
 }
 
 export function Tabs<K extends string>({ label, tabs, chosen, choose }: { label: string; tabs: { key: K; label: string; count?: number }[]; chosen: K; choose: (key: K) => void }) {
+  const list = useRef<HTMLDivElement>(null);
+  // Tabs scroll where they have no room. Only they move, not the page.
+  useLayoutEffect(() => {
+    const tab = list.current?.querySelector<HTMLElement>('[aria-selected=true]');
+    if (!list.current || !tab) return;
+    const { left, right } = tab.getBoundingClientRect();
+    const room = list.current.getBoundingClientRect();
+    if (left < room.left || right > room.right) list.current.scrollLeft += (left + right - room.left - room.right) / 2;
+  }, [chosen]);
   const move = (event: KeyboardEvent) => {
     const now = tabs.findIndex((tab) => tab.key === chosen);
     const target = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: tabs.length - 1 }[event.key];
@@ -86,7 +96,7 @@ export function Tabs<K extends string>({ label, tabs, chosen, choose }: { label:
     (event.currentTarget as HTMLElement).querySelectorAll<HTMLElement>('[role=tab]')[index]?.focus();
   };
   return (
-    <div class="tabs" role="tablist" aria-label={label} onKeyDown={move}>
+    <div ref={list} class="tabs" role="tablist" aria-label={label} onKeyDown={move}>
       {tabs.map((tab) => (
         <button key={tab.key} type="button" role="tab" id={`tab-${tab.key}`} aria-selected={tab.key === chosen} aria-controls="tab-panel" tabIndex={tab.key === chosen ? 0 : -1} onClick={() => choose(tab.key)}>
           {tab.label}

@@ -8,6 +8,6 @@ export function Health({ state, short }: { state: SubgraphState | undefined; sho
   if (state.breaker === 'open') return <Badge tone="bad">circuit open</Badge>;
   if (state.health === 'failing') return <Badge tone="bad">failing</Badge>;
   if (state.breaker === 'half-open') return <Badge tone="warn">recovering</Badge>;
-  if (state.health === 'unknown') return <Badge>{short ? 'idle' : 'no requests yet'}</Badge>;
+  if (state.health === 'unknown') return <Badge>idle</Badge>;
   return short ? <span class="muted">{rate(state.requests_per_second)}</span> : <Badge tone="good">healthy</Badge>;
 }

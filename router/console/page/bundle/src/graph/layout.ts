@@ -1,4 +1,5 @@
-// Messages between the map and its layout worker.
+// The worker that lays out maps, and the messages to and from it.
+import { onRecovery } from '../connection';
 
 export interface LayoutRequest {
   turn: number;
@@ -35,4 +36,42 @@ export interface RoutedEdge {
   label: Point;
   /** The direction of the layers that the edge connects. */
   across: boolean;
+}
+
+/** What waits for a layout: at most the map that is shown. */
+const waiting = new Map<number, { request: LayoutRequest; done: (layout: LayoutResponse) => void }>();
+
+let turns = 0;
+export const nextTurn = () => ++turns;
+
+// One worker for all maps. It starts with this script, since the router may be away when a map
+// is opened. If its own script could not be loaded, it starts again once the router responds.
+let worker = start();
+let failed = false;
+
+function start(): Worker {
+  const made = new Worker(new URL('./layout.worker.js', import.meta.url));
+  made.onmessage = (event: MessageEvent<LayoutResponse>) => {
+    const { turn } = event.data;
+    waiting.get(turn)?.done(event.data);
+    waiting.delete(turn);
+  };
+  made.onerror = () => {
+    failed = true;
+  };
+  return made;
+}
+
+onRecovery(() => {
+  if (!failed) return;
+  failed = false;
+  worker = start();
+  for (const { request } of waiting.values()) worker.postMessage(request);
+});
+
+/** Lays out a map and calls back, unless the function that it returns is called before. */
+export function layOut(request: LayoutRequest, done: (layout: LayoutResponse) => void): () => void {
+  waiting.set(request.turn, { request, done });
+  worker.postMessage(request);
+  return () => void waiting.delete(request.turn);
 }

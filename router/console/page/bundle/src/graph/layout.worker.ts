@@ -19,6 +19,13 @@ const gap = 36;
 /** From how many nodes on a part may be drawn as a grid. */
 const many = 30;
 
+/**
+ * From how many nodes, or edges for each node, on a part of more than many nodes is a grid at
+ * once. Layers of it would be too large to read, and take seconds to find.
+ */
+const tooMany = 48;
+const tooDense = 1.5;
+
 /** The least share of a part's area that its nodes take up in layers. */
 const fullEnough = 0.05;
 
@@ -68,8 +75,12 @@ function components({ nodes, edges }: LayoutRequest): Set<string>[] {
 
 function layers(request: LayoutRequest, ids: Set<string>, across: boolean): Part {
   const { nodes, edges } = request;
+  if (ids.size > many && !request.layered) {
+    const dense = edges.filter((edge) => ids.has(edge.from)).length > tooDense * ids.size;
+    if (dense || ids.size > tooMany) return grid(request, ids);
+  }
   const graph = new dagre.graphlib.Graph({ multigraph: true });
-  graph.setGraph({ rankdir: across ? 'LR' : 'TB', nodesep: 14, edgesep: 8, ranksep: across ? 56 : 40, ranker: ids.size > 60 ? 'longest-path' : 'network-simplex' });
+  graph.setGraph({ rankdir: across ? 'LR' : 'TB', nodesep: 14, edgesep: 8, ranksep: across ? 56 : 40, ranker: 'network-simplex' });
   for (const node of nodes) {
     if (ids.has(node.id)) graph.setNode(node.id, { width: node.width, height: node.height });
   }

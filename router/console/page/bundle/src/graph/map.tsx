@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useSize } from '../hooks';
-import type { LayoutRequest, LayoutResponse, RoutedEdge } from './layout';
+import { type LayoutRequest, type LayoutResponse, type RoutedEdge, layOut, nextTurn } from './layout';
 import type { Picture } from './model';
 
 interface View {
@@ -26,23 +26,15 @@ const roomOf = ({ width, height }: { width: number; height: number }) =>
 
 /** The worker's layout of a picture, or undefined while it is being made. */
 function useLayout(picture: Picture, room: { width: number; height: number }): LayoutResponse | undefined {
-  const worker = useRef<Worker | undefined>(undefined);
   const turn = useRef(0);
   const [layout, setLayout] = useState<LayoutResponse>();
-  useEffect(() => {
-    worker.current = new Worker(new URL('./layout.worker.js', import.meta.url));
-    worker.current.onmessage = (event: MessageEvent<LayoutResponse>) => {
-      if (event.data.turn === turn.current) setLayout(event.data);
-    };
-    return () => worker.current?.terminate();
-  }, []);
   const sized = room.width > 0;
   useEffect(() => {
-    turn.current++;
+    turn.current = nextTurn();
     setLayout(undefined);
     if (!sized) return;
     const request: LayoutRequest = { turn: turn.current, nodes: picture.nodes, edges: picture.edges.map(({ from, to, label }) => ({ from, to, width: label ? labelWidth(label) : 0, height: label ? 20 : 0 })), layered: picture.focus !== undefined, ...room };
-    worker.current?.postMessage(request);
+    return layOut(request, setLayout);
     // The room matters only when a new picture is laid out.
   }, [picture, sized]);
   return layout && layout.turn === turn.current ? layout : undefined;
@@ -106,7 +98,7 @@ export function GraphMap({ picture, label, node }: { picture: Picture; label: st
           <svg width={layout.width} height={layout.height} aria-hidden="true">
             {picture.edges.map((edge, index) => (
               <g key={index} class="edge">
-                <path d={curve(layout.edges[index])} style={{ strokeWidth: `${Math.min(3, 0.75 + edge.weight / 4)}px` }}>
+                <path d={curve(layout.edges[index])} style={{ strokeWidth: `${Math.min(3, 1 + edge.weight / 4)}px` }}>
                   <title>{edge.title}</title>
                 </path>
               </g>

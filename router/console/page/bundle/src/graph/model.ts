@@ -131,6 +131,9 @@ export interface Picture {
   focus?: string;
 }
 
+/** The most edges with labels. More would push the subgraphs far apart. */
+const mostLabels = 20;
+
 /** The overview: subgraphs, linked by the entities that both resolve. */
 export function subgraphPicture(model: Model): Picture {
   const perSubgraph = new Map<string, number>();
@@ -143,10 +146,11 @@ export function subgraphPicture(model: Model): Picture {
     perSubgraph.set(link.to, (perSubgraph.get(link.to) ?? 0) + 1);
     return true;
   });
+  const labeled = few && links.length <= mostLabels;
   return {
     kind: 'subgraphs',
     nodes: model.graph.subgraphs.map((subgraph) => ({ id: subgraph.name, width: 224, height: 96 })),
-    edges: links.map((link) => ({ from: link.from, to: link.to, weight: link.entities.length, title: link.entities.slice(0, 20).join(', '), label: few ? some(link.entities) : undefined })),
+    edges: links.map((link) => ({ from: link.from, to: link.to, weight: link.entities.length, title: link.entities.slice(0, 20).join(', '), label: labeled ? some(link.entities) : undefined })),
     hidden: 0,
   };
 }

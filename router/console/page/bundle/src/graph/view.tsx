@@ -100,7 +100,7 @@ function Finder({ model, subgraph, chosen, states }: { model: Model; subgraph: s
     event.preventDefault();
   };
   return (
-    <aside class={`finder ${(subgraph || chosen) && query.trim() === '' ? 'quiet' : ''}`} aria-label="Search">
+    <aside class={`finder ${query.trim() !== '' ? 'searching' : subgraph || chosen ? 'quiet' : ''}`} aria-label="Search">
       <div class="search">
         <input
           ref={input}
@@ -194,7 +194,7 @@ function SubgraphNode({ model, name, state }: { model: Model; name: string; stat
           p95 <b>{duration(state?.requests_per_second ? state.p95 : null)}</b>
         </span>
         <span class={state && state.error_rate > 0 ? 'bad-text' : ''}>
-          errors <b>{percent(state?.requests_per_second ? state.error_rate : null)}</b>
+          failing <b>{percent(state?.requests_per_second ? state.error_rate : null)}</b>
         </span>
       </span>
     </a>
@@ -283,7 +283,7 @@ function SubgraphDetails({ model, name, state }: { model: Model; name: string; s
             )}
             <dt>Requests</dt>
             <dd>{rate(state.requests_per_second)}</dd>
-            <dt>Errors</dt>
+            <dt>Failing</dt>
             <dd class={state.error_rate > 0 ? 'bad-text' : ''}>{percent(state.error_rate)}</dd>
             <dt>Latency</dt>
             <dd>

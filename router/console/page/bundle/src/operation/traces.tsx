@@ -5,7 +5,7 @@ import { Table } from '../table';
 import { Badge, Empty, Loaded, When } from '../ui';
 
 /** A table of traces, each a link to its waterfall. */
-export function TraceTable({ of, none = 'No traces yet.' }: { of: Resource<{ traces: TraceSummary[] | null }>; none?: string }) {
+export function TraceTable({ of, none = 'No traces yet.', sort = 'time' }: { of: Resource<{ traces: TraceSummary[] | null }>; none?: string; sort?: 'time' | 'duration' }) {
   return (
     <Loaded of={of} what="the traces">
       {({ traces }) => (
@@ -14,6 +14,7 @@ export function TraceTable({ of, none = 'No traces yet.' }: { of: Resource<{ tra
           quiet
           rows={traces ?? []}
           id={(trace) => trace.id}
+          sort={sort}
           empty={<Empty title={none}>The router keeps a sample of requests, and all that are slow or fail, within its bounds.</Empty>}
           columns={[
             {
@@ -31,7 +32,7 @@ export function TraceTable({ of, none = 'No traces yet.' }: { of: Resource<{ tra
             { key: 'duration', label: 'Duration', number: true, cell: (trace) => duration(trace.duration), by: (trace) => trace.duration },
             { key: 'fetches', label: 'Fetches', number: true, cell: (trace) => count(trace.fetches), by: (trace) => trace.fetches },
             { key: 'client', label: 'Client', cell: (trace) => clientName(trace.client), by: (trace) => trace.client.name },
-            { key: 'time', label: 'When', number: true, cell: (trace) => <When time={trace.time} />, by: (trace) => trace.time },
+            { key: 'time', label: 'When', number: true, cell: (trace) => <When time={trace.time} />, by: (trace) => Date.parse(trace.time) },
           ]}
         />
       )}

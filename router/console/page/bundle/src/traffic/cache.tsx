@@ -19,6 +19,7 @@ export function CacheTables({ data }: { data: Caches }) {
         caption="Caches in this process"
         rows={memory}
         id={(row) => row.name}
+        sort="bytes"
         empty={<Empty title="The router has no caches." />}
         columns={[
           { key: 'name', label: 'Cache', grow: true, by: (row) => row.name, cell: (row) => words(row.name) },

@@ -50,7 +50,7 @@ export function Chart({ title, times, series, format, top }: Props) {
   useEffect(() => plot.current?.setSize({ width: size.width, height: heightOf(size.width) }), [size.width]);
   useEffect(() => plot.current?.setData(data), [data]);
 
-  const at = index ?? lastWhole(series);
+  const at = index ?? times.length - 1;
   return (
     <figure class="chart">
       <figcaption>
@@ -65,19 +65,11 @@ export function Chart({ title, times, series, format, top }: Props) {
           <span class="muted when">{index !== null && times[index] !== undefined ? clock(times[index]) : ''}</span>
         </span>
       </figcaption>
-      <div ref={attach} class="plot" style={{ minHeight: size.width > 0 ? heightOf(size.width) : 190 }} role="img" aria-label={`${title}: ${series.map((each) => summary(each, format)).join('; ')}`}>
+      <div ref={attach} class="plot" style={{ minHeight: `${size.width > 0 ? heightOf(size.width) : 190}px` }} role="img" aria-label={`${title}: ${series.map((each) => summary(each, format)).join('; ')}`}>
         <div ref={target} />
       </div>
     </figure>
   );
-}
-
-/** The newest index at which a series has a value. */
-function lastWhole(series: Series[]): number {
-  for (let index = (series[0]?.values.length ?? 0) - 1; index >= 0; index--) {
-    if (series.some((each) => each.values[index] != null)) return index;
-  }
-  return 0;
 }
 
 function summary(series: Series, format: Props['format']): string {
@@ -85,7 +77,7 @@ function summary(series: Series, format: Props['format']): string {
   if (values.length === 0) return `${series.label}, no values`;
   let most = values[0] ?? 0;
   for (const value of values) most = Math.max(most, value);
-  return `${series.label} now ${format(values.at(-1))}, at most ${format(most)}`;
+  return `${series.label} now ${format(series.values.at(-1))}, at most ${format(most)}`;
 }
 
 /** The indexes of the values without neighbors. */

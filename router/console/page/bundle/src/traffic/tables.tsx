@@ -42,7 +42,7 @@ export function OperationTable({ data }: { data: Operations }) {
             ),
           },
           { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
-          { key: 'errors', label: 'Errors', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate) },
+          { key: 'errors', label: 'Failing', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate) },
           { key: 'p50', label: 'p50', number: true, by: (row) => row.p50, cell: (row) => duration(row.p50) },
           { key: 'p95', label: 'p95', number: true, by: (row) => row.p95, cell: (row) => duration(row.p95) },
           { key: 'p99', label: 'p99', number: true, by: (row) => row.p99, cell: (row) => duration(row.p99) },
@@ -83,7 +83,7 @@ function OperationDetail({ row }: { row: OperationRow }) {
         {traces.map(([label, id]) => id && <a key={label} class="button" href={route('operation', 'trace', id)}>{label}</a>)}
         {traces.every(([, id]) => !id) && <span class="muted">No trace of this operation is kept.</span>}
         <span class="muted">
-          {plural(row.requests, 'request')}, {plural(row.errors, 'error')}
+          {plural(row.requests, 'request')}, {count(row.errors)} failing
         </span>
       </p>
       {(row.deprecated_fields ?? []).length > 0 && <p class="notice">Uses deprecated fields: {row.deprecated_fields?.join(', ')}.</p>}
@@ -112,7 +112,7 @@ export function ClientTable({ rows }: { rows: ClientRow[] }) {
         { key: 'name', label: 'Client', grow: true, by: (row) => row.name, cell: (row) => <span class="ellipsis" title={clientName(row)}>{clientName(row)}</span> },
         { key: 'requests', label: 'Requests', number: true, by: (row) => row.requests, cell: (row) => count(row.requests) },
         { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
-        { key: 'errors', label: 'Errors', number: true, by: (row) => row.errors, cell: (row) => <span class={row.errors > 0 ? 'bad-text' : 'muted'}>{count(row.errors)}</span> },
+        { key: 'errors', label: 'Failing', number: true, by: (row) => row.errors, cell: (row) => <span class={row.errors > 0 ? 'bad-text' : 'muted'}>{count(row.errors)}</span> },
         ...known(rows, { key: 'p50', label: 'p50', number: true, by: (row) => row.p50 as number | null, cell: (row) => duration(row.p50) }),
         { key: 'p95', label: 'p95', number: true, by: (row) => row.p95, cell: (row) => duration(row.p95) },
         ...known(rows, { key: 'p99', label: 'p99', number: true, by: (row) => row.p99 as number | null, cell: (row) => duration(row.p99) }),
@@ -138,7 +138,7 @@ export function SubgraphTable({ rows }: { rows: SubgraphState[] }) {
         { key: 'name', label: 'Subgraph', grow: true, by: (row) => row.name, cell: (row) => <Subgraph name={row.name} link /> },
         { key: 'health', label: 'Health', cell: (row) => <span title={row.error ?? ''}><Health state={row} /></span> },
         { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
-        { key: 'errors', label: 'Errors', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate) },
+        { key: 'errors', label: 'Failing', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate) },
         { key: 'p50', label: 'p50', number: true, by: (row) => latency(row, row.p50), cell: (row) => duration(latency(row, row.p50)) },
         { key: 'p95', label: 'p95', number: true, by: (row) => latency(row, row.p95), cell: (row) => duration(latency(row, row.p95)) },
         { key: 'p99', label: 'p99', number: true, by: (row) => latency(row, row.p99), cell: (row) => duration(latency(row, row.p99)) },
@@ -182,7 +182,7 @@ export function LimitTable({ rows }: { rows: LimitRow[] }) {
       empty={<Empty title="No limits are configured." />}
       columns={[
         { key: 'name', label: 'Limit', grow: true, by: (row) => row.name, cell: (row) => words(row.name) },
-        { key: 'hits', label: 'Refused', number: true, by: (row) => row.hits, cell: (row) => <span class={row.hits > 0 ? 'bad-text' : 'muted'}>{count(row.hits)}</span> },
+        { key: 'hits', label: 'Rejected', number: true, by: (row) => row.hits, cell: (row) => <span class={row.hits > 0 ? 'bad-text' : 'muted'}>{count(row.hits)}</span> },
         { key: 'last', label: 'Last', number: true, by: (row) => row.last, cell: (row) => <When time={row.last} /> },
         { key: 'highest', label: 'Highest', number: true, by: (row) => row.highest, cell: (row) => count(row.highest) },
         { key: 'configured', label: 'Allowed', number: true, by: (row) => row.configured, cell: (row) => count(row.configured) },
@@ -229,7 +229,7 @@ export function ReplicaTable({ rows }: { rows: NonNullable<Replicas['replicas']>
       columns={[
         { key: 'name', label: 'Replica', grow: true, by: (row) => row.name, cell: (row) => <span class="ellipsis" title={row.name}>{row.name}</span> },
         { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
-        { key: 'errors', label: 'Errors', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate) },
+        { key: 'errors', label: 'Failing', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate) },
         { key: 'p99', label: 'p99', number: true, by: (row) => row.p99, cell: (row) => duration(row.p99) },
         { key: 'memory', label: 'Memory', number: true, by: (row) => row.resident_bytes, cell: (row) => bytes(row.resident_bytes) },
       ]}

@@ -10,11 +10,12 @@ import { ClientTable, ErrorTable, LimitTable, OperationTable, ReplicaTable, Subg
 
 /** The label of a window is part of sentences. */
 const windows = [
+  { seconds: 60, label: '1 min' },
   { seconds: 300, label: '5 min' },
   { seconds: 900, label: '15 min' },
   { seconds: 3600, label: '1 h' },
 ] as const;
-const first = windows[0];
+const first = windows[1];
 
 /** Rates, latencies and what they are made of. */
 export default function TrafficView({ info, parts }: { info: Info; parts: string[] }) {
@@ -54,7 +55,7 @@ function Overview({ data, graphql }: { data: Traffic; graphql: string }) {
   const rates = useMemo<Series[]>(
     () => [
       { label: 'requests', values: data.requests, color: '--c1', fill: true },
-      { label: 'errors', values: data.errors, color: '--bad' },
+      { label: 'failing', values: data.errors, color: '--bad' },
       { label: 'shed', values: data.shed, color: '--c4' },
     ],
     [data],
@@ -82,7 +83,7 @@ function Overview({ data, graphql }: { data: Traffic; graphql: string }) {
     <>
       <dl class="figures-row tiles">
         <Figure label="Requests" value={rate(totals.requests_per_second)} detail={`${count(totals.requests)} in all`} />
-        <Figure label="Errors" value={percent(share)} tone={totals.errors > 0 ? 'bad' : undefined} detail={totals.requests > 0 && count(totals.errors)} />
+        <Figure label="Failing" value={percent(share)} tone={totals.errors > 0 ? 'bad' : undefined} detail={totals.requests > 0 && `${count(totals.errors)} in all`} />
         <Figure label="p50" value={timed(totals.p50)} />
         <Figure label="p95" value={timed(totals.p95)} />
         <Figure label="p99" value={timed(totals.p99)} />
@@ -135,15 +136,16 @@ function Parts({ info, window, span, every, chosen }: { info: Info; window: numb
         tabs={offered.map((key) => ({ key, label: labels[key] }))}
       />
       <TabPanel tab={part}>
-        {spans[part] && <p class="muted">{spans[part]}</p>}
+        {notes[part] && <p class="muted">{notes[part]}</p>}
         <Content part={part} window={window} span={span} every={every} />
       </TabPanel>
     </section>
   );
 }
 
-/** The parts whose figures are not those of the chosen window. */
-const spans: Partial<Record<Part, string>> = {
+/** What the figures of a part count, where they are not those of the requests in the chosen window. */
+const notes: Partial<Record<Part, string>> = {
+  errors: 'Each error of a response and of a subgraph. A failing request can have several.',
   cache: 'Since the router started.',
   limits: 'Rejected in the last hour, and the highest accepted since the router started.',
   subscriptions: 'At this moment.',
@@ -202,5 +204,5 @@ function Traces({ outcome, window, span, every }: { outcome: 'slow' | 'error'; w
   const traces = useApi<{ traces: TraceSummary[] | null }>(`/traces?outcome=${outcome}&limit=100`, every);
   const since = Date.now() - window * 1000;
   const within = traces.data && { traces: (traces.data.traces ?? []).filter((each) => Date.parse(each.time) >= since) };
-  return <TraceTable of={{ ...traces, data: within }} none={`No ${outcome === 'slow' ? 'slow' : 'failing'} operation in the last ${span}.`} />;
+  return <TraceTable of={{ ...traces, data: within }} sort={outcome === 'slow' ? 'duration' : 'time'} none={`No ${outcome === 'slow' ? 'slow' : 'failing'} operation in the last ${span}.`} />;
 }
