@@ -36,12 +36,10 @@ func (x *exchange) see(carrier string) {
 	if r == nil {
 		return
 	}
-	o := r.Begin()
-	o.Start, o.Carrier, o.ID = time.Now(), carrier, traceID(x.r.Context(), x.batch)
 	h := x.r.Header
-	o.Client, o.ClientVersion = first(h, "Graphql-Client-Name", "Apollographql-Client-Name"), first(h, "Graphql-Client-Version", "Apollographql-Client-Version")
-	o.UserAgent = first(h, "User-Agent", "")
-	r.Started(o)
+	o := r.Begin(traceID(x.r.Context(), x.batch), first(h, "Graphql-Client-Name", "Apollographql-Client-Name"),
+		first(h, "Graphql-Client-Version", "Apollographql-Client-Version"), first(h, "User-Agent", ""))
+	o.Start, o.Carrier = time.Now(), carrier
 	x.seen = o
 	if x.w != nil && !x.batch {
 		var text [2 * len(o.ID)]byte
@@ -218,8 +216,8 @@ func (x *exchange) sawEvent(response *execute.Response) {
 	if r == nil {
 		return
 	}
-	o := r.Begin()
-	o.Event, o.Start, o.ID = true, time.Now(), traceID(context.Background(), false)
+	o := r.Begin(traceID(context.Background(), false), "", "", "")
+	o.Event, o.Start = true, time.Now()
 	o.Fetches = append(o.Fetches[:0], response.Fetches...)
 	o.Errors = response.Errors
 	o.Codes, o.Services = append(o.Codes, response.Codes...), append(o.Services, response.Services...)

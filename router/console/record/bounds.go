@@ -25,12 +25,13 @@ const (
 	maxChanges      = 200 // of a reload
 	maxInvalidation = 100
 
-	// The buffers hold operations until the goroutine has counted them: at most
-	// shards x maxBuffered, 1 KB each, or 6 KB each if all fail: 6 MB.
-	shards      = 16
-	maxBuffered = 64
-	// wakeAt wakes the goroutine before its time.
-	wakeAt = maxBuffered / 4
+	// The buffers hold operations until the goroutine has counted them, and as many for reuse:
+	// at most maxBuffered each, in all shards together. They take 1 KB, or 6 KB if all fail:
+	// 6 MB. There is a shard for each processor.
+	maxShards   = 16
+	maxBuffered = 1024
+	// wakeAt is the part of a shard's buffer that wakes the goroutine before its time.
+	wakeAt = 8
 	// largeText is the size of a new document from which its operation is counted at once,
 	// so that the buffers cannot hold many large documents.
 	largeText = 4 << 10

@@ -3,20 +3,17 @@ package record
 import "sync/atomic"
 
 // progress is what is known of an operation in progress. It belongs to an Operation, and is
-// in the list of one shard from Started to End.
+// in the list of one shard from Begin to End.
 type progress struct {
 	client, version, agent string
 	document               atomic.Pointer[Document]
 	before, after          *progress // nil if it is in no list
+	home                   *shard
 }
 
-// Started counts an operation as in progress until it is passed to End or Discard. Its ID,
-// Client, ClientVersion and UserAgent must be set.
-func (r *Recorder) Started(o *Operation) {
-	p, s := o.progress, r.shard(o)
-	p.client, p.version, p.agent = o.Client, o.ClientVersion, o.UserAgent
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// begun adds an operation to those in progress. The lock of its shard must be held.
+func (p *progress) begun(s *shard, client, version, agent string) {
+	p.client, p.version, p.agent, p.home = client, version, agent, s
 	first := &s.running
 	if first.after == nil { // the list is new
 		first.before, first.after = first, first

@@ -33,10 +33,11 @@ var lastID uint64
 
 // an returns an operation to end.
 func an(r *record.Recorder, name string, took time.Duration) *record.Operation {
-	o := r.Begin()
 	lastID++
-	binary.LittleEndian.PutUint64(o.ID[:], lastID)
-	binary.LittleEndian.PutUint64(o.ID[8:], rand.Uint64())
+	var id record.TraceID
+	binary.LittleEndian.PutUint64(id[:], lastID)
+	binary.LittleEndian.PutUint64(id[8:], rand.Uint64())
+	o := r.Begin(id, "", "", "")
 	o.Document = &record.Document{Key: "k" + name, Hash: "h" + name, Name: name, Text: "query " + name + " { f }"}
 	o.Duration, o.Status = took, 200
 	return o
@@ -388,9 +389,10 @@ func TestMemoryIsBounded(t *testing.T) {
 	r, c := newRecorder(t)
 	r.SetSample(1)
 	for i := range 6_000 {
-		o := r.Begin()
-		binary.LittleEndian.PutUint64(o.ID[:], uint64(i))
-		o.ID[15] = byte(i)
+		var id record.TraceID
+		binary.LittleEndian.PutUint64(id[:], uint64(i))
+		id[15] = byte(i)
+		o := r.Begin(id, "", "", "")
 		name := fmt.Sprintf("%d%s", i, strings.Repeat("n", i%3000))
 		// As the gateway does it: one document for an entry of its cache.
 		o.New = true
@@ -470,12 +472,11 @@ func BenchmarkOperation(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		o := r.Begin()
-		o.Start = time.Now()
-		binary.NativeEndian.PutUint64(o.ID[:8], rand.Uint64())
-		binary.NativeEndian.PutUint64(o.ID[8:], rand.Uint64())
-		o.Fields, o.UserAgent = fields, "k6/1.0"
-		r.Started(o)
+		var id record.TraceID
+		binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
+		binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+		o := r.Begin(id, "", "", "k6/1.0")
+		o.Start, o.Fields = time.Now(), fields
 		o.Identify(d)
 		for s := record.Receive; s <= record.Respond; s++ {
 			o.Mark(s)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/bits"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -30,8 +32,8 @@ type Options struct {
 // A Recorder keeps statistics and traces of operations. It is safe for concurrent use.
 type Recorder struct {
 	options Options
-	pool    sync.Pool
-	shards  [shards]shard
+	shards  []shard // a power of two of them
+	room    int     // of the buffer of a shard
 	wake    chan struct{}
 	stop    chan struct{}
 	done    sync.WaitGroup
@@ -52,15 +54,16 @@ type Recorder struct {
 	reloads       []Reload
 	invalidations []Invalidation
 	highest       High
-	unused        [shards][]*Operation // buffers
+	unused        []*Operation // a buffer
 }
 
 // A shard is one of the buffers of operations to count.
 type shard struct {
 	mu      sync.Mutex
 	ops     []*Operation
-	running progress // the ends of the list of operations in progress
-	_       [96]byte // keeps shards on different cache lines
+	free    []*Operation // for Begin
+	running progress     // the ends of the list of operations in progress
+	_       [72]byte     // keeps shards on different cache lines
 }
 
 // An operationKey identifies an operation. Documents that cannot be redacted have several
@@ -85,12 +88,12 @@ func New(o Options) *Recorder {
 		o.Now = time.Now
 	}
 	r := &Recorder{
-		options: o, wake: make(chan struct{}, 1), stop: make(chan struct{}), started: o.Now(),
+		options: o, shards: make([]shard, 1<<bits.Len(uint(min(runtime.GOMAXPROCS(0), maxShards)-1))), wake: make(chan struct{}, 1), stop: make(chan struct{}), started: o.Now(),
 		operations: newTable[operationKey, operationValue](maxOperations), clients: newTable[clientKey, struct{}](maxClients),
 		subgraphs: newTable[string, struct{}](maxSubgraphs), problems: problems{}, traces: traces{byID: map[TraceID]*Trace{}},
 	}
+	r.room = maxBuffered / len(r.shards)
 	r.clients.removed = func(index int) { r.usage.forget(index) }
-	r.pool.New = func() any { return &Operation{Cost: -1, Actual: -1, progress: &progress{}} }
 	if every := cmp.Or(o.Every, time.Second); every > 0 {
 		r.done.Go(func() { r.run(every) })
 	}
@@ -140,51 +143,60 @@ func (r *Recorder) SetSample(ratio float64) { r.ratio.Store(math.Float64bits(rat
 
 func (r *Recorder) sample() float64 { return math.Float64frombits(r.ratio.Load()) }
 
-// Begin returns an Operation to fill, which End takes back.
-func (r *Recorder) Begin() *Operation { return r.pool.Get().(*Operation) }
+// Begin returns an Operation to fill. It counts as in progress until it is passed to End or
+// Discard. client and version are the headers that name the client.
+func (r *Recorder) Begin(id TraceID, client, version, agent string) *Operation {
+	s := &r.shards[int(id[15])&(len(r.shards)-1)]
+	s.mu.Lock()
+	var o *Operation
+	if last := len(s.free) - 1; last >= 0 {
+		o, s.free = s.free[last], s.free[:last]
+	} else {
+		o = &Operation{Cost: -1, Actual: -1, progress: &progress{}}
+	}
+	o.progress.begun(s, client, version, agent)
+	s.mu.Unlock()
+	o.ID, o.Client, o.ClientVersion, o.UserAgent = id, client, version, agent
+	return o
+}
 
 // Discard takes an operation back without counting it.
 func (r *Recorder) Discard(o *Operation) {
-	s := r.shard(o)
+	s := o.progress.home
+	o.reset()
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	o.progress.ended()
-	s.mu.Unlock()
-	r.release(o)
+	r.release(s, o)
 }
-
-func (r *Recorder) shard(o *Operation) *shard { return &r.shards[o.ID[15]%shards] }
 
 // End hands an operation over to be counted. The caller must not use it afterwards.
 func (r *Recorder) End(o *Operation) {
-	s := r.shard(o)
+	s := o.progress.home
 	if o.New && o.Document != nil && len(o.Document.Text) > largeText {
-		s.mu.Lock()
-		o.progress.ended()
-		s.mu.Unlock()
 		r.mu.Lock()
-		r.count(o)
+		r.count(o, r.options.Now())
 		r.mu.Unlock()
-		r.release(o)
+		r.Discard(o)
 		return
 	}
 	s.mu.Lock()
 	o.progress.ended()
 	n := len(s.ops)
-	if n < maxBuffered {
+	if n < r.room {
 		s.ops = append(s.ops, o)
 	}
 	s.mu.Unlock()
 	switch {
-	case n >= maxBuffered: // the goroutine does not keep up
+	case n >= r.room: // the goroutine does not keep up
 		if r.mu.TryLock() {
-			r.empty()
-			r.count(o)
+			r.count(o, r.empty())
 			r.mu.Unlock()
 		} else {
 			r.dropped.Add(1)
 		}
-		r.release(o)
-	case n == wakeAt:
+		r.Discard(o)
+	case n == r.room/wakeAt:
 		select {
 		case r.wake <- struct{}{}:
 		default: // it is awake
@@ -192,38 +204,45 @@ func (r *Recorder) End(o *Operation) {
 	}
 }
 
-func (r *Recorder) release(o *Operation) {
-	o.reset()
-	r.pool.Put(o)
+// release keeps an operation that was reset for Begin. s.mu must be held.
+func (r *Recorder) release(s *shard, o *Operation) {
+	if len(s.free) < r.room {
+		s.free = append(s.free, o)
+	}
 }
 
 // flush counts the operations in the buffers. It returns with r.mu held, so that a caller can
 // read the statistics, and the time.
 func (r *Recorder) flush() time.Time {
 	r.mu.Lock()
-	r.empty()
-	return r.options.Now()
+	return r.empty()
 }
 
-// empty counts the operations in the buffers. r.mu must be held.
-func (r *Recorder) empty() {
+// empty counts the operations in the buffers and returns the time. r.mu must be held.
+func (r *Recorder) empty() time.Time {
+	now := r.options.Now()
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
 		ops := s.ops
-		s.ops = r.unused[i]
+		s.ops = r.unused
 		s.mu.Unlock()
 		for _, o := range ops {
-			r.count(o)
-			r.release(o)
+			r.count(o, now)
+			o.reset()
 		}
-		r.unused[i] = clean(ops)
+		s.mu.Lock()
+		for _, o := range ops {
+			r.release(s, o)
+		}
+		s.mu.Unlock()
+		r.unused = clean(ops)
 	}
+	return now
 }
 
 // count adds an operation to all statistics.
-func (r *Recorder) count(o *Operation) {
-	now := r.options.Now()
+func (r *Recorder) count(o *Operation, now time.Time) {
 	c := count{duration: o.Duration, failed: o.Errors > 0, untimed: o.Stream}
 	for i := range o.Fetches {
 		f := &o.Fetches[i]
