@@ -65,7 +65,7 @@ func consoleIsWellLaidOut(t *testing.T, browser context.Context) {
 				t.Errorf("another tab changes the widths of tabs from %s to %s", before, after)
 			}
 			if look.width == 390 {
-				if !evaluate[bool](tab, `['.tabs', '.top nav'].every(e => { const list = document.querySelector(e); return return getComputedStyle(list).backgroundAttachment === 'local, local, scroll, scroll' }) && document.querySelector('.tabs').scrollWidth > document.querySelector('.tabs').clientWidth`) {
+				if !evaluate[bool](tab, `['.tabs', '.top nav'].every(e => { const list = document.querySelector(e); return getComputedStyle(list).backgroundAttachment === 'local, local, scroll, scroll' }) && document.querySelector('.tabs').scrollWidth > document.querySelector('.tabs').clientWidth`) {
 					t.Error("nothing tells that the tabs scroll")
 				}
 			}
