@@ -25,13 +25,14 @@ const (
 	maxChanges      = 200 // of a reload
 	maxInvalidation = 100
 
-	// The buffers hold operations until the goroutine has counted them, and as many for reuse:
-	// at most maxBuffered each, in all shards together. They take 1 KB, or 6 KB if all fail:
-	// 6 MB. There is a shard for each processor.
+	// The buffers hold operations until they are counted, and as many for reuse: at most
+	// maxBuffered each, in all shards together. They take 1 KB, or 6 KB if all fail: 6 MB.
+	// There is a shard for each processor.
 	maxShards   = 16
 	maxBuffered = 1024
-	// wakeAt is the part of a shard's buffer that wakes the goroutine before its time.
-	wakeAt = 8
+	// together is how many operations of a shard are counted together: few, so that they are
+	// still in the processor's cache.
+	together = 16
 	// largeText is the size of a new document from which its operation is counted at once,
 	// so that the buffers cannot hold many large documents.
 	largeText = 4 << 10

@@ -1,9 +1,9 @@
 // Package record keeps statistics and traces of operations in memory, for the console.
 //
 // The gateway fills an [Operation] for each operation and passes it to [Recorder.End], which
-// appends it to one of several buffers. That is all that a request waits for. A goroutine
-// empties the buffers and updates the statistics, so these need no atomics and no lock that
-// requests share.
+// appends it to one of several buffers. Every 16th operation of a buffer counts those in it,
+// unless another one is counting, and a goroutine counts the rest every second. Requests do not
+// wait for each other.
 //
 // Everything is bounded, whatever clients send. The constants in bounds.go say by how much;
 // all of it together stays below 30 MB. The operations that occur most have statistics of their

@@ -34,7 +34,6 @@ type Recorder struct {
 	options Options
 	shards  []shard // a power of two of them
 	room    int     // of the buffer of a shard
-	wake    chan struct{}
 	stop    chan struct{}
 	done    sync.WaitGroup
 	ratio   atomic.Uint64 // of traces in the sample, as the bits of a float64
@@ -88,7 +87,7 @@ func New(o Options) *Recorder {
 		o.Now = time.Now
 	}
 	r := &Recorder{
-		options: o, shards: make([]shard, 1<<bits.Len(uint(min(runtime.GOMAXPROCS(0), maxShards)-1))), wake: make(chan struct{}, 1), stop: make(chan struct{}), started: o.Now(),
+		options: o, shards: make([]shard, 1<<bits.Len(uint(min(runtime.GOMAXPROCS(0), maxShards)-1))), stop: make(chan struct{}), started: o.Now(),
 		operations: newTable[operationKey, operationValue](maxOperations), clients: newTable[clientKey, struct{}](maxClients),
 		subgraphs: newTable[string, struct{}](maxSubgraphs), problems: problems{}, traces: traces{byID: map[TraceID]*Trace{}},
 	}
@@ -110,7 +109,6 @@ func (r *Recorder) run(every time.Duration) {
 			return
 		case <-ticker.C:
 			r.Tick()
-		case <-r.wake:
 		}
 		r.flush()
 		r.mu.Unlock()
@@ -187,20 +185,22 @@ func (r *Recorder) End(o *Operation) {
 		s.ops = append(s.ops, o)
 	}
 	s.mu.Unlock()
-	switch {
-	case n >= r.room: // the goroutine does not keep up
-		if r.mu.TryLock() {
-			r.count(o, r.empty())
-			r.mu.Unlock()
-		} else {
-			r.dropped.Add(1)
+	if n+1 < together {
+		return
+	}
+	// This costs less than waking another goroutine for it.
+	if r.mu.TryLock() {
+		now := r.options.Now()
+		r.drain(s, now)
+		if n >= r.room {
+			r.count(o, now)
 		}
+		r.mu.Unlock()
+	} else if n >= r.room {
+		r.dropped.Add(1)
+	}
+	if n >= r.room {
 		r.Discard(o)
-	case n == r.room/wakeAt:
-		select {
-		case r.wake <- struct{}{}:
-		default: // it is awake
-		}
 	}
 }
 
@@ -222,23 +222,27 @@ func (r *Recorder) flush() time.Time {
 func (r *Recorder) empty() time.Time {
 	now := r.options.Now()
 	for i := range r.shards {
-		s := &r.shards[i]
-		s.mu.Lock()
-		ops := s.ops
-		s.ops = r.unused
-		s.mu.Unlock()
-		for _, o := range ops {
-			r.count(o, now)
-			o.reset()
-		}
-		s.mu.Lock()
-		for _, o := range ops {
-			r.release(s, o)
-		}
-		s.mu.Unlock()
-		r.unused = clean(ops)
+		r.drain(&r.shards[i], now)
 	}
 	return now
+}
+
+// drain counts the operations of a shard. r.mu must be held.
+func (r *Recorder) drain(s *shard, now time.Time) {
+	s.mu.Lock()
+	ops := s.ops
+	s.ops = r.unused
+	s.mu.Unlock()
+	for _, o := range ops {
+		r.count(o, now)
+		o.reset()
+	}
+	s.mu.Lock()
+	for _, o := range ops {
+		r.release(s, o)
+	}
+	s.mu.Unlock()
+	r.unused = clean(ops)
 }
 
 // count adds an operation to all statistics.
