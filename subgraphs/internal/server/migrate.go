@@ -82,18 +82,20 @@ func migrateTo(ctx context.Context, pool *pgxpool.Pool, versionTable string, fil
 	}
 	for {
 		err := migrator.Migrate(ctx)
-		if refused := (*pgconn.PgError)(nil); !errors.As(err, &refused) || refused.Code != lockNotAvailable {
+		if refused := (*pgconn.PgError)(nil); !errors.As(err, &refused) || refused.Code != lockNotAvailable && refused.Code != deadlockDetected {
 			return err
 		}
-		logger.WarnContext(ctx, "a migration did not get the lock of a table; will retry", "error", err)
+		logger.WarnContext(ctx, "a migration did not get a lock; will retry", "error", err)
 		if err := pause(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// lockNotAvailable is the SQLSTATE of a statement that reached lock_timeout.
-const lockNotAvailable = "55P03"
+// lockNotAvailable is the SQLSTATE of a statement that reached lock_timeout,
+// deadlockDetected that of one that Postgres ended, since it and another one waited
+// for each other.
+const lockNotAvailable, deadlockDetected = "55P03", "40P01"
 
 // becomeMigrator waits until no other process migrates the database. It polls:
 // a process that waits in Postgres for a lock would hold a snapshot, for which

@@ -87,6 +87,23 @@ func TestMigrationsDoNotLockOutReaders(t *testing.T) {
 	}
 }
 
+// A migration that Postgres ended, since it and a change waited for each other, is
+// tried again.
+func TestMigrationIsRepeatedAfterADeadlock(t *testing.T) {
+	pool := open(t, pgtest.Database(t))
+	files := migrations(map[string]string{
+		"001_first.sql": "create sequence attempts",
+		// A sequence keeps its value when a transaction ends with an error.
+		"002_second.sql": "do $$ begin if nextval('attempts') < 2 then raise deadlock_detected; end if; end $$; create table things (id int)",
+	})
+	if err := server.Migrate(t.Context(), pool, files, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pool.Exec(t.Context(), "select * from things"); err != nil {
+		t.Error(err)
+	}
+}
+
 // Several replicas start at once, and one builds an index concurrently.
 func TestReplicasMigrateAtOnce(t *testing.T) {
 	url := pgtest.Database(t)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -22,6 +23,14 @@ type frequency struct {
 // IDs are missing.
 const sampleChunks, chunkSize = 32, 16
 
+// sample is what follows FROM in a query of the sampled products p. last.id is the
+// highest ID of all.
+var sample = fmt.Sprintf(`(SELECT coalesce(max(id), 0) AS id FROM products) AS last
+	CROSS JOIN LATERAL (
+		SELECT DISTINCT (SELECT min(id) FROM products WHERE id > last.id * chunk / %[1]d) AS id FROM generate_series(0, %[1]d - 1) AS chunk
+	) AS start
+	CROSS JOIN LATERAL (SELECT * FROM products WHERE id >= start.id ORDER BY id LIMIT %[2]d) AS p`, sampleChunks, chunkSize)
+
 // frequency takes a sample.
 func (c *Catalogue) frequency(ctx context.Context, s selection) (frequency, error) {
 	var words []word
@@ -36,17 +45,16 @@ func (c *Catalogue) frequency(ctx context.Context, s selection) (frequency, erro
 	for i, w := range words {
 		counts, targets = append(counts, share(w.has(&q, true))), append(targets, &f.words[i])
 	}
-	err := c.db.QueryRow(ctx, fmt.Sprintf(`SELECT %s
-		FROM (SELECT coalesce(max(id), 0) AS id FROM products) AS last
-		CROSS JOIN LATERAL (
-			SELECT DISTINCT (SELECT min(id) FROM products WHERE id > last.id * chunk / %[2]d) AS id FROM generate_series(0, %[2]d - 1) AS chunk
-		) AS start
-		CROSS JOIN LATERAL (SELECT * FROM products WHERE id >= start.id ORDER BY id LIMIT %[3]d) AS p`,
-		strings.Join(counts, ", "), sampleChunks, chunkSize), q.args...).Scan(targets...)
+	err := c.db.QueryRow(ctx, "SELECT "+strings.Join(counts, ", ")+" FROM "+sample, q.args...).Scan(targets...)
 	if err != nil {
 		return f, fmt.Errorf("sampling the products: %w", err)
 	}
 	return f, nil
+}
+
+// sampled is about how many products of the sample there are for n of all.
+func (f frequency) sampled(n int) int {
+	return int(math.Ceil(float64(n) * sampleChunks * chunkSize / f.total))
 }
 
 // share returns an expression for the part of the rows that a condition selects.

@@ -204,8 +204,14 @@ func (c *Catalogue) selectedPage(ctx context.Context, s selection, o order, page
 		return nil, err
 	}
 	if s.search == nil && f.all >= filteredShare {
-		if list, err := c.walkPage(ctx, s, o, page); err != nil || len(list) == page.Limit() {
-			return list, err
+		ways := []func(context.Context, selection, order, connection.Page[sortKey], frequency) ([]row, error){c.walkPage, c.nearPage}
+		if slices.Contains(o.columns, "p.price_minor") {
+			ways = ways[1:] // products with a tag, say, may be far apart in the order of prices
+		}
+		for _, way := range ways {
+			if list, err := way(ctx, s, o, page, f); err != nil || len(list) == page.Limit() {
+				return list, err
+			}
 		} // else what has a tag, say, is at the end of the list
 	}
 	var q query
@@ -220,25 +226,52 @@ func (c *Catalogue) selectedPage(ctx context.Context, s selection, o order, page
 	return c.collectPage(ctx, m, o, o.statement(&q, "(SELECT p.* FROM "+q.matching()+" OFFSET 0) p WHERE true", page), q.args)
 }
 
-// maxWalk bounds the products that walkPage reads, and maxPriceWalk those that it
-// reads from products_by_price only.
-const maxWalk, maxPriceWalk = 2000, 20_000
+// maxWalk bounds the products that walkPage reads.
+const maxWalk = 2000
 
-// walkPage returns those of the next products of a list that match the filters, up
-// to a page.
-func (c *Catalogue) walkPage(ctx context.Context, s selection, o order, page connection.Page[sortKey]) ([]row, error) {
-	m, limit := walk, maxWalk
-	next := selection{Filter: Filter{Category: s.Category, IncludeRetired: s.IncludeRetired}}
-	if o.columns[0] == "p.currency" {
-		m, limit = readPrices, maxPriceWalk
-		next.minPrice, next.maxPrice = s.minPrice, s.maxPrice
-	}
+// walkPage returns those of the next maxWalk products of a list that match the
+// filters, up to a page.
+func (c *Catalogue) walkPage(ctx context.Context, s selection, o order, page connection.Page[sortKey], _ frequency) ([]row, error) {
 	var q query
+	next := selection{Filter: Filter{Category: s.Category, IncludeRetired: s.IncludeRetired}}
 	q.where(next.condition(&q, lookUpAll))
 	from := fmt.Sprintf("(SELECT p.* FROM %s ORDER BY %s LIMIT %d) p WHERE %s",
-		o.between(&q, q.matching(), page), o.orderBy(page.Backward), limit, s.condition(&q, lookUpAll))
+		o.between(&q, q.matching(), page), o.orderBy(page.Backward), maxWalk, s.condition(&q, lookUpAll))
 	page.After, page.Before = nil, nil
-	return c.collectPage(ctx, m, o, o.statement(&q, from, page), q.args)
+	return c.collectPage(ctx, walk, o, o.statement(&q, from, page), q.args)
+}
+
+// nearPage returns the products of a list that match the filters, up to a page, from
+// the next part of the list: it ends with a product of a sample that has probably
+// more than a page before it.
+func (c *Catalogue) nearPage(ctx context.Context, s selection, o order, page connection.Page[sortKey], f frequency) ([]row, error) {
+	var first query
+	first.where(selection{Filter: Filter{Category: s.Category, IncludeRetired: s.IncludeRetired}}.condition(&first, lookUpAll))
+	start, err := c.nextOf(ctx, o, &first, first.matching(), page, 0)
+	if err != nil || len(start) == 0 {
+		return nil, err
+	}
+	var sampled query
+	end, err := c.nextOf(ctx, o, &sampled, sample+" WHERE "+s.condition(&sampled, lookUpAll), page, max(1, f.sampled(3*page.Limit())))
+	if err != nil || len(end) == 0 {
+		return nil, err
+	}
+	var q query
+	q.where(s.condition(&q, lookUpAll))
+	q.where(o.rangeCondition(&q, start[0].sortKey, end[0].sortKey, page.Backward))
+	if page.Backward { // the other bound is in the condition
+		page.Before = nil
+	} else {
+		page.After = nil
+	}
+	return c.collectPage(ctx, gather, o, o.statement(&q, "(SELECT p.* FROM "+q.matching()+" OFFSET 0) p WHERE true", page), q.args)
+}
+
+// nextOf returns the product of a list that follows skip others, if there is one.
+func (c *Catalogue) nextOf(ctx context.Context, o order, q *query, from string, page connection.Page[sortKey], skip int) ([]row, error) {
+	statement := fmt.Sprintf(`SELECT %s, p.sort_name FROM (SELECT p.* FROM %s ORDER BY %s OFFSET %d LIMIT 1) p JOIN categories c ON c.slug = p.category`,
+		productColumns, o.between(q, from, page), o.orderBy(page.Backward), skip)
+	return c.collectPage(ctx, walk, o, statement, q.args)
 }
 
 func (c *Catalogue) collectPage(ctx context.Context, m method, o order, statement string, args []any) (list []row, err error) {

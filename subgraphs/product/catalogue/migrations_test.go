@@ -42,7 +42,7 @@ func TestSearchFindsProductsFromBeforeAnUpdate(t *testing.T) {
 	}
 	migrated := make(chan error, 1)
 	go func() { migrated <- server.Migrate(t.Context(), db, product.Migrations(), logger) }()
-	waitForLock(t, db, migrated)
+	waitFor(t, db, migrated, `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'products'::regclass)`)
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +60,54 @@ func TestSearchFindsProductsFromBeforeAnUpdate(t *testing.T) {
 		if len(l.Nodes) == 0 || !strings.Contains(l.Nodes[0].Name, want) {
 			t.Errorf("%q finds %q, want one with %q", search, names(l), want)
 		}
+	}
+}
+
+// The migration and changes that run meanwhile add lexemes in one order, so that they
+// do not wait for each other.
+func TestAddingLexemesDoesNotDeadlock(t *testing.T) {
+	_, db := generated(t, 20)
+	for _, statement := range []string{
+		`UPDATE products SET name = CASE WHEN id % 2 = 0 THEN 'Aaaaaaaaaaaaaaa' ELSE 'Zz' END, tags = '{}', description = ''`,
+		`DELETE FROM product_lexemes`,
+	} {
+		if _, err := db.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := fs.ReadFile(product.Migrations(), "007_index_entries.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, insert, found := strings.Cut(string(text), "\n-- In order, like the trigger.\n")
+	insert, _, _ = strings.Cut(insert, ";")
+	if !found || !strings.HasPrefix(insert, "INSERT INTO product_lexemes") {
+		t.Fatalf("got %q", insert)
+	}
+	tx, err := db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	change := func(id int) {
+		t.Helper()
+		if _, err := tx.Exec(t.Context(), `UPDATE products SET version = version + 1 WHERE id = $1`, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(1002)
+	inserted := make(chan error, 1)
+	go func() {
+		_, err := db.Exec(t.Context(), insert)
+		inserted <- err
+	}()
+	waitFor(t, db, inserted, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`)
+	change(1001)
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-inserted; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -81,17 +129,16 @@ func migrationsBefore(t *testing.T, number string) fs.FS {
 	return before
 }
 
-// waitForLock returns when a migration waits for the lock of the products.
-func waitForLock(t *testing.T, db *pgxpool.Pool, migrated <-chan error) {
+// waitFor returns when a query returns true, which is before something is done.
+func waitFor(t *testing.T, db *pgxpool.Pool, done <-chan error, query string) {
 	t.Helper()
-	for waiting := false; !waiting; {
+	for reached := false; !reached; {
 		select {
-		case err := <-migrated:
-			t.Fatalf("the migration did not wait for the change: %v", err)
+		case err := <-done:
+			t.Fatalf("it did not wait: %v", err)
 		default:
 		}
-		err := db.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'products'::regclass)`).Scan(&waiting)
-		if err != nil {
+		if err := db.QueryRow(t.Context(), query).Scan(&reached); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -19,7 +19,8 @@ const (
 	// maxKept times as many are ranked for a cursor, which keeps the choice of
 	// products while new ones are added.
 	maxKept = 4
-	// maxNamed bounds the products whose name is what was searched for.
+	// maxNamed bounds the products whose name is what was searched for, and those
+	// whose SKU starts with it, that are ranked besides.
 	maxNamed = 100
 	// unranked is more than the distance of any product that is ranked. The
 	// distance of the others is unranked - ID.
@@ -127,8 +128,12 @@ func (l *relevanceList) pin(ctx context.Context) error {
 	var q query
 	named := `SELECT id FROM products WHERE sort_name = ` + q.arg(sortName(l.search.terms)) + fmt.Sprintf(` ORDER BY id DESC LIMIT %d`, maxNamed)
 	wanted := "p.id IN (" + named + ")"
-	if l.search.codes != nil {
-		wanted += " OR p.id = ANY(" + q.arg(l.search.codes) + ")"
+	if l.search.code != "" {
+		retired := " AND NOT p.retired"
+		if l.IncludeRetired {
+			retired = ""
+		}
+		wanted += " OR p.id IN (SELECT p.id FROM products p WHERE " + l.search.hasCode(&q) + retired + fmt.Sprintf(" ORDER BY p.sku USING ~<~ LIMIT %d)", maxNamed)
 	}
 	q.where("(" + wanted + ")")
 	q.where(l.condition(&q, func(int) bool { return false }))

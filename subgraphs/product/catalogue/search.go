@@ -9,15 +9,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// maxCodes bounds the products that are found by the beginning of their SKU.
-const maxCodes = 100
-
 // search is what the terms of a search stand for. A product matches if it has
 // each word, or if its SKU starts with the terms.
 type search struct {
 	terms string
 	words []word
-	codes []int64 // IDs of products whose SKU starts with the terms
+	code  string // the terms in capital letters if they look like a SKU
 }
 
 // word is a word of the search terms.
@@ -50,27 +47,15 @@ func (c *Catalogue) newSearch(ctx context.Context, terms string) (*search, error
 	if err != nil {
 		return nil, fmt.Errorf("reading the search terms: %w", err)
 	}
-	s.codes, err = c.startingWith(ctx, terms)
-	return s, err
+	if code := strings.ToUpper(terms); skuForm.MatchString(code) && strings.ContainsAny(code, "0123456789-") {
+		s.code = code
+	}
+	return s, nil
 }
 
-// startingWith returns products whose SKU starts with a text that looks like
-// one: it has a digit or a hyphen.
-func (c *Catalogue) startingWith(ctx context.Context, text string) ([]int64, error) {
-	code := strings.ToUpper(text)
-	if !skuForm.MatchString(code) || !strings.ContainsAny(code, "0123456789-") {
-		return nil, nil
-	}
-	rows, err := c.db.Query(ctx, `SELECT id FROM products WHERE sku ~>=~ $1 AND sku ~<~ $2 ORDER BY sku USING ~<~ LIMIT $3`,
-		code, code+"\U0010FFFF", maxCodes)
-	if err != nil {
-		return nil, fmt.Errorf("searching for a SKU: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		return nil, fmt.Errorf("searching for a SKU: %w", err)
-	}
-	return ids, nil
+// hasCode returns the condition that the SKU of a product starts with the terms.
+func (s *search) hasCode(q *query) string {
+	return "p.sku ~>=~ " + q.arg(s.code) + " AND p.sku ~<~ " + q.arg(s.code+"\U0010FFFF")
 }
 
 // has returns the condition that a product has a word. Unless indexed is set,
@@ -99,8 +84,8 @@ func (s *search) hasWords(q *query, indexed func(i int) bool) string {
 // matches returns the condition that a product matches the search.
 func (s *search) matches(q *query, indexed func(i int) bool) string {
 	condition := s.hasWords(q, indexed)
-	if s.codes != nil {
-		condition += " OR p.id = ANY(" + q.arg(s.codes) + ")"
+	if s.code != "" {
+		condition += " OR " + s.hasCode(q)
 	}
 	return "(" + condition + ")"
 }

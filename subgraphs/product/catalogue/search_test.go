@@ -276,6 +276,27 @@ func TestSearchFindsSKUs(t *testing.T) {
 	}
 }
 
+// A search for the beginning of a SKU finds all products that have it, also where
+// many of them are retired.
+func TestSearchFindsAllSKUsWithABeginning(t *testing.T) {
+	c, db := generated(t, 300)
+	if _, err := db.Exec(t.Context(), `UPDATE products SET sku = 'QZ5734-' || lpad(id::text, 5, '0') WHERE id <= 1150`); err != nil {
+		t.Fatal(err)
+	}
+	for _, retired := range []int{0, 145} {
+		if _, err := db.Exec(t.Context(), `UPDATE products SET retired = id <= 1000 + $1`, retired); err != nil {
+			t.Fatal(err)
+		}
+		for _, sort := range []catalogue.Sort{catalogue.Relevance, catalogue.Name, catalogue.Newest} {
+			got := all(t, c, catalogue.Filter{Search: "qz5734-"}, sort)
+			total := list(t, c, catalogue.Filter{Search: "qz5734-"}, sort, 1).Total
+			if len(got) != 150-retired || total != len(got) {
+				t.Errorf("with %d retired, by %s: %d products, a total of %d, want %d", retired, sort, len(got), total, 150-retired)
+			}
+		}
+	}
+}
+
 // Words of new and renamed products are known at once, also misspelt.
 func TestSearchFindsNewWords(t *testing.T) {
 	c, db := generated(t, 20)

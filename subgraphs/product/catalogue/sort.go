@@ -97,9 +97,33 @@ func (o order) keysetCondition(q *query, p sortKey, before bool) string {
 	if o.descending != before {
 		operator = " < "
 	}
-	var values []string
-	for _, value := range append(o.values(p), p.ID) {
-		values = append(values, q.arg(value))
+	return "(" + strings.Join(o.columns, ", ") + ")" + operator + q.row(append(o.values(p), p.ID))
+}
+
+// rangeCondition returns the condition that a row comes at or after the sort key
+// from, in the direction of the list, and before the sort key to. Postgres knows how
+// many rows have a value in a column, but not how many come before a value of several
+// columns, so the columns that are equal in both keys stand alone.
+func (o order) rangeCondition(q *query, from, to sortKey, backward bool) string {
+	var conditions []string
+	columns, first, last := o.columns, append(o.values(from), from.ID), append(o.values(to), to.ID)
+	for len(columns) > 1 && first[0] == last[0] {
+		conditions = append(conditions, columns[0]+" = "+q.arg(first[0]))
+		columns, first, last = columns[1:], first[1:], last[1:]
 	}
-	return "(" + strings.Join(o.columns, ", ") + ")" + operator + "(" + strings.Join(values, ", ") + ")"
+	atOrAfter, before := " >= ", " < "
+	if o.descending != backward {
+		atOrAfter, before = " <= ", " > "
+	}
+	row := "(" + strings.Join(columns, ", ") + ")"
+	return strings.Join(append(conditions, row+atOrAfter+q.row(first), row+before+q.row(last)), " AND ")
+}
+
+// row adds the values of a row as arguments, and returns it.
+func (q *query) row(values []any) string {
+	placeholders := make([]string, len(values))
+	for i, value := range values {
+		placeholders[i] = q.arg(value)
+	}
+	return "(" + strings.Join(placeholders, ", ") + ")"
 }

@@ -31,7 +31,8 @@ $$;
 -- Wait for changes that the former trigger has seen.
 DO $$ BEGIN LOCK TABLE products IN SHARE ROW EXCLUSIVE MODE; END $$;
 
-INSERT INTO product_lexemes SELECT word FROM ts_stat('SELECT document FROM products')
+-- In order, like the trigger.
+INSERT INTO product_lexemes SELECT word COLLATE "C" FROM ts_stat('SELECT document FROM products') ORDER BY 1
 ON CONFLICT DO NOTHING;
 
 -- What a condition for one prefix stands for: the words that have it, or, if there
