@@ -109,7 +109,7 @@ func productReads() (reads []read) {
 		list("products in another currency by "+string(sort), catalogue.Filter{MinPrice: &schema.MoneyInput{MinorUnits: pointer[int64](1), Currency: "JPY"}}, sort, sampled)
 	}
 	for search, most := range map[string]int{
-		"laptop": frequent, "wireless mouse": frequent, "labtop": frequent, "latpop": frequent, "zzzzqqqq": sampled, "norvik-wm-0001": frequent, "xqzv jkwq": sampled, "guaranteed": frequent,
+		"laptop": frequent, "wireless mouse": frequent, "labtop": frequent, "latpop": frequent, "zzzzqqqq": sampled, "norvik-wm-0001": frequent, "xqzv jkwq": sampled, "guaranteed": frequent, "guaranteed-": frequent,
 	} {
 		list("search for "+search, catalogue.Filter{Search: search}, catalogue.Relevance, most)
 		list("search for "+search+" by price", catalogue.Filter{Search: search}, catalogue.PriceAsc, most)

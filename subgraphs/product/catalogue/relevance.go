@@ -126,16 +126,12 @@ func (l *relevanceList) newest(ctx context.Context, after int64, limit int) ([]s
 // pin ranks the products that were searched for by their SKU or name.
 func (l *relevanceList) pin(ctx context.Context) error {
 	var q query
-	named := `SELECT id FROM products WHERE sort_name = ` + q.arg(sortName(l.search.terms)) + fmt.Sprintf(` ORDER BY id DESC LIMIT %d`, maxNamed)
-	wanted := "p.id IN (" + named + ")"
+	wanted := fmt.Sprintf("(SELECT id FROM products WHERE sort_name = %s ORDER BY id DESC LIMIT %d)", q.arg(sortName(l.search.terms)), maxNamed)
 	if l.search.code != "" {
-		retired := " AND NOT p.retired"
-		if l.IncludeRetired {
-			retired = ""
-		}
-		wanted += " OR p.id IN (SELECT p.id FROM products p WHERE " + l.search.hasCode(&q) + retired + fmt.Sprintf(" ORDER BY p.sku USING ~<~ LIMIT %d)", maxNamed)
+		onSale := selection{Filter: Filter{IncludeRetired: l.IncludeRetired}}.condition(&q, lookUpAll)
+		wanted += fmt.Sprintf(" UNION (SELECT p.id FROM products p WHERE %s AND %s ORDER BY p.sku USING ~<~ LIMIT %d)", l.search.hasCode(&q), onSale, maxNamed)
 	}
-	q.where("(" + wanted + ")")
+	q.where("p.id IN (" + wanted + ")")
 	q.where(l.condition(&q, func(int) bool { return false }))
 	keys, err := l.keys(ctx, walk, &q, "")
 	if err != nil {
