@@ -37,7 +37,7 @@ func New(options ...Option) *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newInit(), newDev(p), newRouter(p), newCompose(), newSchema(), newConfig(), newLint(), newPlan(), newDebug(), newSample(), newEvents(), newTop())
+	root.AddCommand(newInit(), newDev(p), newRouter(p), newCompose(), newSchema(), newConfig(), newLint(), newSubgraph(), newPlan(), newDebug(), newSample(), newEvents(), newTop())
 	for _, name := range subgraphs.Names() {
 		root.AddCommand(newService(name))
 	}

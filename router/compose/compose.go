@@ -83,6 +83,26 @@ func Compose(ctx context.Context, subgraphs []Subgraph) (*Result, error) {
 	return result, nil
 }
 
+// Validate checks a subgraph by itself: it finds what no other subgraph can mend. The error
+// is an Errors.
+func Validate(ctx context.Context, s Subgraph) error {
+	one := []Subgraph{s}
+	if err := checkNames(one); err != nil {
+		return err
+	}
+	read, problems, err := readAll(ctx, one)
+	if err != nil {
+		return err
+	}
+	if len(problems) == 0 {
+		_, problems = subgraph.Upgrade(read)
+	}
+	if len(problems) > 0 {
+		return locator(one).errors(problems)
+	}
+	return nil
+}
+
 // readAll reads the subgraphs, on all processors.
 func readAll(ctx context.Context, subgraphs []Subgraph) ([]*subgraph.Subgraph, []*report.Error, error) {
 	all, failed := make([]*subgraph.Subgraph, len(subgraphs)), make([][]*report.Error, len(subgraphs))
