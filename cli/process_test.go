@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,12 +13,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"souk/cli"
+	"souk/internal/outputtest"
 	"souk/internal/pgserver/pgtest"
 	"souk/router"
 	"souk/subgraphs"
@@ -64,26 +63,8 @@ const patience = 90 * time.Second
 // A process is a running souk command.
 type process struct {
 	*exec.Cmd
-	stdout, stderr output
+	stdout, stderr outputtest.Buffer
 	ended          chan error
-}
-
-// An output stores the output of a process. It is safe for concurrent use.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
 }
 
 // souk starts the command with arguments and environment variables.

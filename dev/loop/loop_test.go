@@ -1,7 +1,6 @@
 package loop_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"souk/dev/loop"
+	"souk/internal/outputtest"
 )
 
 const (
@@ -30,28 +30,8 @@ type bench struct {
 	dir    string
 	served chan string
 	poll   chan time.Time
-	out    output
+	out    outputtest.Buffer
 	end    func() error
-}
-
-// output is what a loop has written.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-// take returns what was written since the last call.
-func (o *output) take() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	defer o.text.Reset()
-	return o.text.String()
 }
 
 // write replaces a file at once, as many editors do: the loop's clock does not wait for a
@@ -117,7 +97,7 @@ func (b *bench) awaitOutput(t *testing.T, want string) {
 	t.Helper()
 	var all string
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if all += b.out.take(); strings.Contains(all, want) {
+		if all += b.out.Take(); strings.Contains(all, want) {
 			return
 		}
 		if time.Now().After(end) {
@@ -155,7 +135,7 @@ func TestLastGoodGraphStays(t *testing.T) {
 	b.write(t, "reviews.graphqls", "type Query {")
 	b.awaitOutput(t, filepath.Join(b.dir, "reviews.graphqls")+":2:1: INVALID_GRAPHQL: ")
 	b.tick()
-	if again := b.out.take(); strings.Contains(again, "INVALID_GRAPHQL") {
+	if again := b.out.Take(); strings.Contains(again, "INVALID_GRAPHQL") {
 		t.Errorf("reported twice: %s", again)
 	}
 	b.write(t, "products.graphqls", header+products)

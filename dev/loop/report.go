@@ -6,12 +6,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/vektah/gqlparser/v2"
-	"github.com/vektah/gqlparser/v2/ast"
-
 	"souk/router/compose"
 	"souk/router/schemadiff"
-	"souk/router/supergraph"
 )
 
 // maxChanges bounds how many changes of the API schema are written.
@@ -36,7 +32,8 @@ func (l *loop) composed(subgraphs []compose.Subgraph, result *compose.Result, pr
 	if !problems {
 		l.failing = ""
 	}
-	l.served, l.schema = result.SDL, apiSchema(result.SDL)
+	l.served = result.SDL
+	l.schema, _ = compose.APISchema("supergraph", result.SDL) // the router reports an error, too
 	fmt.Fprintf(l.Out, "Composed %s.\n", nameList(subgraphs))
 	for _, h := range result.Hints {
 		if h.Level == compose.LevelWarn {
@@ -57,20 +54,6 @@ func (l *loop) composed(subgraphs []compose.Subgraph, result *compose.Result, pr
 		}
 		fmt.Fprintln(l.Out, "  "+c.String())
 	}
-}
-
-// apiSchema returns the API schema of a supergraph. It is nil if the router does not read
-// the supergraph.
-func apiSchema(sdl string) *ast.Schema {
-	model, err := supergraph.Parse(sdl)
-	if err != nil {
-		return nil
-	}
-	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "API schema", Input: model.APISchema})
-	if err != nil {
-		return nil
-	}
-	return schema
 }
 
 // lines writes whole lines of several goroutines.

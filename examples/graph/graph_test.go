@@ -3,7 +3,6 @@
 package graph_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,12 +15,12 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"souk/internal/loopback"
+	"souk/internal/outputtest"
 )
 
 // patience is how long installing and starting may take.
@@ -72,7 +71,7 @@ func TestPageLeadsToAQueryOverThreeLanguages(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := exec.CommandContext(ctx, "sh", "-c", "exec "+strings.TrimSpace(blocks[2][2])+" --listen "+address)
-	var out output
+	var out outputtest.Buffer
 	start.Dir, start.Env, start.Stdout, start.Stderr = shop, prepare.Env, &out, &out
 	if err := start.Start(); err != nil {
 		t.Fatal(err)
@@ -94,10 +93,16 @@ func TestPageLeadsToAQueryOverThreeLanguages(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v; output:\n%s", got, want, out.String())
 	}
+	for _, port := range []string{"4001", "4002", "4003"} {
+		test := exec.CommandContext(ctx, filepath.Join(home, "souk"), "subgraph", "test", ports.Replace("http://localhost:"+port+"/graphql"))
+		if report, err := test.CombinedOutput(); err != nil || !strings.Contains(string(report), "pass entity-batch") {
+			t.Errorf("%v: %v\n%s", test.Args, err, report)
+		}
+	}
 }
 
 // await asks until there is a response, and returns its data.
-func await(ctx context.Context, t *testing.T, url, body string, out *output) any {
+func await(ctx context.Context, t *testing.T, url, body string, out *outputtest.Buffer) any {
 	t.Helper()
 	for {
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
@@ -147,22 +152,4 @@ func goEnv(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(string(text))
-}
-
-// output is what a process writes.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }

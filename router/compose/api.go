@@ -65,7 +65,7 @@ func (s APISource) parse(ctx context.Context, sdl string) (*ast.Schema, error) {
 	case err != nil:
 		return nil, fmt.Errorf("reading the schema: %w", err)
 	case document.Definitions.ForName("join__Graph") != nil:
-		return s.supergraph(sdl)
+		return APISchema(s.Path, sdl)
 	case federated(document):
 		name := strings.TrimSuffix(filepath.Base(s.Path), filepath.Ext(s.Path))
 		return s.compose(ctx, []Subgraph{{Name: name, URL: "http://localhost", SDL: sdl, Files: []File{{s.Path, strings.Count(sdl, "\n") + 1}}}})
@@ -83,17 +83,18 @@ func (s APISource) compose(ctx context.Context, subgraphs []Subgraph) (*ast.Sche
 	if err != nil {
 		return nil, err
 	}
-	return s.supergraph(result.SDL)
+	return APISchema(s.Path, result.SDL)
 }
 
-func (s APISource) supergraph(sdl string) (*ast.Schema, error) {
+// APISchema returns the API schema of a supergraph. Errors name the path that it is from.
+func APISchema(path, sdl string) (*ast.Schema, error) {
 	model, err := supergraph.Parse(sdl)
 	if err != nil {
-		return nil, fmt.Errorf("%s: reading the supergraph: %w", s.Path, err)
+		return nil, fmt.Errorf("%s: reading the supergraph: %w", path, err)
 	}
-	schema, err := gqlparser.LoadSchema(&ast.Source{Name: s.Path, Input: model.APISchema})
+	schema, err := gqlparser.LoadSchema(&ast.Source{Name: path, Input: model.APISchema})
 	if err != nil {
-		return nil, fmt.Errorf("%s: reading the API schema: %w", s.Path, err)
+		return nil, fmt.Errorf("%s: reading the API schema: %w", path, err)
 	}
 	return schema, nil
 }

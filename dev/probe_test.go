@@ -1,0 +1,35 @@
+package dev_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"souk/dev"
+	"souk/router/probe"
+)
+
+// The store's own subgraphs pass `souk subgraph test`.
+func TestSubgraphsOfTheStoreDoWhatARouterNeeds(t *testing.T) {
+	t.Parallel()
+	store := open(t, dev.Options{})
+	for _, name := range []string{"user", "product", "inventory", "order", "notification"} {
+		report, err := probe.Run(t.Context(), probe.Options{
+			URL: store.URL(name) + "/graphql", Timeout: 30 * time.Second, Batch: 100,
+			Representations: []probe.Representation{
+				{Typename: "Product", Fields: map[string]any{"id": "1"}}, {Typename: "Product", Fields: map[string]any{"id": "2"}},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		if err := report.Write(&text); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s\n%s", name, text.String())
+		if report.Failed(false) {
+			t.Errorf("%s fails\n%s", name, text.String())
+		}
+	}
+}
