@@ -13,8 +13,8 @@ import (
 )
 
 func newConfig() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Validate and explain the configuration of the router"}
-	cmd.AddCommand(newConfigValidate(), newConfigSchema(), newConfigExplain())
+	cmd := &cobra.Command{Use: "config", Short: "Validate, explain and convert the configuration of the router"}
+	cmd.AddCommand(newConfigValidate(), newConfigSchema(), newConfigExplain(), newConfigConvert())
 	return cmd
 }
 

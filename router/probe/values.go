@@ -3,6 +3,7 @@ package probe
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -36,9 +37,9 @@ func (s *schema) makeValue(t *ast.Type, selection ast.SelectionSet, n int) (any,
 	}
 	switch t.NamedType {
 	case "Int":
-		return json.Number(strconv.Itoa(n * n * 7)), true
+		return json.Number(amount(n)), true
 	case "Float":
-		return json.Number(strconv.Itoa(n*n*7) + ".5"), true
+		return json.Number(amount(n) + ".5"), true
 	case "ID":
 		return strconv.Itoa(n), true
 	case "String":
@@ -63,6 +64,9 @@ func (s *schema) makeValue(t *ast.Type, selection ast.SelectionSet, n int) (any,
 	}
 	return fields, ok
 }
+
+// amount makes numbers of several magnitudes: 1, 300, 90000.
+func amount(n int) string { return strconv.Itoa(int(math.Pow(300, float64(n-1)))) }
 
 // scalar makes a value of a custom scalar from its name.
 func scalar(name string, n int) any {

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"souk/router/convert"
+)
+
+// maxConfigBytes bounds a configuration to convert, in bytes.
+const maxConfigBytes = 4 << 20
+
+func newConfigConvert() *cobra.Command {
+	var from, output string
+	var strict, force, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "convert FILE",
+		Short: "Convert the configuration of Apollo, Cosmo or Hive Router",
+		Long: "Convert a configuration of Apollo Router (router.yaml), Cosmo Router (config.yaml) or Hive\n" +
+			"Router (router.config.yaml) to a router.yaml of this router, which is valid. Each key that has\n" +
+			"no equivalent, is not known or means something else is reported on standard error, with what\n" +
+			"to use instead, and in comments of the result.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if from != "" {
+				if err := oneOf("from", from, convert.Sources()...); err != nil {
+					return err
+				}
+			}
+			text, err := readConfig(cmd.InOrStdin(), args[0])
+			if err != nil {
+				return err
+			}
+			result, err := convert.Convert(text, from)
+			if err != nil {
+				return fmt.Errorf("converting %s: %w", args[0], err)
+			}
+			if err := writeConverted(cmd, result, output, force, asJSON); err != nil {
+				return err
+			}
+			if lost := len(result.Lost()); strict && lost > 0 {
+				return failedCheck(fmt.Sprintf("%s is not converted as it is: %s", args[0], count(lost, "key differs", "keys differ")))
+			}
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&from, "from", "", "the router that the configuration is for: "+strings.Join(convert.Sources(), ", ")+" (default: found out)")
+	flags.StringVarP(&output, "output", "o", "-", "the file to write; - for standard output")
+	flags.BoolVar(&force, "force", false, "overwrite an existing file")
+	flags.BoolVar(&strict, "strict", false, "fail if a key is not converted as it is")
+	flags.BoolVar(&asJSON, "json", false, "print the result and what became of each key as JSON")
+	return checking(cmd)
+}
+
+// readConfig reads a configuration, or standard input for -.
+func readConfig(stdin io.Reader, file string) ([]byte, error) {
+	from := stdin
+	if file != "-" {
+		opened, err := os.Open(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading the configuration: %w", err)
+		}
+		defer func() { _ = opened.Close() }()
+		from = opened
+	}
+	text, err := io.ReadAll(io.LimitReader(from, maxConfigBytes+1))
+	if err == nil && len(text) > maxConfigBytes {
+		err = fmt.Errorf("it is larger than %d MB", maxConfigBytes>>20)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return text, nil
+}
+
+func writeConverted(cmd *cobra.Command, result *convert.Result, output string, force, asJSON bool) error {
+	if asJSON {
+		if output != "-" {
+			return fmt.Errorf("--json prints to standard output; leave out --output")
+		}
+		return writeJSON(cmd.OutOrStdout(), result)
+	}
+	for _, n := range result.Lost() {
+		fmt.Fprintln(cmd.ErrOrStderr(), n)
+	}
+	if output == "-" {
+		_, err := io.WriteString(cmd.OutOrStdout(), result.Config)
+		return err
+	}
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if force {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	file, err := os.OpenFile(output, flags, 0o644)
+	if err != nil {
+		return fmt.Errorf("writing the configuration: %w; --force overwrites a file", err)
+	}
+	if _, err := file.WriteString(result.Config); err != nil {
+		_ = file.Close()
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	return file.Close()
+}

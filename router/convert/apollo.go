@@ -1,0 +1,421 @@
+package convert
+
+import (
+	"strings"
+)
+
+// What is said about several keys.
+const (
+	useHook        = "use a hook, or a coprocessor in any language (docs/extending.md)"
+	useOTLP        = "set it with the OTEL_ variables of the environment, such as OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_TRACES_SAMPLER_ARG"
+	noCloud        = "this router has no service in the cloud and needs no account; its console shows the traffic (docs/console.md)"
+	noTLS          = "the router speaks HTTP: end TLS in a load balancer or an ingress"
+	fixedHealth    = "the paths are /health, /healthz, /readyz and /readiness, on the public and the admin port"
+	boundedCaches  = "caches are bounded in bytes: see caches in docs/router.yaml"
+	noConnectors   = "connectors are not supported: put a subgraph in front of the REST API"
+	fixedMetrics   = "the metrics and spans are fixed (docs/metrics.md)"
+	noRegexOrigins = "name the origins in cors.allow_origins; https://*.shop.example stands for all subdomains"
+	globalRate     = "rate_limit limits each caller, and traffic_shaping.router.max_in_flight all of them"
+)
+
+// apollo has the rules for the router.yaml of Apollo Router, versions 1 and 2.
+func apollo() *source {
+	t := table{
+		"version":                                                   same("the version is not needed"),
+		"supergraph.listen":                                         to("listen"),
+		"supergraph.path":                                           to("path"),
+		"supergraph.introspection":                                  to("introspection"),
+		"supergraph.defer_support":                                  unless("true", "@defer is always possible"),
+		"supergraph.early_cancel":                                   unless("true", "an operation always ends when its client leaves"),
+		"supergraph.log_on_broken_pipe":                             none("a client that leaves is not logged"),
+		"supergraph.generate_query_fragments":                       same("operations to subgraphs are small without fragments"),
+		"supergraph.experimental_reuse_query_fragments":             same("operations to subgraphs are small without fragments"),
+		"supergraph.redact_query_validation_errors":                 none("introspection: false also keeps names of the schema out of errors"),
+		"supergraph.strict_variable_validation":                     unless("enforce", "variables are always checked"),
+		"supergraph.query_planning.warmed_up_queries":               to("caches.warm_up"),
+		"supergraph.query_planning.cache.in_memory.limit":           none(boundedCaches),
+		"supergraph.query_planning.cache.redis":                     none("plans are not shared: each router makes them, and warms them up for a new supergraph (caches.warm_up)"),
+		"supergraph.query_planning.experimental_reuse_query_plans":  none("plans belong to one supergraph"),
+		"supergraph.experimental_log_on_broken_pipe":                none("a client that leaves is not logged"),
+		"health_check.enabled":                                      to("health_check.enabled"),
+		"health_check.listen":                                       changed(to("admin.listen"), "the admin port serves health checks and metrics; so does the public port for health checks"),
+		"health_check.path":                                         none(fixedHealth),
+		"health_check.readiness":                                    none("/readyz fails while the router drains or a needed server is missing"),
+		"homepage.enabled":                                          unless("false", "there is no home page; playground.enabled serves a playground"),
+		"homepage.graph_ref":                                        none(noCloud),
+		"sandbox.enabled":                                           changed(to("playground.enabled"), "the playground is GraphiQL, with query plans"),
+		"cors.allow_any_origin":                                     anyOrigin,
+		"cors.origins":                                              to("cors.allow_origins"),
+		"cors.match_origins":                                        none(noRegexOrigins),
+		"cors.policies":                                             corsPolicies,
+		"cors.allow_credentials":                                    to("cors.allow_credentials"),
+		"cors.allow_headers":                                        to("cors.allow_headers"),
+		"cors.expose_headers":                                       to("cors.expose_headers"),
+		"cors.max_age":                                              via("cors.max_age", seconds),
+		"cors.methods":                                              same("the methods are those of GraphQL over HTTP and the REST routes"),
+		"csrf.required_headers":                                     to("csrf.required_headers"),
+		"csrf.unsafe_disabled":                                      via("csrf.enabled", not),
+		"override_subgraph_url.*":                                   to("override_subgraph_urls.*"),
+		"include_subgraph_errors.all":                               subgraphErrors("include_subgraph_errors.all"),
+		"include_subgraph_errors.subgraphs.*":                       subgraphErrors("include_subgraph_errors.subgraphs.*"),
+		"authorization.require_authentication":                      to("authentication.jwt.required"),
+		"authorization.directives.enabled":                          to("authorization.enabled"),
+		"authorization.preview_directives.enabled":                  to("authorization.enabled"),
+		"authorization.directives.reject_unauthorized":              to("authorization.reject_unauthorized"),
+		"authorization.directives.dry_run":                          unless("false", "authorisation is enforced or, with authorization.enabled: false, is not"),
+		"authorization.directives.errors":                           none("fields that are not authorised are null, with an error"),
+		"apq.enabled":                                               to("persisted_documents.automatic"),
+		"apq.router.cache.in_memory.limit":                          none("set caches.persisted_documents_bytes"),
+		"apq.router.cache.redis":                                    none("documents that clients register are kept in memory; clients register them with each router"),
+		"apq.subgraph":                                              none("operations to subgraphs are sent whole"),
+		"persisted_queries.enabled":                                 unless("false", "name the manifest in persisted_documents.path"),
+		"persisted_queries.local_manifests":                         firstOf("persisted_documents.path", "only one manifest can be named: join them"),
+		"persisted_queries.experimental_local_manifests":            firstOf("persisted_documents.path", "only one manifest can be named: join them"),
+		"persisted_queries.safelist.enabled":                        to("persisted_documents.require"),
+		"persisted_queries.safelist.require_id":                     none("with persisted_documents.require, a trusted document may be sent by its hash or whole"),
+		"persisted_queries.log_unknown":                             none("unknown documents are refused, and counted in the metrics"),
+		"persisted_queries.hot_reload":                              same("the manifest is read again when it changes"),
+		"persisted_queries.experimental_prewarm_query_plan_cache":   none("caches.warm_up plans the most used documents"),
+		"batching.enabled":                                          to("http.batching.enabled"),
+		"batching.maximum_size":                                     to("http.batching.max_size"),
+		"batching.mode":                                             unless("batch_http_link", "a batch is a JSON array"),
+		"batching.subgraph":                                         none("requests to subgraphs are not batched: entities of one subgraph are merged into one request"),
+		"subscription.enabled":                                      to("subscriptions.enabled"),
+		"subscription.enable_deduplication":                         to("subscriptions.deduplicate"),
+		"subscription.deduplication.enabled":                        to("subscriptions.deduplicate"),
+		"subscription.max_opened_subscriptions":                     to("subscriptions.max_connections"),
+		"subscription.queue_capacity":                               to("subscriptions.queue_events"),
+		"subscription.mode.callback":                                none("the callback protocol is not supported; use WebSocket or server-sent events (subscriptions.all.protocol)"),
+		"subscription.mode.passthrough.all":                         passthrough("subscriptions.all"),
+		"subscription.mode.passthrough.subgraphs.*":                 passthrough("subscriptions.subgraphs.*"),
+		"subscription.mode.preview_callback":                        none("the callback protocol is not supported; use WebSocket or server-sent events (subscriptions.all.protocol)"),
+		"demand_control.enabled":                                    to("demand_control.enabled"),
+		"demand_control.mode":                                       via("demand_control.measure", words(map[string]string{"measure": "true", "enforce": "false"})),
+		"demand_control.strategy.static_estimated.list_size":        to("demand_control.list_size"),
+		"demand_control.strategy.static_estimated.max":              to("demand_control.max"),
+		"demand_control.strategy.static_estimated.actual_cost_mode": none("the actual cost is counted in the response"),
+		"demand_control.strategy.static_estimated.subgraph":         none("costs are limited for the whole operation"),
+		"rhai":                                   none("scripts are not run: " + useHook),
+		"plugins":                                none("plugins of Apollo Router do not run here: " + useHook),
+		"wasm":                                   none("there is no WebAssembly: " + useHook),
+		"tls.supergraph":                         none(noTLS),
+		"tls.subgraph":                           none("the router trusts the certificates of the system (SSL_CERT_FILE), and sends no client certificate to subgraphs"),
+		"tls.connector":                          none(noConnectors),
+		"connectors":                             none(noConnectors),
+		"preview_connectors":                     none(noConnectors),
+		"preview_file_uploads":                   none("files are not uploaded through GraphQL: use a URL that the subgraph signs"),
+		"forbid_mutations":                       unless("false", "refuse mutations with a hook (docs/extending.md), or trust documents with persisted_documents.require"),
+		"progressive_override":                   same("override_labels activates labels; percent(n) needs none"),
+		"reload":                                 same("the supergraph and the configuration are read again when they change; what fails leaves the last ones in use"),
+		"fleet_detector":                         same("there is none"),
+		"license_enforcement":                    same("no licence is needed"),
+		"experimental_chaos":                     none("there is no fault injection"),
+		"experimental_diagnostics":               none("use `souk debug bundle` (admin.debug_bundle)"),
+		"experimental_mock_subgraphs":            none("use `souk dev --mock NAME`"),
+		"experimental_type_conditioned_fetching": same("fields are always fetched by type"),
+		"experimental_hoist_orphan_errors":       none("errors have the path of the field of the client's operation"),
+		"experimental_batching":                  none("http.batching has the batches of clients"),
+		"server.http.header_read_timeout":        via("limits.http_header_timeout", duration),
+		"server.http.tls_handshake_timeout":      none(noTLS),
+		"preview_entity_cache":                   responseCache,
+		"preview_response_cache":                 responseCache,
+		"response_cache":                         responseCache,
+		"coprocessor":                            coprocessor,
+	}
+	for _, key := range []string{"experimental_paths_limit", "experimental_plans_limit", "experimental_parallelism", "legacy_introspection_caching", "experimental_introspection_mode"} {
+		t["supergraph.query_planning."+key] = none("the planner bounds its work itself")
+	}
+	t.with("headers", headerRules()).with("limits", apolloLimits()).with("limits.router", apolloLimits())
+	t["limits.subgraph"] = none("traffic_shaping.all.max_response_bytes bounds responses of subgraphs")
+	t["limits.connector"] = none(noConnectors)
+	t.with("authentication", apolloAuthentication()).with("traffic_shaping", apolloTraffic()).with("telemetry", apolloTelemetry())
+	return &source{
+		name: "apollo", title: "Apollo Router", rules: t,
+		expand: func(text string) string { return text }, // ${env.NAME:-default} is the same
+		known: []string{
+			"supergraph.listen", "supergraph.query_planning", "homepage", "sandbox", "include_subgraph_errors", "rhai", "apq", "persisted_queries", "subscription",
+			"authentication.router", "override_subgraph_url", "telemetry.exporters", "telemetry.instrumentation", "telemetry.apollo", "health_check.listen", "coprocessor.router",
+			"preview_entity_cache", "limits.parser_max_tokens", "limits.router", "supergraph.introspection", "csrf.unsafe_disabled", "cors.origins", "authorization.require_authentication", "plugins", "batching.mode",
+		},
+		finish: func(c *conversion) {
+			c.fallback(`"/"`, "path")
+			c.fallback("false", "introspection")
+			c.fallback("30s", "traffic_shaping", "all", "timeout")
+			c.noHeaders()
+		},
+	}
+}
+
+// noHeaders forwards no header unless the input does: other routers forward none by default.
+func (c *conversion) noHeaders() {
+	if !c.out.has("headers", "all", "propagate") {
+		c.out.at("headers", "all", "propagate").isList = true
+	}
+}
+
+func apolloLimits() table {
+	return table{
+		"http_max_request_bytes":       via("limits.http_max_request_bytes", size),
+		"http1_max_request_buf_size":   via("limits.http_max_header_bytes", size),
+		"http1_max_request_headers":    none("limits.http_max_header_bytes bounds the headers"),
+		"http2_max_headers_list_bytes": via("limits.http_max_header_bytes", size),
+		"max_aliases":                  to("limits.max_aliases"),
+		"max_depth":                    to("limits.max_depth"),
+		"max_height":                   none("limits.max_fields bounds the fields of an operation"),
+		"max_root_fields":              to("limits.max_root_fields"),
+		"max_recursive_selections":     same("limits.max_fields bounds the fields after fragments are expanded"),
+		"parser_max_tokens":            to("limits.parser_max_tokens"),
+		"parser_max_recursion":         none("limits.max_depth bounds the nesting, also while parsing"),
+		"introspection_max_depth":      same("the depth of introspection is always limited"),
+		"warn_only":                    unless("false", "limits always apply"),
+	}
+}
+
+func apolloAuthentication() table {
+	return table{
+		"connector":                        none(noConnectors),
+		"subgraph":                         none("requests to subgraphs are not signed: headers.subgraphs.*.set sets a fixed token, and a hook may sign (examples/signing)"),
+		"router.jwt.header_name":           to("authentication.jwt.header"),
+		"router.jwt.header_value_prefix":   to("authentication.jwt.scheme"),
+		"router.jwt.ignore_other_prefixes": unless("true", "a request with another scheme is anonymous"),
+		"router.jwt.on_error":              unless("Error", "an invalid token is always refused"),
+		"router.jwt.sources":               none("the token is in one header, authentication.jwt.header; an authenticator of your own may look elsewhere (examples/auth)"),
+		"router.jwt.jwks":                  apolloKeys,
+	}
+}
+
+// apolloKeys converts the key sets, and collects their algorithms.
+func apolloKeys(c *conversion, n *node, _ []string) {
+	for _, item := range n.children {
+		made := c.keySet(item)
+		if made == nil {
+			continue
+		}
+		c.keyValue(made, item.get("issuer"), "issuer", plain)
+		if list := item.get("issuers"); list != nil && len(list.texts()) == 1 {
+			made.at("issuer").text = c.quote(list.texts()[0])
+			c.note(list, Converted, "authentication.jwt.jwks.issuer", "")
+		} else if list != nil && !list.isNull {
+			c.note(list, None, "", "a key set has one issuer: repeat the key set for each")
+		}
+		c.keyValue(made, item.get("poll_interval"), "refresh", duration)
+		c.keyList(made, item.get("audiences"), "audiences")
+		c.algorithms(item.get("algorithms"))
+		c.others(item, "key sets are fetched without further settings", "url", "issuer", "issuers", "poll_interval", "audiences", "algorithms")
+	}
+}
+
+// keySet adds a key set with the URL of an item. It is nil if the URL cannot be used.
+func (c *conversion) keySet(item *node) *branch {
+	url := item.value("url")
+	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "${") {
+		c.note(item, None, "", "a key set needs a url that begins with http:// or https://; serve the file from there")
+		return nil
+	}
+	made := newBranch()
+	made.at("url").text = c.quote(url)
+	made.at("url").from = []string{c.paths[item]}
+	list := c.out.at("authentication", "jwt", "jwks")
+	list.isList, list.items = true, append(list.items, made)
+	c.note(item, Converted, "authentication.jwt.jwks", "")
+	return made
+}
+
+func (c *conversion) keyValue(made *branch, n *node, key string, change transform) {
+	if n == nil || n.isNull {
+		return
+	}
+	text, err := change(c, n)
+	if err != nil {
+		c.note(n, None, "", "%v", err)
+		return
+	}
+	made.at(key).text, made.at(key).from = text, []string{c.paths[n]}
+	c.note(n, Converted, "authentication.jwt.jwks."+key, "")
+}
+
+func (c *conversion) keyList(made *branch, n *node, key string) {
+	if n == nil || len(n.texts()) == 0 {
+		return
+	}
+	at := made.at(key)
+	at.isList, at.list, at.from = true, c.quoted(n.texts()), []string{c.paths[n]}
+	c.note(n, Converted, "authentication.jwt.jwks."+key, "")
+}
+
+// algorithms collects the signature algorithms, which apply to all key sets here. Those with
+// shared secrets (HS256) are not supported.
+func (c *conversion) algorithms(n *node) {
+	if n == nil || len(n.texts()) == 0 {
+		return
+	}
+	var asymmetric []string
+	for _, name := range n.texts() {
+		if strings.HasPrefix(name, "HS") {
+			c.note(n, None, "", "%s is not supported: a key that verifies such a token can make one, too", name)
+			continue
+		}
+		asymmetric = append(asymmetric, name)
+	}
+	if len(asymmetric) > 0 {
+		c.add(n, c.quoted(asymmetric), "authentication", "jwt", "algorithms")
+	}
+}
+
+func apolloTraffic() table {
+	t := table{
+		"router.timeout":           via("traffic_shaping.router.timeout", duration),
+		"router.concurrency_limit": to("traffic_shaping.router.max_in_flight"),
+		"router.global_rate_limit": none(globalRate),
+		"deduplicate_variables":    same("queries with equal variables are the same"),
+		"connector":                none(noConnectors),
+	}
+	for _, scope := range []string{"all", "subgraphs.*"} {
+		target := "traffic_shaping." + scope
+		t.with(scope, table{
+			"timeout":                            via(target+".timeout", duration),
+			"deduplicate_query":                  to(target + ".deduplicate_query"),
+			"compression":                        none("requests to subgraphs are not compressed; responses may be"),
+			"dns_resolution_strategy":            none("the resolver of the system decides"),
+			"global_rate_limit":                  none(globalRate),
+			"http2":                              via(target+".http2", words(map[string]string{"http2only": "true", "enable": "false", "disable": "false"})),
+			"experimental_http2":                 via(target+".http2", words(map[string]string{"http2only": "true", "enable": "false", "disable": "false"})),
+			"pool_idle_timeout":                  via(target+".idle_timeout", duration),
+			"experimental_retry.retry_percent":   to(target + ".retry.budget"),
+			"experimental_retry.min_per_sec":     none("the budget of retries is a ratio of requests"),
+			"experimental_retry.ttl":             none("the budget of retries is a ratio of requests"),
+			"experimental_retry.retry_mutations": unless("false", "only queries are retried"),
+		})
+	}
+	return t
+}
+
+func apolloTelemetry() table {
+	return table{
+		"apollo":                                           none(noCloud),
+		"instrumentation":                                  none(fixedMetrics),
+		"exporters.logging.common":                         none("logs go to standard error; log.level and log.format configure them"),
+		"exporters.logging.stdout.enabled":                 unless("true", "logs are always written, to standard error"),
+		"exporters.logging.stdout.format":                  logFormat,
+		"exporters.logging.stdout.tty_format":              none("log.format applies to terminals, too"),
+		"exporters.logging.stdout.rate_limit":              none("logs are not limited; log.level is"),
+		"exporters.metrics.common.service_name":            to("telemetry.service_name"),
+		"exporters.metrics.common.buckets":                 none(fixedMetrics),
+		"exporters.metrics.common.resource":                none("set OTEL_RESOURCE_ATTRIBUTES"),
+		"exporters.metrics.common.service_namespace":       none("set OTEL_RESOURCE_ATTRIBUTES"),
+		"exporters.metrics.common.views":                   none(fixedMetrics),
+		"exporters.metrics.otlp":                           none("metrics are scraped from /metrics on the admin port; an OpenTelemetry collector can do that"),
+		"exporters.metrics.prometheus.enabled":             to("telemetry.metrics"),
+		"exporters.metrics.prometheus.listen":              changed(to("admin.listen"), "the admin port serves metrics and health checks"),
+		"exporters.metrics.prometheus.path":                unless("/metrics", "the path is /metrics"),
+		"exporters.metrics.prometheus.resource_selector":   none(fixedMetrics),
+		"exporters.tracing.common.service_name":            to("telemetry.service_name"),
+		"exporters.tracing.common.sampler":                 none("set OTEL_TRACES_SAMPLER=parentbased_traceidratio and OTEL_TRACES_SAMPLER_ARG"),
+		"exporters.tracing.common.parent_based_sampler":    unless("true", "set OTEL_TRACES_SAMPLER"),
+		"exporters.tracing.common.*":                       none(useOTLP),
+		"exporters.tracing.otlp.enabled":                   to("telemetry.traces"),
+		"exporters.tracing.otlp.endpoint":                  none("set OTEL_EXPORTER_OTLP_ENDPOINT"),
+		"exporters.tracing.otlp.protocol":                  none("set OTEL_EXPORTER_OTLP_PROTOCOL to grpc or http/protobuf"),
+		"exporters.tracing.otlp.*":                         none(useOTLP),
+		"exporters.tracing.propagation":                    none("traceparent, tracestate and baggage are read and sent"),
+		"exporters.tracing.response_trace_id":              none("responses have the header Traceresponse"),
+		"exporters.tracing.datadog":                        none("traces go by OTLP, which the Datadog agent accepts"),
+		"exporters.tracing.zipkin":                         none("traces go by OTLP, which an OpenTelemetry collector sends on"),
+		"exporters.tracing.jaeger":                         none("traces go by OTLP, which Jaeger accepts"),
+		"exporters.tracing.experimental_response_trace_id": none("responses have the header Traceresponse"),
+	}
+}
+
+func logFormat(c *conversion, n *node, _ []string) {
+	name := n.text
+	if n.isMap && len(n.children) > 0 {
+		name = n.children[0].key
+	}
+	if name != "json" && name != "text" {
+		c.note(n, None, "", "log.format is json or text")
+		return
+	}
+	c.set(n, c.quote(name), "log", "format")
+	if n.isMap {
+		for _, child := range n.children {
+			c.others(child, "the fields of log records are fixed")
+		}
+	}
+}
+
+func anyOrigin(c *conversion, n *node, _ []string) {
+	if n.text == "true" {
+		c.add(n, []string{`"*"`}, "cors", "allow_origins")
+		return
+	}
+	c.note(n, Converted, "", "false is how this router works")
+}
+
+// corsPolicies joins the policies of single origins.
+func corsPolicies(c *conversion, n *node, _ []string) {
+	for _, policy := range n.children {
+		if origins := policy.get("origins"); origins != nil {
+			c.add(origins, c.quoted(origins.texts()), "cors", "allow_origins")
+		}
+		for _, pattern := range []string{"match_origins", "match_origin"} {
+			if found := policy.get(pattern); found != nil && len(found.texts()) > 0 {
+				c.note(found, None, "", "%s", noRegexOrigins)
+			}
+		}
+		c.others(policy, "the settings of cors apply to all origins", "origins", "match_origins", "match_origin")
+	}
+}
+
+// subgraphErrors converts true, false or an object with lists of extensions.
+func subgraphErrors(key string) rule {
+	return func(c *conversion, n *node, names []string) {
+		if !n.isMap {
+			to(key)(c, n, names)
+			return
+		}
+		for _, child := range n.children {
+			if child.key == "redact_message" {
+				via(key, not)(c, child, names)
+				continue
+			}
+			c.note(child, None, "", "the extensions of errors are shown or hidden together with their messages")
+		}
+	}
+}
+
+// firstOf copies the first item of a list.
+func firstOf(key, others string) rule {
+	return func(c *conversion, n *node, names []string) {
+		for i, item := range n.children {
+			if i > 0 {
+				c.note(item, None, "", "%s", others)
+				continue
+			}
+			to(key)(c, item, names)
+		}
+	}
+}
+
+// passthrough converts how subscriptions are sent to subgraphs.
+func passthrough(below string) rule {
+	return func(c *conversion, n *node, names []string) {
+		for _, child := range n.children {
+			switch child.key {
+			case "protocol":
+				via(below+".protocol", words(map[string]string{"graphql_ws": `"ws"`, "graphql_transport_ws": `"ws"`, "http": `"sse"`}))(c, child, names)
+			case "heartbeat_interval":
+				if child.text == "disabled" {
+					c.note(child, None, "", "a WebSocket that is silent is always pinged, every %s.ping_interval", strings.Join(fill(below, names), "."))
+					continue
+				}
+				via(below+".ping_interval", duration)(c, child, names)
+			case "path":
+				if !child.isNull {
+					c.note(child, None, "", "set the whole URL in subscriptions.subgraphs.NAME.url")
+				}
+			default:
+				c.note(child, Unknown, "", "see subscriptions.all in docs/router.yaml")
+			}
+		}
+	}
+}

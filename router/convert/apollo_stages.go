@@ -1,0 +1,146 @@
+package convert
+
+import (
+	"slices"
+	"strings"
+)
+
+// responseCache converts the caches of Apollo Router: preview_entity_cache and response_cache
+// have the same form.
+func responseCache(c *conversion, n *node, _ []string) {
+	for _, child := range n.children {
+		switch child.key {
+		case "enabled":
+			c.set(child, child.text, "response_cache", "enabled")
+		case "subgraph":
+			c.cacheScope(child.get("all"), "all")
+			if named := child.get("subgraphs"); named != nil {
+				for _, s := range named.children {
+					c.cacheScope(s, "subgraphs", s.key)
+				}
+			}
+			c.others(child, "see response_cache.subgraph in docs/router.yaml", "all", "subgraphs")
+		case "invalidation":
+			c.note(child, None, "", "invalidation is on the admin port (response_cache.invalidation.token)")
+		default:
+			c.note(child, None, "", "see response_cache in docs/router.yaml")
+		}
+	}
+	c.note(n, Changed, "response_cache.subgraph.all.types", "only the entity types and root fields that response_cache.subgraph.*.types and root name are cached: list them")
+}
+
+func (c *conversion) cacheScope(n *node, scope ...string) {
+	if n == nil {
+		return
+	}
+	path := append([]string{"response_cache", "subgraph"}, scope...)
+	for _, child := range n.children {
+		switch child.key {
+		case "enabled":
+			c.set(child, child.text, append(slices.Clone(path), "enabled")...)
+		case "ttl":
+			via("response_cache.subgraph."+scope[0]+below(scope)+".ttl", duration)(c, child, scope[1:])
+		case "private_id":
+			c.set(child, "true", append(slices.Clone(path), "private")...)
+		case "redis":
+			c.redis(child, "response_cache", "redis")
+		case "invalidation":
+			if key := child.get("shared_key"); key != nil {
+				c.set(key, c.quote(key.text), "response_cache", "invalidation", "token")
+			}
+			c.others(child, "the invalidation API is on the admin port if response_cache.invalidation.token is set", "shared_key")
+		default:
+			c.note(child, None, "", "see response_cache.subgraph in docs/router.yaml")
+		}
+	}
+}
+
+// below returns the * for the name of a subgraph.
+func below(scope []string) string {
+	if len(scope) > 1 {
+		return ".*"
+	}
+	return ""
+}
+
+// redis converts the connection to Redis.
+func (c *conversion) redis(n *node, path ...string) {
+	at := func(key string) []string { return append(slices.Clone(path), key) }
+	urls := n.get("urls")
+	if urls != nil && len(urls.texts()) > 0 {
+		list := urls.texts()
+		c.set(urls, c.quote(list[0]), at("url")...)
+		if len(list) > 1 {
+			c.note(urls, Changed, strings.Join(at("url"), "."), "the first of several URLs is kept: name nodes of a cluster in %s", strings.Join(at("addresses"), "."))
+		}
+	}
+	for _, key := range []string{"username", "password"} {
+		if child := n.get(key); child != nil && !child.isNull {
+			c.set(child, c.quote(child.text), at(key)...)
+		}
+	}
+	for _, key := range []string{"timeout", "fetch_timeout"} {
+		if child := n.get(key); child != nil && !child.isNull {
+			via(strings.Join(at("timeout"), "."), duration)(c, child, nil)
+		}
+	}
+	if ttl := n.get("ttl"); ttl != nil && !ttl.isNull {
+		via("response_cache.subgraph.all.ttl", duration)(c, ttl, nil)
+	}
+	c.others(n, "see "+strings.Join(path, ".")+" in docs/router.yaml: TLS by rediss://, the size of the pool by ?pool_size= in the URL", "urls", "username", "password", "timeout", "fetch_timeout", "ttl")
+}
+
+// coprocessor converts the stages of a coprocessor, whose protocol is the same.
+func coprocessor(c *conversion, n *node, _ []string) {
+	const fixed = "docs/extending.md says what the coprocessor is sent"
+	for _, child := range n.children {
+		switch child.key {
+		case "url":
+			c.set(child, c.quote(child.text), "coprocessor", "url")
+		case "timeout":
+			via("coprocessor.timeout", duration)(c, child, nil)
+		case "router", "supergraph", "execution":
+			for _, direction := range child.children {
+				c.stage(direction, fixed, "coprocessor", child.key, direction.key)
+			}
+		case "subgraph":
+			if all := child.get("all"); all != nil {
+				for _, direction := range all.children {
+					c.stage(direction, fixed, "coprocessor", "subgraph", "all", direction.key)
+				}
+			}
+			c.others(child, "the stage subgraph applies to all subgraphs", "all")
+		case "connector":
+			c.note(child, None, "", "%s", noConnectors)
+		default:
+			c.note(child, None, "", "%s", fixed)
+		}
+	}
+}
+
+func (c *conversion) stage(n *node, fixed string, path ...string) {
+	for _, child := range n.children {
+		at := append(slices.Clone(path), child.key)
+		switch child.key {
+		case "headers", "body", "sdl", "query_plan":
+			c.set(child, child.text, at...)
+		case "context":
+			// all, none, or a selection of keys.
+			switch {
+			case child.isMap:
+				c.set(child, "true", at...)
+				c.note(child, Changed, strings.Join(at, "."), "the whole context is sent")
+			case child.text == "none" || child.text == "false":
+				c.set(child, "false", at...)
+			default:
+				c.set(child, "true", at...)
+			}
+		case "condition":
+			c.note(child, None, "", "the stage is called for every request: let the coprocessor decide")
+		default:
+			if child.text != "false" {
+				c.note(child, None, "", "%s", fixed)
+			}
+		}
+	}
+}

@@ -1,0 +1,317 @@
+package convert
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// A Status says what became of a key of the input.
+type Status string
+
+// The statuses.
+const (
+	Converted Status = "converted"
+	Changed   Status = "changed" // converted, with a difference
+	None      Status = "none"    // there is no equivalent
+	Unknown   Status = "unknown" // the key is not known
+)
+
+// A Note says what became of a key of the input.
+type Note struct {
+	Key    string `json:"key"`
+	Line   int    `json:"line"`
+	Status Status `json:"status"`
+	To     string `json:"to,omitempty"`   // the key of the result
+	Note   string `json:"note,omitempty"` // why, or what to use
+}
+
+// A Result is a converted configuration.
+type Result struct {
+	From   string `json:"from"`   // such as apollo
+	Config string `json:"config"` // YAML
+	Notes  []Note `json:"keys"`
+}
+
+// Lost returns the notes about keys that are not converted as they are.
+func (r *Result) Lost() []Note {
+	return slices.DeleteFunc(slices.Clone(r.Notes), func(n Note) bool { return n.Status == Converted })
+}
+
+// A source is a router whose configuration can be converted.
+type source struct {
+	name, title string
+	rules       table
+	expand      func(string) string // references to the environment
+	known       []string            // keys that only this router has
+	// finish sets defaults that differ from those of this router.
+	finish func(*conversion)
+}
+
+var sources = sync.OnceValue(func() []*source { return []*source{apollo(), cosmo(), hive()} })
+
+// Sources returns the names of the routers whose configuration can be converted.
+func Sources() []string {
+	var names []string
+	for _, s := range sources() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// Convert converts a configuration. from is one of [Sources], or empty to find out.
+func Convert(data []byte, from string) (*Result, error) {
+	root, err := read(data)
+	if err != nil {
+		return nil, err
+	}
+	s, err := choose(root, from)
+	if err != nil {
+		return nil, err
+	}
+	c := &conversion{source: s, out: newBranch(), root: root, paths: map[*node]string{}}
+	c.out.at("version").text = `"1"`
+	c.walk(root, newTrie(s.rules), nil, nil)
+	c.sweep(root, c.noted())
+	s.finish(c)
+	text, err := c.validated()
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(c.notes, func(a, b Note) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key)) })
+	r := &Result{From: s.name, Notes: c.notes}
+	r.Config = header(s, r.Lost()) + text
+	return r, nil
+}
+
+// choose returns the router that a configuration is of: the one with the most keys that no
+// other router has.
+func choose(root *node, from string) (*source, error) {
+	most, best := 0, (*source)(nil)
+	for _, s := range sources() {
+		if from == s.name {
+			return s, nil
+		}
+		count := 0
+		for _, key := range s.known {
+			here := root
+			for part := range strings.SplitSeq(key, ".") {
+				here = here.get(part)
+			}
+			if here != nil {
+				count++
+			}
+		}
+		if count > most {
+			most, best = count, s
+		}
+	}
+	if from != "" {
+		return nil, fmt.Errorf("%q is not a router whose configuration can be converted; use %s", from, strings.Join(Sources(), ", "))
+	}
+	if best == nil {
+		return nil, fmt.Errorf("it does not show which router it is for; say so with --from %s", strings.Join(Sources(), "|"))
+	}
+	return best, nil
+}
+
+// A conversion is a conversion in progress.
+type conversion struct {
+	source *source
+	root   *node
+	out    *branch
+	paths  map[*node]string // of nodes that were visited
+	notes  []Note
+}
+
+// walk applies the rules to a map.
+func (c *conversion) walk(n *node, rules *trie, path, names []string) {
+	for _, child := range n.children {
+		here := append(slices.Clone(path), child.key)
+		c.name(child, strings.Join(here, "."))
+		next, any := rules.child(child.key)
+		found := names
+		if any {
+			found = append(slices.Clone(names), child.key)
+		}
+		switch {
+		case next == nil:
+			c.note(child, Unknown, "", "%s", c.unknown(child.key, rules))
+		case next.rule != nil:
+			next.rule(c, child, found)
+		case child.isMap:
+			c.walk(child, next, here, found)
+		case child.isNull || child.isList && len(child.children) == 0:
+			c.note(child, Converted, "", "it is empty: the default applies")
+		default:
+			c.note(child, None, "", "it must be a map of keys")
+		}
+	}
+}
+
+// name keeps the paths of a node and of those below it.
+func (c *conversion) name(n *node, path string) {
+	c.paths[n] = path
+	for _, child := range n.children {
+		if n.isList {
+			c.name(child, path+"["+child.key+"]")
+		} else {
+			c.name(child, path+"."+child.key)
+		}
+	}
+}
+
+func (c *conversion) unknown(key string, rules *trie) string {
+	for known := range rules.next {
+		if known != "*" && strings.EqualFold(strings.ReplaceAll(known, "_", ""), strings.ReplaceAll(key, "_", "")) {
+			return fmt.Sprintf("%s does not have this key; it has %s", c.source.title, known)
+		}
+	}
+	return "the key is not known; `souk config explain KEY` and docs/router.yaml describe the keys of this router"
+}
+
+func (c *conversion) note(n *node, status Status, key, format string, args ...any) {
+	c.notes = append(c.notes, Note{c.paths[n], n.line, status, key, fmt.Sprintf(format, args...)})
+}
+
+// set sets a key of the result, unless another key of the input has set it.
+func (c *conversion) set(n *node, text string, path ...string) {
+	at, key := c.out.at(path...), strings.Join(path, ".")
+	if !at.empty() && at.text != text {
+		c.note(n, None, "", "%s is already set from %s", key, strings.Join(at.from, " and "))
+		return
+	}
+	at.text, at.from = text, append(at.from, c.paths[n])
+	c.note(n, Converted, key, "")
+}
+
+// add adds values to a list of the result.
+func (c *conversion) add(n *node, values []string, path ...string) {
+	at := c.out.at(path...)
+	at.isList = true
+	for _, v := range values {
+		if !slices.Contains(at.list, v) {
+			at.list = append(at.list, v)
+		}
+	}
+	at.from = append(at.from, c.paths[n])
+	c.note(n, Converted, strings.Join(path, "."), "")
+}
+
+func (c *conversion) copyList(n *node, path []string, change transform) {
+	var values []string
+	for _, item := range n.children {
+		text, err := change(c, item)
+		if err != nil || item.isMap || item.isList {
+			c.note(item, None, "", "it cannot be an item of %s", strings.Join(path, "."))
+			continue
+		}
+		values = append(values, text)
+	}
+	c.add(n, values, path...)
+}
+
+// fallback sets a key that the input does not set.
+func (c *conversion) fallback(text string, path ...string) {
+	if !c.out.has(path...) || c.out.at(path...).empty() {
+		c.out.at(path...).text = text
+	}
+}
+
+// others reports the keys of a map that were not read. Those that were are part of what has
+// been converted.
+func (c *conversion) others(n *node, why string, read ...string) {
+	noted := c.noted()
+	for _, child := range n.children {
+		switch {
+		case !slices.Contains(read, child.key) && !child.isNull:
+			c.note(child, None, "", "%s", why)
+		case !noted[c.paths[child]]:
+			c.note(child, Converted, "", "")
+		}
+	}
+}
+
+// noted returns the keys that have notes.
+func (c *conversion) noted() map[string]bool {
+	keys := map[string]bool{}
+	for _, n := range c.notes {
+		keys[n.Key] = true
+	}
+	return keys
+}
+
+// sweep reports the values that no rule has looked at, such as a number where a list was
+// expected. It reports whether there is a note in a part of the input.
+func (c *conversion) sweep(n *node, noted map[string]bool) bool {
+	if noted[c.paths[n]] {
+		return true
+	}
+	var silent []*node
+	found := false
+	for _, child := range n.children {
+		if c.sweep(child, noted) {
+			found = true
+		} else {
+			silent = append(silent, child)
+		}
+	}
+	switch {
+	case n == c.root, found:
+		for _, child := range silent {
+			c.unread(child)
+		}
+		return true
+	case n.isNull:
+		c.note(n, Converted, "", "it is empty: the default applies")
+		return true
+	}
+	return false
+}
+
+// header returns the comments above a result.
+func header(s *source, lost []Note) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "# Converted from the configuration of %s by `souk config convert`.\n", s.title)
+	fmt.Fprintf(&text, "# Defaults of %s that differ are written out.\n", s.title)
+	if len(lost) > 0 {
+		text.WriteString("#\n# Not the same as before:\n")
+	}
+	for _, n := range lost {
+		fmt.Fprintf(&text, "# - %s\n", strings.ReplaceAll(n.String(), "\n", " "))
+	}
+	return text.String() + "\n"
+}
+
+// unread reports the values in a part of the input that no rule has looked at.
+func (c *conversion) unread(n *node) {
+	if len(n.children) == 0 {
+		c.note(n, None, "", "its value has a form that is not known")
+	}
+	for _, child := range n.children {
+		c.unread(child)
+	}
+}
+
+// String returns the note in a line.
+func (n Note) String() string {
+	text := fmt.Sprintf("%s (line %d)", n.Key, n.Line)
+	switch n.Status {
+	case Changed:
+		text += " is " + n.To
+	case None:
+		text += " has no equivalent"
+	case Unknown:
+		text += " is unknown"
+	case Converted:
+		if n.To != "" {
+			text += " is " + n.To
+		}
+	}
+	if n.Note != "" {
+		text += ": " + n.Note
+	}
+	return text
+}

@@ -1,0 +1,212 @@
+package convert
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"souk/router/gateway/config"
+)
+
+var update = flag.Bool("update", false, "write the converted configurations")
+
+func lookup(name string) (string, bool) {
+	value, ok := map[string]string{"API_KEY": "key", "GRAPH_API_TOKEN": "token"}[name]
+	return value, ok
+}
+
+// valid checks a result as `souk config validate` does.
+func valid(t *testing.T, r *Result, input string) {
+	t.Helper()
+	c, err := config.Parse([]byte(r.Config), lookup)
+	if err == nil {
+		err = c.Check(nil)
+	}
+	if err != nil {
+		t.Errorf("the result is not valid: %v\n%s\ninput\n%s", err, r.Config, input)
+	}
+}
+
+// leaves returns the paths of the scalars of an input.
+func leaves(n *node, path string) []string {
+	var all []string
+	for _, child := range n.children {
+		below := strings.TrimPrefix(path+"."+child.key, ".")
+		if n.isList {
+			below = path + "[" + child.key + "]"
+		}
+		if child.isMap || child.isList {
+			all = append(all, leaves(child, below)...)
+			continue
+		}
+		if !child.isNull {
+			all = append(all, below)
+		}
+	}
+	return all
+}
+
+// reported checks that there is a note about each scalar of the input, or about what it is in.
+func reported(t *testing.T, r *Result, input string) {
+	t.Helper()
+	root, err := read([]byte(input))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, leaf := range leaves(root, "") {
+		found := false
+		for _, n := range r.Notes {
+			rest, ok := strings.CutPrefix(leaf, n.Key)
+			found = found || ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+		}
+		if !found {
+			t.Errorf("%s is dropped without a word\n%s", leaf, input)
+		}
+	}
+}
+
+// A configuration of each router is converted. The result is valid, and each key of the
+// input is converted or reported.
+func TestConfigurationsAreConverted(t *testing.T) {
+	for _, name := range Sources() {
+		t.Run(name, func(t *testing.T) {
+			input, err := os.ReadFile("testdata/" + name + ".yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := Convert(input, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.From != name {
+				t.Errorf("it is taken for one of %s", r.From)
+			}
+			valid(t, r, string(input))
+			reported(t, r, string(input))
+			golden := "testdata/" + name + ".router.yaml"
+			if *update {
+				if err := os.WriteFile(golden, []byte(r.Config), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Config != string(want) {
+				t.Errorf("got\n%s\nwant\n%s", r.Config, want)
+			}
+		})
+	}
+}
+
+// values are right and wrong values of keys.
+var values = []string{
+	"true", "false", "5", "0", "-1", "99999999999", "10s", "5MB", "text", "${env.NAME}", "[a, b]", "[true, 7]", "{a: b}", "[{a: b}]", "[{url: 'https://a.example/jwks', named: X}]", "{enabled: true, limit: 3}", "null", "''",
+}
+
+// Any value of any key gives a valid result, and is reported.
+func TestAnyValueOfAnyKeyGivesAValidResult(t *testing.T) {
+	for _, s := range sources() {
+		for pattern := range s.rules {
+			for _, value := range values {
+				input, indent := "", ""
+				parts := strings.Split(strings.ReplaceAll(pattern, "*", "a-name"), ".")
+				for _, part := range parts[:len(parts)-1] {
+					input += indent + part + ":\n"
+					indent += "  "
+				}
+				input += indent + parts[len(parts)-1] + ": " + value + "\n"
+				r, err := Convert([]byte(input), s.name)
+				if err != nil {
+					t.Errorf("%v\n%s", err, input)
+					continue
+				}
+				if !strings.Contains(r.Config, "${env.NAME}") {
+					valid(t, r, input)
+				}
+				reported(t, r, input)
+			}
+		}
+	}
+}
+
+// A key that is not known is reported wherever it stands.
+func TestUnknownKeysAreReported(t *testing.T) {
+	for _, s := range sources() {
+		for pattern := range s.rules {
+			parts := strings.Split(pattern, ".")
+			if parts[len(parts)-1] == "*" {
+				continue // any key is known there
+			}
+			input := ""
+			for i := range parts[:len(parts)-1] {
+				input += strings.Repeat("  ", i) + strings.ReplaceAll(parts[i], "*", "a-name") + ":\n"
+			}
+			key := strings.Join(append(append([]string{}, parts[:len(parts)-1]...), "no_such_key"), ".")
+			key = strings.ReplaceAll(key, "*", "a-name")
+			input += strings.Repeat("  ", len(parts)-1) + "no_such_key: 1\n"
+			r, err := Convert([]byte(input), s.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lost := fmt.Sprint(r.Lost())
+			if !strings.Contains(lost, key) {
+				t.Errorf("%s: %s is not reported, but %s", s.name, key, lost)
+			}
+			if !strings.Contains(r.Config, "no_such_key") {
+				t.Errorf("%s: %s is not in the comments", s.name, key)
+			}
+		}
+	}
+}
+
+func TestWhatIsNoConfigurationIsAnError(t *testing.T) {
+	for input, want := range map[string]string{
+		"a: [":            "line 1",
+		"[1]":             "it must be a map of keys",
+		"something: else": "it does not show which router it is for; say so with --from apollo|cosmo|hive",
+		"a: *b":           "there is no anchor b",
+		"":                "it does not show which router it is for",
+	} {
+		if _, err := Convert([]byte(input), ""); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", input, err, want)
+		}
+	}
+	if _, err := Convert([]byte("a: 1"), "envoy"); err == nil {
+		t.Error("got no error for a router that is not known")
+	}
+}
+
+func TestDurationsAndSizes(t *testing.T) {
+	c := &conversion{source: hive()}
+	for text, want := range map[string]string{"30s": "30s", "1min 30s": "1m30s", "2h": "2h0m0s", "500ms": "500ms", "1day": "24h0m0s", "5 minutes": "5m0s"} {
+		if got, err := duration(c, &node{text: text}); err != nil || got != want {
+			t.Errorf("%s: got %s, %v", text, got, err)
+		}
+	}
+	for text, want := range map[string]string{"5MB": "5000000", "4KiB": "4096", "10": "10", "1.5 MiB": "1572864"} {
+		if got, err := size(c, &node{text: text}); err != nil || got != want {
+			t.Errorf("%s: got %s, %v", text, got, err)
+		}
+	}
+}
+
+// FuzzConvert checks that any input is an error or gives a valid result.
+func FuzzConvert(f *testing.F) {
+	for _, name := range Sources() {
+		input, err := os.ReadFile("testdata/" + name + ".yaml")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(input), name)
+	}
+	f.Fuzz(func(t *testing.T, input, from string) {
+		r, err := Convert([]byte(input), from)
+		if err == nil && !strings.Contains(r.Config, "${env.") {
+			valid(t, r, input)
+		}
+	})
+}

@@ -1,0 +1,249 @@
+package convert
+
+import (
+	"regexp"
+	"strings"
+)
+
+const (
+	cosmoCloud   = "this router has no control plane: it reads a supergraph from supergraph.path, which `souk compose` makes"
+	cosmoEvents  = "subscriptions are served by subgraphs, not by a message broker"
+	cosmoEngine  = "the engine has no such setting"
+	cosmoStorage = "files are read from the disk: mount the supergraph and persisted_documents.path"
+)
+
+// variable is a reference to the environment, as Cosmo writes it.
+var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Z_][A-Z0-9_]*)`)
+
+// cosmo has the rules for the config.yaml of Cosmo Router.
+func cosmo() *source {
+	t := table{
+		"version":                                same("the version of the format is \"1\", too"),
+		"listen_addr":                            to("listen"),
+		"graphql_path":                           to("path"),
+		"log_level":                              via("log.level", words(map[string]string{"debug": "debug", "info": "info", "warn": "warn", "warning": "warn", "error": "error", "panic": "error", "fatal": "error"})),
+		"log_service_name":                       to("telemetry.service_name"),
+		"json_log":                               via("log.format", words(map[string]string{"true": "json", "false": "text"})),
+		"dev_mode":                               to("dev"),
+		"demo_mode":                              none("use `souk dev`"),
+		"introspection_enabled":                  to("introspection"),
+		"introspection.enabled":                  to("introspection"),
+		"introspection.secret":                   none("introspection is on or off for all; the admin port's console shows the schema"),
+		"playground_enabled":                     to("playground.enabled"),
+		"playground_path":                        to("playground.path"),
+		"playground.enabled":                     to("playground.enabled"),
+		"playground.path":                        to("playground.path"),
+		"playground.concurrency_limit":           none("the playground is a small file"),
+		"query_plans_enabled":                    none("development mode (dev) and the console show query plans"),
+		"grace_period":                           via("traffic_shaping.router.shutdown_timeout", duration),
+		"shutdown_delay":                         none("traffic_shaping.router.shutdown_timeout bounds the whole shutdown"),
+		"poll_interval":                          via("supergraph.poll_interval", duration),
+		"poll_jitter":                            none("files are watched without jitter"),
+		"health_check_path":                      none(fixedHealth),
+		"readiness_check_path":                   none(fixedHealth),
+		"liveness_check_path":                    none(fixedHealth),
+		"watch_config":                           same("the configuration is read again when it changes"),
+		"compliance":                             same("addresses of clients are in no log and no trace"),
+		"cache_control_policy":                   none("Cache-Control of responses is computed from @cacheControl and what subgraphs respond"),
+		"client_header":                          none("the names of clients are read from the headers of Apollo's and Hive's clients"),
+		"access_logs":                            none("the console and traces show requests; a hook can log them (examples/audit)"),
+		"modules":                                none("modules of Cosmo do not run here: " + useHook),
+		"plugins":                                none("there are no gRPC plugins: run a subgraph"),
+		"file_upload":                            none("files are not uploaded through GraphQL: use a URL that the subgraph signs"),
+		"mcp":                                    none("there is no MCP server"),
+		"connect_rpc":                            none("there is no ConnectRPC; REST routes are GraphQL documents (souk router --routes)"),
+		"events":                                 none(cosmoEvents),
+		"execution_config.file":                  none("it is in Cosmo's own format: compose a supergraph SDL with `souk compose` and name it in supergraph.path"),
+		"execution_config.storage":               none(cosmoStorage),
+		"execution_config.fallback_storage":      none(cosmoStorage),
+		"storage_providers":                      none(cosmoStorage),
+		"cache_warmup.enabled":                   same("caches.warm_up plans the most used documents for a new supergraph"),
+		"override_routing_url.subgraphs.*":       to("override_subgraph_urls.*"),
+		"overrides.subgraphs.*.routing_url":      to("override_subgraph_urls.*"),
+		"overrides.subgraphs.*.subscription_url": to("subscriptions.subgraphs.*.url"),
+		"overrides.subgraphs.*.subscription_protocol":                via("subscriptions.subgraphs.*.protocol", words(map[string]string{"ws": `"ws"`, "sse": `"sse"`, "sse_post": `"sse"`})),
+		"overrides.subgraphs.*.subscription_websocket_subprotocol":   words2("graphql-transport-ws", "auto", "only graphql-transport-ws is spoken over WebSocket"),
+		"authorization.require_authentication":                       to("authentication.jwt.required"),
+		"authorization.reject_operation_if_unauthorized":             to("authorization.reject_unauthorized"),
+		"automatic_persisted_queries.enabled":                        to("persisted_documents.automatic"),
+		"automatic_persisted_queries.cache.size":                     via("caches.persisted_documents_bytes", size),
+		"automatic_persisted_queries.cache.ttl":                      none("the oldest documents are dropped when the cache is full"),
+		"automatic_persisted_queries.storage":                        none("documents that clients register are kept in memory; clients register them with each router"),
+		"persisted_operations.disabled":                              unless("false", "without persisted_documents.path there are none"),
+		"persisted_operations.safelist.enabled":                      changed(to("persisted_documents.require"), "name the file of trusted documents in persisted_documents.path"),
+		"persisted_operations.log_unknown":                           none("unknown documents are refused, and counted in the metrics"),
+		"persisted_operations.cache":                                 same("trusted documents are all in memory"),
+		"persisted_operations.storage":                               none(cosmoStorage),
+		"persisted_operations.manifest":                              none("name the manifest in persisted_documents.path"),
+		"batching.enabled":                                           to("http.batching.enabled"),
+		"batching.max_entries_per_batch":                             to("http.batching.max_size"),
+		"batching.max_concurrency":                                   none("members of a batch count as operations for traffic_shaping.router.max_in_flight"),
+		"batching.omit_extensions":                                   none("extensions are not removed"),
+		"websocket.enabled":                                          to("subscriptions.enabled"),
+		"websocket.absinthe_protocol":                                none("the protocol of Absinthe is not spoken; clients use graphql-transport-ws or server-sent events"),
+		"websocket.forward_initial_payload":                          none("headers that the payload may set are in subscriptions.init_headers"),
+		"websocket.forward_upgrade_headers.allow_list":               to("headers.all.propagate"),
+		"websocket.forward_upgrade_headers.enabled":                  same("headers of the handshake are forwarded as those of requests are"),
+		"websocket.forward_upgrade_query_params":                     none("parameters of the URL are not forwarded"),
+		"websocket.authentication.from_initial_payload.enabled":      same("the payload of connection_init may set subscriptions.init_headers"),
+		"websocket.authentication.from_initial_payload.key":          listOf("subscriptions.init_headers"),
+		"websocket.authentication.from_initial_payload.export_token": none("the header that the payload sets is forwarded if headers.all.propagate has it"),
+		"websocket.client_info_from_initial_payload":                 none("name the headers in subscriptions.init_headers"),
+		"subgraph_error_propagation.enabled":                         to("include_subgraph_errors.all"),
+		"subgraph_error_propagation.mode":                            changed(via("include_subgraph_errors.all", words(map[string]string{"pass-through": "true", "wrapped": "true"})), "messages of subgraphs are passed through"),
+		"subgraph_error_propagation.*":                               none("errors have the paths of the client's operation, a code and the name of the subgraph"),
+		"apollo_compatibility_flags":                                 none("errors have the codes of docs/federation.md"),
+		"apollo_router_compatibility_flags":                          none("errors have the codes of docs/federation.md"),
+		"tls.server":                                                 none(noTLS),
+		"tls.client":                                                 none("the router trusts the certificates of the system (SSL_CERT_FILE), and sends no client certificate to subgraphs"),
+	}
+	for _, key := range []string{"source", "workers", "items_per_second", "timeout", "in_memory_fallback"} {
+		t["cache_warmup."+key] = none("caches.warm_up has the number of documents; they are those of the last supergraph")
+	}
+	for _, key := range []string{"graph", "cdn", "cluster", "controlplane_url", "router_registration", "router_config_path", "graphql_metrics", "instance_id", "localhost_fallback_inside_docker", "config_path", "license"} {
+		t[key] = none(cosmoCloud)
+	}
+	t.with("cors", cosmoCORS()).with("telemetry", cosmoTelemetry()).with("traffic_shaping", cosmoTraffic()).with("headers", cosmoHeaders())
+	t.with("authentication", cosmoAuthentication()).with("rate_limit", cosmoRateLimit()).with("security", cosmoSecurity()).with("engine", cosmoEngineRules())
+	return &source{
+		name: "cosmo", title: "Cosmo Router", rules: t,
+		expand: func(text string) string { return variable.ReplaceAllString(text, "$${env.$1$2}") },
+		known: []string{
+			"listen_addr", "graphql_path", "controlplane_url", "playground_enabled", "introspection_enabled", "json_log", "log_level", "graph.token", "execution_config", "router_config_path",
+			"override_routing_url", "overrides", "engine", "websocket", "events", "modules", "storage_providers", "subgraph_error_propagation", "security", "cdn", "cluster", "persisted_operations",
+			"automatic_persisted_queries", "grace_period", "dev_mode", "rate_limit.simple_strategy", "headers.cookie_whitelist", "telemetry.metrics.otlp", "telemetry.tracing.sampling_rate", "authentication.providers", "cache_control_policy", "traffic_shaping.all.retry",
+		},
+		finish: func(c *conversion) {
+			c.fallback(`"localhost:3002"`, "listen")
+			c.fallback("60s", "traffic_shaping", "all", "timeout")
+			c.fallback("5000000", "limits", "http_max_request_bytes")
+			c.fallback("true", "playground", "enabled")
+			c.noHeaders()
+		},
+	}
+}
+
+// words2 accepts one of two words, for which nothing needs to be set.
+func words2(one, other, why string) rule {
+	return func(c *conversion, n *node, _ []string) {
+		if n.text == one || n.text == other {
+			c.note(n, Converted, "", "%s", why)
+			return
+		}
+		c.note(n, None, "", "%s", why)
+	}
+}
+
+// listOf makes a list of one value.
+func listOf(key string) rule {
+	return func(c *conversion, n *node, names []string) {
+		c.add(n, c.quoted([]string{n.text}), fill(key, names)...)
+	}
+}
+
+func cosmoCORS() table {
+	return table{
+		"enabled":           unless("true", "leave cors.allow_origins empty"),
+		"allow_origins":     cosmoOrigins,
+		"allow_methods":     same("the methods are those of GraphQL over HTTP and the REST routes"),
+		"allow_headers":     to("cors.allow_headers"),
+		"allow_credentials": to("cors.allow_credentials"),
+		"expose_headers":    to("cors.expose_headers"),
+		"max_age":           via("cors.max_age", duration),
+	}
+}
+
+// cosmoOrigins copies the origins. Credentials are only for origins that are listed.
+func cosmoOrigins(c *conversion, n *node, _ []string) {
+	to("cors.allow_origins")(c, n, nil)
+	for _, item := range n.children {
+		if credentials := c.root.get("cors").get("allow_credentials"); item.text == "*" && credentials != nil && credentials.text == "true" {
+			credentials.text = "false"
+			c.note(item, Changed, "cors.allow_credentials", "credentials are not allowed for every origin: list the origins in cors.allow_origins")
+		}
+	}
+}
+
+func cosmoTelemetry() table {
+	return table{
+		"service_name":                         to("telemetry.service_name"),
+		"redact_ips":                           same("addresses of clients are in no trace"),
+		"attributes":                           none("set OTEL_RESOURCE_ATTRIBUTES for fixed attributes"),
+		"resource_attributes":                  none("set OTEL_RESOURCE_ATTRIBUTES"),
+		"tracing.enabled":                      to("telemetry.traces"),
+		"tracing.sampling_rate":                none("set OTEL_TRACES_SAMPLER=parentbased_traceidratio and OTEL_TRACES_SAMPLER_ARG"),
+		"tracing.parent_based_sampler":         unless("true", "set OTEL_TRACES_SAMPLER"),
+		"tracing.exporters":                    none("set OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL and OTEL_EXPORTER_OTLP_HEADERS"),
+		"tracing.propagation":                  none("traceparent, tracestate and baggage are read and sent"),
+		"tracing.operation_content_attributes": to("telemetry.document"),
+		"tracing.export_graphql_variables":     unless("false", "variables are never in traces"),
+		"tracing.response_trace_id":            none("responses have the header Traceresponse"),
+		"tracing.*":                            none(fixedMetrics),
+		"metrics.otlp":                         none("metrics are scraped from /metrics on the admin port; an OpenTelemetry collector can do that"),
+		"metrics.prometheus.enabled":           to("telemetry.metrics"),
+		"metrics.prometheus.listen_addr":       changed(to("admin.listen"), "the admin port serves metrics and health checks"),
+		"metrics.prometheus.path":              unless("/metrics", "the path is /metrics"),
+		"metrics.prometheus.*":                 none(fixedMetrics),
+		"metrics.attributes":                   none(fixedMetrics),
+		"metrics.cardinality_limit":            none("labels have a bounded number of values"),
+	}
+}
+
+func cosmoTraffic() table {
+	t := table{
+		"router.max_request_body_size":         via("limits.http_max_request_bytes", size),
+		"router.max_header_bytes":              via("limits.http_max_header_bytes", size),
+		"router.decompression_enabled":         unless("true", "requests may always be compressed"),
+		"router.response_compression_min_size": via("http.compression_min_bytes", size),
+	}
+	for _, scope := range []string{"all", "subgraphs.*"} {
+		target := "traffic_shaping." + scope
+		t.with(scope, table{
+			"request_timeout":                            via(target+".timeout", duration),
+			"dial_timeout":                               none("traffic_shaping.*.timeout bounds the request with its connection"),
+			"tls_handshake_timeout":                      none("traffic_shaping.*.timeout bounds the request with its connection"),
+			"response_header_timeout":                    none("traffic_shaping.*.timeout bounds the request"),
+			"expect_continue_timeout":                    none("Expect: 100-continue is not sent"),
+			"keep_alive_idle_timeout":                    positive(via(target+".idle_timeout", duration)),
+			"keep_alive_probe_interval":                  none("connections are renewed after max_connection_age"),
+			"max_conns_per_host":                         to(target + ".max_connections"),
+			"max_idle_conns":                             none("idle connections are limited for each host"),
+			"max_idle_conns_per_host":                    to(target + ".max_idle_connections"),
+			"retry.enabled":                              retryEnabled(target),
+			"retry.max_attempts":                         changed(via(target+".retry.max_attempts", oneMore), "it counts the first attempt here"),
+			"retry.interval":                             via(target+".retry.interval", duration),
+			"retry.max_duration":                         none("the timeout bounds a request with its retries, and retry.budget their number"),
+			"retry.algorithm":                            unless("backoff_jitter", "the delay doubles, with jitter"),
+			"retry.expression":                           none("retried are failed connections and statuses that a retry may mend"),
+			"circuit_breaker.enabled":                    to(target + ".circuit_breaker.enabled"),
+			"circuit_breaker.error_threshold_percentage": via(target+".circuit_breaker.error_threshold", percent),
+			"circuit_breaker.request_threshold":          to(target + ".circuit_breaker.min_requests"),
+			"circuit_breaker.sleep_window":               via(target+".circuit_breaker.rest", duration),
+			"circuit_breaker.rolling_duration":           via(target+".circuit_breaker.window", duration),
+			"circuit_breaker.*":                          none("one request tries whether the subgraph responds again"),
+		})
+	}
+	return t
+}
+
+// positive leaves out 0, which means the default.
+func positive(r rule) rule {
+	return func(c *conversion, n *node, names []string) {
+		if strings.TrimRight(n.text, "0smh.") == "" {
+			c.note(n, Converted, "", "0 is the default")
+			return
+		}
+		r(c, n, names)
+	}
+}
+
+// retryEnabled makes one attempt if retries are off.
+func retryEnabled(target string) rule {
+	return func(c *conversion, n *node, names []string) {
+		if n.text == "false" {
+			c.set(n, "1", fill(target+".retry.max_attempts", names)...)
+			return
+		}
+		c.note(n, Converted, "", "queries are retried")
+	}
+}

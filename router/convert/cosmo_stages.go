@@ -1,0 +1,192 @@
+package convert
+
+// cosmoHeaders are the rules for the headers of subgraphs, lists of operations such as
+// {op: propagate, named: Authorization}.
+func cosmoHeaders() table {
+	const responses = "response headers of subgraphs do not reach clients; a coprocessor or a hook can add headers (docs/extending.md)"
+	return table{
+		"all.request":          cosmoHeaderList("headers.all"),
+		"all.response":         none(responses),
+		"subgraphs.*.request":  cosmoHeaderList("headers.subgraphs.*"),
+		"subgraphs.*.response": none(responses),
+		"cookie_whitelist":     none("cookies are forwarded if headers.all.propagate has Cookie, all or none: " + useHook),
+		"router":               none(responses),
+	}
+}
+
+func cosmoHeaderList(below string) rule {
+	return func(c *conversion, n *node, names []string) {
+		for _, op := range n.children {
+			at := func(key string) []string { return append(fill(below, names), key) }
+			switch kind := op.value("op"); {
+			case kind == "propagate" && op.value("named") != "":
+				c.add(op, c.quoted([]string{op.value("named")}), at("propagate")...)
+				c.others(op, useHook, "op", "named")
+			case kind == "propagate" && op.get("matching") != nil:
+				c.headerPattern(op, at("propagate"))
+				c.others(op, useHook, "op", "matching")
+			case kind == "set" && op.get("value") != nil:
+				c.set(op, c.quote(op.value("value")), append(at("set"), op.value("name"))...)
+				c.others(op, useHook, "op", "name", "value")
+			case kind == "set":
+				c.note(op, None, "", "only fixed values can be set with headers.*.set; %s", useHook)
+			default:
+				c.note(op, Unknown, "", "headers.all.propagate, remove and set are the rules of this router")
+			}
+		}
+	}
+}
+
+func cosmoAuthentication() table {
+	return table{
+		"jwt.jwks":                cosmoKeys,
+		"jwt.header_name":         to("authentication.jwt.header"),
+		"jwt.header_value_prefix": to("authentication.jwt.scheme"),
+		"jwt.header_sources":      none("the token is in one header, authentication.jwt.header; an authenticator of your own may look elsewhere (examples/auth)"),
+		"jwt.scope_claim":         none("scopes are in the claims scope and scp"),
+		"providers":               cosmoProviders,
+		"ignore_introspection":    unless("false", "introspection needs a token if authentication.jwt.required is set"),
+	}
+}
+
+func cosmoKeys(c *conversion, n *node, _ []string) {
+	for _, item := range n.children {
+		if item.get("secret") != nil {
+			c.note(item, None, "", "shared secrets are not supported: a key that verifies such a token can make one, too")
+			continue
+		}
+		made := c.keySet(item)
+		if made == nil {
+			continue
+		}
+		c.keyValue(made, item.get("refresh_interval"), "refresh", duration)
+		c.keyList(made, item.get("audiences"), "audiences")
+		c.algorithms(item.get("algorithms"))
+		c.others(item, "a key that is not known makes the router fetch the set again, at most once in a while", "url", "refresh_interval", "audiences", "algorithms")
+	}
+}
+
+// cosmoProviders converts the form of older versions.
+func cosmoProviders(c *conversion, n *node, _ []string) {
+	for _, item := range n.children {
+		set := item.get("jwks")
+		if set == nil {
+			c.note(item, None, "", "only providers with jwks are known")
+			continue
+		}
+		if made := c.keySet(set); made != nil {
+			c.keyValue(made, set.get("refresh_interval"), "refresh", duration)
+		}
+		c.single(set.get("header_names"), "authentication.jwt.header")
+		c.single(set.get("header_value_prefixes"), "authentication.jwt.scheme")
+		c.others(set, "see authentication.jwt in docs/router.yaml", "url", "refresh_interval", "header_names", "header_value_prefixes")
+		c.others(item, "key sets have no names", "jwks")
+	}
+}
+
+// single copies a list of one item to a key that has one value.
+func (c *conversion) single(n *node, key string) {
+	switch list := n.texts(); len(list) {
+	case 0:
+	case 1:
+		c.set(n, c.quote(list[0]), fill(key, nil)...)
+	default:
+		c.set(n, c.quote(list[0]), fill(key, nil)...)
+		c.note(n, Changed, key, "it has one value: the first is kept")
+	}
+}
+
+func cosmoRateLimit() table {
+	return table{
+		"enabled":                 to("rate_limit.enabled"),
+		"strategy":                unless("simple", "there is one strategy: the generic cell rate algorithm"),
+		"simple_strategy.rate":    changed(to("rate_limit.requests"), "the limit is for each caller (rate_limit.by), not for all together"),
+		"simple_strategy.burst":   none("bursts of rate_limit.requests are possible"),
+		"simple_strategy.period":  via("rate_limit.interval", duration),
+		"simple_strategy.*":       none("a caller over the limit gets status 429 and the headers RateLimit and Retry-After"),
+		"storage.url":             to("rate_limit.redis.url"),
+		"storage.urls":            changed(firstOf("rate_limit.redis.url", "name further nodes of a cluster in rate_limit.redis.addresses"), "it must be a redis:// URL"),
+		"storage.addr":            redisAddress,
+		"storage.password":        to("rate_limit.redis.password"),
+		"storage.cluster_enabled": to("rate_limit.redis.cluster"),
+		"storage.key_prefix":      none("the prefix is fixed"),
+		"key_suffix_expression":   none("rate_limit.by is ip, subject or header"),
+		"error_extension_code":    none("the code is RATE_LIMIT_EXCEEDED"),
+		"debug":                   none("the console and the metrics show limited operations"),
+	}
+}
+
+func redisAddress(c *conversion, n *node, _ []string) {
+	c.set(n, c.quote("redis://"+n.text), "rate_limit", "redis", "url")
+}
+
+// limit is a limit with enabled and limit.
+func limit(key string) rule {
+	return func(c *conversion, n *node, _ []string) {
+		if n.value("enabled") == "false" {
+			c.note(n, Converted, "", "it is not enabled: the default of %s applies", key)
+			return
+		}
+		if value := n.get("limit"); value != nil {
+			to(key)(c, value, nil)
+		}
+		c.others(n, "limits apply to all operations", "enabled", "limit")
+	}
+}
+
+func cosmoSecurity() table {
+	const refuse = "refuse them with a hook (docs/extending.md), or trust documents with persisted_documents.require"
+	return table{
+		"block_mutations":                        blocked(refuse),
+		"block_subscriptions":                    blocked("set subscriptions.enabled: false"),
+		"block_non_persisted_operations":         blocked("set persisted_documents.require"),
+		"block_persisted_operations":             blocked("leave persisted_documents.path empty"),
+		"complexity_calculation_cache":           same("limits are checked once for each document"),
+		"complexity_limits.depth":                limit("limits.max_depth"),
+		"complexity_limits.total_fields":         limit("limits.max_fields"),
+		"complexity_limits.root_fields":          limit("limits.max_root_fields"),
+		"complexity_limits.root_field_aliases":   changedLimit("limits.max_aliases", "it counts all aliases of an operation"),
+		"complexity_limits.ignore_introspection": unless("false", "limits apply to introspection, too"),
+		"depth_limit":                            limit("limits.max_depth"),
+		"cost_control.enabled":                   to("demand_control.enabled"),
+		"cost_control.mode":                      via("demand_control.measure", words(map[string]string{"measure": "true", "enforce": "false"})),
+		"cost_control.max_estimated_limit":       to("demand_control.max"),
+		"cost_control.estimated_list_size":       to("demand_control.list_size"),
+		"cost_control.expose_headers":            none("the console and the metrics show costs"),
+		"parser_limits.approximate_depth_limit":  none("limits.max_depth bounds the nesting, also while parsing"),
+		"parser_limits.total_fields_limit":       none("limits.parser_max_tokens bounds the document, and limits.max_fields its fields"),
+		"operation_name_length_limit":            none("limits.http_max_request_bytes bounds the request"),
+	}
+}
+
+// blocked is a kind of operations that may be refused.
+func blocked(instead string) rule {
+	return func(c *conversion, n *node, _ []string) {
+		if n.text == "false" || n.isMap && n.value("enabled") != "true" {
+			c.note(n, Converted, "", "it is not enabled")
+			return
+		}
+		c.note(n, None, "", "%s", instead)
+	}
+}
+
+func changedLimit(key, difference string) rule { return changed(limit(key), difference) }
+
+func cosmoEngineRules() table {
+	return table{
+		"enable_single_flight":                       to("traffic_shaping.all.deduplicate_query"),
+		"force_enable_single_flight":                 unless("false", "mutations are never shared"),
+		"enable_inbound_request_deduplication":       to("traffic_shaping.router.deduplicate"),
+		"force_enable_inbound_request_deduplication": unless("false", "mutations are never shared"),
+		"execution_plan_cache_size":                  none(boundedCaches),
+		"normalization_cache_size":                   none(boundedCaches),
+		"validation_cache_size":                      none(boundedCaches),
+		"operation_hash_cache_size":                  none(boundedCaches),
+		"enable_request_tracing":                     none("development mode (dev) adds statistics to responses, and the console shows traces"),
+		"websocket_client_ping_interval":             via("subscriptions.all.ping_interval", duration),
+		"subscription_fetch_timeout":                 via("subscriptions.all.connect_timeout", duration),
+		"max_concurrent_resolvers":                   none("traffic_shaping.router.max_in_flight and limits.max_in_flight_bytes bound the work in progress"),
+		"debug":                                      none("`souk plan --explain` and the console show plans"),
+		"*":                                          none(cosmoEngine),
+	}
+}

@@ -1,0 +1,12 @@
+// Package convert converts configurations of other routers to that of this one: the
+// router.yaml of Apollo Router, the config.yaml of Cosmo Router and the router.config.yaml of
+// Hive Router. The result is always valid. Every key of the input that has no equivalent, or
+// is not known, is reported with what to use instead.
+//
+// The hub is convert.go: [Convert] walks the input and applies the rule of each key. rule.go
+// has the kinds of rules, value.go converts single values, and input.go reads the input.
+// output.go writes the result, and check.go removes what would not be valid. Each router has
+// its rules in a file: apollo.go with apollo_stages.go, cosmo.go with cosmo_stages.go, and
+// hive.go, with headers.go for the header rules
+// of Apollo and Hive.
+package convert

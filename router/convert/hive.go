@@ -1,0 +1,331 @@
+package convert
+
+import (
+	"strings"
+)
+
+const hiveCloud = "nothing is reported to a service in the cloud; the console shows the traffic (docs/console.md)"
+
+// hive has the rules for the router.config.yaml of Hive Router.
+func hive() *source {
+	t := table{
+		"http":                             hiveListen,
+		"supergraph":                       hiveSupergraph,
+		"log.level":                        via("log.level", words(map[string]string{"trace": "debug", "debug": "debug", "info": "info", "warn": "warn", "error": "error"})),
+		"log.format":                       via("log.format", words(map[string]string{"json": "json", "text": "text", "pretty-tree": "text", "pretty-compact": "text", "pretty": "text", "compact": "text"})),
+		"log.filter":                       none("log.level applies to all parts"),
+		"log.*":                            none("logs go to standard error; log.level and log.format configure them"),
+		"graphiql.enabled":                 to("playground.enabled"),
+		"laboratory.enabled":               to("playground.enabled"),
+		"laboratory.*":                     none("the playground is GraphiQL, with query plans"),
+		"introspection.enabled":            hiveSwitch("introspection"),
+		"query_planner.timeout":            none("the planner bounds its work itself"),
+		"query_planner.allow_expose":       none("development mode (dev) and the console show query plans"),
+		"query_planner.*":                  none("the planner bounds its work itself"),
+		"authorization.directives.enabled": to("authorization.enabled"),
+		"authorization.directives.unauthorized.mode": via("authorization.reject_unauthorized", words(map[string]string{"reject": "true", "filter": "false"})),
+		"csrf.enabled":                                       to("csrf.enabled"),
+		"csrf.required_headers":                              to("csrf.required_headers"),
+		"cors.enabled":                                       unless("true", "leave cors.allow_origins empty"),
+		"cors.allow_any_origin":                              anyOrigin,
+		"cors.allow_credentials":                             to("cors.allow_credentials"),
+		"cors.allow_headers":                                 to("cors.allow_headers"),
+		"cors.expose_headers":                                to("cors.expose_headers"),
+		"cors.max_age":                                       via("cors.max_age", seconds),
+		"cors.methods":                                       same("the methods are those of GraphQL over HTTP and the REST routes"),
+		"cors.policies":                                      corsPolicies,
+		"override_subgraph_urls.*.url":                       hiveURL,
+		"override_labels":                                    hiveLabels,
+		"jwt":                                                hiveJWT,
+		"limits.max_depth.n":                                 to("limits.max_depth"),
+		"limits.max_depth.ignore_introspection":              unless("false", "the depth of introspection is limited, too"),
+		"limits.max_depth.flatten_fragments":                 same("fragments are expanded, and add no level"),
+		"limits.max_directives.n":                            to("limits.max_directives"),
+		"limits.max_tokens.n":                                to("limits.parser_max_tokens"),
+		"limits.max_aliases.n":                               to("limits.max_aliases"),
+		"limits.max_request_body_size":                       via("limits.http_max_request_bytes", size),
+		"persisted_documents.enabled":                        same("persisted_documents.path enables them"),
+		"persisted_documents.require_id":                     to("persisted_documents.require"),
+		"persisted_documents.log_missing_id":                 none("unknown documents are refused, and counted in the metrics"),
+		"persisted_documents.storage":                        hiveStorage,
+		"persisted_documents.extractors":                     none("documents are identified by extensions.persistedQuery.sha256Hash or documentId"),
+		"subscriptions.enabled":                              to("subscriptions.enabled"),
+		"subscriptions.callback":                             none("the callback protocol is not supported; use WebSocket or server-sent events (subscriptions.all.protocol)"),
+		"subscriptions.websocket.all":                        hiveWebSocket("subscriptions.all"),
+		"subscriptions.websocket.subgraphs.*":                hiveWebSocket("subscriptions.subgraphs.*"),
+		"subscriptions.*":                                    none("see subscriptions in docs/router.yaml"),
+		"websocket.enabled":                                  same("subscriptions.enabled also enables WebSocket"),
+		"websocket.path":                                     none("WebSocket clients use the path of GraphQL"),
+		"websocket.headers":                                  none("headers that the payload of connection_init may set are in subscriptions.init_headers"),
+		"websocket.*":                                        none("see subscriptions in docs/router.yaml"),
+		"demand_control.enabled":                             to("demand_control.enabled"),
+		"demand_control.mode":                                via("demand_control.measure", words(map[string]string{"measure": "true", "enforce": "false"})),
+		"demand_control.strategy.static_estimated.max":       to("demand_control.max"),
+		"demand_control.strategy.static_estimated.list_size": to("demand_control.list_size"),
+		"demand_control.strategy.static_estimated.*":         none("costs are limited for the whole operation"),
+		"demand_control.expose_headers":                      none("the console and the metrics show costs"),
+		"query_complexity":                                   none("limits.max_fields, limits.max_depth and demand_control bound operations"),
+		"error_masking.all.error_message":                    via("include_subgraph_errors.all", not),
+		"error_masking.subgraphs.*.error_message":            via("include_subgraph_errors.subgraphs.*", not),
+		"error_masking.all.extensions":                       none("the extensions of errors are shown or hidden together with their messages"),
+		"error_masking.subgraphs.*.extensions":               none("the extensions of errors are shown or hidden together with their messages"),
+		"error_masking.redacted_error_message":               none("the message says which subgraph failed"),
+		"telemetry.service.name":                             to("telemetry.service_name"),
+		"telemetry.service.*":                                none("set OTEL_RESOURCE_ATTRIBUTES"),
+		"telemetry.resource":                                 none("set OTEL_RESOURCE_ATTRIBUTES"),
+		"telemetry.client_identification":                    none("the names of clients are read from the headers of Apollo's and Hive's clients"),
+		"telemetry.tracing.collect":                          none("set OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG"),
+		"telemetry.tracing.exporters":                        none("set OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL and OTEL_EXPORTER_OTLP_HEADERS"),
+		"telemetry.tracing.propagation":                      none("traceparent, tracestate and baggage are read and sent"),
+		"telemetry.tracing.instrumentation":                  none(fixedMetrics),
+		"telemetry.metrics.exporters":                        hiveMetrics,
+		"telemetry.metrics.instrumentation":                  none(fixedMetrics),
+		"telemetry.hive":                                     none(hiveCloud),
+		"usage_reporting":                                    none(hiveCloud),
+		"aws_sig_v4":                                         none("requests to subgraphs are not signed: a hook may sign (examples/signing)"),
+		"hmac_signature":                                     none("requests to subgraphs are not signed: a hook may sign (examples/signing)"),
+		"coprocessor":                                        none("the protocol differs: see docs/extending.md"),
+		"plugins":                                            none("plugins of Hive Router do not run here: " + useHook),
+		"storage":                                            none("files are read from the disk"),
+		"traffic_shaping.max_connections_per_host":           to("traffic_shaping.all.max_connections"),
+		"traffic_shaping.router.request_timeout":             via("traffic_shaping.router.timeout", duration),
+		"traffic_shaping.router.dedupe.enabled":              to("traffic_shaping.router.deduplicate"),
+		"traffic_shaping.router.dedupe.headers":              dedupeHeaders,
+		"traffic_shaping.router.max_long_lived_clients":      to("subscriptions.max_connections"),
+	}
+	for _, scope := range []string{"all", "subgraphs.*"} {
+		target := "traffic_shaping." + scope
+		t.with("traffic_shaping."+scope, table{
+			"request_timeout":                  hiveTimeout(target + ".timeout"),
+			"pool_idle_timeout":                via(target+".idle_timeout", duration),
+			"dedupe_enabled":                   to(target + ".deduplicate_query"),
+			"circuit_breaker.enabled":          to(target + ".circuit_breaker.enabled"),
+			"circuit_breaker.error_threshold":  via(target+".circuit_breaker.error_threshold", percent),
+			"circuit_breaker.volume_threshold": to(target + ".circuit_breaker.min_requests"),
+			"circuit_breaker.reset_timeout":    via(target+".circuit_breaker.rest", duration),
+			"allow_only_http2":                 to(target + ".http2"),
+			"tls":                              none("the router trusts the certificates of the system (SSL_CERT_FILE), and sends no client certificate to subgraphs"),
+		})
+	}
+	t.with("headers", headerRules())
+	return &source{
+		name: "hive", title: "Hive Router", rules: t,
+		expand: func(text string) string { return text },
+		known: []string{
+			"supergraph.source", "http.port", "http.host", "jwt", "graphiql", "laboratory", "query_planner", "override_subgraph_urls", "usage_reporting", "log", "persisted_documents",
+			"traffic_shaping.max_connections_per_host", "traffic_shaping.all.dedupe_enabled", "traffic_shaping.all.request_timeout", "limits.max_depth.n", "limits.max_tokens", "telemetry.hive", "cors.enabled", "csrf.enabled", "error_masking", "websocket.enabled",
+		},
+		finish: func(c *conversion) {
+			c.fallback(`"0.0.0.0:4000"`, "listen")
+			c.fallback("30s", "traffic_shaping", "all", "timeout")
+			c.fallback("1m0s", "traffic_shaping", "router", "timeout")
+			c.fallback("false", "persisted_documents", "automatic")
+			if !c.out.has("subscriptions", "all", "protocol") {
+				c.out.at("subscriptions", "all", "protocol").text = `"sse"`
+			}
+			c.noHeaders()
+		},
+	}
+}
+
+// hiveListen joins the host and the port.
+func hiveListen(c *conversion, n *node, _ []string) {
+	host, port := n.value("host"), n.value("port")
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	if port == "" {
+		port = "4000"
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	c.set(n, c.quote(host+":"+port), "listen")
+	for _, key := range []string{"graphql_endpoint", "path"} {
+		if child := n.get(key); child != nil {
+			to("path")(c, child, nil)
+		}
+	}
+	c.others(n, "see listen and path in docs/router.yaml", "host", "port", "graphql_endpoint", "path")
+}
+
+// hiveSupergraph converts a file; other sources are of Hive's registry.
+func hiveSupergraph(c *conversion, n *node, _ []string) {
+	if kind := n.value("source"); kind != "" && kind != "file" {
+		c.note(n, None, "", "the source %s is not supported: write the supergraph to a file, such as with `souk compose`, and name it in supergraph.path", kind)
+		return
+	}
+	for _, child := range n.children {
+		switch child.key {
+		case "source":
+			c.note(child, Converted, "", "")
+		case "path":
+			c.hiveText(child, "supergraph", "path")
+		case "poll_interval":
+			via("supergraph.poll_interval", duration)(c, child, nil)
+		default:
+			c.note(child, None, "", "see supergraph in docs/router.yaml")
+		}
+	}
+}
+
+// hiveText copies a text, or an object such as {from_env: NAME, default: x}.
+func (c *conversion) hiveText(n *node, path ...string) {
+	switch {
+	case n.value("from_env") != "":
+		reference := "${env." + n.value("from_env")
+		if d := n.get("default"); d != nil {
+			reference += ":-" + d.text
+		}
+		c.set(n, c.quote(reference+"}"), path...)
+	case n.isMap:
+		c.note(n, None, "", "expressions are not evaluated: %s", useHook)
+	default:
+		c.set(n, c.quote(n.text), path...)
+	}
+}
+
+func hiveURL(c *conversion, n *node, names []string) {
+	c.hiveText(n, "override_subgraph_urls", names[0])
+}
+
+func hiveSwitch(key string) rule {
+	return func(c *conversion, n *node, names []string) {
+		if n.isMap {
+			c.note(n, None, "", "expressions are not evaluated; %s is true or false", key)
+			return
+		}
+		to(key)(c, n, names)
+	}
+}
+
+func hiveTimeout(key string) rule {
+	return func(c *conversion, n *node, names []string) {
+		if n.get("expression") != nil {
+			c.note(n, None, "", "expressions are not evaluated; %s is a duration", key)
+			return
+		}
+		if inner := n.get("duration"); inner != nil {
+			n = inner
+		}
+		via(key, duration)(c, n, names)
+	}
+}
+
+// hiveLabels converts labels that are always on.
+func hiveLabels(c *conversion, n *node, _ []string) {
+	for _, child := range n.children {
+		switch {
+		case child.text == "true":
+			c.add(child, c.quoted([]string{child.key}), "override_labels", "active")
+		case child.text == "false" && !child.isMap:
+			c.note(child, Converted, "", "the label is not active")
+		default:
+			c.note(child, None, "", "expressions are not evaluated: let clients activate labels with override_labels.header, or use percent(n) as a label")
+		}
+	}
+}
+
+func hiveJWT(c *conversion, n *node, _ []string) {
+	if n.value("enabled") == "false" {
+		c.note(n, Converted, "", "it is not enabled")
+		return
+	}
+	for _, child := range n.children {
+		switch child.key {
+		case "enabled", "issuers", "audiences":
+			c.note(child, Converted, "", "")
+		case "jwks_providers":
+			c.hiveKeys(child, n)
+		case "lookup_locations":
+			c.hiveLocations(child)
+		case "require_authentication":
+			to("authentication.jwt.required")(c, child, nil)
+		case "allowed_algorithms":
+			c.algorithms(child)
+		default:
+			c.note(child, None, "", "claims are for @requiresScopes and @policy; a hook can forward them (docs/extending.md)")
+		}
+	}
+}
+
+func (c *conversion) hiveKeys(list, jwt *node) {
+	for _, item := range list.children {
+		made := c.keySet(item)
+		if made == nil {
+			continue
+		}
+		c.keyValue(made, item.get("polling_interval"), "refresh", duration)
+		c.keyList(made, jwt.get("audiences"), "audiences")
+		if issuers := jwt.get("issuers"); len(issuers.texts()) == 1 {
+			made.at("issuer").text = c.quote(issuers.texts()[0])
+			made.at("issuer").from = []string{c.paths[issuers]}
+			c.note(issuers, Converted, "authentication.jwt.jwks.issuer", "")
+		} else if len(issuers.texts()) > 1 {
+			c.note(issuers, None, "", "a key set has one issuer: name it in authentication.jwt.jwks.issuer of each")
+		}
+		c.others(item, "key sets are fetched when the router starts", "source", "url", "polling_interval")
+	}
+}
+
+func (c *conversion) hiveLocations(n *node) {
+	for i, item := range n.children {
+		if i > 0 || item.value("source") != "header" {
+			c.note(item, None, "", "the token is in one header, authentication.jwt.header; an authenticator of your own may look elsewhere (examples/auth)")
+			continue
+		}
+		if name := item.get("name"); name != nil {
+			c.set(name, c.quote(name.text), "authentication", "jwt", "header")
+		}
+		if prefix := item.get("prefix"); prefix != nil {
+			c.set(prefix, c.quote(prefix.text), "authentication", "jwt", "scheme")
+		}
+		c.others(item, "see authentication.jwt in docs/router.yaml", "source", "name", "prefix")
+	}
+}
+
+func hiveStorage(c *conversion, n *node, _ []string) {
+	if n.value("type") != "file" {
+		c.note(n, None, "", "the storage %s is not supported: name a file in persisted_documents.path", n.value("type"))
+		return
+	}
+	if file := n.get("path"); file != nil {
+		c.hiveText(file, "persisted_documents", "path")
+	}
+	c.others(n, "the file is read again when it changes", "type", "path", "watch")
+}
+
+// hiveWebSocket sends subscriptions over WebSocket.
+func hiveWebSocket(below string) rule {
+	return func(c *conversion, n *node, names []string) {
+		c.set(n, `"ws"`, fill(below+".protocol", names)...)
+		if path := n.get("path"); path != nil && !path.isNull {
+			c.note(path, None, "", "set the whole URL in subscriptions.subgraphs.NAME.url")
+		}
+		c.others(n, "see subscriptions.all in docs/router.yaml", "path")
+	}
+}
+
+func dedupeHeaders(c *conversion, n *node, _ []string) {
+	if include := n.get("include"); include != nil {
+		to("traffic_shaping.router.deduplicate_headers")(c, include, nil)
+		return
+	}
+	c.note(n, Changed, "traffic_shaping.router.deduplicate_headers", "queries are the same if Authorization, Cookie, all propagated headers and deduplicate_headers are")
+}
+
+// hiveMetrics converts the exporter for Prometheus.
+func hiveMetrics(c *conversion, n *node, _ []string) {
+	for _, item := range n.children {
+		if item.value("kind") != "prometheus" {
+			c.note(item, None, "", "metrics are scraped from /metrics on the admin port; an OpenTelemetry collector can do that")
+			continue
+		}
+		value := "true"
+		if item.value("enabled") == "false" {
+			value = "false"
+		}
+		c.set(item, value, "telemetry", "metrics")
+		c.others(item, "metrics are at /metrics on the admin port (admin.listen)", "kind", "enabled")
+	}
+}

@@ -1,0 +1,164 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// A node is a value in the input.
+type node struct {
+	key      string // in a map, or the index in a list
+	line     int
+	isMap    bool
+	isList   bool
+	text     string  // of a scalar
+	isString bool    // the scalar is a string
+	isNull   bool    // also a key without a value
+	children []*node // of a map or list
+}
+
+// maxNesting bounds the nesting of the input.
+const maxNesting = 100
+
+// read parses YAML or JSON.
+func read(data []byte) (*node, error) {
+	file, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		if y := yaml.Error(nil); errors.As(err, &y) && y.GetToken() != nil {
+			return nil, fmt.Errorf("line %d: %s", y.GetToken().Position.Line, y.GetMessage())
+		}
+		return nil, err
+	}
+	r := &reader{anchors: map[string]ast.Node{}}
+	root := &node{isMap: true}
+	for _, document := range file.Docs {
+		if document.Body == nil {
+			continue
+		}
+		n, err := r.node("", document.Body, 0)
+		if err != nil {
+			return nil, err
+		}
+		if !n.isMap {
+			return nil, errors.New("it must be a map of keys")
+		}
+		root.children = append(root.children, n.children...)
+	}
+	return root, nil
+}
+
+type reader struct {
+	anchors map[string]ast.Node
+	nodes   int
+}
+
+// maxNodes bounds the values of the input: aliases may multiply them.
+const maxNodes = 100_000
+
+func (r *reader) node(key string, from ast.Node, depth int) (*node, error) {
+	if r.nodes++; depth > maxNesting || r.nodes > maxNodes {
+		return nil, errors.New("it is nested too deeply, or too large")
+	}
+	n := &node{key: key, line: from.GetToken().Position.Line}
+	switch v := from.(type) {
+	case *ast.AnchorNode:
+		r.anchors[v.Name.GetToken().Value] = v.Value
+		return r.node(key, v.Value, depth+1)
+	case *ast.AliasNode:
+		to := r.anchors[v.Value.GetToken().Value]
+		if to == nil {
+			return nil, fmt.Errorf("line %d: there is no anchor %s", n.line, v.Value.GetToken().Value)
+		}
+		return r.node(key, to, depth+1)
+	case *ast.TagNode:
+		return r.node(key, v.Value, depth+1)
+	case *ast.MappingNode:
+		n.isMap = true
+		for _, entry := range v.Values {
+			if err := r.entry(n, entry, depth); err != nil {
+				return nil, err
+			}
+		}
+	case *ast.MappingValueNode:
+		n.isMap = true
+		return n, r.entry(n, v, depth)
+	case *ast.SequenceNode:
+		n.isList = true
+		for i, item := range v.Values {
+			child, err := r.node(strconv.Itoa(i), item, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			n.children = append(n.children, child)
+		}
+	case *ast.NullNode:
+		n.isNull = true
+	case *ast.StringNode:
+		n.text, n.isString = v.Value, true
+	case *ast.LiteralNode:
+		n.text, n.isString = v.Value.Value, true
+	default:
+		n.text = from.GetToken().Value
+	}
+	return n, nil
+}
+
+func (r *reader) entry(n *node, entry *ast.MappingValueNode, depth int) error {
+	if entry.Key.IsMergeKey() {
+		merged, err := r.node("<<", entry.Value, depth+1)
+		if err == nil {
+			n.children = append(n.children, merged.children...)
+		}
+		return err
+	}
+	child, err := r.node(entry.Key.GetToken().Value, entry.Value, depth+1)
+	if err != nil {
+		return err
+	}
+	child.line = entry.Key.GetToken().Position.Line
+	n.children = append(n.children, child)
+	return nil
+}
+
+// get returns the child with a key, or nil.
+func (n *node) get(key string) *node {
+	if n == nil {
+		return nil
+	}
+	for _, child := range n.children {
+		if child.key == key {
+			return child
+		}
+	}
+	return nil
+}
+
+// value returns the text of a scalar child, or "".
+func (n *node) value(key string) string {
+	if child := n.get(key); child != nil {
+		return child.text
+	}
+	return ""
+}
+
+// texts returns the scalars of a list, or the one that stands for a list.
+func (n *node) texts() []string {
+	switch {
+	case n == nil || n.isNull || n.isMap:
+		return nil
+	case !n.isList:
+		return []string{n.text}
+	}
+	var list []string
+	for _, item := range n.children {
+		if !item.isMap && !item.isList {
+			list = append(list, item.text)
+		}
+	}
+	return list
+}

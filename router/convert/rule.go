@@ -1,0 +1,127 @@
+package convert
+
+import (
+	"strings"
+)
+
+// A rule converts the value of a key, with all below it. names are the parts of the path for
+// which the pattern has *.
+type rule func(c *conversion, n *node, names []string)
+
+// A table maps patterns of paths to rules. A * stands for any key, such as the name of a
+// subgraph.
+type table map[string]rule
+
+// to copies a value to a key, or a list of scalars.
+func to(key string) rule { return via(key, plain) }
+
+// via converts a value by a transform and copies it to a key.
+func via(key string, change transform) rule {
+	return func(c *conversion, n *node, names []string) {
+		path := fill(key, names)
+		switch {
+		case n.isNull:
+			c.note(n, Converted, "", "it is empty: the default applies")
+		case n.isList:
+			c.copyList(n, path, change)
+		default:
+			text, err := change(c, n)
+			if err != nil {
+				c.note(n, None, "", "%v. See %s", err, strings.Join(path, "."))
+				return
+			}
+			c.set(n, text, path...)
+		}
+	}
+}
+
+// fill replaces each * of a key by a name, and splits the key into its parts.
+func fill(key string, names []string) []string {
+	path := strings.Split(key, ".")
+	for i, part := range path {
+		if part == "*" {
+			path[i], names = names[0], names[1:]
+		}
+	}
+	return path
+}
+
+// changed copies a value by another rule, and says what differs.
+func changed(r rule, difference string) rule {
+	return func(c *conversion, n *node, names []string) {
+		before := len(c.notes)
+		r(c, n, names)
+		for i := before; i < len(c.notes); i++ {
+			if c.notes[i].Status == Converted {
+				c.notes[i].Status, c.notes[i].Note = Changed, difference
+			}
+		}
+	}
+}
+
+// none is a key without an equivalent: it says why, and what to use.
+func none(why string) rule {
+	return func(c *conversion, n *node, _ []string) { c.note(n, None, "", "%s", why) }
+}
+
+// same is a key whose meaning needs no configuration here.
+func same(why string) rule {
+	return func(c *conversion, n *node, _ []string) { c.note(n, Converted, "", "%s", why) }
+}
+
+// unless is a key that only has no equivalent if it does not have a value.
+func unless(value, why string) rule {
+	return func(c *conversion, n *node, _ []string) {
+		if n.text == value || n.isNull {
+			c.note(n, Converted, "", "%s is how this router works", value)
+			return
+		}
+		c.note(n, None, "", "%s", why)
+	}
+}
+
+// all applies several rules to one value.
+func all(rules ...rule) rule {
+	return func(c *conversion, n *node, names []string) {
+		for _, r := range rules {
+			r(c, n, names)
+		}
+	}
+}
+
+// with adds the rules of another table below a prefix.
+func (t table) with(prefix string, more table) table {
+	for pattern, r := range more {
+		t[strings.TrimSuffix(prefix+"."+pattern, ".")] = r
+	}
+	return t
+}
+
+// A trie finds the rule of a path.
+type trie struct {
+	rule rule
+	next map[string]*trie
+}
+
+func newTrie(t table) *trie {
+	root := &trie{next: map[string]*trie{}}
+	for pattern, r := range t {
+		here := root
+		for part := range strings.SplitSeq(pattern, ".") {
+			if here.next[part] == nil {
+				here.next[part] = &trie{next: map[string]*trie{}}
+			}
+			here = here.next[part]
+		}
+		here.rule = r
+	}
+	return root
+}
+
+// child returns what is known of a key, and whether it is any key.
+func (t *trie) child(key string) (next *trie, any bool) {
+	if next = t.next[key]; next != nil {
+		return next, false
+	}
+	return t.next["*"], true
+}
