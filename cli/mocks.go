@@ -12,6 +12,12 @@ import (
 	"souk/router/mock"
 )
 
+// A subscription to a mocked subgraph has mockEvents events, one every mockInterval.
+const (
+	mockEvents   = 60
+	mockInterval = time.Second
+)
+
 // mocks serve mocked subgraphs, each below the path with its name.
 type mocks struct {
 	seed     uint64
@@ -32,7 +38,7 @@ func startMocks(ctx context.Context, names []string, seed uint64) (*mocks, error
 		return nil, fmt.Errorf("serving mocked subgraphs: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /{name}", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/{name}", func(w http.ResponseWriter, r *http.Request) {
 		m.mu.Lock()
 		s := m.subgraphs[r.PathValue("name")]
 		m.mu.Unlock()
@@ -53,7 +59,9 @@ func (m *mocks) url(name string) string {
 
 // set sets the SDL of a mocked subgraph.
 func (m *mocks) set(name, sdl, api string) error {
-	made, err := mock.New(mock.Options{SDL: sdl, API: api, Seed: m.seed})
+	made, err := mock.New(mock.Options{
+		SDL: sdl, API: api, Seed: m.seed, Events: mockEvents, Interval: mockInterval, After: time.After,
+	})
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,10 @@
 // The data is computed, not stored. It depends only on the seed, the key of an entity and
 // the field, so that all subgraphs and all operations agree on it. Entities have the keys
 // that the router sends, and arguments such as Query.product(id:) and
-// createProduct(name:) come back in the fields of the same name. No value is null.
+// createProduct(name:) come back in the fields of the same name. No value is null. The events
+// of a subscription differ, and their number is limited.
 //
 // The hub is mock.go. schema.go reads the SDL, execute.go executes an operation, object.go
-// has the identity of objects and which type they have, and value.go makes scalars.
+// has the identity of objects and which type they have, value.go makes scalars, and
+// subscribe.go serves subscriptions.
 package mock

@@ -1,11 +1,13 @@
 package mock
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -31,13 +33,19 @@ type Options struct {
 	API string
 	// Seed selects the data.
 	Seed uint64
+	// Events is how many events a subscription has, and Interval the time between two.
+	Events   int
+	Interval time.Duration
+	// After is time.After, but in tests.
+	After func(time.Duration) <-chan time.Time
 }
 
 // A Subgraph responds to the operations that a router sends to a subgraph. It is safe for
 // concurrent use.
 type Subgraph struct {
-	schema *schema
-	seed   uint64
+	schema  *schema
+	seed    uint64
+	options Options
 }
 
 // New returns a mock of a subgraph.
@@ -51,30 +59,39 @@ func New(o Options) (*Subgraph, error) {
 			return nil, fmt.Errorf("loading the API schema: %w", err)
 		}
 	}
-	return &Subgraph{schema: s, seed: o.Seed}, nil
+	return &Subgraph{schema: s, seed: o.Seed, options: o}, nil
 }
 
-// ServeHTTP responds to a POST request with an operation.
+// ServeHTTP responds to a POST request with an operation. Subscriptions are served as
+// server-sent events, or over a WebSocket.
 func (s *Subgraph) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var request struct {
-		Query         string         `json:"query"`
-		OperationName string         `json:"operationName"`
-		Variables     map[string]any `json:"variables"`
+	if wantsWebSocket(r) {
+		s.serveWebSocket(w, r)
+		return
 	}
-	decoder := json.NewDecoder(io.LimitReader(r.Body, maxRequestBytes))
-	decoder.UseNumber() // keys come back as they are
 	w.Header().Set("Content-Type", "application/json")
-	if err := decoder.Decode(&request); err != nil {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequestBytes))
+	if err != nil || !json.Valid(body) {
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write(failure(fmt.Errorf("the request has no operation in JSON: %w", err)))
+		_, _ = w.Write(failure(errors.New("the request has no operation in JSON")))
 		return
 	}
-	data, err := s.execute(request.Query, request.OperationName, request.Variables)
+	o, err := s.parse(body)
+	if err == nil && o.Operation == ast.Subscription {
+		if wantsEvents(r) {
+			s.serveEvents(w, r, o)
+			return
+		}
+		err = errors.New("a subscription needs Accept: text/event-stream, or a WebSocket with " + subprotocol)
+	}
+	var response []byte
+	if err == nil {
+		response, err = s.run(o, 1)
+	}
 	if err != nil {
-		_, _ = w.Write(failure(err))
-		return
+		response = failure(err)
 	}
-	_, _ = w.Write(append(append([]byte(`{"data":`), data...), '}'))
+	_, _ = w.Write(response)
 }
 
 func failure(err error) []byte {
@@ -82,22 +99,36 @@ func failure(err error) []byte {
 	return encoded
 }
 
-// execute executes an operation and returns its data.
-func (s *Subgraph) execute(query, name string, variables map[string]any) ([]byte, error) {
-	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, maxTokens)
+// An operation is an operation with its variables.
+type operation struct {
+	*ast.OperationDefinition
+	fragments ast.FragmentDefinitionList
+	variables map[string]any
+}
+
+// parse reads an operation from a request.
+func (s *Subgraph) parse(body []byte) (*operation, error) {
+	var request struct {
+		Query         string         `json:"query"`
+		OperationName string         `json:"operationName"`
+		Variables     map[string]any `json:"variables"`
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber() // keys come back as they are
+	if err := decoder.Decode(&request); err != nil {
+		return nil, fmt.Errorf("the request has no operation in JSON: %w", err)
+	}
+	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: request.Query}, maxTokens)
 	if err != nil {
 		return nil, err
 	}
-	operation := document.Operations.ForName(name)
-	if operation == nil {
-		return nil, fmt.Errorf("there is no operation %q", name)
-	}
-	if operation.Operation == ast.Subscription {
-		return nil, errors.New("mocked subgraphs have no subscriptions")
+	definition := document.Operations.ForName(request.OperationName)
+	if definition == nil {
+		return nil, fmt.Errorf("there is no operation %q", request.OperationName)
 	}
 	values := map[string]any{}
-	for _, v := range operation.VariableDefinitions {
-		if given, ok := variables[v.Variable]; ok {
+	for _, v := range definition.VariableDefinitions {
+		if given, ok := request.Variables[v.Variable]; ok {
 			values[v.Variable] = given
 		} else if v.DefaultValue != nil {
 			if values[v.Variable], err = v.DefaultValue.Value(nil); err != nil {
@@ -105,10 +136,17 @@ func (s *Subgraph) execute(query, name string, variables map[string]any) ([]byte
 			}
 		}
 	}
-	e := &execution{Subgraph: s, fragments: document.Fragments, variables: values}
-	root := s.schema.roots[operation.Operation]
-	if err := e.object(&object{typename: root, n: 1}, []ast.SelectionSet{operation.SelectionSet}); err != nil {
+	return &operation{definition, document.Fragments, values}, nil
+}
+
+// run executes an operation on the root object with a number, and returns the response.
+func (s *Subgraph) run(o *operation, n uint64) ([]byte, error) {
+	e := &execution{Subgraph: s, fragments: o.fragments, variables: o.variables}
+	e.out.WriteString(`{"data":`)
+	root := s.schema.roots[o.Operation]
+	if err := e.object(&object{typename: root, n: n}, []ast.SelectionSet{o.SelectionSet}); err != nil {
 		return nil, err
 	}
+	e.out.WriteByte('}')
 	return e.out.Bytes(), nil
 }

@@ -428,7 +428,7 @@ func TestOtherRequestsAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for query, want := range map[string]string{
-		`subscription { x }`: "mocked subgraphs have no subscriptions",
+		`subscription { x }`: "a subscription needs Accept: text/event-stream, or a WebSocket with graphql-transport-ws",
 		`{ nothing }`:        "the schema does not define the field Query.nothing",
 		`{`:                  "Expected Name",
 		`{ ...A } fragment A on Query { media { id } ...A }`:                                         `"data"`,

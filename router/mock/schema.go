@@ -31,7 +31,7 @@ func read(sdl string) (*schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &schema{sdl: sdl, types: map[string]*definition{}, roots: map[ast.Operation]string{ast.Query: "Query", ast.Mutation: "Mutation"}}
+	s := &schema{sdl: sdl, types: map[string]*definition{}, roots: map[ast.Operation]string{ast.Query: "Query", ast.Mutation: "Mutation", ast.Subscription: "Subscription"}}
 	for _, d := range append(document.Schema, document.SchemaExtension...) {
 		for _, o := range d.OperationTypes {
 			s.roots[o.Operation] = o.Type
