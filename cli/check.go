@@ -8,29 +8,47 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// exitStatuses is part of the help of the commands that check something.
-const exitStatuses = "The exit status is 0 if the check succeeds, 1 if it fails, and 2 if it cannot be made, such\n" +
-	"as for an unknown flag or a file that cannot be read."
+// exitStatuses is part of the help of all commands that have a result.
+const exitStatuses = "The exit status is 0 if there is a result, 1 if it is negative, such as a check that fails or\n" +
+	"subgraphs that do not compose, and 2 if there is none, such as for an unknown flag or a file\n" +
+	"that cannot be read."
 
-// A failedCheck is the result of a check, which has been written.
-type failedCheck string
+// exitTable is part of the help of the program.
+const exitTable = `Exit status:
+  0    success; also if a signal stops a command
+  1    the result is negative, such as a check that fails; a router or service that
+       cannot start, or fails
+  2    there is no result: a wrong flag or argument, a file that cannot be read, a URL
+       that does not respond
+  130  a second interrupt ended the command at once (143: a second SIGTERM)`
 
-func (e failedCheck) Error() string { return string(e) }
+// A failedCheck is a negative result, which has been written.
+type failedCheck struct{ error }
+
+func (e failedCheck) Unwrap() error { return e.error }
+
+func failed(text string) error { return failedCheck{errors.New(text)} }
 
 // An unmadeCheck is the reason why there is no result.
 type unmadeCheck struct{ error }
 
 func (e unmadeCheck) Unwrap() error { return e.error }
 
+// A runError is an error of a command that has begun to run: its flags and arguments are
+// those that it takes.
+type runError struct{ error }
+
+func (e runError) Unwrap() error { return e.error }
+
 // status returns the exit status for the error of a command.
 func status(err error) int {
-	if errors.As(err, new(unmadeCheck)) {
+	if errors.As(err, new(unmadeCheck)) || !errors.As(err, new(runError)) {
 		return 2
 	}
 	return 1
 }
 
-// unmade marks an error other than a failed check.
+// unmade marks an error other than a negative result.
 func unmade(err error) error {
 	if err == nil || errors.As(err, new(failedCheck)) {
 		return err
@@ -38,15 +56,41 @@ func unmade(err error) error {
 	return unmadeCheck{err}
 }
 
-// checking makes cmd a command that checks something: its exit status tells a check that
-// fails from one that cannot be made.
+// checking makes cmd a command that has a result: its exit status tells a negative result from
+// none.
 func checking(cmd *cobra.Command) *cobra.Command {
-	args, run := cmd.Args, cmd.RunE
+	run := cmd.RunE
+	if cmd.Long == "" {
+		cmd.Long = cmd.Short + "."
+	}
 	cmd.Long += "\n\n" + exitStatuses
-	cmd.Args = func(cmd *cobra.Command, given []string) error { return unmade(args(cmd, given)) }
 	cmd.RunE = func(cmd *cobra.Command, given []string) error { return unmade(run(cmd, given)) }
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return unmade(flagError(cmd, err)) })
 	return cmd
+}
+
+// complete makes groups of commands refuse what is none of their commands, and marks the
+// errors of all commands that have begun to run.
+func complete(cmd *cobra.Command) {
+	for _, child := range cmd.Commands() {
+		if child.HasSubCommands() && !child.Runnable() {
+			child.Args = cobra.NoArgs
+			child.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+		complete(child)
+	}
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, given []string) error {
+			if err := run(cmd, given); err != nil {
+				return runError{err}
+			}
+			return nil
+		}
+	}
+}
+
+// jsonFlag adds the flag --json.
+func jsonFlag(cmd *cobra.Command, asJSON *bool, what string) {
+	cmd.Flags().BoolVar(asJSON, "json", false, "print "+what+" as JSON")
 }
 
 // writeJSON writes a value for programs to read.

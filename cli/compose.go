@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 func newCompose() *cobra.Command {
 	command := compose.Command{}
 	var format, failOn string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "compose",
 		Short: "Compose subgraph SDLs into a supergraph SDL",
@@ -19,11 +21,14 @@ func newCompose() *cobra.Command {
 			if command.Output == "-" {
 				command.Output = ""
 			}
+			if asJSON {
+				format = string(compose.FormatJSON)
+			}
 			if err := parseComposeFlags(&command, format, failOn); err != nil {
 				return err
 			}
 			command.Stdout, command.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
-			return command.Run(cmd.Context())
+			return composeResult(command.Run(cmd.Context()))
 		},
 	}
 	flags := cmd.Flags()
@@ -33,7 +38,17 @@ func newCompose() *cobra.Command {
 	flags.StringVar(&format, "format", "text", "the format of errors and hints: text, json or github")
 	flags.BoolVar(&command.Hints, "hints", false, "report hints, such as differences between subgraphs")
 	flags.StringVar(&failOn, "fail-on", "error", "fail if there are hints of a level or above: warn, info or debug; error for errors only")
-	return cmd
+	jsonFlag(cmd, &asJSON, "errors and hints")
+	cmd.MarkFlagsMutuallyExclusive("format", "json")
+	return checking(cmd)
+}
+
+// composeResult tells subgraphs that do not compose from those that cannot be read.
+func composeResult(err error) error {
+	if errors.As(err, new(compose.Errors)) || errors.Is(err, compose.ErrHints) || errors.Is(err, compose.ErrStale) {
+		return failedCheck{err}
+	}
+	return err
 }
 
 // parseComposeFlags parses the flags that take one of several words.

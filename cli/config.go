@@ -91,13 +91,14 @@ func reportProblems(w io.Writer, file string, problems config.Errors, asJSON boo
 		return fmt.Errorf("writing the problems: %w", err)
 	}
 	if len(problems) > 0 {
-		return failedCheck(fmt.Sprintf("%s is not valid: %s", file, count(len(problems), "problem", "problems")))
+		return failed(fmt.Sprintf("%s is not valid: %s", file, count(len(problems), "problem", "problems")))
 	}
 	return nil
 }
 
 func newConfigSchema() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of the configuration file, for editors",
 		Args:  cobra.NoArgs,
@@ -110,6 +111,8 @@ func newConfigSchema() *cobra.Command {
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", true, "the schema is always printed as JSON")
+	return checking(cmd)
 }
 
 func newConfigExplain() *cobra.Command {
@@ -133,5 +136,5 @@ func newConfigExplain() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the description as JSON")
-	return cmd
+	return checking(cmd)
 }

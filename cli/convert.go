@@ -43,7 +43,7 @@ func newConfigConvert() *cobra.Command {
 				return err
 			}
 			if lost := len(result.Lost()); strict && lost > 0 {
-				return failedCheck(fmt.Sprintf("%s is not converted as it is: %s", args[0], count(lost, "key differs", "keys differ")))
+				return failed(fmt.Sprintf("%s is not converted as it is: %s", args[0], count(lost, "key differs", "keys differ")))
 			}
 			return nil
 		},

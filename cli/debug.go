@@ -25,6 +25,7 @@ const (
 
 func newBundle() *cobra.Command {
 	var admin, output string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "bundle",
 		Short: "Save diagnostic information about a router as a zip file",
@@ -37,6 +38,9 @@ func newBundle() *cobra.Command {
 			if err := fetchBundle(cmd.Context(), admin, output); err != nil {
 				return err
 			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), map[string]string{"file": output})
+			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", output)
 			return err
 		},
@@ -44,7 +48,8 @@ func newBundle() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&admin, "admin", "http://127.0.0.1:9090", "the URL of the router's admin port; souk dev has http://localhost:8087")
 	flags.StringVarP(&output, "output", "o", "souk-debug.zip", "the file to write")
-	return cmd
+	jsonFlag(cmd, &asJSON, "the name of the file")
+	return checking(cmd)
 }
 
 // fetchBundle writes the file only once the whole bundle has arrived.

@@ -94,7 +94,7 @@ func oneOf(flag, value string, values ...string) error {
 	if slices.Contains(values, value) {
 		return nil
 	}
-	return fmt.Errorf("--%s is %q; it must be one of %s", flag, value, strings.Join(values, ", "))
+	return unmade(fmt.Errorf("--%s is %q; it must be one of %s", flag, value, strings.Join(values, ", ")))
 }
 
 func runDev(ctx context.Context, out io.Writer, opts dev.Options, logFile string) (err error) {

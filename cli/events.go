@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -68,9 +67,7 @@ func newEventsDead() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				out := json.NewEncoder(cmd.OutOrStdout())
-				out.SetIndent("", "  ")
-				return out.Encode(letters)
+				return writeJSON(cmd.OutOrStdout(), letters)
 			}
 			return printDeadLetters(cmd.OutOrStdout(), letters)
 		},
@@ -78,7 +75,7 @@ func newEventsDead() *cobra.Command {
 	selected.add(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 100, "the most dead letters to list, oldest first")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the data of the events")
-	return cmd
+	return checking(cmd)
 }
 
 func printDeadLetters(w io.Writer, letters []subgraphs.DeadLetter) error {
@@ -106,6 +103,7 @@ func newEventsRevive() *cobra.Command {
 	var (
 		selected deadLetterFlags
 		all      bool
+		asJSON   bool
 	)
 	cmd := &cobra.Command{
 		Use:   "revive ID... | revive --all",
@@ -126,33 +124,44 @@ func newEventsRevive() *cobra.Command {
 					ids = append(ids, d.ID)
 				}
 			}
-			return revive(cmd, selected.redis, ids)
+			return revive(cmd, selected.redis, ids, asJSON)
 		},
 	}
 	selected.add(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "revive all dead letters that --group and --type select")
-	return cmd
+	jsonFlag(cmd, &asJSON, "what was revived")
+	return checking(cmd)
 }
 
-func revive(cmd *cobra.Command, redis string, ids []string) error {
+func revive(cmd *cobra.Command, redis string, ids []string, asJSON bool) error {
 	if redis == "" {
 		return errNoRedis
 	}
-	failed := 0
-	err := subgraphs.ReviveDeadLetters(cmd.Context(), redis, ids, func(_ string, err error) {
-		if err != nil {
-			failed++
-			fmt.Fprintln(cmd.ErrOrStderr(), err)
+	result := struct {
+		Revived []string          `json:"revived"`
+		Failed  map[string]string `json:"failed"`
+	}{[]string{}, map[string]string{}}
+	err := subgraphs.ReviveDeadLetters(cmd.Context(), redis, ids, func(id string, err error) {
+		if err == nil {
+			result.Revived = append(result.Revived, id)
+			return
 		}
+		result.Failed[id] = err.Error()
+		fmt.Fprintln(cmd.ErrOrStderr(), err)
 	})
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "revived %d of %d dead letters\n", len(ids)-failed, len(ids)); err != nil {
+	if asJSON {
+		err = writeJSON(cmd.OutOrStdout(), result)
+	} else {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "revived %d of %d dead letters\n", len(result.Revived), len(ids))
+	}
+	if err != nil {
 		return err
 	}
-	if failed > 0 {
-		return fmt.Errorf("%d dead letters could not be revived", failed)
+	if n := len(result.Failed); n > 0 {
+		return failed(fmt.Sprintf("%d dead letters could not be revived", n))
 	}
 	return nil
 }

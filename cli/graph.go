@@ -43,7 +43,7 @@ const (
 // runGraph composes and serves the graph of a supergraph.yaml, until ctx is done.
 func runGraph(ctx context.Context, out io.Writer, f graphFlags, p *program) error {
 	if f.poll < minPoll || f.poll > maxPoll {
-		return fmt.Errorf("--poll is %v; it must be from %v to %v", f.poll, minPoll, maxPoll)
+		return unmade(fmt.Errorf("--poll is %v; it must be from %v to %v", f.poll, minPoll, maxPoll))
 	}
 	g := &graph{flags: routerFlags{config: f.routerConfig, listen: f.listen, mocked: f.mock, dev: true}, out: out, failed: make(chan error, 1), version: p.version}
 	loaded, err := g.flags.fingerprint()
@@ -220,5 +220,5 @@ func onlyFor(changed func(string) bool, mode string, names ...string) error {
 	if len(wrong) == 0 {
 		return nil
 	}
-	return fmt.Errorf("--%s cannot be used %s", strings.Join(wrong, " and --"), mode)
+	return unmade(fmt.Errorf("--%s cannot be used %s", strings.Join(wrong, " and --"), mode))
 }

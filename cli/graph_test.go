@@ -81,9 +81,9 @@ func TestDevServesAnyGraphUntilInterrupted(t *testing.T) {
 }
 
 func TestDevRefusesFlagsOfTheOtherMode(t *testing.T) {
-	souk(t, nil, "dev", "--config", "x", "--auth", "enforced", "--dir", "y").fails(t, "--dir and --auth cannot be used with --config")
-	souk(t, nil, "dev", "--poll", "1s").fails(t, "--poll cannot be used without --config")
-	souk(t, nil, "dev", "--config", "x", "--poll", "1ms").fails(t, "--poll is 1ms; it must be from 100ms to 1h0m0s")
+	souk(t, nil, "dev", "--config", "x", "--auth", "enforced", "--dir", "y").refuses(t, "--dir and --auth cannot be used with --config")
+	souk(t, nil, "dev", "--poll", "1s").refuses(t, "--poll cannot be used without --config")
+	souk(t, nil, "dev", "--config", "x", "--poll", "1ms").refuses(t, "--poll is 1ms; it must be from 100ms to 1h0m0s")
 }
 
 func TestDevFailsIfItsPortIsInUse(t *testing.T) {

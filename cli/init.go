@@ -23,7 +23,7 @@ only with --force.`
 
 func newInit() *cobra.Command {
 	var subgraphs []string
-	var force bool
+	var force, asJSON bool
 	port := 0
 	cmd := &cobra.Command{
 		Use:   "init [DIRECTORY]",
@@ -56,6 +56,9 @@ func newInit() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), map[string][]string{"files": paths})
+			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s. Start the subgraphs, and then\n\n  %ssouk dev --config supergraph.yaml --router-config router.yaml\n", strings.Join(paths, ", "), enter(dir))
 			return err
 		},
@@ -64,7 +67,8 @@ func newInit() *cobra.Command {
 	flags.StringArrayVar(&subgraphs, "subgraph", nil, "a subgraph as name=URL, or name=FILE,URL if its schema is in a file; can be repeated")
 	flags.IntVar(&port, "port", 4000, "the port of the router")
 	flags.BoolVar(&force, "force", false, "overwrite existing files")
-	return cmd
+	jsonFlag(cmd, &asJSON, "the names of the files")
+	return checking(cmd)
 }
 
 // enter returns the command that enters a directory.

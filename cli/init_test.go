@@ -85,7 +85,7 @@ func checkContainer(t *testing.T, file, port string) {
 func TestInitOverwritesOnlyWithForce(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"router.yaml": "mine"})
 	args := []string{"init", dir, "--subgraph", "a=http://localhost:1"}
-	souk(t, nil, args...).fails(t, "nothing was written, because there is "+filepath.Join(dir, "router.yaml")+" already; use --force to overwrite, or name another directory")
+	souk(t, nil, args...).refuses(t, "nothing was written, because there is "+filepath.Join(dir, "router.yaml")+" already; use --force to overwrite, or name another directory")
 	if _, err := os.Stat(filepath.Join(dir, "supergraph.yaml")); err == nil {
 		t.Error("a file was written nevertheless")
 	}
@@ -101,7 +101,7 @@ func TestInitOverwritesOnlyWithForce(t *testing.T) {
 		`--port: the port "0" must be a number from 1 to 65535`:                       {"--port", "0"},
 		`there is no terminal to ask on; name the subgraphs with --subgraph name=URL`: {},
 	} {
-		souk(t, nil, append([]string{"init", t.TempDir()}, args...)...).fails(t, want)
+		souk(t, nil, append([]string{"init", t.TempDir()}, args...)...).refuses(t, want)
 	}
 }
 

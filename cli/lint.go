@@ -116,5 +116,5 @@ func lintResult(findings []compose.Hint, least compose.Level) error {
 	if failing == 0 {
 		return nil
 	}
-	return failedCheck(fmt.Sprintf("the schemas have %s of level %s or above", count(failing, "finding", "findings"), least))
+	return failed(fmt.Sprintf("the schemas have %s of level %s or above", count(failing, "finding", "findings"), least))
 }

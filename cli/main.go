@@ -14,8 +14,8 @@ import (
 )
 
 // Main runs the souk command with the arguments of the process and returns the exit status:
-// 0 if it succeeded or was stopped by a signal, 1 otherwise. Commands that check something
-// end with 1 if the check fails, and with 2 if it cannot be made. Main reports a failure as one line
+// 0 if it succeeded or was stopped by a signal, 1 if the result is negative or a router or
+// service failed, and 2 if there is no result. Main reports a failure as one line
 // on standard error, or one line for each problem in a configuration file. Options extend the
 // command:
 //

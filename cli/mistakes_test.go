@@ -36,7 +36,7 @@ func TestRouterRejectsFilesThatAreNotSupergraphs(t *testing.T) {
 	souk(t, nil, "router", "--supergraph", dir).fails(t, dir+" is a directory; name the file that `souk compose` wrote")
 	souk(t, nil, "router", "--supergraph", filepath.Join(dir, "none")).fails(t, "none: no such file or directory; create it")
 	p := souk(t, nil, "plan", "--supergraph", filepath.Join(dir, "subgraph.graphql"), "-")
-	p.fails(t, "subgraph.graphql: reading the supergraph: it looks like the schema of a single subgraph")
+	p.refuses(t, "subgraph.graphql: reading the supergraph: it looks like the schema of a single subgraph")
 }
 
 func TestRouterReportsEveryConfigurationProblem(t *testing.T) {

@@ -64,7 +64,7 @@ func newPlan() *cobra.Command {
 	flags.BoolVar(&asJSON, "json", false, "the same as --format json")
 	flags.BoolVar(&explain, "explain", false, "also print the candidate paths, their costs, why each was chosen, and the time of each stage")
 	cmd.MarkFlagsMutuallyExclusive("format", "json")
-	return cmd
+	return checking(cmd)
 }
 
 func readAll(stdin io.Reader, file string) (string, error) {
@@ -115,7 +115,7 @@ func (in *planInput) plan(text string, explain bool) (*explainedPlan, error) {
 	var watch stopwatch
 	document, err := schema.ParseStages(text, in.operation, func(s operation.Stage) { watch.begin(string(s)) })
 	if err != nil {
-		return nil, fmt.Errorf("reading the operation: %w", err)
+		return nil, failedCheck{fmt.Errorf("reading the operation: %w", err)}
 	}
 	values, err := document.Variables([]byte(in.variables))
 	if err != nil {
@@ -131,7 +131,10 @@ func (in *planInput) plan(text string, explain bool) (*explainedPlan, error) {
 		made.plan, err = p.Plan(op)
 	}
 	made.times = watch.end()
-	return made, err
+	if err != nil {
+		return nil, failedCheck{err}
+	}
+	return made, nil
 }
 
 // A stopwatch measures consecutive stages.

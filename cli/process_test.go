@@ -118,8 +118,19 @@ func (p *process) says() []string {
 // fails waits until the process has failed and checks that it printed one line.
 func (p *process) fails(t *testing.T, want string) {
 	t.Helper()
-	if status := p.wait(t); status != 1 {
-		t.Errorf("got exit status %d, want 1", status)
+	p.failsWith(t, 1, want)
+}
+
+// refuses is like fails for a command that has no result.
+func (p *process) refuses(t *testing.T, want string) {
+	t.Helper()
+	p.failsWith(t, 2, want)
+}
+
+func (p *process) failsWith(t *testing.T, wantStatus int, want string) {
+	t.Helper()
+	if status := p.wait(t); status != wantStatus {
+		t.Errorf("got exit status %d, want %d", status, wantStatus)
 	}
 	if lines := p.says(); len(lines) != 1 || !strings.Contains(lines[0], want) {
 		t.Errorf("got messages\n%s\nwant one line with %q", strings.Join(lines, "\n"), want)
@@ -207,17 +218,18 @@ func TestCommandsFailInOneLine(t *testing.T) {
 		name, want  string
 		environment []string
 		args        []string
+		status      int // 0 for 1
 	}{
 		{name: "router without a supergraph", args: []string{"router", "--supergraph", missing}, want: missing},
 		{name: "router without its configuration", args: []string{"router", "--config", missing}, want: missing},
 		{name: "service without a database", args: []string{"user"}, environment: []string{"DATABASE_URL="}, want: "DATABASE_URL is not set"},
-		{name: "compose without its file", args: []string{"compose", "--config", missing}, want: missing},
-		{name: "plan without a supergraph", args: []string{"plan", "--supergraph", missing, "-"}, want: missing},
+		{status: 2, name: "compose without its file", args: []string{"compose", "--config", missing}, want: missing},
+		{status: 2, name: "plan without a supergraph", args: []string{"plan", "--supergraph", missing, "-"}, want: missing},
 		{name: "payment provider without a database", args: []string{"payment"}, environment: []string{"DATABASE_URL="}, want: "DATABASE_URL is not set"},
 		{name: "payment provider without Postgres", args: []string{"payment"}, environment: []string{"DATABASE_URL=postgres://u:hidden@127.0.0.1:1/payment"}, want: "127.0.0.1"},
 		{name: "payment provider with an invalid port", args: []string{"payment"}, environment: []string{"PORT=99999"}, want: `PORT is "99999"`},
-		{name: "replay without a database", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL="}, want: "DATABASE_URL is not set"},
-		{name: "replay without Postgres", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL=postgres://u:hidden@127.0.0.1:1/order"}, want: "127.0.0.1"},
+		{status: 2, name: "replay without a database", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL="}, want: "DATABASE_URL is not set"},
+		{status: 2, name: "replay without Postgres", args: []string{"order", "replay"}, environment: []string{"DATABASE_URL=postgres://u:hidden@127.0.0.1:1/order"}, want: "127.0.0.1"},
 		{name: "dev with an invalid address", args: []string{"dev", "--dir", t.TempDir(), "--listen", "nonsense"}, want: "nonsense"},
 		{name: "dev with an invalid port", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:80000"}, want: `--listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`},
 		{name: "dev without enough ports", args: []string{"dev", "--dir", t.TempDir(), "--listen", ":65535"}, want: `--listen is ":65535"; the port must be at most 655`},
@@ -232,15 +244,15 @@ func TestCommandsFailInOneLine(t *testing.T) {
 			want: `souk: the environment variable LOG_LEVEL is "loud"; it must be one of debug, info, warn, error`},
 		{name: "router with an invalid port in its file", args: []string{"router", "--config", routerFiles(t, "127.0.0.1:80000", "", "supergraph: {path: GRAPH}\n")},
 			want: `router.yaml:1:9: listen is "127.0.0.1:80000"; the port must be a number from 0 to 65535`},
-		{name: "dev with an invalid mode", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--auth", "strict"}, want: `--auth is "strict"; it must be one of tutorial, enforced`},
-		{name: "dev with an invalid log level", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--log-level", "loud"}, want: `--log-level is "loud"; it must be one of debug, info, warn, error`},
+		{status: 2, name: "dev with an invalid mode", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--auth", "strict"}, want: `--auth is "strict"; it must be one of tutorial, enforced`},
+		{status: 2, name: "dev with an invalid log level", args: []string{"dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--log-level", "loud"}, want: `--log-level is "loud"; it must be one of debug, info, warn, error`},
 		{name: "dev on a port in use", args: []string{"dev", "--dir", t.TempDir(), "--listen", taken(t)}, want: "is in use"},
 		{name: "dev without a directory that it can write to", args: []string{"dev", "--dir", filepath.Join(file, "data")}, want: "name a directory that you can write to with --dir"},
-		{name: "an unknown command", args: []string{"rooter"}, want: "rooter"},
+		{status: 2, name: "an unknown command", args: []string{"rooter"}, want: "rooter"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := souk(t, c.environment, c.args...)
-			p.fails(t, c.want)
+			p.failsWith(t, max(c.status, 1), c.want)
 			if strings.Contains(p.stderr.String(), "hidden") {
 				t.Errorf("the message contains a password: %s", &p.stderr)
 			}

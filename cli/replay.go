@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
@@ -11,7 +13,7 @@ import (
 )
 
 func newReplay() *cobra.Command {
-	write := false
+	write, asJSON := false, false
 	cmd := &cobra.Command{
 		Use:   "replay",
 		Short: "Rebuild all orders from their events and report differences from the orders table",
@@ -29,20 +31,29 @@ func newReplay() *cobra.Command {
 			progress := func(orders, events int) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "%d orders with %d events compared\n", orders, events)
 			}
+			compare, out := subgraphs.ReplayOrders, cmd.OutOrStdout()
 			if write {
-				_, err := subgraphs.RebuildOrders(cmd.Context(), db, cmd.OutOrStdout(), progress)
-				return err
+				compare = subgraphs.RebuildOrders
 			}
-			differences, err := subgraphs.ReplayOrders(cmd.Context(), db, cmd.OutOrStdout(), progress)
+			var lines bytes.Buffer
+			if asJSON {
+				out = &lines
+			}
+			differences, err := compare(cmd.Context(), db, out, progress)
+			if err == nil && asJSON {
+				list := strings.Split(strings.TrimSpace(lines.String()), "\n")
+				err = writeJSON(cmd.OutOrStdout(), map[string]any{"differences": differences, "report": list, "corrected": write})
+			}
 			if err != nil {
 				return err
 			}
-			if differences > 0 {
-				return fmt.Errorf("found %d differences between the events and the orders table; to correct them, use --write", differences)
+			if differences > 0 && !write {
+				return failed(fmt.Sprintf("found %d differences between the events and the orders table; to correct them, use --write", differences))
 			}
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&write, "write", false, "correct the orders table")
-	return cmd
+	jsonFlag(cmd, &asJSON, "the differences")
+	return checking(cmd)
 }

@@ -34,6 +34,7 @@ func New(options ...Option) *cobra.Command {
 		Use:           p.name,
 		Short:         "A GraphQL Federation v2 gateway, and a store to run behind it",
 		Version:       p.version,
+		Long:          "A GraphQL Federation v2 gateway, and a store to run behind it.\n\n" + exitTable,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -44,5 +45,9 @@ func New(options ...Option) *cobra.Command {
 	root.AddCommand(newPayment())
 	root.AddCommand(p.commands...)
 	root.SetFlagErrorFunc(flagError)
+	complete(root)
+	if err := completeValues(root); err != nil {
+		panic(err) // a name in flagValues is wrong
+	}
 	return root
 }

@@ -35,7 +35,7 @@ gets the users of "souk dev".`
 func newSample() *cobra.Command {
 	options := subgraphs.SampleOptions{}
 	target := dev.SampleTarget{}
-	days := 0
+	days, asJSON := 0, false
 	cmd := &cobra.Command{
 		Use:   "sample",
 		Short: "Fill a store with generated data, to try it at a large size",
@@ -52,9 +52,16 @@ func newSample() *cobra.Command {
 			target.DatabaseURL = os.Getenv("DATABASE_URL")
 			options.Now = time.Now()
 			options.NotifiedSince = options.Now.AddDate(0, 0, -days)
-			options.Report = func(line string) { fmt.Fprintln(cmd.OutOrStdout(), line) }
-			fmt.Fprintf(cmd.OutOrStdout(), "Generating %d products and %d orders of %d users\n", options.Products, options.Orders, options.Users)
-			return dev.Sample(cmd.Context(), target, options)
+			progress := cmd.OutOrStdout()
+			if asJSON {
+				progress = cmd.ErrOrStderr()
+			}
+			options.Report = func(line string) { fmt.Fprintln(progress, line) }
+			fmt.Fprintf(progress, "Generating %d products and %d orders of %d users\n", options.Products, options.Orders, options.Users)
+			if err := dev.Sample(cmd.Context(), target, options); err != nil || !asJSON {
+				return err
+			}
+			return writeJSON(cmd.OutOrStdout(), map[string]int{"products": options.Products, "orders": options.Orders, "users": options.Users})
 		},
 	}
 	flags := cmd.Flags()
@@ -65,7 +72,8 @@ func newSample() *cobra.Command {
 	flags.IntVar(&days, "notification-days", 90, "the number of days back to which there are notifications about orders")
 	flags.BoolVar(&options.Add, "add", false, "add to a store that has data")
 	flags.StringVar(&target.Dir, "dir", ".souk", "the directory of the store")
-	return cmd
+	jsonFlag(cmd, &asJSON, "what was generated")
+	return checking(cmd)
 }
 
 // separateDatabases returns the URLs of the databases that the environment

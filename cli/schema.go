@@ -29,12 +29,15 @@ const schemaSources = "A schema is a file with a supergraph SDL, a subgraph SDL 
 // schemaFlags are the flags of the commands that compare schemas.
 type schemaFlags struct {
 	json            bool
+	format          string
 	failOn, against string
 	usage, headers  []string
 }
 
 func (f *schemaFlags) add(cmd *cobra.Command, failOn string) {
-	cmd.Flags().BoolVar(&f.json, "json", false, "print the changes as JSON")
+	cmd.Flags().StringVar(&f.format, "format", "text", "the format: text, json or github")
+	cmd.Flags().BoolVar(&f.json, "json", false, "the same as --format json")
+	cmd.MarkFlagsMutuallyExclusive("format", "json")
 	cmd.Flags().StringVar(&f.failOn, "fail-on", failOn, "fail if there are changes of a level or above: breaking, dangerous or none")
 	cmd.Flags().StringArrayVar(&f.headers, "header", nil, "a header of requests to a running graph, as \"Name: value\"; can be repeated")
 }
@@ -85,6 +88,13 @@ func (f *schemaFlags) compare(ctx context.Context, w io.Writer, old, next string
 	if err != nil {
 		return fmt.Errorf("--fail-on: %w", err)
 	}
+	format, err := compose.ParseFormat(f.format)
+	if err != nil {
+		return fmt.Errorf("--format: %w", err)
+	}
+	if f.json {
+		format = compose.FormatJSON
+	}
 	headers, err := parseHeaders(f.headers)
 	if err != nil {
 		return err
@@ -104,7 +114,7 @@ func (f *schemaFlags) compare(ctx context.Context, w io.Writer, old, next string
 		}
 		changes = usage.Relax(read[0], changes)
 	}
-	return reportChanges(w, changes, fails, f.json)
+	return reportChanges(w, changes, fails, format)
 }
 
 // failingLevel returns the function that says which levels fail.
@@ -146,7 +156,7 @@ func readUsage(files []string) (schemadiff.Usage, error) {
 }
 
 // reportChanges writes changes and fails if there are any of a level that fails.
-func reportChanges(w io.Writer, changes []schemadiff.Change, fails func(schemadiff.Level) bool, asJSON bool) error {
+func reportChanges(w io.Writer, changes []schemadiff.Change, fails func(schemadiff.Level) bool, format compose.Format) error {
 	counts := map[schemadiff.Level]int{schemadiff.Breaking: 0, schemadiff.Dangerous: 0, schemadiff.Safe: 0}
 	failing := 0
 	var text strings.Builder
@@ -158,7 +168,10 @@ func reportChanges(w io.Writer, changes []schemadiff.Change, fails func(schemadi
 		text.WriteString(c.String() + "\n")
 	}
 	var err error
-	if asJSON {
+	switch format {
+	case compose.FormatGitHub:
+		err = annotate(w, changes, fails)
+	case compose.FormatJSON:
 		if changes == nil {
 			changes = []schemadiff.Change{}
 		}
@@ -167,7 +180,7 @@ func reportChanges(w io.Writer, changes []schemadiff.Change, fails func(schemadi
 			Counts  map[schemadiff.Level]int `json:"counts"`
 			Failed  bool                     `json:"failed"`
 		}{changes, counts, failing > 0})
-	} else {
+	default:
 		fmt.Fprintf(&text, "%d breaking, %d dangerous and %d safe changes\n", counts[schemadiff.Breaking], counts[schemadiff.Dangerous], counts[schemadiff.Safe])
 		_, err = io.WriteString(w, text.String())
 	}
@@ -175,9 +188,26 @@ func reportChanges(w io.Writer, changes []schemadiff.Change, fails func(schemadi
 		return fmt.Errorf("writing the changes: %w", err)
 	}
 	if failing > 0 {
-		return failedCheck(fmt.Sprintf("the schema check failed: %s not allowed", count(failing, "change is", "changes are")))
+		return failed(fmt.Sprintf("the schema check failed: %s not allowed", count(failing, "change is", "changes are")))
 	}
 	return nil
+}
+
+// annotate writes changes as annotations of GitHub Actions: errors for those that fail.
+func annotate(w io.Writer, changes []schemadiff.Change, fails func(schemadiff.Level) bool) error {
+	var problems compose.Errors
+	var others []compose.Hint
+	for _, c := range changes {
+		switch {
+		case fails(c.Level):
+			problems = append(problems, &compose.Error{Code: c.Level.String() + " change", Message: c.String()})
+		case c.Level > schemadiff.Safe:
+			others = append(others, compose.Hint{Level: compose.LevelWarn, Code: c.Level.String() + " change", Message: c.String()})
+		default:
+			others = append(others, compose.Hint{Level: compose.LevelInfo, Code: "change", Message: c.String()})
+		}
+	}
+	return compose.FormatGitHub.Write(w, problems, others)
 }
 
 func count(n int, one, several string) string {

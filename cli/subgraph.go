@@ -61,7 +61,7 @@ func newSubgraphTest() *cobra.Command {
 				return fmt.Errorf("writing the report: %w", err)
 			}
 			if report.Failed(strict) {
-				return failedCheck(fmt.Sprintf("the subgraph is not what routers need: %s failed, %s warned",
+				return failed(fmt.Sprintf("the subgraph is not what routers need: %s failed, %s warned",
 					count(report.Counts[probe.Fail], "check", "checks"), count(report.Counts[probe.Warn], "check", "checks")))
 			}
 			return nil

@@ -46,7 +46,7 @@ func newTop() *cobra.Command {
 	flags.BoolVar(&f.json, "json", false, "print one snapshot as JSON")
 	flags.DurationVar(&f.options.Interval, "interval", 2*time.Second, "the time between two snapshots")
 	flags.DurationVar(&f.options.Window, "window", 5*time.Minute, "the time whose figures are shown, from 1m to 1h")
-	return cmd
+	return checking(cmd)
 }
 
 // snapshotWidth is the width of text that does not go to a terminal, in cells.

@@ -202,16 +202,16 @@ func TestTopPrintsOneSnapshot(t *testing.T) {
 		}
 		p := souk(t, []string{"SOUK_CONSOLE_TOKEN=wrong"}, "top", "--url", url, "--token-file", file, "--once")
 		if !works {
-			p.fails(t, "must have one line")
+			p.refuses(t, "must have one line")
 		} else if status := p.wait(t); status != 0 || !strings.Contains(p.stdout.String(), "Greeting") {
 			t.Errorf("exit status %d, output\n%s%s", status, &p.stdout, &p.stderr)
 		}
 	}
-	souk(t, nil, "top", "--url", url, "--token-file", file+"-missing", "--once").fails(t, "--token-file")
-	souk(t, nil, "top", "--url", url, "--token", "console-t0ken").fails(t, "use --once or --json")
-	souk(t, nil, "top", "--url", url, "--once").fails(t, "needs a token")
-	souk(t, nil, "top", "--url", url, "--once", "--token", "wrong").fails(t, "rejected the token")
-	souk(t, nil, "top", "--url", "http://"+freeAddress(t), "--once").fails(t, "cannot reach the router")
-	souk(t, nil, "top", "--url", "localhost:9090", "--once").fails(t, "set it to the URL of an admin port")
-	souk(t, nil, "top", "--window", "3s", "--once").fails(t, "from 1m to 1h")
+	souk(t, nil, "top", "--url", url, "--token-file", file+"-missing", "--once").refuses(t, "--token-file")
+	souk(t, nil, "top", "--url", url, "--token", "console-t0ken").refuses(t, "use --once or --json")
+	souk(t, nil, "top", "--url", url, "--once").refuses(t, "needs a token")
+	souk(t, nil, "top", "--url", url, "--once", "--token", "wrong").refuses(t, "rejected the token")
+	souk(t, nil, "top", "--url", "http://"+freeAddress(t), "--once").refuses(t, "cannot reach the router")
+	souk(t, nil, "top", "--url", "localhost:9090", "--once").refuses(t, "set it to the URL of an admin port")
+	souk(t, nil, "top", "--window", "3s", "--once").refuses(t, "from 1m to 1h")
 }

@@ -23,9 +23,9 @@ import (
 type Config struct {
 	// Version is accepted for compatibility with Cosmo and must be 1.
 	Version string `yaml:"version"`
-	// FederationVersion is accepted for compatibility with rover and must be a
-	// version of Federation 2. Otherwise it has no effect: the version that an
-	// SDL links to applies.
+	// FederationVersion is accepted for compatibility with rover. With version 1, no
+	// subgraph may link to Federation 2. Otherwise it has no effect: the version that
+	// an SDL links to applies, and subgraphs of Federation 1 compose as in Federation 2.
 	FederationVersion string `yaml:"federation_version"`
 	// Subgraphs are the subgraphs by name.
 	Subgraphs map[string]SubgraphConfig `yaml:"subgraphs"`
@@ -156,8 +156,8 @@ func (c *Config) check(mocked []string) (problems yamlfile.Errors) {
 	fail := func(path, format string, args ...any) {
 		problems = append(problems, c.source.Problem(path, format, args...))
 	}
-	if v := strings.TrimPrefix(c.FederationVersion, "="); v != "" && v != "2" && !strings.HasPrefix(v, "2.") {
-		fail("federation_version", "federation_version is %q; only Federation 2 is supported, such as =2.9.0", c.FederationVersion)
+	if v := c.major(); v != "" && v != "0" && v != "1" && v != "2" {
+		fail("federation_version", "federation_version is %q; it must be 2, a version such as =2.9.0, or 1", c.FederationVersion)
 	}
 	if c.Version != "" && c.Version != "1" {
 		fail("version", "version is %q; only version 1 is known", c.Version)
@@ -192,6 +192,21 @@ func (c *Config) check(mocked []string) (problems yamlfile.Errors) {
 		}
 	}
 	return problems
+}
+
+// major returns the major version of Federation. Composition of Federation 1 has the versions
+// 0 and 1.
+func (c *Config) major() string {
+	major, _, _ := strings.Cut(strings.TrimPrefix(c.FederationVersion, "="), ".")
+	return major
+}
+
+// checkVersion checks that an SDL fits the version of Federation.
+func (c *Config) checkVersion(name, sdl string) error {
+	if v := c.major(); (v == "0" || v == "1") && strings.Contains(sdl, "specs.apollo.dev/federation/v2") {
+		return c.source.Problem("federation_version", "federation_version is %q, but the subgraph %s links to Federation 2; set it to 2: subgraphs of Federation 1 compose, too", c.FederationVersion, name)
+	}
+	return nil
 }
 
 // adopt brings the form of Cosmo into that of rover.

@@ -1,6 +1,7 @@
 package compose_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -51,7 +52,7 @@ func TestConfigurationErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		"not a header":        {"subgraphs:\n  a:\n    schema: {subgraph_url: 'http://a', introspection_headers: {'A B': x}}\n", `3:64: "A B" is not a header that can be sent`},
 		"registry":            {"subgraphs:\n  a:\n    schema:\n      graphref: g@current\n      subgraph: a\n", "4:7: subgraphs.a.schema.graphref is not supported; fetch the schema once, such as with `rover subgraph fetch GRAPH@VARIANT"},
 		"subscription":        {"subgraphs:\n  - {name: a, subscription: {protocol: sse}}\n", "2:15: subgraphs[0].subscription is not supported; it belongs into the router's configuration: set the protocol in subscriptions.subgraphs.NAME.protocol"},
-		"federation 1":        {"federation_version: =1.0\nsubgraphs:\n  a: {routing_url: 'http://a'" + sdl + "}\n", `1:21: federation_version is "=1.0"; only Federation 2 is supported`},
+		"federation 3":        {"federation_version: =3.0\nsubgraphs:\n  a: {routing_url: 'http://a'" + sdl + "}\n", `1:21: federation_version is "=3.0"; it must be 2, a version such as =2.9.0, or 1`},
 		"version":             {"version: 2\nsubgraphs:\n  - {name: a, routing_url: 'http://a'" + sdl + "}\n", `1:10: version is "2"; only version 1 is known`},
 		"entry without name":  {"subgraphs:\n  - {routing_url: 'http://a'" + sdl + "}\n", "2:5: subgraphs[0] has no name"},
 		"name used twice":     {"subgraphs:\n  - {name: a, routing_url: 'http://a'" + sdl + "}\n  - {name: a, routing_url: 'http://a'" + sdl + "}\n", `3:5: subgraphs[1] has the name "a", which another entry has; choose another one`},
@@ -198,5 +199,42 @@ func TestMockedSubgraphNeedsNoURL(t *testing.T) {
 	}
 	if _, err := compose.ReadConfig(path, variables(nil), "b"); err == nil || !strings.Contains(err.Error(), `--mock names "b"; the subgraphs are a`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// federation_version: 1 is accepted, as rover does: subgraphs of Federation 1 compose.
+// Together with subgraphs of Federation 2, it is an error that says what to do.
+func TestFederationVersion1(t *testing.T) {
+	const list = `subgraphs:
+  a: {routing_url: "http://a", schema: {sdl: "type Query { p: P } type P @key(fields: \"id\") { id: ID! }"}}
+  b: {routing_url: "http://b", schema: {sdl: '%s extend type P @key(fields: "id") { id: ID! @external name: String }'}}
+`
+	for _, version := range []string{"1", "=1.3", "=0.37.1", "2"} {
+		path := filepath.Join(t.TempDir(), "supergraph.yaml")
+		if err := os.WriteFile(path, []byte("federation_version: "+version+"\n"+fmt.Sprintf(list, "")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := compose.ReadConfig(path, os.LookupEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		subgraphs, err := c.Load(t.Context(), http.DefaultClient)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result, err := compose.Compose(t.Context(), subgraphs); err != nil || !strings.Contains(result.SDL, "name: String") {
+			t.Errorf("%s: got %v, %v", version, result, err)
+		}
+		linked := fmt.Sprintf(list, `extend schema @link(url: "https://specs.apollo.dev/federation/v2.0", import: ["@key", "@external"])`)
+		if err := os.WriteFile(path, []byte("federation_version: "+version+"\n"+linked), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, err = compose.ReadConfig(path, os.LookupEnv); err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Load(t.Context(), http.DefaultClient)
+		if want := "but the subgraph b links to Federation 2; set it to 2"; version != "2" && (err == nil || !strings.Contains(err.Error(), want)) || version == "2" && err != nil {
+			t.Errorf("%s: got %v", version, err)
+		}
 	}
 }

@@ -81,7 +81,7 @@ func (c *Config) LoadSubgraph(ctx context.Context, name string, client *http.Cli
 		key := source.given()[0]
 		return Subgraph{}, c.source.Problem("subgraphs."+name+".schema."+key, "loading the schema of subgraph %s: %v", name, err)
 	}
-	return loaded, nil
+	return loaded, c.checkVersion(name, loaded.SDL)
 }
 
 // Files returns the paths of the files that the SDL of a subgraph consists of.
