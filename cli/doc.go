@@ -5,9 +5,10 @@
 // The hub is root.go, with the command tree. Each command has a file: router.go (with
 // follow.go, which watches the configuration file, and running.go, which composes running
 // subgraphs), init.go, dev.go (with
-// graph.go, which serves any graph, and mocks.go, which mocks subgraphs), compose.go, schema.go, config.go, lint.go,
-// plan.go, debug.go, top.go, service.go and payment.go for the services of the store, events.go for their dead
-// letters, sample.go to fill them, and replay.go for the order service. check.go is what the
-// commands that check something have in common. main.go handles signals and exit status,
+// graph.go, which serves any graph, and mocks.go, which mocks subgraphs), compose.go, schema.go,
+// config.go (with convert.go, which converts the configuration of other routers), lint.go, subgraph.go, plan.go, debug.go, top.go, service.go and payment.go for the services of the store, events.go for their dead
+// letters, sample.go to fill them, and replay.go for the order service. check.go is what
+// commands have in common: JSON and exit statuses. complete.go has the values that shells
+// complete. main.go handles signals and exit status,
 // options.go the options.
 package cli

@@ -45,6 +45,7 @@ func New(options ...Option) *cobra.Command {
 	root.AddCommand(newPayment())
 	root.AddCommand(p.commands...)
 	root.SetFlagErrorFunc(flagError)
+	root.InitDefaultCompletionCmd()
 	complete(root)
 	if err := completeValues(root); err != nil {
 		panic(err) // a name in flagValues is wrong

@@ -21,8 +21,8 @@ const (
 
 // A Representation says which entity to ask for.
 type Representation struct {
-	Typename string
-	Fields   map[string]any // without __typename
+	typename string
+	fields   map[string]any // without __typename
 }
 
 // ParseRepresentation reads a representation such as Product{"id":"1"}.
@@ -74,8 +74,8 @@ func decode(text []byte, into any) error {
 func (p *prober) samples(ctx context.Context, e *entity) []map[string]any {
 	var found []map[string]any
 	for _, r := range p.Representations {
-		if p.schema.is(r.Typename, e.name) {
-			found = append(found, r.Fields)
+		if p.schema.is(r.typename, e.name) {
+			found = append(found, r.fields)
 		}
 	}
 	if len(found) > 0 {
