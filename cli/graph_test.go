@@ -1,6 +1,8 @@
 package cli_test
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -131,7 +133,7 @@ func TestDevMocksSubgraphs(t *testing.T) {
 	const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])` + "\n"
 	dir := writeFiles(t, map[string]string{
 		"supergraph.yaml":   "subgraphs:\n  products: {schema: {file: products.graphqls}}\n  reviews: {run: [none], schema: {file: reviews.graphqls}}\n",
-		"products.graphqls": link + `type Query { product(id: ID!): Product } type Product @key(fields: "id") { id: ID! name: String! }`,
+		"products.graphqls": link + `type Query { product(id: ID!): Product } type Subscription { changed(id: ID!): Product } type Product @key(fields: "id") { id: ID! name: String! }`,
 		"reviews.graphqls":  link + `type Product @key(fields: "id") { id: ID! reviews: [Review!]! } type Review { stars: Int! }`,
 		"router.yaml":       "override_subgraph_urls: {products: 'http://localhost:1'}\n",
 	})
@@ -142,9 +144,37 @@ func TestDevMocksSubgraphs(t *testing.T) {
 	if !strings.Contains(got, `{"product":{"id":"7","name":"`) || !strings.Contains(got, `"reviews":[{"stars":`) || strings.Contains(got, `"errors"`) {
 		t.Errorf("got %s", got)
 	}
+	event := firstEvent(t, "http://"+address+"/graphql", `{"query":"subscription { changed(id: \"7\") { id reviews { stars } } }"}`)
+	if !strings.Contains(event, `{"changed":{"id":"7","reviews":[{"stars":`) {
+		t.Errorf("got the event %s", event)
+	}
 	p.interrupt(t)
 	if status := p.wait(t); status != 0 || len(p.says()) > 0 {
 		t.Errorf("got exit status %d, messages %q", status, p.says())
 	}
 	souk(t, nil, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--mock", "prices,products,reviews").fails(t, `--mock names "prices"; the subgraphs are products, reviews`)
+}
+
+// firstEvent subscribes over server-sent events, and returns the first event.
+func firstEvent(t *testing.T, url, body string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "text/event-stream")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		if data, ok := strings.CutPrefix(lines.Text(), "data:"); ok && strings.TrimSpace(data) != "" {
+			return data
+		}
+	}
+	return ""
 }

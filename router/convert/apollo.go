@@ -212,6 +212,9 @@ func (c *conversion) keySet(item *node) *branch {
 		c.note(item, None, "", "a key set needs a url that begins with http:// or https://; serve the file from there")
 		return nil
 	}
+	if !c.expandable(item, url) {
+		return nil
+	}
 	made := newBranch()
 	made.at("url").text = c.quote(url)
 	made.at("url").from = []string{c.paths[item]}
@@ -228,6 +231,9 @@ func (c *conversion) keyValue(made *branch, n *node, key string, change transfor
 	text, err := change(c, n)
 	if err != nil {
 		c.note(n, None, "", "%v", err)
+		return
+	}
+	if !c.expandable(n, text) {
 		return
 	}
 	made.at(key).text, made.at(key).from = text, []string{c.paths[n]}

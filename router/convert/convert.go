@@ -3,6 +3,7 @@ package convert
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -176,8 +177,27 @@ func (c *conversion) note(n *node, status Status, key, format string, args ...an
 	c.notes = append(c.notes, Note{c.paths[n], n.line, status, key, fmt.Sprintf(format, args...)})
 }
 
+var anyReference = regexp.MustCompile(`\$\{([^}]*)\}`)
+
+// expandable reports whether this router expands the references in a value: it has only those
+// to the environment.
+func (c *conversion) expandable(n *node, values ...string) bool {
+	for _, v := range values {
+		for _, match := range anyReference.FindAllStringSubmatch(v, -1) {
+			if !strings.HasPrefix(match[1], "env.") {
+				c.note(n, None, "", "%s is not expanded: put the value into a variable, and write ${env.NAME}", match[0])
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // set sets a key of the result, unless another key of the input has set it.
 func (c *conversion) set(n *node, text string, path ...string) {
+	if !c.expandable(n, text) {
+		return
+	}
 	at, key := c.out.at(path...), strings.Join(path, ".")
 	if !at.empty() && at.text != text {
 		c.note(n, None, "", "%s is already set from %s", key, strings.Join(at.from, " and "))
@@ -189,6 +209,9 @@ func (c *conversion) set(n *node, text string, path ...string) {
 
 // add adds values to a list of the result.
 func (c *conversion) add(n *node, values []string, path ...string) {
+	if !c.expandable(n, values...) {
+		return
+	}
 	at := c.out.at(path...)
 	at.isList = true
 	for _, v := range values {

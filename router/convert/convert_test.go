@@ -180,6 +180,17 @@ func TestWhatIsNoConfigurationIsAnError(t *testing.T) {
 	}
 }
 
+// A reference that this router does not expand is reported, and not kept as a text.
+func TestOtherReferencesAreReported(t *testing.T) {
+	r, err := Convert([]byte("override_subgraph_url: {a: '${file.url}', b: '${env.B:-http://b}'}\nsandbox: {enabled: true}"), "apollo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(r.Config, "override_subgraph_url.a (line 1) has no equivalent: ${file.url} is not expanded") || !strings.Contains(r.Config, `b: "${env.B:-http://b}"`) {
+		t.Errorf("got\n%s", r.Config)
+	}
+}
+
 func TestDurationsAndSizes(t *testing.T) {
 	c := &conversion{source: hive()}
 	for text, want := range map[string]string{"30s": "30s", "1min 30s": "1m30s", "2h": "2h0m0s", "500ms": "500ms", "1day": "24h0m0s", "5 minutes": "5m0s"} {

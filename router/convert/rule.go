@@ -80,15 +80,6 @@ func unless(value, why string) rule {
 	}
 }
 
-// all applies several rules to one value.
-func all(rules ...rule) rule {
-	return func(c *conversion, n *node, names []string) {
-		for _, r := range rules {
-			r(c, n, names)
-		}
-	}
-}
-
 // with adds the rules of another table below a prefix.
 func (t table) with(prefix string, more table) table {
 	for pattern, r := range more {

@@ -1,0 +1,53 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"souk/router/mock"
+)
+
+const testedSDL = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])
+type Query { products: [Product!]! }
+type Product @key(fields: "id") { id: ID! name: String }
+type Maker @key(fields: "id") { id: ID! }
+`
+
+// The exit status of `souk subgraph test` tells a good subgraph from a faulty one and from
+// one that does not respond. Representations are read from the command line and from files.
+func TestSubgraphTest(t *testing.T) {
+	m, err := mock.New(mock.Options{SDL: testedSDL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := httptest.NewServer(m)
+	defer good.Close()
+	faulty := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"data":{"_service":{"sdl":"type Query { a: Int }"},"_entities":[]}}`))
+	}))
+	defer faulty.Close()
+	dir := writeFiles(t, map[string]string{"known.json": `[{"__typename":"Maker","id":"1"}]`, "wrong.json": `{}`})
+
+	p := soukIn(t, dir, nil, "subgraph", "test", "--representation", "@known.json", "--representation", `Maker{"id":"2"}`, good.URL)
+	if status := p.wait(t); status != 0 || !strings.Contains(p.stdout.String(), `pass entity-order Maker @key(fields: "id"): 2 entities`) {
+		t.Errorf("got status %d and\n%s%s", status, &p.stdout, &p.stderr)
+	}
+	p = soukIn(t, dir, nil, "subgraph", "test", "--json", good.URL)
+	var report struct {
+		Results []struct{ Check, Status string }
+		Counts  map[string]int
+	}
+	if status := p.wait(t); status != 0 || json.Unmarshal([]byte(p.stdout.String()), &report) != nil || len(report.Results) == 0 || report.Counts["skip"] == 0 {
+		t.Errorf("got status %d and\n%s%s", status, &p.stdout, &p.stderr)
+	}
+	souk(t, nil, "subgraph", "test", "--strict", good.URL).fails(t, "0 checks failed, 1 check warned")
+	souk(t, nil, "subgraph", "test", faulty.URL).fails(t, "the subgraph is not what routers need: ")
+	souk(t, nil, "subgraph", "test", "http://"+freeAddress(t)+"/graphql").refuses(t, "no response from http://")
+	soukIn(t, dir, nil, "subgraph", "test", "--representation", "@wrong.json", good.URL).refuses(t, "--representation: wrong.json: it must be a JSON list of objects with __typename")
+	souk(t, nil, "subgraph", "test", "--representation", "Maker", good.URL).refuses(t, `"Maker" must be a type and its fields in JSON`)
+	souk(t, nil, "subgraph", "test", "--header", "Authorization", good.URL).refuses(t, `--header is "Authorization"`)
+	souk(t, nil, "subgraph", "test", "localhost:4001").refuses(t, `"localhost:4001" is not the URL of a subgraph`)
+}
