@@ -1,8 +1,6 @@
 package convert
 
-import (
-	"strings"
-)
+import "strings"
 
 // What is said about several keys.
 const (
@@ -181,90 +179,6 @@ func apolloAuthentication() table {
 		"router.jwt.on_error":              unless("Error", "an invalid token is always refused"),
 		"router.jwt.sources":               none("the token is in one header, authentication.jwt.header; an authenticator of your own may look elsewhere (examples/auth)"),
 		"router.jwt.jwks":                  apolloKeys,
-	}
-}
-
-// apolloKeys converts the key sets, and collects their algorithms.
-func apolloKeys(c *conversion, n *node, _ []string) {
-	for _, item := range n.children {
-		made := c.keySet(item)
-		if made == nil {
-			continue
-		}
-		c.keyValue(made, item.get("issuer"), "issuer", plain)
-		if list := item.get("issuers"); list != nil && len(list.texts()) == 1 {
-			made.at("issuer").text = c.quote(list.texts()[0])
-			c.note(list, Converted, "authentication.jwt.jwks.issuer", "")
-		} else if list != nil && !list.isNull {
-			c.note(list, None, "", "a key set has one issuer: repeat the key set for each")
-		}
-		c.keyValue(made, item.get("poll_interval"), "refresh", duration)
-		c.keyList(made, item.get("audiences"), "audiences")
-		c.algorithms(item.get("algorithms"))
-		c.others(item, "key sets are fetched without further settings", "url", "issuer", "issuers", "poll_interval", "audiences", "algorithms")
-	}
-}
-
-// keySet adds a key set with the URL of an item. It is nil if the URL cannot be used.
-func (c *conversion) keySet(item *node) *branch {
-	url := item.value("url")
-	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "${") {
-		c.note(item, None, "", "a key set needs a url that begins with http:// or https://; serve the file from there")
-		return nil
-	}
-	if !c.expandable(item, url) {
-		return nil
-	}
-	made := newBranch()
-	made.at("url").text = c.quote(url)
-	made.at("url").from = []string{c.paths[item]}
-	list := c.out.at("authentication", "jwt", "jwks")
-	list.isList, list.items = true, append(list.items, made)
-	c.note(item, Converted, "authentication.jwt.jwks", "")
-	return made
-}
-
-func (c *conversion) keyValue(made *branch, n *node, key string, change transform) {
-	if n == nil || n.isNull {
-		return
-	}
-	text, err := change(c, n)
-	if err != nil {
-		c.note(n, None, "", "%v", err)
-		return
-	}
-	if !c.expandable(n, text) {
-		return
-	}
-	made.at(key).text, made.at(key).from = text, []string{c.paths[n]}
-	c.note(n, Converted, "authentication.jwt.jwks."+key, "")
-}
-
-func (c *conversion) keyList(made *branch, n *node, key string) {
-	if n == nil || len(n.texts()) == 0 {
-		return
-	}
-	at := made.at(key)
-	at.isList, at.list, at.from = true, c.quoted(n.texts()), []string{c.paths[n]}
-	c.note(n, Converted, "authentication.jwt.jwks."+key, "")
-}
-
-// algorithms collects the signature algorithms, which apply to all key sets here. Those with
-// shared secrets (HS256) are not supported.
-func (c *conversion) algorithms(n *node) {
-	if n == nil || len(n.texts()) == 0 {
-		return
-	}
-	var asymmetric []string
-	for _, name := range n.texts() {
-		if strings.HasPrefix(name, "HS") {
-			c.note(n, None, "", "%s is not supported: a key that verifies such a token can make one, too", name)
-			continue
-		}
-		asymmetric = append(asymmetric, name)
-	}
-	if len(asymmetric) > 0 {
-		c.add(n, c.quoted(asymmetric), "authentication", "jwt", "algorithms")
 	}
 }
 

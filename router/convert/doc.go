@@ -7,6 +7,6 @@
 // has the kinds of rules, value.go converts single values, and input.go reads the input.
 // output.go writes the result, and check.go removes what would not be valid. Each router has
 // its rules in a file: apollo.go with apollo_stages.go, cosmo.go with cosmo_stages.go, and
-// hive.go, with headers.go for the header rules
+// hive.go, with keys.go for key sets and headers.go for the header rules
 // of Apollo and Hive.
 package convert
