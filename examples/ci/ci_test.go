@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,7 +114,7 @@ func (r *repository) run(script string) {
 // bash runs a script as GitHub Actions does.
 func (r *repository) bash(script string) (string, error) {
 	cmd := exec.CommandContext(r.t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script)
-	cmd.Dir, cmd.Env = r.dir, append(r.env, "RUNNER_TEMP="+r.temp)
+	cmd.Dir, cmd.Env = r.dir, slices.Concat(r.env, []string{"RUNNER_TEMP=" + r.temp})
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

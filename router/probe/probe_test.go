@@ -369,7 +369,7 @@ func TestRepresentationsAndHeadersAreGiven(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := run(t, s, func(o *probe.Options) {
-		o.Representations, o.Headers = append(more, one), map[string]string{"Authorization": "Bearer x"}
+		o.Representations, o.Headers = slices.Concat(more, []probe.Representation{one}), map[string]string{"Authorization": "Bearer x"}
 	})
 	if bad := found(r, probe.Fail, probe.Warn); len(bad) > 0 || s.header.Get("Authorization") != "Bearer x" {
 		t.Errorf("got %v and headers %v\n%s", bad, s.header, text(t, r))
