@@ -72,10 +72,10 @@ func Convert(data []byte, from string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conversion{source: s, out: newBranch(), root: root, paths: map[*node]string{}}
+	c := &conversion{source: s, out: newBranch(), root: root, paths: map[*node]string{}, noted: map[string]bool{}}
 	c.out.at("version").text = `"1"`
 	c.walk(root, newTrie(s.rules), nil, nil)
-	c.sweep(root, c.noted())
+	c.sweep(root)
 	s.finish(c)
 	text, err := c.validated()
 	if err != nil {
@@ -125,6 +125,7 @@ type conversion struct {
 	out    *branch
 	paths  map[*node]string // of nodes that were visited
 	notes  []Note
+	noted  map[string]bool // the keys that have notes
 }
 
 // walk applies the rules to a map.
@@ -174,6 +175,7 @@ func (c *conversion) unknown(key string, rules *trie) string {
 }
 
 func (c *conversion) note(n *node, status Status, key, format string, args ...any) {
+	c.noted[c.paths[n]] = true
 	c.notes = append(c.notes, Note{c.paths[n], n.line, status, key, fmt.Sprintf(format, args...)})
 }
 
@@ -246,36 +248,26 @@ func (c *conversion) fallback(text string, path ...string) {
 // others reports the keys of a map that were not read. Those that were are part of what has
 // been converted.
 func (c *conversion) others(n *node, why string, read ...string) {
-	noted := c.noted()
 	for _, child := range n.children {
 		switch {
 		case !slices.Contains(read, child.key) && !child.isNull:
 			c.note(child, None, "", "%s", why)
-		case !noted[c.paths[child]]:
+		case !c.noted[c.paths[child]]:
 			c.note(child, Converted, "", "")
 		}
 	}
 }
 
-// noted returns the keys that have notes.
-func (c *conversion) noted() map[string]bool {
-	keys := map[string]bool{}
-	for _, n := range c.notes {
-		keys[n.Key] = true
-	}
-	return keys
-}
-
 // sweep reports the values that no rule has looked at, such as a number where a list was
 // expected. It reports whether there is a note in a part of the input.
-func (c *conversion) sweep(n *node, noted map[string]bool) bool {
-	if noted[c.paths[n]] {
+func (c *conversion) sweep(n *node) bool {
+	if c.noted[c.paths[n]] {
 		return true
 	}
 	var silent []*node
 	found := false
 	for _, child := range n.children {
-		if c.sweep(child, noted) {
+		if c.sweep(child) {
 			found = true
 		} else {
 			silent = append(silent, child)
