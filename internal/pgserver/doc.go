@@ -5,8 +5,8 @@
 // get a URL.
 //
 // server.go is the hub. Postgres refuses to run as root, so for root the
-// programs run as another user (owner.go). process_linux.go and
-// process_other.go set the attributes of the process, and tail.go keeps the end
-// of its output for error messages. crash.go kills and restarts a server.
+// programs run as another user (owner.go). process_linux.go, process_other.go and
+// process_windows.go set the attributes of the process, and tail.go keeps the
+// end of its output for error messages. crash.go kills and restarts a server.
 // Package pgtest gives each test a database.
 package pgserver

@@ -42,12 +42,7 @@ type firstWrite struct {
 const connBuffer = 16 << 10
 
 func newConn(opened net.Conn) *conn {
-	c := &conn{Conn: opened, r: bufio.NewReaderSize(opened, connBuffer)}
-	if s, ok := opened.(syscall.Conn); ok {
-		if raw, err := s.SyscallConn(); err == nil {
-			c.raw = raw
-		}
-	}
+	c := &conn{Conn: opened, raw: socketOf(opened), r: bufio.NewReaderSize(opened, connBuffer)}
 	c.first.run = func(fd uintptr) bool {
 		c.first.checked(fd)
 		return true
@@ -89,38 +84,12 @@ func (f *firstWrite) checked(fd uintptr) {
 	if f.err = quiet(fd); f.err != nil {
 		return
 	}
-	for {
-		n, err := syscall.Write(int(fd), f.b)
-		switch {
-		case err == nil:
-			f.n = n
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case !errors.Is(err, syscall.EAGAIN):
-			f.err = fmt.Errorf("%w: %w", errStale, err)
-		}
+	n, err := writeNow(fd, f.b)
+	if err != nil {
+		f.err = fmt.Errorf("%w: %w", errStale, err)
 		return
 	}
-}
-
-// quiet returns errStale if a socket has bytes to read or is closed.
-func quiet(fd uintptr) error {
-	for {
-		var b [1]byte
-		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.EAGAIN):
-			return nil
-		case err != nil:
-			return fmt.Errorf("%w: %w", errStale, err)
-		case n > 0:
-			return errUnsolicited
-		default:
-			return errStale
-		}
-	}
+	f.n = n
 }
 
 // stale reports whether an idle connection cannot serve another request.

@@ -19,6 +19,8 @@
 //	                pool.go (idle connections) and head.go (response headers)
 //	standard.go     net/http client for everything else, with watch.go, which
 //	                rejects unsolicited bytes on idle connections
+//	socket_unix.go, socket_other.go
+//	                the system calls of both
 //	reply.go        checks and reads the response
 //	encoding.go     decompression
 //	unreachable.go  describes connection failures

@@ -3,7 +3,6 @@ package subgraph
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"net/http/httptrace"
@@ -39,13 +38,7 @@ const (
 )
 
 func watch(opened net.Conn) *watchedConn {
-	c := &watchedConn{Conn: opened, waits: make(chan struct{}, 1)}
-	if s, ok := opened.(syscall.Conn); ok {
-		if raw, err := s.SyscallConn(); err == nil {
-			c.raw = raw
-		}
-	}
-	return c
+	return &watchedConn{Conn: opened, raw: socketOf(opened), waits: make(chan struct{}, 1)}
 }
 
 // Read reads from the socket. It holds the lock while bytes leave the socket, so that
@@ -58,13 +51,8 @@ func (c *watchedConn) Read(b []byte) (n int, err error) {
 	err = c.raw.Read(func(fd uintptr) bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		for {
-			n, failed = syscall.Read(int(fd), b)
-			if !errors.Is(failed, syscall.EINTR) {
-				break
-			}
-		}
-		if errors.Is(failed, syscall.EAGAIN) {
+		var blocked bool
+		if n, blocked, failed = readNow(fd, b); blocked {
 			c.setWaiting()
 			return false
 		}
