@@ -14,9 +14,10 @@ LABEL org.opencontainers.image.title="souk" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /src/bin/souk /souk
-COPY schema/supergraph.graphql /etc/souk/supergraph.graphql
-COPY schema/rest /etc/souk/rest
+COPY image/router.yaml /etc/souk/router.yaml
+WORKDIR /etc/souk
 USER 65532:65532
-EXPOSE 8080
+EXPOSE 4000 9090
 ENTRYPOINT ["/souk"]
-CMD ["router", "--supergraph", "/etc/souk/supergraph.graphql", "--routes", "/etc/souk/rest", "--listen", ":8080"]
+# Serves the supergraph that is mounted at /etc/souk/supergraph.graphql.
+CMD ["router", "--config", "/etc/souk/router.yaml"]

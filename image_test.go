@@ -60,9 +60,20 @@ func TestImageNeedsNothingElse(t *testing.T) {
 	image := readDockerfile(t)
 	root := image.unpack(t, buildIn(t, "."))
 
+	t.Run("router without a graph", func(t *testing.T) {
+		p := image.run(t, root, listenAt(freeAddress(t), freeAddress(t)), image.command...)
+		if err := p.Wait(); err == nil || !strings.Contains(p.log.String(), "/etc/souk/supergraph.graphql") {
+			t.Errorf("got err %v, want one that names the missing file:\n%s", err, p.log)
+		}
+	})
 	t.Run("router", func(t *testing.T) {
+		copyFile(t, "schema/supergraph.graphql", filepath.Join(root, "etc/souk/supergraph.graphql"), 0o644) // as docker run --volume
 		address, admin := freeAddress(t), freeAddress(t)
-		p := image.run(t, root, nil, append(image.command, "--listen", address, "--config", routerConfig(t, root, admin))...)
+		p := image.run(t, root, listenAt(address, admin), image.command...)
+		await(t, "ready", func() bool { status, _ := get(t, "http://"+address+"/readyz"); return status == http.StatusOK })
+		if status, _ := get(t, "http://"+address+"/api/products"); status != http.StatusNotFound {
+			t.Errorf("/api/products: got status %d; the image has routes of the store", status)
+		}
 		p.serves(t, "http://"+address, "http://"+admin)
 	})
 	t.Run("user service", func(t *testing.T) {
@@ -156,16 +167,10 @@ func (i image) unpack(t *testing.T, program string) string {
 	return root
 }
 
-// routerConfig adds a configuration to the image's files, as a ConfigMap does. The default
-// admin port may be in use here.
-func routerConfig(t *testing.T, root, admin string) string {
-	t.Helper()
-	const path = "/etc/souk/router.yaml"
-	text := fmt.Sprintf("version: \"1\"\nadmin: {listen: %q}\n", admin)
-	if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
+// listenAt returns the environment of a router with other addresses: those of the image may
+// be in use here.
+func listenAt(address, admin string) []string {
+	return []string{"ROUTER_LISTEN=" + address, "ROUTER_ADMIN_LISTEN=" + admin}
 }
 
 // A container is the program in its root directory.
