@@ -205,6 +205,12 @@ func (s *apiServer) installIstio(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.install(t, documents)
+}
+
+// install installs custom resource definitions.
+func (s *apiServer) install(t *testing.T, documents Documents) {
+	t.Helper()
 	for _, document := range documents {
 		if err := s.apply(t.Context(), document.Unstructured, false); err != nil {
 			t.Fatal(err)
@@ -220,7 +226,7 @@ func (s *apiServer) installIstio(t *testing.T) {
 			}
 		}
 		return true
-	}, func() string { return "the API server does not know Istio's types" })
+	}, func() string { return "the API server does not know the types of the custom resource definitions" })
 }
 
 // apply applies an object like `kubectl apply --server-side`, as a dry run if dry is
@@ -290,6 +296,7 @@ func TestAPIServerAcceptsEveryManifest(t *testing.T) {
 	}
 	// First, while the cluster has only Istio.
 	t.Run("kubectl", func(t *testing.T) { checkKubectl(t, server.kubeconfig) })
+	t.Run("chart", func(t *testing.T) { checkCharts(t, server) })
 	if err := server.try(t.Context(), read(t), injected(t, read(t))); err != nil {
 		t.Fatal(err)
 	}

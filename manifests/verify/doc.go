@@ -25,6 +25,8 @@
 //	scrape_test.go, monitoring_test.go
 //	                       Prometheus, Grafana, Jaeger and the collector
 //	score_test.go          kube-score
+//	chart_test.go, kustomize_test.go
+//	                       the router's Helm chart and its base for kustomize
 //
 // `make verify` runs all tests; `make test` runs those that build quickly.
 package verify

@@ -1,0 +1,78 @@
+{{- define "souk-router.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "souk-router.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else if contains (include "souk-router.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "souk-router.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "souk-router.selector" -}}
+app.kubernetes.io/name: {{ include "souk-router.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "souk-router.labels" -}}
+{{ include "souk-router.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "souk-router.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "souk-router.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "souk-router.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{- /* router.yaml: the values, and what the chart decides. */ -}}
+{{- define "souk-router.config" -}}
+{{- $own := dict
+  "version" "1"
+  "listen" (printf "0.0.0.0:%d" (int .Values.ports.http))
+  "admin" (dict "listen" (printf "0.0.0.0:%d" (int .Values.ports.admin)))
+  "supergraph" (dict "path" (printf "/etc/souk/graph/%s" .Values.supergraph.file)) -}}
+{{- toYaml (mustMergeOverwrite (deepCopy .Values.config) $own) -}}
+{{- end -}}
+
+{{- /* The parts of router.yaml that the router reads only when it starts. */ -}}
+{{- define "souk-router.restart" -}}
+{{- toJson (dict "ports" .Values.ports "admin" .Values.config.admin "log" .Values.config.log "telemetry" .Values.config.telemetry "routes" .Values.routes) | sha256sum -}}
+{{- end -}}
+
+{{- define "souk-router.check" -}}
+{{- $sources := 0 -}}
+{{- range list .Values.supergraph.sdl .Values.supergraph.existingConfigMap .Values.supergraph.volume -}}
+{{- if . -}}{{- $sources = add1 $sources -}}{{- end -}}
+{{- end -}}
+{{- if ne (int $sources) 1 -}}
+{{- fail "set exactly one of supergraph.sdl, supergraph.existingConfigMap and supergraph.volume, for example with --set-file supergraph.sdl=supergraph.graphql" -}}
+{{- end -}}
+{{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
+{{- fail "httpRoute.parentRefs must name the Gateway of the route" -}}
+{{- end -}}
+{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
+{{- fail "ingress.hosts must name at least one host" -}}
+{{- end -}}
+{{- if not (dig "health_check" "enabled" true .Values.config) -}}
+{{- fail "config.health_check.enabled must be true: Kubernetes probes the pods with these endpoints" -}}
+{{- end -}}
+{{- if eq (int .Values.ports.http) (int .Values.ports.admin) -}}
+{{- fail "ports.http and ports.admin must differ" -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,287 @@
+package verify
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	helmcommon "helm.sh/helm/v4/pkg/chart/common"
+	helmutil "helm.sh/helm/v4/pkg/chart/common/util"
+	"helm.sh/helm/v4/pkg/chart/v2/lint"
+	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
+	helmloader "helm.sh/helm/v4/pkg/chart/v2/loader"
+	"helm.sh/helm/v4/pkg/engine"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+)
+
+// Where the Helm chart of the router and the base for kustomize are.
+const (
+	chartDir  = "../../charts/souk-router"
+	kustomize = "../../charts/kustomize"
+)
+
+// chartNamespace is the namespace that the chart is rendered for.
+const chartNamespace = "graph"
+
+// chartValues returns the sets of values that the chart is checked with, by file name.
+func chartValues(t *testing.T) map[string]map[string]any {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(chartDir, "ci", "*-values.yaml"))
+	if err != nil || len(files) < 3 {
+		t.Fatalf("found %d files with values: %v", len(files), err)
+	}
+	all := map[string]map[string]any{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[filepath.Base(file)] = parseValues(t, string(text))
+	}
+	return all
+}
+
+func parseValues(t *testing.T, text string) map[string]any {
+	t.Helper()
+	values, err := helmloader.LoadValues(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// renderChart does what `helm template shop` does with values.
+func renderChart(values map[string]any) (Documents, error) {
+	chart, err := helmloader.Load(chartDir)
+	if err != nil {
+		return nil, err
+	}
+	options := helmcommon.ReleaseOptions{Name: "shop", Namespace: chartNamespace, IsInstall: true}
+	complete, err := helmutil.ToRenderValues(chart, values, options, nil)
+	if err != nil {
+		return nil, err
+	}
+	files, err := engine.Render(chart, complete)
+	if err != nil {
+		return nil, err
+	}
+	var all Documents
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if filepath.Ext(name) != ".yaml" {
+			continue
+		}
+		documents, err := decode(name, []byte(files[name]))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, documents...)
+	}
+	return all, nil
+}
+
+func TestChartIsCleanForHelm(t *testing.T) {
+	for name, values := range chartValues(t) {
+		linter := lint.RunAll(chartDir, values, chartNamespace)
+		for _, message := range linter.Messages {
+			if message.Severity >= support.WarningSev {
+				t.Errorf("%s: %s", name, message)
+			}
+		}
+	}
+}
+
+// The router accepts the configuration that the chart gives it, and the objects of a release
+// refer to each other.
+func TestChartConfiguresTheRouter(t *testing.T) {
+	for name, values := range chartValues(t) {
+		t.Run(name, func(t *testing.T) {
+			documents, err := renderChart(values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pods, err := documents.Pods()
+			if err != nil || len(pods) != 1 {
+				t.Fatalf("got %d pods, err %v", len(pods), err)
+			}
+			for _, document := range documents.OfKind("Service") {
+				if err := checkService(document, pods); err != nil {
+					t.Error(err)
+				}
+			}
+			for _, document := range documents.OfKind("PodDisruptionBudget") {
+				if err := checkSelector(document, pods); err != nil {
+					t.Error(err)
+				}
+			}
+			_, fixed, _ := unstructured.NestedFieldNoCopy(documents.OfKind("Deployment")[0].Object, "spec", "replicas")
+			if scaled := len(documents.OfKind("HorizontalPodAutoscaler")) == 1; scaled == fixed {
+				t.Errorf("autoscaled: %t; a fixed number of replicas: %t", scaled, fixed)
+			}
+			validateRouterConfig(t, documents)
+		})
+	}
+}
+
+// validateRouterConfig runs `souk config validate` on the router.yaml of a release.
+func validateRouterConfig(t *testing.T, documents Documents) {
+	t.Helper()
+	for _, document := range documents.OfKind("ConfigMap") {
+		text, found, _ := unstructured.NestedString(document.Object, "data", "router.yaml")
+		if !found {
+			continue
+		}
+		file := filepath.Join(t.TempDir(), "router.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		command := exec.CommandContext(t.Context(), "go", "run", ".", "config", "validate", file)
+		command.Dir = "../.."
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Errorf("the router refuses its configuration: %v\n%s\n%s", err, out, text)
+		}
+		return
+	}
+	t.Error("the release has no router.yaml")
+}
+
+// Mistakes in values are reported before anything is installed.
+func TestChartRefusesWrongValues(t *testing.T) {
+	graph := "supergraph: {existingConfigMap: graph}\n"
+	for values, said := range map[string]string{
+		"":                                   "set exactly one of supergraph.sdl",
+		graph + "supergraphs: {}\n":          "additional properties 'supergraphs' not allowed",
+		graph + "config: {introspect: no}\n": "additional properties 'introspect' not allowed",
+		graph + "config: {listen: ':80'}\n":  "additional properties 'listen' not allowed",
+		graph + "config: {traffic_shaping: {all: {timeout: soon}}}\n": "does not match pattern",
+		graph + "config: {health_check: {enabled: false}}\n":          "config.health_check.enabled must be true",
+		graph + "httpRoute: {enabled: true}\n":                        "httpRoute.parentRefs must name the Gateway",
+		graph + "ingress: {enabled: true}\n":                          "ingress.hosts must name at least one host",
+		graph + "ports: {http: 9090}\n":                               "ports.http and ports.admin must differ",
+		"supergraph: {existingConfigMap: graph, sdl: 'type Query'}\n": "set exactly one of supergraph.sdl",
+	} {
+		_, err := renderChart(parseValues(t, values))
+		if err == nil || !strings.Contains(err.Error(), said) {
+			t.Errorf("%q: got error %v, want %q", values, err, said)
+		}
+	}
+}
+
+// Pods start again only for changes that the router does not follow by itself.
+func TestChartRestartsPodsOnlyIfNecessary(t *testing.T) {
+	template := func(config string) string {
+		documents, err := renderChart(parseValues(t, "supergraph: {existingConfigMap: graph}\nconfig: "+config+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pod, _, _ := unstructured.NestedMap(documents.OfKind("Deployment")[0].Object, "spec", "template")
+		return fmt.Sprint(pod)
+	}
+	base := template("{introspection: true}")
+	if template("{introspection: false}") != base {
+		t.Error("a key that the router follows restarts the pods")
+	}
+	if template("{introspection: true, log: {level: debug}}") == base {
+		t.Error("a key that needs a restart does not restart the pods")
+	}
+}
+
+func TestKubeScoreFindsNothingInTheChart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a build of kube-score")
+	}
+	for name, values := range chartValues(t) {
+		documents, err := renderChart(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), name)
+		writeDocuments(t, file, documents)
+		checkKubeScore(t, []string{file}) // one at a time: releases have the same names
+	}
+}
+
+func writeDocuments(t *testing.T, file string, documents Documents) {
+	t.Helper()
+	var out strings.Builder
+	for i, document := range documents {
+		text, err := yaml.Marshal(document.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 {
+			out.WriteString("---\n")
+		}
+		out.Write(text)
+	}
+	if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checkCharts applies the chart with every set of values, and what kustomize makes of the
+// base, to an API server with the types of the Prometheus Operator and the Gateway API.
+func checkCharts(t *testing.T, server *apiServer) {
+	crds := append(
+		moduleDocuments(t, "github.com/prometheus-operator/prometheus-operator@v0.85.0", "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"),
+		moduleDocuments(t, "sigs.k8s.io/gateway-api@v1.6.0", "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml")...)
+	server.install(t, crds)
+	releases := chartValues(t)
+	for name, values := range releases {
+		documents, err := renderChart(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.accepts(t, name, documents)
+	}
+	server.accepts(t, "kustomize", kustomized(t))
+}
+
+// accepts applies objects, and pods of them, to a namespace with the strictest pod security.
+func (s *apiServer) accepts(t *testing.T, name string, documents Documents) {
+	t.Helper()
+	namespace := Documents{{File: name, Unstructured: &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Namespace",
+		"metadata": map[string]any{"name": chartNamespace, "labels": map[string]any{"pod-security.kubernetes.io/enforce": "restricted"}},
+	}}}}
+	pods, err := documents.Pods()
+	if err != nil {
+		t.Fatal(err)
+	}
+	account := pods[0].Spec.ServiceAccountName
+	if !documents.Has("ServiceAccount", chartNamespace, account) {
+		namespace = append(namespace, Document{File: name, Unstructured: &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "v1", "kind": "ServiceAccount", "metadata": map[string]any{"name": account, "namespace": chartNamespace},
+		}}})
+	}
+	if err := s.try(t.Context(), append(namespace, documents...), pods); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+}
+
+// moduleDocuments reads a file of a Go module.
+func moduleDocuments(t *testing.T, module, file string) Documents {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", module).Output()
+	if err != nil {
+		t.Fatalf("downloading %s: %v", module, err)
+	}
+	var found struct{ Dir string }
+	if err := yaml.Unmarshal(out, &found); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(found.Dir, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents, err := decode(filepath.Base(file), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return documents
+}
