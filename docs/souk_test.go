@@ -19,6 +19,7 @@ var soukCommand = regexp.MustCompile("(?m)(?:`|^ {4}|^|\\| |/)(?:souk|go run \\.
 // The commands and flags of souk that the documentation names exist.
 func TestSoukCommandsInProseExist(t *testing.T) {
 	root := cli.New(cli.WithVersion("test"))
+	root.InitDefaultCompletionCmd()
 	found := 0
 	for name, text := range markdown(t) {
 		for _, match := range soukCommand.FindAllStringSubmatch(text, -1) {
