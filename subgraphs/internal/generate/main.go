@@ -1,7 +1,9 @@
-// Command generate generates the gqlgen code of the named subgraphs, or of all
-// five:
+// Command generate generates the gqlgen code of the named subgraphs, or of all:
 //
 //	go run ./subgraphs/internal/generate [name…]
+//
+// The subgraphs are the directories of subgraphs/ whose schema is in schema/: a
+// new one needs subgraphs/NAME and schema/NAME.graphqls.
 //
 // It exists because one gqlgen.yml serves all subgraphs, and gqlgen does not
 // expand variables in it.
@@ -9,6 +11,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,8 +25,6 @@ import (
 
 const placeholder = "SUBGRAPH"
 
-var names = []string{"user", "product", "inventory", "order", "notification"}
-
 func main() {
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
@@ -32,16 +33,20 @@ func main() {
 }
 
 func run(chosen []string) error {
+	if err := chdirToRoot(); err != nil {
+		return err
+	}
+	names, err := subgraphs()
+	if err != nil {
+		return err
+	}
 	if len(chosen) == 0 {
 		chosen = names
 	}
 	for _, name := range chosen {
 		if !slices.Contains(names, name) {
-			return fmt.Errorf("unknown subgraph %q; the subgraphs are %s", name, strings.Join(names, ", "))
+			return fmt.Errorf("unknown subgraph %q; the subgraphs are %s; another one needs the directory subgraphs/%[1]s and schema/%[1]s.graphqls", name, strings.Join(names, ", "))
 		}
-	}
-	if err := chdirToRoot(); err != nil {
-		return err
 	}
 	template, err := os.ReadFile("gqlgen.yml")
 	if err != nil {
@@ -75,10 +80,32 @@ func chdirToRoot() error {
 	}
 }
 
+// subgraphs returns the names of the directories of subgraphs/ that have a
+// schema.
+func subgraphs() (names []string, err error) {
+	entries, err := os.ReadDir("subgraphs")
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if _, err := os.Stat("schema/" + e.Name() + ".graphqls"); e.IsDir() && err == nil {
+			names = append(names, e.Name())
+		}
+	}
+	if len(names) == 0 {
+		return nil, errors.New("no directory of subgraphs/ has a schema in schema/")
+	}
+	return names, nil
+}
+
 func generate(template []byte, name string) error {
 	text := bytes.ReplaceAll(template, []byte(placeholder), []byte(name))
 	cfg, err := config.ReadConfig(bytes.NewReader(text))
 	if err != nil {
+		return err
+	}
+	// gqlgen compares its output with the package, which a new subgraph does not have.
+	if err := os.MkdirAll(filepath.Dir(cfg.Exec.Filename), 0o755); err != nil {
 		return err
 	}
 	if err := api.Generate(cfg, api.AddPlugin(costDirectives{})); err != nil {

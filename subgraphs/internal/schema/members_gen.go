@@ -2,37 +2,6 @@
 
 package schema
 
-// The unions of schema/user.graphqls.
-func (*InvalidInput) IsSignUpResult()                {}
-func (*Conflict) IsSignUpResult()                    {}
-func (*InvalidInput) IsUpdateUserResult()            {}
-func (*NotFound) IsUpdateUserResult()                {}
-func (*Conflict) IsUpdateUserResult()                {}
-func (*Forbidden) IsUpdateUserResult()               {}
-func (*InvalidInput) IsChangePasswordResult()        {}
-func (*Forbidden) IsChangePasswordResult()           {}
-func (*NotFound) IsChangePasswordResult()            {}
-func (*InvalidInput) IsResetPasswordResult()         {}
-func (*Forbidden) IsRequestEmailConfirmationResult() {}
-func (*NotFound) IsRequestEmailConfirmationResult()  {}
-func (*InvalidInput) IsChangeEmailResult()           {}
-func (*Forbidden) IsChangeEmailResult()              {}
-func (*NotFound) IsChangeEmailResult()               {}
-func (*Conflict) IsConfirmEmailResult()              {}
-func (*Conflict) IsEraseUserResult()                 {}
-func (*Forbidden) IsEraseUserResult()                {}
-func (*NotFound) IsEraseUserResult()                 {}
-
-// The unions of schema/product.graphqls.
-func (*InvalidInput) IsCreateProductResult() {}
-func (*Conflict) IsCreateProductResult()     {}
-func (*Forbidden) IsCreateProductResult()    {}
-func (*Unavailable) IsCreateProductResult()  {}
-func (*InvalidInput) IsUpdateProductResult() {}
-func (*NotFound) IsUpdateProductResult()     {}
-func (*Conflict) IsUpdateProductResult()     {}
-func (*Forbidden) IsUpdateProductResult()    {}
-
 // The unions of schema/inventory.graphqls.
 func (*InvalidInput) IsSetStockResult()      {}
 func (*NotFound) IsSetStockResult()          {}
@@ -44,6 +13,11 @@ func (*InvalidInput) IsReserveResult()       {}
 func (*Conflict) IsReserveResult()           {}
 func (*NotFound) IsSettleReservationResult() {}
 func (*Conflict) IsSettleReservationResult() {}
+
+// The unions of schema/notification.graphqls.
+func (*NotFound) IsRetryNotificationResult()  {}
+func (*Conflict) IsRetryNotificationResult()  {}
+func (*Forbidden) IsRetryNotificationResult() {}
 
 // The unions of schema/order.graphqls.
 func (*InvalidInput) IsPlaceOrderResult()    {}
@@ -71,7 +45,33 @@ func (*NotFound) IsRefundOrderResult()       {}
 func (*Conflict) IsRefundOrderResult()       {}
 func (*Forbidden) IsRefundOrderResult()      {}
 
-// The unions of schema/notification.graphqls.
-func (*NotFound) IsRetryNotificationResult()  {}
-func (*Conflict) IsRetryNotificationResult()  {}
-func (*Forbidden) IsRetryNotificationResult() {}
+// The unions of schema/product.graphqls.
+func (*InvalidInput) IsCreateProductResult() {}
+func (*Conflict) IsCreateProductResult()     {}
+func (*Forbidden) IsCreateProductResult()    {}
+func (*Unavailable) IsCreateProductResult()  {}
+func (*InvalidInput) IsUpdateProductResult() {}
+func (*NotFound) IsUpdateProductResult()     {}
+func (*Conflict) IsUpdateProductResult()     {}
+func (*Forbidden) IsUpdateProductResult()    {}
+
+// The unions of schema/user.graphqls.
+func (*InvalidInput) IsSignUpResult()                {}
+func (*Conflict) IsSignUpResult()                    {}
+func (*InvalidInput) IsUpdateUserResult()            {}
+func (*NotFound) IsUpdateUserResult()                {}
+func (*Conflict) IsUpdateUserResult()                {}
+func (*Forbidden) IsUpdateUserResult()               {}
+func (*InvalidInput) IsChangePasswordResult()        {}
+func (*Forbidden) IsChangePasswordResult()           {}
+func (*NotFound) IsChangePasswordResult()            {}
+func (*InvalidInput) IsResetPasswordResult()         {}
+func (*Forbidden) IsRequestEmailConfirmationResult() {}
+func (*NotFound) IsRequestEmailConfirmationResult()  {}
+func (*InvalidInput) IsChangeEmailResult()           {}
+func (*Forbidden) IsChangeEmailResult()              {}
+func (*NotFound) IsChangeEmailResult()               {}
+func (*Conflict) IsConfirmEmailResult()              {}
+func (*Conflict) IsEraseUserResult()                 {}
+func (*Forbidden) IsEraseUserResult()                {}
+func (*NotFound) IsEraseUserResult()                 {}
