@@ -95,6 +95,30 @@ image: ## build the container image IMAGE with ENGINE: docker, podman or buildah
 sbom: build ## write OUT.cdx.json, the bill of materials of the binary
 	$(GO) run $(CYCLONEDX) bin -json -licenses -std -noserial -notimestamp -version $(VERSION) -output $(OUT).cdx.json $(OUT)
 
+GORELEASER := github.com/goreleaser/goreleaser/v2@v2.15.1
+
+.PHONY: release-snapshot
+release-snapshot: ## build the release files of this commit in dist/; signed if COSIGN_KEY or GPG_KEY is set
+	COSIGN_KEY='$(COSIGN_KEY)' GPG_KEY='$(GPG_KEY)' CYCLONEDX=$(CYCLONEDX) $(GO) run $(GORELEASER) release --snapshot --clean $(if $(COSIGN_KEY)$(GPG_KEY),,--skip=sign)
+
+.PHONY: release-verify
+release-verify: release-snapshot ## build the release files again in another directory, and compare them
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && git clone -q . "$$dir" && $(MAKE) -C "$$dir" release-snapshot && \
+		diff dist/checksums.txt "$$dir/dist/checksums.txt" && echo 'the release files of two builds are identical'
+
+# The programs that build the site, at the versions of docs/requirements.txt.
+SITE   ?= site
+MKDOCS := $${XDG_CACHE_HOME:-$$HOME/.cache}/souk/mkdocs-$$(cksum < docs/requirements.txt | cut -d ' ' -f 1)
+
+.PHONY: docs
+docs: ## build the documentation as a site in SITE, and check its links
+	@test -x "$(MKDOCS)/bin/mkdocs" || { python3 -m venv "$(MKDOCS)" && "$(MKDOCS)/bin/pip" install -q --disable-pip-version-check --require-hashes -r docs/requirements.txt; }
+	NO_MKDOCS_2_WARNING=1 "$(MKDOCS)/bin/mkdocs" build --strict --quiet --site-dir "$(abspath $(SITE))"
+
+.PHONY: add-subgraph
+add-subgraph: ## follow docs/add-subgraph.md in a copy of the repository
+	SOUK_ADD_SUBGRAPH=1 $(GO) test -count=1 -timeout 20m -run TestAddingASubgraph ./docs
+
 .PHONY: pictures
 pictures: k6 ## renew the pictures in docs/, with k6 as the traffic
 	K6=$$($(GO) run ./loadtest/run -k6) $(GO) test -count=1 -timeout 20m ./dev/browser -run TestPicturesOfTheDocumentation -documentation
@@ -143,7 +167,7 @@ schemathesis: ## test the REST API against its OpenAPI document with Schemathesi
 	SOUK_SCHEMATHESIS=1 $(GO) test -count=1 -v ./dev/schemathesis
 
 .PHONY: verify
-verify: jaeger collector envoy k6 schemathesis ## check manifests, rules, dashboards, traces and the REST API with the real programs
+verify: jaeger collector envoy k6 schemathesis docs add-subgraph ## check manifests, chart, rules, dashboards, traces, the REST API and the documentation with the real programs
 	promtool check rules manifests/observability/rules/souk.yml
 	promtool test rules manifests/observability/rules/souk_test.yml
 	$(GO) test -count=1 ./manifests/... ./loadtest/...
