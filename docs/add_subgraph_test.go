@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -185,5 +184,5 @@ func ask(t *testing.T, url, operation string) string {
 	if err := json.NewDecoder(res.Body).Decode(&response); err != nil || len(response.Errors) > 0 {
 		t.Fatalf("%s: got %v, err %v", operation, response.Errors, err)
 	}
-	return fmt.Sprintf("%s", response.Data)
+	return string(response.Data)
 }
