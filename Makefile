@@ -113,7 +113,7 @@ MKDOCS := $${XDG_CACHE_HOME:-$$HOME/.cache}/souk/mkdocs-$$(cksum < docs/requirem
 .PHONY: docs
 docs: ## build the documentation as a site in SITE, and check its links
 	@test -x "$(MKDOCS)/bin/mkdocs" || { python3 -m venv "$(MKDOCS)" && "$(MKDOCS)/bin/pip" install -q --disable-pip-version-check --require-hashes -r docs/requirements.txt; }
-	NO_MKDOCS_2_WARNING=1 "$(MKDOCS)/bin/mkdocs" build --strict --quiet --site-dir "$(abspath $(SITE))"
+	NO_MKDOCS_2_WARNING=1 "$(MKDOCS)/bin/mkdocs" build --strict --site-dir "$(abspath $(SITE))"
 
 .PHONY: add-subgraph
 add-subgraph: ## follow docs/add-subgraph.md in a copy of the repository
