@@ -23,8 +23,8 @@ const (
 	maxBackoff     = 400 * time.Millisecond
 )
 
-// The circuit breaker opens at this failure rate, and rejects all calls until
-// breakerDelay has passed.
+// The circuit breaker of an operation opens at this failure rate, and rejects
+// all calls until breakerDelay has passed.
 const (
 	failureRate   = 0.5
 	failureWindow = 10 * time.Second
@@ -64,9 +64,9 @@ func (c *Client) MakeRequest(ctx context.Context, request *graphql.Request, resp
 	})
 }
 
-// Ready returns nil unless the circuit breaker is open, so that a call would
-// fail immediately.
-func (c *Client) Ready() error { return c.policy.Ready() }
+// Ready returns nil unless the circuit breaker of one of the named operations
+// is open, so that its call would fail immediately.
+func (c *Client) Ready(operations ...string) error { return c.policy.Ready(operations...) }
 
 // Error means that a call failed. The call may or may not have taken effect.
 type Error struct {

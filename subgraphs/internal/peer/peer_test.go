@@ -1,6 +1,7 @@
 package peer_test
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -81,8 +82,39 @@ func TestBreakerOpensAfterFailures(t *testing.T) {
 	if !errors.Is(err, circuitbreaker.ErrOpen) || tries.Load() != before {
 		t.Errorf("open breaker: got %d more requests, err %v", tries.Load()-before, err)
 	}
-	if err := c.Ready(); !errors.Is(err, circuitbreaker.ErrOpen) {
+	if err := c.Ready("Ask"); !errors.Is(err, circuitbreaker.ErrOpen) {
 		t.Errorf("Ready() = %v", err)
+	}
+}
+
+// TestOperationsFailByThemselves: the calls of an operation that succeeds go on
+// while another operation of the same service fails.
+func TestOperationsFailByThemselves(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var request struct{ OperationName string }
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil || request.OperationName == "Fail" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.Write([]byte(`{"data": {"answer": 42}}`))
+	}))
+	defer s.Close()
+	c := peer.New("oracle", s.URL, "", nil)
+	for c.Ready("Fail") == nil {
+		var data struct{ Answer int }
+		err := c.MakeRequest(t.Context(), &graphql.Request{OpName: "Fail", Query: "query Fail { answer }"}, &graphql.Response{Data: &data})
+		if err == nil {
+			t.Fatal("got no error")
+		}
+	}
+	if answer, err := ask(t, c); answer != 42 || err != nil {
+		t.Errorf("the other operation: got %d, err %v", answer, err)
+	}
+	if err := c.Ready("Ask"); err != nil {
+		t.Error(err)
+	}
+	if err := c.Ready("Ask", "Fail"); !errors.Is(err, circuitbreaker.ErrOpen) {
+		t.Errorf("Ready of both = %v", err)
 	}
 }
 
@@ -91,7 +123,7 @@ func TestErrorResponsesDoNotOpenTheBreaker(t *testing.T) {
 	for range 20 {
 		_, _ = ask(t, c)
 	}
-	if err := c.Ready(); err != nil {
+	if err := c.Ready("Ask"); err != nil {
 		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -20,11 +21,22 @@ type Limits struct {
 }
 
 // Policy retries failed calls of one service, bounds their time, and stops
-// calling a service that fails (a circuit breaker). All calls must be
-// idempotent.
+// calling an operation that fails (a circuit breaker). Each operation has a
+// breaker of its own: one that fails says nothing about the others. All calls
+// must be idempotent.
 type Policy struct {
-	service  string
-	limits   Limits
+	service string
+	limits  Limits
+	failed  func(error) bool
+
+	mu sync.Mutex
+	// circuits are by operation. The operations are named in the program, so
+	// they are few.
+	circuits map[string]circuit
+}
+
+// circuit is what the calls of one operation pass.
+type circuit struct {
 	breaker  circuitbreaker.CircuitBreaker[any]
 	executor failsafe.Executor[any]
 }
@@ -32,45 +44,61 @@ type Policy struct {
 // NewPolicy returns the policy for a service. failed reports whether an error
 // means that the service did not respond; other errors are not retried.
 func NewPolicy(service string, limits Limits, failed func(error) bool) *Policy {
+	return &Policy{service: service, limits: limits, failed: failed, circuits: map[string]circuit{}}
+}
+
+// circuit returns the circuit of an operation.
+func (p *Policy) circuit(operation string) circuit {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, ok := p.circuits[operation]
+	if !ok {
+		c = p.newCircuit()
+		p.circuits[operation] = c
+	}
+	return c
+}
+
+func (p *Policy) newCircuit() circuit {
 	breaker := circuitbreaker.NewBuilder[any]().
-		HandleIf(func(_ any, err error) bool { return failed(err) && !errors.Is(err, context.Canceled) }).
+		HandleIf(func(_ any, err error) bool { return p.failed(err) && !errors.Is(err, context.Canceled) }).
 		WithFailureRateThreshold(failureRate, minAttempts, failureWindow).
 		WithDelay(breakerDelay).WithJitterFactor(0.2).
 		WithSuccessThreshold(1).
 		Build()
 	retry := retrypolicy.NewBuilder[any]().
-		HandleIf(func(_ any, err error) bool { return failed(err) }).
+		HandleIf(func(_ any, err error) bool { return p.failed(err) }).
 		AbortOnErrors(circuitbreaker.ErrOpen, context.Canceled, context.DeadlineExceeded).
-		WithMaxRetries(limits.Retries).
+		WithMaxRetries(p.limits.Retries).
 		WithBackoff(minBackoff, maxBackoff).WithJitterFactor(0.5).
 		ReturnLastFailure().
 		Build()
-	return &Policy{
-		service: service, limits: limits, breaker: breaker,
-		executor: failsafe.With[any](retry, breaker, timeout.New[any](limits.Attempt)),
-	}
+	return circuit{breaker, failsafe.With[any](retry, breaker, timeout.New[any](p.limits.Attempt))}
 }
 
 // Do makes a call, with several attempts if necessary. Its error is an *Error.
 func (p *Policy) Do(ctx context.Context, operation string, attempt func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, p.limits.Call)
 	defer cancel()
-	err := p.executor.WithContext(ctx).RunWithExecution(func(try failsafe.Execution[any]) error {
+	c := p.circuit(operation)
+	err := c.executor.WithContext(ctx).RunWithExecution(func(try failsafe.Execution[any]) error {
 		return attempt(try.Context())
 	})
 	if err != nil {
-		return &Error{Service: p.service, Operation: operation, RetryAfter: p.retryAfter(), Err: err}
+		return &Error{Service: p.service, Operation: operation, RetryAfter: c.retryAfter(), Err: err}
 	}
 	return nil
 }
 
-// Ready returns nil unless the circuit breaker is open, so that a call would
-// fail immediately.
-func (p *Policy) Ready() error {
-	if p.breaker.IsOpen() && p.breaker.RemainingDelay() > 0 {
-		return &Error{Service: p.service, Operation: "any operation", RetryAfter: p.retryAfter(), Err: circuitbreaker.ErrOpen}
+// Ready returns nil unless the circuit breaker of one of the operations is
+// open, so that its call would fail immediately.
+func (p *Policy) Ready(operations ...string) error {
+	for _, operation := range operations {
+		if c := p.circuit(operation); c.breaker.IsOpen() && c.breaker.RemainingDelay() > 0 {
+			return &Error{Service: p.service, Operation: operation, RetryAfter: c.retryAfter(), Err: circuitbreaker.ErrOpen}
+		}
 	}
 	return nil
 }
 
-func (p *Policy) retryAfter() time.Duration { return max(time.Second, p.breaker.RemainingDelay()) }
+func (c circuit) retryAfter() time.Duration { return max(time.Second, c.breaker.RemainingDelay()) }

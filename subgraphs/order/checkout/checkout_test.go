@@ -329,7 +329,7 @@ func TestOpenBreakerRecordsNothing(t *testing.T) {
 	s := open(t)
 	s.inventory.Fail(func(string) fake.Failure { return fake.Unavailable })
 	var recorded int
-	for s.Inventory.Ready() == nil {
+	for s.Inventory.Ready(inventoryclient.ReserveOperation) == nil {
 		if recorded++; recorded > 20 {
 			t.Fatal("the breaker did not open")
 		}

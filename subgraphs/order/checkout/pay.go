@@ -1,12 +1,14 @@
 package checkout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"souk/subgraphs/order/inventoryclient"
 	"souk/subgraphs/order/orderstore"
 	"souk/subgraphs/order/payment"
 )
@@ -61,16 +63,36 @@ func (s *Service) authorize(ctx context.Context, o orderstore.Order) error {
 	return err
 }
 
-// Settle has the payments voided, captured and refunded that are due.
+// Settle has the payments voided, captured and refunded that are due. One that
+// fails is due again later, and the others go on: a provider that captures
+// nothing may still void. It returns the first of the failures.
 func (s *Service) Settle(ctx context.Context) error {
-	for {
-		if s.Payments == nil || s.Payments.Ready() != nil {
-			return nil //nolint:nilerr // the provider is known to be down; every task stays due
+	var failure error
+	for failures := 0; failures < maxFailures && s.canSettle(); {
+		more, err := s.settlePayment(ctx, nil)
+		if err != nil {
+			failures++
+			failure = cmp.Or(failure, err)
 		}
-		if more, err := s.settlePayment(ctx, nil); err != nil || !more {
-			return err
+		if !more || ctx.Err() != nil {
+			break
 		}
 	}
+	return failure
+}
+
+// canSettle reports whether a payment task could succeed. While the provider is
+// known to fail at all of them, every task stays due.
+func (s *Service) canSettle() bool {
+	if s.Payments == nil {
+		return false
+	}
+	for _, operation := range paymentOperations {
+		if s.Payments.Ready(operation) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // settlePayment attempts one due payment task, of the given order or (nil) of
@@ -117,6 +139,11 @@ func (s *Service) doPaymentTask(ctx context.Context, id int64) error {
 	return err
 }
 
+// paymentOperations are the calls of the provider that carry out the actions.
+var paymentOperations = map[orderstore.PaymentAction]payment.Operation{
+	orderstore.Void: payment.Void, orderstore.Capture: payment.Capture, orderstore.Refund: payment.Refund,
+}
+
 // askProvider carries out an action and returns the event that records it.
 func (s *Service) askProvider(ctx context.Context, o orderstore.Order, action orderstore.PaymentAction) (orderstore.Event, error) {
 	var err error
@@ -152,13 +179,13 @@ func (s *Service) followUp(ctx context.Context, o orderstore.Order) orderstore.O
 	trying, cancel := context.WithTimeout(context.WithoutCancel(ctx), immediateTimeout)
 	defer cancel()
 	var work sync.WaitGroup
-	if (o.Status == orderstore.StatusCancelled || o.Status == orderstore.StatusRejected) && s.Inventory.Ready() == nil {
+	if (o.Status == orderstore.StatusCancelled || o.Status == orderstore.StatusRejected) && s.Inventory.Ready(inventoryclient.ReleaseOperation) == nil {
 		work.Go(func() {
 			_, err := s.release(trying, &o.ID)
 			s.logFailure(ctx, "could not release the stock of an order; the worker retries", err)
 		})
 	}
-	if o.DuePayment() != orderstore.NoAction && s.Payments != nil && s.Payments.Ready() == nil {
+	if due, ok := paymentOperations[o.DuePayment()]; ok && s.Payments != nil && s.Payments.Ready(due) == nil {
 		work.Go(func() {
 			_, err := s.settlePayment(trying, &o.ID)
 			s.logFailure(ctx, "could not settle a payment; the worker retries", err)

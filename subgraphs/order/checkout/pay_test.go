@@ -17,6 +17,7 @@ import (
 
 	"souk/subgraphs/order/checkout"
 	"souk/subgraphs/order/internal/fake"
+	"souk/subgraphs/order/inventoryclient"
 	"souk/subgraphs/order/orderstore"
 	"souk/subgraphs/order/payment"
 	"souk/subgraphs/order/payment/simulator"
@@ -78,6 +79,13 @@ func (s *paidStore) work() {
 func (s *paidStore) settle() {
 	s.t.Helper()
 	if err := s.Settle(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *paidStore) cancel(o orderstore.Order) {
+	s.t.Helper()
+	if _, err := s.Cancel(s.t.Context(), anna, checkout.Cancellation{ID: id(o)}); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -290,11 +298,7 @@ func TestPaymentTasksAreRepeated(t *testing.T) {
 		after     string
 	}{
 		{operation: "capture", before: "SHIPPED AUTHORIZED", after: "SHIPPED CAPTURED CAPTURED", start: func(s *paidStore, o orderstore.Order) { s.ship(o) }},
-		{operation: "void", before: "CANCELLED AUTHORIZED", after: "CANCELLED VOIDED VOIDED", start: func(s *paidStore, o orderstore.Order) {
-			if _, err := s.Cancel(s.t.Context(), anna, checkout.Cancellation{ID: id(o)}); err != nil {
-				s.t.Fatal(err)
-			}
-		}},
+		{operation: "void", before: "CANCELLED AUTHORIZED", after: "CANCELLED VOIDED VOIDED", start: (*paidStore).cancel},
 		{operation: "refund", before: "SHIPPED REFUNDING", after: "SHIPPED REFUNDED REFUNDED", start: func(s *paidStore, o orderstore.Order) {
 			s.ship(o)
 			if _, err := s.Refund(s.t.Context(), admin, checkout.Refunding{ID: id(o)}); err != nil {
@@ -536,7 +540,7 @@ func TestBooksBalanceAfterRandomFailures(t *testing.T) {
 	}
 	s.inventory.Fail(nil)
 	s.provider.SetFaults(t)
-	for deadline := time.Now().Add(time.Minute); s.Payments.Ready() != nil || s.Inventory.Ready() != nil; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !s.closed(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a circuit breaker stays open")
 		}
@@ -548,6 +552,67 @@ func TestBooksBalanceAfterRandomFailures(t *testing.T) {
 		t.Fatalf("%d orders, %d payment tasks, %d releases", len(placed), s.count("payment_tasks"), s.count("stock_releases"))
 	}
 	checkBooks(t, s)
+}
+
+// closed reports whether all circuit breakers are closed.
+func (s *paidStore) closed() bool {
+	return s.Payments.Ready(payment.Authorize, payment.Capture, payment.Void, payment.Refund) == nil &&
+		s.Inventory.Ready(inventoryclient.ReserveOperation, inventoryclient.CommitOperation, inventoryclient.ReleaseOperation, inventoryclient.StatusOperation) == nil
+}
+
+// A provider that fails at one operation does the others: orders are placed
+// while it captures, voids or refunds nothing, and what is due otherwise is
+// done.
+func TestProviderOperationsFailByThemselves(t *testing.T) {
+	for _, failing := range []payment.Operation{payment.Capture, payment.Void, payment.Refund} {
+		t.Run(failing, func(t *testing.T) {
+			s := openPaid(t)
+			start := map[payment.Operation]func(orderstore.Order){
+				payment.Capture: func(o orderstore.Order) { s.ship(o) },
+				payment.Void:    func(o orderstore.Order) { s.cancel(o) },
+				payment.Refund: func(o orderstore.Order) {
+					s.ship(o)
+					if _, err := s.Refund(t.Context(), admin, checkout.Refunding{ID: id(o)}); err != nil {
+						t.Fatal(err)
+					}
+				},
+			}
+			s.provider.SetFaults(t, simulator.Fault{Operation: failing, Mode: simulator.Unavailable})
+			for n := 0; s.Payments.Ready(failing) == nil; n++ {
+				if n == 20 {
+					t.Fatal("the breaker did not open")
+				}
+				start[failing](s.place(checkout.Request{Lines: lines("2", 1)}))
+			}
+			other := payment.Void
+			if failing == payment.Void {
+				other = payment.Capture
+			}
+			o := s.place(checkout.Request{Lines: lines("2", 1)})
+			start[other](o)
+			if got, want := s.provider.Payments(t)[fmt.Sprint(o.ID)].Status, map[payment.Operation]payment.Status{payment.Void: payment.Voided, payment.Capture: payment.Captured}[other]; got != want {
+				t.Errorf("while %s fails, the payment is %s, not %s", failing, got, want)
+			}
+		})
+	}
+}
+
+// TestSettleGoesOnAfterAFailure: voids that are due do not wait for captures
+// that fail.
+func TestSettleGoesOnAfterAFailure(t *testing.T) {
+	s := openPaid(t)
+	s.provider.SetFaults(t, simulator.Fault{Mode: simulator.Unavailable, Operation: payment.Capture}, simulator.Fault{Mode: simulator.Unavailable, Operation: payment.Void})
+	shipped, cancelled := s.place(checkout.Request{Lines: lines("2", 1)}), s.place(checkout.Request{Lines: lines("2", 1)})
+	s.ship(shipped)
+	s.cancel(cancelled)
+	s.provider.SetFaults(t, simulator.Fault{Mode: simulator.Unavailable, Operation: payment.Capture})
+	s.clock = s.clock.Add(time.Hour)
+	if err := s.Settle(t.Context()); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("order %d", shipped.ID)) {
+		t.Errorf("got error %v, want that of order %d", err, shipped.ID)
+	}
+	if got := s.provider.Payments(t)[fmt.Sprint(cancelled.ID)].Status; got != payment.Voided {
+		t.Errorf("the payment of the cancelled order is %s", got)
+	}
 }
 
 func checkBooks(t *testing.T, s *paidStore) {

@@ -9,7 +9,9 @@ import (
 
 	"souk/subgraphs/internal/identity"
 	"souk/subgraphs/internal/schema"
+	"souk/subgraphs/order/inventoryclient"
 	"souk/subgraphs/order/orderstore"
+	"souk/subgraphs/order/payment"
 	"souk/subgraphs/order/productclient"
 )
 
@@ -49,20 +51,21 @@ func (s *Service) Place(ctx context.Context, caller identity.Caller, r Request) 
 	return s.resume(ctx, o)
 }
 
-// ready returns nil unless inventory or the payment provider is known to be
-// down.
+// ready returns nil unless inventory or the payment provider is known to fail
+// at what placing an order takes.
 func (s *Service) ready() error {
-	if err := s.Inventory.Ready(); err != nil || s.Payments == nil {
+	err := s.Inventory.Ready(inventoryclient.ReserveOperation, inventoryclient.CommitOperation)
+	if err != nil || s.Payments == nil {
 		return err
 	}
-	return s.Payments.Ready()
+	return s.Payments.Ready(payment.Authorize)
 }
 
 // takeBack releases the units that an earlier attempt to place an order may still
 // hold, so that the next attempt does not find them missing. The order's task in
 // stock_releases stays: a reservation of the earlier attempt may still arrive.
 func (s *Service) takeBack(ctx context.Context, o orderstore.Order) error {
-	if err := s.Inventory.Ready(); err != nil {
+	if err := s.Inventory.Ready(inventoryclient.ReleaseOperation); err != nil {
 		return err
 	}
 	var unknown *schema.NotFound

@@ -26,8 +26,10 @@ const (
 	// releaseLease is how long a claimed release is hidden from other replicas.
 	releaseLease = 15 * time.Second
 	// paymentLease is the same for payment tasks.
-	paymentLease     = 20 * time.Second
-	maxBackoff       = time.Minute
+	paymentLease = 20 * time.Second
+	maxBackoff   = time.Minute
+	// maxFailures bounds the payment tasks that fail before Settle returns.
+	maxFailures      = 1000
 	recoverBatchSize = 100
 	// keyRetention is how long idempotency keys are stored.
 	keyRetention = 7 * 24 * time.Hour
@@ -84,7 +86,7 @@ func (s *Service) Recover(ctx context.Context) error {
 	for _, o := range orders {
 		if err := s.recoverOrder(ctx, o); err != nil {
 			failures = append(failures, fmt.Errorf("order %d: %w", o.ID, err))
-			if s.Inventory.Ready() != nil || s.Payments != nil && s.Payments.Ready() != nil {
+			if s.ready() != nil || s.Inventory.Ready(inventoryclient.StatusOperation) != nil {
 				break
 			}
 		}
@@ -125,8 +127,8 @@ func (s *Service) recoverOrder(ctx context.Context, o orderstore.Order) error {
 // Release attempts every due release.
 func (s *Service) Release(ctx context.Context) error {
 	for {
-		if s.Inventory.Ready() != nil {
-			return nil //nolint:nilerr // inventory is known to be down; every release stays due
+		if s.Inventory.Ready(inventoryclient.ReleaseOperation) != nil {
+			return nil //nolint:nilerr // inventory is known to fail at it; every release stays due
 		}
 		if more, err := s.release(ctx, nil); err != nil || !more {
 			return err

@@ -26,8 +26,17 @@ func New(baseURL, token string, transport http.RoundTripper) *Client {
 	return &Client{peer.New("inventory", baseURL, token, transport)}
 }
 
-// Ready returns nil unless a call would fail immediately.
-func (c *Client) Ready() error { return c.peer.Ready() }
+// The operations, as the generated functions name them.
+const (
+	ReserveOperation = "ReserveStock"
+	CommitOperation  = "CommitReservation"
+	ReleaseOperation = "ReleaseReservation"
+	StatusOperation  = "FindReservation"
+)
+
+// Ready returns nil unless a call of one of the operations would fail
+// immediately. Each operation fails by itself.
+func (c *Client) Ready(operations ...string) error { return c.peer.Ready(operations...) }
 
 // Reserve holds all lines for an order, or none, for the duration of hold. It
 // returns a schema.OutOfStock if units are short, and a schema.Conflict if the

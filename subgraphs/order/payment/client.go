@@ -56,7 +56,7 @@ func noResponse(err error) bool {
 }
 
 // Ready implements Provider.
-func (c *Client) Ready() error { return c.policy.Ready() }
+func (c *Client) Ready(operations ...Operation) error { return c.policy.Ready(operations...) }
 
 // Authorize implements Provider.
 func (c *Client) Authorize(ctx context.Context, a Authorization) error {
@@ -64,7 +64,7 @@ func (c *Client) Authorize(ctx context.Context, a Authorization) error {
 	if err != nil {
 		return fmt.Errorf("encoding an authorisation: %w", err)
 	}
-	p, err := c.call(ctx, "authorize", http.MethodPut, c.path(a.Key), body)
+	p, err := c.call(ctx, Authorize, http.MethodPut, c.path(a.Key), body)
 	switch {
 	case err != nil:
 		return err
@@ -78,19 +78,19 @@ func (c *Client) Authorize(ctx context.Context, a Authorization) error {
 
 // Capture implements Provider.
 func (c *Client) Capture(ctx context.Context, key string) error {
-	_, err := c.call(ctx, "capture", http.MethodPost, c.path(key, "capture"), nil)
+	_, err := c.call(ctx, Capture, http.MethodPost, c.path(key, "capture"), nil)
 	return err
 }
 
 // Void implements Provider.
 func (c *Client) Void(ctx context.Context, key string) (held bool, err error) {
-	p, err := c.call(ctx, "void", http.MethodPost, c.path(key, "void"), nil)
+	p, err := c.call(ctx, Void, http.MethodPost, c.path(key, "void"), nil)
 	return p.Amount > 0 && p.Status == Voided, err
 }
 
 // Refund implements Provider.
 func (c *Client) Refund(ctx context.Context, key string) error {
-	_, err := c.call(ctx, "refund", http.MethodPost, c.path(key, "refund"), nil)
+	_, err := c.call(ctx, Refund, http.MethodPost, c.path(key, "refund"), nil)
 	return err
 }
 

@@ -25,9 +25,21 @@ type Provider interface {
 	Void(ctx context.Context, key string) (held bool, err error)
 	// Refund pays back the amount of a captured payment.
 	Refund(ctx context.Context, key string) error
-	// Ready returns nil unless a call would fail immediately.
-	Ready() error
+	// Ready returns nil unless a call of one of the operations would fail
+	// immediately. Each operation fails by itself.
+	Ready(operations ...Operation) error
 }
+
+// Operation is a kind of call.
+type Operation = string
+
+// The operations of a provider.
+const (
+	Authorize Operation = "authorize"
+	Capture   Operation = "capture"
+	Void      Operation = "void"
+	Refund    Operation = "refund"
+)
 
 // Authorization is a request to hold an amount.
 type Authorization struct {
