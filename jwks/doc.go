@@ -8,6 +8,7 @@
 // unusable key in a set is skipped and logged; the other keys remain in use.
 //
 // With a [Storage], a file or Redis, the last good keys also survive a restart.
+// [Set.Keep] saves them again if the Storage loses them.
 //
 // [Verify] checks a token in compact form with the keys of a [Source].
 //

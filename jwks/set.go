@@ -56,7 +56,8 @@ type Options struct {
 	// responsible for logging failures.
 	Report func(ctx context.Context, err error)
 	// Storage, if not nil, keeps the last good keys beyond the process. They are
-	// used, for up to a day, if the first fetch fails.
+	// used, for up to a day, if the first fetch fails. Run Keep beside the Set, so
+	// that a copy that is lost is saved again.
 	Storage Storage
 	// Now is the clock: time.Now if nil.
 	Now func() time.Time
@@ -156,13 +157,14 @@ func (s *Set) fetch(ctx context.Context, done chan struct{}) {
 		s.o.Report(ctx, err)
 	}
 	s.log(ctx, skipped, err)
-	restored, age := s.store(ctx, keys, err)
+	now := s.o.Now()
+	restored, age := s.store(ctx, keys, now, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failure, s.skipped = err, skipped
 	s.tried = s.o.Now() // a pause starts at the end of a fetch
 	if err == nil {
-		s.keys, s.fetched = keys, s.o.Now()
+		s.keys, s.fetched = keys, now
 	} else if s.keys == nil && restored != nil {
 		s.keys, s.fetched = restored, age
 	}
@@ -174,7 +176,7 @@ func (s *Set) fetch(ctx context.Context, done chan struct{}) {
 // storage may have lost them. After a failed one, it returns
 // the keys that an earlier process saved, and when they were fetched, unless
 // the Set has keys.
-func (s *Set) store(ctx context.Context, keys jwk.Set, failure error) (restored jwk.Set, fetched time.Time) {
+func (s *Set) store(ctx context.Context, keys jwk.Set, now time.Time, failure error) (restored jwk.Set, fetched time.Time) {
 	if s.o.Storage == nil {
 		return nil, time.Time{}
 	}
@@ -183,7 +185,7 @@ func (s *Set) store(ctx context.Context, keys jwk.Set, failure error) (restored 
 	s.mu.Unlock()
 	switch {
 	case failure == nil:
-		if err := s.save(ctx, keys); err != nil {
+		if err := s.save(ctx, keys, now); err != nil {
 			s.o.Logger.WarnContext(ctx, "could not save the signing keys; a restart while the issuer is unavailable would lose them", "url", s.name, "error", err)
 		}
 	case failure != nil && present == nil:

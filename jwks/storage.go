@@ -33,6 +33,8 @@ const (
 	maxStoredAge = 24 * time.Hour
 	// storageTimeout bounds loading and saving.
 	storageTimeout = 2 * time.Second
+	// keepInterval is how often Keep looks whether the keys are still stored.
+	keepInterval = 15 * time.Second
 )
 
 // stored is the document in a Storage.
@@ -45,15 +47,9 @@ type stored struct {
 // restore loads the keys of an earlier process. It returns nil if there are
 // none, or none that are young enough.
 func (s *Set) restore(ctx context.Context) (jwk.Set, time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
-	defer cancel()
-	document, err := s.o.Storage.Load(ctx)
-	if err != nil || document == nil {
+	found, err := s.load(ctx)
+	if err != nil || found.URL == "" {
 		return nil, time.Time{}, err
-	}
-	var found stored
-	if err := json.Unmarshal(document, &found); err != nil {
-		return nil, time.Time{}, fmt.Errorf("decoding stored keys: %w", err)
 	}
 	if age := s.o.Now().Sub(found.Fetched); found.URL != s.name || age > maxStoredAge {
 		return nil, time.Time{}, nil
@@ -65,8 +61,59 @@ func (s *Set) restore(ctx context.Context) (jwk.Set, time.Time, error) {
 	return keys, found.Fetched, nil
 }
 
-// save saves the keys.
-func (s *Set) save(ctx context.Context, keys jwk.Set) error {
+// load loads what a process saved; the zero value if nothing is there.
+func (s *Set) load(ctx context.Context) (found stored, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	document, err := s.o.Storage.Load(ctx)
+	if err != nil || document == nil {
+		return found, err
+	}
+	if err := json.Unmarshal(document, &found); err != nil {
+		return found, fmt.Errorf("decoding stored keys: %w", err)
+	}
+	return found, nil
+}
+
+// Keep saves the keys again, within keepInterval and without a fetch, if the
+// Storage has lost them or has older ones. Otherwise the copy would be missing
+// until the next fetch, and for good if the issuer is unavailable by then. Keep
+// returns nil when ctx ends, or at once without a Storage.
+func (s *Set) Keep(ctx context.Context) error {
+	if s.o.Storage == nil {
+		return nil
+	}
+	ticker := time.NewTicker(keepInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			s.keep(ctx)
+		}
+	}
+}
+
+func (s *Set) keep(ctx context.Context) {
+	s.mu.Lock()
+	keys, fetched := s.keys, s.fetched
+	s.mu.Unlock()
+	if keys == nil || s.o.Now().Sub(fetched) > maxStoredAge {
+		return
+	}
+	// A copy that cannot be read or used is replaced, too.
+	if found, err := s.load(ctx); err == nil && found.URL == s.name && !found.Fetched.Before(fetched) {
+		return
+	}
+	if err := s.save(ctx, keys, fetched); err != nil {
+		return // the next fetch logs that the storage is unavailable
+	}
+	s.o.Logger.InfoContext(ctx, "saved the signing keys again, because their copy was lost", "url", s.name)
+}
+
+// save saves the keys, which were fetched at the given time.
+func (s *Set) save(ctx context.Context, keys jwk.Set, fetched time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	public, err := jwk.PublicSetOf(keys) // read keeps only public keys; this makes sure
@@ -77,7 +124,7 @@ func (s *Set) save(ctx context.Context, keys jwk.Set) error {
 	if err != nil {
 		return fmt.Errorf("encoding keys: %w", err)
 	}
-	document, err := json.Marshal(stored{URL: s.name, Fetched: s.o.Now().UTC(), Keys: set})
+	document, err := json.Marshal(stored{URL: s.name, Fetched: fetched.UTC(), Keys: set})
 	if err != nil {
 		return fmt.Errorf("encoding keys: %w", err)
 	}

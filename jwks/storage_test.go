@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -200,6 +204,92 @@ func TestOnlyPublicKeysAreSaved(t *testing.T) {
 	if info, err := files[0].Info(); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the mode is %v, %v", info.Mode(), err)
 	}
+}
+
+// memory is a storage that can lose what it has.
+type memory struct {
+	mu       sync.Mutex
+	document []byte
+	saves    int
+}
+
+func (m *memory) Load(context.Context) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.document, nil
+}
+
+func (m *memory) Save(_ context.Context, document []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.document, m.saves = document, m.saves+1
+	return nil
+}
+
+func (m *memory) set(document []byte) (saves int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.document = document
+	return m.saves
+}
+
+// A copy that is lost, spoilt or replaced by an older one is soon there again,
+// also while the issuer is unavailable, as old as its keys are.
+func TestKeepSavesALostCopyAgain(t *testing.T) {
+	document := set(publicKey(t, newEd25519(t), map[string]any{"kid": "1"}))
+	synctest.Test(t, func(t *testing.T) {
+		away, fetches := false, 0
+		issuer := roundTrip(func(*http.Request) (*http.Response, error) {
+			if fetches++; away {
+				return nil, errors.New("away")
+			}
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(document))}, nil
+		})
+		var storage memory
+		start := func() *jwks.Set {
+			return jwks.New(jwks.Options{URL: "http://issuer/keys", Client: &http.Client{Transport: issuer}, Storage: &storage})
+		}
+		s := start()
+		ctx, cancel := context.WithCancel(t.Context())
+		var work sync.WaitGroup
+		work.Go(func() {
+			if err := s.Keep(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+		defer work.Wait()
+		defer cancel()
+		time.Sleep(time.Minute)
+		if storage.set(nil) != 0 {
+			t.Error("saved keys before there were any")
+		}
+		if _, err := s.Keys(t.Context(), "1", jwa.EdDSA()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		good, _ := storage.Load(t.Context())
+		if saves := storage.set(good); saves != 1 || fetches != 1 {
+			t.Fatalf("%d saves after %d fetches, want 1 after 1", saves, fetches)
+		}
+		away = true
+		older := strings.Replace(string(good), `"fetched":"2000`, `"fetched":"1999`, 1)
+		for name, lost := range map[string][]byte{"lost": nil, "spoilt": []byte("{"), "older": []byte(older)} {
+			storage.set(lost)
+			time.Sleep(16 * time.Second)
+			if got, _ := storage.Load(t.Context()); string(got) != string(good) {
+				t.Errorf("%s: the copy is %s, want %s", name, got, good)
+			}
+		}
+		if _, err := start().Keys(t.Context(), "1", jwa.EdDSA()); err != nil {
+			t.Errorf("a new process: %v", err)
+		}
+		time.Sleep(24 * time.Hour) // the keys are too old
+		before := storage.set(nil)
+		time.Sleep(time.Hour)
+		if storage.set(nil) != before {
+			t.Error("saved keys that are too old")
+		}
+	})
 }
 
 // Processes with different secrets keep their copies apart, and a copy that Redis

@@ -144,6 +144,17 @@ func (r *Router) tokens() (func(http.Handler) http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		a.KeepKeys(ctx)
+	}()
+	r.closers = append(r.closers, func() error {
+		cancel()
+		<-kept
+		return nil
+	})
 	return a.Middleware(r.reject), nil
 }
 

@@ -132,6 +132,15 @@ func New(o Options) (*Authenticator, error) {
 	return a, nil
 }
 
+// KeepKeys saves keys again that their Storage has lost, until ctx ends.
+func (a *Authenticator) KeepKeys(ctx context.Context) {
+	var work sync.WaitGroup
+	for i := range a.sources {
+		work.Go(func() { _ = a.sources[i].keys.Keep(ctx) }) // always nil
+	}
+	work.Wait()
+}
+
 // Authenticate returns the caller of a request with these headers. The caller is nil
 // if the request has no token and none is required. The error is a [*TokenError], or
 // wraps [jwks.ErrUnavailable] if the token cannot be verified at the moment.

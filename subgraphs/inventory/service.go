@@ -36,12 +36,14 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 	store := stock.NewStore(r.DB, r.Now)
 	products := productclient.New(peer.New("product", r.Services["product"], r.ServiceToken, r.Telemetry.Transport(nil)))
 	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{StockStore: store, ProductExists: products.Exists}})
+	authenticator := graphql.Authenticator(r)
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", graphql.New(r, schema, graphql.Authenticator(r)))
+	mux.Handle("/graphql", graphql.New(r, schema, authenticator))
 	return &server.Service{
 		Handler: mux,
 		Workers: []func(context.Context) error{
 			func(ctx context.Context) error { return store.Sweep(ctx, r.Logger) },
+			authenticator.KeepKeys,
 		},
 	}, nil
 }

@@ -58,11 +58,12 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 		Logger:   r.Logger,
 	}
 	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{Notifier: service}})
+	authenticator := graphql.Authenticator(r)
 	return &server.Service{
-		Handler: graphql.New(r, schema, graphql.Authenticator(r)),
+		Handler: graphql.New(r, schema, authenticator),
 		Workers: []func(context.Context) error{
 			r.Events.Consume(events.Consumer{Group: consumerGroup, Types: notifier.EventTypes(), Handler: service.Handle}),
-			service.Work,
+			service.Work, authenticator.KeepKeys,
 		},
 	}, nil
 }

@@ -70,10 +70,11 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 		Logger:    r.Logger,
 	}
 	schema := graph.NewExecutableSchema(graph.Config{Resolvers: &graph.Resolver{OrderStore: orders, Checkout: service, Watcher: watcher, Sessions: sessions}})
+	authenticator := graphql.Authenticator(r)
 	return &server.Service{
-		Handler: graphql.New(r, schema, graphql.Authenticator(r)),
+		Handler: graphql.New(r, schema, authenticator),
 		Workers: []func(context.Context) error{
-			watcher.Run, sessions.Run, service.Work,
+			watcher.Run, sessions.Run, service.Work, authenticator.KeepKeys,
 			r.Events.Consume(events.Consumer{Group: consumerGroup, Types: []string{events.UserErased}, Handler: service.HandleErasure}),
 		},
 		Orders: countOrders(orders),

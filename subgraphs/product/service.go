@@ -46,8 +46,9 @@ func build(_ context.Context, r server.Resources) (*server.Service, error) {
 		Catalogue: products,
 		Images:    strings.TrimSuffix(images, "/"),
 	}})
+	authenticator := graphql.Authenticator(r)
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", graphql.New(r, schema, graphql.Authenticator(r)))
+	mux.Handle("/graphql", graphql.New(r, schema, authenticator))
 	mux.Handle("GET "+imagePath, pictures(products, r.Logger))
-	return &server.Service{Handler: mux}, nil
+	return &server.Service{Handler: mux, Workers: []func(context.Context) error{authenticator.KeepKeys}}, nil
 }

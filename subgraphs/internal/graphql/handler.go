@@ -76,8 +76,9 @@ func New(r server.Resources, schema graphql.ExecutableSchema, authenticator *ide
 // Authenticator returns the authenticator of every service except the user
 // service. It fetches the keys from the user service, and keeps them in Redis
 // for a start while the user service is unavailable. The token of the services
-// protects them there: without it, they are not kept. Before an administrator
-// changes anything, it asks the user service for their current rights.
+// protects them there: without it, they are not kept. The service runs KeepKeys
+// as a worker. Before an administrator changes anything, the authenticator asks
+// the user service for their current rights.
 func Authenticator(r server.Resources) *identity.Authenticator {
 	location := r.Services["user"] + identity.JWKSPath
 	var storage jwks.Storage
@@ -86,7 +87,7 @@ func Authenticator(r server.Resources) *identity.Authenticator {
 	}
 	transport := r.Telemetry.Transport(nil)
 	states := session.FromUserService(r.Services["user"], r.ServiceToken, transport)
-	return AuthenticatorWith(r, states.Administrators(r.Logger), jwks.New(jwks.Options{
+	keys := jwks.New(jwks.Options{
 		URL:     location,
 		Client:  &http.Client{Transport: transport},
 		Refresh: 5 * time.Minute,
@@ -94,7 +95,10 @@ func Authenticator(r server.Resources) *identity.Authenticator {
 		Logger:  r.Logger,
 		Storage: storage,
 		Now:     r.Now,
-	}))
+	})
+	authenticator := AuthenticatorWith(r, states.Administrators(r.Logger), keys)
+	authenticator.KeepKeys = keys.Keep
+	return authenticator
 }
 
 // AuthenticatorWith returns an authenticator with other sources of current

@@ -40,6 +40,9 @@ const codeUnavailable = "AUTHENTICATION_UNAVAILABLE"
 // Authenticator identifies callers.
 type Authenticator struct {
 	Keys jwks.Source
+	// KeepKeys saves the keys again if their copy in Redis is lost, until its
+	// context ends. It is a worker of the service.
+	KeepKeys func(context.Context) error
 	// Current returns a user with the rights that they have now, for an
 	// operation that may change something or not. Package graphql calls it
 	// before each operation; nil: the rights are those of the token. The error
