@@ -100,6 +100,7 @@ type found struct {
 	fingerprint string
 	status      int // 0 while the request is in progress
 	response    string
+	remaining   time.Duration // until the record expires, and with it the lease
 }
 
 // stored is the JSON form of a response in Redis.
@@ -110,7 +111,8 @@ type stored struct {
 
 // claimScript claims a record. KEYS: record, secret. ARGV: token, fingerprint, lease in
 // milliseconds, and the generated secret or "". It returns the secret in Redis if it differs,
-// the fields of the record if it exists, or nothing if the record has been claimed.
+// the fields of the record and its remaining time in milliseconds if it exists, or nothing if the
+// record has been claimed.
 var claimScript = redis.NewScript(`
 if ARGV[4] ~= '' then
 	local secret = redis.call('GET', KEYS[2])
@@ -122,7 +124,7 @@ if ARGV[4] ~= '' then
 end
 local found = redis.call('HMGET', KEYS[1], 'fingerprint', 'status', 'response')
 if found[1] then
-	return {found[1], found[2], found[3] or ''}
+	return {found[1], found[2], found[3] or '', tostring(redis.call('PTTL', KEYS[1]))}
 end
 redis.call('HSET', KEYS[1], 'token', ARGV[1], 'fingerprint', ARGV[2], 'status', '0')
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
@@ -208,13 +210,23 @@ func (s *records) claim(ctx context.Context, owner, request []string) (*claim, *
 			s.replaceSecret([]byte(got[0]))
 			continue
 		}
-		status, err := strconv.Atoi(got[1])
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading an idempotency record: %w", err)
-		}
-		return c, &found{got[0], status, got[2]}, nil
+		before, err := readFound(got)
+		return c, before, err
 	}
 	return nil, nil, errors.New("claiming an idempotency record: the secret in Redis keeps changing")
+}
+
+// readFound reads the fields of a record, as claimScript returns them.
+func readFound(fields []string) (*found, error) {
+	status, err := strconv.Atoi(fields[1])
+	if err != nil {
+		return nil, fmt.Errorf("reading an idempotency record: %w", err)
+	}
+	milliseconds, err := strconv.Atoi(fields[3])
+	if err != nil {
+		return nil, fmt.Errorf("reading an idempotency record: %w", err)
+	}
+	return &found{fields[0], status, fields[2], time.Duration(milliseconds) * time.Millisecond}, nil
 }
 
 // currentSecret returns the secret. If there is none, it generates one. If several routers do
