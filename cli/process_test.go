@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"souk/cli"
 	"souk/internal/outputtest"
 	"souk/internal/pgserver/pgtest"
@@ -258,6 +260,55 @@ func TestCommandsFailInOneLine(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReplayTellsWhatItDid: how many orders it corrected, and by its exit status
+// whether the orders agree with their events now.
+func TestReplayTellsWhatItDid(t *testing.T) {
+	stores := map[string]*pgxpool.Pool{}
+	url := pgtest.Database(t)
+	for _, name := range append(subgraphs.Names(), subgraphs.PaymentDatabase) {
+		location := url
+		if name != "order" {
+			location = pgtest.Database(t)
+		}
+		db, err := pgxpool.New(t.Context(), location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(db.Close)
+		stores[name] = db
+	}
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	if err := subgraphs.Sample(t.Context(), stores, subgraphs.SampleOptions{Products: 5, Users: 3, Orders: 5, Seed: 7, Now: now, NotifiedSince: now}); err != nil {
+		t.Fatal(err)
+	}
+	run := func(status int, out, message string, args ...string) {
+		t.Helper()
+		p := souk(t, []string{"DATABASE_URL=" + url}, append([]string{"order", "replay"}, args...)...)
+		if got := p.wait(t); got != status {
+			t.Errorf("replay %v: exit status %d, want %d", args, got, status)
+		}
+		if lines := strings.Join(p.says(), "\n"); !strings.Contains(lines, message) || status == 0 && lines != "" {
+			t.Errorf("replay %v: got %q, want %q", args, lines, message)
+		}
+		if !strings.HasSuffix(p.stdout.String(), out) {
+			t.Errorf("replay %v: got the report\n%s\nwant its end to be\n%s", args, &p.stdout, out)
+		}
+	}
+	damage := func(statement string) {
+		t.Helper()
+		if _, err := stores["order"].Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(0, ": 0 differences\n", "")
+	damage(`UPDATE orders SET version = version + 100 WHERE id IN (SELECT id FROM orders ORDER BY id LIMIT 2)`)
+	run(1, ": 2 differences\n", "found 2 differences")
+	run(0, ": 2 differences\n2 orders corrected\n", "", "--write")
+	run(0, ": 0 differences\n", "")
+	damage(`INSERT INTO order_events SELECT order_id, max(version) + 2, 'OrderConfirmed', '{}', now(), 'system' FROM order_events GROUP BY order_id ORDER BY order_id LIMIT 1`)
+	run(1, "0 orders corrected\n", "their events are invalid: 1;", "--write")
 }
 
 func TestInterruptExitsWithStatusZero(t *testing.T) {

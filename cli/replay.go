@@ -17,7 +17,9 @@ func newReplay() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay",
 		Short: "Rebuild all orders from their events and report differences from the orders table",
-		Args:  cobra.NoArgs,
+		Long: `Rebuild all orders from their events and report differences from the orders table.
+The result is negative if there are differences; with --write, if some could not be corrected.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			url := os.Getenv("DATABASE_URL")
 			if url == "" {
@@ -31,23 +33,27 @@ func newReplay() *cobra.Command {
 			progress := func(orders, events int) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "%d orders with %d events compared\n", orders, events)
 			}
-			compare, out := subgraphs.ReplayOrders, cmd.OutOrStdout()
-			if write {
-				compare = subgraphs.RebuildOrders
-			}
+			out, left := cmd.OutOrStdout(), 0
 			var lines bytes.Buffer
 			if asJSON {
 				out = &lines
 			}
-			differences, err := compare(cmd.Context(), db, out, progress)
+			var differences int
+			if write {
+				differences, left, err = subgraphs.RebuildOrders(cmd.Context(), db, out, progress)
+			} else {
+				differences, err = subgraphs.ReplayOrders(cmd.Context(), db, out, progress)
+			}
 			if err == nil && asJSON {
 				list := strings.Split(strings.TrimSpace(lines.String()), "\n")
-				err = writeJSON(cmd.OutOrStdout(), map[string]any{"differences": differences, "report": list, "corrected": write})
+				err = writeJSON(cmd.OutOrStdout(), map[string]any{"differences": differences, "report": list, "corrected": write && left == 0})
 			}
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
-			}
-			if differences > 0 && !write {
+			case left > 0:
+				return failed(fmt.Sprintf("orders left as they are, because their events are invalid: %d; the report names them (cannot be rebuilt)", left))
+			case differences > 0 && !write:
 				return failed(fmt.Sprintf("found %d differences between the events and the orders table; to correct them, use --write", differences))
 			}
 			return nil

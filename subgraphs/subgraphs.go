@@ -101,8 +101,9 @@ func ReplayOrders(ctx context.Context, orders *pgxpool.Pool, w io.Writer, progre
 	return order.Replay(ctx, orders, w, progress)
 }
 
-// RebuildOrders does what ReplayOrders does, and then corrects the orders
-// table.
-func RebuildOrders(ctx context.Context, orders *pgxpool.Pool, w io.Writer, progress func(orders, events int)) (differences int, err error) {
+// RebuildOrders does what ReplayOrders does, and corrects the orders table. It
+// also returns how many orders it had to leave, because their events are
+// invalid.
+func RebuildOrders(ctx context.Context, orders *pgxpool.Pool, w io.Writer, progress func(orders, events int)) (differences, left int, err error) {
 	return order.Rebuild(ctx, orders, w, progress)
 }

@@ -119,7 +119,9 @@ func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer, progress func(or
 	return orderstore.Replay(ctx, db, w, progress)
 }
 
-// Rebuild does what Replay does, and then corrects the table that reads use.
-func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer, progress func(orders, events int)) (differences int, err error) {
+// Rebuild does what Replay does, and corrects the table that reads use. It
+// also returns how many orders it had to leave, because their events are
+// invalid.
+func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer, progress func(orders, events int)) (differences, left int, err error) {
 	return orderstore.Rebuild(ctx, db, w, progress)
 }

@@ -35,14 +35,15 @@ func (r repair) close() {
 
 // correct makes the rows of some orders equal to their events, as they are now.
 // An order without events loses its row, and one with invalid events keeps it.
+// It returns the number of rows that it wrote or removed.
 //
 // A change of an order appends an event and then writes the row, in one
 // transaction. So while correct holds the lock of a row, no event of that order
 // can be committed, and the events that it reads are all there are. A row that
 // is missing cannot be locked: if a change writes it meanwhile, that row is
 // right, and stays.
-func (r repair) correct(ctx context.Context, ids []int64) error {
-	return pgx.BeginFunc(ctx, r.conn, func(tx pgx.Tx) error {
+func (r repair) correct(ctx context.Context, ids []int64) (corrected int64, err error) {
+	err = pgx.BeginFunc(ctx, r.conn, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT id FROM orders WHERE id = ANY($1) ORDER BY id FOR UPDATE`, ids)
 		if err != nil {
 			return fmt.Errorf("locking orders: %w", err)
@@ -67,30 +68,32 @@ func (r repair) correct(ctx context.Context, ids []int64) error {
 			}
 			correct = append(correct, row)
 		}
-		return writeRepaired(ctx, tx, locked, correct)
+		corrected, err = writeRepaired(ctx, tx, locked, correct)
+		return err
 	})
+	return corrected, err
 }
 
-func writeRepaired(ctx context.Context, tx pgx.Tx, locked []int64, correct [][]any) error {
+func writeRepaired(ctx context.Context, tx pgx.Tx, locked []int64, correct [][]any) (written int64, err error) {
 	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"repaired"}, columnNames, pgx.CopyFromRows(correct)); err != nil {
-		return fmt.Errorf("filling the temporary table: %w", err)
+		return 0, fmt.Errorf("filling the temporary table: %w", err)
 	}
 	// An update, rather than a new row: a change that waits for the lock would
 	// not find a new row.
-	_, err := tx.Exec(ctx, `
+	updated, err := tx.Exec(ctx, `
 		UPDATE orders o SET (`+columns+`) = (SELECT `+columns+` FROM repaired WHERE repaired.id = o.id)
 		WHERE o.id = ANY($1) AND o.id IN (SELECT id FROM repaired)`, locked)
 	if err != nil {
-		return fmt.Errorf("correcting rows: %w", err)
+		return 0, fmt.Errorf("correcting rows: %w", err)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO orders (`+columns+`) SELECT `+columns+` FROM repaired ON CONFLICT (id) DO NOTHING`)
+	inserted, err := tx.Exec(ctx, `INSERT INTO orders (`+columns+`) SELECT `+columns+` FROM repaired ON CONFLICT (id) DO NOTHING`)
 	if err != nil {
-		return fmt.Errorf("inserting missing rows: %w", err)
+		return 0, fmt.Errorf("inserting missing rows: %w", err)
 	}
-	_, err = tx.Exec(ctx, `
+	deleted, err := tx.Exec(ctx, `
 		DELETE FROM orders o WHERE o.id = ANY($1) AND NOT EXISTS (SELECT FROM order_events e WHERE e.order_id = o.id)`, locked)
 	if err != nil {
-		return fmt.Errorf("removing rows without events: %w", err)
+		return 0, fmt.Errorf("removing rows without events: %w", err)
 	}
-	return nil
+	return updated.RowsAffected() + inserted.RowsAffected() + deleted.RowsAffected(), nil
 }

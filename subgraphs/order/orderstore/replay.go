@@ -27,26 +27,32 @@ func Replay(ctx context.Context, db *pgxpool.Pool, w io.Writer, progress Progres
 // Rebuild does what Replay does and corrects the table orders part by part.
 // Orders whose events are invalid stay as they are. It may run beside a live
 // service: it locks a few orders at a time, so that a change of such an order
-// waits for a moment.
-func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer, progress Progress) (differences int, err error) {
+// waits for a moment. The last line that it writes to w says how many orders it
+// has corrected. It also returns how many it had to leave.
+func Rebuild(ctx context.Context, db *pgxpool.Pool, w io.Writer, progress Progress) (differences, left int, err error) {
 	repair, err := newRepair(ctx, db)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer repair.close()
 	r := replay{db: repair.conn, out: w, progress: progress}
+	corrected := int64(0)
 	err = r.run(ctx, func(wrong []int64) error {
 		for some := range slices.Chunk(wrong, repairBatchSize) {
-			if err := repair.correct(ctx, some); err != nil {
+			n, err := repair.correct(ctx, some)
+			if corrected += n; err != nil {
 				return fmt.Errorf("correcting the orders: %w", err)
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return r.differences, fmt.Errorf("rebuilding the orders: %w", err)
+	if err == nil {
+		_, err = fmt.Fprintf(w, "%d orders corrected\n", corrected)
 	}
-	return r.differences, nil
+	if err != nil {
+		return r.differences, r.invalid, fmt.Errorf("rebuilding the orders, after %d were corrected: %w", corrected, err)
+	}
+	return r.differences, r.invalid, nil
 }
 
 // Progress is told how many orders and events have been read.
@@ -70,6 +76,7 @@ type replay struct {
 	progress Progress
 
 	orders, events, differences int
+	invalid                     int // orders that cannot be rebuilt
 }
 
 // run compares all orders. It calls correct with the orders of each part that
@@ -165,6 +172,7 @@ func (p *part) compare(records []StoredEvent) error {
 	id := records[0].OrderID
 	o, err := fold(records)
 	if err != nil {
+		p.invalid++
 		return p.report("order %d cannot be rebuilt: %v", id, err)
 	}
 	row, ok := p.rows[id]

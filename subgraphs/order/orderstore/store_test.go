@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -355,10 +355,14 @@ func TestRebuildCorrectsTheProjection(t *testing.T) {
 		}
 	}
 	before := shownOrders(t, db)
-	rebuild := func(want int) {
+	rebuild := func(differences, corrected, left int) {
 		t.Helper()
-		if n, err := orderstore.Rebuild(t.Context(), db, io.Discard, nil); err != nil || n != want {
-			t.Errorf("got %d differences, want %d, err %v", n, want, err)
+		var out strings.Builder
+		if _, n, err := orderstore.Rebuild(t.Context(), db, &out, nil); err != nil || n != left {
+			t.Errorf("left %d orders, want %d, err %v", n, left, err)
+		}
+		if want := fmt.Sprintf(" events: %d differences\n%d orders corrected\n", differences, corrected); !strings.HasSuffix(out.String(), want) {
+			t.Errorf("got the report\n%s\nwant its end to be\n%s", &out, want)
 		}
 		if got := shownOrders(t, db); got != before {
 			t.Errorf("got orders\n%[2]s\nwant\n%[1]s", before, got)
@@ -373,16 +377,16 @@ func TestRebuildCorrectsTheProjection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	rebuild(5)
-	rebuild(0)
+	rebuild(5, 3, 0)
+	rebuild(0, 0, 0)
 	if _, err := db.Exec(t.Context(), `DELETE FROM orders`); err != nil {
 		t.Fatal(err)
 	}
-	rebuild(6)
+	rebuild(6, 6, 0)
 	if _, err := db.Exec(t.Context(), `INSERT INTO order_events VALUES (4, 7, 'OrderConfirmed', '{}', now(), 'system')`); err != nil {
 		t.Fatal(err)
 	}
-	rebuild(2)
+	rebuild(2, 0, 1)
 }
 
 // slowReport is a report that waits in the middle of a replay.
@@ -411,7 +415,7 @@ func TestRebuildDoesNotHoldUpOrders(t *testing.T) {
 	report := &slowReport{reached: make(chan struct{}), proceed: make(chan struct{})}
 	done := make(chan error, 1)
 	go func() {
-		_, err := orderstore.Rebuild(t.Context(), db, report, nil)
+		_, _, err := orderstore.Rebuild(t.Context(), db, report, nil)
 		done <- err
 	}()
 	<-report.reached
