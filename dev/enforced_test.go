@@ -4,9 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/alicebob/miniredis/v2"
 
 	"souk/dev"
 )
@@ -51,14 +56,36 @@ func TestEnforcedModeLimitsCallersToTheirOwnData(t *testing.T) {
 }
 
 // A service that restarts while the user service is away still knows its
-// callers.
+// callers, also if Redis and the router's directory have lost the copies of the
+// signing keys: they are soon there again.
 func TestServicesKnowCallersAfterARestartWithoutTheUserService(t *testing.T) {
 	t.Parallel()
-	anyone := open(t, dev.Options{AuthMode: "enforced"})
+	redis, directory := miniredis.RunT(t), t.TempDir()
+	anyone := open(t, dev.Options{AuthMode: "enforced", RedisURL: "redis://" + redis.Addr(), Dir: directory})
 	ada := anyone.logIn(t, "ada", "tutorial-ada")
 	order := ada.order(t, "1", "1")
 	ada.expect(t, http.StatusOK, http.MethodGet, "/api/orders/"+order, "")
-	for _, name := range []string{"user", "order", "inventory"} {
+	if err := anyone.StopService("user"); err != nil {
+		t.Fatal(err)
+	}
+	copies := func() []string {
+		files, err := filepath.Glob(filepath.Join(directory, "jwks-*.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return files
+	}
+	if len(copies()) != 1 {
+		t.Fatalf("the router has the copies %v, want one", copies())
+	}
+	redis.FlushAll()
+	if err := os.Remove(copies()[0]); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, time.Minute, "the copies of the signing keys", func() bool {
+		return len(copies()) == 1 && slices.ContainsFunc(redis.Keys(), func(key string) bool { return strings.HasPrefix(key, "souk:jwks:") })
+	})
+	for _, name := range []string{"order", "inventory"} {
 		if err := anyone.StopService(name); err != nil {
 			t.Fatal(err)
 		}
