@@ -2,16 +2,17 @@ package console_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,33 +21,28 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/pprof/profile"
+
 	"souk/router"
 	"souk/router/gateway/config"
 	"souk/telemetry"
 )
 
 const (
-	// benchmarkRequests are the requests to each router in a round, from benchmarkClients at
+	// benchmarkRequests are the requests in a round, from benchmarkClients at
 	// the same time.
 	benchmarkRequests = 500
 	benchmarkClients  = 4
-	// benchmarkRouter has the configuration of a router process; see TestMain.
+	// benchmarkRouter has the URLs of the subgraphs of a router process; see TestMain.
 	benchmarkRouter = "SOUK_BENCHMARK_ROUTER"
 )
 
-// BenchmarkRecording compares the CPU time of two routers, one with and one without the console.
-// Each is a process of its own, so that nothing but the router counts: clients and subgraphs are
-// in the process of the benchmark, and both use HTTP. The routers take turns. Each round ends
-// with the metrics
+// BenchmarkRecording measures which part of the CPU time of a router the console takes, by a
+// CPU profile. The router is a process of its own, so that clients and subgraphs do not count,
+// and it uses HTTP. Metrics are
 //
-//	off-µs/req  CPU time of a request without the console
-//	on-µs/req   CPU time of a request with it
-//	added-%     what the console adds
-//	pairs-%     the median of what it adds in a round
-//	±           standard error of that median, in the same unit
-//
-// The first three are those of the rounds with the least CPU time, a tenth of all: other load on
-// the machine only adds to it.
+//	router-µs/req  CPU time of a request
+//	console-%      the part of it in this package and below, called from there or by it
 //
 // The operation lists products, and fetches reviews of each from the other subgraph.
 func BenchmarkRecording(b *testing.B) {
@@ -63,35 +59,42 @@ func benchmarkRecording(b *testing.B, products int) {
 		b.Cleanup(server.Close)
 		urls[name] = server.URL + "/graphql"
 	}
-	routers := []*routerProcess{startRouter(b, urls, false), startRouter(b, urls, true)}
-	for range 4 {
-		for _, r := range routers {
-			r.load(b)
-		}
+	r := startRouter(b, urls)
+	r.load(b)
+	before := r.cpu(b)
+	r.profile(b, "start")
+	n := 0
+	for b.Loop() {
+		r.load(b)
+		n += benchmarkRequests
 	}
-	var rounds [2][]float64 // CPU time of a request, in µs
-	var added []float64
-	for n := 0; b.Loop(); n++ {
-		for i := range routers {
-			i ^= n & 1 // none is always the first
-			before := routers[i].cpu(b)
-			routers[i].load(b)
-			rounds[i] = append(rounds[i], float64((routers[i].cpu(b)-before).Nanoseconds())/1e3/benchmarkRequests)
-		}
-		added = append(added, 100*(rounds[1][n]/rounds[0][n]-1))
-	}
-	for _, list := range [...][]float64{rounds[0], rounds[1], added} {
-		slices.Sort(list)
-	}
-	least, half := len(added)/10, len(added)/2
-	off, on := rounds[0][least], rounds[1][least]
-	quartiles := added[3*len(added)/4] - added[len(added)/4]
 	b.ReportMetric(0, "ns/op") // rounds are not what is measured
-	b.ReportMetric(off, "off-µs/req")
-	b.ReportMetric(on, "on-µs/req")
-	b.ReportMetric(100*(on/off-1), "added-%")
-	b.ReportMetric(added[half], "pairs-%")
-	b.ReportMetric(.93*quartiles/math.Sqrt(float64(len(added))), "±") // of a normal distribution
+	b.ReportMetric(100*shareOf(b, r.profile(b, "stop"), "souk/router/console"), "console-%")
+	b.ReportMetric(float64((r.cpu(b)-before).Microseconds())/float64(n), "router-µs/req")
+}
+
+// shareOf returns the part of a CPU profile with a function of a package, or of one below it, on
+// the stack.
+func shareOf(b *testing.B, text, pkg string) float64 {
+	b.Helper()
+	p, err := profile.ParseData([]byte(text))
+	if err != nil {
+		b.Fatal(err)
+	}
+	within := func(l *profile.Location) bool {
+		return slices.ContainsFunc(l.Line, func(l profile.Line) bool { return strings.HasPrefix(l.Function.Name, pkg) })
+	}
+	var all, those int64
+	for _, s := range p.Sample {
+		all += s.Value[0]
+		if slices.ContainsFunc(s.Location, within) {
+			those += s.Value[0]
+		}
+	}
+	if all == 0 {
+		b.Fatal("the profile is empty; use a longer -benchtime")
+	}
+	return float64(those) / float64(all)
 }
 
 // A subgraph responds without delay.
@@ -116,9 +119,9 @@ func subgraph(answer func(string, []map[string]any) string) http.Handler {
 
 type routerProcess struct{ url string }
 
-func startRouter(b *testing.B, subgraphs map[string]string, console bool) *routerProcess {
+func startRouter(b *testing.B, subgraphs map[string]string) *routerProcess {
 	b.Helper()
-	settings, err := json.Marshal(routerSettings{Subgraphs: subgraphs, Console: console})
+	settings, err := json.Marshal(subgraphs)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -187,32 +190,35 @@ func (p *routerProcess) cpu(b *testing.B) time.Duration {
 	return time.Duration(n)
 }
 
-type routerSettings struct {
-	Subgraphs map[string]string
-	Console   bool
+// profile starts a CPU profile, or stops and returns it.
+func (p *routerProcess) profile(b *testing.B, do string) string {
+	b.Helper()
+	res, body := request(b, http.MethodGet, p.url+"/profile/"+do, "")
+	if res.StatusCode != http.StatusOK {
+		b.Fatalf("%s: %s", res.Status, body)
+	}
+	return body
 }
 
 // TestMain runs the tests, or a router process of BenchmarkRecording.
 func TestMain(m *testing.M) {
-	settings := os.Getenv(benchmarkRouter)
-	if settings == "" {
+	subgraphs := os.Getenv(benchmarkRouter)
+	if subgraphs == "" {
 		os.Exit(m.Run())
 	}
-	if err := serveRouter(settings); err != nil {
+	if err := serveRouter(subgraphs); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
 // serveRouter prints the address of a router and runs it until the standard input ends.
-func serveRouter(settings string) error {
-	var s routerSettings
-	if err := json.Unmarshal([]byte(settings), &s); err != nil {
+func serveRouter(subgraphs string) error {
+	c := config.Default()
+	if err := json.Unmarshal([]byte(subgraphs), &c.OverrideSubgraphURLs); err != nil {
 		return err
 	}
-	c := config.Default()
-	c.OverrideSubgraphURLs = s.Subgraphs
-	c.Admin.Console.Enabled, c.Admin.Console.Token = s.Console, token
+	c.Admin.Console.Enabled, c.Admin.Console.Token = true, token
 	tel, err := telemetry.Setup(context.Background(), telemetry.Options{ServiceName: "router", Writer: io.Discard})
 	if err != nil {
 		return err
@@ -235,6 +241,16 @@ func serveRouter(settings string) error {
 			return
 		}
 		fmt.Fprint(w, used.Utime.Nano()+used.Stime.Nano())
+	})
+	var profiled bytes.Buffer
+	mux.HandleFunc("GET /profile/start", func(w http.ResponseWriter, _ *http.Request) {
+		if err := pprof.StartCPUProfile(&profiled); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
+	mux.HandleFunc("GET /profile/stop", func(w http.ResponseWriter, _ *http.Request) {
+		pprof.StopCPUProfile()
+		_, _ = w.Write(profiled.Bytes()) // a benchmark that is gone does not need it
 	})
 	server := &http.Server{Handler: mux}
 	go func() { _ = server.Serve(listener) }() // it ends with Close
