@@ -7,13 +7,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // A POST with an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) is executed once.
 // A repeated request gets the response of the first one. A different request with the same key
-// gets 422. One that arrives while the first is in progress gets 409, with Retry-After for the
-// end of the lease: if the router of the first was killed, the key is free then. A response that does
+// gets 422. One that arrives while the first is in progress gets 409. A response that does
 // not settle the request, such as 503, is not stored. Nothing is stored for routes whose
 // responses contain secrets.
 //
@@ -69,9 +67,8 @@ func (h *Handler) repeat(ctx context.Context, c *claim, before *found) (*respons
 		return nil, &problem{problemKind: keyReused, detail: "This Idempotency-Key was already used for a different request. Use a new key.",
 			errors: []violation{{In: "header", Name: idempotencyHeader, Detail: "was used for another request"}}}
 	case before.status == 0:
-		// If the first request's router was killed, the key is free when the lease ends.
 		return nil, (&problem{problemKind: keyInProgress, detail: "The first request with this Idempotency-Key is still in progress."}).
-			withHeader("Retry-After", strconv.Itoa(max(1, int((before.remaining+time.Second-1)/time.Second))))
+			withHeader("Retry-After", strconv.Itoa(c.retryAfter(before.remaining)))
 	case before.response == "":
 		return nil, &problem{problemKind: responseNotKept, detail: fmt.Sprintf("The first request with this Idempotency-Key was executed and got status %d. Its response was too large to be stored.", before.status)}
 	}

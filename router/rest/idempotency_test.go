@@ -389,13 +389,13 @@ func TestLostLeaseFreesTheKeyAndFencesOutItsHolder(t *testing.T) {
 	taken := createA
 	taken.status = 409
 	taken.want = `{"code":"REQUEST_IN_PROGRESS"}`
-	taken.wantHeader = map[string]string{"Retry-After": "3600"}
+	taken.wantHeader = map[string]string{"Retry-After": "1"} // it may end any time
 	taken.run(t, h, g)
-	server.FastForward(59*time.Minute + 58500*time.Millisecond)
-	taken.wantHeader = map[string]string{"Retry-After": "2"} // 1.5 s, rounded up
+	server.FastForward(59*time.Minute + 56500*time.Millisecond)
+	taken.wantHeader = map[string]string{"Retry-After": "4"} // 3.5 s, rounded up: nobody renews it
 	taken.run(t, h, g)
 	second := createA
-	server.FastForward(2 * time.Second) // an obedient client waits once
+	server.FastForward(4 * time.Second) // an obedient client waits once
 	second.status, second.want = 409, `{"code":"CONFLICT"}`
 	answer := second.run(t, h, g)
 	release()

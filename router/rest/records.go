@@ -255,6 +255,16 @@ func (s *records) replaceSecret(secret []byte) {
 	s.secret = secret
 }
 
+// retryAfter returns in how many seconds to try again while a key has a lease that
+// remains. One that has not been renewed belongs to a router that was killed or is stuck, and
+// the key is free when it ends.
+func (c *claim) retryAfter(remaining time.Duration) int {
+	if remaining > c.lease/2 {
+		return 1
+	}
+	return max(1, int((remaining+time.Second-1)/time.Second))
+}
+
 // hold renews the lease until release is called. release waits for a renewal in progress.
 func (c *claim) hold(ctx context.Context) (release func()) {
 	ctx, cancel := context.WithCancel(ctx)
