@@ -7,6 +7,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ func main() {
 }
 
 func run(arguments []string, w io.Writer) (status int, err error) {
-	command := exec.Command("go", append([]string{"test"}, withJSON(arguments)...)...)
+	command := exec.CommandContext(context.Background(), "go", append([]string{"test"}, withJSON(arguments)...)...)
 	command.Stderr = os.Stderr
 	out, err := command.StdoutPipe()
 	if err != nil {
