@@ -33,7 +33,7 @@ run: ## start the whole store on this machine at LISTEN: http://localhost:8080
 test: check ## run every test, except those of verify that take long to build
 	$(GO) run ./internal/testreport -timeout 20m ./...
 	$(GO) run ./internal/testreport -C manifests/verify -timeout 20m -count=1 -short ./...
-	@echo 'make verify also runs the manifests and the chart in a Kubernetes API server, Istio, Envoy, Prometheus and Jaeger, the REST API in Schemathesis, builds the documentation, and follows docs/add-subgraph.md.'
+	@echo 'make verify also runs the manifests and the chart in a Kubernetes API server, Istio, Envoy, Prometheus and Jaeger, the REST API in Schemathesis, builds the documentation, and follows docs/own-graph.md and docs/add-subgraph.md.'
 
 .PHONY: race
 race: ## run every test under the race detector
@@ -115,6 +115,10 @@ docs: ## build the documentation as a site in SITE, and check its links
 	@test -x "$(MKDOCS)/bin/mkdocs" || { python3 -m venv "$(MKDOCS)" && "$(MKDOCS)/bin/pip" install -q --disable-pip-version-check --require-hashes -r docs/requirements.txt; }
 	NO_MKDOCS_2_WARNING=1 "$(MKDOCS)/bin/mkdocs" build --strict --site-dir "$(abspath $(SITE))"
 
+.PHONY: own-graph
+own-graph: ## follow docs/own-graph.md with subgraphs in Go, Node and Python
+	SOUK_OWN_GRAPH=1 $(GO) test -count=1 -timeout 20m ./examples/graph
+
 .PHONY: add-subgraph
 add-subgraph: ## follow docs/add-subgraph.md in a copy of the repository
 	SOUK_ADD_SUBGRAPH=1 $(GO) test -count=1 -timeout 20m -run TestAddingASubgraph ./docs
@@ -167,7 +171,7 @@ schemathesis: ## test the REST API against its OpenAPI document with Schemathesi
 	SOUK_SCHEMATHESIS=1 $(GO) test -count=1 -v ./dev/schemathesis
 
 .PHONY: verify
-verify: jaeger collector envoy k6 schemathesis docs add-subgraph ## check manifests, chart, rules, dashboards, traces, the REST API and the documentation with the real programs
+verify: jaeger collector envoy k6 schemathesis docs add-subgraph own-graph ## check manifests, chart, rules, dashboards, traces, the REST API and the documentation with the real programs
 	promtool check rules manifests/observability/rules/souk.yml
 	promtool test rules manifests/observability/rules/souk_test.yml
 	$(GO) test -count=1 ./manifests/... ./loadtest/...
