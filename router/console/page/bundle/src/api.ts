@@ -333,19 +333,29 @@ export interface Events {
   /** Why there is no report since time. */
   error: string | null;
   outbox: Outbox[] | null;
-  streams: { name: string; length: number; groups: { name: string; lag: number; pending: number; consumers: number }[] | null }[] | null;
+  /** What is null is unknown, since no service that knows it reports. */
+  streams: Stream[] | null;
   dead: DeadLetter[] | null;
   orders: { by_state: Record<string, number> | null } | null;
-  history: { times: number[] | null; outbox_lag: number[] | null } | null;
+  history: { times: number[] | null; outbox_lag: (number | null)[] | null } | null;
+}
+
+export interface Stream {
+  name: string;
+  length: number;
+  groups: { name: string; lag: number; pending: number; consumers: number }[] | null;
 }
 
 export interface Outbox {
   service: string;
-  pending: number;
+  /** Figures are null if they are unknown. */
+  pending: number | null;
   oldest_age: number | null;
-  published_per_second: number;
+  published_per_second: number | null;
   /** Why the service does not report. */
   error: string | null;
+  /** Why figures are unknown although the service reports. */
+  reason?: string | null;
 }
 
 export interface DeadLetter {
@@ -353,6 +363,9 @@ export interface DeadLetter {
   stream: string;
   id: string;
   type: string;
+  event_id?: string;
+  subject?: string;
+  group?: string;
   attempts: number;
   error: string;
   time: string;
@@ -375,6 +388,8 @@ export class Failure extends Error {
     readonly body: unknown = undefined,
     /** How long the router asks to wait, in milliseconds. */
     readonly wait = 0,
+    /** What the router says about it. */
+    readonly why: string | undefined = undefined,
   ) {
     super(message);
   }
@@ -415,7 +430,8 @@ export async function call<T>(path: string, options: { method?: string; body?: u
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok) return body as T;
   const problem = body as { detail?: string; title?: string } | undefined;
-  const message = problem?.detail ?? problem?.title ?? `The router responded with status ${response.status}.`;
+  const why = problem?.detail ?? problem?.title;
+  const message = why ?? `The router responded with status ${response.status}.`;
   const wait = Number(response.headers.get('Retry-After') ?? 0) * 1000;
-  throw new Failure(response.status === 401 ? 'token' : 'response', message, response.status, body, Number.isFinite(wait) ? wait : 0);
+  throw new Failure(response.status === 401 ? 'token' : 'response', message, response.status, body, Number.isFinite(wait) ? wait : 0, why);
 }

@@ -10,8 +10,17 @@ function digits(n: number): string {
   return String(Number(n.toPrecision(size >= 10 ? 3 : 2)));
 }
 
+/** From which number on count rounds. */
+const large = 1_000_000;
+
 /** A whole number, such as "7,000" or "2.1 million". */
-export const count = (n: number | null | undefined): string => (n == null ? '–' : n >= 1_000_000 ? compact.format(n) : integer.format(n));
+export const count = (n: number | null | undefined): string => (n == null ? '–' : n >= large ? compact.format(n) : integer.format(n));
+
+/** All digits of a whole number, such as "2,100,345". */
+export const exact = (n: number | null | undefined): string => (n == null ? '–' : integer.format(n));
+
+/** All digits of a number that count rounds. */
+export const unrounded = (n: number | null | undefined): string | undefined => (n != null && n >= large ? exact(n) : undefined);
 
 export const decimal = (n: number | null | undefined): string => (n == null ? '–' : digits(n));
 
@@ -63,6 +72,20 @@ export const words = (name: string): string => name.replaceAll('_', ' ');
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
 
 export const operationName = (name: string): string => (name === '' ? '(no name)' : name);
+
+/** The beginning of an operation's hash, which tells it from others with the same name. */
+export const shortHash = (hash: string): string => hash.slice(0, 8);
+
+/** Returns what tells whether a name in a list does not say which operation is meant: there is none, or several have it. */
+export function ambiguous(operations: { name: string; hash?: string }[]): (name: string) => boolean {
+  const hashes = new Map<string, string | undefined>();
+  const several = new Set(['']);
+  for (const { name, hash } of operations) {
+    if (hashes.has(name) && hashes.get(name) !== hash) several.add(name);
+    hashes.set(name, hash);
+  }
+  return (name) => several.has(name);
+}
 
 export const clientName = (client: { name: string; version: string } | null): string =>
   !client || client.name === '' ? '(no name)' : client.version === '' ? client.name : `${client.name} ${client.version}`;

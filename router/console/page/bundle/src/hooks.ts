@@ -6,6 +6,8 @@ import { forget, note, onRecovery } from './connection';
 export interface Resource<T> {
   /** The last good response. It stays while the router does not respond. */
   data: T | undefined;
+  /** When it was read, in milliseconds since 1970. */
+  at: number | undefined;
   error: Failure | undefined;
   reload: () => void;
 }
@@ -17,12 +19,12 @@ const longestWait = 10_000;
 const longestAsked = 60_000;
 
 /** The last data of the paths that were read last, for views that are opened again. */
-const remembered = new Map<string, unknown>();
+const remembered = new Map<string, { data: unknown; at: number }>();
 const mostRemembered = 64;
 
-function remember(path: string, data: unknown): void {
+function remember(path: string, data: unknown, at: number): void {
   remembered.delete(path);
-  remembered.set(path, data);
+  remembered.set(path, { data, at });
   for (const oldest of remembered.keys()) {
     if (remembered.size <= mostRemembered) break;
     remembered.delete(oldest);
@@ -38,7 +40,7 @@ export const tokenRefused = new EventTarget();
  * later is repeated.
  */
 export function useApi<T>(path: string | null, every = 0, version: unknown = 0): Resource<T> {
-  const [state, setState] = useState<{ path: string | null; data?: T; error?: Failure }>({ path });
+  const [state, setState] = useState<{ path: string | null; data?: T; at?: number; error?: Failure }>({ path });
   const [turn, setTurn] = useState(0);
   const reload = useCallback(() => setTurn((n) => n + 1), []);
   useEffect(() => {
@@ -56,8 +58,9 @@ export function useApi<T>(path: string | null, every = 0, version: unknown = 0):
       try {
         const data = await call<T>(path, { signal: abort.signal });
         failures = 0;
-        setState({ path, data });
-        remember(path, data);
+        const at = Date.now();
+        setState({ path, data, at });
+        remember(path, data, at);
         note(reader, undefined);
       } catch (cause) {
         if (abort.signal.aborted) return;
@@ -65,7 +68,7 @@ export function useApi<T>(path: string | null, every = 0, version: unknown = 0):
         if (error.kind === 'token') tokenRefused.dispatchEvent(new Event('refused'));
         failures++;
         note(reader, error);
-        setState((old) => ({ path, data: old.path === path ? old.data : undefined, error }));
+        setState((old) => ({ ...(old.path === path ? old : { path }), error }));
         if (error.kind !== 'token' && (every > 0 || error.passing)) wait(Math.max(Math.min(1000 * 2 ** (failures - 1), longestWait), Math.min(error.wait, longestAsked)));
         return;
       }
@@ -88,8 +91,9 @@ export function useApi<T>(path: string | null, every = 0, version: unknown = 0):
     };
   }, [path, every, version, turn]);
   const current = sameResource(state.path, path);
-  const last = path === null ? undefined : (remembered.get(path) as T | undefined);
-  return { data: (current ? state.data : undefined) ?? last, error: current ? state.error : undefined, reload };
+  const last = path === null ? undefined : (remembered.get(path) as { data: T; at: number } | undefined);
+  const shown = current && state.data !== undefined ? state : last;
+  return { data: shown?.data, at: shown?.at, error: current ? state.error : undefined, reload };
 }
 
 /** Reports whether two paths differ at most in their query, so that old data may stay until the new arrives. */

@@ -113,7 +113,7 @@ function Frame() {
 function reason(failure: Failure): string {
   if (failure.kind === 'offline') return 'No connection to the router.';
   if (failure.status === 429) return `The router rejects the requests of this page: ${failure.message}`;
-  return failure.status >= 500 ? `The router cannot give all data (status ${failure.status}): ${failure.message}` : failure.message;
+  return failure.status >= 500 ? `The router cannot give all data (status ${failure.status})${failure.why === undefined ? '.' : `: ${failure.why}`}` : failure.message;
 }
 
 /** Loads the script of a view when it is first shown, and again while that fails. */

@@ -66,7 +66,7 @@ function Entry({ reload }: { reload: Reload }) {
               </span>
               <span class="hidden">{change.kind}: </span>
               {reload.kind === 'supergraph' && change.kind !== 'removed' && coordinate(change.what).length > 0 ? <a href={route('graph', ...coordinate(change.what))}>{change.what}</a> : <code>{change.what}</code>}
-              <span class="muted">{change.detail}</span>
+              <span class="muted">{change.kind === 'changed' && change.detail === 'a secret' ? 'a secret value changed' : change.detail}</span>
             </li>
           ))}
           {more > 0 && <li class="muted">and {count(more)} more</li>}

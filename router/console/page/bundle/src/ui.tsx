@@ -1,6 +1,6 @@
 import { Component, type ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { ago, moment } from './format';
+import { ago, count, moment, operationName, shortHash, unrounded } from './format';
 import type { Resource } from './hooks';
 
 /**
@@ -54,6 +54,16 @@ export function Empty({ title, children }: { title: string; children?: Component
       {children && <p class="muted">{children}</p>}
     </div>
   );
+}
+
+/** In place of what is not known, so that nobody takes it for empty. */
+export function Unknown({ what, children }: { what: string; children?: ComponentChildren }) {
+  return <Empty title={`It is unknown ${what}.`}>{children}</Empty>;
+}
+
+/** Above what is shown although it may have changed since. */
+export function AsOf({ time }: { time: string }) {
+  return <p class="notice">It is unknown what has changed since {moment(time)}. What follows is from then.</p>;
 }
 
 /** Shows an error in place of a view that cannot be drawn. */
@@ -136,19 +146,20 @@ export function Subgraph({ name, link }: { name: string; link?: boolean }) {
 
 let order = new Map<string, number>();
 
-/** Gives each subgraph a color, by its place among all. Ten colors repeat. */
+/** Gives each subgraph a color, by its place among all. */
 export function setSubgraphs(names: string[]) {
   order = new Map([...names].sort().map((name, index) => [name, index]));
 }
 
-/** The class of a subgraph's color. */
+/** The classes of a subgraph's color. Ten colors repeat, each time with another pattern. */
 export function swatch(name: string): string {
   let index = order.get(name);
   if (index === undefined) {
     index = 0;
     for (const character of name) index = (index * 31 + character.charCodeAt(0)) % 9973;
   }
-  return `s${index % 10}`;
+  const pattern = Math.floor(index / 10) % 4;
+  return `s${index % 10}${pattern > 0 ? ` p${pattern}` : ''}`;
 }
 
 /** An instant: how long ago it was, and on hover when. both: shows both. */
@@ -167,6 +178,24 @@ export function Badge({ tone = 'plain', title, children }: { tone?: Tone; title?
   return (
     <span class={`badge ${tone}`} title={title}>
       {children}
+    </span>
+  );
+}
+
+/** A whole number. If it is rounded, all its digits are shown on hover. */
+export function Count({ n }: { n: number | null | undefined }) {
+  const all = unrounded(n);
+  return all === undefined ? <>{count(n)}</> : <span title={all}>{count(n)}</span>;
+}
+
+/** The name of an operation, and its hash where the name does not say which operation is meant. */
+export function OperationName({ name, hash, hashed }: { name: string; hash?: string; hashed: boolean }) {
+  return (
+    <span class="operation-name">
+      <span class="ellipsis" title={operationName(name)}>
+        {operationName(name)}
+      </span>
+      {hashed && hash && <code class="muted" title={`The hash of the operation: ${hash}`}>{shortHash(hash)}</code>}
     </span>
   );
 }

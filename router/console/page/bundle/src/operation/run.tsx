@@ -1,5 +1,5 @@
 import { call, type RunResult, type Trace } from '../api';
-import { bytes, count, duration } from '../format';
+import { bytes, duration, exact } from '../format';
 import { route } from '../hooks';
 import { readTrace } from '../plan/run';
 import { Waterfall } from '../plan/waterfall';
@@ -9,7 +9,7 @@ import { Badge, Figure } from '../ui';
 const longest = 120_000;
 
 /** A run of an operation: in progress, with its response and trace, or not sent at all. */
-export type Run = { state: 'running' } | { state: 'failed'; message: string } | { state: 'done'; result: RunResult; trace: Trace | undefined };
+export type Run = { state: 'running' } | { state: 'failed'; message: string } | { state: 'done'; result: RunResult; trace: Trace | undefined; unread?: string };
 
 export interface Request {
   query: string;
@@ -22,8 +22,9 @@ export interface Request {
 export async function run(request: Request, signal: AbortSignal): Promise<Run> {
   try {
     const result = await call<RunResult>('/run', { method: 'POST', body: request, signal, timeout: longest });
-    const trace = result.trace === null ? undefined : await readTrace(result.trace, { signal });
-    return { state: 'done', result, trace };
+    // The operation has run, also if its trace cannot be read.
+    const trace = result.trace === null ? undefined : await readTrace(result.trace, { signal }).catch((cause: Error) => cause);
+    return trace instanceof Error ? { state: 'done', result, trace: undefined, unread: trace.message } : { state: 'done', result, trace };
   } catch (cause) {
     if (signal.aborted) return { state: 'failed', message: 'The run was cancelled. A mutation may have taken effect.' };
     return { state: 'failed', message: (cause as Error).message };
@@ -60,7 +61,7 @@ export function RunPanel({ of }: { of: Run }) {
       </section>
     );
   }
-  const { result, trace } = of;
+  const { result, trace, unread } = of;
   const { text, errors } = laidOut(result.body);
   return (
     <section class="panel" aria-labelledby="run">
@@ -72,13 +73,13 @@ export function RunPanel({ of }: { of: Run }) {
         <dl class="figures-row">
           <Figure label="Status" value={result.status} tone={result.status >= 400 ? 'bad' : undefined} />
           <Figure label="Duration" value={duration(trace?.duration ?? result.duration)} />
-          <Figure label="Errors" value={count(errors)} tone={errors > 0 ? 'bad' : undefined} />
-          {trace && <Figure label="Fetches" value={count(trace.fetches?.length ?? 0)} />}
-          {trace?.cost?.actual != null && <Figure label="Actual cost" value={count(trace.cost.actual)} />}
+          <Figure label="Errors" value={exact(errors)} tone={errors > 0 ? 'bad' : undefined} />
+          {trace && <Figure label="Fetches" value={exact(trace.fetches?.length ?? 0)} />}
+          {trace?.cost?.actual != null && <Figure label="Actual cost" value={exact(trace.cost.actual)} />}
           <Figure label="Response" value={bytes(result.bytes)} />
         </dl>
       </div>
-      {trace ? <Waterfall trace={trace} /> : <p class="muted">There is no waterfall: the router kept no trace of this run.</p>}
+      {trace ? <Waterfall trace={trace} /> : <p class="muted">There is no waterfall: {unread === undefined ? 'the router kept no trace of this run.' : `the trace of this run cannot be read. ${unread}`}</p>}
       <h3 class="row">
         Response {result.cut && <Badge tone="warn">only its beginning</Badge>}
       </h3>

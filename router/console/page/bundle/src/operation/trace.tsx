@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { call, Failure, type Graph, type Info, type PlanResult, type Trace } from '../api';
-import { clientName, count, duration, operationName } from '../format';
+import { clientName, count, duration, operationName, shortHash } from '../format';
 import { useApi } from '../hooks';
 import { Code } from '../plan/code';
 import { Costs } from '../plan/cost';
@@ -59,6 +59,11 @@ function Details({ trace, info }: { trace: Trace; info: Info }) {
         </dl>
         <p class="muted id-line">
           Trace <code>{trace.id}</code>
+          {trace.operation.hash && (
+            <>
+              , operation <code title={trace.operation.hash}>{shortHash(trace.operation.hash)}</code>
+            </>
+          )}
         </p>
         {errors.map((error, index) => (
           <p key={index} class="notice bad">

@@ -1,15 +1,16 @@
 import type { TraceSummary } from '../api';
-import { clientName, count, duration, operationName } from '../format';
+import { ambiguous, clientName, count, duration, operationName } from '../format';
 import { type Resource, route } from '../hooks';
 import { Table } from '../table';
-import { Badge, Empty, Loaded, When } from '../ui';
+import { Badge, Empty, Loaded, OperationName, When } from '../ui';
 
 /** A table of traces, each a link to its waterfall. */
 export function TraceTable({ of, none = 'No traces yet.', sort = 'time' }: { of: Resource<{ traces: TraceSummary[] | null }>; none?: string; sort?: 'time' | 'duration' }) {
   return (
     <Loaded of={of} what="the traces">
-      {({ traces }) => (
-        <Table
+      {({ traces }) => {
+        const hashed = ambiguous((traces ?? []).map((trace) => trace.operation));
+        return <Table
           caption="Traces"
           quiet
           rows={traces ?? []}
@@ -23,7 +24,7 @@ export function TraceTable({ of, none = 'No traces yet.', sort = 'time' }: { of:
               grow: true,
               cell: (trace) => (
                 <a href={route('operation', 'trace', trace.id)} title={operationName(trace.operation.name)}>
-                  {operationName(trace.operation.name)}
+                  <OperationName {...trace.operation} hashed={hashed(trace.operation.name)} />
                 </a>
               ),
               by: (trace) => trace.operation.name,
@@ -34,8 +35,8 @@ export function TraceTable({ of, none = 'No traces yet.', sort = 'time' }: { of:
             { key: 'client', label: 'Client', cell: (trace) => clientName(trace.client), by: (trace) => trace.client.name },
             { key: 'time', label: 'When', number: true, cell: (trace) => <When time={trace.time} />, by: (trace) => Date.parse(trace.time) },
           ]}
-        />
-      )}
+        />;
+      }}
     </Loaded>
   );
 }

@@ -1,10 +1,10 @@
 import { parse } from 'graphql';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { call, Failure, type Info, type OperationRow, type Operations, type PlanResult, type Trace, type TraceSummary } from '../api';
-import { count, duration, operationName } from '../format';
+import { ambiguous, count, duration, exact, operationName, shortHash } from '../format';
 import { useApi, useStored } from '../hooks';
 import { pretty } from '../plan/code';
-import { Costs } from '../plan/cost';
+import { Costs, overLimit } from '../plan/cost';
 import { Queries } from '../plan/queries';
 import { PlanTree, depthsOf } from '../plan/tree';
 import { Empty, Figure, TabPanel, Tabs } from '../ui';
@@ -120,6 +120,7 @@ function Planner({ info }: { info: Info }) {
     void (event.shiftKey ? execute() : plan());
   };
   const known = operations.data?.operations ?? [];
+  const hashed = ambiguous(known);
   const take = (key: string) => {
     const row = known.find((each) => keyOf(each) === key);
     if (!row) return;
@@ -144,7 +145,7 @@ function Planner({ info }: { info: Info }) {
               <option value="">From the traffic…</option>
               {known.map((each) => (
                 <option key={keyOf(each)} value={keyOf(each)}>
-                  {each.kind} {operationName(each.name)}
+                  {each.kind} {operationName(each.name)} {hashed(each.name) && shortHash(each.hash)}
                 </option>
               ))}
             </select>
@@ -235,7 +236,12 @@ function Result({ result, trace }: { result: PlanResult; trace: Trace | undefine
       <dl class="figures-row">
         <Figure label="Fetches" value={count(result.plan.fetches.length)} />
         <Figure label="Levels" value={count(levels)} />
-        <Figure label="Estimated cost" value={count(result.cost?.estimated)} detail={result.cost?.max != null && `of ${count(result.cost.max)}`} />
+        <Figure
+          label="Estimated cost"
+          value={exact(result.cost?.estimated)}
+          tone={overLimit(result.cost) ? 'bad' : undefined}
+          detail={result.cost?.max != null && `${overLimit(result.cost) ? 'over the limit of' : 'of'} ${exact(result.cost.max)}`}
+        />
         <Figure label="Planning" value={duration(result.explanation?.stages?.reduce((sum, stage) => sum + stage.duration, 0))} />
       </dl>
       <Tabs

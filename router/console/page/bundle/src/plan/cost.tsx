@@ -1,7 +1,10 @@
 import type { Cost, Limit } from '../api';
-import { count, percent, words } from '../format';
+import { exact, percent, words } from '../format';
 import { Table } from '../table';
 import { Badge, Meter } from '../ui';
+
+/** Reports whether an operation is estimated to cost more than is allowed. */
+export const overLimit = (cost: Cost | null): boolean => cost?.estimated != null && cost.max !== null && cost.estimated > cost.max;
 
 /** Estimated and actual cost, and how near the operation came to each limit. */
 export function Costs({ cost, limits }: { cost: Cost | null; limits: Limit[] | null }) {
@@ -12,20 +15,23 @@ export function Costs({ cost, limits }: { cost: Cost | null; limits: Limit[] | n
         <dl class="figures-row">
           <div class="figure">
             <dt>Estimated cost</dt>
-            <dd>{count(cost.estimated)}</dd>
+            <dd class={overLimit(cost) ? 'bad' : ''}>
+              {exact(cost.estimated)}
+              {overLimit(cost) && <small>{exact(cost.estimated - (cost.max ?? 0))} over the limit</small>}
+            </dd>
           </div>
           {cost.actual != null && (
             <div class="figure">
               <dt>Actual cost</dt>
               <dd class={cost.actual > cost.estimated ? 'warn' : ''}>
-                {count(cost.actual)}
+                {exact(cost.actual)}
                 {cost.estimated > 0 && <small>{percent(cost.actual / cost.estimated)} of the estimate</small>}
               </dd>
             </div>
           )}
           <div class="figure">
             <dt>Most allowed</dt>
-            <dd>{cost.max === null ? 'no limit' : count(cost.max)}</dd>
+            <dd>{cost.max === null ? 'no limit' : exact(cost.max)}</dd>
           </div>
         </dl>
       )}
@@ -43,9 +49,9 @@ export function Costs({ cost, limits }: { cost: Cost | null; limits: Limit[] | n
           id={(each) => each.name}
           empty={null}
           columns={[
-            { key: 'name', label: 'Limit', grow: true, cell: (each) => <>{words(each.name)} {each.used / each.limit >= 0.8 && <Badge tone={each.used >= each.limit ? 'bad' : 'warn'}>{each.used >= each.limit ? 'reached' : 'near'}</Badge>}</> },
-            { key: 'used', label: 'Used', number: true, cell: (each) => count(each.used) },
-            { key: 'allowed', label: 'Allowed', number: true, cell: (each) => count(each.limit) },
+            { key: 'name', label: 'Limit', grow: true, cell: (each) => <>{words(each.name)} {each.used / each.limit >= 0.8 && <Badge tone={each.used >= each.limit ? 'bad' : 'warn'}>{each.used > each.limit ? 'exceeded' : each.used === each.limit ? 'reached' : 'near'}</Badge>}</> },
+            { key: 'used', label: 'Used', number: true, cell: (each) => <span class={each.used > each.limit ? 'bad-text' : ''}>{exact(each.used)}</span> },
+            { key: 'allowed', label: 'Allowed', number: true, cell: (each) => exact(each.limit) },
             { key: 'share', label: 'Share', cell: (each) => <Meter used={each.used} limit={each.limit} label={words(each.name)} /> },
           ]}
         />

@@ -2,7 +2,7 @@ import { useMemo } from 'preact/hooks';
 import type { Caches, EntityCache, MemoryCache } from '../api';
 import { bytes, count, percent, words } from '../format';
 import { Table } from '../table';
-import { Empty, Figure, Meter, Subgraph, When } from '../ui';
+import { Count, Empty, Figure, Meter, Subgraph, When } from '../ui';
 
 const share = (hits: number, misses: number) => (hits + misses > 0 ? hits / (hits + misses) : null);
 
@@ -24,7 +24,7 @@ export function CacheTables({ data }: { data: Caches }) {
         columns={[
           { key: 'name', label: 'Cache', grow: true, by: (row) => row.name, cell: (row) => words(row.name) },
           { key: 'rate', label: 'Hit rate', number: true, by: (row) => share(row.hits, row.misses), cell: (row) => percent(share(row.hits, row.misses)) },
-          { key: 'entries', label: 'Entries', number: true, by: (row) => row.entries, cell: (row) => count(row.entries) },
+          { key: 'entries', label: 'Entries', number: true, by: (row) => row.entries, cell: (row) => <Count n={row.entries} /> },
           { key: 'bytes', label: 'Size', number: true, by: (row) => row.bytes, cell: (row) => `${bytes(row.bytes)} of ${bytes(row.max_bytes)}` },
           { key: 'used', label: 'Used', cell: (row) => <Meter used={row.bytes} limit={row.max_bytes} label={words(row.name)} /> },
         ]}
@@ -40,8 +40,8 @@ function Entities({ cache }: { cache: EntityCache }) {
     <>
       <dl class="figures-row">
         <Figure label="Entity hit rate" value={percent(cache.hit_rate)} />
-        <Figure label="Hits" value={count(cache.hits)} />
-        <Figure label="Misses" value={count(cache.misses)} />
+        <Figure label="Hits" value={<Count n={cache.hits} />} />
+        <Figure label="Misses" value={<Count n={cache.misses} />} />
       </dl>
       <Table
         caption="Entities by type"
@@ -53,8 +53,8 @@ function Entities({ cache }: { cache: EntityCache }) {
           { key: 'type', label: 'Type', grow: true, by: (row) => row.type, cell: (row) => row.type },
           { key: 'subgraph', label: 'Subgraph', by: (row) => row.subgraph, cell: (row) => <Subgraph name={row.subgraph} link /> },
           { key: 'rate', label: 'Hit rate', number: true, by: (row) => share(row.hits, row.misses), cell: (row) => percent(share(row.hits, row.misses)) },
-          { key: 'hits', label: 'Hits', number: true, by: (row) => row.hits, cell: (row) => count(row.hits) },
-          { key: 'misses', label: 'Misses', number: true, by: (row) => row.misses, cell: (row) => count(row.misses) },
+          { key: 'hits', label: 'Hits', number: true, by: (row) => row.hits, cell: (row) => <Count n={row.hits} /> },
+          { key: 'misses', label: 'Misses', number: true, by: (row) => row.misses, cell: (row) => <Count n={row.misses} /> },
         ]}
       />
     </>

@@ -90,6 +90,9 @@ function lone(plot: uPlot, series: number): number[] {
   return found;
 }
 
+/** Reports whether the label of a time is not cut off by the right edge of the chart. */
+const fits = (plot: uPlot, tick: number): boolean => plot.width - plot.bbox.left / devicePixelRatio - plot.valToPos(tick, 'x') >= (tick % 60 === 0 ? 16 : 26);
+
 function options(target: HTMLElement, width: number, series: Series[], format: Props['format'], top: number | undefined, hover: (index: number | null) => void): uPlot.Options {
   // A variable may depend on the color scheme; the color of an element that uses it does not.
   const style = getComputedStyle(target);
@@ -102,12 +105,12 @@ function options(target: HTMLElement, width: number, series: Series[], format: P
   return {
     width,
     height: heightOf(width),
-    padding: [8, 30, 0, 0],
+    padding: [8, 2, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'traffic' }, points: { size: 6 } },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, top ?? (max > 0 ? max * 1.1 : 1)] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, incrs: steps, size: 28, gap: 9, values: (_, ticks) => ticks.map((tick) => clock(tick).slice(0, tick % 60 === 0 ? 5 : 8)) },
+      { ...axis, grid: { show: false }, space: 64, incrs: steps, size: 28, gap: 9, values: (plot, ticks) => ticks.map((tick) => (fits(plot, tick) ? clock(tick).slice(0, tick % 60 === 0 ? 5 : 8) : null)) },
       { ...axis, grid: { stroke: color('--line'), width: 1 }, space: 30, size: 62, values: (_, ticks) => ticks.map((tick) => format(tick)) },
     ],
     series: [

@@ -1,20 +1,25 @@
 import type { ClientRow, ErrorRow, LimitRow, OperationRow, Operations, Replicas, SubgraphState, Subscriptions } from '../api';
-import { bytes, clientName, count, decimal, duration, operationName, percent, plural, rate, words } from '../format';
+import { ambiguous, bytes, clientName, count, decimal, duration, percent, plural, rate, words } from '../format';
 import { Health } from '../graph/health';
 import { route } from '../hooks';
 import { Code } from '../plan/code';
 import { type Column, Table } from '../table';
-import { Badge, Empty, Figure, Meter, Subgraph, When } from '../ui';
+import { Badge, Count, Empty, Figure, Meter, OperationName, Subgraph, When } from '../ui';
 
 /** A column of figures that only newer routers have. */
 function known<R>(rows: R[], column: Column<R>): Column<R>[] {
   return rows.some((row) => column.by?.(row) !== undefined) ? [column] : [];
 }
 
-const errorShare = (share: number) => <span class={share > 0 ? 'bad-text' : 'muted'}>{percent(share)}</span>;
+const errorShare = (share: number | null, errors?: number) => (
+  <span class={share ? 'bad-text' : 'muted'} title={errors ? plural(errors, 'failing request') : undefined}>
+    {percent(share)}
+  </span>
+);
 
 export function OperationTable({ data }: { data: Operations }) {
   const rows = data.operations ?? [];
+  const hashed = ambiguous(rows);
   return (
       <Table<OperationRow>
         caption="Operations"
@@ -33,20 +38,18 @@ export function OperationTable({ data }: { data: Operations }) {
             by: (row) => row.name,
             cell: (row) => (
               <>
-                <span class="ellipsis" title={operationName(row.name)}>
-                  {operationName(row.name)}
-                </span>
+                <OperationName name={row.name} hash={row.hash} hashed={hashed(row.name)} />
                 {row.kind !== 'query' && <span class="muted"> {row.kind}</span>}
                 {(row.deprecated_fields ?? []).length > 0 && <Badge tone="warn">deprecated</Badge>}
               </>
             ),
           },
           { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
-          { key: 'errors', label: 'Failing', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate) },
+          { key: 'errors', label: 'Failing', number: true, by: (row) => row.error_rate, cell: (row) => errorShare(row.error_rate, row.errors) },
           { key: 'p50', label: 'p50', number: true, by: (row) => row.p50, cell: (row) => duration(row.p50) },
           { key: 'p95', label: 'p95', number: true, by: (row) => row.p95, cell: (row) => duration(row.p95) },
           { key: 'p99', label: 'p99', number: true, by: (row) => row.p99, cell: (row) => duration(row.p99) },
-          ...known(rows, { key: 'flight', label: 'In flight', number: true, by: (row) => row.in_flight as number, cell: (row) => count(row.in_flight) }),
+          ...known(rows, { key: 'flight', label: 'In flight', number: true, by: (row) => row.in_flight as number, cell: (row) => <Count n={row.in_flight} /> }),
           { key: 'time', label: 'Total time', number: true, by: (row) => row.total_time, cell: (row) => duration(row.total_time) },
           { key: 'fetches', label: 'Fetches', number: true, by: (row) => row.fetches_per_request, cell: (row) => decimal(row.fetches_per_request) },
           { key: 'cache', label: 'Cache hits', number: true, by: (row) => row.cache_hit_rate, cell: (row) => percent(row.cache_hit_rate) },
@@ -99,6 +102,9 @@ function OperationDetail({ row }: { row: OperationRow }) {
   );
 }
 
+/** The share of a client's requests that failed; there is none without requests. */
+const failing = (row: ClientRow) => (row.requests > 0 ? row.errors / row.requests : null);
+
 export function ClientTable({ rows }: { rows: ClientRow[] }) {
   return (
     <Table<ClientRow>
@@ -110,13 +116,13 @@ export function ClientTable({ rows }: { rows: ClientRow[] }) {
       empty={<Empty title="No requests in this window.">Clients name themselves with headers; docs/console.md says which.</Empty>}
       columns={[
         { key: 'name', label: 'Client', grow: true, by: (row) => row.name, cell: (row) => <span class="ellipsis" title={clientName(row)}>{clientName(row)}</span> },
-        { key: 'requests', label: 'Requests', number: true, by: (row) => row.requests, cell: (row) => count(row.requests) },
+        { key: 'requests', label: 'Requests', number: true, by: (row) => row.requests, cell: (row) => <Count n={row.requests} /> },
         { key: 'rate', label: 'Rate', number: true, by: (row) => row.requests_per_second, cell: (row) => rate(row.requests_per_second) },
-        { key: 'errors', label: 'Failing', number: true, by: (row) => row.errors, cell: (row) => <span class={row.errors > 0 ? 'bad-text' : 'muted'}>{count(row.errors)}</span> },
+        { key: 'errors', label: 'Failing', number: true, by: failing, cell: (row) => errorShare(failing(row), row.errors) },
         ...known(rows, { key: 'p50', label: 'p50', number: true, by: (row) => row.p50 as number | null, cell: (row) => duration(row.p50) }),
         { key: 'p95', label: 'p95', number: true, by: (row) => row.p95, cell: (row) => duration(row.p95) },
         ...known(rows, { key: 'p99', label: 'p99', number: true, by: (row) => row.p99 as number | null, cell: (row) => duration(row.p99) }),
-        ...known(rows, { key: 'flight', label: 'In flight', number: true, by: (row) => row.in_flight as number, cell: (row) => count(row.in_flight) }),
+        ...known(rows, { key: 'flight', label: 'In flight', number: true, by: (row) => row.in_flight as number, cell: (row) => <Count n={row.in_flight} /> }),
       ]}
     />
   );
@@ -142,10 +148,10 @@ export function SubgraphTable({ rows }: { rows: SubgraphState[] }) {
         { key: 'p50', label: 'p50', number: true, by: (row) => latency(row, row.p50), cell: (row) => duration(latency(row, row.p50)) },
         { key: 'p95', label: 'p95', number: true, by: (row) => latency(row, row.p95), cell: (row) => duration(latency(row, row.p95)) },
         { key: 'p99', label: 'p99', number: true, by: (row) => latency(row, row.p99), cell: (row) => duration(latency(row, row.p99)) },
-        { key: 'flight', label: 'In flight', number: true, by: (row) => row.in_flight, cell: (row) => count(row.in_flight) },
-        ...known(rows, { key: 'retries', label: 'Retries', title: 'Requests that were sent again', number: true, by: (row) => row.retries as number, cell: (row) => count(row.retries) }),
-        ...known(rows, { key: 'shared', label: 'Shared', title: 'Fetches that used the response of an identical request in progress', number: true, by: (row) => row.shared as number, cell: (row) => count(row.shared) }),
-        ...known(rows, { key: 'refused', label: 'Not sent', title: 'Fetches for which nothing was sent: the circuit breaker was open, or an extension rejected the request', number: true, by: (row) => row.refused as number, cell: (row) => <span class={row.refused ? 'bad-text' : ''}>{count(row.refused)}</span> }),
+        { key: 'flight', label: 'In flight', number: true, by: (row) => row.in_flight, cell: (row) => <Count n={row.in_flight} /> },
+        ...known(rows, { key: 'retries', label: 'Retries', title: 'Requests that were sent again', number: true, by: (row) => row.retries as number, cell: (row) => <Count n={row.retries} /> }),
+        ...known(rows, { key: 'shared', label: 'Shared', title: 'Fetches that used the response of an identical request in progress', number: true, by: (row) => row.shared as number, cell: (row) => <Count n={row.shared} /> }),
+        ...known(rows, { key: 'refused', label: 'Not sent', title: 'Fetches for which nothing was sent: the circuit breaker was open, or an extension rejected the request', number: true, by: (row) => row.refused as number, cell: (row) => <span class={row.refused ? 'bad-text' : ''}><Count n={row.refused} /></span> }),
       ]}
     />
   );
@@ -164,7 +170,7 @@ export function ErrorTable({ rows, span }: { rows: ErrorRow[]; span: string }) {
         { key: 'code', label: 'Code', by: (row) => row.code, cell: (row) => (row.trace ? <a href={route('operation', 'trace', row.trace)}>{row.code}</a> : row.code) },
         { key: 'message', label: 'Latest message', grow: true, cell: (row) => <span class="ellipsis" title={row.message}>{row.message}</span> },
         { key: 'subgraph', label: 'Subgraph', by: (row) => row.subgraph, cell: (row) => (row.subgraph ? <Subgraph name={row.subgraph} link /> : '–') },
-        { key: 'count', label: 'Count', number: true, by: (row) => row.count, cell: (row) => count(row.count) },
+        { key: 'count', label: 'Count', number: true, by: (row) => row.count, cell: (row) => <Count n={row.count} /> },
         { key: 'last', label: 'Last', number: true, by: (row) => row.last, cell: (row) => <When time={row.last} /> },
       ]}
     />
@@ -182,10 +188,10 @@ export function LimitTable({ rows }: { rows: LimitRow[] }) {
       empty={<Empty title="No limits are configured." />}
       columns={[
         { key: 'name', label: 'Limit', grow: true, by: (row) => row.name, cell: (row) => words(row.name) },
-        { key: 'hits', label: 'Rejected', number: true, by: (row) => row.hits, cell: (row) => <span class={row.hits > 0 ? 'bad-text' : 'muted'}>{count(row.hits)}</span> },
+        { key: 'hits', label: 'Rejected', number: true, by: (row) => row.hits, cell: (row) => <span class={row.hits > 0 ? 'bad-text' : 'muted'}><Count n={row.hits} /></span> },
         { key: 'last', label: 'Last', number: true, by: (row) => row.last, cell: (row) => <When time={row.last} /> },
-        { key: 'highest', label: 'Highest', number: true, by: (row) => row.highest, cell: (row) => count(row.highest) },
-        { key: 'configured', label: 'Allowed', number: true, by: (row) => row.configured, cell: (row) => count(row.configured) },
+        { key: 'highest', label: 'Highest', number: true, by: (row) => row.highest, cell: (row) => <Count n={row.highest} /> },
+        { key: 'configured', label: 'Allowed', number: true, by: (row) => row.configured, cell: (row) => <Count n={row.configured} /> },
         { key: 'share', label: 'Nearest', by: (row) => (row.configured ? row.highest / row.configured : null), cell: (row) => (row.configured ? <Meter used={row.highest} limit={row.configured} label={words(row.name)} /> : '–') },
       ]}
     />
@@ -193,6 +199,7 @@ export function LimitTable({ rows }: { rows: LimitRow[] }) {
 }
 
 export function SubscriptionTables({ data }: { data: Subscriptions }) {
+  const hashed = ambiguous(data.by_operation ?? []);
   return (
     <>
       <dl class="figures-row">
@@ -208,9 +215,9 @@ export function SubscriptionTables({ data }: { data: Subscriptions }) {
         sort="clients"
         empty={<Empty title="No subscription is open." />}
         columns={[
-          { key: 'name', label: 'Operation', grow: true, by: (row) => row.name, cell: (row) => <span class="ellipsis">{operationName(row.name)}</span> },
-          { key: 'clients', label: 'Clients', number: true, by: (row) => row.clients, cell: (row) => count(row.clients) },
-          { key: 'upstreams', label: 'Streams to subgraphs', number: true, by: (row) => row.upstreams, cell: (row) => count(row.upstreams) },
+          { key: 'name', label: 'Operation', grow: true, by: (row) => row.name, cell: (row) => <OperationName name={row.name} hash={row.hash} hashed={hashed(row.name)} /> },
+          { key: 'clients', label: 'Clients', number: true, by: (row) => row.clients, cell: (row) => <Count n={row.clients} /> },
+          { key: 'upstreams', label: 'Streams to subgraphs', number: true, by: (row) => row.upstreams, cell: (row) => <Count n={row.upstreams} /> },
         ]}
       />
     </>

@@ -3,7 +3,7 @@ import type { Caches, ClientRow, ErrorRow, Info, LimitRow, Operations, Replicas,
 import { count, decimal, duration, percent, rate } from '../format';
 import { route, useApi, useStored } from '../hooks';
 import { TraceTable } from '../operation/traces';
-import { Empty, Failed, Figure, Loaded, TabPanel, Tabs } from '../ui';
+import { AsOf, Count, Empty, Failed, Figure, Loaded, TabPanel, Tabs, Unknown } from '../ui';
 import { CacheTables } from './cache';
 import { Chart, type Series } from './chart';
 import { ClientTable, ErrorTable, LimitTable, OperationTable, ReplicaTable, SubgraphTable, SubscriptionTables } from './tables';
@@ -82,13 +82,13 @@ function Overview({ data, graphql }: { data: Traffic; graphql: string }) {
   return (
     <>
       <dl class="figures-row tiles">
-        <Figure label="Requests" value={rate(totals.requests_per_second)} detail={`${count(totals.requests)} in all`} />
+        <Figure label="Requests" value={rate(totals.requests_per_second)} detail={<><Count n={totals.requests} /> in all</>} />
         <Figure label="Failing" value={percent(share)} tone={totals.errors > 0 ? 'bad' : undefined} detail={totals.requests > 0 && `${count(totals.errors)} in all`} />
         <Figure label="p50" value={timed(totals.p50)} />
         <Figure label="p95" value={timed(totals.p95)} />
         <Figure label="p99" value={timed(totals.p99)} />
-        <Figure label="In flight" value={decimal(totals.in_flight)} />
-        <Figure label="Subscriptions" value={count(totals.subscriptions)} />
+        <Figure label="In flight" value={decimal(totals.in_flight)} detail="now" />
+        <Figure label="Subscriptions" value={count(totals.subscriptions)} detail="open now" />
         <Figure label="Cache hits" value={percent(totals.cache_hit_rate)} />
       </dl>
       {totals.requests === 0 && (
@@ -99,7 +99,7 @@ function Overview({ data, graphql }: { data: Traffic; graphql: string }) {
       <div class="charts">
         <Chart title="Requests per second" times={data.times} series={rates} format={rate} />
         <Chart title="Latency" times={data.times} series={latency} format={duration} />
-        <Chart title="In flight" times={data.times} series={load} format={decimal} />
+        <Chart title="In flight, on average" times={data.times} series={load} format={decimal} />
         <Chart title="Entity cache hit rate" times={data.times} series={cache} format={percent} top={1} />
       </div>
     </>
@@ -181,12 +181,31 @@ function Content({ part, window, span, every }: { part: Part; window: number; sp
           show={(data: Replicas) => (
             <>
               {data.error && <Failed error={new Error(data.error)} what="the figures of Prometheus" inline />}
-              <ReplicaTable rows={data.replicas ?? []} />
+              <Reported data={data} />
             </>
           )}
         />
       );
   }
+}
+
+/** The replicas that were reported last, and when. */
+let reported: { replicas: Replicas['replicas']; at: string } | undefined;
+
+/** The replicas; after an error, those from before. */
+function Reported({ data }: { data: Replicas }) {
+  if (!data.error) {
+    reported = { replicas: data.replicas, at: new Date().toISOString() };
+    return <ReplicaTable rows={data.replicas ?? []} />;
+  }
+  if (data.replicas && data.replicas.length > 0) return <ReplicaTable rows={data.replicas} />;
+  if (!reported?.replicas?.length) return <Unknown what="which replicas there are" />;
+  return (
+    <>
+      <AsOf time={reported.at} />
+      <ReplicaTable rows={reported.replicas} />
+    </>
+  );
 }
 
 function Of<T>({ path, every, what, show }: { path: string; every: number; what: string; show: (data: T) => preact.ComponentChildren }) {
@@ -202,7 +221,8 @@ function Of<T>({ path, every, what, show }: { path: string; every: number; what:
 /** The traces that began within the window. */
 function Traces({ outcome, window, span, every }: { outcome: 'slow' | 'error'; window: number; span: string; every: number }) {
   const traces = useApi<{ traces: TraceSummary[] | null }>(`/traces?outcome=${outcome}&limit=100`, every);
-  const since = Date.now() - window * 1000;
+  // While the router does not respond, the window ends with what is known.
+  const since = (traces.error ? (traces.at ?? 0) : Date.now()) - window * 1000;
   const within = traces.data && { traces: (traces.data.traces ?? []).filter((each) => Date.parse(each.time) >= since) };
   return <TraceTable of={{ ...traces, data: within }} sort={outcome === 'slow' ? 'duration' : 'time'} none={`No ${outcome === 'slow' ? 'slow' : 'failing'} operation in the last ${span}.`} />;
 }
