@@ -34,8 +34,8 @@ export interface RoutedEdge {
   points: Point[];
   /** The middle of the label. */
   label: Point;
-  /** The direction of the layers that the edge connects. */
-  across: boolean;
+  /** How the edge goes through its points: in curves between layers side by side or one below the other, or in straight lines. */
+  shape: 'across' | 'down' | 'straight';
 }
 
 /** What waits for a layout: at most the map that is shown. */

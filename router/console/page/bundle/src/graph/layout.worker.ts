@@ -1,11 +1,12 @@
 // Lays out the nodes of the map: each connected part in layers (Sugiyama's method, by
 // dagre), then the parts side by side in rows.
 import * as dagre from '@dagrejs/dagre';
+import { cells } from './cells';
 import type { LayoutRequest, LayoutResponse, Point, RoutedEdge } from './layout';
 
 type Layout = Omit<LayoutResponse, 'turn'>;
 
-interface Part {
+export interface Part {
   width: number;
   height: number;
   nodes: Map<string, Point>;
@@ -36,12 +37,18 @@ addEventListener('message', (event: MessageEvent<LayoutRequest>) => {
   postMessage({ turn: event.data.turn, ...layout(event.data) });
 });
 
-/** Layers from left to right or from top to bottom, whichever fills the map better. */
+/** How much larger a grid has to be than layers, which show the directions better. */
+const muchLarger = 1.3;
+
+/** Layers from left to right or from top to bottom, or a grid, whichever fills the map better. */
 function layout(request: LayoutRequest): Layout {
   const parts = components(request);
   const candidates = [true, false].map((across) => pack(parts.map((ids) => layers(request, ids, across)), request));
   const scale = (each: Layout) => scaleOf(each, request);
-  return candidates.reduce((best, each) => (scale(each) > scale(best) * 1.1 ? each : best));
+  const layered = candidates.reduce((best, each) => (scale(each) > scale(best) * 1.1 ? each : best));
+  if (request.layered || layered.sparse || request.nodes.length > tooMany) return layered;
+  const gridded = pack(parts.map((ids) => cells(request, ids)), request);
+  return scale(gridded) > scale(layered) * muchLarger ? gridded : layered;
 }
 
 /** The scale at which something fits the map. */
@@ -85,7 +92,7 @@ function layers(request: LayoutRequest, ids: Set<string>, across: boolean): Part
     if (ids.has(node.id)) graph.setNode(node.id, { width: node.width, height: node.height });
   }
   for (const [index, edge] of edges.entries()) {
-    if (ids.has(edge.from) && edge.from !== edge.to) graph.setEdge(edge.from, edge.to, { width: edge.width, height: edge.height, labelpos: 'c' }, String(index));
+    if (ids.has(edge.from) && edge.from !== edge.to) graph.setEdge(edge.from, edge.to, { width: edge.width, height: edge.height, labelpos: 'r', labeloffset: 3 }, String(index));
   }
   dagre.layout(graph);
   const part: Part = { width: 0, height: 0, nodes: new Map(), edges: new Map() };
@@ -101,7 +108,7 @@ function layers(request: LayoutRequest, ids: Set<string>, across: boolean): Part
     const { points, x, y } = graph.edge(edge) as Point & { points: Point[] };
     const from = graph.node(edge.v) as Point & { width: number; height: number };
     const to = graph.node(edge.w) as Point & { width: number; height: number };
-    part.edges.set(Number(edge.name), { points: anchored(points, from, to, across), label: { x, y }, across });
+    part.edges.set(Number(edge.name), { points: anchored(points, from, to, across), label: { x, y }, shape: across ? 'across' : 'down' });
     for (const point of points) {
       part.width = Math.max(part.width, point.x);
       part.height = Math.max(part.height, point.y);
@@ -143,7 +150,7 @@ function anchored(points: Point[], from: Point & { width: number; height: number
 function pack(parts: Part[], request: LayoutRequest): Layout {
   const area = parts.reduce((sum, part) => sum + (part.width + gap) * (part.height + gap), 0);
   const limit = Math.max(Math.sqrt((area * request.width) / request.height), ...parts.map((part) => part.width));
-  const out: Layout = { sparse: parts.some((part) => part.sparse), width: 0, height: 0, nodes: {}, edges: request.edges.map(() => ({ points: [], label: { x: 0, y: 0 }, across: true })) };
+  const out: Layout = { sparse: parts.some((part) => part.sparse), width: 0, height: 0, nodes: {}, edges: request.edges.map(() => ({ points: [], label: { x: 0, y: 0 }, shape: 'across' })) };
   let x = 0;
   let y = 0;
   let row = 0;

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useSize } from '../hooks';
-import { type LayoutRequest, type LayoutResponse, type RoutedEdge, layOut, nextTurn } from './layout';
+import { type LayoutRequest, type LayoutResponse, type Point, type RoutedEdge, layOut, nextTurn } from './layout';
 import type { Picture } from './model';
 
 interface View {
@@ -89,16 +89,22 @@ export function GraphMap({ picture, label, node }: { picture: Picture; label: st
     event.preventDefault();
   };
 
+  const legend = layout?.sparse ? 'Choose a type to see its references.' : picture.edges.length > 0 ? picture.legend : undefined;
   return (
+    <>
     <div class="map" ref={place} role="group" aria-label={`${label}. Arrow keys move the map, plus and minus zoom, 0 shows everything.`} tabIndex={0} onKeyDown={keys}>
-      {layout?.sparse && <p class="map-note">Choose a type to see its references.</p>}
       {!layout && <p class="map-wait" role="status">Drawing…</p>}
       {layout && (
         <div class="world" style={{ transform: `translate(${view.x}px, ${view.y}px) scale(${view.scale})`, width: `${layout.width}px`, height: `${layout.height}px` }}>
           <svg width={layout.width} height={layout.height} aria-hidden="true">
+            <defs>
+              <marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="11" markerHeight="11" markerUnits="userSpaceOnUse" orient="auto-start-reverse">
+                <path class="arrow" d="M0 0.5 10 5 0 9.5z" />
+              </marker>
+            </defs>
             {picture.edges.map((edge, index) => (
               <g key={index} class="edge">
-                <path d={curve(layout.edges[index])} style={{ strokeWidth: `${Math.min(3, 1 + edge.weight / 4)}px` }}>
+                <path d={curve(layout.edges[index])} marker-end="url(#arrow)" marker-start={edge.both ? 'url(#arrow)' : undefined} style={{ strokeWidth: `${Math.min(3, 1 + edge.weight / 4)}px` }}>
                   <title>{edge.title}</title>
                 </path>
               </g>
@@ -130,6 +136,8 @@ export function GraphMap({ picture, label, node }: { picture: Picture; label: st
         <button type="button" onClick={fit} aria-label="Show everything" title="Show everything (0)">⤢</button>
       </div>
     </div>
+    {legend && <p class="map-note">{legend}</p>}
+    </>
   );
 }
 
@@ -198,12 +206,41 @@ function curve(edge: RoutedEdge | undefined): string {
   const [first, ...rest] = edge?.points ?? [];
   if (!edge || !first) return '';
   let path = `M${first.x} ${first.y}`;
+  if (edge.shape === 'straight') return path + bends(first, rest);
   let before = first;
   for (const point of rest) {
     const x = (before.x + point.x) / 2;
     const y = (before.y + point.y) / 2;
-    path += edge.across ? `C${x} ${before.y} ${x} ${point.y} ${point.x} ${point.y}` : `C${before.x} ${y} ${point.x} ${y} ${point.x} ${point.y}`;
+    path += edge.shape === 'across' ? `C${x} ${before.y} ${x} ${point.y} ${point.x} ${point.y}` : `C${before.x} ${y} ${point.x} ${y} ${point.x} ${point.y}`;
     before = point;
   }
   return path;
+}
+
+/** The radius of the corners of straight edges. */
+const corner = 8;
+
+/** Straight lines through points, with round corners. */
+function bends(first: Point, rest: Point[]): string {
+  let path = '';
+  let before = first;
+  for (const [index, point] of rest.entries()) {
+    const next = rest[index + 1];
+    if (!next) {
+      path += `L${point.x} ${point.y}`;
+      continue;
+    }
+    const into = toward(point, before, corner);
+    const out = toward(point, next, corner);
+    path += `L${into.x} ${into.y}Q${point.x} ${point.y} ${out.x} ${out.y}`;
+    before = point;
+  }
+  return path;
+}
+
+/** The point between two at a distance of the first, at most in the middle. */
+function toward(from: Point, to: Point, length: number): Point {
+  const all = distance(from, to);
+  const share = all === 0 ? 0 : Math.min(length, all / 2) / all;
+  return { x: from.x + (to.x - from.x) * share, y: from.y + (to.y - from.y) * share };
 }

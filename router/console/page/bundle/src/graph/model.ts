@@ -9,9 +9,17 @@ export interface Model {
   references: Map<string, Set<string>>;
   /** The reverse of references. */
   referrers: Map<string, Set<string>>;
-  /** Pairs of subgraphs and how many entities both can resolve. */
-  links: { from: string; to: string; entities: string[] }[];
+  links: Link[];
   entries: Entry[];
+}
+
+/** Two subgraphs and the entities for which the router can go from one on to the other. */
+export interface Link {
+  from: string;
+  to: string;
+  entities: string[];
+  /** The router can also go from `to` to `from`. */
+  both: boolean;
 }
 
 /** A type, field or subgraph that the search finds. */
@@ -70,20 +78,45 @@ function entry(map: Map<string, Set<string>>, key: string): Set<string> {
   return set;
 }
 
-function linksOf(graph: Graph): Model['links'] {
-  const links = new Map<string, Model['links'][number]>();
+/** Links from each subgraph that has an entity to those that resolve more of its fields by a key. */
+function linksOf(graph: Graph): Link[] {
+  const links = new Map<string, { from: string; to: string; entities: string[] }>();
+  const add = (from: string, to: string, entity: string) => {
+    const key = `${from} ${to}`;
+    const link = links.get(key) ?? { from, to, entities: [] };
+    link.entities.push(entity);
+    links.set(key, link);
+  };
   for (const type of graph.types) {
-    const resolving = [...new Set(type.keys.filter((key) => key.resolvable).map((key) => key.subgraph))].sort();
-    for (const [index, from] of resolving.entries()) {
-      for (const to of resolving.slice(index + 1)) {
-        const key = `${from} ${to}`;
-        const link = links.get(key) ?? { from, to, entities: [] };
-        link.entities.push(type.name);
-        links.set(key, link);
+    if (type.keys.length === 0) continue;
+    const resolving = [...new Set(type.keys.filter((key) => key.resolvable).map((key) => key.subgraph))];
+    const fields = resolvedFields(type);
+    for (const from of type.subgraphs) {
+      const own = fields.get(from);
+      for (const to of resolving) {
+        if (from === to || ![...(fields.get(to) ?? [])].some((field) => !own?.has(field))) continue;
+        add(from, to, type.name);
       }
     }
   }
-  return [...links.values()].sort((a, b) => b.entities.length - a.entities.length);
+  const pairs: Link[] = [];
+  for (const link of links.values()) {
+    const back = links.get(`${link.to} ${link.from}`);
+    if (!back) pairs.push({ ...link, entities: [...link.entities], both: false });
+    else if (link.from < link.to) pairs.push({ ...link, entities: [...new Set([...link.entities, ...back.entities])], both: true });
+  }
+  return pairs.sort((a, b) => b.entities.length - a.entities.length);
+}
+
+/** The fields of an entity that each subgraph resolves. */
+function resolvedFields(type: GraphType): Map<string, Set<string>> {
+  const fields = new Map<string, Set<string>>();
+  for (const field of type.fields) {
+    for (const resolver of field.resolvers) {
+      if (resolver.resolves) entry(fields, resolver.subgraph).add(field.name);
+    }
+  }
+  return fields;
 }
 
 function entriesOf(graph: Graph): Entry[] {
@@ -125,7 +158,10 @@ export interface MapNode {
 export interface Picture {
   kind: 'subgraphs' | 'types' | 'neighborhood';
   nodes: MapNode[];
-  edges: { from: string; to: string; weight: number; title: string; label?: string }[];
+  /** both: the edge has an arrowhead at each end. */
+  edges: { from: string; to: string; both?: boolean; weight: number; title: string; label?: string }[];
+  /** What an arrow means. */
+  legend: string;
   /** How many types are left out. */
   hidden: number;
   focus?: string;
@@ -134,7 +170,10 @@ export interface Picture {
 /** The most edges with labels. More would push the subgraphs far apart. */
 const mostLabels = 20;
 
-/** The overview: subgraphs, linked by the entities that both resolve. */
+/** What an arrow between types means. */
+const referenceLegend = 'An arrow points to a type that fields return, a member or an implementation.';
+
+/** The overview: subgraphs, linked by the entities that several resolve. */
 export function subgraphPicture(model: Model): Picture {
   const perSubgraph = new Map<string, number>();
   const few = model.graph.subgraphs.length <= 12;
@@ -150,8 +189,9 @@ export function subgraphPicture(model: Model): Picture {
   return {
     kind: 'subgraphs',
     nodes: model.graph.subgraphs.map((subgraph) => ({ id: subgraph.name, width: 224, height: 96 })),
-    edges: links.map((link) => ({ from: link.from, to: link.to, weight: link.entities.length, title: link.entities.slice(0, 20).join(', '), label: labeled ? some(link.entities) : undefined })),
+    edges: links.map((link) => ({ from: link.from, to: link.to, both: link.both, weight: link.entities.length, title: `${link.from} ${link.both ? '↔' : '→'} ${link.to}: ${link.entities.slice(0, 20).join(', ')}`, label: labeled ? some(link.entities) : undefined })),
     hidden: 0,
+    legend: `An arrow points to the subgraph that resolves more fields of an entity${labeled ? ', whose name is on the line' : ''}.${links.length < model.links.length ? ' Only the strongest links are drawn.' : ''}`,
   };
 }
 
@@ -172,7 +212,7 @@ export function typesPicture(model: Model, subgraph: string): Picture {
   const all = model.graph.types.filter((type) => isComposite(type) && type.subgraphs.includes(subgraph)).map((type) => type.name);
   const degree = (name: string) => (model.references.get(name)?.size ?? 0) + (model.referrers.get(name)?.size ?? 0);
   const shown = all.length <= mostShown ? all : [...all].sort((a, b) => degree(b) - degree(a)).slice(0, mostShown);
-  return { kind: 'types', nodes: shown.map(typeNode), edges: edgesAmong(model, shown, 300), hidden: all.length - shown.length };
+  return { kind: 'types', nodes: shown.map(typeNode), edges: edgesAmong(model, shown, 300), hidden: all.length - shown.length, legend: referenceLegend };
 }
 
 /** The fields that a type's node lists. */
@@ -189,12 +229,12 @@ export function neighborhoodPicture(model: Model, name: string): Picture {
   const shown = [...new Set([...before.slice(0, mostNeighbors), ...after.slice(0, mostNeighbors)])];
   const rows = Math.min(mostListed, Math.max(type?.fields.length ?? 0, type?.values.length ?? 0));
   const more = Math.max(type?.fields.length ?? 0, type?.values.length ?? 0) > mostListed ? 1 : 0;
-  const center: MapNode = { id: name, width: 280, height: 42 + (rows + more) * 22 };
+  const center: MapNode = { id: name, width: 280, height: 52 + (rows + more) * 22 };
   const edges = shown.flatMap((each) => {
     const out = after.includes(each);
     return [{ from: out ? name : each, to: out ? each : name, weight: 1, title: out ? `${name} → ${each}` : `${each} → ${name}` }];
   });
-  return { kind: 'neighborhood', nodes: [center, ...shown.map(typeNode)], edges, hidden: before.length + after.length - shown.length, focus: name };
+  return { kind: 'neighborhood', nodes: [center, ...shown.map(typeNode)], edges, hidden: before.length + after.length - shown.length, focus: name, legend: referenceLegend };
 }
 
 function edgesAmong(model: Model, names: string[], most: number): Picture['edges'] {

@@ -34,11 +34,16 @@ export function TypeDetails({ model, type, usage, field }: { model: Model; type:
           <ul class="plain">
             {type.values.map((value) => (
               <li key={value.name}>
-                <code>{value.name}</code> {value.deprecated !== null && <Badge tone="warn">deprecated</Badge>} <span class="muted">{value.deprecated ?? value.description}</span>
+                <code class={value.deprecated !== null ? 'struck' : ''}>{value.name}</code> {value.deprecated !== null && <Badge tone="warn">deprecated</Badge>} <span class="muted">{value.deprecated ?? value.description}</span>
               </li>
             ))}
           </ul>
         </section>
+      )}
+      {field !== undefined && !type.fields.some((each) => each.name === field) && (
+        <p class="notice" role="status">
+          {type.name} has no field {field}.
+        </p>
       )}
       {type.fields.length > 0 && <Fields key={type.name} type={type} usage={usage} chosen={field} />}
       <Referrers model={model} type={type} />
@@ -221,7 +226,7 @@ function FieldFacts({ type, field, use, known }: { type: GraphType; field: Graph
           <ul class="plain">
             {field.arguments.map((argument) => (
               <li key={argument.name}>
-                <code>
+                <code class={argument.deprecated !== null ? 'struck' : ''}>
                   {argument.name}: {argument.type}
                   {argument.default !== null && ` = ${argument.default}`}
                 </code>{' '}

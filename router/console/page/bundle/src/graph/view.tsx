@@ -32,6 +32,9 @@ function Explorer({ graph, view, parts }: { graph: Graph; view: string; parts: s
     if (subgraph) return typesPicture(model, subgraph);
     return subgraphPicture(model);
   }, [model, type, subgraph]);
+  const place = subgraph ?? typeName;
+  const missing =
+    typeName !== undefined && !type ? `There is no type ${typeName}.` : subgraph !== undefined && !model.graph.subgraphs.some((each) => each.name === subgraph) ? `There is no subgraph ${subgraph}.` : undefined;
   const label = type ? `Map of ${type.name} and the types around it` : subgraph ? `Map of the types of subgraph ${subgraph}` : 'Map of the subgraphs';
   return (
     <div class="graph">
@@ -40,24 +43,28 @@ function Explorer({ graph, view, parts }: { graph: Graph; view: string; parts: s
         <header class="row between">
           <nav aria-label="Place on the map" class="crumbs">
             <a href="#/graph">All subgraphs</a>
-            {subgraph && <span aria-current="page">{subgraph}</span>}
-            {typeName && <span aria-current="page">{typeName}</span>}
+            {place && (
+              <span aria-current="page" title={place}>
+                {place}
+              </span>
+            )}
           </nav>
-          {picture.hidden > 0 && <span class="muted">{plural(picture.hidden, 'more type')} not drawn: use the search</span>}
+          {!missing && picture.hidden > 0 && <span class="muted">{plural(picture.hidden, 'more type')} not drawn: use the search</span>}
         </header>
-        <GraphMap
+        {missing ? (
+          <div class="map-missing">
+            <Empty title={missing}>
+              It may have gone with a new supergraph. <a href="#/graph">Show all subgraphs</a>
+            </Empty>
+          </div>
+        ) : <GraphMap
           picture={picture}
           label={label}
           node={(id) => (picture.kind === 'subgraphs' ? <SubgraphNode model={model} name={id} state={byName.get(id)} /> : id === picture.focus && type ? <FocusNode type={type} /> : <TypeNode type={model.types.get(id)} />)}
-        />
+        />}
       </section>
       {type && <TypeDetails model={model} type={type} usage={usage.data} field={parts[1]} />}
-      {typeName && !type && (
-        <article class="details">
-          <Empty title={`There is no type ${typeName}.`}>It may have gone with a new supergraph.</Empty>
-        </article>
-      )}
-      {subgraph && <SubgraphDetails model={model} name={subgraph} state={byName.get(subgraph)} />}
+      {subgraph && !missing && <SubgraphDetails model={model} name={subgraph} state={byName.get(subgraph)} />}
     </div>
   );
 }
@@ -166,12 +173,15 @@ function Found({ model, entry }: { model: Model; entry: Entry }) {
   );
 }
 
+const mostStripes = 6;
+
 function Stripes({ names }: { names: string[] }) {
   return (
     <span class="stripes" title={names.join(', ')}>
-      {names.slice(0, 6).map((name) => (
+      {names.slice(0, mostStripes).map((name) => (
         <i key={name} class={swatch(name)} />
       ))}
+      {names.length > mostStripes && <span class="muted">+{names.length - mostStripes}</span>}
     </span>
   );
 }
@@ -214,7 +224,7 @@ function TypeNode({ type }: { type: GraphType | undefined }) {
 
 /** The chosen type, with its first fields. */
 function FocusNode({ type }: { type: GraphType }) {
-  const rows = type.fields.length > 0 ? type.fields.map((field) => ({ name: field.name, type: field.type, subgraph: field.owner })) : type.values.map((value) => ({ name: value.name, type: '', subgraph: '' }));
+  const rows = type.fields.length > 0 ? type.fields.map((field) => ({ name: field.name, type: field.type, subgraph: field.owner, deprecated: field.deprecated })) : type.values.map((value) => ({ name: value.name, type: '', subgraph: '', deprecated: value.deprecated }));
   return (
     <div class="focus-node">
       <span class="row between">
@@ -225,7 +235,7 @@ function FocusNode({ type }: { type: GraphType }) {
         {rows.slice(0, mostListed).map((row) => (
           <li key={row.name}>
             <i class={`swatch ${row.subgraph ? swatch(row.subgraph) : ''}`} aria-hidden="true" title={row.subgraph} />
-            <span class="name" title={row.name}>
+            <span class={`name ${row.deprecated === null ? '' : 'struck'}`} title={row.deprecated === null ? row.name : `${row.name}, deprecated: ${row.deprecated}`}>
               {row.name}
             </span>
             <span class="muted" title={row.type}>
@@ -244,13 +254,7 @@ const mostEntities = 60;
 function SubgraphDetails({ model, name, state }: { model: Model; name: string; state: SubgraphState | undefined }) {
   const facts = model.graph.subgraphs.find((each) => each.name === name);
   const entities = useMemo(() => model.graph.types.filter((type) => type.keys.some((key) => key.subgraph === name && key.resolvable)), [model, name]);
-  if (!facts) {
-    return (
-      <article class="details">
-        <Empty title={`There is no subgraph ${name}.`} />
-      </article>
-    );
-  }
+  if (!facts) return null;
   return (
     <article class="details" aria-label={`Subgraph ${name}`}>
       <header>
