@@ -21,7 +21,9 @@ export function LoginPanel({ endpoint, headers, setHeaders }) {
     setBusy(true);
     setMessage('');
     try {
-      change(await logIn(endpoint, form.get('login'), form.get('password')));
+      const token = await logIn(endpoint, form.get('login'), form.get('password'));
+      users.set(token, form.get('login'));
+      change(token);
     } catch (cause) {
       setMessage(cause.message);
     }
@@ -34,8 +36,13 @@ export function LoginPanel({ endpoint, headers, setHeaders }) {
       </header>
       {name ? (
         <>
-          <p role="status">Operations of this tab are sent with the header {name}.</p>
-          <button type="button" onClick={() => change('')}>
+          <div role="status">
+            <p>
+              <strong>{userOf(current[name])}</strong>
+            </p>
+            <p class="muted">Operations of this tab are sent with the header {name}.</p>
+          </div>
+          <button type="button" class="log-out" onClick={() => change('')}>
             Log out
           </button>
         </>
@@ -56,6 +63,24 @@ export function LoginPanel({ endpoint, headers, setHeaders }) {
       )}
     </>
   );
+}
+
+/** Who has logged in, by access token. */
+const users = new Map();
+
+/** Who the value of an Authorization header stands for, as far as the page can tell. */
+function userOf(header) {
+  const token = String(header).replace(/^bearer\s+/i, '');
+  if (users.has(token)) return `Logged in as ${users.get(token)}`;
+  try {
+    const claims = JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')));
+    const user = claims.preferred_username ?? claims.username ?? claims.email;
+    if (user) return `Logged in as ${user}`;
+    if (claims.sub) return `Logged in as subject ${claims.sub}`;
+  } catch {
+    // The token is not a JWT.
+  }
+  return 'Logged in with a token that names no user';
 }
 
 /** The access token of a new session. */

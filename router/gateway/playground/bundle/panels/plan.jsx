@@ -1,8 +1,8 @@
 // The plan of what is typed, and how the last run went.
 import { useEffect, useState } from 'preact/hooks';
 import { call, token } from '../../../../console/page/bundle/src/api.ts';
-import { count, duration, operationName as nameOf } from '../../../../console/page/bundle/src/format.ts';
-import { Costs } from '../../../../console/page/bundle/src/plan/cost.tsx';
+import { duration, exact, operationName as nameOf } from '../../../../console/page/bundle/src/format.ts';
+import { Costs, overLimit } from '../../../../console/page/bundle/src/plan/cost.tsx';
 import { PlanTree } from '../../../../console/page/bundle/src/plan/tree.tsx';
 import { readTrace } from '../../../../console/page/bundle/src/plan/run.ts';
 import { Waterfall } from '../../../../console/page/bundle/src/plan/waterfall.tsx';
@@ -58,7 +58,10 @@ function Planned({ outcome, empty }) {
         <Why explanation={explanation} />
       </details>
       <details>
-        <summary>Cost and limits{cost?.estimated != null && `: estimated cost ${count(cost.estimated)}`}</summary>
+        <summary>
+          Cost and limits{cost?.estimated != null && `: estimated cost ${exact(cost.estimated)}`}
+          {overLimit(cost) && <span class="bad-text">, over the limit of {exact(cost.max)}</span>}
+        </summary>
         <Costs cost={cost} limits={limits} />
       </details>
     </section>
