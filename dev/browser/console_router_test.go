@@ -29,8 +29,9 @@ type console struct {
 	file    string
 	address string
 	server  *http.Server
-	// fault responds to requests to the API but /info, if it is set.
+	// fault responds to requests to the API if it is set; to /info only if info is set.
 	fault atomic.Pointer[http.HandlerFunc]
+	info  atomic.Bool
 	// refused is a prefix of paths that get status 429.
 	refused atomic.Pointer[string]
 }
@@ -90,7 +91,7 @@ func (c *console) serve(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(`{"title":"Too Many Requests","status":429,"detail":"Too many wrong tokens."}`)) // the page may have gone
 		return
 	}
-	if fault := c.fault.Load(); fault != nil && strings.HasPrefix(r.URL.Path, "/console/api/") && r.URL.Path != "/console/api/info" {
+	if fault := c.fault.Load(); fault != nil && strings.HasPrefix(r.URL.Path, "/console/api/") && (c.info.Load() || r.URL.Path != "/console/api/info") {
 		(*fault)(w, r)
 		return
 	}
@@ -259,7 +260,9 @@ var emptyViews = []struct{ name, hash, ready string }{
 	{"subscriptions", "#/traffic/subscriptions", `document.querySelector('.tab-panel .state')`},
 	{"reloads", "#/reloads", `document.querySelector('main .state')`},
 	{"no trace", "#/operation/trace/00000000000000000000000000000001", `document.querySelector('main .state')?.innerText.includes('no trace')`},
-	{"no type", "#/graph/Nothing", `document.querySelector('.details')?.innerText.includes('no type') && !document.querySelector('.map-wait')`},
+	{"no type", "#/graph/Nothing", `document.querySelector('.canvas .state')?.innerText.includes('There is no type Nothing.') && !document.querySelector('.map, .details')`},
+	{"no subgraph", "#/subgraph/nothing", `document.querySelector('.canvas .state')?.innerText.includes('There is no subgraph nothing.') && !document.querySelector('.map, .details')`},
+	{"no field", "#/graph/Product/nothing", `document.querySelector('.details')?.innerText.includes('Product has no field nothing.')`},
 	{"no view", "#/nothing", `document.querySelector('main .state')`},
 }
 

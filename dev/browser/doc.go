@@ -17,6 +17,7 @@
 //	console_router_test.go  the console of a router alone: token, reloads, faults
 //	console_live_test.go    what stays while the console's data changes
 //	console_kept_test.go    what views keep while the router is away
+//	console_unknown_test.go what the console shows of what its API does not know
 //	console_design_test.go  widths, contrast and legends of the console
 //	console_room_test.go    text and maps within the console's windows
 //	pictures_test.go        the pictures of the documentation

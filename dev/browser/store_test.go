@@ -51,6 +51,7 @@ func TestConsoleOfARouter(t *testing.T) {
 		"is well laid out":                consoleIsWellLaidOut,
 		"has legends of now":              consoleLegendsAreOfNow,
 		"recovers from refusals":          consoleRecovers,
+		"tells unknown from absent":       consoleTellsUnknownFromAbsent,
 		"has room for long names":         consoleHasRoomForLongNames,
 		"stays usable with large graphs":  consoleStaysUsableWithLargeGraphs,
 		"explains the absence of traffic": consoleExplainsAbsenceOfTraffic,
