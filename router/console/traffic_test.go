@@ -32,7 +32,11 @@ func complete(t *testing.T, s *shop, requests int) traffic {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
 		got := get[traffic](t, s, "traffic?window=60")
-		if got.Totals.Requests == requests {
+		inSteps := 0.0
+		for _, rate := range got.Requests {
+			inSteps += rate * float64(got.Step)
+		}
+		if got.Totals.Requests == requests && inSteps == float64(requests) {
 			return got
 		}
 		if time.Now().After(deadline) || got.Totals.Requests > requests {

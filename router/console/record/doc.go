@@ -16,6 +16,7 @@
 //	progress.go   operations in progress
 //	bounds.go     all bounds
 //	histogram.go  durations
+//	window.go     the time that the statistics of a window cover
 //	series.go     statistics of one operation, client or subgraph over the last hour
 //	timeline.go   statistics of all operations for each second of the last hour
 //	table.go      bounded tables of series

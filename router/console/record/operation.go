@@ -141,6 +141,7 @@ type Operation struct {
 	Authorized *operation.Operation
 
 	ends     [stages]time.Duration
+	ended    time.Time // by the recorder's clock
 	progress *progress
 }
 

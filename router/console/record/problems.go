@@ -5,35 +5,44 @@ import (
 	"time"
 )
 
-// minutes is the number of minutes that errors are counted for.
-const minutes = Seconds/60 + 1
-
 type problemKey struct{ code, subgraph string }
 
 // A problem is an error code of a subgraph, or of the router.
 type problem struct {
-	counts  [minutes]uint32
-	at      [minutes]int64
+	levels[tally]
 	last    time.Time
 	message string
 	trace   TraceID
 }
 
-func (p *problem) add(now time.Time) {
-	minute := now.Unix() / 60
-	i := minute % minutes
-	if p.at[i] != minute {
-		p.at[i], p.counts[i] = minute, 0
+// A tally counts errors in one step.
+type tally struct {
+	at    int64
+	count uint32
+}
+
+func (p *problem) add(at time.Time) {
+	for i, step := range stepLengths {
+		n, tallies := at.Unix()/step, p.level(i)
+		one := &tallies[n%int64(len(tallies))]
+		if one.at > n { // the step is over for longer than it is kept
+			continue
+		}
+		if one.at != n {
+			*one = tally{at: n}
+		}
+		one.count++
 	}
-	p.counts[i]++
-	p.last = now
+	if at.After(p.last) {
+		p.last = at
+	}
 }
 
 func (p *problem) count(now time.Time, window time.Duration) (sum uint64) {
-	last := now.Unix() / 60
-	for i, at := range p.at {
-		if at <= last && at > last-max(int64(window/time.Minute), 1) {
-			sum += uint64(p.counts[i])
+	of := spanOf(now, window)
+	for _, one := range p.level(of.level) {
+		if one.at >= of.first && one.at <= of.last {
+			sum += uint64(one.count)
 		}
 	}
 	return sum
@@ -79,14 +88,14 @@ func (all problems) get(code, subgraph string) *problem {
 	return p
 }
 
-// add counts the errors of an operation. kept is set if its trace is kept.
-func (all problems) add(o *Operation, now time.Time, kept bool) {
+// add counts the errors of an operation that ended at a time. kept is set if its trace is kept.
+func (all problems) add(o *Operation, at time.Time, kept bool) {
 	for i, code := range o.Codes {
 		subgraph := ""
 		if i < len(o.Services) {
 			subgraph = o.Services[i]
 		}
-		all.get(code, subgraph).add(now)
+		all.get(code, subgraph).add(at)
 	}
 	if !kept || len(o.Messages) == 0 {
 		return

@@ -137,23 +137,16 @@ func TestTotalsAreUpToDate(t *testing.T) {
 	r, c := newRecorder(t)
 	c.Time = c.Truncate(time.Hour).Add(time.Hour + 5*time.Second)
 	r.End(an(r, "a", time.Millisecond))
-	r.Highest() // count it
-	for _, window := range []int{60, 300, 3600} {
-		if got := r.Traffic(window).Total; got.Requests != 0 {
-			t.Errorf("window %d in the same second: %+v", window, got)
-		}
-	}
-	c.Time = c.Add(time.Second)
 	for _, window := range []int{60, 300, 3600} {
 		if got := r.Traffic(window).Total; got.Requests != 1 || got.P50 == 0 {
 			t.Errorf("window %d: %+v", window, got)
 		}
 	}
-	c.Time = c.Add(time.Hour - time.Second)
+	c.Time = c.Add(time.Hour)
 	if got := r.Traffic(3600).Total; got.Requests != 1 {
 		t.Errorf("an hour later: %+v", got)
 	}
-	c.Time = c.Add(time.Second)
+	c.Time = c.Add(5 * time.Minute)
 	if got := r.Traffic(3600).Total; got.Requests != 0 {
 		t.Errorf("after an hour: %+v", got)
 	}

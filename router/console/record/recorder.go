@@ -171,9 +171,10 @@ func (r *Recorder) Discard(o *Operation) {
 // End hands an operation over to be counted. The caller must not use it afterwards.
 func (r *Recorder) End(o *Operation) {
 	s := o.progress.home
+	o.ended = r.options.Now() // it is counted at this time, however late that happens
 	if o.New && o.Document != nil && len(o.Document.Text) > largeText {
 		r.mu.Lock()
-		r.count(o, r.options.Now())
+		r.count(o)
 		r.mu.Unlock()
 		r.Discard(o)
 		return
@@ -190,10 +191,9 @@ func (r *Recorder) End(o *Operation) {
 	}
 	// This costs less than waking another goroutine for it.
 	if r.mu.TryLock() {
-		now := r.options.Now()
-		r.drain(s, now)
+		r.drain(s)
 		if n >= r.room {
-			r.count(o, now)
+			r.count(o)
 		}
 		r.mu.Unlock()
 	} else if n >= r.room {
@@ -222,19 +222,19 @@ func (r *Recorder) flush() time.Time {
 func (r *Recorder) empty() time.Time {
 	now := r.options.Now()
 	for i := range r.shards {
-		r.drain(&r.shards[i], now)
+		r.drain(&r.shards[i])
 	}
 	return now
 }
 
 // drain counts the operations of a shard. r.mu must be held.
-func (r *Recorder) drain(s *shard, now time.Time) {
+func (r *Recorder) drain(s *shard) {
 	s.mu.Lock()
 	ops := s.ops
 	s.ops = r.unused
 	s.mu.Unlock()
 	for _, o := range ops {
-		r.count(o, now)
+		r.count(o)
 		o.reset()
 	}
 	s.mu.Lock()
@@ -245,8 +245,9 @@ func (r *Recorder) drain(s *shard, now time.Time) {
 	r.unused = clean(ops)
 }
 
-// count adds an operation to all statistics.
-func (r *Recorder) count(o *Operation, now time.Time) {
+// count adds an operation to all statistics, at the time when it ended.
+func (r *Recorder) count(o *Operation) {
+	now := o.ended
 	c := count{duration: o.Duration, failed: o.Errors > 0, untimed: o.Stream}
 	for i := range o.Fetches {
 		f := &o.Fetches[i]

@@ -65,37 +65,27 @@ type count struct {
 	shared, refused, retries int
 }
 
-// A series has statistics of the last hour in three resolutions, so that short windows are
-// exact and long ones take little memory.
+// A series has statistics of the last hour.
 type series struct {
-	fine   [31]slot // of 10 s, for windows up to 5 minutes
-	medium [16]slot // of 1 minute, for windows up to 15 minutes
-	coarse [13]slot // of 5 minutes, for a window of 1 hour
-	last   time.Time
+	levels[slot]
+	last time.Time
 }
 
-// levels returns the slots of each resolution with their length in seconds.
-func (s *series) levels() [3]struct {
-	slots []slot
-	step  int64
-} {
-	return [...]struct {
-		slots []slot
-		step  int64
-	}{{s.fine[:], 10}, {s.medium[:], 60}, {s.coarse[:], 300}}
-}
-
-func (s *series) add(now time.Time, c count) {
-	second := now.Unix()
-	for _, l := range s.levels() {
-		at := second / l.step
-		one := &l.slots[at%int64(len(l.slots))]
-		if one.at != at {
-			*one = slot{at: at}
+func (s *series) add(at time.Time, c count) {
+	for i, step := range stepLengths {
+		n, slots := at.Unix()/step, s.level(i)
+		one := &slots[n%int64(len(slots))]
+		if one.at > n { // the step is over for longer than it is kept
+			continue
+		}
+		if one.at != n {
+			*one = slot{at: n}
 		}
 		one.add(c)
 	}
-	s.last = now
+	if at.After(s.last) {
+		s.last = at
+	}
 }
 
 // Stats are statistics of a window of time.
@@ -135,30 +125,17 @@ func ratio(part, whole uint64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// window returns the statistics of the last window. All periods that overlap it are part of
-// it, so it covers up to one period more than the window.
+// window returns the statistics of the last window. since is when the recording began.
 func (s *series) window(now, since time.Time, window time.Duration) Stats {
-	levels := s.levels()
-	l := levels[0]
-	switch {
-	case window > 15*time.Minute:
-		l = levels[2]
-	case window > 5*time.Minute:
-		l = levels[1]
-	}
-	last := now.Unix() / l.step
-	n := min((int64(window.Seconds())+l.step-1)/l.step+1, int64(len(l.slots)))
+	of := spanOf(now, window)
 	var sum slot
-	for at := last - n + 1; at <= last; at++ {
-		if one := &l.slots[at%int64(len(l.slots))]; one.at == at {
+	slots := s.level(of.level)
+	for at := of.first; at <= of.last; at++ {
+		if one := &slots[at%int64(len(slots))]; one.at == at {
 			sum.merge(one)
 		}
 	}
-	begin := time.Unix((last-n+1)*l.step, 0)
-	if since.After(begin) {
-		begin = since
-	}
-	return sum.stats(max(now.Sub(begin).Seconds(), 1))
+	return sum.stats(of.length(now, since))
 }
 
 func (s *slot) stats(covered float64) Stats {

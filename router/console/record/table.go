@@ -126,10 +126,9 @@ func (e *entry[V]) score(now time.Time) uint64 {
 
 // recent returns the number of requests in the last slots of a level.
 func (s *series) recent(level, n int, now time.Time) (sum uint64) {
-	l := s.levels()[level]
-	last := now.Unix() / l.step
-	for i := range l.slots {
-		if one := &l.slots[i]; one.at <= last && one.at > last-int64(n) {
+	last, slots := now.Unix()/stepLengths[level], s.level(level)
+	for i := range slots {
+		if one := &slots[i]; one.at <= last && one.at > last-int64(n) {
 			sum += uint64(one.requests)
 		}
 	}
@@ -138,10 +137,10 @@ func (s *series) recent(level, n int, now time.Time) (sum uint64) {
 
 // fold adds the statistics of another series.
 func (s *series) fold(from *series) {
-	to := s.levels()
-	for i, l := range from.levels() {
-		for j := range l.slots {
-			into, one := &to[i].slots[j], &l.slots[j]
+	for i := range stepLengths {
+		to, slots := s.level(i), from.level(i)
+		for j := range slots {
+			into, one := &to[j], &slots[j]
 			switch {
 			case one.at == into.at:
 				into.merge(one)

@@ -17,8 +17,8 @@ type second struct {
 	sampled                 bool // the gauges are set
 }
 
-// kept is the number of seconds in a timeline. Windows end at multiples of their steps.
-const kept = Seconds + Seconds/points
+// kept is the number of seconds in a timeline: the longest span.
+const kept = Seconds + coarseStep
 
 // A timeline has the statistics of all operations for each second of the last hour.
 type timeline struct {
@@ -29,6 +29,9 @@ type timeline struct {
 
 func (t *timeline) at(unix int64) *second {
 	s := &t.seconds[unix%kept]
+	if s.at > unix { // the second is over for longer than it is kept
+		return &second{}
+	}
 	if s.at != unix {
 		*s = second{slot: slot{at: unix}}
 	}
@@ -64,8 +67,8 @@ type Traffic struct {
 // points is the number of steps that a window is divided into.
 const points = 60
 
-// window returns the last seconds, without the current one, as a whole and in steps. since is
-// when the recording began.
+// window returns the last seconds in steps, without the one in progress, and as a whole. The
+// whole is that of a series, so that both agree. since is when the recording began.
 func (t *timeline) window(now, since time.Time, length int) Traffic {
 	step := max(length/points, 1)
 	out := Traffic{Window: length, Step: step, Points: make([]Point, 0, length/step)}
@@ -94,13 +97,14 @@ func (t *timeline) window(now, since time.Time, length int) Traffic {
 		p.Stats = sum.stats(float64(step))
 		out.Points = append(out.Points, p)
 	}
-	var total slot // up to now: a step of an hour would leave out a minute
-	for at := now.Unix() - int64(length); at < now.Unix(); at++ {
+	var total slot
+	of := spanOf(now, time.Duration(length)*time.Second)
+	for at := of.begin(); at <= now.Unix(); at++ {
 		if s := &t.seconds[at%kept]; s.at == at {
 			total.merge(&s.slot)
 			out.Shed += uint64(s.shed)
 		}
 	}
-	out.Total = total.stats(max(min(float64(now.Unix()-since.Unix()), float64(length)), 1))
+	out.Total = total.stats(of.length(now, since))
 	return out
 }

@@ -38,7 +38,7 @@ func (f *fields) name(id uint32) string {
 }
 
 const (
-	usePeriod  = 300 // seconds
+	usePeriod  = coarseStep
 	usePeriods = Seconds/usePeriod + 1
 )
 
@@ -62,7 +62,7 @@ func (u *use) advance(unix int64) {
 		}
 		u.last = period
 	}
-	if half := unix / halfHour; half != u.half {
+	if half := unix / halfHour; half > u.half {
 		u.before = 0
 		if half == u.half+1 {
 			u.before = u.recent
@@ -84,7 +84,9 @@ func (u *usage) add(ids []uint32, unix int64, client int) {
 		}
 		one := &(*u)[id]
 		one.advance(unix)
-		one.counts[one.last%usePeriods]++
+		if period := unix / usePeriod; period > one.last-usePeriods { // it may be one before the last
+			one.counts[period%usePeriods]++
+		}
 		if client >= 0 {
 			one.recent |= 1 << client
 		}
