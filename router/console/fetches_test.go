@@ -82,6 +82,29 @@ func TestRefusedFetchesAreNoRequests(t *testing.T) {
 	}
 }
 
+// TestRefusedRetriesAreNoRequests: the first attempt opens the circuit, so that it has no retry.
+// Its error is the cause. Only fetches that sent nothing say that the circuit is open.
+func TestRefusedRetriesAreNoRequests(t *testing.T) {
+	s := newShop(t, func(c *config.Config) {
+		c.OverrideSubgraphURLs["reviews"] = "http://127.0.0.1:1/graphql"
+		c.TrafficShaping.All.Retry = config.Retry{MaxAttempts: 3, Interval: time.Millisecond, MaxRetryAfter: time.Second, Budget: 1}
+		on := true
+		c.TrafficShaping.All.CircuitBreaker = config.CircuitBreaker{Enabled: &on, ErrorThreshold: .5, MinRequests: 1, Window: time.Minute, Rest: time.Minute}
+		c.Admin.Console.Sample = 1
+	})
+	for i := range 3 {
+		res, _ := s.send(t, `{"query":"query Q { products { name reviews { text } } }"}`)
+		f := get[traceOf](t, s, "traces/"+res.Header.Get("Souk-Trace-Id")).Fetches[1]
+		open := f.Error != nil && strings.Contains(*f.Error, "circuit breaker")
+		if sent := f.Sent > 0 && f.Entities == 2; open == sent || open != (i > 0) {
+			t.Errorf("fetch %d: %+v, error %q", i, f, *f.Error)
+		}
+	}
+	if r := get[fetched](t, s, "subgraphs").Subgraphs[1]; r.Requests != 1 || r.Retries != 0 || r.Refused != 2 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestRetriesAreCountedInTheWindow: the subgraph has nothing that listens.
 func TestRetriesAreCountedInTheWindow(t *testing.T) {
 	s := newShop(t, func(c *config.Config) {

@@ -13,7 +13,8 @@ import (
 )
 
 // try sends a request and retries it as configured. All attempts together must end
-// before s.Timeout, and each retry is charged to the retry budget.
+// before s.Timeout, and each retry is charged to the retry budget. If the circuit breaker does
+// not allow a retry, the result is that of the attempt before.
 func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphRequest, header http.Header) (*execute.SubgraphResponse, error) {
 	if t.options.Propagator != nil {
 		header = header.Clone()
@@ -22,10 +23,21 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 	deadline := time.Now().Add(s.Timeout)
 	wait := s.Retry.Interval
 	s.budget.earn()
+	var failed error // of the attempt before
 	for attempt := 1; ; attempt++ {
-		if s.breaker != nil && !s.breaker.TryAcquirePermit() {
-			r.Unsent = attempt == 1
+		switch {
+		case s.breaker == nil || s.breaker.TryAcquirePermit():
+		case attempt == 1:
+			r.Unsent = true
 			return nil, &execute.TransportError{Code: execute.CodeCircuitOpen, Message: "is unavailable: its circuit breaker is open after repeated failures"}
+		default: // the attempt before has opened the circuit
+			return nil, failed
+		}
+		if attempt > 1 {
+			r.Retries++
+			if t.options.Hooks.Retried != nil {
+				t.options.Hooks.Retried(s.name)
+			}
 		}
 		resp, err := s.client.roundTrip(ctx, deadline, r.Kind, r.Body, header, r.Reservation)
 		v := judge(err)
@@ -39,10 +51,7 @@ func (t *Transport) try(ctx context.Context, s *subgraph, r *execute.SubgraphReq
 			return nil, s.explain(ctx, err)
 		}
 		wait *= 2
-		r.Retries++
-		if t.options.Hooks.Retried != nil {
-			t.options.Hooks.Retried(s.name)
-		}
+		failed = s.explain(ctx, err)
 	}
 }
 
