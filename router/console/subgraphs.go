@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -14,18 +15,22 @@ type subgraphsResponse struct {
 type subgraphStats struct {
 	Name string `json:"name"`
 	URL  string `json:"url"`
-	// Health is ok, failing or unknown (not used yet).
+	// Health is ok, failing or unknown (not used yet). A subgraph is failing if its last request
+	// failed, or if most requests of the last minute had errors and no data.
 	Health string `json:"health"`
 	// Breaker is closed, half-open, open or none.
 	Breaker string `json:"breaker"`
-	// Error is the last failure if the subgraph is failing.
+	// Error is the last failure: of a request, or an error of a response in the window.
 	Error *string `json:"error"`
-	// Since is when Health changed; nil if it never did.
+	// Since is when Health changed; nil if it never did, or if that is not known.
 	Since *time.Time `json:"since"`
-	// Requests are the fetches that sent a request. The rates and latencies are theirs.
+	// Requests are the fetches that sent a request. The rates and latencies are theirs. Errors
+	// counts those that failed or got errors, WithoutData those of them that got no data.
 	Requests          uint64  `json:"requests"`
 	RequestsPerSecond float64 `json:"requests_per_second"`
+	Errors            uint64  `json:"errors"`
 	ErrorRate         float64 `json:"error_rate"`
+	WithoutData       uint64  `json:"without_data"`
 	latencies
 	InFlight float64 `json:"in_flight"`
 	// Shared are the fetches that used the response of an identical request in flight, Refused
@@ -61,7 +66,7 @@ func (h *handler) subgraphs(r *http.Request) (any, error) {
 		t, d := stats[g.Name], states[g.Name]
 		one := subgraphStats{
 			Name: g.Name, URL: g.URL, Health: healthNames[d.State], Breaker: "none",
-			Requests: t.Requests, RequestsPerSecond: t.PerSecond(), ErrorRate: t.ErrorRate(), latencies: latenciesOf(t),
+			Requests: t.Requests, RequestsPerSecond: t.PerSecond(), Errors: t.Errors, ErrorRate: t.ErrorRate(), WithoutData: t.NoData, latencies: latenciesOf(t.Stats),
 			InFlight: now.sum("souk_router_subgraph_requests_in_flight", "subgraph", g.Name),
 			Shared:   t.Shared, Refused: t.Refused, Retries: t.Retries,
 		}
@@ -72,10 +77,12 @@ func (h *handler) subgraphs(r *http.Request) (any, error) {
 			state := int(now.sum("souk_router_subgraph_breaker_state", "subgraph", g.Name))
 			one.Breaker = breakerNames[min(max(state, 0), len(breakerNames)-1)]
 		}
-		if d.Problem != "" {
-			one.Error = &d.Problem
+		if problem := cmp.Or(d.Problem, t.Problem); problem != "" {
+			one.Error = &problem
 		}
-		if !d.Since.IsZero() {
+		if t.Failing && d.State != dependency.Down {
+			one.Health = healthNames[dependency.Down]
+		} else if !d.Since.IsZero() {
 			since := d.Since.UTC()
 			one.Since = &since
 		}

@@ -24,6 +24,7 @@
 //	cache       look up and store entities     cache.go, cached.go, cachecontrol.go
 //	send        requests to subgraphs          transport.go, buffer.go, reservation.go
 //	merge       responses into the tree        merge.go, reader.go, tree.go, turns.go
+//	outcome     errors of one response         outcome.go
 //	errors      with the client's paths        errors.go, missing.go
 //	project     write the client's response    respond.go, writer.go
 //	deliver     deferred payloads              deliver.go, fragments.go, overlap.go

@@ -140,6 +140,7 @@ func (x *execution) subgraphErrors(f *fetch, state *fetchState, text []byte) (bo
 	}
 	for _, sent := range list {
 		e := x.translate(f, sent)
+		state.stats.failed(e.message)
 		if f.entities != nil {
 			x.entityError(f, state, e, sent.Path)
 			continue

@@ -21,6 +21,7 @@ func (x *execution) merge(ctx context.Context, f *fetch) {
 		control, err := x.mergeResponse(ctx, f, state)
 		if err != nil {
 			x.failFetch(f, err)
+			state.stats.invalid(err)
 		}
 		x.limit(control)
 	}
@@ -92,9 +93,12 @@ func (x *execution) mergeResponse(ctx context.Context, f *fetch, state *fetchSta
 		}
 	}
 	if status := state.response.Status; clean && (status < 200 || status > 299) {
-		x.report(f, &TransportError{Code: CodeHTTP, Message: fmt.Sprintf("responded with status %d", status), Status: status})
+		wrong := &TransportError{Code: CodeHTTP, Message: fmt.Sprintf("responded with status %d", status), Status: status}
+		x.report(f, wrong)
+		state.stats.failed(wrong.Message)
 		clean = false
 	}
+	state.stats.NoData = !clean && !hasData(a.text[members.data.start:members.data.end])
 	if clean && !members.data.is() && !members.null {
 		return none, malformed("responded without data")
 	}

@@ -45,7 +45,7 @@ type Recorder struct {
 	timeline      timeline
 	operations    *table[operationKey, operationValue]
 	clients       *table[clientKey, struct{}]
-	subgraphs     *table[string, struct{}]
+	subgraphs     *table[string, subgraphValue]
 	problems      problems
 	usage         usage
 	traces        traces
@@ -79,6 +79,14 @@ type operationValue struct {
 
 type operationEntry = entry[operationValue]
 
+// A subgraphValue has the last failure of a subgraph, and whether its last request had errors
+// and no data.
+type subgraphValue struct {
+	problem string
+	failed  time.Time
+	noData  bool
+}
+
 type clientKey struct{ name, version string }
 
 // New returns a Recorder. The caller must call Close.
@@ -89,7 +97,7 @@ func New(o Options) *Recorder {
 	r := &Recorder{
 		options: o, shards: make([]shard, 1<<bits.Len(uint(min(runtime.GOMAXPROCS(0), maxShards)-1))), stop: make(chan struct{}), started: o.Now(),
 		operations: newTable[operationKey, operationValue](maxOperations), clients: newTable[clientKey, struct{}](maxClients),
-		subgraphs: newTable[string, struct{}](maxSubgraphs), problems: problems{}, traces: traces{byID: map[TraceID]*Trace{}},
+		subgraphs: newTable[string, subgraphValue](maxSubgraphs), problems: problems{}, traces: traces{byID: map[TraceID]*Trace{}},
 	}
 	r.room = maxBuffered / len(r.shards)
 	r.clients.removed = func(index int) { r.usage.forget(index) }
@@ -257,7 +265,7 @@ func (r *Recorder) count(o *Operation) {
 			c.fetches++
 		}
 		if one, ok := countOf(f); ok {
-			r.countFetch(f.Subgraph, now, one)
+			r.countFetch(f, now, one)
 		}
 	}
 	if o.Event {
@@ -286,7 +294,7 @@ func (r *Recorder) count(o *Operation) {
 func countOf(f *execute.FetchStatistics) (c count, counts bool) {
 	switch {
 	case f.Sent > 0:
-		return count{duration: f.Duration, failed: f.Err != nil, retries: f.Retries}, true
+		return count{duration: f.Duration, failed: f.Err != nil || f.Errors > 0, noData: f.Err != nil || f.NoData, retries: f.Retries}, true
 	case f.Unsent:
 		refused := f.Err != nil && !errors.Is(f.Err, context.Canceled) && !errors.Is(f.Err, context.DeadlineExceeded)
 		return count{unsent: true, refused: 1}, refused
@@ -296,9 +304,19 @@ func countOf(f *execute.FetchStatistics) (c count, counts bool) {
 	return count{}, false
 }
 
-func (r *Recorder) countFetch(subgraph string, now time.Time, c count) {
-	e := r.subgraphs.get(subgraph, now, func() (string, struct{}) { return strings.Clone(subgraph), struct{}{} })
+func (r *Recorder) countFetch(f *execute.FetchStatistics, now time.Time, c count) {
+	e := r.subgraphs.get(f.Subgraph, now, func() (string, subgraphValue) { return strings.Clone(f.Subgraph), subgraphValue{} })
 	r.subgraphs.count(e, now, c)
+	if e == nil || c.unsent {
+		return
+	}
+	e.value.noData = c.noData
+	switch {
+	case f.Err != nil:
+		e.value.problem, e.value.failed = clip(f.Err.Error(), maxMessage), now
+	case c.failed:
+		e.value.problem, e.value.failed = clip(f.LastError, maxMessage), now
+	}
 }
 
 func (r *Recorder) countOperation(o *Operation, now time.Time, c count) *operationEntry {
@@ -456,13 +474,31 @@ func (r *Recorder) Clients(window time.Duration) (list []Named, other Stats) {
 	return list, other
 }
 
+// SubgraphStats are statistics of the requests to one subgraph.
+type SubgraphStats struct {
+	Stats
+	// Problem is the last failure of a request or the last error of a response in the
+	// window, or empty.
+	Problem string
+	// Failing is set if most requests of the last minute had errors and no data. If there was
+	// none, the last one counts.
+	Failing bool
+}
+
 // Subgraphs returns the statistics of requests to subgraphs in a window, by name.
-func (r *Recorder) Subgraphs(window time.Duration) map[string]Stats {
+func (r *Recorder) Subgraphs(window time.Duration) map[string]SubgraphStats {
 	now := r.flush()
 	defer r.mu.Unlock()
-	out := map[string]Stats{}
+	out := map[string]SubgraphStats{}
 	for name, e := range r.subgraphs.entries {
-		out[name] = e.window(now, r.started, window)
+		one := SubgraphStats{Stats: e.window(now, r.started, window), Failing: e.value.noData}
+		if one.Errors > 0 && e.value.failed.Unix() >= spanOf(now, window).begin() {
+			one.Problem = e.value.problem
+		}
+		if minute := e.window(now, r.started, time.Minute); minute.Requests > 0 {
+			one.Failing = 2*minute.NoData > minute.Requests
+		}
+		out[name] = one
 	}
 	return out
 }

@@ -8,6 +8,8 @@ type slot struct {
 	requests uint32
 	errors   uint32
 	fetches  uint32
+	// noData counts requests to a subgraph that had errors and no data.
+	noData uint32
 	// looked counts the entities and root fetches that the cache was asked for, found those
 	// that it had.
 	looked, found uint32
@@ -31,6 +33,9 @@ func (s *slot) add(c count) {
 	if c.failed {
 		s.errors++
 	}
+	if c.noData {
+		s.noData++
+	}
 	s.fetches += uint32(c.fetches)
 	s.looked += uint32(c.looked)
 	s.found += uint32(c.found)
@@ -45,6 +50,7 @@ func (s *slot) add(c count) {
 func (s *slot) merge(other *slot) {
 	s.requests += other.requests
 	s.errors += other.errors
+	s.noData += other.noData
 	s.fetches += other.fetches
 	s.looked += other.looked
 	s.found += other.found
@@ -59,7 +65,7 @@ func (s *slot) merge(other *slot) {
 // A count is one event to count.
 type count struct {
 	duration                 time.Duration
-	failed, untimed          bool
+	failed, untimed, noData  bool
 	fetches, looked, found   int
 	unsent                   bool // it is no request
 	shared, refused, retries int
@@ -91,6 +97,8 @@ func (s *series) add(at time.Time, c count) {
 // Stats are statistics of a window of time.
 type Stats struct {
 	Requests, Errors uint64
+	// NoData counts requests to a subgraph that had errors and no data.
+	NoData uint64
 	// covered is the length of the window that the statistics cover, in seconds.
 	covered       float64
 	Fetches       uint64
@@ -140,7 +148,7 @@ func (s *series) window(now, since time.Time, window time.Duration) Stats {
 
 func (s *slot) stats(covered float64) Stats {
 	return Stats{
-		Requests: uint64(s.requests), Errors: uint64(s.errors), covered: covered, Fetches: uint64(s.fetches),
+		Requests: uint64(s.requests), Errors: uint64(s.errors), NoData: uint64(s.noData), covered: covered, Fetches: uint64(s.fetches),
 		Looked: uint64(s.looked), Found: uint64(s.found), Shared: uint64(s.shared), Refused: uint64(s.refused), Retries: uint64(s.retries),
 		Timed: uint64(s.requests - s.untimed), Total: s.total.Seconds(),
 		P50: s.durations.quantile(.5), P95: s.durations.quantile(.95), P99: s.durations.quantile(.99),

@@ -1,0 +1,34 @@
+package execute
+
+import (
+	"bytes"
+
+	"souk/router/internal/jsonscan"
+)
+
+// failed counts an error in the response.
+func (s *FetchStatistics) failed(message string) {
+	s.Errors++
+	s.LastError = message
+}
+
+// invalid counts a response that cannot be used. It does nothing if there was no response.
+func (s *FetchStatistics) invalid(err error) {
+	if s.Err == nil {
+		s.failed(err.Error())
+		s.NoData = true
+	}
+}
+
+// hasData reports whether the data of a response has a root field that is neither null nor a
+// list of nulls, as _entities is if all entities failed.
+func hasData(text []byte) bool {
+	found := false
+	members := jsonscan.NewReader(text, jsonscan.MaxDepth)
+	err := members.Object(func([]byte) error {
+		value, err := members.Value()
+		found = found || len(bytes.Trim(value, "[null, \t\r\n]")) > 0
+		return err
+	})
+	return err == nil && found
+}
