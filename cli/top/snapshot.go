@@ -125,13 +125,11 @@ type Cache struct {
 // Subscriptions counts open subscriptions.
 type Subscriptions struct{ Open float64 }
 
-// Events is the state of a store's events.
+// Events is the state of a store's events. What is not known is nil.
 type Events struct {
 	Outbox []struct {
-		Service   string
-		Pending   float64
-		OldestAge float64 `json:"oldest_age"`
-		Error     string
+		Service string
+		Pending *float64 // nil if the service does not report
 	}
 	Dead []struct{ Service, Type, Error string }
 }

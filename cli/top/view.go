@@ -98,14 +98,29 @@ func ends(left, right string, width int) string {
 	return left + strings.Repeat(" ", gap) + right
 }
 
-// summary counts events that wait or failed.
+// summary counts events that wait or failed, as far as services report.
 func (e *Events) summary() string {
-	waiting := 0.0
+	waiting, silent := 0.0, 0
 	for _, o := range e.Outbox {
-		waiting += o.Pending
+		if o.Pending == nil {
+			silent++
+			continue
+		}
+		waiting += *o.Pending
 	}
-	text := "events waiting " + count(waiting)
-	if len(e.Dead) > 0 {
+	text := "events waiting "
+	switch {
+	case silent == 0 && e.Dead != nil:
+		text += count(waiting)
+	case silent == len(e.Outbox):
+		text += warnStyle.Render("unknown")
+	default:
+		text += count(waiting) + warnStyle.Render(fmt.Sprintf(" (%d of %d outboxes unknown)", silent, len(e.Outbox)))
+	}
+	switch {
+	case e.Dead == nil:
+		text += "   " + warnStyle.Render("dead letters unknown")
+	case len(e.Dead) > 0:
 		text += "   " + warnStyle.Render(fmt.Sprintf("dead letters %d", len(e.Dead)))
 	}
 	return text

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -38,7 +39,7 @@ const (
 )
 
 // A Report is the state of a store's events. The JSON form is the response of a service to
-// GET /events.
+// GET /events. In the report of a store, a list is nil if no service reports it.
 type Report struct {
 	Outbox  []Outbox     `json:"outbox"`
 	Streams []Stream     `json:"streams"`
@@ -52,8 +53,29 @@ type Outbox struct {
 	Pending   int     `json:"pending"`              // at most 10,000
 	OldestAge float64 `json:"oldest_age"`           // seconds; 0 if there is none
 	Published float64 `json:"published_per_second"` // in the last 10 s
-	// Error says why the service did not report; nil if it did.
-	Error *string `json:"error"`
+	// Error says that the service did not report, and why; nil if it did. Reason is the cause
+	// alone. The figures are unknown then, and null in JSON.
+	Error  *string `json:"error"`
+	Reason *string `json:"reason"`
+}
+
+// MarshalJSON implements json.Marshaler.
+func (o Outbox) MarshalJSON() ([]byte, error) {
+	type known Outbox
+	if o.Error == nil {
+		return json.Marshal(known(o))
+	}
+	return json.Marshal(struct {
+		known
+		Pending   *int     `json:"pending"`
+		OldestAge *float64 `json:"oldest_age"`
+		Published *float64 `json:"published_per_second"`
+	}{known: known(o)})
+}
+
+// reports tells whether any service reports.
+func (r *Report) reports() bool {
+	return len(r.Outbox) == 0 || slices.ContainsFunc(r.Outbox, func(o Outbox) bool { return o.Error == nil })
 }
 
 // A Stream is a log of events that consumer groups read.

@@ -43,7 +43,10 @@ func (m *Monitor) state() (s state, ok bool) {
 		message := m.failure.Error()
 		s.Error = &message
 	}
-	s.Outbox, s.Streams, s.Dead = list(s.Outbox), list(s.Streams), list(s.Dead)
+	s.Outbox = list(s.Outbox)
+	if m.reported && s.reports() { // otherwise it is unknown whether there are any
+		s.Streams, s.Dead = list(s.Streams), list(s.Dead)
+	}
 	return s, !m.read.IsZero()
 }
 

@@ -25,11 +25,12 @@ type Monitor struct {
 	logger *slog.Logger
 	wake   chan struct{} // asks Run for a report at once
 
-	mu      sync.Mutex
-	last    Report
-	failure error     // of the last report
-	read    time.Time // when the last report was made; zero before the first
-	history []sample  // oldest first
+	mu       sync.Mutex
+	last     Report
+	reported bool      // there is a last report
+	failure  error     // of the last report
+	read     time.Time // when the last report was made; zero before the first
+	history  []sample  // oldest first
 }
 
 // A sample is a point of the history.
@@ -76,7 +77,9 @@ func (m *Monitor) Poll(ctx context.Context) {
 	}
 	m.failure, m.read = err, m.now()
 	if err == nil {
-		m.last = report
+		report.Dead = slices.Clone(report.Dead)
+		report.remember(m.last.Dead)
+		m.last, m.reported = report, true
 	}
 	m.record(err == nil)
 }

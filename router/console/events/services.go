@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,8 +42,7 @@ func (s *Services) Report(ctx context.Context) (Report, error) {
 		all.Go(func() {
 			r, err := s.report(ctx, name)
 			if err != nil {
-				message := err.Error()
-				r = Report{Outbox: []Outbox{{Service: name, Error: &message}}}
+				r = Report{Outbox: []Outbox{silent(name, err)}}
 			}
 			reports[i] = r
 		})
@@ -76,7 +76,7 @@ func (s *Services) report(ctx context.Context, name string) (Report, error) {
 		return Report{}, fmt.Errorf("the response has %d outboxes instead of one", len(r.Outbox))
 	}
 	// The configured name identifies the service in a retry.
-	r.Outbox[0].Service, r.Outbox[0].Error = name, nil
+	r.Outbox[0].Service, r.Outbox[0].Error, r.Outbox[0].Reason = name, nil, nil
 	for i := range r.Dead {
 		r.Dead[i].Service = name
 	}
@@ -121,18 +121,52 @@ func (s *Services) do(ctx context.Context, method, service, path string) (*http.
 		if outer := (*url.Error)(nil); errors.As(err, &outer) {
 			err = outer.Err // without the URL, which may contain a password
 		}
-		return nil, fmt.Errorf("connecting to %s: %w", service, err)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil, &refusal{what: "connecting to " + service, reason: "the service did not respond in time"}
+		}
+		return nil, &refusal{what: "connecting to " + service, reason: err.Error()}
 	}
 	return response, nil
 }
 
+// silent is the outbox of a service that did not report.
+func silent(service string, err error) Outbox {
+	message, reason := err.Error(), err.Error()
+	if r := (*refusal)(nil); errors.As(err, &r) {
+		reason = r.reason
+	}
+	return Outbox{Service: service, Error: &message, Reason: &reason}
+}
+
+// A refusal says what happened to a request, and why.
+type refusal struct{ what, reason string }
+
+// Error returns both.
+func (r *refusal) Error() string { return r.what + ": " + r.reason }
+
 // refused is the error of an unexpected status.
 func refused(r *http.Response) error {
+	out := &refusal{what: fmt.Sprintf("the service returned status %d", r.StatusCode)}
 	switch r.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Errorf("the service returned status %d: set admin.console.events.token to its EVENTS_TOKEN", r.StatusCode)
+		out.reason = "set admin.console.events.token to its EVENTS_TOKEN"
 	case http.StatusNotFound:
-		return errors.New("the service has no /events: set its EVENTS_TOKEN")
+		out.reason = "the service has no /events: set its EVENTS_TOKEN"
+	default:
+		out.reason = detail(r)
 	}
-	return fmt.Errorf("the service returned status %d", r.StatusCode)
+	return out
+}
+
+// detail returns the reason in the body of a response: the detail of a problem document
+// (RFC 9457), or the member error.
+func detail(r *http.Response) string {
+	var body struct{ Detail, Error string }
+	text, err := io.ReadAll(io.LimitReader(r.Body, maxResponse))
+	if err == nil && json.Unmarshal(text, &body) == nil {
+		if reason := strings.TrimSpace(cmp.Or(body.Detail, body.Error)); reason != "" {
+			return strings.ToValidUTF8(reason[:min(len(reason), MaxError)], "")
+		}
+	}
+	return fmt.Sprintf("it gave no reason for status %d", r.StatusCode)
 }
