@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -22,8 +23,8 @@ type graphResponse struct {
 type graphSubgraph struct {
 	Name string `json:"name"`
 	URL  string `json:"url"`
-	// Types and Fields count the types that the subgraph defines and the fields that it
-	// resolves.
+	// Types counts the listed types that the subgraph defines, Fields their fields that it
+	// resolves; those of input objects are not resolved.
 	Types  int `json:"types"`
 	Fields int `json:"fields"`
 }
@@ -105,8 +106,7 @@ func (h *handler) graph(*http.Request) (any, error) {
 
 func (h *handler) describe(s gateway.Supergraph) graphResponse {
 	out := graphResponse{ID: s.ID, Types: []graphType{}}
-	types := s.Model.Types()
-	for _, t := range types {
+	for _, t := range s.Model.Types() {
 		def := s.Schema.Types[t.Name]
 		if def == nil || len(t.In) == 0 && t.Kind == supergraph.Scalar { // inaccessible or built in
 			continue
@@ -114,23 +114,23 @@ func (h *handler) describe(s gateway.Supergraph) graphResponse {
 		out.Types = append(out.Types, typeOf(t, def))
 	}
 	for _, g := range s.Model.Subgraphs {
-		out.Subgraphs = append(out.Subgraphs, h.subgraphOf(types, g))
+		out.Subgraphs = append(out.Subgraphs, h.subgraphOf(out.Types, g))
 	}
 	return out
 }
 
-func (h *handler) subgraphOf(types []*supergraph.Type, g *supergraph.Subgraph) graphSubgraph {
+// subgraphOf describes a subgraph. It counts what the response lists.
+func (h *handler) subgraphOf(types []graphType, g *supergraph.Subgraph) graphSubgraph {
 	out := graphSubgraph{Name: g.Name, URL: g.URL}
 	if h.SubgraphURL != nil {
 		out.URL = h.SubgraphURL(g.Name, g.URL)
 	}
 	for _, t := range types {
-		if t.InSubgraph(g) == nil {
-			continue
+		if slices.Contains(t.Subgraphs, g.Name) {
+			out.Types++
 		}
-		out.Types++
 		for _, f := range t.Fields {
-			if in := f.InSubgraph(g); in != nil && in.Resolves(noLabels) && t.Kind != supergraph.InputObject {
+			if t.Kind != kindNames[supergraph.InputObject] && slices.ContainsFunc(f.Resolvers, func(r graphResolver) bool { return r.Resolves && r.Subgraph == g.Name }) {
 				out.Fields++
 			}
 		}

@@ -3,6 +3,7 @@ package console_test
 import (
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -153,6 +154,35 @@ type Described @join__type(graph: CATALOG) @join__type(graph: REVIEWS) { a: Int 
 		typeName, name, _ := strings.Cut(coordinate, ".")
 		if got := g.field(t, typeName, name).Owner; got != want {
 			t.Errorf("the owner of %s is %q, want %q", coordinate, got, want)
+		}
+	}
+}
+
+// TestSubgraphsCountWhatTheListShows: types and fields that clients do not see are in no count.
+func TestSubgraphsCountWhatTheListShows(t *testing.T) {
+	hidden := strings.NewReplacer(
+		`) { query: Query`, `) @link(url: "https://specs.apollo.dev/inaccessible/v0.2", for: SECURITY) { query: Query`,
+		`directive @authenticated`, "directive @inaccessible on FIELD_DEFINITION | OBJECT\ndirective @authenticated",
+		`type Review @join__type(graph: REVIEWS) {`, `type Audit @join__type(graph: REVIEWS) @inaccessible { by: String }
+type Review @join__type(graph: REVIEWS) { audit: Audit @inaccessible`,
+	).Replace(sdl)
+	g := get[graph](t, newShopFrom(t, hidden, nil), "graph")
+	for _, sub := range g.Subgraphs {
+		types, fields := 0, 0
+		for _, one := range g.Types {
+			if slices.Contains(one.Subgraphs, sub.Name) {
+				types++
+			}
+			for _, f := range one.Fields {
+				for _, r := range f.Resolvers {
+					if r.Subgraph == sub.Name && r.Resolves {
+						fields++
+					}
+				}
+			}
+		}
+		if sub.Types != types || sub.Fields != fields || types == 0 {
+			t.Errorf("%s has %d types and %d fields, the list %d and %d", sub.Name, sub.Types, sub.Fields, types, fields)
 		}
 	}
 }
