@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 // its own View.
 type Cache struct {
 	options Options
+	name    string // unique, to recognize what it has written to Redis itself
 	local   *local
 	// versions are the version counters of the in-process layer.
 	versions versions
@@ -45,7 +47,7 @@ func newCache(o Options) (*Cache, error) {
 		return nil, err
 	}
 	o.warn()
-	c := &Cache{options: o, local: newLocal(o.LocalBytes, o.LocalTTL, o.Metrics.EntityCache.LocalBytes)}
+	c := &Cache{options: o, name: rand.Text(), local: newLocal(o.LocalBytes, o.LocalTTL, o.Metrics.EntityCache.LocalBytes)}
 	if o.Redis == nil {
 		return c, nil
 	}

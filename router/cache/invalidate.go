@@ -41,7 +41,7 @@ func (c *Cache) Invalidate(ctx context.Context, typ string, keys ...string) erro
 		defer cancel()
 		err = c.store.client.XAdd(bounded, &redis.XAddArgs{
 			Stream: c.options.Prefix + invalidationsKey, MaxLen: maxInvalidations, Approx: true,
-			Values: []any{"invalidation", body},
+			Values: []any{"invalidation", body, "router", c.name},
 		}).Err()
 	}
 	if err != nil {
@@ -119,7 +119,9 @@ func (c *Cache) tagsOf(stream string, fields map[string]any) []string {
 		if json.Unmarshal([]byte(text), &i) != nil || i.Type == "" {
 			return nil
 		}
-		c.tell(Invalidated{Type: i.Type, Keys: i.Keys, Reason: "api of a router"})
+		if fields["router"] != c.name { // otherwise Invalidate has told it
+			c.tell(Invalidated{Type: i.Type, Keys: i.Keys, Reason: "api of a router"})
+		}
 		return tagsFor(i.Type, i.Keys)
 	}
 	event, err := readEvent(fields)

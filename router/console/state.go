@@ -106,6 +106,7 @@ type invalidation struct {
 	Key      *string   `json:"key"` // nil for the whole type or several keys
 	Reason   string    `json:"reason"`
 	Count    int       `json:"count"` // of keys; 0 for the whole type
+	Times    int       `json:"times"` // how often it came within a second
 }
 
 // A memoryCache has the counts since the start.
@@ -179,7 +180,7 @@ func (h *handler) entityCache(now figures) entityCache {
 	})
 	out.HitRate = part(out.Hits, out.Misses)
 	for _, i := range h.Recorder.Invalidations() {
-		one := invalidation{Time: i.Time.UTC(), Type: i.Type, Reason: i.Reason, Count: i.Count}
+		one := invalidation{Time: i.Time.UTC(), Type: i.Type, Reason: i.Reason, Count: i.Count, Times: i.Times}
 		if i.Key != "" {
 			one.Key = &i.Key
 		}

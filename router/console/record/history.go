@@ -51,16 +51,28 @@ type Invalidation struct {
 	Time              time.Time
 	Type, Key, Reason string
 	Count             int
+	// Times is how often it came. Equal invalidations within repeatedWithin are one: an event
+	// can be delivered twice, and one cause can have several events.
+	Times int
 }
+
+const repeatedWithin = time.Second
 
 // Invalidated records an invalidation. It does nothing if r is nil.
 func (r *Recorder) Invalidated(one Invalidation) {
 	if r == nil {
 		return
 	}
-	one.Type, one.Key = clip(one.Type, maxName), clip(one.Key, maxName)
+	one.Type, one.Key, one.Times = clip(one.Type, maxName), clip(one.Key, maxName), 1
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for i := range r.invalidations {
+		before := &r.invalidations[i]
+		if one.Time.Sub(before.Time).Abs() <= repeatedWithin && before.Type == one.Type && before.Key == one.Key && before.Reason == one.Reason && before.Count == one.Count {
+			before.Times++
+			return
+		}
+	}
 	r.invalidations = appendBounded(r.invalidations, one, maxInvalidation)
 }
 

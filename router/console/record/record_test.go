@@ -479,3 +479,22 @@ func BenchmarkOperation(b *testing.B) {
 		r.End(o)
 	}
 }
+
+// TestEqualInvalidationsAreOne: an event can be delivered twice.
+func TestEqualInvalidationsAreOne(t *testing.T) {
+	r, c := newRecorder(t)
+	for _, one := range []struct {
+		typ, key string
+		after    time.Duration
+	}{{"Product", "1", 0}, {"Stock", "1", 0}, {"Product", "1", 300 * time.Millisecond}, {"Stock", "1", 0}, {"Product", "2", 0}, {"Product", "1", time.Minute}} {
+		c.Time = c.Add(one.after)
+		r.Invalidated(record.Invalidation{Time: c.Time, Type: one.typ, Key: one.key, Reason: "product.updated", Count: 1})
+	}
+	var got []string
+	for _, i := range r.Invalidations() {
+		got = append(got, fmt.Sprintf("%s %s %d", i.Type, i.Key, i.Times))
+	}
+	if want := []string{"Product 1 1", "Product 2 1", "Stock 1 2", "Product 1 2"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
