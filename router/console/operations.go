@@ -53,12 +53,15 @@ type otherStats struct {
 	RequestsPerSecond float64 `json:"requests_per_second"`
 	Errors            uint64  `json:"errors"`
 	ErrorRate         float64 `json:"error_rate"`
-	InFlight          int     `json:"in_flight"`
+	// Rejected are the requests that were rejected before their operation was known, as by a
+	// rate limit.
+	Rejected uint64 `json:"rejected"`
+	InFlight int    `json:"in_flight"`
 	latencies
 }
 
 func other(s record.Stats) otherStats {
-	return otherStats{Requests: s.Requests, RequestsPerSecond: s.PerSecond(), Errors: s.Errors, ErrorRate: s.ErrorRate(), InFlight: s.Running, latencies: latenciesOf(s)}
+	return otherStats{Requests: s.Requests, RequestsPerSecond: s.PerSecond(), Errors: s.Errors, ErrorRate: s.ErrorRate(), Rejected: s.Rejected, InFlight: s.Running, latencies: latenciesOf(s)}
 }
 
 // orders are the values of the parameter sort: the figure that comes first is the highest.

@@ -276,7 +276,7 @@ func (r *Recorder) count(o *Operation) {
 		return
 	}
 	if o.Document == nil {
-		o.Document = unknown
+		o.Document, c.rejected = unknown, true
 	}
 	r.timeline.at(now.Unix()).add(c)
 	e := r.countOperation(o, now, c)

@@ -10,6 +10,8 @@ type slot struct {
 	fetches  uint32
 	// noData counts requests to a subgraph that had errors and no data.
 	noData uint32
+	// rejected counts operations that were rejected before they were known.
+	rejected uint32
 	// looked counts the entities and root fetches that the cache was asked for, found those
 	// that it had.
 	looked, found uint32
@@ -33,6 +35,9 @@ func (s *slot) add(c count) {
 	if c.failed {
 		s.errors++
 	}
+	if c.rejected {
+		s.rejected++
+	}
 	if c.noData {
 		s.noData++
 	}
@@ -51,6 +56,7 @@ func (s *slot) merge(other *slot) {
 	s.requests += other.requests
 	s.errors += other.errors
 	s.noData += other.noData
+	s.rejected += other.rejected
 	s.fetches += other.fetches
 	s.looked += other.looked
 	s.found += other.found
@@ -66,6 +72,7 @@ func (s *slot) merge(other *slot) {
 type count struct {
 	duration                 time.Duration
 	failed, untimed, noData  bool
+	rejected                 bool
 	fetches, looked, found   int
 	unsent                   bool // it is no request
 	shared, refused, retries int
@@ -99,6 +106,8 @@ type Stats struct {
 	Requests, Errors uint64
 	// NoData counts requests to a subgraph that had errors and no data.
 	NoData uint64
+	// Rejected counts operations that were rejected before they were known, as by a rate limit.
+	Rejected uint64
 	// covered is the length of the window that the statistics cover, in seconds.
 	covered       float64
 	Fetches       uint64
@@ -148,7 +157,7 @@ func (s *series) window(now, since time.Time, window time.Duration) Stats {
 
 func (s *slot) stats(covered float64) Stats {
 	return Stats{
-		Requests: uint64(s.requests), Errors: uint64(s.errors), NoData: uint64(s.noData), covered: covered, Fetches: uint64(s.fetches),
+		Requests: uint64(s.requests), Errors: uint64(s.errors), NoData: uint64(s.noData), Rejected: uint64(s.rejected), covered: covered, Fetches: uint64(s.fetches),
 		Looked: uint64(s.looked), Found: uint64(s.found), Shared: uint64(s.shared), Refused: uint64(s.refused), Retries: uint64(s.retries),
 		Timed: uint64(s.requests - s.untimed), Total: s.total.Seconds(),
 		P50: s.durations.quantile(.5), P95: s.durations.quantile(.95), P99: s.durations.quantile(.99),
