@@ -58,7 +58,7 @@ func (d *details) lines(s *Snapshot, width int) []string {
 	case failures:
 		lines = d.failure(s)
 	}
-	if d.table == operations || d.table == failures {
+	if (d.table == operations || d.table == failures) && d.id != otherID {
 		lines = append(append(lines, ""), d.traceLines(s, width)...)
 	}
 	if d.table == operations {
@@ -66,7 +66,7 @@ func (d *details) lines(s *Snapshot, width int) []string {
 	}
 	var wrapped []string
 	for _, line := range lines {
-		wrapped = append(wrapped, strings.Split(ansi.Hardwrap(line, max(1, width), true), "\n")...)
+		wrapped = append(wrapped, strings.Split(ansi.Wrap(line, max(1, width), ""), "\n")...)
 	}
 	return wrapped
 }
@@ -74,6 +74,14 @@ func (d *details) lines(s *Snapshot, width int) []string {
 const gone = "This row has no figures in this time."
 
 func (d *details) operation(s *Snapshot) []string {
+	if o := s.Other; d.id == otherID {
+		return []string{
+			titleStyle.Render("other operations"),
+			fmt.Sprintf("requests %s (%s/s)   errors %s (%s)   in flight %s   %s", count(o.Requests), rate(o.Rate), count(o.Errors), share(o.ErrorRate), count(o.InFlight), o.text()),
+			fmt.Sprintf("%s were rejected before their operation was known, as by the rate limit.", count(o.Rejected)),
+			"The others are rare operations without figures of their own.",
+		}
+	}
 	o := find(s.Operations, func(o Operation) bool { return o.id() == d.id })
 	if o == nil {
 		return []string{gone}
@@ -92,14 +100,17 @@ func (d *details) operation(s *Snapshot) []string {
 
 // cost describes the estimated and the actual cost, as far as they are known.
 func (o Operation) cost() string {
-	text := ""
+	var costs []string
 	if o.Cost.Estimated != nil {
-		text += "   cost " + count(*o.Cost.Estimated) + " estimated"
+		costs = append(costs, count(*o.Cost.Estimated)+" estimated")
 	}
 	if o.Cost.Actual != nil {
-		text += ", " + count(*o.Cost.Actual) + " actual"
+		costs = append(costs, count(*o.Cost.Actual)+" actual")
 	}
-	return text
+	if len(costs) == 0 {
+		return ""
+	}
+	return "   cost " + strings.Join(costs, ", ")
 }
 
 func (d *details) document(s *Snapshot) []string {

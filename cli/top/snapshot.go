@@ -17,6 +17,7 @@ type Snapshot struct {
 	Info          Info
 	Traffic       Traffic
 	Operations    []Operation
+	Other         Other
 	Subgraphs     []Subgraph
 	Clients       []Caller
 	Errors        []Failure
@@ -71,6 +72,17 @@ type Operation struct {
 	Deprecated []string `json:"deprecated_fields"`
 	Document   string
 	Traces     struct{ Latest, Slowest, Failing string }
+}
+
+// Other has the figures of the operations without a row of their own.
+type Other struct {
+	Requests  float64
+	Rate      float64 `json:"requests_per_second"`
+	Errors    float64
+	ErrorRate float64 `json:"error_rate"`
+	Rejected  float64 // before their operation was known
+	InFlight  float64 `json:"in_flight"`
+	Latencies
 }
 
 // Subgraph has the figures of a subgraph.
@@ -168,9 +180,12 @@ type Fetch struct {
 // parts are the resources of a snapshot and where their content goes.
 func (s *Snapshot) parts() map[string]any {
 	return map[string]any{
-		"info":          &s.Info,
-		"traffic":       &s.Traffic,
-		"operations":    &struct{ Operations *[]Operation }{&s.Operations},
+		"info":    &s.Info,
+		"traffic": &s.Traffic,
+		"operations": &struct {
+			Operations *[]Operation
+			Other      *Other
+		}{&s.Operations, &s.Other},
 		"subgraphs":     &struct{ Subgraphs *[]Subgraph }{&s.Subgraphs},
 		"clients":       &struct{ Clients *[]Caller }{&s.Clients},
 		"errors":        &struct{ Errors *[]Failure }{&s.Errors},

@@ -109,9 +109,17 @@ func (s *Snapshot) operationTable() table {
 			inFlight(6),
 		}),
 	}
+	named := map[string]int{}
 	for _, o := range s.Operations {
+		named[o.Name]++
+	}
+	for _, o := range s.Operations {
+		title := o.title()
+		if o.Name != "" && named[o.Name] > 1 {
+			title += fmt.Sprintf(" %.8s", o.Hash)
+		}
 		t.rows = append(t.rows, row{id: o.id(), cells: slices.Concat([]cell{
-			plain(o.title()),
+			plain(title),
 			plain(kinds[o.Kind]),
 			figure(o.Rate, rate),
 			errorShare(o.ErrorRate),
@@ -122,7 +130,24 @@ func (s *Snapshot) operationTable() table {
 			figure(o.InFlight, count),
 		})})
 	}
+	if o := s.Other; o.Requests > 0 || o.InFlight > 0 {
+		none := cell{text: "–", number: -1}
+		t.rows = append(t.rows, row{id: otherID, cells: slices.Concat([]cell{
+			plain(o.title()), plain(""), figure(o.Rate, rate), errorShare(o.ErrorRate),
+		}, o.cells(), []cell{none, none, none, figure(o.InFlight, count)})})
+	}
 	return t
+}
+
+// otherID identifies the row of the operations without one of their own.
+const otherID = "\x00other"
+
+// title says how many requests were rejected before their operation was known.
+func (o Other) title() string {
+	if o.Rejected > 0 {
+		return fmt.Sprintf("(other, %s rejected)", count(o.Rejected))
+	}
+	return "(other)"
 }
 
 // kinds are short names of the kinds of operations.
