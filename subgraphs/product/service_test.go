@@ -116,6 +116,54 @@ func TestGraphQLManagesProducts(t *testing.T) {
 	}
 }
 
+// Pages of names of the greatest length, in any writing, follow each other by the
+// cursors that the service gives.
+func TestPagesOfLongNames(t *testing.T) {
+	s := servicetest.Start(t, product.Run)
+	names := []string{
+		strings.Repeat("<&>\u2028", 49) + "end", strings.Repeat("\u2039", 200), strings.Repeat("\U0001F3A7", 200),
+		strings.Repeat("\uFDFA", 200), strings.Repeat("\U00020B9F", 200), strings.Repeat("a", 200),
+	}
+	for i := range names {
+		for n := range 2 { // equal up to their last character
+			name := []rune(names[i])
+			name[len(name)-1] += rune(n)
+			s.Data(t, `mutation($name: String!) { createProduct(input: {name: $name, price: {decimal: 1}}) { ... on ProductPayload { product { id } } } }`, map[string]any{"name": string(name)})
+		}
+	}
+	for _, sort := range []string{"NAME", "NEWEST", "PRICE_ASC", "PRICE_DESC"} {
+		for _, arguments := range []string{"first: 1, after: $cursor", "last: 1, before: $cursor"} {
+			seen := map[string]bool{}
+			var cursor *string
+			for more := true; more; {
+				var page struct {
+					Products struct {
+						Nodes    []struct{ ID string }
+						PageInfo struct {
+							HasNextPage, HasPreviousPage bool
+							StartCursor, EndCursor       *string
+						}
+					}
+				}
+				data := s.Data(t, `query($cursor: String) { products(sort: `+sort+`, `+arguments+`) { nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`,
+					map[string]any{"cursor": cursor})
+				if err := json.Unmarshal([]byte(data), &page); err != nil || len(page.Products.Nodes) != 1 || seen[page.Products.Nodes[0].ID] {
+					t.Fatalf("%s, %s: %v: %s after %v", sort, arguments, err, data, seen)
+				}
+				seen[page.Products.Nodes[0].ID] = true
+				info := page.Products.PageInfo
+				cursor, more = info.EndCursor, info.HasNextPage
+				if strings.HasPrefix(arguments, "last") {
+					cursor, more = info.StartCursor, info.HasPreviousPage
+				}
+			}
+			if len(seen) != 2*len(names) {
+				t.Errorf("%s, %s: %d products, want %d", sort, arguments, len(seen), 2*len(names))
+			}
+		}
+	}
+}
+
 func TestInvalidInputNamesEachField(t *testing.T) {
 	s := servicetest.Start(t, product.Run)
 	for name, test := range map[string]struct{ input, paths string }{

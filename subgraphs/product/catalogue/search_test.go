@@ -276,6 +276,21 @@ func TestSearchFindsSKUs(t *testing.T) {
 	}
 }
 
+// Upper and lower case are the same in every script.
+func TestSearchIgnoresCase(t *testing.T) {
+	c, db := generated(t, 20)
+	if _, err := db.Exec(t.Context(), `UPDATE products SET name = CASE id WHEN 1001 THEN 'Éclair Übergröße' WHEN 1002 THEN 'Молоко ЦЕЛЬНОЕ' ELSE name END`); err != nil {
+		t.Fatal(err)
+	}
+	for search, want := range map[string]int64{
+		"éclair": 1001, "ÉCLAIR": 1001, "übergröße": 1001, "Über": 1001, "молоко": 1002, "МОЛОКО цельное": 1002, "молок": 1002, "цельнео": 1002,
+	} {
+		if got := found(t, c, search); !slices.Equal(got, []int64{want}) {
+			t.Errorf("%q finds %v, want %d", search, got, want)
+		}
+	}
+}
+
 // A search for the beginning of a SKU finds all products that have it, also where
 // many of them are retired.
 func TestSearchFindsAllSKUsWithABeginning(t *testing.T) {

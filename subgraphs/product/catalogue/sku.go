@@ -35,10 +35,16 @@ func generateSKU(name string, id int64) string {
 	return words + "-" + strconv.FormatInt(id, 10)
 }
 
+// maxSortName bounds a sort name, in characters. A cursor of a list by name contains
+// it, and has at most 1,000 characters whatever they are. Folding one character can
+// give 18.
+const maxSortName = 100
+
 // sortName folds case and diacritics, so that names sort the same in every
-// database locale.
+// database locale. Names that are equal up to maxSortName sort by ID.
 func sortName(name string) string {
-	return strings.ToLower(stripDiacritics(name))
+	folded := []rune(strings.ToLower(stripDiacritics(name)))
+	return string(folded[:min(len(folded), maxSortName)])
 }
 
 // stripDiacritics removes accents and other marks: é becomes e.
