@@ -223,14 +223,25 @@ func initialize(ctx context.Context, bin string, owner *owner, data, passwordFil
 	if err := owner.take(passwordFile); err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", superuser,
-		"-A", "scram-sha-256", "--pwfile", passwordFile, "--locale=C", "-E", "UTF8", "--no-sync")
-	cmd.Dir, cmd.SysProcAttr = filepath.Dir(data), owner.attributes()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("initdb in %s: %w: %s", data, err, bytes.TrimSpace(out))
+	// Postgres tells the letters of all languages by a locale of Unicode. Where the
+	// system has none of these, it tells those of ASCII only.
+	for i, letters := range characterTypes {
+		cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", superuser,
+			"-A", "scram-sha-256", "--pwfile", passwordFile, "--locale=C", "--lc-ctype="+letters, "-E", "UTF8", "--no-sync")
+		cmd.Dir, cmd.SysProcAttr = filepath.Dir(data), owner.attributes()
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			break
+		}
+		if i == len(characterTypes)-1 || !bytes.Contains(out, []byte("invalid locale name")) {
+			return "", fmt.Errorf("initdb in %s: %w: %s", data, err, bytes.TrimSpace(out))
+		}
 	}
 	return password, nil
 }
+
+// characterTypes are values of initdb's --lc-ctype, the best one first.
+var characterTypes = [...]string{"C.UTF-8", "en_US.UTF-8", "C"}
 
 func keptPassword(ctx context.Context, bin, data, passwordFile, version string) (string, error) {
 	out, err := exec.CommandContext(ctx, filepath.Join(bin, "postgres"), "--version").Output()
