@@ -214,6 +214,10 @@ func (c *conversion) add(n *node, values []string, path ...string) {
 	if !c.expandable(n, values...) {
 		return
 	}
+	if n.isMap && len(n.children) > 0 && len(values) == 0 {
+		c.note(n, None, "", "it is not a list of values: list them in %s", strings.Join(path, "."))
+		return
+	}
 	at := c.out.at(path...)
 	at.isList = true
 	for _, v := range values {

@@ -191,6 +191,17 @@ func TestOtherReferencesAreReported(t *testing.T) {
 	}
 }
 
+// A list that is taken from a variable is reported, and no empty list takes its place.
+func TestListsFromVariablesAreReported(t *testing.T) {
+	r, err := Convert([]byte("cors: {enabled: true, policies: [{origins: {from_env: ORIGINS, default: ['https://a.example']}}]}"), "hive")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lost := fmt.Sprint(r.Lost()); !strings.Contains(lost, "cors.policies[0].origins (line 1) has no equivalent") || strings.Contains(r.Config, "allow_origins: []") {
+		t.Errorf("got\n%s\n%s", lost, r.Config)
+	}
+}
+
 func TestDurationsAndSizes(t *testing.T) {
 	c := &conversion{source: hive()}
 	for text, want := range map[string]string{"30s": "30s", "1min 30s": "1m30s", "2h": "2h0m0s", "500ms": "500ms", "1day": "24h0m0s", "5 minutes": "5m0s"} {
