@@ -41,8 +41,8 @@ type Info struct {
 // Traffic has the figures of the whole router. Durations are in seconds.
 type Traffic struct {
 	Window   float64
-	Requests []float64 // per second, in equal steps
-	Shed     []float64 // per second
+	Requests steps // per second
+	Shed     steps // per second
 	Totals   struct {
 		Requests float64
 		Errors   float64
@@ -250,4 +250,21 @@ func (c *Client) Snapshot(ctx context.Context, window time.Duration) (Snapshot, 
 		return s, fail
 	}
 	return s, s.decode(raw)
+}
+
+// steps are figures of equal steps of time, without those before the router started.
+type steps []float64
+
+func (s *steps) UnmarshalJSON(text []byte) error {
+	var all []*float64
+	if err := json.Unmarshal(text, &all); err != nil {
+		return err
+	}
+	*s = nil
+	for _, figure := range all {
+		if figure != nil {
+			*s = append(*s, *figure)
+		}
+	}
+	return nil
 }

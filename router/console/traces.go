@@ -1,10 +1,12 @@
 package console
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"time"
 
@@ -259,13 +261,13 @@ func markCritical(list []traceFetch, p *plan.Plan) {
 }
 
 // variables returns the variables of a trace. Unless in development mode, their values are
-// replaced.
+// replaced; in it, those of secrets are.
 func (h *handler) variables(t *record.Trace) json.RawMessage {
 	if h.Dev {
 		if !json.Valid(t.Variables) {
 			return json.RawMessage("{}")
 		}
-		return t.Variables
+		return withoutSecrets(t.Variables)
 	}
 	names := map[string]string{}
 	if doc, err := parser.ParseQuery(&ast.Source{Input: t.Document.Text}); err == nil {
@@ -284,3 +286,37 @@ func (h *handler) variables(t *record.Trace) json.RawMessage {
 
 // hidden replaces a value that only development mode shows.
 const hidden = "(hidden)"
+
+// secretName matches the names of variables and input fields that hold secrets.
+var secretName = regexp.MustCompile(`(?i)passw|passphrase|secret|token|credential|api_?key`)
+
+// withoutSecrets returns JSON in which the values of secrets are replaced, at any depth.
+func withoutSecrets(text json.RawMessage) json.RawMessage {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return json.RawMessage("{}")
+	}
+	out, err := json.Marshal(hideSecrets(value))
+	if err != nil { // unreachable: what was decoded can be encoded
+		return json.RawMessage("{}")
+	}
+	return out
+}
+
+func hideSecrets(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		for name, v := range value {
+			if value[name] = hideSecrets(v); v != nil && secretName.MatchString(name) {
+				value[name] = hidden
+			}
+		}
+	case []any:
+		for i, v := range value {
+			value[i] = hideSecrets(v)
+		}
+	}
+	return value
+}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -114,6 +115,17 @@ func TestTracesHideValuesOutsideDevelopmentMode(t *testing.T) {
 	_, body := s.api(t, http.MethodGet, "traces/"+id, "")
 	if strings.Contains(body, "77") && strings.Contains(body, "last: 77") || strings.Contains(body, "4711") {
 		t.Errorf("values: %s", body)
+	}
+}
+
+// Development mode shows variables, but not those of secrets.
+func TestTracesHideSecretsInDevelopmentMode(t *testing.T) {
+	s := newShop(t, func(c *config.Config) { c.Dev, c.Admin.Console.Sample = true, 1 })
+	res, _ := s.send(t, strings.Replace(manyBody, `"n":5`, `"n":5,"newPassword":"tutorial-1","input":{"login":"ada","items":[{"api_key":"tutorial-2"}],"accessToken":null}`, 1))
+	got := get[traceOf](t, s, "traces/"+res.Header.Get("Souk-Trace-Id"))
+	want := map[string]any{"n": 5.0, "all": true, "newPassword": "(hidden)", "input": map[string]any{"login": "ada", "items": []any{map[string]any{"api_key": "(hidden)"}}, "accessToken": nil}}
+	if !reflect.DeepEqual(got.Operation.Variables, want) {
+		t.Errorf("got %v", got.Operation.Variables)
 	}
 }
 

@@ -30,21 +30,21 @@ func number(r *http.Request, name string, otherwise, least, most int) (int, erro
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
 // A trafficResponse has the traffic of a window in steps. All lists have one value for each
-// step.
+// step: nil in steps before the router started.
 type trafficResponse struct {
 	Window int `json:"window"`
 	Step   int `json:"step"`
 	// Times are the beginnings of the steps, in seconds since 1970.
 	Times         []int64    `json:"times"`
-	Requests      []float64  `json:"requests"` // per second
-	Errors        []float64  `json:"errors"`   // per second
+	Requests      []*float64 `json:"requests"` // per second
+	Errors        []*float64 `json:"errors"`   // per second
 	P50           []*float64 `json:"p50"`
 	P95           []*float64 `json:"p95"`
 	P99           []*float64 `json:"p99"`
-	InFlight      []float64  `json:"in_flight"`
-	Subscriptions []float64  `json:"subscriptions"`
+	InFlight      []*float64 `json:"in_flight"`
+	Subscriptions []*float64 `json:"subscriptions"`
 	CacheHitRate  []*float64 `json:"cache_hit_rate"`
-	Shed          []float64  `json:"shed"` // per second
+	Shed          []*float64 `json:"shed"` // per second
 	Totals        totals     `json:"totals"`
 }
 
@@ -70,15 +70,20 @@ func (h *handler) traffic(r *http.Request) (any, error) {
 	t := h.Recorder.Traffic(length)
 	n := len(t.Points)
 	out := trafficResponse{
-		Window: t.Window, Step: t.Step, Times: make([]int64, n), Requests: make([]float64, n), Errors: make([]float64, n), P50: make([]*float64, n),
-		P95: make([]*float64, n), P99: make([]*float64, n), InFlight: make([]float64, n), Subscriptions: make([]float64, n), CacheHitRate: make([]*float64, n), Shed: make([]float64, n),
+		Window: t.Window, Step: t.Step, Times: make([]int64, n), Requests: make([]*float64, n), Errors: make([]*float64, n), P50: make([]*float64, n),
+		P95: make([]*float64, n), P99: make([]*float64, n), InFlight: make([]*float64, n), Subscriptions: make([]*float64, n), CacheHitRate: make([]*float64, n), Shed: make([]*float64, n),
 	}
-	step := float64(t.Step)
 	for i, p := range t.Points {
-		out.Times[i], out.Requests[i], out.Errors[i] = p.Time, float64(p.Requests)/step, float64(p.Errors)/step
+		out.Times[i] = p.Time
+		if p.Time+int64(t.Step) <= h.Started.Unix() {
+			continue
+		}
+		step := float64(t.Step)
+		requests, errors, shed := float64(p.Requests)/step, float64(p.Errors)/step, float64(p.Shed)/step
+		out.Requests[i], out.Errors[i], out.Shed[i] = &requests, &errors, &shed
 		took := latenciesOf(p.Stats)
 		out.P50[i], out.P95[i], out.P99[i] = took.P50, took.P95, took.P99
-		out.InFlight[i], out.Subscriptions[i], out.Shed[i] = p.InFlight, p.Subscriptions, float64(p.Shed)/step
+		out.InFlight[i], out.Subscriptions[i] = &p.InFlight, &p.Subscriptions
 		out.CacheHitRate[i] = hitRate(p.Stats)
 	}
 	now := h.figures()

@@ -109,6 +109,27 @@ func (o operations) named(t *testing.T, name string) operationStats {
 	return operationStats{}
 }
 
+// Steps before the router started have no figures, not zeros.
+func TestTrafficBeforeTheStartIsUnknown(t *testing.T) {
+	s := newShop(t, func(*config.Config) {})
+	s.send(t, manyBody)
+	complete(t, s, 1)
+	hour := get[struct {
+		Requests, Errors, Subscriptions, Shed []*float64
+		InFlight                              []*float64 `json:"in_flight"`
+	}](t, s, "traffic?window=3600")
+	for name, list := range map[string][]*float64{
+		"requests": hour.Requests, "errors": hour.Errors, "subscriptions": hour.Subscriptions, "shed": hour.Shed, "in_flight": hour.InFlight,
+	} {
+		if len(list) < 59 || list[0] != nil || list[len(list)-2] != nil {
+			t.Errorf("%s before the start: %v", name, list)
+		}
+	}
+	if minute := get[struct{ Requests []*float64 }](t, s, "traffic?window=60"); minute.Requests[len(minute.Requests)-1] == nil {
+		t.Error("the last second has no figures")
+	}
+}
+
 func TestOperationsAreToldApart(t *testing.T) {
 	s := newShop(t, func(c *config.Config) { c.DemandControl.Enabled = true })
 	const many = `{"query":"query Many($n: Int) { products(first: $n) { name title reviews(last: 77) { text } } }","variables":{"n":5}}`

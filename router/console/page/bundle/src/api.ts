@@ -92,15 +92,15 @@ export interface Traffic {
   window: number;
   step: number;
   times: number[];
-  requests: number[];
-  errors: number[];
+  requests: (number | null)[];
+  errors: (number | null)[];
   p50: (number | null)[];
   p95: (number | null)[];
   p99: (number | null)[];
-  in_flight: number[];
-  subscriptions: number[];
+  in_flight: (number | null)[];
+  subscriptions: (number | null)[];
   cache_hit_rate: (number | null)[];
-  shed: number[];
+  shed: (number | null)[];
   totals: {
     requests: number;
     errors: number;
