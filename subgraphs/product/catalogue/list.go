@@ -243,22 +243,34 @@ func (c *Catalogue) walkPage(ctx context.Context, s selection, o order, page con
 
 // nearPage returns the products of a list that match the filters, up to a page, from
 // the next part of the list: it ends with a product of a sample that has probably
-// more than a page before it.
-func (c *Catalogue) nearPage(ctx context.Context, s selection, o order, page connection.Page[sortKey], f frequency) ([]row, error) {
+// more than a page before it. If it has not, a larger part does.
+func (c *Catalogue) nearPage(ctx context.Context, s selection, o order, page connection.Page[sortKey], f frequency) (list []row, err error) {
 	var first query
 	first.where(selection{Filter: Filter{Category: s.Category, IncludeRetired: s.IncludeRetired}}.condition(&first, lookUpAll))
 	start, err := c.nextOf(ctx, o, &first, first.matching(), page, 0)
 	if err != nil || len(start) == 0 {
 		return nil, err
 	}
-	var sampled query
-	end, err := c.nextOf(ctx, o, &sampled, sample+" WHERE "+s.condition(&sampled, lookUpAll), page, max(1, f.sampled(3*page.Limit())))
-	if err != nil || len(end) == 0 {
-		return nil, err
+	enough := f.sampled(3 * page.Limit())
+	for _, skip := range []int{enough - 1, enough + 1} {
+		var sampled query
+		end, err := c.nextOf(ctx, o, &sampled, sample+" WHERE "+s.condition(&sampled, lookUpAll), page, skip)
+		if err != nil || len(end) == 0 {
+			return nil, err
+		}
+		if list, err = c.partPage(ctx, s, o, page, start[0].sortKey, end[0].sortKey); err != nil || len(list) == page.Limit() {
+			return list, err
+		}
 	}
+	return list, nil
+}
+
+// partPage returns the products of a part of a list that match the filters, up to a
+// page.
+func (c *Catalogue) partPage(ctx context.Context, s selection, o order, page connection.Page[sortKey], start, end sortKey) ([]row, error) {
 	var q query
 	q.where(s.condition(&q, lookUpAll))
-	q.where(o.rangeCondition(&q, start[0].sortKey, end[0].sortKey, page.Backward))
+	q.where(o.rangeCondition(&q, start, end, page.Backward))
 	if page.Backward { // the other bound is in the condition
 		page.Before = nil
 	} else {
