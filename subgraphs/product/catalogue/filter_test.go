@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"pgregory.net/rapid"
 
@@ -81,14 +80,7 @@ func plainly(t *testing.T, db *pgxpool.Pool, f catalogue.Filter, order string, l
 		WHERE ($1 OR NOT retired) AND ($2::text IS NULL OR $2 = ANY(tags)) AND ($3::text IS NULL OR category = $3)
 			AND ($4::bigint IS NULL OR currency = 'USD' AND price_minor >= $4) AND ($5::bigint IS NULL OR currency = 'USD' AND price_minor <= $5)
 		ORDER BY %s LIMIT %d`, order, limit), f.IncludeRetired, f.Tag, f.Category, price(f.MinPrice), price(f.MaxPrice))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ids
+	return idsOf(t, rows, err)
 }
 
 // pagesOf returns the products on the first pages of a list, or on the last ones

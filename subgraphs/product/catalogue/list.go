@@ -204,14 +204,9 @@ func (c *Catalogue) selectedPage(ctx context.Context, s selection, o order, page
 		return nil, err
 	}
 	if s.search == nil && f.all >= filteredShare {
-		ways := []func(context.Context, selection, order, connection.Page[sortKey], frequency) ([]row, error){c.walkPage, c.nearPage}
-		if slices.Contains(o.columns, "p.price_minor") {
-			ways = ways[1:] // products with a tag, say, may be far apart in the order of prices
-		}
-		for _, way := range ways {
-			if list, err := way(ctx, s, o, page, f); err != nil || len(list) == page.Limit() {
-				return list, err
-			}
+		list, err := c.frequentPage(ctx, s, o, page, f)
+		if err != nil || len(list) == page.Limit() {
+			return list, err
 		} // else what has a tag, say, is at the end of the list
 	}
 	var q query
@@ -223,7 +218,29 @@ func (c *Catalogue) selectedPage(ctx context.Context, s selection, o order, page
 	if s.search == nil && s.Tag == nil && s.Category == nil {
 		m = readPrices
 	}
-	return c.collectPage(ctx, m, o, o.statement(&q, "(SELECT p.* FROM "+q.matching()+" OFFSET 0) p WHERE true", page), q.args)
+	return c.sortedPage(ctx, m, o, &q, page)
+}
+
+// sortedPage finds all products of a query, and sorts them for a page.
+func (c *Catalogue) sortedPage(ctx context.Context, m method, o order, q *query, page connection.Page[sortKey]) ([]row, error) {
+	return c.collectPage(ctx, m, o, o.statement(q, "(SELECT p.* FROM "+q.matching()+" OFFSET 0) p WHERE true", page), q.args)
+}
+
+// frequentPage returns products that match filters which many products match, up to a
+// page. If it has less than a page, there may be more.
+func (c *Catalogue) frequentPage(ctx context.Context, s selection, o order, page connection.Page[sortKey], f frequency) ([]row, error) {
+	// Products with a tag, say, may be far apart in the order of prices.
+	if !slices.Contains(o.columns, "p.price_minor") {
+		if list, err := c.walkPage(ctx, s, o, page); err != nil || len(list) == page.Limit() {
+			return list, err
+		}
+	}
+	return c.nearPage(ctx, s, o, page, f)
+}
+
+// unfiltered selects the products of the list that the filters are applied to.
+func (s selection) unfiltered() selection {
+	return selection{Filter: Filter{Category: s.Category, IncludeRetired: s.IncludeRetired}}
 }
 
 // maxWalk bounds the products that walkPage reads.
@@ -231,10 +248,9 @@ const maxWalk = 2000
 
 // walkPage returns those of the next maxWalk products of a list that match the
 // filters, up to a page.
-func (c *Catalogue) walkPage(ctx context.Context, s selection, o order, page connection.Page[sortKey], _ frequency) ([]row, error) {
+func (c *Catalogue) walkPage(ctx context.Context, s selection, o order, page connection.Page[sortKey]) ([]row, error) {
 	var q query
-	next := selection{Filter: Filter{Category: s.Category, IncludeRetired: s.IncludeRetired}}
-	q.where(next.condition(&q, lookUpAll))
+	q.where(s.unfiltered().condition(&q, lookUpAll))
 	from := fmt.Sprintf("(SELECT p.* FROM %s ORDER BY %s LIMIT %d) p WHERE %s",
 		o.between(&q, q.matching(), page), o.orderBy(page.Backward), maxWalk, s.condition(&q, lookUpAll))
 	page.After, page.Before = nil, nil
@@ -246,7 +262,7 @@ func (c *Catalogue) walkPage(ctx context.Context, s selection, o order, page con
 // more than a page before it. If it has not, a larger part does.
 func (c *Catalogue) nearPage(ctx context.Context, s selection, o order, page connection.Page[sortKey], f frequency) (list []row, err error) {
 	var first query
-	first.where(selection{Filter: Filter{Category: s.Category, IncludeRetired: s.IncludeRetired}}.condition(&first, lookUpAll))
+	first.where(s.unfiltered().condition(&first, lookUpAll))
 	start, err := c.nextOf(ctx, o, &first, first.matching(), page, 0)
 	if err != nil || len(start) == 0 {
 		return nil, err
@@ -276,7 +292,7 @@ func (c *Catalogue) partPage(ctx context.Context, s selection, o order, page con
 	} else {
 		page.After = nil
 	}
-	return c.collectPage(ctx, gather, o, o.statement(&q, "(SELECT p.* FROM "+q.matching()+" OFFSET 0) p WHERE true", page), q.args)
+	return c.sortedPage(ctx, gather, o, &q, page)
 }
 
 // nextOf returns the product of a list that follows skip others, if there is one.

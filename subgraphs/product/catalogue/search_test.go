@@ -59,6 +59,12 @@ func wanted(t *testing.T, db *pgxpool.Pool, search string) []int64 {
 			coalesce((SELECT max(c.similarity) FROM unnest(a.closest, a.similarity) AS c (word, similarity) WHERE c.word = ANY(spelt.words)), 0) END AS similarity) s
 		GROUP BY p.id HAVING bool_and((p.document @@ a.lexemes) IS TRUE)
 		ORDER BY round(1000000 * sum(2 - ts_rank(p.document, a.lexemes) - s.similarity / 2)), p.id`, search)
+	return idsOf(t, rows, err)
+}
+
+// idsOf returns the IDs that a query has found.
+func idsOf(t *testing.T, rows pgx.Rows, err error) []int64 {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,13 +199,7 @@ func TestSearchSortsAndFilters(t *testing.T) {
 		} {
 			for _, category := range []*string{nil, pointer("audio"), pointer("kitchen")} {
 				rows, err := db.Query(t.Context(), `SELECT id FROM products WHERE id = ANY($1) AND ($2::text IS NULL OR category = $2) ORDER BY `+columns, matches, category)
-				if err != nil {
-					t.Fatal(err)
-				}
-				want, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-				if err != nil {
-					t.Fatal(err)
-				}
+				want := idsOf(t, rows, err)
 				if got := all(t, c, catalogue.Filter{Search: search, Category: category}, sort); !slices.Equal(got, want) {
 					t.Errorf("%q by %s finds %d products, %.200s\nwant %d products, %.200s", search, sort, len(got), fmt.Sprint(got), len(want), fmt.Sprint(want))
 				}
