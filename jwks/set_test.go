@@ -1,7 +1,6 @@
 package jwks_test
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -24,6 +23,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwk"
 
+	"souk/internal/outputtest"
 	"souk/jwks"
 )
 
@@ -103,22 +103,9 @@ func serve(t testing.TB, document string) *server {
 
 func (s *server) publish(document string) { s.document.Store(&document) }
 
-type log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
+type log struct{ outputtest.Buffer }
 
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *log) lines() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Split(strings.TrimSuffix(l.b.String(), "\n"), "\n")
-}
+func (l *log) lines() []string { return strings.Split(strings.TrimSuffix(l.String(), "\n"), "\n") }
 
 func (l *log) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
