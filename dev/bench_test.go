@@ -89,6 +89,8 @@ func (s *requests) lists(b *testing.B) {
 	for name, filter := range map[string]string{
 		"products/first page": "{search: $search}", "products/category": `{search: $search, category: "audio"}`,
 		"products/tag": `{search: $search, tag: "steel"}`, "products/price": `{search: $search, minPrice: {decimal: 90}, maxPrice: {decimal: 95}}`,
+		"products/tag and price": `{search: $search, tag: "steel", minPrice: {decimal: 90}}, sort: PRICE_ASC`,
+		"products/tag by price":  `{search: $search, tag: "steel"}, sort: PRICE_DESC`,
 	} {
 		s.graphQL(b, name, `query($search: String) { products(filter: `+filter+`, first: 20) { `+productFields+` } }`, blank)
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -50,11 +49,6 @@ func (c *Catalogue) frequency(ctx context.Context, s selection) (frequency, erro
 		return f, fmt.Errorf("sampling the products: %w", err)
 	}
 	return f, nil
-}
-
-// sampled is about how many products of the sample there are for n of all.
-func (f frequency) sampled(n int) int {
-	return int(math.Ceil(float64(n) * sampleChunks * chunkSize / f.total))
 }
 
 // share returns an expression for the part of the rows that a condition selects.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -173,7 +172,7 @@ func (c *Catalogue) page(ctx context.Context, s selection, o order, page connect
 		o = o.within("p.category", *s.Category)
 	}
 	priced := s.minPrice != nil || s.maxPrice != nil
-	if s.search != nil || s.Tag != nil || priced && !slices.Contains(o.columns, "p.price_minor") {
+	if s.search != nil || s.Tag != nil || priced && !o.byPrice() {
 		return c.selectedPage(ctx, s, o, page)
 	}
 	var q query
@@ -190,35 +189,27 @@ func (c *Catalogue) page(ctx context.Context, s selection, o order, page connect
 	return list, nil
 }
 
-// frequentShare and filteredShare are the parts of all products from which on those
-// that match a search, or only filters, are found by reading the products in the
-// order of the list. Reading all matches and sorting them would take longer. Whether a
-// product matches a search takes longer to tell.
-const frequentShare, filteredShare = 0.1, 0.02
+// frequentShare is the part of all products from which on those that match a search
+// are found by reading the products in the order of the list. Reading all matches and
+// sorting them would take longer.
+const frequentShare = 0.1
 
 // selectedPage returns a page of the products that match a search or a filter, in an
 // order that an index has and that tells nothing of what matches.
 func (c *Catalogue) selectedPage(ctx context.Context, s selection, o order, page connection.Page[sortKey]) ([]row, error) {
+	if s.search == nil {
+		return c.filteredPage(ctx, s, o, page)
+	}
 	f, err := c.frequency(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if s.search == nil && f.all >= filteredShare {
-		list, err := c.frequentPage(ctx, s, o, page, f)
-		if err != nil || len(list) == page.Limit() {
-			return list, err
-		} // else what has a tag, say, is at the end of the list
-	}
 	var q query
 	q.where(s.condition(&q, f.indexed))
-	if s.search != nil && f.all >= frequentShare {
+	if f.all >= frequentShare {
 		return c.collectPage(ctx, walk, o, o.statement(&q, q.matching(), page), q.args)
 	}
-	m := gather
-	if s.search == nil && s.Tag == nil && s.Category == nil {
-		m = readPrices
-	}
-	return c.sortedPage(ctx, m, o, &q, page)
+	return c.sortedPage(ctx, gather, o, &q, page)
 }
 
 // sortedPage finds all products of a query, and sorts them for a page.
@@ -226,16 +217,33 @@ func (c *Catalogue) sortedPage(ctx context.Context, m method, o order, q *query,
 	return c.collectPage(ctx, m, o, o.statement(q, "(SELECT p.* FROM "+q.matching()+" OFFSET 0) p WHERE true", page), q.args)
 }
 
-// frequentPage returns products that match filters which many products match, up to a
-// page. If it has less than a page, there may be more.
-func (c *Catalogue) frequentPage(ctx context.Context, s selection, o order, page connection.Page[sortKey], f frequency) ([]row, error) {
+// filteredPage returns a page of the products that match filters. If products of a
+// sample match, it reads the next products of the list, or a part of it. Only if that
+// is not enough, it reads all products that match.
+func (c *Catalogue) filteredPage(ctx context.Context, s selection, o order, page connection.Page[sortKey]) ([]row, error) {
+	ends, err := c.parts(ctx, s, o, page)
+	if err != nil {
+		return nil, err
+	}
 	// Products with a tag, say, may be far apart in the order of prices.
-	if !slices.Contains(o.columns, "p.price_minor") {
+	if len(ends) > 2 && !o.byPrice() {
 		if list, err := c.walkPage(ctx, s, o, page); err != nil || len(list) == page.Limit() {
 			return list, err
 		}
 	}
-	return c.nearPage(ctx, s, o, page, f)
+	for i := 1; i < len(ends); i++ {
+		list, err := c.partPage(ctx, s, o, page, ends[0].sortKey, ends[i].sortKey)
+		if err != nil || len(list) == page.Limit() {
+			return list, err
+		}
+	}
+	m := gather
+	if s.Tag == nil && s.Category == nil {
+		m = readPrices
+	}
+	var q query
+	q.where(s.condition(&q, lookUpAll))
+	return c.sortedPage(ctx, m, o, &q, page)
 }
 
 // unfiltered selects the products of the list that the filters are applied to.
@@ -257,28 +265,33 @@ func (c *Catalogue) walkPage(ctx context.Context, s selection, o order, page con
 	return c.collectPage(ctx, walk, o, o.statement(&q, from, page), q.args)
 }
 
-// nearPage returns the products of a list that match the filters, up to a page, from
-// the next part of the list: it ends with a product of a sample that has probably
-// more than a page before it. If it has not, a larger part does.
-func (c *Catalogue) nearPage(ctx context.Context, s selection, o order, page connection.Page[sortKey], f frequency) (list []row, err error) {
-	var first query
-	first.where(s.unfiltered().condition(&first, lookUpAll))
-	start, err := c.nextOf(ctx, o, &first, first.matching(), page, 0)
-	if err != nil || len(start) == 0 {
-		return nil, err
+// parts returns the next product of the list, from which two parts of it start, and the
+// products that they end before, the smaller part first. They are products of a sample
+// that match, and have probably more than a page before them. If the sample has too
+// few of those, so do the results.
+func (c *Catalogue) parts(ctx context.Context, s selection, o order, page connection.Page[sortKey]) ([]row, error) {
+	list := s.unfiltered()
+	if o.byPrice() { // the index finds the least price that matches, too
+		list.minPrice, list.maxPrice = s.minPrice, s.maxPrice
 	}
-	enough := f.sampled(3 * page.Limit())
-	for _, skip := range []int{enough - 1, enough + 1} {
-		var sampled query
-		end, err := c.nextOf(ctx, o, &sampled, sample+" WHERE "+s.condition(&sampled, lookUpAll), page, skip)
-		if err != nil || len(end) == 0 {
-			return nil, err
-		}
-		if list, err = c.partPage(ctx, s, o, page, start[0].sortKey, end[0].sortKey); err != nil || len(list) == page.Limit() {
-			return list, err
-		}
-	}
-	return list, nil
+	var q query
+	q.where(list.condition(&q, lookUpAll))
+	first := o.between(&q, q.matching(), page)
+	following := o.between(&q, fmt.Sprintf(`SELECT p.id, row_number() OVER (ORDER BY %s) AS place FROM %s WHERE %s`,
+		o.orderBy(page.Backward), sample, s.condition(&q, lookUpAll)), page)
+	statement := fmt.Sprintf(`SELECT %s, p.sort_name FROM products AS p JOIN categories AS c ON c.slug = p.category WHERE p.id IN (
+			(SELECT p.id FROM %s ORDER BY %s LIMIT 1)
+			UNION ALL
+			SELECT p.id FROM (%s) AS p, (%s) AS e WHERE p.place IN (e.enough, e.enough + 2)
+		) ORDER BY %[3]s`,
+		productColumns, first, o.orderBy(page.Backward), following, enough(3*page.Limit()))
+	return c.collectPage(ctx, walk, o, statement, q.args)
+}
+
+// enough returns a query of about how many products of the sample there are for n of
+// all. The number of all products is an estimate of Postgres.
+func enough(n int) string {
+	return fmt.Sprintf(`SELECT ceil(%d / greatest(reltuples, 1)) AS enough FROM pg_class WHERE oid = 'products'::regclass`, n*sampleChunks*chunkSize)
 }
 
 // partPage returns the products of a part of a list that match the filters, up to a
@@ -293,13 +306,6 @@ func (c *Catalogue) partPage(ctx context.Context, s selection, o order, page con
 		page.After = nil
 	}
 	return c.sortedPage(ctx, gather, o, &q, page)
-}
-
-// nextOf returns the product of a list that follows skip others, if there is one.
-func (c *Catalogue) nextOf(ctx context.Context, o order, q *query, from string, page connection.Page[sortKey], skip int) ([]row, error) {
-	statement := fmt.Sprintf(`SELECT %s, p.sort_name FROM (SELECT p.* FROM %s ORDER BY %s OFFSET %d LIMIT 1) p JOIN categories c ON c.slug = p.category`,
-		productColumns, o.between(q, from, page), o.orderBy(page.Backward), skip)
-	return c.collectPage(ctx, walk, o, statement, q.args)
 }
 
 func (c *Catalogue) collectPage(ctx context.Context, m method, o order, statement string, args []any) (list []row, err error) {

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -81,6 +82,8 @@ func (o order) within(column string, value any) order {
 	return o
 }
 
+func (o order) byPrice() bool { return slices.Contains(o.columns, "p.price_minor") }
+
 // orderBy returns the ORDER BY list.
 func (o order) orderBy(backward bool) string {
 	direction := ""
@@ -103,7 +106,9 @@ func (o order) keysetCondition(q *query, p sortKey, before bool) string {
 // rangeCondition returns the condition that a row comes at or after the sort key
 // from, in the direction of the list, and before the sort key to. Postgres knows how
 // many rows have a value in a column, but not how many come before a value of several
-// columns, so the columns that are equal in both keys stand alone.
+// columns, and reads an index sooner by the values of one column. So the columns that
+// are equal in both keys stand alone, and so does the next one. IS TRUE has the others
+// checked in what the index finds.
 func (o order) rangeCondition(q *query, from, to sortKey, backward bool) string {
 	var conditions []string
 	columns, first, last := o.columns, append(o.values(from), from.ID), append(o.values(to), to.ID)
@@ -111,12 +116,14 @@ func (o order) rangeCondition(q *query, from, to sortKey, backward bool) string 
 		conditions = append(conditions, columns[0]+" = "+q.arg(first[0]))
 		columns, first, last = columns[1:], first[1:], last[1:]
 	}
-	atOrAfter, before := " >= ", " < "
+	after, before := ">", "<"
 	if o.descending != backward {
-		atOrAfter, before = " <= ", " > "
+		after, before = "<", ">"
 	}
 	row := "(" + strings.Join(columns, ", ") + ")"
-	return strings.Join(append(conditions, row+atOrAfter+q.row(first), row+before+q.row(last)), " AND ")
+	return strings.Join(append(conditions,
+		columns[0]+" "+after+"= "+q.arg(first[0]), columns[0]+" "+before+"= "+q.arg(last[0]),
+		"("+row+" "+after+"= "+q.row(first)+") IS TRUE", "("+row+" "+before+" "+q.row(last)+") IS TRUE"), " AND ")
 }
 
 // row adds the values of a row as arguments, and returns it.
