@@ -97,6 +97,25 @@ func TestSearchFindsTheBestFirst(t *testing.T) {
 	}
 }
 
+// A search corrects eight words. With more that no product has, it finds nothing.
+func TestSearchCorrectsEightWords(t *testing.T) {
+	c, db := open(t)
+	_, err := db.Exec(t.Context(), `INSERT INTO products (sku, name, sort_name, description, category, price_minor, currency, weight, tags, created_at, updated_at)
+		VALUES ('LIST', 'Telescope Umbrella Saxophone Accordion Wheelbarrow Chandelier Typewriter Gramophone Kaleidoscope', '', '', 'general', 100, 'USD', 1, '{}', now(), now())`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for search, want := range map[string]int{
+		"telescop umbrela saxofone acordion wheelbarow chandelir typewritter gramophone kaleidoscope":  1,
+		"telescoope umbrela saxofone acordion wheelbarow chandelir typewritter gramofone kaleidoscope": 1,
+		"telescoope umbrela saxofone acordion wheelbarow chandelir typewritter gramofone kaleidoskope": 0,
+	} {
+		if got := found(t, c, search); len(got) != want {
+			t.Errorf("%q finds %d products, want %d", search, len(got), want)
+		}
+	}
+}
+
 // Every search finds the same products as in the release before, whose function
 // matching_products is still in the database.
 func TestSearchFindsWhatItFoundBefore(t *testing.T) {

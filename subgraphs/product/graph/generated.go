@@ -898,7 +898,7 @@ enum ProductSort {
 }
 
 input ProductFilter {
-  "Words in the name, description or tags, or a SKU. Small typing errors are corrected."
+  "Words in the name, description or tags, or a SKU. Small typing errors are corrected, in at most eight words."
   search: String @constraint(maxLength: 200, text: LINE)
   "The slug of a category."
   category: String @constraint(maxLength: 100, text: LINE)

@@ -95,7 +95,7 @@ type ProductEdge struct {
 }
 
 type ProductFilter struct {
-	// Words in the name, description or tags, or a SKU. Small typing errors are corrected.
+	// Words in the name, description or tags, or a SKU. Small typing errors are corrected, in at most eight words.
 	Search *string `json:"search,omitempty"`
 	// The slug of a category.
 	Category       *string            `json:"category,omitempty"`
