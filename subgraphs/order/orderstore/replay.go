@@ -173,6 +173,7 @@ func (p *part) compare(records []StoredEvent) error {
 	o, err := fold(records)
 	if err != nil {
 		p.invalid++
+		delete(p.rows, id) // it cannot be compared
 		return p.report("order %d cannot be rebuilt: %v", id, err)
 	}
 	row, ok := p.rows[id]
@@ -193,7 +194,7 @@ func (p *part) compare(records []StoredEvent) error {
 	return nil
 }
 
-// compareRest reports the rows that have no valid events.
+// compareRest reports the rows that have no events.
 func (p *part) compareRest() error {
 	ids := make([]int64, 0, len(p.rows))
 	for id := range p.rows {
@@ -202,7 +203,7 @@ func (p *part) compareRest() error {
 	slices.Sort(ids)
 	for _, id := range ids {
 		p.wrong = append(p.wrong, id)
-		if err := p.report("order %d is in orders but has no valid events", id); err != nil {
+		if err := p.report("order %d is in orders but has no events", id); err != nil {
 			return err
 		}
 	}
