@@ -16,7 +16,8 @@ import (
 	"souk/dev/newgraph"
 )
 
-const initHelp = `Write the first files of a graph: supergraph.yaml, router.yaml and docker-compose.yaml.
+const initHelp = `Write the first files of a graph: supergraph.yaml, router.yaml, docker-compose.yaml
+and values.yaml, which is for the Helm chart charts/souk-router.
 
 Without --subgraph, the command asks on the terminal. Existing files are overwritten
 only with --force.`

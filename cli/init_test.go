@@ -33,7 +33,7 @@ func TestInitWritesAGraphThatStarts(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"more.graphqls": "type Query { more: Int }\n"})
 	admin := []string{"ROUTER_ADMIN_LISTEN=" + freeAddress(t)}
 	told := soukIn(t, dir, nil, "init", "--subgraph", "greetings="+subgraph.URL, "--subgraph", "more-data=more.graphqls,http://localhost:1/graphql", "--port", port).done(t)
-	for _, want := range []string{"supergraph.yaml", "router.yaml", "docker-compose.yaml", "souk dev --config supergraph.yaml --router-config router.yaml"} {
+	for _, want := range []string{"supergraph.yaml", "router.yaml", "docker-compose.yaml", "values.yaml", "souk dev --config supergraph.yaml --router-config router.yaml"} {
 		if !strings.Contains(told, want) {
 			t.Errorf("the output does not name %s: %s", want, told)
 		}
@@ -64,6 +64,7 @@ func checkContainer(t *testing.T, file, port string) {
 			Command     []string
 			Environment map[string]string
 			Ports       []string
+			Volumes     []string
 		}
 	}
 	if err := yaml.Unmarshal(text, &compose); err != nil {
@@ -79,6 +80,15 @@ func checkContainer(t *testing.T, file, port string) {
 	}
 	if router.Environment["ROUTER_LISTEN"] != ":"+port || len(router.Ports) != 1 || router.Ports[0] != port+":"+port {
 		t.Errorf("got %+v", router)
+	}
+	for _, volume := range router.Volumes {
+		source, _, _ := strings.Cut(volume, ":")
+		if info, err := os.Stat(filepath.Join(filepath.Dir(file), source)); err != nil || !info.IsDir() {
+			t.Errorf("the volume %s is not a directory, so that the router keeps a file that is replaced: %v", volume, err)
+		}
+	}
+	if len(router.Volumes) == 0 {
+		t.Error("the container has no volume")
 	}
 }
 

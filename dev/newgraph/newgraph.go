@@ -85,7 +85,7 @@ func (g Graph) Write(dir string, force bool) ([]string, error) {
 		}
 	}
 	files := []struct{ name, text string }{
-		{"supergraph.yaml", g.supergraph()}, {"router.yaml", g.router()}, {"docker-compose.yaml", g.compose()},
+		{"supergraph.yaml", g.supergraph()}, {"router.yaml", g.router()}, {"docker-compose.yaml", g.compose()}, {"values.yaml", g.values()},
 	}
 	var paths, present []string
 	for _, f := range files {
@@ -110,26 +110,27 @@ func (g Graph) Write(dir string, force bool) ([]string, error) {
 }
 
 // inContainer returns the URL by which a container reaches a subgraph.
-func (s Subgraph) inContainer() string {
+func (s Subgraph) inContainer() string { return s.at("host.docker.internal") }
+
+// inCluster returns the URL by which a pod reaches a subgraph: the name of a Service cannot
+// have capital letters and underscores.
+func (s Subgraph) inCluster() string {
+	return s.at(strings.ToLower(strings.ReplaceAll(s.Name, "_", "-")))
+}
+
+// at returns the URL of a subgraph with another host if it is on this machine.
+func (s Subgraph) at(host string) string {
 	u, err := url.Parse(s.URL)
 	if err != nil { // not reached: the URL was checked
 		return s.URL
 	}
 	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
-		u.Host = "host.docker.internal"
-		if port := portOf(s.URL); port != "" {
-			u.Host = net.JoinHostPort(u.Host, port)
+		if port := u.Port(); port != "" {
+			host = net.JoinHostPort(host, port)
 		}
+		u.Host = host
 	}
 	return u.String()
-}
-
-func portOf(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return ""
-	}
-	return u.Port()
 }
 
 // variable is the environment variable that replaces the URL of a subgraph.

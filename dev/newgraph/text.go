@@ -26,23 +26,31 @@ func (g Graph) supergraph() string {
 
 // router returns router.yaml.
 func (g Graph) router() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `# The configuration of the router. To start it with a composed graph:
+	return fmt.Sprintf(`# The configuration of the router. To start it with a composed graph:
 #   souk router --config router.yaml
 # Any value may be ${env.NAME} or ${env.NAME:-default}.
 version: "1"
 listen: 127.0.0.1:%d
 supergraph:
   path: supergraph.graphql # reloaded when it changes
-playground:
+`, g.Port) + g.settings("Where the subgraphs are, if not where supergraph.yaml says.", func(s Subgraph) string {
+		return fmt.Sprintf("${env.%s:-%s}", s.variable(), s.URL)
+	})
+}
+
+// settings returns the part of the router's configuration that does not depend on where the
+// router runs, with the URL of each subgraph.
+func (g Graph) settings(urls string, url func(Subgraph) string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `playground:
   enabled: true
 introspection: true # set both to false where clients must not see the schema
 
-# Where the subgraphs are, if not where supergraph.yaml says.
+# %s
 override_subgraph_urls:
-`, g.Port)
+`, urls)
 	for _, s := range g.Subgraphs {
-		fmt.Fprintf(&b, "  %s: \"${env.%s:-%s}\"\n", s.Name, s.variable(), s.URL)
+		fmt.Fprintf(&b, "  %s: %q\n", s.Name, url(s))
 	}
 	b.WriteString(`
 # Headers of clients that subgraphs receive.
@@ -60,7 +68,7 @@ traffic_shaping:
 // compose returns docker-compose.yaml.
 func (g Graph) compose() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `# The router in a container. Compose the graph first:
+	fmt.Fprintf(&b, `# The router in a container. Compose the graph first, and again when a subgraph has changed:
 #   souk compose --config supergraph.yaml --output supergraph.graphql
 services:
   router:
@@ -75,11 +83,33 @@ services:
 	}
 	fmt.Fprintf(&b, `    extra_hosts: ["host.docker.internal:host-gateway"] # subgraphs on this machine
     ports: ["%[1]d:%[1]d"]
-    volumes:
-      - ./router.yaml:/graph/router.yaml:ro
-      - ./supergraph.graphql:/graph/supergraph.graphql:ro
+    # The whole directory: a single file would stay the old one when an editor or souk compose
+    # replaces it, and the router could not reload it.
+    volumes: [".:/graph:ro"]
     read_only: true
     restart: unless-stopped
 `, g.Port)
+	return b.String()
+}
+
+// values returns values.yaml.
+func (g Graph) values() string {
+	var b strings.Builder
+	b.WriteString(`# Values of the Helm chart charts/souk-router, to run the router on Kubernetes:
+#   souk compose --config supergraph.yaml --output supergraph.graphql
+#   helm upgrade --install graph charts/souk-router --set-file supergraph.sdl=supergraph.graphql --values values.yaml
+image:
+  repository: souk # in your registry; make image builds it
+  tag: latest
+
+# router.yaml. The chart adds the addresses and the path of the supergraph.
+config:
+`)
+	for line := range strings.Lines(g.settings("Where the subgraphs are in the cluster: Services of the same namespace, if they were on this machine.", Subgraph.inCluster)) {
+		if line != "\n" {
+			b.WriteString("  ")
+		}
+		b.WriteString(line)
+	}
 	return b.String()
 }
