@@ -14,10 +14,11 @@ LABEL org.opencontainers.image.title="souk" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /src/bin/souk /souk
-COPY image/router.yaml /etc/souk/router.yaml
+COPY image/router.yaml /etc/souk/router/router.yaml
 WORKDIR /etc/souk
 USER 65532:65532
 EXPOSE 4000 9090
 ENTRYPOINT ["/souk"]
-# Serves the supergraph that is mounted at /etc/souk/supergraph.graphql.
-CMD ["router", "--config", "/etc/souk/router.yaml"]
+# Serves supergraph.graphql of the directory that is mounted at /etc/souk/graph. A file that is
+# mounted alone would stay the old one when it is replaced.
+CMD ["router", "--config", "/etc/souk/router/router.yaml"]

@@ -62,12 +62,12 @@ func TestImageNeedsNothingElse(t *testing.T) {
 
 	t.Run("router without a graph", func(t *testing.T) {
 		p := image.run(t, root, listenAt(freeAddress(t), freeAddress(t)), image.command...)
-		if err := p.Wait(); err == nil || !strings.Contains(p.log.String(), "/etc/souk/supergraph.graphql") {
+		if err := p.Wait(); err == nil || !strings.Contains(p.log.String(), "/etc/souk/graph/supergraph.graphql") {
 			t.Errorf("got err %v, want one that names the missing file:\n%s", err, p.log)
 		}
 	})
 	t.Run("router", func(t *testing.T) {
-		copyFile(t, "schema/supergraph.graphql", filepath.Join(root, "etc/souk/supergraph.graphql"), 0o644) // as docker run --volume
+		copyFile(t, "schema/supergraph.graphql", filepath.Join(root, "etc/souk/graph/supergraph.graphql"), 0o644) // as docker run --volume
 		address, admin := freeAddress(t), freeAddress(t)
 		p := image.run(t, root, listenAt(address, admin), image.command...)
 		await(t, "ready", func() bool { status, _ := get(t, "http://"+address+"/readyz"); return status == http.StatusOK })
