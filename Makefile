@@ -8,6 +8,7 @@ FUZZIN        ?= '*_test.go'
 FUZZGRAPHS    ?= 100
 BENCHTIME     ?= 1s
 LISTEN        ?= localhost:8080
+DIR           ?= .souk
 BENCHCOUNT    ?= 1
 FROM          ?= HEAD~1
 PRODUCTS      ?= 200000
@@ -24,10 +25,14 @@ BUILD         := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
+# On a terminal, the program has a process group of its own (set -m), so that Ctrl-C does not
+# reach make, which reports an interrupt as an error. `go run` would, too.
 .PHONY: run
-run: ## start the whole store on this machine at LISTEN: http://localhost:8080
-	@test -e .souk || echo 'Building Souk. The first start takes some minutes.'
-	@$(GO) run . dev --listen $(LISTEN)
+run: ## start the whole store on this machine at LISTEN, with its data in DIR
+	@test -x $(DIR)/souk || echo 'Building Souk. The first start takes some minutes.'
+	@mkdir -p $(DIR) || { echo 'name a directory that you can write to, such as: make run DIR=/tmp/souk'; exit 1; }
+	@$(GO) build -o $(DIR)/souk .
+	@if test -t 0; then set -m; $(DIR)/souk dev --listen $(LISTEN) --dir $(DIR); exit $$?; fi; exec $(DIR)/souk dev --listen $(LISTEN) --dir $(DIR)
 
 .PHONY: test
 test: check ## run every test, except those of verify that take long to build
