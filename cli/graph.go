@@ -142,8 +142,10 @@ func (g *graph) serve(ctx context.Context, sdl string) error {
 		return g.router.SetSupergraph(sdl)
 	}
 	guard, stop := memory.Protect(ctx, g.telemetry.Logger, memory.Edge)
+	listening := make(chan struct{})
 	r, err := router.NewReloadable(ctx, g.config, router.Options{
 		Supergraph: sdl, Telemetry: g.telemetry, Version: g.version, Source: g.source, Extensions: g.extensions, Guard: guard,
+		Listening: func() { close(listening) },
 	})
 	if err != nil {
 		stop()
@@ -159,8 +161,13 @@ func (g *graph) serve(ctx context.Context, sdl string) error {
 	if g.flags.config != "" {
 		g.serving.Go(func() { g.flags.follow(ctx, r, g.loaded, g.config.Supergraph.PollInterval, g.telemetry.Logger) })
 	}
-	g.welcome()
-	return nil
+	select {
+	case <-listening:
+		g.welcome()
+		return nil
+	case <-ctx.Done(): // because an address is in use, for example
+		return context.Cause(ctx)
+	}
 }
 
 // chooseAddresses replaces ports that the user did not choose, or chose as 0, by free ones.

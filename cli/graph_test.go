@@ -91,8 +91,13 @@ func TestDevRefusesFlagsOfTheOtherMode(t *testing.T) {
 func TestDevFailsIfItsPortIsInUse(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"supergraph.yaml": "subgraphs: {a: {routing_url: 'http://localhost:1', schema: {sdl: 'type Query { a: Int }'}}}\n"})
 	address := taken(t)
-	p := souk(t, nil, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--listen", address)
-	p.fails(t, "cannot listen on "+address+": bind: address already in use; choose another")
+	for _, c := range []struct{ listen, admin string }{{address, freeAddress(t)}, {freeAddress(t), address}} {
+		p := souk(t, []string{"ROUTER_ADMIN_LISTEN=" + c.admin}, "dev", "--config", filepath.Join(dir, "supergraph.yaml"), "--listen", c.listen)
+		p.fails(t, "cannot listen on "+address+": bind: address already in use; choose another")
+		if said := p.stdout.String(); said != "" {
+			t.Errorf("listening on %s and %s: got output %q", c.listen, c.admin, said)
+		}
+	}
 }
 
 // souk router --subgraph composes running subgraphs.

@@ -136,7 +136,7 @@ func (l *Reloadable) Serve(ctx context.Context) error {
 	l.mu.RUnlock()
 	return serve(ctx, server{
 		config: c, logger: l.options.Telemetry.Logger, metrics: l.shared.metrics,
-		public: l.Handler(), admin: l.Admin(), listening: l.listening,
+		public: l.Handler(), admin: l.Admin(), listening: l.listening, bound: l.options.Listening,
 		shutdownTimeout: func() time.Duration {
 			l.mu.RLock()
 			defer l.mu.RUnlock()

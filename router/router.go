@@ -52,6 +52,8 @@ type Options struct {
 	// Source has the positions of keys in the configuration file, for error messages. It
 	// may be nil.
 	Source *config.Source
+	// Listening is called by Serve when all addresses are bound. It may be nil.
+	Listening func()
 	Extensions
 }
 
@@ -362,7 +364,7 @@ func (r *Router) adminHandler() (http.Handler, error) {
 func (r *Router) Serve(ctx context.Context) error {
 	return serve(ctx, server{
 		config: r.config, logger: r.options.Telemetry.Logger, metrics: r.metrics,
-		public: r.public, admin: r.admin, listening: r.listening, drain: r.drain,
+		public: r.public, admin: r.admin, listening: r.listening, bound: r.options.Listening, drain: r.drain,
 		shutdownTimeout: func() time.Duration { return r.config.TrafficShaping.Router.ShutdownTimeout },
 	})
 }

@@ -29,6 +29,8 @@ type server struct {
 	public, admin http.Handler
 	// listening is called with the listener of the public port before it serves.
 	listening func(*netlimit.Listener)
+	// bound, if not nil, is called when both ports are bound.
+	bound func()
 	// drain shuts the servers down, the public one first.
 	drain func([]*http.Server) error
 	// shutdownTimeout returns how long drain waits for requests.
@@ -65,6 +67,9 @@ func serve(ctx context.Context, s server) error {
 	ended := make(chan error, len(servers))
 	for i, server := range servers {
 		go func() { ended <- server.Serve(listeners[i]) }()
+	}
+	if s.bound != nil {
+		s.bound()
 	}
 	s.logger.InfoContext(ctx, "the router is listening", "address", public.Addr().String())
 	if len(listeners) > 1 && s.config.HasConsole() {
