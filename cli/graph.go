@@ -121,7 +121,7 @@ func (g *graph) run(ctx context.Context, f graphFlags) error {
 	}
 	defer mocked.close()
 	err = loop.Run(ctx, loop.Options{
-		Config: f.config, Lookup: os.LookupEnv, Client: http.DefaultClient, Poll: f.poll, After: time.After,
+		Config: f.config, Lookup: os.LookupEnv, Client: http.DefaultClient, Poll: f.poll, After: time.After, Now: time.Now,
 		Mocked: f.mock, MockURL: mocked.url, Mock: mocked.set, Serve: g.serve, Out: g.out,
 	})
 	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {

@@ -24,8 +24,9 @@ type Options struct {
 	// Poll is how often running subgraphs are asked for their SDL. Files are read then,
 	// too, for file systems that do not report changes.
 	Poll time.Duration
-	// After is time.After, or the clock of a test.
+	// After and Now are time.After and time.Now, or the clock of a test.
 	After func(time.Duration) <-chan time.Time
+	Now   func() time.Time
 	// Mocked are the names of the subgraphs that are mocked.
 	Mocked []string
 	// MockURL returns the URL of the mock of a subgraph. Only Mocked needs it.
@@ -60,7 +61,7 @@ type loop struct {
 // Run composes and serves until ctx is done. It returns nil then. It fails if the
 // configuration file is invalid at the start, or the first supergraph cannot be served.
 func Run(ctx context.Context, o Options) error {
-	l := &loop{Options: o, processes: processes{out: &lines{w: o.Out}, after: o.After}}
+	l := &loop{Options: o, processes: processes{out: &lines{w: o.Out}, after: o.After, now: o.Now}}
 	l.Out = l.processes.out
 	if err := l.readConfig(o); err != nil {
 		return err

@@ -9,9 +9,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -63,6 +66,7 @@ func start(t *testing.T, files map[string]string, change func(*loop.Options)) *b
 			}
 			return always
 		},
+		Now: time.Now,
 		Serve: func(_ context.Context, sdl string) error {
 			b.served <- sdl
 			return nil
@@ -102,6 +106,26 @@ func (b *bench) awaitOutput(t *testing.T, want string) {
 		}
 		if time.Now().After(end) {
 			t.Fatalf("got output\n%s\nwant %s", all, want)
+		}
+	}
+}
+
+// awaitMatches waits until the loop has written what matches a pattern n times, and returns the
+// text of its group each time.
+func (b *bench) awaitMatches(t *testing.T, pattern string, n int) []string {
+	t.Helper()
+	var all string
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		all += b.out.Take()
+		var groups []string
+		for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(all, n) {
+			groups = append(groups, match[1])
+		}
+		if len(groups) == n {
+			return groups
+		}
+		if time.Now().After(end) {
+			t.Fatalf("got output\n%s\nwant %s %d times", all, pattern, n)
 		}
 	}
 }
@@ -176,7 +200,7 @@ func TestFirstSupergraphThatCannotBeServedEndsTheLoop(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := loop.Run(t.Context(), loop.Options{
-		Config: path, Lookup: os.LookupEnv, After: time.After, Out: io.Discard, Poll: time.Hour,
+		Config: path, Lookup: os.LookupEnv, After: time.After, Now: time.Now, Out: io.Discard, Poll: time.Hour,
 		Serve: func(context.Context, string) error { return refusal },
 	})
 	if !errors.Is(err, refusal) {
@@ -239,4 +263,42 @@ func TestSubgraphsAreStarted(t *testing.T) {
 	}
 	b.awaitOutput(t, "products | started\n")
 	b.awaitOutput(t, "failed: exit status 3; it starts again in ")
+}
+
+// Restarts wait longer each time, until a process has run for a while.
+func TestRestartOfASteadyProcessDoesNotWaitLong(t *testing.T) {
+	clock, calls := time.Unix(0, 0), 0
+	b := start(t, map[string]string{
+		"supergraph.yaml":   "subgraphs:\n  products: {routing_url: 'http://localhost:1', run: [sh, -c, 'exit 3'], schema: {file: products.graphqls}}\n",
+		"products.graphqls": header + products,
+	}, func(o *loop.Options) {
+		o.Now = func() time.Time { // is called when a process starts and when it has ended
+			if calls++; calls == 2*4 {
+				clock = clock.Add(time.Minute)
+			}
+			return clock
+		}
+	})
+	<-b.served
+	waits := b.awaitMatches(t, `failed: exit status 3; it starts again in (\w+)\n`, 6)
+	if got, want := strings.Join(waits, " "), "1s 2s 4s 1s 2s 4s"; got != want {
+		t.Errorf("got the waits %s, want %s", got, want)
+	}
+}
+
+// A process can be restarted by ending it: its number is written.
+func TestProcessThatIsEndedStartsAgain(t *testing.T) {
+	b := start(t, map[string]string{
+		"supergraph.yaml":   "subgraphs:\n  products: {routing_url: 'http://localhost:1', run: [sleep, '1000'], schema: {file: products.graphqls}}\n",
+		"products.graphqls": header + products,
+	}, nil)
+	<-b.served
+	number, err := strconv.Atoi(b.awaitMatches(t, "products: started `sleep 1000` as process (\\d+)\n", 1)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(number, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	b.awaitOutput(t, "failed: signal: terminated; it starts again in 1s\nproducts: started ")
 }

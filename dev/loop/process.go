@@ -20,6 +20,8 @@ const (
 	// process that has ended starts again.
 	firstRestart = time.Second
 	lastRestart  = 30 * time.Second
+	// steady is how long a process must run for the next restart to wait firstRestart again.
+	steady = 30 * time.Second
 	// stopTimeout is how long a process may take to end.
 	stopTimeout = 5 * time.Second
 	// maxLine bounds a line of output of a process, in bytes.
@@ -30,6 +32,7 @@ const (
 type processes struct {
 	out     io.Writer
 	after   func(time.Duration) <-chan time.Time
+	now     func() time.Time
 	running map[string]*process
 }
 
@@ -79,12 +82,17 @@ func (p *processes) stop() {
 	}
 }
 
-// repeat runs a command until ctx is done.
+// repeat runs a command until ctx is done. Each restart waits twice as long as the one before,
+// unless the process was steady.
 func (p *processes) repeat(ctx context.Context, name string, run compose.Run) {
 	for wait := firstRestart; ; wait = min(2*wait, lastRestart) {
+		began := p.now()
 		err := p.once(ctx, name, run)
 		if ctx.Err() != nil {
 			return
+		}
+		if p.now().Sub(began) >= steady {
+			wait = firstRestart
 		}
 		ended := "ended"
 		if err != nil {
@@ -116,7 +124,11 @@ func (p *processes) once(ctx context.Context, name string, run compose.Run) erro
 		}
 		_, _ = io.Copy(io.Discard, reader) // what follows a line that is too long
 	})
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil {
+		fmt.Fprintf(p.out, "%s: started `%s` as process %d\n", name, strings.Join(run.Command, " "), cmd.Process.Pid)
+		err = cmd.Wait()
+	}
 	killGroup(cmd)
 	_ = writer.Close() // it never fails
 	copying.Wait()
