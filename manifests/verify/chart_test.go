@@ -16,7 +16,9 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	helmloader "helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 )
 
@@ -172,6 +174,53 @@ func TestChartRefusesWrongValues(t *testing.T) {
 	}
 }
 
+// The router reads the memory limit of its container, and keeps a part of it free. GOMEMLIMIT
+// would take precedence.
+func TestChartLeavesTheMemoryLimitToTheRouter(t *testing.T) {
+	for name, values := range chartValues(t) {
+		documents, err := renderChart(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pods, err := documents.Pods()
+		if err != nil || len(pods) != 1 {
+			t.Fatalf("got %d pods, err %v", len(pods), err)
+		}
+		for _, container := range pods[0].Spec.Containers {
+			if container.Resources.Limits.Memory().IsZero() {
+				t.Errorf("%s: %s has no limit of memory", name, container.Name)
+			}
+			for _, variable := range container.Env {
+				if variable.Name == "GOMEMLIMIT" {
+					t.Errorf("%s: GOMEMLIMIT is set", name)
+				}
+			}
+		}
+	}
+}
+
+// A pod is added before its load reaches the limit of a pod, and not for what an idle router
+// uses or a reload takes.
+func TestChartScalesAtASensibleUse(t *testing.T) {
+	documents, err := renderChart(parseValues(t, "supergraph: {existingConfigMap: graph}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pods, err := documents.Pods()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var scaler autoscalingv2.HorizontalPodAutoscaler
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(documents.OfKind("HorizontalPodAutoscaler")[0].Object, &scaler); err != nil {
+		t.Fatal(err)
+	}
+	resources := pods[0].Spec.Containers[0].Resources
+	target := resources.Requests.Cpu().MilliValue() * int64(*scaler.Spec.Metrics[0].Resource.Target.AverageUtilization) / 100
+	if limit := resources.Limits.Cpu().MilliValue(); target < 300 || target > limit/2 {
+		t.Errorf("a pod is added when pods use %dm on average, with a limit of %dm", target, limit)
+	}
+}
+
 // Pods start again only for changes that the router does not follow by itself.
 func TestChartRestartsPodsOnlyIfNecessary(t *testing.T) {
 	template := func(config string) string {
@@ -227,10 +276,7 @@ func writeDocuments(t *testing.T, file string, documents Documents) {
 // checkCharts applies the chart with every set of values, and what kustomize makes of the
 // base, to an API server with the types of the Prometheus Operator and the Gateway API.
 func checkCharts(t *testing.T, server *apiServer) {
-	crds := append(
-		moduleDocuments(t, "github.com/prometheus-operator/prometheus-operator@v0.85.0", "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"),
-		moduleDocuments(t, "sigs.k8s.io/gateway-api@v1.6.0", "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml")...)
-	server.install(t, crds)
+	server.install(t, chartCRDs(t))
 	releases := chartValues(t)
 	for name, values := range releases {
 		documents, err := renderChart(values)
@@ -240,6 +286,14 @@ func checkCharts(t *testing.T, server *apiServer) {
 		server.accepts(t, name, documents)
 	}
 	server.accepts(t, "kustomize", kustomized(t))
+}
+
+// chartCRDs returns the definitions of the custom resources in the chart.
+func chartCRDs(t *testing.T) Documents {
+	t.Helper()
+	return append(
+		moduleDocuments(t, "github.com/prometheus-operator/prometheus-operator@v0.85.0", "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"),
+		moduleDocuments(t, "sigs.k8s.io/gateway-api@v1.6.0", "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml")...)
 }
 
 // accepts applies objects, and pods of them, to a namespace with the strictest pod security.

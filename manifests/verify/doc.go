@@ -27,6 +27,7 @@
 //	score_test.go          kube-score
 //	chart_test.go, kustomize_test.go
 //	                       the router's Helm chart and its base for kustomize
+//	kubeconform_test.go    kubeconform on the chart and the base
 //	newgraph_test.go       the values that souk init writes; no subPath in pods
 //
 // `make verify` runs all tests; `make test` runs those that build quickly.
