@@ -13,6 +13,7 @@ const (
 	noConnectors   = "connectors are not supported: put a subgraph in front of the REST API"
 	fixedMetrics   = "the metrics and spans are fixed (docs/metrics.md)"
 	noRegexOrigins = "name the origins in cors.allow_origins; https://*.shop.example stands for all subdomains"
+	fixedMethods   = "the methods are those of GraphQL over HTTP and the REST routes"
 	globalRate     = "rate_limit limits each caller, and traffic_shaping.router.max_in_flight all of them"
 )
 
@@ -44,13 +45,13 @@ func apollo() *source {
 		"sandbox.enabled":                                           changed(to("playground.enabled"), "the playground is GraphiQL, with query plans"),
 		"cors.allow_any_origin":                                     anyOrigin,
 		"cors.origins":                                              to("cors.allow_origins"),
-		"cors.match_origins":                                        none(noRegexOrigins),
+		"cors.match_origins":                                        minor(none(noRegexOrigins)),
 		"cors.policies":                                             corsPolicies,
 		"cors.allow_credentials":                                    to("cors.allow_credentials"),
 		"cors.allow_headers":                                        to("cors.allow_headers"),
 		"cors.expose_headers":                                       to("cors.expose_headers"),
 		"cors.max_age":                                              via("cors.max_age", seconds),
-		"cors.methods":                                              same("the methods are those of GraphQL over HTTP and the REST routes"),
+		"cors.methods":                                              same(fixedMethods),
 		"csrf.required_headers":                                     to("csrf.required_headers"),
 		"csrf.unsafe_disabled":                                      via("csrf.enabled", not),
 		"override_subgraph_url.*":                                   to("override_subgraph_urls.*"),
@@ -60,20 +61,20 @@ func apollo() *source {
 		"authorization.directives.enabled":                          to("authorization.enabled"),
 		"authorization.preview_directives.enabled":                  to("authorization.enabled"),
 		"authorization.directives.reject_unauthorized":              to("authorization.reject_unauthorized"),
-		"authorization.directives.dry_run":                          unless("false", "authorisation is enforced or, with authorization.enabled: false, is not"),
-		"authorization.directives.errors":                           none("fields that are not authorised are null, with an error"),
+		"authorization.directives.dry_run":                          minor(unless("false", "authorisation is enforced or, with authorization.enabled: false, is not")),
+		"authorization.directives.errors":                           minor(none("fields that are not authorised are null, with an error")),
 		"apq.enabled":                                               to("persisted_documents.automatic"),
 		"apq.router.cache.in_memory.limit":                          none("set caches.persisted_documents_bytes"),
 		"apq.router.cache.redis":                                    none("documents that clients register are kept in memory; clients register them with each router"),
 		"apq.subgraph":                                              none("operations to subgraphs are sent whole"),
-		"persisted_queries.enabled":                                 unless("false", "name the manifest in persisted_documents.path"),
+		"persisted_queries.enabled":                                 apolloDocuments,
 		"persisted_queries.local_manifests":                         firstOf("persisted_documents.path", "only one manifest can be named: join them"),
 		"persisted_queries.experimental_local_manifests":            firstOf("persisted_documents.path", "only one manifest can be named: join them"),
 		"persisted_queries.safelist.enabled":                        to("persisted_documents.require"),
-		"persisted_queries.safelist.require_id":                     none("with persisted_documents.require, a trusted document may be sent by its hash or whole"),
-		"persisted_queries.log_unknown":                             none("unknown documents are refused, and counted in the metrics"),
+		"persisted_queries.safelist.require_id":                     minor(none("with persisted_documents.require, a trusted document may be sent by its hash or whole")),
+		"persisted_queries.log_unknown":                             minor(none("unknown documents are refused, and counted in the metrics")),
 		"persisted_queries.hot_reload":                              same("the manifest is read again when it changes"),
-		"persisted_queries.experimental_prewarm_query_plan_cache":   none("caches.warm_up plans the most used documents"),
+		"persisted_queries.experimental_prewarm_query_plan_cache":   minor(none("caches.warm_up plans the most used documents")),
 		"batching.enabled":                                          to("http.batching.enabled"),
 		"batching.maximum_size":                                     to("http.batching.max_size"),
 		"batching.mode":                                             unless("batch_http_link", "a batch is a JSON array"),
@@ -91,14 +92,14 @@ func apollo() *source {
 		"demand_control.mode":                                       via("demand_control.measure", words(map[string]string{"measure": "true", "enforce": "false"})),
 		"demand_control.strategy.static_estimated.list_size":        to("demand_control.list_size"),
 		"demand_control.strategy.static_estimated.max":              to("demand_control.max"),
-		"demand_control.strategy.static_estimated.actual_cost_mode": none("the actual cost is counted in the response"),
+		"demand_control.strategy.static_estimated.actual_cost_mode": minor(none("the actual cost is counted in the response")),
 		"demand_control.strategy.static_estimated.subgraph":         none("costs are limited for the whole operation"),
 		"rhai":                                   none("scripts are not run: " + useHook),
 		"plugins":                                none("plugins of Apollo Router do not run here: " + useHook),
 		"wasm":                                   none("there is no WebAssembly: " + useHook),
 		"tls.supergraph":                         none(noTLS),
 		"tls.subgraph":                           none("the router trusts the certificates of the system (SSL_CERT_FILE), and sends no client certificate to subgraphs"),
-		"tls.connector":                          none(noConnectors),
+		"tls.connector":                          minor(none(noConnectors)),
 		"connectors":                             none(noConnectors),
 		"preview_connectors":                     none(noConnectors),
 		"preview_file_uploads":                   none("files are not uploaded through GraphQL: use a URL that the subgraph signs"),
@@ -125,7 +126,7 @@ func apollo() *source {
 	}
 	t.with("headers", headerRules()).with("limits", apolloLimits()).with("limits.router", apolloLimits())
 	t["limits.subgraph"] = none("traffic_shaping.all.max_response_bytes bounds responses of subgraphs")
-	t["limits.connector"] = none(noConnectors)
+	t["limits.connector"] = minor(none(noConnectors))
 	t.with("authentication", apolloAuthentication()).with("traffic_shaping", apolloTraffic()).with("telemetry", apolloTelemetry())
 	return &source{
 		name: "apollo", title: "Apollo Router", rules: t,
@@ -135,7 +136,16 @@ func apollo() *source {
 			"authentication.router", "override_subgraph_url", "telemetry.exporters", "telemetry.instrumentation", "telemetry.apollo", "health_check.listen", "coprocessor.router",
 			"preview_entity_cache", "limits.parser_max_tokens", "limits.router", "supergraph.introspection", "csrf.unsafe_disabled", "cors.origins", "authorization.require_authentication", "plugins", "batching.mode",
 		},
+		protects: []string{
+			"authentication", "authorization", "cors", "csrf", "limits", "demand_control", "persisted_queries", "include_subgraph_errors", "tls", "forbid_mutations", "coprocessor", "rhai", "plugins", "wasm",
+			"supergraph.introspection", "supergraph.redact_query_validation_errors", "supergraph.strict_variable_validation", "traffic_shaping.router", "traffic_shaping.all.global_rate_limit", "traffic_shaping.subgraphs.*.global_rate_limit",
+			"server.http", "subscription.max_opened_subscriptions", "subscription.queue_capacity", "batching.maximum_size",
+		},
+		switches: map[string]toggle{"persisted_queries": {key: "enabled", off: "false"}, "subscription": {key: "enabled", off: "false"}},
 		finish: func(c *conversion) {
+			if section := c.root.get("subscription"); section == nil || section.get("enabled").is("false") {
+				c.fallback("false", "subscriptions", "enabled")
+			}
 			c.fallback(`"/"`, "path")
 			c.fallback("false", "introspection")
 			c.fallback("30s", "traffic_shaping", "all", "timeout")
@@ -155,7 +165,7 @@ func apolloLimits() table {
 	return table{
 		"http_max_request_bytes":       via("limits.http_max_request_bytes", size),
 		"http1_max_request_buf_size":   via("limits.http_max_header_bytes", size),
-		"http1_max_request_headers":    none("limits.http_max_header_bytes bounds the headers"),
+		"http1_max_request_headers":    minor(none("limits.http_max_header_bytes bounds the headers")),
 		"http2_max_headers_list_bytes": via("limits.http_max_header_bytes", size),
 		"max_aliases":                  to("limits.max_aliases"),
 		"max_depth":                    to("limits.max_depth"),
@@ -163,21 +173,21 @@ func apolloLimits() table {
 		"max_root_fields":              to("limits.max_root_fields"),
 		"max_recursive_selections":     same("limits.max_fields bounds the fields after fragments are expanded"),
 		"parser_max_tokens":            to("limits.parser_max_tokens"),
-		"parser_max_recursion":         none("limits.max_depth bounds the nesting, also while parsing"),
+		"parser_max_recursion":         minor(none("limits.max_depth bounds the nesting, also while parsing")),
 		"introspection_max_depth":      same("the depth of introspection is always limited"),
-		"warn_only":                    unless("false", "limits always apply"),
+		"warn_only":                    minor(unless("false", "limits always apply")),
 	}
 }
 
 func apolloAuthentication() table {
 	return table{
-		"connector":                        none(noConnectors),
+		"connector":                        minor(none(noConnectors)),
 		"subgraph":                         none("requests to subgraphs are not signed: headers.subgraphs.*.set sets a fixed token, and a hook may sign (examples/signing)"),
 		"router.jwt.header_name":           to("authentication.jwt.header"),
 		"router.jwt.header_value_prefix":   to("authentication.jwt.scheme"),
-		"router.jwt.ignore_other_prefixes": unless("true", "a request with another scheme is anonymous"),
-		"router.jwt.on_error":              unless("Error", "an invalid token is always refused"),
-		"router.jwt.sources":               none("the token is in one header, authentication.jwt.header; an authenticator of your own may look elsewhere (examples/auth)"),
+		"router.jwt.ignore_other_prefixes": minor(unless("true", "a request with another scheme is anonymous")),
+		"router.jwt.on_error":              minor(unless("Error", "an invalid token is always refused")),
+		"router.jwt.sources":               minor(none("the token is in one header, authentication.jwt.header; an authenticator of your own may look elsewhere (examples/auth)")),
 		"router.jwt.jwks":                  apolloKeys,
 	}
 }
@@ -188,7 +198,7 @@ func apolloTraffic() table {
 		"router.concurrency_limit": to("traffic_shaping.router.max_in_flight"),
 		"router.global_rate_limit": none(globalRate),
 		"deduplicate_variables":    same("queries with equal variables are the same"),
-		"connector":                none(noConnectors),
+		"connector":                minor(none(noConnectors)),
 	}
 	for _, scope := range []string{"all", "subgraphs.*"} {
 		target := "traffic_shaping." + scope
@@ -246,29 +256,40 @@ func apolloTelemetry() table {
 	}
 }
 
+// apolloDocuments is about trusted documents: without a local manifest they are those of
+// Apollo's service.
+func apolloDocuments(c *conversion, n *node, _ []string) {
+	for _, key := range []string{"local_manifests", "experimental_local_manifests"} {
+		if c.root.get("persisted_queries").get(key) != nil {
+			unless("true", "persisted_documents.path enables them")(c, n, nil)
+			return
+		}
+	}
+	none("name the manifest in persisted_documents.path")(c, n, nil)
+}
+
 func logFormat(c *conversion, n *node, _ []string) {
-	name := n.text
-	if n.isMap && len(n.children) > 0 {
+	name := n.text()
+	if n.isMap && len(n.children) == 1 {
 		name = n.children[0].key
+		n.children[0].read = true // as {json: {}}
 	}
 	if name != "json" && name != "text" {
 		c.note(n, None, "", "log.format is json or text")
 		return
 	}
 	c.set(n, c.quote(name), "log", "format")
-	if n.isMap {
-		for _, child := range n.children {
-			c.others(child, "the fields of log records are fixed")
-		}
+	for _, child := range n.children {
+		c.others(child, "the fields of log records are fixed")
 	}
 }
 
 func anyOrigin(c *conversion, n *node, _ []string) {
-	if n.text == "true" {
+	if n.is("true") {
 		c.add(n, []string{`"*"`}, "cors", "allow_origins")
 		return
 	}
-	c.note(n, Converted, "", "false is how this router works")
+	unless("false", "allow_any_origin is true or false")(c, n, nil)
 }
 
 // corsPolicies joins the policies of single origins.
@@ -279,10 +300,13 @@ func corsPolicies(c *conversion, n *node, _ []string) {
 		}
 		for _, pattern := range []string{"match_origins", "match_origin"} {
 			if found := policy.get(pattern); found != nil && len(found.texts()) > 0 {
-				c.note(found, None, "", "%s", noRegexOrigins)
+				c.spare(found, "%s", noRegexOrigins)
 			}
 		}
-		c.others(policy, "the settings of cors apply to all origins", "origins", "match_origins", "match_origin")
+		if methods := policy.get("methods"); methods != nil {
+			same(fixedMethods)(c, methods, nil)
+		}
+		c.others(policy, "the settings of cors apply to all origins", "origins", "match_origins", "match_origin", "methods")
 	}
 }
 
@@ -324,7 +348,7 @@ func passthrough(below string) rule {
 			case "protocol":
 				via(below+".protocol", words(map[string]string{"graphql_ws": `"ws"`, "graphql_transport_ws": `"ws"`, "http": `"sse"`}))(c, child, names)
 			case "heartbeat_interval":
-				if child.text == "disabled" {
+				if child.is("disabled") {
 					c.note(child, None, "", "a WebSocket that is silent is always pinged, every %s.ping_interval", strings.Join(fill(below, names), "."))
 					continue
 				}

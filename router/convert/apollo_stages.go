@@ -11,7 +11,7 @@ func responseCache(c *conversion, n *node, _ []string) {
 	for _, child := range n.children {
 		switch child.key {
 		case "enabled":
-			c.set(child, child.text, "response_cache", "enabled")
+			c.copy(child, plain, "response_cache", "enabled")
 		case "subgraph":
 			c.cacheScope(child.get("all"), "all")
 			if named := child.get("subgraphs"); named != nil {
@@ -37,30 +37,23 @@ func (c *conversion) cacheScope(n *node, scope ...string) {
 	for _, child := range n.children {
 		switch child.key {
 		case "enabled":
-			c.set(child, child.text, append(slices.Clone(path), "enabled")...)
+			c.copy(child, plain, append(slices.Clone(path), "enabled")...)
 		case "ttl":
-			via("response_cache.subgraph."+scope[0]+below(scope)+".ttl", duration)(c, child, scope[1:])
+			c.copy(child, duration, append(slices.Clone(path), "ttl")...)
 		case "private_id":
-			c.set(child, "true", append(slices.Clone(path), "private")...)
+			if _, ok := child.scalar(); ok {
+				c.set(child, "true", append(slices.Clone(path), "private")...)
+				c.note(child, Changed, "response_cache.subgraph.*.private", "private responses are those of a caller, not of a key of the context")
+			}
 		case "redis":
 			c.redis(child, "response_cache", "redis")
 		case "invalidation":
-			if key := child.get("shared_key"); key != nil {
-				c.set(key, c.quote(key.text), "response_cache", "invalidation", "token")
-			}
+			c.copy(child.get("shared_key"), asText, "response_cache", "invalidation", "token")
 			c.others(child, "the invalidation API is on the admin port if response_cache.invalidation.token is set", "shared_key")
 		default:
 			c.note(child, None, "", "see response_cache.subgraph in docs/router.yaml")
 		}
 	}
-}
-
-// below returns the * for the name of a subgraph.
-func below(scope []string) string {
-	if len(scope) > 1 {
-		return ".*"
-	}
-	return ""
 }
 
 // redis converts the connection to Redis.
@@ -76,12 +69,12 @@ func (c *conversion) redis(n *node, path ...string) {
 	}
 	for _, key := range []string{"username", "password"} {
 		if child := n.get(key); child != nil && !child.isNull {
-			c.set(child, c.quote(child.text), at(key)...)
+			c.copy(child, asText, at(key)...)
 		}
 	}
 	for _, key := range []string{"timeout", "fetch_timeout"} {
 		if child := n.get(key); child != nil && !child.isNull {
-			via(strings.Join(at("timeout"), "."), duration)(c, child, nil)
+			c.copy(child, duration, at("timeout")...)
 		}
 	}
 	if ttl := n.get("ttl"); ttl != nil && !ttl.isNull {
@@ -96,7 +89,7 @@ func coprocessor(c *conversion, n *node, _ []string) {
 	for _, child := range n.children {
 		switch child.key {
 		case "url":
-			c.set(child, c.quote(child.text), "coprocessor", "url")
+			c.copy(child, asText, "coprocessor", "url")
 		case "timeout":
 			via("coprocessor.timeout", duration)(c, child, nil)
 		case "router", "supergraph", "execution":
@@ -123,24 +116,24 @@ func (c *conversion) stage(n *node, fixed string, path ...string) {
 		at := append(slices.Clone(path), child.key)
 		switch child.key {
 		case "headers", "body", "sdl", "query_plan":
-			c.set(child, child.text, at...)
+			c.copy(child, plain, at...)
 		case "context":
 			// all, none, or a selection of keys.
 			switch {
-			case child.isMap:
-				c.set(child, "true", at...)
-				c.note(child, Changed, strings.Join(at, "."), "the whole context is sent")
-			case child.text == "none" || child.text == "false":
+			case child.isNull:
+			case child.is("none") || child.is("false"):
 				c.set(child, "false", at...)
+			case child.is("all") || child.is("true"):
+				c.set(child, "true", at...)
 			default:
 				c.set(child, "true", at...)
+				c.note(child, Changed, strings.Join(at, "."), "the whole context is sent")
+				child.settled = true
 			}
 		case "condition":
-			c.note(child, None, "", "the stage is called for every request: let the coprocessor decide")
+			c.spare(child, "the stage is called for every request: let the coprocessor decide")
 		default:
-			if child.text != "false" {
-				c.note(child, None, "", "%s", fixed)
-			}
+			minor(unless("false", fixed))(c, child, nil)
 		}
 	}
 }

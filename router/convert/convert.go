@@ -18,6 +18,7 @@ const (
 	Changed   Status = "changed" // converted, with a difference
 	None      Status = "none"    // there is no equivalent
 	Unknown   Status = "unknown" // the key is not known
+	Unread    Status = "unread"  // the value has a form that is not known
 )
 
 // A Note says what became of a key of the input.
@@ -27,6 +28,10 @@ type Note struct {
 	Status Status `json:"status"`
 	To     string `json:"to,omitempty"`   // the key of the result
 	Note   string `json:"note,omitempty"` // why, or what to use
+
+	// Protection is set if what is not converted may have protected the graph.
+	Protection bool `json:"protection,omitempty"`
+	minor      bool // nothing is less protected without it
 }
 
 // A Result is a converted configuration.
@@ -36,9 +41,20 @@ type Result struct {
 	Notes  []Note `json:"keys"`
 }
 
-// Lost returns the notes about keys that are not converted as they are.
+// Lost returns the notes about keys that are not converted as they are, with those that may
+// have protected the graph first.
 func (r *Result) Lost() []Note {
-	return slices.DeleteFunc(slices.Clone(r.Notes), func(n Note) bool { return n.Status == Converted })
+	lost := slices.DeleteFunc(slices.Clone(r.Notes), func(n Note) bool { return n.Status == Converted })
+	slices.SortStableFunc(lost, func(a, b Note) int {
+		switch {
+		case a.Protection == b.Protection:
+			return 0
+		case a.Protection:
+			return -1
+		}
+		return 1
+	})
+	return lost
 }
 
 // A source is a router whose configuration can be converted.
@@ -47,6 +63,8 @@ type source struct {
 	rules       table
 	expand      func(string) string // references to the environment
 	known       []string            // keys that only this router has
+	protects    []string            // keys that protect the graph, with those below
+	switches    map[string]toggle   // of sections that may be disabled
 	// finish sets defaults that differ from those of this router.
 	finish func(*conversion)
 }
@@ -72,15 +90,16 @@ func Convert(data []byte, from string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conversion{source: s, out: newBranch(), root: root, paths: map[*node]string{}, noted: map[string]bool{}}
+	c := &conversion{source: s, out: newBranch(), root: root, paths: map[*node]string{}, noted: map[*node]bool{}}
 	c.out.at("version").text = `"1"`
 	c.walk(root, newTrie(s.rules), nil, nil)
-	c.sweep(root)
+	c.sweep(root, true)
 	s.finish(c)
 	text, err := c.validated()
 	if err != nil {
 		return nil, err
 	}
+	c.markProtection()
 	slices.SortStableFunc(c.notes, func(a, b Note) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key)) })
 	r := &Result{From: s.name, Notes: c.notes}
 	r.Config = header(s, r.Lost()) + text
@@ -125,7 +144,7 @@ type conversion struct {
 	out    *branch
 	paths  map[*node]string // of nodes that were visited
 	notes  []Note
-	noted  map[string]bool // the keys that have notes
+	noted  map[*node]bool // nodes that have notes
 }
 
 // walk applies the rules to a map.
@@ -141,12 +160,16 @@ func (c *conversion) walk(n *node, rules *trie, path, names []string) {
 		switch {
 		case next == nil:
 			c.note(child, Unknown, "", "%s", c.unknown(child.key, rules))
+		case c.disabled(child) && next.rule != nil:
+			c.note(child, Converted, "", "it is not enabled")
+		case c.disabled(child):
+			c.idle(child, next)
 		case next.rule != nil:
 			next.rule(c, child, found)
 		case child.isMap:
 			c.walk(child, next, here, found)
 		case child.isNull || child.isList && len(child.children) == 0:
-			c.note(child, Converted, "", "it is empty: the default applies")
+			c.note(child, Converted, "", emptyValue)
 		default:
 			c.note(child, None, "", "it must be a map of keys")
 		}
@@ -174,9 +197,12 @@ func (c *conversion) unknown(key string, rules *trie) string {
 	return "the key is not known; `souk config explain KEY` and docs/router.yaml describe the keys of this router"
 }
 
+// note says what became of a node. A note without a key of the result is about all that is in
+// the node, too.
 func (c *conversion) note(n *node, status Status, key, format string, args ...any) {
-	c.noted[c.paths[n]] = true
-	c.notes = append(c.notes, Note{c.paths[n], n.line, status, key, fmt.Sprintf(format, args...)})
+	c.noted[n] = true
+	n.settled = n.settled || status == None || status == Unknown || status == Converted && key == ""
+	c.notes = append(c.notes, Note{Key: c.paths[n], Line: n.line, Status: status, To: key, Note: fmt.Sprintf(format, args...)})
 }
 
 var anyReference = regexp.MustCompile(`\$\{([^}]*)\}`)
@@ -249,45 +275,12 @@ func (c *conversion) fallback(text string, path ...string) {
 	}
 }
 
-// others reports the keys of a map that were not read. Those that were are part of what has
-// been converted.
-func (c *conversion) others(n *node, why string, read ...string) {
-	for _, child := range n.children {
-		switch {
-		case !slices.Contains(read, child.key) && !child.isNull:
-			c.note(child, None, "", "%s", why)
-		case !c.noted[c.paths[child]]:
-			c.note(child, Converted, "", "")
-		}
+// fallbackList sets a list that the input does not set.
+func (c *conversion) fallbackList(list []string, path ...string) {
+	if !c.out.has(path...) {
+		at := c.out.at(path...)
+		at.isList, at.list = true, list
 	}
-}
-
-// sweep reports the values that no rule has looked at, such as a number where a list was
-// expected. It reports whether there is a note in a part of the input.
-func (c *conversion) sweep(n *node) bool {
-	if c.noted[c.paths[n]] {
-		return true
-	}
-	var silent []*node
-	found := false
-	for _, child := range n.children {
-		if c.sweep(child) {
-			found = true
-		} else {
-			silent = append(silent, child)
-		}
-	}
-	switch {
-	case n == c.root, found:
-		for _, child := range silent {
-			c.unread(child)
-		}
-		return true
-	case n.isNull:
-		c.note(n, Converted, "", "it is empty: the default applies")
-		return true
-	}
-	return false
 }
 
 // header returns the comments above a result.
@@ -295,28 +288,24 @@ func header(s *source, lost []Note) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "# Converted from the configuration of %s by `souk config convert`.\n", s.title)
 	fmt.Fprintf(&text, "# Defaults of %s that differ are written out.\n", s.title)
-	if len(lost) > 0 {
-		text.WriteString("#\n# Not the same as before:\n")
-	}
-	for _, n := range lost {
+	for i, n := range lost {
+		switch {
+		case i == 0 && n.Protection:
+			text.WriteString("#\n# What may have protected the graph, and is lost:\n")
+		case i == 0 || lost[i-1].Protection && !n.Protection:
+			text.WriteString("#\n# Not the same as before:\n")
+		}
 		fmt.Fprintf(&text, "# - %s\n", strings.ReplaceAll(n.String(), "\n", " "))
 	}
 	return text.String() + "\n"
 }
 
-// unread reports the values in a part of the input that no rule has looked at.
-func (c *conversion) unread(n *node) {
-	if len(n.children) == 0 {
-		c.note(n, None, "", "its value has a form that is not known")
-	}
-	for _, child := range n.children {
-		c.unread(child)
-	}
-}
-
 // String returns the note in a line.
 func (n Note) String() string {
 	text := fmt.Sprintf("%s (line %d)", n.Key, n.Line)
+	if n.Protection {
+		text = "protection lost: " + text
+	}
 	switch n.Status {
 	case Changed:
 		text += " is " + n.To
@@ -324,6 +313,8 @@ func (n Note) String() string {
 		text += " has no equivalent"
 	case Unknown:
 		text += " is unknown"
+	case Unread:
+		text += " is not translated"
 	case Converted:
 		if n.To != "" {
 			text += " is " + n.To

@@ -205,12 +205,12 @@ func TestListsFromVariablesAreReported(t *testing.T) {
 func TestDurationsAndSizes(t *testing.T) {
 	c := &conversion{source: hive()}
 	for text, want := range map[string]string{"30s": "30s", "1min 30s": "1m30s", "2h": "2h0m0s", "500ms": "500ms", "1day": "24h0m0s", "5 minutes": "5m0s"} {
-		if got, err := duration(c, &node{text: text}); err != nil || got != want {
+		if got, err := duration(c, &node{raw: text}); err != nil || got != want {
 			t.Errorf("%s: got %s, %v", text, got, err)
 		}
 	}
 	for text, want := range map[string]string{"5MB": "5000000", "4KiB": "4096", "10": "10", "1.5 MiB": "1572864"} {
-		if got, err := size(c, &node{text: text}); err != nil || got != want {
+		if got, err := size(c, &node{raw: text}); err != nil || got != want {
 			t.Errorf("%s: got %s, %v", text, got, err)
 		}
 	}

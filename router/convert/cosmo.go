@@ -8,6 +8,7 @@ import (
 const (
 	cosmoCloud   = "this router has no control plane: it reads a supergraph from supergraph.path, which `souk compose` makes"
 	cosmoEvents  = "subscriptions are served by subgraphs, not by a message broker"
+	cosmoErrors  = "errors have the paths of the client's operation, a code and the name of the subgraph"
 	cosmoEngine  = "the engine has no such setting"
 	cosmoStorage = "files are read from the disk: mount the supergraph and persisted_documents.path"
 )
@@ -25,7 +26,7 @@ func cosmo() *source {
 		"log_service_name":                       to("telemetry.service_name"),
 		"json_log":                               via("log.format", words(map[string]string{"true": "json", "false": "text"})),
 		"dev_mode":                               to("dev"),
-		"demo_mode":                              none("use `souk dev`"),
+		"demo_mode":                              minor(none("use `souk dev`")),
 		"introspection_enabled":                  to("introspection"),
 		"introspection.enabled":                  to("introspection"),
 		"introspection.secret":                   none("introspection is on or off for all; the admin port's console shows the schema"),
@@ -71,7 +72,7 @@ func cosmo() *source {
 		"automatic_persisted_queries.storage":                        none("documents that clients register are kept in memory; clients register them with each router"),
 		"persisted_operations.disabled":                              unless("false", "without persisted_documents.path there are none"),
 		"persisted_operations.safelist.enabled":                      changed(to("persisted_documents.require"), "name the file of trusted documents in persisted_documents.path"),
-		"persisted_operations.log_unknown":                           none("unknown documents are refused, and counted in the metrics"),
+		"persisted_operations.log_unknown":                           minor(none("unknown documents are refused, and counted in the metrics")),
 		"persisted_operations.cache":                                 same("trusted documents are all in memory"),
 		"persisted_operations.storage":                               none(cosmoStorage),
 		"persisted_operations.manifest":                              none("name the manifest in persisted_documents.path"),
@@ -87,11 +88,16 @@ func cosmo() *source {
 		"websocket.forward_upgrade_query_params":                     none("parameters of the URL are not forwarded"),
 		"websocket.authentication.from_initial_payload.enabled":      same("the payload of connection_init may set subscriptions.init_headers"),
 		"websocket.authentication.from_initial_payload.key":          listOf("subscriptions.init_headers"),
-		"websocket.authentication.from_initial_payload.export_token": none("the header that the payload sets is forwarded if headers.all.propagate has it"),
+		"websocket.authentication.from_initial_payload.export_token": minor(none("the header that the payload sets is forwarded if headers.all.propagate has it")),
 		"websocket.client_info_from_initial_payload":                 none("name the headers in subscriptions.init_headers"),
 		"subgraph_error_propagation.enabled":                         to("include_subgraph_errors.all"),
 		"subgraph_error_propagation.mode":                            changed(via("include_subgraph_errors.all", words(map[string]string{"pass-through": "true", "wrapped": "true"})), "messages of subgraphs are passed through"),
-		"subgraph_error_propagation.*":                               none("errors have the paths of the client's operation, a code and the name of the subgraph"),
+		"subgraph_error_propagation.attach_service_name":             minor(none(cosmoErrors)),
+		"subgraph_error_propagation.default_extension_code":          minor(none(cosmoErrors)),
+		"subgraph_error_propagation.omit_locations":                  minor(none(cosmoErrors)),
+		"subgraph_error_propagation.propagate_status_codes":          minor(none(cosmoErrors)),
+		"subgraph_error_propagation.rewrite_paths":                   minor(none(cosmoErrors)),
+		"subgraph_error_propagation.*":                               none(cosmoErrors),
 		"apollo_compatibility_flags":                                 none("errors have the codes of docs/federation.md"),
 		"apollo_router_compatibility_flags":                          none("errors have the codes of docs/federation.md"),
 		"tls.server":                                                 none(noTLS),
@@ -113,7 +119,24 @@ func cosmo() *source {
 			"override_routing_url", "overrides", "engine", "websocket", "events", "modules", "storage_providers", "subgraph_error_propagation", "security", "cdn", "cluster", "persisted_operations",
 			"automatic_persisted_queries", "grace_period", "dev_mode", "rate_limit.simple_strategy", "headers.cookie_whitelist", "telemetry.metrics.otlp", "telemetry.tracing.sampling_rate", "authentication.providers", "cache_control_policy", "traffic_shaping.all.retry",
 		},
+		protects: []string{
+			"authentication", "authorization", "cors", "rate_limit", "security", "persisted_operations", "introspection", "introspection_enabled", "subgraph_error_propagation", "tls", "modules",
+			"traffic_shaping.router", "batching.max_entries_per_batch",
+		},
+		switches: map[string]toggle{
+			"cors":                 {key: "enabled", off: "false"},
+			"persisted_operations": {key: "disabled", off: "true"},
+			"rate_limit":           {key: "enabled", off: "false"},
+
+			"websocket.forward_upgrade_headers":             {key: "enabled", off: "false"},
+			"websocket.authentication.from_initial_payload": {key: "enabled", off: "false", absent: true},
+		},
 		finish: func(c *conversion) {
+			if !c.root.get("cors").get("enabled").is("false") {
+				c.fallbackList([]string{`"*"`}, "cors", "allow_origins")
+			}
+			c.fallback("false", "csrf", "enabled")
+			c.fallback("false", "persisted_documents", "automatic")
 			c.fallback(`"localhost:3002"`, "listen")
 			c.fallback("60s", "traffic_shaping", "all", "timeout")
 			c.fallback("5000000", "limits", "http_max_request_bytes")
@@ -126,7 +149,7 @@ func cosmo() *source {
 // words2 accepts one of two words, for which nothing needs to be set.
 func words2(one, other, why string) rule {
 	return func(c *conversion, n *node, _ []string) {
-		if n.text == one || n.text == other {
+		if n.is(one) || n.is(other) {
 			c.note(n, Converted, "", "%s", why)
 			return
 		}
@@ -137,7 +160,9 @@ func words2(one, other, why string) rule {
 // listOf makes a list of one value.
 func listOf(key string) rule {
 	return func(c *conversion, n *node, names []string) {
-		c.add(n, c.quoted([]string{n.text}), fill(key, names)...)
+		if list := n.texts(); len(list) > 0 {
+			c.add(n, c.quoted(list), fill(key, names)...)
+		}
 	}
 }
 
@@ -145,7 +170,7 @@ func cosmoCORS() table {
 	return table{
 		"enabled":           unless("true", "leave cors.allow_origins empty"),
 		"allow_origins":     cosmoOrigins,
-		"allow_methods":     same("the methods are those of GraphQL over HTTP and the REST routes"),
+		"allow_methods":     same(fixedMethods),
 		"allow_headers":     to("cors.allow_headers"),
 		"allow_credentials": to("cors.allow_credentials"),
 		"expose_headers":    to("cors.expose_headers"),
@@ -156,9 +181,10 @@ func cosmoCORS() table {
 // cosmoOrigins copies the origins. Credentials are only for origins that are listed.
 func cosmoOrigins(c *conversion, n *node, _ []string) {
 	to("cors.allow_origins")(c, n, nil)
+	credentials := c.root.get("cors").get("allow_credentials")
 	for _, item := range n.children {
-		if credentials := c.root.get("cors").get("allow_credentials"); item.text == "*" && credentials != nil && credentials.text == "true" {
-			credentials.text = "false"
+		if item.is("*") && credentials.is("true") {
+			credentials.raw = "false"
 			c.note(item, Changed, "cors.allow_credentials", "credentials are not allowed for every origin: list the origins in cors.allow_origins")
 		}
 	}
@@ -229,7 +255,7 @@ func cosmoTraffic() table {
 // positive leaves out 0, which means the default.
 func positive(r rule) rule {
 	return func(c *conversion, n *node, names []string) {
-		if strings.TrimRight(n.text, "0smh.") == "" {
+		if text, ok := n.scalar(); ok && strings.TrimRight(text, "0smh.") == "" {
 			c.note(n, Converted, "", "0 is the default")
 			return
 		}
@@ -240,10 +266,10 @@ func positive(r rule) rule {
 // retryEnabled makes one attempt if retries are off.
 func retryEnabled(target string) rule {
 	return func(c *conversion, n *node, names []string) {
-		if n.text == "false" {
+		if n.is("false") {
 			c.set(n, "1", fill(target+".retry.max_attempts", names)...)
 			return
 		}
-		c.note(n, Converted, "", "queries are retried")
+		unless("true", "retry.max_attempts: 1 disables retries")(c, n, nil)
 	}
 }

@@ -25,7 +25,7 @@ func cosmoHeaderList(below string) rule {
 			case kind == "propagate" && op.get("matching") != nil:
 				c.headerPattern(op, at("propagate"))
 				c.others(op, useHook, "op", "matching")
-			case kind == "set" && op.get("value") != nil:
+			case kind == "set" && op.value("name") != "" && op.get("value").isScalar():
 				c.set(op, c.quote(op.value("value")), append(at("set"), op.value("name"))...)
 				c.others(op, useHook, "op", "name", "value")
 			case kind == "set":
@@ -42,10 +42,10 @@ func cosmoAuthentication() table {
 		"jwt.jwks":                cosmoKeys,
 		"jwt.header_name":         to("authentication.jwt.header"),
 		"jwt.header_value_prefix": to("authentication.jwt.scheme"),
-		"jwt.header_sources":      none("the token is in one header, authentication.jwt.header; an authenticator of your own may look elsewhere (examples/auth)"),
-		"jwt.scope_claim":         none("scopes are in the claims scope and scp"),
+		"jwt.header_sources":      minor(none("the token is in one header, authentication.jwt.header; an authenticator of your own may look elsewhere (examples/auth)")),
+		"jwt.scope_claim":         minor(none("scopes are in the claims scope and scp")),
 		"providers":               cosmoProviders,
-		"ignore_introspection":    unless("false", "introspection needs a token if authentication.jwt.required is set"),
+		"ignore_introspection":    minor(unless("false", "introspection needs a token if authentication.jwt.required is set")),
 	}
 }
 
@@ -100,37 +100,43 @@ func cosmoRateLimit() table {
 	return table{
 		"enabled":                 to("rate_limit.enabled"),
 		"strategy":                unless("simple", "there is one strategy: the generic cell rate algorithm"),
-		"simple_strategy.rate":    changed(to("rate_limit.requests"), "the limit is for each caller (rate_limit.by), not for all together"),
-		"simple_strategy.burst":   none("bursts of rate_limit.requests are possible"),
+		"simple_strategy.rate":    weaker(to("rate_limit.requests"), "the limit is for each caller (rate_limit.by), not for all together"),
+		"simple_strategy.burst":   minor(none("bursts of rate_limit.requests are possible")),
 		"simple_strategy.period":  via("rate_limit.interval", duration),
-		"simple_strategy.*":       none("a caller over the limit gets status 429 and the headers RateLimit and Retry-After"),
+		"simple_strategy.*":       minor(none("a caller over the limit gets status 429 and the headers RateLimit and Retry-After")),
 		"storage.url":             to("rate_limit.redis.url"),
 		"storage.urls":            changed(firstOf("rate_limit.redis.url", "name further nodes of a cluster in rate_limit.redis.addresses"), "it must be a redis:// URL"),
 		"storage.addr":            redisAddress,
 		"storage.password":        to("rate_limit.redis.password"),
 		"storage.cluster_enabled": to("rate_limit.redis.cluster"),
-		"storage.key_prefix":      none("the prefix is fixed"),
+		"storage.key_prefix":      minor(none("the prefix is fixed")),
 		"key_suffix_expression":   none("rate_limit.by is ip, subject or header"),
-		"error_extension_code":    none("the code is RATE_LIMIT_EXCEEDED"),
-		"debug":                   none("the console and the metrics show limited operations"),
+		"error_extension_code":    minor(none("the code is RATE_LIMIT_EXCEEDED")),
+		"debug":                   minor(none("the console and the metrics show limited operations")),
 	}
 }
 
 func redisAddress(c *conversion, n *node, _ []string) {
-	c.set(n, c.quote("redis://"+n.text), "rate_limit", "redis", "url")
+	c.copy(n, func(c *conversion, n *node) (string, error) {
+		text, err := n.one()
+		return c.quote("redis://" + text), err
+	}, "rate_limit", "redis", "url")
 }
 
 // limit is a limit with enabled and limit.
 func limit(key string) rule {
 	return func(c *conversion, n *node, _ []string) {
-		if n.value("enabled") == "false" {
+		if n.get("enabled").is("false") {
 			c.note(n, Converted, "", "it is not enabled: the default of %s applies", key)
 			return
 		}
 		if value := n.get("limit"); value != nil {
 			to(key)(c, value, nil)
 		}
-		c.others(n, "limits apply to all operations", "enabled", "limit")
+		if ignored := n.get("ignore_persisted_operations"); ignored != nil {
+			minor(unless("false", "limits apply to all operations"))(c, ignored, nil)
+		}
+		c.others(n, "limits apply to all operations", "enabled", "limit", "ignore_persisted_operations")
 	}
 }
 
@@ -146,23 +152,23 @@ func cosmoSecurity() table {
 		"complexity_limits.total_fields":         limit("limits.max_fields"),
 		"complexity_limits.root_fields":          limit("limits.max_root_fields"),
 		"complexity_limits.root_field_aliases":   changedLimit("limits.max_aliases", "it counts all aliases of an operation"),
-		"complexity_limits.ignore_introspection": unless("false", "limits apply to introspection, too"),
+		"complexity_limits.ignore_introspection": minor(unless("false", "limits apply to introspection, too")),
 		"depth_limit":                            limit("limits.max_depth"),
 		"cost_control.enabled":                   to("demand_control.enabled"),
 		"cost_control.mode":                      via("demand_control.measure", words(map[string]string{"measure": "true", "enforce": "false"})),
 		"cost_control.max_estimated_limit":       to("demand_control.max"),
 		"cost_control.estimated_list_size":       to("demand_control.list_size"),
-		"cost_control.expose_headers":            none("the console and the metrics show costs"),
+		"cost_control.expose_headers":            minor(none("the console and the metrics show costs")),
 		"parser_limits.approximate_depth_limit":  none("limits.max_depth bounds the nesting, also while parsing"),
 		"parser_limits.total_fields_limit":       none("limits.parser_max_tokens bounds the document, and limits.max_fields its fields"),
-		"operation_name_length_limit":            none("limits.http_max_request_bytes bounds the request"),
+		"operation_name_length_limit":            minor(none("limits.http_max_request_bytes bounds the request")),
 	}
 }
 
 // blocked is a kind of operations that may be refused.
 func blocked(instead string) rule {
 	return func(c *conversion, n *node, _ []string) {
-		if n.text == "false" || n.isMap && n.value("enabled") != "true" {
+		if enabled := n.get("enabled"); n.is("false") || n.isMap && (enabled == nil || enabled.is("false")) {
 			c.note(n, Converted, "", "it is not enabled")
 			return
 		}

@@ -3,9 +3,12 @@
 // Hive Router. The result is always valid. Every key of the input that has no equivalent, or
 // is not known, is reported with what to use instead.
 //
+// What may have protected the graph, and is not converted, is marked and comes first.
+//
 // The hub is convert.go: [Convert] walks the input and applies the rule of each key. rule.go
 // has the kinds of rules, value.go converts single values, and input.go reads the input.
-// output.go writes the result, and check.go removes what would not be valid. Each router has
+// account.go reports every value that no rule has read, and protect.go marks what protects the
+// graph. output.go writes the result, and check.go removes what would not be valid. Each router has
 // its rules in a file: apollo.go with apollo_stages.go, cosmo.go with cosmo_stages.go, and
 // hive.go, with keys.go for key sets and headers.go for the header rules
 // of Apollo and Hive.

@@ -40,7 +40,7 @@ func (c *conversion) headerRule(op *node, below []string) {
 		c.others(op, moved, "named")
 	case (op.key == "propagate" || op.key == "remove") && op.get("matching") != nil:
 		c.headerPattern(op, at(op.key))
-	case op.key == "insert" && op.get("name") != nil && op.get("value") != nil:
+	case op.key == "insert" && op.value("name") != "" && op.get("value").isScalar():
 		c.set(op, c.quote(op.value("value")), append(at("set"), op.value("name"))...)
 		c.others(op, moved, "name", "value")
 	case op.key == "insert":
@@ -59,6 +59,7 @@ func (c *conversion) headerPattern(op *node, path []string) {
 		match := plainPattern.FindStringSubmatch(pattern)
 		if match == nil {
 			c.note(op, None, "", patternAdvice, path[len(path)-1])
+			c.notes[len(c.notes)-1].Protection = path[len(path)-1] == "remove"
 			return
 		}
 		headers = append(headers, match[1])

@@ -32,29 +32,30 @@ func hive() *source {
 		"cors.allow_headers":                                 to("cors.allow_headers"),
 		"cors.expose_headers":                                to("cors.expose_headers"),
 		"cors.max_age":                                       via("cors.max_age", seconds),
-		"cors.methods":                                       same("the methods are those of GraphQL over HTTP and the REST routes"),
+		"cors.methods":                                       same(fixedMethods),
 		"cors.policies":                                      corsPolicies,
 		"override_subgraph_urls.*.url":                       hiveURL,
 		"override_labels":                                    hiveLabels,
 		"jwt":                                                hiveJWT,
 		"limits.max_depth.n":                                 to("limits.max_depth"),
-		"limits.max_depth.ignore_introspection":              unless("false", "the depth of introspection is limited, too"),
+		"limits.max_depth.ignore_introspection":              minor(unless("false", "the depth of introspection is limited, too")),
 		"limits.max_depth.flatten_fragments":                 same("fragments are expanded, and add no level"),
 		"limits.max_directives.n":                            to("limits.max_directives"),
 		"limits.max_tokens.n":                                to("limits.parser_max_tokens"),
 		"limits.max_aliases.n":                               to("limits.max_aliases"),
 		"limits.max_request_body_size":                       via("limits.http_max_request_bytes", size),
-		"persisted_documents.enabled":                        same("persisted_documents.path enables them"),
+		"persisted_documents.enabled":                        unless("true", "persisted_documents.path enables them"),
 		"persisted_documents.require_id":                     to("persisted_documents.require"),
-		"persisted_documents.log_missing_id":                 none("unknown documents are refused, and counted in the metrics"),
+		"persisted_documents.log_missing_id":                 minor(none("unknown documents are refused, and counted in the metrics")),
 		"persisted_documents.storage":                        hiveStorage,
-		"persisted_documents.extractors":                     none("documents are identified by extensions.persistedQuery.sha256Hash or documentId"),
+		"persisted_documents.extractors":                     minor(none("documents are identified by extensions.persistedQuery.sha256Hash or documentId")),
 		"subscriptions.enabled":                              to("subscriptions.enabled"),
+		"persisted_documents.selectors":                      minor(none("documents are identified by extensions.persistedQuery.sha256Hash or documentId")),
 		"subscriptions.callback":                             none("the callback protocol is not supported; use WebSocket or server-sent events (subscriptions.all.protocol)"),
 		"subscriptions.websocket.all":                        hiveWebSocket("subscriptions.all"),
 		"subscriptions.websocket.subgraphs.*":                hiveWebSocket("subscriptions.subgraphs.*"),
 		"subscriptions.*":                                    none("see subscriptions in docs/router.yaml"),
-		"websocket.enabled":                                  same("subscriptions.enabled also enables WebSocket"),
+		"websocket.enabled":                                  unless("true", "subscriptions.enabled also enables WebSocket"),
 		"websocket.path":                                     none("WebSocket clients use the path of GraphQL"),
 		"websocket.headers":                                  none("headers that the payload of connection_init may set are in subscriptions.init_headers"),
 		"websocket.*":                                        none("see subscriptions in docs/router.yaml"),
@@ -63,13 +64,13 @@ func hive() *source {
 		"demand_control.strategy.static_estimated.max":       to("demand_control.max"),
 		"demand_control.strategy.static_estimated.list_size": to("demand_control.list_size"),
 		"demand_control.strategy.static_estimated.*":         none("costs are limited for the whole operation"),
-		"demand_control.expose_headers":                      none("the console and the metrics show costs"),
+		"demand_control.expose_headers":                      minor(none("the console and the metrics show costs")),
 		"query_complexity":                                   none("limits.max_fields, limits.max_depth and demand_control bound operations"),
 		"error_masking.all.error_message":                    via("include_subgraph_errors.all", not),
 		"error_masking.subgraphs.*.error_message":            via("include_subgraph_errors.subgraphs.*", not),
 		"error_masking.all.extensions":                       none("the extensions of errors are shown or hidden together with their messages"),
 		"error_masking.subgraphs.*.extensions":               none("the extensions of errors are shown or hidden together with their messages"),
-		"error_masking.redacted_error_message":               none("the message says which subgraph failed"),
+		"error_masking.redacted_error_message":               minor(none("the message says which subgraph failed")),
 		"telemetry.service.name":                             to("telemetry.service_name"),
 		"telemetry.service.*":                                none("set OTEL_RESOURCE_ATTRIBUTES"),
 		"telemetry.resource":                                 none("set OTEL_RESOURCE_ATTRIBUTES"),
@@ -115,7 +116,22 @@ func hive() *source {
 			"supergraph.source", "http.port", "http.host", "jwt", "graphiql", "laboratory", "query_planner", "override_subgraph_urls", "usage_reporting", "log", "persisted_documents",
 			"traffic_shaping.max_connections_per_host", "traffic_shaping.all.dedupe_enabled", "traffic_shaping.all.request_timeout", "limits.max_depth.n", "limits.max_tokens", "telemetry.hive", "cors.enabled", "csrf.enabled", "error_masking", "websocket.enabled",
 		},
+		protects: []string{
+			"jwt", "authorization", "cors", "csrf", "limits", "demand_control", "query_complexity", "persisted_documents", "introspection", "error_masking", "aws_sig_v4", "hmac_signature", "coprocessor", "plugins",
+			"traffic_shaping.router",
+		},
+		switches: map[string]toggle{
+			"cors":                {key: "enabled", off: "false", absent: true},
+			"jwt":                 {key: "enabled", off: "false"},
+			"persisted_documents": {key: "enabled", off: "false"},
+			"subscriptions":       {key: "enabled", off: "false"},
+		},
 		finish: func(c *conversion) {
+			if csrf := c.root.get("csrf"); csrf != nil && !c.out.has("csrf", "enabled") {
+				c.note(csrf, Changed, "csrf.enabled", "it is false, the default of Hive Router: set it to true to check requests")
+			}
+			c.fallback("false", "subscriptions", "enabled")
+			c.fallback("false", "csrf", "enabled")
 			c.fallback(`"0.0.0.0:4000"`, "listen")
 			c.fallback("30s", "traffic_shaping", "all", "timeout")
 			c.fallback("1m0s", "traffic_shaping", "router", "timeout")
@@ -157,8 +173,7 @@ func hiveSupergraph(c *conversion, n *node, _ []string) {
 	}
 	for _, child := range n.children {
 		switch child.key {
-		case "source":
-			c.note(child, Converted, "", "")
+		case "source": // it was read
 		case "path":
 			c.hiveText(child, "supergraph", "path")
 		case "poll_interval":
@@ -174,14 +189,14 @@ func (c *conversion) hiveText(n *node, path ...string) {
 	switch {
 	case n.value("from_env") != "":
 		reference := "${env." + n.value("from_env")
-		if d := n.get("default"); d != nil {
-			reference += ":-" + d.text
+		if d, ok := n.get("default").scalar(); ok {
+			reference += ":-" + d
 		}
 		c.set(n, c.quote(reference+"}"), path...)
 	case n.isMap:
 		c.note(n, None, "", "expressions are not evaluated: %s", useHook)
 	default:
-		c.set(n, c.quote(n.text), path...)
+		c.copy(n, asText, path...)
 	}
 }
 
@@ -206,6 +221,7 @@ func hiveTimeout(key string) rule {
 			return
 		}
 		if inner := n.get("duration"); inner != nil {
+			c.others(n, key+" is one duration", "duration")
 			n = inner
 		}
 		via(key, duration)(c, n, names)
@@ -216,9 +232,9 @@ func hiveTimeout(key string) rule {
 func hiveLabels(c *conversion, n *node, _ []string) {
 	for _, child := range n.children {
 		switch {
-		case child.text == "true":
+		case child.is("true"):
 			c.add(child, c.quoted([]string{child.key}), "override_labels", "active")
-		case child.text == "false" && !child.isMap:
+		case child.is("false"):
 			c.note(child, Converted, "", "the label is not active")
 		default:
 			c.note(child, None, "", "expressions are not evaluated: let clients activate labels with override_labels.header, or use percent(n) as a label")
@@ -227,14 +243,11 @@ func hiveLabels(c *conversion, n *node, _ []string) {
 }
 
 func hiveJWT(c *conversion, n *node, _ []string) {
-	if n.value("enabled") == "false" {
-		c.note(n, Converted, "", "it is not enabled")
-		return
-	}
 	for _, child := range n.children {
 		switch child.key {
-		case "enabled", "issuers", "audiences":
-			c.note(child, Converted, "", "")
+		case "enabled":
+			unless("true", "without authentication.jwt.jwks no token is checked")(c, child, nil)
+		case "issuers", "audiences": // of each key set
 		case "jwks_providers":
 			c.hiveKeys(child, n)
 		case "lookup_locations":
@@ -243,6 +256,8 @@ func hiveJWT(c *conversion, n *node, _ []string) {
 			to("authentication.jwt.required")(c, child, nil)
 		case "allowed_algorithms":
 			c.algorithms(child)
+		case "forward_claims_to_upstream_extensions", "scopes_claim":
+			c.spare(child, "scopes are in the claims scope and scp; a hook can forward claims (docs/extending.md)")
 		default:
 			c.note(child, None, "", "claims are for @requiresScopes and @policy; a hook can forward them (docs/extending.md)")
 		}
@@ -250,6 +265,13 @@ func hiveJWT(c *conversion, n *node, _ []string) {
 }
 
 func (c *conversion) hiveKeys(list, jwt *node) {
+	defer func() {
+		for _, key := range []string{"audiences", "issuers"} {
+			if n := jwt.get(key); n != nil && !c.noted[n] && !n.isNull {
+				c.note(n, None, "", "there is no key set that it applies to")
+			}
+		}
+	}()
 	for _, item := range list.children {
 		made := c.keySet(item)
 		if made == nil {
@@ -264,22 +286,24 @@ func (c *conversion) hiveKeys(list, jwt *node) {
 		} else if len(issuers.texts()) > 1 {
 			c.note(issuers, None, "", "a key set has one issuer: name it in authentication.jwt.jwks.issuer of each")
 		}
-		c.others(item, "key sets are fetched when the router starts", "source", "url", "polling_interval")
+		if prefetch := item.get("prefetch"); prefetch != nil {
+			c.spare(prefetch, "key sets are fetched when the router starts")
+		}
+		if kind := item.get("source"); kind != nil {
+			unless("remote", "key sets are fetched from their URL")(c, kind, nil)
+		}
+		c.others(item, "see authentication.jwt.jwks in docs/router.yaml", "source", "url", "polling_interval", "prefetch")
 	}
 }
 
 func (c *conversion) hiveLocations(n *node) {
 	for i, item := range n.children {
 		if i > 0 || item.value("source") != "header" {
-			c.note(item, None, "", "the token is in one header, authentication.jwt.header; an authenticator of your own may look elsewhere (examples/auth)")
+			c.spare(item, "the token is in one header, authentication.jwt.header; an authenticator of your own may look elsewhere (examples/auth)")
 			continue
 		}
-		if name := item.get("name"); name != nil {
-			c.set(name, c.quote(name.text), "authentication", "jwt", "header")
-		}
-		if prefix := item.get("prefix"); prefix != nil {
-			c.set(prefix, c.quote(prefix.text), "authentication", "jwt", "scheme")
-		}
+		c.copy(item.get("name"), asText, "authentication", "jwt", "header")
+		c.copy(item.get("prefix"), asText, "authentication", "jwt", "scheme")
 		c.others(item, "see authentication.jwt in docs/router.yaml", "source", "name", "prefix")
 	}
 }
@@ -309,9 +333,11 @@ func hiveWebSocket(below string) rule {
 func dedupeHeaders(c *conversion, n *node, _ []string) {
 	if include := n.get("include"); include != nil {
 		to("traffic_shaping.router.deduplicate_headers")(c, include, nil)
+		c.others(n, "name all headers in traffic_shaping.router.deduplicate_headers", "include")
 		return
 	}
 	c.note(n, Changed, "traffic_shaping.router.deduplicate_headers", "queries are the same if Authorization, Cookie, all propagated headers and deduplicate_headers are")
+	n.settled = true
 }
 
 // hiveMetrics converts the exporter for Prometheus.
@@ -322,10 +348,12 @@ func hiveMetrics(c *conversion, n *node, _ []string) {
 			continue
 		}
 		value := "true"
-		if item.value("enabled") == "false" {
-			value = "false"
+		if enabled := item.get("enabled"); enabled != nil {
+			value = enabled.text()
 		}
-		c.set(item, value, "telemetry", "metrics")
+		if value != "" {
+			c.set(item, value, "telemetry", "metrics")
+		}
 		c.others(item, "metrics are at /metrics on the admin port (admin.listen)", "kind", "enabled")
 	}
 }

@@ -16,10 +16,12 @@ type node struct {
 	line     int
 	isMap    bool
 	isList   bool
-	text     string  // of a scalar
+	raw      string  // of a scalar; rules read it with scalar
 	isString bool    // the scalar is a string
 	isNull   bool    // also a key without a value
 	children []*node // of a map or list
+	read     bool    // a rule has read the scalar
+	settled  bool    // a note says what became of all that is in it
 }
 
 // maxNesting bounds the nesting of the input.
@@ -99,11 +101,11 @@ func (r *reader) node(key string, from ast.Node, depth int) (*node, error) {
 	case *ast.NullNode:
 		n.isNull = true
 	case *ast.StringNode:
-		n.text, n.isString = v.Value, true
+		n.raw, n.isString = v.Value, true
 	case *ast.LiteralNode:
-		n.text, n.isString = v.Value.Value, true
+		n.raw, n.isString = v.Value.Value, true
 	default:
-		n.text = from.GetToken().Value
+		n.raw = from.GetToken().Value
 	}
 	return n, nil
 }
@@ -138,27 +140,61 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
-// value returns the text of a scalar child, or "".
-func (n *node) value(key string) string {
-	if child := n.get(key); child != nil {
-		return child.text
+// scalar returns the text of a scalar, which counts as read. A map, a list and null have none.
+func (n *node) scalar() (text string, ok bool) {
+	if !n.isScalar() {
+		return "", false
 	}
-	return ""
+	n.read = true
+	return n.raw, true
 }
 
-// texts returns the scalars of a list, or the one that stands for a list.
+// isScalar reports whether a node is a scalar. It does not count as read.
+func (n *node) isScalar() bool { return n != nil && !n.isMap && !n.isList && !n.isNull }
+
+// text returns the text of a scalar, or "".
+func (n *node) text() string {
+	text, _ := n.scalar()
+	return text
+}
+
+// is reports whether a node is a scalar with a text.
+func (n *node) is(text string) bool {
+	own, ok := n.scalar()
+	return ok && own == text
+}
+
+// value returns the text of a scalar child, or "".
+func (n *node) value(key string) string { return n.get(key).text() }
+
+// texts returns the scalars of a list, or the one that stands for a list. It does not return,
+// nor count as read, what is no scalar.
 func (n *node) texts() []string {
-	switch {
-	case n == nil || n.isNull || n.isMap:
+	if n == nil || n.isMap {
 		return nil
-	case !n.isList:
-		return []string{n.text}
+	}
+	items := n.children
+	if !n.isList {
+		items = []*node{n}
 	}
 	var list []string
-	for _, item := range n.children {
-		if !item.isMap && !item.isList {
-			list = append(list, item.text)
+	for _, item := range items {
+		if text, ok := item.scalar(); ok {
+			list = append(list, text)
 		}
 	}
 	return list
+}
+
+// kind returns what a node is, for messages.
+func (n *node) kind() string {
+	switch {
+	case n.isMap:
+		return "a map"
+	case n.isList:
+		return "a list"
+	case n.isNull:
+		return "empty"
+	}
+	return "a single value"
 }

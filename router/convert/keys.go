@@ -76,7 +76,7 @@ func (c *conversion) algorithms(n *node) {
 	var asymmetric []string
 	for _, name := range n.texts() {
 		if strings.HasPrefix(name, "HS") {
-			c.note(n, None, "", "%s is not supported: a key that verifies such a token can make one, too", name)
+			c.spare(n, "%s is not supported: a key that verifies such a token can make one, too", name)
 			continue
 		}
 		asymmetric = append(asymmetric, name)

@@ -17,21 +17,24 @@ func to(key string) rule { return via(key, plain) }
 
 // via converts a value by a transform and copies it to a key.
 func via(key string, change transform) rule {
-	return func(c *conversion, n *node, names []string) {
-		path := fill(key, names)
-		switch {
-		case n.isNull:
-			c.note(n, Converted, "", "it is empty: the default applies")
-		case n.isList:
-			c.copyList(n, path, change)
-		default:
-			text, err := change(c, n)
-			if err != nil {
-				c.note(n, None, "", "%v. See %s", err, strings.Join(path, "."))
-				return
-			}
-			c.set(n, text, path...)
+	return func(c *conversion, n *node, names []string) { c.copy(n, change, fill(key, names)...) }
+}
+
+// copy copies a value, or a list of values, by a transform to a key.
+func (c *conversion) copy(n *node, change transform, path ...string) {
+	switch {
+	case n == nil:
+	case n.isNull:
+		c.note(n, Converted, "", emptyValue)
+	case n.isList:
+		c.copyList(n, path, change)
+	default:
+		text, err := change(c, n)
+		if err != nil {
+			c.note(n, None, "", "%v. See %s", err, strings.Join(path, "."))
+			return
 		}
+		c.set(n, text, path...)
 	}
 }
 
@@ -59,9 +62,16 @@ func changed(r rule, difference string) rule {
 	}
 }
 
-// none is a key without an equivalent: it says why, and what to use.
+// none is a key without an equivalent: it says why, and what to use. What is not enabled
+// needs none.
 func none(why string) rule {
-	return func(c *conversion, n *node, _ []string) { c.note(n, None, "", "%s", why) }
+	return func(c *conversion, n *node, _ []string) {
+		if n.get("enabled").is("false") {
+			c.note(n, Converted, "", "it is not enabled")
+			return
+		}
+		c.note(n, None, "", "%s", why)
+	}
 }
 
 // same is a key whose meaning needs no configuration here.
@@ -72,7 +82,7 @@ func same(why string) rule {
 // unless is a key that only has no equivalent if it does not have a value.
 func unless(value, why string) rule {
 	return func(c *conversion, n *node, _ []string) {
-		if n.text == value || n.isNull {
+		if n.is(value) || n.isNull {
 			c.note(n, Converted, "", "%s is how this router works", value)
 			return
 		}

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -12,12 +13,21 @@ import (
 // A transform converts a scalar to YAML. The error says why that is not possible.
 type transform func(c *conversion, n *node) (string, error)
 
+// one returns the text of a scalar. The error says what the value is instead.
+func (n *node) one() (string, error) {
+	if text, ok := n.scalar(); ok {
+		return text, nil
+	}
+	return "", fmt.Errorf("it is %s, where a single value was expected", n.kind())
+}
+
 // plain keeps a value.
 func plain(c *conversion, n *node) (string, error) {
-	if n.isString {
-		return c.quote(n.text), nil
+	text, err := n.one()
+	if err == nil && n.isString {
+		text = c.quote(text)
 	}
-	return n.text, nil
+	return text, err
 }
 
 // quote writes a string, with references to the environment as this router has them.
@@ -26,30 +36,41 @@ func (c *conversion) quote(text string) string {
 	return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(encoded))
 }
 
+// asText keeps a value as a string.
+func asText(c *conversion, n *node) (string, error) {
+	text, err := n.one()
+	return c.quote(text), err
+}
+
 var rustDuration = regexp.MustCompile(`(\d+(?:\.\d+)?)\s*(nanoseconds?|nanos|nsec|ns|microseconds?|usec|us|µs|milliseconds?|millis|msec|ms|seconds?|secs?|sec|minutes?|mins?|hours?|hrs?|hr|days?|weeks?|s|m|h|d|w)`)
 
 // duration converts a duration such as 30s, 1min 30s or {secs: 30, nanos: 0}.
 func duration(c *conversion, n *node) (string, error) {
 	if n.isMap {
 		secs, err := strconv.ParseInt(n.value("secs"), 10, 64)
-		nanos, _ := strconv.ParseInt("0"+n.value("nanos"), 10, 64) // missing is 0
-		if err != nil {
-			return "", fmt.Errorf("it is not a duration")
+		nanos, wrong := strconv.ParseInt(cmp.Or(n.value("nanos"), "0"), 10, 64)
+		if err != nil || wrong != nil {
+			return "", fmt.Errorf("it is a map that is not a duration")
 		}
 		return (time.Duration(secs)*time.Second + time.Duration(nanos)).String(), nil
 	}
-	if strings.Contains(n.text, "${") {
-		return c.quote(n.text), nil
+	text, err := n.one()
+	if err != nil {
+		return "", err
 	}
-	if d, err := parseDuration(n.text); err == nil {
-		return d.String(), nil
+	if strings.Contains(text, "${") {
+		return c.quote(text), nil
 	}
-	return "", fmt.Errorf("%q is not a duration", n.text)
+	d, err := parseDuration(text)
+	if err != nil {
+		return "", err
+	}
+	return d.String(), nil
 }
 
 // seconds converts a number of seconds, or a duration.
 func seconds(c *conversion, n *node) (string, error) {
-	if secs, err := strconv.Atoi(n.text); err == nil {
+	if secs, err := strconv.Atoi(n.text()); err == nil {
 		return (time.Duration(secs) * time.Second).String(), nil
 	}
 	return duration(c, n)
@@ -92,38 +113,50 @@ var sizeText = regexp.MustCompile(`^\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*$`)
 
 // size converts a size such as 5MB or 4KiB to bytes.
 func size(c *conversion, n *node) (string, error) {
-	if strings.Contains(n.text, "${") {
-		return c.quote(n.text), nil
+	text, err := n.one()
+	if err != nil {
+		return "", err
 	}
-	match := sizeText.FindStringSubmatch(n.text)
+	if strings.Contains(text, "${") {
+		return c.quote(text), nil
+	}
+	match := sizeText.FindStringSubmatch(text)
 	if match == nil {
-		return "", fmt.Errorf("%q is not a size", n.text)
+		return "", fmt.Errorf("%q is not a size", text)
 	}
 	unit, ok := sizeUnits[strings.ToLower(match[2])]
 	amount, err := strconv.ParseFloat(match[1], 64)
 	if !ok || err != nil {
-		return "", fmt.Errorf("%q is not a size", n.text)
+		return "", fmt.Errorf("%q is not a size", text)
 	}
 	return strconv.FormatInt(int64(amount*unit), 10), nil
 }
 
 // not negates a boolean.
 func not(_ *conversion, n *node) (string, error) {
-	switch n.text {
+	text, err := n.one()
+	if err != nil {
+		return "", err
+	}
+	switch text {
 	case "true":
 		return "false", nil
 	case "false":
 		return "true", nil
 	}
-	return "", fmt.Errorf("%q is not true or false", n.text)
+	return "", fmt.Errorf("%q is not true or false", text)
 }
 
 // percent converts 50 or "50%" to 0.5. A ratio up to 1 is kept.
 func percent(_ *conversion, n *node) (string, error) {
-	text, marked := strings.CutSuffix(strings.TrimSpace(n.text), "%")
+	own, err := n.one()
+	if err != nil {
+		return "", err
+	}
+	text, marked := strings.CutSuffix(strings.TrimSpace(own), "%")
 	value, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	if err != nil {
-		return "", fmt.Errorf("%q is not a percentage", n.text)
+		return "", fmt.Errorf("%q is not a percentage", own)
 	}
 	if marked || value > 1 {
 		value /= 100
@@ -133,9 +166,13 @@ func percent(_ *conversion, n *node) (string, error) {
 
 // oneMore adds one to a number.
 func oneMore(_ *conversion, n *node) (string, error) {
-	value, err := strconv.Atoi(n.text)
+	text, err := n.one()
 	if err != nil {
-		return "", fmt.Errorf("%q is not a number", n.text)
+		return "", err
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil {
+		return "", fmt.Errorf("%q is not a number", text)
 	}
 	return strconv.Itoa(value + 1), nil
 }
@@ -143,9 +180,13 @@ func oneMore(_ *conversion, n *node) (string, error) {
 // words replaces a word by another one.
 func words(list map[string]string) transform {
 	return func(_ *conversion, n *node) (string, error) {
-		if to, ok := list[n.text]; ok {
+		text, err := n.one()
+		if err != nil {
+			return "", err
+		}
+		if to, ok := list[text]; ok {
 			return to, nil
 		}
-		return "", fmt.Errorf("%q has no equivalent", n.text)
+		return "", fmt.Errorf("%q has no equivalent", text)
 	}
 }

@@ -1,0 +1,114 @@
+package convert
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"souk/router/gateway/config"
+)
+
+// convertedFrom returns the result for a configuration, and what the router reads from it.
+func convertedFrom(t *testing.T, from, input string) (*Result, config.Config) {
+	t.Helper()
+	r, err := Convert([]byte(input), from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid(t, r, input)
+	c, err := config.Parse([]byte(r.Config), lookup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, c
+}
+
+// A section that the other router does not enable has no effect in this one.
+func TestDisabledSectionsStayDisabled(t *testing.T) {
+	for name, c := range map[string]struct{ from, input string }{
+		"hive, by default": {"hive", "cors: {policies: [{origins: ['https://a.example']}], allow_credentials: true}"},
+		"hive":             {"hive", "cors: {enabled: false, allow_any_origin: true}"},
+		"cosmo":            {"cosmo", "cors: {enabled: false, allow_origins: ['*']}"},
+	} {
+		if r, got := convertedFrom(t, c.from, c.input); len(got.CORS.AllowOrigins) > 0 || got.CORS.AllowCredentials || len(r.Lost()) > 0 {
+			t.Errorf("%s: CORS is enabled\n%s", name, r.Config)
+		}
+	}
+	for name, c := range map[string]struct{ from, input string }{
+		"hive":   {"hive", "persisted_documents: {enabled: false, require_id: true, storage: {type: file, path: a.json}}"},
+		"apollo": {"apollo", "persisted_queries: {enabled: false, local_manifests: [a.json], safelist: {enabled: true}}"},
+		"cosmo":  {"cosmo", "persisted_operations: {disabled: true, safelist: {enabled: true}}"},
+	} {
+		if r, got := convertedFrom(t, c.from, c.input); got.PersistedDocuments.Require || got.PersistedDocuments.Path != "" {
+			t.Errorf("%s: trusted documents are required\n%s", name, r.Config)
+		}
+	}
+	if r, got := convertedFrom(t, "hive", "jwt: {enabled: false, require_authentication: true, jwks_providers: [{source: remote, url: 'https://a.example'}]}"); got.Authentication.JWT.Required || len(got.Authentication.JWT.JWKS) > 0 {
+		t.Errorf("authentication is required\n%s", r.Config)
+	}
+}
+
+// Defaults of other routers about requests of browsers are those of the result.
+func TestDefaultsForBrowsersAreKept(t *testing.T) {
+	for name, c := range map[string]struct {
+		from, input string
+		csrf        bool
+		origins     []string
+	}{
+		"hive":               {from: "hive", input: "log: {level: info}"},
+		"hive, headers only": {from: "hive", input: "csrf: {required_headers: [x-csrf]}"},
+		"hive, enabled":      {from: "hive", input: "csrf: {enabled: true}", csrf: true},
+		"apollo":             {from: "apollo", input: "sandbox: {enabled: true}", csrf: true},
+		"cosmo":              {from: "cosmo", input: "log_level: info", origins: []string{"*"}},
+	} {
+		r, got := convertedFrom(t, c.from, c.input)
+		if got.CSRF.Enabled != c.csrf || !slices.Equal(got.CORS.AllowOrigins, c.origins) {
+			t.Errorf("%s: got csrf %v, origins %v\n%s", name, got.CSRF.Enabled, got.CORS.AllowOrigins, r.Config)
+		}
+	}
+}
+
+// What may have protected the graph and is not converted comes first, and is marked.
+func TestLostProtectionComesFirst(t *testing.T) {
+	for name, c := range map[string]struct{ from, input, key string }{
+		"a shape that is not known":       {"apollo", "authorization: {require_authentication: {a: 1}}", "authorization.require_authentication"},
+		"a limit":                         {"apollo", "limits: {max_height: 10}", "limits.max_height"},
+		"a value that is not valid":       {"apollo", "limits: {max_depth: -5}", "limits.max_depth"},
+		"a section that is no map":        {"hive", "limits: 5", "limits"},
+		"an unknown key":                  {"hive", "jwt: {jwks_providers: [{source: remote, url: 'https://a.example', pinned: true}]}", "jwt.jwks_providers[0].pinned"},
+		"issuers of a key set":            {"hive", "jwt: {jwks_providers: [{source: remote, url: 'https://a.example'}], issuers: [a, b]}", "jwt.issuers"},
+		"audiences of no key set":         {"hive", "jwt: {jwks_providers: [{source: file, path: a}], audiences: [a]}", "jwt.audiences"},
+		"scripts":                         {"apollo", "rhai: {main: a.rhai}", "rhai"},
+		"mutations":                       {"cosmo", "security: {block_mutations: {enabled: true}}", "security.block_mutations"},
+		"a limit of all callers together": {"cosmo", "rate_limit: {enabled: true, simple_strategy: {rate: 7}}", "rate_limit.simple_strategy.rate"},
+		"a switch from a variable":        {"cosmo", "cors: {enabled: '${CORS}'}", "cors.enabled"},
+		"headers by a pattern":            {"hive", "headers: {all: {request: [{remove: {matching: 'x-.*'}}]}}", "headers.all.request[0].remove"},
+	} {
+		// A key that is lost, but protects nothing, comes before it in the input.
+		first := map[string]string{"apollo": "homepage: {enabled: true}\n", "hive": "log: {filter: a}\n", "cosmo": "poll_jitter: 5s\n"}[c.from]
+		r, _ := convertedFrom(t, c.from, first+c.input)
+		lost := r.Lost()
+		if len(lost) < 2 || lost[0].Key != c.key || !lost[0].Protection || !strings.HasPrefix(lost[0].String(), "protection lost: ") || lost[len(lost)-1].Protection {
+			t.Errorf("%s: got\n%v", name, lost)
+		}
+	}
+}
+
+// What is not converted but is stricter here, or has another limit, is no lost protection.
+func TestStricterIsNoLostProtection(t *testing.T) {
+	for input, from := range map[string]string{
+		"limits: {parser_max_recursion: 100, warn_only: true}":            "apollo",
+		"cors: {match_origins: ['https://.*']}":                           "apollo",
+		"authentication: {router: {jwt: {sources: [{type: cookie}]}}}":    "apollo",
+		"authentication: {jwt: {header_sources: [{type: header}]}}":       "cosmo",
+		"cors: {enabled: true, policies: [{match_origin: ['https://']}]}": "hive",
+		"tls: {server: {enabled: false, cert_file: a}}":                   "cosmo",
+	} {
+		r, _ := convertedFrom(t, from, input)
+		for _, n := range r.Lost() {
+			if n.Protection {
+				t.Errorf("%s: %s", input, n)
+			}
+		}
+	}
+}
