@@ -200,8 +200,8 @@ type Headers struct {
 
 // HeaderRules are applied in the order of the fields.
 type HeaderRules struct {
-	Propagate []string          `yaml:"propagate" desc:"Client headers to forward. Connection headers, body headers, Host and Accept-Encoding cannot be propagated."`
-	Remove    []string          `yaml:"remove" desc:"Headers to remove from those that earlier rules forward."`
+	Propagate []string          `yaml:"propagate" desc:"Client headers to forward. Connection headers, body headers, Host and Accept-Encoding cannot be propagated." example:"X-Request-Id"`
+	Remove    []string          `yaml:"remove" desc:"Headers to remove from those that earlier rules forward." example:"X-Internal-User"`
 	Set       map[string]string `yaml:"set" desc:"Headers with a fixed value, which replaces any other value. Host changes the host name in the request; Accept-Encoding: identity requests uncompressed responses. Connection headers and body headers cannot be set." secret:"yes"`
 }
 
@@ -227,7 +227,7 @@ func (h Headers) PropagatedTo(subgraph string) []string {
 type CORS struct {
 	AllowOrigins     []string      `yaml:"allow_origins" desc:"Origins whose pages may call the router: https://shop.example, https://*.shop.example for all subdomains, http://localhost:* for every port including the default, or * for every origin without credentials." example:"https://shop.example"`
 	AllowCredentials bool          `yaml:"allow_credentials" desc:"Allow pages of these origins to send cookies."`
-	AllowHeaders     []string      `yaml:"allow_headers" desc:"Request headers that pages may send. If empty, all are allowed."`
+	AllowHeaders     []string      `yaml:"allow_headers" desc:"Request headers that pages may send. If empty, all are allowed." example:"Content-Type"`
 	ExposeHeaders    []string      `yaml:"expose_headers" desc:"Response headers that pages may read."`
 	MaxAge           time.Duration `yaml:"max_age" desc:"How long browsers may cache the response to a preflight request."`
 }
@@ -280,7 +280,7 @@ type Batching struct {
 // PersistedDocuments configures documents that clients identify by hash.
 type PersistedDocuments struct {
 	Automatic bool   `yaml:"automatic" desc:"Let clients register documents (automatic persisted queries, APQ)."`
-	Path      string `yaml:"path" desc:"File of trusted documents: a JSON object that maps hashes to documents, or a manifest with a list of operations."`
+	Path      string `yaml:"path" desc:"File of trusted documents: a JSON object that maps hashes to documents, or a manifest with a list of operations." example:"documents.json"`
 	Require   bool   `yaml:"require" desc:"Reject documents that are not in the file of trusted documents."`
 }
 

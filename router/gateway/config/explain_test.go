@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,6 +10,9 @@ import (
 
 	"souk/router/gateway/config"
 )
+
+// placeholder matches what a user would have to replace to know what the example means.
+var placeholder = regexp.MustCompile(`\bNAME\b|\bvalue\b|\bstring\b|\.\.\.|^\s*:|\n\s*:`)
 
 // Each key has a description, is documented where it says, and its example is a
 // configuration file that sets it.
@@ -41,6 +45,9 @@ func TestEveryKeyIsExplained(t *testing.T) {
 		key, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(lines[line-1]), "# "), ":")
 		if !slices.Contains(strings.Split(name, "."), key) {
 			t.Errorf("%s is documented at %s, which is %q", name, k.Documented, lines[line-1])
+		}
+		if placeholder.MatchString(k.Example) {
+			t.Errorf("%s: the example has a placeholder\n%s", name, k.Example)
 		}
 		if _, err := config.Parse([]byte(k.Example), lookup); err != nil {
 			t.Errorf("%s: the example is no configuration: %v\n%s", name, err, k.Example)

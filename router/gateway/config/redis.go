@@ -21,11 +21,11 @@ import (
 type Redis struct {
 	URL              string        `yaml:"url" desc:"redis://user:password@host:port/db, rediss:// for TLS, or unix:///path. Query parameters: addr (a further node), master_name, pool_size and other options of the go-redis client." example:"redis://localhost:6379"`
 	Addresses        []string      `yaml:"addresses" desc:"Alternative to url: host:port of Redis Cluster nodes or, with master_name, of Sentinels. A single address without master_name and cluster is a standalone server." example:"localhost:6379"`
-	MasterName       string        `yaml:"master_name" desc:"Name of the primary in the Sentinel configuration."`
+	MasterName       string        `yaml:"master_name" desc:"Name of the primary in the Sentinel configuration." example:"mymaster"`
 	Cluster          bool          `yaml:"cluster" desc:"Treat a single address as a node of a Redis Cluster. Several addresses without master_name are always a cluster."`
-	Username         string        `yaml:"username" desc:"User name. It replaces the one in url."`
+	Username         string        `yaml:"username" desc:"User name. It replaces the one in url." example:"souk"`
 	Password         string        `yaml:"password" desc:"Password. It replaces the one in url." secret:"yes"`
-	SentinelUsername string        `yaml:"sentinel_username" desc:"User name for the Sentinels."`
+	SentinelUsername string        `yaml:"sentinel_username" desc:"User name for the Sentinels." example:"sentinel"`
 	SentinelPassword string        `yaml:"sentinel_password" desc:"Password for the Sentinels." secret:"yes"`
 	Database         int           `yaml:"database" desc:"Database number. A Redis Cluster only has 0." min:"0"`
 	TLS              RedisTLS      `yaml:"tls" desc:"TLS settings. A rediss:// URL also enables TLS."`
@@ -35,10 +35,10 @@ type Redis struct {
 // RedisTLS configures TLS for connections to Redis.
 type RedisTLS struct {
 	Enabled            bool   `yaml:"enabled" desc:"Use TLS."`
-	CAFile             string `yaml:"ca_file" desc:"PEM file of trusted certificate authorities. It replaces the system's."`
-	CertFile           string `yaml:"cert_file" desc:"PEM file with the client certificate, for servers that require one." required_with:"key_file"`
-	KeyFile            string `yaml:"key_file" desc:"PEM file with the private key of the client certificate." required_with:"cert_file"`
-	ServerName         string `yaml:"server_name" desc:"Host name to verify in the server certificate, if it differs from the host in the URL."`
+	CAFile             string `yaml:"ca_file" desc:"PEM file of trusted certificate authorities. It replaces the system's." example:"ca.crt"`
+	CertFile           string `yaml:"cert_file" desc:"PEM file with the client certificate, for servers that require one." required_with:"key_file" example:"client.crt"`
+	KeyFile            string `yaml:"key_file" desc:"PEM file with the private key of the client certificate." required_with:"cert_file" example:"client.key"`
+	ServerName         string `yaml:"server_name" desc:"Host name to verify in the server certificate, if it differs from the host in the URL." example:"redis.shop.example"`
 	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" desc:"Accept any server certificate. Do not use this in production."`
 }
 

@@ -19,6 +19,15 @@ var samples = map[string]string{
 	"header":  "X-API-Key",
 }
 
+// entries are example names of the entries of maps.
+var entries = map[string]string{
+	"override_subgraph_urls": "products",
+	"subgraphs":              "products",
+	"services":               "order",
+	"set":                    "X-API-Key",
+	"events":                 "product.updated",
+}
+
 // together are the examples of keys that need other keys.
 var together = map[string]string{
 	"admin.console.enabled":                    "admin:\n  console:\n    enabled: true\n    token: \"${env.SECRET}\"\n",
@@ -53,8 +62,12 @@ func example(path string) string {
 		if f.typ.Kind() == reflect.Slice {
 			break
 		}
+		shown := name
+		if f.typ.Kind() == reflect.Map && name == "NAME" {
+			shown = entries[f.tag.Get("yaml")]
+		}
 		f, _ = f.below(name) // the path is known
-		fmt.Fprintf(&out, "\n%s%s:", indent, name)
+		fmt.Fprintf(&out, "\n%s%s:", indent, shown)
 		indent += "  "
 	}
 	return strings.TrimPrefix(out.String(), "\n") + sample(f.typ, f.tag, f.value, indent) + "\n"
@@ -70,7 +83,7 @@ func sample(t reflect.Type, tag reflect.StructTag, value reflect.Value, indent s
 	case reflect.Struct:
 		return sampleBlock(t, value, indent)
 	case reflect.Map:
-		return "\n" + indent + "NAME:" + sample(t.Elem(), tag, reflect.Value{}, indent+"  ")
+		return "\n" + indent + entries[tag.Get("yaml")] + ":" + sample(t.Elem(), tag, reflect.Value{}, indent+"  ")
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Struct {
 			first, rest, _ := strings.Cut(strings.TrimPrefix(sampleBlock(t.Elem(), reflect.Value{}, indent+"  "), "\n"), "\n")

@@ -21,7 +21,7 @@ type JWT struct {
 
 // LastGoodKeys configures where copies of the key sets are kept.
 type LastGoodKeys struct {
-	Directory string `yaml:"directory" desc:"Directory for a file for each key set. If empty, secret decides."`
+	Directory string `yaml:"directory" desc:"Directory for a file for each key set. If empty, secret decides." example:"/var/lib/souk/keys"`
 	Secret    string `yaml:"secret" desc:"HMAC key that protects the copies in the Redis of response_cache, at least 16 characters. All routers need the same key. If empty, and directory is too, there are no copies." secret:"yes"`
 }
 
@@ -108,8 +108,8 @@ type Idempotency struct {
 
 // CacheInvalidation configures how cache entries are invalidated.
 type CacheInvalidation struct {
-	Stream string              `yaml:"stream" desc:"Redis stream of CloudEvents that announce changes."`
-	Events map[string][]string `yaml:"events" desc:"Maps event types to the entity types they invalidate. The subject of the event is the key of the entity. Use Type, or Type.key if the key field is not id."`
+	Stream string              `yaml:"stream" desc:"Redis stream of CloudEvents that announce changes." example:"events"`
+	Events map[string][]string `yaml:"events" desc:"Maps event types to the entity types they invalidate. The subject of the event is the key of the entity. Use Type, or Type.key if the key field is not id." example:"Product"`
 	Token  string              `yaml:"token" desc:"Shared secret of the invalidation API on the admin port. If empty, the API is disabled." secret:"yes"`
 }
 
