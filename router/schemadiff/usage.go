@@ -4,13 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// Usage has the coordinates of the fields that clients use, such as Product.name.
-type Usage map[string]bool
+// Usage has the coordinates of the fields that clients use, such as Product.name, with the
+// number of requests, or 0 if it is not known.
+type Usage map[string]uint64
 
 // errUsageForm describes the forms that Parse reads.
 var errUsageForm = errors.New(`the usage must be a list of coordinates, such as ["Product.name"], or an object whose member "fields" has them as keys, as the console responds to GET /console/api/graph/usage`)
@@ -20,6 +22,7 @@ var errUsageForm = errors.New(`the usage must be a list of coordinates, such as 
 // member fields has the coordinates as keys.
 func (u Usage) Parse(text []byte) error {
 	var list []string
+	requests := map[string]uint64{}
 	if json.Unmarshal(text, &list) != nil {
 		var response struct {
 			Fields map[string]json.RawMessage `json:"fields"`
@@ -30,17 +33,48 @@ func (u Usage) Parse(text []byte) error {
 		if response.Fields == nil {
 			return errUsageForm
 		}
-		for coordinate := range response.Fields {
-			list = append(list, coordinate)
+		for coordinate, use := range response.Fields {
+			var of struct {
+				Requests uint64 `json:"requests"`
+			}
+			_ = json.Unmarshal(use, &of) // only the keys matter
+			list, requests[coordinate] = append(list, coordinate), of.Requests
 		}
 	}
 	for _, coordinate := range list {
 		if typ, field, ok := strings.Cut(coordinate, "."); !ok || typ == "" || field == "" || strings.ContainsAny(field, ".(") {
 			return fmt.Errorf("%q is not the coordinate of a field, such as Product.name", coordinate)
 		}
-		u[coordinate] = true
+		u[coordinate] += requests[coordinate]
 	}
 	return nil
+}
+
+// Coverage says how a usage fits a schema.
+type Coverage struct {
+	Fields   int      `json:"fields"`   // that the schema has
+	Requests uint64   `json:"requests"` // of root fields, if the usage has them
+	Unknown  []string `json:"unknown"`  // fields that the schema does not have
+}
+
+// Coverage returns how many fields of the usage a schema has. A usage of another graph has
+// none of them, and would make every change safe.
+func (u Usage) Coverage(schema *ast.Schema) Coverage {
+	c := Coverage{Unknown: []string{}}
+	for coordinate, requests := range u {
+		name, field, _ := strings.Cut(coordinate, ".")
+		typ := schema.Types[name]
+		if typ == nil || typ.Kind == ast.InputObject || typ.Fields.ForName(field) == nil {
+			c.Unknown = append(c.Unknown, coordinate)
+			continue
+		}
+		c.Fields++
+		if typ == schema.Query || typ == schema.Mutation || typ == schema.Subscription {
+			c.Requests += requests
+		}
+	}
+	slices.Sort(c.Unknown)
+	return c
 }
 
 // Relax returns the changes of a schema with those that are Breaking, but concern only
@@ -89,11 +123,8 @@ func (u Usage) elements(schema *ast.Schema) map[string]bool {
 }
 
 func (u Usage) uses(typ *ast.Definition, field string) bool {
-	if u[typ.Name+"."+field] {
-		return true
-	}
-	for _, name := range typ.Interfaces {
-		if u[name+"."+field] {
+	for _, name := range append([]string{typ.Name}, typ.Interfaces...) {
+		if _, used := u[name+"."+field]; used {
 			return true
 		}
 	}

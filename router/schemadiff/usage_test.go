@@ -1,6 +1,7 @@
 package schemadiff_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -59,5 +60,23 @@ func TestUnusedChangesAreMarked(t *testing.T) {
 	c := schemadiff.Change{Kind: schemadiff.Removed, Coordinate: "Query.old", Unused: true}
 	if got := c.String(); got != "- Query.old (safe: not used)" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A usage of another graph, or of an older one, shows in what it covers of a schema.
+func TestCoverageOfAUsage(t *testing.T) {
+	for usage, want := range map[string]schemadiff.Coverage{
+		`["Query.old", "Node.id"]`: {Fields: 2, Unknown: []string{}},
+		`{"fields": {"Query.old": {"requests": 7}, "Node.id": {"requests": 9}, "Query.gone": {"requests": 1}, "Other.x": {}}}`: {Fields: 2, Requests: 7, Unknown: []string{"Other.x", "Query.gone"}},
+		`["Place.x"]`: {Unknown: []string{"Place.x"}}, // of an input object
+		`[]`:          {Unknown: []string{}},
+	} {
+		u := schemadiff.Usage{}
+		if err := u.Parse([]byte(usage)); err != nil {
+			t.Fatal(err)
+		}
+		if got := u.Coverage(load(t, before)); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, want %+v", usage, got, want)
+		}
 	}
 }
