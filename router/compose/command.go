@@ -18,7 +18,7 @@ type Command struct {
 	Output string       // path of the supergraph to write; empty for Stdout
 	Check  bool         // do not write; fail unless Output is up to date
 	Format Format       // of errors and hints; empty for text
-	Hints  bool         // report hints
+	Hints  bool         // report hints that do not fail, too
 	FailOn Level        // fail if there are hints of this level or above; 0 for never
 	Stdout io.Writer    // receives the supergraph if Output is empty
 	Stderr io.Writer    // receives errors and hints; nil for none
@@ -76,12 +76,16 @@ func (c Command) Run(ctx context.Context) error {
 func (c Command) refused(hints []Hint) int {
 	count := 0
 	for _, h := range hints {
-		if c.FailOn > 0 && h.Level >= c.FailOn {
+		if c.fails(h) {
 			count++
 		}
 	}
 	return count
 }
+
+// fails reports whether FailOn does not allow a hint. Such hints are reported without Hints,
+// too.
+func (c Command) fails(h Hint) bool { return c.FailOn > 0 && h.Level >= c.FailOn }
 
 // check compares the supergraph file with the composed text.
 func (c Command) check(composed string) error {

@@ -1,9 +1,11 @@
 package compose
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -92,7 +94,11 @@ const maxConfigBytes = 8 << 20
 func ReadConfig(path string, lookup func(string) (string, bool), mocked ...string) (*Config, error) {
 	text, err := readBounded(path, maxConfigBytes)
 	if err != nil {
-		return nil, fmt.Errorf("reading the configuration of the composition: %w", err)
+		how := ""
+		if errors.Is(err, fs.ErrNotExist) {
+			how = "; name the file that lists the subgraphs, or write one with `souk init`"
+		}
+		return nil, fmt.Errorf("reading the configuration of the composition: %w%s", err, how)
 	}
 	c := &Config{dir: filepath.Dir(path)}
 	var problems yamlfile.Errors
@@ -172,22 +178,25 @@ func (c *Config) check(mocked []string) (problems yamlfile.Errors) {
 	}
 	for _, name := range c.Names() {
 		s, path := c.Subgraphs[name], "subgraphs."+name
-		s.adopt()
+		urlKey, headersKey := s.adopt()
 		c.Subgraphs[name] = s
-		if given := s.Schema.given(); len(given) != 1 {
-			fail(path, "%s.schema has %s; it needs exactly one of file, files, sdl, subgraph_url and command", path, sources(given))
+		switch given := s.Schema.given(); {
+		case len(given) == 0:
+			fail(path, "%s has no source of its schema; %s", path, s.missingSource(name))
+		case len(given) > 1:
+			fail(path, "%s.schema has %s; it needs exactly one of file, files, sdl, subgraph_url and command", path, strings.Join(given, " and "))
 		}
 		if s.url() == "" && !slices.Contains(mocked, name) {
 			fail(path, "%s has no routing_url, the URL to which the router sends requests", path)
 		}
-		for key, value := range map[string]string{"routing_url": s.RoutingURL, "schema.subgraph_url": s.Schema.SubgraphURL} {
+		for key, value := range map[string]string{"routing_url": s.RoutingURL, urlKey: s.Schema.SubgraphURL} {
 			if err := checkURL(value); value != "" && err != nil {
 				fail(path+"."+key, "%s.%s is %q; %v", path, key, value, err)
 			}
 		}
 		for _, header := range slices.Sorted(maps.Keys(s.Schema.IntrospectionHeaders)) {
 			if !httpguts.ValidHeaderFieldName(header) || !httpguts.ValidHeaderFieldValue(s.Schema.IntrospectionHeaders[header]) {
-				fail(path+".schema.introspection_headers."+header, "%q is not a header that can be sent; its name or value has an invalid character", header)
+				fail(path+"."+headersKey+"."+header, "%q is not a header that can be sent; its name or value has an invalid character", header)
 			}
 		}
 	}
@@ -209,11 +218,14 @@ func (c *Config) checkVersion(name, sdl string) error {
 	return nil
 }
 
-// adopt brings the form of Cosmo into that of rover.
-func (s *SubgraphConfig) adopt() {
+// adopt brings the form of Cosmo into that of rover. It returns the keys of the file that have
+// the URL and the headers of a running subgraph.
+func (s *SubgraphConfig) adopt() (urlKey, headersKey string) {
 	if s.Introspection.URL != "" && len(s.Schema.given()) == 0 {
 		s.Schema.SubgraphURL, s.Schema.IntrospectionHeaders = s.Introspection.URL, s.Introspection.Headers
+		return "introspection.url", "introspection.headers"
 	}
+	return "schema.subgraph_url", "schema.introspection_headers"
 }
 
 // url is the URL to which the router sends requests.
@@ -240,11 +252,15 @@ func (s *SchemaConfig) given() (keys []string) {
 	return keys
 }
 
-func sources(keys []string) string {
-	if len(keys) == 0 {
-		return "no source of the SDL"
+// missingSource says how to name the source of an SDL, in the form of the file: a list, as
+// Cosmo has it, or a map.
+func (s *SubgraphConfig) missingSource(name string) string {
+	from := cmp.Or(s.RoutingURL, "http://localhost:4001/graphql")
+	ask := "`schema: {subgraph_url: " + from + "}`"
+	if s.Name != "" {
+		ask = "`introspection: {url: " + from + "}`, as in Cosmo's files,"
 	}
-	return strings.Join(keys, " and ")
+	return fmt.Sprintf("add %s to ask the running subgraph, or `schema: {file: %s.graphqls}` for a file", ask, name)
 }
 
 // checkURL checks that a URL can be requested.

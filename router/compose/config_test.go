@@ -46,7 +46,7 @@ func TestConfigurationErrorsNameThePlaceAndTheRemedy(t *testing.T) {
 		"empty":               {"", "1:1: there are no subgraphs; add at least one with its routing_url and schema.file"},
 		"no subgraphs":        {"federation_version: =2.9.0\n", "1:1: there are no subgraphs"},
 		"no url":              {"subgraphs:\n  a:\n    schema: {file: a.graphqls}\n", "2:3: subgraphs.a has no routing_url, the URL to which the router sends requests"},
-		"no source":           {"subgraphs:\n  a:\n    routing_url: http://a\n", "2:3: subgraphs.a.schema has no source of the SDL; it needs exactly one of file, files, sdl, subgraph_url and command"},
+		"no source":           {"subgraphs:\n  a:\n    routing_url: http://a\n", "2:3: subgraphs.a has no source of its schema; add `schema: {subgraph_url: http://a}` to ask the running subgraph, or `schema: {file: a.graphqls}` for a file"},
 		"two sources":         {"subgraphs:\n  a:\n    routing_url: http://a\n    schema: {file: a.graphqls, subgraph_url: 'http://a'}\n", "2:3: subgraphs.a.schema has file and subgraph_url; it needs exactly one"},
 		"not a URL":           {"subgraphs:\n  a: {routing_url: localhost" + sdl + "}\n", `2:20: subgraphs.a.routing_url is "localhost"; it must be a URL that begins with http:// or https://`},
 		"not a header":        {"subgraphs:\n  a:\n    schema: {subgraph_url: 'http://a', introspection_headers: {'A B': x}}\n", `3:64: "A B" is not a header that can be sent`},

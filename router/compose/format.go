@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -49,8 +50,8 @@ func (c Command) report(result *Result, err error) error {
 		return err
 	}
 	var hints []Hint
-	if c.Hints && result != nil {
-		hints = result.Hints
+	if result != nil {
+		hints = slices.DeleteFunc(slices.Clone(result.Hints), func(h Hint) bool { return !c.Hints && !c.fails(h) })
 	}
 	if c.Stderr == nil {
 		return err
