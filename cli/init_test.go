@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"souk/cli"
+	"souk/router/gateway/config"
 )
 
 // done waits until a command has succeeded and returns what it printed.
@@ -133,4 +135,58 @@ func TestInitAsksOnATerminal(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), "  products:\n    routing_url: \"http://localhost:4001/graphql\"\n    schema:\n      file: \"products.graphqls\"\n") {
 		t.Errorf("got %s, %v", text, err)
 	}
+}
+
+// What souk init writes is YAML whatever the names, URLs and files of subgraphs are, and each
+// file has them as they were given.
+func TestInitQuotesWhatYAMLNeeds(t *testing.T) {
+	given := map[string]string{
+		"true":  "http://localhost:4001/graphql?a=1&b='x'#c:%20d",
+		"redis": "http://localhost:4002/$path/$$",
+		"no":    "http://user:p%22ss@[::1]:4003/graphql",
+	}
+	file := "it's \"quoted\" # é.graphqls"
+	dir := writeFiles(t, map[string]string{file: "type Query { a: Int }\n"})
+	args := []string{"init"}
+	for name, url := range given {
+		args = append(args, "--subgraph", name+"="+file+","+url)
+	}
+	soukIn(t, dir, nil, args...).done(t)
+	read := func(name string, into any) {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err == nil {
+			err = yaml.Unmarshal(text, into)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, text)
+		}
+	}
+	var composition struct {
+		Subgraphs map[string]struct {
+			RoutingURL string `yaml:"routing_url"`
+			Schema     struct{ File string }
+		}
+	}
+	read("supergraph.yaml", &composition)
+	for name, url := range given {
+		if got := composition.Subgraphs[name]; got.RoutingURL != url || got.Schema.File != file {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+	made, _, err := config.Read(filepath.Join(dir, "router.yaml"), func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := made.OverrideSubgraphURLs; !maps.Equal(got, given) {
+		t.Errorf("router.yaml has %v", got)
+	}
+	var containers struct {
+		Services map[string]struct{ Environment map[string]string }
+	}
+	read("docker-compose.yaml", &containers)
+	environment := containers.Services["router"].Environment
+	if got := environment["REDIS_SUBGRAPH_URL"]; got != "http://host.docker.internal:4002/$$path/$$$$" || environment["REDIS_URL"] != "" {
+		t.Errorf("docker-compose.yaml has %v", environment)
+	}
+	soukIn(t, dir, nil, "config", "validate", "router.yaml").done(t)
 }

@@ -9,9 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A Graph is what the files describe.
@@ -39,7 +40,7 @@ func ParseSubgraph(text string) (Subgraph, error) {
 	if file, at, given := strings.Cut(rest, ","); given {
 		s.File, s.URL = file, at
 	}
-	if err := errors.Join(CheckName(s.Name), CheckURL(s.URL)); err != nil {
+	if err := errors.Join(CheckName(s.Name), CheckURL(s.URL), CheckFile(s.File)); err != nil {
 		return Subgraph{}, fmt.Errorf("%q: %w; %s", text, err, form)
 	}
 	return s, nil
@@ -61,6 +62,23 @@ func CheckURL(text string) error {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("the URL %q must begin with http:// or https://", text)
 	}
+	if i := strings.IndexFunc(text, notInURL); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(text[i:])
+		return fmt.Errorf("the URL %q has the character %q; write it as %s", text, r, url.PathEscape(string(r)))
+	}
+	return nil
+}
+
+// notInURL reports whether a character cannot be part of a URL (RFC 3986).
+func notInURL(r rune) bool {
+	return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"<>\\^`{|}", r)
+}
+
+// CheckFile checks the name of a file with an SDL; it may be empty.
+func CheckFile(name string) error {
+	if !utf8.ValidString(name) || strings.Contains(name, "${") || strings.ContainsFunc(name, unicode.IsControl) {
+		return fmt.Errorf("the file name %q must not have control characters or ${; rename the file", name)
+	}
 	return nil
 }
 
@@ -80,8 +98,13 @@ func (g Graph) Write(dir string, force bool) ([]string, error) {
 		return nil, errors.New("a graph needs at least one subgraph")
 	}
 	for i, s := range g.Subgraphs {
-		if slices.ContainsFunc(g.Subgraphs[:i], func(o Subgraph) bool { return o.Name == s.Name }) {
-			return nil, fmt.Errorf("the subgraph name %q is used twice; every subgraph needs a unique name", s.Name)
+		for _, o := range g.Subgraphs[:i] {
+			switch {
+			case o.Name == s.Name:
+				return nil, fmt.Errorf("the subgraph name %q is used twice; every subgraph needs a unique name", s.Name)
+			case o.variable() == s.variable():
+				return nil, fmt.Errorf("the subgraphs %q and %q would share the environment variable %s; rename one of them so that they differ in more than case, - and _", o.Name, s.Name, s.variable())
+			}
 		}
 	}
 	files := []struct{ name, text string }{
@@ -133,7 +156,21 @@ func (s Subgraph) at(host string) string {
 	return u.String()
 }
 
-// variable is the environment variable that replaces the URL of a subgraph.
+// variable is the environment variable that replaces the URL of a subgraph. It is none that
+// the router reads for itself.
 func (s Subgraph) variable() string {
-	return strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")) + "_URL"
+	name := strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
+	if name == "REDIS" {
+		name += "_SUBGRAPH"
+	}
+	return name + "_URL"
+}
+
+// key is the name of a subgraph as a key of YAML.
+func (s Subgraph) key() string {
+	switch strings.ToLower(s.Name) {
+	case "true", "false", "null", "yes", "no", "on", "off", "y", "n":
+		return strconv.Quote(s.Name)
+	}
+	return s.Name
 }

@@ -14,7 +14,7 @@ func (g Graph) supergraph() string {
 		"#   souk compose --config supergraph.yaml --output supergraph.graphql\n" +
 		"subgraphs:\n")
 	for _, s := range g.Subgraphs {
-		fmt.Fprintf(&b, "  %s:\n    routing_url: %q\n    schema:\n", s.Name, s.URL)
+		fmt.Fprintf(&b, "  %s:\n    routing_url: %q\n    schema:\n", s.key(), s.URL)
 		if s.File != "" {
 			fmt.Fprintf(&b, "      file: %q\n", s.File)
 		} else {
@@ -50,7 +50,7 @@ introspection: true # set both to false where clients must not see the schema
 override_subgraph_urls:
 `, urls)
 	for _, s := range g.Subgraphs {
-		fmt.Fprintf(&b, "  %s: %q\n", s.Name, url(s))
+		fmt.Fprintf(&b, "  %s: %q\n", s.key(), url(s))
 	}
 	b.WriteString(`
 # Headers of clients that subgraphs receive.
@@ -79,7 +79,8 @@ services:
       ROUTER_LISTEN: ":%[1]d"
 `, g.Port)
 	for _, s := range g.Subgraphs {
-		fmt.Fprintf(&b, "      %s: %q\n", s.variable(), s.inContainer())
+		// Docker Compose reads $$ as $.
+		fmt.Fprintf(&b, "      %s: %q\n", s.variable(), strings.ReplaceAll(s.inContainer(), "$", "$$"))
 	}
 	fmt.Fprintf(&b, `    extra_hosts: ["host.docker.internal:host-gateway"] # subgraphs on this machine
     ports: ["%[1]d:%[1]d"]
