@@ -9,6 +9,7 @@ FUZZGRAPHS    ?= 100
 BENCHTIME     ?= 1s
 LISTEN        ?= localhost:8080
 DIR           ?= .souk
+STORE_GRAPH   := --config schema/supergraph.yaml --output schema/supergraph.graphql
 BENCHCOUNT    ?= 1
 FROM          ?= HEAD~1
 PRODUCTS      ?= 200000
@@ -48,7 +49,7 @@ race: ## run every test under the race detector
 check: ## check formatting, vet, and that generated files are current
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
 	$(GO) vet ./...
-	$(GO) run . compose --check
+	$(GO) run . compose --check $(STORE_GRAPH)
 
 .PHONY: lint
 lint: check ## run the linters
@@ -65,11 +66,11 @@ pre-commit: check ## check, then lint packages with uncommitted changes
 .PHONY: generate
 generate: ## regenerate code (gqlgen, genqlient) and the supergraph
 	$(GO) generate ./...
-	$(GO) run . compose
+	$(GO) run . compose $(STORE_GRAPH)
 
 .PHONY: compose
 compose: ## compose schema/*.graphqls into schema/supergraph.graphql
-	$(GO) run . compose
+	$(GO) run . compose $(STORE_GRAPH)
 
 .PHONY: bench
 bench: ## run the Go benchmarks, for benchstat

@@ -68,8 +68,8 @@ func checking(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// complete makes groups of commands refuse what is none of their commands, and marks the
-// errors of all commands that have begun to run.
+// complete makes groups of commands refuse what is none of their commands, and all commands say
+// what is wrong with their arguments, and marks the errors of those that have begun to run.
 func complete(cmd *cobra.Command) {
 	for _, child := range cmd.Commands() {
 		if child.HasSubCommands() && !child.Runnable() {
@@ -78,6 +78,7 @@ func complete(cmd *cobra.Command) {
 		}
 		complete(child)
 	}
+	checkArguments(cmd)
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, given []string) error {
 			if err := run(cmd, given); err != nil {

@@ -32,14 +32,14 @@ func newCompose() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&command.Config, "config", "schema/supergraph.yaml", "the file that lists the subgraphs")
-	flags.StringVarP(&command.Output, "output", "o", "schema/supergraph.graphql", "the file to write; - for standard output")
+	flags.StringVar(&command.Config, "config", "supergraph.yaml", "the file that lists the subgraphs")
+	flags.StringVarP(&command.Output, "output", "o", "supergraph.graphql", "the file to write; - for standard output")
 	flags.BoolVar(&command.Check, "check", false, "write nothing; fail if the output file is not up to date")
 	flags.StringVar(&format, "format", "text", "the format of errors and hints: text, json or github")
 	flags.BoolVar(&command.Hints, "hints", false, "report hints, such as differences between subgraphs")
 	flags.StringVar(&failOn, "fail-on", "error", "fail if there are hints of a level or above: warn, info or debug; error for errors only")
 	jsonFlag(cmd, &asJSON, "errors and hints")
-	cmd.MarkFlagsMutuallyExclusive("format", "json")
+	exclusive(cmd, "format", "json")
 	return checking(cmd)
 }
 

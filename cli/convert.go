@@ -23,7 +23,9 @@ func newConfigConvert() *cobra.Command {
 		Long: "Convert a configuration of Apollo Router (router.yaml), Cosmo Router (config.yaml) or Hive\n" +
 			"Router (router.config.yaml) to a router.yaml of this router, which is valid. Each key that has\n" +
 			"no equivalent, is not known or means something else is reported on standard error, with what\n" +
-			"to use instead, and in comments of the result.",
+			"to use instead, and in comments of the result. What may have protected the graph, such as\n" +
+			"authentication or a limit, comes first, and makes the exit status 1: the result is written, but\n" +
+			"read these lines before you use it.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if from != "" {
@@ -42,10 +44,7 @@ func newConfigConvert() *cobra.Command {
 			if err := writeConverted(cmd, result, output, force, asJSON); err != nil {
 				return err
 			}
-			if lost := len(result.Lost()); strict && lost > 0 {
-				return failed(fmt.Sprintf("%s is not converted as it is: %s", args[0], count(lost, "key differs", "keys differ")))
-			}
-			return nil
+			return convertResult(args[0], result.Lost(), strict)
 		},
 	}
 	flags := cmd.Flags()
@@ -55,6 +54,24 @@ func newConfigConvert() *cobra.Command {
 	flags.BoolVar(&strict, "strict", false, "fail if a key is not converted as it is")
 	flags.BoolVar(&asJSON, "json", false, "print the result and what became of each key as JSON")
 	return checking(cmd)
+}
+
+// convertResult fails if what may have protected the graph is lost, or, if strict, if any key
+// differs.
+func convertResult(file string, lost []convert.Note, strict bool) error {
+	unprotected := 0
+	for _, n := range lost {
+		if n.Protection {
+			unprotected++
+		}
+	}
+	switch {
+	case unprotected > 0:
+		return failed(fmt.Sprintf("%s is converted, but %s that may have protected the graph; replace what the lines with \"protection lost\" name before you use the result", file, count(unprotected, "key is lost", "keys are lost")))
+	case strict && len(lost) > 0:
+		return failed(fmt.Sprintf("%s is not converted as it is: %s", file, count(len(lost), "key differs", "keys differ")))
+	}
+	return nil
 }
 
 // readConfig reads a configuration, or standard input for -.

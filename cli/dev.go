@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,6 +37,11 @@ func newDev(p *program) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			changed := cmd.Flags().Changed
+			if changed("listen") {
+				if err := checkListen(opts.Listen); err != nil {
+					return unmade(err)
+				}
+			}
 			if graph.config != "" {
 				if err := onlyFor(changed, "with --config", "dir", "auth", "ship-after", "deliver-after"); err != nil {
 					return err
@@ -62,6 +68,9 @@ func newDev(p *program) *cobra.Command {
 			}
 			if err := oneOf("log-level", strings.ToLower(opts.LogLevel), "debug", "info", "warn", "error"); err != nil {
 				return err
+			}
+			if opts.ShipAfter < 0 || opts.DeliverAfter < 0 {
+				return unmade(errors.New("--ship-after and --deliver-after must not be negative; 0 means never"))
 			}
 			opts.DatabaseURL, opts.RedisURL = os.Getenv("DATABASE_URL"), os.Getenv("REDIS_URL")
 			opts.Progress = cmd.OutOrStdout()

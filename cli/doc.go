@@ -8,7 +8,8 @@
 // graph.go, which serves any graph, and mocks.go, which mocks subgraphs), compose.go, schema.go,
 // config.go (with convert.go, which converts the configuration of other routers), lint.go, subgraph.go, plan.go, debug.go, top.go, service.go and payment.go for the services of the store, events.go for their dead
 // letters, sample.go to fill them, and replay.go for the order service. check.go is what
-// commands have in common: JSON and exit statuses. complete.go has the values that shells
+// commands have in common: JSON and exit statuses. usage.go says what is wrong with flags and
+// arguments. complete.go has the values that shells
 // complete. main.go handles signals and exit status,
 // options.go the options.
 package cli

@@ -54,6 +54,7 @@ func newLint() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&format, "format", "text", "the format: text, json or github")
 	flags.BoolVar(&asJSON, "json", false, "the same as --format json")
+	exclusive(cmd, "format", "json")
 	flags.StringVar(&failOn, "fail-on", "warn", "fail if there are findings of a level or above: warn, info or none")
 	flags.StringSliceVar(&off, "off", nil, "rules that do not apply, separated by commas; can be repeated")
 	return checking(cmd)

@@ -16,8 +16,8 @@ import (
 // Main runs the souk command with the arguments of the process and returns the exit status:
 // 0 if it succeeded or was stopped by a signal, 1 if the result is negative or a router or
 // service failed, and 2 if there is no result. Main reports a failure as one line
-// on standard error, or one line for each problem in a configuration file. Options extend the
-// command:
+// on standard error, or one line for each problem in a configuration file. How the command is
+// written follows what is wrong with its flags or arguments. Options extend the command:
 //
 //	func main() { os.Exit(cli.Main(cli.WithHooks(audit.Hooks()))) }
 func Main(options ...Option) int {
@@ -32,7 +32,7 @@ func Main(options ...Option) int {
 		return 0
 	}
 	for _, line := range problems(err) {
-		fmt.Fprintln(os.Stderr, root.Name()+":", line)
+		fmt.Fprintln(root.ErrOrStderr(), root.Name()+":", line)
 	}
 	return status(err)
 }

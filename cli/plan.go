@@ -57,13 +57,13 @@ func newPlan() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&in.supergraph, "supergraph", "s", "schema/supergraph.graphql", "the file that contains the supergraph SDL")
+	flags.StringVarP(&in.supergraph, "supergraph", "s", "supergraph.graphql", "the file that contains the supergraph SDL")
 	flags.StringVar(&in.operation, "operation", "", "the name of the operation, if the document has several")
 	flags.StringVar(&in.variables, "variables", "{}", "the variables, as JSON; they decide @skip and @include")
 	flags.StringVar(&format, "format", "text", "the notation: text, json or apollo")
 	flags.BoolVar(&asJSON, "json", false, "the same as --format json")
 	flags.BoolVar(&explain, "explain", false, "also print the candidate paths, their costs, why each was chosen, and the time of each stage")
-	cmd.MarkFlagsMutuallyExclusive("format", "json")
+	exclusive(cmd, "format", "json")
 	return checking(cmd)
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"souk/internal/memory"
 	"souk/router"
+	"souk/router/compose"
 	"souk/router/gateway/config"
 	"souk/telemetry"
 )
@@ -35,14 +37,18 @@ func newRouter(p *program) *cobra.Command {
 		Short: "Run the gateway, for any Federation supergraph",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runRouter(cmd.Context(), f, p)
+			running, err := f.check()
+			if err != nil {
+				return unmade(err)
+			}
+			return runRouter(cmd.Context(), f, running, cmd.ErrOrStderr(), p)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&f.config, "config", "c", "", "the configuration file (YAML)")
 	flags.StringVarP(&f.supergraph, "supergraph", "s", "", "the file that contains the supergraph SDL")
 	flags.StringArrayVar(&f.subgraphs, "subgraph", nil, "a running subgraph as name=url, instead of a supergraph; can be repeated. Their schemas are fetched and composed at the start")
-	cmd.MarkFlagsMutuallyExclusive("supergraph", "subgraph")
+	exclusive(cmd, "supergraph", "subgraph")
 	flags.StringVar(&f.listen, "listen", "", "the address to listen on")
 	flags.StringVar(&f.routes, "routes", "", "the directory with the GraphQL documents of the REST routes")
 	flags.BoolVar(&f.noDedupe, "no-dedupe", false, "do not share responses between identical queries in flight")
@@ -86,7 +92,35 @@ func (f routerFlags) settings() (config.Config, *config.Source, error) {
 	return c, source, c.Check(source)
 }
 
-func runRouter(ctx context.Context, f routerFlags, p *program) error {
+// check reports flags that are wrong, and returns the running subgraphs that they name.
+func (f routerFlags) check() (*compose.Config, error) {
+	if err := checkListen(f.listen); err != nil {
+		return nil, err
+	}
+	if f.routes != "" {
+		if info, err := os.Stat(f.routes); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("--routes is %q; it must be a directory with GraphQL documents", f.routes)
+		}
+	}
+	if len(f.subgraphs) == 0 {
+		return nil, nil
+	}
+	return runningSubgraphs(f.subgraphs)
+}
+
+// checkListen checks the flag --listen; it may be empty.
+func checkListen(address string) error {
+	if address == "" {
+		return nil
+	}
+	c, source := config.Default(), new(config.Source)
+	c.Listen = address
+	source.Override("listen", "--listen")
+	return c.Check(source)
+}
+
+// runRouter runs the router, with the running subgraphs if they are not nil.
+func runRouter(ctx context.Context, f routerFlags, running *compose.Config, stderr io.Writer, p *program) error {
 	loaded, err := f.fingerprint()
 	if err != nil {
 		return fmt.Errorf("reading the configuration: %w", err)
@@ -107,8 +141,8 @@ func runRouter(ctx context.Context, f routerFlags, p *program) error {
 		routes = os.DirFS(f.routes)
 	}
 	composed := ""
-	if len(f.subgraphs) > 0 {
-		if composed, err = composeRunning(ctx, f.subgraphs); err != nil {
+	if running != nil {
+		if composed, err = composeRunning(ctx, running, stderr); err != nil {
 			return err
 		}
 	}

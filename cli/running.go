@@ -4,47 +4,54 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
 	"souk/router/compose"
 )
 
-// composeRunning composes running subgraphs, which are given as name=url.
-func composeRunning(ctx context.Context, subgraphs []string) (string, error) {
+// runningSubgraphs parses the flag --subgraph, which has the form name=url.
+func runningSubgraphs(subgraphs []string) (*compose.Config, error) {
 	urls := map[string]string{}
 	for _, given := range subgraphs {
 		name, url, ok := strings.Cut(given, "=")
 		if !ok || name == "" || url == "" {
-			return "", fmt.Errorf("--subgraph is %q; it must be name=url, such as products=http://localhost:4001/graphql", given)
+			return nil, fmt.Errorf("--subgraph is %q; it must be name=url, such as products=http://localhost:4001/graphql", given)
 		}
 		if urls[name] != "" {
-			return "", fmt.Errorf("--subgraph names %q twice; every subgraph needs a unique name", name)
+			return nil, fmt.Errorf("--subgraph names %q twice; every subgraph needs a unique name", name)
 		}
 		urls[name] = url
 	}
 	config, err := compose.NewConfig(urls)
 	if err != nil {
-		return "", fmt.Errorf("--subgraph: %w", err)
+		return nil, fmt.Errorf("--subgraph: %w", err)
 	}
+	return config, nil
+}
+
+// composeRunning composes running subgraphs. It writes why they do not compose.
+func composeRunning(ctx context.Context, config *compose.Config, stderr io.Writer) (string, error) {
 	loaded, err := config.Load(ctx, http.DefaultClient)
 	if err != nil {
 		return "", err
 	}
 	result, err := compose.Compose(ctx, loaded)
 	if err != nil {
-		return "", composeProblems(err)
+		return "", composeProblems(stderr, compose.FormatText, err)
 	}
 	return result.SDL, nil
 }
 
-// composeProblems returns an error with all that is known of why subgraphs do not compose.
-func composeProblems(err error) error {
+// composeProblems writes why subgraphs do not compose, and returns the error to end with.
+func composeProblems(stderr io.Writer, format compose.Format, err error) error {
 	problems := compose.Errors(nil)
 	if !errors.As(err, &problems) {
 		return err
 	}
-	var text strings.Builder
-	compose.WriteText(&text, problems, nil)
-	return errors.New(strings.TrimSpace(text.String()))
+	if err := format.Write(stderr, problems, nil); err != nil {
+		return fmt.Errorf("writing the errors: %w", err)
+	}
+	return fmt.Errorf("the subgraphs do not compose: %s", count(len(problems), "error", "errors"))
 }

@@ -45,6 +45,9 @@ func newSample() *cobra.Command {
 			if !cmd.Flags().Changed("users") && options.Orders > 0 {
 				options.Users = max(leastUsers, options.Orders/ordersPerUser)
 			}
+			if options.Products < 0 || options.Orders < 0 || options.Users < 0 || days < 0 {
+				return errors.New("--products, --orders, --users and --notification-days must not be negative")
+			}
 			var err error
 			if target.Databases, err = separateDatabases(os.Getenv); err != nil {
 				return err

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +36,7 @@ type schemaFlags struct {
 func (f *schemaFlags) add(cmd *cobra.Command, failOn string) {
 	cmd.Flags().StringVar(&f.format, "format", "text", "the format: text, json or github")
 	cmd.Flags().BoolVar(&f.json, "json", false, "the same as --format json")
-	cmd.MarkFlagsMutuallyExclusive("format", "json")
+	exclusive(cmd, "format", "json")
 	cmd.Flags().StringVar(&f.failOn, "fail-on", failOn, "fail if there are changes of a level or above: breaking, dangerous or none")
 	cmd.Flags().StringArrayVar(&f.headers, "header", nil, "a header of requests to a running graph, as \"Name: value\"; can be repeated")
 }
@@ -50,7 +49,7 @@ func newSchemaDiff() *cobra.Command {
 		Long:  "Print the differences between two schemas: each is breaking, dangerous or safe for clients.\n\n" + schemaSources,
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.compare(cmd.Context(), cmd.OutOrStdout(), args[0], args[1])
+			return f.compare(cmd, args[0], args[1])
 		},
 	}
 	f.add(cmd, "none")
@@ -73,7 +72,7 @@ func newSchemaCheck() *cobra.Command {
 			if len(args) > 0 {
 				next = args[0]
 			}
-			return f.compare(cmd.Context(), cmd.OutOrStdout(), f.against, next)
+			return f.compare(cmd, f.against, next)
 		},
 	}
 	f.add(cmd, "breaking")
@@ -83,7 +82,7 @@ func newSchemaCheck() *cobra.Command {
 }
 
 // compare compares two schemas and fails if there are changes that the flags do not allow.
-func (f *schemaFlags) compare(ctx context.Context, w io.Writer, old, next string) error {
+func (f *schemaFlags) compare(cmd *cobra.Command, old, next string) error {
 	fails, err := failingLevel(f.failOn)
 	if err != nil {
 		return fmt.Errorf("--fail-on: %w", err)
@@ -102,19 +101,20 @@ func (f *schemaFlags) compare(ctx context.Context, w io.Writer, old, next string
 	var read [2]*ast.Schema
 	for i, path := range []string{old, next} {
 		source := compose.APISource{Path: path, Lookup: os.LookupEnv, Client: http.DefaultClient, Headers: headers}
-		if read[i], err = source.Read(ctx); err != nil {
-			return composeProblems(err)
+		if read[i], err = source.Read(cmd.Context()); err != nil {
+			return composeProblems(cmd.ErrOrStderr(), format, err)
 		}
 	}
-	changes := schemadiff.Compare(read[0], read[1])
+	report := changeReport{Changes: schemadiff.Compare(read[0], read[1])}
 	if len(f.usage) > 0 {
-		usage, err := readUsage(f.usage)
+		usage, err := readUsage(f.usage, old, read[0])
 		if err != nil {
 			return err
 		}
-		changes = usage.Relax(read[0], changes)
+		coverage := usage.Coverage(read[0])
+		report.Usage, report.Changes = &coverage, usage.Relax(read[0], report.Changes)
 	}
-	return reportChanges(w, changes, fails, format)
+	return report.write(cmd.OutOrStdout(), fails, format)
 }
 
 // failingLevel returns the function that says which levels fail.
@@ -141,12 +141,24 @@ func parseHeaders(given []string) (map[string]string, error) {
 	return headers, nil
 }
 
-func readUsage(files []string) (schemadiff.Usage, error) {
+// readUsage reads files with the fields of the old schema that clients use. A file that has
+// none of them is refused: it would make changes of what clients use safe.
+func readUsage(files []string, old string, schema *ast.Schema) (schemadiff.Usage, error) {
 	usage := schemadiff.Usage{}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("reading the usage: %w", err)
+		}
+		own := schemadiff.Usage{}
+		if err := own.Parse(text); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		switch c := own.Coverage(schema); {
+		case len(own) == 0:
+			return nil, fmt.Errorf("%s names no field that clients use; save it from a router that has had requests, or leave out --usage", file)
+		case c.Fields == 0:
+			return nil, fmt.Errorf("%s is of another graph: none of its %s, such as %s, is in %s; save it from a router that serves that schema, or leave out --usage", file, count(len(own), "field", "fields"), c.Unknown[0], old)
 		}
 		if err := usage.Parse(text); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
@@ -155,8 +167,29 @@ func readUsage(files []string) (schemadiff.Usage, error) {
 	return usage, nil
 }
 
-// reportChanges writes changes and fails if there are any of a level that fails.
-func reportChanges(w io.Writer, changes []schemadiff.Change, fails func(schemadiff.Level) bool, format compose.Format) error {
+// A changeReport is the result of a comparison.
+type changeReport struct {
+	Changes []schemadiff.Change      `json:"changes"`
+	Counts  map[schemadiff.Level]int `json:"counts"`
+	Failed  bool                     `json:"failed"`
+	Usage   *schemadiff.Coverage     `json:"usage,omitempty"` // with --usage
+}
+
+// usageLine says how much a comparison knows of what clients use.
+func usageLine(c schemadiff.Coverage) string {
+	line := "used: " + count(c.Fields, "field", "fields") + " of the old schema"
+	if c.Requests > 0 {
+		line += fmt.Sprintf(", %d requests of root fields", c.Requests)
+	}
+	if n := len(c.Unknown); n > 0 {
+		line += fmt.Sprintf("; %s not in it, such as %s", count(n, "field is", "fields are"), c.Unknown[0])
+	}
+	return line + "\n"
+}
+
+// write writes the changes and fails if there are any of a level that fails.
+func (r changeReport) write(w io.Writer, fails func(schemadiff.Level) bool, format compose.Format) error {
+	changes := r.Changes
 	counts := map[schemadiff.Level]int{schemadiff.Breaking: 0, schemadiff.Dangerous: 0, schemadiff.Safe: 0}
 	failing := 0
 	var text strings.Builder
@@ -173,14 +206,14 @@ func reportChanges(w io.Writer, changes []schemadiff.Change, fails func(schemadi
 		err = annotate(w, changes, fails)
 	case compose.FormatJSON:
 		if changes == nil {
-			changes = []schemadiff.Change{}
+			r.Changes = []schemadiff.Change{}
 		}
-		err = writeJSON(w, struct {
-			Changes []schemadiff.Change      `json:"changes"`
-			Counts  map[schemadiff.Level]int `json:"counts"`
-			Failed  bool                     `json:"failed"`
-		}{changes, counts, failing > 0})
+		r.Counts, r.Failed = counts, failing > 0
+		err = writeJSON(w, r)
 	default:
+		if r.Usage != nil {
+			text.WriteString(usageLine(*r.Usage))
+		}
 		fmt.Fprintf(&text, "%d breaking, %d dangerous and %d safe changes\n", counts[schemadiff.Breaking], counts[schemadiff.Dangerous], counts[schemadiff.Safe])
 		_, err = io.WriteString(w, text.String())
 	}

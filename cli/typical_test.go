@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the expected messages of testdata
 // command, the files in its directory, and the messages. TAKEN is an address in use.
 func TestTypicalMistakes(t *testing.T) {
 	cases, err := filepath.Glob("testdata/mistakes/*.txtar")
-	if err != nil || len(cases) < 12 {
+	if err != nil || len(cases) < 30 {
 		t.Fatalf("got %d cases, %v", len(cases), err)
 	}
 	for _, path := range cases {
