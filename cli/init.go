@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
 	"charm.land/huh/v2"
-	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
 	"souk/dev/newgraph"
@@ -82,8 +80,8 @@ func enter(dir string) string {
 
 // askGraph asks for the subgraphs on the terminal.
 func askGraph(ctx context.Context, in io.Reader, out io.Writer, port int) (newgraph.Graph, error) {
-	terminal, isFile := in.(*os.File)
-	if !isFile || !term.IsTerminal(terminal.Fd()) {
+	screen := terminal(out)
+	if screen == nil || terminal(in) == nil {
 		return newgraph.Graph{}, errors.New("there is no terminal to ask on; name the subgraphs with --subgraph name=URL")
 	}
 	graph := newgraph.Graph{Port: port}
@@ -93,9 +91,9 @@ func askGraph(ctx context.Context, in io.Reader, out io.Writer, port int) (newgr
 		form := huh.NewForm(
 			huh.NewGroup(huh.NewInput().Title("Name of the subgraph").Placeholder("products").Value(&s.Name).Validate(newgraph.CheckName)),
 			huh.NewGroup(huh.NewInput().Title("Its URL").Placeholder("http://localhost:4001/graphql").Value(&s.URL).Validate(newgraph.CheckURL)),
-			huh.NewGroup(huh.NewInput().Title("File with its schema").Description("Empty: ask the running subgraph.").Value(&s.File)),
+			huh.NewGroup(huh.NewInput().Title("File with its schema").Description("Empty: ask the running subgraph.").Value(&s.File).Validate(newgraph.CheckFile)),
 			huh.NewGroup(huh.NewConfirm().Title("Add another subgraph?").Value(&more)),
-		).WithInput(in).WithOutput(out)
+		).WithInput(in).WithOutput(screen)
 		err := form.RunWithContext(ctx)
 		if errors.Is(err, huh.ErrUserAborted) {
 			return newgraph.Graph{}, errors.New("stopped; nothing was written")

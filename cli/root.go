@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"os"
+
 	"github.com/spf13/cobra"
 
 	"souk/subgraphs"
@@ -20,6 +22,8 @@ func New(options ...Option) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetOut(&screen{to: os.Stdout})
+	root.SetErr(&screen{to: os.Stderr})
 	root.AddCommand(newInit(), newDev(p), newRouter(p), newCompose(), newSchema(), newConfig(), newLint(), newSubgraph(), newPlan(), newDebug(), newSample(), newEvents(), newTop())
 	for _, name := range subgraphs.Names() {
 		root.AddCommand(newService(name))

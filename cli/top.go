@@ -41,7 +41,7 @@ func newTop() *cobra.Command {
 	flags.StringVar(&f.url, "url", "http://localhost:9090", "the URL of the router's admin port; souk dev has http://localhost:8087")
 	flags.StringVar(&f.token, "token", "", "the router's admin.console.token; the environment variable "+consoleToken+" keeps it out of the list of processes")
 	flags.StringVar(&f.tokenFile, "token-file", "", "a file with the token, such as a mounted secret")
-	cmd.MarkFlagsMutuallyExclusive("token", "token-file")
+	exclusive(cmd, "token", "token-file")
 	flags.BoolVar(&f.once, "once", false, "print one snapshot as text")
 	flags.BoolVar(&f.json, "json", false, "print one snapshot as JSON")
 	flags.DurationVar(&f.options.Interval, "interval", 2*time.Second, "the time between two snapshots")
@@ -68,16 +68,15 @@ func runTop(cmd *cobra.Command, f topFlags) error {
 	}
 	client := &top.Client{URL: f.url, Token: token, HTTP: &http.Client{Timeout: 10 * time.Second}}
 	out := cmd.OutOrStdout()
-	terminal, isFile := out.(*os.File)
-	interactive := isFile && term.IsTerminal(terminal.Fd())
+	screen := terminal(out)
 	if !f.once && !f.json {
-		if !interactive {
+		if screen == nil {
 			return fmt.Errorf("the standard output is not a terminal; use --once or --json")
 		}
 		if os.Getenv("TERM") == "dumb" {
 			return fmt.Errorf("the terminal cannot move its cursor (TERM=dumb); use --once or --json")
 		}
-		return top.Run(cmd.Context(), client, f.options, cmd.InOrStdin(), out)
+		return top.Run(cmd.Context(), client, f.options, cmd.InOrStdin(), screen)
 	}
 	snapshot, err := client.Snapshot(cmd.Context(), f.options.Window)
 	if err != nil {
@@ -87,8 +86,8 @@ func runTop(cmd *cobra.Command, f topFlags) error {
 		return snapshot.WriteJSON(out)
 	}
 	width := snapshotWidth
-	if interactive {
-		if w, _, err := term.GetSize(terminal.Fd()); err == nil {
+	if screen != nil {
+		if w, _, err := term.GetSize(screen.Fd()); err == nil {
 			width = w
 		}
 	}
