@@ -38,10 +38,10 @@ type Key struct {
 func Explain(path string) (Key, error) {
 	key := Key{Name: path}
 	f := found{typ: reflect.TypeFor[Config](), value: reflect.ValueOf(Default())}
-	for _, name := range strings.Split(path, ".") {
+	for i, name := range strings.Split(path, ".") {
 		child, err := f.below(name)
 		if err != nil {
-			return Key{}, fmt.Errorf("there is no key %q%s", path, f.suggestion(name))
+			return Key{}, fmt.Errorf("there is no key %q%s", path, f.suggestion(path, i))
 		}
 		f = child
 	}
@@ -140,14 +140,15 @@ func (f found) keys() (names []string) {
 	return names
 }
 
-// suggestion says what to write instead of a name below f.
-func (f found) suggestion(name string) string {
-	keys := f.keys()
+// suggestion says what to write instead of a part of a path, which is below f.
+func (f found) suggestion(path string, part int) string {
+	keys, parts := f.keys(), strings.Split(path, ".")
 	if len(keys) == 0 {
 		return "; nothing is below " + typeName(f.typ)
 	}
-	if near := core.SuggestionList(name, keys); len(near) > 0 {
-		return fmt.Sprintf("; did you mean %s?", near[0])
+	if near := core.SuggestionList(parts[part], keys); len(near) > 0 {
+		parts[part] = near[0]
+		return fmt.Sprintf("; did you mean %s?", strings.Join(parts, "."))
 	}
 	return "; the keys are " + strings.Join(keys, ", ")
 }

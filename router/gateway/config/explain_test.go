@@ -57,8 +57,8 @@ func TestEveryKeyIsExplained(t *testing.T) {
 
 func TestUnknownKeysAreNotExplained(t *testing.T) {
 	for name, want := range map[string]string{
-		"limits.max_dept": "did you mean max_depth?", "listen.port": "nothing is below string", "cors.nothing_alike": "the keys are ", "": "the keys are ",
-		"traffic_shaping.subgraphs.products.timeot": "did you mean timeout?",
+		"limits.max_dept": "did you mean limits.max_depth?", "listen.port": "nothing is below string", "cors.nothing_alike": "the keys are ", "": "the keys are ",
+		"traffic_shaping.subgraphs.products.timeot": "did you mean traffic_shaping.subgraphs.products.timeout?",
 	} {
 		if _, err := config.Explain(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", name, err, want)
