@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -106,7 +107,11 @@ func (c Command) check(composed string) error {
 
 // replace writes a file atomically, because a router may be watching it.
 func replace(path, text string) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	directory := filepath.Dir(path)
+	temporary, err := os.CreateTemp(directory, filepath.Base(path)+".*")
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: the directory %s does not exist; create it", path, directory)
+	}
 	if err != nil {
 		return err
 	}
