@@ -95,6 +95,9 @@ func lintSubgraphs(ctx context.Context, files []string) ([]compose.Subgraph, err
 	}
 	var subgraphs []compose.Subgraph
 	for _, file := range files {
+		if extension := filepath.Ext(file); extension == ".yaml" || extension == ".yml" {
+			return nil, fmt.Errorf("%s is one of several files; name either one configuration of a composition, or files with the schemas of subgraphs", file)
+		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("reading the schema: %w", err)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"souk/internal/filekind"
 	"souk/router/operation"
 	"souk/router/plan"
 	"souk/router/plan/planner"
@@ -46,7 +48,7 @@ func newPlan() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			made, err := in.plan(text, explain)
+			made, err := in.plan(args[0], text, explain)
 			if err != nil {
 				return err
 			}
@@ -99,7 +101,7 @@ type stageTime struct {
 	took  time.Duration
 }
 
-func (in *planInput) plan(text string, explain bool) (*explainedPlan, error) {
+func (in *planInput) plan(file, text string, explain bool) (*explainedPlan, error) {
 	sdl, err := supergraph.ReadFile(in.supergraph)
 	if err != nil {
 		return nil, err
@@ -115,7 +117,7 @@ func (in *planInput) plan(text string, explain bool) (*explainedPlan, error) {
 	var watch stopwatch
 	document, err := schema.ParseStages(text, in.operation, func(s operation.Stage) { watch.begin(string(s)) })
 	if err != nil {
-		return nil, failedCheck{fmt.Errorf("reading the operation: %w", err)}
+		return nil, failedCheck{operationProblems(file, text, err)}
 	}
 	values, err := document.Variables([]byte(in.variables))
 	if err != nil {
@@ -183,4 +185,22 @@ func (p *explainedPlan) explain(w io.Writer, format string, write func(io.Writer
 	}
 	_, err := io.WriteString(w, made.String())
 	return err
+}
+
+// operationProblems returns the problems of an operation with their places in its file, which is
+// - for standard input.
+func operationProblems(file, text string, err error) error {
+	problems := operation.Errors(nil)
+	if !errors.As(err, &problems) {
+		return fmt.Errorf("reading the operation: %w", err)
+	}
+	lines := make([]string, len(problems))
+	for i, p := range problems {
+		at := file
+		if len(p.Locations) > 0 {
+			at = fmt.Sprintf("%s:%d:%d", file, p.Locations[0].Line, p.Locations[0].Column)
+		}
+		lines[i] = at + ": " + p.Message
+	}
+	return errors.New(strings.Join(lines, "\n") + filekind.Hint(text, filekind.Operation, filekind.Empty))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
 
+	"souk/internal/filekind"
 	"souk/router/compose/internal/fetch"
 	"souk/router/supergraph"
 )
@@ -63,7 +64,7 @@ func (s APISource) parse(ctx context.Context, sdl string) (*ast.Schema, error) {
 	document, err := parser.ParseSchema(&ast.Source{Name: s.Path, Input: sdl})
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("reading the schema: %w", err)
+		return nil, fmt.Errorf("reading the schema: %w%s", err, filekind.Hint(sdl, filekind.Supergraph, filekind.Subgraph, filekind.Schema))
 	case document.Definitions.ForName("join__Graph") != nil:
 		return APISchema(s.Path, sdl)
 	case federated(document):
@@ -71,8 +72,11 @@ func (s APISource) parse(ctx context.Context, sdl string) (*ast.Schema, error) {
 		return s.compose(ctx, []Subgraph{{Name: name, URL: "http://localhost", SDL: sdl, Files: []File{{s.Path, strings.Count(sdl, "\n") + 1}}}})
 	}
 	schema, err := gqlparser.LoadSchema(&ast.Source{Name: s.Path, Input: sdl})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("reading the schema: %w", err)
+	case schema.Query == nil:
+		return nil, fmt.Errorf("reading the schema: %s defines no type Query%s; a schema without it has nothing that clients can use", s.Path, filekind.Hint(sdl, filekind.Schema))
 	}
 	return schema, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"souk/internal/filekind"
 	"souk/router/internal/yamlfile"
 )
 
@@ -72,6 +73,8 @@ type IntrospectionConfig struct {
 const (
 	registry = "fetch the schema once, such as with `rover subgraph fetch GRAPH@VARIANT --name NAME > NAME.graphqls`, and name the file in schema.file"
 	settings = "it belongs into the router's configuration: "
+
+	anotherFile = "it belongs into " + string(filekind.Router)
 )
 
 // refusedKeys are keys of rover's and Cosmo's files that have no meaning here.
@@ -82,6 +85,12 @@ var refusedKeys = map[string]string{
 	"subgraphs.*.grpc":            "a subgraph is a GraphQL service",
 	"subgraphs.*.plugin":          "a subgraph is a GraphQL service",
 	"feature_flags":               "compose another supergraph, or use @override with a label",
+	"listen":                      anotherFile,
+	"supergraph":                  anotherFile,
+	"headers":                     anotherFile,
+	"traffic_shaping":             anotherFile,
+	"cors":                        anotherFile,
+	"limits":                      anotherFile,
 }
 
 // maxConfigBytes bounds a configuration file, in bytes.

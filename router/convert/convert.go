@@ -2,11 +2,15 @@ package convert
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+
+	"souk/router/gateway/config"
 )
 
 // A Status says what became of a key of the input.
@@ -88,6 +92,9 @@ func Convert(data []byte, from string) (*Result, error) {
 	}
 	s, err := choose(root, from)
 	if err != nil {
+		if _, ours := config.Parse(data, os.LookupEnv); from == "" && ours == nil && len(root.children) > 0 {
+			return nil, errors.New("it is a configuration of this router already")
+		}
 		return nil, err
 	}
 	c := &conversion{source: s, out: newBranch(), root: root, paths: map[*node]string{}, noted: map[*node]bool{}}
@@ -130,6 +137,9 @@ func choose(root *node, from string) (*source, error) {
 	}
 	if from != "" {
 		return nil, fmt.Errorf("%q is not a router whose configuration can be converted; use %s", from, strings.Join(Sources(), ", "))
+	}
+	if best == nil && len(root.children) == 0 {
+		return nil, errors.New("it is empty")
 	}
 	if best == nil {
 		return nil, fmt.Errorf("it does not show which router it is for; say so with --from %s", strings.Join(Sources(), "|"))

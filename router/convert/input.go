@@ -8,6 +8,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"souk/internal/filekind"
 )
 
 // A node is a value in the input.
@@ -31,6 +33,9 @@ const maxNesting = 100
 func read(data []byte) (*node, error) {
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
+		if hint := filekind.Hint(string(data), filekind.JSON, filekind.Router, filekind.Composition); hint != "" {
+			return nil, errors.New("it must be YAML or JSON" + hint)
+		}
 		if y := yaml.Error(nil); errors.As(err, &y) && y.GetToken() != nil {
 			return nil, fmt.Errorf("line %d: %s", y.GetToken().Position.Line, y.GetMessage())
 		}

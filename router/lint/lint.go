@@ -11,6 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
 
+	"souk/internal/filekind"
 	"souk/router/compose"
 )
 
@@ -84,10 +85,13 @@ type linter struct {
 func (l *linter) read(s compose.Subgraph) error {
 	document, err := parser.ParseSchema(&ast.Source{Name: s.Name, Input: s.SDL})
 	if failed := (*gqlerror.Error)(nil); errors.As(err, &failed) && len(failed.Locations) > 0 {
-		return fmt.Errorf("%s: %s", s.At(failed.Locations[0].Line, failed.Locations[0].Column), failed.Message)
+		return fmt.Errorf("%s: %s%s", s.At(failed.Locations[0].Line, failed.Locations[0].Column), failed.Message, filekind.Hint(s.SDL, filekind.Subgraph, filekind.Schema))
 	}
 	if err != nil {
 		return fmt.Errorf("reading the schema of %s: %w", s.Name, err)
+	}
+	if len(document.Definitions) == 0 && len(document.Extensions) == 0 {
+		return fmt.Errorf("%s: it defines no types; name the file with the schema of a subgraph", s.At(1, 1))
 	}
 	if document.Definitions.ForName("join__Graph") != nil {
 		return fmt.Errorf("%s is a supergraph; name the files of the subgraphs, or the configuration of the composition", s.At(1, 1))

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"regexp"
-	"strings"
+
+	"souk/internal/filekind"
 )
 
 // ReadFile returns the SDL in a supergraph file. Its errors name the file and say
@@ -25,31 +25,24 @@ func ReadFile(path string) (string, error) {
 	return string(data), nil
 }
 
-var (
-	compositionFile = regexp.MustCompile(`(?m)^(subgraphs|federation_version):`)
-	subgraphMark    = regexp.MustCompile(`specs\.apollo\.dev/federation|@key\s*\(|@external\b|@shareable\b|\b_entities\b|\b_service\b`)
-	supergraphMark  = regexp.MustCompile(`specs\.apollo\.dev/join|\bjoin__`)
-)
-
 // mistaken returns an error that says what a text that is not a supergraph seems
 // to be. If it cannot tell, it returns err, the error of parsing the text.
 func mistaken(sdl string, err error) error {
-	text := strings.TrimSpace(strings.TrimPrefix(sdl, "\ufeff"))
 	const how = "create a supergraph from the subgraph schemas with `souk compose`"
-	switch {
-	case text == "":
+	switch kind := filekind.Of(sdl); kind {
+	case filekind.Empty:
 		return errors.New("it is empty; " + how)
-	case text[0] == '{' && strings.Contains(text, `"__schema"`):
-		return errors.New("it looks like the result of an introspection query, which does not contain what each subgraph defines; " + how)
-	case text[0] == '{' || text[0] == '[':
-		return fmt.Errorf("it looks like JSON instead of a schema: %w; %s", err, how)
-	case compositionFile.MatchString(text):
+	case filekind.Introspection:
+		return fmt.Errorf("it looks like %s, which does not contain what each subgraph defines; %s", kind, how)
+	case filekind.JSON, filekind.Operation:
+		return fmt.Errorf("it looks like %s instead of a schema: %w; %s", kind, err, how)
+	case filekind.Composition:
 		return errors.New("it looks like the configuration of a composition; run `souk compose --config FILE --output supergraph.graphql` with it")
-	case supergraphMark.MatchString(text):
-		return err
-	case subgraphMark.MatchString(text):
-		return errors.New("it looks like the schema of a single subgraph; " + how)
-	case strings.Contains(text, "type ") || strings.Contains(text, "schema"):
+	case filekind.Router:
+		return fmt.Errorf("it looks like %s; %s", kind, how)
+	case filekind.Subgraph:
+		return fmt.Errorf("it looks like %s; %s", kind, how)
+	case filekind.Schema:
 		return fmt.Errorf("it looks like a schema without the directives of a supergraph: %w; %s", err, how)
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"souk/internal/filekind"
 	"souk/router/internal/yamlfile"
 )
 
@@ -41,9 +42,14 @@ func Parse(data []byte, lookup func(string) (string, bool)) (Config, error) {
 	return c, err
 }
 
+// refusedKeys are keys of another file.
+var refusedKeys = map[string]string{
+	"subgraphs": "it belongs into " + string(filekind.Composition),
+}
+
 func parse(data []byte, file string, lookup func(string) (string, bool)) (Config, *Source, error) {
 	c := Default()
-	source, problems := yamlfile.Decode(data, &c, yamlfile.Options{File: file, Lookup: lookup})
+	source, problems := yamlfile.Decode(data, &c, yamlfile.Options{File: file, Lookup: lookup, Refused: refusedKeys})
 	if len(problems) == 0 && c.Version != "1" {
 		problems = Errors{source.Problem("version", "version is %q; this router supports version \"1\"", c.Version)}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"souk/internal/filekind"
 )
 
 // An Error describes a problem and its position in the file.
@@ -104,6 +106,10 @@ func unquotedReference(data []byte, line, column int, message string) string {
 func explain(data []byte, line, column int, message string) string {
 	if strings.Contains(message, "found character '\t'") || strings.Contains(message, "tab character") {
 		return "a line begins with a tab; YAML is indented with spaces"
+	}
+	switch kind := filekind.Of(string(data)); kind {
+	case filekind.Supergraph, filekind.Subgraph, filekind.Schema, filekind.Operation:
+		return fmt.Sprintf("it looks like %s, where YAML was expected", kind)
 	}
 	return unquotedReference(data, line, column, message)
 }
