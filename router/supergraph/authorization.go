@@ -37,6 +37,13 @@ func (r *reader) authorization(of string, list ast.DirectiveList) (a Authorizati
 	return a, nil
 }
 
+// authorizes reports whether there is a directive that authorization reads.
+func (r *reader) authorizes(list ast.DirectiveList) bool {
+	return slices.ContainsFunc(list, func(d *ast.Directive) bool {
+		return slices.Contains(authorizing, d.Name) || slices.Contains(authorizing, r.federated(d.Name))
+	})
+}
+
 // authorizing are the names of the authorization directives.
 var authorizing = []string{"authenticated", "requiresScopes", "policy"}
 

@@ -23,6 +23,8 @@ type features struct {
 	// version.
 	join    string
 	version int
+
+	resolved map[string]string // results of federated
 }
 
 // known are the features that the gateway implements. The tag feature has no
@@ -33,7 +35,7 @@ var known = map[string]bool{
 }
 
 func readFeatures(doc *ast.SchemaDocument) (*features, error) {
-	f := &features{prefixes: map[string]bool{}, linked: map[string]bool{}, names: map[string]string{}}
+	f := &features{prefixes: map[string]bool{}, linked: map[string]bool{}, names: map[string]string{}, resolved: map[string]string{}}
 	for _, schema := range append(doc.Schema, doc.SchemaExtension...) {
 		for _, d := range schema.Directives {
 			if d.Name != "link" && d.Name != "core" {
@@ -103,6 +105,15 @@ func (f *features) add(d *ast.Directive) error {
 // it belongs to no known feature. A directive that is not imported has the prefix
 // of its feature.
 func (f *features) federated(directive string) string {
+	name, known := f.resolved[directive]
+	if !known {
+		name = f.resolve(directive)
+		f.resolved[directive] = name
+	}
+	return name
+}
+
+func (f *features) resolve(directive string) string {
 	if name, ok := f.names[directive]; ok {
 		return name
 	}

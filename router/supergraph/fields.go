@@ -43,9 +43,11 @@ func (r *reader) readField(t *Type, fd *ast.FieldDefinition) (*Field, error) {
 		Directives:   r.applied(fd.Directives),
 		Tags:         r.tags(fd.Directives),
 	}
-	var err error
-	if f.Authorization, err = r.authorization(t.Name+"."+f.Name, fd.Directives); err != nil {
-		return nil, err
+	if r.authorizes(fd.Directives) {
+		var err error
+		if f.Authorization, err = r.authorization(t.Name+"."+f.Name, fd.Directives); err != nil {
+			return nil, err
+		}
 	}
 	if f.Named == nil {
 		return nil, place(fd.Position, "the field %s.%s is of the type %s, which is not defined", t.Name, f.Name, fd.Type.Name())
@@ -70,14 +72,22 @@ func (r *reader) readField(t *Type, fd *ast.FieldDefinition) (*Field, error) {
 // readFieldIn sets f.In: the subgraphs named by the join__field directives or,
 // if there are none, all subgraphs that define the parent type.
 func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
-	in, listed := map[*Subgraph]*FieldIn{}, false
+	if r.directive(fd.Directives, "join__field") == nil {
+		all := make([]FieldIn, len(f.Parent.In))
+		f.In = make([]*FieldIn, len(all))
+		for i, t := range f.Parent.In {
+			all[i] = FieldIn{Subgraph: t.Subgraph, Type: f.Type, Named: f.Named}
+			f.In[i] = &all[i]
+		}
+		return nil
+	}
+	in := map[*Subgraph]*FieldIn{}
 	overrides := map[*FieldIn]*ast.Directive{}
 	used := map[*Subgraph]bool{}
 	for _, d := range fd.Directives {
 		if r.federated(d.Name) != "join__field" {
 			continue
 		}
-		listed = true
 		g, err := r.graph(d)
 		if err != nil {
 			return err
@@ -97,11 +107,6 @@ func (r *reader) readFieldIn(f *Field, fd *ast.FieldDefinition) error {
 			overrides[fi] = d
 		}
 		used[g] = boolArgument(d, "usedOverridden", false)
-	}
-	if !listed {
-		for _, t := range f.Parent.In {
-			in[t.Subgraph] = &FieldIn{Subgraph: t.Subgraph, Type: f.Type, Named: f.Named}
-		}
 	}
 	for fi, d := range overrides {
 		from := r.model.Subgraph(stringArgument(d, "override"))

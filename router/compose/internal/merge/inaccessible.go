@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -11,9 +12,9 @@ import (
 
 // validateAPI checks that the schema without inaccessible elements is valid.
 func (m *merger) validateAPI() {
-	h := &hidden{merger: m, uses: map[string][]*schema.Field{}, implementing: map[string][]*schema.Type{}}
+	h := &hidden{merger: m, uses: map[string][]*schema.Field{}, features: map[string]bool{}, implementing: map[string][]*schema.Type{}}
 	h.collect()
-	h.features()
+	h.checkFeatures()
 	if m.inaccessible == "" || len(m.errors) > 0 {
 		return
 	}
@@ -28,7 +29,8 @@ func (m *merger) validateAPI() {
 // hidden checks uses of @inaccessible.
 type hidden struct {
 	*merger
-	uses         map[string][]*schema.Field // type → fields and arguments that have it
+	uses         map[string][]*schema.Field // type that clients do not see → fields and arguments that have it
+	features     map[string]bool            // types of linked specifications
 	implementing map[string][]*schema.Type
 	defaults     map[string][]*schema.Field // coordinate of an input field or enum value → elements whose default value uses it
 }
@@ -47,8 +49,20 @@ func (h *hidden) visible(n *schema.Node) bool {
 
 func (h *hidden) collect() {
 	h.defaults = map[string][]*schema.Field{}
+	for _, t := range h.super.Types {
+		h.features[t.Name] = h.isFeatureElement(t.Name, false)
+		if h.features[t.Name] || h.is(&t.Node) {
+			h.uses[t.Name] = nil
+		}
+	}
+	use := func(f *schema.Field) {
+		name := f.Type.Base()
+		if uses, counts := h.uses[name]; counts {
+			h.uses[name] = append(uses, f)
+		}
+	}
 	input := func(f *schema.Field) {
-		h.uses[f.Type.Base()] = append(h.uses[f.Type.Base()], f)
+		use(f)
 		h.defaultUses(f, f.Default, f.Type)
 	}
 	for _, t := range h.super.Types {
@@ -60,7 +74,7 @@ func (h *hidden) collect() {
 				input(f)
 				continue
 			}
-			h.uses[f.Type.Base()] = append(h.uses[f.Type.Base()], f)
+			use(f)
 			for _, a := range f.Arguments {
 				input(a)
 			}
@@ -73,11 +87,11 @@ func (h *hidden) collect() {
 	}
 }
 
-// features checks that no element of the API schema refers to the types of linked
+// checkFeatures checks that no element of the API schema refers to the types of linked
 // specifications, which are not part of it.
-func (h *hidden) features() {
+func (h *hidden) checkFeatures() {
 	for _, t := range h.super.Types {
-		if !h.isFeatureElement(t.Name, false) {
+		if !h.features[t.Name] {
 			continue
 		}
 		for _, f := range h.uses[t.Name] {
@@ -147,12 +161,13 @@ func (h *hidden) where(inaccessible []string, others ...string) []report.Locatio
 
 func (h *hidden) typ(t *schema.Type) {
 	switch {
-	case schema.BuiltIn(t.Name) || h.isFeatureElement(t.Name, false):
+	case schema.BuiltIn(t.Name) || h.features[t.Name]:
 		if below := h.below(t); len(below) > 0 {
 			h.errorf("DISALLOWED_INACCESSIBLE", h.where(below, t.Name), "@inaccessible cannot be applied in type %q, which GraphQL or a specification defines.", t.Name)
 		}
 	case h.is(&t.Node):
 		h.hiddenType(t)
+	case t.Kind == schema.Scalar:
 	default:
 		h.onlyHidden(t)
 		h.members(t)
@@ -200,35 +215,39 @@ func (h *hidden) hiddenType(t *schema.Type) {
 
 // onlyHidden reports an accessible type without accessible members.
 func (h *hidden) onlyHidden(t *schema.Type) {
-	var all []*schema.Node
-	var what string
-	switch t.Kind {
-	case schema.Scalar:
-		return
-	case schema.Union:
-		what = "members"
-		for _, r := range t.Members {
-			all = append(all, &h.super.Type(r.Name).Node)
-		}
-	case schema.Enum:
-		what = "values"
-		for _, v := range t.Values {
-			all = append(all, &v.Node)
-		}
-	default:
-		what = "fields"
-		for _, f := range t.Fields {
-			all = append(all, &f.Node)
-		}
-	}
 	var coordinates []string
-	for _, n := range all {
+	for n := range h.parts(t) {
 		if !h.is(n) {
 			return
 		}
 		coordinates = append(coordinates, n.Coordinate())
 	}
+	what := map[schema.Kind]string{schema.Union: "members", schema.Enum: "values"}[t.Kind]
+	if what == "" {
+		what = "fields"
+	}
 	h.errorf("ONLY_INACCESSIBLE_CHILDREN", h.where(coordinates, t.Name), "Type %q is accessible, but all its %s are @inaccessible.", t.Name, what)
+}
+
+// parts returns the members, values or fields of a type.
+func (h *hidden) parts(t *schema.Type) iter.Seq[*schema.Node] {
+	return func(yield func(*schema.Node) bool) {
+		for _, r := range t.Members {
+			if !yield(&h.super.Type(r.Name).Node) {
+				return
+			}
+		}
+		for _, v := range t.Values {
+			if !yield(&v.Node) {
+				return
+			}
+		}
+		for _, f := range t.Fields {
+			if !yield(&f.Node) {
+				return
+			}
+		}
+	}
 }
 
 // members checks the members of an accessible type.

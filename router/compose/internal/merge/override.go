@@ -23,7 +23,7 @@ func (o *overrides) progressive() bool { return len(o.used) > 0 || len(o.labels)
 
 // checkOverrides checks the applications of @override to a field.
 func (m *merger) checkOverrides(f mergedField) *overrides {
-	if !m.overridden[f.Coordinate()] {
+	if len(m.overridden) == 0 || !m.overridden[f.Coordinate()] {
 		return &overrides{}
 	}
 	o := &overrides{used: map[int]bool{}, unused: map[int]bool{}, unknown: map[int]bool{}, labels: map[int]string{}}

@@ -37,11 +37,30 @@ func (s *Schema) Document() *ast.SchemaDocument {
 type converter struct {
 	schema   *Schema
 	position *ast.Position // shared by all nodes
+
+	fields     slab[ast.FieldDefinition]
+	types      slab[ast.Type]
+	directives slab[ast.Directive]
+	arguments  slab[ast.Argument]
+	values     slab[ast.Value]
+}
+
+// A slab allocates many small values in blocks.
+type slab[T any] []T
+
+const slabSize = 64
+
+func (s *slab[T]) of(value T) *T {
+	if len(*s) == cap(*s) {
+		*s = make([]T, 0, slabSize)
+	}
+	*s = append(*s, value)
+	return &(*s)[len(*s)-1]
 }
 
 func (c *converter) directive(d *Definition) *ast.DirectiveDefinition {
 	to := &ast.DirectiveDefinition{
-		Name: d.Name, Description: d.Description, Arguments: c.arguments(d.Arguments), IsRepeatable: d.Repeatable, Position: c.position,
+		Name: d.Name, Description: d.Description, Arguments: c.argumentDefinitions(d.Arguments), IsRepeatable: d.Repeatable, Position: c.position,
 	}
 	for _, l := range d.Locations {
 		to.Locations = append(to.Locations, ast.DirectiveLocation(l))
@@ -67,15 +86,15 @@ func (c *converter) typ(t *Type) *ast.Definition {
 	}
 	to.Fields = make(ast.FieldList, 0, len(t.Fields))
 	for _, f := range t.Fields {
-		to.Fields = append(to.Fields, &ast.FieldDefinition{
-			Name: f.Name, Description: f.Description, Arguments: c.arguments(f.Arguments), Type: c.ref(f.Type),
+		to.Fields = append(to.Fields, c.fields.of(ast.FieldDefinition{
+			Name: f.Name, Description: f.Description, Arguments: c.argumentDefinitions(f.Arguments), Type: c.ref(f.Type),
 			DefaultValue: c.value(f.Default, f.Type), Directives: c.applied(f.Applied), Position: c.position,
-		})
+		}))
 	}
 	return to
 }
 
-func (c *converter) arguments(list []*Field) ast.ArgumentDefinitionList {
+func (c *converter) argumentDefinitions(list []*Field) ast.ArgumentDefinitionList {
 	if len(list) == 0 {
 		return nil
 	}
@@ -95,13 +114,13 @@ func (c *converter) applied(list []*Directive) ast.DirectiveList {
 	}
 	to := make(ast.DirectiveList, 0, len(list))
 	for _, d := range list {
-		applied := &ast.Directive{Name: d.Name, Position: c.position, Arguments: make(ast.ArgumentList, 0, len(d.Arguments))}
+		applied := c.directives.of(ast.Directive{Name: d.Name, Position: c.position, Arguments: make(ast.ArgumentList, 0, len(d.Arguments))})
 		definition := c.schema.Directive(d.Name)
 		for _, a := range d.Arguments {
 			if a.Value != nil {
-				applied.Arguments = append(applied.Arguments, &ast.Argument{
+				applied.Arguments = append(applied.Arguments, c.arguments.of(ast.Argument{
 					Name: a.Name, Value: c.value(a.Value, definition.argumentType(a.Name)), Position: c.position,
-				})
+				}))
 			}
 		}
 		to = append(to, applied)
@@ -110,7 +129,7 @@ func (c *converter) applied(list []*Directive) ast.DirectiveList {
 }
 
 func (c *converter) ref(r *Ref) *ast.Type {
-	to := &ast.Type{NamedType: r.Name, NonNull: r.NonNull, Position: c.position}
+	to := c.types.of(ast.Type{NamedType: r.Name, NonNull: r.NonNull, Position: c.position})
 	if r.Of != nil {
 		to.Elem = c.ref(r.Of)
 	}
@@ -122,7 +141,7 @@ func (c *converter) value(v *Value, ref *Ref) *ast.Value {
 	if v == nil {
 		return nil
 	}
-	to := &ast.Value{Raw: v.Raw, Position: c.position}
+	to := c.values.of(ast.Value{Raw: v.Raw, Position: c.position})
 	switch v.Kind {
 	case NullValue:
 		to.Kind, to.Raw = ast.NullValue, "null"
