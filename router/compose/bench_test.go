@@ -52,3 +52,26 @@ func BenchmarkCompose(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRecompose composes the graphs of BenchmarkCompose again after an edit of one
+// subgraph: a field is added to a type, or removed again.
+func BenchmarkRecompose(b *testing.B) {
+	for _, size := range []struct{ subgraphs, types int }{{30, 600}, {100, 5000}, {100, 20000}} {
+		b.Run(fmt.Sprintf("%dx%d", size.subgraphs, size.types), func(b *testing.B) {
+			subgraphs := generated(size.subgraphs, size.types)
+			var composer compose.Composer
+			if _, err := composer.Compose(b.Context(), subgraphs); err != nil {
+				b.Fatal(err)
+			}
+			before := subgraphs[7].SDL
+			after := strings.Replace(before, "name: String!", "name: String! added: E7", 1)
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				subgraphs[7].SDL = []string{after, before}[n%2]
+				if _, err := composer.Compose(b.Context(), subgraphs); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

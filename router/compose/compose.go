@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"souk/router/compose/internal/merge"
+	"souk/router/compose/internal/prove"
 	"souk/router/compose/internal/report"
 	"souk/router/compose/internal/satisfy"
 	"souk/router/compose/internal/schema"
 	"souk/router/compose/internal/subgraph"
-	"souk/router/supergraph"
 )
 
 // Subgraph is a subgraph to compose.
@@ -45,31 +45,48 @@ type Result struct {
 // order of the subgraphs. If they do not compose, the error is an Errors. Compose
 // stops with the cause of ctx when ctx is done.
 func Compose(ctx context.Context, subgraphs []Subgraph) (*Result, error) {
+	return (&composition{}).compose(ctx, subgraphs)
+}
+
+// A composition is a run of Compose. A Composer keeps parts of it.
+type composition struct {
+	// recall returns a subgraph that has been read, or nil. It may be nil.
+	recall func(Subgraph) *reading
+	// before is what is known of another composition, if remember is set.
+	before   outcome
+	remember bool
+
+	read    []*reading // the subgraphs, once all are read
+	outcome outcome    // if the composition succeeds
+}
+
+func (c *composition) compose(ctx context.Context, subgraphs []Subgraph) (*Result, error) {
 	sorted := slices.Clone(subgraphs)
 	slices.SortStableFunc(sorted, func(a, b Subgraph) int { return strings.Compare(a.Name, b.Name) })
 	if err := checkNames(sorted); err != nil {
 		return nil, err
 	}
 	l := locator(sorted)
-	read, problems, err := readAll(ctx, sorted)
-	if err != nil {
+	var err error
+	if c.read, err = readAll(ctx, sorted, c.recall); err != nil {
 		return nil, err
 	}
-	if len(problems) == 0 {
-		read, problems = subgraph.Upgrade(read)
-	}
+	read, problems := upgraded(c.read)
 	if len(problems) > 0 {
 		return nil, l.errors(problems)
 	}
-	super, hints, problems := merge.Merge(read)
+	merged, problems := merge.Merge(read, c.before.merge)
 	if len(problems) > 0 {
 		return nil, l.errors(problems)
 	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("compose: %w", context.Cause(ctx))
 	}
-	result := &Result{SDL: super.Print() + "\n"}
-	unresolved, noted, err := checkSatisfiable(super)
+	hints := merged.Hints
+	c.outcome.merge = merged.Memory
+	c.outcome.texts = c.before.texts.print(merged.Super)
+	result := &Result{SDL: merged.Super.PrintWith(c.outcome.texts.text) + "\n"}
+	unresolved, noted, err := c.checkSatisfiable(merged.Super)
 	if err != nil {
 		return nil, err
 	}
@@ -90,53 +107,81 @@ func Validate(ctx context.Context, s Subgraph) error {
 	if err := checkNames(one); err != nil {
 		return err
 	}
-	read, problems, err := readAll(ctx, one)
+	read, err := readAll(ctx, one, nil)
 	if err != nil {
 		return err
 	}
-	if len(problems) == 0 {
-		_, problems = subgraph.Upgrade(read)
-	}
-	if len(problems) > 0 {
+	if _, problems := upgraded(read); len(problems) > 0 {
 		return locator(one).errors(problems)
 	}
 	return nil
 }
 
+// A reading is a subgraph that has been read.
+type reading struct {
+	name, url, sdl string
+
+	subgraph *subgraph.Subgraph
+	problems []*report.Error
+}
+
 // readAll reads the subgraphs, on all processors.
-func readAll(ctx context.Context, subgraphs []Subgraph) ([]*subgraph.Subgraph, []*report.Error, error) {
-	all, failed := make([]*subgraph.Subgraph, len(subgraphs)), make([][]*report.Error, len(subgraphs))
+func readAll(ctx context.Context, subgraphs []Subgraph, recall func(Subgraph) *reading) ([]*reading, error) {
+	all := make([]*reading, len(subgraphs))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, s := range subgraphs {
+		if recall != nil {
+			if all[i] = recall(s); all[i] != nil {
+				continue
+			}
+		}
 		group.Go(func() error {
 			if ctx.Err() != nil {
 				return fmt.Errorf("compose: %w", context.Cause(ctx))
 			}
-			all[i], failed[i] = subgraph.Read(s.Name, s.URL, s.SDL)
+			r := &reading{name: s.Name, url: s.URL, sdl: s.SDL}
+			r.subgraph, r.problems = subgraph.Read(s.Name, s.URL, s.SDL)
+			all[i] = r
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, nil, err
+	return all, group.Wait()
+}
+
+// upgraded returns the subgraphs as subgraphs of Federation 2, or the problems that they
+// have.
+func upgraded(read []*reading) ([]*subgraph.Subgraph, []*report.Error) {
+	all := make([]*subgraph.Subgraph, len(read))
+	var problems []*report.Error
+	for i, r := range read {
+		all[i] = r.subgraph
+		problems = append(problems, r.problems...)
 	}
-	return all, slices.Concat(failed...), nil
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return subgraph.Upgrade(all)
 }
 
 // checkSatisfiable checks that all fields can be resolved. Connectors do not change
 // that, so they are left out: this router does not know their specification.
-func checkSatisfiable(super *schema.Schema) (unresolved, hints []satisfy.Problem, err error) {
+func (c *composition) checkSatisfiable(super *schema.Schema) (unresolved, hints []satisfy.Problem, err error) {
 	connect := slices.IndexFunc(super.Applied, func(d *schema.Directive) bool {
 		return d.Name == "link" && strings.HasPrefix(d.Text("url"), subgraph.ConnectIdentity+"/")
 	})
 	if connect >= 0 {
 		super.Remove(super.Applied[connect])
 	}
-	model, err := supergraph.Read(super.Document())
+	if c.remember {
+		of := &prove.Supergraph{Schema: super, Texts: c.outcome.texts.byName}
+		unresolved, hints, c.outcome.prove, err = prove.Check(of, c.before.prove)
+	} else {
+		unresolved, hints, err = prove.CheckOnce(super)
+	}
 	if err != nil {
 		return nil, nil, Errors{{Code: "INVALID_FEDERATION_SUPERGRAPH", Message: fmt.Sprintf("the router cannot read the supergraph: %v", err)}}
 	}
-	unresolved, hints = satisfy.Check(model)
 	return unresolved, hints, nil
 }
 

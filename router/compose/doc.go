@@ -12,9 +12,10 @@
 // resolved. internal/schema is the model that they work on, and internal/report has
 // what they report.
 //
-// The hub is compose.go. error.go and hint.go define what is reported,
-// suggestion.go what to do about it and format.go how it is written. config.go
-// reads the configuration file, load.go the schemas that it names, with internal/fetch
+// The hub is compose.go. composer.go composes again after changes, for which
+// internal/merge and internal/prove keep what has not changed. error.go and hint.go
+// define what is reported, suggestion.go what to do about it and format.go how it is
+// written. config.go reads the configuration file, load.go the schemas that it names, with internal/fetch
 // for running subgraphs, and command.go implements the command. api.go reads the schema
 // that clients see, from any of these sources.
 package compose

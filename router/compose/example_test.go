@@ -36,6 +36,27 @@ func ExampleCompose() {
 	// reviews
 }
 
+func ExampleComposer() {
+	subgraphs := []compose.Subgraph{
+		{Name: "product", URL: "http://product/graphql", SDL: `type Query { product: String }`},
+		{Name: "review", URL: "http://review/graphql", SDL: `type Query { review: Int }`},
+	}
+	var composer compose.Composer
+	for _, sdl := range []string{`type Query { review: String }`, `type Query { review: String`, `type Query { reviews: [String!] }`} {
+		subgraphs[1].SDL = sdl
+		composed, err := composer.Compose(context.Background(), subgraphs)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(len(composed.Hints), "hints")
+	}
+	// Output:
+	// 0 hints
+	// review:1:28: INVALID_GRAPHQL: Syntax error: Expected Name, found <EOF>
+	// 0 hints
+}
+
 func ExampleCompose_errors() {
 	_, err := compose.Compose(context.Background(), []compose.Subgraph{
 		{Name: "a", URL: "http://a", SDL: `type Query { n: Int }`},

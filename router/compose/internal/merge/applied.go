@@ -9,6 +9,8 @@ import (
 
 // A recorded is an element whose directives are merged at the end.
 type recorded struct {
+	of      *merging // of the type that the element belongs to; nil for others
+	reused  bool     // of has been merged before
 	names   []string
 	sources sources[*schema.Node]
 	dest    *schema.Node
@@ -48,7 +50,7 @@ func (m *merger) record(all sources[*schema.Node], dest *schema.Node) {
 
 func (m *merger) later(names []string, all sources[*schema.Node], dest *schema.Node) {
 	if len(names) > 0 {
-		m.recorded = append(m.recorded, recorded{names, all, dest})
+		m.recorded = append(m.recorded, recorded{of: m.current, names: names, sources: all, dest: dest})
 	}
 }
 
@@ -65,8 +67,7 @@ func (m *merger) recordType(all sources[*schema.Type], t *schema.Type) {
 
 // recordField records the directives of a field. It gets the requirements of
 // corresponding fields.
-func (m *merger) recordField(all sources[*schema.Field], f *schema.Field) {
-	nodes := all.nodes()
+func (m *merger) recordField(nodes sources[*schema.Node], f *schema.Field) {
 	m.later(m.recordAuthorization(m.appliedNames(nodes, &f.Node), nodes, &f.Node), nodes, &f.Node)
 }
 
@@ -99,11 +100,19 @@ func (m *merger) withExtra(all sources[*schema.Node], dest *schema.Node, a autho
 // mergeApplied merges the recorded directives.
 func (m *merger) mergeApplied() {
 	for _, r := range m.recorded {
+		if r.reused {
+			m.hints = append(m.hints, r.of.applied...)
+			continue
+		}
 		if m.removed[r.dest] || r.dest.Owner != nil && m.removed[r.dest.Owner] {
 			continue
 		}
+		first := len(m.hints)
 		for _, name := range r.names {
 			m.mergeApplication(name, r.sources, r.dest)
+		}
+		if r.of != nil {
+			r.of.applied = append(r.of.applied, m.hints[first:]...)
 		}
 	}
 	m.recorded = nil

@@ -118,7 +118,7 @@ func (m *merger) mergeDefault(all sources[*schema.Field], dest *schema.Field, wh
 		if f.Default == nil {
 			return "no default value"
 		}
-		return "default value " + f.Default.Print(f.Type, m.super)
+		return "default value " + m.literal(f)
 	}
 	s := spread[*schema.Field]{elements: all, value: text}
 	switch {

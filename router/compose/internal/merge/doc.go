@@ -9,6 +9,7 @@
 // does. directive.go merges definitions of directives, applied.go their
 // applications, with strategy.go for their arguments and access.go for requirements
 // that apply to other types too. description.go merges descriptions. validate.go,
-// authorization.go and inaccessible.go check the result. sources.go, mismatch.go and
+// authorization.go and inaccessible.go check the result. memory.go takes types over from
+// the merge before. sources.go, mismatch.go and
 // coordinate.go are used throughout.
 package merge

@@ -50,7 +50,7 @@ func (m *merger) checkExternal(f mergedField, equal bool) {
 				if a.Default == nil {
 					return "no default value"
 				}
-				return "default value " + a.Default.Print(a.Type, m.super)
+				return "default value " + m.literal(a)
 			}
 			mismatchError(m, "EXTERNAL_ARGUMENT_DEFAULT_MISMATCH", fmt.Sprintf("The default value of argument %q where the field is @external does not fit. It has", a.Coordinate()), text(a),
 				spread[*schema.Field]{elements: list, value: text})

@@ -14,9 +14,10 @@ func (m *merger) mergeField(f mergedField, overrides *overrides) {
 		return
 	}
 	internal := m.withoutExternal(f)
-	if resolved := internal.here(); len(resolved) > 0 {
-		m.mergeDescription(resolved.nodes(), &f.Node)
-		m.recordField(internal, f.Field)
+	nodes := internal.nodes()
+	if len(nodes) > 0 {
+		m.mergeDescription(nodes, &f.Node)
+		m.recordField(nodes, f.Field)
 		m.addArguments(internal, fieldArguments{f.Field})
 		for _, a := range f.Arguments {
 			m.mergeArgument(through(internal, argumentOf(a.Name)), a)
@@ -27,9 +28,10 @@ func (m *merger) mergeField(f mergedField, overrides *overrides) {
 	equal := m.mergeRef(internal, f.Field, false)
 	if m.hasExternal(f) {
 		m.checkExternal(f, equal)
+		nodes = f.sources.nodes()
 	}
 	m.addJoinFields(f, equal, overrides)
-	m.addJoinDirectives(f.sources.nodes(), &f.Node)
+	m.addJoinDirectives(nodes, &f.Node)
 }
 
 // onlyExternal reports whether no subgraph resolves a field, which is an error.
@@ -157,6 +159,9 @@ func (m *merger) mergeRef(all sources[*schema.Field], dest *schema.Field, input 
 }
 
 func (m *merger) useEnum(name, coordinate string, input bool) {
+	if m.current != nil {
+		m.current.enums = append(m.current.enums, enumReference{name, coordinate, input})
+	}
 	use := m.enums[name]
 	if use == nil {
 		use = &enumUse{}
@@ -172,6 +177,9 @@ func (m *merger) useEnum(name, coordinate string, input bool) {
 
 // direct reports whether a type is a member of a union or implements an interface.
 func (m *merger) direct(abstract, member string) bool {
+	if m.current != nil {
+		m.current.related = true
+	}
 	a, t := m.super.Type(abstract), m.super.Type(member)
 	if a == nil || t == nil {
 		return false

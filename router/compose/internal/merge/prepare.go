@@ -272,6 +272,7 @@ func (m *merger) addGraphs() {
 			m.errorf("INVALID_GRAPHQL", []report.Location{{Subgraph: s.Name}}, "The subgraph name %q becomes %q in the supergraph, but names that begin with \"__\" are reserved; choose another name.", s.Name, graph)
 		}
 		m.graphs = append(m.graphs, graph)
+		m.graphValues = append(m.graphValues, schema.Name(graph))
 		enum.AddValue(graph).Apply(&schema.Directive{Name: "join__graph", Arguments: []schema.Argument{
 			{Name: "name", Value: schema.Text(s.Name)}, {Name: "url", Value: schema.Text(s.URL)}}})
 	}

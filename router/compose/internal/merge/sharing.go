@@ -34,6 +34,9 @@ func (m *merger) abstracting(f *schema.Field, graph int) []*schema.Field {
 // checkSharing checks that a field that several subgraphs resolve is shareable in
 // all of them.
 func (m *merger) checkSharing(f mergedField, o *overrides) {
+	if len(m.interfaceObjects) == 0 && !f.sources.several() {
+		return
+	}
 	var resolving sources[*schema.Field]
 	var all, not []string
 	shareable, mistaken := 0, ""

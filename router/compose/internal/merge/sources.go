@@ -32,6 +32,21 @@ func (s sources[T]) here() sources[T] {
 	return slices.DeleteFunc(slices.Clone(s), func(each source[T]) bool { return each.at == none })
 }
 
+// several reports whether more than one source has the element.
+func (s sources[T]) several() bool {
+	var none T
+	found := false
+	for _, each := range s {
+		if each.at != none {
+			if found {
+				return true
+			}
+			found = true
+		}
+	}
+	return false
+}
+
 // in returns the element in a subgraph.
 func (s sources[T]) in(graph int) (at T, known bool) {
 	for _, each := range s {

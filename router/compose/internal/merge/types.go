@@ -73,7 +73,7 @@ func (m *merger) addTypes() {
 			kind := kindOf(s, t)
 			switch before := m.super.Type(t.Name); {
 			case before == nil:
-				m.super.AddType(kind, t.Name)
+				m.addType(kind, t.Name)
 			case before.Kind != kind && !mismatched[t.Name]:
 				mismatched[t.Name] = true
 				order = append(order, t.Name)
@@ -163,7 +163,7 @@ func (m *merger) mergeImplements(t *schema.Type) {
 // join returns an application of a join directive for a subgraph.
 func (m *merger) join(name string, graph int, arguments ...schema.Argument) *schema.Directive {
 	d := &schema.Directive{Name: "join__" + name, Arguments: make([]schema.Argument, 0, len(arguments)+1)}
-	d.Arguments = append(d.Arguments, schema.Argument{Name: "graph", Value: schema.Name(m.graphs[graph])})
+	d.Arguments = append(d.Arguments, schema.Argument{Name: "graph", Value: m.graphValues[graph]})
 	for _, a := range arguments {
 		if a.Value != nil {
 			d.Arguments = append(d.Arguments, a)
@@ -173,6 +173,21 @@ func (m *merger) join(name string, graph int, arguments ...schema.Argument) *sch
 }
 
 func (m *merger) mergeType(t *schema.Type) {
+	if before := m.reused[t]; before != nil {
+		m.repeat(before)
+		return
+	}
+	m.current = &merging{typ: t}
+	first := len(m.hints)
+	m.mergeContent(t)
+	if !m.removed[&t.Node] {
+		m.current.hints = slices.Clone(m.hints[first:])
+		m.memory.types[t.Name] = m.current
+	}
+	m.current = nil
+}
+
+func (m *merger) mergeContent(t *schema.Type) {
 	all := m.sourcesOf(t)
 	m.checkBase(all, t)
 	m.mergeDescription(all.nodes(), &t.Node)

@@ -55,7 +55,7 @@ func (m *merger) missingField(t *schema.Type, f *schema.Field) {
 func (m *merger) checkRequires() {
 	for graph, s := range m.subgraphs {
 		for _, a := range s.Applications("requires") {
-			set, err := subgraph.ParseSelection(a.Text("fields"))
+			set, err := s.Selection(a.Text("fields"))
 			if err != nil {
 				continue
 			}

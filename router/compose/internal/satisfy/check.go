@@ -40,26 +40,32 @@ type Problem struct {
 func Check(m *supergraph.Model) (errors, hints []Problem) { return check(m, maxSteps, nil) }
 
 func check(m *supergraph.Model, steps int, follow func(*step, assignment)) (errors, hints []Problem) {
+	return newChecker(m, steps, follow).check()
+}
+
+// A checker checks a supergraph.
+type checker struct {
+	*reader
+	walk    *walk
+	bound   int // of steps
+	effects []*effect
+}
+
+func newChecker(m *supergraph.Model, steps int, follow func(*step, assignment)) *checker {
 	r := newReader(m, steps)
-	w := newWalk(r, nil)
-	w.follow = follow
-	var effects []*effect
-	for _, root := range []*supergraph.Type{m.Query, m.Mutation, m.Subscription} {
-		if root == nil {
-			continue
-		}
-		start := &state{typ: root, at: r.rootPositions(root), labels: assignment(strings.Repeat(string(undecided), len(m.Labels))), contexts: r.noContexts()}
-		if root == m.Query {
-			w.start(start)
-		} else {
-			effects = append(effects, w.visitEffects(start)...)
-		}
-	}
+	c := &checker{reader: r, walk: newWalk(r, nil), bound: steps}
+	c.walk.follow = follow
+	return c
+}
+
+func (c *checker) check() (errors, hints []Problem) {
+	r, w := c.reader, c.walk
+	c.start(func(*supergraph.Type) bool { return true })
 	w.run()
 	for _, f := range w.failures {
 		errors = append(errors, r.unsatisfiable(f))
 	}
-	for _, e := range effects {
+	for _, e := range c.effects {
 		if !w.attempt(e) {
 			errors = append(errors, r.unsatisfiableEffect(e))
 		}
@@ -72,9 +78,30 @@ func check(m *supergraph.Model, steps int, follow func(*step, assignment)) (erro
 		}
 	}
 	if r.steps < 0 {
-		errors = append(errors, Problem{Code: CodeTooManyPaths, Message: fmt.Sprintf("checking that every field can be resolved takes more than %d steps; give types that many subgraphs share a @key in each of them", steps)})
+		errors = append(errors, Problem{Code: CodeTooManyPaths, Message: fmt.Sprintf("checking that every field can be resolved takes more than %d steps; give types that many subgraphs share a @key in each of them", c.bound)})
 	}
 	return errors, hints
+}
+
+// start starts the walk at some root types.
+func (c *checker) start(from func(root *supergraph.Type) bool) {
+	m := c.model
+	for _, root := range []*supergraph.Type{m.Query, m.Mutation, m.Subscription} {
+		if root == nil || !from(root) {
+			continue
+		}
+		s := &state{typ: root, at: c.rootPositions(root), labels: c.undecided(), contexts: c.noContexts()}
+		if root == m.Query {
+			c.walk.start(s)
+		} else {
+			c.effects = append(c.effects, c.walk.visitEffects(s)...)
+		}
+	}
+}
+
+// undecided decides no label.
+func (r *reader) undecided() assignment {
+	return assignment(strings.Repeat(string(undecided), len(r.model.Labels)))
 }
 
 func (s *space) rootPositions(root *supergraph.Type) *set {

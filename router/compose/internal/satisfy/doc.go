@@ -26,6 +26,7 @@
 //
 //   - walk.go: paths of the API schema, states, and which need no visit
 //   - effect.go: mutations and subscriptions that several subgraphs resolve
+//   - proof.go: checks of a supergraph of which a part has changed
 //   - runtime.go: shared fields whose subgraphs know different object types
 //   - position.go: positions and sets of them
 //   - read.go: where a field leads, and whether field sets can be read

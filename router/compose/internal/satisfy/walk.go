@@ -21,6 +21,10 @@ type walk struct {
 	// disagreements are about the runtime types of shared fields.
 	disagreements []*disagreement
 	compared      map[*supergraph.Field]bool
+	// arrivals, if set, records the states, and proved, if set, tells which of them need
+	// no visit.
+	arrivals recording
+	proved   func(t *supergraph.Type, at *set) bool
 	// follow, if set, is called for each field and type that can be reached.
 	follow func(path *step, labels assignment)
 }
@@ -95,6 +99,10 @@ func (w *walk) run() {
 }
 
 func (w *walk) visit(s *state) {
+	if w.proved != nil && w.proved(s.typ, s.at) {
+		return
+	}
+	w.arrivals.add(s.typ, s.at)
 	o := w.reach(s.typ, s.at, s.labels, s.contexts)
 	v := &visit{labels: s.labels, contexts: s.contexts, known: o.known}
 	if s.typ.Abstract() {
@@ -122,9 +130,15 @@ func (w *walk) visit(s *state) {
 // return others, since all of them return the same objects.
 func (w *walk) members(s *state) []*supergraph.Type {
 	var members []*supergraph.Type
-	for _, t := range s.typ.Possible {
+	fewest := s.typ.Possible
+	for _, p := range s.at.positions {
+		if known := w.typ(p).InSubgraph(w.subgraph(p)).Possible; len(known) < len(fewest) {
+			fewest = known
+		}
+	}
+	for _, t := range fewest {
 		w.steps--
-		known := !t.Inaccessible && !slices.ContainsFunc(s.at.positions, func(p position) bool {
+		known := !t.Inaccessible && has(s.typ.Possible, t) && !slices.ContainsFunc(s.at.positions, func(p position) bool {
 			return !has(w.typ(p).InSubgraph(w.subgraph(p)).Possible, t)
 		})
 		if known {

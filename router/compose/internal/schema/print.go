@@ -8,6 +8,47 @@ import (
 // Print returns the schema as Apollo's composition prints it: the schema, then
 // directives and types in the order of their names.
 func (s *Schema) Print() string {
+	return s.PrintWith(func(t *Type) string { return s.PrintType(t) })
+}
+
+// PrintType returns one type as Print prints it.
+func (s *Schema) PrintType(t *Type) string {
+	p := &printer{schema: s}
+	p.typ(t)
+	return p.String()
+}
+
+// WritesValues reports whether PrintType writes values of types that the schema defines
+// for a type, so that its text depends on these.
+func (s *Schema) WritesValues(t *Type) bool {
+	return s.writesValues(&t.Node) ||
+		slices.ContainsFunc(t.Values, func(v *EnumValue) bool { return s.writesValues(&v.Node) }) ||
+		slices.ContainsFunc(t.Fields, s.writesValuesOf)
+}
+
+func (s *Schema) writesValuesOf(f *Field) bool {
+	return f.Default != nil && !BuiltIn(f.Type.Base()) || s.writesValues(&f.Node) || slices.ContainsFunc(f.Arguments, s.writesValuesOf)
+}
+
+func (s *Schema) writesValues(n *Node) bool {
+	return slices.ContainsFunc(n.Applied, func(d *Directive) bool {
+		definition := s.Directive(d.Name)
+		return !strings.HasPrefix(d.Name, "join__") && slices.ContainsFunc(d.Arguments, func(a Argument) bool {
+			ref := definition.argumentType(a.Name)
+			return ref == nil || !BuiltIn(ref.Base())
+		})
+	})
+}
+
+// PrintDirective returns the definition of a directive as Print prints it.
+func (s *Schema) PrintDirective(d *Definition) string {
+	p := &printer{schema: s}
+	p.definition(d)
+	return p.String()
+}
+
+// PrintWith is Print with a function that prints each type.
+func (s *Schema) PrintWith(print func(*Type) string) string {
 	p := &printer{schema: s}
 	p.Grow(averageType * len(s.Types))
 	p.schemaDefinition()
@@ -21,7 +62,7 @@ func (s *Schema) Print() string {
 	slices.SortStableFunc(types, func(a, b *Type) int { return CompareNames(a.Name, b.Name) })
 	for _, t := range types {
 		p.gap()
-		p.typ(t)
+		p.WriteString(print(t))
 	}
 	return p.String()
 }

@@ -64,16 +64,22 @@ func (s *Schema) OwnDirective(name string) *Definition { return s.directives[nam
 
 // AddType adds a type. A type with a default name of a root type becomes one.
 func (s *Schema) AddType(kind Kind, name string) *Type {
-	t := &Type{Kind: kind, schema: s}
+	t := &Type{Kind: kind}
 	t.Name, t.role = name, roleType
-	s.types[name] = t
-	s.Types = append(s.Types, t)
+	s.Adopt(t)
 	for operation, root := range RootNames {
 		if name == root && kind == Object && s.Roots[operation] == "" {
 			s.Roots[operation] = name
 		}
 	}
 	return t
+}
+
+// Adopt adds a type of another schema, which must not be changed any more. It does not
+// become a root type.
+func (s *Schema) Adopt(t *Type) {
+	s.types[t.Name] = t
+	s.Types = append(s.Types, t)
 }
 
 // RemoveType removes a type.
@@ -116,6 +122,11 @@ func (s *Schema) AddDirective(name string) *Definition {
 	s.directives[name] = d
 	s.Directives = append(s.Directives, d)
 	return d
+}
+
+// AdoptDirectives takes the definitions of directives over from another schema.
+func (s *Schema) AdoptDirectives(other *Schema) {
+	s.Directives, s.directives = other.Directives, other.directives
 }
 
 // RemoveDirective removes a definition.

@@ -107,7 +107,6 @@ type Type struct {
 	Values     []*EnumValue
 	Extensions []*Extension
 
-	schema *Schema
 	fields map[string]*Field // built when there are many
 }
 
@@ -139,6 +138,9 @@ type EnumValue struct {
 
 // Composite reports whether the type has subfields.
 func (t *Type) Composite() bool { return t.Kind == Object || t.Kind == Interface || t.Kind == Union }
+
+// Abstract reports whether the type is an interface or a union.
+func (t *Type) Abstract() bool { return t.Kind == Interface || t.Kind == Union }
 
 // IsOutput reports whether a field may have the type.
 func (t *Type) IsOutput() bool { return t.Kind != Input }

@@ -34,7 +34,8 @@ func ParseSelection(text string) (ast.SelectionSet, error) {
 	return query.Operations[0].SelectionSet, nil
 }
 
-func (s *Subgraph) parse(text string) (ast.SelectionSet, error) {
+// Selection parses a field set of the subgraph, each once.
+func (s *Subgraph) Selection(text string) (ast.SelectionSet, error) {
 	p, known := s.fieldSets[text]
 	if !known {
 		p.set, p.err = ParseSelection(text)
@@ -178,7 +179,7 @@ func (s *Subgraph) targets(parent *schema.Type, d *schema.Directive, implementat
 }
 
 func (s *Subgraph) targetsOf(parent *schema.Type, text string, implementations bool) []*schema.Field {
-	set, err := s.parse(text)
+	set, err := s.Selection(text)
 	if err != nil {
 		return nil
 	}

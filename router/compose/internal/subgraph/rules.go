@@ -44,7 +44,7 @@ func (c *checker) interfaceKeys() {
 			continue
 		}
 		for _, key := range c.Of(&t.Node, "key") {
-			set, err := c.parse(key.Text("fields"))
+			set, err := c.Selection(key.Text("fields"))
 			if err != nil {
 				continue
 			}
@@ -59,7 +59,7 @@ func (c *checker) interfaceKey(t *schema.Type, key *schema.Directive, set ast.Se
 	for _, object := range c.Schema.Possible(t) {
 		var match *schema.Directive
 		for _, own := range c.Of(&object.Node, "key") {
-			if ownSet, err := c.parse(own.Text("fields")); err == nil && sameSelection(set, ownSet) {
+			if ownSet, err := c.Selection(own.Text("fields")); err == nil && sameSelection(set, ownSet) {
 				match = own
 				break
 			}

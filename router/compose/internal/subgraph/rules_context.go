@@ -82,7 +82,7 @@ func (c *checker) fromContext(a Application, types map[string][]*schema.Type) {
 // contextSelection checks that a selection gives one value, of the type of the
 // argument, for each type that sets the context.
 func (c *checker) contextSelection(argument *schema.Field, selection string, types []*schema.Type) error {
-	set, err := c.parse(selection)
+	set, err := c.Selection(selection)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (r fieldSetRule) check(c *checker, a Application, from *schema.Type, visit 
 		c.errorf(r.prefix+"_INVALID_FIELDS_TYPE", at(a.Position), "%sthe argument \"fields\" must be a string.", prefix)
 		return
 	}
-	set, err := c.parse(fields.Raw)
+	set, err := c.Selection(fields.Raw)
 	if err == nil {
 		err = Walk(c.Schema, from, set, true, visit)
 	}

@@ -31,7 +31,7 @@ func (u *upgrader) removeInactiveFields(f *schema.Field, directive string, from 
 		if fields == nil || fields.Kind != schema.StringValue {
 			continue
 		}
-		set, err := u.parse(fields.Raw)
+		set, err := u.Selection(fields.Raw)
 		if err != nil || Walk(u.Schema, from, set, true, nothing) != nil || !u.selectsInternal(from, set) {
 			continue
 		}
