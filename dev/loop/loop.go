@@ -48,6 +48,7 @@ type loop struct {
 	Options
 	sources
 	processes processes
+	composer  compose.Composer
 	// tried is the fingerprint of the subgraphs that were composed last.
 	tried string
 	// served is the supergraph in use, and schema its API schema. They are empty until
@@ -123,7 +124,7 @@ func (l *loop) refresh(ctx context.Context, fetch bool) error {
 			subgraphs[i].URL = l.MockURL(s.Name)
 		}
 	}
-	result, err := compose.Compose(ctx, subgraphs)
+	result, err := l.composer.Compose(ctx, subgraphs)
 	if errs := (compose.Errors)(nil); errors.As(err, &errs) {
 		var text strings.Builder
 		compose.WriteText(&text, errs, nil)
