@@ -11,6 +11,10 @@ LISTEN        ?= localhost:8080
 DIR           ?= .souk
 STORE_GRAPH   := --config schema/supergraph.yaml --output schema/supergraph.graphql
 BENCHCOUNT    ?= 1
+# Another program that composes, for bench: it gets a folder with NAME.graphql for each
+# subgraph. The programs run in turn, COMPOSERRUNS times.
+COMPOSER      ?=
+COMPOSERRUNS  ?= 5
 FROM          ?= HEAD~1
 PRODUCTS      ?= 200000
 ORDERS        ?= 1000000
@@ -73,8 +77,9 @@ compose: ## compose schema/*.graphqls into schema/supergraph.graphql
 	$(GO) run . compose $(STORE_GRAPH)
 
 .PHONY: bench
-bench: ## run the Go benchmarks, for benchstat
+bench: ## run the Go benchmarks, for benchstat, and composition beside other programs (COMPOSER=PROGRAM adds one)
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(BENCHCOUNT) ./router/...
+	$(GO) test -run '^$$' -bench Programs -benchtime $(COMPOSERRUNS)x -timeout 1h ./router/compose -beside -program=$(COMPOSER)
 
 .PHONY: bench-store
 bench-store: ## measure searches and lists in a generated store of PRODUCTS and ORDERS, also through the router

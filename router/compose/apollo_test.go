@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,13 +25,13 @@ type apolloResult struct {
 	Hints      []struct{ Code, Coordinate string }
 }
 
-// apollo composes each list of subgraphs with @apollo/composition, which it
-// installs for the test. It skips the test if it cannot install the packages.
-func apollo(t *testing.T, all [][]compose.Subgraph) []apolloResult {
+// installApollo installs @apollo/composition in a folder for the test, and returns the
+// script that runs it.
+func installApollo(t testing.TB) (script string, err error) {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is required to run @apollo/composition", program)
+			return "", fmt.Errorf("%s is required to run @apollo/composition: %w", program, err)
 		}
 	}
 	dir := t.TempDir()
@@ -38,15 +39,22 @@ func apollo(t *testing.T, all [][]compose.Subgraph) []apolloResult {
 	defer cancel()
 	install := exec.CommandContext(ctx, "npm", append([]string{"install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--prefix", dir}, apolloPackages...)...)
 	if out, err := install.CombinedOutput(); err != nil {
-		t.Skipf("cannot install %v: %v\n%s", apolloPackages, err, out)
+		return "", fmt.Errorf("cannot install %v: %w\n%s", apolloPackages, err, out)
 	}
-	script, err := os.ReadFile("testdata/apollo.mjs")
+	text, err := os.ReadFile("testdata/apollo.mjs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "apollo.mjs"), script, 0o600); err != nil {
+	script = filepath.Join(dir, "apollo.mjs")
+	if err := os.WriteFile(script, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return script, nil
+}
+
+// apolloInput encodes lists of subgraphs for the script.
+func apolloInput(t testing.TB, all [][]compose.Subgraph) []byte {
+	t.Helper()
 	type subgraph struct {
 		Name string `json:"name"`
 		URL  string `json:"url"`
@@ -64,8 +72,21 @@ func apollo(t *testing.T, all [][]compose.Subgraph) []apolloResult {
 	if err != nil {
 		t.Fatal(err)
 	}
-	node := exec.CommandContext(ctx, "node", filepath.Join(dir, "apollo.mjs"))
-	node.Stdin = bytes.NewReader(encoded)
+	return encoded
+}
+
+// apollo composes each list of subgraphs with @apollo/composition. It skips the test if
+// it cannot install that.
+func apollo(t *testing.T, all [][]compose.Subgraph) []apolloResult {
+	t.Helper()
+	script, err := installApollo(t)
+	if err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	node := exec.CommandContext(ctx, "node", script)
+	node.Stdin = bytes.NewReader(apolloInput(t, all))
 	node.Stderr = os.Stderr
 	output, err := node.Output()
 	if err != nil {
