@@ -22,8 +22,9 @@ const productSteps = 2
 
 // CheckTimeouts wants each party to wait longer than the next one takes to report
 // its own error: the gateway longer than the router, the router longer than a
-// subgraph, and that longer than its calls. sources is the top directory of the
-// repository, which has the timeouts of the calls.
+// subgraph, that longer than its calls, and those longer than a statement of SQL.
+// sources is the top directory of the repository, which has the timeouts of calls
+// and statements.
 func (d Documents) CheckTimeouts(sources string) error {
 	router, err := d.routerTimeouts()
 	if err != nil {
@@ -37,7 +38,12 @@ func (d Documents) CheckTimeouts(sources string) error {
 	if err != nil {
 		return err
 	}
+	statement, err := constant(filepath.Join(sources, "subgraphs/internal/database/timeout.go"), "statementTimeout")
+	if err != nil {
+		return err
+	}
 	err = errors.Join(
+		longer("a call of a service", call, "a statement of SQL", statement),
 		longer("the router for a subgraph", router.all, "a call of a service", call),
 		longer("the router for order", router.order, "an order with its checks", call+place),
 		longer("the router in all", router.total, "order", router.order),

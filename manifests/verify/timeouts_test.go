@@ -1,6 +1,11 @@
 package verify
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
 
 // Each party has the time to report an error of its own before its caller gives up.
 func TestTimeoutsAreOrdered(t *testing.T) {
@@ -17,5 +22,29 @@ func TestTimeoutsAreOrdered(t *testing.T) {
 		"gateway":  {file: "10", old: "      timeout: 30s\n      retries: {attempts: 2, retryOn", new: "      retries: {attempts: 2, retryOn", said: "route graphql waits 0s"},
 	} {
 		wrong.noticed(t, name, wrong.read(t).CheckTimeouts(top))
+	}
+}
+
+// A statement of SQL ends before the caller of its service gives up.
+func TestStatementsEndBeforeCalls(t *testing.T) {
+	const top = "../.."
+	slow := t.TempDir()
+	for _, file := range []string{"subgraphs/internal/peer/peer.go", "subgraphs/order/checkout/service.go", "subgraphs/internal/database/timeout.go"} {
+		text, err := os.ReadFile(filepath.Join(top, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := strings.Replace(string(text), "statementTimeout = 2 * time.Second", "statementTimeout = 3 * time.Second", 1)
+		to := filepath.Join(slow, file)
+		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, []byte(changed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := read(t).CheckTimeouts(slow)
+	if err == nil || !strings.Contains(err.Error(), "a call of a service waits 2.5s; a statement of SQL takes up to 3s") {
+		t.Errorf("a statement may take longer than a call waits: %v", err)
 	}
 }

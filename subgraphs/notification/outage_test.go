@@ -1,6 +1,7 @@
 package notification_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"strings"
@@ -81,4 +82,28 @@ func TestDatabaseOutageIsUnavailable(t *testing.T) {
 	}
 	w.Database.Open(t)
 	await(t, "an answer after the outage", func() bool { return len(w.Do(t, `{ notifications { totalCount } }`, nil).Errors) == 0 })
+}
+
+// A statement that waits too long for a lock ends before the router gives up.
+func TestSlowStatementIsUnavailable(t *testing.T) {
+	w := start(t, func(e *server.Environment) { e.AuthMode = server.Tutorial })
+	locking, err := w.DB.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = locking.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := locking.Exec(t.Context(), `LOCK TABLE notifications`); err != nil {
+		t.Fatal(err)
+	}
+	answer := w.Do(t, `{ notifications { totalCount } }`, nil)
+	if len(answer.Errors) != 1 || answer.Errors[0].Extensions["code"] != "UNAVAILABLE" || fmt.Sprint(answer.Errors[0].Extensions["retryAfter"]) != "1" ||
+		answer.Errors[0].Message != "The database of the service took too long. Try again in 1 s." {
+		t.Errorf("while the table is locked the answer is %+v", answer)
+	}
+	if err := locking.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Data(t, `{ notifications { totalCount } }`, nil); got != `{"notifications":{"totalCount":0}}` {
+		t.Errorf("after the lock the answer is %s", got)
+	}
 }

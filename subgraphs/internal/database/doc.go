@@ -1,4 +1,5 @@
 // Package database has what the services share about Postgres. unavailable.go
 // tells failures that pass, such as a restart, a failover or too many
-// connections, from those that do not. fill.go fills tables with many rows.
+// connections, from those that do not. timeout.go bounds how long statements take.
+// fill.go fills tables with many rows.
 package database

@@ -11,7 +11,7 @@ import (
 
 // Unavailable reports whether an error of pgx means that Postgres cannot be
 // used at the moment: it is unreachable, starting, stopping or out of
-// resources, or it broke the connection. The same work may succeed later.
+// resources, it ended a statement that took too long, or it broke the connection. The same work may succeed later.
 // Whether work that it interrupted took effect is unknown.
 func Unavailable(err error) bool {
 	if err == nil {
@@ -49,7 +49,8 @@ func temporary(code string) bool {
 	case "57P01", "57P02", "57P03", // the server is stopping, has crashed or is starting
 		"25006",          // read-only: this was the primary before a failover
 		"40001", "40P01", // serialization failure, deadlock
-		"55P03": // a lock is not available
+		"55P03",       // a lock is not available
+		queryCanceled: // see Slow
 		return true
 	}
 	return false

@@ -69,7 +69,7 @@ func TestErrorsOfTheWorkAreNotUnavailable(t *testing.T) {
 }
 
 func TestStatesThatPassAreUnavailable(t *testing.T) {
-	for code, want := range map[string]bool{"57P03": true, "53300": true, "08006": true, "40001": true, "25006": true, "57014": false, "23505": false, "": false} {
+	for code, want := range map[string]bool{"57P03": true, "53300": true, "08006": true, "40001": true, "25006": true, "57014": true, "23505": false, "": false} {
 		err := fmt.Errorf("reading: %w", &pgconn.PgError{Code: code})
 		if database.Unavailable(err) != want || database.Refused(err) != want {
 			t.Errorf("SQLSTATE %s: unavailable %t, want %t", code, !want, want)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"souk/subgraphs/internal/database"
 )
 
 const (
@@ -44,7 +46,7 @@ func (b *Bus) deleteOld(ctx context.Context) error {
 	trimmed, _ := splitID(floor)
 	// An event that is still in the stream may be unread. If Redis loses it,
 	// the outbox has the only copy.
-	_, err = b.db.Exec(ctx, `
+	err = database.Delete(ctx, b.db, `
 		delete from event_outbox
 		where published_at < now() - $1::interval
 		  and (split_part(stream_id, '-', 1)::bigint < $2 or published_at < now() - $3::interval)`,
@@ -52,7 +54,7 @@ func (b *Bus) deleteOld(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("deleting old events: %w", err)
 	}
-	if _, err := b.db.Exec(ctx, `delete from processed_events where processed_at < now() - $1::interval`, processedRetention); err != nil {
+	if err := database.Delete(ctx, b.db, `delete from processed_events where processed_at < now() - $1::interval`, processedRetention); err != nil {
 		return fmt.Errorf("deleting records of processed events: %w", err)
 	}
 	return nil

@@ -72,7 +72,7 @@ func (r *reader) handle(ctx context.Context, d *delivery) (result string, failur
 			attribute.String("messaging.message.id", d.envelope.ID)))
 	defer span.End()
 
-	tx, err := r.bus.db.Begin(ctx)
+	tx, err := r.bus.db.BeginTx(ctx, database.Background())
 	if err != nil {
 		return "", nil, fmt.Errorf("starting a transaction: %w", err)
 	}
@@ -88,6 +88,10 @@ func (r *reader) handle(ctx context.Context, d *delivery) (result string, failur
 	}
 	if failure := r.call(ctx, tx, d); failure != nil {
 		span.SetStatus(codes.Error, failure.Error())
+		// Other subjects need not wait for a lock that this event needs.
+		if database.Slow(failure) {
+			return "", Unavailable(failure), ctx.Err()
+		}
 		// A lost connection, a Postgres that is short of something, or a
 		// shutdown is not a failure of the event.
 		if tx.Conn().IsClosed() || database.Refused(failure) {

@@ -53,6 +53,9 @@ func presentError(logger *slog.Logger) graphql.ErrorPresenterFunc {
 		case database.Unavailable(err):
 			logger.WarnContext(ctx, "the database is unavailable", "path", shown.Path.String(), "error", err)
 			shown.Message = "The database of the service is unavailable. Try again in 1 s."
+			if database.Slow(err) {
+				shown.Message = "The database of the service took too long. Try again in 1 s."
+			}
 			setCode(shown, codeUnavailable)
 			shown.Extensions["retryAfter"] = databaseRetryAfter
 		case shown.Unwrap() == nil:

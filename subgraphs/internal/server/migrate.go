@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/tern/v2/migrate"
 
+	"souk/subgraphs/internal/database"
 	"souk/subgraphs/internal/events"
 )
 
@@ -51,6 +52,7 @@ func migrateTo(ctx context.Context, pool *pgxpool.Pool, versionTable string, fil
 	ctx, cancel := context.WithTimeout(ctx, maxMigrationWait)
 	defer cancel()
 	config := pool.Config().ConnConfig
+	database.UnlimitStatements(config)
 	config.RuntimeParams["lock_timeout"] = strconv.FormatInt(lockTimeout.Milliseconds(), 10)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/extra/redisotel/v9"
 	"github.com/redis/go-redis/v9"
 
+	"souk/subgraphs/internal/database"
 	"souk/subgraphs/internal/events"
 )
 
@@ -80,6 +81,7 @@ func openDB(ctx context.Context, env Environment) (*pgxpool.Pool, error) {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "souk-" + env.Name
 	}
+	database.LimitStatements(config.ConnConfig)
 	return pgxpool.NewWithConfig(ctx, config)
 }
 

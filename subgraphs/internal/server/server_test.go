@@ -287,3 +287,25 @@ func TestStartErrorsSayWhatToDo(t *testing.T) {
 		t.Errorf("missing database: got error %v", err)
 	}
 }
+
+// Statements of requests have a limit, those of migrations have none, and DATABASE_URL
+// can set another one.
+func TestStatementsHaveATimeout(t *testing.T) {
+	files := migrations(map[string]string{"001_first.sql": "create table limits as select current_setting('statement_timeout') as migrating"})
+	for parameter, want := range map[string]string{"": "2s", "?statement_timeout=700": "700ms"} {
+		env := environment(t)
+		env.DatabaseURL += parameter
+		var serving, migrating string
+		var failed error
+		p := launch(t, env, files, func(ctx context.Context, r server.Resources) (*server.Service, error) {
+			failed = r.DB.QueryRow(ctx, `select current_setting('statement_timeout'), migrating from limits`).Scan(&serving, &migrating)
+			return &server.Service{Handler: http.NotFoundHandler()}, nil
+		})
+		if err := errors.Join(p.end(t), failed); err != nil {
+			t.Fatal(err)
+		}
+		if serving != want || migrating != "0" {
+			t.Errorf("with %q a statement may take %s, and one of a migration %s", parameter, serving, migrating)
+		}
+	}
+}

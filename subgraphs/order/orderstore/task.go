@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"souk/subgraphs/internal/database"
 )
 
 // Queue names the orders for which another service still has to do something.
@@ -122,7 +124,7 @@ func (s *Store) PendingBefore(ctx context.Context, before time.Time, limit int) 
 
 // DeleteKeysBefore deletes idempotency keys that are older than a time.
 func (s *Store) DeleteKeysBefore(ctx context.Context, before time.Time) error {
-	if _, err := s.db.Exec(ctx, `DELETE FROM order_keys WHERE created_at < $1`, before); err != nil {
+	if err := database.Delete(ctx, s.db, `DELETE FROM order_keys WHERE created_at < $1`, before); err != nil {
 		return fmt.Errorf("deleting old idempotency keys: %w", err)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"souk/internal/netlimit"
+	"souk/subgraphs/internal/database"
 )
 
 // Options configure the simulated provider.
@@ -51,6 +52,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	config.MaxConns = maxConnections
 	config.ConnConfig.RuntimeParams["application_name"] = "souk-payment"
+	database.LimitStatements(config.ConnConfig)
 	db, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("opening the database of the payments: %w", err)
